@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/block.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static uint64_t charge_of(size_t cap)
+{
+    return sizeof(struct block) + cap;
+}
+
+static struct block *fill(struct block *b, struct budget *budget, size_t cap)
+{
+    b->refs = 1;
+    b->cap = cap;
+    b->budget = budget;
+    return b;
+}
+
+struct block *block_new(struct budget *budget, size_t cap)
+{
+    struct block *b;
+
+    if (cap > SIZE_MAX / 2)
+        return NULL;
+    if (budget != NULL && !budget_take(budget, charge_of(cap)))
+        return NULL;
+    b = malloc(sizeof(*b) + cap);
+    if (b == NULL) {
+        if (budget != NULL)
+            budget_give(budget, charge_of(cap));
+        return NULL;
+    }
+    return fill(b, budget, cap);
+}
+
+struct block *block_force(struct budget *budget, size_t cap)
+{
+    if (budget != NULL)
+        budget_charge(budget, charge_of(cap));
+    return fill(mem_alloc(sizeof(struct block) + cap), budget, cap);
+}
+
+void block_unref(struct block *b)
+{
+    assert(b->refs > 0);
+    if (--b->refs > 0)
+        return;
+    if (b->budget != NULL)
+        budget_give(b->budget, charge_of(b->cap));
+    free(b);
+}
+
+struct block *block_shrink(struct block *b, size_t len)
+{
+    assert(b->refs == 1 && len <= b->cap);
+    if (b->budget != NULL)
+        budget_give(b->budget, b->cap - len);
+    b->cap = len;
+    return mem_realloc(b, sizeof(*b) + len);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/bytes.h"
+
+#include "base/mem.h"
+
+#include <strings.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+int bytes_compare(struct bytes a, struct bytes b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int d = n ? memcmp(a.data, b.data, n) : 0;
+
+    if (d != 0)
+        return d;
+    return a.len < b.len ? -1 : a.len > b.len;
+}
+
+bool bytes_equal_nocase(struct bytes a, struct bytes b)
+{
+    return a.len == b.len &&
+           (a.len == 0 || strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0);
+}
+
+uint64_t bytes_hash(struct bytes b)
+{
+    return XXH3_64bits(b.data, b.len);
+}
+
+char *bytes_dup(struct bytes b)
+{
+    char *s = mem_alloc(b.len + 1);
+
+    if (b.len)
+        memcpy(s, b.data, b.len);
+    s[b.len] = '\0';
+    return s;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A run of bytes that somebody else owns: pointer and length, never NUL-terminated. */
+#ifndef BASE_BYTES_H
+#define BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct bytes {
+    const uint8_t *data; /* may be NULL when len is 0 */
+    size_t len;
+};
+
+/* A string literal as bytes, usable in static initialisers. */
+#define BYTES_LIT(s) { (const uint8_t *)(s), sizeof(s) - 1 }
+
+static inline struct bytes bytes_of(const void *data, size_t len)
+{
+    return (struct bytes){ data, len };
+}
+
+static inline struct bytes bytes_str(const char *s)
+{
+    return (struct bytes){ (const uint8_t *)s, strlen(s) };
+}
+
+static inline bool bytes_equal(struct bytes a, struct bytes b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static inline bool bytes_is(struct bytes a, const char *s)
+{
+    return bytes_equal(a, bytes_str(s));
+}
+
+/* Byte order, the shorter first when one begins the other. */
+int bytes_compare(struct bytes a, struct bytes b);
+
+/* ASCII case folded; for header names and the like. */
+bool bytes_equal_nocase(struct bytes a, struct bytes b);
+
+/* A 64-bit hash (XXH3). Good for tables; not for keeping strangers from colliding on purpose, so whoever
+ * uses it on bytes from the network compares the bytes too and bounds its probes. */
+uint64_t bytes_hash(struct bytes b);
+
+/* A NUL-terminated copy for the caller to free(). Embedded NULs are copied as they are. */
+char *bytes_dup(struct bytes b);
+
+#endif

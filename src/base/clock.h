@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Time and timers, from one place that tests can move.
+ *
+ * A `struct clock` keeps the time of the loop's turn and a heap of timers. The service drives it with one
+ * uv_timer armed at clock_next(); a test drives it with clock_advance() and takes no wall time. Timers need
+ * no closing: a stopped timer may be freed at once. Durations are nanoseconds. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include "base/vec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NS_PER_US 1000ull
+#define NS_PER_MS 1000000ull
+#define NS_PER_S 1000000000ull
+
+struct clock_timer {
+    uint64_t due;      /* on the monotonic clock */
+    size_t place;      /* 1 + index in the heap; 0 = not armed */
+    void (*on_due)(struct clock_timer *t);
+};
+
+struct clock {
+    uint64_t mono;  /* ns; of this turn */
+    int64_t offset; /* wall = mono + offset */
+    bool manual;    /* a test's: clock_update does nothing */
+    VEC(struct clock_timer *) heap;
+    void (*on_change)(struct clock *c); /* the earliest due time may have changed; NULL in tests */
+};
+
+void clock_init(struct clock *c, bool manual); /* manual: starts at mono 1 s, wall 1700000000 s */
+void clock_free(struct clock *c);              /* timers still armed are forgotten */
+
+void clock_update(struct clock *c); /* read the system's clocks; at the start of a turn */
+
+static inline uint64_t clock_mono(const struct clock *c)
+{
+    return c->mono;
+}
+
+static inline uint64_t clock_wall(const struct clock *c)
+{
+    return c->mono + (uint64_t)c->offset;
+}
+
+/* Arm, or arm anew, to fire once `delay` ns from the turn's time. on_due may arm it again or free it. */
+void clock_start(struct clock *c, struct clock_timer *t, uint64_t delay, void (*on_due)(struct clock_timer *));
+void clock_stop(struct clock *c, struct clock_timer *t);
+
+static inline bool clock_armed(const struct clock_timer *t)
+{
+    return t->place != 0;
+}
+
+uint64_t clock_next(const struct clock *c); /* due time of the earliest timer; UINT64_MAX when there is none */
+void clock_fire(struct clock *c);           /* call all that are due at c->mono */
+
+/* Tests: move both clocks on by ns, firing timers in order, each at its own time. */
+void clock_advance(struct clock *c, uint64_t ns);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int error_set(struct error *err, int code, const char *fmt, ...)
+{
+    va_list args;
+
+    if (err == NULL)
+        return code;
+    err->code = code;
+    va_start(args, fmt);
+    vsnprintf(err->text, sizeof(err->text), fmt, args);
+    va_end(args);
+    return code;
+}
+
+int error_wrap(struct error *err, const char *fmt, ...)
+{
+    char old[sizeof(err->text)];
+    va_list args;
+    int n;
+
+    if (err == NULL)
+        return 0;
+    memcpy(old, err->text, sizeof(old));
+    va_start(args, fmt);
+    n = vsnprintf(err->text, sizeof(err->text), fmt, args);
+    va_end(args);
+    if (n >= 0 && (size_t)n < sizeof(err->text))
+        snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", old);
+    return err->code;
+}

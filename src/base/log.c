@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COUNTERS 1024u /* slots of the sampling table; messages that share one share its count */
+#define COMPLAINT_FIRST NS_PER_S
+#define COMPLAINT_MAX (300 * NS_PER_S)
+
+struct log_counter {
+    uint64_t tick_end; /* wall ns */
+    uint64_t n;
+};
+
+static const char *const level_names[] = { "debug", "info", "warn", "error", "fatal" };
+
+void log_sink_init(struct log_sink *s)
+{
+    *s = (struct log_sink){ .level = LOG_INFO, .fd = 2 };
+}
+
+void log_sink_close(struct log_sink *s)
+{
+    buf_free(&s->line);
+    free(s->counters);
+    s->counters = NULL;
+    if (s->fd > 2)
+        close(s->fd);
+    s->fd = 2;
+}
+
+static uint64_t wall_now(const struct log_sink *s)
+{
+    struct timespec ts;
+
+    if (s->clock != NULL && s->clock->manual)
+        return clock_wall(s->clock);
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+/* zap's sampler: the first `initial` of a message and level in a tick, then every `thereafter`th. */
+static bool sampled_out(struct log_sink *s, enum log_level level, const char *msg, uint64_t now)
+{
+    struct log_counter *c;
+
+    if (!s->sampling)
+        return false;
+    if (s->counters == NULL)
+        s->counters = mem_zalloc(COUNTERS * sizeof(*s->counters));
+    c = &s->counters[(bytes_hash(bytes_str(msg)) + (uint64_t)level) % COUNTERS];
+    if (now >= c->tick_end)
+        *c = (struct log_counter){ .tick_end = now + s->tick_ns };
+    c->n++;
+    if (c->n <= s->initial)
+        return false;
+    if (s->thereafter > 0 && (c->n - s->initial) % s->thereafter == 0)
+        return false;
+    s->suppressed++;
+    return true;
+}
+
+static void put_time(struct buf *b, uint64_t wall)
+{
+    time_t sec = (time_t)(wall / NS_PER_S);
+    struct tm tm;
+
+    gmtime_r(&sec, &tm);
+    buf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+               tm.tm_min, tm.tm_sec, (unsigned)(wall % NS_PER_S / NS_PER_MS));
+}
+
+/* The length of the UTF-8 sequence at s[i], or 0 when it is none. */
+static size_t utf8_len(struct bytes s, size_t i)
+{
+    uint8_t c = s.data[i];
+    size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+
+    if (n == 0 || s.len - i < n)
+        return 0;
+    for (size_t k = 1; k < n; k++)
+        if ((s.data[i + k] & 0xc0) != 0x80)
+            return 0;
+    if ((c == 0xe0 && s.data[i + 1] < 0xa0) || (c == 0xed && s.data[i + 1] >= 0xa0) ||
+        (c == 0xf0 && s.data[i + 1] < 0x90) || (c == 0xf4 && s.data[i + 1] >= 0x90))
+        return 0;
+    return n;
+}
+
+/* JSON string escapes: safe in a terminal and in a JSON document, whatever the bytes are. */
+static void put_quoted(struct buf *b, struct bytes s)
+{
+    buf_putc(b, '"');
+    for (size_t i = 0; i < s.len;) {
+        size_t n = utf8_len(s, i);
+        uint8_t c = s.data[i];
+
+        if (n == 0) {
+            buf_puts(b, "\\ufffd");
+            i++;
+        } else if (c == '"' || c == '\\') {
+            buf_printf(b, "\\%c", c);
+            i++;
+        } else if (c < 0x20 || c == 0x7f) {
+            buf_printf(b, "\\u%04x", c);
+            i++;
+        } else {
+            buf_append(b, s.data + i, n);
+            i += n;
+        }
+    }
+    buf_putc(b, '"');
+}
+
+static void put_fields(struct buf *b, const struct log_field *fields, size_t n, bool *first)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct log_field *f = &fields[i];
+
+        if (!*first)
+            buf_puts(b, ", ");
+        *first = false;
+        put_quoted(b, bytes_str(f->key));
+        buf_puts(b, ": ");
+        switch (f->kind) {
+        case LOG_FIELD_STR:
+            put_quoted(b, bytes_str(f->value.str != NULL ? f->value.str : ""));
+            break;
+        case LOG_FIELD_BYTES:
+            put_quoted(b, f->value.bytes);
+            break;
+        case LOG_FIELD_UINT:
+            buf_printf(b, "%llu", (unsigned long long)f->value.u);
+            break;
+        case LOG_FIELD_INT:
+            buf_printf(b, "%lld", (long long)f->value.i);
+            break;
+        case LOG_FIELD_DOUBLE:
+            if (isfinite(f->value.d))
+                buf_printf(b, "%.9g", f->value.d);
+            else
+                buf_printf(b, "\"%g\"", f->value.d);
+            break;
+        case LOG_FIELD_BOOL:
+            buf_puts(b, f->value.b ? "true" : "false");
+            break;
+        }
+    }
+}
+
+/* The whole line goes out in one write(2). A log that cannot be written is nobody's to tell. */
+static void put_out(struct log_sink *s)
+{
+    size_t done = 0;
+
+    while (done < s->line.len) {
+        ssize_t n = write(s->fd, s->line.data + done, s->line.len - done);
+
+        if (n <= 0)
+            break;
+        done += (size_t)n;
+    }
+}
+
+void log_write(const struct logger *lg, enum log_level level, const char *msg, const struct log_field *fields,
+               size_t n)
+{
+    struct log_sink *s = lg->sink;
+    uint64_t now = wall_now(s);
+    struct buf *b = &s->line;
+    bool first = true;
+
+    if (!log_enabled(lg, level) || sampled_out(s, level, msg, now))
+        return;
+    b->len = 0;
+    if (s->json) {
+        buf_printf(b, "{\"level\": \"%s\", \"ts\": \"", level_names[level]);
+        put_time(b, now);
+        buf_puts(b, "\", \"msg\": ");
+        put_quoted(b, bytes_str(msg));
+        first = false;
+        put_fields(b, s->fields, s->n_fields, &first);
+        put_fields(b, lg->fields, lg->n_fields, &first);
+        put_fields(b, fields, n, &first);
+        buf_puts(b, "}\n");
+    } else {
+        put_time(b, now);
+        buf_printf(b, "\t%s\t%s", level_names[level], msg);
+        if (s->n_fields + lg->n_fields + n > 0) {
+            buf_puts(b, "\t{");
+            put_fields(b, lg->fields, lg->n_fields, &first);
+            put_fields(b, fields, n, &first);
+            put_fields(b, s->fields, s->n_fields, &first);
+            buf_putc(b, '}');
+        }
+        buf_putc(b, '\n');
+    }
+    put_out(s);
+}
+
+bool complaint_due(struct complaint *c, const struct clock *clock)
+{
+    uint64_t now = clock_mono(clock);
+
+    c->held++;
+    if (c->interval != 0 && now < c->next)
+        return false;
+    /* Silence twice as long as the last interval ends the run: the next complaint starts a new one. */
+    if (c->interval == 0 || now > c->next + c->interval)
+        c->interval = COMPLAINT_FIRST;
+    else if (c->interval < COMPLAINT_MAX)
+        c->interval *= 2;
+    if (c->interval > COMPLAINT_MAX)
+        c->interval = COMPLAINT_MAX;
+    c->next = now + c->interval;
+    return true;
+}
+
+uint64_t complaint_taken(struct complaint *c)
+{
+    uint64_t n = c->held;
+
+    c->held = 0;
+    return n;
+}
+
+bool complaint_over(struct complaint *c)
+{
+    bool was = c->interval != 0;
+
+    *c = (struct complaint){ 0 };
+    return was;
+}

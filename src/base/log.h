@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Structured log lines: a level, a message that never varies, and fields that do.
+ *
+ *     log_info(lg, "Listening", F_STR("endpoint", text), F_UINT("port", port));
+ *
+ * A `struct logger` carries the fields that every line of a component has (its id, kind, signal) and points
+ * to the sink, which knows level, encoding (console or json, as the Go collector's `service::telemetry::logs`
+ * prints them) and output. Lines are for start, stop, changes of state and the first and last of a run of
+ * failures, never one a request: use a `struct complaint` where a stranger can cause a line. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_OFF };
+
+enum log_kind { LOG_FIELD_STR, LOG_FIELD_BYTES, LOG_FIELD_UINT, LOG_FIELD_INT, LOG_FIELD_DOUBLE, LOG_FIELD_BOOL };
+
+struct log_field {
+    const char *key;
+    enum log_kind kind;
+    union {
+        const char *str;
+        struct bytes bytes; /* any bytes; printed escaped */
+        uint64_t u;
+        int64_t i;
+        double d;
+        bool b;
+    } value;
+};
+
+#define F_STR(k, v) ((struct log_field){ (k), LOG_FIELD_STR, { .str = (v) } })
+#define F_BYTES(k, v) ((struct log_field){ (k), LOG_FIELD_BYTES, { .bytes = (v) } })
+#define F_UINT(k, v) ((struct log_field){ (k), LOG_FIELD_UINT, { .u = (v) } })
+#define F_INT(k, v) ((struct log_field){ (k), LOG_FIELD_INT, { .i = (v) } })
+#define F_DOUBLE(k, v) ((struct log_field){ (k), LOG_FIELD_DOUBLE, { .d = (v) } })
+#define F_BOOL(k, v) ((struct log_field){ (k), LOG_FIELD_BOOL, { .b = (v) } })
+
+struct log_sink {
+    enum log_level level;
+    bool json;
+    int fd;                          /* where lines go; default 2 */
+    struct log_field *fields;        /* initial_fields and the resource, on every line; owned by whoever set them */
+    size_t n_fields;
+    struct clock *clock;             /* may be NULL: then the system's time is read */
+    struct buf line;                 /* scratch */
+    /* Sampling (zap's): per message and level, the first `initial` in each `tick`, then every `thereafter`th. */
+    bool sampling;
+    uint64_t tick_ns;
+    uint64_t initial, thereafter;
+    struct log_counter *counters;    /* fixed table, made on first use */
+    uint64_t suppressed;             /* lines that sampling held back */
+};
+
+struct logger {
+    struct log_sink *sink;
+    const struct log_field *fields; /* owned by whoever made the logger */
+    size_t n_fields;
+};
+
+/* stderr, console, info: what is used before the configuration is known. */
+void log_sink_init(struct log_sink *s);
+void log_sink_close(struct log_sink *s); /* gives back scratch; closes fd when it is not 1 or 2 */
+
+void log_write(const struct logger *lg, enum log_level level, const char *msg, const struct log_field *fields,
+               size_t n);
+
+static inline bool log_enabled(const struct logger *lg, enum log_level level)
+{
+    return level >= lg->sink->level;
+}
+
+/* The fields' array starts with an empty one so that a line without fields is an array too. */
+#define log_at(lg, level, msg, ...)                                                                     \
+    do {                                                                                                \
+        if (log_enabled((lg), (level))) {                                                               \
+            const struct log_field log_fields_[] = { { .key = "" }, ##__VA_ARGS__ };                    \
+            log_write((lg), (level), (msg), log_fields_ + 1, sizeof(log_fields_) / sizeof(*log_fields_) - 1); \
+        }                                                                                               \
+    } while (0)
+#define log_debug(lg, ...) log_at(lg, LOG_DEBUG, __VA_ARGS__)
+#define log_info(lg, ...) log_at(lg, LOG_INFO, __VA_ARGS__)
+#define log_warn(lg, ...) log_at(lg, LOG_WARN, __VA_ARGS__)
+#define log_error(lg, ...) log_at(lg, LOG_ERROR, __VA_ARGS__)
+
+/* A complaint that backs off: due at once, then after 1 s, 2 s, 4 s ... up to 5 min of going on.
+ *
+ *     if (complaint_due(&c->bad_peer, clock))
+ *         log_warn(lg, "...", F_UINT("repeated", complaint_taken(&c->bad_peer)));
+ *
+ * complaint_over() says once that it has stopped: true when there had been a run of them. Zeroed = never. */
+struct complaint {
+    uint64_t next;     /* mono ns of the next line */
+    uint64_t interval; /* ns */
+    uint64_t held;     /* occurrences since the last line */
+};
+
+bool complaint_due(struct complaint *c, const struct clock *clock);
+uint64_t complaint_taken(struct complaint *c); /* occurrences since the last line, this one included; resets */
+bool complaint_over(struct complaint *c);
+
+#endif

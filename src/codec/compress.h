@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compression by content coding: gzip, zlib (what HTTP calls deflate too), zstd, snappy (block, and framed).
+ * Pure functions; inflating is bounded while it happens, never after. */
+#ifndef CODEC_COMPRESS_H
+#define CODEC_COMPRESS_H
+
+#include "base/block.h"
+#include "base/buf.h"
+#include "base/error.h"
+
+enum coding {
+    CODING_IDENTITY,
+    CODING_GZIP,
+    CODING_ZLIB,          /* RFC 1950; "zlib", "deflate" */
+    CODING_ZSTD,
+    CODING_SNAPPY,        /* block format; a body that begins with the stream header is read as framed */
+    CODING_SNAPPY_FRAMED, /* "x-snappy-framed" */
+    CODING_LZ4,           /* known by name only: inflate refuses it with a text that says so */
+    CODING_COUNT,
+    CODING_UNKNOWN = CODING_COUNT,
+};
+
+/* By the name used in Content-Encoding and grpc-encoding, without case; "" and "identity" are identity. */
+enum coding coding_by_name(struct bytes name);
+const char *coding_name(enum coding c);
+
+/* Inflate `in` whole into a new block charged to `budget`.
+ *
+ * 0: *out is a block whose first *len bytes are the content. UV_EFBIG: the content is larger than `max` (at most
+ * max + a page has been produced). UV_ENOMEM: the budget has no room now. UV_EINVAL: corrupt, cut short,
+ * or followed by what is not another member. Several gzip members or zstd frames in a row are one content. */
+int inflate_block(enum coding c, struct bytes in, size_t max, struct budget *budget, struct block **out, size_t *len,
+                  struct error *err);
+
+/* Compress whole. level 0 = the fastest that is good (ISA-L level 1 where it exists for gzip); 1-9 zlib's, zstd's
+ * own for zstd. Appends to `out`. */
+int deflate_buf(enum coding c, int level, struct bytes in, struct buf *out, struct error *err);
+
+/* A gzip stream written piece by piece: for scrapes. */
+struct gzip_stream;
+struct gzip_stream *gzip_stream_new(void);
+void gzip_stream_write(struct gzip_stream *s, struct bytes in, struct buf *out);
+void gzip_stream_end(struct gzip_stream *s, struct buf *out); /* trailer; then only free */
+void gzip_stream_free(struct gzip_stream *s);
+
+#endif

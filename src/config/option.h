@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options are rows, and the compiler checks them.
+ *
+ * A component's configuration is one struct and one table of rows. From the rows come parsing, defaults, bounds,
+ * error texts, `otelcd components`, print-config, the reference and the man page. A row's field goes through
+ * _Generic, so naming a field of another type does not compile. Defaults and bounds are written as a user would
+ * write them and read by the same parser. After loading, config structs are const and live as long as the config
+ * they came from; components never meet YAML. */
+#ifndef CONFIG_OPTION_H
+#define CONFIG_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    int64_t ns; /* Go's time.Duration; an integer without unit in YAML is nanoseconds */
+} duration;
+
+struct secret {
+    const char *text; /* never printed */
+};
+
+struct strings {
+    const char **v;
+    size_t n;
+};
+
+struct string_pair {
+    const char *key;
+    const char *value;
+};
+
+struct string_map {
+    struct string_pair *v; /* in the order written */
+    size_t n;
+};
+
+struct option_list {
+    void *v; /* n structs of the row's element size */
+    size_t n;
+};
+
+struct yaml_node;
+
+enum option_kind {
+    OPTION_END,
+    OPTION_BOOL,
+    OPTION_UINT,
+    OPTION_INT,
+    OPTION_DOUBLE,
+    OPTION_DURATION,
+    OPTION_STRING,
+    OPTION_SECRET,
+    OPTION_ENUM,     /* field: int, the index in .names */
+    OPTION_STRINGS,  /* list of strings; a plain string is split at commas */
+    OPTION_MAP,      /* string to string */
+    OPTION_HEADERS,  /* a map, or a list of {name, value}; values never printed */
+    OPTION_GROUP,    /* nested struct with its own rows */
+    OPTION_LIST,     /* list of such structs */
+    OPTION_NODE,     /* any YAML, kept as a tree: const struct yaml_node * */
+    OPTION_REFUSED,  /* known to the Go collector, not served here: named in an error whose end is .help */
+};
+
+/* What an absent, a bare (`key:`) and a filled group mean (collector-components.md 2.6). The struct of
+ * any but GROUP_PLAIN has `bool on` as its first member; `enabled: false` inside turns it off. */
+enum group_mode {
+    GROUP_PLAIN,   /* always there */
+    GROUP_NONE,    /* absent or bare: off. A map, even {}: on */
+    GROUP_DEFAULT, /* absent: off. Bare or a map: on */
+    GROUP_SOME,    /* absent or bare: on */
+};
+
+struct option {
+    const char *key; /* as in YAML */
+    enum option_kind kind;
+    size_t offset;
+    const char *def; /* as a user would write it; NULL = zero / empty / unset */
+    const char *min, *max; /* inclusive; NULL = none */
+    const char *help; /* one or two sentences. Of OPTION_REFUSED: why, and what to write instead */
+    const char *const *names; /* OPTION_ENUM: NULL-terminated */
+    const struct option *options; /* OPTION_GROUP, OPTION_LIST */
+    size_t size;                  /* of the nested struct */
+    enum group_mode mode;
+    bool required;   /* must be written and not be empty */
+    bool nocase;     /* OPTION_ENUM */
+    const char *deprecated; /* not NULL: still works, warns with this text */
+};
+
+#define OPT_FIELD(T, f, ctype) _Generic(&((T *)0)->f, ctype *: offsetof(T, f))
+
+/* The rows. T is the config struct, f the field (and the key). Further members may follow the fixed ones as
+ * designated initialisers: OPT_UINT(struct c, n, "1", "0", NULL, "help", .required = true). */
+#define OPT_BOOL(T, f, def_, help_, ...) \
+    { .key = #f, .kind = OPTION_BOOL, .offset = OPT_FIELD(T, f, bool), .def = (def_), .help = (help_), ##__VA_ARGS__ }
+#define OPT_UINT(T, f, def_, min_, max_, help_, ...)                                                       \
+    { .key = #f, .kind = OPTION_UINT, .offset = OPT_FIELD(T, f, uint64_t), .def = (def_), .min = (min_),   \
+      .max = (max_), .help = (help_), ##__VA_ARGS__ }
+#define OPT_INT(T, f, def_, min_, max_, help_, ...)                                                        \
+    { .key = #f, .kind = OPTION_INT, .offset = OPT_FIELD(T, f, int64_t), .def = (def_), .min = (min_),     \
+      .max = (max_), .help = (help_), ##__VA_ARGS__ }
+#define OPT_DOUBLE(T, f, def_, min_, max_, help_, ...)                                                     \
+    { .key = #f, .kind = OPTION_DOUBLE, .offset = OPT_FIELD(T, f, double), .def = (def_), .min = (min_),   \
+      .max = (max_), .help = (help_), ##__VA_ARGS__ }
+#define OPT_DURATION(T, f, def_, min_, max_, help_, ...)                                                   \
+    { .key = #f, .kind = OPTION_DURATION, .offset = OPT_FIELD(T, f, duration), .def = (def_),              \
+      .min = (min_), .max = (max_), .help = (help_), ##__VA_ARGS__ }
+#define OPT_STRING(T, f, def_, help_, ...)                                                                 \
+    { .key = #f, .kind = OPTION_STRING, .offset = OPT_FIELD(T, f, const char *), .def = (def_),            \
+      .help = (help_), ##__VA_ARGS__ }
+#define OPT_SECRET(T, f, help_, ...)                                                                       \
+    { .key = #f, .kind = OPTION_SECRET, .offset = OPT_FIELD(T, f, struct secret), .help = (help_), ##__VA_ARGS__ }
+#define OPT_ENUM(T, f, names_, def_, help_, ...)                                                           \
+    { .key = #f, .kind = OPTION_ENUM, .offset = OPT_FIELD(T, f, int), .names = (names_), .def = (def_),    \
+      .help = (help_), ##__VA_ARGS__ }
+#define OPT_STRINGS(T, f, def_, help_, ...) /* def_: as YAML, "[a, b]" */                                  \
+    { .key = #f, .kind = OPTION_STRINGS, .offset = OPT_FIELD(T, f, struct strings), .def = (def_),         \
+      .help = (help_), ##__VA_ARGS__ }
+#define OPT_MAP(T, f, help_, ...)                                                                          \
+    { .key = #f, .kind = OPTION_MAP, .offset = OPT_FIELD(T, f, struct string_map), .help = (help_), ##__VA_ARGS__ }
+#define OPT_HEADERS(T, f, help_, ...)                                                                      \
+    { .key = #f, .kind = OPTION_HEADERS, .offset = OPT_FIELD(T, f, struct string_map), .help = (help_),    \
+      ##__VA_ARGS__ }
+#define OPT_GROUP(T, f, ctype, rows, mode_, help_, ...)                                                    \
+    { .key = #f, .kind = OPTION_GROUP, .offset = OPT_FIELD(T, f, ctype), .options = (rows),                \
+      .size = sizeof(ctype), .mode = (mode_), .help = (help_), ##__VA_ARGS__ }
+#define OPT_LIST(T, f, ctype, rows, help_, ...)                                                            \
+    { .key = #f, .kind = OPTION_LIST, .offset = OPT_FIELD(T, f, struct option_list), .options = (rows),    \
+      .size = sizeof(ctype), .help = (help_), ##__VA_ARGS__ }
+#define OPT_NODE(T, f, help_, ...)                                                                         \
+    { .key = #f, .kind = OPTION_NODE, .offset = OPT_FIELD(T, f, const struct yaml_node *), .help = (help_), \
+      ##__VA_ARGS__ }
+#define OPT_REFUSED(key_, help_) { .key = (key_), .kind = OPTION_REFUSED, .help = (help_) }
+#define OPT_END { .kind = OPTION_END }
+
+/* Handed to a component's check(): the place of each key is known to it.
+ * `path` is relative to the component, with `::` between keys ("protocols::http::endpoint"; "" = the component
+ * itself); the error is placed at that key's value, or where the key would stand. */
+struct check;
+void check_fail(struct check *ck, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void check_warn(struct check *ck, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool check_was_set(struct check *ck, const char *path); /* the user wrote that key */
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What flows: validated OTLP bytes.
+ *
+ * A batch is a list of segments, slices of reference-counted blocks, which put end to end are one valid
+ * Export*ServiceRequest of its signal. Each segment is itself a whole request (a run of whole top-level
+ * fields), so a reader may walk segment by segment. A batch is never changed once made; it is shared by
+ * counting. Every batch has been through otlp/validate: no reader needs to fear its bytes. */
+#ifndef OTLP_BATCH_H
+#define OTLP_BATCH_H
+
+#include "base/block.h"
+#include "otlp/signal.h"
+
+struct metadata; /* otlp/metadata.h */
+
+struct segment {
+    struct block *block; /* one reference */
+    const uint8_t *data; /* inside block->data */
+    size_t len;
+};
+
+struct batch {
+    uint32_t refs;
+    enum signal signal;
+    uint64_t items;    /* spans, data points, log records, profile samples */
+    uint64_t bytes;    /* sum of the segments' lengths */
+    uint64_t arrival;  /* mono ns of the oldest part */
+    struct metadata *metadata; /* the client's, where a receiver was told to keep it; may be NULL */
+    uint32_t n_segments;
+    struct segment segments[];
+};
+
+/* A batch of one segment: takes over the caller's reference to `block`. */
+struct batch *batch_new(enum signal signal, struct block *block, struct bytes data, uint64_t items,
+                        uint64_t arrival);
+
+/* A batch of many segments; takes over the references in segments[]. items is their total. */
+struct batch *batch_of(enum signal signal, const struct segment *segments, uint32_t n, uint64_t items,
+                       uint64_t arrival);
+
+static inline struct batch *batch_ref(struct batch *b)
+{
+    b->refs++;
+    return b;
+}
+
+void batch_unref(struct batch *b);
+
+/* One batch from several of one mergeable signal, in order; takes over the references in parts[].
+ * Nothing is copied. Metadata is dropped unless all parts share one. */
+struct batch *batch_merge(struct batch *const *parts, size_t n);
+
+/* Cut after the first `items` items (0 < items < b->items): *head has them, *tail the rest, both new; the
+ * caller's reference to `b` stays. Whole resources, scopes and metrics go over as they are, what is cut
+ * through is repeated on both sides (resource, scope, metric head, schema URLs). Untouched runs are shared,
+ * heads are written into blocks charged to `budget`. Only for mergeable signals. */
+void batch_split(struct batch *b, uint64_t items, struct budget *budget, struct batch **head, struct batch **tail);
+
+#endif

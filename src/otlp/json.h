@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OTLP JSON to wire bytes and back, driven by protobuf-c's descriptors (otlp-protocol.md 6; go-facts.md says
+ * what the Go collector's reader accepts, and ours accepts the same). */
+#ifndef OTLP_JSON_H
+#define OTLP_JSON_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <protobuf-c/protobuf-c.h>
+
+/* Append to `out` the wire form of the JSON document `text` as a message of `type`.
+ * UV_EINVAL: err says what is wrong and where (line, column, field path). UV_E2BIG: the wire form would pass
+ * `max` bytes. What was appended before a failure is of no use. */
+int json_to_wire(const ProtobufCMessageDescriptor *type, struct bytes text, size_t max, struct buf *out,
+                 struct error *err);
+
+/* Append the JSON form of `wire`, which is a valid message of `type`. Keys are lowerCamelCase, 64-bit integers
+ * strings, ids hex, defaults left out. Unknown fields are left out. UV_EINVAL only when the bytes are not valid. */
+int wire_to_json(const ProtobufCMessageDescriptor *type, struct bytes wire, struct buf *out, struct error *err);
+
+#endif

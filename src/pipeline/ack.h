@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The answer to a batch, and where its items are booked.
+ *
+ * Whoever waits for an answer owns a `struct ack`, embedded in its request; consume(batch, ack) hands the
+ * obligation on. It settles once, when every branch that owes an answer has given one, with the heaviest verdict.
+ * on_settled is never called from inside consume() or ack_settle(): settled acks wait in the turn queue and are
+ * delivered just before the loop sleeps, so the callback may free the request without a thought for the stack.
+ *
+ * An ack is also an entry in a ledger (pipeline/ledger.h): `open` counts the items that are held under it. When
+ * it settles SAFE what is open is delivered; when it does not, what is open is refused if the sender still waits
+ * (.refusable) or dropped if it was told OK long ago. A processor that takes items out of the flow on purpose says so
+ * with ack_drop(); one that keeps them under an ack of its own moves them with ack_move(). So every
+ * item ends in exactly one column, and the ledger sums at every moment. */
+#ifndef PIPELINE_ACK_H
+#define PIPELINE_ACK_H
+
+#include "base/turn.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ledger;
+
+/* In rising order of weight: RETRY outweighs REJECT, for if one branch refuses for good and another only for
+ * now, the sender must come again. */
+enum verdict {
+    VERDICT_SAFE,   /* where the configuration says it must be: merged, queued, on disk, at the peer */
+    VERDICT_REJECT, /* never acceptable; the sender must not come again */
+    VERDICT_RETRY,  /* not now */
+};
+
+struct outcome {
+    enum verdict verdict;
+    uint64_t rejected;       /* with SAFE: items refused for good, the rest is safe (OTLP's partial_success) */
+    const char *reason;      /* static, for counters: "memory_limit", "queue_full", "type_conflict"; NULL with SAFE */
+    uint64_t retry_after_ms; /* with RETRY; 0 = the sender's own back-off */
+    int grpc_status;         /* 0 = by the verdict; else the code that a backend gave, passed on to the sender */
+    char why[200];           /* for people; "" with a plain SAFE */
+};
+
+struct ack {
+    void (*on_settled)(struct ack *ack, const struct outcome *outcome);
+    struct turn *turn;
+    struct ledger *ledger;  /* NULL: books nothing */
+    uint64_t open;          /* items held under this ack */
+    uint32_t owed;          /* answers still to come */
+    bool refusable;         /* a failure can still be told to the sender: refused, not dropped */
+    struct turn_task task;
+    struct outcome worst;   /* so far */
+};
+
+/* One answer owed. items: how many are held under it (booked as received by whoever calls ledger_receive). */
+void ack_init(struct ack *ack, struct turn *turn, struct ledger *ledger, uint64_t items, bool refusable,
+              void (*on_settled)(struct ack *, const struct outcome *));
+
+void ack_owe(struct ack *ack); /* one more branch must answer */
+
+/* One answer given. `outcome` is copied. */
+void ack_settle(struct ack *ack, const struct outcome *outcome);
+
+/* Shorthands. */
+void ack_safe(struct ack *ack);
+void ack_fail(struct ack *ack, enum verdict verdict, const char *reason, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* `n` items leave the flow here on purpose, or are lost here: booked as dropped{reason}. */
+void ack_drop(struct ack *ack, uint64_t n, const char *reason);
+
+/* `n` items are from now on held under `to` (same ledger). Books nothing. */
+void ack_move(struct ack *from, struct ack *to, uint64_t n);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A component is one const struct; an instance of it in a running graph is a node.
+ *
+ * The life of a node: the graph allocates `node_size` zeroed bytes, fills in `struct node` (its first member), and
+ * calls create() with the decoded configuration. Nodes are started from the exporters back to the receivers and
+ * stopped from the receivers on. After stop() has called back, nothing is sent to the node any more and it sends
+ * nothing; destroy() frees what create() and start() made (the graph frees the node itself).
+ *
+ * How many nodes: receivers and exporters one per (id, signal), unless .shared: then one per id for all signals;
+ * processors one per pipeline; connectors one per (id, from-signal, to-signal). Extensions one per id. */
+#ifndef PIPELINE_COMPONENT_H
+#define PIPELINE_COMPONENT_H
+
+#include "base/budget.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "config/option.h"
+#include "pipeline/consumer.h"
+#include "pipeline/ledger.h"
+
+#include <uv.h>
+
+enum component_kind {
+    COMPONENT_RECEIVER,
+    COMPONENT_PROCESSOR,
+    COMPONENT_EXPORTER,
+    COMPONENT_CONNECTOR,
+    COMPONENT_EXTENSION,
+    COMPONENT_KINDS
+};
+
+/* What the service lends to every node. It has no other way out. */
+struct host {
+    uv_loop_t *loop;
+    struct turn *turn;
+    struct clock *clock;
+    struct budget *budget;
+    struct metrics *metrics;
+    enum metric_level level; /* service::telemetry::metrics::level */
+    struct log_sink *log;
+    struct scrape_hub *scrapes; /* prom/scrape.h: listeners that several may share */
+    const char *version;
+};
+
+struct node {
+    struct consumer in; /* first: what others send to. NULL consume for receivers and extensions */
+    const struct component *component;
+    const char *id;       /* "otlp/2", as the user wrote it */
+    enum signal signal;   /* of what comes in; for .shared receivers SIGNAL_COUNT */
+    const char *pipeline; /* processors: "metrics/2"; else NULL */
+    struct host *host;
+    struct logger log;    /* carries id, kind and signal */
+    struct ledger *ledger; /* processors: the pipeline's. Exporters: their own, which the graph keeps in front */
+    /* Where to send, by signal: receivers, processors and connectors. NULL: that signal has no pipeline here. */
+    struct consumer *out[SIGNAL_COUNT];
+};
+
+struct component {
+    const char *type;           /* "otlp_grpc" */
+    const char *const *aliases; /* old spellings, NULL-terminated; each warns once when used */
+    enum component_kind kind;
+    uint32_t signals;           /* SIGNAL_BITs it takes (connectors: from == to) */
+    bool shared;
+    const char *stability;      /* "stable", "beta", "alpha": as the Go collector says of it */
+    const char *summary;        /* one sentence */
+    const char *safe;           /* exporters: what SAFE means here, one sentence */
+    size_t config_size;
+    const struct option *options; /* ends with OPT_END */
+    const struct metric_row *const *metrics; /* what it counts, NULL-terminated; for the reference */
+    size_t node_size;
+
+    /* What one row cannot say (max >= min); report through check_fail. May be NULL. */
+    void (*check)(const void *config, struct check *ck);
+    int (*create)(struct node *node, const void *config, struct error *err); /* allocate; no I/O */
+    int (*start)(struct node *node, struct error *err);                      /* bind, arm timers; may be NULL */
+    /* Take no more, hand on what is held, then call done(node) once, now or later. NULL: nothing to do.
+     * `deadline` is the mono time after which the service tears down regardless. */
+    void (*stop)(struct node *node, uint64_t deadline, void (*done)(struct node *));
+    void (*destroy)(struct node *node); /* may be NULL */
+};
+
+/* One object that all nodes of one component id share (memory_limiter's checker): *slot starts NULL and lives
+ * as long as the graph. */
+void **node_shared(struct node *node);
+
+/* The end of every array of components. registry.c holds the array of all; the graph is given it. */
+extern const struct component *const component_registry[];
+
+const struct component *component_find(const struct component *const *all, enum component_kind kind,
+                                       struct bytes type, bool *by_alias);
+
+#endif

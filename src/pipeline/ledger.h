@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger of one pipeline, or of one exporter: where every item is.
+ *
+ *     received = delivered + held + refused{reason} + dropped{reason}
+ *
+ * at every moment, exactly; ledger_check() asserts it, /metrics shows it, the shutdown log prints it.
+ * received: came in. delivered: the exporters have it SAFE. held: inside, not settled. refused: not taken, and the
+ * sender was told. dropped: taken, then lost or left out on purpose; the reason says which. */
+#ifndef PIPELINE_LEDGER_H
+#define PIPELINE_LEDGER_H
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "otlp/signal.h"
+
+struct ledger_reason {
+    const char *reason; /* static */
+    uint64_t items;
+};
+
+struct ledger {
+    const char *kind; /* "pipeline" or "exporter" */
+    char *id;         /* "metrics/2", "prometheus" */
+    enum signal signal;
+    uint64_t received;
+    uint64_t delivered;
+    uint64_t held;
+    VEC(struct ledger_reason) refused;
+    VEC(struct ledger_reason) dropped;
+};
+
+void ledger_init(struct ledger *l, const char *kind, const char *id, enum signal signal);
+void ledger_free(struct ledger *l);
+
+void ledger_receive(struct ledger *l, uint64_t n); /* received and held */
+void ledger_deliver(struct ledger *l, uint64_t n); /* held -> delivered */
+void ledger_refuse(struct ledger *l, uint64_t n, const char *reason);
+void ledger_drop(struct ledger *l, uint64_t n, const char *reason);
+
+bool ledger_sums(const struct ledger *l);
+
+#endif
