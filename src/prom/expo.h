@@ -10,12 +10,12 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "prom/name.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum expo_format { EXPO_TEXT, EXPO_OPENMETRICS, EXPO_PROTOBUF };
-enum expo_escaping { EXPO_UNDERSCORES, EXPO_ALLOW_UTF8, EXPO_DOTS, EXPO_VALUES };
 
 enum expo_type {
     EXPO_COUNTER,
@@ -29,7 +29,7 @@ enum expo_type {
 
 struct expo {
     enum expo_format format;
-    enum expo_escaping escaping;
+    enum name_escaping escaping;
     struct buf *out;
     /* The family being written. */
     enum expo_type type;
@@ -83,7 +83,7 @@ struct expo_quantile {
     double value;
 };
 
-void expo_init(struct expo *e, enum expo_format format, enum expo_escaping escaping, struct buf *out);
+void expo_init(struct expo *e, enum expo_format format, enum name_escaping escaping, struct buf *out);
 void expo_free(struct expo *e);
 
 /* `name` is the full name (`x_total`); help may be empty; unit "" = none (written only where it is a suffix of the

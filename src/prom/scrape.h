@@ -20,13 +20,18 @@ struct scrape_source {
     bool enable_open_metrics; /* may OpenMetrics be negotiated? One source that allows it is enough */
     /* Called once when a scrape begins. Returns the scrape's cursor (may be NULL if none is needed). */
     void *(*open)(struct scrape_source *s);
-    /* Write the samples of target_info only (the family has been begun by the hub). */
-    void (*write_target_info)(struct scrape_source *s, void *cursor, struct expo *e);
-    bool (*has_target_info)(struct scrape_source *s, void *cursor);
-    /* Write about `want` bytes more of the other families. True while there is more to come. `skip(arg, name)` says
-     * that a family is already in this exposition: leave it out. */
+    /* Give the rendered labels of each target_info series to emit(). The hub writes them (once each, whatever
+     * number of sources name them). emit() false: enough for this slice, return true and go on at the next call.
+     * False when there are no more. NULL where the source has none (a target_info with a namespace in
+     * front is an ordinary family of write()). timestamp_ms 0 = none. */
+    bool (*targets)(struct scrape_source *s, void *cursor,
+                    bool (*emit)(void *arg, struct bytes labels, uint64_t timestamp_ms), void *arg);
+    /* Write about `want` bytes more of the other families. True while there is more to come. claim(arg, name, type) must
+     * be asked once before a family is begun for the first time: false says that its name, or the name of one of
+     * its series (`x_count` beside a histogram `x`), is in this exposition already: leave the family out. A family is
+     * ended before write() returns and begun `again` at the next call when it is not done. */
     bool (*write)(struct scrape_source *s, void *cursor, struct expo *e, size_t want,
-                  bool (*skip)(void *arg, struct bytes name), void *arg);
+                  bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg);
     void (*close)(struct scrape_source *s, void *cursor);
 };
 
