@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "otlp/metadata.h"
+
+#include "base/mem.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+struct metadata *metadata_new(const struct metadata_entry *entries, uint32_t n)
+{
+    size_t size = sizeof(struct metadata) + n * sizeof(struct metadata_entry);
+    struct metadata *m;
+    uint8_t *at;
+
+    if (n == 0)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++)
+        size += entries[i].name.len + entries[i].value.len;
+    m = mem_alloc(size);
+    m->refs = 1;
+    m->n = n;
+    at = (uint8_t *)&m->entries[n];
+    for (uint32_t i = 0; i < n; i++) {
+        struct bytes name = entries[i].name, value = entries[i].value;
+
+        for (size_t k = 0; k < name.len; k++)
+            at[k] = (uint8_t)tolower(name.data[k]);
+        m->entries[i].name = bytes_of(at, name.len);
+        at += name.len;
+        if (value.len > 0)
+            memcpy(at, value.data, value.len);
+        m->entries[i].value = bytes_of(at, value.len);
+        at += value.len;
+    }
+    return m;
+}
+
+struct metadata *metadata_ref(struct metadata *m)
+{
+    if (m != NULL)
+        m->refs++;
+    return m;
+}
+
+void metadata_unref(struct metadata *m)
+{
+    if (m != NULL && --m->refs == 0)
+        free(m);
+}
+
+const struct metadata_entry *metadata_find(const struct metadata *m, struct bytes name, uint32_t *at)
+{
+    while (m != NULL && *at < m->n) {
+        const struct metadata_entry *e = &m->entries[(*at)++];
+
+        if (bytes_equal_nocase(e->name, name))
+            return e;
+    }
+    return NULL;
+}
