@@ -1,24 +1,49 @@
 # otelcd. `make run` installs what is missing, builds and starts; `make check` tests; `make help` lists the rest.
+#
+# MODE=release (default), debug, asan (+UBSan), tsan, static, fuzz: each builds into a directory of its own, and
+# so does each compiler, so that switching needs no clean. CFLAGS, LDFLAGS, CC, DESTDIR and PREFIX are honoured.
 
-MODE ?= release
-B    := build/$(MODE)
+MODE   ?= release
+CLANG  := $(findstring clang,$(CC))
+B      := build/$(MODE)$(if $(CLANG),$(if $(filter-out fuzz,$(MODE)),-clang))
 PREFIX ?= /usr/local
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+CONFIG ?= config/otelcd.yaml
+FUZZ_SECONDS ?= 60
+JOBS   ?= $(shell nproc)
+# `make V=1` shows the commands.
+Q := $(if $(V),,@)
+say = @$(if $(V),:,echo '  $(1)')
+PYTHON := /usr/bin/python3
 
 PKGS := libuv libnghttp2 libprotobuf-c yaml-0.1 zlib libzstd libxxhash jansson libpcre2-8
+ifeq ($(MODE),static)
+# Debian has no libisal.a: zlib does its work here.
+LIBS := -luv_a -lnghttp2 -lprotobuf-c -lyaml -lz -lzstd -lxxhash -ljansson -lpcre2-8 -lsnappy -lstdc++ \
+        -lpthread -ldl -lrt -lm
+else
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lsnappy -lm
 ISAL := $(shell printf '\#include <isa-l/igzip_lib.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 ifeq ($(ISAL),yes)
 LIBS += -lisal
 ISAL_FLAGS := -DHAVE_ISAL
 endif
+endif
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
         -Wformat=2 -Wundef -Werror \
-        $(if $(findstring clang,$(CC)),-Wno-gnu-zero-variadic-macro-arguments)
+        $(if $(CLANG),-Wno-gnu-zero-variadic-macro-arguments)
+SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 CFLAGS_release := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 CFLAGS_debug   := -Og -g3
-CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS_asan    := $(SANITIZE) -fsanitize=address,undefined
 LDFLAGS_asan   := -fsanitize=address,undefined
+CFLAGS_tsan    := $(SANITIZE) -fsanitize=thread
+LDFLAGS_tsan   := -fsanitize=thread
+CFLAGS_fuzz    := $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined
+LDFLAGS_fuzz   := -fsanitize=address,undefined
+CFLAGS_static  := $(CFLAGS_release) -fPIE
+LDFLAGS_static := -static-pie
 
 CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(ISAL_FLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 ALL_CFLAGS := -std=gnu11 $(CFLAGS_$(MODE)) $(WARN) $(CFLAGS)
@@ -28,16 +53,21 @@ PROTOS   := $(shell find proto -name '*.proto')
 WELL_KNOWN := google/protobuf/any google/protobuf/duration google/protobuf/timestamp
 GEN_C    := $(PROTOS:proto/%.proto=$(B)/gen/%.pb-c.c) $(WELL_KNOWN:%=$(B)/gen/%.pb-c.c)
 SRCS     := $(shell find src -name '*.c')
+HEADERS  := $(shell find src -name '*.h')
 CORE     := $(filter-out $(B)/src/main.o,$(SRCS:%.c=$(B)/%.o)) $(GEN_C:.c=.o)
 TESTS    := $(patsubst %.c,$(B)/%,$(shell find test/unit -name '*_test.c' 2>/dev/null))
+FUZZERS  := $(patsubst fuzz/%_fuzz.c,%,$(wildcard fuzz/*_fuzz.c))
+BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
-all: build/otelcd
+## all           build/otelcd
+all: $(B)/otelcd
+	@ln -sfn $(B:build/%=%)/otelcd build/otelcd
 
-build/otelcd: $(B)/otelcd
-	@mkdir -p build && ln -sf $(MODE)/otelcd $@
+build/otelcd: all
 
 $(B)/otelcd: $(B)/src/main.o $(B)/core.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/core.a: $(CORE)
 	@rm -f $@ && ar rcs $@ $^
@@ -46,31 +76,169 @@ $(B)/core.a: $(CORE)
 $(GEN_C): $(B)/gen/.done
 $(B)/gen/.done: $(PROTOS)
 	@mkdir -p $(B)/gen
-	cd proto && protoc-c -I. -I/usr/include --c_out=$(abspath $(B)/gen) $(PROTOS:proto/%=%) $(WELL_KNOWN:%=%.proto)
+	$(call say,PROTO proto)
+	$(Q)cd proto && protoc-c -I. -I/usr/include --c_out=$(abspath $(B)/gen) $(PROTOS:proto/%=%) $(WELL_KNOWN:%=%.proto)
 	@touch $@
 
 $(B)/gen/%.o: $(B)/gen/%.c
-	$(CC) -std=gnu11 $(CFLAGS_$(MODE)) $(CPPFLAGS) -w -MMD -MP -c -o $@ $<
+	$(call say,CC $<)
+	$(Q)$(CC) -std=gnu11 $(CFLAGS_$(MODE)) $(CPPFLAGS) -w -MMD -MP -c -o $@ $<
 
 $(B)/src/%.o: src/%.c $(B)/gen/.done
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC $<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/test/%.o: test/%.c $(B)/gen/.done
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -Itest -MMD -MP -c -o $@ $<
+	$(call say,CC $<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -Itest -MMD -MP -c -o $@ $<
 
+$(B)/fuzz/%.o: fuzz/%.c $(B)/gen/.done
+	@mkdir -p $(@D)
+	$(call say,CC $<)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(CPPFLAGS) -Itest -MMD -MP -c -o $@ $<
+
+$(B)/bench/%.o: bench/%.c $(B)/gen/.done
+	@mkdir -p $(@D)
+	$(call say,CC $<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(BENCHES): %: %.o $(B)/core.a
+	$(call say,LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+## run           install what the build needs, build, start on $(CONFIG)
+run: deps-build
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	$(B)/otelcd --config $(CONFIG)
+
+## deps          install every package that the build, the tests and lint need, where missing
+deps: deps-build deps-test deps-lint
+deps-%:
+	@contrib/deps.sh $*
+
+## check         the whole suite: unit tests, layers, headers, fuzz corpora, integration with real peers
+check: deps-build deps-test
+	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/otelcd tests
+	@$(MAKE) --no-print-directory -j$(JOBS) unit layers headers replay
+	@$(MAKE) --no-print-directory integration
+
+## check-asan    the same with gcc's address and undefined-behaviour sanitizers
+check-asan:
+	@$(MAKE) --no-print-directory check MODE=asan
+
+## unit          unit tests alone
 # A test may include the .c it tests to see its statics: the archive's member is then not pulled in.
 $(TESTS): %: %.o $(B)/core.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LIBS)
+	$(call say,LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LIBS)
 
+tests: $(TESTS)
 unit: $(TESTS:%=%.ok)
 %.ok: %
-	./$< && touch $@
+	@./$< >$<.log 2>&1 && tail -n 1 $<.log && mv $<.log $@ || { cat $<.log; exit 1; }
 
+## layers        includes point down design's list of layers only
+layers:
+	@awk -f contrib/layers.awk $(SRCS) $(HEADERS)
+
+## headers       each header compiles alone
+headers: $(HEADERS:%=$(B)/headers/%.ok)
+$(B)/headers/%.ok: % $(B)/gen/.done
+	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -fsyntax-only -include $< -x c /dev/null && touch $@
+
+## replay        every file of the fuzz corpora through its driver, without a fuzzer
+replay: $(FUZZERS:%=$(B)/fuzz/%_replay.ok)
+$(FUZZERS:%=$(B)/fuzz/%_replay): $(B)/fuzz/%_replay: $(B)/fuzz/%_fuzz.o $(B)/fuzz/replay.o $(B)/core.a
+	$(call say,LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/fuzz/%_replay.ok: $(B)/fuzz/%_replay fuzz/corpus/%
+	@./$< fuzz/corpus/$* && touch $@
+
+## fuzz          each driver for FUZZ_SECONDS (60) with libFuzzer, clang, ASan and UBSan; FUZZ=name for one
+fuzz: deps-lint
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=fuzz CC="$(if $(CLANG),$(CC),clang)" fuzzers
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) JOBS=$(JOBS) contrib/fuzz.sh $(or $(FUZZ),$(FUZZERS))
+fuzzers: $(FUZZERS:%=$(B)/fuzz/%_fuzz)
+$(FUZZERS:%=$(B)/fuzz/%_fuzz): %: %.o $(B)/core.a
+	$(call say,LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+## integration   the real binary against real peers, with pytest; ARGS="-k word" chooses
+integration: build/py/.done
+	@OTELCD=$(abspath $(B)/otelcd) PYTHONPATH=$(abspath build/py) $(PYTHON) -m pytest test/integration $(ARGS)
+build/py/.done: $(PROTOS)
+	@mkdir -p build/py
+	$(call say,PROTO proto)
+	$(Q)cd proto && protoc -I. -I/usr/include --python_out=$(abspath build/py) $(PROTOS:proto/%=%) protobuf-c/protobuf-c.proto
+	@touch $@
+
+## oracle        compare with the Go collector itself, built from modules here (slow the first time)
+oracle: build/py/.done
+	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/otelcd
+	@OTELCD=$(abspath $(B)/otelcd) PYTHONPATH=$(abspath build/py) $(PYTHON) -m pytest test/oracle $(ARGS)
+
+## bench         how fast and how large: ratios against a server that discards the same bytes
+bench: deps-build deps-test build/py/.done
+	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/otelcd benches
+	@OTELCD=$(abspath $(B)/otelcd) BENCH=$(abspath $(B)/bench) PYTHONPATH=$(abspath build/py) \
+	    $(PYTHON) bench/bench.py $(ARGS)
+benches: $(BENCHES)
+
+## lint          clang-tidy, cppcheck, clang-format: no finding
+C_FILES := $(SRCS) $(shell find test fuzz bench -name '*.c' 2>/dev/null)
+lint: deps-build deps-lint
+	@$(MAKE) --no-print-directory -j$(JOBS) lint-format lint-cppcheck lint-tidy
+lint-format:
+	@clang-format --dry-run -Werror $(C_FILES) $(HEADERS)
+lint-cppcheck:
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
+	    --suppressions-list=contrib/cppcheck.txt --library=posix -j $(JOBS) -Isrc -D_GNU_SOURCE src
+lint-tidy: $(SRCS:%=$(B)/lint/%.ok)
+$(B)/lint/%.ok: % $(B)/gen/.done .clang-tidy $(HEADERS)
+	@mkdir -p $(@D)
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- -std=gnu11 $(CPPFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+## format        clang-format every file in place
+format:
+	clang-format -i $(C_FILES) $(HEADERS)
+
+## docs          write the generated pages anew (docs/reference/, the options of man/otelcd.yaml.5)
+docs: all
+	@contrib/docs.sh build/otelcd
+
+## static        one static binary, for images: build/static/otelcd
+static: deps-build
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=static build/static/otelcd
+
+## image         build the container image (podman or docker)
+image:
+	$(or $(shell command -v podman),docker) build $(if $(shell command -v podman),--format docker) \
+	    -f contrib/docker/Dockerfile -t otelcd:latest .
+
+## install       DESTDIR and PREFIX (/usr/local); an existing configuration stays
+install: all
+	install -Dm755 $(B)/otelcd $(DESTDIR)$(PREFIX)/bin/otelcd
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/otelcd.8
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man5 man/otelcd.yaml.5
+	@test -e $(DESTDIR)$(SYSCONFDIR)/otelcd/otelcd.yaml || \
+	    install -Dm644 config/otelcd.yaml $(DESTDIR)$(SYSCONFDIR)/otelcd/otelcd.yaml
+	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,@BINDIR@,$(PREFIX)/bin,g; s,@SYSCONFDIR@,$(SYSCONFDIR),g' contrib/systemd/otelcd.service \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/otelcd.service
+
+## clean         remove build/
 clean:
 	rm -rf build
 
-.PHONY: all unit clean
+## help          this list
+help:
+	@sed -n 's/^## //p' Makefile
+
+.PHONY: all build/otelcd run deps check check-asan tests unit layers headers replay fuzz fuzzers integration oracle \
+        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image install clean help
 .SECONDARY:
+.DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs the Debian packages that a part of the project needs, where they are missing: deps.sh build|test|lint.
+# Nothing is started: Prometheus, whose package would bring up a service, is unpacked under build/peers instead.
+set -u
+
+build="gcc libc6-dev make pkg-config libuv1-dev libnghttp2-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
+       libprotobuf-dev libyaml-dev zlib1g-dev libsnappy-dev libzstd-dev libjansson-dev libxxhash-dev libpcre2-dev"
+case "$(uname -m)" in x86_64 | aarch64) build+=" libisal-dev" ;; esac
+test="check python3 python3-pytest python3-pytest-xdist python3-grpcio python3-protobuf python3-snappy
+      python3-prometheus-client python3-zstandard curl nghttp2-client nghttp2-server procps systemd ca-certificates"
+lint="clang clang-tidy clang-format cppcheck"
+
+# Tools that people often have from elsewhere: the command, then the package that is asked for without it.
+tools_test="go:golang-go node:nodejs npm:npm"
+
+installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+
+packages() # of part $1
+{
+    local list=${!1} tools=tools_$1 pair
+    for pair in ${!tools-}; do
+        command -v "${pair%%:*}" >/dev/null || list+=" ${pair#*:}"
+    done
+    for p in $list; do installed "$p" || echo "$p"; done
+}
+
+apt() { apt-get -q -o DPkg::Lock::Timeout=300 "$@"; }
+
+unpack_prometheus()
+{
+    command -v prometheus >/dev/null || [ -x build/peers/usr/bin/prometheus ] && return
+    local dir
+    dir=$(mktemp -d) && (cd "$dir" && chmod 755 . && apt download prometheus) >/dev/null &&
+        mkdir -p build/peers && dpkg-deb -x "$dir"/prometheus_*.deb build/peers
+    rm -rf "$dir"
+}
+
+main()
+{
+    local part=$1 missing
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+        echo "deps: not a Debian system; make sure of the equivalents of:" ${!part} >&2
+        return 0
+    fi
+    missing=$(packages "$part" | tr '\n' ' ')
+    if [ -n "$missing" ]; then
+        if [ "$(id -u)" != 0 ]; then
+            echo "deps: missing packages; type: sudo apt-get install --no-install-recommends $missing" >&2
+            return 1
+        fi
+        echo "deps: installing $missing"
+        export DEBIAN_FRONTEND=noninteractive
+        [ -n "$(apt-cache policy ${missing%% *} 2>/dev/null | grep 'Candidate: [^(]')" ] || apt update || return 1
+        # A package list that is too old names files that are gone: once more with a new one.
+        apt install -y --no-install-recommends $missing || { apt update && apt install -y --no-install-recommends $missing; } ||
+            return 1
+    fi
+    if [ "$part" = test ]; then unpack_prometheus; fi
+}
+
+case "${1-}" in
+build | test | lint) main "$1" ;;
+*)
+    echo "usage: $0 build|test|lint" >&2
+    exit 2
+    ;;
+esac
