@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/server_rows.h"
+
+const char *const server_transports[] = { "tcp", "tcp4", "tcp6", "unix", NULL };
+
+const struct option http_cors_options[] = {
+    OPT_STRINGS(struct http_cors_config, allowed_origins, NULL,
+                "Origins that may send; each may contain one * for any run of characters."),
+    OPT_STRINGS(struct http_cors_config, allowed_headers, NULL,
+                "Request headers that may be sent, besides the harmless ones; * is any."),
+    OPT_STRINGS(struct http_cors_config, exposed_headers, NULL, "Response headers that scripts may read."),
+    OPT_INT(struct http_cors_config, max_age, "0", "0", NULL,
+            "Seconds that a browser may remember the answer to a preflight; 0 leaves the header out."),
+    OPT_END,
+};
+
+static const struct option parameters_options[] = {
+    OPT_DURATION(struct keepalive_parameters_config, max_connection_idle, "0s", "0s", NULL,
+                 "Close a connection without calls after this time; 0 is never."),
+    OPT_DURATION(struct keepalive_parameters_config, max_connection_age, "0s", "0s", NULL,
+                 "Ask clients to reconnect after this time, give or take 10 %; 0 is never."),
+    OPT_DURATION(struct keepalive_parameters_config, max_connection_age_grace, "0s", "0s", NULL,
+                 "How long running calls may last after that; 0 is for ever."),
+    OPT_DURATION(struct keepalive_parameters_config, time, "0s", "0s", NULL,
+                 "Ping a silent client after this time; 0 is 2h."),
+    OPT_DURATION(struct keepalive_parameters_config, timeout, "0s", "0s", NULL,
+                 "Close the connection when that ping is not answered within this time; 0 is 20s."),
+    OPT_END,
+};
+
+static const struct option policy_options[] = {
+    OPT_DURATION(struct keepalive_policy_config, min_time, "0s", "0s", NULL,
+                 "Clients that ping more often than this are sent away; 0 is 5m."),
+    OPT_BOOL(struct keepalive_policy_config, permit_without_stream, "false",
+             "May clients ping while they have no call open?"),
+    OPT_END,
+};
+
+const struct option grpc_keepalive_options[] = {
+    OPT_GROUP(struct grpc_keepalive_config, server_parameters, struct keepalive_parameters_config, parameters_options,
+              GROUP_SOME, "What the server does."),
+    OPT_GROUP(struct grpc_keepalive_config, enforcement_policy, struct keepalive_policy_config, policy_options,
+              GROUP_SOME, "What clients may do."),
+    OPT_END,
+};
