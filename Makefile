@@ -56,6 +56,7 @@ SRCS     := $(shell find src -name '*.c')
 HEADERS  := $(shell find src -name '*.h')
 CORE     := $(filter-out $(B)/src/main.o,$(SRCS:%.c=$(B)/%.o)) $(GEN_C:.c=.o)
 TESTS    := $(patsubst %.c,$(B)/%,$(shell find test/unit -name '*_test.c' 2>/dev/null))
+SUPPORT  := $(patsubst %.c,$(B)/%.o,$(wildcard test/support/*.c))
 FUZZERS  := $(patsubst fuzz/%_fuzz.c,%,$(wildcard fuzz/*_fuzz.c))
 BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
@@ -130,7 +131,10 @@ check-asan:
 
 ## unit          unit tests alone
 # A test may include the .c it tests to see its statics: the archive's member is then not pulled in.
-$(TESTS): %: %.o $(B)/core.a
+$(B)/support.a: $(SUPPORT)
+	@rm -f $@ && ar rcs $@ $^
+
+$(TESTS): %: %.o $(B)/support.a $(B)/core.a
 	$(call say,LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LIBS)
 

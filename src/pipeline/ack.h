@@ -38,6 +38,10 @@ struct outcome {
     char why[200];           /* for people; "" with a plain SAFE */
 };
 
+/* `more` beside what was known: the heavier verdict stands; of two SAFE ones the larger `rejected`, of two RETRY
+ * ones the longer wait. */
+void outcome_join(struct outcome *worst, const struct outcome *more);
+
 struct ack {
     void (*on_settled)(struct ack *ack, const struct outcome *outcome);
     struct turn *turn;
@@ -55,7 +59,8 @@ void ack_init(struct ack *ack, struct turn *turn, struct ledger *ledger, uint64_
 
 void ack_owe(struct ack *ack); /* one more branch must answer */
 
-/* One answer given. `outcome` is copied. */
+/* One answer given. `outcome` is copied. With SAFE and `rejected` items these are booked as dropped, the rest as
+ * delivered; what was moved away or dropped before is not booked again. */
 void ack_settle(struct ack *ack, const struct outcome *outcome);
 
 /* Shorthands. */
@@ -68,5 +73,8 @@ void ack_drop(struct ack *ack, uint64_t n, const char *reason);
 
 /* `n` items are from now on held under `to` (same ledger). Books nothing. */
 void ack_move(struct ack *from, struct ack *to, uint64_t n);
+
+/* Forget a settled or unsettled ack whose memory goes: on_settled does not come any more. Books nothing. */
+void ack_cancel(struct ack *ack);
 
 #endif

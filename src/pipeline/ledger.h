@@ -3,7 +3,7 @@
  *
  *     received = delivered + held + refused{reason} + dropped{reason}
  *
- * at every moment, exactly; ledger_check() asserts it, /metrics shows it, the shutdown log prints it.
+ * at every moment, exactly; ledger_sums() says so, /metrics shows it, the shutdown log prints it.
  * received: came in. delivered: the exporters have it SAFE. held: inside, not settled. refused: not taken, and the
  * sender was told. dropped: taken, then lost or left out on purpose; the reason says which. */
 #ifndef PIPELINE_LEDGER_H
@@ -18,6 +18,11 @@ struct ledger_reason {
     uint64_t items;
 };
 
+struct ledger_reasons {
+    struct ledger_reason *v;
+    size_t n, cap;
+};
+
 struct ledger {
     const char *kind; /* "pipeline" or "exporter" */
     char *id;         /* "metrics/2", "prometheus" */
@@ -25,8 +30,8 @@ struct ledger {
     uint64_t received;
     uint64_t delivered;
     uint64_t held;
-    VEC(struct ledger_reason) refused;
-    VEC(struct ledger_reason) dropped;
+    struct ledger_reasons refused;
+    struct ledger_reasons dropped;
 };
 
 void ledger_init(struct ledger *l, const char *kind, const char *id, enum signal signal);
@@ -36,6 +41,8 @@ void ledger_receive(struct ledger *l, uint64_t n); /* received and held */
 void ledger_deliver(struct ledger *l, uint64_t n); /* held -> delivered */
 void ledger_refuse(struct ledger *l, uint64_t n, const char *reason);
 void ledger_drop(struct ledger *l, uint64_t n, const char *reason);
+
+uint64_t ledger_reasons_total(const struct ledger_reasons *reasons);
 
 bool ledger_sums(const struct ledger *l);
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/fanout.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct spread;
+
+struct branch {
+    struct ack ack;
+    struct spread *spread;
+};
+
+/* One batch on its way through the branches. */
+struct spread {
+    struct spread *next; /* in the free list */
+    struct spread *all;  /* in the list of all */
+    struct fanout *fanout;
+    struct ack *sender;
+    bool busy;
+    struct branch branches[];
+};
+
+struct fanout {
+    struct consumer in;
+    struct turn *turn;
+    struct spread *unused, *all;
+    size_t n;
+    struct consumer *to[];
+};
+
+/* The sender's ack owes one answer for each branch, so it does the joining. */
+static void on_branch_settled(struct ack *ack, const struct outcome *outcome)
+{
+    struct branch *b = container_of(ack, struct branch, ack);
+    struct spread *s = b->spread;
+    struct fanout *f = s->fanout;
+    bool last = true;
+
+    ack_settle(s->sender, outcome);
+    b->spread = NULL;
+    for (size_t i = 0; i < f->n; i++)
+        last = last && s->branches[i].spread == NULL;
+    if (!last)
+        return;
+    s->busy = false;
+    s->next = f->unused;
+    f->unused = s;
+}
+
+static struct spread *take_spread(struct fanout *f)
+{
+    struct spread *s = f->unused;
+
+    if (s != NULL) {
+        f->unused = s->next;
+    } else {
+        s = mem_zalloc(sizeof(*s) + f->n * sizeof(s->branches[0]));
+        s->fanout = f;
+        s->all = f->all;
+        f->all = s;
+    }
+    s->busy = true;
+    return s;
+}
+
+static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    struct fanout *f = container_of(self, struct fanout, in);
+    struct spread *s = take_spread(f);
+
+    s->sender = ack;
+    for (size_t i = 0; i < f->n; i++) {
+        s->branches[i].spread = s;
+        ack_init(&s->branches[i].ack, f->turn, NULL, batch->items, ack->refusable, on_branch_settled);
+        if (i > 0)
+            ack_owe(ack);
+    }
+    for (size_t i = 1; i < f->n; i++)
+        (void)batch_ref(batch);
+    for (size_t i = 0; i < f->n; i++)
+        consumer_send(f->to[i], batch, &s->branches[i].ack);
+}
+
+struct consumer *fanout_new(struct turn *turn, struct consumer *const *to, size_t n)
+{
+    struct fanout *f = mem_zalloc(sizeof(*f) + n * sizeof(f->to[0]));
+
+    assert(n >= 1);
+    f->in.consume = consume;
+    f->turn = turn;
+    f->n = n;
+    for (size_t i = 0; i < n; i++)
+        f->to[i] = to[i];
+    return &f->in;
+}
+
+void fanout_free(struct consumer *fanout)
+{
+    struct fanout *f = container_of(fanout, struct fanout, in);
+
+    while (f->all != NULL) {
+        struct spread *s = f->all;
+
+        f->all = s->all;
+        for (size_t i = 0; s->busy && i < f->n; i++)
+            if (s->branches[i].spread != NULL)
+                ack_cancel(&s->branches[i].ack);
+        free(s);
+    }
+    free(f);
+}

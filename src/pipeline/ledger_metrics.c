@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/ledger_metrics.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNTER(name_, help_) { .name = (name_), .type = METRIC_COUNTER, .level = LEVEL_BASIC, .unit = "{item}", .help = (help_) }
+#define GAUGE(name_, help_) { .name = (name_), .type = METRIC_GAUGE, .level = LEVEL_BASIC, .unit = "{item}", .help = (help_) }
+
+/* The five columns, for either kind of ledger. */
+struct columns {
+    struct metric_row received, delivered, held, refused, dropped;
+};
+
+static const struct columns pipeline_rows = {
+    COUNTER("otelcd_pipeline_received_items", "Items that came into the pipeline."),
+    COUNTER("otelcd_pipeline_delivered_items", "Items that every exporter of the pipeline has made safe."),
+    GAUGE("otelcd_pipeline_held_items", "Items inside the pipeline, not settled yet."),
+    COUNTER("otelcd_pipeline_refused_items", "Items that were not taken, and the sender was told."),
+    COUNTER("otelcd_pipeline_dropped_items", "Items that were taken, then lost or left out on purpose."),
+};
+
+static const struct columns exporter_rows = {
+    COUNTER("otelcd_exporter_received_items", "Items that came to the exporter."),
+    COUNTER("otelcd_exporter_delivered_items", "Items that the exporter has made safe."),
+    GAUGE("otelcd_exporter_held_items", "Items inside the exporter, not settled yet."),
+    COUNTER("otelcd_exporter_refused_items", "Items that the exporter did not take, and the pipeline was told."),
+    COUNTER("otelcd_exporter_dropped_items", "Items that the exporter took, then lost or left out on purpose."),
+};
+
+#define SENT(items, words) \
+    { COUNTER("otelcol_exporter_sent_" items, "Number of " words " successfully sent to destination."), \
+      COUNTER("otelcol_exporter_send_failed_" items, "Number of " words " in failed attempts to send to destination.") }
+
+static const struct {
+    struct metric_row sent, failed;
+} sent_rows[SIGNAL_COUNT] = {
+    [SIGNAL_TRACES] = SENT("spans", "spans"),
+    [SIGNAL_METRICS] = SENT("metric_points", "metric points"),
+    [SIGNAL_LOGS] = SENT("log_records", "log records"),
+    [SIGNAL_PROFILES] = SENT("profile_samples", "profile samples"),
+};
+
+const struct metric_row *const ledger_metric_rows[] = {
+    &pipeline_rows.received,
+    &pipeline_rows.delivered,
+    &pipeline_rows.held,
+    &pipeline_rows.refused,
+    &pipeline_rows.dropped,
+    &exporter_rows.received,
+    &exporter_rows.delivered,
+    &exporter_rows.held,
+    &exporter_rows.refused,
+    &exporter_rows.dropped,
+    &sent_rows[SIGNAL_TRACES].sent,
+    &sent_rows[SIGNAL_TRACES].failed,
+    &sent_rows[SIGNAL_METRICS].sent,
+    &sent_rows[SIGNAL_METRICS].failed,
+    &sent_rows[SIGNAL_LOGS].sent,
+    &sent_rows[SIGNAL_LOGS].failed,
+    &sent_rows[SIGNAL_PROFILES].sent,
+    &sent_rows[SIGNAL_PROFILES].failed,
+    NULL,
+};
+
+/* A number of the ledger that grows, and how much of it the metric has been given. */
+struct shown {
+    struct metric *metric;
+    uint64_t given;
+};
+
+struct shown_ledger {
+    struct ledger *ledger;
+    const struct columns *rows;
+    struct metric_label labels[3]; /* the last is the reason's */
+    size_t n_labels;               /* without the reason */
+    struct shown received, delivered, sent, failed;
+    struct metric *held;
+    uint64_t held_given;
+    VEC(struct shown) refused;
+    VEC(struct shown) dropped;
+};
+
+struct ledger_metrics {
+    struct metrics *metrics;
+    struct metric_hook hook;
+    VEC(struct shown_ledger *) ledgers;
+};
+
+static void give(struct shown *s, uint64_t now)
+{
+    metric_add(s->metric, now - s->given);
+    s->given = now;
+}
+
+static struct metric *reason_metric(struct ledger_metrics *m, struct shown_ledger *l, const struct metric_row *row,
+                                    const char *reason)
+{
+    l->labels[l->n_labels] = (struct metric_label){ "reason", reason };
+    return metrics_get(m->metrics, row, l->labels, l->n_labels + 1);
+}
+
+/* Reasons are only ever added to a ledger, at the end. */
+#define GIVE_REASONS(m, l, column)                                                                             \
+    do {                                                                                                       \
+        for (size_t i_ = 0; i_ < (l)->ledger->column.n; i_++) {                                                \
+            if (i_ == (l)->column.n)                                                                           \
+                *vec_push(&(l)->column) = (struct shown){                                                      \
+                    .metric = reason_metric((m), (l), &(l)->rows->column, (l)->ledger->column.v[i_].reason),   \
+                };                                                                                             \
+            give(&(l)->column.v[i_], (l)->ledger->column.v[i_].items);                                         \
+        }                                                                                                      \
+    } while (0)
+
+/* The sent and failed counts appear with the first item, as in the Go collector. */
+static void give_exporter(struct ledger_metrics *m, struct shown_ledger *l)
+{
+    uint64_t failed = ledger_reasons_total(&l->ledger->refused) + ledger_reasons_total(&l->ledger->dropped);
+    enum signal signal = l->ledger->signal;
+
+    if (l->ledger->received == 0)
+        return;
+    if (l->sent.metric == NULL) {
+        l->sent.metric = metrics_get(m->metrics, &sent_rows[signal].sent, l->labels, 1);
+        l->failed.metric = metrics_get(m->metrics, &sent_rows[signal].failed, l->labels, 1);
+    }
+    give(&l->sent, l->ledger->delivered);
+    give(&l->failed, failed);
+}
+
+static void show(struct ledger_metrics *m, struct shown_ledger *l)
+{
+    give(&l->received, l->ledger->received);
+    give(&l->delivered, l->ledger->delivered);
+    /* During a reload two ledgers can have these labels: each adds its share. */
+    metric_set(l->held, l->held->value + (double)l->ledger->held - (double)l->held_given);
+    l->held_given = l->ledger->held;
+    GIVE_REASONS(m, l, refused);
+    GIVE_REASONS(m, l, dropped);
+    if (l->rows == &exporter_rows)
+        give_exporter(m, l);
+}
+
+static void collect(struct metric_hook *hook)
+{
+    struct ledger_metrics *m = container_of(hook, struct ledger_metrics, hook);
+
+    for (size_t i = 0; i < m->ledgers.n; i++)
+        show(m, m->ledgers.v[i]);
+}
+
+struct ledger_metrics *ledger_metrics_new(struct metrics *metrics)
+{
+    struct ledger_metrics *m = mem_zalloc(sizeof(*m));
+
+    m->metrics = metrics;
+    m->hook.collect = collect;
+    metrics_hook(metrics, &m->hook);
+    return m;
+}
+
+void ledger_metrics_add(struct ledger_metrics *m, struct ledger *ledger)
+{
+    struct shown_ledger *l = mem_zalloc(sizeof(*l));
+    bool exporter = strcmp(ledger->kind, "exporter") == 0;
+
+    l->ledger = ledger;
+    l->rows = exporter ? &exporter_rows : &pipeline_rows;
+    l->labels[l->n_labels++] = (struct metric_label){ ledger->kind, ledger->id };
+    if (exporter)
+        l->labels[l->n_labels++] = (struct metric_label){ "signal", signal_table[ledger->signal].name };
+    l->received.metric = metrics_get(m->metrics, &l->rows->received, l->labels, l->n_labels);
+    l->delivered.metric = metrics_get(m->metrics, &l->rows->delivered, l->labels, l->n_labels);
+    l->held = metrics_get(m->metrics, &l->rows->held, l->labels, l->n_labels);
+    *vec_push(&m->ledgers) = l;
+    show(m, l);
+}
+
+void ledger_metrics_free(struct ledger_metrics *m)
+{
+    collect(&m->hook);
+    metrics_unhook(m->metrics, &m->hook);
+    for (size_t i = 0; i < m->ledgers.n; i++) {
+        vec_free(&m->ledgers.v[i]->refused);
+        vec_free(&m->ledgers.v[i]->dropped);
+        free(m->ledgers.v[i]);
+    }
+    vec_free(&m->ledgers);
+    free(m);
+}
