@@ -2,14 +2,14 @@
 /* Writing an exposition: text 0.0.4, OpenMetrics 1.0 or delimited protobuf, one family after another
  * (prometheus-exposition.md). Whoever has families calls these; format, escaping and number style are decided here.
  *
- * Labels are given rendered: `a="b",c="d"`, sorted by name, values escaped (backslash, quote, LF), names that
- * are not legacy label names quoted (`"a.b"="x"`); empty = no labels. That form is what series store, so text formats
- * copy it as it is; protobuf and other escapings take it apart again. */
+ * Labels are given rendered (prom/labels.h). That form is what series store, so text formats copy it as it is; protobuf and
+ * other escapings take it apart again. */
 #ifndef PROM_EXPO_H
 #define PROM_EXPO_H
 
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "prom/labels.h"
 #include "prom/name.h"
 
 #include <stdbool.h>
@@ -23,8 +23,8 @@ enum expo_type {
     EXPO_HISTOGRAM,
     EXPO_SUMMARY,
     EXPO_UNKNOWN,
-    EXPO_INFO,
-    EXPO_STATESET,
+    EXPO_INFO,     /* gauge, save in OpenMetrics where the name ends in `_info` */
+    EXPO_STATESET, /* gauge everywhere: OpenMetrics asks of its labels and values what nobody has checked */
 };
 
 struct expo {
@@ -33,9 +33,10 @@ struct expo {
     struct buf *out;
     /* The family being written. */
     enum expo_type type;
-    struct buf name;    /* sample name, escaped as negotiated */
+    struct buf name;    /* of its samples, escaped as negotiated; where it has to stand in quotes also for those */
+    bool quoted;
     size_t mark;        /* protobuf: where the family's bytes begin */
-    struct buf scratch;
+    struct buf scratch; /* labels for this peer */
 };
 
 struct expo_exemplar {
@@ -86,8 +87,8 @@ struct expo_quantile {
 void expo_init(struct expo *e, enum expo_format format, enum name_escaping escaping, struct buf *out);
 void expo_free(struct expo *e);
 
-/* `name` is the full name (`x_total`); help may be empty; unit "" = none (written only where it is a suffix of the
- * family's name, as OpenMetrics demands). A family without samples must not be begun. A family may be begun, in
+/* `name` is the full name (`x_total`); help may be empty; unit "" = none (written, in OpenMetrics and protobuf, only where
+ * it is a suffix of the family's name, as readers demand). A family without samples must not be begun. A family may be begun, in
  * protobuf, several times in a row for its pieces (`again`: no second HELP/TYPE in text). */
 void expo_family_begin(struct expo *e, struct bytes name, enum expo_type type, struct bytes help, struct bytes unit,
                        bool again);
@@ -101,8 +102,5 @@ void expo_summary(struct expo *e, struct bytes labels, const struct expo_quantil
                   double sum, const struct expo_extra *x);
 
 void expo_end(struct expo *e); /* `# EOF` where the format has one */
-
-/* Append one label to a rendered list, in the order of calls. The name is quoted when it must be. */
-void expo_put_label(struct buf *b, struct bytes name, struct bytes value);
 
 #endif

@@ -21,11 +21,10 @@ struct scrape_source {
     /* Called once when a scrape begins. Returns the scrape's cursor (may be NULL if none is needed). */
     void *(*open)(struct scrape_source *s);
     /* Give the rendered labels of each target_info series to emit(). The hub writes them (once each, whatever
-     * number of sources name them). emit() false: enough for this slice, return true and go on at the next call.
-     * False when there are no more. NULL where the source has none (a target_info with a namespace in
-     * front is an ordinary family of write()). timestamp_ms 0 = none. */
-    bool (*targets)(struct scrape_source *s, void *cursor,
-                    bool (*emit)(void *arg, struct bytes labels, uint64_t timestamp_ms), void *arg);
+     * number of sources name them). emit() false: taken, but enough for this slice; return true and go on at the next
+     * call. Returns false when there are no more. NULL where the source has none (a target_info with a namespace
+     * in front is an ordinary family of write()). */
+    bool (*targets)(struct scrape_source *s, void *cursor, bool (*emit)(void *arg, struct bytes labels), void *arg);
     /* Write about `want` bytes more of the other families. True while there is more to come. claim(arg, name, type) must
      * be asked once before a family is begun for the first time: false says that its name, or the name of one of
      * its series (`x_count` beside a histogram `x`), is in this exposition already: leave the family out. A family is

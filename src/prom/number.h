@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers as Prometheus exposition writes them (prometheus-exposition.md 2): Go's shortest %g, that is the fewest
+ * digits that read back as the same double, in exponent form below 1e-4 and from 1e6 on. Minus zero is zero. */
+#ifndef PROM_NUMBER_H
+#define PROM_NUMBER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NUMBER_MAX 32 /* bytes that any of these may write; no NUL */
+
+/* Text 0.0.4: `1`, `0.5`, `1e+06`, `NaN`, `+Inf`. Returns the bytes written. */
+size_t number_put(char *at, double v);
+
+/* OpenMetrics: a number that would look like an integer gets `.0`. */
+size_t number_put_om(char *at, double v);
+
+/* A time of OpenMetrics: seconds in fixed notation, every digit kept, at least one after the point. */
+size_t number_put_seconds(char *at, uint64_t ns);
+
+#endif

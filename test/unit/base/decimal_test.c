@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/decimal.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The slow way: more and more digits until they read back. */
+static struct decimal by_trying(double v)
+{
+    struct decimal d = { 0, 0 };
+    char text[40];
+    int p = 0;
+
+    do {
+        snprintf(text, sizeof(text), "%.*e", p, v);
+    } while (strtod(text, NULL) != v && ++p <= 16);
+    for (char *c = text; *c != 'e'; c++)
+        if (*c != '.')
+            d.digits = d.digits * 10 + (uint64_t)(*c - '0');
+    d.exponent = atoi(strchr(text, 'e') + 1) - p;
+    while (d.digits % 10 == 0) {
+        d.digits /= 10;
+        d.exponent++;
+    }
+    return d;
+}
+
+static void check_one(double v)
+{
+    struct decimal want = by_trying(v), got = decimal_shortest(v);
+    char text[48];
+
+    /* printf rounds to nearest, which at a power of two may miss a shorter one that reads back: fewer is right too. */
+    ck_assert_msg((got.digits == want.digits && got.exponent == want.exponent) ||
+                      decimal_digits(got.digits) < decimal_digits(want.digits),
+                  "%a: %" PRIu64 "e%d, not %" PRIu64 "e%d", v, got.digits, got.exponent, want.digits, want.exponent);
+    snprintf(text, sizeof(text), "%" PRIu64 "e%d", got.digits, got.exponent);
+    ck_assert_msg(strtod(text, NULL) == v, "%a does not read back from %s", v, text);
+}
+
+static uint64_t next(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+START_TEST(doubles_of_any_bits_get_the_fewest_digits_that_read_back)
+{
+    uint64_t state = 88172645463325252u;
+
+    for (int i = 0; i < 200000; i++) {
+        uint64_t bits = next(&state) & 0x7fffffffffffffff;
+        double v;
+
+        memcpy(&v, &bits, sizeof(v));
+        if (isfinite(v) && v > 0)
+            check_one(v);
+    }
+}
+END_TEST
+
+START_TEST(numbers_as_people_write_them_come_back_as_written)
+{
+    uint64_t state = 2463534242u;
+
+    for (int i = 0; i < 200000; i++) {
+        double n = (double)(next(&state) % 10000000 + 1);
+
+        check_one(n / pow(10, (double)(next(&state) % 12)));
+        check_one(n * pow(10, (double)(next(&state) % 12)));
+        check_one(n / 3);
+    }
+}
+END_TEST
+
+START_TEST(powers_of_two_and_their_neighbours_are_exact)
+{
+    for (int e = -1074; e <= 1023; e++) {
+        double v = ldexp(1, e);
+
+        check_one(v);
+        if (e > -1074)
+            check_one(nextafter(v, 0));
+        check_one(nextafter(v, INFINITY));
+    }
+}
+END_TEST
+
+START_TEST(powers_of_ten_are_one_digit)
+{
+    for (int e = -307; e <= 308; e++) {
+        char text[16];
+        struct decimal d;
+
+        snprintf(text, sizeof(text), "1e%d", e);
+        d = decimal_shortest(strtod(text, NULL));
+        ck_assert_uint_eq(d.digits, 1);
+        ck_assert_int_eq(d.exponent, e);
+    }
+}
+END_TEST
+
+START_TEST(unsigned_integers_are_written_as_printf_does)
+{
+    uint64_t state = 362436069u;
+
+    for (int i = 0; i < 100000; i++) {
+        uint64_t v = i < 64 ? UINT64_MAX >> i : next(&state) >> (i % 64);
+        char want[32], got[32];
+        size_t n = decimal_put_uint(got, v);
+
+        got[n] = 0;
+        snprintf(want, sizeof(want), "%" PRIu64, v);
+        ck_assert_str_eq(got, want);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("decimal");
+    TCase *tc = tcase_create("all");
+    SRunner *r;
+    int failed;
+
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, doubles_of_any_bits_get_the_fewest_digits_that_read_back);
+    tcase_add_test(tc, numbers_as_people_write_them_come_back_as_written);
+    tcase_add_test(tc, powers_of_two_and_their_neighbours_are_exact);
+    tcase_add_test(tc, powers_of_ten_are_one_digit);
+    tcase_add_test(tc, unsigned_integers_are_written_as_printf_does);
+    suite_add_tcase(s, tc);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
