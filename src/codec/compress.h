@@ -11,7 +11,7 @@
 enum coding {
     CODING_IDENTITY,
     CODING_GZIP,
-    CODING_ZLIB,          /* RFC 1950; "zlib", "deflate" */
+    CODING_ZLIB, /* RFC 1950; "zlib", "deflate" */
     CODING_ZSTD,
     CODING_SNAPPY,        /* block format; a body that begins with the stream header is read as framed */
     CODING_SNAPPY_FRAMED, /* "x-snappy-framed" */

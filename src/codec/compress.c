@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Codings by name, and the bounded block that all inflaters write into. */
+#include "codec/compress.h"
+
+#include "base/mem.h"
+#include "codec/inflate.h"
+
+#include <stdlib.h>
+#include <uv.h>
+
+#ifdef HAVE_ISAL
+#define FASTEST gzip_isal
+#else
+#define FASTEST gzip_zlib
+#endif
+
+static const struct {
+    const char *name;
+    enum coding coding;
+} names[] = {
+    { "identity", CODING_IDENTITY },
+    { "gzip", CODING_GZIP },
+    { "deflate", CODING_ZLIB },
+    { "zstd", CODING_ZSTD },
+    { "snappy", CODING_SNAPPY },
+    { "x-snappy-framed", CODING_SNAPPY_FRAMED },
+    { "lz4", CODING_LZ4 },
+    /* What follows is read, never written. */
+    { "zlib", CODING_ZLIB },
+    { "x-gzip", CODING_GZIP },
+    { "", CODING_IDENTITY },
+};
+
+enum coding coding_by_name(struct bytes name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (bytes_equal_nocase(name, bytes_str(names[i].name)))
+            return names[i].coding;
+    return CODING_UNKNOWN;
+}
+
+const char *coding_name(enum coding c)
+{
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (names[i].coding == c)
+            return names[i].name;
+    return "unknown";
+}
+
+/* Saturating: a limit of SIZE_MAX is no limit. */
+static size_t most(const struct inflate_out *o)
+{
+    return o->max > SIZE_MAX / 4 ? SIZE_MAX / 4 : o->max + INFLATE_PAGE;
+}
+
+static int no_room(const struct inflate_out *o, struct error *err, size_t size)
+{
+    return error_set(err, UV_ENOMEM, "%s: no memory left in the budget for %zu bytes of content", o->coding, size);
+}
+
+int inflate_start(struct inflate_out *o, size_t estimate, struct error *err)
+{
+    size_t cap = estimate < most(o) ? estimate : most(o);
+
+    if (cap < 64)
+        cap = 64;
+    o->block = block_new(o->budget, cap);
+    if (o->block == NULL && cap > INFLATE_PAGE) { /* the estimate may be wrong: begin small */
+        cap = INFLATE_PAGE;
+        o->block = block_new(o->budget, cap);
+    }
+    return o->block != NULL ? 0 : no_room(o, err, cap);
+}
+
+int inflate_check(const struct inflate_out *o, struct error *err)
+{
+    if (o->len <= o->max)
+        return 0;
+    return error_set(err, UV_EFBIG, "%s: the content is larger than the limit of %zu bytes", o->coding, o->max);
+}
+
+int inflate_room(struct inflate_out *o, struct error *err)
+{
+    size_t cap = o->block->cap, least = cap + 1;
+    struct block *grown;
+
+    if (inflate_check(o, err) != 0)
+        return UV_EFBIG;
+    if (o->len < cap)
+        return 0;
+    cap += cap < INFLATE_PAGE ? INFLATE_PAGE : cap;
+    if (cap > most(o))
+        cap = most(o);
+    if (cap < least) /* only where the limit itself is past what can be addressed */
+        return no_room(o, err, least);
+    grown = block_grow(o->block, cap);
+    if (grown == NULL && cap - o->len > INFLATE_PAGE)
+        grown = block_grow(o->block, o->len + INFLATE_PAGE);
+    if (grown == NULL)
+        return no_room(o, err, cap);
+    o->block = grown;
+    return 0;
+}
+
+int inflate_bad(const struct inflate_out *o, struct error *err, const char *what)
+{
+    return error_set(err, UV_EINVAL, "%s: %s", o->coding, what);
+}
+
+/* gzip ends with the content's size (of the last member, modulo 2^32). It is a stranger's word: believed when deflate,
+ * whose best ratio is 1032, could hold that much. Without it, and for zlib, a ratio usual for OTLP. */
+size_t gzip_estimate(enum coding c, struct bytes in, size_t max)
+{
+    size_t usual = in.len > max / 6 ? max : in.len * 6;
+    uint32_t size;
+
+    if (c != CODING_GZIP || in.len < 18)
+        return usual;
+    memcpy(&size, in.data + in.len - 4, 4);
+    if (size < in.len / 2 || size / 1032 > in.len || size > max)
+        return usual;
+    return (size_t)size + 1; /* room for one byte more: the end is then seen without growing */
+}
+
+static int copy(struct bytes in, struct inflate_out *o, struct error *err)
+{
+    o->len = in.len;
+    if (inflate_check(o, err) != 0)
+        return UV_EFBIG;
+    o->block = block_new(o->budget, in.len);
+    if (o->block == NULL)
+        return no_room(o, err, in.len);
+    if (in.len > 0)
+        memcpy(o->block->data, in.data, in.len);
+    return 0;
+}
+
+static int inflate(enum coding c, struct bytes in, struct inflate_out *o, struct error *err)
+{
+    if (c == CODING_IDENTITY)
+        return copy(in, o, err);
+    if (c == CODING_LZ4 || c >= CODING_COUNT)
+        return inflate_bad(o, err, "this coding cannot be read here; send gzip, deflate, zstd or snappy");
+    if (in.len == 0)
+        return inflate_bad(o, err, "there are no bytes, not even of an empty content");
+    switch (c) {
+    case CODING_ZSTD:
+        return zstd_inflate(in, o, err);
+    case CODING_SNAPPY:
+        return snappy_is_framed(in) ? snappy_inflate_framed(in, o, err) : snappy_inflate_block(in, o, err);
+    case CODING_SNAPPY_FRAMED:
+        return snappy_inflate_framed(in, o, err);
+    default:
+        return FASTEST.inflate(c, in, o, err);
+    }
+}
+
+int inflate_block(enum coding c, struct bytes in, size_t max, struct budget *budget, struct block **out, size_t *len,
+                  struct error *err)
+{
+    struct inflate_out o = { .max = max, .budget = budget, .coding = coding_name(c) };
+    int rc = inflate(c, in, &o, err);
+
+    if (rc == 0)
+        rc = inflate_check(&o, err);
+    if (rc != 0) {
+        if (o.block != NULL)
+            block_unref(o.block);
+        return rc;
+    }
+    /* What a batch pins is charged: an estimate that was far off does not stay. */
+    if (o.block->cap - o.len > o.len / 16 + 256)
+        o.block = block_shrink(o.block, o.len);
+    *out = o.block;
+    *len = o.len;
+    return 0;
+}
+
+/* One stream for each way of deflating is kept: making one costs more than a small body does. */
+static void deflate_once(const struct gzip_engine *e, enum coding c, int level, struct bytes in, struct buf *out)
+{
+    static _Thread_local void *kept[2][10];
+    void **stream = &kept[c == CODING_ZLIB][level];
+
+    if (*stream == NULL)
+        *stream = e->stream_new(c, level);
+    e->stream_write(*stream, in, true, out);
+}
+
+int deflate_buf(enum coding c, int level, struct bytes in, struct buf *out, struct error *err)
+{
+    switch (c) {
+    case CODING_IDENTITY:
+        buf_put(out, in);
+        return 0;
+    case CODING_GZIP:
+    case CODING_ZLIB:
+        if (level < 0 || level > 9)
+            return error_set(err, UV_EINVAL, "%s: level %d is not one of 0 to 9", coding_name(c), level);
+        deflate_once(level == 0 ? &FASTEST : &gzip_zlib, c, level, in, out);
+        return 0;
+    case CODING_ZSTD:
+        return zstd_deflate(level, in, out, err);
+    case CODING_SNAPPY:
+        snappy_deflate_block(in, out);
+        return 0;
+    case CODING_SNAPPY_FRAMED:
+        snappy_deflate_framed(in, out);
+        return 0;
+    default:
+        return error_set(err, UV_EINVAL, "%s: this coding cannot be written here", coding_name(c));
+    }
+}
+
+struct gzip_stream {
+    void *stream;
+};
+
+struct gzip_stream *gzip_stream_new(void)
+{
+    struct gzip_stream *s = mem_alloc(sizeof(*s));
+
+    s->stream = FASTEST.stream_new(CODING_GZIP, 0);
+    return s;
+}
+
+void gzip_stream_write(struct gzip_stream *s, struct bytes in, struct buf *out)
+{
+    FASTEST.stream_write(s->stream, in, false, out);
+}
+
+void gzip_stream_end(struct gzip_stream *s, struct buf *out)
+{
+    FASTEST.stream_write(s->stream, bytes_of(NULL, 0), true, out);
+}
+
+void gzip_stream_free(struct gzip_stream *s)
+{
+    if (s == NULL)
+        return;
+    FASTEST.stream_free(s->stream);
+    free(s);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/crc32c.h"
+
+#define POLYNOMIAL 0x82f63b78u /* reflected */
+
+static uint32_t table[256];
+
+static void fill_table(void)
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t c = i;
+
+        for (int bit = 0; bit < 8; bit++)
+            c = c & 1 ? c >> 1 ^ POLYNOMIAL : c >> 1;
+        table[i] = c;
+    }
+}
+
+uint32_t crc32c_portable(uint32_t crc, struct bytes data)
+{
+    if (table[1] == 0)
+        fill_table();
+    crc = ~crc;
+    for (size_t i = 0; i < data.len; i++)
+        crc = crc >> 8 ^ table[(crc ^ data.data[i]) & 0xff];
+    return ~crc;
+}
+
+#if defined(__x86_64__)
+
+#include <nmmintrin.h>
+
+__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, struct bytes data)
+{
+    uint64_t c = (uint32_t)~crc;
+    const uint8_t *p = data.data;
+    size_t n = data.len;
+
+    for (; n >= 8; p += 8, n -= 8) {
+        uint64_t word;
+
+        memcpy(&word, p, 8);
+        c = _mm_crc32_u64(c, word);
+    }
+    for (; n > 0; p++, n--)
+        c = _mm_crc32_u8((uint32_t)c, *p);
+    return ~(uint32_t)c;
+}
+
+uint32_t crc32c(uint32_t crc, struct bytes data)
+{
+    return __builtin_cpu_supports("sse4.2") ? by_instruction(crc, data) : crc32c_portable(crc, data);
+}
+
+#else
+
+uint32_t crc32c(uint32_t crc, struct bytes data)
+{
+    return crc32c_portable(crc, data);
+}
+
+#endif

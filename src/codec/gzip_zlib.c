@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gzip and zlib by zlib: for levels that a user asks for, and for hosts without ISA-L. */
+#include "codec/inflate.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <uv.h>
+#include <zlib.h>
+
+enum { WINDOW_BITS = 15, GZIP_WRAPPER = 16 };
+
+static int window_bits(enum coding c)
+{
+    return c == CODING_GZIP ? WINDOW_BITS + GZIP_WRAPPER : WINDOW_BITS;
+}
+
+static unsigned clamp(size_t n)
+{
+    return n > INT_MAX ? INT_MAX : (unsigned)n;
+}
+
+static z_stream *inflater(enum coding c)
+{
+    static _Thread_local z_stream *kept;
+    int rc = Z_OK;
+
+    if (kept == NULL) {
+        kept = mem_zalloc(sizeof(*kept));
+        rc = inflateInit2(kept, window_bits(c));
+    } else {
+        rc = inflateReset2(kept, window_bits(c));
+    }
+    assert(rc == Z_OK); /* fails for lack of 7 kB or by wrong arguments only */
+    return kept;
+}
+
+/* One call into zlib. Returns what it did, and says how far it came. */
+static int step(z_stream *z, struct bytes *in, struct inflate_out *o)
+{
+    unsigned give = clamp(in->len), room = clamp(o->block->cap - o->len);
+    int rc;
+
+    z->next_in = (Bytef *)(uintptr_t)in->data;
+    z->avail_in = give;
+    z->next_out = o->block->data + o->len;
+    z->avail_out = room;
+    rc = inflate(z, Z_NO_FLUSH);
+    *in = bytes_of(in->data + (give - z->avail_in), in->len - (give - z->avail_in));
+    o->len += room - z->avail_out;
+    return rc;
+}
+
+/* Read one member to its end; *in is then what lies behind. */
+static int inflate_member(enum coding c, struct bytes *in, struct inflate_out *o, struct error *err)
+{
+    z_stream *z = inflater(c);
+
+    for (;;) {
+        int rc = inflate_room(o, err);
+
+        if (rc != 0)
+            return rc;
+        switch (step(z, in, o)) {
+        case Z_STREAM_END:
+            return 0;
+        case Z_OK:
+        case Z_BUF_ERROR:
+            if (in->len == 0 && z->avail_out > 0)
+                return inflate_bad(o, err, "the data is cut short");
+            break;
+        case Z_NEED_DICT:
+            return inflate_bad(o, err, "the data needs a preset dictionary");
+        default:
+            return inflate_bad(o, err, z->msg != NULL ? z->msg : "corrupt data");
+        }
+    }
+}
+
+static int zlib_inflate(enum coding c, struct bytes in, struct inflate_out *o, struct error *err)
+{
+    int rc = inflate_start(o, gzip_estimate(c, in, o->max), err);
+
+    while (rc == 0) {
+        rc = inflate_member(c, &in, o, err);
+        if (rc != 0 || in.len == 0)
+            break;
+        if (c == CODING_ZLIB)
+            return inflate_bad(o, err, "bytes follow the end of the data");
+        if (in.len < 2 || in.data[0] != 0x1f || in.data[1] != 0x8b)
+            return inflate_bad(o, err, "what follows the data is not another gzip member");
+    }
+    return rc;
+}
+
+static void *stream_new(enum coding c, int level)
+{
+    z_stream *z = mem_zalloc(sizeof(*z));
+    int rc = deflateInit2(z, level == 0 ? Z_BEST_SPEED : level, Z_DEFLATED, window_bits(c), 8, Z_DEFAULT_STRATEGY);
+
+    if (rc != Z_OK) /* 256 kB of our own choice: as in base/mem.h, the lack of it ends the process */
+        abort();
+    return z;
+}
+
+static void stream_write(void *stream, struct bytes in, bool end, struct buf *out)
+{
+    z_stream *z = stream;
+    int rc;
+
+    do {
+        unsigned give = clamp(in.len), room;
+
+        z->next_out = buf_reserve(out, give / 8 + 1024);
+        z->avail_out = room = clamp(out->cap - out->len);
+        z->next_in = (Bytef *)(uintptr_t)in.data;
+        z->avail_in = give;
+        rc = deflate(z, end && give == in.len ? Z_FINISH : Z_NO_FLUSH);
+        assert(rc != Z_STREAM_ERROR);
+        in = bytes_of(in.data + (give - z->avail_in), in.len - (give - z->avail_in));
+        out->len += room - z->avail_out;
+    } while (in.len > 0 || z->avail_out == 0 || (end && rc != Z_STREAM_END));
+    if (end)
+        deflateReset(z);
+}
+
+static void stream_free(void *stream)
+{
+    deflateEnd(stream);
+    free(stream);
+}
+
+const struct gzip_engine gzip_zlib = { "zlib", zlib_inflate, stream_new, stream_write, stream_free };

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* zstd by libzstd, always whole at once: the output is one run of bytes, so the decoder needs no window of its own and
+ * a frame that asks for a window of gigabytes costs nothing. */
+#include "codec/inflate.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <uv.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+/* zstd's own default is 3; 1 is nearly as small on OTLP and half as much work. */
+enum { FASTEST_GOOD = 1 };
+
+static ZSTD_DCtx *decoder(void)
+{
+    static _Thread_local ZSTD_DCtx *kept;
+
+    if (kept == NULL)
+        kept = ZSTD_createDCtx();
+    if (kept == NULL)
+        abort();
+    return kept;
+}
+
+static ZSTD_CCtx *encoder(void)
+{
+    static _Thread_local ZSTD_CCtx *kept;
+
+    if (kept == NULL)
+        kept = ZSTD_createCCtx();
+    if (kept == NULL)
+        abort();
+    return kept;
+}
+
+/* The first frame's word for its size where it gives one (of several frames that is too little, and grows), else a
+ * guess. A header that promises more than 1000 times the input is not believed, only tried. */
+static int estimate(struct bytes in, const struct inflate_out *o, size_t *size, struct error *err)
+{
+    unsigned long long content = ZSTD_getFrameContentSize(in.data, in.len);
+
+    if (content == ZSTD_CONTENTSIZE_ERROR)
+        return inflate_bad(o, err, "this is not the beginning of a frame");
+    if (content == ZSTD_CONTENTSIZE_UNKNOWN) {
+        *size = in.len > o->max / 8 ? o->max : in.len * 8;
+        return 0;
+    }
+    if (content > o->max)
+        return error_set(err, UV_EFBIG, "%s: the content is larger than the limit of %zu bytes", o->coding, o->max);
+    *size = content / 1000 > in.len ? in.len * 8 : (size_t)content;
+    return 0;
+}
+
+static int fault(const struct inflate_out *o, size_t rc, struct error *err)
+{
+    if (ZSTD_getErrorCode(rc) == ZSTD_error_srcSize_wrong)
+        return inflate_bad(o, err, "the data is cut short, or followed by what is not another frame");
+    return inflate_bad(o, err, ZSTD_getErrorName(rc));
+}
+
+int zstd_inflate(struct bytes in, struct inflate_out *o, struct error *err)
+{
+    size_t size = 0;
+    int rc = estimate(in, o, &size, err);
+
+    if (rc == 0)
+        rc = inflate_start(o, size, err);
+    while (rc == 0) {
+        size_t got = ZSTD_decompressDCtx(decoder(), o->block->data, o->block->cap, in.data, in.len);
+
+        if (!ZSTD_isError(got)) {
+            o->len = got;
+            return 0;
+        }
+        if (ZSTD_getErrorCode(got) != ZSTD_error_dstSize_tooSmall)
+            return fault(o, got, err);
+        o->len = o->block->cap; /* begin anew with twice the room: a run that fails costs no more than one that works */
+        rc = inflate_room(o, err);
+    }
+    return rc;
+}
+
+int zstd_deflate(int level, struct bytes in, struct buf *out, struct error *err)
+{
+    size_t room = ZSTD_compressBound(in.len);
+    size_t got =
+        ZSTD_compressCCtx(encoder(), buf_reserve(out, room), room, in.data, in.len, level == 0 ? FASTEST_GOOD : level);
+
+    if (ZSTD_isError(got))
+        return error_set(err, UV_EINVAL, "zstd: %s", ZSTD_getErrorName(got));
+    out->len += got;
+    return 0;
+}
