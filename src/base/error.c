@@ -30,7 +30,7 @@ int error_wrap(struct error *err, const char *fmt, ...)
     va_start(args, fmt);
     n = vsnprintf(err->text, sizeof(err->text), fmt, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof(err->text))
-        snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", old);
+    if (n >= 0 && (size_t)n + 3 < sizeof(err->text))
+        snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %.*s", (int)sizeof(err->text) - n - 3, old);
     return err->code;
 }
