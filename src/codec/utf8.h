@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* UTF-8, checked: mostly ASCII, so that is looked for first, 16 bytes at a time. */
+#ifndef CODEC_UTF8_H
+#define CODEC_UTF8_H
+
+#include "base/bytes.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
+bool utf8_valid_slow(const uint8_t *p, size_t n);
+
+/* Valid UTF-8? `end` is the end of the buffer that the string lies in: bytes up to it may be read. */
+static inline bool utf8_valid_in(const uint8_t *p, size_t n, const uint8_t *end)
+{
+#ifdef __SSE2__
+    if (n <= 16 && end - p >= 16) {
+        unsigned high = (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)p));
+
+        if ((high & ((1u << n) - 1)) == 0)
+            return true;
+        return utf8_valid_slow(p, n);
+    }
+    if (n > 16) {
+        __m128i any = _mm_loadu_si128((const __m128i *)(const void *)(p + n - 16));
+        size_t i = 0;
+
+        for (; i + 16 <= n; i += 16)
+            any = _mm_or_si128(any, _mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+        if (_mm_movemask_epi8(any) == 0)
+            return true;
+    }
+#else
+    (void)end;
+#endif
+    return utf8_valid_slow(p, n);
+}
+
+static inline bool utf8_valid(struct bytes s)
+{
+    return s.len == 0 || utf8_valid_in(s.data, s.len, s.data + s.len);
+}
+
+#endif

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One pass over the bytes, driven by dense tables.
+ *
+ * The tables are compiled from protobuf-c's descriptors on first use: for each message, what to do at each one-byte
+ * tag (fields 1 to 15, all wire types). Larger field numbers take a slow path. The most common message by far, a
+ * KeyValue with a short string key and a short string value, is recognised by its shape and checked in place.
+ * A fault costs a second walk, which finds the path of field names to the offending byte. */
+#include "otlp/validate.h"
+
+#include "codec/pb.h"
+#include "codec/utf8.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#define MAX_MESSAGES 64u
+
+enum op {
+    OP_SKIP, /* unknown field: skip by wire type */
+    OP_WRONG_WIRE,
+    OP_VARINT,
+    OP_FIXED64,
+    OP_FIXED32,
+    OP_STRING,
+    OP_BYTES,
+    OP_ID16, /* 0 or 16 bytes */
+    OP_ID8,  /* 0 or 8 bytes */
+    OP_PACKED_VARINT,
+    OP_PACKED64,
+    OP_PACKED32,
+    OP_MESSAGE,
+    OP_ITEM,      /* a message that counts */
+    OP_KEY_VALUE, /* a message of type KeyValue */
+};
+
+struct action {
+    uint8_t op;
+    uint8_t child; /* index of the nested message's table */
+};
+
+struct table {
+    const ProtobufCMessageDescriptor *type;
+    struct action by_tag[128];
+};
+
+static struct table tables[MAX_MESSAGES];
+static unsigned n_tables;
+static uint8_t root_tables[SIGNAL_COUNT];
+
+struct scan {
+    const uint8_t *end;   /* of the request */
+    uint64_t items;
+    const uint8_t *fault; /* where it went wrong ... */
+    const char *why;      /* ... and how */
+};
+
+/* --- compiling --- */
+
+static enum op op_of(const ProtobufCFieldDescriptor *f)
+{
+    switch (f->type) {
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return OP_FIXED64;
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_FLOAT:
+        return OP_FIXED32;
+    case PROTOBUF_C_TYPE_STRING:
+        return OP_STRING;
+    case PROTOBUF_C_TYPE_BYTES:
+        if (strcmp(f->name, "trace_id") == 0 || strcmp(f->name, "profile_id") == 0)
+            return OP_ID16;
+        return strcmp(f->name, "span_id") == 0 || strcmp(f->name, "parent_span_id") == 0 ? OP_ID8 : OP_BYTES;
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return OP_MESSAGE;
+    default:
+        return OP_VARINT;
+    }
+}
+
+static enum pb_wire wire_of(enum op op)
+{
+    return op == OP_VARINT ? PB_VARINT : op == OP_FIXED64 ? PB_FIXED64 : op == OP_FIXED32 ? PB_FIXED32 : PB_LEN;
+}
+
+static enum op packed_of(enum op op)
+{
+    return op == OP_VARINT ? OP_PACKED_VARINT : op == OP_FIXED64 ? OP_PACKED64 : OP_PACKED32;
+}
+
+static bool is_item(const ProtobufCFieldDescriptor *f)
+{
+    static const char *const item_fields[] = { "spans", "data_points", "log_records", "samples" };
+
+    for (size_t i = 0; i < sizeof(item_fields) / sizeof(*item_fields); i++)
+        if (strcmp(f->name, item_fields[i]) == 0)
+            return true;
+    return false;
+}
+
+static uint8_t compile(const ProtobufCMessageDescriptor *type);
+
+static struct action action_of(const ProtobufCFieldDescriptor *f, enum pb_wire wire)
+{
+    enum op op = op_of(f);
+    struct action a = { .op = (uint8_t)op };
+
+    if (wire != wire_of(op)) {
+        bool packed = f->label == PROTOBUF_C_LABEL_REPEATED && wire == PB_LEN;
+
+        a.op = (uint8_t)(packed ? packed_of(op) : OP_WRONG_WIRE);
+    } else if (op == OP_MESSAGE) {
+        const ProtobufCMessageDescriptor *child = f->descriptor;
+
+        a.child = compile(child);
+        if (strcmp(child->short_name, "KeyValue") == 0)
+            a.op = OP_KEY_VALUE;
+        else if (is_item(f))
+            a.op = OP_ITEM;
+    }
+    return a;
+}
+
+static uint8_t compile(const ProtobufCMessageDescriptor *type)
+{
+    static const enum pb_wire wires[] = { PB_VARINT, PB_FIXED64, PB_LEN, PB_FIXED32 };
+    unsigned at;
+
+    for (unsigned i = 0; i < n_tables; i++)
+        if (tables[i].type == type)
+            return (uint8_t)i;
+    assert(n_tables < MAX_MESSAGES);
+    at = n_tables++;
+    tables[at].type = type; /* before the fields: messages may contain themselves */
+    for (unsigned tag = 0; tag < 128; tag++)
+        if ((tag & 7) == 3 || (tag & 7) == 4 || (tag & 7) > 5 || tag < 8)
+            tables[at].by_tag[tag].op = OP_WRONG_WIRE;
+    for (unsigned i = 0; i < type->n_fields; i++)
+        for (unsigned w = 0; w < 4 && type->fields[i].id < 16; w++)
+            tables[at].by_tag[PB_TAG(type->fields[i].id, wires[w])] = action_of(&type->fields[i], wires[w]);
+    return (uint8_t)at;
+}
+
+static void compile_all(void)
+{
+    for (int s = 0; s < SIGNAL_COUNT; s++)
+        root_tables[s] = compile(signal_table[s].request);
+}
+
+/* --- scanning --- */
+
+static const uint8_t *fail(struct scan *s, const uint8_t *at, const char *why)
+{
+    s->fault = at;
+    s->why = why;
+    return NULL;
+}
+
+static bool varints_fill(const uint8_t *p, const uint8_t *end)
+{
+    uint64_t v;
+
+    while (p < end)
+        if (!pb_varint(&p, end, &v))
+            return false;
+    return true;
+}
+
+/* `0a k <key> 12 n 0a m <value>` with one-byte lengths that fit each other: nearly every attribute. */
+static inline bool is_plain_key_value(const uint8_t *p, const uint8_t *end, const uint8_t *limit)
+{
+    size_t len = (size_t)(end - p);
+    size_t key, value;
+
+    if (len < 6 || p[0] != 0x0a)
+        return false;
+    key = p[1];
+    if (key + 6 > len || p[2 + key] != 0x12)
+        return false;
+    value = len - 6 - key;
+    return len < 128 && p[3 + key] == value + 2 && p[4 + key] == 0x0a && p[5 + key] == value &&
+           utf8_valid_in(p + 2, key, limit) && utf8_valid_in(p + 6 + key, value, limit);
+}
+
+/* The length-delimited payload at p; its length goes to *len. NULL when it is cut short. */
+static inline const uint8_t *payload(struct scan *s, const uint8_t *p, const uint8_t *end, size_t *len)
+{
+    uint64_t n;
+
+    if (__builtin_expect(p < end && *p < 0x80, 1)) {
+        n = *p++;
+    } else if (!pb_varint_slow(&p, end, &n)) {
+        return fail(s, p, "the length is malformed");
+    }
+    if (n > (uint64_t)(end - p))
+        return fail(s, p, "the field is longer than what contains it");
+    *len = (size_t)n;
+    return p;
+}
+
+static bool check_payload(struct scan *s, enum op op, const uint8_t *p, size_t len)
+{
+    switch (op) {
+    case OP_STRING:
+        return utf8_valid_in(p, len, s->end) || fail(s, p, "not valid UTF-8");
+    case OP_ID16:
+        return len == 16 || len == 0 || fail(s, p, "an id of this kind has 16 bytes");
+    case OP_ID8:
+        return len == 8 || len == 0 || fail(s, p, "an id of this kind has 8 bytes");
+    case OP_PACKED_VARINT:
+        return varints_fill(p, p + len) || fail(s, p, "a packed integer is malformed");
+    case OP_PACKED64:
+        return len % 8 == 0 || fail(s, p, "packed numbers must fill 8 bytes each");
+    case OP_PACKED32:
+        return len % 4 == 0 || fail(s, p, "packed numbers must fill 4 bytes each");
+    default:
+        return true;
+    }
+}
+
+/* What to do at a tag of more than one byte. */
+static struct action action_at(const struct table *t, uint64_t tag)
+{
+    const ProtobufCFieldDescriptor *f;
+    struct action skip = { .op = OP_SKIP }, wrong = { .op = OP_WRONG_WIRE };
+    unsigned wire = tag & 7;
+
+    if (tag >> 32 != 0 || tag >> 3 == 0 || wire == 3 || wire == 4 || wire > 5)
+        return wrong;
+    if (tag < 128)
+        return t->by_tag[tag];
+    f = protobuf_c_message_descriptor_get_field(t->type, (unsigned)(tag >> 3));
+    return f != NULL ? action_of(f, (enum pb_wire)wire) : skip;
+}
+
+static const uint8_t *skip_scalar(struct scan *s, unsigned wire, const uint8_t *p, const uint8_t *end)
+{
+    uint64_t v;
+
+    switch (wire) {
+    case PB_VARINT:
+        return pb_varint(&p, end, &v) ? p : fail(s, p, "the integer is malformed");
+    case PB_FIXED64:
+        return end - p >= 8 ? p + 8 : fail(s, p, "cut short");
+    default:
+        return end - p >= 4 ? p + 4 : fail(s, p, "cut short");
+    }
+}
+
+/* One message from p to end. False: s says why. */
+static bool scan_message(struct scan *s, const struct table *t, const uint8_t *p, const uint8_t *end, unsigned depth)
+{
+    if (depth > VALIDATE_MAX_DEPTH)
+        return fail(s, p, "nested too deep");
+    while (p < end) {
+        const uint8_t *start = p;
+        struct action a;
+        uint64_t tag;
+        size_t len;
+
+        if (__builtin_expect(*p < 0x80, 1)) {
+            tag = *p++;
+            a = t->by_tag[tag];
+        } else {
+            if (!pb_varint_slow(&p, end, &tag))
+                return fail(s, start, "the field number is malformed");
+            a = action_at(t, tag);
+        }
+        switch (a.op) {
+        case OP_FIXED64:
+            if (end - p < 8)
+                return fail(s, start, "cut short");
+            p += 8;
+            continue;
+        case OP_WRONG_WIRE:
+            return fail(s, start, "wrong wire type or field number");
+        case OP_SKIP:
+            if ((tag & 7) == PB_LEN)
+                break;
+            /* fall through */
+        case OP_VARINT:
+        case OP_FIXED32:
+            p = skip_scalar(s, tag & 7, p, end);
+            if (p == NULL)
+                return false;
+            continue;
+        default:
+            break;
+        }
+        p = payload(s, p, end, &len);
+        if (p == NULL)
+            return false;
+        if (a.op >= OP_MESSAGE) {
+            s->items += a.op == OP_ITEM;
+            if (!(a.op == OP_KEY_VALUE && is_plain_key_value(p, p + len, s->end)) &&
+                !scan_message(s, &tables[a.child], p, p + len, depth + 1))
+                return false;
+        } else if (a.op >= OP_STRING && !check_payload(s, (enum op)a.op, p, len)) {
+            return false;
+        }
+        p += len;
+    }
+    return true;
+}
+
+/* --- naming a fault --- */
+
+static size_t put_step(char *out, size_t size, size_t at, const ProtobufCFieldDescriptor *f, unsigned index)
+{
+    int n;
+
+    if (f->label == PROTOBUF_C_LABEL_REPEATED)
+        n = snprintf(out + at, size - at, "%s%s[%u]", at > 0 ? "." : "", f->name, index);
+    else
+        n = snprintf(out + at, size - at, "%s%s", at > 0 ? "." : "", f->name);
+    return n < 0 || (size_t)n >= size - at ? size - 1 : at + (size_t)n;
+}
+
+/* How many fields of number `id` come before the one at `until`. */
+static unsigned index_of(struct bytes message, uint32_t id, const uint8_t *until)
+{
+    struct pb_reader r = pb_reader(message);
+    struct pb_field f;
+    unsigned n = 0;
+
+    while (pb_next(&r, &f) && f.start < until)
+        n += f.number == id;
+    return n;
+}
+
+/* "resource_spans[0].scope_spans[2].spans[7].name": the fields that lead to the byte at `fault`. Deep paths are cut. */
+static void name_path(const ProtobufCMessageDescriptor *type, struct bytes message, const uint8_t *fault, char *out,
+                      size_t size)
+{
+    size_t at = 0;
+
+    for (unsigned depth = 0; depth < 16; depth++) {
+        const ProtobufCFieldDescriptor *d;
+        struct pb_reader r = pb_reader(message);
+        struct pb_field f;
+
+        while (pb_next(&r, &f) && r.p <= fault)
+            if (f.wire == PB_LEN && f.bytes.len == 0 && fault == r.p)
+                break;
+        if (r.bad) { /* this field itself is broken: its number may still be read */
+            uint64_t tag;
+            const uint8_t *p = r.p;
+
+            if (!pb_varint(&p, r.end, &tag) || tag >> 32 != 0)
+                return;
+            f = (struct pb_field){ .number = (uint32_t)(tag >> 3), .wire = PB_VARINT, .start = r.p };
+        } else if (f.start == NULL || r.p == message.data) {
+            return;
+        }
+        d = protobuf_c_message_descriptor_get_field(type, f.number);
+        if (d == NULL)
+            return;
+        at = put_step(out, size, at, d, index_of(message, f.number, f.start));
+        if (d->type != PROTOBUF_C_TYPE_MESSAGE || f.wire != PB_LEN || f.start == fault)
+            return;
+        type = d->descriptor;
+        message = f.bytes;
+    }
+}
+
+static void describe(enum signal signal, struct bytes request, const struct scan *s, struct validation *out)
+{
+    char path[160] = "";
+
+    out->items = 0;
+    out->fault_offset = (size_t)(s->fault - request.data);
+    name_path(signal_table[signal].request, request, s->fault, path, sizeof(path));
+    snprintf(out->fault, sizeof(out->fault), "%s%s%s", path, path[0] != '\0' ? ": " : "", s->why);
+}
+
+bool otlp_validate(enum signal signal, struct bytes request, struct validation *out)
+{
+    struct scan s = { .end = request.data + request.len };
+
+    if (n_tables == 0)
+        compile_all();
+    if (!scan_message(&s, &tables[root_tables[signal]], request.data, s.end, 1)) {
+        describe(signal, request, &s, out);
+        return false;
+    }
+    out->items = s.items;
+    return true;
+}
