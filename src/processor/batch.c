@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The batch processor: gathers small batches into large ones, and cuts too large ones.
+ *
+ * Nothing is copied: a merged batch is a list of the segments of those it was made of. With metadata_keys, clients
+ * whose metadata differ in those keys are batched apart, each by a batcher (batch_shard.c) of its own.
+ * Batches that cannot be merged (profiles) go through one by one, with the sender's own ack. */
+#include "base/mem.h"
+#include "processor/batch_shard.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define UINT32_LIMIT "4294967295"
+#define KEY_COST 512 /* bytes charged for a shard beside its key: the struct, its metadata, table slots */
+
+static const struct option options[] = {
+    OPT_DURATION(struct batch_config, timeout, "200ms", "0s", NULL,
+                 "The longest time an item waits here; 0s sends each batch on at once."),
+    OPT_UINT(struct batch_config, send_batch_size, "8192", "0", UINT32_LIMIT,
+             "Number of items that makes a batch leave whatever the timer says; 0 sends each batch on at once."),
+    OPT_UINT(struct batch_config, send_batch_max_size, "0", "0", UINT32_LIMIT,
+             "Larger batches are cut; 0 leaves them whole. At least send_batch_size."),
+    OPT_STRINGS(struct batch_config, metadata_keys, "[]",
+                "Clients whose metadata differ in one of these keys are batched apart. Only these keys go on."),
+    OPT_UINT(struct batch_config, metadata_cardinality_limit, "1000", "0", UINT32_LIMIT,
+             "Most combinations of metadata values; batches of any further one are refused. 0 = no limit."),
+    OPT_BOOL(struct batch_config, hold_ack, "false",
+             "Answer senders when their items are safe, not when they are in the batch. A failure then goes back to "
+             "them instead of losing the items."),
+    OPT_END,
+};
+
+static const double size_bounds[] = { 10,   25,   50,   75,   100,  250,  500,   750,   1000,  2000,  3000,
+                                      4000, 5000, 6000, 7000, 8000, 9000, 10000, 20000, 30000, 50000, 100000 };
+static const double byte_bounds[] = { 128,   256,    512,    1024,   2048,    4096,    8192,    16384,   32768,
+                                      65536, 131072, 262144, 524288, 1048576, 2097152, 4194304, 8388608, 16777216 };
+
+static const struct metric_row row_size_sends = {
+    .name = "otelcol_processor_batch_batch_size_trigger_send",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_NORMAL,
+    .unit = "{times}",
+    .help = "Number of times the batch was sent due to a size trigger.",
+};
+static const struct metric_row row_timeout_sends = {
+    .name = "otelcol_processor_batch_timeout_trigger_send",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_NORMAL,
+    .unit = "{times}",
+    .help = "Number of times the batch was sent due to a timeout trigger.",
+};
+static const struct metric_row row_send_size = {
+    .name = "otelcol_processor_batch_batch_send_size",
+    .type = METRIC_HISTOGRAM,
+    .level = LEVEL_NORMAL,
+    .unit = "{units}",
+    .help = "Number of units in the batch.",
+    .bounds = size_bounds,
+    .n_bounds = ARRAY_LEN(size_bounds),
+};
+static const struct metric_row row_send_bytes = {
+    .name = "otelcol_processor_batch_batch_send_size_bytes",
+    .type = METRIC_HISTOGRAM,
+    .level = LEVEL_DETAILED,
+    .unit = "By",
+    .help = "Number of bytes in the batch that was sent. Only shown at level detailed.",
+    .bounds = byte_bounds,
+    .n_bounds = ARRAY_LEN(byte_bounds),
+};
+static const struct metric_row row_cardinality = {
+    .name = "otelcol_processor_batch_metadata_cardinality",
+    .type = METRIC_GAUGE,
+    .level = LEVEL_NORMAL,
+    .unit = "{combinations}",
+    .help = "Number of distinct metadata value combinations being processed.",
+};
+static const struct metric_row *const metric_rows[] = {
+    &row_size_sends, &row_timeout_sends, &row_send_size, &row_send_bytes, &row_cardinality, NULL,
+};
+
+/* A shard and the values it stands for: for each key the number of values, then each with its length. */
+struct keyed_shard {
+    struct shard shard;
+    uint64_t hash;
+    size_t key_len;
+    uint8_t key[];
+};
+
+struct batch_node {
+    struct node node;
+    const struct batch_config *config;
+    struct batch_meters meters;
+    struct complaint complaint;
+    struct arrival *unused;
+    struct shard *single; /* without metadata_keys */
+    VEC(struct keyed_shard *) table; /* open addressing, a power of two; n = slots, NULL = free */
+    size_t n_shards;
+    struct buf key;
+    struct complaint too_many;
+    size_t flushing; /* shards that are not idle yet, and one while stop() runs */
+    void (*stopped)(struct node *node);
+};
+
+static struct batch_node *batch_node_of(struct node *node)
+{
+    return container_of(node, struct batch_node, node);
+}
+
+static void put_u32(struct buf *b, uint32_t v)
+{
+    buf_append(b, &v, sizeof(v));
+}
+
+static void make_key(struct batch_node *n, const struct metadata *m)
+{
+    n->key.len = 0;
+    for (size_t i = 0; i < n->config->metadata_keys.n; i++) {
+        struct bytes name = bytes_str(n->config->metadata_keys.v[i]);
+        const struct metadata_entry *e;
+        size_t count_at = n->key.len;
+        uint32_t at = 0, count = 0;
+
+        put_u32(&n->key, 0);
+        while (m != NULL && (e = metadata_find(m, name, &at)) != NULL) {
+            put_u32(&n->key, (uint32_t)e->value.len);
+            buf_put(&n->key, e->value);
+            count++;
+        }
+        memcpy(n->key.data + count_at, &count, sizeof(count));
+    }
+}
+
+/* Where the shard of that key is, or would stand. */
+static struct keyed_shard **find_slot(struct batch_node *n, struct bytes key, uint64_t hash)
+{
+    size_t mask = n->table.n - 1, at = hash & mask;
+
+    for (;; at = (at + 1) & mask) {
+        struct keyed_shard *s = n->table.v[at];
+
+        if (s == NULL || (s->hash == hash && bytes_equal(bytes_of(s->key, s->key_len), key)))
+            return &n->table.v[at];
+    }
+}
+
+static void grow_table(struct batch_node *n)
+{
+    struct keyed_shard **old = n->table.v;
+    size_t n_old = n->table.n;
+
+    n->table.n = n->table.cap = n_old ? 2 * n_old : 16;
+    n->table.v = mem_zalloc(n->table.n * sizeof(*old));
+    for (size_t i = 0; i < n_old; i++)
+        if (old[i] != NULL)
+            *find_slot(n, bytes_of(old[i]->key, old[i]->key_len), old[i]->hash) = old[i];
+    free(old);
+}
+
+/* Of the client's metadata, the configured keys. */
+static struct metadata *chosen_metadata(const struct batch_node *n, const struct metadata *m)
+{
+    VEC(struct metadata_entry) entries = { 0 };
+    struct metadata *chosen;
+
+    for (size_t i = 0; i < n->config->metadata_keys.n; i++) {
+        const struct metadata_entry *e;
+        uint32_t at = 0;
+
+        while (m != NULL && (e = metadata_find(m, bytes_str(n->config->metadata_keys.v[i]), &at)) != NULL)
+            *vec_push(&entries) = *e;
+    }
+    chosen = metadata_new(entries.v, (uint32_t)entries.n);
+    vec_free(&entries);
+    return chosen;
+}
+
+static void on_idle(struct shard *s);
+
+static void begin_shard(struct batch_node *n, struct shard *s)
+{
+    shard_init(s, &n->node, n->config, &n->meters, &n->unused, &n->complaint);
+    s->on_idle = on_idle;
+}
+
+static uint64_t cost_of(const struct keyed_shard *s)
+{
+    return sizeof(*s) + 2 * s->key_len + KEY_COST;
+}
+
+/* The shard for this client; NULL when there would be too many. */
+static struct shard *shard_for(struct batch_node *n, const struct metadata *m)
+{
+    uint64_t limit = n->config->metadata_cardinality_limit, hash;
+    struct keyed_shard **slot, *s;
+
+    make_key(n, m);
+    hash = bytes_hash(buf_bytes(&n->key));
+    if (2 * n->n_shards >= n->table.n)
+        grow_table(n);
+    slot = find_slot(n, buf_bytes(&n->key), hash);
+    if (*slot != NULL)
+        return &(*slot)->shard;
+    if (limit > 0 && n->n_shards >= limit)
+        return NULL;
+    s = mem_zalloc(sizeof(*s) + n->key.len);
+    s->hash = hash;
+    s->key_len = n->key.len;
+    memcpy(s->key, n->key.data, n->key.len);
+    begin_shard(n, &s->shard);
+    s->shard.metadata = chosen_metadata(n, m);
+    budget_charge(n->node.host->budget, cost_of(s));
+    n->n_shards++;
+    *slot = s;
+    return &s->shard;
+}
+
+static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    struct batch_node *n = batch_node_of(container_of(self, struct node, in));
+    struct shard *s;
+
+    if (!signal_table[batch->signal].mergeable || batch->items == 0) {
+        consumer_send(n->node.out[batch->signal], batch, ack);
+        return;
+    }
+    s = n->single != NULL ? n->single : shard_for(n, batch->metadata);
+    if (s != NULL) {
+        shard_take(s, batch, ack);
+        return;
+    }
+    batch_unref(batch);
+    if (complaint_due(&n->too_many, n->node.host->clock))
+        log_warn(&n->node.log, "Refusing data: too many batcher metadata-value combinations",
+                 F_UINT("metadata_cardinality_limit", n->config->metadata_cardinality_limit),
+                 F_UINT("repeated", complaint_taken(&n->too_many)));
+    ack_fail(ack, VERDICT_REJECT, "metadata_cardinality", "too many batcher metadata-value combinations");
+}
+
+static void check(const void *config, struct check *ck)
+{
+    const struct batch_config *c = config;
+
+    if (c->send_batch_max_size > 0 && c->send_batch_max_size < c->send_batch_size)
+        check_fail(ck, "send_batch_max_size", "send_batch_max_size must be greater or equal to send_batch_size");
+    for (size_t i = 0; i < c->metadata_keys.n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcasecmp(c->metadata_keys.v[i], c->metadata_keys.v[k]) == 0)
+                check_fail(ck, "metadata_keys", "duplicate entry in metadata_keys: \"%s\" (case-insensitive)",
+                           c->metadata_keys.v[i]);
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct batch_node *n = batch_node_of(node);
+    struct metrics *m = node->host->metrics;
+    const struct metric_label label = { "processor", node->id };
+
+    (void)err;
+    node->in.consume = consume;
+    n->config = config;
+    n->meters = (struct batch_meters){
+        .size_sends = metrics_get(m, &row_size_sends, &label, 1),
+        .timeout_sends = metrics_get(m, &row_timeout_sends, &label, 1),
+        .send_size = metrics_get(m, &row_send_size, &label, 1),
+        .send_bytes = node->host->level >= LEVEL_DETAILED ? metrics_get(m, &row_send_bytes, &label, 1) : NULL,
+        .cardinality = metrics_get(m, &row_cardinality, &label, 1),
+    };
+    if (n->config->metadata_keys.n == 0) {
+        n->single = mem_alloc(sizeof(*n->single));
+        begin_shard(n, n->single);
+    }
+    return 0;
+}
+
+static void flushed(struct batch_node *n)
+{
+    assert(n->flushing > 0);
+    if (--n->flushing == 0)
+        n->stopped(&n->node);
+}
+
+static void on_idle(struct shard *s)
+{
+    flushed(batch_node_of(s->node));
+}
+
+static void flush(struct batch_node *n, struct shard *s)
+{
+    n->flushing++;
+    shard_flush(s);
+}
+
+static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *node))
+{
+    struct batch_node *n = batch_node_of(node);
+
+    (void)deadline;
+    n->stopped = done;
+    n->flushing = 1;
+    if (n->single != NULL)
+        flush(n, n->single);
+    for (size_t i = 0; i < n->table.n; i++)
+        if (n->table.v[i] != NULL)
+            flush(n, &n->table.v[i]->shard);
+    flushed(n);
+}
+
+static void destroy(struct node *node)
+{
+    struct batch_node *n = batch_node_of(node);
+
+    if (n->single != NULL)
+        shard_close(n->single);
+    free(n->single);
+    for (size_t i = 0; i < n->table.n; i++) {
+        if (n->table.v[i] == NULL)
+            continue;
+        budget_give(node->host->budget, cost_of(n->table.v[i]));
+        shard_close(&n->table.v[i]->shard);
+        free(n->table.v[i]);
+    }
+    vec_free(&n->table);
+    buf_free(&n->key);
+    while (n->unused != NULL) {
+        struct arrival *a = n->unused;
+
+        n->unused = a->next;
+        free(a);
+    }
+}
+
+extern const struct component batch_processor;
+const struct component batch_processor = {
+    .type = "batch",
+    .kind = COMPONENT_PROCESSOR,
+    .signals = SIGNAL_ALL,
+    .stability = "beta",
+    .summary = "Gathers small batches into large ones, and cuts too large ones.",
+    .config_size = sizeof(struct batch_config),
+    .options = options,
+    .metrics = metric_rows,
+    .node_size = sizeof(struct batch_node),
+    .check = check,
+    .create = create,
+    .stop = stop,
+    .destroy = destroy,
+};
