@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading what /metrics says, in each of its formats."""
+
+import subprocess
+
+from google.protobuf.internal.decoder import _DecodeVarint32
+from prom import prometheus_client_pb2
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from .limits import tool
+
+TEXT = "text/plain;version=0.0.4"
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+
+
+class Samples:
+    """The samples of an exposition: samples.value("name", label="x"), samples.sum("name")."""
+
+    def __init__(self, families):
+        self.families = list(families)
+        self.all = [s for f in self.families for s in f.samples]
+
+    def find(self, name, **labels):
+        return [s for s in self.all if s.name == name and all(s.labels.get(k) == v for k, v in labels.items())]
+
+    def value(self, name, **labels):
+        found = self.find(name, **labels)
+        assert len(found) == 1, f"{name}{labels}: {len(found)} samples, not one: {found or self.names()}"
+        return found[0].value
+
+    def sum(self, name, **labels):
+        return sum(s.value for s in self.find(name, **labels))
+
+    def names(self):
+        return sorted({s.name for s in self.all})
+
+    def type(self, name):
+        return next(f.type for f in self.families if f.name == name)
+
+
+def from_text(text):
+    return Samples(parse_text(text))
+
+
+def from_openmetrics(text):
+    assert text.endswith("# EOF\n"), "OpenMetrics ends with # EOF"
+    return Samples(parse_openmetrics(text))
+
+
+def from_protobuf(data):
+    """Delimited MetricFamily messages, by name."""
+    families, at = {}, 0
+    while at < len(data):
+        size, at = _DecodeVarint32(data, at)
+        family = prometheus_client_pb2.MetricFamily.FromString(data[at : at + size])
+        assert family.name not in families, f"family {family.name} comes twice"
+        families[family.name] = family
+        at += size
+    return families
+
+
+def promtool_accepts(text):
+    """promtool reads the text format; 3 is its code for advice about names, which are the users' own."""
+    ran = subprocess.run([tool("promtool", "prometheus"), "check", "metrics"], input=text.encode(), capture_output=True)
+    assert ran.returncode in (0, 3), ran.stderr.decode()

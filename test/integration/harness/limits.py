@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the programs are, and how long anything may take."""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+OTELCD = os.environ.get("OTELCD", str(ROOT / "build/otelcd"))
+SANITIZED = "/asan/" in os.path.realpath(OTELCD) or "/tsan/" in os.path.realpath(OTELCD)
+CI = os.environ.get("CI") == "true"
+
+# Every wait in the suite is bounded by a multiple of this; sanitizer builds are slow, machines are shared.
+PATIENCE = 60.0 if SANITIZED else 30.0
+
+
+def tool(name, package=None):
+    """The path of a program that a test needs. Without it the test is skipped aloud; under CI it fails."""
+    path = shutil.which(name) or shutil.which(name, path=f"{ROOT}/build/peers/usr/bin:{ROOT}/build/bin:/usr/sbin")
+    if path is None:
+        missing(f"{name} is not installed ({package or name})")
+    return path
+
+
+def missing(why):
+    if CI:
+        pytest.fail(why + "; under CI=true that is a failure")
+    pytest.skip(why)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Prometheus that scrapes a daemon."""
+
+import json
+import re
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+
+from .limits import PATIENCE, tool
+
+FEATURES = "native-histograms,exemplar-storage"
+
+
+class Prometheus:
+    def __init__(self, folder, target, features=FEATURES):
+        (folder / "prometheus.yml").write_text(
+            f"""
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: otelcd
+    honor_labels: true
+    static_configs: [{{targets: ["{target}"]}}]
+"""
+        )
+        self.log = folder / "prometheus.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    tool("prometheus"),
+                    f"--config.file={folder}/prometheus.yml",
+                    f"--storage.tsdb.path={folder}/data",
+                    "--web.listen-address=127.0.0.1:0",
+                    *([f"--enable-feature={features}"] if features else []),
+                ],
+                stderr=log,
+                stdout=log,
+                cwd=folder,
+            )
+        self.address = self._wait_ready()
+
+    def _wait_ready(self):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            text = self.log.read_text()
+            if "Server is ready" in text:
+                return re.search(r'msg="Listening on" address=(\S+)', text)[1]
+            assert time.monotonic() < deadline and self.process.poll() is None, text
+            time.sleep(0.05)
+
+    def api(self, path, **query):
+        url = f"http://{self.address}/api/v1/{path}?" + urllib.parse.urlencode(query)
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            return json.load(answer)["data"]
+
+    def query(self, expression):
+        return self.api("query", query=expression)["result"]
+
+    def value(self, expression):
+        result = self.query(expression)
+        assert len(result) == 1, f"{expression}: {result}"
+        return float(result[0]["value"][1])
+
+    def wait(self, expression, met=bool):
+        """Asks until met(result) is true."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            result = self.query(expression)
+            if met(result):
+                return result
+            assert time.monotonic() < deadline, f"{expression}: {result}; targets: {self.api('targets')['activeTargets']}"
+            time.sleep(0.2)
+
+    def close(self):
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
