@@ -2,6 +2,7 @@
 """Fixtures. `otelcd(config)` starts the real binary; when the test ends, what it started must stop well."""
 
 import pathlib
+import socket
 import sys
 
 import pytest
@@ -70,3 +71,11 @@ def prometheus(tmp_path):
     yield start
     for p in running:
         p.close()
+
+
+@pytest.fixture
+def unused_port():
+    """A TCP port that was free a moment ago: for the few tests where two parts must name the same one."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
