@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The house around the program: example configurations, the README's commands, install, systemd, the image."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+
+from configs import NOP
+from harness import otlp
+from harness.limits import OTELCD, PATIENCE, ROOT, SANITIZED, tool
+
+EXAMPLES = sorted(p.name for p in (ROOT / "config").glob("*.yaml"))
+
+
+def run(*command, **more):
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **more)
+
+
+def free_ports(text):
+    """The same configuration on ports that are free: every fixed port becomes 0."""
+    text = re.sub(r"(endpoint: \S+):\d+", r"\1:0", text)
+    text = re.sub(r"port: \d+", "port: 0", text)
+    text = re.sub(r"(?m)^(\s+grpc:)\s*$(?!\n\s+endpoint)", r"\1", text)
+    return text
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_each_example_is_valid(name):
+    ran = run(OTELCD, "validate", "--config", str(ROOT / "config" / name))
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", ""), ran.stderr
+
+
+@pytest.mark.parametrize("name", [n for n in EXAMPLES if n != "debug.yaml"])
+def test_each_example_starts_and_takes_data(otelcd, name):
+    d = otelcd(free_ports((ROOT / "config" / name).read_text()))
+    d.export(otlp.sample("metrics"))
+    d.wait_metrics(lambda m: m.sum("otelcd_pipeline_delivered_items") == 1)
+
+
+def readme_commands():
+    """The indented curl command of the README that sends the first metric."""
+    text = (ROOT / "README.md").read_text()
+    return re.search(r"(?ms)^    (curl -sS http://localhost:4318.*?\n    \}')", text)[1].replace("\n    ", "\n")
+
+
+def test_the_first_metric_of_the_readme_arrives(otelcd):
+    d = otelcd(free_ports((ROOT / "config/otelcd.yaml").read_text()))
+    ran = run("bash", "-c", readme_commands().replace("localhost:4318", d.http_address()))
+    assert (ran.returncode, ran.stdout) == (0, '{"partialSuccess":{}}'), ran
+    samples = d.wait_metrics(lambda m: m.find("orders_total"), "prometheus")
+    assert samples.value("orders_total", paid="true", job="demo") == 3
+
+
+def test_healthcheck_tells_ready_from_not(otelcd):
+    d = otelcd(NOP)
+    assert run(OTELCD, "healthcheck", "--endpoint", d.grpc_address()).returncode == 0
+    assert run(OTELCD, "healthcheck", "--endpoint", "127.0.0.1:1").returncode == 1
+
+
+def test_notify_tells_systemd_each_state(otelcd, tmp_path):
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(path))
+        s.settimeout(PATIENCE)
+        d = otelcd(NOP, env={"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "200000"}, end=False)
+        seen = ""
+        while "WATCHDOG=1" not in seen or "READY=1" not in seen:
+            seen += s.recv(4096).decode() + "\n"
+        assert seen.index("READY=1") < seen.index("WATCHDOG=1")
+        d.terminate()
+        while "STOPPING=1" not in seen:
+            seen += s.recv(4096).decode() + "\n"
+        assert d.wait_end() == 0
+
+
+def test_install_puts_everything_in_its_place(tmp_path):
+    if SANITIZED:
+        pytest.skip("installs the release build")
+    ran = run("make", "install", f"DESTDIR={tmp_path}", "PREFIX=/usr", cwd=ROOT, env={**os.environ, "MAKEFLAGS": ""})
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    installed = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    assert installed == {
+        "usr/bin/otelcd",
+        "usr/share/man/man8/otelcd.8",
+        "usr/share/man/man5/otelcd.yaml.5",
+        "etc/otelcd/otelcd.yaml",
+        "usr/lib/systemd/system/otelcd.service",
+    }
+    assert run(str(tmp_path / "usr/bin/otelcd"), "version").returncode == 0
+
+
+def unit(tmp_path):
+    text = (ROOT / "contrib/systemd/otelcd.service").read_text()
+    text = text.replace("@BINDIR@/otelcd", "/bin/true").replace("@SYSCONFDIR@", "/etc")
+    (tmp_path / "otelcd.service").write_text(text)
+    return str(tmp_path / "otelcd.service")
+
+
+def test_the_systemd_unit_is_sound_and_closed(tmp_path):
+    ran = run(tool("systemd-analyze", "systemd"), "verify", "--man=no", unit(tmp_path))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    # The threshold is in tenths: 15 is an exposure of 1.5 of 10.
+    ran = run(tool("systemd-analyze", "systemd"), "security", "--offline=true", "--threshold=15", unit(tmp_path))
+    assert ran.returncode == 0, ran.stdout
+
+
+@pytest.mark.parametrize("page", ["otelcd.8", "otelcd.yaml.5"])
+def test_man_pages_are_well_formed(page):
+    ran = run(tool("mandoc"), "-T", "lint", "-W", "warning", str(ROOT / "man" / page))
+    assert ran.returncode == 0, ran.stdout
