@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-/* Append one label, with a comma when something is there already. The caller sorts. */
+/* Append one label to the list that is all of *b. The caller sorts. */
 void labels_put(struct buf *b, struct bytes name, struct bytes value);
 
 /* Append `s` with backslash, quote and LF escaped. */
@@ -33,8 +33,11 @@ void labels_put_unescaped(struct buf *b, struct bytes s);
 /* True when no name is quoted: what every peer can read. */
 bool labels_are_legacy(struct bytes rendered);
 
-/* Append the list with every name escaped for a peer that asked for that escaping. Names that become equal are one
- * label, their values joined by `;`. */
-void labels_put_for(struct buf *b, enum name_escaping escaping, struct bytes rendered);
+/* The list with every name escaped for a peer that asked for that escaping: `rendered` itself where nothing has to be,
+ * else written into *copy (emptied first). Names that become equal are one label, their values joined by `;`. */
+struct bytes labels_for_peer(struct buf *copy, enum name_escaping escaping, struct bytes rendered);
+
+/* Unicode code points of all names and values together, as they are unescaped. */
+size_t labels_count_characters(struct bytes rendered);
 
 #endif
