@@ -52,7 +52,8 @@ struct node {
     const char *pipeline; /* processors: "metrics/2"; else NULL */
     struct host *host;
     struct logger log;    /* carries id, kind and signal */
-    struct ledger *ledger; /* processors: the pipeline's. Exporters: their own, which the graph keeps in front */
+    struct ledger *ledger; /* processors: the pipeline's. Exporters: their own, which the graph keeps in front; NULL
+                            * when .shared, for there is one for each signal. An ack that comes in always books in it */
     /* Where to send, by signal: receivers, processors and connectors. NULL: that signal has no pipeline here. */
     struct consumer *out[SIGNAL_COUNT];
 };

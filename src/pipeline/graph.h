@@ -10,19 +10,33 @@
 
 #include "pipeline/component.h"
 
-struct config; /* config/load.h */
+struct config; /* pipeline/config.h */
+struct config_pipeline;
 struct graph;
 
+/* Whether that connector turns what comes in as `from` into `to`. */
+bool connector_supports(const struct component *connector, enum signal from, enum signal to);
+
+/* Every fault that graph_build would find in how pipelines and components are wired: signals that a component does not
+ * carry, connectors with one end, cycles. Returns how many; each is handed to `fault`, with the pipeline where there
+ * is one that it can be pinned to. */
+size_t graph_check(const struct config *config,
+                   void (*fault)(void *arg, const struct config_pipeline *pipeline, const char *text), void *arg);
+
+/* Nothing is started; the config outlives the graph. The error names the first fault. */
 int graph_build(struct graph **out, struct host *host, const struct config *config, struct error *err);
 
 /* Exporters first, receivers last. On failure what was started is stopped by graph_stop as usual. */
 int graph_start(struct graph *g, struct error *err);
 
-/* Receivers first. done() when every node has stopped, at `deadline` (mono ns) at the latest; items still held
- * then are booked as dropped{shutdown}. */
+/* Receivers first. done() when every node has stopped; what has not by `deadline` (mono ns) is named in the log, told
+ * to stop at once, and a second later no longer waited for. Items still held then are booked as dropped{shutdown}. */
 void graph_stop(struct graph *g, uint64_t deadline, void (*done)(struct graph *, void *arg), void *arg);
 
-void graph_free(struct graph *g); /* after stop; every ledger has been logged by then */
+/* The deadline is now (a second signal). No effect unless stopping. */
+void graph_hurry(struct graph *g);
+
+void graph_free(struct graph *g); /* before start, or after done() */
 
 /* Walk the ledgers: for /metrics and the shutdown log. */
 void graph_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The nop receiver: never sends anything. For configurations whose data comes from a connector alone, and for
+ * tests of the rest of a configuration. */
+#include "pipeline/component.h"
+
+static const struct option options[] = { OPT_END };
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    (void)node;
+    (void)config;
+    (void)err;
+    return 0;
+}
+
+extern const struct component nop_receiver;
+const struct component nop_receiver = {
+    .type = "nop",
+    .kind = COMPONENT_RECEIVER,
+    .signals = SIGNAL_ALL,
+    .stability = "beta",
+    .summary = "Never sends anything.",
+    .options = options,
+    .node_size = sizeof(struct node),
+    .create = create,
+};

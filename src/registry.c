@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All components: the one place that names them. A new one is a declaration and a line here. */
+#include "pipeline/component.h"
+
+#define COMPONENTS(X)    \
+    X(nop_receiver)      \
+    X(batch_processor)   \
+    X(nop_exporter)      \
+    X(forward_connector)
+
+#define DECLARE(name) extern const struct component name;
+COMPONENTS(DECLARE)
+
+#define ADDRESS(name) &name,
+const struct component *const component_registry[] = { COMPONENTS(ADDRESS) NULL };
