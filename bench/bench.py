@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How fast and how large otelcd is: `make bench`, or `make bench ARGS="--rounds 5 traces metrics"`.
+
+Speed is items per CPU-second of the server process, as a share of what nghttpd does, which reads and discards the same
+bytes: both run in turn, several times, each alone on one core, with the load generator on another. The medians are
+compared. It talks to loopback only, every run is bounded in requests and in time, and what it starts it stops."""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import namedtuple
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "test/integration")]
+
+import payload  # noqa: E402
+from harness import otlp  # noqa: E402
+from harness.daemon import Daemon  # noqa: E402
+
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, LOAD_CORE = CORES[0], CORES[1 % len(CORES)]
+LOAD = os.environ["BENCH"] + "/load"
+LONGEST = 120  # seconds for any one run
+
+NOP = """
+receivers:
+  otlp:
+    protocols:
+      grpc: {endpoint: "127.0.0.1:0"}
+      http: {endpoint: "127.0.0.1:0"}
+exporters:
+  nop:
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [nop]}
+    metrics: {receivers: [otlp], exporters: [nop]}
+    logs: {receivers: [otlp], exporters: [nop]}
+"""
+SCRAPE = NOP.replace("  nop:\n", '  nop:\n  prometheus: {endpoint: "127.0.0.1:0"}\n').replace(
+    "metrics: {receivers: [otlp], exporters: [nop]}", "metrics: {receivers: [otlp], exporters: [prometheus]}"
+)
+
+# bar: the least share of the discard server that is asked for. requests: for one run.
+Case = namedtuple("Case", "name signal bodies items protocol gzip requests config known bar", defaults=(NOP, False, None))
+
+
+def cases():
+    rows = []
+    kinds = (
+        ("100 spans", "traces", lambda: payload.traces(100), 100, 12000, 0.70),
+        ("1000 points", "metrics", lambda: payload.metrics(1000), 1000, 4000, 0.50),
+        ("1000 records", "logs", lambda: payload.logs(1000), 1000, 3000, 0.70),
+        ("10 spans", "traces", lambda: payload.traces(10), 10, 40000, None),
+        ("10 points", "metrics", lambda: payload.metrics(10), 10, 40000, None),
+        ("10 records", "logs", lambda: payload.logs(10), 10, 40000, None),
+    )
+    for name, signal, bodies, items, requests, bar in kinds:
+        for protocol in ("gRPC", "HTTP"):
+            for gzipped in (False, True):
+                asked = bar if not gzipped and (protocol == "gRPC" or signal != "traces") else None
+                n = requests // 3 if gzipped else requests
+                rows.append(Case(f"{name}, {protocol}{', gzip' if gzipped else ''} -> nop", signal, bodies, items, protocol, gzipped, n, bar=asked))
+    for words, series, requests, bar in (("10,000", 10_000, 3000, 0.40), ("1,000,000", 1_000_000, 2000, 0.20)):
+        rows.append(
+            Case(
+                f"1000 points, gRPC -> prometheus, {words} series known",
+                "metrics",
+                lambda series=series: payload.metrics(1000, series),
+                1000,
+                "gRPC",
+                False,
+                requests,
+                SCRAPE,
+                True,
+                bar,
+            )
+        )
+    return rows
+
+
+def cpu_seconds(pid):
+    """Time on the processor of all threads, in units of ns where the kernel says them."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat") as f:
+            total += int(f.read().split()[0])
+    return total / 1e9
+
+
+def load(address, path, file, case_protocol="gRPC", gzipped=False, stamp=False, **options):
+    command = ["taskset", "-c", str(LOAD_CORE), LOAD, "-a", address, "-p", path, "-f", str(file), "-T", str(LONGEST)]
+    command += ["-g"] if case_protocol == "gRPC" else []
+    command += ["-z"] if gzipped else []
+    command += ["-t"] if stamp else []
+    for name, value in options.items():
+        command += ["-" + name, str(value)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST + 60)
+    assert ran.returncode == 0, f"{' '.join(command)}\n{ran.stdout}{ran.stderr}"
+    return json.loads(ran.stdout)
+
+
+class Discard:
+    """nghttpd: reads the body and answers 200 with a file of two bytes."""
+
+    def __init__(self, folder, *options):
+        for s in otlp.SIGNALS.values():
+            for path in (s.rpc, s.path):
+                target = folder / "docs" / path[1:]
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text("ok")
+        program = shutil.which("nghttpd") or "/usr/sbin/nghttpd"
+        for port in range(18400, 18500):
+            self.process = subprocess.Popen(
+                ["taskset", "-c", str(SERVER_CORE), program, "--no-tls", *options, "-d", folder / "docs", "-a", "127.0.0.1", str(port)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            self.address = f"127.0.0.1:{port}"
+            if self._up():
+                return
+        raise AssertionError("nghttpd did not start")
+
+    def _up(self):
+        for _ in range(100):
+            if self.process.poll() is not None:
+                return False
+            try:
+                socket.create_connection(tuple([self.address.split(":")[0], int(self.address.split(":")[1])])).close()
+                return True
+            except OSError:
+                time.sleep(0.02)
+        return False
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Bench:
+    def __init__(self, rounds):
+        self.rounds = rounds
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="otelcd-bench-"))
+        self.missed = []
+        self.files = {}
+        self.daemons = 0
+
+    def close(self):
+        shutil.rmtree(self.folder)
+
+    def daemon(self, config):
+        folder = self.folder / f"otelcd{self.daemons}"
+        self.daemons += 1
+        folder.mkdir()
+        return Daemon(folder, config, before=lambda: os.sched_setaffinity(0, {SERVER_CORE})).wait_ready()
+
+    def bodies(self, case):
+        key = (case.name.split(",")[0], case.known and case.name, case.gzip)
+        if key not in self.files:
+            self.files[key] = payload.write(self.folder / f"bodies{len(self.files)}", case.bodies(), case.gzip)
+        return self.files[key]
+
+    # --- ratios ---
+
+    def one(self, case, address, pid, connections=4, streams=16):
+        signal = otlp.SIGNALS[case.signal]
+        path = signal.rpc if case.protocol == "gRPC" else signal.path
+        before = cpu_seconds(pid)
+        result = load(
+            address, path, self.bodies(case), case.protocol, case.gzip, case.known, n=case.requests, c=connections, m=streams
+        )
+        used = cpu_seconds(pid) - before
+        return result["requests"] * case.items / used, result["bytes"] / used / 1e6
+
+    def warm(self, case, d):
+        """The series are known before the clock starts."""
+        if case.known:
+            n = self.bodies(case).stat().st_size // 120_000 + 1
+            load(d.grpc_address(), otlp.METRICS.rpc, self.bodies(case), stamp=True, n=n, c=2, m=4)
+
+    def ratio(self, case):
+        ours, theirs, mb = [], [], []
+        d = self.daemon(case.config)
+        self.warm(case, d)
+        received = d.ledger("pipeline", case.signal)["received"]
+        for _ in range(self.rounds):
+            discard = Discard(self.folder)
+            theirs.append(self.one(case, discard.address, discard.process.pid)[0])
+            discard.close()
+            address = d.grpc_address() if case.protocol == "gRPC" else d.http_address()
+            rate, megabytes = self.one(case, address, d.process.pid)
+            ours.append(rate)
+            mb.append(megabytes)
+        column = d.ledger("pipeline", case.signal)
+        assert column["delivered"] - received == self.rounds * case.requests * case.items, f"items are missing: {column}"
+        stop(d)
+        share = statistics.median(ours) / statistics.median(theirs)
+        spread = (max(ours) - min(ours)) / statistics.median(ours)
+        self.row(
+            case.name,
+            f"{statistics.median(ours) / 1e6:8.2f} M/s {statistics.median(mb):6.0f} MB/s  discard {statistics.median(theirs) / 1e6:8.2f} M/s  "
+            f"spread {spread:4.0%}  share {share:4.0%}",
+            share,
+            case.bar,
+            lambda v: f"{v:.0%}",
+        )
+
+    def row(self, name, text, value=None, bar=None, show=str, least=True):
+        verdict = ""
+        if bar is not None:
+            met = value >= bar if least else value <= bar
+            verdict = f"  bar {'>=' if least else '<='} {show(bar)}: {'pass' if met else 'MISS'}"
+            if not met:
+                self.missed.append(name)
+        print(f"{name:<58} {text}{verdict}", flush=True)
+
+    # --- size and stalls ---
+
+    def start_and_idle(self):
+        took, rss = [], []
+        for _ in range(7):
+            began = time.monotonic()
+            d = self.daemon(NOP)
+            took.append((time.monotonic() - began) * 1000)
+            rss.append(d.rss() / (1 << 20))
+            stop(d)
+        self.row("start to ready (as Python sees it, fork and exec included)", f"{statistics.median(took):8.1f} ms", statistics.median(took), 10, lambda v: f"{v} ms", False)
+        self.row("idle resident memory", f"{statistics.median(rss):8.1f} MiB", statistics.median(rss), 6, lambda v: f"{v} MiB", False)
+
+    def series(self, count, scrape_bar, rss_bar=None, rate=None):
+        """Scrapes of `count` series, while `rate` requests of 1000 points arrive each second."""
+        file = payload.write(self.folder / "series", payload.metrics(1000, count))
+        d = self.daemon(SCRAPE)
+        empty = d.rss()
+        load(d.grpc_address(), otlp.METRICS.rpc, file, stamp=True, n=count // 1000, c=2, m=4)
+        words = f"{count:,} series"
+        self.row(f"{words}: resident memory", f"{d.rss() / 1e6:8.0f} MB  ({(d.rss() - empty) / count:.0f} bytes each)", d.rss() / 1e6, rss_bar, lambda v: f"{v} MB", False)
+        arriving = None
+        if rate:
+            arriving = subprocess.Popen(
+                ["taskset", "-c", str(LOAD_CORE), LOAD, "-g", "-t", "-a", d.grpc_address(), "-p", otlp.METRICS.rpc, "-f", str(file)]
+                + ["-r", str(rate), "-n", str(rate * 60), "-T", "60"],
+                stdout=subprocess.DEVNULL,
+            )
+        times, size = [], 0
+        for _ in range(self.rounds + 2):
+            ran = subprocess.run(
+                ["taskset", "-c", str(LOAD_CORE), "curl", "-s", "-o", str(self.folder / "page"), "-w", "%{time_total} %{size_download}"]
+                + ["--max-time", str(LONGEST), f"http://{d.scrape_address('prometheus')}/metrics"],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            times.append(float(ran.stdout.split()[0]))
+            size = int(ran.stdout.split()[1])
+        if arriving:
+            assert arriving.poll() is None, "the points stopped arriving during the scrapes"
+            arriving.terminate()
+            arriving.wait()
+        during = f" while {rate * 1000:,} points/s arrive" if rate else ""
+        self.row(f"{words}: one scrape{during}", f"{statistics.median(times):8.3f} s  ({size / 1e6:.0f} MB of text)", statistics.median(times), scrape_bar, lambda v: f"{v} s", False)
+        stalls = [s.value for s in d.metrics().all if re.fullmatch(r"otelcd_loop_longest_.*seconds", s.name)]
+        if stalls:
+            self.row(f"{words}: longest stall of the loop{during}", f"{max(stalls) * 1000:8.2f} ms", max(stalls) * 1000, 5 if rate else None, lambda v: f"{v} ms", False)
+        stop(d)
+
+
+def stop(d):
+    d.close_clients()
+    d.terminate()
+    assert d.wait_end() == 0, d.log()
+    d.stdout.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each side for each row (3)")
+    parser.add_argument("words", nargs="*", help="only rows whose name has one of these words; `size` for the last part")
+    args = parser.parse_args()
+    chosen = lambda name: not args.words or any(w in name for w in args.words)  # noqa: E731
+    print(f"Items per CPU-second of the server process on core {SERVER_CORE}; load from core {LOAD_CORE}; medians of {args.rounds}.")
+    bench = Bench(max(1, min(args.rounds, 20)))
+    try:
+        for case in cases():
+            if chosen(case.name):
+                bench.ratio(case)
+        if chosen("size"):
+            bench.start_and_idle()
+            bench.series(100_000, 0.1)
+            bench.series(1_000_000, 1.0, 400, 100)
+    finally:
+        bench.close()
+    print(f"\n{len(bench.missed)} bars missed" + "".join(f"\n  {m}" for m in bench.missed))
+
+
+if __name__ == "__main__":
+    main()
