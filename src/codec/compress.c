@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "codec/inflate.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -168,6 +169,7 @@ int inflate_block(enum coding c, struct bytes in, size_t max, struct budget *bud
             block_unref(o.block);
         return rc;
     }
+    assert(o.block != NULL); /* every coding makes one, for empty input too */
     /* What a batch pins is charged: an estimate that was far off does not stay. */
     if (o.block->cap - o.len > o.len / 16 + 256)
         o.block = block_shrink(o.block, o.len);

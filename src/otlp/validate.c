@@ -339,7 +339,7 @@ static void name_path(const ProtobufCMessageDescriptor *type, struct bytes messa
     for (unsigned depth = 0; depth < 16; depth++) {
         const ProtobufCFieldDescriptor *d;
         struct pb_reader r = pb_reader(message);
-        struct pb_field f;
+        struct pb_field f = { 0 };
 
         while (pb_next(&r, &f) && r.p <= fault)
             if (f.wire == PB_LEN && f.bytes.len == 0 && fault == r.p)
