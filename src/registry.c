@@ -2,10 +2,11 @@
 /* All components: the one place that names them. A new one is a declaration and a line here. */
 #include "pipeline/component.h"
 
-#define COMPONENTS(X)    \
-    X(nop_receiver)      \
-    X(batch_processor)   \
-    X(nop_exporter)      \
+#define COMPONENTS(X)           \
+    X(nop_receiver)             \
+    X(batch_processor)          \
+    X(memory_limiter_processor) \
+    X(nop_exporter)             \
     X(forward_connector)
 
 #define DECLARE(name) extern const struct component name;

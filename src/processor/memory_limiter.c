@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The memory limiter: past the soft limit it answers RETRY until memory is back within.
+ *
+ * What is measured is the larger of two: the byte budget, which knows exactly what senders' data pins, and the
+ * resident set, which the kernel will judge us by. All pipelines that name the same id share one checker; its
+ * verdict changes only when it looks, every check_interval. Above a limit it first gives free heap back to the
+ * system (what a forced collection is to the Go collector), as often as the gc intervals allow: each attempt that frees
+ * less than a twentieth doubles the wait for the next, up to the maximum. */
+#include "processor/memory_limiter.h"
+
+#include "base/mem.h"
+#include "base/process.h"
+#include "pipeline/item_count.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+#define UINT32_LIMIT "4294967295"
+#define MIB (1024ull * 1024)
+
+static const struct option options[] = {
+    OPT_DURATION(struct memory_limiter_config, check_interval, "0s", "0s", NULL,
+                 "Time between two looks at memory usage. Must be set; 1s is a good value."),
+    OPT_UINT(struct memory_limiter_config, limit_mib, "0", "0", UINT32_LIMIT,
+             "Hard limit in MiB. Takes precedence over limit_percentage."),
+    OPT_UINT(struct memory_limiter_config, spike_limit_mib, "0", "0", UINT32_LIMIT,
+             "The soft limit, where refusing begins, lies so many MiB below the hard one; 0 = 20 % of it."),
+    OPT_UINT(struct memory_limiter_config, limit_percentage, "0", "0", "100",
+             "Hard limit in percent of the memory of the cgroup or machine."),
+    OPT_UINT(struct memory_limiter_config, spike_limit_percentage, "0", "0", "100",
+             "Distance of the soft limit in percent of the memory; 0 = 20 % of the hard limit."),
+    OPT_DURATION(struct memory_limiter_config, min_gc_interval_when_soft_limited, "10s", "0s", NULL,
+                 "Least time between two attempts to free memory while usage is above the soft limit."),
+    OPT_DURATION(struct memory_limiter_config, min_gc_interval_when_hard_limited, "0s", "0s", NULL,
+                 "The same above the hard limit."),
+    OPT_DURATION(struct memory_limiter_config, max_gc_interval_when_soft_limited, "30s", "0s", NULL,
+                 "Longest time that attempts which free little are put off; 0s = they are not put off."),
+    OPT_DURATION(struct memory_limiter_config, max_gc_interval_when_hard_limited, "30s", "0s", NULL,
+                 "The same above the hard limit."),
+    OPT_END,
+};
+
+#define LIMITER_ROWS(items, words)                                                                     \
+    {                                                                                                  \
+        { .name = "otelcol_processor_memory_limiter_accepted_" items, .type = METRIC_COUNTER,          \
+          .level = LEVEL_BASIC, .unit = "{item}",                                                      \
+          .help = "Number of " words " successfully pushed into the next component in the pipeline." }, \
+        { .name = "otelcol_processor_memory_limiter_refused_" items, .type = METRIC_COUNTER,           \
+          .level = LEVEL_BASIC, .unit = "{item}",                                                      \
+          .help = "Number of " words " that were rejected by the next component in the pipeline." },   \
+    }
+
+static const struct metric_row rows[SIGNAL_COUNT][2] = {
+    [SIGNAL_TRACES] = LIMITER_ROWS("spans", "spans"),
+    [SIGNAL_METRICS] = LIMITER_ROWS("metric_points", "metric points"),
+    [SIGNAL_LOGS] = LIMITER_ROWS("log_records", "log records"),
+    [SIGNAL_PROFILES] = LIMITER_ROWS("profile_samples", "profile samples"),
+};
+
+static const struct metric_row *const metric_rows[] = {
+    &rows[SIGNAL_TRACES][0],   &rows[SIGNAL_TRACES][1], &rows[SIGNAL_METRICS][0],  &rows[SIGNAL_METRICS][1],
+    &rows[SIGNAL_LOGS][0],     &rows[SIGNAL_LOGS][1],   &rows[SIGNAL_PROFILES][0], &rows[SIGNAL_PROFILES][1],
+    &item_count_incoming,      &item_count_outgoing,    NULL,
+};
+
+/* Attempts to free memory above one of the limits. */
+struct freeing {
+    uint64_t least, most; /* ns */
+    uint64_t wait;        /* until the next attempt, from the last */
+};
+
+/* One for each id. */
+struct checker {
+    const struct memory_limiter_config *config;
+    struct memory_limits limits;
+    struct host *host;
+    struct logger *log;
+    struct clock_timer timer;
+    struct freeing soft, hard;
+    uint64_t last_freed; /* mono ns; 0 = never */
+    bool refusing;
+    size_t users; /* nodes created; the last one frees it */
+};
+
+struct limiter {
+    struct node node;
+    struct checker *checker;
+    struct item_count items;
+    struct metric *accepted, *refused;
+};
+
+static struct limiter *limiter_of(struct node *node)
+{
+    return container_of(node, struct limiter, node);
+}
+
+static uint64_t ns_of(duration d)
+{
+    return (uint64_t)d.ns;
+}
+
+struct memory_limits memory_limits_of(const struct memory_limiter_config *c, uint64_t total)
+{
+    uint64_t hard = c->limit_mib > 0 ? c->limit_mib * MIB : total / 100 * c->limit_percentage;
+    uint64_t spike = c->limit_mib > 0 ? c->spike_limit_mib * MIB : total / 100 * c->spike_limit_percentage;
+
+    if (spike == 0)
+        spike = hard / 5;
+    return (struct memory_limits){ .soft = hard - spike, .hard = hard };
+}
+
+static uint64_t measure(const struct checker *c)
+{
+    uint64_t rss = process_rss(), used = c->host->budget->used;
+
+    return used > rss ? used : rss;
+}
+
+static void put_off(const struct checker *c, struct freeing *f)
+{
+    uint64_t step = f->wait > ns_of(c->config->check_interval) ? f->wait : ns_of(c->config->check_interval);
+
+    if (f->most > 0)
+        f->wait = 2 * step < f->most ? 2 * step : f->most;
+}
+
+/* Usage after giving back what can be given back. */
+static uint64_t try_to_free(struct checker *c, uint64_t usage, struct freeing *f, const char *limit)
+{
+    uint64_t now = clock_mono(c->host->clock), after;
+
+    if (c->last_freed != 0 && now - c->last_freed < f->wait)
+        return usage;
+    log_at(c->log, f == &c->hard ? LOG_WARN : LOG_INFO, "Memory usage is high. Giving free memory back to the system.",
+           F_STR("above", limit), F_UINT("cur_mem_mib", usage / MIB));
+    malloc_trim(0);
+    c->last_freed = now;
+    after = measure(c);
+    if (after + usage / 20 > usage) {
+        put_off(c, &c->soft);
+        put_off(c, &c->hard);
+    } else {
+        c->soft.wait = c->soft.least;
+        c->hard.wait = c->hard.least;
+    }
+    log_info(c->log, "Memory usage after giving memory back.", F_UINT("cur_mem_mib", after / MIB));
+    return after;
+}
+
+static void look(struct checker *c)
+{
+    uint64_t usage = measure(c);
+
+    if (usage >= c->limits.hard)
+        usage = try_to_free(c, usage, &c->hard, "hard limit");
+    else if (usage >= c->limits.soft)
+        usage = try_to_free(c, usage, &c->soft, "soft limit");
+    if (usage >= c->limits.soft && !c->refusing)
+        log_warn(c->log, "Memory usage is above soft limit. Refusing data.", F_UINT("cur_mem_mib", usage / MIB));
+    if (usage < c->limits.soft && c->refusing)
+        log_info(c->log, "Memory usage back within limits. Resuming normal operation.",
+                 F_UINT("cur_mem_mib", usage / MIB));
+    c->refusing = usage >= c->limits.soft;
+}
+
+static void on_tick(struct clock_timer *t)
+{
+    struct checker *c = container_of(t, struct checker, timer);
+
+    clock_start(c->host->clock, t, ns_of(c->config->check_interval), on_tick);
+    look(c);
+}
+
+static void refuse(struct limiter *l, struct batch *batch, struct ack *ack)
+{
+    struct outcome o = {
+        .verdict = VERDICT_RETRY,
+        .reason = "memory_limit",
+        .retry_after_ms = (ns_of(l->checker->config->check_interval) + NS_PER_MS - 1) / NS_PER_MS,
+        .why = "data refused due to high memory usage",
+    };
+
+    metric_add(l->refused, batch->items);
+    metric_add(l->items.outgoing, 0);
+    batch_unref(batch);
+    ack_settle(ack, &o);
+}
+
+static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    struct limiter *l = limiter_of(container_of(self, struct node, in));
+
+    metric_add(l->items.incoming, batch->items);
+    if (l->checker->refusing) {
+        refuse(l, batch, ack);
+        return;
+    }
+    metric_add(l->accepted, batch->items);
+    metric_add(l->items.outgoing, batch->items);
+    consumer_send(l->node.out[batch->signal], batch, ack);
+}
+
+static void check_intervals(const struct memory_limiter_config *c, struct check *ck)
+{
+    int64_t min_soft = c->min_gc_interval_when_soft_limited.ns, min_hard = c->min_gc_interval_when_hard_limited.ns;
+    int64_t max_soft = c->max_gc_interval_when_soft_limited.ns, max_hard = c->max_gc_interval_when_hard_limited.ns;
+
+    if (min_soft < min_hard)
+        check_fail(ck, "min_gc_interval_when_soft_limited",
+                   "'min_gc_interval_when_soft_limited' should be larger than 'min_gc_interval_when_hard_limited'");
+    if (max_soft > 0 && max_soft < min_soft)
+        check_fail(ck, "max_gc_interval_when_soft_limited",
+                   "'max_gc_interval_when_soft_limited' must be at least 'min_gc_interval_when_soft_limited', or 0");
+    if (max_hard > 0 && max_hard < min_hard)
+        check_fail(ck, "max_gc_interval_when_hard_limited",
+                   "'max_gc_interval_when_hard_limited' must be at least 'min_gc_interval_when_hard_limited', or 0");
+    if (max_soft > 0 && max_hard > 0 && max_soft < max_hard)
+        check_fail(ck, "max_gc_interval_when_soft_limited",
+                   "'max_gc_interval_when_soft_limited' must be at least 'max_gc_interval_when_hard_limited'");
+}
+
+static void check(const void *config, struct check *ck)
+{
+    const struct memory_limiter_config *c = config;
+
+    if (c->check_interval.ns <= 0)
+        check_fail(ck, "check_interval", "'check_interval' must be greater than zero");
+    if (c->limit_mib == 0 && c->limit_percentage == 0)
+        check_fail(ck, "", "'limit_mib' or 'limit_percentage' must be greater than zero");
+    if (c->limit_mib > 0 && c->spike_limit_mib >= c->limit_mib)
+        check_fail(ck, "spike_limit_mib", "'spike_limit_mib' must be smaller than 'limit_mib'");
+    if (c->limit_percentage > 0 && c->spike_limit_percentage >= c->limit_percentage)
+        check_fail(ck, "spike_limit_percentage", "'spike_limit_percentage' must be smaller than 'limit_percentage'");
+    check_intervals(c, ck);
+}
+
+static struct checker *checker_new(struct node *node, const struct memory_limiter_config *config)
+{
+    struct checker *c = mem_zalloc(sizeof(*c));
+
+    c->config = config;
+    c->host = node->host;
+    c->log = &node->log;
+    c->soft.least = c->soft.wait = ns_of(config->min_gc_interval_when_soft_limited);
+    c->soft.most = ns_of(config->max_gc_interval_when_soft_limited);
+    c->hard.least = c->hard.wait = ns_of(config->min_gc_interval_when_hard_limited);
+    c->hard.most = ns_of(config->max_gc_interval_when_hard_limited);
+    return c;
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct limiter *l = limiter_of(node);
+    const struct metric_label label = { "processor", node->id };
+    void **slot = node_shared(node);
+
+    (void)err;
+    if (*slot == NULL)
+        *slot = checker_new(node, config);
+    l->checker = *slot;
+    l->checker->users++;
+    node->in.consume = consume;
+    item_count_init(&l->items, node);
+    l->accepted = metrics_get(node->host->metrics, &rows[node->signal][0], &label, 1);
+    l->refused = metrics_get(node->host->metrics, &rows[node->signal][1], &label, 1);
+    return 0;
+}
+
+static int start(struct node *node, struct error *err)
+{
+    struct checker *c = limiter_of(node)->checker;
+    uint64_t total = 0;
+
+    if (clock_armed(&c->timer))
+        return 0;
+    if (c->config->limit_mib == 0) {
+        total = process_memory_total("");
+        if (total == 0)
+            return error_set(err, UV_ENOENT, "the memory of this machine cannot be read from /proc/meminfo; "
+                                             "set limit_mib instead of limit_percentage");
+        log_info(c->log, "Using percentage memory limiter", F_UINT("total_memory_mib", total / MIB),
+                 F_UINT("limit_percentage", c->config->limit_percentage),
+                 F_UINT("spike_limit_percentage", c->config->spike_limit_percentage));
+    }
+    c->limits = memory_limits_of(c->config, total);
+    log_info(c->log, "Memory limiter configured", F_UINT("limit_mib", c->limits.hard / MIB),
+             F_UINT("spike_limit_mib", (c->limits.hard - c->limits.soft) / MIB),
+             F_DOUBLE("check_interval", (double)c->config->check_interval.ns / 1e9));
+    clock_start(c->host->clock, &c->timer, ns_of(c->config->check_interval), on_tick);
+    return 0;
+}
+
+static void destroy(struct node *node)
+{
+    struct limiter *l = limiter_of(node);
+
+    if (l->checker == NULL || --l->checker->users > 0)
+        return;
+    clock_stop(node->host->clock, &l->checker->timer);
+    free(l->checker);
+    *node_shared(node) = NULL;
+}
+
+extern const struct component memory_limiter_processor;
+const struct component memory_limiter_processor = {
+    .type = "memory_limiter",
+    .kind = COMPONENT_PROCESSOR,
+    .signals = SIGNAL_ALL,
+    .stability = "beta",
+    .summary = "Refuses data, and says when to come back, while memory usage is above its limit.",
+    .config_size = sizeof(struct memory_limiter_config),
+    .options = options,
+    .metrics = metric_rows,
+    .node_size = sizeof(struct limiter),
+    .check = check,
+    .create = create,
+    .start = start,
+    .destroy = destroy,
+};
