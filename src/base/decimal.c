@@ -207,7 +207,7 @@ static bool short_cut(double v, struct decimal *d)
     int e, places;
     uint64_t n;
 
-    if (v < 1e-7 || v >= 1e15)
+    if (v < 1e-7 || v >= 0x1p49) /* beyond, floor_log10_pow2(e) is 15 */
         return false;
     (void)frexp(v, &e);
     places = 14 - floor_log10_pow2(e); /* v has at most one digit more than this counts on */
