@@ -44,7 +44,7 @@ static void write_basic(struct expo *e)
 
 static void write_numbers(struct expo *e)
 {
-    static const double values[] = { 0, -0.0, 1e6, 1e-5, 9007199254740993, NAN, INFINITY, -INFINITY, 123456, 0.1 };
+    static const double values[] = { 0, -0.0, 1e6, 1e-5, 9007199254740993.0, NAN, INFINITY, -INFINITY, 123456, 0.1 };
 
     begin(e, "numbers", EXPO_GAUGE, "", "");
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
