@@ -89,6 +89,7 @@ void clock_update(struct clock *c)
 {
     if (c->manual)
         return;
+    c->stale = false;
     c->mono = read_ns(CLOCK_MONOTONIC);
     c->offset = (int64_t)(read_ns(CLOCK_REALTIME) - c->mono);
 }
@@ -100,7 +101,7 @@ void clock_start(struct clock *c, struct clock_timer *t, uint64_t delay, void (*
     if (t->place != 0)
         take_out(c, t);
     t->on_due = on_due;
-    t->due = delay > UINT64_MAX - c->mono ? UINT64_MAX : c->mono + delay;
+    t->due = delay > UINT64_MAX - clock_mono(c) ? UINT64_MAX : c->mono + delay;
     *vec_push(&c->heap) = t;
     sift_up(c, c->heap.n - 1);
     if (clock_next(c) != before)
@@ -122,7 +123,7 @@ uint64_t clock_next(const struct clock *c)
 
 void clock_fire(struct clock *c)
 {
-    while (c->heap.n > 0 && c->heap.v[0]->due <= c->mono) {
+    while (c->heap.n > 0 && c->heap.v[0]->due <= clock_mono(c)) {
         struct clock_timer *t = c->heap.v[0];
 
         take_out(c, t);

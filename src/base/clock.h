@@ -2,8 +2,9 @@
 /* Time and timers, from one place that tests can move.
  *
  * A `struct clock` keeps the time of the loop's turn and a heap of timers. The service drives it with one
- * uv_timer armed at clock_next(); a test drives it with clock_advance() and takes no wall time. Timers need
- * no closing: a stopped timer may be freed at once. Durations are nanoseconds. */
+ * uv_timer armed at clock_next() and says clock_sleep() before the loop waits, so that the first who asks after it reads
+ * the system's clocks and all others of that turn get the same time; a test drives it with clock_advance() and
+ * takes no wall time. Timers need no closing: a stopped timer may be freed at once. Durations are nanoseconds. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -26,6 +27,7 @@ struct clock {
     uint64_t mono;  /* ns; of this turn */
     int64_t offset; /* wall = mono + offset */
     bool manual;    /* a test's: clock_update does nothing */
+    bool stale;     /* the loop has slept since these were read */
     VEC(struct clock_timer *) heap;
     void (*on_change)(struct clock *c); /* the earliest due time may have changed; NULL in tests */
 };
@@ -33,16 +35,25 @@ struct clock {
 void clock_init(struct clock *c, bool manual); /* manual: starts at mono 1 s, wall 1700000000 s */
 void clock_free(struct clock *c);              /* timers still armed are forgotten */
 
-void clock_update(struct clock *c); /* read the system's clocks; at the start of a turn */
+void clock_update(struct clock *c); /* read the system's clocks */
 
+/* Time passes from here on: whoever asks next reads the system's clocks. */
+static inline void clock_sleep(struct clock *c)
+{
+    c->stale = !c->manual;
+}
+
+/* The time is a cache: asking is no change. */
 static inline uint64_t clock_mono(const struct clock *c)
 {
+    if (c->stale)
+        clock_update((struct clock *)(uintptr_t)c);
     return c->mono;
 }
 
 static inline uint64_t clock_wall(const struct clock *c)
 {
-    return c->mono + (uint64_t)c->offset;
+    return clock_mono(c) + (uint64_t)c->offset;
 }
 
 /* Arm, or arm anew, to fire once `delay` ns from the turn's time. on_due may arm it again or free it. */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop that everything turns on: libuv's, with the turn queue run before each sleep, the clock's timers, and a
+ * look at how long it was busy in one go. */
+#ifndef PIPELINE_LOOP_H
+#define PIPELINE_LOOP_H
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/turn.h"
+
+#include <uv.h>
+
+extern const struct metric_row *const loop_metric_rows[];
+
+struct loop {
+    uv_loop_t uv;
+    uv_prepare_t prepare;
+    uv_timer_t timer;
+    struct turn turn;
+    struct clock clock;
+    uint64_t armed;              /* due time that the timer is set to; UINT64_MAX = not */
+    uint64_t woken, idle;        /* at the last sleep: mono ns, and libuv's idle time till then */
+    uint64_t longest;            /* ns busy between two sleeps */
+    struct metric *stall, *busy; /* NULL until loop_measure */
+};
+
+void loop_init(struct loop *l);
+void loop_measure(struct loop *l, struct metrics *metrics);
+
+void loop_run(struct loop *l); /* until loop_stop */
+void loop_stop(struct loop *l);
+
+/* Close what is the loop's own. Returns how many handles others left open, each described by a call of `report`
+ * (NULL when nothing is open); waits up to a second for closing handles and the thread pool. */
+int loop_close(struct loop *l, void (*report)(void *arg, const char *type), void *arg);
+
+#endif
