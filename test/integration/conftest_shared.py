@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of both suites. `otelcd(config)` starts the real binary; when the test ends, what it started must stop well."""
+
+import pathlib
+import socket
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from harness.daemon import Daemon, check_log, check_stopped  # noqa: E402
+from harness.prometheus import Prometheus  # noqa: E402
+
+
+@pytest.hookimpl(tryfirst=True, hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    setattr(item, "report_" + call.when, outcome.get_result())
+
+
+@pytest.fixture
+def otelcd(tmp_path, request):
+    """otelcd(config, expect=[...], allow=[...]): a ready daemon.
+
+    expect: patterns of warnings and errors that must be in its log by the end; allow: that may be.
+    ready=False returns at once; end=False leaves its end to the test."""
+    running = []
+
+    def start(config, expect=(), allow=(), ready=True, end=True, **more):
+        folder = tmp_path / f"otelcd{len(running)}"
+        folder.mkdir()
+        daemon = Daemon(folder, config, **more)
+        running.append((daemon, expect, allow, end))
+        return daemon.wait_ready() if ready else daemon
+
+    yield start
+
+    failed = getattr(request.node, "report_call", None) is None or request.node.report_call.failed
+    complaints = []
+    for daemon, expect, allow, end in running:
+        try:
+            if failed:
+                print(daemon.log())
+            elif end:
+                check_stopped(daemon, expect, allow)
+            else:
+                check_log(daemon, expect, allow)
+        except AssertionError as complaint:
+            complaints.append(str(complaint))
+        finally:
+            daemon.close_clients()
+            if daemon.process.poll() is None:
+                daemon.process.kill()
+                daemon.process.wait()
+            daemon.stdout.close()
+    assert not complaints, "\n\n".join(complaints)
+
+
+@pytest.fixture
+def prometheus(tmp_path):
+    """prometheus(target): a real Prometheus that scrapes it each second."""
+    running = []
+
+    def start(target, **more):
+        folder = tmp_path / f"prometheus{len(running)}"
+        folder.mkdir()
+        running.append(Prometheus(folder, target, **more))
+        return running[-1]
+
+    yield start
+    for p in running:
+        p.close()
+
+
+@pytest.fixture
+def unused_port():
+    """A TCP port that was free a moment ago: for the few tests where two parts must name the same one."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]

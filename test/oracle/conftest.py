@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Go collector beside otelcd: `collector(config)` starts it; `make oracle` builds it the first time (minutes).
+
+ORACLE names a collector that is already built."""
+
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
+
+from conftest_shared import *  # noqa: E402,F403
+from harness.limits import PATIENCE, ROOT, missing, tool  # noqa: E402
+
+
+def build():
+    if os.environ.get("ORACLE"):
+        return os.environ["ORACLE"]
+    folder = ROOT / "build/oracle"
+    program = folder / "collector/collector"
+    if not program.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        env = {**os.environ, "GOBIN": str(folder), "GOFLAGS": "-buildvcs=false"}
+        for command in (
+            [tool("go"), "install", "go.opentelemetry.io/collector/cmd/builder@v0.158.0"],
+            [str(folder / "builder"), "--config", str(HERE / "collector.yaml")],
+        ):
+            ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+            if ran.returncode != 0:
+                missing("the Go collector could not be built: " + ran.stderr[-3000:])
+    return str(program)
+
+
+class Collector:
+    def __init__(self, folder, config):
+        self.ports = {}
+        (folder / "collector.yaml").write_text(self.with_ports(config))
+        self.log = folder / "collector.log"
+        self.stdout = folder / "collector.out"
+        with open(self.log, "wb") as log, open(self.stdout, "wb") as out:
+            self.process = subprocess.Popen([build(), "--config", str(folder / "collector.yaml")], stderr=log, stdout=out)
+        deadline = time.monotonic() + PATIENCE
+        while "Everything is ready" not in self.log.read_text():
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def with_ports(self, config):
+        """It logs the endpoint as configured, so each port 0 becomes a free one here: in the order of the text."""
+        for name in ("grpc", "http", "scrape"):
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", 0))
+                self.ports[name] = f"127.0.0.1:{s.getsockname()[1]}"
+            config = config.replace("127.0.0.1:0", self.ports[name], 1)
+        return config + "\n  telemetry: {logs: {encoding: json}, metrics: {level: none}}\n"
+
+    def close(self):
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def collector(tmp_path):
+    running = []
+
+    def start(config):
+        running.append(Collector(tmp_path, config))
+        return running[-1]
+
+    yield start
+    for c in running:
+        c.close()
