@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A configuration with a mistake gets an answer: file, line, column, path, what is allowed, the nearest right spelling."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from configs import SCRAPE
+from harness.limits import OTELCD, PATIENCE, ROOT
+
+CONFIG = """\
+receivers:
+  otlp:
+    protocols:
+      grpc:
+        endpoint: 127.0.0.1:0
+      http:
+        endpoint: 127.0.0.1:0
+processors:
+  batch:
+    timeout: 200ms
+exporters:
+  debug:
+    verbosity: basic
+service:
+  pipelines:
+    traces:
+      receivers: [otlp]
+      processors: [batch]
+      exporters: [debug]
+"""
+
+# What is written instead of what; the line and column of the complaint; what it must say.
+MISTAKES = {
+    "a typo in a key": ("timeout: 200ms", "timeuot: 200ms", (10, 5), ["processors::batch", "timeuot", "timeout"]),
+    "a wrong type": ("timeout: 200ms", "timeout: [1]", (10, 14), ["processors::batch::timeout"]),
+    "a duration without its unit": ("timeout: 200ms", 'timeout: "200"', (10, 14), ["200", "ms"]),
+    "a wrong word": ("verbosity: basic", "verbosity: detail", (13, 16), ["detail", "basic", "normal", "detailed"]),
+    "a component that does not exist": ("  debug:\n", "  debgu:\n", (12, 3), ["debgu", "debug"]),
+    "a reference without a definition": ("exporters: [debug]", "exporters: [debug, nop]", (19, 26), ["nop"]),
+    "a pipeline of no signal": ("    traces:", "    trace:", (16, 5), ["trace", "traces"]),
+    "an unset variable": ("timeout: 200ms", "timeout: ${env:OTELCD_TEST_UNSET}", (10, 14), ["OTELCD_TEST_UNSET"]),
+    "a default with the short form": ("timeout: 200ms", "timeout: ${OTELCD_X:-1s}", (10, 14), ["env:OTELCD_X:-1s"]),
+    "an endpoint without a port": ("endpoint: 127.0.0.1:0\n      http", "endpoint: localhost\n      http", (5, 19), ["localhost"]),
+    "a tab": ("    timeout: 200ms", "\ttimeout: 200ms", (10, 1), ["tab"]),
+    "a key twice": ("    timeout: 200ms", "    timeout: 200ms\n    timeout: 1s", (11, 5), ["timeout"]),
+    "a list that is not closed": ("receivers: [otlp]", "receivers: [otlp", (18, None), []),
+}
+
+
+def otelcd_command(*args, **env):
+    return subprocess.run([OTELCD, *args], capture_output=True, text=True, timeout=PATIENCE, env={**os.environ, **env})
+
+
+def validate(tmp_path, text):
+    (tmp_path / "otelcd.yaml").write_text(text)
+    return otelcd_command("validate", "--config", str(tmp_path / "otelcd.yaml"))
+
+
+def test_the_configuration_itself_is_right(tmp_path):
+    ran = validate(tmp_path, CONFIG)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_with_its_place_and_the_way_out(tmp_path, mistake):
+    old, new, (line, column), words = MISTAKES[mistake]
+    assert CONFIG.count(old) == 1
+    ran = validate(tmp_path, CONFIG.replace(old, new))
+    assert ran.returncode == 1
+    assert re.search(rf"otelcd\.yaml:{line}:{column or ''}", ran.stderr), ran.stderr
+    for word in words:
+        assert word in ran.stderr, ran.stderr
+
+
+def test_all_mistakes_are_told_in_one_run(tmp_path):
+    text = CONFIG
+    for mistake in ("a typo in a key", "a wrong word", "a reference without a definition"):
+        text = text.replace(*MISTAKES[mistake][:2])
+    lines = validate(tmp_path, text).stderr.splitlines()
+    assert [re.search(r":(\d+):\d+:", x)[1] for x in lines if ".yaml:" in x] == ["10", "13", "19"]
+
+
+def test_a_missing_file_is_named():
+    ran = otelcd_command("--config", "/nowhere/otelcd.yaml")
+    assert ran.returncode == 1
+    assert "/nowhere/otelcd.yaml" in ran.stderr and "no such file" in ran.stderr.lower()
+
+
+def test_without_a_configuration_the_way_out_is_told():
+    ran = otelcd_command()
+    assert ran.returncode != 0 and "--config" in ran.stderr
+
+
+def test_a_mistake_is_told_at_start_as_by_validate(tmp_path):
+    validated = validate(tmp_path, CONFIG.replace("timeout:", "timeuot:"))
+    started = otelcd_command("--config", str(tmp_path / "otelcd.yaml"))
+    assert started.returncode == 1
+    assert re.findall(r"otelcd\.yaml:\d+:\d+:.*", validated.stderr)[0] in started.stderr
+
+
+def test_later_files_and_set_win_and_print_config_shows_the_result(tmp_path):
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    (tmp_path / "b.yaml").write_text("processors: {batch: {timeout: '${env:OTELCD_TIMEOUT:-3s}'}}\n")
+    files = ["--config", str(tmp_path / "a.yaml"), "--config", str(tmp_path / "b.yaml")]
+    assert "3s" in otelcd_command("print-config", *files).stdout
+    assert "5s" in otelcd_command("print-config", *files, OTELCD_TIMEOUT="5s").stdout
+    shown = otelcd_command("print-config", *files, "--set", "processors.batch.timeout=7s").stdout
+    assert re.search(r"timeout: 7s", shown), shown
+
+
+def test_old_names_are_served_with_a_word_about_the_new_ones(otelcd):
+    d = otelcd(SCRAPE.replace("debug", "logging").replace("use_internal_logger: false, ", ""), expect=["logging.*debug"])
+    assert d.records(level="warn")
+
+
+def corpus():
+    return sorted((ROOT.parent / "shared/corpus/configs").rglob("*.yaml"))
+
+
+def test_configurations_of_others_are_accepted_or_answered_exactly():
+    """Each file is accepted, or its components and keys that are not there are named with their place. The share is printed."""
+    files = corpus()
+    if not files:
+        pytest.skip("no corpus of configurations beside the tree")
+    accepted, strange = 0, []
+    for file in files:
+        ran = otelcd_command("validate", "--config", str(file))
+        if ran.returncode == 0:
+            accepted += 1
+        elif ran.returncode != 1:
+            strange.append(f"{file.name}: exit code {ran.returncode}: {ran.stderr[-500:]}")
+        else:
+            errors = [line for line in ran.stderr.splitlines() if line.startswith(str(file)) and ": warning:" not in line]
+            if not errors:
+                strange.append(f"{file.name}: refused without a place: {ran.stderr[-500:]}")
+            strange += [line for line in errors if not NOT_THERE.search(line)]
+    print(f"\n{accepted} of {len(files)} configurations accepted ({accepted / len(files):.0%})")
+    assert not strange, "\n".join(strange)
+
+
+NOT_THERE = re.compile(r":\d+:\d+: .*(unknown (component|type|key|receiver|processor|exporter|connector|extension)|not configured|environment variable)")
