@@ -222,6 +222,10 @@ image:
 	$(or $(shell command -v podman),docker) build $(if $(shell command -v podman),--format docker) \
 	    -f contrib/docker/Dockerfile -t otelcd:latest .
 
+## check-image   build and run the image (podman; slow)
+check-image:
+	@contrib/docker/check.sh
+
 ## install       DESTDIR and PREFIX (/usr/local); an existing configuration stays
 install: all
 	install -Dm755 $(B)/otelcd $(DESTDIR)$(PREFIX)/bin/otelcd
@@ -242,7 +246,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 .PHONY: all build/otelcd run deps check check-asan tests unit layers headers replay fuzz fuzzers integration oracle \
-        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image install clean help
+        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
