@@ -11,6 +11,7 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 CONFIG ?= config/otelcd.yaml
 FUZZ_SECONDS ?= 60
 JOBS   ?= $(shell nproc)
+PYTEST_JOBS ?= 4
 # `make V=1` shows the commands.
 Q := $(if $(V),,@)
 say = @$(if $(V),:,echo '  $(1)')
@@ -172,7 +173,7 @@ $(FUZZERS:%=$(B)/fuzz/%_fuzz): %: %.o $(B)/core.a
 
 ## integration   the real binary against real peers, with pytest; ARGS="-k word" chooses
 integration: build/py/.done
-	@OTELCD=$(abspath $(B)/otelcd) PYTHONPATH=$(abspath build/py) $(PYTHON) -m pytest test/integration $(ARGS)
+	@OTELCD=$(abspath $(B)/otelcd) PYTHONPATH=$(abspath build/py) $(PYTHON) -m pytest -n $(PYTEST_JOBS) test/integration $(ARGS)
 build/py/.done: $(PROTOS)
 	@mkdir -p build/py
 	$(call say,PROTO proto)
