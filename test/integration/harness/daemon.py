@@ -35,7 +35,7 @@ service:
 class Daemon:
     def __init__(self, folder, config, args=(), env=None, before=None, telemetry=True):
         self.folder = folder
-        self.lines = []  # of stderr: a dict for a JSON line, the text for any other
+        self.output = []  # of stderr: a dict for a JSON line, the text for any other
         self.changed = threading.Condition()
         self.ended = False
         self.open = []  # connections to close
@@ -68,20 +68,24 @@ class Daemon:
             except ValueError:
                 line = text
             with self.changed:
-                self.lines.append(line)
+                self.output.append(line)
                 self.changed.notify_all()
         with self.changed:
             self.ended = True
             self.changed.notify_all()
 
     def log(self):
-        return "\n".join(line if isinstance(line, str) else json.dumps(line) for line in self.lines)
+        return "\n".join(line if isinstance(line, str) else json.dumps(line) for line in self.output)
 
     def records(self, pattern="", level=None):
         """The JSON lines whose message matches."""
         with self.changed:
-            found = [r for r in self.lines if isinstance(r, dict) and re.search(pattern, r["msg"])]
+            found = [r for r in self.output if isinstance(r, dict) and re.search(pattern, r["msg"])]
         return [r for r in found if level in (None, r["level"])]
+
+    def lines(self, text):
+        """The lines of the log that contain this text."""
+        return [line for line in self.log().splitlines() if text in line]
 
     def expect_warning(self, *patterns):
         """From now on these must be in the log by the end."""
@@ -92,7 +96,7 @@ class Daemon:
         deadline = time.monotonic() + PATIENCE
         with self.changed:
             while True:
-                found = [r for r in self.lines if isinstance(r, dict) and re.search(pattern, r["msg"])]
+                found = [r for r in self.output if isinstance(r, dict) and re.search(pattern, r["msg"])]
                 if len(found) >= n:
                     return found[n - 1]
                 left = deadline - time.monotonic()
@@ -261,7 +265,7 @@ def check_sums(ledgers, where, log):
 def check_log(daemon, expect=(), allow=()):
     """No sanitizer report; each warning and error is one that the test names; each that it must see was there."""
     expect = (*expect, *daemon.expected)
-    for line in daemon.lines:
+    for line in daemon.output:
         text = line if isinstance(line, str) else json.dumps(line)
         assert not SANITIZER.search(text), daemon.log()
         if isinstance(line, dict) and line["level"] in ("warn", "error", "fatal"):
