@@ -26,6 +26,12 @@ static inline struct bytes bytes_str(const char *s)
     return (struct bytes){ (const uint8_t *)s, strlen(s) };
 }
 
+/* Behind the last byte. Of no bytes at NULL that is NULL, to which C allows not even 0 to be added. */
+static inline const uint8_t *bytes_end(struct bytes b)
+{
+    return b.len > 0 ? b.data + b.len : b.data;
+}
+
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);

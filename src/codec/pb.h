@@ -35,7 +35,7 @@ struct pb_field {
 
 static inline struct pb_reader pb_reader(struct bytes b)
 {
-    return (struct pb_reader){ b.data, b.data + b.len, false };
+    return (struct pb_reader){ b.data, bytes_end(b), false };
 }
 
 /* Read one varint of at most 10 bytes. False (and nothing moved) when it is cut short or too long. */

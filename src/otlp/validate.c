@@ -377,7 +377,7 @@ static void describe(enum signal signal, struct bytes request, const struct scan
 
 bool otlp_validate(enum signal signal, struct bytes request, struct validation *out)
 {
-    struct scan s = { .end = request.data + request.len };
+    struct scan s = { .end = bytes_end(request) };
 
     if (n_tables == 0)
         compile_all();
