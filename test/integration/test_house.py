@@ -57,7 +57,7 @@ def test_the_first_metric_of_the_readme_arrives(otelcd):
 
 def test_healthcheck_tells_ready_from_not(otelcd):
     d = otelcd(NOP)
-    assert run(OTELCD, "healthcheck", "--endpoint", d.grpc_address()).returncode == 0
+    assert run(OTELCD, "healthcheck", "--endpoint", d.scrape_address()).returncode == 0
     assert run(OTELCD, "healthcheck", "--endpoint", "127.0.0.1:1").returncode == 1
 
 
