@@ -11,6 +11,7 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 CONFIG ?= config/otelcd.yaml
 FUZZ_SECONDS ?= 60
 JOBS   ?= $(shell nproc)
+PYTEST_JOBS ?= 4
 # `make V=1` shows the commands.
 Q := $(if $(V),,@)
 say = @$(if $(V),:,echo '  $(1)')
@@ -172,7 +173,7 @@ $(FUZZERS:%=$(B)/fuzz/%_fuzz): %: %.o $(B)/core.a
 
 ## integration   the real binary against real peers, with pytest; ARGS="-k word" chooses
 integration: build/py/.done
-	@OTELCD=$(abspath $(B)/otelcd) PYTHONPATH=$(abspath build/py) $(PYTHON) -m pytest test/integration $(ARGS)
+	@OTELCD=$(abspath $(B)/otelcd) PYTHONPATH=$(abspath build/py) $(PYTHON) -m pytest -n $(PYTEST_JOBS) test/integration $(ARGS)
 build/py/.done: $(PROTOS)
 	@mkdir -p build/py
 	$(call say,PROTO proto)
@@ -222,6 +223,10 @@ image:
 	$(or $(shell command -v podman),docker) build $(if $(shell command -v podman),--format docker) \
 	    -f contrib/docker/Dockerfile -t otelcd:latest .
 
+## check-image   build and run the image (podman; slow)
+check-image:
+	@contrib/docker/check.sh
+
 ## install       DESTDIR and PREFIX (/usr/local); an existing configuration stays
 install: all
 	install -Dm755 $(B)/otelcd $(DESTDIR)$(PREFIX)/bin/otelcd
@@ -242,7 +247,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 .PHONY: all build/otelcd run deps check check-asan tests unit layers headers replay fuzz fuzzers integration oracle \
-        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image install clean help
+        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

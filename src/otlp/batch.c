@@ -19,7 +19,7 @@ struct batch *batch_new(enum signal signal, struct block *block, struct bytes da
 {
     struct batch *b = batch_alloc(signal, 1, items, arrival);
 
-    b->segments[0] = (struct segment){ block, data.data, data.len };
+    b->segments[0] = (struct segment){ block, data.data, data.len, items };
     b->bytes = data.len;
     return b;
 }

@@ -17,6 +17,7 @@ struct segment {
     struct block *block; /* one reference */
     const uint8_t *data; /* inside block->data */
     size_t len;
+    uint64_t items; /* of this segment; 0 = not counted */
 };
 
 struct batch {
@@ -51,9 +52,10 @@ void batch_unref(struct batch *b);
 struct batch *batch_merge(struct batch *const *parts, size_t n);
 
 /* Cut after the first `items` items (0 < items < b->items): *head has them, *tail the rest, both new; the
- * caller's reference to `b` stays. Whole resources, scopes and metrics go over as they are, what is cut
- * through is repeated on both sides (resource, scope, metric head, schema URLs). Untouched runs are shared,
- * heads are written into blocks charged to `budget`. Only for mergeable signals. */
+ * caller's reference to `b` stays. Segments on one side of the cut are shared. The one that is cut through is copied,
+ * into pieces of `items` items each (blocks charged to `budget` whatever its limit), with resource, scope and metric heads
+ * and schema URLs repeated in each: so cutting a long batch again and again by the same number costs one copy in
+ * all. Only for mergeable signals. */
 void batch_split(struct batch *b, uint64_t items, struct budget *budget, struct batch **head, struct batch **tail);
 
 #endif

@@ -35,10 +35,11 @@ service:
 class Daemon:
     def __init__(self, folder, config, args=(), env=None, before=None, telemetry=True):
         self.folder = folder
-        self.lines = []  # of stderr: a dict for a JSON line, the text for any other
+        self.output = []  # of stderr: a dict for a JSON line, the text for any other
         self.changed = threading.Condition()
         self.ended = False
         self.open = []  # connections to close
+        self.expected = []  # patterns that expect_warning added
         command = [OTELCD]
         for name, text in (("telemetry.yaml", TELEMETRY if telemetry else None), ("otelcd.yaml", config)):
             if text is not None:
@@ -67,27 +68,35 @@ class Daemon:
             except ValueError:
                 line = text
             with self.changed:
-                self.lines.append(line)
+                self.output.append(line)
                 self.changed.notify_all()
         with self.changed:
             self.ended = True
             self.changed.notify_all()
 
     def log(self):
-        return "\n".join(line if isinstance(line, str) else json.dumps(line) for line in self.lines)
+        return "\n".join(line if isinstance(line, str) else json.dumps(line) for line in self.output)
 
     def records(self, pattern="", level=None):
         """The JSON lines whose message matches."""
         with self.changed:
-            found = [r for r in self.lines if isinstance(r, dict) and re.search(pattern, r["msg"])]
+            found = [r for r in self.output if isinstance(r, dict) and re.search(pattern, r["msg"])]
         return [r for r in found if level in (None, r["level"])]
+
+    def lines(self, text):
+        """The lines of the log that contain this text."""
+        return [line for line in self.log().splitlines() if text in line]
+
+    def expect_warning(self, *patterns):
+        """From now on these must be in the log by the end."""
+        self.expected += patterns
 
     def wait_log(self, pattern, n=1):
         """The n-th line whose message matches, waited for."""
         deadline = time.monotonic() + PATIENCE
         with self.changed:
             while True:
-                found = [r for r in self.lines if isinstance(r, dict) and re.search(pattern, r["msg"])]
+                found = [r for r in self.output if isinstance(r, dict) and re.search(pattern, r["msg"])]
                 if len(found) >= n:
                     return found[n - 1]
                 left = deadline - time.monotonic()
@@ -114,6 +123,14 @@ class Daemon:
 
     def scrape_address(self, component="telemetry"):
         return self.endpoint("^Starting Prometheus scrape endpoint$", component)
+
+    @property
+    def grpc_port(self):
+        return int(self.grpc_address().rpartition(":")[2])
+
+    @property
+    def http_port(self):
+        return int(self.http_address().rpartition(":")[2])
 
     # --- talking to it ---
 
@@ -154,6 +171,12 @@ class Daemon:
 
     def metrics(self, component="telemetry"):
         return exposition.from_text(self.scrape(component)[1].decode())
+
+    def metric(self, name, **labels):
+        """The value of one sample of otelcd's own metrics; 0 where there is none yet."""
+        found = self.metrics().find(name, **labels)
+        assert len(found) <= 1, f"{name}{labels} is not one sample: {found}"
+        return found[0].value if found else 0
 
     def wait_metrics(self, met, component="telemetry"):
         """Scrapes until met(samples) is true: for what happens a little later. Bounded by PATIENCE."""
@@ -208,6 +231,11 @@ class Daemon:
 
     # --- the end ---
 
+    def stop(self):
+        """SIGTERM, and the exit code."""
+        self.terminate()
+        return self.wait_end()
+
     def terminate(self, sig=signal.SIGTERM):
         self.process.send_signal(sig)
 
@@ -236,7 +264,8 @@ def check_sums(ledgers, where, log):
 
 def check_log(daemon, expect=(), allow=()):
     """No sanitizer report; each warning and error is one that the test names; each that it must see was there."""
-    for line in daemon.lines:
+    expect = (*expect, *daemon.expected)
+    for line in daemon.output:
         text = line if isinstance(line, str) else json.dumps(line)
         assert not SANITIZER.search(text), daemon.log()
         if isinstance(line, dict) and line["level"] in ("warn", "error", "fatal"):

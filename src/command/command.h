@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each verb of the command line does. All return the process's exit code: 0 good, 1 the configuration or the run
+ * failed, 2 the command line itself is wrong, 3 stopped with something still open. */
+#ifndef COMMAND_COMMAND_H
+#define COMMAND_COMMAND_H
+
+#include "base/vec.h"
+#include "config/source.h"
+
+#ifndef OTELCD_VERSION
+#define OTELCD_VERSION "0.1.0"
+#endif
+
+struct arguments {
+    VEC(const char *) configs, sets;
+    const char *verb;
+    const char *mode;     /* print-config: redacted, unredacted */
+    const char *format;   /* print-config: yaml, json. components: yaml, markdown, man */
+    const char *endpoint; /* healthcheck: host:port */
+    const char *timeout;  /* healthcheck: a duration */
+};
+
+int command_run(const struct arguments *a);
+int command_validate(const struct arguments *a);
+int command_components(const struct arguments *a);
+int command_print_config(const struct arguments *a);
+int command_version(const struct arguments *a);
+int command_healthcheck(const struct arguments *a);
+
+struct config_sources arguments_sources(const struct arguments *a);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `otelcd components`: what there is, as the Go collector lists it (YAML), and the reference that is made of the
+ * option rows (markdown, and roff for the man page). */
+#include "command/command.h"
+#include "pipeline/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const sections[COMPONENT_KINDS] = { "receivers", "processors", "exporters", "connectors",
+                                                       "extensions" };
+static const char *const kinds[COMPONENT_KINDS] = { "receiver", "processor", "exporter", "connector", "extension" };
+
+static int by_type(const void *pa, const void *pb)
+{
+    const struct component *a = *(const struct component *const *)pa, *b = *(const struct component *const *)pb;
+
+    return strcmp(a->type, b->type);
+}
+
+/* The components of a kind, sorted; returns how many. */
+static size_t of_kind(enum component_kind kind, const struct component **out, size_t max)
+{
+    size_t n = 0;
+
+    for (const struct component *const *c = component_registry; *c != NULL && n < max; c++)
+        if ((*c)->kind == kind)
+            out[n++] = *c;
+    if (n > 0)
+        qsort(out, n, sizeof(*out), by_type);
+    return n;
+}
+
+static void print_signals(const struct component *c)
+{
+    bool connector = c->kind == COMPONENT_CONNECTOR;
+
+    for (int s = 0; s < SIGNAL_COUNT; s++) {
+        const char *name = signal_table[s].name;
+
+        if ((c->signals & SIGNAL_BIT((unsigned)s)) != 0)
+            printf("        %s%s%s: %c%s\n", name, connector ? "-to-" : "", connector ? name : "",
+                   c->stability[0] & ~0x20, c->stability + 1);
+    }
+}
+
+static void print_yaml(void)
+{
+    printf("buildinfo:\n    command: otelcd\n    description: OpenTelemetry collector daemon in C\n    version: %s\n",
+           OTELCD_VERSION);
+    for (int kind = 0; kind < COMPONENT_KINDS; kind++) {
+        const struct component *list[128];
+        size_t n = of_kind((enum component_kind)kind, list, ARRAY_LEN(list));
+
+        printf("%s:%s\n", sections[kind], n == 0 ? " []" : "");
+        for (size_t i = 0; i < n; i++) {
+            printf("    - name: %s\n      module: otelcd/%s/%s\n      stability:\n", list[i]->type, kinds[kind],
+                   list[i]->type);
+            print_signals(list[i]);
+        }
+    }
+    printf("providers:\n    - scheme: env\n      module: otelcd/config/env\n    - scheme: file\n      module: "
+           "otelcd/config/file\n    - scheme: yaml\n      module: otelcd/config/yaml\nconverters: []\n");
+}
+
+/* --- the reference --- */
+
+static const char *kind_word(const struct option *o)
+{
+    static const char *const names[] = {
+        [OPTION_BOOL] = "bool",          [OPTION_UINT] = "integer",      [OPTION_INT] = "integer",
+        [OPTION_DOUBLE] = "number",      [OPTION_DURATION] = "duration", [OPTION_STRING] = "string",
+        [OPTION_SECRET] = "secret",      [OPTION_ENUM] = "one of",       [OPTION_STRINGS] = "list of strings",
+        [OPTION_MAP] = "map of strings", [OPTION_HEADERS] = "headers",   [OPTION_GROUP] = "block",
+        [OPTION_LIST] = "list of blocks", [OPTION_NODE] = "YAML",        [OPTION_REFUSED] = "not served",
+        [OPTION_END] = "",
+    };
+
+    return names[o->kind];
+}
+
+static const char *mode_word(enum group_mode mode)
+{
+    static const char *const words[] = { "always there", "off unless it has content", "off unless the key is there",
+                                         "on unless enabled: false" };
+
+    return words[mode];
+}
+
+struct writer {
+    void (*heading)(int level, const char *text);
+    void (*text)(const char *s);
+    void (*row)(const char *path, const char *type, const char *def, const char *help);
+};
+
+static void type_words(const struct option *o, struct buf *out)
+{
+    out->len = 0;
+    buf_puts(out, kind_word(o));
+    for (size_t i = 0; o->names != NULL && o->names[i] != NULL; i++)
+        buf_printf(out, "%s%s", i > 0 ? ", " : o->kind == OPTION_ENUM ? " " : ": ", o->names[i]);
+    if (o->min != NULL || o->max != NULL)
+        buf_printf(out, ", %s to %s", o->min != NULL ? o->min : "0", o->max != NULL ? o->max : "any");
+}
+
+static void write_rows(const struct writer *w, const struct option *rows, const char *path)
+{
+    struct buf type = { 0 };
+
+    for (const struct option *o = rows; o != NULL && o->kind != OPTION_END; o++) {
+        char *full = mem_printf("%s%s%s", path, path[0] != '\0' ? "::" : "", o->key);
+
+        type_words(o, &type);
+        w->row(full, buf_cstr(&type), o->kind == OPTION_GROUP ? mode_word(o->mode) : o->def != NULL ? o->def : "",
+               o->help);
+        if (o->kind == OPTION_GROUP || o->kind == OPTION_LIST)
+            write_rows(w, o->options, full);
+        free(full);
+    }
+    buf_free(&type);
+}
+
+static void md_heading(int level, const char *text)
+{
+    printf("\n%.*s %s\n\n", level, "####", text);
+}
+
+static void md_text(const char *s)
+{
+    printf("%s\n\n", s);
+}
+
+static void md_row(const char *path, const char *type, const char *def, const char *help)
+{
+    printf("- `%s` (%s%s%s%s): %s\n", path, type, def[0] != '\0' ? "; default `" : "", def, def[0] != '\0' ? "`" : "",
+           help);
+}
+
+/* roff: a backslash, and a dot or quote at the beginning, would be commands. */
+static void roff(const char *s)
+{
+    if (*s == '.' || *s == '\'')
+        fputs("\\&", stdout);
+    for (; *s != '\0'; s++)
+        if (*s == '\\')
+            fputs("\\e", stdout);
+        else if (*s == '-')
+            fputs("\\-", stdout);
+        else
+            putchar(*s);
+}
+
+static void man_heading(int level, const char *text)
+{
+    printf(".S%s \"%s\"\n", level < 3 ? "H" : "S", text);
+}
+
+static void man_text(const char *s)
+{
+    printf(".PP\n");
+    roff(s);
+    putchar('\n');
+}
+
+static void man_row(const char *path, const char *type, const char *def, const char *help)
+{
+    printf(".TP\n.B ");
+    roff(path);
+    printf("\n(");
+    roff(type);
+    if (def[0] != '\0') {
+        printf("; default ");
+        roff(def);
+    }
+    printf(")\n.br\n");
+    roff(help);
+    putchar('\n');
+}
+
+static const struct writer markdown = { md_heading, md_text, md_row };
+static const struct writer man = { man_heading, man_text, man_row };
+
+static void write_component(const struct writer *w, const struct component *c)
+{
+    static const char *const types[] = { "counter", "gauge", "histogram" };
+
+    w->heading(3, c->type);
+    w->text(c->summary);
+    if (c->safe != NULL)
+        w->text(c->safe);
+    write_rows(w, c->options, "");
+    if (c->metrics == NULL)
+        return;
+    w->text("Metrics it keeps of itself:");
+    for (const struct metric_row *const *m = c->metrics; *m != NULL; m++)
+        w->row((*m)->name, types[(*m)->type], "", (*m)->help);
+}
+
+static void print_reference(const struct writer *w)
+{
+    if (w == &markdown)
+        printf("# Reference of components and options\n\nMade by `make docs` from the option rows in the source; do "
+               "not edit.\n");
+    w->heading(2, "service");
+    write_rows(w, service_options, "");
+    for (int kind = 0; kind < COMPONENT_KINDS; kind++) {
+        const struct component *list[128];
+        size_t n = of_kind((enum component_kind)kind, list, ARRAY_LEN(list));
+
+        if (n > 0)
+            w->heading(2, sections[kind]);
+        for (size_t i = 0; i < n; i++)
+            write_component(w, list[i]);
+    }
+}
+
+int command_components(const struct arguments *a)
+{
+    if (a->format == NULL || strcmp(a->format, "yaml") == 0) {
+        print_yaml();
+    } else if (strcmp(a->format, "markdown") == 0) {
+        print_reference(&markdown);
+    } else if (strcmp(a->format, "man") == 0) {
+        print_reference(&man);
+    } else {
+        fprintf(stderr, "otelcd components: --format is yaml, markdown or man\n");
+        return 2;
+    }
+    return 0;
+}

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/decode.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <strings.h>
+
+struct decoder {
+    struct arena *arena;
+    struct faults *faults;
+};
+
+static void decode_rows(struct decoder *d, const struct option *rows, const struct yaml_node *node, const char *path,
+                        bool optional, char *out);
+
+/* --- paths and words --- */
+
+static const char *join(struct decoder *d, const char *path, const char *key)
+{
+    return path[0] != '\0' ? arena_printf(d->arena, "%s::%s", path, key) : key;
+}
+
+/* "a, b or c" */
+static const char *listed(struct decoder *d, const char *const *names)
+{
+    struct buf b = { 0 };
+    const char *text;
+
+    for (size_t i = 0; names[i] != NULL; i++) {
+        if (i > 0)
+            buf_puts(&b, names[i + 1] != NULL ? ", " : " or ");
+        buf_puts(&b, names[i][0] != '\0' ? names[i] : "\"\"");
+    }
+    text = arena_strdup(d->arena, buf_cstr(&b));
+    buf_free(&b);
+    return text;
+}
+
+static const char *did_you_mean(struct decoder *d, const char *word, const char *const *names)
+{
+    const char *near = nearest_of(word, names);
+
+    return near != NULL ? arena_printf(d->arena, "; did you mean \"%s\"?", near) : "";
+}
+
+/* What stands there, for "..., got X". */
+static const char *shown(struct decoder *d, const struct yaml_node *n)
+{
+    if (n->kind == YAML_SCALAR && strlen(n->text) <= 60)
+        return arena_printf(d->arena, "%s \"%s\"", yaml_type_name(n), n->text);
+    return yaml_type_name(n);
+}
+
+static void wrong_type(struct decoder *d, const struct yaml_node *n, const char *path, const char *wanted)
+{
+    fault_add(d->faults, n, path, false, "expected %s, got %s", wanted, shown(d, n));
+}
+
+/* --- values --- */
+
+/* The string a node stands for, or NULL after a fault. */
+static const char *string_of(struct decoder *d, const struct yaml_node *n, const char *path)
+{
+    if (n->original != NULL)
+        return n->original;
+    if (n->kind == YAML_SCALAR && yaml_type(n) == YAML_STR)
+        return n->text;
+    if (n->kind == YAML_SCALAR)
+        fault_add(d->faults, n, path, false, "expected a string, got %s; put it in quotes: \"%s\"", shown(d, n),
+                  n->text);
+    else
+        wrong_type(d, n, path, "a string");
+    return NULL;
+}
+
+static bool parse_duration_node(struct decoder *d, const struct yaml_node *n, const char *path, int64_t *ns)
+{
+    if (n->kind == YAML_SCALAR && yaml_type(n) == YAML_INT && yaml_int(n, ns)) {
+        if (*ns != 0 && *ns < 1000000 && *ns > -1000000)
+            fault_add(d->faults, n, path, true,
+                      "a duration without a unit is in nanoseconds; write %ss or %sms if you meant that", n->text,
+                      n->text);
+        return true;
+    }
+    if (n->kind == YAML_SCALAR && (yaml_type(n) == YAML_STR || n->original != NULL) && duration_parse(n->text, ns))
+        return true;
+    if (n->kind == YAML_SCALAR)
+        fault_add(d->faults, n, path, false, "\"%s\" is not a duration; write 300ms, 5s or 2m", n->text);
+    else
+        wrong_type(d, n, path, "a duration like 300ms, 5s or 2m");
+    return false;
+}
+
+static void out_of_range(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path)
+{
+    if (o->min != NULL && o->max != NULL)
+        fault_add(d->faults, n, path, false, "%s is out of range: it must be between %s and %s", n->text, o->min,
+                  o->max);
+    else if (o->min != NULL)
+        fault_add(d->faults, n, path, false, "%s is out of range: it must be %s or more", n->text, o->min);
+    else
+        fault_add(d->faults, n, path, false, "%s is out of range: it must be %s or less", n->text, o->max);
+}
+
+static void decode_number(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                          char *field)
+{
+    if (o->kind == OPTION_UINT) {
+        uint64_t v;
+        int64_t negative;
+
+        if (!yaml_uint(n, &v)) {
+            if (yaml_int(n, &negative))
+                fault_add(d->faults, n, path, false, "%s is out of range: it must not be negative", n->text);
+            else
+                wrong_type(d, n, path, "an integer");
+        } else if ((o->min != NULL && v < strtoull(o->min, NULL, 10)) ||
+                   (o->max != NULL && v > strtoull(o->max, NULL, 10))) {
+            out_of_range(d, o, n, path);
+        } else {
+            memcpy(field, &v, sizeof(v));
+        }
+    } else if (o->kind == OPTION_INT) {
+        int64_t v;
+
+        if (!yaml_int(n, &v))
+            wrong_type(d, n, path, "an integer");
+        else if ((o->min != NULL && v < strtoll(o->min, NULL, 10)) || (o->max != NULL && v > strtoll(o->max, NULL, 10)))
+            out_of_range(d, o, n, path);
+        else
+            memcpy(field, &v, sizeof(v));
+    } else {
+        double v;
+
+        if (!yaml_float(n, &v))
+            wrong_type(d, n, path, "a number");
+        else if ((o->min != NULL && v < strtod(o->min, NULL)) || (o->max != NULL && v > strtod(o->max, NULL)))
+            out_of_range(d, o, n, path);
+        else
+            memcpy(field, &v, sizeof(v));
+    }
+}
+
+static void decode_duration(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                            char *field)
+{
+    int64_t ns, bound;
+
+    if (!parse_duration_node(d, n, path, &ns))
+        return;
+    if ((o->min != NULL && duration_parse(o->min, &bound) && ns < bound) ||
+        (o->max != NULL && duration_parse(o->max, &bound) && ns > bound))
+        out_of_range(d, o, n, path);
+    else
+        memcpy(field, &(duration){ ns }, sizeof(duration));
+}
+
+static int enum_index(const struct option *o, const char *word)
+{
+    for (int i = 0; o->names[i] != NULL; i++)
+        if (o->nocase ? strcasecmp(o->names[i], word) == 0 : strcmp(o->names[i], word) == 0)
+            return i;
+    return -1;
+}
+
+static void decode_enum(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                        char *field)
+{
+    const char *word = n->kind == YAML_SCALAR && n->original == NULL && n->plain ? n->text : string_of(d, n, path);
+    int i = word != NULL ? enum_index(o, word) : -1;
+
+    if (word != NULL && i < 0)
+        fault_add(d->faults, n, path, false, "\"%s\" is not one of %s%s", word, listed(d, o->names),
+                  did_you_mean(d, word, o->names));
+    else if (i >= 0)
+        memcpy(field, &i, sizeof(i));
+}
+
+static void decode_string(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                          char *field)
+{
+    const char *s = string_of(d, n, path);
+
+    if (s != NULL && o->kind == OPTION_STRING && o->names != NULL && enum_index(o, s) < 0)
+        fault_add(d->faults, n, path, false, "\"%s\" is not one of %s%s", s, listed(d, o->names),
+                  did_you_mean(d, s, o->names));
+    else if (s != NULL)
+        memcpy(field, &s, sizeof(s));
+}
+
+static void push_string(struct decoder *d, struct strings *list, size_t *cap, const char *s)
+{
+    if (list->n == *cap) {
+        const char **wider = arena_alloc(d->arena, (*cap * 2 + 4) * sizeof(*wider));
+
+        if (list->n > 0)
+            memcpy(wider, list->v, list->n * sizeof(*wider));
+        list->v = wider;
+        *cap = *cap * 2 + 4;
+    }
+    list->v[list->n++] = s;
+}
+
+/* A list of strings; a plain string is split at commas. */
+static void decode_strings(struct decoder *d, const struct yaml_node *n, const char *path, char *field)
+{
+    struct strings list = { 0 };
+    size_t cap = 0;
+
+    if (n->kind == YAML_LIST) {
+        for (size_t i = 0; i < n->n; i++) {
+            const char *item = string_of(d, n->items[i], arena_printf(d->arena, "%s::%zu", path, i));
+
+            if (item != NULL)
+                push_string(d, &list, &cap, item);
+        }
+    } else {
+        const char *s = string_of(d, n, path);
+
+        while (s != NULL && *s != '\0') {
+            size_t len = strcspn(s, ",");
+
+            push_string(d, &list, &cap, arena_strndup(d->arena, s, len));
+            s += len + (s[len] == ',');
+        }
+    }
+    memcpy(field, &list, sizeof(list));
+}
+
+static void decode_map(struct decoder *d, const struct yaml_node *n, const char *path, char *field)
+{
+    struct string_map map = { 0 };
+
+    if (n->kind != YAML_MAP) {
+        wrong_type(d, n, path, "a map of names to strings");
+        return;
+    }
+    map.v = arena_zalloc(d->arena, n->n * sizeof(*map.v));
+    for (size_t i = 0; i < n->n; i++) {
+        const char *value = n->pairs[i].value->kind == YAML_NULL && n->pairs[i].value->original == NULL
+                                ? ""
+                                : string_of(d, n->pairs[i].value, join(d, path, n->pairs[i].key));
+
+        if (value != NULL)
+            map.v[map.n++] = (struct string_pair){ n->pairs[i].key, value };
+    }
+    memcpy(field, &map, sizeof(map));
+}
+
+/* A map, or a list of {name, value}. */
+static void decode_headers(struct decoder *d, const struct yaml_node *n, const char *path, char *field)
+{
+    struct string_map map = { 0 };
+
+    if (n->kind != YAML_LIST) {
+        decode_map(d, n, path, field);
+        return;
+    }
+    map.v = arena_zalloc(d->arena, n->n * sizeof(*map.v));
+    for (size_t i = 0; i < n->n; i++) {
+        const struct yaml_node *name = yaml_get(n->items[i], "name"), *value = yaml_get(n->items[i], "value");
+        const char *k, *v;
+
+        if (name == NULL || value == NULL) {
+            fault_add(d->faults, n->items[i], path, false, "a header is written `- name: x` with `value: y` below it");
+            continue;
+        }
+        k = string_of(d, name, path);
+        v = string_of(d, value, path);
+        if (k != NULL && v != NULL)
+            map.v[map.n++] = (struct string_pair){ k, v };
+    }
+    memcpy(field, &map, sizeof(map));
+}
+
+/* --- groups and lists --- */
+
+static bool default_on(enum group_mode mode)
+{
+    return mode == GROUP_SOME;
+}
+
+static void decode_group(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                         char *field)
+{
+    bool given = n != NULL, bare = given && n->kind == YAML_NULL;
+    bool on = !given ? default_on(o->mode)
+              : bare ? o->mode == GROUP_DEFAULT || o->mode == GROUP_SOME
+                     : true;
+    const struct yaml_node *enabled;
+
+    decode_rows(d, o->options, bare ? NULL : n, path, o->mode != GROUP_PLAIN, field);
+    if (o->mode == GROUP_PLAIN)
+        return;
+    enabled = given ? yaml_get(n, "enabled") : NULL;
+    if (enabled != NULL && !yaml_bool(enabled, &on))
+        wrong_type(d, enabled, join(d, path, "enabled"), "true or false");
+    memcpy(field, &on, sizeof(on));
+}
+
+static void decode_list(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                        char *field)
+{
+    struct option_list list = { 0 };
+
+    if (n->kind != YAML_LIST) {
+        wrong_type(d, n, path, "a list");
+        return;
+    }
+    list.n = n->n;
+    list.v = arena_zalloc(d->arena, n->n * o->size);
+    for (size_t i = 0; i < n->n; i++)
+        decode_rows(d, o->options, n->items[i], arena_printf(d->arena, "%s::%zu", path, i), false,
+                    (char *)list.v + i * o->size);
+    memcpy(field, &list, sizeof(list));
+}
+
+static void decode_value(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                         char *field)
+{
+    bool b;
+
+    switch (o->kind) {
+    case OPTION_BOOL:
+        if (yaml_bool(n, &b))
+            memcpy(field, &b, sizeof(b));
+        else
+            wrong_type(d, n, path, "true or false");
+        break;
+    case OPTION_UINT:
+    case OPTION_INT:
+    case OPTION_DOUBLE:
+        decode_number(d, o, n, path, field);
+        break;
+    case OPTION_DURATION:
+        decode_duration(d, o, n, path, field);
+        break;
+    case OPTION_STRING:
+    case OPTION_SECRET: /* struct secret is one pointer */
+        decode_string(d, o, n, path, field);
+        break;
+    case OPTION_ENUM:
+        decode_enum(d, o, n, path, field);
+        break;
+    case OPTION_STRINGS:
+        decode_strings(d, n, path, field);
+        break;
+    case OPTION_MAP:
+        decode_map(d, n, path, field);
+        break;
+    case OPTION_HEADERS:
+        decode_headers(d, n, path, field);
+        break;
+    case OPTION_LIST:
+        decode_list(d, o, n, path, field);
+        break;
+    case OPTION_NODE:
+        memcpy(field, &n, sizeof(n));
+        break;
+    case OPTION_GROUP:
+    case OPTION_REFUSED:
+    case OPTION_END:
+        break;
+    }
+}
+
+/* --- tables --- */
+
+static void set_default(struct decoder *d, const struct option *o, char *out)
+{
+    struct yaml_node *n;
+
+    if (o->kind == OPTION_GROUP) {
+        decode_group(d, o, NULL, o->key, out + o->offset);
+        return;
+    }
+    if (o->def == NULL) {
+        if (o->kind == OPTION_STRING || o->kind == OPTION_SECRET)
+            memcpy(out + o->offset, &(const char *){ "" }, sizeof(const char *));
+        return;
+    }
+    n = o->kind == OPTION_STRING ? yaml_scalar(d->arena, o->def, false, NULL)
+                                 : yaml_read(d->arena, bytes_str(o->def), "default", 1, 1, d->faults);
+    assert(n != NULL);
+    if (n->kind != YAML_NULL)
+        decode_value(d, o, n, o->key, out + o->offset);
+}
+
+static const struct option *row_of(const struct option *rows, const char *key)
+{
+    for (; rows->kind != OPTION_END; rows++)
+        if (strcmp(rows->key, key) == 0)
+            return rows;
+    return NULL;
+}
+
+static void unknown_key(struct decoder *d, const struct option *rows, const struct yaml_pair *pair, const char *path)
+{
+    struct yaml_node place = { .file = pair->value->file, .line = pair->line, .column = pair->column };
+    const char *names[128];
+    const char *near;
+    size_t n = 0;
+
+    for (const struct option *o = rows; o->kind != OPTION_END && n < 127; o++)
+        if (o->kind != OPTION_REFUSED)
+            names[n++] = o->key;
+    names[n] = NULL;
+    near = did_you_mean(d, pair->key, names);
+    if (near[0] == '\0' && n > 0)
+        near = arena_printf(d->arena, "; the keys here are %s", listed(d, names));
+    fault_add(d->faults, &place, path, false, "has invalid keys: %s%s", pair->key,
+              n > 0 ? near : "; there are no keys here");
+}
+
+static void decode_pair(struct decoder *d, const struct option *rows, const struct yaml_pair *pair, const char *path,
+                        char *out)
+{
+    const struct option *o = row_of(rows, pair->key);
+    struct yaml_node place = { .file = pair->value->file, .line = pair->line, .column = pair->column };
+    const char *inner;
+
+    if (o == NULL) {
+        unknown_key(d, rows, pair, path);
+        return;
+    }
+    inner = join(d, path, pair->key);
+    if (o->kind == OPTION_REFUSED) {
+        if (pair->value->kind != YAML_NULL)
+            fault_add(d->faults, &place, inner, false, "%s", o->help);
+        return;
+    }
+    if (o->deprecated != NULL)
+        fault_add(d->faults, &place, inner, true, "%s", o->deprecated);
+    if (o->kind == OPTION_GROUP)
+        decode_group(d, o, pair->value, inner, out + o->offset);
+    else if (pair->value->kind != YAML_NULL || o->kind == OPTION_NODE)
+        decode_value(d, o, pair->value, inner, out + o->offset);
+    else if (pair->value->original != NULL && (o->kind == OPTION_STRING || o->kind == OPTION_SECRET))
+        decode_value(d, o, pair->value, inner, out + o->offset);
+}
+
+static void check_required(struct decoder *d, const struct option *rows, const struct yaml_node *node,
+                           const char *path, const char *out)
+{
+    for (const struct option *o = rows; o->kind != OPTION_END; o++) {
+        const char *s = NULL;
+
+        if (!o->required)
+            continue;
+        if (o->kind == OPTION_STRING || o->kind == OPTION_SECRET)
+            memcpy(&s, out + o->offset, sizeof(s));
+        if (s == NULL ? yaml_get(node, o->key) == NULL : s[0] == '\0')
+            fault_add(d->faults, node, path, false, "requires a non-empty \"%s\": %s", o->key, o->help);
+    }
+}
+
+/* `optional`: the table is that of a group that can be turned off; `enabled` is a key of it, read by decode_group. */
+static void decode_rows(struct decoder *d, const struct option *rows, const struct yaml_node *node, const char *path,
+                        bool optional, char *out)
+{
+    for (const struct option *o = rows; o->kind != OPTION_END; o++)
+        if (o->kind != OPTION_REFUSED)
+            set_default(d, o, out);
+    if (node != NULL && node->kind != YAML_MAP && node->kind != YAML_NULL) {
+        wrong_type(d, node, path, "a map");
+        return;
+    }
+    for (size_t i = 0; node != NULL && node->kind == YAML_MAP && i < node->n; i++)
+        if (!optional || strcmp(node->pairs[i].key, "enabled") != 0)
+            decode_pair(d, rows, &node->pairs[i], path, out);
+    check_required(d, rows, node, path, out);
+}
+
+void decode_struct(struct arena *a, const struct option *rows, const struct yaml_node *node, const char *path,
+                   void *out, struct faults *faults)
+{
+    struct decoder d = { a, faults };
+
+    decode_rows(&d, rows, node, path, false, out);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A struct back into a tree, for print-config. */
+#include "config/decode.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static struct yaml_node *text_node(struct arena *a, bool plain, const char *text)
+{
+    return yaml_scalar(a, text, plain, NULL);
+}
+
+static struct yaml_node *strings_node(struct arena *a, const struct strings *list)
+{
+    struct yaml_node *n = yaml_new(a, YAML_LIST, NULL);
+
+    for (size_t i = 0; i < list->n; i++)
+        yaml_push(a, n, text_node(a, false, list->v[i]));
+    return n;
+}
+
+static struct yaml_node *map_node(struct arena *a, const struct string_map *map, bool hide)
+{
+    struct yaml_node *n = yaml_new(a, YAML_MAP, NULL);
+
+    for (size_t i = 0; i < map->n; i++)
+        yaml_put(a, n, map->v[i].key, 0, 0, text_node(a, false, hide ? "[REDACTED]" : map->v[i].value));
+    return n;
+}
+
+static struct yaml_node *duration_node(struct arena *a, duration v)
+{
+    struct buf b = { 0 };
+    struct yaml_node *n;
+
+    duration_print(v.ns, &b);
+    n = text_node(a, false, buf_cstr(&b));
+    buf_free(&b);
+    return n;
+}
+
+static struct yaml_node *list_node(struct arena *a, const struct option *o, const struct option_list *list,
+                                   bool reveal)
+{
+    struct yaml_node *n = yaml_new(a, YAML_LIST, NULL);
+
+    for (size_t i = 0; i < list->n; i++)
+        yaml_push(a, n, encode_struct(a, o->options, (const char *)list->v + i * o->size, reveal));
+    return n;
+}
+
+static struct yaml_node *number_node(struct arena *a, const struct option *o, const void *field)
+{
+    char text[40];
+
+    if (o->kind == OPTION_UINT)
+        snprintf(text, sizeof(text), "%llu", (unsigned long long)*(const uint64_t *)field);
+    else if (o->kind == OPTION_INT)
+        snprintf(text, sizeof(text), "%lld", (long long)*(const int64_t *)field);
+    else
+        snprintf(text, sizeof(text), "%.17g", *(const double *)field);
+    return text_node(a, true, text);
+}
+
+/* An optional group that is off prints as nothing. */
+static struct yaml_node *group_node(struct arena *a, const struct option *o, const void *field, bool reveal)
+{
+    if (o->mode != GROUP_PLAIN && !*(const bool *)field)
+        return yaml_new(a, YAML_NULL, NULL);
+    return encode_struct(a, o->options, field, reveal);
+}
+
+static struct yaml_node *value_node(struct arena *a, const struct option *o, const void *field, bool reveal)
+{
+    switch (o->kind) {
+    case OPTION_BOOL:
+        return text_node(a, true, *(const bool *)field ? "true" : "false");
+    case OPTION_DURATION:
+        return duration_node(a, *(const duration *)field);
+    case OPTION_STRING:
+        return text_node(a, false, *(const char *const *)field);
+    case OPTION_SECRET:
+        return text_node(a, false, **(const char *const *)field == '\0' || reveal ? *(const char *const *)field
+                                                                                  : "[REDACTED]");
+    case OPTION_ENUM:
+        return text_node(a, false, o->names[*(const int *)field]);
+    case OPTION_STRINGS:
+        return strings_node(a, field);
+    case OPTION_MAP:
+    case OPTION_HEADERS:
+        return map_node(a, field, o->kind == OPTION_HEADERS && !reveal);
+    case OPTION_LIST:
+        return list_node(a, o, field, reveal);
+    case OPTION_GROUP:
+        return group_node(a, o, field, reveal);
+    case OPTION_NODE: {
+        const struct yaml_node *n = *(const struct yaml_node *const *)field;
+        struct yaml_node *copy = yaml_new(a, YAML_NULL, NULL);
+
+        if (n != NULL)
+            *copy = *n;
+        return copy;
+    }
+    default:
+        return number_node(a, o, field);
+    }
+}
+
+struct yaml_node *encode_struct(struct arena *a, const struct option *rows, const void *in, bool reveal)
+{
+    struct yaml_node *n = yaml_new(a, YAML_MAP, NULL);
+
+    for (const struct option *o = rows; o->kind != OPTION_END; o++) {
+        struct yaml_node *value;
+
+        if (o->kind == OPTION_REFUSED || o->deprecated != NULL)
+            continue;
+        value = value_node(a, o, (const char *)in + o->offset, reveal);
+        if (value->kind != YAML_NULL)
+            yaml_put(a, n, o->key, 0, 0, value);
+    }
+    return n;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ${...} in values. References are found from the inside out; a value that is one reference takes the type of what
+ * it stands for and remembers the text for string fields; one inside other text is replaced by that text. */
+#include "config/source.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_ROUNDS 1000u
+#define MOST_DEPTH 100u
+
+struct expander {
+    struct arena *arena;
+    struct faults *faults;
+    bool offline;
+    unsigned rounds;
+};
+
+static void expand_node(struct expander *x, struct yaml_node **at, unsigned depth);
+
+/* --- one reference --- */
+
+static bool is_name(const char *s)
+{
+    if (!isalpha((unsigned char)*s) && *s != '_')
+        return false;
+    while (isalnum((unsigned char)*s) || *s == '_')
+        s++;
+    return *s == '\0';
+}
+
+/* A scheme is [A-Za-z][A-Za-z0-9+.-]+ before a colon. */
+static const char *after_scheme(const char *uri)
+{
+    const char *p = uri;
+
+    if (!isalpha((unsigned char)*p))
+        return NULL;
+    while (isalnum((unsigned char)*p) || *p == '+' || *p == '.' || *p == '-')
+        p++;
+    return *p == ':' && p - uri >= 2 ? p + 1 : NULL;
+}
+
+static const char *resolve_env(struct expander *x, const char *spec, const struct yaml_node *at)
+{
+    const char *dash = strstr(spec, ":-");
+    char *name = dash != NULL ? arena_strndup(x->arena, spec, (size_t)(dash - spec)) : arena_strdup(x->arena, spec);
+    const char *value;
+
+    if (!is_name(name)) {
+        fault_add(x->faults, at, "", false,
+                  "environment variable \"%s\" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$", name);
+        return NULL;
+    }
+    value = x->offline ? NULL : getenv(name);
+    if (value != NULL)
+        return arena_strdup(x->arena, value);
+    if (dash != NULL)
+        return arena_strdup(x->arena, dash + 2);
+    fault_add(x->faults, at, "", true,
+              "the environment variable %s is not set: the value is empty; write ${env:%s:-default} to give one", name,
+              name);
+    return "";
+}
+
+static const char *resolve_file(struct expander *x, const char *path, const struct yaml_node *at)
+{
+    struct buf content = { 0 };
+    const char *why = "no files are read here";
+    const char *text = NULL;
+
+    if (!x->offline && source_file(path, &content, &why))
+        text = arena_strndup(x->arena, content.data, content.len);
+    else
+        fault_add(x->faults, at, "", false, "cannot read ${file:%s}: %s", path, why);
+    buf_free(&content);
+    return text;
+}
+
+/* The text that `uri` (what stands in the braces) stands for, or NULL after a fault. */
+static const char *resolve(struct expander *x, const char *uri, const struct yaml_node *at)
+{
+    const char *opaque = after_scheme(uri);
+
+    if (strchr(uri, '$') != NULL) {
+        fault_add(x->faults, at, "", false, "the uri \"%s\" contains unsupported characters ('$')", uri);
+        return NULL;
+    }
+    if (strchr(uri, ':') == NULL)
+        return resolve_env(x, uri, at);
+    if (strncmp(uri, "env:", 4) == 0)
+        return resolve_env(x, uri + 4, at);
+    if (strncmp(uri, "file:", 5) == 0)
+        return resolve_file(x, uri + 5, at);
+    if (strncmp(uri, "yaml:", 5) == 0)
+        return uri + 5;
+    if (opaque != NULL && uri[opaque - uri] == '-' && is_name(arena_strndup(x->arena, uri, (size_t)(opaque - 1 - uri))))
+        fault_add(x->faults, at, "", false, "invalid uri: \"%s\": a default needs the scheme: write ${env:%s}", uri,
+                  uri);
+    else if (opaque != NULL)
+        fault_add(x->faults, at, "", false,
+                  "scheme \"%.*s\" is not supported for uri \"%s\"; env, file and yaml are", (int)(opaque - 1 - uri),
+                  uri, uri);
+    else
+        fault_add(x->faults, at, "", false, "invalid uri: \"%s\": write ${env:NAME} or ${file:path}", uri);
+    return NULL;
+}
+
+/* --- finding them --- */
+
+/* The innermost reference of the text: up to the first `}`, back to the last `${` before it. A reference whose `$` is
+ * escaped by another ends the search. */
+static bool find_reference(const char *text, size_t *from, size_t *to)
+{
+    const char *scan = text;
+
+    for (;;) {
+        const char *close = strchr(scan, '}');
+        const char *open = NULL;
+        size_t dollars = 0;
+
+        if (close == NULL)
+            return false;
+        for (const char *p = scan; p + 1 < close; p++)
+            if (p[0] == '$' && p[1] == '{')
+                open = p;
+        if (open == NULL) {
+            scan = close + 1;
+            continue;
+        }
+        while (open - dollars > text && open[-1 - (ptrdiff_t)dollars] == '$')
+            dollars++;
+        if (dollars % 2 == 1)
+            return false;
+        *from = (size_t)(open - text);
+        *to = (size_t)(close + 1 - text);
+        return true;
+    }
+}
+
+static const char *unescaped(struct expander *x, const char *text)
+{
+    char *out;
+    size_t n = 0;
+
+    if (strstr(text, "$$") == NULL)
+        return text;
+    out = arena_alloc(x->arena, strlen(text) + 1);
+    for (; *text != '\0'; text++) {
+        out[n++] = *text;
+        if (text[0] == '$' && text[1] == '$')
+            text++;
+    }
+    out[n] = '\0';
+    return out;
+}
+
+/* The whole value is one reference: it becomes what the text means as YAML; text that is no YAML is a string. */
+static struct yaml_node *typed(struct expander *x, const char *text, const struct yaml_node *at)
+{
+    struct faults ignored = { 0 };
+    struct yaml_node *n = yaml_read(x->arena, bytes_str(text), at->file, at->line, at->column, &ignored);
+
+    if (n == NULL)
+        n = yaml_scalar(x->arena, text, false, at);
+    faults_free(&ignored);
+    n->line = at->line;
+    n->column = at->column;
+    n->original = text;
+    return n;
+}
+
+static void expand_scalar(struct expander *x, struct yaml_node **at, unsigned depth)
+{
+    struct yaml_node *n = *at;
+    size_t from, to;
+
+    while (find_reference(n->text, &from, &to)) {
+        const char *uri = arena_strndup(x->arena, n->text + from + 2, to - from - 3);
+        const char *value;
+
+        if (++x->rounds > MOST_ROUNDS) {
+            if (x->rounds == MOST_ROUNDS + 1)
+                fault_add(x->faults, n, "", false, "too many recursive expansions");
+            return;
+        }
+        value = resolve(x, uri, n);
+        if (value == NULL)
+            return;
+        if (from == 0 && n->text[to] == '\0') {
+            *at = typed(x, value, n);
+            expand_node(x, at, depth + 1);
+            return;
+        }
+        n->text = arena_printf(x->arena, "%.*s%s%s", (int)from, n->text, value, n->text + to);
+        n->plain = false;
+        n->original = NULL;
+    }
+    n->text = unescaped(x, n->text);
+    if (n->original != NULL)
+        n->original = unescaped(x, n->original);
+}
+
+static void expand_node(struct expander *x, struct yaml_node **at, unsigned depth)
+{
+    struct yaml_node *n = *at;
+
+    if (depth > MOST_DEPTH) {
+        fault_add(x->faults, n, "", false, "too many recursive expansions");
+        return;
+    }
+    if (n->kind == YAML_SCALAR && strchr(n->text, '$') != NULL)
+        expand_scalar(x, at, depth);
+    for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++)
+        expand_node(x, &n->pairs[i].value, depth + 1);
+    for (size_t i = 0; n->kind == YAML_LIST && i < n->n; i++)
+        expand_node(x, &n->items[i], depth + 1);
+}
+
+void expand_tree(struct arena *a, struct yaml_node **at, bool offline, struct faults *faults)
+{
+    struct expander x = { .arena = a, .faults = faults, .offline = offline };
+
+    expand_node(&x, at, 0);
+}

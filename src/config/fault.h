@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is wrong with a configuration: a list of places and sentences, gathered over a whole run so that the user
+ * mends all of it at once. */
+#ifndef CONFIG_FAULT_H
+#define CONFIG_FAULT_H
+
+#include "base/arena.h"
+#include "base/vec.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+struct fault {
+    const char *file; /* "otelcd.yaml", "--set", "env:X" */
+    int line, column; /* 1-based; 0 = the whole document */
+    const char *path; /* "exporters::otlp/2::endpoint"; "" = the document */
+    const char *text;
+    bool warning;
+};
+
+struct faults {
+    struct arena arena; /* the strings */
+    VEC(struct fault) list;
+    size_t n_errors;
+};
+
+struct yaml_node;
+
+/* At `node`'s place (NULL: no place). `path` is copied. Past 200 faults no more are kept (but errors are counted). */
+void fault_add(struct faults *f, const struct yaml_node *node, const char *path, bool warning, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+void fault_vadd(struct faults *f, const char *file, int line, int column, const char *path, bool warning,
+                const char *fmt, va_list args);
+
+/* One line each, in the order of their places: "file:line:column: path: text". */
+void faults_print(struct faults *f, FILE *to);
+void faults_free(struct faults *f);
+
+/* The name in the NULL-terminated list that is nearest to `word`, or NULL when none is near. */
+const char *nearest_of(const char *word, const char *const *names);
+
+/* How many single edits (insert, delete, replace, swap of neighbours) lead from a to b; at most `limit` + 1. */
+size_t edit_distance(const char *a, const char *b, size_t limit);
+
+#endif

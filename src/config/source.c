@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/source.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+bool source_file(const char *path, struct buf *out, const char **why)
+{
+    FILE *f = fopen(path, "rbe");
+    struct stat st;
+    size_t n;
+
+    if (f == NULL) {
+        *why = strerror(errno);
+        return false;
+    }
+    if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode)) {
+        fclose(f);
+        *why = "it is a directory";
+        return false;
+    }
+    do {
+        n = fread(buf_reserve(out, 65536), 1, 65536, f);
+        out->len += n;
+    } while (n > 0 && out->len <= YAML_MAX_BYTES);
+    *why = ferror(f) ? "read error" : "larger than 16 MiB";
+    n = !ferror(f) && out->len <= YAML_MAX_BYTES;
+    fclose(f);
+    return n;
+}
+
+/* --- merging --- */
+
+/* `a::b: v` is `a: {b: v}`. */
+static struct yaml_node *nested(struct arena *a, const struct yaml_pair *pair)
+{
+    const char *sep = strstr(pair->key, "::");
+    struct yaml_node *outer, *map;
+    struct yaml_pair rest;
+
+    if (sep == NULL)
+        return pair->value;
+    outer = pair->value != NULL ? pair->value : NULL;
+    rest = (struct yaml_pair){ sep + 2, pair->line, pair->column, pair->value };
+    map = yaml_new(a, YAML_MAP, outer);
+    map->line = pair->line;
+    map->column = pair->column;
+    sep = strstr(rest.key, "::");
+    yaml_put(a, map, sep != NULL ? arena_strndup(a, rest.key, (size_t)(sep - rest.key)) : rest.key, pair->line,
+             pair->column, nested(a, &rest));
+    return map;
+}
+
+static const char *first_key(struct arena *a, const char *key)
+{
+    const char *sep = strstr(key, "::");
+
+    return sep != NULL ? arena_strndup(a, key, (size_t)(sep - key)) : key;
+}
+
+void merge_tree(struct arena *a, struct yaml_node **into, struct yaml_node *from)
+{
+    struct yaml_node *to = *into;
+
+    if (from->kind != YAML_MAP) {
+        *into = from;
+        return;
+    }
+    if (to == NULL || to->kind != YAML_MAP) /* into an empty map, so that `::` keys nest there too */
+        to = *into = yaml_new(a, YAML_MAP, from);
+    for (size_t i = 0; i < from->n; i++) {
+        const char *key = first_key(a, from->pairs[i].key);
+        struct yaml_node *value = nested(a, &from->pairs[i]);
+        const struct yaml_pair *have = yaml_pair(to, key);
+        struct yaml_node *merged = have != NULL ? have->value : NULL;
+
+        merge_tree(a, &merged, value);
+        if (have != NULL)
+            to->pairs[have - to->pairs].value = merged;
+        else
+            yaml_put(a, to, key, from->pairs[i].line, from->pairs[i].column, merged);
+    }
+}
+
+/* --- retrieving --- */
+
+static struct yaml_node *read_file(struct arena *a, const char *path, const struct config_sources *s,
+                                   struct faults *faults)
+{
+    struct buf text = { 0 };
+    const char *why = "no files are read here";
+    struct yaml_node *n = NULL;
+    struct yaml_node place = { .file = path };
+
+    if (!s->offline && source_file(path, &text, &why))
+        n = yaml_read(a, buf_bytes(&text), path, 1, 1, faults);
+    else
+        fault_add(faults, &place, "", false, "cannot read the configuration: %s", why);
+    buf_free(&text);
+    return n;
+}
+
+static struct yaml_node *read_uri(struct arena *a, const char *uri, const struct config_sources *s,
+                                  struct faults *faults)
+{
+    struct yaml_node place = { .file = uri };
+    const char *colon = strchr(uri, ':');
+
+    if (strncmp(uri, "file:", 5) == 0)
+        return read_file(a, uri + 5, s, faults);
+    if (strncmp(uri, "yaml:", 5) == 0)
+        return yaml_read(a, bytes_str(uri + 5), "yaml:", 1, 1, faults);
+    if (strncmp(uri, "env:", 4) == 0) {
+        const char *value = s->offline ? NULL : getenv(uri + 4);
+
+        if (value != NULL)
+            return yaml_read(a, bytes_str(value), uri, 1, 1, faults);
+        fault_add(faults, &place, "", false, "the environment variable %s is not set", uri + 4);
+        return NULL;
+    }
+    if (strncmp(uri, "http:", 5) == 0 || strncmp(uri, "https:", 6) == 0) {
+        fault_add(faults, &place, "", false,
+                  "unsupported scheme on URI \"%s\": otelcd does not fetch its configuration over the network; "
+                  "download it and give the file's name",
+                  uri);
+        return NULL;
+    }
+    if (colon != NULL && colon - uri >= 2 && isalpha((unsigned char)uri[0]) && strchr(uri, '/') > colon) {
+        fault_add(faults, &place, "", false, "unsupported scheme on URI \"%s\"; file:, env: and yaml: are supported",
+                  uri);
+        return NULL;
+    }
+    return read_file(a, uri, s, faults);
+}
+
+static char *trimmed(struct arena *a, const char *s, size_t n)
+{
+    while (n > 0 && isspace((unsigned char)*s))
+        s++, n--;
+    while (n > 0 && isspace((unsigned char)s[n - 1]))
+        n--;
+    return arena_strndup(a, s, n);
+}
+
+/* a.b.c=v is a::b::c: v, the value read as YAML. */
+static struct yaml_node *read_set(struct arena *a, const char *set, struct faults *faults)
+{
+    struct yaml_node place = { .file = "--set" };
+    const char *equals = strchr(set, '=');
+    struct yaml_node *map, *value;
+    struct buf key = { 0 };
+    char *dotted, *text;
+
+    if (equals == NULL) {
+        fault_add(faults, &place, "", false, "missing equal sign in \"%s\": write --set key=value", set);
+        return NULL;
+    }
+    dotted = trimmed(a, set, (size_t)(equals - set));
+    text = trimmed(a, equals + 1, strlen(equals + 1));
+    for (const char *p = dotted; *p != '\0'; p++)
+        *p == '.' ? buf_puts(&key, "::") : buf_putc(&key, *p);
+    value = yaml_read(a, bytes_str(text), "--set", 1, (int)(equals - set) + 2, faults);
+    map = yaml_new(a, YAML_MAP, &place);
+    map->line = map->column = 1;
+    if (value != NULL)
+        yaml_put(a, map, arena_strdup(a, buf_cstr(&key)), 1, 1, value);
+    buf_free(&key);
+    return value != NULL ? map : NULL;
+}
+
+struct yaml_node *source_read(struct arena *a, const struct config_sources *s, struct faults *faults)
+{
+    struct yaml_node *tree = NULL;
+
+    for (size_t i = 0; i < s->n_uris + s->n_sets; i++) {
+        struct yaml_node *n = i < s->n_uris ? read_uri(a, s->uris[i], s, faults)
+                                            : read_set(a, s->sets[i - s->n_uris], faults);
+
+        if (n == NULL || n->kind == YAML_NULL)
+            continue;
+        if (n->kind != YAML_MAP) {
+            fault_add(faults, n, "", false, "a configuration is a map with keys like receivers: and service:, not %s",
+                      yaml_type_name(n));
+            continue;
+        }
+        merge_tree(a, &tree, n);
+    }
+    if (tree != NULL)
+        expand_tree(a, &tree, s->offline, faults);
+    return tree;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From --config URIs and --set to one tree: retrieved, merged, expanded (collector-components.md 1.2 to 1.4, as
+ * go-facts.md corrects them). */
+#ifndef CONFIG_SOURCE_H
+#define CONFIG_SOURCE_H
+
+#include "config/yaml.h"
+
+struct config_sources {
+    const char *const *uris; /* --config, in order: "file:path", "path", "env:NAME", "yaml:text" */
+    size_t n_uris;
+    const char *const *sets; /* --set key=value, in order */
+    size_t n_sets;
+    bool offline; /* tests and fuzzing: no variable is set and no file exists */
+};
+
+/* The merged and expanded tree; NULL when nothing could be read at all. Faults are reported, each at its place. */
+struct yaml_node *source_read(struct arena *a, const struct config_sources *s, struct faults *faults);
+
+/* Expand ${...} in every value below *at, in place. */
+void expand_tree(struct arena *a, struct yaml_node **at, bool offline, struct faults *faults);
+
+/* Merge `from` over *into: maps deep, anything else replaces. Keys with `::` are nested first. */
+void merge_tree(struct arena *a, struct yaml_node **into, struct yaml_node *from);
+
+/* The content of a file of at most YAML_MAX_BYTES in `out`; false with a reason in `why`. */
+bool source_file(const char *path, struct buf *out, const char **why);
+
+#endif

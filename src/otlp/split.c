@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* batch_split: a batch cut in two by its items.
+ *
+ * A segment that the cut goes through is taken apart along the path from the request down to an item, and written
+ * anew in pieces. A level of the path (request, resource, scope, and for metrics metric and data) is opened in a piece
+ * when the first item below it comes: its fields other than the children are its head, and are repeated. */
+#include "base/vec.h"
+#include "codec/pb.h"
+#include "otlp/batch.h"
+#include "otlp/metadata.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define MOST_LEVELS 5u
+
+typedef VEC(struct segment) segments;
+
+struct level {
+    uint32_t field; /* that this message is in its parent */
+    struct bytes message;
+    size_t mark;
+    bool open;
+};
+
+struct cutter {
+    enum signal signal;
+    struct budget *budget;
+    struct level levels[MOST_LEVELS]; /* [0] is the request itself */
+    unsigned depth;                   /* of the messages that hold items: 2, metrics 4 */
+    struct buf out;
+    uint64_t items; /* in the piece being written */
+    uint64_t most;  /* it may have */
+    uint64_t each;  /* what the pieces after it may have */
+    segments *pieces;
+};
+
+/* Is this field of a message at `level` one of the children that lead to items? */
+static bool is_child(unsigned level, uint32_t number)
+{
+    switch (level) {
+    case 0:
+    case 4:
+        return number == 1;
+    case 3:
+        return number == 5 || number == 7 || number == 9 || number == 10 || number == 11;
+    default:
+        return number == 2;
+    }
+}
+
+static unsigned depth_of(enum signal signal)
+{
+    return signal == SIGNAL_METRICS ? 4 : 2;
+}
+
+static uint64_t count_items(struct bytes message, unsigned level, unsigned depth)
+{
+    struct pb_reader r = pb_reader(message);
+    struct pb_field f;
+    uint64_t n = 0;
+
+    while (pb_next(&r, &f))
+        if (is_child(level, f.number) && f.wire == PB_LEN)
+            n += level == depth ? 1 : count_items(f.bytes, level + 1, depth);
+    return n;
+}
+
+static void close_level(struct cutter *c, unsigned level)
+{
+    if (c->levels[level].open && level > 0)
+        pb_end(&c->out, c->levels[level].mark);
+    c->levels[level].open = false;
+}
+
+static void open_level(struct cutter *c, unsigned level)
+{
+    struct level *l = &c->levels[level];
+    struct pb_reader r = pb_reader(l->message);
+    struct pb_field f;
+
+    if (l->open)
+        return;
+    l->open = true;
+    if (level == 0)
+        return;
+    l->mark = pb_begin(&c->out, l->field);
+    while (pb_next(&r, &f))
+        if (!is_child(level, f.number))
+            buf_append(&c->out, f.start, (size_t)(r.p - f.start));
+}
+
+static void end_piece(struct cutter *c)
+{
+    struct block *block;
+
+    for (unsigned level = c->depth + 1; level-- > 0;)
+        close_level(c, level);
+    block = block_force(c->budget, c->out.len);
+    memcpy(block->data, c->out.data, c->out.len);
+    *vec_push(c->pieces) = (struct segment){ block, block->data, c->out.len, c->items };
+    c->out.len = 0;
+    c->items = 0;
+    c->most = c->each;
+}
+
+static void put_item(struct cutter *c, struct bytes field)
+{
+    if (c->items == c->most)
+        end_piece(c);
+    for (unsigned level = 0; level <= c->depth; level++)
+        open_level(c, level);
+    buf_put(&c->out, field);
+    c->items++;
+}
+
+static void cut_message(struct cutter *c, unsigned level, uint32_t field, struct bytes message)
+{
+    struct pb_reader r = pb_reader(message);
+    struct pb_field f;
+
+    c->levels[level] = (struct level){ .field = field, .message = message };
+    while (pb_next(&r, &f)) {
+        if (!is_child(level, f.number) || f.wire != PB_LEN)
+            continue;
+        if (level == c->depth)
+            put_item(c, bytes_of(f.start, (size_t)(r.p - f.start)));
+        else
+            cut_message(c, level + 1, f.number, f.bytes);
+    }
+    close_level(c, level);
+}
+
+/* The segment in pieces: the first of `first` items, the others of `each`. */
+static void cut_segment(enum signal signal, const struct segment *s, uint64_t first, uint64_t each,
+                        struct budget *budget, segments *pieces)
+{
+    struct cutter c = { .signal = signal, .budget = budget, .depth = depth_of(signal), .most = first, .each = each,
+                        .pieces = pieces };
+
+    cut_message(&c, 0, 0, bytes_of(s->data, s->len));
+    if (c.items > 0)
+        end_piece(&c);
+    buf_free(&c.out);
+}
+
+static void share(segments *to, struct segment s)
+{
+    block_ref(s.block);
+    *vec_push(to) = s;
+}
+
+void batch_split(struct batch *b, uint64_t items, struct budget *budget, struct batch **head, struct batch **tail)
+{
+    segments front = { 0 }, back = { 0 }, pieces = { 0 };
+    uint64_t left = items;
+
+    assert(items > 0 && items < b->items && signal_table[b->signal].mergeable);
+    for (uint32_t i = 0; i < b->n_segments; i++) {
+        struct segment s = b->segments[i];
+
+        if (s.items == 0)
+            s.items = count_items(bytes_of(s.data, s.len), 0, depth_of(b->signal));
+        if (left == 0 || s.items <= left) {
+            share(left == 0 ? &back : &front, s);
+            left -= left == 0 ? 0 : s.items;
+            continue;
+        }
+        cut_segment(b->signal, &s, left, items, budget, &pieces);
+        left = 0;
+        for (size_t k = 0; k < pieces.n; k++)
+            *vec_push(k == 0 ? &front : &back) = pieces.v[k];
+    }
+    *head = batch_of(b->signal, front.v, (uint32_t)front.n, items, b->arrival);
+    *tail = batch_of(b->signal, back.v, (uint32_t)back.n, b->items - items, b->arrival);
+    (*head)->metadata = metadata_ref(b->metadata);
+    (*tail)->metadata = metadata_ref(b->metadata);
+    vec_free(&front);
+    vec_free(&back);
+    vec_free(&pieces);
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/service_config.h"
+
+#include <stdlib.h>
+
+static const char *const log_level_names[] = { "debug", "info", "warn", "error", "dpanic", "panic", "fatal", NULL };
+static const char *const encoding_names[] = { "console", "json", NULL };
+static const char *const metric_level_names[] = { "none", "basic", "normal", "detailed", NULL };
+
+static const struct option sampling_options[] = {
+    OPT_DURATION(struct log_sampling_config, tick, "10s", "1ms", NULL, "Length of one count."),
+    OPT_UINT(struct log_sampling_config, initial, "10", NULL, NULL,
+             "Lines of one level and message that are written in each tick."),
+    OPT_UINT(struct log_sampling_config, thereafter, "100", NULL, NULL,
+             "After those, every so many-th is written; 0 writes none."),
+    OPT_END,
+};
+
+static const struct option logs_options[] = {
+    OPT_ENUM(struct logs_config, level, log_level_names, "info", "Least level that is written.", .nocase = true),
+    OPT_ENUM(struct logs_config, encoding, encoding_names, "console", "Form of a line."),
+    OPT_GROUP(struct logs_config, sampling, struct log_sampling_config, sampling_options, GROUP_SOME,
+              "Holds back lines that repeat."),
+    OPT_STRINGS(struct logs_config, output_paths, "[stderr]", "Where lines go: stderr, stdout or one file."),
+    OPT_STRINGS(struct logs_config, error_output_paths, "[stderr]",
+                "Where the logger's own errors would go; otelcd's logger has none to report, so only stderr and stdout "
+                "are accepted."),
+    OPT_NODE(struct logs_config, initial_fields, "Fields on every line: a map of names to scalars."),
+    OPT_BOOL(struct logs_config, disable_caller, "true", "Lines never name the calling function; true says so."),
+    OPT_BOOL(struct logs_config, disable_stacktrace, "true", "Lines never carry stack traces; true says so."),
+    OPT_BOOL(struct logs_config, disable_zap_resource, "false",
+             "Leave out the service's resource (service.name, service.version, service.instance.id) on every line."),
+    OPT_REFUSED("development", "there is no development mode: remove this key, and set level: debug for more lines"),
+    OPT_REFUSED("processors", "exporting otelcd's own log over OTLP is not served yet: remove this block; the log goes "
+                              "to output_paths"),
+    OPT_END,
+};
+
+static const struct option constant_labels_options[] = {
+    OPT_STRINGS(struct constant_labels_config, included, NULL,
+                "Resource attributes put on every sample; globs with * and ?."),
+    OPT_STRINGS(struct constant_labels_config, excluded, NULL, "Attributes left out of those."),
+    OPT_END,
+};
+
+static const struct option prometheus_reader_options[] = {
+    OPT_STRING(struct prometheus_reader_config, host, "localhost", "Address to listen on."),
+    OPT_UINT(struct prometheus_reader_config, port, "8888", "0", "65535", "Port to listen on; 0 takes a free one."),
+    OPT_BOOL(struct prometheus_reader_config, without_scope_info, "true", "Leave out the otel_scope_ labels."),
+    OPT_BOOL(struct prometheus_reader_config, without_units, "true", "Leave units out of metric names."),
+    OPT_BOOL(struct prometheus_reader_config, without_type_suffix, "true", "Leave _total out of counters' names."),
+    OPT_GROUP(struct prometheus_reader_config, with_resource_constant_labels, struct constant_labels_config,
+              constant_labels_options, GROUP_PLAIN, "Resource attributes as labels."),
+    OPT_END,
+};
+
+static const struct option pull_exporter_options[] = {
+    OPT_GROUP(struct pull_exporter_config, prometheus, struct prometheus_reader_config, prometheus_reader_options,
+              GROUP_DEFAULT, "A scrape endpoint."),
+    OPT_END,
+};
+
+static const struct option pull_options[] = {
+    OPT_GROUP(struct pull_config, exporter, struct pull_exporter_config, pull_exporter_options, GROUP_PLAIN,
+              "How the metrics are read."),
+    OPT_END,
+};
+
+static const struct option reader_options[] = {
+    OPT_GROUP(struct reader_config, pull, struct pull_config, pull_options, GROUP_NONE, "Metrics that are scraped."),
+    OPT_REFUSED("periodic", "pushing otelcd's own metrics is not served yet: use a pull reader with the prometheus "
+                            "exporter and let Prometheus scrape it"),
+    OPT_END,
+};
+
+static const struct option metrics_options[] = {
+    OPT_ENUM(struct metrics_config, level, metric_level_names, "normal", "How much is shown; none serves nothing.",
+             .nocase = true),
+    OPT_STRING(struct metrics_config, address, NULL, "The old way to say where own metrics are served, host:port.",
+               .deprecated = "address is the old spelling; write readers: [{pull: {exporter: {prometheus: {host: ..., "
+                             "port: ...}}}}]"),
+    OPT_LIST(struct metrics_config, readers, struct reader_config, reader_options,
+             "Where own metrics are served; without this list, on localhost:8888."),
+    OPT_REFUSED("views", "views of own metrics are not served: remove this key"),
+    OPT_END,
+};
+
+static const struct option traces_options[] = {
+    OPT_ENUM(struct traces_config, level, metric_level_names, "none",
+             "otelcd does not trace itself; none says so.", .nocase = true),
+    OPT_REFUSED("processors", "otelcd does not trace itself: remove this key"),
+    OPT_REFUSED("propagators", "otelcd does not trace itself: remove this key"),
+    OPT_REFUSED("sampler", "otelcd does not trace itself: remove this key"),
+    OPT_REFUSED("limits", "otelcd does not trace itself: remove this key"),
+    OPT_END,
+};
+
+static const struct option telemetry_options[] = {
+    OPT_GROUP(struct telemetry_config, logs, struct logs_config, logs_options, GROUP_PLAIN, "The log."),
+    OPT_GROUP(struct telemetry_config, metrics, struct metrics_config, metrics_options, GROUP_PLAIN, "Own metrics."),
+    OPT_GROUP(struct telemetry_config, traces, struct traces_config, traces_options, GROUP_PLAIN, "Own traces."),
+    OPT_NODE(struct telemetry_config, resource,
+             "Attributes of otelcd itself: a map of names to strings, or attributes: [{name, value}]."),
+    OPT_END,
+};
+
+const struct option service_options[] = {
+    OPT_NODE(struct service_config, extensions, "Extensions to start, in this order."),
+    OPT_NODE(struct service_config, pipelines, "The pipelines: signal or signal/name, each with receivers, processors "
+                                               "and exporters."),
+    OPT_GROUP(struct service_config, telemetry, struct telemetry_config, telemetry_options, GROUP_PLAIN,
+              "What otelcd says of itself."),
+    OPT_UINT(struct service_config, memory_budget_mib, "0", NULL, "1048576",
+             "MiB that data inside otelcd may take before senders are held back; 0 is 60 % of the memory there is."),
+    OPT_DURATION(struct service_config, shutdown_timeout, "10s", "0s", NULL,
+                 "Longest time to hand on what is held when stopping."),
+    OPT_END,
+};
+
+enum log_level logs_level(const struct logs_config *c)
+{
+    static const enum log_level levels[] = { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_FATAL, LOG_FATAL };
+
+    return levels[c->level];
+}
+
+static const struct yaml_node *below(const struct yaml_node *n, const char *a, const char *b, const char *c)
+{
+    n = yaml_get(n, "telemetry");
+    n = a != NULL ? yaml_get(n, a) : n;
+    n = b != NULL ? yaml_get(n, b) : n;
+    return c != NULL ? yaml_get(n, c) : n;
+}
+
+/* "host:port" of the old key. */
+static bool parse_address(struct arena *a, const char *text, struct prometheus_reader_config *out)
+{
+    const char *colon = strrchr(text, ':');
+    size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+    char *end;
+    unsigned long port;
+
+    if (colon == NULL || colon[1] == '\0')
+        return false;
+    port = strtoul(colon + 1, &end, 10);
+    if (*end != '\0' || port > 65535)
+        return false;
+    if (len >= 2 && text[0] == '[' && text[len - 1] == ']')
+        text++, len -= 2;
+    *out = (struct prometheus_reader_config){
+        .on = true,
+        .host = arena_strndup(a, text, len),
+        .port = port,
+        .without_scope_info = true,
+        .without_units = true,
+        .without_type_suffix = true,
+    };
+    return true;
+}
+
+static void finish_readers(struct arena *a, struct service_config *c, const struct yaml_node *node,
+                           struct faults *faults)
+{
+    const struct metrics_config *m = &c->telemetry.metrics;
+    const struct yaml_node *list = below(node, "metrics", "readers", NULL);
+    const struct reader_config *readers = m->readers.v;
+
+    c->scrapes = arena_zalloc(a, (m->readers.n + 2) * sizeof(*c->scrapes));
+    if (m->level == LEVEL_NONE)
+        return;
+    if (m->address[0] != '\0' && !parse_address(a, m->address, &c->scrapes[c->n_scrapes++]))
+        fault_add(faults, below(node, "metrics", "address", NULL), "service::telemetry::metrics::address", false,
+                  "\"%s\" is not host:port", m->address);
+    for (size_t i = 0; i < m->readers.n; i++) {
+        if (!readers[i].pull.on || !readers[i].pull.exporter.prometheus.on)
+            fault_add(faults, list->items[i], "service::telemetry::metrics::readers", false,
+                      "a reader is written pull: {exporter: {prometheus: {host: localhost, port: 8888}}}");
+        else
+            c->scrapes[c->n_scrapes++] = readers[i].pull.exporter.prometheus;
+    }
+    if (list != NULL && list->kind == YAML_LIST && m->readers.n == 0)
+        fault_add(faults, list, "service::telemetry::metrics::readers", false,
+                  "collector telemetry metrics reader should exist when metric level is not none");
+    if (list == NULL && m->address[0] == '\0')
+        (void)parse_address(a, "localhost:8888", &c->scrapes[c->n_scrapes++]);
+}
+
+static void add_attribute(struct arena *a, struct service_config *c, size_t *cap, const char *name,
+                          const struct yaml_node *value, const struct yaml_node *at, struct faults *faults)
+{
+    bool string = value != NULL && (value->original != NULL || (value->kind == YAML_SCALAR && yaml_type(value) == YAML_STR));
+
+    if (!string && value != NULL && value->kind != YAML_NULL) {
+        fault_add(faults, at, "service::telemetry::resource", false, "%s: expected a string, got %s", name,
+                  yaml_type_name(value));
+        return;
+    }
+    if (c->resource.n == *cap) {
+        struct string_pair *wider = arena_alloc(a, (*cap * 2 + 8) * sizeof(*wider));
+
+        if (*cap > 0)
+            memcpy(wider, c->resource.v, *cap * sizeof(*wider));
+        c->resource.v = wider;
+        *cap = *cap * 2 + 8;
+    }
+    c->resource.v[c->resource.n++] = (struct string_pair){
+        name, !string ? NULL : value->original != NULL ? value->original : value->text };
+}
+
+static void finish_resource(struct arena *a, struct service_config *c, struct faults *faults)
+{
+    const struct yaml_node *n = c->telemetry.resource, *list = yaml_get(n, "attributes");
+    static const char path[] = "service::telemetry::resource";
+    size_t cap = 0;
+
+    if (n != NULL && n->kind != YAML_MAP && n->kind != YAML_NULL)
+        fault_add(faults, n, path, false, "expected a map, got %s", yaml_type_name(n));
+    for (size_t i = 0; n != NULL && n->kind == YAML_MAP && i < n->n; i++) {
+        const char *key = n->pairs[i].key;
+
+        if (list != NULL && list->kind == YAML_LIST && strcmp(key, "attributes") != 0 && strcmp(key, "schema_url") != 0)
+            fault_add(faults, n->pairs[i].value, path, false,
+                      "has invalid keys: %s; beside attributes only schema_url may stand", key);
+        else if (strcmp(key, "detectors") == 0 || strcmp(key, "attributes_list") == 0)
+            fault_add(faults, n->pairs[i].value, path, false, "%s is not served: write attributes: [{name, value}]", key);
+        else if (list == NULL || list->kind != YAML_LIST)
+            add_attribute(a, c, &cap, key, n->pairs[i].value, n->pairs[i].value, faults);
+    }
+    for (size_t i = 0; list != NULL && list->kind == YAML_LIST && i < list->n; i++) {
+        const struct yaml_node *name = yaml_get(list->items[i], "name"), *value = yaml_get(list->items[i], "value");
+
+        if (name == NULL || name->kind != YAML_SCALAR)
+            fault_add(faults, list->items[i], path, false, "an attribute is written {name: x, value: y}");
+        else
+            add_attribute(a, c, &cap, name->text, value, list->items[i], faults);
+    }
+}
+
+static void finish_logs(struct service_config *c, const struct yaml_node *node, struct faults *faults)
+{
+    const struct logs_config *l = &c->telemetry.logs;
+    const struct yaml_node *n = l->initial_fields;
+
+    if (l->output_paths.n != 1)
+        fault_add(faults, below(node, "logs", "output_paths", NULL), "service::telemetry::logs::output_paths", false,
+                  "exactly one output is served: stderr, stdout or a file");
+    for (size_t i = 0; i < l->error_output_paths.n; i++)
+        if (strcmp(l->error_output_paths.v[i], "stderr") != 0 && strcmp(l->error_output_paths.v[i], "stdout") != 0)
+            fault_add(faults, below(node, "logs", "error_output_paths", NULL),
+                      "service::telemetry::logs::error_output_paths", false, "only stderr or stdout is served here");
+    if (!l->disable_caller)
+        fault_add(faults, below(node, "logs", "disable_caller", NULL), "service::telemetry::logs::disable_caller", true,
+                  "lines never name the calling function; remove this key");
+    if (!l->disable_stacktrace)
+        fault_add(faults, below(node, "logs", "disable_stacktrace", NULL),
+                  "service::telemetry::logs::disable_stacktrace", true,
+                  "lines never carry stack traces; remove this key");
+    if (n != NULL && n->kind != YAML_MAP && n->kind != YAML_NULL)
+        fault_add(faults, n, "service::telemetry::logs::initial_fields", false, "expected a map, got %s",
+                  yaml_type_name(n));
+    for (size_t i = 0; n != NULL && n->kind == YAML_MAP && i < n->n; i++)
+        if (n->pairs[i].value->kind == YAML_MAP || n->pairs[i].value->kind == YAML_LIST)
+            fault_add(faults, n->pairs[i].value, "service::telemetry::logs::initial_fields", false,
+                      "%s: expected a scalar, got %s", n->pairs[i].key, yaml_type_name(n->pairs[i].value));
+    if (c->telemetry.traces.level != LEVEL_NONE)
+        fault_add(faults, below(node, "traces", "level", NULL), "service::telemetry::traces::level", true,
+                  "otelcd does not trace itself; remove this key");
+}
+
+void service_config_finish(struct arena *a, struct service_config *c, const struct yaml_node *node,
+                           struct faults *faults)
+{
+    finish_readers(a, c, node, faults);
+    finish_resource(a, c, faults);
+    finish_logs(c, node, faults);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/turn.h"
+#include "codec/pb.h"
+#include "otlp/batch.h"
+#include "otlp/validate.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct turn turn;
+static struct budget budget;
+static struct buf b;
+static unsigned serial; /* each item carries its number, so that order can be seen */
+
+static void put_name(uint32_t field, const char *kind, unsigned i)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%s-%u", kind, i);
+    pb_put_str(&b, field, text);
+}
+
+static void put_item(enum signal s)
+{
+    size_t item = pb_begin(&b, s == SIGNAL_METRICS ? 1 : 2);
+
+    pb_put_fixed64(&b, s == SIGNAL_TRACES ? 7 : s == SIGNAL_METRICS ? 3 : 1, ++serial);
+    pb_end(&b, item);
+}
+
+static void put_scope(enum signal s, unsigned r, unsigned i, unsigned items)
+{
+    size_t scope = pb_begin(&b, 2), head = pb_begin(&b, 1);
+
+    put_name(1, "scope", i);
+    pb_end(&b, head);
+    for (unsigned k = 0; k < items; k++) {
+        size_t metric = 0, data = 0;
+
+        if (s == SIGNAL_METRICS) { /* two points in each metric */
+            static const uint32_t kinds[] = { 5, 7, 9, 10, 11 };
+
+            metric = pb_begin(&b, 2);
+            put_name(1, "metric", k);
+            data = pb_begin(&b, kinds[(r + k) % 5]);
+            put_item(s);
+            if ((r + k) % 5 != 0 && (r + k) % 5 != 4)
+                pb_put_uint(&b, 2, 2);
+        }
+        put_item(s);
+        if (s == SIGNAL_METRICS) {
+            pb_end(&b, data);
+            pb_end(&b, metric);
+        }
+    }
+    pb_put_str(&b, 3, "schema");
+    pb_end(&b, scope);
+}
+
+static struct batch *make(enum signal s, unsigned resources, unsigned scopes, unsigned items)
+{
+    struct validation v;
+    struct block *block;
+
+    b.len = 0;
+    for (unsigned r = 0; r < resources; r++) {
+        size_t resource = pb_begin(&b, 1), head = pb_begin(&b, 1);
+
+        pb_put_uint(&b, 2, r + 1);
+        pb_end(&b, head);
+        for (unsigned i = 0; i < scopes; i++)
+            put_scope(s, r, i, items);
+        pb_put_str(&b, 3, "resource-schema");
+        pb_end(&b, resource);
+    }
+    ck_assert_msg(otlp_validate(s, buf_bytes(&b), &v), "%s", v.fault);
+    block = block_force(&budget, b.len);
+    memcpy(block->data, b.data, b.len);
+    return batch_new(s, block, bytes_of(block->data, b.len), v.items, 7);
+}
+
+/* The items' numbers, in order, each with a hash of all that stands above it. */
+static void collect(struct bytes message, enum signal s, unsigned level, uint64_t above, struct buf *out)
+{
+    unsigned depth = s == SIGNAL_METRICS ? 4 : 2;
+    struct pb_reader r = pb_reader(message);
+    struct pb_field f;
+
+    for (int pass = 0; pass < 2; pass++) {
+        r = pb_reader(message);
+        while (pb_next(&r, &f)) {
+            bool child = f.wire == PB_LEN && (level == 0 || level == 4   ? f.number == 1
+                                              : level == 3 ? f.number >= 5 && f.number <= 11
+                                                           : f.number == 2);
+
+            if (pass == 0 && !child && level <= depth)
+                above = above * 31 + bytes_hash(bytes_of(f.start, (size_t)(r.p - f.start)));
+            if (pass == 1 && child && level < depth)
+                collect(f.bytes, s, level + 1, above * 31 + f.number, out);
+            if (pass == 1 && child && level == depth)
+                buf_printf(out, "%llx %llu\n", (unsigned long long)above, (unsigned long long)pb_load64(f.bytes.data + 1));
+        }
+    }
+}
+
+static void collect_batch(const struct batch *batch, struct buf *out)
+{
+    uint64_t items = 0;
+
+    for (uint32_t i = 0; i < batch->n_segments; i++) {
+        struct validation v;
+        struct bytes data = bytes_of(batch->segments[i].data, batch->segments[i].len);
+
+        ck_assert_msg(otlp_validate(batch->signal, data, &v), "%s", v.fault);
+        items += v.items;
+        collect(data, batch->signal, 0, 0, out);
+    }
+    ck_assert_uint_eq(items, batch->items);
+}
+
+static void check_all_cuts(enum signal s)
+{
+    struct batch *parts[3] = { make(s, 2, 2, 3), make(s, 1, 1, 1), make(s, 1, 3, 5) };
+    struct batch *whole = batch_merge(parts, 3);
+    struct buf want = { 0 }, got = { 0 };
+
+    collect_batch(whole, &want);
+    for (uint64_t at = 1; at < whole->items; at++) {
+        struct batch *head, *tail;
+
+        got.len = 0;
+        batch_split(whole, at, &budget, &head, &tail);
+        ck_assert_uint_eq(head->items, at);
+        ck_assert_uint_eq(head->arrival, 7);
+        collect_batch(head, &got);
+        collect_batch(tail, &got);
+        ck_assert_str_eq(buf_cstr(&got), buf_cstr(&want));
+        batch_unref(head);
+        batch_unref(tail);
+    }
+    batch_unref(whole);
+    buf_free(&want);
+    buf_free(&got);
+}
+
+static void setup(void)
+{
+    turn_init(&turn);
+    budget_init(&budget, UINT64_MAX, &turn);
+}
+
+static void teardown(void)
+{
+    ck_assert_uint_eq(budget.used, 0);
+    buf_free(&b);
+}
+
+START_TEST(every_cut_keeps_all_items_their_order_and_what_stands_above_them)
+{
+    check_all_cuts((enum signal)_i);
+}
+END_TEST
+
+START_TEST(cutting_again_by_the_same_number_copies_nothing_more)
+{
+    struct batch *rest = make(SIGNAL_LOGS, 1, 1, 1000);
+    uint64_t used = 0;
+
+    for (int i = 0; i < 99; i++) {
+        struct batch *head, *tail;
+
+        batch_split(rest, 10, &budget, &head, &tail);
+        batch_unref(rest);
+        batch_unref(head);
+        rest = tail;
+        if (i > 0)
+            ck_assert_uint_lt(budget.used, used);
+        used = budget.used;
+    }
+    ck_assert_uint_eq(rest->items, 10);
+    batch_unref(rest);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("split");
+    TCase *tc = tcase_create("all");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, every_cut_keeps_all_items_their_order_and_what_stands_above_them, 0, SIGNAL_PROFILES);
+    tcase_add_test(tc, cutting_again_by_the_same_number_copies_nothing_more);
+    suite_add_tcase(s, tc);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
