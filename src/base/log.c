@@ -93,8 +93,7 @@ static size_t utf8_len(struct bytes s, size_t i)
     return n;
 }
 
-/* JSON string escapes: safe in a terminal and in a JSON document, whatever the bytes are. */
-static void put_quoted(struct buf *b, struct bytes s)
+void log_quote(struct buf *b, struct bytes s)
 {
     buf_putc(b, '"');
     for (size_t i = 0; i < s.len;) {
@@ -126,14 +125,14 @@ static void put_fields(struct buf *b, const struct log_field *fields, size_t n, 
         if (!*first)
             buf_puts(b, ", ");
         *first = false;
-        put_quoted(b, bytes_str(f->key));
+        log_quote(b, bytes_str(f->key));
         buf_puts(b, ": ");
         switch (f->kind) {
         case LOG_FIELD_STR:
-            put_quoted(b, bytes_str(f->value.str != NULL ? f->value.str : ""));
+            log_quote(b, bytes_str(f->value.str != NULL ? f->value.str : ""));
             break;
         case LOG_FIELD_BYTES:
-            put_quoted(b, f->value.bytes);
+            log_quote(b, f->value.bytes);
             break;
         case LOG_FIELD_UINT:
             buf_printf(b, "%llu", (unsigned long long)f->value.u);
@@ -146,6 +145,9 @@ static void put_fields(struct buf *b, const struct log_field *fields, size_t n, 
                 buf_printf(b, "%.9g", f->value.d);
             else
                 buf_printf(b, "\"%g\"", f->value.d);
+            break;
+        case LOG_FIELD_JSON:
+            buf_puts(b, f->value.str);
             break;
         case LOG_FIELD_BOOL:
             buf_puts(b, f->value.b ? "true" : "false");
@@ -183,7 +185,7 @@ void log_write(const struct logger *lg, enum log_level level, const char *msg, c
         buf_printf(b, "{\"level\": \"%s\", \"ts\": \"", level_names[level]);
         put_time(b, now);
         buf_puts(b, "\", \"msg\": ");
-        put_quoted(b, bytes_str(msg));
+        log_quote(b, bytes_str(msg));
         first = false;
         put_fields(b, s->fields, s->n_fields, &first);
         put_fields(b, lg->fields, lg->n_fields, &first);

@@ -20,7 +20,15 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_OFF };
 
-enum log_kind { LOG_FIELD_STR, LOG_FIELD_BYTES, LOG_FIELD_UINT, LOG_FIELD_INT, LOG_FIELD_DOUBLE, LOG_FIELD_BOOL };
+enum log_kind {
+    LOG_FIELD_STR,
+    LOG_FIELD_BYTES,
+    LOG_FIELD_UINT,
+    LOG_FIELD_INT,
+    LOG_FIELD_DOUBLE,
+    LOG_FIELD_BOOL,
+    LOG_FIELD_JSON, /* .str: a JSON value, printed as it is */
+};
 
 struct log_field {
     const char *key;
@@ -36,6 +44,7 @@ struct log_field {
 };
 
 #define F_STR(k, v) ((struct log_field){ (k), LOG_FIELD_STR, { .str = (v) } })
+#define F_JSON(k, v) ((struct log_field){ (k), LOG_FIELD_JSON, { .str = (v) } })
 #define F_BYTES(k, v) ((struct log_field){ (k), LOG_FIELD_BYTES, { .bytes = (v) } })
 #define F_UINT(k, v) ((struct log_field){ (k), LOG_FIELD_UINT, { .u = (v) } })
 #define F_INT(k, v) ((struct log_field){ (k), LOG_FIELD_INT, { .i = (v) } })
@@ -67,6 +76,9 @@ struct logger {
 /* stderr, console, info: what is used before the configuration is known. */
 void log_sink_init(struct log_sink *s);
 void log_sink_close(struct log_sink *s); /* gives back scratch; closes fd when it is not 1 or 2 */
+
+/* A JSON string with its quotes: what field values are printed as, safe in a terminal whatever the bytes are. */
+void log_quote(struct buf *b, struct bytes s);
 
 void log_write(const struct logger *lg, enum log_level level, const char *msg, const struct log_field *fields,
                size_t n);

@@ -5,11 +5,8 @@
 #define COMMAND_COMMAND_H
 
 #include "base/vec.h"
+#include "base/version.h"
 #include "config/source.h"
-
-#ifndef OTELCD_VERSION
-#define OTELCD_VERSION "0.1.0"
-#endif
 
 struct arguments {
     VEC(const char *) configs, sets;
