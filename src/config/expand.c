@@ -95,7 +95,7 @@ static const char *resolve(struct expander *x, const char *uri, const struct yam
         return resolve_file(x, uri + 5, at);
     if (strncmp(uri, "yaml:", 5) == 0)
         return uri + 5;
-    if (opaque != NULL && uri[opaque - uri] == '-' && is_name(arena_strndup(x->arena, uri, (size_t)(opaque - 1 - uri))))
+    if (strstr(uri, ":-") != NULL && is_name(arena_strndup(x->arena, uri, (size_t)(strstr(uri, ":-") - uri))))
         fault_add(x->faults, at, "", false, "invalid uri: \"%s\": a default needs the scheme: write ${env:%s}", uri,
                   uri);
     else if (opaque != NULL)

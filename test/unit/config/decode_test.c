@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/decode.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+struct inner {
+    bool on;
+    uint64_t n;
+};
+
+struct item {
+    const char *name;
+};
+
+struct sample {
+    bool flag;
+    uint64_t count;
+    int64_t level;
+    double ratio;
+    duration wait;
+    const char *name;
+    struct secret key;
+    int mode;
+    struct strings list;
+    struct string_map map, headers;
+    struct inner plain, none, def, some;
+    struct option_list items;
+};
+
+static const char *const modes[] = { "fast", "slow", NULL };
+
+static const struct option inner_rows[] = {
+    OPT_UINT(struct inner, n, "7", NULL, "9", "A number."),
+    OPT_END,
+};
+
+static const struct option item_rows[] = {
+    OPT_STRING(struct item, name, NULL, "A name.", .required = true),
+    OPT_END,
+};
+
+static const struct option rows[] = {
+    OPT_BOOL(struct sample, flag, "true", "A flag."),
+    OPT_UINT(struct sample, count, "5", "1", "10", "A count."),
+    OPT_INT(struct sample, level, "-1", "-5", NULL, "A level."),
+    OPT_DOUBLE(struct sample, ratio, "0.5", "0", "1", "A ratio."),
+    OPT_DURATION(struct sample, wait, "200ms", "0s", "1h", "A wait."),
+    OPT_STRING(struct sample, name, "x", "A name."),
+    OPT_SECRET(struct sample, key, "A key."),
+    OPT_ENUM(struct sample, mode, modes, "fast", "A mode."),
+    OPT_STRINGS(struct sample, list, "[a, b]", "A list."),
+    OPT_MAP(struct sample, map, "A map."),
+    OPT_HEADERS(struct sample, headers, "Headers."),
+    OPT_GROUP(struct sample, plain, struct inner, inner_rows, GROUP_PLAIN, "A group."),
+    OPT_GROUP(struct sample, none, struct inner, inner_rows, GROUP_NONE, "A group."),
+    OPT_GROUP(struct sample, def, struct inner, inner_rows, GROUP_DEFAULT, "A group."),
+    OPT_GROUP(struct sample, some, struct inner, inner_rows, GROUP_SOME, "A group."),
+    OPT_LIST(struct sample, items, struct item, item_rows, "Items."),
+    OPT_REFUSED("tls", "not served yet"),
+    OPT_END,
+};
+
+static struct arena arena;
+static struct faults faults;
+static struct sample s;
+static struct buf out;
+
+static void teardown(void)
+{
+    arena_free(&arena);
+    faults_free(&faults);
+    faults = (struct faults){ 0 };
+    s = (struct sample){ 0 };
+    buf_free(&out);
+}
+
+static const char *decode(const char *text)
+{
+    struct yaml_node *n = yaml_read(&arena, bytes_str(text), "f", 1, 1, &faults);
+
+    out.len = 0;
+    s = (struct sample){ 0 };
+    decode_struct(&arena, rows, n, "c", &s, &faults);
+    for (size_t i = 0; i < faults.list.n; i++)
+        buf_printf(&out, "%s%d:%d: %s: %s", i > 0 ? "\n" : "", faults.list.v[i].line, faults.list.v[i].column,
+                   faults.list.v[i].path, faults.list.v[i].text);
+    return buf_cstr(&out);
+}
+
+START_TEST(defaults_are_read_from_their_texts)
+{
+    ck_assert_str_eq(decode(""), "");
+    ck_assert(s.flag && s.count == 5 && s.level == -1 && s.ratio == 0.5 && s.wait.ns == 200000000 && s.mode == 0);
+    ck_assert_str_eq(s.name, "x");
+    ck_assert_uint_eq(s.list.n, 2);
+    ck_assert_str_eq(s.list.v[1], "b");
+    ck_assert(!s.none.on && !s.def.on && s.some.on && s.plain.n == 7 && s.def.n == 7);
+}
+END_TEST
+
+START_TEST(values_of_every_kind_are_read)
+{
+    ck_assert_str_eq(decode("{flag: false, count: 10.0, level: -5, ratio: 1, wait: 1h, name: '7', key: k, mode: slow,\n"
+                            " list: 'p,q', map: {a: b}, headers: [{name: h, value: v}], none: {}, def: , some: {enabled: "
+                            "false, n: 9},\n items: [{name: i}]}"),
+                     "");
+    ck_assert(!s.flag && s.count == 10 && s.level == -5 && s.ratio == 1 && s.wait.ns == 3600000000000 && s.mode == 1);
+    ck_assert_str_eq(s.name, "7");
+    ck_assert_str_eq(s.key.text, "k");
+    ck_assert_str_eq(s.list.v[1], "q");
+    ck_assert_str_eq(s.map.v[0].value, "b");
+    ck_assert_str_eq(s.headers.v[0].key, "h");
+    ck_assert(s.none.on && s.def.on && !s.some.on && s.some.n == 9);
+    ck_assert_str_eq(((struct item *)s.items.v)[0].name, "i");
+}
+END_TEST
+
+static const struct {
+    const char *text, *fault;
+} bad[] = {
+    { "flag: yes", "1:7: c::flag: expected true or false, got a string \"yes\"" },
+    { "count: '5'", "1:8: c::count: expected an integer, got a string \"5\"" },
+    { "count: 0", "1:8: c::count: 0 is out of range: it must be between 1 and 10" },
+    { "count: -1", "1:8: c::count: -1 is out of range: it must not be negative" },
+    { "count: 1.5", "1:8: c::count: expected an integer, got a number \"1.5\"" },
+    { "count: 99999999999999999999", "1:8: c::count: expected an integer, got a number \"99999999999999999999\"" },
+    { "level: -6", "1:8: c::level: -6 is out of range: it must be -5 or more" },
+    { "ratio: 2", "1:8: c::ratio: 2 is out of range: it must be between 0 and 1" },
+    { "wait: 5mins", "1:7: c::wait: \"5mins\" is not a duration; write 300ms, 5s or 2m" },
+    { "wait: ''", "1:7: c::wait: \"\" is not a duration; write 300ms, 5s or 2m" },
+    { "wait: 2h", "1:7: c::wait: 2h is out of range: it must be between 0s and 1h" },
+    { "wait: 5", "1:7: c::wait: a duration without a unit is in nanoseconds; write 5s or 5ms if you meant that" },
+    { "name: 5", "1:7: c::name: expected a string, got an integer \"5\"; put it in quotes: \"5\"" },
+    { "name: [a]", "1:7: c::name: expected a string, got a list" },
+    { "mode: slwo", "1:7: c::mode: \"slwo\" is not one of fast or slow; did you mean \"slow\"?" },
+    { "list: [1]", "1:8: c::list::0: expected a string, got an integer \"1\"; put it in quotes: \"1\"" },
+    { "map: x", "1:6: c::map: expected a map of names to strings, got a string \"x\"" },
+    { "headers: [{name: x}]", "1:11: c::headers: a header is written `- name: x` with `value: y` below it" },
+    { "plain: {m: 1}", "1:9: c::plain: has invalid keys: m; did you mean \"n\"?" },
+    { "plain: {enabled: true}", "1:9: c::plain: has invalid keys: enabled; the keys here are n" },
+    { "some: {enabled: 1}", "1:17: c::some::enabled: expected true or false, got an integer \"1\"" },
+    { "items: [{}]", "1:9: c::items::0: requires a non-empty \"name\": A name." },
+    { "tls: {x: 1}", "1:1: c::tls: not served yet" },
+    { "[a]", "1:1: c: expected a map, got a list" },
+    { "coutn: 1\nflga: 1", "1:1: c: has invalid keys: coutn; did you mean \"count\"?\n"
+                           "2:1: c: has invalid keys: flga; did you mean \"flag\"?" },
+};
+
+START_TEST(what_is_wrong_is_told_with_its_place_and_the_way_out)
+{
+    ck_assert_str_eq(decode(bad[_i].text), bad[_i].fault);
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    bool ok;
+    int64_t ns;
+    const char *printed;
+} durations[] = {
+    { "0", true, 0, "0s" },
+    { "5ns", true, 5, "5ns" },
+    { "1.5us", true, 1500, "1.5\xc2\xb5s" },
+    { "300ms", true, 300000000, "300ms" },
+    { "1.5h", true, 5400000000000, "1h30m0s" },
+    { "1h30m", true, 5400000000000, "1h30m0s" },
+    { "-2s", true, -2000000000, "-2s" },
+    { ".5s", true, 500000000, "500ms" },
+    { "1s500ms", true, 1500000000, "1.5s" },
+    { "+3m", true, 180000000000, "3m0s" },
+    { "", false, 0, "" },
+    { "5", false, 0, "" },
+    { "s", false, 0, "" },
+    { "1d", false, 0, "" },
+    { "1 s", false, 0, "" },
+    { "9999999999h", false, 0, "" },
+};
+
+START_TEST(durations_are_read_and_printed_as_go_does)
+{
+    int64_t ns = -1;
+
+    ck_assert_msg(duration_parse(durations[_i].text, &ns) == durations[_i].ok, "%s", durations[_i].text);
+    if (!durations[_i].ok)
+        return;
+    ck_assert_int_eq(ns, durations[_i].ns);
+    duration_print(ns, &out);
+    ck_assert_str_eq(buf_cstr(&out), durations[_i].printed);
+}
+END_TEST
+
+START_TEST(the_struct_prints_as_it_would_be_written_with_its_secrets_hidden)
+{
+    decode("{key: k, headers: {a: b}, none: {}}");
+    out.len = 0;
+    yaml_write(encode_struct(&arena, rows, &s, false), &out, true);
+    ck_assert_str_eq(buf_cstr(&out),
+                     "{\"flag\":true,\"count\":5,\"level\":-1,\"ratio\":0.5,\"wait\":\"200ms\",\"name\":\"x\","
+                     "\"key\":\"[REDACTED]\",\"mode\":\"fast\",\"list\":[\"a\",\"b\"],\"map\":{},"
+                     "\"headers\":{\"a\":\"[REDACTED]\"},\"plain\":{\"n\":7},\"none\":{\"n\":7},\"some\":{\"n\":7},"
+                     "\"items\":[]}\n");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("decode");
+    TCase *tc = tcase_create("all");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(tc, NULL, teardown);
+    tcase_add_test(tc, defaults_are_read_from_their_texts);
+    tcase_add_test(tc, values_of_every_kind_are_read);
+    tcase_add_loop_test(tc, what_is_wrong_is_told_with_its_place_and_the_way_out, 0, sizeof(bad) / sizeof(*bad));
+    tcase_add_loop_test(tc, durations_are_read_and_printed_as_go_does, 0, sizeof(durations) / sizeof(*durations));
+    tcase_add_test(tc, the_struct_prints_as_it_would_be_written_with_its_secrets_hidden);
+    suite_add_tcase(suite, tc);
+    r = srunner_create(suite);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}

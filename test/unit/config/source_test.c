@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading, merging and expanding: what a document becomes, or what is said of it. */
+#include "config/source.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static struct arena arena;
+static struct faults faults;
+static struct buf out;
+
+static void setup(void)
+{
+    setenv("T_INT", "42", 1);
+    setenv("T_OCTAL", "0123", 1);
+    setenv("T_HEX", "0x1F", 1);
+    setenv("T_YES", "yes", 1);
+    setenv("T_QUOTED", "\"0123\"", 1);
+    setenv("T_COLONS", "a: b: c", 1);
+    setenv("T_MAP", "b: eta", 1);
+    setenv("T_EMPTY", "", 1);
+    setenv("T_NAME", "T_INT", 1);
+    setenv("T_LOOP", "x${env:T_LOOP}", 1);
+    setenv("T_DOLLAR", "a$$b", 1);
+    unsetenv("T_UNSET");
+}
+
+static void teardown(void)
+{
+    arena_free(&arena);
+    faults_free(&faults);
+    buf_free(&out);
+    faults = (struct faults){ 0 };
+}
+
+/* The configuration `text` as JSON, or the first fault as "!line:column: text". */
+static const char *read_as_json(const char *text)
+{
+    char *uri = mem_printf("yaml:%s", text);
+    struct config_sources s = { .uris = (const char *const[]){ uri }, .n_uris = 1 };
+    struct yaml_node *n = source_read(&arena, &s, &faults);
+
+    free(uri);
+    if (faults.n_errors > 0) {
+        size_t i = 0;
+
+        while (faults.list.v[i].warning)
+            i++;
+        buf_printf(&out, "!%d:%d: %s", faults.list.v[i].line, faults.list.v[i].column, faults.list.v[i].text);
+    } else if (n != NULL) {
+        yaml_write(n, &out, true);
+        out.len--; /* the newline */
+    }
+    return buf_cstr(&out);
+}
+
+static const struct {
+    const char *text, *result;
+} cases[] = {
+    /* scalars */
+    { "a: 1\nb: 0x10\nc: 1e3\nd: true\ne: yes\nf: '1'\ng: ~\nh:",
+      "{\"a\":1,\"b\":0x10,\"c\":1e3,\"d\":true,\"e\":\"yes\",\"f\":\"1\",\"g\":null,\"h\":null}" },
+    { "", "" },
+    { "a: [1, two, {b: c}]", "{\"a\":[1,\"two\",{\"b\":\"c\"}]}" },
+    /* anchors and merge keys */
+    { "a: &x {b: 1}\nc: *x", "{\"a\":{\"b\":1},\"c\":{\"b\":1}}" },
+    { "a: &x {b: 1, d: 2}\nc: {<<: *x, b: 3}", "{\"a\":{\"b\":1,\"d\":2},\"c\":{\"b\":3,\"d\":2}}" },
+    { "a: *x", "!1:4: alias *x has no anchor &x before it" },
+    /* nested keys */
+    { "a::b::c: 1\na: {d: 2}", "{\"a\":{\"b\":{\"c\":1},\"d\":2}}" },
+    /* faults of the document */
+    { "a: 1\na: 2", "!2:1: the key \"a\" stands here already, at line 1" },
+    { "a: 1\n---\nb: 2", "!3:1: a second document begins here; a configuration is one document" },
+    { "- a", "!1:1: a configuration is a map with keys like receivers: and service:, not a list" },
+    { "a:\n\tb: 1", "!2:1: found character that cannot start any token while scanning for the next token; indent with "
+                     "spaces, not tabs, and put text that begins with a special character in quotes" },
+    /* whole-value references take the type of their text */
+    { "a: ${env:T_INT}", "{\"a\":42}" },
+    { "a: ${T_INT}", "{\"a\":42}" },
+    { "a: ${env:T_OCTAL}", "{\"a\":0123}" },
+    { "a: ${env:T_YES}", "{\"a\":\"yes\"}" },
+    { "a: ${env:T_COLONS}", "{\"a\":\"a: b: c\"}" },
+    { "a: ${env:T_MAP}", "{\"a\":{\"b\":\"eta\"}}" },
+    { "a: ${env:T_EMPTY}", "{\"a\":null}" },
+    { "a: ${env:T_UNSET}", "{\"a\":null}" },
+    { "a: ${yaml:[1, 2]}", "{\"a\":[1,2]}" },
+    /* defaults */
+    { "a: ${env:T_UNSET:-5}", "{\"a\":5}" },
+    { "a: ${env:T_EMPTY:-5}", "{\"a\":null}" },
+    { "a: ${env:T_UNSET:-}", "{\"a\":null}" },
+    { "a: ${env:T_UNSET:-a:-b}", "{\"a\":\"a:-b\"}" },
+    { "a: ${T_INT:-5}", "!1:4: invalid uri: \"T_INT:-5\": a default needs the scheme: write ${env:T_INT:-5}" },
+    /* inside other text they are text */
+    { "a: http://${env:T_INT}:1", "{\"a\":\"http://42:1\"}" },
+    { "a: ${env:T_OCTAL}${env:T_INT}", "{\"a\":\"012342\"}" },
+    { "a: x${env:T_UNSET}y", "{\"a\":\"xy\"}" },
+    /* from the inside out */
+    { "a: ${env:${env:T_NAME}}", "{\"a\":42}" },
+    { "a: ${env:T_LOOP}", "!1:4: too many recursive expansions" },
+    /* escapes */
+    { "a: $${env:T_INT}", "{\"a\":\"${env:T_INT}\"}" },
+    { "a: $$$${env:T_INT}", "{\"a\":\"$${env:T_INT}\"}" },
+    { "a: $$", "{\"a\":\"$\"}" },
+    { "a: $T_INT", "{\"a\":\"$T_INT\"}" },
+    { "a: pa$$word", "{\"a\":\"pa$word\"}" },
+    { "${T_INT}: 1", "{\"${T_INT}\":1}" },
+    /* faults of references */
+    { "a: ${env:1x}", "!1:4: environment variable \"1x\" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$" },
+    { "a: ${nope:x}", "!1:4: scheme \"nope\" is not supported for uri \"nope:x\"; env, file and yaml are" },
+    { "a: {b: [\"${file:/nonexistent/x}\"]}", "!1:9: cannot read ${file:/nonexistent/x}: No such file or directory" },
+};
+
+START_TEST(a_document_becomes_this_tree_or_gets_this_answer)
+{
+    ck_assert_msg(strcmp(read_as_json(cases[_i].text), cases[_i].result) == 0, "%s\n  became %s\n  not    %s",
+                  cases[_i].text, buf_cstr(&out), cases[_i].result);
+}
+END_TEST
+
+START_TEST(later_sources_win_maps_merge_and_lists_are_replaced)
+{
+    struct config_sources s = {
+        .uris = (const char *const[]){ "yaml:{a: {b: 1, c: [1, 2]}, d: x}", "yaml:{a: {c: [3]}, d: null}" },
+        .n_uris = 2,
+        .sets = (const char *const[]){ "a.e.f=5s", " a.b = [7] " },
+        .n_sets = 2,
+    };
+
+    yaml_write(source_read(&arena, &s, &faults), &out, true);
+    ck_assert_str_eq(buf_cstr(&out), "{\"a\":{\"b\":[7],\"c\":[3],\"e\":{\"f\":\"5s\"}},\"d\":null}\n");
+}
+END_TEST
+
+START_TEST(a_billion_laughs_are_cut_short)
+{
+    struct buf text = { 0 };
+
+    buf_puts(&text, "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for (int i = 1; i < 12; i++) {
+        buf_printf(&text, "a%d: &a%d [", i, i);
+        for (int k = 0; k < 10; k++)
+            buf_printf(&text, "%s*a%d", k > 0 ? ", " : "", i - 1);
+        buf_puts(&text, "]\n");
+    }
+    read_as_json(buf_cstr(&text));
+    ck_assert_msg(strstr(buf_cstr(&out), "more than") != NULL, "%s", buf_cstr(&out));
+    buf_free(&text);
+}
+END_TEST
+
+START_TEST(nesting_is_limited)
+{
+    struct buf text = { 0 };
+
+    for (int i = 0; i < 100000; i++)
+        buf_puts(&text, "[");
+    read_as_json(buf_cstr(&text));
+    ck_assert_uint_gt(faults.n_errors, 0);
+    buf_free(&text);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("source");
+    TCase *tc = tcase_create("all");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, a_document_becomes_this_tree_or_gets_this_answer, 0, sizeof(cases) / sizeof(*cases));
+    tcase_add_test(tc, later_sources_win_maps_merge_and_lists_are_replaced);
+    tcase_add_test(tc, a_billion_laughs_are_cut_short);
+    tcase_add_test(tc, nesting_is_limited);
+    suite_add_tcase(s, tc);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
