@@ -7,6 +7,7 @@ mkdir -p docs/reference
 "$otelcd" components --format markdown >docs/reference/components.md
 {
     sed '/^@OPTIONS@$/,$d' man/otelcd.yaml.5.in
-    "$otelcd" components --format man
+    # A paragraph after a heading needs no macro.
+    "$otelcd" components --format man | awk '!(/^\.PP$/ && last ~ /^\.S[HS]/) { print } { last = $0 }'
     sed '1,/^@OPTIONS@$/d' man/otelcd.yaml.5.in
 } >man/otelcd.yaml.5
