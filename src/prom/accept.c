@@ -175,7 +175,8 @@ void accept_content_type(const struct accept *a, struct buf *out)
     static const char *const types[] = {
         [EXPO_TEXT] = "text/plain; version=0.0.4; charset=utf-8",
         [EXPO_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        [EXPO_PROTOBUF] = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+        [EXPO_PROTOBUF] =
+            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
     };
 
     if (a->format == EXPO_OPENMETRICS && a->openmetrics_0_0_1)

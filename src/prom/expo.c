@@ -10,8 +10,8 @@
 #include <math.h>
 
 static const char *const text_types[] = {
-    [EXPO_COUNTER] = "counter", [EXPO_GAUGE] = "gauge",     [EXPO_HISTOGRAM] = "histogram", [EXPO_SUMMARY] = "summary",
-    [EXPO_UNKNOWN] = "untyped", [EXPO_INFO] = "gauge",      [EXPO_STATESET] = "gauge",
+    [EXPO_COUNTER] = "counter", [EXPO_GAUGE] = "gauge", [EXPO_HISTOGRAM] = "histogram", [EXPO_SUMMARY] = "summary",
+    [EXPO_UNKNOWN] = "untyped", [EXPO_INFO] = "gauge",  [EXPO_STATESET] = "gauge",
 };
 
 void expo_init(struct expo *e, enum expo_format format, enum name_escaping escaping, struct buf *out)

@@ -2,8 +2,8 @@
 /* Writing an exposition: text 0.0.4, OpenMetrics 1.0 or delimited protobuf, one family after another
  * (prometheus-exposition.md). Whoever has families calls these; format, escaping and number style are decided here.
  *
- * Labels are given rendered (prom/labels.h). That form is what series store, so text formats copy it as it is; protobuf and
- * other escapings take it apart again. */
+ * Labels are given rendered (prom/labels.h). That form is what series store, so text formats copy it as it is; protobuf
+ * and other escapings take it apart again. */
 #ifndef PROM_EXPO_H
 #define PROM_EXPO_H
 
@@ -33,22 +33,22 @@ struct expo {
     struct buf *out;
     /* The family being written. */
     enum expo_type type;
-    struct buf name;    /* of its samples, escaped as negotiated; where it has to stand in quotes also for those */
+    struct buf name; /* of its samples, escaped as negotiated; where it has to stand in quotes also for those */
     bool quoted;
     size_t mark;        /* protobuf: where the family's bytes begin */
     struct buf scratch; /* labels for this peer */
 };
 
 struct expo_exemplar {
-    struct bytes labels;  /* rendered; at most 128 code points of names and values, else the writer leaves it out */
+    struct bytes labels; /* rendered; at most 128 code points of names and values, else the writer leaves it out */
     double value;
-    uint64_t time_ns;     /* wall; 0 = none */
+    uint64_t time_ns; /* wall; 0 = none */
 };
 
 /* What any sample may carry besides its value. */
 struct expo_extra {
-    uint64_t timestamp_ms; /* explicit timestamp; 0 = none */
-    uint64_t start_ns;     /* created; 0 = unknown */
+    uint64_t timestamp_ms;                 /* explicit timestamp; 0 = none */
+    uint64_t start_ns;                     /* created; 0 = unknown */
     const struct expo_exemplar *exemplars; /* counter: the first. Histogram: one per bucket where it fits */
     size_t n_exemplars;
 };
@@ -57,7 +57,7 @@ struct expo_histogram {
     const double *bounds;   /* ascending, finite */
     const uint64_t *counts; /* cumulative, one per bound */
     size_t n;
-    uint64_t count;         /* the +Inf bucket and _count */
+    uint64_t count; /* the +Inf bucket and _count */
     double sum;
     bool has_sum;
 };
@@ -87,9 +87,9 @@ struct expo_quantile {
 void expo_init(struct expo *e, enum expo_format format, enum name_escaping escaping, struct buf *out);
 void expo_free(struct expo *e);
 
-/* `name` is the full name (`x_total`); help may be empty; unit "" = none (written, in OpenMetrics and protobuf, only where
- * it is a suffix of the family's name, as readers demand). A family without samples must not be begun. A family may be begun, in
- * protobuf, several times in a row for its pieces (`again`: no second HELP/TYPE in text). */
+/* `name` is the full name (`x_total`); help may be empty; unit "" = none (written, in OpenMetrics and protobuf, only
+ * where it is a suffix of the family's name, as readers demand). A family without samples must not be begun. A family
+ * may be begun, in protobuf, several times in a row for its pieces (`again`: no second HELP/TYPE in text). */
 void expo_family_begin(struct expo *e, struct bytes name, enum expo_type type, struct bytes help, struct bytes unit,
                        bool again);
 void expo_family_end(struct expo *e);

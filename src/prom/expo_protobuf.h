@@ -9,7 +9,8 @@
 void protobuf_family_begin(struct expo *e, struct bytes name, struct bytes help, struct bytes unit);
 void protobuf_family_end(struct expo *e);
 void protobuf_value(struct expo *e, struct bytes labels, double value, const struct expo_extra *x);
-void protobuf_histogram(struct expo *e, struct bytes labels, const struct expo_histogram *h, const struct expo_extra *x);
+void protobuf_histogram(struct expo *e, struct bytes labels, const struct expo_histogram *h,
+                        const struct expo_extra *x);
 void protobuf_native(struct expo *e, struct bytes labels, const struct expo_native *h, const struct expo_extra *x);
 void protobuf_summary(struct expo *e, struct bytes labels, const struct expo_quantile *q, size_t n, uint64_t count,
                       double sum, const struct expo_extra *x);

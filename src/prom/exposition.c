@@ -15,9 +15,9 @@ struct exposition {
     struct expo expo;
     size_t n, at; /* sources; the one being read */
     bool past_targets, ended;
-    bool target_info;      /* has its head been written? */
-    bool target_info_open; /* in this slice */
-    size_t stop;           /* length of the output at which this slice is full */
+    bool target_info;        /* has its head been written? */
+    bool target_info_open;   /* in this slice */
+    size_t stop;             /* length of the output at which this slice is full */
     struct name_set names;   /* of families and their series, as this peer sees them */
     struct name_set targets; /* label sets of target_info */
     struct buf scratch;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rendered labels: `a="b",c="d"`, the form in which series keep them and text formats print them.
  *
- * Sorted by name; values escaped (backslash, quote, LF); a name that is not a legacy label name is quoted and escaped the
- * same way (`"a.b"="x"`). Empty = no labels. Names are unique. */
+ * Sorted by name; values escaped (backslash, quote, LF); a name that is not a legacy label name is quoted and escaped
+ * the same way (`"a.b"="x"`). Empty = no labels. Names are unique. */
 #ifndef PROM_LABELS_H
 #define PROM_LABELS_H
 

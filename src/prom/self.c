@@ -265,8 +265,8 @@ struct self *self_new(struct metrics *m, const struct self_options *o)
     };
     s->metrics = m;
     s->level = o->level;
-    s->strategy = o->without_units && o->without_type_suffix ? NAME_UNDERSCORES_WITHOUT_SUFFIXES :
-                                                               NAME_UNDERSCORES_WITH_SUFFIXES;
+    s->strategy =
+        o->without_units && o->without_type_suffix ? NAME_UNDERSCORES_WITHOUT_SUFFIXES : NAME_UNDERSCORES_WITH_SUFFIXES;
     s->start_ns = o->start_ns;
     set_constants(s, o);
     s->target = render_target(o);

@@ -20,7 +20,8 @@ static const struct {
     { "*/*;q=0.9, application/openmetrics-text;version=1.0.0;q=0.5", TEXT "underscores", OM "underscores" },
     { "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", TEXT "underscores",
       TEXT "underscores" },
-    { "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;"
+    { "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/"
+      "openmetrics-text;version=0.0.1;"
       "q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
       TEXT "allow-utf-8", OM "allow-utf-8" },
     { ASK_PROTO ";encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
@@ -55,7 +56,8 @@ static const struct {
     { "application/openmetrics-text;version=1.0.0;q=0.000,text/plain;q=0.001", TEXT "underscores", TEXT "underscores" },
     { "TEXT/PLAIN;VERSION=0.0.4;ESCAPING=ALLOW-UTF-8", TEXT "allow-utf-8", TEXT "allow-utf-8" },
     { "Application/OpenMetrics-Text; Version=1.0.0", TEXT "underscores", OM "underscores" },
-    { "application/openmetrics-text; version=\"1.0.0\"; escaping=\"allow-utf-8\"", TEXT "allow-utf-8", OM "allow-utf-8" },
+    { "application/openmetrics-text; version=\"1.0.0\"; escaping=\"allow-utf-8\"", TEXT "allow-utf-8",
+      OM "allow-utf-8" },
     { "application/openmetrics-text;x=\",;\";version=1.0.0", TEXT "underscores", OM "underscores" },
 };
 

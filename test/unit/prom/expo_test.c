@@ -103,8 +103,7 @@ static void write_native(struct expo *e)
         { str("trace_id=\"2\""), 5, 0 }, /* no time: cannot stand in a native histogram */
     };
     struct expo_extra x = { .start_ns = 1700000000000000000, .exemplars = traced, .n_exemplars = 2 };
-    struct expo_native h = { 0,    1e-128,   1, 7,        10.5, positive, negative, 2, 1,
-                             deltas, below, 3, 1 };
+    struct expo_native h = { 0, 1e-128, 1, 7, 10.5, positive, negative, 2, 1, deltas, below, 3, 1 };
     struct expo_native none = { .schema = 3 };
 
     begin(e, "native", EXPO_HISTOGRAM, "Native", "");
@@ -144,10 +143,10 @@ static const struct {
     void (*write)(struct expo *e);
     enum name_escaping escaping;
 } sets[] = {
-    { "basic", write_basic, NAME_ESCAPE_UNDERSCORES },   { "numbers", write_numbers, NAME_ESCAPE_UNDERSCORES },
-    { "types", write_types, NAME_ESCAPE_UNDERSCORES },   { "native", write_native, NAME_ESCAPE_UNDERSCORES },
+    { "basic", write_basic, NAME_ESCAPE_UNDERSCORES },      { "numbers", write_numbers, NAME_ESCAPE_UNDERSCORES },
+    { "types", write_types, NAME_ESCAPE_UNDERSCORES },      { "native", write_native, NAME_ESCAPE_UNDERSCORES },
     { "underscores", write_utf8, NAME_ESCAPE_UNDERSCORES }, { "dots", write_utf8, NAME_ESCAPE_DOTS },
-    { "values", write_utf8, NAME_ESCAPE_VALUES },        { "utf8", write_utf8, NAME_ESCAPE_NONE },
+    { "values", write_utf8, NAME_ESCAPE_VALUES },           { "utf8", write_utf8, NAME_ESCAPE_NONE },
     { "nothing", write_nothing, NAME_ESCAPE_UNDERSCORES },
 };
 
@@ -205,17 +204,23 @@ END_TEST
 /* The two examples of prometheus-exposition.md 7, byte for byte (with the empty help that is always there). */
 START_TEST(protobuf_is_what_the_reference_spells_out)
 {
-    static const uint8_t counter[] = { 0x23, 0x0a, 0x07, 'x',  '_',  't',  'o',  't',  'a',  'l',  0x12, 0x01,
-                                       'X',  0x18, 0x00, 0x22, 0x13, 0x0a, 0x06, 0x0a, 0x01, 'a',  0x12, 0x01,
-                                       'b',  0x1a, 0x09, 0x09, 0,    0,    0,    0,    0,    0,    0x08, 0x40 };
+    static const uint8_t counter[] = { 0x23, 0x0a, 0x07, 'x',  '_',  't',  'o',  't',  'a',  'l', 0x12, 0x01,
+                                       'X',  0x18, 0x00, 0x22, 0x13, 0x0a, 0x06, 0x0a, 0x01, 'a', 0x12, 0x01,
+                                       'b',  0x1a, 0x09, 0x09, 0,    0,    0,    0,    0,    0,   0x08, 0x40 };
     static const uint8_t native[] = { 0x2b, 0x0a, 0x01, 'h',  0x12, 0x00, 0x18, 0x04, 0x22, 0x22, 0x3a,
                                       0x20, 0x08, 0x03, 0x11, 0,    0,    0,    0,    0,    0,    0x24,
                                       0x40, 0x28, 0x00, 0x31, 0x9d, 0x97, 0x8c, 0xcf, 0x08, 0xba, 0x5b,
                                       0x25, 0x38, 0x01, 0x62, 0x04, 0x08, 0x06, 0x10, 0x01, 0x68, 0x04 };
     static const struct expo_span span = { 3, 1 };
     static const int64_t delta = 2;
-    struct expo_native h = { .zero_threshold = 1e-128, .zero_count = 1, .count = 3, .sum = 10, .positive_spans = &span,
-                             .n_positive_spans = 1, .positive_deltas = &delta, .n_positive_deltas = 1 };
+    struct expo_native h = { .zero_threshold = 1e-128,
+                             .zero_count = 1,
+                             .count = 3,
+                             .sum = 10,
+                             .positive_spans = &span,
+                             .n_positive_spans = 1,
+                             .positive_deltas = &delta,
+                             .n_positive_deltas = 1 };
     struct buf out = { 0 };
     struct expo e;
 

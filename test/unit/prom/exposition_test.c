@@ -101,9 +101,11 @@ static const char *const no_targets[] = { NULL };
 
 static struct fake fake(const char *const *targets, const char *const *families, int big)
 {
-    return (struct fake){
-        { "fake", true, fake_open, fake_targets, fake_write, fake_close }, targets ? targets : no_targets, families, big, 0
-    };
+    return (struct fake){ { "fake", true, fake_open, fake_targets, fake_write, fake_close },
+                          targets ? targets : no_targets,
+                          families,
+                          big,
+                          0 };
 }
 
 static char left[256];

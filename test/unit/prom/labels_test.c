@@ -14,9 +14,16 @@ static struct bytes raw(struct buf *b, struct bytes s)
 START_TEST(labels_come_back_as_they_were_put)
 {
     static const char *const pairs[][2] = {
-        { "a", "b" },     { "a.b", "x" },   { "b", "" },          { "c", "quote \" back \\ lf \n end\\" },
-        { "d\"e", "," },  { "e\\", "\\\"" }, { "f=\"g", ",\"h\"=" }, { "é", "ü=\"" },
-        { "g,", "{}" },   { ":", "::" },
+        { "a", "b" },
+        { "a.b", "x" },
+        { "b", "" },
+        { "c", "quote \" back \\ lf \n end\\" },
+        { "d\"e", "," },
+        { "e\\", "\\\"" },
+        { "f=\"g", ",\"h\"=" },
+        { "é", "ü=\"" },
+        { "g,", "{}" },
+        { ":", "::" },
     };
     struct buf list = { 0 }, scratch = { 0 };
     struct bytes rest;

@@ -32,8 +32,8 @@ static void check_row(char *line)
         bool made = name_metric(&out, (enum name_strategy)(i % 4), bytes_str(i < 4 ? "" : "9my.ns"), bytes_str(cell[0]),
                                 bytes_str(cell[1]), type_of(cell[2]));
 
-        ck_assert_msg(strcmp(made ? buf_cstr(&out) : "-", want) == 0, "%s %s %s, column %d: %s, not %s", cell[0], cell[1],
-                      cell[2], i, made ? buf_cstr(&out) : "-", want);
+        ck_assert_msg(strcmp(made ? buf_cstr(&out) : "-", want) == 0, "%s %s %s, column %d: %s, not %s", cell[0],
+                      cell[1], cell[2], i, made ? buf_cstr(&out) : "-", want);
         ck_assert(made || out.len == 0);
         out.len = 0;
     }

@@ -8,10 +8,16 @@
 #include <string.h>
 
 static const double bounds[] = { 10, 1000000 };
-static const struct metric_row sent = { "otelcol_exporter_sent_spans", METRIC_COUNTER, LEVEL_BASIC, "{span}", "Sent.", NULL, 0 };
+static const struct metric_row sent = {
+    "otelcol_exporter_sent_spans", METRIC_COUNTER, LEVEL_BASIC, "{span}", "Sent.", NULL, 0
+};
 static const struct metric_row uptime = { "otelcol_process_uptime", METRIC_COUNTER, LEVEL_BASIC, "s", "Up.", NULL, 0 };
-static const struct metric_row rss = { "otelcol_process_memory_rss", METRIC_GAUGE, LEVEL_BASIC, "By", "Memory.", NULL, 0 };
-static const struct metric_row size = { "otelcol_batch_size_bytes", METRIC_HISTOGRAM, LEVEL_DETAILED, "By", "Size.", bounds, 2 };
+static const struct metric_row rss = {
+    "otelcol_process_memory_rss", METRIC_GAUGE, LEVEL_BASIC, "By", "Memory.", NULL, 0
+};
+static const struct metric_row size = {
+    "otelcol_batch_size_bytes", METRIC_HISTOGRAM, LEVEL_DETAILED, "By", "Size.", bounds, 2
+};
 
 static const struct self_attribute resource[] = {
     { BYTES_LIT("service.version"), BYTES_LIT("1.2") },
@@ -21,8 +27,13 @@ static const struct self_attribute resource[] = {
 };
 
 static const struct self_options usual = {
-    .level = LEVEL_NORMAL, .without_units = true, .without_type_suffix = true, .without_scope_info = true,
-    .version = "1.2", .resource = resource, .n_resource = 4,
+    .level = LEVEL_NORMAL,
+    .without_units = true,
+    .without_type_suffix = true,
+    .without_scope_info = true,
+    .version = "1.2",
+    .resource = resource,
+    .n_resource = 4,
 };
 
 static void record(struct metrics *m)
@@ -77,7 +88,8 @@ START_TEST(instruments_show_under_the_names_of_their_rows)
     check(&usual, "",
           "# HELP target_info Target metadata\n"
           "# TYPE target_info gauge\n"
-          "target_info{exporter=\"of the resource\",my_attr=\"x\",service_name=\"otel\\\"cd\",service_version=\"1.2\"} 1\n"
+          "target_info{exporter=\"of the resource\",my_attr=\"x\",service_name=\"otel\\\"cd\",service_version=\"1.2\"} "
+          "1\n"
           "# HELP otelcol_exporter_sent_spans Sent.\n"
           "# TYPE otelcol_exporter_sent_spans counter\n"
           "otelcol_exporter_sent_spans{exporter=\"a\"} 0\n"
@@ -139,9 +151,10 @@ START_TEST(scope_and_resource_become_labels_when_asked_for)
     o.excluded = excluded;
     o.n_excluded = 1;
     text = shown(&o, "text/plain;escaping=allow-utf-8");
-    ck_assert_ptr_nonnull(strstr(text, "\notelcol_process_uptime{exporter=\"of the resource\",otel_scope_name=\"otelcd\","
-                                       "otel_scope_schema_url=\"\",otel_scope_version=\"1.2\","
-                                       "\"service.name\"=\"otel\\\"cd\"} 4.5\n"));
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "\notelcol_process_uptime{exporter=\"of the resource\",otel_scope_name=\"otelcd\","
+                                 "otel_scope_schema_url=\"\",otel_scope_version=\"1.2\","
+                                 "\"service.name\"=\"otel\\\"cd\"} 4.5\n"));
     /* The instrument's own label wins. */
     ck_assert_ptr_nonnull(strstr(text, "\notelcol_exporter_sent_spans{exporter=\"b\",otel_scope_name="));
     free(text);
