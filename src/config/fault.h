@@ -31,7 +31,7 @@ struct yaml_node;
 void fault_add(struct faults *f, const struct yaml_node *node, const char *path, bool warning, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 void fault_vadd(struct faults *f, const char *file, int line, int column, const char *path, bool warning,
-                const char *fmt, va_list args);
+                const char *fmt, va_list args) __attribute__((format(printf, 7, 0)));
 
 /* One line each, in the order of their places: "file:line:column: path: text". */
 void faults_print(struct faults *f, FILE *to);
