@@ -32,6 +32,12 @@ static inline const uint8_t *bytes_end(struct bytes b)
     return b.len > 0 ? b.data + b.len : b.data;
 }
 
+/* What is behind the first n bytes. */
+static inline struct bytes bytes_skip(struct bytes b, size_t n)
+{
+    return n > 0 ? (struct bytes){ b.data + n, b.len - n } : b;
+}
+
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);

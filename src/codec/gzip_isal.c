@@ -60,7 +60,7 @@ static int step(struct inflate_state *s, struct bytes *in, struct inflate_out *o
     s->next_out = o->block->data + o->len;
     s->avail_out = room;
     rc = isal_inflate(s);
-    *in = bytes_of(in->data + (give - s->avail_in), in->len - (give - s->avail_in));
+    *in = bytes_skip(*in, give - s->avail_in);
     o->len += room - s->avail_out;
     return rc;
 }
@@ -151,7 +151,7 @@ static void stream_write(void *stream, struct bytes in, bool end, struct buf *ou
         s->z.end_of_stream = end && give == in.len;
         rc = isal_deflate(&s->z);
         assert(rc == COMP_OK);
-        in = bytes_of(in.data + (give - s->z.avail_in), in.len - (give - s->z.avail_in));
+        in = bytes_skip(in, give - s->z.avail_in);
         out->len += room - s->z.avail_out;
     } while (in.len > 0 || s->z.avail_out == 0 || (end && s->z.internal_state.state != ZSTATE_END));
     if (end)

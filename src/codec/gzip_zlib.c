@@ -48,7 +48,7 @@ static int step(z_stream *z, struct bytes *in, struct inflate_out *o)
     z->next_out = o->block->data + o->len;
     z->avail_out = room;
     rc = inflate(z, Z_NO_FLUSH);
-    *in = bytes_of(in->data + (give - z->avail_in), in->len - (give - z->avail_in));
+    *in = bytes_skip(*in, give - z->avail_in);
     o->len += room - z->avail_out;
     return rc;
 }
@@ -119,7 +119,7 @@ static void stream_write(void *stream, struct bytes in, bool end, struct buf *ou
         z->avail_in = give;
         rc = deflate(z, end && give == in.len ? Z_FINISH : Z_NO_FLUSH);
         assert(rc != Z_STREAM_ERROR);
-        in = bytes_of(in.data + (give - z->avail_in), in.len - (give - z->avail_in));
+        in = bytes_skip(in, give - z->avail_in);
         out->len += room - z->avail_out;
     } while (in.len > 0 || z->avail_out == 0 || (end && rc != Z_STREAM_END));
     if (end)

@@ -281,11 +281,14 @@ static bool in_object(const struct nesting *n)
 static bool open_bracket(struct json_scan *s, struct nesting *n, bool *empty)
 {
     bool brace = *s->p == '{';
+    uint8_t *byte;
+    unsigned bit;
 
     if (n->depth == JSON_SKIP_DEPTH)
         return fail(s, s->p, "nested too deep");
-    n->braces[n->depth / 8] =
-        (uint8_t)((n->braces[n->depth / 8] & ~(1u << n->depth % 8)) | (unsigned)brace << n->depth % 8);
+    byte = &n->braces[n->depth / 8];
+    bit = n->depth % 8;
+    *byte = (uint8_t)((bit > 0 ? *byte & ~(1u << bit) : 0) | (unsigned)brace << bit);
     n->depth++;
     s->p++;
     *empty = json_peek(s) == (brace ? '}' : ']');

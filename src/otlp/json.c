@@ -365,11 +365,31 @@ static bool read_member(struct json_reader *r, struct json_frame *frame)
     return json_skip(&r->in) || json_fail_scan(r);
 }
 
+static bool read_member_list(struct json_reader *r, struct json_frame *frame)
+{
+    uint8_t c;
+
+    r->in.p++;
+    c = json_peek(&r->in);
+    if (c == '}') {
+        r->in.p++;
+        return true;
+    }
+    do {
+        if (!read_member(r, frame))
+            return false;
+        c = json_peek(&r->in);
+        r->in.p += c == ',' || c == '}';
+    } while (c == ',');
+    frame->field = NULL;
+    return c == '}' || json_fail(r, r->in.p, "a comma or } is wanted here");
+}
+
 /* At a brace: the members of a message, written without a tag or length. */
 static bool read_members(struct json_reader *r, const struct json_type *t)
 {
-    struct json_frame frame;
-    uint8_t c;
+    struct json_frame frame; /* not zeroed: `at` is large, and says nothing of what is not in `seen` */
+    bool ok;
 
     frame.up = r->frame;
     frame.type = t;
@@ -377,24 +397,10 @@ static bool read_members(struct json_reader *r, const struct json_type *t)
     frame.in_array = false;
     frame.start = r->out->len;
     frame.seen = 0;
-    r->frame = &frame;
-    r->in.p++;
-    c = json_peek(&r->in);
-    if (c == '}') {
-        r->in.p++;
-    } else {
-        do {
-            if (!read_member(r, &frame))
-                return false;
-            c = json_peek(&r->in);
-            r->in.p += c == ',' || c == '}';
-        } while (c == ',');
-        frame.field = NULL;
-        if (c != '}')
-            return json_fail(r, r->in.p, "a comma or } is wanted here");
-    }
-    r->frame = (struct json_frame *)(uintptr_t)frame.up;
-    return true;
+    r->frame = &frame; /* cppcheck-suppress autoVariables ; until we return */
+    ok = read_member_list(r, &frame);
+    r->frame = frame.up;
+    return ok;
 }
 
 static bool read_document(struct json_reader *r, const struct json_type *t)

@@ -9,7 +9,7 @@
 
 /* A message being read. */
 struct json_frame {
-    const struct json_frame *up;
+    struct json_frame *up;
     const struct json_type *type;
     const struct json_field *field; /* being read; NULL: none, or one that we do not know */
     bool in_array;

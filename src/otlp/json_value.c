@@ -179,7 +179,7 @@ static bool read_double(struct json_reader *r, double *v)
 static bool read_float(struct json_reader *r, uint64_t *bits)
 {
     const uint8_t *at = r->in.p;
-    double d;
+    double d = 0;
     float f;
     uint32_t word;
 
@@ -195,7 +195,7 @@ static bool read_float(struct json_reader *r, uint64_t *bits)
 
 static bool read_floating(struct json_reader *r, ProtobufCType type, uint64_t *bits)
 {
-    double d;
+    double d = 0;
 
     if (type == PROTOBUF_C_TYPE_FLOAT)
         return read_float(r, bits);
@@ -286,7 +286,7 @@ static bool read_id(struct json_reader *r, const struct json_field *f, struct by
         pb_end(r->out, mark);
         return true;
     }
-    if (s.len != 2u * f->id_len || !hex_decode(s, id))
+    if (s.len != (size_t)f->id_len * 2 || !hex_decode(s, id))
         return json_fail_value(r, at, what);
     pb_put_bytes(r->out, f->pb->id, bytes_of(id, f->id_len));
     return true;
