@@ -59,6 +59,8 @@ static void render(struct buf *list, struct bytes *input)
 
     for (; n < 4 && input->len > 0; n++) {
         name[n] = take(input);
+        if (name[n].len == 0) /* no label has an empty name: prom/name.h refuses it */
+            name[n] = bytes_str("empty");
         value[n] = take(input);
         labels_put(list, name[n], value[n]);
     }

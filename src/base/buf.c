@@ -15,7 +15,7 @@ void buf_free(struct buf *b)
 
 uint8_t *buf_reserve(struct buf *b, size_t n)
 {
-    if (b->cap - b->len < n) {
+    if (b->cap - b->len < n || b->data == NULL) {
         size_t cap = b->cap ? b->cap * 2 : 256;
 
         while (cap - b->len < n)

@@ -29,7 +29,7 @@ static const struct yaml_node *node_of(const struct check *ck, const char *path,
 }
 
 __attribute__((format(printf, 4, 0))) static void report(struct check *ck, const char *path, bool warning,
-                                                        const char *fmt, va_list args)
+                                                         const char *fmt, va_list args)
 {
     bool exact;
     const struct yaml_node *n = node_of(ck, path, &exact);

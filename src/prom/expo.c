@@ -80,14 +80,16 @@ static void put_metadata(struct expo *e, const char *keyword, struct bytes famil
 /* 0.0.4 leaves quotes in help texts alone. */
 static void put_help(struct expo *e, struct bytes help)
 {
-    const uint8_t *p = help.data, *end = p + help.len, *quote;
+    const uint8_t *quote;
 
-    while (e->format == EXPO_TEXT && p < end && (quote = memchr(p, '"', (size_t)(end - p))) != NULL) {
-        labels_put_escaped(e->out, bytes_of(p, (size_t)(quote - p)));
+    while (e->format == EXPO_TEXT && help.len > 0 && (quote = memchr(help.data, '"', help.len)) != NULL) {
+        size_t n = (size_t)(quote - help.data);
+
+        labels_put_escaped(e->out, bytes_of(help.data, n));
         buf_putc(e->out, '"');
-        p = quote + 1;
+        help = bytes_of(quote + 1, help.len - n - 1);
     }
-    labels_put_escaped(e->out, bytes_of(p, (size_t)(end - p)));
+    labels_put_escaped(e->out, help);
 }
 
 static void set_name(struct expo *e, struct bytes name)

@@ -76,10 +76,11 @@ static const uint8_t *closing_quote(const uint8_t *p, const uint8_t *end)
 
 bool labels_next(struct bytes *rest, struct label *l)
 {
-    const uint8_t *p = rest->data, *end = p + rest->len, *q;
+    const uint8_t *p = rest->data, *end, *q;
 
     if (rest->len == 0)
         return false;
+    end = p + rest->len;
     if (*p == ',')
         p++;
     if (p < end && *p == '"') {
@@ -104,10 +105,11 @@ bool labels_next(struct bytes *rest, struct label *l)
 
 bool labels_are_legacy(struct bytes rendered)
 {
-    const uint8_t *start = rendered.data, *p = start, *end = p + rendered.len, *comma;
+    const uint8_t *start = rendered.data, *p = start, *end, *comma;
 
     if (rendered.len == 0)
         return true;
+    end = p + rendered.len;
     if (*p == '"')
         return false;
     /* A name that is quoted stands behind a comma. So may the end of a value: look again, closely. */

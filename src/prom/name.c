@@ -109,6 +109,12 @@ static struct bytes type_suffix(enum name_type type, struct bytes unit)
     return bytes_of(NULL, 0);
 }
 
+/* What has been appended. */
+static struct bytes since(const struct buf *out, size_t start)
+{
+    return out->len > start ? bytes_of(out->data + start, out->len - start) : bytes_of("", 0);
+}
+
 static bool take_back(struct buf *out, size_t start)
 {
     out->len = start;
@@ -179,7 +185,7 @@ static bool underscores_without_suffixes(struct buf *out, struct bytes ns, struc
     put_sanitized(out, name);
     if (ns.len == 0)
         protect_digit(out, start);
-    made = bytes_of(out->data + start, out->len - start);
+    made = since(out, start);
     if (only_underscores(made) && !bytes_equal(made, name))
         return take_back(out, start);
     return true;
@@ -193,7 +199,7 @@ static bool ends_with(struct bytes s, struct bytes end)
 /* Cut `suffix` and the one character before it, which is taken for a delimiter, unless that is all there is. */
 static void cut_suffix(struct buf *out, size_t start, struct bytes suffix)
 {
-    struct bytes s = bytes_of(out->data + start, out->len - start);
+    struct bytes s = since(out, start);
     size_t cut = suffix.len + 1;
 
     if (suffix.len == 0 || s.len <= cut || !ends_with(s, suffix))
@@ -220,7 +226,7 @@ static void utf8_suffixes(struct buf *out, size_t start, struct bytes unit, enum
     unit_parse(&u, unit);
     cut_suffix(out, start, suffix);
     cut_suffix(out, start, u.per);
-    if (u.main.len > 0 && !ends_with(bytes_of(out->data + start, out->len - start), u.main))
+    if (u.main.len > 0 && !ends_with(since(out, start), u.main))
         put_suffix(out, u.main);
     put_suffix(out, u.per);
     put_suffix(out, suffix);
@@ -280,7 +286,7 @@ bool name_label(struct buf *out, enum name_strategy strategy, struct bytes name)
             buf_putc(out, c < 0x80 && is_word((uint8_t)c, 0) ? (char)c : '_');
         }
     }
-    made = bytes_of(out->data + start, out->len - start);
+    made = since(out, start);
     if (only_underscores(made) || (made.len > 1 && made.data[0] == '_' && made.data[1] == '_'))
         return take_back(out, start);
     return true;

@@ -106,7 +106,7 @@ void unit_clean(struct unit *u)
     struct buf words = { 0 };
     size_t main_len, per_len;
 
-    (void)buf_reserve(&words, u->main.len + u->per.len);
+    (void)buf_reserve(&words, u->main.len + u->per.len + 1); /* so that nothing moves */
     main_len = clean(&words, u->main).len;
     per_len = clean(&words, u->per).len;
     if (per_len > 0 && words.data[main_len + per_len - 1] == '_')
