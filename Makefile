@@ -48,7 +48,8 @@ LDFLAGS_static := -static-pie
 
 CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(ISAL_FLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 ALL_CFLAGS := -std=gnu11 $(CFLAGS_$(MODE)) $(WARN) $(CFLAGS)
-ALL_LDFLAGS := $(LDFLAGS_$(MODE)) $(LDFLAGS)
+# Only what is used is loaded: it shows in start time and memory.
+ALL_LDFLAGS := -Wl,--as-needed $(LDFLAGS_$(MODE)) $(LDFLAGS)
 
 PROTOS   := $(shell find proto -name '*.proto')
 WELL_KNOWN := google/protobuf/any google/protobuf/duration google/protobuf/timestamp
