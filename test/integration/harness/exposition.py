@@ -50,13 +50,18 @@ def from_openmetrics(text):
 
 
 def from_protobuf(data):
-    """Delimited MetricFamily messages, by name."""
-    families, at = {}, 0
+    """Delimited MetricFamily messages, by name. A large family may come in several pieces in a row."""
+    families, at, last = {}, 0, None
     while at < len(data):
         size, at = _DecodeVarint32(data, at)
         family = prometheus_client_pb2.MetricFamily.FromString(data[at : at + size])
-        assert family.name not in families, f"family {family.name} comes twice"
-        families[family.name] = family
+        if family.name == last:
+            assert (family.type, family.help) == (families[last].type, families[last].help)
+            families[last].metric.extend(family.metric)
+        else:
+            assert family.name not in families, f"family {family.name} comes twice"
+            families[family.name] = family
+        last = family.name
         at += size
     return families
 

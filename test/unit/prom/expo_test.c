@@ -123,7 +123,7 @@ static void write_utf8(struct expo *e)
     begin(e, "my.metric", EXPO_GAUGE, "Dotted", "");
     expo_value(e, str(""), 1, NULL);
     expo_value(e, str("\"a.b\"=\"x\",c=\"y\""), 2, NULL);
-    expo_value(e, str("\"a-b\"=\"1\",a_b=\"2\",\"a\\\"b\"=\"3\",q=\"quote \\\" back \\\\ lf \\n\""), 3, NULL);
+    expo_value(e, str("\"a\\\"b\"=\"3\",\"a-b\"=\"1\",a_b=\"2\",q=\"quote \\\" back \\\\ lf \\n\""), 3, NULL);
     expo_family_end(e);
     begin(e, "my \"odd\" name_total", EXPO_COUNTER, "Quoted", "");
     expo_value(e, str("empty=\"\""), 1, &x);
