@@ -62,15 +62,17 @@ struct block *block_shrink(struct block *b, size_t len)
     return mem_realloc(b, sizeof(*b) + len);
 }
 
-struct block *block_grow(struct block *b, size_t cap)
+struct block *block_grow(struct block *b, size_t cap, bool force)
 {
     size_t more = cap - b->cap;
     struct block *grown;
 
     assert(b->refs == 1 && cap >= b->cap);
-    if (cap > SIZE_MAX / 2 || (b->budget != NULL && !budget_take(b->budget, more)))
+    if (!force && (cap > SIZE_MAX / 2 || (b->budget != NULL && !budget_take(b->budget, more))))
         return NULL;
-    grown = realloc(b, sizeof(*b) + cap);
+    if (force && b->budget != NULL)
+        budget_charge(b->budget, more);
+    grown = force ? mem_realloc(b, sizeof(*b) + cap) : realloc(b, sizeof(*b) + cap);
     if (grown == NULL) {
         if (b->budget != NULL)
             budget_give(b->budget, more);

@@ -32,8 +32,8 @@ void block_unref(struct block *b);
 /* Give back what lies behind the first `len` bytes (only with one reference). The block may move. */
 struct block *block_shrink(struct block *b, size_t len);
 
-/* Make room for `cap` bytes in all (only with one reference). The block may move. NULL when the budget refuses or
- * memory is out: the old block is then as it was. */
-struct block *block_grow(struct block *b, size_t cap) __attribute__((warn_unused_result));
+/* Make room for `cap` bytes in all (only with one reference). The block may move. With `force` the budget is charged
+ * whatever its limit says; without, NULL when it refuses or memory is out: the old block is then as it was. */
+struct block *block_grow(struct block *b, size_t cap, bool force) __attribute__((warn_unused_result));
 
 #endif
