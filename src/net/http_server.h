@@ -49,6 +49,7 @@ struct http_server_options {
     uint32_t max_concurrent_streams;  /* per HTTP/2 connection; 0 = 1000 */
     size_t initial_window;            /* bytes a new request may send before a grant; 0 = 65535 */
     size_t read_buffer_size;          /* most bytes read from a socket at once; 0 = 512 KiB */
+    size_t write_buffer_size;         /* bytes of an answer that may wait for the peer; 0 = 256 KiB */
     size_t max_header_bytes;          /* of one request; 0 = 64 KiB. 431 beyond */
     /* All in ns, 0 = never. */
     uint64_t read_header_timeout;     /* from the first byte of a request to the end of its headers. Before the first
@@ -127,7 +128,7 @@ void http_respond(struct http_request *req, int status, const struct http_header
                   struct bytes body);
 
 /* In pieces: begin, write*, end. No Content-Length: chunked on HTTP/1.1. trailers only reach HTTP/2 peers.
- * http_respond_write returns false when more than ~256 KiB wait for the peer: stop until on_writable. */
+ * http_respond_write returns false when more than write_buffer_size wait for the peer: stop until on_writable. */
 void http_respond_begin(struct http_request *req, int status, const struct http_header *headers, size_t n);
 bool http_respond_write(struct http_request *req, struct bytes data);
 void http_respond_end(struct http_request *req, const struct http_header *trailers, size_t n);

@@ -8,6 +8,7 @@
  * nobody); the bytes are bad (answered, counted, logged with back-off); the budget is spent (otlp_body.c waits). */
 #include "receiver/otlp.h"
 
+#include "codec/pb.h"
 #include "otlp/json.h"
 #include "otlp/validate.h"
 
@@ -72,7 +73,7 @@ static const char *const rejection_names[REJECTED_COUNT] = {
     [REJECTED_ABORTED] = "aborted",
 };
 
-static void make_metrics(struct otlp_receiver *r)
+static void make_metrics(struct otlp *r)
 {
     struct metrics *m = r->node.host->metrics;
 
@@ -92,7 +93,7 @@ static void make_metrics(struct otlp_receiver *r)
     r->waits = metrics_get(m, &waits_row, &(struct metric_label){ "receiver", r->node.id }, 1);
 }
 
-void receiver_count_rejected(struct otlp_receiver *r, enum transport transport, enum rejection why,
+void receiver_count_rejected(struct otlp *r, enum transport transport, enum rejection why,
                              struct http_request *req, const char *text)
 {
     metric_add(r->rejected[transport][why], 1);
@@ -105,7 +106,7 @@ void receiver_count_rejected(struct otlp_receiver *r, enum transport transport, 
 
 /* --- one call --- */
 
-struct otlp_call *call_new(struct otlp_receiver *r, struct http_request *req, enum transport transport,
+struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transport transport,
                            enum signal signal)
 {
     struct otlp_call *call = r->idle;
@@ -130,7 +131,7 @@ struct otlp_call *call_new(struct otlp_receiver *r, struct http_request *req, en
     return call;
 }
 
-static void stopped_if_idle(struct otlp_receiver *r)
+static void stopped_if_idle(struct otlp *r)
 {
     if (r->on_stopped != NULL && r->servers_open == 0 && r->calls == NULL) {
         void (*done)(struct node *) = r->on_stopped;
@@ -142,7 +143,7 @@ static void stopped_if_idle(struct otlp_receiver *r)
 
 static void call_free(struct otlp_call *call)
 {
-    struct otlp_receiver *r = call->receiver;
+    struct otlp *r = call->receiver;
 
     body_drop(call);
     clock_stop(r->node.host->clock, &call->deadline);
@@ -229,7 +230,7 @@ static void answer_outcome(struct otlp_call *call, const struct outcome *o)
 static void on_settled(struct ack *ack, const struct outcome *o)
 {
     struct otlp_call *call = container_of(ack, struct otlp_call, ack);
-    struct otlp_receiver *r = call->receiver;
+    struct otlp *r = call->receiver;
     uint64_t refused = o->verdict == VERDICT_SAFE ? o->rejected : call->items;
 
     metric_add(r->accepted[call->signal][call->transport], call->items - refused);
@@ -308,7 +309,7 @@ static bool from_json(struct otlp_call *call)
 
 void call_deliver(struct otlp_call *call)
 {
-    struct otlp_receiver *r = call->receiver;
+    struct otlp *r = call->receiver;
     struct host *host = r->node.host;
     struct validation v;
     struct batch *batch;
@@ -342,7 +343,7 @@ void call_deliver(struct otlp_call *call)
     consumer_send(r->node.out[call->signal], batch, &call->ack);
 }
 
-struct metadata *receiver_metadata(struct otlp_receiver *r, struct http_request *req, enum transport transport)
+struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enum transport transport)
 {
     bool keep = transport == TRANSPORT_GRPC ? r->config->protocols.grpc.server.include_metadata
                                             : r->config->protocols.http.server.include_metadata;
@@ -367,7 +368,7 @@ struct metadata *receiver_metadata(struct otlp_receiver *r, struct http_request 
 /* A client on the wrong port is served, and told once what to correct (the first of a run, then with back-off). */
 static void note_mismatch(struct otlp_port *port, struct http_request *req, bool grpc)
 {
-    struct otlp_receiver *r = port->receiver;
+    struct otlp *r = port->receiver;
 
     if (grpc == (port->meant == TRANSPORT_GRPC) || !complaint_due(&port->mismatch, r->node.host->clock))
         return;
@@ -453,13 +454,14 @@ static void grpc_options(const struct grpc_server_config *c, struct http_server_
         .max_concurrent_streams = (uint32_t)c->max_concurrent_streams,
         .initial_window = INITIAL_WINDOW,
         .read_buffer_size = (size_t)c->read_buffer_size,
-        .enforce_keepalive = c->keepalive.enforcement_policy.on,
+        .write_buffer_size = (size_t)c->write_buffer_size,
+        .enforce_keepalive = c->keepalive.on && c->keepalive.enforcement_policy.on,
         .keepalive_min_time = ns_of(c->keepalive.enforcement_policy.min_time),
         .keepalive_permit_without_stream = c->keepalive.enforcement_policy.permit_without_stream,
         .keepalive_time = 2 * 3600 * NS_PER_S,
         .keepalive_timeout = 20 * NS_PER_S,
     };
-    if (c->keepalive.server_parameters.on) {
+    if (c->keepalive.on && c->keepalive.server_parameters.on) {
         o->max_connection_idle = ns_of(c->keepalive.server_parameters.max_connection_idle);
         o->max_connection_age = ns_of(c->keepalive.server_parameters.max_connection_age);
         o->max_connection_age_grace = ns_of(c->keepalive.server_parameters.max_connection_age_grace);
@@ -470,7 +472,21 @@ static void grpc_options(const struct grpc_server_config *c, struct http_server_
     }
 }
 
-static int listen_on(struct otlp_receiver *r, enum transport t, const struct http_server_options *o, const char *msg,
+static void http_options(const struct http_server_config *c, struct http_server_options *o)
+{
+    *o = (struct http_server_options){
+        .endpoint = c->endpoint,
+        .transport = c->transport,
+        .initial_window = INITIAL_WINDOW,
+        .read_header_timeout = ns_of(c->read_header_timeout),
+        .read_timeout = ns_of(c->read_timeout),
+        .write_timeout = ns_of(c->write_timeout),
+        .idle_timeout = ns_of(c->idle_timeout),
+        .no_keep_alive = !c->keep_alives_enabled,
+    };
+}
+
+static int listen_on(struct otlp *r, enum transport t, const struct http_server_options *o, const char *msg,
                      struct error *err)
 {
     struct host *host = r->node.host;
@@ -490,7 +506,7 @@ static int listen_on(struct otlp_receiver *r, enum transport t, const struct htt
 
 static int start(struct node *node, struct error *err)
 {
-    struct otlp_receiver *r = container_of(node, struct otlp_receiver, node);
+    struct otlp *r = container_of(node, struct otlp, node);
     const struct otlp_config *c = r->config;
     struct http_server_options o;
 
@@ -500,8 +516,7 @@ static int start(struct node *node, struct error *err)
             return err->code;
     }
     if (c->protocols.http.on) {
-        http_server_config_options(&c->protocols.http.server, &o);
-        o.initial_window = INITIAL_WINDOW;
+        http_options(&c->protocols.http.server, &o);
         if (listen_on(r, TRANSPORT_HTTP, &o, "Starting HTTP server", err) != 0)
             return err->code;
     }
@@ -510,7 +525,7 @@ static int start(struct node *node, struct error *err)
 
 static void on_server_stopped(struct http_server *s, void *arg)
 {
-    struct otlp_receiver *r = arg;
+    struct otlp *r = arg;
 
     (void)s;
     r->servers_open--;
@@ -519,7 +534,7 @@ static void on_server_stopped(struct http_server *s, void *arg)
 
 static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *))
 {
-    struct otlp_receiver *r = container_of(node, struct otlp_receiver, node);
+    struct otlp *r = container_of(node, struct otlp, node);
 
     r->stopping = true;
     r->on_stopped = done;
@@ -531,7 +546,7 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
 }
 
 /* A path as it stands in a request: with its leading slash (collector-components.md 6). */
-static const char *path_of(struct otlp_receiver *r, enum signal s, const char *configured)
+static const char *path_of(struct otlp *r, enum signal s, const char *configured)
 {
     if (configured == NULL || configured[0] == '\0')
         return signal_table[s].http_path;
@@ -543,7 +558,7 @@ static const char *path_of(struct otlp_receiver *r, enum signal s, const char *c
 
 static int create(struct node *node, const void *config, struct error *err)
 {
-    struct otlp_receiver *r = container_of(node, struct otlp_receiver, node);
+    struct otlp *r = container_of(node, struct otlp, node);
     const struct otlp_config *c = config;
     const struct http_server_config *http = &c->protocols.http.server;
 
@@ -552,8 +567,10 @@ static int create(struct node *node, const void *config, struct error *err)
     r->max_message = c->protocols.grpc.server.max_recv_msg_size_mib > 0
                          ? (size_t)c->protocols.grpc.server.max_recv_msg_size_mib << 20
                          : DEFAULT_MESSAGE;
-    r->max_body = (size_t)http->max_request_body_size;
-    for (size_t i = 0; i < http->compression_algorithms.n; i++)
+    r->max_body = (size_t)http_body_limit(http);
+    for (int k = 0; k < CODING_LZ4 && !c->protocols.http.on; k++)
+        r->coding_allowed[k] = true; /* HTTP on the gRPC port, with nothing configured for it */
+    for (size_t i = 0; i < http->compression_algorithms.n && c->protocols.http.on; i++)
         r->coding_allowed[coding_by_name(bytes_str(http->compression_algorithms.v[i]))] = true;
     r->paths[SIGNAL_TRACES] = path_of(r, SIGNAL_TRACES, c->protocols.http.traces_url_path);
     r->paths[SIGNAL_METRICS] = path_of(r, SIGNAL_METRICS, c->protocols.http.metrics_url_path);
@@ -565,7 +582,7 @@ static int create(struct node *node, const void *config, struct error *err)
 
 static void destroy(struct node *node)
 {
-    struct otlp_receiver *r = container_of(node, struct otlp_receiver, node);
+    struct otlp *r = container_of(node, struct otlp, node);
 
     assert(r->calls == NULL);
     for (int t = 0; t < TRANSPORT_COUNT; t++)
@@ -582,3 +599,72 @@ static void destroy(struct node *node)
     vec_free(&r->headers);
     buf_free(&r->scratch);
 }
+
+/* --- what the configuration may say --- */
+
+static void check(const void *config, struct check *ck)
+{
+    const struct otlp_config *c = config;
+    const struct strings *codings = &c->protocols.http.server.compression_algorithms;
+
+    if (!c->protocols.grpc.on && !c->protocols.http.on)
+        check_fail(ck, "protocols", "must specify at least one protocol when using the OTLP receiver: "
+                                    "write `grpc:` or `http:` (or both) under protocols");
+    for (size_t i = 0; i < codings->n; i++) {
+        enum coding coding = coding_by_name(bytes_str(codings->v[i]));
+
+        if (coding == CODING_UNKNOWN || coding == CODING_LZ4)
+            check_fail(ck, "protocols::http::compression_algorithms",
+                       "\"%s\" is not a compression this receiver knows; it knows \"\", gzip, zlib, deflate, zstd, "
+                       "snappy and x-snappy-framed",
+                       codings->v[i]);
+    }
+    if (check_was_set(ck, "protocols::http::cors") && c->protocols.http.server.cors.on &&
+        c->protocols.http.server.cors.allowed_origins.n == 0)
+        check_warn(ck, "protocols::http::cors", "CORS is off, because allowed_origins is empty");
+}
+
+static const struct option grpc_rows[] = {
+    GRPC_SERVER_ROWS(struct otlp_grpc_config, server, "localhost:4317"),
+    OPT_END,
+};
+
+static const struct option http_rows[] = {
+    HTTP_SERVER_ROWS(struct otlp_http_config, server, "localhost:4318", "0s", "0s", "0s"),
+    OPT_STRING(struct otlp_http_config, traces_url_path, "/v1/traces", "Path that takes traces."),
+    OPT_STRING(struct otlp_http_config, metrics_url_path, "/v1/metrics", "Path that takes metrics."),
+    OPT_STRING(struct otlp_http_config, logs_url_path, "/v1/logs", "Path that takes logs."),
+    OPT_END,
+};
+
+static const struct option protocol_rows[] = {
+    OPT_GROUP(struct otlp_protocols_config, grpc, struct otlp_grpc_config, grpc_rows, GROUP_DEFAULT,
+              "OTLP over gRPC; off unless the key is there."),
+    OPT_GROUP(struct otlp_protocols_config, http, struct otlp_http_config, http_rows, GROUP_DEFAULT,
+              "OTLP over HTTP, protobuf and JSON; off unless the key is there."),
+    OPT_END,
+};
+
+static const struct option options[] = {
+    OPT_GROUP(struct otlp_config, protocols, struct otlp_protocols_config, protocol_rows, GROUP_PLAIN,
+              "Which protocols to serve, and where. Either port answers both protocols."),
+    OPT_END,
+};
+
+const struct component otlp_receiver = {
+    .type = "otlp",
+    .kind = COMPONENT_RECEIVER,
+    .signals = SIGNAL_ALL,
+    .shared = true,
+    .stability = "stable",
+    .summary = "Takes OTLP over gRPC and HTTP.",
+    .config_size = sizeof(struct otlp_config),
+    .options = options,
+    .metrics = metrics,
+    .node_size = sizeof(struct otlp),
+    .check = check,
+    .create = create,
+    .start = start,
+    .stop = stop,
+    .destroy = destroy,
+};

@@ -31,29 +31,37 @@ enum rejection {
     REJECTED_COUNT
 };
 
-struct otlp_config {
-    struct {
-        struct {
-            bool on;
-            struct grpc_server_config server;
-        } grpc;
-        struct {
-            bool on;
-            struct http_server_config server;
-            const char *traces_url_path, *metrics_url_path, *logs_url_path;
-        } http;
-    } protocols;
+struct otlp_grpc_config {
+    bool on;
+    struct grpc_server_config server;
 };
+
+struct otlp_http_config {
+    bool on;
+    struct http_server_config server;
+    const char *traces_url_path, *metrics_url_path, *logs_url_path;
+};
+
+struct otlp_protocols_config {
+    struct otlp_grpc_config grpc;
+    struct otlp_http_config http;
+};
+
+struct otlp_config {
+    struct otlp_protocols_config protocols;
+};
+
+extern const struct component otlp_receiver;
 
 struct otlp_port { /* one listener */
     struct http_service service;
-    struct otlp_receiver *receiver;
+    struct otlp *receiver;
     enum transport meant; /* what this port is for */
     struct http_server *server;
     struct complaint mismatch;
 };
 
-struct otlp_receiver {
+struct otlp {
     struct node node;
     const struct otlp_config *config;
     struct otlp_port ports[TRANSPORT_COUNT];
@@ -87,7 +95,7 @@ enum call_state {
 struct otlp_call {
     struct ack ack;
     struct otlp_call *next, *prev;
-    struct otlp_receiver *receiver;
+    struct otlp *receiver;
     struct http_request *req; /* NULL once the peer or the answer is gone */
     enum call_state state;
     enum transport transport;
@@ -120,7 +128,7 @@ struct otlp_call {
 /* --- otlp.c --- */
 
 /* A call for this request, linked to its receiver; req->context points to it from now on. */
-struct otlp_call *call_new(struct otlp_receiver *r, struct http_request *req, enum transport transport,
+struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transport transport,
                            enum signal signal);
 
 /* The body is whole and in call->block: inflate, turn into wire bytes, validate, and hand on or answer. */
@@ -131,11 +139,11 @@ void call_reject(struct otlp_call *call, enum rejection why, enum grpc_status co
                  ...) __attribute__((format(printf, 5, 6)));
 
 /* Count, and log with back-off, a request that never became a batch. */
-void receiver_count_rejected(struct otlp_receiver *r, enum transport transport, enum rejection why,
+void receiver_count_rejected(struct otlp *r, enum transport transport, enum rejection why,
                              struct http_request *req, const char *text);
 
 /* The request's headers as client metadata, where the configuration wants them kept; else NULL. */
-struct metadata *receiver_metadata(struct otlp_receiver *r, struct http_request *req, enum transport transport);
+struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enum transport transport);
 
 /* --- otlp_body.c --- */
 
@@ -156,7 +164,7 @@ void grpc_answer_ok(struct otlp_call *call, struct bytes message);
 void grpc_answer_fault(struct http_request *req, int http_status, enum grpc_status code, const char *message,
                        uint64_t retry_after_ms);
 void grpc_health_answer(struct otlp_call *call);    /* the body of a health check is whole */
-void grpc_health_stopping(struct otlp_receiver *r); /* tell those who watch */
+void grpc_health_stopping(struct otlp *r); /* tell those who watch */
 
 /* --- otlp_http.c --- */
 

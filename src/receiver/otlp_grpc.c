@@ -3,6 +3,8 @@
  * and the health service (grpc.health.v1: Check, List, Watch). */
 #include "receiver/otlp.h"
 
+#include "codec/pb.h"
+
 #include <stdio.h>
 
 #define HEALTH_LIMIT 4096u
@@ -106,7 +108,7 @@ static void on_deadline(struct clock_timer *t)
 /* What is wrong with the request before any of its body is read; true when all is well. */
 static bool acceptable(struct otlp_port *port, struct http_request *req, uint64_t *timeout)
 {
-    struct otlp_receiver *r = port->receiver;
+    struct otlp *r = port->receiver;
     const struct bytes *header = http_request_header(req, "grpc-timeout");
     const char *fault = NULL;
     enum rejection why = REJECTED_PROTOCOL;
@@ -134,7 +136,7 @@ static bool acceptable(struct otlp_port *port, struct http_request *req, uint64_
     return false;
 }
 
-static void fail_unknown(struct otlp_receiver *r, struct http_request *req, enum signal s)
+static void fail_unknown(struct otlp *r, struct http_request *req, enum signal s)
 {
     char text[256];
 
@@ -149,7 +151,7 @@ static void fail_unknown(struct otlp_receiver *r, struct http_request *req, enum
 
 void grpc_on_request(struct otlp_port *port, struct http_request *req)
 {
-    struct otlp_receiver *r = port->receiver;
+    struct otlp *r = port->receiver;
     enum signal s = signal_by_path(req->path);
     enum health health = health_by_path(req->path);
     const struct bytes *encoding;
@@ -235,7 +237,7 @@ void grpc_on_end(struct otlp_call *call)
 /* --- health --- */
 
 /* "" is the whole server; each signal that has a pipeline is a service under its gRPC name. */
-static enum serving serving_of(const struct otlp_receiver *r, struct bytes service)
+static enum serving serving_of(const struct otlp *r, struct bytes service)
 {
     enum serving now = r->stopping ? NOT_SERVING : SERVING;
 
@@ -258,7 +260,7 @@ static void put_serving(struct buf *b, enum serving serving)
 
 static void answer_list(struct otlp_call *call)
 {
-    struct otlp_receiver *r = call->receiver;
+    struct otlp *r = call->receiver;
     struct buf *b = &r->scratch;
 
     b->len = 0;
@@ -284,7 +286,7 @@ static void answer_list(struct otlp_call *call)
 
 void grpc_health_answer(struct otlp_call *call)
 {
-    struct otlp_receiver *r = call->receiver;
+    struct otlp *r = call->receiver;
     struct pb_reader reader = pb_reader(bytes_of(call->block->data, call->len));
     struct bytes service = { 0 };
     struct buf *b = &r->scratch;
@@ -317,7 +319,7 @@ void grpc_health_answer(struct otlp_call *call)
     body_drop(call);
 }
 
-void grpc_health_stopping(struct otlp_receiver *r)
+void grpc_health_stopping(struct otlp *r)
 {
     struct http_header trailers[] = { H("grpc-status", "14"), H("grpc-message", "the collector is shutting down") };
     uint8_t message[2] = { 1u << 3, NOT_SERVING };

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-static void header_add(struct otlp_receiver *r, const char *name, struct bytes value)
+static void header_add(struct otlp *r, const char *name, struct bytes value)
 {
     *vec_push(&r->headers) = (struct http_header){ bytes_str(name), value };
 }
@@ -51,7 +51,7 @@ static bool any_origin(const struct http_cors_config *cors)
     return false;
 }
 
-static void add_origin(struct otlp_receiver *r, const struct http_cors_config *cors, struct bytes origin)
+static void add_origin(struct otlp *r, const struct http_cors_config *cors, struct bytes origin)
 {
     header_add(r, "access-control-allow-origin", any_origin(cors) ? bytes_str("*") : origin);
     header_add(r, "access-control-allow-credentials", bytes_str("true"));
@@ -93,7 +93,7 @@ static bool headers_allowed(const struct http_cors_config *cors, struct bytes li
 }
 
 /* Headers that belong on any answer: CORS and the configured response_headers. */
-static void common_headers(struct otlp_receiver *r, struct http_request *req)
+static void common_headers(struct otlp *r, struct http_request *req)
 {
     const struct http_server_config *c = &r->config->protocols.http.server;
     const struct bytes *origin = http_request_header(req, "origin");
@@ -111,7 +111,7 @@ static void common_headers(struct otlp_receiver *r, struct http_request *req)
 }
 
 /* A preflight is answered 204 whatever it asks; what is allowed is said in headers. False: not a preflight. */
-static bool answer_preflight(struct otlp_receiver *r, struct http_request *req)
+static bool answer_preflight(struct otlp *r, struct http_request *req)
 {
     const struct http_cors_config *cors = &r->config->protocols.http.server.cors;
     const struct bytes *method = http_request_header(req, "access-control-request-method");
@@ -142,7 +142,7 @@ static bool answer_preflight(struct otlp_receiver *r, struct http_request *req)
 /* --- answers --- */
 
 /* A plain-text answer to a request that has no call: 404, 405, 415. */
-static void answer_text(struct otlp_receiver *r, struct http_request *req, int status, const char *text)
+static void answer_text(struct otlp *r, struct http_request *req, int status, const char *text)
 {
     r->headers.n = 0;
     header_add(r, "content-type", bytes_str("text/plain; charset=utf-8"));
@@ -170,7 +170,7 @@ static struct bytes encoded(const ProtobufCMessageDescriptor *type, struct bytes
 
 void http_answer_ok(struct otlp_call *call, struct bytes message)
 {
-    struct otlp_receiver *r = call->receiver;
+    struct otlp *r = call->receiver;
     struct buf text = { 0 };
 
     r->headers.n = 0;
@@ -181,7 +181,7 @@ void http_answer_ok(struct otlp_call *call, struct bytes message)
     buf_free(&text);
 }
 
-static void answer_status(struct otlp_receiver *r, struct http_request *req, bool json, int status,
+static void answer_status(struct otlp *r, struct http_request *req, bool json, int status,
                           enum grpc_status code, const char *message, uint64_t retry_after_ms)
 {
     struct buf packed = { 0 }, text = { 0 };
@@ -223,7 +223,7 @@ static bool read_media_type(struct http_request *req, bool *json)
     return *json || bytes_equal_nocase(type, bytes_str("application/x-protobuf"));
 }
 
-static enum signal signal_by_path(const struct otlp_receiver *r, struct bytes path)
+static enum signal signal_by_path(const struct otlp *r, struct bytes path)
 {
     for (int s = 0; s < SIGNAL_COUNT; s++)
         if (r->node.out[s] != NULL && bytes_is(path, r->paths[s]))
@@ -231,7 +231,7 @@ static enum signal signal_by_path(const struct otlp_receiver *r, struct bytes pa
     return SIGNAL_COUNT;
 }
 
-static void answer_not_found(struct otlp_receiver *r, struct http_request *req)
+static void answer_not_found(struct otlp *r, struct http_request *req)
 {
     char text[512];
     int n = snprintf(text, sizeof(text), "404 page not found; this OTLP receiver serves POST");
@@ -245,7 +245,7 @@ static void answer_not_found(struct otlp_receiver *r, struct http_request *req)
     answer_text(r, req, 404, text);
 }
 
-static void answer_bad_protocol(struct otlp_receiver *r, struct http_request *req, int status, const char *text)
+static void answer_bad_protocol(struct otlp *r, struct http_request *req, int status, const char *text)
 {
     receiver_count_rejected(r, TRANSPORT_HTTP, REJECTED_PROTOCOL, req, text);
     answer_text(r, req, status, text);
@@ -254,7 +254,7 @@ static void answer_bad_protocol(struct otlp_receiver *r, struct http_request *re
 /* Refused by what its headers say, with a Status body; false when all is well. */
 static bool refused_by_headers(struct otlp_call *call, const struct bytes *coding)
 {
-    struct otlp_receiver *r = call->receiver;
+    struct otlp *r = call->receiver;
     struct http_request *req = call->req;
 
     if (r->stopping) {
@@ -276,7 +276,7 @@ static bool refused_by_headers(struct otlp_call *call, const struct bytes *codin
 
 void http_on_request(struct otlp_port *port, struct http_request *req)
 {
-    struct otlp_receiver *r = port->receiver;
+    struct otlp *r = port->receiver;
     const struct bytes *coding = http_request_header(req, "content-encoding");
     enum signal s = signal_by_path(r, req->path);
     struct otlp_call *call;
