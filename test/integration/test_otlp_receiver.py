@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the otlp receiver answers: the status tables of OTLP/gRPC and OTLP/HTTP, with bad input of every kind.
+
+Every test runs against the real binary; the fixture asserts the ledger and a clean exit at the end.
+"""
+
+import base64
+import gzip
+import http.client
+import json
+import socket
+import struct
+import zlib
+
+import pytest
+
+from h2client import Client
+
+TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+METRICS = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+
+CONFIG = """
+receivers:
+  otlp:
+    protocols:
+      grpc: {endpoint: "127.0.0.1:0", max_recv_msg_size_mib: 1}
+      http:
+        endpoint: "127.0.0.1:0"
+        max_request_body_size: 1048576
+        include_metadata: true
+        response_headers: {x-served-by: otelcd}
+        cors: {allowed_origins: ["https://*.example.com"], allowed_headers: [X-Foo], max_age: 600}
+exporters:
+  nop:
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [nop]}
+    metrics: {receivers: [otlp], exporters: [nop]}
+"""
+
+# One span, from the reference's byte example: 57 bytes.
+SPAN = bytes.fromhex(
+    "0a371235 1233 0a105b8efff798038103d269b633813fc60c 1208eee19b7ec3c1b174 2a0173 3002"
+    "3900485 9e3faeb6f15 410012f41efbeb6f15".replace(" ", ""))
+SPAN_JSON = {"resourceSpans": [{"scopeSpans": [{"spans": [{
+    "traceId": "5B8EFFF798038103D269B633813FC60C", "spanId": "EEE19B7EC3C1B174", "name": "s", "kind": 2,
+    "startTimeUnixNano": "1544712660000000000", "endTimeUnixNano": "1544712661000000000"}]}]}]}
+
+
+@pytest.fixture
+def daemon(otelcd):
+    return otelcd(CONFIG)
+
+
+def post(port, path, body, headers=None, method="POST"):
+    """One HTTP/1.1 exchange: status, headers, body."""
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        c.request(method, path, body, {"content-type": "application/x-protobuf", **(headers or {})})
+        r = c.getresponse()
+        return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
+    finally:
+        c.close()
+
+
+def accepted(daemon, signal="spans", transport="grpc"):
+    return daemon.metric(f"otelcol_receiver_accepted_{signal}", receiver="otlp", transport=transport)
+
+
+# --- gRPC ---
+
+def test_a_span_sent_over_grpc_is_acknowledged_with_an_empty_partial_success(daemon):
+    with Client(daemon.grpc_port) as c:
+        a = c.call(TRACES, SPAN)
+    assert (a.status, a.grpc_status) == (200, 0)
+    assert a.headers["content-type"] == "application/grpc"
+    assert a.body == b"\0\0\0\0\2\x0a\0"
+    assert accepted(daemon) == 1
+
+
+def test_an_empty_request_is_a_success_and_no_message_is_not(daemon):
+    daemon.expect_warning("Request rejected")
+    with Client(daemon.grpc_port) as c:
+        assert c.call(TRACES, b"").grpc_status == 0
+        assert c.call(TRACES, b"\x7a\x02hi").grpc_status == 0  # only an unknown field
+        assert c.post(TRACES, b"").grpc_status == 13
+    assert accepted(daemon) in (None, 0)
+
+
+def test_the_prefix_and_the_message_may_be_cut_anywhere_into_data_frames(daemon):
+    framed = struct.pack(">BI", 0, len(SPAN)) + SPAN
+    with Client(daemon.grpc_port) as c:
+        for cut in range(1, len(framed)):
+            stream = c.start(TRACES)
+            c.send(stream, framed[:cut])
+            c.conn.send_data(stream, b"")
+            c.send(stream, framed[cut:])
+            c.conn.send_data(stream, b"", end_stream=True)
+            c.flush()
+            assert c.wait(stream).grpc_status == 0, cut
+    assert accepted(daemon) == len(framed) - 1
+
+
+@pytest.mark.parametrize("encoding, compress", [
+    ("gzip", gzip.compress),
+    ("deflate", zlib.compress),
+])
+def test_compressed_messages_are_inflated(daemon, encoding, compress):
+    with Client(daemon.grpc_port) as c:
+        a = c.call(TRACES, compress(SPAN), [("grpc-encoding", encoding)], flag=1)
+        assert a.grpc_status == 0, a["grpc-message"]
+        assert c.call(TRACES, SPAN, [("grpc-encoding", encoding)], flag=0).grpc_status == 0
+    assert accepted(daemon) == 2
+
+
+@pytest.mark.parametrize("what, call, status, text", [
+    ("flag 1 without an encoding", lambda c: c.call(TRACES, gzip.compress(SPAN), flag=1), 13, "grpc-encoding"),
+    ("an unknown encoding", lambda c: c.call(TRACES, b"x", [("grpc-encoding", "br")], flag=1), 12, "not supported"),
+    ("flag 2", lambda c: c.call(TRACES, SPAN, flag=2), 13, "flag 2"),
+    ("data that does not inflate", lambda c: c.call(TRACES, b"xxxx", [("grpc-encoding", "gzip")], flag=1), 13, "gzip"),
+    ("a length of 4 GiB", lambda c: c.post(TRACES, b"\0\xff\xff\xff\xff"), 8, "larger than max"),
+    ("a message over the limit", lambda c: c.call(TRACES, b"\x7a\x80\x80\x40" + bytes(1 << 20)), 8, "larger than max"),
+    ("a bomb", lambda c: c.call(TRACES, gzip.compress(bytes(1 << 24)), [("grpc-encoding", "gzip")], flag=1), 8,
+     "after decompression"),
+    ("a message cut short", lambda c: c.post(TRACES, b"\0\0\0\0\x39" + SPAN[:20]), 13, "EOF"),
+    ("a prefix cut short", lambda c: c.post(TRACES, b"\0\0"), 13, "EOF"),
+    ("two messages", lambda c: c.post(TRACES, 2 * (struct.pack(">BI", 0, len(SPAN)) + SPAN)), 13, "more than one"),
+    ("an unknown method", lambda c: c.call("/a.b/C", SPAN), 12, "unknown service"),
+    ("a signal without a pipeline", lambda c: c.call(LOGS, SPAN), 12, "no pipeline takes logs"),
+    ("protobuf that does not parse", lambda c: c.call(TRACES, b"\x0a\x05abc"), 3, "resource_spans"),
+    ("a trace id of 3 bytes", lambda c: c.call(TRACES, bytes.fromhex("0a0912071205 0a03010203".replace(" ", ""))), 3,
+     "trace_id"),
+])
+def test_grpc_faults_get_their_status_and_a_text_that_names_them(daemon, what, call, status, text):
+    daemon.expect_warning("Request rejected")
+    with Client(daemon.grpc_port) as c:
+        a = call(c)
+        assert a.status == 200
+        assert a.grpc_status == status, (what, a["grpc-message"])
+        assert text in a["grpc-message"], what
+        assert c.call(TRACES, SPAN).grpc_status == 0  # the connection serves on
+    assert accepted(daemon) == 1
+
+
+def test_requests_that_are_no_grpc_calls_get_http_statuses(daemon):
+    daemon.expect_warning("Request rejected", "An OTLP/HTTP exporter")
+    with Client(daemon.grpc_port) as c:
+        a = c.call(TRACES, SPAN, [("grpc-timeout", "10")])
+        assert (a.status, a.grpc_status) == (400, 13)
+        a = c.post(TRACES, b"", method="GET")
+        assert (a.status, a.grpc_status) == (405, 13)
+        a = c.post("/v1/traces", b"x", [("content-type", "text/plain")], grpc=False)
+        assert a.status == 415
+
+
+def test_a_deadline_that_has_passed_is_answered_deadline_exceeded(daemon):
+    daemon.expect_warning("Request rejected")
+    with Client(daemon.grpc_port) as c:
+        stream = c.start(TRACES, [("grpc-timeout", "50m")])
+        c.send(stream, b"\0\0\0\0\x39" + SPAN[:20])
+        assert c.wait(stream).grpc_status == 4
+
+
+def test_a_nested_value_of_100000_levels_is_refused_and_harms_nobody(daemon):
+    daemon.expect_warning("Request rejected")
+    value = b""
+    for _ in range(100000):  # any_value -> kvlist/array -> any_value
+        value = b"\x0a" + varint(len(value)) + value
+        value = b"\x2a" + varint(len(value)) + value
+        if len(value) > 900000:
+            break
+    key_value = b"\x0a\x01k\x12" + varint(len(value)) + value
+    body = key_value
+    for tag in (b"\x4a", b"\x12", b"\x12", b"\x0a"):  # span.attributes, scope.spans, resource.scope_spans, request
+        body = tag + varint(len(body)) + body
+    with Client(daemon.grpc_port) as c:
+        a = c.call(TRACES, body)
+        assert a.grpc_status == 3 and "deep" in a["grpc-message"], a["grpc-message"]
+        assert c.call(TRACES, SPAN).grpc_status == 0
+
+
+def varint(n):
+    out = b""
+    while n > 0x7f:
+        out += bytes([n & 0x7f | 0x80])
+        n >>= 7
+    return out + bytes([n])
+
+
+def test_the_health_service_answers_check_list_and_watch(daemon):
+    with Client(daemon.grpc_port) as c:
+        assert c.call("/grpc.health.v1.Health/Check", b"").body == b"\0\0\0\0\2\x08\1"
+        name = TRACES.split("/")[1].encode()
+        assert c.call("/grpc.health.v1.Health/Check", b"\x0a" + bytes([len(name)]) + name).body == b"\0\0\0\0\2\x08\1"
+        assert c.call("/grpc.health.v1.Health/Check", b"\x0a\x01x").grpc_status == 5
+        assert name in c.call("/grpc.health.v1.Health/List", b"").body
+        stream = c.start("/grpc.health.v1.Health/Watch")
+        c.send(stream, bytes(5), end=True)
+        while not c.answers[stream].body:
+            c.pump(1)
+        assert c.answers[stream].body == b"\0\0\0\0\2\x08\1"
+        daemon.stop()
+        a = c.wait(stream)
+        assert a.body.endswith(b"\x08\2") and a.grpc_status == 14
+
+
+# --- HTTP ---
+
+def test_a_span_sent_over_http_is_acknowledged_in_its_own_encoding(daemon):
+    status, headers, body = post(daemon.http_port, "/v1/traces", SPAN)
+    assert (status, headers["content-type"], body) == (200, "application/x-protobuf", b"\x0a\0")
+    assert headers["x-served-by"] == "otelcd"
+    status, headers, body = post(daemon.http_port, "/v1/traces", json.dumps(SPAN_JSON),
+                                 {"content-type": "application/json; charset=utf-8"})
+    assert (status, headers["content-type"], json.loads(body)) == (200, "application/json", {"partialSuccess": {}})
+    assert accepted(daemon, transport="http") == 2
+
+
+@pytest.mark.parametrize("encoding, compress", [
+    ("gzip", gzip.compress), ("deflate", zlib.compress), ("zlib", zlib.compress), ("identity", None), ("", bytes),
+])
+def test_content_encodings_are_inflated(daemon, encoding, compress):
+    if compress is None:  # the Go collector refuses "identity" (go-facts); so does its list of algorithms here
+        daemon.expect_warning("Request rejected")
+    body = compress(SPAN) if compress else SPAN
+    status, _, text = post(daemon.http_port, "/v1/traces", body, {"content-encoding": encoding})
+    assert status == (200 if compress else 400), text
+
+
+def test_a_chunked_body_without_a_length_is_taken(daemon):
+    c = http.client.HTTPConnection("127.0.0.1", daemon.http_port, timeout=10)
+    c.request("POST", "/v1/traces", iter([SPAN[:7], SPAN[7:8], SPAN[8:]]),
+              {"content-type": "application/x-protobuf"}, encode_chunked=True)
+    assert c.getresponse().status == 200
+    c.close()
+    assert accepted(daemon, transport="http") == 1
+
+
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize("what, args, status, text", [
+    ("another path", ("/v1/nothing", SPAN), 404, b"/v1/traces"),
+    ("a trailing slash", ("/v1/traces/", SPAN), 404, b"404"),
+    ("a signal without a pipeline", ("/v1/logs", b""), 404, b"404"),
+    ("another media type", ("/v1/traces", SPAN, {"content-type": "text/plain"}), 415,
+     b"415 unsupported media type, supported: [application/json, application/x-protobuf]"),
+    ("GET", ("/v1/traces", None, {}, "GET"), 405, b"405 method not allowed, supported: [POST]"),
+    ("an unknown coding", ("/v1/traces", SPAN, {"content-encoding": "br"}), 400, b"unsupported Content-Encoding: br"),
+    ("broken gzip", ("/v1/traces", b"xxxx", {"content-encoding": "gzip"}), 400, b"gzip"),
+    ("bad protobuf", ("/v1/traces", b"\x0a\x05abc"), 400, b"resource_spans"),
+    ("bad JSON", ("/v1/traces", b"{", JSON), 400, b"line 1"),
+    ("an empty JSON body", ("/v1/traces", b"", JSON), 400, b"code"),
+    ("a JSON list", ("/v1/traces", b"[]", JSON), 400, b"code"),
+    ("an id that is no hex", ("/v1/traces",
+                              b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"zz"}]}]}]}', JSON), 400,
+     b"traceId"),
+    ("a body over the limit", ("/v1/traces", bytes(1048577)), 413, b"max_request_body_size"),
+    ("a bomb", ("/v1/traces", gzip.compress(bytes(1 << 24)), {"content-encoding": "gzip"}), 413,
+     b"after decompression"),
+])
+def test_http_faults_get_their_status_and_a_text_that_names_them(daemon, what, args, status, text):
+    daemon.expect_warning("Request rejected")
+    got, headers, body = post(daemon.http_port, *args)
+    assert got == status, (what, body)
+    assert text in body, what
+    if status == 405:
+        assert headers["allow"] == "POST"
+    if status in (400, 413):
+        assert headers["content-type"] == (args[2] if len(args) > 2 else {}).get("content-type",
+                                                                                 "application/x-protobuf")
+    assert post(daemon.http_port, "/v1/traces", SPAN)[0] == 200
+
+
+def test_preflights_are_answered_as_the_configuration_allows(daemon):
+    ask = {"origin": "https://app.example.com", "access-control-request-method": "POST",
+           "access-control-request-headers": "x-foo"}
+    status, h, _ = post(daemon.http_port, "/v1/traces", None, ask, "OPTIONS")
+    assert status == 204
+    assert h["access-control-allow-origin"] == "https://app.example.com"
+    assert h["access-control-allow-headers"] == "x-foo"
+    assert h["access-control-allow-methods"] == "POST"
+    assert h["access-control-max-age"] == "600"
+    for wrong in ({"origin": "https://evil.com"}, {"access-control-request-method": "DELETE"},
+                  {"access-control-request-headers": "x-foo, x-bar"}):
+        status, h, _ = post(daemon.http_port, "/v1/traces", None, {**ask, **wrong}, "OPTIONS")
+        assert status == 204 and "access-control-allow-origin" not in h, wrong
+    status, h, _ = post(daemon.http_port, "/v1/traces", SPAN, {"origin": "https://app.example.com"})
+    assert status == 200 and h["access-control-allow-origin"] == "https://app.example.com"
+    status, h, _ = post(daemon.http_port, "/v1/traces", SPAN, {"origin": "https://evil.com"})
+    assert status == 200 and "access-control-allow-origin" not in h
+
+
+# --- either port, either protocol ---
+
+def test_an_http_exporter_pointed_at_the_grpc_port_is_served_and_the_log_says_what_to_correct(daemon):
+    daemon.expect_warning("An OTLP/HTTP exporter sends to the OTLP/gRPC port")
+    for _ in range(3):
+        assert post(daemon.grpc_port, "/v1/traces", SPAN)[0] == 200
+    assert accepted(daemon, transport="http") == 3
+    assert len(daemon.lines("An OTLP/HTTP exporter sends to the OTLP/gRPC port")) == 1
+
+
+def test_a_grpc_exporter_pointed_at_the_http_port_is_served_and_the_log_says_what_to_correct(daemon):
+    daemon.expect_warning("A gRPC exporter sends to the OTLP/HTTP port")
+    with Client(daemon.http_port) as c:
+        assert c.call(TRACES, SPAN).grpc_status == 0
+    assert accepted(daemon) == 1
+
+
+def test_a_tls_client_on_a_plain_port_is_named_in_the_log(daemon):
+    daemon.expect_warning("TLS")
+    for _ in range(3):
+        s = socket.create_connection(("127.0.0.1", daemon.grpc_port), timeout=10)
+        s.sendall(bytes.fromhex("160301020001000 1fc0303".replace(" ", "")) + bytes(200))
+        try:
+            while s.recv(4096):
+                pass
+        except ConnectionError:
+            pass
+        s.close()
+    assert post(daemon.http_port, "/v1/traces", SPAN)[0] == 200
+    assert len(daemon.lines("TLS")) == 1
+
+
+# --- overload ---
+
+SMALL = """
+receivers:
+  otlp:
+    protocols:
+      grpc: {endpoint: "127.0.0.1:0"}
+      http: {endpoint: "127.0.0.1:0"}
+processors:
+  memory_limiter: {check_interval: 100ms, limit_mib: 1, spike_limit_mib: 0}
+exporters:
+  nop:
+service:
+  pipelines:
+    traces: {receivers: [otlp], processors: [memory_limiter], exporters: [nop]}
+"""
+
+
+def test_what_the_memory_limiter_refuses_is_told_to_both_kinds_of_senders_as_retryable(otelcd):
+    d = otelcd(SMALL)  # the process alone is larger than 1 MiB
+    d.expect_warning("Memory usage is above soft limit", "memory")
+    with Client(d.grpc_port) as c:
+        a = c.call(TRACES, SPAN)
+        for _ in range(50):
+            if a.grpc_status == 14:
+                break
+            a = c.call(TRACES, SPAN)
+    assert a.grpc_status == 14 and "memory" in a["grpc-message"]
+    status, h, body = post(d.http_port, "/v1/traces", json.dumps(SPAN_JSON), JSON)
+    assert status == 503 and json.loads(body)["code"] == 14
+    if "retry-after" in h:
+        assert int(h["retry-after"]) >= 1
+        details = base64.b64decode(a["grpc-status-details-bin"] + "==")
+        assert b"google.rpc.RetryInfo" in details
