@@ -94,9 +94,9 @@ int inflate_room(struct inflate_out *o, struct error *err)
         cap = most(o);
     if (cap < least) /* only where the limit itself is past what can be addressed */
         return no_room(o, err, least);
-    grown = block_grow(o->block, cap);
+    grown = block_grow(o->block, cap, false);
     if (grown == NULL && cap - o->len > INFLATE_PAGE)
-        grown = block_grow(o->block, o->len + INFLATE_PAGE);
+        grown = block_grow(o->block, o->len + INFLATE_PAGE, false);
     if (grown == NULL)
         return no_room(o, err, cap);
     o->block = grown;

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A server that discards what it is sent and answers OK: what net/ costs by itself, to set beside nghttpd.
+ *
+ *     build/release/bench/discard_server 127.0.0.1:0     prints the address it listens on; ends on SIGTERM
+ */
+#include "net/grpc.h"
+#include "net/http_server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static uv_loop_t loop;
+static struct turn turn;
+static struct clock the_clock;
+static uv_timer_t timer;
+static uv_prepare_t prepare;
+static uv_check_t checker;
+static uv_signal_t term;
+static struct http_server *server;
+
+static void on_request(struct http_service *s, struct http_request *req)
+{
+    (void)s;
+    (void)req;
+}
+
+static void on_body(struct http_request *req, struct bytes data)
+{
+    http_request_grant(req, data.len);
+}
+
+static void on_end(struct http_request *req)
+{
+    static const struct http_header head[] = { { BYTES_LIT("content-type"), BYTES_LIT("application/grpc") } };
+    static const struct http_header trailer[] = { { BYTES_LIT("grpc-status"), BYTES_LIT("0") } };
+    static const uint8_t message[] = { 0, 0, 0, 0, 2, 0x0a, 0 };
+
+    http_respond_begin(req, 200, head, 1);
+    if (!bytes_is(req->method, "HEAD"))
+        http_respond_write(req, bytes_of(message, sizeof(message)));
+    http_respond_end(req, trailer, 1);
+}
+
+static void on_close(struct http_request *req, bool aborted)
+{
+    (void)req;
+    (void)aborted;
+}
+
+static void on_timer(uv_timer_t *t)
+{
+    (void)t;
+    clock_update(&the_clock);
+    clock_fire(&the_clock);
+}
+
+static void rearm(struct clock *c)
+{
+    uint64_t due = clock_next(c), now = clock_mono(c);
+
+    uv_timer_start(&timer, on_timer, due <= now ? 0 : due == UINT64_MAX ? 1u << 30 : (due - now) / NS_PER_MS + 1, 0);
+}
+
+static void on_prepare(uv_prepare_t *p)
+{
+    (void)p;
+    turn_run(&turn);
+}
+
+static void on_check(uv_check_t *c)
+{
+    (void)c;
+    clock_update(&the_clock);
+}
+
+static void on_stopped(struct http_server *s, void *arg)
+{
+    (void)arg;
+    http_server_free(s);
+    uv_close((uv_handle_t *)&timer, NULL);
+    uv_close((uv_handle_t *)&prepare, NULL);
+    uv_close((uv_handle_t *)&checker, NULL);
+    uv_close((uv_handle_t *)&term, NULL);
+}
+
+static void on_term(uv_signal_t *s, int number)
+{
+    (void)number;
+    uv_signal_stop(s);
+    http_server_stop(server, clock_mono(&the_clock) + 2 * NS_PER_S, on_stopped, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    static struct http_service service = { on_request, on_body, on_end, on_close, NULL };
+    struct http_server_options options = { .endpoint = argc > 1 ? argv[1] : "127.0.0.1:0", .transport = "tcp",
+                                           .initial_window = 256 * 1024 };
+    static struct log_sink sink;
+    static struct logger log = { .sink = &sink };
+    static struct budget budget;
+    struct error err;
+
+    log_sink_init(&sink);
+    uv_loop_init(&loop);
+    turn_init(&turn);
+    clock_init(&the_clock, false);
+    budget_init(&budget, UINT64_MAX, &turn);
+    uv_timer_init(&loop, &timer);
+    the_clock.on_change = rearm;
+    uv_prepare_init(&loop, &prepare);
+    uv_prepare_start(&prepare, on_prepare);
+    uv_check_init(&loop, &checker);
+    uv_check_start(&checker, on_check);
+    uv_signal_init(&loop, &term);
+    uv_signal_start(&term, on_term, SIGTERM);
+    if (http_server_listen(&server, &loop, &options, &service, &the_clock, &turn, &budget, &log, NULL, &err) != 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    printf("%s\n", http_server_address(server));
+    fflush(stdout);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    turn_run(&turn);
+    clock_free(&the_clock);
+    return uv_loop_close(&loop) != 0;
+}

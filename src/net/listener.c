@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/listener.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+#define ACCEPTS_PER_TURN 64
+#define PAUSE (100 * NS_PER_MS)
+#define PROBE_SECONDS 15 /* TCP keepalive, as Go sets it: finds peers that vanished */
+
+static void set_option(int fd, int level, int name, int value)
+{
+    setsockopt(fd, level, name, &value, sizeof(value)); /* what fails here is only an optimisation */
+}
+
+static int open_socket(const struct endpoint *e)
+{
+    int fd = socket(e->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -errno;
+    if (e->addr.ss_family != AF_UNIX)
+        set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (e->addr.ss_family == AF_INET6)
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !e->any);
+    return fd;
+}
+
+/* A socket file left by a process that is gone: it refuses connections, so it may be removed. */
+static bool remove_stale(const struct endpoint *e)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&e->addr;
+    struct stat st;
+    int fd, rc;
+
+    if (un->sun_family != AF_UNIX || un->sun_path[0] == '\0' || lstat(un->sun_path, &st) != 0 ||
+        !S_ISSOCK(st.st_mode))
+        return false;
+    fd = open_socket(e);
+    if (fd < 0)
+        return false;
+    rc = connect(fd, (const struct sockaddr *)&e->addr, e->len) == 0 ? 0 : errno;
+    close(fd);
+    return rc == ECONNREFUSED && unlink(un->sun_path) == 0;
+}
+
+/* A bound socket, or a negative errno. */
+static int bind_socket(const struct endpoint *e)
+{
+    int fd = open_socket(e);
+    int rc;
+
+    if (fd < 0)
+        return fd;
+    if (bind(fd, (const struct sockaddr *)&e->addr, e->len) == 0)
+        return fd;
+    rc = errno;
+    if (rc == EADDRINUSE && remove_stale(e) && bind(fd, (const struct sockaddr *)&e->addr, e->len) == 0)
+        return fd;
+    close(fd);
+    return -rc;
+}
+
+static void note_address(struct listener *l)
+{
+    struct sockaddr_storage self = { 0 };
+    socklen_t len = sizeof(self);
+    struct stat st;
+
+    getsockname(l->fd, (struct sockaddr *)&self, &len);
+    endpoint_format(&self, len, l->address, sizeof(l->address));
+    if (self.ss_family == AF_INET)
+        l->port = ntohs(((struct sockaddr_in *)&self)->sin_port);
+    else if (self.ss_family == AF_INET6)
+        l->port = ntohs(((struct sockaddr_in6 *)&self)->sin6_port);
+    else if (l->address[0] != '@' && stat(l->address, &st) == 0) {
+        l->path = mem_strdup(l->address);
+        l->dev = st.st_dev;
+        l->ino = st.st_ino;
+    }
+}
+
+/* Out of descriptors or memory: the callers wait in the backlog until there is room or the pause is over. */
+static void pause_accepting(struct listener *l, int error);
+
+static void accept_some(uv_poll_t *poll, int status, int events)
+{
+    struct listener *l = container_of(poll, struct listener, poll);
+
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_TURN && l->fd >= 0; i++) {
+        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            if (l->port != 0) {
+                set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+                set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+                set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, PROBE_SECONDS);
+                set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_SECONDS);
+            }
+            l->on_accept(l, fd);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return;
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            pause_accepting(l, -errno);
+            return;
+        } /* else: the caller went away before we came (ECONNABORTED, EPROTO, network errors) */
+    }
+}
+
+static void on_pause_over(struct clock_timer *t)
+{
+    listener_resume(container_of(t, struct listener, pause));
+}
+
+static void pause_accepting(struct listener *l, int error)
+{
+    uv_poll_stop(&l->poll);
+    clock_start(l->clock, &l->pause, PAUSE, on_pause_over);
+    l->on_full(l, error);
+}
+
+void listener_resume(struct listener *l)
+{
+    if (l->fd < 0)
+        return;
+    clock_stop(l->clock, &l->pause);
+    if (!uv_is_active((uv_handle_t *)&l->poll))
+        uv_poll_start(&l->poll, UV_READABLE, accept_some);
+}
+
+int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, const char *endpoint,
+                  const char *transport, struct error *err)
+{
+    struct endpoint e;
+    int rc = endpoint_parse(&e, endpoint, transport, err);
+
+    if (rc != 0)
+        return rc;
+    l->clock = clock;
+    l->fd = bind_socket(&e);
+    if (l->fd == -EAFNOSUPPORT && e.any) { /* a machine without IPv6 */
+        struct error ignored;
+
+        endpoint_parse(&e, endpoint, "tcp4", &ignored);
+        l->fd = bind_socket(&e);
+    }
+    if (l->fd < 0)
+        return error_set(err, l->fd, "listen on %s: %s", endpoint, uv_strerror(l->fd));
+    rc = listen(l->fd, BACKLOG) != 0 ? -errno : uv_poll_init(loop, &l->poll, l->fd);
+    if (rc != 0) {
+        close(l->fd);
+        l->fd = -1;
+        return error_set(err, rc, "listen on %s: %s", endpoint, uv_strerror(rc));
+    }
+    note_address(l);
+    uv_poll_start(&l->poll, UV_READABLE, accept_some);
+    return 0;
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    struct listener *l = container_of((uv_poll_t *)handle, struct listener, poll);
+
+    free(l->path);
+    l->path = NULL;
+    l->on_closed(l);
+}
+
+void listener_close(struct listener *l, void (*on_closed)(struct listener *))
+{
+    struct stat st;
+
+    l->on_closed = on_closed;
+    clock_stop(l->clock, &l->pause);
+    uv_close((uv_handle_t *)&l->poll, on_poll_closed);
+    if (l->path != NULL && stat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
+        unlink(l->path);
+    close(l->fd);
+    l->fd = -1;
+}

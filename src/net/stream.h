@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stream of bytes on a socket of the loop, tcp or unix.
+ *
+ * All streams of a hub read into its one buffer, so an idle connection holds no memory for reading; what a
+ * reader does not use at once it must copy. Writing is one buffer at a time: fill stream_out(), stream_flush()
+ * it, and when that did not get rid of everything wait for on_written before filling it again. */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include "base/buf.h"
+#include "base/bytes.h"
+
+#include <uv.h>
+
+struct stream_hub {
+    uint8_t *buffer; /* what is read, until on_read returns */
+    size_t size;
+    struct buf spare; /* a buffer for the next who writes, so that writing allocates nothing in the long run */
+    uint64_t bytes_in, bytes_out;
+};
+
+void stream_hub_init(struct stream_hub *hub, size_t size);
+void stream_hub_free(struct stream_hub *hub);
+
+struct stream {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv;
+    uv_write_t request;
+    struct stream_hub *hub;
+    struct buf out;
+    size_t most; /* bytes to read at once; 0 = not reading */
+    bool writing;
+    bool closed;
+    void (*on_read)(struct stream *s, struct bytes data);
+    void (*on_end)(struct stream *s, int error); /* the peer has ended (0), or the socket failed */
+    void (*on_written)(struct stream *s, int error);
+    void (*on_closed)(struct stream *s);
+};
+
+/* Take over `fd`. The callbacks are the caller's to set, before or after. On failure the fd is closed. */
+int stream_open(struct stream *s, uv_loop_t *loop, struct stream_hub *hub, int fd);
+
+/* Read at most `most` bytes at a time from now on; 0 stops. */
+int stream_read(struct stream *s, size_t most);
+
+/* Where to put what shall be written; only while !s->writing. Empty but for what was put there before. */
+struct buf *stream_out(struct stream *s);
+
+/* Write it. 0: all of it is the kernel's. 1: s->writing, on_written will come. Negative: the socket failed. */
+int stream_flush(struct stream *s);
+
+void stream_shutdown(struct stream *s); /* no more will be written: the peer sees an end */
+void stream_close(struct stream *s);    /* on_closed comes from the loop; no other callback does */
+
+#endif
