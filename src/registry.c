@@ -3,6 +3,7 @@
 #include "pipeline/component.h"
 
 #define COMPONENTS(X)           \
+    X(otlp_receiver)            \
     X(nop_receiver)             \
     X(batch_processor)          \
     X(memory_limiter_processor) \
