@@ -112,3 +112,13 @@ def test_the_systemd_unit_is_sound_and_closed(tmp_path):
 def test_man_pages_are_well_formed(page):
     ran = run(tool("mandoc"), "-T", "lint", "-W", "warning", str(ROOT / "man" / page))
     assert ran.returncode == 0, ran.stdout
+
+
+def test_the_functions_that_the_architecture_page_names_exist():
+    sources = "".join(p.read_text() for p in (ROOT / "src").rglob("*.[ch]"))
+    named = set(re.findall(r"`([a-z_0-9]+)\(\)`", (ROOT / "docs/architecture.md").read_text())) - {"consume"}
+    missing = [n for n in named if not re.search(rf"\b{n}\(", sources)]
+    assert named and not missing, missing
+    paths = re.findall(r"`((?:receiver|processor|pipeline|prom|otlp|net|config|base|codec)/[a-z0-9_./]+)`", (ROOT / "docs/architecture.md").read_text())
+    gone = [p for p in paths if not (ROOT / "src" / p).exists()]
+    assert paths and not gone, gone
