@@ -21,10 +21,14 @@ struct scrape_hub *scrape_hub_new(uv_loop_t *loop, struct clock *clock, struct t
 void scrape_hub_free(struct scrape_hub *h); /* after every source was removed */
 
 /* Serve `source` on the endpoint. An address equal to one that is served already (after resolving; also when one of
- * them is the wildcard of the other's port) shares its listener, if the HTTP options other than the endpoint
- * are equal or default; the error says which differ otherwise. */
+ * them is the wildcard of the other's port) shares its listener, which is then bound as widely as either asks, with
+ * the more generous of each HTTP option. Anything but GET and HEAD of /metrics gets 404 or 405, a seventeenth scrape at
+ * a time 503. */
 int scrape_hub_add(struct scrape_hub *h, const struct http_server_options *options, struct scrape_source *source,
                    struct error *err);
+
+/* All rows of what the endpoints count, NULL-terminated; for the reference. */
+extern const struct metric_row *const scrape_metric_rows[];
 
 /* The port that the source is served on (for port 0). */
 int scrape_hub_port(const struct scrape_hub *h, const struct scrape_source *source);
