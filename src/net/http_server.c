@@ -419,6 +419,8 @@ void http_server_stop(struct http_server *s, uint64_t deadline, void (*done)(str
     listener_close(&s->listener, on_listener_closed);
     for (struct conn *c = s->conns, *next; c != NULL; c = next) {
         next = c->next;
+        if (c->closing) /* its protocol has gone already */
+            continue;
         if (c->link.proto != NULL)
             c->link.proto->drain(&c->link);
         else
