@@ -7,6 +7,7 @@
     X(nop_receiver)             \
     X(batch_processor)          \
     X(memory_limiter_processor) \
+    X(debug_exporter)           \
     X(nop_exporter)             \
     X(forward_connector)
 

@@ -3,7 +3,9 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -23,16 +25,6 @@ static const char *const level_names[] = { "debug", "info", "warn", "error", "fa
 void log_sink_init(struct log_sink *s)
 {
     *s = (struct log_sink){ .level = LOG_INFO, .fd = 2 };
-}
-
-void log_sink_close(struct log_sink *s)
-{
-    buf_free(&s->line);
-    free(s->counters);
-    s->counters = NULL;
-    if (s->fd > 2)
-        close(s->fd);
-    s->fd = 2;
 }
 
 static uint64_t wall_now(const struct log_sink *s)
@@ -156,54 +148,175 @@ static void put_fields(struct buf *b, const struct log_field *fields, size_t n, 
     }
 }
 
-/* The whole line goes out in one write(2). A log that cannot be written is nobody's to tell. */
-static void put_out(struct log_sink *s)
+/* --- writing without waiting --- */
+
+/* A pipe that polls as writable takes this much at once (PIPE_BUF). */
+#define CHUNK 4096u
+#define FLUSH_MAX (1u << 20) /* bytes in one go */
+
+static bool takes_more(int fd, int wait_ms)
+{
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+    return poll(&p, 1, wait_ms) > 0;
+}
+
+/* How much of it went out. When the other end is gone all counts as written: it is nobody's to tell. */
+static size_t write_some(int fd, const uint8_t *data, size_t len, int wait_ms)
 {
     size_t done = 0;
 
-    while (done < s->line.len) {
-        ssize_t n = write(s->fd, s->line.data + done, s->line.len - done);
+    while (done < len && takes_more(fd, wait_ms)) {
+        size_t n = len - done < CHUNK ? len - done : CHUNK;
+        ssize_t written = write(fd, data + done, n);
 
-        if (n <= 0)
+        if (written < 0 && errno == EAGAIN)
             break;
-        done += (size_t)n;
+        if (written < 0 && errno != EINTR)
+            return len;
+        done += written > 0 ? (size_t)written : 0;
     }
+    return done;
+}
+
+static void tell_lost(struct log_sink *s)
+{
+    const struct logger lg = { .sink = s };
+    uint64_t lost = s->lost;
+
+    s->lost = 0;
+    log_warn(&lg, "Lines of the log were lost: its reader was too slow", F_UINT("lines", lost));
+}
+
+static void flush(struct log_sink *s, size_t most, int wait_ms)
+{
+    size_t n = log_backlog(s) < most ? log_backlog(s) : most;
+
+    s->backlog_from += write_some(s->fd, s->backlog.data + s->backlog_from, n, wait_ms);
+    if (log_backlog(s) > 0)
+        return;
+    buf_free(&s->backlog);
+    s->backlog_from = 0;
+    if (s->lost > 0)
+        tell_lost(s);
+}
+
+void log_flush(struct log_sink *s)
+{
+    if (log_backlog(s) > 0)
+        flush(s, FLUSH_MAX, 0);
+}
+
+/* The line in scratch goes out, behind what waits already, or waits too. */
+static void put_out(struct log_sink *s)
+{
+    bool waiting = log_backlog(s) > 0;
+    size_t n = s->line.len < FLUSH_MAX ? s->line.len : FLUSH_MAX;
+    size_t done = waiting ? 0 : write_some(s->fd, s->line.data, n, 0);
+
+    if (done == s->line.len)
+        return;
+    if (waiting && log_backlog(s) + s->line.len > LOG_BACKLOG_MAX) {
+        s->lost++;
+        return;
+    }
+    buf_append(&s->backlog, s->line.data + done, s->line.len - done);
+    if (!waiting && s->on_backlog != NULL)
+        s->on_backlog(s);
+}
+
+void log_sink_close(struct log_sink *s)
+{
+    while (log_backlog(s) > 0) {
+        size_t before = log_backlog(s);
+
+        flush(s, before, 1000);
+        if (log_backlog(s) == before)
+            break;
+    }
+    buf_free(&s->backlog);
+    s->backlog_from = 0;
+    buf_free(&s->line);
+    free(s->counters);
+    s->counters = NULL;
+    if (s->fd > 2)
+        close(s->fd);
+    s->fd = 2;
+}
+
+/* --- lines --- */
+
+static void make_json(struct log_sink *s, const struct logger *lg, enum log_level level, struct bytes msg, bool quoted,
+                      uint64_t now)
+{
+    struct buf *b = &s->line;
+    bool first = false;
+
+    buf_printf(b, "{\"level\": \"%s\", \"ts\": \"", level_names[level]);
+    put_time(b, now);
+    buf_puts(b, "\", \"msg\": ");
+    if (quoted)
+        buf_put(b, msg);
+    else
+        log_quote(b, msg);
+    put_fields(b, s->fields, s->n_fields, &first);
+    put_fields(b, lg->fields, lg->n_fields, &first);
+}
+
+static void make_console(struct log_sink *s, const struct logger *lg, enum log_level level, struct bytes msg,
+                         const struct log_field *fields, size_t n, uint64_t now)
+{
+    struct buf *b = &s->line;
+    bool first = true;
+
+    if (!s->bare) {
+        put_time(b, now);
+        buf_printf(b, "\t%s\t", level_names[level]);
+    }
+    buf_put(b, msg);
+    if (s->n_fields + lg->n_fields + n > 0) {
+        buf_puts(b, "\t{");
+        put_fields(b, lg->fields, lg->n_fields, &first);
+        put_fields(b, fields, n, &first);
+        put_fields(b, s->fields, s->n_fields, &first);
+        buf_putc(b, '}');
+    }
+    buf_putc(b, '\n');
+}
+
+static void make_line(const struct logger *lg, enum log_level level, struct bytes msg, bool quoted,
+                      const struct log_field *fields, size_t n, uint64_t now)
+{
+    struct log_sink *s = lg->sink;
+    bool first = false;
+
+    s->line.len = 0;
+    if (s->json) {
+        make_json(s, lg, level, msg, quoted, now);
+        put_fields(&s->line, fields, n, &first);
+        buf_puts(&s->line, "}\n");
+    } else {
+        make_console(s, lg, level, msg, fields, n, now);
+    }
+    put_out(s);
+    if (s->line.cap > FLUSH_MAX)
+        buf_free(&s->line);
 }
 
 void log_write(const struct logger *lg, enum log_level level, const char *msg, const struct log_field *fields,
                size_t n)
 {
-    struct log_sink *s = lg->sink;
-    uint64_t now = wall_now(s);
-    struct buf *b = &s->line;
-    bool first = true;
+    uint64_t now = wall_now(lg->sink);
 
-    if (!log_enabled(lg, level) || sampled_out(s, level, msg, now))
-        return;
-    b->len = 0;
-    if (s->json) {
-        buf_printf(b, "{\"level\": \"%s\", \"ts\": \"", level_names[level]);
-        put_time(b, now);
-        buf_puts(b, "\", \"msg\": ");
-        log_quote(b, bytes_str(msg));
-        first = false;
-        put_fields(b, s->fields, s->n_fields, &first);
-        put_fields(b, lg->fields, lg->n_fields, &first);
-        put_fields(b, fields, n, &first);
-        buf_puts(b, "}\n");
-    } else {
-        put_time(b, now);
-        buf_printf(b, "\t%s\t%s", level_names[level], msg);
-        if (s->n_fields + lg->n_fields + n > 0) {
-            buf_puts(b, "\t{");
-            put_fields(b, lg->fields, lg->n_fields, &first);
-            put_fields(b, fields, n, &first);
-            put_fields(b, s->fields, s->n_fields, &first);
-            buf_putc(b, '}');
-        }
-        buf_putc(b, '\n');
-    }
-    put_out(s);
+    if (log_enabled(lg, level) && !sampled_out(lg->sink, level, msg, now))
+        make_line(lg, level, bytes_str(msg), false, fields, n, now);
+}
+
+void log_write_text(const struct logger *lg, enum log_level level, struct bytes msg, const struct log_field *fields,
+                    size_t n)
+{
+    if (log_enabled(lg, level))
+        make_line(lg, level, msg, true, fields, n, wall_now(lg->sink));
 }
 
 bool complaint_due(struct complaint *c, const struct clock *clock)

@@ -65,7 +65,21 @@ struct log_sink {
     uint64_t initial, thereafter;
     struct log_counter *counters;    /* fixed table, made on first use */
     uint64_t suppressed;             /* lines that sampling held back */
+    bool bare;                       /* console lines without time and level */
+    /* What a slow reader has not taken yet: writing never waits. Past LOG_BACKLOG_MAX lines are lost and counted. */
+    struct buf backlog;
+    size_t backlog_from;             /* of it, how much has been written */
+    uint64_t lost;                   /* lines, until the next that tells of them */
+    void (*on_backlog)(struct log_sink *s); /* there is one now: call log_flush every while. May be NULL */
+    void *owner;
 };
+
+#define LOG_BACKLOG_MAX (8u << 20)
+
+static inline size_t log_backlog(const struct log_sink *s)
+{
+    return s->backlog.len - s->backlog_from;
+}
 
 struct logger {
     struct log_sink *sink;
@@ -75,13 +89,21 @@ struct logger {
 
 /* stderr, console, info: what is used before the configuration is known. */
 void log_sink_init(struct log_sink *s);
-void log_sink_close(struct log_sink *s); /* gives back scratch; closes fd when it is not 1 or 2 */
+/* Waits up to a second for the reader to take what is left, gives back scratch; closes fd when it is not 1 or 2. */
+void log_sink_close(struct log_sink *s);
+
+/* Write as much of the backlog as the reader takes, but not more than is good for one turn. */
+void log_flush(struct log_sink *s);
 
 /* A JSON string with its quotes: what field values are printed as, safe in a terminal whatever the bytes are. */
 void log_quote(struct buf *b, struct bytes s);
 
 void log_write(const struct logger *lg, enum log_level level, const char *msg, const struct log_field *fields,
                size_t n);
+
+/* The same for a message of any bytes, which no sampling holds back. In JSON, `msg` is printed as it is: quoted. */
+void log_write_text(const struct logger *lg, enum log_level level, struct bytes msg, const struct log_field *fields,
+                    size_t n);
 
 static inline bool log_enabled(const struct logger *lg, enum log_level level)
 {

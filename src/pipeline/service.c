@@ -48,6 +48,7 @@ struct service {
     bool reload_again;     /* SIGHUP came while reloading */
     uint64_t ends;         /* signals that ask to end */
     uv_signal_t signals[3];
+    struct clock_timer log_flush; /* while a slow reader has not taken all of the log */
     int exit_code;
 };
 
@@ -348,6 +349,26 @@ static void watch_signals(struct service *s)
     }
 }
 
+/* --- a log whose reader is slow --- */
+
+#define FLUSH_AGAIN (5 * NS_PER_MS)
+
+static void on_flush_due(struct clock_timer *t)
+{
+    struct service *s = container_of(t, struct service, log_flush);
+
+    log_flush(&s->sink);
+    if (log_backlog(&s->sink) > 0)
+        clock_start(&s->loop.clock, t, FLUSH_AGAIN, on_flush_due);
+}
+
+static void on_backlog(struct log_sink *sink)
+{
+    struct service *s = sink->owner;
+
+    clock_start(&s->loop.clock, &s->log_flush, FLUSH_AGAIN, on_flush_due);
+}
+
 /* --- from the first line to the last --- */
 
 static void service_init(struct service *s, const struct config_sources *sources,
@@ -360,6 +381,8 @@ static void service_init(struct service *s, const struct config_sources *sources
     metrics_init(&s->metrics);
     log_sink_init(&s->sink);
     s->sink.clock = &s->loop.clock;
+    s->sink.on_backlog = on_backlog;
+    s->sink.owner = s;
     s->log.sink = &s->sink;
     s->host = (struct host){
         .loop = &s->loop.uv,
@@ -393,6 +416,7 @@ static int service_close(struct service *s)
     if (loop_close(&s->loop, on_left_open, s) != 0)
         s->exit_code = EXIT_CODE_OPEN;
     s->sink.clock = NULL;
+    s->sink.on_backlog = NULL;
     if (s->exit_code == EXIT_CODE_OK)
         log_info(&s->log, "Shutdown complete.");
     free_running(&s->now);

@@ -70,23 +70,6 @@ static void check_order(struct sink *s, const struct batch *b)
         largest = b->items;
 }
 
-/* Until config/ has its own: never called here. */
-__attribute__((weak)) void check_fail(struct check *ck, const char *path, const char *fmt, ...)
-{
-    ck_abort_msg("check_fail(%p, %s, %s)", (void *)ck, path, fmt);
-}
-
-/* Until otlp/ has its own: cuts what rig_logs makes. */
-__attribute__((weak)) void batch_split(struct batch *b, uint64_t items, struct budget *budget, struct batch **head,
-                                       struct batch **tail)
-{
-    unsigned first = b->segments[0].data[b->bytes - 7 * b->items + 6];
-
-    (void)budget;
-    *head = rig_logs(&rig, first, items);
-    *tail = rig_logs(&rig, first + (unsigned)items, b->items - items);
-}
-
 static void on_settled(struct ack *ack, const struct outcome *o)
 {
     struct sender *s = container_of(ack, struct sender, ack);

@@ -29,12 +29,6 @@ void **node_shared(struct node *node)
     return &shared;
 }
 
-/* Until config/ has its own: never called here. */
-__attribute__((weak)) void check_fail(struct check *ck, const char *path, const char *fmt, ...)
-{
-    ck_abort_msg("check_fail(%p, %s, %s)", (void *)ck, path, fmt);
-}
-
 static void on_settled(struct ack *a, const struct outcome *o)
 {
     (void)a;

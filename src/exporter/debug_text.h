@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batches as text for people: what the debug exporter prints, in the Go collector's two forms.
+ *
+ * All functions append to `out`, touch nothing else, and may run on a thread of the pool: a batch's bytes do not
+ * change. */
+#ifndef EXPORTER_DEBUG_TEXT_H
+#define EXPORTER_DEBUG_TEXT_H
+
+#include "base/buf.h"
+#include "codec/pb.h"
+#include "otlp/batch.h"
+
+/* One message's fields below DEBUG_FIELDS, the last of each number. */
+#define DEBUG_FIELDS 21
+struct debug_message {
+    struct bytes raw;
+    uint32_t has;  /* a bit for each number that is there */
+    uint32_t last; /* the number that came last: of a oneof's, the one that counts */
+    uint64_t num[DEBUG_FIELDS];
+    struct bytes str[DEBUG_FIELDS];
+};
+
+void debug_message_read(struct debug_message *m, struct bytes raw);
+
+static inline bool debug_has(const struct debug_message *m, uint32_t number)
+{
+    return (m->has & (1u << number)) != 0;
+}
+
+/* The next field of that number, a message or bytes. Start with a reader over the message. */
+bool debug_each(struct pb_reader *r, uint32_t number, struct bytes *field);
+
+/* Repeated varints (or, the second, fixed64 and doubles), packed or not: calls for each in order. */
+void debug_numbers(struct bytes message, uint32_t number, void (*each)(void *arg, size_t i, uint64_t v), void *arg);
+void debug_fixed64s(struct bytes message, uint32_t number, void (*each)(void *arg, size_t i, uint64_t v), void *arg);
+size_t debug_count(struct bytes message, uint32_t number); /* fields of that number */
+
+struct debug_counts {
+    uint64_t resources, metrics, items;
+};
+
+struct debug_counts debug_count_batch(const struct batch *b);
+
+/* An AnyValue as one string ("" for none; maps and lists as JSON), and with its type: `Str(x)`. */
+void debug_value(struct buf *out, struct bytes any);
+void debug_typed_value(struct buf *out, struct bytes any);
+
+void debug_time(struct buf *out, uint64_t unix_ns); /* "2020-02-11 20:26:12.000000321 +0000 UTC" */
+void debug_hex(struct buf *out, struct bytes id);
+void debug_fixed(struct buf *out, double v);    /* six decimals */
+void debug_shortest(struct buf *out, double v); /* as Go's %v */
+
+/* Upper bound of bucket `index` of an exponential histogram. */
+double debug_exponential_bound(int64_t index, int64_t scale);
+
+/* A text that has grown so long is cut after the item. */
+#define DEBUG_TEXT_MAX (16u << 20)
+#define DEBUG_TEXT_CUT "... cut here: this batch's text is too long\n"
+
+void debug_normal(struct buf *out, const struct batch *b);
+void debug_detailed(struct buf *out, const struct batch *b);
+void debug_profiles_dictionary(struct buf *out, struct bytes dictionary);
+void debug_profile(struct buf *out, size_t n, struct bytes profile, struct bytes dictionary);
+/* The attributes that a repeated field of indices points to: calls with key and value. */
+void debug_profile_attributes(struct bytes message, uint32_t number, struct bytes dictionary,
+                              void (*each)(void *arg, struct bytes key, struct bytes any), void *arg);
+
+#endif
