@@ -24,7 +24,7 @@ static const struct verb {
     const char *name;
     int (*run)(const struct arguments *a);
 } verbs[] = {
-
+    { "run", command_run },
     { "validate", command_validate },
     { "print-config", command_print_config },
     { "print-initial-config", command_print_config },
