@@ -341,8 +341,7 @@ int scrape_hub_add(struct scrape_hub *h, const struct http_server_options *optio
         if (!h->sites.v[i]->stopping && addresses_meet(&h->sites.v[i]->address, &address))
             site = h->sites.v[i];
     if (rc == 0)
-        rc = site != NULL ? join_site(site, options, &address, source, err)
-                          : new_site(h, options, source, err);
+        rc = site != NULL ? join_site(site, options, &address, source, err) : new_site(h, options, source, err);
     if (rc == 0)
         log_info(&h->log, site != NULL ? "Serving metrics on a shared endpoint" : "Serving metrics",
                  F_STR("endpoint", http_server_address((site ? site : h->sites.v[h->sites.n - 1])->server)),

@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-#define SLICE (64 * 1024)              /* bytes before compression */
-#define GZIP_COST (320 * 1024)         /* about what a gzip stream holds */
+#define SLICE ((size_t)64 * 1024)      /* bytes before compression */
+#define GZIP_COST ((size_t)320 * 1024) /* about what a gzip stream holds */
 #define LIMIT_DEFAULT (120 * NS_PER_S) /* for peers that do not say how long they wait */
 #define LIMIT_MAX (600 * NS_PER_S)
 #define HTTP2_CANCEL 8

@@ -78,6 +78,8 @@ static void render(struct buf *out, struct self_attribute *labels, size_t n)
 {
     size_t kept = 0;
 
+    if (n == 0)
+        return;
     for (size_t i = 0; i < n; i++) {
         size_t j = 0;
 
@@ -207,7 +209,8 @@ static void write_series(const struct self *s, struct expo *e, const struct metr
         render_series(s, f->members.v[i], &labels);
         *vec_push(&lines) = (struct line){ buf_bytes(&labels), f->members.v[i] };
     }
-    qsort(lines.v, lines.n, sizeof(lines.v[0]), by_labels);
+    if (lines.n > 0)
+        qsort(lines.v, lines.n, sizeof(lines.v[0]), by_labels);
     for (size_t i = 0; i < lines.n; i++) {
         if (f->row->type == METRIC_HISTOGRAM)
             write_histogram(e, &lines.v[i], &x);
