@@ -343,9 +343,9 @@ int scrape_hub_add(struct scrape_hub *h, const struct http_server_options *optio
     if (rc == 0)
         rc = site != NULL ? join_site(site, options, &address, source, err) : new_site(h, options, source, err);
     if (rc == 0)
-        log_info(&h->log, site != NULL ? "Serving metrics on a shared endpoint" : "Serving metrics",
+        log_info(&h->log, "Starting Prometheus scrape endpoint", F_STR("otelcol.component.id", source->name),
                  F_STR("endpoint", http_server_address((site ? site : h->sites.v[h->sites.n - 1])->server)),
-                 F_STR("source", source->name));
+                 F_BOOL("shared", site != NULL));
     return rc;
 }
 
