@@ -43,7 +43,7 @@ static const char *did_you_mean(struct decoder *d, const char *word, const char 
     return near != NULL ? arena_printf(d->arena, "; did you mean \"%s\"?", near) : "";
 }
 
-/* What stands there, for "..., got X". */
+/* What stands there, for "..., got X". Longer texts are not repeated. */
 static const char *shown(struct decoder *d, const struct yaml_node *n)
 {
     if (n->kind == YAML_SCALAR && strlen(n->text) <= 60)
@@ -75,7 +75,7 @@ static const char *string_of(struct decoder *d, const struct yaml_node *n, const
 
 static bool parse_duration_node(struct decoder *d, const struct yaml_node *n, const char *path, int64_t *ns)
 {
-    if (n->kind == YAML_SCALAR && yaml_type(n) == YAML_INT && yaml_int(n, ns)) {
+    if (n->kind == YAML_SCALAR && yaml_int(n, ns)) {
         if (*ns != 0 && *ns < 1000000 && *ns > -1000000)
             fault_add(d->faults, n, path, true,
                       "a duration without a unit is in nanoseconds; write %ss or %sms if you meant that", n->text,
@@ -209,13 +209,19 @@ static void decode_strings(struct decoder *d, const struct yaml_node *n, const c
 
     if (n->kind == YAML_LIST) {
         for (size_t i = 0; i < n->n; i++) {
-            const char *item = string_of(d, n->items[i], arena_printf(d->arena, "%s::%zu", path, i));
+            const struct yaml_node *item = n->items[i];
+            const char *s = item->kind == YAML_NULL
+                                ? ""
+                                : string_of(d, item, arena_printf(d->arena, "%s::%zu", path, i));
 
-            if (item != NULL)
-                push_string(d, &list, &cap, item);
+            if (s != NULL)
+                push_string(d, &list, &cap, s);
         }
     } else {
-        const char *s = string_of(d, n, path);
+        const char *s = n->kind == YAML_SCALAR && yaml_type(n) == YAML_STR ? string_of(d, n, path) : NULL;
+
+        if (s == NULL)
+            wrong_type(d, n, path, "a list of strings");
 
         while (s != NULL && *s != '\0') {
             size_t len = strcspn(s, ",");
@@ -261,7 +267,7 @@ static void decode_headers(struct decoder *d, const struct yaml_node *n, const c
         const struct yaml_node *name = yaml_get(n->items[i], "name"), *value = yaml_get(n->items[i], "value");
         const char *k, *v;
 
-        if (name == NULL || value == NULL) {
+        if (name == NULL || value == NULL || n->items[i]->n != 2) {
             fault_add(d->faults, n->items[i], path, false, "a header is written `- name: x` with `value: y` below it");
             continue;
         }
@@ -386,6 +392,24 @@ static void set_default(struct decoder *d, const struct option *o, char *out)
         decode_value(d, o, n, o->key, out + o->offset);
 }
 
+/* `key:` with nothing behind it, or a variable that is not set: a number, bool, string or duration of zero, as in the
+ * Go collector; lists, maps and words keep their defaults. */
+static void decode_null(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                        char *field)
+{
+    struct yaml_node zero = { .kind = YAML_SCALAR, .file = n->file, .line = n->line, .column = n->column, .text = "0" };
+    bool text = o->kind == OPTION_STRING || o->kind == OPTION_SECRET;
+
+    zero.plain = !text;
+    if (o->kind == OPTION_BOOL)
+        zero.text = "false";
+    else if (text)
+        zero.text = n->original != NULL ? n->original : "";
+    else if (o->kind != OPTION_UINT && o->kind != OPTION_INT && o->kind != OPTION_DOUBLE && o->kind != OPTION_DURATION)
+        return;
+    decode_value(d, o, &zero, path, field);
+}
+
 static const struct option *row_of(const struct option *rows, const char *key)
 {
     for (; rows->kind != OPTION_END; rows++)
@@ -425,7 +449,7 @@ static void decode_pair(struct decoder *d, const struct option *rows, const stru
     }
     inner = join(d, path, pair->key);
     if (o->kind == OPTION_REFUSED) {
-        if (pair->value->kind != YAML_NULL)
+        if (pair->value->kind != YAML_NULL && (pair->value->kind != YAML_LIST || pair->value->n > 0))
             fault_add(d->faults, &place, inner, false, "%s", o->help);
         return;
     }
@@ -433,9 +457,9 @@ static void decode_pair(struct decoder *d, const struct option *rows, const stru
         fault_add(d->faults, &place, inner, true, "%s", o->deprecated);
     if (o->kind == OPTION_GROUP)
         decode_group(d, o, pair->value, inner, out + o->offset);
-    else if (pair->value->kind != YAML_NULL || o->kind == OPTION_NODE)
-        decode_value(d, o, pair->value, inner, out + o->offset);
-    else if (pair->value->original != NULL && (o->kind == OPTION_STRING || o->kind == OPTION_SECRET))
+    else if (pair->value->kind == YAML_NULL && o->kind != OPTION_NODE)
+        decode_null(d, o, pair->value, inner, out + o->offset);
+    else
         decode_value(d, o, pair->value, inner, out + o->offset);
 }
 

@@ -49,6 +49,20 @@ static struct yaml_node *list_node(struct arena *a, const struct option *o, cons
     return n;
 }
 
+static struct yaml_node *double_node(struct arena *a, double v)
+{
+    struct buf b = { 0 };
+    struct yaml_node *n;
+
+    if (isfinite(v))
+        yaml_put_float(&b, v);
+    else
+        buf_puts(&b, isnan(v) ? ".nan" : v > 0 ? ".inf" : "-.inf");
+    n = text_node(a, true, buf_cstr(&b));
+    buf_free(&b);
+    return n;
+}
+
 static struct yaml_node *number_node(struct arena *a, const struct option *o, const void *field)
 {
     char text[40];
@@ -58,7 +72,7 @@ static struct yaml_node *number_node(struct arena *a, const struct option *o, co
     else if (o->kind == OPTION_INT)
         snprintf(text, sizeof(text), "%lld", (long long)*(const int64_t *)field);
     else
-        snprintf(text, sizeof(text), "%.17g", *(const double *)field);
+        return double_node(a, *(const double *)field);
     return text_node(a, true, text);
 }
 

@@ -14,10 +14,24 @@ struct expander {
     struct arena *arena;
     struct faults *faults;
     bool offline;
-    unsigned rounds;
+    unsigned rounds; /* of the value that is being expanded */
+    bool inside;     /* such a value */
+    struct buf path; /* where it stands */
 };
 
 static void expand_node(struct expander *x, struct yaml_node **at, unsigned depth);
+
+static void complain(struct expander *x, const struct yaml_node *at, bool warning, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void complain(struct expander *x, const struct yaml_node *at, bool warning, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    fault_vadd(x->faults, at->file, at->line, at->column, buf_cstr(&x->path), warning, fmt, args);
+    va_end(args);
+}
 
 /* --- one reference --- */
 
@@ -42,26 +56,33 @@ static const char *after_scheme(const char *uri)
     return *p == ':' && p - uri >= 2 ? p + 1 : NULL;
 }
 
-static const char *resolve_env(struct expander *x, const char *spec, const struct yaml_node *at)
+/* What a reference stands for; no text after a fault. */
+struct reference {
+    const char *text;
+    bool empty_default; /* ${env:X:-} is the empty string; an empty variable is no value */
+};
+
+static struct reference resolve_env(struct expander *x, const char *spec, const struct yaml_node *at)
 {
+    struct reference none = { 0 };
     const char *dash = strstr(spec, ":-");
     char *name = dash != NULL ? arena_strndup(x->arena, spec, (size_t)(dash - spec)) : arena_strdup(x->arena, spec);
     const char *value;
 
     if (!is_name(name)) {
-        fault_add(x->faults, at, "", false,
-                  "environment variable \"%s\" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$", name);
-        return NULL;
+        complain(x, at, false,
+                 "environment variable \"%s\" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$", name);
+        return none;
     }
     value = x->offline ? NULL : getenv(name);
     if (value != NULL)
-        return arena_strdup(x->arena, value);
+        return (struct reference){ .text = arena_strdup(x->arena, value) };
     if (dash != NULL)
-        return arena_strdup(x->arena, dash + 2);
-    fault_add(x->faults, at, "", true,
-              "the environment variable %s is not set: the value is empty; write ${env:%s:-default} to give one", name,
-              name);
-    return "";
+        return (struct reference){ .text = dash + 2, .empty_default = dash[2] == '\0' };
+    complain(x, at, true,
+             "the environment variable %s is not set: the value is empty; write ${env:%s:-default} to give one", name,
+             name);
+    return (struct reference){ .text = "" };
 }
 
 static const char *resolve_file(struct expander *x, const char *path, const struct yaml_node *at)
@@ -73,38 +94,46 @@ static const char *resolve_file(struct expander *x, const char *path, const stru
     if (!x->offline && source_file(path, &content, &why))
         text = arena_strndup(x->arena, content.data, content.len);
     else
-        fault_add(x->faults, at, "", false, "cannot read ${file:%s}: %s", path, why);
+        complain(x, at, false, "cannot read ${file:%s}: %s", path, why);
     buf_free(&content);
     return text;
 }
 
-/* The text that `uri` (what stands in the braces) stands for, or NULL after a fault. */
-static const char *resolve(struct expander *x, const char *uri, const struct yaml_node *at)
+/* What is wrong with a `uri` of no scheme that we serve. */
+static void complain_uri(struct expander *x, const char *uri, const struct yaml_node *at)
 {
-    const char *opaque = after_scheme(uri);
+    const char *opaque = after_scheme(uri), *dash = strstr(uri, ":-");
 
-    if (strchr(uri, '$') != NULL) {
-        fault_add(x->faults, at, "", false, "the uri \"%s\" contains unsupported characters ('$')", uri);
-        return NULL;
-    }
-    if (strchr(uri, ':') == NULL)
-        return resolve_env(x, uri, at);
-    if (strncmp(uri, "env:", 4) == 0)
-        return resolve_env(x, uri + 4, at);
-    if (strncmp(uri, "file:", 5) == 0)
-        return resolve_file(x, uri + 5, at);
-    if (strncmp(uri, "yaml:", 5) == 0)
-        return uri + 5;
-    if (strstr(uri, ":-") != NULL && is_name(arena_strndup(x->arena, uri, (size_t)(strstr(uri, ":-") - uri))))
-        fault_add(x->faults, at, "", false, "invalid uri: \"%s\": a default needs the scheme: write ${env:%s}", uri,
-                  uri);
+    if (dash != NULL && is_name(arena_strndup(x->arena, uri, (size_t)(dash - uri))))
+        complain(x, at, false, "invalid uri: \"%s\": a default needs the scheme: write ${env:%s}", uri, uri);
+    else if (strncmp(uri, "http:", 5) == 0 || strncmp(uri, "https:", 6) == 0)
+        complain(x, at, false,
+                 "scheme \"%.*s\" is not supported for uri \"%s\": otelcd does not fetch its configuration over the "
+                 "network; download it and write ${file:path}",
+                 (int)strcspn(uri, ":"), uri, uri);
     else if (opaque != NULL)
-        fault_add(x->faults, at, "", false,
-                  "scheme \"%.*s\" is not supported for uri \"%s\"; env, file and yaml are", (int)(opaque - 1 - uri),
-                  uri, uri);
+        complain(x, at, false, "scheme \"%.*s\" is not supported for uri \"%s\"; env, file and yaml are",
+                 (int)(opaque - 1 - uri), uri, uri);
     else
-        fault_add(x->faults, at, "", false, "invalid uri: \"%s\": write ${env:NAME} or ${file:path}", uri);
-    return NULL;
+        complain(x, at, false, "invalid uri: \"%s\": write ${env:NAME} or ${file:path}", uri);
+}
+
+/* `uri` is what stands in the braces. */
+static struct reference resolve(struct expander *x, const char *uri, const struct yaml_node *at)
+{
+    if (strchr(uri, '$') != NULL)
+        complain(x, at, false, "the uri \"%s\" contains unsupported characters ('$')", uri);
+    else if (strchr(uri, ':') == NULL)
+        return resolve_env(x, uri, at);
+    else if (strncmp(uri, "env:", 4) == 0)
+        return resolve_env(x, uri + 4, at);
+    else if (strncmp(uri, "file:", 5) == 0)
+        return (struct reference){ .text = resolve_file(x, uri + 5, at) };
+    else if (strncmp(uri, "yaml:", 5) == 0)
+        return (struct reference){ .text = uri + 5 };
+    else
+        complain_uri(x, uri, at);
+    return (struct reference){ 0 };
 }
 
 /* --- finding them --- */
@@ -171,6 +200,7 @@ static struct yaml_node *typed(struct expander *x, const char *text, const struc
     return n;
 }
 
+/* The text of a value or of what a reference in it stood for. */
 static void expand_scalar(struct expander *x, struct yaml_node **at, unsigned depth)
 {
     struct yaml_node *n = *at;
@@ -178,22 +208,22 @@ static void expand_scalar(struct expander *x, struct yaml_node **at, unsigned de
 
     while (find_reference(n->text, &from, &to)) {
         const char *uri = arena_strndup(x->arena, n->text + from + 2, to - from - 3);
-        const char *value;
+        struct reference ref;
 
         if (++x->rounds > MOST_ROUNDS) {
             if (x->rounds == MOST_ROUNDS + 1)
-                fault_add(x->faults, n, "", false, "too many recursive expansions");
+                complain(x, n, false, "too many recursive expansions");
             return;
         }
-        value = resolve(x, uri, n);
-        if (value == NULL)
+        ref = resolve(x, uri, n);
+        if (ref.text == NULL)
             return;
         if (from == 0 && n->text[to] == '\0') {
-            *at = typed(x, value, n);
+            *at = ref.empty_default ? yaml_scalar(x->arena, "", false, n) : typed(x, ref.text, n);
             expand_node(x, at, depth + 1);
             return;
         }
-        n->text = arena_printf(x->arena, "%.*s%s%s", (int)from, n->text, value, n->text + to);
+        n->text = arena_printf(x->arena, "%.*s%s%s", (int)from, n->text, ref.text, n->text + to);
         n->plain = false;
         n->original = NULL;
     }
@@ -202,20 +232,42 @@ static void expand_scalar(struct expander *x, struct yaml_node **at, unsigned de
         n->original = unescaped(x, n->original);
 }
 
+/* A value of the document has MOST_ROUNDS, and all that it leads to shares them. */
+static void expand_value(struct expander *x, struct yaml_node **at, unsigned depth)
+{
+    bool outermost = !x->inside;
+
+    if (outermost)
+        x->rounds = 0;
+    x->inside = true;
+    expand_scalar(x, at, depth);
+    x->inside = !outermost;
+}
+
+static void expand_children(struct expander *x, struct yaml_node *n, unsigned depth)
+{
+    size_t mark = x->path.len;
+
+    for (size_t i = 0; i < n->n; i++) {
+        if (n->kind == YAML_MAP)
+            buf_printf(&x->path, "%s%s", mark > 0 ? "::" : "", n->pairs[i].key);
+        else
+            buf_printf(&x->path, "%s%zu", mark > 0 ? "::" : "", i);
+        expand_node(x, n->kind == YAML_MAP ? &n->pairs[i].value : &n->items[i], depth + 1);
+        x->path.len = mark;
+    }
+}
+
 static void expand_node(struct expander *x, struct yaml_node **at, unsigned depth)
 {
     struct yaml_node *n = *at;
 
-    if (depth > MOST_DEPTH) {
-        fault_add(x->faults, n, "", false, "too many recursive expansions");
-        return;
-    }
-    if (n->kind == YAML_SCALAR && strchr(n->text, '$') != NULL)
-        expand_scalar(x, at, depth);
-    for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++)
-        expand_node(x, &n->pairs[i].value, depth + 1);
-    for (size_t i = 0; n->kind == YAML_LIST && i < n->n; i++)
-        expand_node(x, &n->items[i], depth + 1);
+    if (depth > MOST_DEPTH)
+        complain(x, n, false, "nested deeper than %u levels", MOST_DEPTH);
+    else if (n->kind == YAML_MAP || n->kind == YAML_LIST)
+        expand_children(x, n, depth);
+    else if (n->kind == YAML_SCALAR && strchr(n->text, '$') != NULL)
+        expand_value(x, at, depth);
 }
 
 void expand_tree(struct arena *a, struct yaml_node **at, bool offline, struct faults *faults)
@@ -223,4 +275,5 @@ void expand_tree(struct arena *a, struct yaml_node **at, bool offline, struct fa
     struct expander x = { .arena = a, .faults = faults, .offline = offline };
 
     expand_node(&x, at, 0);
+    buf_free(&x.path);
 }

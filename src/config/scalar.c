@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <strings.h>
+
+#define LONGEST_NUMBER 128u
 
 static bool is_one_of(const char *s, const char *const *words)
 {
@@ -31,7 +34,7 @@ static bool bool_text(const char *s, bool *v)
     return *v || is_one_of(s, no);
 }
 
-/* The digits of an integer without sign and underscores in `out`; its base, or 0 when it is none. */
+/* The digits of an integer without sign and prefix in `out`; its base, or 0 when it is none. */
 static int int_digits(const char *s, char *out, size_t size)
 {
     int base = 10;
@@ -48,8 +51,6 @@ static int int_digits(const char *s, char *out, size_t size)
     for (; *s != '\0'; s++) {
         int digit = isdigit((unsigned char)*s) ? *s - '0' : isxdigit((unsigned char)*s) ? tolower(*s) - 'a' + 10 : 99;
 
-        if (*s == '_' && n > 0)
-            continue;
         if (digit >= base || n + 1 >= size)
             return 0;
         out[n++] = *s;
@@ -58,11 +59,30 @@ static int int_digits(const char *s, char *out, size_t size)
     return n > 0 ? base : 0;
 }
 
-static bool uint_text(const char *s, bool *negative, uint64_t *v)
+/* Numbers may have underscores anywhere but in front; false when it is too long for a number. */
+static bool without_underscores(const char *s, char *out, size_t size)
 {
-    char digits[80];
+    size_t n = 0;
+
+    for (const char *p = s; *p != '\0'; p++) {
+        if (*p == '_' && p > s)
+            continue;
+        if (n + 1 >= size)
+            return false;
+        out[n++] = *p;
+    }
+    out[n] = '\0';
+    return true;
+}
+
+static bool uint_text(const char *text, bool *negative, uint64_t *v)
+{
+    char plain[LONGEST_NUMBER], digits[LONGEST_NUMBER];
+    const char *s = plain;
     int base;
 
+    if (!without_underscores(text, plain, sizeof(plain)))
+        return false;
     *negative = *s == '-';
     if (*s == '-' || *s == '+')
         s++;
@@ -74,15 +94,18 @@ static bool uint_text(const char *s, bool *negative, uint64_t *v)
     return errno == 0;
 }
 
-static bool float_text(const char *s, double *v)
+static bool float_text(const char *text, double *v)
 {
     static const char *const infs[] = { ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", NULL };
     static const char *const neg[] = { "-.inf", "-.Inf", "-.INF", NULL };
     static const char *const nans[] = { ".nan", ".NaN", ".NAN", NULL };
+    char s[LONGEST_NUMBER];
     const char *p = s;
     bool digits = false;
     char *end;
 
+    if (!without_underscores(text, s, sizeof(s)))
+        return false;
     if (is_one_of(s, infs) || is_one_of(s, neg))
         return *v = s[0] == '-' ? -(double)INFINITY : (double)INFINITY, true;
     if (is_one_of(s, nans))
@@ -101,13 +124,44 @@ static bool float_text(const char *s, double *v)
     return *end == '\0';
 }
 
-/* 2001-12-14, with or without a time of day. */
+/* At least one and at most `most` digits; what follows, or NULL. */
+static const char *some_digits(const char *s, int most)
+{
+    int n = 0;
+
+    while (n < most && isdigit((unsigned char)s[n]))
+        n++;
+    return n > 0 ? s + n : NULL;
+}
+
+/* "15:04:05.999", and behind it nothing or, with `zone`, Z or +07:00. */
+static bool clock_text(const char *s, bool zone)
+{
+    if ((s = some_digits(s, 2)) == NULL || *s != ':' || (s = some_digits(s + 1, 2)) == NULL || *s != ':' ||
+        (s = some_digits(s + 1, 2)) == NULL || (*s == '.' && (s = some_digits(s + 1, 9)) == NULL))
+        return false;
+    if (!zone)
+        return *s == '\0';
+    if (*s == 'Z')
+        return s[1] == '\0';
+    if (*s != '+' && *s != '-')
+        return false;
+    for (int i = 1; i < 6; i++)
+        if (i == 3 ? s[i] != ':' : !isdigit((unsigned char)s[i]))
+            return false;
+    return s[6] == '\0';
+}
+
+/* 2001-12-14, with or without a time of day: the forms that go-yaml makes a timestamp of. */
 static bool time_text(const char *s)
 {
-    for (int i = 0; i < 10; i++)
-        if (i == 4 || i == 7 ? s[i] != '-' : !isdigit((unsigned char)s[i]))
+    for (int i = 0; i < 4; i++)
+        if (!isdigit((unsigned char)s[i]))
             return false;
-    return s[10] == '\0' || s[10] == 'T' || s[10] == 't' || s[10] == ' ';
+    if (s[4] != '-' || (s = some_digits(s + 5, 2)) == NULL || *s != '-' || (s = some_digits(s + 1, 2)) == NULL)
+        return false;
+    return *s == '\0' || ((*s == 'T' || *s == 't') && clock_text(s + 1, true)) ||
+           (*s == ' ' && clock_text(s + 1, false));
 }
 
 enum yaml_type yaml_type(const struct yaml_node *n)
@@ -192,6 +246,18 @@ const char *yaml_type_name(const struct yaml_node *n)
 
 /* --- writing --- */
 
+void yaml_put_float(struct buf *out, double v)
+{
+    char text[40];
+
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    buf_puts(out, text);
+}
+
 static void put_json_string(struct buf *out, const char *s)
 {
     buf_putc(out, '"');
@@ -206,13 +272,16 @@ static void put_json_string(struct buf *out, const char *s)
     buf_putc(out, '"');
 }
 
-/* Would this text be read as the same string without quotes? */
+/* Would this text be read as the same string without quotes, by readers of YAML 1.1 too? */
 static bool safe_plain(const char *s)
 {
-    struct yaml_node n = { .kind = YAML_SCALAR, .text = s, .plain = true };
+    static const char *const words[] = { "y", "n", "yes", "no", "on", "off", "true", "false", "null", NULL };
 
-    if (yaml_type(&n) != YAML_STR || strchr("-?:,[]{}#&*!|>'\"%@` ", s[0]) != NULL)
+    if (*s == '\0' || strchr("-+.~=<?:,[]{}#&*!|>'\"%@` 0123456789", s[0]) != NULL)
         return false;
+    for (size_t i = 0; words[i] != NULL; i++)
+        if (strcasecmp(s, words[i]) == 0)
+            return false;
     for (const char *p = s; *p != '\0'; p++)
         if ((unsigned char)*p < 0x20 || (*p == ':' && (p[1] == ' ' || p[1] == '\0')) || (*p == ' ' && p[1] == '#') ||
             (p[1] == '\0' && *p == ' '))
@@ -220,23 +289,52 @@ static bool safe_plain(const char *s)
     return true;
 }
 
-static void put_scalar(const struct yaml_node *n, struct buf *out, bool json)
+static void put_json_scalar(const struct yaml_node *n, struct buf *out)
 {
-    enum yaml_type type = yaml_type(n);
+    bool b, negative;
+    uint64_t u;
     double d;
 
+    switch (yaml_type(n)) {
+    case YAML_NIL:
+        buf_puts(out, "null");
+        return;
+    case YAML_BOOL:
+        buf_puts(out, bool_text(n->text, &b) && b ? "true" : "false");
+        return;
+    case YAML_INT:
+        if (uint_text(n->text, &negative, &u))
+            buf_printf(out, "%s%llu", negative && u > 0 ? "-" : "", (unsigned long long)u);
+        return;
+    case YAML_FLOAT:
+        if (float_text(n->text, &d) && isfinite(d)) {
+            yaml_put_float(out, d);
+            return;
+        }
+        break;
+    case YAML_STR:
+    case YAML_TIME:
+        break;
+    }
+    put_json_string(out, n->text);
+}
+
+static void put_scalar(const struct yaml_node *n, struct buf *out)
+{
+    enum yaml_type type = yaml_type(n);
+
     if (type == YAML_NIL)
-        buf_puts(out, json ? "null" : "");
-    else if (type == YAML_STR || type == YAML_TIME || (json && type == YAML_FLOAT && yaml_float(n, &d) && !isfinite(d)))
-        !json && safe_plain(n->text) ? buf_puts(out, n->text) : put_json_string(out, n->text);
-    else
+        return;
+    if (type != YAML_STR || safe_plain(n->text))
         buf_puts(out, n->text);
+    else
+        put_json_string(out, n->text);
 }
 
 static void put_json(const struct yaml_node *n, struct buf *out)
 {
     if (n->kind != YAML_MAP && n->kind != YAML_LIST) {
-        put_scalar(n, out, true);
+        put_json_scalar(n, out);
         return;
     }
     buf_putc(out, n->kind == YAML_MAP ? '{' : '[');
@@ -266,7 +364,7 @@ static void put_value(const struct yaml_node *v, struct buf *out, int indent)
         buf_puts(out, v->kind == YAML_MAP ? " {}" : " []");
     } else if (yaml_type(v) != YAML_NIL) {
         buf_putc(out, ' ');
-        put_scalar(v, out, false);
+        put_scalar(v, out);
     }
     buf_putc(out, '\n');
 }
@@ -294,7 +392,7 @@ void yaml_write(const struct yaml_node *n, struct buf *out, bool json)
     } else if (n->kind == YAML_MAP || n->kind == YAML_LIST) {
         put_block(n, out, 0);
     } else {
-        put_scalar(n, out, false);
+        put_scalar(n, out);
         buf_putc(out, '\n');
     }
 }

@@ -35,26 +35,6 @@ bool source_file(const char *path, struct buf *out, const char **why)
 
 /* --- merging --- */
 
-/* `a::b: v` is `a: {b: v}`. */
-static struct yaml_node *nested(struct arena *a, const struct yaml_pair *pair)
-{
-    const char *sep = strstr(pair->key, "::");
-    struct yaml_node *outer, *map;
-    struct yaml_pair rest;
-
-    if (sep == NULL)
-        return pair->value;
-    outer = pair->value != NULL ? pair->value : NULL;
-    rest = (struct yaml_pair){ sep + 2, pair->line, pair->column, pair->value };
-    map = yaml_new(a, YAML_MAP, outer);
-    map->line = pair->line;
-    map->column = pair->column;
-    sep = strstr(rest.key, "::");
-    yaml_put(a, map, sep != NULL ? arena_strndup(a, rest.key, (size_t)(sep - rest.key)) : rest.key, pair->line,
-             pair->column, nested(a, &rest));
-    return map;
-}
-
 static const char *first_key(struct arena *a, const char *key)
 {
     const char *sep = strstr(key, "::");
@@ -62,11 +42,32 @@ static const char *first_key(struct arena *a, const char *key)
     return sep != NULL ? arena_strndup(a, key, (size_t)(sep - key)) : key;
 }
 
-void merge_tree(struct arena *a, struct yaml_node **into, struct yaml_node *from)
+/* The value of the first key: `a::b: v` is `a: {b: v}`. What is left of a key after YAML_MAX_DEPTH parts stays in one
+ * piece, for decoding to stumble over. */
+static struct yaml_node *nested(struct arena *a, const struct yaml_pair *pair, unsigned depth)
+{
+    const char *sep = strstr(pair->key, "::");
+    struct yaml_pair rest;
+    struct yaml_node *map;
+
+    if (sep == NULL)
+        return pair->value;
+    rest = (struct yaml_pair){ sep + 2, pair->line, pair->column, pair->value };
+    map = yaml_new(a, YAML_MAP, pair->value);
+    map->line = pair->line;
+    map->column = pair->column;
+    if (depth < YAML_MAX_DEPTH)
+        yaml_put(a, map, first_key(a, rest.key), pair->line, pair->column, nested(a, &rest, depth + 1));
+    else
+        yaml_put(a, map, rest.key, pair->line, pair->column, pair->value);
+    return map;
+}
+
+static void merge_at(struct arena *a, struct yaml_node **into, struct yaml_node *from, unsigned depth)
 {
     struct yaml_node *to = *into;
 
-    if (from->kind != YAML_MAP) {
+    if (from->kind != YAML_MAP || depth > YAML_MAX_DEPTH) { /* deeper ones are refused when values are expanded */
         *into = from;
         return;
     }
@@ -74,16 +75,21 @@ void merge_tree(struct arena *a, struct yaml_node **into, struct yaml_node *from
         to = *into = yaml_new(a, YAML_MAP, from);
     for (size_t i = 0; i < from->n; i++) {
         const char *key = first_key(a, from->pairs[i].key);
-        struct yaml_node *value = nested(a, &from->pairs[i]);
+        struct yaml_node *value = nested(a, &from->pairs[i], 0);
         const struct yaml_pair *have = yaml_pair(to, key);
         struct yaml_node *merged = have != NULL ? have->value : NULL;
 
-        merge_tree(a, &merged, value);
+        merge_at(a, &merged, value, depth + 1);
         if (have != NULL)
             to->pairs[have - to->pairs].value = merged;
         else
             yaml_put(a, to, key, from->pairs[i].line, from->pairs[i].column, merged);
     }
+}
+
+void merge_tree(struct arena *a, struct yaml_node **into, struct yaml_node *from)
+{
+    merge_at(a, into, from, 0);
 }
 
 /* --- retrieving --- */
@@ -119,7 +125,7 @@ static struct yaml_node *read_uri(struct arena *a, const char *uri, const struct
 
         if (value != NULL)
             return yaml_read(a, bytes_str(value), uri, 1, 1, faults);
-        fault_add(faults, &place, "", false, "the environment variable %s is not set", uri + 4);
+        fault_add(faults, &place, "", true, "the environment variable %s is not set: it adds nothing", uri + 4);
         return NULL;
     }
     if (strncmp(uri, "http:", 5) == 0 || strncmp(uri, "https:", 6) == 0) {

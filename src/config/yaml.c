@@ -197,6 +197,8 @@ static struct yaml_node *read_scalar(struct reader *r, const yaml_event_t *event
     n->plain = event->data.scalar.plain_implicit;
     if (tag != NULL && strcmp(tag, "tag:yaml.org,2002:str") == 0)
         n->plain = false;
+    else if (tag != NULL && strcmp(tag, "tag:yaml.org,2002:binary") == 0)
+        complain(r, event->start_mark, "!!binary is not read here: write the text itself");
     else if (tag != NULL && strncmp(tag, "tag:yaml.org,2002:", 18) == 0)
         n->plain = true;
     remember(r, event->data.scalar.anchor, n);
@@ -253,6 +255,12 @@ static const char *read_key(struct reader *r, const yaml_event_t *event)
     return read_scalar(r, event)->text;
 }
 
+static struct yaml_node *repeated(struct reader *r, const yaml_event_t *key, const char *name, int line)
+{
+    complain(r, key->start_mark, "the key \"%s\" stands here already, at line %d", name, line);
+    return NULL;
+}
+
 static struct yaml_node *read_map(struct reader *r, const yaml_event_t *begin, unsigned depth)
 {
     struct yaml_node *n = node_at(r, YAML_MAP, begin->start_mark);
@@ -264,13 +272,12 @@ static struct yaml_node *read_map(struct reader *r, const yaml_event_t *begin, u
         const char *name = end ? NULL : read_key(r, &key);
 
         if (!end && next(r, &value)) {
-            const struct yaml_pair *before = yaml_pair(n, name);
             struct yaml_node *node = read_node(r, &value, depth + 1);
 
             if (strcmp(name, "<<") == 0 && key.type == YAML_SCALAR_EVENT && key.data.scalar.plain_implicit)
-                merged = node;
-            else if (before != NULL)
-                complain(r, key.start_mark, "the key \"%s\" stands here already, at line %d", name, before->line);
+                merged = merged == NULL ? node : repeated(r, &key, name, merged->line);
+            else if (yaml_pair(n, name) != NULL)
+                repeated(r, &key, name, yaml_pair(n, name)->line);
             else
                 yaml_put(r->arena, n, name, line_at(r, key.start_mark), column_at(r, key.start_mark), node);
             yaml_event_delete(&value);

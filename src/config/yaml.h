@@ -65,6 +65,8 @@ struct yaml_node *yaml_scalar(struct arena *a, const char *text, bool plain, con
 void yaml_put(struct arena *a, struct yaml_node *map, const char *key, int line, int column, struct yaml_node *value);
 void yaml_push(struct arena *a, struct yaml_node *list, struct yaml_node *item);
 
+void yaml_put_float(struct buf *out, double v); /* finite; in as few digits as read back the same */
+
 /* Write the tree as YAML (block style) or JSON. */
 void yaml_write(const struct yaml_node *n, struct buf *out, bool json);
 

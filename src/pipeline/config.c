@@ -131,15 +131,21 @@ static void unknown_type(struct loader *l, enum component_kind kind, struct byte
 /* The old logging exporter's `loglevel` in the words of `verbosity`. */
 static void mend_logging(struct loader *l, const struct yaml_node *body, const char *path)
 {
+    static const char *const levels[] = { "debug", "info", "warn", "error", "dpanic", "panic", "fatal", NULL };
     const struct yaml_pair *pair = yaml_pair(body, "loglevel");
-    const char *verbosity = "basic";
+    const char *verbosity;
+    int i = 0;
 
     if (pair == NULL || pair->value->kind != YAML_SCALAR)
         return;
-    if (strcasecmp(pair->value->text, "debug") == 0)
-        verbosity = "detailed";
-    else if (strcasecmp(pair->value->text, "info") == 0)
-        verbosity = "normal";
+    while (levels[i] != NULL && strcasecmp(pair->value->text, levels[i]) != 0)
+        i++;
+    verbosity = i == 0 ? "detailed" : i == 1 ? "normal" : "basic";
+    if (levels[i] == NULL || yaml_pair(body, "verbosity") != NULL) {
+        fault_add(faults_of(l), pair->value, path, false,
+                  "loglevel is the old spelling of verbosity; write verbosity: basic, normal or detailed, and only that");
+        return;
+    }
     fault_add(faults_of(l), pair->value, path, true, "loglevel is the old spelling; write verbosity: %s", verbosity);
     body->pairs[pair - body->pairs] = (struct yaml_pair){
         "verbosity", pair->line, pair->column, yaml_scalar(&l->config->arena, verbosity, true, pair->value) };
@@ -274,16 +280,10 @@ static void load_references(struct loader *l, enum component_kind kind, const st
     *n = 0;
     if (list == NULL || list->kind == YAML_NULL)
         return;
-    if (list->kind == YAML_SCALAR) { /* a plain string is a list of one */
-        struct yaml_node *one = yaml_new(a, YAML_LIST, list), *item = yaml_new(a, YAML_NULL, list);
-
-        *item = *list;
-        yaml_push(a, one, item);
-        list = one;
-    }
     if (list->kind != YAML_LIST) {
-        fault_add(faults_of(l), list, path, false, "expected a list of %s names, got %s", words[kind],
-                  yaml_type_name(list));
+        fault_add(faults_of(l), list, path, false, "expected a list of %s names, got %s%s%s%s", words[kind],
+                  yaml_type_name(list), list->kind == YAML_SCALAR ? "; write [" : "",
+                  list->kind == YAML_SCALAR ? list->text : "", list->kind == YAML_SCALAR ? "]" : "");
         return;
     }
     *out = arena_alloc(a, list->n * sizeof(**out));
