@@ -35,7 +35,7 @@ static void complain(struct expander *x, const struct yaml_node *at, bool warnin
 
 /* --- one reference --- */
 
-static bool is_name(const char *s)
+bool source_is_name(const char *s)
 {
     if (!isalpha((unsigned char)*s) && *s != '_')
         return false;
@@ -69,7 +69,7 @@ static struct reference resolve_env(struct expander *x, const char *spec, const 
     char *name = dash != NULL ? arena_strndup(x->arena, spec, (size_t)(dash - spec)) : arena_strdup(x->arena, spec);
     const char *value;
 
-    if (!is_name(name)) {
+    if (!source_is_name(name)) {
         complain(x, at, false,
                  "environment variable \"%s\" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$", name);
         return none;
@@ -104,7 +104,7 @@ static void complain_uri(struct expander *x, const char *uri, const struct yaml_
 {
     const char *opaque = after_scheme(uri), *dash = strstr(uri, ":-");
 
-    if (dash != NULL && is_name(arena_strndup(x->arena, uri, (size_t)(dash - uri))))
+    if (dash != NULL && source_is_name(arena_strndup(x->arena, uri, (size_t)(dash - uri))))
         complain(x, at, false, "invalid uri: \"%s\": a default needs the scheme: write ${env:%s}", uri, uri);
     else if (strncmp(uri, "http:", 5) == 0 || strncmp(uri, "https:", 6) == 0)
         complain(x, at, false,

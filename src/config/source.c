@@ -110,6 +110,20 @@ static struct yaml_node *read_file(struct arena *a, const char *path, const stru
     return n;
 }
 
+static struct yaml_node *read_env(struct arena *a, const char *uri, const struct config_sources *s,
+                                  struct faults *faults)
+{
+    const char *name = uri + 4, *value = s->offline ? NULL : getenv(name);
+    struct yaml_node place = { .file = uri };
+
+    if (!source_is_name(name))
+        fault_add(faults, &place, "", false,
+                  "environment variable \"%s\" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$", name);
+    else if (value == NULL)
+        fault_add(faults, &place, "", true, "the environment variable %s is not set: it adds nothing", name);
+    return value != NULL ? yaml_read(a, bytes_str(value), uri, 1, 1, faults) : NULL;
+}
+
 static struct yaml_node *read_uri(struct arena *a, const char *uri, const struct config_sources *s,
                                   struct faults *faults)
 {
@@ -120,27 +134,19 @@ static struct yaml_node *read_uri(struct arena *a, const char *uri, const struct
         return read_file(a, uri + 5, s, faults);
     if (strncmp(uri, "yaml:", 5) == 0)
         return yaml_read(a, bytes_str(uri + 5), "yaml:", 1, 1, faults);
-    if (strncmp(uri, "env:", 4) == 0) {
-        const char *value = s->offline ? NULL : getenv(uri + 4);
-
-        if (value != NULL)
-            return yaml_read(a, bytes_str(value), uri, 1, 1, faults);
-        fault_add(faults, &place, "", true, "the environment variable %s is not set: it adds nothing", uri + 4);
-        return NULL;
-    }
-    if (strncmp(uri, "http:", 5) == 0 || strncmp(uri, "https:", 6) == 0) {
+    if (strncmp(uri, "env:", 4) == 0)
+        return read_env(a, uri, s, faults);
+    if (colon == NULL || colon - uri < 2 || !isalpha((unsigned char)uri[0]) || memchr(uri, '/', (size_t)(colon - uri)))
+        return read_file(a, uri, s, faults);
+    if (strncmp(uri, "http:", 5) == 0 || strncmp(uri, "https:", 6) == 0)
         fault_add(faults, &place, "", false,
                   "unsupported scheme on URI \"%s\": otelcd does not fetch its configuration over the network; "
                   "download it and give the file's name",
                   uri);
-        return NULL;
-    }
-    if (colon != NULL && colon - uri >= 2 && isalpha((unsigned char)uri[0]) && strchr(uri, '/') > colon) {
+    else
         fault_add(faults, &place, "", false, "unsupported scheme on URI \"%s\"; file:, env: and yaml: are supported",
                   uri);
-        return NULL;
-    }
-    return read_file(a, uri, s, faults);
+    return NULL;
 }
 
 static char *trimmed(struct arena *a, const char *s, size_t n)

@@ -17,6 +17,9 @@ struct config_sources {
 /* The merged and expanded tree; NULL when nothing could be read at all. Faults are reported, each at its place. */
 struct yaml_node *source_read(struct arena *a, const struct config_sources *s, struct faults *faults);
 
+/* May a variable have this name? [a-zA-Z_][a-zA-Z0-9_]* */
+bool source_is_name(const char *s);
+
 /* Expand ${...} in every value below *at, in place. */
 void expand_tree(struct arena *a, struct yaml_node **at, bool offline, struct faults *faults);
 

@@ -129,26 +129,28 @@ static void unknown_type(struct loader *l, enum component_kind kind, struct byte
 }
 
 /* The old logging exporter's `loglevel` in the words of `verbosity`. */
-static void mend_logging(struct loader *l, const struct yaml_node *body, const char *path)
+static void mend_logging(struct loader *l, struct yaml_node *body, const char *path)
 {
     static const char *const levels[] = { "debug", "info", "warn", "error", "dpanic", "panic", "fatal", NULL };
     const struct yaml_pair *pair = yaml_pair(body, "loglevel");
+    struct yaml_pair *slot = pair != NULL ? &body->pairs[pair - body->pairs] : NULL;
     const char *verbosity;
     int i = 0;
 
-    if (pair == NULL || pair->value->kind != YAML_SCALAR)
+    if (slot == NULL || slot->value->kind != YAML_SCALAR)
         return;
-    while (levels[i] != NULL && strcasecmp(pair->value->text, levels[i]) != 0)
+    while (levels[i] != NULL && strcasecmp(slot->value->text, levels[i]) != 0)
         i++;
     verbosity = i == 0 ? "detailed" : i == 1 ? "normal" : "basic";
     if (levels[i] == NULL || yaml_pair(body, "verbosity") != NULL) {
-        fault_add(faults_of(l), pair->value, path, false,
+        fault_add(faults_of(l), slot->value, path, false,
                   "loglevel is the old spelling of verbosity; write verbosity: basic, normal or detailed, and only that");
+        *slot = body->pairs[--body->n];
         return;
     }
-    fault_add(faults_of(l), pair->value, path, true, "loglevel is the old spelling; write verbosity: %s", verbosity);
-    body->pairs[pair - body->pairs] = (struct yaml_pair){
-        "verbosity", pair->line, pair->column, yaml_scalar(&l->config->arena, verbosity, true, pair->value) };
+    fault_add(faults_of(l), slot->value, path, true, "loglevel is the old spelling; write verbosity: %s", verbosity);
+    slot->key = "verbosity";
+    slot->value = yaml_scalar(&l->config->arena, verbosity, true, slot->value);
 }
 
 static void decode_component(struct loader *l, struct config_component *cc, const char *path)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/service_config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *const log_level_names[] = { "debug", "info", "warn", "error", "dpanic", "panic", "fatal", NULL };
@@ -30,7 +31,7 @@ static const struct option logs_options[] = {
     OPT_BOOL(struct logs_config, disable_stacktrace, "true", "Lines never carry stack traces; true says so."),
     OPT_BOOL(struct logs_config, disable_zap_resource, "false",
              "Leave out the service's resource (service.name, service.version, service.instance.id) on every line."),
-    OPT_REFUSED("development", "there is no development mode: remove this key, and set level: debug for more lines"),
+    OPT_BOOL(struct logs_config, development, "false", "There is no development mode; false says so."),
     OPT_REFUSED("processors", "exporting otelcd's own log over OTLP is not served yet: remove this block; the log goes "
                               "to output_paths"),
     OPT_END,
@@ -89,7 +90,8 @@ static const struct option traces_options[] = {
     OPT_ENUM(struct traces_config, level, metric_level_names, "none",
              "otelcd does not trace itself; none says so.", .nocase = true),
     OPT_REFUSED("processors", "otelcd does not trace itself: remove this key"),
-    OPT_REFUSED("propagators", "otelcd does not trace itself: remove this key"),
+    OPT_STRINGS(struct traces_config, propagators, NULL,
+                "Of the traces of itself that otelcd does not make: tracecontext and b3, without effect."),
     OPT_REFUSED("sampler", "otelcd does not trace itself: remove this key"),
     OPT_REFUSED("limits", "otelcd does not trace itself: remove this key"),
     OPT_END,
@@ -185,62 +187,134 @@ static void finish_readers(struct arena *a, struct service_config *c, const stru
         (void)parse_address(a, "localhost:8888", &c->scrapes[c->n_scrapes++]);
 }
 
-static void add_attribute(struct arena *a, struct service_config *c, size_t *cap, const char *name,
-                          const struct yaml_node *value, const struct yaml_node *at, struct faults *faults)
+/* --- the resource --- */
+
+struct attributes {
+    struct arena *arena;
+    struct faults *faults;
+    struct string_map *map;
+    size_t cap;
+};
+
+static const char resource_path[] = "service::telemetry::resource";
+
+static void add_attribute(struct attributes *r, const char *name, const char *value)
 {
-    bool string = value != NULL && (value->original != NULL || (value->kind == YAML_SCALAR && yaml_type(value) == YAML_STR));
+    if (r->map->n == r->cap) {
+        struct string_pair *wider = arena_alloc(r->arena, (r->cap * 2 + 8) * sizeof(*wider));
 
-    if (!string && value != NULL && value->kind != YAML_NULL) {
-        fault_add(faults, at, "service::telemetry::resource", false, "%s: expected a string, got %s", name,
-                  yaml_type_name(value));
-        return;
+        if (r->cap > 0)
+            memcpy(wider, r->map->v, r->cap * sizeof(*wider));
+        r->map->v = wider;
+        r->cap = r->cap * 2 + 8;
     }
-    if (c->resource.n == *cap) {
-        struct string_pair *wider = arena_alloc(a, (*cap * 2 + 8) * sizeof(*wider));
+    r->map->v[r->map->n++] = (struct string_pair){ name, value };
+}
 
-        if (*cap > 0)
-            memcpy(wider, c->resource.v, *cap * sizeof(*wider));
-        c->resource.v = wider;
-        *cap = *cap * 2 + 8;
+/* The old form: name: value, where nothing removes a default. */
+static void read_inline(struct attributes *r, const struct yaml_node *n)
+{
+    for (size_t i = 0; i < n->n; i++) {
+        const struct yaml_node *v = n->pairs[i].value;
+        const char *key = n->pairs[i].key;
+
+        if (strcmp(key, "schema_url") == 0)
+            continue;
+        if (strcmp(key, "detectors") == 0 || strcmp(key, "detection/development") == 0 ||
+            strcmp(key, "attributes_list") == 0)
+            fault_add(r->faults, v, resource_path, false, "%s is not served: write attributes: [{name: x, value: y}]",
+                      key);
+        else if (v->original != NULL || v->kind == YAML_NULL || (v->kind == YAML_SCALAR && yaml_type(v) == YAML_STR))
+            add_attribute(r, key, v->original != NULL ? v->original : v->text);
+        else
+            fault_add(r->faults, v, resource_path, false, "%s: expected a string, got %s; put it in quotes", key,
+                      yaml_type_name(v));
     }
-    c->resource.v[c->resource.n++] = (struct string_pair){
-        name, !string ? NULL : value->original != NULL ? value->original : value->text };
+}
+
+static void read_attribute(struct attributes *r, const struct yaml_node *item)
+{
+    const struct yaml_node *name = yaml_get(item, "name"), *value = yaml_get(item, "value");
+
+    if (name == NULL || name->kind != YAML_SCALAR || item->n != 1u + (value != NULL))
+        fault_add(r->faults, item, resource_path, false, "an attribute is written {name: x, value: y}");
+    else if (value != NULL && (value->kind == YAML_MAP || value->kind == YAML_LIST))
+        fault_add(r->faults, value, resource_path, false, "%s: expected a string, a number or a bool, got %s",
+                  name->text, yaml_type_name(value));
+    else
+        add_attribute(r, name->text, value == NULL ? NULL : value->original != NULL ? value->original : value->text);
+}
+
+static void read_attributes(struct attributes *r, const struct yaml_node *n, const struct yaml_node *list)
+{
+    if (list->kind != YAML_LIST)
+        fault_add(r->faults, list, resource_path, false, "attributes: expected a list of {name: x, value: y}, got %s",
+                  yaml_type_name(list));
+    for (size_t i = 0; i < n->n; i++)
+        if (strcmp(n->pairs[i].key, "attributes") != 0 && strcmp(n->pairs[i].key, "schema_url") != 0)
+            fault_add(r->faults, n->pairs[i].value, resource_path, false,
+                      "has invalid keys: %s; beside attributes only schema_url may stand", n->pairs[i].key);
+    for (size_t i = 0; list->kind == YAML_LIST && i < list->n; i++)
+        read_attribute(r, list->items[i]);
 }
 
 static void finish_resource(struct arena *a, struct service_config *c, struct faults *faults)
 {
     const struct yaml_node *n = c->telemetry.resource, *list = yaml_get(n, "attributes");
-    static const char path[] = "service::telemetry::resource";
-    size_t cap = 0;
+    struct attributes r = { .arena = a, .faults = faults, .map = &c->resource };
 
-    if (n != NULL && n->kind != YAML_MAP && n->kind != YAML_NULL)
-        fault_add(faults, n, path, false, "expected a map, got %s", yaml_type_name(n));
-    for (size_t i = 0; n != NULL && n->kind == YAML_MAP && i < n->n; i++) {
-        const char *key = n->pairs[i].key;
-
-        if (list != NULL && list->kind == YAML_LIST && strcmp(key, "attributes") != 0 && strcmp(key, "schema_url") != 0)
-            fault_add(faults, n->pairs[i].value, path, false,
-                      "has invalid keys: %s; beside attributes only schema_url may stand", key);
-        else if (strcmp(key, "detectors") == 0 || strcmp(key, "attributes_list") == 0)
-            fault_add(faults, n->pairs[i].value, path, false, "%s is not served: write attributes: [{name, value}]", key);
-        else if (list == NULL || list->kind != YAML_LIST)
-            add_attribute(a, c, &cap, key, n->pairs[i].value, n->pairs[i].value, faults);
-    }
-    for (size_t i = 0; list != NULL && list->kind == YAML_LIST && i < list->n; i++) {
-        const struct yaml_node *name = yaml_get(list->items[i], "name"), *value = yaml_get(list->items[i], "value");
-
-        if (name == NULL || name->kind != YAML_SCALAR)
-            fault_add(faults, list->items[i], path, false, "an attribute is written {name: x, value: y}");
-        else
-            add_attribute(a, c, &cap, name->text, value, list->items[i], faults);
-    }
+    if (n == NULL || n->kind == YAML_NULL)
+        return;
+    if (n->kind != YAML_MAP)
+        fault_add(faults, n, resource_path, false, "expected a map, got %s", yaml_type_name(n));
+    else if (list != NULL && list->kind != YAML_NULL)
+        read_attributes(&r, n, list);
+    else
+        read_inline(&r, n);
 }
 
-static void finish_logs(struct service_config *c, const struct yaml_node *node, struct faults *faults)
-{
-    const struct logs_config *l = &c->telemetry.logs;
-    const struct yaml_node *n = l->initial_fields;
+/* --- the log --- */
 
+static void warn_of(const struct yaml_node *n, const char *group, const char *key, struct faults *faults,
+                    const char *text)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "service::telemetry::%s::%s", group, key);
+    fault_add(faults, below(n, group, key, NULL), path, true, "%s; remove this key", text);
+}
+
+/* What is read and has no effect. */
+static void warn_of_nothing(const struct telemetry_config *t, const struct yaml_node *node, struct faults *faults)
+{
+    if (t->logs.development)
+        warn_of(node, "logs", "development", faults, "there is no development mode");
+    if (!t->logs.disable_caller)
+        warn_of(node, "logs", "disable_caller", faults, "lines never name the calling function");
+    if (!t->logs.disable_stacktrace)
+        warn_of(node, "logs", "disable_stacktrace", faults, "lines never carry stack traces");
+    if (t->traces.level != LEVEL_NONE)
+        warn_of(node, "traces", "level", faults, "otelcd does not trace itself");
+    if (t->traces.propagators.n > 0)
+        warn_of(node, "traces", "propagators", faults, "otelcd does not trace itself");
+}
+
+static void finish_initial_fields(const struct yaml_node *n, struct faults *faults)
+{
+    static const char path[] = "service::telemetry::logs::initial_fields";
+
+    if (n == NULL || n->kind == YAML_NULL)
+        return;
+    if (n->kind != YAML_MAP)
+        fault_add(faults, n, path, false, "expected a map, got %s", yaml_type_name(n));
+    for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++)
+        if (n->pairs[i].value->kind == YAML_MAP || n->pairs[i].value->kind == YAML_LIST)
+            fault_add(faults, n->pairs[i].value, path, false, "%s: expected a string, a number or a bool, got %s",
+                      n->pairs[i].key, yaml_type_name(n->pairs[i].value));
+}
+
+static void finish_logs(const struct logs_config *l, const struct yaml_node *node, struct faults *faults)
+{
     if (l->output_paths.n != 1)
         fault_add(faults, below(node, "logs", "output_paths", NULL), "service::telemetry::logs::output_paths", false,
                   "exactly one output is served: stderr, stdout or a file");
@@ -248,23 +322,7 @@ static void finish_logs(struct service_config *c, const struct yaml_node *node, 
         if (strcmp(l->error_output_paths.v[i], "stderr") != 0 && strcmp(l->error_output_paths.v[i], "stdout") != 0)
             fault_add(faults, below(node, "logs", "error_output_paths", NULL),
                       "service::telemetry::logs::error_output_paths", false, "only stderr or stdout is served here");
-    if (!l->disable_caller)
-        fault_add(faults, below(node, "logs", "disable_caller", NULL), "service::telemetry::logs::disable_caller", true,
-                  "lines never name the calling function; remove this key");
-    if (!l->disable_stacktrace)
-        fault_add(faults, below(node, "logs", "disable_stacktrace", NULL),
-                  "service::telemetry::logs::disable_stacktrace", true,
-                  "lines never carry stack traces; remove this key");
-    if (n != NULL && n->kind != YAML_MAP && n->kind != YAML_NULL)
-        fault_add(faults, n, "service::telemetry::logs::initial_fields", false, "expected a map, got %s",
-                  yaml_type_name(n));
-    for (size_t i = 0; n != NULL && n->kind == YAML_MAP && i < n->n; i++)
-        if (n->pairs[i].value->kind == YAML_MAP || n->pairs[i].value->kind == YAML_LIST)
-            fault_add(faults, n->pairs[i].value, "service::telemetry::logs::initial_fields", false,
-                      "%s: expected a scalar, got %s", n->pairs[i].key, yaml_type_name(n->pairs[i].value));
-    if (c->telemetry.traces.level != LEVEL_NONE)
-        fault_add(faults, below(node, "traces", "level", NULL), "service::telemetry::traces::level", true,
-                  "otelcd does not trace itself; remove this key");
+    finish_initial_fields(l->initial_fields, faults);
 }
 
 void service_config_finish(struct arena *a, struct service_config *c, const struct yaml_node *node,
@@ -272,5 +330,6 @@ void service_config_finish(struct arena *a, struct service_config *c, const stru
 {
     finish_readers(a, c, node, faults);
     finish_resource(a, c, faults);
-    finish_logs(c, node, faults);
+    finish_logs(&c->telemetry.logs, node, faults);
+    warn_of_nothing(&c->telemetry, node, faults);
 }

@@ -21,7 +21,7 @@ struct logs_config {
     struct strings output_paths;       /* "stderr", "stdout" or a file */
     struct strings error_output_paths;
     const struct yaml_node *initial_fields; /* a map or NULL */
-    bool disable_caller, disable_stacktrace;
+    bool development, disable_caller, disable_stacktrace; /* say nothing of how we log; warned about */
     bool disable_zap_resource;
 };
 
@@ -59,6 +59,7 @@ struct metrics_config {
 
 struct traces_config {
     int level; /* enum metric_level; otelcd does not trace itself */
+    struct strings propagators;
 };
 
 struct telemetry_config {

@@ -130,6 +130,13 @@ static const struct {
     { "wait: 5mins", "1:7: c::wait: \"5mins\" is not a duration; write 300ms, 5s or 2m" },
     { "wait: ''", "1:7: c::wait: \"\" is not a duration; write 300ms, 5s or 2m" },
     { "wait: 2h", "1:7: c::wait: 2h is out of range: it must be between 0s and 1h" },
+    { "wait: 1.5", "1:7: c::wait: \"1.5\" is not a duration; write 300ms, 5s or 2m" },
+    { "count:", "1:7: c::count: 0 is out of range: it must be between 1 and 10" },
+    { "list: 5", "1:7: c::list: expected a list of strings, got an integer \"5\"" },
+    { "headers: [{name: x, value: y, z: 1}]", "1:11: c::headers: a header is written `- name: x` with `value: y` below it" },
+    { "name: 2001-12-14", "1:7: c::name: expected a string, got a date \"2001-12-14\"; put it in quotes: \"2001-12-14\"" },
+    { "name: 2001-12-14 1:2:3", "1:7: c::name: expected a string, got a date \"2001-12-14 1:2:3\"; put it in quotes: "
+                                "\"2001-12-14 1:2:3\"" },
     { "wait: 5", "1:7: c::wait: a duration without a unit is in nanoseconds; write 5s or 5ms if you meant that" },
     { "name: 5", "1:7: c::name: expected a string, got an integer \"5\"; put it in quotes: \"5\"" },
     { "name: [a]", "1:7: c::name: expected a string, got a list" },
@@ -190,6 +197,30 @@ START_TEST(durations_are_read_and_printed_as_go_does)
 }
 END_TEST
 
+START_TEST(no_value_is_zero_for_scalars_and_the_default_for_the_rest)
+{
+    ck_assert_str_eq(decode("{flag: , level: ~, ratio: null, wait: , name: , key: , mode: , list: , map: , plain: , tls: }"), "");
+    ck_assert(!s.flag && s.level == 0 && s.ratio == 0 && s.wait.ns == 0 && s.mode == 0 && s.list.n == 2);
+    ck_assert_str_eq(s.name, "");
+    ck_assert_str_eq(s.key.text, "");
+}
+END_TEST
+
+START_TEST(texts_that_only_look_like_dates_are_strings)
+{
+    ck_assert_str_eq(decode("{name: 2001-12-14 is, list: [2001-1-1x, 1999-01-02T3, ~]}"), "");
+    ck_assert_str_eq(s.name, "2001-12-14 is");
+    ck_assert_uint_eq(s.list.n, 3);
+    ck_assert_str_eq(s.list.v[2], "");
+}
+END_TEST
+
+START_TEST(an_empty_list_under_a_refused_key_asks_for_nothing)
+{
+    ck_assert_str_eq(decode("tls: []"), "");
+}
+END_TEST
+
 START_TEST(the_struct_prints_as_it_would_be_written_with_its_secrets_hidden)
 {
     decode("{key: k, headers: {a: b}, none: {}}");
@@ -215,6 +246,9 @@ int main(void)
     tcase_add_test(tc, values_of_every_kind_are_read);
     tcase_add_loop_test(tc, what_is_wrong_is_told_with_its_place_and_the_way_out, 0, sizeof(bad) / sizeof(*bad));
     tcase_add_loop_test(tc, durations_are_read_and_printed_as_go_does, 0, sizeof(durations) / sizeof(*durations));
+    tcase_add_test(tc, no_value_is_zero_for_scalars_and_the_default_for_the_rest);
+    tcase_add_test(tc, texts_that_only_look_like_dates_are_strings);
+    tcase_add_test(tc, an_empty_list_under_a_refused_key_asks_for_nothing);
     tcase_add_test(tc, the_struct_prints_as_it_would_be_written_with_its_secrets_hidden);
     suite_add_tcase(suite, tc);
     r = srunner_create(suite);

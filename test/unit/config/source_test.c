@@ -59,11 +59,20 @@ static const struct {
 } cases[] = {
     /* scalars */
     { "a: 1\nb: 0x10\nc: 1e3\nd: true\ne: yes\nf: '1'\ng: ~\nh:",
-      "{\"a\":1,\"b\":0x10,\"c\":1e3,\"d\":true,\"e\":\"yes\",\"f\":\"1\",\"g\":null,\"h\":null}" },
+      "{\"a\":1,\"b\":16,\"c\":1000,\"d\":true,\"e\":\"yes\",\"f\":\"1\",\"g\":null,\"h\":null}" },
+    { "a: 1_000\nb: 0x_1f\nc: 0b11\nd: 0o17\ne: 08\nf: _1\ng: -0\nh: +5\ni: .5\nj: 1.\nk: 1_0.5",
+      "{\"a\":1000,\"b\":31,\"c\":3,\"d\":15,\"e\":8,\"f\":\"_1\",\"g\":0,\"h\":5,\"i\":0.5,\"j\":1,\"k\":10.5}" },
+    { "a: 0.1\nb: True\nc: .inf\nd: !!str 5\ne: !!int '5'\nf: 1:30\ng: 1e\nh: 0x",
+      "{\"a\":0.1,\"b\":true,\"c\":\".inf\",\"d\":\"5\",\"e\":5,\"f\":\"1:30\",\"g\":\"1e\",\"h\":\"0x\"}" },
+    { "a: !!binary aGk=", "!1:4: !!binary is not read here: write the text itself" },
     { "", "" },
     { "a: [1, two, {b: c}]", "{\"a\":[1,\"two\",{\"b\":\"c\"}]}" },
     /* anchors and merge keys */
     { "a: &x {b: 1}\nc: *x", "{\"a\":{\"b\":1},\"c\":{\"b\":1}}" },
+    { "a: &x {b: 1}\nc: &y {b: 2, d: 2}\ne: {<<: [*x, *y]}",
+      "{\"a\":{\"b\":1},\"c\":{\"b\":2,\"d\":2},\"e\":{\"b\":1,\"d\":2}}" },
+    { "a: &x {b: 1}\nc: {<<: *x, <<: *x}", "!2:13: the key \"<<\" stands here already, at line 2" },
+    { "a: {<<: 5}", "!1:4: `<<` takes a map, or a list of maps" },
     { "a: &x {b: 1, d: 2}\nc: {<<: *x, b: 3}", "{\"a\":{\"b\":1,\"d\":2},\"c\":{\"b\":3,\"d\":2}}" },
     { "a: *x", "!1:4: alias *x has no anchor &x before it" },
     /* nested keys */
@@ -77,7 +86,7 @@ static const struct {
     /* whole-value references take the type of their text */
     { "a: ${env:T_INT}", "{\"a\":42}" },
     { "a: ${T_INT}", "{\"a\":42}" },
-    { "a: ${env:T_OCTAL}", "{\"a\":0123}" },
+    { "a: ${env:T_OCTAL}", "{\"a\":83}" },
     { "a: ${env:T_YES}", "{\"a\":\"yes\"}" },
     { "a: ${env:T_COLONS}", "{\"a\":\"a: b: c\"}" },
     { "a: ${env:T_MAP}", "{\"a\":{\"b\":\"eta\"}}" },
@@ -87,7 +96,7 @@ static const struct {
     /* defaults */
     { "a: ${env:T_UNSET:-5}", "{\"a\":5}" },
     { "a: ${env:T_EMPTY:-5}", "{\"a\":null}" },
-    { "a: ${env:T_UNSET:-}", "{\"a\":null}" },
+    { "a: ${env:T_UNSET:-}", "{\"a\":\"\"}" },
     { "a: ${env:T_UNSET:-a:-b}", "{\"a\":\"a:-b\"}" },
     { "a: ${T_INT:-5}", "!1:4: invalid uri: \"T_INT:-5\": a default needs the scheme: write ${env:T_INT:-5}" },
     /* inside other text they are text */
@@ -107,6 +116,8 @@ static const struct {
     /* faults of references */
     { "a: ${env:1x}", "!1:4: environment variable \"1x\" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$" },
     { "a: ${nope:x}", "!1:4: scheme \"nope\" is not supported for uri \"nope:x\"; env, file and yaml are" },
+    { "a: ${https://localhost/x}", "!1:4: scheme \"https\" is not supported for uri \"https://localhost/x\": otelcd does "
+                                   "not fetch its configuration over the network; download it and write ${file:path}" },
     { "a: {b: [\"${file:/nonexistent/x}\"]}", "!1:9: cannot read ${file:/nonexistent/x}: No such file or directory" },
 };
 
