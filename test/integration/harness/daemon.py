@@ -111,7 +111,7 @@ class Daemon:
 
     def endpoint(self, message, component=None):
         for r in self.records(message):
-            if component in (None, r.get("otelcol.component.id")):
+            if component in (None, r.get("otelcol.component.id"), r.get("source")):
                 return r["endpoint"]
         raise AssertionError(f"nothing listens for {message!r} of {component or 'any component'}\n{self.log()}")
 
@@ -121,8 +121,9 @@ class Daemon:
     def http_address(self, component=None):
         return self.endpoint("^Starting HTTP server$", component)
 
-    def scrape_address(self, component="telemetry"):
-        return self.endpoint("^Starting Prometheus scrape endpoint$", component)
+    def scrape_address(self, source="telemetry"):
+        """Of otelcd's own metrics, or of the exporter of that id."""
+        return self.endpoint("^Serving metrics$", source)
 
     @property
     def grpc_port(self):

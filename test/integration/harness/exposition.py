@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading what /metrics says, in each of its formats."""
 
+import re
 import subprocess
+from collections import namedtuple
 
 from google.protobuf.internal.decoder import _DecodeVarint32
 from prom import prometheus_client_pb2
@@ -40,8 +42,29 @@ class Samples:
         return next(f.type for f in self.families if f.name == name)
 
 
+Sample = namedtuple("Sample", "name labels value")
+Family = namedtuple("Family", "name type samples")
+_SAMPLE = re.compile(r'([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\]|\\.)*",?)*)\})? (\S+)(?: (-?\d+))?')
+_LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
+_ESCAPES = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
+
+
 def from_text(text):
-    return Samples(parse_text(text))
+    """The samples under the names that they have: prometheus_client's parser, which is asked too, puts _total on counters."""
+    list(parse_text(text))
+    families = {}
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name not in families, f"family {name} comes twice"
+            family = families[name] = Family(name, kind, [])
+        elif line and not line.startswith("#"):
+            found = _SAMPLE.fullmatch(line)
+            assert found, line
+            labels = {k: re.sub(r"\\.", lambda m: _ESCAPES[m[0]], v) for k, v in _LABEL.findall(found[2] or "")}
+            assert found[1].startswith(family.name), f"{line} stands under {family.name}"
+            family.samples.append(Sample(found[1], labels, float(found[3])))
+    return Samples(families.values())
 
 
 def from_openmetrics(text):
