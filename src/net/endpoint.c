@@ -60,6 +60,15 @@ static int split(const char *text, char host[HOST_MAX], long *port, struct error
     return 0;
 }
 
+int endpoint_check(const char *text, const char *transport, struct error *err)
+{
+    struct endpoint scratch = { 0 };
+    char host[HOST_MAX];
+    long port;
+
+    return strcmp(transport, "unix") == 0 ? parse_unix(&scratch, text, err) : split(text, host, &port, err);
+}
+
 static void set_inet4(struct endpoint *out, const struct in_addr *a, long port)
 {
     struct sockaddr_in *in = (struct sockaddr_in *)&out->addr;

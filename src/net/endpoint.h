@@ -23,6 +23,9 @@ struct endpoint {
  * endpoint, the resolver's error otherwise. */
 int endpoint_parse(struct endpoint *out, const char *text, const char *transport, struct error *err);
 
+/* What can be said of the text without asking anybody for an address: for configurations that are only checked. */
+int endpoint_check(const char *text, const char *transport, struct error *err);
+
 /* "127.0.0.1:4317", "[::1]:4317", "/run/x.sock", "@name"; "unix" for an unnamed socket. */
 void endpoint_format(const struct sockaddr_storage *addr, socklen_t len, char *out, size_t cap);
 

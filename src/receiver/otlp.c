@@ -9,6 +9,7 @@
 #include "receiver/otlp.h"
 
 #include "codec/pb.h"
+#include "net/endpoint.h"
 #include "otlp/json.h"
 #include "otlp/validate.h"
 
@@ -602,6 +603,14 @@ static void destroy(struct node *node)
 
 /* --- what the configuration may say --- */
 
+static void check_endpoint(const char *path, const char *endpoint, const char *transport, struct check *ck)
+{
+    struct error err;
+
+    if (endpoint_check(endpoint, transport, &err) != 0)
+        check_fail(ck, path, "%s", err.text);
+}
+
 static void check(const void *config, struct check *ck)
 {
     const struct otlp_config *c = config;
@@ -610,6 +619,12 @@ static void check(const void *config, struct check *ck)
     if (!c->protocols.grpc.on && !c->protocols.http.on)
         check_fail(ck, "protocols", "must specify at least one protocol when using the OTLP receiver: "
                                     "write `grpc:` or `http:` (or both) under protocols");
+    if (c->protocols.grpc.on)
+        check_endpoint("protocols::grpc::endpoint", c->protocols.grpc.server.endpoint,
+                       c->protocols.grpc.server.transport, ck);
+    if (c->protocols.http.on)
+        check_endpoint("protocols::http::endpoint", c->protocols.http.server.endpoint,
+                       c->protocols.http.server.transport, ck);
     for (size_t i = 0; i < codings->n; i++) {
         enum coding coding = coding_by_name(bytes_str(codings->v[i]));
 

@@ -75,6 +75,12 @@ def test_a_mistake_is_named_with_its_place_and_the_way_out(tmp_path, mistake):
         assert word in ran.stderr, ran.stderr
 
 
+def test_an_unset_variable_is_no_value_and_warned_about(tmp_path):
+    ran = validate(tmp_path, CONFIG.replace("timeout: 200ms", "timeout: ${env:OTELCD_TEST_UNSET}"))
+    assert ran.returncode == 0
+    assert re.search(r"otelcd.yaml:10:14: warning: .*OTELCD_TEST_UNSET.*:-default", ran.stderr), ran.stderr
+
+
 def test_all_mistakes_are_told_in_one_run(tmp_path):
     text = CONFIG
     for mistake in ("a typo in a key", "a wrong word", "a reference without a definition"):

@@ -4,6 +4,7 @@
 import signal
 import socket
 import threading
+import time
 
 import grpc
 import pytest
@@ -15,6 +16,9 @@ from harness.limits import PATIENCE
 BATCH = NOP.replace("exporters:\n  nop:\n", "processors:\n  batch: {timeout: 1s}\nexporters:\n  nop:\n").replace(
     "exporters: [nop]", "processors: [batch], exporters: [nop]"
 )
+
+
+HALF = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nContent-Type: application/x-protobuf\r\n\r\n"
 
 
 class Load(threading.Thread):
@@ -49,7 +53,7 @@ class Load(threading.Thread):
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("config", ["nop", "batch"])
 def test_what_was_acknowledged_before_the_signal_is_delivered(otelcd, sig, config):
-    d = otelcd(NOP if config == "nop" else BATCH)
+    d = otelcd(NOP if config == "nop" else BATCH, allow=["shutting down"])
     senders = [Load(d, "grpc") for _ in range(4)] + [Load(d, "http") for _ in range(4)]
     for s in senders:
         s.start()
@@ -83,21 +87,36 @@ def test_connections_that_idle_do_not_hold_up_the_end(otelcd):
     for address in (d.grpc_address(), d.http_address(), d.scrape_address()):
         host, port = address.rsplit(":", 1)
         idle.append(socket.create_connection((host, int(port))))
-    idle[1].sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nContent-Type: application/x-protobuf\r\n\r\n")
+    began = time.monotonic()
     d.terminate()
     assert d.wait_end() == 0
+    assert time.monotonic() - began < 5
     for s in idle:
         s.close()
+
+
+def test_a_request_that_never_ends_holds_up_the_end_no_longer_than_the_deadline(otelcd):
+    d = otelcd(NOP, args=["--set", "service.shutdown_timeout=500ms"], expect=["Did not stop in time"])
+    host, port = d.http_address().rsplit(":", 1)
+    with socket.create_connection((host, int(port))) as s:
+        s.sendall(HALF)
+        began = time.monotonic()
+        d.terminate()
+        assert d.wait_end() == 0
+        assert time.monotonic() - began < 5
 
 
 def test_a_second_signal_ends_at_once(otelcd):
     d = otelcd(NOP, end=False, allow=["."])
     host, port = d.http_address().rsplit(":", 1)
     with socket.create_connection((host, int(port))) as s:
-        s.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nContent-Type: application/x-protobuf\r\n\r\n")
+        s.sendall(HALF)
+        began = time.monotonic()
         d.terminate()
+        d.wait_log("^Starting shutdown")
         d.terminate()
         d.wait_end()
+        assert time.monotonic() - began < 5
 
 
 def test_after_kill_9_the_ports_are_free_and_clients_are_told(otelcd):

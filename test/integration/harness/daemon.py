@@ -111,7 +111,7 @@ class Daemon:
 
     def endpoint(self, message, component=None):
         for r in self.records(message):
-            if component in (None, r.get("otelcol.component.id"), r.get("source")):
+            if component in (None, r.get("otelcol.component.id")):
                 return r["endpoint"]
         raise AssertionError(f"nothing listens for {message!r} of {component or 'any component'}\n{self.log()}")
 
@@ -123,7 +123,7 @@ class Daemon:
 
     def scrape_address(self, source="telemetry"):
         """Of otelcd's own metrics, or of the exporter of that id."""
-        return self.endpoint("^Serving metrics$", source)
+        return self.endpoint("^Starting Prometheus scrape endpoint$", source)
 
     @property
     def grpc_port(self):
