@@ -20,18 +20,24 @@ static const char usage[] =
     "--config (-c) takes a file name, file:NAME, env:VARIABLE or yaml:TEXT; several are merged in order.\n"
     "--set changes one key after that: --set processors.batch.timeout=1s\n";
 
+/* What a verb takes; another flag is a mistake. */
+enum { CONFIG = 1, SET = 2, FORMAT = 4, MODE = 8, ENDPOINT = 16, TIMEOUT = 32 };
+
 static const struct verb {
     const char *name;
     int (*run)(const struct arguments *a);
+    unsigned flags;
 } verbs[] = {
-    { "run", command_run },
-    { "validate", command_validate },
-    { "print-config", command_print_config },
-    { "print-initial-config", command_print_config },
-    { "components", command_components },
-    { "version", command_version },
-    { "healthcheck", command_healthcheck },
+    { "run", command_run, CONFIG | SET },
+    { "validate", command_validate, CONFIG | SET },
+    { "print-config", command_print_config, CONFIG | SET | FORMAT | MODE },
+    { "print-initial-config", command_print_config, CONFIG | SET | FORMAT | MODE },
+    { "components", command_components, FORMAT },
+    { "version", command_version, 0 },
+    { "healthcheck", command_healthcheck, CONFIG | SET | ENDPOINT | TIMEOUT },
 };
+
+static const char *const flag_names[] = { "--config", "--set", "--format", "--mode", "--endpoint", "--timeout" };
 
 /* `--name value`, `--name=value` or `-n value`: the value, or NULL when argv[*i] is not that flag. */
 static const char *flag(int argc, char **argv, int *i, const char *name, const char *letter, bool *missing)
@@ -73,12 +79,28 @@ static bool take(int argc, char **argv, int *i, struct arguments *a, bool *missi
     return true;
 }
 
+static unsigned given(const struct arguments *a)
+{
+    return (a->configs.n > 0 ? CONFIG : 0u) | (a->sets.n > 0 ? SET : 0u) | (a->format != NULL ? FORMAT : 0u) |
+           (a->mode != NULL ? MODE : 0u) | (a->endpoint != NULL ? ENDPOINT : 0u) | (a->timeout != NULL ? TIMEOUT : 0u);
+}
+
 static int run(const struct arguments *a)
 {
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        if (strcmp(a->verb, verbs[i].name) == 0)
-            return verbs[i].run(a);
-    fprintf(stderr, "otelcd: there is no command \"%s\"; otelcd --help lists them\n", a->verb);
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        if (strcmp(a->verb, verbs[i].name) != 0)
+            continue;
+        for (size_t f = 0; f < ARRAY_LEN(flag_names); f++)
+            if ((given(a) & ~verbs[i].flags & (1u << f)) != 0) {
+                fprintf(stderr, "otelcd: %s does not take %s; otelcd --help lists what it takes\n", a->verb,
+                        flag_names[f]);
+                return 2;
+            }
+        return verbs[i].run(a);
+    }
+    fprintf(stderr, "otelcd: there is no command \"%s\"; otelcd --help lists them; a configuration is given with "
+                    "--config FILE\n",
+            a->verb);
     return 2;
 }
 

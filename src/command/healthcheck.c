@@ -89,6 +89,22 @@ static bool configured(const struct arguments *a, struct target *t)
     return found;
 }
 
+/* host:port, [::1]:port or :port. */
+static bool parse_endpoint(const char *text, struct target *t)
+{
+    const char *colon = strrchr(text, ':');
+    size_t n = colon != NULL ? (size_t)(colon - text) : 0;
+
+    if (colon == NULL || colon[1] == '\0' || n >= sizeof(t->host) || strlen(colon + 1) >= sizeof(t->port))
+        return false;
+    if (n >= 2 && text[0] == '[' && text[n - 1] == ']')
+        text++, n -= 2;
+    if (n > 0)
+        snprintf(t->host, sizeof(t->host), "%.*s", (int)n, text);
+    snprintf(t->port, sizeof(t->port), "%s", colon + 1);
+    return true;
+}
+
 int command_healthcheck(const struct arguments *a)
 {
     struct target t = { "localhost", "8888" };
@@ -98,18 +114,11 @@ int command_healthcheck(const struct arguments *a)
         fprintf(stderr, "otelcd healthcheck: \"%s\" is not a duration; write --timeout 3s\n", a->timeout);
         return 2;
     }
-    if (a->endpoint != NULL) {
-        const char *colon = strrchr(a->endpoint, ':');
-
-        if (colon == NULL || colon[1] == '\0' || (size_t)(colon - a->endpoint) >= sizeof(t.host) ||
-            strlen(colon + 1) >= sizeof(t.port)) {
-            fprintf(stderr, "otelcd healthcheck: \"%s\" is not host:port\n", a->endpoint);
-            return 2;
-        }
-        snprintf(t.host, sizeof(t.host), "%.*s", (int)(colon - a->endpoint), a->endpoint);
-        snprintf(t.port, sizeof(t.port), "%s", colon + 1);
-    } else if (a->configs.n > 0 && !configured(a, &t)) {
-        return 1;
+    if (a->endpoint != NULL && !parse_endpoint(a->endpoint, &t)) {
+        fprintf(stderr, "otelcd healthcheck: \"%s\" is not host:port\n", a->endpoint);
+        return 2;
     }
-    return ask(&t, (long)(timeout / 1000000));
+    if (a->endpoint == NULL && a->configs.n > 0 && !configured(a, &t))
+        return 1;
+    return ask(&t, timeout < 1000000 ? 1 : (long)(timeout / 1000000));
 }

@@ -376,6 +376,7 @@ static void destroy(struct node *node)
 extern const struct component debug_exporter;
 const struct component debug_exporter = {
     .type = "debug",
+    .aliases = (const char *const[]){ "logging", NULL },
     .kind = COMPONENT_EXPORTER,
     .signals = SIGNAL_ALL,
     .stability = "alpha",
