@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A server that discards what it is sent and answers OK: what net/ costs by itself, to set beside nghttpd.
  *
- *     build/release/bench/discard_server 127.0.0.1:0     prints the address it listens on; ends on SIGTERM
+ *     build/release/bench/discard_server 127.0.0.1:0 [READ BUFFER]
+ *
+ * prints the address it listens on; ends on SIGTERM.
  */
 #include "net/grpc.h"
 #include "net/http_server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define WINDOW (1024 * 1024)
 
 static uv_loop_t loop;
 static struct turn turn;
@@ -24,9 +28,16 @@ static void on_request(struct http_service *s, struct http_request *req)
     (void)req;
 }
 
+/* As a service that buffers does it: nothing for a body that fits the first window, large grants beyond. */
 static void on_body(struct http_request *req, struct bytes data)
 {
-    http_request_grant(req, data.len);
+    uintptr_t seen = (uintptr_t)req->context + data.len;
+
+    if (seen >= WINDOW / 2) {
+        http_request_grant(req, seen);
+        seen = 0;
+    }
+    req->context = (void *)seen;
 }
 
 static void on_end(struct http_request *req)
@@ -93,8 +104,11 @@ static void on_term(uv_signal_t *s, int number)
 int main(int argc, char **argv)
 {
     static struct http_service service = { on_request, on_body, on_end, on_close, NULL };
-    struct http_server_options options = { .endpoint = argc > 1 ? argv[1] : "127.0.0.1:0", .transport = "tcp",
-                                           .initial_window = 256 * 1024 };
+    struct http_server_options options = { .endpoint = argc > 1 ? argv[1] : "127.0.0.1:0",
+                                           .transport = "tcp",
+                                           .expect_http2 = true,
+                                           .initial_window = WINDOW,
+                                           .read_buffer_size = argc > 2 ? strtoul(argv[2], NULL, 10) : 0 };
     static struct log_sink sink;
     static struct logger log = { .sink = &sink };
     static struct budget budget;

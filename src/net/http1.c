@@ -300,7 +300,7 @@ int http1_parse_request(struct http1_head *out, uint8_t *data, size_t len, struc
     struct bytes rest = bytes_of(data, len);
     struct seen seen = { 0 };
 
-    *out = (struct http1_head){ .headers = headers, .content_length = -1 };
+    *out = (struct http1_head){ .headers = headers, .content_length = -1, .minor = -1 };
     if (parse_request_line(out, take_line(&rest), fault) != 0)
         return -1;
     out->keep_alive = out->minor > 0;

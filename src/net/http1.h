@@ -37,7 +37,7 @@ struct http1_head {
     struct bytes method, path, query; /* of a request */
     struct bytes authority;           /* from an absolute target, or Host */
     int status;                       /* of a response */
-    int minor;                        /* HTTP/1.minor, 0 or 1 */
+    int minor;                        /* HTTP/1.minor, 0 or 1; -1 when the line names no such version */
     struct http_header *headers;      /* the caller's array; names in lower case */
     size_t n_headers;
     int64_t content_length; /* -1: none announced */

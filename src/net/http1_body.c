@@ -2,15 +2,15 @@
 /* The bodies of HTTP/1.1 messages: by length, in chunks, or until the connection ends. */
 #include "net/http1.h"
 
-#define MAX_SIZE_DIGITS 15      /* of a chunk size, leading zeros included: below 2^60 */
+#define MAX_SIZE_DIGITS 15       /* of a chunk size, leading zeros included: below 2^60 */
 #define MAX_OVERHEAD (16 * 1024) /* bytes of chunk extensions and trailers of one body */
 
 enum {
-    SIZE,       /* hexadecimal digits */
-    EXTENSION,  /* ";..." to the end of the line; discarded */
-    SIZE_LF,    /* LF of the size line */
-    DATA,       /* `left` bytes */
-    DATA_CR,    /* CR LF behind them */
+    SIZE,      /* hexadecimal digits */
+    EXTENSION, /* ";..." to the end of the line; discarded */
+    SIZE_LF,   /* LF of the size line */
+    DATA,      /* `left` bytes */
+    DATA_CR,   /* CR LF behind them */
     DATA_LF,
     TRAILER,    /* first byte of a trailer line, or of the blank one */
     TRAILER_IN, /* inside a trailer line */

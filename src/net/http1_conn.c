@@ -1,270 +1,275 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's side of HTTP/1.1 on a link: one exchange at a time, in order.
- *
- * A head gathers in its request's buffer, a body is passed on as it comes, and what follows an exchange that has not
- * been answered waits in the connection. An answer that comes before the body is whole is kept alive only when what is
- * left to discard is small and its length known; else the connection ends after it. */
 #include "net/http1_conn.h"
 
 #include "base/mem.h"
 #include "net/http1.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DISCARD_MAX (64 * 1024)      /* of a body that nobody wants, before the connection ends instead */
-#define FIRST_REQUEST (60 * NS_PER_S) /* to the first byte */
-#define EMPTY_LINES_MAX 4            /* before a request line (RFC 9112 2.2) */
-#define HEAD_READ 4096               /* what is asked of the socket between requests: a small read costs little memory */
+#define DISCARD_MAX (64 * 1024) /* of a body nobody wants, to keep the connection */
+#define AHEAD_MAX 4096          /* of the next request, while one is waiting for its answer */
+#define BLANK_MAX 4             /* bytes of empty lines before a request */
+#define PAUSE_MAX NS_PER_S      /* reading stops for an overdrawn budget no longer than this at a time */
+
+enum phase {
+    HEAD, /* reading, or waiting for, a request's head */
+    BODY, /* its body */
+    DONE, /* the request is complete, the answer is not */
+};
 
 struct http1 {
     struct http_link *link;
-    struct request *r; /* being read or answered; NULL between exchanges */
+    struct request *request; /* NULL: none, or answered and gone while its body is still thrown away */
+    enum phase phase;
     struct http1_scan scan;
+    struct buf head; /* what has come of the head, when it did not come at once; charged to the budget */
     struct http1_body body;
-    struct buf out; /* of the answer, not yet given to the connection */
-    unsigned empty_lines;
-    int minor;
-    bool in_head;    /* r's head is not complete */
-    bool keep;       /* another exchange may follow */
-    bool chunked;    /* the answer is */
-    bool peer_ended; /* the peer sends no more */
+    struct buf out;
+    struct budget_waiter room;
+    uint64_t discarded;
+    unsigned blank; /* bytes of empty lines seen before the head */
+    int minor;      /* HTTP version of the request */
+    bool served;    /* a first request has come */
+    bool keep;      /* the connection goes on after this answer */
+    bool expects;   /* the peer waits for 100 Continue before its body */
+    bool chunked;   /* the answer is */
+    bool pass;      /* read once although the budget is overdrawn */
+    bool ended;     /* the peer will send no more */
     bool finished;
     bool broken;
 };
 
 static const struct http_wire wire;
 
-/* --- the answer --- */
-
-static void begin(struct request *r, int status, const struct http_header *headers, size_t n, bool whole)
+static struct buf *out_of(struct http1 *h)
 {
-    struct http1 *h = r->proto;
-    bool bodiless = status < 200 || status == 204 || status == 304;
-    char number[24];
+    struct http_core *core = h->link->core;
 
-    if (!h->body.done && !(h->body.framing == HTTP1_LENGTH && h->body.left <= DISCARD_MAX && !h->in_head))
-        h->keep = false;
-    h->chunked = !whole && h->minor >= 1 && !bodiless;
-    if (!whole && h->minor == 0)
-        h->keep = false; /* the end of the connection is the end of the body */
-    http1_put_status(&h->out, 1, status);
-    http1_put_header(&h->out, bytes_str("date"), http_core_date(r->link->core));
-    for (size_t i = 0; i < n; i++)
-        http1_put_header(&h->out, headers[i].name, headers[i].value);
-    if (whole && !bodiless) {
-        snprintf(number, sizeof(number), "%zu", r->body.len);
-        http1_put_header(&h->out, bytes_str("content-length"), bytes_str(number));
+    if (h->out.data == NULL) {
+        h->out = core->spare_out;
+        core->spare_out = (struct buf){ 0 };
     }
-    if (h->chunked)
-        http1_put_header(&h->out, bytes_str("transfer-encoding"), bytes_str("chunked"));
-    if (!h->keep)
-        http1_put_header(&h->out, bytes_str("connection"), bytes_str("close"));
-    else if (h->minor == 0)
-        http1_put_header(&h->out, bytes_str("connection"), bytes_str("keep-alive"));
-    http1_put_end(&h->out);
-    if (whole && !r->head_only)
-        buf_put(&h->out, buf_bytes(&r->body));
+    return &h->out;
 }
 
-static void more(struct request *r, struct bytes data)
+static void release_out(struct http1 *h)
 {
-    struct http1 *h = r->proto;
+    struct http_core *core = h->link->core;
 
-    if (h->chunked)
-        http1_put_chunk(&h->out, data);
-    else
-        buf_put(&h->out, data);
+    if (core->spare_out.data == NULL && h->out.cap <= DISCARD_MAX) {
+        h->out.len = 0;
+        core->spare_out = h->out;
+        h->out = (struct buf){ 0 };
+    }
+    buf_free(&h->out);
 }
 
-static void end(struct request *r)
+static void release_head(struct http1 *h)
 {
-    struct http1 *h = r->proto;
-
-    if (h->chunked && !r->head_only)
-        http1_put_last_chunk(&h->out);
+    budget_give(h->link->core->budget, h->head.len);
+    buf_free(&h->head);
 }
 
-static size_t waiting(struct request *r)
+/* --- reading --- */
+
+static void refuse(struct http1 *h, struct request *r, const struct http1_fault *fault)
 {
-    return ((struct http1 *)r->proto)->out.len;
-}
-
-static void grant(struct request *r, size_t n)
-{
-    (void)n;
-    r->link->kick(r->link); /* reading goes on at the turn's end */
-}
-
-static void reset(struct request *r, uint32_t error_code)
-{
-    (void)error_code;
-    ((struct http1 *)r->proto)->broken = true;
-}
-
-static const struct http_wire wire = {
-    .grant = grant, .begin = begin, .more = more, .end = end, .waiting = waiting, .reset = reset
-};
-
-/* --- the request --- */
-
-static void new_request(struct http1 *h)
-{
-    h->r = request_new(h->link, &wire, h);
-    h->scan = (struct http1_scan){ 0 };
-    h->body = (struct http1_body){ 0 };
-    h->in_head = true;
-    h->keep = true;
-    h->empty_lines = 0;
-    http_link_expect(h->link, DEADLINE_IDLE, 0);
-    http_link_expect(h->link, DEADLINE_READ, h->link->core->options.read_header_timeout);
-}
-
-/* The exchange is over when the answer has left and the body is read. */
-static void finish_exchange(struct http1 *h)
-{
-    struct request *r = h->r;
-    const struct http_server_options *o = &h->link->core->options;
-
-    if (r == NULL || !r->answer_sent || (h->keep && !h->body.done))
-        return;
-    h->r = NULL;
-    if (!h->keep || h->peer_ended || h->link->core->stopping)
-        h->finished = true;
-    else
-        http_link_expect(h->link, DEADLINE_IDLE, o->idle_timeout);
-    request_close(r, false);
-    h->link->kick(h->link);
-}
-
-static void refuse(struct http1 *h, const struct http1_fault *fault)
-{
-    h->keep = false;
-    h->in_head = false;
     http_link_complain(h->link, fault->text);
-    request_refuse(h->r, fault->status, fault->text);
+    h->keep = false;
+    if (r == NULL || r->pub.responded)
+        h->broken = true; /* in the middle of another answer there is no place for a word */
+    else
+        request_refuse(r, fault->status, fault->text);
+    h->phase = DONE;
 }
 
-/* The head is complete in r->head: hand the request to the service. */
-static void on_head(struct http1 *h, size_t len)
+static struct request *take_request(struct http1 *h)
 {
-    static struct http_header headers[HTTP1_MAX_HEADERS];
-    struct request *r = h->r;
-    struct http1_head head;
-    struct http1_fault fault;
+    struct request *r = request_new(h->link, &wire, h);
 
+    h->request = r;
+    h->discarded = 0;
+    h->minor = 1;
+    h->keep = h->expects = false;
+    return r;
+}
+
+static void take_head(struct request *r, const struct http1_head *head)
+{
+    struct http1 *h = r->proto;
+
+    h->minor = head->minor;
+    h->keep = head->keep_alive && !h->link->core->options.no_keep_alive;
+    r->pub.method = head->method;
+    r->pub.path = head->path;
+    r->pub.query = head->query;
+    r->pub.authority = head->authority;
+    r->pub.headers = head->headers;
+    r->pub.n_headers = head->n_headers;
+    r->pub.content_length = head->content_length;
+    http1_body_init(&h->body,
+                    head->chunked              ? HTTP1_CHUNKED
+                    : head->content_length > 0 ? HTTP1_LENGTH
+                                               : HTTP1_EMPTY,
+                    head->content_length > 0 ? (uint64_t)head->content_length : 0);
+    h->expects = head->expect_continue && !h->body.done;
+    h->phase = h->body.done ? DONE : BODY;
+}
+
+static void end_body(struct http1 *h)
+{
+    h->phase = DONE;
+    if (h->request != NULL)
+        request_end(h->request);
+}
+
+/* On a port for HTTP/2, what does not even name a version of HTTP/1 was not meant as HTTP/1: a broken preface, most
+ * likely. An answer in text would only confuse. */
+static bool is_foreign(const struct http1 *h, const struct http1_head *head)
+{
+    return h->link->core->options.expect_http2 && !h->served && head->minor < 0;
+}
+
+/* The head is whole, in r->head. */
+static void start_request(struct http1 *h, struct request *r)
+{
+    size_t lines = h->scan.lines < HTTP1_MAX_HEADERS ? h->scan.lines : HTTP1_MAX_HEADERS;
+    struct http1_fault fault;
+    struct http1_head head;
+
+    while (r->cap_headers < lines) {
+        r->pub.n_headers = r->cap_headers;
+        request_add_header(r);
+    }
+    r->pub.n_headers = 0;
+    r->header_bytes = r->head.len;
     http_link_expect(h->link, DEADLINE_READ, 0);
-    r->header_bytes = len;
-    if (http1_parse_request(&head, r->head.data, len, headers, HTTP1_MAX_HEADERS, &fault) != 0) {
-        refuse(h, &fault);
+    http_link_expect(h->link, DEADLINE_IDLE, 0);
+    if (http1_parse_request(&head, r->head.data, r->head.len, r->headers, HTTP1_MAX_HEADERS, &fault) != 0) {
+        h->broken = is_foreign(h, &head);
+        refuse(h, h->broken ? NULL : r, &fault);
         return;
     }
-    for (size_t i = 0; i < head.n_headers; i++) {
-        *request_add_header(r) = headers[i];
-        r->pub.n_headers++;
-    }
+    h->served = true;
+    take_head(r, &head);
     request_charge_head(r);
-    r->pub.method = head.method;
-    r->pub.path = head.path;
-    r->pub.query = head.query;
-    r->pub.authority = head.authority;
-    r->pub.content_length = head.content_length;
-    h->minor = head.minor;
-    h->keep = head.keep_alive && !h->link->core->options.no_keep_alive && !h->link->core->stopping;
-    h->in_head = false;
-    if (head.chunked)
-        http1_body_init(&h->body, HTTP1_CHUNKED, 0);
-    else
-        http1_body_init(&h->body, HTTP1_LENGTH, head.content_length > 0 ? (uint64_t)head.content_length : 0);
-    h->body.done = !head.chunked && head.content_length <= 0;
     request_announce(r);
     if (h->body.done)
-        request_end(r);
-    else if (head.expect_continue && !r->pub.responded)
-        buf_puts(&h->out, "HTTP/1.1 100 Continue\r\n\r\n");
-    h->link->kick(h->link);
+        end_body(h);
 }
 
-/* Empty lines before a request are skipped. Returns how many bytes. */
-static size_t skip_empty_lines(struct http1 *h, struct bytes data)
+/* Empty lines before a request are skipped (RFC 9112 2.2), a few. False for half of one. */
+static bool skip_blank(struct http1 *h, struct bytes data, size_t *used)
 {
-    size_t n = 0;
-
-    while (n < data.len && (data.data[n] == '\r' || data.data[n] == '\n') && h->empty_lines < 2 * EMPTY_LINES_MAX) {
-        h->empty_lines++;
-        n++;
+    while (*used < data.len && h->blank < BLANK_MAX && data.data[*used] == (h->blank % 2 ? '\n' : '\r')) {
+        h->blank++;
+        (*used)++;
     }
-    return n;
+    return *used == data.len || h->blank % 2 == 0;
+}
+
+static void expect_head(struct http1 *h)
+{
+    uint64_t time = h->link->core->options.read_header_timeout;
+
+    if (h->scan.seen == 0 && (time > 0 || h->served)) /* before the first request the connection's own limit stands */
+        http_link_expect(h->link, DEADLINE_READ, time);
+}
+
+static void head_fails(struct http1 *h, int status, const char *text)
+{
+    struct http1_fault fault = { status, text };
+
+    release_head(h);
+    http_link_expect(h->link, DEADLINE_READ, 0);
+    refuse(h, take_request(h), &fault);
+}
+
+/* Part of a head: keep it. */
+static void gather(struct http1 *h, struct bytes data)
+{
+    budget_charge(h->link->core->budget, data.len);
+    buf_put(&h->head, data);
 }
 
 static size_t read_head(struct http1 *h, struct bytes data)
 {
-    size_t most = h->link->core->options.max_header_bytes, before, n;
+    size_t most = h->link->core->options.max_header_bytes, used = 0, before = h->head.len;
+    struct bytes all;
     struct request *r;
-    ssize_t len;
+    ssize_t end;
 
-    if (h->r == NULL) {
-        n = skip_empty_lines(h, data);
-        if (n > 0)
-            return n;
-        new_request(h);
-    }
-    r = h->r;
-    before = r->head.len;
-    n = data.len < most + 1 - before ? data.len : most + 1 - before;
-    buf_append(&r->head, data.data, n);
-    len = http1_scan(&h->scan, buf_bytes(&r->head));
-    if (len < 0) {
-        refuse(h, &(struct http1_fault){ 400, "this is not an HTTP request" });
+    expect_head(h);
+    if (before == 0 && !skip_blank(h, data, &used)) {
+        head_fails(h, 400, "an empty line before the request must end in CR LF");
         return data.len;
     }
-    if (len == 0) {
-        if (r->head.len > most)
-            refuse(h, &(struct http1_fault){ 431, "the request's headers are larger than this server allows" });
-        return n;
+    data = bytes_of(data.data + used, data.len - used);
+    if (before > 0)
+        gather(h, data);
+    all = before > 0 ? buf_bytes(&h->head) : data;
+    end = http1_scan(&h->scan, all);
+    if (end < 0) {
+        head_fails(h, 400, "a request line or header line is malformed; lines end in CR LF");
+    } else if ((size_t)end > most || (end == 0 && all.len > most)) {
+        head_fails(h, 431, "the request's headers are larger than this server allows");
+    } else if (end == 0) {
+        if (before == 0)
+            gather(h, data);
+    } else {
+        r = take_request(h);
+        buf_append(&r->head, all.data, (size_t)end);
+        release_head(h);
+        start_request(h, r);
+        return used + (size_t)end - before;
     }
-    r->head.len = (size_t)len;
-    on_head(h, (size_t)len);
-    return (size_t)len - before;
+    return used + data.len;
 }
 
 static size_t read_body(struct http1 *h, struct bytes data)
 {
+    struct request *r = h->request;
     struct http1_fault fault;
-    size_t used = 0;
+    struct bytes run;
+    ssize_t n = http1_body_read(&h->body, data, &run, &fault);
 
-    while (used < data.len && !h->body.done && h->r != NULL && !h->broken) {
-        struct bytes run = { 0 };
-        ssize_t n = http1_body_read(&h->body, bytes_of(data.data + used, data.len - used), &run, &fault);
-
-        if (n < 0) {
-            h->keep = false;
-            h->body.done = true;
-            http_link_complain(h->link, fault.text);
-            if (h->r->pub.responded)
-                h->broken = true;
-            else
-                request_refuse(h->r, fault.status, fault.text);
-            return data.len;
-        }
-        used += (size_t)n;
-        request_body(h->r, run);
-        if (n == 0)
-            break;
+    h->pass = false;
+    if (n < 0) {
+        refuse(h, r, &fault);
+        return data.len;
     }
-    if (h->body.done) {
-        request_end(h->r);
-        finish_exchange(h);
-    }
-    return used;
+    h->expects = false; /* the body comes without waiting for our word */
+    if (r == NULL || r->answer_ended)
+        h->discarded += (uint64_t)n;
+    else
+        request_body(r, run);
+    if (h->body.done)
+        end_body(h);
+    else if (h->discarded > DISCARD_MAX + AHEAD_MAX)
+        h->keep = false;
+    return (size_t)n;
 }
 
-static bool wants_input(const struct http1 *h)
+/* Ready for the next request, if the answer has gone too. */
+static void turn_page(struct http1 *h)
 {
-    if (h->finished || h->broken || h->peer_ended)
-        return false;
-    return h->r == NULL || h->in_head || !h->body.done;
+    if (h->request != NULL || h->phase != DONE)
+        return;
+    h->phase = HEAD;
+    h->scan = (struct http1_scan){ 0 };
+    h->blank = 0;
+    http_link_expect(h->link, DEADLINE_IDLE, h->link->core->options.idle_timeout);
+}
+
+static void send_continue(struct http1 *h)
+{
+    struct request *r = h->request;
+
+    if (h->phase != BODY || !h->expects || r == NULL || r->pub.responded || r->cut)
+        return;
+    buf_puts(out_of(h), "HTTP/1.1 100 Continue\r\n\r\n");
+    h->expects = false;
 }
 
 static size_t input(struct http_link *l, struct bytes data)
@@ -272,53 +277,174 @@ static size_t input(struct http_link *l, struct bytes data)
     struct http1 *h = l->state;
     size_t used = 0;
 
-    while (used < data.len && wants_input(h)) {
+    while (used < data.len && !h->broken && !h->finished) {
         struct bytes rest = bytes_of(data.data + used, data.len - used);
 
-        if (h->r != NULL && h->r->answer_sent && !h->keep)
-            return data.len; /* nobody reads it: the connection is about to end */
-        used += h->r == NULL || h->in_head ? read_head(h, rest) : read_body(h, rest);
+        if (h->phase == HEAD)
+            used += read_head(h, rest);
+        else if (h->phase == BODY)
+            used += read_body(h, rest);
+        else
+            break;
+        turn_page(h);
     }
-    return h->finished || h->broken ? data.len : used;
+    send_continue(h);
+    l->kick(l);
+    return h->broken || h->finished ? data.len : used;
 }
 
-/* --- the connection --- */
+/* --- answering --- */
+
+static void grant(struct request *r, size_t n)
+{
+    (void)n;
+    r->link->kick(r->link);
+}
+
+/* May the connection go on although the answer comes before the end of the body? */
+static bool survives(const struct http1 *h)
+{
+    return h->body.done || (h->body.framing == HTTP1_LENGTH && h->body.left <= DISCARD_MAX && !h->expects);
+}
+
+static void put_length(struct buf *out, size_t n)
+{
+    char text[24];
+
+    http1_put_header(out, bytes_str("Content-Length"), bytes_of(text, (size_t)snprintf(text, sizeof(text), "%zu", n)));
+}
+
+static void begin(struct request *r, int status, const struct http_header *headers, size_t n, bool whole)
+{
+    struct http1 *h = r->proto;
+    struct buf *out = out_of(h);
+
+    h->chunked = !whole && !r->head_only && h->minor > 0;
+    h->keep = h->keep && !h->link->core->stopping && (whole ? survives(h) : h->chunked || r->head_only);
+    http1_put_status(out, 1, status);
+    for (size_t i = 0; i < n; i++)
+        if (!request_is_framing(headers[i].name))
+            http1_put_header(out, headers[i].name, headers[i].value);
+    http1_put_header(out, bytes_str("Date"), http_core_date(h->link->core));
+    if (whole && status >= 200 && status != 204 && status != 304)
+        put_length(out, r->body.len);
+    if (h->chunked)
+        http1_put_header(out, bytes_str("Transfer-Encoding"), bytes_str("chunked"));
+    if (!h->keep || h->minor == 0)
+        http1_put_header(out, bytes_str("Connection"), bytes_str(h->keep ? "keep-alive" : "close"));
+    http1_put_end(out);
+    if (whole && !r->head_only)
+        buf_put(out, buf_bytes(&r->body));
+    r->body.len = 0;
+}
+
+static void more(struct request *r, struct bytes data)
+{
+    struct http1 *h = r->proto;
+
+    if (h->chunked)
+        http1_put_chunk(out_of(h), data);
+    else
+        buf_put(out_of(h), data);
+}
+
+static void end(struct request *r)
+{
+    struct http1 *h = r->proto;
+
+    if (h->chunked)
+        http1_put_last_chunk(out_of(h));
+    h->keep = h->keep && survives(h);
+}
+
+static size_t waiting(struct request *r)
+{
+    struct http1 *h = r->proto;
+
+    return h->out.len;
+}
+
+static void reset(struct request *r, uint32_t error_code)
+{
+    struct http1 *h = r->proto;
+
+    (void)error_code;
+    h->broken = true;
+}
+
+static const struct http_wire wire = { grant, begin, more, end, waiting, reset };
 
 static void output(struct http_link *l, struct buf *to)
 {
     struct http1 *h = l->state;
+    struct buf empty = *to;
 
-    buf_put(to, buf_bytes(&h->out));
-    h->out.len = 0;
-    if (h->out.cap > DISCARD_MAX || h->r == NULL)
-        buf_free(&h->out);
+    if (h->out.len == 0)
+        return;
+    if (to->len > 0) {
+        buf_put(to, buf_bytes(&h->out));
+        h->out.len = 0;
+        return;
+    }
+    *to = h->out;
+    h->out = empty;
 }
 
 static void flushed(struct http_link *l)
 {
     struct http1 *h = l->state;
+    struct request *r = h->request;
 
-    if (h->r == NULL || h->out.len > 0)
+    if (h->out.len > 0 || r == NULL)
         return;
-    if (h->r->answer_ended) {
-        h->r->answer_sent = true;
-        finish_exchange(h);
-    } else {
-        request_writable(h->r);
-    }
+    request_writable(r);
+    if (!r->answer_ended || h->out.len > 0)
+        return;
+    r->answer_sent = true;
+    h->request = NULL;
+    request_close(r, false);
+    release_out(h);
+    h->finished = !h->keep;
+    turn_page(h);
+    l->kick(l);
+}
+
+/* --- the connection --- */
+
+static void on_room(struct budget_waiter *w)
+{
+    struct http1 *h = container_of(w, struct http1, room);
+
+    h->pass = true;
+    http_link_expect(h->link, DEADLINE_BUDGET, 0);
+    h->link->kick(h->link);
+}
+
+static bool must_pause(struct http1 *h)
+{
+    struct budget *budget = h->link->core->budget;
+
+    if (h->pass || budget->used <= budget->limit)
+        return false;
+    if (!h->room.waiting)
+        http_link_expect(h->link, DEADLINE_BUDGET, PAUSE_MAX);
+    budget_wait(budget, &h->room, on_room);
+    return true;
 }
 
 static size_t room(struct http_link *l, size_t most)
 {
     struct http1 *h = l->state;
+    struct request *r = h->request;
+    uint64_t wanted = l->core->options.initial_window;
 
-    if (!wants_input(h))
-        return 0;
-    if (h->r == NULL || h->in_head)
-        return most < HEAD_READ ? most : HEAD_READ;
-    if (h->r->answer_ended)
-        return most; /* discarding */
-    return h->r->allowed < most ? (size_t)h->r->allowed : most;
+    if (h->phase == DONE)
+        wanted = AHEAD_MAX; /* so that we hear of the peer's end */
+    else if (h->phase == BODY && (r == NULL || r->answer_ended))
+        wanted = DISCARD_MAX;
+    else if (h->phase == BODY)
+        wanted = must_pause(h) ? 0 : r->allowed;
+    return wanted < most ? (size_t)wanted : most;
 }
 
 static enum http_fate fate(struct http_link *l)
@@ -327,51 +453,58 @@ static enum http_fate fate(struct http_link *l)
 
     if (h->broken)
         return HTTP_BROKEN;
-    return h->finished && h->out.len == 0 ? HTTP_FINISHED : HTTP_GOES_ON;
+    if (h->finished)
+        return HTTP_FINISHED;
+    if (h->request != NULL)
+        return HTTP_GOES_ON;
+    if (h->ended || !h->keep)
+        return HTTP_FINISHED;
+    return l->core->stopping && h->phase == HEAD && h->scan.seen == 0 ? HTTP_FINISHED : HTTP_GOES_ON;
 }
 
 static void on_end(struct http_link *l)
 {
     struct http1 *h = l->state;
 
-    h->peer_ended = true;
-    if (h->r == NULL)
-        h->finished = true;
-    else if (h->in_head || !h->body.done)
-        h->broken = true; /* cut short: whoever waits for an answer has left */
-    l->kick(l);
+    h->ended = true;
+    if (h->phase == BODY)
+        h->broken = true;
 }
 
 static void on_deadline(struct http_link *l, enum http_deadline which)
 {
     struct http1 *h = l->state;
 
-    if (which == DEADLINE_READ && h->r != NULL && h->in_head) {
-        l->core->stats.timeouts++;
-        refuse(h, &(struct http1_fault){ 408, "the request's headers did not arrive in time" });
-    } else if ((which == DEADLINE_READ || which == DEADLINE_IDLE) && h->r == NULL) {
-        l->core->stats.timeouts += which == DEADLINE_READ;
+    if (which == DEADLINE_BUDGET) {
+        budget_cancel(l->core->budget, &h->room);
+        h->pass = true;
+    } else if (which == DEADLINE_IDLE && h->phase == HEAD && h->scan.seen == 0) {
         h->finished = true;
+    } else if (which == DEADLINE_READ && h->phase == HEAD) {
+        l->core->stats.timeouts++;
+        if (h->scan.seen > 0)
+            head_fails(h, 408, "the request's headers did not arrive in time");
+        else
+            h->finished = true;
     }
     l->kick(l);
 }
 
 static void drain(struct http_link *l)
 {
-    struct http1 *h = l->state;
-
-    h->keep = false;
-    if (h->r == NULL || h->in_head)
-        h->finished = true;
-    l->kick(l);
+    l->kick(l); /* fate() looks at core->stopping */
 }
 
 static void close_conn(struct http_link *l)
 {
     struct http1 *h = l->state;
+    struct request *r = h->request;
 
-    if (h->r != NULL)
-        request_close(h->r, !h->r->answer_sent);
+    budget_cancel(l->core->budget, &h->room);
+    h->request = NULL;
+    if (r != NULL)
+        request_close(r, !r->answer_sent);
+    release_head(h);
     buf_free(&h->out);
     free(h);
     l->state = NULL;
@@ -394,7 +527,7 @@ void http1_open(struct http_link *l)
     struct http1 *h = mem_zalloc(sizeof(*h));
 
     h->link = l;
+    h->keep = true;
     l->proto = &http1_proto;
     l->state = h;
-    http_link_expect(l, DEADLINE_READ, FIRST_REQUEST);
 }

@@ -57,6 +57,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     h->continuations = 0;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || h->phase >= HTTP2_KILLED)
         return 0;
+    h->last_stream = frame->hd.stream_id;
     if (h->n_open >= h->link->core->options.max_concurrent_streams) {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
         http2_annoy(h, 1, "too many streams past MAX_CONCURRENT_STREAMS");
@@ -145,14 +146,66 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     return 0;
 }
 
-static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
+static bool was_reset(const struct http2 *h, int32_t stream_id)
 {
-    struct http2 *h = user;
+    for (size_t i = 0; i < ARRAY_LEN(h->resets); i++)
+        if (h->resets[i] == stream_id)
+            return true;
+    return false;
+}
 
-    (void)session;
-    if (hd->type == NGHTTP2_CONTINUATION && ++h->continuations > CONTINUATIONS_MAX)
-        http2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "too many CONTINUATION frames", "too many CONTINUATION frames");
-    return 0;
+/* A frame for a stream that is closed. nghttp2 would have to keep closed streams to object to it, and drops it
+ * otherwise; frames on their way to a stream that we have reset are to be expected (RFC 9113 5.1). */
+static void judge_late_frame(struct http2 *h, const nghttp2_frame_hd *hd)
+{
+    if (h->phase >= HTTP2_KILLED || was_reset(h, hd->stream_id))
+        return;
+    if (hd->type == NGHTTP2_HEADERS) {
+        http2_kill(h, NGHTTP2_STREAM_CLOSED, "HEADERS on a closed stream", "HEADERS on a closed stream");
+        return;
+    }
+    nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, hd->stream_id, NGHTTP2_STREAM_CLOSED);
+    http2_annoy(h, 1, "too many DATA frames on closed streams");
+}
+
+/* A frame begins: nghttp2 has taken all before it. */
+static void judge_frame(struct http2 *h)
+{
+    const uint8_t *p = h->frame;
+    nghttp2_frame_hd hd = { .type = p[3],
+                            .stream_id = (int32_t)((uint32_t)(p[5] & 0x7f) << 24 | (uint32_t)p[6] << 16 |
+                                                   (uint32_t)p[7] << 8 | p[8]) };
+
+    h->frame_left = (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
+    h->frame_seen = 0;
+    if (hd.type == NGHTTP2_CONTINUATION) {
+        if (++h->continuations > CONTINUATIONS_MAX)
+            http2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "too many CONTINUATION frames", "too many CONTINUATION frames");
+    } else if ((hd.type == NGHTTP2_DATA || hd.type == NGHTTP2_HEADERS) && hd.stream_id <= h->last_stream &&
+               hd.stream_id % 2 == 1 && nghttp2_session_find_stream(h->session, hd.stream_id) == NULL) {
+        judge_late_frame(h, &hd);
+    }
+}
+
+/* How many bytes to give to nghttp2 before the next frame must be judged. */
+static size_t next_run(struct http2 *h, struct bytes data)
+{
+    size_t head = sizeof(h->frame) - h->frame_seen, n;
+
+    if (h->frame_left > 0)
+        head = 0;
+    if (head > data.len)
+        head = data.len;
+    if (head > 0) {
+        memcpy(h->frame + h->frame_seen, data.data, head);
+        h->frame_seen += head;
+        if (h->frame_seen < sizeof(h->frame))
+            return head;
+        judge_frame(h);
+    }
+    n = data.len - head < h->frame_left ? data.len - head : h->frame_left;
+    h->frame_left -= n;
+    return head + n;
 }
 
 static void note_headers(struct http2 *h, const nghttp2_headers *frame, struct request *r)
@@ -199,7 +252,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         break;
     case NGHTTP2_SETTINGS:
         h->settings_agreed |= (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
-        http_link_expect(h->link, DEADLINE_READ, 0); /* the client has introduced itself */
+        h->greeted = true;
         http2_annoy(h, 1, "too many SETTINGS frames");
         break;
     case NGHTTP2_PING:
@@ -243,19 +296,28 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
+static void receive(struct http2 *h, struct bytes data)
+{
+    for (size_t used = 0; used < data.len && h->phase < HTTP2_KILLED;) {
+        struct bytes rest = bytes_of(data.data + used, data.len - used);
+        size_t run = next_run(h, rest);
+        ssize_t n = h->phase < HTTP2_KILLED ? nghttp2_session_mem_recv(h->session, rest.data, run) : 0;
+
+        if (n == NGHTTP2_ERR_FLOODED)
+            http2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "too many frames to acknowledge",
+                       "too many frames to acknowledge");
+        else if (n < 0)
+            http2_kill(h, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n), nghttp2_strerror((int)n));
+        used += run;
+    }
+}
+
 static size_t input(struct http_link *l, struct bytes data)
 {
     struct http2 *h = l->state;
-    ssize_t n;
 
-    if (h->phase >= HTTP2_KILLED)
-        return data.len;
-    n = nghttp2_session_mem_recv(h->session, data.data, data.len);
-    if (n == NGHTTP2_ERR_FLOODED)
-        http2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "too many frames to acknowledge", "too many frames to acknowledge");
-    else if (n < 0)
-        http2_kill(h, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n), nghttp2_strerror((int)n));
-    if (!h->in_headers && l->deadlines[DEADLINE_READ] != 0 && h->settings_agreed)
+    receive(h, data);
+    if (!h->in_headers && h->greeted)
         http_link_expect(l, DEADLINE_READ, 0);
     else if (h->in_headers && l->deadlines[DEADLINE_READ] == 0)
         http_link_expect(l, DEADLINE_READ, l->core->options.read_header_timeout);
@@ -326,9 +388,10 @@ static void begin(struct request *r, int status, const struct http_header *heade
     snprintf(code, sizeof(code), "%d", status);
     nv[k++] = nv_of(":status", code);
     for (size_t i = 0; i < n; i++)
-        nv[k++] = (nghttp2_nv){ (uint8_t *)(uintptr_t)headers[i].name.data,
-                                (uint8_t *)(uintptr_t)headers[i].value.data, headers[i].name.len,
-                                headers[i].value.len, 0 };
+        if (!request_is_framing(headers[i].name))
+            nv[k++] =
+                (nghttp2_nv){ (uint8_t *)(uintptr_t)headers[i].name.data, (uint8_t *)(uintptr_t)headers[i].value.data,
+                              headers[i].name.len, headers[i].value.len, 0 };
     if (whole && r->body.len > 0 && status != 204 && status != 304) {
         snprintf(length, sizeof(length), "%zu", r->body.len);
         nv[k++] = nv_of("content-length", length);
@@ -377,6 +440,8 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     struct http2 *h = user;
     struct request *r;
 
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        h->resets[h->n_resets++ % ARRAY_LEN(h->resets)] = frame->hd.stream_id;
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
     h->strikes_forgiven = true;
@@ -538,7 +603,6 @@ void http2_core_init(struct http_core *core)
     c = core->callbacks;
     nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback2(c, on_header);
-    nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
     nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame);
@@ -556,11 +620,11 @@ void http2_open(struct http_link *l)
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)o->initial_window },
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
           o->max_header_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)o->max_header_bytes },
-        { NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
     };
     struct http2 *h = mem_zalloc(sizeof(*h));
 
     h->link = l;
+    h->frame_left = NGHTTP2_CLIENT_MAGIC_LEN;
     if (nghttp2_session_server_new2(&h->session, l->core->callbacks, h, l->core->option) != 0)
         abort(); /* only out of memory */
     l->proto = &http2_proto;

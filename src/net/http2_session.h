@@ -19,13 +19,20 @@ struct http2 {
     struct request *open; /* all streams that have a request */
     size_t n_open;
     enum http2_phase phase;
-    const char *reason;    /* of the GOAWAY: "max_age", "max_idle", "graceful_stop" */
-    bool settings_told;    /* our SETTINGS frame has left */
-    bool settings_agreed;  /* and is acknowledged */
-    bool in_headers;       /* a header block has begun and not ended */
-    bool writable_due;     /* some request has on_writable coming */
+    const char *reason;     /* of the GOAWAY: "max_age", "max_idle", "graceful_stop" */
+    bool greeted;           /* the client's SETTINGS have come */
+    bool settings_told;     /* our SETTINGS frame has left */
+    bool settings_agreed;   /* and is acknowledged */
+    bool in_headers;        /* a header block has begun and not ended */
+    bool writable_due;      /* some request has on_writable coming */
     unsigned continuations; /* of this header block */
-    size_t block_bytes;    /* header bytes of this block, kept or not */
+    size_t block_bytes;     /* header bytes of this block, kept or not */
+    uint8_t frame[9];       /* the header of the frame that is arriving */
+    size_t frame_seen;      /* bytes of it */
+    size_t frame_left;      /* bytes of the payload (first: of the preface) still to come */
+    int32_t last_stream;    /* the highest a request has begun on */
+    int32_t resets[64];     /* the streams that we reset last; a ring */
+    unsigned n_resets;
     /* connection window */
     uint32_t window;
     uint64_t arrived; /* bytes since `window_since` */

@@ -15,7 +15,7 @@ struct request;
 
 /* What all connections of a server share. */
 struct http_core {
-    struct http_server *server; /* NULL on memory */
+    struct http_server *server;         /* NULL on memory */
     struct http_server_options options; /* defaults filled in */
     struct http_service *service;
     struct clock *clock;
@@ -31,6 +31,7 @@ struct http_core {
     nghttp2_option *option;
     uint64_t date_second; /* which second `date` spells */
     char date[32];
+    struct buf spare_out; /* HTTP/1: an answer's buffer, for the next who answers */
     bool stopping;
 };
 
@@ -52,9 +53,9 @@ enum http_deadline {
 
 struct http_link {
     struct http_core *core;
-    const struct http_proto *proto; /* NULL until the first bytes have told */
-    void *state;                    /* the protocol's */
-    void (*kick)(struct http_link *l);  /* there may be output, room to read, or a reason to close: look at turn's end */
+    const struct http_proto *proto;    /* NULL until the first bytes have told */
+    void *state;                       /* the protocol's */
+    void (*kick)(struct http_link *l); /* there may be output, room to read, or a reason to close: look at turn's end */
     const char *(*peer)(struct http_link *l);
     void (*on_deadline)(struct http_link *l, enum http_deadline which);
     struct clock_timer timer;
@@ -83,10 +84,10 @@ struct http_proto {
     void (*flushed)(struct http_link *l);                /* all that output() gave has been handed to the socket */
     size_t (*room)(struct http_link *l, size_t most);    /* bytes wanted from the socket at once; 0 = stop reading */
     enum http_fate (*fate)(struct http_link *l);
-    void (*on_end)(struct http_link *l);                 /* the peer will send no more */
+    void (*on_end)(struct http_link *l); /* the peer will send no more */
     void (*on_deadline)(struct http_link *l, enum http_deadline which);
-    void (*drain)(struct http_link *l);                  /* end gracefully */
-    void (*close)(struct http_link *l);                  /* the connection has gone: every request gets its on_close */
+    void (*drain)(struct http_link *l); /* end gracefully */
+    void (*close)(struct http_link *l); /* the connection has gone: every request gets its on_close */
 };
 
 /* What a protocol does for a request. */
@@ -108,22 +109,22 @@ struct request {
     struct request *next, *prev;
     struct clock_timer timer; /* read_timeout, then write_timeout */
     int32_t stream_id;
-    bool announced;     /* the service knows of it */
-    bool body_ended;    /* the peer's side is complete */
-    bool answer_ended;  /* ours is, as far as the service is concerned */
-    bool answer_sent;   /* and it has left */
-    bool cut;           /* reset: nothing more from or to the service but on_close */
-    bool too_large;     /* headers beyond the limit: 431 */
-    bool head_only;     /* HEAD: answer without body */
+    bool announced;    /* the service knows of it */
+    bool body_ended;   /* the peer's side is complete */
+    bool answer_ended; /* ours is, as far as the service is concerned */
+    bool answer_sent;  /* and it has left */
+    bool cut;          /* reset: nothing more from or to the service but on_close */
+    bool too_large;    /* headers beyond the limit: 431 */
+    bool head_only;    /* HEAD: answer without body */
     bool want_writable;
-    uint64_t allowed;   /* body bytes the peer may still send */
+    uint64_t allowed; /* body bytes the peer may still send */
     size_t header_bytes;
-    uint64_t charged;   /* to the budget, for an unusually large head */
+    uint64_t charged; /* to the budget, for an unusually large head */
     struct http_header *headers;
     size_t cap_headers;
     VEC(nghttp2_rcbuf *) refs; /* HTTP/2: what the headers point into */
-    struct buf head;     /* HTTP/1: what the headers point into */
-    struct buf body;     /* HTTP/2: answer bytes that wait for the window */
+    struct buf head;           /* HTTP/1: what the headers point into */
+    struct buf body;           /* HTTP/2: answer bytes that wait for the window */
     size_t body_sent;
     struct buf trailers; /* HTTP/2 */
 };
@@ -132,6 +133,8 @@ struct request *request_new(struct http_link *l, const struct http_wire *wire, v
 struct http_header *request_add_header(struct request *r); /* room for one more, not counted yet */
 void request_charge_head(struct request *r);
 void request_split_path(struct request *r, struct bytes target);
+
+bool request_is_framing(struct bytes name); /* a header that is the protocol's own: a service's is left out */
 
 /* Tell the service. Each does nothing when the service must not hear of it (any more). */
 void request_announce(struct request *r);

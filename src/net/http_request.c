@@ -11,9 +11,9 @@
 #include <time.h>
 
 #define SPARE_REQUESTS 256
-#define SPARE_HEADERS 32          /* larger arrays are not kept */
-#define SPARE_BUF 4096            /* larger buffers neither */
-#define FREE_HEAD 2048            /* heads up to this size are not charged to the budget */
+#define SPARE_HEADERS 32 /* larger arrays are not kept */
+#define SPARE_BUF 4096   /* larger buffers neither */
+#define FREE_HEAD 2048   /* heads up to this size are not charged to the budget */
 
 static struct request *request_of(const struct http_request *req)
 {
@@ -112,6 +112,22 @@ void request_split_path(struct request *r, struct bytes target)
     }
 }
 
+bool request_is_framing(struct bytes name)
+{
+    switch (name.len) {
+    case 7:
+        return bytes_is(name, "upgrade");
+    case 10:
+        return bytes_is(name, "connection") || bytes_is(name, "keep-alive");
+    case 14:
+        return bytes_is(name, "content-length");
+    case 17:
+        return bytes_is(name, "transfer-encoding");
+    default:
+        return false;
+    }
+}
+
 void http_core_init(struct http_core *core)
 {
     struct http_server_options *o = &core->options;
@@ -135,6 +151,7 @@ void http_core_close(struct http_core *core)
         free_request(r);
     }
     core->n_spare = 0;
+    buf_free(&core->spare_out);
     nghttp2_session_callbacks_del(core->callbacks);
     nghttp2_option_del(core->option);
     core->callbacks = NULL;
@@ -341,8 +358,7 @@ static void answer_complete(struct request *r)
     expect_within(r, r->link->core->options.write_timeout);
 }
 
-void http_respond(struct http_request *req, int status, const struct http_header *headers, size_t n,
-                  struct bytes body)
+void http_respond(struct http_request *req, int status, const struct http_header *headers, size_t n, struct bytes body)
 {
     struct request *r = request_of(req);
 

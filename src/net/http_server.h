@@ -46,18 +46,18 @@ struct http_server_options {
     const char *endpoint;  /* "host:port" ("0.0.0.0:4317", "[::1]:0", "localhost:4317", ":4317"), or a path */
     const char *transport; /* "tcp", "tcp4", "tcp6", "unix" (endpoint is a path; "@name" abstract) */
     bool expect_http2;     /* what clients are supposed to speak here; the other is served too, see on_mismatch */
-    uint32_t max_concurrent_streams;  /* per HTTP/2 connection; 0 = 1000 */
-    size_t initial_window;            /* bytes a new request may send before a grant; 0 = 65535 */
-    size_t read_buffer_size;          /* most bytes read from a socket at once; 0 = 512 KiB */
-    size_t write_buffer_size;         /* bytes of an answer that may wait for the peer; 0 = 256 KiB */
-    size_t max_header_bytes;          /* of one request; 0 = 64 KiB. 431 beyond */
+    uint32_t max_concurrent_streams; /* per HTTP/2 connection; 0 = 1000 */
+    size_t initial_window;           /* bytes a new request may send before a grant; 0 = 65535 */
+    size_t read_buffer_size;         /* most bytes read from a socket at once; 0 = 512 KiB */
+    size_t write_buffer_size;        /* bytes of an answer that may wait for the peer; 0 = 256 KiB */
+    size_t max_header_bytes;         /* of one request; 0 = 64 KiB. 431 beyond */
     /* All in ns, 0 = never. */
-    uint64_t read_header_timeout;     /* from the first byte of a request to the end of its headers. Before the first
-                                       * request of a connection the server waits at most 60 s all the same */
-    uint64_t read_timeout;            /* to the end of its body */
-    uint64_t write_timeout;           /* for the answer to be taken by the peer */
-    uint64_t idle_timeout;            /* between requests (HTTP/1 keep-alive) */
-    bool no_keep_alive;               /* HTTP/1: close after each answer */
+    uint64_t read_header_timeout; /* from the first byte of a request to the end of its headers. Before the first
+                                   * request of a connection the server waits at most 60 s all the same */
+    uint64_t read_timeout;        /* to the end of its body */
+    uint64_t write_timeout;       /* for the answer to be taken by the peer */
+    uint64_t idle_timeout;        /* between requests (HTTP/1 keep-alive) */
+    bool no_keep_alive;           /* HTTP/1: close after each answer */
     /* HTTP/2 connections (otlp-protocol.md 10). */
     uint64_t max_connection_idle, max_connection_age, max_connection_age_grace;
     uint64_t keepalive_time, keepalive_timeout; /* server pings */
@@ -67,13 +67,13 @@ struct http_server_options {
 };
 
 struct http_server_stats {
-    uint64_t connections;       /* open */
-    uint64_t accepted;          /* in all */
-    uint64_t protocol_errors;   /* connections or requests ended for what the peer sent */
-    uint64_t tls_on_plain;      /* connections whose first bytes were a TLS ClientHello */
-    uint64_t accept_failures;   /* EMFILE and the like; accepting pauses and comes again */
-    uint64_t ping_strikes;      /* connections closed with too_many_pings */
-    uint64_t timeouts;          /* connections or requests ended by one of the timeouts */
+    uint64_t connections;         /* open */
+    uint64_t accepted;            /* in all */
+    uint64_t protocol_errors;     /* connections or requests ended for what the peer sent */
+    uint64_t tls_on_plain;        /* connections whose first bytes were a TLS ClientHello */
+    uint64_t accept_failures;     /* EMFILE and the like; accepting pauses and comes again */
+    uint64_t ping_strikes;        /* connections closed with too_many_pings */
+    uint64_t timeouts;            /* connections or requests ended by one of the timeouts */
     uint64_t bytes_in, bytes_out; /* on the socket */
 };
 
@@ -86,7 +86,7 @@ int http_server_listen(struct http_server **out, uv_loop_t *loop, const struct h
                        const struct logger *log, void (*on_mismatch)(struct http_service *, struct http_request *),
                        struct error *err);
 
-int http_server_port(const struct http_server *s); /* the bound port; 0 for unix sockets */
+int http_server_port(const struct http_server *s);            /* the bound port; 0 for unix sockets */
 const char *http_server_address(const struct http_server *s); /* "127.0.0.1:4317", "[::]:4317", "/run/x.sock" */
 const struct http_server_stats *http_server_stats(const struct http_server *s);
 
@@ -102,7 +102,7 @@ struct http_request {
     struct http_service *service;
     void *context; /* the service's own */
     bool http2;
-    bool responded; /* an answer has begun */
+    bool responded;                   /* an answer has begun */
     struct bytes method, path, query; /* path without query; "/v1/traces". Valid until on_close */
     struct bytes authority;
     const struct http_header *headers;
@@ -124,8 +124,7 @@ void http_request_grant(struct http_request *req, size_t n);
  * HTTP/1 discards a small rest or closes after it. */
 
 /* Whole answer. Content-Length is added. */
-void http_respond(struct http_request *req, int status, const struct http_header *headers, size_t n,
-                  struct bytes body);
+void http_respond(struct http_request *req, int status, const struct http_header *headers, size_t n, struct bytes body);
 
 /* In pieces: begin, write*, end. No Content-Length: chunked on HTTP/1.1. trailers only reach HTTP/2 peers.
  * http_respond_write returns false when more than write_buffer_size wait for the peer: stop until on_writable. */

@@ -41,8 +41,7 @@ static bool remove_stale(const struct endpoint *e)
     struct stat st;
     int fd, rc;
 
-    if (un->sun_family != AF_UNIX || un->sun_path[0] == '\0' || lstat(un->sun_path, &st) != 0 ||
-        !S_ISSOCK(st.st_mode))
+    if (un->sun_family != AF_UNIX || un->sun_path[0] == '\0' || lstat(un->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
         return false;
     fd = open_socket(e);
     if (fd < 0)
@@ -138,8 +137,8 @@ void listener_resume(struct listener *l)
         uv_poll_start(&l->poll, UV_READABLE, accept_some);
 }
 
-int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, const char *endpoint,
-                  const char *transport, struct error *err)
+int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, const char *endpoint, const char *transport,
+                  struct error *err)
 {
     struct endpoint e;
     int rc = endpoint_parse(&e, endpoint, transport, err);

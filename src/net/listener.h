@@ -23,14 +23,14 @@ struct listener {
     char *path;                  /* of a unix socket, removed on closing; NULL else */
     dev_t dev;                   /* which file that is: another process may have put its own there since */
     ino_t ino;
-    void (*on_accept)(struct listener *l, int fd); /* the fd is the callee's; non-blocking, close-on-exec */
+    void (*on_accept)(struct listener *l, int fd);  /* the fd is the callee's; non-blocking, close-on-exec */
     void (*on_full)(struct listener *l, int error); /* accepting failed; it pauses for 100 ms */
     void (*on_closed)(struct listener *l);
 };
 
 /* Bind and listen. A unix socket file that nobody answers on is removed first. On failure nothing is left. */
-int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, const char *endpoint,
-                  const char *transport, struct error *err);
+int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, const char *endpoint, const char *transport,
+                  struct error *err);
 void listener_resume(struct listener *l); /* a descriptor has become free: end the pause */
 /* Stop listening. on_closed comes from the loop when the memory may go. */
 void listener_close(struct listener *l, void (*on_closed)(struct listener *));

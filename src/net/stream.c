@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define KEEP_SPARE (256 * 1024) /* largest buffer kept for the next writer */
+#define LARGE (64 * 1024)       /* written through the loop: a peer that reads fast shall not keep us in one turn */
 
 void stream_hub_init(struct stream_hub *hub, size_t size)
 {
@@ -114,13 +115,15 @@ int stream_flush(struct stream *s)
 
     if (s->writing)
         return 1;
-    if (buf.len == 0)
+    if (buf.len == 0) {
+        release(s);
         return 0;
-    n = uv_try_write(&s->uv.stream, &buf, 1);
-    if (n < 0 && n != UV_EAGAIN)
-        return n;
-    if (n < 0)
+    }
+    n = buf.len < LARGE ? uv_try_write(&s->uv.stream, &buf, 1) : 0;
+    if (n == UV_EAGAIN)
         n = 0;
+    if (n < 0)
+        return n;
     s->hub->bytes_out += buf.len;
     if ((size_t)n == buf.len) {
         release(s);
