@@ -73,7 +73,7 @@ struct otlp {
     struct otlp_call *calls;         /* open, newest first */
     struct otlp_call *idle;          /* spare ones */
     unsigned n_idle;
-    bool stopping;
+    bool stopping; /* requests in flight are still served: what is behind us runs until we have stopped */
     void (*on_stopped)(struct node *);
     unsigned servers_open;
     struct complaint rejected_log;

@@ -111,8 +111,6 @@ static bool acceptable(struct otlp_port *port, struct http_request *req, uint64_
     struct otlp *r = port->receiver;
     const struct bytes *header = http_request_header(req, "grpc-timeout");
     const char *fault = NULL;
-    enum rejection why = REJECTED_PROTOCOL;
-    enum grpc_status code = GRPC_INTERNAL;
     int status = 200;
 
     *timeout = 0;
@@ -125,14 +123,11 @@ static bool acceptable(struct otlp_port *port, struct http_request *req, uint64_
     } else if (header != NULL && !grpc_timeout_parse(*header, timeout)) {
         fault = "malformed grpc-timeout";
         status = 400;
-    } else if (r->stopping) {
-        fault = "the collector is shutting down";
-        code = GRPC_UNAVAILABLE;
     }
     if (fault == NULL)
         return true;
-    receiver_count_rejected(r, TRANSPORT_GRPC, why, req, fault);
-    grpc_answer_fault(req, status, code, fault, 0);
+    receiver_count_rejected(r, TRANSPORT_GRPC, REJECTED_PROTOCOL, req, fault);
+    grpc_answer_fault(req, status, GRPC_INTERNAL, fault, 0);
     return false;
 }
 

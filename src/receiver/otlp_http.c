@@ -257,9 +257,7 @@ static bool refused_by_headers(struct otlp_call *call, const struct bytes *codin
     struct otlp *r = call->receiver;
     struct http_request *req = call->req;
 
-    if (r->stopping) {
-        call_reject(call, REJECTED_PROTOCOL, GRPC_UNAVAILABLE, 503, "the collector is shutting down");
-    } else if (call->coding == CODING_UNKNOWN || !r->coding_allowed[call->coding]) {
+    if (call->coding == CODING_UNKNOWN || !r->coding_allowed[call->coding]) {
         call_reject(call, REJECTED_ENCODING, GRPC_INVALID_ARGUMENT, 400, "unsupported Content-Encoding: %.*s",
                     coding != NULL ? (int)(coding->len < 64 ? coding->len : 64) : 0,
                     coding != NULL ? (const char *)coding->data : "");
@@ -300,7 +298,9 @@ void http_on_request(struct otlp_port *port, struct http_request *req)
     call = call_new(r, req, TRANSPORT_HTTP, s);
     call->json = json;
     call->limit = r->max_body;
-    call->coding = coding != NULL ? coding_by_name(*coding) : CODING_IDENTITY;
+    call->coding = coding == NULL || coding->len == 0 ? CODING_IDENTITY : coding_by_name(*coding);
+    if (coding != NULL && coding->len > 0 && call->coding == CODING_IDENTITY)
+        call->coding = CODING_UNKNOWN; /* spelled out, "identity" is no Content-Encoding (RFC 9110 8.4.1) */
     if (refused_by_headers(call, coding))
         return;
     call->metadata = receiver_metadata(r, req, TRANSPORT_HTTP);

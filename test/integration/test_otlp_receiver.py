@@ -12,6 +12,7 @@ import socket
 import struct
 import zlib
 
+import grpc
 import pytest
 
 from h2client import Client
@@ -188,21 +189,23 @@ def varint(n):
     return out + bytes([n])
 
 
-def test_the_health_service_answers_check_list_and_watch(daemon):
+def test_the_health_service_answers_check_and_list(daemon):
     with Client(daemon.grpc_port) as c:
         assert c.call("/grpc.health.v1.Health/Check", b"").body == b"\0\0\0\0\2\x08\1"
         name = TRACES.split("/")[1].encode()
         assert c.call("/grpc.health.v1.Health/Check", b"\x0a" + bytes([len(name)]) + name).body == b"\0\0\0\0\2\x08\1"
         assert c.call("/grpc.health.v1.Health/Check", b"\x0a\x01x").grpc_status == 5
         assert name in c.call("/grpc.health.v1.Health/List", b"").body
-        stream = c.start("/grpc.health.v1.Health/Watch")
-        c.send(stream, bytes(5), end=True)
-        while not c.answers[stream].body:
-            c.pump(1)
-        assert c.answers[stream].body == b"\0\0\0\0\2\x08\1"
-        daemon.stop()
-        a = c.wait(stream)
-        assert a.body.endswith(b"\x08\2") and a.grpc_status == 14
+
+
+def test_who_watches_the_health_is_told_of_the_stop(daemon):
+    watch = daemon.channel(daemon.grpc_address()).unary_stream("/grpc.health.v1.Health/Watch")(b"")
+    assert next(watch) == b"\x08\1"
+    daemon.process.terminate()
+    assert next(watch) == b"\x08\2"
+    with pytest.raises(grpc.RpcError) as end:
+        next(watch)
+    assert end.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
 # --- HTTP ---

@@ -25,7 +25,9 @@ class Samples:
         self.all = [s for f in self.families for s in f.samples]
 
     def find(self, name, **labels):
-        return [s for s in self.all if s.name == name and all(s.labels.get(k) == v for k, v in labels.items())]
+        """The samples of that name. The parser adds _total to counters that come without, as otelcd's own do."""
+        names = (name, name + "_total")
+        return [s for s in self.all if s.name in names and all(s.labels.get(k) == v for k, v in labels.items())]
 
     def value(self, name, **labels):
         found = self.find(name, **labels)
