@@ -76,12 +76,18 @@ static struct yaml_node *number_node(struct arena *a, const struct option *o, co
     return text_node(a, true, text);
 }
 
-/* An optional group that is off prints as nothing. */
+/* An optional group that is off prints as nothing where that means off, so that what is printed can be read again. */
 static struct yaml_node *group_node(struct arena *a, const struct option *o, const void *field, bool reveal)
 {
-    if (o->mode != GROUP_PLAIN && !*(const bool *)field)
+    struct yaml_node *off;
+
+    if (o->mode == GROUP_PLAIN || *(const bool *)field)
+        return encode_struct(a, o->options, field, reveal);
+    if (o->mode != GROUP_SOME)
         return yaml_new(a, YAML_NULL, NULL);
-    return encode_struct(a, o->options, field, reveal);
+    off = yaml_new(a, YAML_MAP, NULL);
+    yaml_put(a, off, "enabled", 0, 0, text_node(a, true, "false"));
+    return off;
 }
 
 static struct yaml_node *value_node(struct arena *a, const struct option *o, const void *field, bool reveal)

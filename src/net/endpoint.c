@@ -41,6 +41,8 @@ static int split(const char *text, char host[HOST_MAX], long *port, struct error
     char *end;
     size_t n;
 
+    if (strstr(text, "://") != NULL)
+        return error_set(err, UV_EINVAL, "\"%s\" is a URL; write host:port, such as %s", text, strstr(text, "://") + 3);
     if (colon == NULL || (text[0] == '[' && (colon == text || colon[-1] != ']')))
         return error_set(err, UV_EINVAL, "\"%s\" has no port; write host:port, such as localhost:4317", text);
     n = (size_t)(colon - text);

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configurations of others: each is accepted, or every complaint about it is right, placed, and of a known sort.
+
+OTELCD_CORPUS names a folder of .yaml files; without it, one beside the checkout is taken. What is checked of a complaint
+does not trust otelcd: the place is looked up in the file, references and lists in PyYAML's reading of it."""
+
+import collections
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from harness.limits import OTELCD, PATIENCE, ROOT
+
+yaml = pytest.importorskip("yaml")
+
+CORPUS = pathlib.Path(os.environ.get("OTELCD_CORPUS", ROOT.parent / "shared/corpus/configs"))
+FILES = sorted(CORPUS.rglob("*.yaml"))
+SECTIONS = {"receiver": "receivers", "processor": "processors", "exporter": "exporters", "extension": "extensions"}
+ANSWER = re.compile(r"^(?P<file>\S+\.yaml):(?P<line>\d+):(?P<column>\d+): (?P<warning>warning: )?(?:(?P<path>[^ ]+): )?(?P<text>.*)$")
+
+# Mistakes of the files themselves, each looked up by hand: the Go collector refuses these too.
+MISTAKES = [
+    r"'check_interval' must be greater than zero",
+    r"'limit_mib' or 'limit_percentage' must be greater than zero",
+    r"send_batch_max_size must be greater or equal to send_batch_size",
+    r'"\\"debug\\"" is not one of debug, info',
+    r'"\$LOG_EXPORTER_LOG_VERBOSITY" is not one of basic',
+    r"has invalid keys: (receiver|connectors);",
+    r'references extension "memory_limiter" which is not configured',
+]
+# Keys that the Go collector has and otelcd says it has not.
+NOT_SERVED = r"not served|not supported for uri|exactly one output is served|does not trace itself"
+
+
+@pytest.fixture(scope="module")
+def components():
+    listed = yaml.safe_load(subprocess.run([OTELCD, "components"], capture_output=True, text=True, check=True).stdout)
+    return {section: {c["name"] for c in listed[section] or []} for section in (*SECTIONS.values(), "connectors")}
+
+
+def validate(file):
+    return subprocess.run([OTELCD, "validate", "--config", str(file)], capture_output=True, text=True, timeout=PATIENCE)
+
+
+def loaded(file):
+    try:
+        return yaml.safe_load(file.read_text()) or {}
+    except yaml.YAMLError:
+        return None
+
+
+def dig(tree, path):
+    for key in path.split("::"):
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
+
+
+def sort_of(answer, file, components, unset_lines):
+    """What the complaint is about; None when it is wrong or of no known sort."""
+    text, path, tree = answer["text"], answer["path"] or "", loaded(file)
+    here = file.read_text().splitlines()[int(answer["line"]) - 1][int(answer["column"]) - 1 :]
+    if unknown := re.match(r'unknown type: "(\w+)" for id: "([^"]+)"', text):
+        right = unknown[1] not in components[path.split("::")[0]] and here.lstrip("\"'").startswith(unknown[2])
+        return f"component {unknown[1]}" if right else None
+    if reference := re.match(r'references (\w+) "([^"]+)" which is not configured', text):
+        kind, name = reference.groups()
+        known = set(tree.get(SECTIONS[kind]) or {}) | (set(tree.get("connectors") or {}) if kind in ("receiver", "exporter") else set())
+        return "mistake: reference" if name not in known and here.lstrip("\"'").startswith(name) else None
+    if needs := re.match(r"must have at least one (\w+)", text):
+        return "mistake: empty pipeline" if not (dig(tree, path) or {}).get(SECTIONS[needs[1]]) else None
+    if re.search(NOT_SERVED, text):
+        return f"key {re.sub(r'::[0-9]+', '', path)}" if path.split("::")[-1] in here or "uri" in text or "output" in text else None
+    if int(answer["line"]) in unset_lines:
+        return "unset variable"
+    return "mistake: " + text[:40] if any(re.search(m, text) for m in MISTAKES) else None
+
+
+@pytest.mark.skipif(not FILES, reason=f"no corpus of configurations at {CORPUS}: set OTELCD_CORPUS")
+def test_configurations_of_others_are_accepted_or_answered_exactly(components):
+    accepted, wrong, sorts = 0, [], collections.Counter()
+    for file in FILES:
+        ran = validate(file)
+        answers = [ANSWER.match(line) for line in ran.stderr.splitlines()]
+        if ran.returncode not in (0, 1) or ran.stdout or not all(answers) or any(a["file"] != str(file) for a in answers):
+            wrong.append(f"{file.name}: exit code {ran.returncode}: {ran.stderr[-1000:]}")
+            continue
+        errors = [a for a in answers if not a["warning"]]
+        unset_lines = {int(a["line"]) for a in answers if a["warning"] and "is not set" in a["text"]}
+        accepted += ran.returncode == 0
+        assert bool(errors) == (ran.returncode == 1)
+        for a in errors:
+            sort = sort_of(a, file, components, unset_lines)
+            sorts[sort] += 1
+            if sort is None:
+                wrong.append(a[0])
+    print(f"\n{accepted} of {len(FILES)} configurations accepted ({accepted / len(FILES):.0%})")
+    for sort, n in sorts.most_common():
+        print(f"{n:5} {sort}")
+    assert not wrong, "\n".join(wrong)
