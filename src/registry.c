@@ -9,6 +9,7 @@
     X(memory_limiter_processor) \
     X(debug_exporter)           \
     X(nop_exporter)             \
+    X(prometheus_exporter)      \
     X(forward_connector)
 
 #define DECLARE(name) extern const struct component name;

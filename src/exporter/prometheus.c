@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The prometheus exporter: keeps the newest value of every series and serves them to scrapes (collector-components.md 12).
+ *
+ * A batch is merged at once, within consume(): SAFE means that the next scrape shows it. Points that can never be
+ * shown are rejected and counted, by reason; the rest of their batch is taken. */
+#include "base/mem.h"
+#include "config/server_rows.h"
+#include "pipeline/component.h"
+#include "prom/scrape.h"
+#include "prom/series_source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct resource_labels_config {
+    bool on;
+    struct strings included, excluded;
+};
+
+struct conversion_config {
+    bool enabled;
+    bool exclude_service_attributes;
+};
+
+struct prometheus_config {
+    struct http_server_config http;
+    const char *namespace;
+    struct string_map const_labels;
+    bool send_timestamps;
+    duration metric_expiration;
+    struct resource_labels_config resource_constant_labels;
+    struct conversion_config resource_to_telemetry_conversion;
+    bool enable_open_metrics;
+    bool without_scope_info;
+    bool add_metric_suffixes;
+    int translation_strategy;
+};
+
+static const char *const strategies[] = { "", "UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes",
+                                          "NoUTF8EscapingWithSuffixes", "NoTranslation", NULL };
+
+static const struct option resource_labels_options[] = {
+    OPT_STRINGS(struct resource_labels_config, included, "[]",
+                "Resource attributes that become labels; * is any run of characters, ? any one. Empty: all but excluded."),
+    OPT_STRINGS(struct resource_labels_config, excluded, "[]", "Resource attributes that do not, whatever included says."),
+    OPT_END,
+};
+
+static const struct option conversion_options[] = {
+    OPT_BOOL(struct conversion_config, enabled, "false", "Make all resource attributes labels of every series."),
+    OPT_BOOL(struct conversion_config, exclude_service_attributes, "false",
+             "All but service.name, service.namespace and service.instance.id."),
+    OPT_END,
+};
+
+static const struct option options[] = {
+    HTTP_SERVER_ROWS(struct prometheus_config, http, "", "1m", "30s", "1m"),
+    OPT_STRING(struct prometheus_config, namespace, "", "Put in front of every metric's name, with an underscore."),
+    OPT_MAP(struct prometheus_config, const_labels, "Labels that every series gets, where it has none of that name."),
+    OPT_BOOL(struct prometheus_config, send_timestamps, "false", "Show the time of each point. Best left off."),
+    OPT_DURATION(struct prometheus_config, metric_expiration, "5m", "0s", NULL,
+                 "A series that nothing arrives for within this time is gone; 0s keeps series for ever."),
+    OPT_GROUP(struct prometheus_config, resource_constant_labels, struct resource_labels_config, resource_labels_options,
+              GROUP_NONE, "Which resource attributes become labels of every series."),
+    OPT_GROUP(struct prometheus_config, resource_to_telemetry_conversion, struct conversion_config, conversion_options,
+              GROUP_PLAIN, "The older form of resource_constant_labels."),
+    OPT_BOOL(struct prometheus_config, enable_open_metrics, "false",
+             "Serve OpenMetrics, with exemplars, to scrapers that ask for it."),
+    OPT_BOOL(struct prometheus_config, without_scope_info, "false", "Leave the otel_scope_* labels out."),
+    OPT_BOOL(struct prometheus_config, add_metric_suffixes, "true",
+             "Add unit and type to names. Says nothing when translation_strategy is set."),
+    OPT_ENUM(struct prometheus_config, translation_strategy, strategies, "", "How OTLP names become Prometheus names."),
+    OPT_REFUSED("sending_queue", "a scrape endpoint has nothing to queue, for it merges at once: remove this block"),
+    OPT_END,
+};
+
+static const struct metric_row row_series = {
+    .name = "otelcd_prometheus_series",
+    .type = METRIC_GAUGE,
+    .level = LEVEL_BASIC,
+    .unit = "{series}",
+    .help = "Series that the scrape endpoint holds.",
+};
+static const struct metric_row row_bytes = {
+    .name = "otelcd_prometheus_series_memory",
+    .type = METRIC_GAUGE,
+    .level = LEVEL_NORMAL,
+    .unit = "By",
+    .help = "Memory that these series take, as charged to the budget, without tables.",
+};
+static const struct metric_row row_expired = {
+    .name = "otelcd_prometheus_series_expired",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_NORMAL,
+    .unit = "{series}",
+    .help = "Series that went because nothing arrived for them.",
+};
+static const struct metric_row row_ended = {
+    .name = "otelcd_prometheus_series_ended",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_NORMAL,
+    .unit = "{series}",
+    .help = "Series that their senders ended (a point with no recorded value).",
+};
+static const struct metric_row row_left_out = {
+    .name = "otelcd_prometheus_families_left_out",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_NORMAL,
+    .unit = "{families}",
+    .help = "Families left out of a scrape because another one has their name.",
+};
+static const struct metric_row *const metric_rows[] = { &row_series,  &row_bytes,    &row_expired,
+                                                        &row_ended,   &row_left_out, NULL };
+
+struct prometheus_node {
+    struct node node;
+    const struct prometheus_config *config;
+    struct series_options options;
+    struct constant_label *constants;
+    struct buf constant_text;
+    struct series_store store;
+    struct series_source source;
+    bool serving;
+    struct metric_hook hook;
+    struct metric *series, *bytes, *expired, *ended, *left_out;
+    struct {
+        const char *reason;
+        struct complaint complaint;
+    } complaints[SERIES_REASONS];
+    void (*stopped)(struct node *node);
+};
+
+static struct prometheus_node *prometheus_of(struct node *node)
+{
+    return container_of(node, struct prometheus_node, node);
+}
+
+/* ---- what comes in ---- */
+
+static struct complaint *complaint_of(struct prometheus_node *n, const char *reason)
+{
+    size_t i = 0;
+
+    while (i + 1 < SERIES_REASONS && n->complaints[i].reason != NULL && n->complaints[i].reason != reason)
+        i++;
+    n->complaints[i].reason = reason;
+    return &n->complaints[i].complaint;
+}
+
+/* What a user can do about it. */
+static const char *advice(const char *reason)
+{
+    static const struct {
+        const char *reason, *text;
+    } texts[] = {
+        { "type_conflict", "another series of that name has another type, and the first one stays: rename one of them" },
+        { "series_budget", "the memory budget has no room for new series: raise it, or send fewer attributes" },
+        { "temporality", "only cumulative points and monotonic delta sums can be shown: change the sender's temporality" },
+        { "misaligned", "a delta began before the one before it had ended: several senders share one identity" },
+        { "bad_label", "an attribute's name leaves no label name, is reserved (__), or there are too many: rename it" },
+        { "bad_name", "nothing of the metric's name can stand in a Prometheus name: rename it" },
+        { "scale", "an exponential histogram's scale is below -4, the least that Prometheus has" },
+        { "malformed", "a histogram's buckets do not fit together" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (strcmp(texts[i].reason, reason) == 0)
+            return texts[i].text;
+    return reason;
+}
+
+static void complain(struct prometheus_node *n, const struct series_result *r)
+{
+    for (size_t i = 0; i < r->n_reasons; i++) {
+        struct complaint *c = complaint_of(n, r->reasons[i].reason);
+
+        if (complaint_due(c, n->node.host->clock))
+            log_warn(&n->node.log, "Points rejected", F_STR("reason", r->reasons[i].reason),
+                     F_STR("metric", r->reasons[i].example), F_STR("because", advice(r->reasons[i].reason)),
+                     F_UINT("points", r->reasons[i].n), F_UINT("repeated", complaint_taken(c)));
+    }
+}
+
+static void answer(struct ack *ack, const struct series_result *r)
+{
+    struct outcome o = { .verdict = VERDICT_SAFE, .rejected = r->rejected };
+
+    for (size_t i = 0; i < r->n_reasons; i++)
+        ack_drop(ack, r->reasons[i].n, r->reasons[i].reason);
+    o.reason = r->reasons[0].reason;
+    snprintf(o.why, sizeof(o.why), "%s (%s): %s", r->reasons[0].example, r->reasons[0].reason,
+             advice(r->reasons[0].reason));
+    ack_settle(ack, &o);
+}
+
+static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    struct prometheus_node *n = prometheus_of(container_of(self, struct node, in));
+    struct series_result result;
+
+    series_store_take(&n->store, batch, &result);
+    batch_unref(batch);
+    if (result.rejected == 0) {
+        ack_safe(ack);
+        return;
+    }
+    complain(n, &result);
+    answer(ack, &result);
+}
+
+/* ---- configuration ---- */
+
+static void check_constants(const struct prometheus_config *c, struct check *ck)
+{
+    struct buf name = { 0 };
+
+    for (size_t i = 0; i < c->const_labels.n; i++) {
+        const char *key = c->const_labels.v[i].key;
+
+        name.len = 0;
+        if (!name_label(&name, NAME_UTF8_WITH_SUFFIXES, bytes_str(key)) || strncmp(key, "__", 2) == 0)
+            check_fail(ck, "const_labels", "\"%s\" is not a label name that may be given: it is empty or begins with __",
+                       key);
+    }
+    buf_free(&name);
+}
+
+/* What the server block has for receivers. */
+static void check_server(struct check *ck)
+{
+    static const char *const idle[] = { "include_metadata", "max_request_body_size", "compression_algorithms" };
+    static const char *const missing[] = { "cors", "response_headers" };
+
+    for (size_t i = 0; i < ARRAY_LEN(idle); i++)
+        if (check_was_set(ck, idle[i]))
+            check_warn(ck, idle[i], "says nothing here: a scrape is a GET without a body");
+    for (size_t i = 0; i < ARRAY_LEN(missing); i++)
+        if (check_was_set(ck, missing[i]))
+            check_fail(ck, missing[i], "is not served on a scrape endpoint: remove it");
+}
+
+static void check(const void *config, struct check *ck)
+{
+    const struct prometheus_config *c = config;
+
+    if (c->http.endpoint[strspn(c->http.endpoint, " \t")] == '\0')
+        check_fail(ck, "endpoint", "expecting a non-blank address to run the Prometheus metrics handler");
+    if (c->resource_constant_labels.on && c->resource_to_telemetry_conversion.enabled)
+        check_fail(ck, "resource_constant_labels",
+                   "cannot configure both resource_constant_labels and resource_to_telemetry_conversion: remove the "
+                   "latter, which is the older form");
+    check_constants(c, ck);
+    check_server(ck);
+}
+
+static enum name_strategy strategy_of(const struct prometheus_config *c)
+{
+    if (c->translation_strategy > 0)
+        return (enum name_strategy)(c->translation_strategy - 1);
+    return c->add_metric_suffixes ? NAME_UNDERSCORES_WITH_SUFFIXES : NAME_UNDERSCORES_WITHOUT_SUFFIXES;
+}
+
+static void set_constants(struct prometheus_node *n)
+{
+    const struct string_map *map = &n->config->const_labels;
+    struct translation *t = &n->options.translation;
+    size_t *ends = mem_alloc((map->n + 1) * sizeof(*ends));
+
+    n->constants = mem_alloc((map->n + 1) * sizeof(*n->constants));
+    for (size_t i = 0; i < map->n; i++) {
+        name_label(&n->constant_text, t->strategy, bytes_str(map->v[i].key));
+        ends[i] = n->constant_text.len;
+    }
+    for (size_t i = 0, at = 0; i < map->n; at = ends[i++])
+        if (ends[i] > at)
+            n->constants[t->n_constants++] = (struct constant_label){ bytes_of(n->constant_text.data + at, ends[i] - at),
+                                                                      bytes_str(map->v[i].value) };
+    t->constants = n->constants;
+    free(ends);
+}
+
+static void set_options(struct prometheus_node *n)
+{
+    const struct prometheus_config *c = n->config;
+
+    n->options = (struct series_options){
+        .translation = {
+            .strategy = strategy_of(c),
+            .ns = bytes_str(c->namespace),
+            .scope_labels = !c->without_scope_info,
+            .promote = c->resource_to_telemetry_conversion.enabled || c->resource_constant_labels.included.n > 0 ||
+                       c->resource_constant_labels.excluded.n > 0,
+            .leave_service_out = c->resource_to_telemetry_conversion.enabled &&
+                                 c->resource_to_telemetry_conversion.exclude_service_attributes,
+            .included = c->resource_constant_labels.included.v,
+            .n_included = c->resource_constant_labels.included.n,
+            .excluded = c->resource_constant_labels.excluded.v,
+            .n_excluded = c->resource_constant_labels.excluded.n,
+        },
+        .expiration = (uint64_t)c->metric_expiration.ns,
+        .send_timestamps = c->send_timestamps,
+    };
+    set_constants(n);
+}
+
+/* ---- own telemetry ---- */
+
+static void add_up(struct metric *x, uint64_t n)
+{
+    metric_add(x, n - (uint64_t)x->value);
+}
+
+static void collect(struct metric_hook *hook)
+{
+    struct prometheus_node *n = container_of(hook, struct prometheus_node, hook);
+
+    metric_set(n->series, (double)n->store.n_series);
+    metric_set(n->bytes, (double)(n->store.bytes + n->store.streams.bytes));
+    add_up(n->expired, n->store.expired);
+    add_up(n->ended, n->store.ended);
+    add_up(n->left_out, n->source.left_out);
+}
+
+static void set_metrics(struct prometheus_node *n)
+{
+    struct metrics *m = n->node.host->metrics;
+    const struct metric_label label = { "exporter", n->node.id };
+
+    n->series = metrics_get(m, &row_series, &label, 1);
+    n->bytes = metrics_get(m, &row_bytes, &label, 1);
+    n->expired = metrics_get(m, &row_expired, &label, 1);
+    n->ended = metrics_get(m, &row_ended, &label, 1);
+    n->left_out = metrics_get(m, &row_left_out, &label, 1);
+    n->hook.collect = collect;
+    metrics_hook(m, &n->hook);
+}
+
+/* ---- life ---- */
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct prometheus_node *n = prometheus_of(node);
+
+    (void)err;
+    node->in.consume = consume;
+    n->config = config;
+    set_options(n);
+    series_store_init(&n->store, &n->options, node->host->clock, node->host->budget);
+    series_source_init(&n->source, node->id, &n->store);
+    n->source.source.enable_open_metrics = n->config->enable_open_metrics;
+    set_metrics(n);
+    return 0;
+}
+
+static int start(struct node *node, struct error *err)
+{
+    struct prometheus_node *n = prometheus_of(node);
+    const struct http_server_config *c = &n->config->http;
+    struct http_server_options o = {
+        .endpoint = c->endpoint,
+        .transport = c->transport,
+        .read_header_timeout = (uint64_t)c->read_header_timeout.ns,
+        .read_timeout = (uint64_t)c->read_timeout.ns,
+        .write_timeout = (uint64_t)c->write_timeout.ns,
+        .idle_timeout = (uint64_t)c->idle_timeout.ns,
+        .no_keep_alive = !c->keep_alives_enabled,
+    };
+
+    if (scrape_hub_add(node->host->scrapes, &o, &n->source.source, err) != 0)
+        return err->code;
+    n->serving = true;
+    log_info(&node->log, "Serving /metrics", F_STR("endpoint", c->endpoint),
+             F_INT("port", scrape_hub_port(node->host->scrapes, &n->source.source)));
+    return 0;
+}
+
+static void on_removed(void *arg)
+{
+    struct prometheus_node *n = arg;
+
+    n->serving = false;
+    n->stopped(&n->node);
+}
+
+static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *node))
+{
+    struct prometheus_node *n = prometheus_of(node);
+
+    n->stopped = done;
+    if (n->serving)
+        scrape_hub_remove(node->host->scrapes, &n->source.source, deadline, on_removed, n);
+    else
+        done(node);
+}
+
+static void destroy(struct node *node)
+{
+    struct prometheus_node *n = prometheus_of(node);
+
+    collect(&n->hook);
+    metric_set(n->series, 0);
+    metric_set(n->bytes, 0);
+    metrics_unhook(node->host->metrics, &n->hook);
+    series_store_free(&n->store);
+    free(n->constants);
+    buf_free(&n->constant_text);
+}
+
+extern const struct component prometheus_exporter;
+const struct component prometheus_exporter = {
+    .type = "prometheus",
+    .kind = COMPONENT_EXPORTER,
+    .signals = SIGNAL_BIT(SIGNAL_METRICS),
+    .stability = "beta",
+    .summary = "Keeps the newest value of every series and serves them to Prometheus' scrapes, on /metrics.",
+    .safe = "Merged into the series that the next scrape shows.",
+    .config_size = sizeof(struct prometheus_config),
+    .options = options,
+    .metrics = metric_rows,
+    .node_size = sizeof(struct prometheus_node),
+    .check = check,
+    .create = create,
+    .start = start,
+    .stop = stop,
+    .destroy = destroy,
+};

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attributes of OTLP, read in place, and their values as the text of a label (otlp-to-prometheus.md 6). */
+#ifndef PROM_ANY_VALUE_H
+#define PROM_ANY_VALUE_H
+
+#include "base/buf.h"
+#include "codec/pb.h"
+
+/* A KeyValue: its key and the bytes of its AnyValue (empty when there is none). */
+struct attribute {
+    struct bytes key;
+    struct bytes value;
+};
+
+/* Of the bytes of one KeyValue. */
+struct attribute attribute_of(struct bytes key_value);
+
+/* The next field `number` of `r`, which is a KeyValue; other fields are passed over. */
+static inline bool attribute_next(struct pb_reader *r, uint32_t number, struct attribute *a)
+{
+    for (struct pb_field f; pb_next(r, &f);)
+        if (f.number == number && f.wire == PB_LEN) {
+            *a = attribute_of(f.bytes);
+            return true;
+        }
+    return false;
+}
+
+/* Append the text of an AnyValue: strings as they are, numbers in decimal, bytes as base64, arrays and lists of pairs as
+ * JSON; nothing for an empty value. */
+void any_value_put(struct buf *out, struct bytes any_value);
+
+#endif

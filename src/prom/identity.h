@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The identity cache: from raw bytes to the thing they stand for.
+ *
+ * The same SDK sends the same bytes each time, so whatever was worked out from bytes once (a resource, a scope, a
+ * metric, a series) is found again by them: an entry is known by its parent and its raw bytes. The hash of the
+ * parent is the seed of the child's, and the bytes are always compared, for a hash alone would mix two series one day.
+ *
+ * A table holds tagged pointers, 8 bytes a slot, open addressing. It grows in slices: with each insertion a few slots of
+ * the old array move to the new one, so that no single insertion takes long. Probes are bounded: where strangers
+ * have crowded one spot, insertion refuses. */
+#ifndef PROM_IDENTITY_H
+#define PROM_IDENTITY_H
+
+#include "base/budget.h"
+#include "base/bytes.h"
+
+/* ---- the table, of entries that the holder owns ---- */
+
+struct table {
+    uint64_t *slots;   /* tag << 48 | pointer; 0 = free, 1 = was one */
+    uint64_t mask;     /* slots - 1 */
+    uint64_t *old;     /* the array before this one, while it is moved; else NULL */
+    uint64_t old_mask;
+    uint64_t old_n;    /* entries that are still in it */
+    uint64_t moved;    /* how many of its slots are done */
+    uint64_t n;        /* entries */
+    uint64_t n_used;   /* slots of the newest array that are not free */
+    uint64_t (*hash_of)(const void *entry);
+    struct budget *budget; /* charged whatever its limit says */
+};
+
+#define TABLE_PROBES 512
+
+void table_init(struct table *t, uint64_t (*hash_of)(const void *), struct budget *budget);
+void table_free(struct table *t); /* the entries stay */
+
+/* False when the place is too crowded. The entry is not there already. */
+bool table_insert(struct table *t, void *entry, uint64_t hash);
+void table_remove(struct table *t, const void *entry, uint64_t hash);
+
+static inline void *table_entry(uint64_t slot)
+{
+    return (void *)(uintptr_t)(slot & 0xffffffffffffull); // NOLINT(performance-no-int-to-ptr)
+}
+
+static inline uint64_t table_tag(uint64_t hash)
+{
+    return hash >> 48 << 48;
+}
+
+static inline void table_prefetch(const struct table *t, uint64_t hash)
+{
+    __builtin_prefetch(&t->slots[hash & t->mask]);
+}
+
+static inline void *table_find_in(const uint64_t *slots, uint64_t mask, uint64_t hash,
+                                  bool (*same)(const void *entry, const void *key), const void *key)
+{
+    uint64_t at = hash & mask;
+
+    for (unsigned i = 0; i < TABLE_PROBES && slots[at] != 0; i++, at = (at + 1) & mask)
+        if (((slots[at] ^ hash) >> 48) == 0 && table_entry(slots[at]) > (void *)1 && same(table_entry(slots[at]), key))
+            return table_entry(slots[at]);
+    return NULL;
+}
+
+/* The entry that same() says it is, or NULL. */
+static inline void *table_find(const struct table *t, uint64_t hash, bool (*same)(const void *entry, const void *key),
+                               const void *key)
+{
+    void *found = table_find_in(t->slots, t->mask, hash, same, key);
+
+    return found != NULL || t->old == NULL ? found : table_find_in(t->old, t->old_mask, hash, same, key);
+}
+
+/* The first entry that may be the one looked for, unseen: for prefetching it. */
+static inline const void *table_guess(const struct table *t, uint64_t hash)
+{
+    uint64_t at = hash & t->mask;
+
+    for (unsigned i = 0; i < 8 && t->slots[at] != 0; i++, at = (at + 1) & t->mask)
+        if (((t->slots[at] ^ hash) >> 48) == 0)
+            return table_entry(t->slots[at]);
+    return NULL;
+}
+
+/* ---- identities: the head of every entry that is found by bytes ---- */
+
+struct identity {
+    uint64_t hash;
+    struct identity *parent; /* NULL: none */
+    uint32_t raw_len;
+    uint16_t raw_at; /* where, in bytes from here, the raw bytes lie */
+    uint16_t kind;   /* the holder's */
+};
+
+static inline struct bytes identity_raw(const struct identity *id)
+{
+    return bytes_of((const uint8_t *)id + id->raw_at, id->raw_len);
+}
+
+uint64_t identity_hash(uint64_t seed, struct bytes raw);
+uint64_t identity_hash_of(const void *entry); /* for table_init */
+
+struct identity_key {
+    struct identity *parent;
+    struct bytes raw;
+    uint64_t hash;
+};
+
+static inline bool identity_same(const void *entry, const void *key)
+{
+    const struct identity *id = entry;
+    const struct identity_key *k = key;
+
+    return id->hash == k->hash && id->parent == k->parent && id->raw_len == k->raw.len &&
+           memcmp((const uint8_t *)id + id->raw_at, k->raw.data, k->raw.len) == 0;
+}
+
+static inline struct identity *identity_find(const struct table *t, const struct identity_key *k)
+{
+    return table_find(t, k->hash, identity_same, k);
+}
+
+#endif

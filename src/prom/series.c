@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/series.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NO_ROOM "series_budget"
+#define TYPE_CONFLICT "type_conflict"
+#define TEMPORALITY "temporality"
+
+#define ALIASES_MAX 16 /* of one series; the oldest goes for a further one */
+#define SWEEP_SLICE 2048u /* places looked at before others get a turn */
+#define SWEEP_PAUSE NS_PER_MS
+#define SWEEP_LONGEST (30 * NS_PER_S)
+
+/* Other bytes that lead to the same series. */
+struct alias {
+    struct known known;
+    struct series *series;
+    struct alias *next;
+};
+
+enum entry { SERIES, ALIAS }; /* kinds given to streams_add */
+
+/* ---- time ---- */
+
+uint32_t series_now(const struct series_store *s)
+{
+    return (uint32_t)((clock_mono(s->clock) - s->born) / SERIES_TICK);
+}
+
+bool series_expired(const struct series_store *s, uint32_t arrival)
+{
+    return s->options->expiration > 0 &&
+           (series_now(s) - arrival) * SERIES_TICK > s->options->expiration + SERIES_TICK - 1;
+}
+
+/* ---- results ---- */
+
+void series_reject(struct series_result *r, const char *reason, struct bytes name, uint64_t n)
+{
+    size_t i = 0;
+
+    r->rejected += n;
+    while (i < r->n_reasons && r->reasons[i].reason != reason)
+        i++;
+    assert(i < SERIES_REASONS);
+    if (i == r->n_reasons) {
+        r->n_reasons++;
+        r->reasons[i].reason = reason;
+        snprintf(r->reasons[i].example, sizeof(r->reasons[i].example), "%.*s", (int)(name.len < 95 ? name.len : 95),
+                 (const char *)name.data);
+    }
+    r->reasons[i].n += n;
+}
+
+/* ---- one series ---- */
+
+static uint64_t hash_of_series(const void *entry)
+{
+    /* Places come from the low bits, tags from the high ones. */
+    return ((const struct series *)entry)->canonical * 0x9e3779b97f4a7c15ull;
+}
+
+struct canonical_key {
+    struct series_store *store;
+    const struct family *family;
+    struct bytes labels;
+    uint32_t hash;
+};
+
+static bool same_series(const void *entry, const void *key)
+{
+    const struct canonical_key *k = key;
+    const struct series *x = entry;
+
+    if (x->canonical != k->hash || series_family(x) != k->family)
+        return false;
+    k->store->labels2.len = 0;
+    known_all_labels(&k->store->labels2, &x->known);
+    return bytes_equal(buf_bytes(&k->store->labels2), k->labels);
+}
+
+static void unlink_alias(struct series *x, const struct alias *a)
+{
+    struct alias **at = &x->extra->aliases;
+
+    while (*at != a)
+        at = &(*at)->next;
+    *at = a->next;
+    x->extra->n_aliases--;
+}
+
+static void drop_oldest_alias(struct series_store *s, struct series *x)
+{
+    struct alias *a = x->extra->aliases;
+
+    while (a->next != NULL)
+        a = a->next;
+    unlink_alias(x, a);
+    streams_drop(&s->streams, &a->known);
+}
+
+static struct series_extra *extra_of(struct series_store *s, struct series *x)
+{
+    if (x->extra == NULL) {
+        x->extra = mem_zalloc(sizeof(*x->extra));
+        budget_charge(s->budget, sizeof(*x->extra));
+        s->bytes += sizeof(*x->extra);
+    }
+    return x->extra;
+}
+
+static void drop_extra(struct series_store *s, struct series *x)
+{
+    if (x->extra == NULL)
+        return;
+    while (x->extra->aliases != NULL) {
+        struct alias *a = x->extra->aliases;
+
+        unlink_alias(x, a);
+        streams_drop(&s->streams, &a->known);
+    }
+    free(x->extra);
+    x->extra = NULL;
+    budget_give(s->budget, sizeof(*x->extra));
+    s->bytes -= sizeof(*x->extra);
+}
+
+void series_end(struct series_store *s, struct series *x)
+{
+    struct family *f = series_family(x);
+
+    series_clear(s, x);
+    drop_extra(s, x);
+    table_remove(&s->canonical, x, hash_of_series(x));
+    places_give(&f->series, x->place);
+    s->n_series--;
+    streams_drop(&s->streams, &x->known);
+}
+
+/* The series is known by these bytes too. Without room for that it is looked up by its labels each time. */
+static void add_alias(struct series_store *s, struct stream *stream, const struct identity_key *key, struct series *x)
+{
+    struct bytes none = { NULL, 0 };
+    struct alias *a = (struct alias *)streams_add(&s->streams, stream, key, ALIAS, sizeof(*a), none, false);
+
+    if (a == NULL)
+        return;
+    a->series = x;
+    a->next = extra_of(s, x)->aliases;
+    x->extra->aliases = a;
+    if (++x->extra->n_aliases > ALIASES_MAX)
+        drop_oldest_alias(s, x);
+}
+
+static struct series *add_series(struct series_store *s, struct stream *stream, const struct identity_key *key,
+                                 const struct canonical_key *canonical, struct bytes own, bool whole)
+{
+    struct series *x = (struct series *)streams_add(&s->streams, stream, key, SERIES, sizeof(*x), own, whole);
+
+    if (x == NULL)
+        return NULL;
+    x->canonical = canonical->hash;
+    if (!table_insert(&s->canonical, x, hash_of_series(x))) {
+        streams_drop(&s->streams, &x->known);
+        return NULL;
+    }
+    x->place = places_take(&((struct family *)stream->user)->series, x);
+    s->n_series++;
+    return x;
+}
+
+/* The series of bytes that are not known. NULL with *reason when it cannot be, NULL without when `make` is false and
+ * there is none. */
+static struct series *resolve(struct series_store *s, struct stream *stream, const struct identity_key *key, bool make,
+                              const char **reason)
+{
+    struct canonical_key canonical = { .store = s, .family = stream->user };
+    struct bytes own;
+    struct series *x;
+    bool whole;
+
+    *reason = streams_translate(&s->streams, stream, key->raw, &own, &whole);
+    if (*reason != NULL)
+        return NULL;
+    s->labels.len = 0;
+    if (whole)
+        buf_put(&s->labels, own);
+    else
+        translate_merge(&s->labels, origin_labels(stream_origin(stream)), own);
+    canonical.labels = buf_bytes(&s->labels);
+    canonical.hash = (uint32_t)identity_hash((uintptr_t)stream->user, canonical.labels);
+    x = table_find(&s->canonical, canonical.hash * 0x9e3779b97f4a7c15ull, same_series, &canonical);
+    if (x != NULL) {
+        if (make)
+            add_alias(s, stream, key, x);
+        return x;
+    }
+    if (!make)
+        return NULL;
+    x = add_series(s, stream, key, &canonical, own, whole);
+    *reason = x == NULL ? NO_ROOM : NULL;
+    return x;
+}
+
+/* ---- a metric's points ---- */
+
+struct taking {
+    struct series_store *store;
+    struct stream *stream;
+    struct series_result *result;
+    uint32_t now;
+    bool plain; /* numbers that simply replace what is there */
+};
+
+static void take_slowly(struct taking *t, struct series *x, const struct point *p, bool fresh)
+{
+    const char *reason;
+    bool ended = false;
+
+    reason = series_merge(t->store, x, t->stream, p, fresh, &ended);
+    if (reason != NULL)
+        series_reject(t->result, reason, stream_name(t->stream), 1);
+    if (ended || (fresh && reason != NULL)) {
+        t->store->ended += ended;
+        series_end(t->store, x);
+    }
+}
+
+static void take_unknown(struct taking *t, const struct point *p, const struct identity_key *key)
+{
+    bool make = (p->flags & POINT_NO_VALUE) == 0;
+    uint64_t before = t->store->n_series;
+    const char *reason;
+    struct series *x = resolve(t->store, t->stream, key, make, &reason);
+
+    if (reason != NULL)
+        series_reject(t->result, reason, stream_name(t->stream), 1);
+    else if (x != NULL)
+        take_slowly(t, x, p, t->store->n_series > before);
+}
+
+static void take_point(struct taking *t, const struct point *p, const struct identity_key *key)
+{
+    struct known *k = (struct known *)identity_find(&t->store->streams.table, key);
+    struct series *x;
+
+    if (k == NULL) {
+        take_unknown(t, p, key);
+        return;
+    }
+    x = known_kind(k) == ALIAS ? ((struct alias *)k)->series : (struct series *)k;
+    if (!t->plain || p->flags != 0 || p->has_exemplars || x->extra != NULL || x->kind != t->stream->kind) {
+        take_slowly(t, x, p, false);
+        return;
+    }
+    if (p->time < x->time)
+        return;
+    x->time = p->time;
+    x->start = p->start;
+    x->integer = (int64_t)p->value;
+    x->is_int = p->is_int;
+    x->arrival = t->now;
+}
+
+#define GROUP 16 /* points whose memory is on its way at one time */
+
+struct group {
+    struct point points[GROUP];
+    struct identity_key keys[GROUP];
+    size_t n;
+};
+
+static void take_group(struct taking *t, struct group *g)
+{
+    struct table *table = &t->store->streams.table;
+
+    for (size_t i = 0; i < g->n; i++) {
+        const char *guess = table_guess(table, g->keys[i].hash);
+
+        if (guess != NULL) {
+            __builtin_prefetch(guess, 1);
+            __builtin_prefetch(guess + 64, 1);
+            __builtin_prefetch(guess + 128);
+        }
+    }
+    for (size_t i = 0; i < g->n; i++)
+        take_point(t, &g->points[i], &g->keys[i]);
+    g->n = 0;
+}
+
+/* Attributes that lie apart are brought together; what is before goes first. */
+static void take_scattered(struct taking *t, struct group *g, struct point *p)
+{
+    struct identity_key key;
+
+    take_group(t, g);
+    t->store->gathered.len = 0;
+    point_gather(&t->store->gathered, t->stream->kind, p->bytes);
+    p->attributes = buf_bytes(&t->store->gathered);
+    key = streams_key(t->stream, p->attributes);
+    take_point(t, p, &key);
+}
+
+static void take_points(struct taking *t, struct bytes points)
+{
+    struct pb_reader r = pb_reader(points);
+    struct group g;
+
+    g.n = 0;
+    for (struct pb_field f; pb_next(&r, &f);) {
+        struct point *p = &g.points[g.n];
+
+        if (f.number != 1 || f.wire != PB_LEN)
+            continue;
+        point_read(p, t->stream->kind, f.bytes);
+        if (p->attributes.data == NULL) {
+            struct point scattered = *p;
+
+            take_scattered(t, &g, &scattered);
+            continue;
+        }
+        g.keys[g.n] = streams_key(t->stream, p->attributes);
+        table_prefetch(&t->store->streams.table, g.keys[g.n].hash);
+        if (++g.n == GROUP)
+            take_group(t, &g);
+    }
+    take_group(t, &g);
+}
+
+/* ---- a batch ---- */
+
+/* NULL, or why no point of such a metric can be taken. */
+static const char *unfit(const struct stream *x)
+{
+    bool sum = x->kind == METRIC_SUM;
+
+    if (((struct family *)x->user)->type != x->type)
+        return TYPE_CONFLICT;
+    if (x->kind == METRIC_NUMBER_GAUGE || x->kind == METRIC_SUMMARY || x->temporality == TEMPORALITY_CUMULATIVE)
+        return NULL;
+    return x->temporality == TEMPORALITY_UNSPECIFIED || (sum && !x->monotonic) ? TEMPORALITY : NULL;
+}
+
+static void take_metric(struct series_store *s, struct stream_place *place, const struct metric_walk *w,
+                        struct series_result *result)
+{
+    const char *reason;
+    struct taking t = { .store = s, .result = result, .now = series_now(s) };
+
+    t.stream = streams_enter(&s->streams, place, w, t.now, &reason);
+    if (t.stream == NULL) {
+        series_reject(result, reason, w->head.name, w->n_points);
+        return;
+    }
+    if (t.stream->user == NULL)
+        t.stream->user = family_hold(&s->families, stream_name(t.stream), t.stream->type, stream_help(t.stream),
+                                     stream_unit(t.stream));
+    reason = t.stream->user == NULL ? NO_ROOM : unfit(t.stream);
+    t.plain = t.stream->kind == METRIC_NUMBER_GAUGE ||
+              (t.stream->kind == METRIC_SUM && t.stream->temporality == TEMPORALITY_CUMULATIVE);
+    if (reason != NULL)
+        series_reject(result, reason, stream_name(t.stream), w->n_points);
+    else
+        take_points(&t, w->points);
+    streams_leave(&s->streams, t.stream);
+}
+
+void series_store_take(struct series_store *s, const struct batch *batch, struct series_result *result)
+{
+    struct stream_place place = { 0 };
+    struct metric_walk w;
+
+    *result = (struct series_result){ 0 };
+    metric_walk_init(&w, batch);
+    while (metric_walk_next(&w))
+        if (w.n_points > 0)
+            take_metric(s, &place, &w, result);
+    streams_finish(&s->streams, &place);
+    metric_walk_free(&w);
+}
+
+/* ---- expiry ---- */
+
+static uint64_t sweep_period(const struct series_store *s)
+{
+    uint64_t period = s->options->expiration / 4;
+
+    return period > SWEEP_LONGEST ? SWEEP_LONGEST : period < SERIES_TICK ? SERIES_TICK : period;
+}
+
+/* True when the sweep has seen all. */
+static bool sweep_some(struct series_store *s)
+{
+    for (unsigned n = 0; n < SWEEP_SLICE; n++) {
+        struct series *x;
+
+        if (s->swept == NULL || s->swept_place >= s->swept->series.v.n) {
+            struct family *done = s->swept;
+
+            s->swept = family_next(&s->families, done);
+            s->swept_place = 0;
+            if (done != NULL)
+                family_release(&s->families, done);
+            if (s->swept == NULL)
+                return true;
+            continue;
+        }
+        x = places_at(&s->swept->series, s->swept_place++);
+        if (x != NULL && series_expired(s, x->arrival)) {
+            series_end(s, x);
+            s->expired++;
+        }
+    }
+    return false;
+}
+
+static void on_sweep(struct clock_timer *timer)
+{
+    struct series_store *s = container_of(timer, struct series_store, sweep);
+
+    clock_start(s->clock, timer, sweep_some(s) ? sweep_period(s) : SWEEP_PAUSE, on_sweep);
+}
+
+/* ---- life ---- */
+
+static void on_stream_gone(struct streams *streams, struct stream *stream)
+{
+    struct series_store *s = container_of(streams, struct series_store, streams);
+
+    if (stream->user != NULL)
+        family_release(&s->families, stream->user);
+}
+
+void series_store_init(struct series_store *s, const struct series_options *o, struct clock *clock,
+                       struct budget *budget)
+{
+    *s = (struct series_store){ .options = o, .clock = clock, .budget = budget, .born = clock_mono(clock) };
+    streams_init(&s->streams, &o->translation, budget);
+    s->streams.on_stream_gone = on_stream_gone;
+    s->families = (struct families){ .budget = budget, .random = s->streams.seed };
+    table_init(&s->canonical, hash_of_series, budget);
+    if (o->expiration > 0)
+        clock_start(clock, &s->sweep, sweep_period(s), on_sweep);
+}
+
+static void end_all(struct series_store *s, struct family *f)
+{
+    for (size_t i = 0; i < f->series.v.n; i++) {
+        struct series *x = places_at(&f->series, i);
+
+        if (x != NULL)
+            series_end(s, x);
+    }
+}
+
+void series_store_free(struct series_store *s)
+{
+    clock_stop(s->clock, &s->sweep);
+    if (s->swept != NULL)
+        family_release(&s->families, s->swept);
+    for (struct family *f; (f = family_next(&s->families, NULL)) != NULL; family_release(&s->families, f))
+        end_all(s, f);
+    streams_free(&s->streams);
+    table_free(&s->canonical);
+    if (s->last_bounds != NULL && --s->last_bounds->refs == 0)
+        free(s->last_bounds);
+    reading_free(&s->reading);
+    exemplar_reader_free(&s->exemplars);
+    buf_free(&s->gathered);
+    buf_free(&s->labels);
+    buf_free(&s->labels2);
+}
