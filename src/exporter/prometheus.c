@@ -102,15 +102,7 @@ static const struct metric_row row_ended = {
     .unit = "{series}",
     .help = "Series that their senders ended (a point with no recorded value).",
 };
-static const struct metric_row row_left_out = {
-    .name = "otelcd_prometheus_families_left_out",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_NORMAL,
-    .unit = "{families}",
-    .help = "Families left out of a scrape because another one has their name.",
-};
-static const struct metric_row *const metric_rows[] = { &row_series,  &row_bytes,    &row_expired,
-                                                        &row_ended,   &row_left_out, NULL };
+static const struct metric_row *const metric_rows[] = { &row_series, &row_bytes, &row_expired, &row_ended, NULL };
 
 struct prometheus_node {
     struct node node;
@@ -122,7 +114,7 @@ struct prometheus_node {
     struct series_source source;
     bool serving;
     struct metric_hook hook;
-    struct metric *series, *bytes, *expired, *ended, *left_out;
+    struct metric *series, *bytes, *expired, *ended;
     struct {
         const char *reason;
         struct complaint complaint;
@@ -318,7 +310,6 @@ static void collect(struct metric_hook *hook)
     metric_set(n->bytes, (double)(n->store.bytes + n->store.streams.bytes));
     add_up(n->expired, n->store.expired);
     add_up(n->ended, n->store.ended);
-    add_up(n->left_out, n->source.left_out);
 }
 
 static void set_metrics(struct prometheus_node *n)
@@ -330,7 +321,6 @@ static void set_metrics(struct prometheus_node *n)
     n->bytes = metrics_get(m, &row_bytes, &label, 1);
     n->expired = metrics_get(m, &row_expired, &label, 1);
     n->ended = metrics_get(m, &row_ended, &label, 1);
-    n->left_out = metrics_get(m, &row_left_out, &label, 1);
     n->hook.collect = collect;
     metrics_hook(m, &n->hook);
 }

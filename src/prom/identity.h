@@ -114,7 +114,7 @@ static inline bool identity_same(const void *entry, const void *key)
     const struct identity_key *k = key;
 
     return id->hash == k->hash && id->parent == k->parent && id->raw_len == k->raw.len &&
-           memcmp((const uint8_t *)id + id->raw_at, k->raw.data, k->raw.len) == 0;
+           (k->raw.len == 0 || memcmp((const uint8_t *)id + id->raw_at, k->raw.data, k->raw.len) == 0);
 }
 
 static inline struct identity *identity_find(const struct table *t, const struct identity_key *k)

@@ -75,7 +75,11 @@ static const struct resource_entry *next_target(struct series_store *s, struct c
     while (c->resource < all->v.n) {
         const struct resource_entry *r = places_at(all, c->resource++);
 
-        if (r != NULL && r->shown && r->target_len > 0 && !series_expired(s, r->seen))
+        if (r == NULL || !r->shown)
+            continue;
+        while (r != NULL && series_expired(s, r->seen))
+            r = r->older;
+        if (r != NULL)
             return r;
     }
     return NULL;
@@ -316,8 +320,7 @@ static void write_family(struct series_source *s, struct cursor *c, struct expo 
     if (x == NULL)
         return;
     if (!c->began && !claim(arg, f->name, f->type)) {
-        s->left_out++;
-        c->place = f->series.v.n;
+        c->place = f->series.v.n; /* its name is taken */
         return;
     }
     expo_family_begin(e, f->name, f->type, f->help, f->unit, c->began);

@@ -12,7 +12,6 @@
 struct series_source {
     struct scrape_source source;
     struct series_store *store;
-    uint64_t left_out; /* families whose name was in the exposition already, counted at each scrape */
     size_t cursors;    /* open */
 };
 
