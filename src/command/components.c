@@ -82,7 +82,7 @@ static const char *kind_word(const struct option *o)
 
 static const char *mode_word(enum group_mode mode)
 {
-    static const char *const words[] = { "always there", "off unless it has content", "off unless the key is there",
+    static const char *const words[] = { "", "off unless it has content", "off unless the key is there",
                                          "on unless enabled: false" };
 
     return words[mode];
@@ -94,14 +94,29 @@ struct writer {
     void (*row)(const char *path, const char *type, const char *def, const char *help);
 };
 
+static void bounds_words(const struct option *o, struct buf *out)
+{
+    if (o->min != NULL && o->max != NULL)
+        buf_printf(out, ", %s to %s", o->min, o->max);
+    else if (o->min != NULL)
+        buf_printf(out, ", %s or more", o->min);
+    else if (o->max != NULL)
+        buf_printf(out, ", at most %s", o->max);
+}
+
 static void type_words(const struct option *o, struct buf *out)
 {
     out->len = 0;
     buf_puts(out, kind_word(o));
     for (size_t i = 0; o->names != NULL && o->names[i] != NULL; i++)
         buf_printf(out, "%s%s", i > 0 ? ", " : o->kind == OPTION_ENUM ? " " : ": ", o->names[i]);
-    if (o->min != NULL || o->max != NULL)
-        buf_printf(out, ", %s to %s", o->min != NULL ? o->min : "0", o->max != NULL ? o->max : "any");
+    bounds_words(o, out);
+    if (o->kind == OPTION_GROUP && o->mode != GROUP_PLAIN)
+        buf_printf(out, ", %s", mode_word(o->mode));
+    if (o->required)
+        buf_puts(out, ", required");
+    if (o->deprecated != NULL)
+        buf_puts(out, ", deprecated");
 }
 
 static void write_rows(const struct writer *w, const struct option *rows, const char *path)
@@ -112,8 +127,7 @@ static void write_rows(const struct writer *w, const struct option *rows, const 
         char *full = mem_printf("%s%s%s", path, path[0] != '\0' ? "::" : "", o->key);
 
         type_words(o, &type);
-        w->row(full, buf_cstr(&type), o->kind == OPTION_GROUP ? mode_word(o->mode) : o->def != NULL ? o->def : "",
-               o->help);
+        w->row(full, buf_cstr(&type), o->def != NULL ? o->def : "", o->help);
         if (o->kind == OPTION_GROUP || o->kind == OPTION_LIST)
             write_rows(w, o->options, full);
         free(full);
@@ -128,7 +142,7 @@ static void md_heading(int level, const char *text)
 
 static void md_text(const char *s)
 {
-    printf("%s\n\n", s);
+    printf("\n%s\n\n", s);
 }
 
 static void md_row(const char *path, const char *type, const char *def, const char *help)
@@ -181,12 +195,31 @@ static void man_row(const char *path, const char *type, const char *def, const c
 static const struct writer markdown = { md_heading, md_text, md_row };
 static const struct writer man = { man_heading, man_text, man_row };
 
+/* "For traces and metrics; beta. Also written logging." */
+static void write_facts(const struct writer *w, const struct component *c)
+{
+    struct buf b = { 0 };
+
+    buf_puts(&b, "Signals:");
+    for (int s = 0; s < SIGNAL_COUNT; s++)
+        if ((c->signals & SIGNAL_BIT((unsigned)s)) != 0)
+            buf_printf(&b, "%s %s", buf_cstr(&b)[b.len - 1] == ':' ? "" : ",", signal_table[s].name);
+    buf_printf(&b, ". Stability: %s.", c->stability);
+    for (size_t i = 0; c->aliases != NULL && c->aliases[i] != NULL; i++)
+        buf_printf(&b, "%s %s", i == 0 ? " Old names:" : ",", c->aliases[i]);
+    if (c->aliases != NULL && c->aliases[0] != NULL)
+        buf_putc(&b, '.');
+    w->text(buf_cstr(&b));
+    buf_free(&b);
+}
+
 static void write_component(const struct writer *w, const struct component *c)
 {
     static const char *const types[] = { "counter", "gauge", "histogram" };
 
     w->heading(3, c->type);
     w->text(c->summary);
+    write_facts(w, c);
     if (c->safe != NULL)
         w->text(c->safe);
     write_rows(w, c->options, "");

@@ -108,6 +108,14 @@ def test_the_systemd_unit_is_sound_and_closed(tmp_path):
     assert ran.returncode == 0, ran.stdout
 
 
+def test_generated_pages_are_current(tmp_path):
+    """`make docs` writes them from the option rows."""
+    ran = run(str(ROOT / "contrib/docs.sh"), OTELCD, str(tmp_path), cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+    for page in ("docs/reference/components.md", "man/otelcd.yaml.5"):
+        assert (ROOT / page).read_text() == (tmp_path / page).read_text(), f"{page} is stale: run `make docs`"
+
+
 @pytest.mark.parametrize("page", ["otelcd.8", "otelcd.yaml.5"])
 def test_man_pages_are_well_formed(page):
     ran = run(tool("mandoc"), "-T", "lint", "-W", "warning", str(ROOT / "man" / page))
