@@ -281,6 +281,7 @@ def check_stopped(daemon, expect=(), allow=()):
     if daemon.process.poll() is None:
         before = daemon.ledgers()
         check_sums(before, "/metrics", daemon.log())
+        daemon.close_clients()  # a gRPC client that idles would not answer the PING, and hold up the end for 5 s
         daemon.terminate()
     code = daemon.wait_end()
     assert code == 0, f"exit code {code}\n{daemon.log()}"
