@@ -42,7 +42,7 @@ receivers:
       grpc: {endpoint: "127.0.0.1:0"}
       http: {endpoint: "127.0.0.1:0"}
 processors:
-  batch: {timeout: 10ms}
+  batch: {timeout: 10ms, hold_ack: true}  # so that what is acknowledged can be scraped
 exporters:
   prometheus: {endpoint: "127.0.0.1:0", enable_open_metrics: true}
   debug: {verbosity: detailed, use_internal_logger: false, sampling_initial: 1000000}
