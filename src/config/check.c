@@ -4,11 +4,9 @@
 
 #include <string.h>
 
-/* The node at `path` below the component, or the nearest one above it. *exact: it was found itself. */
-static const struct yaml_node *node_of(const struct check *ck, const char *path, bool *exact)
+/* The node at `path` below `n`, or the nearest one above it. *exact: it was found itself. */
+static const struct yaml_node *node_of(const struct yaml_node *n, const char *path, bool *exact)
 {
-    const struct yaml_node *n = ck->node;
-
     *exact = n != NULL;
     while (n != NULL && *path != '\0') {
         const char *sep = strstr(path, "::");
@@ -32,7 +30,7 @@ __attribute__((format(printf, 4, 0))) static void report(struct check *ck, const
                                                          const char *fmt, va_list args)
 {
     bool exact;
-    const struct yaml_node *n = node_of(ck, path, &exact);
+    const struct yaml_node *n = node_of(ck->node, path, &exact);
     char full[512];
 
     if (n == NULL)
@@ -60,9 +58,36 @@ void check_warn(struct check *ck, const char *path, const char *fmt, ...)
     va_end(args);
 }
 
+/* The value at `path` of a decoded struct as text; false when no row says it. */
+static bool value_text(struct check *ck, const void *config, const char *path, struct buf *out)
+{
+    bool exact;
+    const struct yaml_node *n = node_of(encode_struct(ck->arena, ck->rows, config, true), path, &exact);
+
+    if (exact)
+        yaml_write(n, out, true);
+    return exact;
+}
+
+static bool is_default(struct check *ck, const char *path)
+{
+    void *defaults = arena_zalloc(ck->arena, ck->size);
+    struct faults ignored = { 0 };
+    struct buf a = { 0 }, b = { 0 };
+    bool same;
+
+    decode_struct(ck->arena, ck->rows, NULL, "", defaults, &ignored);
+    same = value_text(ck, ck->config, path, &a) && value_text(ck, defaults, path, &b) &&
+           strcmp(buf_cstr(&a), buf_cstr(&b)) == 0;
+    faults_free(&ignored);
+    buf_free(&a);
+    buf_free(&b);
+    return same;
+}
+
 bool check_was_set(struct check *ck, const char *path)
 {
     bool exact;
 
-    return node_of(ck, path, &exact) != NULL && exact;
+    return node_of(ck->node, path, &exact) != NULL && exact && !is_default(ck, path);
 }

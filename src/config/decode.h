@@ -27,6 +27,10 @@ struct check {
     const struct yaml_node *node; /* the component's body; may be NULL */
     const struct yaml_node *place; /* where the component stands */
     const char *path;             /* "receivers::otlp" */
+    struct arena *arena;
+    const struct option *rows;
+    const void *config; /* decoded by them */
+    size_t size;
 };
 
 #endif

@@ -139,6 +139,7 @@ struct option {
 struct check;
 void check_fail(struct check *ck, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void check_warn(struct check *ck, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-bool check_was_set(struct check *ck, const char *path); /* the user wrote that key */
+/* The user wrote that key, and not just its default (so that what print-config prints is no mistake). */
+bool check_was_set(struct check *ck, const char *path);
 
 #endif

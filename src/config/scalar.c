@@ -352,14 +352,14 @@ static void put_json(const struct yaml_node *n, struct buf *out)
     buf_putc(out, n->kind == YAML_MAP ? '}' : ']');
 }
 
-static void put_block(const struct yaml_node *n, struct buf *out, int indent);
+static void put_block(const struct yaml_node *n, struct buf *out, int indent, bool begun);
 
 /* What follows "key:" or "-". */
 static void put_value(const struct yaml_node *v, struct buf *out, int indent)
 {
     if ((v->kind == YAML_MAP || v->kind == YAML_LIST) && v->n > 0) {
         buf_putc(out, '\n');
-        put_block(v, out, indent);
+        put_block(v, out, indent, false);
         return;
     }
     if (v->kind == YAML_MAP || v->kind == YAML_LIST) {
@@ -371,18 +371,33 @@ static void put_value(const struct yaml_node *v, struct buf *out, int indent)
     buf_putc(out, '\n');
 }
 
-static void put_block(const struct yaml_node *n, struct buf *out, int indent)
+static void put_item(const struct yaml_node *v, struct buf *out, int indent)
+{
+    if (v->kind == YAML_MAP && v->n > 0) { /* its first key stands behind the dash */
+        buf_puts(out, "- ");
+        put_block(v, out, indent, true);
+    } else {
+        buf_putc(out, '-');
+        put_value(v, out, indent);
+    }
+}
+
+/* `begun`: the first line has its indentation already. */
+static void put_block(const struct yaml_node *n, struct buf *out, int indent, bool begun)
 {
     for (size_t i = 0; i < n->n; i++) {
-        buf_printf(out, "%*s", indent, "");
-        if (n->kind == YAML_MAP) {
-            safe_plain(n->pairs[i].key) ? buf_puts(out, n->pairs[i].key) : put_json_string(out, n->pairs[i].key);
-            buf_putc(out, ':');
-            put_value(n->pairs[i].value, out, indent + 2);
-        } else {
-            buf_putc(out, '-');
-            put_value(n->items[i], out, indent + 2);
+        if (i > 0 || !begun)
+            buf_printf(out, "%*s", indent, "");
+        if (n->kind == YAML_LIST) {
+            put_item(n->items[i], out, indent + 2);
+            continue;
         }
+        if (safe_plain(n->pairs[i].key))
+            buf_puts(out, n->pairs[i].key);
+        else
+            put_json_string(out, n->pairs[i].key);
+        buf_putc(out, ':');
+        put_value(n->pairs[i].value, out, indent + 2);
     }
 }
 
@@ -392,7 +407,7 @@ void yaml_write(const struct yaml_node *n, struct buf *out, bool json)
         put_json(n, out);
         buf_putc(out, '\n');
     } else if (n->kind == YAML_MAP || n->kind == YAML_LIST) {
-        put_block(n, out, 0);
+        put_block(n, out, 0, false);
     } else {
         put_scalar(n, out);
         buf_putc(out, '\n');

@@ -155,17 +155,19 @@ static void mend_logging(struct loader *l, struct yaml_node *body, const char *p
 
 static void decode_component(struct loader *l, struct config_component *cc, const char *path)
 {
-    const struct component *c = cc->component;
-    size_t errors = faults_of(l)->n_errors;
-    void *config = arena_zalloc(&l->config->arena, c->config_size > 0 ? c->config_size : 1);
-    struct check ck = { faults_of(l), cc->body, cc->place, path };
     static const struct option none[] = { OPT_END };
+    const struct component *c = cc->component;
+    const struct option *rows = c->options != NULL ? c->options : none;
+    struct arena *a = &l->config->arena;
+    size_t errors = faults_of(l)->n_errors;
+    void *config = arena_zalloc(a, c->config_size > 0 ? c->config_size : 1);
+    struct check ck = { faults_of(l), cc->body, cc->place, path, a, rows, config, c->config_size };
 
     if (cc->body != NULL && cc->body->kind != YAML_MAP && cc->body->kind != YAML_NULL) {
         fault_add(faults_of(l), cc->body, path, false, "expected a map of options, got %s", yaml_type_name(cc->body));
         return;
     }
-    decode_struct(&l->config->arena, c->options != NULL ? c->options : none, cc->body, path, config, faults_of(l));
+    decode_struct(a, rows, cc->body, path, config, faults_of(l));
     cc->config = config;
     if (c->check != NULL && faults_of(l)->n_errors == errors)
         c->check(config, &ck);
@@ -494,15 +496,11 @@ static struct yaml_node *ids_node(struct arena *a, struct config_component *cons
     return out;
 }
 
-static struct yaml_node *service_node(struct config *c, bool reveal)
+static struct yaml_node *pipelines_node(struct config *c)
 {
     struct arena *a = &c->arena;
-    struct yaml_node *out = encode_struct(a, service_options, c->service, reveal);
-    struct yaml_node *pipelines = yaml_new(a, YAML_MAP, NULL);
+    struct yaml_node *out = yaml_new(a, YAML_MAP, NULL);
 
-    for (size_t i = 0; i < out->n; i++)
-        if (strcmp(out->pairs[i].key, "pipelines") == 0 || strcmp(out->pairs[i].key, "extensions") == 0)
-            out->pairs[i--] = out->pairs[--out->n];
     for (size_t i = 0; i < c->n_pipelines; i++) {
         const struct config_pipeline *p = &c->pipelines[i];
         struct yaml_node *one = yaml_new(a, YAML_MAP, NULL);
@@ -510,10 +508,22 @@ static struct yaml_node *service_node(struct config *c, bool reveal)
         yaml_put(a, one, "receivers", 0, 0, ids_node(a, p->receivers, p->n_receivers));
         yaml_put(a, one, "processors", 0, 0, ids_node(a, p->processors, p->n_processors));
         yaml_put(a, one, "exporters", 0, 0, ids_node(a, p->exporters, p->n_exporters));
-        yaml_put(a, pipelines, p->id, 0, 0, one);
+        yaml_put(a, out, p->id, 0, 0, one);
     }
+    return out;
+}
+
+static struct yaml_node *service_node(struct config *c, bool reveal)
+{
+    struct arena *a = &c->arena;
+    const struct yaml_node *rows = encode_struct(a, service_options, c->service, reveal);
+    struct yaml_node *out = yaml_new(a, YAML_MAP, NULL);
+
+    for (size_t i = 0; i < rows->n; i++)
+        if (strcmp(rows->pairs[i].key, "pipelines") != 0 && strcmp(rows->pairs[i].key, "extensions") != 0)
+            yaml_put(a, out, rows->pairs[i].key, 0, 0, rows->pairs[i].value);
     yaml_put(a, out, "extensions", 0, 0, ids_node(a, c->extensions, c->n_extensions));
-    yaml_put(a, out, "pipelines", 0, 0, pipelines);
+    yaml_put(a, out, "pipelines", 0, 0, pipelines_node(c));
     return out;
 }
 

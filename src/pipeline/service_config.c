@@ -160,12 +160,23 @@ static bool parse_address(struct arena *a, const char *text, struct prometheus_r
     return true;
 }
 
+/* What is served becomes the list of readers, for print-config. */
+static void keep_readers(struct arena *a, struct service_config *c)
+{
+    struct reader_config *readers = arena_zalloc(a, (c->n_scrapes + 1) * sizeof(*readers));
+
+    for (size_t i = 0; i < c->n_scrapes; i++)
+        readers[i].pull = (struct pull_config){ .on = true, .exporter.prometheus = c->scrapes[i] };
+    c->telemetry.metrics.readers = (struct option_list){ readers, c->n_scrapes };
+}
+
 static void finish_readers(struct arena *a, struct service_config *c, const struct yaml_node *node,
                            struct faults *faults)
 {
     const struct metrics_config *m = &c->telemetry.metrics;
     const struct yaml_node *list = below(node, "metrics", "readers", NULL);
     const struct reader_config *readers = m->readers.v;
+    bool given = list != NULL && list->kind == YAML_LIST;
 
     c->scrapes = arena_zalloc(a, (m->readers.n + 2) * sizeof(*c->scrapes));
     if (m->level == LEVEL_NONE)
@@ -180,11 +191,12 @@ static void finish_readers(struct arena *a, struct service_config *c, const stru
         else
             c->scrapes[c->n_scrapes++] = readers[i].pull.exporter.prometheus;
     }
-    if (list != NULL && list->kind == YAML_LIST && m->readers.n == 0)
+    if (given && m->readers.n == 0)
         fault_add(faults, list, "service::telemetry::metrics::readers", false,
                   "collector telemetry metrics reader should exist when metric level is not none");
-    if (list == NULL && m->address[0] == '\0')
+    if (!given && m->address[0] == '\0')
         (void)parse_address(a, "localhost:8888", &c->scrapes[c->n_scrapes++]);
+    keep_readers(a, c);
 }
 
 /* --- the resource --- */
@@ -211,6 +223,12 @@ static void add_attribute(struct attributes *r, const char *name, const char *va
     r->map->v[r->map->n++] = (struct string_pair){ name, value };
 }
 
+/* NULL for no value. */
+static const char *text_of(const struct yaml_node *n)
+{
+    return n->kind == YAML_NULL ? NULL : n->original != NULL ? n->original : n->text;
+}
+
 /* The old form: name: value, where nothing removes a default. */
 static void read_inline(struct attributes *r, const struct yaml_node *n)
 {
@@ -224,8 +242,8 @@ static void read_inline(struct attributes *r, const struct yaml_node *n)
             strcmp(key, "attributes_list") == 0)
             fault_add(r->faults, v, resource_path, false, "%s is not served: write attributes: [{name: x, value: y}]",
                       key);
-        else if (v->original != NULL || v->kind == YAML_NULL || (v->kind == YAML_SCALAR && yaml_type(v) == YAML_STR))
-            add_attribute(r, key, v->original != NULL ? v->original : v->text);
+        else if (v->kind == YAML_NULL || v->original != NULL || (v->kind == YAML_SCALAR && yaml_type(v) == YAML_STR))
+            add_attribute(r, key, text_of(v));
         else
             fault_add(r->faults, v, resource_path, false, "%s: expected a string, got %s; put it in quotes", key,
                       yaml_type_name(v));
@@ -242,7 +260,7 @@ static void read_attribute(struct attributes *r, const struct yaml_node *item)
         fault_add(r->faults, value, resource_path, false, "%s: expected a string, a number or a bool, got %s",
                   name->text, yaml_type_name(value));
     else
-        add_attribute(r, name->text, value == NULL ? NULL : value->original != NULL ? value->original : value->text);
+        add_attribute(r, name->text, value != NULL ? text_of(value) : NULL);
 }
 
 static void read_attributes(struct attributes *r, const struct yaml_node *n, const struct yaml_node *list)
