@@ -102,7 +102,14 @@ static const struct metric_row row_ended = {
     .unit = "{series}",
     .help = "Series that their senders ended (a point with no recorded value).",
 };
-static const struct metric_row *const metric_rows[] = { &row_series, &row_bytes, &row_expired, &row_ended, NULL };
+static const struct metric_row row_rejected = {
+    .name = "otelcd_prometheus_points_rejected",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_BASIC,
+    .unit = "{datapoints}",
+    .help = "Points that could not be shown, by reason.",
+};
+static const struct metric_row *const metric_rows[] = { &row_series, &row_bytes, &row_expired, &row_ended, &row_rejected, NULL };
 
 struct prometheus_node {
     struct node node;
@@ -115,10 +122,11 @@ struct prometheus_node {
     bool serving;
     struct metric_hook hook;
     struct metric *series, *bytes, *expired, *ended;
-    struct {
+    struct rejection {
         const char *reason;
+        struct metric *points;
         struct complaint complaint;
-    } complaints[SERIES_REASONS];
+    } rejections[SERIES_REASONS];
     void (*stopped)(struct node *node);
 };
 
@@ -129,14 +137,19 @@ static struct prometheus_node *prometheus_of(struct node *node)
 
 /* ---- what comes in ---- */
 
-static struct complaint *complaint_of(struct prometheus_node *n, const char *reason)
+/* What is kept of each reason, from its first time on. */
+static struct rejection *rejection_of(struct prometheus_node *n, const char *reason)
 {
+    const struct metric_label labels[] = { { "exporter", n->node.id }, { "reason", reason } };
     size_t i = 0;
 
-    while (i + 1 < SERIES_REASONS && n->complaints[i].reason != NULL && n->complaints[i].reason != reason)
+    while (i + 1 < SERIES_REASONS && n->rejections[i].reason != NULL && strcmp(n->rejections[i].reason, reason) != 0)
         i++;
-    n->complaints[i].reason = reason;
-    return &n->complaints[i].complaint;
+    if (n->rejections[i].reason == NULL) {
+        n->rejections[i].reason = reason;
+        n->rejections[i].points = metrics_get(n->node.host->metrics, &row_rejected, labels, ARRAY_LEN(labels));
+    }
+    return &n->rejections[i];
 }
 
 /* What a user can do about it. */
@@ -164,24 +177,27 @@ static const char *advice(const char *reason)
 static void complain(struct prometheus_node *n, const struct series_result *r)
 {
     for (size_t i = 0; i < r->n_reasons; i++) {
-        struct complaint *c = complaint_of(n, r->reasons[i].reason);
+        struct rejection *x = rejection_of(n, r->reasons[i].reason);
 
-        if (complaint_due(c, n->node.host->clock))
+        metric_add(x->points, r->reasons[i].n);
+        if (complaint_due(&x->complaint, n->node.host->clock))
             log_warn(&n->node.log, "Points rejected", F_STR("reason", r->reasons[i].reason),
                      F_STR("metric", r->reasons[i].example), F_STR("because", advice(r->reasons[i].reason)),
-                     F_UINT("points", r->reasons[i].n), F_UINT("repeated", complaint_taken(c)));
+                     F_UINT("points", r->reasons[i].n), F_UINT("repeated", complaint_taken(&x->complaint)));
     }
 }
 
+/* The ledgers book them by one reason, the most frequent one; otelcd_prometheus_points_rejected has each. */
 static void answer(struct ack *ack, const struct series_result *r)
 {
     struct outcome o = { .verdict = VERDICT_SAFE, .rejected = r->rejected };
+    size_t most = 0;
 
-    for (size_t i = 0; i < r->n_reasons; i++)
-        ack_drop(ack, r->reasons[i].n, r->reasons[i].reason);
-    o.reason = r->reasons[0].reason;
-    snprintf(o.why, sizeof(o.why), "%s (%s): %s", r->reasons[0].example, r->reasons[0].reason,
-             advice(r->reasons[0].reason));
+    for (size_t i = 1; i < r->n_reasons; i++)
+        if (r->reasons[i].n > r->reasons[most].n)
+            most = i;
+    o.reason = r->reasons[most].reason;
+    snprintf(o.why, sizeof(o.why), "%s: %s (%s)", r->reasons[most].example, advice(o.reason), o.reason);
     ack_settle(ack, &o);
 }
 

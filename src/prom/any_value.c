@@ -2,10 +2,12 @@
 #include "prom/any_value.h"
 
 #include "base/decimal.h"
+#include "base/vec.h"
 #include "codec/base64.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
 /* Fields of AnyValue. */
 enum { NONE = 0, STRING = 1, BOOL = 2, INT = 3, DOUBLE = 4, ARRAY = 5, PAIRS = 6, BYTES = 7 };
@@ -76,6 +78,12 @@ static void put_double(struct buf *out, double v)
         put_digits(out, v);
 }
 
+/* U+2028 and U+2029, which end a line in JavaScript. */
+static bool is_separator(struct bytes s, size_t i)
+{
+    return i + 2 < s.len && s.data[i] == 0xe2 && s.data[i + 1] == 0x80 && (s.data[i + 2] | 1) == 0xa9;
+}
+
 static void put_quoted(struct buf *out, struct bytes s)
 {
     buf_putc(out, '"');
@@ -84,7 +92,10 @@ static void put_quoted(struct buf *out, struct bytes s)
 
         if (c == '"' || c == '\\')
             buf_putc(out, '\\');
-        if (c >= 0x20)
+        if (is_separator(s, i)) {
+            buf_puts(out, s.data[i + 2] == 0xa8 ? "\\u2028" : "\\u2029");
+            i += 2;
+        } else if (c >= 0x20)
             buf_putc(out, (char)c);
         else if (c == '\n')
             buf_puts(out, "\\n");
@@ -115,18 +126,36 @@ static void put_array(struct buf *out, struct bytes values)
     buf_puts(out, before == '[' ? "[]" : "]");
 }
 
+static int by_key(const void *a, const void *b)
+{
+    const struct attribute *x = a, *y = b;
+    int c = bytes_compare(x->key, y->key);
+
+    return c != 0 ? c : x->value.data < y->value.data ? -1 : 1;
+}
+
+/* By key; of one key the last counts. */
 static void put_pairs(struct buf *out, struct bytes pairs)
 {
     struct pb_reader r = pb_reader(pairs);
+    VEC(struct attribute) all = { 0 };
     char before = '{';
 
-    for (struct attribute a; attribute_next(&r, 1, &a); before = ',') {
+    for (struct attribute a; attribute_next(&r, 1, &a);)
+        *vec_push(&all) = a;
+    if (all.n > 1)
+        qsort(all.v, all.n, sizeof(*all.v), by_key);
+    for (size_t i = 0; i < all.n; i++) {
+        if (i + 1 < all.n && bytes_equal(all.v[i].key, all.v[i + 1].key))
+            continue;
         buf_putc(out, before);
-        put_quoted(out, a.key);
+        put_quoted(out, all.v[i].key);
         buf_putc(out, ':');
-        put_json(out, a.value);
+        put_json(out, all.v[i].value);
+        before = ',';
     }
     buf_puts(out, before == '{' ? "{}" : "}");
+    vec_free(&all);
 }
 
 /* Nesting is as deep as otlp/validate allows. */

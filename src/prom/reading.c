@@ -15,6 +15,12 @@ void reading_free(struct reading *r)
     exponential_free(&r->exponential);
 }
 
+static void read_sum(struct reading *r, const struct pb_field *f)
+{
+    r->sum = pb_double(f->u64);
+    r->has_sum = true;
+}
+
 static void read_counts(struct reading *r, const struct pb_field *f)
 {
     if (f->wire == PB_FIXED64)
@@ -102,7 +108,7 @@ static const char *read_explicit(struct reading *r, struct bytes point)
         if (f.number == 4 && f.wire == PB_FIXED64)
             r->count = f.u64;
         else if (f.number == 5 && f.wire == PB_FIXED64)
-            r->sum = pb_double(f.u64);
+            read_sum(r, &f);
         else if (f.number == 6)
             read_counts(r, &f);
         else if (f.number == 7)
@@ -139,7 +145,7 @@ static const char *read_exponential(struct reading *r, struct bytes point)
         if (f.number == 4 && f.wire == PB_FIXED64)
             r->count = f.u64;
         else if (f.number == 5 && f.wire == PB_FIXED64)
-            r->sum = pb_double(f.u64);
+            read_sum(r, &f);
         else if (f.number == 6 && f.wire == PB_VARINT)
             x->scale = (int32_t)pb_unzigzag(f.u64);
         else if (f.number == 7 && f.wire == PB_FIXED64)
@@ -202,7 +208,7 @@ static const char *read_summary(struct reading *r, struct bytes point)
         if (f.number == 4 && f.wire == PB_FIXED64) {
             r->count = f.u64;
         } else if (f.number == 5 && f.wire == PB_FIXED64) {
-            r->sum = pb_double(f.u64);
+            read_sum(r, &f);
         } else if (f.number == 6 && f.wire == PB_LEN) {
             struct expo_quantile q = read_quantile(f.bytes);
 
@@ -219,6 +225,7 @@ const char *reading_read(struct reading *r, enum metric_kind kind, struct bytes 
     r->kind = kind;
     r->count = 0;
     r->sum = 0;
+    r->has_sum = false;
     switch (kind) {
     case METRIC_EXPLICIT:
         return read_explicit(r, point);

@@ -11,6 +11,7 @@ struct reading {
     enum metric_kind kind;
     uint64_t count;
     double sum;
+    bool has_sum;
     VEC(double) bounds;       /* explicit: ascending, finite */
     VEC(uint64_t) counts;     /* explicit: cumulative, one per bound */
     struct exponential exponential;

@@ -45,7 +45,7 @@ void series_reject(struct series_result *r, const char *reason, struct bytes nam
     size_t i = 0;
 
     r->rejected += n;
-    while (i < r->n_reasons && r->reasons[i].reason != reason)
+    while (i < r->n_reasons && strcmp(r->reasons[i].reason, reason) != 0)
         i++;
     assert(i < SERIES_REASONS);
     if (i == r->n_reasons) {

@@ -34,6 +34,7 @@ struct distribution {
     uint64_t count;
     double sum;
     uint32_t cap; /* of data */
+    bool has_sum;
     union {
         struct bounds *bounds;
         struct {

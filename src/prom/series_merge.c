@@ -212,6 +212,7 @@ static void fill(struct distribution *d, const struct reading *r)
 {
     d->count = r->count;
     d->sum = r->sum;
+    d->has_sum = r->has_sum;
     if (r->kind == METRIC_EXPLICIT) {
         if (r->counts.n > 0)
             memcpy(d->data, r->counts.v, r->counts.n * sizeof(d->data[0]));
@@ -286,7 +287,8 @@ static const char *add_stored(struct series_store *s, const struct series *x, bo
             return MALFORMED;
     }
     r->count += d->count;
-    r->sum += d->sum;
+    r->has_sum = r->has_sum && d->has_sum; /* a part of a sum is none */
+    r->sum = r->has_sum ? r->sum + d->sum : 0;
     return NULL;
 }
 

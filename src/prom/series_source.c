@@ -102,18 +102,31 @@ static bool give_targets(struct scrape_source *source, void *cursor, bool (*emit
 static const struct bytes target_help = BYTES_LIT("Target metadata");
 static const struct bytes nothing = BYTES_LIT("");
 
+/* Of this name the namespace is escaped too, unlike that of others. */
+static void put_target_name(struct buf *out, const struct translation *t)
+{
+    bool utf8 = t->strategy == NAME_UTF8_WITH_SUFFIXES || t->strategy == NAME_UTF8_WITHOUT_SUFFIXES;
+    struct buf name = { 0 };
+
+    buf_put(&name, t->ns);
+    buf_puts(&name, "_target_info");
+    name_escape_metric(out, utf8 ? NAME_ESCAPE_NONE : NAME_ESCAPE_UNDERSCORES, buf_bytes(&name));
+    buf_free(&name);
+}
+
 /* With a namespace it is a family like any other. True while there is more. */
 static bool write_targets(struct series_source *s, struct cursor *c, struct expo *e, size_t end,
                           bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg)
 {
-    static const struct bytes plain = BYTES_LIT("target_info");
     const struct translation *t = &s->store->options->translation;
     const struct resource_entry *r = next_target(s->store, c);
     struct buf name = { 0 };
     bool more = false;
 
-    if (r == NULL || !name_metric(&name, t->strategy, t->ns, plain, nothing, NAME_OTHER) ||
-        (!c->targets_began && !claim(arg, buf_bytes(&name), EXPO_GAUGE))) {
+    if (r == NULL)
+        return false;
+    put_target_name(&name, t);
+    if (!c->targets_began && !claim(arg, buf_bytes(&name), EXPO_GAUGE)) {
         buf_free(&name);
         return false;
     }
@@ -218,7 +231,7 @@ static void write_explicit(struct expo *e, struct bytes labels, const struct dis
                            const struct expo_extra *extra)
 {
     struct expo_histogram h = { .bounds = d->bounds->v, .counts = d->data, .n = d->bounds->n, .count = d->count,
-                                .sum = d->sum, .has_sum = true };
+                                .sum = d->sum, .has_sum = d->has_sum };
 
     expo_histogram(e, labels, &h, extra);
 }

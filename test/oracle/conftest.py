@@ -19,6 +19,10 @@ from conftest_shared import *  # noqa: E402,F403
 from harness.limits import PATIENCE, ROOT, missing, tool  # noqa: E402
 
 
+def pytest_addoption(parser):
+    parser.addoption("--rewrite", action="store_true", help="write the expected files anew")
+
+
 def build():
     if os.environ.get("ORACLE"):
         return os.environ["ORACLE"]

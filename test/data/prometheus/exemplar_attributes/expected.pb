@@ -1,0 +1,2 @@
+h () instance="i1",job="svc",otel_scope_name="s",otel_scope_schema_url="",otel_scope_version="" histogram 6 10.0 le1.0:1 exemplar(l=y,span_id=00f067aa0ba902b7,trace_id=4bf92f3577b34da6a3ce929d0e0e4736 0.5 1760000000.0) le5.0:3 exemplar(span_id=00f067aa0ba902b7,trace_id=4bf92f3577b34da6a3ce929d0e0e4736 4.0 1760000000.0) leinf:6 exemplar(l=y 7.0 1760000000.0) created 1759999940.0
+target_info (Target metadata) instance="i1",job="svc" gauge 1.0

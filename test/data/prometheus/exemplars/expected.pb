@@ -1,0 +1,6 @@
+c_bytes_total () a="1",instance="i1",job="svc",otel_scope_name="s",otel_scope_schema_url="",otel_scope_version="" counter 5.0 exemplar(span_id=00f067aa0ba902b7,trace_id=4bf92f3577b34da6a3ce929d0e0e4736 1.0 1760000000.0) created 1759999940.0
+e () instance="i1",job="svc",otel_scope_name="s",otel_scope_schema_url="",otel_scope_version="" histogram 40 7.0 schema 1 zero 0.5 2 positive {4: 10, 7: 20, 8: 5, 9: 2} negative {1: 1} exemplar(span_id=00f067aa0ba902b7,trace_id=4bf92f3577b34da6a3ce929d0e0e4736 0.5 1760000000.0) exemplar(span_id=00f067aa0ba902b7,trace_id=4bf92f3577b34da6a3ce929d0e0e4736 0.7 1759999999.0) created 1759999940.0
+g () a="1",instance="i1",job="svc",otel_scope_name="s",otel_scope_schema_url="",otel_scope_version="" gauge 1.0
+h () a="1",instance="i1",job="svc",otel_scope_name="s",otel_scope_schema_url="",otel_scope_version="" histogram 6 10.0 le1.0:1 exemplar(span_id=00f067aa0ba902b7,trace_id=4bf92f3577b34da6a3ce929d0e0e4736 1.0 1760000001.0) le5.0:3 exemplar(span_id=00f067aa0ba902b7,trace_id=4bf92f3577b34da6a3ce929d0e0e4736 3.0 1760000000.0) leinf:6 exemplar(span_id=00f067aa0ba902b7,trace_id=4bf92f3577b34da6a3ce929d0e0e4736,u_v=x 100.0 1760000000.0) created 1759999940.0
+target_info (Target metadata) instance="i1",job="svc" gauge 1.0
+ud () a="1",instance="i1",job="svc",otel_scope_name="s",otel_scope_schema_url="",otel_scope_version="" gauge 1.0
