@@ -216,7 +216,7 @@ docs: all
 	@contrib/docs.sh build/otelcd
 
 ## static        one static binary, for images: build/static/otelcd
-static: deps-build
+static: deps-build deps-static
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=static build/static/otelcd
 
 ## image         build the container image (podman or docker)

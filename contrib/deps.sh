@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian packages that a part of the project needs, where they are missing: deps.sh build|test|lint.
+# Installs the Debian packages that a part of the project needs, where they are missing: deps.sh build|test|lint|static.
 # Nothing is started: Prometheus, whose package would bring up a service, is unpacked under build/peers instead.
 set -u
 
@@ -9,6 +9,8 @@ build="gcc libc6-dev make pkg-config libuv1-dev libnghttp2-dev libprotobuf-c-dev
 case "$(uname -m)" in x86_64 | aarch64) build+=" libisal-dev" ;; esac
 test="check python3 python3-pytest python3-pytest-xdist python3-grpcio python3-protobuf python3-snappy
       python3-prometheus-client python3-zstandard python3-h2 curl nghttp2-client nghttp2-server procps iproute2 systemd mandoc ca-certificates"
+# libsnappy.a is C++.
+static="g++"
 lint="clang clang-tidy clang-format cppcheck"
 
 # Tools that people often have from elsewhere: the command, then the package that is asked for without it.
@@ -60,9 +62,9 @@ main()
 }
 
 case "${1-}" in
-build | test | lint) main "$1" ;;
+build | test | lint | static) main "$1" ;;
 *)
-    echo "usage: $0 build|test|lint" >&2
+    echo "usage: $0 build|test|lint|static" >&2
     exit 2
     ;;
 esac
