@@ -62,7 +62,7 @@ static bool all(struct bytes s, int class)
 
 static int refuse(struct http1_fault *fault, int status, const char *text)
 {
-    *fault = (struct http1_fault){ status, text };
+    *fault = (struct http1_fault){ status, text, false };
     return -1;
 }
 
@@ -174,8 +174,10 @@ static int parse_request_line(struct http1_head *h, struct bytes line, struct ht
         return refuse(fault, 400, "the request line must begin with a method and one space");
     if (!take_until(&line, ' ', &target))
         return refuse(fault, 400, "the request line must be: method, one space, target, one space, version");
-    if (parse_version(h, line, fault) != 0)
+    if (parse_version(h, line, fault) != 0) {
+        fault->foreign = line.len < 5 || memcmp(line.data, "HTTP/", 5) != 0;
         return -1;
+    }
     if (bytes_is(h->method, "CONNECT"))
         return refuse(fault, 501, "CONNECT is not implemented");
     return parse_target(h, target, fault);
@@ -226,24 +228,22 @@ static int parse_length(struct http1_head *h, struct bytes v, struct http1_fault
     return 0;
 }
 
-static void parse_connection(struct http1_head *h, struct bytes v)
+struct seen {
+    unsigned hosts, encodings;
+    bool close, keep_alive; /* tokens of Connection */
+};
+
+static void parse_connection(struct seen *seen, struct bytes v)
 {
     struct bytes token;
 
     for (bool more = true; more;) {
         more = take_until(&v, ',', &token);
         token = trim(more ? token : v);
-        if (bytes_equal_nocase(token, bytes_str("close")))
-            h->keep_alive = false;
-        else if (h->minor == 0 && bytes_equal_nocase(token, bytes_str("keep-alive")))
-            h->keep_alive = true;
+        seen->close |= bytes_equal_nocase(token, bytes_str("close"));
+        seen->keep_alive |= bytes_equal_nocase(token, bytes_str("keep-alive"));
     }
 }
-
-struct seen {
-    unsigned hosts, encodings;
-    bool close;
-};
 
 /* What a header means for framing and the connection; the others are the service's. */
 static int note_header(struct http1_head *h, const struct http_header *f, struct seen *seen, struct http1_fault *fault)
@@ -255,10 +255,7 @@ static int note_header(struct http1_head *h, const struct http_header *f, struct
             return refuse(fault, 501, "the only Transfer-Encoding understood is chunked, once");
         h->chunked = true;
     } else if (bytes_is(f->name, "connection")) {
-        parse_connection(h, f->value);
-        seen->close |= !h->keep_alive && h->minor > 0;
-        if (seen->close)
-            h->keep_alive = false;
+        parse_connection(seen, f->value);
     } else if (bytes_is(f->name, "host")) {
         if (seen->hosts++ > 0 || !all(f->value, HOST))
             return refuse(fault, 400, "there must be one Host header with a host and maybe a port");
@@ -287,6 +284,7 @@ static int parse_headers(struct http1_head *h, struct bytes rest, size_t max, st
             return -1;
         h->n_headers++;
     }
+    h->keep_alive = !seen->close && (h->minor > 0 || seen->keep_alive);
     if (h->chunked && h->content_length >= 0)
         return refuse(fault, 400, "a message cannot have both Content-Length and Transfer-Encoding");
     if (h->chunked && h->minor == 0)
@@ -300,10 +298,9 @@ int http1_parse_request(struct http1_head *out, uint8_t *data, size_t len, struc
     struct bytes rest = bytes_of(data, len);
     struct seen seen = { 0 };
 
-    *out = (struct http1_head){ .headers = headers, .content_length = -1, .minor = -1 };
+    *out = (struct http1_head){ .headers = headers, .content_length = -1 };
     if (parse_request_line(out, take_line(&rest), fault) != 0)
         return -1;
-    out->keep_alive = out->minor > 0;
     if (parse_headers(out, rest, max, &seen, fault) != 0)
         return -1;
     if (out->minor > 0 && seen.hosts == 0)
@@ -320,7 +317,6 @@ int http1_parse_response(struct http1_head *out, uint8_t *data, size_t len, stru
     *out = (struct http1_head){ .headers = headers, .content_length = -1 };
     if (parse_status_line(out, take_line(&rest), fault) != 0)
         return -1;
-    out->keep_alive = out->minor > 0;
     return parse_headers(out, rest, max, &seen, fault);
 }
 

@@ -18,6 +18,7 @@
 struct http1_fault {
     int status;       /* what to answer: 400, 417, 431, 501, 505 */
     const char *text; /* one line for the peer's developer */
+    bool foreign;     /* the first line names no version of HTTP: an answer would only confuse who sent it */
 };
 
 /* --- heads --- */
@@ -37,7 +38,7 @@ struct http1_head {
     struct bytes method, path, query; /* of a request */
     struct bytes authority;           /* from an absolute target, or Host */
     int status;                       /* of a response */
-    int minor;                        /* HTTP/1.minor, 0 or 1; -1 when the line names no such version */
+    int minor;                        /* HTTP/1.minor, 0 or 1 */
     struct http_header *headers;      /* the caller's array; names in lower case */
     size_t n_headers;
     int64_t content_length; /* -1: none announced */

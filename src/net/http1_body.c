@@ -116,7 +116,7 @@ static ssize_t read_chunked(struct http1_body *b, struct bytes in, struct bytes 
             return (ssize_t)(i + run->len);
         }
         if (!step(b, in.data[i++])) {
-            *fault = (struct http1_fault){ 400, "the chunked body is malformed" };
+            *fault = (struct http1_fault){ 400, "the chunked body is malformed", false };
             return -1;
         }
     }

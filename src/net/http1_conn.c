@@ -124,13 +124,6 @@ static void end_body(struct http1 *h)
         request_end(h->request);
 }
 
-/* On a port for HTTP/2, what does not even name a version of HTTP/1 was not meant as HTTP/1: a broken preface, most
- * likely. An answer in text would only confuse. */
-static bool is_foreign(const struct http1 *h, const struct http1_head *head)
-{
-    return h->link->core->options.expect_http2 && !h->served && head->minor < 0;
-}
-
 /* The head is whole, in r->head. */
 static void start_request(struct http1 *h, struct request *r)
 {
@@ -147,8 +140,7 @@ static void start_request(struct http1 *h, struct request *r)
     http_link_expect(h->link, DEADLINE_READ, 0);
     http_link_expect(h->link, DEADLINE_IDLE, 0);
     if (http1_parse_request(&head, r->head.data, r->head.len, r->headers, HTTP1_MAX_HEADERS, &fault) != 0) {
-        h->broken = is_foreign(h, &head);
-        refuse(h, h->broken ? NULL : r, &fault);
+        refuse(h, fault.foreign ? NULL : r, &fault);
         return;
     }
     h->served = true;
@@ -179,7 +171,7 @@ static void expect_head(struct http1 *h)
 
 static void head_fails(struct http1 *h, int status, const char *text)
 {
-    struct http1_fault fault = { status, text };
+    struct http1_fault fault = { status, text, false };
 
     release_head(h);
     http_link_expect(h->link, DEADLINE_READ, 0);
@@ -289,7 +281,8 @@ static size_t input(struct http_link *l, struct bytes data)
         turn_page(h);
     }
     send_continue(h);
-    l->kick(l);
+    if (used > 0) /* else the next look would be at the same bytes, without end */
+        l->kick(l);
     return h->broken || h->finished ? data.len : used;
 }
 

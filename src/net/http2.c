@@ -12,7 +12,7 @@
 
 #define OUTPUT_ONCE (128 * 1024) /* bytes pulled before they are written */
 #define QUEUE_MAX 1000           /* frames waiting to go out before reading stops */
-#define CONTINUATIONS_MAX 16     /* of one header block */
+#define CONTINUATIONS_MAX 8      /* of one header block */
 #define REFUSED_MAX 4096         /* streams past the announced limit that nghttp2 may hold until their reset is sent */
 #define FIRST_WINDOW 65535       /* a stream's, until the peer has seen our SETTINGS */
 
@@ -146,26 +146,33 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     return 0;
 }
 
-static bool was_reset(const struct http2 *h, int32_t stream_id)
+/* The stream's place among those that we have reset lately; NULL when it is not there. */
+static int32_t *find_reset(struct http2 *h, int32_t stream_id)
 {
     for (size_t i = 0; i < ARRAY_LEN(h->resets); i++)
         if (h->resets[i] == stream_id)
-            return true;
-    return false;
+            return &h->resets[i];
+    return NULL;
 }
 
 /* A frame for a stream that is closed. nghttp2 would have to keep closed streams to object to it, and drops it
- * otherwise; frames on their way to a stream that we have reset are to be expected (RFC 9113 5.1). */
+ * otherwise; frames on their way to a stream that we have reset are to be expected (RFC 9113 5.1), until the peer
+ * has ended its side. */
 static void judge_late_frame(struct http2 *h, const nghttp2_frame_hd *hd)
 {
-    if (h->phase >= HTTP2_KILLED || was_reset(h, hd->stream_id))
+    int32_t *reset = find_reset(h, hd->stream_id);
+
+    if (h->phase >= HTTP2_KILLED)
         return;
-    if (hd->type == NGHTTP2_HEADERS) {
+    if (reset != NULL) {
+        if (hd->type == NGHTTP2_RST_STREAM || (hd->flags & NGHTTP2_FLAG_END_STREAM))
+            *reset = 0;
+    } else if (hd->type == NGHTTP2_HEADERS) {
         http2_kill(h, NGHTTP2_STREAM_CLOSED, "HEADERS on a closed stream", "HEADERS on a closed stream");
-        return;
+    } else if (hd->type == NGHTTP2_DATA) {
+        nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, hd->stream_id, NGHTTP2_STREAM_CLOSED);
+        http2_annoy(h, 1, "too many DATA frames on closed streams");
     }
-    nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, hd->stream_id, NGHTTP2_STREAM_CLOSED);
-    http2_annoy(h, 1, "too many DATA frames on closed streams");
 }
 
 /* A frame begins: nghttp2 has taken all before it. */
@@ -173,6 +180,7 @@ static void judge_frame(struct http2 *h)
 {
     const uint8_t *p = h->frame;
     nghttp2_frame_hd hd = { .type = p[3],
+                            .flags = p[4],
                             .stream_id = (int32_t)((uint32_t)(p[5] & 0x7f) << 24 | (uint32_t)p[6] << 16 |
                                                    (uint32_t)p[7] << 8 | p[8]) };
 
@@ -181,8 +189,9 @@ static void judge_frame(struct http2 *h)
     if (hd.type == NGHTTP2_CONTINUATION) {
         if (++h->continuations > CONTINUATIONS_MAX)
             http2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "too many CONTINUATION frames", "too many CONTINUATION frames");
-    } else if ((hd.type == NGHTTP2_DATA || hd.type == NGHTTP2_HEADERS) && hd.stream_id <= h->last_stream &&
-               hd.stream_id % 2 == 1 && nghttp2_session_find_stream(h->session, hd.stream_id) == NULL) {
+    } else if ((hd.type == NGHTTP2_DATA || hd.type == NGHTTP2_HEADERS || hd.type == NGHTTP2_RST_STREAM) &&
+               hd.stream_id <= h->last_stream && hd.stream_id % 2 == 1 &&
+               nghttp2_session_find_stream(h->session, hd.stream_id) == NULL) {
         judge_late_frame(h, &hd);
     }
 }
@@ -440,7 +449,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     struct http2 *h = user;
     struct request *r;
 
-    if (frame->hd.type == NGHTTP2_RST_STREAM)
+    if (frame->hd.type == NGHTTP2_RST_STREAM && nghttp2_session_find_stream(session, frame->hd.stream_id) != NULL)
         h->resets[h->n_resets++ % ARRAY_LEN(h->resets)] = frame->hd.stream_id;
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
@@ -600,6 +609,8 @@ void http2_core_init(struct http_core *core)
         abort(); /* only out of memory */
     nghttp2_option_set_no_auto_window_update(core->option, 1);
     nghttp2_option_set_no_closed_streams(core->option, 1);
+    /* Ours is kinder: calls that run into their deadline are reset too. (Debian's 1.52 has it, upstream since 1.57.) */
+    nghttp2_option_set_stream_reset_rate_limit(core->option, UINT32_MAX, UINT32_MAX);
     c = core->callbacks;
     nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback2(c, on_header);

@@ -13,8 +13,8 @@ struct sink_entry {
 
 struct sink {
     struct consumer in;
-    bool hold;              /* keep batches until sink_settle; else settle with .answer at once */
-    struct outcome answer;  /* SAFE when zeroed */
+    bool hold;             /* keep batches until sink_settle; else settle with .answer at once */
+    struct outcome answer; /* SAFE when zeroed */
     uint64_t batches, items;
     VEC(struct sink_entry) held;
     void (*on_batch)(struct sink *sink, const struct batch *batch); /* may be NULL */
@@ -23,6 +23,6 @@ struct sink {
 
 void sink_init(struct sink *s);
 void sink_settle(struct sink *s, size_t i, const struct outcome *outcome); /* held[i], which leaves the list */
-void sink_close(struct sink *s); /* drops what is held without an answer */
+void sink_close(struct sink *s);                                           /* drops what is held without an answer */
 
 #endif
