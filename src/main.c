@@ -39,43 +39,48 @@ static const struct verb {
 
 static const char *const flag_names[] = { "--config", "--set", "--format", "--mode", "--endpoint", "--timeout" };
 
-/* `--name value`, `--name=value` or `-n value`: the value, or NULL when argv[*i] is not that flag. */
-static const char *flag(int argc, char **argv, int *i, const char *name, const char *letter, bool *missing)
+static void put(struct arguments *a, unsigned flag, const char *value)
 {
-    const char *arg = argv[*i];
-    size_t n = strlen(name);
-
-    if (strncmp(arg, "--", 2) == 0 && strncmp(arg + 2, name, n) == 0 && arg[n + 2] == '=')
-        return arg + n + 3;
-    if ((strncmp(arg, "--", 2) == 0 && strcmp(arg + 2, name) == 0) || (letter != NULL && strcmp(arg, letter) == 0)) {
-        if (*i + 1 < argc)
-            return argv[++*i];
-        *missing = true;
+    switch (flag) {
+    case CONFIG:
+        *vec_push(&a->configs) = value;
+        break;
+    case SET:
+        *vec_push(&a->sets) = value;
+        break;
+    case FORMAT:
+        a->format = value;
+        break;
+    case MODE:
+        a->mode = value;
+        break;
+    case ENDPOINT:
+        a->endpoint = value;
+        break;
+    default:
+        a->timeout = value;
     }
-    return NULL;
 }
 
-/* One argument; false when it is none that we know. */
+/* `--name value`, `--name=value`, `-c value` or the verb; false when it is none of these. */
 static bool take(int argc, char **argv, int *i, struct arguments *a, bool *missing)
 {
-    const char *v;
+    const char *arg = argv[*i];
 
-    if ((v = flag(argc, argv, i, "config", "-c", missing)) != NULL)
-        *vec_push(&a->configs) = v;
-    else if ((v = flag(argc, argv, i, "set", NULL, missing)) != NULL)
-        *vec_push(&a->sets) = v;
-    else if ((v = flag(argc, argv, i, "format", NULL, missing)) != NULL)
-        a->format = v;
-    else if ((v = flag(argc, argv, i, "mode", NULL, missing)) != NULL)
-        a->mode = v;
-    else if ((v = flag(argc, argv, i, "endpoint", NULL, missing)) != NULL)
-        a->endpoint = v;
-    else if ((v = flag(argc, argv, i, "timeout", NULL, missing)) != NULL)
-        a->timeout = v;
-    else if (argv[*i][0] != '-' && a->verb == NULL)
-        a->verb = argv[*i];
-    else
+    for (unsigned f = 0; f < ARRAY_LEN(flag_names); f++) {
+        size_t n = strlen(flag_names[f]);
+        bool whole = strcmp(arg, flag_names[f]) == 0 || (f == 0 && strcmp(arg, "-c") == 0);
+
+        if (!whole && (strncmp(arg, flag_names[f], n) != 0 || arg[n] != '='))
+            continue;
+        *missing = whole && *i + 1 == argc;
+        if (!*missing)
+            put(a, 1u << f, whole ? argv[++*i] : arg + n + 1);
+        return !*missing;
+    }
+    if (arg[0] == '-' || a->verb != NULL)
         return false;
+    a->verb = arg;
     return true;
 }
 
@@ -98,8 +103,9 @@ static int run(const struct arguments *a)
             }
         return verbs[i].run(a);
     }
-    fprintf(stderr, "otelcd: there is no command \"%s\"; otelcd --help lists them; a configuration is given with "
-                    "--config FILE\n",
+    fprintf(stderr,
+            "otelcd: there is no command \"%s\"; otelcd --help lists them; a configuration is given with "
+            "--config FILE\n",
             a->verb);
     return 2;
 }
@@ -121,7 +127,8 @@ int main(int argc, char **argv)
             fprintf(stderr, "otelcd: there are no feature gates here; remove %s\n", argv[i]);
             code = 2;
         } else if (!take(argc, argv, &i, &a, &missing)) {
-            fprintf(stderr, missing ? "otelcd: %s needs a value\n" : "otelcd: unknown argument %s; otelcd --help lists them\n",
+            fprintf(stderr,
+                    missing ? "otelcd: %s needs a value\n" : "otelcd: unknown argument %s; otelcd --help lists them\n",
                     argv[i]);
             code = 2;
         }

@@ -46,9 +46,10 @@ static const char *did_you_mean(struct decoder *d, const char *word, const char 
 /* What stands there, for "..., got X". Longer texts are not repeated. */
 static const char *shown(struct decoder *d, const struct yaml_node *n)
 {
-    if (n->kind == YAML_SCALAR && strlen(n->text) <= 60)
-        return arena_printf(d->arena, "%s \"%s\"", yaml_type_name(n), n->text);
-    return yaml_type_name(n);
+    if (n->kind != YAML_SCALAR)
+        return yaml_type_name(n);
+    assert(n->text != NULL);
+    return strlen(n->text) <= 60 ? arena_printf(d->arena, "%s \"%s\"", yaml_type_name(n), n->text) : yaml_type_name(n);
 }
 
 static void wrong_type(struct decoder *d, const struct yaml_node *n, const char *path, const char *wanted)
@@ -210,9 +211,8 @@ static void decode_strings(struct decoder *d, const struct yaml_node *n, const c
     if (n->kind == YAML_LIST) {
         for (size_t i = 0; i < n->n; i++) {
             const struct yaml_node *item = n->items[i];
-            const char *s = item->kind == YAML_NULL
-                                ? ""
-                                : string_of(d, item, arena_printf(d->arena, "%s::%zu", path, i));
+            const char *s =
+                item->kind == YAML_NULL ? "" : string_of(d, item, arena_printf(d->arena, "%s::%zu", path, i));
 
             if (s != NULL)
                 push_string(d, &list, &cap, s);
@@ -290,9 +290,7 @@ static void decode_group(struct decoder *d, const struct option *o, const struct
                          char *field)
 {
     bool given = n != NULL, bare = given && n->kind == YAML_NULL;
-    bool on = !given ? default_on(o->mode)
-              : bare ? o->mode == GROUP_DEFAULT || o->mode == GROUP_SOME
-                     : true;
+    bool on = !given ? default_on(o->mode) : bare ? o->mode == GROUP_DEFAULT || o->mode == GROUP_SOME : true;
     const struct yaml_node *enabled;
 
     decode_rows(d, o->options, bare ? NULL : n, path, o->mode != GROUP_PLAIN, field);
@@ -374,6 +372,7 @@ static void decode_value(struct decoder *d, const struct option *o, const struct
 
 static void set_default(struct decoder *d, const struct option *o, char *out)
 {
+    static const char *const empty = "";
     struct yaml_node *n;
 
     if (o->kind == OPTION_GROUP) {
@@ -382,7 +381,7 @@ static void set_default(struct decoder *d, const struct option *o, char *out)
     }
     if (o->def == NULL) {
         if (o->kind == OPTION_STRING || o->kind == OPTION_SECRET)
-            memcpy(out + o->offset, &(const char *){ "" }, sizeof(const char *));
+            memcpy(out + o->offset, &empty, sizeof(empty));
         return;
     }
     n = o->kind == OPTION_STRING ? yaml_scalar(d->arena, o->def, false, NULL)
@@ -463,8 +462,8 @@ static void decode_pair(struct decoder *d, const struct option *rows, const stru
         decode_value(d, o, pair->value, inner, out + o->offset);
 }
 
-static void check_required(struct decoder *d, const struct option *rows, const struct yaml_node *node,
-                           const char *path, const char *out)
+static void check_required(struct decoder *d, const struct option *rows, const struct yaml_node *node, const char *path,
+                           const char *out)
 {
     for (const struct option *o = rows; o->kind != OPTION_END; o++) {
         const char *s = NULL;

@@ -24,9 +24,9 @@ struct yaml_node *encode_struct(struct arena *a, const struct option *rows, cons
 /* What a component's check() is handed. */
 struct check {
     struct faults *faults;
-    const struct yaml_node *node; /* the component's body; may be NULL */
+    const struct yaml_node *node;  /* the component's body; may be NULL */
     const struct yaml_node *place; /* where the component stands */
-    const char *path;             /* "receivers::otlp" */
+    const char *path;              /* "receivers::otlp" */
     struct arena *arena;
     const struct option *rows;
     const void *config; /* decoded by them */

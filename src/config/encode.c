@@ -39,8 +39,7 @@ static struct yaml_node *duration_node(struct arena *a, duration v)
     return n;
 }
 
-static struct yaml_node *list_node(struct arena *a, const struct option *o, const struct option_list *list,
-                                   bool reveal)
+static struct yaml_node *list_node(struct arena *a, const struct option *o, const struct option_list *list, bool reveal)
 {
     struct yaml_node *n = yaml_new(a, YAML_LIST, NULL);
 
@@ -100,8 +99,8 @@ static struct yaml_node *value_node(struct arena *a, const struct option *o, con
     case OPTION_STRING:
         return text_node(a, false, *(const char *const *)field);
     case OPTION_SECRET:
-        return text_node(a, false, **(const char *const *)field == '\0' || reveal ? *(const char *const *)field
-                                                                                  : "[REDACTED]");
+        return text_node(a, false,
+                         **(const char *const *)field == '\0' || reveal ? *(const char *const *)field : "[REDACTED]");
     case OPTION_ENUM:
         return text_node(a, false, o->names[*(const int *)field]);
     case OPTION_STRINGS:

@@ -52,14 +52,14 @@ enum option_kind {
     OPTION_DURATION,
     OPTION_STRING,
     OPTION_SECRET,
-    OPTION_ENUM,     /* field: int, the index in .names */
-    OPTION_STRINGS,  /* list of strings; a plain string is split at commas */
-    OPTION_MAP,      /* string to string */
-    OPTION_HEADERS,  /* a map, or a list of {name, value}; values never printed */
-    OPTION_GROUP,    /* nested struct with its own rows */
-    OPTION_LIST,     /* list of such structs */
-    OPTION_NODE,     /* any YAML, kept as a tree: const struct yaml_node * */
-    OPTION_REFUSED,  /* known to the Go collector, not served here: named in an error whose end is .help */
+    OPTION_ENUM,    /* field: int, the index in .names */
+    OPTION_STRINGS, /* list of strings; a plain string is split at commas */
+    OPTION_MAP,     /* string to string */
+    OPTION_HEADERS, /* a map, or a list of {name, value}; values never printed */
+    OPTION_GROUP,   /* nested struct with its own rows */
+    OPTION_LIST,    /* list of such structs */
+    OPTION_NODE,    /* any YAML, kept as a tree: const struct yaml_node * */
+    OPTION_REFUSED, /* known to the Go collector, not served here: named in an error whose end is .help */
 };
 
 /* What an absent, a bare (`key:`) and a filled group mean (collector-components.md 2.6). The struct of
@@ -75,20 +75,22 @@ struct option {
     const char *key; /* as in YAML */
     enum option_kind kind;
     size_t offset;
-    const char *def; /* as a user would write it; NULL = zero / empty / unset */
-    const char *min, *max; /* inclusive; NULL = none */
-    const char *help; /* one or two sentences. Of OPTION_REFUSED: why, and what to write instead */
-    const char *const *names; /* OPTION_ENUM: NULL-terminated */
+    const char *def;              /* as a user would write it; NULL = zero / empty / unset */
+    const char *min, *max;        /* inclusive; NULL = none */
+    const char *help;             /* one or two sentences. Of OPTION_REFUSED: why, and what to write instead */
+    const char *const *names;     /* OPTION_ENUM: NULL-terminated */
     const struct option *options; /* OPTION_GROUP, OPTION_LIST */
     size_t size;                  /* of the nested struct */
     enum group_mode mode;
-    bool required;   /* must be written and not be empty */
-    bool nocase;     /* OPTION_ENUM */
+    bool required;          /* must be written and not be empty */
+    bool nocase;            /* OPTION_ENUM */
     const char *deprecated; /* not NULL: still works, warns with this text */
 };
 
-#define OPT_FIELD(T, f, ctype) _Generic(&((T *)0)->f, ctype *: offsetof(T, f))
+#define OPT_FIELD(T, f, ctype) _Generic(&((T *)0)->f, ctype * : offsetof(T, f))
 
+/* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
+/* clang-format off */
 /* The rows. T is the config struct, f the field (and the key). Further members may follow the fixed ones as
  * designated initialisers: OPT_UINT(struct c, n, "1", "0", NULL, "help", .required = true). */
 #define OPT_BOOL(T, f, def_, help_, ...) \
@@ -131,7 +133,11 @@ struct option {
     { .key = #f, .kind = OPTION_NODE, .offset = OPT_FIELD(T, f, const struct yaml_node *), .help = (help_), \
       ##__VA_ARGS__ }
 #define OPT_REFUSED(key_, help_) { .key = (key_), .kind = OPTION_REFUSED, .help = (help_) }
-#define OPT_END { .kind = OPTION_END }
+/* clang-format on */
+#define OPT_END                                                                                                        \
+    {                                                                                                                  \
+        .kind = OPTION_END                                                                                             \
+    }
 
 /* Handed to a component's check(): the place of each key is known to it.
  * `path` is relative to the component, with `::` between keys ("protocols::http::endpoint"; "" = the component

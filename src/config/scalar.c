@@ -278,8 +278,8 @@ static bool safe_plain(const char *s)
     struct yaml_node n = { .kind = YAML_SCALAR, .text = s, .plain = true };
     static const char *const words[] = { "y", "n", "yes", "no", "on", "off", "true", "false", "null", NULL };
 
-    if (*s == '\0' || strchr("-+.~=<?:,[]{}#&*!|>'\"%@` ", s[0]) != NULL ||
-        s[strspn(s, "0123456789.:_-+")] == '\0' || yaml_type(&n) != YAML_STR) /* 1:30 is a number in YAML 1.1 */
+    if (*s == '\0' || strchr("-+.~=<?:,[]{}#&*!|>'\"%@` ", s[0]) != NULL || s[strspn(s, "0123456789.:_-+")] == '\0' ||
+        yaml_type(&n) != YAML_STR) /* 1:30 is a number in YAML 1.1 */
         return false;
     for (size_t i = 0; words[i] != NULL; i++)
         if (strcasecmp(s, words[i]) == 0)

@@ -63,6 +63,8 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
     return c->max_request_body_size > 0 ? c->max_request_body_size : SERVER_DEFAULT_BODY;
 }
 
+/* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
+/* clang-format off */
 #define SERVER_NO_TLS                                                                                                 \
     OPT_REFUSED("tls", "TLS is not served yet: remove this block and let a TLS-terminating proxy stand in front")
 #define SERVER_NO_AUTH                                                                                                \
@@ -130,5 +132,6 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
     { .key = "include_metadata", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.include_metadata, bool),               \
       .def = "false", .help = "Keep the call's metadata as client metadata for the pipelines." },                     \
     SERVER_NO_TLS, SERVER_NO_AUTH, SERVER_NO_MIDDLEWARES
+/* clang-format on */
 
 #endif

@@ -189,8 +189,8 @@ struct yaml_node *source_read(struct arena *a, const struct config_sources *s, s
     struct yaml_node *tree = NULL;
 
     for (size_t i = 0; i < s->n_uris + s->n_sets; i++) {
-        struct yaml_node *n = i < s->n_uris ? read_uri(a, s->uris[i], s, faults)
-                                            : read_set(a, s->sets[i - s->n_uris], faults);
+        struct yaml_node *n =
+            i < s->n_uris ? read_uri(a, s->uris[i], s, faults) : read_set(a, s->sets[i - s->n_uris], faults);
 
         if (n == NULL || n->kind == YAML_NULL)
             continue;

@@ -2,10 +2,10 @@
 /* YAML as a tree that knows where each node stands.
  *
  * Scalars keep their text; what type a plain scalar has is asked when somebody needs to know (yaml_type), after the
- * rules of go-yaml v3, which the Go collector reads with: yes/no/on/off are strings, 0123 and 0o17 are octal. Anchors, aliases
- * and merge keys are resolved while reading, in copies; the number of nodes, their depth and the size of a document
- * are bounded, so no document can blow up. Nodes live in the arena given to the reader and may be changed by whoever
- * owns the tree. */
+ * rules of go-yaml v3, which the Go collector reads with: yes/no/on/off are strings, 0123 and 0o17 are octal. Anchors,
+ * aliases and merge keys are resolved while reading, in copies; the number of nodes, their depth and the size of a
+ * document are bounded, so no document can blow up. Nodes live in the arena given to the reader and may be changed by
+ * whoever owns the tree. */
 #ifndef CONFIG_YAML_H
 #define CONFIG_YAML_H
 
@@ -33,8 +33,8 @@ struct yaml_node {
     const char *file;
     int line, column;
     /* SCALAR */
-    const char *text; /* NUL-terminated; embedded NULs are refused while reading */
-    bool plain;       /* without quotes: may be a number, a bool, null */
+    const char *text;     /* NUL-terminated; embedded NULs are refused while reading */
+    bool plain;           /* without quotes: may be a number, a bool, null */
     const char *original; /* of a value that came from ${...}: the text as it was, for string fields; else NULL */
     /* MAP, LIST */
     size_t n, cap;
@@ -49,7 +49,7 @@ struct yaml_node {
 struct yaml_node *yaml_read(struct arena *a, struct bytes text, const char *file, int line, int column,
                             struct faults *faults);
 
-enum yaml_type yaml_type(const struct yaml_node *n); /* of a NULL or SCALAR node */
+enum yaml_type yaml_type(const struct yaml_node *n);  /* of a NULL or SCALAR node */
 bool yaml_int(const struct yaml_node *n, int64_t *v); /* false: not an integer, or out of range */
 bool yaml_uint(const struct yaml_node *n, uint64_t *v);
 bool yaml_float(const struct yaml_node *n, double *v); /* integers too */

@@ -143,8 +143,9 @@ static void mend_logging(struct loader *l, struct yaml_node *body, const char *p
         i++;
     verbosity = i == 0 ? "detailed" : i == 1 ? "normal" : "basic";
     if (levels[i] == NULL || yaml_pair(body, "verbosity") != NULL) {
-        fault_add(faults_of(l), slot->value, path, false,
-                  "loglevel is the old spelling of verbosity; write verbosity: basic, normal or detailed, and only that");
+        fault_add(
+            faults_of(l), slot->value, path, false,
+            "loglevel is the old spelling of verbosity; write verbosity: basic, normal or detailed, and only that");
         *slot = body->pairs[--body->n];
         return;
     }
@@ -191,7 +192,8 @@ static void load_component(struct loader *l, enum component_kind kind, const str
             return;
         }
     *cc = (struct config_component){
-        .id = id, .component = component_find(l->all, kind, type, &by_alias), .place = place, .body = pair->value };
+        .id = id, .component = component_find(l->all, kind, type, &by_alias), .place = place, .body = pair->value
+    };
     l->config->components[kind].n++;
     if (cc->component == NULL) {
         unknown_type(l, kind, type, id, place, path);
@@ -327,8 +329,8 @@ static void check_pipeline_keys(struct loader *l, const struct yaml_node *body, 
         if (strcmp(key, keys[0]) == 0 || strcmp(key, keys[1]) == 0 || strcmp(key, keys[2]) == 0)
             continue;
         near = nearest_of(key, keys);
-        fault_add(faults_of(l), place_of(l, &body->pairs[i]), path, false,
-                  "has invalid keys: %s; %s%s%s", key, near != NULL ? "did you mean \"" : "a pipeline has receivers, ",
+        fault_add(faults_of(l), place_of(l, &body->pairs[i]), path, false, "has invalid keys: %s; %s%s%s", key,
+                  near != NULL ? "did you mean \"" : "a pipeline has receivers, ",
                   near != NULL ? near : "processors and exporters", near != NULL ? "\"?" : "");
     }
 }
@@ -540,9 +542,9 @@ struct yaml_node *config_tree(struct config *c, bool reveal)
             const struct config_component *cc = &c->components[kind].v[i];
             static const struct option none[] = { OPT_END };
 
-            yaml_put(a, section, cc->id, 0, 0,
-                     encode_struct(a, cc->component->options != NULL ? cc->component->options : none, cc->config,
-                                   reveal));
+            yaml_put(
+                a, section, cc->id, 0, 0,
+                encode_struct(a, cc->component->options != NULL ? cc->component->options : none, cc->config, reveal));
         }
         if (section->n > 0)
             yaml_put(a, root, sections[kind], 0, 0, section);

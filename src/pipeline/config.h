@@ -12,18 +12,18 @@
 #include "pipeline/service_config.h"
 
 struct config_component {
-    const char *id;   /* "otlp/2", as written */
+    const char *id; /* "otlp/2", as written */
     const struct component *component;
-    const void *config; /* component->config_size bytes */
-    bool used;        /* in some pipeline or in service::extensions */
+    const void *config;            /* component->config_size bytes */
+    bool used;                     /* in some pipeline or in service::extensions */
     const struct yaml_node *place; /* of the body, or the key when there is none; NULL in tests */
     const struct yaml_node *body;  /* may be NULL */
 };
 
 struct config_pipeline {
-    const char *id;     /* "traces/2" */
+    const char *id;                /* "traces/2" */
     const struct yaml_node *place; /* NULL in tests */
-    int signal;         /* enum signal */
+    int signal;                    /* enum signal */
     /* Into components[kind], in the order written. A connector stands in receivers and exporters with its kind. */
     struct config_component **receivers, **processors, **exporters;
     size_t n_receivers, n_processors, n_exporters;
@@ -40,7 +40,7 @@ struct config {
     struct config_pipeline *pipelines;
     size_t n_pipelines;
     const struct service_config *service; /* the rest of `service:` */
-    struct faults faults; /* errors and warnings */
+    struct faults faults;                 /* errors and warnings */
 };
 
 /* Never NULL. When faults.n_errors > 0 only `faults` may be used. `all` is the registry. The environment and the files

@@ -87,8 +87,8 @@ static const struct option metrics_options[] = {
 };
 
 static const struct option traces_options[] = {
-    OPT_ENUM(struct traces_config, level, metric_level_names, "none",
-             "otelcd does not trace itself; none says so.", .nocase = true),
+    OPT_ENUM(struct traces_config, level, metric_level_names, "none", "otelcd does not trace itself; none says so.",
+             .nocase = true),
     OPT_REFUSED("processors", "otelcd does not trace itself: remove this key"),
     OPT_STRINGS(struct traces_config, propagators, NULL,
                 "Of the traces of itself that otelcd does not make: tracecontext and b3, without effect."),
@@ -108,8 +108,9 @@ static const struct option telemetry_options[] = {
 
 const struct option service_options[] = {
     OPT_NODE(struct service_config, extensions, "Extensions to start, in this order."),
-    OPT_NODE(struct service_config, pipelines, "The pipelines: signal or signal/name, each with receivers, processors "
-                                               "and exporters."),
+    OPT_NODE(struct service_config, pipelines,
+             "The pipelines: signal or signal/name, each with receivers, processors "
+             "and exporters."),
     OPT_GROUP(struct service_config, telemetry, struct telemetry_config, telemetry_options, GROUP_PLAIN,
               "What otelcd says of itself."),
     OPT_UINT(struct service_config, memory_budget_mib, "0", NULL, "1048576",
@@ -121,7 +122,9 @@ const struct option service_options[] = {
 
 enum log_level logs_level(const struct logs_config *c)
 {
-    static const enum log_level levels[] = { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_FATAL, LOG_FATAL };
+    static const enum log_level levels[] = {
+        LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_FATAL, LOG_FATAL
+    };
 
     return levels[c->level];
 }
@@ -186,7 +189,7 @@ static void finish_readers(struct arena *a, struct service_config *c, const stru
                   "\"%s\" is not host:port", m->address);
     for (size_t i = 0; i < m->readers.n; i++) {
         if (!readers[i].pull.on || !readers[i].pull.exporter.prometheus.on)
-            fault_add(faults, list->items[i], "service::telemetry::metrics::readers", false,
+            fault_add(faults, given ? list->items[i] : node, "service::telemetry::metrics::readers", false,
                       "a reader is written pull: {exporter: {prometheus: {host: localhost, port: 8888}}}");
         else
             c->scrapes[c->n_scrapes++] = readers[i].pull.exporter.prometheus;

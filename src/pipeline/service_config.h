@@ -18,9 +18,9 @@ struct logs_config {
     int level;    /* index in log_level_names; see logs_level() */
     int encoding; /* 0 console, 1 json */
     struct log_sampling_config sampling;
-    struct strings output_paths;       /* "stderr", "stdout" or a file */
+    struct strings output_paths; /* "stderr", "stdout" or a file */
     struct strings error_output_paths;
-    const struct yaml_node *initial_fields; /* a map or NULL */
+    const struct yaml_node *initial_fields;               /* a map or NULL */
     bool development, disable_caller, disable_stacktrace; /* say nothing of how we log; warned about */
     bool disable_zap_resource;
 };
@@ -52,8 +52,8 @@ struct reader_config {
 };
 
 struct metrics_config {
-    int level; /* enum metric_level */
-    const char *address; /* the old key */
+    int level;                  /* enum metric_level */
+    const char *address;        /* the old key */
     struct option_list readers; /* of struct reader_config */
 };
 

@@ -101,10 +101,11 @@ END_TEST
 
 START_TEST(values_of_every_kind_are_read)
 {
-    ck_assert_str_eq(decode("{flag: false, count: 10.0, level: -5, ratio: 1, wait: 1h, name: '7', key: k, mode: slow,\n"
-                            " list: 'p,q', map: {a: b}, headers: [{name: h, value: v}], none: {}, def: , some: {enabled: "
-                            "false, n: 9},\n items: [{name: i}]}"),
-                     "");
+    ck_assert_str_eq(
+        decode("{flag: false, count: 10.0, level: -5, ratio: 1, wait: 1h, name: '7', key: k, mode: slow,\n"
+               " list: 'p,q', map: {a: b}, headers: [{name: h, value: v}], none: {}, def: , some: {enabled: "
+               "false, n: 9},\n items: [{name: i}]}"),
+        "");
     ck_assert(!s.flag && s.count == 10 && s.level == -5 && s.ratio == 1 && s.wait.ns == 3600000000000 && s.mode == 1);
     ck_assert_str_eq(s.name, "7");
     ck_assert_str_eq(s.key.text, "k");
@@ -133,8 +134,10 @@ static const struct {
     { "wait: 1.5", "1:7: c::wait: \"1.5\" is not a duration; write 300ms, 5s or 2m" },
     { "count:", "1:7: c::count: 0 is out of range: it must be between 1 and 10" },
     { "list: 5", "1:7: c::list: expected a list of strings, got an integer \"5\"" },
-    { "headers: [{name: x, value: y, z: 1}]", "1:11: c::headers: a header is written `- name: x` with `value: y` below it" },
-    { "name: 2001-12-14", "1:7: c::name: expected a string, got a date \"2001-12-14\"; put it in quotes: \"2001-12-14\"" },
+    { "headers: [{name: x, value: y, z: 1}]",
+      "1:11: c::headers: a header is written `- name: x` with `value: y` below it" },
+    { "name: 2001-12-14",
+      "1:7: c::name: expected a string, got a date \"2001-12-14\"; put it in quotes: \"2001-12-14\"" },
     { "name: 2001-12-14 1:2:3", "1:7: c::name: expected a string, got a date \"2001-12-14 1:2:3\"; put it in quotes: "
                                 "\"2001-12-14 1:2:3\"" },
     { "wait: 5", "1:7: c::wait: a duration without a unit is in nanoseconds; write 5s or 5ms if you meant that" },
@@ -199,7 +202,8 @@ END_TEST
 
 START_TEST(no_value_is_zero_for_scalars_and_the_default_for_the_rest)
 {
-    ck_assert_str_eq(decode("{flag: , level: ~, ratio: null, wait: , name: , key: , mode: , list: , map: , plain: , tls: }"), "");
+    ck_assert_str_eq(
+        decode("{flag: , level: ~, ratio: null, wait: , name: , key: , mode: , list: , map: , plain: , tls: }"), "");
     ck_assert(!s.flag && s.level == 0 && s.ratio == 0 && s.wait.ns == 0 && s.mode == 0 && s.list.n == 2);
     ck_assert_str_eq(s.name, "");
     ck_assert_str_eq(s.key.text, "");

@@ -82,7 +82,7 @@ static const struct {
     { "a: 1\n---\nb: 2", "!3:1: a second document begins here; a configuration is one document" },
     { "- a", "!1:1: a configuration is a map with keys like receivers: and service:, not a list" },
     { "a:\n\tb: 1", "!2:1: found character that cannot start any token while scanning for the next token; indent with "
-                     "spaces, not tabs, and put text that begins with a special character in quotes" },
+                    "spaces, not tabs, and put text that begins with a special character in quotes" },
     /* whole-value references take the type of their text */
     { "a: ${env:T_INT}", "{\"a\":42}" },
     { "a: ${T_INT}", "{\"a\":42}" },
@@ -116,8 +116,9 @@ static const struct {
     /* faults of references */
     { "a: ${env:1x}", "!1:4: environment variable \"1x\" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$" },
     { "a: ${nope:x}", "!1:4: scheme \"nope\" is not supported for uri \"nope:x\"; env, file and yaml are" },
-    { "a: ${https://localhost/x}", "!1:4: scheme \"https\" is not supported for uri \"https://localhost/x\": otelcd does "
-                                   "not fetch its configuration over the network; download it and write ${file:path}" },
+    { "a: ${https://localhost/x}",
+      "!1:4: scheme \"https\" is not supported for uri \"https://localhost/x\": otelcd does "
+      "not fetch its configuration over the network; download it and write ${file:path}" },
     { "a: {b: [\"${file:/nonexistent/x}\"]}", "!1:9: cannot read ${file:/nonexistent/x}: No such file or directory" },
 };
 

@@ -8,7 +8,7 @@
 #define RECEIVERS "receivers: {nop: }\n"
 #define EXPORTERS "exporters: {nop: }\n"
 #define PIPELINES "service: {pipelines: {traces: {receivers: [nop], exporters: [nop]}}}\n"
-#define TELEMETRY(text) \
+#define TELEMETRY(text)                                                                                                \
     RECEIVERS EXPORTERS "service:\n  pipelines: {traces: {receivers: [nop], exporters: [nop]}}\n  telemetry: " text "\n"
 
 static struct config *c;
@@ -51,15 +51,17 @@ static const struct {
     { RECEIVERS EXPORTERS PIPELINES, "" },
     /* sections */
     { "", "0:0: empty configuration file" },
-    { "receivers: {}", "1:1: empty configuration file\n0:0: service::pipelines: service must have at least one pipeline" },
+    { "receivers: {}",
+      "1:1: empty configuration file\n0:0: service::pipelines: service must have at least one pipeline" },
     { EXPORTERS "service: {pipelines: {traces: {exporters: [nop]}}}",
       "1:1: no receiver configuration specified in config\n"
       "2:23: service::pipelines::traces: must have at least one receiver" },
     { RECEIVERS "service: {pipelines: {traces: {receivers: [nop]}}}",
       "1:1: no exporter configuration specified in config\n"
       "2:23: service::pipelines::traces: must have at least one exporter" },
-    { RECEIVERS EXPORTERS PIPELINES "x-none: 1", "4:1: has invalid keys: x-none; the keys here are receivers, processors, "
-                                                "exporters, connectors, extensions and service" },
+    { RECEIVERS EXPORTERS PIPELINES "x-none: 1",
+      "4:1: has invalid keys: x-none; the keys here are receivers, processors, "
+      "exporters, connectors, extensions and service" },
     { RECEIVERS EXPORTERS PIPELINES "Processors: {}",
       "4:1: has invalid keys: Processors; did you mean \"processors\"?" },
     { RECEIVERS EXPORTERS PIPELINES "processors: 5", "4:13: processors: expected a map of components, got an integer" },
@@ -72,7 +74,8 @@ static const struct {
       "1:45: receivers::nop/a b: invalid character(s) in name \"a b\"\n"
       "1:58: receivers::nop: duplicate name \"nop\"" },
     { "receivers: {nop: , nopp: , x/y: }\n" EXPORTERS PIPELINES,
-      "1:20: receivers::nopp: unknown type: \"nopp\" for id: \"nopp\" (valid values: [otlp nop]); did you mean \"nop\"?\n"
+      "1:20: receivers::nopp: unknown type: \"nopp\" for id: \"nopp\" (valid values: [otlp nop]); did you mean "
+      "\"nop\"?\n"
       "1:28: receivers::x/y: unknown type: \"x\" for id: \"x/y\" (valid values: [otlp nop])" },
     /* bodies */
     { RECEIVERS EXPORTERS PIPELINES "processors: {batch: {timeuot: 1s}, memory_limiter: 5}",
@@ -81,7 +84,8 @@ static const struct {
     { RECEIVERS EXPORTERS PIPELINES "processors: {batch: {send_batch_max_size: 1}}",
       "4:43: processors::batch::send_batch_max_size: send_batch_max_size must be greater or equal to send_batch_size" },
     { "receivers: {otlp: }\n" EXPORTERS "service: {pipelines: {traces: {receivers: [otlp], exporters: [nop]}}}",
-      "1:19: receivers::otlp::protocols: must specify at least one protocol when using the OTLP receiver: write `grpc:` "
+      "1:19: receivers::otlp::protocols: must specify at least one protocol when using the OTLP receiver: write "
+      "`grpc:` "
       "or `http:` (or both) under protocols" },
     /* old names */
     { RECEIVERS "exporters: {logging: {loglevel: DEBUG}}\n"
@@ -91,17 +95,21 @@ static const struct {
     { RECEIVERS "exporters: {logging: {loglevel: loud}}\n"
                 "service: {pipelines: {traces: {receivers: [nop], exporters: [logging]}}}",
       "?2:13: exporters::logging: \"logging\" alias is deprecated; use \"debug\" instead\n"
-      "2:33: exporters::logging: loglevel is the old spelling of verbosity; write verbosity: basic, normal or detailed, and "
+      "2:33: exporters::logging: loglevel is the old spelling of verbosity; write verbosity: basic, normal or "
+      "detailed, and "
       "only that" },
     /* references */
-    { RECEIVERS EXPORTERS "processors: {batch: }\n"
-                          "service: {pipelines: {traces: {receivers: [npo], processors: [bacth, nop], exporters: [a]}}}",
+    { RECEIVERS EXPORTERS
+      "processors: {batch: }\n"
+      "service: {pipelines: {traces: {receivers: [npo], processors: [bacth, nop], exporters: [a]}}}",
       "4:44: service::pipelines::traces: references receiver \"npo\" which is not configured; did you mean \"nop\"?\n"
-      "4:63: service::pipelines::traces: references processor \"bacth\" which is not configured; did you mean \"batch\"?\n"
+      "4:63: service::pipelines::traces: references processor \"bacth\" which is not configured; did you mean "
+      "\"batch\"?\n"
       "4:70: service::pipelines::traces: references processor \"nop\" which is not configured\n"
       "4:88: service::pipelines::traces: references exporter \"a\" which is not configured" },
-    { RECEIVERS EXPORTERS "processors: {batch: }\n"
-                          "service: {pipelines: {traces: {receivers: [nop], processors: [batch, batch], exporters: [nop]}}}",
+    { RECEIVERS EXPORTERS
+      "processors: {batch: }\n"
+      "service: {pipelines: {traces: {receivers: [nop], processors: [batch, batch], exporters: [nop]}}}",
       "4:70: service::pipelines::traces: references processor \"batch\" multiple times" },
     { RECEIVERS EXPORTERS "service: {extensions: [zpages], pipelines: {traces: {receivers: [nop], exporters: [nop]}}}",
       "3:24: service::extensions: references extension \"zpages\" which is not configured" },
@@ -116,7 +124,8 @@ static const struct {
       "?1:20: receivers::nop/2: is configured but not used by any pipeline" },
     /* pipelines */
     { RECEIVERS EXPORTERS "service: {pipelines: {trace: {receivers: [nop], exporters: [nop]}}}",
-      "3:23: service::pipelines::trace: unknown signal \"trace\": a pipeline is called traces, metrics, logs or profiles, "
+      "3:23: service::pipelines::trace: unknown signal \"trace\": a pipeline is called traces, metrics, logs or "
+      "profiles, "
       "or one of these with /name behind it" },
     { RECEIVERS EXPORTERS "service: {pipelines: {traces: {receiver: [nop], receivers: nop, exporters: []}}}",
       "3:32: service::pipelines::traces: has invalid keys: receiver; did you mean \"receivers\"?\n"
@@ -126,12 +135,14 @@ static const struct {
     { RECEIVERS EXPORTERS "service: {pipelines: {profiles/x: {receivers: [nop], exporters: [nop]}}}", "" },
     { RECEIVERS EXPORTERS "connectors: {forward: }\n"
                           "service: {pipelines: {traces: {receivers: [nop], exporters: [forward]}}}",
-      "4:23: service::pipelines::traces: connector \"forward\" used as exporter in [traces] pipeline but not used in any "
+      "4:23: service::pipelines::traces: connector \"forward\" used as exporter in [traces] pipeline but not used in "
+      "any "
       "supported receiver pipeline" },
     /* service::telemetry */
     { TELEMETRY("{logs: {level: DEBUG, encoding: json, initial_fields: {a: 1}}, metrics: {level: Detailed}}"), "" },
-    { TELEMETRY("{logs: {level: loud}}"), "5:29: service::telemetry::logs::level: \"loud\" is not one of debug, info, warn, "
-                                          "error, dpanic, panic or fatal" },
+    { TELEMETRY("{logs: {level: loud}}"),
+      "5:29: service::telemetry::logs::level: \"loud\" is not one of debug, info, warn, "
+      "error, dpanic, panic or fatal" },
     { TELEMETRY("{logs: {development: true, disable_caller: false}, traces: {level: basic, propagators: [b3]}}"),
       "?5:35: service::telemetry::logs::development: there is no development mode; remove this key\n"
       "?5:57: service::telemetry::logs::disable_caller: lines never name the calling function; remove this key\n"
@@ -244,7 +255,8 @@ START_TEST(what_print_config_prints_is_read_as_the_same)
     load("receivers: {otlp: {protocols: {grpc: , http: {endpoint: '[::1]:1', response_headers: {a: 'yes'}}}}}\n"
          "processors: {batch: {timeout: 1m30s, metadata_keys: ['1:30', '5', a b, 'x: y', '#', '']}}\n"
          "exporters: {debug: {verbosity: detailed}, prometheus: {endpoint: 'localhost:1'}}\n"
-         "service: {telemetry: {logs: {sampling: {enabled: false}}, resource: {a: 'null'}}, pipelines: {metrics: {receivers: "
+         "service: {telemetry: {logs: {sampling: {enabled: false}}, resource: {a: 'null'}}, pipelines: {metrics: "
+         "{receivers: "
          "[otlp], processors: [batch], exporters: [debug, prometheus]}}}\n");
     ck_assert_uint_eq(c->faults.list.n, 0);
     yaml_write(config_tree(c, true), &out, false);
