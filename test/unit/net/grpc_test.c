@@ -11,10 +11,20 @@ START_TEST(timeouts_are_read_in_every_unit_and_refused_when_malformed)
         bool ok;
         uint64_t ns;
     } cases[] = {
-        { "10S", true, 10000000000ull }, { "500m", true, 500000000ull }, { "1M", true, 60000000000ull },
-        { "99999999n", true, 99999999ull }, { "2H", true, 7200000000000ull }, { "7u", true, 7000ull },
-        { "99999999H", true, UINT64_MAX }, { "S", false, 0 }, { "10", false, 0 }, { "123456789S", false, 0 },
-        { "1s", false, 0 }, { "", false, 0 }, { "-1S", false, 0 }, { "1 S", false, 0 },
+        { "10S", true, 10000000000ull },
+        { "500m", true, 500000000ull },
+        { "1M", true, 60000000000ull },
+        { "99999999n", true, 99999999ull },
+        { "2H", true, 7200000000000ull },
+        { "7u", true, 7000ull },
+        { "99999999H", true, UINT64_MAX },
+        { "S", false, 0 },
+        { "10", false, 0 },
+        { "123456789S", false, 0 },
+        { "1s", false, 0 },
+        { "", false, 0 },
+        { "-1S", false, 0 },
+        { "1 S", false, 0 },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -33,8 +43,7 @@ START_TEST(a_status_with_retry_info_has_the_bytes_of_the_reference)
 
     grpc_status_pack(GRPC_UNAVAILABLE, bytes_str("busy"), 5000, &packed);
     grpc_bin_encode(buf_bytes(&packed), &text);
-    ck_assert_str_eq(buf_cstr(&text),
-                     "CA4SBGJ1c3kaMAoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIECgIIBQ");
+    ck_assert_str_eq(buf_cstr(&text), "CA4SBGJ1c3kaMAoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIECgIIBQ");
     buf_free(&packed);
     buf_free(&text);
 }
