@@ -324,6 +324,7 @@ def test_a_tls_client_on_a_plain_port_is_named_in_the_log(daemon):
             pass
         s.close()
     assert post(daemon.http_port, "/v1/traces", SPAN)[0] == 200
+    daemon.wait_log("TLS")
     assert len(daemon.lines("TLS")) == 1
 
 
