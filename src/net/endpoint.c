@@ -110,7 +110,7 @@ static int resolve(struct endpoint *out, const char *host, long port, int family
 
 static int parse_tcp(struct endpoint *out, const char *text, int family, struct error *err)
 {
-    char host[HOST_MAX];
+    char host[HOST_MAX] = "";
     struct in_addr a4;
     struct in6_addr a6;
     long port = 0;

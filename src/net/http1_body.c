@@ -2,8 +2,8 @@
 /* The bodies of HTTP/1.1 messages: by length, in chunks, or until the connection ends. */
 #include "net/http1.h"
 
-#define MAX_SIZE_DIGITS 15       /* of a chunk size, leading zeros included: below 2^60 */
-#define MAX_OVERHEAD (16 * 1024) /* bytes of chunk extensions and trailers of one body */
+#define MAX_SIZE_DIGITS 15         /* of a chunk size, leading zeros included: below 2^60 */
+#define MAX_OVERHEAD (16 * 1024ul) /* bytes of chunk extensions and trailers of one body */
 
 enum {
     SIZE,      /* hexadecimal digits */

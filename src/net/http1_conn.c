@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DISCARD_MAX (64 * 1024) /* of a body nobody wants, to keep the connection */
-#define AHEAD_MAX 4096          /* of the next request, while one is waiting for its answer */
-#define BLANK_MAX 4             /* bytes of empty lines before a request */
-#define PAUSE_MAX NS_PER_S      /* reading stops for an overdrawn budget no longer than this at a time */
+#define DISCARD_MAX (64 * 1024ul) /* of a body nobody wants, to keep the connection */
+#define AHEAD_MAX 4096            /* of the next request, while one is waiting for its answer */
+#define BLANK_MAX 4               /* bytes of empty lines before a request */
+#define PAUSE_MAX NS_PER_S        /* reading stops for an overdrawn budget no longer than this at a time */
 
 enum phase {
     HEAD, /* reading, or waiting for, a request's head */

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define OUTPUT_ONCE (128 * 1024) /* bytes pulled before they are written */
-#define QUEUE_MAX 1000           /* frames waiting to go out before reading stops */
-#define CONTINUATIONS_MAX 8      /* of one header block */
-#define REFUSED_MAX 4096         /* streams past the announced limit that nghttp2 may hold until their reset is sent */
-#define FIRST_WINDOW 65535       /* a stream's, until the peer has seen our SETTINGS */
+#define OUTPUT_ONCE (128 * 1024ul) /* bytes pulled before they are written */
+#define QUEUE_MAX 1000             /* frames waiting to go out before reading stops */
+#define CONTINUATIONS_MAX 8        /* of one header block */
+#define REFUSED_MAX 4096   /* streams past the announced limit that nghttp2 may hold until their reset is sent */
+#define FIRST_WINDOW 65535 /* a stream's, until the peer has seen our SETTINGS */
 
 static const struct http_wire wire;
 

@@ -75,7 +75,7 @@ void http2_annoy(struct http2 *h, unsigned weight, const char *reason)
         h->nuisance -= emptied < h->nuisance ? emptied : h->nuisance;
         h->nuisance_at = now_of(h);
     }
-    h->nuisance += weight * 1000u;
+    h->nuisance += weight * 1000ull;
     if (h->nuisance > NUISANCE_MAX)
         http2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, reason, reason);
 }

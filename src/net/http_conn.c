@@ -18,8 +18,8 @@
 
 #define FIRST_REQUEST (60 * NS_PER_S)
 #define LINGER NS_PER_S
-#define LINGER_READ (64 * 1024)
-#define LINGER_MAX (16 * 1024 * 1024) /* bytes read for nothing */
+#define LINGER_READ (64 * 1024ul)
+#define LINGER_MAX (16 * 1024ul * 1024) /* bytes read for nothing */
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 

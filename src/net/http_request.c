@@ -73,7 +73,7 @@ static void recycle(struct request *r)
     for (size_t i = 0; i < r->refs.n; i++)
         nghttp2_rcbuf_decref(r->refs.v[i]);
     budget_give(core->budget, r->charged);
-    if (core->n_spare == SPARE_REQUESTS || r->cap_headers > SPARE_HEADERS || r->refs.cap > 3 * SPARE_HEADERS ||
+    if (core->n_spare == SPARE_REQUESTS || r->cap_headers > SPARE_HEADERS || r->refs.cap > 3ul * SPARE_HEADERS ||
         r->head.cap > SPARE_BUF || r->body.cap > SPARE_BUF || r->trailers.cap > SPARE_BUF) {
         free_request(r);
         return;
@@ -136,9 +136,9 @@ void http_core_init(struct http_core *core)
     o->initial_window = o->initial_window ? o->initial_window : 65535;
     if (o->initial_window > INT32_MAX)
         o->initial_window = INT32_MAX;
-    o->read_buffer_size = o->read_buffer_size ? o->read_buffer_size : 512 * 1024;
-    o->write_buffer_size = o->write_buffer_size ? o->write_buffer_size : 256 * 1024;
-    o->max_header_bytes = o->max_header_bytes ? o->max_header_bytes : 64 * 1024;
+    o->read_buffer_size = o->read_buffer_size ? o->read_buffer_size : 512 * 1024ul;
+    o->write_buffer_size = o->write_buffer_size ? o->write_buffer_size : 256 * 1024ul;
+    o->max_header_bytes = o->max_header_bytes ? o->max_header_bytes : 64 * 1024ul;
     o->keepalive_min_time = o->keepalive_min_time ? o->keepalive_min_time : 300 * NS_PER_S;
 }
 

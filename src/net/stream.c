@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define KEEP_SPARE (256 * 1024) /* largest buffer kept for the next writer */
-#define LARGE (64 * 1024)       /* written through the loop: a peer that reads fast shall not keep us in one turn */
+#define KEEP_SPARE (256 * 1024ul) /* largest buffer kept for the next writer */
+#define LARGE (64 * 1024ul)       /* written through the loop: a peer that reads fast shall not keep us in one turn */
 
 void stream_hub_init(struct stream_hub *hub, size_t size)
 {
