@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The prometheus exporter: keeps the newest value of every series and serves them to scrapes (collector-components.md 12).
+/* The prometheus exporter: keeps the newest value of every series and serves them to scrapes (collector-components.md
+ * 12).
  *
- * A batch is merged at once, within consume(): SAFE means that the next scrape shows it. Points that can never be
- * shown are rejected and counted, by reason; the rest of their batch is taken. */
+ * A batch is merged within consume() or, when it brings many new series, in slices: SAFE means that the next scrape
+ * shows it. Points that can never be shown are rejected and counted, by reason; the rest of their batch is taken. */
 #include "base/mem.h"
 #include "config/server_rows.h"
 #include "pipeline/component.h"
@@ -36,13 +37,19 @@ struct prometheus_config {
     int translation_strategy;
 };
 
-static const char *const strategies[] = { "", "UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes",
-                                          "NoUTF8EscapingWithSuffixes", "NoTranslation", NULL };
+static const char *const strategies[] = { "",
+                                          "UnderscoreEscapingWithSuffixes",
+                                          "UnderscoreEscapingWithoutSuffixes",
+                                          "NoUTF8EscapingWithSuffixes",
+                                          "NoTranslation",
+                                          NULL };
 
 static const struct option resource_labels_options[] = {
-    OPT_STRINGS(struct resource_labels_config, included, "[]",
-                "Resource attributes that become labels; * is any run of characters, ? any one. Empty: all but excluded."),
-    OPT_STRINGS(struct resource_labels_config, excluded, "[]", "Resource attributes that do not, whatever included says."),
+    OPT_STRINGS(
+        struct resource_labels_config, included, "[]",
+        "Resource attributes that become labels; * is any run of characters, ? any one. Empty: all but excluded."),
+    OPT_STRINGS(struct resource_labels_config, excluded, "[]",
+                "Resource attributes that do not, whatever included says."),
     OPT_END,
 };
 
@@ -60,8 +67,8 @@ static const struct option options[] = {
     OPT_BOOL(struct prometheus_config, send_timestamps, "false", "Show the time of each point. Best left off."),
     OPT_DURATION(struct prometheus_config, metric_expiration, "5m", "0s", NULL,
                  "A series that nothing arrives for within this time is gone; 0s keeps series for ever."),
-    OPT_GROUP(struct prometheus_config, resource_constant_labels, struct resource_labels_config, resource_labels_options,
-              GROUP_NONE, "Which resource attributes become labels of every series."),
+    OPT_GROUP(struct prometheus_config, resource_constant_labels, struct resource_labels_config,
+              resource_labels_options, GROUP_NONE, "Which resource attributes become labels of every series."),
     OPT_GROUP(struct prometheus_config, resource_to_telemetry_conversion, struct conversion_config, conversion_options,
               GROUP_PLAIN, "The older form of resource_constant_labels."),
     OPT_BOOL(struct prometheus_config, enable_open_metrics, "false",
@@ -109,7 +116,8 @@ static const struct metric_row row_rejected = {
     .unit = "{datapoints}",
     .help = "Points that could not be shown, by reason.",
 };
-static const struct metric_row *const metric_rows[] = { &row_series, &row_bytes, &row_expired, &row_ended, &row_rejected, NULL };
+static const struct metric_row *const metric_rows[] = { &row_series, &row_bytes,    &row_expired,
+                                                        &row_ended,  &row_rejected, NULL };
 
 struct prometheus_node {
     struct node node;
@@ -127,7 +135,16 @@ struct prometheus_node {
         struct metric *points;
         struct complaint complaint;
     } rejections[SERIES_REASONS];
+    struct waiting *waiting, **last_waiting; /* batches that need more than a slice, and those behind them */
+    struct clock_timer timer;
     void (*stopped)(struct node *node);
+};
+
+struct waiting {
+    struct waiting *next;
+    struct batch *batch;
+    struct ack *ack;
+    struct series_taking taking;
 };
 
 static struct prometheus_node *prometheus_of(struct node *node)
@@ -158,9 +175,11 @@ static const char *advice(const char *reason)
     static const struct {
         const char *reason, *text;
     } texts[] = {
-        { "type_conflict", "another series of that name has another type, and the first one stays: rename one of them" },
+        { "type_conflict",
+          "another series of that name has another type, and the first one stays: rename one of them" },
         { "series_budget", "the memory budget has no room for new series: raise it, or send fewer attributes" },
-        { "temporality", "only cumulative points and monotonic delta sums can be shown: change the sender's temporality" },
+        { "temporality",
+          "only cumulative points and monotonic delta sums can be shown: change the sender's temporality" },
         { "misaligned", "a delta began before the one before it had ended: several senders share one identity" },
         { "bad_label", "an attribute's name leaves no label name, is reserved (__), or there are too many: rename it" },
         { "bad_name", "nothing of the metric's name can stand in a Prometheus name: rename it" },
@@ -201,19 +220,65 @@ static void answer(struct ack *ack, const struct series_result *r)
     ack_settle(ack, &o);
 }
 
-static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+static void settle(struct prometheus_node *n, struct batch *batch, struct ack *ack, const struct series_result *result)
 {
-    struct prometheus_node *n = prometheus_of(container_of(self, struct node, in));
-    struct series_result result;
-
-    series_store_take(&n->store, batch, &result);
     batch_unref(batch);
-    if (result.rejected == 0) {
+    if (result->rejected == 0) {
         ack_safe(ack);
         return;
     }
-    complain(n, &result);
-    answer(ack, &result);
+    complain(n, result);
+    answer(ack, result);
+}
+
+/* One slice of the oldest batch that waits. */
+static void go_on(struct prometheus_node *n, int64_t units)
+{
+    struct waiting *w = n->waiting;
+
+    if (!series_taking_some(&w->taking, units))
+        return;
+    series_taking_end(&w->taking);
+    settle(n, w->batch, w->ack, &w->taking.result);
+    n->waiting = w->next;
+    if (w->next == NULL)
+        n->last_waiting = &n->waiting;
+    free(w);
+}
+
+static void on_turn(struct clock_timer *timer)
+{
+    struct prometheus_node *n = container_of(timer, struct prometheus_node, timer);
+
+    go_on(n, SERIES_SLICE);
+    if (n->waiting != NULL)
+        clock_start(n->node.host->clock, timer, 1, on_turn);
+}
+
+static void wait_for_turn(struct prometheus_node *n, struct batch *batch, struct ack *ack,
+                          const struct series_taking *taking)
+{
+    struct waiting *w = mem_alloc(sizeof(*w));
+
+    *w = (struct waiting){ .batch = batch, .ack = ack, .taking = *taking };
+    *n->last_waiting = w;
+    n->last_waiting = &w->next;
+    if (!clock_armed(&n->timer))
+        clock_start(n->node.host->clock, &n->timer, 1, on_turn);
+}
+
+static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    struct prometheus_node *n = prometheus_of(container_of(self, struct node, in));
+    struct series_taking taking;
+
+    series_taking_begin(&taking, &n->store, batch);
+    if (n->waiting != NULL || !series_taking_some(&taking, SERIES_SLICE)) {
+        wait_for_turn(n, batch, ack, &taking); /* order is kept: deltas need it */
+        return;
+    }
+    series_taking_end(&taking);
+    settle(n, batch, ack, &taking.result);
 }
 
 /* ---- configuration ---- */
@@ -227,8 +292,8 @@ static void check_constants(const struct prometheus_config *c, struct check *ck)
 
         name.len = 0;
         if (!name_label(&name, NAME_UTF8_WITH_SUFFIXES, bytes_str(key)) || strncmp(key, "__", 2) == 0)
-            check_fail(ck, "const_labels", "\"%s\" is not a label name that may be given: it is empty or begins with __",
-                       key);
+            check_fail(ck, "const_labels",
+                       "\"%s\" is not a label name that may be given: it is empty or begins with __", key);
     }
     buf_free(&name);
 }
@@ -281,8 +346,9 @@ static void set_constants(struct prometheus_node *n)
     }
     for (size_t i = 0, at = 0; i < map->n; at = ends[i++])
         if (ends[i] > at)
-            n->constants[t->n_constants++] = (struct constant_label){ bytes_of(n->constant_text.data + at, ends[i] - at),
-                                                                      bytes_str(map->v[i].value) };
+            n->constants[t->n_constants++] =
+                (struct constant_label){ bytes_of(n->constant_text.data + at, ends[i] - at),
+                                         bytes_str(map->v[i].value) };
     t->constants = n->constants;
     free(ends);
 }
@@ -350,6 +416,7 @@ static int create(struct node *node, const void *config, struct error *err)
     (void)err;
     node->in.consume = consume;
     n->config = config;
+    n->last_waiting = &n->waiting;
     set_options(n);
     series_store_init(&n->store, &n->options, node->host->clock, node->host->budget);
     series_source_init(&n->source, node->id, &n->store);
@@ -393,6 +460,9 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     struct prometheus_node *n = prometheus_of(node);
 
     n->stopped = done;
+    while (n->waiting != NULL)
+        go_on(n, INT64_MAX);
+    clock_stop(node->host->clock, &n->timer);
     if (n->serving)
         scrape_hub_remove(node->host->scrapes, &n->source.source, deadline, on_removed, n);
     else
@@ -403,6 +473,12 @@ static void destroy(struct node *node)
 {
     struct prometheus_node *n = prometheus_of(node);
 
+    clock_stop(node->host->clock, &n->timer);
+    for (struct waiting *w; (w = n->waiting) != NULL; free(w)) { /* never stopped */
+        n->waiting = w->next;
+        series_taking_end(&w->taking);
+        batch_unref(w->batch);
+    }
     collect(&n->hook);
     metric_set(n->series, 0);
     metric_set(n->bytes, 0);

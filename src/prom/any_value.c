@@ -29,8 +29,10 @@ struct attribute attribute_of(struct bytes key_value)
 /* The member of the oneof that is set: the last one on the wire. */
 static struct pb_field set_member(struct bytes any_value)
 {
-    static const enum pb_wire wires[] = { [STRING] = PB_LEN, [BOOL] = PB_VARINT, [INT] = PB_VARINT,
-                                          [DOUBLE] = PB_FIXED64, [ARRAY] = PB_LEN, [PAIRS] = PB_LEN, [BYTES] = PB_LEN };
+    static const enum pb_wire wires[] = {
+        [STRING] = PB_LEN, [BOOL] = PB_VARINT, [INT] = PB_VARINT, [DOUBLE] = PB_FIXED64,
+        [ARRAY] = PB_LEN,  [PAIRS] = PB_LEN,   [BYTES] = PB_LEN
+    };
     struct pb_reader r = pb_reader(any_value);
     struct pb_field set = { .number = NONE };
 

@@ -26,8 +26,8 @@ static inline bool attribute_next(struct pb_reader *r, uint32_t number, struct a
     return false;
 }
 
-/* Append the text of an AnyValue: strings as they are, numbers in decimal, bytes as base64, arrays and lists of pairs as
- * JSON; nothing for an empty value. */
+/* Append the text of an AnyValue: strings as they are, numbers in decimal, bytes as base64, arrays and lists of pairs
+ * as JSON; nothing for an empty value. */
 void any_value_put(struct buf *out, struct bytes any_value);
 
 #endif

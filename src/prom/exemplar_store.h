@@ -25,8 +25,8 @@ struct exemplar_reader {
 
 void exemplar_reader_free(struct exemplar_reader *r);
 
-/* Read the point's exemplars into r->found: of a counter the newest, of a histogram the newest of each bucket (`bounds`),
- * of an exponential one the newest EXEMPLARS_NATIVE, by time. */
+/* Read the point's exemplars into r->found: of a counter the newest, of a histogram the newest of each bucket
+ * (`bounds`), of an exponential one the newest EXEMPLARS_NATIVE, by time. */
 void exemplars_read(struct exemplar_reader *r, enum name_strategy strategy, enum metric_kind kind, struct bytes point,
                     const double *bounds, size_t n_bounds);
 

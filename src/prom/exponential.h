@@ -13,7 +13,7 @@
 #define EXPONENTIAL_BUCKETS_MAX 8192 /* of one side; finer ones are scaled down until they fit */
 
 struct exponential_side {
-    int64_t offset; /* index of the first bucket */
+    int64_t offset;       /* index of the first bucket */
     VEC(uint64_t) counts; /* no zero at either end */
 };
 

@@ -54,8 +54,9 @@ struct family *family_hold(struct families *f, struct bytes name, enum expo_type
 {
     struct family **links[FAMILY_LEVELS], *x;
     unsigned levels = random_levels(f);
-    struct family shape = { .type = type, .holders = 1, .name = name, .help = help, .unit = unit,
-                            .n_levels = (uint8_t)levels };
+    struct family shape = {
+        .type = type, .holders = 1, .name = name, .help = help, .unit = unit, .n_levels = (uint8_t)levels
+    };
     uint8_t *text;
 
     find_links(f, name, links);
@@ -93,7 +94,7 @@ void family_release(struct families *f, struct family *x)
     }
     f->n--;
     budget_give(f->budget, size_of(x));
-    vec_free(&x->series.v);
+    places_free(&x->series);
     free(x);
 }
 

@@ -13,7 +13,7 @@
 
 struct family {
     enum expo_type type;
-    uint32_t holders;      /* streams, cursors */
+    uint32_t holders; /* streams, cursors */
     struct places series;
     struct bytes name, help, unit; /* in memory of the family's own */
     uint8_t n_levels;

@@ -1,23 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prom/identity.h"
 
-#include "base/mem.h"
-
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define SMALLEST 256u
-#define MOVES 16u /* old slots moved with each insertion: they are done long before the next growth */
+#define SMALLEST 512u /* a page */
+#define MOVES 4u /* old slots moved with each insertion: done when a quarter of what the new array takes has come */
 #define REMOVED 1u
+
+/* Zeroed, page by page as they are used: a large array costs nothing when it is made. */
+static uint64_t *new_array(struct table *t, uint64_t size)
+{
+    size_t bytes = size * sizeof(uint64_t);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED) {
+        fprintf(stderr, "out of memory: %zu bytes\n", bytes);
+        abort();
+    }
+    budget_charge(t->budget, bytes);
+    return p;
+}
 
 void table_init(struct table *t, uint64_t (*hash_of)(const void *), struct budget *budget)
 {
     *t = (struct table){ .mask = SMALLEST - 1, .hash_of = hash_of, .budget = budget };
-    t->slots = mem_zalloc(SMALLEST * sizeof(*t->slots));
-    budget_charge(budget, SMALLEST * sizeof(*t->slots));
+    t->slots = new_array(t, SMALLEST);
 }
 
 static void drop_array(struct table *t, uint64_t *slots, uint64_t mask)
@@ -25,14 +38,15 @@ static void drop_array(struct table *t, uint64_t *slots, uint64_t mask)
     if (slots == NULL)
         return;
     budget_give(t->budget, (mask + 1) * sizeof(*slots));
-    free(slots);
+    munmap(slots, (mask + 1) * sizeof(*slots));
 }
 
 void table_free(struct table *t)
 {
     drop_array(t, t->slots, t->mask);
     drop_array(t, t->old, t->old_mask);
-    t->slots = t->old = NULL;
+    drop_array(t, t->next, t->next_mask);
+    t->slots = t->old = t->next = NULL;
 }
 
 static bool put(struct table *t, void *entry, uint64_t hash)
@@ -65,31 +79,60 @@ static void move_some(struct table *t, uint64_t n)
     }
 }
 
-static void begin_growth(struct table *t)
+#define PAGE_SLOTS 512u /* of a page of memory */
+
+static bool fuller_than(const struct table *t, uint64_t eighths)
+{
+    return 8 * (t->n_used + 1) > eighths * (t->mask + 1);
+}
+
+/* Half full at most when it takes over, were all of this one's slots used until then live ones. */
+static void make_next(struct table *t)
 {
     uint64_t size = SMALLEST;
 
-    while (size < 2 * t->n)
+    while (size < 2 * t->n + (t->mask + 1) / 4)
         size *= 2;
+    t->next = new_array(t, size);
+    t->next_mask = size - 1;
+    t->fetched = 0;
+}
+
+/* The system hands out memory page by page as it is first written: not all at once, when entries scatter over it. */
+static void fetch_some(struct table *t)
+{
+    if (t->next == NULL)
+        make_next(t);
+    if (t->n_used % 16 == 0 && t->fetched <= t->next_mask) {
+        *(volatile uint64_t *)&t->next[t->fetched] = 0;
+        t->fetched += PAGE_SLOTS;
+    }
+}
+
+static void begin_growth(struct table *t)
+{
+    if (t->next == NULL)
+        make_next(t);
     t->old = t->slots;
     t->old_mask = t->mask;
     t->old_n = t->n;
     t->moved = 0;
-    t->mask = size - 1;
+    t->slots = t->next;
+    t->mask = t->next_mask;
     t->n_used = 0;
-    t->slots = calloc(size, sizeof(*t->slots));
-    assert(t->slots != NULL);
-    budget_charge(t->budget, size * sizeof(*t->slots));
+    t->next = NULL;
 }
 
 bool table_insert(struct table *t, void *entry, uint64_t hash)
 {
     if (t->old != NULL)
         move_some(t, MOVES);
-    if (4 * (t->n_used + 1) > 3 * (t->mask + 1)) {
+    if (fuller_than(t, 6)) {
         if (t->old != NULL) /* what is left there found no room in the new array: somebody crowds the table */
             return false;
         begin_growth(t);
+    } else if (t->old == NULL && fuller_than(t, 5)) {
+        fetch_some(t);
     }
     if (!put(t, entry, hash))
         return false;

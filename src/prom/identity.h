@@ -5,9 +5,10 @@
  * metric, a series) is found again by them: an entry is known by its parent and its raw bytes. The hash of the
  * parent is the seed of the child's, and the bytes are always compared, for a hash alone would mix two series one day.
  *
- * A table holds tagged pointers, 8 bytes a slot, open addressing. It grows in slices: with each insertion a few slots of
- * the old array move to the new one, so that no single insertion takes long. Probes are bounded: where strangers
- * have crowded one spot, insertion refuses. */
+ * A table holds tagged pointers, 8 bytes a slot, open addressing. It grows in slices: the new
+ * array's pages are fetched one by one before it is needed, and with each insertion a few slots of the old array move
+ * to it, so that no single insertion takes long. Probes are bounded: where strangers have crowded one spot, insertion
+ * refuses. */
 #ifndef PROM_IDENTITY_H
 #define PROM_IDENTITY_H
 
@@ -17,14 +18,17 @@
 /* ---- the table, of entries that the holder owns ---- */
 
 struct table {
-    uint64_t *slots;   /* tag << 48 | pointer; 0 = free, 1 = was one */
-    uint64_t mask;     /* slots - 1 */
-    uint64_t *old;     /* the array before this one, while it is moved; else NULL */
+    uint64_t *slots; /* tag << 48 | pointer; 0 = free, 1 = was one */
+    uint64_t mask;   /* slots - 1 */
+    uint64_t *old;   /* the array before this one, while it is moved; else NULL */
     uint64_t old_mask;
-    uint64_t old_n;    /* entries that are still in it */
-    uint64_t moved;    /* how many of its slots are done */
-    uint64_t n;        /* entries */
-    uint64_t n_used;   /* slots of the newest array that are not free */
+    uint64_t old_n; /* entries that are still in it */
+    uint64_t moved; /* how many of its slots are done */
+    uint64_t *next; /* the array after this one, while its pages are fetched; else NULL */
+    uint64_t next_mask;
+    uint64_t fetched; /* of its slots */
+    uint64_t n;       /* entries */
+    uint64_t n_used;  /* slots of the newest array that are not free */
     uint64_t (*hash_of)(const void *entry);
     struct budget *budget; /* charged whatever its limit says */
 };

@@ -7,7 +7,7 @@
 static const struct {
     uint32_t metric, attributes, exemplars;
 } fields[] = {
-    [METRIC_NUMBER_GAUGE] = { 5, 7, 5 }, [METRIC_SUM] = { 7, 7, 5 },      [METRIC_EXPLICIT] = { 9, 9, 8 },
+    [METRIC_NUMBER_GAUGE] = { 5, 7, 5 },  [METRIC_SUM] = { 7, 7, 5 },      [METRIC_EXPLICIT] = { 9, 9, 8 },
     [METRIC_EXPONENTIAL] = { 10, 1, 11 }, [METRIC_SUMMARY] = { 11, 7, 0 },
 };
 

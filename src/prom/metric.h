@@ -27,15 +27,15 @@ struct metric_walk {
     uint32_t segment;
     struct pb_reader resources, scopes, metrics, data;
     /* Where the walk stands: valid until the next call. */
-    struct bytes resource;       /* the Resource's bytes */
-    struct bytes scope;          /* the InstrumentationScope's bytes */
-    struct bytes schema_url;     /* the scope's */
+    struct bytes resource;        /* the Resource's bytes */
+    struct bytes scope;           /* the InstrumentationScope's bytes */
+    struct bytes schema_url;      /* the scope's */
     uint32_t resource_n, scope_n; /* change when the resource or the scope does */
     struct bytes metric;
     struct metric_head head;
-    struct bytes points;         /* the bytes of the Gauge, Sum, ...: points are its field 1 */
+    struct bytes points; /* the bytes of the Gauge, Sum, ...: points are its field 1 */
     uint64_t n_points;
-    struct buf head_raw;         /* what the head was made of */
+    struct buf head_raw; /* what the head was made of */
 };
 
 void metric_walk_init(struct metric_walk *w, const struct batch *batch);

@@ -12,8 +12,8 @@ struct reading {
     uint64_t count;
     double sum;
     bool has_sum;
-    VEC(double) bounds;       /* explicit: ascending, finite */
-    VEC(uint64_t) counts;     /* explicit: cumulative, one per bound */
+    VEC(double) bounds;   /* explicit: ascending, finite */
+    VEC(uint64_t) counts; /* explicit: cumulative, one per bound */
     struct exponential exponential;
     VEC(struct expo_quantile) quantiles; /* summary: ascending */
 };

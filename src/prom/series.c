@@ -11,7 +11,7 @@
 #define TYPE_CONFLICT "type_conflict"
 #define TEMPORALITY "temporality"
 
-#define ALIASES_MAX 16 /* of one series; the oldest goes for a further one */
+#define ALIASES_MAX 16    /* of one series; the oldest goes for a further one */
 #define SWEEP_SLICE 2048u /* places looked at before others get a turn */
 #define SWEEP_PAUSE NS_PER_MS
 #define SWEEP_LONGEST (30 * NS_PER_S)
@@ -209,42 +209,40 @@ static struct series *resolve(struct series_store *s, struct stream *stream, con
 
 /* ---- a metric's points ---- */
 
-struct taking {
-    struct series_store *store;
-    struct stream *stream;
-    struct series_result *result;
-    uint32_t now;
-    bool plain; /* numbers that simply replace what is there */
-};
+/* Units of work: what a known series of numbers takes is one. */
+#define WORK_NEW 15
+#define WORK_SLOW 3
 
-static void take_slowly(struct taking *t, struct series *x, const struct point *p, bool fresh)
+static void take_slowly(struct series_taking *t, struct series *x, const struct point *p, bool fresh)
 {
     const char *reason;
     bool ended = false;
 
+    t->units -= WORK_SLOW;
     reason = series_merge(t->store, x, t->stream, p, fresh, &ended);
     if (reason != NULL)
-        series_reject(t->result, reason, stream_name(t->stream), 1);
+        series_reject(&t->result, reason, stream_name(t->stream), 1);
     if (ended || (fresh && reason != NULL)) {
         t->store->ended += ended;
         series_end(t->store, x);
     }
 }
 
-static void take_unknown(struct taking *t, const struct point *p, const struct identity_key *key)
+static void take_unknown(struct series_taking *t, const struct point *p, const struct identity_key *key)
 {
     bool make = (p->flags & POINT_NO_VALUE) == 0;
     uint64_t before = t->store->n_series;
     const char *reason;
     struct series *x = resolve(t->store, t->stream, key, make, &reason);
 
+    t->units -= WORK_NEW;
     if (reason != NULL)
-        series_reject(t->result, reason, stream_name(t->stream), 1);
+        series_reject(&t->result, reason, stream_name(t->stream), 1);
     else if (x != NULL)
         take_slowly(t, x, p, t->store->n_series > before);
 }
 
-static void take_point(struct taking *t, const struct point *p, const struct identity_key *key)
+static void take_point(struct series_taking *t, const struct point *p, const struct identity_key *key)
 {
     struct known *k = (struct known *)identity_find(&t->store->streams.table, key);
     struct series *x;
@@ -275,7 +273,7 @@ struct group {
     size_t n;
 };
 
-static void take_group(struct taking *t, struct group *g)
+static void take_group(struct series_taking *t, struct group *g)
 {
     struct table *table = &t->store->streams.table;
 
@@ -290,11 +288,12 @@ static void take_group(struct taking *t, struct group *g)
     }
     for (size_t i = 0; i < g->n; i++)
         take_point(t, &g->points[i], &g->keys[i]);
+    t->units -= (int64_t)g->n;
     g->n = 0;
 }
 
 /* Attributes that lie apart are brought together; what is before goes first. */
-static void take_scattered(struct taking *t, struct group *g, struct point *p)
+static void take_scattered(struct series_taking *t, struct group *g, struct point *p)
 {
     struct identity_key key;
 
@@ -306,13 +305,13 @@ static void take_scattered(struct taking *t, struct group *g, struct point *p)
     take_point(t, p, &key);
 }
 
-static void take_points(struct taking *t, struct bytes points)
+/* True when the metric's points are all in. */
+static bool take_points(struct series_taking *t)
 {
-    struct pb_reader r = pb_reader(points);
     struct group g;
 
     g.n = 0;
-    for (struct pb_field f; pb_next(&r, &f);) {
+    for (struct pb_field f; t->units > 0 && pb_next(&t->points, &f);) {
         struct point *p = &g.points[g.n];
 
         if (f.number != 1 || f.wire != PB_LEN)
@@ -330,6 +329,7 @@ static void take_points(struct taking *t, struct bytes points)
             take_group(t, &g);
     }
     take_group(t, &g);
+    return t->points.p == t->points.end || t->points.bad;
 }
 
 /* ---- a batch ---- */
@@ -346,42 +346,78 @@ static const char *unfit(const struct stream *x)
     return x->temporality == TEMPORALITY_UNSPECIFIED || (sum && !x->monotonic) ? TEMPORALITY : NULL;
 }
 
-static void take_metric(struct series_store *s, struct stream_place *place, const struct metric_walk *w,
-                        struct series_result *result)
+static void leave_metric(struct series_taking *t)
 {
-    const char *reason;
-    struct taking t = { .store = s, .result = result, .now = series_now(s) };
+    if (t->stream != NULL)
+        streams_leave(&t->store->streams, t->stream);
+    t->stream = NULL;
+}
 
-    t.stream = streams_enter(&s->streams, place, w, t.now, &reason);
-    if (t.stream == NULL) {
-        series_reject(result, reason, w->head.name, w->n_points);
+/* The walk stands at a metric: its stream is found, and its points are next; or they are all rejected. */
+static void enter_metric(struct series_taking *t)
+{
+    struct series_store *s = t->store;
+    const struct metric_walk *w = &t->walk;
+    const char *reason;
+    struct stream *x;
+
+    t->units -= WORK_SLOW;
+    x = t->stream = streams_enter(&s->streams, &t->place, w, t->now, &reason);
+    if (x == NULL) {
+        series_reject(&t->result, reason, w->head.name, w->n_points);
         return;
     }
-    if (t.stream->user == NULL)
-        t.stream->user = family_hold(&s->families, stream_name(t.stream), t.stream->type, stream_help(t.stream),
-                                     stream_unit(t.stream));
-    reason = t.stream->user == NULL ? NO_ROOM : unfit(t.stream);
-    t.plain = t.stream->kind == METRIC_NUMBER_GAUGE ||
-              (t.stream->kind == METRIC_SUM && t.stream->temporality == TEMPORALITY_CUMULATIVE);
-    if (reason != NULL)
-        series_reject(result, reason, stream_name(t.stream), w->n_points);
-    else
-        take_points(&t, w->points);
-    streams_leave(&s->streams, t.stream);
+    if (x->user == NULL)
+        x->user = family_hold(&s->families, stream_name(x), x->type, stream_help(x), stream_unit(x));
+    reason = x->user == NULL ? NO_ROOM : unfit(x);
+    if (reason != NULL) {
+        series_reject(&t->result, reason, stream_name(x), w->n_points);
+        leave_metric(t);
+        return;
+    }
+    t->plain = x->kind == METRIC_NUMBER_GAUGE || (x->kind == METRIC_SUM && x->temporality == TEMPORALITY_CUMULATIVE);
+    t->points = pb_reader(w->points);
+}
+
+void series_taking_begin(struct series_taking *t, struct series_store *s, const struct batch *batch)
+{
+    *t = (struct series_taking){ .store = s };
+    metric_walk_init(&t->walk, batch);
+}
+
+bool series_taking_some(struct series_taking *t, int64_t units)
+{
+    t->units = units;
+    t->now = series_now(t->store);
+    for (;;) {
+        if (t->stream != NULL && !take_points(t))
+            return false;
+        leave_metric(t);
+        if (t->units <= 0)
+            return false;
+        if (!metric_walk_next(&t->walk))
+            return true;
+        if (t->walk.n_points > 0)
+            enter_metric(t);
+    }
+}
+
+void series_taking_end(struct series_taking *t)
+{
+    leave_metric(t);
+    streams_finish(&t->store->streams, &t->place);
+    metric_walk_free(&t->walk);
 }
 
 void series_store_take(struct series_store *s, const struct batch *batch, struct series_result *result)
 {
-    struct stream_place place = { 0 };
-    struct metric_walk w;
+    struct series_taking t;
 
-    *result = (struct series_result){ 0 };
-    metric_walk_init(&w, batch);
-    while (metric_walk_next(&w))
-        if (w.n_points > 0)
-            take_metric(s, &place, &w, result);
-    streams_finish(&s->streams, &place);
-    metric_walk_free(&w);
+    series_taking_begin(&t, s, batch);
+    while (!series_taking_some(&t, INT64_MAX))
+        ;
+    series_taking_end(&t);
+    *result = t.result;
 }
 
 /* ---- expiry ---- */
@@ -399,7 +435,7 @@ static bool sweep_some(struct series_store *s)
     for (unsigned n = 0; n < SWEEP_SLICE; n++) {
         struct series *x;
 
-        if (s->swept == NULL || s->swept_place >= s->swept->series.v.n) {
+        if (s->swept == NULL || s->swept_place >= s->swept->series.end) {
             struct family *done = s->swept;
 
             s->swept = family_next(&s->families, done);
@@ -450,7 +486,7 @@ void series_store_init(struct series_store *s, const struct series_options *o, s
 
 static void end_all(struct series_store *s, struct family *f)
 {
-    for (size_t i = 0; i < f->series.v.n; i++) {
+    for (uint32_t i = 0; i < f->series.end; i++) {
         struct series *x = places_at(&f->series, i);
 
         if (x != NULL)

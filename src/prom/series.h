@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The newest value of every series, for the scrape endpoint (collector-components.md 12.1, otlp-to-prometheus.md 17 to 19).
+/* The newest value of every series, for the scrape endpoint (collector-components.md 12.1, otlp-to-prometheus.md 17 to
+ * 19).
  *
  * A point finds its series by its bytes (prom/streams.h); other bytes that come to the same name and labels lead to the
  * same series from then on. Points that are older than what is stored change nothing. Deltas become cumulative. A
@@ -18,7 +19,7 @@
 
 struct series_options {
     struct translation translation;
-    uint64_t expiration;   /* ns; 0 = never */
+    uint64_t expiration; /* ns; 0 = never */
     bool send_timestamps;
 };
 
@@ -46,7 +47,8 @@ struct distribution {
         } native;
         uint32_t n_quantiles;
     };
-    uint64_t data[]; /* explicit: cumulative counts, one per bound. Exponential: counts, positive first. Summary: pairs */
+    uint64_t
+        data[]; /* explicit: cumulative counts, one per bound. Exponential: counts, positive first. Summary: pairs */
 };
 
 struct series_extra {
@@ -59,9 +61,9 @@ struct series {
     struct known known;
     enum metric_kind kind : 8;
     bool is_int : 1;
-    uint32_t arrival;   /* ticks */
-    uint32_t place;     /* in its family */
-    uint32_t canonical; /* hash of name and labels */
+    uint32_t arrival;     /* ticks */
+    uint32_t place;       /* in its family */
+    uint32_t canonical;   /* hash of name and labels */
     uint64_t time, start; /* wall ns, of the newest point */
     union {
         double number;
@@ -80,7 +82,7 @@ struct series_result {
     struct {
         const char *reason; /* static */
         uint64_t n;
-        char example[96];   /* the metric's name in Prometheus, or in OTLP when it has none; cut */
+        char example[96]; /* the metric's name in Prometheus, or in OTLP when it has none; cut */
     } reasons[SERIES_REASONS];
 };
 
@@ -92,13 +94,13 @@ struct series_store {
     struct families families;
     struct table canonical; /* of series, by name and labels */
     uint64_t n_series;
-    uint64_t born;          /* mono: ticks count from here */
-    uint64_t bytes;         /* of distributions, exemplars and the like */
-    uint64_t expired;       /* series taken out by the timer */
-    uint64_t ended;         /* series ended by their senders (no recorded value) */
+    uint64_t born;    /* mono: ticks count from here */
+    uint64_t bytes;   /* of distributions, exemplars and the like */
+    uint64_t expired; /* series taken out by the timer */
+    uint64_t ended;   /* series ended by their senders (no recorded value) */
     struct clock_timer sweep;
-    struct family *swept;   /* the family where the sweep is; held */
-    size_t swept_place;
+    struct family *swept; /* the family where the sweep is; held */
+    uint32_t swept_place;
     struct reading reading;
     struct exemplar_reader exemplars;
     struct buf gathered, labels, labels2;
@@ -110,7 +112,29 @@ void series_store_init(struct series_store *s, const struct series_options *o, s
                        struct budget *budget);
 void series_store_free(struct series_store *s); /* no cursor may be open */
 
-/* Merge a batch of metrics. */
+/* A batch on its way into the store, in slices: for a large one with many new series takes a while. */
+struct series_taking {
+    struct series_store *store;
+    struct series_result result;
+    struct metric_walk walk;
+    struct stream_place place;
+    struct stream *stream;   /* of the metric that is being taken; NULL between metrics */
+    struct pb_reader points; /* of it */
+    bool plain;              /* its points simply replace what is there */
+    uint32_t now;
+    int64_t units; /* of work left in this slice */
+};
+
+#define SERIES_SLICE 20000 /* units: about two milliseconds */
+
+/* The batch outlives the taking. */
+void series_taking_begin(struct series_taking *t, struct series_store *s, const struct batch *batch);
+
+/* A slice's work. True when the batch is in; the result is then complete. */
+bool series_taking_some(struct series_taking *t, int64_t units);
+void series_taking_end(struct series_taking *t); /* finished or not */
+
+/* Merge a whole batch of metrics at once. */
 void series_store_take(struct series_store *s, const struct batch *batch, struct series_result *result);
 
 /* ---- for prom/series_*.c ---- */

@@ -90,8 +90,7 @@ static struct exemplar_store *room_for_exemplars(struct series_store *s, struct 
 }
 
 /* The exemplars are those of the newest point. They are an extra: when there is no room they are left out. */
-static void keep_exemplars(struct series_store *s, struct series *x, const struct stream *stream,
-                           const struct point *p)
+static void keep_exemplars(struct series_store *s, struct series *x, const struct stream *stream, const struct point *p)
 {
     struct exemplar_store *store;
 
@@ -256,7 +255,8 @@ static void load_native(struct exponential *e, const struct distribution *d)
     struct exponential_side *sides[] = { &e->positive, &e->negative };
     const uint64_t *at = d->data;
 
-    *e = (struct exponential){ .scale = d->native.scale, .zero_threshold = d->native.zero_threshold,
+    *e = (struct exponential){ .scale = d->native.scale,
+                               .zero_threshold = d->native.zero_threshold,
                                .zero_count = d->native.zero_count };
     for (int i = 0; i < 2; i++) {
         sides[i]->offset = d->native.offset[i];

@@ -6,9 +6,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define FAMILIES 64    /* most in one slice */
-#define PLACES 4096    /* of series, looked at in one slice, when little is written */
-#define AHEAD 6        /* series whose memory is on its way */
+#define FAMILIES 64 /* most in one slice */
+#define PLACES 4096 /* of series, looked at in one slice, when little is written */
+#define AHEAD 6     /* series whose memory is on its way */
 
 /* The labels that all series of an origin share, taken apart for merging. */
 struct common_part {
@@ -18,12 +18,12 @@ struct common_part {
 
 struct cursor {
     struct family *family; /* held */
-    size_t place;
+    uint32_t place;
     bool began; /* the family has been claimed, and written of */
     bool targets_done;
     bool targets_began;
-    size_t resource;
-    size_t looked_at; /* places, in this slice */
+    uint32_t resource;
+    size_t looked_at;                  /* places, in this slice */
     const struct origin_entry *origin; /* whose labels are in `parts`, in this slice */
     struct bytes common;
     VEC(struct common_part) parts;
@@ -72,7 +72,7 @@ static const struct resource_entry *next_target(struct series_store *s, struct c
 {
     const struct places *all = &s->streams.resources;
 
-    while (c->resource < all->v.n) {
+    while (c->resource < all->end) {
         const struct resource_entry *r = places_at(all, c->resource++);
 
         if (r == NULL || !r->shown)
@@ -230,8 +230,12 @@ static struct bytes labels_of(struct cursor *c, const struct series *x)
 static void write_explicit(struct expo *e, struct bytes labels, const struct distribution *d,
                            const struct expo_extra *extra)
 {
-    struct expo_histogram h = { .bounds = d->bounds->v, .counts = d->data, .n = d->bounds->n, .count = d->count,
-                                .sum = d->sum, .has_sum = d->has_sum };
+    struct expo_histogram h = { .bounds = d->bounds->v,
+                                .counts = d->data,
+                                .n = d->bounds->n,
+                                .count = d->count,
+                                .sum = d->sum,
+                                .has_sum = d->has_sum };
 
     expo_histogram(e, labels, &h, extra);
 }
@@ -241,8 +245,9 @@ static void write_explicit(struct expo *e, struct bytes labels, const struct dis
 static void write_native(struct cursor *c, struct expo *e, struct bytes labels, const struct distribution *d,
                          const struct expo_extra *extra)
 {
-    struct expo_native h = { .schema = d->native.scale, .zero_count = d->native.zero_count, .count = d->count,
-                             .sum = d->sum };
+    struct expo_native h = {
+        .schema = d->native.scale, .zero_count = d->native.zero_count, .count = d->count, .sum = d->sum
+    };
 
     c->positive.spans.n = c->positive.deltas.n = c->negative.spans.n = c->negative.deltas.n = 0;
     exponential_spans(d->native.offset[0], d->data, d->native.n[0], &c->positive);
@@ -300,9 +305,9 @@ static void next_family(struct series_store *s, struct cursor *c)
     c->began = false;
 }
 
-static void fetch_ahead(const struct places *all, size_t place)
+static void fetch_ahead(const struct places *all, uint32_t place)
 {
-    const char *x = place < all->v.n ? places_at(all, place) : NULL;
+    const char *x = place < all->end ? places_at(all, place) : NULL;
 
     for (size_t at = 0; x != NULL && at < 256; at += 64)
         __builtin_prefetch(x + at);
@@ -312,7 +317,7 @@ static const struct series *next_series(struct series_store *s, struct cursor *c
 {
     const struct places *all = &c->family->series;
 
-    while (c->place < all->v.n && c->looked_at < PLACES) {
+    while (c->place < all->end && c->looked_at < PLACES) {
         const struct series *x = places_at(all, c->place++);
 
         c->looked_at++;
@@ -333,7 +338,7 @@ static void write_family(struct series_source *s, struct cursor *c, struct expo 
     if (x == NULL)
         return;
     if (!c->began && !claim(arg, f->name, f->type)) {
-        c->place = f->series.v.n; /* its name is taken */
+        c->place = f->series.end; /* its name is taken */
         return;
     }
     expo_family_begin(e, f->name, f->type, f->help, f->unit, c->began);
@@ -359,7 +364,7 @@ static bool write(struct scrape_source *source, void *cursor, struct expo *e, si
     c->looked_at = 0;
     for (unsigned n = 0; c->family != NULL && n < FAMILIES && c->looked_at < PLACES && e->out->len < end; n++) {
         write_family(s, c, e, end, claim, arg);
-        if (c->place >= c->family->series.v.n)
+        if (c->place >= c->family->series.end)
             next_family(s->store, c);
     }
     return c->family != NULL;

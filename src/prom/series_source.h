@@ -12,7 +12,7 @@
 struct series_source {
     struct scrape_source source;
     struct series_store *store;
-    size_t cursors;    /* open */
+    size_t cursors; /* open */
 };
 
 /* `name` outlives it. The store is the caller's, and so is `enable_open_metrics`, in .source. */

@@ -18,31 +18,39 @@ enum level { RESOURCE = 1, ORIGIN, STREAM, KNOWN = KNOWN_KIND };
 
 /* ---- places ---- */
 
+static uint32_t new_place(struct places *p)
+{
+    uint32_t chunk = 31u - (uint32_t)__builtin_clz(p->end / PLACES_FIRST + 1);
+
+    if (chunk == p->chunks.n)
+        *vec_push(&p->chunks) = mem_alloc((PLACES_FIRST << chunk) * sizeof(uint64_t));
+    return p->end++;
+}
+
 uint32_t places_take(struct places *p, void *entry)
 {
-    uint32_t place = p->free - 1;
+    uint32_t place = p->free > 0 ? p->free - 1 : new_place(p);
+    uint64_t *slot = places_slot(p, place);
 
-    if (p->free > 0) {
-        p->free = (uint32_t)(p->v.v[place] >> 1);
-    } else {
-        place = (uint32_t)p->v.n;
-        (void)vec_push(&p->v);
-    }
-    p->v.v[place] = (uint64_t)(uintptr_t)entry;
+    if (p->free > 0)
+        p->free = (uint32_t)(*slot >> 1);
+    *slot = (uint64_t)(uintptr_t)entry;
     p->n++;
     return place;
 }
 
 void places_give(struct places *p, uint32_t place)
 {
-    p->v.v[place] = (uint64_t)p->free << 1 | 1;
+    *places_slot(p, place) = (uint64_t)p->free << 1 | 1;
     p->free = place + 1;
     p->n--;
 }
 
-void *places_at(const struct places *p, size_t place)
+void places_free(struct places *p)
 {
-    return p->v.v[place] & 1 ? NULL : (void *)(uintptr_t)p->v.v[place]; // NOLINT(performance-no-int-to-ptr)
+    for (size_t i = 0; i < p->chunks.n; i++)
+        free(p->chunks.v[i]);
+    vec_free(&p->chunks);
 }
 
 /* ---- life ---- */
@@ -69,7 +77,7 @@ void streams_free(struct streams *s)
     assert(s->table.n == 0 && s->resources.n == 0);
     table_free(&s->table);
     table_free(&s->targets);
-    vec_free(&s->resources.v);
+    places_free(&s->resources);
     translator_free(&s->translator);
     buf_free(&s->name);
     buf_free(&s->labels);
@@ -97,8 +105,11 @@ static void *new_entry(struct streams *s, const struct identity_key *key, enum l
         return NULL;
     }
     memset(id, 0, size);
-    *id = (struct identity){ .hash = key->hash, .parent = key->parent, .raw_len = (uint32_t)key->raw.len,
-                             .raw_at = (uint16_t)size, .kind = (uint16_t)level };
+    *id = (struct identity){ .hash = key->hash,
+                             .parent = key->parent,
+                             .raw_len = (uint32_t)key->raw.len,
+                             .raw_at = (uint16_t)size,
+                             .kind = (uint16_t)level };
     if (key->raw.len > 0)
         memcpy((uint8_t *)id + size, key->raw.data, key->raw.len);
     if (!table_insert(&s->table, id, key->hash)) {
@@ -239,8 +250,7 @@ static void let_resource_go(struct streams *s, struct resource_entry *r)
 
 /* ---- origins ---- */
 
-static struct origin_entry *find_origin(struct streams *s, struct resource_entry *resource,
-                                        const struct metric_walk *w)
+static struct origin_entry *find_origin(struct streams *s, struct resource_entry *resource, const struct metric_walk *w)
 {
     struct metric_origin from = { w->resource, w->scope, w->schema_url };
     struct identity_key key = { .parent = &resource->id };

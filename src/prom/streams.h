@@ -17,28 +17,28 @@
 struct resource_entry {
     struct identity id;
     uint32_t children;
-    uint32_t place;      /* in streams.resources */
-    uint32_t seen;       /* when last, in the holder's ticks */
-    uint32_t target_len; /* labels of target_info, rendered, behind the raw bytes; 0 = none */
-    bool shown;          /* the newest of those of its job and instance */
+    uint32_t place;               /* in streams.resources */
+    uint32_t seen;                /* when last, in the holder's ticks */
+    uint32_t target_len;          /* labels of target_info, rendered, behind the raw bytes; 0 = none */
+    bool shown;                   /* the newest of those of its job and instance */
     struct resource_entry *older; /* one of the same job and instance */
 };
 
 struct origin_entry {
-    struct identity id;  /* raw: the scope's bytes, then the schema URL */
+    struct identity id; /* raw: the scope's bytes, then the schema URL */
     uint32_t children;
     uint32_t schema_url_len;
     uint32_t labels_len; /* what all its series have in common, rendered, behind the raw bytes */
 };
 
 struct stream {
-    struct identity id;  /* raw: the metric's head */
+    struct identity id; /* raw: the metric's head */
     uint32_t children;
     enum metric_kind kind;
     enum temporality temporality;
     bool monotonic;
     enum expo_type type;
-    void *user;          /* the holder's */
+    void *user;                            /* the holder's */
     uint32_t name_len, unit_len, help_len; /* as in Prometheus; behind the raw bytes */
 };
 
@@ -47,18 +47,38 @@ struct stream {
 struct known {
     struct identity id;
     uint32_t labels_len;
-    bool whole;          /* the labels are all labels: nothing is in common */
+    bool whole; /* the labels are all labels: nothing is in common */
 };
 
+/* Numbered places that entries keep. They lie in chunks, each twice as large as the one before, so that nothing
+ * moves when there are more. */
 struct places {
-    VEC(uint64_t) v;     /* pointer, or 1 | next free place << 1 */
-    uint32_t free;       /* 1 + a free place; 0 = none */
-    uint32_t n;          /* taken */
+    VEC(uint64_t *) chunks; /* of slots: a pointer, or 1 | next free place << 1 */
+    uint32_t end;           /* one behind the last place */
+    uint32_t free;          /* 1 + a free place; 0 = none */
+    uint32_t n;             /* taken */
 };
+
+#define PLACES_FIRST 4u /* slots of the first chunk */
 
 uint32_t places_take(struct places *p, void *entry);
 void places_give(struct places *p, uint32_t place);
-void *places_at(const struct places *p, size_t place); /* NULL when free */
+void places_free(struct places *p);
+
+static inline uint64_t *places_slot(const struct places *p, uint32_t place)
+{
+    unsigned chunk = 31u - (unsigned)__builtin_clz(place / PLACES_FIRST + 1);
+
+    return &p->chunks.v[chunk][place - PLACES_FIRST * ((1u << chunk) - 1)];
+}
+
+/* NULL when free. */
+static inline void *places_at(const struct places *p, uint32_t place)
+{
+    uint64_t slot = *places_slot(p, place);
+
+    return slot & 1 ? NULL : (void *)(uintptr_t)slot; // NOLINT(performance-no-int-to-ptr)
+}
 
 struct streams {
     const struct translation *translation;
@@ -67,8 +87,8 @@ struct streams {
     struct table targets; /* of the shown resources, by job and instance */
     struct places resources;
     uint64_t seed;
-    uint64_t n_known;     /* entries of streams_add */
-    uint64_t bytes;       /* of all entries, as charged */
+    uint64_t n_known; /* entries of streams_add */
+    uint64_t bytes;   /* of all entries, as charged */
     struct translator translator;
     struct buf name, labels, common;
     struct buf raw, text; /* scratch of lookups */

@@ -9,8 +9,8 @@
 
 /* One label on its way. Name and value are offsets into the scratch text. */
 struct translated {
-    struct bytes key;   /* original; sorts labels that become one */
-    struct bytes raw;   /* AnyValue */
+    struct bytes key; /* original; sorts labels that become one */
+    struct bytes raw; /* AnyValue */
     size_t name_at, name_len, value_at, value_len;
     uint32_t order;
     bool gone;

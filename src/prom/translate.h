@@ -19,7 +19,7 @@ struct constant_label {
 /* How; owned by whoever configures it. */
 struct translation {
     enum name_strategy strategy;
-    struct bytes ns;  /* `namespace` */
+    struct bytes ns; /* `namespace` */
     bool scope_labels;
     const struct constant_label *constants;
     size_t n_constants;
