@@ -3,7 +3,7 @@
  *
  * The life of a node: the graph allocates `node_size` zeroed bytes, fills in `struct node` (its first member), and
  * calls create() with the decoded configuration. Nodes are started from the exporters back to the receivers and
- * stopped from the receivers on. After stop() has called back, nothing is sent to the node any more and it sends
+ * stopped from the receivers on; stop() comes also to one whose start() has failed. After stop() has called back, nothing is sent to the node any more and it sends
  * nothing; destroy() frees what create() and start() made (the graph frees the node itself).
  *
  * How many nodes: receivers and exporters one per (id, signal), unless .shared: then one per id for all signals;

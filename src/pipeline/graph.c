@@ -35,9 +35,9 @@ int graph_start(struct graph *g, struct error *err)
     for (size_t i = g->order.n; i-- > 0;) {
         struct graph_node *gn = g->order.v[i];
 
+        gn->state = NODE_STARTED; /* also when it fails half-way: what it has begun must be stopped */
         if (gn->config->component->start != NULL && gn->config->component->start(node_of(gn), err) != 0)
             return start_error(gn, err);
-        gn->state = NODE_STARTED;
     }
     return 0;
 }

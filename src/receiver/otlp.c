@@ -387,8 +387,6 @@ static void on_request(struct http_service *s, struct http_request *req)
     const struct bytes *type = http_request_header(req, "content-type");
     bool grpc = type != NULL && grpc_content_type(*type);
 
-    if (type == NULL && req->http2 && port->meant == TRANSPORT_GRPC)
-        grpc = true; /* what it is meant to be, when it does not say */
     note_mismatch(port, req, grpc);
     if (grpc)
         grpc_on_request(port, req);

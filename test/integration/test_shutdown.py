@@ -134,11 +134,15 @@ def test_after_kill_9_the_ports_are_free_and_clients_are_told(otelcd):
     assert again.ledger("pipeline", "traces")["delivered"] == 1
 
 
-def test_a_port_in_use_is_a_start_error_that_names_it(otelcd):
+@pytest.mark.parametrize("protocol", ["grpc", "http"])  # with http, the listener for gRPC is open already
+def test_a_port_in_use_is_a_start_error_that_names_it(otelcd, protocol):
     d = otelcd(NOP)
     taken = d.grpc_address()
     second = otelcd(
-        NOP.replace('grpc: {endpoint: "127.0.0.1:0"}', f'grpc: {{endpoint: "{taken}"}}'), ready=False, end=False, allow=["."]
+        NOP.replace(f'{protocol}: {{endpoint: "127.0.0.1:0"', f'{protocol}: {{endpoint: "{taken}"'),
+        ready=False,
+        end=False,
+        allow=["."],
     )
     assert second.wait_end() == 1
     assert taken in second.log() and "address already in use" in second.log()

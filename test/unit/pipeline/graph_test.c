@@ -356,7 +356,7 @@ START_TEST(a_component_that_does_not_start_is_named_and_what_was_started_stops)
     ck_assert_str_eq(err.text, "cannot start pipelines: failed to start \"p1\" processor: no luck");
     expect("+e1 ");
     stop(g);
-    expect("-e1 done ");
+    expect("-p1 -e1 done ");
 }
 END_TEST
 
