@@ -136,6 +136,8 @@ struct prometheus_node {
         struct complaint complaint;
     } rejections[SERIES_REASONS];
     struct waiting *waiting, **last_waiting; /* batches that need more than a slice, and those behind them */
+    uint64_t turn;                           /* mono: the loop's turn that `left` is of */
+    int64_t left;                            /* units of work that this turn may still take */
     struct clock_timer timer;
     void (*stopped)(struct node *node);
 };
@@ -231,12 +233,27 @@ static void settle(struct prometheus_node *n, struct batch *batch, struct ack *a
     answer(ack, result);
 }
 
-/* One slice of the oldest batch that waits. */
-static void go_on(struct prometheus_node *n, int64_t units)
+/* All batches of one turn share a slice's work. True when this one is in. */
+static bool take_some(struct prometheus_node *n, struct series_taking *taking)
+{
+    uint64_t now = clock_mono(n->node.host->clock);
+    bool done;
+
+    if (n->turn != now) {
+        n->turn = now;
+        n->left = SERIES_SLICE;
+    }
+    done = series_taking_some(taking, n->left);
+    n->left = taking->units;
+    return done;
+}
+
+/* The oldest batch that waits. */
+static void go_on(struct prometheus_node *n, bool to_the_end)
 {
     struct waiting *w = n->waiting;
 
-    if (!series_taking_some(&w->taking, units))
+    if (to_the_end ? !series_taking_some(&w->taking, INT64_MAX) : !take_some(n, &w->taking))
         return;
     series_taking_end(&w->taking);
     settle(n, w->batch, w->ack, &w->taking.result);
@@ -250,7 +267,9 @@ static void on_turn(struct clock_timer *timer)
 {
     struct prometheus_node *n = container_of(timer, struct prometheus_node, timer);
 
-    go_on(n, SERIES_SLICE);
+    do
+        go_on(n, false);
+    while (n->waiting != NULL && n->left > 0);
     if (n->waiting != NULL)
         clock_start(n->node.host->clock, timer, 1, on_turn);
 }
@@ -273,7 +292,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     struct series_taking taking;
 
     series_taking_begin(&taking, &n->store, batch);
-    if (n->waiting != NULL || !series_taking_some(&taking, SERIES_SLICE)) {
+    if (n->waiting != NULL || !take_some(n, &taking)) {
         wait_for_turn(n, batch, ack, &taking); /* order is kept: deltas need it */
         return;
     }
@@ -461,7 +480,7 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
 
     n->stopped = done;
     while (n->waiting != NULL)
-        go_on(n, INT64_MAX);
+        go_on(n, true);
     clock_stop(node->host->clock, &n->timer);
     if (n->serving)
         scrape_hub_remove(node->host->scrapes, &n->source.source, deadline, on_removed, n);

@@ -390,11 +390,9 @@ bool series_taking_some(struct series_taking *t, int64_t units)
     t->units = units;
     t->now = series_now(t->store);
     for (;;) {
-        if (t->stream != NULL && !take_points(t))
+        if (t->units <= 0 || (t->stream != NULL && !take_points(t)))
             return false;
         leave_metric(t);
-        if (t->units <= 0)
-            return false;
         if (!metric_walk_next(&t->walk))
             return true;
         if (t->walk.n_points > 0)
