@@ -287,8 +287,11 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
     if (h->phase >= HTTP2_KILLED)
         return 0;
     r = nghttp2_session_get_stream_user_data(session, stream_id);
-    if (r != NULL)
-        request_body(r, bytes_of(data, len));
+    if (r == NULL)
+        return 0;
+    request_body(r, bytes_of(data, len));
+    if (r->answer_sent && r->allowed == 0) /* it could wait for a grant that will not come */
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
     return 0;
 }
 
@@ -460,8 +463,8 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     if (r == NULL)
         return 0;
     r->answer_sent = true;
-    if (!r->body_ended) /* the rest of the body is of no interest: RFC 9113 8.1 */
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, r->stream_id, NGHTTP2_NO_ERROR);
+    if (!r->body_ended)
+        request_dismiss(r); /* the rest of the body is of no interest: RFC 9113 8.1 */
     return 0;
 }
 

@@ -143,6 +143,10 @@ void request_end(struct request *r);
 void request_writable(struct request *r);
 void request_close(struct request *r, bool aborted); /* on_close, and the request is free */
 
+/* HTTP/2: the answer has left before the body was whole. A peer that ends it soon is left in peace; one that goes on,
+ * or waits for a grant, is stopped with RST_STREAM(NO_ERROR). */
+void request_dismiss(struct request *r);
+
 /* Answer in the server's own name, with one line of text. */
 void request_refuse(struct request *r, int status, const char *text);
 

@@ -13,7 +13,8 @@
 #define SPARE_REQUESTS 256
 #define SPARE_HEADERS 32 /* larger arrays are not kept */
 #define SPARE_BUF 4096   /* larger buffers neither */
-#define FREE_HEAD 2048   /* heads up to this size are not charged to the budget */
+#define DISMISS_AFTER (250 * NS_PER_MS)
+#define FREE_HEAD 2048 /* heads up to this size are not charged to the budget */
 
 static struct request *request_of(const struct http_request *req)
 {
@@ -257,6 +258,19 @@ static void expect_within(struct request *r, uint64_t time)
         clock_start(clock, &r->timer, time, on_request_late);
     else if (clock_armed(&r->timer))
         clock_stop(clock, &r->timer);
+}
+
+static void on_dismissed(struct clock_timer *t)
+{
+    struct request *r = container_of(t, struct request, timer);
+
+    r->wire->reset(r, NGHTTP2_NO_ERROR);
+    r->link->kick(r->link);
+}
+
+void request_dismiss(struct request *r)
+{
+    clock_start(r->link->core->clock, &r->timer, r->allowed > 0 ? DISMISS_AFTER : 1, on_dismissed);
 }
 
 static bool is_heard(const struct request *r)

@@ -120,8 +120,9 @@ void http_request_grant(struct http_request *req, size_t n);
 
 /* --- the answer --- Bytes given to these are copied before they return. Header names are lower case.
  *
- * An answer given before the body is whole: HTTP/2 sends it and RST_STREAM(NO_ERROR), further body is discarded;
- * HTTP/1 discards a small rest or closes after it. */
+ * An answer given before the body is whole: the rest of the body is discarded, neither on_body nor on_end come for it.
+ * HTTP/2 sends RST_STREAM(NO_ERROR) after the answer if the peer does not end the body soon; HTTP/1 discards a small
+ * rest or closes after the answer. */
 
 /* Whole answer. Content-Length is added. */
 void http_respond(struct http_request *req, int status, const struct http_header *headers, size_t n, struct bytes body);

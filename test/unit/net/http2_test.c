@@ -154,6 +154,11 @@ START_TEST(an_early_answer_stops_the_sender_without_an_error)
     start_clean();
     put_request(&in, 1, "POST", "/", false);
     send_in();
+    put_data(&in, 1, 10, false);
+    send_in();
+    ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_RST_STREAM), 0);
+    clock_advance(&m.clock, NS_PER_S); /* it does not end by itself */
+    turn_run(&m.turn);
     expect_reset(1, NGHTTP2_NO_ERROR);
     expect_log("POST /;close;");
     m.out.len = 0;
@@ -161,6 +166,35 @@ START_TEST(an_early_answer_stops_the_sender_without_an_error)
     put_request(&in, 3, "POST", "/", true);
     send_in();
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_RST_STREAM), 0);
+    expect_log("POST /;close;");
+}
+END_TEST
+
+START_TEST(an_early_answer_leaves_a_sender_in_peace_that_ends_soon)
+{
+    r.at_once = true;
+    start_clean();
+    put_request(&in, 1, "POST", "/", false);
+    send_in();
+    put_data(&in, 1, 10, true);
+    send_in();
+    expect_log("POST /;close;");
+    clock_advance(&m.clock, NS_PER_S);
+    turn_run(&m.turn);
+    ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_RST_STREAM), 0);
+}
+END_TEST
+
+START_TEST(a_sender_that_waits_for_a_grant_is_stopped_at_once)
+{
+    options.initial_window = 100;
+    r.at_once = true;
+    start_clean();
+    put_request(&in, 1, "POST", "/", false);
+    send_in();
+    put_data(&in, 1, 100, false);
+    send_in();
+    expect_reset(1, NGHTTP2_NO_ERROR);
     expect_log("POST /;close;");
 }
 END_TEST
@@ -488,10 +522,13 @@ END_TEST
 
 START_TEST(ending_gracefully_takes_what_is_in_flight)
 {
+    struct http_request *first;
+
     r.by_hand = true;
     start_clean();
     put_request(&in, 1, "POST", "/", false);
     send_in();
+    first = r.last;
     m.link.proto->drain(&m.link);
     turn_run(&m.turn);
     expect_goaway(0, INT32_MAX, NGHTTP2_NO_ERROR, "");
@@ -504,11 +541,13 @@ START_TEST(ending_gracefully_takes_what_is_in_flight)
     ck_assert_uint_eq(r.requests, 2);
     recorder_answer(r.last);
     turn_run(&m.turn);
-    ck_assert_int_eq(m.fate, HTTP_GOES_ON);
-    put_data(&in, 1, 0, true);
+    put_data(&in, 1, 10, true);
     send_in();
-    r.last = m.link.state != NULL ? r.last : NULL;
-    ck_assert_uint_eq(r.open, 1);
+    ck_assert_int_eq(m.fate, HTTP_GOES_ON);
+    recorder_answer(first);
+    turn_run(&m.turn);
+    ck_assert_int_eq(m.fate, HTTP_FINISHED);
+    ck_assert_uint_eq(r.aborted, 0);
 }
 END_TEST
 
@@ -685,6 +724,8 @@ int main(void)
     tcase_add_test(tc, an_answer_without_a_body_is_one_frame);
     tcase_add_test(tc, trailers_end_the_stream_after_the_data);
     tcase_add_test(tc, an_early_answer_stops_the_sender_without_an_error);
+    tcase_add_test(tc, an_early_answer_leaves_a_sender_in_peace_that_ends_soon);
+    tcase_add_test(tc, a_sender_that_waits_for_a_grant_is_stopped_at_once);
     tcase_add_test(tc, frames_on_a_stream_that_both_have_ended_are_refused);
     tcase_add_test(tc, nobody_sends_more_than_was_granted);
     tcase_add_test(tc, padding_does_not_eat_the_grant);
