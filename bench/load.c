@@ -196,7 +196,10 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
     return 0;
 }
 
-#define HEADER(name, value) { (uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, strlen(value), 0 }
+#define HEADER(name, value)                                                                                            \
+    {                                                                                                                  \
+        (uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, strlen(value), 0                                      \
+    }
 
 static void begin_call(struct connection *c)
 {
@@ -333,18 +336,41 @@ static void read_options(int argc, char **argv)
 
     while ((o = getopt(argc, argv, "a:p:f:gzn:c:m:r:T:t")) != -1) {
         switch (o) {
-        case 'a': opt.address = optarg; break;
-        case 'p': opt.path = optarg; break;
-        case 'f': opt.file = optarg; break;
-        case 'g': opt.grpc = true; break;
-        case 'z': opt.gzip = true; break;
-        case 'n': opt.requests = strtoull(optarg, NULL, 10); break;
-        case 'c': opt.connections = (uint32_t)strtoul(optarg, NULL, 10); break;
-        case 'm': opt.streams = (uint32_t)strtoul(optarg, NULL, 10); break;
-        case 'r': opt.rate = strtoull(optarg, NULL, 10); break;
-        case 'T': opt.seconds = strtoull(optarg, NULL, 10); break;
-        case 't': opt.stamp = true; break;
-        default: exit(2);
+        case 'a':
+            opt.address = optarg;
+            break;
+        case 'p':
+            opt.path = optarg;
+            break;
+        case 'f':
+            opt.file = optarg;
+            break;
+        case 'g':
+            opt.grpc = true;
+            break;
+        case 'z':
+            opt.gzip = true;
+            break;
+        case 'n':
+            opt.requests = strtoull(optarg, NULL, 10);
+            break;
+        case 'c':
+            opt.connections = (uint32_t)strtoul(optarg, NULL, 10);
+            break;
+        case 'm':
+            opt.streams = (uint32_t)strtoul(optarg, NULL, 10);
+            break;
+        case 'r':
+            opt.rate = strtoull(optarg, NULL, 10);
+            break;
+        case 'T':
+            opt.seconds = strtoull(optarg, NULL, 10);
+            break;
+        case 't':
+            opt.stamp = true;
+            break;
+        default:
+            exit(2);
         }
     }
     if (opt.file == NULL || opt.connections == 0 || opt.connections > 256 || opt.requests > 50000000) {

@@ -62,8 +62,9 @@ static void put_span(struct buf *b)
     put_attribute(b, 9, "http.request.method", "GET");
     put_attribute(b, 9, "url.path", "/api/v1/products/OLJCESPC7Z");
     put_attribute(b, 9, "server.address", "checkout.shop.svc.cluster.local");
-    put_attribute(b, 9, "user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
-                                               "Chrome/120.0.0.0 Safari/537.36");
+    put_attribute(b, 9, "user_agent.original",
+                  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+                  "Chrome/120.0.0.0 Safari/537.36");
     put_attribute(b, 9, "network.protocol.version", "1.1");
     pb_end(b, span);
 }

@@ -2,14 +2,14 @@
 /* All components: the one place that names them. A new one is a declaration and a line here. */
 #include "pipeline/component.h"
 
-#define COMPONENTS(X)           \
-    X(otlp_receiver)            \
-    X(nop_receiver)             \
-    X(batch_processor)          \
-    X(memory_limiter_processor) \
-    X(debug_exporter)           \
-    X(nop_exporter)             \
-    X(prometheus_exporter)      \
+#define COMPONENTS(X)                                                                                                  \
+    X(otlp_receiver)                                                                                                   \
+    X(nop_receiver)                                                                                                    \
+    X(batch_processor)                                                                                                 \
+    X(memory_limiter_processor)                                                                                        \
+    X(debug_exporter)                                                                                                  \
+    X(nop_exporter)                                                                                                    \
+    X(prometheus_exporter)                                                                                             \
     X(forward_connector)
 
 #define DECLARE(name) extern const struct component name;

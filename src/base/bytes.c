@@ -19,8 +19,7 @@ int bytes_compare(struct bytes a, struct bytes b)
 
 bool bytes_equal_nocase(struct bytes a, struct bytes b)
 {
-    return a.len == b.len &&
-           (a.len == 0 || strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0);
+    return a.len == b.len && (a.len == 0 || strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0);
 }
 
 uint64_t bytes_hash(struct bytes b)

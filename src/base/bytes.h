@@ -14,7 +14,10 @@ struct bytes {
 };
 
 /* A string literal as bytes, usable in static initialisers. */
-#define BYTES_LIT(s) { (const uint8_t *)(s), sizeof(s) - 1 }
+#define BYTES_LIT(s)                                                                                                   \
+    {                                                                                                                  \
+        (const uint8_t *)(s), sizeof(s) - 1                                                                            \
+    }
 
 static inline struct bytes bytes_of(const void *data, size_t len)
 {

@@ -2,8 +2,8 @@
 /* Time and timers, from one place that tests can move.
  *
  * A `struct clock` keeps the time of the loop's turn and a heap of timers. The service drives it with one
- * uv_timer armed at clock_next() and says clock_sleep() before the loop waits, so that the first who asks after it reads
- * the system's clocks and all others of that turn get the same time; a test drives it with clock_advance() and
+ * uv_timer armed at clock_next() and says clock_sleep() before the loop waits, so that the first who asks after it
+ * reads the system's clocks and all others of that turn get the same time; a test drives it with clock_advance() and
  * takes no wall time. Timers need no closing: a stopped timer may be freed at once. Durations are nanoseconds. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -18,8 +18,8 @@
 #define NS_PER_S 1000000000ull
 
 struct clock_timer {
-    uint64_t due;      /* on the monotonic clock */
-    size_t place;      /* 1 + index in the heap; 0 = not armed */
+    uint64_t due; /* on the monotonic clock */
+    size_t place; /* 1 + index in the heap; 0 = not armed */
     void (*on_due)(struct clock_timer *t);
 };
 

@@ -303,8 +303,7 @@ static void make_line(const struct logger *lg, enum log_level level, struct byte
         buf_free(&s->line);
 }
 
-void log_write(const struct logger *lg, enum log_level level, const char *msg, const struct log_field *fields,
-               size_t n)
+void log_write(const struct logger *lg, enum log_level level, const char *msg, const struct log_field *fields, size_t n)
 {
     uint64_t now = wall_now(lg->sink);
 

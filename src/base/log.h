@@ -54,22 +54,22 @@ struct log_field {
 struct log_sink {
     enum log_level level;
     bool json;
-    int fd;                          /* where lines go; default 2 */
-    struct log_field *fields;        /* initial_fields and the resource, on every line; owned by whoever set them */
+    int fd;                   /* where lines go; default 2 */
+    struct log_field *fields; /* initial_fields and the resource, on every line; owned by whoever set them */
     size_t n_fields;
-    struct clock *clock;             /* may be NULL: then the system's time is read */
-    struct buf line;                 /* scratch */
+    struct clock *clock; /* may be NULL: then the system's time is read */
+    struct buf line;     /* scratch */
     /* Sampling (zap's): per message and level, the first `initial` in each `tick`, then every `thereafter`th. */
     bool sampling;
     uint64_t tick_ns;
     uint64_t initial, thereafter;
-    struct log_counter *counters;    /* fixed table, made on first use */
-    uint64_t suppressed;             /* lines that sampling held back */
-    bool bare;                       /* console lines without time and level */
+    struct log_counter *counters; /* fixed table, made on first use */
+    uint64_t suppressed;          /* lines that sampling held back */
+    bool bare;                    /* console lines without time and level */
     /* What a slow reader has not taken yet: writing never waits. Past LOG_BACKLOG_MAX lines are lost and counted. */
     struct buf backlog;
-    size_t backlog_from;             /* of it, how much has been written */
-    uint64_t lost;                   /* lines, until the next that tells of them */
+    size_t backlog_from;                    /* of it, how much has been written */
+    uint64_t lost;                          /* lines, until the next that tells of them */
     void (*on_backlog)(struct log_sink *s); /* there is one now: call log_flush every while. May be NULL */
     void *owner;
 };
@@ -111,12 +111,12 @@ static inline bool log_enabled(const struct logger *lg, enum log_level level)
 }
 
 /* The fields' array starts with an empty one so that a line without fields is an array too. */
-#define log_at(lg, level, msg, ...)                                                                     \
-    do {                                                                                                \
-        if (log_enabled((lg), (level))) {                                                               \
-            const struct log_field log_fields_[] = { { .key = "" }, ##__VA_ARGS__ };                    \
-            log_write((lg), (level), (msg), log_fields_ + 1, sizeof(log_fields_) / sizeof(*log_fields_) - 1); \
-        }                                                                                               \
+#define log_at(lg, level, msg, ...)                                                                                    \
+    do {                                                                                                               \
+        if (log_enabled((lg), (level))) {                                                                              \
+            const struct log_field log_fields_[] = { { .key = "" }, ##__VA_ARGS__ };                                   \
+            log_write((lg), (level), (msg), log_fields_ + 1, sizeof(log_fields_) / sizeof(*log_fields_) - 1);          \
+        }                                                                                                              \
     } while (0)
 #define log_debug(lg, ...) log_at(lg, LOG_DEBUG, __VA_ARGS__)
 #define log_info(lg, ...) log_at(lg, LOG_INFO, __VA_ARGS__)

@@ -41,9 +41,9 @@ struct metric {
     struct metric_label *labels; /* in the order given */
     size_t n_labels;
     bool touched;
-    double value;           /* counter, gauge; histogram: sum */
-    uint64_t count;         /* histogram */
-    uint64_t *buckets;      /* histogram: n_bounds + 1, not cumulative */
+    double value;      /* counter, gauge; histogram: sum */
+    uint64_t count;    /* histogram */
+    uint64_t *buckets; /* histogram: n_bounds + 1, not cumulative */
 };
 
 /* All instruments of one row. */

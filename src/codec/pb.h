@@ -141,7 +141,7 @@ size_t pb_put_varint_at(uint8_t *at, uint64_t v); /* at most 10 bytes; returns h
 
 void pb_put_varint(struct buf *b, uint64_t v);
 void pb_put_tag(struct buf *b, uint32_t field, enum pb_wire wire);
-void pb_put_uint(struct buf *b, uint32_t field, uint64_t v);     /* varint field */
+void pb_put_uint(struct buf *b, uint32_t field, uint64_t v); /* varint field */
 void pb_put_fixed64(struct buf *b, uint32_t field, uint64_t v);
 void pb_put_fixed32(struct buf *b, uint32_t field, uint32_t v);
 void pb_put_double(struct buf *b, uint32_t field, double v);

@@ -82,8 +82,8 @@ struct debug {
     struct print *first, *last;
     struct job *job;
     struct clock_timer look;
-    size_t backlog;      /* when we last looked */
-    uint64_t progress;   /* mono ns when it last grew shorter */
+    size_t backlog;    /* when we last looked */
+    uint64_t progress; /* mono ns when it last grew shorter */
     struct complaint stalled;
     void (*stopped)(struct node *node);
 };

@@ -350,10 +350,8 @@ static const struct kind {
     void (*put_point)(struct buf *out, size_t n, struct bytes point);
     bool has_temporality;
 } kinds[] = {
-    [5] = { "Gauge", put_number_point, false },
-    [7] = { "Sum", put_number_point, true },
-    [9] = { "Histogram", put_histogram_point, true },
-    [10] = { "ExponentialHistogram", put_exponential_point, true },
+    [5] = { "Gauge", put_number_point, false },       [7] = { "Sum", put_number_point, true },
+    [9] = { "Histogram", put_histogram_point, true }, [10] = { "ExponentialHistogram", put_exponential_point, true },
     [11] = { "Summary", put_summary_point, false },
 };
 

@@ -237,7 +237,7 @@ static void put_summary_point(struct buf *out, struct bytes name, struct bytes p
 static void put_metric(struct buf *out, struct bytes metric)
 {
     static void (*const put_point[])(struct buf *, struct bytes, struct bytes) = {
-        [5] = put_number_point,       [7] = put_number_point,  [9] = put_histogram_point,
+        [5] = put_number_point,       [7] = put_number_point,   [9] = put_histogram_point,
         [10] = put_exponential_point, [11] = put_summary_point,
     };
     struct debug_message m;

@@ -200,8 +200,8 @@ void debug_time(struct buf *out, uint64_t unix_ns)
     }
     t = (time_t)sec;
     gmtime_r(&t, &tm);
-    buf_printf(out, "%04d-%02d-%02d %02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-               tm.tm_sec);
+    buf_printf(out, "%04d-%02d-%02d %02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+               tm.tm_min, tm.tm_sec);
     if (ns != 0) {
         buf_printf(out, ".%09lld", (long long)ns);
         while (out->data[out->len - 1] == '0')

@@ -24,8 +24,7 @@ struct batch *batch_new(enum signal signal, struct block *block, struct bytes da
     return b;
 }
 
-struct batch *batch_of(enum signal signal, const struct segment *segments, uint32_t n, uint64_t items,
-                       uint64_t arrival)
+struct batch *batch_of(enum signal signal, const struct segment *segments, uint32_t n, uint64_t items, uint64_t arrival)
 {
     struct batch *b = batch_alloc(signal, n, items, arrival);
 

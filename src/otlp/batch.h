@@ -23,17 +23,16 @@ struct segment {
 struct batch {
     uint32_t refs;
     enum signal signal;
-    uint64_t items;    /* spans, data points, log records, profile samples */
-    uint64_t bytes;    /* sum of the segments' lengths */
-    uint64_t arrival;  /* mono ns of the oldest part */
+    uint64_t items;            /* spans, data points, log records, profile samples */
+    uint64_t bytes;            /* sum of the segments' lengths */
+    uint64_t arrival;          /* mono ns of the oldest part */
     struct metadata *metadata; /* the client's, where a receiver was told to keep it; may be NULL */
     uint32_t n_segments;
     struct segment segments[];
 };
 
 /* A batch of one segment: takes over the caller's reference to `block`. */
-struct batch *batch_new(enum signal signal, struct block *block, struct bytes data, uint64_t items,
-                        uint64_t arrival);
+struct batch *batch_new(enum signal signal, struct block *block, struct bytes data, uint64_t items, uint64_t arrival);
 
 /* A batch of many segments; takes over the references in segments[]. items is their total. */
 struct batch *batch_of(enum signal signal, const struct segment *segments, uint32_t n, uint64_t items,
@@ -53,8 +52,8 @@ struct batch *batch_merge(struct batch *const *parts, size_t n);
 
 /* Cut after the first `items` items (0 < items < b->items): *head has them, *tail the rest, both new; the
  * caller's reference to `b` stays. Segments on one side of the cut are shared. The one that is cut through is copied,
- * into pieces of `items` items each (blocks charged to `budget` whatever its limit), with resource, scope and metric heads
- * and schema URLs repeated in each: so cutting a long batch again and again by the same number costs one copy in
+ * into pieces of `items` items each (blocks charged to `budget` whatever its limit), with resource, scope and metric
+ * heads and schema URLs repeated in each: so cutting a long batch again and again by the same number costs one copy in
  * all. Only for mergeable signals. */
 void batch_split(struct batch *b, uint64_t items, struct budget *budget, struct batch **head, struct batch **tail);
 

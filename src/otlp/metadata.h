@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 
 struct metadata_entry {
-    struct bytes name;  /* lower case */
+    struct bytes name; /* lower case */
     struct bytes value;
 };
 

@@ -21,9 +21,9 @@ struct signal_info {
     const char *resources; /* "resource spans": for people */
     const ProtobufCMessageDescriptor *request;  /* Export*ServiceRequest */
     const ProtobufCMessageDescriptor *response; /* Export*ServiceResponse */
-    const char *grpc_path; /* "/opentelemetry.proto.collector.trace.v1.TraceService/Export" */
-    const char *http_path; /* "/v1/traces": the default */
-    bool mergeable;        /* requests put end to end are one request; not so for profiles (one dictionary each) */
+    const char *grpc_path;                      /* "/opentelemetry.proto.collector.trace.v1.TraceService/Export" */
+    const char *http_path;                      /* "/v1/traces": the default */
+    bool mergeable; /* requests put end to end are one request; not so for profiles (one dictionary each) */
 };
 
 extern const struct signal_info signal_table[SIGNAL_COUNT];

@@ -68,9 +68,11 @@ static uint64_t count_items(struct bytes message, unsigned level, unsigned depth
 
 static void close_level(struct cutter *c, unsigned level)
 {
-    if (c->levels[level].open && level > 0)
-        pb_end(&c->out, c->levels[level].mark);
-    c->levels[level].open = false;
+    struct level *l = &c->levels[level];
+
+    if (l->open && l != c->levels) /* the request itself has no head of its own */
+        pb_end(&c->out, l->mark);
+    l->open = false;
 }
 
 static void open_level(struct cutter *c, unsigned level)
@@ -94,8 +96,9 @@ static void end_piece(struct cutter *c)
 {
     struct block *block;
 
-    for (unsigned level = c->depth + 1; level-- > 0;)
+    for (unsigned level = c->depth; level > 0; level--)
         close_level(c, level);
+    close_level(c, 0);
     block = block_force(c->budget, c->out.len);
     memcpy(block->data, c->out.data, c->out.len);
     *vec_push(c->pieces) = (struct segment){ block, block->data, c->out.len, c->items };
@@ -135,8 +138,9 @@ static void cut_message(struct cutter *c, unsigned level, uint32_t field, struct
 static void cut_segment(enum signal signal, const struct segment *s, uint64_t first, uint64_t each,
                         struct budget *budget, segments *pieces)
 {
-    struct cutter c = { .signal = signal, .budget = budget, .depth = depth_of(signal), .most = first, .each = each,
-                        .pieces = pieces };
+    struct cutter c = {
+        .signal = signal, .budget = budget, .depth = depth_of(signal), .most = first, .each = each, .pieces = pieces
+    };
 
     cut_message(&c, 0, 0, bytes_of(s->data, s->len));
     if (c.items > 0)

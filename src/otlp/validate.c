@@ -48,7 +48,7 @@ static unsigned n_tables;
 static uint8_t root_tables[SIGNAL_COUNT];
 
 struct scan {
-    const uint8_t *end;   /* of the request */
+    const uint8_t *end; /* of the request */
     uint64_t items;
     const uint8_t *fault; /* where it went wrong ... */
     const char *why;      /* ... and how */

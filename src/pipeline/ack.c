@@ -25,8 +25,8 @@ void outcome_join(struct outcome *worst, const struct outcome *more)
 {
     uint64_t wait = worst->verdict == VERDICT_RETRY ? worst->retry_after_ms : 0;
 
-    if (more->verdict > worst->verdict || (more->verdict == VERDICT_SAFE && worst->verdict == VERDICT_SAFE &&
-                                           more->rejected > worst->rejected)) {
+    if (more->verdict > worst->verdict ||
+        (more->verdict == VERDICT_SAFE && worst->verdict == VERDICT_SAFE && more->rejected > worst->rejected)) {
         copy_outcome(worst, more);
     } else if (more->verdict == VERDICT_RETRY && more->retry_after_ms > wait) {
         worst->retry_after_ms = more->retry_after_ms;

@@ -45,12 +45,12 @@ void outcome_join(struct outcome *worst, const struct outcome *more);
 struct ack {
     void (*on_settled)(struct ack *ack, const struct outcome *outcome);
     struct turn *turn;
-    struct ledger *ledger;  /* NULL: books nothing */
-    uint64_t open;          /* items held under this ack */
-    uint32_t owed;          /* answers still to come */
-    bool refusable;         /* a failure can still be told to the sender: refused, not dropped */
+    struct ledger *ledger; /* NULL: books nothing */
+    uint64_t open;         /* items held under this ack */
+    uint32_t owed;         /* answers still to come */
+    bool refusable;        /* a failure can still be told to the sender: refused, not dropped */
     struct turn_task task;
-    struct outcome worst;   /* so far */
+    struct outcome worst; /* so far */
 };
 
 /* One answer owed. items: how many are held under it (booked as received by whoever calls ledger_receive). */

@@ -3,8 +3,9 @@
  *
  * The life of a node: the graph allocates `node_size` zeroed bytes, fills in `struct node` (its first member), and
  * calls create() with the decoded configuration. Nodes are started from the exporters back to the receivers and
- * stopped from the receivers on; stop() comes also to one whose start() has failed. After stop() has called back, nothing is sent to the node any more and it sends
- * nothing; destroy() frees what create() and start() made (the graph frees the node itself).
+ * stopped from the receivers on; stop() comes also to one whose start() has failed. After stop() has called back,
+ * nothing is sent to the node any more and it sends nothing; destroy() frees what create() and start() made (the graph
+ * frees the node itself).
  *
  * How many nodes: receivers and exporters one per (id, signal), unless .shared: then one per id for all signals;
  * processors one per pipeline; connectors one per (id, from-signal, to-signal). Extensions one per id. */
@@ -51,7 +52,7 @@ struct node {
     enum signal signal;   /* of what comes in; for .shared receivers SIGNAL_COUNT */
     const char *pipeline; /* processors: "metrics/2"; else NULL */
     struct host *host;
-    struct logger log;    /* carries id, kind and signal */
+    struct logger log;     /* carries id, kind and signal */
     struct ledger *ledger; /* processors: the pipeline's. Exporters: their own, which the graph keeps in front; NULL
                             * when .shared, for there is one for each signal. An ack that comes in always books in it */
     /* Where to send, by signal: receivers, processors and connectors. NULL: that signal has no pipeline here. */
@@ -62,13 +63,13 @@ struct component {
     const char *type;           /* "otlp_grpc" */
     const char *const *aliases; /* old spellings, NULL-terminated; each warns once when used */
     enum component_kind kind;
-    uint32_t signals;           /* SIGNAL_BITs it takes (connectors: from == to) */
+    uint32_t signals; /* SIGNAL_BITs it takes (connectors: from == to) */
     bool shared;
-    const char *stability;      /* "stable", "beta", "alpha": as the Go collector says of it */
-    const char *summary;        /* one sentence */
-    const char *safe;           /* exporters: what SAFE means here, one sentence */
+    const char *stability; /* "stable", "beta", "alpha": as the Go collector says of it */
+    const char *summary;   /* one sentence */
+    const char *safe;      /* exporters: what SAFE means here, one sentence */
     size_t config_size;
-    const struct option *options; /* ends with OPT_END */
+    const struct option *options;            /* ends with OPT_END */
     const struct metric_row *const *metrics; /* what it counts, NULL-terminated; for the reference */
     size_t node_size;
 
@@ -89,7 +90,7 @@ void **node_shared(struct node *node);
 /* The end of every array of components. registry.c holds the array of all; the graph is given it. */
 extern const struct component *const component_registry[];
 
-const struct component *component_find(const struct component *const *all, enum component_kind kind,
-                                       struct bytes type, bool *by_alias);
+const struct component *component_find(const struct component *const *all, enum component_kind kind, struct bytes type,
+                                       bool *by_alias);
 
 #endif

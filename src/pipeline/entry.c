@@ -10,7 +10,7 @@ struct passage {
     struct passage *next; /* in the free list */
     struct passage *all;  /* in the list of all */
     struct entry *entry;
-    struct ack *sender;   /* NULL: in the free list */
+    struct ack *sender; /* NULL: in the free list */
     struct ack ack;
 };
 

@@ -155,8 +155,8 @@ void graph_ledgers(const struct graph *g, void (*visit)(const struct ledger *, v
         visit(&g->gates.v[i]->ledger, arg);
 }
 
-const struct component *component_find(const struct component *const *all, enum component_kind kind,
-                                       struct bytes type, bool *by_alias)
+const struct component *component_find(const struct component *const *all, enum component_kind kind, struct bytes type,
+                                       bool *by_alias)
 {
     if (by_alias != NULL)
         *by_alias = false;

@@ -11,8 +11,7 @@
 
 const char *component_kind_name(enum component_kind kind)
 {
-    static const char *const names[COMPONENT_KINDS] = { "receiver", "processor", "exporter", "connector",
-                                                        "extension" };
+    static const char *const names[COMPONENT_KINDS] = { "receiver", "processor", "exporter", "connector", "extension" };
 
     return names[kind];
 }
@@ -55,8 +54,7 @@ static struct graph_node *make_node(struct graph *g, const struct config_compone
 }
 
 /* The one node of these, made when it is asked for first. */
-static struct graph_node *get_node(struct graph *g, const struct config_component *cc, enum signal from,
-                                   enum signal to)
+static struct graph_node *get_node(struct graph *g, const struct config_component *cc, enum signal from, enum signal to)
 {
     if (cc->component->shared)
         from = to = SIGNAL_COUNT;
@@ -307,8 +305,7 @@ static void link_all(struct graph *g)
     sort_pipes(g);
     for (size_t i = 0; i < n; i++) {
         g->pipes[i].config = &g->config->pipelines[i];
-        ledger_init(&g->pipes[i].ledger, "pipeline", g->pipes[i].config->id,
-                    (enum signal)g->pipes[i].config->signal);
+        ledger_init(&g->pipes[i].ledger, "pipeline", g->pipes[i].config->id, (enum signal)g->pipes[i].config->signal);
     }
     for (size_t i = n; i-- > 0;)
         link_pipe(g, &g->pipes[g->topo[i]]);

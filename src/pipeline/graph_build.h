@@ -16,9 +16,9 @@ enum node_state { NODE_LINKED, NODE_CREATED, NODE_STARTED, NODE_STOPPING, NODE_S
 struct graph_node {
     struct graph *graph;
     const struct config_component *config;
-    enum signal from, to; /* connectors: to; others: the same twice */
+    enum signal from, to;                   /* connectors: to; others: the same twice */
     const struct config_pipeline *pipeline; /* processors */
-    size_t rank; /* nodes of a lower rank stop first */
+    size_t rank;                            /* nodes of a lower rank stop first */
     enum node_state state;
     bool placed; /* in graph->order */
     struct log_field fields[4];

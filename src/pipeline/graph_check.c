@@ -49,8 +49,9 @@ static void check_ends(struct checker *c, const struct config_pipeline *p, struc
 {
     for (size_t i = 0; i < n; i++)
         if (!is_connector(list[i]) && !carries(list[i], p->signal))
-            report(c, p, mem_printf("failed to create \"%s\" %s for data type \"%s\": telemetry type is not supported",
-                                    list[i]->id, kind, signal_table[p->signal].name));
+            report(c, p,
+                   mem_printf("failed to create \"%s\" %s for data type \"%s\": telemetry type is not supported",
+                              list[i]->id, kind, signal_table[p->signal].name));
 }
 
 static void check_signals(struct checker *c, const struct config_pipeline *p)

@@ -7,8 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNTER(name_, help_) { .name = (name_), .type = METRIC_COUNTER, .level = LEVEL_BASIC, .unit = "{item}", .help = (help_) }
-#define GAUGE(name_, help_) { .name = (name_), .type = METRIC_GAUGE, .level = LEVEL_BASIC, .unit = "{item}", .help = (help_) }
+#define COUNTER(name_, help_)                                                                                          \
+    {                                                                                                                  \
+        .name = (name_), .type = METRIC_COUNTER, .level = LEVEL_BASIC, .unit = "{item}", .help = (help_)               \
+    }
+#define GAUGE(name_, help_)                                                                                            \
+    {                                                                                                                  \
+        .name = (name_), .type = METRIC_GAUGE, .level = LEVEL_BASIC, .unit = "{item}", .help = (help_)                 \
+    }
 
 /* The five columns, for either kind of ledger. */
 struct columns {
@@ -31,9 +37,12 @@ static const struct columns exporter_rows = {
     COUNTER("otelcd_exporter_dropped_items", "Items that the exporter took, then lost or left out on purpose."),
 };
 
-#define SENT(items, words) \
-    { COUNTER("otelcol_exporter_sent_" items, "Number of " words " successfully sent to destination."), \
-      COUNTER("otelcol_exporter_send_failed_" items, "Number of " words " in failed attempts to send to destination.") }
+#define SENT(items, words)                                                                                             \
+    {                                                                                                                  \
+        COUNTER("otelcol_exporter_sent_" items, "Number of " words " successfully sent to destination."),              \
+            COUNTER("otelcol_exporter_send_failed_" items,                                                             \
+                    "Number of " words " in failed attempts to send to destination.")                                  \
+    }
 
 static const struct {
     struct metric_row sent, failed;
@@ -104,15 +113,15 @@ static struct metric *reason_metric(struct ledger_metrics *m, struct shown_ledge
 }
 
 /* Reasons are only ever added to a ledger, at the end. */
-#define GIVE_REASONS(m, l, column)                                                                             \
-    do {                                                                                                       \
-        for (size_t i_ = 0; i_ < (l)->ledger->column.n; i_++) {                                                \
-            if (i_ == (l)->column.n)                                                                           \
-                *vec_push(&(l)->column) = (struct shown){                                                      \
-                    .metric = reason_metric((m), (l), &(l)->rows->column, (l)->ledger->column.v[i_].reason),   \
-                };                                                                                             \
-            give(&(l)->column.v[i_], (l)->ledger->column.v[i_].items);                                         \
-        }                                                                                                      \
+#define GIVE_REASONS(m, l, column)                                                                                     \
+    do {                                                                                                               \
+        for (size_t i_ = 0; i_ < (l)->ledger->column.n; i_++) {                                                        \
+            if (i_ == (l)->column.n)                                                                                   \
+                *vec_push(&(l)->column) = (struct shown){                                                              \
+                    .metric = reason_metric((m), (l), &(l)->rows->column, (l)->ledger->column.v[i_].reason),           \
+                };                                                                                                     \
+            give(&(l)->column.v[i_], (l)->ledger->column.v[i_].items);                                                 \
+        }                                                                                                              \
     } while (0)
 
 /* The sent and failed counts appear with the first item, as in the Go collector. */

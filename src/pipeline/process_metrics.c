@@ -7,8 +7,10 @@
 #include <malloc.h>
 #include <uv.h>
 
-#define ROW(name_, type_, unit_, help_) \
-    { .name = (name_), .type = (type_), .level = LEVEL_BASIC, .unit = (unit_), .help = (help_) }
+#define ROW(name_, type_, unit_, help_)                                                                                \
+    {                                                                                                                  \
+        .name = (name_), .type = (type_), .level = LEVEL_BASIC, .unit = (unit_), .help = (help_)                       \
+    }
 
 static const struct metric_row rows[] = {
     ROW("otelcol_process_uptime", METRIC_COUNTER, "s", "Uptime of the process"),
@@ -47,7 +49,7 @@ void process_metrics_init(struct process_metrics *p, struct metrics *metrics, co
                           const struct budget *budget, const char *version)
 {
     const struct metric_label labels[] = { { "version", version }, { "libuv", uv_version_string() } };
-    struct metric **own[] = { &p->uptime, &p->cpu,  &p->rss,   &p->heap,    &p->sys,
+    struct metric **own[] = { &p->uptime, &p->cpu,   &p->rss,  &p->heap,    &p->sys,
                               &p->used,   &p->limit, &p->peak, &p->refusals };
 
     *p = (struct process_metrics){ .metrics = metrics, .clock = clock, .budget = budget };

@@ -44,9 +44,9 @@ struct service {
     char instance_id[37];
     enum phase phase;
     struct running now;
-    struct running next;   /* while reloading: what comes after now */
-    bool reload_again;     /* SIGHUP came while reloading */
-    uint64_t ends;         /* signals that ask to end */
+    struct running next; /* while reloading: what comes after now */
+    bool reload_again;   /* SIGHUP came while reloading */
+    uint64_t ends;       /* signals that ask to end */
     uv_signal_t signals[3];
     struct clock_timer log_flush; /* while a slow reader has not taken all of the log */
     int exit_code;

@@ -93,7 +93,7 @@ struct batch_node {
     struct batch_meters meters;
     struct complaint complaint;
     struct arrival *unused;
-    struct shard *single; /* without metadata_keys */
+    struct shard *single;            /* without metadata_keys */
     VEC(struct keyed_shard *) table; /* open addressing, a power of two; n = slots, NULL = free */
     size_t n_shards;
     struct buf key;

@@ -28,9 +28,9 @@ struct batch_meters {
 /* One batch in line. Taken from and returned to the free list that the shards of a node share. */
 struct arrival {
     struct arrival *next;
-    struct batch *batch; /* what has not been sent of it; NULL: all has */
-    struct ack *ack;     /* who waits for an answer; NULL: answered */
-    uint64_t out;        /* items of it in the send that is out */
+    struct batch *batch;    /* what has not been sent of it; NULL: all has */
+    struct ack *ack;        /* who waits for an answer; NULL: answered */
+    uint64_t out;           /* items of it in the send that is out */
     struct outcome outcome; /* hold_ack: of the parts that have been sent */
 };
 

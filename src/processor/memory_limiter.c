@@ -40,14 +40,18 @@ static const struct option options[] = {
     OPT_END,
 };
 
-#define LIMITER_ROWS(items, words)                                                                     \
-    {                                                                                                  \
-        { .name = "otelcol_processor_memory_limiter_accepted_" items, .type = METRIC_COUNTER,          \
-          .level = LEVEL_BASIC, .unit = "{item}",                                                      \
-          .help = "Number of " words " successfully pushed into the next component in the pipeline." }, \
-        { .name = "otelcol_processor_memory_limiter_refused_" items, .type = METRIC_COUNTER,           \
-          .level = LEVEL_BASIC, .unit = "{item}",                                                      \
-          .help = "Number of " words " that were rejected by the next component in the pipeline." },   \
+#define LIMITER_ROWS(items, words)                                                                                     \
+    {                                                                                                                  \
+        { .name = "otelcol_processor_memory_limiter_accepted_" items,                                                  \
+          .type = METRIC_COUNTER,                                                                                      \
+          .level = LEVEL_BASIC,                                                                                        \
+          .unit = "{item}",                                                                                            \
+          .help = "Number of " words " successfully pushed into the next component in the pipeline." },                \
+            { .name = "otelcol_processor_memory_limiter_refused_" items,                                               \
+              .type = METRIC_COUNTER,                                                                                  \
+              .level = LEVEL_BASIC,                                                                                    \
+              .unit = "{item}",                                                                                        \
+              .help = "Number of " words " that were rejected by the next component in the pipeline." },               \
     }
 
 static const struct metric_row rows[SIGNAL_COUNT][2] = {
@@ -58,9 +62,17 @@ static const struct metric_row rows[SIGNAL_COUNT][2] = {
 };
 
 static const struct metric_row *const metric_rows[] = {
-    &rows[SIGNAL_TRACES][0],   &rows[SIGNAL_TRACES][1], &rows[SIGNAL_METRICS][0],  &rows[SIGNAL_METRICS][1],
-    &rows[SIGNAL_LOGS][0],     &rows[SIGNAL_LOGS][1],   &rows[SIGNAL_PROFILES][0], &rows[SIGNAL_PROFILES][1],
-    &item_count_incoming,      &item_count_outgoing,    NULL,
+    &rows[SIGNAL_TRACES][0],
+    &rows[SIGNAL_TRACES][1],
+    &rows[SIGNAL_METRICS][0],
+    &rows[SIGNAL_METRICS][1],
+    &rows[SIGNAL_LOGS][0],
+    &rows[SIGNAL_LOGS][1],
+    &rows[SIGNAL_PROFILES][0],
+    &rows[SIGNAL_PROFILES][1],
+    &item_count_incoming,
+    &item_count_outgoing,
+    NULL,
 };
 
 /* Attempts to free memory above one of the limits. */
@@ -276,8 +288,9 @@ static int start(struct node *node, struct error *err)
     if (c->config->limit_mib == 0) {
         total = process_memory_total("");
         if (total == 0)
-            return error_set(err, UV_ENOENT, "the memory of this machine cannot be read from /proc/meminfo; "
-                                             "set limit_mib instead of limit_percentage");
+            return error_set(err, UV_ENOENT,
+                             "the memory of this machine cannot be read from /proc/meminfo; "
+                             "set limit_mib instead of limit_percentage");
         log_info(c->log, "Using percentage memory limiter", F_UINT("total_memory_mib", total / MIB),
                  F_UINT("limit_percentage", c->config->limit_percentage),
                  F_UINT("spike_limit_percentage", c->config->spike_limit_percentage));

@@ -18,22 +18,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define INITIAL_WINDOW (256u * 1024) /* bytes a request may send before we know how long it is */
-#define DEFAULT_MESSAGE (4u << 20)   /* gRPC's default */
-#define IDLE_CALLS 256u              /* spare call structs kept */
+#define INITIAL_WINDOW ((size_t)256 * 1024) /* bytes a request may send before we know how long it is */
+#define DEFAULT_MESSAGE (4u << 20)          /* gRPC's default */
+#define IDLE_CALLS 256u                     /* spare call structs kept */
 
 static const char *const transport_names[] = { "grpc", "http" };
 
 /* --- metrics --- */
 
-#define ITEM_ROWS(signal_word, noun)                                                                                \
-    {                                                                                                               \
-        { .name = "otelcol_receiver_accepted_" signal_word, .type = METRIC_COUNTER, .level = LEVEL_BASIC,           \
-          .unit = "{" noun "}", .help = "Number of " noun " that the pipelines took." },                            \
-        { .name = "otelcol_receiver_refused_" signal_word, .type = METRIC_COUNTER, .level = LEVEL_BASIC,            \
-          .unit = "{" noun "}", .help = "Number of " noun " that the pipelines did not take; the sender was told." }, \
-        { .name = "otelcol_receiver_failed_" signal_word, .type = METRIC_COUNTER, .level = LEVEL_BASIC,             \
-          .unit = "{" noun "}", .help = "Number of " noun " that failed in the receiver itself." },                 \
+#define ITEM_ROWS(signal_word, noun)                                                                                   \
+    {                                                                                                                  \
+        { .name = "otelcol_receiver_accepted_" signal_word,                                                            \
+          .type = METRIC_COUNTER,                                                                                      \
+          .level = LEVEL_BASIC,                                                                                        \
+          .unit = "{" noun "}",                                                                                        \
+          .help = "Number of " noun " that the pipelines took." },                                                     \
+            { .name = "otelcol_receiver_refused_" signal_word,                                                         \
+              .type = METRIC_COUNTER,                                                                                  \
+              .level = LEVEL_BASIC,                                                                                    \
+              .unit = "{" noun "}",                                                                                    \
+              .help = "Number of " noun " that the pipelines did not take; the sender was told." },                    \
+            { .name = "otelcol_receiver_failed_" signal_word,                                                          \
+              .type = METRIC_COUNTER,                                                                                  \
+              .level = LEVEL_BASIC,                                                                                    \
+              .unit = "{" noun "}",                                                                                    \
+              .help = "Number of " noun " that failed in the receiver itself." },                                      \
     }
 
 static const struct metric_row item_rows[SIGNAL_COUNT][3] = {
@@ -60,17 +69,26 @@ static const struct metric_row waits_row = {
 };
 
 static const struct metric_row *const metrics[] = {
-    &item_rows[SIGNAL_TRACES][0],   &item_rows[SIGNAL_TRACES][1],   &item_rows[SIGNAL_TRACES][2],
-    &item_rows[SIGNAL_METRICS][0],  &item_rows[SIGNAL_METRICS][1],  &item_rows[SIGNAL_METRICS][2],
-    &item_rows[SIGNAL_LOGS][0],     &item_rows[SIGNAL_LOGS][1],     &item_rows[SIGNAL_LOGS][2],
-    &item_rows[SIGNAL_PROFILES][0], &item_rows[SIGNAL_PROFILES][1], &item_rows[SIGNAL_PROFILES][2],
-    &rejected_row,                  &waits_row,                     NULL,
+    &item_rows[SIGNAL_TRACES][0],
+    &item_rows[SIGNAL_TRACES][1],
+    &item_rows[SIGNAL_TRACES][2],
+    &item_rows[SIGNAL_METRICS][0],
+    &item_rows[SIGNAL_METRICS][1],
+    &item_rows[SIGNAL_METRICS][2],
+    &item_rows[SIGNAL_LOGS][0],
+    &item_rows[SIGNAL_LOGS][1],
+    &item_rows[SIGNAL_LOGS][2],
+    &item_rows[SIGNAL_PROFILES][0],
+    &item_rows[SIGNAL_PROFILES][1],
+    &item_rows[SIGNAL_PROFILES][2],
+    &rejected_row,
+    &waits_row,
+    NULL,
 };
 
 static const char *const rejection_names[REJECTED_COUNT] = {
-    [REJECTED_MESSAGE] = "malformed_message", [REJECTED_ENCODING] = "bad_encoding",
-    [REJECTED_TOO_LARGE] = "too_large",       [REJECTED_PROTOCOL] = "bad_protocol",
-    [REJECTED_UNKNOWN] = "unknown_path",      [REJECTED_BUDGET] = "memory_budget",
+    [REJECTED_MESSAGE] = "malformed_message", [REJECTED_ENCODING] = "bad_encoding", [REJECTED_TOO_LARGE] = "too_large",
+    [REJECTED_PROTOCOL] = "bad_protocol",     [REJECTED_UNKNOWN] = "unknown_path",  [REJECTED_BUDGET] = "memory_budget",
     [REJECTED_ABORTED] = "aborted",
 };
 
@@ -94,8 +112,8 @@ static void make_metrics(struct otlp *r)
     r->waits = metrics_get(m, &waits_row, &(struct metric_label){ "receiver", r->node.id }, 1);
 }
 
-void receiver_count_rejected(struct otlp *r, enum transport transport, enum rejection why,
-                             struct http_request *req, const char *text)
+void receiver_count_rejected(struct otlp *r, enum transport transport, enum rejection why, struct http_request *req,
+                             const char *text)
 {
     metric_add(r->rejected[transport][why], 1);
     if (complaint_due(&r->rejected_log, r->node.host->clock))
@@ -107,8 +125,7 @@ void receiver_count_rejected(struct otlp *r, enum transport transport, enum reje
 
 /* --- one call --- */
 
-struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transport transport,
-                           enum signal signal)
+struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transport transport, enum signal signal)
 {
     struct otlp_call *call = r->idle;
 
@@ -271,9 +288,8 @@ static bool inflate(struct otlp_call *call)
                     "no room in the memory budget for this request; send it again later");
         return false;
     default:
-        call_reject(call, REJECTED_ENCODING,
-                    call->transport == TRANSPORT_GRPC ? GRPC_INTERNAL : GRPC_INVALID_ARGUMENT, 400,
-                    "cannot decompress %s: %s", coding_name(call->coding), err.text);
+        call_reject(call, REJECTED_ENCODING, call->transport == TRANSPORT_GRPC ? GRPC_INTERNAL : GRPC_INVALID_ARGUMENT,
+                    400, "cannot decompress %s: %s", coding_name(call->coding), err.text);
         return false;
     }
 }
@@ -457,7 +473,7 @@ static void grpc_options(const struct grpc_server_config *c, struct http_server_
         .enforce_keepalive = c->keepalive.on && c->keepalive.enforcement_policy.on,
         .keepalive_min_time = ns_of(c->keepalive.enforcement_policy.min_time),
         .keepalive_permit_without_stream = c->keepalive.enforcement_policy.permit_without_stream,
-        .keepalive_time = 2 * 3600 * NS_PER_S,
+        .keepalive_time = NS_PER_S * 3600 * 2,
         .keepalive_timeout = 20 * NS_PER_S,
     };
     if (c->keepalive.on && c->keepalive.server_parameters.on) {
@@ -491,8 +507,8 @@ static int listen_on(struct otlp *r, enum transport t, const struct http_server_
     struct host *host = r->node.host;
     struct otlp_port *port = &r->ports[t];
 
-    port->service = (struct http_service){ .on_request = on_request, .on_body = on_body, .on_end = on_end,
-                                           .on_close = on_close };
+    port->service =
+        (struct http_service){ .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close };
     port->receiver = r;
     port->meant = t;
     if (http_server_listen(&port->server, host->loop, o, &port->service, host->clock, host->turn, host->budget,
@@ -615,8 +631,9 @@ static void check(const void *config, struct check *ck)
     const struct strings *codings = &c->protocols.http.server.compression_algorithms;
 
     if (!c->protocols.grpc.on && !c->protocols.http.on)
-        check_fail(ck, "protocols", "must specify at least one protocol when using the OTLP receiver: "
-                                    "write `grpc:` or `http:` (or both) under protocols");
+        check_fail(ck, "protocols",
+                   "must specify at least one protocol when using the OTLP receiver: "
+                   "write `grpc:` or `http:` (or both) under protocols");
     if (c->protocols.grpc.on)
         check_endpoint("protocols::grpc::endpoint", c->protocols.grpc.server.endpoint,
                        c->protocols.grpc.server.transport, ck);

@@ -70,8 +70,8 @@ struct otlp {
     size_t max_message;              /* gRPC */
     size_t max_body;                 /* HTTP */
     bool coding_allowed[CODING_COUNT];
-    struct otlp_call *calls;         /* open, newest first */
-    struct otlp_call *idle;          /* spare ones */
+    struct otlp_call *calls; /* open, newest first */
+    struct otlp_call *idle;  /* spare ones */
     unsigned n_idle;
     bool stopping; /* requests in flight are still served: what is behind us runs until we have stopped */
     void (*on_stopped)(struct node *);
@@ -81,7 +81,7 @@ struct otlp {
     struct metric *refused[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *failed[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *rejected[TRANSPORT_COUNT][REJECTED_COUNT];
-    struct metric *waits; /* bodies that had to wait for the budget */
+    struct metric *waits;            /* bodies that had to wait for the budget */
     VEC(struct http_header) headers; /* scratch for one answer */
     struct buf scratch;              /* likewise */
 };
@@ -109,13 +109,13 @@ struct otlp_call {
 
     /* The body (otlp_body.c). */
     struct block *block;
-    size_t len;       /* received into block */
-    size_t expected;  /* length announced; SIZE_MAX when not */
-    size_t limit;     /* most bytes it may have */
-    size_t granted;   /* the peer may have sent this much by now */
-    size_t overhead;  /* bytes on the wire that are not kept: the gRPC prefix */
-    bool ended;       /* the body is whole, but the budget has not let it in yet */
-    bool over;        /* charged without the budget's leave; waiting for it */
+    size_t len;      /* received into block */
+    size_t expected; /* length announced; SIZE_MAX when not */
+    size_t limit;    /* most bytes it may have */
+    size_t granted;  /* the peer may have sent this much by now */
+    size_t overhead; /* bytes on the wire that are not kept: the gRPC prefix */
+    bool ended;      /* the body is whole, but the budget has not let it in yet */
+    bool over;       /* charged without the budget's leave; waiting for it */
     struct budget_waiter waiter;
     struct clock_timer patience; /* the longest wait for the budget */
 
@@ -128,8 +128,7 @@ struct otlp_call {
 /* --- otlp.c --- */
 
 /* A call for this request, linked to its receiver; req->context points to it from now on. */
-struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transport transport,
-                           enum signal signal);
+struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transport transport, enum signal signal);
 
 /* The body is whole and in call->block: inflate, turn into wire bytes, validate, and hand on or answer. */
 void call_deliver(struct otlp_call *call);
@@ -139,8 +138,8 @@ void call_reject(struct otlp_call *call, enum rejection why, enum grpc_status co
                  ...) __attribute__((format(printf, 5, 6)));
 
 /* Count, and log with back-off, a request that never became a batch. */
-void receiver_count_rejected(struct otlp *r, enum transport transport, enum rejection why,
-                             struct http_request *req, const char *text);
+void receiver_count_rejected(struct otlp *r, enum transport transport, enum rejection why, struct http_request *req,
+                             const char *text);
 
 /* The request's headers as client metadata, where the configuration wants them kept; else NULL. */
 struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enum transport transport);
@@ -163,8 +162,8 @@ void grpc_on_end(struct otlp_call *call);
 void grpc_answer_ok(struct otlp_call *call, struct bytes message);
 void grpc_answer_fault(struct http_request *req, int http_status, enum grpc_status code, const char *message,
                        uint64_t retry_after_ms);
-void grpc_health_answer(struct otlp_call *call);    /* the body of a health check is whole */
-void grpc_health_stopping(struct otlp *r); /* tell those who watch */
+void grpc_health_answer(struct otlp_call *call); /* the body of a health check is whole */
+void grpc_health_stopping(struct otlp *r);       /* tell those who watch */
 
 /* --- otlp_http.c --- */
 

@@ -12,7 +12,10 @@
 
 enum serving { SERVING_UNKNOWN = 0, SERVING = 1, NOT_SERVING = 2, SERVICE_UNKNOWN = 3 };
 
-#define H(n, v) { BYTES_LIT(n), BYTES_LIT(v) }
+#define H(n, v)                                                                                                        \
+    {                                                                                                                  \
+        BYTES_LIT(n), BYTES_LIT(v)                                                                                     \
+    }
 
 static const struct http_header response_headers[] = { H("content-type", "application/grpc") };
 static const struct http_header ok_trailers[] = { H("grpc-status", "0") };

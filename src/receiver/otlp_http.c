@@ -181,8 +181,8 @@ void http_answer_ok(struct otlp_call *call, struct bytes message)
     buf_free(&text);
 }
 
-static void answer_status(struct otlp *r, struct http_request *req, bool json, int status,
-                          enum grpc_status code, const char *message, uint64_t retry_after_ms)
+static void answer_status(struct otlp *r, struct http_request *req, bool json, int status, enum grpc_status code,
+                          const char *message, uint64_t retry_after_ms)
 {
     struct buf packed = { 0 }, text = { 0 };
     char seconds[24];
@@ -195,7 +195,8 @@ static void answer_status(struct otlp *r, struct http_request *req, bool json, i
         header_add(r, "retry-after", bytes_str(seconds));
     }
     common_headers(r, req);
-    http_respond(req, status, r->headers.v, r->headers.n, encoded(&rpc__status__descriptor, buf_bytes(&packed), json, &text));
+    http_respond(req, status, r->headers.v, r->headers.n,
+                 encoded(&rpc__status__descriptor, buf_bytes(&packed), json, &text));
     buf_free(&packed);
     buf_free(&text);
 }

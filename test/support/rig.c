@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-
 void rig_init(struct rig *r, uint64_t seed)
 {
     *r = (struct rig){ .random = seed * 2654435761u + 1 };

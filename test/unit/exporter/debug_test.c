@@ -193,7 +193,6 @@ START_TEST(a_reader_that_stopped_reading_does_not_hold_up_the_data)
     struct ack acks[40];
     int pipes[2], left;
 
-
     signal(SIGPIPE, SIG_IGN);
     ck_assert_int_eq(pipe(pipes), 0);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", pipes[1]);

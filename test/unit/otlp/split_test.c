@@ -90,16 +90,17 @@ static void collect(struct bytes message, enum signal s, unsigned level, uint64_
     for (int pass = 0; pass < 2; pass++) {
         r = pb_reader(message);
         while (pb_next(&r, &f)) {
-            bool child = f.wire == PB_LEN && (level == 0 || level == 4   ? f.number == 1
-                                              : level == 3 ? f.number >= 5 && f.number <= 11
-                                                           : f.number == 2);
+            bool child = f.wire == PB_LEN && (level == 0 || level == 4 ? f.number == 1
+                                              : level == 3             ? f.number >= 5 && f.number <= 11
+                                                                       : f.number == 2);
 
             if (pass == 0 && !child && level <= depth)
                 above = above * 31 + bytes_hash(bytes_of(f.start, (size_t)(r.p - f.start)));
             if (pass == 1 && child && level < depth)
                 collect(f.bytes, s, level + 1, above * 31 + f.number, out);
             if (pass == 1 && child && level == depth)
-                buf_printf(out, "%llx %llu\n", (unsigned long long)above, (unsigned long long)pb_load64(f.bytes.data + 1));
+                buf_printf(out, "%llx %llu\n", (unsigned long long)above,
+                           (unsigned long long)pb_load64(f.bytes.data + 1));
         }
     }
 }

@@ -125,7 +125,9 @@ END_TEST
 
 START_TEST(groups_and_field_zero_are_refused)
 {
-    static const char *const bad[] = { "\x0b", "\x0c", "\x03", "\x02", "\x0f", "\x83\x01", "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02" };
+    static const char *const bad[] = {
+        "\x0b", "\x0c", "\x03", "\x02", "\x0f", "\x83\x01", "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02"
+    };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         ck_assert_msg(!otlp_validate(SIGNAL_TRACES, bytes_str(bad[i]), &v), "%zu", i);
@@ -239,7 +241,7 @@ START_TEST(random_bytes_never_lead_outside)
 
         for (size_t i = 0; i < n; i++) {
             x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-            exact[i] = i % 3 == 0 ? (uint8_t)"\x0a\x12\x08\x11\x1a\x4a\x05\x2a"[x & 7] : (uint8_t)(x >> 24 & 0x1f);
+            exact[i] = i % 3 == 0 ? (uint8_t) "\x0a\x12\x08\x11\x1a\x4a\x05\x2a"[x & 7] : (uint8_t)(x >> 24 & 0x1f);
         }
         otlp_validate((enum signal)(round % SIGNAL_COUNT), bytes_of(exact, n), &v);
         free(exact);

@@ -163,7 +163,8 @@ START_TEST(metrics_show_the_ledgers_columns)
     ck_assert_double_eq(rig_metric(&rig, "otelcol_exporter_send_failed_log_records", "exporter", "c", NULL), 2);
     ck_assert_double_eq(rig_metric(&rig, "otelcol_exporter_send_failed_log_records", "exporter", "b", NULL), 7);
     ck_assert_double_eq(rig_metric(&rig, "otelcd_exporter_dropped_items", "exporter", "c", "signal", "logs", "reason",
-                                   "type_conflict", NULL), 2);
+                                   "type_conflict", NULL),
+                        2);
 }
 END_TEST
 

@@ -86,9 +86,11 @@ static void spy_destroy(struct node *node)
     ck_assert_uint_gt(strlen(node->id), 0);
 }
 
-#define SPY(kind_, type_, signals_)                                                                                  \
-    { .type = (type_), .kind = (kind_), .signals = (signals_), .node_size = sizeof(struct spy), .create = spy_create, \
-      .start = spy_start, .stop = spy_stop, .destroy = spy_destroy }
+#define SPY(kind_, type_, signals_)                                                                                    \
+    {                                                                                                                  \
+        .type = (type_), .kind = (kind_), .signals = (signals_), .node_size = sizeof(struct spy),                      \
+        .create = spy_create, .start = spy_start, .stop = spy_stop, .destroy = spy_destroy                             \
+    }
 
 static const struct component spy_receiver = SPY(COMPONENT_RECEIVER, "r", SIGNAL_ALL);
 static const struct component spy_processor = SPY(COMPONENT_PROCESSOR, "p", SIGNAL_ALL);
@@ -98,15 +100,20 @@ static const struct component spy_extension = SPY(COMPONENT_EXTENSION, "x", 0);
 static const struct component logs_exporter = SPY(COMPONENT_EXPORTER, "l", SIGNAL_BIT(SIGNAL_LOGS));
 static const struct component logs_processor = SPY(COMPONENT_PROCESSOR, "q", SIGNAL_BIT(SIGNAL_LOGS));
 static const struct component shared_receiver = {
-    .type = "s", .kind = COMPONENT_RECEIVER, .signals = SIGNAL_ALL, .shared = true, .node_size = sizeof(struct spy),
-    .create = spy_create, .start = spy_start, .stop = spy_stop,
+    .type = "s",
+    .kind = COMPONENT_RECEIVER,
+    .signals = SIGNAL_ALL,
+    .shared = true,
+    .node_size = sizeof(struct spy),
+    .create = spy_create,
+    .start = spy_start,
+    .stop = spy_stop,
 };
 
 static struct config_component *component_of(char *id)
 {
-    static const struct component *const kinds[] = { &spy_receiver,    &spy_processor, &spy_exporter,
-                                                     &spy_connector,   &logs_exporter, &logs_processor,
-                                                     &shared_receiver, NULL };
+    static const struct component *const kinds[] = { &spy_receiver,  &spy_processor,  &spy_exporter,    &spy_connector,
+                                                     &logs_exporter, &logs_processor, &shared_receiver, NULL };
     static struct config_component *const lists[] = { receivers, processors, exporters, connectors };
     struct bytes type = { (const uint8_t *)id, 1 };
     char first = id[0] == 'h' ? 'e' : id[0]; /* h: an exporter that holds */
@@ -317,8 +324,8 @@ START_TEST(what_does_not_stop_in_time_is_given_up_and_its_items_are_dropped)
     turn_run(&rig.turn);
     ck_assert(done);
     ck_assert_int_eq(settled, 0);
-    ck_assert_double_eq(rig_metric(&rig, "otelcd_pipeline_dropped_items", "pipeline", "logs", "reason", "shutdown", NULL),
-                        4);
+    ck_assert_double_eq(
+        rig_metric(&rig, "otelcd_pipeline_dropped_items", "pipeline", "logs", "reason", "shutdown", NULL), 4);
     ck_assert_double_eq(rig_metric(&rig, "otelcd_pipeline_held_items", "pipeline", "logs", NULL), 0);
 }
 END_TEST
@@ -382,9 +389,8 @@ START_TEST(a_component_that_does_not_carry_the_signal_is_named)
 {
     pipeline("traces/x: r1 > q1 > l1");
     pipeline("logs: r1 > q1 > l1");
-    expect_faults(
-        "failed to create \"q1\" processor, in pipeline \"traces/x\": telemetry type is not supported\n"
-        "failed to create \"l1\" exporter for data type \"traces\": telemetry type is not supported\n");
+    expect_faults("failed to create \"q1\" processor, in pipeline \"traces/x\": telemetry type is not supported\n"
+                  "failed to create \"l1\" exporter for data type \"traces\": telemetry type is not supported\n");
 }
 END_TEST
 

@@ -156,8 +156,10 @@ START_TEST(a_batch_leaves_when_the_time_is_up)
     ck_assert_uint_eq(sink.items, 7);
     turn_run(&rig.turn);
     ck_assert_uint_eq(ledger.delivered, 7);
-    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_timeout_trigger_send", "processor", "batch", NULL), 1);
-    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_metadata_cardinality", "processor", "batch", NULL), 1);
+    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_timeout_trigger_send", "processor", "batch", NULL),
+                        1);
+    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_metadata_cardinality", "processor", "batch", NULL),
+                        1);
     ck_assert_uint_eq(clock_next(&rig.clock), UINT64_MAX); /* an idle batcher wakes nobody */
 }
 END_TEST
@@ -172,7 +174,8 @@ START_TEST(a_batch_leaves_when_it_is_large_enough)
     ck_assert_uint_eq(sink.batches, 1);
     ck_assert_uint_eq(sink.items, 12);
     turn_run(&rig.turn);
-    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_batch_size_trigger_send", "processor", "batch", NULL), 1);
+    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_batch_size_trigger_send", "processor", "batch", NULL),
+                        1);
     ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_batch_send_size", "processor", "batch", NULL), 1);
 }
 END_TEST
@@ -244,7 +247,8 @@ START_TEST(what_was_answered_and_then_fails_is_dropped_with_its_reason)
     ck_assert_int_eq(s->outcome.verdict, VERDICT_SAFE);
     ck_assert_uint_eq(ledger.dropped.v[0].items, 5);
     ck_assert_str_eq(ledger.dropped.v[0].reason, "away");
-    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_timeout_trigger_send", "processor", "batch", NULL), -1);
+    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_timeout_trigger_send", "processor", "batch", NULL),
+                        -1);
 }
 END_TEST
 
@@ -351,7 +355,8 @@ START_TEST(each_combination_of_metadata_is_batched_apart_and_only_the_keys_go_on
     turn_run(&rig.turn);
     ck_assert_int_eq(third->outcome.verdict, VERDICT_REJECT);
     ck_assert_str_eq(third->outcome.why, "too many batcher metadata-value combinations");
-    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_metadata_cardinality", "processor", "batch", NULL), 3);
+    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_metadata_cardinality", "processor", "batch", NULL),
+                        3);
     clock_advance(&rig.clock, 200 * MS);
     ck_assert_uint_eq(sink.batches, 3);
     ck_assert_uint_eq(sink.items, 4);

@@ -92,14 +92,18 @@ START_TEST(above_the_soft_limit_it_says_retry_until_a_look_finds_room)
     ck_assert_int_eq(send_logs(2)->verdict, VERDICT_SAFE);
     ck_assert_uint_eq(ledger.refused.v[0].items, 6);
     ck_assert_uint_eq(ledger.delivered, 8);
-    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_memory_limiter_accepted_log_records", "processor",
-                                   "memory_limiter", NULL), 8);
-    ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_memory_limiter_refused_log_records", "processor",
-                                   "memory_limiter", NULL), 6);
+    ck_assert_double_eq(
+        rig_metric(&rig, "otelcol_processor_memory_limiter_accepted_log_records", "processor", "memory_limiter", NULL),
+        8);
+    ck_assert_double_eq(
+        rig_metric(&rig, "otelcol_processor_memory_limiter_refused_log_records", "processor", "memory_limiter", NULL),
+        6);
     ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_incoming_items", "otel_signal", "logs", "processor",
-                                   "memory_limiter", NULL), 14);
+                                   "memory_limiter", NULL),
+                        14);
     ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_outgoing_items", "otel_signal", "logs", "processor",
-                                   "memory_limiter", NULL), 8);
+                                   "memory_limiter", NULL),
+                        8);
 }
 END_TEST
 
@@ -133,8 +137,8 @@ START_TEST(limits_are_worked_out_as_the_options_say)
     l = memory_limits_of(&(struct memory_limiter_config){ .limit_percentage = 50, .spike_limit_percentage = 20 }, 1000);
     ck_assert_uint_eq(l.hard, 500);
     ck_assert_uint_eq(l.soft, 300);
-    l = memory_limits_of(&(struct memory_limiter_config){ .limit_mib = 10, .spike_limit_mib = 1, .limit_percentage = 50 },
-                         1000);
+    l = memory_limits_of(
+        &(struct memory_limiter_config){ .limit_mib = 10, .spike_limit_mib = 1, .limit_percentage = 50 }, 1000);
     ck_assert_uint_eq(l.soft, 9 * MIB);
 }
 END_TEST
