@@ -96,7 +96,8 @@ def test_connections_that_idle_do_not_hold_up_the_end(otelcd):
 
 
 def test_a_request_that_never_ends_holds_up_the_end_no_longer_than_the_deadline(otelcd):
-    d = otelcd(NOP, args=["--set", "service.shutdown_timeout=500ms"], expect=["Did not stop in time"])
+    # The receiver cuts the request at the deadline, at which the graph gives up waiting: either may be first.
+    d = otelcd(NOP, args=["--set", "service.shutdown_timeout=500ms"], allow=["Did not stop in time"])
     host, port = d.http_address().rsplit(":", 1)
     with socket.create_connection((host, int(port))) as s:
         s.sendall(HALF)
