@@ -3,7 +3,7 @@
  *
  * The reader is a cursor over the fields of one message. It is for bytes that have been validated, yet never
  * reads outside them: on bytes that do not parse it stops and says so. The writer appends to a buf. Varints,
- * zigzag and fixed forms as in the encoding document; see otlp-messages.md for numbers and types. */
+ * zigzag and fixed forms as in the encoding document; see OTLP's message definitions for numbers and types. */
 #ifndef CODEC_PB_H
 #define CODEC_PB_H
 

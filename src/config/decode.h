@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A tree into a struct, by the rows of an option table; and the struct back into a tree, to be printed.
  *
- * No weak typing: a string is no number and a number is no string (collector-components.md 1.5). Every fault is
+ * No weak typing: a string is no number and a number is no string. Every fault is
  * reported at its place with its path, what is allowed and the nearest right spelling, and decoding goes on. */
 #ifndef CONFIG_DECODE_H
 #define CONFIG_DECODE_H

@@ -62,7 +62,7 @@ enum option_kind {
     OPTION_REFUSED, /* known to the Go collector, not served here: named in an error whose end is .help */
 };
 
-/* What an absent, a bare (`key:`) and a filled group mean (collector-components.md 2.6). The struct of
+/* What an absent, a bare (`key:`) and a filled group mean. The struct of
  * any but GROUP_PLAIN has `bool on` as its first member; `enabled: false` inside turns it off. */
 enum group_mode {
     GROUP_PLAIN,   /* always there */

@@ -185,7 +185,7 @@ enum yaml_type yaml_type(const struct yaml_node *n)
     return time_text(n->text) ? YAML_TIME : YAML_STR;
 }
 
-/* The Go collector takes 10.0 where an integer belongs (go-facts.md). */
+/* The Go collector takes 10.0 where an integer belongs. */
 static bool integral(const struct yaml_node *n, bool *negative, uint64_t *u)
 {
     double d;

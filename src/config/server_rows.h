@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The option rows that servers share: the HTTP server block and the gRPC server block of the Go collector
- * (collector-components.md 2.2, 2.4). A component embeds the struct and puts the macro's rows into its own table, so
+/* The option rows that servers share: the HTTP server block and the gRPC server block of the Go collector.
+ * A component embeds the struct and puts the macro's rows into its own table, so
  * that the keys stand beside its own in YAML; what differs from use to use (defaults) is the macro's arguments. */
 #ifndef CONFIG_SERVER_ROWS_H
 #define CONFIG_SERVER_ROWS_H

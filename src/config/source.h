@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From --config URIs and --set to one tree: retrieved, merged, expanded (collector-components.md 1.2 to 1.4, as
- * go-facts.md corrects them). */
+/* From --config URIs and --set to one tree: retrieved, merged, expanded, as the Go
+ * collector 0.158 does it. */
 #ifndef CONFIG_SOURCE_H
 #define CONFIG_SOURCE_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The prometheus exporter: keeps the newest value of every series and serves them to scrapes (collector-components.md
- * 12).
+/* The prometheus exporter: keeps the newest value of every series and serves them to scrapes.
  *
  * A batch is merged within consume() or, when it brings many new series, in slices: SAFE means that the next scrape
  * shows it. Points that can never be shown are rejected and counted, by reason; the rest of their batch is taken. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What gRPC adds to HTTP/2, as pure functions: message prefix, status, timeout (otlp-protocol.md 8, 9; gRPC's
+/* What gRPC adds to HTTP/2, as pure functions: message prefix, status, timeout (gRPC's
  * PROTOCOL-HTTP2). Used by the server side now and by the client side later. */
 #ifndef NET_GRPC_H
 #define NET_GRPC_H
@@ -61,7 +61,7 @@ void grpc_status_pack(enum grpc_status code, struct bytes message, uint64_t retr
 /* Base64 without padding: `-bin` headers. */
 void grpc_bin_encode(struct bytes raw, struct buf *out);
 
-/* Which HTTP status a gRPC code becomes for an OTLP/HTTP client (otlp-protocol.md 5.3), and the reverse. */
+/* Which HTTP status a gRPC code becomes for an OTLP/HTTP client, and the reverse. */
 int grpc_status_to_http(enum grpc_status code);
 enum grpc_status grpc_status_from_http(int status);
 

@@ -5,7 +5,7 @@
  * Windows: the connection's credit goes back as bytes arrive (while the byte budget is overdrawn it waits, at most
  * a second), a stream's only by http_request_grant. Abuse: frames that cost us and bring nothing (resets, pings,
  * settings, empty DATA, refused streams) are counted in a bucket of 1000 that empties by 100 a second; full, the
- * connection ends with ENHANCE_YOUR_CALM. Keepalive, idle and age limits as otlp-protocol.md 10 has them. */
+ * connection ends with ENHANCE_YOUR_CALM. Keepalive, idle and age limits as gRPC has them. */
 #ifndef NET_HTTP2_H
 #define NET_HTTP2_H
 

@@ -58,7 +58,7 @@ struct http_server_options {
     uint64_t write_timeout;       /* for the answer to be taken by the peer */
     uint64_t idle_timeout;        /* between requests (HTTP/1 keep-alive) */
     bool no_keep_alive;           /* HTTP/1: close after each answer */
-    /* HTTP/2 connections (otlp-protocol.md 10). */
+    /* HTTP/2 connections. */
     uint64_t max_connection_idle, max_connection_age, max_connection_age_grace;
     uint64_t keepalive_time, keepalive_timeout; /* server pings */
     uint64_t keepalive_min_time;                /* of client pings; 0 = 5 min */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OTLP JSON to wire bytes and back, driven by protobuf-c's descriptors (otlp-protocol.md 6; go-facts.md says
- * what the Go collector's reader accepts, and ours accepts the same). */
+/* OTLP JSON to wire bytes and back, driven by protobuf-c's descriptors (the OTLP specification); what
+ * the Go collector's reader accepts, ours accepts too. */
 #ifndef OTLP_JSON_H
 #define OTLP_JSON_H
 

@@ -4,7 +4,7 @@
  * Checks, by table, what protobuf-c's descriptors say (wire types, lengths, UTF-8 of string fields, packed and
  * unpacked repeated scalars), nesting depth (at most VALIDATE_MAX_DEPTH messages), the lengths of ids (trace and
  * profile 0 or 16, span 0 or 8 bytes), and counts the items. Unknown fields are skipped, groups refused
- * (otlp-messages.md; otlp-protocol.md 6, 7). */
+ * (the OTLP specification). */
 #ifndef OTLP_VALIDATE_H
 #define OTLP_VALIDATE_H
 

@@ -74,7 +74,7 @@ static bool name_ok(const char *s)
     return n > 0 && n <= 1024;
 }
 
-/* `type[/name]` in its two parts; false after a fault (collector-components.md 1.7). */
+/* `type[/name]` in its two parts; false after a fault. */
 static bool split_id(struct loader *l, const char *id, const struct yaml_node *at, const char *path, struct bytes *type)
 {
     const char *slash = strchr(id, '/');

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From --config URIs and --set to a checked configuration: const structs, or a list of faults.
  *
- * Retrieve (file:, env:, yaml:), merge, expand, decode by option tables, check; all of collector-components.md 1
- * and 4 as go-facts.md corrects it. Every fault of a run is reported, each with file:line:column, the path
+ * Retrieve (file:, env:, yaml:), merge, expand, decode by option tables, check; all as
+ * the Go collector 0.158 does it. Every fault of a run is reported, each with file:line:column, the path
  * (`exporters::otlp/2::endpoint`), what is wrong, what is allowed and the nearest right spelling. */
 #ifndef PIPELINE_CONFIG_H
 #define PIPELINE_CONFIG_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The `service:` section but for its pipelines and extensions: own telemetry, budget, shutdown
- * (collector-components.md 5.1). Decoded by rows like any component's configuration. */
+/* The `service:` section but for its pipelines and extensions: own telemetry, budget, shutdown.
+ * Decoded by rows like any component's configuration. */
 #ifndef PIPELINE_SERVICE_CONFIG_H
 #define PIPELINE_SERVICE_CONFIG_H
 

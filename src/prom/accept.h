@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which exposition a scraper gets, from its Accept and Accept-Encoding headers, as the Go collector decides it
- * (prometheus-exposition.md 8): the most wanted clause that names a format we have, `q=0` being a refusal; text 0.0.4
+/* Which exposition a scraper gets, from its Accept and Accept-Encoding headers, as the Go collector decides it:
+ * the most wanted clause that names a format we have, `q=0` being a refusal; text 0.0.4
  * when there is none. The escaping is the last one named in a clause up to the one chosen. */
 #ifndef PROM_ACCEPT_H
 #define PROM_ACCEPT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attributes of OTLP, read in place, and their values as the text of a label (otlp-to-prometheus.md 6). */
+/* Attributes of OTLP, read in place, and their values as the text of a label. */
 #ifndef PROM_ANY_VALUE_H
 #define PROM_ANY_VALUE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The exemplars of a series' newest point, rendered: only those that could be shown (otlp-to-prometheus.md 14). */
+/* The exemplars of a series' newest point, rendered: only those that could be shown. */
 #ifndef PROM_EXEMPLAR_STORE_H
 #define PROM_EXEMPLAR_STORE_H
 

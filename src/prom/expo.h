@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing an exposition: text 0.0.4, OpenMetrics 1.0 or delimited protobuf, one family after another
- * (prometheus-exposition.md). Whoever has families calls these; format, escaping and number style are decided here.
+/* Writing an exposition: text 0.0.4, OpenMetrics 1.0 or delimited protobuf, one family after another.
+ * Whoever has families calls these; format, escaping and number style are decided here.
  *
  * Labels are given rendered (prom/labels.h). That form is what series store, so text formats copy it as it is; protobuf
  * and other escapings take it apart again. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The protobuf half of prom/expo.h: io.prometheus.client.MetricFamily, each with its length in front
- * (prometheus-exposition.md 7). Called by expo.c alone, with labels that are fit for the peer. */
+/* The protobuf half of prom/expo.h: io.prometheus.client.MetricFamily, each with its length in front.
+ * Called by expo.c alone, with labels that are fit for the peer. */
 #ifndef PROM_EXPO_PROTOBUF_H
 #define PROM_EXPO_PROTOBUF_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exponential histograms of OTLP: reading, merging, and their form as Prometheus' native histograms
- * (otlp-to-prometheus.md 11). Bucket i holds values in (base^i, base^(i+1)], base = 2^(2^-scale). */
+/* Exponential histograms of OTLP: reading, merging, and their form as Prometheus' native histograms.
+ * Bucket i holds values in (base^i, base^(i+1)], base = 2^(2^-scale). */
 #ifndef PROM_EXPONENTIAL_H
 #define PROM_EXPONENTIAL_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics of OTLP, read in place for the series they make: the head, which is the same in every request, apart from
- * the points (otlp-messages.md 4). */
+ * the points. */
 #ifndef PROM_METRIC_H
 #define PROM_METRIC_H
 

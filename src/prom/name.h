@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OTLP names as Prometheus names (otlp-to-prometheus.md 2 to 4, as the Go collector 0.158 does it).
+/* OTLP names as Prometheus names as the Go collector 0.158 makes them.
  *
  * These names may still hold any UTF-8 when the strategy keeps it; what a scraper can read is settled afterwards, by
  * the escaping that it negotiates (name_escape_*). Input is UTF-8 that has been validated; bytes that are not count as

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers as Prometheus exposition writes them (prometheus-exposition.md 2): Go's shortest %g, that is the fewest
+/* Numbers as Prometheus exposition writes them: Go's shortest %g, that is the fewest
  * digits that read back as the same double, in exponent form below 1e-4 and from 1e6 on. Minus zero is zero. */
 #ifndef PROM_NUMBER_H
 #define PROM_NUMBER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our own telemetry as a source of a scrape endpoint: the instruments of base/metrics.h as families, and target_info
- * with the service's resource, as the Go collector shows its own on :8888 (collector-components.md 5.2, 5.3).
+ * with the service's resource, as the Go collector shows its own on :8888.
  *
  * An instrument shows when its row's level is at or below the configured one and it has recorded something. Each
  * exposition collects once and writes everything in one go, so its numbers belong to one moment. */

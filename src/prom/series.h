@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The newest value of every series, for the scrape endpoint (collector-components.md 12.1, otlp-to-prometheus.md 17 to
- * 19).
+/* The newest value of every series, for the scrape endpoint (OpenTelemetry's Prometheus
+ * compatibility specification).
  *
  * A point finds its series by its bytes (prom/streams.h); other bytes that come to the same name and labels lead to the
  * same series from then on. Points that are older than what is stored change nothing. Deltas become cumulative. A

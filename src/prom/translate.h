@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the attributes of OTLP to labels: one translation for the scrape endpoint and for remote write
- * (otlp-to-prometheus.md 4 to 8, collector-components.md 12.2).
+ * (OpenTelemetry's Prometheus compatibility specification).
  *
  * The labels of a series are in two parts, each rendered and sorted (prom/labels.h): what all series of one resource
  * and scope have in common (job, instance, otel_scope_*, promoted resource attributes, constant labels) and the

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A unit of OTLP (UCUM) as the words that Prometheus names end in: `By/s` is `bytes` and `per_second`
- * (otlp-to-prometheus.md 2). */
+/* A unit of OTLP (UCUM) as the words that Prometheus names end in: `By/s` is `bytes` and `per_second`. */
 #ifndef PROM_UNIT_H
 #define PROM_UNIT_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The otlp receiver: takes OTLP over gRPC and HTTP and answers when the pipelines have (otlp-protocol.md,
- * collector-components.md 6).
+/* The otlp receiver: takes OTLP over gRPC and HTTP and answers when the pipelines have.
  *
  * The happy path of a call: on_request makes it, its body is gathered into one block (otlp_body.c), call_deliver()
  * inflates, validates and makes a batch that points into the block, consume() hands it on; when the ack settles the
@@ -193,8 +192,7 @@ static void answer_fault(struct otlp_call *call, enum grpc_status code, int http
         http_answer_fault(call, http_status, code, message, retry_after_ms);
 }
 
-/* The response message: partial_success is always there, empty when all is well, as the Go collector answers
- * (go-facts.md). */
+/* The response message: partial_success is always there, empty when all is well, as the Go collector answers. */
 static void answer_ok(struct otlp_call *call, uint64_t rejected, const char *why)
 {
     struct buf *b = &call->receiver->scratch;
@@ -560,7 +558,7 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     stopped_if_idle(r);
 }
 
-/* A path as it stands in a request: with its leading slash (collector-components.md 6). */
+/* A path as it stands in a request: with its leading slash. */
 static const char *path_of(struct otlp *r, enum signal s, const char *configured)
 {
     if (configured == NULL || configured[0] == '\0')

@@ -6,7 +6,7 @@
  *     otlp_grpc.c    a call as gRPC: message prefix, statuses, trailers, health service
  *     otlp_http.c    a call as OTLP/HTTP: methods, media types, status bodies, CORS
  *
- * Either port serves either protocol; which one a request speaks is told by its content type (otlp-protocol.md 1). */
+ * Either port serves either protocol; which one a request speaks is told by its content type. */
 #ifndef RECEIVER_OTLP_H
 #define RECEIVER_OTLP_H
 

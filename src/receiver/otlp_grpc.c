@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A call as gRPC: one message with its five-byte prefix in, one message and trailers out (otlp-protocol.md 8, 9),
+/* A call as gRPC: one message with its five-byte prefix in, one message and trailers out,
  * and the health service (grpc.health.v1: Check, List, Watch). */
 #include "receiver/otlp.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A call as OTLP/HTTP: paths, methods, media types, codings, status bodies in the request's own encoding, CORS
- * (otlp-protocol.md 5, collector-components.md 2.2 and 6). */
+ * (the OTLP specification). */
 #include "receiver/otlp.h"
 
 #include "otlp/json.h"

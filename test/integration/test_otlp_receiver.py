@@ -224,7 +224,7 @@ def test_a_span_sent_over_http_is_acknowledged_in_its_own_encoding(daemon):
     ("gzip", gzip.compress), ("deflate", zlib.compress), ("zlib", zlib.compress), ("identity", None), ("", bytes),
 ])
 def test_content_encodings_are_inflated(daemon, encoding, compress):
-    if compress is None:  # the Go collector refuses "identity" (go-facts); so does its list of algorithms here
+    if compress is None:  # the Go collector refuses "identity"; so does its list of algorithms here
         daemon.expect_warning("Request rejected")
     body = compress(SPAN) if compress else SPAN
     status, _, text = post(daemon.http_port, "/v1/traces", body, {"content-encoding": encoding})

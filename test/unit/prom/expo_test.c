@@ -21,7 +21,7 @@ static void begin(struct expo *e, const char *name, enum expo_type type, const c
     expo_family_begin(e, str(name), type, str(help), str(unit), false);
 }
 
-/* prometheus-exposition.md 12. */
+/* Prometheus' exposition formats. */
 static void write_basic(struct expo *e)
 {
     struct expo_exemplar traced[] = {
@@ -201,7 +201,7 @@ START_TEST(expositions_are_the_golden_ones)
 }
 END_TEST
 
-/* The two examples of prometheus-exposition.md 7, byte for byte (with the empty help that is always there). */
+/* The two examples of Prometheus' exposition formats, byte for byte (with the empty help that is always there). */
 START_TEST(protobuf_is_what_the_reference_spells_out)
 {
     static const uint8_t counter[] = { 0x23, 0x0a, 0x07, 'x',  '_',  't',  'o',  't',  'a',  'l', 0x12, 0x01,
