@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside HTTP/2: the state that http2.c (frames in and out) and http2_guard.c (limits in time and number) share. */
+/* Inside HTTP/2: the state that http2.c (frames in and out), http2_answer.c (the service's calls) and
+ * http2_guard.c (limits in time and number) share. */
 #ifndef NET_HTTP2_SESSION_H
 #define NET_HTTP2_SESSION_H
 
@@ -48,6 +49,11 @@ struct http2 {
     bool ping_out;
     uint64_t pinged_at;
 };
+
+/* http2_answer.c */
+extern const struct http_wire http2_wire;
+/* Bring the stream's window up to what the service allows. Padding has used some of it without being body. */
+void http2_sync_window(struct http2 *h, struct request *r);
 
 /* http2_guard.c */
 void http2_guard_open(struct http2 *h);
