@@ -249,7 +249,7 @@ class Bench:
         words = f"{count:,} series"
         self.row(f"{words}: resident memory", f"{d.rss() / 1e6:8.0f} MB  ({(d.rss() - empty) / count:.0f} bytes each)", d.rss() / 1e6, rss_bar, lambda v: f"{v} MB", False)
         filling = stalls(d)
-        self.row(f"{words}: longest stall of the loop while they are made", f"{filling.longest * 1000:8.2f} ms")
+        self.row(f"{words}: longest stall of the loop while they are made", f"{filling.longest * 1000:8.2f} ms, on the processor {filling.cpu * 1000:.2f} ms")
         arriving = None
         if rate:
             arriving = subprocess.Popen(
@@ -277,13 +277,13 @@ class Bench:
         scraping = stalls(d)
         more = {le: n - filling.buckets[le] for le, n in scraping.buckets.items()}
         bound = min(le for le, n in more.items() if n == more[float("inf")]) * 1000
-        text = f"{scraping.longest * 1000:8.2f} ms" if scraping.longest > filling.longest else f"below {bound:g} ms"
+        wall = f"{scraping.longest * 1000:.2f} ms" if scraping.longest > filling.longest else f"below {bound:g} ms"
         over = more[float("inf")] - more[0.005]
-        worst = scraping.longest * 1000 if scraping.longest > filling.longest else bound
+        # The bar is for what the loop does; the wall's time also has what the machine did meanwhile (curl, the load, others).
         self.row(
-            f"{words}: longest stall of the loop during scrapes{during}",
-            f"{text}  ({over:.0f} of {more[float('inf')]:.0f} turns over 5 ms)",
-            worst,
+            f"{words}: longest stall of the loop, making them and scrapes{during}",
+            f"{scraping.cpu * 1000:8.2f} ms on the processor  (during scrapes by the wall {wall}, {over:.0f} of {more[float('inf')]:.0f} turns over 5 ms)",
+            scraping.cpu * 1000,
             5 if rate else None,
             lambda v: f"{v} ms",
             False,
@@ -311,14 +311,14 @@ def start_once(config):
     return took, rss
 
 
-Stalls = namedtuple("Stalls", "longest buckets")
+Stalls = namedtuple("Stalls", "longest cpu buckets")
 
 
 def stalls(d):
     """How long the loop was busy between two sleeps: the longest since the start, and how often up to how long."""
     metrics = d.metrics()
     buckets = {float(s.labels["le"]): s.value for s in metrics.find("otelcd_loop_busy_seconds_bucket")}
-    return Stalls(metrics.value("otelcd_loop_longest_stall_seconds"), buckets)
+    return Stalls(metrics.value("otelcd_loop_longest_stall_seconds"), metrics.value("otelcd_loop_longest_stall_cpu_seconds"), buckets)
 
 
 def stop(d):

@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 
+#include <time.h>
+
 #define LAST_WAIT_MS 1000
 
 static const double busy_bounds[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1 };
@@ -15,6 +17,15 @@ static const struct metric_row row_stall = {
     .help = "Longest time since the start that the event loop was busy between two waits.",
 };
 
+static const struct metric_row row_cpu = {
+    .name = "otelcd_loop_longest_stall_cpu_seconds",
+    .type = METRIC_GAUGE,
+    .level = LEVEL_BASIC,
+    .unit = "s",
+    .help = "Most time since the start that the event loop's thread was on a processor between two waits. Where the "
+            "longest stall is much longer, the machine had other work.",
+};
+
 static const struct metric_row row_busy = {
     .name = "otelcd_loop_busy_seconds",
     .type = METRIC_HISTOGRAM,
@@ -25,7 +36,7 @@ static const struct metric_row row_busy = {
     .n_bounds = ARRAY_LEN(busy_bounds),
 };
 
-const struct metric_row *const loop_metric_rows[] = { &row_stall, &row_busy, NULL };
+const struct metric_row *const loop_metric_rows[] = { &row_stall, &row_cpu, &row_busy, NULL };
 
 static void on_timer(uv_timer_t *timer)
 {
@@ -52,9 +63,17 @@ static void arm(struct loop *l)
     uv_timer_start(&l->timer, on_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
 }
 
+static uint64_t thread_time(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
 static void measure(struct loop *l)
 {
-    uint64_t now = uv_hrtime(), idle = uv_metrics_idle_time(&l->uv);
+    uint64_t now = uv_hrtime(), idle = uv_metrics_idle_time(&l->uv), cpu = thread_time();
     uint64_t busy = now - l->woken - (idle - l->idle);
 
     if (l->woken != 0 && l->stall != NULL && busy < now) {
@@ -63,7 +82,12 @@ static void measure(struct loop *l)
             l->longest = busy;
             metric_set(l->stall, (double)busy / 1e9);
         }
+        if (cpu - l->cpu > l->longest_cpu) {
+            l->longest_cpu = cpu - l->cpu;
+            metric_set(l->stall_cpu, (double)l->longest_cpu / 1e9);
+        }
     }
+    l->cpu = cpu;
     l->woken = now;
     l->idle = idle;
 }
@@ -96,7 +120,9 @@ void loop_measure(struct loop *l, struct metrics *metrics)
 {
     l->stall = metrics_get(metrics, &row_stall, NULL, 0);
     l->busy = metrics_get(metrics, &row_busy, NULL, 0);
+    l->stall_cpu = metrics_get(metrics, &row_cpu, NULL, 0);
     metric_set(l->stall, 0);
+    metric_set(l->stall_cpu, 0);
 }
 
 void loop_run(struct loop *l)

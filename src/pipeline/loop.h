@@ -18,10 +18,12 @@ struct loop {
     uv_timer_t timer;
     struct turn turn;
     struct clock clock;
-    uint64_t armed;              /* due time that the timer is set to; UINT64_MAX = not */
-    uint64_t woken, idle;        /* at the last sleep: mono ns, and libuv's idle time till then */
-    uint64_t longest;            /* ns busy between two sleeps */
-    struct metric *stall, *busy; /* NULL until loop_measure */
+    uint64_t armed;                          /* due time that the timer is set to; UINT64_MAX = not */
+    uint64_t woken, idle;                    /* at the last sleep: mono ns, and libuv's idle time till then */
+    uint64_t cpu;                            /* at the last sleep: the thread's time on a processor, ns */
+    uint64_t longest;                        /* ns busy between two sleeps */
+    uint64_t longest_cpu;                    /* ns on a processor between two sleeps */
+    struct metric *stall, *stall_cpu, *busy; /* NULL until loop_measure */
 };
 
 void loop_init(struct loop *l);

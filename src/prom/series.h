@@ -125,7 +125,7 @@ struct series_taking {
     int64_t units; /* of work left in this slice */
 };
 
-#define SERIES_SLICE 20000 /* units: about two milliseconds of making new series */
+#define SERIES_SLICE 10000 /* units: about one millisecond of making new series */
 
 /* The batch outlives the taking. */
 void series_taking_begin(struct series_taking *t, struct series_store *s, const struct batch *batch);
