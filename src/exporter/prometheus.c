@@ -8,74 +8,31 @@
 #include "pipeline/component.h"
 #include "prom/scrape.h"
 #include "prom/series_source.h"
+#include "prom/translation_config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-struct resource_labels_config {
-    bool on;
-    struct strings included, excluded;
-};
-
-struct conversion_config {
-    bool enabled;
-    bool exclude_service_attributes;
-};
-
 struct prometheus_config {
     struct http_server_config http;
-    const char *namespace;
+    struct translation_config translation;
     struct string_map const_labels;
     bool send_timestamps;
     duration metric_expiration;
-    struct resource_labels_config resource_constant_labels;
-    struct conversion_config resource_to_telemetry_conversion;
     bool enable_open_metrics;
     bool without_scope_info;
-    bool add_metric_suffixes;
-    int translation_strategy;
-};
-
-static const char *const strategies[] = { "",
-                                          "UnderscoreEscapingWithSuffixes",
-                                          "UnderscoreEscapingWithoutSuffixes",
-                                          "NoUTF8EscapingWithSuffixes",
-                                          "NoTranslation",
-                                          NULL };
-
-static const struct option resource_labels_options[] = {
-    OPT_STRINGS(
-        struct resource_labels_config, included, "[]",
-        "Resource attributes that become labels; * is any run of characters, ? any one. Empty: all but excluded."),
-    OPT_STRINGS(struct resource_labels_config, excluded, "[]",
-                "Resource attributes that do not, whatever included says."),
-    OPT_END,
-};
-
-static const struct option conversion_options[] = {
-    OPT_BOOL(struct conversion_config, enabled, "false", "Make all resource attributes labels of every series."),
-    OPT_BOOL(struct conversion_config, exclude_service_attributes, "false",
-             "All but service.name, service.namespace and service.instance.id."),
-    OPT_END,
 };
 
 static const struct option options[] = {
     HTTP_SERVER_ROWS(struct prometheus_config, http, "", "1m", "30s", "1m"),
-    OPT_STRING(struct prometheus_config, namespace, "", "Put in front of every metric's name, with an underscore."),
+    TRANSLATION_ROWS(struct prometheus_config, translation),
     OPT_MAP(struct prometheus_config, const_labels, "Labels that every series gets, where it has none of that name."),
     OPT_BOOL(struct prometheus_config, send_timestamps, "false", "Show the time of each point. Best left off."),
     OPT_DURATION(struct prometheus_config, metric_expiration, "5m", "0s", NULL,
                  "A series that nothing arrives for within this time is gone; 0s keeps series for ever."),
-    OPT_GROUP(struct prometheus_config, resource_constant_labels, struct resource_labels_config,
-              resource_labels_options, GROUP_NONE, "Which resource attributes become labels of every series."),
-    OPT_GROUP(struct prometheus_config, resource_to_telemetry_conversion, struct conversion_config, conversion_options,
-              GROUP_PLAIN, "The older form of resource_constant_labels."),
     OPT_BOOL(struct prometheus_config, enable_open_metrics, "false",
              "Serve OpenMetrics, with exemplars, to scrapers that ask for it."),
     OPT_BOOL(struct prometheus_config, without_scope_info, "false", "Leave the otel_scope_* labels out."),
-    OPT_BOOL(struct prometheus_config, add_metric_suffixes, "true",
-             "Add unit and type to names. Says nothing when translation_strategy is set."),
-    OPT_ENUM(struct prometheus_config, translation_strategy, strategies, "", "How OTLP names become Prometheus names."),
     OPT_REFUSED("sending_queue", "a scrape endpoint has nothing to queue, for it merges at once: remove this block"),
     OPT_END,
 };
@@ -122,8 +79,7 @@ struct prometheus_node {
     struct node node;
     const struct prometheus_config *config;
     struct series_options options;
-    struct constant_label *constants;
-    struct buf constant_text;
+    struct configured_translation translation;
     struct series_store store;
     struct series_source source;
     bool serving;
@@ -301,21 +257,6 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 
 /* ---- configuration ---- */
 
-static void check_constants(const struct prometheus_config *c, struct check *ck)
-{
-    struct buf name = { 0 };
-
-    for (size_t i = 0; i < c->const_labels.n; i++) {
-        const char *key = c->const_labels.v[i].key;
-
-        name.len = 0;
-        if (!name_label(&name, NAME_UTF8_WITH_SUFFIXES, bytes_str(key)) || strncmp(key, "__", 2) == 0)
-            check_fail(ck, "const_labels",
-                       "\"%s\" is not a label name that may be given: it is empty or begins with __", key);
-    }
-    buf_free(&name);
-}
-
 /* What the server block has for receivers. */
 static void check_server(struct check *ck)
 {
@@ -336,63 +277,21 @@ static void check(const void *config, struct check *ck)
 
     if (c->http.endpoint[strspn(c->http.endpoint, " \t")] == '\0')
         check_fail(ck, "endpoint", "expecting a non-blank address to run the Prometheus metrics handler");
-    if (c->resource_constant_labels.on && c->resource_to_telemetry_conversion.enabled)
-        check_fail(ck, "resource_constant_labels",
-                   "cannot configure both resource_constant_labels and resource_to_telemetry_conversion: remove the "
-                   "latter, which is the older form");
-    check_constants(c, ck);
+    translation_check(&c->translation, ck);
+    translation_check_constants(&c->const_labels, "const_labels", ck);
     check_server(ck);
-}
-
-static enum name_strategy strategy_of(const struct prometheus_config *c)
-{
-    if (c->translation_strategy > 0)
-        return (enum name_strategy)(c->translation_strategy - 1);
-    return c->add_metric_suffixes ? NAME_UNDERSCORES_WITH_SUFFIXES : NAME_UNDERSCORES_WITHOUT_SUFFIXES;
-}
-
-static void set_constants(struct prometheus_node *n)
-{
-    const struct string_map *map = &n->config->const_labels;
-    struct translation *t = &n->options.translation;
-    size_t *ends = mem_alloc((map->n + 1) * sizeof(*ends));
-
-    n->constants = mem_alloc((map->n + 1) * sizeof(*n->constants));
-    for (size_t i = 0; i < map->n; i++) {
-        name_label(&n->constant_text, t->strategy, bytes_str(map->v[i].key));
-        ends[i] = n->constant_text.len;
-    }
-    for (size_t i = 0, at = 0; i < map->n; at = ends[i++])
-        if (ends[i] > at)
-            n->constants[t->n_constants++] =
-                (struct constant_label){ bytes_of(n->constant_text.data + at, ends[i] - at),
-                                         bytes_str(map->v[i].value) };
-    t->constants = n->constants;
-    free(ends);
 }
 
 static void set_options(struct prometheus_node *n)
 {
     const struct prometheus_config *c = n->config;
 
+    translation_configure(&n->translation, &c->translation, !c->without_scope_info, &c->const_labels);
     n->options = (struct series_options){
-        .translation = {
-            .strategy = strategy_of(c),
-            .ns = bytes_str(c->namespace),
-            .scope_labels = !c->without_scope_info,
-            .promote = c->resource_to_telemetry_conversion.enabled || c->resource_constant_labels.included.n > 0 ||
-                       c->resource_constant_labels.excluded.n > 0,
-            .leave_service_out = c->resource_to_telemetry_conversion.enabled &&
-                                 c->resource_to_telemetry_conversion.exclude_service_attributes,
-            .included = c->resource_constant_labels.included.v,
-            .n_included = c->resource_constant_labels.included.n,
-            .excluded = c->resource_constant_labels.excluded.v,
-            .n_excluded = c->resource_constant_labels.excluded.n,
-        },
+        .translation = n->translation.translation,
         .expiration = (uint64_t)c->metric_expiration.ns,
         .send_timestamps = c->send_timestamps,
     };
-    set_constants(n);
 }
 
 /* ---- own telemetry ---- */
@@ -502,8 +401,7 @@ static void destroy(struct node *node)
     metric_set(n->bytes, 0);
     metrics_unhook(node->host->metrics, &n->hook);
     series_store_free(&n->store);
-    free(n->constants);
-    buf_free(&n->constant_text);
+    translation_free(&n->translation);
 }
 
 extern const struct component prometheus_exporter;
