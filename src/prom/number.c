@@ -98,6 +98,25 @@ size_t number_put(char *at, double v)
     return put(at, v, "");
 }
 
+size_t number_put_plain(char *at, double v)
+{
+    char *p = at;
+    struct decimal d;
+
+    if (!isfinite(v))
+        return put_special(at, v);
+    if (v < 0) {
+        *p++ = '-';
+        v = -v;
+    }
+    if (v == 0) {
+        *p++ = '0';
+        return (size_t)(p - at);
+    }
+    d = decimal_shortest(v);
+    return (size_t)(p - at) + put_fixed(p, d, (int)decimal_digits(d.digits) - 1 + d.exponent);
+}
+
 size_t number_put_om(char *at, double v)
 {
     return put(at, v, ".0");

@@ -15,6 +15,10 @@ size_t number_put(char *at, double v);
 /* OpenMetrics: a number that would look like an integer gets `.0`. */
 size_t number_put_om(char *at, double v);
 
+/* As text 0.0.4, but never with an exponent: what remote write has in `le` and `quantile`. */
+#define NUMBER_PLAIN_MAX 360
+size_t number_put_plain(char *at, double v);
+
 /* A time of OpenMetrics: seconds in fixed notation, every digit kept, at least one after the point. */
 size_t number_put_seconds(char *at, uint64_t ns);
 

@@ -369,6 +369,16 @@ void streams_finish(struct streams *s, struct stream_place *place)
     place->resource = NULL;
 }
 
+void streams_keep_resource(struct resource_entry *r)
+{
+    r->children++;
+}
+
+void streams_drop_resource(struct streams *s, struct resource_entry *r)
+{
+    let_resource_go(s, r);
+}
+
 static bool enter_origin(struct streams *s, struct stream_place *place, const struct metric_walk *w, uint32_t now)
 {
     if (place->resource == NULL || place->resource_n != w->resource_n) {

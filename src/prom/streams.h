@@ -20,6 +20,8 @@ struct resource_entry {
     uint32_t place;               /* in streams.resources */
     uint32_t seen;                /* when last, in the holder's ticks */
     uint32_t target_len;          /* labels of target_info, rendered, behind the raw bytes; 0 = none */
+    uint32_t mark;                /* the holder's */
+    int64_t target_time;          /* the holder's */
     bool shown;                   /* the newest of those of its job and instance */
     struct resource_entry *older; /* one of the same job and instance */
 };
@@ -112,6 +114,10 @@ struct stream *streams_enter(struct streams *s, struct stream_place *place, cons
                              const char **reason);
 void streams_leave(struct streams *s, struct stream *stream);
 void streams_finish(struct streams *s, struct stream_place *place); /* the walk is over */
+
+/* Keep a resource beyond the walk, until it is let go again. */
+void streams_keep_resource(struct resource_entry *r);
+void streams_drop_resource(struct streams *s, struct resource_entry *r);
 
 static inline struct identity_key streams_key(struct stream *stream, struct bytes attributes)
 {

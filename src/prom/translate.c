@@ -304,7 +304,7 @@ bool translate_target(struct translator *s, const struct translation *t, struct 
     bool known;
 
     translate_job(&j, resource);
-    known = j.job.len > 0 && j.instance.len > 0;
+    known = t->target_by_either ? j.job.len > 0 || j.instance.len > 0 : j.job.len > 0 && j.instance.len > 0;
     buf_free(&j.job);
     buf_free(&j.instance);
     if (!known)
@@ -313,6 +313,8 @@ bool translate_target(struct translator *s, const struct translation *t, struct 
     for (struct attribute a; attribute_next(&r, 1, &a);)
         if (!is_service(a.key))
             add(s, a);
+    if (t->target_by_either && s->all.n == 0)
+        return false;
     sort_by_key(s);
     put_texts(s, t->strategy, true);
     join_equal(s);

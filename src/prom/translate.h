@@ -26,6 +26,7 @@ struct translation {
     /* Which resource attributes become labels: patterns with `*` and `?`. `excluded` wins; without `included`, all that
      * are not excluded. */
     bool promote;
+    bool target_by_either;  /* target_info needs a job or an instance and something to say, instead of both of them */
     bool leave_service_out; /* service.name, service.namespace, service.instance.id are not promoted */
     const char *const *included, *const *excluded;
     size_t n_included, n_excluded;
@@ -50,7 +51,7 @@ struct job_instance {
 /* Empty where the resource does not say. */
 void translate_job(struct job_instance *out, struct bytes resource);
 
-/* The labels of target_info, appended to `out`; false when there is none, for it needs both a job and an instance. */
+/* The labels of target_info, appended to `out`; false when there is none: see target_by_either. */
 bool translate_target(struct translator *s, const struct translation *t, struct bytes resource, struct buf *out);
 
 /* Where a metric comes from: bytes of Resource and InstrumentationScope. */

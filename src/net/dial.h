@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making a connection to host:port: the name's addresses, one after another, until one answers. */
+#ifndef NET_DIAL_H
+#define NET_DIAL_H
+
+#include "base/clock.h"
+
+#include <uv.h>
+
+struct dial;
+
+/* fd: the socket, the callee's, not blocking; or -1 and why ("connect to 10.0.0.1:9090: connection refused"). From the
+ * loop, never from inside dial_start. The dial is gone when it returns. */
+typedef void dial_done(void *arg, int fd, bool resolved, const char *why);
+
+/* `timeout` in ns for each address. */
+struct dial *dial_start(uv_loop_t *loop, struct clock *clock, const char *host, const char *port, uint64_t timeout,
+                        dial_done *done, void *arg);
+void dial_cancel(struct dial *d); /* `done` does not come any more */
+
+#endif

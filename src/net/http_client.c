@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/http_client.h"
+
+#include "base/mem.h"
+#include "base/vec.h"
+#include "codec/base64.h"
+#include "net/dial.h"
+#include "net/http1.h"
+#include "net/proxy.h"
+#include "net/stream.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define HEAD_MAX (64 * 1024ul)
+#define THROWN_MAX (1024 * 1024ul) /* of a body that is longer than what is kept */
+#define READ_SIZE (64 * 1024ul)
+#define CONNECT_TIMEOUT (10 * NS_PER_S)
+
+enum connection_state { CONN_DIALING, CONN_IDLE, CONN_BUSY, CONN_CLOSED };
+
+struct http_connection {
+    struct http_connection *next, **link;
+    struct http_client *client;
+    enum connection_state state;
+    struct dial *dial;
+    struct stream stream;
+    bool open; /* the stream is */
+    struct http_call *call;
+    uint64_t calls; /* so far */
+    struct clock_timer idle;
+    /* The answer. */
+    struct buf head, body;
+    struct http1_scan scan;
+    struct http1_head parsed;
+    struct http_header headers[HTTP1_MAX_HEADERS];
+    struct http1_body reader;
+    bool has_head, heard;
+    uint64_t thrown;
+};
+
+struct http_client {
+    uv_loop_t *loop;
+    struct turn *turn;
+    struct clock *clock;
+    struct http_client_options options;
+    struct stream_hub hub;
+    struct http_connection *connections;
+    size_t n_idle;
+    struct http_call *waiting, **last_waiting;
+    bool closing;
+    struct http_client_stats stats;
+    char *url_text, *name;
+    struct url url;
+    char *proxy_text; /* NULL: straight to the origin */
+    struct url proxy;
+    char *dial_host, *dial_port;
+    struct buf fixed; /* the header lines of every call */
+    struct buf target;
+    bool own_host;
+};
+
+static void start_on(struct http_connection *c, struct http_call *call);
+static void serve_waiting(struct http_client *client);
+
+/* ---- ends ---- */
+
+static void free_client(struct http_client *c)
+{
+    stream_hub_free(&c->hub);
+    free(c->url_text);
+    free(c->name);
+    free(c->proxy_text);
+    free(c->dial_host);
+    free(c->dial_port);
+    buf_free(&c->fixed);
+    buf_free(&c->target);
+    free(c);
+}
+
+static void free_connection(struct http_connection *c)
+{
+    struct http_client *client = c->client;
+
+    *c->link = c->next;
+    if (c->next != NULL)
+        c->next->link = c->link;
+    client->stats.connections--;
+    buf_free(&c->head);
+    buf_free(&c->body);
+    free(c);
+    if (client->closing && client->connections == NULL)
+        free_client(client);
+    else if (!client->closing)
+        serve_waiting(client);
+}
+
+static void on_closed(struct stream *s)
+{
+    free_connection(container_of(s, struct http_connection, stream));
+}
+
+/* The connection goes; its call has been taken off before. */
+static void close_connection(struct http_connection *c)
+{
+    assert(c->call == NULL);
+    if (c->state == CONN_CLOSED)
+        return;
+    if (c->state == CONN_IDLE)
+        c->client->n_idle--;
+    clock_stop(c->client->clock, &c->idle);
+    c->state = CONN_CLOSED;
+    if (c->dial != NULL) {
+        dial_cancel(c->dial);
+        c->dial = NULL;
+        free_connection(c);
+    } else if (c->open) {
+        stream_close(&c->stream);
+    } else {
+        free_connection(c);
+    }
+}
+
+static void end_call(struct http_call *call)
+{
+    clock_stop(call->client->clock, &call->timer);
+    call->connection = NULL;
+}
+
+static void tell_failure(struct turn_task *task)
+{
+    struct http_call *call = container_of(task, struct http_call, task);
+    struct http_answer a = {
+        .failure = call->failure,
+        .why = call->why,
+        .ambiguous =
+            call->failure == HTTP_TIMED_OUT || call->failure == HTTP_CLOSED || call->failure == HTTP_BROKEN_ANSWER,
+    };
+
+    call->on_done(call, &a);
+}
+
+static void fail_call(struct http_call *call, enum http_failure failure, const char *why)
+{
+    end_call(call);
+    call->failure = failure;
+    snprintf(call->why, sizeof(call->why), "%s", why);
+    call->task.run = tell_failure;
+    turn_defer(call->client->turn, &call->task);
+}
+
+/* The connection breaks under its call, if it has one. */
+static void break_connection(struct http_connection *c, enum http_failure failure, const char *why)
+{
+    struct http_call *call = c->call;
+    char text[200];
+
+    c->call = NULL;
+    if (call != NULL) {
+        bool again = failure == HTTP_CLOSED && c->calls > 1 && !c->heard && call->repeatable && !call->repeated;
+
+        if (again) {
+            call->repeated = true;
+            call->connection = NULL;
+            call->waiting = true;
+            call->next = c->client->waiting;
+            if (c->client->waiting == NULL)
+                c->client->last_waiting = &call->next;
+            c->client->waiting = call;
+        } else {
+            snprintf(text, sizeof(text), "POST to %s: %s", c->client->name, why);
+            fail_call(call, failure, text);
+        }
+    }
+    close_connection(c);
+}
+
+/* ---- the answer ---- */
+
+static const char *const months[] = {
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
+};
+
+/* IMF-fixdate: "Sun, 06 Nov 1994 08:49:37 GMT". */
+static bool read_date(const char *text, time_t *t)
+{
+    struct tm tm = { 0 };
+    char month[4];
+
+    if (sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour, &tm.tm_min,
+               &tm.tm_sec) != 6)
+        return false;
+    for (tm.tm_mon = 0; tm.tm_mon < 12 && strcmp(months[tm.tm_mon], month) != 0; tm.tm_mon++)
+        ;
+    tm.tm_year -= 1900;
+    *t = timegm(&tm);
+    return tm.tm_mon < 12;
+}
+
+uint64_t http_retry_after(struct bytes value, uint64_t now)
+{
+    char text[40];
+    uint64_t seconds = 0;
+    time_t date;
+
+    if (value.len == 0 || value.len >= sizeof(text))
+        return 0;
+    snprintf(text, sizeof(text), "%.*s", (int)value.len, (const char *)value.data);
+    if (text[strspn(text, "0123456789")] == '\0') {
+        seconds = strtoull(text, NULL, 10);
+        return (seconds < 86400 ? seconds : 86400) * 1000;
+    }
+    if (!read_date(text, &date) || date < 0 || (uint64_t)date * NS_PER_S <= now)
+        return 0;
+    seconds = (uint64_t)date - now / NS_PER_S;
+    return (seconds < 86400 ? seconds : 86400) * 1000;
+}
+
+const struct bytes *http_answer_header(const struct http_answer *a, const char *name)
+{
+    for (size_t i = 0; i < a->n_headers; i++)
+        if (bytes_is(a->headers[i].name, name))
+            return &a->headers[i].value;
+    return NULL;
+}
+
+static void on_idle_too_long(struct clock_timer *t)
+{
+    close_connection(container_of(t, struct http_connection, idle));
+}
+
+/* The answer is whole: keep the connection or not, then tell. */
+static void answered(struct http_connection *c)
+{
+    struct http_client *client = c->client;
+    struct http_call *call = c->call;
+    struct http_answer a = {
+        .why = "",
+        .status = c->parsed.status,
+        .headers = c->parsed.headers,
+        .n_headers = c->parsed.n_headers,
+        .body = buf_bytes(&c->body),
+    };
+    const struct bytes *after = http_answer_header(&a, "retry-after");
+    bool keep = c->parsed.keep_alive && c->reader.done && !c->stream.writing &&
+                c->reader.framing != HTTP1_UNTIL_CLOSE && client->n_idle < client->options.max_idle && !client->closing;
+
+    if (after != NULL)
+        a.retry_after_ms = http_retry_after(*after, clock_wall(client->clock));
+    end_call(call);
+    c->call = NULL;
+    if (keep) {
+        c->state = CONN_IDLE;
+        client->n_idle++;
+        if (client->options.idle_timeout > 0)
+            clock_start(client->clock, &c->idle, client->options.idle_timeout, on_idle_too_long);
+    }
+    call->on_done(call, &a); /* may start another call, on this connection even */
+    if (!keep)
+        close_connection(c);
+    else
+        serve_waiting(client);
+}
+
+static enum http1_framing framing_of(const struct http1_head *h)
+{
+    if (h->status == 204 || h->status == 304 || h->content_length == 0)
+        return HTTP1_EMPTY;
+    if (h->chunked)
+        return HTTP1_CHUNKED;
+    return h->content_length > 0 ? HTTP1_LENGTH : HTTP1_UNTIL_CLOSE;
+}
+
+/* -1: broken. 0: the head goes on. Else its length. */
+static ssize_t read_head(struct http_connection *c)
+{
+    struct http1_fault fault;
+    ssize_t len = http1_scan(&c->scan, buf_bytes(&c->head));
+
+    if (len <= 0)
+        return len < 0 || c->head.len > HEAD_MAX ? -1 : 0;
+    if (http1_parse_response(&c->parsed, c->head.data, (size_t)len, c->headers, HTTP1_MAX_HEADERS, &fault) != 0)
+        return -1;
+    return len;
+}
+
+static void begin_answer(struct http_connection *c)
+{
+    c->head.len = c->body.len = 0;
+    c->scan = (struct http1_scan){ 0 };
+    c->has_head = c->heard = false;
+    c->thrown = 0;
+}
+
+/* False when the connection is no longer to be read from. */
+static bool take_body(struct http_connection *c, struct bytes data)
+{
+    struct http1_fault fault;
+
+    while (!c->reader.done) {
+        struct bytes run = { 0 };
+        ssize_t used = http1_body_read(&c->reader, data, &run, &fault);
+        size_t room = c->call->max_answer > c->body.len ? c->call->max_answer - c->body.len : 0;
+
+        if (used < 0) {
+            break_connection(c, HTTP_BROKEN_ANSWER, fault.text);
+            return false;
+        }
+        if (run.len > room) {
+            c->thrown += run.len - room;
+            run.len = room;
+        }
+        buf_put(&c->body, run);
+        data = bytes_skip(data, (size_t)used);
+        if (used == 0)
+            break;
+    }
+    if (c->reader.done && data.len > 0)
+        c->parsed.keep_alive = false; /* more than an answer: whatever it is, nobody asked for it */
+    if (!c->reader.done && c->thrown <= THROWN_MAX)
+        return true;
+    answered(c);
+    return false;
+}
+
+static void take_answer(struct http_connection *c, struct bytes data)
+{
+    c->heard = true;
+    while (!c->has_head) {
+        size_t before = c->head.len;
+        ssize_t len;
+
+        buf_put(&c->head, data);
+        len = read_head(c);
+        if (len < 0) {
+            break_connection(c, HTTP_BROKEN_ANSWER, "the answer is not HTTP/1.1");
+            return;
+        }
+        if (len == 0)
+            return;
+        data = bytes_skip(data, (size_t)len - before);
+        if (c->parsed.status >= 200) {
+            c->has_head = true;
+            c->head.len = (size_t)len;
+            http1_body_init(&c->reader, framing_of(&c->parsed),
+                            c->parsed.content_length > 0 ? (uint64_t)c->parsed.content_length : 0);
+            break;
+        }
+        c->head.len = 0; /* 1xx: another head follows */
+        c->scan = (struct http1_scan){ 0 };
+        if (data.len == 0)
+            return;
+    }
+    take_body(c, data);
+}
+
+static void on_read(struct stream *s, struct bytes data)
+{
+    struct http_connection *c = container_of(s, struct http_connection, stream);
+
+    c->client->stats.bytes_in += data.len;
+    if (c->state == CONN_BUSY)
+        take_answer(c, data);
+    else
+        close_connection(c); /* nobody asked */
+}
+
+static void on_end(struct stream *s, int error)
+{
+    struct http_connection *c = container_of(s, struct http_connection, stream);
+
+    if (c->state == CONN_BUSY && c->has_head && error == 0 && c->reader.framing == HTTP1_UNTIL_CLOSE) {
+        c->reader.done = true;
+        answered(c);
+    } else {
+        break_connection(c, HTTP_CLOSED, error == 0 ? "the peer closed the connection" : uv_strerror(error));
+    }
+}
+
+static void on_written(struct stream *s, int error)
+{
+    struct http_connection *c = container_of(s, struct http_connection, stream);
+
+    /* A peer that refuses early answers and closes; what it said may still be there to be read. */
+    if (error != 0 && error != UV_EPIPE && error != UV_ECONNRESET)
+        break_connection(c, HTTP_CLOSED, uv_strerror(error));
+}
+
+/* ---- calls ---- */
+
+static void put_call(struct http_connection *c, struct http_call *call)
+{
+    struct http_client *client = c->client;
+    struct buf *out = stream_out(&c->stream);
+    char length[32];
+
+    buf_puts(out, call->method);
+    buf_putc(out, ' ');
+    buf_put(out, buf_bytes(&client->target));
+    buf_puts(out, " HTTP/1.1\r\n");
+    buf_put(out, buf_bytes(&client->fixed));
+    for (size_t i = 0; i < call->n_headers; i++)
+        http1_put_header(out, call->headers[i].name, call->headers[i].value);
+    snprintf(length, sizeof(length), "%zu", call->body.len);
+    http1_put_header(out, bytes_str("content-length"), bytes_str(length));
+    http1_put_end(out);
+    buf_put(out, call->body);
+    client->stats.bytes_out += out->len;
+}
+
+static void start_on(struct http_connection *c, struct http_call *call)
+{
+    int rc;
+
+    if (c->state == CONN_IDLE)
+        c->client->n_idle--;
+    clock_stop(c->client->clock, &c->idle);
+    c->state = CONN_BUSY;
+    c->call = call;
+    c->calls++;
+    call->connection = c;
+    begin_answer(c);
+    put_call(c, call);
+    rc = stream_flush(&c->stream);
+    if (rc < 0 && rc != UV_EPIPE && rc != UV_ECONNRESET)
+        break_connection(c, HTTP_CLOSED, uv_strerror(rc));
+}
+
+static void on_dialed(void *arg, int fd, bool resolved, const char *why)
+{
+    struct http_connection *c = arg;
+    struct http_call *call = c->call;
+
+    c->dial = NULL;
+    if (fd < 0) {
+        c->call = NULL;
+        if (call != NULL)
+            fail_call(call, resolved ? HTTP_NOT_CONNECTED : HTTP_NOT_RESOLVED, why);
+        close_connection(c);
+        return;
+    }
+    c->open = true;
+    c->stream.on_read = on_read;
+    c->stream.on_end = on_end;
+    c->stream.on_written = on_written;
+    c->stream.on_closed = on_closed;
+    if (stream_open(&c->stream, c->client->loop, &c->client->hub, fd) != 0 || stream_read(&c->stream, READ_SIZE) != 0) {
+        break_connection(c, HTTP_NOT_CONNECTED, "the socket cannot be used");
+        return;
+    }
+    c->call = NULL;
+    start_on(c, call);
+}
+
+static struct http_connection *new_connection(struct http_client *client, struct http_call *call)
+{
+    struct http_connection *c = mem_zalloc(sizeof(*c));
+
+    c->client = client;
+    c->call = call;
+    c->state = CONN_DIALING;
+    c->next = client->connections;
+    c->link = &client->connections;
+    if (c->next != NULL)
+        c->next->link = &c->next;
+    client->connections = c;
+    client->stats.connections++;
+    client->stats.opened++;
+    call->connection = c;
+    c->dial = dial_start(client->loop, client->clock, client->dial_host, client->dial_port,
+                         client->options.connect_timeout, on_dialed, c);
+    return c;
+}
+
+static struct http_connection *idle_connection(struct http_client *client)
+{
+    for (struct http_connection *c = client->connections; c != NULL; c = c->next)
+        if (c->state == CONN_IDLE)
+            return c;
+    return NULL;
+}
+
+/* False: it has to wait. */
+static bool place(struct http_client *client, struct http_call *call)
+{
+    struct http_connection *c = idle_connection(client);
+
+    if (c != NULL) {
+        start_on(c, call);
+        return true;
+    }
+    if (client->options.max_connections > 0 && client->stats.connections >= client->options.max_connections)
+        return false;
+    new_connection(client, call);
+    return true;
+}
+
+static void serve_waiting(struct http_client *client)
+{
+    struct http_call *call = client->waiting;
+
+    while (call != NULL) {
+        client->waiting = call->next;
+        if (client->waiting == NULL)
+            client->last_waiting = &client->waiting;
+        call->waiting = false;
+        if (!place(client, call)) {
+            call->waiting = true;
+            call->next = client->waiting;
+            if (call->next == NULL)
+                client->last_waiting = &call->next;
+            client->waiting = call;
+            return;
+        }
+        call = client->waiting;
+    }
+}
+
+static void on_call_timeout(struct clock_timer *t)
+{
+    struct http_call *call = container_of(t, struct http_call, timer);
+    struct http_connection *c = call->connection;
+    char why[200];
+
+    snprintf(why, sizeof(why), "%s within %.3g s",
+             c == NULL                  ? "no connection was free"
+             : c->state == CONN_DIALING ? "no connection came about"
+             : !c->heard                ? "no answer came"
+                                        : "the answer did not end",
+             (double)call->timeout / (double)NS_PER_S);
+    if (c != NULL) {
+        break_connection(c, c->state == CONN_DIALING ? HTTP_NOT_CONNECTED : HTTP_TIMED_OUT, why);
+    } else {
+        http_call_cancel(call);
+        fail_call(call, HTTP_NOT_CONNECTED, why);
+    }
+}
+
+void http_call_start(struct http_client *c, struct http_call *call)
+{
+    call->client = c;
+    call->connection = NULL;
+    call->repeated = call->waiting = false;
+    call->timer = (struct clock_timer){ 0 };
+    call->task = (struct turn_task){ .run = tell_failure };
+    if (call->timeout > 0)
+        clock_start(c->clock, &call->timer, call->timeout, on_call_timeout);
+    if (c->waiting == NULL && place(c, call))
+        return;
+    call->waiting = true;
+    call->next = NULL;
+    *c->last_waiting = call;
+    c->last_waiting = &call->next;
+}
+
+static void leave_queue(struct http_client *c, struct http_call *call)
+{
+    struct http_call **at = &c->waiting;
+
+    while (*at != call)
+        at = &(*at)->next;
+    *at = call->next;
+    if (*at == NULL)
+        c->last_waiting = at;
+    call->waiting = false;
+}
+
+void http_call_cancel(struct http_call *call)
+{
+    struct http_connection *c = call->connection;
+
+    turn_cancel(call->client->turn, &call->task);
+    if (call->waiting)
+        leave_queue(call->client, call);
+    end_call(call);
+    if (c != NULL) {
+        c->call = NULL;
+        close_connection(c);
+    }
+}
+
+/* ---- the client ---- */
+
+static int set_way(struct http_client *c, const struct http_client_options *o, struct error *err)
+{
+    const char *proxy = o->proxy_url;
+    const struct url *next = &c->url;
+
+    if (url_parse(&c->url, bytes_str(c->url_text), err) != 0)
+        return UV_EINVAL;
+    if (c->url.secure)
+        return error_set(err, UV_EINVAL, "https is not served yet: write http://, or let a TLS proxy stand between");
+    if (proxy == NULL || *proxy == '\0')
+        proxy = proxy_from_environment(c->url.host, url_port(&c->url));
+    if (*proxy != '\0') {
+        struct buf text = { 0 };
+
+        if (strstr(proxy, "://") == NULL)
+            buf_puts(&text, "http://");
+        buf_puts(&text, proxy);
+        c->proxy_text = bytes_dup(buf_bytes(&text));
+        buf_free(&text);
+        if (url_parse(&c->proxy, bytes_str(c->proxy_text), err) != 0)
+            return error_wrap(err, "the proxy's URL");
+        if (c->proxy.secure)
+            return error_set(err, UV_EINVAL, "a proxy is reached over http, not https");
+        next = &c->proxy;
+    }
+    c->dial_host = bytes_dup(next->host);
+    c->dial_port = bytes_dup(url_port(next));
+    return 0;
+}
+
+static void put_authorization(struct http_client *c, const char *header, struct bytes userinfo)
+{
+    struct buf plain = { 0 }, value = { 0 };
+
+    url_put_unescaped(&plain, userinfo);
+    if (memchr(userinfo.data, ':', userinfo.len) == NULL)
+        buf_putc(&plain, ':');
+    buf_puts(&value, "Basic ");
+    base64_encode(buf_bytes(&plain), true, &value);
+    http1_put_header(&c->fixed, bytes_str(header), buf_bytes(&value));
+    buf_free(&plain);
+    buf_free(&value);
+}
+
+static bool has_header(const struct http_client_options *o, const char *name)
+{
+    for (size_t i = 0; i < o->n_headers; i++)
+        if (bytes_equal_nocase(o->headers[i].name, bytes_str(name)))
+            return true;
+    return false;
+}
+
+static void set_fixed(struct http_client *c, const struct http_client_options *o)
+{
+    struct buf authority = { 0 }, safe = { 0 };
+
+    url_put_authority(&authority, &c->url);
+    if (!has_header(o, "host"))
+        http1_put_header(&c->fixed, bytes_str("host"), buf_bytes(&authority));
+    if (o->user_agent != NULL && !has_header(o, "user-agent"))
+        http1_put_header(&c->fixed, bytes_str("user-agent"), bytes_str(o->user_agent));
+    for (size_t i = 0; i < o->n_headers; i++)
+        http1_put_header(&c->fixed, o->headers[i].name, o->headers[i].value);
+    if (c->url.userinfo.len > 0 && !has_header(o, "authorization"))
+        put_authorization(c, "authorization", c->url.userinfo);
+    if (c->proxy_text != NULL) {
+        if (c->proxy.userinfo.len > 0)
+            put_authorization(c, "proxy-authorization", c->proxy.userinfo);
+        buf_puts(&c->target, "http://");
+        buf_put(&c->target, buf_bytes(&authority));
+    }
+    if (o->max_idle == 0)
+        http1_put_header(&c->fixed, bytes_str("connection"), bytes_str("close"));
+    if (c->url.target.data[0] == '?')
+        buf_putc(&c->target, '/');
+    buf_put(&c->target, c->url.target);
+    url_put_safe(&safe, &c->url);
+    c->name = bytes_dup(buf_bytes(&safe));
+    buf_free(&authority);
+    buf_free(&safe);
+}
+
+struct http_client *http_client_new(uv_loop_t *loop, struct turn *turn, struct clock *clock,
+                                    const struct http_client_options *o, struct error *err)
+{
+    struct http_client *c = mem_zalloc(sizeof(*c));
+
+    c->loop = loop;
+    c->turn = turn;
+    c->clock = clock;
+    c->options = *o;
+    if (c->options.connect_timeout == 0)
+        c->options.connect_timeout = CONNECT_TIMEOUT;
+    c->last_waiting = &c->waiting;
+    c->url_text = bytes_dup(bytes_str(o->url));
+    stream_hub_init(&c->hub, READ_SIZE);
+    if (set_way(c, o, err) != 0) {
+        free_client(c);
+        return NULL;
+    }
+    set_fixed(c, o);
+    return c;
+}
+
+void http_client_close(struct http_client *c)
+{
+    struct http_connection *next;
+
+    assert(c->waiting == NULL);
+    if (c->connections == NULL) {
+        free_client(c);
+        return;
+    }
+    c->closing = true;
+    for (struct http_connection *x = c->connections; x != NULL; x = next) {
+        bool last;
+
+        next = x->next;
+        last = next == NULL;
+        close_connection(x); /* with the last one the client may go */
+        if (last)
+            break;
+    }
+}
+
+const struct http_client_stats *http_client_stats(struct http_client *c)
+{
+    return &c->stats;
+}
+
+const char *http_client_name(const struct http_client *c)
+{
+    return c->name;
+}
