@@ -57,6 +57,7 @@ struct node {
                             * when .shared, for there is one for each signal. An ack that comes in always books in it */
     /* Where to send, by signal: receivers, processors and connectors. NULL: that signal has no pipeline here. */
     struct consumer *out[SIGNAL_COUNT];
+    struct sender *sender; /* exporters with a queue (pipeline/sender.h); else NULL */
 };
 
 struct component {

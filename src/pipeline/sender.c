@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/sender_inside.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STOP_MARGIN (100 * NS_PER_MS) /* before the deadline, to close what is open */
+
+/* ---- lists ---- */
+
+static void queue_put(struct queue *q, struct queued *x)
+{
+    x->next = NULL;
+    *q->last = x;
+    q->last = &x->next;
+    q->n++;
+    q->items += x->items;
+    q->bytes += x->bytes;
+}
+
+static struct queued *queue_take(struct queue *q)
+{
+    struct queued *x = q->first;
+
+    q->first = x->next;
+    if (q->first == NULL)
+        q->last = &q->first;
+    q->n--;
+    q->items -= x->items;
+    q->bytes -= x->bytes;
+    return x;
+}
+
+static void queue_init(struct queue *q)
+{
+    *q = (struct queue){ .last = &q->first };
+}
+
+static uint64_t measure(const struct sender *s, uint64_t requests, uint64_t items, uint64_t bytes)
+{
+    return s->options.sizer == SIZER_REQUESTS ? requests : s->options.sizer == SIZER_ITEMS ? items : bytes;
+}
+
+static uint64_t in_use(const struct sender *s)
+{
+    const struct queue *f = &s->in_flight_size;
+
+    return measure(s, s->ready.n + f->n, s->ready.items + f->items, s->ready.bytes + f->bytes);
+}
+
+/* ---- the end of an attempt ---- */
+
+static void free_queued(struct queued *x)
+{
+    if (x->batch != NULL)
+        batch_unref(x->batch);
+    free(x);
+}
+
+static void free_flight(struct flight *f)
+{
+    struct sender *s = f->sender;
+
+    *f->link = f->next;
+    if (f->next != NULL)
+        f->next->link = f->link;
+    s->n_flights--;
+    s->in_flight_size.n -= f->records.n;
+    s->in_flight_size.items -= f->records.items;
+    s->in_flight_size.bytes -= f->records.bytes;
+    while (f->records.first != NULL)
+        free_queued(queue_take(&f->records));
+    clock_stop(s->node->host->clock, &f->timer);
+    if (f->batch != NULL)
+        batch_unref(f->batch);
+    ledger_free(&f->book);
+    free(f);
+}
+
+/* What the attempt has booked goes into the exporter's ledger. Those who wait have their items there by their own ack.
+ */
+static void book(struct sender *s, struct flight *f)
+{
+    struct ledger *l = s->node->ledger;
+
+    if (s->options.wait_for_result)
+        return;
+    s->hold.open -= f->records.items;
+    ledger_deliver(l, f->book.delivered);
+    for (size_t i = 0; i < f->book.dropped.n; i++)
+        ledger_drop(l, f->book.dropped.v[i].items, f->book.dropped.v[i].reason);
+}
+
+static void tell_waiters(struct flight *f, const struct outcome *o)
+{
+    for (struct queued *x = f->records.first; x != NULL; x = x->next)
+        if (x->waiter != NULL)
+            ack_settle(x->waiter, o);
+}
+
+static void finish(struct flight *f, const struct outcome *o)
+{
+    struct sender *s = f->sender;
+
+    tell_waiters(f, o);
+    book(s, f);
+    if (s->wal != NULL)
+        sender_disk_settle(s, f);
+    free_flight(f);
+    sender_pump(s);
+}
+
+static void complain(struct sender *s, const struct flight *f, const struct outcome *o, const char *message)
+{
+    if (complaint_due(&s->failing, s->node->host->clock))
+        log_error(&s->node->log, message, F_STR("error", o->why), F_STR("reason", o->reason != NULL ? o->reason : ""),
+                  F_UINT("dropped_items", f->records.items), F_UINT("repeated", complaint_taken(&s->failing)));
+}
+
+static void attempt(struct flight *f);
+
+static void on_retry(struct clock_timer *t)
+{
+    attempt(container_of(t, struct flight, timer));
+}
+
+/* It stays on disk, for the next start. */
+static void leave_on_disk(struct flight *f)
+{
+    struct sender *s = f->sender;
+
+    free_flight(f);
+    sender_maybe_stopped(s);
+}
+
+/* True when it will be tried again, or need not be. */
+static bool try_again(struct flight *f, const struct outcome *o)
+{
+    struct sender *s = f->sender;
+    struct clock *clock = s->node->host->clock;
+    uint64_t delay;
+
+    if (s->stopping && s->wal != NULL) {
+        leave_on_disk(f);
+        return true;
+    }
+    if (s->stopping || s->options.retry == NULL ||
+        !retry_next(&f->retry, s->options.retry, s->options.retry_forever, f->begun, clock_mono(clock),
+                    o->retry_after_ms, &delay))
+        return false;
+    metric_add(s->retried, f->records.items);
+    if (complaint_due(&s->failing, clock))
+        log_info(&s->node->log, "Exporting failed. Will retry the request after interval.", F_STR("error", o->why),
+                 F_DOUBLE("interval_seconds", (double)delay / (double)NS_PER_S),
+                 F_UINT("repeated", complaint_taken(&s->failing)));
+    clock_start(clock, &f->timer, delay, on_retry);
+    return true;
+}
+
+static void on_settled(struct ack *ack, const struct outcome *outcome)
+{
+    struct flight *f = container_of(ack, struct flight, ack);
+    struct outcome o = *outcome;
+
+    f->in_the_air = false;
+    if (o.verdict == VERDICT_RETRY && try_again(f, &o))
+        return;
+    if (o.verdict != VERDICT_SAFE)
+        complain(f->sender, f, &o, "Exporting failed. Dropping data.");
+    else if (complaint_over(&f->sender->failing))
+        log_info(&f->sender->node->log, "Exporting works again");
+    finish(f, &o);
+}
+
+static void reset_book(struct flight *f)
+{
+    ledger_free(&f->book);
+    ledger_init(&f->book, "attempt", "", f->sender->node->signal);
+    ledger_receive(&f->book, f->records.items);
+}
+
+static void attempt(struct flight *f)
+{
+    struct sender *s = f->sender;
+
+    reset_book(f);
+    f->begun = clock_mono(s->node->host->clock);
+    f->in_the_air = true;
+    ack_init(&f->ack, s->node->host->turn, &f->book, f->records.items, s->options.wait_for_result, on_settled);
+    consumer_send(s->options.attempt, batch_ref(f->batch), &f->ack);
+}
+
+/* ---- the queue ---- */
+
+static bool may_join(const struct sender *s, const struct queue *q, const struct queued *x)
+{
+    return s->options.merge_bytes > 0 && q->bytes + x->bytes <= s->options.merge_bytes &&
+           (s->options.merge_batches == 0 || q->n < s->options.merge_batches) &&
+           x->batch->metadata == q->first->batch->metadata && signal_table[x->batch->signal].mergeable;
+}
+
+static struct batch *merge(const struct queue *q)
+{
+    struct batch **parts, *merged;
+    size_t n = 0;
+
+    if (q->n == 1)
+        return batch_ref(q->first->batch);
+    parts = mem_alloc(q->n * sizeof(struct batch *));
+    for (struct queued *x = q->first; x != NULL; x = x->next)
+        parts[n++] = batch_ref(x->batch);
+    merged = batch_merge(parts, n);
+    free(parts);
+    return merged;
+}
+
+static void take_off(struct sender *s)
+{
+    struct flight *f = mem_zalloc(sizeof(*f));
+
+    f->sender = s;
+    queue_init(&f->records);
+    do
+        queue_put(&f->records, queue_take(&s->ready));
+    while (s->ready.first != NULL && may_join(s, &f->records, s->ready.first));
+    f->batch = merge(&f->records);
+    f->next = s->flights;
+    f->link = &s->flights;
+    if (f->next != NULL)
+        f->next->link = &f->next;
+    s->flights = f;
+    s->n_flights++;
+    s->in_flight_size.n += f->records.n;
+    s->in_flight_size.items += f->records.items;
+    s->in_flight_size.bytes += f->records.bytes;
+    attempt(f);
+}
+
+static void enqueue(struct sender *s, struct batch *batch, struct ack *ack);
+
+static bool has_room(const struct sender *s, const struct batch *b)
+{
+    uint64_t size = measure(s, 1, b->items, b->bytes);
+
+    return s->options.queue_size == UINT64_MAX || in_use(s) + size <= s->options.queue_size;
+}
+
+static void unblock(struct sender *s)
+{
+    while (s->blocked != NULL && has_room(s, s->blocked->batch)) {
+        struct blocked *b = s->blocked;
+
+        s->blocked = b->next;
+        if (s->blocked == NULL)
+            s->last_blocked = &s->blocked;
+        enqueue(s, b->batch, b->ack);
+        free(b);
+    }
+}
+
+void sender_pump(struct sender *s)
+{
+    bool leave = s->stopping && s->wal != NULL; /* what is on disk is for the next start */
+
+    while (!leave && s->n_flights < s->options.consumers && s->ready.first != NULL)
+        take_off(s);
+    if (s->wal != NULL)
+        sender_disk_more(s);
+    unblock(s);
+    sender_maybe_stopped(s);
+}
+
+void sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack *waiter)
+{
+    struct queued *x = mem_alloc(sizeof(*x));
+
+    *x = (struct queued){ .batch = batch, .seq = seq, .items = batch->items, .bytes = batch->bytes, .waiter = waiter };
+    queue_put(&s->ready, x);
+}
+
+static void enqueue(struct sender *s, struct batch *batch, struct ack *ack)
+{
+    if (s->options.wait_for_result) {
+        sender_push(s, batch, 0, ack);
+    } else {
+        ack_move(ack, &s->hold, ack->open);
+        sender_push(s, batch, 0, NULL);
+        ack_safe(ack);
+    }
+}
+
+void sender_refuse(struct sender *s, struct batch *batch, struct ack *ack, const char *reason, const char *why)
+{
+    metric_add(s->enqueue_failed, batch->items);
+    batch_unref(batch);
+    ack_fail(ack, VERDICT_RETRY, reason, "%s", why);
+}
+
+static void block(struct sender *s, struct batch *batch, struct ack *ack)
+{
+    struct blocked *b = mem_alloc(sizeof(*b));
+
+    *b = (struct blocked){ .batch = batch, .ack = ack };
+    *s->last_blocked = b;
+    s->last_blocked = &b->next;
+}
+
+static void on_pump(struct turn_task *task)
+{
+    sender_pump(container_of(task, struct sender, pump_task));
+}
+
+static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
+{
+    struct node *node = container_of(in, struct node, in);
+    struct sender *s = node->sender;
+
+    if (batch->items == 0) {
+        batch_unref(batch);
+        ack_safe(ack);
+    } else if (s->stopping) {
+        sender_refuse(s, batch, ack, "shutdown", "the exporter is shutting down");
+    } else if (s->wal != NULL) {
+        sender_disk_consume(s, batch, ack);
+    } else if (has_room(s, batch) && s->blocked == NULL) {
+        enqueue(s, batch, ack);
+        turn_defer(node->host->turn, &s->pump_task); /* so that what comes in one turn can go together */
+    } else if (measure(s, 1, batch->items, batch->bytes) > s->options.queue_size) {
+        metric_add(s->enqueue_failed, batch->items);
+        batch_unref(batch);
+        ack_fail(ack, VERDICT_REJECT, "too_large", "element size too large: the whole queue has no room for it");
+    } else if (s->options.block_on_overflow) {
+        block(s, batch, ack);
+    } else {
+        sender_refuse(s, batch, ack, "queue_full", "sending queue is full");
+    }
+}
+
+/* ---- life ---- */
+
+bool sender_is_stopping(const struct sender *s)
+{
+    return s->stopping;
+}
+
+struct sender *sender_new(struct node *node, const struct sender_options *o)
+{
+    struct sender *s = mem_zalloc(sizeof(*s));
+
+    assert(node->ledger != NULL && o->consumers > 0);
+    s->node = node;
+    s->options = *o;
+    queue_init(&s->ready);
+    queue_init(&s->in_flight_size);
+    s->last_blocked = &s->blocked;
+    s->pump_task.run = on_pump;
+    ack_init(&s->hold, node->host->turn, node->ledger, 0, false, NULL);
+    node->sender = s;
+    node->in.consume = consume;
+    sender_metrics_init(s);
+    return s;
+}
+
+int sender_start(struct sender *s, struct error *err)
+{
+    return s->options.directory != NULL ? sender_disk_start(s, err) : 0;
+}
+
+void sender_maybe_stopped(struct sender *s)
+{
+    void (*done)(struct node *) = s->on_stopped;
+
+    if (!s->stopping || s->stopped || done == NULL || s->n_flights > 0 || s->n_appends > 0 ||
+        (s->wal == NULL && s->ready.first != NULL))
+        return;
+    if (s->wal != NULL) {
+        sender_disk_stop(s);
+        return;
+    }
+    s->stopped = true;
+    clock_stop(s->node->host->clock, &s->deadline);
+    turn_cancel(s->node->host->turn, &s->pump_task);
+    done(s->node);
+}
+
+/* What is still here is lost, or left on disk. */
+static void give_up(struct sender *s)
+{
+    while (s->flights != NULL) {
+        struct flight *f = s->flights;
+        uint64_t items = f->records.items;
+
+        if (f->in_the_air)
+            ack_cancel(&f->ack);
+        if (s->wal == NULL && !s->options.wait_for_result) {
+            s->hold.open -= items;
+            ledger_drop(s->node->ledger, items, "shutdown");
+        }
+        free_flight(f);
+    }
+    while (s->ready.first != NULL) {
+        struct queued *x = queue_take(&s->ready);
+
+        if (s->wal == NULL && x->waiter == NULL) {
+            s->hold.open -= x->items;
+            ledger_drop(s->node->ledger, x->items, "shutdown");
+        }
+        if (x->waiter != NULL)
+            ack_fail(x->waiter, VERDICT_RETRY, "shutdown", "the exporter is shutting down");
+        free_queued(x);
+    }
+}
+
+static void on_deadline(struct clock_timer *t)
+{
+    struct sender *s = container_of(t, struct sender, deadline);
+
+    give_up(s);
+    sender_maybe_stopped(s);
+}
+
+static void refuse_blocked(struct sender *s)
+{
+    while (s->blocked != NULL) {
+        struct blocked *b = s->blocked;
+
+        s->blocked = b->next;
+        sender_refuse(s, b->batch, b->ack, "shutdown", "the exporter is shutting down");
+        free(b);
+    }
+    s->last_blocked = &s->blocked;
+}
+
+/* Waits between two tries end now: with a last try in memory, without on disk. */
+static void end_waits(struct sender *s)
+{
+    for (struct flight *f = s->flights, *next; f != NULL; f = next) {
+        next = f->next;
+        if (f->in_the_air)
+            continue;
+        clock_stop(s->node->host->clock, &f->timer);
+        if (s->wal != NULL)
+            free_flight(f);
+        else
+            attempt(f);
+    }
+}
+
+void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *))
+{
+    struct clock *clock = s->node->host->clock;
+    uint64_t now = clock_mono(clock);
+
+    s->stopping = true;
+    s->on_stopped = done;
+    refuse_blocked(s);
+    if (s->wal != NULL)
+        while (s->ready.first != NULL)
+            free_queued(queue_take(&s->ready));
+    clock_start(clock, &s->deadline, deadline > now + STOP_MARGIN ? deadline - now - STOP_MARGIN : 1, on_deadline);
+    end_waits(s);
+    sender_pump(s);
+}
+
+void sender_free(struct sender *s)
+{
+    struct clock *clock = s->node->host->clock;
+
+    give_up(s);
+    refuse_blocked(s);
+    clock_stop(clock, &s->deadline);
+    clock_stop(clock, &s->read_timer);
+    turn_cancel(s->node->host->turn, &s->pump_task);
+    sender_metrics_close(s);
+    free(s->directory);
+    s->node->sender = NULL;
+    free(s);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/sender_inside.h"
+
+#include "base/mem.h"
+
+#define ROW(name_, kind, unit_, text)                                                                                  \
+    {                                                                                                                  \
+        .name = (name_), .type = (kind), .level = LEVEL_BASIC, .unit = (unit_), .help = (text),                        \
+    }
+
+static const struct metric_row row_size = ROW("otelcol_exporter_queue_size", METRIC_GAUGE, "{batches}",
+                                              "Current size of the retry queue, in the queue's sizer, with what is in "
+                                              "flight.");
+static const struct metric_row row_capacity = ROW("otelcol_exporter_queue_capacity", METRIC_GAUGE, "{batches}",
+                                                  "Fixed capacity of the retry queue, in the queue's sizer.");
+static const struct metric_row row_failed[SIGNAL_COUNT] = {
+    [SIGNAL_TRACES] = ROW("otelcol_exporter_enqueue_failed_spans", METRIC_COUNTER, "{spans}",
+                          "Spans that the sending queue refused."),
+    [SIGNAL_METRICS] = ROW("otelcol_exporter_enqueue_failed_metric_points", METRIC_COUNTER, "{datapoints}",
+                           "Metric points that the sending queue refused."),
+    [SIGNAL_LOGS] = ROW("otelcol_exporter_enqueue_failed_log_records", METRIC_COUNTER, "{records}",
+                        "Log records that the sending queue refused."),
+    [SIGNAL_PROFILES] = ROW("otelcol_exporter_enqueue_failed_profile_samples", METRIC_COUNTER, "{samples}",
+                            "Profile samples that the sending queue refused."),
+};
+static const struct metric_row row_retried = ROW("otelcd_exporter_retried_items", METRIC_COUNTER, "{items}",
+                                                 "Items in attempts that failed and were made again.");
+static const struct metric_row row_disk =
+    ROW("otelcd_exporter_wal_size", METRIC_GAUGE, "By", "Bytes of the queue on disk that hold something.");
+static const struct metric_row row_oldest =
+    ROW("otelcd_exporter_wal_age", METRIC_GAUGE, "s", "No batch that waits on disk is older; 0 when none waits.");
+static const struct metric_row row_failures = ROW("otelcd_exporter_wal_write_failures", METRIC_COUNTER, "{writes}",
+                                                  "Writes or syncs of the queue on disk that failed.");
+static const struct metric_row row_corrupt = ROW("otelcd_exporter_wal_corrupt_items", METRIC_COUNTER, "{items}",
+                                                 "Items on disk that were damaged and are lost.");
+
+const struct metric_row *const sender_metric_rows[] = {
+    &row_size,
+    &row_capacity,
+    &row_failed[SIGNAL_TRACES],
+    &row_failed[SIGNAL_METRICS],
+    &row_failed[SIGNAL_LOGS],
+    &row_failed[SIGNAL_PROFILES],
+    &row_retried,
+    &row_disk,
+    &row_oldest,
+    &row_failures,
+    &row_corrupt,
+    NULL,
+};
+
+static uint64_t size_of(const struct sender *s)
+{
+    const struct queue *a = &s->ready, *b = &s->in_flight_size;
+
+    if (s->wal != NULL && s->options.sizer == SIZER_REQUESTS)
+        return wal_held(s->wal).records;
+    if (s->wal != NULL && s->options.sizer == SIZER_ITEMS)
+        return wal_held(s->wal).items;
+    if (s->wal != NULL)
+        return wal_held(s->wal).bytes;
+    return s->options.sizer == SIZER_REQUESTS ? a->n + b->n
+           : s->options.sizer == SIZER_ITEMS  ? a->items + b->items
+                                              : a->bytes + b->bytes;
+}
+
+static void add_up(struct metric *x, uint64_t n)
+{
+    if (n > (uint64_t)x->value)
+        metric_add(x, n - (uint64_t)x->value);
+}
+
+static void collect(struct metric_hook *hook)
+{
+    struct sender *s = container_of(hook, struct sender, hook);
+    struct wal_held held;
+    uint64_t now = clock_wall(s->node->host->clock);
+
+    metric_set(s->size, (double)size_of(s));
+    metric_set(s->capacity,
+               (double)(s->options.queue_size != UINT64_MAX ? s->options.queue_size : s->options.max_disk_bytes));
+    if (s->wal == NULL)
+        return;
+    held = wal_held(s->wal);
+    metric_set(s->disk_bytes, (double)held.bytes);
+    metric_set(s->oldest, held.oldest != 0 && now > held.oldest ? (double)(now - held.oldest) / 1e9 : 0);
+    add_up(s->sync_failures, wal_stats(s->wal)->sync_failures);
+    add_up(s->corrupt, wal_stats(s->wal)->corrupt_items);
+}
+
+void sender_metrics_init(struct sender *s)
+{
+    struct metrics *m = s->node->host->metrics;
+    const struct metric_label labels[] = { { "exporter", s->node->id },
+                                           { "data_type", signal_table[s->node->signal].name } };
+
+    s->size = metrics_get(m, &row_size, labels, 2);
+    s->capacity = metrics_get(m, &row_capacity, labels, 2);
+    s->enqueue_failed = metrics_get(m, &row_failed[s->node->signal], labels, 1);
+    s->retried = metrics_get(m, &row_retried, labels, 2);
+    metric_add(s->enqueue_failed, 0);
+    if (s->options.directory != NULL) {
+        s->disk_bytes = metrics_get(m, &row_disk, labels, 2);
+        s->oldest = metrics_get(m, &row_oldest, labels, 2);
+        s->sync_failures = metrics_get(m, &row_failures, labels, 2);
+        s->corrupt = metrics_get(m, &row_corrupt, labels, 2);
+        metric_add(s->sync_failures, 0);
+        metric_add(s->corrupt, 0);
+    }
+    s->hook.collect = collect;
+    metrics_hook(m, &s->hook);
+}
+
+void sender_metrics_close(struct sender *s)
+{
+    metrics_unhook(s->node->host->metrics, &s->hook);
+}

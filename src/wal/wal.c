@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wal/wal_inside.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MIB (1024ull * 1024)
+#define RESERVE 16384u /* of a segment, kept for notes of what is settled when no new one can be made */
+#define GROUP_BYTES (8 * MIB)
+#define NOTE_AFTER (100 * NS_PER_MS)
+#define NOTE_AFTER_FAILURE NS_PER_S
+
+void wal_path(const struct wal *w, uint64_t first, char out[PATH_MAX_WAL])
+{
+    snprintf(out, PATH_MAX_WAL, "%s/%016llx.wal", w->directory, (unsigned long long)first);
+}
+
+static void begin_group(struct wal *w);
+
+/* ---- room ---- */
+
+static uint64_t used_bytes(const struct wal *w)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < w->segments.n; i++)
+        sum += w->segments.v[i].bytes;
+    return sum;
+}
+
+/* The largest record that a segment has room for, whatever else is in it. */
+static uint64_t longest(const struct wal *w)
+{
+    return w->segment_bytes - WAL_HEAD - 2ull * RESERVE;
+}
+
+/* ---- notes ---- */
+
+static void on_note_due(struct clock_timer *t)
+{
+    begin_group(container_of(t, struct wal, note_timer));
+}
+
+void wal_dirty(struct wal *w)
+{
+    w->dirty = true;
+    if (!clock_armed(&w->note_timer) && !w->group.running)
+        clock_start(w->clock, &w->note_timer, NOTE_AFTER, on_note_due);
+}
+
+/* When nothing is held any more no item is either: what damage has left uncounted is lost. */
+static void settle_remainder(struct wal *w)
+{
+    uint64_t rest = wal_totals_held(&w->state.totals);
+
+    if (wal_state_held(&w->state) == 0 && rest > 0) {
+        wal_totals_drop(&w->state.totals, "wal_corrupt", rest);
+        w->stats.corrupt_items += rest;
+    }
+}
+
+void wal_lose(struct wal *w, uint64_t after, uint64_t before, uint64_t items)
+{
+    uint64_t held_before = wal_state_held(&w->state), records;
+
+    wal_state_settle(&w->state, after + 1, before - 1);
+    records = held_before - wal_state_held(&w->state);
+    if (records == 0)
+        return;
+    items = (uint64_t)((double)items * (double)records / (double)(before - after - 1));
+    if (items > wal_totals_held(&w->state.totals))
+        items = wal_totals_held(&w->state.totals);
+    wal_totals_drop(&w->state.totals, "wal_corrupt", items);
+    w->stats.corrupt_records += records;
+    w->stats.corrupt_items += items;
+    settle_remainder(w);
+    log_error(&w->log, "Damaged records in the log are skipped", F_STR("directory", w->directory),
+              F_UINT("records", records), F_UINT("items", items));
+    wal_dirty(w);
+}
+
+void wal_settle(struct wal *w, uint64_t seq, uint64_t delivered, const struct wal_reason *dropped, size_t n_dropped)
+{
+    if (wal_state_is_settled(&w->state, seq))
+        return;
+    wal_state_settle(&w->state, seq, seq);
+    w->state.totals.delivered += delivered;
+    for (size_t i = 0; i < n_dropped; i++)
+        wal_totals_drop(&w->state.totals, dropped[i].reason, dropped[i].items);
+    settle_remainder(w);
+    wal_dirty(w);
+}
+
+/* ---- groups ---- */
+
+static void take_appends(struct wal *w, struct wal_group *g)
+{
+    struct wal_record r = { .type = WAL_DATA, .time = clock_wall(w->clock) };
+
+    g->first = NULL;
+    g->last = &g->first;
+    g->n = g->items = g->bytes = 0;
+    g->heads.len = 0;
+    g->first_seq = w->state.last + 1;
+    while (w->waiting != NULL && (g->n == 0 || g->bytes + wal_padded(w->waiting->length) <= GROUP_BYTES) &&
+           (g->n == 0 || g->bytes + wal_padded(w->waiting->length) <= longest(w))) {
+        struct wal_append *a = w->waiting;
+
+        w->waiting = a->next;
+        a->next = NULL;
+        *g->last = a;
+        g->last = &a->next;
+        a->seq = g->first_seq + g->n;
+        r.length = (uint32_t)a->length;
+        r.kind = a->kind;
+        r.seq = a->seq;
+        r.before = w->state.totals.appended + g->items;
+        r.items = a->items;
+        wal_record_put(buf_reserve(&g->heads, WAL_RECORD_HEAD), &r);
+        g->heads.len += WAL_RECORD_HEAD;
+        g->n++;
+        g->items += a->items;
+        g->bytes += wal_padded(a->length);
+    }
+    if (w->waiting == NULL)
+        w->last_waiting = &w->waiting;
+    w->waiting_bytes -= g->bytes;
+}
+
+/* The state as it will be behind the group's records. */
+static void put_note(struct wal *w, struct wal_group *g)
+{
+    uint64_t last = w->state.last, appended = w->state.totals.appended;
+
+    w->state.last += g->n;
+    w->state.totals.appended += g->items;
+    wal_state_put(&g->note, &w->state);
+    w->state.last = last;
+    w->state.totals.appended = appended;
+}
+
+/* Segments whose records are all settled, by what this group writes down. */
+static void choose_removals(struct wal *w, struct wal_group *g)
+{
+    bool noted = g->rotate || g->note.len > 0;
+
+    g->remove.n = 0;
+    for (size_t i = 0; noted && i + 1 < w->segments.n; i++) {
+        if (w->segments.v[i + 1].first > w->state.floor + 1)
+            break;
+        *vec_push(&g->remove) = w->segments.v[i].first;
+    }
+    /* With a new segment, the newest of the old ones may go as well. */
+    if (g->rotate && w->segments.n > 0 && g->remove.n + 1 == w->segments.n && w->state.floor >= w->state.last)
+        *vec_push(&g->remove) = w->segments.v[w->segments.n - 1].first;
+}
+
+static void run_group(uv_work_t *work)
+{
+    wal_group_run(container_of(work, struct wal_group, work));
+}
+
+static void on_group_done(uv_work_t *work, int status);
+
+static void begin_group(struct wal *w)
+{
+    struct wal_group *g = &w->group;
+    uint64_t need;
+
+    if (g->running || (w->waiting == NULL && !w->dirty))
+        return;
+    clock_stop(w->clock, &w->note_timer);
+    take_appends(w, g);
+    g->note.len = g->state.len = 0;
+    if (w->dirty)
+        put_note(w, g);
+    need = g->bytes + g->note.len + (g->n > 0 ? RESERVE : 0);
+    g->rotate = w->writer.fd < 0 || w->writer.at + need > w->writer.size;
+    if (g->rotate) {
+        g->note.len = 0; /* the new segment begins with it */
+        wal_state_put(&g->state, &w->state);
+        g->head = (struct wal_head){ WAL_VERSION, w->state.last + 1, clock_wall(w->clock) };
+    }
+    choose_removals(w, g);
+    w->dirty = false;
+    g->running = true;
+    g->wal = w;
+    uv_queue_work(w->loop, &g->work, run_group, on_group_done);
+}
+
+static void drop_segment(struct wal *w, uint64_t first)
+{
+    wal_reader_on_unlink(w, first);
+    for (size_t i = 0; i < w->segments.n; i++)
+        if (w->segments.v[i].first == first) {
+            memmove(&w->segments.v[i], &w->segments.v[i + 1], (w->segments.n - i - 1) * sizeof(w->segments.v[0]));
+            w->segments.n--;
+            return;
+        }
+}
+
+static void take_results(struct wal *w, struct wal_group *g)
+{
+    if (g->rotated) {
+        if (w->segments.n > 0 && g->sealed > 0)
+            w->segments.v[w->segments.n - 1].bytes = g->sealed;
+        *vec_push(&w->segments) = (struct wal_segment){ .first = g->head.first, .time = g->head.time };
+    }
+    if (g->status == 0 || g->rotated)
+        w->segments.v[w->segments.n - 1].bytes = w->writer.fd >= 0 ? w->writer.at : WAL_HEAD + g->state.len;
+    for (size_t i = 0; i < g->removed; i++)
+        drop_segment(w, g->remove.v[i]);
+    w->stats.bytes_written += g->written;
+    w->stats.syncs += w->sync;
+}
+
+/* What failed has numbers that are used up, and is settled: if the disk kept it all the same, it is not wanted. */
+static void book_failure(struct wal *w, struct wal_group *g)
+{
+    w->stats.sync_failures++;
+    w->stats.append_failures += g->n;
+    w->dirty = true;
+    if (g->spoilt) { /* at least one, so that the next segment gets a name of its own */
+        w->state.last += g->n > 0 ? g->n : 1;
+        wal_state_settle(&w->state, g->first_seq, w->state.last);
+    }
+    if (complaint_due(&w->failing, w->clock))
+        log_error(&w->log, "Cannot write to the log; senders are told to come again", F_STR("directory", w->directory),
+                  F_STR("error", uv_strerror(g->status)), F_UINT("repeated", complaint_taken(&w->failing)));
+}
+
+static void book_success(struct wal *w, struct wal_group *g)
+{
+    w->state.last += g->n;
+    w->state.totals.appended += g->items;
+    w->stats.appends += g->n;
+    if (complaint_over(&w->failing))
+        log_info(&w->log, "The log can be written again", F_STR("directory", w->directory));
+}
+
+static void finish_closing(struct wal *w);
+
+static void on_group_done(uv_work_t *work, int status)
+{
+    struct wal_group *g = container_of(work, struct wal_group, work);
+    struct wal *w = g->wal;
+    struct wal_append *a = g->first, *next;
+    int result = g->status;
+
+    assert(status == 0);
+    g->running = false;
+    g->first = NULL;
+    take_results(w, g);
+    if (result == 0)
+        book_success(w, g);
+    else
+        book_failure(w, g);
+    for (; a != NULL; a = next) {
+        next = a->next;
+        a->on_done(a, result);
+    }
+    if (w->closing) {
+        finish_closing(w);
+    } else if (w->waiting != NULL) {
+        begin_group(w);
+    } else if (w->dirty) {
+        clock_start(w->clock, &w->note_timer, result == 0 ? NOTE_AFTER : NOTE_AFTER_FAILURE, on_note_due);
+    }
+}
+
+static void on_kick(struct turn_task *task)
+{
+    begin_group(container_of(task, struct wal, kick));
+}
+
+int wal_append(struct wal *w, struct wal_append *a)
+{
+    uint64_t length = WAL_RECORD_HEAD;
+
+    for (size_t i = 0; i < a->n_parts; i++)
+        length += a->parts[i].len;
+    if (wal_padded(length) > longest(w))
+        return UV_EFBIG;
+    if (used_bytes(w) + w->waiting_bytes + (w->group.running ? w->group.bytes : 0) + length + w->segment_bytes >
+        w->max_bytes)
+        return UV_ENOSPC;
+    a->length = length;
+    a->next = NULL;
+    *w->last_waiting = a;
+    w->last_waiting = &a->next;
+    w->waiting_bytes += wal_padded(length);
+    turn_defer(w->turn, &w->kick);
+    return 0;
+}
+
+/* ---- what there is ---- */
+
+uint64_t wal_last(const struct wal *w)
+{
+    return w->state.last;
+}
+
+const struct wal_totals *wal_totals(const struct wal *w)
+{
+    return &w->state.totals;
+}
+
+struct wal_held wal_held(const struct wal *w)
+{
+    struct wal_held h = {
+        .records = wal_state_held(&w->state),
+        .items = wal_totals_held(&w->state.totals),
+        .bytes = used_bytes(w),
+    };
+
+    for (size_t i = w->segments.n; h.records > 0 && i-- > 0;) {
+        h.oldest = w->segments.v[i].time;
+        if (w->segments.v[i].first <= w->state.floor + 1)
+            break;
+    }
+    return h;
+}
+
+const struct wal_stats *wal_stats(const struct wal *w)
+{
+    ((struct wal *)(uintptr_t)w)->stats.segments = w->segments.n;
+    return &w->stats;
+}
+
+/* ---- life ---- */
+
+static void free_wal(struct wal *w)
+{
+    clock_stop(w->clock, &w->note_timer);
+    turn_cancel(w->turn, &w->kick);
+    wal_reader_close(w);
+    wal_state_free(&w->state);
+    vec_free(&w->segments);
+    buf_free(&w->group.heads);
+    buf_free(&w->group.note);
+    buf_free(&w->group.state);
+    vec_free(&w->group.remove);
+    vec_free(&w->group.parts);
+    free(w);
+}
+
+static int lock_directory(struct wal *w, struct error *err)
+{
+    char path[PATH_MAX_WAL], holder[32] = "";
+    int rc = w->io->make_directory(w->io->arg, w->directory), fd;
+
+    if (rc != 0)
+        return error_set(err, rc, "cannot make the directory %s: %s", w->directory, uv_strerror(rc));
+    snprintf(path, sizeof(path), "%s/lock", w->directory);
+    w->lock_fd = w->io->lock(w->io->arg, path);
+    if (w->lock_fd >= 0)
+        return 0;
+    fd = w->lock_fd == UV_EBUSY ? w->io->open(w->io->arg, path, false) : -1;
+    if (fd >= 0) {
+        int64_t n = w->io->read(w->io->arg, fd, holder, sizeof(holder) - 1, 0);
+
+        holder[n > 0 ? strcspn(holder, "\n") : 0] = '\0';
+        w->io->close(w->io->arg, fd);
+    }
+    if (w->lock_fd == UV_EBUSY)
+        return error_set(err, UV_EBUSY, "%s is in use by another process%s%s; give each its own directory",
+                         w->directory, holder[0] != '\0' ? ", pid " : "", holder);
+    return error_set(err, w->lock_fd, "cannot use the directory %s: %s", w->directory, uv_strerror(w->lock_fd));
+}
+
+static uint64_t segment_size(const struct wal_options *o)
+{
+    uint64_t size = o->segment_bytes != 0 ? o->segment_bytes : o->max_bytes / 16;
+
+    if (o->segment_bytes == 0 && size < MIB)
+        size = MIB;
+    if (size > 64 * MIB)
+        size = 64 * MIB;
+    return size < 4 * RESERVE ? 4 * RESERVE : size;
+}
+
+int wal_open(struct wal **out, uv_loop_t *loop, struct turn *turn, struct clock *clock, const struct logger *log,
+             const struct wal_options *o, struct error *err)
+{
+    struct wal *w = mem_zalloc(sizeof(*w));
+    int rc;
+
+    w->loop = loop;
+    w->turn = turn;
+    w->clock = clock;
+    w->log = *log;
+    w->io = o->io != NULL ? o->io : &wal_io_real;
+    snprintf(w->directory, sizeof(w->directory), "%s", o->directory);
+    w->max_bytes = o->max_bytes;
+    w->segment_bytes = segment_size(o);
+    w->sync = o->sync;
+    w->writer.fd = w->reader.fd = -1;
+    w->last_waiting = &w->waiting;
+    w->kick.run = on_kick;
+    rc = lock_directory(w, err);
+    if (rc == 0) {
+        rc = wal_scan(w, err);
+        if (rc != 0)
+            w->io->unlock(w->io->arg, w->lock_fd);
+    }
+    if (rc != 0) {
+        free_wal(w);
+        return rc;
+    }
+    settle_remainder(w);
+    *out = w;
+    return 0;
+}
+
+static void on_closed_turn(struct turn_task *task)
+{
+    struct wal *w = container_of(task, struct wal, kick);
+    void (*done)(void *) = w->on_closed;
+    void *arg = w->closed_arg;
+
+    if (w->writer.fd >= 0) {
+        w->io->truncate(w->io->arg, w->writer.fd, w->writer.at);
+        w->io->close(w->io->arg, w->writer.fd);
+    }
+    w->io->unlock(w->io->arg, w->lock_fd);
+    free_wal(w);
+    done(arg);
+}
+
+/* One more group for what is left, once; what fails now stays undone. */
+static void finish_closing(struct wal *w)
+{
+    if (w->reader.running)
+        return;
+    if (w->group.status == 0 && (w->waiting != NULL || w->dirty)) {
+        begin_group(w);
+        return;
+    }
+    for (struct wal_append *a = w->waiting, *next; a != NULL; a = next) {
+        next = a->next;
+        a->on_done(a, UV_ECANCELED);
+    }
+    w->waiting = NULL;
+    w->kick.run = on_closed_turn;
+    turn_defer(w->turn, &w->kick);
+}
+
+void wal_close(struct wal *w, void (*done)(void *arg), void *arg)
+{
+    assert(w->reader.request == NULL);
+    w->closing = true;
+    w->on_closed = done;
+    w->closed_arg = arg;
+    turn_cancel(w->turn, &w->kick);
+    clock_stop(w->clock, &w->note_timer);
+    if (w->group.running)
+        return;
+    w->group.status = 0;
+    finish_closing(w);
+}

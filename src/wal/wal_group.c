@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* In the thread pool: one group of records, written and synced. While it runs nobody else touches the writer. */
+#include "wal/wal_inside.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#define PARTS_MAX 1024
+
+static int write_all(struct wal *w, int fd, struct iovec *parts, size_t n, uint64_t at, uint64_t *written)
+{
+    while (n > 0) {
+        int64_t put = w->io->write(w->io->arg, fd, parts, (int)(n < PARTS_MAX ? n : PARTS_MAX), at);
+
+        if (put <= 0)
+            return put == 0 ? -EIO : (int)put;
+        at += (uint64_t)put;
+        *written += (uint64_t)put;
+        while (n > 0 && (uint64_t)put >= parts->iov_len) {
+            put -= (int64_t)parts->iov_len;
+            parts++;
+            n--;
+        }
+        if (n > 0) {
+            parts->iov_base = (uint8_t *)parts->iov_base + put;
+            parts->iov_len -= (size_t)put;
+        }
+    }
+    return 0;
+}
+
+static int sync_file(struct wal *w, int fd)
+{
+    if (!w->sync)
+        return 0;
+    return w->io->sync(w->io->arg, fd);
+}
+
+/* A new file with head and state, known to its directory. The writer changes to it only when all has gone well. */
+static int make_segment(struct wal_group *g)
+{
+    struct wal *w = g->wal;
+    const struct wal_io *io = w->io;
+    uint8_t head[WAL_HEAD];
+    struct iovec parts[] = { { head, sizeof(head) }, { g->state.data, g->state.len } };
+    char path[PATH_MAX_WAL];
+    int fd, rc;
+
+    wal_path(w, g->head.first, path);
+    fd = io->open(io->arg, path, true);
+    if (fd < 0)
+        return fd;
+    wal_head_put(head, &g->head);
+    rc = io->allocate(io->arg, fd, w->segment_bytes);
+    if (rc == 0)
+        rc = write_all(w, fd, parts, 2, 0, &g->written);
+    if (rc == 0 && w->sync)
+        rc = io->sync(io->arg, fd);
+    if (rc == 0 && w->sync)
+        rc = io->sync_directory(io->arg, w->directory);
+    if (rc != 0) {
+        io->close(io->arg, fd);
+        io->unlink(io->arg, path);
+        return rc;
+    }
+    if (w->writer.fd >= 0) {
+        g->sealed = w->writer.at;
+        io->truncate(io->arg, w->writer.fd, w->writer.at); /* gives back what was never used */
+        io->close(io->arg, w->writer.fd);
+    }
+    w->writer = (struct wal_writer){ fd, g->head.first, WAL_HEAD + g->state.len, w->segment_bytes };
+    g->rotated = true;
+    return 0;
+}
+
+/* head, content and padding of each record, then the note. */
+static void gather(struct wal_group *g)
+{
+    static uint8_t zeros[8];
+    uint8_t *head = g->heads.data;
+
+    g->parts.n = 0;
+    for (struct wal_append *a = g->first; a != NULL; a = a->next, head += WAL_RECORD_HEAD) {
+        uint64_t length = a->length;
+
+        wal_record_seal(head, a->parts, a->n_parts);
+        *vec_push(&g->parts) = (struct iovec){ head, WAL_RECORD_HEAD };
+        for (size_t i = 0; i < a->n_parts; i++)
+            if (a->parts[i].len > 0)
+                *vec_push(&g->parts) = (struct iovec){ (void *)(uintptr_t)a->parts[i].data, a->parts[i].len };
+        if (wal_padded(length) > length)
+            *vec_push(&g->parts) = (struct iovec){ zeros, wal_padded(length) - length };
+    }
+    if (g->note.len > 0)
+        *vec_push(&g->parts) = (struct iovec){ g->note.data, g->note.len };
+}
+
+static void remove_segments(struct wal_group *g)
+{
+    const struct wal_io *io = g->wal->io;
+    char path[PATH_MAX_WAL];
+
+    for (g->removed = 0; g->removed < g->remove.n; g->removed++) {
+        int rc;
+
+        wal_path(g->wal, g->remove.v[g->removed], path);
+        rc = io->unlink(io->arg, path);
+        if (rc != 0 && rc != -ENOENT)
+            return;
+    }
+}
+
+void wal_group_run(struct wal_group *g)
+{
+    struct wal *w = g->wal;
+
+    g->status = 0;
+    g->rotated = g->spoilt = false;
+    g->written = g->sealed = 0;
+    g->removed = 0;
+    if (g->rotate)
+        g->status = make_segment(g);
+    if (g->status != 0)
+        return;
+    gather(g);
+    if (g->parts.n > 0) {
+        g->status = write_all(w, w->writer.fd, g->parts.v, g->parts.n, w->writer.at, &g->written);
+        if (g->status == 0)
+            g->status = sync_file(w, w->writer.fd);
+        if (g->status != 0) {
+            /* Whatever the disk has of it now: it is not to be found, and this file is not written to again. */
+            w->io->truncate(w->io->arg, w->writer.fd, w->writer.at);
+            w->io->close(w->io->arg, w->writer.fd);
+            w->writer.fd = -1;
+            g->spoilt = true;
+            return;
+        }
+        w->writer.at += g->bytes + g->note.len;
+    }
+    remove_segments(g);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log's inside: what its files share. Nobody but src/wal/ includes this.
+ *
+ *     wal.c        opening, appends, settles, closing: all on the loop
+ *     wal_scan.c   reading segments at opening
+ *     wal_group.c  one write: in the thread pool, where it alone touches the writer
+ *     wal_read.c   records read back, one after another */
+#ifndef WAL_WAL_INSIDE_H
+#define WAL_WAL_INSIDE_H
+
+#include "wal/wal_format.h"
+
+#define PATH_MAX_WAL 4096
+
+struct wal_segment {
+    uint64_t first;
+    uint64_t bytes; /* on the disk that hold something */
+    uint64_t time;  /* wall ns */
+};
+
+/* The file that is being written; fd -1 when there is none. */
+struct wal_writer {
+    int fd;
+    uint64_t first;
+    uint64_t at;   /* end of what is safe */
+    uint64_t size; /* allocated */
+};
+
+/* What one job of the thread pool writes. The loop fills it in and takes the results. */
+struct wal_group {
+    uv_work_t work;
+    struct wal *wal;
+    bool running;
+    struct wal_append *first, **last;
+    uint64_t n, items, bytes; /* of the records, padded */
+    uint64_t first_seq;
+    struct buf heads; /* of the records */
+    struct buf note;  /* a state behind them; empty: none */
+    bool rotate;
+    struct wal_head head; /* of the new segment */
+    struct buf state;     /* the state that it begins with */
+    VEC(uint64_t) remove; /* segments that are not needed once this is safe */
+    VEC(struct iovec) parts;
+    /* Results. */
+    int status;
+    bool rotated, spoilt; /* spoilt: the file cannot be trusted behind writer.at */
+    uint64_t sealed;      /* bytes of the segment before */
+    uint64_t written;
+    size_t removed;
+};
+
+struct wal_reader {
+    uv_work_t work;
+    struct wal_read *request;
+    bool running;
+    bool placed; /* the position below is that behind `seq` */
+    int fd;
+    uint64_t first; /* of the segment; 0 = none */
+    uint64_t at;    /* in the file */
+    uint64_t end;
+    uint64_t seq;    /* of the last record that was seen */
+    uint64_t before; /* items of all records up to it */
+    bool resync;     /* looking for the next whole record */
+    uint8_t *data;   /* [base, base + len) of the file */
+    uint64_t base;
+    size_t len, cap;
+    size_t want; /* for the job */
+    int64_t got;
+    struct turn_task task;
+};
+
+struct wal {
+    uv_loop_t *loop;
+    struct turn *turn;
+    struct clock *clock;
+    struct logger log;
+    const struct wal_io *io;
+    char directory[PATH_MAX_WAL - 32];
+    uint64_t max_bytes, segment_bytes;
+    bool sync;
+    int lock_fd;
+    struct wal_state state;
+    VEC(struct wal_segment) segments; /* ascending; the writer's is the last */
+    struct wal_writer writer;
+    struct wal_append *waiting, **last_waiting;
+    uint64_t waiting_bytes;
+    struct wal_group group;
+    struct turn_task kick;
+    struct clock_timer note_timer;
+    bool dirty; /* settled since the last note */
+    struct wal_reader reader;
+    struct wal_stats stats;
+    struct complaint failing;
+    bool closing;
+    void (*on_closed)(void *arg);
+    void *closed_arg;
+};
+
+void wal_path(const struct wal *w, uint64_t first, char out[PATH_MAX_WAL]);
+
+/* Find out what the directory holds. */
+int wal_scan(struct wal *w, struct error *err);
+
+/* In the thread pool. */
+void wal_group_run(struct wal_group *g);
+
+/* The records (after, before) cannot be read: what of them is held is lost. */
+void wal_lose(struct wal *w, uint64_t after, uint64_t before, uint64_t items);
+void wal_dirty(struct wal *w);
+
+void wal_reader_close(struct wal *w);
+void wal_reader_on_unlink(struct wal *w, uint64_t first);
+void wal_reader_go(struct wal *w);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wal/wal_io.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int result(int rc)
+{
+    return rc < 0 ? -errno : rc;
+}
+
+static int sync_directory(void *arg, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
+
+    (void)arg;
+    if (fd < 0)
+        return -errno;
+    rc = result(fsync(fd));
+    close(fd);
+    return rc;
+}
+
+static int make_directory(void *arg, const char *path)
+{
+    char copy[4096];
+
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST ? 0 : -errno;
+    snprintf(copy, sizeof(copy), "%s", path);
+    return sync_directory(arg, dirname(copy));
+}
+
+static int lock(void *arg, const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), rc;
+    char pid[24];
+    int n;
+
+    (void)arg;
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
+        close(fd);
+        return rc;
+    }
+    n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) == 0 && pwrite(fd, pid, (size_t)n, 0) < 0)
+        (void)fd; /* the number is only for people */
+    return fd;
+}
+
+static int close_file(void *arg, int fd)
+{
+    (void)arg;
+    return result(close(fd));
+}
+
+static void unlock(void *arg, int fd)
+{
+    close_file(arg, fd);
+}
+
+static int list(void *arg, const char *directory, void (*each)(void *user, const char *name), void *user)
+{
+    DIR *d = opendir(directory);
+
+    (void)arg;
+    if (d == NULL)
+        return -errno;
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        each(user, e->d_name);
+    closedir(d);
+    return 0;
+}
+
+static int open_file(void *arg, const char *path, bool create)
+{
+    (void)arg;
+    return result(open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0), 0600));
+}
+
+static int64_t size_of(void *arg, int fd)
+{
+    struct stat st;
+
+    (void)arg;
+    return fstat(fd, &st) != 0 ? -errno : (int64_t)st.st_size;
+}
+
+static int allocate(void *arg, int fd, uint64_t size)
+{
+    (void)arg;
+    return -posix_fallocate(fd, 0, (off_t)size);
+}
+
+static int64_t read_file(void *arg, int fd, void *to, size_t n, uint64_t at)
+{
+    ssize_t got;
+
+    (void)arg;
+    do
+        got = pread(fd, to, n, (off_t)at);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+static int64_t write_file(void *arg, int fd, const struct iovec *parts, int n, uint64_t at)
+{
+    ssize_t put;
+
+    (void)arg;
+    do
+        put = pwritev(fd, parts, n, (off_t)at);
+    while (put < 0 && errno == EINTR);
+    return put < 0 ? -errno : put;
+}
+
+static int sync_file(void *arg, int fd)
+{
+    (void)arg;
+    return result(fdatasync(fd));
+}
+
+static int truncate_file(void *arg, int fd, uint64_t size)
+{
+    (void)arg;
+    return result(ftruncate(fd, (off_t)size));
+}
+
+static int unlink_file(void *arg, const char *path)
+{
+    (void)arg;
+    return result(unlink(path));
+}
+
+const struct wal_io wal_io_real = {
+    .make_directory = make_directory,
+    .lock = lock,
+    .unlock = unlock,
+    .list = list,
+    .open = open_file,
+    .close = close_file,
+    .size = size_of,
+    .allocate = allocate,
+    .read = read_file,
+    .write = write_file,
+    .sync = sync_file,
+    .truncate = truncate_file,
+    .unlink = unlink_file,
+    .sync_directory = sync_directory,
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the log asks of a file system: one table, so that tests can fail, tear and crash each call. All return -errno on
+ * failure. */
+#ifndef WAL_WAL_IO_H
+#define WAL_WAL_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct wal_io {
+    void *arg;                                          /* handed to each */
+    int (*make_directory)(void *arg, const char *path); /* 0 too when it is there; synced in its parent */
+    int (*lock)(void *arg, const char *path);           /* a file descriptor that holds the lock, or -EBUSY */
+    void (*unlock)(void *arg, int fd);
+    /* Each name in the directory, in any order. */
+    int (*list)(void *arg, const char *directory, void (*each)(void *user, const char *name), void *user);
+    int (*open)(void *arg, const char *path,
+                bool create); /* for reading and writing; fails when create and it exists */
+    int (*close)(void *arg, int fd);
+    int64_t (*size)(void *arg, int fd);
+    int (*allocate)(void *arg, int fd, uint64_t size); /* as posix_fallocate: reads as zeros */
+    int64_t (*read)(void *arg, int fd, void *to, size_t n, uint64_t at);
+    int64_t (*write)(void *arg, int fd, const struct iovec *parts, int n, uint64_t at); /* may be short */
+    int (*sync)(void *arg, int fd);
+    int (*truncate)(void *arg, int fd, uint64_t size);
+    int (*unlink)(void *arg, const char *path);
+    int (*sync_directory)(void *arg, const char *path);
+};
+
+extern const struct wal_io wal_io_real;
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records read back in order: the thread pool fetches a megabyte at a time, the loop takes it apart. */
+#include "wal/wal_inside.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define AHEAD (1024 * 1024ul)
+
+static void close_file(struct wal *w)
+{
+    struct wal_reader *r = &w->reader;
+
+    if (r->fd >= 0)
+        w->io->close(w->io->arg, r->fd);
+    r->fd = -1;
+    r->len = 0;
+    r->first = 0;
+}
+
+void wal_reader_close(struct wal *w)
+{
+    turn_cancel(w->turn, &w->reader.task);
+    close_file(w);
+    free(w->reader.data);
+    w->reader.data = NULL;
+    w->reader.cap = 0;
+}
+
+/* The file is gone, but not for who has it open: nothing in it is wanted, so the position moves on by itself. */
+void wal_reader_on_unlink(struct wal *w, uint64_t first)
+{
+    if (w->reader.first == first && !w->reader.running)
+        w->reader.end = w->reader.at;
+}
+
+static void answer(struct wal *w, int status)
+{
+    struct wal_read *request = w->reader.request;
+
+    w->reader.request = NULL;
+    request->on_read(request, status);
+}
+
+/* Records between the last one that was seen and `seq` are not there. */
+static void see(struct wal *w, uint64_t seq, uint64_t before)
+{
+    struct wal_reader *r = &w->reader;
+    uint64_t held = wal_totals_held(&w->state.totals);
+
+    if (seq > r->seq + 1)
+        wal_lose(w, r->seq, seq, before > r->before ? before - r->before : 0); /* unknown: UINT64_MAX */
+    if (r->request != NULL)
+        r->request->lost += held - wal_totals_held(&w->state.totals);
+}
+
+static struct wal_segment *segment_with(struct wal *w, uint64_t seq)
+{
+    struct wal_segment *found = NULL;
+
+    for (size_t i = 0; i < w->segments.n && w->segments.v[i].first <= seq; i++)
+        found = &w->segments.v[i];
+    return found != NULL || w->segments.n == 0 ? found : &w->segments.v[0];
+}
+
+static bool open_segment(struct wal *w, const struct wal_segment *s)
+{
+    char path[PATH_MAX_WAL];
+
+    close_file(w);
+    wal_path(w, s->first, path);
+    w->reader.fd = w->io->open(w->io->arg, path, false);
+    w->reader.first = s->first;
+    w->reader.at = WAL_HEAD;
+    w->reader.end = s->bytes;
+    w->reader.resync = false;
+    return w->reader.fd >= 0;
+}
+
+/* To the segment behind this one; false: there is none. */
+static bool next_segment(struct wal *w)
+{
+    for (size_t i = 0; i < w->segments.n; i++)
+        if (w->segments.v[i].first > w->reader.first) {
+            uint64_t first = w->segments.v[i].first;
+
+            if (!open_segment(w, &w->segments.v[i]))
+                w->reader.end = w->reader.at; /* unreadable: the next one tells what was in it */
+            w->reader.first = first;
+            return true;
+        }
+    return false;
+}
+
+static void on_job(uv_work_t *work)
+{
+    struct wal_reader *r = container_of(work, struct wal_reader, work);
+    struct wal *w = container_of(r, struct wal, reader);
+
+    r->got = w->io->read(w->io->arg, r->fd, r->data, r->want, r->at);
+}
+
+static void on_job_done(uv_work_t *work, int status)
+{
+    struct wal_reader *r = container_of(work, struct wal_reader, work);
+    struct wal *w = container_of(r, struct wal, reader);
+
+    (void)status;
+    r->running = false;
+    r->base = r->at;
+    r->len = r->got > 0 ? (size_t)r->got : 0;
+    w->stats.bytes_read += r->len;
+    if (r->len < r->want)
+        r->end = r->at + r->len; /* the file has no more: what was behind is lost */
+    if (w->closing) {
+        if (!w->group.running)
+            wal_close(w, w->on_closed, w->closed_arg);
+        return;
+    }
+    if (r->request == NULL)
+        return;
+    if (r->got < 0) { /* it may be readable another time */
+        r->placed = false;
+        answer(w, (int)r->got);
+        return;
+    }
+    wal_reader_go(w);
+}
+
+static void fetch(struct wal *w, uint64_t n)
+{
+    struct wal_reader *r = &w->reader;
+    uint64_t left = r->end - r->at;
+
+    r->want = n > AHEAD ? (size_t)n : AHEAD;
+    if (r->want > left)
+        r->want = (size_t)left;
+    if (r->cap < r->want || r->cap > 4 * AHEAD) {
+        free(r->data);
+        r->cap = r->want > AHEAD ? r->want : AHEAD;
+        r->data = mem_alloc(r->cap);
+    }
+    r->len = 0;
+    r->running = true;
+    uv_queue_work(w->loop, &r->work, on_job, on_job_done);
+}
+
+/* `n` bytes from r->at on; NULL: they are being fetched. */
+static const uint8_t *look(struct wal *w, uint64_t n)
+{
+    struct wal_reader *r = &w->reader;
+
+    if (r->at >= r->base && r->at + n <= r->base + r->len)
+        return r->data + (r->at - r->base);
+    fetch(w, n);
+    return NULL;
+}
+
+static void hand_out(struct wal *w, const struct wal_record *x, const uint8_t *at)
+{
+    struct wal_read *request = w->reader.request;
+    size_t len = x->length - WAL_RECORD_HEAD;
+
+    request->seq = x->seq;
+    request->kind = x->kind;
+    request->items = x->items;
+    request->time = x->time;
+    request->block = block_force(request->budget, len);
+    memcpy(request->block->data, at + WAL_RECORD_HEAD, len);
+    request->content = bytes_of(request->block->data, len);
+    w->stats.reads++;
+    answer(w, 0);
+}
+
+/* One record, or one step towards one. False: wait for the disk, or answered. */
+static bool step(struct wal *w)
+{
+    struct wal_reader *r = &w->reader;
+    struct wal_record x;
+    const uint8_t *p;
+
+    if (r->end < r->at + WAL_RECORD_HEAD) {
+        /* The segment that is written grows meanwhile. */
+        const struct wal_segment *s = segment_with(w, r->first);
+
+        if (s != NULL && s->first == r->first && s->bytes > r->end && r->len >= r->want) {
+            r->end = s->bytes;
+            return true;
+        }
+        if (next_segment(w))
+            return true;
+        see(w, w->state.last + 1, w->state.totals.appended);
+        r->seq = w->state.last;
+        r->before = w->state.totals.appended;
+        answer(w, UV_EOF);
+        return false;
+    }
+    p = look(w, WAL_RECORD_HEAD);
+    if (p == NULL)
+        return false;
+    if (!wal_record_peek(&x, p, r->end - r->at)) {
+        r->at += 8;
+        return true;
+    }
+    p = look(w, x.length);
+    if (p == NULL)
+        return false;
+    if (!wal_record_intact(&x, p)) {
+        r->at += 8;
+        return true;
+    }
+    r->at += wal_padded(x.length);
+    if (x.type == WAL_STATE) {
+        if (x.seq > r->seq)
+            see(w, x.seq + 1, x.before);
+        if (x.seq >= r->seq) {
+            r->seq = x.seq;
+            r->before = x.before;
+        }
+        return true;
+    }
+    if (x.seq <= r->seq)
+        return true;
+    see(w, x.seq, x.before);
+    r->seq = x.seq;
+    r->before = x.before + x.items;
+    if (x.seq <= r->request->after || wal_state_is_settled(&w->state, x.seq))
+        return true;
+    hand_out(w, &x, p);
+    return false;
+}
+
+void wal_reader_go(struct wal *w)
+{
+    while (w->reader.request != NULL && !w->reader.running && step(w))
+        ;
+}
+
+static void on_task(struct turn_task *task)
+{
+    struct wal *w = container_of(container_of(task, struct wal_reader, task), struct wal, reader);
+
+    if (w->reader.request != NULL && !w->reader.running)
+        wal_reader_go(w);
+}
+
+/* Before the first held record behind `after`. */
+static void place(struct wal *w, uint64_t after)
+{
+    struct wal_reader *r = &w->reader;
+    uint64_t from = after > w->state.floor ? after : w->state.floor;
+    const struct wal_segment *s = segment_with(w, from + 1);
+
+    if (r->placed && r->seq <= from && r->first != 0 && s != NULL && s->first <= r->first)
+        return; /* further on in what is open */
+    r->placed = true;
+    r->seq = from;
+    r->before = UINT64_MAX;
+    if (s == NULL) {
+        close_file(w);
+        r->at = r->end = 0;
+        return;
+    }
+    r->seq = s->first - 1 < from ? s->first - 1 : from;
+    if (!open_segment(w, s))
+        r->end = r->at;
+}
+
+void wal_read(struct wal *w, struct wal_read *request)
+{
+    struct wal_reader *r = &w->reader;
+
+    assert(r->request == NULL);
+    request->lost = 0;
+    r->request = request;
+    if (!r->running)
+        place(w, request->after);
+    r->task.run = on_task;
+    turn_defer(w->turn, &r->task);
+}
+
+void wal_read_cancel(struct wal *w, struct wal_read *request)
+{
+    if (w->reader.request != request)
+        return;
+    w->reader.request = NULL;
+    w->reader.placed = false;
+    turn_cancel(w->turn, &w->reader.task);
+}
