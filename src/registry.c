@@ -10,6 +10,7 @@
     X(debug_exporter)                                                                                                  \
     X(nop_exporter)                                                                                                    \
     X(prometheus_exporter)                                                                                             \
+    X(prometheus_remote_write_exporter)                                                                                \
     X(forward_connector)
 
 #define DECLARE(name) extern const struct component name;

@@ -44,7 +44,8 @@ static const struct {
     { "not_found", "nothing takes remote write at that path: look at `endpoint` (Prometheus: /api/v1/write, and "
                    "--web.enable-remote-write-receiver)" },
     { "redirected", "the receiver wants another address: write that one as `endpoint`" },
-    { "unsupported", "the receiver does not know this form of message: set `protobuf_message: prometheus.WriteRequest`" },
+    { "unsupported",
+      "the receiver does not know this form of message: set `protobuf_message: prometheus.WriteRequest`" },
     { "server_error", "the receiver fails with it while it takes other series" },
 };
 

@@ -8,12 +8,12 @@
 #include "prom/remote_write.h"
 
 enum answer_fate {
-    ANSWER_TAKEN,       /* all of it is stored */
-    ANSWER_RETRY,       /* none of it, for now */
-    ANSWER_SUSPECT,     /* as RETRY, but one series may be the reason (500) */
-    ANSWER_DIVIDE,      /* something in it is refused, or it is too large: its halves may fare better */
-    ANSWER_REFUSED,     /* all of it, for good */
-    ANSWER_OTHER_FORM,  /* the receiver does not know this version of the message */
+    ANSWER_TAKEN,      /* all of it is stored */
+    ANSWER_RETRY,      /* none of it, for now */
+    ANSWER_SUSPECT,    /* as RETRY, but one series may be the reason (500) */
+    ANSWER_DIVIDE,     /* something in it is refused, or it is too large: its halves may fare better */
+    ANSWER_REFUSED,    /* all of it, for good */
+    ANSWER_OTHER_FORM, /* the receiver does not know this version of the message */
 };
 
 struct answer_meaning {

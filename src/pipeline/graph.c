@@ -50,7 +50,8 @@ static void finish(struct graph *g)
     for (size_t i = 0; i < g->config->n_pipelines; i++)
         ledger_drop(&g->pipes[i].ledger, g->pipes[i].ledger.held, "shutdown");
     for (size_t i = 0; i < g->gates.n; i++)
-        ledger_drop(&g->gates.v[i]->ledger, g->gates.v[i]->ledger.held, "shutdown");
+        if (!g->gates.v[i]->ledger.durable)
+            ledger_drop(&g->gates.v[i]->ledger, g->gates.v[i]->ledger.held, "shutdown");
     g->done(g, g->arg);
 }
 

@@ -188,11 +188,33 @@ void ledger_metrics_add(struct ledger_metrics *m, struct ledger *ledger)
     show(m, l);
 }
 
+static void take_back(struct metric *x, uint64_t n)
+{
+    if (x != NULL)
+        metric_set(x, x->value - (double)n);
+}
+
+/* The ledger that takes this one's place begins with all that is on disk: it is not to be counted twice. */
+static void withdraw(struct shown_ledger *l)
+{
+    uint64_t dropped = ledger_reasons_total(&l->ledger->dropped);
+
+    take_back(l->received.metric, l->ledger->received - ledger_reasons_total(&l->ledger->refused));
+    take_back(l->delivered.metric, l->ledger->delivered);
+    take_back(l->held, l->ledger->held);
+    take_back(l->sent.metric, l->ledger->delivered);
+    take_back(l->failed.metric, dropped);
+    for (size_t i = 0; i < l->dropped.n; i++)
+        take_back(l->dropped.v[i].metric, l->dropped.v[i].given);
+}
+
 void ledger_metrics_free(struct ledger_metrics *m)
 {
     collect(&m->hook);
     metrics_unhook(m->metrics, &m->hook);
     for (size_t i = 0; i < m->ledgers.n; i++) {
+        if (m->ledgers.v[i]->ledger->durable)
+            withdraw(m->ledgers.v[i]);
         vec_free(&m->ledgers.v[i]->refused);
         vec_free(&m->ledgers.v[i]->dropped);
         free(m->ledgers.v[i]);

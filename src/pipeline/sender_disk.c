@@ -273,6 +273,7 @@ static void take_totals(struct sender *s)
     ledger_deliver(l, t->delivered);
     for (uint32_t i = 0; i < t->n_dropped; i++)
         ledger_drop(l, t->dropped[i].items, static_reason(t->dropped[i].reason));
+    l->durable = true;
     s->hold.open = l->held;
     s->behind = wal_held(s->wal).records > 0;
 }

@@ -783,6 +783,11 @@ void remote_write_sweep(struct remote_write *rw)
         rw->swept = 0;
 }
 
+enum remote_write_version remote_write_version(const struct remote_write *rw)
+{
+    return rw->options.version;
+}
+
 uint64_t remote_write_series(const struct remote_write *rw)
 {
     return rw->streams.n_known;

@@ -75,6 +75,7 @@ void remote_write_encode(struct remote_write *rw, const struct batch *b, struct 
 /* Forget series that have expired, a slice of them: call it every now and then. */
 void remote_write_sweep(struct remote_write *rw);
 
+enum remote_write_version remote_write_version(const struct remote_write *rw);
 uint64_t remote_write_series(const struct remote_write *rw); /* how many are known */
 uint64_t remote_write_memory(const struct remote_write *rw); /* bytes, as charged to the budget, without tables */
 

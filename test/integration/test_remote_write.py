@@ -1,0 +1,395 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The prometheus_remote_write exporter, against a receiver that misbehaves as told, and against real ones."""
+
+import re
+import signal
+import threading
+
+import pytest
+from harness.otlp import DELTA, METRICS, Metrics, put
+from harness.remote_write import STALE, Receiver
+
+PIPELINE = """
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}}}}}
+exporters:
+  prometheus_remote_write:
+    endpoint: {url}
+    {more}
+service:
+  pipelines:
+    metrics: {{receivers: [otlp], exporters: [prometheus_remote_write]}}
+"""
+EXPORTER = ("exporter", "prometheus_remote_write", "metrics")
+
+
+def config(url, *more):
+    return PIPELINE.format(url=url, more="\n    ".join(more))
+
+
+@pytest.fixture
+def receiver():
+    running = []
+
+    def start(answer=None):
+        running.append(Receiver(answer))
+        return running[-1]
+
+    yield start
+    for r in running:
+        r.close()
+
+
+def settled(d):
+    return d.ledger(*EXPORTER)["held"] == 0
+
+
+def wait_settled(d):
+    d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_exporter_held_items")) == 0)
+    return d.ledger(*EXPORTER)
+
+
+def point(name, value, ms, **attributes):
+    """One gauge point at a time of its own: ms after a fixed one."""
+    request = Metrics().gauge(name, value, **attributes).request
+    p = request.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0]
+    p.time_unix_nano = 1_800_000_000_000_000_000 + ms * 1_000_000
+    return request
+
+
+def everything():
+    m = Metrics()
+    m.gauge("room.temperature", 21.5, unit="Cel", description="Warmth", room="kitchen")
+    m.sum("requests", 42, unit="1", exemplar=7.0, method="GET")
+    m.histogram("latency", [0.1, 0.3, 7.0], [0.25, 1.0, 1000000.0], unit="s", exemplars=[0.3], route="/")
+    m.summary("sizes", {0.5: 10.0, 0.99: 20.0}, 4, 60.0)
+    m.exponential("spread", 2, -1, [1, 0, 0, 3, 4], zero=2, total=12.5)
+    return m.request
+
+
+@pytest.mark.parametrize("form", ["prometheus.WriteRequest", "io.prometheus.write.v2.Request"])
+def test_every_kind_of_metric_arrives_with_its_labels_and_values(otelcd, receiver, form):
+    def answer(request):
+        samples = sum(s.histogram is None for s in request.series)
+        return 204, {
+            "X-Prometheus-Remote-Write-Samples-Written": str(samples),
+            "X-Prometheus-Remote-Write-Histograms-Written": str(len(request.series) - samples),
+        }, b""
+
+    r = receiver(answer)
+    d = otelcd(config(r.url, f"protobuf_message: {form}", "external_labels: {cluster: a}"))
+    d.export(everything())
+    wait_settled(d)
+    second = form != "prometheus.WriteRequest"
+    base = {"job": "checkout", "instance": "checkout-1", "cluster": "a", "otel_scope_name": "test"}
+    got = {(s.name, s.labels.get("le"), s.labels.get("quantile")): s for s in r.samples}
+    assert got["room_temperature_celsius", None, None].value == 21.5
+    assert got["room_temperature_celsius", None, None].labels == {**base, "room": "kitchen"}
+    counter = got["requests_total", None, None]
+    assert counter.value == 42 and counter.exemplars[0][1] == 7.0
+    assert counter.exemplars[0][0]["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+    buckets = {le: s.value for (name, le, _), s in got.items() if name == "latency_seconds_bucket"}
+    assert buckets == {"0.25": 1, "1": 2, "1000000": 3, "+Inf": 3}
+    assert got["latency_seconds_count", None, None].value == 3 and abs(got["latency_seconds_sum", None, None].value - 7.4) < 1e-9
+    assert got["latency_seconds_bucket", "1", None].exemplars[0][1] == 0.3 and not got["latency_seconds_bucket", "0.25", None].exemplars
+    assert got["sizes", None, "0.99"].value == 20 and got["sizes_count", None, None].value == 4
+    h = got["spread", None, None].histogram
+    assert (h["count"], h["sum"], h["schema"], h["zero_count"], h["zero_threshold"]) == (10, 12.5, 2, 2, 1e-128)
+    assert sum(n for _, n in h["positive_spans"]) == len(h["positive_deltas"])
+    if second:
+        assert counter.metadata[0] == 1 and counter.start != 0
+        assert got["room_temperature_celsius", None, None].metadata == (2, "Warmth", "celsius")
+    request = r.requests[0]
+    assert request.headers["Content-Encoding"] == "snappy" and request.headers["User-Agent"].startswith("otelcd/")
+    assert request.headers["Content-Type"] == "application/x-protobuf" + (";proto=" + form if second else "")
+    assert d.ledger(*EXPORTER)["delivered"] == 5
+
+
+def test_target_info_tells_of_the_resource(otelcd, receiver):
+    r = receiver()
+    d = otelcd(config(r.url))
+    d.export(Metrics(resource={"service.name": "a", "host.name": "h1"}).gauge("x", 1.0).request)
+    wait_settled(d)
+    assert [s.labels for s in r.samples if s.name == "target_info"] == [{"job": "a", "host_name": "h1"}]
+
+
+def test_deltas_are_dropped_and_said_so(otelcd, receiver):
+    r = receiver()
+    d = otelcd(config(r.url), expect=["delta_temporality"])
+    d.export(Metrics().sum("d", 1, temporality=DELTA).gauge("g", 2.0).request)
+    ledger = wait_settled(d)
+    assert ledger["delivered"] == 1 and ledger["dropped"] == 1 and r.values("g") == [2.0]
+
+
+def test_an_end_of_series_is_a_stale_marker(otelcd, receiver):
+    r = receiver()
+    d = otelcd(config(r.url))
+    request = Metrics().gauge("x", 1.0).request
+    request.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0].flags = 1
+    d.export(request)
+    wait_settled(d)
+    assert int.from_bytes(r.values("x")[0], "little") == STALE
+
+
+def test_samples_of_one_series_leave_in_the_order_of_their_times(otelcd, receiver):
+    r = receiver()
+    d = otelcd(config(r.url), expect=["duplicate_timestamp"])
+    m = Metrics()
+    metric = m.scope.metrics.add(name="x")
+    for t, v in ((3, 3.0), (1, 1.0), (2, 2.0), (2, 2.5)):
+        p = metric.gauge.data_points.add(time_unix_nano=1700000000_000000000 + t * 1_000_000, as_double=v)
+        put(p.attributes, {"a": "b"})
+    d.export(m.request)
+    ledger = wait_settled(d)
+    assert [s.value for s in r.samples if s.name == "x"] == [1.0, 2.5, 3.0]
+    assert ledger["dropped"] == 1
+
+
+def bad_one(request):
+    """400 for the whole request when one series is bad, as Prometheus does."""
+    if any(s.labels.get("bad") for s in request.series):
+        return 400, {}, b"out of order sample"
+    return 204, {}, b""
+
+
+@pytest.mark.parametrize("form", ["prometheus.WriteRequest", "io.prometheus.write.v2.Request"])
+def test_a_bad_series_is_found_and_dropped_and_the_rest_is_delivered(otelcd, receiver, form):
+    def answer(request):
+        status, _, body = bad_one(request)
+        n = str(len(request.series)) if status == 204 else "0"
+        return status, {"X-Prometheus-Remote-Write-Samples-Written": n, "X-Prometheus-Remote-Write-Histograms-Written": "0"}, body
+
+    r = receiver(answer)
+    d = otelcd(config(r.url, f"protobuf_message: {form}"), expect=["Points are not sent.*out_of_order.*x\\{.*bad"])
+    m = Metrics()
+    for i in range(200):
+        m.gauge("x", float(i), i=i, **({"bad": "yes"} if i == 77 else {}))
+    d.export(m.request)
+    ledger = wait_settled(d)
+    assert sorted(r.values("x")) == [float(i) for i in range(200) if i != 77]
+    assert ledger["delivered"] == 199 and ledger["dropped"] == 1
+    assert d.metric("otelcd_remote_write_points_not_sent", reason="out_of_order") == 1
+
+
+def test_a_500_that_one_series_causes_does_not_block_the_others(otelcd, receiver):
+    def answer(request):
+        return (500, {}, b"native histograms are disabled") if any(s.histogram for s in request.series) else (204, {}, b"")
+
+    r = receiver(answer)
+    d = otelcd(
+        config(r.url, "remote_write_queue: {num_consumers: 1}", "retry_on_failure: {initial_interval: 1ms, max_interval: 5ms}"),
+        expect=["server_error"],
+        allow=["Remote write failed"],
+    )
+    d.export(Metrics().gauge("a", 1.0).exponential("spread", 2, 0, [1, 2]).gauge("b", 2.0).request)
+    ledger = wait_settled(d)
+    assert r.values("a") == [1.0] and r.values("b") == [2.0]
+    assert ledger["delivered"] == 2 and ledger["dropped"] == 1
+
+
+def test_an_outage_of_500s_loses_nothing(otelcd, receiver):
+    failures = iter(range(60))
+    r = receiver(lambda request: (500, {}, b"disk full") if next(failures, None) is not None else (204, {}, b""))
+    d = otelcd(
+        config(r.url, "retry_on_failure: {initial_interval: 1ms, max_interval: 5ms}"), allow=["Remote write failed"]
+    )
+    for n in range(5):
+        m = Metrics()
+        for i in range(50):
+            m.gauge("x", float(n), i=i)
+        for metric in m.scope.metrics:
+            metric.gauge.data_points[0].time_unix_nano = 1_800_000_000_000_000_000 + n * 1_000_000
+        d.export(m.request)
+    ledger = wait_settled(d)
+    assert ledger["delivered"] == 250 and ledger["dropped"] == 0
+    series = {k: v for k, v in r.series().items() if k[0] == "x"}
+    assert len(series) == 50 and all([v for _, v in s] == [0.0, 1.0, 2.0, 3.0, 4.0] for s in series.values())
+
+
+def test_429_with_retry_after_is_waited_for(otelcd, receiver):
+    answers = iter([(429, {"Retry-After": "1"}, b"slow down")])
+    r = receiver(lambda request: next(answers, (204, {}, b"")))
+    d = otelcd(config(r.url), allow=["Remote write failed.*slow down"])
+    d.export(Metrics().gauge("x", 1.0).request)
+    ledger = wait_settled(d)
+    assert ledger["delivered"] == 1 and r.values("x") == [1.0]
+    assert d.metric("prometheus_remote_storage_samples_retried_total") >= 1
+
+
+def test_a_cut_connection_is_tried_again(otelcd, receiver):
+    cuts = iter([None, None])
+    r = receiver(lambda request: next(cuts, (204, {}, b"")))
+    d = otelcd(config(r.url), allow=["Remote write failed"])
+    d.export(Metrics().gauge("x", 1.0).request)
+    assert wait_settled(d)["delivered"] == 1 and r.values("x") == [1.0]
+
+
+def test_a_receiver_that_ignores_version_2_gets_version_1(otelcd, receiver):
+    r = receiver(lambda request: (204, {}, b""))  # as who decodes an unknown message as an empty one
+    d = otelcd(config(r.url, "protobuf_message: io.prometheus.write.v2.Request"), expect=["does not know Remote-Write 2.0"])
+    d.export(point("x", 1.0, 1))
+    d.export(point("x", 2.0, 2))
+    assert wait_settled(d)["delivered"] == 2
+    assert [s.value for q in r.requests if q.version == "0.1.0" for s in q.series if s.name == "x"] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("status, reason", [(401, "unauthorized"), (404, "not_found"), (301, "redirected")])
+def test_what_is_refused_for_good_is_dropped_with_its_reason(otelcd, receiver, status, reason):
+    r = receiver(lambda request: (status, {}, b"no"))
+    d = otelcd(config(r.url), expect=[reason])
+    d.export(Metrics().gauge("x", 1.0).request)
+    assert wait_settled(d)["dropped"] == 1
+    assert d.metric("otelcd_remote_write_points_not_sent", reason=reason) == 1
+    assert len(r.requests) <= 3  # target_info and x may be in two lanes
+
+
+def test_a_full_queue_tells_the_sender_to_come_again(otelcd, receiver):
+    gate = threading.Event()
+
+    def answer(request):
+        gate.wait(20)
+        return 204, {}, b""
+
+    r = receiver(answer)
+    d = otelcd(config(r.url, "timeout: 0s", "remote_write_queue: {queue_size: 2, num_consumers: 1}"), allow=["queue"])
+    refused = 0
+    for i in range(6):
+        status = None
+        try:
+            d.export(point("x", float(i), i))
+        except Exception as e:
+            status = e.code().name
+            refused += 1
+            assert status == "UNAVAILABLE" and "queue is full" in e.details()
+    assert refused == 4
+    gate.set()
+    ledger = wait_settled(d)
+    assert ledger["delivered"] == 2 and ledger["refused"] == 4
+    assert d.metric("otelcol_exporter_enqueue_failed_metric_points") == 4
+
+
+def test_at_the_end_what_waits_gets_one_last_try(otelcd, receiver):
+    down = threading.Event()
+    down.set()
+    r = receiver(lambda request: (503, {}, b"") if down.is_set() else (204, {}, b""))
+    d = otelcd(config(r.url, "retry_on_failure: {initial_interval: 30s}"), allow=["Remote write failed", "503"], end=False)
+    d.export(Metrics().gauge("x", 1.0).request)
+    r.wait(lambda r: len(r.requests) >= 1)
+    down.clear()
+    assert d.stop() == 0
+    assert r.values("x") == [1.0]
+    assert d.final_ledgers()[EXPORTER]["delivered"] == 1
+
+
+def wal(folder, *more):
+    return f"wal: {{directory: {folder}, {', '.join(more)}}}".replace(", }", "}")
+
+
+def test_what_is_on_disk_outlives_a_restart_and_keeps_its_order(otelcd, receiver, tmp_path):
+    up = threading.Event()
+    r = receiver(lambda request: (204, {}, b"") if up.is_set() else (503, {}, b"down"))
+    text = config(r.url, wal(tmp_path / "wal"), "retry_on_failure: {initial_interval: 5ms, max_interval: 50ms}")
+    d = otelcd(text, allow=["Remote write failed"], end=False)
+    for i in range(300):
+        d.export(point("x", float(i), i))
+    held = d.ledger(*EXPORTER)
+    assert held["held"] == 300
+    d.close_clients()
+    assert d.stop() == 0
+    d = otelcd(text, allow=["Remote write failed"])
+    assert d.ledger(*EXPORTER)["received"] == 300
+    d.export(point("x", 300.0, 300))
+    up.set()
+    ledger = wait_settled(d)
+    assert ledger["delivered"] == 301
+    assert r.values("x") == [float(i) for i in range(301)]
+
+
+def test_kill_9_under_load_loses_nothing_that_was_acknowledged(otelcd, receiver, tmp_path):
+    r = receiver()
+    text = config(r.url, wal(tmp_path / "wal"))
+    sent = []
+    for _ in range(4):
+        d = otelcd(text, end=False, allow=["ended in the middle"])
+        stop = threading.Event()
+
+        def load(d=d, stop=stop):
+            while not stop.is_set():
+                value = float(len(sent))
+                try:
+                    d.export(point("x", value, len(sent)), timeout=5)
+                except Exception:
+                    return
+                sent.append(value)
+
+        t = threading.Thread(target=load)
+        before = len(sent)
+        t.start()
+        r.wait(lambda r, before=before: len(sent) > before + 60)
+        d.terminate(signal.SIGKILL)
+        d.process.wait()
+        stop.set()
+        t.join(20)
+    d = otelcd(text, allow=["ended in the middle"])
+    wait_settled(d)
+    arrived = r.values("x")
+    assert set(sent) <= set(arrived)
+    first_times = list(dict.fromkeys(arrived))
+    assert first_times == sorted(first_times), "out of order"
+    ledger = d.ledger(*EXPORTER)
+    assert ledger["received"] == ledger["delivered"]
+
+
+def test_a_second_process_on_the_same_log_is_told_who_has_it(otelcd, receiver, tmp_path):
+    r = receiver()
+    text = config(r.url, wal(tmp_path / "wal"))
+    first = otelcd(text)
+    second = otelcd(text, ready=False, end=False, allow=["in use by another process"])
+    assert second.wait_end() != 0
+    assert re.search(f"in use by another process, pid {first.process.pid}", second.log())
+
+
+def test_a_full_disk_quota_refuses_and_recovers(otelcd, receiver, tmp_path):
+    up = threading.Event()
+    r = receiver(lambda request: (204, {}, b"") if up.is_set() else (503, {}, b"down"))
+    d = otelcd(
+        config(r.url, wal(tmp_path / "wal", "max_size_mib: 8"), "retry_on_failure: {initial_interval: 5ms, max_interval: 50ms}"),
+        allow=["Remote write failed", "queue"],
+    )
+    big = {"pad": "x" * 100_000}
+    accepted = 0
+    refused = None
+    for i in range(200):
+        try:
+            d.export(point("x", float(i), i, **big))
+            accepted += 1
+        except Exception as e:
+            refused = e
+            break
+    assert refused is not None and refused.code().name == "UNAVAILABLE" and accepted > 20
+    up.set()
+    wait_settled(d)
+    d.export(point("x", 1000.0, 1000, **big))
+    wait_settled(d)
+    assert r.values("x") == [float(i) for i in range(accepted)] + [1000.0]
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("endpoint: https://h/x", "https comes with a later version"),
+        ("tls: {ca_file: /x}", "TLS to the receiver comes with a later version"),
+        ("compression: gzip", "compression type must be snappy"),
+        ("translation_strategy: NoTranslation", "requires Prometheus Remote Write 2.0"),
+        ("remote_write_queue: {queue_size: 0}", "a 0 size queue will drop all the data"),
+        ("auth: {authenticator: x}", "headers"),
+        ("external_labels: {a: ''}", "empty"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_by_name(otelcd, line, words):
+    text = config("http://127.0.0.1:1/x", line)
+    if line.startswith("endpoint"):
+        text = config(line.split()[1])
+    d = otelcd(text, ready=False, end=False, allow=[".*"])
+    assert d.wait_end() != 0
+    assert words in d.log()
