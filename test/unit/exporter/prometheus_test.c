@@ -26,8 +26,7 @@ static void setup(void)
     struct error err;
 
     rig_init(&r, 1);
-    config = (struct prometheus_config){ .namespace = "",
-                                         .add_metric_suffixes = true,
+    config = (struct prometheus_config){ .translation = { .namespace = "", .add_metric_suffixes = true },
                                          .metric_expiration = { (int64_t)(300 * NS_PER_S) } };
     ledger_init(&ledger, "exporter", "prometheus", SIGNAL_METRICS);
     node = mem_zalloc(prometheus_exporter.node_size);
