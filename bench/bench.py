@@ -6,6 +6,7 @@ bytes: both run in turn, several times, each alone on one core, with the load ge
 compared. It talks to loopback only, every run is bounded in requests and in time, and what it starts it stops."""
 
 import argparse
+import http.server
 import json
 import os
 import pathlib
@@ -16,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import namedtuple
 
@@ -291,6 +293,122 @@ class Bench:
         stop(d)
 
 
+    # --- remote write ---
+
+    def sink(self):
+        process = subprocess.Popen(
+            ["taskset", "-c", str(LOAD_CORE), os.environ["BENCH"] + "/discard_server", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
+        )
+        return process, process.stdout.readline().strip()
+
+    def remote_write(self, name, more, bar, series=250_000, requests=3000):
+        """OTLP in, remote write to who discards it: samples per CPU-second, and what they weigh."""
+        file = payload.write(self.folder / "written", payload.metrics(1000, series))
+        sink, address = self.sink()
+        config = NOP.replace("  nop:\n", f'  nop:\n  prometheus_remote_write: {{endpoint: "http://{address}/w", {more.format(folder=self.folder)}}}\n').replace(
+            "metrics: {receivers: [otlp], exporters: [nop]}", "metrics: {receivers: [otlp], exporters: [prometheus_remote_write]}"
+        )
+        d = self.daemon(config)
+        push = lambda n: load(d.grpc_address(), otlp.METRICS.rpc, file, stamp=True, n=n, c=2, m=4)  # noqa: E731
+        held = lambda m: sum(s.value for s in m.find("otelcd_exporter_held_items"))  # noqa: E731
+        push(series // 1000)
+        d.wait_metrics(lambda m: held(m) == 0)
+        rss = d.rss()
+        before = cpu_seconds(d.process.pid)
+        push(requests)
+        d.wait_metrics(lambda m: held(m) == 0)
+        used = cpu_seconds(d.process.pid) - before
+        rate = requests * 1000 / used
+        m = d.metrics()
+        samples = m.value("prometheus_remote_storage_samples_total")
+        weight = m.value("prometheus_remote_storage_bytes_total") / samples
+        disk = sum(s.value for s in m.find("otelcd_exporter_wal_written_bytes")) / samples
+        column = d.ledger("exporter", "prometheus_remote_write", "metrics")
+        assert column["delivered"] == requests * 1000 + series and column["dropped"] == 0, f"items are missing: {column}"
+        self.row(
+            f"{name}: samples per CPU-second",
+            f"{rate / 1e6:8.2f} M/s  ({weight:.1f} bytes a sample on the wire{f', {disk:.0f} on disk' if disk else ''})",
+            rate,
+            bar,
+            lambda v: f"{v / 1e6:.1f} M/s",
+        )
+        if not disk:
+            self.row(f"{name}: resident memory, {series:,} series", f"{rss / 2**20:8.0f} MiB", rss / 2**20, 64, lambda v: f"{v:.0f} MiB", False)
+        stop(d)
+        sink.terminate()
+        sink.wait()
+        return rate
+
+    def vmagent(self, ours, series=100_000, scrapes=8):
+        """The same series through vmagent, by its own way in: it scrapes them and sends them on."""
+        program = shutil.which("vmagent")
+        if program is None:
+            print("vmagent is not installed (victoria-metrics): not compared")
+            return
+        page = payload.exposition(series)
+        served = []
+
+        class Page(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.send_header("Content-Length", str(len(page)))
+                self.end_headers()
+                self.wfile.write(page)
+                served.append(time.monotonic())
+
+            def log_message(self, *args):
+                pass
+
+        target = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+        threading.Thread(target=target.serve_forever, daemon=True).start()
+        (self.folder / "scrape.yml").write_text(
+            f"""
+global: {{scrape_interval: 2s, scrape_timeout: 2s}}
+scrape_configs:
+  - {{job_name: checkout, static_configs: [{{targets: ["127.0.0.1:{target.server_address[1]}"]}}]}}
+"""
+        )
+        sink, address = self.sink()
+        port = next(p for p in range(18500, 18600) if not _is_open(p))
+        agent = subprocess.Popen(
+            ["taskset", "-c", str(SERVER_CORE), program, f"-httpListenAddr=127.0.0.1:{port}", f"-remoteWrite.url=http://{address}/w"]
+            + [f"-remoteWrite.tmpDataPath={self.folder}/vmagent", "-loggerLevel=ERROR", "-promscrape.maxScrapeSize=500MB"]
+            + [f"-promscrape.config={self.folder}/scrape.yml"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            first, used_first = self.vmagent_sent(port, agent, 2 * series)
+            last, used_last = self.vmagent_sent(port, agent, first + scrapes * series)
+        finally:
+            for process in (agent, sink):
+                process.terminate()
+                process.wait()
+            target.shutdown()
+        rate = (last - first) / (used_last - used_first)
+        self.row("remote write, vmagent (scraped)", f"{rate / 1e6:8.2f} M/s  otelcd (OTLP in) does {ours / rate:.1f} times that", ours / rate, 3, lambda v: f"{v:.1f} times")
+
+    def vmagent_sent(self, port, agent, rows):
+        """Waits until it has sent so many: (how many, its CPU seconds then)."""
+        deadline = time.monotonic() + LONGEST
+        while time.monotonic() < deadline:
+            ran = subprocess.run(["curl", "-s", f"http://127.0.0.1:{port}/metrics"], capture_output=True, text=True)
+            sent = sum(float(x.split()[1]) for x in ran.stdout.splitlines() if x.startswith("vmagent_remotewrite_block_size_rows_sum"))
+            if sent >= rows:
+                return sent, cpu_seconds(agent.pid)
+            time.sleep(0.05)
+        raise AssertionError(f"vmagent did not send {rows} rows")
+
+
+def _is_open(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+        return True
+    except OSError:
+        return False
+
+
 def start_once(config):
     """From posix_spawn to the ready line, in ms, and the resident memory then, in MiB."""
     out, into = os.pipe()
@@ -346,6 +464,11 @@ def main():
         if chosen("size"):
             bench.series(100_000, 0.1)
             bench.series(1_000_000, 1.0, 400, 100)
+        if chosen("remote write"):
+            ours = bench.remote_write("remote write", "", 1e6)
+            bench.remote_write("remote write 2.0", "protobuf_message: io.prometheus.write.v2.Request", None)
+            bench.remote_write("remote write, on disk, synced", 'wal: {{directory: "{folder}"}}', 5e5)
+            bench.vmagent(ours)
     finally:
         bench.close()
     print(f"\n{len(bench.missed)} bars missed" + "".join(f"\n  {m}" for m in bench.missed))

@@ -40,13 +40,17 @@ static void on_body(struct http_request *req, struct bytes data)
     req->context = (void *)seen;
 }
 
+/* The last ones tell a sender of Remote-Write 2.0 that it was understood. */
 static void on_end(struct http_request *req)
 {
-    static const struct http_header head[] = { { BYTES_LIT("content-type"), BYTES_LIT("application/grpc") } };
+    static const struct http_header head[] = {
+        { BYTES_LIT("content-type"), BYTES_LIT("application/grpc") },
+        { BYTES_LIT("x-prometheus-remote-write-samples-written"), BYTES_LIT("1") },
+    };
     static const struct http_header trailer[] = { { BYTES_LIT("grpc-status"), BYTES_LIT("0") } };
     static const uint8_t message[] = { 0, 0, 0, 0, 2, 0x0a, 0 };
 
-    http_respond_begin(req, 200, head, 1);
+    http_respond_begin(req, 200, head, http_request_header(req, "x-prometheus-remote-write-version") != NULL ? 2 : 1);
     if (!bytes_is(req->method, "HEAD"))
         http_respond_write(req, bytes_of(message, sizeof(message)));
     http_respond_end(req, trailer, 1);

@@ -149,3 +149,16 @@ def write(path, bodies, compress=False):
                 body = gzip.compress(body, 6)
             f.write(struct.pack(">I", len(body)) + body)
     return path
+
+
+
+def exposition(series):
+    """The same series as a page to scrape."""
+    name = "http_server_request_duration_seconds_count"
+    lines = [f"# TYPE {name} counter"]
+    for i in range(series):
+        lines.append(
+            f'{name}{{http_request_method="GET",http_route="/api/v1/resource/{i}",http_response_status_code="200",'
+            f'otel_scope_name="go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"}} {i}'
+        )
+    return ("\n".join(lines) + "\n").encode()

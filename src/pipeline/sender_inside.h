@@ -67,7 +67,7 @@ struct sender {
     uint32_t n_appends; /* under way */
     /* Own telemetry. */
     struct metric_hook hook;
-    struct metric *size, *capacity, *enqueue_failed, *disk_bytes, *oldest, *sync_failures, *corrupt, *retried;
+    struct metric *size, *capacity, *enqueue_failed, *disk_bytes, *written, *oldest, *sync_failures, *corrupt, *retried;
 };
 
 void sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack *waiter); /* and pump */

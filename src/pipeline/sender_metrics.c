@@ -27,6 +27,8 @@ static const struct metric_row row_retried = ROW("otelcd_exporter_retried_items"
                                                  "Items in attempts that failed and were made again.");
 static const struct metric_row row_disk =
     ROW("otelcd_exporter_wal_size", METRIC_GAUGE, "By", "Bytes of the queue on disk that hold something.");
+static const struct metric_row row_written = ROW("otelcd_exporter_wal_written_bytes", METRIC_COUNTER, "By",
+                                                 "Bytes written to the queue on disk.");
 static const struct metric_row row_oldest =
     ROW("otelcd_exporter_wal_age", METRIC_GAUGE, "s", "No batch that waits on disk is older; 0 when none waits.");
 static const struct metric_row row_failures = ROW("otelcd_exporter_wal_write_failures", METRIC_COUNTER, "{writes}",
@@ -43,6 +45,7 @@ const struct metric_row *const sender_metric_rows[] = {
     &row_failed[SIGNAL_PROFILES],
     &row_retried,
     &row_disk,
+    &row_written,
     &row_oldest,
     &row_failures,
     &row_corrupt,
@@ -84,6 +87,7 @@ static void collect(struct metric_hook *hook)
     held = wal_held(s->wal);
     metric_set(s->disk_bytes, (double)held.bytes);
     metric_set(s->oldest, held.oldest != 0 && now > held.oldest ? (double)(now - held.oldest) / 1e9 : 0);
+    add_up(s->written, wal_stats(s->wal)->bytes_written);
     add_up(s->sync_failures, wal_stats(s->wal)->sync_failures);
     add_up(s->corrupt, wal_stats(s->wal)->corrupt_items);
 }
@@ -101,6 +105,7 @@ void sender_metrics_init(struct sender *s)
     metric_add(s->enqueue_failed, 0);
     if (s->options.directory != NULL) {
         s->disk_bytes = metrics_get(m, &row_disk, labels, 2);
+        s->written = metrics_get(m, &row_written, labels, 2);
         s->oldest = metrics_get(m, &row_oldest, labels, 2);
         s->sync_failures = metrics_get(m, &row_failures, labels, 2);
         s->corrupt = metrics_get(m, &row_corrupt, labels, 2);

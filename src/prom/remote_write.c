@@ -15,14 +15,24 @@
 #define SERIES 0 /* the only kind of entry */
 #define TICK (10 * NS_PER_S)
 #define METADATA_INTERVAL (60 * NS_PER_S)
+#define NAMES_MAX 50000u
+#define NAMES_BYTES ((size_t)4 * 1024 * 1024)
 #define SWEEP_SLOTS 4096
 #define SLACK_MAX ((size_t)64 * 1024)
 #define ZERO_THRESHOLD 1e-128 /* of native histograms that say none */
 #define EXEMPLARS_MAX 16      /* of one series in one message */
 
-/* The head of a known series. Its labels are fields of a TimeSeries (remote_write_message.h). */
+/* One of a known series' own labels. Values mostly are the bytes of the attributes as they came, so they are not kept
+ * twice: a value is where it lies behind the beginning of the raw attributes, or behind these structs. */
+struct own_label {
+    uint16_t name; /* in remote_write.names */
+    uint16_t at, len;
+};
+
+/* The head of a known series; its labels are own_labels, and the text of values that the attributes do not have. */
 struct entry {
     struct known known;
+    uint16_t n_labels;
     uint32_t shard_hash;
     uint32_t seen;  /* tick */
     uint32_t batch; /* which batch brought its newest sample, and when that was */
@@ -31,9 +41,10 @@ struct entry {
 
 /* What hangs from a stream. */
 struct stream_labels {
-    struct buf common;      /* fields of __name__ and of what all series of the origin have in common */
-    struct buf name;        /* field of __name__ alone */
-    uint64_t metadata_sent; /* mono ns */
+    struct buf fields;                  /* of __name__ and of what all series of the origin have in common */
+    struct buf name;                    /* field of __name__ alone */
+    label_field_list common, only_name; /* the same, taken apart */
+    uint64_t metadata_sent;             /* mono ns */
 };
 
 /* A resource of the batch that has a target_info. */
@@ -64,9 +75,10 @@ struct remote_write {
     VEC(struct target) targets;
     uint64_t newest; /* ns; of the metric's points */
     size_t slack;
+    struct symbols names; /* of own labels, as long as we live: NAMES_MAX at most */
     /* Scratch. */
-    label_field_list labels, base;
-    struct buf fields, own, suffixed, gathered;
+    label_field_list labels, base, own;
+    struct buf fields, own_fields, suffixed, gathered, packed;
     struct reading reading;
     struct exemplar_reader exemplar_reader;
     struct exemplar_store *exemplars;
@@ -99,15 +111,22 @@ static void drop(struct remote_write *rw, const char *reason, const struct strea
 
 /* ---- streams and series ---- */
 
+static size_t cost_of(const struct stream_labels *l)
+{
+    return sizeof(*l) + l->fields.cap + l->name.cap + (l->common.cap + l->only_name.cap) * sizeof(struct label_field);
+}
+
 static void on_stream_gone(struct streams *s, struct stream *stream)
 {
     struct stream_labels *l = stream->user;
 
     if (l == NULL)
         return;
-    budget_give(s->budget, sizeof(*l) + l->common.cap + l->name.cap);
-    buf_free(&l->common);
+    budget_give(s->budget, cost_of(l));
+    buf_free(&l->fields);
     buf_free(&l->name);
+    vec_free(&l->common);
+    vec_free(&l->only_name);
     free(l);
     stream->user = NULL;
 }
@@ -115,19 +134,21 @@ static void on_stream_gone(struct streams *s, struct stream *stream)
 static struct stream_labels *labels_of(struct remote_write *rw, struct stream *stream)
 {
     struct stream_labels *l = stream->user;
-    struct buf *fields = &rw->fields;
 
     if (l != NULL)
         return l;
     l = mem_zalloc(sizeof(*l));
     label_field_put(&l->name, bytes_str("__name__"), stream_name(stream));
-    fields->len = 0;
-    label_fields_put(fields, origin_labels(stream_origin(stream)));
-    rw->base.n = 0;
-    label_fields_merge(&rw->base, buf_bytes(fields), buf_bytes(&l->name));
+    label_fields_list(&l->only_name, buf_bytes(&l->name));
+    rw->fields.len = 0;
+    label_fields_put(&rw->fields, origin_labels(stream_origin(stream)));
+    rw->own.n = 0;
+    label_fields_list(&rw->own, buf_bytes(&rw->fields));
+    label_fields_merge(&rw->base, &l->only_name, &rw->own);
     for (size_t i = 0; i < rw->base.n; i++)
-        buf_put(&l->common, rw->base.v[i].field);
-    budget_charge(rw->streams.budget, sizeof(*l) + l->common.cap + l->name.cap);
+        buf_put(&l->fields, rw->base.v[i].field);
+    label_fields_list(&l->common, buf_bytes(&l->fields));
+    budget_charge(rw->streams.budget, cost_of(l));
     stream->user = l;
     return l;
 }
@@ -137,17 +158,59 @@ static uint32_t hash_labels(const label_field_list *labels)
     uint64_t hash = 0;
 
     for (size_t i = 0; i < labels->n; i++)
-        hash = (hash ^ bytes_hash(labels->v[i].field)) * 0x9e3779b97f4a7c15ull;
+        hash = (hash ^ bytes_hash(labels->v[i].name) ^ bytes_hash(labels->v[i].value) * 3) * 0x9e3779b97f4a7c15ull;
     return (uint32_t)(hash >> 32);
 }
 
-/* The labels of a series, not yet those of its parts (`le`), in rw->labels. */
-static void join_labels(struct remote_write *rw, struct stream *stream, struct bytes own, bool whole)
+/* rw->labels, from rw->own: all labels of a series, but not yet those of its parts (`le`). */
+static void join_labels(struct remote_write *rw, const struct stream_labels *l, bool whole)
 {
-    const struct stream_labels *l = labels_of(rw, stream);
+    label_fields_merge(&rw->labels, whole ? &l->only_name : &l->common, &rw->own);
+}
 
-    rw->labels.n = 0;
-    label_fields_merge(&rw->labels, buf_bytes(whole ? &l->name : &l->common), own);
+/* A known series' own labels, into rw->own. */
+static void unpack(struct remote_write *rw, const struct entry *x)
+{
+    const uint8_t *base = (const uint8_t *)x + x->known.id.raw_at;
+    struct bytes packed = known_labels(&x->known);
+
+    rw->own.n = 0;
+    for (size_t i = 0; i < x->n_labels; i++) {
+        struct own_label o;
+        struct label_field *f = vec_push(&rw->own);
+
+        memcpy(&o, packed.data + i * sizeof(o), sizeof(o));
+        f->name = symbols_text(&rw->names, o.name);
+        f->value = bytes_of(base + o.at, o.len);
+        f->field = bytes_of(NULL, label_field_size(f->name.len, f->value.len));
+    }
+}
+
+/* rw->own as it is kept behind `raw`, in rw->packed. False: there is no room for it in 16 bits. */
+static bool pack(struct remote_write *rw, struct bytes raw)
+{
+    size_t list = rw->own.n * sizeof(struct own_label);
+    struct buf *out = &rw->packed;
+
+    out->len = 0;
+    (void)buf_reserve(out, list);
+    out->len = list;
+    for (size_t i = 0; i < rw->own.n; i++) {
+        const struct label_field *f = &rw->own.v[i];
+        const uint8_t *at = memmem(raw.data, raw.len, f->value.data, f->value.len);
+        size_t from = at != NULL ? (size_t)(at - raw.data) : raw.len + out->len;
+        uint32_t name;
+        struct own_label o;
+
+        if (from + f->value.len > UINT16_MAX || rw->names.fields.len > NAMES_BYTES || rw->names.ends.n >= NAMES_MAX)
+            return false;
+        name = symbols_number(&rw->names, f->name);
+        o = (struct own_label){ (uint16_t)name, (uint16_t)from, (uint16_t)f->value.len };
+        memcpy(out->data + i * sizeof(o), &o, sizeof(o));
+        if (at == NULL)
+            buf_put(out, f->value);
+    }
+    return true;
 }
 
 struct found {
@@ -155,18 +218,20 @@ struct found {
     uint32_t shard;
 };
 
-static struct found add_series(struct remote_write *rw, struct stream *stream, const struct identity_key *key,
-                               bool whole)
+static struct entry *keep_series(struct remote_write *rw, struct stream *stream, const struct identity_key *key,
+                                 bool whole)
 {
-    uint32_t hash = hash_labels(&rw->labels);
-    struct entry *x =
-        (struct entry *)streams_add(&rw->streams, stream, key, SERIES, sizeof(*x), buf_bytes(&rw->own), whole);
+    struct entry *x;
 
-    if (x != NULL) {
-        x->shard_hash = hash;
-        x->time = INT64_MIN;
-    }
-    return (struct found){ x, hash % rw->options.shards };
+    if (rw->own.n > UINT16_MAX || !pack(rw, key->raw))
+        return NULL;
+    x = (struct entry *)streams_add(&rw->streams, stream, key, SERIES, sizeof(*x), buf_bytes(&rw->packed), whole);
+    if (x == NULL)
+        return NULL;
+    x->n_labels = (uint16_t)rw->own.n;
+    x->shard_hash = hash_labels(&rw->labels);
+    x->time = INT64_MIN;
+    return x;
 }
 
 /* The series of a point, its labels in rw->labels. NULL, or why it has none. */
@@ -174,24 +239,26 @@ static const char *find_series(struct remote_write *rw, struct stream *stream, c
                                struct found *out)
 {
     struct entry *x = (struct entry *)identity_find(&rw->streams.table, key);
+    const struct stream_labels *l = labels_of(rw, stream);
     struct bytes rendered;
     const char *reason;
     bool whole;
 
     if (x != NULL) {
-        join_labels(rw, stream, known_labels(&x->known), x->known.whole);
+        unpack(rw, x);
+        join_labels(rw, l, x->known.whole);
         *out = (struct found){ x, x->shard_hash % rw->options.shards };
         return NULL;
     }
     reason = streams_translate(&rw->streams, stream, key->raw, &rendered, &whole);
     if (reason != NULL)
         return reason;
-    rw->own.len = 0;
-    label_fields_put(&rw->own, rendered);
-    join_labels(rw, stream, buf_bytes(&rw->own), whole);
-    *out = add_series(rw, stream, key, whole);
-    if (out->entry != NULL) /* its labels may be pointed to from now on */
-        join_labels(rw, stream, known_labels(&out->entry->known), whole);
+    rw->own_fields.len = rw->own.n = 0;
+    label_fields_put(&rw->own_fields, rendered);
+    label_fields_list(&rw->own, buf_bytes(&rw->own_fields));
+    join_labels(rw, l, whole);
+    x = keep_series(rw, stream, key, whole);
+    *out = (struct found){ x, (x != NULL ? x->shard_hash : hash_labels(&rw->labels)) % rw->options.shards };
     return NULL;
 }
 
@@ -604,15 +671,17 @@ static void put_target(struct remote_write *rw, const struct target *t)
     if ((int64_t)(t->newest / NS_PER_MS) <= t->resource->target_time)
         return; /* one that is late would only be refused */
     t->resource->target_time = (int64_t)(t->newest / NS_PER_MS);
-    rw->own.len = rw->fields.len = rw->labels.n = 0;
-    label_fields_put(&rw->own, resource_target(t->resource));
+    rw->own_fields.len = rw->fields.len = rw->base.n = rw->own.n = 0;
+    label_fields_put(&rw->own_fields, resource_target(t->resource));
     if (ns.len > 0) {
         buf_put(&name, ns);
         buf_putc(&name, '_');
     }
     buf_puts(&name, "target_info");
     label_field_put(&rw->fields, bytes_str("__name__"), buf_bytes(&name));
-    label_fields_merge(&rw->labels, buf_bytes(&rw->own), buf_bytes(&rw->fields));
+    label_fields_list(&rw->base, buf_bytes(&rw->own_fields));
+    label_fields_list(&rw->own, buf_bytes(&rw->fields));
+    label_fields_merge(&rw->labels, &rw->base, &rw->own);
     rw->sample = (struct message_sample){
         .labels = &rw->labels,
         .metadata = &metadata,
@@ -807,6 +876,7 @@ struct remote_write *remote_write_new(const struct remote_write_options *o)
     rw->slack = o->max_bytes / 8 < SLACK_MAX ? o->max_bytes / 8 : SLACK_MAX;
     streams_init(&rw->streams, o->translation, o->budget);
     rw->streams.on_stream_gone = on_stream_gone;
+    symbols_clear(&rw->names);
     rw->messages = mem_zalloc(o->shards * sizeof(*rw->messages));
     for (uint32_t i = 0; i < o->shards; i++)
         rw->messages[i].version = o->version;
@@ -839,7 +909,10 @@ void remote_write_free(struct remote_write *rw)
     vec_free(&rw->labels);
     vec_free(&rw->base);
     buf_free(&rw->fields);
-    buf_free(&rw->own);
+    buf_free(&rw->own_fields);
+    buf_free(&rw->packed);
+    vec_free(&rw->own);
+    symbols_free(&rw->names);
     buf_free(&rw->suffixed);
     buf_free(&rw->gathered);
     reading_free(&rw->reading);

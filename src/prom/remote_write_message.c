@@ -38,23 +38,36 @@ static size_t string_size(size_t len)
     return 1 + pb_varint_len(len) + len;
 }
 
+size_t label_field_size(size_t name_len, size_t value_len)
+{
+    return string_size(string_size(name_len) + string_size(value_len));
+}
+
+static uint8_t *put_string(uint8_t *p, uint8_t tag, struct bytes s)
+{
+    *p++ = tag;
+    if (s.len < 0x80)
+        *p++ = (uint8_t)s.len;
+    else
+        p += pb_put_varint_at(p, s.len);
+    if (s.len > 0)
+        memcpy(p, s.data, s.len);
+    return p + s.len;
+}
+
+static uint8_t *put_label(uint8_t *p, struct bytes name, struct bytes value)
+{
+    *p++ = PB_TAG(V1_LABELS, PB_LEN);
+    p += pb_put_varint_at(p, string_size(name.len) + string_size(value.len));
+    p = put_string(p, PB_TAG(LABEL_NAME, PB_LEN), name);
+    return put_string(p, PB_TAG(LABEL_VALUE, PB_LEN), value);
+}
+
 void label_field_put(struct buf *out, struct bytes name, struct bytes value)
 {
-    size_t len = string_size(name.len) + string_size(value.len);
-    uint8_t *p = buf_reserve(out, len + 11);
+    uint8_t *p = buf_reserve(out, label_field_size(name.len, value.len));
 
-    *p++ = PB_TAG(V1_LABELS, PB_LEN);
-    p += pb_put_varint_at(p, len);
-    *p++ = PB_TAG(LABEL_NAME, PB_LEN);
-    p += pb_put_varint_at(p, name.len);
-    if (name.len > 0)
-        memcpy(p, name.data, name.len);
-    p += name.len;
-    *p++ = PB_TAG(LABEL_VALUE, PB_LEN);
-    p += pb_put_varint_at(p, value.len);
-    if (value.len > 0)
-        memcpy(p, value.data, value.len);
-    out->len = (size_t)(p + value.len - out->data);
+    out->len = (size_t)(put_label(p, name, value) - out->data);
 }
 
 void label_fields_put(struct buf *out, struct bytes rendered)
@@ -72,49 +85,55 @@ void label_fields_put(struct buf *out, struct bytes rendered)
     buf_free(&value);
 }
 
-static bool read_string(const uint8_t **p, const uint8_t *end, struct bytes *s)
+/* A field of our own writing, the tag left out. */
+static const uint8_t *read_string(const uint8_t *p, struct bytes *s)
 {
-    uint64_t len;
+    uint64_t len = *p++;
 
-    if (*p >= end)
-        return false;
-    ++*p;
-    if (!pb_varint(p, end, &len) || len > (uint64_t)(end - *p))
-        return false;
-    *s = bytes_of(*p, (size_t)len);
-    *p += len;
-    return true;
+    if (len >= 0x80) {
+        p--;
+        (void)pb_varint(&p, p + 10, &len);
+    }
+    *s = bytes_of(p, (size_t)len);
+    return p + len;
 }
 
 bool label_field_next(struct bytes *rest, struct label_field *f)
 {
-    const uint8_t *p = rest->data, *end = bytes_end(*rest), *inside;
+    const uint8_t *p = rest->data, *end;
     struct bytes label;
 
-    if (!read_string(&p, end, &label))
+    if (rest->len == 0)
         return false;
-    f->field = bytes_of(rest->data, (size_t)(p - rest->data));
-    inside = label.data;
-    if (!read_string(&inside, bytes_end(label), &f->name) || !read_string(&inside, bytes_end(label), &f->value))
-        return false;
-    *rest = bytes_of(p, (size_t)(end - p));
+    end = read_string(p + 1, &label);
+    read_string(read_string(label.data + 1, &f->name) + 1, &f->value);
+    f->field = bytes_of(p, (size_t)(end - p));
+    *rest = bytes_of(end, rest->len - (size_t)(end - p));
     return true;
 }
 
-void label_fields_merge(label_field_list *out, struct bytes a, struct bytes b)
+void label_fields_list(label_field_list *out, struct bytes fields)
 {
-    struct label_field x, y;
-    bool has_x = label_field_next(&a, &x), has_y = label_field_next(&b, &y);
+    for (struct label_field f; label_field_next(&fields, &f);)
+        *vec_push(out) = f;
+}
 
-    while (has_x || has_y) {
-        int order = !has_x ? 1 : !has_y ? -1 : bytes_compare(x.name, y.name);
+void label_fields_merge(label_field_list *out, const label_field_list *a, const label_field_list *b)
+{
+    const struct label_field *x = a->v, *x_end = a->v + a->n, *y = b->v, *y_end = b->v + b->n;
 
-        *vec_push(out) = order < 0 ? x : y;
-        if (order <= 0)
-            has_x = label_field_next(&a, &x);
-        if (order >= 0)
-            has_y = label_field_next(&b, &y);
+    out->n = 0;
+    while (x < x_end && y < y_end) {
+        int order = bytes_compare(x->name, y->name);
+
+        *vec_push(out) = order < 0 ? *x : *y;
+        x += order <= 0;
+        y += order >= 0;
     }
+    while (x < x_end)
+        *vec_push(out) = *x++;
+    while (y < y_end)
+        *vec_push(out) = *y++;
 }
 
 /* ---- symbols ---- */
@@ -130,7 +149,7 @@ static void put_slot(struct symbols *s, uint64_t hash, uint32_t number)
     s->slots.v[at] = (hash >> 32 << 32) | (number + 1);
 }
 
-static struct bytes symbol(const struct symbols *s, uint32_t number)
+struct bytes symbols_text(const struct symbols *s, uint32_t number)
 {
     return bytes_of(s->fields.data + s->starts.v[number], s->ends.v[number] - s->starts.v[number]);
 }
@@ -141,7 +160,7 @@ static void set_slots(struct symbols *s, size_t n)
     s->slots.v = mem_zalloc(n * sizeof(*s->slots.v));
     s->slots.n = s->slots.cap = n;
     for (uint32_t i = 0; i < s->ends.n; i++)
-        put_slot(s, bytes_hash(symbol(s, i)), i);
+        put_slot(s, bytes_hash(symbols_text(s, i)), i);
 }
 
 static uint32_t add_symbol(struct symbols *s, uint64_t hash, struct bytes string)
@@ -184,7 +203,7 @@ uint32_t symbols_number(struct symbols *s, struct bytes string)
     size_t mask = s->slots.n - 1;
 
     for (size_t at = hash & mask; s->slots.v[at] != 0; at = (at + 1) & mask)
-        if (s->slots.v[at] >> 32 == hash >> 32 && bytes_equal(symbol(s, (uint32_t)s->slots.v[at] - 1), string))
+        if (s->slots.v[at] >> 32 == hash >> 32 && bytes_equal(symbols_text(s, (uint32_t)s->slots.v[at] - 1), string))
             return (uint32_t)s->slots.v[at] - 1;
     return add_symbol(s, hash, string);
 }
@@ -394,8 +413,14 @@ static void put_first(struct message *m, const struct message_sample *s, struct 
     *p++ = PB_TAG(V1_SERIES, PB_LEN);
     p += pb_put_varint_at(p, len);
     for (size_t i = 0; i < s->labels->n; i++) {
-        memcpy(p, s->labels->v[i].field.data, s->labels->v[i].field.len);
-        p += s->labels->v[i].field.len;
+        const struct label_field *f = &s->labels->v[i];
+
+        if (f->field.data == NULL) {
+            p = put_label(p, f->name, f->value);
+        } else {
+            memcpy(p, f->field.data, f->field.len);
+            p += f->field.len;
+        }
     }
     memcpy(p, sample.data, sample.len);
     p += sample.len;
