@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/sim_fs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* 0, or what the call answers instead of doing its work. */
+static int fault(struct sim_fs *fs)
+{
+    fs->calls++;
+    if (fs->stopped)
+        return -EIO;
+    if (fs->fail_at == 0 || fs->calls != fs->fail_at)
+        return 0;
+    switch (fs->fault) {
+    case SIM_STOP:
+        fs->stopped = true;
+        return -EIO;
+    case SIM_ENOSPC:
+        return -ENOSPC;
+    case SIM_EIO:
+        return -EIO;
+    default:
+        return 0; /* a short write: see there */
+    }
+}
+
+static struct sim_file *find(struct sim_fs *fs, const char *name)
+{
+    for (size_t i = 0; i < fs->files.n; i++)
+        if (fs->files.v[i]->linked && strcmp(fs->files.v[i]->name, name) == 0)
+            return fs->files.v[i];
+    return NULL;
+}
+
+struct sim_file *sim_fs_find(struct sim_fs *fs, const char *end)
+{
+    for (size_t i = 0; i < fs->files.n; i++) {
+        size_t n = strlen(fs->files.v[i]->name), m = strlen(end);
+
+        if (fs->files.v[i]->linked && n >= m && strcmp(fs->files.v[i]->name + n - m, end) == 0)
+            return fs->files.v[i];
+    }
+    return NULL;
+}
+
+static int make_directory(void *arg, const char *path)
+{
+    (void)path;
+    return fault(arg);
+}
+
+static int lock(void *arg, const char *path)
+{
+    struct sim_fs *fs = arg;
+
+    (void)path;
+    if (fs->locked)
+        return -EBUSY;
+    fs->locked = true;
+    return 1000;
+}
+
+static void unlock(void *arg, int fd)
+{
+    (void)fd;
+    ((struct sim_fs *)arg)->locked = false;
+}
+
+static int list(void *arg, const char *directory, void (*each)(void *user, const char *name), void *user)
+{
+    struct sim_fs *fs = arg;
+    int rc = fault(fs);
+
+    for (size_t i = 0; rc == 0 && i < fs->files.n; i++)
+        if (fs->files.v[i]->linked)
+            each(user, fs->files.v[i]->name + strlen(directory) + 1);
+    return rc;
+}
+
+static int open_file(void *arg, const char *path, bool create)
+{
+    struct sim_fs *fs = arg;
+    struct sim_file *f = find(fs, path);
+    int rc = fault(fs);
+
+    if (rc != 0)
+        return rc;
+    if (create == (f != NULL))
+        return create ? -EEXIST : -ENOENT;
+    if (create) {
+        f = mem_zalloc(sizeof(*f));
+        f->name = mem_strdup(path);
+        f->linked = true;
+        *vec_push(&fs->files) = f;
+    }
+    *vec_push(&fs->open) = f;
+    return (int)fs->open.n - 1;
+}
+
+static int close_file(void *arg, int fd)
+{
+    ((struct sim_fs *)arg)->open.v[fd] = NULL;
+    return 0;
+}
+
+static int64_t size_of(void *arg, int fd)
+{
+    return (int64_t)((struct sim_fs *)arg)->open.v[fd]->now.len;
+}
+
+static void resize(struct buf *b, uint64_t size)
+{
+    if (size > b->len) {
+        memset(buf_reserve(b, size - b->len), 0, size - b->len);
+    }
+    b->len = size;
+}
+
+static int allocate(void *arg, int fd, uint64_t size)
+{
+    struct sim_fs *fs = arg;
+    int rc = fault(fs);
+
+    if (rc == 0 && size > fs->open.v[fd]->now.len)
+        resize(&fs->open.v[fd]->now, size);
+    return rc;
+}
+
+static int64_t read_file(void *arg, int fd, void *to, size_t n, uint64_t at)
+{
+    struct sim_fs *fs = arg;
+    struct buf *b = &fs->open.v[fd]->now;
+    int rc = fault(fs);
+
+    if (rc != 0)
+        return rc;
+    if (at >= b->len)
+        return 0;
+    if (n > b->len - at)
+        n = b->len - at;
+    memcpy(to, b->data + at, n);
+    return (int64_t)n;
+}
+
+static int64_t write_file(void *arg, int fd, const struct iovec *parts, int n, uint64_t at)
+{
+    struct sim_fs *fs = arg;
+    struct sim_file *f = fs->open.v[fd];
+    struct sim_write w = { .at = at };
+    int rc = fault(fs);
+
+    if (rc != 0 && rc != -ENOSPC)
+        return rc;
+    for (int i = 0; i < n; i++)
+        buf_append(&w.data, parts[i].iov_base, parts[i].iov_len);
+    if (rc == -ENOSPC || (fs->calls == fs->fail_at && fs->fault == SIM_SHORT))
+        w.data.len /= 2;
+    if (at + w.data.len > f->now.len)
+        resize(&f->now, at + w.data.len);
+    memcpy(f->now.data + at, w.data.data, w.data.len);
+    *vec_push(&f->writes) = w;
+    return rc != 0 ? rc : (int64_t)w.data.len;
+}
+
+static void forget_writes(struct sim_file *f)
+{
+    for (size_t i = 0; i < f->writes.n; i++)
+        buf_free(&f->writes.v[i].data);
+    f->writes.n = 0;
+}
+
+static void make_safe(struct sim_file *f)
+{
+    f->safe.len = 0;
+    buf_put(&f->safe, buf_bytes(&f->now));
+    forget_writes(f);
+}
+
+static int sync_file(void *arg, int fd)
+{
+    struct sim_fs *fs = arg;
+    int rc = fault(fs);
+
+    if (rc == 0)
+        make_safe(fs->open.v[fd]);
+    return rc;
+}
+
+static int truncate_file(void *arg, int fd, uint64_t size)
+{
+    struct sim_fs *fs = arg;
+    int rc = fault(fs);
+
+    if (rc == 0)
+        resize(&fs->open.v[fd]->now, size);
+    return rc;
+}
+
+static int unlink_file(void *arg, const char *path)
+{
+    struct sim_fs *fs = arg;
+    struct sim_file *f = find(fs, path);
+    int rc = fault(fs);
+
+    if (rc == 0 && f == NULL)
+        return -ENOENT;
+    if (rc == 0)
+        f->linked = false;
+    return rc;
+}
+
+static int sync_directory(void *arg, const char *path)
+{
+    struct sim_fs *fs = arg;
+    int rc = fault(fs);
+
+    (void)path;
+    for (size_t i = 0; rc == 0 && i < fs->files.n; i++)
+        fs->files.v[i]->link_safe = fs->files.v[i]->linked;
+    return rc;
+}
+
+static void put_back(struct sim_file *f, const struct sim_write *w, size_t n)
+{
+    if (w->at + n > f->now.len)
+        resize(&f->now, w->at + n);
+    memcpy(f->now.data + w->at, w->data.data, n);
+}
+
+static void crash_file(struct sim_file *f, enum sim_crash how)
+{
+    size_t n = f->writes.n;
+
+    if (how == SIM_KEEP)
+        return;
+    f->linked = f->link_safe;
+    f->now.len = 0;
+    buf_put(&f->now, buf_bytes(&f->safe));
+    if (how == SIM_TEAR)
+        for (size_t i = 0; i < (n + 1) / 2; i++)
+            put_back(f, &f->writes.v[i], i + 1 == (n + 1) / 2 ? f->writes.v[i].data.len / 2 : f->writes.v[i].data.len);
+    if (how == SIM_REORDER)
+        for (size_t i = n / 2; i < n; i++)
+            put_back(f, &f->writes.v[i], f->writes.v[i].data.len);
+}
+
+void sim_fs_crash(struct sim_fs *fs, enum sim_crash how)
+{
+    for (size_t i = 0; i < fs->files.n; i++) {
+        crash_file(fs->files.v[i], how);
+        make_safe(fs->files.v[i]);
+        fs->files.v[i]->link_safe = fs->files.v[i]->linked;
+    }
+    fs->stopped = fs->locked = false;
+    fs->fail_at = 0;
+}
+
+void sim_fs_init(struct sim_fs *fs)
+{
+    *fs = (struct sim_fs){ .io = {
+                               .arg = fs,
+                               .make_directory = make_directory,
+                               .lock = lock,
+                               .unlock = unlock,
+                               .list = list,
+                               .open = open_file,
+                               .close = close_file,
+                               .size = size_of,
+                               .allocate = allocate,
+                               .read = read_file,
+                               .write = write_file,
+                               .sync = sync_file,
+                               .truncate = truncate_file,
+                               .unlink = unlink_file,
+                               .sync_directory = sync_directory,
+                           } };
+}
+
+void sim_fs_free(struct sim_fs *fs)
+{
+    for (size_t i = 0; i < fs->files.n; i++) {
+        forget_writes(fs->files.v[i]);
+        vec_free(&fs->files.v[i]->writes);
+        buf_free(&fs->files.v[i]->now);
+        buf_free(&fs->files.v[i]->safe);
+        free(fs->files.v[i]->name);
+        free(fs->files.v[i]);
+    }
+    vec_free(&fs->files);
+    vec_free(&fs->open);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A file system in memory that fails and crashes where a test says: the log's wal_io.
+ *
+ * Every call counts as one point. What was written and not synced is remembered write by write, names that were made or
+ * taken away and not synced too, so that a crash can lose, keep or tear them. */
+#ifndef SUPPORT_SIM_FS_H
+#define SUPPORT_SIM_FS_H
+
+#include "base/buf.h"
+#include "base/vec.h"
+#include "wal/wal_io.h"
+
+enum sim_crash {
+    SIM_LOSE,    /* nothing that was not synced is there, and what was taken away without a sync is back */
+    SIM_KEEP,    /* all of it is there */
+    SIM_TEAR,    /* the first half of the writes, the last of them in half */
+    SIM_REORDER, /* only the later writes: the first ones are lost */
+    SIM_CRASHES
+};
+
+enum sim_fault { SIM_NONE, SIM_EIO, SIM_ENOSPC, SIM_SHORT, SIM_STOP };
+
+struct sim_write {
+    uint64_t at;
+    struct buf data;
+};
+
+struct sim_file {
+    char *name;
+    struct buf now, safe;
+    VEC(struct sim_write) writes; /* since the last sync */
+    bool linked, link_safe;
+};
+
+struct sim_fs {
+    struct wal_io io;
+    VEC(struct sim_file *) files;
+    VEC(struct sim_file *) open; /* by descriptor; NULL = closed */
+    uint64_t calls;
+    uint64_t fail_at; /* which call; 0 = none */
+    enum sim_fault fault;
+    bool stopped; /* the machine is off: nothing has an effect any more */
+    bool locked;
+};
+
+void sim_fs_init(struct sim_fs *fs);
+void sim_fs_free(struct sim_fs *fs);
+void sim_fs_crash(struct sim_fs *fs, enum sim_crash how);                 /* off and on again */
+struct sim_file *sim_fs_find(struct sim_fs *fs, const char *end_of_name); /* the first by that end; NULL */
+
+#endif

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log on a loop of its own, over a file system that fails where it is told to. */
+#include "wal/wal.h"
+
+#include "support/sim_fs.h"
+#include "wal/wal_format.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RECORDS 48
+#define ITEMS 3
+
+static uv_loop_t loop;
+static struct turn turn;
+static struct clock the_clock;
+static struct log_sink sink;
+static struct logger quiet;
+static struct budget budget;
+static struct sim_fs fs;
+
+/* One record of the workload: its content begins with its number. */
+struct record {
+    struct wal_append a;
+    uint8_t data[9000];
+    struct bytes part;
+    bool done, acknowledged, settled;
+    int status;
+};
+
+static struct record records[RECORDS + 8];
+static size_t n_records;
+
+static void set_up(void)
+{
+    uv_loop_init(&loop);
+    turn_init(&turn);
+    clock_init(&the_clock, true);
+    log_sink_init(&sink);
+    sink.level = LOG_OFF;
+    quiet = (struct logger){ .sink = &sink };
+    budget_init(&budget, UINT64_MAX, &turn);
+    sim_fs_init(&fs);
+    memset(records, 0, sizeof(records));
+    n_records = 0;
+}
+
+static void tear_down(void)
+{
+    sim_fs_free(&fs);
+    clock_free(&the_clock);
+    log_sink_close(&sink);
+    ck_assert_int_eq(uv_loop_close(&loop), 0);
+}
+
+static void run(void)
+{
+    turn_run(&turn);
+    while (uv_run(&loop, UV_RUN_ONCE) != 0 || turn.head != NULL)
+        turn_run(&turn);
+    turn_run(&turn);
+}
+
+static int open_log(struct wal **w)
+{
+    struct wal_options o = {
+        .directory = "d", .max_bytes = 64u << 20, .segment_bytes = 65536, .sync = true, .io = &fs.io
+    };
+    struct error err = { 0 };
+    int rc = wal_open(w, &loop, &turn, &the_clock, &quiet, &o, &err);
+
+    if (rc != 0)
+        *w = NULL;
+    return rc;
+}
+
+static bool closed;
+
+static void on_closed(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void close_log(struct wal *w)
+{
+    closed = false;
+    wal_close(w, on_closed, &closed);
+    run();
+    ck_assert(closed);
+}
+
+static void on_done(struct wal_append *a, int status)
+{
+    struct record *r = container_of(a, struct record, a);
+
+    r->done = true;
+    r->acknowledged = status == 0;
+    r->status = status;
+}
+
+static size_t length_of(size_t i)
+{
+    static const size_t lengths[] = { 100, 8000, 1, 4096, 333, 7000 };
+
+    return 8 + lengths[i % ARRAY_LEN(lengths)];
+}
+
+static void append(struct wal *w)
+{
+    size_t i = n_records++;
+    struct record *r = &records[i];
+    uint64_t number = i;
+
+    memset(r->data, (int)i, sizeof(r->data));
+    memcpy(r->data, &number, sizeof(number));
+    r->part = bytes_of(r->data, length_of(i));
+    r->a = (struct wal_append){ .parts = &r->part, .n_parts = 1, .kind = 1, .items = ITEMS, .on_done = on_done };
+    ck_assert_int_eq(wal_append(w, &r->a), 0);
+}
+
+static void settle(struct wal *w, size_t i)
+{
+    static const struct wal_reason dropped = { "bad", 1 };
+
+    if (i >= n_records || !records[i].acknowledged || records[i].settled)
+        return;
+    records[i].settled = true;
+    wal_settle(w, records[i].a.seq, ITEMS - 1, &dropped, 1);
+}
+
+/* Groups of appends, notes of what is settled, rotations, removed segments. */
+static void work(struct wal *w)
+{
+    while (n_records < RECORDS) {
+        for (int k = 0; k < 4; k++)
+            append(w);
+        run();
+        if (n_records >= 12)
+            for (size_t i = n_records - 12; i < n_records - 8; i++)
+                settle(w, i == n_records - 10 ? i + 5 : i); /* one stays behind for a while */
+        if (n_records % 16 == 0)
+            settle(w, n_records - 14);
+        clock_advance(&the_clock, NS_PER_S);
+        run();
+    }
+}
+
+struct reading {
+    struct wal_read r;
+    int status;
+    bool done;
+};
+
+static void on_read(struct wal_read *r, int status)
+{
+    struct reading *x = container_of(r, struct reading, r);
+
+    x->status = status;
+    x->done = true;
+}
+
+/* Everything that is held, in order; returns how many items. found[]: which numbers. */
+static uint64_t read_all(struct wal *w, bool *found)
+{
+    struct reading x = { .r = { .budget = &budget, .on_read = on_read } };
+    uint64_t items = 0, last = 0, errors = 0;
+    bool first = true;
+
+    for (;;) {
+        uint64_t number;
+
+        x.done = false;
+        wal_read(w, &x.r);
+        run();
+        ck_assert(x.done);
+        if (x.status == UV_EOF)
+            return items;
+        if (x.status != 0) {
+            ck_assert_uint_lt(errors++, 3);
+            continue;
+        }
+        ck_assert_uint_ge(x.r.content.len, sizeof(number));
+        memcpy(&number, x.r.content.data, sizeof(number));
+        ck_assert_uint_lt(number, n_records);
+        ck_assert_uint_eq(x.r.content.len, length_of(number));
+        ck_assert_mem_eq(x.r.content.data, records[number].data, x.r.content.len);
+        ck_assert_msg(first || number > last, "record %llu came after %llu", (unsigned long long)number,
+                      (unsigned long long)last);
+        first = false;
+        last = number;
+        found[number] = true;
+        items += x.r.items;
+        x.r.after = x.r.seq;
+        block_unref(x.r.block);
+    }
+}
+
+static uint64_t lost, points;
+
+/* After whatever happened: it opens, and has what it promised, once and in order, and its sums are right. */
+static void check_reopened(const char *what, uint64_t point)
+{
+    bool found[RECORDS + 8] = { false };
+    struct wal_held held;
+    struct wal *w;
+    uint64_t items;
+
+    ck_assert_msg(open_log(&w) == 0, "%s at call %llu: it did not open", what, (unsigned long long)point);
+    held = wal_held(w);
+    items = read_all(w, found);
+    for (size_t i = 0; i < n_records; i++) {
+        bool missing = records[i].acknowledged && !records[i].settled && !found[i];
+
+        lost += missing;
+        ck_assert_msg(!missing, "%s at call %llu: record %zu was acknowledged and is not there", what,
+                      (unsigned long long)point, i);
+    }
+    ck_assert_msg(items == held.items && wal_held(w).items == items, "%s at call %llu: %llu items held, %llu read",
+                  what, (unsigned long long)point, (unsigned long long)held.items, (unsigned long long)items);
+    ck_assert_uint_eq(wal_stats(w)->corrupt_records, 0);
+    append(w); /* and it goes on */
+    run();
+    ck_assert(records[n_records - 1].acknowledged);
+    close_log(w);
+}
+
+/* The workload with one fault; false when it ended before that call. */
+static bool attempt(enum sim_fault fault, uint64_t point, enum sim_crash how, const char *what)
+{
+    struct wal *w;
+    uint64_t calls;
+
+    set_up();
+    fs.fail_at = point;
+    fs.fault = fault;
+    if (open_log(&w) == 0) {
+        work(w);
+        close_log(w);
+    }
+    calls = fs.calls;
+    sim_fs_crash(&fs, how);
+    check_reopened(what, point);
+    tear_down();
+    points++;
+    return calls >= point;
+}
+
+START_TEST(nothing_acknowledged_is_lost_wherever_the_machine_stops)
+{
+    static const char *const names[] = { "stop, unsynced lost", "stop, unsynced kept", "stop, torn",
+                                         "stop, reordered" };
+
+    points = lost = 0;
+    for (int how = 0; how < SIM_CRASHES; how++)
+        for (uint64_t point = 1; attempt(SIM_STOP, point, (enum sim_crash)how, names[how]); point++)
+            ;
+    printf("    power failures: %llu points, %llu acknowledged records lost\n", (unsigned long long)points,
+           (unsigned long long)lost);
+}
+END_TEST
+
+START_TEST(nothing_acknowledged_is_lost_whichever_call_fails)
+{
+    static const struct {
+        enum sim_fault fault;
+        const char *name;
+    } faults[] = { { SIM_EIO, "EIO" }, { SIM_ENOSPC, "ENOSPC" }, { SIM_SHORT, "short write" } };
+
+    points = lost = 0;
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        for (int how = 0; how < SIM_CRASHES; how++)
+            for (uint64_t point = 1; attempt(faults[i].fault, point, (enum sim_crash)how, faults[i].name); point++)
+                ;
+    printf("    failing calls: %llu points, %llu acknowledged records lost\n", (unsigned long long)points,
+           (unsigned long long)lost);
+}
+END_TEST
+
+START_TEST(records_come_back_in_order_and_settled_ones_do_not)
+{
+    bool found[RECORDS + 8] = { false };
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    work(w);
+    ck_assert_uint_gt(wal_stats(w)->segments, 1);
+    close_log(w);
+    ck_assert_int_eq(open_log(&w), 0);
+    read_all(w, found);
+    for (size_t i = 0; i < n_records; i++)
+        ck_assert_int_eq(found[i], !records[i].settled);
+    ck_assert_uint_eq(wal_totals(w)->appended, RECORDS * ITEMS);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(files_go_when_all_in_them_is_settled)
+{
+    struct wal *w;
+    size_t linked = 0;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    work(w);
+    for (size_t i = 0; i < n_records; i++)
+        settle(w, i);
+    clock_advance(&the_clock, NS_PER_S);
+    run();
+    ck_assert_uint_eq(wal_held(w).records, 0);
+    ck_assert_uint_eq(wal_held(w).items, 0);
+    close_log(w);
+    for (size_t i = 0; i < fs.files.n; i++)
+        linked += fs.files.v[i]->linked;
+    ck_assert_uint_eq(linked, 1);
+    tear_down();
+}
+END_TEST
+
+START_TEST(damage_in_the_middle_is_skipped_and_counted)
+{
+    bool found[RECORDS + 8] = { false };
+    struct sim_file *f;
+    struct wal *w;
+    size_t missing = 0;
+    uint64_t items;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    for (int k = 0; k < 8; k++) {
+        append(w);
+        run();
+    }
+    close_log(w);
+    f = sim_fs_find(&fs, "0000000000000001.wal");
+    ck_assert_ptr_nonnull(f);
+    f->now.data[f->now.len / 2] ^= 0x40; /* somewhere in a record's content */
+    ck_assert_int_eq(open_log(&w), 0);
+    items = read_all(w, found);
+    for (size_t i = 0; i < n_records; i++)
+        missing += !found[i];
+    ck_assert_uint_eq(missing, 1);
+    ck_assert_uint_eq(items, 7 * ITEMS);
+    ck_assert_uint_eq(wal_stats(w)->corrupt_records, 1);
+    ck_assert_uint_eq(wal_stats(w)->corrupt_items, ITEMS);
+    ck_assert_uint_eq(wal_held(w).items, items);
+    ck_assert_str_eq(wal_totals(w)->dropped[0].reason, "wal_corrupt");
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(damage_anywhere_never_stops_the_start)
+{
+    for (size_t at = 0; at < 60000; at += 97) {
+        bool found[RECORDS + 8] = { false };
+        struct sim_file *f;
+        struct wal *w;
+
+        set_up();
+        ck_assert_int_eq(open_log(&w), 0);
+        for (int k = 0; k < 8; k++)
+            append(w);
+        run();
+        settle(w, 0);
+        close_log(w);
+        f = sim_fs_find(&fs, "0000000000000001.wal");
+        if (at < f->now.len)
+            memset(f->now.data + at, 0xff, f->now.len - at < 300 ? f->now.len - at : 300);
+        ck_assert_int_eq(open_log(&w), 0);
+        read_all(w, found);
+        append(w);
+        run();
+        ck_assert(records[n_records - 1].acknowledged);
+        close_log(w);
+        tear_down();
+    }
+}
+END_TEST
+
+START_TEST(a_newer_format_is_refused_by_name)
+{
+    struct wal_options o = { .directory = "d", .max_bytes = 64u << 20, .segment_bytes = 65536, .io = &fs.io };
+    struct error err = { 0 };
+    struct wal_head head = { .version = 2, .first = 1 };
+    uint8_t bytes[WAL_HEAD];
+    struct iovec part = { bytes, sizeof(bytes) };
+    struct wal *w;
+    int fd;
+
+    set_up();
+    wal_head_put(bytes, &head);
+    fd = fs.io.open(&fs, "d/0000000000000001.wal", true);
+    fs.io.write(&fs, fd, &part, 1, 0);
+    ck_assert_int_ne(wal_open(&w, &loop, &turn, &the_clock, &quiet, &o, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.text, "format version 2"));
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_full_log_refuses_and_takes_again_when_something_is_settled)
+{
+    struct wal_options o = {
+        .directory = "d", .max_bytes = 200000, .segment_bytes = 65536, .sync = true, .io = &fs.io
+    };
+    struct error err = { 0 };
+    struct wal *w;
+    int rc = 0;
+    size_t accepted = 0;
+
+    set_up();
+    ck_assert_int_eq(wal_open(&w, &loop, &turn, &the_clock, &quiet, &o, &err), 0);
+    for (; accepted < RECORDS; accepted++) {
+        struct record *r = &records[n_records];
+
+        r->part = bytes_of(r->data, 8000);
+        r->a = (struct wal_append){ .parts = &r->part, .n_parts = 1, .items = ITEMS, .on_done = on_done };
+        rc = wal_append(w, &r->a);
+        if (rc != 0)
+            break;
+        n_records++;
+        run();
+    }
+    ck_assert_int_eq(rc, UV_ENOSPC);
+    ck_assert_uint_gt(accepted, 8);
+    for (size_t i = 0; i < n_records; i++)
+        settle(w, i);
+    clock_advance(&the_clock, NS_PER_S);
+    run();
+    append(w);
+    run();
+    ck_assert(records[n_records - 1].acknowledged);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("wal");
+    TCase *tc = tcase_create("all");
+    SRunner *sr;
+    int failed;
+
+    tcase_set_timeout(tc, 300);
+    tcase_add_test(tc, records_come_back_in_order_and_settled_ones_do_not);
+    tcase_add_test(tc, files_go_when_all_in_them_is_settled);
+    tcase_add_test(tc, damage_in_the_middle_is_skipped_and_counted);
+    tcase_add_test(tc, damage_anywhere_never_stops_the_start);
+    tcase_add_test(tc, a_newer_format_is_refused_by_name);
+    tcase_add_test(tc, a_full_log_refuses_and_takes_again_when_something_is_settled);
+    tcase_add_test(tc, nothing_acknowledged_is_lost_wherever_the_machine_stops);
+    tcase_add_test(tc, nothing_acknowledged_is_lost_whichever_call_fails);
+    suite_add_tcase(s, tc);
+    sr = srunner_create(s);
+    srunner_run_all(sr, CK_NORMAL);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed != 0;
+}
