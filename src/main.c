@@ -15,6 +15,8 @@ static const char usage[] =
     "       otelcd components                  list what can be configured [--format yaml|markdown|man]\n"
     "       otelcd healthcheck                 exit 0 when a running otelcd answers [--config FILE]\n"
     "                                          [--endpoint host:port] [--timeout 3s]\n"
+    "       otelcd wal inspect|verify|export DIRECTORY\n"
+    "                                          look into a queue on disk; export writes OTLP JSON\n"
     "       otelcd version\n"
     "\n"
     "--config (-c) takes a file name, file:NAME, env:VARIABLE or yaml:TEXT; several are merged in order.\n"
@@ -35,6 +37,7 @@ static const struct verb {
     { "components", command_components, FORMAT },
     { "version", command_version, 0 },
     { "healthcheck", command_healthcheck, CONFIG | SET | ENDPOINT | TIMEOUT },
+    { "wal", command_wal, 0 },
 };
 
 static const char *const flag_names[] = { "--config", "--set", "--format", "--mode", "--endpoint", "--timeout" };
@@ -62,7 +65,7 @@ static void put(struct arguments *a, unsigned flag, const char *value)
     }
 }
 
-/* `--name value`, `--name=value`, `-c value` or the verb; false when it is none of these. */
+/* `--name value`, `--name=value`, `-c value`, the verb or what it is about; false when it is none of these. */
 static bool take(int argc, char **argv, int *i, struct arguments *a, bool *missing)
 {
     const char *arg = argv[*i];
@@ -78,9 +81,14 @@ static bool take(int argc, char **argv, int *i, struct arguments *a, bool *missi
             put(a, 1u << f, whole ? argv[++*i] : arg + n + 1);
         return !*missing;
     }
-    if (arg[0] == '-' || a->verb != NULL)
+    if (arg[0] == '-')
         return false;
-    a->verb = arg;
+    if (a->verb == NULL)
+        a->verb = arg;
+    else if (strcmp(a->verb, "wal") == 0 && a->operands[1] == NULL)
+        a->operands[a->operands[0] != NULL] = arg;
+    else
+        return false;
     return true;
 }
 

@@ -11,10 +11,11 @@
 struct arguments {
     VEC(const char *) configs, sets;
     const char *verb;
-    const char *mode;     /* print-config: redacted, unredacted */
-    const char *format;   /* print-config: yaml, json. components: yaml, markdown, man */
-    const char *endpoint; /* healthcheck: host:port */
-    const char *timeout;  /* healthcheck: a duration */
+    const char *mode;        /* print-config: redacted, unredacted */
+    const char *format;      /* print-config: yaml, json. components: yaml, markdown, man */
+    const char *endpoint;    /* healthcheck: host:port */
+    const char *timeout;     /* healthcheck: a duration */
+    const char *operands[2]; /* wal: what to do, and the directory; NULL where not given */
 };
 
 int command_run(const struct arguments *a);
@@ -23,6 +24,7 @@ int command_components(const struct arguments *a);
 int command_print_config(const struct arguments *a);
 int command_version(const struct arguments *a);
 int command_healthcheck(const struct arguments *a);
+int command_wal(const struct arguments *a);
 
 struct config_sources arguments_sources(const struct arguments *a);
 

@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.daemon import Daemon, check_log, check_stopped  # noqa: E402
-from harness.prometheus import Prometheus  # noqa: E402
+from harness.prometheus import Prometheus, VictoriaMetrics  # noqa: E402
 
 
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)
@@ -71,6 +71,27 @@ def prometheus(tmp_path):
     yield start
     for p in running:
         p.close()
+
+
+@pytest.fixture
+def writable_prometheus(prometheus):
+    """writable_prometheus(): a real Prometheus that scrapes nothing and takes remote write."""
+    return lambda **more: prometheus(None, **more)
+
+
+@pytest.fixture
+def victoria_metrics(tmp_path):
+    running = []
+
+    def start():
+        folder = tmp_path / f"victoria{len(running)}"
+        folder.mkdir()
+        running.append(VictoriaMetrics(folder))
+        return running[-1]
+
+    yield start
+    for v in running:
+        v.close()
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The prometheus_remote_write exporter, against a receiver that misbehaves as told, and against real ones."""
 
+import json
 import re
 import signal
+import subprocess
 import threading
 
 import pytest
-from harness.otlp import DELTA, METRICS, Metrics, put
+from harness.limits import OTELCD
+from harness.otlp import DELTA, Metrics, put
 from harness.remote_write import STALE, Receiver
 
 PIPELINE = """
@@ -349,6 +352,38 @@ def test_a_second_process_on_the_same_log_is_told_who_has_it(otelcd, receiver, t
     assert re.search(f"in use by another process, pid {first.process.pid}", second.log())
 
 
+def otelcd_wal(*arguments):
+    return subprocess.run([OTELCD, "wal", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+
+
+def test_the_wal_command_shows_checks_and_exports_what_waits(otelcd, receiver, tmp_path):
+    r = receiver(lambda request: (503, {}, b"down"))
+    d = otelcd(config(r.url, wal(tmp_path / "wal")), allow=["Remote write failed"], end=False)
+    for i in range(3):
+        d.export(point("x", float(i), i))
+    d.close_clients()
+    assert d.stop() == 0
+    queue = tmp_path / "wal/prom_remotewrite"
+    shown = otelcd_wal("inspect", queue)
+    assert shown.returncode == 0 and "held 3 in 3 records" in shown.stdout, shown
+    assert otelcd_wal("verify", queue).stdout.splitlines()[-1] == "whole"
+    lines = [json.loads(line) for line in otelcd_wal("export", queue).stdout.splitlines()]
+    values = [
+        q["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["gauge"]["dataPoints"][0]["asDouble"] for q in lines
+    ]
+    assert values == [0, 1, 2]
+    segment = next(queue.glob("*.wal"))
+    damaged = bytearray(segment.read_bytes())
+    damaged[damaged.index(b"checkout")] ^= 1
+    segment.write_bytes(damaged)
+    verified = otelcd_wal("verify", queue)
+    assert verified.returncode == 1 and "are damaged" in verified.stdout
+    assert otelcd_wal("verify", tmp_path).returncode == 1 and otelcd_wal("frobnicate", queue).returncode == 2
+    d = otelcd(config(receiver().url, wal(tmp_path / "wal")), expect=["Damaged records"])
+    ledger = wait_settled(d)
+    assert (ledger["received"], ledger["delivered"], ledger["dropped"]) == (3, 2, 1)
+
+
 def test_a_full_disk_quota_refuses_and_recovers(otelcd, receiver, tmp_path):
     up = threading.Event()
     r = receiver(lambda request: (204, {}, b"") if up.is_set() else (503, {}, b"down"))
@@ -393,3 +428,68 @@ def test_what_cannot_be_served_is_refused_by_name(otelcd, line, words):
     d = otelcd(text, ready=False, end=False, allow=[".*"])
     assert d.wait_end() != 0
     assert words in d.log()
+
+
+PEERS = """
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}}}}}
+exporters:
+  prometheus: {{endpoint: "127.0.0.1:0"}}
+  prometheus_remote_write/prometheus:
+    endpoint: {prometheus}
+    protobuf_message: {form}
+    wal: {{directory: {folder}/one}}
+  prometheus_remote_write/victoria:
+    endpoint: {victoria}
+    wal: {{directory: {folder}/two}}
+service:
+  pipelines:
+    metrics: {{receivers: [otlp], exporters: [prometheus, prometheus_remote_write/prometheus, prometheus_remote_write/victoria]}}
+"""
+
+
+def test_prometheus_and_victoria_metrics_read_back_what_was_sent_across_a_kill_9(otelcd, tmp_path, writable_prometheus, victoria_metrics):
+    p, v = writable_prometheus(), victoria_metrics()
+    text = PEERS.format(prometheus=p.write_url, victoria=v.write_url, folder=tmp_path, form="prometheus.WriteRequest")
+    d = otelcd(text, end=False)
+    request = everything()
+    d.export(request)
+    d.terminate(signal.SIGKILL)
+    d.process.wait()
+    d.close_clients()
+    d = otelcd(text, allow=["ended in the middle", "bad_histogram"])
+    later = Metrics().sum("requests", 43, unit="1", method="GET").request
+    d.export(later)
+    d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_exporter_held_items")) == 0)
+    for peer in (p, v):
+        assert peer.wait('requests_total{method="GET"} == 43')
+        assert peer.value("room_temperature_celsius") == 21.5
+        assert peer.value('latency_seconds_bucket{le="1"}') == 2
+        assert peer.value("latency_seconds_count") == 3
+        assert peer.value('sizes{quantile="0.99"}') == 20
+        assert peer.query('target_info') == [] or peer.value("target_info") == 1
+    assert p.value("histogram_count(spread)") == 10 and p.value("histogram_sum(spread)") == 12.5
+    exemplars = p.api("query_exemplars", query="latency_seconds_bucket", start=0, end=4e9)
+    assert exemplars[0]["exemplars"][0]["labels"]["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+
+
+def test_scrape_and_remote_write_agree_in_names_labels_and_values(otelcd, receiver):
+    r = receiver()
+    d = otelcd(
+        PIPELINE.format(url=r.url, more="").replace("exporters:\n", 'exporters:\n  prometheus: {endpoint: "127.0.0.1:0"}\n', 1).replace(
+            "exporters: [prometheus_remote_write]", "exporters: [prometheus, prometheus_remote_write]"
+        )
+    )
+    d.export(everything())
+    d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_exporter_held_items")) == 0)
+    scraped = {
+        (s.name, *sorted((k, v) for k, v in s.labels.items() if v and k not in ("le", "quantile")), float(s.labels.get("le", 0)), float(s.labels.get("quantile", 0))): s.value
+        for s in d.metrics("prometheus").all
+        if not s.name.startswith("spread") and not s.name.startswith("target_info")
+    }
+    written = {
+        (s.name, *sorted((k, v) for k, v in s.labels.items() if k not in ("le", "quantile")), float(s.labels.get("le", 0)), float(s.labels.get("quantile", 0))): s.value
+        for s in r.samples
+        if s.histogram is None and s.name != "target_info"
+    }
+    assert written == scraped

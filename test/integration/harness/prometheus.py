@@ -3,6 +3,7 @@
 
 import json
 import re
+import socket
 import subprocess
 import time
 import urllib.parse
@@ -14,15 +15,17 @@ FEATURES = "native-histograms,exemplar-storage"
 
 
 class Prometheus:
+    """target None: nothing is scraped, remote write is taken."""
+
     def __init__(self, folder, target, features=FEATURES):
-        (folder / "prometheus.yml").write_text(
-            f"""
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+        scrapes = f"""
 scrape_configs:
   - job_name: otelcd
     honor_labels: true
     static_configs: [{{targets: ["{target}"]}}]
 """
+        (folder / "prometheus.yml").write_text(
+            "global: {scrape_interval: 1s, scrape_timeout: 1s}\n" + (scrapes if target else "")
         )
         self.log = folder / "prometheus.log"
         with open(self.log, "wb") as log:
@@ -33,6 +36,7 @@ scrape_configs:
                     f"--storage.tsdb.path={folder}/data",
                     "--web.listen-address=127.0.0.1:0",
                     *([f"--enable-feature={features}"] if features else []),
+                    *([] if target else ["--web.enable-remote-write-receiver"]),
                 ],
                 stderr=log,
                 stdout=log,
@@ -72,6 +76,10 @@ scrape_configs:
             assert time.monotonic() < deadline, f"{expression}: {result}; targets: {self.api('targets')['activeTargets']}"
             time.sleep(0.2)
 
+    @property
+    def write_url(self):
+        return f"http://{self.address}/api/v1/write"
+
     def close(self):
         self.process.terminate()
         try:
@@ -80,3 +88,40 @@ scrape_configs:
             self.process.kill()
             self.process.wait()
 
+
+
+class VictoriaMetrics(Prometheus):
+    """A single-node VictoriaMetrics, which answers the same queries."""
+
+    def __init__(self, folder):
+        self.log = folder / "victoria.log"
+        with socket.socket() as s:  # it cannot be asked which port it took
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    tool("victoria-metrics"),
+                    f"-storageDataPath={folder}/data",
+                    f"-httpListenAddr=127.0.0.1:{port}",
+                    "-search.latencyOffset=0s",
+                    "-search.disableCache",
+                ],
+                stderr=log,
+                stdout=log,
+                cwd=folder,
+            )
+        self.address = f"127.0.0.1:{port}"
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.query("1")
+                return
+            except OSError:
+                assert time.monotonic() < deadline and self.process.poll() is None, self.log.read_text()
+                time.sleep(0.05)
+
+    def api(self, path, **query):
+        if path == "targets":
+            return {"activeTargets": []}
+        return super().api(path, **query)
