@@ -12,6 +12,7 @@ import pytest
 from configs import NOP
 from harness import otlp
 from harness.limits import OTELCD, PATIENCE, ROOT, SANITIZED, tool
+from harness.remote_write import Receiver
 
 EXAMPLES = sorted(p.name for p in (ROOT / "config").glob("*.yaml"))
 
@@ -22,7 +23,7 @@ def run(*command, **more):
 
 def free_ports(text):
     """The same configuration on ports that are free: every fixed port becomes 0."""
-    text = re.sub(r"(endpoint: \S+):\d+", r"\1:0", text)
+    text = re.sub(r"(endpoint: (?!\S*//)\S+):\d+", r"\1:0", text)
     text = re.sub(r"port: \d+", "port: 0", text)
     text = re.sub(r"(?m)^(\s+grpc:)\s*$(?!\n\s+endpoint)", r"\1", text)
     return text
@@ -35,10 +36,13 @@ def test_each_example_is_valid(name):
 
 
 @pytest.mark.parametrize("name", [n for n in EXAMPLES if n != "debug.yaml"])
-def test_each_example_starts_and_takes_data(otelcd, name):
-    d = otelcd(free_ports((ROOT / "config" / name).read_text()))
+def test_each_example_starts_and_takes_data(otelcd, name, tmp_path):
+    receiver = Receiver()
+    env = {"OTELCD_QUEUE": str(tmp_path / "queue"), "REMOTE_WRITE_URL": receiver.url}
+    d = otelcd(free_ports((ROOT / "config" / name).read_text()), env=env)
     d.export(otlp.sample("metrics"))
-    d.wait_metrics(lambda m: m.sum("otelcd_pipeline_delivered_items") == 1)
+    d.wait_metrics(lambda m: m.sum("otelcd_pipeline_delivered_items") == 1 and m.sum("otelcd_exporter_held_items") == 0)
+    receiver.close()
 
 
 def readme_commands():
