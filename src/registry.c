@@ -11,7 +11,8 @@
     X(nop_exporter)                                                                                                    \
     X(prometheus_exporter)                                                                                             \
     X(prometheus_remote_write_exporter)                                                                                \
-    X(forward_connector)
+    X(forward_connector)                                                                                               \
+    X(file_storage_extension)
 
 #define DECLARE(name) extern const struct component name;
 COMPONENTS(DECLARE)

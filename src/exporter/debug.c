@@ -7,7 +7,7 @@
  * at must not hold up the data. */
 #include "base/mem.h"
 #include "exporter/debug_text.h"
-#include "pipeline/component.h"
+#include "pipeline/sender_rows.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +27,7 @@ struct debug_config {
     int64_t sampling_initial, sampling_thereafter;
     bool use_internal_logger;
     struct strings output_paths;
+    struct sending_queue_config sending_queue;
 };
 
 static const struct option options[] = {
@@ -40,7 +41,8 @@ static const struct option options[] = {
              "Print through otelcd's own log; false: to output_paths, without time and level."),
     OPT_STRINGS(struct debug_config, output_paths, "[stdout]",
                 "Without the internal logger: stdout, stderr or files to append to."),
-    OPT_REFUSED("sending_queue", "this exporter keeps nothing that a queue could hold: remove this block"),
+    OPT_GROUP(struct debug_config, sending_queue, struct sending_queue_config, sending_queue_options, GROUP_DEFAULT,
+              "A queue before the printing, in memory or on disk."),
     OPT_END,
 };
 
@@ -72,6 +74,8 @@ struct job {
 struct debug {
     struct node node;
     const struct debug_config *config;
+    struct sender *sender;   /* NULL without a queue */
+    struct consumer attempt; /* behind it */
     struct metric *left_out;
     struct log_sink *sinks; /* own outputs */
     struct logger *loggers; /* of those, or the node's own */
@@ -85,7 +89,8 @@ struct debug {
     size_t backlog;    /* when we last looked */
     uint64_t progress; /* mono ns when it last grew shorter */
     struct complaint stalled;
-    void (*stopped)(struct node *node);
+    void (*stopped)(struct node *node); /* once nothing more comes; NULL before */
+    void (*done)(struct node *node);
 };
 
 static struct debug *debug_of(struct node *node)
@@ -251,9 +256,8 @@ static void pump(struct debug *d)
         clock_start(d->node.host->clock, &d->look, LOOK_AGAIN, on_look);
 }
 
-static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+static void take(struct debug *d, struct batch *batch, struct ack *ack)
 {
-    struct debug *d = debug_of(container_of(self, struct node, in));
     bool printed = sampled(d);
     struct print *p;
 
@@ -274,6 +278,16 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     pump(d);
 }
 
+static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    take(debug_of(container_of(self, struct node, in)), batch, ack);
+}
+
+static void on_attempt(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    take(container_of(self, struct debug, attempt), batch, ack);
+}
+
 /* --- life --- */
 
 static void check(const void *config, struct check *ck)
@@ -284,6 +298,7 @@ static void check(const void *config, struct check *ck)
         check_fail(ck, "output_paths", "output_paths is not supported when use_internal_logger is true");
     if (!c->use_internal_logger && c->output_paths.n == 0)
         check_fail(ck, "output_paths", "output_paths must name an output: stdout, stderr or a file");
+    sending_queue_check(&c->sending_queue, ck);
 }
 
 static int create(struct node *node, const void *config, struct error *err)
@@ -299,6 +314,10 @@ static int create(struct node *node, const void *config, struct error *err)
     d->loggers = mem_zalloc(d->n * sizeof(*d->loggers));
     if (d->config->use_internal_logger)
         d->loggers[0] = node->log;
+    d->attempt.consume = on_attempt;
+    if (d->config->sending_queue.on)
+        d->sender =
+            sending_queue_new(node, &d->config->sending_queue, (struct sender_options){ .attempt = &d->attempt });
     return 0;
 }
 
@@ -328,10 +347,8 @@ static int open_sink(struct debug *d, struct log_sink *s, const char *path, stru
     return 0;
 }
 
-static int start(struct node *node, struct error *err)
+static int open_sinks(struct debug *d, struct error *err)
 {
-    struct debug *d = debug_of(node);
-
     if (d->config->use_internal_logger)
         return 0;
     d->sinks = mem_zalloc(d->n * sizeof(*d->sinks));
@@ -343,14 +360,32 @@ static int start(struct node *node, struct error *err)
     return 0;
 }
 
+static int start(struct node *node, struct error *err)
+{
+    struct debug *d = debug_of(node);
+    int rc = open_sinks(d, err);
+
+    return rc == 0 && d->sender != NULL ? sender_start(d->sender, err) : rc;
+}
+
+static void finish_stop(struct node *node)
+{
+    struct debug *d = debug_of(node);
+
+    d->stopped = d->done;
+    if (d->first == NULL && d->job == NULL)
+        d->stopped(node);
+}
+
 static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *node))
 {
     struct debug *d = debug_of(node);
 
-    (void)deadline;
-    d->stopped = done;
-    if (d->first == NULL && d->job == NULL)
-        done(node);
+    d->done = done;
+    if (d->sender != NULL)
+        sender_stop(d->sender, deadline, finish_stop);
+    else
+        finish_stop(node);
 }
 
 static void destroy(struct node *node)
@@ -358,6 +393,8 @@ static void destroy(struct node *node)
     struct debug *d = debug_of(node);
 
     clock_stop(node->host->clock, &d->look);
+    if (d->sender != NULL)
+        sender_free(d->sender);
     if (d->job != NULL)
         d->job->debug = NULL;
     while (d->first != NULL) {
@@ -386,6 +423,7 @@ const struct component debug_exporter = {
     .options = options,
     .metrics = metric_rows,
     .node_size = sizeof(struct debug),
+    .storage_id = offsetof(struct debug_config, sending_queue.storage),
     .check = check,
     .create = create,
     .start = start,

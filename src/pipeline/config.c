@@ -406,6 +406,42 @@ static void load_service(struct loader *l)
 
 /* --- the whole --- */
 
+static const struct config_component *extension_in_use(const struct loader *l, const char *id)
+{
+    for (size_t i = 0; i < l->config->n_extensions; i++)
+        if (strcmp(l->config->extensions[i]->id, id) == 0)
+            return l->config->extensions[i];
+    return NULL;
+}
+
+/* A queue's storage must be an extension that is started and has files. */
+static void check_storage(struct loader *l, const struct config_component *cc)
+{
+    const struct config_component *extension;
+    const char *id;
+
+    if (cc->component == NULL || cc->component->storage_id == 0 || cc->config == NULL)
+        return;
+    memcpy(&id, (const char *)cc->config + cc->component->storage_id, sizeof(id));
+    if (id == NULL || id[0] == '\0')
+        return;
+    extension = extension_in_use(l, id);
+    if (extension == NULL)
+        fault_add(faults_of(l), cc->place, path_of(l, sections[cc->component->kind], cc->id), false,
+                  "no storage client extension found: sending_queue::storage names \"%s\", which is not in "
+                  "service::extensions",
+                  id);
+    else if (extension->component->storage == NULL)
+        fault_add(faults_of(l), cc->place, path_of(l, sections[cc->component->kind], cc->id), false,
+                  "requested extension is not a storage extension: \"%s\"; use a file_storage", id);
+}
+
+static void check_storages(struct loader *l)
+{
+    for (size_t i = 0; i < l->config->components[COMPONENT_EXPORTER].n; i++)
+        check_storage(l, &l->config->components[COMPONENT_EXPORTER].v[i]);
+}
+
 static void warn_unused(struct loader *l)
 {
     for (int kind = 0; kind < COMPONENT_KINDS; kind++)
@@ -473,6 +509,7 @@ struct config *config_load(const struct config_sources *sources, const struct co
     check_ambiguous(&l);
     before = c->faults.n_errors;
     load_service(&l);
+    check_storages(&l);
     if (!l.unknown && c->faults.n_errors == before)
         graph_check(c, wiring_fault, &l);
     if (c->faults.n_errors == 0)

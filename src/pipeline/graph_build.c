@@ -5,6 +5,7 @@
 
 #include "pipeline/entry.h"
 #include "pipeline/fanout.h"
+#include "pipeline/storage.h"
 
 #include <assert.h>
 #include <uv.h>
@@ -385,6 +386,19 @@ void graph_free(struct graph *g)
     free(g->pipes);
     free(g->topo);
     free(g);
+}
+
+const struct storage *node_storage(const struct node *node, const char *id)
+{
+    struct graph *g = graph_node_of((struct node *)(uintptr_t)node)->graph;
+
+    for (size_t i = 0; i < g->nodes.n; i++) {
+        struct node *n = node_of(g->nodes.v[i]);
+
+        if (n->component->storage != NULL && strcmp(n->id, id) == 0)
+            return n->component->storage(n);
+    }
+    return NULL;
 }
 
 void **node_shared(struct node *node)

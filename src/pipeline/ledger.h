@@ -30,8 +30,8 @@ struct ledger {
     uint64_t received;
     uint64_t delivered;
     uint64_t held;
-    bool durable; /* an exporter's with a queue on disk: what is held stays so after the end, and the next one begins with
-                   * what this one ends with, but for what was refused */
+    bool durable; /* an exporter's with a queue on disk: what is held stays so after the end, and the next one begins
+                   * with what this one ends with, but for what was refused */
     struct ledger_reasons refused;
     struct ledger_reasons dropped;
 };

@@ -46,7 +46,13 @@ static uint64_t measure(const struct sender *s, uint64_t requests, uint64_t item
 
 static uint64_t in_use(const struct sender *s)
 {
-    const struct queue *f = &s->in_flight_size;
+    const struct queue *f = s->wal != NULL ? &s->appending : &s->in_flight_size;
+
+    if (s->wal != NULL) {
+        struct wal_held held = wal_held(s->wal);
+
+        return measure(s, held.records + f->n, held.items + f->items, held.bytes + f->bytes);
+    }
 
     return measure(s, s->ready.n + f->n, s->ready.items + f->items, s->ready.bytes + f->bytes);
 }
@@ -283,7 +289,9 @@ void sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack
 
 static void enqueue(struct sender *s, struct batch *batch, struct ack *ack)
 {
-    if (s->options.wait_for_result) {
+    if (s->wal != NULL) {
+        sender_disk_consume(s, batch, ack);
+    } else if (s->options.wait_for_result) {
         sender_push(s, batch, 0, ack);
     } else {
         ack_move(ack, &s->hold, ack->open);
@@ -323,8 +331,6 @@ static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
         ack_safe(ack);
     } else if (s->stopping) {
         sender_refuse(s, batch, ack, "shutdown", "the exporter is shutting down");
-    } else if (s->wal != NULL) {
-        sender_disk_consume(s, batch, ack);
     } else if (has_room(s, batch) && s->blocked == NULL) {
         enqueue(s, batch, ack);
         turn_defer(node->host->turn, &s->pump_task); /* so that what comes in one turn can go together */
@@ -353,6 +359,8 @@ struct sender *sender_new(struct node *node, const struct sender_options *o)
     assert(node->ledger != NULL && o->consumers > 0);
     s->node = node;
     s->options = *o;
+    if (o->directory != NULL)
+        s->options.directory = s->directory = mem_strdup(o->directory);
     queue_init(&s->ready);
     queue_init(&s->in_flight_size);
     s->last_blocked = &s->blocked;

@@ -93,6 +93,9 @@ static void on_appended(struct wal_append *a, int status)
     struct sender *s = x->sender;
 
     s->n_appends--;
+    s->appending.n--;
+    s->appending.items -= x->batch->items;
+    s->appending.bytes -= x->batch->bytes;
     if (status == 0) {
         take_in(s, x);
     } else {
@@ -123,6 +126,9 @@ void sender_disk_consume(struct sender *s, struct batch *batch, struct ack *ack)
     rc = wal_append(s->wal, &x->a);
     if (rc == 0) {
         s->n_appends++;
+        s->appending.n++;
+        s->appending.items += batch->items;
+        s->appending.bytes += batch->bytes;
         return;
     }
     metric_add(s->enqueue_failed, batch->items);

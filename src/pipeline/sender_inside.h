@@ -64,7 +64,8 @@ struct sender {
     struct wal_read read;
     bool reading, closing;
     struct clock_timer read_timer;
-    uint32_t n_appends; /* under way */
+    uint32_t n_appends;     /* under way */
+    struct queue appending; /* sums only */
     /* Own telemetry. */
     struct metric_hook hook;
     struct metric *size, *capacity, *enqueue_failed, *disk_bytes, *written, *oldest, *sync_failures, *corrupt, *retried;

@@ -27,8 +27,8 @@ static const struct metric_row row_retried = ROW("otelcd_exporter_retried_items"
                                                  "Items in attempts that failed and were made again.");
 static const struct metric_row row_disk =
     ROW("otelcd_exporter_wal_size", METRIC_GAUGE, "By", "Bytes of the queue on disk that hold something.");
-static const struct metric_row row_written = ROW("otelcd_exporter_wal_written_bytes", METRIC_COUNTER, "By",
-                                                 "Bytes written to the queue on disk.");
+static const struct metric_row row_written =
+    ROW("otelcd_exporter_wal_written_bytes", METRIC_COUNTER, "By", "Bytes written to the queue on disk.");
 static const struct metric_row row_oldest =
     ROW("otelcd_exporter_wal_age", METRIC_GAUGE, "s", "No batch that waits on disk is older; 0 when none waits.");
 static const struct metric_row row_failures = ROW("otelcd_exporter_wal_write_failures", METRIC_COUNTER, "{writes}",

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The file_storage extension: a directory for the queues of exporters (docs/wal-format.md). */
+#include "base/mem.h"
+#include "pipeline/component.h"
+#include "pipeline/storage.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define NO_LIMIT (1ull << 46) /* 64 TiB */
+#define SMALLEST (8ull * 1024 * 1024)
+
+struct file_storage_config {
+    const char *directory;
+    bool fsync, create_directory;
+    const char *directory_permissions;
+    uint64_t max_size;
+};
+
+#define NOT_COMPACTED                                                                                                  \
+    OPT_REFUSED("compaction", "files are removed as soon as all in them is delivered: remove this block")
+
+static const struct option options[] = {
+    OPT_STRING(struct file_storage_config, directory, "/var/lib/otelcol/file_storage",
+               "Where queues are kept; each exporter has a directory of its own below it."),
+    OPT_BOOL(struct file_storage_config, fsync, "true",
+             "Senders are answered when their batch is synced. Without it a power failure may lose the last seconds."),
+    OPT_BOOL(struct file_storage_config, create_directory, "false", "Make the directory when it is not there."),
+    OPT_STRING(struct file_storage_config, directory_permissions, "0750", "With create_directory: its mode, in octal."),
+    OPT_UINT(struct file_storage_config, max_size, "0", NULL, NULL,
+             "Bytes that each queue may take on disk, at least 8 MiB; 0 for no limit."),
+    OPT_REFUSED("timeout", "a directory in use is an error at once, nobody waits for its lock: remove this key"),
+    OPT_REFUSED("recreate", "what is damaged is skipped and counted, the rest is kept: remove this key"),
+    NOT_COMPACTED,
+    OPT_END,
+};
+
+struct file_storage {
+    struct node node;
+    const struct file_storage_config *config;
+    struct storage storage;
+};
+
+static bool permissions_of(const char *text, mode_t *mode)
+{
+    char *end;
+    long v = strtol(text, &end, 8);
+
+    *mode = (mode_t)v;
+    return *text != '\0' && *end == '\0' && v >= 0;
+}
+
+static void check(const void *config, struct check *ck)
+{
+    const struct file_storage_config *c = config;
+    struct stat st;
+    mode_t mode;
+
+    if (c->max_size != 0 && c->max_size < SMALLEST)
+        check_fail(ck, "max_size", "at least 8388608 (8 MiB), or 0 for no limit");
+    if (c->create_directory && !permissions_of(c->directory_permissions, &mode))
+        check_fail(ck, "directory_permissions", "directory_permissions value must be a valid octal representation");
+    else if (c->create_directory && (mode & ~(mode_t)0777) != 0)
+        check_fail(ck, "directory_permissions", "directory_permissions contain invalid bits for file access");
+    if (stat(c->directory, &st) != 0) {
+        if (!c->create_directory)
+            check_fail(ck, "directory",
+                       "directory must exist: %s: %s. You can enable the create_directory option to automatically "
+                       "create it",
+                       c->directory, uv_strerror(-errno));
+    } else if (!S_ISDIR(st.st_mode)) {
+        check_fail(ck, "directory", "%s is not a directory", c->directory);
+    }
+}
+
+static struct file_storage *storage_of(const struct node *node)
+{
+    return container_of(node, struct file_storage, node);
+}
+
+static const struct storage *offer(const struct node *node)
+{
+    return &storage_of(node)->storage;
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct file_storage *s = storage_of(node);
+
+    (void)err;
+    s->config = config;
+    s->storage = (struct storage){
+        .directory = s->config->directory,
+        .max_bytes = s->config->max_size != 0 ? s->config->max_size : NO_LIMIT,
+        .fsync = s->config->fsync,
+    };
+    return 0;
+}
+
+/* And those above it. */
+static int make_directories(const char *path, mode_t mode)
+{
+    char *copy = mem_strdup(path);
+    int rc = 0;
+
+    for (char *p = copy + 1; *p != '\0'; p++)
+        if (*p == '/') {
+            *p = '\0';
+            (void)mkdir(copy, mode); /* what is missing shows in the last one */
+            *p = '/';
+        }
+    if (mkdir(copy, mode) != 0 && errno != EEXIST)
+        rc = -errno;
+    free(copy);
+    return rc;
+}
+
+static int start(struct node *node, struct error *err)
+{
+    struct file_storage *s = storage_of(node);
+    mode_t mode = 0750;
+    int rc;
+
+    if (!s->config->create_directory)
+        return 0;
+    (void)permissions_of(s->config->directory_permissions, &mode);
+    rc = make_directories(s->config->directory, mode);
+    if (rc != 0)
+        return error_set(err, rc, "cannot make the directory %s: %s", s->config->directory, uv_strerror(rc));
+    return 0;
+}
+
+extern const struct component file_storage_extension;
+const struct component file_storage_extension = {
+    .type = "file_storage",
+    .kind = COMPONENT_EXTENSION,
+    .stability = "beta",
+    .summary = "A directory in which exporters keep their queues, so that what was accepted survives restarts.",
+    .config_size = sizeof(struct file_storage_config),
+    .options = options,
+    .node_size = sizeof(struct file_storage),
+    .check = check,
+    .create = create,
+    .start = start,
+    .storage = offer,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options `sending_queue` of exporters, as the Go collector has them. */
+#ifndef PIPELINE_SENDER_ROWS_H
+#define PIPELINE_SENDER_ROWS_H
+
+#include "pipeline/sender.h"
+
+struct sending_queue_config {
+    bool on;
+    int64_t num_consumers, queue_size;
+    int sizer; /* enum sender_sizer */
+    bool block_on_overflow, wait_for_result;
+    const char *storage; /* an extension's id; "" = in memory */
+};
+
+extern const struct option sending_queue_options[];
+
+void sending_queue_check(const struct sending_queue_config *c, struct check *ck);
+
+/* The sender that the options ask for. `o` has what is the exporter's (attempt, retry); the rest is filled in. */
+struct sender *sending_queue_new(struct node *node, const struct sending_queue_config *c, struct sender_options o);
+
+#endif
