@@ -157,7 +157,7 @@ $(B)/headers/%.ok: % $(B)/gen/.done
 
 ## replay        every file of the fuzz corpora through its driver, without a fuzzer
 replay: $(FUZZERS:%=$(B)/fuzz/%_replay.ok)
-$(FUZZERS:%=$(B)/fuzz/%_replay): $(B)/fuzz/%_replay: $(B)/fuzz/%_fuzz.o $(B)/fuzz/replay.o $(B)/core.a
+$(FUZZERS:%=$(B)/fuzz/%_replay): $(B)/fuzz/%_replay: $(B)/fuzz/%_fuzz.o $(B)/fuzz/replay.o $(B)/support.a $(B)/core.a
 	$(call say,LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/fuzz/%_replay.ok: $(B)/fuzz/%_replay fuzz/corpus/%
@@ -168,7 +168,7 @@ fuzz: deps-lint
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=fuzz CC="$(if $(CLANG),$(CC),clang)" fuzzers
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) JOBS=$(JOBS) contrib/fuzz.sh $(or $(FUZZ),$(FUZZERS))
 fuzzers: $(FUZZERS:%=$(B)/fuzz/%_fuzz)
-$(FUZZERS:%=$(B)/fuzz/%_fuzz): %: %.o $(B)/core.a
+$(FUZZERS:%=$(B)/fuzz/%_fuzz): %: %.o $(B)/support.a $(B)/core.a
 	$(call say,LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 

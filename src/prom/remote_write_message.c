@@ -120,20 +120,20 @@ void label_fields_list(label_field_list *out, struct bytes fields)
 
 void label_fields_merge(label_field_list *out, const label_field_list *a, const label_field_list *b)
 {
-    const struct label_field *x = a->v, *x_end = a->v + a->n, *y = b->v, *y_end = b->v + b->n;
+    size_t i = 0, j = 0;
 
     out->n = 0;
-    while (x < x_end && y < y_end) {
-        int order = bytes_compare(x->name, y->name);
+    while (i < a->n && j < b->n) {
+        int order = bytes_compare(a->v[i].name, b->v[j].name);
 
-        *vec_push(out) = order < 0 ? *x : *y;
-        x += order <= 0;
-        y += order >= 0;
+        *vec_push(out) = order < 0 ? a->v[i] : b->v[j];
+        i += order <= 0;
+        j += order >= 0;
     }
-    while (x < x_end)
-        *vec_push(out) = *x++;
-    while (y < y_end)
-        *vec_push(out) = *y++;
+    while (i < a->n)
+        *vec_push(out) = a->v[i++];
+    while (j < b->n)
+        *vec_push(out) = b->v[j++];
 }
 
 /* ---- symbols ---- */

@@ -159,7 +159,8 @@ static int64_t write_file(void *arg, int fd, const struct iovec *parts, int n, u
         w.data.len /= 2;
     if (at + w.data.len > f->now.len)
         resize(&f->now, at + w.data.len);
-    memcpy(f->now.data + at, w.data.data, w.data.len);
+    if (w.data.len > 0)
+        memcpy(f->now.data + at, w.data.data, w.data.len);
     *vec_push(&f->writes) = w;
     return rc != 0 ? rc : (int64_t)w.data.len;
 }
