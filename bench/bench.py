@@ -159,15 +159,22 @@ class Bench:
         self.missed = []
         self.files = {}
         self.daemons = 0
+        self.started = []  # what must not outlive a run that fails
 
     def close(self):
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         shutil.rmtree(self.folder)
 
     def daemon(self, config):
         folder = self.folder / f"otelcd{self.daemons}"
         self.daemons += 1
         folder.mkdir()
-        return Daemon(folder, config, before=lambda: os.sched_setaffinity(0, {SERVER_CORE})).wait_ready()
+        d = Daemon(folder, config, before=lambda: os.sched_setaffinity(0, {SERVER_CORE}))
+        self.started.append(d.process)
+        return d.wait_ready()
 
     def bodies(self, case):
         key = (case.name.split(",")[0], case.known and case.name, case.gzip)
@@ -299,6 +306,7 @@ class Bench:
         process = subprocess.Popen(
             ["taskset", "-c", str(LOAD_CORE), os.environ["BENCH"] + "/discard_server", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
         )
+        self.started.append(process)
         return process, process.stdout.readline().strip()
 
     def remote_write(self, name, more, bar, series=250_000, requests=3000):
@@ -338,6 +346,48 @@ class Bench:
         sink.terminate()
         sink.wait()
         return rate
+
+    def replay(self, size=1 << 30, series=10_000):
+        """A gigabyte waits on disk behind a receiver that was away: how soon after a start the first of it is delivered."""
+        file = payload.write(self.folder / "waiting", payload.metrics(1000, series))
+        sink, address = self.sink()
+        exporter = '  prometheus_remote_write: {endpoint: "http://%s/w", wal: {directory: "%s", max_size_mib: 2048}}\n'
+        config = lambda to: NOP.replace("  nop:\n", "  nop:\n" + exporter % (to, self.folder / "replay")).replace(  # noqa: E731
+            "metrics: {receivers: [otlp], exporters: [nop]}", "metrics: {receivers: [otlp], exporters: [prometheus_remote_write]}"
+        )
+        on_disk = lambda m: sum(s.value for s in m.find("otelcd_exporter_wal_size"))  # noqa: E731
+        d = self.daemon(config("127.0.0.1:9"))
+        sent = 0
+        while on_disk(d.metrics()) < size:
+            load(d.grpc_address(), otlp.METRICS.rpc, file, stamp=True, n=500, c=2, m=4)
+            sent += 500_000
+        waiting = on_disk(d.metrics())
+        away = d.rss()
+        stop(d)
+        began = time.monotonic()
+        d = self.daemon(config(address))
+        delivered = lambda: d.ledger("exporter", "prometheus_remote_write", "metrics")["delivered"]  # noqa: E731
+        while delivered() == 0:
+            time.sleep(0.002)
+        took = time.monotonic() - began
+        before = cpu_seconds(d.process.pid)
+        began, already, peak = time.monotonic(), delivered(), d.rss()
+        while delivered() < sent:
+            time.sleep(0.05)
+            peak = max(peak, d.rss())
+        rate, used = (sent - already) / (time.monotonic() - began), cpu_seconds(d.process.pid) - before
+        self.row(
+            "remote write, replay: start to first delivery",
+            f"{took * 1000:8.0f} ms  {waiting / 2**30:.2f} GiB waited; then {rate / 1e6:.1f} M samples/s, {(sent - already) / used / 1e6:.1f} M per CPU-second",
+            took,
+            1,
+            lambda v: f"{v * 1000:.0f} ms",
+            False,
+        )
+        self.row("remote write, replay: resident memory", f"{peak / 2**20:8.0f} MiB at most; {away / 2**20:.0f} MiB while it gathered")
+        stop(d)
+        sink.terminate()
+        sink.wait()
 
     def vmagent(self, ours, series=100_000, scrapes=8):
         """The same series through vmagent, by its own way in: it scrapes them and sends them on."""
@@ -468,6 +518,7 @@ def main():
             ours = bench.remote_write("remote write", "", 1e6)
             bench.remote_write("remote write 2.0", "protobuf_message: io.prometheus.write.v2.Request", None)
             bench.remote_write("remote write, on disk, synced", 'wal: {{directory: "{folder}"}}', 5e5)
+            bench.replay()
             bench.vmagent(ours)
     finally:
         bench.close()

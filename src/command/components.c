@@ -210,11 +210,11 @@ static void write_facts(const struct writer *w, const struct component *c)
 {
     struct buf b = { 0 };
 
-    buf_puts(&b, "Signals:");
+    buf_puts(&b, c->signals != 0 ? "Signals:" : "");
     for (int s = 0; s < SIGNAL_COUNT; s++)
         if ((c->signals & SIGNAL_BIT((unsigned)s)) != 0)
             buf_printf(&b, "%s %s", buf_cstr(&b)[b.len - 1] == ':' ? "" : ",", signal_table[s].name);
-    buf_printf(&b, ". Stability: %s.", c->stability);
+    buf_printf(&b, "%sStability: %s.", c->signals != 0 ? ". " : "", c->stability);
     for (size_t i = 0; c->aliases != NULL && c->aliases[i] != NULL; i++)
         buf_printf(&b, "%s %s", i == 0 ? " Old names:" : ",", c->aliases[i]);
     if (c->aliases != NULL && c->aliases[0] != NULL)

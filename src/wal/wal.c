@@ -182,6 +182,7 @@ static void begin_group(struct wal *w)
     if (g->rotate) {
         g->note.len = 0; /* the new segment begins with it */
         wal_state_put(&g->state, &w->state);
+        g->need = WAL_HEAD + g->state.len + g->bytes + RESERVE;
         g->head = (struct wal_head){ WAL_VERSION, w->state.last + 1, clock_wall(w->clock) };
     }
     choose_removals(w, g);

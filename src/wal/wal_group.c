@@ -36,6 +36,19 @@ static int sync_file(struct wal *w, int fd)
     return w->io->sync(w->io->arg, fd);
 }
 
+/* On a disk that is nearly full, the next smaller size that there is room for: what fits is what can be kept. */
+static int allocate(struct wal_group *g, int fd, uint64_t *size)
+{
+    const struct wal_io *io = g->wal->io;
+    int rc;
+
+    while ((rc = io->allocate(io->arg, fd, *size)) == -ENOSPC && *size > g->need) {
+        io->truncate(io->arg, fd, 0); /* what the attempt took */
+        *size = *size / 2 > g->need ? *size / 2 : g->need;
+    }
+    return rc;
+}
+
 /* A new file with head and state, known to its directory. The writer changes to it only when all has gone well. */
 static int make_segment(struct wal_group *g)
 {
@@ -43,6 +56,7 @@ static int make_segment(struct wal_group *g)
     const struct wal_io *io = w->io;
     uint8_t head[WAL_HEAD];
     struct iovec parts[] = { { head, sizeof(head) }, { g->state.data, g->state.len } };
+    uint64_t size = w->segment_bytes;
     char path[PATH_MAX_WAL];
     int fd, rc;
 
@@ -51,7 +65,7 @@ static int make_segment(struct wal_group *g)
     if (fd < 0)
         return fd;
     wal_head_put(head, &g->head);
-    rc = io->allocate(io->arg, fd, w->segment_bytes);
+    rc = allocate(g, fd, &size);
     if (rc == 0)
         rc = write_all(w, fd, parts, 2, 0, &g->written);
     if (rc == 0 && w->sync)
@@ -68,7 +82,7 @@ static int make_segment(struct wal_group *g)
         io->truncate(io->arg, w->writer.fd, w->writer.at); /* gives back what was never used */
         io->close(io->arg, w->writer.fd);
     }
-    w->writer = (struct wal_writer){ fd, g->head.first, WAL_HEAD + g->state.len, w->segment_bytes };
+    w->writer = (struct wal_writer){ fd, g->head.first, WAL_HEAD + g->state.len, size };
     g->rotated = true;
     return 0;
 }

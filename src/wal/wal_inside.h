@@ -37,6 +37,7 @@ struct wal_group {
     struct buf heads; /* of the records */
     struct buf note;  /* a state behind them; empty: none */
     bool rotate;
+    uint64_t need;        /* bytes that the new segment must have room for */
     struct wal_head head; /* of the new segment */
     struct buf state;     /* the state that it begins with */
     VEC(uint64_t) remove; /* segments that are not needed once this is safe */

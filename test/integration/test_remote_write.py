@@ -2,15 +2,19 @@
 """The prometheus_remote_write exporter, against a receiver that misbehaves as told, and against real ones."""
 
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 
+import grpc
 import pytest
-from harness.limits import OTELCD
+from harness.disk import SmallDisk
+from harness.limits import OTELCD, PATIENCE, SANITIZED
 from harness.otlp import DELTA, Metrics, put
-from harness.remote_write import STALE, Receiver
+from harness.remote_write import STALE, Receiver, accept
 
 PIPELINE = """
 receivers:
@@ -72,14 +76,7 @@ def everything():
 
 @pytest.mark.parametrize("form", ["prometheus.WriteRequest", "io.prometheus.write.v2.Request"])
 def test_every_kind_of_metric_arrives_with_its_labels_and_values(otelcd, receiver, form):
-    def answer(request):
-        samples = sum(s.histogram is None for s in request.series)
-        return 204, {
-            "X-Prometheus-Remote-Write-Samples-Written": str(samples),
-            "X-Prometheus-Remote-Write-Histograms-Written": str(len(request.series) - samples),
-        }, b""
-
-    r = receiver(answer)
+    r = receiver(accept)
     d = otelcd(config(r.url, f"protobuf_message: {form}", "external_labels: {cluster: a}"))
     d.export(everything())
     wait_settled(d)
@@ -227,6 +224,50 @@ def test_a_cut_connection_is_tried_again(otelcd, receiver):
     assert wait_settled(d)["delivered"] == 1 and r.values("x") == [1.0]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nthe rest never comes",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nthe rest never comes",
+        b"HTTP/1.1 200 OK\r\nX-Half: a li",
+        b"",
+    ],
+)
+def test_a_receiver_that_stalls_in_its_answer_is_given_up_and_asked_again(otelcd, receiver, answer):
+    released = threading.Event()
+
+    def stall(handler):
+        handler.wfile.write(answer)
+        handler.wfile.flush()
+        released.wait(PATIENCE)
+
+    r = receiver(lambda request: stall if len(r.requests) <= 2 else (204, {}, b""))
+    d = otelcd(config(r.url, "timeout: 100ms", "retry_on_failure: {initial_interval: 5ms}"), expect=["Remote write failed"])
+    d.export(point("x", 1.0, 1))
+    ledger = wait_settled(d)
+    released.set()
+    assert ledger["delivered"] == 1 and r.values("x") == [1.0] and len(r.requests) == 3
+
+
+def test_a_receiver_that_does_not_read_is_given_up_and_asked_again(otelcd, tmp_path):
+    """More than the sockets' buffers hold, to a listener that takes connections and nothing else."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/w"
+        d = otelcd(
+            config(url, "timeout: 200ms", "retry_on_failure: {initial_interval: 5ms, max_interval: 20ms, max_elapsed_time: 300ms}"),
+            expect=["Remote write failed", "Points are not sent"],
+        )
+        for i in range(10):
+            m = Metrics()
+            metric = m.scope.metrics.add(name="x")
+            for j in range(1000):
+                p = metric.gauge.data_points.add(time_unix_nano=1_800_000_000_000_000_000, as_double=j)
+                put(p.attributes, {"pad": os.urandom(1500).hex(), "i": i, "j": j})
+            d.export(m.request)
+        ledger = wait_settled(d)
+        assert ledger["dropped"] == 10_000 and ledger["delivered"] == 0
+
+
 def test_a_receiver_that_ignores_version_2_gets_version_1(otelcd, receiver):
     r = receiver(lambda request: (204, {}, b""))  # as who decodes an unknown message as an empty one
     d = otelcd(config(r.url, "protobuf_message: io.prometheus.write.v2.Request"), expect=["does not know Remote-Write 2.0"])
@@ -306,6 +347,32 @@ def test_what_is_on_disk_outlives_a_restart_and_keeps_its_order(otelcd, receiver
     ledger = wait_settled(d)
     assert ledger["delivered"] == 301
     assert r.values("x") == [float(i) for i in range(301)]
+
+
+def test_ten_thousand_batches_wait_out_an_outage_in_order_without_a_gap_and_without_memory(otelcd, receiver, tmp_path):
+    up = threading.Event()
+    r = receiver(lambda request: (204, {}, b"") if up.is_set() else (503, {}, b"down"))
+    text = config(r.url, wal(tmp_path / "wal"), "retry_on_failure: {initial_interval: 5ms, max_interval: 50ms}")
+    d = otelcd(text, allow=["Remote write failed"])
+    series, pad = 50, "x" * 4000
+    call = d.caller(Metrics().request)
+    rss = {}
+    for at in range(0, 10_000, series):  # no series twice among those under way, so that each has an order
+        sent = [call.future(point(f"x{i}", float(at), at, pad=pad), timeout=PATIENCE) for i in range(series)]
+        for one in sent:
+            one.result()
+        rss[at] = d.rss()
+    assert d.ledger(*EXPORTER)["held"] == 10_000
+    if not SANITIZED:
+        assert rss[9950] - rss[5000] < 1 << 20, "what waits is on disk; in memory is what is being sent, 16 MB at most"
+    up.set()
+    assert wait_settled(d)["delivered"] == 10_000
+    arrived = r.series()
+    assert len(arrived) == series
+    for samples in arrived.values():
+        assert [v for _, v in samples] == [float(at) for at in range(0, 10_000, series)]
+    if not SANITIZED:
+        assert d.rss() - rss[5000] < 16 << 20, "what is sent again is bounded by what is in flight"
 
 
 def test_kill_9_under_load_loses_nothing_that_was_acknowledged(otelcd, receiver, tmp_path):
@@ -407,6 +474,34 @@ def test_a_full_disk_quota_refuses_and_recovers(otelcd, receiver, tmp_path):
     d.export(point("x", 1000.0, 1000, **big))
     wait_settled(d)
     assert r.values("x") == [float(i) for i in range(accepted)] + [1000.0]
+
+
+def test_a_full_disk_refuses_and_recovers_when_it_is_freed(otelcd, receiver, tmp_path):
+    up = threading.Event()
+    r = receiver(lambda request: (204, {}, b"") if up.is_set() else (503, {}, b"down"))
+    disk = SmallDisk(tmp_path / "disk", 8 << 20)
+    text = config(r.url, wal(disk.folder / "wal"), "retry_on_failure: {initial_interval: 5ms, max_interval: 50ms}")
+    d = otelcd(text, before=disk.mount, allow=["Remote write failed"], expect=["No space left on device|no space left on device"])
+    (disk.seen_from(d) / "somebody's").write_bytes(bytes(4 << 20))
+    big = {"pad": "x" * 100_000}
+    accepted, refusals, at = [], [], 0
+    while len(refusals) < 5:
+        at += 1
+        try:
+            d.export(point("x", float(at), at, **big))
+            accepted.append(float(at))
+        except grpc.RpcError as e:
+            refusals.append(e)
+        assert at < 200, "the disk never filled"
+    assert {e.code().name for e in refusals} == {"UNAVAILABLE"}, "the sender shall come again"
+    assert len(accepted) > 10 and d.ledger(*EXPORTER)["held"] == len(accepted)
+    (disk.seen_from(d) / "somebody's").unlink()
+    for at in range(at + 1, at + 11):
+        d.export(point("x", float(at), at, **big))
+        accepted.append(float(at))
+    up.set()
+    wait_settled(d)
+    assert r.values("x") == accepted
 
 
 @pytest.mark.parametrize(

@@ -42,13 +42,13 @@ def build():
 
 
 class Collector:
-    def __init__(self, folder, config):
+    def __init__(self, folder, config, *args):
         self.ports = {}
         (folder / "collector.yaml").write_text(self.with_ports(config))
         self.log = folder / "collector.log"
         self.stdout = folder / "collector.out"
         with open(self.log, "wb") as log, open(self.stdout, "wb") as out:
-            self.process = subprocess.Popen([build(), "--config", str(folder / "collector.yaml")], stderr=log, stdout=out)
+            self.process = subprocess.Popen([build(), "--config", str(folder / "collector.yaml"), *args], stderr=log, stdout=out)
         deadline = time.monotonic() + PATIENCE
         while "Everything is ready" not in self.log.read_text():
             assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
@@ -78,8 +78,8 @@ class Collector:
 def collector(tmp_path):
     running = []
 
-    def start(config):
-        running.append(Collector(tmp_path, config))
+    def start(config, *args):
+        running.append(Collector(tmp_path, config, *args))
         return running[-1]
 
     yield start

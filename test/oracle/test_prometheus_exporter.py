@@ -3,29 +3,10 @@
 collector.txt has, each of which stands in docs/differences.md with its reason. `make oracle ARGS=--rewrite` writes what is
 expected anew from what otelcd shows, and collector.txt: look at the difference before you keep it."""
 
-import difflib
-import http.client
-
 import pytest
 
 from harness import golden, otlp
-from harness.limits import PATIENCE
-
-JSON = {"Content-Type": "application/json"}
-
-
-def ask(address, method, path, body=None, headers=None):
-    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
-    connection.request(method, path, body, headers or {})
-    answer = connection.getresponse()
-    body = answer.read()
-    connection.close()
-    return answer.status, body
-
-
-def differences(form, ours, theirs):
-    diff = difflib.unified_diff(ours, theirs, n=0, lineterm="")
-    return [f"{form} {line}" for line in diff if line[0] in "+-" and line[:3] not in ("---", "+++")]
+from oracle import JSON, ask, differences, settle
 
 
 @pytest.mark.parametrize("case", golden.CASES)
@@ -50,8 +31,4 @@ def test_the_collector_shows_the_same_but_for_what_is_listed(otelcd, collector, 
     listed = golden.FOLDER / case / "collector.txt"
     if listed.exists() and listed.read_text().startswith("at random"):
         return
-    if rewrite and found:
-        listed.write_text("".join(line + "\n" for line in found))
-    elif rewrite:
-        listed.unlink(missing_ok=True)
-    assert found == (listed.read_text().split("\n")[:-1] if listed.exists() else [])
+    settle(listed, found, rewrite)

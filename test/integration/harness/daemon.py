@@ -137,10 +137,14 @@ class Daemon:
 
     def export(self, request, timeout=PATIENCE, compression=None, metadata=None, component=None, address=None):
         """One export over gRPC (the C core's client); the response, or grpc.RpcError."""
-        sort = next(s for s in SIGNALS.values() if isinstance(request, s.request))
-        channel = self.channel(address or self.grpc_address(component))
-        call = channel.unary_unary(sort.rpc, lambda r: r.SerializeToString(), sort.response.FromString)
+        call = self.caller(request, address or self.grpc_address(component))
         return call(request, timeout=timeout, compression=compression, metadata=metadata)
+
+    def caller(self, request, address=None):
+        """A connection of its own for requests like this one; call(request), or call.future(request)."""
+        sort = next(s for s in SIGNALS.values() if isinstance(request, s.request))
+        channel = self.channel(address or self.grpc_address())
+        return channel.unary_unary(sort.rpc, lambda r: r.SerializeToString(), sort.response.FromString)
 
     def channel(self, address, **options):
         channel = grpc.insecure_channel(

@@ -132,7 +132,17 @@ class Symbols:
         return [(self.strings[a], self.strings[b]) for a, b in zip(refs[::2], refs[1::2])]
 
 
-def _series(data, symbols):
+def check_series(labels, samples, histograms):
+    """What makes the series invalid, or None."""
+    names = [n for n, _ in labels]
+    if names != sorted(names, key=str.encode) or len(set(names)) != len(names):
+        return "labels not sorted or twice"
+    if not all(v for _, v in labels) or not all(names):
+        return "an empty label"
+    return None if bool(samples) != bool(histograms) else "samples or histograms, not both, not none"
+
+
+def _series(data, symbols, strict):
     labels, samples, exemplars, metadata, histograms = [], [], [], None, []
     for number, v in fields(data):
         if symbols is None and number == 1:
@@ -157,39 +167,51 @@ def _series(data, symbols):
         elif number == 5 and symbols is not None:
             m = dict(fields(v))
             metadata = (m.get(1, 0), symbols.strings[m.get(3, 0)], symbols.strings[m.get(4, 0)])
-    names = [n for n, _ in labels]
-    assert names == sorted(names, key=str.encode) and len(set(names)) == len(names), f"labels not sorted or twice: {labels}"
-    assert all(v for _, v in labels) and all(n for n in names), f"an empty label: {labels}"
-    assert bool(samples) != bool(histograms), "samples or histograms, not both, not none"
     rest = dict(labels)
     name = rest.pop("__name__")
+    fault = check_series(labels, samples, histograms)
+    if strict:
+        assert not fault, f"{fault}: {labels}"
+    elif fault:
+        yield Sample(name, {"": f"{fault}: {labels}"}, 0, 0, 0, [], None, None)
+        return
     for bits, at, start in samples:
         yield Sample(name, rest, bits if int.from_bytes(bits, "little") == STALE else double(bits), at, start, exemplars, metadata, None)
     for h in histograms:
         yield Sample(name, rest, None, h.get("time", 0), h.get("start", 0), exemplars, metadata, h)
 
 
-def decode(message, version):
+def decode(message, version, strict=True):
     if version == "0.1.0":
         metadata = []
         for number, v in fields(message):
             if number == 3:
                 m = dict(fields(v))
                 metadata.append((m.get(1, 0), m[2].decode(), m.get(4, b"").decode(), m.get(5, b"").decode()))
-        return [s for number, v in fields(message) if number == 1 for s in _series(v, None)], metadata
+        return [s for number, v in fields(message) if number == 1 for s in _series(v, None, strict)], metadata
     strings = [v.decode() for number, v in fields(message) if number == 4]
     assert strings and strings[0] == "", "symbols[0] is the empty string"
-    return [s for number, v in fields(message) if number == 5 for s in _series(v, Symbols(strings))], []
+    return [s for number, v in fields(message) if number == 5 for s in _series(v, Symbols(strings), strict)], []
 
 
 def key(sample):
     return (sample.name, *sorted(sample.labels.items()))
 
 
-class Receiver:
-    """answer(request) -> (status, headers, body), or None to cut the connection. Runs in the server's thread."""
+def accept(request):
+    """The answer of a receiver that knows Remote-Write 2.0."""
+    samples = sum(s.histogram is None for s in request.series)
+    return 204, {
+        "X-Prometheus-Remote-Write-Samples-Written": str(samples),
+        "X-Prometheus-Remote-Write-Histograms-Written": str(len(request.series) - samples),
+    }, b""
 
-    def __init__(self, answer=None):
+
+class Receiver:
+    """strict: an invalid series is an error; else a sample that says so. answer(request) -> (status, headers, body), None to
+    cut the connection, or a function of the handler that writes what it likes to its wfile. Runs in the server's thread."""
+
+    def __init__(self, answer=None, strict=True):
         self.answer = answer or (lambda request: (204, {}, b""))
         self.requests = []  # all of them
         self.samples = []  # of those that got a 2xx
@@ -203,7 +225,7 @@ class Receiver:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
                 message = unsnappy(raw)
                 version = self.headers["X-Prometheus-Remote-Write-Version"]
-                series, metadata = decode(message, version)
+                series, metadata = decode(message, version, strict)
                 outer._serve(self, Request(self.headers, message, version, series, metadata, len(raw), raw))
 
             def log_message(self, *args):
@@ -229,11 +251,13 @@ class Receiver:
         with self.changed:
             self.requests.append(request)
             answer = self.answer(request)
-            if answer is not None and 200 <= answer[0] < 300:
+            if isinstance(answer, tuple) and 200 <= answer[0] < 300:
                 self.samples += request.series
             self.changed.notify_all()
-        if answer is None:
+        if not isinstance(answer, tuple):
             handler.close_connection = True
+            if answer is not None:
+                answer(handler)
             handler.connection.close()
             return
         status, headers, body = answer
