@@ -8,6 +8,7 @@
     X(batch_processor)                                                                                                 \
     X(memory_limiter_processor)                                                                                        \
     X(debug_exporter)                                                                                                  \
+    X(file_exporter)                                                                                                   \
     X(nop_exporter)                                                                                                    \
     X(prometheus_exporter)                                                                                             \
     X(prometheus_remote_write_exporter)                                                                                \

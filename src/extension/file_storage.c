@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file_storage extension: a directory for the queues of exporters (docs/wal-format.md). */
+#include "base/directory.h"
 #include "base/mem.h"
 #include "pipeline/component.h"
 #include "pipeline/storage.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #define NO_LIMIT (1ull << 46) /* 64 TiB */
@@ -42,15 +42,6 @@ struct file_storage {
     struct storage storage;
 };
 
-static bool permissions_of(const char *text, mode_t *mode)
-{
-    char *end;
-    long v = strtol(text, &end, 8);
-
-    *mode = (mode_t)v;
-    return *text != '\0' && *end == '\0' && v >= 0;
-}
-
 static void check(const void *config, struct check *ck)
 {
     const struct file_storage_config *c = config;
@@ -59,7 +50,7 @@ static void check(const void *config, struct check *ck)
 
     if (c->max_size != 0 && c->max_size < SMALLEST)
         check_fail(ck, "max_size", "at least 8388608 (8 MiB), or 0 for no limit");
-    if (c->create_directory && !permissions_of(c->directory_permissions, &mode))
+    if (c->create_directory && !directory_mode(c->directory_permissions, &mode))
         check_fail(ck, "directory_permissions", "directory_permissions value must be a valid octal representation");
     else if (c->create_directory && (mode & ~(mode_t)0777) != 0)
         check_fail(ck, "directory_permissions", "directory_permissions contain invalid bits for file access");
@@ -98,24 +89,6 @@ static int create(struct node *node, const void *config, struct error *err)
     return 0;
 }
 
-/* And those above it. */
-static int make_directories(const char *path, mode_t mode)
-{
-    char *copy = mem_strdup(path);
-    int rc = 0;
-
-    for (char *p = copy + 1; *p != '\0'; p++)
-        if (*p == '/') {
-            *p = '\0';
-            (void)mkdir(copy, mode); /* what is missing shows in the last one */
-            *p = '/';
-        }
-    if (mkdir(copy, mode) != 0 && errno != EEXIST)
-        rc = -errno;
-    free(copy);
-    return rc;
-}
-
 static int start(struct node *node, struct error *err)
 {
     struct file_storage *s = storage_of(node);
@@ -124,8 +97,8 @@ static int start(struct node *node, struct error *err)
 
     if (!s->config->create_directory)
         return 0;
-    (void)permissions_of(s->config->directory_permissions, &mode);
-    rc = make_directories(s->config->directory, mode);
+    (void)directory_mode(s->config->directory_permissions, &mode);
+    rc = directory_make(s->config->directory, mode);
     if (rc != 0)
         return error_set(err, rc, "cannot make the directory %s: %s", s->config->directory, uv_strerror(rc));
     return 0;

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <pthread.h>
 
 static const struct json_type *types; /* built so far */
 
@@ -104,7 +105,7 @@ static enum json_special special_of(const ProtobufCMessageDescriptor *pb)
     return pb == &google__protobuf__duration__descriptor ? JSON_DURATION : JSON_PLAIN;
 }
 
-const struct json_type *json_type_of(const ProtobufCMessageDescriptor *pb)
+static const struct json_type *find_or_make(const ProtobufCMessageDescriptor *pb)
 {
     struct json_type *t;
 
@@ -121,7 +122,19 @@ const struct json_type *json_type_of(const ProtobufCMessageDescriptor *pb)
         add_field(t, i);
     for (unsigned i = 0; i < pb->n_fields; i++)
         if (pb->fields[i].type == PROTOBUF_C_TYPE_MESSAGE)
-            t->fields[i].type = json_type_of(pb->fields[i].descriptor);
+            t->fields[i].type = find_or_make(pb->fields[i].descriptor);
+    return t;
+}
+
+/* Documents are read on the loop's thread and written on those of the pool. */
+const struct json_type *json_type_of(const ProtobufCMessageDescriptor *pb)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    const struct json_type *t;
+
+    pthread_mutex_lock(&lock);
+    t = find_or_make(pb);
+    pthread_mutex_unlock(&lock);
     return t;
 }
 

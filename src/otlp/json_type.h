@@ -49,6 +49,7 @@ struct json_type {
     struct json_field fields[JSON_FIELDS_MAX]; /* in the order of their numbers */
 };
 
+/* From any thread. */
 const struct json_type *json_type_of(const ProtobufCMessageDescriptor *pb);
 
 /* NULL: no such field. */

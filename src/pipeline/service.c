@@ -342,6 +342,7 @@ static void watch_signals(struct service *s)
     static const int numbers[ARRAY_LEN(s->signals)] = { SIGTERM, SIGINT, SIGHUP };
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may grow no longer is a write that fails */
     for (size_t i = 0; i < ARRAY_LEN(s->signals); i++) {
         uv_signal_init(&s->loop.uv, &s->signals[i]);
         s->signals[i].data = s;
