@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Request bytes through the check at the door; what passes it is then read by everything that trusts it: counted and
- * cut at every item, and written as JSON. The first byte picks the signal. */
+ * cut at every item, grouped by an attribute, and written as JSON. The first byte picks the signal. */
 #include "base/turn.h"
+#include "exporter/file_group.h"
 #include "otlp/batch.h"
 #include "otlp/json.h"
 #include "otlp/validate.h"
@@ -39,6 +40,31 @@ static void cut_everywhere(enum signal signal, struct bytes request, uint64_t it
         abort();
 }
 
+/* Each group is a request of its own, and together they have all items. */
+static void group(enum signal signal, struct bytes request, uint64_t items)
+{
+    struct file_groups groups;
+    struct bytes segment, part;
+    struct validation v;
+    uint64_t sum = 0;
+
+    file_groups_init(&groups, request, bytes_str("service.name"));
+    for (; file_groups_next(&groups, &segment, &part); sum += v.items) {
+        if (!otlp_validate(signal, part, &v))
+            abort();
+        if (segment.data != NULL && segment.len < 4096 && memchr(segment.data, 0, segment.len) == NULL) {
+            char *path = file_group_path("/d/x-*.json", segment);
+
+            if (strncmp(path, "/d/x-", 5) != 0)
+                abort();
+            free(path);
+        }
+    }
+    file_groups_free(&groups);
+    if (sum != items)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     enum signal signal = size > 0 ? (enum signal)(data[0] % SIGNAL_COUNT) : SIGNAL_TRACES;
@@ -54,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (wire_to_json(signal_table[signal].request, request, &json, NULL) != 0)
         abort();
     buf_free(&json);
+    group(signal, request, v.items);
     if (v.items > 1 && signal_table[signal].mergeable)
         cut_everywhere(signal, request, v.items);
     return 0;

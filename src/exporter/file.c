@@ -236,12 +236,26 @@ static void on_entries(uv_work_t *work, int status)
     begin_job(f);
 }
 
-/* What waits, up to JOB_BYTES. Nothing waits: the end, where that was asked for. */
+/* What waits, up to JOB_BYTES but at least one, leaves the list with the job. */
+static void take_entries(struct file *f, struct job *j)
+{
+    struct entry *last = f->first;
+    uint64_t bytes = last->batch->bytes;
+
+    while (last->next != NULL && bytes + last->next->batch->bytes <= JOB_BYTES) {
+        last = last->next;
+        bytes += last->batch->bytes;
+    }
+    j->entries = f->first;
+    f->first = last->next;
+    last->next = NULL;
+    j->charged = bytes * ENCODED_SIZE;
+    budget_charge(j->budget, j->charged);
+}
+
+/* Nothing waits: the end, where that was asked for. */
 static void begin_job(struct file *f)
 {
-    uint64_t bytes = 0;
-    struct entry *last = NULL;
-
     if (f->job != NULL)
         return;
     if (f->first == NULL) {
@@ -254,15 +268,8 @@ static void begin_job(struct file *f)
     f->job = mem_zalloc(sizeof(*f->job));
     f->job->file = f;
     f->job->writer = f->writer;
-    f->job->entries = f->first;
-    for (; f->first != NULL && (last == NULL || bytes + f->first->batch->bytes <= JOB_BYTES); f->first = last->next) {
-        last = f->first;
-        bytes += last->batch->bytes;
-    }
-    last->next = NULL;
     f->job->budget = f->node.host->budget;
-    f->job->charged = bytes * ENCODED_SIZE;
-    budget_charge(f->job->budget, f->job->charged);
+    take_entries(f, f->job);
     uv_queue_work(f->node.host->loop, &f->job->work, write_entries, on_entries);
 }
 

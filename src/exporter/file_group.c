@@ -85,6 +85,11 @@ void file_groups_init(struct file_groups *g, struct bytes wire, struct bytes att
         qsort(g->parts.v, g->parts.n, sizeof(*g->parts.v), by_segment);
 }
 
+static bool same_segment(struct bytes a, struct bytes b)
+{
+    return a.data == NULL || b.data == NULL ? a.data == b.data : bytes_equal(a, b);
+}
+
 bool file_groups_next(struct file_groups *g, struct bytes *segment, struct bytes *request)
 {
     if (g->at == g->parts.n)
@@ -94,8 +99,7 @@ bool file_groups_next(struct file_groups *g, struct bytes *segment, struct bytes
     do {
         buf_put(&g->request, g->parts.v[g->at].field);
         g->at++;
-    } while (g->at < g->parts.n && (g->parts.v[g->at].segment.data == NULL) == (segment->data == NULL) &&
-             bytes_equal(g->parts.v[g->at].segment, *segment));
+    } while (g->at < g->parts.n && same_segment(g->parts.v[g->at].segment, *segment));
     buf_put(&g->request, buf_bytes(&g->rest));
     *request = buf_bytes(&g->request);
     return true;

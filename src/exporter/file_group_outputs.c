@@ -141,27 +141,34 @@ static struct file_slot *find(const struct file_outputs *f, const char *path)
     return NULL;
 }
 
+/* Directories are made where the opening finds that they are missing. */
+static int open_making_directories(struct file_output *o, struct error *err)
+{
+    int rc = file_output_open(o, false, err);
+
+    if (rc != -ENOENT)
+        return rc;
+    rc = directory_make_for(o->path, DIRECTORY_MODE);
+    if (rc != 0)
+        return error_set(err, rc, "make the directory of %s: %s", o->path, strerror(-rc));
+    return file_output_open(o, false, err);
+}
+
 static int slot_open(struct file_outputs *f, char *path, struct file_slot **slot, struct error *err)
 {
-    struct file_slot *s;
-    int rc = directory_make_for(path, DIRECTORY_MODE);
+    struct file_slot *s = mem_zalloc(sizeof(*s));
+    int rc;
 
-    if (rc != 0) {
-        rc = error_set(err, rc, "make the directory of %s: %s", path, strerror(-rc));
-        free(path);
-        return rc;
-    }
     close_oldest(f);
-    s = mem_zalloc(sizeof(*s));
     s->output = *f->model;
     s->output.path = path;
-    rc = file_output_open(&s->output, false, err);
-    if (rc == 0 && is_new(f, path))
-        file_output_take_back(&s->output, 0);
+    rc = open_making_directories(&s->output, err);
     if (rc != 0) {
         slot_free(f, s);
         return rc;
     }
+    if (is_new(f, path))
+        file_output_take_back(&s->output, 0);
     *vec_push(&f->slots) = s;
     *slot = s;
     return 0;
