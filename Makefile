@@ -17,10 +17,10 @@ Q := $(if $(V),,@)
 say = @$(if $(V),:,echo '  $(1)')
 PYTHON := /usr/bin/python3
 
-PKGS := libuv libnghttp2 libprotobuf-c yaml-0.1 zlib libzstd libxxhash libpcre2-8
+PKGS := libuv libnghttp2 libprotobuf-c yaml-0.1 zlib libzstd libxxhash libpcre2-8 nettle
 ifeq ($(MODE),static)
 # Debian has no libisal.a: zlib does its work here.
-LIBS := -luv_a -lnghttp2 -lprotobuf-c -lyaml -lz -lzstd -lxxhash -lpcre2-8 -lsnappy -lstdc++ \
+LIBS := -luv_a -lnghttp2 -lprotobuf-c -lyaml -lz -lzstd -lxxhash -lpcre2-8 -lnettle -lsnappy -lstdc++ \
         -lpthread -ldl -lrt -lm
 else
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lsnappy -lm

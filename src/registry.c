@@ -7,6 +7,9 @@
     X(nop_receiver)                                                                                                    \
     X(batch_processor)                                                                                                 \
     X(memory_limiter_processor)                                                                                        \
+    X(attributes_processor)                                                                                            \
+    X(resource_processor)                                                                                              \
+    X(span_processor)                                                                                                  \
     X(debug_exporter)                                                                                                  \
     X(file_exporter)                                                                                                   \
     X(nop_exporter)                                                                                                    \

@@ -2,6 +2,7 @@
 /* What a component's own check reports, put at the right place of the file. */
 #include "config/decode.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The node at `path` below `n`, or the nearest one above it. *exact: it was found itself. */
@@ -16,6 +17,8 @@ static const struct yaml_node *node_of(const struct yaml_node *n, const char *pa
         for (size_t i = 0; n->kind == YAML_MAP && i < n->n && kid == NULL; i++)
             if (strlen(n->pairs[i].key) == len && memcmp(n->pairs[i].key, path, len) == 0)
                 kid = n->pairs[i].value;
+        if (n->kind == YAML_LIST && strtoul(path, NULL, 10) < n->n)
+            kid = n->items[strtoul(path, NULL, 10)];
         if (kid == NULL) {
             *exact = false;
             return n;

@@ -140,8 +140,8 @@ struct option {
     }
 
 /* Handed to a component's check(): the place of each key is known to it.
- * `path` is relative to the component, with `::` between keys ("protocols::http::endpoint"; "" = the component
- * itself); the error is placed at that key's value, or where the key would stand. */
+ * `path` is relative to the component, with `::` between keys ("protocols::http::endpoint", "actions::0::key"; "" = the
+ * component itself); the error is placed at that key's value, or where the key would stand. */
 struct check;
 void check_fail(struct check *ck, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void check_warn(struct check *ck, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

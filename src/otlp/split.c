@@ -5,14 +5,12 @@
  * anew in pieces. A level of the path (request, resource, scope, and for metrics metric and data) is opened in a piece
  * when the first item below it comes: its fields other than the children are its head, and are repeated. */
 #include "base/vec.h"
-#include "codec/pb.h"
 #include "otlp/batch.h"
 #include "otlp/metadata.h"
+#include "otlp/path.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-#define MOST_LEVELS 5u
 
 typedef VEC(struct segment) segments;
 
@@ -26,7 +24,7 @@ struct level {
 struct cutter {
     enum signal signal;
     struct budget *budget;
-    struct level levels[MOST_LEVELS]; /* [0] is the request itself */
+    struct level levels[LEVELS]; /* [0] is the request itself */
     unsigned depth;                   /* of the messages that hold items: 2, metrics 4 */
     struct buf out;
     uint64_t items; /* in the piece being written */
@@ -34,37 +32,6 @@ struct cutter {
     uint64_t each;  /* what the pieces after it may have */
     segments *pieces;
 };
-
-/* Is this field of a message at `level` one of the children that lead to items? */
-static bool is_child(unsigned level, uint32_t number)
-{
-    switch (level) {
-    case 0:
-    case 4:
-        return number == 1;
-    case 3:
-        return number == 5 || number == 7 || number == 9 || number == 10 || number == 11;
-    default:
-        return number == 2;
-    }
-}
-
-static unsigned depth_of(enum signal signal)
-{
-    return signal == SIGNAL_METRICS ? 4 : 2;
-}
-
-static uint64_t count_items(struct bytes message, unsigned level, unsigned depth)
-{
-    struct pb_reader r = pb_reader(message);
-    struct pb_field f;
-    uint64_t n = 0;
-
-    while (pb_next(&r, &f))
-        if (is_child(level, f.number) && f.wire == PB_LEN)
-            n += level == depth ? 1 : count_items(f.bytes, level + 1, depth);
-    return n;
-}
 
 static void close_level(struct cutter *c, unsigned level)
 {
@@ -88,7 +55,7 @@ static void open_level(struct cutter *c, unsigned level)
         return;
     l->mark = pb_begin(&c->out, l->field);
     while (pb_next(&r, &f))
-        if (!is_child(level, f.number))
+        if (!path_is_child(level, f.number))
             buf_append(&c->out, f.start, (size_t)(r.p - f.start));
 }
 
@@ -124,7 +91,7 @@ static void cut_message(struct cutter *c, unsigned level, uint32_t field, struct
 
     c->levels[level] = (struct level){ .field = field, .message = message };
     while (pb_next(&r, &f)) {
-        if (!is_child(level, f.number) || f.wire != PB_LEN)
+        if (!path_is_child(level, f.number) || f.wire != PB_LEN)
             continue;
         if (level == c->depth)
             put_item(c, bytes_of(f.start, (size_t)(r.p - f.start)));
@@ -139,7 +106,7 @@ static void cut_segment(enum signal signal, const struct segment *s, uint64_t fi
                         struct budget *budget, segments *pieces)
 {
     struct cutter c = {
-        .signal = signal, .budget = budget, .depth = depth_of(signal), .most = first, .each = each, .pieces = pieces
+        .signal = signal, .budget = budget, .depth = path_depth(signal), .most = first, .each = each, .pieces = pieces
     };
 
     cut_message(&c, 0, 0, bytes_of(s->data, s->len));
@@ -164,7 +131,7 @@ void batch_split(struct batch *b, uint64_t items, struct budget *budget, struct 
         struct segment s = b->segments[i];
 
         if (s.items == 0)
-            s.items = count_items(bytes_of(s.data, s.len), 0, depth_of(b->signal));
+            s.items = path_count(bytes_of(s.data, s.len), LEVEL_REQUEST, b->signal);
         if (left == 0 || s.items <= left) {
             share(left == 0 ? &back : &front, s);
             left -= left == 0 ? 0 : s.items;

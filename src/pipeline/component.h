@@ -76,6 +76,8 @@ struct component {
 
     /* What one row cannot say (max >= min); report through check_fail. May be NULL. */
     void (*check)(const void *config, struct check *ck);
+    /* Processors: what hangs on the signal; called for each that a pipeline uses it for, after check(). May be NULL. */
+    void (*check_use)(const void *config, enum signal signal, struct check *ck);
     int (*create)(struct node *node, const void *config, struct error *err); /* allocate; no I/O */
     int (*start)(struct node *node, struct error *err);                      /* bind, arm timers; may be NULL */
     /* Take no more, hand on what is held, then call done(node) once, now or later. NULL: nothing to do.

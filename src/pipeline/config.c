@@ -154,24 +154,39 @@ static void mend_logging(struct loader *l, struct yaml_node *body, const char *p
     slot->value = yaml_scalar(&l->config->arena, verbosity, true, slot->value);
 }
 
-static void decode_component(struct loader *l, struct config_component *cc, const char *path)
+static const struct option *rows_of(const struct component *c)
 {
     static const struct option none[] = { OPT_END };
+
+    return c->options != NULL ? c->options : none;
+}
+
+static struct check check_of(struct loader *l, const struct config_component *cc, const char *path)
+{
+    return (struct check){ faults_of(l),      cc->body,
+                           cc->place,         path,
+                           &l->config->arena, rows_of(cc->component),
+                           cc->config,        cc->component->config_size };
+}
+
+static void decode_component(struct loader *l, struct config_component *cc, const char *path)
+{
     const struct component *c = cc->component;
-    const struct option *rows = c->options != NULL ? c->options : none;
     struct arena *a = &l->config->arena;
     size_t errors = faults_of(l)->n_errors;
     void *config = arena_zalloc(a, c->config_size > 0 ? c->config_size : 1);
-    struct check ck = { faults_of(l), cc->body, cc->place, path, a, rows, config, c->config_size };
+    struct check ck;
 
     if (cc->body != NULL && cc->body->kind != YAML_MAP && cc->body->kind != YAML_NULL) {
         fault_add(faults_of(l), cc->body, path, false, "expected a map of options, got %s", yaml_type_name(cc->body));
         return;
     }
-    decode_struct(a, rows, cc->body, path, config, faults_of(l));
+    decode_struct(a, rows_of(c), cc->body, path, config, faults_of(l));
     cc->config = config;
+    ck = check_of(l, cc, path);
     if (c->check != NULL && faults_of(l)->n_errors == errors)
         c->check(config, &ck);
+    cc->sound = faults_of(l)->n_errors == errors;
 }
 
 static void load_component(struct loader *l, enum component_kind kind, const struct yaml_pair *pair)
@@ -414,6 +429,25 @@ static const struct config_component *extension_in_use(const struct loader *l, c
     return NULL;
 }
 
+/* What a processor's configuration must be for the signals that it is used for. */
+static void check_uses(struct loader *l)
+{
+    const struct config *c = l->config;
+
+    for (size_t i = 0; i < c->n_pipelines; i++)
+        for (size_t k = 0; k < c->pipelines[i].n_processors; k++) {
+            struct config_component *cc = c->pipelines[i].processors[k];
+            uint32_t bit = SIGNAL_BIT((unsigned)c->pipelines[i].signal);
+            struct check ck;
+
+            if (cc->component == NULL || cc->component->check_use == NULL || !cc->sound || (cc->checked & bit) != 0)
+                continue;
+            cc->checked |= bit;
+            ck = check_of(l, cc, path_of(l, "processors", cc->id));
+            cc->component->check_use(cc->config, (enum signal)c->pipelines[i].signal, &ck);
+        }
+}
+
 /* A queue's storage must be an extension that is started and has files. */
 static void check_storage(struct loader *l, const struct config_component *cc)
 {
@@ -509,6 +543,7 @@ struct config *config_load(const struct config_sources *sources, const struct co
     check_ambiguous(&l);
     before = c->faults.n_errors;
     load_service(&l);
+    check_uses(&l);
     check_storages(&l);
     if (!l.unknown && c->faults.n_errors == before)
         graph_check(c, wiring_fault, &l);

@@ -15,6 +15,8 @@ struct config_component {
     const char *id; /* "otlp/2", as written */
     const struct component *component;
     const void *config;            /* component->config_size bytes */
+    bool sound;                    /* decoded and checked without a fault */
+    uint32_t checked;              /* SIGNAL_BITs that check_use() was asked about */
     bool used;                     /* in some pipeline or in service::extensions */
     const struct yaml_node *place; /* of the body, or the key when there is none; NULL in tests */
     const struct yaml_node *body;  /* may be NULL */

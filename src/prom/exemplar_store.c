@@ -2,7 +2,7 @@
 #include "prom/exemplar_store.h"
 
 #include "codec/base64.h"
-#include "prom/any_value.h"
+#include "otlp/any_value.h"
 #include "prom/exemplar.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prom/metric.h"
 
-#include "prom/any_value.h"
+#include "otlp/any_value.h"
 
 /* Field numbers of the kinds in Metric, and of the attributes and exemplars in their points. */
 static const struct {

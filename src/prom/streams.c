@@ -2,7 +2,7 @@
 #include "prom/streams.h"
 
 #include "base/mem.h"
-#include "prom/any_value.h"
+#include "otlp/any_value.h"
 
 #include <assert.h>
 #include <stdlib.h>

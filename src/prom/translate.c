@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prom/translate.h"
 
-#include "prom/any_value.h"
+#include "otlp/any_value.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prom/any_value.h"
+#include "otlp/any_value.h"
 
 #include "base/decimal.h"
 #include "base/vec.h"
@@ -9,8 +9,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Fields of AnyValue. */
+/* Fields of AnyValue; the types in value_type are numbered like them. */
 enum { NONE = 0, STRING = 1, BOOL = 2, INT = 3, DOUBLE = 4, ARRAY = 5, PAIRS = 6, BYTES = 7 };
+_Static_assert((int)VALUE_STRING == (int)STRING && (int)VALUE_BYTES == (int)BYTES, "value_type follows the fields");
 
 struct attribute attribute_of(struct bytes key_value)
 {
@@ -207,5 +208,128 @@ void any_value_put(struct buf *out, struct bytes any_value)
         break;
     default:
         break;
+    }
+}
+
+struct value value_read(struct bytes any_value)
+{
+    struct pb_field f = set_member(any_value);
+    struct value v = { .type = (enum value_type)f.number };
+
+    switch (v.type) {
+    case VALUE_BOOL:
+        v.boolean = f.u64 != 0;
+        break;
+    case VALUE_INT:
+        v.integer = (int64_t)f.u64;
+        break;
+    case VALUE_DOUBLE:
+        v.number = pb_double(f.u64);
+        break;
+    case VALUE_EMPTY:
+        break;
+    default:
+        v.bytes = f.bytes;
+    }
+    return v;
+}
+
+void value_put(struct buf *out, const struct value *v)
+{
+    switch (v->type) {
+    case VALUE_EMPTY:
+        break;
+    case VALUE_BOOL:
+        pb_put_uint(out, BOOL, v->boolean);
+        break;
+    case VALUE_INT:
+        pb_put_uint(out, INT, (uint64_t)v->integer);
+        break;
+    case VALUE_DOUBLE:
+        pb_put_double(out, DOUBLE, v->number);
+        break;
+    default:
+        pb_put_bytes(out, (uint32_t)v->type, v->bytes);
+    }
+}
+
+static bool any_equal(struct bytes a, struct bytes b)
+{
+    struct value x = value_read(a), y = value_read(b);
+
+    return value_equal(&x, &y);
+}
+
+static bool array_equal(struct bytes a, struct bytes b)
+{
+    struct pb_reader r = pb_reader(a), s = pb_reader(b);
+    struct pb_field f, g;
+
+    for (;;) {
+        bool more = false, others = false;
+
+        while (!more && pb_next(&r, &f))
+            more = f.number == 1 && f.wire == PB_LEN;
+        while (!others && pb_next(&s, &g))
+            others = g.number == 1 && g.wire == PB_LEN;
+        if (!more || !others)
+            return more == others;
+        if (!any_equal(f.bytes, g.bytes))
+            return false;
+    }
+}
+
+static size_t map_size(struct bytes map)
+{
+    struct pb_reader r = pb_reader(map);
+    size_t n = 0;
+
+    for (struct attribute a; attribute_next(&r, 1, &a);)
+        n++;
+    return n;
+}
+
+/* Bounded work: a map of strangers is compared with one that a configuration wrote, so one of the two is small. */
+static bool map_equal(struct bytes a, struct bytes b)
+{
+    struct pb_reader r = pb_reader(a);
+
+    if (map_size(a) != map_size(b))
+        return false;
+    for (struct attribute x; attribute_next(&r, 1, &x);) {
+        struct pb_reader s = pb_reader(b);
+        bool found = false;
+
+        for (struct attribute y; !found && attribute_next(&s, 1, &y);)
+            if (bytes_equal(x.key, y.key)) {
+                if (!any_equal(x.value, y.value))
+                    return false;
+                found = true;
+            }
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+bool value_equal(const struct value *a, const struct value *b)
+{
+    if (a->type != b->type)
+        return false;
+    switch (a->type) {
+    case VALUE_EMPTY:
+        return true;
+    case VALUE_BOOL:
+        return a->boolean == b->boolean;
+    case VALUE_INT:
+        return a->integer == b->integer;
+    case VALUE_DOUBLE:
+        return a->number == b->number;
+    case VALUE_ARRAY:
+        return array_equal(a->bytes, b->bytes);
+    case VALUE_MAP:
+        return map_equal(a->bytes, b->bytes);
+    default:
+        return bytes_equal(a->bytes, b->bytes);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attributes of OTLP, read in place, and their values as the text of a label. */
-#ifndef PROM_ANY_VALUE_H
-#define PROM_ANY_VALUE_H
+#ifndef OTLP_ANY_VALUE_H
+#define OTLP_ANY_VALUE_H
 
 #include "base/buf.h"
 #include "codec/pb.h"
@@ -25,6 +25,27 @@ static inline bool attribute_next(struct pb_reader *r, uint32_t number, struct a
         }
     return false;
 }
+
+/* A value by its type. */
+enum value_type { VALUE_EMPTY, VALUE_STRING, VALUE_BOOL, VALUE_INT, VALUE_DOUBLE, VALUE_ARRAY, VALUE_MAP, VALUE_BYTES };
+
+struct value {
+    enum value_type type;
+    union {
+        struct bytes bytes; /* STRING, BYTES; ARRAY, MAP: the content of the ArrayValue or KeyValueList */
+        bool boolean;
+        int64_t integer;
+        double number;
+    };
+};
+
+struct value value_read(struct bytes any_value);
+
+/* Append the content of an AnyValue; ARRAY and MAP as value_read() gives them. */
+void value_put(struct buf *out, const struct value *v);
+
+/* The same type and the same content; maps whatever their order. Doubles as IEEE compares them. */
+bool value_equal(const struct value *a, const struct value *b);
 
 /* Append the text of an AnyValue: strings as they are, numbers in decimal, bytes as base64, arrays and lists of pairs
  * as JSON; nothing for an empty value. */

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "otlp/path.h"
+
+static uint64_t count(struct bytes message, unsigned level, unsigned depth)
+{
+    struct pb_reader r = pb_reader(message);
+    struct pb_field f;
+    uint64_t n = 0;
+
+    while (pb_next(&r, &f))
+        if (path_is_child(level, f.number) && f.wire == PB_LEN)
+            n += level == depth ? 1 : count(f.bytes, level + 1, depth);
+    return n;
+}
+
+uint64_t path_count(struct bytes message, unsigned level, enum signal signal)
+{
+    return count(message, level, path_depth(signal));
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A container (resource, scope, metric, data) is opened in the output when the first change below it comes: then its
+ * tag, a length to be mended, and all of it up to the change are written. Each open level knows up to where its source
+ * has been copied (`from`). A container that loses its last child is taken back. */
+#include "otlp/rewrite.h"
+
+#include "otlp/metadata.h"
+
+#include <assert.h>
+
+#define WORTH_A_SLICE 512u /* untouched bytes that are shared; fewer are copied, so that segments stay few */
+
+struct level {
+    uint32_t number;      /* that this message is in its parent */
+    const uint8_t *from;  /* the source is copied up to here */
+    const uint8_t *start; /* of its tag */
+    const uint8_t *end;   /* of the message */
+    size_t tag, content;  /* where they stand in the output, when it is open */
+    uint64_t kept, lost;  /* children */
+    bool open;
+};
+
+struct walk {
+    struct rewriter *w;
+    const struct rewrite_visitor *visitor;
+    const struct batch *batch;
+    struct budget *budget;
+    const struct segment *segment;
+    struct level levels[LEVELS];
+    struct item item;
+    struct block *out; /* NULL: nothing written yet */
+    size_t len;        /* of what is in it */
+    size_t slice;      /* begins in it; what is before has been made a slice */
+    bool changed;
+    uint64_t dropped;
+};
+
+/* ---- output ---- */
+
+static uint8_t *reserve(struct walk *k, size_t n)
+{
+    if (k->out == NULL)
+        k->out = block_force(k->budget, k->segment->len + k->segment->len / 8 + n + 256);
+    else if (k->out->cap - k->len < n)
+        k->out = block_grow(k->out, k->out->cap + k->out->cap / 2 + n, true);
+    return k->out->data + k->len;
+}
+
+static void put(struct walk *k, const uint8_t *data, size_t n)
+{
+    if (n == 0)
+        return;
+    memcpy(reserve(k, n), data, n);
+    k->len += n;
+}
+
+static void put_slice(struct walk *k)
+{
+    if (k->len > k->slice)
+        *vec_push(&k->w->slices) = (struct rewrite_slice){ .at = k->slice, .len = k->len - k->slice };
+    k->slice = k->len;
+}
+
+static void share(struct walk *k, const uint8_t *data, size_t n)
+{
+    put_slice(k);
+    *vec_push(&k->w->slices) = (struct rewrite_slice){ .block = k->segment->block, .data = data, .len = n };
+}
+
+/* What of the level's source is not yet in the output, up to `to`. */
+static void flush(struct walk *k, struct level *l, const uint8_t *to)
+{
+    size_t n = (size_t)(to - l->from);
+
+    if (l == k->levels && n >= WORTH_A_SLICE && signal_table[k->batch->signal].mergeable)
+        share(k, l->from, n);
+    else
+        put(k, l->from, n);
+    l->from = to;
+}
+
+static void put_head(struct walk *k, uint32_t number, size_t len)
+{
+    uint8_t *at = reserve(k, 20);
+    size_t n = pb_put_varint_at(at, PB_TAG(number, PB_LEN));
+
+    k->len += n + pb_put_varint_at(at + n, len);
+}
+
+static void open_level(struct walk *k, unsigned level)
+{
+    struct level *l = &k->levels[level];
+
+    if (l->open)
+        return;
+    open_level(k, level - 1);
+    flush(k, l - 1, l->start);
+    l[-1].from = l->end;
+    l->tag = k->len;
+    put_head(k, l->number, (size_t)(l->end - l->from));
+    l->content = k->len;
+    l->open = true;
+    k->changed = true;
+}
+
+/* The length that was guessed becomes the right one. */
+static void mend_length(struct walk *k, const struct level *l)
+{
+    size_t len = k->len - l->content, tag = pb_varint_len(PB_TAG(l->number, PB_LEN));
+    size_t had = l->content - l->tag - tag, needs = pb_varint_len(len);
+    uint8_t *at;
+
+    if (needs > had)
+        reserve(k, needs - had);
+    at = k->out->data + l->tag + tag;
+    if (needs != had)
+        memmove(at + needs, at + had, len);
+    pb_put_varint_at(at, len);
+    k->len = l->tag + tag + needs + len;
+}
+
+static void close_level(struct walk *k, unsigned level)
+{
+    struct level *l = &k->levels[level];
+
+    if (!l->open) {
+        l[-1].kept++;
+        return;
+    }
+    if (l->kept == 0 && l->lost > 0) {
+        k->len = l->tag;
+        l[-1].lost++;
+        return;
+    }
+    flush(k, l, l->end);
+    mend_length(k, l);
+    l[-1].kept++;
+}
+
+/* ---- changes: a field of the message at `level` ---- */
+
+static void leave_out(struct walk *k, unsigned level, const uint8_t *start, const uint8_t *end)
+{
+    open_level(k, level);
+    flush(k, &k->levels[level], start);
+    k->levels[level].from = end;
+    k->changed = true;
+}
+
+static void replace(struct walk *k, unsigned level, uint32_t number, const uint8_t *start, const uint8_t *end)
+{
+    const struct pieces *p = &k->w->edit;
+    uint8_t *at;
+
+    leave_out(k, level, start, end);
+    put_head(k, number, p->len);
+    at = reserve(k, p->len);
+    for (size_t i = 0; i < p->n; i++) {
+        memcpy(at, p->v[i].data, p->v[i].len);
+        at += p->v[i].len;
+    }
+    k->len += p->len;
+}
+
+static void drop(struct walk *k, unsigned level, unsigned below, const struct pb_field *f, const uint8_t *end)
+{
+    k->dropped += below > path_depth(k->batch->signal) ? 1 : path_count(f->bytes, below, k->batch->signal);
+    k->levels[level].lost++;
+    leave_out(k, level, f->start, end);
+}
+
+/* ---- the walk ---- */
+
+/* Field 1 of a resource's or scope's container, *parts of it as one. */
+static struct bytes find_head(struct walk *k, unsigned level, struct bytes message, unsigned *parts)
+{
+    struct buf *merged = &k->w->merged[level - LEVEL_RESOURCE];
+    struct pb_reader r = pb_reader(message);
+    struct bytes head = { NULL, 0 };
+
+    *parts = 0;
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (f.number != 1 || f.wire != PB_LEN)
+            continue;
+        if (++*parts == 1) {
+            head = f.bytes;
+            continue;
+        }
+        if (*parts == 2) {
+            merged->len = 0;
+            buf_put(merged, head);
+        }
+        buf_put(merged, f.bytes); /* parts of one message are merged by putting them end to end */
+        head = buf_bytes(merged);
+    }
+    return head;
+}
+
+static enum rewrite_verdict ask_head(struct walk *k, unsigned level, struct bytes message, unsigned *parts)
+{
+    enum rewrite_verdict (*visit)(void *, struct bytes, struct pieces *) =
+        level == LEVEL_RESOURCE ? k->visitor->resource : k->visitor->scope;
+    struct bytes head;
+
+    if (visit == NULL)
+        return REWRITE_KEEP;
+    head = find_head(k, level, message, parts);
+    k->w->edit.n = k->w->edit.len = 0;
+    return visit(k->visitor->arg, head, &k->w->edit);
+}
+
+/* The edited head takes the place of its first part, or stands in front when it was missing. */
+static void replace_head(struct walk *k, unsigned level, struct bytes message, unsigned parts)
+{
+    struct pb_reader r = pb_reader(message);
+    unsigned seen = 0;
+
+    if (parts == 0)
+        replace(k, level, 1, message.data, message.data);
+    for (struct pb_field f; parts > 0 && pb_next(&r, &f);) {
+        if (f.number != 1 || f.wire != PB_LEN)
+            continue;
+        if (seen++ == 0)
+            replace(k, level, 1, f.start, r.p);
+        else
+            leave_out(k, level, f.start, r.p);
+    }
+}
+
+static void visit_children(struct walk *k, unsigned level, struct bytes message);
+
+static void visit_item(struct walk *k, unsigned level, const struct pb_field *f, const uint8_t *end)
+{
+    enum rewrite_verdict verdict;
+
+    k->item.message = f->bytes;
+    k->w->edit.n = k->w->edit.len = 0;
+    verdict = k->visitor->item(k->visitor->arg, &k->item, &k->w->edit);
+    if (verdict == REWRITE_DROP) {
+        drop(k, level, level + 1, f, end);
+        return;
+    }
+    if (verdict == REWRITE_EDIT)
+        replace(k, level, f->number, f->start, end);
+    k->levels[level].kept++;
+}
+
+static enum rewrite_verdict ask_metric(struct walk *k, struct bytes metric)
+{
+    if (k->visitor->metric == NULL)
+        return REWRITE_KEEP;
+    k->w->edit.n = k->w->edit.len = 0;
+    return k->visitor->metric(k->visitor->arg, metric, &k->w->edit);
+}
+
+static unsigned attributes_of_points(uint32_t data)
+{
+    return data == 9 ? 9 : data == 10 ? 1 : 7;
+}
+
+static void visit_container(struct walk *k, unsigned level, const struct pb_field *f, const uint8_t *end)
+{
+    bool headed = level == LEVEL_RESOURCE || level == LEVEL_SCOPE, top = !headed && level == LEVEL_METRIC;
+    unsigned parts = 0;
+    enum rewrite_verdict verdict = headed ? ask_head(k, level, f->bytes, &parts)
+                                   : top  ? ask_metric(k, f->bytes)
+                                          : REWRITE_KEEP;
+
+    if (verdict == REWRITE_DROP) {
+        drop(k, level - 1, level, f, end);
+        return;
+    }
+    if (verdict == REWRITE_PASS || (verdict == REWRITE_EDIT && top)) {
+        if (verdict == REWRITE_EDIT)
+            replace(k, level - 1, f->number, f->start, end);
+        k->levels[level - 1].kept++;
+        return;
+    }
+    k->levels[level] = (struct level){ .number = f->number, .from = f->bytes.data, .start = f->start, .end = end };
+    if (verdict == REWRITE_EDIT)
+        replace_head(k, level, f->bytes, parts);
+    if (level == LEVEL_DATA) {
+        k->item.data = f->number;
+        k->item.attributes = attributes_of_points(f->number);
+    }
+    visit_children(k, level, f->bytes);
+    close_level(k, level);
+}
+
+/* Is there anybody to ask below a message at `level`? */
+static bool is_asked(const struct walk *k, unsigned level)
+{
+    const struct rewrite_visitor *v = k->visitor;
+
+    if (k->batch->signal == SIGNAL_PROFILES && level >= LEVEL_SCOPE)
+        return false;
+    return v->item != NULL || (level < LEVEL_METRIC && v->metric != NULL) ||
+           (level < LEVEL_SCOPE && v->scope != NULL) || (level < LEVEL_RESOURCE && v->resource != NULL);
+}
+
+static void visit_children(struct walk *k, unsigned level, struct bytes message)
+{
+    struct pb_reader r = pb_reader(message);
+    unsigned depth = path_depth(k->batch->signal);
+
+    if (!is_asked(k, level))
+        return;
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (!path_is_child(level, f.number) || f.wire != PB_LEN)
+            continue;
+        if (level == depth)
+            visit_item(k, level, &f, r.p);
+        else
+            visit_container(k, level + 1, &f, r.p);
+    }
+}
+
+static void walk_segment(struct walk *k, const struct segment *s)
+{
+    struct bytes message = bytes_of(s->data, s->len);
+
+    k->segment = s;
+    k->levels[LEVEL_REQUEST] =
+        (struct level){ .from = s->data, .start = s->data, .end = s->data + s->len, .open = true };
+    visit_children(k, LEVEL_REQUEST, message);
+    if (s->len > 0)
+        flush(k, &k->levels[LEVEL_REQUEST], s->data + s->len);
+}
+
+static struct batch *result(struct walk *k, const struct batch *b)
+{
+    VEC(struct segment) segments = { 0 };
+    struct batch *made;
+
+    put_slice(k);
+    if (k->out != NULL && k->out->cap - k->len > k->len / 4)
+        k->out = block_shrink(k->out, k->len);
+    for (size_t i = 0; i < k->w->slices.n; i++) {
+        const struct rewrite_slice *s = &k->w->slices.v[i];
+        struct block *block = s->block != NULL ? s->block : k->out;
+        const uint8_t *data = s->block != NULL ? s->data : k->out->data + s->at;
+
+        *vec_push(&segments) = (struct segment){ .block = block_ref(block), .data = data, .len = s->len };
+    }
+    made = batch_of(b->signal, segments.v, (uint32_t)segments.n, b->items - k->dropped, b->arrival);
+    made->metadata = metadata_ref(b->metadata);
+    vec_free(&segments);
+    return made;
+}
+
+struct batch *rewrite_batch(struct rewriter *w, struct batch *b, const struct rewrite_visitor *visitor,
+                            struct budget *budget, uint64_t *dropped)
+{
+    struct walk k = { .w = w, .visitor = visitor, .batch = b, .budget = budget };
+    struct batch *made;
+
+    if (b->signal == SIGNAL_TRACES || b->signal == SIGNAL_LOGS)
+        k.item.attributes = b->signal == SIGNAL_TRACES ? 9 : 6;
+    w->slices.n = 0;
+    for (uint32_t i = 0; i < b->n_segments; i++)
+        walk_segment(&k, &b->segments[i]);
+    assert(k.dropped <= b->items && (k.dropped == 0 || b->signal != SIGNAL_PROFILES));
+    *dropped = k.dropped;
+    if (!k.changed)
+        made = batch_ref(b);
+    else
+        made = b->items == k.dropped ? NULL : result(&k, b);
+    if (k.out != NULL)
+        block_unref(k.out);
+    return made;
+}
+
+void rewriter_free(struct rewriter *w)
+{
+    vec_free(&w->edit);
+    buf_free(&w->merged[0]);
+    buf_free(&w->merged[1]);
+    vec_free(&w->slices);
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "processor/attribute_actions.h"
+
+#include "codec/regex.h"
+#include "otlp/any_value_yaml.h"
+#include "processor/attribute_convert.h"
+
+#include <assert.h>
+#include <nettle/sha2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const struct option action_rows[] = {
+    OPT_STRING(struct action_config, key, NULL, "Name of the attribute."),
+    OPT_STRING(struct action_config, action, NULL,
+               "insert (where it is absent), update (where it is present), upsert, delete, hash, extract or convert."),
+    OPT_NODE(struct action_config, value, "The new value: a scalar, a list or a map."),
+    OPT_STRING(struct action_config, from_attribute, NULL, "Take the value of this attribute of the same item."),
+    OPT_STRING(struct action_config, from_context, NULL,
+               "Take metadata of the client's request, metadata.<key>; the receiver needs include_metadata."),
+    OPT_NODE(struct action_config, default_value, "The value when the source has none."),
+    OPT_STRING(struct action_config, pattern, NULL,
+               "extract: its named groups become attributes. delete, hash: names of attributes."),
+    OPT_STRING(struct action_config, converted_type, NULL, "convert: int, double or string."),
+    OPT_END,
+};
+
+enum kind { INSERT, UPDATE, UPSERT, DELETE, HASH, EXTRACT, CONVERT, KINDS };
+
+static const char *const kind_names[] = { "insert", "update", "upsert", "delete", "hash", "extract", "convert" };
+
+static enum kind kind_of(const char *name)
+{
+    for (int k = 0; name != NULL && k < KINDS; k++)
+        if (strcasecmp(name, kind_names[k]) == 0)
+            return (enum kind)k;
+    return KINDS;
+}
+
+static bool is_given(const char *s)
+{
+    return s != NULL && s[0] != '\0';
+}
+
+static bool has_node(const struct yaml_node *n)
+{
+    return n != NULL && !(n->kind == YAML_NULL || (n->kind == YAML_SCALAR && yaml_type(n) == YAML_NIL));
+}
+
+/* ---- checked ---- */
+
+struct checking {
+    const struct action_config *c;
+    struct check *ck;
+    char path[64]; /* "actions::2" */
+    size_t at;
+};
+
+__attribute__((format(printf, 3, 4))) static void fail(const struct checking *k, const char *key, const char *fmt, ...)
+{
+    char at[128], text[256];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    snprintf(at, sizeof(at), "%s%s%s", k->path, key[0] != '\0' ? "::" : "", key);
+    check_fail(k->ck, at, "%s", text);
+}
+
+/* A key that the action has no use for. */
+static void refuse(const struct checking *k, const char *key, bool given)
+{
+    if (given)
+        fail(k, key, "action \"%s\" does not use \"%s\"", k->c->action, key);
+}
+
+static void check_source(const struct checking *k)
+{
+    const struct action_config *c = k->c;
+    int sources = has_node(c->value) + is_given(c->from_attribute) + is_given(c->from_context);
+
+    if (sources == 0 && !has_node(c->default_value))
+        fail(k, "", "either \"value\", \"from_attribute\", \"from_context\" or \"default_value\" must be specified");
+    if (sources > 1)
+        fail(k, "", "multiple value sources: write one of \"value\", \"from_attribute\" and \"from_context\"");
+    if (is_given(c->from_context) &&
+        (strcmp(c->from_context, "client.address") == 0 || strncmp(c->from_context, "auth.", 5) == 0))
+        fail(k, "from_context",
+             "%s is not kept with the data: write metadata.<key>, with include_metadata: true in the "
+             "receiver",
+             c->from_context);
+    refuse(k, "pattern", is_given(c->pattern));
+    refuse(k, "converted_type", is_given(c->converted_type));
+}
+
+static void check_no_source(const struct checking *k)
+{
+    refuse(k, "value", has_node(k->c->value));
+    refuse(k, "from_attribute", is_given(k->c->from_attribute));
+    refuse(k, "from_context",
+           is_given(k->c->from_context) && kind_of(k->c->action) != DELETE && kind_of(k->c->action) != HASH);
+}
+
+static void check_groups(const struct checking *k, const struct regex *r)
+{
+    bool unnamed = false;
+
+    for (unsigned i = 1; i <= regex_groups(r); i++)
+        unnamed |= regex_group_name(r, i) == NULL;
+    if (regex_groups(r) == 0)
+        fail(k, "pattern", "contains no named matcher groups: write (?P<name>...)");
+    else if (unnamed)
+        fail(k, "pattern", "contains at least one unnamed matcher group: write (?P<name>...), or (?:...)");
+}
+
+static void check_pattern(const struct checking *k, bool extract)
+{
+    struct error err;
+    struct regex *r;
+
+    if (!is_given(k->c->pattern)) {
+        if (extract)
+            fail(k, "pattern", "missing required field \"pattern\" for action \"extract\"");
+        return;
+    }
+    r = regex_new(k->c->pattern, &err);
+    if (r == NULL)
+        fail(k, "pattern", "%s", err.text);
+    else if (extract)
+        check_groups(k, r);
+    regex_free(r);
+}
+
+static void check_conversion(const struct checking *k)
+{
+    const char *type = k->c->converted_type;
+
+    check_no_source(k);
+    refuse(k, "pattern", is_given(k->c->pattern));
+    if (!is_given(type))
+        fail(k, "converted_type", "missing required field \"converted_type\" for action \"convert\"");
+    else if (strcmp(type, "int") != 0 && strcmp(type, "double") != 0 && strcmp(type, "string") != 0)
+        fail(k, "converted_type", "invalid value \"%s\": write int, double or string", type);
+}
+
+static void check_action(const struct checking *k)
+{
+    enum kind kind = kind_of(k->c->action);
+
+    if (kind == KINDS) {
+        fail(k, "action", "unsupported action \"%s\": write insert, update, upsert, delete, hash, extract or convert",
+             k->c->action != NULL ? k->c->action : "");
+        return;
+    }
+    if (!is_given(k->c->key) && kind != DELETE && kind != HASH)
+        fail(k, "key", "missing required field \"key\"");
+    if (!is_given(k->c->key) && !is_given(k->c->pattern) && (kind == DELETE || kind == HASH))
+        fail(k, "key", "at least one of \"key\" and \"pattern\" has to be used");
+    switch (kind) {
+    case INSERT:
+    case UPDATE:
+    case UPSERT:
+        check_source(k);
+        break;
+    case CONVERT:
+        check_conversion(k);
+        break;
+    default:
+        check_no_source(k);
+        refuse(k, "converted_type", is_given(k->c->converted_type));
+        check_pattern(k, kind == EXTRACT);
+    }
+}
+
+void actions_check(const struct option_list *actions, const char *key, struct check *ck)
+{
+    const struct action_config *c = actions->v;
+
+    if (actions->n == 0)
+        check_fail(ck, key, "missing required field \"%s\": write a list of actions", key);
+    for (size_t i = 0; i < actions->n; i++) {
+        struct checking k = { .c = &c[i], .ck = ck, .at = i };
+
+        snprintf(k.path, sizeof(k.path), "%s::%zu", key, i);
+        check_action(&k);
+    }
+}
+
+/* ---- compiled ---- */
+
+struct action {
+    enum kind kind;
+    struct bytes key; /* empty: only the pattern */
+    bool has_value, has_default;
+    struct buf value, fallback; /* contents of AnyValues */
+    struct bytes from_attribute, from_context;
+    struct regex *pattern;
+    enum value_type type; /* of convert */
+};
+
+struct actions {
+    size_t n;
+    struct buf text; /* scratch */
+    struct action v[];
+};
+
+static struct bytes given(const char *s)
+{
+    return is_given(s) ? bytes_str(s) : bytes_of(NULL, 0);
+}
+
+static void action_init(struct action *a, const struct action_config *c)
+{
+    struct bytes context = given(c->from_context), prefix = bytes_str("metadata.");
+
+    a->kind = kind_of(c->action);
+    a->key = given(c->key);
+    a->has_value = has_node(c->value);
+    if (a->has_value)
+        any_value_from_yaml(&a->value, c->value);
+    a->has_default = has_node(c->default_value);
+    if (a->has_default)
+        any_value_from_yaml(&a->fallback, c->default_value);
+    a->from_attribute = given(c->from_attribute);
+    if (context.len > prefix.len && memcmp(context.data, prefix.data, prefix.len) == 0)
+        context = bytes_skip(context, prefix.len);
+    a->from_context = context;
+    if (is_given(c->pattern)) {
+        a->pattern = regex_new(c->pattern, NULL);
+        assert(a->pattern != NULL);
+    }
+    if (is_given(c->converted_type))
+        a->type = c->converted_type[0] == 'i' ? VALUE_INT : c->converted_type[0] == 'd' ? VALUE_DOUBLE : VALUE_STRING;
+}
+
+struct actions *actions_new(const struct option_list *actions)
+{
+    const struct action_config *c = actions->v;
+    struct actions *a = mem_zalloc(sizeof(*a) + actions->n * sizeof(a->v[0]));
+
+    a->n = actions->n;
+    for (size_t i = 0; i < a->n; i++)
+        action_init(&a->v[i], &c[i]);
+    return a;
+}
+
+void actions_free(struct actions *a)
+{
+    for (size_t i = 0; a != NULL && i < a->n; i++) {
+        buf_free(&a->v[i].value);
+        buf_free(&a->v[i].fallback);
+        regex_free(a->v[i].pattern);
+    }
+    if (a != NULL)
+        buf_free(&a->text);
+    free(a);
+}
+
+/* ---- carried out ---- */
+
+/* `text` as the content of an AnyValue, in the list's arena. */
+static struct bytes keep_string(struct attribute_list *list, struct bytes text)
+{
+    uint8_t *start = arena_alloc(&list->arena, text.len + 12), *at = start;
+
+    at += pb_put_varint_at(at, PB_TAG(VALUE_STRING, PB_LEN));
+    at += pb_put_varint_at(at, text.len);
+    if (text.len > 0)
+        memcpy(at, text.data, text.len);
+    return bytes_of(start, (size_t)(at - start) + text.len);
+}
+
+static bool from_context(struct actions *all, const struct action *a, const struct metadata *metadata)
+{
+    const struct metadata_entry *e;
+    uint32_t at = 0;
+    bool found = false;
+
+    all->text.len = 0;
+    while (metadata != NULL && (e = metadata_find(metadata, a->from_context, &at)) != NULL) {
+        if (found)
+            buf_putc(&all->text, ';');
+        buf_put(&all->text, e->value);
+        found = true;
+    }
+    return found;
+}
+
+static bool find_source(struct actions *all, const struct action *a, struct attribute_list *list,
+                        const struct metadata *metadata, struct bytes *value)
+{
+    size_t at;
+
+    if (a->has_value) {
+        *value = buf_bytes(&a->value);
+        return true;
+    }
+    if (a->from_attribute.len > 0 && (at = attribute_list_find(list, a->from_attribute)) != ATTRIBUTE_NONE) {
+        *value = list->all.v[at].value;
+        return true;
+    }
+    if (a->from_context.len > 0 && from_context(all, a, metadata)) {
+        *value = keep_string(list, buf_bytes(&all->text));
+        return true;
+    }
+    *value = buf_bytes(&a->fallback);
+    return a->has_default;
+}
+
+static void put(struct actions *all, const struct action *a, struct attribute_list *list,
+                const struct metadata *metadata)
+{
+    struct bytes value;
+    size_t at;
+
+    if (!find_source(all, a, list, metadata, &value))
+        return;
+    at = attribute_list_find(list, a->key);
+    if (at != ATTRIBUTE_NONE && a->kind != INSERT)
+        attribute_list_change(list, at, value);
+    else if (at == ATTRIBUTE_NONE && a->kind != UPDATE)
+        attribute_list_set(list, a->key, value);
+}
+
+static struct bytes hashed(struct bytes in, char hex[2 * SHA256_DIGEST_SIZE + 1])
+{
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    struct sha256_ctx context;
+
+    sha256_init(&context);
+    sha256_update(&context, in.len, in.data);
+    sha256_digest(&context, sizeof(digest), digest);
+    for (unsigned i = 0; i < sizeof(digest); i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    return bytes_of(hex, 2 * sizeof(digest));
+}
+
+static void hash(struct attribute_list *list, size_t at)
+{
+    struct value v = value_read(list->all.v[at].value);
+    char hex[2 * SHA256_DIGEST_SIZE + 1];
+    struct bytes in = { NULL, 0 };
+    uint8_t fixed[8];
+
+    if (v.type == VALUE_STRING) {
+        in = bytes_of(v.bytes.len > 0 ? v.bytes.data : fixed, v.bytes.len);
+    } else if (v.type == VALUE_BOOL) {
+        fixed[0] = v.boolean;
+        in = bytes_of(fixed, 1);
+    } else if (v.type == VALUE_INT || v.type == VALUE_DOUBLE) {
+        memcpy(fixed, v.type == VALUE_INT ? (void *)&v.integer : (void *)&v.number, 8);
+        in = bytes_of(fixed, 8);
+    }
+    attribute_list_change(list, at, keep_string(list, in.data != NULL ? hashed(in, hex) : in));
+}
+
+static void hash_all(const struct action *a, struct attribute_list *list)
+{
+    size_t at = a->key.len > 0 ? attribute_list_find(list, a->key) : ATTRIBUTE_NONE;
+
+    if (at != ATTRIBUTE_NONE)
+        hash(list, at);
+    for (size_t i = 0; a->pattern != NULL && i < list->all.n; i++)
+        if (regex_search(a->pattern, list->all.v[i].key))
+            hash(list, i);
+}
+
+static void delete_all(const struct action *a, struct attribute_list *list)
+{
+    if (a->key.len > 0)
+        attribute_list_remove(list, a->key);
+    for (size_t i = list->all.n; a->pattern != NULL && i-- > 0;)
+        if (regex_search(a->pattern, list->all.v[i].key))
+            attribute_list_remove_at(list, i);
+}
+
+static void extract(const struct action *a, struct attribute_list *list)
+{
+    struct bytes found[REGEX_MAX_GROUPS + 1];
+    size_t at = attribute_list_find(list, a->key);
+    struct value v;
+
+    if (at == ATTRIBUTE_NONE)
+        return;
+    v = value_read(list->all.v[at].value);
+    if (v.type != VALUE_STRING || !regex_find(a->pattern, v.bytes, found))
+        return;
+    for (unsigned i = 1; i <= regex_groups(a->pattern); i++)
+        attribute_list_set(list, bytes_str(regex_group_name(a->pattern, i)), keep_string(list, found[i]));
+}
+
+static void convert(struct actions *all, const struct action *a, struct attribute_list *list)
+{
+    size_t at = attribute_list_find(list, a->key);
+    uint8_t *kept;
+
+    if (at == ATTRIBUTE_NONE)
+        return;
+    all->text.len = 0;
+    if (!attribute_convert(&all->text, list->all.v[at].value, a->type))
+        return;
+    kept = arena_alloc(&list->arena, all->text.len);
+    memcpy(kept, all->text.data, all->text.len);
+    attribute_list_change(list, at, bytes_of(kept, all->text.len));
+}
+
+void actions_apply(struct actions *all, struct attribute_list *list, const struct metadata *metadata)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        const struct action *a = &all->v[i];
+
+        switch (a->kind) {
+        case DELETE:
+            delete_all(a, list);
+            break;
+        case HASH:
+            hash_all(a, list);
+            break;
+        case EXTRACT:
+            extract(a, list);
+            break;
+        case CONVERT:
+            convert(all, a, list);
+            break;
+        default:
+            put(all, a, list, metadata);
+        }
+    }
+}

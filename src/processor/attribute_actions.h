@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of actions that the attributes and resource processors carry out on a list of attributes. */
+#ifndef PROCESSOR_ATTRIBUTE_ACTIONS_H
+#define PROCESSOR_ATTRIBUTE_ACTIONS_H
+
+#include "config/option.h"
+#include "otlp/attribute_list.h"
+#include "otlp/metadata.h"
+
+struct action_config {
+    const char *key, *action;
+    const struct yaml_node *value, *default_value;
+    const char *from_attribute, *from_context, *pattern, *converted_type;
+};
+
+extern const struct option action_rows[];
+
+/* What is wrong with the list under `key`; an empty one is. */
+void actions_check(const struct option_list *actions, const char *key, struct check *ck);
+
+struct actions; /* compiled, from a list that passed */
+
+struct actions *actions_new(const struct option_list *actions);
+void actions_free(struct actions *a);
+
+/* In order, each on what those before have left. */
+void actions_apply(struct actions *a, struct attribute_list *list, const struct metadata *metadata);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The attributes processor: actions on the attributes of spans, log records and data points, of all or of those that
+ * include and exclude select. */
+#include "otlp/match.h"
+#include "processor/attribute_actions.h"
+#include "processor/rewriting.h"
+
+struct attributes_config {
+    struct option_list actions; /* of struct action_config */
+    struct match_config include, exclude;
+};
+
+static const struct option options[] = {
+    OPT_LIST(struct attributes_config, actions, struct action_config, action_rows, "What to do, in this order."),
+    OPT_GROUP(struct attributes_config, include, struct match_config, match_rows, GROUP_NONE,
+              "Only what has these properties."),
+    OPT_GROUP(struct attributes_config, exclude, struct match_config, match_rows, GROUP_NONE,
+              "Nothing that has these properties."),
+    OPT_END,
+};
+
+static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing, NULL };
+
+struct attributes {
+    struct rewriting rewriting;
+    struct actions *actions;
+    struct selection *selection; /* NULL: all */
+    enum selected selected;      /* of what stands above the item */
+    struct attribute_list list;
+};
+
+static enum rewrite_verdict on_resource(void *arg, struct bytes resource, struct pieces *edit)
+{
+    struct attributes *p = arg;
+
+    (void)edit;
+    p->selected = selection_resource(p->selection, resource);
+    return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
+}
+
+static enum rewrite_verdict on_scope(void *arg, struct bytes scope, struct pieces *edit)
+{
+    struct attributes *p = arg;
+
+    (void)edit;
+    p->selected = selection_scope(p->selection, scope);
+    return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
+}
+
+static enum rewrite_verdict on_metric(void *arg, struct bytes metric, struct pieces *edit)
+{
+    struct attributes *p = arg;
+
+    (void)edit;
+    return p->selected == SELECTED_ALL || selection_item(p->selection, metric) ? REWRITE_KEEP : REWRITE_PASS;
+}
+
+static enum rewrite_verdict on_item(void *arg, const struct item *item, struct pieces *edit)
+{
+    struct attributes *p = arg;
+
+    if (p->selected == SELECTED_SOME && item->data == 0 && !selection_item(p->selection, item->message))
+        return REWRITE_KEEP;
+    attribute_list_read(&p->list, item->message, item->attributes);
+    actions_apply(p->actions, &p->list, p->rewriting.batch->metadata);
+    if (!p->list.changed)
+        return REWRITE_KEEP;
+    attribute_list_write(&p->list, edit);
+    return REWRITE_EDIT;
+}
+
+static void check(const void *config, struct check *ck)
+{
+    const struct attributes_config *c = config;
+
+    actions_check(&c->actions, "actions", ck);
+}
+
+static void check_use(const void *config, enum signal signal, struct check *ck)
+{
+    const struct attributes_config *c = config;
+
+    match_check(&c->include, signal, "include", ck);
+    match_check(&c->exclude, signal, "exclude", ck);
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct attributes *p = container_of(rewriting_of(node), struct attributes, rewriting);
+    const struct attributes_config *c = config;
+    struct rewrite_visitor *v = &p->rewriting.visitor;
+
+    (void)err;
+    rewriting_init(&p->rewriting, NULL);
+    p->actions = actions_new(&c->actions);
+    p->selected = SELECTED_ALL;
+    v->item = on_item;
+    if (c->include.on || c->exclude.on) {
+        p->selection = selection_new(&c->include, &c->exclude, node->signal);
+        v->resource = on_resource;
+        v->scope = on_scope;
+        v->metric = node->signal == SIGNAL_METRICS ? on_metric : NULL;
+    }
+    return 0;
+}
+
+static void destroy(struct node *node)
+{
+    struct attributes *p = container_of(rewriting_of(node), struct attributes, rewriting);
+
+    actions_free(p->actions);
+    selection_free(p->selection);
+    attribute_list_free(&p->list);
+    rewriting_free(&p->rewriting);
+}
+
+extern const struct component attributes_processor;
+const struct component attributes_processor = {
+    .type = "attributes",
+    .kind = COMPONENT_PROCESSOR,
+    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
+    .stability = "beta",
+    .summary = "Edits the attributes of spans, log records and data points.",
+    .config_size = sizeof(struct attributes_config),
+    .options = options,
+    .metrics = metric_rows,
+    .node_size = sizeof(struct attributes),
+    .check = check,
+    .check_use = check_use,
+    .create = create,
+    .destroy = destroy,
+};

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The resource processor: actions on the attributes of resources. */
+#include "processor/attribute_actions.h"
+#include "processor/rewriting.h"
+
+struct resource_config {
+    struct option_list attributes; /* of struct action_config */
+};
+
+static const struct option options[] = {
+    OPT_LIST(struct resource_config, attributes, struct action_config, action_rows, "What to do, in this order."),
+    OPT_END,
+};
+
+static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing, NULL };
+
+struct resource {
+    struct rewriting rewriting;
+    struct actions *actions;
+    struct attribute_list list;
+};
+
+static enum rewrite_verdict on_resource(void *arg, struct bytes resource, struct pieces *edit)
+{
+    struct resource *p = arg;
+
+    attribute_list_read(&p->list, resource, 1);
+    actions_apply(p->actions, &p->list, p->rewriting.batch->metadata);
+    if (!p->list.changed)
+        return REWRITE_PASS;
+    attribute_list_write(&p->list, edit);
+    return REWRITE_EDIT;
+}
+
+static void check(const void *config, struct check *ck)
+{
+    const struct resource_config *c = config;
+
+    actions_check(&c->attributes, "attributes", ck);
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct resource *p = container_of(rewriting_of(node), struct resource, rewriting);
+    const struct resource_config *c = config;
+
+    (void)err;
+    rewriting_init(&p->rewriting, NULL);
+    p->actions = actions_new(&c->attributes);
+    p->rewriting.visitor.resource = on_resource;
+    return 0;
+}
+
+static void destroy(struct node *node)
+{
+    struct resource *p = container_of(rewriting_of(node), struct resource, rewriting);
+
+    actions_free(p->actions);
+    attribute_list_free(&p->list);
+    rewriting_free(&p->rewriting);
+}
+
+extern const struct component resource_processor;
+const struct component resource_processor = {
+    .type = "resource",
+    .kind = COMPONENT_PROCESSOR,
+    .signals = SIGNAL_ALL,
+    .stability = "beta",
+    .summary = "Edits the attributes of resources.",
+    .config_size = sizeof(struct resource_config),
+    .options = options,
+    .metrics = metric_rows,
+    .node_size = sizeof(struct resource),
+    .check = check,
+    .create = create,
+    .destroy = destroy,
+};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "processor/rewriting.h"
+
+static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    struct rewriting *r = rewriting_of(container_of(self, struct node, in));
+    struct batch *made;
+    uint64_t dropped;
+
+    metric_add(r->items.incoming, batch->items);
+    r->batch = batch;
+    made = rewrite_batch(&r->rewriter, batch, &r->visitor, r->node.host->budget, &dropped);
+    metric_add(r->items.outgoing, batch->items - dropped);
+    if (dropped > 0)
+        ack_drop(ack, dropped, r->dropped);
+    if (made != NULL)
+        consumer_send(r->node.out[batch->signal], made, ack);
+    else
+        ack_safe(ack);
+    r->batch = NULL;
+    batch_unref(batch);
+}
+
+void rewriting_init(struct rewriting *r, const char *dropped)
+{
+    r->node.in.consume = consume;
+    r->dropped = dropped;
+    r->visitor.arg = r;
+    item_count_init(&r->items, &r->node);
+}
+
+void rewriting_free(struct rewriting *r)
+{
+    rewriter_free(&r->rewriter);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The span processor: names made of attributes, attributes taken out of names, the status. */
+#include "codec/regex.h"
+#include "otlp/attribute_list.h"
+#include "otlp/match.h"
+#include "processor/rewriting.h"
+#include "processor/span_text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Fields of Span and of its Status. */
+enum { SPAN_NAME = 5, SPAN_ATTRIBUTES = 9, SPAN_STATUS = 15, STATUS_MESSAGE = 2, STATUS_CODE = 3 };
+
+struct to_attributes_config {
+    bool on;
+    struct strings rules;
+    bool break_after_match, keep_original_name;
+};
+
+struct name_config {
+    struct strings from_attributes;
+    const char *separator;
+    struct to_attributes_config to_attributes;
+};
+
+struct status_config {
+    bool on;
+    const char *code, *description;
+};
+
+struct span_config {
+    struct match_config include, exclude;
+    struct name_config name;
+    struct status_config status;
+};
+
+static const struct option to_attributes_options[] = {
+    OPT_STRINGS(
+        struct to_attributes_config, rules, NULL,
+        "Patterns for the name. Their named groups become attributes, and in the name {group} takes their place."),
+    OPT_BOOL(struct to_attributes_config, break_after_match, "false", "The first rule that matches is the last."),
+    OPT_BOOL(struct to_attributes_config, keep_original_name, "false", "The name stays."),
+    OPT_END,
+};
+
+static const struct option name_options[] = {
+    OPT_STRINGS(struct name_config, from_attributes, NULL,
+                "The name becomes the values of these attributes; it stays when one is missing."),
+    OPT_STRING(struct name_config, separator, "", "Between the values."),
+    OPT_GROUP(struct name_config, to_attributes, struct to_attributes_config, to_attributes_options, GROUP_NONE,
+              "Attributes from the name."),
+    OPT_END,
+};
+
+static const struct option status_options[] = {
+    OPT_STRING(struct status_config, code, NULL, "Unset, Error or Ok."),
+    OPT_STRING(struct status_config, description, "", "With Error: the status message."),
+    OPT_END,
+};
+
+static const struct option options[] = {
+    OPT_GROUP(struct span_config, include, struct match_config, match_rows, GROUP_NONE,
+              "Only spans that have these properties."),
+    OPT_GROUP(struct span_config, exclude, struct match_config, match_rows, GROUP_NONE,
+              "No spans that have these properties."),
+    OPT_GROUP(struct span_config, name, struct name_config, name_options, GROUP_PLAIN, "What becomes of the name."),
+    OPT_GROUP(struct span_config, status, struct status_config, status_options, GROUP_NONE, "The status to set."),
+    OPT_END,
+};
+
+static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing, NULL };
+
+struct span {
+    struct rewriting rewriting;
+    const struct span_config *config;
+    struct selection *selection; /* NULL: all */
+    enum selected selected;      /* of what stands above the span */
+    size_t n_rules;
+    struct regex **rules;
+    struct buf status; /* the whole field that is set */
+    struct attribute_list list;
+    struct buf names[2]; /* one being made of the other */
+    struct buf name_field;
+};
+
+/* ---- the name ---- */
+
+/* False: it stays, an attribute is missing. */
+static bool join_attributes(struct span *p, struct buf *out)
+{
+    const struct strings *keys = &p->config->name.from_attributes;
+
+    out->len = 0;
+    if (p->list.all.n == 0)
+        return false;
+    for (size_t i = 0; i < keys->n; i++) {
+        size_t at = attribute_list_find(&p->list, bytes_str(keys->v[i]));
+
+        if (at == ATTRIBUTE_NONE)
+            return false;
+        if (i > 0)
+            buf_puts(out, p->config->name.separator);
+        span_text_put(out, p->list.all.v[at].value);
+    }
+    return keys->n > 0;
+}
+
+static struct bytes keep_string(struct attribute_list *list, struct bytes text)
+{
+    struct buf b = { 0 };
+    uint8_t *kept;
+    size_t len;
+
+    pb_put_bytes(&b, VALUE_STRING, text);
+    len = b.len;
+    kept = arena_alloc(&list->arena, len);
+    memcpy(kept, b.data, len);
+    buf_free(&b);
+    return bytes_of(kept, len);
+}
+
+/* The groups of one match: attributes, and {group} in their place. Groups inside of groups are left to the outer one.
+ */
+static void take_groups(struct span *p, const struct regex *r, struct bytes name, const struct bytes *found,
+                        struct buf *out)
+{
+    const uint8_t *from = name.data;
+
+    out->len = 0;
+    for (unsigned i = 1; i <= regex_groups(r); i++) {
+        const char *group = regex_group_name(r, i) != NULL ? regex_group_name(r, i) : "";
+
+        attribute_list_set(&p->list, bytes_str(group), keep_string(&p->list, found[i]));
+        if (found[i].data == NULL || found[i].data < from)
+            continue;
+        buf_append(out, from, (size_t)(found[i].data - from));
+        buf_printf(out, "{%s}", group);
+        from = found[i].data + found[i].len;
+    }
+    buf_append(out, from, (size_t)(bytes_end(name) - from));
+}
+
+/* The name after all rules; `name` may lie in names[0]. */
+static struct bytes apply_rules(struct span *p, struct bytes name)
+{
+    struct bytes found[REGEX_MAX_GROUPS + 1];
+    unsigned to = 1;
+
+    for (size_t i = 0; i < p->n_rules && name.len > 0; i++) {
+        if (!regex_find(p->rules[i], name, found))
+            continue;
+        take_groups(p, p->rules[i], name, found, &p->names[to]);
+        if (!p->config->name.to_attributes.keep_original_name) {
+            name = buf_bytes(&p->names[to]);
+            to = !to;
+        }
+        if (p->config->name.to_attributes.break_after_match)
+            break;
+    }
+    return name;
+}
+
+static struct bytes name_of(struct bytes span)
+{
+    struct pb_reader r = pb_reader(span);
+    struct bytes name = bytes_of("", 0);
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number == SPAN_NAME && f.wire == PB_LEN)
+            name = f.bytes;
+    return name;
+}
+
+/* ---- the span ---- */
+
+/* A run of other fields, without those that are replaced. */
+static void keep_run(struct pieces *edit, struct bytes run, bool named, bool status)
+{
+    struct pb_reader r = pb_reader(run);
+    const uint8_t *from = run.data;
+
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (!(named && f.number == SPAN_NAME) && !(status && f.number == SPAN_STATUS))
+            continue;
+        pieces_add(edit, bytes_of(from, (size_t)(f.start - from)));
+        from = r.p;
+    }
+    pieces_add(edit, bytes_of(from, (size_t)(bytes_end(run) - from)));
+}
+
+static void write_span(struct span *p, struct pieces *edit, bool named, struct bytes name)
+{
+    bool status = p->config->status.on;
+
+    for (size_t i = 0; i < p->list.before.n; i++)
+        keep_run(edit, p->list.before.v[i], named, status);
+    attribute_list_write_attributes(&p->list, edit);
+    for (size_t i = 0; i < p->list.after.n; i++)
+        keep_run(edit, p->list.after.v[i], named, status);
+    if (named) {
+        p->name_field.len = 0;
+        pb_put_bytes(&p->name_field, SPAN_NAME, name);
+        pieces_add(edit, buf_bytes(&p->name_field));
+    }
+    if (status)
+        pieces_add(edit, buf_bytes(&p->status));
+}
+
+static enum rewrite_verdict on_item(void *arg, const struct item *item, struct pieces *edit)
+{
+    struct span *p = arg;
+    struct bytes before, name;
+
+    if (p->selected == SELECTED_SOME && !selection_item(p->selection, item->message))
+        return REWRITE_KEEP;
+    before = name = name_of(item->message);
+    attribute_list_read(&p->list, item->message, SPAN_ATTRIBUTES);
+    if (join_attributes(p, &p->names[0]))
+        name = buf_bytes(&p->names[0]);
+    name = apply_rules(p, name);
+    if (bytes_equal(before, name) && !p->list.changed && !p->config->status.on)
+        return REWRITE_KEEP;
+    write_span(p, edit, !bytes_equal(before, name), name);
+    return REWRITE_EDIT;
+}
+
+static enum rewrite_verdict on_resource(void *arg, struct bytes resource, struct pieces *edit)
+{
+    struct span *p = arg;
+
+    (void)edit;
+    p->selected = selection_resource(p->selection, resource);
+    return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
+}
+
+static enum rewrite_verdict on_scope(void *arg, struct bytes scope, struct pieces *edit)
+{
+    struct span *p = arg;
+
+    (void)edit;
+    p->selected = selection_scope(p->selection, scope);
+    return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
+}
+
+/* ---- the component ---- */
+
+static int code_of(const char *code)
+{
+    static const char *const codes[] = { "Unset", "Ok", "Error" };
+
+    for (int i = 0; code != NULL && i < 3; i++)
+        if (strcmp(code, codes[i]) == 0)
+            return i;
+    return -1;
+}
+
+static void check_rules(const struct strings *rules, struct check *ck)
+{
+    for (size_t i = 0; i < rules->n; i++) {
+        struct error err;
+        struct regex *r = regex_new(rules->v[i], &err);
+        char at[64];
+
+        snprintf(at, sizeof(at), "name::to_attributes::rules::%zu", i);
+        if (r == NULL)
+            check_fail(ck, at, "%s", err.text);
+        regex_free(r);
+    }
+}
+
+static void check(const void *config, struct check *ck)
+{
+    const struct span_config *c = config;
+
+    if (c->name.from_attributes.n == 0 && c->name.to_attributes.rules.n == 0 && !c->status.on)
+        check_fail(ck, "", "either name::from_attributes, name::to_attributes::rules or status must be specified");
+    if (c->status.on && code_of(c->status.code) < 0)
+        check_fail(ck, "status::code", "must be \"Ok\", \"Error\" or \"Unset\"");
+    else if (c->status.on && c->status.description[0] != '\0' && strcmp(c->status.code, "Error") != 0)
+        check_fail(ck, "status::description", "can be specified only for \"code\" \"Error\"");
+    check_rules(&c->name.to_attributes.rules, ck);
+    match_check(&c->include, SIGNAL_TRACES, "include", ck);
+    match_check(&c->exclude, SIGNAL_TRACES, "exclude", ck);
+}
+
+static void encode_status(struct span *p)
+{
+    size_t status = pb_begin(&p->status, SPAN_STATUS);
+    int code = code_of(p->config->status.code);
+
+    if (p->config->status.description[0] != '\0')
+        pb_put_str(&p->status, STATUS_MESSAGE, p->config->status.description);
+    if (code != 0)
+        pb_put_uint(&p->status, STATUS_CODE, (uint64_t)code);
+    pb_end(&p->status, status);
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct span *p = container_of(rewriting_of(node), struct span, rewriting);
+    const struct span_config *c = config;
+
+    (void)err;
+    p->config = c;
+    rewriting_init(&p->rewriting, NULL);
+    p->rewriting.visitor.item = on_item;
+    p->selected = SELECTED_ALL;
+    if (c->include.on || c->exclude.on) {
+        p->selection = selection_new(&c->include, &c->exclude, SIGNAL_TRACES);
+        p->rewriting.visitor.resource = on_resource;
+        p->rewriting.visitor.scope = on_scope;
+    }
+    p->n_rules = c->name.to_attributes.on ? c->name.to_attributes.rules.n : 0;
+    p->rules = mem_zalloc((p->n_rules + 1) * sizeof(struct regex *));
+    for (size_t i = 0; i < p->n_rules; i++) {
+        p->rules[i] = regex_new(c->name.to_attributes.rules.v[i], NULL);
+        assert(p->rules[i] != NULL); /* check() has tried it */
+    }
+    if (c->status.on)
+        encode_status(p);
+    return 0;
+}
+
+static void destroy(struct node *node)
+{
+    struct span *p = container_of(rewriting_of(node), struct span, rewriting);
+
+    for (size_t i = 0; i < p->n_rules; i++)
+        regex_free(p->rules[i]);
+    free(p->rules);
+    selection_free(p->selection);
+    attribute_list_free(&p->list);
+    buf_free(&p->status);
+    buf_free(&p->names[0]);
+    buf_free(&p->names[1]);
+    buf_free(&p->name_field);
+    rewriting_free(&p->rewriting);
+}
+
+extern const struct component span_processor;
+const struct component span_processor = {
+    .type = "span",
+    .kind = COMPONENT_PROCESSOR,
+    .signals = SIGNAL_BIT(SIGNAL_TRACES),
+    .stability = "alpha",
+    .summary = "Edits names and status of spans, and makes attributes of names.",
+    .config_size = sizeof(struct span_config),
+    .options = options,
+    .metrics = metric_rows,
+    .node_size = sizeof(struct span),
+    .check = check,
+    .create = create,
+    .destroy = destroy,
+};

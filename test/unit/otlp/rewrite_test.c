@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rewriter against decoding, editing and encoding again with protobuf-c, for random requests and decisions. */
+#include "otlp/rewrite.h"
+
+#include "base/turn.h"
+#include "otlp/any_value.h"
+#include "otlp/attribute_list.h"
+#include "otlp/validate.h"
+#include "support/random_message.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static struct turn turn;
+static struct budget budget;
+static uint64_t salt; /* of the decisions */
+
+/* ---- what is decided about a message hangs on its bytes alone ---- */
+
+enum { RESOURCE = 1, SCOPE, METRIC, ITEM };
+
+static enum rewrite_verdict decide(int sort, struct bytes message)
+{
+    static const enum rewrite_verdict moods[4][6] = {
+        { REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP },
+        { REWRITE_KEEP, REWRITE_EDIT, REWRITE_DROP, REWRITE_PASS, REWRITE_EDIT, REWRITE_KEEP },
+        { REWRITE_DROP, REWRITE_DROP, REWRITE_DROP, REWRITE_DROP, REWRITE_DROP, REWRITE_EDIT },
+        { REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP, REWRITE_DROP },
+    };
+    uint64_t h = (bytes_hash(message) ^ salt) * (uint64_t)(2 * sort + 1) * 0x9e3779b97f4a7c15;
+    enum rewrite_verdict v = moods[salt >> (2 * sort) & 3][(h >> 40) % 6];
+
+    return v == REWRITE_PASS && sort == ITEM ? REWRITE_KEEP : v;
+}
+
+/* ---- the fast way ---- */
+
+static struct attribute_list list;
+static const uint8_t new_value[] = { 0x0a, 3, 'n', 'e', 'w' };
+
+static void edit_attributes(struct bytes message, unsigned number, struct pieces *edit)
+{
+    attribute_list_read(&list, message, number);
+    attribute_list_remove(&list, bytes_str("a"));
+    attribute_list_set(&list, bytes_str("b"), bytes_of(new_value, sizeof(new_value)));
+    attribute_list_write(&list, edit);
+}
+
+static enum rewrite_verdict on_resource(void *arg, struct bytes m, struct pieces *edit)
+{
+    (void)arg;
+    edit_attributes(m, 1, edit);
+    return decide(RESOURCE, m);
+}
+
+static enum rewrite_verdict on_scope(void *arg, struct bytes m, struct pieces *edit)
+{
+    (void)arg;
+    edit_attributes(m, 3, edit);
+    return decide(SCOPE, m);
+}
+
+/* An edited metric is its bytes and one field more. */
+static enum rewrite_verdict on_metric(void *arg, struct bytes m, struct pieces *edit)
+{
+    static const uint8_t more[] = { 0xd8, 0x14, 7 }; /* 331: 7 */
+
+    (void)arg;
+    pieces_add(edit, m);
+    pieces_add(edit, bytes_of(more, sizeof(more)));
+    return decide(METRIC, m);
+}
+
+static enum rewrite_verdict on_item(void *arg, const struct item *item, struct pieces *edit)
+{
+    (void)arg;
+    edit_attributes(item->message, item->attributes, edit);
+    return decide(ITEM, item->message);
+}
+
+/* ---- the slow way ---- */
+
+static size_t *count_of(ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+{
+    return (size_t *)(void *)((char *)m + f->quantifier_offset);
+}
+
+static void *member(ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+{
+    return (char *)m + f->offset;
+}
+
+static ProtobufCMessage *read_as(const ProtobufCMessageDescriptor *type, struct bytes b)
+{
+    ProtobufCMessage *m = protobuf_c_message_unpack(type, NULL, b.len, b.data);
+
+    ck_assert_ptr_nonnull(m);
+    return m;
+}
+
+static void remove_child(ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, size_t i)
+{
+    ProtobufCMessage **v = *(ProtobufCMessage ***)member(m, f);
+
+    protobuf_c_message_free_unpacked(v[i], NULL);
+    memmove(&v[i], &v[i + 1], (--*count_of(m, f) - i) * sizeof(*v));
+}
+
+static bool key_is(ProtobufCMessage *key_value, const char *key)
+{
+    return strcmp(*(char **)member(key_value, &key_value->descriptor->fields[0]), key) == 0;
+}
+
+static void set_b(ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+{
+    static const uint8_t b[] = { 0x0a, 1, 'b', 0x12, 5, 0x0a, 3, 'n', 'e', 'w' };
+    ProtobufCMessage *fresh = read_as(f->descriptor, bytes_of(b, sizeof(b))), ***v = member(m, f);
+    size_t at = SIZE_MAX;
+
+    for (size_t i = *count_of(m, f); i-- > 0;) {
+        if (!key_is((*v)[i], "b"))
+            continue;
+        if (at != SIZE_MAX)
+            remove_child(m, f, at);
+        at = i;
+    }
+    if (at != SIZE_MAX) {
+        protobuf_c_message_free_unpacked((*v)[at], NULL);
+        (*v)[at] = fresh;
+        return;
+    }
+    *v = realloc(*v, (*count_of(m, f) + 1) * sizeof(**v));
+    (*v)[(*count_of(m, f))++] = fresh;
+}
+
+static void slow_attributes(ProtobufCMessage *m)
+{
+    const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(m->descriptor, "attributes");
+
+    for (size_t i = *count_of(m, f); i-- > 0;)
+        if (key_is((*(ProtobufCMessage ***)member(m, f))[i], "a"))
+            remove_child(m, f, i);
+    set_b(m, f);
+}
+
+static enum rewrite_verdict decide_slowly(int sort, const ProtobufCMessage *m)
+{
+    struct buf packed = { 0 };
+    enum rewrite_verdict v;
+
+    if (m != NULL)
+        packed_put(&packed, m);
+    v = decide(sort, buf_bytes(&packed));
+    buf_free(&packed);
+    return v;
+}
+
+static ProtobufCMessage *with_mark(ProtobufCMessage *metric)
+{
+    struct buf b = { 0 };
+    ProtobufCMessage *m;
+
+    packed_put(&b, metric);
+    pb_put_uint(&b, 331, 7);
+    m = read_as(metric->descriptor, buf_bytes(&b));
+    protobuf_c_message_free_unpacked(metric, NULL);
+    buf_free(&b);
+    return m;
+}
+
+static uint64_t slow_count(ProtobufCMessage *m, unsigned level, enum signal signal)
+{
+    struct buf b = { 0 };
+    uint64_t n;
+
+    if (level > path_depth(signal))
+        return 1;
+    packed_put(&b, m);
+    n = path_count(buf_bytes(&b), level, signal);
+    buf_free(&b);
+    return n;
+}
+
+static uint64_t slow_dropped;
+static bool slow_changed;
+
+static bool slow_children(ProtobufCMessage *m, unsigned level, enum signal signal);
+
+/* False: it goes. */
+static bool slow_visit(ProtobufCMessage **child, unsigned level, enum signal signal)
+{
+    const ProtobufCFieldDescriptor *head_field =
+        level <= LEVEL_SCOPE ? protobuf_c_message_descriptor_get_field((*child)->descriptor, 1) : NULL;
+    ProtobufCMessage **head = level <= LEVEL_SCOPE ? member(*child, head_field) : NULL;
+    bool item = level > path_depth(signal);
+    enum rewrite_verdict v = item                      ? decide_slowly(ITEM, *child)
+                             : level == LEVEL_RESOURCE ? decide_slowly(RESOURCE, *head)
+                             : level == LEVEL_SCOPE    ? decide_slowly(SCOPE, *head)
+                             : level == LEVEL_METRIC   ? decide_slowly(METRIC, *child)
+                                                       : REWRITE_KEEP;
+
+    slow_changed |= v == REWRITE_EDIT || v == REWRITE_DROP;
+    if (v == REWRITE_DROP) {
+        slow_dropped += slow_count(*child, level, signal);
+        return false;
+    }
+    if (v == REWRITE_EDIT && item)
+        slow_attributes(*child);
+    if (v == REWRITE_EDIT && level == LEVEL_METRIC && !item)
+        *child = with_mark(*child);
+    else if (v == REWRITE_EDIT && head != NULL) {
+        if (*head == NULL)
+            *head = read_as(head_field->descriptor, bytes_of(NULL, 0));
+        slow_attributes(*head);
+    }
+    if (item || v == REWRITE_PASS || (v == REWRITE_EDIT && head == NULL))
+        return true;
+    return slow_children(*child, level, signal);
+}
+
+static bool slow_children(ProtobufCMessage *m, unsigned level, enum signal signal)
+{
+    size_t kept = 0, lost = 0;
+
+    for (unsigned k = 0; k < m->descriptor->n_fields; k++) {
+        const ProtobufCFieldDescriptor *f = &m->descriptor->fields[k];
+
+        if (!path_is_child(level, f->id))
+            continue;
+        if (f->label != PROTOBUF_C_LABEL_REPEATED) {
+            if (*(uint32_t *)(void *)((char *)m + f->quantifier_offset) != f->id)
+                continue;
+            if (slow_visit(member(m, f), level + 1, signal))
+                kept++;
+            else
+                lost++;
+            continue;
+        }
+        for (size_t i = 0; i < *count_of(m, f);) {
+            if (slow_visit(&(*(ProtobufCMessage ***)member(m, f))[i], level + 1, signal)) {
+                kept++;
+                i++;
+            } else {
+                lost++;
+                remove_child(m, f, i);
+            }
+        }
+    }
+    return kept > 0 || lost == 0;
+}
+
+/* ---- side by side ---- */
+
+static struct block *block_with(struct bytes b)
+{
+    struct block *block = block_force(&budget, b.len);
+
+    if (b.len > 0)
+        memcpy(block->data, b.data, b.len);
+    return block;
+}
+
+/* A request of random content in canonical form, with valid ids (validation wants lengths of 0, 8 or 16). */
+static void random_request(struct buf *out, enum signal signal, uint64_t *state)
+{
+    struct buf raw = { 0 };
+
+    random_message_put(&raw, signal_table[signal].request, state, 3, 7);
+    canonical_put(out, signal_table[signal].request, buf_bytes(&raw));
+    buf_free(&raw);
+}
+
+static struct batch *random_batch(enum signal signal, uint64_t *state)
+{
+    struct batch *parts[3];
+    size_t n = 1 + random_below(state, 3);
+
+    for (size_t i = 0; i < n; i++) {
+        struct buf b = { 0 };
+        struct block *block;
+
+        random_request(&b, signal, state);
+        block = block_with(buf_bytes(&b));
+        parts[i] = batch_new(signal, block, bytes_of(block->data, b.len), path_count(buf_bytes(&b), 0, signal), 5);
+        buf_free(&b);
+    }
+    return batch_merge(parts, n);
+}
+
+static void gather(struct buf *out, const struct batch *b)
+{
+    for (uint32_t i = 0; i < b->n_segments; i++) {
+        ck_assert_uint_gt(b->segments[i].len, 0);
+        buf_append(out, b->segments[i].data, b->segments[i].len);
+    }
+}
+
+static void compare(enum signal signal, uint64_t seed, struct rewriter *w, const struct rewrite_visitor *visitor)
+{
+    uint64_t state = seed, dropped;
+    struct batch *b = random_batch(signal, &state), *made;
+    struct buf bytes = { 0 }, want = { 0 }, got = { 0 };
+    ProtobufCMessage *tree;
+
+    for (uint32_t i = 0; i < b->n_segments; i++)
+        buf_append(&bytes, b->segments[i].data, b->segments[i].len);
+    salt = random_next(&state);
+    tree = read_as(signal_table[signal].request, buf_bytes(&bytes));
+    slow_dropped = 0;
+    slow_changed = false;
+    slow_children(tree, 0, signal);
+    packed_put(&want, tree);
+    protobuf_c_message_free_unpacked(tree, NULL);
+    made = rewrite_batch(w, b, visitor, &budget, &dropped);
+    ck_assert_uint_eq(dropped, slow_dropped);
+    ck_assert_int_eq(made == b, !slow_changed);
+    if (made == NULL) {
+        ck_assert_uint_eq(b->items, slow_dropped);
+    } else if (made != b) {
+        struct buf raw = { 0 };
+
+        gather(&raw, made);
+        canonical_put(&got, signal_table[signal].request, buf_bytes(&raw));
+        ck_assert_uint_eq(made->items, b->items - dropped);
+        ck_assert_uint_eq(path_count(buf_bytes(&raw), 0, signal), made->items);
+        ck_assert_msg(bytes_equal(buf_bytes(&got), buf_bytes(&want)), "seed %llu", (unsigned long long)seed);
+        buf_free(&raw);
+    }
+    if (made != NULL)
+        batch_unref(made);
+    batch_unref(b);
+    buf_free(&bytes);
+    buf_free(&want);
+    buf_free(&got);
+}
+
+static const struct rewrite_visitor all = { on_resource, on_scope, on_metric, on_item, NULL };
+
+START_TEST(rewriting_the_bytes_equals_decoding_editing_and_encoding)
+{
+    struct rewriter w = { 0 };
+
+    for (uint64_t seed = 1; seed <= 1500; seed++)
+        for (enum signal s = SIGNAL_TRACES; s <= SIGNAL_LOGS; s++)
+            compare(s, seed * 7919 + s, &w, &all);
+    rewriter_free(&w);
+    attribute_list_free(&list);
+    ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
+static void put_resource(struct buf *b, const char *service, size_t padding)
+{
+    size_t resource = pb_begin(b, 1), scope;
+
+    if (service != NULL) {
+        size_t head = pb_begin(b, 1);
+
+        pb_put_str(b, 4, service); /* a field that nobody knows yet */
+        pb_end(b, head);
+    }
+    scope = pb_begin(b, 2);
+    pb_end(b, pb_begin(b, 2));
+    pb_end(b, scope);
+    while (padding-- > 0)
+        pb_put_str(b, 3, "a schema url");
+    pb_end(b, resource);
+}
+
+static enum rewrite_verdict drop_a(void *arg, struct bytes resource, struct pieces *edit)
+{
+    (void)arg;
+    (void)edit;
+    return resource.len > 0 && resource.data[resource.len - 1] == 'a' ? REWRITE_DROP : REWRITE_PASS;
+}
+
+START_TEST(resources_in_which_nothing_changes_are_shared_with_the_old_batch)
+{
+    struct rewrite_visitor v = { .resource = drop_a };
+    struct rewriter w = { 0 };
+    struct batch *b, *made;
+    struct buf bytes = { 0 };
+    struct block *block;
+    uint64_t dropped;
+
+    put_resource(&bytes, "b", 100);
+    put_resource(&bytes, "a", 1);
+    put_resource(&bytes, "c", 100);
+    block = block_with(buf_bytes(&bytes));
+    b = batch_new(SIGNAL_LOGS, block, bytes_of(block->data, bytes.len), 3, 1);
+    made = rewrite_batch(&w, b, &v, &budget, &dropped);
+    ck_assert_uint_eq(dropped, 1);
+    ck_assert_uint_eq(made->n_segments, 2);
+    ck_assert_ptr_eq(made->segments[0].block, block);
+    ck_assert_ptr_eq(made->segments[0].data, block->data);
+    ck_assert_ptr_eq(bytes_end(bytes_of(made->segments[1].data, made->segments[1].len)), block->data + bytes.len);
+    batch_unref(b);
+    ck_assert_uint_gt(budget.used, 0);
+    batch_unref(made);
+    ck_assert_uint_eq(budget.used, 0);
+    buf_free(&bytes);
+    rewriter_free(&w);
+}
+END_TEST
+
+static unsigned seen;
+
+static enum rewrite_verdict see_whole(void *arg, struct bytes resource, struct pieces *edit)
+{
+    struct pb_reader r = pb_reader(resource);
+
+    (void)arg;
+    seen = 0;
+    for (struct pb_field f; pb_next(&r, &f);)
+        seen++;
+    pieces_add(edit, resource);
+    return REWRITE_EDIT;
+}
+
+START_TEST(a_resource_in_several_parts_is_one)
+{
+    struct rewrite_visitor v = { .resource = see_whole };
+    struct rewriter w = { 0 };
+    struct buf bytes = { 0 }, raw = { 0 }, got = { 0 }, want = { 0 };
+    size_t resource = pb_begin(&bytes, 1);
+    struct block *block;
+    struct batch *b, *made;
+    uint64_t dropped;
+
+    for (unsigned i = 0; i < 3; i++) {
+        size_t head = pb_begin(&bytes, 1), scope;
+
+        pb_put_uint(&bytes, 2, i + 1);
+        pb_end(&bytes, head);
+        scope = pb_begin(&bytes, 2);
+        pb_end(&bytes, pb_begin(&bytes, 2));
+        pb_end(&bytes, scope);
+    }
+    pb_end(&bytes, resource);
+    block = block_with(buf_bytes(&bytes));
+    b = batch_new(SIGNAL_TRACES, block, bytes_of(block->data, bytes.len), 3, 1);
+    made = rewrite_batch(&w, b, &v, &budget, &dropped);
+    ck_assert_uint_eq(seen, 3);
+    gather(&raw, made);
+    canonical_put(&got, signal_table[SIGNAL_TRACES].request, buf_bytes(&raw));
+    canonical_put(&want, signal_table[SIGNAL_TRACES].request, buf_bytes(&bytes));
+    ck_assert(bytes_equal(buf_bytes(&got), buf_bytes(&want)));
+    batch_unref(b);
+    batch_unref(made);
+    buf_free(&bytes);
+    buf_free(&raw);
+    buf_free(&got);
+    buf_free(&want);
+    rewriter_free(&w);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("rewrite");
+    TCase *tc = tcase_create("rewrite");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    turn_init(&turn);
+    budget_init(&budget, UINT64_MAX, &turn);
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, rewriting_the_bytes_equals_decoding_editing_and_encoding);
+    tcase_add_test(tc, resources_in_which_nothing_changes_are_shared_with_the_old_batch);
+    tcase_add_test(tc, a_resource_in_several_parts_is_one);
+    suite_add_tcase(suite, tc);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
