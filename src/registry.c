@@ -10,6 +10,7 @@
     X(attributes_processor)                                                                                            \
     X(resource_processor)                                                                                              \
     X(span_processor)                                                                                                  \
+    X(probabilistic_sampler_processor)                                                                                 \
     X(debug_exporter)                                                                                                  \
     X(file_exporter)                                                                                                   \
     X(nop_exporter)                                                                                                    \
