@@ -52,6 +52,19 @@ SCRAPE = NOP.replace("  nop:\n", '  nop:\n  prometheus: {endpoint: "127.0.0.1:0"
     "metrics: {receivers: [otlp], exporters: [nop]}", "metrics: {receivers: [otlp], exporters: [prometheus]}"
 )
 
+INSERT = {"key": "deployment.environment", "action": "insert", "value": "production"}
+RENAME = [{"key": "user", "action": "insert", "from_attribute": "user.email"}, {"key": "user.email", "action": "delete"}]
+NOBODY = {"match_type": "strict", "resources": [{"key": "service.name", "value": "nobody"}]}
+# Name, signal, processor; bars in items per CPU-second and as a share of the pipeline without it.
+PROCESSORS = [
+    ("processor attributes, insert and rename", "logs", {"attributes": {"actions": [INSERT, *RENAME]}}, 2e6, 0.6),
+    ("processor attributes, delete by pattern", "logs", {"attributes": {"actions": [{"action": "delete", "pattern": "^http\\."}]}}, 1.5e6, None),
+    ("processor attributes, include nobody", "logs", {"attributes": {"include": NOBODY, "actions": [INSERT]}}, None, 0.95),
+    ("processor resource, upsert", "logs", {"resource": {"attributes": [{"key": "env", "action": "upsert", "value": "x"}]}}, None, None),
+    ("processor probabilistic_sampler, 10 %", "traces", {"probabilistic_sampler": {"sampling_percentage": 10}}, 2e6, None),
+    ("processor span, name from attributes", "traces", {"span": {"name": {"from_attributes": ["http.request.method", "http.route"], "separator": " "}}}, None, None),
+]
+
 # bar: the least share of the discard server that is asked for. requests: for one run.
 Case = namedtuple("Case", "name signal bodies items protocol gzip requests config known bar", defaults=(NOP, False, None))
 
@@ -226,6 +239,31 @@ class Bench:
             case.bar,
             lambda v: f"{v:.0%}",
         )
+
+    def processor(self, name, signal, processor, bar=None, share_bar=None):
+        """A pipeline with the processor, the same without it, and the discard server, in turn."""
+        wide = signal == "logs"
+        bodies, items, requests = (lambda: payload.logs(1000, True), 1000, 3000) if wide else (lambda: payload.traces(100), 100, 12000)
+        case = Case(f"{signal} for processors", signal, bodies, items, "gRPC", False, requests)
+        plain = self.daemon(NOP)
+        text = NOP.replace("exporters:\n", f"processors: {json.dumps(processor)}\nexporters:\n", 1)
+        kind = next(iter(processor))
+        ours = self.daemon(text.replace(f"{signal}: {{receivers: [otlp], ", f"{signal}: {{receivers: [otlp], processors: [{kind}], "))
+        rates = {"plain": [], "ours": [], "discard": []}
+        for _ in range(self.rounds):
+            discard = Discard(self.folder)
+            rates["discard"].append(self.one(case, discard.address, discard.process.pid)[0])
+            discard.close()
+            rates["plain"].append(self.one(case, plain.grpc_address(), plain.process.pid)[0])
+            rates["ours"].append(self.one(case, ours.grpc_address(), ours.process.pid)[0])
+        column = ours.ledger("pipeline", signal)
+        assert column["delivered"] + column["dropped"] == self.rounds * requests * items, f"items are missing: {column}"
+        stop(plain)
+        stop(ours)
+        rate, without, discarded = (statistics.median(rates[k]) for k in ("ours", "plain", "discard"))
+        words = f"{rate / 1e6:8.2f} M/s  without it {without / 1e6:.2f} M/s  discard {discarded / 1e6:.2f} M/s  share of discard {rate / discarded:4.0%}"
+        self.row(f"{name}: items per CPU-second", words, rate, bar, lambda v: f"{v / 1e6:.1f} M/s")
+        self.row(f"{name}: of the pipeline without it", f"{rate / without:8.0%}", rate / without, share_bar, lambda v: f"{v:.0%}")
 
     def row(self, name, text, value=None, bar=None, show=str, least=True):
         verdict = ""
@@ -509,6 +547,9 @@ def main():
         for case in cases():
             if chosen(case.name):
                 bench.ratio(case)
+        for name, signal, processor, bar, share_bar in PROCESSORS:
+            if chosen(name):
+                bench.processor(name, signal, processor, bar, share_bar)
         if chosen("start") or chosen("size"):
             bench.start_and_idle()
         if chosen("size"):

@@ -73,8 +73,8 @@ def traces(spans):
     return [request.SerializeToString()]
 
 
-def logs(records):
-    """Application log records, 230 bytes each."""
+def logs(records, wide=False):
+    """Application log records, 230 bytes each; wide, 360."""
     draw = random.Random(records)
     request = logs_service_pb2.ExportLogsServiceRequest()
     rl = request.resource_logs.add()
@@ -93,6 +93,8 @@ def logs(records):
         )
         record.body.string_value = f"order {draw.randrange(10**6)} accepted, payment handed to provider"
         put(record.attributes, order__id=draw.randrange(10**6), payment__provider="adyen", code__function="AcceptOrder", thread__id=i % 16)
+        if wide:
+            put(record.attributes, user__email=f"user{draw.randrange(10**5)}@example.com", http__request__method="POST", http__route="/orders")
     return [request.SerializeToString()]
 
 

@@ -3,22 +3,8 @@
 
 #include "codec/pb.h"
 
-/* Two runs that touch are one. */
-static void add_run(struct bytes *last, struct bytes run)
-{
-    *last = bytes_of(last->data, last->len + run.len);
-}
-
-#define ADD_RUN(list, run)                                                                                             \
-    do {                                                                                                               \
-        if ((list)->n > 0 && bytes_end((list)->v[(list)->n - 1]) == (run).data)                                        \
-            add_run(&(list)->v[(list)->n - 1], run);                                                                   \
-        else                                                                                                           \
-            *vec_push(list) = (run);                                                                                   \
-    } while (0)
-
 /* The usual form, key and value once each with lengths below 128, without a cursor's generality. */
-static bool read_short(struct bytes kv, struct listed *a)
+static inline bool read_short(struct bytes kv, struct listed *a)
 {
     const uint8_t *p = kv.data;
     size_t key;
@@ -33,7 +19,7 @@ static bool read_short(struct bytes kv, struct listed *a)
     return true;
 }
 
-static void read_attribute(struct bytes kv, struct listed *a)
+static inline void read_attribute(struct bytes kv, struct listed *a)
 {
     struct attribute any;
 
@@ -44,29 +30,62 @@ static void read_attribute(struct bytes kv, struct listed *a)
     a->value = any.value;
 }
 
+static inline void add_run(struct attribute_list *l, const uint8_t *from, const uint8_t *to)
+{
+    if (from == to)
+        return;
+    if (l->all.n == 0)
+        *vec_push(&l->before) = bytes_of(from, (size_t)(to - from));
+    else
+        *vec_push(&l->after) = bytes_of(from, (size_t)(to - from));
+}
+
+/* Behind the field at p, whose tag and length are one byte each; NULL: it is of another form. */
+static inline const uint8_t *short_field(const uint8_t *p, const uint8_t *end)
+{
+    size_t left = (size_t)(end - p);
+
+    if (left < 2 || p[0] >= 0x80 || (p[0] & 7) != PB_LEN || p[1] >= 0x80 || p[1] > left - 2)
+        return NULL;
+    return p + 2 + p[1];
+}
+
 void attribute_list_read(struct attribute_list *l, struct bytes message, unsigned number)
 {
     struct pb_reader r = pb_reader(message);
+    uint8_t tag = (uint8_t)PB_TAG(number, PB_LEN);
+    const uint8_t *run = message.data;
+    struct pb_field f;
 
     l->all.n = l->before.n = l->after.n = 0;
     l->number = number;
     l->changed = false;
     if (l->arena.total > 0)
         arena_reset(&l->arena);
-    for (struct pb_field f; pb_next(&r, &f);) {
-        struct bytes whole = bytes_of(f.start, (size_t)(r.p - f.start));
+    while (r.p < r.end) {
+        const uint8_t *start = r.p, *behind = short_field(start, r.end);
+        struct bytes kv;
+        struct listed *a;
 
-        if (f.number == number && f.wire == PB_LEN) {
-            struct listed *a = vec_push(&l->all);
-
-            a->field = whole;
-            read_attribute(f.bytes, a);
-        } else if (l->all.n == 0) {
-            ADD_RUN(&l->before, whole);
+        if (behind != NULL) {
+            r.p = behind;
+            if (*start != tag)
+                continue;
+            kv = bytes_of(start + 2, start[1]);
         } else {
-            ADD_RUN(&l->after, whole);
+            if (!pb_next(&r, &f))
+                break;
+            if (f.number != number || f.wire != PB_LEN)
+                continue;
+            kv = f.bytes;
         }
+        add_run(l, run, start);
+        a = vec_push(&l->all);
+        a->field = bytes_of(start, (size_t)(r.p - start));
+        read_attribute(kv, a);
+        run = r.p;
     }
+    add_run(l, run, r.p);
 }
 
 void attribute_list_remove_at(struct attribute_list *l, size_t at)
@@ -116,44 +135,77 @@ void attribute_list_set(struct attribute_list *l, struct bytes key, struct bytes
         attribute_list_change(l, at, value);
         return;
     }
+    attribute_list_add(l, key, value);
+}
+
+void attribute_list_add(struct attribute_list *l, struct bytes key, struct bytes value)
+{
     *vec_push(&l->all) = (struct listed){ .key = key, .value = value };
     l->changed = true;
 }
 
-static uint8_t *put_run(uint8_t *at, uint32_t number, struct bytes run)
+static inline uint8_t *put_head(uint8_t *at, uint32_t number, size_t len)
 {
-    at += pb_put_varint_at(at, PB_TAG(number, PB_LEN));
-    at += pb_put_varint_at(at, run.len);
+    if (len >= 0x80 || number >= 16) {
+        at += pb_put_varint_at(at, PB_TAG(number, PB_LEN));
+        return at + pb_put_varint_at(at, len);
+    }
+    at[0] = (uint8_t)PB_TAG(number, PB_LEN);
+    at[1] = (uint8_t)len;
+    return at + 2;
+}
+
+static inline uint8_t *put_run(uint8_t *at, uint32_t number, struct bytes run)
+{
+    at = put_head(at, number, run.len);
     if (run.len > 0)
         memcpy(at, run.data, run.len);
     return at + run.len;
 }
 
-static struct bytes encode(struct attribute_list *l, const struct listed *a)
+static inline size_t run_len(struct bytes run)
 {
-    size_t key = 1 + pb_varint_len(a->key.len) + a->key.len, value = 1 + pb_varint_len(a->value.len) + a->value.len;
-    uint8_t *start = arena_alloc(&l->arena, 20 + key + value), *at = start;
+    return 1 + (run.len < 0x80 ? 1 : pb_varint_len(run.len)) + run.len;
+}
 
-    at += pb_put_varint_at(at, PB_TAG(l->number, PB_LEN));
-    at += pb_put_varint_at(at, key + value);
-    at = put_run(at, 1, a->key);
-    at = put_run(at, 2, a->value);
-    return bytes_of(start, (size_t)(at - start));
+/* The new ones, one behind the other, so that those in a row are one piece. */
+static void encode_new(struct attribute_list *l)
+{
+    size_t size = 0;
+    uint8_t *at;
+
+    for (size_t i = 0; i < l->all.n; i++)
+        if (l->all.v[i].field.data == NULL)
+            size += 16 + run_len(l->all.v[i].key) + run_len(l->all.v[i].value);
+    at = size > 0 ? arena_alloc(&l->arena, size) : NULL;
+    for (size_t i = 0; size > 0 && i < l->all.n; i++) {
+        struct listed *a = &l->all.v[i];
+        uint8_t *start = at;
+
+        if (a->field.data != NULL)
+            continue;
+        at = put_head(at, l->number, run_len(a->key) + run_len(a->value));
+        at = put_run(put_run(at, 1, a->key), 2, a->value);
+        a->field = bytes_of(start, (size_t)(at - start));
+    }
 }
 
 void attribute_list_write_attributes(struct attribute_list *l, struct pieces *out)
 {
-    for (size_t i = 0; i < l->all.n; i++) {
-        const struct listed *a = &l->all.v[i];
-        struct bytes field = a->field.data != NULL ? a->field : encode(l, a);
+    struct bytes run = { NULL, 0 };
 
-        if (out->n > 0 && bytes_end(out->v[out->n - 1]) == field.data) {
-            add_run(&out->v[out->n - 1], field);
-            out->len += field.len;
+    encode_new(l);
+    for (size_t i = 0; i < l->all.n; i++) {
+        struct bytes field = l->all.v[i].field;
+
+        if (run.len > 0 && run.data + run.len == field.data) {
+            run.len += field.len;
         } else {
-            pieces_add(out, field);
+            pieces_add(out, run);
+            run = field;
         }
     }
+    pieces_add(out, run);
 }
 
 void attribute_list_write(struct attribute_list *l, struct pieces *out)

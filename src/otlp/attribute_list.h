@@ -41,6 +41,9 @@ static inline size_t attribute_list_find(const struct attribute_list *l, struct 
 /* Add it, or change its value. The value's bytes must stay until the list is written or hold in the arena. */
 void attribute_list_set(struct attribute_list *l, struct bytes key, struct bytes value);
 
+/* The same for one that is known not to be there. */
+void attribute_list_add(struct attribute_list *l, struct bytes key, struct bytes value);
+
 /* Change the value of one that is there, by its place. */
 void attribute_list_change(struct attribute_list *l, size_t at, struct bytes value);
 

@@ -18,6 +18,7 @@ struct level {
     size_t tag, content;  /* where they stand in the output, when it is open */
     uint64_t kept, lost;  /* children */
     bool open;
+    bool edited; /* resources and scopes: field 1 is written anew; what the source has of it goes */
 };
 
 struct walk {
@@ -171,22 +172,22 @@ static void drop(struct walk *k, unsigned level, unsigned below, const struct pb
 
 /* ---- the walk ---- */
 
-/* Field 1 of a resource's or scope's container, *parts of it as one. */
-static struct bytes find_head(struct walk *k, unsigned level, struct bytes message, unsigned *parts)
+/* Field 1 of a resource's or scope's container. */
+static struct bytes find_head(struct walk *k, unsigned level, struct bytes message)
 {
     struct buf *merged = &k->w->merged[level - LEVEL_RESOURCE];
     struct pb_reader r = pb_reader(message);
     struct bytes head = { NULL, 0 };
+    unsigned parts = 0;
 
-    *parts = 0;
     for (struct pb_field f; pb_next(&r, &f);) {
         if (f.number != 1 || f.wire != PB_LEN)
             continue;
-        if (++*parts == 1) {
+        if (++parts == 1) {
             head = f.bytes;
             continue;
         }
-        if (*parts == 2) {
+        if (parts == 2) {
             merged->len = 0;
             buf_put(merged, head);
         }
@@ -196,7 +197,7 @@ static struct bytes find_head(struct walk *k, unsigned level, struct bytes messa
     return head;
 }
 
-static enum rewrite_verdict ask_head(struct walk *k, unsigned level, struct bytes message, unsigned *parts)
+static enum rewrite_verdict ask_head(struct walk *k, unsigned level, struct bytes message)
 {
     enum rewrite_verdict (*visit)(void *, struct bytes, struct pieces *) =
         level == LEVEL_RESOURCE ? k->visitor->resource : k->visitor->scope;
@@ -204,27 +205,9 @@ static enum rewrite_verdict ask_head(struct walk *k, unsigned level, struct byte
 
     if (visit == NULL)
         return REWRITE_KEEP;
-    head = find_head(k, level, message, parts);
+    head = find_head(k, level, message);
     k->w->edit.n = k->w->edit.len = 0;
     return visit(k->visitor->arg, head, &k->w->edit);
-}
-
-/* The edited head takes the place of its first part, or stands in front when it was missing. */
-static void replace_head(struct walk *k, unsigned level, struct bytes message, unsigned parts)
-{
-    struct pb_reader r = pb_reader(message);
-    unsigned seen = 0;
-
-    if (parts == 0)
-        replace(k, level, 1, message.data, message.data);
-    for (struct pb_field f; parts > 0 && pb_next(&r, &f);) {
-        if (f.number != 1 || f.wire != PB_LEN)
-            continue;
-        if (seen++ == 0)
-            replace(k, level, 1, f.start, r.p);
-        else
-            leave_out(k, level, f.start, r.p);
-    }
 }
 
 static void visit_children(struct walk *k, unsigned level, struct bytes message);
@@ -261,10 +244,7 @@ static unsigned attributes_of_points(uint32_t data)
 static void visit_container(struct walk *k, unsigned level, const struct pb_field *f, const uint8_t *end)
 {
     bool headed = level == LEVEL_RESOURCE || level == LEVEL_SCOPE, top = !headed && level == LEVEL_METRIC;
-    unsigned parts = 0;
-    enum rewrite_verdict verdict = headed ? ask_head(k, level, f->bytes, &parts)
-                                   : top  ? ask_metric(k, f->bytes)
-                                          : REWRITE_KEEP;
+    enum rewrite_verdict verdict = headed ? ask_head(k, level, f->bytes) : top ? ask_metric(k, f->bytes) : REWRITE_KEEP;
 
     if (verdict == REWRITE_DROP) {
         drop(k, level - 1, level, f, end);
@@ -277,8 +257,10 @@ static void visit_container(struct walk *k, unsigned level, const struct pb_fiel
         return;
     }
     k->levels[level] = (struct level){ .number = f->number, .from = f->bytes.data, .start = f->start, .end = end };
-    if (verdict == REWRITE_EDIT)
-        replace_head(k, level, f->bytes, parts);
+    if (verdict == REWRITE_EDIT) { /* in front, for the old one may stand behind the children */
+        replace(k, level, 1, f->bytes.data, f->bytes.data);
+        k->levels[level].edited = true;
+    }
     if (level == LEVEL_DATA) {
         k->item.data = f->number;
         k->item.attributes = attributes_of_points(f->number);
@@ -302,11 +284,14 @@ static void visit_children(struct walk *k, unsigned level, struct bytes message)
 {
     struct pb_reader r = pb_reader(message);
     unsigned depth = path_depth(k->batch->signal);
+    bool asked = is_asked(k, level);
 
-    if (!is_asked(k, level))
+    if (!asked && !k->levels[level].edited)
         return;
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (!path_is_child(level, f.number) || f.wire != PB_LEN)
+        if (k->levels[level].edited && f.number == 1 && f.wire == PB_LEN)
+            leave_out(k, level, f.start, r.p);
+        if (!asked || !path_is_child(level, f.number) || f.wire != PB_LEN)
             continue;
         if (level == depth)
             visit_item(k, level, &f, r.p);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/process.h"
+#include "codec/regex.h"
 
 #include <malloc.h>
 #include <uv.h>
@@ -23,11 +24,13 @@ static const struct metric_row rows[] = {
     ROW("otelcd_budget_limit_bytes", METRIC_GAUGE, "By", "Bytes beyond which senders are held back."),
     ROW("otelcd_budget_peak_bytes", METRIC_GAUGE, "By", "Most bytes that senders' data has pinned at once."),
     ROW("otelcd_budget_refusals", METRIC_COUNTER, "{times}", "Times that the budget had no room."),
+    ROW("otelcd_patterns_given_up", METRIC_COUNTER, "{searches}",
+        "Searches for a pattern that were ended because they took too long; nothing was found."),
     ROW("otelcd_build_info", METRIC_GAUGE, "", "Always 1; the labels say what runs."),
 };
 
-const struct metric_row *const process_metric_rows[] = { &rows[0], &rows[1], &rows[2], &rows[3], &rows[4], &rows[5],
-                                                         &rows[6], &rows[7], &rows[8], &rows[9], NULL };
+const struct metric_row *const process_metric_rows[] = { &rows[0], &rows[1], &rows[2], &rows[3], &rows[4],  &rows[5],
+                                                         &rows[6], &rows[7], &rows[8], &rows[9], &rows[10], NULL };
 
 static void collect(struct metric_hook *hook)
 {
@@ -43,14 +46,15 @@ static void collect(struct metric_hook *hook)
     metric_set(p->limit, (double)p->budget->limit);
     metric_set(p->peak, (double)p->budget->peak);
     metric_set(p->refusals, (double)p->budget->refusals);
+    metric_set(p->given_up, (double)regex_given_up());
 }
 
 void process_metrics_init(struct process_metrics *p, struct metrics *metrics, const struct clock *clock,
                           const struct budget *budget, const char *version)
 {
     const struct metric_label labels[] = { { "version", version }, { "libuv", uv_version_string() } };
-    struct metric **own[] = { &p->uptime, &p->cpu,   &p->rss,  &p->heap,    &p->sys,
-                              &p->used,   &p->limit, &p->peak, &p->refusals };
+    struct metric **own[] = { &p->uptime, &p->cpu,   &p->rss,  &p->heap,     &p->sys,
+                              &p->used,   &p->limit, &p->peak, &p->refusals, &p->given_up };
 
     *p = (struct process_metrics){ .metrics = metrics, .clock = clock, .budget = budget };
     p->started = clock_mono(clock);

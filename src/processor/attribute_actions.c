@@ -321,7 +321,7 @@ static void put(struct actions *all, const struct action *a, struct attribute_li
     if (at != ATTRIBUTE_NONE && a->kind != INSERT)
         attribute_list_change(list, at, value);
     else if (at == ATTRIBUTE_NONE && a->kind != UPDATE)
-        attribute_list_set(list, a->key, value);
+        attribute_list_add(list, a->key, value);
 }
 
 static struct bytes hashed(struct bytes in, char hex[2 * SHA256_DIGEST_SIZE + 1])

@@ -542,9 +542,7 @@ static void count_into(struct sampler *p)
 
     for (int i = 0; i < POLICIES; i++)
         for (int kept = 0; kept < 2; kept++) {
-            const struct metric_label labels[] = { { "policy", names[i] },
-                                                   { "processor", node->id },
-                                                   { "sampled", kept ? "true" : "false" } };
+            const struct metric_label labels[] = { { "policy", names[i] }, { "sampled", kept ? "true" : "false" } };
 
             p->decided[i][kept] =
                 metrics_get(node->host->metrics, &sampled_rows[node->signal == SIGNAL_LOGS], labels, ARRAY_LEN(labels));

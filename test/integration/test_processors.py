@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the processors make of OTLP requests, case by case (harness/processed.py)."""
 
+import json
+import re
+import subprocess
+
 import pytest
-from harness import otlp, processed
+from harness import decisions, otlp, processed
+from harness.limits import OTELCD, PATIENCE
 
 
 @pytest.mark.parametrize("name", processed.CASES)
@@ -13,3 +18,151 @@ def test_a_case_comes_out_as_expected(otelcd, name):
     assert status == 200, body
     d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_pipeline_held_items")) == 0)
     assert processed.lines((d.folder / "stdout").read_text()) == processed.expected(name)
+
+
+@pytest.mark.parametrize("name", decisions.CASES)
+def test_a_hundred_thousand_items_are_sampled_as_the_collector_samples_them(otelcd, name, tmp_path):
+    signal, _ = decisions.CASES[name]
+    d = otelcd(decisions.config(name, tmp_path / "kept"))
+    for request in decisions.requests(signal):
+        d.export(request)
+    assert decisions.kept(signal, tmp_path / "kept") == decisions.expected(name)
+    ledger = d.ledger("pipeline", signal)
+    assert ledger["received"] == decisions.ITEMS and ledger["delivered"] == len(decisions.expected(name))
+    counted = {s.labels["sampled"]: s.value for s in d.metrics().all if "probabilistic_sampler_count" in s.name and s.value}
+    assert sum(counted.values()) == decisions.ITEMS and counted["true"] == ledger["delivered"]
+    assert d.metric("otelcd_pipeline_dropped_items", reason="sampled") == ledger["dropped"]
+
+
+BRANCHES = """
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}, http: {{endpoint: "127.0.0.1:0"}}}}}}
+processors:
+{processors}
+exporters:
+  file/edited: {{path: {folder}/edited}}
+  file/plain: {{path: {folder}/plain}}
+service:
+  pipelines:
+    traces/edited: {{receivers: [otlp], processors: [attributes], exporters: [file/edited]}}
+    traces/plain: {{receivers: [otlp], exporters: [file/plain]}}
+"""
+
+
+def test_one_branch_edits_and_the_other_sees_the_original(otelcd, tmp_path):
+    text = BRANCHES.format(
+        folder=tmp_path,
+        processors="  attributes: {actions: [{key: secret, action: delete}, {key: mark, action: insert, value: 1}]}",
+    )
+    d = otelcd(text)
+    d.export(otlp.traces(1, {"secret": "x", "other": "y"}))
+    seen = {}
+    for name in ("edited", "plain"):
+        request = json.loads((tmp_path / name).read_text())
+        seen[name] = {a["key"] for a in request["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"]}
+    assert seen == {"edited": {"other", "mark"}, "plain": {"secret", "other"}}
+
+
+def pipeline(processors, signal="traces"):
+    names = ", ".join(re.findall(r"^  (\w+):", processors, re.M))
+    return f"""
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}, http: {{endpoint: "127.0.0.1:0"}}}}}}
+exporters:
+  debug: {{}}
+service:
+  pipelines:
+    {signal}: {{receivers: [otlp], processors: [{names}], exporters: [debug]}}
+processors:
+{processors}
+"""
+
+
+@pytest.mark.parametrize(
+    "signal, processors, place, words",
+    [
+        ("traces", "  attributes: {}", "10:15", 'missing required field "actions"'),
+        ("traces", "  attributes:\n    actions:\n      - {action: insert, value: 1}", "12:9", 'missing required field "key"'),
+        ("traces", "  attributes:\n    actions:\n      - {key: a, action: frob}", "12:26", 'unsupported action "frob"'),
+        ("traces", "  attributes:\n    actions:\n      - {key: a, action: insert}", "12:9", '"value", "from_attribute"'),
+        ("traces", "  attributes:\n    actions:\n      - {key: a, action: insert, value: 1, from_attribute: b}", "12:9", "multiple value sources"),
+        ("traces", "  attributes:\n    actions:\n      - {key: a, action: insert, value: 1, pattern: x}", "12:53", 'does not use "pattern"'),
+        ("traces", "  attributes:\n    actions:\n      - {action: delete, pattern: '('}", "12:35", "missing closing parenthesis"),
+        ("traces", "  attributes:\n    actions:\n      - {action: delete, pattern: '(?=x)'}", "12:35", "at character 1"),
+        ("traces", "  attributes:\n    actions:\n      - {key: a, action: extract, pattern: '(.*)'}", "12:44", "unnamed matcher group"),
+        ("traces", "  attributes:\n    actions:\n      - {key: a, action: extract, pattern: 'x'}", "12:44", "no named matcher groups"),
+        ("traces", "  attributes:\n    actions:\n      - {key: a, action: convert, converted_type: bool}", "12:51", "write int, double or string"),
+        ("traces", "  attributes:\n    actions:\n      - {key: a, action: insert, from_context: client.address}", "12:48", "is not kept with the data"),
+        ("traces", "  attributes:\n    actions: [{key: a, action: delete}]\n    include: {match_type: strict}", "12:14", "at least one of"),
+        ("traces", "  attributes:\n    actions: [{key: a, action: delete}]\n    include: {services: [x]}", "12:14", "write strict or regexp"),
+        ("traces", "  attributes:\n    actions: [{key: a, action: delete}]\n    include: {match_type: regexp, services: ['[']}", "12:46", "missing closing ]"),
+        ("logs", "  attributes:\n    actions: [{key: a, action: delete}]\n    exclude: {match_type: strict, span_names: [x]}", "12:47", "not be specified for log records"),
+        ("metrics", "  attributes:\n    actions: [{key: a, action: delete}]\n    exclude: {match_type: strict, services: [x]}", "12:45", "not be specified for metrics"),
+        ("traces", "  attributes:\n    actions: [{key: a, action: delete}]\n    include: {match_type: strict, span_kinds: [server]}", "12:48", "SPAN_KIND_SERVER"),
+        ("traces", "  attributes:\n    actions: [{key: a, action: delete}]\n    include: {match_type: regexp, attributes: [{key: a, value: 1}]}", "12:64", "in quotes"),
+        ("traces", "  resource: {}", "10:13", 'missing required field "attributes"'),
+        ("traces", "  span: {}", "10:9", "must be specified"),
+        ("traces", "  span: {status: {code: ok}}", "10:25", '"Ok", "Error" or "Unset"'),
+        ("traces", "  span: {status: {code: Ok, description: x}}", "10:42", 'only for "code" "Error"'),
+        ("traces", "  span: {name: {to_attributes: {rules: ['(']}}}", "10:41", "missing closing parenthesis"),
+        ("traces", "  probabilistic_sampler: {sampling_percentage: -1}", "10:48", "negative"),
+        ("traces", "  probabilistic_sampler: {sampling_percentage: 1e-16}", "10:48", "too small"),
+        ("traces", "  probabilistic_sampler: {sampling_percentage: 1, sampling_precision: 0}", "10:71", "invalid sampling precision"),
+        ("traces", "  probabilistic_sampler: {sampling_percentage: 1, mode: frob}", "10:57", "is not one of hash_seed"),
+    ],
+)
+def test_a_mistake_is_found_before_the_start_with_its_place(tmp_path, signal, processors, place, words):
+    file = tmp_path / "otelcd.yaml"
+    file.write_text(pipeline(processors, signal))
+    ran = subprocess.run([OTELCD, "validate", "--config", str(file)], capture_output=True, text=True, timeout=PATIENCE)
+    assert ran.returncode == 1 and ran.stderr.count("\n") == 1, ran.stderr
+    assert f"{file}:{place}: " in ran.stderr and words in ran.stderr
+
+
+def odd_records():
+    request = otlp.logs(5)
+    records = request.resource_logs[0].scope_logs[0].log_records
+    odd = (
+        [(f"k{i}", "v") for i in range(10_000)],
+        [("twice", "1"), ("other", "x"), ("twice", "2"), ("twice", "3")],
+        [("", "empty key"), ("", "again")],
+        [("long", "x" * 300_000)],
+        [],
+    )
+    for record, attributes in zip(records, odd):
+        del record.attributes[:]
+        for key, value in attributes:
+            record.attributes.add(key=key).value.string_value = value
+    deep = records[4].attributes.add(key="deep").value
+    for _ in range(20):
+        deep = deep.array_value.values.add()
+    deep.string_value = "bottom"
+    return request
+
+
+def test_odd_attributes_are_edited_like_others(otelcd, tmp_path):
+    actions = [
+        {"key": "twice", "action": "update", "value": "once"},
+        {"key": "", "action": "delete", "pattern": "^$"},
+        {"action": "hash", "pattern": "^k[0-9]*7$"},
+        {"key": "deep", "action": "convert", "converted_type": "string"},
+        {"key": "long", "action": "extract", "pattern": "^(?P<first>x{3})"},
+        {"key": "mark", "action": "insert", "from_attribute": "long"},
+    ]
+    text = pipeline(f"  attributes: {json.dumps({'actions': actions})}", "logs")
+    d = otelcd(text.replace("debug: {}", f"file: {{path: {tmp_path}/out}}").replace("[debug]", "[file]"))
+    d.export(odd_records())
+    records = json.loads((tmp_path / "out").read_text())["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    seen = [[(a["key"], a["value"].get("stringValue")) for a in r.get("attributes", [])] for r in records]
+    assert len(seen[0]) == 10_000 and sum(len(v) == 64 for _, v in seen[0]) == 1000
+    assert seen[1] == [("twice", "once"), ("other", "x")]
+    assert seen[2] == []
+    assert dict(seen[3])["first"] == "xxx" and len(dict(seen[3])["mark"]) == 300_000
+    assert seen[4] == [("deep", "[" * 20 + '"bottom"' + "]" * 20)]
+
+
+def test_what_is_sampled_away_is_answered_ok_and_booked(otelcd):
+    d = otelcd(pipeline("  probabilistic_sampler: {sampling_percentage: 0}"))
+    d.export(otlp.traces(2))
+    ledger = d.ledger("pipeline", "traces")
+    assert (ledger["received"], ledger["delivered"], ledger["dropped"]) == (2, 0, 2)

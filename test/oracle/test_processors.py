@@ -4,9 +4,11 @@
 import time
 
 import pytest
-from harness import otlp, processed
+from harness import decisions, otlp, processed
 from harness.limits import PATIENCE
 from oracle import ask, differences, settle
+
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
 
 def wait_lines(collector, n):
@@ -33,3 +35,17 @@ def test_the_collector_makes_the_same_of_it_but_for_what_is_listed(otelcd, colle
         expected.write_text("".join(line + "\n" for line in ours))
     theirs = wait_lines(c, len(processed.expected(name)))
     settle(processed.FOLDER / f"expected/{name}.collector.txt", differences("", processed.expected(name), theirs), rewrite)
+
+
+@pytest.mark.parametrize("name", decisions.CASES)
+def test_the_collector_keeps_the_same_of_a_hundred_thousand_items(collector, request, name, tmp_path):
+    signal, _ = decisions.CASES[name]
+    c = collector(decisions.config(name, tmp_path / "kept"))
+    for body in decisions.requests(signal):
+        status, answer = ask(c.ports["http"], "POST", otlp.SIGNALS[signal].path, body.SerializeToString(), PROTOBUF)
+        assert status == 200, answer
+    c.close()
+    found = decisions.kept(signal, tmp_path / "kept")
+    if request.config.getoption("--rewrite"):
+        decisions.keep_expected(name, found)
+    assert found == decisions.expected(name)

@@ -455,6 +455,42 @@ START_TEST(a_resource_in_several_parts_is_one)
 }
 END_TEST
 
+static enum rewrite_verdict replace_all(void *arg, struct bytes resource, struct pieces *edit)
+{
+    static const uint8_t fresh[] = { 0x10, 9 };
+
+    (void)arg;
+    (void)resource;
+    pieces_add(edit, bytes_of(fresh, sizeof(fresh)));
+    return REWRITE_EDIT;
+}
+
+static enum rewrite_verdict drop_first(void *arg, const struct item *item, struct pieces *edit)
+{
+    (void)arg;
+    (void)edit;
+    return item->message.len == 0 ? REWRITE_DROP : REWRITE_KEEP;
+}
+
+START_TEST(a_resource_behind_its_items_is_edited_too)
+{
+    struct rewrite_visitor v = { .resource = replace_all, .item = drop_first };
+    static const uint8_t in[] = { 0x0a, 12, 0x12, 6, 0x12, 0, 0x12, 2, 0x18, 5, 0x0a, 2, 0x10, 1 };
+    static const uint8_t want[] = { 0x0a, 10, 0x0a, 2, 0x10, 9, 0x12, 4, 0x12, 2, 0x18, 5 };
+    struct rewriter w = { 0 };
+    struct block *block = block_with(bytes_of(in, sizeof(in)));
+    struct batch *b = batch_new(SIGNAL_LOGS, block, bytes_of(block->data, sizeof(in)), 2, 1), *made;
+    uint64_t dropped;
+
+    made = rewrite_batch(&w, b, &v, &budget, &dropped);
+    ck_assert_uint_eq(dropped, 1);
+    ck_assert(bytes_equal(bytes_of(made->segments[0].data, made->segments[0].len), bytes_of(want, sizeof(want))));
+    batch_unref(b);
+    batch_unref(made);
+    rewriter_free(&w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rewrite");
@@ -468,6 +504,7 @@ int main(void)
     tcase_add_test(tc, rewriting_the_bytes_equals_decoding_editing_and_encoding);
     tcase_add_test(tc, resources_in_which_nothing_changes_are_shared_with_the_old_batch);
     tcase_add_test(tc, a_resource_in_several_parts_is_one);
+    tcase_add_test(tc, a_resource_behind_its_items_is_edited_too);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Valid requests of strangers, edited at random: the first eight bytes decide, the rest is the request. What comes out
+ * is valid and has the items that were not dropped. */
+#include "base/turn.h"
+#include "otlp/attribute_list.h"
+#include "otlp/rewrite.h"
+#include "otlp/validate.h"
+
+#include <stdlib.h>
+
+struct edits {
+    uint64_t salt;
+    struct attribute_list list;
+};
+
+static enum rewrite_verdict decide(const struct edits *e, struct bytes m, unsigned sort)
+{
+    uint64_t h = (bytes_hash(m) ^ e->salt) * (2 * sort + 1) * 0x9e3779b97f4a7c15;
+
+    return (enum rewrite_verdict)(h >> 40 & 3);
+}
+
+static void edit_attributes(struct edits *e, struct bytes m, unsigned number, struct pieces *edit)
+{
+    static const uint8_t value[] = { 0x0a, 1, 'v' };
+
+    attribute_list_read(&e->list, m, number);
+    if ((e->salt & 1) != 0 && e->list.all.n > 0)
+        attribute_list_remove(&e->list, e->list.all.v[e->salt % e->list.all.n].key);
+    if ((e->salt & 2) != 0 && e->list.all.n > 0)
+        attribute_list_change(&e->list, (e->salt >> 8) % e->list.all.n, bytes_of(value, sizeof(value)));
+    attribute_list_set(&e->list, bytes_str("new"), bytes_of(value, sizeof(value)));
+    attribute_list_write(&e->list, edit);
+}
+
+static enum rewrite_verdict on_resource(void *arg, struct bytes m, struct pieces *edit)
+{
+    edit_attributes(arg, m, 1, edit);
+    return decide(arg, m, 1);
+}
+
+static enum rewrite_verdict on_scope(void *arg, struct bytes m, struct pieces *edit)
+{
+    edit_attributes(arg, m, 3, edit);
+    return decide(arg, m, 2);
+}
+
+static enum rewrite_verdict on_metric(void *arg, struct bytes m, struct pieces *edit)
+{
+    pieces_add(edit, m);
+    return decide(arg, m, 3);
+}
+
+static enum rewrite_verdict on_item(void *arg, const struct item *item, struct pieces *edit)
+{
+    enum rewrite_verdict v = decide(arg, item->message, 4);
+
+    edit_attributes(arg, item->message, item->attributes, edit);
+    return v == REWRITE_PASS ? REWRITE_KEEP : v;
+}
+
+static void check(const struct batch *made, const struct batch *b, uint64_t dropped)
+{
+    uint64_t items = 0;
+
+    for (uint32_t i = 0; i < made->n_segments; i++) {
+        struct validation v;
+
+        if (!otlp_validate(made->signal, bytes_of(made->segments[i].data, made->segments[i].len), &v))
+            abort();
+        items += v.items;
+    }
+    if (items != b->items - dropped || made->items != items)
+        abort();
+}
+
+static void rewrite(enum signal signal, struct bytes request, uint64_t items, uint64_t salt)
+{
+    struct edits e = { .salt = salt };
+    struct rewrite_visitor all = { on_resource, on_scope, on_metric, on_item, &e };
+    struct rewriter w = { .edit = { NULL, 0, 0, 0 } };
+    struct block *block;
+    struct budget budget;
+    struct turn turn;
+    struct batch *b, *made;
+    uint64_t dropped;
+
+    turn_init(&turn);
+    budget_init(&budget, UINT64_MAX, &turn);
+    block = block_force(&budget, request.len);
+    if (request.len > 0)
+        memcpy(block->data, request.data, request.len);
+    b = batch_new(signal, block, bytes_of(block->data, request.len), items, 1);
+    made = rewrite_batch(&w, b, &all, &budget, &dropped);
+    if (made != NULL) {
+        check(made, b, dropped);
+        batch_unref(made);
+    } else if (dropped != items) {
+        abort();
+    }
+    batch_unref(b);
+    attribute_list_free(&e.list);
+    rewriter_free(&w);
+    if (budget.used != 0)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint64_t salt;
+
+    if (size < 8)
+        return 0;
+    memcpy(&salt, data, 8);
+    for (enum signal s = SIGNAL_TRACES; s <= SIGNAL_LOGS; s++) {
+        struct bytes request = bytes_of(data + 8, size - 8);
+        struct validation v;
+
+        if (otlp_validate(s, request, &v))
+            rewrite(s, request, v.items, salt);
+    }
+    return 0;
+}
