@@ -360,7 +360,7 @@ bool regex_find(struct regex *r, struct bytes subject, struct bytes *found)
 
     if (!regex_search(r, subject))
         return false;
-    for (unsigned i = 0; i <= r->groups; i++)
+    for (size_t i = 0; i <= r->groups; i++)
         found[i] = v[2 * i] == PCRE2_UNSET || subject.len == 0
                        ? bytes_of(v[2 * i] == PCRE2_UNSET ? NULL : "", 0)
                        : bytes_of(subject.data + v[2 * i], v[2 * i + 1] - v[2 * i]);

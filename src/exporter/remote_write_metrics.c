@@ -14,7 +14,8 @@ ROW(row_samples, "prometheus_remote_storage_samples_total", METRIC_COUNTER, "", 
 ROW(row_histograms, "prometheus_remote_storage_histograms_total", METRIC_COUNTER, "", "Native histograms in attempts.");
 ROW(row_exemplars, "prometheus_remote_storage_exemplars_total", METRIC_COUNTER, "", "Exemplars in attempts.");
 ROW(row_metadata, "prometheus_remote_storage_metadata_total", METRIC_COUNTER, "", "Metadata entries in attempts.");
-ROW(row_samples_failed, "prometheus_remote_storage_samples_failed_total", METRIC_COUNTER, "", "Samples that were given up.");
+ROW(row_samples_failed, "prometheus_remote_storage_samples_failed_total", METRIC_COUNTER, "",
+    "Samples that were given up.");
 ROW(row_histograms_failed, "prometheus_remote_storage_histograms_failed_total", METRIC_COUNTER, "",
     "Native histograms that were given up.");
 ROW(row_exemplars_failed, "prometheus_remote_storage_exemplars_failed_total", METRIC_COUNTER, "",

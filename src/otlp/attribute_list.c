@@ -62,7 +62,7 @@ void attribute_list_read(struct attribute_list *l, struct bytes message, unsigne
     l->changed = false;
     if (l->arena.total > 0)
         arena_reset(&l->arena);
-    while (r.p < r.end) {
+    while (r.p != NULL && r.p < r.end) {
         const uint8_t *start = r.p, *behind = short_field(start, r.end);
         struct bytes kv;
         struct listed *a;
@@ -166,6 +166,13 @@ static inline uint8_t *put_run(uint8_t *at, uint32_t number, struct bytes run)
 static inline size_t run_len(struct bytes run)
 {
     return 1 + (run.len < 0x80 ? 1 : pb_varint_len(run.len)) + run.len;
+}
+
+struct bytes attribute_list_keep(struct attribute_list *l, struct bytes text)
+{
+    uint8_t *start = arena_alloc(&l->arena, 12 + text.len);
+
+    return bytes_of(start, (size_t)(put_run(start, VALUE_STRING, text) - start));
 }
 
 /* The new ones, one behind the other, so that those in a row are one piece. */

@@ -47,6 +47,9 @@ void attribute_list_add(struct attribute_list *l, struct bytes key, struct bytes
 /* Change the value of one that is there, by its place. */
 void attribute_list_change(struct attribute_list *l, size_t at, struct bytes value);
 
+/* A string as the content of an AnyValue, copied into the arena. */
+struct bytes attribute_list_keep(struct attribute_list *l, struct bytes text);
+
 /* False: there was none. */
 bool attribute_list_remove(struct attribute_list *l, struct bytes key);
 void attribute_list_remove_at(struct attribute_list *l, size_t at);

@@ -325,6 +325,7 @@ static struct batch *result(struct walk *k, const struct batch *b)
         struct block *block = s->block != NULL ? s->block : k->out;
         const uint8_t *data = s->block != NULL ? s->data : k->out->data + s->at;
 
+        assert(block != NULL);
         *vec_push(&segments) = (struct segment){ .block = block_ref(block), .data = data, .len = s->len };
     }
     made = batch_of(b->signal, segments.v, (uint32_t)segments.n, b->items - k->dropped, b->arrival);

@@ -25,7 +25,7 @@ struct cutter {
     enum signal signal;
     struct budget *budget;
     struct level levels[LEVELS]; /* [0] is the request itself */
-    unsigned depth;                   /* of the messages that hold items: 2, metrics 4 */
+    unsigned depth;              /* of the messages that hold items: 2, metrics 4 */
     struct buf out;
     uint64_t items; /* in the piece being written */
     uint64_t most;  /* it may have */

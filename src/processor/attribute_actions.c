@@ -82,7 +82,8 @@ static void check_source(const struct checking *k)
     int sources = has_node(c->value) + is_given(c->from_attribute) + is_given(c->from_context);
 
     if (sources == 0 && !has_node(c->default_value))
-        fail(k, "", "either \"value\", \"from_attribute\", \"from_context\" or \"default_value\" must be specified");
+        fail(k, c->value != NULL ? "value" : "",
+             "either \"value\", \"from_attribute\", \"from_context\" or \"default_value\" must be specified");
     if (sources > 1)
         fail(k, "", "multiple value sources: write one of \"value\", \"from_attribute\" and \"from_context\"");
     if (is_given(c->from_context) &&
@@ -260,18 +261,6 @@ void actions_free(struct actions *a)
 
 /* ---- carried out ---- */
 
-/* `text` as the content of an AnyValue, in the list's arena. */
-static struct bytes keep_string(struct attribute_list *list, struct bytes text)
-{
-    uint8_t *start = arena_alloc(&list->arena, text.len + 12), *at = start;
-
-    at += pb_put_varint_at(at, PB_TAG(VALUE_STRING, PB_LEN));
-    at += pb_put_varint_at(at, text.len);
-    if (text.len > 0)
-        memcpy(at, text.data, text.len);
-    return bytes_of(start, (size_t)(at - start) + text.len);
-}
-
 static bool from_context(struct actions *all, const struct action *a, const struct metadata *metadata)
 {
     const struct metadata_entry *e;
@@ -302,7 +291,7 @@ static bool find_source(struct actions *all, const struct action *a, struct attr
         return true;
     }
     if (a->from_context.len > 0 && from_context(all, a, metadata)) {
-        *value = keep_string(list, buf_bytes(&all->text));
+        *value = attribute_list_keep(list, buf_bytes(&all->text));
         return true;
     }
     *value = buf_bytes(&a->fallback);
@@ -333,7 +322,7 @@ static struct bytes hashed(struct bytes in, char hex[2 * SHA256_DIGEST_SIZE + 1]
     sha256_update(&context, in.len, in.data);
     sha256_digest(&context, sizeof(digest), digest);
     for (unsigned i = 0; i < sizeof(digest); i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+        snprintf(hex + 2 * (size_t)i, 3, "%02x", digest[i]);
     return bytes_of(hex, 2 * sizeof(digest));
 }
 
@@ -353,7 +342,7 @@ static void hash(struct attribute_list *list, size_t at)
         memcpy(fixed, v.type == VALUE_INT ? (void *)&v.integer : (void *)&v.number, 8);
         in = bytes_of(fixed, 8);
     }
-    attribute_list_change(list, at, keep_string(list, in.data != NULL ? hashed(in, hex) : in));
+    attribute_list_change(list, at, attribute_list_keep(list, in.data != NULL ? hashed(in, hex) : in));
 }
 
 static void hash_all(const struct action *a, struct attribute_list *list)
@@ -388,7 +377,7 @@ static void extract(const struct action *a, struct attribute_list *list)
     if (v.type != VALUE_STRING || !regex_find(a->pattern, v.bytes, found))
         return;
     for (unsigned i = 1; i <= regex_groups(a->pattern); i++)
-        attribute_list_set(list, bytes_str(regex_group_name(a->pattern, i)), keep_string(list, found[i]));
+        attribute_list_set(list, bytes_str(regex_group_name(a->pattern, i)), attribute_list_keep(list, found[i]));
 }
 
 static void convert(struct actions *all, const struct action *a, struct attribute_list *list)

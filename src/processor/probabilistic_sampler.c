@@ -447,7 +447,8 @@ static void apply_priority(const struct sampler *p, struct decision *d)
     if (v.type != VALUE_INT && v.type != VALUE_DOUBLE)
         return;
     percentage = v.type == VALUE_INT ? (double)v.integer : v.number;
-    if (percentage != 0 && threshold_of_probability(percentage / 100, (unsigned)p->config->sampling_precision, &threshold)) {
+    if (percentage != 0 &&
+        threshold_of_probability(percentage / 100, (unsigned)p->config->sampling_precision, &threshold)) {
         d->policy = BY_PRIORITY;
         d->threshold = threshold;
     }
@@ -455,12 +456,7 @@ static void apply_priority(const struct sampler *p, struct decision *d)
 
 static void set_text(struct attribute_list *list, const char *key, const char *text, size_t n)
 {
-    uint8_t *value = arena_alloc(&list->arena, n + 2);
-
-    value[0] = PB_TAG(VALUE_STRING, PB_LEN);
-    value[1] = (uint8_t)n;
-    memcpy(value + 2, text, n);
-    attribute_list_set(list, bytes_str(key), bytes_of(value, n + 2));
+    attribute_list_set(list, bytes_str(key), attribute_list_keep(list, bytes_of(text, n)));
 }
 
 static void write_record(struct sampler *p, const struct record_fields *r, struct pieces *edit)

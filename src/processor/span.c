@@ -107,20 +107,6 @@ static bool join_attributes(struct span *p, struct buf *out)
     return keys->n > 0;
 }
 
-static struct bytes keep_string(struct attribute_list *list, struct bytes text)
-{
-    struct buf b = { 0 };
-    uint8_t *kept;
-    size_t len;
-
-    pb_put_bytes(&b, VALUE_STRING, text);
-    len = b.len;
-    kept = arena_alloc(&list->arena, len);
-    memcpy(kept, b.data, len);
-    buf_free(&b);
-    return bytes_of(kept, len);
-}
-
 /* The groups of one match: attributes, and {group} in their place. Groups inside of groups are left to the outer one.
  */
 static void take_groups(struct span *p, const struct regex *r, struct bytes name, const struct bytes *found,
@@ -132,7 +118,7 @@ static void take_groups(struct span *p, const struct regex *r, struct bytes name
     for (unsigned i = 1; i <= regex_groups(r); i++) {
         const char *group = regex_group_name(r, i) != NULL ? regex_group_name(r, i) : "";
 
-        attribute_list_set(&p->list, bytes_str(group), keep_string(&p->list, found[i]));
+        attribute_list_set(&p->list, bytes_str(group), attribute_list_keep(&p->list, found[i]));
         if (found[i].data == NULL || found[i].data < from)
             continue;
         buf_append(out, from, (size_t)(found[i].data - from));

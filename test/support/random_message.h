@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random messages of any protobuf type, and what protobuf-c makes of bytes: the slow way that fast ones are held against. */
+/* Random messages of any protobuf type, and what protobuf-c makes of bytes: the slow way that fast ones are held
+ * against. */
 #ifndef TEST_SUPPORT_RANDOM_MESSAGE_H
 #define TEST_SUPPORT_RANDOM_MESSAGE_H
 

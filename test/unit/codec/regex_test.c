@@ -62,7 +62,7 @@ START_TEST(what_go_does_not_have_is_refused)
                                             "a{3,2}",  "(",      ")",
                                             "[a",      "a\\",    "(?P<>a)",
                                             "(?P=a)",  "\\q",    "[\\b]",
-                                            "\\p{N",  "(?x)a",  "(?P<a>.)(?P<a>.)" };
+                                            "\\p{N",   "(?x)a",  "(?P<a>.)(?P<a>.)" };
 
     for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
         struct error err = { 0 };
