@@ -185,7 +185,7 @@ class Bench:
         folder = self.folder / f"otelcd{self.daemons}"
         self.daemons += 1
         folder.mkdir()
-        d = Daemon(folder, config, before=lambda: os.sched_setaffinity(0, {SERVER_CORE}))
+        d = Daemon(folder, config, under=["taskset", "-c", str(SERVER_CORE)])
         self.started.append(d.process)
         return d.wait_ready()
 

@@ -514,8 +514,10 @@ static int start(struct node *node, struct error *err)
 
 static void forget_deliveries(struct remote_write_node *n)
 {
-    while (n->deliveries != NULL)
-        free_delivery(n->deliveries);
+    for (struct delivery *d = n->deliveries, *next; d != NULL; d = next) {
+        next = d->next;
+        free_delivery(d);
+    }
 }
 
 static void on_sender_stopped(struct node *node)

@@ -3,6 +3,8 @@
 
 #include "codec/pb.h"
 
+#include <assert.h>
+
 /* The usual form, key and value once each with lengths below 128, without a cursor's generality. */
 static inline bool read_short(struct bytes kv, struct listed *a)
 {
@@ -52,9 +54,9 @@ static inline const uint8_t *short_field(const uint8_t *p, const uint8_t *end)
 
 void attribute_list_read(struct attribute_list *l, struct bytes message, unsigned number)
 {
-    struct pb_reader r = pb_reader(message);
+    struct pb_reader r = pb_reader(message.len > 0 ? message : bytes_str(""));
     uint8_t tag = (uint8_t)PB_TAG(number, PB_LEN);
-    const uint8_t *run = message.data;
+    const uint8_t *run = r.p;
     struct pb_field f;
 
     l->all.n = l->before.n = l->after.n = 0;
@@ -62,7 +64,7 @@ void attribute_list_read(struct attribute_list *l, struct bytes message, unsigne
     l->changed = false;
     if (l->arena.total > 0)
         arena_reset(&l->arena);
-    while (r.p != NULL && r.p < r.end) {
+    while (r.p < r.end) {
         const uint8_t *start = r.p, *behind = short_field(start, r.end);
         struct bytes kv;
         struct listed *a;
@@ -73,6 +75,7 @@ void attribute_list_read(struct attribute_list *l, struct bytes message, unsigne
                 continue;
             kv = bytes_of(start + 2, start[1]);
         } else {
+            assert(r.p != NULL);
             if (!pb_next(&r, &f))
                 break;
             if (f.number != number || f.wire != PB_LEN)

@@ -397,10 +397,10 @@ void sender_maybe_stopped(struct sender *s)
 /* What is still here is lost, or left on disk. */
 static void give_up(struct sender *s)
 {
-    while (s->flights != NULL) {
-        struct flight *f = s->flights;
+    for (struct flight *f = s->flights, *next; f != NULL; f = next) {
         uint64_t items = f->records.items;
 
+        next = f->next;
         if (f->in_the_air)
             ack_cancel(&f->ack);
         if (s->wal == NULL && !s->options.wait_for_result) {

@@ -223,7 +223,7 @@ void sender_disk_settle(struct sender *s, struct flight *f)
     size_t n = f->book.dropped.n, at = 0;
 
     for (struct queued *x = f->records.first; x != NULL; x = x->next) {
-        struct wal_reason dropped[WAL_REASONS];
+        struct wal_reason dropped[WAL_REASONS] = { 0 };
         uint64_t left = x->items;
         size_t used = 0;
 

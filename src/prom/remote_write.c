@@ -619,6 +619,7 @@ static void take_points(struct remote_write *rw, struct stream *stream, struct b
 
         for (n = 0; n < GROUP && !rw->disorder && next_point(&points, &point); n++) {
             point_read(&group[n], stream->kind, point);
+            keys[n] = (struct identity_key){ 0 };
             if (group[n].attributes.data == NULL)
                 continue; /* its key is made when its turn comes, for there is one buffer */
             keys[n] = streams_key(stream, group[n].attributes);

@@ -9,9 +9,9 @@
 
 #include <assert.h>
 
-#define FIRST_STEP (256u * 1024) /* typical requests fit: one allocation */
-#define FIRST_STEP_UNKNOWN (16u * 1024)
-#define FIRST_STEP_USUAL (512u * 1024) /* of unknown length: as long as the last one was, but no longer */
+#define FIRST_STEP (256ul * 1024) /* typical requests fit: one allocation */
+#define FIRST_STEP_UNKNOWN (16ul * 1024)
+#define FIRST_STEP_USUAL (512ul * 1024) /* of unknown length: as long as the last one was, but no longer */
 #define PATIENCE (5 * NS_PER_S)
 
 static void on_room(struct budget_waiter *w);

@@ -380,7 +380,7 @@ static uint64_t segment_size(const struct wal_options *o)
         size = MIB;
     if (size > 64 * MIB)
         size = 64 * MIB;
-    return size < 4 * RESERVE ? 4 * RESERVE : size;
+    return size < 4ull * RESERVE ? 4ull * RESERVE : size;
 }
 
 int wal_open(struct wal **out, uv_loop_t *loop, struct turn *turn, struct clock *clock, const struct logger *log,

@@ -4,7 +4,6 @@
 import json
 import os
 import re
-import resource
 import signal
 import threading
 import time
@@ -254,7 +253,7 @@ def check_lines(data, accepted):
 def test_a_full_disk_refuses_and_goes_on_when_there_is_room(otelcd, tmp_path):
     disk = SmallDisk(tmp_path / "disk", 2 << 20)
     d = otelcd(
-        filed.config(disk.folder / "o.json"), before=disk.mount, expect=["Writing failed.*[Nn]o space left", "Writing works again"]
+        filed.config(disk.folder / "o.json"), under=disk.command, expect=["Writing failed.*[Nn]o space left", "Writing works again"]
     )
     seen = disk.seen_from(d)
     (seen / "somebody's").write_bytes(bytes(1 << 20))
@@ -276,7 +275,7 @@ def test_groups_are_written_all_or_none(otelcd, tmp_path):
     disk = SmallDisk(tmp_path / "disk", 1 << 20)
     d = otelcd(
         filed.config(disk.folder / "*.json", "group_by: {enabled: true, resource_attribute: seg}"),
-        before=disk.mount,
+        under=disk.command,
         expect=["Writing failed", "Writing works again"],
     )
     seen = disk.seen_from(d)
@@ -292,10 +291,7 @@ def test_groups_are_written_all_or_none(otelcd, tmp_path):
 
 
 def test_a_limit_of_the_file_size_is_a_full_disk_too(otelcd, tmp_path):
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
-
-    d = otelcd(filed.config(tmp_path / "o.json"), before=limit, expect=["Writing failed.*File too large"])
+    d = otelcd(filed.config(tmp_path / "o.json"), under=["prlimit", f"--fsize={1 << 20}"], expect=["Writing failed.*File too large"])
     accepted, e = until_refused(d)
     assert len(accepted) == 10 and e.code() == grpc.StatusCode.UNAVAILABLE
     check_lines((tmp_path / "o.json").read_bytes(), accepted)

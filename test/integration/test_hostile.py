@@ -222,7 +222,7 @@ def test_10000_idle_connections(otelcd):
 
 def test_a_full_table_of_file_descriptors_is_survived(otelcd):
     """With every descriptor taken nobody new is accepted; those who are connected are served, and all after."""
-    d = otelcd(NOP, expect=["descriptor|EMFILE|too many open files"], before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)))
+    d = otelcd(NOP, expect=["descriptor|EMFILE|too many open files"], under=["prlimit", "--nofile=100:100"])
     channel = d.channel(d.grpc_address())
     call = channel.unary_unary(otlp.TRACES.rpc, lambda r: r.SerializeToString())
     call(otlp.traces(1), timeout=PATIENCE)

@@ -481,7 +481,7 @@ def test_a_full_disk_refuses_and_recovers_when_it_is_freed(otelcd, receiver, tmp
     r = receiver(lambda request: (204, {}, b"") if up.is_set() else (503, {}, b"down"))
     disk = SmallDisk(tmp_path / "disk", 8 << 20)
     text = config(r.url, wal(disk.folder / "wal"), "retry_on_failure: {initial_interval: 5ms, max_interval: 50ms}")
-    d = otelcd(text, before=disk.mount, allow=["Remote write failed"], expect=["No space left on device|no space left on device"])
+    d = otelcd(text, under=disk.command, allow=["Remote write failed"], expect=["No space left on device|no space left on device"])
     (disk.seen_from(d) / "somebody's").write_bytes(bytes(4 << 20))
     big = {"pad": "x" * 100_000}
     accepted, refusals, at = [], [], 0

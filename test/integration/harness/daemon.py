@@ -33,14 +33,15 @@ service:
 
 
 class Daemon:
-    def __init__(self, folder, config, args=(), env=None, before=None, telemetry=True):
+    def __init__(self, folder, config, args=(), env=None, under=(), telemetry=True):
+        """under: a command that executes otelcd. (A preexec_fn would fork this process, whose gRPC threads may hang on that.)"""
         self.folder = folder
         self.output = []  # of stderr: a dict for a JSON line, the text for any other
         self.changed = threading.Condition()
         self.ended = False
         self.open = []  # connections to close
         self.expected = []  # patterns that expect_warning added
-        command = [OTELCD]
+        command = [*under, OTELCD]
         for name, text in (("telemetry.yaml", TELEMETRY if telemetry else None), ("otelcd.yaml", config)):
             if text is not None:
                 (folder / name).write_text(textwrap.dedent(text))
@@ -53,7 +54,6 @@ class Daemon:
             stderr=subprocess.PIPE,
             cwd=folder,
             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", **(env or {})},
-            preexec_fn=before,
         )
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
