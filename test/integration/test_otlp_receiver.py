@@ -302,6 +302,7 @@ def test_an_http_exporter_pointed_at_the_grpc_port_is_served_and_the_log_says_wh
     for _ in range(3):
         assert post(daemon.grpc_port, "/v1/traces", SPAN)[0] == 200
     assert accepted(daemon, transport="http") == 3
+    daemon.wait_log("An OTLP/HTTP exporter sends to the OTLP/gRPC port")
     assert len(daemon.lines("An OTLP/HTTP exporter sends to the OTLP/gRPC port")) == 1
 
 
@@ -324,6 +325,7 @@ def test_a_tls_client_on_a_plain_port_is_named_in_the_log(daemon):
             pass
         s.close()
     assert post(daemon.http_port, "/v1/traces", SPAN)[0] == 200
+    daemon.wait_log("TLS")
     daemon.wait_log("TLS")
     assert len(daemon.lines("TLS")) == 1
 

@@ -5,6 +5,7 @@
 #include "otlp/json.h"
 #include "otlp/validate.h"
 #include "pipeline/entry.h"
+#include "pipeline/sender_rows.h"
 #include "support/rig.h"
 
 #include <check.h>
@@ -21,6 +22,7 @@ struct debug_config {
     int64_t sampling_initial, sampling_thereafter;
     bool use_internal_logger;
     struct strings output_paths;
+    struct sending_queue_config sending_queue;
 };
 
 static struct rig rig;
