@@ -15,6 +15,7 @@
 #include <time.h>
 
 #define HEAD_MAX (64 * 1024ul)
+#define INTERIM_MAX 16 /* answers of 1xx before the one that counts */
 #define THROWN_MAX (1024 * 1024ul) /* of a body that is longer than what is kept */
 #define READ_SIZE (64 * 1024ul)
 #define CONNECT_TIMEOUT (10 * NS_PER_S)
@@ -38,6 +39,7 @@ struct http_connection {
     struct http_header headers[HTTP1_MAX_HEADERS];
     struct http1_body reader;
     bool has_head, heard;
+    unsigned interim;
     uint64_t thrown;
 };
 
@@ -291,6 +293,7 @@ static void begin_answer(struct http_connection *c)
     c->head.len = c->body.len = 0;
     c->scan = (struct http1_scan){ 0 };
     c->has_head = c->heard = false;
+    c->interim = 0;
     c->thrown = 0;
 }
 
@@ -347,6 +350,10 @@ static void take_answer(struct http_connection *c, struct bytes data)
             http1_body_init(&c->reader, framing_of(&c->parsed),
                             c->parsed.content_length > 0 ? (uint64_t)c->parsed.content_length : 0);
             break;
+        }
+        if (++c->interim > INTERIM_MAX) {
+            break_connection(c, HTTP_BROKEN_ANSWER, "the answer is one 1xx after another");
+            return;
         }
         c->head.len = 0; /* 1xx: another head follows */
         c->scan = (struct http1_scan){ 0 };

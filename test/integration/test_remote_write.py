@@ -277,6 +277,22 @@ def test_a_receiver_that_ignores_version_2_gets_version_1(otelcd, receiver):
     assert [s.value for q in r.requests if q.version == "0.1.0" for s in q.series if s.name == "x"] == [1.0, 2.0]
 
 
+def test_an_answer_of_1xx_without_end_is_broken_off(otelcd, receiver):
+    """Each of them used to move all behind it: seconds of the loop for some megabytes."""
+    floods = []
+
+    def flood(handler):
+        floods.append(1)
+        for _ in range(100):
+            handler.wfile.write(b"HTTP/1.1 100 \r\n\r\n" * 4000)
+
+    r = receiver(lambda request: flood if not floods else (204, {}, b""))
+    d = otelcd(config(r.url, "timeout: 20s", "retry_on_failure: {initial_interval: 50ms}"), expect=["Remote write failed"])
+    d.export(Metrics().gauge("x", 1.0).request)
+    assert wait_settled(d)["delivered"] == 1
+    assert any("1xx" in r["error"] for r in d.records("Remote write failed"))
+
+
 @pytest.mark.parametrize("status, reason", [(401, "unauthorized"), (404, "not_found"), (301, "redirected")])
 def test_what_is_refused_for_good_is_dropped_with_its_reason(otelcd, receiver, status, reason):
     r = receiver(lambda request: (status, {}, b"no"))
