@@ -185,8 +185,7 @@ static void take_record(struct sender *s, struct wal_read *r)
         sender_push(s, b, r->seq, NULL);
         return;
     }
-    wal_settle(s->wal, r->seq, 0, &(struct wal_reason){ "wal_corrupt", r->items }, 1);
-    lose(s, r->items);
+    lose(s, r->items + wal_settle(s->wal, r->seq, 0, &(struct wal_reason){ "wal_corrupt", r->items }, 1));
     block_unref(r->block);
 }
 
@@ -237,7 +236,7 @@ void sender_disk_settle(struct sender *s, struct flight *f)
             left -= items;
             at += d->items == 0;
         }
-        wal_settle(s->wal, x->seq, left, dropped, used);
+        lose(s, wal_settle(s->wal, x->seq, left, dropped, used));
     }
 }
 

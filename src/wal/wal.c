@@ -52,14 +52,15 @@ void wal_dirty(struct wal *w)
 }
 
 /* When nothing is held any more no item is either: what damage has left uncounted is lost. */
-static void settle_remainder(struct wal *w)
+static uint64_t settle_remainder(struct wal *w)
 {
     uint64_t rest = wal_totals_held(&w->state.totals);
 
-    if (wal_state_held(&w->state) == 0 && rest > 0) {
-        wal_totals_drop(&w->state.totals, "wal_corrupt", rest);
-        w->stats.corrupt_items += rest;
-    }
+    if (rest == 0 || wal_state_held(&w->state) > 0)
+        return 0;
+    wal_totals_drop(&w->state.totals, "wal_corrupt", rest);
+    w->stats.corrupt_items += rest;
+    return rest;
 }
 
 void wal_lose(struct wal *w, uint64_t after, uint64_t before, uint64_t items)
@@ -82,16 +83,19 @@ void wal_lose(struct wal *w, uint64_t after, uint64_t before, uint64_t items)
     wal_dirty(w);
 }
 
-void wal_settle(struct wal *w, uint64_t seq, uint64_t delivered, const struct wal_reason *dropped, size_t n_dropped)
+uint64_t wal_settle(struct wal *w, uint64_t seq, uint64_t delivered, const struct wal_reason *dropped, size_t n_dropped)
 {
+    uint64_t lost;
+
     if (wal_state_is_settled(&w->state, seq))
-        return;
+        return 0;
     wal_state_settle(&w->state, seq, seq);
     w->state.totals.delivered += delivered;
     for (size_t i = 0; i < n_dropped; i++)
         wal_totals_drop(&w->state.totals, dropped[i].reason, dropped[i].items);
-    settle_remainder(w);
+    lost = settle_remainder(w);
     wal_dirty(w);
+    return lost;
 }
 
 /* ---- groups ---- */
@@ -378,8 +382,8 @@ static uint64_t segment_size(const struct wal_options *o)
 
     if (o->segment_bytes == 0 && size < MIB)
         size = MIB;
-    if (size > 64 * MIB)
-        size = 64 * MIB;
+    if (size > WAL_SEGMENT_MAX)
+        size = WAL_SEGMENT_MAX;
     return size < 4ull * RESERVE ? 4ull * RESERVE : size;
 }
 

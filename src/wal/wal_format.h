@@ -8,6 +8,7 @@
 #include "wal/wal.h"
 
 #define WAL_VERSION 1
+#define WAL_SEGMENT_MAX (64ull << 20) /* bytes; what is behind them in a file is not ours */
 #define WAL_HEAD 64        /* bytes of a segment's head */
 #define WAL_RECORD_HEAD 48 /* bytes of a record's head */
 

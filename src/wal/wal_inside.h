@@ -16,6 +16,8 @@ struct wal_segment {
     uint64_t first;
     uint64_t bytes; /* on the disk that hold something */
     uint64_t time;  /* wall ns */
+    bool has_head;  /* a whole one, at opening */
+    bool stray;     /* not one of this log's segments: it is left alone */
 };
 
 /* The file that is being written; fd -1 when there is none. */

@@ -40,7 +40,7 @@ static int make_directory(void *arg, const char *path)
 
 static int lock(void *arg, const char *path)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), rc;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), rc;
     char pid[24];
     int n;
 
@@ -85,7 +85,7 @@ static int list(void *arg, const char *directory, void (*each)(void *user, const
 static int open_file(void *arg, const char *path, bool create)
 {
     (void)arg;
-    return result(open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0), 0600));
+    return result(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT | O_EXCL : 0), 0600));
 }
 
 static int64_t size_of(void *arg, int fd)

@@ -212,6 +212,8 @@ static bool step(struct wal *w)
         return true;
     }
     r->at += wal_padded(x.length);
+    if (x.seq > w->state.last)
+        return true; /* of no time of this log */
     if (x.type == WAL_STATE) {
         if (x.seq > r->seq)
             see(w, x.seq + 1, x.before);

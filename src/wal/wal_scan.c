@@ -4,9 +4,10 @@
 
 #include "base/mem.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define NUMBERS_UNUSED (1ull << 32) /* far more than failed writes can have used up */
 
 struct file {
     uint8_t *data;
@@ -16,13 +17,12 @@ struct file {
 static void add_name(void *user, const char *name)
 {
     struct wal *w = user;
-    char *end;
     uint64_t first;
 
-    if (strlen(name) != 20 || strcmp(name + 16, ".wal") != 0 || !isxdigit((unsigned char)name[0]))
+    if (strlen(name) != 20 || strspn(name, "0123456789abcdef") != 16 || strcmp(name + 16, ".wal") != 0)
         return;
-    first = strtoull(name, &end, 16);
-    if (end == name + 16 && first > 0)
+    first = strtoull(name, NULL, 16);
+    if (first > 0)
         *vec_push(&w->segments) = (struct wal_segment){ .first = first };
 }
 
@@ -46,6 +46,8 @@ static int read_whole(struct wal *w, uint64_t first, struct file *f)
     if (fd < 0)
         return fd;
     size = io->size(io->arg, fd);
+    if (size > (int64_t)WAL_SEGMENT_MAX)
+        size = (int64_t)WAL_SEGMENT_MAX;
     if (size > 0)
         f->data = mem_alloc((size_t)size);
     while (size > 0 && f->len < (size_t)size) {
@@ -68,6 +70,21 @@ static size_t next_record(const struct file *f, size_t at, struct wal_record *r)
     return f->len;
 }
 
+/* A copy, or a file that was renamed: its records are older or newer than its name says, and would be taken for others.
+ */
+static void judge_name(struct wal *w, struct wal_segment *s, const struct wal_head *head, const char *path)
+{
+    char name[24];
+
+    s->has_head = true;
+    s->time = head->time;
+    s->stray = head->first != s->first;
+    snprintf(name, sizeof(name), "%016llx.wal", (unsigned long long)head->first);
+    if (s->stray)
+        log_error(&w->log, "A file of the log was copied or renamed; it is left alone", F_STR("file", path),
+                  F_STR("name it was made with", name));
+}
+
 /* The head and the state that a segment begins with. */
 static int read_beginning(struct wal *w, struct wal_segment *s, struct wal_state *state, bool *whole, struct error *err)
 {
@@ -86,7 +103,7 @@ static int read_beginning(struct wal *w, struct wal_segment *s, struct wal_state
     size = fd < 0 ? 0 : io->size(io->arg, fd);
     if (fd >= 0)
         io->close(io->arg, fd);
-    s->bytes = size > 0 ? (uint64_t)size : 0;
+    s->bytes = size <= 0 ? 0 : (uint64_t)size < WAL_SEGMENT_MAX ? (uint64_t)size : WAL_SEGMENT_MAX;
     rc = wal_head_read(&head, data, got > 0 ? (size_t)got : 0);
     if (rc == UV_ENOTSUP) {
         free(data);
@@ -94,8 +111,8 @@ static int read_beginning(struct wal *w, struct wal_segment *s, struct wal_state
                          path, head.version, WAL_VERSION);
     }
     if (rc == 0) {
-        s->time = head.time;
-        if (wal_record_peek(&r, data + WAL_HEAD, (uint64_t)got - WAL_HEAD) && r.type == WAL_STATE &&
+        judge_name(w, s, &head, path);
+        if (!s->stray && wal_record_peek(&r, data + WAL_HEAD, (uint64_t)got - WAL_HEAD) && r.type == WAL_STATE &&
             wal_record_intact(&r, data + WAL_HEAD) &&
             wal_state_read(state, bytes_of(data + WAL_HEAD + WAL_RECORD_HEAD, r.length - WAL_RECORD_HEAD))) {
             state->last = r.seq;
@@ -114,11 +131,10 @@ static void take_record(struct wal_state *s, const struct file *f, size_t at, co
             return; /* failed when it was written; its number is known to be settled */
         s->last = r->seq;
         s->totals.appended = r->before + r->items;
-    } else if (wal_state_read(s, bytes_of(f->data + at + WAL_RECORD_HEAD, r->length - WAL_RECORD_HEAD))) {
-        if (r->seq >= s->last) {
-            s->last = r->seq;
-            s->totals.appended = r->before;
-        }
+    } else if (r->seq >= s->last &&
+               wal_state_read(s, bytes_of(f->data + at + WAL_RECORD_HEAD, r->length - WAL_RECORD_HEAD))) {
+        s->last = r->seq;
+        s->totals.appended = r->before;
     }
 }
 
@@ -155,22 +171,60 @@ static void scan_segment(struct wal *w, size_t i)
     free(f.data);
 }
 
-/* The next segment's name is the next number, so that has to be one that no file has: numbers up to it count as
- * settled. */
-static void skip_numbers(struct wal *w)
+/* The next segment's name is the next number, so that has to be one that no file has, be it one that is left alone
+ * (`taken`, the highest of those): numbers up to it count as settled. */
+static void skip_numbers(struct wal *w, uint64_t taken)
 {
     uint64_t newest = w->segments.n > 0 ? w->segments.v[w->segments.n - 1].first : 0;
 
+    if (newest < taken)
+        newest = taken;
     if (newest <= w->state.last)
         return;
     wal_state_settle(&w->state, w->state.last + 1, newest);
     w->state.last = newest;
 }
 
+/* Takes what is not a segment of this log from the list; `last`: the newest number that is known. Returns the highest
+ * of their names that this log may come to. */
+static uint64_t drop_strays(struct wal *w, uint64_t last)
+{
+    uint64_t taken = 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < w->segments.n; i++) {
+        struct wal_segment *s = &w->segments.v[i];
+        bool far = s->first > last && s->first - last > NUMBERS_UNUSED;
+
+        if (!s->has_head && far) {
+            s->stray = true;
+            log_error(&w->log, "A file that is not of the log lies between its files; it is left alone",
+                      F_STR("directory", w->directory), F_UINT("number", s->first));
+        }
+        if (!s->stray)
+            w->segments.v[kept++] = *s;
+        else if (!far)
+            taken = s->first;
+    }
+    w->segments.n = kept;
+    return taken;
+}
+
+/* What is gone has been there, whatever damage has left of the sums. */
+static void mend_totals(struct wal_totals *t)
+{
+    uint64_t gone = t->delivered;
+
+    for (uint32_t i = 0; i < t->n_dropped; i++)
+        gone += t->dropped[i].items;
+    if (t->appended < gone)
+        t->appended = gone;
+}
+
 int wal_scan(struct wal *w, struct error *err)
 {
     struct wal_state state = { 0 };
-    size_t from = 0;
+    uint64_t from = 0, taken;
     int rc = w->io->list(w->io->arg, w->directory, add_name, w);
 
     if (rc != 0)
@@ -188,15 +242,18 @@ int wal_scan(struct wal *w, struct error *err)
 
             w->state = state;
             state = swap;
-            from = i;
+            from = w->segments.v[i].first;
         }
     }
     wal_state_free(&state);
     if (rc != 0)
         return rc;
-    for (size_t i = from; i < w->segments.n; i++)
-        scan_segment(w, i);
-    skip_numbers(w);
+    taken = drop_strays(w, from > 0 ? w->state.last : INT64_MAX - NUMBERS_UNUSED);
+    for (size_t i = 0; i < w->segments.n; i++)
+        if (w->segments.v[i].first >= from)
+            scan_segment(w, i);
+    skip_numbers(w, taken);
+    mend_totals(&w->state.totals);
     if (w->stats.torn_bytes > 0)
         log_warn(&w->log, "The log ended in the middle of a record that nobody was told is safe; it is cut off",
                  F_STR("directory", w->directory), F_UINT("bytes", w->stats.torn_bytes));

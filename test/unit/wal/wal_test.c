@@ -8,6 +8,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define RECORDS 48
 #define ITEMS 3
@@ -380,6 +381,174 @@ START_TEST(damage_anywhere_never_stops_the_start)
 }
 END_TEST
 
+/* A log with forty records in several segments, closed. */
+static void make_forty(void)
+{
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    while (n_records < 40) {
+        append(w);
+        run();
+    }
+    close_log(w);
+    ck_assert_uint_ge(fs.files.n, 3);
+}
+
+/* Also by its place: 0 is the oldest. */
+static struct sim_file *segment(size_t nth)
+{
+    for (size_t i = 0; i < fs.files.n; i++)
+        if (strstr(fs.files.v[i]->name, ".wal") != NULL && nth-- == 0)
+            return fs.files.v[i];
+    ck_abort_msg("there are not so many segments");
+}
+
+static void put_file(const char *path, struct bytes content)
+{
+    struct iovec part = { (void *)(uintptr_t)content.data, content.len };
+    int fd = fs.io.open(&fs, path, true);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq((int)fs.io.write(&fs, fd, &part, 1, 0), (int)content.len);
+    fs.io.close(&fs, fd);
+}
+
+static size_t count(const bool *found)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_records; i++)
+        n += found[i];
+    return n;
+}
+
+START_TEST(files_that_were_copied_or_are_not_of_the_log_change_nothing)
+{
+    bool found[RECORDS + 8] = { false }, again[RECORDS + 8] = { false };
+    struct bytes junk = bytes_str("not a segment");
+    struct wal *w;
+
+    make_forty();
+    switch (_i) {
+    case 0:
+        put_file("d/ffffffffffffffff.wal", junk);
+        break;
+    case 1:
+        put_file("d/7fffffffffffffff.wal", junk);
+        break;
+    case 2:
+        put_file("d/00000000000001f4.wal", buf_bytes(&segment(0)->now));
+        break;
+    default:
+        put_file("d/ffffffffffffffff.wal", buf_bytes(&segment(0)->now));
+    }
+    ck_assert_int_eq(open_log(&w), 0);
+    ck_assert_uint_eq(read_all(w, found), 40 * ITEMS);
+    ck_assert_uint_eq(count(found), 40);
+    append(w);
+    run();
+    close_log(w);
+    ck_assert_int_eq(open_log(&w), 0);
+    ck_assert_uint_eq(read_all(w, again), 41 * ITEMS);
+    ck_assert(again[40]);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(files_that_were_exchanged_lose_their_own_records_only)
+{
+    bool found[RECORDS + 8] = { false };
+    struct sim_file *a, *b;
+    struct buf content;
+    uint64_t items;
+    struct wal *w;
+
+    make_forty();
+    a = segment(0);
+    b = segment(1);
+    for (size_t n = 2; _i == 1 && n < fs.files.n; n++)
+        b = fs.files.v[n];
+    content = a->now;
+    a->now = b->now;
+    b->now = content;
+    ck_assert_int_eq(open_log(&w), 0);
+    items = read_all(w, found);
+    ck_assert_uint_eq(items, count(found) * ITEMS);
+    ck_assert_uint_gt(items, 0);
+    ck_assert_uint_eq(wal_held(w).records, count(found));
+    ck_assert_uint_ge(wal_held(w).items, items);
+    append(w);
+    run();
+    ck_assert(records[40].acknowledged);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(what_was_lost_uncounted_is_told_with_the_last_record)
+{
+    bool found[RECORDS + 8] = { false };
+    uint64_t items, told = 0;
+    struct wal *w;
+
+    make_forty();
+    segment(0)->now.len = 0;
+    ck_assert_int_eq(open_log(&w), 0);
+    items = read_all(w, found);
+    ck_assert_uint_lt(items, 40 * ITEMS);
+    for (size_t i = 0; i < n_records; i++)
+        if (found[i])
+            told += wal_settle(w, records[i].a.seq, ITEMS, NULL, 0);
+    ck_assert_uint_eq(told, 40 * ITEMS - items);
+    ck_assert_uint_eq(wal_held(w).items, 0);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(what_follows_behind_the_size_of_a_segment_is_not_read)
+{
+    bool found[RECORDS + 8] = { false };
+    struct sim_file *f;
+    struct wal *w;
+    size_t more = WAL_SEGMENT_MAX + (1 << 20);
+
+    make_forty();
+    f = segment(0);
+    memset(buf_reserve(&f->now, more), 0, more);
+    f->now.len += more;
+    ck_assert_int_eq(open_log(&w), 0);
+    ck_assert_uint_eq(read_all(w, found), 40 * ITEMS);
+    ck_assert_uint_lt(wal_held(w).bytes, WAL_SEGMENT_MAX + (1 << 20));
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(links_are_not_followed)
+{
+    char directory[] = "/tmp/wal-links-XXXXXX", target[64], link[64];
+    FILE *f;
+
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(target, sizeof(target), "%s/target", directory);
+    snprintf(link, sizeof(link), "%s/link", directory);
+    f = fopen(target, "w");
+    ck_assert_ptr_nonnull(f);
+    fputs("precious", f);
+    fclose(f);
+    ck_assert_int_eq(symlink(target, link), 0);
+    ck_assert_int_eq(wal_io_real.open(NULL, link, false), UV_ELOOP);
+    ck_assert_int_eq(wal_io_real.lock(NULL, link), UV_ELOOP);
+    unlink(link);
+    unlink(target);
+    rmdir(directory);
+}
+END_TEST
+
 START_TEST(a_newer_format_is_refused_by_name)
 {
     struct wal_options o = { .directory = "d", .max_bytes = 64u << 20, .segment_bytes = 65536, .io = &fs.io };
@@ -449,6 +618,11 @@ int main(void)
     tcase_add_test(tc, files_go_when_all_in_them_is_settled);
     tcase_add_test(tc, damage_in_the_middle_is_skipped_and_counted);
     tcase_add_test(tc, damage_anywhere_never_stops_the_start);
+    tcase_add_loop_test(tc, files_that_were_copied_or_are_not_of_the_log_change_nothing, 0, 4);
+    tcase_add_loop_test(tc, files_that_were_exchanged_lose_their_own_records_only, 0, 2);
+    tcase_add_test(tc, what_was_lost_uncounted_is_told_with_the_last_record);
+    tcase_add_test(tc, what_follows_behind_the_size_of_a_segment_is_not_read);
+    tcase_add_test(tc, links_are_not_followed);
     tcase_add_test(tc, a_newer_format_is_refused_by_name);
     tcase_add_test(tc, a_full_log_refuses_and_takes_again_when_something_is_settled);
     tcase_add_test(tc, nothing_acknowledged_is_lost_wherever_the_machine_stops);
