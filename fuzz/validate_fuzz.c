@@ -27,7 +27,7 @@ static void cut_everywhere(enum signal signal, struct bytes request, uint64_t it
         struct batch *head, *tail;
         struct validation v;
 
-        batch_split(rest, rest->items > 7 ? 3 : 1, &budget, &head, &tail);
+        batch_split(rest, rest->items > 7 ? 3 : 1, 3, &budget, &head, &tail);
         for (uint32_t k = 0; k < head->n_segments; k++)
             if (!otlp_validate(signal, bytes_of(head->segments[k].data, head->segments[k].len), &v))
                 abort();

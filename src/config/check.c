@@ -94,3 +94,11 @@ bool check_was_set(struct check *ck, const char *path)
 
     return node_of(ck->node, path, &exact) != NULL && exact && !is_default(ck, path);
 }
+
+bool check_is_bare(struct check *ck, const char *path)
+{
+    bool exact;
+    const struct yaml_node *n = node_of(ck->node, path, &exact);
+
+    return n != NULL && exact && n->kind == YAML_NULL;
+}

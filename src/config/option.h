@@ -147,5 +147,7 @@ void check_fail(struct check *ck, const char *path, const char *fmt, ...) __attr
 void check_warn(struct check *ck, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The user wrote that key, and not just its default (so that what print-config prints is no mistake). */
 bool check_was_set(struct check *ck, const char *path);
+/* The key is written with nothing behind it. */
+bool check_is_bare(struct check *ck, const char *path);
 
 #endif

@@ -78,3 +78,21 @@ struct batch *batch_merge(struct batch *const *parts, size_t n)
     }
     return b;
 }
+
+struct batch *batch_with_metadata(struct batch *b, struct metadata *metadata)
+{
+    struct batch *copy;
+
+    if (b->metadata == metadata)
+        return b;
+    if (b->refs > 1) {
+        for (uint32_t i = 0; i < b->n_segments; i++)
+            (void)block_ref(b->segments[i].block);
+        copy = batch_of(b->signal, b->segments, b->n_segments, b->items, b->arrival);
+        batch_unref(b);
+        b = copy;
+    }
+    metadata_unref(b->metadata);
+    b->metadata = metadata_ref(metadata);
+    return b;
+}

@@ -50,11 +50,16 @@ void batch_unref(struct batch *b);
  * Nothing is copied. Metadata is dropped unless all parts share one. */
 struct batch *batch_merge(struct batch *const *parts, size_t n);
 
+/* The batch with that metadata and nothing else of the client: `b` itself if it is nobody else's, or another header to
+ * the same bytes. Takes over the caller's reference to `b`; `metadata` may be NULL and gets one more. */
+struct batch *batch_with_metadata(struct batch *b, struct metadata *metadata);
+
 /* Cut after the first `items` items (0 < items < b->items): *head has them, *tail the rest, both new; the
- * caller's reference to `b` stays. Segments on one side of the cut are shared. The one that is cut through is copied,
- * into pieces of `items` items each (blocks charged to `budget` whatever its limit), with resource, scope and metric
- * heads and schema URLs repeated in each: so cutting a long batch again and again by the same number costs one copy in
- * all. Only for mergeable signals. */
-void batch_split(struct batch *b, uint64_t items, struct budget *budget, struct batch **head, struct batch **tail);
+ * caller's reference to `b` stays. Segments on one side of the cut are shared. The one that is cut through is copied:
+ * what is behind the cut, into pieces of `each` items (blocks charged to `budget` whatever its limit), with resource,
+ * scope and metric heads and schema URLs repeated in each: so cutting `each` off a long batch again and again costs one
+ * copy in all. Only for mergeable signals. */
+void batch_split(struct batch *b, uint64_t items, uint64_t each, struct budget *budget, struct batch **head,
+                 struct batch **tail);
 
 #endif

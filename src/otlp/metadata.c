@@ -2,9 +2,12 @@
 #include "otlp/metadata.h"
 
 #include "base/mem.h"
+#include "base/vec.h"
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 struct metadata *metadata_new(const struct metadata_entry *entries, uint32_t n)
 {
@@ -57,4 +60,52 @@ const struct metadata_entry *metadata_find(const struct metadata *m, struct byte
             return e;
     }
     return NULL;
+}
+
+static void put_u32(struct buf *b, uint32_t v)
+{
+    buf_append(b, &v, sizeof(v));
+}
+
+void metadata_key(struct buf *key, const struct strings *names, const struct metadata *m)
+{
+    key->len = 0;
+    for (size_t i = 0; i < names->n; i++) {
+        const struct metadata_entry *e;
+        size_t count_at = key->len;
+        uint32_t at = 0, count = 0;
+
+        put_u32(key, 0);
+        while ((e = metadata_find(m, bytes_str(names->v[i]), &at)) != NULL) {
+            put_u32(key, (uint32_t)e->value.len);
+            buf_put(key, e->value);
+            count++;
+        }
+        memcpy(key->data + count_at, &count, sizeof(count));
+    }
+}
+
+void metadata_check(const struct strings *names, const char *path, struct check *ck)
+{
+    for (size_t i = 0; i < names->n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcasecmp(names->v[i], names->v[k]) == 0)
+                check_fail(ck, path, "duplicate entry in metadata_keys: \"%s\" (case-insensitive)", names->v[i]);
+}
+
+struct metadata *metadata_choose(const struct strings *names, const struct metadata *m)
+{
+    VEC(struct metadata_entry) entries = { 0 };
+    struct metadata *chosen;
+
+    for (size_t i = 0; i < names->n; i++) {
+        const struct metadata_entry *e;
+        uint32_t at = 0;
+
+        while ((e = metadata_find(m, bytes_str(names->v[i]), &at)) != NULL)
+            *vec_push(&entries) = *e;
+    }
+    chosen = metadata_new(entries.v, (uint32_t)entries.n);
+    vec_free(&entries);
+    return chosen;
 }

@@ -5,7 +5,8 @@
 #ifndef OTLP_METADATA_H
 #define OTLP_METADATA_H
 
-#include "base/bytes.h"
+#include "base/buf.h"
+#include "config/option.h"
 
 struct metadata_entry {
     struct bytes name; /* lower case */
@@ -26,5 +27,15 @@ void metadata_unref(struct metadata *m);
 /* The next entry called `name` (compared without case) at or after index *at, which moves past it; NULL when
  * there is none. Start with *at = 0. */
 const struct metadata_entry *metadata_find(const struct metadata *m, struct bytes name, uint32_t *at);
+
+/* The values of these keys (compared without case), with their lengths, as bytes that are equal when all values are:
+ * what a batcher tells its clients apart by. Replaces what is in `key`. */
+void metadata_key(struct buf *key, const struct strings *names, const struct metadata *m);
+
+/* No key twice. `path` is the option's. */
+void metadata_check(const struct strings *names, const char *path, struct check *ck);
+
+/* Of the client's metadata these keys; NULL when it has none of them. */
+struct metadata *metadata_choose(const struct strings *names, const struct metadata *m);
 
 #endif

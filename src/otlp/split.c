@@ -121,12 +121,13 @@ static void share(segments *to, struct segment s)
     *vec_push(to) = s;
 }
 
-void batch_split(struct batch *b, uint64_t items, struct budget *budget, struct batch **head, struct batch **tail)
+void batch_split(struct batch *b, uint64_t items, uint64_t each, struct budget *budget, struct batch **head,
+                 struct batch **tail)
 {
     segments front = { 0 }, back = { 0 }, pieces = { 0 };
     uint64_t left = items;
 
-    assert(items > 0 && items < b->items && signal_table[b->signal].mergeable);
+    assert(items > 0 && each > 0 && items < b->items && signal_table[b->signal].mergeable);
     for (uint32_t i = 0; i < b->n_segments; i++) {
         struct segment s = b->segments[i];
 
@@ -137,7 +138,7 @@ void batch_split(struct batch *b, uint64_t items, struct budget *budget, struct 
             left -= left == 0 ? 0 : s.items;
             continue;
         }
-        cut_segment(b->signal, &s, left, items, budget, &pieces);
+        cut_segment(b->signal, &s, left, each, budget, &pieces);
         left = 0;
         for (size_t k = 0; k < pieces.n; k++)
             *vec_push(k == 0 ? &front : &back) = pieces.v[k];

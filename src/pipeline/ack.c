@@ -33,6 +33,22 @@ void outcome_join(struct outcome *worst, const struct outcome *more)
     }
 }
 
+void outcome_add_part(struct outcome *sum, const struct outcome *sent, uint64_t items, uint64_t *rejected)
+{
+    uint64_t before = sum->rejected, own = *rejected < items ? *rejected : items;
+    struct outcome part;
+
+    copy_outcome(&part, sent);
+    part.rejected = own;
+    *rejected -= own;
+    outcome_join(sum, &part);
+    if (sum->verdict == VERDICT_SAFE) {
+        sum->rejected = before + own;
+        if (sum->reason == NULL)
+            sum->reason = part.reason;
+    }
+}
+
 /* What is still open when the last answer has come goes into its column. */
 static void book(struct ack *ack)
 {

@@ -42,6 +42,11 @@ struct outcome {
  * ones the longer wait. */
 void outcome_join(struct outcome *worst, const struct outcome *more);
 
+/* What became of a part of `items` items of something that was sent in parts, each perhaps together with others: `sum`
+ * is of all its parts, `*rejected` what has been rejected of the whole send and not told yet. Whose items these were
+ * is not known: the first that are asked for take them, so that the sum is right. */
+void outcome_add_part(struct outcome *sum, const struct outcome *sent, uint64_t items, uint64_t *rejected);
+
 struct ack {
     void (*on_settled)(struct ack *ack, const struct outcome *outcome);
     struct turn *turn;

@@ -6,65 +6,90 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define STOP_MARGIN (100 * NS_PER_MS) /* before the deadline, to close what is open */
-
-/* ---- lists ---- */
-
-static void queue_put(struct queue *q, struct queued *x)
-{
-    x->next = NULL;
-    *q->last = x;
-    q->last = &x->next;
-    q->n++;
-    q->items += x->items;
-    q->bytes += x->bytes;
-}
-
-static struct queued *queue_take(struct queue *q)
-{
-    struct queued *x = q->first;
-
-    q->first = x->next;
-    if (q->first == NULL)
-        q->last = &q->first;
-    q->n--;
-    q->items -= x->items;
-    q->bytes -= x->bytes;
-    return x;
-}
-
-static void queue_init(struct queue *q)
-{
-    *q = (struct queue){ .last = &q->first };
-}
 
 static uint64_t measure(const struct sender *s, uint64_t requests, uint64_t items, uint64_t bytes)
 {
     return s->options.sizer == SIZER_REQUESTS ? requests : s->options.sizer == SIZER_ITEMS ? items : bytes;
 }
 
-static uint64_t in_use(const struct sender *s)
+uint64_t sender_size(const struct sender *s)
 {
-    const struct queue *f = s->wal != NULL ? &s->appending : &s->in_flight_size;
+    const struct amount *a = s->wal != NULL ? &s->appending : &s->held;
+    struct wal_held w = s->wal != NULL ? wal_held(s->wal) : (struct wal_held){ 0 };
 
-    if (s->wal != NULL) {
-        struct wal_held held = wal_held(s->wal);
+    return measure(s, w.records + a->requests, w.items + a->items, w.bytes + a->bytes);
+}
 
-        return measure(s, held.records + f->n, held.items + f->items, held.bytes + f->bytes);
+/* ---- the end of a record ---- */
+
+/* On disk what was given up stays for the next start. */
+static void end_record(struct sender *s, struct record *x)
+{
+    if (s->wal != NULL && !x->lost) {
+        sender_disk_settle(s, x);
+    } else if (s->wal == NULL) {
+        s->held.requests--;
+        s->held.items -= x->items;
+        s->held.bytes -= x->bytes;
     }
+    if (x->waiter != NULL)
+        ack_settle(x->waiter, &x->outcome);
+    vec_free(&x->dropped);
+    free(x);
+}
 
-    return measure(s, s->ready.n + f->n, s->ready.items + f->items, s->ready.bytes + f->bytes);
+static void end_share(struct sender *s, struct record *x)
+{
+    if (--x->flights == 0 && x->rest == NULL)
+        end_record(s, x);
+}
+
+/* Which of the flight's records its drops are of is not known: the first ones have them, so that the sum is right. */
+static void note_drops(struct flight *f, struct share *p)
+{
+    uint64_t left = p->items;
+
+    for (size_t i = 0; i < f->book.dropped.n && left > 0; i++) {
+        struct ledger_reason *d = &f->book.dropped.v[i];
+        uint64_t n = d->items < left ? d->items : left;
+
+        if (n > 0 && p->record->waiter != NULL)
+            ack_drop(p->record->waiter, n, d->reason);
+        else if (n > 0)
+            ledger_reasons_add(&p->record->dropped, n, d->reason);
+        d->items -= n;
+        left -= n;
+    }
+}
+
+/* What was rejected is told to those who wait, and booked by that. */
+static void untell(struct flight *f, const struct outcome *o)
+{
+    for (size_t i = 0; o->verdict == VERDICT_SAFE && o->rejected > 0 && i < f->book.dropped.n; i++)
+        if (strcmp(f->book.dropped.v[i].reason, o->reason != NULL ? o->reason : "rejected") == 0)
+            f->book.dropped.v[i].items -= o->rejected;
+}
+
+static void settle_shares(struct flight *f, const struct outcome *o)
+{
+    struct outcome part = *o;
+    uint64_t rejected = o->verdict == VERDICT_SAFE ? o->rejected : 0;
+
+    if (f->sender->options.wait_for_result)
+        untell(f, o);
+    for (size_t i = 0; i < f->shares.n; i++) {
+        struct share *p = &f->shares.v[i];
+
+        note_drops(f, p);
+        if (p->record->waiter != NULL)
+            outcome_add_part(&p->record->outcome, &part, p->items, &rejected);
+    }
 }
 
 /* ---- the end of an attempt ---- */
-
-static void free_queued(struct queued *x)
-{
-    if (x->batch != NULL)
-        batch_unref(x->batch);
-    free(x);
-}
 
 static void free_flight(struct flight *f)
 {
@@ -74,14 +99,11 @@ static void free_flight(struct flight *f)
     if (f->next != NULL)
         f->next->link = f->link;
     s->n_flights--;
-    s->in_flight_size.n -= f->records.n;
-    s->in_flight_size.items -= f->records.items;
-    s->in_flight_size.bytes -= f->records.bytes;
-    while (f->records.first != NULL)
-        free_queued(queue_take(&f->records));
+    for (size_t i = 0; i < f->shares.n; i++)
+        end_share(s, f->shares.v[i].record);
+    vec_free(&f->shares);
     clock_stop(s->node->host->clock, &f->timer);
-    if (f->batch != NULL)
-        batch_unref(f->batch);
+    batch_unref(f->batch);
     ledger_free(&f->book);
     free(f);
 }
@@ -94,27 +116,18 @@ static void book(struct sender *s, struct flight *f)
 
     if (s->options.wait_for_result)
         return;
-    s->hold.open -= f->records.items;
+    s->hold.open -= f->items;
     ledger_deliver(l, f->book.delivered);
     for (size_t i = 0; i < f->book.dropped.n; i++)
         ledger_drop(l, f->book.dropped.v[i].items, f->book.dropped.v[i].reason);
-}
-
-static void tell_waiters(struct flight *f, const struct outcome *o)
-{
-    for (struct queued *x = f->records.first; x != NULL; x = x->next)
-        if (x->waiter != NULL)
-            ack_settle(x->waiter, o);
 }
 
 static void finish(struct flight *f, const struct outcome *o)
 {
     struct sender *s = f->sender;
 
-    tell_waiters(f, o);
     book(s, f);
-    if (s->wal != NULL)
-        sender_disk_settle(s, f);
+    settle_shares(f, o);
     free_flight(f);
     sender_pump(s);
 }
@@ -123,7 +136,7 @@ static void complain(struct sender *s, const struct flight *f, const struct outc
 {
     if (complaint_due(&s->failing, s->node->host->clock))
         log_error(&s->node->log, message, F_STR("error", o->why), F_STR("reason", o->reason != NULL ? o->reason : ""),
-                  F_UINT("dropped_items", f->records.items), F_UINT("repeated", complaint_taken(&s->failing)));
+                  F_UINT("dropped_items", f->items), F_UINT("repeated", complaint_taken(&s->failing)));
 }
 
 static void attempt(struct flight *f);
@@ -133,11 +146,24 @@ static void on_retry(struct clock_timer *t)
     attempt(container_of(t, struct flight, timer));
 }
 
+static const struct outcome at_shutdown = { .verdict = VERDICT_RETRY,
+                                            .reason = "shutdown",
+                                            .why = "the exporter is shutting down" };
+
+static void give_up_shares(struct flight *f)
+{
+    for (size_t i = 0; i < f->shares.n; i++) {
+        f->shares.v[i].record->lost = true;
+        outcome_join(&f->shares.v[i].record->outcome, &at_shutdown);
+    }
+}
+
 /* It stays on disk, for the next start. */
 static void leave_on_disk(struct flight *f)
 {
     struct sender *s = f->sender;
 
+    give_up_shares(f);
     free_flight(f);
     sender_maybe_stopped(s);
 }
@@ -157,7 +183,7 @@ static bool try_again(struct flight *f, const struct outcome *o)
         !retry_next(&f->retry, s->options.retry, s->options.retry_forever, f->begun, clock_mono(clock),
                     o->retry_after_ms, &delay))
         return false;
-    metric_add(s->retried, f->records.items);
+    metric_add(s->retried, f->items);
     if (complaint_due(&s->failing, clock))
         log_info(&s->node->log, "Exporting failed. Will retry the request after interval.", F_STR("error", o->why),
                  F_DOUBLE("interval_seconds", (double)delay / (double)NS_PER_S),
@@ -185,7 +211,7 @@ static void reset_book(struct flight *f)
 {
     ledger_free(&f->book);
     ledger_init(&f->book, "attempt", "", f->sender->node->signal);
-    ledger_receive(&f->book, f->records.items);
+    ledger_receive(&f->book, f->items);
 }
 
 static void attempt(struct flight *f)
@@ -195,54 +221,33 @@ static void attempt(struct flight *f)
     reset_book(f);
     f->begun = clock_mono(s->node->host->clock);
     f->in_the_air = true;
-    ack_init(&f->ack, s->node->host->turn, &f->book, f->records.items, s->options.wait_for_result, on_settled);
+    ack_init(&f->ack, s->node->host->turn, &f->book, f->items, s->options.wait_for_result, on_settled);
     consumer_send(s->options.attempt, batch_ref(f->batch), &f->ack);
 }
 
 /* ---- the queue ---- */
 
-static bool may_join(const struct sender *s, const struct queue *q, const struct queued *x)
-{
-    return s->options.merge_bytes > 0 && q->bytes + x->bytes <= s->options.merge_bytes &&
-           (s->options.merge_batches == 0 || q->n < s->options.merge_batches) &&
-           x->batch->metadata == q->first->batch->metadata && signal_table[x->batch->signal].mergeable;
-}
-
-static struct batch *merge(const struct queue *q)
-{
-    struct batch **parts, *merged;
-    size_t n = 0;
-
-    if (q->n == 1)
-        return batch_ref(q->first->batch);
-    parts = mem_alloc(q->n * sizeof(struct batch *));
-    for (struct queued *x = q->first; x != NULL; x = x->next)
-        parts[n++] = batch_ref(x->batch);
-    merged = batch_merge(parts, n);
-    free(parts);
-    return merged;
-}
-
-static void take_off(struct sender *s)
+static bool take_off(struct sender *s)
 {
     struct flight *f = mem_zalloc(sizeof(*f));
 
     f->sender = s;
-    queue_init(&f->records);
-    do
-        queue_put(&f->records, queue_take(&s->ready));
-    while (s->ready.first != NULL && may_join(s, &f->records, s->ready.first));
-    f->batch = merge(&f->records);
+    if (!sender_lines_take(s, f)) {
+        free(f);
+        return false;
+    }
     f->next = s->flights;
     f->link = &s->flights;
     if (f->next != NULL)
         f->next->link = &f->next;
     s->flights = f;
     s->n_flights++;
-    s->in_flight_size.n += f->records.n;
-    s->in_flight_size.items += f->records.items;
-    s->in_flight_size.bytes += f->records.bytes;
+    if (s->batch_items != NULL) {
+        metric_observe(s->batch_items, (double)f->items);
+        metric_observe(s->batch_bytes, (double)f->batch->bytes);
+    }
     attempt(f);
+    return true;
 }
 
 static void enqueue(struct sender *s, struct batch *batch, struct ack *ack);
@@ -251,7 +256,7 @@ static bool has_room(const struct sender *s, const struct batch *b)
 {
     uint64_t size = measure(s, 1, b->items, b->bytes);
 
-    return s->options.queue_size == UINT64_MAX || in_use(s) + size <= s->options.queue_size;
+    return s->options.queue_size == UINT64_MAX || sender_size(s) + size <= s->options.queue_size;
 }
 
 static void unblock(struct sender *s)
@@ -271,8 +276,10 @@ void sender_pump(struct sender *s)
 {
     bool leave = s->stopping && s->wal != NULL; /* what is on disk is for the next start */
 
-    while (!leave && s->n_flights < s->options.consumers && s->ready.first != NULL)
-        take_off(s);
+    if (s->wal != NULL)
+        sender_disk_press(s);
+    while (!leave && s->n_flights < s->options.consumers && take_off(s))
+        ;
     if (s->wal != NULL)
         sender_disk_more(s);
     unblock(s);
@@ -281,10 +288,19 @@ void sender_pump(struct sender *s)
 
 void sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack *waiter)
 {
-    struct queued *x = mem_alloc(sizeof(*x));
+    struct record *x = mem_zalloc(sizeof(*x));
 
-    *x = (struct queued){ .batch = batch, .seq = seq, .items = batch->items, .bytes = batch->bytes, .waiter = waiter };
-    queue_put(&s->ready, x);
+    x->rest = batch;
+    x->seq = seq;
+    x->items = batch->items;
+    x->bytes = batch->bytes;
+    x->waiter = waiter;
+    if (s->wal == NULL) {
+        s->held.requests++;
+        s->held.items += x->items;
+        s->held.bytes += x->bytes;
+    }
+    sender_lines_put(s, x);
 }
 
 static void enqueue(struct sender *s, struct batch *batch, struct ack *ack)
@@ -361,8 +377,7 @@ struct sender *sender_new(struct node *node, const struct sender_options *o)
     s->options = *o;
     if (o->directory != NULL)
         s->options.directory = s->directory = mem_strdup(o->directory);
-    queue_init(&s->ready);
-    queue_init(&s->in_flight_size);
+    sender_lines_init(s);
     s->last_blocked = &s->blocked;
     s->pump_task.run = on_pump;
     ack_init(&s->hold, node->host->turn, node->ledger, 0, false, NULL);
@@ -382,7 +397,7 @@ void sender_maybe_stopped(struct sender *s)
     void (*done)(struct node *) = s->on_stopped;
 
     if (!s->stopping || s->stopped || done == NULL || s->n_flights > 0 || s->n_appends > 0 ||
-        (s->wal == NULL && s->ready.first != NULL))
+        (s->wal == NULL && s->ready.requests > 0))
         return;
     if (s->wal != NULL) {
         sender_disk_stop(s);
@@ -394,31 +409,36 @@ void sender_maybe_stopped(struct sender *s)
     done(s->node);
 }
 
+static void give_up_record(struct sender *s, struct record *x)
+{
+    uint64_t items = x->rest->items;
+
+    if (s->wal == NULL && x->waiter == NULL) {
+        s->hold.open -= items;
+        ledger_drop(s->node->ledger, items, "shutdown");
+    }
+    x->lost = true;
+    outcome_join(&x->outcome, &at_shutdown);
+    batch_unref(x->rest);
+    x->rest = NULL;
+    if (x->flights == 0)
+        end_record(s, x);
+}
+
 /* What is still here is lost, or left on disk. */
 static void give_up(struct sender *s)
 {
+    sender_lines_empty(s, give_up_record);
     for (struct flight *f = s->flights, *next; f != NULL; f = next) {
-        uint64_t items = f->records.items;
-
         next = f->next;
         if (f->in_the_air)
             ack_cancel(&f->ack);
         if (s->wal == NULL && !s->options.wait_for_result) {
-            s->hold.open -= items;
-            ledger_drop(s->node->ledger, items, "shutdown");
+            s->hold.open -= f->items;
+            ledger_drop(s->node->ledger, f->items, "shutdown");
         }
+        give_up_shares(f);
         free_flight(f);
-    }
-    while (s->ready.first != NULL) {
-        struct queued *x = queue_take(&s->ready);
-
-        if (s->wal == NULL && x->waiter == NULL) {
-            s->hold.open -= x->items;
-            ledger_drop(s->node->ledger, x->items, "shutdown");
-        }
-        if (x->waiter != NULL)
-            ack_fail(x->waiter, VERDICT_RETRY, "shutdown", "the exporter is shutting down");
-        free_queued(x);
     }
 }
 
@@ -450,10 +470,12 @@ static void end_waits(struct sender *s)
         if (f->in_the_air)
             continue;
         clock_stop(s->node->host->clock, &f->timer);
-        if (s->wal != NULL)
+        if (s->wal != NULL) {
+            give_up_shares(f);
             free_flight(f);
-        else
+        } else {
             attempt(f);
+        }
     }
 }
 
@@ -466,8 +488,9 @@ void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *
     s->on_stopped = done;
     refuse_blocked(s);
     if (s->wal != NULL)
-        while (s->ready.first != NULL)
-            free_queued(queue_take(&s->ready));
+        sender_lines_empty(s, give_up_record);
+    else
+        sender_lines_flush(s);
     clock_start(clock, &s->deadline, deadline > now + STOP_MARGIN ? deadline - now - STOP_MARGIN : 1, on_deadline);
     end_waits(s);
     sender_pump(s);
@@ -482,6 +505,7 @@ void sender_free(struct sender *s)
     clock_stop(clock, &s->deadline);
     clock_stop(clock, &s->read_timer);
     turn_cancel(s->node->host->turn, &s->pump_task);
+    sender_lines_free(s);
     sender_metrics_close(s);
     free(s->directory);
     s->node->sender = NULL;

@@ -15,14 +15,25 @@
 
 enum sender_sizer { SIZER_REQUESTS, SIZER_ITEMS, SIZER_BYTES };
 
+/* Merging and cutting behind the queue, to sizes in items or bytes. */
+struct sender_batch {
+    bool on;
+    bool in_bytes;       /* sizes are bytes, else items */
+    uint64_t flush;      /* ns; the longest that something waits for more */
+    uint64_t least;      /* goes out at once when it is as large */
+    uint64_t most;       /* larger is cut, between items; 0 = never */
+    struct strings keys; /* batches whose metadata differ in one of these stay apart */
+};
+
 struct sender_options {
     uint64_t queue_size; /* in units of the sizer, what is in flight included; UINT64_MAX: bounded by the disk alone */
     enum sender_sizer sizer;
-    uint32_t consumers;     /* attempts at one time */
-    bool block_on_overflow; /* senders wait for room; else they are told RETRY "queue_full" */
-    bool wait_for_result;   /* senders wait for their batch's attempt; in memory only */
-    uint64_t merge_bytes;   /* what waits goes together in one attempt, up to this many bytes; 0: one by one */
-    uint64_t merge_batches; /* and up to this many batches; 0 = no limit */
+    uint32_t consumers;        /* attempts at one time */
+    bool block_on_overflow;    /* senders wait for room; else they are told RETRY "queue_full" */
+    bool wait_for_result;      /* senders wait for their batch's attempt; in memory only */
+    uint64_t merge_bytes;      /* what waits goes together in one attempt, up to this many bytes; 0: one by one */
+    uint64_t merge_batches;    /* and up to this many batches; 0 = no limit */
+    struct sender_batch batch; /* when it is on, in place of these two */
     const struct retry_config *retry; /* NULL: the exporter tries again by itself, and RETRY means it has given up */
     bool retry_forever;               /* max_elapsed_time does not count */
     const char *directory;            /* of the queue on disk; NULL: in memory */

@@ -93,7 +93,7 @@ static void on_appended(struct wal_append *a, int status)
     struct sender *s = x->sender;
 
     s->n_appends--;
-    s->appending.n--;
+    s->appending.requests--;
     s->appending.items -= x->batch->items;
     s->appending.bytes -= x->batch->bytes;
     if (status == 0) {
@@ -126,7 +126,7 @@ void sender_disk_consume(struct sender *s, struct batch *batch, struct ack *ack)
     rc = wal_append(s->wal, &x->a);
     if (rc == 0) {
         s->n_appends++;
-        s->appending.n++;
+        s->appending.requests++;
         s->appending.items += batch->items;
         s->appending.bytes += batch->bytes;
         return;
@@ -205,9 +205,16 @@ static void on_read(struct wal_read *r, int status)
     sender_pump(s);
 }
 
+void sender_disk_press(struct sender *s)
+{
+    if (s->behind && s->due == NULL && s->ready.bytes >= WINDOW)
+        sender_lines_flush(s);
+}
+
 void sender_disk_more(struct sender *s)
 {
-    if (!s->behind || s->reading || s->stopping || clock_armed(&s->read_timer) || s->ready.bytes >= READ_WINDOW)
+    if (!s->behind || s->reading || s->stopping || clock_armed(&s->read_timer) ||
+        s->ready.bytes >= (s->due != NULL ? READ_WINDOW : WINDOW))
         return;
     s->reading = true;
     s->read = (struct wal_read){ .after = s->newest, .budget = s->node->host->budget, .on_read = on_read };
@@ -216,28 +223,19 @@ void sender_disk_more(struct sender *s)
 
 /* ---- what became of it ---- */
 
-/* The flight's sums, record by record: the first ones have what was dropped. */
-void sender_disk_settle(struct sender *s, struct flight *f)
+void sender_disk_settle(struct sender *s, struct record *x)
 {
-    size_t n = f->book.dropped.n, at = 0;
+    struct wal_reason dropped[WAL_REASONS] = { 0 };
+    uint64_t delivered = x->items;
+    size_t n = 0;
 
-    for (struct queued *x = f->records.first; x != NULL; x = x->next) {
-        struct wal_reason dropped[WAL_REASONS] = { 0 };
-        uint64_t left = x->items;
-        size_t used = 0;
-
-        for (; at < n && left > 0 && used < ARRAY_LEN(dropped); used++) {
-            struct ledger_reason *d = &f->book.dropped.v[at];
-            uint64_t items = d->items < left ? d->items : left;
-
-            snprintf(dropped[used].reason, sizeof(dropped[used].reason), "%s", d->reason);
-            dropped[used].items = items;
-            d->items -= items;
-            left -= items;
-            at += d->items == 0;
-        }
-        lose(s, wal_settle(s->wal, x->seq, left, dropped, used));
+    for (size_t i = 0; i < x->dropped.n; i++) {
+        snprintf(dropped[n].reason, sizeof(dropped[n].reason), "%s", x->dropped.v[i].reason);
+        dropped[n].items += x->dropped.v[i].items;
+        delivered -= x->dropped.v[i].items;
+        n += n + 1 < ARRAY_LEN(dropped); /* the last one has all further ones */
     }
+    lose(s, wal_settle(s->wal, x->seq, delivered, dropped, n));
 }
 
 /* ---- life ---- */

@@ -2,6 +2,7 @@
 #include "pipeline/sender_inside.h"
 
 #include "base/mem.h"
+#include "pipeline/batch_bounds.h"
 
 #define ROW(name_, kind, unit_, text)                                                                                  \
     {                                                                                                                  \
@@ -36,6 +37,25 @@ static const struct metric_row row_failures = ROW("otelcd_exporter_wal_write_fai
 static const struct metric_row row_corrupt = ROW("otelcd_exporter_wal_corrupt_items", METRIC_COUNTER, "{items}",
                                                  "Items on disk that were damaged and are lost.");
 
+static const struct metric_row row_batch_items = {
+    .name = "otelcol_exporter_queue_batch_send_size",
+    .type = METRIC_HISTOGRAM,
+    .level = LEVEL_DETAILED,
+    .unit = "{units}",
+    .help = "Number of items in a batch that sending_queue::batch made. Only shown at level detailed.",
+    .bounds = batch_item_bounds,
+    .n_bounds = ARRAY_LEN(batch_item_bounds),
+};
+static const struct metric_row row_batch_bytes = {
+    .name = "otelcol_exporter_queue_batch_send_size_bytes",
+    .type = METRIC_HISTOGRAM,
+    .level = LEVEL_DETAILED,
+    .unit = "By",
+    .help = "Number of bytes in a batch that sending_queue::batch made. Only shown at level detailed.",
+    .bounds = batch_byte_bounds,
+    .n_bounds = ARRAY_LEN(batch_byte_bounds),
+};
+
 const struct metric_row *const sender_metric_rows[] = {
     &row_size,
     &row_capacity,
@@ -49,23 +69,10 @@ const struct metric_row *const sender_metric_rows[] = {
     &row_oldest,
     &row_failures,
     &row_corrupt,
+    &row_batch_items,
+    &row_batch_bytes,
     NULL,
 };
-
-static uint64_t size_of(const struct sender *s)
-{
-    const struct queue *a = &s->ready, *b = &s->in_flight_size;
-
-    if (s->wal != NULL && s->options.sizer == SIZER_REQUESTS)
-        return wal_held(s->wal).records;
-    if (s->wal != NULL && s->options.sizer == SIZER_ITEMS)
-        return wal_held(s->wal).items;
-    if (s->wal != NULL)
-        return wal_held(s->wal).bytes;
-    return s->options.sizer == SIZER_REQUESTS ? a->n + b->n
-           : s->options.sizer == SIZER_ITEMS  ? a->items + b->items
-                                              : a->bytes + b->bytes;
-}
 
 static void add_up(struct metric *x, uint64_t n)
 {
@@ -79,7 +86,7 @@ static void collect(struct metric_hook *hook)
     struct wal_held held;
     uint64_t now = clock_wall(s->node->host->clock);
 
-    metric_set(s->size, (double)size_of(s));
+    metric_set(s->size, (double)sender_size(s));
     metric_set(s->capacity,
                (double)(s->options.queue_size != UINT64_MAX ? s->options.queue_size : s->options.max_disk_bytes));
     if (s->wal == NULL)
@@ -103,6 +110,10 @@ void sender_metrics_init(struct sender *s)
     s->enqueue_failed = metrics_get(m, &row_failed[s->node->signal], labels, 1);
     s->retried = metrics_get(m, &row_retried, labels, 2);
     metric_add(s->enqueue_failed, 0);
+    if (s->options.batch.on && s->node->host->level >= LEVEL_DETAILED) {
+        s->batch_items = metrics_get(m, &row_batch_items, labels, 1);
+        s->batch_bytes = metrics_get(m, &row_batch_bytes, labels, 1);
+    }
     if (s->options.directory != NULL) {
         s->disk_bytes = metrics_get(m, &row_disk, labels, 2);
         s->written = metrics_get(m, &row_written, labels, 2);

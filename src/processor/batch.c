@@ -5,6 +5,7 @@
  * whose metadata differ in those keys are batched apart, each by a batcher (batch_shard.c) of its own.
  * Batches that cannot be merged (profiles) go through one by one, with the sender's own ack. */
 #include "base/mem.h"
+#include "pipeline/batch_bounds.h"
 #include "processor/batch_shard.h"
 
 #include <assert.h>
@@ -31,11 +32,6 @@ static const struct option options[] = {
     OPT_END,
 };
 
-static const double size_bounds[] = { 10,   25,   50,   75,   100,  250,  500,   750,   1000,  2000,  3000,
-                                      4000, 5000, 6000, 7000, 8000, 9000, 10000, 20000, 30000, 50000, 100000 };
-static const double byte_bounds[] = { 128,   256,    512,    1024,   2048,    4096,    8192,    16384,   32768,
-                                      65536, 131072, 262144, 524288, 1048576, 2097152, 4194304, 8388608, 16777216 };
-
 static const struct metric_row row_size_sends = {
     .name = "otelcol_processor_batch_batch_size_trigger_send",
     .type = METRIC_COUNTER,
@@ -56,8 +52,8 @@ static const struct metric_row row_send_size = {
     .level = LEVEL_NORMAL,
     .unit = "{units}",
     .help = "Number of units in the batch.",
-    .bounds = size_bounds,
-    .n_bounds = ARRAY_LEN(size_bounds),
+    .bounds = batch_item_bounds,
+    .n_bounds = ARRAY_LEN(batch_item_bounds),
 };
 static const struct metric_row row_send_bytes = {
     .name = "otelcol_processor_batch_batch_send_size_bytes",
@@ -65,8 +61,8 @@ static const struct metric_row row_send_bytes = {
     .level = LEVEL_DETAILED,
     .unit = "By",
     .help = "Number of bytes in the batch that was sent. Only shown at level detailed.",
-    .bounds = byte_bounds,
-    .n_bounds = ARRAY_LEN(byte_bounds),
+    .bounds = batch_byte_bounds,
+    .n_bounds = ARRAY_LEN(batch_byte_bounds),
 };
 static const struct metric_row row_cardinality = {
     .name = "otelcol_processor_batch_metadata_cardinality",
@@ -107,30 +103,6 @@ static struct batch_node *batch_node_of(struct node *node)
     return container_of(node, struct batch_node, node);
 }
 
-static void put_u32(struct buf *b, uint32_t v)
-{
-    buf_append(b, &v, sizeof(v));
-}
-
-static void make_key(struct batch_node *n, const struct metadata *m)
-{
-    n->key.len = 0;
-    for (size_t i = 0; i < n->config->metadata_keys.n; i++) {
-        struct bytes name = bytes_str(n->config->metadata_keys.v[i]);
-        const struct metadata_entry *e;
-        size_t count_at = n->key.len;
-        uint32_t at = 0, count = 0;
-
-        put_u32(&n->key, 0);
-        while (m != NULL && (e = metadata_find(m, name, &at)) != NULL) {
-            put_u32(&n->key, (uint32_t)e->value.len);
-            buf_put(&n->key, e->value);
-            count++;
-        }
-        memcpy(n->key.data + count_at, &count, sizeof(count));
-    }
-}
-
 /* Where the shard of that key is, or would stand. */
 static struct keyed_shard **find_slot(struct batch_node *n, struct bytes key, uint64_t hash)
 {
@@ -157,24 +129,6 @@ static void grow_table(struct batch_node *n)
     free(old);
 }
 
-/* Of the client's metadata, the configured keys. */
-static struct metadata *chosen_metadata(const struct batch_node *n, const struct metadata *m)
-{
-    VEC(struct metadata_entry) entries = { 0 };
-    struct metadata *chosen;
-
-    for (size_t i = 0; i < n->config->metadata_keys.n; i++) {
-        const struct metadata_entry *e;
-        uint32_t at = 0;
-
-        while (m != NULL && (e = metadata_find(m, bytes_str(n->config->metadata_keys.v[i]), &at)) != NULL)
-            *vec_push(&entries) = *e;
-    }
-    chosen = metadata_new(entries.v, (uint32_t)entries.n);
-    vec_free(&entries);
-    return chosen;
-}
-
 static void on_idle(struct shard *s);
 
 static void begin_shard(struct batch_node *n, struct shard *s)
@@ -194,7 +148,7 @@ static struct shard *shard_for(struct batch_node *n, const struct metadata *m)
     uint64_t limit = n->config->metadata_cardinality_limit, hash;
     struct keyed_shard **slot, *s;
 
-    make_key(n, m);
+    metadata_key(&n->key, &n->config->metadata_keys, m);
     hash = bytes_hash(buf_bytes(&n->key));
     if (2 * n->n_shards >= n->table.n)
         grow_table(n);
@@ -208,7 +162,7 @@ static struct shard *shard_for(struct batch_node *n, const struct metadata *m)
     s->key_len = n->key.len;
     memcpy(s->key, n->key.data, n->key.len);
     begin_shard(n, &s->shard);
-    s->shard.metadata = chosen_metadata(n, m);
+    s->shard.metadata = metadata_choose(&n->config->metadata_keys, m);
     budget_charge(n->node.host->budget, cost_of(s));
     n->n_shards++;
     *slot = s;
@@ -243,11 +197,7 @@ static void check(const void *config, struct check *ck)
 
     if (c->send_batch_max_size > 0 && c->send_batch_max_size < c->send_batch_size)
         check_fail(ck, "send_batch_max_size", "send_batch_max_size must be greater or equal to send_batch_size");
-    for (size_t i = 0; i < c->metadata_keys.n; i++)
-        for (size_t k = 0; k < i; k++)
-            if (strcasecmp(c->metadata_keys.v[i], c->metadata_keys.v[k]) == 0)
-                check_fail(ck, "metadata_keys", "duplicate entry in metadata_keys: \"%s\" (case-insensitive)",
-                           c->metadata_keys.v[i]);
+    metadata_check(&c->metadata_keys, "metadata_keys", ck);
 }
 
 static int create(struct node *node, const void *config, struct error *err)

@@ -62,25 +62,6 @@ static uint64_t trigger(const struct shard *s)
     return has_timer(s) ? s->config->send_batch_size : 1;
 }
 
-/* The batch as its own header, with the shard's metadata and nothing else of the client. */
-static struct batch *with_metadata(struct batch *b, struct metadata *metadata)
-{
-    struct batch *copy;
-
-    if (b->metadata == metadata)
-        return b;
-    if (b->refs > 1) {
-        for (uint32_t i = 0; i < b->n_segments; i++)
-            (void)block_ref(b->segments[i].block);
-        copy = batch_of(b->signal, b->segments, b->n_segments, b->items, b->arrival);
-        batch_unref(b);
-        b = copy;
-    }
-    metadata_unref(b->metadata);
-    b->metadata = metadata_ref(metadata);
-    return b;
-}
-
 /* The items of one part go from where they were held in line to the send. */
 static void move_items(struct shard *s, struct arrival *a, uint64_t n)
 {
@@ -96,7 +77,7 @@ static struct batch *cut_front(struct shard *s, struct arrival *a, uint64_t item
 {
     struct batch *head, *tail;
 
-    batch_split(a->batch, items, s->node->host->budget, &head, &tail);
+    batch_split(a->batch, items, s->config->send_batch_max_size, s->node->host->budget, &head, &tail);
     batch_unref(a->batch);
     a->batch = tail;
     s->cut = s->config->hold_ack ? a : NULL;
@@ -130,7 +111,7 @@ static struct batch *gather(struct shard *s, uint64_t most)
     }
     merged = batch_merge(parts.v, parts.n);
     vec_free(&parts);
-    return with_metadata(merged, s->metadata);
+    return batch_with_metadata(merged, s->metadata);
 }
 
 static void on_sent(struct ack *ack, const struct outcome *outcome);
@@ -220,34 +201,18 @@ static void complain(struct shard *s, const struct outcome *o)
                  F_UINT("repeated", complaint_taken(s->complaint)));
 }
 
-/* Whose items were rejected is not known: they are told off in the order of arrival, so that the sum is right. */
-static void note_part(struct arrival *a, struct outcome *part, uint64_t *rejected)
-{
-    uint64_t before = a->outcome.rejected;
-
-    part->rejected = *rejected < a->out ? *rejected : a->out;
-    *rejected -= part->rejected;
-    outcome_join(&a->outcome, part);
-    if (a->outcome.verdict == VERDICT_SAFE) {
-        a->outcome.rejected = before + part->rejected;
-        if (a->outcome.reason == NULL)
-            a->outcome.reason = part->reason;
-    }
-}
-
 static void answer_senders(struct shard *s, const struct outcome *outcome)
 {
-    struct outcome part = *outcome;
     uint64_t rejected = outcome->verdict == VERDICT_SAFE ? outcome->rejected : 0;
     struct arrival *a;
 
     while ((a = pop(&s->sent)) != NULL) {
-        note_part(a, &part, &rejected);
+        outcome_add_part(&a->outcome, outcome, a->out, &rejected);
         ack_settle(a->ack, &a->outcome);
         give_arrival(s, a);
     }
     if (s->cut != NULL)
-        note_part(s->cut, &part, &rejected);
+        outcome_add_part(&s->cut->outcome, outcome, s->cut->out, &rejected);
 }
 
 static void on_sent(struct ack *ack, const struct outcome *outcome)

@@ -129,6 +129,101 @@ def test_mistakes_are_found_before_the_start(otelcd, tmp_path):
     refused(otelcd, config("{storage: file_storage/x}", tmp_path / "q"), "no storage client extension found", "file_storage/x")
     refused(otelcd, config("{wait_for_result: true, storage: file_storage}", tmp_path / "q"), "`wait_for_result` is not supported")
     refused(otelcd, config("{num_consumers: 0, queue_size: 0}"), "`num_consumers` must be positive", "`queue_size` must be positive")
-    refused(otelcd, config("{batch: {}}"), "batching behind the queue is not served yet")
+    for batch, why in (
+        ("{min_size: 200, max_size: 100}", "`max_size` (100) must be greater or equal to `min_size` (200)"),
+        ("{flush_timeout: 0s}", "`flush_timeout` must be positive"),
+        ("{min_size: -1}", "`min_size` must be non-negative, found -1"),
+        ("{sizer: requests}", '"requests" is not one of'),
+        ("{partition: {metadata_keys: [a, A]}}", "duplicate entry in metadata_keys"),
+    ):
+        refused(otelcd, config(f"{{batch: {batch}}}"), why)
+    refused(otelcd, config("{sizer: items, batch: {}}"), "`min_size` must be less than or equal to `queue_size`")
+    refused(otelcd, config("{sizer: bytes, batch: {}}"), "`min_size` must be less than or equal to `queue_size`")
     refused(otelcd, config("{storage: file_storage}", tmp_path / "q", more=", compaction: {}"), "remove this block")
     refused(otelcd, config("{storage: file_storage}", tmp_path / "none/q").replace("create_directory: true", "create_directory: false"), "directory must exist")
+
+
+def printed(d):
+    """How many records each batch had that the debug exporter printed."""
+    return [r["log records"] for r in d.records("^Logs$")]
+
+
+def test_a_batch_block_joins_and_cuts_as_the_go_collector_does(otelcd):
+    """Its answers to the same requests, with one consumer so that their order is one."""
+    d = otelcd(config("{num_consumers: 1, batch: {min_size: 100, max_size: 200, flush_timeout: 1h}}"))
+    for n in (30, 60, 350, 5, 500):
+        d.export(otlp.logs(n))
+    d.wait_log("^Logs$", 5)
+    assert printed(d) == [200, 200, 200, 200, 145]
+    d = otelcd(config("{num_consumers: 1, batch: {min_size: 100, flush_timeout: 1h}}"))
+    for n in (30, 60, 350, 5, 500, 99, 1):
+        d.export(otlp.logs(n))
+    d.wait_log("^Logs$", 3)
+    assert printed(d) == [440, 505, 100]
+
+
+def test_what_waits_for_more_is_sent_in_time_and_at_shutdown(otelcd):
+    d = otelcd(config("{batch: {flush_timeout: 20ms}}"))
+    d.export(otlp.logs(5))
+    d.wait_log("^Logs$")
+    d = otelcd(config("{batch: {flush_timeout: 1h}}"))
+    d.export(otlp.logs(5))
+    assert d.metric("otelcol_exporter_queue_size", exporter="debug", data_type="logs") == 1
+    d.terminate()
+    assert d.wait_end() == 0
+    assert printed(d) == [5]
+
+
+def test_batches_in_bytes_stay_below_their_size(otelcd):
+    d = otelcd(config("{num_consumers: 1, batch: {sizer: bytes, min_size: 1000, max_size: 2000, flush_timeout: 20ms}}"))
+    request = otlp.logs(100)
+    d.export(request)
+    all_delivered(d, ("exporter", "debug", "logs"), 100)
+    d.wait_log("^Logs$", -(-request.ByteSize() // 2000))
+    each = request.ByteSize() / 100
+    assert sum(printed(d)) == 100 and max(printed(d)) * each <= 2000 and printed(d)[0] * each > 1800
+
+
+def test_clients_are_batched_apart_by_their_metadata(otelcd):
+    text = config("{num_consumers: 1, batch: {min_size: 100, flush_timeout: 1h, partition: {metadata_keys: [X-Tenant]}}}")
+    d = otelcd(text.replace('"127.0.0.1:0"', '"127.0.0.1:0", include_metadata: true'))
+    for n, tenant in ((60, "a"), (70, "b"), (80, "a"), (30, "b"), (9, None)):
+        d.export(otlp.logs(n), metadata=(("x-tenant", tenant),) if tenant else None)
+    d.wait_log("^Logs$", 2)
+    assert printed(d) == [140, 100]
+    assert d.ledger("exporter", "debug", "logs")["held"] == 9
+
+
+def test_what_waits_for_more_on_disk_survives_kill_9(otelcd, tmp_path):
+    batch = "batch: {{min_size: 1000, max_size: 1000, flush_timeout: {}}}"
+    waits = config("{storage: file_storage, %s}" % batch.format("1h"), tmp_path / "q")
+    d = otelcd(waits, end=False)
+    for _ in range(25):
+        d.export(otlp.logs(90))
+    d.wait_log("^Logs$", 2)
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items", signal="logs") == 2000)
+    d.terminate(signal.SIGKILL)
+    d.process.wait()
+    d.close_clients()
+    d = otelcd(config("{storage: file_storage, %s}" % batch.format("20ms"), tmp_path / "q"), allow=["ended in the middle"])
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") == 0)
+    ledger = d.ledger("exporter", "debug", "logs")
+    assert ledger["received"] == ledger["delivered"] == 2250
+    assert sum(printed(d)) >= 250
+
+
+def test_a_batch_larger_than_what_is_read_ahead_is_made_from_disk(otelcd, tmp_path):
+    """More lies on disk than is kept in memory, and the batch wants still more: what memory has goes out."""
+    queue = "{storage: file_storage, batch: {sizer: bytes, min_size: 100000000, flush_timeout: 1h}}"
+    d = otelcd(config(queue, tmp_path / "q"), end=False)
+    request = otlp.logs(3000)
+    n = -(-40 * 1024 * 1024 // request.ByteSize())
+    for _ in range(n):
+        d.export(request)
+    d.wait_log("^Logs$", 2)
+    assert max(printed(d)) * request.ByteSize() / 3000 < 20 * 1024 * 1024
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items", signal="logs") >= 1.5 * n * 1000)
+    ledger = d.ledger("exporter", "debug", "logs")
+    assert ledger["delivered"] + ledger["held"] == ledger["received"] == n * 3000
+    d.close_clients()
+    assert d.stop() == 0

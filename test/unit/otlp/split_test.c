@@ -131,7 +131,7 @@ static void check_all_cuts(enum signal s)
         struct batch *head, *tail;
 
         got.len = 0;
-        batch_split(whole, at, &budget, &head, &tail);
+        batch_split(whole, at, at, &budget, &head, &tail);
         ck_assert_uint_eq(head->items, at);
         ck_assert_uint_eq(head->arrival, 7);
         collect_batch(head, &got);
@@ -171,7 +171,7 @@ START_TEST(cutting_again_by_the_same_number_copies_nothing_more)
     for (int i = 0; i < 99; i++) {
         struct batch *head, *tail;
 
-        batch_split(rest, 10, &budget, &head, &tail);
+        batch_split(rest, 10, 10, &budget, &head, &tail);
         batch_unref(rest);
         batch_unref(head);
         rest = tail;
