@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a part of the project needs, where they are missing: deps.sh build|test|lint|static.
-# Nothing is started: Prometheus, whose package would bring up a service, is unpacked under build/peers instead.
+# Nothing is started: packages that would bring up a service (Prometheus and its like) are unpacked under build/peers.
 set -u
 
 build="gcc libc6-dev make pkg-config libuv1-dev libnghttp2-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
        libprotobuf-dev libyaml-dev zlib1g-dev libsnappy-dev libzstd-dev libxxhash-dev libpcre2-dev nettle-dev"
 case "$(uname -m)" in x86_64 | aarch64) build+=" libisal-dev" ;; esac
 test="check python3 python3-pytest python3-pytest-xdist python3-grpcio python3-protobuf python3-snappy
-      python3-prometheus-client python3-zstandard python3-h2 curl nghttp2-client nghttp2-server procps iproute2 systemd mandoc ca-certificates"
+      python3-prometheus-client python3-zstandard python3-h2 curl nghttp2-client nghttp2-server procps iproute2 systemd mandoc ca-certificates
+      docker-compose"
 # libsnappy.a is C++.
 static="g++"
 lint="clang clang-tidy clang-format cppcheck"
@@ -29,12 +30,12 @@ packages() # of part $1
 
 apt() { apt-get -q -o DPkg::Lock::Timeout=300 "$@"; }
 
-unpack_prometheus()
+unpack() # PACKAGE COMMAND, unless the command is there
 {
-    command -v prometheus >/dev/null || [ -x build/peers/usr/bin/prometheus ] && return
+    command -v "$2" >/dev/null || [ -x build/peers/usr/bin/"$2" ] && return
     local dir
-    dir=$(mktemp -d) && (cd "$dir" && chmod 755 . && apt download prometheus) >/dev/null &&
-        mkdir -p build/peers && dpkg-deb -x "$dir"/prometheus_*.deb build/peers
+    dir=$(mktemp -d) && (cd "$dir" && chmod 755 . && apt download "$1") >/dev/null &&
+        mkdir -p build/peers && dpkg-deb -x "$dir/$1"_*.deb build/peers
     rm -rf "$dir"
 }
 
@@ -58,7 +59,12 @@ main()
         apt install -y --no-install-recommends $missing || { apt update && apt install -y --no-install-recommends $missing; } ||
             return 1
     fi
-    if [ "$part" = test ]; then unpack_prometheus; fi
+    if [ "$part" = test ]; then
+        unpack prometheus prometheus
+        unpack prometheus-alertmanager prometheus-alertmanager
+        unpack prometheus-alertmanager amtool
+        unpack victoria-metrics victoria-metrics
+    fi
 }
 
 case "${1-}" in

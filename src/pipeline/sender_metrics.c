@@ -10,10 +10,10 @@
     }
 
 static const struct metric_row row_size = ROW("otelcol_exporter_queue_size", METRIC_GAUGE, "{batches}",
-                                              "Current size of the retry queue, in the queue's sizer, with what is in "
-                                              "flight.");
+                                              "Current size of the retry queue, in the queue's sizer (bytes where only "
+                                              "the disk limits it), with what is in flight.");
 static const struct metric_row row_capacity = ROW("otelcol_exporter_queue_capacity", METRIC_GAUGE, "{batches}",
-                                                  "Fixed capacity of the retry queue, in the queue's sizer.");
+                                                  "Fixed capacity of the retry queue, in the unit of its size.");
 static const struct metric_row row_failed[SIGNAL_COUNT] = {
     [SIGNAL_TRACES] = ROW("otelcol_exporter_enqueue_failed_spans", METRIC_COUNTER, "{spans}",
                           "Spans that the sending queue refused."),
@@ -28,6 +28,8 @@ static const struct metric_row row_retried = ROW("otelcd_exporter_retried_items"
                                                  "Items in attempts that failed and were made again.");
 static const struct metric_row row_disk =
     ROW("otelcd_exporter_wal_size", METRIC_GAUGE, "By", "Bytes of the queue on disk that hold something.");
+static const struct metric_row row_disk_capacity =
+    ROW("otelcd_exporter_wal_capacity", METRIC_GAUGE, "By", "Bytes that the queue on disk may take.");
 static const struct metric_row row_written =
     ROW("otelcd_exporter_wal_written_bytes", METRIC_COUNTER, "By", "Bytes written to the queue on disk.");
 static const struct metric_row row_oldest =
@@ -65,6 +67,7 @@ const struct metric_row *const sender_metric_rows[] = {
     &row_failed[SIGNAL_PROFILES],
     &row_retried,
     &row_disk,
+    &row_disk_capacity,
     &row_written,
     &row_oldest,
     &row_failures,
@@ -73,6 +76,12 @@ const struct metric_row *const sender_metric_rows[] = {
     &row_batch_bytes,
     NULL,
 };
+
+/* Where only the disk limits the queue, both of its numbers are bytes. */
+static bool disk_bound(const struct sender *s)
+{
+    return s->wal != NULL && s->options.queue_size == UINT64_MAX;
+}
 
 static void add_up(struct metric *x, uint64_t n)
 {
@@ -86,9 +95,8 @@ static void collect(struct metric_hook *hook)
     struct wal_held held;
     uint64_t now = clock_wall(s->node->host->clock);
 
-    metric_set(s->size, (double)sender_size(s));
-    metric_set(s->capacity,
-               (double)(s->options.queue_size != UINT64_MAX ? s->options.queue_size : s->options.max_disk_bytes));
+    metric_set(s->size, (double)(disk_bound(s) ? wal_held(s->wal).bytes : sender_size(s)));
+    metric_set(s->capacity, (double)(disk_bound(s) ? s->options.max_disk_bytes : s->options.queue_size));
     if (s->wal == NULL)
         return;
     held = wal_held(s->wal);
@@ -116,6 +124,7 @@ void sender_metrics_init(struct sender *s)
     }
     if (s->options.directory != NULL) {
         s->disk_bytes = metrics_get(m, &row_disk, labels, 2);
+        metric_set(metrics_get(m, &row_disk_capacity, labels, 2), (double)s->options.max_disk_bytes);
         s->written = metrics_get(m, &row_written, labels, 2);
         s->oldest = metrics_get(m, &row_oldest, labels, 2);
         s->sync_failures = metrics_get(m, &row_failures, labels, 2);

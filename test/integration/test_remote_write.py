@@ -439,6 +439,16 @@ def otelcd_wal(*arguments):
     return subprocess.run([OTELCD, "wal", *map(str, arguments)], capture_output=True, text=True, timeout=60)
 
 
+def test_a_queue_on_disk_shows_its_fill_in_bytes(otelcd, receiver, tmp_path):
+    r = receiver(lambda request: (503, {}, b""))
+    d = otelcd(config(r.url, wal(tmp_path / "wal", "max_size_mib: 8")), allow=["Remote write failed"], end=False)
+    d.export(Metrics().gauges("many", 100).request)
+    m = d.metrics()
+    size = m.find("otelcd_exporter_wal_size")[0].value
+    assert size > 1000 and m.find("otelcol_exporter_queue_size")[0].value == size
+    assert m.find("otelcd_exporter_wal_capacity")[0].value == m.find("otelcol_exporter_queue_capacity")[0].value == 8 << 20
+
+
 def test_the_wal_command_shows_checks_and_exports_what_waits(otelcd, receiver, tmp_path):
     r = receiver(lambda request: (503, {}, b"down"))
     d = otelcd(config(r.url, wal(tmp_path / "wal")), allow=["Remote write failed"], end=False)

@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -15,9 +16,9 @@ FEATURES = "native-histograms,exemplar-storage"
 
 
 class Prometheus:
-    """target None: nothing is scraped, remote write is taken."""
+    """target None: nothing is scraped, remote write is taken. config: the whole of prometheus.yml, in place of target's."""
 
-    def __init__(self, folder, target, features=FEATURES):
+    def __init__(self, folder, target, features=FEATURES, config=None):
         scrapes = f"""
 scrape_configs:
   - job_name: otelcd
@@ -25,7 +26,7 @@ scrape_configs:
     static_configs: [{{targets: ["{target}"]}}]
 """
         (folder / "prometheus.yml").write_text(
-            "global: {scrape_interval: 1s, scrape_timeout: 1s}\n" + (scrapes if target else "")
+            config or "global: {scrape_interval: 1s, scrape_timeout: 1s}\n" + (scrapes if target else "")
         )
         self.log = folder / "prometheus.log"
         with open(self.log, "wb") as log:
@@ -36,7 +37,7 @@ scrape_configs:
                     f"--storage.tsdb.path={folder}/data",
                     "--web.listen-address=127.0.0.1:0",
                     *([f"--enable-feature={features}"] if features else []),
-                    *([] if target else ["--web.enable-remote-write-receiver"]),
+                    *([] if target or config else ["--web.enable-remote-write-receiver"]),
                 ],
                 stderr=log,
                 stdout=log,
@@ -55,8 +56,11 @@ scrape_configs:
 
     def api(self, path, **query):
         url = f"http://{self.address}/api/v1/{path}?" + urllib.parse.urlencode(query)
-        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-            return json.load(answer)["data"]
+        try:
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as e:
+            raise AssertionError(f"{path} {query}: {e.code} {e.read().decode()}") from e
 
     def query(self, expression):
         return self.api("query", query=expression)["result"]
