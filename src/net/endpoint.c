@@ -118,7 +118,6 @@ static int parse_tcp(struct endpoint *out, const char *text, int family, struct 
     if (split(text, host, &port, err) != 0)
         return UV_EINVAL;
     if (host[0] == '\0') {
-        out->any = family == AF_UNSPEC;
         if (family == AF_INET)
             set_inet4(out, &(struct in_addr){ htonl(INADDR_ANY) }, port);
         else
@@ -137,6 +136,26 @@ static int parse_tcp(struct endpoint *out, const char *text, int family, struct 
     return 0;
 }
 
+/* As Go listens: a wildcard of either family, without the family being asked for, is both. */
+static void widen(struct endpoint *e)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&e->addr;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&e->addr;
+    bool v4 = in->sin_family == AF_INET;
+    uint16_t port = v4 ? in->sin_port : in6->sin6_port;
+
+    if (v4 ? in->sin_addr.s_addr != htonl(INADDR_ANY) : !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr))
+        return;
+    set_inet6(e, &in6addr_any, ntohs(port));
+    e->any = true;
+}
+
+void endpoint_narrow(struct endpoint *e)
+{
+    set_inet4(e, &(struct in_addr){ htonl(INADDR_ANY) }, ntohs(((const struct sockaddr_in6 *)&e->addr)->sin6_port));
+    e->any = false;
+}
+
 int endpoint_parse(struct endpoint *out, const char *text, const char *transport, struct error *err)
 {
     static const struct {
@@ -147,9 +166,16 @@ int endpoint_parse(struct endpoint *out, const char *text, const char *transport
     memset(out, 0, sizeof(*out));
     if (strcmp(transport, "unix") == 0)
         return parse_unix(out, text, err);
-    for (size_t i = 0; i < ARRAY_LEN(families); i++)
-        if (strcmp(transport, families[i].name) == 0)
-            return parse_tcp(out, text, families[i].family, err);
+    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+        int rc;
+
+        if (strcmp(transport, families[i].name) != 0)
+            continue;
+        rc = parse_tcp(out, text, families[i].family, err);
+        if (rc == 0 && families[i].family == AF_UNSPEC)
+            widen(out);
+        return rc;
+    }
     return error_set(err, UV_EINVAL, "invalid transport type \"%s\"; write tcp, tcp4, tcp6 or unix", transport);
 }
 

@@ -14,7 +14,8 @@
 struct endpoint {
     struct sockaddr_storage addr;
     socklen_t len;
-    bool any; /* no host was given: [::] for both families; the listener falls back to 0.0.0.0 where there is no IPv6 */
+    bool any; /* a wildcard or no host, as tcp: [::] for both families; the listener falls back to 0.0.0.0 where there is
+               * no IPv6 */
 };
 
 /* `transport` is "tcp", "tcp4", "tcp6" or "unix" (text is a path then; "@name" is an abstract socket).
@@ -22,6 +23,9 @@ struct endpoint {
  * block: this is for start-up. The first IPv4 address of a name wins, as in Go. UV_EINVAL for text that is no
  * endpoint, the resolver's error otherwise. */
 int endpoint_parse(struct endpoint *out, const char *text, const char *transport, struct error *err);
+
+/* The wildcard of both families (`any`) becomes that of IPv4. */
+void endpoint_narrow(struct endpoint *e);
 
 /* What can be said of the text without asking anybody for an address: for configurations that are only checked. */
 int endpoint_check(const char *text, const char *transport, struct error *err);

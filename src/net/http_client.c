@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define HEAD_MAX (64 * 1024ul)
-#define INTERIM_MAX 16 /* answers of 1xx before the one that counts */
+#define INTERIM_MAX 16             /* answers of 1xx before the one that counts */
 #define THROWN_MAX (1024 * 1024ul) /* of a body that is longer than what is kept */
 #define READ_SIZE (64 * 1024ul)
 #define CONNECT_TIMEOUT (10 * NS_PER_S)

@@ -148,9 +148,7 @@ int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, cons
     l->clock = clock;
     l->fd = bind_socket(&e);
     if (l->fd == -EAFNOSUPPORT && e.any) { /* a machine without IPv6 */
-        struct error ignored;
-
-        endpoint_parse(&e, endpoint, "tcp4", &ignored);
+        endpoint_narrow(&e);
         l->fd = bind_socket(&e);
     }
     if (l->fd < 0)

@@ -8,6 +8,9 @@
 #include "base/buf.h"
 #include "config/option.h"
 
+/* The name of an entry that is no header: the client's IP address, without its port. */
+#define METADATA_ADDRESS ":client.address"
+
 struct metadata_entry {
     struct bytes name; /* lower case */
     struct bytes value;

@@ -43,6 +43,7 @@ struct host {
     struct log_sink *log;
     struct scrape_hub *scrapes; /* prom/scrape.h: listeners that several may share */
     const char *version;
+    bool client_address; /* a component reads METADATA_ADDRESS of what flows: receivers have to put it there */
 };
 
 struct node {

@@ -18,7 +18,9 @@ const struct option action_rows[] = {
     OPT_NODE(struct action_config, value, "The new value: a scalar, a list or a map."),
     OPT_STRING(struct action_config, from_attribute, NULL, "Take the value of this attribute of the same item."),
     OPT_STRING(struct action_config, from_context, NULL,
-               "Take metadata of the client's request, metadata.<key>; the receiver needs include_metadata."),
+               "Take metadata of the client's request, metadata.<key> (the receiver needs include_metadata), or its IP "
+               "address, "
+               "client.address; both only in front of a processor that joins requests."),
     OPT_NODE(struct action_config, default_value, "The value when the source has none."),
     OPT_STRING(struct action_config, pattern, NULL,
                "extract: its named groups become attributes. delete, hash: names of attributes."),
@@ -86,11 +88,10 @@ static void check_source(const struct checking *k)
              "either \"value\", \"from_attribute\", \"from_context\" or \"default_value\" must be specified");
     if (sources > 1)
         fail(k, "", "multiple value sources: write one of \"value\", \"from_attribute\" and \"from_context\"");
-    if (is_given(c->from_context) &&
-        (strcmp(c->from_context, "client.address") == 0 || strncmp(c->from_context, "auth.", 5) == 0))
+    if (is_given(c->from_context) && strncmp(c->from_context, "auth.", 5) == 0)
         fail(k, "from_context",
-             "%s is not kept with the data: write metadata.<key>, with include_metadata: true in the "
-             "receiver",
+             "%s is what an authenticator found out, and these are not served: write client.address, or metadata.<key> "
+             "with include_metadata: true in the receiver",
              c->from_context);
     refuse(k, "pattern", is_given(c->pattern));
     refuse(k, "converted_type", is_given(c->converted_type));
@@ -194,7 +195,7 @@ void actions_check(const struct option_list *actions, const char *key, struct ch
 struct action {
     enum kind kind;
     struct bytes key; /* empty: only the pattern */
-    bool has_value, has_default;
+    bool has_value, has_default, from_address;
     struct buf value, fallback; /* contents of AnyValues */
     struct bytes from_attribute, from_context;
     struct regex *pattern;
@@ -227,7 +228,8 @@ static void action_init(struct action *a, const struct action_config *c)
     a->from_attribute = given(c->from_attribute);
     if (context.len > prefix.len && memcmp(context.data, prefix.data, prefix.len) == 0)
         context = bytes_skip(context, prefix.len);
-    a->from_context = context;
+    a->from_address = context.len > 0 && strcmp(c->from_context, "client.address") == 0;
+    a->from_context = a->from_address ? bytes_str(METADATA_ADDRESS) : context;
     if (is_given(c->pattern)) {
         a->pattern = regex_new(c->pattern, NULL);
         assert(a->pattern != NULL);
@@ -236,7 +238,7 @@ static void action_init(struct action *a, const struct action_config *c)
         a->type = c->converted_type[0] == 'i' ? VALUE_INT : c->converted_type[0] == 'd' ? VALUE_DOUBLE : VALUE_STRING;
 }
 
-struct actions *actions_new(const struct option_list *actions)
+struct actions *actions_new(struct host *host, const struct option_list *actions)
 {
     const struct action_config *c = actions->v;
     struct actions *a = mem_zalloc(sizeof(*a) + actions->n * sizeof(a->v[0]));
@@ -244,6 +246,8 @@ struct actions *actions_new(const struct option_list *actions)
     a->n = actions->n;
     for (size_t i = 0; i < a->n; i++)
         action_init(&a->v[i], &c[i]);
+    for (size_t i = 0; i < a->n; i++)
+        host->client_address |= a->v[i].from_address;
     return a;
 }
 
@@ -274,7 +278,7 @@ static bool from_context(struct actions *all, const struct action *a, const stru
         buf_put(&all->text, e->value);
         found = true;
     }
-    return found;
+    return found || a->from_address; /* an unknown address is an empty one */
 }
 
 static bool find_source(struct actions *all, const struct action *a, struct attribute_list *list,

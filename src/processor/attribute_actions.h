@@ -6,6 +6,7 @@
 #include "config/option.h"
 #include "otlp/attribute_list.h"
 #include "otlp/metadata.h"
+#include "pipeline/component.h"
 
 struct action_config {
     const char *key, *action;
@@ -20,7 +21,8 @@ void actions_check(const struct option_list *actions, const char *key, struct ch
 
 struct actions; /* compiled, from a list that passed */
 
-struct actions *actions_new(const struct option_list *actions);
+/* The host is told when receivers have to note who the clients are. */
+struct actions *actions_new(struct host *host, const struct option_list *actions);
 void actions_free(struct actions *a);
 
 /* In order, each on what those before have left. */

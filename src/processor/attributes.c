@@ -92,7 +92,7 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     rewriting_init(&p->rewriting, NULL);
-    p->actions = actions_new(&c->actions);
+    p->actions = actions_new(node->host, &c->actions);
     p->selected = SELECTED_ALL;
     v->item = on_item;
     if (c->include.on || c->exclude.on) {

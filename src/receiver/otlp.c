@@ -358,6 +358,18 @@ void call_deliver(struct otlp_call *call)
     consumer_send(r->node.out[call->signal], batch, &call->ack);
 }
 
+/* The IP address of "10.1.2.3:5678" or "[::1]:5678"; of a unix socket none. */
+static struct bytes address_of(const char *peer)
+{
+    const char *colon = strrchr(peer, ':');
+
+    if (colon == NULL)
+        return bytes_of(NULL, 0);
+    if (peer[0] == '[')
+        return bytes_of(peer + 1, (size_t)(colon - peer) - 2);
+    return bytes_of(peer, (size_t)(colon - peer));
+}
+
 struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enum transport transport)
 {
     bool keep = transport == TRANSPORT_GRPC ? r->config->protocols.grpc.server.include_metadata
@@ -366,12 +378,14 @@ struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enu
     struct metadata *m;
     uint32_t n = 0;
 
-    if (!keep)
+    if (!keep && !r->node.host->client_address)
         return NULL;
-    entries = mem_alloc((req->n_headers + 1) * sizeof(*entries));
-    for (size_t i = 0; i < req->n_headers; i++)
+    entries = mem_alloc((req->n_headers + 2) * sizeof(*entries));
+    for (size_t i = 0; keep && i < req->n_headers; i++)
         entries[n++] = (struct metadata_entry){ req->headers[i].name, req->headers[i].value };
-    if (req->authority.len > 0 && http_request_header(req, "host") == NULL)
+    if (r->node.host->client_address)
+        entries[n++] = (struct metadata_entry){ bytes_str(METADATA_ADDRESS), address_of(http_request_peer(req)) };
+    if (keep && req->authority.len > 0 && http_request_header(req, "host") == NULL)
         entries[n++] = (struct metadata_entry){ bytes_str("host"), req->authority };
     m = metadata_new(entries, n);
     free(entries);

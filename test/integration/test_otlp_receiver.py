@@ -16,6 +16,7 @@ import grpc
 import pytest
 
 from h2client import Client
+from harness import otlp
 
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 METRICS = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
@@ -364,3 +365,25 @@ def test_what_the_memory_limiter_refuses_is_told_to_both_kinds_of_senders_as_ret
         assert int(h["retry-after"]) >= 1
         details = base64.b64decode(a["grpc-status-details-bin"] + "==")
         assert b"google.rpc.RetryInfo" in details
+
+
+@pytest.mark.parametrize("endpoint, hosts", [("0.0.0.0:0", 2), ("[::]:0", 2), (":0", 2), ("127.0.0.1:0", 1)])
+def test_a_wildcard_of_either_family_listens_on_both(otelcd, endpoint, hosts):
+    """As in Go; a container's localhost may be ::1, and nearly every configuration says 0.0.0.0."""
+    d = otelcd(CONFIG_AT.format(endpoint=endpoint))
+    port = d.grpc_address().rsplit(":", 1)[1]
+    taken = 0
+    for host in ("127.0.0.1", "[::1]"):
+        try:
+            d.export(otlp.traces(1), address=f"{host}:{port}")
+            taken += 1
+        except grpc.RpcError as e:
+            assert e.code() == grpc.StatusCode.UNAVAILABLE
+    assert taken == hosts
+
+
+CONFIG_AT = """
+receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "{endpoint}"}}}}}}}}
+exporters: {{nop: }}
+service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [nop]}}}}}}
+"""

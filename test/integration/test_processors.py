@@ -34,6 +34,34 @@ def test_a_hundred_thousand_items_are_sampled_as_the_collector_samples_them(otel
     assert d.metric("otelcd_pipeline_dropped_items", reason="sampled") == ledger["dropped"]
 
 
+ADDRESSES = """
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "[::]:0"}}, http: {{endpoint: {folder}/socket, transport: unix}}}}}}
+processors:
+  resource: {{attributes: [{{key: address, action: upsert, from_context: client.address}}]}}
+exporters:
+  file: {{path: {folder}/out}}
+service:
+  pipelines:
+    traces: {{receivers: [otlp], processors: [resource], exporters: [file]}}
+"""
+
+
+def test_the_address_of_a_client_is_without_port_and_brackets(otelcd, tmp_path):
+    d = otelcd(ADDRESSES.format(folder=tmp_path))
+    port = d.grpc_address().rsplit(":", 1)[1]
+    for host in ("127.0.0.1", "[::1]"):
+        d.export(otlp.traces(1), address=f"{host}:{port}")
+    command = ["curl", "-sS", "--unix-socket", tmp_path / "socket", "-H", "Content-Type: application/x-protobuf"]
+    request = otlp.traces(1).SerializeToString()
+    subprocess.run([*command, "--data-binary", "@-", "http://x/v1/traces"], input=request, check=True, timeout=PATIENCE)
+    found = []
+    for line in (tmp_path / "out").read_text().splitlines():
+        attributes = json.loads(line)["resourceSpans"][0]["resource"]["attributes"]
+        found += [a["value"].get("stringValue") for a in attributes if a["key"] == "address"]
+    assert found == ["127.0.0.1", "::1", ""]
+
+
 BRANCHES = """
 receivers:
   otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}, http: {{endpoint: "127.0.0.1:0"}}}}}}
@@ -92,7 +120,7 @@ processors:
         ("traces", "  attributes:\n    actions:\n      - {key: a, action: extract, pattern: '(.*)'}", "12:44", "unnamed matcher group"),
         ("traces", "  attributes:\n    actions:\n      - {key: a, action: extract, pattern: 'x'}", "12:44", "no named matcher groups"),
         ("traces", "  attributes:\n    actions:\n      - {key: a, action: convert, converted_type: bool}", "12:51", "write int, double or string"),
-        ("traces", "  attributes:\n    actions:\n      - {key: a, action: insert, from_context: client.address}", "12:48", "is not kept with the data"),
+        ("traces", "  attributes:\n    actions:\n      - {key: a, action: insert, from_context: auth.user}", "12:48", "an authenticator"),
         ("traces", "  attributes:\n    actions: [{key: a, action: delete}]\n    include: {match_type: strict}", "12:14", "at least one of"),
         ("traces", "  attributes:\n    actions: [{key: a, action: delete}]\n    include: {services: [x]}", "12:14", "write strict or regexp"),
         ("traces", "  attributes:\n    actions: [{key: a, action: delete}]\n    include: {match_type: regexp, services: ['[']}", "12:46", "missing closing ]"),

@@ -9,7 +9,10 @@ static const struct {
     const char *text, *transport, *address; /* NULL = refused */
 } rows[] = {
     { "127.0.0.1:4317", "tcp", "127.0.0.1:4317" },
-    { "0.0.0.0:0", "tcp", "0.0.0.0:0" },
+    { "0.0.0.0:1", "tcp", "[::]:1" }, /* both families, as in Go */
+    { "[::]:1", "tcp", "[::]:1" },
+    { "0.0.0.0:1", "tcp4", "0.0.0.0:1" },
+    { "[::]:1", "tcp6", "[::]:1" },
     { "localhost:1", "tcp", "127.0.0.1:1" },
     { "localhost:1", "tcp4", "127.0.0.1:1" },
     { "localhost:1", "tcp6", "[::1]:1" },
