@@ -132,8 +132,11 @@ static const struct option options[] = {
                 "their points. The receiver needs include_metadata."),
     OPT_DURATION(T, series_expiration, "10m", "1m", NULL,
                  "A series that was not seen for so long is forgotten, and costs a little more when it comes again."),
-    OPT_REFUSED("convert_explicit_histograms_to_nhcb", "histograms with custom buckets are not sent yet: remove this key"),
-    OPT_REFUSED("keep_classic_histograms", "says nothing without convert_explicit_histograms_to_nhcb: remove this key"),
+    OPT_BOOL(T, convert_explicit_histograms_to_nhcb, "false",
+             "Send explicit histograms as native ones with custom buckets. Needs Remote-Write 2.0; a receiver that knows "
+             "only 1.0 gets them as they are."),
+    OPT_BOOL(T, keep_classic_histograms, "false", "With convert_explicit_histograms_to_nhcb, send their _bucket, _sum and "
+             "_count series too."),
     OPT_REFUSED("export_created_metric", "gone from the Go collector too; Remote-Write 2.0 has start timestamps: remove "
                 "this key"),
     OPT_REFUSED("sending_queue", "this exporter's queue is remote_write_queue, and wal for one on disk: move the keys"),
@@ -223,6 +226,8 @@ static struct remote_write *make_encoder(struct remote_write_node *n)
     struct remote_write_options o = {
         .translation = &n->translation.translation,
         .version = n->version,
+        .custom_buckets = n->config->convert_explicit_histograms_to_nhcb,
+        .keep_classic = n->config->keep_classic_histograms,
         .target_info = c->target_info.enabled,
         .send_metadata = c->send_metadata,
         .shards = n->n_lanes,
@@ -395,6 +400,14 @@ static void check(const void *config, struct check *ck)
             "translation strategy %s requires Prometheus Remote Write 2.0 (UTF-8 support): set protobuf_message: "
             "io.prometheus.write.v2.Request",
             translation_strategies[c->translation.translation_strategy]);
+    if (c->convert_explicit_histograms_to_nhcb && c->protobuf_message == REMOTE_WRITE_1)
+        check_fail(ck, "convert_explicit_histograms_to_nhcb",
+                   "Remote-Write 1.0 has no custom buckets: set protobuf_message: io.prometheus.write.v2.Request");
+    if (c->keep_classic_histograms && !c->convert_explicit_histograms_to_nhcb)
+        check_fail(
+            ck, "keep_classic_histograms",
+            "says nothing without convert_explicit_histograms_to_nhcb: true; classic histograms are sent as they "
+            "are");
     if (check_was_set(ck, "write_buffer_size"))
         check_warn(ck, "write_buffer_size", "says nothing here: a request is written whole");
     ((struct remote_write_config *)(uintptr_t)c)->retry_forever =

@@ -61,6 +61,7 @@ struct remote_write_config {
     int64_t max_batch_size_bytes;
     uint64_t max_batch_request_parallelism;
     bool disable_scope_info, send_metadata;
+    bool convert_explicit_histograms_to_nhcb, keep_classic_histograms;
     int protobuf_message; /* enum remote_write_version */
     struct strings include_metadata_keys;
     duration series_expiration;

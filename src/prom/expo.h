@@ -77,7 +77,11 @@ struct expo_native {
     size_t n_positive_spans, n_negative_spans;
     const int64_t *positive_deltas, *negative_deltas;
     size_t n_positive_deltas, n_negative_deltas;
+    const double *custom_values; /* schema NATIVE_CUSTOM: the buckets' upper bounds but for +Inf */
+    size_t n_custom_values;
 };
+
+#define NATIVE_CUSTOM (-53)
 
 struct expo_quantile {
     double quantile;

@@ -85,6 +85,7 @@ struct remote_write {
     size_t exemplars_cap;
     const struct expo_exemplar *exemplar_list[EXEMPLARS_MAX];
     struct span_list positive, negative;
+    VEC(uint64_t) counts; /* of an explicit histogram, each bucket by itself */
     struct message_sample sample;
     struct remote_metadata metadata;
 };
@@ -437,14 +438,16 @@ static void put_sum_and_count(struct remote_write *rw, struct message *m, struct
     put_value(rw, m, part_labels(rw, stream, "_count", NULL, 0), count_bits(stale, (double)r->count));
 }
 
-static void put_explicit(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
+static void put_explicit(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p,
+                         bool with_exemplars)
 {
     const struct reading *r = &rw->reading;
     bool stale = (p->flags & POINT_NO_VALUE) != 0;
-    struct expo_extra extra;
+    struct expo_extra extra = { 0 };
     double low = -INFINITY;
 
-    read_exemplars(rw, stream, p, &extra);
+    if (with_exemplars)
+        read_exemplars(rw, stream, p, &extra);
     for (size_t i = 0; i < r->bounds.n; low = r->bounds.v[i++]) {
         attach_between(rw, &extra, low, r->bounds.v[i]);
         put_value(rw, m, part_labels(rw, stream, "_bucket", "le", r->bounds.v[i]),
@@ -466,6 +469,38 @@ static void put_summary(struct remote_write *rw, struct message *m, struct strea
     put_sum_and_count(rw, m, stream, stale);
 }
 
+/* With what rw->positive and rw->negative say of the buckets. */
+static void put_buckets(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p,
+                        struct expo_native *h)
+{
+    struct expo_extra extra;
+
+    h->count = rw->reading.count;
+    h->sum = rw->reading.sum;
+    h->positive_spans = rw->positive.spans.v;
+    h->n_positive_spans = rw->positive.spans.n;
+    h->positive_deltas = rw->positive.deltas.v;
+    h->n_positive_deltas = rw->positive.deltas.n;
+    h->negative_spans = rw->negative.spans.v;
+    h->n_negative_spans = rw->negative.spans.n;
+    h->negative_deltas = rw->negative.deltas.v;
+    h->n_negative_deltas = rw->negative.deltas.n;
+    read_exemplars(rw, stream, p, &extra);
+    attach_all(rw, &extra);
+    rw->sample.labels = &rw->labels;
+    rw->sample.native = h;
+    rw->sample.stale = (p->flags & POINT_NO_VALUE) != 0;
+    message_put(m, &rw->sample);
+    rw->sample.native = NULL;
+    rw->sample.stale = false;
+    rw->sample.n_exemplars = 0;
+}
+
+static void clear_buckets(struct remote_write *rw)
+{
+    rw->positive.spans.n = rw->positive.deltas.n = rw->negative.spans.n = rw->negative.deltas.n = 0;
+}
+
 static void put_native(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
 {
     const struct exponential *e = &rw->reading.exponential;
@@ -473,33 +508,34 @@ static void put_native(struct remote_write *rw, struct message *m, struct stream
         .schema = e->scale,
         .zero_threshold = e->zero_threshold > 0 ? e->zero_threshold : ZERO_THRESHOLD,
         .zero_count = e->zero_count,
-        .count = rw->reading.count,
-        .sum = rw->reading.sum,
     };
-    struct expo_extra extra;
 
-    rw->positive.spans.n = rw->positive.deltas.n = rw->negative.spans.n = rw->negative.deltas.n = 0;
+    clear_buckets(rw);
     exponential_spans(e->positive.offset, e->positive.counts.v, e->positive.counts.n, &rw->positive);
     exponential_spans(e->negative.offset, e->negative.counts.v, e->negative.counts.n, &rw->negative);
-    h.positive_spans = rw->positive.spans.v;
-    h.n_positive_spans = rw->positive.spans.n;
-    h.positive_deltas = rw->positive.deltas.v;
-    h.n_positive_deltas = rw->positive.deltas.n;
-    h.negative_spans = rw->negative.spans.v;
-    h.n_negative_spans = rw->negative.spans.n;
-    h.negative_deltas = rw->negative.deltas.v;
-    h.n_negative_deltas = rw->negative.deltas.n;
-    read_exemplars(rw, stream, p, &extra);
-    attach_all(rw, &extra);
-    rw->sample.labels = &rw->labels;
-    rw->sample.native = &h;
-    rw->sample.stale = (p->flags & POINT_NO_VALUE) != 0;
-    message_put(m, &rw->sample);
+    put_buckets(rw, m, stream, p, &h);
+}
+
+/* The counts of an explicit histogram add up from bucket to bucket; the last one has the rest. */
+static void put_custom(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
+{
+    const struct reading *r = &rw->reading;
+    struct expo_native h = { .schema = NATIVE_CUSTOM, .custom_values = r->bounds.v, .n_custom_values = r->bounds.n };
+    uint64_t before = 0;
+
+    rw->counts.n = 0;
+    for (size_t i = 0; i < r->bounds.n; before = r->counts.v[i++])
+        *vec_push(&rw->counts) = r->counts.v[i] - before;
+    *vec_push(&rw->counts) = r->count - before;
+    clear_buckets(rw);
+    exponential_spans(-1, rw->counts.v, rw->counts.n, &rw->positive); /* numbered from 0 */
+    put_buckets(rw, m, stream, p, &h);
 }
 
 static void put_unit(struct remote_write *rw, struct stream *stream, const struct point *p, uint32_t shard)
 {
     struct message *m = message_for(rw, shard, true);
+    bool custom;
 
     rw->sample = (struct message_sample){
         .metadata = &rw->metadata,
@@ -508,7 +544,11 @@ static void put_unit(struct remote_write *rw, struct stream *stream, const struc
     };
     switch (stream->kind) {
     case METRIC_EXPLICIT:
-        put_explicit(rw, m, stream, p);
+        custom = rw->options.custom_buckets && rw->options.version == REMOTE_WRITE_2;
+        if (custom)
+            put_custom(rw, m, stream, p);
+        if (!custom || rw->options.keep_classic)
+            put_explicit(rw, m, stream, p, !custom);
         break;
     case METRIC_EXPONENTIAL:
         put_native(rw, m, stream, p);
@@ -919,6 +959,7 @@ void remote_write_free(struct remote_write *rw)
     reading_free(&rw->reading);
     exemplar_reader_free(&rw->exemplar_reader);
     free(rw->exemplars);
+    vec_free(&rw->counts);
     vec_free(&rw->positive.spans);
     vec_free(&rw->positive.deltas);
     vec_free(&rw->negative.spans);

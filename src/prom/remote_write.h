@@ -44,6 +44,8 @@ struct remote_write_options {
     enum remote_write_version version;
     bool target_info;
     bool send_metadata;  /* of version 1: requests of metadata too, each metric once a minute */
+    bool custom_buckets; /* version 2: explicit histograms as native ones with their own buckets */
+    bool keep_classic;   /* and as classic ones beside them */
     uint32_t shards;     /* at least 1 */
     size_t max_bytes;    /* of a message, not compressed; a single unit may be longer */
     uint64_t expiration; /* ns; a series that was not seen for so long is forgotten */

@@ -5,6 +5,7 @@
 #include "prom/exemplar.h"
 #include "prom/labels.h"
 
+#include <endian.h>
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ enum {
     NATIVE_POSITIVE_DELTAS = 12,
     NATIVE_RESET_HINT = 14,
     NATIVE_TIME = 15,
+    NATIVE_CUSTOM_VALUES = 16,
     NATIVE_START = 17,
 };
 
@@ -314,6 +316,21 @@ static void put_deltas(struct buf *b, uint32_t field, const int64_t *deltas, siz
     pb_end(b, mark);
 }
 
+static void put_doubles(struct buf *b, uint32_t field, const double *v, size_t n)
+{
+    size_t mark;
+
+    if (n == 0)
+        return;
+    mark = pb_begin(b, field);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits = htole64(pb_bits(v[i]));
+
+        buf_append(b, &bits, sizeof(bits));
+    }
+    pb_end(b, mark);
+}
+
 static void put_native(struct buf *b, uint32_t field, const struct message_sample *s, bool with_start)
 {
     const struct expo_native *h = s->native;
@@ -323,7 +340,8 @@ static void put_native(struct buf *b, uint32_t field, const struct message_sampl
     pb_put_fixed64(b, NATIVE_SUM, s->stale ? STALE_NAN : pb_bits(h->sum));
     if (h->schema != 0)
         pb_put_uint(b, NATIVE_SCHEMA, pb_zigzag(h->schema));
-    pb_put_double(b, NATIVE_ZERO_THRESHOLD, h->zero_threshold);
+    if (h->schema != NATIVE_CUSTOM)
+        pb_put_double(b, NATIVE_ZERO_THRESHOLD, h->zero_threshold);
     pb_put_uint(b, NATIVE_ZERO_COUNT, s->stale ? 0 : h->zero_count);
     if (!s->stale) {
         put_spans(b, NATIVE_NEGATIVE_SPANS, h->negative_spans, h->n_negative_spans);
@@ -333,6 +351,8 @@ static void put_native(struct buf *b, uint32_t field, const struct message_sampl
     }
     if (s->time != 0)
         pb_put_uint(b, NATIVE_TIME, (uint64_t)s->time);
+    if (!s->stale)
+        put_doubles(b, NATIVE_CUSTOM_VALUES, h->custom_values, h->n_custom_values);
     if (with_start && s->start != 0)
         pb_put_uint(b, NATIVE_START, (uint64_t)s->start);
     pb_end(b, mark);

@@ -277,6 +277,15 @@ def test_a_receiver_that_ignores_version_2_gets_version_1(otelcd, receiver):
     assert [s.value for q in r.requests if q.version == "0.1.0" for s in q.series if s.name == "x"] == [1.0, 2.0]
 
 
+def test_a_receiver_of_version_1_gets_classic_histograms_and_no_custom_buckets(otelcd, receiver):
+    r = receiver(lambda request: (415 if request.version.startswith("2") else 204, {}, b""))
+    keys = ("protobuf_message: io.prometheus.write.v2.Request", "convert_explicit_histograms_to_nhcb: true")
+    d = otelcd(config(r.url, *keys), expect=["does not know Remote-Write 2.0"])
+    d.export(Metrics().histogram("x", [0.5, 2], [1]).request)
+    assert wait_settled(d)["delivered"] == 1
+    assert {s.name: s.value for s in r.samples if s.labels.get("le") in (None, "1")} == {"x_bucket": 1, "x_sum": 2.5, "x_count": 2}
+
+
 def test_an_answer_of_1xx_without_end_is_broken_off(otelcd, receiver):
     """Each of them used to move all behind it: seconds of the loop for some megabytes."""
     floods = []
@@ -537,6 +546,8 @@ def test_a_full_disk_refuses_and_recovers_when_it_is_freed(otelcd, receiver, tmp
         ("tls: {ca_file: /x}", "TLS to the receiver comes with a later version"),
         ("compression: gzip", "compression type must be snappy"),
         ("translation_strategy: NoTranslation", "requires Prometheus Remote Write 2.0"),
+        ("convert_explicit_histograms_to_nhcb: true", "Remote-Write 1.0 has no custom buckets"),
+        ("keep_classic_histograms: true", "says nothing without convert_explicit_histograms_to_nhcb"),
         ("remote_write_queue: {queue_size: 0}", "a 0 size queue will drop all the data"),
         ("auth: {authenticator: x}", "headers"),
         ("external_labels: {a: ''}", "empty"),

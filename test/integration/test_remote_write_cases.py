@@ -2,7 +2,7 @@
 """What remote write makes of OTLP requests, case by case (harness/written.py)."""
 
 import pytest
-from harness import golden, otlp, written
+from harness import otlp, written
 from harness.remote_write import Receiver, accept
 
 
@@ -10,7 +10,7 @@ from harness.remote_write import Receiver, accept
 def test_a_case_is_written_as_expected(otelcd, case):
     r = Receiver(accept)
     d = otelcd(written.config(case, r.url), allow=["Points are not sent", "Points rejected", "left out"])
-    for body in golden.requests(case):
+    for body in written.requests(case):
         d.http("POST", otlp.METRICS.path, body, {"Content-Type": "application/json"})
     d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_exporter_held_items")) == 0)
     r.close()

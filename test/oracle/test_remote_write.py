@@ -2,7 +2,7 @@
 """The same requests to the Go collector and to otelcd, and what either writes (harness/written.py)."""
 
 import pytest
-from harness import golden, otlp, written
+from harness import otlp, written
 from harness.remote_write import Receiver, accept
 from oracle import JSON, ask, differences, settle
 
@@ -14,12 +14,12 @@ def test_the_collector_writes_the_same_but_for_what_is_listed(otelcd, collector,
     rewrite = request.config.getoption("--rewrite")
     theirs, ours = Receiver(accept, strict=False), Receiver(accept)
     c = collector(written.config(case, theirs.url), f"--feature-gates={SECOND}")
-    for body in golden.requests(case):
+    for body in written.requests(case):
         ask(c.ports["http"], "POST", otlp.METRICS.path, body, JSON)
     c.close()
     if rewrite:
         d = otelcd(written.config(case, ours.url), allow=["."])
-        for body in golden.requests(case):
+        for body in written.requests(case):
             d.http("POST", otlp.METRICS.path, body, JSON)
         d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_exporter_held_items")) == 0)
         written.FOLDER.mkdir(exist_ok=True)

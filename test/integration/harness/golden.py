@@ -39,8 +39,8 @@ def config(case):
     return CONFIG % "".join(f"    {line}\n" for line in keys.splitlines() if not line.startswith("#"))
 
 
-def requests(case):
-    return [json.dumps(r).encode() for r in json.loads((FOLDER / case / "input.json").read_text())]
+def requests(case, folder=FOLDER):
+    return [json.dumps(r).encode() for r in json.loads((folder / case / "input.json").read_text())]
 
 
 def formats(case):

@@ -118,6 +118,8 @@ def histogram(data):
             h["negative_deltas" if number == 9 else "positive_deltas"] += [zigzag(x) for x in packed(v)]
         elif number == 15:
             h["time"] = signed(v)
+        elif number == 16:
+            h["custom"] = [double(v[i : i + 8]) for i in range(0, len(v), 8)]
         elif number == 17:
             h["start"] = signed(v)
     return h
@@ -158,7 +160,7 @@ def _series(data, symbols, strict):
             pairs = (
                 [tuple(dict(fields(f)).get(i, b"").decode() for i in (1, 2)) for n, f in x if n == 1]
                 if symbols is None
-                else symbols.labels(packed(dict(x)[1]))
+                else symbols.labels(packed(dict(x).get(1, b"")))
             )
             one = dict(x)
             exemplars.append((dict(pairs), double(one[2]), signed(one[3])))

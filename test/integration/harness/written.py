@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases of remote write: the requests of each case of the prometheus exporter (harness/golden.py), with those of its keys
-that remote write has too. test/data/remote_write/<case>.txt has what shall be written, one line a sample, sorted; a
+that remote write has too, and cases/<case>/ of its own, with config.yaml and input.json in the same manner. test/data/remote_write/<case>.txt has what shall be written, one line a sample, sorted; a
 <case>.collector.txt what the Go collector writes instead (- ours, + its), for reasons that stand in docs/differences.md."""
 
 import json
@@ -9,7 +9,8 @@ from . import golden
 from .limits import ROOT
 
 FOLDER = ROOT / "test/data/remote_write"
-CASES = golden.CASES
+OWN = sorted(p.name for p in (FOLDER / "cases").iterdir())
+CASES = [*golden.CASES, *OWN]
 # The prometheus exporter's key, and remote write's; the others it has not.
 KEYS = {
     "namespace": "namespace",
@@ -35,7 +36,14 @@ service:
 """
 
 
+def requests(case):
+    return golden.requests(case, FOLDER / "cases" if case in OWN else golden.FOLDER)
+
+
 def config(case, url):
+    if case in OWN:
+        keys = (FOLDER / "cases" / case / "config.yaml").read_text()
+        return CONFIG % (url, "".join(f"    {line}\n" for line in keys.splitlines() if not line.startswith("#")))
     keys = (golden.FOLDER / case / "config.yaml").read_text().splitlines()
     pairs = [line.split(":", 1) for line in keys if not line.startswith("#")]
     lines = [f"{KEYS[name]}:{value}" for name, value in pairs if name in KEYS]

@@ -103,7 +103,7 @@ static void write_native(struct expo *e)
         { str("trace_id=\"2\""), 5, 0 }, /* no time: cannot stand in a native histogram */
     };
     struct expo_extra x = { .start_ns = 1700000000000000000, .exemplars = traced, .n_exemplars = 2 };
-    struct expo_native h = { 0, 1e-128, 1, 7, 10.5, positive, negative, 2, 1, deltas, below, 3, 1 };
+    struct expo_native h = { 0, 1e-128, 1, 7, 10.5, positive, negative, 2, 1, deltas, below, 3, 1, NULL, 0 };
     struct expo_native none = { .schema = 3 };
 
     begin(e, "native", EXPO_HISTOGRAM, "Native", "");
