@@ -153,11 +153,19 @@ static void fail_call(struct http_call *call, enum http_failure failure, const c
     turn_defer(call->client->turn, &call->task);
 }
 
+/* `why` is what happened to the request; the rest of the sentence is added. */
+static void fail_request(struct http_call *call, enum http_failure failure, const char *why)
+{
+    char text[sizeof(call->why)];
+
+    snprintf(text, sizeof(text), "%s to %s: %s", call->method, call->client->name, why);
+    fail_call(call, failure, text);
+}
+
 /* The connection breaks under its call, if it has one. */
 static void break_connection(struct http_connection *c, enum http_failure failure, const char *why)
 {
     struct http_call *call = c->call;
-    char text[200];
 
     c->call = NULL;
     if (call != NULL) {
@@ -172,8 +180,7 @@ static void break_connection(struct http_connection *c, enum http_failure failur
                 c->client->last_waiting = &call->next;
             c->client->waiting = call;
         } else {
-            snprintf(text, sizeof(text), "POST to %s: %s", c->client->name, why);
-            fail_call(call, failure, text);
+            fail_request(call, failure, why);
         }
     }
     close_connection(c);
@@ -196,9 +203,11 @@ static bool read_date(const char *text, time_t *t)
         return false;
     for (tm.tm_mon = 0; tm.tm_mon < 12 && strcmp(months[tm.tm_mon], month) != 0; tm.tm_mon++)
         ;
+    if (tm.tm_mon == 12)
+        return false;
     tm.tm_year -= 1900;
     *t = timegm(&tm);
-    return tm.tm_mon < 12;
+    return true;
 }
 
 uint64_t http_retry_after(struct bytes value, uint64_t now)
@@ -541,7 +550,7 @@ static void on_call_timeout(struct clock_timer *t)
         break_connection(c, c->state == CONN_DIALING ? HTTP_NOT_CONNECTED : HTTP_TIMED_OUT, why);
     } else {
         http_call_cancel(call);
-        fail_call(call, HTTP_NOT_CONNECTED, why);
+        fail_request(call, HTTP_NOT_CONNECTED, why);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "net/proxy.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,6 +38,21 @@ static bool is_loopback(struct bytes host)
     return bytes_equal_nocase(host, bytes_str("localhost"));
 }
 
+/* Of a block, behind the slash; more than any block has where it is no number. */
+static unsigned bits_of(struct bytes text)
+{
+    unsigned bits = 0;
+
+    if (text.len == 0 || text.len > 3)
+        return UINT_MAX;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return UINT_MAX;
+        bits = bits * 10 + (unsigned)(text.data[i] - '0');
+    }
+    return bits;
+}
+
 static bool in_block(const struct address *a, struct bytes block)
 {
     const uint8_t *slash = memchr(block.data, '/', block.len);
@@ -46,7 +62,7 @@ static bool in_block(const struct address *a, struct bytes block)
     if (slash == NULL)
         return false;
     net = address_of(bytes_of(block.data, (size_t)(slash - block.data)));
-    bits = (unsigned)strtoul((const char *)slash + 1, NULL, 10);
+    bits = bits_of(bytes_of(slash + 1, (size_t)(bytes_end(block) - slash - 1)));
     if (net.family == 0 || net.family != a->family || bits > (net.family == AF_INET ? 32 : 128))
         return false;
     whole = bits / 8;
@@ -126,20 +142,20 @@ bool proxy_is_bypassed(const char *list, struct bytes host, struct bytes port)
     return false;
 }
 
-static const char *either(const char *small, const char *large)
+static const char *either(const char *large, const char *small)
 {
-    const char *v = getenv(small);
+    const char *v = getenv(large);
 
     if (v == NULL || *v == '\0')
-        v = getenv(large);
+        v = getenv(small);
     return v != NULL ? v : "";
 }
 
 const char *proxy_from_environment(struct bytes host, struct bytes port)
 {
-    const char *proxy = getenv("REQUEST_METHOD") != NULL ? getenv("http_proxy") : either("http_proxy", "HTTP_PROXY");
+    const char *proxy = getenv("REQUEST_METHOD") != NULL ? getenv("http_proxy") : either("HTTP_PROXY", "http_proxy");
 
-    if (proxy == NULL || *proxy == '\0' || proxy_is_bypassed(either("no_proxy", "NO_PROXY"), host, port))
+    if (proxy == NULL || *proxy == '\0' || proxy_is_bypassed(either("NO_PROXY", "no_proxy"), host, port))
         return "";
     return proxy;
 }

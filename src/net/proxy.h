@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which proxy a request goes through, by the environment: http_proxy, HTTP_PROXY, no_proxy, NO_PROXY, as Go's
- * net/http reads them. */
+/* Which proxy a request goes through, by the environment: HTTP_PROXY, http_proxy, NO_PROXY, no_proxy (of two
+ * spellings the capitals count), as Go's net/http reads them. */
 #ifndef NET_PROXY_H
 #define NET_PROXY_H
 
