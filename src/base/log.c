@@ -188,12 +188,17 @@ static void tell_lost(struct log_sink *s)
     log_warn(&lg, "Lines of the log were lost: its reader was too slow", F_UINT("lines", lost));
 }
 
+static size_t own_backlog(const struct log_sink *s)
+{
+    return s->backlog.len - s->backlog_from;
+}
+
 static void flush(struct log_sink *s, size_t most, int wait_ms)
 {
-    size_t n = log_backlog(s) < most ? log_backlog(s) : most;
+    size_t n = own_backlog(s) < most ? own_backlog(s) : most;
 
     s->backlog_from += write_some(s->fd, s->backlog.data + s->backlog_from, n, wait_ms);
-    if (log_backlog(s) > 0)
+    if (own_backlog(s) > 0)
         return;
     buf_free(&s->backlog);
     s->backlog_from = 0;
@@ -203,45 +208,82 @@ static void flush(struct log_sink *s, size_t most, int wait_ms)
 
 void log_flush(struct log_sink *s)
 {
-    if (log_backlog(s) > 0)
-        flush(s, FLUSH_MAX, 0);
+    for (; s != NULL; s = s->next)
+        if (own_backlog(s) > 0)
+            flush(s, FLUSH_MAX, 0);
 }
 
-/* The line in scratch goes out, behind what waits already, or waits too. */
-static void put_out(struct log_sink *s)
+/* The line goes out, behind what waits already, or waits too. True: something waits that did not before. */
+static bool put_out(struct log_sink *s, struct bytes line)
 {
-    bool waiting = log_backlog(s) > 0;
-    size_t n = s->line.len < FLUSH_MAX ? s->line.len : FLUSH_MAX;
-    size_t done = waiting ? 0 : write_some(s->fd, s->line.data, n, 0);
+    bool waiting = own_backlog(s) > 0;
+    size_t n = line.len < FLUSH_MAX ? line.len : FLUSH_MAX;
+    size_t done = waiting ? 0 : write_some(s->fd, line.data, n, 0);
 
-    if (done == s->line.len)
-        return;
-    if (waiting && log_backlog(s) + s->line.len > LOG_BACKLOG_MAX) {
+    if (done == line.len)
+        return false;
+    if (waiting && own_backlog(s) + line.len > LOG_BACKLOG_MAX) {
         s->lost++;
-        return;
+        return false;
     }
-    buf_append(&s->backlog, s->line.data + done, s->line.len - done);
-    if (!waiting && s->on_backlog != NULL)
-        s->on_backlog(s);
+    buf_append(&s->backlog, line.data + done, line.len - done);
+    return !waiting;
 }
 
-void log_sink_close(struct log_sink *s)
+static void close_output(struct log_sink *s)
 {
-    while (log_backlog(s) > 0) {
-        size_t before = log_backlog(s);
+    while (own_backlog(s) > 0) {
+        size_t before = own_backlog(s);
 
         flush(s, before, 1000);
-        if (log_backlog(s) == before)
+        if (own_backlog(s) == before)
             break;
     }
     buf_free(&s->backlog);
     s->backlog_from = 0;
     buf_free(&s->line);
-    free(s->counters);
-    s->counters = NULL;
     if (s->fd > 2)
         close(s->fd);
     s->fd = 2;
+}
+
+static void close_others(struct log_sink *s)
+{
+    while (s->next != NULL) {
+        struct log_sink *other = s->next;
+
+        s->next = other->next;
+        close_output(other);
+        free(other);
+    }
+}
+
+void log_sink_close(struct log_sink *s)
+{
+    close_others(s);
+    close_output(s);
+    free(s->counters);
+    s->counters = NULL;
+}
+
+void log_sink_to(struct log_sink *s, int fd)
+{
+    close_others(s);
+    if (s->fd > 2)
+        close(s->fd);
+    s->fd = fd;
+}
+
+void log_sink_add(struct log_sink *s, int fd)
+{
+    struct log_sink *other = mem_zalloc(sizeof(*other)), **last;
+
+    log_sink_init(other);
+    other->fd = fd;
+    other->json = s->json;
+    for (last = &s->next; *last != NULL; last = &(*last)->next)
+        ;
+    *last = other;
 }
 
 /* --- lines --- */
@@ -288,7 +330,7 @@ static void make_line(const struct logger *lg, enum log_level level, struct byte
                       const struct log_field *fields, size_t n, uint64_t now)
 {
     struct log_sink *s = lg->sink;
-    bool first = false;
+    bool first = false, waits = false;
 
     s->line.len = 0;
     if (s->json) {
@@ -298,7 +340,10 @@ static void make_line(const struct logger *lg, enum log_level level, struct byte
     } else {
         make_console(s, lg, level, msg, fields, n, now);
     }
-    put_out(s);
+    for (struct log_sink *t = s; t != NULL; t = t->next)
+        waits |= put_out(t, buf_bytes(&s->line));
+    if (waits && s->on_backlog != NULL)
+        s->on_backlog(s);
     if (s->line.cap > FLUSH_MAX)
         buf_free(&s->line);
 }

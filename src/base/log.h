@@ -55,6 +55,7 @@ struct log_sink {
     enum log_level level;
     bool json;
     int fd;                   /* where lines go; default 2 */
+    struct log_sink *next;    /* a further output of the same lines, with its own backlog; log_sink_add */
     struct log_field *fields; /* initial_fields and the resource, on every line; owned by whoever set them */
     size_t n_fields;
     struct clock *clock; /* may be NULL: then the system's time is read */
@@ -76,9 +77,14 @@ struct log_sink {
 
 #define LOG_BACKLOG_MAX (8u << 20)
 
+/* Of all its outputs. */
 static inline size_t log_backlog(const struct log_sink *s)
 {
-    return s->backlog.len - s->backlog_from;
+    size_t sum = 0;
+
+    for (; s != NULL; s = s->next)
+        sum += s->backlog.len - s->backlog_from;
+    return sum;
 }
 
 struct logger {
@@ -89,6 +95,10 @@ struct logger {
 
 /* stderr, console, info: what is used before the configuration is known. */
 void log_sink_init(struct log_sink *s);
+/* Lines go to `fd` from now on, and nowhere else; what was written to before is closed. */
+void log_sink_to(struct log_sink *s, int fd);
+/* And to this one as well. */
+void log_sink_add(struct log_sink *s, int fd);
 /* Waits up to a second for the reader to take what is left, gives back scratch; closes fd when it is not 1 or 2. */
 void log_sink_close(struct log_sink *s);
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/item_count.h"
 
+#include "base/mem.h"
+
+#include <time.h>
+
 const struct metric_row item_count_incoming = {
     .name = "otelcol_processor_incoming_items",
     .type = METRIC_COUNTER,
@@ -17,6 +21,38 @@ const struct metric_row item_count_outgoing = {
     .help = "Number of items emitted from the processor.",
 };
 
+static const double seconds[] = { 0.000001, 0.000005, 0.00001, 0.00005, 0.0001, 0.0005, 0.001,
+                                  0.005,    0.01,     0.05,    0.1,     0.5,    1,      5 };
+
+const struct metric_row item_count_duration = {
+    .name = "otelcol_processor_internal_duration",
+    .type = METRIC_HISTOGRAM,
+    .level = LEVEL_DETAILED,
+    .unit = "s",
+    .help = "Time the processor took for a batch. Only shown at level detailed.",
+    .bounds = seconds,
+    .n_bounds = ARRAY_LEN(seconds),
+};
+
+static uint64_t now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+uint64_t item_count_begin(const struct item_count *c)
+{
+    return c->duration != NULL ? now() : 0;
+}
+
+void item_count_end(const struct item_count *c, uint64_t begun)
+{
+    if (c->duration != NULL)
+        metric_observe(c->duration, (double)(now() - begun) / 1e9);
+}
+
 void item_count_init(struct item_count *c, struct node *node)
 {
     const struct metric_label labels[] = { { "otel_signal", signal_table[node->signal].name },
@@ -24,4 +60,6 @@ void item_count_init(struct item_count *c, struct node *node)
 
     c->incoming = metrics_get(node->host->metrics, &item_count_incoming, labels, 2);
     c->outgoing = metrics_get(node->host->metrics, &item_count_outgoing, labels, 2);
+    if (node->host->level >= LEVEL_DETAILED)
+        c->duration = metrics_get(node->host->metrics, &item_count_duration, labels, 2);
 }

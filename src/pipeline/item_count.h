@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* otelcol_processor_incoming_items and _outgoing_items: what every processor but the batching ones counts. */
+/* otelcol_processor_incoming_items, _outgoing_items and _internal_duration: what every processor but the batching ones
+ * measures. */
 #ifndef PIPELINE_ITEM_COUNT_H
 #define PIPELINE_ITEM_COUNT_H
 
@@ -7,11 +8,16 @@
 
 struct item_count {
     struct metric *incoming, *outgoing;
+    struct metric *duration; /* NULL below level detailed */
 };
 
 /* For the processor's own list of rows. */
-extern const struct metric_row item_count_incoming, item_count_outgoing;
+extern const struct metric_row item_count_incoming, item_count_outgoing, item_count_duration;
 
 void item_count_init(struct item_count *c, struct node *node);
+
+/* Around the processor's own work on a batch. */
+uint64_t item_count_begin(const struct item_count *c);
+void item_count_end(const struct item_count *c, uint64_t begun);
 
 #endif

@@ -62,11 +62,8 @@ static void make_fields(struct own_telemetry *t, const struct logs_config *c)
     }
 }
 
-static void set_sink(struct log_sink *s, const struct logs_config *c, const struct own_telemetry *t, int fd)
+static void set_sink(struct log_sink *s, const struct logs_config *c, const struct own_telemetry *t, const int *fds)
 {
-    if (s->fd > 2)
-        close(s->fd);
-    s->fd = fd;
     s->level = logs_level(c);
     s->json = c->encoding == 1;
     s->sampling = c->sampling.on;
@@ -75,6 +72,24 @@ static void set_sink(struct log_sink *s, const struct logs_config *c, const stru
     s->thereafter = c->sampling.thereafter;
     s->fields = t->fields;
     s->n_fields = t->n_fields;
+    log_sink_to(s, fds[0]);
+    for (size_t i = 1; i < c->output_paths.n; i++)
+        log_sink_add(s, fds[i]);
+}
+
+/* All or none. */
+static int open_outputs(const struct strings *paths, int *fds, struct error *err)
+{
+    for (size_t i = 0; i < paths->n; i++) {
+        fds[i] = open_output(paths->v[i], err);
+        if (fds[i] >= 0)
+            continue;
+        for (size_t k = 0; k < i; k++)
+            if (fds[k] > 2)
+                close(fds[k]);
+        return fds[i];
+    }
+    return 0;
 }
 
 int own_telemetry_log(struct own_telemetry *t, struct host *host, const struct service_config *config,
@@ -82,17 +97,18 @@ int own_telemetry_log(struct own_telemetry *t, struct host *host, const struct s
 {
     const struct logs_config *c = &config->telemetry.logs;
     struct buf json = { 0 };
-    int fd = open_output(c->output_paths.n > 0 ? c->output_paths.v[0] : "stderr", err);
+    int fds[LOG_OUTPUTS_MAX] = { 2 };
+    int rc = open_outputs(&c->output_paths, fds, err);
 
-    if (fd < 0)
-        return fd;
+    if (rc != 0)
+        return rc;
     *t = (struct own_telemetry){ .host = host };
     own_resource_init(&t->resource, instance_id, &config->resource);
     own_resource_json(&t->resource, &json);
     t->resource_json = mem_strdup(buf_cstr(&json));
     buf_free(&json);
     make_fields(t, c);
-    set_sink(host->log, c, t, fd);
+    set_sink(host->log, c, t, fds);
     return 0;
 }
 

@@ -22,7 +22,7 @@ static const struct option logs_options[] = {
     OPT_ENUM(struct logs_config, encoding, encoding_names, "console", "Form of a line."),
     OPT_GROUP(struct logs_config, sampling, struct log_sampling_config, sampling_options, GROUP_SOME,
               "Holds back lines that repeat."),
-    OPT_STRINGS(struct logs_config, output_paths, "[stderr]", "Where lines go: stderr, stdout or one file."),
+    OPT_STRINGS(struct logs_config, output_paths, "[stderr]", "Where lines go, each to all of them: stderr, stdout and files."),
     OPT_STRINGS(struct logs_config, error_output_paths, "[stderr]",
                 "Where the logger's own errors would go; otelcd's logger has none to report, so only stderr and stdout "
                 "are accepted."),
@@ -336,9 +336,9 @@ static void finish_initial_fields(const struct yaml_node *n, struct faults *faul
 
 static void finish_logs(const struct logs_config *l, const struct yaml_node *node, struct faults *faults)
 {
-    if (l->output_paths.n != 1)
+    if (l->output_paths.n < 1 || l->output_paths.n > LOG_OUTPUTS_MAX)
         fault_add(faults, below(node, "logs", "output_paths", NULL), "service::telemetry::logs::output_paths", false,
-                  "exactly one output is served: stderr, stdout or a file");
+                  "write 1 to %d outputs: stderr, stdout or files", LOG_OUTPUTS_MAX);
     for (size_t i = 0; i < l->error_output_paths.n; i++)
         if (strcmp(l->error_output_paths.v[i], "stderr") != 0 && strcmp(l->error_output_paths.v[i], "stdout") != 0)
             fault_add(faults, below(node, "logs", "error_output_paths", NULL),

@@ -14,11 +14,13 @@ struct log_sampling_config {
     uint64_t initial, thereafter;
 };
 
+#define LOG_OUTPUTS_MAX 8
+
 struct logs_config {
     int level;    /* index in log_level_names; see logs_level() */
     int encoding; /* 0 console, 1 json */
     struct log_sampling_config sampling;
-    struct strings output_paths; /* "stderr", "stdout" or a file */
+    struct strings output_paths; /* "stderr", "stdout" or a file; 1 to LOG_OUTPUTS_MAX of them */
     struct strings error_output_paths;
     const struct yaml_node *initial_fields;               /* a map or NULL */
     bool development, disable_caller, disable_stacktrace; /* say nothing of how we log; warned about */

@@ -19,7 +19,8 @@ static const struct option options[] = {
     OPT_END,
 };
 
-static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing, NULL };
+static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
+                                                        &item_count_duration, NULL };
 
 struct attributes {
     struct rewriting rewriting;

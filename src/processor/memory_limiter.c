@@ -72,6 +72,7 @@ static const struct metric_row *const metric_rows[] = {
     &rows[SIGNAL_PROFILES][1],
     &item_count_incoming,
     &item_count_outgoing,
+    &item_count_duration,
     NULL,
 };
 
@@ -201,14 +202,17 @@ static void refuse(struct limiter *l, struct batch *batch, struct ack *ack)
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 {
     struct limiter *l = limiter_of(container_of(self, struct node, in));
+    uint64_t begun = item_count_begin(&l->items);
 
     metric_add(l->items.incoming, batch->items);
     if (l->checker->refusing) {
         refuse(l, batch, ack);
+        item_count_end(&l->items, begun);
         return;
     }
     metric_add(l->accepted, batch->items);
     metric_add(l->items.outgoing, batch->items);
+    item_count_end(&l->items, begun);
     consumer_send(l->node.out[batch->signal], batch, ack);
 }
 

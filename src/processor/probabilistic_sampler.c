@@ -77,8 +77,9 @@ static const struct metric_row sampled_rows[] = {
       .help = "Log records that were decided on, by policy and decision." },
 };
 
-static const struct metric_row *const metric_rows[] = { &sampled_rows[0], &sampled_rows[1], &item_count_incoming,
-                                                        &item_count_outgoing, NULL };
+static const struct metric_row *const metric_rows[] = { &sampled_rows[0],     &sampled_rows[1],
+                                                        &item_count_incoming, &item_count_outgoing,
+                                                        &item_count_duration, NULL };
 
 struct sampler {
     struct rewriting rewriting;

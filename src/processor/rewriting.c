@@ -5,11 +5,12 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 {
     struct rewriting *r = rewriting_of(container_of(self, struct node, in));
     struct batch *made;
-    uint64_t dropped;
+    uint64_t dropped, begun = item_count_begin(&r->items);
 
     metric_add(r->items.incoming, batch->items);
     r->batch = batch;
     made = rewrite_batch(&r->rewriter, batch, &r->visitor, r->node.host->budget, &dropped);
+    item_count_end(&r->items, begun);
     metric_add(r->items.outgoing, batch->items - dropped);
     if (dropped > 0)
         ack_drop(ack, dropped, r->dropped);

@@ -194,3 +194,14 @@ def test_what_is_sampled_away_is_answered_ok_and_booked(otelcd):
     d.export(otlp.traces(2))
     ledger = d.ledger("pipeline", "traces")
     assert (ledger["received"], ledger["delivered"], ledger["dropped"]) == (2, 0, 2)
+
+
+@pytest.mark.parametrize("level", ["normal", "detailed"])
+def test_the_time_a_processor_takes_is_measured_at_level_detailed(otelcd, level):
+    text = BRANCHES.format(folder="/dev", processors="  attributes: {actions: [{key: a, action: delete}]}")
+    text = text.replace("file/edited: {path: /dev/edited}", "nop/edited:").replace("file/plain: {path: /dev/plain}", "nop/plain:")
+    text = text.replace("file/", "nop/").replace("service:", "service:\n  telemetry: {metrics: {level: %s}}" % level)
+    d = otelcd(text)
+    d.export(otlp.traces(1))
+    found = [s.value for s in d.metrics().find("otelcol_processor_internal_duration_count", processor="attributes")]
+    assert found == ([1] if level == "detailed" else [])

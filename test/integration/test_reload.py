@@ -51,3 +51,25 @@ def test_a_configuration_that_does_not_start_gives_way_to_the_old_one(otelcd):
     d.export(otlp.traces(2), address=d.records("^Starting GRPC server$")[-1]["endpoint"])
     d.terminate()
     assert d.wait_end() == 0
+
+
+def test_the_log_goes_to_each_of_its_outputs_and_to_the_new_ones_after_a_reload(otelcd, tmp_path):
+    text = """
+receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}}}}}}}
+exporters: {{nop: }}
+service:
+  telemetry: {{logs: {{output_paths: [{paths}]}}}}
+  pipelines: {{traces: {{receivers: [otlp], exporters: [nop]}}}}
+"""
+    a, b, c = tmp_path / "a", tmp_path / "b", tmp_path / "c"
+    d = otelcd(text.format(paths=f"stderr, {a}, file://{b}"))
+    d.wait_log("^Everything is ready")
+    seen = a.read_text()
+    assert "Everything is ready" in seen and seen == b.read_text()
+    rewrite(d, text.format(paths=f"stderr, {c}"))
+    d.wait_log("^Everything is ready", 2)
+    assert "Everything is ready" in c.read_text()
+    before = a.stat().st_size
+    d.terminate()
+    assert d.wait_end() == 0
+    assert "Shutdown complete" in c.read_text() and a.stat().st_size == before

@@ -151,8 +151,8 @@ static const struct {
     { TELEMETRY("{logs: {initial_fields: {a: [1]}, processors: [{batch: }]}}"),
       "5:48: service::telemetry::logs::processors: exporting otelcd's own log over OTLP is not served yet: remove this "
       "block; the log goes to output_paths" },
-    { TELEMETRY("{logs: {initial_fields: {a: [1]}, output_paths: [stdout, stderr]}}"),
-      "5:62: service::telemetry::logs::output_paths: exactly one output is served: stderr, stdout or a file\n"
+    { TELEMETRY("{logs: {initial_fields: {a: [1]}, output_paths: []}}"),
+      "5:62: service::telemetry::logs::output_paths: write 1 to 8 outputs: stderr, stdout or files\n"
       "5:42: service::telemetry::logs::initial_fields: a: expected a string, a number or a bool, got a list" },
     { TELEMETRY("{metrics: {readers: []}}"), "5:34: service::telemetry::metrics::readers: collector telemetry metrics "
                                              "reader should exist when metric level is not none" },
