@@ -228,6 +228,14 @@ image:
 check-image:
 	@contrib/docker/check.sh
 
+## up            the whole loop in containers: services, otelcd, Prometheus, Grafana, alerts (GRAFANA_ADMIN_PASSWORD=...)
+## test-logs, test-metrics, test-traces, test-alerts   is that link of the running stack whole?
+## down          stop the stack; clean-stack removes its data and images too
+up test-logs test-metrics test-traces test-alerts down:
+	@contrib/docker/stack $@
+clean-stack:
+	@contrib/docker/stack clean
+
 ## install       DESTDIR and PREFIX (/usr/local); an existing configuration stays
 install: all
 	install -Dm755 $(B)/otelcd $(DESTDIR)$(PREFIX)/bin/otelcd
@@ -248,7 +256,8 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 .PHONY: all build/otelcd run deps check check-asan tests unit layers headers replay fuzz fuzzers integration oracle \
-        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image install clean help
+        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image install clean help \
+        up test-logs test-metrics test-traces test-alerts down clean-stack
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -16,6 +16,8 @@ lint="clang clang-tidy clang-format cppcheck"
 
 # Tools that people often have from elsewhere: the command, then the package that is asked for without it.
 tools_test="go:golang-go node:nodejs npm:npm"
+# Alertmanager reads files of its own in /usr/share; without systemd its package starts nothing.
+[ -d /run/systemd/system ] || tools_test+=" prometheus-alertmanager:prometheus-alertmanager"
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
@@ -61,7 +63,6 @@ main()
     fi
     if [ "$part" = test ]; then
         unpack prometheus prometheus
-        unpack prometheus-alertmanager prometheus-alertmanager
         unpack prometheus-alertmanager amtool
         unpack victoria-metrics victoria-metrics
     fi

@@ -2,7 +2,6 @@
 """Fixtures of both suites. `otelcd(config)` starts the real binary; when the test ends, what it started must stop well."""
 
 import pathlib
-import socket
 import sys
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.daemon import Daemon, check_log, check_stopped  # noqa: E402
+from harness.limits import free_port  # noqa: E402
 from harness.prometheus import Prometheus, VictoriaMetrics  # noqa: E402
 
 
@@ -97,6 +97,4 @@ def victoria_metrics(tmp_path):
 @pytest.fixture
 def unused_port():
     """A TCP port that was free a moment ago: for the few tests where two parts must name the same one."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    return free_port()

@@ -3,7 +3,9 @@
 
 import os
 import pathlib
+import random
 import shutil
+import socket
 
 import pytest
 
@@ -28,3 +30,16 @@ def missing(why):
     if CI:
         pytest.fail(why + "; under CI=true that is a failure")
     pytest.skip(why)
+
+
+def free_port():
+    """For programs that must be told a port: one below those that the kernel gives out to connections of other tests."""
+    while True:
+        port = random.randrange(20000, 32768)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass

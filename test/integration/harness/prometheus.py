@@ -3,14 +3,13 @@
 
 import json
 import re
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
-from .limits import PATIENCE, tool
+from .limits import PATIENCE, free_port, tool
 
 FEATURES = "native-histograms,exemplar-storage"
 
@@ -99,9 +98,7 @@ class VictoriaMetrics(Prometheus):
 
     def __init__(self, folder):
         self.log = folder / "victoria.log"
-        with socket.socket() as s:  # it cannot be asked which port it took
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+        port = free_port()  # it cannot be asked which port it took
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [
