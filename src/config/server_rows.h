@@ -17,7 +17,7 @@ struct http_server_config {
     const char *endpoint;
     const char *transport;
     struct http_cors_config cors;
-    uint64_t max_request_body_size; /* 0: the default; see http_body_limit */
+    int64_t max_request_body_size; /* 0 or less: the default; see http_body_limit */
     bool include_metadata;
     struct string_map response_headers;
     struct strings compression_algorithms;
@@ -60,7 +60,7 @@ extern const struct option http_cors_options[], grpc_keepalive_options[];
 
 static inline uint64_t http_body_limit(const struct http_server_config *c)
 {
-    return c->max_request_body_size > 0 ? c->max_request_body_size : SERVER_DEFAULT_BODY;
+    return c->max_request_body_size > 0 ? (uint64_t)c->max_request_body_size : SERVER_DEFAULT_BODY;
 }
 
 /* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
@@ -82,9 +82,9 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
     { .key = "cors", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.cors, struct http_cors_config),                   \
       .options = http_cors_options, .size = sizeof(struct http_cors_config), .mode = GROUP_NONE,                      \
       .help = "Cross-origin requests from browsers; active when allowed_origins is not empty." },                     \
-    { .key = "max_request_body_size", .kind = OPTION_UINT,                                                            \
-      .offset = OPT_FIELD(T, m.max_request_body_size, uint64_t), .def = "20971520", .max = "4294967296",              \
-      .help = "Most bytes of a body, as received and again after decompression; 0 is the default." },                 \
+    { .key = "max_request_body_size", .kind = OPTION_INT,                                                             \
+      .offset = OPT_FIELD(T, m.max_request_body_size, int64_t), .def = "20971520", .max = "4294967296",              \
+      .help = "Most bytes of a body, as received and again after decompression; 0 or less is the default." },         \
     { .key = "include_metadata", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.include_metadata, bool),               \
       .def = "false", .help = "Keep the request's headers as client metadata for the pipelines." },                   \
     { .key = "response_headers", .kind = OPTION_HEADERS,                                                              \

@@ -5,7 +5,7 @@
 #include "base/vec.h"
 #include "codec/base64.h"
 #include "net/dial.h"
-#include "net/http1.h"
+#include "net/http1_answer.h"
 #include "net/proxy.h"
 #include "net/stream.h"
 
@@ -14,9 +14,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define HEAD_MAX (64 * 1024ul)
-#define INTERIM_MAX 16             /* answers of 1xx before the one that counts */
-#define THROWN_MAX (1024 * 1024ul) /* of a body that is longer than what is kept */
 #define READ_SIZE (64 * 1024ul)
 #define CONNECT_TIMEOUT (10 * NS_PER_S)
 
@@ -32,15 +29,7 @@ struct http_connection {
     struct http_call *call;
     uint64_t calls; /* so far */
     struct clock_timer idle;
-    /* The answer. */
-    struct buf head, body;
-    struct http1_scan scan;
-    struct http1_head parsed;
-    struct http_header headers[HTTP1_MAX_HEADERS];
-    struct http1_body reader;
-    bool has_head, heard;
-    unsigned interim;
-    uint64_t thrown;
+    struct http1_answer answer;
 };
 
 struct http_client {
@@ -90,8 +79,7 @@ static void free_connection(struct http_connection *c)
     if (c->next != NULL)
         c->next->link = c->link;
     client->stats.connections--;
-    buf_free(&c->head);
-    buf_free(&c->body);
+    http1_answer_free(&c->answer);
     free(c);
     if (client->closing && client->connections == NULL)
         free_client(client);
@@ -169,7 +157,7 @@ static void break_connection(struct http_connection *c, enum http_failure failur
 
     c->call = NULL;
     if (call != NULL) {
-        bool again = failure == HTTP_CLOSED && c->calls > 1 && !c->heard && call->repeatable && !call->repeated;
+        bool again = failure == HTTP_CLOSED && c->calls > 1 && !c->answer.heard && call->repeatable && !call->repeated;
 
         if (again) {
             call->repeated = true;
@@ -249,14 +237,14 @@ static void answered(struct http_connection *c)
     struct http_call *call = c->call;
     struct http_answer a = {
         .why = "",
-        .status = c->parsed.status,
-        .headers = c->parsed.headers,
-        .n_headers = c->parsed.n_headers,
-        .body = buf_bytes(&c->body),
+        .status = c->answer.head.status,
+        .headers = c->answer.head.headers,
+        .n_headers = c->answer.head.n_headers,
+        .body = buf_bytes(&c->answer.body),
     };
     const struct bytes *after = http_answer_header(&a, "retry-after");
-    bool keep = c->parsed.keep_alive && c->reader.done && !c->stream.writing &&
-                c->reader.framing != HTTP1_UNTIL_CLOSE && client->n_idle < client->options.max_idle && !client->closing;
+    bool keep = http1_answer_reusable(&c->answer) && !c->stream.writing && client->n_idle < client->options.max_idle &&
+                !client->closing;
 
     if (after != NULL)
         a.retry_after_ms = http_retry_after(*after, clock_wall(client->clock));
@@ -275,101 +263,15 @@ static void answered(struct http_connection *c)
         serve_waiting(client);
 }
 
-static enum http1_framing framing_of(const struct http1_head *h)
-{
-    if (h->status == 204 || h->status == 304 || h->content_length == 0)
-        return HTTP1_EMPTY;
-    if (h->chunked)
-        return HTTP1_CHUNKED;
-    return h->content_length > 0 ? HTTP1_LENGTH : HTTP1_UNTIL_CLOSE;
-}
-
-/* -1: broken. 0: the head goes on. Else its length. */
-static ssize_t read_head(struct http_connection *c)
-{
-    struct http1_fault fault;
-    ssize_t len = http1_scan(&c->scan, buf_bytes(&c->head));
-
-    if (len <= 0)
-        return len < 0 || c->head.len > HEAD_MAX ? -1 : 0;
-    if (http1_parse_response(&c->parsed, c->head.data, (size_t)len, c->headers, HTTP1_MAX_HEADERS, &fault) != 0)
-        return -1;
-    return len;
-}
-
-static void begin_answer(struct http_connection *c)
-{
-    c->head.len = c->body.len = 0;
-    c->scan = (struct http1_scan){ 0 };
-    c->has_head = c->heard = false;
-    c->interim = 0;
-    c->thrown = 0;
-}
-
-/* False when the connection is no longer to be read from. */
-static bool take_body(struct http_connection *c, struct bytes data)
-{
-    struct http1_fault fault;
-
-    while (!c->reader.done) {
-        struct bytes run = { 0 };
-        ssize_t used = http1_body_read(&c->reader, data, &run, &fault);
-        size_t room = c->call->max_answer > c->body.len ? c->call->max_answer - c->body.len : 0;
-
-        if (used < 0) {
-            break_connection(c, HTTP_BROKEN_ANSWER, fault.text);
-            return false;
-        }
-        if (run.len > room) {
-            c->thrown += run.len - room;
-            run.len = room;
-        }
-        buf_put(&c->body, run);
-        data = bytes_skip(data, (size_t)used);
-        if (used == 0)
-            break;
-    }
-    if (c->reader.done && data.len > 0)
-        c->parsed.keep_alive = false; /* more than an answer: whatever it is, nobody asked for it */
-    if (!c->reader.done && c->thrown <= THROWN_MAX)
-        return true;
-    answered(c);
-    return false;
-}
-
 static void take_answer(struct http_connection *c, struct bytes data)
 {
-    c->heard = true;
-    while (!c->has_head) {
-        size_t before = c->head.len;
-        ssize_t len;
+    const char *why = "";
+    enum answer_progress progress = http1_answer_take(&c->answer, data, &why);
 
-        buf_put(&c->head, data);
-        len = read_head(c);
-        if (len < 0) {
-            break_connection(c, HTTP_BROKEN_ANSWER, "the answer is not HTTP/1.1");
-            return;
-        }
-        if (len == 0)
-            return;
-        data = bytes_skip(data, (size_t)len - before);
-        if (c->parsed.status >= 200) {
-            c->has_head = true;
-            c->head.len = (size_t)len;
-            http1_body_init(&c->reader, framing_of(&c->parsed),
-                            c->parsed.content_length > 0 ? (uint64_t)c->parsed.content_length : 0);
-            break;
-        }
-        if (++c->interim > INTERIM_MAX) {
-            break_connection(c, HTTP_BROKEN_ANSWER, "the answer is one 1xx after another");
-            return;
-        }
-        c->head.len = 0; /* 1xx: another head follows */
-        c->scan = (struct http1_scan){ 0 };
-        if (data.len == 0)
-            return;
-    }
-    take_body(c, data);
+    if (progress == ANSWER_DONE)
+        answered(c);
+    else if (progress == ANSWER_BROKEN)
+        break_connection(c, HTTP_BROKEN_ANSWER, why);
 }
 
 static void on_read(struct stream *s, struct bytes data)
@@ -387,8 +289,7 @@ static void on_end(struct stream *s, int error)
 {
     struct http_connection *c = container_of(s, struct http_connection, stream);
 
-    if (c->state == CONN_BUSY && c->has_head && error == 0 && c->reader.framing == HTTP1_UNTIL_CLOSE) {
-        c->reader.done = true;
+    if (c->state == CONN_BUSY && error == 0 && http1_answer_end(&c->answer) == ANSWER_DONE) {
         answered(c);
     } else {
         break_connection(c, HTTP_CLOSED, error == 0 ? "the peer closed the connection" : uv_strerror(error));
@@ -437,7 +338,7 @@ static void start_on(struct http_connection *c, struct http_call *call)
     c->call = call;
     c->calls++;
     call->connection = c;
-    begin_answer(c);
+    http1_answer_begin(&c->answer, call->max_answer);
     put_call(c, call);
     rc = stream_flush(&c->stream);
     if (rc < 0 && rc != UV_EPIPE && rc != UV_ECONNRESET)
@@ -543,7 +444,7 @@ static void on_call_timeout(struct clock_timer *t)
     snprintf(why, sizeof(why), "%s within %.3g s",
              c == NULL                  ? "no connection was free"
              : c->state == CONN_DIALING ? "no connection came about"
-             : !c->heard                ? "no answer came"
+             : !c->answer.heard         ? "no answer came"
                                         : "the answer did not end",
              (double)call->timeout / (double)NS_PER_S);
     if (c != NULL) {

@@ -2,8 +2,8 @@
 /* An HTTP/1.1 client on the loop, for one origin: a pool of connections kept alive, and calls that each use one.
  *
  * Names are looked up anew for each connection, in the thread pool; of several addresses each is tried in turn. A call
- * never follows a redirect: a 3xx is an answer. Informational answers are skipped. What a peer sends is bounded: 64 KiB
- * of head, and of the body `max_answer` bytes are kept and a megabyte more is read; beyond that the connection closes.
+ * never follows a redirect: a 3xx is an answer. What a peer sends is bounded (net/http1_answer.h); beyond that the
+ * connection closes.
  *
  * TLS would stand between struct stream and the connection's reader and writer; https is refused. */
 #ifndef NET_HTTP_CLIENT_H

@@ -387,3 +387,10 @@ receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "{endpoint}"}}}}}}}}
 exporters: {{nop: }}
 service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [nop]}}}}}}
 """
+
+
+def test_a_body_limit_of_zero_or_less_is_the_default(otelcd):
+    text = CONFIG_AT.replace("grpc: {{endpoint", "http: {{max_request_body_size: -1, endpoint").format(endpoint="127.0.0.1:0")
+    d = otelcd(text, allow=["Request rejected"])
+    assert d.post(otlp.traces(1))[0] == 200
+    assert d.post(otlp.TRACES.request(), bytes(20971521))[0] == 413
