@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Field numbers of remote write: prometheus.WriteRequest (V1) and io.prometheus.write.v2.Request (V2). */
+#ifndef PROM_REMOTE_WRITE_FIELDS_H
+#define PROM_REMOTE_WRITE_FIELDS_H
+
+enum { V1_SERIES = 1, V1_METADATA = 3, V2_SYMBOLS = 4, V2_SERIES = 5 };
+enum { V1_LABELS = 1, V1_SAMPLES = 2, V1_EXEMPLARS = 3, V1_HISTOGRAMS = 4 };
+enum { V2_REFS = 1, V2_SAMPLES = 2, V2_HISTOGRAMS = 3, V2_EXEMPLARS = 4, V2_METADATA = 5 };
+enum { SAMPLE_VALUE = 1, SAMPLE_TIME = 2, SAMPLE_START = 3 };
+enum { LABEL_NAME = 1, LABEL_VALUE = 2 };
+enum { EXEMPLAR_LABELS = 1, EXEMPLAR_VALUE = 2, EXEMPLAR_TIME = 3 };
+enum {
+    NATIVE_COUNT = 1,
+    NATIVE_SUM = 3,
+    NATIVE_SCHEMA = 4,
+    NATIVE_ZERO_THRESHOLD = 5,
+    NATIVE_ZERO_COUNT = 6,
+    NATIVE_NEGATIVE_SPANS = 8,
+    NATIVE_NEGATIVE_DELTAS = 9,
+    NATIVE_POSITIVE_SPANS = 11,
+    NATIVE_POSITIVE_DELTAS = 12,
+    NATIVE_TIME = 15,
+    NATIVE_CUSTOM_VALUES = 16,
+    NATIVE_START = 17,
+};
+
+#endif
