@@ -25,11 +25,6 @@ bool pb_varint_slow(const uint8_t **p, const uint8_t *end, uint64_t *v)
     return false;
 }
 
-size_t pb_varint_len(uint64_t v)
-{
-    return (size_t)(63 - __builtin_clzll(v | 1)) / 7 + 1;
-}
-
 size_t pb_put_varint_at(uint8_t *at, uint64_t v)
 {
     size_t n = 0;

@@ -136,7 +136,11 @@ static inline uint64_t pb_zigzag(int64_t v)
     return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
 }
 
-size_t pb_varint_len(uint64_t v);
+static inline size_t pb_varint_len(uint64_t v)
+{
+    return (size_t)(63 - __builtin_clzll(v | 1)) / 7 + 1;
+}
+
 size_t pb_put_varint_at(uint8_t *at, uint64_t v); /* at most 10 bytes; returns how many */
 
 void pb_put_varint(struct buf *b, uint64_t v);

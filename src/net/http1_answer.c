@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/http1_answer.h"
 
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
 #define HEAD_MAX (64 * 1024ul)
 #define INTERIM_MAX 16             /* answers of 1xx before the one that counts */
 #define THROWN_MAX (1024 * 1024ul) /* of a body that is longer than what is kept */
@@ -124,4 +130,47 @@ enum answer_progress http1_answer_end(struct http1_answer *a)
 bool http1_answer_reusable(const struct http1_answer *a)
 {
     return a->head.keep_alive && a->reader.done && a->reader.framing != HTTP1_UNTIL_CLOSE;
+}
+
+/* ---- Retry-After ---- */
+
+static const char *const months[] = {
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
+};
+
+/* IMF-fixdate: "Sun, 06 Nov 1994 08:49:37 GMT". */
+static bool read_date(const char *text, time_t *t)
+{
+    struct tm tm = { 0 };
+    char month[4];
+
+    if (sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour, &tm.tm_min,
+               &tm.tm_sec) != 6)
+        return false;
+    for (tm.tm_mon = 0; tm.tm_mon < 12 && strcmp(months[tm.tm_mon], month) != 0; tm.tm_mon++)
+        ;
+    if (tm.tm_mon == 12)
+        return false;
+    tm.tm_year -= 1900;
+    *t = timegm(&tm);
+    return true;
+}
+
+uint64_t http_retry_after(struct bytes value, uint64_t now)
+{
+    char text[40];
+    uint64_t seconds = 0;
+    time_t date;
+
+    if (value.len == 0 || value.len >= sizeof(text))
+        return 0;
+    snprintf(text, sizeof(text), "%.*s", (int)value.len, (const char *)value.data);
+    if (text[strspn(text, "0123456789")] == '\0') {
+        seconds = strtoull(text, NULL, 10);
+        return (seconds < 86400 ? seconds : 86400) * 1000;
+    }
+    if (!read_date(text, &date) || date < 0 || (uint64_t)date * NS_PER_S <= now)
+        return 0;
+    seconds = (uint64_t)date - now / NS_PER_S;
+    return (seconds < 86400 ? seconds : 86400) * 1000;
 }

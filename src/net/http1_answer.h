@@ -36,4 +36,8 @@ enum answer_progress http1_answer_end(struct http1_answer *a);
 
 bool http1_answer_reusable(const struct http1_answer *a);
 
+/* Milliseconds that a Retry-After asks for (RFC 9110 10.2.3), at the wall time `now` ns; 0 = it says nothing sensible.
+ */
+uint64_t http_retry_after(struct bytes value, uint64_t now);
+
 #endif

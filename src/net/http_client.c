@@ -2,17 +2,14 @@
 #include "net/http_client.h"
 
 #include "base/mem.h"
-#include "base/vec.h"
-#include "codec/base64.h"
 #include "net/dial.h"
 #include "net/http1_answer.h"
-#include "net/proxy.h"
+#include "net/http_origin.h"
 #include "net/stream.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define READ_SIZE (64 * 1024ul)
 #define CONNECT_TIMEOUT (10 * NS_PER_S)
@@ -43,14 +40,7 @@ struct http_client {
     struct http_call *waiting, **last_waiting;
     bool closing;
     struct http_client_stats stats;
-    char *url_text, *name;
-    struct url url;
-    char *proxy_text; /* NULL: straight to the origin */
-    struct url proxy;
-    char *dial_host, *dial_port;
-    struct buf fixed; /* the header lines of every call */
-    struct buf target;
-    bool own_host;
+    struct http_origin origin;
 };
 
 static void start_on(struct http_connection *c, struct http_call *call);
@@ -61,13 +51,7 @@ static void serve_waiting(struct http_client *client);
 static void free_client(struct http_client *c)
 {
     stream_hub_free(&c->hub);
-    free(c->url_text);
-    free(c->name);
-    free(c->proxy_text);
-    free(c->dial_host);
-    free(c->dial_port);
-    buf_free(&c->fixed);
-    buf_free(&c->target);
+    http_origin_free(&c->origin);
     free(c);
 }
 
@@ -146,7 +130,7 @@ static void fail_request(struct http_call *call, enum http_failure failure, cons
 {
     char text[sizeof(call->why)];
 
-    snprintf(text, sizeof(text), "%s to %s: %s", call->method, call->client->name, why);
+    snprintf(text, sizeof(text), "%s to %s: %s", call->method, call->client->origin.name, why);
     fail_call(call, failure, text);
 }
 
@@ -175,47 +159,6 @@ static void break_connection(struct http_connection *c, enum http_failure failur
 }
 
 /* ---- the answer ---- */
-
-static const char *const months[] = {
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
-};
-
-/* IMF-fixdate: "Sun, 06 Nov 1994 08:49:37 GMT". */
-static bool read_date(const char *text, time_t *t)
-{
-    struct tm tm = { 0 };
-    char month[4];
-
-    if (sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour, &tm.tm_min,
-               &tm.tm_sec) != 6)
-        return false;
-    for (tm.tm_mon = 0; tm.tm_mon < 12 && strcmp(months[tm.tm_mon], month) != 0; tm.tm_mon++)
-        ;
-    if (tm.tm_mon == 12)
-        return false;
-    tm.tm_year -= 1900;
-    *t = timegm(&tm);
-    return true;
-}
-
-uint64_t http_retry_after(struct bytes value, uint64_t now)
-{
-    char text[40];
-    uint64_t seconds = 0;
-    time_t date;
-
-    if (value.len == 0 || value.len >= sizeof(text))
-        return 0;
-    snprintf(text, sizeof(text), "%.*s", (int)value.len, (const char *)value.data);
-    if (text[strspn(text, "0123456789")] == '\0') {
-        seconds = strtoull(text, NULL, 10);
-        return (seconds < 86400 ? seconds : 86400) * 1000;
-    }
-    if (!read_date(text, &date) || date < 0 || (uint64_t)date * NS_PER_S <= now)
-        return 0;
-    seconds = (uint64_t)date - now / NS_PER_S;
-    return (seconds < 86400 ? seconds : 86400) * 1000;
-}
 
 const struct bytes *http_answer_header(const struct http_answer *a, const char *name)
 {
@@ -315,9 +258,9 @@ static void put_call(struct http_connection *c, struct http_call *call)
 
     buf_puts(out, call->method);
     buf_putc(out, ' ');
-    buf_put(out, buf_bytes(&client->target));
+    buf_put(out, buf_bytes(&client->origin.target));
     buf_puts(out, " HTTP/1.1\r\n");
-    buf_put(out, buf_bytes(&client->fixed));
+    buf_put(out, buf_bytes(&client->origin.fixed));
     for (size_t i = 0; i < call->n_headers; i++)
         http1_put_header(out, call->headers[i].name, call->headers[i].value);
     snprintf(length, sizeof(length), "%zu", call->body.len);
@@ -386,7 +329,7 @@ static struct http_connection *new_connection(struct http_client *client, struct
     client->stats.connections++;
     client->stats.opened++;
     call->connection = c;
-    c->dial = dial_start(client->loop, client->clock, client->dial_host, client->dial_port,
+    c->dial = dial_start(client->loop, client->clock, client->origin.dial_host, client->origin.dial_port,
                          client->options.connect_timeout, on_dialed, c);
     return c;
 }
@@ -500,88 +443,6 @@ void http_call_cancel(struct http_call *call)
 
 /* ---- the client ---- */
 
-static int set_way(struct http_client *c, const struct http_client_options *o, struct error *err)
-{
-    const char *proxy = o->proxy_url;
-    const struct url *next = &c->url;
-
-    if (url_parse(&c->url, bytes_str(c->url_text), err) != 0)
-        return UV_EINVAL;
-    if (c->url.secure)
-        return error_set(err, UV_EINVAL, "https is not served yet: write http://, or let a TLS proxy stand between");
-    if (proxy == NULL || *proxy == '\0')
-        proxy = proxy_from_environment(c->url.host, url_port(&c->url));
-    if (*proxy != '\0') {
-        struct buf text = { 0 };
-
-        if (strstr(proxy, "://") == NULL)
-            buf_puts(&text, "http://");
-        buf_puts(&text, proxy);
-        c->proxy_text = bytes_dup(buf_bytes(&text));
-        buf_free(&text);
-        if (url_parse(&c->proxy, bytes_str(c->proxy_text), err) != 0)
-            return error_wrap(err, "the proxy's URL");
-        if (c->proxy.secure)
-            return error_set(err, UV_EINVAL, "a proxy is reached over http, not https");
-        next = &c->proxy;
-    }
-    c->dial_host = bytes_dup(next->host);
-    c->dial_port = bytes_dup(url_port(next));
-    return 0;
-}
-
-static void put_authorization(struct http_client *c, const char *header, struct bytes userinfo)
-{
-    struct buf plain = { 0 }, value = { 0 };
-
-    url_put_unescaped(&plain, userinfo);
-    if (memchr(userinfo.data, ':', userinfo.len) == NULL)
-        buf_putc(&plain, ':');
-    buf_puts(&value, "Basic ");
-    base64_encode(buf_bytes(&plain), true, &value);
-    http1_put_header(&c->fixed, bytes_str(header), buf_bytes(&value));
-    buf_free(&plain);
-    buf_free(&value);
-}
-
-static bool has_header(const struct http_client_options *o, const char *name)
-{
-    for (size_t i = 0; i < o->n_headers; i++)
-        if (bytes_equal_nocase(o->headers[i].name, bytes_str(name)))
-            return true;
-    return false;
-}
-
-static void set_fixed(struct http_client *c, const struct http_client_options *o)
-{
-    struct buf authority = { 0 }, safe = { 0 };
-
-    url_put_authority(&authority, &c->url);
-    if (!has_header(o, "host"))
-        http1_put_header(&c->fixed, bytes_str("host"), buf_bytes(&authority));
-    if (o->user_agent != NULL && !has_header(o, "user-agent"))
-        http1_put_header(&c->fixed, bytes_str("user-agent"), bytes_str(o->user_agent));
-    for (size_t i = 0; i < o->n_headers; i++)
-        http1_put_header(&c->fixed, o->headers[i].name, o->headers[i].value);
-    if (c->url.userinfo.len > 0 && !has_header(o, "authorization"))
-        put_authorization(c, "authorization", c->url.userinfo);
-    if (c->proxy_text != NULL) {
-        if (c->proxy.userinfo.len > 0)
-            put_authorization(c, "proxy-authorization", c->proxy.userinfo);
-        buf_puts(&c->target, "http://");
-        buf_put(&c->target, buf_bytes(&authority));
-    }
-    if (o->max_idle == 0)
-        http1_put_header(&c->fixed, bytes_str("connection"), bytes_str("close"));
-    if (c->url.target.data[0] == '?')
-        buf_putc(&c->target, '/');
-    buf_put(&c->target, c->url.target);
-    url_put_safe(&safe, &c->url);
-    c->name = bytes_dup(buf_bytes(&safe));
-    buf_free(&authority);
-    buf_free(&safe);
-}
-
 struct http_client *http_client_new(uv_loop_t *loop, struct turn *turn, struct clock *clock,
                                     const struct http_client_options *o, struct error *err)
 {
@@ -594,13 +455,11 @@ struct http_client *http_client_new(uv_loop_t *loop, struct turn *turn, struct c
     if (c->options.connect_timeout == 0)
         c->options.connect_timeout = CONNECT_TIMEOUT;
     c->last_waiting = &c->waiting;
-    c->url_text = bytes_dup(bytes_str(o->url));
     stream_hub_init(&c->hub, READ_SIZE);
-    if (set_way(c, o, err) != 0) {
+    if (http_origin_init(&c->origin, o, err) != 0) {
         free_client(c);
         return NULL;
     }
-    set_fixed(c, o);
     return c;
 }
 
@@ -632,5 +491,5 @@ const struct http_client_stats *http_client_stats(struct http_client *c)
 
 const char *http_client_name(const struct http_client *c)
 {
-    return c->name;
+    return c->origin.name;
 }

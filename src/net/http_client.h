@@ -95,8 +95,4 @@ const struct http_client_stats *http_client_stats(struct http_client *c);
 /* The origin, without userinfo and query. */
 const char *http_client_name(const struct http_client *c);
 
-/* Milliseconds that a Retry-After asks for (RFC 9110 10.2.3), at the wall time `now` ns; 0 = it says nothing sensible.
- */
-uint64_t http_retry_after(struct bytes value, uint64_t now);
-
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "net/http1_answer.h"
 
 #include <check.h>
 #include <errno.h>
