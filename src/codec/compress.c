@@ -123,6 +123,24 @@ size_t gzip_estimate(enum coding c, struct bytes in, size_t max)
     return (size_t)size + 1; /* room for one byte more: the end is then seen without growing */
 }
 
+int inflate_members(enum coding c, struct bytes in, struct inflate_out *o,
+                    int (*member)(enum coding c, struct bytes *in, struct inflate_out *o, struct error *err),
+                    struct error *err)
+{
+    int rc = inflate_start(o, gzip_estimate(c, in, o->max), err);
+
+    while (rc == 0) {
+        rc = member(c, &in, o, err);
+        if (rc != 0 || in.len == 0)
+            break;
+        if (c == CODING_ZLIB)
+            return inflate_bad(o, err, "bytes follow the end of the data");
+        if (in.len < 2 || in.data[0] != 0x1f || in.data[1] != 0x8b)
+            return inflate_bad(o, err, "what follows the data is not another gzip member");
+    }
+    return rc;
+}
+
 static int copy(struct bytes in, struct inflate_out *o, struct error *err)
 {
     o->len = in.len;

@@ -81,18 +81,7 @@ static int inflate_member(enum coding c, struct bytes *in, struct inflate_out *o
 
 static int zlib_inflate(enum coding c, struct bytes in, struct inflate_out *o, struct error *err)
 {
-    int rc = inflate_start(o, gzip_estimate(c, in, o->max), err);
-
-    while (rc == 0) {
-        rc = inflate_member(c, &in, o, err);
-        if (rc != 0 || in.len == 0)
-            break;
-        if (c == CODING_ZLIB)
-            return inflate_bad(o, err, "bytes follow the end of the data");
-        if (in.len < 2 || in.data[0] != 0x1f || in.data[1] != 0x8b)
-            return inflate_bad(o, err, "what follows the data is not another gzip member");
-    }
-    return rc;
+    return inflate_members(c, in, o, inflate_member, err);
 }
 
 static void *stream_new(enum coding c, int level)

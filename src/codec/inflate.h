@@ -48,6 +48,12 @@ extern const struct gzip_engine gzip_zlib;
 extern const struct gzip_engine gzip_isal; /* its streams have one level; `level` is not looked at */
 #endif
 
+/* Members of gzip one after another, or the one stream of zlib. `member` reads one to its end, and leaves in *in what
+ * lies behind. */
+int inflate_members(enum coding c, struct bytes in, struct inflate_out *o,
+                    int (*member)(enum coding c, struct bytes *in, struct inflate_out *o, struct error *err),
+                    struct error *err);
+
 /* A first guess of the size of what `in` holds. */
 size_t gzip_estimate(enum coding c, struct bytes in, size_t max);
 

@@ -339,17 +339,5 @@ static void put_resource(struct buf *out, enum signal signal, size_t n, struct b
 
 void debug_normal(struct buf *out, const struct batch *b)
 {
-    size_t n = 0;
-
-    for (uint32_t i = 0; i < b->n_segments; i++) {
-        struct pb_reader r = pb_reader(bytes_of(b->segments[i].data, b->segments[i].len));
-        struct debug_message request;
-        struct bytes resource;
-
-        debug_message_read(&request, bytes_of(b->segments[i].data, b->segments[i].len));
-        while (out->len < DEBUG_TEXT_MAX && debug_each(&r, 1, &resource))
-            put_resource(out, b->signal, n++, resource, request.str[2]);
-    }
-    if (out->len >= DEBUG_TEXT_MAX)
-        buf_puts(out, DEBUG_TEXT_CUT);
+    debug_batch(out, b, NULL, put_resource);
 }

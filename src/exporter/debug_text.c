@@ -420,3 +420,25 @@ void debug_typed_value(struct buf *out, struct bytes any)
     debug_value(out, any);
     buf_putc(out, ')');
 }
+
+void debug_batch(struct buf *out, const struct batch *b,
+                 void (*put_dictionary)(struct buf *out, struct bytes dictionary),
+                 void (*put_resource)(struct buf *out, enum signal signal, size_t n, struct bytes resource,
+                                      struct bytes dictionary))
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < b->n_segments; i++) {
+        struct bytes bytes = bytes_of(b->segments[i].data, b->segments[i].len), resource;
+        struct pb_reader r = pb_reader(bytes);
+        struct debug_message request;
+
+        debug_message_read(&request, bytes);
+        if (put_dictionary != NULL)
+            put_dictionary(out, request.str[2]);
+        while (out->len < DEBUG_TEXT_MAX && debug_each(&r, 1, &resource))
+            put_resource(out, b->signal, n++, resource, request.str[2]);
+    }
+    if (out->len >= DEBUG_TEXT_MAX)
+        buf_puts(out, DEBUG_TEXT_CUT);
+}

@@ -57,6 +57,12 @@ double debug_exponential_bound(int64_t index, int64_t scale);
 #define DEBUG_TEXT_MAX (16u << 20)
 #define DEBUG_TEXT_CUT "... cut here: this batch's text is too long\n"
 
+/* The batch's requests: the dictionary of each (`put_dictionary` may be NULL), and its resources, numbered through. */
+void debug_batch(struct buf *out, const struct batch *b,
+                 void (*put_dictionary)(struct buf *out, struct bytes dictionary),
+                 void (*put_resource)(struct buf *out, enum signal signal, size_t n, struct bytes resource,
+                                      struct bytes dictionary));
+
 void debug_normal(struct buf *out, const struct batch *b);
 void debug_detailed(struct buf *out, const struct batch *b);
 void debug_profiles_dictionary(struct buf *out, struct bytes dictionary);

@@ -2,7 +2,8 @@
 /* The prometheus_remote_write exporter's inside: what its files share. Nobody but src/exporter/remote_write*.c and
  * prometheus_remote_write.c includes this.
  *
- *     prometheus_remote_write.c  the component: options, life, a batch's way through
+ *     prometheus_remote_write.c  the component: life, a batch's way through
+ *     remote_write_options.c     its options, and what must hold between them
  *     remote_write_lane.c        requests one after another on one lane: answers, waits, dividing
  *     remote_write_answer.c      what an answer means
  *     remote_write_metrics.c     what is counted
@@ -167,6 +168,11 @@ void lane_stop(struct lane *l); /* no more waits: one last try for what is there
 void delivery_part_ended(struct delivery *d);
 void remote_write_drop_items(struct remote_write_node *n, struct delivery *d, uint64_t items, const char *reason,
                              const char *example, const char *text);
+
+/* options */
+extern const struct option remote_write_options[];
+extern const char *const remote_write_messages[]; /* by enum remote_write_version */
+void remote_write_check(const void *config, struct check *ck);
 
 /* metrics */
 extern const struct metric_row *const remote_write_metric_rows[];

@@ -222,3 +222,28 @@ void exponential_spans(int64_t offset, const uint64_t *counts, size_t n, struct 
         }
     }
 }
+
+void span_sides_clear(struct span_sides *s)
+{
+    s->positive.spans.n = s->positive.deltas.n = s->negative.spans.n = s->negative.deltas.n = 0;
+}
+
+void span_sides_free(struct span_sides *s)
+{
+    vec_free(&s->positive.spans);
+    vec_free(&s->positive.deltas);
+    vec_free(&s->negative.spans);
+    vec_free(&s->negative.deltas);
+}
+
+void span_sides_set(const struct span_sides *s, struct expo_native *h)
+{
+    h->positive_spans = s->positive.spans.v;
+    h->n_positive_spans = s->positive.spans.n;
+    h->positive_deltas = s->positive.deltas.v;
+    h->n_positive_deltas = s->positive.deltas.n;
+    h->negative_spans = s->negative.spans.v;
+    h->n_negative_spans = s->negative.spans.n;
+    h->negative_deltas = s->negative.deltas.v;
+    h->n_negative_deltas = s->negative.deltas.n;
+}

@@ -50,4 +50,15 @@ struct span_list {
 
 void exponential_spans(int64_t offset, const uint64_t *counts, size_t n, struct span_list *out);
 
+/* Both sides of a native histogram, which points into them. */
+struct span_sides {
+    struct span_list positive, negative;
+};
+
+void span_sides_clear(struct span_sides *s);
+void span_sides_free(struct span_sides *s);
+void span_sides_set(const struct span_sides *s, struct expo_native *h);
+
+#define EXPONENTIAL_ZERO_THRESHOLD 1e-128 /* of those that say none */
+
 #endif

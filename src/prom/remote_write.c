@@ -362,9 +362,6 @@ void remote_write_free(struct remote_write *rw)
     exemplar_reader_free(&rw->exemplar_reader);
     free(rw->exemplars);
     vec_free(&rw->counts);
-    vec_free(&rw->positive.spans);
-    vec_free(&rw->positive.deltas);
-    vec_free(&rw->negative.spans);
-    vec_free(&rw->negative.deltas);
+    span_sides_free(&rw->sides);
     free(rw);
 }

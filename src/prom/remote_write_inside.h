@@ -72,7 +72,7 @@ struct remote_write {
     struct exemplar_store *exemplars;
     size_t exemplars_cap;
     const struct expo_exemplar *exemplar_list[REMOTE_WRITE_EXEMPLARS];
-    struct span_list positive, negative;
+    struct span_sides sides;
     VEC(uint64_t) counts; /* of an explicit histogram, each bucket by itself */
     struct message_sample sample;
     struct remote_metadata metadata;

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ZERO_THRESHOLD 1e-128 /* of native histograms that say none */
-
 /* ---- drops ---- */
 
 void remote_write_drop(struct remote_write *rw, const char *reason, const struct stream *stream, uint64_t items)
@@ -168,7 +166,7 @@ static void put_summary(struct remote_write *rw, struct message *m, struct strea
     put_sum_and_count(rw, m, stream, stale);
 }
 
-/* With what rw->positive and rw->negative say of the buckets. */
+/* With what rw->sides say of the buckets. */
 static void put_buckets(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p,
                         struct expo_native *h)
 {
@@ -176,14 +174,7 @@ static void put_buckets(struct remote_write *rw, struct message *m, struct strea
 
     h->count = rw->reading.count;
     h->sum = rw->reading.sum;
-    h->positive_spans = rw->positive.spans.v;
-    h->n_positive_spans = rw->positive.spans.n;
-    h->positive_deltas = rw->positive.deltas.v;
-    h->n_positive_deltas = rw->positive.deltas.n;
-    h->negative_spans = rw->negative.spans.v;
-    h->n_negative_spans = rw->negative.spans.n;
-    h->negative_deltas = rw->negative.deltas.v;
-    h->n_negative_deltas = rw->negative.deltas.n;
+    span_sides_set(&rw->sides, h);
     read_exemplars(rw, stream, p, &extra);
     attach_all(rw, &extra);
     rw->sample.labels = &rw->labels;
@@ -195,23 +186,18 @@ static void put_buckets(struct remote_write *rw, struct message *m, struct strea
     rw->sample.n_exemplars = 0;
 }
 
-static void clear_buckets(struct remote_write *rw)
-{
-    rw->positive.spans.n = rw->positive.deltas.n = rw->negative.spans.n = rw->negative.deltas.n = 0;
-}
-
 static void put_native(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
 {
     const struct exponential *e = &rw->reading.exponential;
     struct expo_native h = {
         .schema = e->scale,
-        .zero_threshold = e->zero_threshold > 0 ? e->zero_threshold : ZERO_THRESHOLD,
+        .zero_threshold = e->zero_threshold > 0 ? e->zero_threshold : EXPONENTIAL_ZERO_THRESHOLD,
         .zero_count = e->zero_count,
     };
 
-    clear_buckets(rw);
-    exponential_spans(e->positive.offset, e->positive.counts.v, e->positive.counts.n, &rw->positive);
-    exponential_spans(e->negative.offset, e->negative.counts.v, e->negative.counts.n, &rw->negative);
+    span_sides_clear(&rw->sides);
+    exponential_spans(e->positive.offset, e->positive.counts.v, e->positive.counts.n, &rw->sides.positive);
+    exponential_spans(e->negative.offset, e->negative.counts.v, e->negative.counts.n, &rw->sides.negative);
     put_buckets(rw, m, stream, p, &h);
 }
 
@@ -226,8 +212,8 @@ static void put_custom(struct remote_write *rw, struct message *m, struct stream
     for (size_t i = 0; i < r->bounds.n; before = r->counts.v[i++])
         *vec_push(&rw->counts) = r->counts.v[i] - before;
     *vec_push(&rw->counts) = r->count - before;
-    clear_buckets(rw);
-    exponential_spans(-1, rw->counts.v, rw->counts.n, &rw->positive); /* numbered from 0 */
+    span_sides_clear(&rw->sides);
+    exponential_spans(-1, rw->counts.v, rw->counts.n, &rw->sides.positive); /* numbered from 0 */
     put_buckets(rw, m, stream, p, &h);
 }
 

@@ -29,7 +29,7 @@ struct cursor {
     VEC(struct common_part) parts;
     struct buf labels;
     VEC(uint64_t) counts;
-    struct span_list positive, negative;
+    struct span_sides sides;
 };
 
 static struct series_source *source_of(struct scrape_source *s)
@@ -56,10 +56,7 @@ static void close_cursor(struct scrape_source *source, void *cursor)
         family_release(&s->store->families, c->family);
     vec_free(&c->parts);
     vec_free(&c->counts);
-    vec_free(&c->positive.spans);
-    vec_free(&c->positive.deltas);
-    vec_free(&c->negative.spans);
-    vec_free(&c->negative.deltas);
+    span_sides_free(&c->sides);
     buf_free(&c->labels);
     free(c);
     s->cursors--;
@@ -240,8 +237,6 @@ static void write_explicit(struct expo *e, struct bytes labels, const struct dis
     expo_histogram(e, labels, &h, extra);
 }
 
-#define ZERO_THRESHOLD 1e-128 /* where the sender says nothing of it */
-
 static void write_native(struct cursor *c, struct expo *e, struct bytes labels, const struct distribution *d,
                          const struct expo_extra *extra)
 {
@@ -249,18 +244,11 @@ static void write_native(struct cursor *c, struct expo *e, struct bytes labels, 
         .schema = d->native.scale, .zero_count = d->native.zero_count, .count = d->count, .sum = d->sum
     };
 
-    c->positive.spans.n = c->positive.deltas.n = c->negative.spans.n = c->negative.deltas.n = 0;
-    exponential_spans(d->native.offset[0], d->data, d->native.n[0], &c->positive);
-    exponential_spans(d->native.offset[1], d->data + d->native.n[0], d->native.n[1], &c->negative);
-    h.zero_threshold = d->native.zero_threshold > 0 ? d->native.zero_threshold : ZERO_THRESHOLD;
-    h.positive_spans = c->positive.spans.v;
-    h.n_positive_spans = c->positive.spans.n;
-    h.positive_deltas = c->positive.deltas.v;
-    h.n_positive_deltas = c->positive.deltas.n;
-    h.negative_spans = c->negative.spans.v;
-    h.n_negative_spans = c->negative.spans.n;
-    h.negative_deltas = c->negative.deltas.v;
-    h.n_negative_deltas = c->negative.deltas.n;
+    span_sides_clear(&c->sides);
+    exponential_spans(d->native.offset[0], d->data, d->native.n[0], &c->sides.positive);
+    exponential_spans(d->native.offset[1], d->data + d->native.n[0], d->native.n[1], &c->sides.negative);
+    h.zero_threshold = d->native.zero_threshold > 0 ? d->native.zero_threshold : EXPONENTIAL_ZERO_THRESHOLD;
+    span_sides_set(&c->sides, &h);
     expo_native(e, labels, &h, extra);
 }
 
