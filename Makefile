@@ -227,6 +227,9 @@ image:
 ## check-image   build and run the image (podman; slow)
 check-image:
 	@contrib/docker/check.sh
+## check-systemd the unit under a real systemd in a container (podman; slow)
+check-systemd: deps-build deps-static
+	@contrib/systemd/check.sh
 
 ## up            the whole loop in containers: services, otelcd, Prometheus, Grafana, alerts (GRAFANA_ADMIN_PASSWORD=...)
 ## test-logs, test-metrics, test-traces, test-alerts   is that link of the running stack whole?
@@ -256,7 +259,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 .PHONY: all build/otelcd run deps check check-asan tests unit layers headers replay fuzz fuzzers integration oracle \
-        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image install clean help \
+        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image check-systemd install clean help \
         up test-logs test-metrics test-traces test-alerts down clean-stack
 .SECONDARY:
 .DELETE_ON_ERROR:

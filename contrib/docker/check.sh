@@ -6,32 +6,9 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-if ! command -v podman >/dev/null; then
-    echo "check-image: SKIPPED, podman is not installed"
-    exit 0
-fi
-work=$PWD/build/image
-mkdir -p "$work"
-# Settings that also work inside a container: runc, cgroupfs, limits that may not be raised.
-cat >"$work/containers.conf" <<'CONF'
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-CONF
-export CONTAINERS_CONF=$work/containers.conf
-base=docker.io/library/debian:bookworm-slim
-
-if ! podman image exists "$base" && ! timeout 60 podman pull -q "$base" 2>/dev/null; then
-    if [ ! -e "$work/rootfs/.done" ]; then
-        rm -rf "$work/rootfs"
-        debootstrap --variant=minbase bookworm "$work/rootfs" >"$work/debootstrap.log"
-        touch "$work/rootfs/.done"
-    fi
-    tar -C "$work/rootfs" -c . | podman import -q - "$base" >/dev/null
-fi
+. contrib/docker/base.sh
+have_podman check-image
+have_base
 
 podman build --format docker --network host --pull=never -q -f contrib/docker/Dockerfile -t localhost/otelcd:check . >/dev/null
 size=$(podman image inspect --format '{{.Size}}' localhost/otelcd:check)
