@@ -157,7 +157,7 @@ BOUNDS = [0.005, 0.05, 0.5, 5]
 
 def service_metrics(name, n):
     """What the SDK for Go with otelhttp and the runtime instrumentation reports after n rounds."""
-    m = otlp.Metrics(resource={"service.name": name, "service.instance.id": name + "-1", **LANGUAGE})
+    m = otlp.Metrics(resource={"service.name": name, **LANGUAGE})  # as the usual tutorial: without service.instance.id
     ok = {"http.route": "/work", "http.response.status_code": 200, "http.request.method": "GET"}
     bad = {**ok, "http.route": "/fail", "http.response.status_code": 500}
     scheduled = [0.0001] * n
@@ -222,7 +222,7 @@ def test_every_panel_and_rule_has_data(victoria_metrics, otelcd, prometheus, unu
     assert not broken, broken
     quiet = [r["name"] for r in rules_of(p) if r["name"].startswith("Otelcd") and r["state"] != "inactive"]
     assert not quiet, f"{quiet} though nothing is wrong"
-    v.wait('go_goroutine_count{job="frontend"}')
+    v.wait('go_goroutine_count{job="frontend",deployment_environment_name="test"}')
 
 
 def hurried_rules(folder):
