@@ -54,9 +54,6 @@ int inflate_members(enum coding c, struct bytes in, struct inflate_out *o,
                     int (*member)(enum coding c, struct bytes *in, struct inflate_out *o, struct error *err),
                     struct error *err);
 
-/* A first guess of the size of what `in` holds. */
-size_t gzip_estimate(enum coding c, struct bytes in, size_t max);
-
 int zstd_inflate(struct bytes in, struct inflate_out *out, struct error *err);
 int zstd_deflate(int level, struct bytes in, struct buf *out, struct error *err);
 

@@ -3,14 +3,15 @@
  * option rows (markdown, and roff for the man page). */
 #include "command/command.h"
 #include "pipeline/config.h"
+#include "pipeline/ledger_metrics.h"
+#include "pipeline/loop.h"
+#include "pipeline/process_metrics.h"
+#include "pipeline/sender.h"
+#include "prom/scrape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const sections[COMPONENT_KINDS] = { "receivers", "processors", "exporters", "connectors",
-                                                       "extensions" };
-static const char *const kinds[COMPONENT_KINDS] = { "receiver", "processor", "exporter", "connector", "extension" };
 
 static int by_type(const void *pa, const void *pb)
 {
@@ -53,9 +54,9 @@ static void print_yaml(void)
         const struct component *list[128];
         size_t n = of_kind((enum component_kind)kind, list, ARRAY_LEN(list));
 
-        printf("%s:%s\n", sections[kind], n == 0 ? " []" : "");
+        printf("%s:%s\n", config_sections[kind], n == 0 ? " []" : "");
         for (size_t i = 0; i < n; i++) {
-            printf("    - name: %s\n      module: otelcd/%s/%s\n      stability:\n", list[i]->type, kinds[kind],
+            printf("    - name: %s\n      module: otelcd/%s/%s\n      stability:\n", list[i]->type, config_words[kind],
                    list[i]->type);
             print_signals(list[i]);
         }
@@ -223,10 +224,16 @@ static void write_facts(const struct writer *w, const struct component *c)
     buf_free(&b);
 }
 
-static void write_component(const struct writer *w, const struct component *c)
+static void write_metrics(const struct writer *w, const struct metric_row *const *rows)
 {
     static const char *const types[] = { "counter", "gauge", "histogram" };
 
+    for (; *rows != NULL; rows++)
+        w->row((*rows)->name, types[(*rows)->type], "", (*rows)->help);
+}
+
+static void write_component(const struct writer *w, const struct component *c)
+{
     w->heading(3, c->type);
     w->text(c->summary);
     write_facts(w, c);
@@ -236,8 +243,22 @@ static void write_component(const struct writer *w, const struct component *c)
     if (c->metrics == NULL)
         return;
     w->text("Metrics it keeps of itself:");
-    for (const struct metric_row *const *m = c->metrics; *m != NULL; m++)
-        w->row((*m)->name, types[(*m)->type], "", (*m)->help);
+    write_metrics(w, c->metrics);
+}
+
+/* What otelcd keeps of itself, whatever the components are. */
+static void write_own_metrics(const struct writer *w)
+{
+    w->heading(2, "metrics");
+    w->text("Of the process:");
+    write_metrics(w, process_metric_rows);
+    write_metrics(w, loop_metric_rows);
+    w->text("Of each pipeline and each exporter:");
+    write_metrics(w, ledger_metric_rows);
+    w->text("Of each exporter with a queue:");
+    write_metrics(w, sender_metric_rows);
+    w->text("Of each scrape endpoint:");
+    write_metrics(w, scrape_metric_rows);
 }
 
 static void print_reference(const struct writer *w)
@@ -252,10 +273,11 @@ static void print_reference(const struct writer *w)
         size_t n = of_kind((enum component_kind)kind, list, ARRAY_LEN(list));
 
         if (n > 0)
-            w->heading(2, sections[kind]);
+            w->heading(2, config_sections[kind]);
         for (size_t i = 0; i < n; i++)
             write_component(w, list[i]);
     }
+    write_own_metrics(w);
 }
 
 int command_components(const struct arguments *a)

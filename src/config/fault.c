@@ -80,7 +80,8 @@ static size_t min3(size_t a, size_t b, size_t c)
 }
 
 /* Damerau-Levenshtein over three rows (optimal string alignment). */
-size_t edit_distance(const char *a, const char *b, size_t limit)
+/* How many single edits (insert, delete, replace, swap of neighbours) lead from a to b; at most `limit` + 1. */
+static size_t edit_distance(const char *a, const char *b, size_t limit)
 {
     size_t rows[3][LONGEST_WORD + 1];
     size_t la = strlen(a), lb = strlen(b);

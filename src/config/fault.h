@@ -40,7 +40,4 @@ void faults_free(struct faults *f);
 /* The name in the NULL-terminated list that is nearest to `word`, or NULL when none is near. */
 const char *nearest_of(const char *word, const char *const *names);
 
-/* How many single edits (insert, delete, replace, swap of neighbours) lead from a to b; at most `limit` + 1. */
-size_t edit_distance(const char *a, const char *b, size_t limit);
-
 #endif

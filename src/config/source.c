@@ -87,7 +87,8 @@ static void merge_at(struct arena *a, struct yaml_node **into, struct yaml_node 
     }
 }
 
-void merge_tree(struct arena *a, struct yaml_node **into, struct yaml_node *from)
+/* Merge `from` over *into: maps deep, anything else replaces. Keys with `::` are nested first. */
+static void merge_tree(struct arena *a, struct yaml_node **into, struct yaml_node *from)
 {
     merge_at(a, into, from, 0);
 }

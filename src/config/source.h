@@ -23,9 +23,6 @@ bool source_is_name(const char *s);
 /* Expand ${...} in every value below *at, in place. */
 void expand_tree(struct arena *a, struct yaml_node **at, bool offline, struct faults *faults);
 
-/* Merge `from` over *into: maps deep, anything else replaces. Keys with `::` are nested first. */
-void merge_tree(struct arena *a, struct yaml_node **into, struct yaml_node *from);
-
 /* The content of a file of at most YAML_MAX_BYTES in `out`; false with a reason in `why`. */
 bool source_file(const char *path, struct buf *out, const char **why);
 

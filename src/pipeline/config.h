@@ -45,6 +45,10 @@ struct config {
     struct faults faults;                 /* errors and warnings */
 };
 
+/* By kind: the key of its section, and the word for one of it. */
+extern const char *const config_sections[COMPONENT_KINDS];
+extern const char *const config_words[COMPONENT_KINDS];
+
 /* Never NULL. When faults.n_errors > 0 only `faults` may be used. `all` is the registry. The environment and the files
  * named are read; nothing else is touched. */
 struct config *config_load(const struct config_sources *sources, const struct component *const *all);

@@ -9,10 +9,6 @@
 
 #include "pipeline/config.h"
 
-/* By kind: the key of its section, and the word for one of it. */
-extern const char *const config_sections[COMPONENT_KINDS];
-extern const char *const config_words[COMPONENT_KINDS];
-
 struct loader {
     struct config *config;
     const struct component *const *all;

@@ -57,7 +57,6 @@ struct remote_write {
     struct remote_write_result *result;
     uint32_t tick, batch;
     size_t swept; /* slots of the table, in this round */
-    uint32_t sweep_tick;
     bool disorder; /* the batch has to be put in order first */
     VEC(struct waiting) waiting;
     VEC(struct target) targets;

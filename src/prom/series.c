@@ -40,7 +40,8 @@ bool series_expired(const struct series_store *s, uint32_t arrival)
 
 /* ---- results ---- */
 
-void series_reject(struct series_result *r, const char *reason, struct bytes name, uint64_t n)
+/* Add a rejected point to the result. */
+static void series_reject(struct series_result *r, const char *reason, struct bytes name, uint64_t n)
 {
     size_t i = 0;
 
@@ -130,7 +131,8 @@ static void drop_extra(struct series_store *s, struct series *x)
     s->bytes -= sizeof(*x->extra);
 }
 
-void series_end(struct series_store *s, struct series *x)
+/* Take the series out. */
+static void series_end(struct series_store *s, struct series *x)
 {
     struct family *f = series_family(x);
 

@@ -149,12 +149,6 @@ static inline struct family *series_family(const struct series *x)
     return known_stream(&x->known)->user;
 }
 
-/* Take the series out. */
-void series_end(struct series_store *s, struct series *x);
-
-/* Add a rejected point to the result. */
-void series_reject(struct series_result *r, const char *reason, struct bytes name, uint64_t n);
-
 /* Merge a point into its series. NULL, or why it was rejected; the series is then as it was. *ended: the point says
  * that the series has ended. */
 const char *series_merge(struct series_store *s, struct series *x, const struct stream *stream, const struct point *p,

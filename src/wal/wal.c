@@ -44,7 +44,7 @@ static void on_note_due(struct clock_timer *t)
     begin_group(container_of(t, struct wal, note_timer));
 }
 
-void wal_dirty(struct wal *w)
+static void wal_dirty(struct wal *w)
 {
     w->dirty = true;
     if (!clock_armed(&w->note_timer) && !w->group.running)
@@ -302,11 +302,6 @@ int wal_append(struct wal *w, struct wal_append *a)
 }
 
 /* ---- what there is ---- */
-
-uint64_t wal_last(const struct wal *w)
-{
-    return w->state.last;
-}
 
 const struct wal_totals *wal_totals(const struct wal *w)
 {

@@ -103,11 +103,11 @@ void wal_read(struct wal *w, struct wal_read *r);
 void wal_read_cancel(struct wal *w, struct wal_read *r);
 
 /* The record is done with. What became of its items: delivered, the rest dropped by reasons. The note of it is written
- * soon; nothing waits for it. Returns items that damage had left uncounted: with the last record settled, they are lost,
- * and booked as dropped{wal_corrupt}. */
-uint64_t wal_settle(struct wal *w, uint64_t seq, uint64_t delivered, const struct wal_reason *dropped, size_t n_dropped);
+ * soon; nothing waits for it. Returns items that damage had left uncounted: with the last record settled, they are
+ * lost, and booked as dropped{wal_corrupt}. */
+uint64_t wal_settle(struct wal *w, uint64_t seq, uint64_t delivered, const struct wal_reason *dropped,
+                    size_t n_dropped);
 
-uint64_t wal_last(const struct wal *w); /* the newest record that is safe; 0 = none yet */
 const struct wal_totals *wal_totals(const struct wal *w);
 struct wal_held wal_held(const struct wal *w);
 const struct wal_stats *wal_stats(const struct wal *w);

@@ -9,8 +9,8 @@
 
 #define WAL_VERSION 1
 #define WAL_SEGMENT_MAX (64ull << 20) /* bytes; what is behind them in a file is not ours */
-#define WAL_HEAD 64        /* bytes of a segment's head */
-#define WAL_RECORD_HEAD 48 /* bytes of a record's head */
+#define WAL_HEAD 64                   /* bytes of a segment's head */
+#define WAL_RECORD_HEAD 48            /* bytes of a record's head */
 
 enum wal_type { WAL_DATA = 1, WAL_STATE = 2 };
 

@@ -109,7 +109,6 @@ void wal_group_run(struct wal_group *g);
 
 /* The records (after, before) cannot be read: what of them is held is lost. */
 void wal_lose(struct wal *w, uint64_t after, uint64_t before, uint64_t items);
-void wal_dirty(struct wal *w);
 
 void wal_reader_close(struct wal *w);
 void wal_reader_on_unlink(struct wal *w, uint64_t first);
