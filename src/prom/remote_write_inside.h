@@ -56,7 +56,7 @@ struct remote_write {
     struct message *messages; /* one for each shard */
     struct remote_write_result *result;
     uint32_t tick, batch;
-    size_t swept; /* slots of the table, in this round */
+    size_t swept;  /* slots of the table, in this round */
     bool disorder; /* the batch has to be put in order first */
     VEC(struct waiting) waiting;
     VEC(struct target) targets;
