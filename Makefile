@@ -174,7 +174,7 @@ $(FUZZERS:%=$(B)/fuzz/%_fuzz): %: %.o $(B)/support.a $(B)/core.a
 
 ## integration   the real binary against real peers, with pytest; ARGS="-k word" chooses
 integration: build/py/.done
-	@OTELCD=$(abspath $(B)/otelcd) PYTHONPATH=$(abspath build/py) $(PYTHON) -m pytest -n $(PYTEST_JOBS) test/integration $(ARGS)
+	@OTELCD=$(abspath $(B)/otelcd) PYTHONPATH=$(abspath build/py) $(PYTHON) -m pytest -n $(PYTEST_JOBS) --dist loadgroup test/integration $(ARGS)
 build/py/.done: $(PROTOS)
 	@mkdir -p build/py
 	$(call say,PROTO proto)
@@ -239,6 +239,11 @@ up test-logs test-metrics test-traces test-alerts down:
 clean-stack:
 	@contrib/docker/stack clean
 
+## demo          the whole loop without containers, from Debian's packages and the example, on free ports, until Ctrl-C
+demo: deps-build deps-test
+	@$(MAKE) --no-print-directory all
+	@contrib/example/demo --otelcd $(B)/otelcd $(ARGS)
+
 ## install       DESTDIR and PREFIX (/usr/local); an existing configuration stays
 install: all
 	install -Dm755 $(B)/otelcd $(DESTDIR)$(PREFIX)/bin/otelcd
@@ -259,8 +264,8 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 .PHONY: all build/otelcd run deps check check-asan tests unit layers headers replay fuzz fuzzers integration oracle \
-        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image check-systemd install clean help \
-        up test-logs test-metrics test-traces test-alerts down clean-stack
+        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image check-systemd \
+        install clean help up test-logs test-metrics test-traces test-alerts down clean-stack demo
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
