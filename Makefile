@@ -227,6 +227,9 @@ image:
 ## check-image   build and run the image (podman; slow)
 check-image:
 	@contrib/docker/check.sh
+## check-stack   bring the whole stack up and run its tests (podman-compose; slow)
+check-stack: deps-test
+	@contrib/docker/check_stack.sh
 ## check-systemd the unit under a real systemd in a container (podman; slow)
 check-systemd: deps-build deps-static
 	@contrib/systemd/check.sh
@@ -264,8 +267,8 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 .PHONY: all build/otelcd run deps check check-asan tests unit layers headers replay fuzz fuzzers integration oracle \
-        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image check-systemd \
-        install clean help up test-logs test-metrics test-traces test-alerts down clean-stack demo
+        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image check-stack \
+        check-systemd install clean help up test-logs test-metrics test-traces test-alerts down clean-stack demo
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
