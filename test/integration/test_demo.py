@@ -14,6 +14,7 @@ import urllib.request
 
 import pytest
 
+from harness import dashboards
 from harness.limits import OTELCD, PATIENCE, ROOT, tool
 
 EXAMPLE = ROOT / "contrib/example"
@@ -227,3 +228,16 @@ def test_the_demo_says_what_is_missing(tmp_path):
     )
     assert ran.returncode == 1
     assert "/nowhere/otelcd: make" in ran.stderr and "go: golang" in ran.stderr, ran.stderr
+
+
+@pytest.mark.parametrize("file", [f for f in dashboards.FILES if f.stem != "otelcd"], ids=lambda f: f.stem)
+def test_dashboards_show_the_services(demo, file):
+    """Names are those that the SDK's own instrumentation gives; what is asked for is there."""
+    demo.work(times=5)
+    wanted = {(title, dashboards.filled(expr, "1m")) for title, expr in dashboards.expressions(dashboards.load(file))}
+    wanted = {w for w in wanted if not w[0].startswith("annotation")}
+
+    def empty():
+        return {w for w in wanted if not query(demo.at["prometheus"], w[1])}
+
+    wait(lambda: not empty(), lambda: f"no data for {empty()}")
