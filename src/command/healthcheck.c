@@ -63,7 +63,8 @@ static int ask(const struct target *t, long timeout_ms)
     if (n > 12 && strncmp(answer, "HTTP/1.", 7) == 0 && strncmp(answer + 9, "200", 3) == 0)
         return 0;
     answer[strcspn(answer, "\r\n")] = '\0';
-    fprintf(stderr, "otelcd healthcheck: http://%s:%s/metrics: %s\n", t->host, t->port, n > 12 ? answer : why);
+    fprintf(stderr, "otelcd healthcheck: http://%s:%s/metrics: %s%s\n", t->host, t->port, n > 12 ? answer : why,
+            n > 12 ? "" : "; is otelcd running, and does it listen there? --config or --endpoint say where");
     return 1;
 }
 

@@ -54,7 +54,13 @@ static const char *shown(struct decoder *d, const struct yaml_node *n)
 
 static void wrong_type(struct decoder *d, const struct yaml_node *n, const char *path, const char *wanted)
 {
-    fault_add(d->faults, n, path, false, "expected %s, got %s", wanted, shown(d, n));
+    const char *text = n->kind == YAML_SCALAR && n->text != NULL ? n->text : "", *hint = "";
+
+    if (strstr(text, "${") != NULL && strchr(text, '}') == NULL)
+        hint = "; the brace of ${ is not closed";
+    else if (strncmp(wanted, "a map", 5) == 0 && strchr(text, ':') != NULL)
+        hint = "; a key is followed by a colon and a space";
+    fault_add(d->faults, n, path, false, "expected %s, got %s%s", wanted, shown(d, n), hint);
 }
 
 /* --- values --- */

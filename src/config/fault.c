@@ -9,13 +9,28 @@
 #define MOST_FAULTS 200u
 #define LONGEST_WORD 63u
 
+static bool has_error_at(const struct faults *f, const char *file, int line, int column, const char *path)
+{
+    for (size_t i = 0; i < f->list.n; i++) {
+        const struct fault *x = &f->list.v[i];
+
+        if (!x->warning && x->line == line && x->column == column && strcmp(x->file, file) == 0 &&
+            strcmp(x->path, path) == 0)
+            return true;
+    }
+    return false;
+}
+
 void fault_vadd(struct faults *f, const char *file, int line, int column, const char *path, bool warning,
                 const char *fmt, va_list args)
 {
     char text[1024];
 
+    bool told =
+        !warning && line > 0 && has_error_at(f, file, line, column, path); /* this is most likely its consequence */
+
     f->n_errors += !warning;
-    if (f->list.n >= MOST_FAULTS)
+    if (told || f->list.n >= MOST_FAULTS)
         return;
     vsnprintf(text, sizeof(text), fmt, args);
     *vec_push(&f->list) = (struct fault){

@@ -52,6 +52,7 @@ static void complain_parser(struct reader *r)
 {
     const char *problem = r->parser.problem != NULL ? r->parser.problem : "cannot be read as YAML";
     yaml_mark_t mark = r->parser.problem_mark;
+    bool begun = false; /* where it began says more than where it failed */
     const char *hint = "";
 
     if (strstr(problem, "cannot start any token") != NULL)
@@ -60,6 +61,15 @@ static void complain_parser(struct reader *r)
         hint = "; check that this line is indented like its neighbours";
     else if (strstr(problem, "mapping values are not allowed") != NULL)
         hint = "; put values that contain \": \" in quotes, and check the indentation";
+    else if (strstr(problem, "could not find expected ':'") != NULL)
+        begun = true, hint = "; a key is followed by a colon and a space";
+    else if (strstr(problem, "unexpected end of stream") != NULL)
+        begun = true, hint = "; the quote that begins here is not closed";
+    else if (strstr(problem, "did not find expected ',' or") != NULL ||
+             strstr(problem, "did not find expected node content") != NULL)
+        begun = true, hint = "; the bracket that begins here is not closed";
+    if (begun && r->parser.context != NULL)
+        mark = r->parser.context_mark;
     complain(r, mark, "%s%s%s%s", problem, r->parser.context != NULL ? " " : "",
              r->parser.context != NULL ? r->parser.context : "", hint);
 }

@@ -163,7 +163,8 @@ static bool skip_blank(struct http1 *h, struct bytes data, size_t *used)
 
 static void expect_head(struct http1 *h)
 {
-    uint64_t time = h->link->core->options.read_header_timeout;
+    const struct http_server_options *o = &h->link->core->options;
+    uint64_t time = o->read_header_timeout > 0 ? o->read_header_timeout : o->read_timeout;
 
     if (h->scan.seen == 0 && (time > 0 || h->served)) /* before the first request the connection's own limit stands */
         http_link_expect(h->link, DEADLINE_READ, time);
@@ -313,7 +314,8 @@ static void begin(struct request *r, int status, const struct http_header *heade
     struct buf *out = out_of(h);
 
     h->chunked = !whole && !r->head_only && h->minor > 0;
-    h->keep = h->keep && !h->link->core->stopping && (whole ? survives(h) : h->chunked || r->head_only);
+    h->keep =
+        h->keep && status != 408 && !h->link->core->stopping && (whole ? survives(h) : h->chunked || r->head_only);
     http1_put_status(out, 1, status);
     for (size_t i = 0; i < n; i++)
         if (!request_is_framing(headers[i].name))
@@ -452,7 +454,7 @@ static enum http_fate fate(struct http_link *l)
         return HTTP_GOES_ON;
     if (h->ended || !h->keep)
         return HTTP_FINISHED;
-    return l->core->stopping && h->phase == HEAD && h->scan.seen == 0 ? HTTP_FINISHED : HTTP_GOES_ON;
+    return l->core->stopping && h->phase == HEAD ? HTTP_FINISHED : HTTP_GOES_ON; /* half a head is no request yet */
 }
 
 static void on_end(struct http_link *l)
@@ -485,6 +487,10 @@ static void on_deadline(struct http_link *l, enum http_deadline which)
 
 static void drain(struct http_link *l)
 {
+    struct http1 *h = l->state;
+
+    if (h->request != NULL)
+        request_hurry(h->request);
     l->kick(l); /* fate() looks at core->stopping */
 }
 

@@ -433,7 +433,11 @@ static void on_end(struct http_link *l)
 
 static void drain(struct http_link *l)
 {
-    http2_drain(l->state, "graceful_stop");
+    struct http2 *h = l->state;
+
+    for (struct request *r = h->open; r != NULL; r = r->next)
+        request_hurry(r);
+    http2_drain(h, "graceful_stop");
 }
 
 static void close_session(struct http_link *l)

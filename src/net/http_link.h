@@ -148,6 +148,8 @@ void request_close(struct request *r, bool aborted); /* on_close, and the reques
 void request_dismiss(struct request *r);
 
 /* Answer in the server's own name, with one line of text. */
+/* The server stops: what has not come of the body has a moment left. */
+void request_hurry(struct request *r);
 void request_refuse(struct request *r, int status, const char *text);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define HURRY (2 * NS_PER_S)
 #define SPARE_REQUESTS 256
 #define SPARE_HEADERS 32 /* larger arrays are not kept */
 #define SPARE_BUF 4096   /* larger buffers neither */
@@ -260,6 +261,17 @@ static void expect_within(struct request *r, uint64_t time)
         clock_stop(clock, &r->timer);
 }
 
+static bool is_heard(const struct request *r)
+{
+    return r->announced && !r->cut && !r->answer_ended;
+}
+
+void request_hurry(struct request *r)
+{
+    if (is_heard(r) && !r->body_ended && !r->pub.responded)
+        expect_within(r, HURRY);
+}
+
 static void on_dismissed(struct clock_timer *t)
 {
     struct request *r = container_of(t, struct request, timer);
@@ -271,11 +283,6 @@ static void on_dismissed(struct clock_timer *t)
 void request_dismiss(struct request *r)
 {
     clock_start(r->link->core->clock, &r->timer, r->allowed > 0 ? DISMISS_AFTER : 1, on_dismissed);
-}
-
-static bool is_heard(const struct request *r)
-{
-    return r->announced && !r->cut && !r->answer_ended;
 }
 
 void request_announce(struct request *r)

@@ -137,6 +137,14 @@ void listener_resume(struct listener *l)
         uv_poll_start(&l->poll, UV_READABLE, accept_some);
 }
 
+static const char *hint(int code)
+{
+    return code == -EADDRINUSE      ? "; `ss -ltnp` shows who listens there: end it, or choose another port"
+           : code == -EACCES        ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
+           : code == -EADDRNOTAVAIL ? "; this machine has no such address"
+                                    : "";
+}
+
 int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, const char *endpoint, const char *transport,
                   struct error *err)
 {
@@ -152,12 +160,12 @@ int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, cons
         l->fd = bind_socket(&e);
     }
     if (l->fd < 0)
-        return error_set(err, l->fd, "listen on %s: %s", endpoint, uv_strerror(l->fd));
+        return error_set(err, l->fd, "listen on %s: %s%s", endpoint, uv_strerror(l->fd), hint(l->fd));
     rc = listen(l->fd, BACKLOG) != 0 ? -errno : uv_poll_init(loop, &l->poll, l->fd);
     if (rc != 0) {
         close(l->fd);
         l->fd = -1;
-        return error_set(err, rc, "listen on %s: %s", endpoint, uv_strerror(rc));
+        return error_set(err, rc, "listen on %s: %s%s", endpoint, uv_strerror(rc), hint(rc));
     }
     note_address(l);
     uv_poll_start(&l->poll, UV_READABLE, accept_some);

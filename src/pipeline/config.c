@@ -10,6 +10,8 @@
 const char *const config_sections[COMPONENT_KINDS] = { "receivers", "processors", "exporters", "connectors",
                                                        "extensions" };
 const char *const config_words[COMPONENT_KINDS] = { "receiver", "processor", "exporter", "connector", "extension" };
+#define EMPTY_HINT "; it needs at least receivers, exporters and service, as config/otelcd.yaml has them"
+
 static const char *const top_keys[] = { "receivers",  "processors", "exporters", "connectors",
                                         "extensions", "service",    NULL };
 
@@ -95,13 +97,25 @@ static size_t type_names(struct loader *l, enum component_kind kind, const char 
     return n;
 }
 
+/* With the old ones. */
+static void all_spellings(struct loader *l, enum component_kind kind, const char **names, size_t max)
+{
+    size_t n = type_names(l, kind, names, max);
+
+    for (const struct component *const *c = l->all; *c != NULL; c++)
+        for (const char *const *alias = (*c)->aliases; (*c)->kind == kind && alias != NULL && *alias != NULL; alias++)
+            if (n + 1 < max)
+                names[n++] = *alias;
+    names[n] = NULL;
+}
+
 static void unknown_type(struct loader *l, enum component_kind kind, struct bytes type, const char *id,
                          const struct yaml_node *at, const char *path)
 {
-    const char *names[128];
+    const char *names[128], *spellings[256];
     size_t n = type_names(l, kind, names, ARRAY_LEN(names));
     char *word = arena_strndup(&l->config->arena, type.data, type.len);
-    const char *near = nearest_of(word, names);
+    const char *near = (all_spellings(l, kind, spellings, ARRAY_LEN(spellings)), nearest_of(word, spellings));
     struct buf list = { 0 };
 
     for (size_t i = 0; i < n; i++)
@@ -163,7 +177,10 @@ static void decode_component(struct loader *l, struct config_component *cc, cons
     struct check ck;
 
     if (cc->body != NULL && cc->body->kind != YAML_MAP && cc->body->kind != YAML_NULL) {
-        fault_add(faults_of(l), cc->body, path, false, "expected a map of options, got %s", yaml_type_name(cc->body));
+        fault_add(faults_of(l), cc->body, path, false, "expected a map of options, got %s%s", yaml_type_name(cc->body),
+                  cc->body->kind == YAML_SCALAR && strchr(cc->body->text, ':') != NULL
+                      ? "; a key is followed by a colon and a space"
+                      : "");
         return;
     }
     decode_struct(a, rows_of(c), cc->body, path, config, faults_of(l));
@@ -317,27 +334,51 @@ static void warn_unused(struct loader *l)
         }
 }
 
+static void unknown_section(struct loader *l, const struct yaml_pair *pair)
+{
+    const char *near = nearest_of(pair->key, top_keys);
+
+    for (int kind = 0; near != NULL && kind < COMPONENT_KINDS; kind++)
+        if (strcmp(near, config_sections[kind]) == 0)
+            l->misspelt[kind] = true;
+    if (pair->key[0] == '\0')
+        fault_add(faults_of(l), config_place(l, pair), "", false,
+                  "has invalid keys: the key is empty; write key: value");
+    else
+        fault_add(faults_of(l), config_place(l, pair), "", false, "has invalid keys: %s; %s%s%s", pair->key,
+                  near != NULL ? "did you mean \"" : "the keys here are receivers, processors, exporters, ",
+                  near != NULL ? near : "connectors, extensions and service", near != NULL ? "\"?" : "");
+}
+
+static bool has_none(struct loader *l, enum component_kind kind)
+{
+    const struct yaml_node *section = yaml_get(l->root, config_sections[kind]);
+
+    return !l->misspelt[kind] && (section == NULL || section->n == 0);
+}
+
 static void check_top(struct loader *l)
 {
+    bool misspelt = false;
     size_t n = 0;
 
     for (size_t i = 0; i < l->root->n; i++) {
-        const char *key = l->root->pairs[i].key, *near = nearest_of(key, top_keys);
+        const char *key = l->root->pairs[i].key;
         bool known = false;
 
         for (size_t k = 0; top_keys[k] != NULL; k++)
             known = known || strcmp(key, top_keys[k]) == 0;
         if (!known)
-            fault_add(faults_of(l), config_place(l, &l->root->pairs[i]), "", false, "has invalid keys: %s; %s%s%s", key,
-                      near != NULL ? "did you mean \"" : "the keys here are receivers, processors, exporters, ",
-                      near != NULL ? near : "connectors, extensions and service", near != NULL ? "\"?" : "");
+            unknown_section(l, &l->root->pairs[i]);
         n += known && strcmp(key, "service") != 0 && l->root->pairs[i].value->n > 0;
     }
-    if (n == 0)
-        fault_add(faults_of(l), l->root, "", false, "empty configuration file");
-    else if (yaml_get(l->root, "receivers") == NULL || yaml_get(l->root, "receivers")->n == 0)
+    for (int kind = 0; kind < COMPONENT_KINDS; kind++)
+        misspelt = misspelt || l->misspelt[kind];
+    if (n == 0 && !misspelt)
+        fault_add(faults_of(l), l->root, "", false, "empty configuration file" EMPTY_HINT);
+    else if (has_none(l, COMPONENT_RECEIVER))
         fault_add(faults_of(l), l->root, "", false, "no receiver configuration specified in config");
-    else if (yaml_get(l->root, "exporters") == NULL || yaml_get(l->root, "exporters")->n == 0)
+    else if (has_none(l, COMPONENT_EXPORTER))
         fault_add(faults_of(l), l->root, "", false, "no exporter configuration specified in config");
 }
 
@@ -356,13 +397,14 @@ struct config *config_load(const struct config_sources *sources, const struct co
     size_t before;
 
     if (sources->n_uris == 0) {
-        fault_add(&c->faults, NULL, "", false, "at least one config flag must be provided: --config FILE");
+        fault_add(&c->faults, NULL, "", false,
+                  "at least one config flag must be provided: --config FILE; otelcd --help says more");
         return c;
     }
     l.root = source_read(&c->arena, sources, &c->faults);
     if (l.root == NULL) {
         if (c->faults.n_errors == 0)
-            fault_add(&c->faults, NULL, "", false, "empty configuration file");
+            fault_add(&c->faults, NULL, "", false, "%s: empty configuration file" EMPTY_HINT, sources->uris[0]);
         return c;
     }
     check_top(&l);

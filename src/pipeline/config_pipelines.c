@@ -30,6 +30,15 @@ static void not_configured(struct loader *l, enum component_kind kind, const cha
         names[n++] = l->config->components[COMPONENT_CONNECTOR].v[i].id;
     names[n] = NULL;
     near = nearest_of(id, names);
+    if (l->misspelt[kind])
+        return; /* that is the fault */
+    for (int other = 0; near == NULL && other < COMPONENT_KINDS; other++)
+        if (config_find(l->config, (enum component_kind)other, id) != NULL) {
+            fault_add(faults_of(l), at, path, false,
+                      "references %s \"%s\" which is not configured; %s is the name of %s %s", config_words[kind], id,
+                      id, strchr("aeiou", config_words[other][0]) != NULL ? "an" : "a", config_words[other]);
+            return;
+        }
     fault_add(faults_of(l), at, path, false, "references %s \"%s\" which is not configured%s%s%s", config_words[kind],
               id, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
 }
@@ -92,6 +101,29 @@ static void check_pipeline_keys(struct loader *l, const struct yaml_node *body, 
     }
 }
 
+static void unknown_signal(struct loader *l, struct bytes type, const struct yaml_node *place, const char *path)
+{
+    const char *names[SIGNAL_COUNT + 1] = { NULL }, *near;
+    char *word = arena_strndup(&l->config->arena, type.data, type.len);
+
+    for (int s = 0; s < SIGNAL_COUNT; s++)
+        names[s] = signal_table[s].name;
+    near = nearest_of(word, names);
+    fault_add(
+        faults_of(l), place, path, false,
+        "unknown signal \"%s\": a pipeline is called traces, metrics, logs or profiles, or one of these with /name "
+        "behind it%s%s%s",
+        word, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
+}
+
+/* No list, or an empty one. What is no list at all has been told already. */
+static bool lists_none(const struct yaml_node *body, const char *key, size_t n)
+{
+    const struct yaml_node *list = yaml_get(body, key);
+
+    return list == NULL || list->kind == YAML_NULL || (list->kind == YAML_LIST && list->n + n == 0);
+}
+
 static void load_pipeline(struct loader *l, const struct yaml_pair *pair)
 {
     struct config_pipeline *p = &l->config->pipelines[l->config->n_pipelines];
@@ -105,10 +137,7 @@ static void load_pipeline(struct loader *l, const struct yaml_pair *pair)
         return;
     s = signal_by_name(type);
     if (s == SIGNAL_COUNT) {
-        fault_add(faults_of(l), place, path, false,
-                  "unknown signal \"%.*s\": a pipeline is called traces, metrics, logs or profiles, or one of these "
-                  "with /name behind it",
-                  (int)type.len, (const char *)type.data);
+        unknown_signal(l, type, place, path);
         return;
     }
     *p = (struct config_pipeline){ .id = id, .place = place, .signal = (int)s };
@@ -122,10 +151,21 @@ static void load_pipeline(struct loader *l, const struct yaml_pair *pair)
     load_references(l, COMPONENT_RECEIVER, yaml_get(body, "receivers"), path, &p->receivers, &p->n_receivers);
     load_references(l, COMPONENT_PROCESSOR, yaml_get(body, "processors"), path, &p->processors, &p->n_processors);
     load_references(l, COMPONENT_EXPORTER, yaml_get(body, "exporters"), path, &p->exporters, &p->n_exporters);
-    if (yaml_get(body, "receivers") == NULL || yaml_get(body, "receivers")->n + p->n_receivers == 0)
+    if (lists_none(body, "receivers", p->n_receivers))
         fault_add(faults_of(l), place, path, false, "must have at least one receiver");
-    if (yaml_get(body, "exporters") == NULL || yaml_get(body, "exporters")->n + p->n_exporters == 0)
+    if (lists_none(body, "exporters", p->n_exporters))
         fault_add(faults_of(l), place, path, false, "must have at least one exporter");
+}
+
+/* Something like that key stands there, and is told. */
+static bool is_misspelt(const struct yaml_node *n, const char *key)
+{
+    const char *const keys[] = { key, NULL };
+
+    for (size_t i = 0; n != NULL && n->kind == YAML_MAP && i < n->n; i++)
+        if (nearest_of(n->pairs[i].key, keys) != NULL)
+            return true;
+    return false;
 }
 
 static void load_pipelines(struct loader *l, const struct yaml_node *n, const struct yaml_node *service)
@@ -135,6 +175,8 @@ static void load_pipelines(struct loader *l, const struct yaml_node *n, const st
                   yaml_type_name(n));
         return;
     }
+    if (n == NULL && is_misspelt(service, "pipelines"))
+        return;
     if (n == NULL || n->n == 0) {
         fault_add(faults_of(l), n != NULL ? n : service, "service::pipelines", false,
                   "service must have at least one pipeline");

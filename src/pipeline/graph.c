@@ -15,7 +15,11 @@
 
 static int start_error(const struct graph_node *gn, struct error *err)
 {
+    const struct yaml_node *place = gn->config->place;
+
     error_wrap(err, "failed to start \"%s\" %s", gn->config->id, component_kind_name(gn->config->component->kind));
+    if (place != NULL && place->file[0] != '\0')
+        error_wrap(err, "%s:%d:%d", place->file, place->line, place->column);
     return error_wrap(err, gn->config->component->kind == COMPONENT_EXTENSION ? "failed to start extensions"
                                                                               : "cannot start pipelines");
 }

@@ -3,6 +3,7 @@
 
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -46,7 +47,13 @@ MISTAKES = {
     "an endpoint without a port": ("endpoint: 127.0.0.1:0\n      http", "endpoint: localhost\n      http", (5, 19), ["localhost"]),
     "a tab": ("    timeout: 200ms", "\ttimeout: 200ms", (10, 1), ["tab"]),
     "a key twice": ("    timeout: 200ms", "    timeout: 200ms\n    timeout: 1s", (11, 5), ["timeout"]),
-    "a list that is not closed": ("receivers: [otlp]", "receivers: [otlp", (18, None), []),
+    "a list that is not closed": ("receivers: [otlp]", "receivers: [otlp", (17, 18), ["bracket that begins here"]),
+    "a quote that is not closed": ("timeout: 200ms", 'timeout: "200ms', (10, 14), ["quote that begins here"]),
+    "no space behind a colon": ("timeout: 200ms", "timeout:200ms", (10, 5), ["a colon and a space"]),
+    "a brace that is not closed": ("timeout: 200ms", "send_batch_size: ${NOPE", (10, 22), ["brace of ${ is not closed"]),
+    "a section's name": ("exporters:\n", "exportres:\n", (11, 1), ['did you mean "exporters"?']),
+    "a signal's name": ("    traces:", "    trace:", (16, 5), ['did you mean "traces"?']),
+    "an old name": ("  debug:", "  loging:", (12, 3), ['did you mean "logging"?']),
 }
 
 
@@ -73,6 +80,21 @@ def test_a_mistake_is_named_with_its_place_and_the_way_out(tmp_path, mistake):
     assert re.search(rf"otelcd\.yaml:{line}:{column or ''}", ran.stderr), ran.stderr
     for word in words:
         assert word in ran.stderr, ran.stderr
+
+
+@pytest.mark.parametrize("old, new", [("exporters:\n", "exportres:\n"), ("pipelines:", "pipeline:"), ("[otlp]", "otlp"), ("200ms", "${file:nope}")])
+def test_what_follows_from_a_mistake_is_not_told_beside_it(tmp_path, old, new):
+    assert len(validate(tmp_path, CONFIG.replace(old, new)).stderr.splitlines()) == 1
+
+
+def test_a_port_in_use_is_told_with_the_place_and_the_way_out(otelcd, tmp_path):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        text = CONFIG.replace("127.0.0.1:0", f"127.0.0.1:{s.getsockname()[1]}", 1)
+        d = otelcd(text, ready=False, end=False, allow=["."])
+        assert d.wait_end() == 1
+    assert re.search(r'otelcd.yaml:2:3: failed to start .*otlp.* receiver: protocols::grpc::endpoint: .*in use; `ss -ltnp`', d.log()), d.log()
 
 
 def test_an_unset_variable_is_no_value_and_warned_about(tmp_path):

@@ -147,3 +147,15 @@ def test_a_port_in_use_is_a_start_error_that_names_it(otelcd, protocol):
     )
     assert second.wait_end() == 1
     assert taken in second.log() and "address already in use" in second.log()
+
+
+def test_a_client_that_sends_half_a_request_is_told_off_before_the_stop_ends(otelcd):
+    d = otelcd(NOP)
+    host, port = d.http_address().rsplit(":", 1)
+    with socket.create_connection((host, int(port)), PATIENCE) as s:
+        s.sendall(HALF + b"ab")
+        d.post(otlp.traces(1))  # what was sent before has been read
+        d.terminate()
+        answer = s.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 408 ") and b"\r\nConnection: close\r\n" in answer
+    assert d.wait_end() == 0

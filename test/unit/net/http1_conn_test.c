@@ -376,7 +376,15 @@ START_TEST(time_runs_out_for_heads_bodies_and_the_idle)
         turn_run(&m.turn);
     }
     ck_assert(strncmp(buf_cstr(&m.out), "HTTP/1.1 408 ", 13) == 0);
-    ck_assert_int_eq(m.fate, HTTP_GOES_ON); /* 79 bytes are soon thrown away */
+    ck_assert_int_eq(m.fate, HTTP_FINISHED);
+    memory_close(&m);
+
+    options.read_header_timeout = 0; /* the time of the whole request is that of its head too */
+    start();
+    say("GET / HT");
+    clock_advance(&m.clock, 21 * NS_PER_S);
+    turn_run(&m.turn);
+    ck_assert(strncmp(buf_cstr(&m.out), "HTTP/1.1 408 ", 13) == 0);
     memory_close(&m);
 
     start();
@@ -412,6 +420,30 @@ START_TEST(stopping_ends_idle_connections_and_lets_requests_end)
     m.core.stopping = true;
     m.link.proto->drain(&m.link);
     turn_run(&m.turn);
+    ck_assert_int_eq(m.fate, HTTP_FINISHED);
+}
+END_TEST
+
+START_TEST(stopping_does_not_wait_for_half_a_head_and_not_long_for_half_a_body)
+{
+    start();
+    say("POST / HT");
+    m.core.stopping = true;
+    m.link.proto->drain(&m.link);
+    turn_run(&m.turn);
+    ck_assert_int_eq(m.fate, HTTP_FINISHED);
+    memory_close(&m);
+
+    start();
+    say(POST "Content-Length: 100\r\n\r\nab");
+    m.core.stopping = true;
+    m.link.proto->drain(&m.link);
+    clock_advance(&m.clock, NS_PER_S);
+    turn_run(&m.turn);
+    ck_assert_int_eq(m.fate, HTTP_GOES_ON);
+    clock_advance(&m.clock, 2 * NS_PER_S);
+    turn_run(&m.turn);
+    ck_assert(strncmp(buf_cstr(&m.out), "HTTP/1.1 408 ", 13) == 0);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
 }
 END_TEST
@@ -454,6 +486,7 @@ int main(void)
     tcase_add_test(tc, half_a_body_is_an_aborted_request);
     tcase_add_test(tc, time_runs_out_for_heads_bodies_and_the_idle);
     tcase_add_test(tc, stopping_ends_idle_connections_and_lets_requests_end);
+    tcase_add_test(tc, stopping_does_not_wait_for_half_a_head_and_not_long_for_half_a_body);
     tcase_add_test(tc, a_reset_request_takes_the_connection_with_it);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);

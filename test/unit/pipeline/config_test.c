@@ -5,6 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#define EMPTY_HINT "; it needs at least receivers, exporters and service, as config/otelcd.yaml has them"
 #define RECEIVERS "receivers: {nop: }\n"
 #define EXPORTERS "exporters: {nop: }\n"
 #define PIPELINES "service: {pipelines: {traces: {receivers: [nop], exporters: [nop]}}}\n"
@@ -50,9 +51,9 @@ static const struct {
 } cases[] = {
     { RECEIVERS EXPORTERS PIPELINES, "" },
     /* sections */
-    { "", "0:0: empty configuration file" },
+    { "", "0:0: yaml:: empty configuration file" EMPTY_HINT },
     { "receivers: {}",
-      "1:1: empty configuration file\n0:0: service::pipelines: service must have at least one pipeline" },
+      "1:1: empty configuration file" EMPTY_HINT "\n0:0: service::pipelines: service must have at least one pipeline" },
     { EXPORTERS "service: {pipelines: {traces: {exporters: [nop]}}}",
       "1:1: no receiver configuration specified in config\n"
       "2:23: service::pipelines::traces: must have at least one receiver" },
@@ -105,7 +106,8 @@ static const struct {
       "4:44: service::pipelines::traces: references receiver \"npo\" which is not configured; did you mean \"nop\"?\n"
       "4:63: service::pipelines::traces: references processor \"bacth\" which is not configured; did you mean "
       "\"batch\"?\n"
-      "4:70: service::pipelines::traces: references processor \"nop\" which is not configured\n"
+      "4:70: service::pipelines::traces: references processor \"nop\" which is not configured; nop is the name of a "
+      "receiver\n"
       "4:88: service::pipelines::traces: references exporter \"a\" which is not configured" },
     { RECEIVERS EXPORTERS
       "processors: {batch: }\n"
@@ -113,24 +115,21 @@ static const struct {
       "4:70: service::pipelines::traces: references processor \"batch\" multiple times" },
     { RECEIVERS EXPORTERS "service: {extensions: [zpages], pipelines: {traces: {receivers: [nop], exporters: [nop]}}}",
       "3:24: service::extensions: references extension \"zpages\" which is not configured" },
-    { "receivers: {nop: , forward: }\n" EXPORTERS "connectors: {nop: }\n" PIPELINES,
+    { "receivers: {nop: , forward: }\n" EXPORTERS "connectors: {forward: }\n" PIPELINES,
       "1:20: receivers::forward: unknown type: \"forward\" for id: \"forward\" (valid values: [otlp nop])\n"
-      "3:14: connectors::nop: unknown type: \"nop\" for id: \"nop\" (valid values: [forward])\n"
-      "3:14: connectors::nop: ambiguous ID: Found both \"nop\" exporter and \"nop\" connector. Change one of the "
-      "components' IDs\n"
-      "3:14: connectors::nop: ambiguous ID: Found both \"nop\" receiver and \"nop\" connector. Change one of the "
-      "components' IDs" },
+      "3:14: connectors::forward: ambiguous ID: Found both \"forward\" receiver and \"forward\" connector. Change one "
+      "of "
+      "the components' IDs" },
     { "receivers: {nop: , nop/2: }\n" EXPORTERS PIPELINES,
       "?1:20: receivers::nop/2: is configured but not used by any pipeline" },
     /* pipelines */
     { RECEIVERS EXPORTERS "service: {pipelines: {trace: {receivers: [nop], exporters: [nop]}}}",
       "3:23: service::pipelines::trace: unknown signal \"trace\": a pipeline is called traces, metrics, logs or "
       "profiles, "
-      "or one of these with /name behind it" },
+      "or one of these with /name behind it; did you mean \"traces\"?" },
     { RECEIVERS EXPORTERS "service: {pipelines: {traces: {receiver: [nop], receivers: nop, exporters: []}}}",
       "3:32: service::pipelines::traces: has invalid keys: receiver; did you mean \"receivers\"?\n"
       "3:60: service::pipelines::traces: expected a list of receiver names, got a string; write [nop]\n"
-      "3:23: service::pipelines::traces: must have at least one receiver\n"
       "3:23: service::pipelines::traces: must have at least one exporter" },
     { RECEIVERS EXPORTERS "service: {pipelines: {profiles/x: {receivers: [nop], exporters: [nop]}}}", "" },
     { RECEIVERS EXPORTERS "connectors: {forward: }\n"
