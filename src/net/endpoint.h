@@ -14,8 +14,8 @@
 struct endpoint {
     struct sockaddr_storage addr;
     socklen_t len;
-    bool any; /* a wildcard or no host, as tcp: [::] for both families; the listener falls back to 0.0.0.0 where there is
-               * no IPv6 */
+    bool any; /* a wildcard or no host, as tcp: [::] for both families; the listener falls back to 0.0.0.0 where there
+               * is no IPv6 */
 };
 
 /* `transport` is "tcp", "tcp4", "tcp6" or "unix" (text is a path then; "@name" is an abstract socket).

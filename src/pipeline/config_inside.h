@@ -13,7 +13,7 @@ struct loader {
     struct config *config;
     const struct component *const *all;
     const struct yaml_node *root;
-    bool unknown; /* some component's type is not known: wiring is not checked */
+    bool unknown;                   /* some component's type is not known: wiring is not checked */
     bool misspelt[COMPONENT_KINDS]; /* the section stands there under a wrong name: what it has is not known */
 };
 

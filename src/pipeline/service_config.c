@@ -22,7 +22,8 @@ static const struct option logs_options[] = {
     OPT_ENUM(struct logs_config, encoding, encoding_names, "console", "Form of a line."),
     OPT_GROUP(struct logs_config, sampling, struct log_sampling_config, sampling_options, GROUP_SOME,
               "Holds back lines that repeat."),
-    OPT_STRINGS(struct logs_config, output_paths, "[stderr]", "Where lines go, each to all of them: stderr, stdout and files."),
+    OPT_STRINGS(struct logs_config, output_paths, "[stderr]",
+                "Where lines go, each to all of them: stderr, stdout and files."),
     OPT_STRINGS(struct logs_config, error_output_paths, "[stderr]",
                 "Where the logger's own errors would go; otelcd's logger has none to report, so only stderr and stdout "
                 "are accepted."),

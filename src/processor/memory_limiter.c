@@ -62,18 +62,9 @@ static const struct metric_row rows[SIGNAL_COUNT][2] = {
 };
 
 static const struct metric_row *const metric_rows[] = {
-    &rows[SIGNAL_TRACES][0],
-    &rows[SIGNAL_TRACES][1],
-    &rows[SIGNAL_METRICS][0],
-    &rows[SIGNAL_METRICS][1],
-    &rows[SIGNAL_LOGS][0],
-    &rows[SIGNAL_LOGS][1],
-    &rows[SIGNAL_PROFILES][0],
-    &rows[SIGNAL_PROFILES][1],
-    &item_count_incoming,
-    &item_count_outgoing,
-    &item_count_duration,
-    NULL,
+    &rows[SIGNAL_TRACES][0], &rows[SIGNAL_TRACES][1], &rows[SIGNAL_METRICS][0],  &rows[SIGNAL_METRICS][1],
+    &rows[SIGNAL_LOGS][0],   &rows[SIGNAL_LOGS][1],   &rows[SIGNAL_PROFILES][0], &rows[SIGNAL_PROFILES][1],
+    &item_count_incoming,    &item_count_outgoing,    &item_count_duration,      NULL,
 };
 
 /* Attempts to free memory above one of the limits. */

@@ -21,107 +21,6 @@
 #define DEFAULT_MESSAGE (4u << 20)          /* gRPC's default */
 #define IDLE_CALLS 256u                     /* spare call structs kept */
 
-static const char *const transport_names[] = { "grpc", "http" };
-
-/* --- metrics --- */
-
-#define ITEM_ROWS(signal_word, noun)                                                                                   \
-    {                                                                                                                  \
-        { .name = "otelcol_receiver_accepted_" signal_word,                                                            \
-          .type = METRIC_COUNTER,                                                                                      \
-          .level = LEVEL_BASIC,                                                                                        \
-          .unit = "{" noun "}",                                                                                        \
-          .help = "Number of " noun " that the pipelines took." },                                                     \
-            { .name = "otelcol_receiver_refused_" signal_word,                                                         \
-              .type = METRIC_COUNTER,                                                                                  \
-              .level = LEVEL_BASIC,                                                                                    \
-              .unit = "{" noun "}",                                                                                    \
-              .help = "Number of " noun " that the pipelines did not take; the sender was told." },                    \
-            { .name = "otelcol_receiver_failed_" signal_word,                                                          \
-              .type = METRIC_COUNTER,                                                                                  \
-              .level = LEVEL_BASIC,                                                                                    \
-              .unit = "{" noun "}",                                                                                    \
-              .help = "Number of " noun " that failed in the receiver itself." },                                      \
-    }
-
-static const struct metric_row item_rows[SIGNAL_COUNT][3] = {
-    [SIGNAL_TRACES] = ITEM_ROWS("spans", "spans"),
-    [SIGNAL_METRICS] = ITEM_ROWS("metric_points", "datapoints"),
-    [SIGNAL_LOGS] = ITEM_ROWS("log_records", "records"),
-    [SIGNAL_PROFILES] = ITEM_ROWS("profile_samples", "samples"),
-};
-
-static const struct metric_row rejected_row = {
-    .name = "otelcd_receiver_rejected_requests",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_BASIC,
-    .unit = "{requests}",
-    .help = "Requests that never became a batch, by reason.",
-};
-
-static const struct metric_row waits_row = {
-    .name = "otelcd_receiver_budget_waits",
-    .type = METRIC_COUNTER,
-    .level = LEVEL_NORMAL,
-    .unit = "{requests}",
-    .help = "Requests whose body had to wait for room in the memory budget.",
-};
-
-static const struct metric_row *const metrics[] = {
-    &item_rows[SIGNAL_TRACES][0],
-    &item_rows[SIGNAL_TRACES][1],
-    &item_rows[SIGNAL_TRACES][2],
-    &item_rows[SIGNAL_METRICS][0],
-    &item_rows[SIGNAL_METRICS][1],
-    &item_rows[SIGNAL_METRICS][2],
-    &item_rows[SIGNAL_LOGS][0],
-    &item_rows[SIGNAL_LOGS][1],
-    &item_rows[SIGNAL_LOGS][2],
-    &item_rows[SIGNAL_PROFILES][0],
-    &item_rows[SIGNAL_PROFILES][1],
-    &item_rows[SIGNAL_PROFILES][2],
-    &rejected_row,
-    &waits_row,
-    NULL,
-};
-
-static const char *const rejection_names[REJECTED_COUNT] = {
-    [REJECTED_MESSAGE] = "malformed_message", [REJECTED_ENCODING] = "bad_encoding", [REJECTED_TOO_LARGE] = "too_large",
-    [REJECTED_PROTOCOL] = "bad_protocol",     [REJECTED_UNKNOWN] = "unknown_path",  [REJECTED_BUDGET] = "memory_budget",
-    [REJECTED_ABORTED] = "aborted",
-};
-
-static void make_metrics(struct otlp *r)
-{
-    struct metrics *m = r->node.host->metrics;
-
-    for (int t = 0; t < TRANSPORT_COUNT; t++) {
-        struct metric_label labels[] = { { "receiver", r->node.id }, { "transport", transport_names[t] }, { 0 } };
-
-        for (int s = 0; s < SIGNAL_COUNT; s++) {
-            r->accepted[s][t] = metrics_get(m, &item_rows[s][0], labels, 2);
-            r->refused[s][t] = metrics_get(m, &item_rows[s][1], labels, 2);
-            r->failed[s][t] = metrics_get(m, &item_rows[s][2], labels, 2);
-        }
-        for (int i = 0; i < REJECTED_COUNT; i++) {
-            labels[2] = (struct metric_label){ "reason", rejection_names[i] };
-            r->rejected[t][i] = metrics_get(m, &rejected_row, labels, 3);
-        }
-    }
-    r->waits = metrics_get(m, &waits_row, &(struct metric_label){ "receiver", r->node.id }, 1);
-}
-
-void receiver_count_rejected(struct otlp *r, enum transport transport, enum rejection why, struct http_request *req,
-                             const char *text)
-{
-    metric_add(r->rejected[transport][why], 1);
-    if (complaint_due(&r->rejected_log, r->node.host->clock))
-        log_warn(&r->node.log, "Request rejected", F_STR("reason", rejection_names[why]),
-                 F_STR("transport", transport_names[transport]), F_STR("error", text),
-                 F_STR("peer", req != NULL ? http_request_peer(req) : "gone"),
-                 F_UINT("requests", complaint_taken(&r->rejected_log)));
-}
-
 /* --- one call --- */
 
 struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transport transport, enum signal signal)
@@ -603,7 +502,7 @@ static int create(struct node *node, const void *config, struct error *err)
     r->paths[SIGNAL_METRICS] = path_of(r, SIGNAL_METRICS, c->protocols.http.metrics_url_path);
     r->paths[SIGNAL_LOGS] = path_of(r, SIGNAL_LOGS, c->protocols.http.logs_url_path);
     r->paths[SIGNAL_PROFILES] = signal_table[SIGNAL_PROFILES].http_path;
-    make_metrics(r);
+    receiver_metrics_init(r);
     return 0;
 }
 
@@ -623,6 +522,7 @@ static void destroy(struct node *node)
     }
     for (int s = 0; s < SIGNAL_COUNT; s++)
         free(r->path_memory[s]);
+    receiver_metrics_close(r);
     vec_free(&r->headers);
     buf_free(&r->scratch);
 }
@@ -702,7 +602,7 @@ const struct component otlp_receiver = {
     .summary = "Takes OTLP over gRPC and HTTP.",
     .config_size = sizeof(struct otlp_config),
     .options = options,
-    .metrics = metrics,
+    .metrics = otlp_receiver_metrics,
     .node_size = sizeof(struct otlp),
     .check = check,
     .create = create,

@@ -61,6 +61,8 @@ struct otlp_port { /* one listener */
     struct complaint mismatch;
 };
 
+#define BROKEN_COUNT 5 /* reasons of otelcd_receiver_broken_connections */
+
 struct otlp {
     struct node node;
     const struct otlp_config *config;
@@ -82,7 +84,11 @@ struct otlp {
     struct metric *refused[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *failed[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *rejected[TRANSPORT_COUNT][REJECTED_COUNT];
-    struct metric *waits;            /* bodies that had to wait for the budget */
+    struct metric *waits; /* bodies that had to wait for the budget */
+    struct metric *connections[TRANSPORT_COUNT];
+    struct metric *broken[TRANSPORT_COUNT][BROKEN_COUNT];
+    uint64_t broken_seen[TRANSPORT_COUNT][BROKEN_COUNT]; /* of the server's own counts, what `broken` has */
+    struct metric_hook hook;
     VEC(struct http_header) headers; /* scratch for one answer */
     struct buf scratch;              /* likewise */
 };
@@ -138,12 +144,20 @@ void call_deliver(struct otlp_call *call);
 void call_reject(struct otlp_call *call, enum rejection why, enum grpc_status code, int http_status, const char *fmt,
                  ...) __attribute__((format(printf, 5, 6)));
 
+/* The request's headers as client metadata, where the configuration wants them kept; else NULL. */
+struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enum transport transport);
+
+/* --- otlp_metrics.c --- */
+
+extern const struct metric_row *const otlp_receiver_metrics[]; /* NULL-terminated */
+extern const char *const transport_names[];                    /* by enum transport */
+
+void receiver_metrics_init(struct otlp *r);
+void receiver_metrics_close(struct otlp *r);
+
 /* Count, and log with back-off, a request that never became a batch. */
 void receiver_count_rejected(struct otlp *r, enum transport transport, enum rejection why, struct http_request *req,
                              const char *text);
-
-/* The request's headers as client metadata, where the configuration wants them kept; else NULL. */
-struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enum transport transport);
 
 /* --- otlp_body.c --- */
 

@@ -330,6 +330,8 @@ def test_a_tls_client_on_a_plain_port_is_named_in_the_log(daemon):
     daemon.wait_log("TLS")
     daemon.wait_log("TLS")
     assert len(daemon.lines("TLS")) == 1
+    found = daemon.metrics().find("otelcd_receiver_broken_connections", reason="tls", transport="grpc")
+    assert [s.value for s in found] == [3]
 
 
 # --- overload ---
