@@ -10,7 +10,8 @@ have_base
 
 root=$work/systemd
 rm -rf "$root"
-make -s MODE=static PREFIX=/usr DESTDIR="$root/root" install >"$work/systemd-install.log" 2>&1 || { cat "$work/systemd-install.log"; exit 1; }
+log=$work/systemd-install.log
+make -s MODE=static PREFIX=/usr DESTDIR="$root/root" install >"$log" 2>&1 || { cat "$log"; exit 1; }
 # What the unit must leave room for: a queue on disk, patterns (compiled to machine code where that is allowed), TCP.
 cat >"$root/root/etc/otelcd/otelcd.yaml" <<'YAML'
 receivers: {otlp: {protocols: {grpc: , http: }}}
@@ -53,7 +54,8 @@ done
 
 override() # LINE: of [Service]
 {
-    inside sh -c "mkdir -p /run/systemd/system/otelcd.service.d && printf '[Service]\\n$1\\n' >/run/systemd/system/otelcd.service.d/${1%%=*}.conf"
+    local folder=/run/systemd/system/otelcd.service.d
+    inside sh -c "mkdir -p $folder && printf '[Service]\\n$1\\n' >$folder/${1%%=*}.conf"
     inside systemctl daemon-reload
 }
 
@@ -62,7 +64,8 @@ inside systemctl start otelcd || failed "does not start"
 [ "$(shows ActiveState)" = active ] || failed "not active"
 inside otelcd healthcheck || failed "not ready after start"
 pid=$(shows MainPID)
-[ "$(inside sh -c "awk '/^CapEff/ {print \$2} /^Seccomp:/ {print \$2} /^NoNewPrivs/ {print \$2}' /proc/$pid/status" | sort -u | tr '\n' ' ')" = "0000000000000000 1 2 " ] ||
+confined=$(inside grep -E '^(CapEff|NoNewPrivs|Seccomp):' "/proc/$pid/status" | awk '{print $2}' | tr '\n' ' ')
+[ "$confined" = "0000000000000000 1 2 " ] ||
     failed "capabilities, seccomp or no_new_privs are not as the unit says"
 [ "$(inside stat -c %u "/proc/$pid")" -ge 60000 ] || failed "not a dynamic user"
 
@@ -70,7 +73,10 @@ pid=$(shows MainPID)
 inside curl -sS --fail http://localhost:4318/v1/traces -H 'Content-Type: application/json' -d '{"resourceSpans": [{"scopeSpans":
     [{"spans": [{"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "name": "x", "startTimeUnixNano": "1",
     "endTimeUnixNano": "2", "attributes": [{"key": "url", "value": {"stringValue": "/cart"}}]}]}]}]}' >/dev/null || failed "takes no data"
-delivered() { inside curl -sS http://localhost:8888/metrics | grep -q '^otelcd_exporter_delivered_items{exporter="debug",signal="traces"} 1$'; }
+delivered()
+{
+    inside curl -sS http://localhost:8888/metrics | grep -q '^otelcd_exporter_delivered_items{exporter="debug",signal="traces"} 1$'
+}
 for _ in $(seq 50); do
     if delivered; then arrived=yes; break; fi
     sleep 0.2

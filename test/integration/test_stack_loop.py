@@ -56,6 +56,22 @@ def test_compose_is_valid_closed_and_bounded():
     assert services["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"] == PASSWORD["GRAFANA_ADMIN_PASSWORD"]
 
 
+def test_grafana_finds_what_is_mounted():
+    yaml = pytest.importorskip("yaml")
+    grafana = yaml.safe_load((STACK / "compose.yaml").read_text())["services"]["grafana"]
+    mounts = dict(v.split(":")[:2] for v in grafana["volumes"])
+    provisioning = STACK / "grafana/provisioning"
+    assert mounts["./grafana/provisioning"] == "/etc/grafana/provisioning"
+    providers = yaml.safe_load((provisioning / "dashboards/dashboards.yaml").read_text())["providers"]
+    assert [p["options"]["path"] for p in providers] == [mounts["./grafana/dashboards"]]
+    sources = yaml.safe_load((provisioning / "datasources/datasources.yaml").read_text())["datasources"]
+    assert sum(s.get("isDefault", False) for s in sources) == 1 and len({s["uid"] for s in sources}) == len(sources)
+    services = yaml.safe_load((STACK / "compose.yaml").read_text())["services"]
+    for s in sources:
+        host, _, port = s["url"].removeprefix("http://").partition(":")
+        assert f"127.0.0.1:{port}:{port}" in services[host]["ports"], s["name"]
+
+
 def test_compose_asks_for_the_password():
     ran = compose(GRAFANA_ADMIN_PASSWORD="")
     assert ran.returncode != 0 and "the password that Grafana's admin shall have" in ran.stderr
