@@ -288,6 +288,8 @@ static struct yaml_node *read_map(struct reader *r, const yaml_event_t *begin, u
                 merged = merged == NULL ? node : repeated(r, &key, name, merged->line);
             else if (yaml_pair(n, name) != NULL)
                 repeated(r, &key, name, yaml_pair(n, name)->line);
+            else if (n->n == YAML_MAX_KEYS)
+                complain(r, key.start_mark, "a map of more than %u keys", YAML_MAX_KEYS);
             else
                 yaml_put(r->arena, n, name, line_at(r, key.start_mark), column_at(r, key.start_mark), node);
             yaml_event_delete(&value);

@@ -15,6 +15,7 @@
 
 #define YAML_MAX_BYTES (16u << 20)
 #define YAML_MAX_NODES 200000u
+#define YAML_MAX_KEYS 10000u /* of one map: finding one is a walk */
 #define YAML_MAX_DEPTH 100u
 
 enum yaml_kind { YAML_NULL, YAML_SCALAR, YAML_MAP, YAML_LIST };

@@ -5,6 +5,7 @@ import signal
 
 from configs import NOP
 from harness import otlp
+from harness.alerts import wait
 from harness.daemon import READY
 
 BATCH = NOP.replace("exporters:\n  nop:\n", "processors:\n  batch: {timeout: 1h}\nexporters:\n  nop:\n").replace(
@@ -53,6 +54,12 @@ def test_a_configuration_that_does_not_start_gives_way_to_the_old_one(otelcd):
     assert d.wait_end() == 0
 
 
+def whole(path, line):
+    """The file's text once that line stands in it; the outputs are written one after another."""
+    wait(lambda: path.exists() and line in path.read_text(), f"no {line!r} in {path}")
+    return path.read_text()
+
+
 def test_the_log_goes_to_each_of_its_outputs_and_to_the_new_ones_after_a_reload(otelcd, tmp_path):
     text = """
 receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}}}}}}}
@@ -64,11 +71,11 @@ service:
     a, b, c = tmp_path / "a", tmp_path / "b", tmp_path / "c"
     d = otelcd(text.format(paths=f"stderr, {a}, file://{b}"))
     d.wait_log("^Everything is ready")
-    seen = a.read_text()
-    assert "Everything is ready" in seen and seen == b.read_text()
+    whole(a, "Everything is ready")
+    assert whole(b, "Everything is ready") == a.read_text()
     rewrite(d, text.format(paths=f"stderr, {c}"))
     d.wait_log("^Everything is ready", 2)
-    assert "Everything is ready" in c.read_text()
+    whole(c, "Everything is ready")
     before = a.stat().st_size
     d.terminate()
     assert d.wait_end() == 0

@@ -143,6 +143,18 @@ START_TEST(later_sources_win_maps_merge_and_lists_are_replaced)
 }
 END_TEST
 
+START_TEST(a_map_of_countless_keys_is_cut_short)
+{
+    struct buf text = { 0 };
+
+    for (int i = 0; i < 10001; i++)
+        buf_printf(&text, "k%d: \n", i);
+    read_as_json(buf_cstr(&text));
+    ck_assert_msg(strstr(buf_cstr(&out), "!10001:1: a map of more than 10000 keys") != NULL, "%.200s", buf_cstr(&out));
+    buf_free(&text);
+}
+END_TEST
+
 START_TEST(a_billion_laughs_are_cut_short)
 {
     struct buf text = { 0 };
@@ -183,6 +195,7 @@ int main(void)
     tcase_add_loop_test(tc, a_document_becomes_this_tree_or_gets_this_answer, 0, sizeof(cases) / sizeof(*cases));
     tcase_add_test(tc, later_sources_win_maps_merge_and_lists_are_replaced);
     tcase_add_test(tc, a_billion_laughs_are_cut_short);
+    tcase_add_test(tc, a_map_of_countless_keys_is_cut_short);
     tcase_add_test(tc, nesting_is_limited);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
