@@ -235,9 +235,9 @@ check-systemd: deps-build deps-static
 	@contrib/systemd/check.sh
 
 ## up            the whole loop in containers: services, otelcd, Prometheus, Grafana, alerts (GRAFANA_ADMIN_PASSWORD=...)
-## test-logs, test-metrics, test-traces, test-alerts   is that link of the running stack whole?
+## test-logs, test-metrics, test-traces, test-correlation, test-alerts   is that link of the running stack whole?
 ## down          stop the stack; clean-stack removes its data and images too
-up test-logs test-metrics test-traces test-alerts down:
+up test-logs test-metrics test-traces test-correlation test-alerts down:
 	@contrib/docker/stack $@
 clean-stack:
 	@contrib/docker/stack clean
@@ -268,7 +268,7 @@ help:
 
 .PHONY: all build/otelcd run deps check check-asan tests unit layers headers replay fuzz fuzzers integration oracle \
         bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image check-stack \
-        check-systemd install clean help up test-logs test-metrics test-traces test-alerts down clean-stack demo
+        check-systemd install clean help up test-logs test-metrics test-traces test-correlation test-alerts down clean-stack demo
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -91,7 +91,7 @@ trap remove EXIT
 stack up >"$work/stack-up.log" 2>&1 || { tail -n 20 "$work/stack-up.log"; exit 1; }
 grep ' up  ' "$work/stack-up.log"
 
-for test in test-logs test-traces test-metrics test-alerts; do stack $test; done
+for test in test-logs test-traces test-metrics test-correlation test-alerts; do stack $test; done
 
 # The limits hold, and the parts live within them.
 for name in $services; do

@@ -155,6 +155,7 @@ def test_what_services_counted_is_what_queries_give_by_scrape_and_by_remote_writ
     wait(native, lambda: str(query(p, "order_value")))
     assert 0 <= float(query(p, 'stock_level{job="backend"}')[0]["value"][1]) <= 1000
     assert float(query(p, 'go_goroutine_count{job="frontend"}')[0]["value"][1]) > 1
+    wait(lambda: len(query(p, 'up{job="app"} == 1 and on(instance) process_cpu_seconds_total')) == 2, lambda: str(query(p, "up")))
 
 
 def test_a_request_is_one_trace_through_both_services(demo):

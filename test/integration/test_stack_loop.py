@@ -196,14 +196,17 @@ class Frontend:
     def report(self, status, traceparent):
         with self.lock:
             self.counts[status] += 1
+            trace = bytes.fromhex(traceparent.split("-")[1]) if traceparent else None
             m = otlp.Metrics(resource={"service.name": "frontend", "service.instance.id": "1", **LANGUAGE})
             for code, n in self.counts.items():
-                m.histogram("http.server.request.duration", [0.01] * n, [0.1, 1], unit="s", **{"http.response.status_code": code})
+                told = {"http.response.status_code": code}
+                seen = [0.01] if trace and code == status else []
+                m.histogram("http.server.request.duration", [0.01] * n, [0.1, 1], unit="s", exemplars=seen, trace=trace, **told)
             self.otelcd.export(m.request)
-            for name in ("frontend", "backend") if traceparent else ():
+            for name in ("frontend", "backend") if trace else ():
                 resource = {"service.name": name}
                 for request in (otlp.traces(2, resource=resource), otlp.logs(2, resource=resource)):
-                    self.mark(request, bytes.fromhex(traceparent.split("-")[1]))
+                    self.mark(request, trace)
                     self.otelcd.export(request)
 
     @staticmethod
@@ -256,6 +259,11 @@ def test_each_test_of_the_stack_finds_what_it_looks_for(loop):
     assert "found: backend: GET /cart/1\n             frontend: GET /cart/1\n" in ran.stdout
     ran = run(SCRIPT, "test-metrics", env=loop)
     assert ran.returncode == 0 and ran.stdout.count("found: 7") == 2, ran.stdout + ran.stderr
+    ran = run(SCRIPT, "test-correlation", env=loop)
+    assert ran.returncode == 0 and "found: http_server_request_duration_seconds_bucket\n" in ran.stdout, ran.stdout + ran.stderr
+    trace = re.search("exemplars of trace ([0-9a-f]{32})", ran.stdout)[1]
+    ran = run(SCRIPT, "test-correlation", env={**loop, "TRACE": trace})
+    assert ran.returncode == 0 and "request:" not in ran.stdout and ran.stdout.count("found: ") == 3, ran.stdout + ran.stderr
     ran = run(SCRIPT, "test-alerts", env=loop)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     for text in ("rules, none of them failing", "found: firing", "found: resolved", '"alertname": "HighErrorRate"', "test-alerts: passed"):
@@ -269,6 +277,8 @@ def test_each_test_of_the_stack_finds_what_it_looks_for(loop):
         ("test-traces", {"OTELCD_LOGS": "true"}, "Spans arrived:"),
         ("test-metrics", {"PROMETHEUS": "http://127.0.0.1:1"}, "does not scrape otelcd"),
         ("test-metrics", {"VICTORIA_METRICS": "http://127.0.0.1:1"}, "There it is nothing."),
+        ("test-correlation", {"PROMETHEUS": "http://127.0.0.1:1"}, "Are there exemplars at all?"),
+        ("test-correlation", {"OTELCD_LOGS": "true"}, "looks for spans alone"),
         ("test-alerts", {"BRIDGE": "http://127.0.0.1:1"}, "Alertmanager sent nothing"),
         ("test-logs", {"FRONTEND": "http://127.0.0.1:1"}, "is the stack up?"),
     ],

@@ -150,7 +150,7 @@ class Metrics:
             _exemplar(point, exemplar)
         return self
 
-    def histogram(self, name, values, bounds, unit="", description="", exemplars=(), **attributes):
+    def histogram(self, name, values, bounds, unit="", description="", exemplars=(), trace=None, **attributes):
         m = self._metric(name, unit, description)
         m.histogram.aggregation_temporality = CUMULATIVE
         counts = [0] * (len(bounds) + 1)
@@ -160,7 +160,7 @@ class Metrics:
         point.explicit_bounds.extend(bounds)
         point.bucket_counts.extend(counts)
         for e in exemplars:
-            _exemplar(point, e)
+            _exemplar(point, e, trace or TRACE_ID)
         return self
 
     def exponential(self, name, scale, offset, counts, zero=0, total=0.0, unit="", **attributes):
@@ -185,8 +185,8 @@ TRACE_ID = bytes.fromhex("0af7651916cd43dd8448eb211c80319c")
 SPAN_ID = bytes.fromhex("b7ad6b7169203331")
 
 
-def _exemplar(point, value):
-    e = point.exemplars.add(as_double=value, time_unix_nano=now(), trace_id=TRACE_ID, span_id=SPAN_ID)
+def _exemplar(point, value, trace=TRACE_ID):
+    e = point.exemplars.add(as_double=value, time_unix_nano=now(), trace_id=trace, span_id=SPAN_ID)
     put(e.filtered_attributes, {"user": "42"})
 
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package web is what both services share: routes that are traced and measured, /health and /counts that are not, and
-// an end that loses nothing.
+// Package web is what both services share: routes that are traced and measured, /health, /counts and /metrics that are
+// not, and an end that loses nothing.
 package web
 
 import (
@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -75,6 +76,9 @@ func New(service string) (*Server, error) {
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method + " " + r.URL.Path })))
 	s.mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	s.mux.Handle("GET /counts", &s.Counts)
+	// What Prometheus' own client says of the process (go_*, process_*), for a scrape that goes past otelcd: `up` tells
+	// whether the process lives even when its telemetry does not arrive.
+	s.mux.Handle("GET /metrics", promhttp.Handler())
 	return s, nil
 }
 
