@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The otlp receiver's inside: what its files share. Nobody but src/receiver/otlp*.c includes this.
  *
- *     otlp.c         the component: options, listeners, start and stop, one call's way through the pipeline
+ *     otlp.c         the component: options, listeners, start and stop
+ *     otlp_call.c    one call: from its body to a batch, from the pipeline's verdict to the answer
  *     otlp_body.c    gathers a body into one block, granting the peer only what the budget has room for
  *     otlp_grpc.c    a call as gRPC: message prefix, statuses, trailers, health service
  *     otlp_http.c    a call as OTLP/HTTP: methods, media types, status bodies, CORS
@@ -61,7 +62,8 @@ struct otlp_port { /* one listener */
     struct complaint mismatch;
 };
 
-#define BROKEN_COUNT 5 /* reasons of otelcd_receiver_broken_connections */
+#define RECEIVER_INITIAL_WINDOW ((size_t)256 * 1024) /* bytes a request may send before we know how long it is */
+#define BROKEN_COUNT 5                               /* reasons of otelcd_receiver_broken_connections */
 
 struct otlp {
     struct node node;
@@ -134,8 +136,15 @@ struct otlp_call {
 
 /* --- otlp.c --- */
 
+/* The last call or listener may be gone: a stop that waits for that is done. */
+void receiver_stopped_if_idle(struct otlp *r);
+
+/* --- otlp_call.c --- */
+
 /* A call for this request, linked to its receiver; req->context points to it from now on. */
 struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transport transport, enum signal signal);
+
+void call_free(struct otlp_call *call); /* its ack is not out */
 
 /* The body is whole and in call->block: inflate, turn into wire bytes, validate, and hand on or answer. */
 void call_deliver(struct otlp_call *call);
