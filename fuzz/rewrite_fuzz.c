@@ -20,15 +20,26 @@ static enum rewrite_verdict decide(const struct edits *e, struct bytes m, unsign
     return (enum rewrite_verdict)(h >> 40 & 3);
 }
 
+static size_t some_attribute(const struct edits *e, uint64_t choice)
+{
+    size_t n = e->list.parts.n;
+
+    for (size_t i = 0; i < n; i++)
+        if (part_is_attribute(&e->list.parts.v[(choice + i) % n]))
+            return (choice + i) % n;
+    return ATTRIBUTE_NONE;
+}
+
 static void edit_attributes(struct edits *e, struct bytes m, unsigned number, struct pieces *edit)
 {
     static const uint8_t value[] = { 0x0a, 1, 'v' };
+    size_t at;
 
     attribute_list_read(&e->list, m, number);
-    if ((e->salt & 1) != 0 && e->list.all.n > 0)
-        attribute_list_remove(&e->list, e->list.all.v[e->salt % e->list.all.n].key);
-    if ((e->salt & 2) != 0 && e->list.all.n > 0)
-        attribute_list_change(&e->list, (e->salt >> 8) % e->list.all.n, bytes_of(value, sizeof(value)));
+    if ((e->salt & 1) != 0 && (at = some_attribute(e, e->salt)) != ATTRIBUTE_NONE)
+        attribute_list_remove(&e->list, e->list.parts.v[at].key);
+    if ((e->salt & 2) != 0 && (at = some_attribute(e, e->salt >> 8)) != ATTRIBUTE_NONE)
+        attribute_list_change(&e->list, at, bytes_of(value, sizeof(value)));
     attribute_list_set(&e->list, bytes_str("new"), bytes_of(value, sizeof(value)));
     attribute_list_write(&e->list, edit);
 }

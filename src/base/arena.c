@@ -17,14 +17,18 @@ struct arena_chunk {
     _Alignas(max_align_t) uint8_t data[];
 };
 
-void *arena_alloc(struct arena *a, size_t size)
+static size_t aligned(size_t n)
+{
+    return (n + ALIGN - 1) & ~(ALIGN - 1);
+}
+
+void *arena_alloc_bytes(struct arena *a, size_t size)
 {
     struct arena_chunk *c = a->chunk;
     void *p;
 
-    size = (size + ALIGN - 1) & ~(ALIGN - 1);
     if (c == NULL || c->cap - c->used < size) {
-        size_t cap = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+        size_t cap = size > CHUNK_SIZE ? aligned(size) : CHUNK_SIZE;
 
         c = mem_alloc(sizeof(*c) + cap);
         *c = (struct arena_chunk){ .older = a->chunk, .cap = cap };
@@ -34,6 +38,13 @@ void *arena_alloc(struct arena *a, size_t size)
     p = c->data + c->used;
     c->used += size;
     return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    if (a->chunk != NULL)
+        a->chunk->used = aligned(a->chunk->used);
+    return arena_alloc_bytes(a, aligned(size));
 }
 
 void *arena_zalloc(struct arena *a, size_t size)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scratch memory freed in one go: for one walk, one parse, one config. A zeroed struct is an empty arena.
- * Allocations are aligned for any type and never fail. */
+ * Allocations never fail, and are aligned for any type where nothing else is said. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
@@ -14,6 +14,7 @@ struct arena {
 };
 
 void *arena_alloc(struct arena *a, size_t size);
+void *arena_alloc_bytes(struct arena *a, size_t size); /* not aligned: those in a row are neighbours */
 void *arena_zalloc(struct arena *a, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const void *s, size_t len); /* NUL added */

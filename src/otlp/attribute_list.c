@@ -5,96 +5,193 @@
 
 #include <assert.h>
 
-/* The usual form, key and value once each with lengths below 128, without a cursor's generality. */
-static inline bool read_short(struct bytes kv, struct listed *a)
-{
-    const uint8_t *p = kv.data;
-    size_t key;
+#define NO_KEY bytes_of(NULL, SIZE_MAX)
 
-    if (kv.len < 4 || p[0] != PB_TAG(1, PB_LEN) || p[1] >= 0x80)
-        return false;
-    key = p[1];
-    if (key + 4 > kv.len || p[key + 2] != PB_TAG(2, PB_LEN) || p[key + 3] >= 0x80 || key + 4 + p[key + 3] != kv.len)
-        return false;
-    a->key = bytes_of(p + 2, key);
-    a->value = bytes_of(p + key + 4, p[key + 3]);
-    return true;
+void attribute_list_only(struct attribute_list *l, struct bytes key)
+{
+    if (l->skipped == 0)
+        l->skipped = ~0ull;
+    if (key.len < 64)
+        l->skipped &= ~(1ull << key.len);
 }
 
-static inline void read_attribute(struct bytes kv, struct listed *a)
+static inline bool is_asked_for(const struct attribute_list *l, size_t key_len)
 {
-    struct attribute any;
+    return key_len >= 64 || (l->skipped >> key_len & 1) == 0;
+}
 
-    if (read_short(kv, a))
-        return;
-    any = attribute_of(kv);
-    a->key = any.key;
+/* An attribute in the usual form, key and value once each and every length below 128, without a cursor's generality:
+ * how long its field is, 0 if it is of another form. */
+static inline size_t usual_attribute(const uint8_t *p, const uint8_t *end, uint8_t tag, struct part *a)
+{
+    const uint32_t mask = 0x80ff80ff, usual = tag | (uint32_t)PB_TAG(1, PB_LEN) << 16;
+    size_t len, key, value;
+    uint32_t head; /* tag, length, tag of the key, its length */
+
+    if (end - p < 6)
+        return 0;
+    memcpy(&head, p, 4);
+    len = p[1];
+    key = p[3];
+    if ((head & mask) != usual || key + 4 > len || (ptrdiff_t)len > end - p - 2)
+        return 0;
+    value = len - key - 4;
+    if (p[key + 4] != PB_TAG(2, PB_LEN) || p[key + 5] != value)
+        return 0;
+    a->key = bytes_of(p + 4, key);
+    a->value = bytes_of(p + key + 6, value);
+    a->field = bytes_of(p, len + 2);
+    return len + 2;
+}
+
+/* Behind the field at p, whose tag is one byte and whose length or number another; NULL: it is of another form. */
+static inline const uint8_t *short_field(const uint8_t *p, const uint8_t *end)
+{
+    size_t left = (size_t)(end - p), needs;
+
+    if (left < 2 || p[0] >= 0x80)
+        return NULL;
+    switch (p[0] & 7) {
+    case PB_LEN:
+        needs = 2 + (size_t)p[1];
+        break;
+    case PB_VARINT:
+        needs = 2;
+        break;
+    case PB_FIXED64:
+        return left >= 9 ? p + 9 : NULL;
+    case PB_FIXED32:
+        return left >= 5 ? p + 5 : NULL;
+    default:
+        return NULL;
+    }
+    return p[1] < 0x80 && left >= needs ? p + needs : NULL;
+}
+
+/* One field of any form. False: it is no attribute. */
+static bool unusual_attribute(const struct attribute_list *l, const uint8_t **p, const uint8_t *end, struct part *a)
+{
+    struct pb_reader r = pb_reader(bytes_of(*p, (size_t)(end - *p)));
+    struct attribute any;
+    struct pb_field f;
+    bool found = pb_next(&r, &f);
+
+    *p = found ? r.p : end;
+    if (!found || f.number != l->number || f.wire != PB_LEN)
+        return false;
+    any = attribute_of(f.bytes);
+    a->key = any.key.data != NULL ? any.key : bytes_str("");
     a->value = any.value;
+    a->field = bytes_of(f.start, (size_t)(r.p - f.start));
+    return true;
 }
 
 static inline void add_run(struct attribute_list *l, const uint8_t *from, const uint8_t *to)
 {
-    if (from == to)
-        return;
-    if (l->all.n == 0)
-        *vec_push(&l->before) = bytes_of(from, (size_t)(to - from));
-    else
-        *vec_push(&l->after) = bytes_of(from, (size_t)(to - from));
+    if (from != to)
+        *vec_push(&l->parts) = (struct part){ .key = NO_KEY, .field = bytes_of(from, (size_t)(to - from)) };
 }
 
-/* Behind the field at p, whose tag and length are one byte each; NULL: it is of another form. */
-static inline const uint8_t *short_field(const uint8_t *p, const uint8_t *end)
+/* The next attribute that is asked for, or the end. */
+static inline const uint8_t *find_next(const struct attribute_list *l, const uint8_t *p, const uint8_t *end,
+                                       struct part *a)
 {
-    size_t left = (size_t)(end - p);
+    uint8_t tag = (uint8_t)PB_TAG(l->number, PB_LEN);
 
-    if (left < 2 || p[0] >= 0x80 || (p[0] & 7) != PB_LEN || p[1] >= 0x80 || p[1] > left - 2)
-        return NULL;
-    return p + 2 + p[1];
+    while (p < end) {
+        const uint8_t *start = p;
+        size_t n = 0;
+
+        if (*p == tag) {
+            n = usual_attribute(p, end, tag, a);
+        } else if ((p = short_field(p, end)) != NULL) {
+            continue;
+        }
+        p = start + n;
+        if (n > 0 ? is_asked_for(l, a->key.len) : unusual_attribute(l, &p, end, a))
+            return start;
+    }
+    return end;
 }
 
 void attribute_list_read(struct attribute_list *l, struct bytes message, unsigned number)
 {
-    struct pb_reader r = pb_reader(message.len > 0 ? message : bytes_str(""));
-    uint8_t tag = (uint8_t)PB_TAG(number, PB_LEN);
-    const uint8_t *run = r.p;
-    struct pb_field f;
+    const uint8_t *run = message.data, *end = bytes_end(message);
+    struct part a;
 
-    l->all.n = l->before.n = l->after.n = 0;
+    assert(number > 0 && number < 16);
+    l->parts.n = 0;
     l->number = number;
     l->changed = false;
     if (l->arena.total > 0)
         arena_reset(&l->arena);
-    while (r.p < r.end) {
-        const uint8_t *start = r.p, *behind = short_field(start, r.end);
-        struct bytes kv;
-        struct listed *a;
+    while (run != end) {
+        const uint8_t *at = find_next(l, run, end, &a);
 
-        if (behind != NULL) {
-            r.p = behind;
-            if (*start != tag)
-                continue;
-            kv = bytes_of(start + 2, start[1]);
-        } else {
-            assert(r.p != NULL);
-            if (!pb_next(&r, &f))
-                break;
-            if (f.number != number || f.wire != PB_LEN)
-                continue;
-            kv = f.bytes;
-        }
-        add_run(l, run, start);
-        a = vec_push(&l->all);
-        a->field = bytes_of(start, (size_t)(r.p - start));
-        read_attribute(kv, a);
-        run = r.p;
+        add_run(l, run, at);
+        if (at == end)
+            break;
+        *vec_push(&l->parts) = a;
+        run = bytes_end(a.field);
     }
-    add_run(l, run, r.p);
+}
+
+/* Fields here have numbers below 16: their tag is one byte. */
+static inline size_t field_len(size_t content)
+{
+    return 1 + (content < 0x80 ? 1 : pb_varint_len(content)) + content;
+}
+
+static inline uint8_t *put_head(uint8_t *at, uint32_t number, size_t len)
+{
+    *at++ = (uint8_t)PB_TAG(number, PB_LEN);
+    if (len >= 0x80)
+        return at + pb_put_varint_at(at, len);
+    *at = (uint8_t)len;
+    return at + 1;
+}
+
+/* Keys and values are short: what a call of memcpy does for few bytes, without the call. */
+static inline void copy_short(uint8_t *to, const uint8_t *from, size_t n)
+{
+    uint64_t head, tail;
+
+    if (n < 8 || n > 16) {
+        memcpy(to, from, n);
+        return;
+    }
+    memcpy(&head, from, 8);
+    memcpy(&tail, from + n - 8, 8);
+    memcpy(to, &head, 8);
+    memcpy(to + n - 8, &tail, 8);
+}
+
+static inline uint8_t *put_run(uint8_t *at, uint32_t number, struct bytes run)
+{
+    at = put_head(at, number, run.len);
+    if (run.len > 0)
+        copy_short(at, run.data, run.len);
+    return at + run.len;
+}
+
+/* A new one, copied. */
+static inline void encode(struct attribute_list *l, struct part *a, struct bytes key, struct bytes value)
+{
+    size_t len = field_len(key.len) + field_len(value.len);
+    uint8_t *start = arena_alloc_bytes(&l->arena, field_len(len)), *at = put_head(start, l->number, len);
+
+    at = put_run(at, 1, key);
+    a->key = bytes_of(at - key.len, key.len);
+    at = put_run(at, 2, value);
+    a->value = bytes_of(at - value.len, value.len);
+    a->field = bytes_of(start, (size_t)(at - start));
+    l->changed = true;
 }
 
 void attribute_list_remove_at(struct attribute_list *l, size_t at)
 {
-    memmove(&l->all.v[at], &l->all.v[at + 1], (l->all.n - at - 1) * sizeof(l->all.v[0]));
-    l->all.n--;
+    memmove(&l->parts.v[at], &l->parts.v[at + 1], (l->parts.n - at - 1) * sizeof(l->parts.v[0]));
+    l->parts.n--;
     l->changed = true;
 }
 
@@ -103,11 +200,11 @@ static void remove_from(struct attribute_list *l, size_t at, struct bytes key)
 {
     size_t to = at;
 
-    for (size_t i = at; i < l->all.n; i++)
-        if (!bytes_equal(l->all.v[i].key, key))
-            l->all.v[to++] = l->all.v[i];
-    l->changed |= to != l->all.n;
-    l->all.n = to;
+    for (size_t i = at; i < l->parts.n; i++)
+        if (!bytes_equal(l->parts.v[i].key, key))
+            l->parts.v[to++] = l->parts.v[i];
+    l->changed |= to != l->parts.n;
+    l->parts.n = to;
 }
 
 bool attribute_list_remove(struct attribute_list *l, struct bytes key)
@@ -122,11 +219,9 @@ bool attribute_list_remove(struct attribute_list *l, struct bytes key)
 
 void attribute_list_change(struct attribute_list *l, size_t at, struct bytes value)
 {
-    struct listed *a = &l->all.v[at];
+    struct part *a = &l->parts.v[at];
 
-    a->value = value;
-    a->field = bytes_of(NULL, 0);
-    l->changed = true;
+    encode(l, a, a->key, value);
     remove_from(l, at + 1, a->key);
 }
 
@@ -143,94 +238,24 @@ void attribute_list_set(struct attribute_list *l, struct bytes key, struct bytes
 
 void attribute_list_add(struct attribute_list *l, struct bytes key, struct bytes value)
 {
-    *vec_push(&l->all) = (struct listed){ .key = key, .value = value };
-    l->changed = true;
-}
-
-static inline uint8_t *put_head(uint8_t *at, uint32_t number, size_t len)
-{
-    if (len >= 0x80 || number >= 16) {
-        at += pb_put_varint_at(at, PB_TAG(number, PB_LEN));
-        return at + pb_put_varint_at(at, len);
-    }
-    at[0] = (uint8_t)PB_TAG(number, PB_LEN);
-    at[1] = (uint8_t)len;
-    return at + 2;
-}
-
-static inline uint8_t *put_run(uint8_t *at, uint32_t number, struct bytes run)
-{
-    at = put_head(at, number, run.len);
-    if (run.len > 0)
-        memcpy(at, run.data, run.len);
-    return at + run.len;
-}
-
-static inline size_t run_len(struct bytes run)
-{
-    return 1 + (run.len < 0x80 ? 1 : pb_varint_len(run.len)) + run.len;
+    encode(l, vec_push(&l->parts), key, value);
 }
 
 struct bytes attribute_list_keep(struct attribute_list *l, struct bytes text)
 {
-    uint8_t *start = arena_alloc(&l->arena, 12 + text.len);
+    uint8_t *start = arena_alloc_bytes(&l->arena, field_len(text.len));
 
     return bytes_of(start, (size_t)(put_run(start, VALUE_STRING, text) - start));
 }
 
-/* The new ones, one behind the other, so that those in a row are one piece. */
-static void encode_new(struct attribute_list *l)
+void attribute_list_write(const struct attribute_list *l, struct pieces *out)
 {
-    size_t size = 0;
-    uint8_t *at;
-
-    for (size_t i = 0; i < l->all.n; i++)
-        if (l->all.v[i].field.data == NULL)
-            size += 16 + run_len(l->all.v[i].key) + run_len(l->all.v[i].value);
-    at = size > 0 ? arena_alloc(&l->arena, size) : NULL;
-    for (size_t i = 0; size > 0 && i < l->all.n; i++) {
-        struct listed *a = &l->all.v[i];
-        uint8_t *start = at;
-
-        if (a->field.data != NULL)
-            continue;
-        at = put_head(at, l->number, run_len(a->key) + run_len(a->value));
-        at = put_run(put_run(at, 1, a->key), 2, a->value);
-        a->field = bytes_of(start, (size_t)(at - start));
-    }
-}
-
-void attribute_list_write_attributes(struct attribute_list *l, struct pieces *out)
-{
-    struct bytes run = { NULL, 0 };
-
-    encode_new(l);
-    for (size_t i = 0; i < l->all.n; i++) {
-        struct bytes field = l->all.v[i].field;
-
-        if (run.len > 0 && run.data + run.len == field.data) {
-            run.len += field.len;
-        } else {
-            pieces_add(out, run);
-            run = field;
-        }
-    }
-    pieces_add(out, run);
-}
-
-void attribute_list_write(struct attribute_list *l, struct pieces *out)
-{
-    for (size_t i = 0; i < l->before.n; i++)
-        pieces_add(out, l->before.v[i]);
-    attribute_list_write_attributes(l, out);
-    for (size_t i = 0; i < l->after.n; i++)
-        pieces_add(out, l->after.v[i]);
+    for (size_t i = 0; i < l->parts.n; i++)
+        pieces_add(out, l->parts.v[i].field);
 }
 
 void attribute_list_free(struct attribute_list *l)
 {
-    vec_free(&l->all);
-    vec_free(&l->before);
-    vec_free(&l->after);
+    vec_free(&l->parts);
     arena_free(&l->arena);
 }

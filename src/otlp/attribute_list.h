@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The attributes of one message, to be read, changed and put back in their place.
  *
- * Reading keeps places in the message; a new value is kept in an arena until the next reading. Of a key that comes
- * twice the first counts; removing and setting it take the others out. */
+ * The message is a row of parts: attributes, and runs of everything else. Reading keeps places in it; a new value is
+ * kept in an arena until the next reading. Of a key that comes twice the first counts; removing and setting it take the
+ * others out. Who asks for few keys says so with attribute_list_only(): the attributes that cannot be meant stay in the
+ * runs. */
 #ifndef OTLP_ATTRIBUTE_LIST_H
 #define OTLP_ATTRIBUTE_LIST_H
 
@@ -10,35 +12,44 @@
 #include "otlp/any_value.h"
 #include "otlp/rewrite.h"
 
-struct listed {
-    struct bytes key;
+struct part {
+    struct bytes key;   /* no data: a run of what is no attribute, or none that is asked for; equal to no key */
     struct bytes value; /* the content of an AnyValue */
-    struct bytes field; /* as it stands in the message, tag included; no data: it is new */
+    struct bytes field; /* whole, tag included */
 };
 
 struct attribute_list {
-    VEC(struct listed) all;
-    VEC(struct bytes) before, after; /* runs of the message's other fields, around the first attribute */
+    VEC(struct part) parts;
     struct arena arena;
     unsigned number; /* of the attributes' field */
     bool changed;
+    uint64_t skipped; /* bit n: nobody asks for a key of n bytes. Longer ones are always read */
 };
 
 #define ATTRIBUTE_NONE SIZE_MAX
 
+static inline bool part_is_attribute(const struct part *p)
+{
+    return p->key.data != NULL;
+}
+
+/* Before the first reading: this key is asked for, and others only if there are more such calls. Without one all are.
+ */
+void attribute_list_only(struct attribute_list *l, struct bytes key);
+
 /* Begin with this message; what it held before is forgotten. */
 void attribute_list_read(struct attribute_list *l, struct bytes message, unsigned number);
 
-/* Its place, or ATTRIBUTE_NONE. */
+/* Its place among the parts, or ATTRIBUTE_NONE. */
 static inline size_t attribute_list_find(const struct attribute_list *l, struct bytes key)
 {
-    for (size_t i = 0; i < l->all.n; i++)
-        if (bytes_equal(l->all.v[i].key, key))
+    for (size_t i = 0; i < l->parts.n; i++)
+        if (bytes_equal(l->parts.v[i].key, key))
             return i;
     return ATTRIBUTE_NONE;
 }
 
-/* Add it, or change its value. The value's bytes must stay until the list is written or hold in the arena. */
+/* Add it, or change its value. Key and value are copied. */
 void attribute_list_set(struct attribute_list *l, struct bytes key, struct bytes value);
 
 /* The same for one that is known not to be there. */
@@ -55,9 +66,7 @@ bool attribute_list_remove(struct attribute_list *l, struct bytes key);
 void attribute_list_remove_at(struct attribute_list *l, size_t at);
 
 /* The whole message with the attributes as they are now. */
-void attribute_list_write(struct attribute_list *l, struct pieces *out);
-/* Only the attributes, each with its tag. */
-void attribute_list_write_attributes(struct attribute_list *l, struct pieces *out);
+void attribute_list_write(const struct attribute_list *l, struct pieces *out);
 
 void attribute_list_free(struct attribute_list *l);
 

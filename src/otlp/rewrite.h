@@ -20,7 +20,8 @@ enum rewrite_verdict {
                    * an item is replaced whole */
 };
 
-/* The new content of a message, put end to end. They must stay where they are until the visitor is called again. */
+/* The new content of a message, put end to end; neighbours become one. They must stay where they are until the visitor
+ * is called again. */
 struct pieces {
     struct bytes *v;
     size_t n, cap;
@@ -29,10 +30,15 @@ struct pieces {
 
 static inline void pieces_add(struct pieces *p, struct bytes piece)
 {
+    struct bytes *last = p->n > 0 ? &p->v[p->n - 1] : NULL;
+
     if (piece.len == 0)
         return;
-    *vec_push(p) = piece;
     p->len += piece.len;
+    if (last != NULL && last->data + last->len == piece.data)
+        last->len += piece.len;
+    else
+        *vec_push(p) = piece;
 }
 
 struct item {

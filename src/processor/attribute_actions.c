@@ -263,6 +263,19 @@ void actions_free(struct actions *a)
     free(a);
 }
 
+void actions_ask(const struct actions *a, struct attribute_list *list)
+{
+    for (size_t i = 0; i < a->n; i++)
+        if (a->v[i].pattern != NULL && a->v[i].kind != EXTRACT)
+            return; /* any key may match */
+    for (size_t i = 0; i < a->n; i++) {
+        attribute_list_only(list, a->v[i].key);
+        attribute_list_only(list, a->v[i].from_attribute);
+        for (unsigned g = 1; a->v[i].pattern != NULL && g <= regex_groups(a->v[i].pattern); g++)
+            attribute_list_only(list, bytes_str(regex_group_name(a->v[i].pattern, g)));
+    }
+}
+
 /* ---- carried out ---- */
 
 static bool from_context(struct actions *all, const struct action *a, const struct metadata *metadata)
@@ -291,7 +304,7 @@ static bool find_source(struct actions *all, const struct action *a, struct attr
         return true;
     }
     if (a->from_attribute.len > 0 && (at = attribute_list_find(list, a->from_attribute)) != ATTRIBUTE_NONE) {
-        *value = list->all.v[at].value;
+        *value = list->parts.v[at].value;
         return true;
     }
     if (a->from_context.len > 0 && from_context(all, a, metadata)) {
@@ -332,7 +345,7 @@ static struct bytes hashed(struct bytes in, char hex[2 * SHA256_DIGEST_SIZE + 1]
 
 static void hash(struct attribute_list *list, size_t at)
 {
-    struct value v = value_read(list->all.v[at].value);
+    struct value v = value_read(list->parts.v[at].value);
     char hex[2 * SHA256_DIGEST_SIZE + 1];
     struct bytes in = { NULL, 0 };
     uint8_t fixed[8];
@@ -349,14 +362,19 @@ static void hash(struct attribute_list *list, size_t at)
     attribute_list_change(list, at, attribute_list_keep(list, in.data != NULL ? hashed(in, hex) : in));
 }
 
+static bool has_such_key(const struct action *a, const struct part *p)
+{
+    return part_is_attribute(p) && regex_search(a->pattern, p->key);
+}
+
 static void hash_all(const struct action *a, struct attribute_list *list)
 {
     size_t at = a->key.len > 0 ? attribute_list_find(list, a->key) : ATTRIBUTE_NONE;
 
     if (at != ATTRIBUTE_NONE)
         hash(list, at);
-    for (size_t i = 0; a->pattern != NULL && i < list->all.n; i++)
-        if (regex_search(a->pattern, list->all.v[i].key))
+    for (size_t i = 0; a->pattern != NULL && i < list->parts.n; i++)
+        if (has_such_key(a, &list->parts.v[i]))
             hash(list, i);
 }
 
@@ -364,8 +382,8 @@ static void delete_all(const struct action *a, struct attribute_list *list)
 {
     if (a->key.len > 0)
         attribute_list_remove(list, a->key);
-    for (size_t i = list->all.n; a->pattern != NULL && i-- > 0;)
-        if (regex_search(a->pattern, list->all.v[i].key))
+    for (size_t i = list->parts.n; a->pattern != NULL && i-- > 0;)
+        if (has_such_key(a, &list->parts.v[i]))
             attribute_list_remove_at(list, i);
 }
 
@@ -377,7 +395,7 @@ static void extract(const struct action *a, struct attribute_list *list)
 
     if (at == ATTRIBUTE_NONE)
         return;
-    v = value_read(list->all.v[at].value);
+    v = value_read(list->parts.v[at].value);
     if (v.type != VALUE_STRING || !regex_find(a->pattern, v.bytes, found))
         return;
     for (unsigned i = 1; i <= regex_groups(a->pattern); i++)
@@ -387,16 +405,12 @@ static void extract(const struct action *a, struct attribute_list *list)
 static void convert(struct actions *all, const struct action *a, struct attribute_list *list)
 {
     size_t at = attribute_list_find(list, a->key);
-    uint8_t *kept;
 
     if (at == ATTRIBUTE_NONE)
         return;
     all->text.len = 0;
-    if (!attribute_convert(&all->text, list->all.v[at].value, a->type))
-        return;
-    kept = arena_alloc(&list->arena, all->text.len);
-    memcpy(kept, all->text.data, all->text.len);
-    attribute_list_change(list, at, bytes_of(kept, all->text.len));
+    if (attribute_convert(&all->text, list->parts.v[at].value, a->type))
+        attribute_list_change(list, at, buf_bytes(&all->text));
 }
 
 void actions_apply(struct actions *all, struct attribute_list *list, const struct metadata *metadata)

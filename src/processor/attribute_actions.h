@@ -25,6 +25,9 @@ struct actions; /* compiled, from a list that passed */
 struct actions *actions_new(struct host *host, const struct option_list *actions);
 void actions_free(struct actions *a);
 
+/* Tell the list which keys the actions may touch. */
+void actions_ask(const struct actions *a, struct attribute_list *list);
+
 /* In order, each on what those before have left. */
 void actions_apply(struct actions *a, struct attribute_list *list, const struct metadata *metadata);
 

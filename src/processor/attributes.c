@@ -94,6 +94,7 @@ static int create(struct node *node, const void *config, struct error *err)
     (void)err;
     rewriting_init(&p->rewriting, NULL);
     p->actions = actions_new(node->host, &c->actions);
+    actions_ask(p->actions, &p->list);
     p->selected = SELECTED_ALL;
     v->item = on_item;
     if (c->include.on || c->exclude.on) {

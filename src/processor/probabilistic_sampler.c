@@ -118,6 +118,8 @@ static int create(struct node *node, const void *config, struct error *err)
     p->config = config;
     rewriting_init(&p->rewriting, "sampled");
     p->rewriting.visitor.item = node->signal == SIGNAL_TRACES ? sampler_on_span : sampler_on_record;
+    if (node->signal == SIGNAL_LOGS)
+        sampler_ask_record(p);
     read_percentage(p);
     count_into(p);
     return 0;

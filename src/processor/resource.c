@@ -48,6 +48,7 @@ static int create(struct node *node, const void *config, struct error *err)
     (void)err;
     rewriting_init(&p->rewriting, NULL);
     p->actions = actions_new(node->host, &c->attributes);
+    actions_ask(p->actions, &p->list);
     p->rewriting.visitor.resource = on_resource;
     return 0;
 }

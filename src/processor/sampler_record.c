@@ -17,7 +17,7 @@ static struct bytes string_of(const struct attribute_list *list, const char *key
     struct value v = { .type = VALUE_EMPTY };
 
     if (at != ATTRIBUTE_NONE)
-        v = value_read(list->all.v[at].value);
+        v = value_read(list->parts.v[at].value);
     return v.type == VALUE_STRING ? v.bytes : bytes_of(NULL, 0);
 }
 
@@ -58,10 +58,10 @@ static bool hash_attribute(struct sampler *p, struct decision *d)
 
     if (p->config->from_attribute[0] == '\0' || at == ATTRIBUTE_NONE)
         return false;
-    v = value_read(p->list.all.v[at].value);
+    v = value_read(p->list.parts.v[at].value);
     p->field.len = 0;
     if (v.type != VALUE_BYTES)
-        any_value_put(&p->field, p->list.all.v[at].value);
+        any_value_put(&p->field, p->list.parts.v[at].value);
     b = v.type == VALUE_BYTES ? v.bytes : buf_bytes(&p->field);
     if (b.len == 0)
         return false;
@@ -112,7 +112,7 @@ static void apply_priority(const struct sampler *p, struct decision *d)
     at = attribute_list_find(&p->list, bytes_str(p->config->sampling_priority));
     if (at == ATTRIBUTE_NONE)
         return;
-    v = value_read(p->list.all.v[at].value);
+    v = value_read(p->list.parts.v[at].value);
     if (v.type != VALUE_INT && v.type != VALUE_DOUBLE)
         return;
     percentage = v.type == VALUE_INT ? (double)v.integer : v.number;
@@ -136,6 +136,14 @@ static void write_record(struct sampler *p, const struct record_fields *r, struc
         set_text(&p->list, RANDOMNESS_ATTRIBUTE, text, randomness_text(r->randomness, text));
     set_text(&p->list, THRESHOLD_ATTRIBUTE, text, threshold_text(r->threshold, text));
     attribute_list_write(&p->list, edit);
+}
+
+void sampler_ask_record(struct sampler *p)
+{
+    attribute_list_only(&p->list, bytes_str(RANDOMNESS_ATTRIBUTE));
+    attribute_list_only(&p->list, bytes_str(THRESHOLD_ATTRIBUTE));
+    attribute_list_only(&p->list, bytes_str(p->config->from_attribute));
+    attribute_list_only(&p->list, bytes_str(p->config->sampling_priority));
 }
 
 enum rewrite_verdict sampler_on_record(void *arg, const struct item *item, struct pieces *edit)

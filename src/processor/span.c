@@ -94,8 +94,6 @@ static bool join_attributes(struct span *p, struct buf *out)
     const struct strings *keys = &p->config->name.from_attributes;
 
     out->len = 0;
-    if (p->list.all.n == 0)
-        return false;
     for (size_t i = 0; i < keys->n; i++) {
         size_t at = attribute_list_find(&p->list, bytes_str(keys->v[i]));
 
@@ -103,9 +101,14 @@ static bool join_attributes(struct span *p, struct buf *out)
             return false;
         if (i > 0)
             buf_puts(out, p->config->name.separator);
-        span_text_put(out, p->list.all.v[at].value);
+        span_text_put(out, p->list.parts.v[at].value);
     }
     return keys->n > 0;
+}
+
+static struct bytes group_name(const struct regex *r, unsigned i)
+{
+    return bytes_str(regex_group_name(r, i) != NULL ? regex_group_name(r, i) : "");
 }
 
 /* The groups of one match: attributes, and {group} in their place. Groups inside of groups are left to the outer one.
@@ -117,13 +120,15 @@ static void take_groups(struct span *p, const struct regex *r, struct bytes name
 
     out->len = 0;
     for (unsigned i = 1; i <= regex_groups(r); i++) {
-        const char *group = regex_group_name(r, i) != NULL ? regex_group_name(r, i) : "";
+        struct bytes group = group_name(r, i);
 
-        attribute_list_set(&p->list, bytes_str(group), attribute_list_keep(&p->list, found[i]));
+        attribute_list_set(&p->list, group, attribute_list_keep(&p->list, found[i]));
         if (found[i].data == NULL || found[i].data < from)
             continue;
         buf_append(out, from, (size_t)(found[i].data - from));
-        buf_printf(out, "{%s}", group);
+        buf_putc(out, '{');
+        buf_put(out, group);
+        buf_putc(out, '}');
         from = found[i].data + found[i].len;
     }
     buf_append(out, from, (size_t)(bytes_end(name) - from));
@@ -181,11 +186,14 @@ static void write_span(struct span *p, struct pieces *edit, bool named, struct b
 {
     bool status = p->config->status.on;
 
-    for (size_t i = 0; i < p->list.before.n; i++)
-        keep_run(edit, p->list.before.v[i], named, status);
-    attribute_list_write_attributes(&p->list, edit);
-    for (size_t i = 0; i < p->list.after.n; i++)
-        keep_run(edit, p->list.after.v[i], named, status);
+    for (size_t i = 0; i < p->list.parts.n; i++) {
+        const struct part *part = &p->list.parts.v[i];
+
+        if (part_is_attribute(part))
+            pieces_add(edit, part->field);
+        else
+            keep_run(edit, part->field, named, status);
+    }
     if (named) {
         p->name_field.len = 0;
         pb_put_bytes(&p->name_field, SPAN_NAME, name);
@@ -284,6 +292,17 @@ static void encode_status(struct span *p)
     pb_end(&p->status, status);
 }
 
+static void ask_attributes(struct span *p)
+{
+    const struct strings *keys = &p->config->name.from_attributes;
+
+    for (size_t i = 0; i < keys->n; i++)
+        attribute_list_only(&p->list, bytes_str(keys->v[i]));
+    for (size_t i = 0; i < p->n_rules; i++)
+        for (unsigned g = 1; g <= regex_groups(p->rules[i]); g++)
+            attribute_list_only(&p->list, group_name(p->rules[i], g));
+}
+
 static int create(struct node *node, const void *config, struct error *err)
 {
     struct span *p = container_of(rewriting_of(node), struct span, rewriting);
@@ -305,6 +324,7 @@ static int create(struct node *node, const void *config, struct error *err)
         p->rules[i] = regex_new(c->name.to_attributes.rules.v[i], NULL);
         assert(p->rules[i] != NULL); /* check() has tried it */
     }
+    ask_attributes(p);
     if (c->status.on)
         encode_status(p);
     return 0;
