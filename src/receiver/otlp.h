@@ -73,7 +73,7 @@ struct otlp {
     char *path_memory[SIGNAL_COUNT]; /* those we had to mend */
     size_t max_message;              /* gRPC */
     size_t max_body;                 /* HTTP */
-    size_t usual_body;               /* how long the last one of unannounced length was */
+    size_t usual_body;               /* how long the last one was */
     bool coding_allowed[CODING_COUNT];
     struct otlp_call *calls; /* open, newest first */
     struct otlp_call *idle;  /* spare ones */

@@ -11,7 +11,7 @@
 
 #define FIRST_STEP (256ul * 1024) /* typical requests fit: one allocation */
 #define FIRST_STEP_UNKNOWN (16ul * 1024)
-#define FIRST_STEP_USUAL (512ul * 1024) /* of unknown length: as long as the last one was, but no longer */
+#define FIRST_STEP_USUAL (1024ul * 1024) /* as long as the last one was, but no longer: growing copies */
 #define PATIENCE (5 * NS_PER_S)
 
 static void on_room(struct budget_waiter *w);
@@ -79,20 +79,20 @@ static void on_room(struct budget_waiter *w)
         open_up(call);
 }
 
-/* Senders without Content-Length send much the same again and again. */
-static size_t usual_step(const struct otlp *r)
+/* Senders send much the same again and again. */
+static size_t first_step(const struct otlp *r, size_t expected)
 {
-    size_t usual = r->usual_body + r->usual_body / 8;
+    size_t usual = r->usual_body + r->usual_body / 8, least = expected == SIZE_MAX ? FIRST_STEP_UNKNOWN : FIRST_STEP;
 
-    if (usual < FIRST_STEP_UNKNOWN)
-        return FIRST_STEP_UNKNOWN;
+    if (usual < least)
+        return least;
     return usual < FIRST_STEP_USUAL ? usual : FIRST_STEP_USUAL;
 }
 
 void body_begin(struct otlp_call *call, size_t expected)
 {
     struct budget *budget = call->receiver->node.host->budget;
-    size_t first = expected == SIZE_MAX ? usual_step(call->receiver) : FIRST_STEP;
+    size_t first = first_step(call->receiver, expected);
 
     call->expected = expected;
     if (first > expected)
@@ -141,8 +141,7 @@ void body_end(struct otlp_call *call)
     size_t spare = call->block->cap - call->len;
 
     call->ended = true;
-    if (call->expected == SIZE_MAX)
-        call->receiver->usual_body = call->len;
+    call->receiver->usual_body = call->len;
     if (spare > 4096 && spare > call->len / 8)
         call->block = block_shrink(call->block, call->len);
     if (!call->over)
