@@ -42,6 +42,44 @@ static int by_first(const void *a, const void *b)
     return x->first < y->first ? -1 : x->first > y->first;
 }
 
+static bool is_segment(const char *name)
+{
+    return strlen(name) == 20 && strcmp(name + 16, ".wal") == 0;
+}
+
+static bool has_segments(const char *directory)
+{
+    DIR *d = opendir(directory);
+    bool found = false;
+
+    if (d == NULL)
+        return false;
+    for (struct dirent *e; !found && (e = readdir(d)) != NULL;)
+        found = is_segment(e->d_name);
+    closedir(d);
+    return found;
+}
+
+/* What the configuration names is the directory above: then the answer is which queues are in it. */
+static void say_where_segments_are(const char *directory)
+{
+    DIR *d = opendir(directory);
+    unsigned n = 0;
+
+    fprintf(stderr, "otelcd wal: %s has no segments (*.wal); name the queue's own directory", directory);
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        char path[4096];
+
+        if (e->d_name[0] == '.' || snprintf(path, sizeof(path), "%s/%s", directory, e->d_name) >= (int)sizeof(path))
+            continue;
+        if (has_segments(path))
+            fprintf(stderr, "%s%s", n++ == 0 ? ": " : ", ", path);
+    }
+    if (d != NULL)
+        closedir(d);
+    fputs(n == 0 ? ", for instance DIRECTORY/prom_remotewrite\n" : "\n", stderr);
+}
+
 static int list_segments(struct view *v)
 {
     DIR *d = opendir(v->directory);
@@ -53,7 +91,7 @@ static int list_segments(struct view *v)
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
         struct segment s;
 
-        if (strlen(e->d_name) != 20 || strcmp(e->d_name + 16, ".wal") != 0)
+        if (!is_segment(e->d_name))
             continue;
         snprintf(s.name, sizeof(s.name), "%.20s", e->d_name);
         s.first = strtoull(s.name, NULL, 16);
@@ -61,10 +99,7 @@ static int list_segments(struct view *v)
     }
     closedir(d);
     if (v->segments.n == 0) {
-        fprintf(stderr,
-                "otelcd wal: %s has no segments (*.wal); name the queue's own directory, for instance "
-                "DIRECTORY/prom_remotewrite\n",
-                v->directory);
+        say_where_segments_are(v->directory);
         return -1;
     }
     qsort(v->segments.v, v->segments.n, sizeof(v->segments.v[0]), by_first);

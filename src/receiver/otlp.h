@@ -81,7 +81,7 @@ struct otlp {
     bool stopping; /* requests in flight are still served: what is behind us runs until we have stopped */
     void (*on_stopped)(struct node *);
     unsigned servers_open;
-    struct complaint rejected_log;
+    struct complaint rejected_log[REJECTED_COUNT]; /* each reason its own: a loud one hides no other */
     struct metric *accepted[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *refused[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *failed[SIGNAL_COUNT][TRANSPORT_COUNT];

@@ -150,9 +150,9 @@ void receiver_count_rejected(struct otlp *r, enum transport transport, enum reje
                              const char *text)
 {
     metric_add(r->rejected[transport][why], 1);
-    if (complaint_due(&r->rejected_log, r->node.host->clock))
+    if (complaint_due(&r->rejected_log[why], r->node.host->clock))
         log_warn(&r->node.log, "Request rejected", F_STR("reason", rejection_names[why]),
                  F_STR("transport", transport_names[transport]), F_STR("error", text),
                  F_STR("peer", req != NULL ? http_request_peer(req) : "gone"),
-                 F_UINT("requests", complaint_taken(&r->rejected_log)));
+                 F_UINT("requests", complaint_taken(&r->rejected_log[why])));
 }

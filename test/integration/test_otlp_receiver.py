@@ -91,6 +91,16 @@ def test_an_empty_request_is_a_success_and_no_message_is_not(daemon):
     assert accepted(daemon) in (None, 0)
 
 
+def test_each_reason_of_a_rejection_is_in_the_log_however_loud_another_is(daemon):
+    daemon.expect_warning("unknown service", "resource_spans")
+    with Client(daemon.grpc_port) as c:
+        for _ in range(20):
+            c.call("/a.b/C", SPAN)
+        assert c.call(TRACES, b"\x0a\x05abc").grpc_status == 3
+    daemon.wait_log("^Request rejected$", 2)
+    assert [r["reason"] for r in daemon.records("^Request rejected$")][:2] == ["unknown_path", "malformed_message"]
+
+
 def test_the_prefix_and_the_message_may_be_cut_anywhere_into_data_frames(daemon):
     framed = struct.pack(">BI", 0, len(SPAN)) + SPAN
     with Client(daemon.grpc_port) as c:

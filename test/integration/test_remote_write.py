@@ -469,6 +469,8 @@ def test_the_wal_command_shows_checks_and_exports_what_waits(otelcd, receiver, t
     shown = otelcd_wal("inspect", queue)
     assert shown.returncode == 0 and "held 3 in 3 records" in shown.stdout, shown
     assert otelcd_wal("verify", queue).stdout.splitlines()[-1] == "whole"
+    above = otelcd_wal("inspect", tmp_path / "wal")
+    assert above.returncode == 1 and above.stderr.endswith(f"own directory: {queue}\n"), above
     lines = [json.loads(line) for line in otelcd_wal("export", queue).stdout.splitlines()]
     values = [
         q["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["gauge"]["dataPoints"][0]["asDouble"] for q in lines
