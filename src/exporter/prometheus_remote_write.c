@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #define SWEEP_INTERVAL (100 * NS_PER_MS)
+#define CONSUMERS 2               /* one batch is encoded while another is on its way */
 #define MERGE_BYTES (512 * 1024u) /* of OTLP in one go: what the loop can encode without a stall */
 #define DEFAULT_BATCH 3000000
 #define MIB (1024ull * 1024)
@@ -143,6 +144,18 @@ void delivery_part_ended(struct delivery *d)
     free_delivery(d);
 }
 
+/* Is it one of those that may have been under way when the process before this one ended? */
+static bool take_resumed(struct remote_write_node *n, const struct batch *b)
+{
+    struct remote_write_resumed *r = &n->resumed;
+
+    if (r->items == 0 || r->bytes == 0)
+        return false;
+    r->items -= b->items < r->items ? b->items : r->items;
+    r->bytes -= b->bytes < r->bytes ? b->bytes : r->bytes;
+    return true;
+}
+
 /* One attempt, which goes on until all of it has landed or was given up. */
 static void on_attempt(struct consumer *self, struct batch *batch, struct ack *ack)
 {
@@ -152,6 +165,7 @@ static void on_attempt(struct consumer *self, struct batch *batch, struct ack *a
     d->node = n;
     d->batch = batch;
     d->ack = ack;
+    d->resumed = take_resumed(n, batch);
     d->next = n->deliveries;
     d->link = &n->deliveries;
     if (d->next != NULL)
@@ -167,7 +181,7 @@ static void set_sender(struct remote_write_node *n)
     const struct remote_write_config *c = n->config;
     struct sender_options o = {
         .queue_size = c->wal.on ? UINT64_MAX : (uint64_t)c->remote_write_queue.queue_size,
-        .consumers = 2, /* one is encoded while another is on its way */
+        .consumers = CONSUMERS,
         .merge_bytes = c->include_metadata_keys.n > 0 ? 0 : MERGE_BYTES,
         .merge_batches = c->wal.on ? c->wal.buffer_size : 0,
         .directory = n->wal_directory,
@@ -264,6 +278,7 @@ static int start(struct node *node, struct error *err)
         rc = sender_start(n->sender, err);
     if (rc != 0)
         return rc;
+    n->resumed = (struct remote_write_resumed){ node->ledger->held, (uint64_t)CONSUMERS * MERGE_BYTES };
     clock_start(node->host->clock, &n->sweep, SWEEP_INTERVAL, on_sweep);
     log_info(&node->log, "Sending remote write", F_STR("endpoint", http_client_name(n->client)),
              F_STR("protobuf_message", remote_write_messages[n->version]),

@@ -102,6 +102,7 @@ struct delivery {
     uint32_t parts;  /* that have not ended */
     uint64_t failed; /* items of parts that were given up for now: the batch is to come again */
     bool again;      /* in the other form of message */
+    bool resumed;    /* it may have been on its way when otelcd last stopped, and have landed */
     struct turn_task task;
     char why[160];
 };
@@ -116,7 +117,7 @@ struct part {
     uint32_t server_errors; /* 500s in a row */
     bool divided;           /* it is a piece of one that was refused */
     bool last_try;          /* others were taken while it got 500: if it gets that once more, it is bad */
-    bool ambiguous;         /* an attempt ended without an answer: it may have landed */
+    bool ambiguous;         /* an attempt ended without an answer, or may have before the start: it may have landed */
 };
 
 struct part_list {
@@ -148,6 +149,9 @@ struct remote_write_node {
     struct lane *lanes;
     uint32_t n_lanes;
     struct delivery *deliveries;
+    struct remote_write_resumed { /* what may have been on its way when otelcd last stopped; it comes first */
+        uint64_t items, bytes;
+    } resumed;
     bool stopping;
     struct clock_timer sweep;
     struct complaint failing;

@@ -119,3 +119,8 @@ struct answer_meaning answer_meaning(int status, struct bytes body, enum remote_
         return (struct answer_meaning){ ANSWER_SUSPECT, "server_error" };
     return (struct answer_meaning){ ANSWER_RETRY, "unavailable" };
 }
+
+bool answer_may_mean_landed(const struct answer_meaning *m)
+{
+    return m->reason != NULL && (strcmp(m->reason, "duplicate") == 0 || strcmp(m->reason, "out_of_order") == 0);
+}

@@ -26,6 +26,10 @@ struct answer_meaning {
 struct answer_meaning answer_meaning(int status, struct bytes body, enum remote_write_version version, int64_t written,
                                      uint64_t sent);
 
+/* May a single sample be refused so because an earlier attempt, of which nobody heard, has stored it? Prometheus says
+ * "duplicate" of another value for the newest time, and "out of order" of all that is older, equal or not. */
+bool answer_may_mean_landed(const struct answer_meaning *m);
+
 /* What an operator can do about it. */
 const char *answer_advice(const char *reason);
 

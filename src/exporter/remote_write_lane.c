@@ -68,6 +68,7 @@ static struct part *part_new(struct lane *l, struct delivery *d, struct remote_w
 
     p->delivery = d;
     p->request = request;
+    p->ambiguous = d->resumed;
     if (deflate_buf(CODING_SNAPPY, 0, buf_bytes(&request->message), &p->body, NULL) != 0)
         abort(); /* snappy's only failure is a length of 4 GiB */
     buf_free(&request->message);
@@ -314,8 +315,8 @@ static void refused(struct lane *l, const struct answer_meaning *m, struct bytes
 
     if (m->fate == ANSWER_DIVIDE && p->request->units.n > 1) {
         divide(l, p);
-    } else if (p->ambiguous && strcmp(m->reason, "duplicate") == 0) {
-        metric_add(l->node->m.duplicates, p->request->items); /* the attempt that had no answer has landed */
+    } else if (p->ambiguous && answer_may_mean_landed(m)) {
+        metric_add(l->node->m.duplicates, p->request->items); /* an attempt whose answer nobody saw has landed */
         part_end(l, p);
     } else {
         drop_part(l, p, m->reason, text);

@@ -66,7 +66,8 @@ ROW(row_series_bytes, "otelcd_remote_write_series_memory", METRIC_GAUGE, "By",
     "Memory that they take, as charged to the budget, without tables.");
 ROW(row_connections, "otelcd_remote_write_connections", METRIC_GAUGE, "{connection}", "Open connections.");
 ROW(row_duplicates, "otelcd_remote_write_duplicates", METRIC_COUNTER, "{datapoints}",
-    "Data points that were sent again after an attempt without an answer, and turned out to be there already.");
+    "Data points that were sent again after an attempt without an answer or a restart, and turned out to be there "
+    "already.");
 ROW(row_not_sent, "otelcd_remote_write_points_not_sent", METRIC_COUNTER, "{datapoints}",
     "Data points that were given up, by reason.");
 

@@ -448,6 +448,34 @@ def otelcd_wal(*arguments):
     return subprocess.run([OTELCD, "wal", *map(str, arguments)], capture_output=True, text=True, timeout=60)
 
 
+OLD = (400, {}, b"out of order sample")  # what Prometheus says to all but the newest sample that it has already
+
+
+def test_what_landed_without_an_answer_is_delivered_though_the_receiver_then_calls_it_out_of_order(otelcd, receiver):
+    answers = iter([None])  # the connection is cut
+    r = receiver(lambda request: next(answers, OLD))
+    d = otelcd(config(r.url), allow=["Remote write failed"])
+    d.export(point("x", 1.0, 1))
+    assert wait_settled(d)["delivered"] == 1
+    assert d.metric("otelcd_remote_write_duplicates", exporter="prometheus_remote_write") == 1
+
+
+def test_what_landed_before_a_crash_is_delivered_and_what_is_late_afterwards_is_not(otelcd, receiver, tmp_path):
+    r = receiver(lambda request: (503, {}, b"down"))
+    d = otelcd(config(r.url, wal(tmp_path / "wal")), allow=["Remote write failed"], end=False)
+    for i in range(3):
+        d.export(point("x", float(i), i))
+    d.close_clients()
+    d.terminate(signal.SIGKILL)
+    d.wait_end()
+    d = otelcd(config(receiver(lambda request: OLD).url, wal(tmp_path / "wal")), expect=["Points are not sent"])
+    assert wait_settled(d)["delivered"] == 3
+    assert d.metric("otelcd_remote_write_duplicates", exporter="prometheus_remote_write") == 3
+    d.export(point("x", 0.0, 0))
+    ledger = wait_settled(d)
+    assert (ledger["received"], ledger["delivered"], ledger["dropped"]) == (4, 3, 1)
+
+
 def test_a_queue_on_disk_shows_its_fill_in_bytes(otelcd, receiver, tmp_path):
     r = receiver(lambda request: (503, {}, b""))
     d = otelcd(config(r.url, wal(tmp_path / "wal", "max_size_mib: 8")), allow=["Remote write failed"], end=False)
