@@ -188,11 +188,15 @@ static inline void encode(struct attribute_list *l, struct part *a, struct bytes
     l->changed = true;
 }
 
-void attribute_list_remove_at(struct attribute_list *l, size_t at)
+void attribute_list_remove_if(struct attribute_list *l, bool (*wanted)(void *arg, struct bytes key), void *arg)
 {
-    memmove(&l->parts.v[at], &l->parts.v[at + 1], (l->parts.n - at - 1) * sizeof(l->parts.v[0]));
-    l->parts.n--;
-    l->changed = true;
+    size_t to = 0;
+
+    for (size_t i = 0; i < l->parts.n; i++)
+        if (!part_is_attribute(&l->parts.v[i]) || !wanted(arg, l->parts.v[i].key))
+            l->parts.v[to++] = l->parts.v[i];
+    l->changed |= to != l->parts.n;
+    l->parts.n = to;
 }
 
 /* Those of that key from a place on. */
@@ -217,12 +221,15 @@ bool attribute_list_remove(struct attribute_list *l, struct bytes key)
     return true;
 }
 
+void attribute_list_change_one(struct attribute_list *l, size_t at, struct bytes value)
+{
+    encode(l, &l->parts.v[at], l->parts.v[at].key, value);
+}
+
 void attribute_list_change(struct attribute_list *l, size_t at, struct bytes value)
 {
-    struct part *a = &l->parts.v[at];
-
-    encode(l, a, a->key, value);
-    remove_from(l, at + 1, a->key);
+    attribute_list_change_one(l, at, value);
+    remove_from(l, at + 1, l->parts.v[at].key);
 }
 
 void attribute_list_set(struct attribute_list *l, struct bytes key, struct bytes value)

@@ -55,15 +55,18 @@ void attribute_list_set(struct attribute_list *l, struct bytes key, struct bytes
 /* The same for one that is known not to be there. */
 void attribute_list_add(struct attribute_list *l, struct bytes key, struct bytes value);
 
-/* Change the value of one that is there, by its place. */
+/* Change the value of one that is there, by its place; others of its key go. */
 void attribute_list_change(struct attribute_list *l, size_t at, struct bytes value);
+/* The same, and others stay: for who changes them too. */
+void attribute_list_change_one(struct attribute_list *l, size_t at, struct bytes value);
 
 /* A string as the content of an AnyValue, copied into the arena. */
 struct bytes attribute_list_keep(struct attribute_list *l, struct bytes text);
 
 /* False: there was none. */
 bool attribute_list_remove(struct attribute_list *l, struct bytes key);
-void attribute_list_remove_at(struct attribute_list *l, size_t at);
+/* Those whose key the function wants. */
+void attribute_list_remove_if(struct attribute_list *l, bool (*wanted)(void *arg, struct bytes key), void *arg);
 
 /* The whole message with the attributes as they are now. */
 void attribute_list_write(const struct attribute_list *l, struct pieces *out);

@@ -343,7 +343,7 @@ static struct bytes hashed(struct bytes in, char hex[2 * SHA256_DIGEST_SIZE + 1]
     return bytes_of(hex, 2 * sizeof(digest));
 }
 
-static void hash(struct attribute_list *list, size_t at)
+static struct bytes hash_of(struct attribute_list *list, size_t at)
 {
     struct value v = value_read(list->parts.v[at].value);
     char hex[2 * SHA256_DIGEST_SIZE + 1];
@@ -359,12 +359,14 @@ static void hash(struct attribute_list *list, size_t at)
         memcpy(fixed, v.type == VALUE_INT ? (void *)&v.integer : (void *)&v.number, 8);
         in = bytes_of(fixed, 8);
     }
-    attribute_list_change(list, at, attribute_list_keep(list, in.data != NULL ? hashed(in, hex) : in));
+    return attribute_list_keep(list, in.data != NULL ? hashed(in, hex) : in);
 }
 
-static bool has_such_key(const struct action *a, const struct part *p)
+static bool matches(void *arg, struct bytes key)
 {
-    return part_is_attribute(p) && regex_search(a->pattern, p->key);
+    const struct action *a = arg;
+
+    return regex_search(a->pattern, key);
 }
 
 static void hash_all(const struct action *a, struct attribute_list *list)
@@ -372,19 +374,18 @@ static void hash_all(const struct action *a, struct attribute_list *list)
     size_t at = a->key.len > 0 ? attribute_list_find(list, a->key) : ATTRIBUTE_NONE;
 
     if (at != ATTRIBUTE_NONE)
-        hash(list, at);
+        attribute_list_change(list, at, hash_of(list, at));
     for (size_t i = 0; a->pattern != NULL && i < list->parts.n; i++)
-        if (has_such_key(a, &list->parts.v[i]))
-            hash(list, i);
+        if (part_is_attribute(&list->parts.v[i]) && regex_search(a->pattern, list->parts.v[i].key))
+            attribute_list_change_one(list, i, hash_of(list, i));
 }
 
-static void delete_all(const struct action *a, struct attribute_list *list)
+static void delete_all(struct action *a, struct attribute_list *list)
 {
     if (a->key.len > 0)
         attribute_list_remove(list, a->key);
-    for (size_t i = list->parts.n; a->pattern != NULL && i-- > 0;)
-        if (has_such_key(a, &list->parts.v[i]))
-            attribute_list_remove_at(list, i);
+    if (a->pattern != NULL)
+        attribute_list_remove_if(list, matches, a);
 }
 
 static void extract(const struct action *a, struct attribute_list *list)
@@ -416,7 +417,7 @@ static void convert(struct actions *all, const struct action *a, struct attribut
 void actions_apply(struct actions *all, struct attribute_list *list, const struct metadata *metadata)
 {
     for (size_t i = 0; i < all->n; i++) {
-        const struct action *a = &all->v[i];
+        struct action *a = &all->v[i];
 
         switch (a->kind) {
         case DELETE:

@@ -133,6 +133,30 @@ START_TEST(of_a_key_that_comes_twice_the_first_counts_and_both_go)
 }
 END_TEST
 
+static bool is_short(void *arg, struct bytes k)
+{
+    ++*(int *)arg;
+    return k.len < 3;
+}
+
+START_TEST(those_that_a_function_wants_are_removed_in_one_pass)
+{
+    int asked = 0;
+
+    attribute_list_read(&list, bytes_of(TEXT(MESSAGE)), NUMBER);
+    attribute_list_remove_if(&list, is_short, &asked);
+    ck_assert_int_eq(asked, 3);
+    ck_assert(list.changed);
+    becomes(TEXT("\x09"
+                 "12345678"
+                 "\x10\x09"
+                 "\x2a\x02hi"
+                 "\x32\x08\x0a\x03kkk\x12\x01v"
+                 "\x45"
+                 "1234"));
+}
+END_TEST
+
 START_TEST(keys_of_any_length_are_found)
 {
     static const size_t lengths[] = { 0, 1, 63, 64, 65, 127, 128, 300 };
@@ -166,6 +190,7 @@ int main(void)
     tcase_add_test(tc, changes_stay_in_place_and_new_ones_come_last);
     tcase_add_loop_test(tc, an_attribute_of_unusual_form_is_found_and_removed, 0, ARRAY_LEN(unusual));
     tcase_add_test(tc, of_a_key_that_comes_twice_the_first_counts_and_both_go);
+    tcase_add_test(tc, those_that_a_function_wants_are_removed_in_one_pass);
     tcase_add_test(tc, keys_of_any_length_are_found);
     suite_add_tcase(s, tc);
     srunner_run_all(r, CK_NORMAL);
