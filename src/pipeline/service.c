@@ -86,6 +86,15 @@ static void put_reasons(const struct ledger_reasons *reasons, const char *column
     }
 }
 
+/* What was acknowledged and is lost by stopping is worth a warning. */
+static enum log_level ledger_level(const struct ledger *l)
+{
+    for (size_t i = 0; i < l->dropped.n; i++)
+        if (strcmp(l->dropped.v[i].reason, "shutdown") == 0 && l->dropped.v[i].items > 0)
+            return LOG_WARN;
+    return LOG_INFO;
+}
+
 static void log_ledger(const struct ledger *l, void *arg)
 {
     struct service *s = arg;
@@ -102,7 +111,7 @@ static void log_ledger(const struct ledger *l, void *arg)
     fields[n++] = F_UINT("dropped", ledger_reasons_total(&l->dropped));
     put_reasons(&l->refused, "refused", fields, &n, texts);
     put_reasons(&l->dropped, "dropped", fields, &n, texts);
-    log_write(&s->log, LOG_INFO, "Ledger", fields, n);
+    log_write(&s->log, ledger_level(l), "Ledger", fields, n);
     if (!ledger_sums(l))
         log_write(&s->log, LOG_ERROR, "The ledger does not sum: this is a defect of otelcd", fields, n);
     for (size_t i = 0; i < n; i++)

@@ -448,6 +448,15 @@ def otelcd_wal(*arguments):
     return subprocess.run([OTELCD, "wal", *map(str, arguments)], capture_output=True, text=True, timeout=60)
 
 
+def test_what_is_lost_by_stopping_is_a_warning(otelcd, receiver):
+    d = otelcd(config(receiver(lambda request: (503, {}, b"down")).url), allow=["Remote write failed"], end=False)
+    d.export(point("x", 1.0, 1))
+    d.close_clients()
+    assert d.stop() == 0
+    assert [(r["exporter"], r["dropped{shutdown}"]) for r in d.records("^Ledger$", "warn")] == [("prometheus_remote_write", 1)]
+    assert [r["pipeline"] for r in d.records("^Ledger$", "info")] == ["metrics"]
+
+
 OLD = (400, {}, b"out of order sample")  # what Prometheus says to all but the newest sample that it has already
 
 
