@@ -14,6 +14,7 @@
 #define COUNTERS 1024u /* slots of the sampling table; messages that share one share its count */
 #define COMPLAINT_FIRST NS_PER_S
 #define COMPLAINT_MAX (300 * NS_PER_S)
+#define COMPLAINT_NEWS (10 * NS_PER_S)
 
 struct log_counter {
     uint64_t tick_end; /* wall ns */
@@ -378,6 +379,19 @@ bool complaint_due(struct complaint *c, const struct clock *clock)
     if (c->interval > COMPLAINT_MAX)
         c->interval = COMPLAINT_MAX;
     c->next = now + c->interval;
+    return true;
+}
+
+bool complaint_due_to(struct complaint *c, const struct clock *clock, const char *cause)
+{
+    uint64_t hash = bytes_hash(bytes_str(cause)), now = clock_mono(clock);
+
+    if (c->interval != 0 && now < c->next && hash != c->cause && now >= c->said + COMPLAINT_NEWS)
+        c->held++;
+    else if (!complaint_due(c, clock))
+        return false;
+    c->cause = hash;
+    c->said = now;
     return true;
 }
 

@@ -143,9 +143,13 @@ struct complaint {
     uint64_t next;     /* mono ns of the next line */
     uint64_t interval; /* ns */
     uint64_t held;     /* occurrences since the last line */
+    uint64_t said;     /* mono ns of the last line, where there are causes */
+    uint64_t cause;    /* what it was about: a hash */
 };
 
 bool complaint_due(struct complaint *c, const struct clock *clock);
+/* The same; and a cause that is not the last line's is told after ten seconds at most, however long the run. */
+bool complaint_due_to(struct complaint *c, const struct clock *clock, const char *cause);
 uint64_t complaint_taken(struct complaint *c); /* occurrences since the last line, this one included; resets */
 bool complaint_over(struct complaint *c);
 

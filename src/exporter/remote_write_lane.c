@@ -199,7 +199,7 @@ static void complain(struct lane *l, const struct part *p, const char *why, uint
 {
     struct remote_write_node *n = l->node;
 
-    if (complaint_due(&n->failing, n->node.host->clock))
+    if (complaint_due_to(&n->failing, n->node.host->clock, why))
         log_warn(&n->node.log, "Remote write failed. Will retry the request after interval.", F_STR("error", why),
                  F_DOUBLE("interval_seconds", (double)delay / (double)NS_PER_S), F_UINT("attempts", p->retry.tries),
                  F_UINT("repeated", complaint_taken(&n->failing)));

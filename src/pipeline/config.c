@@ -374,6 +374,8 @@ static void check_top(struct loader *l)
     }
     for (int kind = 0; kind < COMPONENT_KINDS; kind++)
         misspelt = misspelt || l->misspelt[kind];
+    if (l->torn)
+        return;
     if (n == 0 && !misspelt)
         fault_add(faults_of(l), l->root, "", false, "empty configuration file" EMPTY_HINT);
     else if (has_none(l, COMPONENT_RECEIVER))
@@ -407,6 +409,7 @@ struct config *config_load(const struct config_sources *sources, const struct co
             fault_add(&c->faults, NULL, "", false, "%s: empty configuration file" EMPTY_HINT, sources->uris[0]);
         return c;
     }
+    l.torn = c->faults.n_errors > 0;
     check_top(&l);
     for (int kind = 0; kind < COMPONENT_KINDS; kind++)
         load_section(&l, (enum component_kind)kind);

@@ -14,6 +14,7 @@ struct loader {
     const struct component *const *all;
     const struct yaml_node *root;
     bool unknown;                   /* some component's type is not known: wiring is not checked */
+    bool torn;                      /* a part of the text could not be read: what is missing may stand there */
     bool misspelt[COMPONENT_KINDS]; /* the section stands there under a wrong name: what it has is not known */
 };
 

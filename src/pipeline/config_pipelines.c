@@ -175,7 +175,7 @@ static void load_pipelines(struct loader *l, const struct yaml_node *n, const st
                   yaml_type_name(n));
         return;
     }
-    if (n == NULL && is_misspelt(service, "pipelines"))
+    if (n == NULL && (l->torn || is_misspelt(service, "pipelines")))
         return;
     if (n == NULL || n->n == 0) {
         fault_add(faults_of(l), n != NULL ? n : service, "service::pipelines", false,

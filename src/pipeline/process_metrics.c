@@ -26,11 +26,16 @@ static const struct metric_row rows[] = {
     ROW("otelcd_budget_refusals", METRIC_COUNTER, "{times}", "Times that the budget had no room."),
     ROW("otelcd_patterns_given_up", METRIC_COUNTER, "{searches}",
         "Searches for a pattern that were ended because they took too long; nothing was found."),
+    ROW("otelcd_config_last_reload_successful", METRIC_GAUGE, "",
+        "1 when the configuration that was read last runs; 0 when it has faults and the one before runs on."),
+    ROW("otelcd_config_last_reload_success_timestamp_seconds", METRIC_GAUGE, "s",
+        "When the configuration that runs was read, in seconds since 1970."),
     ROW("otelcd_build_info", METRIC_GAUGE, "", "Always 1; the labels say what runs."),
 };
 
-const struct metric_row *const process_metric_rows[] = { &rows[0], &rows[1], &rows[2], &rows[3], &rows[4],  &rows[5],
-                                                         &rows[6], &rows[7], &rows[8], &rows[9], &rows[10], NULL };
+const struct metric_row *const process_metric_rows[] = { &rows[0],  &rows[1],  &rows[2],  &rows[3], &rows[4],
+                                                         &rows[5],  &rows[6],  &rows[7],  &rows[8], &rows[9],
+                                                         &rows[10], &rows[11], &rows[12], NULL };
 
 static void collect(struct metric_hook *hook)
 {
@@ -53,16 +58,24 @@ void process_metrics_init(struct process_metrics *p, struct metrics *metrics, co
                           const struct budget *budget, const char *version)
 {
     const struct metric_label labels[] = { { "version", version }, { "libuv", uv_version_string() } };
-    struct metric **own[] = { &p->uptime, &p->cpu,   &p->rss,  &p->heap,     &p->sys,
-                              &p->used,   &p->limit, &p->peak, &p->refusals, &p->given_up };
+    struct metric **own[] = { &p->uptime, &p->cpu,  &p->rss,      &p->heap,     &p->sys,      &p->used,
+                              &p->limit,  &p->peak, &p->refusals, &p->given_up, &p->reloaded, &p->reloaded_at };
 
     *p = (struct process_metrics){ .metrics = metrics, .clock = clock, .budget = budget };
     p->started = clock_mono(clock);
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         *own[i] = metrics_get(metrics, &rows[i], NULL, 0);
     metric_set(metrics_get(metrics, &rows[ARRAY_LEN(own)], labels, 2), 1);
+    process_metrics_reloaded(p, true);
     p->hook.collect = collect;
     metrics_hook(metrics, &p->hook);
+}
+
+void process_metrics_reloaded(struct process_metrics *p, bool successful)
+{
+    metric_set(p->reloaded, successful);
+    if (successful)
+        metric_set(p->reloaded_at, (double)clock_wall(p->clock) / 1e9);
 }
 
 void process_metrics_close(struct process_metrics *p)

@@ -17,11 +17,14 @@ struct process_metrics {
     const struct budget *budget;
     uint64_t started; /* mono ns */
     struct metric *uptime, *cpu, *rss, *heap, *sys, *used, *limit, *peak, *refusals, *given_up;
+    struct metric *reloaded, *reloaded_at;
 };
 
 /* All outlive it. */
 void process_metrics_init(struct process_metrics *p, struct metrics *metrics, const struct clock *clock,
                           const struct budget *budget, const char *version);
+/* The configuration was read, at the start or again, and runs or does not. */
+void process_metrics_reloaded(struct process_metrics *p, bool successful);
 void process_metrics_close(struct process_metrics *p);
 
 #endif

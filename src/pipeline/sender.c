@@ -134,7 +134,7 @@ static void finish(struct flight *f, const struct outcome *o)
 
 static void complain(struct sender *s, const struct flight *f, const struct outcome *o, const char *message)
 {
-    if (complaint_due(&s->failing, s->node->host->clock))
+    if (complaint_due_to(&s->failing, s->node->host->clock, o->why))
         log_error(&s->node->log, message, F_STR("error", o->why), F_STR("reason", o->reason != NULL ? o->reason : ""),
                   F_UINT("dropped_items", f->items), F_UINT("repeated", complaint_taken(&s->failing)));
 }
@@ -184,7 +184,7 @@ static bool try_again(struct flight *f, const struct outcome *o)
                     o->retry_after_ms, &delay))
         return false;
     metric_add(s->retried, f->items);
-    if (complaint_due(&s->failing, clock))
+    if (complaint_due_to(&s->failing, clock, o->why))
         log_info(&s->node->log, "Exporting failed. Will retry the request after interval.", F_STR("error", o->why),
                  F_DOUBLE("interval_seconds", (double)delay / (double)NS_PER_S),
                  F_UINT("repeated", complaint_taken(&s->failing)));

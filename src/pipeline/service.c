@@ -253,6 +253,7 @@ static void on_next_stopped(struct service *s)
         return;
     }
     log_warn(&s->log, "Running on the old configuration");
+    process_metrics_reloaded(&s->process, false);
     say_ready(s);
 }
 
@@ -268,6 +269,7 @@ static void switch_over(struct service *s)
     s->next = (struct running){ .config = old };
     if (adopt(s, &s->now, &err) == 0 && start_running(s, &s->now, &err) == 0) {
         free_running(&s->next);
+        process_metrics_reloaded(&s->process, true);
         log_faults(s, &s->now.config->faults);
         say_ready(s);
         return;
@@ -313,6 +315,7 @@ static void reload(struct service *s)
         s->host.level = level;
         config_free(config);
         log_error(&s->log, "The new configuration has faults: running on with the old one");
+        process_metrics_reloaded(&s->process, false);
         say_ready(s);
         return;
     }

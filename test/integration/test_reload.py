@@ -42,6 +42,14 @@ def test_a_bad_configuration_is_named_and_the_old_one_runs_on(otelcd):
     d.wait_log("^" + READY, 2)
     d.export(otlp.traces(2))
     assert d.ledger("pipeline", "traces")["delivered"] == 2
+    assert "\notelcd_config_last_reload_successful 0\n" in d.scrape()[1].decode()
+    rewrite(d, NOP)
+    d.wait_log("^" + READY, 3)
+    scrape = d.records("^Starting Prometheus scrape endpoint$")[-1]["endpoint"]
+    text = d.http("GET", "/metrics", address=scrape)[2].decode()
+    assert "\notelcd_config_last_reload_successful 1\n" in text
+    d.terminate()
+    assert d.wait_end() == 0
 
 
 def test_a_configuration_that_does_not_start_gives_way_to_the_old_one(otelcd):

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Complaints: the first at once, then rarer and rarer, and a new cause soon. */
+#include "base/log.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static struct clock now;
+static struct complaint c;
+
+static void setup(void)
+{
+    clock_init(&now, true);
+    c = (struct complaint){ 0 };
+}
+
+static void teardown(void)
+{
+    clock_free(&now);
+}
+
+/* How many lines come of one complaint a second, for so long; the causes take turns. */
+static int lines_in(unsigned seconds, const char *const *causes, unsigned n)
+{
+    int lines = 0;
+
+    for (unsigned i = 0; i < seconds; i++) {
+        if (complaint_due_to(&c, &now, causes[i % n])) {
+            complaint_taken(&c);
+            lines++;
+        }
+        now.mono += NS_PER_S;
+    }
+    return lines;
+}
+
+START_TEST(a_complaint_that_goes_on_is_told_at_once_and_then_rarer_up_to_five_minutes)
+{
+    uint64_t said[16], n = 0, held = 0;
+
+    for (uint64_t i = 0; i < 2000; i++) {
+        if (complaint_due(&c, &now)) {
+            said[n++] = i;
+            held += complaint_taken(&c);
+        }
+        now.mono += NS_PER_S;
+    }
+    ck_assert_uint_eq(n, 14);
+    ck_assert_uint_eq(said[0], 0);
+    for (uint64_t i = 1; i < 10; i++)
+        ck_assert_uint_eq(said[i] - said[i - 1], 1u << (i - 1));
+    ck_assert_uint_eq(said[13] - said[12], 300);
+    ck_assert_uint_eq(held, said[13] + 1); /* each line says how many there were since the one before */
+}
+END_TEST
+
+START_TEST(after_a_silence_the_next_one_is_told_at_once)
+{
+    const char *cause = "refused";
+
+    ck_assert_int_eq(lines_in(100, &cause, 1), 7);
+    now.mono += 1000 * NS_PER_S;
+    ck_assert(complaint_due_to(&c, &now, cause));
+    ck_assert(complaint_over(&c));
+    ck_assert(!complaint_over(&c));
+    ck_assert(complaint_due_to(&c, &now, cause));
+}
+END_TEST
+
+START_TEST(a_new_cause_is_told_within_ten_seconds)
+{
+    const char *first = "connection refused", *second = "503";
+
+    lines_in(600, &first, 1);
+    ck_assert_int_eq(lines_in(10, &second, 1), 1);
+    ck_assert_int_eq(lines_in(40, &second, 1), 0); /* and then it is the old run */
+}
+END_TEST
+
+START_TEST(causes_that_take_turns_give_a_line_in_ten_seconds_at_most)
+{
+    const char *causes[] = { "a", "b" };
+
+    lines_in(600, causes, 2);
+    ck_assert_int_le(lines_in(1000, causes, 2), 100 + 4);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("log");
+    TCase *tc = tcase_create("all");
+    SRunner *r = srunner_create(s);
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, a_complaint_that_goes_on_is_told_at_once_and_then_rarer_up_to_five_minutes);
+    tcase_add_test(tc, after_a_silence_the_next_one_is_told_at_once);
+    tcase_add_test(tc, a_new_cause_is_told_within_ten_seconds);
+    tcase_add_test(tc, causes_that_take_turns_give_a_line_in_ten_seconds_at_most);
+    suite_add_tcase(s, tc);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? 0 : 1;
+}
