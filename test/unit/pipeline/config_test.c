@@ -63,7 +63,7 @@ static const struct {
     { RECEIVERS EXPORTERS PIPELINES "x-none: 1",
       "4:1: has invalid keys: x-none; the keys here are receivers, processors, "
       "exporters, connectors, extensions and service" },
-    { "receivers: ${file:/nowhere}\n", "1:12: receivers: cannot read ${file:/nowhere}: No such file or directory" },
+    { "receivers: ${file:/nowhere}\n", "1:12: receivers: cannot read ${file:/nowhere}: no files are read here" },
     { RECEIVERS EXPORTERS PIPELINES "Processors: {}",
       "4:1: has invalid keys: Processors; did you mean \"processors\"?" },
     { RECEIVERS EXPORTERS PIPELINES "processors: 5", "4:13: processors: expected a map of components, got an integer" },
