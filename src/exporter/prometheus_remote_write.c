@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 
 #define SWEEP_INTERVAL (100 * NS_PER_MS)
-#define CONSUMERS 2               /* one batch is encoded while another is on its way */
-#define MERGE_BYTES (512 * 1024u) /* of OTLP in one go: what the loop can encode without a stall */
+#define CONSUMERS 2                 /* one batch is encoded while another is on its way */
+#define MERGE_BYTES (512ull * 1024) /* of OTLP in one go: what the loop can encode without a stall */
 #define DEFAULT_BATCH 3000000
 #define MIB (1024ull * 1024)
 
@@ -278,7 +278,7 @@ static int start(struct node *node, struct error *err)
         rc = sender_start(n->sender, err);
     if (rc != 0)
         return rc;
-    n->resumed = (struct remote_write_resumed){ node->ledger->held, (uint64_t)CONSUMERS * MERGE_BYTES };
+    n->resumed = (struct remote_write_resumed){ node->ledger->held, CONSUMERS * MERGE_BYTES };
     clock_start(node->host->clock, &n->sweep, SWEEP_INTERVAL, on_sweep);
     log_info(&node->log, "Sending remote write", F_STR("endpoint", http_client_name(n->client)),
              F_STR("protobuf_message", remote_write_messages[n->version]),

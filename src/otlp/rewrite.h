@@ -30,13 +30,11 @@ struct pieces {
 
 static inline void pieces_add(struct pieces *p, struct bytes piece)
 {
-    struct bytes *last = p->n > 0 ? &p->v[p->n - 1] : NULL;
-
     if (piece.len == 0)
         return;
     p->len += piece.len;
-    if (last != NULL && last->data + last->len == piece.data)
-        last->len += piece.len;
+    if (p->n > 0 && bytes_end(p->v[p->n - 1]) == piece.data)
+        p->v[p->n - 1].len += piece.len;
     else
         *vec_push(p) = piece;
 }
