@@ -13,6 +13,7 @@
 
 #include <assert.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 
 #define MIB (1024ull * 1024)
 #define FALLBACK_BUDGET (1024 * MIB) /* where the memory of the machine cannot be read */
+
+static const int watched_signals[] = { SIGTERM, SIGINT, SIGHUP };
 
 enum phase { STARTING, RUNNING, RELOADING, STOPPING };
 
@@ -47,7 +50,7 @@ struct service {
     struct running next; /* while reloading: what comes after now */
     bool reload_again;   /* SIGHUP came while reloading */
     uint64_t ends;       /* signals that ask to end */
-    uv_signal_t signals[3];
+    uv_signal_t signals[ARRAY_LEN(watched_signals)];
     struct clock_timer log_flush; /* while a slow reader has not taken all of the log */
     int exit_code;
 };
@@ -230,10 +233,26 @@ static void fail(struct service *s, const struct error *err)
     begin_stop(s);
 }
 
+/* What comes in the last milliseconds changes nothing any more, above all not the exit code: libuv gives each signal
+ * its default action back, which would be to kill. */
+static void unwatch_signals(struct service *s)
+{
+    sigset_t watched, before;
+
+    sigemptyset(&watched);
+    for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++)
+        sigaddset(&watched, watched_signals[i]);
+    pthread_sigmask(SIG_BLOCK, &watched, &before);
+    for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++) {
+        uv_close((uv_handle_t *)&s->signals[i], NULL);
+        signal(watched_signals[i], SIG_IGN);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static void end(struct service *s)
 {
-    for (size_t i = 0; i < ARRAY_LEN(s->signals); i++)
-        uv_close((uv_handle_t *)&s->signals[i], NULL);
+    unwatch_signals(s);
     loop_stop(&s->loop);
 }
 
@@ -351,14 +370,12 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void watch_signals(struct service *s)
 {
-    static const int numbers[ARRAY_LEN(s->signals)] = { SIGTERM, SIGINT, SIGHUP };
-
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may grow no longer is a write that fails */
-    for (size_t i = 0; i < ARRAY_LEN(s->signals); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++) {
         uv_signal_init(&s->loop.uv, &s->signals[i]);
         s->signals[i].data = s;
-        uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+        uv_signal_start(&s->signals[i], on_signal, watched_signals[i]);
     }
 }
 

@@ -120,6 +120,15 @@ def test_a_second_signal_ends_at_once(otelcd):
         assert time.monotonic() - began < 5
 
 
+def test_signals_that_come_until_the_very_end_do_not_change_the_exit_code(otelcd):
+    d = otelcd(NOP)
+    d.terminate()
+    deadline = time.monotonic() + PATIENCE
+    while d.process.poll() is None and time.monotonic() < deadline:
+        d.terminate(signal.SIGHUP)
+    assert d.wait_end() == 0
+
+
 def test_after_kill_9_the_ports_are_free_and_clients_are_told(otelcd):
     d = otelcd(NOP, end=False)
     sender = Load(d, "grpc")
