@@ -51,7 +51,8 @@ def node_peer():
             if ran.returncode != 0:
                 missing("npm ci failed: " + ran.stderr[-2000:])
             (folder / ".done").touch()
-        shutil.copy(PEERS / "node/peer.js", folder)
+        shutil.copy(PEERS / "node/peer.js", folder / "peer.js.new")
+        os.replace(folder / "peer.js.new", folder / "peer.js")  # whole at each moment: another process may run it
     return [tool("node", "nodejs"), str(folder / "peer.js")]
 
 
