@@ -14,7 +14,8 @@
 #define NUISANCE_PER_MS 100u
 #define STRIKES_MAX 2
 #define PING_WITHOUT_STREAM (7200 * NS_PER_S)
-#define NOTICE_TIME (5 * NS_PER_S)
+/* A peer that is awake has answered the ping by then. What the last GOAWAY does not name is safe to send again. */
+#define NOTICE_TIME NS_PER_S
 
 static const uint8_t notice_ping[8] = "goodbye";
 
