@@ -47,7 +47,7 @@ int http_server_listen(struct http_server **out, uv_loop_t *loop, const struct h
     };
     s->listener.on_accept = on_accept;
     s->listener.on_full = on_full;
-    rc = listener_open(&s->listener, loop, clock, options->endpoint,
+    rc = listener_open(&s->listener, loop, clock, options->lot, options->endpoint,
                        options->transport != NULL && options->transport[0] != '\0' ? options->transport : "tcp", err);
     if (rc != 0) {
         free(s);

@@ -68,24 +68,142 @@ static int bind_socket(const struct endpoint *e)
     return -rc;
 }
 
+static int port_of(const struct sockaddr_storage *addr)
+{
+    if (addr->ss_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)addr)->sin_port);
+    if (addr->ss_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)addr)->sin6_port);
+    return 0;
+}
+
 static void note_address(struct listener *l)
 {
     struct sockaddr_storage self = { 0 };
     socklen_t len = sizeof(self);
+
+    getsockname(l->socket.fd, (struct sockaddr *)&self, &len);
+    endpoint_format(&self, len, l->address, sizeof(l->address));
+    l->port = port_of(&self);
+}
+
+/* --- sockets --- */
+
+static void note_file(struct listening *s)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&s->asked.addr;
     struct stat st;
 
-    getsockname(l->fd, (struct sockaddr *)&self, &len);
-    endpoint_format(&self, len, l->address, sizeof(l->address));
-    if (self.ss_family == AF_INET)
-        l->port = ntohs(((struct sockaddr_in *)&self)->sin_port);
-    else if (self.ss_family == AF_INET6)
-        l->port = ntohs(((struct sockaddr_in6 *)&self)->sin6_port);
-    else if (l->address[0] != '@' && stat(l->address, &st) == 0) {
-        l->path = mem_strdup(l->address);
-        l->dev = st.st_dev;
-        l->ino = st.st_ino;
-    }
+    if (un->sun_family != AF_UNIX || un->sun_path[0] == '\0' || stat(un->sun_path, &st) != 0)
+        return;
+    s->path = mem_strdup(un->sun_path);
+    s->dev = st.st_dev;
+    s->ino = st.st_ino;
 }
+
+/* Whether who connects to the path comes to this socket. */
+static bool owns_its_file(const struct listening *s)
+{
+    struct stat st;
+
+    return s->path != NULL && stat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino;
+}
+
+static void close_listening(struct listening *s)
+{
+    if (owns_its_file(s))
+        unlink(s->path);
+    free(s->path);
+    close(s->fd);
+    *s = (struct listening){ .fd = -1 };
+}
+
+/* 0, or a negative errno and nothing is open. */
+static int open_listening(struct listening *s, const struct endpoint *e)
+{
+    struct endpoint narrow = *e;
+    int rc;
+
+    *s = (struct listening){ .asked = *e };
+    s->fd = bind_socket(e);
+    if (s->fd == -EAFNOSUPPORT && e->any) { /* a machine without IPv6 */
+        endpoint_narrow(&narrow);
+        s->fd = bind_socket(&narrow);
+    }
+    if (s->fd < 0)
+        return s->fd;
+    note_file(s);
+    if (listen(s->fd, BACKLOG) == 0)
+        return 0;
+    rc = -errno;
+    close_listening(s);
+    return rc;
+}
+
+/* --- the lot --- */
+
+void listener_lot_open(struct listener_lot *lot)
+{
+    lot->keeps = true;
+}
+
+void listener_lot_close(struct listener_lot *lot)
+{
+    lot->keeps = false;
+    for (size_t i = 0; i < lot->sockets.n; i++)
+        close_listening(&lot->sockets.v[i]);
+    vec_free(&lot->sockets);
+}
+
+static bool may_park(const struct listener *l)
+{
+    return l->lot != NULL && l->lot->keeps &&
+           (l->socket.asked.addr.ss_family == AF_UNIX || port_of(&l->socket.asked.addr) != 0);
+}
+
+static struct listening take_out(struct listener_lot *lot, size_t i)
+{
+    struct listening s = lot->sockets.v[i];
+
+    lot->sockets.v[i] = lot->sockets.v[--lot->sockets.n];
+    return s;
+}
+
+/* The socket that was bound to e, if there is one. */
+static bool take_parked(struct listener_lot *lot, const struct endpoint *e, struct listening *out)
+{
+    for (size_t i = 0; lot != NULL && i < lot->sockets.n; i++) {
+        const struct endpoint *asked = &lot->sockets.v[i].asked;
+
+        if (asked->any != e->any || asked->len != e->len || memcmp(&asked->addr, &e->addr, e->len) != 0)
+            continue;
+        *out = take_out(lot, i);
+        if (out->path == NULL || owns_its_file(out))
+            return true;
+        close_listening(out);
+        return false;
+    }
+    return false;
+}
+
+/* Make way for a wider or narrower address on the same port. False: nothing was in the way. */
+static bool evict_parked(struct listener_lot *lot, const struct endpoint *e)
+{
+    bool any = false;
+
+    for (size_t i = lot != NULL ? lot->sockets.n : 0; i-- > 0;) {
+        struct listening s;
+
+        if (e->addr.ss_family == AF_UNIX || port_of(&lot->sockets.v[i].asked.addr) != port_of(&e->addr))
+            continue;
+        s = take_out(lot, i);
+        close_listening(&s);
+        any = true;
+    }
+    return any;
+}
+
+/* --- accepting --- */
 
 /* Out of descriptors or memory: the callers wait in the backlog until there is room or the pause is over. */
 static void pause_accepting(struct listener *l, int error);
@@ -96,8 +214,8 @@ static void accept_some(uv_poll_t *poll, int status, int events)
 
     (void)status;
     (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN && l->fd >= 0; i++) {
-        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    for (int i = 0; i < ACCEPTS_PER_TURN && l->socket.fd >= 0; i++) {
+        int fd = accept4(l->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
             if (l->port != 0) {
@@ -130,7 +248,7 @@ static void pause_accepting(struct listener *l, int error)
 
 void listener_resume(struct listener *l)
 {
-    if (l->fd < 0)
+    if (l->socket.fd < 0)
         return;
     clock_stop(l->clock, &l->pause);
     if (!uv_is_active((uv_handle_t *)&l->poll))
@@ -145,8 +263,8 @@ static const char *hint(int code)
                                     : "";
 }
 
-int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, const char *endpoint, const char *transport,
-                  struct error *err)
+int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, struct listener_lot *lot,
+                  const char *endpoint, const char *transport, struct error *err)
 {
     struct endpoint e;
     int rc = endpoint_parse(&e, endpoint, transport, err);
@@ -154,18 +272,18 @@ int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, cons
     if (rc != 0)
         return rc;
     l->clock = clock;
-    l->fd = bind_socket(&e);
-    if (l->fd == -EAFNOSUPPORT && e.any) { /* a machine without IPv6 */
-        endpoint_narrow(&e);
-        l->fd = bind_socket(&e);
+    l->lot = lot;
+    if (!take_parked(lot, &e, &l->socket)) {
+        rc = open_listening(&l->socket, &e);
+        if (rc == -EADDRINUSE && evict_parked(lot, &e))
+            rc = open_listening(&l->socket, &e);
     }
-    if (l->fd < 0)
-        return error_set(err, l->fd, "listen on %s: %s%s", endpoint, uv_strerror(l->fd), hint(l->fd));
-    rc = listen(l->fd, BACKLOG) != 0 ? -errno : uv_poll_init(loop, &l->poll, l->fd);
-    if (rc != 0) {
-        close(l->fd);
-        l->fd = -1;
+    if (rc != 0)
         return error_set(err, rc, "listen on %s: %s%s", endpoint, uv_strerror(rc), hint(rc));
+    rc = uv_poll_init(loop, &l->poll, l->socket.fd);
+    if (rc != 0) {
+        close_listening(&l->socket);
+        return error_set(err, rc, "listen on %s: %s", endpoint, uv_strerror(rc));
     }
     note_address(l);
     uv_poll_start(&l->poll, UV_READABLE, accept_some);
@@ -176,20 +294,17 @@ static void on_poll_closed(uv_handle_t *handle)
 {
     struct listener *l = container_of((uv_poll_t *)handle, struct listener, poll);
 
-    free(l->path);
-    l->path = NULL;
     l->on_closed(l);
 }
 
 void listener_close(struct listener *l, void (*on_closed)(struct listener *))
 {
-    struct stat st;
-
     l->on_closed = on_closed;
     clock_stop(l->clock, &l->pause);
     uv_close((uv_handle_t *)&l->poll, on_poll_closed);
-    if (l->path != NULL && stat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
-        unlink(l->path);
-    close(l->fd);
-    l->fd = -1;
+    if (may_park(l))
+        *vec_push(&l->lot->sockets) = l->socket;
+    else
+        close_listening(&l->socket);
+    l->socket = (struct listening){ .fd = -1 };
 }

@@ -141,12 +141,13 @@ static void http_options(const struct http_server_config *c, struct http_server_
     };
 }
 
-static int listen_on(struct otlp *r, enum transport t, const struct http_server_options *o, const char *msg,
+static int listen_on(struct otlp *r, enum transport t, struct http_server_options *o, const char *msg,
                      struct error *err)
 {
     struct host *host = r->node.host;
     struct otlp_port *port = &r->ports[t];
 
+    o->lot = host->lot;
     port->service =
         (struct http_service){ .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close };
     port->receiver = r;

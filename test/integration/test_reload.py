@@ -2,11 +2,16 @@
 """SIGHUP: a good configuration takes over and loses nothing; a bad one changes nothing."""
 
 import signal
+import socket
+import threading
+
+import pytest
 
 from configs import NOP
 from harness import otlp
 from harness.alerts import wait
 from harness.daemon import READY
+from harness.limits import PATIENCE, free_port
 
 BATCH = NOP.replace("exporters:\n  nop:\n", "processors:\n  batch: {timeout: 1h}\nexporters:\n  nop:\n").replace(
     "exporters: [nop]", "processors: [batch], exporters: [nop]"
@@ -88,3 +93,94 @@ service:
     d.terminate()
     assert d.wait_end() == 0
     assert "Shutdown complete" in c.read_text() and a.stat().st_size == before
+
+
+REQUEST = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-protobuf\r\n"
+REQUEST += b"Content-Length: %d\r\n\r\n%b" % (len(otlp.traces(1).SerializeToString()), otlp.traces(1).SerializeToString())
+
+
+def fixed(port, host="127.0.0.1"):
+    return NOP.replace('http: {endpoint: "127.0.0.1:0"}', f'http: {{endpoint: "{host}:{port}"}}')
+
+
+class Callers(threading.Thread):
+    """Sends one request after the other, each on a connection of its own."""
+
+    def __init__(self, family, address):
+        super().__init__(daemon=True)
+        self.family, self.address = family, address
+        self.answered = self.refused = 0
+        self.over = threading.Event()
+
+    def run(self):
+        while not self.over.is_set():
+            with socket.socket(self.family, socket.SOCK_STREAM) as s:
+                s.settimeout(PATIENCE)
+                try:
+                    s.connect(self.address)
+                    s.sendall(REQUEST)
+                    self.answered += s.recv(4096).startswith(b"HTTP/1.1 200")
+                except (ConnectionRefusedError, FileNotFoundError):
+                    self.refused += 1
+                except (ConnectionResetError, BrokenPipeError):
+                    pass  # taken at the moment at which the connections without a request are closed
+
+    def end(self):
+        self.over.set()
+        self.join(PATIENCE)
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+def test_a_reload_refuses_no_connection(otelcd, tmp_path, family):
+    address = ("127.0.0.1", free_port()) if family == socket.AF_INET else str(tmp_path / "socket")
+    config = fixed(address[1]) if family == socket.AF_INET else NOP.replace(
+        'http: {endpoint: "127.0.0.1:0"}', f"http: {{endpoint: {address}, transport: unix}}"
+    )
+    d = otelcd(config)
+    callers = Callers(family, address)
+    callers.start()
+    for n in range(2, 12):
+        seen = callers.answered
+        rewrite(d, config)
+        d.wait_log("^" + READY, n)
+        wait(lambda: callers.answered > seen, "nobody is answered after a reload")
+    callers.end()
+    assert callers.refused == 0
+    d.terminate()
+    assert d.wait_end() == 0
+    if family == socket.AF_UNIX:
+        assert not (tmp_path / "socket").exists()
+
+
+def test_a_reload_may_widen_and_narrow_an_address_on_its_port(otelcd):
+    port = free_port()
+    d = otelcd(fixed(port))
+    for n, host in enumerate(["0.0.0.0", "127.0.0.1", "[::]", "127.0.0.1"], 2):
+        rewrite(d, fixed(port, host))
+        d.wait_log("^" + READY, n)
+        assert d.http("POST", "/v1/traces", b"", {"content-type": "application/x-protobuf"}, f"127.0.0.1:{port}")[0] == 200
+    d.terminate()
+    assert d.wait_end() == 0
+
+
+def test_an_address_that_the_new_configuration_lacks_is_closed(otelcd):
+    port = free_port()
+    d = otelcd(fixed(port))
+    rewrite(d, NOP)
+    d.wait_log("^" + READY, 2)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+    d.terminate()
+    assert d.wait_end() == 0
+
+
+def test_an_end_asked_for_while_reloading_closes_what_was_kept(otelcd):
+    port = free_port()
+    d = otelcd(fixed(port), args=["--set", "service.shutdown_timeout=500ms"], allow=["Did not stop in time"])
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.sendall(REQUEST[:-1])
+        wait(lambda: "otelcd_receiver_connections" in d.scrape()[1].decode(), "the connection does not arrive")
+        d.terminate(signal.SIGHUP)
+        d.wait_log("^Config updated")
+        d.terminate()
+        assert d.wait_end() == 0

@@ -197,7 +197,7 @@ static void set_up(void)
 {
     rig_init(&rig, 1);
     uv_loop_init(&loop);
-    hub = scrape_hub_new(&loop, &rig.clock, &rig.turn, &rig.budget, &rig.metrics, &rig.log);
+    hub = scrape_hub_new(&loop, &rig.clock, &rig.turn, &rig.budget, &rig.metrics, &rig.log, NULL);
     turns = 0;
 }
 
