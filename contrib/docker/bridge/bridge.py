@@ -67,7 +67,7 @@ def take(body):
     for alert in alerts_of(body):
         with lock:
             received.append(alert)
-        print(line_of(alert), flush=True)
+            print(line_of(alert), flush=True)
     return {}
 
 
