@@ -53,6 +53,13 @@ void block_unref(struct block *b)
     free(b);
 }
 
+void block_adopt(struct block *b, struct budget *budget)
+{
+    assert(b->refs == 1 && b->budget == NULL);
+    budget_charge(budget, charge_of(b->cap));
+    b->budget = budget;
+}
+
 struct block *block_shrink(struct block *b, size_t len)
 {
     assert(b->refs == 1 && len <= b->cap);

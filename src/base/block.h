@@ -29,6 +29,9 @@ static inline struct block *block_ref(struct block *b)
 
 void block_unref(struct block *b);
 
+/* Charge an uncharged block (one reference) from now on, whatever the budget's limit says: it was made off the loop. */
+void block_adopt(struct block *b, struct budget *budget);
+
 /* Give back what lies behind the first `len` bytes (only with one reference). The block may move. */
 struct block *block_shrink(struct block *b, size_t len);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define KEEP_SPARE (256 * 1024ul) /* largest buffer kept for the next writer */
+#define RUN_MAX (1024 * 1024ul)   /* read in one go, however much has arrived: the others have their turn then */
 #define LARGE (64 * 1024ul)       /* written through the loop: a peer that reads fast shall not keep us in one turn */
 
 void stream_hub_init(struct stream_hub *hub, size_t size)
@@ -45,9 +46,11 @@ int stream_open(struct stream *s, uv_loop_t *loop, struct stream_hub *hub, int f
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct stream *s = handle->data;
+    size_t size = s->most < s->hub->size ? s->most : s->hub->size;
 
     (void)suggested;
-    *buf = uv_buf_init((char *)s->hub->buffer, (unsigned)(s->most < s->hub->size ? s->most : s->hub->size));
+    /* Without a buffer libuv gives up for this turn (UV_ENOBUFS) and comes again in the next. */
+    *buf = uv_buf_init((char *)s->hub->buffer, s->run < RUN_MAX ? (unsigned)size : 0);
 }
 
 static void on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
@@ -56,8 +59,11 @@ static void on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 
     if (n > 0) {
         s->hub->bytes_in += (uint64_t)n;
+        s->run = (size_t)n < buf->len ? 0 : s->run + (size_t)n; /* not filled: that was all */
         s->on_read(s, bytes_of(buf->base, (size_t)n));
-    } else if (n < 0) {
+    } else if (n == 0 || n == UV_ENOBUFS) {
+        s->run = 0;
+    } else {
         stream_read(s, 0);
         s->on_end(s, n == UV_EOF ? 0 : (int)n);
     }

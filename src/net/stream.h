@@ -33,6 +33,7 @@ struct stream {
     struct stream_hub *hub;
     struct buf out;
     size_t most; /* bytes to read at once; 0 = not reading */
+    size_t run;  /* bytes read since the loop last looked at others */
     bool writing;
     bool closed;
     void (*on_read)(struct stream *s, struct bytes data);

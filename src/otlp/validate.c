@@ -11,6 +11,7 @@
 #include "codec/utf8.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #define MAX_MESSAGES 64u
@@ -46,6 +47,7 @@ struct table {
 static struct table tables[MAX_MESSAGES];
 static unsigned n_tables;
 static uint8_t root_tables[SIGNAL_COUNT];
+static pthread_once_t compiled = PTHREAD_ONCE_INIT; /* large requests are validated beside the loop */
 
 struct scan {
     const uint8_t *end; /* of the request */
@@ -379,8 +381,7 @@ bool otlp_validate(enum signal signal, struct bytes request, struct validation *
 {
     struct scan s = { .end = bytes_end(request) };
 
-    if (n_tables == 0)
-        compile_all();
+    pthread_once(&compiled, compile_all);
     if (!scan_message(&s, &tables[root_tables[signal]], request.data, s.end, 1)) {
         describe(signal, request, &s, out);
         return false;

@@ -5,7 +5,6 @@
 
 #include "net/endpoint.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #define DEFAULT_MESSAGE (4u << 20) /* gRPC's default */
@@ -77,7 +76,7 @@ static void on_close(struct http_request *req, bool aborted)
     req->context = NULL;
     if (aborted && call->state == CALL_BODY)
         metric_add(call->receiver->rejected[call->transport][REJECTED_ABORTED], 1);
-    if (call->state != CALL_PIPELINE)
+    if (call->state != CALL_PIPELINE && call->state != CALL_UNPACKING)
         call_free(call);
     else
         clock_stop(call->receiver->node.host->clock, &call->deadline);
@@ -240,7 +239,8 @@ static void destroy(struct node *node)
 {
     struct otlp *r = container_of(node, struct otlp, node);
 
-    assert(r->calls == NULL);
+    r->on_stopped = NULL;
+    unpack_abandon(r);
     for (int t = 0; t < TRANSPORT_COUNT; t++)
         if (r->ports[t].server != NULL)
             http_server_free(r->ports[t].server);

@@ -4,6 +4,7 @@
  *     otlp.c         the component: options, listeners, start and stop
  *     otlp_call.c    one call: from its body to a batch, from the pipeline's verdict to the answer
  *     otlp_body.c    gathers a body into one block, granting the peer only what the budget has room for
+ *     otlp_unpack.c  inflates, turns from JSON and validates it, large ones beside the loop
  *     otlp_grpc.c    a call as gRPC: message prefix, statuses, trailers, health service
  *     otlp_http.c    a call as OTLP/HTTP: methods, media types, status bodies, CORS
  *
@@ -16,6 +17,7 @@
 #include "net/grpc.h"
 #include "net/http_server.h"
 #include "otlp/metadata.h"
+#include "otlp/validate.h"
 #include "pipeline/component.h"
 
 enum transport { TRANSPORT_GRPC, TRANSPORT_HTTP, TRANSPORT_COUNT };
@@ -75,8 +77,10 @@ struct otlp {
     size_t max_body;                 /* HTTP */
     size_t usual_body;               /* how long the last one was */
     bool coding_allowed[CODING_COUNT];
-    struct otlp_call *calls; /* open, newest first */
-    struct otlp_call *idle;  /* spare ones */
+    struct otlp_call *calls;        /* open, newest first */
+    struct otlp_call *idle;         /* spare ones */
+    struct otlp_call *unpack_first; /* large ones that wait for the pool */
+    unsigned jobs;                  /* that run there */
     unsigned n_idle;
     bool stopping; /* requests in flight are still served: what is behind us runs until we have stopped */
     void (*on_stopped)(struct node *);
@@ -96,9 +100,10 @@ struct otlp {
 };
 
 enum call_state {
-    CALL_BODY,     /* gathering */
-    CALL_PIPELINE, /* consume() was called, the ack is out */
-    CALL_ANSWERED, /* nothing more to do but be closed */
+    CALL_BODY,      /* gathering */
+    CALL_UNPACKING, /* in the pool, or waiting for it: the call stays, even when its peer leaves */
+    CALL_PIPELINE,  /* consume() was called, the ack is out */
+    CALL_ANSWERED,  /* nothing more to do but be closed */
 };
 
 struct otlp_call {
@@ -128,10 +133,36 @@ struct otlp_call {
     struct budget_waiter waiter;
     struct clock_timer patience; /* the longest wait for the budget */
 
+    /* Unpacking (otlp_unpack.c). */
+    struct unpack_job *job;
+    struct otlp_call *unpack_next;
+
     /* gRPC framing. */
     uint8_t prefix[GRPC_PREFIX_LEN];
     uint8_t prefix_len;
     bool compressed;
+};
+
+/* A body on its way to being a batch. */
+struct unpacking {
+    enum signal signal;
+    enum coding coding;
+    bool json;
+    size_t limit;          /* bytes, inflated or as wire bytes */
+    struct bytes body;     /* what came; in the end the wire bytes */
+    struct block *block;   /* what body lies in, when that is another than the call's; NULL else */
+    struct budget *budget; /* for new blocks; NULL: uncharged */
+    enum unpack_fault {
+        UNPACK_DONE,
+        UNPACK_INFLATES_TOO_FAR,
+        UNPACK_NO_ROOM,
+        UNPACK_BAD_CODING,     /* err says why */
+        UNPACK_BAD_JSON,       /* likewise */
+        UNPACK_JSON_TOO_LARGE, /* likewise */
+        UNPACK_INVALID,        /* validation says why and where */
+    } fault;
+    struct validation validation;
+    struct error err;
 };
 
 /* --- otlp.c --- */
@@ -146,8 +177,11 @@ struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transp
 
 void call_free(struct otlp_call *call); /* its ack is not out */
 
-/* The body is whole and in call->block: inflate, turn into wire bytes, validate, and hand on or answer. */
+/* The body is whole and in call->block: unpack it, and hand on or answer, now or later. */
 void call_deliver(struct otlp_call *call);
+
+/* What came out. call_unpacked() takes u->block. */
+void call_unpacked(struct otlp_call *call, struct unpacking *u);
 
 /* Answer a call that no pipeline has seen, in its own protocol, and count why. */
 void call_reject(struct otlp_call *call, enum rejection why, enum grpc_status code, int http_status, const char *fmt,
@@ -176,7 +210,15 @@ void body_begin(struct otlp_call *call, size_t expected);
 bool body_add(struct otlp_call *call, struct bytes data);
 /* All is here: call_deliver() now or as soon as the budget has room. */
 void body_end(struct otlp_call *call);
+/* call_deliver() again when the budget has room, or reject after a while. */
+void body_wait(struct otlp_call *call);
 void body_drop(struct otlp_call *call); /* give everything back; safe at any time */
+
+/* --- otlp_unpack.c --- */
+
+/* call_unpacked() follows: at once for a small body, from the loop for a large one. */
+void call_unpack(struct otlp_call *call);
+void unpack_abandon(struct otlp *r); /* free the calls that still wait for the pool */
 
 /* --- otlp_grpc.c --- */
 

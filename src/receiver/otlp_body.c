@@ -24,7 +24,7 @@ static void on_impatient(struct clock_timer *t)
                 "no room in the memory budget for this request; send it again later");
 }
 
-static void wait_for_room(struct otlp_call *call)
+void body_wait(struct otlp_call *call)
 {
     struct host *host = call->receiver->node.host;
 
@@ -55,7 +55,7 @@ static void open_up(struct otlp_call *call)
         struct block *grown = block_grow(call->block, want, false);
 
         if (grown == NULL) {
-            wait_for_room(call);
+            body_wait(call);
             return;
         }
         call->block = grown;
@@ -102,7 +102,7 @@ void body_begin(struct otlp_call *call, size_t expected)
     call->block = block_new(budget, first);
     if (call->block == NULL) {
         call->block = block_force(budget, 0);
-        wait_for_room(call);
+        body_wait(call);
         return;
     }
     open_up(call);
@@ -116,7 +116,7 @@ static void hold(struct otlp_call *call, size_t need)
 
     if (grown == NULL) {
         grown = block_grow(call->block, need, true);
-        wait_for_room(call);
+        body_wait(call);
     }
     call->block = grown;
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One call of the otlp receiver, from its request to its answer.
  *
- * The happy path: on_request makes it, its body is gathered into one block (otlp_body.c), call_deliver() inflates,
- * validates and makes a batch that points into the block, consume() hands it on; when the ack settles the answer
- * leaves. What can go wrong: the peer leaves early (the call stays until its ack has settled, then answers nobody); the
- * bytes are bad (answered, counted, logged with back-off); the budget is spent (otlp_body.c waits). */
+ * The happy path: on_request makes it, its body is gathered into one block (otlp_body.c), call_unpack()
+ * inflates and validates, call_unpacked() makes a batch that points into the block, consume() hands it on; when the ack
+ * settles the answer leaves. What can go wrong: the peer leaves early (the call stays until its ack has settled, then
+ * answers nobody); the bytes are bad (answered, counted, logged with back-off); the budget is spent (otlp_body.c
+ * waits). */
 #include "receiver/otlp.h"
 
 #include "codec/pb.h"
-#include "otlp/json.h"
-#include "otlp/validate.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -142,103 +141,75 @@ static void on_settled(struct ack *ack, const struct outcome *o)
         call_free(call);
 }
 
-/* The block with the message's wire bytes instead of the compressed ones. False: rejected. */
-static bool inflate(struct otlp_call *call)
+static const char *limit_key(const struct otlp_call *call)
 {
-    struct host *host = call->receiver->node.host;
-    struct block *out;
-    struct error err;
-    size_t len;
+    return call->transport == TRANSPORT_GRPC ? "protocols::grpc::max_recv_msg_size_mib"
+                                             : "protocols::http::max_request_body_size";
+}
 
-    switch (inflate_block(call->coding, bytes_of(call->block->data, call->len), call->limit, host->budget, &out, &len,
-                          &err)) {
-    case 0:
-        block_unref(call->block);
-        call->block = out;
-        call->len = len;
-        return true;
-    case UV_EFBIG:
+static void reject_unpacked(struct otlp_call *call, const struct unpacking *u)
+{
+    switch (u->fault) {
+    case UNPACK_INFLATES_TOO_FAR:
         call_reject(call, REJECTED_TOO_LARGE, GRPC_RESOURCE_EXHAUSTED, 413,
                     "the request is larger than %zu bytes after decompression; send smaller batches or raise %s",
-                    call->limit,
-                    call->transport == TRANSPORT_GRPC ? "protocols::grpc::max_recv_msg_size_mib"
-                                                      : "protocols::http::max_request_body_size");
-        return false;
-    case UV_ENOMEM:
+                    call->limit, limit_key(call));
+        break;
+    case UNPACK_NO_ROOM:
         call_reject(call, REJECTED_BUDGET, GRPC_UNAVAILABLE, 503,
                     "no room in the memory budget for this request; send it again later");
-        return false;
-    default:
+        break;
+    case UNPACK_BAD_CODING:
         call_reject(call, REJECTED_ENCODING, call->transport == TRANSPORT_GRPC ? GRPC_INTERNAL : GRPC_INVALID_ARGUMENT,
-                    400, "cannot decompress %s: %s", coding_name(call->coding), err.text);
-        return false;
+                    400, "cannot decompress %s: %s", coding_name(call->coding), u->err.text);
+        break;
+    case UNPACK_JSON_TOO_LARGE:
+    case UNPACK_BAD_JSON:
+        call_reject(call, REJECTED_MESSAGE, GRPC_INVALID_ARGUMENT, u->fault == UNPACK_BAD_JSON ? 400 : 413, "%s",
+                    u->err.text);
+        break;
+    default:
+        call_reject(call, REJECTED_MESSAGE, GRPC_INVALID_ARGUMENT, 400, "at byte %zu: %s", u->validation.fault_offset,
+                    u->validation.fault);
     }
 }
 
-static bool from_json(struct otlp_call *call)
-{
-    struct buf *wire = &call->receiver->scratch;
-    struct host *host = call->receiver->node.host;
-    struct block *block;
-    struct error err;
-    int rc;
-
-    wire->len = 0;
-    rc = json_to_wire(signal_table[call->signal].request, bytes_of(call->block->data, call->len), call->limit, wire,
-                      &err);
-    if (rc != 0) {
-        call_reject(call, REJECTED_MESSAGE, GRPC_INVALID_ARGUMENT, rc == UV_E2BIG ? 413 : 400, "%s", err.text);
-        return false;
-    }
-    block = block_new(host->budget, wire->len);
-    if (block == NULL) {
-        call_reject(call, REJECTED_BUDGET, GRPC_UNAVAILABLE, 503,
-                    "no room in the memory budget for this request; send it again later");
-        return false;
-    }
-    memcpy(block->data, wire->data, wire->len);
-    block_unref(call->block);
-    call->block = block;
-    call->len = wire->len;
-    if (wire->cap > (1u << 20)) /* one huge document must not pin its scratch for ever */
-        buf_free(wire);
-    return true;
-}
-
-void call_deliver(struct otlp_call *call)
+void call_unpacked(struct otlp_call *call, struct unpacking *u)
 {
     struct otlp *r = call->receiver;
     struct host *host = r->node.host;
-    struct validation v;
     struct batch *batch;
-    struct bytes data;
 
-    if (call->health != NOT_HEALTH) {
-        grpc_health_answer(call);
+    if (u->block != NULL) {
+        block_unref(call->block);
+        call->block = u->block;
+        u->block = NULL;
+    }
+    if (u->fault != UNPACK_DONE) {
+        reject_unpacked(call, u);
         return;
     }
-    if (call->coding != CODING_IDENTITY && !inflate(call))
-        return;
-    if (call->json && !from_json(call))
-        return;
-    data = bytes_of(call->block->data, call->len);
-    if (!otlp_validate(call->signal, data, &v)) {
-        call_reject(call, REJECTED_MESSAGE, GRPC_INVALID_ARGUMENT, 400, "at byte %zu: %s", v.fault_offset, v.fault);
-        return;
-    }
-    if (v.items == 0) { /* nothing to do is done */
+    if (u->validation.items == 0) { /* nothing to do is done */
         call->state = CALL_ANSWERED;
         body_drop(call);
         answer_ok(call, 0, "");
         return;
     }
-    call->items = v.items;
-    batch = batch_new(call->signal, call->block, data, v.items, clock_mono(host->clock));
+    call->items = u->validation.items;
+    batch = batch_new(call->signal, call->block, u->body, call->items, clock_mono(host->clock));
     call->block = NULL;
     batch->metadata = metadata_ref(call->metadata);
     call->state = CALL_PIPELINE;
-    ack_init(&call->ack, host->turn, NULL, v.items, true, on_settled);
+    ack_init(&call->ack, host->turn, NULL, call->items, true, on_settled);
     consumer_send(r->node.out[call->signal], batch, &call->ack);
+}
+
+void call_deliver(struct otlp_call *call)
+{
+    if (call->health != NOT_HEALTH)
+        grpc_health_answer(call);
+    else
+        call_unpack(call);
 }
 
 /* The IP address of "10.1.2.3:5678" or "[::1]:5678"; of a unix socket none. */
