@@ -136,6 +136,7 @@ struct otlp_call {
     /* Unpacking (otlp_unpack.c). */
     struct unpack_job *job;
     struct otlp_call *unpack_next;
+    size_t unpack_limit; /* 0: not tried yet */
 
     /* gRPC framing. */
     uint8_t prefix[GRPC_PREFIX_LEN];

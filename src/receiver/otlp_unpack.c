@@ -16,6 +16,7 @@
 #define LARGE_WIRE ((size_t)2048 * 1024)
 #define LARGE_CODED ((size_t)128 * 1024)
 #define LARGE_JSON ((size_t)256 * 1024)
+#define USUAL_RATIO 16 /* more than that is seldom inside; it is then tried again with all that is allowed */
 #define SCRATCH_KEPT ((size_t)1024 * 1024) /* one huge document must not pin its scratch for ever */
 
 struct unpack_job {
@@ -157,38 +158,69 @@ static void on_work(uv_work_t *work)
     buf_free(&wire);
 }
 
-static void on_work_done(uv_work_t *work, int status)
+static void queue(struct otlp_call *call)
 {
-    struct unpack_job *job = container_of(work, struct unpack_job, work);
-    struct otlp_call *call = job->call;
+    struct otlp_call **last = &call->receiver->unpack_first;
 
-    (void)status;
-    budget_give(job->budget, job->charge);
-    if (call != NULL) {
-        call->job = NULL;
-        call->state = CALL_BODY;
-        call->receiver->jobs--;
-        run_jobs(call->receiver);
-    }
-    if (call != NULL && is_waited_for(call)) {
+    while (*last != NULL)
+        last = &(*last)->unpack_next;
+    *last = call;
+    call->unpack_next = NULL;
+    call->state = CALL_UNPACKING;
+    run_jobs(call->receiver);
+}
+
+static bool hit_its_limit(const struct unpacking *u)
+{
+    return u->fault == UNPACK_INFLATES_TOO_FAR || u->fault == UNPACK_JSON_TOO_LARGE;
+}
+
+static void take_result(struct otlp_call *call, struct unpack_job *job)
+{
+    call->job = NULL;
+    call->state = CALL_BODY;
+    call->receiver->jobs--;
+    run_jobs(call->receiver);
+    if (!is_waited_for(call)) {
+        drop(call);
+    } else if (hit_its_limit(&job->u) && job->u.limit < call->limit) {
+        call->unpack_limit = call->limit;
+        queue(call);
+    } else {
         if (job->u.block != NULL)
             block_adopt(job->u.block, job->budget);
         call_unpacked(call, &job->u);
-    } else {
-        forget(&job->u);
-        if (call != NULL)
-            drop(call);
     }
+}
+
+static void on_work_done(uv_work_t *work, int status)
+{
+    struct unpack_job *job = container_of(work, struct unpack_job, work);
+
+    (void)status;
+    budget_give(job->budget, job->charge);
+    if (job->call != NULL)
+        take_result(job->call, job);
+    forget(&job->u);
     block_unref(job->body);
     free(job);
 }
 
-/* What a job allocates at most: the inflated text, and for JSON its wire form twice (which is shorter than the text).
- */
-static uint64_t charge_of(const struct otlp_call *call)
+/* What a job is allowed at first. */
+static size_t first_limit(const struct otlp_call *call)
+{
+    size_t usual = call->len < call->limit / USUAL_RATIO ? call->len * USUAL_RATIO : call->limit;
+
+    if (usual < LARGE_WIRE)
+        usual = LARGE_WIRE;
+    return call->coding == CODING_IDENTITY || usual > call->limit ? call->limit : usual;
+}
+
+/* What it allocates at most: the inflated text, and for JSON its wire form twice (which is shorter than the text). */
+static uint64_t charge_of(const struct otlp_call *call, size_t limit)
 {
     bool coded = call->coding != CODING_IDENTITY;
-    uint64_t text = coded ? call->limit : call->len;
+    uint64_t text = coded ? limit : call->len;
 
     return (coded ? text : 0) + (call->json ? 2 * text : 0);
 }
@@ -197,7 +229,8 @@ static void begin_job(struct otlp_call *call)
 {
     struct otlp *r = call->receiver;
     struct budget *budget = r->node.host->budget;
-    uint64_t charge = charge_of(call);
+    size_t limit = call->unpack_limit > 0 ? call->unpack_limit : first_limit(call);
+    uint64_t charge = charge_of(call, limit);
     struct unpack_job *job;
 
     call->state = CALL_BODY;
@@ -219,6 +252,7 @@ static void begin_job(struct otlp_call *call)
     job->body = block_ref(call->block);
     job->u = work_of(call);
     job->u.budget = NULL;
+    job->u.limit = limit;
     call->job = job;
     call->state = CALL_UNPACKING;
     r->jobs++;
@@ -240,17 +274,8 @@ static void run_jobs(struct otlp *r)
 
 void call_unpack(struct otlp_call *call)
 {
-    struct otlp *r = call->receiver;
-    struct otlp_call **last = &r->unpack_first;
-
-    if (unpack_small(call))
-        return;
-    while (*last != NULL)
-        last = &(*last)->unpack_next;
-    *last = call;
-    call->unpack_next = NULL;
-    call->state = CALL_UNPACKING;
-    run_jobs(r);
+    if (!unpack_small(call))
+        queue(call);
 }
 
 void unpack_abandon(struct otlp *r)
