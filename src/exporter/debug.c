@@ -388,6 +388,14 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
         finish_stop(node);
 }
 
+static void hurry(struct node *node)
+{
+    struct debug *d = debug_of(node);
+
+    if (d->sender != NULL)
+        sender_hurry(d->sender);
+}
+
 static void destroy(struct node *node)
 {
     struct debug *d = debug_of(node);
@@ -428,5 +436,6 @@ const struct component debug_exporter = {
     .create = create,
     .start = start,
     .stop = stop,
+    .hurry = hurry,
     .destroy = destroy,
 };

@@ -409,6 +409,11 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     begin_job(f);
 }
 
+static void hurry(struct node *node)
+{
+    clock_start(node->host->clock, &file_of(node)->timer, 0, on_late);
+}
+
 static void destroy(struct node *node)
 {
     struct file *f = file_of(node);
@@ -443,5 +448,6 @@ const struct component file_exporter = {
     .create = create,
     .start = start,
     .stop = stop,
+    .hurry = hurry,
     .destroy = destroy,
 };

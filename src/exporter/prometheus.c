@@ -386,6 +386,11 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
         done(node);
 }
 
+static void hurry(struct node *node)
+{
+    scrape_hub_hurry(node->host->scrapes, &prometheus_of(node)->source.source);
+}
+
 static void destroy(struct node *node)
 {
     struct prometheus_node *n = prometheus_of(node);
@@ -420,5 +425,6 @@ const struct component prometheus_exporter = {
     .create = create,
     .start = start,
     .stop = stop,
+    .hurry = hurry,
     .destroy = destroy,
 };

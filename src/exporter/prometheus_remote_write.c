@@ -319,6 +319,11 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     sender_stop(n->sender, deadline, on_sender_stopped);
 }
 
+static void hurry(struct node *node)
+{
+    sender_hurry(remote_write_of(node)->sender);
+}
+
 static void destroy(struct node *node)
 {
     struct remote_write_node *n = remote_write_of(node);
@@ -357,5 +362,6 @@ const struct component prometheus_remote_write_exporter = {
     .create = create,
     .start = start,
     .stop = stop,
+    .hurry = hurry,
     .destroy = destroy,
 };

@@ -132,6 +132,12 @@ void http_server_stop(struct http_server *s, uint64_t deadline, void (*done)(str
         cut_all(s);
 }
 
+void http_server_hurry(struct http_server *s)
+{
+    if (s->done != NULL)
+        clock_start(s->core.clock, &s->deadline, 0, on_deadline);
+}
+
 void http_server_free(struct http_server *s)
 {
     if (s == NULL)

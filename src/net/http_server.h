@@ -96,6 +96,7 @@ const struct http_server_stats *http_server_stats(const struct http_server *s);
  * `deadline` (mono ns) has passed and the rest was cut. The server is freed after done() by http_server_free. */
 void http_server_stop(struct http_server *s, uint64_t deadline, void (*done)(struct http_server *, void *arg),
                       void *arg);
+void http_server_hurry(struct http_server *s); /* while it stops: the deadline is now */
 void http_server_free(struct http_server *s);
 
 /* --- the request --- */

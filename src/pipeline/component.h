@@ -85,6 +85,8 @@ struct component {
     /* Take no more, hand on what is held, then call done(node) once, now or later. NULL: nothing to do.
      * `deadline` is the mono time after which the service tears down regardless. */
     void (*stop)(struct node *node, uint64_t deadline, void (*done)(struct node *));
+    /* Between stop() and done(): the deadline is now. NULL: nothing here waits for it. */
+    void (*hurry)(struct node *node);
     void (*destroy)(struct node *node);                        /* may be NULL */
     const struct storage *(*storage)(const struct node *node); /* extensions that keep queues (pipeline/storage.h) */
     size_t storage_id; /* exporters: offset in the config of a `const char *`, the id of such an extension; 0 = none */

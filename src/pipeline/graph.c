@@ -148,8 +148,17 @@ void graph_stop(struct graph *g, uint64_t deadline, void (*done)(struct graph *,
 
 void graph_hurry(struct graph *g)
 {
-    if (g->stopping && !g->cut && !g->finished)
-        clock_start(g->host->clock, &g->timer, 0, on_deadline);
+    if (!g->stopping || g->cut || g->finished)
+        return;
+    g->waiting_for++;
+    for (size_t i = 0; i < g->order.n; i++) {
+        struct graph_node *gn = g->order.v[i];
+
+        if (gn->state == NODE_STOPPING && gn->config->component->hurry != NULL)
+            gn->config->component->hurry(node_of(gn));
+    }
+    clock_start(g->host->clock, &g->timer, 0, on_deadline);
+    let_go(g);
 }
 
 void graph_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg)

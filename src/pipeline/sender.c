@@ -409,14 +409,18 @@ void sender_maybe_stopped(struct sender *s)
     done(s->node);
 }
 
+/* By sender_free() the graph has given up already what the ledger held. */
+static void book_loss(struct sender *s, uint64_t items)
+{
+    s->hold.open -= items;
+    if (!s->freeing)
+        ledger_drop(s->node->ledger, items, "shutdown");
+}
+
 static void give_up_record(struct sender *s, struct record *x)
 {
-    uint64_t items = x->rest->items;
-
-    if (s->wal == NULL && x->waiter == NULL) {
-        s->hold.open -= items;
-        ledger_drop(s->node->ledger, items, "shutdown");
-    }
+    if (s->wal == NULL && x->waiter == NULL)
+        book_loss(s, x->rest->items);
     x->lost = true;
     outcome_join(&x->outcome, &at_shutdown);
     batch_unref(x->rest);
@@ -433,10 +437,8 @@ static void give_up(struct sender *s)
         next = f->next;
         if (f->in_the_air)
             ack_cancel(&f->ack);
-        if (s->wal == NULL && !s->options.wait_for_result) {
-            s->hold.open -= f->items;
-            ledger_drop(s->node->ledger, f->items, "shutdown");
-        }
+        if (s->wal == NULL && !s->options.wait_for_result)
+            book_loss(s, f->items);
         give_up_shares(f);
         free_flight(f);
     }
@@ -496,10 +498,17 @@ void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *
     sender_pump(s);
 }
 
+void sender_hurry(struct sender *s)
+{
+    if (s->stopping && !s->stopped)
+        clock_start(s->node->host->clock, &s->deadline, 0, on_deadline);
+}
+
 void sender_free(struct sender *s)
 {
     struct clock *clock = s->node->host->clock;
 
+    s->freeing = true;
     give_up(s);
     refuse_blocked(s);
     clock_stop(clock, &s->deadline);

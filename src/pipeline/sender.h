@@ -55,6 +55,7 @@ int sender_start(struct sender *s, struct error *err);
 /* Take no more. In memory: everything gets one last attempt until the deadline, then it is dropped{shutdown}. On disk:
  * what is in the air may land, the rest stays. done(node) once, now or later; no attempt is under way then. */
 void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *));
+void sender_hurry(struct sender *s); /* while it stops: the deadline is now */
 bool sender_is_stopping(const struct sender *s);
 
 void sender_free(struct sender *s);

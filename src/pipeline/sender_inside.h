@@ -83,6 +83,7 @@ struct sender {
     uint32_t n_flights;
     struct blocked *blocked, **last_blocked;
     bool stopping, stopped;
+    bool freeing; /* the graph has closed the ledger */
     void (*on_stopped)(struct node *);
     struct clock_timer deadline;
     struct turn_task pump_task;

@@ -464,3 +464,19 @@ void scrape_hub_remove(struct scrape_hub *h, struct scrape_source *source, uint6
         turn_defer(h->turn, &site->settle);
     }
 }
+
+void scrape_hub_hurry(struct scrape_hub *h, const struct scrape_source *source)
+{
+    for (size_t i = 0; i < h->sites.n; i++) {
+        struct site *site = h->sites.v[i];
+
+        for (struct removal *r = site->removals; r != NULL; r = r->next) {
+            if (r->source != source)
+                continue;
+            if (site->stopping)
+                http_server_hurry(site->server);
+            else
+                clock_start(h->clock, &r->deadline, 0, on_deadline);
+        }
+    }
+}

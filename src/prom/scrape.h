@@ -36,5 +36,7 @@ int scrape_hub_port(const struct scrape_hub *h, const struct scrape_source *sour
 /* Take a source out; its listener closes with its last source. done() when no scrape of it runs any more. */
 void scrape_hub_remove(struct scrape_hub *h, struct scrape_source *source, uint64_t deadline, void (*done)(void *arg),
                        void *arg);
+/* Between scrape_hub_remove() and its done(): the deadline is now. */
+void scrape_hub_hurry(struct scrape_hub *h, const struct scrape_source *source);
 
 #endif

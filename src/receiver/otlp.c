@@ -200,6 +200,15 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     receiver_stopped_if_idle(r);
 }
 
+static void hurry(struct node *node)
+{
+    struct otlp *r = container_of(node, struct otlp, node);
+
+    for (int t = 0; t < TRANSPORT_COUNT && r->servers_open > 0; t++)
+        if (r->ports[t].server != NULL)
+            http_server_hurry(r->ports[t].server);
+}
+
 /* A path as it stands in a request: with its leading slash. */
 static const char *path_of(struct otlp *r, enum signal s, const char *configured)
 {
@@ -338,5 +347,6 @@ const struct component otlp_receiver = {
     .create = create,
     .start = start,
     .stop = stop,
+    .hurry = hurry,
     .destroy = destroy,
 };

@@ -120,6 +120,39 @@ def test_a_second_signal_ends_at_once(otelcd):
         assert time.monotonic() - began < 5
 
 
+QUEUES = {
+    "in memory": "",
+    "on disk": "wal: {{directory: {folder}}}",
+    "none": "remote_write_queue: {{enabled: false}}",
+}
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+@pytest.mark.parametrize("signals", [2, 1])
+def test_a_receiver_that_never_answers_does_not_outlast_the_second_signal(otelcd, tmp_path, queue, signals):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        exporter = "endpoint: http://127.0.0.1:%d/write, timeout: 60s" % silent.getsockname()[1]
+        more = QUEUES[queue].format(folder=tmp_path / "wal")
+        config = NOP.replace("  nop:\n", f"  prometheus_remote_write: {{{exporter}{', ' + more if more else ''}}}\n  nop:\n")
+        config = config.replace("metrics: {receivers: [otlp], exporters: [nop]}", "metrics: {receivers: [otlp], exporters: [prometheus_remote_write]}")
+        limit = ["--set", "service.shutdown_timeout=1s"] if signals == 1 else []
+        d = otelcd(config, args=limit, end=False, allow=["."])
+        points = otlp.Metrics()
+        points.gauge("g", 1)
+        waiting = d.caller(points.request).future(points.request)
+        silent.accept()[0].recv(1)  # it is on its way
+        if queue != "none":
+            waiting.result()
+        d.terminate()
+        d.wait_log("^Starting shutdown")
+        for _ in range(signals - 1):
+            d.terminate()
+        assert d.wait_end() == 0
+        ledger = d.final_ledgers()[("exporter", "prometheus_remote_write", "metrics")]
+        end = {"in memory": "dropped", "on disk": "held", "none": "refused"}[queue]
+        assert ledger["received"] == 1 and ledger[end] == 1 or queue == "none" and ledger["dropped"] == 1, ledger
+
+
 def test_signals_that_come_until_the_very_end_do_not_change_the_exit_code(otelcd):
     d = otelcd(NOP)
     d.terminate()
