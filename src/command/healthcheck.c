@@ -83,9 +83,10 @@ static bool configured(const struct arguments *a, struct target *t)
         snprintf(t->port, sizeof(t->port), "%u", (unsigned)c->service->scrapes[0].port);
     } else {
         faults_print(&c->faults, stderr);
+    }
+    if (!found && c->faults.n_errors == 0)
         fprintf(stderr, "otelcd healthcheck: this configuration serves no metrics of its own on a fixed port; give "
                         "--endpoint host:port\n");
-    }
     config_free(c);
     return found;
 }
@@ -96,7 +97,8 @@ static bool parse_endpoint(const char *text, struct target *t)
     const char *colon = strrchr(text, ':');
     size_t n = colon != NULL ? (size_t)(colon - text) : 0;
 
-    if (colon == NULL || colon[1] == '\0' || n >= sizeof(t->host) || strlen(colon + 1) >= sizeof(t->port))
+    if (strchr(text, '/') != NULL || colon == NULL || colon[1] == '\0' || n >= sizeof(t->host) ||
+        strlen(colon + 1) >= sizeof(t->port))
         return false;
     if (n >= 2 && text[0] == '[' && text[n - 1] == ']')
         text++, n -= 2;
@@ -116,7 +118,7 @@ int command_healthcheck(const struct arguments *a)
         return 2;
     }
     if (a->endpoint != NULL && !parse_endpoint(a->endpoint, &t)) {
-        fprintf(stderr, "otelcd healthcheck: \"%s\" is not host:port\n", a->endpoint);
+        fprintf(stderr, "otelcd healthcheck: \"%s\" is not host:port; write --endpoint localhost:8888\n", a->endpoint);
         return 2;
     }
     if (a->endpoint == NULL && a->configs.n > 0 && !configured(a, &t))

@@ -89,6 +89,23 @@ static struct yaml_node *group_node(struct arena *a, const struct option *o, con
     return off;
 }
 
+/* "http://user:password@host" without what is between // and @. */
+static struct yaml_node *string_node(struct arena *a, const char *text, bool reveal)
+{
+    const char *scheme = reveal ? NULL : strstr(text, "://");
+    size_t authority = scheme != NULL ? strcspn(scheme + 3, "/?#") : 0;
+    const char *at = scheme != NULL ? memrchr(scheme + 3, '@', authority) : NULL;
+    struct yaml_node *n;
+    struct buf b = { 0 };
+
+    if (at == NULL)
+        return text_node(a, false, text);
+    buf_printf(&b, "%.*s[REDACTED]%s", (int)(scheme + 3 - text), text, at);
+    n = text_node(a, false, buf_cstr(&b));
+    buf_free(&b);
+    return n;
+}
+
 static struct yaml_node *value_node(struct arena *a, const struct option *o, const void *field, bool reveal)
 {
     switch (o->kind) {
@@ -97,7 +114,7 @@ static struct yaml_node *value_node(struct arena *a, const struct option *o, con
     case OPTION_DURATION:
         return duration_node(a, *(const duration *)field);
     case OPTION_STRING:
-        return text_node(a, false, *(const char *const *)field);
+        return string_node(a, *(const char *const *)field, reveal);
     case OPTION_SECRET:
         return text_node(a, false,
                          **(const char *const *)field == '\0' || reveal ? *(const char *const *)field : "[REDACTED]");

@@ -14,6 +14,7 @@ struct reader {
     yaml_parser_t parser;
     struct arena *arena;
     const char *file;
+    struct bytes text;
     int line, column; /* where the text begins */
     struct faults *faults;
     size_t nodes;
@@ -47,6 +48,19 @@ static void complain(struct reader *r, yaml_mark_t mark, const char *fmt, ...)
     r->failed = true;
 }
 
+/* libyaml has no mark for bytes that are no characters, only their offset. */
+static yaml_mark_t mark_of(const struct reader *r, size_t offset)
+{
+    yaml_mark_t mark = { 0 };
+
+    for (size_t i = 0; i < offset && i < r->text.len; i++) {
+        mark.column += (r->text.data[i] & 0xc0) != 0x80;
+        if (r->text.data[i] == '\n')
+            mark.line++, mark.column = 0;
+    }
+    return mark;
+}
+
 /* libyaml's own problem, in words that say what to do where we know. */
 static void complain_parser(struct reader *r)
 {
@@ -70,6 +84,10 @@ static void complain_parser(struct reader *r)
         begun = true, hint = "; the bracket that begins here is not closed";
     if (begun && r->parser.context != NULL)
         mark = r->parser.context_mark;
+    if (r->parser.error == YAML_READER_ERROR) {
+        mark = mark_of(r, r->parser.problem_offset);
+        hint = "; save the file as UTF-8, without control characters";
+    }
     complain(r, mark, "%s%s%s%s", problem, r->parser.context != NULL ? " " : "",
              r->parser.context != NULL ? r->parser.context : "", hint);
 }
@@ -370,6 +388,7 @@ struct yaml_node *yaml_read(struct arena *a, struct bytes text, const char *file
     }
     if (yaml_parser_initialize(&r.parser) == 0)
         abort();
+    r.text = text;
     yaml_parser_set_input_string(&r.parser, text.data != NULL ? text.data : (const uint8_t *)"", text.len);
     root = read_documents(&r);
     yaml_parser_delete(&r.parser);

@@ -185,7 +185,7 @@ void scrape_run_start(struct scrape_pace *pace, struct scrape_counters *counters
     run->counters = counters;
     run->req = req;
     run->exposition = exposition;
-    run->began = clock_mono(pace->clock);
+    run->began = uv_hrtime(); /* the clock stands still within a turn */
     if (coding != NULL && accept_gzip(*coding))
         run->gzip = gzip_stream_new();
     run->next = *runs;
@@ -211,7 +211,7 @@ void scrape_run_close(struct scrape_run *run, bool aborted)
     if (!whole && run->outcome == SCRAPE_OK)
         run->outcome = SCRAPE_ABORTED;
     metric_add(run->counters->requests[run->outcome], 1);
-    metric_observe(run->counters->duration, (double)(clock_mono(run->pace->clock) - run->began) / NS_PER_S);
+    metric_observe(run->counters->duration, (double)(uv_hrtime() - run->began) / NS_PER_S);
     clock_stop(run->pace->clock, &run->limit);
     dequeue(run);
     *run->link = run->next;

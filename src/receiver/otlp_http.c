@@ -234,7 +234,7 @@ static enum signal signal_by_path(const struct otlp *r, struct bytes path)
 
 static void answer_not_found(struct otlp *r, struct http_request *req)
 {
-    char text[512];
+    char text[512], why[128];
     int n = snprintf(text, sizeof(text), "404 page not found; this OTLP receiver serves POST");
 
     for (int s = 0; s < SIGNAL_COUNT; s++)
@@ -242,7 +242,9 @@ static void answer_not_found(struct otlp *r, struct http_request *req)
             n += snprintf(text + n, sizeof(text) - (size_t)n, " %s", r->paths[s]);
     if (n > 0 && (size_t)n < sizeof(text))
         snprintf(text + n, sizeof(text) - (size_t)n, "\n");
-    receiver_count_rejected(r, TRANSPORT_HTTP, REJECTED_UNKNOWN, req, "unknown path");
+    snprintf(why, sizeof(why), "unknown path %.*s", (int)(req->path.len < 100 ? req->path.len : 100),
+             (const char *)req->path.data);
+    receiver_count_rejected(r, TRANSPORT_HTTP, REJECTED_UNKNOWN, req, why);
     answer_text(r, req, 404, text);
 }
 
