@@ -81,6 +81,13 @@ static inline void metric_add(struct metric *x, uint64_t n)
     x->touched = true;
 }
 
+/* For a count that is kept elsewhere and begins anew when its owner does: add what has come since *seen. */
+static inline void metric_add_since(struct metric *m, uint64_t *seen, uint64_t count)
+{
+    metric_add(m, count - *seen);
+    *seen = count;
+}
+
 static inline void metric_set(struct metric *x, double v)
 {
     x->value = v;

@@ -85,6 +85,7 @@ struct prometheus_node {
     bool serving;
     struct metric_hook hook;
     struct metric *series, *bytes, *expired, *ended;
+    uint64_t seen_expired, seen_ended;
     struct rejection {
         const char *reason;
         struct metric *points;
@@ -296,19 +297,14 @@ static void set_options(struct prometheus_node *n)
 
 /* ---- own telemetry ---- */
 
-static void add_up(struct metric *x, uint64_t n)
-{
-    metric_add(x, n - (uint64_t)x->value);
-}
-
 static void collect(struct metric_hook *hook)
 {
     struct prometheus_node *n = container_of(hook, struct prometheus_node, hook);
 
     metric_set(n->series, (double)n->store.n_series);
     metric_set(n->bytes, (double)(n->store.bytes + n->store.streams.bytes));
-    add_up(n->expired, n->store.expired);
-    add_up(n->ended, n->store.ended);
+    metric_add_since(n->expired, &n->seen_expired, n->store.expired);
+    metric_add_since(n->ended, &n->seen_ended, n->store.ended);
 }
 
 static void set_metrics(struct prometheus_node *n)

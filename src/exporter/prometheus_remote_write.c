@@ -116,6 +116,9 @@ static void on_again(struct turn_task *task)
     struct remote_write_node *n = d->node;
 
     d->again = false;
+    d->resumed = true;
+    d->known_dropped = d->dropped;
+    d->failed = 0;
     if (remote_write_version(n->encoder) != n->version) {
         remote_write_free(n->encoder);
         n->encoder = make_encoder(n);

@@ -99,10 +99,12 @@ struct delivery {
     struct remote_write_node *node;
     struct batch *batch;
     struct ack *ack;
-    uint32_t parts;  /* that have not ended */
-    uint64_t failed; /* items of parts that were given up for now: the batch is to come again */
-    bool again;      /* in the other form of message */
-    bool resumed;    /* it may have been on its way when otelcd last stopped, and have landed */
+    uint32_t parts;         /* that have not ended */
+    uint64_t failed;        /* items of parts that were given up for now: the batch is to come again */
+    uint64_t dropped;       /* items that its parts were refused for good */
+    uint64_t known_dropped; /* of those, the ones that come once more, for the batch was made anew */
+    bool again;             /* in the other form of message */
+    bool resumed;           /* some of it may have landed: before otelcd last stopped, or in the other form */
     struct turn_task task;
     char why[160];
 };

@@ -112,6 +112,17 @@ static bool part_open(struct lane *l, struct part *p)
 
 static void go_on(struct lane *l);
 
+/* Of the part's items, those that were not dropped already when the batch had its other form. */
+static uint64_t newly_dropped(struct part *p)
+{
+    struct delivery *d = p->delivery;
+    uint64_t items = p->request->items, known = items < d->known_dropped ? items : d->known_dropped;
+
+    d->known_dropped -= known;
+    d->dropped += items - known;
+    return items - known;
+}
+
 /* `text`: what the receiver said. */
 static void drop_part(struct lane *l, struct part *p, const char *reason, struct bytes text)
 {
@@ -124,7 +135,7 @@ static void drop_part(struct lane *l, struct part *p, const char *reason, struct
     snprintf(said, sizeof(said), "%.*s", (int)(text.len < sizeof(said) ? text.len : sizeof(said) - 1),
              (const char *)text.data);
     remote_write_count_failed(l->node, p->request);
-    remote_write_drop_items(l->node, p->delivery, p->request->items, reason, buf_cstr(&name), said);
+    remote_write_drop_items(l->node, p->delivery, newly_dropped(p), reason, buf_cstr(&name), said);
     buf_free(&name);
     part_end(l, p);
 }
@@ -471,7 +482,8 @@ void lane_push(struct lane *l, struct delivery *d, struct remote_write_request *
 
 void lane_stop(struct lane *l)
 {
-    restore_aside(l);
+    if (!l->calling) /* the first part is the one that is under way */
+        restore_aside(l);
     if (clock_armed(&l->timer)) {
         clock_stop(l->node->node.host->clock, &l->timer);
         go_on(l);

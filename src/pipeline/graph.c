@@ -7,9 +7,11 @@
 #include "pipeline/graph.h"
 
 #include "pipeline/graph_build.h"
+#include "pipeline/sender.h"
 
 #include <assert.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LAST_WAIT NS_PER_S
 
@@ -106,10 +108,23 @@ static void advance(struct turn_task *task)
     let_go(g);
 }
 
+/* A disk that does not answer: what waits for it can be neither settled nor freed. All that was acknowledged is there.
+ */
+static void end_process(struct graph_node *gn)
+{
+    log_error(&node_of(gn)->log, "The disk does not answer: ending without it. What was acknowledged is on it");
+    log_flush(gn->graph->host->log);
+    _exit(EXIT_CODE_OPEN);
+}
+
 static void on_last_wait_over(struct clock_timer *t)
 {
     struct graph *g = container_of(t, struct graph, timer);
 
+    for (size_t i = 0; i < g->order.n; i++)
+        if (g->order.v[i]->state == NODE_STOPPING && node_of(g->order.v[i])->sender != NULL &&
+            sender_waits_for_disk(node_of(g->order.v[i])->sender))
+            end_process(g->order.v[i]);
     finish(g);
 }
 

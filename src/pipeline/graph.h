@@ -17,6 +17,10 @@ struct graph;
 /* Whether that connector turns what comes in as `from` into `to`. */
 bool connector_supports(const struct component *connector, enum signal from, enum signal to);
 
+/* The process's exit code when something was still open at the end: a disk that does not answer, or a defect of otelcd;
+ * the log says what. */
+#define EXIT_CODE_OPEN 3
+
 /* Every fault that graph_build would find in how pipelines and components are wired: signals that a component does not
  * carry, connectors with one end, cycles. Returns how many; each is handed to `fault`, with the pipeline where there
  * is one that it can be pinned to. */
@@ -30,7 +34,9 @@ int graph_build(struct graph **out, struct host *host, const struct config *conf
 int graph_start(struct graph *g, struct error *err);
 
 /* Receivers first. done() when every node has stopped; what has not by `deadline` (mono ns) is named in the log, told
- * to stop at once, and a second later no longer waited for. Items still held then are booked as dropped{shutdown}. */
+ * to stop at once, and a second later no longer waited for. Items still held then are booked as dropped{shutdown}.
+ * A queue whose disk does not answer even then ends the process with EXIT_CODE_OPEN: what waits for it cannot be freed.
+ */
 void graph_stop(struct graph *g, uint64_t deadline, void (*done)(struct graph *, void *arg), void *arg);
 
 /* The deadline is now (a second signal). No effect unless stopping. */

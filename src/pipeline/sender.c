@@ -259,8 +259,10 @@ static bool has_room(const struct sender *s, const struct batch *b)
     return s->options.queue_size == UINT64_MAX || sender_size(s) + size <= s->options.queue_size;
 }
 
-static void unblock(struct sender *s)
+static bool unblock(struct sender *s)
 {
+    bool any = false;
+
     while (s->blocked != NULL && has_room(s, s->blocked->batch)) {
         struct blocked *b = s->blocked;
 
@@ -269,7 +271,9 @@ static void unblock(struct sender *s)
             s->last_blocked = &s->blocked;
         enqueue(s, b->batch, b->ack);
         free(b);
+        any = true;
     }
+    return any;
 }
 
 void sender_pump(struct sender *s)
@@ -282,7 +286,8 @@ void sender_pump(struct sender *s)
         ;
     if (s->wal != NULL)
         sender_disk_more(s);
-    unblock(s);
+    if (unblock(s))
+        turn_defer(s->node->host->turn, &s->pump_task);
     sender_maybe_stopped(s);
 }
 
@@ -502,6 +507,11 @@ void sender_hurry(struct sender *s)
 {
     if (s->stopping && !s->stopped)
         clock_start(s->node->host->clock, &s->deadline, 0, on_deadline);
+}
+
+bool sender_waits_for_disk(const struct sender *s)
+{
+    return s->wal != NULL && !s->stopped;
 }
 
 void sender_free(struct sender *s)

@@ -178,8 +178,13 @@ static void on_read_again(struct clock_timer *t)
 
 static void take_record(struct sender *s, struct wal_read *r)
 {
-    struct batch *b = batch_from(s, r);
+    struct batch *b;
 
+    if (s->stopping) { /* it stays where it is */
+        block_unref(r->block);
+        return;
+    }
+    b = batch_from(s, r);
     s->newest = r->seq;
     if (b != NULL) {
         sender_push(s, b, r->seq, NULL);
@@ -189,6 +194,14 @@ static void take_record(struct sender *s, struct wal_read *r)
     block_unref(r->block);
 }
 
+static void read_later(struct sender *s, int status)
+{
+    if (complaint_due(&s->unreadable, s->node->host->clock))
+        log_error(&s->node->log, "Cannot read the queue on disk. Will try again.", F_STR("directory", s->directory),
+                  F_STR("error", uv_strerror(status)), F_UINT("attempts", complaint_taken(&s->unreadable)));
+    clock_start(s->node->host->clock, &s->read_timer, READ_AGAIN, on_read_again);
+}
+
 static void on_read(struct wal_read *r, int status)
 {
     struct sender *s = container_of(r, struct sender, read);
@@ -196,12 +209,14 @@ static void on_read(struct wal_read *r, int status)
     s->reading = false;
     if (r->lost > 0)
         lose(s, r->lost);
+    if (status == 0 || status == UV_EOF)
+        complaint_over(&s->unreadable);
     if (status == 0)
         take_record(s, r);
     else if (status == UV_EOF)
         s->behind = false;
     else if (!s->stopping)
-        clock_start(s->node->host->clock, &s->read_timer, READ_AGAIN, on_read_again);
+        read_later(s, status);
     sender_pump(s);
 }
 
@@ -240,30 +255,21 @@ void sender_disk_settle(struct sender *s, struct record *x)
 
 /* ---- life ---- */
 
+/* A ledger's reasons live for ever. Those that a log may hold are few: words of our own. */
 static const char *static_reason(const char *reason)
 {
-    static const char *const known[] = { "wal_corrupt",
-                                         "retries_exhausted",
-                                         "out_of_order",
-                                         "duplicate",
-                                         "too_old",
-                                         "future",
-                                         "bad_label",
-                                         "bad_name",
-                                         "bad_histogram",
-                                         "rejected",
-                                         "too_large",
-                                         "unauthorized",
-                                         "not_found",
-                                         "server_error",
-                                         "failed",
-                                         "delta_temporality",
-                                         "duplicate_timestamp" };
+    static char *known[64];
+    size_t n = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (strcmp(known[i], reason) == 0)
-            return known[i];
-    return "before_restart";
+    while (n < ARRAY_LEN(known) && known[n] != NULL) {
+        if (strcmp(known[n], reason) == 0)
+            return known[n];
+        n++;
+    }
+    if (n == ARRAY_LEN(known))
+        return "before_restart";
+    known[n] = mem_strdup(reason);
+    return known[n];
 }
 
 /* The ledger goes on where it was. */

@@ -83,7 +83,9 @@ struct sender {
     uint32_t n_flights;
     struct blocked *blocked, **last_blocked;
     bool stopping, stopped;
-    bool freeing; /* the graph has closed the ledger */
+    uint64_t seen_written, seen_failures, seen_corrupt; /* of the log's own counts, what the metrics have */
+    struct complaint unreadable;                        /* the queue on disk */
+    bool freeing;                                       /* the graph has closed the ledger */
     void (*on_stopped)(struct node *);
     struct clock_timer deadline;
     struct turn_task pump_task;

@@ -83,12 +83,6 @@ static bool disk_bound(const struct sender *s)
     return s->wal != NULL && s->options.queue_size == UINT64_MAX;
 }
 
-static void add_up(struct metric *x, uint64_t n)
-{
-    if (n > (uint64_t)x->value)
-        metric_add(x, n - (uint64_t)x->value);
-}
-
 static void collect(struct metric_hook *hook)
 {
     struct sender *s = container_of(hook, struct sender, hook);
@@ -102,9 +96,9 @@ static void collect(struct metric_hook *hook)
     held = wal_held(s->wal);
     metric_set(s->disk_bytes, (double)held.bytes);
     metric_set(s->oldest, held.oldest != 0 && now > held.oldest ? (double)(now - held.oldest) / 1e9 : 0);
-    add_up(s->written, wal_stats(s->wal)->bytes_written);
-    add_up(s->sync_failures, wal_stats(s->wal)->sync_failures);
-    add_up(s->corrupt, wal_stats(s->wal)->corrupt_items);
+    metric_add_since(s->written, &s->seen_written, wal_stats(s->wal)->bytes_written);
+    metric_add_since(s->sync_failures, &s->seen_failures, wal_stats(s->wal)->sync_failures);
+    metric_add_since(s->corrupt, &s->seen_corrupt, wal_stats(s->wal)->corrupt_items);
 }
 
 void sender_metrics_init(struct sender *s)

@@ -9,11 +9,11 @@
 #define PIPELINE_SERVICE_H
 
 #include "pipeline/config.h"
+#include "pipeline/graph.h"
 
-/* The process's exit codes. */
+/* The process's exit codes; EXIT_CODE_OPEN is the graph's. */
 #define EXIT_CODE_OK 0     /* ended by a signal, in order */
 #define EXIT_CODE_FAILED 1 /* the configuration has faults, or something did not start; the log or stderr says what */
-#define EXIT_CODE_OPEN 3   /* something was still open at the end: a defect of otelcd; the log says what */
 
 /* Runs until a signal ends it; returns the exit code. */
 int service_run(const struct config_sources *sources, const struct component *const *registry);

@@ -219,6 +219,8 @@ void body_drop(struct otlp_call *call); /* give everything back; safe at any tim
 
 /* call_unpacked() follows: at once for a small body, from the loop for a large one. */
 void call_unpack(struct otlp_call *call);
+/* Only inflate, at once: for the small messages that are no exports. False: it was rejected. */
+bool call_inflate(struct otlp_call *call);
 void unpack_abandon(struct otlp *r); /* free the calls that still wait for the pool */
 
 /* --- otlp_grpc.c --- */

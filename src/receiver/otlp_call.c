@@ -206,10 +206,10 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
 
 void call_deliver(struct otlp_call *call)
 {
-    if (call->health != NOT_HEALTH)
-        grpc_health_answer(call);
-    else
+    if (call->health == NOT_HEALTH)
         call_unpack(call);
+    else if (call_inflate(call))
+        grpc_health_answer(call);
 }
 
 /* The IP address of "10.1.2.3:5678" or "[::1]:5678"; of a unix socket none. */

@@ -278,6 +278,22 @@ void call_unpack(struct otlp_call *call)
         queue(call);
 }
 
+bool call_inflate(struct otlp_call *call)
+{
+    struct unpacking u = work_of(call);
+
+    if (u.coding == CODING_IDENTITY)
+        return true;
+    if (!inflate(&u)) {
+        call_unpacked(call, &u);
+        return false;
+    }
+    block_unref(call->block);
+    call->block = u.block;
+    call->len = u.body.len;
+    return true;
+}
+
 void unpack_abandon(struct otlp *r)
 {
     r->unpack_first = NULL;

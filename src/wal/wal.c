@@ -71,7 +71,8 @@ void wal_lose(struct wal *w, uint64_t after, uint64_t before, uint64_t items)
     records = held_before - wal_state_held(&w->state);
     if (records == 0)
         return;
-    items = (uint64_t)((double)items * (double)records / (double)(before - after - 1));
+    if (records != before - after - 1)
+        items = 0; /* some were settled: how many items the others had is known when nothing is held any more */
     if (items > wal_totals_held(&w->state.totals))
         items = wal_totals_held(&w->state.totals);
     wal_totals_drop(&w->state.totals, "wal_corrupt", items);

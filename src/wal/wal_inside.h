@@ -56,6 +56,7 @@ struct wal_reader {
     uv_work_t work;
     struct wal_read *request;
     bool running;
+    int refused; /* why the segment cannot be opened now; 0: it is */
     bool placed; /* the position below is that behind `seq` */
     int fd;
     uint64_t first; /* of the segment; 0 = none */

@@ -65,7 +65,8 @@ static struct wal_segment *segment_with(struct wal *w, uint64_t seq)
     return found != NULL || w->segments.n == 0 ? found : &w->segments.v[0];
 }
 
-static bool open_segment(struct wal *w, const struct wal_segment *s)
+/* 0, or why not: only a file that is gone is lost, any other may be there another time. */
+static int open_segment(struct wal *w, const struct wal_segment *s)
 {
     char path[PATH_MAX_WAL];
 
@@ -76,22 +77,24 @@ static bool open_segment(struct wal *w, const struct wal_segment *s)
     w->reader.at = WAL_HEAD;
     w->reader.end = s->bytes;
     w->reader.resync = false;
-    return w->reader.fd >= 0;
+    if (w->reader.fd >= 0)
+        return 0;
+    w->reader.end = w->reader.at;
+    return w->reader.fd == UV_ENOENT ? 0 : w->reader.fd;
 }
 
-/* To the segment behind this one; false: there is none. */
-static bool next_segment(struct wal *w)
+/* To the segment behind this one: 1; 0: there is none; negative: it cannot be opened. */
+static int next_segment(struct wal *w)
 {
     for (size_t i = 0; i < w->segments.n; i++)
         if (w->segments.v[i].first > w->reader.first) {
             uint64_t first = w->segments.v[i].first;
+            int rc = open_segment(w, &w->segments.v[i]);
 
-            if (!open_segment(w, &w->segments.v[i]))
-                w->reader.end = w->reader.at; /* unreadable: the next one tells what was in it */
             w->reader.first = first;
-            return true;
+            return rc < 0 ? rc : 1;
         }
-    return false;
+    return 0;
 }
 
 static void on_job(uv_work_t *work)
@@ -112,7 +115,7 @@ static void on_job_done(uv_work_t *work, int status)
     r->base = r->at;
     r->len = r->got > 0 ? (size_t)r->got : 0;
     w->stats.bytes_read += r->len;
-    if (r->len < r->want)
+    if (r->got >= 0 && r->len < r->want)
         r->end = r->at + r->len; /* the file has no more: what was behind is lost */
     if (w->closing) {
         if (!w->group.running)
@@ -180,6 +183,7 @@ static bool step(struct wal *w)
     struct wal_reader *r = &w->reader;
     struct wal_record x;
     const uint8_t *p;
+    int rc;
 
     if (r->end < r->at + WAL_RECORD_HEAD) {
         /* The segment that is written grows meanwhile. */
@@ -189,8 +193,14 @@ static bool step(struct wal *w)
             r->end = s->bytes;
             return true;
         }
-        if (next_segment(w))
+        rc = next_segment(w);
+        if (rc > 0)
             return true;
+        if (rc < 0) {
+            r->placed = false;
+            answer(w, rc);
+            return false;
+        }
         see(w, w->state.last + 1, w->state.totals.appended);
         r->seq = w->state.last;
         r->before = w->state.totals.appended;
@@ -244,30 +254,33 @@ static void on_task(struct turn_task *task)
 {
     struct wal *w = container_of(container_of(task, struct wal_reader, task), struct wal, reader);
 
-    if (w->reader.request != NULL && !w->reader.running)
+    if (w->reader.request == NULL || w->reader.running)
+        return;
+    if (w->reader.refused != 0)
+        answer(w, w->reader.refused);
+    else
         wal_reader_go(w);
 }
 
-/* Before the first held record behind `after`. */
-static void place(struct wal *w, uint64_t after)
+/* Before the first held record behind `after`. 0, or why its segment cannot be opened now. */
+static int place(struct wal *w, uint64_t after)
 {
     struct wal_reader *r = &w->reader;
     uint64_t from = after > w->state.floor ? after : w->state.floor;
     const struct wal_segment *s = segment_with(w, from + 1);
 
     if (r->placed && r->seq <= from && r->first != 0 && s != NULL && s->first <= r->first)
-        return; /* further on in what is open */
+        return 0; /* further on in what is open */
     r->placed = true;
     r->seq = from;
     r->before = UINT64_MAX;
     if (s == NULL) {
         close_file(w);
         r->at = r->end = 0;
-        return;
+        return 0;
     }
     r->seq = s->first - 1 < from ? s->first - 1 : from;
-    if (!open_segment(w, s))
-        r->end = r->at;
+    return open_segment(w, s);
 }
 
 void wal_read(struct wal *w, struct wal_read *request)
@@ -277,8 +290,9 @@ void wal_read(struct wal *w, struct wal_read *request)
     assert(r->request == NULL);
     request->lost = 0;
     r->request = request;
-    if (!r->running)
-        place(w, request->after);
+    r->refused = r->running ? 0 : place(w, request->after);
+    if (r->refused != 0)
+        r->placed = false;
     r->task.run = on_task;
     turn_defer(w->turn, &r->task);
 }

@@ -53,12 +53,26 @@ static int read_whole(struct wal *w, uint64_t first, struct file *f)
     while (size > 0 && f->len < (size_t)size) {
         int64_t got = io->read(io->arg, fd, f->data + f->len, (size_t)size - f->len, f->len);
 
+        if (got < 0)
+            size = got;
         if (got <= 0)
-            break; /* what cannot be read counts as damaged */
+            break;
         f->len += (size_t)got;
     }
     io->close(io->arg, fd);
     return size < 0 ? (int)size : 0;
+}
+
+/* What cannot be read now is not damaged: nothing is cut off or removed, and it may be readable at the next start. */
+static int unreadable(struct wal *w, uint64_t first, int rc, struct error *err)
+{
+    char path[PATH_MAX_WAL];
+
+    wal_path(w, first, path);
+    return error_set(err, rc,
+                     "cannot read %s: %s; nothing of the queue was changed. To start without this file, move "
+                     "it to another directory",
+                     path, uv_strerror(rc));
 }
 
 /* The whole record at or after `at`; f->len when there is none. */
@@ -100,9 +114,13 @@ static int read_beginning(struct wal *w, struct wal_segment *s, struct wal_state
     wal_path(w, s->first, path);
     fd = io->open(io->arg, path, false);
     got = fd < 0 ? 0 : io->read(io->arg, fd, data, WAL_HEAD + 128 * 1024, 0);
-    size = fd < 0 ? 0 : io->size(io->arg, fd);
+    size = fd < 0 ? fd : io->size(io->arg, fd);
     if (fd >= 0)
         io->close(io->arg, fd);
+    if (fd < 0 || got < 0 || size < 0) {
+        free(data);
+        return unreadable(w, s->first, fd < 0 ? fd : (int)(got < 0 ? got : size), err);
+    }
     s->bytes = size <= 0 ? 0 : (uint64_t)size < WAL_SEGMENT_MAX ? (uint64_t)size : WAL_SEGMENT_MAX;
     rc = wal_head_read(&head, data, got > 0 ? (size_t)got : 0);
     if (rc == UV_ENOTSUP) {
@@ -139,16 +157,19 @@ static void take_record(struct wal_state *s, const struct file *f, size_t at, co
 }
 
 /* Everything in one segment; where it is the newest one, what is behind the last whole record is cut off. */
-static void scan_segment(struct wal *w, size_t i)
+static int scan_segment(struct wal *w, size_t i, struct error *err)
 {
     struct wal_segment *s = &w->segments.v[i];
     struct wal_record r;
     struct file f;
     size_t end = 0, used;
     bool newest = i + 1 == w->segments.n;
+    int rc = read_whole(w, s->first, &f);
 
-    if (read_whole(w, s->first, &f) != 0)
-        return;
+    if (rc != 0) {
+        free(f.data);
+        return unreadable(w, s->first, rc, err);
+    }
     for (size_t at = next_record(&f, 0, &r); at < f.len; at = next_record(&f, end, &r)) {
         take_record(&w->state, &f, at, &r);
         end = at + wal_padded(r.length);
@@ -169,6 +190,7 @@ static void scan_segment(struct wal *w, size_t i)
         s->bytes = end;
     }
     free(f.data);
+    return 0;
 }
 
 /* The next segment's name is the next number, so that has to be one that no file has, be it one that is left alone
@@ -249,9 +271,11 @@ int wal_scan(struct wal *w, struct error *err)
     if (rc != 0)
         return rc;
     taken = drop_strays(w, from > 0 ? w->state.last : INT64_MAX - NUMBERS_UNUSED);
-    for (size_t i = 0; i < w->segments.n; i++)
+    for (size_t i = 0; i < w->segments.n && rc == 0; i++)
         if (w->segments.v[i].first >= from)
-            scan_segment(w, i);
+            rc = scan_segment(w, i, err);
+    if (rc != 0)
+        return rc;
     skip_numbers(w, taken);
     mend_totals(&w->state.totals);
     if (w->stats.torn_bytes > 0)

@@ -278,6 +278,44 @@ START_TEST(nothing_acknowledged_is_lost_whichever_call_fails)
 }
 END_TEST
 
+/* A log that is whole, and one call that fails while it is opened and read; false when that ended before the call. */
+static bool attempt_reading(uint64_t point)
+{
+    bool found[RECORDS + 8] = { false };
+    struct wal *w;
+    uint64_t before, items;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    work(w);
+    close_log(w);
+    before = fs.calls;
+    fs.fail_at = before + point;
+    fs.fault = SIM_EIO;
+    if (open_log(&w) != 0)
+        ck_assert_msg(open_log(&w) == 0, "call %llu: it does not open any more", (unsigned long long)point);
+    items = read_all(w, found);
+    for (size_t i = 0; i < n_records; i++)
+        ck_assert_msg(records[i].settled || found[i], "call %llu: record %zu is gone", (unsigned long long)point, i);
+    ck_assert_uint_eq(items, wal_held(w).items);
+    ck_assert_uint_eq(wal_stats(w)->corrupt_records, 0);
+    ck_assert_uint_eq(wal_stats(w)->corrupt_items, 0);
+    close_log(w);
+    points++;
+    before = fs.calls - before;
+    tear_down();
+    return before >= point;
+}
+
+START_TEST(what_cannot_be_read_now_is_read_later)
+{
+    points = 0;
+    for (uint64_t point = 1; attempt_reading(point); point++)
+        ;
+    printf("    failing calls while reading: %llu points, nothing lost\n", (unsigned long long)points);
+}
+END_TEST
+
 START_TEST(records_come_back_in_order_and_settled_ones_do_not)
 {
     bool found[RECORDS + 8] = { false };
@@ -614,6 +652,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, 300);
+    tcase_add_test(tc, what_cannot_be_read_now_is_read_later);
     tcase_add_test(tc, records_come_back_in_order_and_settled_ones_do_not);
     tcase_add_test(tc, files_go_when_all_in_them_is_settled);
     tcase_add_test(tc, damage_in_the_middle_is_skipped_and_counted);
