@@ -83,9 +83,7 @@ struct sender {
     uint32_t n_flights;
     struct blocked *blocked, **last_blocked;
     bool stopping, stopped;
-    uint64_t seen_written, seen_failures, seen_corrupt; /* of the log's own counts, what the metrics have */
-    struct complaint unreadable;                        /* the queue on disk */
-    bool freeing;                                       /* the graph has closed the ledger */
+    bool freeing; /* the graph has closed the ledger */
     void (*on_stopped)(struct node *);
     struct clock_timer deadline;
     struct turn_task pump_task;
@@ -103,7 +101,9 @@ struct sender {
     /* Own telemetry. */
     struct metric_hook hook;
     struct metric *size, *capacity, *enqueue_failed, *disk_bytes, *written, *oldest, *sync_failures, *corrupt, *retried;
-    struct metric *batch_items, *batch_bytes; /* NULL = not kept */
+    struct metric *batch_items, *batch_bytes;           /* NULL = not kept */
+    uint64_t seen_written, seen_failures, seen_corrupt; /* of the log's own counts, what the metrics have */
+    struct complaint unreadable;                        /* the queue on disk */
 };
 
 /* A batch takes its place; sender_pump() follows. */

@@ -207,6 +207,8 @@ def test_the_health_service_answers_check_and_list(daemon):
         name = TRACES.split("/")[1].encode()
         assert c.call("/grpc.health.v1.Health/Check", b"\x0a" + bytes([len(name)]) + name).body == b"\0\0\0\0\2\x08\1"
         assert c.call("/grpc.health.v1.Health/Check", b"\x0a\x01x").grpc_status == 5
+        packed = gzip.compress(b"\x0a" + bytes([len(name)]) + name)
+        assert c.call("/grpc.health.v1.Health/Check", packed, [("grpc-encoding", "gzip")], flag=1).body == b"\0\0\0\0\2\x08\1"
         assert name in c.call("/grpc.health.v1.Health/List", b"").body
 
 

@@ -664,3 +664,98 @@ def test_scrape_and_remote_write_agree_in_names_labels_and_values(otelcd, receiv
         if s.histogram is None and s.name != "target_info"
     }
     assert written == scraped
+
+
+class Slow(Receiver):
+    """Its answer may wait for something else: it is found without the lock."""
+
+    def _serve(self, handler, request):
+        found, find = self.answer(request), self.answer
+        self.answer = lambda _: found
+        try:
+            super()._serve(handler, request)
+        finally:
+            self.answer = find
+
+
+QUICK = "retry_on_failure: {initial_interval: 20ms, max_interval: 30ms}"
+
+
+def test_a_stop_while_bad_series_are_sought_books_each_part_as_what_became_of_it(otelcd):
+    alone, go_on = threading.Event(), threading.Event()
+
+    def answer(request):
+        names = sorted(s.name for s in request.series)
+        if "bad" in names:
+            return 500, {}, b"boom"
+        alone.set()
+        go_on.wait(PATIENCE)
+        return 204, {}, b""
+
+    r = Slow(answer)
+    d = otelcd(config(r.url, "max_batch_request_parallelism: 1", "target_info: {enabled: false}", QUICK), end=False, allow=["."])
+    m = Metrics()
+    m.gauge("bad", 1.0)
+    m.gauge("good", 2.0)
+    d.export(m.request)
+    assert alone.wait(PATIENCE)
+    d.terminate()
+    d.wait_log("^Starting shutdown")
+    go_on.set()
+    assert d.wait_end() == 0
+    r.close()
+    ledger = d.final_ledgers()[EXPORTER]
+    assert (ledger["delivered"], ledger["dropped"]) == (1, 1), ledger
+    assert [s.name for s in r.samples] == ["good"]
+
+
+def test_points_refused_before_the_form_changes_are_dropped_once(otelcd, receiver):
+    answers = iter([(400, {}, b"bad label"), (415, {}, b"what")])
+    r = receiver(lambda q: next(answers) if q.version == "2.0.0" else (400, {}, b"bad label"))
+    more = ("protobuf_message: io.prometheus.write.v2.Request", "remote_write_queue: {num_consumers: 2}")
+    d = otelcd(config(r.url, *more, "target_info: {enabled: false}", QUICK), expect=["Points are not sent", "does not know Remote-Write 2.0"])
+    m = Metrics()
+    m.gauge("x0", 1.0)
+    m.gauge("x1", 1.0)
+    d.export(m.request)
+    assert wait_settled(d)["dropped"] == 2
+
+
+def test_reasons_and_counts_go_on_over_a_reload(otelcd, receiver, tmp_path):
+    r = receiver(lambda q: (400, {}, b"per-user series limit of 10 exceeded"))
+    text = config(r.url, f"wal: {{directory: {tmp_path / 'wal'}, max_size_mib: 64}}")
+    text = text.replace("exporters:\n", "exporters:\n  prometheus: {endpoint: 'localhost:0', metric_expiration: 1s}\n", 1)
+    d = otelcd(text.replace("exporters: [prom", "exporters: [prometheus, prom"), expect=["Points are not sent"], end=False)
+    d.endpoint = lambda message, component=None: [
+        x for x in d.records(message) if component in (None, x.get("otelcol.component.id"))][-1]["endpoint"]
+    labels = dict(exporter="prometheus_remote_write", data_type="metrics")
+
+    def written():
+        return d.metrics().sum("otelcd_exporter_wal_written_bytes", **labels)
+
+    def dropped(n):
+        return d.wait_metrics(lambda m: m.sum("otelcd_exporter_dropped_items", reason="receiver_limit") == n)
+
+    def expired(n):
+        return d.wait_metrics(lambda m: m.sum("otelcd_prometheus_series_expired") == n)
+
+    def send(value):
+        m = Metrics()
+        for i in range(5):
+            m.gauge(f"g{i}", value)
+        d.export(m.request, address=d.grpc_address())
+
+    send(1.0)
+    dropped(5)
+    expired(5)
+    d.terminate(signal.SIGHUP)
+    d.wait_log("^Everything is ready", 2)
+    before = written()
+    dropped(5)
+    expired(5)
+    send(2.0)
+    dropped(10)
+    assert written() > before
+    expired(10)
+    d.terminate()
+    assert d.wait_end() == 0

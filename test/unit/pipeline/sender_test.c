@@ -432,6 +432,25 @@ static void settle_one(void)
     wait(rig_random(&rig, 100) * MS);
 }
 
+START_TEST(who_waits_for_room_goes_on_when_there_is_some)
+{
+    options.block_on_overflow = true;
+    options.queue_size = 1;
+    options.consumers = 1;
+    sink.hold = true;
+    begin();
+    send_logs(3);
+    send_logs(4);
+    ck_assert_uint_eq(sink.held.n, 1);
+    sink_settle(&sink, 0, &safe);
+    turn_run(&rig.turn);
+    came_out(3, 4);
+    sink_settle(&sink, 0, &safe);
+    turn_run(&rig.turn);
+    ck_assert_uint_eq(ledger.delivered, 7);
+}
+END_TEST
+
 START_TEST(whatever_comes_and_goes_the_ledger_sums_and_nothing_is_left)
 {
     bool stopped = false;
@@ -493,6 +512,7 @@ int main(void)
     tcase_add_test(tc, clients_with_other_metadata_stay_apart);
     tcase_add_test(tc, stopping_sends_what_waits);
     tcase_add_loop_test(tc, at_the_deadline_what_is_left_is_dropped_or_told, 0, 2);
+    tcase_add_test(tc, who_waits_for_room_goes_on_when_there_is_some);
     tcase_add_loop_test(tc, whatever_comes_and_goes_the_ledger_sums_and_nothing_is_left, 0, 60);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);
