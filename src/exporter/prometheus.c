@@ -338,6 +338,13 @@ static int create(struct node *node, const void *config, struct error *err)
     return 0;
 }
 
+static void claim(const void *config, struct claims *claims)
+{
+    const struct prometheus_config *c = config;
+
+    claim_address(claims, "endpoint", c->http.endpoint, c->http.transport, true);
+}
+
 static int start(struct node *node, struct error *err)
 {
     struct prometheus_node *n = prometheus_of(node);
@@ -419,6 +426,7 @@ const struct component prometheus_exporter = {
     .node_size = sizeof(struct prometheus_node),
     .check = check,
     .create = create,
+    .claim = claim,
     .start = start,
     .stop = stop,
     .hurry = hurry,

@@ -270,6 +270,14 @@ static int make_directory(struct remote_write_node *n, struct error *err)
     return error_set(err, -errno, "wal::directory: cannot make %s: %s", directory, uv_strerror(-errno));
 }
 
+static void claim(const void *config, struct claims *claims)
+{
+    const struct remote_write_config *c = config;
+
+    if (c->wal.on)
+        claim_directory(claims, "wal::directory", c->wal.directory);
+}
+
 static int start(struct node *node, struct error *err)
 {
     struct remote_write_node *n = remote_write_of(node);
@@ -363,6 +371,7 @@ const struct component prometheus_remote_write_exporter = {
     .node_size = sizeof(struct remote_write_node),
     .check = remote_write_check,
     .create = create,
+    .claim = claim,
     .start = start,
     .stop = stop,
     .hurry = hurry,

@@ -47,6 +47,12 @@ struct host {
     bool client_address; /* a component reads METADATA_ADDRESS of what flows: receivers have to put it there */
 };
 
+/* What a component needs for itself (config_claims.c). `path`: of the key, as for check_fail(). An address that is
+ * `shareable` may be that of others that are. */
+struct claims;
+void claim_address(struct claims *c, const char *path, const char *endpoint, const char *transport, bool shareable);
+void claim_directory(struct claims *c, const char *path, const char *directory);
+
 struct node {
     struct consumer in; /* first: what others send to. NULL consume for receivers and extensions */
     const struct component *component;
@@ -80,6 +86,8 @@ struct component {
     void (*check)(const void *config, struct check *ck);
     /* Processors: what hangs on the signal; called for each that a pipeline uses it for, after check(). May be NULL. */
     void (*check_use)(const void *config, enum signal signal, struct check *ck);
+    /* What nobody else may have, so that what is valid can start; by claim_*(). May be NULL. */
+    void (*claim)(const void *config, struct claims *claims);
     int (*create)(struct node *node, const void *config, struct error *err); /* allocate; no I/O */
     int (*start)(struct node *node, struct error *err);                      /* bind, arm timers; may be NULL */
     /* Take no more, hand on what is held, then call done(node) once, now or later. NULL: nothing to do.

@@ -109,6 +109,35 @@ static void all_spellings(struct loader *l, enum component_kind kind, const char
     names[n] = NULL;
 }
 
+/* Types that the Go collector has and otelcd has not: what to do instead, where something can be said. Some have a name
+ * that looks like one of ours misspelt. */
+static const char *advice_for(enum component_kind kind, const char *type)
+{
+#define NO_OTLP "otelcd does not send OTLP: it delivers to prometheus, prometheus_remote_write, file and debug"
+#define NO_NEED "remove it; the metrics of otelcd itself say what it does"
+    static const struct {
+        enum component_kind kind;
+        const char *type, *advice;
+    } known[] = {
+        { COMPONENT_EXPORTER, "otlp", NO_OTLP },
+        { COMPONENT_EXPORTER, "otlp_grpc", NO_OTLP },
+        { COMPONENT_EXPORTER, "otlphttp", NO_OTLP },
+        { COMPONENT_EXPORTER, "otlp_http", NO_OTLP },
+        { COMPONENT_EXTENSION, "health_check", "remove it; `otelcd healthcheck` asks a running otelcd" },
+        { COMPONENT_EXTENSION, "zpages", NO_NEED },
+        { COMPONENT_EXTENSION, "pprof", NO_NEED },
+        { COMPONENT_EXTENSION, "memory_ballast", "remove it; there is no garbage collector" },
+        { COMPONENT_EXTENSION, "jaeger_storage", "" },
+        { COMPONENT_PROCESSOR, "k8sattributes", "" },
+        { COMPONENT_PROCESSOR, "k8s_attributes", "" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (known[i].kind == kind && strcmp(known[i].type, type) == 0)
+            return known[i].advice;
+    return NULL;
+}
+
 static void unknown_type(struct loader *l, enum component_kind kind, struct bytes type, const char *id,
                          const struct yaml_node *at, const char *path)
 {
@@ -116,13 +145,18 @@ static void unknown_type(struct loader *l, enum component_kind kind, struct byte
     size_t n = type_names(l, kind, names, ARRAY_LEN(names));
     char *word = arena_strndup(&l->config->arena, type.data, type.len);
     const char *near = (all_spellings(l, kind, spellings, ARRAY_LEN(spellings)), nearest_of(word, spellings));
+    const char *advice = advice_for(kind, word);
     struct buf list = { 0 };
 
     for (size_t i = 0; i < n; i++)
         buf_printf(&list, "%s%s", i > 0 ? " " : "", names[i]);
-    fault_add(faults_of(l), at, path, false, "unknown type: \"%s\" for id: \"%s\" (valid values: [%s])%s%s%s", word, id,
-              buf_cstr(&list), near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-              near != NULL ? "\"?" : "");
+    buf_printf(&list, "])");
+    if (advice != NULL && advice[0] != '\0')
+        buf_printf(&list, "; %s", advice);
+    else if (advice == NULL && near != NULL)
+        buf_printf(&list, "; did you mean \"%s\"?", near);
+    fault_add(faults_of(l), at, path, false, "unknown type: \"%s\" for id: \"%s\" (valid values: [%s", word, id,
+              buf_cstr(&list));
     buf_free(&list);
     l->unknown = true;
 }
@@ -166,6 +200,11 @@ static struct check check_of(struct loader *l, const struct config_component *cc
                            cc->place,         path,
                            &l->config->arena, rows_of(cc->component),
                            cc->config,        cc->component->config_size };
+}
+
+struct check config_check_of(struct loader *l, const struct config_component *cc)
+{
+    return check_of(l, cc, config_path(l, config_sections[cc->component->kind], cc->id));
 }
 
 static void decode_component(struct loader *l, struct config_component *cc, const char *path)
@@ -420,6 +459,8 @@ struct config *config_load(const struct config_sources *sources, const struct co
     check_storages(&l);
     if (!l.unknown && c->faults.n_errors == before)
         graph_check(c, wiring_fault, &l);
+    if (!l.unknown && c->faults.n_errors == 0)
+        config_check_claims(&l);
     if (c->faults.n_errors == 0)
         warn_unused(&l);
     return c;

@@ -3,10 +3,12 @@
  *
  *     config.c            sections and components; what must hold between them
  *     config_pipelines.c  service: its pipelines and extensions, and whom they name
+ *     config_claims.c     what only one of them may have
  *     config_tree.c       the effective configuration, for printing */
 #ifndef PIPELINE_CONFIG_INSIDE_H
 #define PIPELINE_CONFIG_INSIDE_H
 
+#include "config/decode.h"
 #include "pipeline/config.h"
 
 struct loader {
@@ -37,5 +39,11 @@ struct config_component *config_find(struct config *c, enum component_kind kind,
 
 /* `service:`, when all components are there. */
 void config_load_service(struct loader *l);
+
+/* For complaints about a component's own keys. */
+struct check config_check_of(struct loader *l, const struct config_component *cc);
+
+/* Two that want one address or one directory. */
+void config_check_claims(struct loader *l);
 
 #endif

@@ -15,6 +15,13 @@ static struct config_component *resolve(struct loader *l, enum component_kind ki
     return cc;
 }
 
+static bool is_of_unknown_type(struct loader *l, enum component_kind kind, const char *id)
+{
+    const struct config_component *cc = config_find(l->config, kind, id);
+
+    return cc != NULL && cc->component == NULL;
+}
+
 static void not_configured(struct loader *l, enum component_kind kind, const char *id, const struct yaml_node *at,
                            const char *path)
 {
@@ -30,7 +37,7 @@ static void not_configured(struct loader *l, enum component_kind kind, const cha
         names[n++] = l->config->components[COMPONENT_CONNECTOR].v[i].id;
     names[n] = NULL;
     near = nearest_of(id, names);
-    if (l->misspelt[kind])
+    if (l->misspelt[kind] || (near != NULL && is_of_unknown_type(l, kind, near)))
         return; /* that is the fault */
     for (int other = 0; near == NULL && other < COMPONENT_KINDS; other++)
         if (config_find(l->config, (enum component_kind)other, id) != NULL) {

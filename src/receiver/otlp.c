@@ -305,6 +305,16 @@ static void check(const void *config, struct check *ck)
         check_warn(ck, "protocols::http::cors", "CORS is off, because allowed_origins is empty");
 }
 
+static void claim(const void *config, struct claims *claims)
+{
+    const struct otlp_protocols_config *p = &((const struct otlp_config *)config)->protocols;
+
+    if (p->grpc.on)
+        claim_address(claims, "protocols::grpc::endpoint", p->grpc.server.endpoint, p->grpc.server.transport, false);
+    if (p->http.on)
+        claim_address(claims, "protocols::http::endpoint", p->http.server.endpoint, p->http.server.transport, false);
+}
+
 static const struct option grpc_rows[] = {
     GRPC_SERVER_ROWS(struct otlp_grpc_config, server, "localhost:4317"),
     OPT_END,
@@ -344,6 +354,7 @@ const struct component otlp_receiver = {
     .metrics = otlp_receiver_metrics,
     .node_size = sizeof(struct otlp),
     .check = check,
+    .claim = claim,
     .create = create,
     .start = start,
     .stop = stop,

@@ -53,6 +53,10 @@ MISTAKES = {
     "a brace that is not closed": ("timeout: 200ms", "send_batch_size: ${NOPE", (10, 22), ["brace of ${ is not closed"]),
     "a section's name": ("exporters:\n", "exportres:\n", (11, 1), ['did you mean "exporters"?']),
     "a signal's name": ("    traces:", "    trace:", (16, 5), ['did you mean "traces"?']),
+    "a character that is no UTF-8": ("  debug:\n", "  # sch\udcf6n\n  debug:\n", (12, 9), ["UTF-8"]),
+    "an exporter that is not there": ("  debug:\n", "  otlphttp:\n  debug:\n", (12, 3), ["does not send OTLP"]),
+    "an extension that is not needed": ("service:\n", "extensions: {health_check: }\nservice:\n", (14, 14), ["otelcd healthcheck"]),
+    "one port twice": ("127.0.0.1:0\n      http:\n        endpoint: 127.0.0.1:0", "localhost:4317\n      http:\n        endpoint: :4317", (7, 19), ["taken by receivers::otlp (localhost:4317)", "another port"]),
     "an old name": ("  debug:", "  loging:", (12, 3), ['did you mean "logging"?']),
 }
 
@@ -62,7 +66,7 @@ def otelcd_command(*args, **env):
 
 
 def validate(tmp_path, text):
-    (tmp_path / "otelcd.yaml").write_text(text)
+    (tmp_path / "otelcd.yaml").write_text(text, errors="surrogateescape")
     return otelcd_command("validate", "--config", str(tmp_path / "otelcd.yaml"))
 
 
@@ -82,7 +86,7 @@ def test_a_mistake_is_named_with_its_place_and_the_way_out(tmp_path, mistake):
         assert word in ran.stderr, ran.stderr
 
 
-@pytest.mark.parametrize("old, new", [("exporters:\n", "exportres:\n"), ("pipelines:", "pipeline:"), ("[otlp]", "otlp"), ("200ms", "${file:nope}")])
+@pytest.mark.parametrize("old, new", [("exporters:\n", "exportres:\n"), ("pipelines:", "pipeline:"), ("[otlp]", "otlp"), ("200ms", "${file:nope}"), ("  debug:", "  debgu:")])
 def test_what_follows_from_a_mistake_is_not_told_beside_it(tmp_path, old, new):
     assert len(validate(tmp_path, CONFIG.replace(old, new)).stderr.splitlines()) == 1
 
@@ -95,6 +99,36 @@ def test_a_port_in_use_is_told_with_the_place_and_the_way_out(otelcd, tmp_path):
         d = otelcd(text, ready=False, end=False, allow=["."])
         assert d.wait_end() == 1
     assert re.search(r'otelcd.yaml:2:3: failed to start .*otlp.* receiver: protocols::grpc::endpoint: .*in use; `ss -ltnp`', d.log()), d.log()
+
+
+def test_two_that_need_one_thing_are_told_of_each_other(tmp_path):
+    wal = "prometheus_remote_write{0}: {{endpoint: 'http://x/', wal: {{directory: /tmp/q{1}}}}}"
+    shared = """
+receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "0.0.0.0:4317"}}}}}}}}
+exporters: {{prometheus: {{endpoint: "localhost:{0}"}}, {1}, {2}}}
+service: {{pipelines: {{metrics: {{receivers: [otlp], exporters: [prometheus, prometheus_remote_write, prometheus_remote_write/2]}}}}}}
+"""
+    right = validate(tmp_path, shared.format(8888, wal.format("", ""), wal.format("/2", "2")))
+    assert (right.returncode, right.stderr) == (0, "")  # the scrape endpoint may be that of the own metrics
+    wrong = validate(tmp_path, shared.format(4317, wal.format("", ""), wal.format("/2", "/")))
+    assert wrong.returncode == 1
+    assert "exporters::prometheus::endpoint: localhost:4317 is taken by receivers::otlp (0.0.0.0:4317)" in wrong.stderr
+    assert "/2::wal::directory: /tmp/q/ is taken by exporters::prometheus_remote_write (/tmp/q)" in wrong.stderr
+
+
+def test_the_password_of_a_url_is_shown_to_nobody(tmp_path):
+    text = "receivers: {otlp: {protocols: {grpc: }}}\nexporters: {prometheus_remote_write: {endpoint: 'http://user:pa55@host/p@th'}}\n"
+    (tmp_path / "a.yaml").write_text(text + "service: {pipelines: {metrics: {receivers: [otlp], exporters: [prometheus_remote_write]}}}\n")
+    shown = otelcd_command("print-config", "--config", str(tmp_path / "a.yaml")).stdout
+    assert "http://[REDACTED]@host/p@th" in shown and "pa55" not in shown
+
+
+def test_a_health_check_says_what_is_wrong_with_its_own_question(tmp_path):
+    (tmp_path / "bad.yaml").write_text(CONFIG.replace("timeout:", "timeuot:"))
+    ran = otelcd_command("healthcheck", "--config", str(tmp_path / "bad.yaml"))
+    assert ran.returncode == 1 and "timeuot" in ran.stderr and "fixed port" not in ran.stderr
+    ran = otelcd_command("healthcheck", "--endpoint", "http://localhost:8888/metrics")
+    assert ran.returncode == 2 and "write --endpoint localhost:8888" in ran.stderr
 
 
 def test_an_unset_variable_is_no_value_and_warned_about(tmp_path):
