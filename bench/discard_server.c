@@ -5,8 +5,8 @@
  *
  * prints the address it listens on; ends on SIGTERM.
  */
-#include "net/grpc.h"
-#include "net/http_server.h"
+#include "net/http2/grpc.h"
+#include "net/http/http_server.h"
 
 #include <stdio.h>
 #include <stdlib.h>

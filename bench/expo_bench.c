@@ -3,8 +3,8 @@
  * three kinds; histograms of ten buckets; names that have to be escaped for the peer. */
 #include "base/mem.h"
 #include "codec/compress.h"
-#include "prom/expo.h"
-#include "prom/number.h"
+#include "prom/exposition/expo.h"
+#include "prom/model/number.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * slice. */
 #include "base/mem.h"
 #include "codec/pb.h"
-#include "prom/series_source.h"
+#include "prom/endpoint/series_source.h"
 
 #include <stdio.h>
 #include <stdlib.h>

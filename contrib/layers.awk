@@ -2,8 +2,8 @@
 # Every file of src/ may include its own layer's folder and those below it, never one above or a sibling:
 #     awk -f contrib/layers.awk src/*/*.[ch] src/*.[ch]
 BEGIN {
-    n = split("base config codec net wal otlp prom pipeline receiver/processor/exporter/connector/extension registry " \
-              "command main", layers, " ")
+    n = split("base config codec net wal otlp prom pipeline queue receiver/processor/exporter/connector/extension service " \
+              "registry command main", layers, " ")
     for (i = 1; i <= n; i++) {
         m = split(layers[i], folders, "/")
         for (j = 1; j <= m; j++)
@@ -11,7 +11,7 @@ BEGIN {
     }
 }
 
-# "src/net/http1.c" and "net/http1.h" are in "net"; "src/registry.c" is a layer of its own.
+# "src/net/http1/http1.c" and "net/http1/http1.h" are in "net"; "src/registry.c" is a layer of its own.
 function layer(path)
 {
     sub(/^src\//, "", path)

@@ -3,7 +3,7 @@
  * of it is bounded. The first byte chooses how much of the body is kept, the second where to cut, and whether the peer
  * ends the connection. */
 #include "base/mem.h"
-#include "net/http1_answer.h"
+#include "net/http1/http1_answer.h"
 
 #include <stdlib.h>
 #include <string.h>

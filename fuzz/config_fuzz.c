@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* YAML bytes to a checked configuration, with every component there is; no file and no variable is read. */
-#include "pipeline/config.h"
+#include "service/config.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names, labels and numbers made of arbitrary bytes: what is rendered comes back as it was, every format and escaping
  * takes it, what peers without UTF-8 get is in their grammar, and no Accept header is too odd. */
-#include "prom/accept.h"
-#include "prom/expo.h"
+#include "prom/exposition/accept.h"
+#include "prom/exposition/expo.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +59,7 @@ static void render(struct buf *list, struct bytes *input)
 
     for (; n < 4 && input->len > 0; n++) {
         name[n] = take(input);
-        if (name[n].len == 0) /* no label has an empty name: prom/name.h refuses it */
+        if (name[n].len == 0) /* no label has an empty name: prom/model/name.h refuses it */
             name[n] = bytes_str("empty");
         value[n] = take(input);
         labels_put(list, name[n], value[n]);

@@ -2,7 +2,7 @@
 /* Metrics requests into the store, twice with other options, and out in every format: whatever is valid OTLP must be
  * taken, shown, and given back to the last byte. The first byte chooses options. */
 #include "otlp/validate.h"
-#include "prom/series_source.h"
+#include "prom/endpoint/series_source.h"
 
 #include <assert.h>
 

@@ -2,12 +2,12 @@
 /* `otelcd components`: what there is, as the Go collector lists it (YAML), and the reference that is made of the
  * option rows (markdown, and roff for the man page). */
 #include "command/command.h"
-#include "pipeline/config.h"
+#include "service/config.h"
 #include "pipeline/ledger_metrics.h"
-#include "pipeline/loop.h"
-#include "pipeline/process_metrics.h"
-#include "pipeline/sender.h"
-#include "prom/scrape.h"
+#include "service/loop.h"
+#include "service/process_metrics.h"
+#include "queue/sender.h"
+#include "prom/endpoint/scrape.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * of its own telemetry with one plain HTTP request; blocking calls with timeouts, for this process does nothing else.
  * The endpoint is that of the configuration, or of --endpoint, or localhost:8888. */
 #include "command/command.h"
-#include "pipeline/config.h"
+#include "service/config.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `otelcd --config FILE`: the daemon. */
 #include "command/command.h"
-#include "pipeline/service.h"
+#include "service/service.h"
 
 int command_run(const struct arguments *a)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `otelcd validate`, `print-config` and `version`. */
 #include "command/command.h"
-#include "pipeline/config.h"
+#include "service/config.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,9 +6,9 @@
 #include "base/mem.h"
 #include "config/server_rows.h"
 #include "pipeline/component.h"
-#include "prom/scrape.h"
-#include "prom/series_source.h"
-#include "prom/translation_config.h"
+#include "prom/endpoint/scrape.h"
+#include "prom/endpoint/series_source.h"
+#include "prom/series/translation_config.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -41,8 +41,8 @@ struct host {
     struct metrics *metrics;
     enum metric_level level; /* service::telemetry::metrics::level */
     struct log_sink *log;
-    struct listener_lot *lot;   /* net/listener.h: for whoever listens */
-    struct scrape_hub *scrapes; /* prom/scrape.h: listeners that several may share */
+    struct listener_lot *lot;   /* net/socket/listener.h: for whoever listens */
+    struct scrape_hub *scrapes; /* prom/endpoint/scrape.h: listeners that several may share */
     const char *version;
     bool client_address; /* a component reads METADATA_ADDRESS of what flows: receivers have to put it there */
 };
@@ -65,7 +65,7 @@ struct node {
                             * when .shared, for there is one for each signal. An ack that comes in always books in it */
     /* Where to send, by signal: receivers, processors and connectors. NULL: that signal has no pipeline here. */
     struct consumer *out[SIGNAL_COUNT];
-    struct sender *sender; /* exporters with a queue (pipeline/sender.h); else NULL */
+    struct sender *sender; /* exporters with a queue (queue/sender.h); else NULL */
 };
 
 struct component {
@@ -96,7 +96,7 @@ struct component {
     /* Between stop() and done(): the deadline is now. NULL: nothing here waits for it. */
     void (*hurry)(struct node *node);
     void (*destroy)(struct node *node);                        /* may be NULL */
-    const struct storage *(*storage)(const struct node *node); /* extensions that keep queues (pipeline/storage.h) */
+    const struct storage *(*storage)(const struct node *node); /* extensions that keep queues (queue/storage.h) */
     size_t storage_id; /* exporters: offset in the config of a `const char *`, the id of such an extension; 0 = none */
 };
 

@@ -5,7 +5,7 @@
  * whose metadata differ in those keys are batched apart, each by a batcher (batch_shard.c) of its own.
  * Batches that cannot be merged (profiles) go through one by one, with the sender's own ack. */
 #include "base/mem.h"
-#include "pipeline/batch_bounds.h"
+#include "queue/batch_bounds.h"
 #include "processor/batch_shard.h"
 
 #include <assert.h>

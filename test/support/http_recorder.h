@@ -4,7 +4,7 @@
 #define SUPPORT_HTTP_RECORDER_H
 
 #include "base/mem.h"
-#include "net/http_server.h"
+#include "net/http/http_server.h"
 
 struct recorder {
     struct http_service service;

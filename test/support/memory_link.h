@@ -5,8 +5,8 @@
 #define SUPPORT_MEMORY_LINK_H
 
 #include "base/mem.h"
-#include "net/http1_conn.h"
-#include "net/http2.h"
+#include "net/http1/http1_conn.h"
+#include "net/http2/http2.h"
 
 #include <assert.h>
 

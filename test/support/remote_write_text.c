@@ -2,8 +2,8 @@
 #include "support/remote_write_text.h"
 
 #include "codec/pb.h"
-#include "prom/labels.h"
-#include "prom/number.h"
+#include "prom/model/labels.h"
+#include "prom/model/number.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef SUPPORT_REMOTE_WRITE_TEXT_H
 #define SUPPORT_REMOTE_WRITE_TEXT_H
 
-#include "prom/remote_write.h"
+#include "prom/remote_write/remote_write.h"
 
 /* Appends a line for each sample (`value time`), histogram (`{count=.. sum=..} time`) and metadata entry
  * (`# name type`), and aborts at whatever the protocol does not allow: labels out of order, twice or empty, references

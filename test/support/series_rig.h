@@ -3,7 +3,7 @@
 #ifndef SUPPORT_SERIES_RIG_H
 #define SUPPORT_SERIES_RIG_H
 
-#include "prom/series_source.h"
+#include "prom/endpoint/series_source.h"
 #include "support/rig.h"
 
 struct series_rig {

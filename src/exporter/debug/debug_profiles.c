@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Profiles as the debug exporter prints them: the dictionary, then each profile with its samples. */
+#include "exporter/debug/debug_text.h"
+
+struct numbers {
+    struct buf *out;
+};
+
+static void put_number(void *arg, size_t i, uint64_t v)
+{
+    struct numbers *n = arg;
+
+    if (i > 0)
+        buf_putc(n->out, ' ');
+    buf_printf(n->out, "%lld", (long long)v);
+}
+
+/* "[1 2 3]" */
+static void put_numbers(struct buf *out, const char *label, struct bytes message, uint32_t number)
+{
+    struct numbers n = { .out = out };
+
+    buf_printf(out, "%s[", label);
+    debug_numbers(message, number, put_number, &n);
+    buf_puts(out, "]\n");
+}
+
+static void put_int(struct buf *out, const char *label, uint64_t v)
+{
+    buf_printf(out, "%s%lld\n", label, (long long)v);
+}
+
+/* Entry `index` of a table of the dictionary; false when there is none. */
+static bool entry(struct bytes dictionary, uint32_t table, uint64_t index, struct bytes *out)
+{
+    struct pb_reader r = pb_reader(dictionary);
+
+    while (debug_each(&r, table, out))
+        if (index-- == 0)
+            return true;
+    return false;
+}
+
+struct attribute_walk {
+    struct bytes dictionary;
+    void (*each)(void *arg, struct bytes key, struct bytes any);
+    void *arg;
+};
+
+static void on_attribute(void *arg, size_t i, uint64_t index)
+{
+    struct attribute_walk *w = arg;
+    struct bytes attribute, key = { 0 };
+    struct debug_message m;
+
+    (void)i;
+    if (!entry(w->dictionary, 6, index, &attribute))
+        return;
+    debug_message_read(&m, attribute);
+    if (!entry(w->dictionary, 5, m.num[1], &key))
+        key = (struct bytes){ 0 };
+    w->each(w->arg, key, m.str[2]);
+}
+
+void debug_profile_attributes(struct bytes message, uint32_t number, struct bytes dictionary,
+                              void (*each)(void *arg, struct bytes key, struct bytes any), void *arg)
+{
+    struct attribute_walk w = { dictionary, each, arg };
+
+    debug_numbers(message, number, on_attribute, &w);
+}
+
+static void put_mappings(struct buf *out, struct bytes dictionary)
+{
+    struct pb_reader r = pb_reader(dictionary);
+    struct bytes mapping;
+
+    for (size_t i = 0; debug_each(&r, 1, &mapping); i++) {
+        struct debug_message m;
+
+        debug_message_read(&m, mapping);
+        buf_printf(out, "Mapping #%zu\n", i);
+        put_int(out, "    Memory start: ", m.num[1]);
+        put_int(out, "    Memory limit: ", m.num[2]);
+        put_int(out, "    File offset: ", m.num[3]);
+        put_int(out, "    File name: ", m.num[4]);
+        put_numbers(out, "    Attributes: ", mapping, 5);
+    }
+}
+
+static void put_lines(struct buf *out, struct bytes location)
+{
+    struct pb_reader r = pb_reader(location);
+    struct bytes line;
+
+    for (size_t i = 0; debug_each(&r, 3, &line); i++) {
+        struct debug_message m;
+
+        debug_message_read(&m, line);
+        buf_printf(out, "    Line #%zu\n", i);
+        put_int(out, "        Function index: ", m.num[1]);
+        put_int(out, "        Line: ", m.num[2]);
+        put_int(out, "        Column: ", m.num[3]);
+    }
+}
+
+static void put_locations(struct buf *out, struct bytes dictionary)
+{
+    struct pb_reader r = pb_reader(dictionary);
+    struct bytes location;
+
+    for (size_t i = 0; debug_each(&r, 2, &location); i++) {
+        struct debug_message m;
+
+        debug_message_read(&m, location);
+        buf_printf(out, "Location #%zu\n", i);
+        put_int(out, "    Mapping index: ", m.num[1]);
+        put_int(out, "    Address: ", m.num[2]);
+        put_lines(out, location);
+        put_numbers(out, "    Attributes: ", location, 4);
+    }
+}
+
+static void put_functions(struct buf *out, struct bytes dictionary)
+{
+    struct pb_reader r = pb_reader(dictionary);
+    struct bytes function;
+
+    for (size_t i = 0; debug_each(&r, 3, &function); i++) {
+        struct debug_message m;
+
+        debug_message_read(&m, function);
+        buf_printf(out, "Function #%zu\n", i);
+        put_int(out, "    Name: ", m.num[1]);
+        put_int(out, "    System name: ", m.num[2]);
+        put_int(out, "    Filename: ", m.num[3]);
+        put_int(out, "    Start line: ", m.num[4]);
+    }
+}
+
+/* The first entry of this table and of the links is the empty one and not shown. */
+static void put_attribute_table(struct buf *out, struct bytes dictionary)
+{
+    struct pb_reader r = pb_reader(dictionary);
+    struct bytes attribute;
+
+    for (size_t i = 0; debug_each(&r, 6, &attribute); i++) {
+        struct debug_message m;
+
+        debug_message_read(&m, attribute);
+        if (i == 0)
+            buf_puts(out, "Attribute table:\n");
+        if (m.raw.len == 0)
+            continue;
+        buf_printf(out, "     -> Key: Int(%lld)\n     -> Value: ", (long long)m.num[1]);
+        debug_typed_value(out, m.str[2]);
+        buf_printf(out, "\n     -> unit: Int(%lld)\n", (long long)m.num[3]);
+    }
+}
+
+static void put_link_table(struct buf *out, struct bytes dictionary)
+{
+    struct pb_reader r = pb_reader(dictionary);
+    struct bytes link;
+
+    for (size_t i = 0; debug_each(&r, 4, &link); i++) {
+        struct debug_message m;
+
+        debug_message_read(&m, link);
+        if (i == 0)
+            buf_puts(out, "Link table:\n");
+        buf_puts(out, "     -> Trace ID: Str(");
+        debug_hex(out, m.str[1]);
+        buf_puts(out, ")\n     -> Span ID: Str(");
+        debug_hex(out, m.str[2]);
+        buf_puts(out, ")\n");
+    }
+}
+
+static void put_string_table(struct buf *out, struct bytes dictionary)
+{
+    struct pb_reader r = pb_reader(dictionary);
+    struct bytes text;
+
+    for (size_t i = 0; debug_each(&r, 5, &text); i++) {
+        if (i == 0)
+            buf_puts(out, "String table:\n");
+        buf_puts(out, "    ");
+        buf_put(out, text);
+        buf_putc(out, '\n');
+    }
+}
+
+void debug_profiles_dictionary(struct buf *out, struct bytes dictionary)
+{
+    put_mappings(out, dictionary);
+    put_locations(out, dictionary);
+    put_functions(out, dictionary);
+    put_attribute_table(out, dictionary);
+    put_link_table(out, dictionary);
+    put_string_table(out, dictionary);
+}
+
+struct titled {
+    struct buf *out;
+    bool begun;
+};
+
+static void put_sample_attribute(void *arg, struct bytes key, struct bytes any)
+{
+    struct titled *t = arg;
+
+    if (!t->begun)
+        buf_puts(t->out, "        Attributes:\n");
+    t->begun = true;
+    buf_puts(t->out, "             -> ");
+    buf_put(t->out, key);
+    buf_puts(t->out, ": ");
+    debug_typed_value(t->out, any);
+    buf_putc(t->out, '\n');
+}
+
+static void put_sample(struct buf *out, size_t n, struct bytes sample, struct bytes dictionary)
+{
+    struct titled t = { .out = out };
+
+    buf_printf(out, "    Sample #%zu\n", n);
+    put_numbers(out, "        Values: ", sample, 4);
+    debug_profile_attributes(sample, 2, dictionary, put_sample_attribute, &t);
+}
+
+void debug_profile(struct buf *out, size_t n, struct bytes profile, struct bytes dictionary)
+{
+    struct pb_reader r = pb_reader(profile);
+    struct debug_message m;
+    struct bytes sample;
+
+    debug_message_read(&m, profile);
+    buf_printf(out, "Profile #%zu\n    Profile ID     : ", n);
+    debug_hex(out, m.str[7]);
+    buf_puts(out, "\n    Start time     : ");
+    debug_time(out, m.num[3]);
+    buf_printf(out, "\n    DurationNano   : %llu\n    Dropped attributes count: %u\n", (unsigned long long)m.num[4],
+               (unsigned)m.num[8]);
+    for (size_t i = 0; debug_each(&r, 2, &sample); i++)
+        put_sample(out, i, sample, dictionary);
+}

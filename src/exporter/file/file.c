@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The file exporter: requests into files, as OTLP/JSON lines or as protobuf messages with their length in front.
+ *
+ * One node serves all signals of an id. What comes waits in a list, with its blocks and so its share of the budget,
+ * until a job on a thread of the pool has encoded and written it; there is one job at a time. A sender is answered
+ * when its batch is written: nothing lies in a buffer of ours. What cannot be written is not in the file at all, and
+ * its sender is told to come again. */
+#include "base/directory.h"
+#include "base/mem.h"
+#include "exporter/file/file_writer.h"
+#include "pipeline/component.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JOB_BYTES (1u << 20)         /* a job takes up what waits until it has that many */
+#define ENCODED_SIZE 4               /* times the request: what its text is counted with, while it is made */
+#define STOP_EARLY (200 * NS_PER_MS) /* before the deadline: whoever still waits is told, no reader is waited for */
+#define MEGABYTE (1024ull * 1024)
+
+enum format { FORMAT_JSON, FORMAT_PROTO };
+static const char *const format_names[] = { "json", "proto", NULL };
+static const char *const compression_names[] = { "", "zstd", NULL };
+
+struct rotation_config {
+    bool on;
+    int64_t max_megabytes, max_days, max_backups;
+    bool localtime;
+};
+
+struct group_config {
+    bool enabled;
+    const char *resource_attribute;
+    int64_t max_open_files;
+};
+
+struct file_config {
+    const char *path;
+    bool append;
+    struct rotation_config rotation;
+    int format, compression;
+    duration flush_interval;
+    struct group_config group_by;
+    bool create_directory;
+    const char *directory_permissions;
+};
+
+static const struct option rotation_options[] = {
+    OPT_INT(struct rotation_config, max_megabytes, "100", "0", "8796093022207",
+            "A file that a message would make larger than this many MiB is renamed and a new one begun; 0 means 100."),
+    OPT_INT(struct rotation_config, max_days, "0", "0", "1000000",
+            "Remove renamed files after so many days; 0 = never."),
+    OPT_INT(struct rotation_config, max_backups, "100", "0", NULL, "Renamed files that are kept; 0 = all."),
+    OPT_BOOL(struct rotation_config, localtime, "false", "The time in their names is local; else UTC."),
+    OPT_END,
+};
+
+static const struct option group_options[] = {
+    OPT_BOOL(struct group_config, enabled, "false", "Write each resource to a file that one of its attributes names."),
+    OPT_STRING(struct group_config, resource_attribute, "fileexporter.path_segment",
+               "The attribute whose text replaces the * in path. Resources without it are left out and counted."),
+    OPT_INT(struct group_config, max_open_files, "100", "1", "10000",
+            "Files held open; past that the one that was used longest ago is closed."),
+    OPT_END,
+};
+
+static const struct option options[] = {
+    OPT_STRING(struct file_config, path, "", "The file. With group_by one * stands where the path segment goes."),
+    OPT_BOOL(struct file_config, append, "false",
+             "Keep what is in the file at the start. Without it, and without rotation, the file is emptied."),
+    OPT_GROUP(struct file_config, rotation, struct rotation_config, rotation_options, GROUP_DEFAULT,
+              "Begin a new file when one is full. Without this block a file grows without end."),
+    OPT_ENUM(struct file_config, format, format_names, "json",
+             "json: a line of OTLP/JSON each request. proto: protobuf, each with its length in front, 4 bytes "
+             "big-endian."),
+    OPT_REFUSED("encoding", "encoding extensions are not served: write format: json or format: proto"),
+    OPT_ENUM(struct file_config, compression, compression_names, "",
+             "zstd: each message compressed by itself, with its length in front, JSON too."),
+    OPT_DURATION(
+        struct file_config, flush_interval, "1s", NULL, NULL,
+        "The longest that data may wait in memory to be written. otelcd writes at once, so any value is kept."),
+    OPT_GROUP(struct file_config, group_by, struct group_config, group_options, GROUP_PLAIN, "Several files."),
+    OPT_BOOL(struct file_config, create_directory, "false", "Make the directory of path when it is not there."),
+    OPT_STRING(struct file_config, directory_permissions, "",
+               "With create_directory: its mode, in octal; empty means 0755."),
+    OPT_END,
+};
+
+static const struct metric_row row_bytes = {
+    .name = "otelcd_exporter_file_written_bytes",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_BASIC,
+    .unit = "By",
+    .help = "Bytes written to files.",
+};
+static const struct metric_row row_failures = {
+    .name = "otelcd_exporter_file_failed_batches",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_BASIC,
+    .unit = "{batch}",
+    .help = "Batches that could not be written and were handed back to their senders.",
+};
+static const struct metric_row row_rotations = {
+    .name = "otelcd_exporter_file_rotations",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_BASIC,
+    .unit = "{file}",
+    .help = "Files that were full and renamed.",
+};
+static const struct metric_row *const metric_rows[] = { &row_bytes, &row_failures, &row_rotations, NULL };
+
+struct entry {
+    struct entry *next;
+    struct batch *batch;
+    struct ack *ack;
+    struct file_written written;
+};
+
+/* On its way through the pool. Survives the node if that must go first; the writer then goes with it. */
+struct job {
+    uv_work_t work;
+    struct file *file; /* NULL: the node has gone */
+    struct file_writer *writer;
+    struct entry *entries;
+    struct budget *budget;
+    uint64_t charged;
+};
+
+struct file {
+    struct node node;
+    const struct file_config *config;
+    struct file_writer *writer;
+    struct metric *bytes, *failures, *rotations;
+    uint64_t seen_bytes, seen_rotations; /* of the writer's, in the metrics */
+    struct entry *first, *last;
+    struct job *job;
+    struct complaint failing, missing, rejecting;
+    struct clock_timer timer;
+    void (*stopped)(struct node *node); /* once all is written; NULL before stop */
+};
+
+static struct file *file_of(struct node *node)
+{
+    return container_of(node, struct file, node);
+}
+
+/* --- the job --- */
+
+static void write_entries(uv_work_t *work)
+{
+    struct job *j = container_of(work, struct job, work);
+
+    for (struct entry *e = j->entries; e != NULL; e = e->next)
+        file_writer_write(j->writer, e->batch, &e->written);
+}
+
+static const char *reason_of(int rc)
+{
+    return rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG ? "no_space" : rc == -ECANCELED ? "shutdown" : "write_failed";
+}
+
+static void settle_failed(struct file *f, const struct entry *e)
+{
+    metric_add(f->failures, 1);
+    if (complaint_due(&f->failing, f->node.host->clock))
+        log_warn(&f->node.log, "Writing failed, senders are told to come again", F_STR("error", e->written.err.text),
+                 F_UINT("batches", complaint_taken(&f->failing)));
+    ack_fail(e->ack, VERDICT_RETRY, reason_of(e->written.rc), "%s", e->written.err.text);
+}
+
+static void settle_written(struct file *f, const struct entry *e)
+{
+    struct clock *clock = f->node.host->clock;
+    struct outcome o = { .verdict = VERDICT_SAFE, .rejected = e->written.rejected };
+
+    if (complaint_over(&f->failing))
+        log_info(&f->node.log, "Writing works again");
+    if (e->written.missing > 0) {
+        ack_drop(e->ack, e->written.missing, "no_path_segment");
+        if (complaint_due(&f->missing, clock))
+            log_warn(&f->node.log, "Left out resources without the attribute that names their file",
+                     F_STR("attribute", f->config->group_by.resource_attribute),
+                     F_UINT("batches", complaint_taken(&f->missing)));
+    }
+    if (o.rejected > 0) {
+        o.reason = "not_writable";
+        (void)snprintf(o.why, sizeof(o.why), "%.*s", (int)sizeof(o.why) - 1, e->written.err.text);
+        if (complaint_due(&f->rejecting, clock))
+            log_warn(&f->node.log, "Left out what can never be written", F_STR("error", e->written.err.text),
+                     F_UINT("batches", complaint_taken(&f->rejecting)));
+    }
+    ack_settle(e->ack, &o);
+}
+
+static void settle(struct file *f, const struct entry *e)
+{
+    if (e->written.rc != 0)
+        settle_failed(f, e);
+    else
+        settle_written(f, e);
+}
+
+static void count(struct file *f)
+{
+    uint64_t bytes = file_writer_bytes(f->writer), rotations = file_writer_rotated(f->writer);
+
+    metric_add(f->bytes, (double)(bytes - f->seen_bytes));
+    metric_add(f->rotations, (double)(rotations - f->seen_rotations));
+    f->seen_bytes = bytes;
+    f->seen_rotations = rotations;
+}
+
+static void begin_job(struct file *f);
+
+static void on_entries(uv_work_t *work, int status)
+{
+    struct job *j = container_of(work, struct job, work);
+    struct file *f = j->file;
+
+    (void)status;
+    for (struct entry *e; (e = j->entries) != NULL; free(e)) {
+        j->entries = e->next;
+        if (f != NULL)
+            settle(f, e);
+        batch_unref(e->batch);
+    }
+    budget_give(j->budget, j->charged);
+    if (f == NULL)
+        file_writer_free(j->writer);
+    free(j);
+    if (f == NULL)
+        return;
+    f->job = NULL;
+    count(f);
+    begin_job(f);
+}
+
+/* What waits, up to JOB_BYTES but at least one, leaves the list with the job. */
+static void take_entries(struct file *f, struct job *j)
+{
+    struct entry *last = f->first;
+    uint64_t bytes = last->batch->bytes;
+
+    while (last->next != NULL && bytes + last->next->batch->bytes <= JOB_BYTES) {
+        last = last->next;
+        bytes += last->batch->bytes;
+    }
+    j->entries = f->first;
+    f->first = last->next;
+    last->next = NULL;
+    j->charged = bytes * ENCODED_SIZE;
+    budget_charge(j->budget, j->charged);
+}
+
+/* Nothing waits: the end, where that was asked for. */
+static void begin_job(struct file *f)
+{
+    if (f->job != NULL)
+        return;
+    if (f->first == NULL) {
+        if (f->stopped != NULL) {
+            clock_stop(f->node.host->clock, &f->timer);
+            f->stopped(&f->node);
+        }
+        return;
+    }
+    f->job = mem_zalloc(sizeof(*f->job));
+    f->job->file = f;
+    f->job->writer = f->writer;
+    f->job->budget = f->node.host->budget;
+    take_entries(f, f->job);
+    uv_queue_work(f->node.host->loop, &f->job->work, write_entries, on_entries);
+}
+
+static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    struct file *f = file_of(container_of(self, struct node, in));
+    struct entry *e = mem_zalloc(sizeof(*e));
+
+    e->batch = batch;
+    e->ack = ack;
+    if (f->first == NULL)
+        f->first = e;
+    else
+        f->last->next = e;
+    f->last = e;
+    begin_job(f);
+}
+
+/* --- options --- */
+
+static void check_group(const struct file_config *c, struct check *ck)
+{
+    const char *star = strchr(c->path, '*');
+
+    if (!c->group_by.enabled)
+        return;
+    if (star == c->path)
+        check_fail(ck, "path", "path must not start with * when group_by is enabled");
+    if (star == NULL || strchr(star + 1, '*') != NULL)
+        check_fail(ck, "path", "path must contain exactly one * when group_by is enabled");
+    if (c->group_by.resource_attribute[0] == '\0')
+        check_fail(ck, "group_by::resource_attribute", "name the resource attribute, or leave the key out");
+}
+
+static void check_directory(const struct file_config *c, struct check *ck)
+{
+    mode_t mode;
+
+    if (c->directory_permissions[0] == '\0')
+        return;
+    if (!c->create_directory)
+        check_fail(ck, "directory_permissions", "directory_permissions requires create_directory to be true");
+    else if (!directory_mode(c->directory_permissions, &mode))
+        check_fail(ck, "directory_permissions", "directory_permissions value must be a valid octal representation");
+    else if ((mode & ~(mode_t)0777) != 0)
+        check_fail(ck, "directory_permissions", "directory_permissions contain invalid bits for file access");
+}
+
+static void check(const void *config, struct check *ck)
+{
+    const struct file_config *c = config;
+
+    if (c->path[0] == '\0')
+        check_fail(ck, "path", "path must be non-empty");
+    if (c->append && c->rotation.on)
+        check_fail(ck, "append", "append and rotation enabled at the same time is not supported");
+    if (c->flush_interval.ns < 0)
+        check_fail(ck, "flush_interval", "flush_interval must be larger than zero");
+    check_group(c, ck);
+    check_directory(c, ck);
+}
+
+static struct file_rotation rotation_of(const struct rotation_config *c)
+{
+    if (!c->on)
+        return (struct file_rotation){ 0 };
+    return (struct file_rotation){
+        .max_bytes = (uint64_t)(c->max_megabytes != 0 ? c->max_megabytes : 100) * MEGABYTE,
+        .max_days = (uint64_t)c->max_days,
+        .max_backups = (uint64_t)c->max_backups,
+        .localtime = c->localtime,
+    };
+}
+
+/* --- life --- */
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct file *f = file_of(node);
+    const struct file_config *c = f->config = config;
+    const struct metric_label label = { "exporter", node->id };
+    const struct file_writer_options o = {
+        .path = c->path,
+        .append = c->append,
+        .proto = c->format == FORMAT_PROTO,
+        .zstd = c->compression != 0,
+        .group_attribute = c->group_by.enabled ? c->group_by.resource_attribute : NULL,
+        .max_open_files = (uint64_t)c->group_by.max_open_files,
+        .rotation = rotation_of(&c->rotation),
+    };
+
+    (void)err;
+    node->in.consume = consume;
+    f->writer = file_writer_new(&o);
+    f->bytes = metrics_get(node->host->metrics, &row_bytes, &label, 1);
+    f->failures = metrics_get(node->host->metrics, &row_failures, &label, 1);
+    f->rotations = metrics_get(node->host->metrics, &row_rotations, &label, 1);
+    return 0;
+}
+
+static int start(struct node *node, struct error *err)
+{
+    struct file *f = file_of(node);
+    mode_t mode = 0755;
+    int rc = 0;
+
+    if (f->config->create_directory) {
+        (void)directory_mode(f->config->directory_permissions, &mode);
+        rc = directory_make_for(f->config->path, f->config->directory_permissions[0] != '\0' ? mode : 0755);
+    }
+    if (rc != 0)
+        return error_set(err, rc, "cannot make the directory of %s: %s", f->config->path, uv_strerror(rc));
+    return file_writer_open(f->writer, err);
+}
+
+/* A disk or a reader that hangs: those who have been waiting are told, before nobody can be told any more. */
+static void on_late(struct clock_timer *t)
+{
+    struct file *f = container_of(t, struct file, timer);
+
+    file_writer_cancel(f->writer);
+    for (struct entry *e; (e = f->first) != NULL; free(e)) {
+        f->first = e->next;
+        batch_unref(e->batch);
+        ack_fail(e->ack, VERDICT_RETRY, "shutdown", "shutting down before this could be written");
+    }
+    begin_job(f);
+}
+
+static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *node))
+{
+    struct file *f = file_of(node);
+    uint64_t now = clock_mono(node->host->clock);
+
+    f->stopped = done;
+    clock_start(node->host->clock, &f->timer, deadline > now + STOP_EARLY ? deadline - now - STOP_EARLY : 0, on_late);
+    begin_job(f);
+}
+
+static void hurry(struct node *node)
+{
+    clock_start(node->host->clock, &file_of(node)->timer, 0, on_late);
+}
+
+static void destroy(struct node *node)
+{
+    struct file *f = file_of(node);
+
+    clock_stop(node->host->clock, &f->timer);
+    for (struct entry *e; (e = f->first) != NULL; free(e)) {
+        f->first = e->next;
+        batch_unref(e->batch);
+    }
+    if (f->job == NULL) {
+        file_writer_free(f->writer);
+        return;
+    }
+    file_writer_cancel(f->writer);
+    f->job->file = NULL;
+}
+
+extern const struct component file_exporter;
+const struct component file_exporter = {
+    .type = "file",
+    .kind = COMPONENT_EXPORTER,
+    .signals = SIGNAL_ALL,
+    .shared = true,
+    .stability = "alpha",
+    .summary = "Writes what comes to files, as OTLP/JSON lines or protobuf messages.",
+    .safe = "Safe means written: handed to the kernel whole, not synced to the disk.",
+    .config_size = sizeof(struct file_config),
+    .options = options,
+    .metrics = metric_rows,
+    .node_size = sizeof(struct file),
+    .check = check,
+    .create = create,
+    .start = start,
+    .stop = stop,
+    .hurry = hurry,
+    .destroy = destroy,
+};

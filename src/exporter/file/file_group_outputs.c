@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/directory.h"
+#include "exporter/file/file_group.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIRECTORY_MODE 0755
+#define KNOWN_SLOTS 65536u /* a power of two */
+#define KNOWN_MAX (KNOWN_SLOTS / 2)
+
+void file_outputs_init(struct file_outputs *f, const struct file_output *model, bool append, uint64_t max)
+{
+    *f = (struct file_outputs){ .model = model, .append = append, .max = max };
+    if (!append)
+        f->known = mem_zalloc(KNOWN_SLOTS * sizeof(*f->known));
+}
+
+static void slot_free(struct file_outputs *f, struct file_slot *s)
+{
+    f->rotated += s->output.rotated;
+    file_output_close(&s->output);
+    free(s->output.path);
+    free(s);
+}
+
+void file_outputs_free(struct file_outputs *f)
+{
+    for (size_t i = 0; i < f->slots.n; i++)
+        slot_free(f, f->slots.v[i]);
+    vec_free(&f->slots);
+    free(f->known);
+}
+
+uint64_t file_outputs_rotated(const struct file_outputs *f)
+{
+    uint64_t n = f->rotated;
+
+    for (size_t i = 0; i < f->slots.n; i++)
+        n += f->slots.v[i]->output.rotated;
+    return n;
+}
+
+/* --- paths --- */
+
+/* "a//b/./c/../d" is "a/b/d". What goes up beyond the beginning of a relative path stays as "..". */
+static void put_clean(struct buf *out, const char *path)
+{
+    size_t root = *path == '/', floor;
+
+    if (root)
+        buf_putc(out, '/');
+    floor = out->len;
+    while (*path != '\0') {
+        size_t n = strcspn(path, "/");
+
+        if (n == 2 && memcmp(path, "..", 2) == 0 && out->len > floor) {
+            while (out->len > floor && out->data[--out->len] != '/')
+                ;
+        } else if (n > 0 && !(n == 1 && *path == '.') && !(root && n == 2 && memcmp(path, "..", 2) == 0)) {
+            if (out->len > root)
+                buf_putc(out, '/');
+            buf_append(out, path, n);
+            if (n == 2 && memcmp(path, "..", 2) == 0)
+                floor = out->len;
+        }
+        path += n + (path[n] == '/');
+    }
+}
+
+char *file_group_path(const char *pattern, struct bytes segment)
+{
+    const char *star = strchr(pattern, '*');
+    int head = (int)(star - pattern);
+    struct buf clean = { 0 }, below = { 0 };
+    char *whole, *rooted;
+
+    if (segment.len > 1 && memcmp(segment.data, "./", 2) == 0)
+        segment = bytes_skip(segment, 1);
+    else if (segment.len > 2 && memcmp(segment.data, "../", 3) == 0)
+        segment = bytes_skip(segment, 2);
+    whole = mem_printf("%.*s%.*s%s", head, pattern, (int)segment.len, (const char *)segment.data, star + 1);
+    put_clean(&clean, whole);
+    if (strncmp(buf_cstr(&clean), pattern, (size_t)head) != 0) {
+        rooted = mem_printf("/%.*s%s", (int)segment.len, (const char *)segment.data, star + 1);
+        put_clean(&below, rooted);
+        free(whole);
+        whole = mem_printf("%.*s%s", head, pattern, buf_cstr(&below));
+        clean.len = 0;
+        put_clean(&clean, whole);
+        free(rooted);
+    }
+    free(whole);
+    whole = mem_strdup(buf_cstr(&clean));
+    buf_free(&clean);
+    buf_free(&below);
+    return whole;
+}
+
+/* --- which are open --- */
+
+/* The first time that this path is opened? Of very many it is said of the first ones only: the rest are appended to. */
+static bool is_new(struct file_outputs *f, const char *path)
+{
+    uint64_t hash = bytes_hash(bytes_str(path)) | 1;
+    size_t i;
+
+    if (f->append)
+        return false;
+    for (i = (hash >> 1) & (KNOWN_SLOTS - 1); f->known[i] != 0; i = (i + 1) & (KNOWN_SLOTS - 1))
+        if (f->known[i] == hash)
+            return false;
+    if (f->n_known == KNOWN_MAX)
+        return false;
+    f->n_known++;
+    f->known[i] = hash;
+    return true;
+}
+
+/* Room for one more: the one goes that was used longest ago, so one of the present batch last. */
+static void close_oldest(struct file_outputs *f)
+{
+    size_t oldest = 0;
+
+    if (f->slots.n < f->max)
+        return;
+    for (size_t i = 1; i < f->slots.n; i++)
+        if (f->slots.v[i]->used < f->slots.v[oldest]->used)
+            oldest = i;
+    slot_free(f, f->slots.v[oldest]);
+    f->slots.v[oldest] = f->slots.v[--f->slots.n];
+}
+
+static struct file_slot *find(const struct file_outputs *f, const char *path)
+{
+    for (size_t i = 0; i < f->slots.n; i++)
+        if (strcmp(f->slots.v[i]->output.path, path) == 0)
+            return f->slots.v[i];
+    return NULL;
+}
+
+/* Directories are made where the opening finds that they are missing. */
+static int open_making_directories(struct file_output *o, struct error *err)
+{
+    int rc = file_output_open(o, false, err);
+
+    if (rc != -ENOENT)
+        return rc;
+    rc = directory_make_for(o->path, DIRECTORY_MODE);
+    if (rc != 0)
+        return error_set(err, rc, "make the directory of %s: %s", o->path, strerror(-rc));
+    return file_output_open(o, false, err);
+}
+
+static int slot_open(struct file_outputs *f, char *path, struct file_slot **slot, struct error *err)
+{
+    struct file_slot *s = mem_zalloc(sizeof(*s));
+    int rc;
+
+    close_oldest(f);
+    s->output = *f->model;
+    s->output.path = path;
+    rc = open_making_directories(&s->output, err);
+    if (rc != 0) {
+        slot_free(f, s);
+        return rc;
+    }
+    if (is_new(f, path))
+        file_output_take_back(&s->output, 0);
+    *vec_push(&f->slots) = s;
+    *slot = s;
+    return 0;
+}
+
+int file_outputs_get(struct file_outputs *f, struct bytes segment, struct file_output **out, struct error *err)
+{
+    struct file_slot *s;
+    char *path;
+    int rc = 0;
+
+    if (segment.len >= PATH_MAX)
+        return error_set(err, -ENAMETOOLONG, "a path segment of %zu bytes", segment.len);
+    if (segment.len > 0 && memchr(segment.data, '\0', segment.len) != NULL)
+        return error_set(err, -EINVAL, "a path segment with a zero byte");
+    path = file_group_path(f->model->path, segment);
+    s = find(f, path);
+    if (s == NULL)
+        rc = slot_open(f, path, &s, err);
+    else
+        free(path);
+    if (rc != 0)
+        return rc;
+    s->used = ++f->uses;
+    *out = &s->output;
+    return 0;
+}
+
+void file_outputs_begin(struct file_outputs *f)
+{
+    f->batch++;
+}
+
+void file_outputs_mark(struct file_outputs *f, struct file_output *o)
+{
+    struct file_slot *s = container_of(o, struct file_slot, output);
+
+    if (s->batch != f->batch)
+        s->mark = o->begin;
+    s->batch = f->batch;
+}
+
+void file_outputs_take_back(struct file_outputs *f)
+{
+    for (size_t i = 0; i < f->slots.n; i++)
+        if (f->slots.v[i]->batch == f->batch)
+            file_output_take_back(&f->slots.v[i]->output, f->slots.v[i]->mark);
+}

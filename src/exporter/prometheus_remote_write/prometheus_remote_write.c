@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The prometheus_remote_write exporter: metrics, pushed in Prometheus' remote write protocol. */
+#include "exporter/prometheus_remote_write/remote_write.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define SWEEP_INTERVAL (100 * NS_PER_MS)
+#define CONSUMERS 2                 /* one batch is encoded while another is on its way */
+#define MERGE_BYTES (512ull * 1024) /* of OTLP in one go: what the loop can encode without a stall */
+#define DEFAULT_BATCH 3000000
+#define MIB (1024ull * 1024)
+
+static struct remote_write_node *remote_write_of(struct node *node)
+{
+    return container_of(node, struct remote_write_node, node);
+}
+
+/* ---- batches ---- */
+
+/* What a user can do about points that are not sent. */
+static const char *advice(const char *reason)
+{
+    static const struct {
+        const char *reason, *text;
+    } texts[] = {
+        { "delta_temporality", "remote write has cumulative values only: set the SDK's temporality to cumulative" },
+        { "no_temporality", "a sum or histogram must say its temporality" },
+        { "duplicate_timestamp", "one batch had several points of a series for one time; the last was sent" },
+        { "bad_name", "nothing of the metric's name can stand in a Prometheus name: rename it" },
+        { "bad_label", "an attribute's name leaves no label name, is reserved (__), or there are too many: rename it" },
+        { "scale", "an exponential histogram's scale is below -4, the least that Prometheus has" },
+        { "malformed", "a histogram's buckets do not fit together" },
+        { "series_budget", "the memory budget has no room: raise it, or send fewer attributes" },
+        { "retries_exhausted", "the receiver did not take it within retry_on_failure::max_elapsed_time" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (strcmp(texts[i].reason, reason) == 0)
+            return texts[i].text;
+    return answer_advice(reason);
+}
+
+void remote_write_drop_items(struct remote_write_node *n, struct delivery *d, uint64_t items, const char *reason,
+                             const char *example, const char *text)
+{
+    struct remote_write_reason *r = remote_write_reason(n, reason);
+
+    ack_drop(d->ack, items, reason);
+    metric_add(r->items, items);
+    if (complaint_due(&r->complaint, n->node.host->clock))
+        log_warn(&n->node.log, "Points are not sent", F_STR("reason", reason), F_STR("series", example),
+                 F_STR("because", advice(reason)), F_STR("receiver", text), F_UINT("points", items),
+                 F_UINT("repeated", complaint_taken(&r->complaint)));
+}
+
+static void encode(struct delivery *d, bool with_drops)
+{
+    struct remote_write_node *n = d->node;
+    struct remote_write_result result;
+
+    d->parts = 1; /* ours, until all are pushed */
+    remote_write_encode(n->encoder, d->batch, &result);
+    for (size_t i = 0; with_drops && i < result.n_drops; i++) {
+        remote_write_drop_items(n, d, result.drops[i].items, result.drops[i].reason, result.drops[i].example, "");
+        metric_add(n->m.failed_translations, result.drops[i].items);
+    }
+    for (struct remote_write_request *r = result.first, *next; r != NULL; r = next) {
+        next = r->next;
+        metric_add(n->m.translated, r->samples + r->histograms);
+        if (r->newest > n->highest)
+            n->highest = r->newest;
+        lane_push(&n->lanes[r->shard % n->n_lanes], d, r);
+    }
+    delivery_part_ended(d);
+}
+
+static void free_delivery(struct delivery *d)
+{
+    *d->link = d->next;
+    if (d->next != NULL)
+        d->next->link = d->link;
+    turn_cancel(d->node->node.host->turn, &d->task);
+    batch_unref(d->batch);
+    free(d);
+}
+
+static struct remote_write *make_encoder(struct remote_write_node *n)
+{
+    const struct remote_write_config *c = n->config;
+    struct remote_write_options o = {
+        .translation = &n->translation.translation,
+        .version = n->version,
+        .custom_buckets = n->config->convert_explicit_histograms_to_nhcb,
+        .keep_classic = n->config->keep_classic_histograms,
+        .target_info = c->target_info.enabled,
+        .send_metadata = c->send_metadata,
+        .shards = n->n_lanes,
+        .max_bytes = c->max_batch_size_bytes > 0 ? (size_t)c->max_batch_size_bytes : DEFAULT_BATCH,
+        .expiration = (uint64_t)c->series_expiration.ns,
+        .clock = n->node.host->clock,
+        .budget = n->node.host->budget,
+    };
+
+    return remote_write_new(&o);
+}
+
+/* Once more, in the form that the receiver knows. */
+static void on_again(struct turn_task *task)
+{
+    struct delivery *d = container_of(task, struct delivery, task);
+    struct remote_write_node *n = d->node;
+
+    d->again = false;
+    d->resumed = true;
+    d->known_dropped = d->dropped;
+    d->failed = 0;
+    if (remote_write_version(n->encoder) != n->version) {
+        remote_write_free(n->encoder);
+        n->encoder = make_encoder(n);
+    }
+    encode(d, false);
+}
+
+void delivery_part_ended(struct delivery *d)
+{
+    struct remote_write_node *n = d->node;
+    bool durable = n->wal_directory != NULL;
+
+    if (--d->parts > 0)
+        return;
+    if (d->again) {
+        d->task.run = on_again;
+        turn_defer(n->node.host->turn, &d->task);
+        return;
+    }
+    if (d->failed > 0 && (durable || !n->config->remote_write_queue.enabled)) {
+        ack_fail(d->ack, VERDICT_RETRY, "receiver_failed", "%s", d->why);
+    } else {
+        ack_drop(d->ack, d->failed, "shutdown");
+        ack_safe(d->ack);
+    }
+    free_delivery(d);
+}
+
+/* Is it one of those that may have been under way when the process before this one ended? */
+static bool take_resumed(struct remote_write_node *n, const struct batch *b)
+{
+    struct remote_write_resumed *r = &n->resumed;
+
+    if (r->items == 0 || r->bytes == 0)
+        return false;
+    r->items -= b->items < r->items ? b->items : r->items;
+    r->bytes -= b->bytes < r->bytes ? b->bytes : r->bytes;
+    return true;
+}
+
+/* One attempt, which goes on until all of it has landed or was given up. */
+static void on_attempt(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    struct remote_write_node *n = container_of(self, struct remote_write_node, attempt);
+    struct delivery *d = mem_zalloc(sizeof(*d));
+
+    d->node = n;
+    d->batch = batch;
+    d->ack = ack;
+    d->resumed = take_resumed(n, batch);
+    d->next = n->deliveries;
+    d->link = &n->deliveries;
+    if (d->next != NULL)
+        d->next->link = &d->next;
+    n->deliveries = d;
+    encode(d, true);
+}
+
+/* ---- life ---- */
+
+static void set_sender(struct remote_write_node *n)
+{
+    const struct remote_write_config *c = n->config;
+    struct sender_options o = {
+        .queue_size = c->wal.on ? UINT64_MAX : (uint64_t)c->remote_write_queue.queue_size,
+        .consumers = CONSUMERS,
+        .merge_bytes = c->include_metadata_keys.n > 0 ? 0 : MERGE_BYTES,
+        .merge_batches = c->wal.on ? c->wal.buffer_size : 0,
+        .directory = n->wal_directory,
+        .max_disk_bytes = c->wal.max_size_mib * MIB,
+        .no_sync = !c->wal.fsync,
+        .attempt = &n->attempt,
+    };
+
+    if (!c->remote_write_queue.enabled) {
+        o.queue_size = UINT64_MAX;
+        o.wait_for_result = true;
+        o.consumers = 1000;
+    }
+    n->sender = sender_new(&n->node, &o);
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct remote_write_node *n = remote_write_of(node);
+    const struct remote_write_config *c = n->config = config;
+    uint64_t lanes = c->max_batch_request_parallelism;
+
+    (void)err;
+    if (lanes == 0)
+        lanes = c->remote_write_queue.num_consumers > 0 ? (uint64_t)c->remote_write_queue.num_consumers : 1;
+    n->n_lanes = (uint32_t)lanes;
+    n->version = (enum remote_write_version)c->protobuf_message;
+    translation_configure(&n->translation, &c->translation, !c->disable_scope_info, &c->external_labels);
+    n->translation.translation.target_by_either = true;
+    n->encoder = make_encoder(n);
+    n->lanes = mem_alloc(n->n_lanes * sizeof(*n->lanes));
+    for (uint32_t i = 0; i < n->n_lanes; i++)
+        lane_init(&n->lanes[i], n);
+    n->attempt.consume = on_attempt;
+    if (c->wal.on)
+        n->wal_directory = mem_printf("%s/prom_remotewrite", c->wal.directory);
+    remote_write_metrics_init(n);
+    set_sender(n);
+    return 0;
+}
+
+static void on_sweep(struct clock_timer *t)
+{
+    struct remote_write_node *n = container_of(t, struct remote_write_node, sweep);
+
+    remote_write_sweep(n->encoder);
+    clock_start(n->node.host->clock, t, SWEEP_INTERVAL, on_sweep);
+}
+
+static int make_client(struct remote_write_node *n, struct error *err)
+{
+    const struct remote_write_client_config *k = client_config(n->config);
+    struct http_header *headers = mem_alloc((k->headers.n + 1) * sizeof(*headers));
+    uint64_t idle = k->max_idle_conns_per_host > 0 ? k->max_idle_conns_per_host : n->n_lanes;
+    struct http_client_options o = {
+        .url = k->endpoint,
+        .proxy_url = k->proxy_url,
+        .user_agent = n->user_agent,
+        .headers = headers,
+        .n_headers = k->headers.n,
+        .idle_timeout = (uint64_t)k->idle_conn_timeout.ns,
+        .max_idle = k->disable_keep_alives                              ? 0
+                    : k->max_idle_conns > 0 && k->max_idle_conns < idle ? k->max_idle_conns
+                                                                        : idle,
+        .max_connections = k->max_conns_per_host,
+    };
+
+    for (size_t i = 0; i < k->headers.n; i++)
+        headers[i] = (struct http_header){ bytes_str(k->headers.v[i].key), bytes_str(k->headers.v[i].value) };
+    snprintf(n->user_agent, sizeof(n->user_agent), "otelcd/%s", n->node.host->version);
+    n->client = http_client_new(n->node.host->loop, n->node.host->turn, n->node.host->clock, &o, err);
+    free(headers);
+    return n->client != NULL ? 0 : UV_EINVAL;
+}
+
+/* `directory` itself is the user's to make; the last step of it may be ours. */
+static int make_directory(struct remote_write_node *n, struct error *err)
+{
+    const char *directory = n->config->wal.directory;
+
+    if (n->wal_directory == NULL || mkdir(directory, 0700) == 0 || errno == EEXIST)
+        return 0;
+    return error_set(err, -errno, "wal::directory: cannot make %s: %s", directory, uv_strerror(-errno));
+}
+
+static void claim(const void *config, struct claims *claims)
+{
+    const struct remote_write_config *c = config;
+
+    if (c->wal.on)
+        claim_directory(claims, "wal::directory", c->wal.directory);
+}
+
+static int start(struct node *node, struct error *err)
+{
+    struct remote_write_node *n = remote_write_of(node);
+    int rc = make_client(n, err);
+
+    if (rc == 0)
+        rc = make_directory(n, err);
+    if (rc == 0)
+        rc = sender_start(n->sender, err);
+    if (rc != 0)
+        return rc;
+    n->resumed = (struct remote_write_resumed){ node->ledger->held, CONSUMERS * MERGE_BYTES };
+    clock_start(node->host->clock, &n->sweep, SWEEP_INTERVAL, on_sweep);
+    log_info(&node->log, "Sending remote write", F_STR("endpoint", http_client_name(n->client)),
+             F_STR("protobuf_message", remote_write_messages[n->version]),
+             F_STR("queue", n->wal_directory != NULL ? n->wal_directory : "memory"));
+    return 0;
+}
+
+static void forget_deliveries(struct remote_write_node *n)
+{
+    for (struct delivery *d = n->deliveries, *next; d != NULL; d = next) {
+        next = d->next;
+        free_delivery(d);
+    }
+}
+
+static void on_sender_stopped(struct node *node)
+{
+    struct remote_write_node *n = remote_write_of(node);
+
+    for (uint32_t i = 0; i < n->n_lanes; i++)
+        lane_close(&n->lanes[i]);
+    forget_deliveries(n); /* the sender has given them up at the deadline */
+    if (n->client != NULL)
+        http_client_close(n->client);
+    n->client = NULL;
+    clock_stop(node->host->clock, &n->sweep);
+    n->stopped(node);
+}
+
+static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *node))
+{
+    struct remote_write_node *n = remote_write_of(node);
+
+    n->stopped = done;
+    n->stopping = true;
+    for (uint32_t i = 0; i < n->n_lanes; i++)
+        lane_stop(&n->lanes[i]);
+    sender_stop(n->sender, deadline, on_sender_stopped);
+}
+
+static void hurry(struct node *node)
+{
+    sender_hurry(remote_write_of(node)->sender);
+}
+
+static void destroy(struct node *node)
+{
+    struct remote_write_node *n = remote_write_of(node);
+
+    for (uint32_t i = 0; i < n->n_lanes; i++)
+        lane_close(&n->lanes[i]);
+    forget_deliveries(n);
+    if (n->client != NULL)
+        http_client_close(n->client);
+    clock_stop(node->host->clock, &n->sweep);
+    sender_free(n->sender);
+    remote_write_metrics_close(n);
+    remote_write_free(n->encoder);
+    translation_free(&n->translation);
+    free(n->lanes);
+    free(n->wal_directory);
+}
+
+static const char *const aliases[] = { "prometheusremotewrite", NULL };
+
+extern const struct component prometheus_remote_write_exporter;
+const struct component prometheus_remote_write_exporter = {
+    .type = "prometheus_remote_write",
+    .aliases = aliases,
+    .kind = COMPONENT_EXPORTER,
+    .signals = SIGNAL_BIT(SIGNAL_METRICS),
+    .stability = "beta",
+    .summary = "Sends metrics in Prometheus' remote write protocol, each series in order, from a queue in memory or on "
+               "disk.",
+    .safe = "In the queue; with wal: on disk and synced.",
+    .config_size = sizeof(struct remote_write_config),
+    .options = remote_write_options,
+    .metrics = remote_write_metric_rows,
+    .node_size = sizeof(struct remote_write_node),
+    .check = remote_write_check,
+    .create = create,
+    .claim = claim,
+    .start = start,
+    .stop = stop,
+    .hurry = hurry,
+    .destroy = destroy,
+};

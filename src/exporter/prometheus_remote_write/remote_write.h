@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The prometheus_remote_write exporter's inside: what its files share. Nobody but src/exporter/remote_write*.c and
+ * prometheus_remote_write.c includes this.
+ *
+ *     prometheus_remote_write.c  the component: life, a batch's way through
+ *     remote_write_options.c     its options, and what must hold between them
+ *     remote_write_lane.c        requests one after another on one lane: answers, waits, dividing
+ *     remote_write_answer.c      what an answer means
+ *     remote_write_metrics.c     what is counted
+ *
+ * A batch becomes requests (parts), each for one lane by its series; a lane sends one at a time, so that each series
+ * stays in order. The batch is settled when all its parts have landed or were given up. */
+#ifndef EXPORTER_REMOTE_WRITE_H
+#define EXPORTER_REMOTE_WRITE_H
+
+#include "exporter/prometheus_remote_write/remote_write_answer.h"
+#include "net/http/http_client.h"
+#include "queue/sender.h"
+#include "prom/series/translation_config.h"
+
+struct remote_write_client_config {
+    const char *endpoint;
+    duration timeout;
+    struct string_map headers;
+    const char *compression;
+    const char *proxy_url;
+    uint64_t write_buffer_size, read_buffer_size;
+    uint64_t max_idle_conns, max_idle_conns_per_host, max_conns_per_host;
+    duration idle_conn_timeout;
+    bool disable_keep_alives;
+    struct remote_write_tls_config {
+        bool insecure, insecure_skip_verify;
+    } tls;
+};
+
+struct remote_write_http_config {
+    bool on;
+    struct remote_write_client_config client;
+};
+
+struct remote_write_config {
+    struct remote_write_client_config client;
+    struct remote_write_http_config http;
+    struct translation_config translation;
+    struct string_map external_labels;
+    struct remote_write_queue_config {
+        bool enabled;
+        int64_t queue_size, num_consumers;
+    } remote_write_queue;
+    struct remote_write_wal_config {
+        bool on;
+        const char *directory;
+        uint64_t buffer_size;
+        duration truncate_frequency, lag_record_frequency;
+        uint64_t max_size_mib;
+        bool fsync;
+    } wal;
+    struct retry_config retry_on_failure;
+    struct remote_write_target_config {
+        bool enabled;
+    } target_info;
+    int64_t max_batch_size_bytes;
+    uint64_t max_batch_request_parallelism;
+    bool disable_scope_info, send_metadata;
+    bool convert_explicit_histograms_to_nhcb, keep_classic_histograms;
+    int protobuf_message; /* enum remote_write_version */
+    struct strings include_metadata_keys;
+    duration series_expiration;
+    bool retry_forever; /* by check(): what is on disk is not given up for its age, unless the user says so */
+};
+
+/* The one that counts: `http` takes the place of the top-level keys. */
+static inline const struct remote_write_client_config *client_config(const struct remote_write_config *c)
+{
+    return c->http.on ? &c->http.client : &c->client;
+}
+
+/* Why items were lost, as metrics have it. */
+#define REMOTE_WRITE_REASONS 24
+
+struct remote_write_metrics {
+    struct metric_hook hook;
+    struct metric *samples, *histograms, *exemplars, *metadata; /* in attempts */
+    struct metric *samples_failed, *histograms_failed, *exemplars_failed;
+    struct metric *samples_retried, *histograms_retried, *exemplars_retried;
+    struct metric *bytes, *seconds, *highest, *highest_sent, *pending, *shards, *shards_max, *shards_min, *capacity;
+    struct metric *sent_batches, *translated, *failed_translations, *written_samples, *written_histograms,
+        *written_exemplars, *consumers, *series, *series_bytes, *connections, *duplicates;
+    struct remote_write_reason {
+        const char *reason;
+        struct metric *items;
+        struct complaint complaint;
+    } reasons[REMOTE_WRITE_REASONS];
+};
+
+/* One batch whose parts are on their way. */
+struct delivery {
+    struct delivery *next, **link;
+    struct remote_write_node *node;
+    struct batch *batch;
+    struct ack *ack;
+    uint32_t parts;         /* that have not ended */
+    uint64_t failed;        /* items of parts that were given up for now: the batch is to come again */
+    uint64_t dropped;       /* items that its parts were refused for good */
+    uint64_t known_dropped; /* of those, the ones that come once more, for the batch was made anew */
+    bool again;             /* in the other form of message */
+    bool resumed;           /* some of it may have landed: before otelcd last stopped, or in the other form */
+    struct turn_task task;
+    char why[160];
+};
+
+/* One request. */
+struct part {
+    struct part *next;
+    struct delivery *delivery;
+    struct remote_write_request *request; /* its message is empty: `body` has it */
+    struct buf body;                      /* compressed */
+    struct retry retry;
+    uint32_t server_errors; /* 500s in a row */
+    bool divided;           /* it is a piece of one that was refused */
+    bool last_try;          /* others were taken while it got 500: if it gets that once more, it is bad */
+    bool ambiguous;         /* an attempt ended without an answer, or may have before the start: it may have landed */
+};
+
+struct part_list {
+    struct part *first, **last;
+};
+
+struct lane {
+    struct remote_write_node *node;
+    struct part_list parts; /* the first one is being sent, or waited with */
+    struct part_list aside; /* single units that get 500, while others are tried */
+    uint32_t n_aside, sift; /* how many may be put aside before it counts as the receiver's trouble */
+    struct http_call call;
+    struct http_header headers[40];
+    bool calling;
+    uint64_t begun; /* mono ns of the attempt */
+    struct clock_timer timer;
+    char attempt[12];
+};
+
+struct remote_write_node {
+    struct node node;
+    const struct remote_write_config *config;
+    struct configured_translation translation;
+    enum remote_write_version version;
+    struct remote_write *encoder;
+    struct http_client *client;
+    struct sender *sender;
+    struct consumer attempt; /* behind the queue */
+    struct lane *lanes;
+    uint32_t n_lanes;
+    struct delivery *deliveries;
+    struct remote_write_resumed { /* what may have been on its way when otelcd last stopped; it comes first */
+        uint64_t items, bytes;
+    } resumed;
+    bool stopping;
+    struct clock_timer sweep;
+    struct complaint failing;
+    struct remote_write_metrics m;
+    char *wal_directory;
+    char user_agent[80];
+    int64_t highest, highest_sent; /* ms */
+    void (*stopped)(struct node *node);
+};
+
+/* lane */
+void lane_init(struct lane *l, struct remote_write_node *n);
+void lane_close(struct lane *l); /* its call is cancelled and its parts are freed, without a word to anybody */
+void lane_push(struct lane *l, struct delivery *d, struct remote_write_request *request); /* takes it over */
+void lane_stop(struct lane *l); /* no more waits: one last try for what is there */
+
+/* the component */
+void delivery_part_ended(struct delivery *d);
+void remote_write_drop_items(struct remote_write_node *n, struct delivery *d, uint64_t items, const char *reason,
+                             const char *example, const char *text);
+
+/* options */
+extern const struct option remote_write_options[];
+extern const char *const remote_write_messages[]; /* by enum remote_write_version */
+void remote_write_check(const void *config, struct check *ck);
+
+/* metrics */
+extern const struct metric_row *const remote_write_metric_rows[];
+void remote_write_metrics_init(struct remote_write_node *n);
+void remote_write_metrics_close(struct remote_write_node *n);
+void remote_write_count_attempt(struct remote_write_node *n, const struct part *p);
+void remote_write_count_failed(struct remote_write_node *n, const struct remote_write_request *r);
+void remote_write_count_retried(struct remote_write_node *n, const struct remote_write_request *r);
+struct remote_write_reason *remote_write_reason(struct remote_write_node *n, const char *reason);
+
+#endif

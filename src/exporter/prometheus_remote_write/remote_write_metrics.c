@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exporter/prometheus_remote_write/remote_write.h"
+
+#include "base/mem.h"
+
+#define ROW(id, name_, kind, unit_, text)                                                                              \
+    static const struct metric_row id = {                                                                              \
+        .name = (name_), .type = (kind), .level = LEVEL_BASIC, .unit = (unit_), .help = (text)                         \
+    }
+
+static const double seconds_bounds[] = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120, 300 };
+
+ROW(row_samples, "prometheus_remote_storage_samples_total", METRIC_COUNTER, "", "Samples in attempts to send.");
+ROW(row_histograms, "prometheus_remote_storage_histograms_total", METRIC_COUNTER, "", "Native histograms in attempts.");
+ROW(row_exemplars, "prometheus_remote_storage_exemplars_total", METRIC_COUNTER, "", "Exemplars in attempts.");
+ROW(row_metadata, "prometheus_remote_storage_metadata_total", METRIC_COUNTER, "", "Metadata entries in attempts.");
+ROW(row_samples_failed, "prometheus_remote_storage_samples_failed_total", METRIC_COUNTER, "",
+    "Samples that were given up.");
+ROW(row_histograms_failed, "prometheus_remote_storage_histograms_failed_total", METRIC_COUNTER, "",
+    "Native histograms that were given up.");
+ROW(row_exemplars_failed, "prometheus_remote_storage_exemplars_failed_total", METRIC_COUNTER, "",
+    "Exemplars that were given up.");
+ROW(row_samples_retried, "prometheus_remote_storage_samples_retried_total", METRIC_COUNTER, "",
+    "Samples in attempts that failed and were made again.");
+ROW(row_histograms_retried, "prometheus_remote_storage_histograms_retried_total", METRIC_COUNTER, "",
+    "Native histograms in attempts that failed and were made again.");
+ROW(row_exemplars_retried, "prometheus_remote_storage_exemplars_retried_total", METRIC_COUNTER, "",
+    "Exemplars in attempts that failed and were made again.");
+ROW(row_bytes, "prometheus_remote_storage_bytes_total", METRIC_COUNTER, "",
+    "Bytes of requests, compressed, attempts counted.");
+static const struct metric_row row_seconds = {
+    .name = "prometheus_remote_storage_sent_batch_duration_seconds",
+    .type = METRIC_HISTOGRAM,
+    .level = LEVEL_BASIC,
+    .unit = "",
+    .help = "Time of each attempt.",
+    .bounds = seconds_bounds,
+    .n_bounds = ARRAY_LEN(seconds_bounds),
+};
+ROW(row_highest, "prometheus_remote_storage_queue_highest_timestamp_seconds", METRIC_GAUGE, "",
+    "Time of the newest sample that came off the queue.");
+ROW(row_highest_sent, "prometheus_remote_storage_queue_highest_sent_timestamp_seconds", METRIC_GAUGE, "",
+    "Time of the newest sample that was delivered.");
+ROW(row_pending, "prometheus_remote_storage_samples_pending", METRIC_GAUGE, "",
+    "Data points that wait to be delivered.");
+ROW(row_shards, "prometheus_remote_storage_shards", METRIC_GAUGE, "", "Requests that may be in flight at one time.");
+ROW(row_shards_max, "prometheus_remote_storage_shards_max", METRIC_GAUGE, "", "The same: the number is fixed.");
+ROW(row_shards_min, "prometheus_remote_storage_shards_min", METRIC_GAUGE, "", "The same: the number is fixed.");
+ROW(row_capacity, "prometheus_remote_storage_shard_capacity", METRIC_GAUGE, "", "Batches that the queue may hold.");
+ROW(row_sent, "otelcol_exporter_prometheusremotewrite_sent_batches", METRIC_COUNTER, "{batch}",
+    "Requests that the receiver has taken.");
+ROW(row_translated, "otelcol_exporter_prometheusremotewrite_translated_time_series", METRIC_COUNTER, "1",
+    "Samples and histograms made of data points.");
+ROW(row_failed, "otelcol_exporter_prometheusremotewrite_failed_translations", METRIC_COUNTER, "1",
+    "Data points that remote write cannot carry.");
+ROW(row_written_samples, "otelcol_exporter_prometheusremotewrite_written_samples", METRIC_COUNTER, "{sample}",
+    "Samples that the receiver says it wrote (Remote-Write 2.0).");
+ROW(row_written_histograms, "otelcol_exporter_prometheusremotewrite_written_histograms", METRIC_COUNTER, "{histogram}",
+    "Native histograms that the receiver says it wrote (Remote-Write 2.0).");
+ROW(row_written_exemplars, "otelcol_exporter_prometheusremotewrite_written_exemplars", METRIC_COUNTER, "{exemplar}",
+    "Exemplars that the receiver says it wrote (Remote-Write 2.0).");
+ROW(row_consumers, "otelcol_exporter_prometheusremotewrite_consumers", METRIC_GAUGE, "{consumer}",
+    "Requests that may be in flight at one time.");
+ROW(row_series, "otelcd_remote_write_series", METRIC_GAUGE, "{series}", "Series whose labels are kept ready.");
+ROW(row_series_bytes, "otelcd_remote_write_series_memory", METRIC_GAUGE, "By",
+    "Memory that they take, as charged to the budget, without tables.");
+ROW(row_connections, "otelcd_remote_write_connections", METRIC_GAUGE, "{connection}", "Open connections.");
+ROW(row_duplicates, "otelcd_remote_write_duplicates", METRIC_COUNTER, "{datapoints}",
+    "Data points that were sent again after an attempt without an answer or a restart, and turned out to be there "
+    "already.");
+ROW(row_not_sent, "otelcd_remote_write_points_not_sent", METRIC_COUNTER, "{datapoints}",
+    "Data points that were given up, by reason.");
+
+const struct metric_row *const remote_write_metric_rows[] = {
+    &row_samples,
+    &row_histograms,
+    &row_exemplars,
+    &row_metadata,
+    &row_samples_failed,
+    &row_histograms_failed,
+    &row_exemplars_failed,
+    &row_samples_retried,
+    &row_histograms_retried,
+    &row_exemplars_retried,
+    &row_bytes,
+    &row_seconds,
+    &row_highest,
+    &row_highest_sent,
+    &row_pending,
+    &row_shards,
+    &row_shards_max,
+    &row_shards_min,
+    &row_capacity,
+    &row_sent,
+    &row_translated,
+    &row_failed,
+    &row_written_samples,
+    &row_written_histograms,
+    &row_written_exemplars,
+    &row_consumers,
+    &row_series,
+    &row_series_bytes,
+    &row_connections,
+    &row_duplicates,
+    &row_not_sent,
+    NULL,
+};
+
+static void collect(struct metric_hook *hook)
+{
+    struct remote_write_node *n = container_of(hook, struct remote_write_node, m.hook);
+    struct remote_write_metrics *m = &n->m;
+
+    metric_set(m->pending, (double)n->node.ledger->held);
+    if (n->highest != INT64_MIN)
+        metric_set(m->highest, (double)n->highest / 1000);
+    if (n->highest_sent != INT64_MIN)
+        metric_set(m->highest_sent, (double)n->highest_sent / 1000);
+    metric_set(m->series, (double)remote_write_series(n->encoder));
+    metric_set(m->series_bytes, (double)remote_write_memory(n->encoder));
+    metric_set(m->connections, n->client != NULL ? (double)http_client_stats(n->client)->connections : 0);
+}
+
+static struct metric *get(struct remote_write_node *n, const struct metric_row *row)
+{
+    const struct metric_label ours = { "exporter", n->node.id };
+    struct url url;
+    struct error err;
+    struct buf name = { 0 };
+    struct metric *x;
+
+    if (strncmp(row->name, "prometheus_", 11) != 0)
+        return metrics_get(n->node.host->metrics, row, &ours, 1);
+    if (url_parse(&url, bytes_str(client_config(n->config)->endpoint), &err) == 0)
+        url_put_safe(&name, &url);
+    x = metrics_get(n->node.host->metrics, row,
+                    (const struct metric_label[]){ { "remote_name", n->node.id }, { "url", buf_cstr(&name) } }, 2);
+    buf_free(&name);
+    return x;
+}
+
+static struct metric *counter(struct remote_write_node *n, const struct metric_row *row)
+{
+    struct metric *x = get(n, row);
+
+    metric_add(x, 0);
+    return x;
+}
+
+void remote_write_metrics_init(struct remote_write_node *n)
+{
+    struct remote_write_metrics *m = &n->m;
+
+    n->highest = n->highest_sent = INT64_MIN;
+    m->samples = counter(n, &row_samples);
+    m->histograms = counter(n, &row_histograms);
+    m->exemplars = counter(n, &row_exemplars);
+    m->metadata = counter(n, &row_metadata);
+    m->samples_failed = counter(n, &row_samples_failed);
+    m->histograms_failed = counter(n, &row_histograms_failed);
+    m->exemplars_failed = counter(n, &row_exemplars_failed);
+    m->samples_retried = counter(n, &row_samples_retried);
+    m->histograms_retried = counter(n, &row_histograms_retried);
+    m->exemplars_retried = counter(n, &row_exemplars_retried);
+    m->bytes = counter(n, &row_bytes);
+    m->seconds = get(n, &row_seconds);
+    m->highest = get(n, &row_highest);
+    m->highest_sent = get(n, &row_highest_sent);
+    m->pending = get(n, &row_pending);
+    m->shards = get(n, &row_shards);
+    m->shards_max = get(n, &row_shards_max);
+    m->shards_min = get(n, &row_shards_min);
+    m->capacity = get(n, &row_capacity);
+    m->sent_batches = counter(n, &row_sent);
+    m->translated = counter(n, &row_translated);
+    m->failed_translations = counter(n, &row_failed);
+    m->written_samples = get(n, &row_written_samples);
+    m->written_histograms = get(n, &row_written_histograms);
+    m->written_exemplars = get(n, &row_written_exemplars);
+    m->consumers = get(n, &row_consumers);
+    m->series = get(n, &row_series);
+    m->series_bytes = get(n, &row_series_bytes);
+    m->connections = get(n, &row_connections);
+    m->duplicates = counter(n, &row_duplicates);
+    metric_set(m->shards, n->n_lanes);
+    metric_set(m->shards_max, n->n_lanes);
+    metric_set(m->shards_min, n->n_lanes);
+    metric_set(m->consumers, n->n_lanes);
+    metric_set(m->capacity, (double)n->config->remote_write_queue.queue_size);
+    m->hook.collect = collect;
+    metrics_hook(n->node.host->metrics, &m->hook);
+}
+
+void remote_write_metrics_close(struct remote_write_node *n)
+{
+    metrics_unhook(n->node.host->metrics, &n->m.hook);
+}
+
+void remote_write_count_attempt(struct remote_write_node *n, const struct part *p)
+{
+    metric_add(n->m.samples, p->request->samples);
+    metric_add(n->m.histograms, p->request->histograms);
+    metric_add(n->m.exemplars, p->request->exemplars);
+    metric_add(n->m.metadata, p->request->metadata);
+    metric_add(n->m.bytes, p->body.len);
+}
+
+void remote_write_count_failed(struct remote_write_node *n, const struct remote_write_request *r)
+{
+    metric_add(n->m.samples_failed, r->samples);
+    metric_add(n->m.histograms_failed, r->histograms);
+    metric_add(n->m.exemplars_failed, r->exemplars);
+}
+
+void remote_write_count_retried(struct remote_write_node *n, const struct remote_write_request *r)
+{
+    metric_add(n->m.samples_retried, r->samples);
+    metric_add(n->m.histograms_retried, r->histograms);
+    metric_add(n->m.exemplars_retried, r->exemplars);
+}
+
+struct remote_write_reason *remote_write_reason(struct remote_write_node *n, const char *reason)
+{
+    const struct metric_label labels[] = { { "exporter", n->node.id }, { "reason", reason } };
+    struct remote_write_reason *r = n->m.reasons;
+    size_t i = 0;
+
+    while (i + 1 < REMOTE_WRITE_REASONS && r[i].reason != NULL && strcmp(r[i].reason, reason) != 0)
+        i++;
+    if (r[i].reason == NULL) {
+        r[i].reason = reason;
+        r[i].items = metrics_get(n->node.host->metrics, &row_not_sent, labels, ARRAY_LEN(labels));
+    }
+    return &r[i];
+}

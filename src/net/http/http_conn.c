@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connection sniffs its first bytes, then serves one protocol; at the end it lingers: we have said our last, and
+ * closing now, with input unread, would make the kernel throw our last words away at the peer's side. So the
+ * writing side is shut, and what still comes is read and dropped for a second.
+ *
+ * All output leaves from flush(), at the end of the loop's turn. That is also where the connection decides whether
+ * to read, to linger or to close, so nothing above it on the stack ever finds its feet gone. */
+#include "net/http/http_conn.h"
+
+#include "base/mem.h"
+#include "net/socket/endpoint.h"
+#include "net/http1/http1_conn.h"
+#include "net/http2/http2.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FIRST_REQUEST (60 * NS_PER_S)
+#define LINGER NS_PER_S
+#define LINGER_READ (64 * 1024ul)
+#define LINGER_MAX (16 * 1024ul * 1024) /* bytes read for nothing */
+
+static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+enum state { SNIFFING, SERVING, LINGERING, CLOSED };
+
+struct http_conn {
+    struct http_link link;
+    struct stream stream;
+    struct http_server *server;
+    struct http_conn *next, *prev;
+    struct turn_task flush;
+    enum state state;
+    bool ended;       /* the peer will send no more */
+    struct buf stash; /* input that nobody could take yet; charged to the budget */
+    uint64_t lingered;
+    char *peer;
+};
+
+static struct http_conn *conn_of_link(struct http_link *l)
+{
+    return container_of(l, struct http_conn, link);
+}
+
+static struct http_conn *conn_of_stream(struct stream *s)
+{
+    return container_of(s, struct http_conn, stream);
+}
+
+static void move(struct http_conn *c, enum state to)
+{
+    static const uint8_t allowed[] = {
+        [SNIFFING] = 1 << SERVING | 1 << LINGERING | 1 << CLOSED,
+        [SERVING] = 1 << LINGERING | 1 << CLOSED,
+        [LINGERING] = 1 << CLOSED,
+        [CLOSED] = 0,
+    };
+
+    assert(allowed[c->state] & 1 << to);
+    c->state = to;
+}
+
+static void drop_stash(struct http_conn *c)
+{
+    budget_give(c->link.core->budget, c->stash.len);
+    buf_free(&c->stash);
+}
+
+static void add_stash(struct http_conn *c, struct bytes data)
+{
+    budget_charge(c->link.core->budget, data.len);
+    buf_put(&c->stash, data);
+}
+
+/* The requests hear of it, and nothing more is served. */
+static void end_service(struct http_conn *c, enum state to)
+{
+    move(c, to);
+    http_link_close(&c->link);
+    if (c->link.state != NULL)
+        c->link.proto->close(&c->link);
+    drop_stash(c);
+}
+
+static void on_closed(struct stream *stream)
+{
+    struct http_conn *c = conn_of_stream(stream);
+    struct http_server *s = c->server;
+
+    if (c->prev != NULL)
+        c->prev->next = c->next;
+    else
+        s->conns = c->next;
+    if (c->next != NULL)
+        c->next->prev = c->prev;
+    free(c->peer);
+    free(c);
+    http_server_forget(s);
+}
+
+void http_conn_cut(struct http_conn *c)
+{
+    if (c->state == CLOSED)
+        return;
+    end_service(c, CLOSED);
+    turn_cancel(c->link.core->turn, &c->flush);
+    c->stream.on_closed = on_closed;
+    stream_close(&c->stream);
+}
+
+static void linger(struct http_conn *c)
+{
+    if (c->ended) {
+        http_conn_cut(c);
+        return;
+    }
+    end_service(c, LINGERING);
+    stream_shutdown(&c->stream);
+    http_link_expect(&c->link, DEADLINE_LINGER, LINGER);
+    stream_read(&c->stream, LINGER_READ);
+}
+
+/* --- reading --- */
+
+static void feed(struct http_conn *c, struct bytes data)
+{
+    size_t n = c->link.proto->input(&c->link, data);
+
+    if (n < data.len)
+        add_stash(c, bytes_of(data.data + n, data.len - n));
+}
+
+static void feed_stash(struct http_conn *c)
+{
+    size_t n = c->link.proto->input(&c->link, buf_bytes(&c->stash));
+
+    if (n == 0)
+        return;
+    budget_give(c->link.core->budget, n);
+    c->stash.len -= n;
+    memmove(c->stash.data, c->stash.data + n, c->stash.len);
+    if (c->stash.len == 0)
+        buf_free(&c->stash);
+}
+
+static void refuse_tls(struct http_conn *c)
+{
+    struct http_core *core = c->link.core;
+
+    core->stats.tls_on_plain++;
+    if (complaint_due(&c->server->tls, core->clock))
+        log_warn(core->log,
+                 "A client speaks TLS to this plain-text port; set tls.insecure: true, or http:// in its endpoint",
+                 F_STR("client", c->link.peer(&c->link)), F_STR("endpoint", c->server->listener.address),
+                 F_UINT("occurrences", complaint_taken(&c->server->tls)));
+    linger(c);
+}
+
+/* What do these bytes begin? Nothing happens while they may begin several things. */
+static void sniff(struct http_conn *c, struct bytes data)
+{
+    size_t n = data.len < sizeof(preface) - 1 ? data.len : sizeof(preface) - 1;
+    bool is_http2 = memcmp(data.data, preface, n) == 0;
+
+    if (is_http2 && n < sizeof(preface) - 1)
+        return;
+    if (data.data[0] == 0x16 && data.len < 2)
+        return;
+    if (data.data[0] == 0x16 && data.data[1] == 3) {
+        refuse_tls(c);
+        return;
+    }
+    move(c, SERVING);
+    if (is_http2)
+        http2_open(&c->link);
+    else
+        http1_open(&c->link);
+}
+
+static void on_read(struct stream *stream, struct bytes data)
+{
+    struct http_conn *c = conn_of_stream(stream);
+
+    c->link.last_read = clock_mono(c->link.core->clock);
+    if (c->state == LINGERING) {
+        c->lingered += data.len;
+        if (c->lingered > LINGER_MAX)
+            http_conn_cut(c);
+        return;
+    }
+    if (c->stash.len > 0) {
+        add_stash(c, data);
+        data = buf_bytes(&c->stash);
+    }
+    if (c->state == SNIFFING)
+        sniff(c, data);
+    if (c->stash.len > 0 && c->state == SERVING)
+        feed_stash(c);
+    else if (c->state == SERVING)
+        feed(c, data);
+    else if (c->state == SNIFFING && c->stash.len == 0)
+        add_stash(c, data);
+}
+
+static void on_end(struct stream *stream, int error)
+{
+    struct http_conn *c = conn_of_stream(stream);
+
+    c->ended = true;
+    if (error != 0 || c->state != SERVING) {
+        http_conn_cut(c);
+        return;
+    }
+    c->link.proto->on_end(&c->link);
+    c->link.kick(&c->link);
+}
+
+static void choose_reading(struct http_conn *c)
+{
+    size_t most = c->server->hub.size, first = c->link.core->options.initial_window;
+
+    if (c->state == SERVING)
+        most = c->link.proto->room(&c->link, most);
+    else if (first < most)
+        most = first;
+    most = c->stash.len < most ? most - c->stash.len : 0;
+    if (c->ended)
+        most = 0;
+    if (stream_read(&c->stream, most) != 0)
+        http_conn_cut(c);
+}
+
+/* --- writing --- */
+
+static void on_written(struct stream *stream, int error)
+{
+    struct http_conn *c = conn_of_stream(stream);
+
+    if (c->state != SERVING)
+        return;
+    http_link_expect(&c->link, DEADLINE_WRITE, 0);
+    if (error != 0) {
+        http_conn_cut(c);
+        return;
+    }
+    c->link.proto->flushed(&c->link);
+    c->link.kick(&c->link);
+}
+
+/* Write what there is. False when the connection is gone. */
+static bool write_out(struct http_conn *c)
+{
+    int rc;
+
+    if (c->stream.writing)
+        return true;
+    c->link.proto->output(&c->link, stream_out(&c->stream));
+    rc = stream_flush(&c->stream);
+    if (rc < 0) {
+        http_conn_cut(c);
+        return false;
+    }
+    if (rc > 0)
+        http_link_expect(&c->link, DEADLINE_WRITE, c->link.core->options.write_timeout);
+    else
+        c->link.proto->flushed(&c->link);
+    return true;
+}
+
+static void flush(struct turn_task *task)
+{
+    struct http_conn *c = container_of(task, struct http_conn, flush);
+    enum http_fate fate;
+
+    if (c->state != SERVING)
+        return;
+    if (c->stash.len > 0)
+        feed_stash(c);
+    if (!write_out(c))
+        return;
+    fate = c->link.proto->fate(&c->link);
+    if (fate == HTTP_BROKEN)
+        http_conn_cut(c);
+    else if (fate == HTTP_FINISHED && !c->stream.writing)
+        linger(c);
+    else
+        choose_reading(c);
+}
+
+static void kick(struct http_link *l)
+{
+    struct http_conn *c = conn_of_link(l);
+
+    if (c->state == SERVING)
+        turn_defer(l->core->turn, &c->flush);
+}
+
+/* --- life --- */
+
+static void on_deadline(struct http_link *l, enum http_deadline which)
+{
+    struct http_conn *c = conn_of_link(l);
+
+    if (which == DEADLINE_WRITE || which == DEADLINE_LINGER || c->state != SERVING) {
+        if (which != DEADLINE_LINGER)
+            l->core->stats.timeouts++;
+        http_conn_cut(c);
+        return;
+    }
+    l->proto->on_deadline(l, which);
+}
+
+static const char *peer(struct http_link *l)
+{
+    struct http_conn *c = conn_of_link(l);
+    struct sockaddr_storage addr = { 0 };
+    int len = sizeof(addr);
+    char text[ENDPOINT_TEXT];
+
+    if (c->peer != NULL)
+        return c->peer;
+    if (c->server->listener.port == 0)
+        snprintf(text, sizeof(text), "unix");
+    else if (uv_tcp_getpeername(&c->stream.uv.tcp, (struct sockaddr *)&addr, &len) == 0)
+        endpoint_format(&addr, (socklen_t)len, text, sizeof(text));
+    else
+        snprintf(text, sizeof(text), "unknown");
+    c->peer = mem_strdup(text);
+    return c->peer;
+}
+
+struct http_conn *http_conn_next(const struct http_conn *c)
+{
+    return c->next;
+}
+
+void http_conn_drain(struct http_conn *c)
+{
+    if (c->state == SERVING)
+        c->link.proto->drain(&c->link);
+    else if (c->state == SNIFFING)
+        http_conn_cut(c);
+}
+
+void http_conn_open(struct http_server *s, int fd)
+{
+    struct http_conn *c = mem_zalloc(sizeof(*c));
+
+    c->server = s;
+    c->link = (struct http_link){ .core = &s->core, .kick = kick, .peer = peer, .on_deadline = on_deadline };
+    c->link.last_read = clock_mono(s->core.clock);
+    c->flush.run = flush;
+    c->stream.on_read = on_read;
+    c->stream.on_end = on_end;
+    c->stream.on_written = on_written;
+    c->next = s->conns;
+    if (s->conns != NULL)
+        s->conns->prev = c;
+    s->conns = c;
+    s->core.stats.accepted++;
+    s->core.stats.connections++;
+    if (stream_open(&c->stream, s->loop, &s->hub, fd) != 0) {
+        http_conn_cut(c);
+        return;
+    }
+    http_link_expect(&c->link, DEADLINE_READ, FIRST_REQUEST);
+    choose_reading(c);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the HTTP server: one accepted connection, from its first bytes to its last. */
+#ifndef NET_HTTP_CONN_H
+#define NET_HTTP_CONN_H
+
+#include "net/http/http_link.h"
+#include "net/socket/listener.h"
+#include "net/socket/stream.h"
+
+struct http_conn;
+
+struct http_server {
+    struct http_core core;
+    uv_loop_t *loop;
+    struct stream_hub hub;
+    struct listener listener;
+    struct http_conn *conns;
+    struct complaint full;       /* out of file descriptors */
+    struct complaint tls;        /* TLS on this plain port */
+    struct clock_timer deadline; /* of stopping */
+    bool listener_closed;
+    void (*done)(struct http_server *s, void *arg);
+    void *arg;
+};
+
+void http_conn_open(struct http_server *s, int fd); /* takes the fd over */
+void http_conn_drain(struct http_conn *c);          /* end when the running requests have */
+void http_conn_cut(struct http_conn *c);            /* end now */
+struct http_conn *http_conn_next(const struct http_conn *c);
+
+void http_server_forget(struct http_server *s); /* a connection has closed */
+
+#endif

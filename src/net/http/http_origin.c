@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/http/http_origin.h"
+
+#include "codec/base64.h"
+#include "net/http1/http1.h"
+#include "net/http/proxy.h"
+
+#include <stdlib.h>
+#include <uv.h>
+
+/* Who is dialled: the origin, or the proxy. */
+static int set_way(struct http_origin *to, const struct http_client_options *o, struct error *err)
+{
+    const char *proxy = o->proxy_url;
+    const struct url *next = &to->url;
+
+    if (url_parse(&to->url, bytes_str(to->url_text), err) != 0)
+        return UV_EINVAL;
+    if (to->url.secure)
+        return error_set(err, UV_EINVAL, "https is not served yet: write http://, or let a TLS proxy stand between");
+    if (proxy == NULL || *proxy == '\0')
+        proxy = proxy_from_environment(to->url.host, url_port(&to->url));
+    if (*proxy != '\0') {
+        struct buf text = { 0 };
+
+        if (strstr(proxy, "://") == NULL)
+            buf_puts(&text, "http://");
+        buf_puts(&text, proxy);
+        to->proxy_text = bytes_dup(buf_bytes(&text));
+        buf_free(&text);
+        if (url_parse(&to->proxy, bytes_str(to->proxy_text), err) != 0)
+            return error_wrap(err, "the proxy's URL");
+        if (to->proxy.secure)
+            return error_set(err, UV_EINVAL, "a proxy is reached over http, not https");
+        next = &to->proxy;
+    }
+    to->dial_host = bytes_dup(next->host);
+    to->dial_port = bytes_dup(url_port(next));
+    return 0;
+}
+
+static void put_authorization(struct http_origin *to, const char *header, struct bytes userinfo)
+{
+    struct buf plain = { 0 }, value = { 0 };
+
+    url_put_unescaped(&plain, userinfo);
+    if (memchr(userinfo.data, ':', userinfo.len) == NULL)
+        buf_putc(&plain, ':');
+    buf_puts(&value, "Basic ");
+    base64_encode(buf_bytes(&plain), true, &value);
+    http1_put_header(&to->fixed, bytes_str(header), buf_bytes(&value));
+    buf_free(&plain);
+    buf_free(&value);
+}
+
+static bool has_header(const struct http_client_options *o, const char *name)
+{
+    for (size_t i = 0; i < o->n_headers; i++)
+        if (bytes_equal_nocase(o->headers[i].name, bytes_str(name)))
+            return true;
+    return false;
+}
+
+static void set_fixed(struct http_origin *to, const struct http_client_options *o)
+{
+    struct buf authority = { 0 }, safe = { 0 };
+
+    url_put_authority(&authority, &to->url);
+    if (!has_header(o, "host"))
+        http1_put_header(&to->fixed, bytes_str("host"), buf_bytes(&authority));
+    if (o->user_agent != NULL && !has_header(o, "user-agent"))
+        http1_put_header(&to->fixed, bytes_str("user-agent"), bytes_str(o->user_agent));
+    for (size_t i = 0; i < o->n_headers; i++)
+        http1_put_header(&to->fixed, o->headers[i].name, o->headers[i].value);
+    if (to->url.userinfo.len > 0 && !has_header(o, "authorization"))
+        put_authorization(to, "authorization", to->url.userinfo);
+    if (to->proxy_text != NULL) {
+        if (to->proxy.userinfo.len > 0)
+            put_authorization(to, "proxy-authorization", to->proxy.userinfo);
+        buf_puts(&to->target, "http://");
+        buf_put(&to->target, buf_bytes(&authority));
+    }
+    if (o->max_idle == 0)
+        http1_put_header(&to->fixed, bytes_str("connection"), bytes_str("close"));
+    if (to->url.target.data[0] == '?')
+        buf_putc(&to->target, '/');
+    buf_put(&to->target, to->url.target);
+    url_put_safe(&safe, &to->url);
+    to->name = bytes_dup(buf_bytes(&safe));
+    buf_free(&authority);
+    buf_free(&safe);
+}
+
+int http_origin_init(struct http_origin *to, const struct http_client_options *o, struct error *err)
+{
+    *to = (struct http_origin){ .url_text = bytes_dup(bytes_str(o->url)) };
+    if (set_way(to, o, err) != 0)
+        return UV_EINVAL;
+    set_fixed(to, o);
+    return 0;
+}
+
+void http_origin_free(struct http_origin *to)
+{
+    free(to->url_text);
+    free(to->name);
+    free(to->proxy_text);
+    free(to->dial_host);
+    free(to->dial_port);
+    buf_free(&to->fixed);
+    buf_free(&to->target);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a client's calls go: the origin, the proxy in front of it, and what is the same in each request's head. */
+#ifndef NET_HTTP_ORIGIN_H
+#define NET_HTTP_ORIGIN_H
+
+#include "base/buf.h"
+#include "net/http/http_client.h"
+
+struct http_origin {
+    char *name;                  /* the URL, without userinfo and query */
+    char *dial_host, *dial_port; /* the proxy's, where there is one */
+    struct buf target;           /* of the request line: the whole URL for a proxy */
+    struct buf fixed;            /* header lines */
+    /* What the urls point into. */
+    char *url_text;
+    struct url url;
+    char *proxy_text; /* NULL: straight to the origin */
+    struct url proxy;
+};
+
+/* UV_EINVAL and `err` when the URL, or the proxy's, is none that can be called; http_origin_free() all the same. */
+int http_origin_init(struct http_origin *to, const struct http_client_options *o, struct error *err);
+void http_origin_free(struct http_origin *to);
+
+#endif

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests: their memory, their events to the service, and the service's calls on them. What differs between
+ * HTTP/1.1 and HTTP/2 is behind struct http_wire. */
+#include "net/http/http_link.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define HURRY (2 * NS_PER_S)
+#define SPARE_REQUESTS 256
+#define SPARE_HEADERS 32 /* larger arrays are not kept */
+#define SPARE_BUF 4096   /* larger buffers neither */
+#define DISMISS_AFTER (250 * NS_PER_MS)
+#define FREE_HEAD 2048 /* heads up to this size are not charged to the budget */
+
+static struct request *request_of(const struct http_request *req)
+{
+    return container_of((struct http_request *)(uintptr_t)req, struct request, pub);
+}
+
+/* --- memory --- */
+
+static void free_request(struct request *r)
+{
+    free(r->headers);
+    vec_free(&r->refs);
+    buf_free(&r->head);
+    buf_free(&r->body);
+    buf_free(&r->trailers);
+    free(r);
+}
+
+/* The same memory, as after its allocation but for its buffers. */
+static void wipe(struct request *r)
+{
+    struct request old = *r;
+
+    *r = (struct request){ .headers = old.headers, .cap_headers = old.cap_headers };
+    r->refs.v = old.refs.v;
+    r->refs.cap = old.refs.cap;
+    r->head = (struct buf){ old.head.data, 0, old.head.cap };
+    r->body = (struct buf){ old.body.data, 0, old.body.cap };
+    r->trailers = (struct buf){ old.trailers.data, 0, old.trailers.cap };
+}
+
+struct request *request_new(struct http_link *l, const struct http_wire *wire, void *proto)
+{
+    struct http_core *core = l->core;
+    struct request *r = core->spare;
+
+    if (r != NULL) {
+        core->spare = r->next;
+        core->n_spare--;
+        wipe(r);
+    } else {
+        r = mem_zalloc(sizeof(*r));
+    }
+    r->link = l;
+    r->wire = wire;
+    r->proto = proto;
+    r->allowed = core->options.initial_window;
+    r->pub.service = core->service;
+    r->pub.content_length = -1;
+    return r;
+}
+
+static void recycle(struct request *r)
+{
+    struct http_core *core = r->link->core;
+
+    for (size_t i = 0; i < r->refs.n; i++)
+        nghttp2_rcbuf_decref(r->refs.v[i]);
+    budget_give(core->budget, r->charged);
+    if (core->n_spare == SPARE_REQUESTS || r->cap_headers > SPARE_HEADERS || r->refs.cap > 3ul * SPARE_HEADERS ||
+        r->head.cap > SPARE_BUF || r->body.cap > SPARE_BUF || r->trailers.cap > SPARE_BUF) {
+        free_request(r);
+        return;
+    }
+    r->next = core->spare;
+    core->spare = r;
+    core->n_spare++;
+}
+
+struct http_header *request_add_header(struct request *r)
+{
+    if (r->pub.n_headers == r->cap_headers) {
+        r->cap_headers = r->cap_headers ? r->cap_headers * 2 : 16;
+        r->headers = mem_realloc(r->headers, r->cap_headers * sizeof(*r->headers));
+    }
+    r->pub.headers = r->headers;
+    return &r->headers[r->pub.n_headers];
+}
+
+void request_charge_head(struct request *r)
+{
+    if (r->header_bytes <= FREE_HEAD)
+        return;
+    r->charged = r->header_bytes + r->cap_headers * sizeof(*r->headers) + r->refs.cap * sizeof(*r->refs.v);
+    budget_charge(r->link->core->budget, r->charged);
+}
+
+void request_split_path(struct request *r, struct bytes target)
+{
+    const uint8_t *mark = target.len ? memchr(target.data, '?', target.len) : NULL;
+
+    r->pub.path = target;
+    if (mark != NULL) {
+        r->pub.path.len = (size_t)(mark - target.data);
+        r->pub.query = bytes_of(mark + 1, target.len - r->pub.path.len - 1);
+    }
+}
+
+bool request_is_framing(struct bytes name)
+{
+    switch (name.len) {
+    case 7:
+        return bytes_is(name, "upgrade");
+    case 10:
+        return bytes_is(name, "connection") || bytes_is(name, "keep-alive");
+    case 14:
+        return bytes_is(name, "content-length");
+    case 17:
+        return bytes_is(name, "transfer-encoding");
+    default:
+        return false;
+    }
+}
+
+void http_core_init(struct http_core *core)
+{
+    struct http_server_options *o = &core->options;
+
+    o->max_concurrent_streams = o->max_concurrent_streams ? o->max_concurrent_streams : 1000;
+    o->initial_window = o->initial_window ? o->initial_window : 65535;
+    if (o->initial_window > INT32_MAX)
+        o->initial_window = INT32_MAX;
+    o->read_buffer_size = o->read_buffer_size ? o->read_buffer_size : 512 * 1024ul;
+    o->write_buffer_size = o->write_buffer_size ? o->write_buffer_size : 256 * 1024ul;
+    o->max_header_bytes = o->max_header_bytes ? o->max_header_bytes : 64 * 1024ul;
+    o->keepalive_min_time = o->keepalive_min_time ? o->keepalive_min_time : 300 * NS_PER_S;
+}
+
+void http_core_close(struct http_core *core)
+{
+    while (core->spare != NULL) {
+        struct request *r = core->spare;
+
+        core->spare = r->next;
+        free_request(r);
+    }
+    core->n_spare = 0;
+    buf_free(&core->spare_out);
+    nghttp2_session_callbacks_del(core->callbacks);
+    nghttp2_option_del(core->option);
+    core->callbacks = NULL;
+    core->option = NULL;
+}
+
+struct bytes http_core_date(struct http_core *core)
+{
+    uint64_t second = clock_wall(core->clock) / NS_PER_S;
+
+    if (second != core->date_second) {
+        static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+        static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+        time_t t = (time_t)second;
+        struct tm tm;
+
+        gmtime_r(&t, &tm);
+        strftime(core->date, sizeof(core->date), "Day, %d Mon %Y %H:%M:%S GMT", &tm);
+        memcpy(core->date, days[tm.tm_wday], 3);
+        memcpy(core->date + 8, months[tm.tm_mon], 3);
+        core->date_second = second;
+    }
+    return bytes_str(core->date);
+}
+
+/* --- deadlines of a connection --- */
+
+static void on_timer(struct clock_timer *t);
+
+static void arm(struct http_link *l)
+{
+    uint64_t now = clock_mono(l->core->clock), first = UINT64_MAX;
+
+    for (int i = 0; i < DEADLINES; i++)
+        if (l->deadlines[i] != 0 && l->deadlines[i] < first)
+            first = l->deadlines[i];
+    if (first != UINT64_MAX)
+        clock_start(l->core->clock, &l->timer, first > now ? first - now : 1, on_timer);
+}
+
+static void on_timer(struct clock_timer *t)
+{
+    struct http_link *l = container_of(t, struct http_link, timer);
+    uint64_t now = clock_mono(l->core->clock);
+
+    for (int i = 0; i < DEADLINES; i++) {
+        if (l->deadlines[i] != 0 && l->deadlines[i] <= now) {
+            l->deadlines[i] = 0;
+            l->on_deadline(l, (enum http_deadline)i);
+        }
+    }
+    arm(l);
+}
+
+void http_link_expect(struct http_link *l, enum http_deadline which, uint64_t after)
+{
+    uint64_t now = clock_mono(l->core->clock);
+
+    if (after == 0 || after > UINT64_MAX - now) {
+        l->deadlines[which] = 0;
+        return;
+    }
+    l->deadlines[which] = now + after;
+    if (!clock_armed(&l->timer) || l->timer.due > l->deadlines[which])
+        clock_start(l->core->clock, &l->timer, after, on_timer);
+}
+
+void http_link_close(struct http_link *l)
+{
+    memset(l->deadlines, 0, sizeof(l->deadlines));
+    clock_stop(l->core->clock, &l->timer);
+}
+
+void http_link_complain(struct http_link *l, const char *reason)
+{
+    struct http_core *core = l->core;
+
+    core->stats.protocol_errors++;
+    if (complaint_due(&core->bad_peers, core->clock))
+        log_warn(core->log, "A client broke the HTTP protocol", F_STR("client", l->peer(l)), F_STR("reason", reason),
+                 F_UINT("occurrences", complaint_taken(&core->bad_peers)));
+}
+
+/* --- events --- */
+
+static void on_request_late(struct clock_timer *t)
+{
+    struct request *r = container_of(t, struct request, timer);
+
+    r->link->core->stats.timeouts++;
+    if (!r->body_ended && !r->pub.responded && !r->cut)
+        request_refuse(r, 408, "the request did not arrive in time");
+    else
+        http_request_reset(&r->pub, NGHTTP2_CANCEL);
+}
+
+static void expect_within(struct request *r, uint64_t time)
+{
+    struct clock *clock = r->link->core->clock;
+
+    if (time > 0)
+        clock_start(clock, &r->timer, time, on_request_late);
+    else if (clock_armed(&r->timer))
+        clock_stop(clock, &r->timer);
+}
+
+static bool is_heard(const struct request *r)
+{
+    return r->announced && !r->cut && !r->answer_ended;
+}
+
+void request_hurry(struct request *r)
+{
+    if (is_heard(r) && !r->body_ended && !r->pub.responded)
+        expect_within(r, HURRY);
+}
+
+static void on_dismissed(struct clock_timer *t)
+{
+    struct request *r = container_of(t, struct request, timer);
+
+    r->wire->reset(r, NGHTTP2_NO_ERROR);
+    r->link->kick(r->link);
+}
+
+void request_dismiss(struct request *r)
+{
+    clock_start(r->link->core->clock, &r->timer, r->allowed > 0 ? DISMISS_AFTER : 1, on_dismissed);
+}
+
+void request_announce(struct request *r)
+{
+    struct http_core *core = r->link->core;
+
+    r->head_only = bytes_is(r->pub.method, "HEAD");
+    if (!r->body_ended)
+        expect_within(r, core->options.read_timeout);
+    r->announced = true;
+    if (!r->link->mismatch_told && core->on_mismatch != NULL && r->pub.http2 != core->options.expect_http2)
+        core->on_mismatch(core->service, &r->pub);
+    r->link->mismatch_told = true;
+    core->service->on_request(core->service, &r->pub);
+}
+
+void request_body(struct request *r, struct bytes data)
+{
+    r->allowed -= data.len < r->allowed ? data.len : r->allowed;
+    if (is_heard(r) && data.len > 0)
+        r->pub.service->on_body(&r->pub, data);
+}
+
+void request_end(struct request *r)
+{
+    if (r->body_ended)
+        return;
+    r->body_ended = true;
+    if (!r->answer_ended)
+        expect_within(r, 0);
+    if (is_heard(r))
+        r->pub.service->on_end(&r->pub);
+}
+
+void request_writable(struct request *r)
+{
+    if (!r->want_writable || !is_heard(r) || r->wire->waiting(r) > r->link->core->options.write_buffer_size / 2)
+        return;
+    r->want_writable = false;
+    if (r->pub.service->on_writable != NULL)
+        r->pub.service->on_writable(&r->pub);
+}
+
+void request_close(struct request *r, bool aborted)
+{
+    clock_stop(r->link->core->clock, &r->timer);
+    if (r->announced)
+        r->pub.service->on_close(&r->pub, aborted || r->cut);
+    recycle(r);
+}
+
+/* --- the service's calls --- */
+
+const struct bytes *http_request_header(const struct http_request *req, const char *name)
+{
+    struct bytes wanted = bytes_str(name);
+
+    for (size_t i = 0; i < req->n_headers; i++)
+        if (bytes_equal(req->headers[i].name, wanted))
+            return &req->headers[i].value;
+    return NULL;
+}
+
+const char *http_request_peer(const struct http_request *req)
+{
+    struct http_link *l = request_of(req)->link;
+
+    return l->peer(l);
+}
+
+struct http_server *http_request_server(const struct http_request *req)
+{
+    return request_of(req)->link->core->server;
+}
+
+void http_request_grant(struct http_request *req, size_t n)
+{
+    struct request *r = request_of(req);
+
+    if (n == 0 || r->cut || r->body_ended || r->answer_ended)
+        return;
+    r->allowed += n;
+    r->wire->grant(r, n);
+}
+
+static bool may_have_body(const struct request *r, int status)
+{
+    return !r->head_only && status >= 200 && status != 204 && status != 304;
+}
+
+static void answer_complete(struct request *r)
+{
+    r->answer_ended = true;
+    expect_within(r, r->link->core->options.write_timeout);
+}
+
+void http_respond(struct http_request *req, int status, const struct http_header *headers, size_t n, struct bytes body)
+{
+    struct request *r = request_of(req);
+
+    assert(!req->responded);
+    req->responded = true;
+    if (r->cut)
+        return;
+    if (!may_have_body(r, status))
+        r->head_only = true;
+    r->body.len = 0;
+    buf_put(&r->body, body);
+    answer_complete(r);
+    r->wire->begin(r, status, headers, n, true);
+    r->link->kick(r->link);
+}
+
+void http_respond_begin(struct http_request *req, int status, const struct http_header *headers, size_t n)
+{
+    struct request *r = request_of(req);
+
+    assert(!req->responded);
+    req->responded = true;
+    if (r->cut)
+        return;
+    if (!may_have_body(r, status))
+        r->head_only = true;
+    r->wire->begin(r, status, headers, n, false);
+    r->link->kick(r->link);
+}
+
+bool http_respond_write(struct http_request *req, struct bytes data)
+{
+    struct request *r = request_of(req);
+
+    assert(req->responded && !r->answer_ended);
+    if (r->cut || data.len == 0 || r->head_only)
+        return true;
+    r->wire->more(r, data);
+    r->link->kick(r->link);
+    r->want_writable = r->wire->waiting(r) > r->link->core->options.write_buffer_size;
+    return !r->want_writable;
+}
+
+void http_respond_end(struct http_request *req, const struct http_header *trailers, size_t n)
+{
+    struct request *r = request_of(req);
+
+    assert(req->responded && !r->answer_ended);
+    answer_complete(r);
+    if (r->cut)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        buf_append(&r->trailers, &trailers[i].name.len, sizeof(size_t));
+        buf_append(&r->trailers, &trailers[i].value.len, sizeof(size_t));
+        buf_put(&r->trailers, trailers[i].name);
+        buf_put(&r->trailers, trailers[i].value);
+    }
+    r->wire->end(r);
+    r->link->kick(r->link);
+}
+
+void http_request_reset(struct http_request *req, uint32_t error_code)
+{
+    struct request *r = request_of(req);
+
+    if (r->cut)
+        return;
+    r->cut = true;
+    expect_within(r, 0);
+    r->wire->reset(r, error_code);
+    r->link->kick(r->link);
+}
+
+void request_refuse(struct request *r, int status, const char *text)
+{
+    struct http_header type = { BYTES_LIT("content-type"), BYTES_LIT("text/plain; charset=utf-8") };
+    char line[256];
+    int n = snprintf(line, sizeof(line), "%d %s\n", status, text);
+
+    if (!r->pub.responded)
+        http_respond(&r->pub, status, &type, 1, bytes_of(line, (size_t)n));
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/http/proxy.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct address {
+    int family; /* 0: a name */
+    uint8_t bytes[16];
+};
+
+static struct address address_of(struct bytes text)
+{
+    struct address a = { 0 };
+    char copy[64];
+
+    if (text.len >= sizeof(copy))
+        return a;
+    snprintf(copy, sizeof(copy), "%.*s", (int)text.len, (const char *)text.data);
+    if (inet_pton(AF_INET, copy, a.bytes) == 1)
+        a.family = AF_INET;
+    else if (inet_pton(AF_INET6, copy, a.bytes) == 1)
+        a.family = AF_INET6;
+    return a;
+}
+
+static bool is_loopback(struct bytes host)
+{
+    static const uint8_t six[16] = { [15] = 1 };
+    struct address a = address_of(host);
+
+    if (a.family == AF_INET)
+        return a.bytes[0] == 127;
+    if (a.family == AF_INET6)
+        return memcmp(a.bytes, six, sizeof(six)) == 0;
+    return bytes_equal_nocase(host, bytes_str("localhost"));
+}
+
+/* Of a block, behind the slash; more than any block has where it is no number. */
+static unsigned bits_of(struct bytes text)
+{
+    unsigned bits = 0;
+
+    if (text.len == 0 || text.len > 3)
+        return UINT_MAX;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return UINT_MAX;
+        bits = bits * 10 + (unsigned)(text.data[i] - '0');
+    }
+    return bits;
+}
+
+static bool in_block(const struct address *a, struct bytes block)
+{
+    const uint8_t *slash = memchr(block.data, '/', block.len);
+    struct address net;
+    unsigned bits, whole;
+
+    if (slash == NULL)
+        return false;
+    net = address_of(bytes_of(block.data, (size_t)(slash - block.data)));
+    bits = bits_of(bytes_of(slash + 1, (size_t)(bytes_end(block) - slash - 1)));
+    if (net.family == 0 || net.family != a->family || bits > (net.family == AF_INET ? 32 : 128))
+        return false;
+    whole = bits / 8;
+    return memcmp(net.bytes, a->bytes, whole) == 0 &&
+           (bits % 8 == 0 || ((net.bytes[whole] ^ a->bytes[whole]) >> (8 - bits % 8)) == 0);
+}
+
+/* Cut ":port" off; an IPv6 address without brackets has none. */
+static struct bytes cut_port(struct bytes *entry)
+{
+    const uint8_t *colon = memchr(entry->data, ':', entry->len), *bracket = memchr(entry->data, ']', entry->len);
+    struct bytes port = { 0 };
+
+    if (entry->data[0] == '[' && bracket != NULL) {
+        struct bytes after = bytes_skip(*entry, (size_t)(bracket - entry->data) + 1);
+
+        port = after.len > 0 && after.data[0] == ':' ? bytes_skip(after, 1) : port;
+        *entry = bytes_of(entry->data + 1, (size_t)(bracket - entry->data) - 1);
+    } else if (colon != NULL && memchr(colon + 1, ':', (size_t)(bytes_end(*entry) - colon - 1)) == NULL) {
+        port = bytes_of(colon + 1, (size_t)(bytes_end(*entry) - colon - 1));
+        entry->len = (size_t)(colon - entry->data);
+    }
+    return port;
+}
+
+static bool ends_with(struct bytes host, struct bytes suffix)
+{
+    return host.len >= suffix.len && bytes_equal_nocase(bytes_skip(host, host.len - suffix.len), suffix);
+}
+
+/* "example.org" is that name and all below it, ".example.org" only those below. */
+static bool name_matches(struct bytes entry, struct bytes host)
+{
+    if (entry.len > 1 && entry.data[0] == '*' && entry.data[1] == '.')
+        entry = bytes_skip(entry, 1);
+    if (entry.data[0] == '.')
+        return host.len > entry.len && ends_with(host, entry);
+    if (!ends_with(host, entry))
+        return false;
+    return host.len == entry.len || host.data[host.len - entry.len - 1] == '.';
+}
+
+static bool entry_matches(struct bytes entry, struct bytes host, const struct address *a, struct bytes port)
+{
+    struct address own;
+    struct bytes only;
+
+    if (in_block(a, entry))
+        return true;
+    only = cut_port(&entry);
+    if (entry.len == 0 || (only.len > 0 && !bytes_equal(only, port)))
+        return false;
+    own = address_of(entry);
+    if (own.family != 0)
+        return own.family == a->family && memcmp(own.bytes, a->bytes, sizeof(own.bytes)) == 0;
+    return a->family == 0 && name_matches(entry, host);
+}
+
+bool proxy_is_bypassed(const char *list, struct bytes host, struct bytes port)
+{
+    struct address a = address_of(host);
+
+    if (is_loopback(host))
+        return true;
+    for (const char *p = list; p != NULL && *p != '\0';) {
+        size_t len = strcspn(p, ",");
+        struct bytes entry = bytes_of(p, len);
+
+        while (entry.len > 0 && entry.data[0] == ' ')
+            entry = bytes_skip(entry, 1);
+        while (entry.len > 0 && entry.data[entry.len - 1] == ' ')
+            entry.len--;
+        if (entry.len > 0 && (bytes_is(entry, "*") || entry_matches(entry, host, &a, port)))
+            return true;
+        p += len + (p[len] == ',');
+    }
+    return false;
+}
+
+static const char *either(const char *large, const char *small)
+{
+    const char *v = getenv(large);
+
+    if (v == NULL || *v == '\0')
+        v = getenv(small);
+    return v != NULL ? v : "";
+}
+
+const char *proxy_from_environment(struct bytes host, struct bytes port)
+{
+    const char *proxy = getenv("REQUEST_METHOD") != NULL ? getenv("http_proxy") : either("HTTP_PROXY", "http_proxy");
+
+    if (proxy == NULL || *proxy == '\0' || proxy_is_bypassed(either("NO_PROXY", "no_proxy"), host, port))
+        return "";
+    return proxy;
+}

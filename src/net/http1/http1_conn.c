@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/http1/http1_conn.h"
+
+#include "base/mem.h"
+#include "net/http1/http1.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DISCARD_MAX (64 * 1024ul) /* of a body nobody wants, to keep the connection */
+#define AHEAD_MAX 4096            /* of the next request, while one is waiting for its answer */
+#define BLANK_MAX 4               /* bytes of empty lines before a request */
+#define PAUSE_MAX NS_PER_S        /* reading stops for an overdrawn budget no longer than this at a time */
+
+enum phase {
+    HEAD, /* reading, or waiting for, a request's head */
+    BODY, /* its body */
+    DONE, /* the request is complete, the answer is not */
+};
+
+struct http1 {
+    struct http_link *link;
+    struct request *request; /* NULL: none, or answered and gone while its body is still thrown away */
+    enum phase phase;
+    struct http1_scan scan;
+    struct buf head; /* what has come of the head, when it did not come at once; charged to the budget */
+    struct http1_body body;
+    struct buf out;
+    struct budget_waiter room;
+    uint64_t discarded;
+    unsigned blank; /* bytes of empty lines seen before the head */
+    int minor;      /* HTTP version of the request */
+    bool served;    /* a first request has come */
+    bool keep;      /* the connection goes on after this answer */
+    bool expects;   /* the peer waits for 100 Continue before its body */
+    bool chunked;   /* the answer is */
+    bool pass;      /* read once although the budget is overdrawn */
+    bool ended;     /* the peer will send no more */
+    bool finished;
+    bool broken;
+};
+
+static const struct http_wire wire;
+
+static struct buf *out_of(struct http1 *h)
+{
+    struct http_core *core = h->link->core;
+
+    if (h->out.data == NULL) {
+        h->out = core->spare_out;
+        core->spare_out = (struct buf){ 0 };
+    }
+    return &h->out;
+}
+
+static void release_out(struct http1 *h)
+{
+    struct http_core *core = h->link->core;
+
+    if (core->spare_out.data == NULL && h->out.cap <= DISCARD_MAX) {
+        h->out.len = 0;
+        core->spare_out = h->out;
+        h->out = (struct buf){ 0 };
+    }
+    buf_free(&h->out);
+}
+
+static void release_head(struct http1 *h)
+{
+    budget_give(h->link->core->budget, h->head.len);
+    buf_free(&h->head);
+}
+
+/* --- reading --- */
+
+static void refuse(struct http1 *h, struct request *r, const struct http1_fault *fault)
+{
+    http_link_complain(h->link, fault->text);
+    h->keep = false;
+    if (r == NULL || r->pub.responded)
+        h->broken = true; /* in the middle of another answer there is no place for a word */
+    else
+        request_refuse(r, fault->status, fault->text);
+    h->phase = DONE;
+}
+
+static struct request *take_request(struct http1 *h)
+{
+    struct request *r = request_new(h->link, &wire, h);
+
+    h->request = r;
+    h->discarded = 0;
+    h->minor = 1;
+    h->keep = h->expects = false;
+    return r;
+}
+
+static void take_head(struct request *r, const struct http1_head *head)
+{
+    struct http1 *h = r->proto;
+
+    h->minor = head->minor;
+    h->keep = head->keep_alive && !h->link->core->options.no_keep_alive;
+    r->pub.method = head->method;
+    r->pub.path = head->path;
+    r->pub.query = head->query;
+    r->pub.authority = head->authority;
+    r->pub.headers = head->headers;
+    r->pub.n_headers = head->n_headers;
+    r->pub.content_length = head->content_length;
+    http1_body_init(&h->body,
+                    head->chunked              ? HTTP1_CHUNKED
+                    : head->content_length > 0 ? HTTP1_LENGTH
+                                               : HTTP1_EMPTY,
+                    head->content_length > 0 ? (uint64_t)head->content_length : 0);
+    h->expects = head->expect_continue && !h->body.done;
+    h->phase = h->body.done ? DONE : BODY;
+}
+
+static void end_body(struct http1 *h)
+{
+    h->phase = DONE;
+    if (h->request != NULL)
+        request_end(h->request);
+}
+
+/* The head is whole, in r->head. */
+static void start_request(struct http1 *h, struct request *r)
+{
+    size_t lines = h->scan.lines < HTTP1_MAX_HEADERS ? h->scan.lines : HTTP1_MAX_HEADERS;
+    struct http1_fault fault;
+    struct http1_head head;
+
+    while (r->cap_headers < lines) {
+        r->pub.n_headers = r->cap_headers;
+        request_add_header(r);
+    }
+    r->pub.n_headers = 0;
+    r->header_bytes = r->head.len;
+    http_link_expect(h->link, DEADLINE_READ, 0);
+    http_link_expect(h->link, DEADLINE_IDLE, 0);
+    if (http1_parse_request(&head, r->head.data, r->head.len, r->headers, HTTP1_MAX_HEADERS, &fault) != 0) {
+        refuse(h, fault.foreign ? NULL : r, &fault);
+        return;
+    }
+    h->served = true;
+    take_head(r, &head);
+    request_charge_head(r);
+    request_announce(r);
+    if (h->body.done)
+        end_body(h);
+}
+
+/* Empty lines before a request are skipped (RFC 9112 2.2), a few. False for half of one. */
+static bool skip_blank(struct http1 *h, struct bytes data, size_t *used)
+{
+    while (*used < data.len && h->blank < BLANK_MAX && data.data[*used] == (h->blank % 2 ? '\n' : '\r')) {
+        h->blank++;
+        (*used)++;
+    }
+    return *used == data.len || h->blank % 2 == 0;
+}
+
+static void expect_head(struct http1 *h)
+{
+    const struct http_server_options *o = &h->link->core->options;
+    uint64_t time = o->read_header_timeout > 0 ? o->read_header_timeout : o->read_timeout;
+
+    if (h->scan.seen == 0 && (time > 0 || h->served)) /* before the first request the connection's own limit stands */
+        http_link_expect(h->link, DEADLINE_READ, time);
+}
+
+static void head_fails(struct http1 *h, int status, const char *text)
+{
+    struct http1_fault fault = { status, text, false };
+
+    release_head(h);
+    http_link_expect(h->link, DEADLINE_READ, 0);
+    refuse(h, take_request(h), &fault);
+}
+
+/* Part of a head: keep it. */
+static void gather(struct http1 *h, struct bytes data)
+{
+    budget_charge(h->link->core->budget, data.len);
+    buf_put(&h->head, data);
+}
+
+static size_t read_head(struct http1 *h, struct bytes data)
+{
+    size_t most = h->link->core->options.max_header_bytes, used = 0, before = h->head.len;
+    struct bytes all;
+    struct request *r;
+    ssize_t end;
+
+    expect_head(h);
+    if (before == 0 && !skip_blank(h, data, &used)) {
+        head_fails(h, 400, "an empty line before the request must end in CR LF");
+        return data.len;
+    }
+    data = bytes_of(data.data + used, data.len - used);
+    if (before > 0)
+        gather(h, data);
+    all = before > 0 ? buf_bytes(&h->head) : data;
+    end = http1_scan(&h->scan, all);
+    if (end < 0) {
+        head_fails(h, 400, "a request line or header line is malformed; lines end in CR LF");
+    } else if ((size_t)end > most || (end == 0 && all.len > most)) {
+        head_fails(h, 431, "the request's headers are larger than this server allows");
+    } else if (end == 0) {
+        if (before == 0)
+            gather(h, data);
+    } else {
+        r = take_request(h);
+        buf_append(&r->head, all.data, (size_t)end);
+        release_head(h);
+        start_request(h, r);
+        return used + (size_t)end - before;
+    }
+    return used + data.len;
+}
+
+static size_t read_body(struct http1 *h, struct bytes data)
+{
+    struct request *r = h->request;
+    struct http1_fault fault;
+    struct bytes run;
+    ssize_t n = http1_body_read(&h->body, data, &run, &fault);
+
+    h->pass = false;
+    if (n < 0) {
+        refuse(h, r, &fault);
+        return data.len;
+    }
+    h->expects = false; /* the body comes without waiting for our word */
+    if (r == NULL || r->answer_ended)
+        h->discarded += (uint64_t)n;
+    else
+        request_body(r, run);
+    if (h->body.done)
+        end_body(h);
+    else if (h->discarded > DISCARD_MAX + AHEAD_MAX)
+        h->keep = false;
+    return (size_t)n;
+}
+
+/* Ready for the next request, if the answer has gone too. */
+static void turn_page(struct http1 *h)
+{
+    if (h->request != NULL || h->phase != DONE)
+        return;
+    h->phase = HEAD;
+    h->scan = (struct http1_scan){ 0 };
+    h->blank = 0;
+    http_link_expect(h->link, DEADLINE_IDLE, h->link->core->options.idle_timeout);
+}
+
+static void send_continue(struct http1 *h)
+{
+    struct request *r = h->request;
+
+    if (h->phase != BODY || !h->expects || r == NULL || r->pub.responded || r->cut)
+        return;
+    buf_puts(out_of(h), "HTTP/1.1 100 Continue\r\n\r\n");
+    h->expects = false;
+}
+
+static size_t input(struct http_link *l, struct bytes data)
+{
+    struct http1 *h = l->state;
+    size_t used = 0;
+
+    while (used < data.len && !h->broken && !h->finished) {
+        struct bytes rest = bytes_of(data.data + used, data.len - used);
+
+        if (h->phase == HEAD)
+            used += read_head(h, rest);
+        else if (h->phase == BODY)
+            used += read_body(h, rest);
+        else
+            break;
+        turn_page(h);
+    }
+    send_continue(h);
+    if (used > 0) /* else the next look would be at the same bytes, without end */
+        l->kick(l);
+    return h->broken || h->finished ? data.len : used;
+}
+
+/* --- answering --- */
+
+static void grant(struct request *r, size_t n)
+{
+    (void)n;
+    r->link->kick(r->link);
+}
+
+/* May the connection go on although the answer comes before the end of the body? */
+static bool survives(const struct http1 *h)
+{
+    return h->body.done || (h->body.framing == HTTP1_LENGTH && h->body.left <= DISCARD_MAX && !h->expects);
+}
+
+static void put_length(struct buf *out, size_t n)
+{
+    char text[24];
+
+    http1_put_header(out, bytes_str("Content-Length"), bytes_of(text, (size_t)snprintf(text, sizeof(text), "%zu", n)));
+}
+
+static void begin(struct request *r, int status, const struct http_header *headers, size_t n, bool whole)
+{
+    struct http1 *h = r->proto;
+    struct buf *out = out_of(h);
+
+    h->chunked = !whole && !r->head_only && h->minor > 0;
+    h->keep =
+        h->keep && status != 408 && !h->link->core->stopping && (whole ? survives(h) : h->chunked || r->head_only);
+    http1_put_status(out, 1, status);
+    for (size_t i = 0; i < n; i++)
+        if (!request_is_framing(headers[i].name))
+            http1_put_header(out, headers[i].name, headers[i].value);
+    http1_put_header(out, bytes_str("Date"), http_core_date(h->link->core));
+    if (whole && status >= 200 && status != 204 && status != 304)
+        put_length(out, r->body.len);
+    if (h->chunked)
+        http1_put_header(out, bytes_str("Transfer-Encoding"), bytes_str("chunked"));
+    if (!h->keep || h->minor == 0)
+        http1_put_header(out, bytes_str("Connection"), bytes_str(h->keep ? "keep-alive" : "close"));
+    http1_put_end(out);
+    if (whole && !r->head_only)
+        buf_put(out, buf_bytes(&r->body));
+    r->body.len = 0;
+}
+
+static void more(struct request *r, struct bytes data)
+{
+    struct http1 *h = r->proto;
+
+    if (h->chunked)
+        http1_put_chunk(out_of(h), data);
+    else
+        buf_put(out_of(h), data);
+}
+
+static void end(struct request *r)
+{
+    struct http1 *h = r->proto;
+
+    if (h->chunked)
+        http1_put_last_chunk(out_of(h));
+    h->keep = h->keep && survives(h);
+}
+
+static size_t waiting(struct request *r)
+{
+    struct http1 *h = r->proto;
+
+    return h->out.len;
+}
+
+static void reset(struct request *r, uint32_t error_code)
+{
+    struct http1 *h = r->proto;
+
+    (void)error_code;
+    h->broken = true;
+}
+
+static const struct http_wire wire = { grant, begin, more, end, waiting, reset };
+
+static void output(struct http_link *l, struct buf *to)
+{
+    struct http1 *h = l->state;
+    struct buf empty = *to;
+
+    if (h->out.len == 0)
+        return;
+    if (to->len > 0) {
+        buf_put(to, buf_bytes(&h->out));
+        h->out.len = 0;
+        return;
+    }
+    *to = h->out;
+    h->out = empty;
+}
+
+static void flushed(struct http_link *l)
+{
+    struct http1 *h = l->state;
+    struct request *r = h->request;
+
+    if (h->out.len > 0 || r == NULL)
+        return;
+    request_writable(r);
+    if (!r->answer_ended || h->out.len > 0)
+        return;
+    r->answer_sent = true;
+    h->request = NULL;
+    request_close(r, false);
+    release_out(h);
+    h->finished = !h->keep;
+    turn_page(h);
+    l->kick(l);
+}
+
+/* --- the connection --- */
+
+static void on_room(struct budget_waiter *w)
+{
+    struct http1 *h = container_of(w, struct http1, room);
+
+    h->pass = true;
+    http_link_expect(h->link, DEADLINE_BUDGET, 0);
+    h->link->kick(h->link);
+}
+
+static bool must_pause(struct http1 *h)
+{
+    struct budget *budget = h->link->core->budget;
+
+    if (h->pass || budget->used <= budget->limit)
+        return false;
+    if (!h->room.waiting)
+        http_link_expect(h->link, DEADLINE_BUDGET, PAUSE_MAX);
+    budget_wait(budget, &h->room, on_room);
+    return true;
+}
+
+static size_t room(struct http_link *l, size_t most)
+{
+    struct http1 *h = l->state;
+    struct request *r = h->request;
+    uint64_t wanted = l->core->options.initial_window;
+
+    if (h->phase == DONE)
+        wanted = AHEAD_MAX; /* so that we hear of the peer's end */
+    else if (h->phase == BODY && (r == NULL || r->answer_ended))
+        wanted = DISCARD_MAX;
+    else if (h->phase == BODY)
+        wanted = must_pause(h) ? 0 : r->allowed;
+    return wanted < most ? (size_t)wanted : most;
+}
+
+static enum http_fate fate(struct http_link *l)
+{
+    struct http1 *h = l->state;
+
+    if (h->broken)
+        return HTTP_BROKEN;
+    if (h->finished)
+        return HTTP_FINISHED;
+    if (h->request != NULL)
+        return HTTP_GOES_ON;
+    if (h->ended || !h->keep)
+        return HTTP_FINISHED;
+    return l->core->stopping && h->phase == HEAD ? HTTP_FINISHED : HTTP_GOES_ON; /* half a head is no request yet */
+}
+
+static void on_end(struct http_link *l)
+{
+    struct http1 *h = l->state;
+
+    h->ended = true;
+    if (h->phase == BODY)
+        h->broken = true;
+}
+
+static void on_deadline(struct http_link *l, enum http_deadline which)
+{
+    struct http1 *h = l->state;
+
+    if (which == DEADLINE_BUDGET) {
+        budget_cancel(l->core->budget, &h->room);
+        h->pass = true;
+    } else if (which == DEADLINE_IDLE && h->phase == HEAD && h->scan.seen == 0) {
+        h->finished = true;
+    } else if (which == DEADLINE_READ && h->phase == HEAD) {
+        l->core->stats.timeouts++;
+        if (h->scan.seen > 0)
+            head_fails(h, 408, "the request's headers did not arrive in time");
+        else
+            h->finished = true;
+    }
+    l->kick(l);
+}
+
+static void drain(struct http_link *l)
+{
+    struct http1 *h = l->state;
+
+    if (h->request != NULL)
+        request_hurry(h->request);
+    l->kick(l); /* fate() looks at core->stopping */
+}
+
+static void close_conn(struct http_link *l)
+{
+    struct http1 *h = l->state;
+    struct request *r = h->request;
+
+    budget_cancel(l->core->budget, &h->room);
+    h->request = NULL;
+    if (r != NULL)
+        request_close(r, !r->answer_sent);
+    release_head(h);
+    buf_free(&h->out);
+    free(h);
+    l->state = NULL;
+}
+
+const struct http_proto http1_proto = {
+    .input = input,
+    .output = output,
+    .flushed = flushed,
+    .room = room,
+    .fate = fate,
+    .on_end = on_end,
+    .on_deadline = on_deadline,
+    .drain = drain,
+    .close = close_conn,
+};
+
+void http1_open(struct http_link *l)
+{
+    struct http1 *h = mem_zalloc(sizeof(*h));
+
+    h->link = l;
+    h->keep = true;
+    l->proto = &http1_proto;
+    l->state = h;
+}

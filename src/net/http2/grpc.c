@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/http2/grpc.h"
+
+#include "codec/pb.h"
+
+#define RETRY_INFO_URL "type.googleapis.com/google.rpc.RetryInfo"
+
+bool grpc_content_type(struct bytes value)
+{
+    static const struct bytes base = BYTES_LIT("application/grpc");
+
+    if (value.len < base.len || !bytes_equal_nocase(bytes_of(value.data, base.len), base))
+        return false;
+    return value.len == base.len || value.data[base.len] == '+' || value.data[base.len] == ';';
+}
+
+bool grpc_timeout_parse(struct bytes value, uint64_t *ns)
+{
+    static const char units[] = "HMSmun";
+    static const uint64_t unit_ns[] = { 3600000000000ull, 60000000000ull, 1000000000ull, 1000000ull, 1000ull, 1ull };
+    uint64_t n = 0;
+    const char *unit;
+
+    if (value.len < 2 || value.len > 9)
+        return false;
+    for (size_t i = 0; i + 1 < value.len; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9')
+            return false;
+        n = n * 10 + (uint64_t)(value.data[i] - '0');
+    }
+    unit = memchr(units, value.data[value.len - 1], sizeof(units) - 1);
+    if (unit == NULL)
+        return false;
+    *ns = n > UINT64_MAX / unit_ns[unit - units] ? UINT64_MAX : n * unit_ns[unit - units];
+    return true;
+}
+
+void grpc_message_encode(struct bytes text, struct buf *out)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+
+        if (c >= 0x20 && c <= 0x7e && c != '%') {
+            buf_putc(out, (char)c);
+        } else {
+            buf_putc(out, '%');
+            buf_putc(out, hex[c >> 4]);
+            buf_putc(out, hex[c & 15]);
+        }
+    }
+}
+
+void grpc_status_pack(enum grpc_status code, struct bytes message, uint64_t retry_after_ms, struct buf *out)
+{
+    if (code != GRPC_OK)
+        pb_put_uint(out, 1, (uint64_t)code);
+    if (message.len > 0)
+        pb_put_bytes(out, 2, message);
+    if (retry_after_ms > 0) {
+        size_t any = pb_begin(out, 3);
+        size_t value, delay;
+
+        pb_put_str(out, 1, RETRY_INFO_URL);
+        value = pb_begin(out, 2);
+        delay = pb_begin(out, 1);
+        if (retry_after_ms >= 1000)
+            pb_put_uint(out, 1, retry_after_ms / 1000);
+        if (retry_after_ms % 1000 != 0)
+            pb_put_uint(out, 2, retry_after_ms % 1000 * 1000000);
+        pb_end(out, delay);
+        pb_end(out, value);
+        pb_end(out, any);
+    }
+}
+
+void grpc_bin_encode(struct bytes raw, struct buf *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint32_t acc = 0;
+    int bits = 0;
+
+    for (size_t i = 0; i < raw.len; i++) {
+        acc = acc << 8 | raw.data[i];
+        for (bits += 8; bits >= 6; bits -= 6)
+            buf_putc(out, digits[acc >> (bits - 6) & 63]);
+    }
+    if (bits > 0)
+        buf_putc(out, digits[acc << (6 - bits) & 63]);
+}
+
+int grpc_status_to_http(enum grpc_status code)
+{
+    switch (code) {
+    case GRPC_OK:
+        return 200;
+    case GRPC_CANCELLED:
+    case GRPC_DEADLINE_EXCEEDED:
+    case GRPC_ABORTED:
+    case GRPC_OUT_OF_RANGE:
+    case GRPC_UNAVAILABLE:
+    case GRPC_DATA_LOSS:
+        return 503;
+    case GRPC_RESOURCE_EXHAUSTED:
+        return 429;
+    case GRPC_INVALID_ARGUMENT:
+        return 400;
+    case GRPC_UNAUTHENTICATED:
+        return 401;
+    case GRPC_PERMISSION_DENIED:
+        return 403;
+    case GRPC_UNIMPLEMENTED:
+        return 404;
+    default:
+        return 500;
+    }
+}
+
+enum grpc_status grpc_status_from_http(int status)
+{
+    switch (status) {
+    case 200:
+        return GRPC_OK;
+    case 400:
+        return GRPC_INVALID_ARGUMENT;
+    case 401:
+        return GRPC_UNAUTHENTICATED;
+    case 403:
+        return GRPC_PERMISSION_DENIED;
+    case 404:
+        return GRPC_UNIMPLEMENTED;
+    case 429:
+        return GRPC_RESOURCE_EXHAUSTED;
+    case 502:
+    case 503:
+    case 504:
+        return GRPC_UNAVAILABLE;
+    default:
+        return GRPC_UNKNOWN;
+    }
+}

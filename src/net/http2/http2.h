@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's side of HTTP/2 on a link: nghttp2 does frames and header compression, this does what a server that
+ * strangers talk to needs besides.
+ *
+ * Windows: the connection's credit goes back as bytes arrive (while the byte budget is overdrawn it waits, at most
+ * a second), a stream's only by http_request_grant. Abuse: frames that cost us and bring nothing (resets, pings,
+ * settings, empty DATA, refused streams) are counted in a bucket of 1000 that empties by 100 a second; full, the
+ * connection ends with ENHANCE_YOUR_CALM. Keepalive, idle and age limits as gRPC has them. */
+#ifndef NET_HTTP2_H
+#define NET_HTTP2_H
+
+#include "net/http/http_link.h"
+
+extern const struct http_proto http2_proto;
+
+void http2_core_init(struct http_core *core); /* callbacks and options of all sessions */
+void http2_open(struct http_link *l);         /* sets l->proto and l->state; expects the client's preface */
+
+#endif

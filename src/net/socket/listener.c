@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/socket/listener.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+#define ACCEPTS_PER_TURN 64
+#define PAUSE (100 * NS_PER_MS)
+#define PROBE_SECONDS 15 /* TCP keepalive, as Go sets it: finds peers that vanished */
+
+static void set_option(int fd, int level, int name, int value)
+{
+    setsockopt(fd, level, name, &value, sizeof(value)); /* what fails here is only an optimisation */
+}
+
+static int open_socket(const struct endpoint *e)
+{
+    int fd = socket(e->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -errno;
+    if (e->addr.ss_family != AF_UNIX)
+        set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (e->addr.ss_family == AF_INET6)
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !e->any);
+    return fd;
+}
+
+/* A socket file left by a process that is gone: it refuses connections, so it may be removed. */
+static bool remove_stale(const struct endpoint *e)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&e->addr;
+    struct stat st;
+    int fd, rc;
+
+    if (un->sun_family != AF_UNIX || un->sun_path[0] == '\0' || lstat(un->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return false;
+    fd = open_socket(e);
+    if (fd < 0)
+        return false;
+    rc = connect(fd, (const struct sockaddr *)&e->addr, e->len) == 0 ? 0 : errno;
+    close(fd);
+    return rc == ECONNREFUSED && unlink(un->sun_path) == 0;
+}
+
+/* A bound socket, or a negative errno. */
+static int bind_socket(const struct endpoint *e)
+{
+    int fd = open_socket(e);
+    int rc;
+
+    if (fd < 0)
+        return fd;
+    if (bind(fd, (const struct sockaddr *)&e->addr, e->len) == 0)
+        return fd;
+    rc = errno;
+    if (rc == EADDRINUSE && remove_stale(e) && bind(fd, (const struct sockaddr *)&e->addr, e->len) == 0)
+        return fd;
+    close(fd);
+    return -rc;
+}
+
+static int port_of(const struct sockaddr_storage *addr)
+{
+    if (addr->ss_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)addr)->sin_port);
+    if (addr->ss_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)addr)->sin6_port);
+    return 0;
+}
+
+static void note_address(struct listener *l)
+{
+    struct sockaddr_storage self = { 0 };
+    socklen_t len = sizeof(self);
+
+    getsockname(l->socket.fd, (struct sockaddr *)&self, &len);
+    endpoint_format(&self, len, l->address, sizeof(l->address));
+    l->port = port_of(&self);
+}
+
+/* --- sockets --- */
+
+static void note_file(struct listening *s)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&s->asked.addr;
+    struct stat st;
+
+    if (un->sun_family != AF_UNIX || un->sun_path[0] == '\0' || stat(un->sun_path, &st) != 0)
+        return;
+    s->path = mem_strdup(un->sun_path);
+    s->dev = st.st_dev;
+    s->ino = st.st_ino;
+}
+
+/* Whether who connects to the path comes to this socket. */
+static bool owns_its_file(const struct listening *s)
+{
+    struct stat st;
+
+    return s->path != NULL && stat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino;
+}
+
+static void close_listening(struct listening *s)
+{
+    if (owns_its_file(s))
+        unlink(s->path);
+    free(s->path);
+    close(s->fd);
+    *s = (struct listening){ .fd = -1 };
+}
+
+/* 0, or a negative errno and nothing is open. */
+static int open_listening(struct listening *s, const struct endpoint *e)
+{
+    struct endpoint narrow = *e;
+    int rc;
+
+    *s = (struct listening){ .asked = *e };
+    s->fd = bind_socket(e);
+    if (s->fd == -EAFNOSUPPORT && e->any) { /* a machine without IPv6 */
+        endpoint_narrow(&narrow);
+        s->fd = bind_socket(&narrow);
+    }
+    if (s->fd < 0)
+        return s->fd;
+    note_file(s);
+    if (listen(s->fd, BACKLOG) == 0)
+        return 0;
+    rc = -errno;
+    close_listening(s);
+    return rc;
+}
+
+/* --- the lot --- */
+
+void listener_lot_open(struct listener_lot *lot)
+{
+    lot->keeps = true;
+}
+
+void listener_lot_close(struct listener_lot *lot)
+{
+    lot->keeps = false;
+    for (size_t i = 0; i < lot->sockets.n; i++)
+        close_listening(&lot->sockets.v[i]);
+    vec_free(&lot->sockets);
+}
+
+static bool may_park(const struct listener *l)
+{
+    return l->lot != NULL && l->lot->keeps &&
+           (l->socket.asked.addr.ss_family == AF_UNIX || port_of(&l->socket.asked.addr) != 0);
+}
+
+static struct listening take_out(struct listener_lot *lot, size_t i)
+{
+    struct listening s = lot->sockets.v[i];
+
+    lot->sockets.v[i] = lot->sockets.v[--lot->sockets.n];
+    return s;
+}
+
+/* The socket that was bound to e, if there is one. */
+static bool take_parked(struct listener_lot *lot, const struct endpoint *e, struct listening *out)
+{
+    for (size_t i = 0; lot != NULL && i < lot->sockets.n; i++) {
+        const struct endpoint *asked = &lot->sockets.v[i].asked;
+
+        if (asked->any != e->any || asked->len != e->len || memcmp(&asked->addr, &e->addr, e->len) != 0)
+            continue;
+        *out = take_out(lot, i);
+        if (out->path == NULL || owns_its_file(out))
+            return true;
+        close_listening(out);
+        return false;
+    }
+    return false;
+}
+
+/* Make way for a wider or narrower address on the same port. False: nothing was in the way. */
+static bool evict_parked(struct listener_lot *lot, const struct endpoint *e)
+{
+    bool any = false;
+
+    for (size_t i = lot != NULL ? lot->sockets.n : 0; i-- > 0;) {
+        struct listening s;
+
+        if (e->addr.ss_family == AF_UNIX || port_of(&lot->sockets.v[i].asked.addr) != port_of(&e->addr))
+            continue;
+        s = take_out(lot, i);
+        close_listening(&s);
+        any = true;
+    }
+    return any;
+}
+
+/* --- accepting --- */
+
+/* Out of descriptors or memory: the callers wait in the backlog until there is room or the pause is over. */
+static void pause_accepting(struct listener *l, int error);
+
+static void accept_some(uv_poll_t *poll, int status, int events)
+{
+    struct listener *l = container_of(poll, struct listener, poll);
+
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_TURN && l->socket.fd >= 0; i++) {
+        int fd = accept4(l->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            if (l->port != 0) {
+                set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+                set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+                set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, PROBE_SECONDS);
+                set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_SECONDS);
+            }
+            l->on_accept(l, fd);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return;
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            pause_accepting(l, -errno);
+            return;
+        } /* else: the caller went away before we came (ECONNABORTED, EPROTO, network errors) */
+    }
+}
+
+static void on_pause_over(struct clock_timer *t)
+{
+    listener_resume(container_of(t, struct listener, pause));
+}
+
+static void pause_accepting(struct listener *l, int error)
+{
+    uv_poll_stop(&l->poll);
+    clock_start(l->clock, &l->pause, PAUSE, on_pause_over);
+    l->on_full(l, error);
+}
+
+void listener_resume(struct listener *l)
+{
+    if (l->socket.fd < 0)
+        return;
+    clock_stop(l->clock, &l->pause);
+    if (!uv_is_active((uv_handle_t *)&l->poll))
+        uv_poll_start(&l->poll, UV_READABLE, accept_some);
+}
+
+static const char *hint(int code)
+{
+    return code == -EADDRINUSE      ? "; `ss -ltnp` shows who listens there: end it, or choose another port"
+           : code == -EACCES        ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
+           : code == -EADDRNOTAVAIL ? "; this machine has no such address"
+                                    : "";
+}
+
+int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, struct listener_lot *lot,
+                  const char *endpoint, const char *transport, struct error *err)
+{
+    struct endpoint e;
+    int rc = endpoint_parse(&e, endpoint, transport, err);
+
+    if (rc != 0)
+        return rc;
+    l->clock = clock;
+    l->lot = lot;
+    if (!take_parked(lot, &e, &l->socket)) {
+        rc = open_listening(&l->socket, &e);
+        if (rc == -EADDRINUSE && evict_parked(lot, &e))
+            rc = open_listening(&l->socket, &e);
+    }
+    if (rc != 0)
+        return error_set(err, rc, "listen on %s: %s%s", endpoint, uv_strerror(rc), hint(rc));
+    rc = uv_poll_init(loop, &l->poll, l->socket.fd);
+    if (rc != 0) {
+        close_listening(&l->socket);
+        return error_set(err, rc, "listen on %s: %s", endpoint, uv_strerror(rc));
+    }
+    note_address(l);
+    uv_poll_start(&l->poll, UV_READABLE, accept_some);
+    return 0;
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    struct listener *l = container_of((uv_poll_t *)handle, struct listener, poll);
+
+    l->on_closed(l);
+}
+
+void listener_close(struct listener *l, void (*on_closed)(struct listener *))
+{
+    l->on_closed = on_closed;
+    clock_stop(l->clock, &l->pause);
+    uv_close((uv_handle_t *)&l->poll, on_poll_closed);
+    if (may_park(l))
+        *vec_push(&l->lot->sockets) = l->socket;
+    else
+        close_listening(&l->socket);
+    l->socket = (struct listening){ .fd = -1 };
+}

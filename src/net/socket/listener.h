@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A listening socket on the loop, tcp or unix, that hands out file descriptors.
+ *
+ * Accepting is done here and not by uv_listen(): out of file descriptors, libuv would accept and drop every caller
+ * in the backlog, whereas those can simply wait there until a connection closes.
+ *
+ * While a configuration is reloaded its sockets are kept in a lot: they go on listening without a listener, so that who
+ * connects meanwhile waits in the backlog, instead of being refused and coming again after his back-off. */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/vec.h"
+#include "net/socket/endpoint.h"
+
+#include <sys/types.h>
+#include <uv.h>
+
+/* A socket that is bound and listens. */
+struct listening {
+    struct endpoint asked; /* what it was bound to; `any` before it was narrowed */
+    int fd;                /* -1: none */
+    char *path;            /* of a unix socket, removed on closing; NULL else */
+    dev_t dev;             /* which file that is: another process may have put its own there since */
+    ino_t ino;
+};
+
+/* Zeroed when empty. */
+struct listener_lot {
+    bool keeps; /* closing a listener parks its socket here */
+    VEC(struct listening) sockets;
+};
+
+/* From here on closing parks. A socket that may have any port (0) is not parked: the next one of it is another. */
+void listener_lot_open(struct listener_lot *lot);
+/* No longer; what nobody has taken is closed. */
+void listener_lot_close(struct listener_lot *lot);
+
+struct listener {
+    uv_poll_t poll;
+    struct listening socket;
+    struct clock *clock;
+    struct listener_lot *lot;
+    struct clock_timer pause;                       /* after running out of file descriptors */
+    char address[ENDPOINT_TEXT];                    /* what is bound */
+    int port;                                       /* 0 for unix sockets */
+    void (*on_accept)(struct listener *l, int fd);  /* the fd is the callee's; non-blocking, close-on-exec */
+    void (*on_full)(struct listener *l, int error); /* accepting failed; it pauses for 100 ms */
+    void (*on_closed)(struct listener *l);
+};
+
+/* Bind and listen, or take the socket of that address from the lot (NULL: none). A unix socket file that nobody
+ * answers on is removed first. On failure nothing is left. */
+int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, struct listener_lot *lot,
+                  const char *endpoint, const char *transport, struct error *err);
+void listener_resume(struct listener *l); /* a descriptor has become free: end the pause */
+/* Stop accepting; the socket is closed, or parked in the lot. on_closed comes from the loop when the memory may go. */
+void listener_close(struct listener *l, void (*on_closed)(struct listener *));
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/endpoint/scrape_metrics.h"
+
+#include "base/mem.h"
+#include "prom/endpoint/scrape.h"
+
+static const double seconds[] = { 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60 };
+
+static const struct metric_row requests = {
+    .name = "otelcd_scrape_requests",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_BASIC,
+    .unit = "{request}",
+    .help = "Requests to the scrape endpoint, by how they ended.",
+};
+static const struct metric_row running = {
+    .name = "otelcd_scrape_running",
+    .type = METRIC_GAUGE,
+    .level = LEVEL_NORMAL,
+    .unit = "{scrape}",
+    .help = "Scrapes that are being answered.",
+};
+static const struct metric_row duration = {
+    .name = "otelcd_scrape_duration",
+    .type = METRIC_HISTOGRAM,
+    .level = LEVEL_NORMAL,
+    .unit = "s",
+    .help = "Time from a scrape's request to the end of its answer.",
+    .bounds = seconds,
+    .n_bounds = ARRAY_LEN(seconds),
+};
+static const struct metric_row sent_bytes = {
+    .name = "otelcd_scrape_sent_bytes",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_NORMAL,
+    .unit = "By",
+    .help = "Bytes of expositions handed to sockets, after compression.",
+};
+static const struct metric_row left_out = {
+    .name = "otelcd_scrape_left_out_families",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_BASIC,
+    .unit = "{family}",
+    .help = "Metric families left out of an exposition because a name of theirs was taken.",
+};
+static const struct metric_row connections = {
+    .name = "otelcd_scrape_connections",
+    .type = METRIC_GAUGE,
+    .level = LEVEL_NORMAL,
+    .unit = "{connection}",
+    .help = "Connections that are open to the scrape endpoint.",
+};
+static const struct metric_row protocol_errors = {
+    .name = "otelcd_scrape_protocol_errors",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_NORMAL,
+    .unit = "{error}",
+    .help = "Connections or requests to the scrape endpoint ended for what the peer sent.",
+};
+
+const struct metric_row *const scrape_metric_rows[] = {
+    &requests, &running, &duration, &sent_bytes, &left_out, &connections, &protocol_errors, NULL,
+};
+
+void scrape_counters_init(struct scrape_counters *c, struct metrics *m, const char *endpoint)
+{
+    static const char *const outcomes[] = {
+        [SCRAPE_OK] = "ok",     [SCRAPE_ABORTED] = "aborted",     [SCRAPE_TIMEOUT] = "timeout",
+        [SCRAPE_BUSY] = "busy", [SCRAPE_NOT_FOUND] = "not_found", [SCRAPE_BAD_METHOD] = "bad_method",
+    };
+    struct metric_label where[] = { { "endpoint", endpoint }, { "outcome", NULL } };
+
+    for (size_t i = 0; i < SCRAPE_OUTCOMES; i++) {
+        where[1].value = outcomes[i];
+        c->requests[i] = metrics_get(m, &requests, where, 2);
+    }
+    c->running = metrics_get(m, &running, where, 1);
+    c->duration = metrics_get(m, &duration, where, 1);
+    c->sent_bytes = metrics_get(m, &sent_bytes, where, 1);
+    c->connections = metrics_get(m, &connections, where, 1);
+    c->protocol_errors = metrics_get(m, &protocol_errors, where, 1);
+}
+
+void scrape_count_left_out(struct metrics *m, const char *endpoint, const char *source)
+{
+    struct metric_label where[] = { { "endpoint", endpoint }, { "source", source } };
+
+    metric_add(metrics_get(m, &left_out, where, 2), 1);
+}
+
+void scrape_counters_update(struct scrape_counters *c, const struct http_server_stats *stats)
+{
+    metric_set(c->connections, (double)stats->connections);
+    metric_set(c->protocol_errors, (double)stats->protocol_errors);
+}

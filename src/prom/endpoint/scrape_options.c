@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/endpoint/scrape_options.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/un.h>
+
+static uint16_t port_of(const struct endpoint *e)
+{
+    if (e->addr.ss_family == AF_INET6)
+        return ((const struct sockaddr_in6 *)(const void *)&e->addr)->sin6_port;
+    return ((const struct sockaddr_in *)(const void *)&e->addr)->sin_port;
+}
+
+bool address_is_wildcard(const struct endpoint *e)
+{
+    if (e->any)
+        return true;
+    if (e->addr.ss_family == AF_INET6)
+        return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)(const void *)&e->addr)->sin6_addr);
+    return e->addr.ss_family == AF_INET &&
+           ((const struct sockaddr_in *)(const void *)&e->addr)->sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+static bool same_host(const struct endpoint *a, const struct endpoint *b)
+{
+    if (a->addr.ss_family != b->addr.ss_family)
+        return false;
+    if (a->addr.ss_family == AF_INET6)
+        return IN6_ARE_ADDR_EQUAL(&((const struct sockaddr_in6 *)(const void *)&a->addr)->sin6_addr,
+                                  &((const struct sockaddr_in6 *)(const void *)&b->addr)->sin6_addr);
+    return ((const struct sockaddr_in *)(const void *)&a->addr)->sin_addr.s_addr ==
+           ((const struct sockaddr_in *)(const void *)&b->addr)->sin_addr.s_addr;
+}
+
+/* A wildcard of IPv6 takes IPv4 too; one of IPv4 leaves IPv6 alone. */
+static bool covers(const struct endpoint *wide, const struct endpoint *e)
+{
+    return address_is_wildcard(wide) && (wide->addr.ss_family == AF_INET6 || e->addr.ss_family == AF_INET || e->any);
+}
+
+bool addresses_meet(const struct endpoint *a, const struct endpoint *b)
+{
+    bool a_unix = a->addr.ss_family == AF_UNIX, b_unix = b->addr.ss_family == AF_UNIX;
+
+    if (a_unix || b_unix)
+        return a_unix && b_unix && a->len == b->len && memcmp(&a->addr, &b->addr, a->len) == 0;
+    if (port_of(a) == 0 || port_of(a) != port_of(b))
+        return false;
+    return same_host(a, b) || covers(a, b) || covers(b, a);
+}
+
+#define JOIN(name)                                                                                                     \
+    do {                                                                                                               \
+        if (other->name > into->name) {                                                                                \
+            into->name = other->name;                                                                                  \
+            changed = true;                                                                                            \
+        }                                                                                                              \
+    } while (0)
+
+bool http_options_join(struct http_server_options *into, const struct http_server_options *other)
+{
+    bool changed = false;
+
+    JOIN(max_concurrent_streams);
+    JOIN(initial_window);
+    JOIN(read_buffer_size);
+    JOIN(max_header_bytes);
+    JOIN(read_header_timeout);
+    JOIN(read_timeout);
+    JOIN(write_timeout);
+    JOIN(idle_timeout);
+    JOIN(no_keep_alive);
+    JOIN(max_connection_idle);
+    JOIN(max_connection_age);
+    JOIN(max_connection_age_grace);
+    JOIN(keepalive_time);
+    JOIN(keepalive_timeout);
+    JOIN(keepalive_min_time);
+    JOIN(keepalive_permit_without_stream);
+    JOIN(enforce_keepalive);
+    return changed;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* May two sources that name the same address share one listener, and with which options? */
+#ifndef PROM_SCRAPE_OPTIONS_H
+#define PROM_SCRAPE_OPTIONS_H
+
+#include "net/socket/endpoint.h"
+#include "net/http/http_server.h"
+
+/* Would both listen on the same port of the same address, or one of them on every address? Never for port 0. */
+bool addresses_meet(const struct endpoint *a, const struct endpoint *b);
+
+/* Is it bound on every address of the host? */
+bool address_is_wildcard(const struct endpoint *e);
+
+/* Make *into serve for both: the more generous of each (0 counts as not set: the least). True when *into has become
+ * another. Endpoint and transport are left alone. */
+bool http_options_join(struct http_server_options *into, const struct http_server_options *other);
+
+#endif

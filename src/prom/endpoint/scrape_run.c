@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/endpoint/scrape_run.h"
+
+#include "base/mem.h"
+#include "codec/compress.h"
+
+#include <stdlib.h>
+
+#define SLICE ((size_t)64 * 1024)      /* bytes before compression */
+#define GZIP_COST ((size_t)320 * 1024) /* about what a gzip stream holds */
+#define LIMIT_DEFAULT (120 * NS_PER_S) /* for peers that do not say how long they wait */
+#define LIMIT_MAX (600 * NS_PER_S)
+#define HTTP2_CANCEL 8
+
+static void enqueue(struct scrape_run *run)
+{
+    struct scrape_pace *p = run->pace;
+
+    if (run->ready)
+        return;
+    run->ready = true;
+    run->next_ready = NULL;
+    if (p->head == NULL)
+        p->head = run;
+    else
+        p->tail->next_ready = run;
+    p->tail = run;
+}
+
+static void dequeue(struct scrape_run *run)
+{
+    struct scrape_pace *p = run->pace;
+    struct scrape_run **at = &p->head, *before = NULL;
+
+    if (!run->ready)
+        return;
+    run->ready = false;
+    for (; *at != run; at = &(*at)->next_ready)
+        before = *at;
+    *at = run->next_ready;
+    if (p->tail == run)
+        p->tail = before;
+}
+
+static void recharge(struct scrape_run *run, uint64_t now)
+{
+    if (now > run->charged)
+        budget_charge(run->pace->budget, now - run->charged);
+    else if (now < run->charged)
+        budget_give(run->pace->budget, run->charged - now);
+    run->charged = now;
+}
+
+static void release(struct scrape_run *run)
+{
+    if (run->exposition != NULL)
+        exposition_free(run->exposition);
+    run->exposition = NULL;
+    if (run->gzip != NULL)
+        gzip_stream_free(run->gzip);
+    run->gzip = NULL;
+    buf_free(&run->plain);
+    buf_free(&run->packed);
+    recharge(run, 0);
+}
+
+static void destroy(struct scrape_run *run)
+{
+    release(run);
+    free(run);
+}
+
+/* The slice in the form in which it travels. */
+static struct buf *pack(struct scrape_run *run, bool more)
+{
+    if (run->gzip == NULL)
+        return &run->plain;
+    gzip_stream_write(run->gzip, buf_bytes(&run->plain), &run->packed);
+    if (!more)
+        gzip_stream_end(run->gzip, &run->packed);
+    return &run->packed;
+}
+
+/* Callbacks may come from inside the calls to the server: `writing` keeps the run alive until they return. */
+static void write_slice(struct scrape_run *run)
+{
+    bool more = exposition_write(run->exposition, &run->plain, SLICE), writable = true;
+    struct buf *out = pack(run, more);
+
+    run->writing = true;
+    recharge(run, run->plain.cap + run->packed.cap + exposition_size(run->exposition) + (run->gzip ? GZIP_COST : 0));
+    metric_add(run->counters->sent_bytes, out->len);
+    if (out->len > 0)
+        writable = http_respond_write(run->req, buf_bytes(out));
+    run->plain.len = run->packed.len = 0;
+    if (!more && !run->gone) {
+        release(run);
+        http_respond_end(run->req, NULL, 0);
+    } else if (writable && !run->gone) {
+        enqueue(run);
+    }
+    run->writing = false;
+    if (run->gone)
+        destroy(run);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    struct scrape_pace *p = container_of(idle, struct scrape_pace, idle);
+    struct scrape_run *run = p->head;
+
+    if (run != NULL) {
+        dequeue(run);
+        write_slice(run);
+    }
+    if (p->head == NULL)
+        uv_idle_stop(idle);
+}
+
+void scrape_pace_init(struct scrape_pace *p, uv_loop_t *loop, struct clock *clock, struct budget *budget)
+{
+    *p = (struct scrape_pace){ .clock = clock, .budget = budget };
+    uv_idle_init(loop, &p->idle);
+}
+
+void scrape_pace_close(struct scrape_pace *p, uv_close_cb on_closed)
+{
+    uv_close((uv_handle_t *)&p->idle, on_closed);
+}
+
+void scrape_run_resume(struct scrape_run *run)
+{
+    if (run->exposition == NULL || run->writing)
+        return;
+    enqueue(run);
+    uv_idle_start(&run->pace->idle, on_idle);
+}
+
+void scrape_run_cut(struct scrape_run *run)
+{
+    http_request_reset(run->req, HTTP2_CANCEL);
+}
+
+static void on_limit(struct clock_timer *timer)
+{
+    struct scrape_run *run = container_of(timer, struct scrape_run, limit);
+
+    run->outcome = SCRAPE_TIMEOUT;
+    scrape_run_cut(run);
+}
+
+/* How long the peer waits, as it says; in whole seconds, for what counts here is whether it still listens. */
+static uint64_t time_limit(const struct http_request *req)
+{
+    const struct bytes *header = http_request_header(req, "x-prometheus-scrape-timeout-seconds");
+    uint64_t s = 0;
+
+    if (header == NULL || header->len == 0)
+        return LIMIT_DEFAULT;
+    for (size_t i = 0; i < header->len && i < 9 && header->data[i] >= '0' && header->data[i] <= '9'; i++)
+        s = s * 10 + (uint64_t)(header->data[i] - '0');
+    s = (s + 1) * NS_PER_S;
+    return s < LIMIT_MAX ? s : LIMIT_MAX;
+}
+
+static void begin_answer(struct scrape_run *run, const struct accept *accept)
+{
+    struct buf type = { 0 };
+    struct http_header headers[2];
+
+    accept_content_type(accept, &type);
+    headers[0] = (struct http_header){ bytes_str("content-type"), buf_bytes(&type) };
+    headers[1] = (struct http_header){ bytes_str("content-encoding"), bytes_str("gzip") };
+    http_respond_begin(run->req, 200, headers, run->gzip != NULL ? 2 : 1);
+    buf_free(&type);
+}
+
+void scrape_run_start(struct scrape_pace *pace, struct scrape_counters *counters, struct http_request *req,
+                      struct exposition *exposition, const struct accept *accept, struct scrape_run **runs)
+{
+    const struct bytes *coding = http_request_header(req, "accept-encoding");
+    struct scrape_run *run = mem_zalloc(sizeof(*run));
+
+    run->pace = pace;
+    run->counters = counters;
+    run->req = req;
+    run->exposition = exposition;
+    run->began = uv_hrtime(); /* the clock stands still within a turn */
+    if (coding != NULL && accept_gzip(*coding))
+        run->gzip = gzip_stream_new();
+    run->next = *runs;
+    run->link = runs;
+    if (run->next != NULL)
+        run->next->link = &run->next;
+    *runs = run;
+    req->context = run;
+    clock_start(pace->clock, &run->limit, time_limit(req), on_limit);
+    run->writing = true;
+    begin_answer(run, accept);
+    run->writing = false;
+    if (run->gone)
+        destroy(run);
+    else
+        scrape_run_resume(run);
+}
+
+void scrape_run_close(struct scrape_run *run, bool aborted)
+{
+    bool whole = run->exposition == NULL && !aborted;
+
+    if (!whole && run->outcome == SCRAPE_OK)
+        run->outcome = SCRAPE_ABORTED;
+    metric_add(run->counters->requests[run->outcome], 1);
+    metric_observe(run->counters->duration, (double)(uv_hrtime() - run->began) / NS_PER_S);
+    clock_stop(run->pace->clock, &run->limit);
+    dequeue(run);
+    *run->link = run->next;
+    if (run->next != NULL)
+        run->next->link = run->link;
+    run->gone = true;
+    if (!run->writing)
+        destroy(run);
+}

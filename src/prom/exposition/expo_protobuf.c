@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/exposition/expo_protobuf.h"
+
+#include "codec/pb.h"
+#include "prom/exposition/exemplar.h"
+
+#include <math.h>
+
+/* Field numbers of io.prometheus.client (proto/prom/prometheus_client.proto). */
+enum { FAMILY_NAME = 1, FAMILY_HELP, FAMILY_TYPE, FAMILY_METRIC, FAMILY_UNIT };
+enum { METRIC_LABEL = 1, METRIC_GAUGE, METRIC_COUNTER, METRIC_SUMMARY, METRIC_UNTYPED, METRIC_TIME, METRIC_HISTOGRAM };
+enum { TYPE_COUNTER, TYPE_GAUGE, TYPE_SUMMARY, TYPE_UNTYPED, TYPE_HISTOGRAM };
+enum { LABEL_NAME = 1, LABEL_VALUE };
+enum { VALUE = 1, COUNTER_EXEMPLAR, COUNTER_CREATED };
+enum { SAMPLE_COUNT = 1, SAMPLE_SUM };
+enum { SUMMARY_QUANTILE = 3, SUMMARY_CREATED };
+enum { QUANTILE = 1, QUANTILE_VALUE };
+enum { BUCKET_COUNT = 1, BUCKET_BOUND, BUCKET_EXEMPLAR };
+enum { SPAN_OFFSET = 1, SPAN_LENGTH };
+enum { EXEMPLAR_LABEL = 1, EXEMPLAR_VALUE, EXEMPLAR_TIME };
+enum {
+    HISTOGRAM_BUCKET = 3,
+    HISTOGRAM_SCHEMA = 5,
+    HISTOGRAM_ZERO_THRESHOLD,
+    HISTOGRAM_ZERO_COUNT,
+    HISTOGRAM_NEGATIVE_SPAN = 9,
+    HISTOGRAM_NEGATIVE_DELTA,
+    HISTOGRAM_POSITIVE_SPAN = 12,
+    HISTOGRAM_POSITIVE_DELTA,
+    HISTOGRAM_CREATED = 15,
+    HISTOGRAM_EXEMPLAR,
+};
+
+static uint64_t type_number(enum expo_type type)
+{
+    static const uint8_t numbers[] = {
+        [EXPO_COUNTER] = TYPE_COUNTER, [EXPO_GAUGE] = TYPE_GAUGE,     [EXPO_HISTOGRAM] = TYPE_HISTOGRAM,
+        [EXPO_SUMMARY] = TYPE_SUMMARY, [EXPO_UNKNOWN] = TYPE_UNTYPED, [EXPO_INFO] = TYPE_GAUGE,
+        [EXPO_STATESET] = TYPE_GAUGE,
+    };
+
+    return numbers[type];
+}
+
+void protobuf_family_begin(struct expo *e, struct bytes name, struct bytes help, struct bytes unit)
+{
+    e->mark = e->out->len;
+    pb_put_bytes(e->out, FAMILY_NAME, name);
+    pb_put_bytes(e->out, FAMILY_HELP, help);
+    pb_put_uint(e->out, FAMILY_TYPE, type_number(e->type));
+    if (unit.len > 0)
+        pb_put_bytes(e->out, FAMILY_UNIT, unit);
+}
+
+/* The length goes in front now that it is known. */
+void protobuf_family_end(struct expo *e)
+{
+    size_t len = e->out->len - e->mark, n = pb_varint_len(len);
+
+    (void)buf_reserve(e->out, n);
+    memmove(e->out->data + e->mark + n, e->out->data + e->mark, len);
+    pb_put_varint_at(e->out->data + e->mark, len);
+    e->out->len += n;
+}
+
+/* The length of a string field as it will stand on the wire. */
+static size_t string_size(size_t len)
+{
+    return 1 + pb_varint_len(len) + len;
+}
+
+/* A field of one tag byte whose content is `len` bytes long; `at` has room. */
+static uint8_t *put_head(uint8_t *at, uint32_t field, size_t len)
+{
+    *at++ = (uint8_t)PB_TAG(field, PB_LEN);
+    return at + pb_put_varint_at(at, len);
+}
+
+static void put_label(struct buf *out, uint32_t field, struct bytes name, struct bytes value)
+{
+    size_t len = string_size(name.len) + string_size(value.len);
+    uint8_t *p = put_head(buf_reserve(out, len + 11), field, len);
+
+    p = put_head(p, LABEL_NAME, name.len);
+    memcpy(p, name.data, name.len);
+    p = put_head(p + name.len, LABEL_VALUE, value.len);
+    memcpy(p, value.data, value.len);
+    out->len = (size_t)(p + value.len - out->data);
+}
+
+/* Rendered text taken back into its bytes, which are `s` itself when nothing in it is escaped. */
+static struct bytes plain(struct buf *scratch, struct bytes s)
+{
+    size_t start = scratch->len;
+
+    if (s.len == 0 || memchr(s.data, '\\', s.len) == NULL)
+        return s;
+    labels_put_unescaped(scratch, s);
+    return bytes_of(scratch->data + start, scratch->len - start);
+}
+
+static void put_labels(struct expo *e, uint32_t field, struct bytes rendered)
+{
+    struct buf scratch = { 0 };
+
+    for (struct label l; labels_next(&rendered, &l); scratch.len = 0) {
+        (void)buf_reserve(&scratch, l.name.len + l.value.len); /* so that the first result does not move */
+        put_label(e->out, field, plain(&scratch, l.name), plain(&scratch, l.value));
+    }
+    buf_free(&scratch);
+}
+
+static void put_time(struct buf *out, uint32_t field, uint64_t ns)
+{
+    size_t mark = pb_begin(out, field);
+
+    pb_put_uint(out, 1, ns / 1000000000);
+    if (ns % 1000000000 != 0)
+        pb_put_uint(out, 2, ns % 1000000000);
+    pb_end(out, mark);
+}
+
+static size_t metric_begin(struct expo *e, struct bytes labels)
+{
+    size_t mark = pb_begin(e->out, FAMILY_METRIC);
+
+    put_labels(e, METRIC_LABEL, labels);
+    return mark;
+}
+
+static void metric_end(struct expo *e, size_t mark, const struct expo_extra *x)
+{
+    if (x != NULL && x->timestamp_ms != 0)
+        pb_put_uint(e->out, METRIC_TIME, x->timestamp_ms);
+    pb_end(e->out, mark);
+}
+
+static void put_exemplar(struct expo *e, uint32_t field, const struct expo_exemplar *x)
+{
+    size_t mark = pb_begin(e->out, field);
+    struct buf copy = { 0 };
+
+    put_labels(e, EXEMPLAR_LABEL, labels_for_peer(&copy, e->escaping, x->labels));
+    pb_put_double(e->out, EXEMPLAR_VALUE, x->value);
+    if (x->time_ns != 0)
+        put_time(e->out, EXEMPLAR_TIME, x->time_ns);
+    pb_end(e->out, mark);
+    buf_free(&copy);
+}
+
+static void put_start(struct expo *e, uint32_t field, const struct expo_extra *x)
+{
+    if (x != NULL && x->start_ns != 0)
+        put_time(e->out, field, x->start_ns);
+}
+
+void protobuf_value(struct expo *e, struct bytes labels, double value, const struct expo_extra *x)
+{
+    uint32_t field = e->type == EXPO_COUNTER ? METRIC_COUNTER : e->type == EXPO_UNKNOWN ? METRIC_UNTYPED : METRIC_GAUGE;
+    size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, field);
+
+    pb_put_double(e->out, VALUE, value);
+    if (e->type == EXPO_COUNTER) {
+        if (x != NULL && x->n_exemplars > 0 && exemplar_fits(&x->exemplars[0]))
+            put_exemplar(e, COUNTER_EXEMPLAR, &x->exemplars[0]);
+        put_start(e, COUNTER_CREATED, x);
+    }
+    pb_end(e->out, mark);
+    metric_end(e, metric, x);
+}
+
+static void put_bucket(struct expo *e, double bound, uint64_t count, const struct expo_exemplar *x)
+{
+    size_t mark = pb_begin(e->out, HISTOGRAM_BUCKET);
+
+    pb_put_uint(e->out, BUCKET_COUNT, count);
+    pb_put_double(e->out, BUCKET_BOUND, bound);
+    if (x != NULL)
+        put_exemplar(e, BUCKET_EXEMPLAR, x);
+    pb_end(e->out, mark);
+}
+
+/* Readers add the +Inf bucket themselves; it is written where it has an exemplar to carry. */
+void protobuf_histogram(struct expo *e, struct bytes labels, const struct expo_histogram *h, const struct expo_extra *x)
+{
+    size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, METRIC_HISTOGRAM);
+    double low = -INFINITY;
+    const struct expo_exemplar *last;
+
+    pb_put_uint(e->out, SAMPLE_COUNT, h->count);
+    if (h->has_sum)
+        pb_put_double(e->out, SAMPLE_SUM, h->sum);
+    for (size_t i = 0; i < h->n; low = h->bounds[i++])
+        put_bucket(e, h->bounds[i], h->counts[i], exemplar_between(x, low, h->bounds[i]));
+    last = exemplar_between(x, low, INFINITY);
+    if (last != NULL)
+        put_bucket(e, INFINITY, h->count, last);
+    put_start(e, HISTOGRAM_CREATED, x);
+    pb_end(e->out, mark);
+    metric_end(e, metric, x);
+}
+
+static void put_spans(struct buf *out, uint32_t field, const struct expo_span *spans, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t mark = pb_begin(out, field);
+
+        pb_put_uint(out, SPAN_OFFSET, pb_zigzag(spans[i].offset));
+        pb_put_uint(out, SPAN_LENGTH, spans[i].length);
+        pb_end(out, mark);
+    }
+}
+
+static void put_deltas(struct buf *out, uint32_t field, const int64_t *deltas, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        pb_put_uint(out, field, pb_zigzag(deltas[i]));
+}
+
+/* What nothing else tells from a classic histogram needs a span, if only one of no length. */
+static bool looks_classic(const struct expo_native *h)
+{
+    return h->n_positive_spans == 0 && h->n_negative_spans == 0 && h->zero_threshold == 0 && h->zero_count == 0;
+}
+
+void protobuf_native(struct expo *e, struct bytes labels, const struct expo_native *h, const struct expo_extra *x)
+{
+    static const struct expo_span no_op = { 0, 0 };
+    size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, METRIC_HISTOGRAM);
+
+    pb_put_uint(e->out, SAMPLE_COUNT, h->count);
+    pb_put_double(e->out, SAMPLE_SUM, h->sum);
+    pb_put_uint(e->out, HISTOGRAM_SCHEMA, pb_zigzag(h->schema));
+    pb_put_double(e->out, HISTOGRAM_ZERO_THRESHOLD, h->zero_threshold);
+    pb_put_uint(e->out, HISTOGRAM_ZERO_COUNT, h->zero_count);
+    put_spans(e->out, HISTOGRAM_NEGATIVE_SPAN, h->negative_spans, h->n_negative_spans);
+    put_deltas(e->out, HISTOGRAM_NEGATIVE_DELTA, h->negative_deltas, h->n_negative_deltas);
+    put_spans(e->out, HISTOGRAM_POSITIVE_SPAN, h->positive_spans, h->n_positive_spans);
+    put_deltas(e->out, HISTOGRAM_POSITIVE_DELTA, h->positive_deltas, h->n_positive_deltas);
+    if (looks_classic(h))
+        put_spans(e->out, HISTOGRAM_POSITIVE_SPAN, &no_op, 1);
+    put_start(e, HISTOGRAM_CREATED, x);
+    for (size_t i = 0; x != NULL && i < x->n_exemplars; i++)
+        if (x->exemplars[i].time_ns != 0 && exemplar_fits(&x->exemplars[i]))
+            put_exemplar(e, HISTOGRAM_EXEMPLAR, &x->exemplars[i]);
+    pb_end(e->out, mark);
+    metric_end(e, metric, x);
+}
+
+void protobuf_summary(struct expo *e, struct bytes labels, const struct expo_quantile *q, size_t n, uint64_t count,
+                      double sum, const struct expo_extra *x)
+{
+    size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, METRIC_SUMMARY);
+
+    pb_put_uint(e->out, SAMPLE_COUNT, count);
+    pb_put_double(e->out, SAMPLE_SUM, sum);
+    for (size_t i = 0; i < n; i++) {
+        size_t at = pb_begin(e->out, SUMMARY_QUANTILE);
+
+        pb_put_double(e->out, QUANTILE, q[i].quantile);
+        pb_put_double(e->out, QUANTILE_VALUE, q[i].value);
+        pb_end(e->out, at);
+    }
+    put_start(e, SUMMARY_CREATED, x);
+    pb_end(e->out, mark);
+    metric_end(e, metric, x);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/exposition/exposition.h"
+
+#include "base/mem.h"
+#include "prom/model/name_set.h"
+
+#include <stdlib.h>
+
+struct reading {
+    struct scrape_source *source;
+    void *cursor;
+};
+
+struct exposition {
+    struct expo expo;
+    size_t n, at; /* sources; the one being read */
+    bool past_targets, ended;
+    bool target_info;        /* has its head been written? */
+    bool target_info_open;   /* in this slice */
+    size_t stop;             /* length of the output at which this slice is full */
+    struct name_set names;   /* of families and their series, as this peer sees them */
+    struct name_set targets; /* label sets of target_info */
+    struct buf scratch;
+    void (*left_out)(void *arg, struct scrape_source *source, struct bytes name);
+    void *arg;
+    struct reading readings[];
+};
+
+struct exposition *exposition_new(struct scrape_source *const *sources, size_t n, const struct accept *accept,
+                                  void (*left_out)(void *arg, struct scrape_source *source, struct bytes name),
+                                  void *arg)
+{
+    struct exposition *x = mem_zalloc(sizeof(*x) + n * sizeof(x->readings[0]));
+
+    expo_init(&x->expo, accept->format, accept->escaping, NULL);
+    x->n = n;
+    x->left_out = left_out;
+    x->arg = arg;
+    for (size_t i = 0; i < n; i++)
+        x->readings[i] = (struct reading){ sources[i], sources[i]->open(sources[i]) };
+    return x;
+}
+
+void exposition_free(struct exposition *x)
+{
+    for (size_t i = 0; i < x->n; i++)
+        x->readings[i].source->close(x->readings[i].source, x->readings[i].cursor);
+    expo_free(&x->expo);
+    name_set_free(&x->names);
+    name_set_free(&x->targets);
+    buf_free(&x->scratch);
+    free(x);
+}
+
+bool exposition_reads(const struct exposition *x, const struct scrape_source *source)
+{
+    for (size_t i = 0; i < x->n; i++)
+        if (x->readings[i].source == source)
+            return true;
+    return false;
+}
+
+size_t exposition_size(const struct exposition *x)
+{
+    return sizeof(*x) + x->n * sizeof(x->readings[0]) + name_set_size(&x->names) + name_set_size(&x->targets) +
+           x->scratch.cap + x->expo.name.cap + x->expo.scratch.cap;
+}
+
+/* What a family's series are called, the family itself first. */
+static const char *const *series_suffixes(enum expo_type type)
+{
+    static const char *const plain[] = { "", NULL };
+    static const char *const summary[] = { "", "_sum", "_count", NULL };
+    static const char *const histogram[] = { "", "_sum", "_count", "_bucket", NULL };
+
+    return type == EXPO_HISTOGRAM ? histogram : type == EXPO_SUMMARY ? summary : plain;
+}
+
+/* Take all names of the family, or none. */
+static bool take_names(struct exposition *x, struct bytes name, enum expo_type type)
+{
+    const char *const *suffixes = series_suffixes(type);
+    size_t len;
+
+    x->scratch.len = 0;
+    name_escape_metric(&x->scratch, x->expo.escaping, name);
+    len = x->scratch.len;
+    for (int adding = 0; adding < 2; adding++) {
+        for (size_t i = 0; suffixes[i] != NULL; i++) {
+            x->scratch.len = len;
+            buf_puts(&x->scratch, suffixes[i]);
+            if (adding)
+                name_set_add(&x->names, buf_bytes(&x->scratch));
+            else if (name_set_has(&x->names, buf_bytes(&x->scratch)))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool claim(void *arg, struct bytes name, enum expo_type type)
+{
+    struct exposition *x = arg;
+
+    if (take_names(x, name, type))
+        return true;
+    if (x->left_out != NULL)
+        x->left_out(x->arg, x->readings[x->at].source, name);
+    return false;
+}
+
+static bool emit_target(void *arg, struct bytes labels)
+{
+    struct exposition *x = arg;
+    struct bytes name = bytes_str("target_info");
+
+    if (!name_set_add(&x->targets, labels))
+        return true;
+    if (!x->target_info)
+        (void)take_names(x, name, EXPO_GAUGE);
+    if (!x->target_info_open)
+        expo_family_begin(&x->expo, name, EXPO_GAUGE, bytes_str("Target metadata"), bytes_of(NULL, 0), x->target_info);
+    x->target_info = x->target_info_open = true;
+    expo_value(&x->expo, labels, 1, NULL);
+    return x->expo.out->len < x->stop;
+}
+
+static void write_targets(struct exposition *x)
+{
+    while (x->at < x->n && x->expo.out->len < x->stop) {
+        struct reading *r = &x->readings[x->at];
+
+        if (r->source->targets == NULL || !r->source->targets(r->source, r->cursor, emit_target, x))
+            x->at++;
+    }
+    if (x->target_info_open)
+        expo_family_end(&x->expo);
+    x->target_info_open = false;
+    x->past_targets = x->at == x->n;
+    if (x->past_targets)
+        x->at = 0;
+}
+
+bool exposition_write(struct exposition *x, struct buf *out, size_t want)
+{
+    x->expo.out = out;
+    x->stop = out->len + want;
+    if (!x->past_targets)
+        write_targets(x);
+    while (x->past_targets && x->at < x->n && out->len < x->stop) {
+        struct reading *r = &x->readings[x->at];
+
+        if (!r->source->write(r->source, r->cursor, &x->expo, x->stop - out->len, claim, x))
+            x->at++;
+    }
+    if (x->past_targets && x->at == x->n && !x->ended) {
+        expo_end(&x->expo);
+        x->ended = true;
+    }
+    return !x->ended;
+}

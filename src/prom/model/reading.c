@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/model/reading.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define MALFORMED "malformed"
+#define SCALE "scale"
+
+void reading_free(struct reading *r)
+{
+    vec_free(&r->bounds);
+    vec_free(&r->counts);
+    vec_free(&r->quantiles);
+    exponential_free(&r->exponential);
+}
+
+static void read_sum(struct reading *r, const struct pb_field *f)
+{
+    r->sum = pb_double(f->u64);
+    r->has_sum = true;
+}
+
+static void read_counts(struct reading *r, const struct pb_field *f)
+{
+    if (f->wire == PB_FIXED64)
+        *vec_push(&r->counts) = f->u64;
+    for (size_t i = 0; f->wire == PB_LEN && i + 8 <= f->bytes.len; i += 8)
+        *vec_push(&r->counts) = pb_load64(f->bytes.data + i);
+}
+
+static void read_bounds(struct reading *r, const struct pb_field *f)
+{
+    if (f->wire == PB_FIXED64)
+        *vec_push(&r->bounds) = pb_double(f->u64);
+    for (size_t i = 0; f->wire == PB_LEN && i + 8 <= f->bytes.len; i += 8)
+        *vec_push(&r->bounds) = pb_double(pb_load64(f->bytes.data + i));
+}
+
+struct bucket {
+    double bound;
+    uint64_t count;
+};
+
+static int by_bound(const void *a, const void *b)
+{
+    double x = ((const struct bucket *)a)->bound, y = ((const struct bucket *)b)->bound;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Bounds that are not as they should be: sorted, equal ones joined, infinite ones left out. */
+static bool mend_bounds(struct reading *r)
+{
+    VEC(struct bucket) all = { 0 };
+    size_t n = 0;
+    bool ok = true;
+
+    for (size_t i = 0; i < r->bounds.n; i++) {
+        ok = ok && !isnan(r->bounds.v[i]);
+        *vec_push(&all) = (struct bucket){ r->bounds.v[i], r->counts.v[i] };
+    }
+    if (ok)
+        qsort(all.v, all.n, sizeof(*all.v), by_bound);
+    for (size_t i = 0; ok && i < all.n && all.v[i].bound < INFINITY; i++) {
+        /* What lies at or below minus infinity lies in the first bucket. */
+        if (n > 0 && (r->bounds.v[n - 1] == all.v[i].bound || isinf(r->bounds.v[n - 1])))
+            n--;
+        else
+            r->counts.v[n] = 0;
+        r->bounds.v[n] = all.v[i].bound;
+        r->counts.v[n] += all.v[i].count;
+        n++;
+    }
+    if (n > 0 && isinf(r->bounds.v[n - 1]))
+        n--;
+    r->bounds.n = r->counts.n = n;
+    vec_free(&all);
+    return ok;
+}
+
+static bool in_order(const struct reading *r)
+{
+    for (size_t i = 0; i < r->bounds.n; i++)
+        if (!isfinite(r->bounds.v[i]) || (i > 0 && r->bounds.v[i - 1] >= r->bounds.v[i]))
+            return false;
+    return true;
+}
+
+static const char *finish_explicit(struct reading *r)
+{
+    while (r->counts.n < r->bounds.n)
+        *vec_push(&r->counts) = 0;
+    r->counts.n = r->bounds.n; /* the last bucket is count less all others */
+    if (!in_order(r) && !mend_bounds(r))
+        return MALFORMED;
+    for (size_t i = 1; i < r->counts.n; i++)
+        r->counts.v[i] += r->counts.v[i - 1];
+    return NULL;
+}
+
+static const char *read_explicit(struct reading *r, struct bytes point)
+{
+    struct pb_reader p = pb_reader(point);
+
+    r->bounds.n = r->counts.n = 0;
+    for (struct pb_field f; pb_next(&p, &f);) {
+        if (f.number == 4 && f.wire == PB_FIXED64)
+            r->count = f.u64;
+        else if (f.number == 5 && f.wire == PB_FIXED64)
+            read_sum(r, &f);
+        else if (f.number == 6)
+            read_counts(r, &f);
+        else if (f.number == 7)
+            read_bounds(r, &f);
+    }
+    return finish_explicit(r);
+}
+
+static const char *finish_exponential(struct reading *r)
+{
+    struct exponential *x = &r->exponential;
+    uint64_t n = exponential_count(x);
+
+    if (x->scale < EXPONENTIAL_SCALE_MIN)
+        return SCALE;
+    exponential_downscale(x, EXPONENTIAL_SCALE_MAX);
+    /* A reader fails the whole scrape over a native histogram whose buckets do not add up. */
+    if (!exponential_fit(x) || n > r->count || (n != r->count && !isnan(r->sum)))
+        return MALFORMED;
+    return NULL;
+}
+
+static const char *read_exponential(struct reading *r, struct bytes point)
+{
+    struct exponential *x = &r->exponential;
+    struct pb_reader p = pb_reader(point);
+    bool ok = true;
+
+    x->scale = 0;
+    x->zero_threshold = 0;
+    x->zero_count = 0;
+    x->positive.counts.n = x->negative.counts.n = 0;
+    for (struct pb_field f; pb_next(&p, &f);) {
+        if (f.number == 4 && f.wire == PB_FIXED64)
+            r->count = f.u64;
+        else if (f.number == 5 && f.wire == PB_FIXED64)
+            read_sum(r, &f);
+        else if (f.number == 6 && f.wire == PB_VARINT)
+            x->scale = (int32_t)pb_unzigzag(f.u64);
+        else if (f.number == 7 && f.wire == PB_FIXED64)
+            x->zero_count = f.u64;
+        else if (f.number == 8 && f.wire == PB_LEN)
+            ok = exponential_read_side(&x->positive, f.bytes) && ok;
+        else if (f.number == 9 && f.wire == PB_LEN)
+            ok = exponential_read_side(&x->negative, f.bytes) && ok;
+        else if (f.number == 14 && f.wire == PB_FIXED64 && pb_double(f.u64) > 0 && isfinite(pb_double(f.u64)))
+            x->zero_threshold = pb_double(f.u64);
+    }
+    return ok ? finish_exponential(r) : MALFORMED;
+}
+
+static struct expo_quantile read_quantile(struct bytes bytes)
+{
+    struct expo_quantile q = { 0 };
+    struct pb_reader p = pb_reader(bytes);
+
+    for (struct pb_field f; pb_next(&p, &f);) {
+        if (f.number == 1 && f.wire == PB_FIXED64)
+            q.quantile = pb_double(f.u64);
+        else if (f.number == 2 && f.wire == PB_FIXED64)
+            q.value = pb_double(f.u64);
+    }
+    return q;
+}
+
+static int by_quantile(const void *a, const void *b)
+{
+    double x = ((const struct expo_quantile *)a)->quantile, y = ((const struct expo_quantile *)b)->quantile;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Of equal quantiles the last one stays: two would be one series twice. */
+static void finish_summary(struct reading *r)
+{
+    size_t n = 0;
+
+    for (size_t i = 1; i < r->quantiles.n; i++)
+        if (!(r->quantiles.v[i - 1].quantile < r->quantiles.v[i].quantile)) {
+            qsort(r->quantiles.v, r->quantiles.n, sizeof(*r->quantiles.v), by_quantile);
+            break;
+        }
+    for (size_t i = 0; i < r->quantiles.n; i++) {
+        if (n > 0 && r->quantiles.v[n - 1].quantile == r->quantiles.v[i].quantile)
+            n--;
+        r->quantiles.v[n++] = r->quantiles.v[i];
+    }
+    r->quantiles.n = n;
+}
+
+static const char *read_summary(struct reading *r, struct bytes point)
+{
+    struct pb_reader p = pb_reader(point);
+
+    r->quantiles.n = 0;
+    for (struct pb_field f; pb_next(&p, &f);) {
+        if (f.number == 4 && f.wire == PB_FIXED64) {
+            r->count = f.u64;
+        } else if (f.number == 5 && f.wire == PB_FIXED64) {
+            read_sum(r, &f);
+        } else if (f.number == 6 && f.wire == PB_LEN) {
+            struct expo_quantile q = read_quantile(f.bytes);
+
+            if (!isnan(q.quantile))
+                *vec_push(&r->quantiles) = q;
+        }
+    }
+    finish_summary(r);
+    return NULL;
+}
+
+const char *reading_read(struct reading *r, enum metric_kind kind, struct bytes point)
+{
+    r->kind = kind;
+    r->count = 0;
+    r->sum = 0;
+    r->has_sum = false;
+    switch (kind) {
+    case METRIC_EXPLICIT:
+        return read_explicit(r, point);
+    case METRIC_EXPONENTIAL:
+        return read_exponential(r, point);
+    default:
+        return read_summary(r, point);
+    }
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batches walked, and put in order where they are not. */
+#include "prom/remote_write/remote_write_inside.h"
+
+#include "prom/exposition/exemplar.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define METADATA_INTERVAL (60 * NS_PER_S)
+#define SLACK_MAX ((size_t)64 * 1024)
+
+/* ---- a batch ---- */
+
+static bool is_sendable(struct remote_write *rw, const struct metric_walk *w, const struct stream *stream)
+{
+    bool has_temporality =
+        w->head.kind == METRIC_SUM || w->head.kind == METRIC_EXPLICIT || w->head.kind == METRIC_EXPONENTIAL;
+
+    if (!has_temporality || w->head.temporality == TEMPORALITY_CUMULATIVE)
+        return true;
+    remote_write_drop(rw, w->head.temporality == TEMPORALITY_DELTA ? "delta_temporality" : "no_temporality", stream,
+                      w->n_points);
+    return false;
+}
+
+static struct identity_key key_of(struct remote_write *rw, struct stream *stream, struct point *p)
+{
+    if (p->attributes.data == NULL) {
+        rw->gathered.len = 0;
+        point_gather(&rw->gathered, stream->kind, p->bytes);
+        p->attributes = buf_bytes(&rw->gathered);
+    }
+    return streams_key(stream, p->attributes);
+}
+
+static enum remote_write_type type_of(const struct stream *stream)
+{
+    switch (stream->type) {
+    case EXPO_COUNTER:
+        return REMOTE_COUNTER;
+    case EXPO_GAUGE:
+        return REMOTE_GAUGE;
+    case EXPO_HISTOGRAM:
+        return REMOTE_HISTOGRAM;
+    case EXPO_SUMMARY:
+        return REMOTE_SUMMARY;
+    case EXPO_INFO:
+        return REMOTE_INFO;
+    case EXPO_STATESET:
+        return REMOTE_STATESET;
+    default:
+        return REMOTE_UNKNOWN;
+    }
+}
+
+static void set_metadata(struct remote_write *rw, const struct stream *stream)
+{
+    rw->metadata =
+        (struct remote_metadata){ type_of(stream), stream_name(stream), stream_help(stream), stream_unit(stream) };
+}
+
+static void put_metadata(struct remote_write *rw, struct stream *stream)
+{
+    struct stream_labels *l = remote_write_stream_labels(rw, stream);
+    uint64_t now = clock_mono(rw->options.clock);
+
+    if (!rw->options.send_metadata || rw->options.version != REMOTE_WRITE_1 ||
+        (l->metadata_sent != 0 && now - l->metadata_sent < METADATA_INTERVAL))
+        return;
+    l->metadata_sent = now;
+    message_put_metadata(remote_write_message(rw, 0, false), &rw->metadata);
+}
+
+static bool next_point(struct pb_reader *points, struct bytes *point)
+{
+    for (struct pb_field f; pb_next(points, &f);)
+        if (f.number == 1 && f.wire == PB_LEN) {
+            *point = f.bytes;
+            return true;
+        }
+    return false;
+}
+
+#define GROUP 8 /* points whose memory is on its way at one time */
+
+static void take_points(struct remote_write *rw, struct stream *stream, struct bytes bytes)
+{
+    struct pb_reader points = pb_reader(bytes);
+    struct point group[GROUP];
+    struct identity_key keys[GROUP];
+    size_t n;
+
+    do {
+        struct bytes point;
+
+        for (n = 0; n < GROUP && !rw->disorder && next_point(&points, &point); n++) {
+            point_read(&group[n], stream->kind, point);
+            keys[n] = (struct identity_key){ 0 };
+            if (group[n].attributes.data == NULL)
+                continue; /* its key is made when its turn comes, for there is one buffer */
+            keys[n] = streams_key(stream, group[n].attributes);
+            table_prefetch(&rw->streams.table, keys[n].hash);
+        }
+        for (size_t i = 0; i < n; i++) {
+            const char *guess = group[i].attributes.data != NULL ? table_guess(&rw->streams.table, keys[i].hash) : NULL;
+
+            if (guess != NULL) {
+                __builtin_prefetch(guess, 1);
+                __builtin_prefetch(guess + 64);
+                __builtin_prefetch(guess + 128);
+            }
+        }
+        for (size_t i = 0; i < n && !rw->disorder; i++) {
+            if (group[i].attributes.data == NULL)
+                keys[i] = key_of(rw, stream, &group[i]);
+            remote_write_take_point(rw, stream, &group[i], &keys[i]);
+        }
+    } while (n == GROUP);
+}
+
+/* Point by point into the list of those that wait for their order. */
+static void keep_points(struct remote_write *rw, struct stream *stream, struct bytes bytes)
+{
+    struct pb_reader points = pb_reader(bytes);
+
+    for (struct bytes point; next_point(&points, &point);) {
+        struct point p;
+        struct identity_key key;
+
+        point_read(&p, stream->kind, point);
+        if (p.time > rw->newest)
+            rw->newest = p.time;
+        key = key_of(rw, stream, &p);
+        *vec_push(&rw->waiting) =
+            (struct waiting){ stream, point, key.hash, (int64_t)(p.time / NS_PER_MS), (uint32_t)rw->waiting.n };
+        stream->children++; /* so that it stays */
+    }
+}
+
+/* ---- target_info ---- */
+
+static void put_target(struct remote_write *rw, const struct target *t)
+{
+    static const struct remote_metadata metadata = { .type = REMOTE_GAUGE, .help = BYTES_LIT("Target metadata") };
+    struct bytes ns = rw->options.translation->ns;
+    struct buf name = { 0 };
+
+    if ((int64_t)(t->newest / NS_PER_MS) <= t->resource->target_time)
+        return; /* one that is late would only be refused */
+    t->resource->target_time = (int64_t)(t->newest / NS_PER_MS);
+    rw->own_fields.len = rw->fields.len = rw->base.n = rw->own.n = 0;
+    label_fields_put(&rw->own_fields, resource_target(t->resource));
+    if (ns.len > 0) {
+        buf_put(&name, ns);
+        buf_putc(&name, '_');
+    }
+    buf_puts(&name, "target_info");
+    label_field_put(&rw->fields, bytes_str("__name__"), buf_bytes(&name));
+    label_fields_list(&rw->base, buf_bytes(&rw->own_fields));
+    label_fields_list(&rw->own, buf_bytes(&rw->fields));
+    label_fields_merge(&rw->labels, &rw->base, &rw->own);
+    rw->sample = (struct message_sample){
+        .labels = &rw->labels,
+        .metadata = &metadata,
+        .time = (int64_t)(t->newest / NS_PER_MS),
+        .bits = pb_bits(1),
+    };
+    message_put(remote_write_message(rw, remote_write_hash(&rw->labels) % rw->options.shards, false), &rw->sample);
+    buf_free(&name);
+}
+
+static void note_target(struct remote_write *rw, struct resource_entry *r)
+{
+    if (!rw->options.target_info || r->target_len == 0)
+        return;
+    if (r->mark == 0 || r->mark > rw->targets.n || rw->targets.v[r->mark - 1].resource != r) {
+        *vec_push(&rw->targets) = (struct target){ .resource = r };
+        r->mark = (uint32_t)rw->targets.n;
+        streams_keep_resource(r);
+    }
+    if (rw->newest > rw->targets.v[r->mark - 1].newest)
+        rw->targets.v[r->mark - 1].newest = rw->newest;
+}
+
+static void put_targets(struct remote_write *rw, bool really)
+{
+    for (size_t i = 0; i < rw->targets.n; i++) {
+        if (really)
+            put_target(rw, &rw->targets.v[i]);
+        streams_drop_resource(&rw->streams, rw->targets.v[i].resource);
+    }
+    rw->targets.n = 0;
+}
+
+/* ---- both ways ---- */
+
+typedef void take_fn(struct remote_write *rw, struct stream *stream, struct bytes points);
+
+static void walk(struct remote_write *rw, const struct batch *b, take_fn *take)
+{
+    struct stream_place place = { 0 };
+    struct metric_walk w;
+
+    metric_walk_init(&w, b);
+    while (!rw->disorder && metric_walk_next(&w)) {
+        const char *reason;
+        struct stream *stream;
+
+        if (w.n_points == 0)
+            continue;
+        stream = streams_enter(&rw->streams, &place, &w, rw->tick, &reason);
+        if (stream == NULL) {
+            remote_write_drop(rw, reason, NULL, w.n_points);
+            continue;
+        }
+        if (is_sendable(rw, &w, stream)) {
+            set_metadata(rw, stream);
+            if (take == take_points)
+                put_metadata(rw, stream);
+            rw->newest = 0;
+            take(rw, stream, w.points);
+            note_target(rw, place.resource);
+        }
+        streams_leave(&rw->streams, stream);
+    }
+    streams_finish(&rw->streams, &place);
+    metric_walk_free(&w);
+}
+
+static void give_up_messages(struct remote_write *rw)
+{
+    for (uint32_t i = 0; i < rw->options.shards; i++)
+        if (rw->messages[i].request != NULL) {
+            remote_write_request_free(rw->messages[i].request);
+            rw->messages[i].request = NULL;
+        }
+    for (struct remote_write_request *r; (r = rw->result->first) != NULL;) {
+        rw->result->first = r->next;
+        remote_write_request_free(r);
+    }
+    rw->result->last = &rw->result->first;
+    rw->result->n_drops = 0;
+}
+
+static int by_series_and_time(const void *a, const void *b)
+{
+    const struct waiting *x = a, *y = b;
+
+    if (x->identity != y->identity)
+        return x->identity < y->identity ? -1 : 1;
+    if (x->time != y->time)
+        return x->time < y->time ? -1 : 1;
+    return x->position < y->position ? -1 : 1;
+}
+
+static void take_waiting(struct remote_write *rw)
+{
+    rw->batch++;
+    for (size_t i = 0; i < rw->waiting.n; i++) {
+        struct waiting *x = &rw->waiting.v[i];
+        struct identity_key key;
+        struct point p;
+
+        if (i + 1 < rw->waiting.n && x[1].identity == x->identity && x[1].time == x->time) {
+            remote_write_drop(rw, "duplicate_timestamp", x->stream, 1);
+            continue;
+        }
+        point_read(&p, x->stream->kind, x->point);
+        key = key_of(rw, x->stream, &p);
+        set_metadata(rw, x->stream);
+        remote_write_take_point(rw, x->stream, &p, &key);
+        if (rw->disorder) { /* two byte forms of one set of attributes cannot come here; two streams can */
+            rw->disorder = false;
+            remote_write_drop(rw, "duplicate_timestamp", x->stream, 1);
+        }
+    }
+}
+
+/* Again, in order. */
+static void encode_in_order(struct remote_write *rw, const struct batch *b)
+{
+    give_up_messages(rw);
+    put_targets(rw, false);
+    rw->disorder = false;
+    rw->waiting.n = 0;
+    walk(rw, b, keep_points);
+    qsort(rw->waiting.v, rw->waiting.n, sizeof(*rw->waiting.v), by_series_and_time);
+    take_waiting(rw);
+    for (size_t i = 0; i < rw->waiting.n; i++)
+        streams_leave(&rw->streams, rw->waiting.v[i].stream);
+    rw->waiting.n = 0;
+}
+
+void remote_write_encode(struct remote_write *rw, const struct batch *b, struct remote_write_result *result)
+{
+    *result = (struct remote_write_result){ .last = &result->first };
+    rw->result = result;
+    rw->tick = (uint32_t)(clock_mono(rw->options.clock) / REMOTE_WRITE_TICK);
+    rw->batch++;
+    rw->disorder = false;
+    walk(rw, b, take_points);
+    if (rw->disorder)
+        encode_in_order(rw, b);
+    put_targets(rw, true);
+    for (uint32_t i = 0; i < rw->options.shards; i++)
+        if (rw->messages[i].request != NULL)
+            remote_write_finish(rw, &rw->messages[i]);
+    rw->result = NULL;
+}
+
+enum remote_write_version remote_write_version(const struct remote_write *rw)
+{
+    return rw->options.version;
+}
+
+uint64_t remote_write_series(const struct remote_write *rw)
+{
+    return rw->streams.n_known;
+}
+
+uint64_t remote_write_memory(const struct remote_write *rw)
+{
+    return rw->streams.bytes;
+}
+
+struct remote_write *remote_write_new(const struct remote_write_options *o)
+{
+    struct remote_write *rw = mem_zalloc(sizeof(*rw));
+
+    assert(o->shards > 0);
+    rw->options = *o;
+    rw->slack = o->max_bytes / 8 < SLACK_MAX ? o->max_bytes / 8 : SLACK_MAX;
+    streams_init(&rw->streams, o->translation, o->budget);
+    rw->streams.on_stream_gone = remote_write_stream_gone;
+    symbols_clear(&rw->names);
+    rw->messages = mem_zalloc(o->shards * sizeof(*rw->messages));
+    for (uint32_t i = 0; i < o->shards; i++)
+        rw->messages[i].version = o->version;
+    return rw;
+}
+
+void remote_write_free(struct remote_write *rw)
+{
+    remote_write_forget_all(rw);
+    streams_free(&rw->streams);
+    for (uint32_t i = 0; i < rw->options.shards; i++)
+        message_free(&rw->messages[i]);
+    free(rw->messages);
+    vec_free(&rw->waiting);
+    vec_free(&rw->targets);
+    vec_free(&rw->labels);
+    vec_free(&rw->base);
+    buf_free(&rw->fields);
+    buf_free(&rw->own_fields);
+    buf_free(&rw->packed);
+    vec_free(&rw->own);
+    symbols_free(&rw->names);
+    buf_free(&rw->suffixed);
+    buf_free(&rw->gathered);
+    reading_free(&rw->reading);
+    exemplar_reader_free(&rw->exemplar_reader);
+    free(rw->exemplars);
+    vec_free(&rw->counts);
+    span_sides_free(&rw->sides);
+    free(rw);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OTLP metrics as Prometheus remote write requests, 1.0 and 2.0 (the Remote-Write specifications).
+ *
+ * Each data point becomes a unit: its TimeSeries, one for a number, several for a classic histogram or a summary, which
+ * stand one behind the other in one request. What is not a data point (target_info, metadata) makes units without an
+ * item. Series are spread over shards by their labels, so that all samples of one series are in requests of one shard;
+ * whoever sends a shard's requests one after another keeps each series in order.
+ *
+ * Series are known by their raw bytes (prom/series/streams.h) and keep their labels as they stand in a message. The
+ * cache is charged to the budget; a series that finds no room in it is encoded all the same. */
+#ifndef PROM_REMOTE_WRITE_H
+#define PROM_REMOTE_WRITE_H
+
+#include "base/clock.h"
+#include "base/vec.h"
+#include "prom/series/translate.h"
+
+enum remote_write_version { REMOTE_WRITE_1, REMOTE_WRITE_2 };
+
+#define REMOTE_WRITE_NO_ITEM 0x80000000u
+
+/* One message. A zeroed one is empty. */
+struct remote_write_request {
+    struct remote_write_request *next; /* the holder's */
+    enum remote_write_version version;
+    uint32_t shard;
+    struct buf message;  /* not compressed */
+    VEC(uint32_t) units; /* where in the message each begins; or'ed with REMOTE_WRITE_NO_ITEM where it is no item */
+    uint64_t items;      /* data points */
+    uint64_t samples, histograms, exemplars, metadata;
+    int64_t newest; /* ms since 1970: the latest sample; INT64_MIN without any */
+};
+
+void remote_write_request_free(struct remote_write_request *r); /* and its memory */
+
+/* Units [from, to) of r as a request of their own. Its counts of samples, histograms, exemplars are counted anew. */
+struct remote_write_request *remote_write_cut(const struct remote_write_request *r, size_t from, size_t to);
+
+/* For people: the first series of a unit as name{labels}, appended to `out`. */
+void remote_write_name(struct buf *out, const struct remote_write_request *r, size_t unit);
+
+struct remote_write_options {
+    const struct translation *translation; /* .constants are the external labels */
+    enum remote_write_version version;
+    bool target_info;
+    bool send_metadata;  /* of version 1: requests of metadata too, each metric once a minute */
+    bool custom_buckets; /* version 2: explicit histograms as native ones with their own buckets */
+    bool keep_classic;   /* and as classic ones beside them */
+    uint32_t shards;     /* at least 1 */
+    size_t max_bytes;    /* of a message, not compressed; a single unit may be longer */
+    uint64_t expiration; /* ns; a series that was not seen for so long is forgotten */
+    struct clock *clock;
+    struct budget *budget;
+};
+
+/* What comes out of one batch. */
+struct remote_write_result {
+    struct remote_write_request *first, **last; /* in order; the caller's */
+    struct remote_write_drop {
+        const char *reason; /* static: "delta_temporality", "duplicate_timestamp", "bad_name", "bad_label", "malformed",
+                             * "scale", "no_value" */
+        char example[120];  /* a metric's name, cut */
+        uint64_t items;
+    } drops[12];
+    size_t n_drops;
+};
+
+struct remote_write;
+
+struct remote_write *remote_write_new(const struct remote_write_options *o);
+void remote_write_free(struct remote_write *rw);
+
+/* Encode a batch of metrics whole. Samples of one series come out in the order of their timestamps; of equal ones the
+ * last stays. */
+void remote_write_encode(struct remote_write *rw, const struct batch *b, struct remote_write_result *result);
+
+/* Forget series that have expired, a slice of them: call it every now and then. */
+void remote_write_sweep(struct remote_write *rw);
+
+enum remote_write_version remote_write_version(const struct remote_write *rw);
+uint64_t remote_write_series(const struct remote_write *rw); /* how many are known */
+uint64_t remote_write_memory(const struct remote_write *rw); /* bytes, as charged to the budget, without tables */
+
+#endif

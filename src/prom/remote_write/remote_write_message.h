@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writing one remote write message, either version, series by series. */
+#ifndef PROM_REMOTE_WRITE_MESSAGE_H
+#define PROM_REMOTE_WRITE_MESSAGE_H
+
+#include "prom/series/exemplar_store.h"
+#include "prom/model/reading.h"
+#include "prom/remote_write/remote_write.h"
+#include "prom/remote_write/remote_write_labels.h"
+
+#define STALE_NAN 0x7ff0000000000002ull
+
+/* The kinds of metadata, as both versions number them. */
+enum remote_write_type {
+    REMOTE_UNKNOWN,
+    REMOTE_COUNTER,
+    REMOTE_GAUGE,
+    REMOTE_HISTOGRAM,
+    REMOTE_GAUGE_HISTOGRAM,
+    REMOTE_SUMMARY,
+    REMOTE_INFO,
+    REMOTE_STATESET,
+};
+
+struct remote_metadata {
+    enum remote_write_type type;
+    struct bytes family, help, unit;
+};
+
+/* A message that grows. Zeroed at first. */
+struct message {
+    enum remote_write_version version;
+    struct remote_write_request *request; /* its .message holds what follows the symbols; NULL: none is open */
+    struct symbols symbols;
+    struct buf scratch;
+    size_t usual; /* how long the last one became: the next begins with that much room */
+};
+
+void message_free(struct message *m);
+void message_begin(struct message *m, uint32_t shard);
+size_t message_size(const struct message *m);
+void message_unit(struct message *m, bool is_item);
+/* The request, whole. None is open then. */
+struct remote_write_request *message_end(struct message *m);
+
+/* One sample of one series. */
+struct message_sample {
+    const label_field_list *labels;
+    const struct remote_metadata *metadata;       /* version 2 */
+    int64_t time, start;                          /* ms; start 0 = unknown */
+    uint64_t bits;                                /* of the double */
+    const struct expo_native *native;             /* instead of `bits` */
+    bool stale;                                   /* native: a stale marker */
+    const struct expo_exemplar *const *exemplars; /* with n_exemplars; those that do not fit are left out */
+    size_t n_exemplars;
+};
+
+void message_put(struct message *m, const struct message_sample *s);
+
+/* Version 1: metadata is a unit of its own. */
+void message_put_metadata(struct message *m, const struct remote_metadata *x);
+
+#endif

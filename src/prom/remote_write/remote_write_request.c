@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finished messages: divided, and named for people. */
+#include "prom/remote_write/remote_write.h"
+
+#include "codec/pb.h"
+#include "prom/model/labels.h"
+#include "prom/remote_write/remote_write_fields.h"
+#include "prom/remote_write/remote_write_labels.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void remote_write_request_free(struct remote_write_request *r)
+{
+    buf_free(&r->message);
+    vec_free(&r->units);
+    free(r);
+}
+
+static size_t unit_at(const struct remote_write_request *r, size_t i)
+{
+    return i < r->units.n ? r->units.v[i] & ~REMOTE_WRITE_NO_ITEM : r->message.len;
+}
+
+/* The numbers of version 2's labels in one packed field. */
+static void mark_refs(struct bytes packed, uint8_t *used, size_t n)
+{
+    const uint8_t *p = packed.data, *end = bytes_end(packed);
+
+    for (uint64_t v; p < end && pb_varint(&p, end, &v);)
+        if (v < n)
+            used[v] = 1;
+}
+
+static void mark_used(struct bytes series, uint8_t *used, size_t n)
+{
+    struct pb_reader r = pb_reader(series);
+
+    for (struct pb_field f; pb_next(&r, &f);) {
+        struct pb_reader inner = pb_reader(f.wire == PB_LEN ? f.bytes : bytes_of(NULL, 0));
+
+        if (f.number == V2_REFS && f.wire == PB_LEN)
+            mark_refs(f.bytes, used, n);
+        for (struct pb_field g; (f.number == V2_EXEMPLARS || f.number == V2_METADATA) && pb_next(&inner, &g);) {
+            if (f.number == V2_EXEMPLARS && g.number == EXEMPLAR_LABELS && g.wire == PB_LEN)
+                mark_refs(g.bytes, used, n);
+            else if (f.number == V2_METADATA && (g.number == 3 || g.number == 4) && g.wire == PB_VARINT && g.u64 < n)
+                used[g.u64] = 1;
+        }
+    }
+}
+
+/* The symbols, without the text of those that `series` does not use: the numbers stay. */
+static void put_used_symbols(struct buf *out, struct bytes symbols, struct bytes series)
+{
+    uint8_t *used = mem_zalloc(symbols.len / 2 + 1);
+    struct pb_reader r = pb_reader(series), s = pb_reader(symbols);
+    size_t i = 0;
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.wire == PB_LEN)
+            mark_used(f.bytes, used, symbols.len / 2);
+    for (struct pb_field f; pb_next(&s, &f); i++)
+        pb_put_bytes(out, V2_SYMBOLS, used[i] ? f.bytes : bytes_of(NULL, 0));
+    free(used);
+}
+
+static void count_series(struct remote_write_request *r, struct bytes series)
+{
+    struct pb_reader s = pb_reader(series);
+    bool second = r->version == REMOTE_WRITE_2;
+
+    for (struct pb_field f; pb_next(&s, &f);) {
+        r->samples += f.number == V1_SAMPLES;
+        r->histograms += f.number == (second ? V2_HISTOGRAMS : V1_HISTOGRAMS);
+        r->exemplars += f.number == (second ? V2_EXEMPLARS : V1_EXEMPLARS);
+    }
+}
+
+static void count(struct remote_write_request *r)
+{
+    struct pb_reader m = pb_reader(buf_bytes(&r->message));
+
+    for (struct pb_field f; pb_next(&m, &f);) {
+        if (f.wire != PB_LEN)
+            continue;
+        if (f.number == (r->version == REMOTE_WRITE_2 ? V2_SERIES : V1_SERIES))
+            count_series(r, f.bytes);
+        else if (f.number == V1_METADATA)
+            r->metadata++;
+    }
+}
+
+struct remote_write_request *remote_write_cut(const struct remote_write_request *r, size_t from, size_t to)
+{
+    struct remote_write_request *out = mem_zalloc(sizeof(*out));
+    size_t at = unit_at(r, from), shift;
+    struct bytes part = bytes_of(r->message.data + at, unit_at(r, to) - at);
+
+    assert(from < to && to <= r->units.n);
+    out->version = r->version;
+    out->shard = r->shard;
+    out->newest = r->newest;
+    if (r->version == REMOTE_WRITE_2)
+        put_used_symbols(&out->message, bytes_of(r->message.data, unit_at(r, 0)), part);
+    shift = out->message.len;
+    buf_put(&out->message, part);
+    for (size_t i = from; i < to; i++) {
+        uint32_t no_item = r->units.v[i] & REMOTE_WRITE_NO_ITEM;
+
+        *vec_push(&out->units) = (uint32_t)(unit_at(r, i) - at + shift) | no_item;
+        out->items += no_item == 0;
+    }
+    count(out);
+    return out;
+}
+
+/* ---- names for people ---- */
+
+static struct bytes symbol_text(const struct remote_write_request *r, uint64_t number)
+{
+    struct pb_reader s = pb_reader(bytes_of(r->message.data, unit_at(r, 0)));
+    struct pb_field f;
+
+    while (pb_next(&s, &f))
+        if (number-- == 0)
+            return f.bytes;
+    return bytes_of(NULL, 0);
+}
+
+static void put_pair(struct buf *name, struct buf *labels, struct bytes key, struct bytes value)
+{
+    if (bytes_is(key, "__name__")) {
+        buf_put(name, value);
+        return;
+    }
+    labels_put(labels, key, value);
+}
+
+static void put_pairs(struct buf *name, struct buf *labels, const struct remote_write_request *r, struct bytes series)
+{
+    struct pb_reader s = pb_reader(series);
+    struct bytes one = series;
+
+    for (struct pb_field f; pb_next(&s, &f);) {
+        if (f.number != 1 || f.wire != PB_LEN)
+            continue;
+        if (r->version == REMOTE_WRITE_1) {
+            struct label_field x;
+
+            one = bytes_of(f.start, (size_t)(s.p - f.start));
+            if (label_field_next(&one, &x))
+                put_pair(name, labels, x.name, x.value);
+        } else {
+            const uint8_t *p = f.bytes.data, *end = bytes_end(f.bytes);
+
+            for (uint64_t a, b; p < end && pb_varint(&p, end, &a) && pb_varint(&p, end, &b);)
+                put_pair(name, labels, symbol_text(r, a), symbol_text(r, b));
+        }
+    }
+}
+
+void remote_write_name(struct buf *out, const struct remote_write_request *r, size_t unit)
+{
+    struct pb_reader m = pb_reader(bytes_skip(buf_bytes(&r->message), unit_at(r, unit)));
+    struct buf name = { 0 }, labels = { 0 };
+    struct pb_field f;
+
+    if (pb_next(&m, &f) && f.wire == PB_LEN && f.number == (r->version == REMOTE_WRITE_2 ? V2_SERIES : V1_SERIES))
+        put_pairs(&name, &labels, r, f.bytes);
+    buf_put(out, buf_bytes(&name));
+    if (labels.len > 0) {
+        buf_putc(out, '{');
+        buf_put(out, buf_bytes(&labels));
+        buf_putc(out, '}');
+    }
+    buf_free(&name);
+    buf_free(&labels);
+}

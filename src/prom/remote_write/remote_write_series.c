@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/remote_write/remote_write_inside.h"
+
+#include "prom/model/number.h"
+
+#include <stdlib.h>
+
+#define NAMES_MAX 50000u
+#define NAMES_BYTES ((size_t)4 * 1024 * 1024)
+#define SWEEP_SLOTS 4096
+
+/* One of a known series' own labels. Values mostly are the bytes of the attributes as they came, so they are not kept
+ * twice: a value is where it lies behind the beginning of the raw attributes, or behind these structs. */
+struct own_label {
+    uint16_t name; /* in remote_write.names */
+    uint16_t at, len;
+};
+
+static size_t cost_of(const struct stream_labels *l)
+{
+    return sizeof(*l) + l->fields.cap + l->name.cap + (l->common.cap + l->only_name.cap) * sizeof(struct label_field);
+}
+
+void remote_write_stream_gone(struct streams *s, struct stream *stream)
+{
+    struct stream_labels *l = stream->user;
+
+    if (l == NULL)
+        return;
+    budget_give(s->budget, cost_of(l));
+    buf_free(&l->fields);
+    buf_free(&l->name);
+    vec_free(&l->common);
+    vec_free(&l->only_name);
+    free(l);
+    stream->user = NULL;
+}
+
+struct stream_labels *remote_write_stream_labels(struct remote_write *rw, struct stream *stream)
+{
+    struct stream_labels *l = stream->user;
+
+    if (l != NULL)
+        return l;
+    l = mem_zalloc(sizeof(*l));
+    label_field_put(&l->name, bytes_str("__name__"), stream_name(stream));
+    label_fields_list(&l->only_name, buf_bytes(&l->name));
+    rw->fields.len = 0;
+    label_fields_put(&rw->fields, origin_labels(stream_origin(stream)));
+    rw->own.n = 0;
+    label_fields_list(&rw->own, buf_bytes(&rw->fields));
+    label_fields_merge(&rw->base, &l->only_name, &rw->own);
+    for (size_t i = 0; i < rw->base.n; i++)
+        buf_put(&l->fields, rw->base.v[i].field);
+    label_fields_list(&l->common, buf_bytes(&l->fields));
+    budget_charge(rw->streams.budget, cost_of(l));
+    stream->user = l;
+    return l;
+}
+
+uint32_t remote_write_hash(const label_field_list *labels)
+{
+    uint64_t hash = 0;
+
+    for (size_t i = 0; i < labels->n; i++)
+        hash = (hash ^ bytes_hash(labels->v[i].name) ^ bytes_hash(labels->v[i].value) * 3) * 0x9e3779b97f4a7c15ull;
+    return (uint32_t)(hash >> 32);
+}
+
+/* rw->labels, from rw->own: all labels of a series, but not yet those of its parts (`le`). */
+static void join_labels(struct remote_write *rw, const struct stream_labels *l, bool whole)
+{
+    label_fields_merge(&rw->labels, whole ? &l->only_name : &l->common, &rw->own);
+}
+
+/* A known series' own labels, into rw->own. */
+static void unpack(struct remote_write *rw, const struct entry *x)
+{
+    const uint8_t *base = (const uint8_t *)x + x->known.id.raw_at;
+    struct bytes packed = known_labels(&x->known);
+
+    rw->own.n = 0;
+    for (size_t i = 0; i < x->n_labels; i++) {
+        struct own_label o;
+        struct label_field *f = vec_push(&rw->own);
+
+        memcpy(&o, packed.data + i * sizeof(o), sizeof(o));
+        f->name = symbols_text(&rw->names, o.name);
+        f->value = bytes_of(base + o.at, o.len);
+        f->field = bytes_of(NULL, label_field_size(f->name.len, f->value.len));
+    }
+}
+
+/* rw->own as it is kept behind `raw`, in rw->packed. False: there is no room for it in 16 bits. */
+static bool pack(struct remote_write *rw, struct bytes raw)
+{
+    size_t list = rw->own.n * sizeof(struct own_label);
+    struct buf *out = &rw->packed;
+
+    out->len = 0;
+    (void)buf_reserve(out, list);
+    out->len = list;
+    for (size_t i = 0; i < rw->own.n; i++) {
+        const struct label_field *f = &rw->own.v[i];
+        const uint8_t *at = memmem(raw.data, raw.len, f->value.data, f->value.len);
+        size_t from = at != NULL ? (size_t)(at - raw.data) : raw.len + out->len;
+        uint32_t name;
+        struct own_label o;
+
+        if (from + f->value.len > UINT16_MAX || rw->names.fields.len > NAMES_BYTES || rw->names.ends.n >= NAMES_MAX)
+            return false;
+        name = symbols_number(&rw->names, f->name);
+        o = (struct own_label){ (uint16_t)name, (uint16_t)from, (uint16_t)f->value.len };
+        memcpy(out->data + i * sizeof(o), &o, sizeof(o));
+        if (at == NULL)
+            buf_put(out, f->value);
+    }
+    return true;
+}
+
+static struct entry *keep_series(struct remote_write *rw, struct stream *stream, const struct identity_key *key,
+                                 bool whole)
+{
+    struct entry *x;
+
+    if (rw->own.n > UINT16_MAX || !pack(rw, key->raw))
+        return NULL;
+    x = (struct entry *)streams_add(&rw->streams, stream, key, REMOTE_WRITE_SERIES, sizeof(*x), buf_bytes(&rw->packed),
+                                    whole);
+    if (x == NULL)
+        return NULL;
+    x->n_labels = (uint16_t)rw->own.n;
+    x->shard_hash = remote_write_hash(&rw->labels);
+    x->time = INT64_MIN;
+    return x;
+}
+
+const char *remote_write_find(struct remote_write *rw, struct stream *stream, const struct identity_key *key,
+                              struct found *out)
+{
+    struct entry *x = (struct entry *)identity_find(&rw->streams.table, key);
+    const struct stream_labels *l = remote_write_stream_labels(rw, stream);
+    struct bytes rendered;
+    const char *reason;
+    bool whole;
+
+    if (x != NULL) {
+        unpack(rw, x);
+        join_labels(rw, l, x->known.whole);
+        *out = (struct found){ x, x->shard_hash % rw->options.shards };
+        return NULL;
+    }
+    reason = streams_translate(&rw->streams, stream, key->raw, &rendered, &whole);
+    if (reason != NULL)
+        return reason;
+    rw->own_fields.len = rw->own.n = 0;
+    label_fields_put(&rw->own_fields, rendered);
+    label_fields_list(&rw->own, buf_bytes(&rw->own_fields));
+    join_labels(rw, l, whole);
+    x = keep_series(rw, stream, key, whole);
+    *out = (struct found){ x, (x != NULL ? x->shard_hash : remote_write_hash(&rw->labels)) % rw->options.shards };
+    return NULL;
+}
+
+const label_field_list *remote_write_part_labels(struct remote_write *rw, struct stream *stream, const char *suffix,
+                                                 const char *label, double value)
+{
+    char text[NUMBER_PLAIN_MAX];
+    size_t at;
+    struct bytes rest;
+
+    rw->suffixed.len = rw->fields.len = 0;
+    buf_put(&rw->suffixed, stream_name(stream));
+    buf_puts(&rw->suffixed, suffix);
+    label_field_put(&rw->fields, bytes_str("__name__"), buf_bytes(&rw->suffixed));
+    at = rw->fields.len;
+    if (label != NULL)
+        label_field_put(&rw->fields, bytes_str(label), bytes_of(text, number_put_plain(text, value)));
+    rw->base.n = 0;
+    rest = bytes_of(rw->fields.data + at, rw->fields.len - at);
+    for (size_t i = 0; i < rw->labels.n; i++) {
+        struct label_field f = rw->labels.v[i], extra;
+
+        if (bytes_is(f.name, "__name__")) {
+            struct bytes name = bytes_of(rw->fields.data, at);
+
+            label_field_next(&name, &f);
+        }
+        if (rest.len > 0) {
+            struct bytes peek = rest;
+            int order;
+
+            label_field_next(&peek, &extra);
+            order = bytes_compare(extra.name, f.name);
+            if (order <= 0) {
+                *vec_push(&rw->base) = extra;
+                rest = peek;
+            }
+            if (order == 0)
+                continue;
+        }
+        *vec_push(&rw->base) = f;
+    }
+    if (rest.len > 0) {
+        struct label_field extra;
+
+        label_field_next(&rest, &extra);
+        *vec_push(&rw->base) = extra;
+    }
+    return &rw->base;
+}
+
+void remote_write_sweep(struct remote_write *rw)
+{
+    struct table *t = &rw->streams.table;
+    uint32_t now = (uint32_t)(clock_mono(rw->options.clock) / REMOTE_WRITE_TICK);
+    uint32_t ticks = (uint32_t)((rw->options.expiration + REMOTE_WRITE_TICK - 1) / REMOTE_WRITE_TICK);
+
+    if (rw->options.expiration == 0)
+        return;
+    for (size_t n = 0; n < SWEEP_SLOTS && rw->swept <= t->mask; n++, rw->swept++) {
+        uint64_t slot = t->slots[rw->swept];
+        struct entry *x = slot > 1 ? table_entry(slot) : NULL;
+
+        if (x != NULL && x > (struct entry *)1 && x->known.id.kind == KNOWN_KIND + REMOTE_WRITE_SERIES &&
+            now - x->seen > ticks)
+            streams_drop(&rw->streams, &x->known);
+    }
+    if (rw->swept > t->mask)
+        rw->swept = 0;
+}
+
+/* Every slot of both arrays. */
+static void drop_all(struct remote_write *rw, const uint64_t *slots, uint64_t n)
+{
+    for (uint64_t i = 0; slots != NULL && i < n; i++) {
+        struct entry *x = slots[i] > 1 ? table_entry(slots[i]) : NULL;
+
+        if (x != NULL && x > (struct entry *)1 && x->known.id.kind == KNOWN_KIND + REMOTE_WRITE_SERIES)
+            streams_drop(&rw->streams, &x->known);
+    }
+}
+
+void remote_write_forget_all(struct remote_write *rw)
+{
+    struct table *t = &rw->streams.table;
+
+    drop_all(rw, t->old, t->old != NULL ? t->old_mask + 1 : 0);
+    drop_all(rw, t->slots, t->mask + 1);
+}

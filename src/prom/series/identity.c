@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/series/identity.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define SMALLEST 512u /* a page */
+#define MOVES 4u /* old slots moved with each insertion: done when a quarter of what the new array takes has come */
+#define REMOVED 1u
+
+/* Zeroed, page by page as they are used: a large array costs nothing when it is made. */
+static uint64_t *new_array(struct table *t, uint64_t size)
+{
+    size_t bytes = size * sizeof(uint64_t);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED) {
+        fprintf(stderr, "out of memory: %zu bytes\n", bytes);
+        abort();
+    }
+    budget_charge(t->budget, bytes);
+    return p;
+}
+
+void table_init(struct table *t, uint64_t (*hash_of)(const void *), struct budget *budget)
+{
+    *t = (struct table){ .mask = SMALLEST - 1, .hash_of = hash_of, .budget = budget };
+    t->slots = new_array(t, SMALLEST);
+}
+
+static void drop_array(struct table *t, uint64_t *slots, uint64_t mask)
+{
+    if (slots == NULL)
+        return;
+    budget_give(t->budget, (mask + 1) * sizeof(*slots));
+    munmap(slots, (mask + 1) * sizeof(*slots));
+}
+
+void table_free(struct table *t)
+{
+    drop_array(t, t->slots, t->mask);
+    drop_array(t, t->old, t->old_mask);
+    drop_array(t, t->next, t->next_mask);
+    t->slots = t->old = t->next = NULL;
+}
+
+static bool put(struct table *t, void *entry, uint64_t hash)
+{
+    uint64_t at = hash & t->mask;
+
+    for (unsigned i = 0; i < TABLE_PROBES; i++, at = (at + 1) & t->mask) {
+        if (t->slots[at] > REMOVED)
+            continue;
+        t->n_used += t->slots[at] == 0;
+        t->slots[at] = table_tag(hash) | (uint64_t)(uintptr_t)entry;
+        return true;
+    }
+    return false;
+}
+
+static void move_some(struct table *t, uint64_t n)
+{
+    for (; n > 0 && t->moved <= t->old_mask; n--, t->moved++) {
+        uint64_t slot = t->old[t->moved];
+
+        if (slot > REMOVED && put(t, table_entry(slot), t->hash_of(table_entry(slot)))) {
+            t->old[t->moved] = REMOVED;
+            t->old_n--;
+        }
+    }
+    if (t->old_n == 0) {
+        drop_array(t, t->old, t->old_mask);
+        t->old = NULL;
+    }
+}
+
+#define PAGE_SLOTS 512u /* of a page of memory */
+
+static bool fuller_than(const struct table *t, uint64_t eighths)
+{
+    return 8 * (t->n_used + 1) > eighths * (t->mask + 1);
+}
+
+/* Half full at most when it takes over, were all of this one's slots used until then live ones. */
+static void make_next(struct table *t)
+{
+    uint64_t size = SMALLEST;
+
+    while (size < 2 * t->n + (t->mask + 1) / 4)
+        size *= 2;
+    t->next = new_array(t, size);
+    t->next_mask = size - 1;
+    t->fetched = 0;
+}
+
+/* The system hands out memory page by page as it is first written: not all at once, when entries scatter over it. */
+static void fetch_some(struct table *t)
+{
+    if (t->next == NULL)
+        make_next(t);
+    if (t->n_used % 16 == 0 && t->fetched <= t->next_mask) {
+        *(volatile uint64_t *)&t->next[t->fetched] = 0;
+        t->fetched += PAGE_SLOTS;
+    }
+}
+
+static void begin_growth(struct table *t)
+{
+    if (t->next == NULL)
+        make_next(t);
+    t->old = t->slots;
+    t->old_mask = t->mask;
+    t->old_n = t->n;
+    t->moved = 0;
+    t->slots = t->next;
+    t->mask = t->next_mask;
+    t->n_used = 0;
+    t->next = NULL;
+}
+
+bool table_insert(struct table *t, void *entry, uint64_t hash)
+{
+    if (t->old != NULL)
+        move_some(t, MOVES);
+    if (fuller_than(t, 6)) {
+        if (t->old != NULL) /* what is left there found no room in the new array: somebody crowds the table */
+            return false;
+        begin_growth(t);
+    } else if (t->old == NULL && fuller_than(t, 5)) {
+        fetch_some(t);
+    }
+    if (!put(t, entry, hash))
+        return false;
+    t->n++;
+    return true;
+}
+
+static bool remove_from(uint64_t *slots, uint64_t mask, const void *entry, uint64_t hash)
+{
+    uint64_t at = hash & mask;
+
+    for (unsigned i = 0; i < TABLE_PROBES && slots[at] != 0; i++, at = (at + 1) & mask)
+        if (table_entry(slots[at]) == entry) {
+            slots[at] = REMOVED;
+            return true;
+        }
+    return false;
+}
+
+void table_remove(struct table *t, const void *entry, uint64_t hash)
+{
+    if (!remove_from(t->slots, t->mask, entry, hash)) {
+        bool found = t->old != NULL && remove_from(t->old, t->old_mask, entry, hash);
+
+        assert(found);
+        t->old_n -= found;
+    }
+    t->n--;
+}
+
+uint64_t identity_hash(uint64_t seed, struct bytes raw)
+{
+    return XXH3_64bits_withSeed(raw.data, raw.len, seed);
+}
+
+uint64_t identity_hash_of(const void *entry)
+{
+    return ((const struct identity *)entry)->hash;
+}

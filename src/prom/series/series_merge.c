@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a point changes its series. */
+#include "prom/series/series.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define NO_ROOM "series_budget"
+#define MISALIGNED "misaligned"
+#define MALFORMED "malformed"
+
+static bool has_distribution(const struct series *x)
+{
+    return x->kind >= METRIC_EXPLICIT && x->distribution != NULL;
+}
+
+static size_t distribution_size(uint32_t cap)
+{
+    return sizeof(struct distribution) + cap * sizeof(uint64_t) + 16;
+}
+
+static void bounds_unref(struct bounds *b)
+{
+    if (b != NULL && --b->refs == 0)
+        free(b);
+}
+
+static void give_back(struct series_store *s, size_t size)
+{
+    budget_give(s->budget, size);
+    s->bytes -= size;
+}
+
+static bool take_room(struct series_store *s, size_t size)
+{
+    if (!budget_take(s->budget, size))
+        return false;
+    s->bytes += size;
+    return true;
+}
+
+static void drop_distribution(struct series_store *s, struct distribution *d, enum metric_kind kind)
+{
+    if (kind == METRIC_EXPLICIT)
+        bounds_unref(d->bounds);
+    give_back(s, distribution_size(d->cap));
+    free(d);
+}
+
+static void drop_exemplars(struct series_store *s, struct series *x)
+{
+    if (x->extra == NULL || x->extra->exemplars == NULL)
+        return;
+    give_back(s, x->extra->exemplars->cap);
+    free(x->extra->exemplars);
+    x->extra->exemplars = NULL;
+}
+
+void series_clear(struct series_store *s, struct series *x)
+{
+    if (has_distribution(x))
+        drop_distribution(s, x->distribution, x->kind);
+    drop_exemplars(s, x);
+    x->kind = METRIC_EMPTY;
+    x->integer = 0;
+}
+
+/* ---- exemplars ---- */
+
+static struct exemplar_store *room_for_exemplars(struct series_store *s, struct series *x, size_t size)
+{
+    struct exemplar_store *store = x->extra != NULL ? x->extra->exemplars : NULL;
+
+    if (store != NULL && store->cap >= size)
+        return store;
+    drop_exemplars(s, x);
+    if (x->extra == NULL) {
+        if (!take_room(s, sizeof(*x->extra)))
+            return NULL;
+        x->extra = mem_zalloc(sizeof(*x->extra));
+    }
+    if (!take_room(s, size))
+        return NULL;
+    store = x->extra->exemplars = mem_alloc(size);
+    store->n = 0;
+    store->cap = (uint32_t)size;
+    return store;
+}
+
+/* The exemplars are those of the newest point. They are an extra: when there is no room they are left out. */
+static void keep_exemplars(struct series_store *s, struct series *x, const struct stream *stream, const struct point *p)
+{
+    struct exemplar_store *store;
+
+    if (!p->has_exemplars || (stream->kind == METRIC_SUM && !stream->monotonic) || stream->kind == METRIC_SUMMARY ||
+        stream->kind == METRIC_NUMBER_GAUGE) {
+        drop_exemplars(s, x);
+        return;
+    }
+    exemplars_read(&s->exemplars, s->options->translation.strategy, stream->kind, p->bytes, s->reading.bounds.v,
+                   s->reading.bounds.n);
+    if (s->exemplars.found.n == 0) {
+        drop_exemplars(s, x);
+        return;
+    }
+    store = room_for_exemplars(s, x, exemplars_size(&s->exemplars));
+    if (store != NULL)
+        exemplars_fill(store, &s->exemplars);
+}
+
+/* ---- numbers ---- */
+
+static void stamp(struct series_store *s, struct series *x, const struct point *p, uint64_t start)
+{
+    x->time = p->time;
+    x->start = start;
+    x->arrival = series_now(s);
+}
+
+static double as_double(bool is_int, uint64_t bits)
+{
+    return is_int ? (double)(int64_t)bits : pb_double(bits);
+}
+
+static void add_number(struct series *x, const struct point *p)
+{
+    if (x->is_int && p->is_int) {
+        x->integer = (int64_t)((uint64_t)x->integer + p->value);
+        return;
+    }
+    x->number = as_double(x->is_int, (uint64_t)x->integer) + as_double(p->is_int, p->value);
+    x->is_int = false;
+}
+
+static void merge_number(struct series_store *s, struct series *x, const struct stream *stream, const struct point *p,
+                         bool fresh)
+{
+    bool same = !fresh && x->kind == stream->kind;
+
+    if (same && stream->kind == METRIC_SUM && stream->temporality == TEMPORALITY_DELTA && p->start == x->time) {
+        add_number(x, p);
+        stamp(s, x, p, x->start);
+    } else {
+        if (!same)
+            series_clear(s, x);
+        x->kind = stream->kind;
+        x->integer = (int64_t)p->value;
+        x->is_int = p->is_int;
+        stamp(s, x, p, p->start);
+    }
+    keep_exemplars(s, x, stream, p);
+}
+
+/* ---- histograms and summaries ---- */
+
+static bool same_bounds(const struct bounds *b, const struct reading *r)
+{
+    return b != NULL && b->n == r->bounds.n && (b->n == 0 || memcmp(b->v, r->bounds.v, b->n * sizeof(b->v[0])) == 0);
+}
+
+static struct bounds *bounds_for(struct series_store *s, const struct reading *r)
+{
+    struct bounds *b = s->last_bounds;
+
+    if (!same_bounds(b, r)) {
+        bounds_unref(b);
+        b = mem_alloc(sizeof(*b) + r->bounds.n * sizeof(b->v[0]));
+        b->refs = 1;
+        b->n = (uint32_t)r->bounds.n;
+        if (b->n > 0)
+            memcpy(b->v, r->bounds.v, b->n * sizeof(b->v[0]));
+        s->last_bounds = b;
+    }
+    b->refs++;
+    return b;
+}
+
+static size_t slots_of(const struct reading *r)
+{
+    switch (r->kind) {
+    case METRIC_EXPLICIT:
+        return r->counts.n;
+    case METRIC_EXPONENTIAL:
+        return r->exponential.positive.counts.n + r->exponential.negative.counts.n;
+    default:
+        return r->quantiles.n * 2;
+    }
+}
+
+static void fill_native(struct distribution *d, const struct exponential *e)
+{
+    const struct exponential_side *sides[] = { &e->positive, &e->negative };
+    uint64_t *at = d->data;
+
+    d->native.scale = e->scale;
+    d->native.zero_threshold = e->zero_threshold;
+    d->native.zero_count = e->zero_count;
+    for (int i = 0; i < 2; i++) {
+        d->native.offset[i] = sides[i]->offset;
+        d->native.n[i] = (uint32_t)sides[i]->counts.n;
+        if (sides[i]->counts.n > 0)
+            memcpy(at, sides[i]->counts.v, sides[i]->counts.n * sizeof(*at));
+        at += sides[i]->counts.n;
+    }
+}
+
+/* Bounds are set already, where there are any. */
+static void fill(struct distribution *d, const struct reading *r)
+{
+    d->count = r->count;
+    d->sum = r->sum;
+    d->has_sum = r->has_sum;
+    if (r->kind == METRIC_EXPLICIT) {
+        if (r->counts.n > 0)
+            memcpy(d->data, r->counts.v, r->counts.n * sizeof(d->data[0]));
+    } else if (r->kind == METRIC_EXPONENTIAL) {
+        fill_native(d, &r->exponential);
+    } else {
+        d->n_quantiles = (uint32_t)r->quantiles.n;
+        if (r->quantiles.n > 0)
+            memcpy(d->data, r->quantiles.v, r->quantiles.n * sizeof(r->quantiles.v[0]));
+    }
+}
+
+/* False when the budget refuses; the series is then as it was. */
+static bool store_reading(struct series_store *s, struct series *x)
+{
+    struct reading *r = &s->reading;
+    struct distribution *d = has_distribution(x) && x->kind == r->kind ? x->distribution : NULL;
+    size_t slots = slots_of(r);
+
+    if (d == NULL || d->cap < slots || d->cap > 4 * slots + 16) {
+        if (slots > UINT32_MAX || !take_room(s, distribution_size((uint32_t)slots)))
+            return false;
+        d = mem_zalloc(distribution_size((uint32_t)slots));
+        d->cap = (uint32_t)slots;
+        if (r->kind == METRIC_EXPLICIT)
+            d->bounds = bounds_for(s, r);
+        if (has_distribution(x))
+            drop_distribution(s, x->distribution, x->kind);
+        x->distribution = d;
+        x->kind = r->kind;
+    } else if (r->kind == METRIC_EXPLICIT && !same_bounds(d->bounds, r)) {
+        bounds_unref(d->bounds);
+        d->bounds = bounds_for(s, r);
+    }
+    fill(d, r);
+    return true;
+}
+
+static void load_native(struct exponential *e, const struct distribution *d)
+{
+    struct exponential_side *sides[] = { &e->positive, &e->negative };
+    const uint64_t *at = d->data;
+
+    *e = (struct exponential){ .scale = d->native.scale,
+                               .zero_threshold = d->native.zero_threshold,
+                               .zero_count = d->native.zero_count };
+    for (int i = 0; i < 2; i++) {
+        sides[i]->offset = d->native.offset[i];
+        for (uint32_t k = 0; k < d->native.n[i]; k++)
+            *vec_push(&sides[i]->counts) = *at++;
+    }
+}
+
+/* What is stored is added to the reading. *added is false where it has to take its place instead. */
+static const char *add_stored(struct series_store *s, const struct series *x, bool *added)
+{
+    struct distribution *d = x->distribution;
+    struct reading *r = &s->reading;
+    struct exponential stored;
+    bool fits;
+
+    *added = r->kind == METRIC_EXPONENTIAL || same_bounds(d->bounds, r);
+    if (!*added)
+        return NULL;
+    if (r->kind == METRIC_EXPLICIT) {
+        for (size_t i = 0; i < r->counts.n; i++)
+            r->counts.v[i] += d->data[i];
+    } else {
+        load_native(&stored, d);
+        fits = exponential_add(&r->exponential, &stored);
+        exponential_free(&stored);
+        if (!fits)
+            return MALFORMED;
+    }
+    r->count += d->count;
+    r->has_sum = r->has_sum && d->has_sum; /* a part of a sum is none */
+    r->sum = r->has_sum ? r->sum + d->sum : 0;
+    return NULL;
+}
+
+static const char *merge_reading(struct series_store *s, struct series *x, const struct stream *stream,
+                                 const struct point *p, bool fresh)
+{
+    bool delta = stream->kind != METRIC_SUMMARY && stream->temporality == TEMPORALITY_DELTA;
+    bool same = !fresh && x->kind == stream->kind, added = false;
+    const char *reason;
+
+    if (same && delta && p->start < x->time)
+        return MISALIGNED;
+    reason = reading_read(&s->reading, stream->kind, p->bytes);
+    if (reason == NULL && same && delta && p->start == x->time)
+        reason = add_stored(s, x, &added);
+    if (reason != NULL)
+        return reason;
+    if (!store_reading(s, x))
+        return NO_ROOM;
+    stamp(s, x, p, added ? x->start : p->start);
+    keep_exemplars(s, x, stream, p);
+    return NULL;
+}
+
+const char *series_merge(struct series_store *s, struct series *x, const struct stream *stream, const struct point *p,
+                         bool fresh, bool *ended)
+{
+    if (!fresh && p->time < x->time)
+        return NULL;
+    *ended = (p->flags & POINT_NO_VALUE) != 0;
+    if (*ended)
+        return NULL;
+    if (stream->kind >= METRIC_EXPLICIT)
+        return merge_reading(s, x, stream, p, fresh);
+    merge_number(s, x, stream, p, fresh);
+    return NULL;
+}

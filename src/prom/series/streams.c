@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/series/streams.h"
+
+#include "base/mem.h"
+#include "otlp/any_value.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define BAD_NAME "bad_name"
+#define NO_ROOM "series_budget"
+
+enum level { RESOURCE = 1, ORIGIN, STREAM, KNOWN = KNOWN_KIND };
+
+/* What an entry costs besides its bytes: malloc's own and its place in a list. */
+#define ENTRY_COST 32
+
+/* ---- places ---- */
+
+static uint32_t new_place(struct places *p)
+{
+    uint32_t chunk = 31u - (uint32_t)__builtin_clz(p->end / PLACES_FIRST + 1);
+
+    if (chunk == p->chunks.n)
+        *vec_push(&p->chunks) = mem_alloc((PLACES_FIRST << chunk) * sizeof(uint64_t));
+    return p->end++;
+}
+
+uint32_t places_take(struct places *p, void *entry)
+{
+    uint32_t place = p->free > 0 ? p->free - 1 : new_place(p);
+    uint64_t *slot = places_slot(p, place);
+
+    if (p->free > 0)
+        p->free = (uint32_t)(*slot >> 1);
+    *slot = (uint64_t)(uintptr_t)entry;
+    p->n++;
+    return place;
+}
+
+void places_give(struct places *p, uint32_t place)
+{
+    *places_slot(p, place) = (uint64_t)p->free << 1 | 1;
+    p->free = place + 1;
+    p->n--;
+}
+
+void places_free(struct places *p)
+{
+    for (size_t i = 0; i < p->chunks.n; i++)
+        free(p->chunks.v[i]);
+    vec_free(&p->chunks);
+}
+
+/* ---- life ---- */
+
+static struct bytes behind_raw(const struct identity *id, size_t at, size_t len)
+{
+    return bytes_of((const uint8_t *)id + id->raw_at + id->raw_len + at, len);
+}
+
+static uint64_t hash_of_target(const void *entry);
+
+void streams_init(struct streams *s, const struct translation *t, struct budget *budget)
+{
+    *s = (struct streams){ .translation = t, .budget = budget };
+    /* A seed of its own, so that nobody outside can make up bytes that crowd one spot of the table. */
+    if (getentropy(&s->seed, sizeof(s->seed)) != 0)
+        s->seed = (uint64_t)(uintptr_t)s;
+    table_init(&s->table, identity_hash_of, budget);
+    table_init(&s->targets, hash_of_target, budget);
+}
+
+void streams_free(struct streams *s)
+{
+    assert(s->table.n == 0 && s->resources.n == 0);
+    table_free(&s->table);
+    table_free(&s->targets);
+    places_free(&s->resources);
+    translator_free(&s->translator);
+    buf_free(&s->name);
+    buf_free(&s->labels);
+    buf_free(&s->common);
+    buf_free(&s->raw);
+    buf_free(&s->text);
+}
+
+static size_t cost_of(size_t size)
+{
+    return size + ENTRY_COST;
+}
+
+/* An entry of `size` bytes, then the raw bytes, then `more` bytes. */
+static void *new_entry(struct streams *s, const struct identity_key *key, enum level level, size_t size, size_t more)
+{
+    size_t whole = size + key->raw.len + more;
+    struct identity *id;
+
+    if (key->raw.len > UINT32_MAX || more > UINT32_MAX || !budget_take(s->budget, cost_of(whole)))
+        return NULL;
+    id = malloc(whole);
+    if (id == NULL) {
+        budget_give(s->budget, cost_of(whole));
+        return NULL;
+    }
+    memset(id, 0, size);
+    *id = (struct identity){ .hash = key->hash,
+                             .parent = key->parent,
+                             .raw_len = (uint32_t)key->raw.len,
+                             .raw_at = (uint16_t)size,
+                             .kind = (uint16_t)level };
+    if (key->raw.len > 0)
+        memcpy((uint8_t *)id + size, key->raw.data, key->raw.len);
+    if (!table_insert(&s->table, id, key->hash)) {
+        budget_give(s->budget, cost_of(whole));
+        free(id);
+        return NULL;
+    }
+    s->bytes += cost_of(whole);
+    return id;
+}
+
+static void free_entry(struct streams *s, struct identity *id, size_t more)
+{
+    size_t whole = id->raw_at + id->raw_len + more;
+
+    table_remove(&s->table, id, id->hash);
+    s->bytes -= cost_of(whole);
+    budget_give(s->budget, cost_of(whole));
+    free(id);
+}
+
+static void put_behind(struct identity *id, size_t at, struct bytes b)
+{
+    if (b.len > 0)
+        memcpy((uint8_t *)id + id->raw_at + id->raw_len + at, b.data, b.len);
+}
+
+/* ---- resources, and target_info ---- */
+
+struct target_key {
+    struct job_instance names;
+    uint64_t hash;
+};
+
+static uint64_t hash_names(const struct job_instance *j)
+{
+    return identity_hash(identity_hash(0, buf_bytes(&j->job)), buf_bytes(&j->instance));
+}
+
+static void names_free(struct job_instance *j)
+{
+    buf_free(&j->job);
+    buf_free(&j->instance);
+}
+
+static uint64_t hash_of_target(const void *entry)
+{
+    struct job_instance j = { 0 };
+    uint64_t hash;
+
+    translate_job(&j, identity_raw(entry));
+    hash = hash_names(&j);
+    names_free(&j);
+    return hash;
+}
+
+static bool same_target(const void *entry, const void *key)
+{
+    const struct target_key *k = key;
+    struct job_instance j = { 0 };
+    bool same;
+
+    translate_job(&j, identity_raw(entry));
+    same = bytes_equal(buf_bytes(&j.job), buf_bytes(&k->names.job)) &&
+           bytes_equal(buf_bytes(&j.instance), buf_bytes(&k->names.instance));
+    names_free(&j);
+    return same;
+}
+
+/* The newest resource of a job and instance is the one that is shown. */
+static void show_target(struct streams *s, struct resource_entry *r)
+{
+    struct target_key k = { 0 };
+    struct resource_entry *before;
+
+    translate_job(&k.names, identity_raw(&r->id));
+    k.hash = hash_names(&k.names);
+    before = table_find(&s->targets, k.hash, same_target, &k);
+    if (before != NULL) {
+        table_remove(&s->targets, before, k.hash);
+        before->shown = false;
+    }
+    r->older = before;
+    r->shown = table_insert(&s->targets, r, k.hash);
+    names_free(&k.names);
+}
+
+static void hide_target(struct streams *s, struct resource_entry *r)
+{
+    struct target_key k = { 0 };
+    struct resource_entry *at;
+
+    translate_job(&k.names, identity_raw(&r->id));
+    k.hash = hash_names(&k.names);
+    at = table_find(&s->targets, k.hash, same_target, &k);
+    if (at == r) {
+        table_remove(&s->targets, r, k.hash);
+        if (r->older != NULL)
+            r->older->shown = table_insert(&s->targets, r->older, k.hash);
+    } else {
+        while (at != NULL && at->older != r)
+            at = at->older;
+        if (at != NULL)
+            at->older = r->older;
+    }
+    names_free(&k.names);
+}
+
+static struct resource_entry *find_resource(struct streams *s, struct bytes raw)
+{
+    struct identity_key key = { NULL, raw, identity_hash(s->seed, raw) };
+    struct resource_entry *r = (struct resource_entry *)identity_find(&s->table, &key);
+
+    if (r != NULL)
+        return r;
+    s->labels.len = 0;
+    translate_target(&s->translator, s->translation, raw, &s->labels);
+    r = new_entry(s, &key, RESOURCE, sizeof(*r), s->labels.len);
+    if (r == NULL)
+        return NULL;
+    r->target_len = (uint32_t)s->labels.len;
+    put_behind(&r->id, 0, buf_bytes(&s->labels));
+    r->place = places_take(&s->resources, r);
+    if (r->target_len > 0)
+        show_target(s, r);
+    return r;
+}
+
+static void let_resource_go(struct streams *s, struct resource_entry *r)
+{
+    if (--r->children > 0)
+        return;
+    if (r->target_len > 0)
+        hide_target(s, r);
+    places_give(&s->resources, r->place);
+    free_entry(s, &r->id, r->target_len);
+}
+
+/* ---- origins ---- */
+
+static struct origin_entry *find_origin(struct streams *s, struct resource_entry *resource, const struct metric_walk *w)
+{
+    struct metric_origin from = { w->resource, w->scope, w->schema_url };
+    struct identity_key key = { .parent = &resource->id };
+    uint32_t split = (uint32_t)w->scope.len;
+    struct origin_entry *o;
+
+    s->raw.len = 0;
+    buf_append(&s->raw, &split, sizeof(split));
+    buf_put(&s->raw, w->scope);
+    buf_put(&s->raw, w->schema_url);
+    key.raw = buf_bytes(&s->raw);
+    key.hash = identity_hash(resource->id.hash, key.raw);
+    o = (struct origin_entry *)identity_find(&s->table, &key);
+    if (o != NULL)
+        return o;
+    s->labels.len = 0;
+    translate_common(&s->translator, s->translation, &from, &s->labels);
+    o = new_entry(s, &key, ORIGIN, sizeof(*o), s->labels.len);
+    if (o == NULL)
+        return NULL;
+    o->schema_url_len = (uint32_t)w->schema_url.len;
+    o->labels_len = (uint32_t)s->labels.len;
+    put_behind(&o->id, 0, buf_bytes(&s->labels));
+    resource->children++;
+    return o;
+}
+
+static void let_origin_go(struct streams *s, struct origin_entry *o)
+{
+    struct resource_entry *r = (struct resource_entry *)o->id.parent;
+
+    if (--o->children > 0)
+        return;
+    free_entry(s, &o->id, o->labels_len);
+    let_resource_go(s, r);
+}
+
+/* ---- streams ---- */
+
+static enum expo_type type_of(const struct metric_head *h)
+{
+    struct buf hint = { 0 };
+    enum expo_type type = EXPO_GAUGE;
+
+    switch (h->kind) {
+    case METRIC_SUM:
+        return h->monotonic ? EXPO_COUNTER : EXPO_GAUGE;
+    case METRIC_EXPLICIT:
+    case METRIC_EXPONENTIAL:
+        return EXPO_HISTOGRAM;
+    case METRIC_SUMMARY:
+        return EXPO_SUMMARY;
+    default:
+        break;
+    }
+    any_value_put(&hint, h->type_hint);
+    if (bytes_is(buf_bytes(&hint), "unknown"))
+        type = EXPO_UNKNOWN;
+    else if (bytes_is(buf_bytes(&hint), "info"))
+        type = EXPO_INFO;
+    else if (bytes_is(buf_bytes(&hint), "stateset"))
+        type = EXPO_STATESET;
+    buf_free(&hint);
+    return type;
+}
+
+static enum name_type name_type_of(const struct metric_head *h)
+{
+    if (h->kind == METRIC_SUM && h->monotonic)
+        return NAME_COUNTER;
+    return h->kind == METRIC_NUMBER_GAUGE ? NAME_GAUGE : NAME_OTHER;
+}
+
+static struct stream *new_stream(struct streams *s, const struct identity_key *key, const struct metric_head *h,
+                                 const char **reason)
+{
+    const struct translation *t = s->translation;
+    struct stream *x;
+    size_t name_len;
+
+    s->name.len = 0;
+    *reason = BAD_NAME;
+    if (!name_metric(&s->name, t->strategy, t->ns, h->name, h->unit, name_type_of(h)))
+        return NULL;
+    name_len = s->name.len;
+    name_unit(&s->name, t->strategy, h->unit);
+    *reason = NO_ROOM;
+    x = new_entry(s, key, STREAM, sizeof(*x), s->name.len + h->description.len);
+    if (x == NULL)
+        return NULL;
+    x->kind = h->kind;
+    x->temporality = h->temporality;
+    x->monotonic = h->monotonic;
+    x->type = type_of(h);
+    x->name_len = (uint32_t)name_len;
+    x->unit_len = (uint32_t)(s->name.len - name_len);
+    x->help_len = (uint32_t)h->description.len;
+    put_behind(&x->id, 0, buf_bytes(&s->name));
+    put_behind(&x->id, s->name.len, h->description);
+    return x;
+}
+
+/* The walk's pins on levels go, and the levels with them when nothing came of it. */
+static void leave_origin(struct streams *s, struct stream_place *place)
+{
+    if (place->origin != NULL)
+        let_origin_go(s, place->origin);
+    place->origin = NULL;
+}
+
+void streams_finish(struct streams *s, struct stream_place *place)
+{
+    leave_origin(s, place);
+    if (place->resource != NULL)
+        let_resource_go(s, place->resource);
+    place->resource = NULL;
+}
+
+void streams_keep_resource(struct resource_entry *r)
+{
+    r->children++;
+}
+
+void streams_drop_resource(struct streams *s, struct resource_entry *r)
+{
+    let_resource_go(s, r);
+}
+
+static bool enter_origin(struct streams *s, struct stream_place *place, const struct metric_walk *w, uint32_t now)
+{
+    if (place->resource == NULL || place->resource_n != w->resource_n) {
+        streams_finish(s, place);
+        place->resource = find_resource(s, w->resource);
+        if (place->resource == NULL)
+            return false;
+        place->resource->children++;
+        place->resource_n = w->resource_n;
+    }
+    if (place->origin == NULL || place->scope_n != w->scope_n) {
+        leave_origin(s, place);
+        place->origin = find_origin(s, place->resource, w);
+        if (place->origin == NULL)
+            return false;
+        place->origin->children++;
+        place->scope_n = w->scope_n;
+    }
+    place->resource->seen = now;
+    return true;
+}
+
+struct stream *streams_enter(struct streams *s, struct stream_place *place, const struct metric_walk *w, uint32_t now,
+                             const char **reason)
+{
+    struct identity_key key = { .raw = buf_bytes(&w->head_raw) };
+    struct stream *x;
+
+    *reason = NO_ROOM;
+    if (!enter_origin(s, place, w, now))
+        return NULL;
+    key.parent = &place->origin->id;
+    key.hash = identity_hash(key.parent->hash, key.raw);
+    x = (struct stream *)identity_find(&s->table, &key);
+    if (x == NULL) {
+        x = new_stream(s, &key, &w->head, reason);
+        if (x == NULL)
+            return NULL;
+        place->origin->children++;
+    }
+    x->children++;
+    return x;
+}
+
+void streams_leave(struct streams *s, struct stream *x)
+{
+    struct origin_entry *o = (struct origin_entry *)x->id.parent;
+
+    if (--x->children > 0)
+        return;
+    if (s->on_stream_gone != NULL)
+        s->on_stream_gone(s, x);
+    free_entry(s, &x->id, (size_t)x->name_len + x->unit_len + x->help_len);
+    let_origin_go(s, o);
+}
+
+/* ---- series ---- */
+
+static struct metric_origin origin_of(const struct origin_entry *o)
+{
+    struct bytes raw = identity_raw(&o->id);
+    size_t split = sizeof(uint32_t), end = raw.len - o->schema_url_len;
+
+    return (struct metric_origin){ identity_raw(o->id.parent), bytes_of(raw.data + split, end - split),
+                                   bytes_of(raw.data + end, o->schema_url_len) };
+}
+
+const char *streams_translate(struct streams *s, const struct stream *stream, struct bytes attributes,
+                              struct bytes *labels, bool *whole)
+{
+    const struct origin_entry *o = stream_origin(stream);
+    struct metric_origin from = origin_of(o);
+    const char *reason;
+
+    s->labels.len = 0;
+    reason = translate_point(&s->translator, s->translation, &from, origin_labels(o), stream->kind, attributes,
+                             &s->labels, whole);
+    *labels = buf_bytes(&s->labels);
+    return reason;
+}
+
+struct known *streams_add(struct streams *s, struct stream *stream, const struct identity_key *key, uint16_t kind,
+                          size_t size, struct bytes labels, bool whole)
+{
+    struct known *k = new_entry(s, key, KNOWN, size, labels.len);
+
+    if (k == NULL)
+        return NULL;
+    k->id.kind = (uint16_t)(KNOWN + kind);
+    k->labels_len = (uint32_t)labels.len;
+    k->whole = whole;
+    put_behind(&k->id, 0, labels);
+    stream->children++;
+    s->n_known++;
+    return k;
+}
+
+void streams_drop(struct streams *s, struct known *k)
+{
+    struct stream *stream = known_stream(k);
+
+    free_entry(s, &k->id, k->labels_len);
+    s->n_known--;
+    streams_leave(s, stream);
+}
+
+struct stream *known_stream(const struct known *k)
+{
+    return (struct stream *)k->id.parent;
+}
+
+const struct origin_entry *stream_origin(const struct stream *s)
+{
+    return (const struct origin_entry *)s->id.parent;
+}
+
+struct bytes origin_labels(const struct origin_entry *o)
+{
+    return behind_raw(&o->id, 0, o->labels_len);
+}
+
+struct bytes stream_name(const struct stream *s)
+{
+    return behind_raw(&s->id, 0, s->name_len);
+}
+
+struct bytes stream_unit(const struct stream *s)
+{
+    return behind_raw(&s->id, s->name_len, s->unit_len);
+}
+
+struct bytes stream_help(const struct stream *s)
+{
+    return behind_raw(&s->id, (size_t)s->name_len + s->unit_len, s->help_len);
+}
+
+struct bytes resource_target(const struct resource_entry *r)
+{
+    return behind_raw(&r->id, 0, r->target_len);
+}
+
+void known_all_labels(struct buf *out, const struct known *k)
+{
+    if (k->whole)
+        buf_put(out, known_labels(k));
+    else
+        translate_merge(out, origin_labels(stream_origin(known_stream(k))), known_labels(k));
+}

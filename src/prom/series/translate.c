@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/series/translate.h"
+
+#include "otlp/any_value.h"
+
+#include <stdlib.h>
+
+#define LABELS_MAX 1024 /* of one series: with more of them the point is refused, so that sorting stays short */
+
+/* One label on its way. Name and value are offsets into the scratch text. */
+struct translated {
+    struct bytes key; /* original; sorts labels that become one */
+    struct bytes raw; /* AnyValue */
+    size_t name_at, name_len, value_at, value_len;
+    uint32_t order;
+    bool gone;
+};
+
+void translator_free(struct translator *s)
+{
+    vec_free(&s->all);
+    buf_free(&s->text);
+}
+
+static void begin(struct translator *s)
+{
+    s->all.n = 0;
+    s->text.len = 0;
+    s->too_many = false;
+}
+
+/* ---- which attributes ---- */
+
+static bool matches(const char *pattern, struct bytes s)
+{
+    const char *star = NULL;
+    size_t at = 0, star_at = 0;
+
+    while (at < s.len) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            star_at = at;
+        } else if (*pattern != '\0' && (*pattern == '?' || (uint8_t)*pattern == s.data[at])) {
+            pattern++;
+            at++;
+        } else if (star != NULL) {
+            pattern = star;
+            at = ++star_at;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+static bool matches_any(const char *const *patterns, size_t n, struct bytes s)
+{
+    for (size_t i = 0; i < n; i++)
+        if (matches(patterns[i], s))
+            return true;
+    return false;
+}
+
+static bool is_service(struct bytes key)
+{
+    return bytes_is(key, "service.name") || bytes_is(key, "service.namespace") || bytes_is(key, "service.instance.id");
+}
+
+static bool is_promoted(const struct translation *t, struct bytes key)
+{
+    if (!t->promote || (t->leave_service_out && is_service(key)))
+        return false;
+    return (t->n_included == 0 || matches_any(t->included, t->n_included, key)) &&
+           !matches_any(t->excluded, t->n_excluded, key);
+}
+
+/* ---- the list ---- */
+
+static void add(struct translator *s, struct attribute a)
+{
+    struct translated x = { .key = a.key, .raw = a.value, .order = (uint32_t)s->all.n };
+
+    if (s->all.n < LABELS_MAX)
+        *vec_push(&s->all) = x;
+    else
+        s->too_many = true;
+}
+
+static void add_promoted(struct translator *s, const struct translation *t, struct bytes resource)
+{
+    struct pb_reader r = pb_reader(resource);
+
+    for (struct attribute a; t->promote && attribute_next(&r, 1, &a);)
+        if (is_promoted(t, a.key))
+            add(s, a);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct translated *x = a, *y = b;
+    int c = bytes_compare(x->key, y->key);
+
+    return c != 0 ? c : x->order < y->order ? -1 : 1;
+}
+
+static struct bytes name_of(const struct translator *s, const struct translated *x)
+{
+    return bytes_of(s->text.data + x->name_at, x->name_len);
+}
+
+static struct bytes value_of(const struct translator *s, const struct translated *x)
+{
+    return bytes_of(s->text.data + x->value_at, x->value_len);
+}
+
+static int by_name(const void *a, const void *b, void *arg)
+{
+    const struct translated *x = a, *y = b;
+    int c = bytes_compare(name_of(arg, x), name_of(arg, y));
+
+    return c != 0 ? c : x->order < y->order ? -1 : 1;
+}
+
+/* Labels of one name stay in the order they have. */
+static void sort_by_name(struct translator *s)
+{
+    for (size_t i = 0; i < s->all.n; i++)
+        s->all.v[i].order = (uint32_t)i;
+    if (s->all.n > 1)
+        qsort_r(s->all.v, s->all.n, sizeof(*s->all.v), by_name, s);
+}
+
+static void squeeze(struct translator *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->all.n; i++)
+        if (!s->all.v[i].gone)
+            s->all.v[n++] = s->all.v[i];
+    s->all.n = n;
+}
+
+/* Of several attributes of one key the last stays. */
+static void drop_repeated_keys(struct translator *s)
+{
+    for (size_t i = 0; i + 1 < s->all.n; i++)
+        s->all.v[i].gone = bytes_equal(s->all.v[i].key, s->all.v[i + 1].key);
+    squeeze(s);
+}
+
+static void sort_by_key(struct translator *s)
+{
+    if (s->all.n > 1)
+        qsort(s->all.v, s->all.n, sizeof(*s->all.v), by_key);
+    drop_repeated_keys(s);
+}
+
+static bool put_name(struct translator *s, enum name_strategy strategy, struct translated *x)
+{
+    x->name_at = s->text.len;
+    if (!name_label(&s->text, strategy, x->key))
+        return false;
+    x->name_len = s->text.len - x->name_at;
+    return x->name_len < 2 || memcmp(s->text.data + x->name_at, "__", 2) != 0; /* reserved */
+}
+
+static void put_value(struct translator *s, struct translated *x)
+{
+    x->value_at = s->text.len;
+    any_value_put(&s->text, x->raw);
+    x->value_len = s->text.len - x->value_at;
+}
+
+/* Names and values into the text. False when a label has no name; with `lenient`, it is left out instead. */
+static bool put_texts(struct translator *s, enum name_strategy strategy, bool lenient)
+{
+    for (size_t i = 0; i < s->all.n; i++) {
+        s->all.v[i].gone = !put_name(s, strategy, &s->all.v[i]);
+        if (s->all.v[i].gone && !lenient)
+            return false;
+        put_value(s, &s->all.v[i]);
+    }
+    squeeze(s);
+    return true;
+}
+
+/* Labels that came to one name become one: their values in the order of their keys, `;` between. */
+static void join_equal(struct translator *s)
+{
+    sort_by_name(s);
+    for (size_t i = 0, k; i < s->all.n; i = k) {
+        struct translated *x = &s->all.v[i];
+        size_t at = s->text.len;
+
+        for (k = i + 1; k < s->all.n && bytes_equal(name_of(s, &s->all.v[k]), name_of(s, x)); k++)
+            s->all.v[k].gone = true;
+        if (k == i + 1)
+            continue;
+        for (size_t j = i; j < k; j++) {
+            buf_puts(&s->text, j > i ? ";" : "");
+            buf_reserve(&s->text, s->all.v[j].value_len);
+            buf_put(&s->text, value_of(s, &s->all.v[j]));
+        }
+        x->value_at = at;
+        x->value_len = s->text.len - at;
+    }
+    squeeze(s);
+}
+
+/* What a label of that name would collide with is taken out. */
+static void drop_name(struct translator *s, struct bytes name)
+{
+    for (size_t i = 0; i < s->all.n; i++)
+        s->all.v[i].gone = bytes_equal(name_of(s, &s->all.v[i]), name);
+    squeeze(s);
+}
+
+static bool has_name(const struct translator *s, struct bytes name)
+{
+    for (size_t i = 0; i < s->all.n; i++)
+        if (bytes_equal(name_of(s, &s->all.v[i]), name))
+            return true;
+    return false;
+}
+
+/* Name and value as they are. */
+static void add_plain(struct translator *s, struct bytes name, struct bytes value)
+{
+    struct translated x = { .order = (uint32_t)s->all.n, .name_len = name.len, .value_len = value.len };
+
+    x.name_at = s->text.len;
+    buf_put(&s->text, name);
+    x.value_at = s->text.len;
+    buf_put(&s->text, value);
+    *vec_push(&s->all) = x;
+}
+
+static void replace(struct translator *s, struct bytes name, struct bytes value)
+{
+    drop_name(s, name);
+    add_plain(s, name, value);
+}
+
+static void render(struct translator *s, struct buf *out)
+{
+    struct buf list = { 0 };
+
+    sort_by_name(s);
+    for (size_t i = 0; i < s->all.n; i++)
+        labels_put(&list, name_of(s, &s->all.v[i]), value_of(s, &s->all.v[i]));
+    buf_put(out, buf_bytes(&list));
+    buf_free(&list);
+}
+
+/* ---- the resource ---- */
+
+void translate_job(struct job_instance *out, struct bytes resource)
+{
+    struct pb_reader r = pb_reader(resource);
+    struct bytes name = { NULL, 0 }, space = { NULL, 0 };
+    bool named = false, spaced = false;
+
+    out->job.len = out->instance.len = 0;
+    for (struct attribute a; attribute_next(&r, 1, &a);) {
+        if (bytes_is(a.key, "service.name")) {
+            name = a.value;
+            named = true;
+        } else if (bytes_is(a.key, "service.namespace")) {
+            space = a.value;
+            spaced = true;
+        } else if (bytes_is(a.key, "service.instance.id")) {
+            out->instance.len = 0;
+            any_value_put(&out->instance, a.value);
+        }
+    }
+    if (!named)
+        return;
+    if (spaced)
+        any_value_put(&out->job, space);
+    if (out->job.len > 0)
+        buf_putc(&out->job, '/');
+    any_value_put(&out->job, name);
+}
+
+static void add_job(struct translator *s, struct bytes resource)
+{
+    struct job_instance j = { 0 };
+
+    translate_job(&j, resource);
+    if (j.job.len > 0)
+        replace(s, bytes_str("job"), buf_bytes(&j.job));
+    if (j.instance.len > 0)
+        replace(s, bytes_str("instance"), buf_bytes(&j.instance));
+    buf_free(&j.job);
+    buf_free(&j.instance);
+}
+
+bool translate_target(struct translator *s, const struct translation *t, struct bytes resource, struct buf *out)
+{
+    struct pb_reader r = pb_reader(resource);
+    struct job_instance j = { 0 };
+    bool known;
+
+    translate_job(&j, resource);
+    known = t->target_by_either ? j.job.len > 0 || j.instance.len > 0 : j.job.len > 0 && j.instance.len > 0;
+    buf_free(&j.job);
+    buf_free(&j.instance);
+    if (!known)
+        return false;
+    begin(s);
+    for (struct attribute a; attribute_next(&r, 1, &a);)
+        if (!is_service(a.key))
+            add(s, a);
+    if (t->target_by_either && s->all.n == 0)
+        return false;
+    sort_by_key(s);
+    put_texts(s, t->strategy, true);
+    join_equal(s);
+    add_job(s, resource);
+    render(s, out);
+    return true;
+}
+
+/* ---- the scope ---- */
+
+static const char *const scope_names[] = { "otel_scope_name", "otel_scope_version", "otel_scope_schema_url" };
+
+static bool is_scope_name(struct bytes name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(scope_names); i++)
+        if (bytes_is(name, scope_names[i]))
+            return true;
+    return false;
+}
+
+static void put_scope_attributes(struct translator *s, const struct translation *t, struct bytes scope)
+{
+    struct pb_reader r = pb_reader(scope);
+    struct buf key = { 0 };
+
+    for (struct attribute a; attribute_next(&r, 3, &a);)
+        add(s, a);
+    sort_by_key(s);
+    for (size_t i = 0; i < s->all.n; i++) {
+        struct translated *x = &s->all.v[i];
+
+        key.len = 0;
+        buf_puts(&key, "otel_scope_");
+        buf_put(&key, x->key);
+        x->name_at = s->text.len;
+        x->gone = !name_label(&s->text, t->strategy, buf_bytes(&key));
+        x->name_len = s->text.len - x->name_at;
+        x->gone = x->gone || is_scope_name(bytes_of(s->text.data + x->name_at, x->name_len));
+        put_value(s, x);
+    }
+    squeeze(s);
+    join_equal(s);
+    buf_free(&key);
+}
+
+static void put_scope(struct translator *s, const struct translation *t, const struct metric_origin *o)
+{
+    struct pb_reader r = pb_reader(o->scope);
+    struct bytes name = { NULL, 0 }, version = { NULL, 0 };
+
+    put_scope_attributes(s, t, o->scope);
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (f.number == 1 && f.wire == PB_LEN)
+            name = f.bytes;
+        else if (f.number == 2 && f.wire == PB_LEN)
+            version = f.bytes;
+    }
+    add_plain(s, bytes_str(scope_names[0]), name);
+    add_plain(s, bytes_str(scope_names[1]), version);
+    add_plain(s, bytes_str(scope_names[2]), o->schema_url);
+}
+
+/* Labels of the scope take the place of others of their names. */
+static void add_scope(struct translator *s, const struct translation *t, const struct metric_origin *o)
+{
+    struct translator scope = { 0 };
+
+    put_scope(&scope, t, o);
+    for (size_t i = 0; i < scope.all.n; i++)
+        replace(s, name_of(&scope, &scope.all.v[i]), value_of(&scope, &scope.all.v[i]));
+    translator_free(&scope);
+}
+
+/* ---- together ---- */
+
+/* What every series from there gets, on top of what is in the list. */
+static void add_common(struct translator *s, const struct translation *t, const struct metric_origin *o)
+{
+    if (t->scope_labels)
+        add_scope(s, t, o);
+    add_job(s, o->resource);
+    for (size_t i = 0; i < t->n_constants; i++)
+        if (!has_name(s, t->constants[i].name))
+            add_plain(s, t->constants[i].name, t->constants[i].value);
+}
+
+void translate_common(struct translator *s, const struct translation *t, const struct metric_origin *o, struct buf *out)
+{
+    begin(s);
+    add_promoted(s, t, o->resource);
+    sort_by_key(s);
+    put_texts(s, t->strategy, true);
+    join_equal(s);
+    add_common(s, t, o);
+    render(s, out);
+}
+
+static void add_attributes(struct translator *s, enum metric_kind kind, struct bytes attributes)
+{
+    struct pb_reader r = pb_reader(attributes);
+
+    for (struct attribute a; attribute_next(&r, point_attributes_field(kind), &a);)
+        add(s, a);
+}
+
+/* Names that the exposition itself gives to the samples of such a point. */
+static void drop_own_names(struct translator *s, enum metric_kind kind)
+{
+    if (kind == METRIC_EXPLICIT || kind == METRIC_EXPONENTIAL)
+        drop_name(s, bytes_str("le"));
+    else if (kind == METRIC_SUMMARY)
+        drop_name(s, bytes_str("quantile"));
+}
+
+static bool share_a_name(struct bytes a, struct bytes b)
+{
+    struct label x, y;
+    bool more = labels_next(&a, &x) && labels_next(&b, &y);
+
+    while (more) {
+        int c = bytes_compare(x.name, y.name);
+
+        if (c == 0)
+            return true;
+        more = c < 0 ? labels_next(&a, &x) : labels_next(&b, &y);
+    }
+    return false;
+}
+
+/* Promoted attributes that cannot be labels are left out; one of the point's makes it fail. */
+static void put_whole(struct translator *s, const struct translation *t, const struct metric_origin *o,
+                      enum metric_kind kind, struct bytes attributes, struct buf *out)
+{
+    begin(s);
+    add_attributes(s, kind, attributes);
+    add_promoted(s, t, o->resource);
+    sort_by_key(s);
+    put_texts(s, t->strategy, true);
+    join_equal(s);
+    drop_own_names(s, kind);
+    add_common(s, t, o);
+    render(s, out);
+}
+
+const char *translate_point(struct translator *s, const struct translation *t, const struct metric_origin *o,
+                            struct bytes common, enum metric_kind kind, struct bytes attributes, struct buf *out,
+                            bool *whole)
+{
+    begin(s);
+    add_attributes(s, kind, attributes);
+    sort_by_key(s);
+    if (s->too_many || !put_texts(s, t->strategy, false))
+        return TRANSLATE_BAD_LABEL;
+    join_equal(s);
+    drop_own_names(s, kind);
+    render(s, out);
+    *whole = share_a_name(common, buf_bytes(out));
+    if (*whole) {
+        out->len = 0;
+        put_whole(s, t, o, kind, attributes, out);
+    }
+    return NULL;
+}
+
+/* Where in `list` the first label begins whose name is not below `name`. */
+static size_t labels_below(struct bytes list, struct bytes name)
+{
+    struct bytes rest = list;
+
+    for (struct label l; labels_next(&rest, &l);)
+        if (bytes_compare(l.name, name) > 0) {
+            const uint8_t *at = l.name.data;
+
+            return (size_t)(at - list.data) - (at > list.data && at[-1] == '"');
+        }
+    return list.len;
+}
+
+static void put_part(struct buf *out, struct bytes part)
+{
+    if (part.len > 0 && part.data[0] == ',') {
+        part.data++;
+        part.len--;
+    }
+    if (part.len > 0 && part.data[part.len - 1] == ',')
+        part.len--;
+    if (part.len == 0)
+        return;
+    if (out->len > 0)
+        buf_putc(out, ',');
+    buf_put(out, part);
+}
+
+void translate_merge(struct buf *out, struct bytes a, struct bytes b)
+{
+    struct bytes rest = b, before = b;
+
+    for (struct label l; a.len > 0 && labels_next(&rest, &l); before = rest) {
+        size_t n = labels_below(a, l.name);
+
+        put_part(out, bytes_of(a.data, n));
+        a = bytes_of(a.data + n, a.len - n);
+        put_part(out, bytes_of(before.data, before.len - rest.len));
+    }
+    put_part(out, a);
+    put_part(out, before);
+}

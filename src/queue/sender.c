@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/sender_inside.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STOP_MARGIN (100 * NS_PER_MS) /* before the deadline, to close what is open */
+
+static uint64_t measure(const struct sender *s, uint64_t requests, uint64_t items, uint64_t bytes)
+{
+    return s->options.sizer == SIZER_REQUESTS ? requests : s->options.sizer == SIZER_ITEMS ? items : bytes;
+}
+
+uint64_t sender_size(const struct sender *s)
+{
+    const struct amount *a = s->wal != NULL ? &s->appending : &s->held;
+    struct wal_held w = s->wal != NULL ? wal_held(s->wal) : (struct wal_held){ 0 };
+
+    return measure(s, w.records + a->requests, w.items + a->items, w.bytes + a->bytes);
+}
+
+/* ---- the end of a record ---- */
+
+/* On disk what was given up stays for the next start. */
+static void end_record(struct sender *s, struct record *x)
+{
+    if (s->wal != NULL && !x->lost) {
+        sender_disk_settle(s, x);
+    } else if (s->wal == NULL) {
+        s->held.requests--;
+        s->held.items -= x->items;
+        s->held.bytes -= x->bytes;
+    }
+    if (x->waiter != NULL)
+        ack_settle(x->waiter, &x->outcome);
+    vec_free(&x->dropped);
+    free(x);
+}
+
+static void end_share(struct sender *s, struct record *x)
+{
+    if (--x->flights == 0 && x->rest == NULL)
+        end_record(s, x);
+}
+
+/* Which of the flight's records its drops are of is not known: the first ones have them, so that the sum is right. */
+static void note_drops(struct flight *f, struct share *p)
+{
+    uint64_t left = p->items;
+
+    for (size_t i = 0; i < f->book.dropped.n && left > 0; i++) {
+        struct ledger_reason *d = &f->book.dropped.v[i];
+        uint64_t n = d->items < left ? d->items : left;
+
+        if (n > 0 && p->record->waiter != NULL)
+            ack_drop(p->record->waiter, n, d->reason);
+        else if (n > 0)
+            ledger_reasons_add(&p->record->dropped, n, d->reason);
+        d->items -= n;
+        left -= n;
+    }
+}
+
+/* What was rejected is told to those who wait, and booked by that. */
+static void untell(struct flight *f, const struct outcome *o)
+{
+    for (size_t i = 0; o->verdict == VERDICT_SAFE && o->rejected > 0 && i < f->book.dropped.n; i++)
+        if (strcmp(f->book.dropped.v[i].reason, o->reason != NULL ? o->reason : "rejected") == 0)
+            f->book.dropped.v[i].items -= o->rejected;
+}
+
+static void settle_shares(struct flight *f, const struct outcome *o)
+{
+    struct outcome part = *o;
+    uint64_t rejected = o->verdict == VERDICT_SAFE ? o->rejected : 0;
+
+    if (f->sender->options.wait_for_result)
+        untell(f, o);
+    for (size_t i = 0; i < f->shares.n; i++) {
+        struct share *p = &f->shares.v[i];
+
+        note_drops(f, p);
+        if (p->record->waiter != NULL)
+            outcome_add_part(&p->record->outcome, &part, p->items, &rejected);
+    }
+}
+
+/* ---- the end of an attempt ---- */
+
+static void free_flight(struct flight *f)
+{
+    struct sender *s = f->sender;
+
+    *f->link = f->next;
+    if (f->next != NULL)
+        f->next->link = f->link;
+    s->n_flights--;
+    for (size_t i = 0; i < f->shares.n; i++)
+        end_share(s, f->shares.v[i].record);
+    vec_free(&f->shares);
+    clock_stop(s->node->host->clock, &f->timer);
+    batch_unref(f->batch);
+    ledger_free(&f->book);
+    free(f);
+}
+
+/* What the attempt has booked goes into the exporter's ledger. Those who wait have their items there by their own ack.
+ */
+static void book(struct sender *s, struct flight *f)
+{
+    struct ledger *l = s->node->ledger;
+
+    if (s->options.wait_for_result)
+        return;
+    s->hold.open -= f->items;
+    ledger_deliver(l, f->book.delivered);
+    for (size_t i = 0; i < f->book.dropped.n; i++)
+        ledger_drop(l, f->book.dropped.v[i].items, f->book.dropped.v[i].reason);
+}
+
+static void finish(struct flight *f, const struct outcome *o)
+{
+    struct sender *s = f->sender;
+
+    book(s, f);
+    settle_shares(f, o);
+    free_flight(f);
+    sender_pump(s);
+}
+
+static void complain(struct sender *s, const struct flight *f, const struct outcome *o, const char *message)
+{
+    if (complaint_due_to(&s->failing, s->node->host->clock, o->why))
+        log_error(&s->node->log, message, F_STR("error", o->why), F_STR("reason", o->reason != NULL ? o->reason : ""),
+                  F_UINT("dropped_items", f->items), F_UINT("repeated", complaint_taken(&s->failing)));
+}
+
+static void attempt(struct flight *f);
+
+static void on_retry(struct clock_timer *t)
+{
+    attempt(container_of(t, struct flight, timer));
+}
+
+static const struct outcome at_shutdown = { .verdict = VERDICT_RETRY,
+                                            .reason = "shutdown",
+                                            .why = "the exporter is shutting down" };
+
+static void give_up_shares(struct flight *f)
+{
+    for (size_t i = 0; i < f->shares.n; i++) {
+        f->shares.v[i].record->lost = true;
+        outcome_join(&f->shares.v[i].record->outcome, &at_shutdown);
+    }
+}
+
+/* It stays on disk, for the next start. */
+static void leave_on_disk(struct flight *f)
+{
+    struct sender *s = f->sender;
+
+    give_up_shares(f);
+    free_flight(f);
+    sender_maybe_stopped(s);
+}
+
+/* True when it will be tried again, or need not be. */
+static bool try_again(struct flight *f, const struct outcome *o)
+{
+    struct sender *s = f->sender;
+    struct clock *clock = s->node->host->clock;
+    uint64_t delay;
+
+    if (s->stopping && s->wal != NULL) {
+        leave_on_disk(f);
+        return true;
+    }
+    if (s->stopping || s->options.retry == NULL ||
+        !retry_next(&f->retry, s->options.retry, s->options.retry_forever, f->begun, clock_mono(clock),
+                    o->retry_after_ms, &delay))
+        return false;
+    metric_add(s->retried, f->items);
+    if (complaint_due_to(&s->failing, clock, o->why))
+        log_info(&s->node->log, "Exporting failed. Will retry the request after interval.", F_STR("error", o->why),
+                 F_DOUBLE("interval_seconds", (double)delay / (double)NS_PER_S),
+                 F_UINT("repeated", complaint_taken(&s->failing)));
+    clock_start(clock, &f->timer, delay, on_retry);
+    return true;
+}
+
+static void on_settled(struct ack *ack, const struct outcome *outcome)
+{
+    struct flight *f = container_of(ack, struct flight, ack);
+    struct outcome o = *outcome;
+
+    f->in_the_air = false;
+    if (o.verdict == VERDICT_RETRY && try_again(f, &o))
+        return;
+    if (o.verdict != VERDICT_SAFE)
+        complain(f->sender, f, &o, "Exporting failed. Dropping data.");
+    else if (complaint_over(&f->sender->failing))
+        log_info(&f->sender->node->log, "Exporting works again");
+    finish(f, &o);
+}
+
+static void reset_book(struct flight *f)
+{
+    ledger_free(&f->book);
+    ledger_init(&f->book, "attempt", "", f->sender->node->signal);
+    ledger_receive(&f->book, f->items);
+}
+
+static void attempt(struct flight *f)
+{
+    struct sender *s = f->sender;
+
+    reset_book(f);
+    f->begun = clock_mono(s->node->host->clock);
+    f->in_the_air = true;
+    ack_init(&f->ack, s->node->host->turn, &f->book, f->items, s->options.wait_for_result, on_settled);
+    consumer_send(s->options.attempt, batch_ref(f->batch), &f->ack);
+}
+
+/* ---- the queue ---- */
+
+static bool take_off(struct sender *s)
+{
+    struct flight *f = mem_zalloc(sizeof(*f));
+
+    f->sender = s;
+    if (!sender_lines_take(s, f)) {
+        free(f);
+        return false;
+    }
+    f->next = s->flights;
+    f->link = &s->flights;
+    if (f->next != NULL)
+        f->next->link = &f->next;
+    s->flights = f;
+    s->n_flights++;
+    if (s->batch_items != NULL) {
+        metric_observe(s->batch_items, (double)f->items);
+        metric_observe(s->batch_bytes, (double)f->batch->bytes);
+    }
+    attempt(f);
+    return true;
+}
+
+static void enqueue(struct sender *s, struct batch *batch, struct ack *ack);
+
+static bool has_room(const struct sender *s, const struct batch *b)
+{
+    uint64_t size = measure(s, 1, b->items, b->bytes);
+
+    return s->options.queue_size == UINT64_MAX || sender_size(s) + size <= s->options.queue_size;
+}
+
+static bool unblock(struct sender *s)
+{
+    bool any = false;
+
+    while (s->blocked != NULL && has_room(s, s->blocked->batch)) {
+        struct blocked *b = s->blocked;
+
+        s->blocked = b->next;
+        if (s->blocked == NULL)
+            s->last_blocked = &s->blocked;
+        enqueue(s, b->batch, b->ack);
+        free(b);
+        any = true;
+    }
+    return any;
+}
+
+void sender_pump(struct sender *s)
+{
+    bool leave = s->stopping && s->wal != NULL; /* what is on disk is for the next start */
+
+    if (s->wal != NULL)
+        sender_disk_press(s);
+    while (!leave && s->n_flights < s->options.consumers && take_off(s))
+        ;
+    if (s->wal != NULL)
+        sender_disk_more(s);
+    if (unblock(s))
+        turn_defer(s->node->host->turn, &s->pump_task);
+    sender_maybe_stopped(s);
+}
+
+void sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack *waiter)
+{
+    struct record *x = mem_zalloc(sizeof(*x));
+
+    x->rest = batch;
+    x->seq = seq;
+    x->items = batch->items;
+    x->bytes = batch->bytes;
+    x->waiter = waiter;
+    if (s->wal == NULL) {
+        s->held.requests++;
+        s->held.items += x->items;
+        s->held.bytes += x->bytes;
+    }
+    sender_lines_put(s, x);
+}
+
+static void enqueue(struct sender *s, struct batch *batch, struct ack *ack)
+{
+    if (s->wal != NULL) {
+        sender_disk_consume(s, batch, ack);
+    } else if (s->options.wait_for_result) {
+        sender_push(s, batch, 0, ack);
+    } else {
+        ack_move(ack, &s->hold, ack->open);
+        sender_push(s, batch, 0, NULL);
+        ack_safe(ack);
+    }
+}
+
+void sender_refuse(struct sender *s, struct batch *batch, struct ack *ack, const char *reason, const char *why)
+{
+    metric_add(s->enqueue_failed, batch->items);
+    batch_unref(batch);
+    ack_fail(ack, VERDICT_RETRY, reason, "%s", why);
+}
+
+static void block(struct sender *s, struct batch *batch, struct ack *ack)
+{
+    struct blocked *b = mem_alloc(sizeof(*b));
+
+    *b = (struct blocked){ .batch = batch, .ack = ack };
+    *s->last_blocked = b;
+    s->last_blocked = &b->next;
+}
+
+static void on_pump(struct turn_task *task)
+{
+    sender_pump(container_of(task, struct sender, pump_task));
+}
+
+static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
+{
+    struct node *node = container_of(in, struct node, in);
+    struct sender *s = node->sender;
+
+    if (batch->items == 0) {
+        batch_unref(batch);
+        ack_safe(ack);
+    } else if (s->stopping) {
+        sender_refuse(s, batch, ack, "shutdown", "the exporter is shutting down");
+    } else if (has_room(s, batch) && s->blocked == NULL) {
+        enqueue(s, batch, ack);
+        turn_defer(node->host->turn, &s->pump_task); /* so that what comes in one turn can go together */
+    } else if (measure(s, 1, batch->items, batch->bytes) > s->options.queue_size) {
+        metric_add(s->enqueue_failed, batch->items);
+        batch_unref(batch);
+        ack_fail(ack, VERDICT_REJECT, "too_large", "element size too large: the whole queue has no room for it");
+    } else if (s->options.block_on_overflow) {
+        block(s, batch, ack);
+    } else {
+        sender_refuse(s, batch, ack, "queue_full", "sending queue is full");
+    }
+}
+
+/* ---- life ---- */
+
+bool sender_is_stopping(const struct sender *s)
+{
+    return s->stopping;
+}
+
+struct sender *sender_new(struct node *node, const struct sender_options *o)
+{
+    struct sender *s = mem_zalloc(sizeof(*s));
+
+    assert(node->ledger != NULL && o->consumers > 0);
+    s->node = node;
+    s->options = *o;
+    if (o->directory != NULL)
+        s->options.directory = s->directory = mem_strdup(o->directory);
+    sender_lines_init(s);
+    s->last_blocked = &s->blocked;
+    s->pump_task.run = on_pump;
+    ack_init(&s->hold, node->host->turn, node->ledger, 0, false, NULL);
+    node->sender = s;
+    node->in.consume = consume;
+    sender_metrics_init(s);
+    return s;
+}
+
+int sender_start(struct sender *s, struct error *err)
+{
+    return s->options.directory != NULL ? sender_disk_start(s, err) : 0;
+}
+
+void sender_maybe_stopped(struct sender *s)
+{
+    void (*done)(struct node *) = s->on_stopped;
+
+    if (!s->stopping || s->stopped || done == NULL || s->n_flights > 0 || s->n_appends > 0 ||
+        (s->wal == NULL && s->ready.requests > 0))
+        return;
+    if (s->wal != NULL) {
+        sender_disk_stop(s);
+        return;
+    }
+    s->stopped = true;
+    clock_stop(s->node->host->clock, &s->deadline);
+    turn_cancel(s->node->host->turn, &s->pump_task);
+    done(s->node);
+}
+
+/* By sender_free() the graph has given up already what the ledger held. */
+static void book_loss(struct sender *s, uint64_t items)
+{
+    s->hold.open -= items;
+    if (!s->freeing)
+        ledger_drop(s->node->ledger, items, "shutdown");
+}
+
+static void give_up_record(struct sender *s, struct record *x)
+{
+    if (s->wal == NULL && x->waiter == NULL)
+        book_loss(s, x->rest->items);
+    x->lost = true;
+    outcome_join(&x->outcome, &at_shutdown);
+    batch_unref(x->rest);
+    x->rest = NULL;
+    if (x->flights == 0)
+        end_record(s, x);
+}
+
+/* What is still here is lost, or left on disk. */
+static void give_up(struct sender *s)
+{
+    sender_lines_empty(s, give_up_record);
+    for (struct flight *f = s->flights, *next; f != NULL; f = next) {
+        next = f->next;
+        if (f->in_the_air)
+            ack_cancel(&f->ack);
+        if (s->wal == NULL && !s->options.wait_for_result)
+            book_loss(s, f->items);
+        give_up_shares(f);
+        free_flight(f);
+    }
+}
+
+static void on_deadline(struct clock_timer *t)
+{
+    struct sender *s = container_of(t, struct sender, deadline);
+
+    give_up(s);
+    sender_maybe_stopped(s);
+}
+
+static void refuse_blocked(struct sender *s)
+{
+    while (s->blocked != NULL) {
+        struct blocked *b = s->blocked;
+
+        s->blocked = b->next;
+        sender_refuse(s, b->batch, b->ack, "shutdown", "the exporter is shutting down");
+        free(b);
+    }
+    s->last_blocked = &s->blocked;
+}
+
+/* Waits between two tries end now: with a last try in memory, without on disk. */
+static void end_waits(struct sender *s)
+{
+    for (struct flight *f = s->flights, *next; f != NULL; f = next) {
+        next = f->next;
+        if (f->in_the_air)
+            continue;
+        clock_stop(s->node->host->clock, &f->timer);
+        if (s->wal != NULL) {
+            give_up_shares(f);
+            free_flight(f);
+        } else {
+            attempt(f);
+        }
+    }
+}
+
+void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *))
+{
+    struct clock *clock = s->node->host->clock;
+    uint64_t now = clock_mono(clock);
+
+    s->stopping = true;
+    s->on_stopped = done;
+    refuse_blocked(s);
+    if (s->wal != NULL)
+        sender_lines_empty(s, give_up_record);
+    else
+        sender_lines_flush(s);
+    clock_start(clock, &s->deadline, deadline > now + STOP_MARGIN ? deadline - now - STOP_MARGIN : 1, on_deadline);
+    end_waits(s);
+    sender_pump(s);
+}
+
+void sender_hurry(struct sender *s)
+{
+    if (s->stopping && !s->stopped)
+        clock_start(s->node->host->clock, &s->deadline, 0, on_deadline);
+}
+
+bool sender_waits_for_disk(const struct sender *s)
+{
+    return s->wal != NULL && !s->stopped;
+}
+
+void sender_free(struct sender *s)
+{
+    struct clock *clock = s->node->host->clock;
+
+    s->freeing = true;
+    give_up(s);
+    refuse_blocked(s);
+    clock_stop(clock, &s->deadline);
+    clock_stop(clock, &s->read_timer);
+    turn_cancel(s->node->host->turn, &s->pump_task);
+    sender_lines_free(s);
+    sender_metrics_close(s);
+    free(s->directory);
+    s->node->sender = NULL;
+    free(s);
+}

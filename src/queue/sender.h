@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands between an exporter's gate and its attempts: a queue, in memory or on disk, and the trying again.
+ *
+ * An exporter makes one in create(), lets node->in be the sender's, and gets batches on `attempt`: one attempt each,
+ * settled SAFE, REJECT or RETRY (a part of it with ack_drop or `rejected`).
+ *
+ * In memory, a batch is answered when it is in the queue. On disk (wal/), when it is synced there; what is not
+ * delivered is found again at the next start, in order. The items stay `held` in the exporter's ledger until an attempt
+ * has settled them, and the ledger goes on where it was after a restart from disk. */
+#ifndef PIPELINE_SENDER_H
+#define PIPELINE_SENDER_H
+
+#include "pipeline/component.h"
+#include "queue/retry.h"
+
+enum sender_sizer { SIZER_REQUESTS, SIZER_ITEMS, SIZER_BYTES };
+
+/* Merging and cutting behind the queue, to sizes in items or bytes. */
+struct sender_batch {
+    bool on;
+    bool in_bytes;       /* sizes are bytes, else items */
+    uint64_t flush;      /* ns; the longest that something waits for more */
+    uint64_t least;      /* goes out at once when it is as large */
+    uint64_t most;       /* larger is cut, between items; 0 = never */
+    struct strings keys; /* batches whose metadata differ in one of these stay apart */
+};
+
+struct sender_options {
+    uint64_t queue_size; /* in units of the sizer, what is in flight included; UINT64_MAX: bounded by the disk alone */
+    enum sender_sizer sizer;
+    uint32_t consumers;        /* attempts at one time */
+    bool block_on_overflow;    /* senders wait for room; else they are told RETRY "queue_full" */
+    bool wait_for_result;      /* senders wait for their batch's attempt; in memory only */
+    uint64_t merge_bytes;      /* what waits goes together in one attempt, up to this many bytes; 0: one by one */
+    uint64_t merge_batches;    /* and up to this many batches; 0 = no limit */
+    struct sender_batch batch; /* when it is on, in place of these two */
+    const struct retry_config *retry; /* NULL: the exporter tries again by itself, and RETRY means it has given up */
+    bool retry_forever;               /* max_elapsed_time does not count */
+    const char *directory;            /* of the queue on disk; NULL: in memory */
+    uint64_t max_disk_bytes;
+    bool no_sync;
+    struct consumer *attempt;
+};
+
+struct sender;
+
+extern const struct metric_row *const sender_metric_rows[]; /* NULL-terminated */
+
+/* node->in becomes the queue's. Options are copied; what they point to stays. */
+struct sender *sender_new(struct node *node, const struct sender_options *o);
+
+/* Opens what is on disk; the ledger gets its totals. 0 or a code and `err`. */
+int sender_start(struct sender *s, struct error *err);
+
+/* Take no more. In memory: everything gets one last attempt until the deadline, then it is dropped{shutdown}. On disk:
+ * what is in the air may land, the rest stays. done(node) once, now or later; no attempt is under way then. */
+void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *));
+void sender_hurry(struct sender *s); /* while it stops: the deadline is now */
+bool sender_is_stopping(const struct sender *s);
+
+bool sender_waits_for_disk(const struct sender *s); /* stopped but for a write that has not come back */
+
+void sender_free(struct sender *s);
+
+#endif

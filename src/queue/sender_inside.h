@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sender's inside: sender.c (the queue and its attempts), sender_line.c (what waits and goes together),
+ * sender_disk.c (what is kept on disk), sender_metrics.c. Nobody else includes this. */
+#ifndef PIPELINE_SENDER_INSIDE_H
+#define PIPELINE_SENDER_INSIDE_H
+
+#include "base/buf.h"
+#include "base/vec.h"
+#include "queue/sender.h"
+#include "wal/wal.h"
+
+struct amount {
+    uint64_t requests, items, bytes;
+};
+
+/* A batch that was taken in, until all of its items are settled. */
+struct record {
+    struct record *next; /* in its line */
+    struct batch *rest;  /* what is in no flight yet; NULL = all is */
+    uint64_t seq;        /* on disk; 0 = in memory */
+    uint64_t items, bytes;
+    uint32_t flights; /* that have a part of it */
+    bool lost;        /* a part was given up: on disk, all of it stays */
+    struct ledger_reasons dropped;
+    struct ack *waiter;     /* wait_for_result: who waits; the items are in the ledger by it. Else NULL */
+    struct outcome outcome; /* for the waiter, of the parts that are settled */
+};
+
+/* What waits for attempts and may go together. With a batch block it becomes due when it is large enough or has waited
+ * long enough, else at once. */
+struct line {
+    struct line *next;     /* in its bucket */
+    struct line *next_due; /* among those that are due */
+    struct sender *sender;
+    struct record *first, **last;
+    struct amount waiting;
+    struct clock_timer timer;
+    bool due, late;
+    struct metadata *metadata; /* that all of its batches share; NULL without partition keys */
+    uint64_t hash;
+    size_t key_len;
+    uint8_t key[];
+};
+
+struct share {
+    struct record *record;
+    uint64_t items;
+};
+
+/* One attempt, or the wait between two. */
+struct flight {
+    struct flight *next, **link;
+    struct sender *sender;
+    struct ack ack;
+    struct ledger book; /* of this attempt alone */
+    VEC(struct share) shares;
+    uint64_t items;
+    struct batch *batch; /* all of them as one */
+    struct retry retry;
+    struct clock_timer timer;
+    uint64_t begun;
+    bool in_the_air;
+};
+
+/* Who waits for room. */
+struct blocked {
+    struct blocked *next;
+    struct batch *batch;
+    struct ack *ack;
+};
+
+struct sender {
+    struct node *node;
+    struct sender_options options;
+    struct ack hold;       /* what is in the queue is open under it; it never settles */
+    struct line *line;     /* without partition keys: the only one */
+    struct line **buckets; /* else: LINE_BUCKETS lists */
+    struct buf key;
+    struct line *due, **last_due;
+    struct amount ready; /* what is in lines */
+    struct amount held;  /* in memory: what is not settled */
+    struct flight *flights;
+    uint32_t n_flights;
+    struct blocked *blocked, **last_blocked;
+    bool stopping, stopped;
+    bool freeing; /* the graph has closed the ledger */
+    void (*on_stopped)(struct node *);
+    struct clock_timer deadline;
+    struct turn_task pump_task;
+    struct complaint failing;
+    /* On disk. */
+    struct wal *wal;
+    char *directory;
+    uint64_t newest; /* the record that was queued last */
+    bool behind;     /* there are records that are only on disk */
+    struct wal_read read;
+    bool reading, closing;
+    struct clock_timer read_timer;
+    uint32_t n_appends; /* under way */
+    struct amount appending;
+    /* Own telemetry. */
+    struct metric_hook hook;
+    struct metric *size, *capacity, *enqueue_failed, *disk_bytes, *written, *oldest, *sync_failures, *corrupt, *retried;
+    struct metric *batch_items, *batch_bytes;           /* NULL = not kept */
+    uint64_t seen_written, seen_failures, seen_corrupt; /* of the log's own counts, what the metrics have */
+    struct complaint unreadable;                        /* the queue on disk */
+};
+
+/* A batch takes its place; sender_pump() follows. */
+void sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack *waiter);
+void sender_pump(struct sender *s);
+void sender_refuse(struct sender *s, struct batch *batch, struct ack *ack, const char *reason, const char *why);
+void sender_maybe_stopped(struct sender *s);
+uint64_t sender_size(const struct sender *s); /* what counts against queue_size */
+
+/* sender_line.c */
+void sender_lines_init(struct sender *s);
+void sender_lines_put(struct sender *s, struct record *x);
+/* What goes out next: batch, shares and items of the flight. False when nothing is due. */
+bool sender_lines_take(struct sender *s, struct flight *f);
+void sender_lines_flush(struct sender *s); /* all that waits is due */
+void sender_lines_empty(struct sender *s, void (*each)(struct sender *s, struct record *x));
+void sender_lines_free(struct sender *s); /* they are empty */
+
+int sender_disk_start(struct sender *s, struct error *err);
+void sender_disk_consume(struct sender *s, struct batch *batch, struct ack *ack);
+void sender_disk_press(struct sender *s); /* when a batch would need more than memory has room for, it goes as it is */
+void sender_disk_more(struct sender *s);  /* the queue has room for what is only on disk */
+void sender_disk_settle(struct sender *s, struct record *x);
+void sender_disk_stop(struct sender *s); /* sender_maybe_stopped when it is closed */
+
+void sender_metrics_init(struct sender *s);
+void sender_metrics_close(struct sender *s);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/sender_inside.h"
+
+#include "base/mem.h"
+#include "queue/batch_bounds.h"
+
+#define ROW(name_, kind, unit_, text)                                                                                  \
+    {                                                                                                                  \
+        .name = (name_), .type = (kind), .level = LEVEL_BASIC, .unit = (unit_), .help = (text),                        \
+    }
+
+static const struct metric_row row_size = ROW("otelcol_exporter_queue_size", METRIC_GAUGE, "{batches}",
+                                              "Current size of the retry queue, in the queue's sizer (bytes where only "
+                                              "the disk limits it), with what is in flight.");
+static const struct metric_row row_capacity = ROW("otelcol_exporter_queue_capacity", METRIC_GAUGE, "{batches}",
+                                                  "Fixed capacity of the retry queue, in the unit of its size.");
+static const struct metric_row row_failed[SIGNAL_COUNT] = {
+    [SIGNAL_TRACES] = ROW("otelcol_exporter_enqueue_failed_spans", METRIC_COUNTER, "{spans}",
+                          "Spans that the sending queue refused."),
+    [SIGNAL_METRICS] = ROW("otelcol_exporter_enqueue_failed_metric_points", METRIC_COUNTER, "{datapoints}",
+                           "Metric points that the sending queue refused."),
+    [SIGNAL_LOGS] = ROW("otelcol_exporter_enqueue_failed_log_records", METRIC_COUNTER, "{records}",
+                        "Log records that the sending queue refused."),
+    [SIGNAL_PROFILES] = ROW("otelcol_exporter_enqueue_failed_profile_samples", METRIC_COUNTER, "{samples}",
+                            "Profile samples that the sending queue refused."),
+};
+static const struct metric_row row_retried = ROW("otelcd_exporter_retried_items", METRIC_COUNTER, "{items}",
+                                                 "Items in attempts that failed and were made again.");
+static const struct metric_row row_disk =
+    ROW("otelcd_exporter_wal_size", METRIC_GAUGE, "By", "Bytes of the queue on disk that hold something.");
+static const struct metric_row row_disk_capacity =
+    ROW("otelcd_exporter_wal_capacity", METRIC_GAUGE, "By", "Bytes that the queue on disk may take.");
+static const struct metric_row row_written =
+    ROW("otelcd_exporter_wal_written_bytes", METRIC_COUNTER, "By", "Bytes written to the queue on disk.");
+static const struct metric_row row_oldest =
+    ROW("otelcd_exporter_wal_age", METRIC_GAUGE, "s", "No batch that waits on disk is older; 0 when none waits.");
+static const struct metric_row row_failures = ROW("otelcd_exporter_wal_write_failures", METRIC_COUNTER, "{writes}",
+                                                  "Writes or syncs of the queue on disk that failed.");
+static const struct metric_row row_corrupt = ROW("otelcd_exporter_wal_corrupt_items", METRIC_COUNTER, "{items}",
+                                                 "Items on disk that were damaged and are lost.");
+
+static const struct metric_row row_batch_items = {
+    .name = "otelcol_exporter_queue_batch_send_size",
+    .type = METRIC_HISTOGRAM,
+    .level = LEVEL_DETAILED,
+    .unit = "{units}",
+    .help = "Number of items in a batch that sending_queue::batch made. Only shown at level detailed.",
+    .bounds = batch_item_bounds,
+    .n_bounds = ARRAY_LEN(batch_item_bounds),
+};
+static const struct metric_row row_batch_bytes = {
+    .name = "otelcol_exporter_queue_batch_send_size_bytes",
+    .type = METRIC_HISTOGRAM,
+    .level = LEVEL_DETAILED,
+    .unit = "By",
+    .help = "Number of bytes in a batch that sending_queue::batch made. Only shown at level detailed.",
+    .bounds = batch_byte_bounds,
+    .n_bounds = ARRAY_LEN(batch_byte_bounds),
+};
+
+const struct metric_row *const sender_metric_rows[] = {
+    &row_size,
+    &row_capacity,
+    &row_failed[SIGNAL_TRACES],
+    &row_failed[SIGNAL_METRICS],
+    &row_failed[SIGNAL_LOGS],
+    &row_failed[SIGNAL_PROFILES],
+    &row_retried,
+    &row_disk,
+    &row_disk_capacity,
+    &row_written,
+    &row_oldest,
+    &row_failures,
+    &row_corrupt,
+    &row_batch_items,
+    &row_batch_bytes,
+    NULL,
+};
+
+/* Where only the disk limits the queue, both of its numbers are bytes. */
+static bool disk_bound(const struct sender *s)
+{
+    return s->wal != NULL && s->options.queue_size == UINT64_MAX;
+}
+
+static void collect(struct metric_hook *hook)
+{
+    struct sender *s = container_of(hook, struct sender, hook);
+    struct wal_held held;
+    uint64_t now = clock_wall(s->node->host->clock);
+
+    metric_set(s->size, (double)(disk_bound(s) ? wal_held(s->wal).bytes : sender_size(s)));
+    metric_set(s->capacity, (double)(disk_bound(s) ? s->options.max_disk_bytes : s->options.queue_size));
+    if (s->wal == NULL)
+        return;
+    held = wal_held(s->wal);
+    metric_set(s->disk_bytes, (double)held.bytes);
+    metric_set(s->oldest, held.oldest != 0 && now > held.oldest ? (double)(now - held.oldest) / 1e9 : 0);
+    metric_add_since(s->written, &s->seen_written, wal_stats(s->wal)->bytes_written);
+    metric_add_since(s->sync_failures, &s->seen_failures, wal_stats(s->wal)->sync_failures);
+    metric_add_since(s->corrupt, &s->seen_corrupt, wal_stats(s->wal)->corrupt_items);
+}
+
+void sender_metrics_init(struct sender *s)
+{
+    struct metrics *m = s->node->host->metrics;
+    const struct metric_label labels[] = { { "exporter", s->node->id },
+                                           { "data_type", signal_table[s->node->signal].name } };
+
+    s->size = metrics_get(m, &row_size, labels, 2);
+    s->capacity = metrics_get(m, &row_capacity, labels, 2);
+    s->enqueue_failed = metrics_get(m, &row_failed[s->node->signal], labels, 1);
+    s->retried = metrics_get(m, &row_retried, labels, 2);
+    metric_add(s->enqueue_failed, 0);
+    if (s->options.batch.on && s->node->host->level >= LEVEL_DETAILED) {
+        s->batch_items = metrics_get(m, &row_batch_items, labels, 1);
+        s->batch_bytes = metrics_get(m, &row_batch_bytes, labels, 1);
+    }
+    if (s->options.directory != NULL) {
+        s->disk_bytes = metrics_get(m, &row_disk, labels, 2);
+        metric_set(metrics_get(m, &row_disk_capacity, labels, 2), (double)s->options.max_disk_bytes);
+        s->written = metrics_get(m, &row_written, labels, 2);
+        s->oldest = metrics_get(m, &row_oldest, labels, 2);
+        s->sync_failures = metrics_get(m, &row_failures, labels, 2);
+        s->corrupt = metrics_get(m, &row_corrupt, labels, 2);
+        metric_add(s->sync_failures, 0);
+        metric_add(s->corrupt, 0);
+    }
+    s->hook.collect = collect;
+    metrics_hook(m, &s->hook);
+}
+
+void sender_metrics_close(struct sender *s)
+{
+    metrics_unhook(s->node->host->metrics, &s->hook);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/sender_rows.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "otlp/metadata.h"
+#include "queue/storage.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const sizers[] = { "requests", "items", "bytes", NULL };
+
+enum { BATCH_SIZER_UNSET, BATCH_SIZER_ITEMS, BATCH_SIZER_BYTES };
+static const char *const batch_sizers[] = { "", "items", "bytes", NULL };
+
+static const struct option partition_options[] = {
+    OPT_STRINGS(struct sending_partition_config, metadata_keys, "[]",
+                "Clients whose metadata differ in one of these keys are batched apart. Only these keys go on."),
+    OPT_END,
+};
+
+static const struct option batch_options[] = {
+    OPT_DURATION(struct sending_batch_config, flush_timeout, "200ms", NULL, NULL,
+                 "The longest that something waits for more."),
+    OPT_INT(struct sending_batch_config, min_size, "8192", NULL, NULL,
+            "What makes a batch leave whatever the timer says, in units of sizer; 0 sends each on at once."),
+    OPT_INT(struct sending_batch_config, max_size, "0", NULL, NULL,
+            "Larger batches are cut; 0 leaves them whole. At least min_size."),
+    OPT_ENUM(struct sending_batch_config, sizer, batch_sizers, "",
+             "What min_size and max_size count: items or bytes. Empty: bytes where the queue's sizer is that, else "
+             "items."),
+    OPT_GROUP(struct sending_batch_config, partition, struct sending_partition_config, partition_options, GROUP_PLAIN,
+              "What may not go together."),
+    OPT_END,
+};
+
+const struct option sending_queue_options[] = {
+    OPT_INT(struct sending_queue_config, num_consumers, "10", NULL, "1000", "Batches on their way at one time."),
+    OPT_INT(struct sending_queue_config, queue_size, "1000", NULL, NULL,
+            "What the queue may hold, in units of sizer, what is on its way included."),
+    OPT_ENUM(struct sending_queue_config, sizer, sizers, "requests",
+             "What queue_size counts: batches, items (spans, data points, log records) or bytes."),
+    OPT_BOOL(struct sending_queue_config, block_on_overflow, "false",
+             "When the queue is full senders wait; else they are told to come again."),
+    OPT_BOOL(struct sending_queue_config, wait_for_result, "false", "Senders wait until their batch is exported."),
+    OPT_STRING(struct sending_queue_config, storage, "",
+               "Keep the queue on disk: the id of a file_storage extension. What was accepted survives restarts."),
+    OPT_GROUP(
+        struct sending_queue_config, batch, struct sending_batch_config, batch_options, GROUP_DEFAULT,
+        "Merge and cut what is in the queue before it is sent. What was accepted is in the queue already, so with "
+        "storage nothing is lost while it waits for more, as it would be in the batch processor."),
+    OPT_END,
+};
+
+static enum sender_sizer sizer_of(const struct sending_batch_config *b)
+{
+    return b->sizer == BATCH_SIZER_BYTES ? SIZER_BYTES : SIZER_ITEMS;
+}
+
+static void check_batch(const struct sending_queue_config *q, struct sending_batch_config *b, struct check *ck)
+{
+#define PATH "sending_queue::batch::"
+    if (b->sizer == BATCH_SIZER_UNSET)
+        b->sizer = q->sizer == SIZER_BYTES && !check_is_bare(ck, "sending_queue::batch") ? BATCH_SIZER_BYTES
+                                                                                         : BATCH_SIZER_ITEMS;
+    if (b->flush_timeout.ns <= 0)
+        check_fail(ck, PATH "flush_timeout", "`flush_timeout` must be positive, found %lld",
+                   (long long)b->flush_timeout.ns);
+    if (b->min_size < 0)
+        check_fail(ck, PATH "min_size", "`min_size` must be non-negative, found %lld", (long long)b->min_size);
+    if (b->max_size < 0)
+        check_fail(ck, PATH "max_size", "`max_size` must be non-negative, found %lld", (long long)b->max_size);
+    if (b->max_size > 0 && b->max_size < b->min_size)
+        check_fail(ck, PATH "max_size", "`max_size` (%lld) must be greater or equal to `min_size` (%lld)",
+                   (long long)b->max_size, (long long)b->min_size);
+    if ((int)sizer_of(b) == q->sizer && b->min_size > q->queue_size)
+        check_fail(ck, PATH "min_size", "`min_size` must be less than or equal to `queue_size`");
+    metadata_check(&b->partition.metadata_keys, PATH "partition::metadata_keys", ck);
+#undef PATH
+}
+
+void sending_queue_check(const struct sending_queue_config *c, struct check *ck)
+{
+    if (!c->on)
+        return;
+    if (c->num_consumers <= 0)
+        check_fail(ck, "sending_queue::num_consumers", "`num_consumers` must be positive");
+    if (c->queue_size <= 0)
+        check_fail(ck, "sending_queue::queue_size", "`queue_size` must be positive");
+    if (c->wait_for_result && c->storage[0] != '\0')
+        check_fail(ck, "sending_queue::wait_for_result",
+                   "`wait_for_result` is not supported with a persistent queue configured with `storage`");
+    if (c->batch.on)
+        check_batch(c, (struct sending_batch_config *)(uintptr_t)&c->batch, ck);
+}
+
+/* As a file's name: what is not a letter, digit, dot, dash or underscore becomes ~XXXX. */
+static void put_escaped(struct buf *out, const char *s)
+{
+    for (; *s != '\0'; s++)
+        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_", *s) != NULL)
+            buf_putc(out, *s);
+        else
+            buf_printf(out, "~%04X", (unsigned)(uint8_t)*s);
+}
+
+struct sender *sending_queue_new(struct node *node, const struct sending_queue_config *c, struct sender_options o)
+{
+    const struct storage *storage = c->storage[0] != '\0' ? node_storage(node, c->storage) : NULL;
+    struct buf path = { 0 };
+    struct sender *s;
+
+    o.queue_size = (uint64_t)c->queue_size;
+    o.sizer = (enum sender_sizer)c->sizer;
+    o.consumers = (uint32_t)c->num_consumers;
+    o.block_on_overflow = c->block_on_overflow;
+    o.wait_for_result = c->wait_for_result;
+    o.batch = (struct sender_batch){
+        .on = c->batch.on,
+        .in_bytes = sizer_of(&c->batch) == SIZER_BYTES,
+        .flush = (uint64_t)c->batch.flush_timeout.ns,
+        .least = (uint64_t)c->batch.min_size,
+        .most = (uint64_t)c->batch.max_size,
+        .keys = c->batch.partition.metadata_keys,
+    };
+    if (storage != NULL) {
+        buf_printf(&path, "%s/exporter_", storage->directory);
+        put_escaped(&path, node->id);
+        buf_printf(&path, "_%s", signal_table[node->signal].name);
+        o.directory = buf_cstr(&path);
+        o.max_disk_bytes = storage->max_bytes;
+        o.no_sync = !storage->fsync;
+    }
+    s = sender_new(node, &o);
+    buf_free(&path);
+    return s;
+}

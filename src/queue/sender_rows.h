@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options `sending_queue` of exporters, as the Go collector has them. */
+#ifndef PIPELINE_SENDER_ROWS_H
+#define PIPELINE_SENDER_ROWS_H
+
+#include "queue/sender.h"
+
+struct sending_batch_config {
+    bool on;
+    duration flush_timeout;
+    int64_t min_size, max_size;
+    int sizer;
+    struct sending_partition_config {
+        struct strings metadata_keys;
+    } partition;
+};
+
+struct sending_queue_config {
+    bool on;
+    int64_t num_consumers, queue_size;
+    int sizer; /* enum sender_sizer */
+    bool block_on_overflow, wait_for_result;
+    const char *storage; /* an extension's id; "" = in memory */
+    struct sending_batch_config batch;
+};
+
+extern const struct option sending_queue_options[];
+
+/* Also derives batch.sizer where it is not written. */
+void sending_queue_check(const struct sending_queue_config *c, struct check *ck);
+
+/* The sender that the options ask for. `o` has what is the exporter's (attempt, retry); the rest is filled in. */
+struct sender *sending_queue_new(struct node *node, const struct sending_queue_config *c, struct sender_options o);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The otlp receiver: takes OTLP over gRPC and HTTP and answers when the pipelines have. What becomes of one request is
+ * in otlp_call.c. */
+#include "receiver/otlp/otlp.h"
+
+#include "net/socket/endpoint.h"
+
+#include <stdlib.h>
+
+#define DEFAULT_MESSAGE (4u << 20) /* gRPC's default */
+
+/* --- the HTTP service of both ports --- */
+
+/* A client on the wrong port is served, and told once what to correct (the first of a run, then with back-off). */
+static void note_mismatch(struct otlp_port *port, struct http_request *req, bool grpc)
+{
+    struct otlp *r = port->receiver;
+
+    if (grpc == (port->meant == TRANSPORT_GRPC) || !complaint_due(&port->mismatch, r->node.host->clock))
+        return;
+    log_warn(&r->node.log,
+             grpc ? "A gRPC exporter sends to the OTLP/HTTP port; it is served, but should be pointed at the gRPC port"
+                  : "An OTLP/HTTP exporter sends to the OTLP/gRPC port; it is served, but should be pointed at the "
+                    "HTTP port",
+             F_STR("peer", http_request_peer(req)), F_STR("endpoint", http_server_address(port->server)),
+             F_STR("usual port", grpc ? "4317" : "4318"), F_UINT("requests", complaint_taken(&port->mismatch)));
+}
+
+static void on_request(struct http_service *s, struct http_request *req)
+{
+    struct otlp_port *port = container_of(s, struct otlp_port, service);
+    const struct bytes *type = http_request_header(req, "content-type");
+    bool grpc = type != NULL && grpc_content_type(*type);
+
+    note_mismatch(port, req, grpc);
+    if (grpc)
+        grpc_on_request(port, req);
+    else
+        http_on_request(port, req);
+}
+
+static void on_body(struct http_request *req, struct bytes data)
+{
+    struct otlp_call *call = req->context;
+
+    if (call == NULL || call->state != CALL_BODY)
+        return;
+    if (call->transport == TRANSPORT_GRPC)
+        grpc_on_body(call, data);
+    else if (!body_add(call, data))
+        call_reject(call, REJECTED_TOO_LARGE, GRPC_RESOURCE_EXHAUSTED, 413,
+                    "the body is larger than %zu bytes; send smaller batches or raise "
+                    "protocols::http::max_request_body_size",
+                    call->limit);
+}
+
+static void on_end(struct http_request *req)
+{
+    struct otlp_call *call = req->context;
+
+    if (call == NULL || call->state != CALL_BODY)
+        return;
+    if (call->transport == TRANSPORT_GRPC)
+        grpc_on_end(call);
+    else
+        body_end(call);
+}
+
+static void on_close(struct http_request *req, bool aborted)
+{
+    struct otlp_call *call = req->context;
+
+    if (call == NULL)
+        return;
+    call->req = NULL;
+    req->context = NULL;
+    if (aborted && call->state == CALL_BODY)
+        metric_add(call->receiver->rejected[call->transport][REJECTED_ABORTED], 1);
+    if (call->state != CALL_PIPELINE && call->state != CALL_UNPACKING)
+        call_free(call);
+    else
+        clock_stop(call->receiver->node.host->clock, &call->deadline);
+}
+
+/* --- the component --- */
+
+void receiver_stopped_if_idle(struct otlp *r)
+{
+    if (r->on_stopped != NULL && r->servers_open == 0 && r->calls == NULL) {
+        void (*done)(struct node *) = r->on_stopped;
+
+        r->on_stopped = NULL;
+        done(&r->node);
+    }
+}
+
+static uint64_t ns_of(duration d)
+{
+    return d.ns > 0 ? (uint64_t)d.ns : 0;
+}
+
+static void grpc_options(const struct grpc_server_config *c, struct http_server_options *o)
+{
+    *o = (struct http_server_options){
+        .endpoint = c->endpoint,
+        .transport = c->transport,
+        .expect_http2 = true,
+        .max_concurrent_streams = (uint32_t)c->max_concurrent_streams,
+        .initial_window = RECEIVER_INITIAL_WINDOW,
+        .read_buffer_size = (size_t)c->read_buffer_size,
+        .write_buffer_size = (size_t)c->write_buffer_size,
+        .enforce_keepalive = c->keepalive.on && c->keepalive.enforcement_policy.on,
+        .keepalive_min_time = ns_of(c->keepalive.enforcement_policy.min_time),
+        .keepalive_permit_without_stream = c->keepalive.enforcement_policy.permit_without_stream,
+        .keepalive_time = NS_PER_S * 3600 * 2,
+        .keepalive_timeout = 20 * NS_PER_S,
+    };
+    if (c->keepalive.on && c->keepalive.server_parameters.on) {
+        o->max_connection_idle = ns_of(c->keepalive.server_parameters.max_connection_idle);
+        o->max_connection_age = ns_of(c->keepalive.server_parameters.max_connection_age);
+        o->max_connection_age_grace = ns_of(c->keepalive.server_parameters.max_connection_age_grace);
+        if (c->keepalive.server_parameters.time.ns > 0)
+            o->keepalive_time = ns_of(c->keepalive.server_parameters.time);
+        if (c->keepalive.server_parameters.timeout.ns > 0)
+            o->keepalive_timeout = ns_of(c->keepalive.server_parameters.timeout);
+    }
+}
+
+static void http_options(const struct http_server_config *c, struct http_server_options *o)
+{
+    *o = (struct http_server_options){
+        .endpoint = c->endpoint,
+        .transport = c->transport,
+        .initial_window = RECEIVER_INITIAL_WINDOW,
+        .read_header_timeout = ns_of(c->read_header_timeout),
+        .read_timeout = ns_of(c->read_timeout),
+        .write_timeout = ns_of(c->write_timeout),
+        .idle_timeout = ns_of(c->idle_timeout),
+        .no_keep_alive = !c->keep_alives_enabled,
+    };
+}
+
+static int listen_on(struct otlp *r, enum transport t, struct http_server_options *o, const char *msg,
+                     struct error *err)
+{
+    struct host *host = r->node.host;
+    struct otlp_port *port = &r->ports[t];
+
+    o->lot = host->lot;
+    port->service =
+        (struct http_service){ .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close };
+    port->receiver = r;
+    port->meant = t;
+    if (http_server_listen(&port->server, host->loop, o, &port->service, host->clock, host->turn, host->budget,
+                           &r->node.log, NULL, err) != 0)
+        return error_wrap(err, "protocols::%s::endpoint", transport_names[t]);
+    r->servers_open++;
+    log_info(&r->node.log, msg, F_STR("endpoint", http_server_address(port->server)));
+    return 0;
+}
+
+static int start(struct node *node, struct error *err)
+{
+    struct otlp *r = container_of(node, struct otlp, node);
+    const struct otlp_config *c = r->config;
+    struct http_server_options o;
+
+    if (c->protocols.grpc.on) {
+        grpc_options(&c->protocols.grpc.server, &o);
+        if (listen_on(r, TRANSPORT_GRPC, &o, "Starting GRPC server", err) != 0)
+            return err->code;
+    }
+    if (c->protocols.http.on) {
+        http_options(&c->protocols.http.server, &o);
+        if (listen_on(r, TRANSPORT_HTTP, &o, "Starting HTTP server", err) != 0)
+            return err->code;
+    }
+    return 0;
+}
+
+static void on_server_stopped(struct http_server *s, void *arg)
+{
+    struct otlp *r = arg;
+
+    (void)s;
+    r->servers_open--;
+    receiver_stopped_if_idle(r);
+}
+
+static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *))
+{
+    struct otlp *r = container_of(node, struct otlp, node);
+
+    r->stopping = true;
+    r->on_stopped = done;
+    grpc_health_stopping(r);
+    for (int t = 0; t < TRANSPORT_COUNT; t++)
+        if (r->ports[t].server != NULL)
+            http_server_stop(r->ports[t].server, deadline, on_server_stopped, r);
+    receiver_stopped_if_idle(r);
+}
+
+static void hurry(struct node *node)
+{
+    struct otlp *r = container_of(node, struct otlp, node);
+
+    for (int t = 0; t < TRANSPORT_COUNT && r->servers_open > 0; t++)
+        if (r->ports[t].server != NULL)
+            http_server_hurry(r->ports[t].server);
+}
+
+/* A path as it stands in a request: with its leading slash. */
+static const char *path_of(struct otlp *r, enum signal s, const char *configured)
+{
+    if (configured == NULL || configured[0] == '\0')
+        return signal_table[s].http_path;
+    if (configured[0] == '/')
+        return configured;
+    r->path_memory[s] = mem_printf("/%s", configured);
+    return r->path_memory[s];
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct otlp *r = container_of(node, struct otlp, node);
+    const struct otlp_config *c = config;
+    const struct http_server_config *http = &c->protocols.http.server;
+
+    (void)err;
+    r->config = c;
+    r->max_message = c->protocols.grpc.server.max_recv_msg_size_mib > 0
+                         ? (size_t)c->protocols.grpc.server.max_recv_msg_size_mib << 20
+                         : DEFAULT_MESSAGE;
+    r->max_body = (size_t)http_body_limit(http);
+    for (int k = 0; k < CODING_LZ4 && !c->protocols.http.on; k++)
+        r->coding_allowed[k] = true; /* HTTP on the gRPC port, with nothing configured for it */
+    for (size_t i = 0; i < http->compression_algorithms.n && c->protocols.http.on; i++)
+        r->coding_allowed[coding_by_name(bytes_str(http->compression_algorithms.v[i]))] = true;
+    r->paths[SIGNAL_TRACES] = path_of(r, SIGNAL_TRACES, c->protocols.http.traces_url_path);
+    r->paths[SIGNAL_METRICS] = path_of(r, SIGNAL_METRICS, c->protocols.http.metrics_url_path);
+    r->paths[SIGNAL_LOGS] = path_of(r, SIGNAL_LOGS, c->protocols.http.logs_url_path);
+    r->paths[SIGNAL_PROFILES] = signal_table[SIGNAL_PROFILES].http_path;
+    receiver_metrics_init(r);
+    return 0;
+}
+
+static void destroy(struct node *node)
+{
+    struct otlp *r = container_of(node, struct otlp, node);
+
+    r->on_stopped = NULL;
+    unpack_abandon(r);
+    for (int t = 0; t < TRANSPORT_COUNT; t++)
+        if (r->ports[t].server != NULL)
+            http_server_free(r->ports[t].server);
+    while (r->idle != NULL) {
+        struct otlp_call *call = r->idle;
+
+        r->idle = call->next;
+        free(call);
+    }
+    for (int s = 0; s < SIGNAL_COUNT; s++)
+        free(r->path_memory[s]);
+    receiver_metrics_close(r);
+    vec_free(&r->headers);
+    buf_free(&r->scratch);
+}
+
+/* --- what the configuration may say --- */
+
+static void check_endpoint(const char *path, const char *endpoint, const char *transport, struct check *ck)
+{
+    struct error err;
+
+    if (endpoint_check(endpoint, transport, &err) != 0)
+        check_fail(ck, path, "%s", err.text);
+}
+
+static void check(const void *config, struct check *ck)
+{
+    const struct otlp_config *c = config;
+    const struct strings *codings = &c->protocols.http.server.compression_algorithms;
+
+    if (!c->protocols.grpc.on && !c->protocols.http.on)
+        check_fail(ck, "protocols",
+                   "must specify at least one protocol when using the OTLP receiver: "
+                   "write `grpc:` or `http:` (or both) under protocols");
+    if (c->protocols.grpc.on)
+        check_endpoint("protocols::grpc::endpoint", c->protocols.grpc.server.endpoint,
+                       c->protocols.grpc.server.transport, ck);
+    if (c->protocols.http.on)
+        check_endpoint("protocols::http::endpoint", c->protocols.http.server.endpoint,
+                       c->protocols.http.server.transport, ck);
+    for (size_t i = 0; i < codings->n; i++) {
+        enum coding coding = coding_by_name(bytes_str(codings->v[i]));
+
+        if (coding == CODING_UNKNOWN || coding == CODING_LZ4)
+            check_fail(ck, "protocols::http::compression_algorithms",
+                       "\"%s\" is not a compression this receiver knows; it knows \"\", gzip, zlib, deflate, zstd, "
+                       "snappy and x-snappy-framed",
+                       codings->v[i]);
+    }
+    if (check_was_set(ck, "protocols::http::cors") && c->protocols.http.server.cors.on &&
+        c->protocols.http.server.cors.allowed_origins.n == 0)
+        check_warn(ck, "protocols::http::cors", "CORS is off, because allowed_origins is empty");
+}
+
+static void claim(const void *config, struct claims *claims)
+{
+    const struct otlp_protocols_config *p = &((const struct otlp_config *)config)->protocols;
+
+    if (p->grpc.on)
+        claim_address(claims, "protocols::grpc::endpoint", p->grpc.server.endpoint, p->grpc.server.transport, false);
+    if (p->http.on)
+        claim_address(claims, "protocols::http::endpoint", p->http.server.endpoint, p->http.server.transport, false);
+}
+
+static const struct option grpc_rows[] = {
+    GRPC_SERVER_ROWS(struct otlp_grpc_config, server, "localhost:4317"),
+    OPT_END,
+};
+
+static const struct option http_rows[] = {
+    HTTP_SERVER_ROWS(struct otlp_http_config, server, "localhost:4318", "0s", "0s", "0s"),
+    OPT_STRING(struct otlp_http_config, traces_url_path, "/v1/traces", "Path that takes traces."),
+    OPT_STRING(struct otlp_http_config, metrics_url_path, "/v1/metrics", "Path that takes metrics."),
+    OPT_STRING(struct otlp_http_config, logs_url_path, "/v1/logs", "Path that takes logs."),
+    OPT_END,
+};
+
+static const struct option protocol_rows[] = {
+    OPT_GROUP(struct otlp_protocols_config, grpc, struct otlp_grpc_config, grpc_rows, GROUP_DEFAULT,
+              "OTLP over gRPC; off unless the key is there."),
+    OPT_GROUP(struct otlp_protocols_config, http, struct otlp_http_config, http_rows, GROUP_DEFAULT,
+              "OTLP over HTTP, protobuf and JSON; off unless the key is there."),
+    OPT_END,
+};
+
+static const struct option options[] = {
+    OPT_GROUP(struct otlp_config, protocols, struct otlp_protocols_config, protocol_rows, GROUP_PLAIN,
+              "Which protocols to serve, and where. Either port answers both protocols."),
+    OPT_END,
+};
+
+const struct component otlp_receiver = {
+    .type = "otlp",
+    .kind = COMPONENT_RECEIVER,
+    .signals = SIGNAL_ALL,
+    .shared = true,
+    .stability = "stable",
+    .summary = "Takes OTLP over gRPC and HTTP.",
+    .config_size = sizeof(struct otlp_config),
+    .options = options,
+    .metrics = otlp_receiver_metrics,
+    .node_size = sizeof(struct otlp),
+    .check = check,
+    .claim = claim,
+    .create = create,
+    .start = start,
+    .stop = stop,
+    .hurry = hurry,
+    .destroy = destroy,
+};

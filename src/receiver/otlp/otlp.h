@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The otlp receiver's inside: what its files share. Nobody but src/receiver/otlp*.c includes this.
+ *
+ *     otlp.c         the component: options, listeners, start and stop
+ *     otlp_call.c    one call: from its body to a batch, from the pipeline's verdict to the answer
+ *     otlp_body.c    gathers a body into one block, granting the peer only what the budget has room for
+ *     otlp_unpack.c  inflates, turns from JSON and validates it, large ones beside the loop
+ *     otlp_grpc.c    a call as gRPC: message prefix, statuses, trailers, health service
+ *     otlp_http.c    a call as OTLP/HTTP: methods, media types, status bodies, CORS
+ *
+ * Either port serves either protocol; which one a request speaks is told by its content type. */
+#ifndef RECEIVER_OTLP_H
+#define RECEIVER_OTLP_H
+
+#include "codec/compress.h"
+#include "config/server_rows.h"
+#include "net/http2/grpc.h"
+#include "net/http/http_server.h"
+#include "otlp/metadata.h"
+#include "otlp/validate.h"
+#include "pipeline/component.h"
+
+enum transport { TRANSPORT_GRPC, TRANSPORT_HTTP, TRANSPORT_COUNT };
+
+/* Why a request never became a batch: the label `reason` of otelcd_receiver_rejected_requests. */
+enum rejection {
+    REJECTED_MESSAGE,  /* not valid protobuf or JSON of its type */
+    REJECTED_ENCODING, /* compressed data that does not inflate, or an unknown coding */
+    REJECTED_TOO_LARGE,
+    REJECTED_PROTOCOL, /* content type, method, framing, cut short */
+    REJECTED_UNKNOWN,  /* path or service that is not served */
+    REJECTED_BUDGET,   /* no room in the memory budget for too long: the sender is asked to come again */
+    REJECTED_ABORTED,  /* the peer went away in the middle of a body */
+    REJECTED_COUNT
+};
+
+struct otlp_grpc_config {
+    bool on;
+    struct grpc_server_config server;
+};
+
+struct otlp_http_config {
+    bool on;
+    struct http_server_config server;
+    const char *traces_url_path, *metrics_url_path, *logs_url_path;
+};
+
+struct otlp_protocols_config {
+    struct otlp_grpc_config grpc;
+    struct otlp_http_config http;
+};
+
+struct otlp_config {
+    struct otlp_protocols_config protocols;
+};
+
+extern const struct component otlp_receiver;
+
+struct otlp_port { /* one listener */
+    struct http_service service;
+    struct otlp *receiver;
+    enum transport meant; /* what this port is for */
+    struct http_server *server;
+    struct complaint mismatch;
+};
+
+#define RECEIVER_INITIAL_WINDOW ((size_t)256 * 1024) /* bytes a request may send before we know how long it is */
+#define BROKEN_COUNT 5                               /* reasons of otelcd_receiver_broken_connections */
+
+struct otlp {
+    struct node node;
+    const struct otlp_config *config;
+    struct otlp_port ports[TRANSPORT_COUNT];
+    const char *paths[SIGNAL_COUNT]; /* of OTLP/HTTP */
+    char *path_memory[SIGNAL_COUNT]; /* those we had to mend */
+    size_t max_message;              /* gRPC */
+    size_t max_body;                 /* HTTP */
+    size_t usual_body;               /* how long the last one was */
+    bool coding_allowed[CODING_COUNT];
+    struct otlp_call *calls;        /* open, newest first */
+    struct otlp_call *idle;         /* spare ones */
+    struct otlp_call *unpack_first; /* large ones that wait for the pool */
+    unsigned jobs;                  /* that run there */
+    unsigned n_idle;
+    bool stopping; /* requests in flight are still served: what is behind us runs until we have stopped */
+    void (*on_stopped)(struct node *);
+    unsigned servers_open;
+    struct complaint rejected_log[REJECTED_COUNT]; /* each reason its own: a loud one hides no other */
+    struct metric *accepted[SIGNAL_COUNT][TRANSPORT_COUNT];
+    struct metric *refused[SIGNAL_COUNT][TRANSPORT_COUNT];
+    struct metric *failed[SIGNAL_COUNT][TRANSPORT_COUNT];
+    struct metric *rejected[TRANSPORT_COUNT][REJECTED_COUNT];
+    struct metric *waits; /* bodies that had to wait for the budget */
+    struct metric *connections[TRANSPORT_COUNT];
+    struct metric *broken[TRANSPORT_COUNT][BROKEN_COUNT];
+    uint64_t broken_seen[TRANSPORT_COUNT][BROKEN_COUNT]; /* of the server's own counts, what `broken` has */
+    struct metric_hook hook;
+    VEC(struct http_header) headers; /* scratch for one answer */
+    struct buf scratch;              /* likewise */
+};
+
+enum call_state {
+    CALL_BODY,      /* gathering */
+    CALL_UNPACKING, /* in the pool, or waiting for it: the call stays, even when its peer leaves */
+    CALL_PIPELINE,  /* consume() was called, the ack is out */
+    CALL_ANSWERED,  /* nothing more to do but be closed */
+};
+
+struct otlp_call {
+    struct ack ack;
+    struct otlp_call *next, *prev;
+    struct otlp *receiver;
+    struct http_request *req; /* NULL once the peer or the answer is gone */
+    enum call_state state;
+    enum transport transport;
+    enum signal signal;
+    enum health { NOT_HEALTH, HEALTH_CHECK, HEALTH_LIST, HEALTH_WATCH } health;
+    bool json;
+    enum coding coding;
+    uint64_t items;
+    struct metadata *metadata;
+    struct clock_timer deadline; /* grpc-timeout */
+
+    /* The body (otlp_body.c). */
+    struct block *block;
+    size_t len;      /* received into block */
+    size_t expected; /* length announced; SIZE_MAX when not */
+    size_t limit;    /* most bytes it may have */
+    size_t granted;  /* the peer may have sent this much by now */
+    size_t overhead; /* bytes on the wire that are not kept: the gRPC prefix */
+    bool ended;      /* the body is whole, but the budget has not let it in yet */
+    bool over;       /* charged without the budget's leave; waiting for it */
+    struct budget_waiter waiter;
+    struct clock_timer patience; /* the longest wait for the budget */
+
+    /* Unpacking (otlp_unpack.c). */
+    struct unpack_job *job;
+    struct otlp_call *unpack_next;
+    size_t unpack_limit; /* 0: not tried yet */
+
+    /* gRPC framing. */
+    uint8_t prefix[GRPC_PREFIX_LEN];
+    uint8_t prefix_len;
+    bool compressed;
+};
+
+/* A body on its way to being a batch. */
+struct unpacking {
+    enum signal signal;
+    enum coding coding;
+    bool json;
+    size_t limit;          /* bytes, inflated or as wire bytes */
+    struct bytes body;     /* what came; in the end the wire bytes */
+    struct block *block;   /* what body lies in, when that is another than the call's; NULL else */
+    struct budget *budget; /* for new blocks; NULL: uncharged */
+    enum unpack_fault {
+        UNPACK_DONE,
+        UNPACK_INFLATES_TOO_FAR,
+        UNPACK_NO_ROOM,
+        UNPACK_BAD_CODING,     /* err says why */
+        UNPACK_BAD_JSON,       /* likewise */
+        UNPACK_JSON_TOO_LARGE, /* likewise */
+        UNPACK_INVALID,        /* validation says why and where */
+    } fault;
+    struct validation validation;
+    struct error err;
+};
+
+/* --- otlp.c --- */
+
+/* The last call or listener may be gone: a stop that waits for that is done. */
+void receiver_stopped_if_idle(struct otlp *r);
+
+/* --- otlp_call.c --- */
+
+/* A call for this request, linked to its receiver; req->context points to it from now on. */
+struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transport transport, enum signal signal);
+
+void call_free(struct otlp_call *call); /* its ack is not out */
+
+/* The body is whole and in call->block: unpack it, and hand on or answer, now or later. */
+void call_deliver(struct otlp_call *call);
+
+/* What came out. call_unpacked() takes u->block. */
+void call_unpacked(struct otlp_call *call, struct unpacking *u);
+
+/* Answer a call that no pipeline has seen, in its own protocol, and count why. */
+void call_reject(struct otlp_call *call, enum rejection why, enum grpc_status code, int http_status, const char *fmt,
+                 ...) __attribute__((format(printf, 5, 6)));
+
+/* The request's headers as client metadata, where the configuration wants them kept; else NULL. */
+struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enum transport transport);
+
+/* --- otlp_metrics.c --- */
+
+extern const struct metric_row *const otlp_receiver_metrics[]; /* NULL-terminated */
+extern const char *const transport_names[];                    /* by enum transport */
+
+void receiver_metrics_init(struct otlp *r);
+void receiver_metrics_close(struct otlp *r);
+
+/* Count, and log with back-off, a request that never became a batch. */
+void receiver_count_rejected(struct otlp *r, enum transport transport, enum rejection why, struct http_request *req,
+                             const char *text);
+
+/* --- otlp_body.c --- */
+
+/* Begin: `expected` bytes are announced (SIZE_MAX: unknown). The caller has compared them with call->limit. */
+void body_begin(struct otlp_call *call, size_t expected);
+/* False when call->limit is passed; the call has not been answered then. */
+bool body_add(struct otlp_call *call, struct bytes data);
+/* All is here: call_deliver() now or as soon as the budget has room. */
+void body_end(struct otlp_call *call);
+/* call_deliver() again when the budget has room, or reject after a while. */
+void body_wait(struct otlp_call *call);
+void body_drop(struct otlp_call *call); /* give everything back; safe at any time */
+
+/* --- otlp_unpack.c --- */
+
+/* call_unpacked() follows: at once for a small body, from the loop for a large one. */
+void call_unpack(struct otlp_call *call);
+/* Only inflate, at once: for the small messages that are no exports. False: it was rejected. */
+bool call_inflate(struct otlp_call *call);
+void unpack_abandon(struct otlp *r); /* free the calls that still wait for the pool */
+
+/* --- otlp_grpc.c --- */
+
+void grpc_on_request(struct otlp_port *port, struct http_request *req);
+void grpc_on_body(struct otlp_call *call, struct bytes data);
+void grpc_on_end(struct otlp_call *call);
+void grpc_answer_ok(struct otlp_call *call, struct bytes message);
+void grpc_answer_fault(struct http_request *req, int http_status, enum grpc_status code, const char *message,
+                       uint64_t retry_after_ms);
+void grpc_health_answer(struct otlp_call *call); /* the body of a health check is whole */
+void grpc_health_stopping(struct otlp *r);       /* tell those who watch */
+
+/* --- otlp_http.c --- */
+
+void http_on_request(struct otlp_port *port, struct http_request *req);
+void http_answer_ok(struct otlp_call *call, struct bytes message); /* message: protobuf form of the response */
+void http_answer_fault(struct otlp_call *call, int http_status, enum grpc_status code, const char *message,
+                       uint64_t retry_after_ms);
+
+#endif

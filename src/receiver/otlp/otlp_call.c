@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One call of the otlp receiver, from its request to its answer.
+ *
+ * The happy path: on_request makes it, its body is gathered into one block (otlp_body.c), call_unpack()
+ * inflates and validates, call_unpacked() makes a batch that points into the block, consume() hands it on; when the ack
+ * settles the answer leaves. What can go wrong: the peer leaves early (the call stays until its ack has settled, then
+ * answers nobody); the bytes are bad (answered, counted, logged with back-off); the budget is spent (otlp_body.c
+ * waits). */
+#include "receiver/otlp/otlp.h"
+
+#include "codec/pb.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define IDLE_CALLS 256u /* spare call structs kept */
+
+struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transport transport, enum signal signal)
+{
+    struct otlp_call *call = r->idle;
+
+    if (call != NULL) {
+        r->idle = call->next;
+        r->n_idle--;
+        memset(call, 0, sizeof(*call));
+    } else {
+        call = mem_zalloc(sizeof(*call));
+    }
+    call->receiver = r;
+    call->req = req;
+    call->transport = transport;
+    call->signal = signal;
+    call->granted = RECEIVER_INITIAL_WINDOW;
+    call->next = r->calls;
+    if (call->next != NULL)
+        call->next->prev = call;
+    r->calls = call;
+    req->context = call;
+    return call;
+}
+
+void call_free(struct otlp_call *call)
+{
+    struct otlp *r = call->receiver;
+
+    body_drop(call);
+    clock_stop(r->node.host->clock, &call->deadline);
+    metadata_unref(call->metadata);
+    if (call->prev != NULL)
+        call->prev->next = call->next;
+    else
+        r->calls = call->next;
+    if (call->next != NULL)
+        call->next->prev = call->prev;
+    if (r->n_idle < IDLE_CALLS) {
+        call->next = r->idle;
+        r->idle = call;
+        r->n_idle++;
+    } else {
+        free(call);
+    }
+    receiver_stopped_if_idle(r);
+}
+
+static void answer_fault(struct otlp_call *call, enum grpc_status code, int http_status, const char *message,
+                         uint64_t retry_after_ms)
+{
+    if (call->req == NULL || call->req->responded)
+        return;
+    if (call->transport == TRANSPORT_GRPC)
+        grpc_answer_fault(call->req, 200, code, message, retry_after_ms);
+    else
+        http_answer_fault(call, http_status, code, message, retry_after_ms);
+}
+
+/* The response message: partial_success is always there, empty when all is well, as the Go collector answers. */
+static void answer_ok(struct otlp_call *call, uint64_t rejected, const char *why)
+{
+    struct buf *b = &call->receiver->scratch;
+    size_t mark;
+
+    if (call->req == NULL || call->req->responded)
+        return;
+    b->len = 0;
+    mark = pb_begin(b, 1);
+    if (rejected > 0) {
+        pb_put_uint(b, 1, rejected);
+        pb_put_str(b, 2, why);
+    }
+    pb_end(b, mark);
+    if (call->transport == TRANSPORT_GRPC)
+        grpc_answer_ok(call, buf_bytes(b));
+    else
+        http_answer_ok(call, buf_bytes(b));
+}
+
+void call_reject(struct otlp_call *call, enum rejection why, enum grpc_status code, int http_status, const char *fmt,
+                 ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    receiver_count_rejected(call->receiver, call->transport, why, call->req, text);
+    call->state = CALL_ANSWERED;
+    body_drop(call);
+    answer_fault(call, code, http_status, text, why == REJECTED_BUDGET ? 1000 : 0);
+}
+
+/* From the verdict to the wire: SAFE is OK, REJECT says never again, RETRY says later (style: only receivers know
+ * what a verdict looks like). A status that a backend gave is passed on as it is. */
+static void answer_outcome(struct otlp_call *call, const struct outcome *o)
+{
+    enum grpc_status code = o->verdict == VERDICT_REJECT ? GRPC_INVALID_ARGUMENT : GRPC_UNAVAILABLE;
+
+    if (o->verdict == VERDICT_SAFE) {
+        answer_ok(call, o->rejected, o->why);
+        return;
+    }
+    if (o->grpc_status != 0)
+        code = (enum grpc_status)o->grpc_status;
+    answer_fault(call, code, grpc_status_to_http(code), o->why, o->retry_after_ms);
+}
+
+static void on_settled(struct ack *ack, const struct outcome *o)
+{
+    struct otlp_call *call = container_of(ack, struct otlp_call, ack);
+    struct otlp *r = call->receiver;
+    uint64_t refused = o->verdict == VERDICT_SAFE ? o->rejected : call->items;
+
+    metric_add(r->accepted[call->signal][call->transport], call->items - refused);
+    metric_add(r->refused[call->signal][call->transport], refused);
+    metric_add(r->failed[call->signal][call->transport], 0);
+    call->state = CALL_ANSWERED;
+    if (call->req != NULL)
+        answer_outcome(call, o); /* on_close comes later and frees the call */
+    else
+        call_free(call);
+}
+
+static const char *limit_key(const struct otlp_call *call)
+{
+    return call->transport == TRANSPORT_GRPC ? "protocols::grpc::max_recv_msg_size_mib"
+                                             : "protocols::http::max_request_body_size";
+}
+
+static void reject_unpacked(struct otlp_call *call, const struct unpacking *u)
+{
+    switch (u->fault) {
+    case UNPACK_INFLATES_TOO_FAR:
+        call_reject(call, REJECTED_TOO_LARGE, GRPC_RESOURCE_EXHAUSTED, 413,
+                    "the request is larger than %zu bytes after decompression; send smaller batches or raise %s",
+                    call->limit, limit_key(call));
+        break;
+    case UNPACK_NO_ROOM:
+        call_reject(call, REJECTED_BUDGET, GRPC_UNAVAILABLE, 503,
+                    "no room in the memory budget for this request; send it again later");
+        break;
+    case UNPACK_BAD_CODING:
+        call_reject(call, REJECTED_ENCODING, call->transport == TRANSPORT_GRPC ? GRPC_INTERNAL : GRPC_INVALID_ARGUMENT,
+                    400, "cannot decompress %s: %s", coding_name(call->coding), u->err.text);
+        break;
+    case UNPACK_JSON_TOO_LARGE:
+    case UNPACK_BAD_JSON:
+        call_reject(call, REJECTED_MESSAGE, GRPC_INVALID_ARGUMENT, u->fault == UNPACK_BAD_JSON ? 400 : 413, "%s",
+                    u->err.text);
+        break;
+    default:
+        call_reject(call, REJECTED_MESSAGE, GRPC_INVALID_ARGUMENT, 400, "at byte %zu: %s", u->validation.fault_offset,
+                    u->validation.fault);
+    }
+}
+
+void call_unpacked(struct otlp_call *call, struct unpacking *u)
+{
+    struct otlp *r = call->receiver;
+    struct host *host = r->node.host;
+    struct batch *batch;
+
+    if (u->block != NULL) {
+        block_unref(call->block);
+        call->block = u->block;
+        u->block = NULL;
+    }
+    if (u->fault != UNPACK_DONE) {
+        reject_unpacked(call, u);
+        return;
+    }
+    if (u->validation.items == 0) { /* nothing to do is done */
+        call->state = CALL_ANSWERED;
+        body_drop(call);
+        answer_ok(call, 0, "");
+        return;
+    }
+    call->items = u->validation.items;
+    batch = batch_new(call->signal, call->block, u->body, call->items, clock_mono(host->clock));
+    call->block = NULL;
+    batch->metadata = metadata_ref(call->metadata);
+    call->state = CALL_PIPELINE;
+    ack_init(&call->ack, host->turn, NULL, call->items, true, on_settled);
+    consumer_send(r->node.out[call->signal], batch, &call->ack);
+}
+
+void call_deliver(struct otlp_call *call)
+{
+    if (call->health == NOT_HEALTH)
+        call_unpack(call);
+    else if (call_inflate(call))
+        grpc_health_answer(call);
+}
+
+/* The IP address of "10.1.2.3:5678" or "[::1]:5678"; of a unix socket none. */
+static struct bytes address_of(const char *peer)
+{
+    const char *colon = strrchr(peer, ':');
+
+    if (colon == NULL)
+        return bytes_of(NULL, 0);
+    if (peer[0] == '[')
+        return bytes_of(peer + 1, (size_t)(colon - peer) - 2);
+    return bytes_of(peer, (size_t)(colon - peer));
+}
+
+struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enum transport transport)
+{
+    bool keep = transport == TRANSPORT_GRPC ? r->config->protocols.grpc.server.include_metadata
+                                            : r->config->protocols.http.server.include_metadata;
+    struct metadata_entry *entries;
+    struct metadata *m;
+    uint32_t n = 0;
+
+    if (!keep && !r->node.host->client_address)
+        return NULL;
+    entries = mem_alloc((req->n_headers + 2) * sizeof(*entries));
+    for (size_t i = 0; keep && i < req->n_headers; i++)
+        entries[n++] = (struct metadata_entry){ req->headers[i].name, req->headers[i].value };
+    if (r->node.host->client_address)
+        entries[n++] = (struct metadata_entry){ bytes_str(METADATA_ADDRESS), address_of(http_request_peer(req)) };
+    if (keep && req->authority.len > 0 && http_request_header(req, "host") == NULL)
+        entries[n++] = (struct metadata_entry){ bytes_str("host"), req->authority };
+    m = metadata_new(entries, n);
+    free(entries);
+    return m;
+}

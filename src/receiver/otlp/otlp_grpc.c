@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A call as gRPC: one message with its five-byte prefix in, one message and trailers out,
+ * and the health service (grpc.health.v1: Check, List, Watch). */
+#include "receiver/otlp/otlp.h"
+
+#include "codec/pb.h"
+
+#include <stdio.h>
+
+#define HEALTH_LIMIT 4096u
+#define ACCEPT_ENCODINGS "gzip,deflate,zstd,snappy,identity"
+
+enum serving { SERVING_UNKNOWN = 0, SERVING = 1, NOT_SERVING = 2, SERVICE_UNKNOWN = 3 };
+
+#define H(n, v)                                                                                                        \
+    {                                                                                                                  \
+        BYTES_LIT(n), BYTES_LIT(v)                                                                                     \
+    }
+
+static const struct http_header response_headers[] = { H("content-type", "application/grpc") };
+static const struct http_header ok_trailers[] = { H("grpc-status", "0") };
+
+/* --- answers --- */
+
+void grpc_answer_fault(struct http_request *req, int http_status, enum grpc_status code, const char *message,
+                       uint64_t retry_after_ms)
+{
+    struct buf text = { 0 }, details = { 0 }, packed = { 0 };
+    struct http_header h[5];
+    char number[4];
+    size_t n = 0;
+
+    snprintf(number, sizeof(number), "%d", (int)code);
+    grpc_message_encode(bytes_str(message), &text);
+    h[n++] = response_headers[0];
+    h[n++] = (struct http_header){ bytes_str("grpc-status"), bytes_str(number) };
+    h[n++] = (struct http_header){ bytes_str("grpc-message"), buf_bytes(&text) };
+    if (code == GRPC_UNIMPLEMENTED)
+        h[n++] = (struct http_header){ bytes_str("grpc-accept-encoding"), bytes_str(ACCEPT_ENCODINGS) };
+    if (retry_after_ms > 0) {
+        grpc_status_pack(code, bytes_str(message), retry_after_ms, &packed);
+        grpc_bin_encode(buf_bytes(&packed), &details);
+        h[n++] = (struct http_header){ bytes_str("grpc-status-details-bin"), buf_bytes(&details) };
+    }
+    http_respond(req, http_status, h, n, bytes_of(NULL, 0)); /* Trailers-Only */
+    buf_free(&text);
+    buf_free(&details);
+    buf_free(&packed);
+}
+
+/* Frame a message and send it on an answer that has begun. */
+static void send_message(struct http_request *req, struct bytes message)
+{
+    uint8_t frame[256];
+    struct buf big = { 0 };
+
+    if (message.len <= sizeof(frame) - GRPC_PREFIX_LEN) {
+        grpc_prefix_put(frame, false, (uint32_t)message.len);
+        if (message.len > 0)
+            memcpy(frame + GRPC_PREFIX_LEN, message.data, message.len);
+        http_respond_write(req, bytes_of(frame, GRPC_PREFIX_LEN + message.len));
+        return;
+    }
+    grpc_prefix_put(buf_reserve(&big, GRPC_PREFIX_LEN), false, (uint32_t)message.len);
+    big.len = GRPC_PREFIX_LEN;
+    buf_put(&big, message);
+    http_respond_write(req, buf_bytes(&big));
+    buf_free(&big);
+}
+
+void grpc_answer_ok(struct otlp_call *call, struct bytes message)
+{
+    http_respond_begin(call->req, 200, response_headers, ARRAY_LEN(response_headers));
+    send_message(call->req, message);
+    http_respond_end(call->req, ok_trailers, ARRAY_LEN(ok_trailers));
+}
+
+/* --- the request --- */
+
+static enum signal signal_by_path(struct bytes path)
+{
+    for (int s = 0; s < SIGNAL_COUNT; s++)
+        if (bytes_is(path, signal_table[s].grpc_path))
+            return (enum signal)s;
+    return SIGNAL_COUNT;
+}
+
+static enum health health_by_path(struct bytes path)
+{
+    if (bytes_is(path, "/grpc.health.v1.Health/Check"))
+        return HEALTH_CHECK;
+    if (bytes_is(path, "/grpc.health.v1.Health/Watch"))
+        return HEALTH_WATCH;
+    return bytes_is(path, "/grpc.health.v1.Health/List") ? HEALTH_LIST : NOT_HEALTH;
+}
+
+static void on_deadline(struct clock_timer *t)
+{
+    struct otlp_call *call = container_of(t, struct otlp_call, deadline);
+
+    if (call->req == NULL || call->req->responded)
+        return;
+    if (call->state == CALL_BODY) {
+        call_reject(call, REJECTED_ABORTED, GRPC_DEADLINE_EXCEEDED, 504,
+                    "the deadline passed before the request was complete");
+        return;
+    }
+    grpc_answer_fault(call->req, 200, GRPC_DEADLINE_EXCEEDED, "the deadline passed before the pipelines answered", 0);
+}
+
+/* What is wrong with the request before any of its body is read; true when all is well. */
+static bool acceptable(struct otlp_port *port, struct http_request *req, uint64_t *timeout)
+{
+    struct otlp *r = port->receiver;
+    const struct bytes *header = http_request_header(req, "grpc-timeout");
+    const char *fault = NULL;
+    int status = 200;
+
+    *timeout = 0;
+    if (!req->http2) {
+        fault = "gRPC needs HTTP/2; this request came over HTTP/1";
+        status = 400;
+    } else if (!bytes_is(req->method, "POST")) {
+        fault = "gRPC calls are POST requests";
+        status = 405;
+    } else if (header != NULL && !grpc_timeout_parse(*header, timeout)) {
+        fault = "malformed grpc-timeout";
+        status = 400;
+    }
+    if (fault == NULL)
+        return true;
+    receiver_count_rejected(r, TRANSPORT_GRPC, REJECTED_PROTOCOL, req, fault);
+    grpc_answer_fault(req, status, GRPC_INTERNAL, fault, 0);
+    return false;
+}
+
+static void fail_unknown(struct otlp *r, struct http_request *req, enum signal s)
+{
+    char text[256];
+
+    if (s != SIGNAL_COUNT)
+        snprintf(text, sizeof(text), "no pipeline takes %s from this receiver", signal_table[s].name);
+    else
+        snprintf(text, sizeof(text), "unknown service or method %.*s", (int)(req->path.len < 160 ? req->path.len : 160),
+                 (const char *)req->path.data);
+    receiver_count_rejected(r, TRANSPORT_GRPC, REJECTED_UNKNOWN, req, text);
+    grpc_answer_fault(req, 200, GRPC_UNIMPLEMENTED, text, 0);
+}
+
+void grpc_on_request(struct otlp_port *port, struct http_request *req)
+{
+    struct otlp *r = port->receiver;
+    enum signal s = signal_by_path(req->path);
+    enum health health = health_by_path(req->path);
+    const struct bytes *encoding;
+    struct otlp_call *call;
+    uint64_t timeout;
+
+    if (!acceptable(port, req, &timeout))
+        return;
+    if (health == NOT_HEALTH && (s == SIGNAL_COUNT || r->node.out[s] == NULL)) {
+        fail_unknown(r, req, s);
+        return;
+    }
+    call = call_new(r, req, TRANSPORT_GRPC, s);
+    call->health = health;
+    call->limit = health != NOT_HEALTH ? HEALTH_LIMIT : r->max_message;
+    call->overhead = GRPC_PREFIX_LEN;
+    encoding = http_request_header(req, "grpc-encoding");
+    call->coding = encoding != NULL ? coding_by_name(*encoding) : CODING_IDENTITY;
+    call->metadata = receiver_metadata(r, req, TRANSPORT_GRPC);
+    if (timeout > 0)
+        clock_start(r->node.host->clock, &call->deadline, timeout, on_deadline);
+}
+
+/* The prefix is whole: what follows, may it come, and how is it coded? */
+static void on_prefix(struct otlp_call *call)
+{
+    size_t len = grpc_prefix_len(call->prefix);
+
+    if (call->prefix[0] > 1) {
+        call_reject(call, REJECTED_PROTOCOL, GRPC_INTERNAL, 400, "message flag %u is neither 0 nor 1", call->prefix[0]);
+    } else if (call->prefix[0] == 1 && call->coding == CODING_IDENTITY) {
+        call_reject(call, REJECTED_PROTOCOL, GRPC_INTERNAL, 400,
+                    "the message is flagged as compressed, but there is no grpc-encoding");
+    } else if (call->prefix[0] == 1 && (call->coding >= CODING_LZ4 || call->coding == CODING_SNAPPY_FRAMED)) {
+        call_reject(call, REJECTED_ENCODING, GRPC_UNIMPLEMENTED, 400,
+                    "this grpc-encoding is not supported; use one of " ACCEPT_ENCODINGS);
+    } else if (len > call->limit) {
+        call_reject(call, REJECTED_TOO_LARGE, GRPC_RESOURCE_EXHAUSTED, 413,
+                    "received message larger than max (%zu vs. %zu); send smaller batches or raise "
+                    "protocols::grpc::max_recv_msg_size_mib",
+                    len, call->limit);
+    } else {
+        if (call->prefix[0] == 0)
+            call->coding = CODING_IDENTITY;
+        body_begin(call, len);
+    }
+}
+
+void grpc_on_body(struct otlp_call *call, struct bytes data)
+{
+    if (call->prefix_len < GRPC_PREFIX_LEN) {
+        size_t n = GRPC_PREFIX_LEN - call->prefix_len;
+
+        if (n > data.len)
+            n = data.len;
+        if (n > 0)
+            memcpy(call->prefix + call->prefix_len, data.data, n);
+        call->prefix_len = (uint8_t)(call->prefix_len + n);
+        data = bytes_of(data.data + n, data.len - n);
+        if (call->prefix_len < GRPC_PREFIX_LEN)
+            return;
+        on_prefix(call);
+    }
+    if (call->state != CALL_BODY || data.len == 0)
+        return;
+    if (data.len > call->expected - call->len) {
+        call_reject(call, REJECTED_PROTOCOL, GRPC_INTERNAL, 400, "more than one message in a unary call");
+        return;
+    }
+    body_add(call, data);
+}
+
+void grpc_on_end(struct otlp_call *call)
+{
+    if (call->prefix_len == 0)
+        call_reject(call, REJECTED_PROTOCOL, GRPC_INTERNAL, 400, "the call has no message");
+    else if (call->prefix_len < GRPC_PREFIX_LEN || call->len < call->expected)
+        call_reject(call, REJECTED_PROTOCOL, GRPC_INTERNAL, 400, "unexpected EOF: the message is cut short");
+    else
+        body_end(call);
+}
+
+/* --- health --- */
+
+/* "" is the whole server; each signal that has a pipeline is a service under its gRPC name. */
+static enum serving serving_of(const struct otlp *r, struct bytes service)
+{
+    enum serving now = r->stopping ? NOT_SERVING : SERVING;
+
+    if (service.len == 0)
+        return now;
+    for (int s = 0; s < SIGNAL_COUNT; s++) {
+        struct bytes path = bytes_str(signal_table[s].grpc_path + 1);
+
+        path.len = (size_t)((const uint8_t *)memchr(path.data, '/', path.len) - path.data);
+        if (bytes_equal(path, service))
+            return r->node.out[s] != NULL ? now : SERVICE_UNKNOWN;
+    }
+    return SERVICE_UNKNOWN;
+}
+
+static void put_serving(struct buf *b, enum serving serving)
+{
+    pb_put_uint(b, 1, serving); /* HealthCheckResponse.status */
+}
+
+static void answer_list(struct otlp_call *call)
+{
+    struct otlp *r = call->receiver;
+    struct buf *b = &r->scratch;
+
+    b->len = 0;
+    for (int s = -1; s < SIGNAL_COUNT; s++) {
+        struct bytes name = { 0 };
+        size_t entry, value;
+
+        if (s >= 0 && r->node.out[s] == NULL)
+            continue;
+        if (s >= 0) {
+            name = bytes_str(signal_table[s].grpc_path + 1);
+            name.len = (size_t)((const uint8_t *)memchr(name.data, '/', name.len) - name.data);
+        }
+        entry = pb_begin(b, 1);
+        pb_put_bytes(b, 1, name);
+        value = pb_begin(b, 2);
+        put_serving(b, serving_of(r, name));
+        pb_end(b, value);
+        pb_end(b, entry);
+    }
+    grpc_answer_ok(call, buf_bytes(b));
+}
+
+void grpc_health_answer(struct otlp_call *call)
+{
+    struct otlp *r = call->receiver;
+    struct pb_reader reader = pb_reader(bytes_of(call->block->data, call->len));
+    struct bytes service = { 0 };
+    struct buf *b = &r->scratch;
+    enum serving serving;
+    struct pb_field f;
+
+    while (pb_next(&reader, &f))
+        if (f.number == 1 && f.wire == PB_LEN)
+            service = f.bytes;
+    if (reader.bad) {
+        call_reject(call, REJECTED_MESSAGE, GRPC_INVALID_ARGUMENT, 400, "malformed HealthCheckRequest");
+        return;
+    }
+    serving = serving_of(r, service);
+    call->state = CALL_ANSWERED;
+    if (call->health == HEALTH_LIST) {
+        answer_list(call);
+    } else if (call->health == HEALTH_CHECK && serving == SERVICE_UNKNOWN) {
+        grpc_answer_fault(call->req, 200, GRPC_NOT_FOUND, "unknown service", 0);
+    } else {
+        b->len = 0;
+        put_serving(b, serving);
+        if (call->health == HEALTH_CHECK) {
+            grpc_answer_ok(call, buf_bytes(b));
+        } else {
+            http_respond_begin(call->req, 200, response_headers, ARRAY_LEN(response_headers));
+            send_message(call->req, buf_bytes(b));
+        }
+    }
+    body_drop(call);
+}
+
+void grpc_health_stopping(struct otlp *r)
+{
+    struct http_header trailers[] = { H("grpc-status", "14"), H("grpc-message", "the collector is shutting down") };
+    uint8_t message[2] = { 1u << 3, NOT_SERVING };
+    struct otlp_call *next;
+
+    for (struct otlp_call *call = r->calls; call != NULL; call = next) {
+        next = call->next;
+        if (call->health != HEALTH_WATCH || call->state != CALL_ANSWERED || call->req == NULL)
+            continue;
+        send_message(call->req, bytes_of(message, sizeof(message)));
+        http_respond_end(call->req, trailers, ARRAY_LEN(trailers));
+    }
+}

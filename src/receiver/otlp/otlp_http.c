@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A call as OTLP/HTTP: paths, methods, media types, codings, status bodies in the request's own encoding, CORS
+ * (the OTLP specification). */
+#include "receiver/otlp/otlp.h"
+
+#include "otlp/json.h"
+#include "rpc/rpc_status.pb-c.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+static void header_add(struct otlp *r, const char *name, struct bytes value)
+{
+    *vec_push(&r->headers) = (struct http_header){ bytes_str(name), value };
+}
+
+/* --- CORS: as the browser asks and the configuration allows; credentials are always allowed --- */
+
+/* One `*` in an allowed origin stands for any run of characters. */
+static bool origin_matches(const char *pattern, struct bytes origin)
+{
+    const char *star = strchr(pattern, '*');
+    size_t head, tail;
+
+    if (star == NULL)
+        return bytes_equal_nocase(bytes_str(pattern), origin);
+    head = (size_t)(star - pattern);
+    tail = strlen(star + 1);
+    return origin.len >= head + tail && strncasecmp(pattern, (const char *)origin.data, head) == 0 &&
+           strncasecmp(star + 1, (const char *)origin.data + origin.len - tail, tail) == 0;
+}
+
+static bool origin_allowed(const struct http_cors_config *cors, struct bytes origin)
+{
+    for (size_t i = 0; i < cors->allowed_origins.n; i++)
+        if (origin_matches(cors->allowed_origins.v[i], origin))
+            return true;
+    return false;
+}
+
+static bool cors_active(const struct http_cors_config *cors)
+{
+    return cors->on && cors->allowed_origins.n > 0;
+}
+
+static bool any_origin(const struct http_cors_config *cors)
+{
+    for (size_t i = 0; i < cors->allowed_origins.n; i++)
+        if (strcmp(cors->allowed_origins.v[i], "*") == 0)
+            return true;
+    return false;
+}
+
+static void add_origin(struct otlp *r, const struct http_cors_config *cors, struct bytes origin)
+{
+    header_add(r, "access-control-allow-origin", any_origin(cors) ? bytes_str("*") : origin);
+    header_add(r, "access-control-allow-credentials", bytes_str("true"));
+}
+
+static bool name_allowed(const struct http_cors_config *cors, struct bytes name)
+{
+    static const char *const always[] = { "accept", "content-type", "x-requested-with" };
+
+    for (size_t i = 0; i < cors->allowed_headers.n; i++)
+        if (strcmp(cors->allowed_headers.v[i], "*") == 0 ||
+            bytes_equal_nocase(bytes_str(cors->allowed_headers.v[i]), name))
+            return true;
+    for (size_t i = 0; cors->allowed_headers.n == 0 && i < ARRAY_LEN(always); i++)
+        if (bytes_equal_nocase(bytes_str(always[i]), name))
+            return true;
+    return false;
+}
+
+/* Is every name of this comma-separated list allowed? */
+static bool headers_allowed(const struct http_cors_config *cors, struct bytes list)
+{
+    size_t i = 0;
+
+    while (i < list.len) {
+        size_t start, end;
+
+        while (i < list.len && (list.data[i] == ' ' || list.data[i] == ',' || list.data[i] == '\t'))
+            i++;
+        start = i;
+        while (i < list.len && list.data[i] != ',')
+            i++;
+        for (end = i; end > start && (list.data[end - 1] == ' ' || list.data[end - 1] == '\t');)
+            end--;
+        if (end > start && !name_allowed(cors, bytes_of(list.data + start, end - start)))
+            return false;
+    }
+    return true;
+}
+
+/* Headers that belong on any answer: CORS and the configured response_headers. */
+static void common_headers(struct otlp *r, struct http_request *req)
+{
+    const struct http_server_config *c = &r->config->protocols.http.server;
+    const struct bytes *origin = http_request_header(req, "origin");
+
+    for (size_t i = 0; i < c->response_headers.n; i++)
+        header_add(r, c->response_headers.v[i].key, bytes_str(c->response_headers.v[i].value));
+    if (!cors_active(&c->cors))
+        return;
+    header_add(r, "vary", bytes_str("Origin"));
+    if (origin == NULL || !origin_allowed(&c->cors, *origin))
+        return;
+    add_origin(r, &c->cors, *origin);
+    for (size_t i = 0; i < c->cors.exposed_headers.n; i++)
+        header_add(r, "access-control-expose-headers", bytes_str(c->cors.exposed_headers.v[i]));
+}
+
+/* A preflight is answered 204 whatever it asks; what is allowed is said in headers. False: not a preflight. */
+static bool answer_preflight(struct otlp *r, struct http_request *req)
+{
+    const struct http_cors_config *cors = &r->config->protocols.http.server.cors;
+    const struct bytes *method = http_request_header(req, "access-control-request-method");
+    const struct bytes *names = http_request_header(req, "access-control-request-headers");
+    const struct bytes *origin = http_request_header(req, "origin");
+    char age[24];
+
+    if (!cors_active(cors) || !bytes_is(req->method, "OPTIONS") || method == NULL)
+        return false;
+    r->headers.n = 0;
+    header_add(r, "vary", bytes_str("Origin, Access-Control-Request-Method, Access-Control-Request-Headers"));
+    if (origin != NULL && origin_allowed(cors, *origin) &&
+        (bytes_is(*method, "POST") || bytes_is(*method, "GET") || bytes_is(*method, "HEAD")) &&
+        (names == NULL || headers_allowed(cors, *names))) {
+        add_origin(r, cors, *origin);
+        header_add(r, "access-control-allow-methods", *method);
+        if (names != NULL && names->len > 0)
+            header_add(r, "access-control-allow-headers", *names);
+        if (cors->max_age > 0) {
+            snprintf(age, sizeof(age), "%lld", (long long)cors->max_age);
+            header_add(r, "access-control-max-age", bytes_str(age));
+        }
+    }
+    http_respond(req, 204, r->headers.v, r->headers.n, bytes_of(NULL, 0));
+    return true;
+}
+
+/* --- answers --- */
+
+/* A plain-text answer to a request that has no call: 404, 405, 415. */
+static void answer_text(struct otlp *r, struct http_request *req, int status, const char *text)
+{
+    r->headers.n = 0;
+    header_add(r, "content-type", bytes_str("text/plain; charset=utf-8"));
+    header_add(r, "x-content-type-options", bytes_str("nosniff"));
+    if (status == 405)
+        header_add(r, "allow", bytes_str("POST"));
+    common_headers(r, req);
+    http_respond(req, status, r->headers.v, r->headers.n, bytes_str(text));
+}
+
+static struct bytes media_type(bool json)
+{
+    return bytes_str(json ? "application/json" : "application/x-protobuf");
+}
+
+/* `wire` in the request's encoding; the JSON form is made in `text`. */
+static struct bytes encoded(const ProtobufCMessageDescriptor *type, struct bytes wire, bool json, struct buf *text)
+{
+    if (!json)
+        return wire;
+    text->len = 0;
+    wire_to_json(type, wire, text, NULL);
+    return buf_bytes(text);
+}
+
+void http_answer_ok(struct otlp_call *call, struct bytes message)
+{
+    struct otlp *r = call->receiver;
+    struct buf text = { 0 };
+
+    r->headers.n = 0;
+    header_add(r, "content-type", media_type(call->json));
+    common_headers(r, call->req);
+    http_respond(call->req, 200, r->headers.v, r->headers.n,
+                 encoded(signal_table[call->signal].response, message, call->json, &text));
+    buf_free(&text);
+}
+
+static void answer_status(struct otlp *r, struct http_request *req, bool json, int status, enum grpc_status code,
+                          const char *message, uint64_t retry_after_ms)
+{
+    struct buf packed = { 0 }, text = { 0 };
+    char seconds[24];
+
+    grpc_status_pack(code, bytes_str(message), retry_after_ms, &packed);
+    r->headers.n = 0;
+    header_add(r, "content-type", media_type(json));
+    if (retry_after_ms > 0 && (status == 429 || status == 503)) {
+        snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)((retry_after_ms + 999) / 1000));
+        header_add(r, "retry-after", bytes_str(seconds));
+    }
+    common_headers(r, req);
+    http_respond(req, status, r->headers.v, r->headers.n,
+                 encoded(&rpc__status__descriptor, buf_bytes(&packed), json, &text));
+    buf_free(&packed);
+    buf_free(&text);
+}
+
+void http_answer_fault(struct otlp_call *call, int http_status, enum grpc_status code, const char *message,
+                       uint64_t retry_after_ms)
+{
+    answer_status(call->receiver, call->req, call->json, http_status, code, message, retry_after_ms);
+}
+
+/* --- the request --- */
+
+/* The media type without its parameters; false when it is neither of the two. */
+static bool read_media_type(struct http_request *req, bool *json)
+{
+    const struct bytes *header = http_request_header(req, "content-type");
+    struct bytes type = header != NULL ? *header : bytes_of(NULL, 0);
+    const uint8_t *semicolon = type.len > 0 ? memchr(type.data, ';', type.len) : NULL;
+
+    if (semicolon != NULL)
+        type.len = (size_t)(semicolon - type.data);
+    while (type.len > 0 && (type.data[type.len - 1] == ' ' || type.data[type.len - 1] == '\t'))
+        type.len--;
+    *json = type.len == 0 || bytes_equal_nocase(type, bytes_str("application/json"));
+    return *json || bytes_equal_nocase(type, bytes_str("application/x-protobuf"));
+}
+
+static enum signal signal_by_path(const struct otlp *r, struct bytes path)
+{
+    for (int s = 0; s < SIGNAL_COUNT; s++)
+        if (r->node.out[s] != NULL && bytes_is(path, r->paths[s]))
+            return (enum signal)s;
+    return SIGNAL_COUNT;
+}
+
+static void answer_not_found(struct otlp *r, struct http_request *req)
+{
+    char text[512], why[128];
+    int n = snprintf(text, sizeof(text), "404 page not found; this OTLP receiver serves POST");
+
+    for (int s = 0; s < SIGNAL_COUNT; s++)
+        if (r->node.out[s] != NULL && n > 0 && (size_t)n < sizeof(text))
+            n += snprintf(text + n, sizeof(text) - (size_t)n, " %s", r->paths[s]);
+    if (n > 0 && (size_t)n < sizeof(text))
+        snprintf(text + n, sizeof(text) - (size_t)n, "\n");
+    snprintf(why, sizeof(why), "unknown path %.*s", (int)(req->path.len < 100 ? req->path.len : 100),
+             (const char *)req->path.data);
+    receiver_count_rejected(r, TRANSPORT_HTTP, REJECTED_UNKNOWN, req, why);
+    answer_text(r, req, 404, text);
+}
+
+static void answer_bad_protocol(struct otlp *r, struct http_request *req, int status, const char *text)
+{
+    receiver_count_rejected(r, TRANSPORT_HTTP, REJECTED_PROTOCOL, req, text);
+    answer_text(r, req, status, text);
+}
+
+/* Refused by what its headers say, with a Status body; false when all is well. */
+static bool refused_by_headers(struct otlp_call *call, const struct bytes *coding)
+{
+    struct otlp *r = call->receiver;
+    struct http_request *req = call->req;
+
+    if (call->coding == CODING_UNKNOWN || !r->coding_allowed[call->coding]) {
+        call_reject(call, REJECTED_ENCODING, GRPC_INVALID_ARGUMENT, 400, "unsupported Content-Encoding: %.*s",
+                    coding != NULL ? (int)(coding->len < 64 ? coding->len : 64) : 0,
+                    coding != NULL ? (const char *)coding->data : "");
+    } else if (req->content_length > 0 && (uint64_t)req->content_length > call->limit) {
+        call_reject(call, REJECTED_TOO_LARGE, GRPC_RESOURCE_EXHAUSTED, 413,
+                    "the body of %lld bytes is larger than %zu; send smaller batches or raise "
+                    "protocols::http::max_request_body_size",
+                    (long long)req->content_length, call->limit);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void http_on_request(struct otlp_port *port, struct http_request *req)
+{
+    struct otlp *r = port->receiver;
+    const struct bytes *coding = http_request_header(req, "content-encoding");
+    enum signal s = signal_by_path(r, req->path);
+    struct otlp_call *call;
+    bool json;
+
+    if (answer_preflight(r, req))
+        return;
+    if (s == SIGNAL_COUNT) {
+        answer_not_found(r, req);
+        return;
+    }
+    if (!bytes_is(req->method, "POST")) {
+        answer_bad_protocol(r, req, 405, "405 method not allowed, supported: [POST]");
+        return;
+    }
+    if (!read_media_type(req, &json)) {
+        answer_bad_protocol(r, req, 415,
+                            "415 unsupported media type, supported: [application/json, application/x-protobuf]");
+        return;
+    }
+    call = call_new(r, req, TRANSPORT_HTTP, s);
+    call->json = json;
+    call->limit = r->max_body;
+    call->coding = coding == NULL || coding->len == 0 ? CODING_IDENTITY : coding_by_name(*coding);
+    if (coding != NULL && coding->len > 0 && call->coding == CODING_IDENTITY)
+        call->coding = CODING_UNKNOWN; /* spelled out, "identity" is no Content-Encoding (RFC 9110 8.4.1) */
+    if (refused_by_headers(call, coding))
+        return;
+    call->metadata = receiver_metadata(r, req, TRANSPORT_HTTP);
+    body_begin(call, req->content_length >= 0 ? (size_t)req->content_length : SIZE_MAX);
+}

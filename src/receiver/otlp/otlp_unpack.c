@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a whole body to valid wire bytes: inflated, turned from JSON, validated.
+ *
+ * A small body is unpacked at once. A large one would hold up the loop (20 MiB of JSON for a tenth of a second) and
+ * goes to libuv's pool: JOBS at a time, because the queues on disk are synced there too; the others wait their turn. A
+ * job reads a block that nobody changes and allocates without the budget, which is the loop's: the most that it can
+ * need is charged before it begins. */
+#include "receiver/otlp/otlp.h"
+
+#include "otlp/json.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define JOBS 2u
+#define LARGE_WIRE ((size_t)2048 * 1024)
+#define LARGE_CODED ((size_t)128 * 1024)
+#define LARGE_JSON ((size_t)256 * 1024)
+#define USUAL_RATIO 16 /* more than that is seldom inside; it is then tried again with all that is allowed */
+#define SCRATCH_KEPT ((size_t)1024 * 1024) /* one huge document must not pin its scratch for ever */
+
+struct unpack_job {
+    uv_work_t work;
+    struct otlp_call *call; /* NULL: given up meanwhile */
+    struct budget *budget;
+    struct block *body; /* what u.body points into */
+    uint64_t charge;
+    struct unpacking u;
+};
+
+/* --- the work --- */
+
+static bool inflate(struct unpacking *u)
+{
+    struct block *block;
+    size_t len;
+    int rc = inflate_block(u->coding, u->body, u->limit, u->budget, &block, &len, &u->err);
+
+    if (rc != 0) {
+        u->fault = rc == UV_EFBIG ? UNPACK_INFLATES_TOO_FAR : rc == UV_ENOMEM ? UNPACK_NO_ROOM : UNPACK_BAD_CODING;
+        return false;
+    }
+    u->block = block;
+    u->body = bytes_of(block->data, len);
+    return true;
+}
+
+static bool from_json(struct unpacking *u, struct buf *wire)
+{
+    struct block *block;
+    int rc;
+
+    wire->len = 0;
+    rc = json_to_wire(signal_table[u->signal].request, u->body, u->limit, wire, &u->err);
+    if (rc != 0) {
+        u->fault = rc == UV_E2BIG ? UNPACK_JSON_TOO_LARGE : UNPACK_BAD_JSON;
+        return false;
+    }
+    block = block_new(u->budget, wire->len);
+    if (block == NULL) {
+        u->fault = UNPACK_NO_ROOM;
+        return false;
+    }
+    if (wire->len > 0)
+        memcpy(block->data, wire->data, wire->len);
+    if (u->block != NULL)
+        block_unref(u->block);
+    u->block = block;
+    u->body = bytes_of(block->data, wire->len);
+    return true;
+}
+
+/* Touches nothing but u and wire. */
+static void unpack(struct unpacking *u, struct buf *wire)
+{
+    if (u->coding != CODING_IDENTITY && !inflate(u))
+        return;
+    if (u->json && !from_json(u, wire))
+        return;
+    if (!otlp_validate(u->signal, u->body, &u->validation))
+        u->fault = UNPACK_INVALID;
+}
+
+static struct unpacking work_of(const struct otlp_call *call)
+{
+    return (struct unpacking){
+        .signal = call->signal,
+        .coding = call->coding,
+        .json = call->json,
+        .limit = call->limit,
+        .body = bytes_of(call->block->data, call->len),
+        .budget = call->receiver->node.host->budget,
+    };
+}
+
+static void forget(struct unpacking *u)
+{
+    if (u->block != NULL)
+        block_unref(u->block);
+    u->block = NULL;
+}
+
+/* --- at once --- */
+
+static void unpack_here(struct otlp_call *call, struct unpacking *u)
+{
+    struct buf *scratch = &call->receiver->scratch;
+
+    unpack(u, scratch);
+    if (scratch->cap > SCRATCH_KEPT)
+        buf_free(scratch);
+}
+
+/* False when it turns out to be large. */
+static bool unpack_small(struct otlp_call *call)
+{
+    struct unpacking u = work_of(call);
+    size_t most = u.json ? LARGE_JSON : LARGE_WIRE;
+
+    if (call->len >= (u.coding != CODING_IDENTITY ? LARGE_CODED : most))
+        return false;
+    if (u.coding != CODING_IDENTITY && u.limit > most)
+        u.limit = most;
+    unpack_here(call, &u);
+    if (u.fault == UNPACK_INFLATES_TOO_FAR && u.limit < call->limit)
+        return false;
+    call_unpacked(call, &u);
+    return true;
+}
+
+/* --- in the pool --- */
+
+static bool is_waited_for(const struct otlp_call *call)
+{
+    return call->req != NULL && !call->req->responded;
+}
+
+/* Nobody wants the answer any more. */
+static void drop(struct otlp_call *call)
+{
+    metric_add(call->receiver->rejected[call->transport][REJECTED_ABORTED], 1);
+    if (call->req == NULL) {
+        call_free(call);
+        return;
+    }
+    call->state = CALL_ANSWERED; /* its deadline has passed; on_close frees it */
+    body_drop(call);
+}
+
+static void run_jobs(struct otlp *r);
+
+static void on_work(uv_work_t *work)
+{
+    struct unpack_job *job = container_of(work, struct unpack_job, work);
+    struct buf wire = { 0 };
+
+    unpack(&job->u, &wire);
+    buf_free(&wire);
+}
+
+static void queue(struct otlp_call *call)
+{
+    struct otlp_call **last = &call->receiver->unpack_first;
+
+    while (*last != NULL)
+        last = &(*last)->unpack_next;
+    *last = call;
+    call->unpack_next = NULL;
+    call->state = CALL_UNPACKING;
+    run_jobs(call->receiver);
+}
+
+static bool hit_its_limit(const struct unpacking *u)
+{
+    return u->fault == UNPACK_INFLATES_TOO_FAR || u->fault == UNPACK_JSON_TOO_LARGE;
+}
+
+static void take_result(struct otlp_call *call, struct unpack_job *job)
+{
+    call->job = NULL;
+    call->state = CALL_BODY;
+    call->receiver->jobs--;
+    run_jobs(call->receiver);
+    if (!is_waited_for(call)) {
+        drop(call);
+    } else if (hit_its_limit(&job->u) && job->u.limit < call->limit) {
+        call->unpack_limit = call->limit;
+        queue(call);
+    } else {
+        if (job->u.block != NULL)
+            block_adopt(job->u.block, job->budget);
+        call_unpacked(call, &job->u);
+    }
+}
+
+static void on_work_done(uv_work_t *work, int status)
+{
+    struct unpack_job *job = container_of(work, struct unpack_job, work);
+
+    (void)status;
+    budget_give(job->budget, job->charge);
+    if (job->call != NULL)
+        take_result(job->call, job);
+    forget(&job->u);
+    block_unref(job->body);
+    free(job);
+}
+
+/* What a job is allowed at first. */
+static size_t first_limit(const struct otlp_call *call)
+{
+    size_t usual = call->len < call->limit / USUAL_RATIO ? call->len * USUAL_RATIO : call->limit;
+
+    if (usual < LARGE_WIRE)
+        usual = LARGE_WIRE;
+    return call->coding == CODING_IDENTITY || usual > call->limit ? call->limit : usual;
+}
+
+/* What it allocates at most: the inflated text, and for JSON its wire form twice (which is shorter than the text). */
+static uint64_t charge_of(const struct otlp_call *call, size_t limit)
+{
+    bool coded = call->coding != CODING_IDENTITY;
+    uint64_t text = coded ? limit : call->len;
+
+    return (coded ? text : 0) + (call->json ? 2 * text : 0);
+}
+
+static void begin_job(struct otlp_call *call)
+{
+    struct otlp *r = call->receiver;
+    struct budget *budget = r->node.host->budget;
+    size_t limit = call->unpack_limit > 0 ? call->unpack_limit : first_limit(call);
+    uint64_t charge = charge_of(call, limit);
+    struct unpack_job *job;
+
+    call->state = CALL_BODY;
+    if (charge > budget->limit / 8) { /* a budget for which that much is out of proportion */
+        struct unpacking u = work_of(call);
+
+        unpack_here(call, &u);
+        call_unpacked(call, &u);
+        return;
+    }
+    if (!budget_take(budget, charge)) {
+        body_wait(call);
+        return;
+    }
+    job = mem_zalloc(sizeof(*job));
+    job->call = call;
+    job->budget = budget;
+    job->charge = charge;
+    job->body = block_ref(call->block);
+    job->u = work_of(call);
+    job->u.budget = NULL;
+    job->u.limit = limit;
+    call->job = job;
+    call->state = CALL_UNPACKING;
+    r->jobs++;
+    uv_queue_work(r->node.host->loop, &job->work, on_work, on_work_done);
+}
+
+static void run_jobs(struct otlp *r)
+{
+    while (r->jobs < JOBS && r->unpack_first != NULL) {
+        struct otlp_call *call = r->unpack_first;
+
+        r->unpack_first = call->unpack_next;
+        if (is_waited_for(call))
+            begin_job(call);
+        else
+            drop(call);
+    }
+}
+
+void call_unpack(struct otlp_call *call)
+{
+    if (!unpack_small(call))
+        queue(call);
+}
+
+bool call_inflate(struct otlp_call *call)
+{
+    struct unpacking u = work_of(call);
+
+    if (u.coding == CODING_IDENTITY)
+        return true;
+    if (!inflate(&u)) {
+        call_unpacked(call, &u);
+        return false;
+    }
+    block_unref(call->block);
+    call->block = u.block;
+    call->len = u.body.len;
+    return true;
+}
+
+void unpack_abandon(struct otlp *r)
+{
+    r->unpack_first = NULL;
+    for (struct otlp_call *call = r->calls, *next; call != NULL; call = next) {
+        next = call->next;
+        assert(call->state == CALL_UNPACKING && call->req == NULL);
+        if (call->job != NULL)
+            call->job->call = NULL;
+        call_free(call);
+    }
+}

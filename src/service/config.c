@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/config_inside.h"
+
+#include "service/graph.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <strings.h>
+
+const char *const config_sections[COMPONENT_KINDS] = { "receivers", "processors", "exporters", "connectors",
+                                                       "extensions" };
+const char *const config_words[COMPONENT_KINDS] = { "receiver", "processor", "exporter", "connector", "extension" };
+#define EMPTY_HINT "; it needs at least receivers, exporters and service, as config/otelcd.yaml has them"
+
+static const char *const top_keys[] = { "receivers",  "processors", "exporters", "connectors",
+                                        "extensions", "service",    NULL };
+
+char *config_path(struct loader *l, const char *a, const char *b)
+{
+    return arena_printf(&l->config->arena, "%s::%s", a, b);
+}
+
+const struct yaml_node *config_place(struct loader *l, const struct yaml_pair *pair)
+{
+    struct yaml_node *n = yaml_new(&l->config->arena, YAML_NULL, pair->value);
+
+    n->line = pair->line;
+    n->column = pair->column;
+    return n;
+}
+
+/* --- ids --- */
+
+const char *config_trim(struct arena *a, const char *s)
+{
+    size_t n;
+
+    while (isspace((unsigned char)*s))
+        s++;
+    for (n = strlen(s); n > 0 && isspace((unsigned char)s[n - 1]); n--)
+        ;
+    return arena_strndup(a, s, n);
+}
+
+static bool type_ok(const char *s, size_t n)
+{
+    if (n == 0 || n > 63 || !isalpha((unsigned char)s[0]))
+        return false;
+    for (size_t i = 1; i < n; i++)
+        if (!isalnum((unsigned char)s[i]) && s[i] != '_')
+            return false;
+    return true;
+}
+
+static bool name_ok(const char *s)
+{
+    size_t n = strlen(s);
+
+    for (const char *p = s; *p != '\0'; p++)
+        if ((unsigned char)*p <= 0x20 || *p == 0x7f || strchr("$+<=>^`|~", *p) != NULL)
+            return false;
+    return n > 0 && n <= 1024;
+}
+
+bool config_split_id(struct loader *l, const char *id, const struct yaml_node *at, const char *path, struct bytes *type)
+{
+    const char *slash = strchr(id, '/');
+    size_t n = slash != NULL ? (size_t)(slash - id) : strlen(id);
+
+    *type = bytes_of(id, n);
+    if (id[0] == '\0')
+        fault_add(faults_of(l), at, path, false, "id must not be empty");
+    else if (slash != NULL && slash == id)
+        fault_add(faults_of(l), at, path, false, "in \"%s\" id: the part before / should not be empty", id);
+    else if (slash != NULL && slash[1] == '\0')
+        fault_add(faults_of(l), at, path, false, "in \"%s\" id: the part after / should not be empty", id);
+    else if (!type_ok(id, n))
+        fault_add(faults_of(l), at, path, false, "invalid character(s) in type \"%.*s\": letters, digits and _ only",
+                  (int)n, id);
+    else if (slash != NULL && !name_ok(slash + 1))
+        fault_add(faults_of(l), at, path, false, "invalid character(s) in name \"%s\"", slash + 1);
+    else
+        return true;
+    return false;
+}
+
+/* --- components --- */
+
+static size_t type_names(struct loader *l, enum component_kind kind, const char **names, size_t max)
+{
+    size_t n = 0;
+
+    for (const struct component *const *c = l->all; *c != NULL && n + 1 < max; c++)
+        if ((*c)->kind == kind)
+            names[n++] = (*c)->type;
+    names[n] = NULL;
+    return n;
+}
+
+/* With the old ones. */
+static void all_spellings(struct loader *l, enum component_kind kind, const char **names, size_t max)
+{
+    size_t n = type_names(l, kind, names, max);
+
+    for (const struct component *const *c = l->all; *c != NULL; c++)
+        for (const char *const *alias = (*c)->aliases; (*c)->kind == kind && alias != NULL && *alias != NULL; alias++)
+            if (n + 1 < max)
+                names[n++] = *alias;
+    names[n] = NULL;
+}
+
+/* Types that the Go collector has and otelcd has not: what to do instead, where something can be said. Some have a name
+ * that looks like one of ours misspelt. */
+static const char *advice_for(enum component_kind kind, const char *type)
+{
+#define NO_OTLP "otelcd does not send OTLP: it delivers to prometheus, prometheus_remote_write, file and debug"
+#define NO_NEED "remove it; the metrics of otelcd itself say what it does"
+    static const struct {
+        enum component_kind kind;
+        const char *type, *advice;
+    } known[] = {
+        { COMPONENT_EXPORTER, "otlp", NO_OTLP },
+        { COMPONENT_EXPORTER, "otlp_grpc", NO_OTLP },
+        { COMPONENT_EXPORTER, "otlphttp", NO_OTLP },
+        { COMPONENT_EXPORTER, "otlp_http", NO_OTLP },
+        { COMPONENT_EXTENSION, "health_check", "remove it; `otelcd healthcheck` asks a running otelcd" },
+        { COMPONENT_EXTENSION, "zpages", NO_NEED },
+        { COMPONENT_EXTENSION, "pprof", NO_NEED },
+        { COMPONENT_EXTENSION, "memory_ballast", "remove it; there is no garbage collector" },
+        { COMPONENT_EXTENSION, "jaeger_storage", "" },
+        { COMPONENT_PROCESSOR, "k8sattributes", "" },
+        { COMPONENT_PROCESSOR, "k8s_attributes", "" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (known[i].kind == kind && strcmp(known[i].type, type) == 0)
+            return known[i].advice;
+    return NULL;
+}
+
+static void unknown_type(struct loader *l, enum component_kind kind, struct bytes type, const char *id,
+                         const struct yaml_node *at, const char *path)
+{
+    const char *names[128], *spellings[256];
+    size_t n = type_names(l, kind, names, ARRAY_LEN(names));
+    char *word = arena_strndup(&l->config->arena, type.data, type.len);
+    const char *near = (all_spellings(l, kind, spellings, ARRAY_LEN(spellings)), nearest_of(word, spellings));
+    const char *advice = advice_for(kind, word);
+    struct buf list = { 0 };
+
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&list, "%s%s", i > 0 ? " " : "", names[i]);
+    buf_printf(&list, "])");
+    if (advice != NULL && advice[0] != '\0')
+        buf_printf(&list, "; %s", advice);
+    else if (advice == NULL && near != NULL)
+        buf_printf(&list, "; did you mean \"%s\"?", near);
+    fault_add(faults_of(l), at, path, false, "unknown type: \"%s\" for id: \"%s\" (valid values: [%s", word, id,
+              buf_cstr(&list));
+    buf_free(&list);
+    l->unknown = true;
+}
+
+/* The old logging exporter's `loglevel` in the words of `verbosity`. */
+static void mend_logging(struct loader *l, struct yaml_node *body, const char *path)
+{
+    static const char *const levels[] = { "debug", "info", "warn", "error", "dpanic", "panic", "fatal", NULL };
+    const struct yaml_pair *pair = yaml_pair(body, "loglevel");
+    struct yaml_pair *slot = pair != NULL ? &body->pairs[pair - body->pairs] : NULL;
+    const char *verbosity;
+    int i = 0;
+
+    if (slot == NULL || slot->value->kind != YAML_SCALAR)
+        return;
+    while (levels[i] != NULL && strcasecmp(slot->value->text, levels[i]) != 0)
+        i++;
+    verbosity = i == 0 ? "detailed" : i == 1 ? "normal" : "basic";
+    if (levels[i] == NULL || yaml_pair(body, "verbosity") != NULL) {
+        fault_add(
+            faults_of(l), slot->value, path, false,
+            "loglevel is the old spelling of verbosity; write verbosity: basic, normal or detailed, and only that");
+        *slot = body->pairs[--body->n];
+        return;
+    }
+    fault_add(faults_of(l), slot->value, path, true, "loglevel is the old spelling; write verbosity: %s", verbosity);
+    slot->key = "verbosity";
+    slot->value = yaml_scalar(&l->config->arena, verbosity, true, slot->value);
+}
+
+static const struct option *rows_of(const struct component *c)
+{
+    static const struct option none[] = { OPT_END };
+
+    return c->options != NULL ? c->options : none;
+}
+
+static struct check check_of(struct loader *l, const struct config_component *cc, const char *path)
+{
+    return (struct check){ faults_of(l),      cc->body,
+                           cc->place,         path,
+                           &l->config->arena, rows_of(cc->component),
+                           cc->config,        cc->component->config_size };
+}
+
+struct check config_check_of(struct loader *l, const struct config_component *cc)
+{
+    return check_of(l, cc, config_path(l, config_sections[cc->component->kind], cc->id));
+}
+
+static void decode_component(struct loader *l, struct config_component *cc, const char *path)
+{
+    const struct component *c = cc->component;
+    struct arena *a = &l->config->arena;
+    size_t errors = faults_of(l)->n_errors;
+    void *config = arena_zalloc(a, c->config_size > 0 ? c->config_size : 1);
+    struct check ck;
+
+    if (cc->body != NULL && cc->body->kind != YAML_MAP && cc->body->kind != YAML_NULL) {
+        fault_add(faults_of(l), cc->body, path, false, "expected a map of options, got %s%s", yaml_type_name(cc->body),
+                  cc->body->kind == YAML_SCALAR && strchr(cc->body->text, ':') != NULL
+                      ? "; a key is followed by a colon and a space"
+                      : "");
+        return;
+    }
+    decode_struct(a, rows_of(c), cc->body, path, config, faults_of(l));
+    cc->config = config;
+    ck = check_of(l, cc, path);
+    if (c->check != NULL && faults_of(l)->n_errors == errors)
+        c->check(config, &ck);
+    cc->sound = faults_of(l)->n_errors == errors;
+}
+
+static void load_component(struct loader *l, enum component_kind kind, const struct yaml_pair *pair)
+{
+    struct arena *a = &l->config->arena;
+    struct config_component *cc = &l->config->components[kind].v[l->config->components[kind].n];
+    const struct yaml_node *place = config_place(l, pair);
+    const char *id = config_trim(a, pair->key);
+    const char *path = config_path(l, config_sections[kind], id);
+    bool by_alias = false;
+    struct bytes type;
+
+    if (!config_split_id(l, id, place, path, &type))
+        return;
+    for (size_t i = 0; i < l->config->components[kind].n; i++)
+        if (strcmp(l->config->components[kind].v[i].id, id) == 0) {
+            fault_add(faults_of(l), place, path, false, "duplicate name \"%s\"", id);
+            return;
+        }
+    *cc = (struct config_component){
+        .id = id, .component = component_find(l->all, kind, type, &by_alias), .place = place, .body = pair->value
+    };
+    l->config->components[kind].n++;
+    if (cc->component == NULL) {
+        unknown_type(l, kind, type, id, place, path);
+        return;
+    }
+    if (by_alias)
+        fault_add(faults_of(l), place, path, true, "\"%.*s\" alias is deprecated; use \"%s\" instead", (int)type.len,
+                  (const char *)type.data, cc->component->type);
+    if (kind == COMPONENT_EXPORTER && bytes_is(type, "logging"))
+        mend_logging(l, pair->value, path);
+    decode_component(l, cc, path);
+}
+
+static void load_section(struct loader *l, enum component_kind kind)
+{
+    const struct yaml_node *n = yaml_get(l->root, config_sections[kind]);
+
+    if (n == NULL || n->kind == YAML_NULL)
+        return;
+    if (n->kind != YAML_MAP) {
+        fault_add(faults_of(l), n, config_sections[kind], false, "expected a map of components, got %s",
+                  yaml_type_name(n));
+        return;
+    }
+    l->config->components[kind].v = arena_zalloc(&l->config->arena, n->n * sizeof(struct config_component));
+    for (size_t i = 0; i < n->n; i++)
+        load_component(l, kind, &n->pairs[i]);
+}
+
+struct config_component *config_find(struct config *c, enum component_kind kind, const char *id)
+{
+    for (size_t i = 0; i < c->components[kind].n; i++)
+        if (strcmp(c->components[kind].v[i].id, id) == 0)
+            return &c->components[kind].v[i];
+    return NULL;
+}
+
+static void check_ambiguous(struct loader *l)
+{
+    static const enum component_kind ends[] = { COMPONENT_EXPORTER, COMPONENT_RECEIVER };
+    struct config *c = l->config;
+
+    for (size_t i = 0; i < c->components[COMPONENT_CONNECTOR].n; i++) {
+        struct config_component *cc = &c->components[COMPONENT_CONNECTOR].v[i];
+
+        for (size_t k = 0; k < ARRAY_LEN(ends); k++)
+            if (config_find(c, ends[k], cc->id) != NULL)
+                fault_add(faults_of(l), cc->place, config_path(l, "connectors", cc->id), false,
+                          "ambiguous ID: Found both \"%s\" %s and \"%s\" connector. Change one of the components' IDs",
+                          cc->id, config_words[ends[k]], cc->id);
+    }
+}
+
+/* --- the whole --- */
+
+static const struct config_component *extension_in_use(const struct loader *l, const char *id)
+{
+    for (size_t i = 0; i < l->config->n_extensions; i++)
+        if (strcmp(l->config->extensions[i]->id, id) == 0)
+            return l->config->extensions[i];
+    return NULL;
+}
+
+/* What a processor's configuration must be for the signals that it is used for. */
+static void check_uses(struct loader *l)
+{
+    const struct config *c = l->config;
+
+    for (size_t i = 0; i < c->n_pipelines; i++)
+        for (size_t k = 0; k < c->pipelines[i].n_processors; k++) {
+            struct config_component *cc = c->pipelines[i].processors[k];
+            uint32_t bit = SIGNAL_BIT((unsigned)c->pipelines[i].signal);
+            struct check ck;
+
+            if (cc->component == NULL || cc->component->check_use == NULL || !cc->sound || (cc->checked & bit) != 0)
+                continue;
+            cc->checked |= bit;
+            ck = check_of(l, cc, config_path(l, "processors", cc->id));
+            cc->component->check_use(cc->config, (enum signal)c->pipelines[i].signal, &ck);
+        }
+}
+
+/* A queue's storage must be an extension that is started and has files. */
+static void check_storage(struct loader *l, const struct config_component *cc)
+{
+    const struct config_component *extension;
+    const char *id;
+
+    if (cc->component == NULL || cc->component->storage_id == 0 || cc->config == NULL)
+        return;
+    memcpy(&id, (const char *)cc->config + cc->component->storage_id, sizeof(id));
+    if (id == NULL || id[0] == '\0')
+        return;
+    extension = extension_in_use(l, id);
+    if (extension == NULL)
+        fault_add(faults_of(l), cc->place, config_path(l, config_sections[cc->component->kind], cc->id), false,
+                  "no storage client extension found: sending_queue::storage names \"%s\", which is not in "
+                  "service::extensions",
+                  id);
+    else if (extension->component->storage == NULL)
+        fault_add(faults_of(l), cc->place, config_path(l, config_sections[cc->component->kind], cc->id), false,
+                  "requested extension is not a storage extension: \"%s\"; use a file_storage", id);
+}
+
+static void check_storages(struct loader *l)
+{
+    for (size_t i = 0; i < l->config->components[COMPONENT_EXPORTER].n; i++)
+        check_storage(l, &l->config->components[COMPONENT_EXPORTER].v[i]);
+}
+
+static void warn_unused(struct loader *l)
+{
+    for (int kind = 0; kind < COMPONENT_KINDS; kind++)
+        for (size_t i = 0; i < l->config->components[kind].n; i++) {
+            struct config_component *cc = &l->config->components[kind].v[i];
+
+            if (!cc->used)
+                fault_add(faults_of(l), cc->place, config_path(l, config_sections[kind], cc->id), true,
+                          "is configured but not used by any pipeline%s",
+                          kind == COMPONENT_EXTENSION ? ", for it is not in service::extensions" : "");
+        }
+}
+
+static void unknown_section(struct loader *l, const struct yaml_pair *pair)
+{
+    const char *near = nearest_of(pair->key, top_keys);
+
+    for (int kind = 0; near != NULL && kind < COMPONENT_KINDS; kind++)
+        if (strcmp(near, config_sections[kind]) == 0)
+            l->misspelt[kind] = true;
+    if (pair->key[0] == '\0')
+        fault_add(faults_of(l), config_place(l, pair), "", false,
+                  "has invalid keys: the key is empty; write key: value");
+    else
+        fault_add(faults_of(l), config_place(l, pair), "", false, "has invalid keys: %s; %s%s%s", pair->key,
+                  near != NULL ? "did you mean \"" : "the keys here are receivers, processors, exporters, ",
+                  near != NULL ? near : "connectors, extensions and service", near != NULL ? "\"?" : "");
+}
+
+static bool has_none(struct loader *l, enum component_kind kind)
+{
+    const struct yaml_node *section = yaml_get(l->root, config_sections[kind]);
+
+    return !l->misspelt[kind] && (section == NULL || section->n == 0);
+}
+
+static void check_top(struct loader *l)
+{
+    bool misspelt = false;
+    size_t n = 0;
+
+    for (size_t i = 0; i < l->root->n; i++) {
+        const char *key = l->root->pairs[i].key;
+        bool known = false;
+
+        for (size_t k = 0; top_keys[k] != NULL; k++)
+            known = known || strcmp(key, top_keys[k]) == 0;
+        if (!known)
+            unknown_section(l, &l->root->pairs[i]);
+        n += known && strcmp(key, "service") != 0 && l->root->pairs[i].value->n > 0;
+    }
+    for (int kind = 0; kind < COMPONENT_KINDS; kind++)
+        misspelt = misspelt || l->misspelt[kind];
+    if (l->torn)
+        return;
+    if (n == 0 && !misspelt)
+        fault_add(faults_of(l), l->root, "", false, "empty configuration file" EMPTY_HINT);
+    else if (has_none(l, COMPONENT_RECEIVER))
+        fault_add(faults_of(l), l->root, "", false, "no receiver configuration specified in config");
+    else if (has_none(l, COMPONENT_EXPORTER))
+        fault_add(faults_of(l), l->root, "", false, "no exporter configuration specified in config");
+}
+
+static void wiring_fault(void *arg, const struct config_pipeline *p, const char *text)
+{
+    struct loader *l = arg;
+
+    fault_add(faults_of(l), p != NULL ? p->place : NULL, p != NULL ? config_path(l, "service::pipelines", p->id) : "",
+              false, "%s", text);
+}
+
+struct config *config_load(const struct config_sources *sources, const struct component *const *all)
+{
+    struct config *c = mem_zalloc(sizeof(*c));
+    struct loader l = { .config = c, .all = all };
+    size_t before;
+
+    if (sources->n_uris == 0) {
+        fault_add(&c->faults, NULL, "", false,
+                  "at least one config flag must be provided: --config FILE; otelcd --help says more");
+        return c;
+    }
+    l.root = source_read(&c->arena, sources, &c->faults);
+    if (l.root == NULL) {
+        if (c->faults.n_errors == 0)
+            fault_add(&c->faults, NULL, "", false, "%s: empty configuration file" EMPTY_HINT, sources->uris[0]);
+        return c;
+    }
+    l.torn = c->faults.n_errors > 0;
+    check_top(&l);
+    for (int kind = 0; kind < COMPONENT_KINDS; kind++)
+        load_section(&l, (enum component_kind)kind);
+    check_ambiguous(&l);
+    before = c->faults.n_errors;
+    config_load_service(&l);
+    check_uses(&l);
+    check_storages(&l);
+    if (!l.unknown && c->faults.n_errors == before)
+        graph_check(c, wiring_fault, &l);
+    if (!l.unknown && c->faults.n_errors == 0)
+        config_check_claims(&l);
+    if (c->faults.n_errors == 0)
+        warn_unused(&l);
+    return c;
+}
+
+void config_free(struct config *c)
+{
+    faults_free(&c->faults);
+    arena_free(&c->arena);
+    free(c);
+}

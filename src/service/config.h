@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From --config URIs and --set to a checked configuration: const structs, or a list of faults.
+ *
+ * Retrieve (file:, env:, yaml:), merge, expand, decode by option tables, check; all as
+ * the Go collector 0.158 does it. Every fault of a run is reported, each with file:line:column, the path
+ * (`exporters::otlp/2::endpoint`), what is wrong, what is allowed and the nearest right spelling. */
+#ifndef PIPELINE_CONFIG_H
+#define PIPELINE_CONFIG_H
+
+#include "config/source.h"
+#include "pipeline/component.h"
+#include "service/service_config.h"
+
+struct config_component {
+    const char *id; /* "otlp/2", as written */
+    const struct component *component;
+    const void *config;            /* component->config_size bytes */
+    bool sound;                    /* decoded and checked without a fault */
+    uint32_t checked;              /* SIGNAL_BITs that check_use() was asked about */
+    bool used;                     /* in some pipeline or in service::extensions */
+    const struct yaml_node *place; /* of the body, or the key when there is none; NULL in tests */
+    const struct yaml_node *body;  /* may be NULL */
+};
+
+struct config_pipeline {
+    const char *id;                /* "traces/2" */
+    const struct yaml_node *place; /* NULL in tests */
+    int signal;                    /* enum signal */
+    /* Into components[kind], in the order written. A connector stands in receivers and exporters with its kind. */
+    struct config_component **receivers, **processors, **exporters;
+    size_t n_receivers, n_processors, n_exporters;
+};
+
+struct config {
+    struct arena arena; /* all of it lives here */
+    struct {
+        struct config_component *v;
+        size_t n;
+    } components[COMPONENT_KINDS];
+    struct config_component **extensions; /* service::extensions, in order */
+    size_t n_extensions;
+    struct config_pipeline *pipelines;
+    size_t n_pipelines;
+    const struct service_config *service; /* the rest of `service:` */
+    struct faults faults;                 /* errors and warnings */
+};
+
+/* By kind: the key of its section, and the word for one of it. */
+extern const char *const config_sections[COMPONENT_KINDS];
+extern const char *const config_words[COMPONENT_KINDS];
+
+/* Never NULL. When faults.n_errors > 0 only `faults` may be used. `all` is the registry. The environment and the files
+ * named are read; nothing else is touched. */
+struct config *config_load(const struct config_sources *sources, const struct component *const *all);
+void config_free(struct config *c);
+
+/* The effective configuration, defaults included, as a tree in the config's arena; secrets hidden unless `reveal`. */
+struct yaml_node *config_tree(struct config *c, bool reveal);
+
+#endif

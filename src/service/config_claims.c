@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What only one component may have: an address to listen on, the directory of a queue. By the text alone, without
+ * asking anybody for an address: what is found here would fail at the start. */
+#include "service/config_inside.h"
+
+#include "base/buf.h"
+#include "base/vec.h"
+#include "pipeline/component.h"
+#include "service/service_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct claim {
+    const char *owner; /* "receivers::otlp" */
+    const char *what;  /* as written */
+    const char *place; /* host, directory or socket; "*" = every host */
+    const char *port;  /* NULL: it is no address of a host */
+    bool shareable;
+};
+
+struct claims {
+    struct loader *l;
+    const struct config_component *cc; /* who is asked; NULL = own telemetry, of which nothing is told */
+    const char *owner;
+    VEC(struct claim) all;
+};
+
+static bool clash(const struct claim *a, const struct claim *b)
+{
+    if ((a->shareable && b->shareable) || (a->port == NULL) != (b->port == NULL))
+        return false;
+    if (a->port == NULL)
+        return strcmp(a->place, b->place) == 0;
+    return strcmp(a->port, b->port) == 0 &&
+           (a->place[0] == '*' || b->place[0] == '*' || strcmp(a->place, b->place) == 0);
+}
+
+static void add(struct claims *c, const char *path, struct claim x)
+{
+    x.owner = c->owner;
+    for (size_t i = 0; i < c->all.n && c->cc != NULL; i++) {
+        struct check ck;
+
+        if (!clash(&c->all.v[i], &x))
+            continue;
+        ck = config_check_of(c->l, c->cc);
+        check_fail(&ck, path, "%s is taken by %s (%s); give one of them another %s", x.what, c->all.v[i].owner,
+                   c->all.v[i].what, x.port != NULL ? "port" : "path");
+        return;
+    }
+    *vec_push(&c->all) = x;
+}
+
+/* The host of "host:port" in one spelling. */
+static const char *host_of(struct arena *a, const char *endpoint, size_t n)
+{
+    char *host;
+
+    if (n >= 2 && endpoint[0] == '[' && endpoint[n - 1] == ']')
+        endpoint++, n -= 2;
+    host = arena_strndup(a, endpoint, n);
+    if (host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
+        return "*";
+    return strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+}
+
+void claim_address(struct claims *c, const char *path, const char *endpoint, const char *transport, bool shareable)
+{
+    struct arena *a = &c->l->config->arena;
+    struct claim x = { .what = endpoint, .shareable = shareable };
+    const char *colon = strrchr(endpoint, ':');
+
+    if (transport != NULL && strcmp(transport, "unix") == 0) {
+        x.place = endpoint;
+    } else {
+        if (colon == NULL || strtoul(colon + 1, NULL, 10) == 0)
+            return; /* a fault of its own, or any port that is free */
+        x.place = host_of(a, endpoint, (size_t)(colon - endpoint));
+        x.port = colon + 1;
+    }
+    add(c, path, x);
+}
+
+void claim_directory(struct claims *c, const char *path, const char *directory)
+{
+    size_t n = strlen(directory);
+
+    while (n > 1 && directory[n - 1] == '/')
+        n--;
+    add(c, path, (struct claim){ .what = directory, .place = arena_strndup(&c->l->config->arena, directory, n) });
+}
+
+static void claim_own(struct claims *c)
+{
+    const struct service_config *s = c->l->config->service;
+
+    c->owner = "service::telemetry::metrics";
+    for (size_t i = 0; s != NULL && i < s->n_scrapes; i++) {
+        struct buf b = { 0 };
+
+        buf_printf(&b, "%s:%llu", s->scrapes[i].host, (unsigned long long)s->scrapes[i].port);
+        claim_address(c, "", arena_strndup(&c->l->config->arena, buf_cstr(&b), b.len), "tcp", true);
+        buf_free(&b);
+    }
+}
+
+void config_check_claims(struct loader *l)
+{
+    struct claims c = { .l = l };
+
+    claim_own(&c);
+    for (int kind = 0; kind < COMPONENT_KINDS; kind++)
+        for (size_t i = 0; i < l->config->components[kind].n; i++) {
+            const struct config_component *cc = &l->config->components[kind].v[i];
+
+            if (!cc->used || !cc->sound || cc->component == NULL || cc->component->claim == NULL)
+                continue;
+            c.cc = cc;
+            c.owner = config_path(l, config_sections[kind], cc->id);
+            cc->component->claim(cc->config, &c);
+        }
+    vec_free(&c.all);
+}

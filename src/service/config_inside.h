@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of loading a configuration: what its files share. Nobody but src/pipeline/config*.c includes this.
+ *
+ *     config.c            sections and components; what must hold between them
+ *     config_pipelines.c  service: its pipelines and extensions, and whom they name
+ *     config_claims.c     what only one of them may have
+ *     config_tree.c       the effective configuration, for printing */
+#ifndef PIPELINE_CONFIG_INSIDE_H
+#define PIPELINE_CONFIG_INSIDE_H
+
+#include "config/decode.h"
+#include "service/config.h"
+
+struct loader {
+    struct config *config;
+    const struct component *const *all;
+    const struct yaml_node *root;
+    bool unknown;                   /* some component's type is not known: wiring is not checked */
+    bool torn;                      /* a part of the text could not be read: what is missing may stand there */
+    bool misspelt[COMPONENT_KINDS]; /* the section stands there under a wrong name: what it has is not known */
+};
+
+static inline struct faults *faults_of(struct loader *l)
+{
+    return &l->config->faults;
+}
+
+/* All of these live in the configuration's arena. */
+
+char *config_path(struct loader *l, const char *a, const char *b);                    /* "a::b" */
+const struct yaml_node *config_place(struct loader *l, const struct yaml_pair *pair); /* of the key, for messages */
+const char *config_trim(struct arena *a, const char *s);
+
+/* `type[/name]`, of which *type is the first part; false after a fault. */
+bool config_split_id(struct loader *l, const char *id, const struct yaml_node *at, const char *path,
+                     struct bytes *type);
+
+struct config_component *config_find(struct config *c, enum component_kind kind, const char *id); /* or NULL */
+
+/* `service:`, when all components are there. */
+void config_load_service(struct loader *l);
+
+/* For complaints about a component's own keys. */
+struct check config_check_of(struct loader *l, const struct config_component *cc);
+
+/* Two that want one address or one directory. */
+void config_check_claims(struct loader *l);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Running a graph: start from the end of the order, stop from its beginning, rank by rank.
+ *
+ * A rank stops together (all receivers; all exporters) and the next begins when all of it have called back. What does
+ * not call back by the deadline is named in the log; everything is then told to stop at once, and after a last
+ * second nobody is waited for. */
+#include "service/graph.h"
+
+#include "service/graph_build.h"
+#include "queue/sender.h"
+
+#include <assert.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LAST_WAIT NS_PER_S
+
+static int start_error(const struct graph_node *gn, struct error *err)
+{
+    const struct yaml_node *place = gn->config->place;
+
+    error_wrap(err, "failed to start \"%s\" %s", gn->config->id, component_kind_name(gn->config->component->kind));
+    if (place != NULL && place->file[0] != '\0')
+        error_wrap(err, "%s:%d:%d", place->file, place->line, place->column);
+    return error_wrap(err, gn->config->component->kind == COMPONENT_EXTENSION ? "failed to start extensions"
+                                                                              : "cannot start pipelines");
+}
+
+static void show_ledgers(struct graph *g)
+{
+    g->shown = ledger_metrics_new(g->host->metrics);
+    for (size_t i = 0; i < g->config->n_pipelines; i++)
+        ledger_metrics_add(g->shown, &g->pipes[i].ledger);
+    for (size_t i = 0; i < g->gates.n; i++)
+        ledger_metrics_add(g->shown, &g->gates.v[i]->ledger);
+}
+
+int graph_start(struct graph *g, struct error *err)
+{
+    show_ledgers(g);
+    for (size_t i = g->order.n; i-- > 0;) {
+        struct graph_node *gn = g->order.v[i];
+
+        gn->state = NODE_STARTED; /* also when it fails half-way: what it has begun must be stopped */
+        if (gn->config->component->start != NULL && gn->config->component->start(node_of(gn), err) != 0)
+            return start_error(gn, err);
+    }
+    return 0;
+}
+
+static void finish(struct graph *g)
+{
+    g->finished = true;
+    clock_stop(g->host->clock, &g->timer);
+    turn_cancel(g->host->turn, &g->advance);
+    for (size_t i = 0; i < g->config->n_pipelines; i++)
+        ledger_drop(&g->pipes[i].ledger, g->pipes[i].ledger.held, "shutdown");
+    for (size_t i = 0; i < g->gates.n; i++)
+        if (!g->gates.v[i]->ledger.durable)
+            ledger_drop(&g->gates.v[i]->ledger, g->gates.v[i]->ledger.held, "shutdown");
+    g->done(g, g->arg);
+}
+
+static void on_stopped(struct node *node)
+{
+    struct graph_node *gn = graph_node_of(node);
+    struct graph *g = gn->graph;
+
+    assert(gn->state == NODE_STOPPING && g->waiting_for > 0);
+    gn->state = NODE_STOPPED;
+    if (--g->waiting_for == 0 && !g->finished)
+        turn_defer(g->host->turn, &g->advance);
+}
+
+/* The caller holds one of waiting_for, so that nothing goes on while it counts. */
+static void stop_node(struct graph *g, struct graph_node *gn)
+{
+    if (gn->state != NODE_STARTED)
+        return;
+    gn->state = NODE_STOPPING;
+    g->waiting_for++;
+    if (gn->config->component->stop == NULL)
+        on_stopped(node_of(gn));
+    else
+        gn->config->component->stop(node_of(gn), g->deadline, on_stopped);
+}
+
+static void let_go(struct graph *g)
+{
+    if (--g->waiting_for == 0)
+        turn_defer(g->host->turn, &g->advance);
+}
+
+static void advance(struct turn_task *task)
+{
+    struct graph *g = container_of(task, struct graph, advance);
+    size_t last = g->order.n > 0 ? g->order.v[g->order.n - 1]->rank : 0;
+
+    if (g->cut || g->rank > last) {
+        finish(g);
+        return;
+    }
+    g->waiting_for = 1;
+    for (size_t i = 0; i < g->order.n; i++)
+        if (g->order.v[i]->rank == g->rank)
+            stop_node(g, g->order.v[i]);
+    g->rank++;
+    let_go(g);
+}
+
+/* A disk that does not answer: what waits for it can be neither settled nor freed. All that was acknowledged is there.
+ */
+static void end_process(struct graph_node *gn)
+{
+    log_error(&node_of(gn)->log, "The disk does not answer: ending without it. What was acknowledged is on it");
+    log_flush(gn->graph->host->log);
+    _exit(EXIT_CODE_OPEN);
+}
+
+static void on_last_wait_over(struct clock_timer *t)
+{
+    struct graph *g = container_of(t, struct graph, timer);
+
+    for (size_t i = 0; i < g->order.n; i++)
+        if (g->order.v[i]->state == NODE_STOPPING && node_of(g->order.v[i])->sender != NULL &&
+            sender_waits_for_disk(node_of(g->order.v[i])->sender))
+            end_process(g->order.v[i]);
+    finish(g);
+}
+
+static void on_deadline(struct clock_timer *t)
+{
+    struct graph *g = container_of(t, struct graph, timer);
+
+    turn_cancel(g->host->turn, &g->advance);
+    g->cut = true;
+    g->deadline = clock_mono(g->host->clock);
+    g->waiting_for++;
+    for (size_t i = 0; i < g->order.n; i++) {
+        struct graph_node *gn = g->order.v[i];
+
+        if (gn->state == NODE_STOPPING)
+            log_warn(&node_of(gn)->log, "Did not stop in time: what it holds is given up");
+        stop_node(g, gn);
+    }
+    clock_start(g->host->clock, &g->timer, LAST_WAIT, on_last_wait_over);
+    let_go(g);
+}
+
+void graph_stop(struct graph *g, uint64_t deadline, void (*done)(struct graph *, void *arg), void *arg)
+{
+    uint64_t now = clock_mono(g->host->clock);
+
+    assert(!g->stopping);
+    g->stopping = true;
+    g->deadline = deadline;
+    g->done = done;
+    g->arg = arg;
+    g->advance.run = advance;
+    clock_start(g->host->clock, &g->timer, deadline > now ? deadline - now : 0, on_deadline);
+    turn_defer(g->host->turn, &g->advance);
+}
+
+void graph_hurry(struct graph *g)
+{
+    if (!g->stopping || g->cut || g->finished)
+        return;
+    g->waiting_for++;
+    for (size_t i = 0; i < g->order.n; i++) {
+        struct graph_node *gn = g->order.v[i];
+
+        if (gn->state == NODE_STOPPING && gn->config->component->hurry != NULL)
+            gn->config->component->hurry(node_of(gn));
+    }
+    clock_start(g->host->clock, &g->timer, 0, on_deadline);
+    let_go(g);
+}
+
+void graph_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg)
+{
+    for (size_t i = 0; i < g->config->n_pipelines; i++)
+        visit(&g->pipes[i].ledger, arg);
+    for (size_t i = 0; i < g->gates.n; i++)
+        visit(&g->gates.v[i]->ledger, arg);
+}
+
+const struct component *component_find(const struct component *const *all, enum component_kind kind, struct bytes type,
+                                       bool *by_alias)
+{
+    if (by_alias != NULL)
+        *by_alias = false;
+    for (; *all != NULL; all++) {
+        if ((*all)->kind != kind)
+            continue;
+        if (bytes_is(type, (*all)->type))
+            return *all;
+        for (const char *const *alias = (*all)->aliases; alias != NULL && *alias != NULL; alias++) {
+            if (!bytes_is(type, *alias))
+                continue;
+            if (by_alias != NULL)
+                *by_alias = true;
+            return *all;
+        }
+    }
+    return NULL;
+}

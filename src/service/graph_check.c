@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can be wrong with how pipelines and components are wired. */
+#include "base/buf.h"
+#include "base/mem.h"
+#include "service/config.h"
+#include "service/graph.h"
+
+#include <stdlib.h>
+
+struct checker {
+    const struct config *config;
+    void (*fault)(void *arg, const struct config_pipeline *pipeline, const char *text);
+    void *arg;
+    size_t faults;
+};
+
+bool connector_supports(const struct component *connector, enum signal from, enum signal to)
+{
+    return from == to && (connector->signals & SIGNAL_BIT(from)) != 0;
+}
+
+static void report(struct checker *c, const struct config_pipeline *p, char *text)
+{
+    c->faults++;
+    c->fault(c->arg, p, text);
+    free(text);
+}
+
+static bool is_connector(const struct config_component *cc)
+{
+    return cc->component->kind == COMPONENT_CONNECTOR;
+}
+
+static bool listed(struct config_component *const *list, size_t n, const struct config_component *cc)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == cc)
+            return true;
+    return false;
+}
+
+static bool carries(const struct config_component *cc, int signal)
+{
+    return (cc->component->signals & SIGNAL_BIT((unsigned)signal)) != 0;
+}
+
+static void check_ends(struct checker *c, const struct config_pipeline *p, struct config_component *const *list,
+                       size_t n, const char *kind)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!is_connector(list[i]) && !carries(list[i], p->signal))
+            report(c, p,
+                   mem_printf("failed to create \"%s\" %s for data type \"%s\": telemetry type is not supported",
+                              list[i]->id, kind, signal_table[p->signal].name));
+}
+
+static void check_signals(struct checker *c, const struct config_pipeline *p)
+{
+    check_ends(c, p, p->receivers, p->n_receivers, "receiver");
+    for (size_t i = 0; i < p->n_processors; i++)
+        if (!carries(p->processors[i], p->signal))
+            report(c, p,
+                   mem_printf("failed to create \"%s\" processor, in pipeline \"%s\": telemetry type is not supported",
+                              p->processors[i]->id, p->id));
+    check_ends(c, p, p->exporters, p->n_exporters, "exporter");
+}
+
+/* Is there a pipeline at the connector's other end that suits this one? */
+static bool has_partner(const struct config *config, const struct config_component *cc, int signal, bool as_exporter)
+{
+    for (size_t i = 0; i < config->n_pipelines; i++) {
+        const struct config_pipeline *q = &config->pipelines[i];
+
+        if (as_exporter && listed(q->receivers, q->n_receivers, cc) &&
+            connector_supports(cc->component, (enum signal)signal, (enum signal)q->signal))
+            return true;
+        if (!as_exporter && listed(q->exporters, q->n_exporters, cc) &&
+            connector_supports(cc->component, (enum signal)q->signal, (enum signal)signal))
+            return true;
+    }
+    return false;
+}
+
+/* The pipelines that have one end of the connector and no partner at the other are named in one fault. */
+static void check_connector(struct checker *c, const struct config_component *cc, bool as_exporter)
+{
+    const struct config_pipeline *first = NULL;
+    struct buf names = { 0 };
+
+    for (size_t i = 0; i < c->config->n_pipelines; i++) {
+        const struct config_pipeline *p = &c->config->pipelines[i];
+
+        if (!(as_exporter ? listed(p->exporters, p->n_exporters, cc) : listed(p->receivers, p->n_receivers, cc)) ||
+            has_partner(c->config, cc, p->signal, as_exporter))
+            continue;
+        if (first == NULL)
+            first = p;
+        buf_printf(&names, "%s%s", names.len > 0 ? " " : "", p->id);
+    }
+    if (first != NULL)
+        report(c, first,
+               mem_printf("connector \"%s\" used as %s in [%s] pipeline but not used in any supported %s pipeline",
+                          cc->id, as_exporter ? "exporter" : "receiver", buf_cstr(&names),
+                          as_exporter ? "receiver" : "exporter"));
+    buf_free(&names);
+}
+
+/* --- cycles: a walk from pipeline to pipeline through connectors --- */
+
+enum colour { UNSEEN, ON_PATH, DONE };
+
+struct hop {
+    size_t pipeline;
+    const struct config_component *through; /* the connector that leads on from it */
+    size_t exporter, next;                  /* where the walk goes on in it: exporter index, pipeline index */
+};
+
+static void put_hop(struct buf *b, const struct config *config, const struct hop *h, const struct hop *next)
+{
+    const struct config_pipeline *p = &config->pipelines[h->pipeline], *q = &config->pipelines[next->pipeline];
+
+    if (b->len > 0)
+        for (size_t i = 0; i < p->n_processors; i++)
+            buf_printf(b, " -> processor \"%s\" in pipeline \"%s\"", p->processors[i]->id, p->id);
+    buf_printf(b, "%sconnector \"%s\" (%s to %s)", b->len > 0 ? " -> " : "", h->through->id,
+               signal_table[p->signal].name, signal_table[q->signal].name);
+}
+
+/* path[from .. n-1] leads back to path[from]. */
+static void report_cycle(struct checker *c, const struct hop *path, size_t from, size_t n)
+{
+    struct buf b = { 0 };
+
+    for (size_t i = from; i < n; i++)
+        put_hop(&b, c->config, &path[i], &path[i + 1 < n ? i + 1 : from]);
+    put_hop(&b, c->config, &path[from], &path[from + 1 < n ? from + 1 : from]);
+    report(c, &c->config->pipelines[path[from].pipeline], mem_printf("cycle detected: %s", buf_cstr(&b)));
+    buf_free(&b);
+}
+
+/* The next pipeline that this one feeds; false when there is none left. */
+static bool next_fed(const struct config *config, struct hop *h, size_t *fed)
+{
+    const struct config_pipeline *p = &config->pipelines[h->pipeline];
+
+    for (; h->exporter < p->n_exporters; h->exporter++, h->next = 0) {
+        const struct config_component *cc = p->exporters[h->exporter];
+
+        for (; is_connector(cc) && h->next < config->n_pipelines; h->next++) {
+            const struct config_pipeline *q = &config->pipelines[h->next];
+
+            if (listed(q->receivers, q->n_receivers, cc) &&
+                connector_supports(cc->component, (enum signal)p->signal, (enum signal)q->signal)) {
+                h->through = cc;
+                *fed = h->next++;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void check_cycles_from(struct checker *c, size_t start, enum colour *colours, struct hop *path)
+{
+    size_t n = 1, fed;
+
+    path[0] = (struct hop){ .pipeline = start };
+    colours[start] = ON_PATH;
+    while (n > 0) {
+        if (!next_fed(c->config, &path[n - 1], &fed)) {
+            colours[path[--n].pipeline] = DONE;
+        } else if (colours[fed] == UNSEEN) {
+            colours[fed] = ON_PATH;
+            path[n++] = (struct hop){ .pipeline = fed };
+        } else if (colours[fed] == ON_PATH) {
+            size_t from = 0;
+
+            while (path[from].pipeline != fed)
+                from++;
+            report_cycle(c, path, from, n);
+        }
+    }
+}
+
+static void check_cycles(struct checker *c)
+{
+    enum colour *colours = mem_zalloc(c->config->n_pipelines * sizeof(*colours));
+    struct hop *path = mem_zalloc((c->config->n_pipelines + 1) * sizeof(*path));
+
+    for (size_t i = 0; i < c->config->n_pipelines; i++)
+        if (colours[i] == UNSEEN)
+            check_cycles_from(c, i, colours, path);
+    free(colours);
+    free(path);
+}
+
+size_t graph_check(const struct config *config,
+                   void (*fault)(void *arg, const struct config_pipeline *pipeline, const char *text), void *arg)
+{
+    struct checker c = { .config = config, .fault = fault, .arg = arg };
+
+    for (size_t i = 0; i < config->n_pipelines; i++)
+        check_signals(&c, &config->pipelines[i]);
+    for (size_t i = 0; i < config->components[COMPONENT_CONNECTOR].n; i++) {
+        check_connector(&c, &config->components[COMPONENT_CONNECTOR].v[i], true);
+        check_connector(&c, &config->components[COMPONENT_CONNECTOR].v[i], false);
+    }
+    check_cycles(&c);
+    return c.faults;
+}

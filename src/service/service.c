@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/service.h"
+
+#include "base/mem.h"
+#include "base/process.h"
+#include "base/version.h"
+#include "net/socket/listener.h"
+#include "service/graph.h"
+#include "service/loop.h"
+#include "service/notify.h"
+#include "service/own_telemetry.h"
+#include "service/process_metrics.h"
+#include "prom/endpoint/scrape.h"
+
+#include <assert.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MIB (1024ull * 1024)
+#define FALLBACK_BUDGET (1024 * MIB) /* where the memory of the machine cannot be read */
+
+static const int watched_signals[] = { SIGTERM, SIGINT, SIGHUP };
+
+enum phase { STARTING, RUNNING, RELOADING, STOPPING };
+
+/* A configuration and what was made of it. */
+struct running {
+    struct config *config;
+    struct graph *graph;
+    struct own_telemetry telemetry;
+};
+
+struct service {
+    const struct config_sources *sources;
+    const struct component *const *registry;
+    struct loop loop;
+    struct budget budget;
+    struct metrics metrics;
+    struct log_sink sink;
+    struct logger log;
+    struct host host;
+    struct process_metrics process;
+    struct notify notify;
+    struct listener_lot lot; /* while reloading: the sockets of now for next */
+    char instance_id[37];
+    enum phase phase;
+    struct running now;
+    struct running next; /* while reloading: what comes after now */
+    bool reload_again;   /* SIGHUP came while reloading */
+    uint64_t ends;       /* signals that ask to end */
+    uv_signal_t signals[ARRAY_LEN(watched_signals)];
+    struct clock_timer log_flush; /* while a slow reader has not taken all of the log */
+    int exit_code;
+};
+
+static void begin_stop(struct service *s);
+static void reload(struct service *s);
+
+/* --- the process --- */
+
+/* Blocks of request size come from the heap, not from a mapping each, and stay there for the next request. */
+static void tune_heap(void)
+{
+    mallopt(M_MMAP_THRESHOLD, (int)(32 * MIB));
+    mallopt(M_TRIM_THRESHOLD, (int)(64 * MIB));
+    mallopt(M_ARENA_MAX, 2);
+}
+
+static uint64_t budget_limit(const struct service_config *c)
+{
+    uint64_t total = process_memory_total("");
+
+    if (c->memory_budget_mib > 0)
+        return c->memory_budget_mib * MIB;
+    return total > 0 ? total / 10 * 6 : FALLBACK_BUDGET;
+}
+
+/* --- ledgers at the end --- */
+
+static void put_reasons(const struct ledger_reasons *reasons, const char *column, struct log_field *fields, size_t *n,
+                        char **texts)
+{
+    for (size_t i = 0; i < reasons->n; i++) {
+        texts[*n] = mem_printf("%s{%s}", column, reasons->v[i].reason);
+        fields[*n] = F_UINT(texts[*n], reasons->v[i].items);
+        ++*n;
+    }
+}
+
+/* What was acknowledged and is lost by stopping is worth a warning. */
+static enum log_level ledger_level(const struct ledger *l)
+{
+    for (size_t i = 0; i < l->dropped.n; i++)
+        if (strcmp(l->dropped.v[i].reason, "shutdown") == 0 && l->dropped.v[i].items > 0)
+            return LOG_WARN;
+    return LOG_INFO;
+}
+
+static void log_ledger(const struct ledger *l, void *arg)
+{
+    struct service *s = arg;
+    size_t most = 7 + l->refused.n + l->dropped.n, n = 0;
+    struct log_field *fields = mem_zalloc(most * sizeof(*fields));
+    char **texts = mem_zalloc(most * sizeof(*texts));
+
+    fields[n++] = F_STR(l->kind, l->id);
+    fields[n++] = F_STR("signal", signal_table[l->signal].name);
+    fields[n++] = F_UINT("received", l->received);
+    fields[n++] = F_UINT("delivered", l->delivered);
+    fields[n++] = F_UINT("held", l->held);
+    fields[n++] = F_UINT("refused", ledger_reasons_total(&l->refused));
+    fields[n++] = F_UINT("dropped", ledger_reasons_total(&l->dropped));
+    put_reasons(&l->refused, "refused", fields, &n, texts);
+    put_reasons(&l->dropped, "dropped", fields, &n, texts);
+    log_write(&s->log, ledger_level(l), "Ledger", fields, n);
+    if (!ledger_sums(l))
+        log_write(&s->log, LOG_ERROR, "The ledger does not sum: this is a defect of otelcd", fields, n);
+    for (size_t i = 0; i < n; i++)
+        free(texts[i]);
+    free(texts);
+    free(fields);
+}
+
+static void log_ledgers(struct service *s, const struct graph *g)
+{
+    bool sampling = s->sink.sampling;
+
+    s->sink.sampling = false; /* each of these lines counts */
+    graph_ledgers(g, log_ledger, s);
+    s->sink.sampling = sampling;
+}
+
+/* --- a running configuration --- */
+
+static void free_running(struct running *r)
+{
+    if (r->graph != NULL)
+        graph_free(r->graph);
+    own_telemetry_free(&r->telemetry);
+    if (r->config != NULL)
+        config_free(r->config);
+    *r = (struct running){ 0 };
+}
+
+static void log_faults(struct service *s, const struct faults *faults)
+{
+    for (size_t i = 0; i < faults->list.n; i++) {
+        const struct fault *f = &faults->list.v[i];
+
+        log_at(&s->log, f->warning ? LOG_WARN : LOG_ERROR, "Fault in the configuration", F_STR("fault", f->text),
+               F_STR("path", f->path), F_STR("file", f->file), F_INT("line", f->line), F_INT("column", f->column));
+    }
+}
+
+/* The log, the budget and the level as this configuration wants them. */
+static int adopt(struct service *s, struct running *r, struct error *err)
+{
+    const struct service_config *c = r->config->service;
+
+    if (own_telemetry_log(&r->telemetry, &s->host, c, s->instance_id, err) != 0)
+        return err->code;
+    s->budget.limit = budget_limit(c);
+    s->host.level = (enum metric_level)c->telemetry.metrics.level;
+    return 0;
+}
+
+static int start_running(struct service *s, struct running *r, struct error *err)
+{
+    if (own_telemetry_serve(&r->telemetry, r->config->service, err) != 0)
+        return err->code;
+    if (r->graph == NULL && graph_build(&r->graph, &s->host, r->config, err) != 0)
+        return err->code;
+    return graph_start(r->graph, err);
+}
+
+static uint64_t deadline_of(const struct service *s, const struct running *r)
+{
+    return clock_mono(&s->loop.clock) + (uint64_t)r->config->service->shutdown_timeout.ns;
+}
+
+static void on_running_stopped(void *arg);
+
+static void on_graph_stopped(struct graph *g, void *arg)
+{
+    struct service *s = arg;
+
+    log_ledgers(s, g);
+    graph_free(g);
+    s->now.graph = NULL;
+    own_telemetry_stop(&s->now.telemetry, clock_mono(&s->loop.clock) + NS_PER_S, on_running_stopped, s);
+}
+
+/* on_running_stopped follows, perhaps at once. */
+static void stop_running(struct service *s)
+{
+    uint64_t deadline = deadline_of(s, &s->now);
+
+    if (s->now.graph != NULL)
+        graph_stop(s->now.graph, deadline, on_graph_stopped, s);
+    else
+        own_telemetry_stop(&s->now.telemetry, clock_mono(&s->loop.clock) + NS_PER_S, on_running_stopped, s);
+}
+
+static void say_ready(struct service *s)
+{
+    s->phase = RUNNING;
+    listener_lot_close(&s->lot);
+    log_info(&s->log, "Everything is ready. Begin running and processing data.");
+    notify_ready(&s->notify, "Running.");
+    if (s->ends > 0) {
+        begin_stop(s);
+    } else if (s->reload_again) {
+        s->reload_again = false;
+        reload(s);
+    }
+}
+
+/* --- the end --- */
+
+static void begin_stop(struct service *s)
+{
+    s->phase = STOPPING;
+    listener_lot_close(&s->lot);
+    log_info(&s->log, "Starting shutdown...");
+    notify_stopping(&s->notify);
+    stop_running(s);
+}
+
+static void fail(struct service *s, const struct error *err)
+{
+    log_error(&s->log, "Cannot go on", F_STR("error", err->text));
+    s->exit_code = EXIT_CODE_FAILED;
+    begin_stop(s);
+}
+
+/* What comes in the last milliseconds changes nothing any more, above all not the exit code: libuv gives each signal
+ * its default action back, which would be to kill. */
+static void unwatch_signals(struct service *s)
+{
+    sigset_t watched, before;
+
+    sigemptyset(&watched);
+    for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++)
+        sigaddset(&watched, watched_signals[i]);
+    pthread_sigmask(SIG_BLOCK, &watched, &before);
+    for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++) {
+        uv_close((uv_handle_t *)&s->signals[i], NULL);
+        signal(watched_signals[i], SIG_IGN);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void end(struct service *s)
+{
+    listener_lot_close(&s->lot); /* the end came while reloading */
+    unwatch_signals(s);
+    loop_stop(&s->loop);
+}
+
+/* --- reloading --- */
+
+/* The new configuration did not start: back to the one that did. */
+static void on_next_stopped(struct service *s)
+{
+    struct error err = { 0 };
+
+    free_running(&s->now);
+    s->now = s->next;
+    s->next = (struct running){ 0 };
+    s->now.telemetry = (struct own_telemetry){ 0 };
+    if (adopt(s, &s->now, &err) != 0 || start_running(s, &s->now, &err) != 0) {
+        fail(s, &err);
+        return;
+    }
+    log_warn(&s->log, "Running on the old configuration");
+    process_metrics_reloaded(&s->process, false);
+    say_ready(s);
+}
+
+/* The old graph has stopped: `next` takes over, and the old configuration is kept until that runs. */
+static void switch_over(struct service *s)
+{
+    struct config *old = s->now.config;
+    struct error err = { 0 };
+
+    s->now.config = NULL;
+    free_running(&s->now);
+    s->now = s->next;
+    s->next = (struct running){ .config = old };
+    if (adopt(s, &s->now, &err) == 0 && start_running(s, &s->now, &err) == 0) {
+        free_running(&s->next);
+        process_metrics_reloaded(&s->process, true);
+        log_faults(s, &s->now.config->faults);
+        say_ready(s);
+        return;
+    }
+    log_error(&s->log, "The new configuration does not start", F_STR("error", err.text));
+    stop_running(s);
+}
+
+static void on_running_stopped(void *arg)
+{
+    struct service *s = arg;
+
+    if (s->phase == RELOADING && s->next.graph != NULL && s->ends == 0) {
+        switch_over(s);
+    } else if (s->phase == RELOADING && s->next.config != NULL && s->ends == 0) {
+        on_next_stopped(s);
+    } else {
+        if (s->phase == RELOADING)
+            log_info(&s->log, "Starting shutdown...");
+        end(s);
+    }
+}
+
+/* What is wrong is found before anything is stopped. */
+static void reload(struct service *s)
+{
+    struct config *config;
+    enum metric_level level = s->host.level;
+    struct graph *graph = NULL;
+    struct error err = { 0 };
+
+    s->phase = RELOADING;
+    log_info(&s->log, "Config updated, restart service");
+    notify_reloading(&s->notify);
+    config = config_load(s->sources, s->registry);
+    if (config->faults.n_errors > 0)
+        log_faults(s, &config->faults);
+    else
+        s->host.level = (enum metric_level)config->service->telemetry.metrics.level; /* nodes look at it */
+    if (config->faults.n_errors == 0 && graph_build(&graph, &s->host, config, &err) != 0)
+        log_error(&s->log, "Fault in the configuration", F_STR("fault", err.text));
+    if (graph == NULL) {
+        s->host.level = level;
+        config_free(config);
+        log_error(&s->log, "The new configuration has faults: running on with the old one");
+        process_metrics_reloaded(&s->process, false);
+        say_ready(s);
+        return;
+    }
+    s->next = (struct running){ .config = config, .graph = graph };
+    listener_lot_open(&s->lot);
+    stop_running(s);
+}
+
+/* --- signals --- */
+
+static void on_end_signal(struct service *s, int number)
+{
+    log_info(&s->log, "Received signal from OS", F_STR("signal", number == SIGTERM ? "terminated" : "interrupt"));
+    s->ends++;
+    if (s->ends > 2)
+        _exit(EXIT_CODE_FAILED);
+    if (s->ends == 2 && s->now.graph != NULL)
+        graph_hurry(s->now.graph);
+    if (s->phase == RUNNING)
+        begin_stop(s);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct service *s = handle->data;
+
+    if (number != SIGHUP)
+        on_end_signal(s, number);
+    else if (s->phase == RUNNING)
+        reload(s);
+    else
+        s->reload_again = true;
+}
+
+static void watch_signals(struct service *s)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may grow no longer is a write that fails */
+    for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++) {
+        uv_signal_init(&s->loop.uv, &s->signals[i]);
+        s->signals[i].data = s;
+        uv_signal_start(&s->signals[i], on_signal, watched_signals[i]);
+    }
+}
+
+/* --- a log whose reader is slow --- */
+
+#define FLUSH_AGAIN (5 * NS_PER_MS)
+
+static void on_flush_due(struct clock_timer *t)
+{
+    struct service *s = container_of(t, struct service, log_flush);
+
+    log_flush(&s->sink);
+    if (log_backlog(&s->sink) > 0)
+        clock_start(&s->loop.clock, t, FLUSH_AGAIN, on_flush_due);
+}
+
+static void on_backlog(struct log_sink *sink)
+{
+    struct service *s = sink->owner;
+
+    clock_start(&s->loop.clock, &s->log_flush, FLUSH_AGAIN, on_flush_due);
+}
+
+/* --- from the first line to the last --- */
+
+static void service_init(struct service *s, const struct config_sources *sources,
+                         const struct component *const *registry)
+{
+    *s = (struct service){ .sources = sources, .registry = registry };
+    tune_heap();
+    loop_init(&s->loop);
+    budget_init(&s->budget, UINT64_MAX, &s->loop.turn);
+    metrics_init(&s->metrics);
+    log_sink_init(&s->sink);
+    s->sink.clock = &s->loop.clock;
+    s->sink.on_backlog = on_backlog;
+    s->sink.owner = s;
+    s->log.sink = &s->sink;
+    s->host = (struct host){
+        .loop = &s->loop.uv,
+        .turn = &s->loop.turn,
+        .clock = &s->loop.clock,
+        .budget = &s->budget,
+        .metrics = &s->metrics,
+        .log = &s->sink,
+        .lot = &s->lot,
+        .version = OTELCD_VERSION,
+    };
+    own_instance_id(s->instance_id);
+    notify_init(&s->notify, &s->loop.clock);
+    loop_measure(&s->loop, &s->metrics);
+    process_metrics_init(&s->process, &s->metrics, &s->loop.clock, &s->budget, OTELCD_VERSION);
+    s->host.scrapes =
+        scrape_hub_new(&s->loop.uv, &s->loop.clock, &s->loop.turn, &s->budget, &s->metrics, &s->sink, &s->lot);
+}
+
+static void on_left_open(void *arg, const char *type)
+{
+    struct service *s = arg;
+
+    log_error(&s->log, "A handle was left open: this is a defect of otelcd", F_STR("handle", type));
+}
+
+static int service_close(struct service *s)
+{
+    scrape_hub_free(s->host.scrapes);
+    process_metrics_close(&s->process);
+    notify_close(&s->notify);
+    turn_run(&s->loop.turn);
+    if (loop_close(&s->loop, on_left_open, s) != 0)
+        s->exit_code = EXIT_CODE_OPEN;
+    s->sink.clock = NULL;
+    s->sink.on_backlog = NULL;
+    if (s->exit_code == EXIT_CODE_OK)
+        log_info(&s->log, "Shutdown complete.");
+    free_running(&s->now);
+    free_running(&s->next);
+    metrics_free(&s->metrics);
+    log_sink_close(&s->sink);
+    return s->exit_code;
+}
+
+static void start(struct service *s)
+{
+    struct error err = { 0 };
+
+    watch_signals(s);
+    if (adopt(s, &s->now, &err) != 0) {
+        fail(s, &err);
+        return;
+    }
+    log_faults(s, &s->now.config->faults);
+    log_info(&s->log, "Starting otelcd...", F_STR("Version", OTELCD_VERSION),
+             F_INT("NumCPU", sysconf(_SC_NPROCESSORS_ONLN)));
+    if (start_running(s, &s->now, &err) != 0)
+        fail(s, &err);
+    else
+        say_ready(s);
+}
+
+int service_run(const struct config_sources *sources, const struct component *const *registry)
+{
+    struct config *config = config_load(sources, registry);
+    struct service s;
+
+    if (config->faults.n_errors > 0) {
+        faults_print(&config->faults, stderr);
+        config_free(config);
+        return EXIT_CODE_FAILED;
+    }
+    service_init(&s, sources, registry);
+    s.now.config = config;
+    start(&s);
+    loop_run(&s.loop);
+    return service_close(&s);
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/service_config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const log_level_names[] = { "debug", "info", "warn", "error", "dpanic", "panic", "fatal", NULL };
+static const char *const encoding_names[] = { "console", "json", NULL };
+static const char *const metric_level_names[] = { "none", "basic", "normal", "detailed", NULL };
+
+static const struct option sampling_options[] = {
+    OPT_DURATION(struct log_sampling_config, tick, "10s", "1ms", NULL, "Length of one count."),
+    OPT_UINT(struct log_sampling_config, initial, "10", NULL, NULL,
+             "Lines of one level and message that are written in each tick."),
+    OPT_UINT(struct log_sampling_config, thereafter, "100", NULL, NULL,
+             "After those, every so many-th is written; 0 writes none."),
+    OPT_END,
+};
+
+static const struct option logs_options[] = {
+    OPT_ENUM(struct logs_config, level, log_level_names, "info", "Least level that is written.", .nocase = true),
+    OPT_ENUM(struct logs_config, encoding, encoding_names, "console", "Form of a line."),
+    OPT_GROUP(struct logs_config, sampling, struct log_sampling_config, sampling_options, GROUP_SOME,
+              "Holds back lines that repeat."),
+    OPT_STRINGS(struct logs_config, output_paths, "[stderr]",
+                "Where lines go, each to all of them: stderr, stdout and files."),
+    OPT_STRINGS(struct logs_config, error_output_paths, "[stderr]",
+                "Where the logger's own errors would go; otelcd's logger has none to report, so only stderr and stdout "
+                "are accepted."),
+    OPT_NODE(struct logs_config, initial_fields, "Fields on every line: a map of names to scalars."),
+    OPT_BOOL(struct logs_config, disable_caller, "true", "Lines never name the calling function; true says so."),
+    OPT_BOOL(struct logs_config, disable_stacktrace, "true", "Lines never carry stack traces; true says so."),
+    OPT_BOOL(struct logs_config, disable_zap_resource, "false",
+             "Leave out the service's resource (service.name, service.version, service.instance.id) on every line."),
+    OPT_BOOL(struct logs_config, development, "false", "There is no development mode; false says so."),
+    OPT_REFUSED("processors", "exporting otelcd's own log over OTLP is not served yet: remove this block; the log goes "
+                              "to output_paths"),
+    OPT_END,
+};
+
+static const struct option constant_labels_options[] = {
+    OPT_STRINGS(struct constant_labels_config, included, NULL,
+                "Resource attributes put on every sample; globs with * and ?."),
+    OPT_STRINGS(struct constant_labels_config, excluded, NULL, "Attributes left out of those."),
+    OPT_END,
+};
+
+static const struct option prometheus_reader_options[] = {
+    OPT_STRING(struct prometheus_reader_config, host, "localhost", "Address to listen on."),
+    OPT_UINT(struct prometheus_reader_config, port, "8888", "0", "65535", "Port to listen on; 0 takes a free one."),
+    OPT_BOOL(struct prometheus_reader_config, without_scope_info, "true", "Leave out the otel_scope_ labels."),
+    OPT_BOOL(struct prometheus_reader_config, without_units, "true", "Leave units out of metric names."),
+    OPT_BOOL(struct prometheus_reader_config, without_type_suffix, "true", "Leave _total out of counters' names."),
+    OPT_GROUP(struct prometheus_reader_config, with_resource_constant_labels, struct constant_labels_config,
+              constant_labels_options, GROUP_PLAIN, "Resource attributes as labels."),
+    OPT_END,
+};
+
+static const struct option pull_exporter_options[] = {
+    OPT_GROUP(struct pull_exporter_config, prometheus, struct prometheus_reader_config, prometheus_reader_options,
+              GROUP_DEFAULT, "A scrape endpoint."),
+    OPT_END,
+};
+
+static const struct option pull_options[] = {
+    OPT_GROUP(struct pull_config, exporter, struct pull_exporter_config, pull_exporter_options, GROUP_PLAIN,
+              "How the metrics are read."),
+    OPT_END,
+};
+
+static const struct option reader_options[] = {
+    OPT_GROUP(struct reader_config, pull, struct pull_config, pull_options, GROUP_NONE, "Metrics that are scraped."),
+    OPT_REFUSED("periodic", "pushing otelcd's own metrics is not served yet: use a pull reader with the prometheus "
+                            "exporter and let Prometheus scrape it"),
+    OPT_END,
+};
+
+static const struct option metrics_options[] = {
+    OPT_ENUM(struct metrics_config, level, metric_level_names, "normal", "How much is shown; none serves nothing.",
+             .nocase = true),
+    OPT_STRING(struct metrics_config, address, NULL, "The old way to say where own metrics are served, host:port.",
+               .deprecated = "address is the old spelling; write readers: [{pull: {exporter: {prometheus: {host: ..., "
+                             "port: ...}}}}]"),
+    OPT_LIST(struct metrics_config, readers, struct reader_config, reader_options,
+             "Where own metrics are served; without this list, on localhost:8888."),
+    OPT_REFUSED("views", "views of own metrics are not served: remove this key"),
+    OPT_END,
+};
+
+static const struct option traces_options[] = {
+    OPT_ENUM(struct traces_config, level, metric_level_names, "none", "otelcd does not trace itself; none says so.",
+             .nocase = true),
+    OPT_REFUSED("processors", "otelcd does not trace itself: remove this key"),
+    OPT_STRINGS(struct traces_config, propagators, NULL,
+                "Of the traces of itself that otelcd does not make: tracecontext and b3, without effect."),
+    OPT_REFUSED("sampler", "otelcd does not trace itself: remove this key"),
+    OPT_REFUSED("limits", "otelcd does not trace itself: remove this key"),
+    OPT_END,
+};
+
+static const struct option telemetry_options[] = {
+    OPT_GROUP(struct telemetry_config, logs, struct logs_config, logs_options, GROUP_PLAIN, "The log."),
+    OPT_GROUP(struct telemetry_config, metrics, struct metrics_config, metrics_options, GROUP_PLAIN, "Own metrics."),
+    OPT_GROUP(struct telemetry_config, traces, struct traces_config, traces_options, GROUP_PLAIN, "Own traces."),
+    OPT_NODE(struct telemetry_config, resource,
+             "Attributes of otelcd itself: a map of names to strings, or attributes: [{name, value}]."),
+    OPT_END,
+};
+
+const struct option service_options[] = {
+    OPT_NODE(struct service_config, extensions, "Extensions to start, in this order."),
+    OPT_NODE(struct service_config, pipelines,
+             "The pipelines: signal or signal/name, each with receivers, processors "
+             "and exporters."),
+    OPT_GROUP(struct service_config, telemetry, struct telemetry_config, telemetry_options, GROUP_PLAIN,
+              "What otelcd says of itself."),
+    OPT_UINT(struct service_config, memory_budget_mib, "0", NULL, "1048576",
+             "MiB that data inside otelcd may take before senders are held back; 0 is 60 % of the memory there is."),
+    OPT_DURATION(struct service_config, shutdown_timeout, "10s", "0s", NULL,
+                 "Longest time to hand on what is held when stopping."),
+    OPT_END,
+};
+
+enum log_level logs_level(const struct logs_config *c)
+{
+    static const enum log_level levels[] = {
+        LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_FATAL, LOG_FATAL
+    };
+
+    return levels[c->level];
+}
+
+static const struct yaml_node *below(const struct yaml_node *n, const char *a, const char *b, const char *c)
+{
+    n = yaml_get(n, "telemetry");
+    n = a != NULL ? yaml_get(n, a) : n;
+    n = b != NULL ? yaml_get(n, b) : n;
+    return c != NULL ? yaml_get(n, c) : n;
+}
+
+/* "host:port" of the old key. */
+static bool parse_address(struct arena *a, const char *text, struct prometheus_reader_config *out)
+{
+    const char *colon = strrchr(text, ':');
+    size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+    char *end;
+    unsigned long port;
+
+    if (colon == NULL || colon[1] == '\0')
+        return false;
+    port = strtoul(colon + 1, &end, 10);
+    if (*end != '\0' || port > 65535)
+        return false;
+    if (len >= 2 && text[0] == '[' && text[len - 1] == ']')
+        text++, len -= 2;
+    *out = (struct prometheus_reader_config){
+        .on = true,
+        .host = arena_strndup(a, text, len),
+        .port = port,
+        .without_scope_info = true,
+        .without_units = true,
+        .without_type_suffix = true,
+    };
+    return true;
+}
+
+/* What is served becomes the list of readers, for print-config. */
+static void keep_readers(struct arena *a, struct service_config *c)
+{
+    struct reader_config *readers = arena_zalloc(a, (c->n_scrapes + 1) * sizeof(*readers));
+
+    for (size_t i = 0; i < c->n_scrapes; i++)
+        readers[i].pull = (struct pull_config){ .on = true, .exporter.prometheus = c->scrapes[i] };
+    c->telemetry.metrics.readers = (struct option_list){ readers, c->n_scrapes };
+}
+
+static void finish_readers(struct arena *a, struct service_config *c, const struct yaml_node *node,
+                           struct faults *faults)
+{
+    const struct metrics_config *m = &c->telemetry.metrics;
+    const struct yaml_node *list = below(node, "metrics", "readers", NULL);
+    const struct reader_config *readers = m->readers.v;
+    bool given = list != NULL && list->kind == YAML_LIST;
+
+    c->scrapes = arena_zalloc(a, (m->readers.n + 2) * sizeof(*c->scrapes));
+    if (m->level == LEVEL_NONE)
+        return;
+    if (m->address[0] != '\0' && !parse_address(a, m->address, &c->scrapes[c->n_scrapes++]))
+        fault_add(faults, below(node, "metrics", "address", NULL), "service::telemetry::metrics::address", false,
+                  "\"%s\" is not host:port", m->address);
+    for (size_t i = 0; i < m->readers.n; i++) {
+        if (!readers[i].pull.on || !readers[i].pull.exporter.prometheus.on)
+            fault_add(faults, given ? list->items[i] : node, "service::telemetry::metrics::readers", false,
+                      "a reader is written pull: {exporter: {prometheus: {host: localhost, port: 8888}}}");
+        else
+            c->scrapes[c->n_scrapes++] = readers[i].pull.exporter.prometheus;
+    }
+    if (given && m->readers.n == 0)
+        fault_add(faults, list, "service::telemetry::metrics::readers", false,
+                  "collector telemetry metrics reader should exist when metric level is not none");
+    if (!given && m->address[0] == '\0')
+        (void)parse_address(a, "localhost:8888", &c->scrapes[c->n_scrapes++]);
+    keep_readers(a, c);
+}
+
+/* --- the resource --- */
+
+struct attributes {
+    struct arena *arena;
+    struct faults *faults;
+    struct string_map *map;
+    size_t cap;
+};
+
+static const char resource_path[] = "service::telemetry::resource";
+
+static void add_attribute(struct attributes *r, const char *name, const char *value)
+{
+    if (r->map->n == r->cap) {
+        struct string_pair *wider = arena_alloc(r->arena, (r->cap * 2 + 8) * sizeof(*wider));
+
+        if (r->cap > 0)
+            memcpy(wider, r->map->v, r->cap * sizeof(*wider));
+        r->map->v = wider;
+        r->cap = r->cap * 2 + 8;
+    }
+    r->map->v[r->map->n++] = (struct string_pair){ name, value };
+}
+
+/* NULL for no value. */
+static const char *text_of(const struct yaml_node *n)
+{
+    return n->kind == YAML_NULL ? NULL : n->original != NULL ? n->original : n->text;
+}
+
+/* The old form: name: value, where nothing removes a default. */
+static void read_inline(struct attributes *r, const struct yaml_node *n)
+{
+    for (size_t i = 0; i < n->n; i++) {
+        const struct yaml_node *v = n->pairs[i].value;
+        const char *key = n->pairs[i].key;
+
+        if (strcmp(key, "schema_url") == 0)
+            continue;
+        if (strcmp(key, "detectors") == 0 || strcmp(key, "detection/development") == 0 ||
+            strcmp(key, "attributes_list") == 0)
+            fault_add(r->faults, v, resource_path, false, "%s is not served: write attributes: [{name: x, value: y}]",
+                      key);
+        else if (v->kind == YAML_NULL || v->original != NULL || (v->kind == YAML_SCALAR && yaml_type(v) == YAML_STR))
+            add_attribute(r, key, text_of(v));
+        else
+            fault_add(r->faults, v, resource_path, false, "%s: expected a string, got %s; put it in quotes", key,
+                      yaml_type_name(v));
+    }
+}
+
+static void read_attribute(struct attributes *r, const struct yaml_node *item)
+{
+    const struct yaml_node *name = yaml_get(item, "name"), *value = yaml_get(item, "value");
+
+    if (name == NULL || name->kind != YAML_SCALAR || item->n != 1u + (value != NULL))
+        fault_add(r->faults, item, resource_path, false, "an attribute is written {name: x, value: y}");
+    else if (value != NULL && (value->kind == YAML_MAP || value->kind == YAML_LIST))
+        fault_add(r->faults, value, resource_path, false, "%s: expected a string, a number or a bool, got %s",
+                  name->text, yaml_type_name(value));
+    else
+        add_attribute(r, name->text, value != NULL ? text_of(value) : NULL);
+}
+
+static void read_attributes(struct attributes *r, const struct yaml_node *n, const struct yaml_node *list)
+{
+    if (list->kind != YAML_LIST)
+        fault_add(r->faults, list, resource_path, false, "attributes: expected a list of {name: x, value: y}, got %s",
+                  yaml_type_name(list));
+    for (size_t i = 0; i < n->n; i++)
+        if (strcmp(n->pairs[i].key, "attributes") != 0 && strcmp(n->pairs[i].key, "schema_url") != 0)
+            fault_add(r->faults, n->pairs[i].value, resource_path, false,
+                      "has invalid keys: %s; beside attributes only schema_url may stand", n->pairs[i].key);
+    for (size_t i = 0; list->kind == YAML_LIST && i < list->n; i++)
+        read_attribute(r, list->items[i]);
+}
+
+static void finish_resource(struct arena *a, struct service_config *c, struct faults *faults)
+{
+    const struct yaml_node *n = c->telemetry.resource, *list = yaml_get(n, "attributes");
+    struct attributes r = { .arena = a, .faults = faults, .map = &c->resource };
+
+    if (n == NULL || n->kind == YAML_NULL)
+        return;
+    if (n->kind != YAML_MAP)
+        fault_add(faults, n, resource_path, false, "expected a map, got %s", yaml_type_name(n));
+    else if (list != NULL && list->kind != YAML_NULL)
+        read_attributes(&r, n, list);
+    else
+        read_inline(&r, n);
+}
+
+/* --- the log --- */
+
+static void warn_of(const struct yaml_node *n, const char *group, const char *key, struct faults *faults,
+                    const char *text)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "service::telemetry::%s::%s", group, key);
+    fault_add(faults, below(n, group, key, NULL), path, true, "%s; remove this key", text);
+}
+
+/* What is read and has no effect. */
+static void warn_of_nothing(const struct telemetry_config *t, const struct yaml_node *node, struct faults *faults)
+{
+    if (t->logs.development)
+        warn_of(node, "logs", "development", faults, "there is no development mode");
+    if (!t->logs.disable_caller)
+        warn_of(node, "logs", "disable_caller", faults, "lines never name the calling function");
+    if (!t->logs.disable_stacktrace)
+        warn_of(node, "logs", "disable_stacktrace", faults, "lines never carry stack traces");
+    if (t->traces.level != LEVEL_NONE)
+        warn_of(node, "traces", "level", faults, "otelcd does not trace itself");
+    if (t->traces.propagators.n > 0)
+        warn_of(node, "traces", "propagators", faults, "otelcd does not trace itself");
+}
+
+static void finish_initial_fields(const struct yaml_node *n, struct faults *faults)
+{
+    static const char path[] = "service::telemetry::logs::initial_fields";
+
+    if (n == NULL || n->kind == YAML_NULL)
+        return;
+    if (n->kind != YAML_MAP)
+        fault_add(faults, n, path, false, "expected a map, got %s", yaml_type_name(n));
+    for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++)
+        if (n->pairs[i].value->kind == YAML_MAP || n->pairs[i].value->kind == YAML_LIST)
+            fault_add(faults, n->pairs[i].value, path, false, "%s: expected a string, a number or a bool, got %s",
+                      n->pairs[i].key, yaml_type_name(n->pairs[i].value));
+}
+
+static void finish_logs(const struct logs_config *l, const struct yaml_node *node, struct faults *faults)
+{
+    if (l->output_paths.n < 1 || l->output_paths.n > LOG_OUTPUTS_MAX)
+        fault_add(faults, below(node, "logs", "output_paths", NULL), "service::telemetry::logs::output_paths", false,
+                  "write 1 to %d outputs: stderr, stdout or files", LOG_OUTPUTS_MAX);
+    for (size_t i = 0; i < l->error_output_paths.n; i++)
+        if (strcmp(l->error_output_paths.v[i], "stderr") != 0 && strcmp(l->error_output_paths.v[i], "stdout") != 0)
+            fault_add(faults, below(node, "logs", "error_output_paths", NULL),
+                      "service::telemetry::logs::error_output_paths", false, "only stderr or stdout is served here");
+    finish_initial_fields(l->initial_fields, faults);
+}
+
+void service_config_finish(struct arena *a, struct service_config *c, const struct yaml_node *node,
+                           struct faults *faults)
+{
+    finish_readers(a, c, node, faults);
+    finish_resource(a, c, faults);
+    finish_logs(&c->telemetry.logs, node, faults);
+    warn_of_nothing(&c->telemetry, node, faults);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/remote_write/remote_write.h"
+
+#include "support/remote_write_text.h"
+#include "support/series_rig.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+/* JSON put together of macros and literals: clang-format does not come to rest over it. */
+/* clang-format off */
+
+#define A(key, value) "{'key':'" key "','value':{'stringValue':'" value "'}}"
+#define AT(t) "'timeUnixNano':'17000000000" #t "000000'" /* ms behind 1700000000 s: two digits and one */
+#define POINT(t, value) "{" AT(t) ",'asInt':'" #value "'}"
+#define OF(key, t, value) "{" AT(t) ",'asInt':'" #value "','attributes':[" A("k", key) "]}"
+#define GAUGE(name, points) "{'name':'" name "','gauge':{'dataPoints':[" points "]}}"
+#define SUM(name, temporality, points)                                                                                 \
+    "{'name':'" name "','sum':{'isMonotonic':true,'aggregationTemporality':" #temporality ",'dataPoints':[" points "]}}"
+#define HISTOGRAM(name, points)                                                                                        \
+    "{'name':'" name "','histogram':{'aggregationTemporality':2,'dataPoints':[" points "]}}"
+#define METRICS(list) "{'resourceMetrics':[{'scopeMetrics':[{'metrics':[" list "]}]}]}"
+#define OF_SERVICE(list)                                                                                               \
+    "{'resourceMetrics':[{'resource':{'attributes':[" A("service.name", "s") "," A("service.instance.id", "i") ","       \
+    A("region", "eu") "]},'scopeMetrics':[{'metrics':[" list "]}]}]}"
+
+static struct turn turn;
+static struct clock the_clock;
+static struct budget budget;
+static struct translation translation;
+static struct remote_write_options options;
+static struct remote_write *rw;
+static struct remote_write_result result;
+static struct buf text;
+static uint64_t items, requests;
+static uint32_t shards_used;
+
+static void setup(void)
+{
+    turn_init(&turn);
+    clock_init(&the_clock, true);
+    budget_init(&budget, UINT64_MAX, &turn);
+    translation = (struct translation){ .target_by_either = true };
+    options = (struct remote_write_options){ .translation = &translation,
+                                             .shards = 1,
+                                             .max_bytes = 1 << 20,
+                                             .expiration = 600 * NS_PER_S,
+                                             .clock = &the_clock,
+                                             .budget = &budget };
+    rw = NULL;
+    text = (struct buf){ 0 };
+}
+
+static void teardown(void)
+{
+    if (rw != NULL)
+        remote_write_free(rw);
+    ck_assert_uint_eq(budget.used, 0);
+    clock_free(&the_clock);
+    buf_free(&text);
+}
+
+/* What the requests say, in their order. */
+static const char *encode(const char *json)
+{
+    struct batch *b = series_rig_batch(json);
+
+    if (rw == NULL)
+        rw = remote_write_new(&options);
+    remote_write_encode(rw, b, &result);
+    batch_unref(b);
+    text.len = items = requests = shards_used = 0;
+    for (struct remote_write_request *r = result.first, *next; r != NULL; r = next) {
+        next = r->next;
+        remote_write_text(&text, r);
+        items += r->items;
+        requests++;
+        shards_used |= 1u << r->shard;
+        remote_write_request_free(r);
+    }
+    return buf_cstr(&text);
+}
+
+static uint64_t dropped(const char *reason)
+{
+    for (size_t i = 0; i < result.n_drops; i++)
+        if (strcmp(result.drops[i].reason, reason) == 0)
+            return result.drops[i].items;
+    return 0;
+}
+
+START_TEST(a_point_is_a_sample_in_either_version)
+{
+    static const char wanted[] = "disk_free{k=\"a\"} 7 1700000000010\n";
+
+    ck_assert_str_eq(encode(METRICS(GAUGE("disk.free", OF("a", 10, 7)))), wanted);
+    ck_assert_uint_eq(items, 1);
+    remote_write_free(rw);
+    rw = NULL;
+    options.version = REMOTE_WRITE_2;
+    ck_assert_str_eq(encode(METRICS(GAUGE("disk.free", OF("a", 10, 7)))), wanted);
+}
+END_TEST
+
+START_TEST(the_samples_of_a_series_come_out_in_order)
+{
+    encode(METRICS(GAUGE("g", OF("b", 20, 1) "," OF("a", 30, 2) "," OF("b", 10, 3)) "," GAUGE("g", OF("a", 10, 4))));
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&text), "g{k=\"b\"} 3 1700000000010\n"));
+    ck_assert(strstr(buf_cstr(&text), "g{k=\"b\"} 3 ") < strstr(buf_cstr(&text), "g{k=\"b\"} 1 "));
+    ck_assert(strstr(buf_cstr(&text), "g{k=\"a\"} 4 ") < strstr(buf_cstr(&text), "g{k=\"a\"} 2 "));
+    ck_assert_uint_eq(items, 4);
+    ck_assert_uint_eq(result.n_drops, 0);
+}
+END_TEST
+
+START_TEST(of_samples_at_one_time_the_last_stays)
+{
+    ck_assert_str_eq(encode(METRICS(GAUGE("g", POINT(10, 1) "," POINT(10, 2) "," POINT(10, 3)))),
+                     "g 3 1700000000010\n");
+    ck_assert_uint_eq(items, 1);
+    ck_assert_uint_eq(dropped("duplicate_timestamp"), 2);
+    ck_assert_str_eq(result.drops[0].example, "g");
+}
+END_TEST
+
+START_TEST(what_remote_write_cannot_carry_is_dropped_by_its_reason)
+{
+    ck_assert_str_eq(encode(METRICS(SUM("d", 1, POINT(10, 1) "," POINT(20, 1)) "," SUM("u", 0, POINT(10, 1)) ","
+                                    SUM("c", 2, POINT(10, 1)))),
+                     "c_total 1 1700000000010\n");
+    ck_assert_uint_eq(dropped("delta_temporality"), 2);
+    ck_assert_uint_eq(dropped("no_temporality"), 1);
+    ck_assert_uint_eq(items, 1);
+}
+END_TEST
+
+START_TEST(a_histogram_is_one_item_of_many_samples)
+{
+    ck_assert_str_eq(encode(METRICS(HISTOGRAM("h", "{" AT(10) ",'count':'3','sum':5,'explicitBounds':[1,2],"
+                                                   "'bucketCounts':['1','0','2']}"))),
+                     "h_bucket{le=\"1\"} 1 1700000000010\nh_bucket{le=\"2\"} 1 1700000000010\n"
+                     "h_bucket{le=\"+Inf\"} 3 1700000000010\nh_sum 5 1700000000010\nh_count 3 1700000000010\n");
+    ck_assert_uint_eq(items, 1);
+}
+END_TEST
+
+START_TEST(a_point_without_a_value_ends_its_series)
+{
+    ck_assert_str_eq(encode(METRICS(GAUGE("g", "{" AT(10) ",'flags':1}"))), "g stale 1700000000010\n");
+}
+END_TEST
+
+/* A hundred series of one metric. */
+static const char *hundred(struct buf *json, int ms)
+{
+    json->len = 0;
+    buf_puts(json, "{'resourceMetrics':[{'scopeMetrics':[{'metrics':[{'name':'g','gauge':{'dataPoints':[");
+    for (int i = 0; i < 100; i++)
+        buf_printf(json,
+                   "%s{'timeUnixNano':'17000000000%02d000000','asInt':'1','attributes':[{'key':'k','value':{"
+                   "'stringValue':'series number %d'}}]}",
+                   i > 0 ? "," : "", ms, i);
+    buf_puts(json, "]}}]}]}]}");
+    return buf_cstr(json);
+}
+
+START_TEST(a_series_keeps_to_its_shard_and_all_shards_have_some)
+{
+    struct buf json = { 0 };
+    char *first;
+
+    options.shards = 4;
+    first = bytes_dup(bytes_str(encode(hundred(&json, 10)))); /* shard after shard, so equal texts are equal shards */
+    ck_assert_uint_eq(shards_used, 15);
+    ck_assert_uint_eq(requests, 4);
+    ck_assert_uint_eq(items, 100);
+    ck_assert_uint_eq(remote_write_series(rw), 100);
+    ck_assert_str_eq(encode(hundred(&json, 10)), first); /* known by now */
+    remote_write_free(rw);
+    rw = NULL;
+    ck_assert_str_eq(encode(hundred(&json, 10)), first); /* another process */
+    free(first);
+    buf_free(&json);
+}
+END_TEST
+
+START_TEST(a_message_ends_when_it_is_long_enough)
+{
+    struct buf json = { 0 };
+
+    options.max_bytes = 1000;
+    encode(hundred(&json, 10));
+    ck_assert_uint_eq(items, 100);
+    ck_assert_uint_gt(requests, 5);
+    ck_assert_uint_lt(requests, 20);
+    buf_free(&json);
+}
+END_TEST
+
+START_TEST(series_without_room_in_the_budget_are_sent_all_the_same)
+{
+    struct buf json = { 0 };
+
+    budget_init(&budget, 12000, &turn);
+    encode(hundred(&json, 10));
+    ck_assert_uint_eq(items, 100);
+    ck_assert_uint_gt(remote_write_series(rw), 0);
+    ck_assert_uint_lt(remote_write_series(rw), 100);
+    remote_write_free(rw);
+    rw = NULL;
+    budget_init(&budget, 1000, &turn);
+    encode(hundred(&json, 10));
+    ck_assert_uint_eq(dropped("series_budget"), 100); /* not even the metric has room */
+    buf_free(&json);
+}
+END_TEST
+
+START_TEST(series_that_are_not_seen_are_forgotten)
+{
+    struct buf json = { 0 };
+
+    encode(hundred(&json, 10));
+    clock_advance(&the_clock, 500 * NS_PER_S);
+    encode(METRICS(GAUGE("g", OF("series number 7", 20, 1))));
+    clock_advance(&the_clock, 200 * NS_PER_S);
+    for (int i = 0; i < 100; i++)
+        remote_write_sweep(rw);
+    ck_assert_uint_eq(remote_write_series(rw), 1);
+    ck_assert_str_eq(encode(METRICS(GAUGE("g", OF("series number 8", 30, 2)))),
+                     "g{k=\"series number 8\"} 2 1700000000030\n");
+    buf_free(&json);
+}
+END_TEST
+
+START_TEST(a_resource_has_one_target_info_at_its_newest_time)
+{
+    options.target_info = true;
+    ck_assert_str_eq(encode(OF_SERVICE(GAUGE("g", POINT(10, 1)) "," GAUGE("f", POINT(20, 1)))),
+                     "g{instance=\"i\",job=\"s\"} 1 1700000000010\nf{instance=\"i\",job=\"s\"} 1 1700000000020\n"
+                     "target_info{instance=\"i\",job=\"s\",region=\"eu\"} 1 1700000000020\n");
+    ck_assert_uint_eq(items, 2);
+    ck_assert_str_eq(encode(OF_SERVICE(GAUGE("h", POINT(15, 1)))), "h{instance=\"i\",job=\"s\"} 1 1700000000015\n");
+    encode(OF_SERVICE(GAUGE("h", POINT(30, 1))));
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&text), "target_info{instance=\"i\",job=\"s\",region=\"eu\"} 1 1700000000030"));
+}
+END_TEST
+
+START_TEST(metadata_goes_once_a_minute)
+{
+    options.send_metadata = true;
+    ck_assert_ptr_nonnull(strstr(encode(METRICS(SUM("c", 2, POINT(10, 1)))), "# c_total 1\n"));
+    ck_assert_uint_eq(items, 1);
+    ck_assert_ptr_null(strstr(encode(METRICS(SUM("c", 2, POINT(20, 1)))), "# "));
+    clock_advance(&the_clock, 61 * NS_PER_S);
+    ck_assert_ptr_nonnull(strstr(encode(METRICS(SUM("c", 2, POINT(30, 1)))), "# c_total 1\n"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("remote_write");
+    TCase *tc = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, a_point_is_a_sample_in_either_version);
+    tcase_add_test(tc, the_samples_of_a_series_come_out_in_order);
+    tcase_add_test(tc, of_samples_at_one_time_the_last_stays);
+    tcase_add_test(tc, what_remote_write_cannot_carry_is_dropped_by_its_reason);
+    tcase_add_test(tc, a_histogram_is_one_item_of_many_samples);
+    tcase_add_test(tc, a_point_without_a_value_ends_its_series);
+    tcase_add_test(tc, a_series_keeps_to_its_shard_and_all_shards_have_some);
+    tcase_add_test(tc, a_message_ends_when_it_is_long_enough);
+    tcase_add_test(tc, series_without_room_in_the_budget_are_sent_all_the_same);
+    tcase_add_test(tc, series_that_are_not_seen_are_forgotten);
+    tcase_add_test(tc, a_resource_has_one_target_info_at_its_newest_time);
+    tcase_add_test(tc, metadata_goes_once_a_minute);
+    suite_add_tcase(s, tc);
+    runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/series/series.h"
+#include "support/series_rig.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+/* JSON put together of macros and literals: clang-format does not come to rest over it. */
+/* clang-format off */
+
+static struct series_rig r;
+
+static void setup(void)
+{
+    series_rig_init(&r);
+}
+
+static void teardown(void)
+{
+    series_rig_close(&r);
+}
+
+#define SHOWS(text) ck_assert_str_eq(series_rig_lines(&r), text)
+
+#define A(key, value) "{'key':'" key "','value':{'stringValue':'" value "'}}"
+#define AT(t) "'timeUnixNano':'" #t "'"
+#define FROM(s, t) "'startTimeUnixNano':'" #s "'," AT(t)
+#define GAUGE(name, points) "{'name':'" name "','gauge':{'dataPoints':[" points "]}}"
+#define SUM(name, rest, points) "{'name':'" name "','sum':{" rest ",'dataPoints':[" points "]}}"
+#define CUMULATIVE "'aggregationTemporality':2,'isMonotonic':true"
+#define DELTA "'aggregationTemporality':1,'isMonotonic':true"
+#define HISTOGRAM(name, temporality, points)                                                                           \
+    "{'name':'" name "','histogram':{'aggregationTemporality':" #temporality ",'dataPoints':[" points "]}}"
+#define EXPONENTIAL(name, temporality, points)                                                                         \
+    "{'name':'" name "','exponentialHistogram':{'aggregationTemporality':" #temporality ",'dataPoints':[" points "]}}"
+#define SUMMARY(name, points) "{'name':'" name "','summary':{'dataPoints':[" points "]}}"
+
+START_TEST(a_point_is_shown_with_its_attributes_as_labels)
+{
+    series_rig_metric(&r,
+                      GAUGE("disk.free", "{" AT(5) ",'asInt':'7','attributes':[" A("b", "2") "," A("a.c", "1") "]}"));
+    SHOWS("disk_free{a_c=\"1\",b=\"2\"} 7\n");
+}
+END_TEST
+
+START_TEST(the_newest_point_stays_whatever_order_they_arrive_in)
+{
+    series_rig_metric(&r, GAUGE("g", "{" AT(5) ",'asInt':'1'},{" AT(7) ",'asInt':'2'},{" AT(6) ",'asInt':'3'}"));
+    SHOWS("g 2\n");
+    series_rig_metric(&r, GAUGE("g", "{" AT(7) ",'asDouble':2.5}"));
+    SHOWS("g 2.5\n");
+}
+END_TEST
+
+START_TEST(the_order_of_attributes_makes_no_series)
+{
+    series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'1','attributes':[" A("a", "x") "," A("b", "y") "]}"));
+    series_rig_metric(&r, GAUGE("g", "{" AT(2) ",'asInt':'2','attributes':[" A("b", "y") "," A("a", "x") "]}"));
+    series_rig_metric(&r, GAUGE("g", "{" AT(3) ",'asInt':'3','attributes':[" A("b", "y") "," A("a", "x") "]}"));
+    SHOWS("g{a=\"x\",b=\"y\"} 3\n");
+    ck_assert_uint_eq(r.store.n_series, 1);
+    ck_assert_uint_eq(r.store.streams.n_known, 2);
+}
+END_TEST
+
+START_TEST(names_and_resources_that_become_equal_are_one_series)
+{
+    series_rig_metric(&r, GAUGE("a.b", "{" AT(1) ",'asInt':'1'}"));
+    series_rig_metric(&r, GAUGE("a_b", "{" AT(2) ",'asInt':'2'}"));
+    series_rig_take(
+        &r, "{'resourceMetrics':[{'resource':{'attributes':[" A(
+                "host.name", "h") "]},'scopeMetrics':[{'metrics':[" GAUGE("a.b", "{" AT(3) ",'asInt':'3'}") "]}]}]}");
+    SHOWS("a_b 3\n");
+    ck_assert_uint_eq(r.store.n_series, 1);
+}
+END_TEST
+
+START_TEST(byte_orders_of_one_series_are_remembered_only_so_many)
+{
+    char json[512];
+
+    for (int i = 0; i < 100; i++) {
+        /* A repeated key: the last one stays, so all are one series. */
+        snprintf(json, sizeof(json),
+                 GAUGE("g", "{" AT(1) ",'asInt':'%d','attributes':[{'key':'a','value':{'intValue':'%d'}},"
+                                      "{'key':'a','value':{'intValue':'1'}}]}"),
+                 i, i);
+        series_rig_metric(&r, json);
+    }
+    SHOWS("g{a=\"1\"} 99\n");
+    ck_assert_uint_eq(r.store.n_series, 1);
+    ck_assert_uint_le(r.store.streams.n_known, 17);
+}
+END_TEST
+
+START_TEST(attributes_that_become_one_label_are_joined_by_the_order_of_their_keys)
+{
+    series_rig_metric(
+        &r, GAUGE("g", "{" AT(1) ",'asInt':'1','attributes':[" A("a.b", "x") "," A("a_b", "y") "," A("a-b", "z") "]}"));
+    SHOWS("g{a_b=\"z;x;y\"} 1\n");
+}
+END_TEST
+
+START_TEST(a_point_whose_attribute_can_be_no_label_is_rejected_alone)
+{
+    series_rig_metric(
+        &r, GAUGE("g", "{" AT(1) ",'asInt':'1','attributes':[" A(
+                           "___", "x") "]},"
+                                       "{" AT(1) ",'asInt':'2','attributes':[" A(
+                                           "__name__", "x") "]},"
+                                                            "{" AT(1) ",'asInt':'3','attributes':[" A("a", "x") "]}"));
+    SHOWS("g{a=\"x\"} 3\n");
+    ck_assert_uint_eq(r.result.rejected, 2);
+    ck_assert_uint_eq(series_rig_rejected(&r, "bad_label"), 2);
+}
+END_TEST
+
+START_TEST(a_metric_without_a_name_is_rejected)
+{
+    series_rig_metric(&r, GAUGE("___", "{" AT(1) ",'asInt':'1'},{" AT(1) ",'asInt':'1'}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "bad_name"), 2);
+    SHOWS("");
+    ck_assert_uint_eq(r.store.streams.table.n, 0);
+}
+END_TEST
+
+START_TEST(the_first_type_of_a_name_stays_while_it_has_series)
+{
+    series_rig_metric(&r, SUM("x", CUMULATIVE, "{" AT(1) ",'asInt':'1'}"));
+    series_rig_metric(&r, GAUGE("x.total", "{" AT(2) ",'asInt':'2','attributes':[" A("a", "b") "]}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "type_conflict"), 1);
+    ck_assert_str_eq(r.result.reasons[0].example, "x_total");
+    SHOWS("x_total 1\n");
+    clock_advance(&r.rig.clock, 400 * NS_PER_S);
+    series_rig_metric(&r, GAUGE("x.total", "{" AT(2) ",'asInt':'2'}"));
+    ck_assert_uint_eq(r.result.rejected, 0);
+    SHOWS("x_total 2\n");
+}
+END_TEST
+
+START_TEST(the_first_help_of_a_name_stays)
+{
+    series_rig_metric(&r, "{'name':'g','description':'one','gauge':{'dataPoints':[{'asInt':'1'}]}}");
+    series_rig_metric(&r, "{'name':'g','description':'two','gauge':{'dataPoints':[{'asInt':'2'}]}}");
+    ck_assert_str_eq(series_rig_show(&r, EXPO_TEXT, 1000), "# HELP g one\n# TYPE g gauge\ng 2\n");
+}
+END_TEST
+
+START_TEST(delta_sums_are_added_up_while_they_follow_each_other)
+{
+    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(1, 2) ",'asInt':'5'}"));
+    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(2, 3) ",'asInt':'7'}"));
+    SHOWS("d_total 12\n");
+    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(3, 4) ",'asDouble':0.5}"));
+    SHOWS("d_total 12.5\n");
+    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(5, 6) ",'asInt':'2'}"));
+    SHOWS("d_total 2\n");
+    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(3, 5) ",'asInt':'9'}"));
+    SHOWS("d_total 2\n");
+}
+END_TEST
+
+START_TEST(sums_that_cannot_be_shown_are_rejected)
+{
+    series_rig_metric(&r, SUM("d", "'aggregationTemporality':1", "{" FROM(1, 2) ",'asInt':'5'}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "temporality"), 1);
+    series_rig_metric(&r, SUM("d", "'isMonotonic':true", "{" FROM(1, 2) ",'asInt':'5'}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "temporality"), 1);
+    series_rig_metric(&r, HISTOGRAM("h", 0, "{" FROM(1, 2) ",'count':'5'}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "temporality"), 1);
+    series_rig_metric(&r, SUM("u", "'aggregationTemporality':2", "{" FROM(1, 2) ",'asInt':'5'}"));
+    SHOWS("u 5\n");
+}
+END_TEST
+
+START_TEST(a_histogram_has_cumulative_buckets_sum_and_count)
+{
+    series_rig_metric(&r, HISTOGRAM("h", 2,
+                                    "{" FROM(1, 2) ",'count':'7','sum':9.5,'bucketCounts':['1','2','4'],"
+                                                   "'explicitBounds':[0.5,1]}"));
+    SHOWS("h_bucket{le=\"0.5\"} 1\nh_bucket{le=\"1\"} 3\nh_bucket{le=\"+Inf\"} 7\nh_sum 9.5\nh_count 7\n");
+}
+END_TEST
+
+START_TEST(bounds_out_of_order_are_sorted_and_equal_ones_joined)
+{
+    series_rig_metric(&r, HISTOGRAM("h", 2,
+                                    "{" AT(2) ",'count':'15','bucketCounts':['1','2','4','3','5'],"
+                                              "'explicitBounds':[5,1,5,'Infinity']}"));
+    SHOWS("h_bucket{le=\"1\"} 2\nh_bucket{le=\"5\"} 7\nh_bucket{le=\"+Inf\"} 15\nh_count 15\n");
+    series_rig_metric(&r,
+                      HISTOGRAM("h", 2, "{" AT(3) ",'count':'1','bucketCounts':['1','0'],'explicitBounds':['NaN']}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "malformed"), 1);
+}
+END_TEST
+
+START_TEST(delta_histograms_are_added_restarted_or_rejected)
+{
+    series_rig_metric(
+        &r, HISTOGRAM("h", 1, "{" FROM(1, 2) ",'count':'3','sum':1,'bucketCounts':['1','2'],'explicitBounds':[1]}"));
+    series_rig_metric(
+        &r, HISTOGRAM("h", 1, "{" FROM(2, 3) ",'count':'5','sum':2,'bucketCounts':['4','1'],'explicitBounds':[1]}"));
+    SHOWS("h_bucket{le=\"1\"} 5\nh_bucket{le=\"+Inf\"} 8\nh_sum 3\nh_count 8\n");
+    series_rig_metric(&r,
+                      HISTOGRAM("h", 1, "{" FROM(2, 4) ",'count':'5','bucketCounts':['4','1'],'explicitBounds':[1]}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "misaligned"), 1);
+    series_rig_metric(
+        &r, HISTOGRAM("h", 1, "{" FROM(3, 4) ",'count':'2','sum':7,'bucketCounts':['1','1'],'explicitBounds':[2]}"));
+    SHOWS("h_bucket{le=\"2\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 7\nh_count 2\n");
+    series_rig_metric(
+        &r, HISTOGRAM("h", 1, "{" FROM(9, 10) ",'count':'1','sum':1,'bucketCounts':['1','0'],'explicitBounds':[2]}"));
+    SHOWS("h_bucket{le=\"2\"} 1\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 1\n");
+}
+END_TEST
+
+START_TEST(a_histogram_that_grows_and_shrinks_stays_right)
+{
+    for (int i = 0; i < 3; i++) {
+        series_rig_metric(&r, HISTOGRAM("h", 2, "{" AT(2) ",'count':'1','bucketCounts':['1'],'explicitBounds':[]}"));
+        SHOWS("h_bucket{le=\"+Inf\"} 1\nh_count 1\n");
+        series_rig_metric(&r, HISTOGRAM("h", 2,
+                                        "{" AT(2) ",'count':'10','bucketCounts':['1','2','3','4'],"
+                                                  "'explicitBounds':[1,2,3]}"));
+        SHOWS(
+            "h_bucket{le=\"1\"} 1\nh_bucket{le=\"2\"} 3\nh_bucket{le=\"3\"} 6\nh_bucket{le=\"+Inf\"} 10\nh_count 10\n");
+    }
+}
+END_TEST
+
+START_TEST(an_exponential_histogram_shows_its_count_in_text)
+{
+    series_rig_metric(&r, EXPONENTIAL("e", 2,
+                                      "{" AT(2) ",'count':'7','sum':3,'scale':1,'zeroCount':'1',"
+                                                "'positive':{'offset':3,'bucketCounts':['1','5']}}"));
+    SHOWS("e_bucket{le=\"+Inf\"} 7\ne_sum 3\ne_count 7\n");
+}
+END_TEST
+
+START_TEST(exponential_histograms_that_scrapers_cannot_read_are_rejected)
+{
+    series_rig_metric(&r, EXPONENTIAL("e", 2, "{" AT(2) ",'count':'1','scale':-5,'positive':{'bucketCounts':['1']}}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "scale"), 1);
+    series_rig_metric(&r, EXPONENTIAL("e", 2, "{" AT(2) ",'count':'9','positive':{'bucketCounts':['1']}}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "malformed"), 1);
+    series_rig_metric(
+        &r, EXPONENTIAL("e", 2, "{" AT(2) ",'count':'1','positive':{'offset':2147483647,'bucketCounts':['1']}}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "malformed"), 1);
+    SHOWS("");
+    ck_assert_uint_eq(r.store.n_series, 0);
+}
+END_TEST
+
+START_TEST(a_summary_has_its_quantiles_ascending)
+{
+    series_rig_metric(&r, SUMMARY("s", "{" AT(2) ",'count':'2','sum':3,'quantileValues':[{'quantile':0.99,'value':1},"
+                                                 "{'quantile':0.5,'value':2},{'quantile':0.99,'value':4}]}"));
+    SHOWS("s{quantile=\"0.5\"} 2\ns{quantile=\"0.99\"} 4\ns_sum 3\ns_count 2\n");
+}
+END_TEST
+
+START_TEST(labels_that_the_type_itself_needs_are_taken_from_attributes)
+{
+    series_rig_metric(
+        &r, HISTOGRAM("h", 2, "{" AT(2) ",'count':'1','bucketCounts':['1'],'attributes':[" A("le", "x") "]}"));
+    series_rig_metric(&r,
+                      SUMMARY("s", "{" AT(2) ",'count':'1','attributes':[" A("quantile", "x") "," A("le", "y") "]}"));
+    SHOWS("h_bucket{le=\"+Inf\"} 1\nh_count 1\ns_sum{le=\"y\"} 0\ns_count{le=\"y\"} 1\n");
+}
+END_TEST
+
+START_TEST(no_recorded_value_ends_that_series_alone)
+{
+    series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'1','attributes':[" A("a", "1") "]},{" AT(
+                                         1) ",'asInt':'2','attributes':[" A("a", "2") "]}"));
+    series_rig_metric(&r, GAUGE("g", "{" AT(2) ",'flags':1,'attributes':[" A("a", "1") "]},{" AT(
+                                         2) ",'asInt':'3','attributes':[" A("a", "2") "]},{" AT(2) ",'flags':1}"));
+    ck_assert_uint_eq(r.result.rejected, 0);
+    SHOWS("g{a=\"2\"} 3\n");
+    series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'flags':1,'attributes':[" A("a", "2") "]}"));
+    SHOWS("g{a=\"2\"} 3\n");
+}
+END_TEST
+
+START_TEST(a_series_goes_when_nothing_arrives_for_it)
+{
+    series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'1','attributes':[" A("a", "1") "]},{" AT(
+                                         1) ",'asInt':'2','attributes':[" A("a", "2") "]}"));
+    clock_advance(&r.rig.clock, 200 * NS_PER_S);
+    series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'1','attributes':[" A("a", "1") "]}"));
+    clock_advance(&r.rig.clock, 101 * NS_PER_S);
+    SHOWS("g{a=\"1\"} 1\n");
+    clock_advance(&r.rig.clock, 300 * NS_PER_S);
+    SHOWS("");
+    ck_assert_uint_eq(r.store.n_series, 0);
+    ck_assert_uint_eq(r.store.expired, 2);
+    ck_assert_uint_eq(r.store.streams.table.n, 0);
+    ck_assert_uint_eq(r.store.families.n, 0);
+}
+END_TEST
+
+START_TEST(without_expiration_a_series_stays)
+{
+    r.options.expiration = 0;
+    series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'1'}"));
+    clock_advance(&r.rig.clock, 100000 * NS_PER_S);
+    SHOWS("g 1\n");
+}
+END_TEST
+
+START_TEST(without_room_new_series_are_rejected_and_known_ones_go_on)
+{
+    series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'1'}"));
+    r.rig.budget.limit = r.rig.budget.used;
+    series_rig_metric(&r, GAUGE("g", "{" AT(2) ",'asInt':'2'},{" AT(2) ",'asInt':'2','attributes':[" A("a", "2") "]}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "series_budget"), 1);
+    series_rig_metric(&r, GAUGE("h", "{" AT(2) ",'asInt':'2'}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "series_budget"), 1);
+    SHOWS("g 2\n");
+    r.rig.budget.limit = UINT64_MAX;
+    series_rig_metric(&r, GAUGE("h", "{" AT(2) ",'asInt':'2'}"));
+    SHOWS("g 2\nh 2\n");
+}
+END_TEST
+
+/* The budget refuses the k-th time and ever after: nothing is lost, nothing is counted twice. */
+START_TEST(whatever_the_budget_refuses_the_store_stays_whole)
+{
+    series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'1'}"));
+    r.rig.budget.limit = r.rig.budget.used + (uint64_t)_i * 40;
+    series_rig_metric(
+        &r, HISTOGRAM(
+                "h", 1,
+                "{" FROM(1, 2) ",'count':'3','bucketCounts':['1','2'],'explicitBounds':[1],"
+                               "'exemplars':[{" AT(2) ",'asDouble':1,'traceId':'4bf92f3577b34da6a3ce929d0e0e4736'}]}"));
+    series_rig_metric(&r, HISTOGRAM("h", 2,
+                                    "{" FROM(1, 3) ",'count':'30','bucketCounts':['1','2','3'],'explicitBounds':[1,2],"
+                                                   "'attributes':[" A("a", "b") "]}"));
+    series_rig_metric(&r, EXPONENTIAL("e", 2, "{" AT(2) ",'count':'2','positive':{'bucketCounts':['1','1']}}"));
+    series_rig_metric(&r, GAUGE("g", "{" AT(2) ",'asInt':'2'}"));
+    ck_assert(strstr(series_rig_lines(&r), "g 2\n") != NULL);
+}
+END_TEST
+
+START_TEST(resources_give_job_instance_and_target_info)
+{
+    series_rig_take(
+        &r,
+        "{'resourceMetrics':[{'resource':{'attributes':[" A("service.name", "s") "," A(
+            "service.namespace", "n") "," A("service.instance.id",
+                                            "i") "," A("host.name",
+                                                       "h") "," A("host_name",
+                                                                  "k") "," A("job",
+                                                                             "no") "]},'scopeMetrics':[{'metrics':"
+                                                                                   "[" GAUGE("g",
+                                                                                             "{" AT(1) ",'asInt':'1','"
+                                                                                                       "attributes':"
+                                                                                                       "[" A("job", "mi"
+                                                                                                                    "n"
+                                                                                                                    "e") "," A(
+                                                                                                           "x",
+                                                                                                           "y") "]}") "]}]}]}");
+    SHOWS("target_info{host_name=\"h;k\",instance=\"i\",job=\"n/s\"} 1\ng{instance=\"i\",job=\"n/s\",x=\"y\"} 1\n");
+}
+END_TEST
+
+START_TEST(of_resources_of_one_job_and_instance_the_newest_is_the_target)
+{
+#define OF(key, t)                                                                                                     \
+    "{'resourceMetrics':[{'resource':{'attributes':[" A("service.name", "s") "," A("service.instance.id", "i") "," A(  \
+        key, "h") "]},'scopeMetrics':[{'metrics':[" GAUGE(key, "{" AT(t) ",'asInt':'1'}") "]}]}]}"
+    series_rig_take(&r, OF("a", 1));
+    clock_advance(&r.rig.clock, 100 * NS_PER_S);
+    series_rig_take(&r, OF("b", 1));
+    SHOWS("target_info{b=\"h\",instance=\"i\",job=\"s\"} 1\na{instance=\"i\",job=\"s\"} 1\nb{instance=\"i\",job=\"s\"} "
+          "1\n");
+    clock_advance(&r.rig.clock, 100 * NS_PER_S);
+    series_rig_take(&r, OF("a", 2));
+    SHOWS("target_info{b=\"h\",instance=\"i\",job=\"s\"} 1\na{instance=\"i\",job=\"s\"} 1\nb{instance=\"i\",job=\"s\"} "
+          "1\n");
+    clock_advance(&r.rig.clock, 201 * NS_PER_S);
+    SHOWS("target_info{a=\"h\",instance=\"i\",job=\"s\"} 1\na{instance=\"i\",job=\"s\"} 1\n");
+}
+END_TEST
+
+START_TEST(scopes_give_labels_even_when_empty)
+{
+    r.options.translation.scope_labels = true;
+    series_rig_take(
+        &r,
+        "{'resourceMetrics':[{'scopeMetrics':[{'scope':{'name':'s','attributes':[" A("name", "no") "," A(
+            "a.b",
+            "x") "]},'schemaUrl':'u','metrics':[" GAUGE("g",
+                                                        "{'asInt':'1'}") "]},{'metrics':[" GAUGE("g",
+                                                                                                 "{'asInt':'2','"
+                                                                                                 "attributes':[" A(
+                                                                                                     "otel_scope_name",
+                                                                                                     "mine") "]}") "]}]"
+                                                                                                                   "}]"
+                                                                                                                   "}");
+    SHOWS("g{otel_scope_a_b=\"x\",otel_scope_name=\"s\",otel_scope_schema_url=\"u\",otel_scope_version=\"\"} 1\n"
+          "g{otel_scope_name=\"\",otel_scope_schema_url=\"\",otel_scope_version=\"\"} 2\n");
+}
+END_TEST
+
+START_TEST(constant_labels_stand_where_there_is_none_of_their_name)
+{
+    static const struct constant_label constants[] = { { BYTES_LIT("a"), BYTES_LIT("k") },
+                                                       { BYTES_LIT("z"), BYTES_LIT("k") } };
+
+    r.options.translation.constants = constants;
+    r.options.translation.n_constants = 2;
+    series_rig_metric(
+        &r, GAUGE("g", "{'asInt':'1','attributes':[" A("a", "x") "]},{'asInt':'2','attributes':[" A("b", "x") "]}"));
+    SHOWS("g{a=\"x\",z=\"k\"} 1\ng{a=\"k\",b=\"x\",z=\"k\"} 2\n");
+}
+END_TEST
+
+START_TEST(promoted_resource_attributes_take_the_place_of_the_points_own)
+{
+    static const char *const included[] = { "host.*", "?one" }, *const excluded[] = { "*.id" };
+
+    r.options.translation.promote = true;
+    r.options.translation.included = included;
+    r.options.translation.n_included = 2;
+    r.options.translation.excluded = excluded;
+    r.options.translation.n_excluded = 1;
+    series_rig_take(
+        &r,
+        "{'resourceMetrics':[{'resource':{'attributes':[" A("host.name", "h") "," A("host.id", "7") "," A("zone", "z") "," A(
+            "other",
+            "o") "]},'scopeMetrics':[{'metrics':[" GAUGE("g",
+                                                         "{'asInt':'1','attributes':[" A("host.name", "mine") "," A(
+                                                             "x",
+                                                             "y") "]},{'asInt':'2','attributes':[" A("host_name",
+                                                                                                     "mine") "]},"
+                                                                                                             "{'asInt':"
+                                                                                                             "'3'}") "]"
+                                                                                                                     "}"
+                                                                                                                     "]"
+                                                                                                                     "}"
+                                                                                                                     "]"
+                                                                                                                     "}");
+    SHOWS("g{host_name=\"h\",x=\"y\",zone=\"z\"} 1\ng{host_name=\"h;mine\",zone=\"z\"} "
+          "2\ng{host_name=\"h\",zone=\"z\"} 3\n");
+}
+END_TEST
+
+START_TEST(with_a_namespace_target_info_is_a_family_too)
+{
+    r.options.translation.ns = bytes_str("n");
+    series_rig_take(
+        &r, "{'resourceMetrics':[{'resource':{'attributes':[" A("service.name", "s") "," A(
+                "service.instance.id", "i") "]},'scopeMetrics':[{'metrics':[" GAUGE("g", "{'asInt':'1'}") "]}]}]}");
+    SHOWS("n_target_info{instance=\"i\",job=\"s\"} 1\nn_g{instance=\"i\",job=\"s\"} 1\n");
+}
+END_TEST
+
+#define TRACE "'traceId':'4bf92f3577b34da6a3ce929d0e0e4736','spanId':'00f067aa0ba902b7'"
+
+START_TEST(exemplars_are_the_newest_of_each_bucket_of_the_newest_point)
+{
+    series_rig_metric(&r, HISTOGRAM("h", 2,
+                                    "{" AT(2) ",'count':'3','sum':1,'bucketCounts':['1','2'],'explicitBounds':[1],"
+                                              "'exemplars':[{" AT(2000000000) ",'asDouble':0.5," TRACE "},{" AT(
+                                                  1000000000) ",'asDouble':0.7," TRACE "},{'asInt':'4'," TRACE
+                                                              ",'filteredAttributes':[" A("user.id", "u") "]}]}"));
+    ck_assert(
+        strstr(series_rig_show(&r, EXPO_OPENMETRICS, 100),
+               "h_bucket{le=\"1.0\"} 1 # {span_id=\"00f067aa0ba902b7\",trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\"} "
+               "0.5 2.0\nh_bucket{le=\"+Inf\"} 3 # {span_id=\"00f067aa0ba902b7\",trace_id="
+               "\"4bf92f3577b34da6a3ce929d0e0e4736\",user_id=\"u\"} 4.0\n") != NULL);
+    series_rig_metric(
+        &r, HISTOGRAM("h", 2, "{" AT(3) ",'count':'3','sum':1,'bucketCounts':['1','2'],'explicitBounds':[1]}"));
+    ck_assert(strstr(series_rig_show(&r, EXPO_OPENMETRICS, 100), " # {") == NULL);
+}
+END_TEST
+
+START_TEST(an_exemplar_too_long_for_its_attributes_keeps_its_ids)
+{
+    series_rig_metric(&r, SUM("c", CUMULATIVE,
+                              "{" AT(2) ",'asInt':'3','exemplars':[{'asDouble':1," TRACE
+                                        ",'filteredAttributes':[" A("a", "0123456789012345678901234567890123456789"
+                                                                         "012345678901234567890123456789") "]}]}"));
+    ck_assert(
+        strstr(series_rig_show(&r, EXPO_OPENMETRICS, 100),
+               "c_total 3.0 # {span_id=\"00f067aa0ba902b7\",trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\"} 1.0\n") !=
+        NULL);
+}
+END_TEST
+
+START_TEST(a_kind_may_change_within_a_type)
+{
+    for (int i = 0; i < 2; i++) {
+        series_rig_metric(
+            &r, HISTOGRAM("h", 2, "{" AT(2) ",'count':'3','sum':1,'bucketCounts':['1','2'],'explicitBounds':[1]}"));
+        SHOWS("h_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 3\nh_sum 1\nh_count 3\n");
+        series_rig_metric(&r, EXPONENTIAL("h", 2, "{" AT(2) ",'count':'2','positive':{'bucketCounts':['1','1']}}"));
+        SHOWS("h_bucket{le=\"+Inf\"} 2\nh_sum 0\nh_count 2\n");
+        series_rig_metric(&r, GAUGE("z", "{'asInt':'1'}"));
+        series_rig_metric(&r, SUM("z", "'aggregationTemporality':2", "{'asInt':'2'}"));
+        SHOWS("h_bucket{le=\"+Inf\"} 2\nh_sum 0\nh_count 2\nz 2\n");
+        series_rig_metric(&r, GAUGE("z", "{" AT(1) ",'flags':1}"));
+    }
+}
+END_TEST
+
+static bool claim(void *arg, struct bytes name, enum expo_type type)
+{
+    (void)arg, (void)name, (void)type;
+    return true;
+}
+
+static void put_gauge(int name, int attribute, const char *rest)
+{
+    char json[256];
+
+    snprintf(json, sizeof(json), GAUGE("g%d", "{" AT(1) "%s,'attributes':[" A("a", "%d") "]}"), name, rest, attribute);
+    series_rig_metric(&r, json);
+}
+
+static unsigned count_of(const char *text, const char *line)
+{
+    unsigned n = 0;
+
+    for (; (text = strstr(text, line)) != NULL; text++)
+        n++;
+    return n;
+}
+
+#define MANY 300
+
+/* Each slice makes series and ends others under the scrape. */
+START_TEST(a_scrape_shows_every_series_that_stays_once_whatever_comes_and_goes)
+{
+    struct scrape_source *s = &r.source.source;
+    struct buf text = { 0 };
+    bool more = true;
+    struct expo e;
+    void *cursor;
+    char line[64];
+
+    for (int i = 0; i < MANY; i++)
+        put_gauge(i % 7, i, ",'asInt':'1'");
+    cursor = s->open(s);
+    expo_init(&e, EXPO_TEXT, NAME_ESCAPE_NONE, &text);
+    for (int i = 0; more; i++) {
+        more = s->write(s, cursor, &e, 1, claim, NULL);
+        put_gauge(i % 11, MANY + i, ",'asInt':'1'");
+        put_gauge(i * 3 % MANY % 7, i * 3 % MANY, ",'flags':1");
+    }
+    s->close(s, cursor);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(line, sizeof(line), "g%d{a=\"%d\"} 1\n", i % 7, i);
+        ck_assert_uint_le(count_of(buf_cstr(&text), line), 1);
+        if (i % 3 != 0)
+            ck_assert_msg(count_of(buf_cstr(&text), line) == 1, "%s", line);
+    }
+    expo_free(&e);
+    buf_free(&text);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("series");
+    TCase *t = tcase_create("series");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, a_point_is_shown_with_its_attributes_as_labels);
+    tcase_add_test(t, the_newest_point_stays_whatever_order_they_arrive_in);
+    tcase_add_test(t, the_order_of_attributes_makes_no_series);
+    tcase_add_test(t, names_and_resources_that_become_equal_are_one_series);
+    tcase_add_test(t, byte_orders_of_one_series_are_remembered_only_so_many);
+    tcase_add_test(t, attributes_that_become_one_label_are_joined_by_the_order_of_their_keys);
+    tcase_add_test(t, a_point_whose_attribute_can_be_no_label_is_rejected_alone);
+    tcase_add_test(t, a_metric_without_a_name_is_rejected);
+    tcase_add_test(t, the_first_type_of_a_name_stays_while_it_has_series);
+    tcase_add_test(t, the_first_help_of_a_name_stays);
+    tcase_add_test(t, delta_sums_are_added_up_while_they_follow_each_other);
+    tcase_add_test(t, sums_that_cannot_be_shown_are_rejected);
+    tcase_add_test(t, a_histogram_has_cumulative_buckets_sum_and_count);
+    tcase_add_test(t, bounds_out_of_order_are_sorted_and_equal_ones_joined);
+    tcase_add_test(t, delta_histograms_are_added_restarted_or_rejected);
+    tcase_add_test(t, a_histogram_that_grows_and_shrinks_stays_right);
+    tcase_add_test(t, an_exponential_histogram_shows_its_count_in_text);
+    tcase_add_test(t, exponential_histograms_that_scrapers_cannot_read_are_rejected);
+    tcase_add_test(t, a_summary_has_its_quantiles_ascending);
+    tcase_add_test(t, labels_that_the_type_itself_needs_are_taken_from_attributes);
+    tcase_add_test(t, no_recorded_value_ends_that_series_alone);
+    tcase_add_test(t, a_series_goes_when_nothing_arrives_for_it);
+    tcase_add_test(t, without_expiration_a_series_stays);
+    tcase_add_test(t, without_room_new_series_are_rejected_and_known_ones_go_on);
+    tcase_add_loop_test(t, whatever_the_budget_refuses_the_store_stays_whole, 0, 60);
+    tcase_add_test(t, resources_give_job_instance_and_target_info);
+    tcase_add_test(t, of_resources_of_one_job_and_instance_the_newest_is_the_target);
+    tcase_add_test(t, scopes_give_labels_even_when_empty);
+    tcase_add_test(t, constant_labels_stand_where_there_is_none_of_their_name);
+    tcase_add_test(t, promoted_resource_attributes_take_the_place_of_the_points_own);
+    tcase_add_test(t, with_a_namespace_target_info_is_a_family_too);
+    tcase_add_test(t, exemplars_are_the_newest_of_each_bucket_of_the_newest_point);
+    tcase_add_test(t, an_exemplar_too_long_for_its_attributes_keeps_its_ids);
+    tcase_add_test(t, a_kind_may_change_within_a_type);
+    tcase_add_test(t, a_scrape_shows_every_series_that_stays_once_whatever_comes_and_goes);
+    suite_add_tcase(s, t);
+    runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue in memory, with and without a batch block. */
+#include "queue/sender.h"
+
+#include "otlp/metadata.h"
+#include "pipeline/entry.h"
+#include "support/rig.h"
+#include "support/sink.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define MS NS_PER_MS
+#define CLIENTS 512
+
+struct client {
+    struct ack ack;
+    bool settled;
+    struct outcome outcome;
+    uint64_t items;
+};
+
+static struct rig rig;
+static struct ledger ledger;
+static struct sink sink;
+static struct sender_options options;
+static struct retry_config retries;
+static struct node *node;
+static struct consumer *entry;
+static struct client clients[CLIENTS];
+static size_t n_clients;
+static unsigned next_out, next_in; /* numbers of items */
+static bool in_order;
+static VEC(uint64_t) sizes; /* of what came out */
+
+static const struct outcome safe = { .verdict = VERDICT_SAFE };
+static const struct outcome refuse = { .verdict = VERDICT_REJECT, .reason = "bad", .why = "no" };
+static const struct outcome come_again = { .verdict = VERDICT_RETRY, .reason = "away", .why = "nobody there" };
+
+static int create(struct node *n, const void *config, struct error *err)
+{
+    (void)err;
+    (void)sender_new(n, config);
+    return 0;
+}
+
+static int start(struct node *n, struct error *err)
+{
+    return sender_start(n->sender, err);
+}
+
+static void stop(struct node *n, uint64_t deadline, void (*done)(struct node *))
+{
+    sender_stop(n->sender, deadline, done);
+}
+
+static void destroy(struct node *n)
+{
+    sender_free(n->sender);
+}
+
+static const struct component queue = {
+    .type = "queue",
+    .kind = COMPONENT_EXPORTER,
+    .node_size = sizeof(struct node),
+    .create = create,
+    .start = start,
+    .stop = stop,
+    .destroy = destroy,
+};
+
+static uint64_t varint(const uint8_t **at)
+{
+    uint64_t v = 0;
+
+    for (unsigned shift = 0;; shift += 7) {
+        v |= (uint64_t)(**at & 0x7f) << shift;
+        if ((*(*at)++ & 0x80) == 0)
+            return v;
+    }
+}
+
+/* Every item comes out once, and in the order it came in. */
+static void look(struct sink *s, const struct batch *b)
+{
+    uint64_t seen = 0;
+
+    (void)s;
+    *vec_push(&sizes) = b->items;
+    for (uint32_t i = 0; i < b->n_segments && in_order; i++) {
+        const uint8_t *at = b->segments[i].data, *end = at + b->segments[i].len;
+
+        ck_assert_uint_eq(*at++, 0x0a);
+        (void)varint(&at);
+        ck_assert_uint_eq(*at++, 0x12);
+        (void)varint(&at);
+        for (; at < end; at += 7, seen++)
+            ck_assert_uint_eq(at[6], (uint8_t)next_out++);
+    }
+    if (in_order)
+        ck_assert_uint_eq(seen, b->items);
+}
+
+static void setup(void)
+{
+    rig_init(&rig, 1);
+    ledger_init(&ledger, "exporter", "logs", SIGNAL_LOGS);
+    sink_init(&sink);
+    sink.on_batch = look;
+    options = (struct sender_options){ .queue_size = 1000, .consumers = 1, .attempt = &sink.in };
+    retries = (struct retry_config){
+        .enabled = true, .initial_interval = { 100 * MS }, .max_interval = { 100 * MS }, .multiplier = 1
+    };
+    n_clients = 0;
+    next_out = next_in = 0;
+    in_order = true;
+    sizes.n = 0;
+}
+
+static void begin(void)
+{
+    node = rig_node(&rig, &queue, &options, SIGNAL_LOGS, &ledger, NULL);
+    entry = entry_new(&rig.turn, &ledger, &node->in);
+}
+
+static void batches(uint64_t least, uint64_t most)
+{
+    options.batch = (struct sender_batch){ .on = true, .flush = 200 * MS, .least = least, .most = most };
+    begin();
+}
+
+static void teardown(void)
+{
+    turn_run(&rig.turn);
+    ck_assert(ledger_sums(&ledger));
+    rig_destroy(node);
+    turn_run(&rig.turn);
+    entry_free(entry);
+    sink_close(&sink);
+    ledger_free(&ledger);
+    vec_free(&sizes);
+    rig_close(&rig);
+}
+
+static void on_settled(struct ack *ack, const struct outcome *o)
+{
+    struct client *c = container_of(ack, struct client, ack);
+
+    ck_assert(!c->settled);
+    c->settled = true;
+    c->outcome = *o;
+}
+
+static struct client *send_with(uint64_t items, struct metadata *m)
+{
+    struct client *c = &clients[n_clients++];
+    struct batch *b = rig_logs(&rig, next_in, items);
+
+    *c = (struct client){ .items = items };
+    next_in += (unsigned)items;
+    b->metadata = m;
+    ack_init(&c->ack, &rig.turn, NULL, items, true, on_settled);
+    consumer_send(entry, b, &c->ack);
+    turn_run(&rig.turn);
+    return c;
+}
+
+static struct client *send_logs(uint64_t items)
+{
+    return send_with(items, NULL);
+}
+
+static void wait(uint64_t ns)
+{
+    clock_advance(&rig.clock, ns);
+    turn_run(&rig.turn);
+}
+
+static double size(void)
+{
+    return rig_metric(&rig, "otelcol_exporter_queue_size", "exporter", "queue", "data_type", "logs", NULL);
+}
+
+#define came_out(...) came((const uint64_t[]){ __VA_ARGS__ }, sizeof((const uint64_t[]){ __VA_ARGS__ }) / 8)
+
+static void came(const uint64_t *expected, size_t n)
+{
+    ck_assert_uint_eq(sizes.n, n);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_uint_eq(sizes.v[i], expected[i]);
+}
+
+START_TEST(without_a_batch_block_each_goes_out_as_it_came)
+{
+    begin();
+    send_logs(3);
+    send_logs(4);
+    came_out(3, 4);
+    ck_assert_uint_eq(ledger.delivered, 7);
+    ck_assert_double_eq(size(), 0);
+}
+END_TEST
+
+START_TEST(a_batch_goes_out_when_it_is_large_enough)
+{
+    batches(10, 0);
+    ck_assert(send_logs(6)->settled);
+    ck_assert_uint_eq(sizes.n, 0);
+    ck_assert_double_eq(size(), 1);
+    ck_assert_uint_eq(ledger.held, 6);
+    send_logs(6);
+    came_out(12);
+    ck_assert_uint_eq(ledger.delivered, 12);
+    ck_assert_double_eq(size(), 0);
+}
+END_TEST
+
+START_TEST(what_waits_goes_out_when_its_time_is_up)
+{
+    batches(10, 0);
+    send_logs(3);
+    wait(150 * MS);
+    send_logs(4);
+    wait(49 * MS);
+    ck_assert_uint_eq(sizes.n, 0);
+    wait(1 * MS);
+    came_out(7);
+    ck_assert_uint_eq(clock_next(&rig.clock), UINT64_MAX);
+}
+END_TEST
+
+/* The sizes that the Go collector makes of the same requests. */
+START_TEST(cuts_and_joins_are_those_of_the_go_collector)
+{
+    batches(100, 200);
+    send_logs(30);
+    send_logs(60);
+    send_logs(350);
+    send_logs(5);
+    came_out(200, 200);
+    send_logs(500);
+    came_out(200, 200, 200, 200, 145);
+}
+END_TEST
+
+START_TEST(without_a_least_size_nothing_waits)
+{
+    batches(0, 100);
+    send_logs(30);
+    send_logs(350);
+    send_logs(5);
+    came_out(30, 100, 100, 100, 50, 5);
+}
+END_TEST
+
+START_TEST(sizes_in_bytes_are_kept_and_one_item_that_is_too_heavy_goes_alone)
+{
+    options.batch = (struct sender_batch){ .on = true, .in_bytes = true, .flush = 200 * MS, .least = 40, .most = 40 };
+    begin();
+    send_logs(12); /* 7 bytes each, and 4 around them */
+    wait(200 * MS);
+    came_out(5, 5, 2);
+    sizes.n = 0;
+    options.batch.most = options.batch.least = 8;
+    rig_destroy(node);
+    entry_free(entry);
+    begin();
+    send_logs(3);
+    came_out(1, 1, 1);
+}
+END_TEST
+
+START_TEST(a_batch_in_two_flights_is_done_when_both_are)
+{
+    sink.hold = true;
+    options.consumers = 2;
+    options.wait_for_result = true;
+    batches(10, 10);
+    struct client *a = send_logs(20);
+
+    ck_assert_uint_eq(sink.held.n, 2);
+    sink_settle(&sink, 1, &safe);
+    turn_run(&rig.turn);
+    ck_assert(!a->settled);
+    ck_assert_double_eq(size(), 1);
+    sink_settle(&sink, 0, &refuse);
+    turn_run(&rig.turn);
+    ck_assert(a->settled);
+    ck_assert_int_eq(a->outcome.verdict, VERDICT_REJECT);
+    ck_assert_double_eq(size(), 0);
+}
+END_TEST
+
+START_TEST(what_was_rejected_is_told_once_to_those_who_wait)
+{
+    struct client *a, *b;
+
+    options.wait_for_result = true;
+    sink.answer = (struct outcome){ .verdict = VERDICT_SAFE, .rejected = 5, .reason = "bad" };
+    batches(7, 0);
+    a = send_logs(3);
+    b = send_logs(4);
+    ck_assert(a->settled && b->settled);
+    ck_assert_uint_eq(a->outcome.rejected, 3);
+    ck_assert_uint_eq(b->outcome.rejected, 2);
+    ck_assert_uint_eq(ledger.delivered, 2);
+    ck_assert_uint_eq(ledger_reasons_total(&ledger.dropped), 5);
+}
+END_TEST
+
+static void drop_two(struct consumer *self, struct batch *b, struct ack *ack)
+{
+    (void)self;
+    batch_unref(b);
+    ack_drop(ack, 2, "too_old");
+    ack_safe(ack);
+}
+
+START_TEST(what_an_attempt_drops_is_in_the_ledger_of_those_who_wait_too)
+{
+    struct consumer dropping = { .consume = drop_two };
+
+    options.attempt = &dropping;
+    options.wait_for_result = _i == 1;
+    batches(7, 0);
+    send_logs(1);
+    send_logs(6);
+    ck_assert_uint_eq(ledger.delivered, 5);
+    ck_assert_uint_eq(ledger_reasons_total(&ledger.dropped), 2);
+    ck_assert_str_eq(ledger.dropped.v[0].reason, "too_old");
+}
+END_TEST
+
+START_TEST(a_part_that_failed_is_sent_again_by_itself)
+{
+    sink.hold = true;
+    options.consumers = 2;
+    options.retry = &retries;
+    batches(10, 10);
+    send_logs(20);
+    sink_settle(&sink, 0, &come_again);
+    sink_settle(&sink, 0, &safe);
+    turn_run(&rig.turn);
+    ck_assert_uint_eq(ledger.delivered, 10);
+    ck_assert_double_eq(size(), 1);
+    in_order = false;
+    wait(100 * MS);
+    ck_assert_uint_eq(sink.held.n, 1);
+    sink_settle(&sink, 0, &safe);
+    turn_run(&rig.turn);
+    ck_assert_uint_eq(ledger.delivered, 20);
+    ck_assert_double_eq(size(), 0);
+}
+END_TEST
+
+static struct metadata *tenant(const char *value)
+{
+    struct metadata_entry e[] = { { bytes_str("X-Tenant"), bytes_str(value) }, { bytes_str("other"), bytes_str("x") } };
+
+    return metadata_new(e, 2);
+}
+
+static void look_at_tenant(struct sink *s, const struct batch *b)
+{
+    uint32_t at = 0;
+
+    (void)s;
+    *vec_push(&sizes) = b->items;
+    ck_assert_ptr_nonnull(b->metadata);
+    ck_assert_uint_eq(b->metadata->n, 1);
+    ck_assert_ptr_nonnull(metadata_find(b->metadata, bytes_str("x-tenant"), &at));
+}
+
+START_TEST(clients_with_other_metadata_stay_apart)
+{
+    const char *keys[] = { "x-tenant" };
+
+    sink.on_batch = look_at_tenant;
+    options.batch = (struct sender_batch){ .on = true, .flush = 200 * MS, .least = 100, .keys = { keys, 1 } };
+    begin();
+    send_with(60, tenant("a"));
+    send_with(70, tenant("b"));
+    send_with(80, tenant("a"));
+    send_with(30, tenant("b"));
+    send_with(9, tenant("c"));
+    came_out(140, 100);
+    wait(200 * MS);
+    came_out(140, 100, 9);
+    ck_assert_uint_eq(clock_next(&rig.clock), UINT64_MAX);
+}
+END_TEST
+
+START_TEST(stopping_sends_what_waits)
+{
+    bool stopped = false;
+
+    batches(100, 0);
+    send_logs(5);
+    rig_stop(node, UINT64_MAX, &stopped);
+    turn_run(&rig.turn);
+    ck_assert(stopped);
+    came_out(5);
+    ck_assert_uint_eq(ledger.delivered, 5);
+}
+END_TEST
+
+START_TEST(at_the_deadline_what_is_left_is_dropped_or_told)
+{
+    struct client *a;
+    bool stopped = false;
+
+    sink.hold = true;
+    options.wait_for_result = _i == 1;
+    batches(10, 10);
+    a = send_logs(25);
+    ck_assert_uint_eq(sink.held.n, 1);
+    rig_stop(node, clock_mono(&rig.clock) + 1000 * MS, &stopped);
+    wait(1000 * MS);
+    ck_assert(stopped);
+    ck_assert(a->settled);
+    ck_assert_int_eq(a->outcome.verdict, _i == 1 ? VERDICT_RETRY : VERDICT_SAFE);
+    ck_assert_uint_eq(ledger.held, 0);
+}
+END_TEST
+
+static void settle_one(void)
+{
+    static const struct outcome *const answers[] = { &safe, &safe, &safe, &refuse, &come_again };
+
+    if (sink.held.n > 0)
+        sink_settle(&sink, rig_random(&rig, sink.held.n), answers[rig_random(&rig, 5)]);
+    wait(rig_random(&rig, 100) * MS);
+}
+
+START_TEST(who_waits_for_room_goes_on_when_there_is_some)
+{
+    options.block_on_overflow = true;
+    options.queue_size = 1;
+    options.consumers = 1;
+    sink.hold = true;
+    begin();
+    send_logs(3);
+    send_logs(4);
+    ck_assert_uint_eq(sink.held.n, 1);
+    sink_settle(&sink, 0, &safe);
+    turn_run(&rig.turn);
+    came_out(3, 4);
+    sink_settle(&sink, 0, &safe);
+    turn_run(&rig.turn);
+    ck_assert_uint_eq(ledger.delivered, 7);
+}
+END_TEST
+
+START_TEST(whatever_comes_and_goes_the_ledger_sums_and_nothing_is_left)
+{
+    bool stopped = false;
+
+    rig.random += (uint64_t)_i * 7919;
+    in_order = false;
+    sink.hold = true;
+    options.consumers = 1 + (uint32_t)rig_random(&rig, 4);
+    options.retry = rig_random(&rig, 2) ? &retries : NULL;
+    options.wait_for_result = rig_random(&rig, 3) == 0;
+    options.block_on_overflow = rig_random(&rig, 2);
+    options.queue_size = 3 + rig_random(&rig, 20);
+    options.batch = (struct sender_batch){
+        .on = _i % 4 != 0, .in_bytes = rig_random(&rig, 2), .flush = 150 * MS, .least = rig_random(&rig, 60)
+    };
+    if (rig_random(&rig, 2))
+        options.batch.most = options.batch.least + 1 + rig_random(&rig, 40);
+    options.merge_bytes = rig_random(&rig, 2) * 200;
+    begin();
+    for (unsigned i = 0; i < 300; i++) {
+        send_logs(1 + rig_random(&rig, 90));
+        settle_one();
+        ck_assert(ledger_sums(&ledger));
+    }
+    sink.hold = false;
+    while (sink.held.n > 0)
+        settle_one();
+    wait(1000 * MS);
+    rig_stop(node, UINT64_MAX, &stopped);
+    turn_run(&rig.turn);
+    ck_assert(stopped);
+    ck_assert_uint_eq(ledger.held, 0);
+    ck_assert_double_eq(size(), 0);
+    for (size_t i = 0; i < n_clients; i++)
+        ck_assert(clients[i].settled);
+    for (size_t i = 0; i < sizes.n && options.batch.on && !options.batch.in_bytes && options.batch.most > 0; i++)
+        ck_assert_uint_le(sizes.v[i], options.batch.most);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sender");
+    TCase *tc = tcase_create("sender");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, without_a_batch_block_each_goes_out_as_it_came);
+    tcase_add_test(tc, a_batch_goes_out_when_it_is_large_enough);
+    tcase_add_test(tc, what_waits_goes_out_when_its_time_is_up);
+    tcase_add_test(tc, cuts_and_joins_are_those_of_the_go_collector);
+    tcase_add_test(tc, without_a_least_size_nothing_waits);
+    tcase_add_test(tc, sizes_in_bytes_are_kept_and_one_item_that_is_too_heavy_goes_alone);
+    tcase_add_test(tc, a_batch_in_two_flights_is_done_when_both_are);
+    tcase_add_test(tc, what_was_rejected_is_told_once_to_those_who_wait);
+    tcase_add_loop_test(tc, what_an_attempt_drops_is_in_the_ledger_of_those_who_wait_too, 0, 2);
+    tcase_add_test(tc, a_part_that_failed_is_sent_again_by_itself);
+    tcase_add_test(tc, clients_with_other_metadata_stay_apart);
+    tcase_add_test(tc, stopping_sends_what_waits);
+    tcase_add_loop_test(tc, at_the_deadline_what_is_left_is_dropped_or_told, 0, 2);
+    tcase_add_test(tc, who_waits_for_room_goes_on_when_there_is_some);
+    tcase_add_loop_test(tc, whatever_comes_and_goes_the_ledger_sums_and_nothing_is_left, 0, 60);
+    suite_add_tcase(suite, tc);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Large bodies while the pool is stuck: what is given up leaves nothing behind. (The rest is in
+ * test_large_requests.py.) */
+#include "base/mem.h"
+#include "receiver/otlp/otlp.h"
+#include "support/rig.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define LONG (1024ul * 1024)
+
+static struct rig rig;
+static uv_loop_t loop;
+static struct otlp receiver;
+static struct metric waits;
+static struct http_request requests[4];
+static uv_sem_t sem;
+static uv_work_t stuck;
+
+static void get_stuck(uv_work_t *work)
+{
+    (void)work;
+    uv_sem_wait(&sem);
+}
+
+static void on_free(uv_work_t *work, int status)
+{
+    (void)work;
+    (void)status;
+}
+
+static void setup(void)
+{
+    rig_init(&rig, 1);
+    ck_assert_int_eq(uv_loop_init(&loop), 0);
+    rig.host.loop = &loop;
+    rig.budget.limit = 1u << 30;
+    receiver = (struct otlp){ .node.host = &rig.host, .waits = &waits };
+    ck_assert_int_eq(uv_sem_init(&sem, 0), 0);
+    uv_queue_work(&loop, &stuck, get_stuck, on_free);
+}
+
+static void teardown(void)
+{
+    while (receiver.idle != NULL) {
+        struct otlp_call *call = receiver.idle;
+
+        receiver.idle = call->next;
+        free(call);
+    }
+    uv_sem_destroy(&sem);
+    ck_assert_int_eq(uv_loop_close(&loop), 0);
+    rig_close(&rig);
+}
+
+/* A call whose body, LONG bytes of JSON, is whole. */
+static struct otlp_call *take_call(struct http_request *req)
+{
+    struct otlp_call *call = call_new(&receiver, req, TRANSPORT_HTTP, SIGNAL_LOGS);
+
+    call->json = true;
+    call->limit = 16 * LONG;
+    call->block = block_new(&rig.budget, LONG);
+    call->len = LONG;
+    call->ended = true;
+    memset(call->block->data, ' ', LONG);
+    call_unpack(call);
+    return call;
+}
+
+START_TEST(what_is_given_up_while_the_pool_is_stuck_ends_by_itself_later)
+{
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+        take_call(&requests[i])->req = NULL; /* the peers have left */
+    for (struct otlp_call *call = receiver.calls; call != NULL; call = call->next)
+        ck_assert_int_eq(call->state, CALL_UNPACKING);
+    ck_assert_uint_eq(receiver.jobs, 2);
+    ck_assert_uint_gt(rig.budget.used, (4 + 2 * 2) * LONG);
+    unpack_abandon(&receiver);
+    ck_assert_ptr_null(receiver.calls);
+    ck_assert_uint_gt(rig.budget.used, 2 * LONG); /* the pool still reads two of the bodies */
+    uv_sem_post(&sem);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    ck_assert_uint_eq(rig.budget.used, 0);
+}
+END_TEST
+
+START_TEST(a_job_begins_only_when_the_budget_has_room_for_all_that_it_may_need)
+{
+    struct otlp_call *call;
+
+    rig.budget.limit = 17 * LONG;
+    budget_charge(&rig.budget, 15 * LONG);
+    call = take_call(&requests[0]);
+    ck_assert_int_eq(call->state, CALL_BODY);
+    ck_assert_uint_eq(receiver.jobs, 0);
+    budget_give(&rig.budget, 15 * LONG);
+    turn_run(&rig.turn); /* who waits is called */
+    ck_assert_int_eq(call->state, CALL_UNPACKING);
+    ck_assert_uint_eq(receiver.jobs, 1);
+    call->req = NULL;
+    unpack_abandon(&receiver);
+    uv_sem_post(&sem);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    ck_assert_uint_eq(rig.budget.used, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("otlp_unpack");
+    TCase *tc = tcase_create("all");
+    SRunner *r;
+    int failed;
+
+    setenv("UV_THREADPOOL_SIZE", "1", 1);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, what_is_given_up_while_the_pool_is_stuck_ends_by_itself_later);
+    tcase_add_test(tc, a_job_begins_only_when_the_budget_has_room_for_all_that_it_may_need);
+    suite_add_tcase(s, tc);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole configurations: what is said of their sections, ids, references, pipelines and `service:`. */
+#include "service/config.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define EMPTY_HINT "; it needs at least receivers, exporters and service, as config/otelcd.yaml has them"
+#define RECEIVERS "receivers: {nop: }\n"
+#define EXPORTERS "exporters: {nop: }\n"
+#define PIPELINES "service: {pipelines: {traces: {receivers: [nop], exporters: [nop]}}}\n"
+#define TELEMETRY(text)                                                                                                \
+    RECEIVERS EXPORTERS "service:\n  pipelines: {traces: {receivers: [nop], exporters: [nop]}}\n  telemetry: " text "\n"
+
+static struct config *c;
+static struct buf out;
+
+static void teardown(void)
+{
+    if (c != NULL)
+        config_free(c);
+    c = NULL;
+    buf_free(&out);
+}
+
+static struct config *load(const char *text)
+{
+    char *uri = mem_printf("yaml:%s", text);
+    struct config_sources s = { .uris = (const char *const[]){ uri }, .n_uris = 1, .offline = true };
+
+    c = config_load(&s, component_registry);
+    free(uri);
+    return c;
+}
+
+/* The faults, one a line: "line:column: path: text", warnings with a "?" in front. */
+static const char *faults_of(const char *text)
+{
+    load(text);
+    for (size_t i = 0; i < c->faults.list.n; i++) {
+        const struct fault *f = &c->faults.list.v[i];
+
+        buf_printf(&out, "%s%s%d:%d: %s%s%s", i > 0 ? "\n" : "", f->warning ? "?" : "", f->line, f->column, f->path,
+                   f->path[0] != '\0' ? ": " : "", f->text);
+    }
+    return buf_cstr(&out);
+}
+
+static const struct {
+    const char *text, *faults;
+} cases[] = {
+    { RECEIVERS EXPORTERS PIPELINES, "" },
+    /* sections */
+    { "", "0:0: yaml:: empty configuration file" EMPTY_HINT },
+    { "receivers: {}",
+      "1:1: empty configuration file" EMPTY_HINT "\n0:0: service::pipelines: service must have at least one pipeline" },
+    { EXPORTERS "service: {pipelines: {traces: {exporters: [nop]}}}",
+      "1:1: no receiver configuration specified in config\n"
+      "2:23: service::pipelines::traces: must have at least one receiver" },
+    { RECEIVERS "service: {pipelines: {traces: {receivers: [nop]}}}",
+      "1:1: no exporter configuration specified in config\n"
+      "2:23: service::pipelines::traces: must have at least one exporter" },
+    { RECEIVERS EXPORTERS PIPELINES "x-none: 1",
+      "4:1: has invalid keys: x-none; the keys here are receivers, processors, "
+      "exporters, connectors, extensions and service" },
+    { "receivers: ${file:/nowhere}\n", "1:12: receivers: cannot read ${file:/nowhere}: no files are read here" },
+    { RECEIVERS EXPORTERS PIPELINES "Processors: {}",
+      "4:1: has invalid keys: Processors; did you mean \"processors\"?" },
+    { RECEIVERS EXPORTERS PIPELINES "processors: 5", "4:13: processors: expected a map of components, got an integer" },
+    { RECEIVERS EXPORTERS "service: {}", "3:10: service::pipelines: service must have at least one pipeline" },
+    /* ids */
+    { "receivers: {nop: , nop/: , /nop: , 'n-p': , 'nop/a b': , ' nop ': , nop/\xc3\xbc: }\n" EXPORTERS PIPELINES,
+      "1:20: receivers::nop/: in \"nop/\" id: the part after / should not be empty\n"
+      "1:28: receivers::/nop: in \"/nop\" id: the part before / should not be empty\n"
+      "1:36: receivers::n-p: invalid character(s) in type \"n-p\": letters, digits and _ only\n"
+      "1:45: receivers::nop/a b: invalid character(s) in name \"a b\"\n"
+      "1:58: receivers::nop: duplicate name \"nop\"" },
+    { "receivers: {nop: , nopp: , x/y: }\n" EXPORTERS PIPELINES,
+      "1:20: receivers::nopp: unknown type: \"nopp\" for id: \"nopp\" (valid values: [otlp nop]); did you mean "
+      "\"nop\"?\n"
+      "1:28: receivers::x/y: unknown type: \"x\" for id: \"x/y\" (valid values: [otlp nop])" },
+    /* bodies */
+    { RECEIVERS EXPORTERS PIPELINES "processors: {batch: {timeuot: 1s}, memory_limiter: 5}",
+      "4:22: processors::batch: has invalid keys: timeuot; did you mean \"timeout\"?\n"
+      "4:52: processors::memory_limiter: expected a map of options, got an integer" },
+    { RECEIVERS EXPORTERS PIPELINES "processors: {batch: {send_batch_max_size: 1}}",
+      "4:43: processors::batch::send_batch_max_size: send_batch_max_size must be greater or equal to send_batch_size" },
+    { "receivers: {otlp: }\n" EXPORTERS "service: {pipelines: {traces: {receivers: [otlp], exporters: [nop]}}}",
+      "1:19: receivers::otlp::protocols: must specify at least one protocol when using the OTLP receiver: write "
+      "`grpc:` "
+      "or `http:` (or both) under protocols" },
+    /* old names */
+    { RECEIVERS "exporters: {logging: {loglevel: DEBUG}}\n"
+                "service: {pipelines: {traces: {receivers: [nop], exporters: [logging]}}}",
+      "?2:13: exporters::logging: \"logging\" alias is deprecated; use \"debug\" instead\n"
+      "?2:33: exporters::logging: loglevel is the old spelling; write verbosity: detailed" },
+    { RECEIVERS "exporters: {logging: {loglevel: loud}}\n"
+                "service: {pipelines: {traces: {receivers: [nop], exporters: [logging]}}}",
+      "?2:13: exporters::logging: \"logging\" alias is deprecated; use \"debug\" instead\n"
+      "2:33: exporters::logging: loglevel is the old spelling of verbosity; write verbosity: basic, normal or "
+      "detailed, and "
+      "only that" },
+    /* references */
+    { RECEIVERS EXPORTERS
+      "processors: {batch: }\n"
+      "service: {pipelines: {traces: {receivers: [npo], processors: [bacth, nop], exporters: [a]}}}",
+      "4:44: service::pipelines::traces: references receiver \"npo\" which is not configured; did you mean \"nop\"?\n"
+      "4:63: service::pipelines::traces: references processor \"bacth\" which is not configured; did you mean "
+      "\"batch\"?\n"
+      "4:70: service::pipelines::traces: references processor \"nop\" which is not configured; nop is the name of a "
+      "receiver\n"
+      "4:88: service::pipelines::traces: references exporter \"a\" which is not configured" },
+    { RECEIVERS EXPORTERS
+      "processors: {batch: }\n"
+      "service: {pipelines: {traces: {receivers: [nop], processors: [batch, batch], exporters: [nop]}}}",
+      "4:70: service::pipelines::traces: references processor \"batch\" multiple times" },
+    { RECEIVERS EXPORTERS "service: {extensions: [zpages], pipelines: {traces: {receivers: [nop], exporters: [nop]}}}",
+      "3:24: service::extensions: references extension \"zpages\" which is not configured" },
+    { "receivers: {nop: , forward: }\n" EXPORTERS "connectors: {forward: }\n" PIPELINES,
+      "1:20: receivers::forward: unknown type: \"forward\" for id: \"forward\" (valid values: [otlp nop])\n"
+      "3:14: connectors::forward: ambiguous ID: Found both \"forward\" receiver and \"forward\" connector. Change one "
+      "of "
+      "the components' IDs" },
+    { "receivers: {nop: , nop/2: }\n" EXPORTERS PIPELINES,
+      "?1:20: receivers::nop/2: is configured but not used by any pipeline" },
+    /* pipelines */
+    { RECEIVERS EXPORTERS "service: {pipelines: {trace: {receivers: [nop], exporters: [nop]}}}",
+      "3:23: service::pipelines::trace: unknown signal \"trace\": a pipeline is called traces, metrics, logs or "
+      "profiles, "
+      "or one of these with /name behind it; did you mean \"traces\"?" },
+    { RECEIVERS EXPORTERS "service: {pipelines: {traces: {receiver: [nop], receivers: nop, exporters: []}}}",
+      "3:32: service::pipelines::traces: has invalid keys: receiver; did you mean \"receivers\"?\n"
+      "3:60: service::pipelines::traces: expected a list of receiver names, got a string; write [nop]\n"
+      "3:23: service::pipelines::traces: must have at least one exporter" },
+    { RECEIVERS EXPORTERS "service: {pipelines: {profiles/x: {receivers: [nop], exporters: [nop]}}}", "" },
+    { RECEIVERS EXPORTERS "connectors: {forward: }\n"
+                          "service: {pipelines: {traces: {receivers: [nop], exporters: [forward]}}}",
+      "4:23: service::pipelines::traces: connector \"forward\" used as exporter in [traces] pipeline but not used in "
+      "any "
+      "supported receiver pipeline" },
+    /* service::telemetry */
+    { TELEMETRY("{logs: {level: DEBUG, encoding: json, initial_fields: {a: 1}}, metrics: {level: Detailed}}"), "" },
+    { TELEMETRY("{logs: {level: loud}}"),
+      "5:29: service::telemetry::logs::level: \"loud\" is not one of debug, info, warn, "
+      "error, dpanic, panic or fatal" },
+    { TELEMETRY("{logs: {development: true, disable_caller: false}, traces: {level: basic, propagators: [b3]}}"),
+      "?5:35: service::telemetry::logs::development: there is no development mode; remove this key\n"
+      "?5:57: service::telemetry::logs::disable_caller: lines never name the calling function; remove this key\n"
+      "?5:81: service::telemetry::traces::level: otelcd does not trace itself; remove this key\n"
+      "?5:101: service::telemetry::traces::propagators: otelcd does not trace itself; remove this key" },
+    { TELEMETRY("{logs: {initial_fields: {a: [1]}, processors: [{batch: }]}}"),
+      "5:48: service::telemetry::logs::processors: exporting otelcd's own log over OTLP is not served yet: remove this "
+      "block; the log goes to output_paths" },
+    { TELEMETRY("{logs: {initial_fields: {a: [1]}, output_paths: []}}"),
+      "5:62: service::telemetry::logs::output_paths: write 1 to 8 outputs: stderr, stdout or files\n"
+      "5:42: service::telemetry::logs::initial_fields: a: expected a string, a number or a bool, got a list" },
+    { TELEMETRY("{metrics: {readers: []}}"), "5:34: service::telemetry::metrics::readers: collector telemetry metrics "
+                                             "reader should exist when metric level is not none" },
+    { TELEMETRY("{metrics: {level: none, readers: []}}"), "" },
+    { TELEMETRY("{metrics: {address: nowhere}}"),
+      "?5:25: service::telemetry::metrics::address: address is the old spelling; write readers: [{pull: {exporter: "
+      "{prometheus: {host: ..., port: ...}}}}]\n"
+      "5:34: service::telemetry::metrics::address: \"nowhere\" is not host:port" },
+    { TELEMETRY("{resource: {a: 5, detectors: {}}}"),
+      "5:29: service::telemetry::resource: a: expected a string, got an integer; put it in quotes\n"
+      "5:43: service::telemetry::resource: detectors is not served: write attributes: [{name: x, value: y}]" },
+    { TELEMETRY("{resource: {attributes: [{value: x}, {name: a, value: [1]}], b: c}}"),
+      "5:78: service::telemetry::resource: has invalid keys: b; beside attributes only schema_url may stand\n"
+      "5:39: service::telemetry::resource: an attribute is written {name: x, value: y}\n"
+      "5:68: service::telemetry::resource: a: expected a string, a number or a bool, got a list" },
+};
+
+START_TEST(a_configuration_gets_these_answers)
+{
+    ck_assert_msg(strcmp(faults_of(cases[_i].text), cases[_i].faults) == 0, "%s\n--- got\n%s\n--- not\n%s",
+                  cases[_i].text, buf_cstr(&out), cases[_i].faults);
+}
+END_TEST
+
+START_TEST(sections_become_components_and_pipelines_that_point_at_them)
+{
+    load("receivers: {nop: }\nprocessors: {batch: {timeout: 3s}, batch/2: }\nexporters: {nop/a: , nop/b: }\n"
+         "connectors: {forward: }\nservice:\n  pipelines:\n"
+         "    traces: {receivers: [nop], processors: [batch/2, batch], exporters: [nop/b, forward]}\n"
+         "    traces/2: {receivers: [forward], exporters: [nop/a]}\n");
+    ck_assert_uint_eq(c->faults.list.n, 0);
+    ck_assert_uint_eq(c->n_pipelines, 2);
+    ck_assert_str_eq(c->pipelines[0].processors[0]->id, "batch/2");
+    ck_assert_str_eq(c->pipelines[0].processors[1]->id, "batch");
+    ck_assert_ptr_eq(c->pipelines[0].exporters[1], c->pipelines[1].receivers[0]);
+    ck_assert_int_eq(c->pipelines[1].receivers[0]->component->kind, COMPONENT_CONNECTOR);
+}
+END_TEST
+
+START_TEST(without_readers_the_own_metrics_are_on_localhost_8888)
+{
+    load(TELEMETRY("{}"));
+    ck_assert_uint_eq(c->service->n_scrapes, 1);
+    ck_assert_str_eq(c->service->scrapes[0].host, "localhost");
+    ck_assert_uint_eq(c->service->scrapes[0].port, 8888);
+    ck_assert(c->service->scrapes[0].without_units);
+}
+END_TEST
+
+START_TEST(the_old_address_and_readers_say_where_own_metrics_are)
+{
+    load(TELEMETRY("{metrics: {address: '[::1]:9', readers: [{pull: {exporter: {prometheus: {host: h, port: 1, "
+                   "without_units: false}}}}]}}"));
+    ck_assert_uint_eq(c->service->n_scrapes, 2);
+    ck_assert_str_eq(c->service->scrapes[0].host, "::1");
+    ck_assert_uint_eq(c->service->scrapes[0].port, 9);
+    ck_assert_str_eq(c->service->scrapes[1].host, "h");
+    ck_assert(!c->service->scrapes[1].without_units && c->service->scrapes[1].without_scope_info);
+}
+END_TEST
+
+START_TEST(level_none_serves_no_metrics)
+{
+    load(TELEMETRY("{metrics: {level: None}}"));
+    ck_assert_uint_eq(c->faults.n_errors, 0);
+    ck_assert_uint_eq(c->service->n_scrapes, 0);
+}
+END_TEST
+
+static const char *const resources[] = {
+    "{resource: {a: b, c: }}",
+    "{resource: {schema_url: u, attributes: [{name: a, value: b}, {name: c}]}}",
+};
+
+START_TEST(both_forms_of_the_resource_are_read)
+{
+    load(TELEMETRY("{resource: {}}"));
+    config_free(c);
+    {
+        char *text = mem_printf(RECEIVERS EXPORTERS "service:\n  pipelines: {traces: {receivers: [nop], exporters: "
+                                                    "[nop]}}\n  telemetry: %s\n",
+                                resources[_i]);
+
+        load(text);
+        free(text);
+    }
+    ck_assert_uint_eq(c->faults.list.n, 0);
+    ck_assert_uint_eq(c->service->resource.n, 2);
+    ck_assert_str_eq(c->service->resource.v[0].key, "a");
+    ck_assert_str_eq(c->service->resource.v[0].value, "b");
+    ck_assert_str_eq(c->service->resource.v[1].key, "c");
+    ck_assert_ptr_null(c->service->resource.v[1].value);
+}
+END_TEST
+
+START_TEST(what_print_config_prints_is_read_as_the_same)
+{
+    struct buf again = { 0 };
+
+    load("receivers: {otlp: {protocols: {grpc: , http: {endpoint: '[::1]:1', response_headers: {a: 'yes'}}}}}\n"
+         "processors: {batch: {timeout: 1m30s, metadata_keys: ['1:30', '5', a b, 'x: y', '#', '']}}\n"
+         "exporters: {debug: {verbosity: detailed}, prometheus: {endpoint: 'localhost:1'}}\n"
+         "service: {telemetry: {logs: {sampling: {enabled: false}}, resource: {a: 'null'}}, pipelines: {metrics: "
+         "{receivers: "
+         "[otlp], processors: [batch], exporters: [debug, prometheus]}}}\n");
+    ck_assert_uint_eq(c->faults.list.n, 0);
+    yaml_write(config_tree(c, true), &out, false);
+    config_free(c);
+    load(buf_cstr(&out));
+    faults_print(&c->faults, stdout);
+    ck_assert_uint_eq(c->faults.n_errors, 0);
+    ck_assert(!c->service->telemetry.logs.sampling.on);
+    yaml_write(config_tree(c, true), &again, false);
+    ck_assert_str_eq(buf_cstr(&out), buf_cstr(&again));
+    buf_free(&again);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("config");
+    TCase *tc = tcase_create("all");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(tc, NULL, teardown);
+    tcase_add_loop_test(tc, a_configuration_gets_these_answers, 0, sizeof(cases) / sizeof(*cases));
+    tcase_add_test(tc, sections_become_components_and_pipelines_that_point_at_them);
+    tcase_add_test(tc, without_readers_the_own_metrics_are_on_localhost_8888);
+    tcase_add_test(tc, the_old_address_and_readers_say_where_own_metrics_are);
+    tcase_add_test(tc, level_none_serves_no_metrics);
+    tcase_add_loop_test(tc, both_forms_of_the_resource_are_read, 0, sizeof(resources) / sizeof(*resources));
+    tcase_add_test(tc, what_print_config_prints_is_read_as_the_same);
+    suite_add_tcase(s, tc);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
