@@ -36,8 +36,12 @@ def query(base, expression):
     return json.loads(body)["data"]["result"]
 
 
-def wait(met, what):
-    deadline = time.monotonic() + 2 * PATIENCE
+# The services are compiled first, on a machine that may never have compiled anything.
+BUILD_PATIENCE = 20 * PATIENCE
+
+
+def wait(met, what, patience=2 * PATIENCE):
+    deadline = time.monotonic() + patience
     while True:
         found = met()
         if found:
@@ -63,6 +67,7 @@ class Demo:
         self.reader = threading.Thread(target=lambda: self.output.extend(iter(self.process.stdout.readline, "")))
         self.reader.start()
         try:
+            wait(lambda: "starting\n" in self.text() or self.process.poll() is not None, self.text, BUILD_PATIENCE)
             wait(lambda: "Ctrl-C ends it all." in self.text() or self.process.poll() is not None, self.text)
             assert self.process.poll() is None, self.text()
             self.at = json.loads((folder / "demo.json").read_text())
