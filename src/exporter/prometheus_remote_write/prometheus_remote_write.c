@@ -236,7 +236,7 @@ static void on_sweep(struct clock_timer *t)
 
 static int make_client(struct remote_write_node *n, struct error *err)
 {
-    const struct remote_write_client_config *k = client_config(n->config);
+    const struct http_client_config *k = client_config(n->config);
     struct http_header *headers = mem_alloc((k->headers.n + 1) * sizeof(*headers));
     uint64_t idle = k->max_idle_conns_per_host > 0 ? k->max_idle_conns_per_host : n->n_lanes;
     struct http_client_options o = {

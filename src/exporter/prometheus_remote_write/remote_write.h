@@ -13,33 +13,19 @@
 #ifndef EXPORTER_REMOTE_WRITE_H
 #define EXPORTER_REMOTE_WRITE_H
 
+#include "config/client_rows.h"
 #include "exporter/prometheus_remote_write/remote_write_answer.h"
 #include "net/http/http_client.h"
 #include "queue/sender.h"
 #include "prom/series/translation_config.h"
 
-struct remote_write_client_config {
-    const char *endpoint;
-    duration timeout;
-    struct string_map headers;
-    const char *compression;
-    const char *proxy_url;
-    uint64_t write_buffer_size, read_buffer_size;
-    uint64_t max_idle_conns, max_idle_conns_per_host, max_conns_per_host;
-    duration idle_conn_timeout;
-    bool disable_keep_alives;
-    struct remote_write_tls_config {
-        bool insecure, insecure_skip_verify;
-    } tls;
-};
-
 struct remote_write_http_config {
     bool on;
-    struct remote_write_client_config client;
+    struct http_client_config client;
 };
 
 struct remote_write_config {
-    struct remote_write_client_config client;
+    struct http_client_config client;
     struct remote_write_http_config http;
     struct translation_config translation;
     struct string_map external_labels;
@@ -70,7 +56,7 @@ struct remote_write_config {
 };
 
 /* The one that counts: `http` takes the place of the top-level keys. */
-static inline const struct remote_write_client_config *client_config(const struct remote_write_config *c)
+static inline const struct http_client_config *client_config(const struct remote_write_config *c)
 {
     return c->http.on ? &c->http.client : &c->client;
 }

@@ -4,57 +4,12 @@
 #include "base/mem.h"
 
 /* clang-format off */
-static const struct option tls_options[] = {
-    OPT_BOOL(struct remote_write_tls_config, insecure, "false", "No TLS: the endpoint is http:// anyway."),
-    OPT_BOOL(struct remote_write_tls_config, insecure_skip_verify, "false", "Says nothing without TLS."),
-#define NO_TLS(key) OPT_REFUSED(key, "TLS to the receiver comes with a later version: remove this key and let a TLS proxy stand between")
-    NO_TLS("ca_file"), NO_TLS("ca_pem"), NO_TLS("cert_file"), NO_TLS("cert_pem"), NO_TLS("key_file"), NO_TLS("key_pem"),
-    NO_TLS("min_version"), NO_TLS("max_version"), NO_TLS("cipher_suites"), NO_TLS("curve_preferences"),
-    NO_TLS("server_name_override"), NO_TLS("reload_interval"), NO_TLS("include_system_ca_certs_pool"), NO_TLS("tpm"),
-    OPT_END,
-};
-
-#define C struct remote_write_client_config
-#define ROW(T, m, key_, kind_, type, def_, ...)                                                                       \
-    { .key = (key_), .kind = (kind_), .offset = OPT_FIELD(T, m, type), .def = (def_), __VA_ARGS__ }
-
-/* The HTTP client's keys, of `struct remote_write_client_config m` inside T. */
+#define ENDPOINT_HELP "URL of the receiver, for instance http://prometheus:9090/api/v1/write."
 #define CLIENT_ROWS(T, m)                                                                                             \
-    ROW(T, m endpoint, "endpoint", OPTION_STRING, const char *, "",                                                   \
-        .help = "URL of the receiver, for instance http://prometheus:9090/api/v1/write."),                            \
-    ROW(T, m timeout, "timeout", OPTION_DURATION, duration, "5s", .min = "0s",                                        \
-        .help = "For one attempt, to the end of the answer; 0s for none."),                                           \
-    ROW(T, m headers, "headers", OPTION_HEADERS, struct string_map, NULL,                                             \
-        .help = "Headers of every request, for instance Authorization or X-Scope-OrgID. Values are never printed."),  \
-    ROW(T, m compression, "compression", OPTION_STRING, const char *, "", .help = "Only snappy, which is what the "   \
-        "protocol has."),                                                                                             \
-    ROW(T, m proxy_url, "proxy_url", OPTION_STRING, const char *, "",                                                 \
-        .help = "An HTTP proxy; without it http_proxy and no_proxy of the environment."),                             \
-    ROW(T, m max_idle_conns, "max_idle_conns", OPTION_UINT, uint64_t, "100",                                          \
-        .help = "Connections that are kept; 0: as many as there are."),                                               \
-    ROW(T, m max_idle_conns_per_host, "max_idle_conns_per_host", OPTION_UINT, uint64_t, "0",                          \
-        .help = "The same, and there is but one host. 0: num_consumers."),                                            \
-    ROW(T, m max_conns_per_host, "max_conns_per_host", OPTION_UINT, uint64_t, "0",                                    \
-        .help = "Connections at one time; 0 for no limit."),                                                          \
-    ROW(T, m idle_conn_timeout, "idle_conn_timeout", OPTION_DURATION, duration, "90s", .min = "0s",                   \
-        .help = "A kept connection closes after it; 0s for never."),                                                  \
-    ROW(T, m disable_keep_alives, "disable_keep_alives", OPTION_BOOL, bool, "false",                                  \
-        .help = "A connection for each request."),                                                                    \
-    { .key = "tls", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m tls, struct remote_write_tls_config),              \
-      .options = tls_options, .size = sizeof(struct remote_write_tls_config), .mode = GROUP_PLAIN,                    \
-      .help = "TLS to the receiver comes with a later version." },                                                    \
-    OPT_REFUSED("auth", "authenticator extensions are not served: write the header yourself, "                        \
-                "headers: {Authorization: \"Bearer ...\"}, or user:password@ in the endpoint"),                       \
-    OPT_REFUSED("read_buffer_size", "the connection's buffer is 64 KiB: remove this key"),                            \
-    OPT_REFUSED("compression_params", "snappy has no levels: remove this key"),                                       \
-    OPT_REFUSED("cookies", "cookies are not kept: remove this key"),                                                  \
-    OPT_REFUSED("middlewares", "middleware extensions are not served: remove this key"),                              \
-    OPT_REFUSED("force_attempt_http2", "requests go over HTTP/1.1: remove this key"),                                 \
-    OPT_REFUSED("http2_read_idle_timeout", "requests go over HTTP/1.1: remove this key"),                             \
-    OPT_REFUSED("http2_ping_timeout", "requests go over HTTP/1.1: remove this key")
+    HTTP_CLIENT_ROWS(T, m, ENDPOINT_HELP, "5s", "Only snappy, which is what the protocol has.")
 
 static const struct option http_options[] = {
-    CLIENT_ROWS(struct remote_write_http_config, client.),
+    CLIENT_ROWS(struct remote_write_http_config, client),
     OPT_REFUSED("write_buffer_size", "a request is written whole: remove this key"),
     OPT_END,
 };
@@ -96,9 +51,9 @@ const char *const remote_write_messages[] = { "prometheus.WriteRequest", "io.pro
 
 #define T struct remote_write_config
 const struct option remote_write_options[] = {
-    CLIENT_ROWS(T, client.),
-    ROW(T, client.write_buffer_size, "write_buffer_size", OPTION_UINT, uint64_t, "524288",
-        .help = "Says nothing here: a request is written whole."),
+    CLIENT_ROWS(T, client),
+    { .key = "write_buffer_size", .kind = OPTION_UINT, .offset = OPT_FIELD(T, client.write_buffer_size, uint64_t),
+      .def = "524288", .help = "Says nothing here: a request is written whole." },
     OPT_GROUP(T, http, struct remote_write_http_config, http_options, GROUP_NONE,
               "The HTTP client's keys, in place of those at the top level."),
     TRANSLATION_ROWS(T, translation),
@@ -131,7 +86,6 @@ const struct option remote_write_options[] = {
     OPT_END,
 };
 #undef T
-#undef C
 /* clang-format on */
 
 /* ---- what the rows cannot say ---- */
@@ -171,7 +125,7 @@ static void check_keys(const struct remote_write_config *c, struct check *ck)
 
 static void check_client(const struct remote_write_config *c, struct check *ck)
 {
-    const struct remote_write_client_config *k = client_config(c);
+    const struct http_client_config *k = client_config(c);
     const char *at = c->http.on ? "http::endpoint" : "endpoint";
     struct error err = { 0 };
     struct url url;

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The option rows that clients share: the HTTP client block of the Go collector. A component embeds the struct and
+ * puts the macro's rows into its own table, so that the keys stand beside its own in YAML; what differs from use to
+ * use (defaults, what the endpoint and the compression are) is the macro's arguments. */
+#ifndef CONFIG_CLIENT_ROWS_H
+#define CONFIG_CLIENT_ROWS_H
+
+#include "config/option.h"
+
+struct client_tls_config {
+    bool insecure, insecure_skip_verify;
+};
+
+struct http_client_config {
+    const char *endpoint; /* a URL */
+    duration timeout;
+    struct string_map headers;
+    const char *compression;
+    const char *proxy_url; /* "": what the environment says */
+    uint64_t write_buffer_size;
+    uint64_t max_idle_conns, max_idle_conns_per_host, max_conns_per_host;
+    duration idle_conn_timeout;
+    bool disable_keep_alives;
+    struct client_tls_config tls;
+};
+
+extern const struct option client_tls_options[];
+
+/* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
+/* clang-format off */
+
+/* Rows for `struct http_client_config m` inside struct T; but for write_buffer_size, which not every block has. */
+#define HTTP_CLIENT_ROWS(T, m, endpoint_help_, timeout_, compression_help_)                                           \
+    { .key = "endpoint", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.endpoint, const char *), .def = "",          \
+      .help = (endpoint_help_) },                                                                                     \
+    { .key = "timeout", .kind = OPTION_DURATION, .offset = OPT_FIELD(T, m.timeout, duration), .def = (timeout_),      \
+      .min = "0s", .help = "For one attempt, to the end of the answer; 0s for none." },                               \
+    { .key = "headers", .kind = OPTION_HEADERS, .offset = OPT_FIELD(T, m.headers, struct string_map),                 \
+      .help = "Headers of every request, for instance Authorization or X-Scope-OrgID. Values are never printed." },   \
+    { .key = "compression", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.compression, const char *), .def = "",    \
+      .help = (compression_help_) },                                                                                  \
+    { .key = "proxy_url", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.proxy_url, const char *), .def = "",        \
+      .help = "An HTTP proxy; without it http_proxy and no_proxy of the environment." },                              \
+    { .key = "max_idle_conns", .kind = OPTION_UINT, .offset = OPT_FIELD(T, m.max_idle_conns, uint64_t),               \
+      .def = "100", .help = "Connections that are kept; 0: as many as there are." },                                  \
+    { .key = "max_idle_conns_per_host", .kind = OPTION_UINT,                                                          \
+      .offset = OPT_FIELD(T, m.max_idle_conns_per_host, uint64_t), .def = "0",                                        \
+      .help = "The same, and there is but one host. 0: num_consumers." },                                             \
+    { .key = "max_conns_per_host", .kind = OPTION_UINT, .offset = OPT_FIELD(T, m.max_conns_per_host, uint64_t),       \
+      .def = "0", .help = "Connections at one time; 0 for no limit." },                                               \
+    { .key = "idle_conn_timeout", .kind = OPTION_DURATION, .offset = OPT_FIELD(T, m.idle_conn_timeout, duration),     \
+      .def = "90s", .min = "0s", .help = "A kept connection closes after it; 0s for never." },                        \
+    { .key = "disable_keep_alives", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.disable_keep_alives, bool),         \
+      .def = "false", .help = "A connection for each request." },                                                     \
+    { .key = "tls", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls, struct client_tls_config),                    \
+      .options = client_tls_options, .size = sizeof(struct client_tls_config), .mode = GROUP_PLAIN,                   \
+      .help = "TLS to the receiver comes with a later version." },                                                    \
+    OPT_REFUSED("auth", "authenticator extensions are not served: write the header yourself, "                        \
+                "headers: {Authorization: \"Bearer ...\"}, or user:password@ in the endpoint"),                       \
+    OPT_REFUSED("read_buffer_size", "the connection's buffer is 64 KiB: remove this key"),                            \
+    OPT_REFUSED("compression_params", "snappy has no levels: remove this key"),                                       \
+    OPT_REFUSED("cookies", "cookies are not kept: remove this key"),                                                  \
+    OPT_REFUSED("middlewares", "middleware extensions are not served: remove this key"),                              \
+    OPT_REFUSED("force_attempt_http2", "requests go over HTTP/1.1: remove this key"),                                 \
+    OPT_REFUSED("http2_read_idle_timeout", "requests go over HTTP/1.1: remove this key"),                             \
+    OPT_REFUSED("http2_ping_timeout", "requests go over HTTP/1.1: remove this key")
+/* clang-format on */
+
+#endif
