@@ -309,7 +309,7 @@ def test_what_is_refused_for_good_is_dropped_with_its_reason(otelcd, receiver, s
     d.export(Metrics().gauge("x", 1.0).request)
     assert wait_settled(d)["dropped"] == 1
     assert d.metric("otelcd_remote_write_points_not_sent", reason=reason) == 1
-    assert len(r.requests) <= 3  # target_info and x may be in two lanes
+    assert len(r.requests) <= 3  # target_info and x may be in two shards
 
 
 def test_a_full_queue_tells_the_sender_to_come_again(otelcd, receiver):

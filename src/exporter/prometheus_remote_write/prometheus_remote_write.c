@@ -63,7 +63,7 @@ static void encode(struct delivery *d, bool with_drops)
     struct remote_write_node *n = d->node;
     struct remote_write_result result;
 
-    d->parts = 1; /* ours, until all are pushed */
+    d->open = 1; /* ours, until all are pushed */
     remote_write_encode(n->encoder, d->batch, &result);
     for (size_t i = 0; with_drops && i < result.n_drops; i++) {
         remote_write_drop_items(n, d, result.drops[i].items, result.drops[i].reason, result.drops[i].example, "");
@@ -74,9 +74,9 @@ static void encode(struct delivery *d, bool with_drops)
         metric_add(n->m.translated, r->samples + r->histograms);
         if (r->newest > n->highest)
             n->highest = r->newest;
-        lane_push(&n->lanes[r->shard % n->n_lanes], d, r);
+        remote_write_shard_push(&n->shards[r->shard % n->n_shards], d, r);
     }
-    delivery_part_ended(d);
+    delivery_request_ended(d);
 }
 
 static void free_delivery(struct delivery *d)
@@ -99,7 +99,7 @@ static struct remote_write *make_encoder(struct remote_write_node *n)
         .keep_classic = n->config->keep_classic_histograms,
         .target_info = c->target_info.enabled,
         .send_metadata = c->send_metadata,
-        .shards = n->n_lanes,
+        .shards = n->n_shards,
         .max_bytes = c->max_batch_size_bytes > 0 ? (size_t)c->max_batch_size_bytes : DEFAULT_BATCH,
         .expiration = (uint64_t)c->series_expiration.ns,
         .clock = n->node.host->clock,
@@ -126,12 +126,12 @@ static void on_again(struct turn_task *task)
     encode(d, false);
 }
 
-void delivery_part_ended(struct delivery *d)
+void delivery_request_ended(struct delivery *d)
 {
     struct remote_write_node *n = d->node;
     bool durable = n->wal_directory != NULL;
 
-    if (--d->parts > 0)
+    if (--d->open > 0)
         return;
     if (d->again) {
         d->task.run = on_again;
@@ -205,19 +205,19 @@ static int create(struct node *node, const void *config, struct error *err)
 {
     struct remote_write_node *n = remote_write_of(node);
     const struct remote_write_config *c = n->config = config;
-    uint64_t lanes = c->max_batch_request_parallelism;
+    uint64_t shards = c->max_batch_request_parallelism;
 
     (void)err;
-    if (lanes == 0)
-        lanes = c->remote_write_queue.num_consumers > 0 ? (uint64_t)c->remote_write_queue.num_consumers : 1;
-    n->n_lanes = (uint32_t)lanes;
+    if (shards == 0)
+        shards = c->remote_write_queue.num_consumers > 0 ? (uint64_t)c->remote_write_queue.num_consumers : 1;
+    n->n_shards = (uint32_t)shards;
     n->version = (enum remote_write_version)c->protobuf_message;
     translation_configure(&n->translation, &c->translation, !c->disable_scope_info, &c->external_labels);
     n->translation.translation.target_by_either = true;
     n->encoder = make_encoder(n);
-    n->lanes = mem_alloc(n->n_lanes * sizeof(*n->lanes));
-    for (uint32_t i = 0; i < n->n_lanes; i++)
-        lane_init(&n->lanes[i], n);
+    n->shards = mem_alloc(n->n_shards * sizeof(*n->shards));
+    for (uint32_t i = 0; i < n->n_shards; i++)
+        remote_write_shard_init(&n->shards[i], n);
     n->attempt.consume = on_attempt;
     if (c->wal.on)
         n->wal_directory = mem_printf("%s/prom_remotewrite", c->wal.directory);
@@ -238,7 +238,7 @@ static int make_client(struct remote_write_node *n, struct error *err)
 {
     const struct http_client_config *k = client_config(n->config);
     struct http_header *headers = mem_alloc((k->headers.n + 1) * sizeof(*headers));
-    uint64_t idle = k->max_idle_conns_per_host > 0 ? k->max_idle_conns_per_host : n->n_lanes;
+    uint64_t idle = k->max_idle_conns_per_host > 0 ? k->max_idle_conns_per_host : n->n_shards;
     struct http_client_options o = {
         .url = k->endpoint,
         .proxy_url = k->proxy_url,
@@ -309,8 +309,8 @@ static void on_sender_stopped(struct node *node)
 {
     struct remote_write_node *n = remote_write_of(node);
 
-    for (uint32_t i = 0; i < n->n_lanes; i++)
-        lane_close(&n->lanes[i]);
+    for (uint32_t i = 0; i < n->n_shards; i++)
+        remote_write_shard_close(&n->shards[i]);
     forget_deliveries(n); /* the sender has given them up at the deadline */
     if (n->client != NULL)
         http_client_close(n->client);
@@ -325,8 +325,8 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
 
     n->stopped = done;
     n->stopping = true;
-    for (uint32_t i = 0; i < n->n_lanes; i++)
-        lane_stop(&n->lanes[i]);
+    for (uint32_t i = 0; i < n->n_shards; i++)
+        remote_write_shard_stop(&n->shards[i]);
     sender_stop(n->sender, deadline, on_sender_stopped);
 }
 
@@ -339,8 +339,8 @@ static void destroy(struct node *node)
 {
     struct remote_write_node *n = remote_write_of(node);
 
-    for (uint32_t i = 0; i < n->n_lanes; i++)
-        lane_close(&n->lanes[i]);
+    for (uint32_t i = 0; i < n->n_shards; i++)
+        remote_write_shard_close(&n->shards[i]);
     forget_deliveries(n);
     if (n->client != NULL)
         http_client_close(n->client);
@@ -349,7 +349,7 @@ static void destroy(struct node *node)
     remote_write_metrics_close(n);
     remote_write_free(n->encoder);
     translation_free(&n->translation);
-    free(n->lanes);
+    free(n->shards);
     free(n->wal_directory);
 }
 

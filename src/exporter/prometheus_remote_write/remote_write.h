@@ -4,12 +4,12 @@
  *
  *     prometheus_remote_write.c  the component: life, a batch's way through
  *     remote_write_options.c     its options, and what must hold between them
- *     remote_write_lane.c        requests one after another on one lane: answers, waits, dividing
+ *     remote_write_shard.c        requests one after another on one shard: answers, waits, bisecting
  *     remote_write_answer.c      what an answer means
  *     remote_write_metrics.c     what is counted
  *
- * A batch becomes requests (parts), each for one lane by its series; a lane sends one at a time, so that each series
- * stays in order. The batch is settled when all its parts have landed or were given up. */
+ * A batch becomes requests, each for one shard by its series; a shard sends one at a time, so that each series
+ * stays in order. The batch is settled when all its requests have landed or were given up. */
 #ifndef EXPORTER_REMOTE_WRITE_H
 #define EXPORTER_REMOTE_WRITE_H
 
@@ -79,15 +79,15 @@ struct remote_write_metrics {
     } reasons[REMOTE_WRITE_REASONS];
 };
 
-/* One batch whose parts are on their way. */
+/* One batch whose requests are on their way. */
 struct delivery {
     struct delivery *next, **link;
     struct remote_write_node *node;
     struct batch *batch;
     struct ack *ack;
-    uint32_t parts;         /* that have not ended */
-    uint64_t failed;        /* items of parts that were given up for now: the batch is to come again */
-    uint64_t dropped;       /* items that its parts were refused for good */
+    uint32_t open;          /* requests that have not ended */
+    uint64_t failed;        /* items of requests that were given up for now: the batch is to come again */
+    uint64_t dropped;       /* items that were refused for good */
     uint64_t known_dropped; /* of those, the ones that come once more, for the batch was made anew */
     bool again;             /* in the other form of message */
     bool resumed;           /* some of it may have landed: before otelcd last stopped, or in the other form */
@@ -96,27 +96,27 @@ struct delivery {
 };
 
 /* One request. */
-struct part {
-    struct part *next;
+struct shard_request {
+    struct shard_request *next;
     struct delivery *delivery;
-    struct remote_write_request *request; /* its message is empty: `body` has it */
+    struct remote_write_request *message; /* its bytes are not here: `body` has it */
     struct buf body;                      /* compressed */
     struct retry retry;
     uint32_t server_errors; /* 500s in a row */
-    bool divided;           /* it is a piece of one that was refused */
+    bool bisected;          /* it is a piece of one that was refused */
     bool last_try;          /* others were taken while it got 500: if it gets that once more, it is bad */
     bool ambiguous;         /* an attempt ended without an answer, or may have before the start: it may have landed */
 };
 
-struct part_list {
-    struct part *first, **last;
+struct request_list {
+    struct shard_request *first, **last;
 };
 
-struct lane {
+struct remote_write_shard {
     struct remote_write_node *node;
-    struct part_list parts; /* the first one is being sent, or waited with */
-    struct part_list aside; /* single units that get 500, while others are tried */
-    uint32_t n_aside, sift; /* how many may be put aside before it counts as the receiver's trouble */
+    struct request_list requests;           /* the first one is being sent, or waited with */
+    struct request_list quarantine;         /* single units that get 500, while others are tried */
+    uint32_t n_quarantined, quarantine_max; /* how many may be quarantined before it counts as the receiver's trouble */
     struct http_call call;
     struct http_header headers[40];
     bool calling;
@@ -134,8 +134,8 @@ struct remote_write_node {
     struct http_client *client;
     struct sender *sender;
     struct consumer attempt; /* behind the queue */
-    struct lane *lanes;
-    uint32_t n_lanes;
+    struct remote_write_shard *shards;
+    uint32_t n_shards;
     struct delivery *deliveries;
     struct remote_write_resumed { /* what may have been on its way when otelcd last stopped; it comes first */
         uint64_t items, bytes;
@@ -150,14 +150,16 @@ struct remote_write_node {
     void (*stopped)(struct node *node);
 };
 
-/* lane */
-void lane_init(struct lane *l, struct remote_write_node *n);
-void lane_close(struct lane *l); /* its call is cancelled and its parts are freed, without a word to anybody */
-void lane_push(struct lane *l, struct delivery *d, struct remote_write_request *request); /* takes it over */
-void lane_stop(struct lane *l); /* no more waits: one last try for what is there */
+/* shard */
+void remote_write_shard_init(struct remote_write_shard *s, struct remote_write_node *n);
+void remote_write_shard_close(
+    struct remote_write_shard *s); /* its call is cancelled and its requests are freed, without a word to anybody */
+void remote_write_shard_push(struct remote_write_shard *s, struct delivery *d,
+                             struct remote_write_request *message); /* takes it over */
+void remote_write_shard_stop(struct remote_write_shard *s);         /* no more waits: one last try for what is there */
 
 /* the component */
-void delivery_part_ended(struct delivery *d);
+void delivery_request_ended(struct delivery *d);
 void remote_write_drop_items(struct remote_write_node *n, struct delivery *d, uint64_t items, const char *reason,
                              const char *example, const char *text);
 
@@ -170,7 +172,7 @@ void remote_write_check(const void *config, struct check *ck);
 extern const struct metric_row *const remote_write_metric_rows[];
 void remote_write_metrics_init(struct remote_write_node *n);
 void remote_write_metrics_close(struct remote_write_node *n);
-void remote_write_count_attempt(struct remote_write_node *n, const struct part *p);
+void remote_write_count_attempt(struct remote_write_node *n, const struct shard_request *r);
 void remote_write_count_failed(struct remote_write_node *n, const struct remote_write_request *r);
 void remote_write_count_retried(struct remote_write_node *n, const struct remote_write_request *r);
 struct remote_write_reason *remote_write_reason(struct remote_write_node *n, const char *reason);

@@ -98,11 +98,11 @@ static struct answer_meaning of_client_error(int status, struct bytes body, enum
     case 429:
         return (struct answer_meaning){ ANSWER_RETRY, "throttled" };
     case 413:
-        return (struct answer_meaning){ ANSWER_DIVIDE, "too_large" };
+        return (struct answer_meaning){ ANSWER_BISECT, "too_large" };
     case 415:
         return (struct answer_meaning){ version == REMOTE_WRITE_2 ? ANSWER_OTHER_FORM : ANSWER_REFUSED, "unsupported" };
     default:
-        return (struct answer_meaning){ ANSWER_DIVIDE, reason_in(body, "rejected") };
+        return (struct answer_meaning){ ANSWER_BISECT, reason_in(body, "rejected") };
     }
 }
 

@@ -11,7 +11,7 @@ enum answer_fate {
     ANSWER_TAKEN,      /* all of it is stored */
     ANSWER_RETRY,      /* none of it, for now */
     ANSWER_SUSPECT,    /* as RETRY, but one series may be the reason (500) */
-    ANSWER_DIVIDE,     /* something in it is refused, or it is too large: its halves may fare better */
+    ANSWER_BISECT,     /* something in it is refused, or it is too large: its halves may fare better */
     ANSWER_REFUSED,    /* all of it, for good */
     ANSWER_OTHER_FORM, /* the receiver does not know this version of the message */
 };

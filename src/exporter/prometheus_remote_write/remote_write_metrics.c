@@ -182,10 +182,10 @@ void remote_write_metrics_init(struct remote_write_node *n)
     m->series_bytes = get(n, &row_series_bytes);
     m->connections = get(n, &row_connections);
     m->duplicates = counter(n, &row_duplicates);
-    metric_set(m->shards, n->n_lanes);
-    metric_set(m->shards_max, n->n_lanes);
-    metric_set(m->shards_min, n->n_lanes);
-    metric_set(m->consumers, n->n_lanes);
+    metric_set(m->shards, n->n_shards);
+    metric_set(m->shards_max, n->n_shards);
+    metric_set(m->shards_min, n->n_shards);
+    metric_set(m->consumers, n->n_shards);
     metric_set(m->capacity, (double)n->config->remote_write_queue.queue_size);
     m->hook.collect = collect;
     metrics_hook(n->node.host->metrics, &m->hook);
@@ -196,13 +196,13 @@ void remote_write_metrics_close(struct remote_write_node *n)
     metrics_unhook(n->node.host->metrics, &n->m.hook);
 }
 
-void remote_write_count_attempt(struct remote_write_node *n, const struct part *p)
+void remote_write_count_attempt(struct remote_write_node *n, const struct shard_request *r)
 {
-    metric_add(n->m.samples, p->request->samples);
-    metric_add(n->m.histograms, p->request->histograms);
-    metric_add(n->m.exemplars, p->request->exemplars);
-    metric_add(n->m.metadata, p->request->metadata);
-    metric_add(n->m.bytes, p->body.len);
+    metric_add(n->m.samples, r->message->samples);
+    metric_add(n->m.histograms, r->message->histograms);
+    metric_add(n->m.exemplars, r->message->exemplars);
+    metric_add(n->m.metadata, r->message->metadata);
+    metric_add(n->m.bytes, r->body.len);
 }
 
 void remote_write_count_failed(struct remote_write_node *n, const struct remote_write_request *r)

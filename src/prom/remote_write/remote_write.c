@@ -120,7 +120,7 @@ static void take_points(struct remote_write *rw, struct stream *stream, struct b
 }
 
 /* Point by point into the list of those that wait for their order. */
-static void keep_points(struct remote_write *rw, struct stream *stream, struct bytes bytes)
+static void collect_points(struct remote_write *rw, struct stream *stream, struct bytes bytes)
 {
     struct pb_reader points = pb_reader(bytes);
 
@@ -132,8 +132,8 @@ static void keep_points(struct remote_write *rw, struct stream *stream, struct b
         if (p.time > rw->newest)
             rw->newest = p.time;
         key = key_of(rw, stream, &p);
-        *vec_push(&rw->waiting) =
-            (struct waiting){ stream, point, key.hash, (int64_t)(p.time / NS_PER_MS), (uint32_t)rw->waiting.n };
+        *vec_push(&rw->unsorted) =
+            (struct unsorted_point){ stream, point, key.hash, (int64_t)(p.time / NS_PER_MS), (uint32_t)rw->unsorted.n };
         stream->children++; /* so that it stays */
     }
 }
@@ -197,7 +197,7 @@ static void put_targets(struct remote_write *rw, bool really)
 
 typedef void take_fn(struct remote_write *rw, struct stream *stream, struct bytes points);
 
-static void walk(struct remote_write *rw, const struct batch *b, take_fn *take)
+static void walk_batch(struct remote_write *rw, const struct batch *b, take_fn *take)
 {
     struct stream_place place = { 0 };
     struct metric_walk w;
@@ -228,7 +228,7 @@ static void walk(struct remote_write *rw, const struct batch *b, take_fn *take)
     metric_walk_free(&w);
 }
 
-static void give_up_messages(struct remote_write *rw)
+static void discard_messages(struct remote_write *rw)
 {
     for (uint32_t i = 0; i < rw->options.shards; i++)
         if (rw->messages[i].request != NULL) {
@@ -245,7 +245,7 @@ static void give_up_messages(struct remote_write *rw)
 
 static int by_series_and_time(const void *a, const void *b)
 {
-    const struct waiting *x = a, *y = b;
+    const struct unsorted_point *x = a, *y = b;
 
     if (x->identity != y->identity)
         return x->identity < y->identity ? -1 : 1;
@@ -254,15 +254,15 @@ static int by_series_and_time(const void *a, const void *b)
     return x->position < y->position ? -1 : 1;
 }
 
-static void take_waiting(struct remote_write *rw)
+static void encode_sorted(struct remote_write *rw)
 {
     rw->batch++;
-    for (size_t i = 0; i < rw->waiting.n; i++) {
-        struct waiting *x = &rw->waiting.v[i];
+    for (size_t i = 0; i < rw->unsorted.n; i++) {
+        struct unsorted_point *x = &rw->unsorted.v[i];
         struct identity_key key;
         struct point p;
 
-        if (i + 1 < rw->waiting.n && x[1].identity == x->identity && x[1].time == x->time) {
+        if (i + 1 < rw->unsorted.n && x[1].identity == x->identity && x[1].time == x->time) {
             remote_write_drop(rw, "duplicate_timestamp", x->stream, 1);
             continue;
         }
@@ -280,16 +280,16 @@ static void take_waiting(struct remote_write *rw)
 /* Again, in order. */
 static void encode_in_order(struct remote_write *rw, const struct batch *b)
 {
-    give_up_messages(rw);
+    discard_messages(rw);
     put_targets(rw, false);
     rw->disorder = false;
-    rw->waiting.n = 0;
-    walk(rw, b, keep_points);
-    qsort(rw->waiting.v, rw->waiting.n, sizeof(*rw->waiting.v), by_series_and_time);
-    take_waiting(rw);
-    for (size_t i = 0; i < rw->waiting.n; i++)
-        streams_leave(&rw->streams, rw->waiting.v[i].stream);
-    rw->waiting.n = 0;
+    rw->unsorted.n = 0;
+    walk_batch(rw, b, collect_points);
+    qsort(rw->unsorted.v, rw->unsorted.n, sizeof(*rw->unsorted.v), by_series_and_time);
+    encode_sorted(rw);
+    for (size_t i = 0; i < rw->unsorted.n; i++)
+        streams_leave(&rw->streams, rw->unsorted.v[i].stream);
+    rw->unsorted.n = 0;
 }
 
 void remote_write_encode(struct remote_write *rw, const struct batch *b, struct remote_write_result *result)
@@ -299,7 +299,7 @@ void remote_write_encode(struct remote_write *rw, const struct batch *b, struct 
     rw->tick = (uint32_t)(clock_mono(rw->options.clock) / REMOTE_WRITE_TICK);
     rw->batch++;
     rw->disorder = false;
-    walk(rw, b, take_points);
+    walk_batch(rw, b, take_points);
     if (rw->disorder)
         encode_in_order(rw, b);
     put_targets(rw, true);
@@ -347,7 +347,7 @@ void remote_write_free(struct remote_write *rw)
     for (uint32_t i = 0; i < rw->options.shards; i++)
         message_free(&rw->messages[i]);
     free(rw->messages);
-    vec_free(&rw->waiting);
+    vec_free(&rw->unsorted);
     vec_free(&rw->targets);
     vec_free(&rw->labels);
     vec_free(&rw->base);

@@ -13,12 +13,12 @@
 #include "prom/remote_write/remote_write_message.h"
 #include "prom/series/streams.h"
 
-#define REMOTE_WRITE_SERIES 0 /* the only kind of entry */
+#define REMOTE_WRITE_SERIES 0 /* the only kind of cached series */
 #define REMOTE_WRITE_TICK (10 * NS_PER_S)
 #define REMOTE_WRITE_EXEMPLARS 16 /* of one series in one message */
 
 /* The head of a known series; its labels are own_labels, and the text of values that the attributes do not have. */
-struct entry {
+struct remote_series {
     struct known known;
     uint16_t n_labels;
     uint32_t shard_hash;
@@ -42,7 +42,7 @@ struct target {
 };
 
 /* A point that waits to be put in order. */
-struct waiting {
+struct unsorted_point {
     struct stream *stream;
     struct bytes point;
     uint64_t identity;
@@ -58,7 +58,7 @@ struct remote_write {
     uint32_t tick, batch;
     size_t swept;  /* slots of the table, in this round */
     bool disorder; /* the batch has to be put in order first */
-    VEC(struct waiting) waiting;
+    VEC(struct unsorted_point) unsorted;
     VEC(struct target) targets;
     uint64_t newest; /* ns; of the metric's points */
     size_t slack;
@@ -77,8 +77,8 @@ struct remote_write {
     struct remote_metadata metadata;
 };
 
-struct found {
-    struct entry *entry; /* NULL: not kept */
+struct series_ref {
+    struct remote_series *series; /* NULL: not kept */
     uint32_t shard;
 };
 
@@ -88,7 +88,7 @@ void remote_write_stream_gone(struct streams *s, struct stream *stream); /* stre
 
 /* The series of a point, its labels in rw->labels. NULL, or why it has none. */
 const char *remote_write_find(struct remote_write *rw, struct stream *stream, const struct identity_key *key,
-                              struct found *out);
+                              struct series_ref *out);
 
 /* The series' labels (rw->labels) with another end of the name and, where `label` is not NULL, one more label: in
  * rw->base. */

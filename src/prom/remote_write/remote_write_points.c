@@ -247,7 +247,7 @@ static void put_unit(struct remote_write *rw, struct stream *stream, const struc
 }
 
 /* Not the first sample of its series in this batch, and not later than the one before. */
-static bool comes_late(const struct remote_write *rw, const struct entry *x, int64_t time)
+static bool is_out_of_order(const struct remote_write *rw, const struct remote_series *x, int64_t time)
 {
     return x->batch == rw->batch && time <= x->time;
 }
@@ -256,8 +256,8 @@ void remote_write_take_point(struct remote_write *rw, struct stream *stream, con
                              const struct identity_key *key)
 {
     int64_t time = (int64_t)(p->time / NS_PER_MS);
-    struct found series = { 0 };
-    const char *reason = remote_write_find(rw, stream, key, &series);
+    struct series_ref ref = { 0 };
+    const char *reason = remote_write_find(rw, stream, key, &ref);
 
     if (reason == NULL && stream->kind >= METRIC_EXPLICIT)
         reason = reading_read(&rw->reading, stream->kind, p->bytes);
@@ -267,14 +267,14 @@ void remote_write_take_point(struct remote_write *rw, struct stream *stream, con
     }
     if (p->time > rw->newest)
         rw->newest = p->time;
-    if (series.entry != NULL) {
-        if (comes_late(rw, series.entry, time)) {
+    if (ref.series != NULL) {
+        if (is_out_of_order(rw, ref.series, time)) {
             rw->disorder = true;
             return;
         }
-        series.entry->seen = rw->tick;
-        series.entry->batch = rw->batch;
-        series.entry->time = time;
+        ref.series->seen = rw->tick;
+        ref.series->batch = rw->batch;
+        ref.series->time = time;
     }
-    put_unit(rw, stream, p, series.shard);
+    put_unit(rw, stream, p, ref.shard);
 }

@@ -77,7 +77,7 @@ static void count_series(struct remote_write_request *r, struct bytes series)
     }
 }
 
-static void count(struct remote_write_request *r)
+static void count_message(struct remote_write_request *r)
 {
     struct pb_reader m = pb_reader(buf_bytes(&r->message));
 
@@ -111,7 +111,7 @@ struct remote_write_request *remote_write_cut(const struct remote_write_request 
         *vec_push(&out->units) = (uint32_t)(unit_at(r, i) - at + shift) | no_item;
         out->items += no_item == 0;
     }
-    count(out);
+    count_message(out);
     return out;
 }
 

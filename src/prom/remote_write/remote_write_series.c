@@ -74,7 +74,7 @@ static void join_labels(struct remote_write *rw, const struct stream_labels *l, 
 }
 
 /* A known series' own labels, into rw->own. */
-static void unpack(struct remote_write *rw, const struct entry *x)
+static void unpack_labels(struct remote_write *rw, const struct remote_series *x)
 {
     const uint8_t *base = (const uint8_t *)x + x->known.id.raw_at;
     struct bytes packed = known_labels(&x->known);
@@ -92,7 +92,7 @@ static void unpack(struct remote_write *rw, const struct entry *x)
 }
 
 /* rw->own as it is kept behind `raw`, in rw->packed. False: there is no room for it in 16 bits. */
-static bool pack(struct remote_write *rw, struct bytes raw)
+static bool pack_labels(struct remote_write *rw, struct bytes raw)
 {
     size_t list = rw->own.n * sizeof(struct own_label);
     struct buf *out = &rw->packed;
@@ -118,15 +118,15 @@ static bool pack(struct remote_write *rw, struct bytes raw)
     return true;
 }
 
-static struct entry *keep_series(struct remote_write *rw, struct stream *stream, const struct identity_key *key,
-                                 bool whole)
+static struct remote_series *keep_series(struct remote_write *rw, struct stream *stream, const struct identity_key *key,
+                                         bool whole)
 {
-    struct entry *x;
+    struct remote_series *x;
 
-    if (rw->own.n > UINT16_MAX || !pack(rw, key->raw))
+    if (rw->own.n > UINT16_MAX || !pack_labels(rw, key->raw))
         return NULL;
-    x = (struct entry *)streams_add(&rw->streams, stream, key, REMOTE_WRITE_SERIES, sizeof(*x), buf_bytes(&rw->packed),
-                                    whole);
+    x = (struct remote_series *)streams_add(&rw->streams, stream, key, REMOTE_WRITE_SERIES, sizeof(*x),
+                                            buf_bytes(&rw->packed), whole);
     if (x == NULL)
         return NULL;
     x->n_labels = (uint16_t)rw->own.n;
@@ -136,18 +136,18 @@ static struct entry *keep_series(struct remote_write *rw, struct stream *stream,
 }
 
 const char *remote_write_find(struct remote_write *rw, struct stream *stream, const struct identity_key *key,
-                              struct found *out)
+                              struct series_ref *out)
 {
-    struct entry *x = (struct entry *)identity_find(&rw->streams.table, key);
+    struct remote_series *x = (struct remote_series *)identity_find(&rw->streams.table, key);
     const struct stream_labels *l = remote_write_stream_labels(rw, stream);
     struct bytes rendered;
     const char *reason;
     bool whole;
 
     if (x != NULL) {
-        unpack(rw, x);
+        unpack_labels(rw, x);
         join_labels(rw, l, x->known.whole);
-        *out = (struct found){ x, x->shard_hash % rw->options.shards };
+        *out = (struct series_ref){ x, x->shard_hash % rw->options.shards };
         return NULL;
     }
     reason = streams_translate(&rw->streams, stream, key->raw, &rendered, &whole);
@@ -158,7 +158,7 @@ const char *remote_write_find(struct remote_write *rw, struct stream *stream, co
     label_fields_list(&rw->own, buf_bytes(&rw->own_fields));
     join_labels(rw, l, whole);
     x = keep_series(rw, stream, key, whole);
-    *out = (struct found){ x, (x != NULL ? x->shard_hash : remote_write_hash(&rw->labels)) % rw->options.shards };
+    *out = (struct series_ref){ x, (x != NULL ? x->shard_hash : remote_write_hash(&rw->labels)) % rw->options.shards };
     return NULL;
 }
 
@@ -220,9 +220,9 @@ void remote_write_sweep(struct remote_write *rw)
         return;
     for (size_t n = 0; n < SWEEP_SLOTS && rw->swept <= t->mask; n++, rw->swept++) {
         uint64_t slot = t->slots[rw->swept];
-        struct entry *x = slot > 1 ? table_entry(slot) : NULL;
+        struct remote_series *x = slot > 1 ? table_entry(slot) : NULL;
 
-        if (x != NULL && x > (struct entry *)1 && x->known.id.kind == KNOWN_KIND + REMOTE_WRITE_SERIES &&
+        if (x != NULL && x > (struct remote_series *)1 && x->known.id.kind == KNOWN_KIND + REMOTE_WRITE_SERIES &&
             now - x->seen > ticks)
             streams_drop(&rw->streams, &x->known);
     }
@@ -234,9 +234,9 @@ void remote_write_sweep(struct remote_write *rw)
 static void drop_all(struct remote_write *rw, const uint64_t *slots, uint64_t n)
 {
     for (uint64_t i = 0; slots != NULL && i < n; i++) {
-        struct entry *x = slots[i] > 1 ? table_entry(slots[i]) : NULL;
+        struct remote_series *x = slots[i] > 1 ? table_entry(slots[i]) : NULL;
 
-        if (x != NULL && x > (struct entry *)1 && x->known.id.kind == KNOWN_KIND + REMOTE_WRITE_SERIES)
+        if (x != NULL && x > (struct remote_series *)1 && x->known.id.kind == KNOWN_KIND + REMOTE_WRITE_SERIES)
             streams_drop(&rw->streams, &x->known);
     }
 }

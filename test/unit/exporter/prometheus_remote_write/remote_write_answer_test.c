@@ -39,21 +39,21 @@ static const struct {
     { 410, "", V1, -1, 5, ANSWER_REFUSED, "not_found" },
     { 408, "", V1, -1, 5, ANSWER_RETRY, "throttled" },
     { 429, "out of order", V1, -1, 5, ANSWER_RETRY, "throttled" },
-    { 413, "", V1, -1, 5, ANSWER_DIVIDE, "too_large" },
-    { 400, "", V1, -1, 5, ANSWER_DIVIDE, "rejected" },
-    { 422, "what is this", V1, -1, 5, ANSWER_DIVIDE, "rejected" },
+    { 413, "", V1, -1, 5, ANSWER_BISECT, "too_large" },
+    { 400, "", V1, -1, 5, ANSWER_BISECT, "rejected" },
+    { 422, "what is this", V1, -1, 5, ANSWER_BISECT, "rejected" },
     /* As Prometheus, Mimir and VictoriaMetrics say it. */
-    { 400, "out of order sample\n", V1, -1, 5, ANSWER_DIVIDE, "out_of_order" },
-    { 400, "the sample has been rejected because it is an out-of-order one", V1, -1, 5, ANSWER_DIVIDE, "out_of_order" },
-    { 400, "duplicate sample for timestamp", V1, -1, 5, ANSWER_DIVIDE, "duplicate" },
-    { 400, "Too Old Sample", V1, -1, 5, ANSWER_DIVIDE, "too_old" },
-    { 400, "out of bounds\n", V1, -1, 5, ANSWER_DIVIDE, "too_old" },
-    { 400, "timestamp is too far in the future", V1, -1, 5, ANSWER_DIVIDE, "future" },
-    { 400, "native histograms are disabled", V1, -1, 5, ANSWER_DIVIDE, "bad_histogram" },
-    { 400, "label name \"0\" is invalid", V1, -1, 5, ANSWER_DIVIDE, "bad_label" },
-    { 400, "invalid metric name", V1, -1, 5, ANSWER_DIVIDE, "bad_name" },
-    { 400, "per-user series limit of 5 exceeded", V1, -1, 5, ANSWER_DIVIDE, "receiver_limit" },
-    { 400, "labe", V1, -1, 5, ANSWER_DIVIDE, "rejected" },
+    { 400, "out of order sample\n", V1, -1, 5, ANSWER_BISECT, "out_of_order" },
+    { 400, "the sample has been rejected because it is an out-of-order one", V1, -1, 5, ANSWER_BISECT, "out_of_order" },
+    { 400, "duplicate sample for timestamp", V1, -1, 5, ANSWER_BISECT, "duplicate" },
+    { 400, "Too Old Sample", V1, -1, 5, ANSWER_BISECT, "too_old" },
+    { 400, "out of bounds\n", V1, -1, 5, ANSWER_BISECT, "too_old" },
+    { 400, "timestamp is too far in the future", V1, -1, 5, ANSWER_BISECT, "future" },
+    { 400, "native histograms are disabled", V1, -1, 5, ANSWER_BISECT, "bad_histogram" },
+    { 400, "label name \"0\" is invalid", V1, -1, 5, ANSWER_BISECT, "bad_label" },
+    { 400, "invalid metric name", V1, -1, 5, ANSWER_BISECT, "bad_name" },
+    { 400, "per-user series limit of 5 exceeded", V1, -1, 5, ANSWER_BISECT, "receiver_limit" },
+    { 400, "labe", V1, -1, 5, ANSWER_BISECT, "rejected" },
     { 500, "", V1, -1, 5, ANSWER_SUSPECT, "server_error" },
     { 501, "", V1, -1, 5, ANSWER_RETRY, "unavailable" },
     { 503, "", V2, 0, 5, ANSWER_RETRY, "unavailable" },
@@ -75,7 +75,7 @@ START_TEST(there_is_advice_for_every_reason_that_loses_data)
 {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         if (cases[i].fate == ANSWER_REFUSED || cases[i].fate == ANSWER_SUSPECT ||
-            (cases[i].fate == ANSWER_DIVIDE && strcmp(cases[i].reason, "rejected") != 0))
+            (cases[i].fate == ANSWER_BISECT && strcmp(cases[i].reason, "rejected") != 0))
             ck_assert_str_ne(answer_advice(cases[i].reason), answer_advice("rejected"));
 }
 END_TEST

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests of one shard, one after another.
+ *
+ * What a receiver refuses is halved until the bad unit is alone; that one is dropped, the rest goes on. An answer of
+ * 500 may mean the receiver's trouble or one bad series: after a few tries the first request is halved too, and single
+ * units that still get 500 are quarantined while what is behind them is tried. If something else is taken, they are bad
+ * and are dropped; if nothing is, it is the receiver's trouble and they go back to the front. */
+#include "exporter/prometheus_remote_write/remote_write.h"
+
+#include "base/mem.h"
+#include "codec/compress.h"
+#include "otlp/metadata.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SUSPICIOUS 5u /* 500s in a row, before the request is halved */
+#define QUARANTINE_FIRST 8u
+#define ANSWER_MAX 1024
+
+/* ---- requests ---- */
+
+static void list_init(struct request_list *list)
+{
+    list->first = NULL;
+    list->last = &list->first;
+}
+
+static void list_append(struct request_list *list, struct shard_request *r)
+{
+    r->next = NULL;
+    *list->last = r;
+    list->last = &r->next;
+}
+
+static void list_prepend(struct request_list *list, struct shard_request *r)
+{
+    r->next = list->first;
+    if (list->first == NULL)
+        list->last = &r->next;
+    list->first = r;
+}
+
+static struct shard_request *list_take(struct request_list *list)
+{
+    struct shard_request *r = list->first;
+
+    list->first = r->next;
+    if (list->first == NULL)
+        list->last = &list->first;
+    return r;
+}
+
+static struct budget *budget_of(const struct remote_write_shard *s)
+{
+    return s->node->node.host->budget;
+}
+
+static uint64_t charge_of(const struct shard_request *r)
+{
+    return sizeof(*r) + sizeof(*r->message) + r->body.cap + r->message->units.cap * sizeof(uint32_t);
+}
+
+static struct shard_request *request_new(struct remote_write_shard *s, struct delivery *d,
+                                         struct remote_write_request *message)
+{
+    struct shard_request *r = mem_zalloc(sizeof(*r));
+
+    r->delivery = d;
+    r->message = message;
+    r->ambiguous = d->resumed;
+    if (deflate_buf(CODING_SNAPPY, 0, buf_bytes(&message->message), &r->body, NULL) != 0)
+        abort(); /* snappy's only failure is a length of 4 GiB */
+    buf_free(&message->message);
+    budget_charge(budget_of(s), charge_of(r));
+    d->open++;
+    return r;
+}
+
+static void request_free(struct remote_write_shard *s, struct shard_request *r)
+{
+    budget_give(budget_of(s), charge_of(r));
+    remote_write_request_free(r->message);
+    buf_free(&r->body);
+    free(r);
+}
+
+static void request_end(struct remote_write_shard *s, struct shard_request *r)
+{
+    struct delivery *d = r->delivery;
+
+    request_free(s, r);
+    delivery_request_ended(d);
+}
+
+/* The message itself again, for halving and for naming. */
+static bool open_request(struct shard_request *r)
+{
+    struct block *block;
+    size_t len;
+
+    if (inflate_block(CODING_SNAPPY, buf_bytes(&r->body), SIZE_MAX / 4, NULL, &block, &len, NULL) != 0)
+        return false;
+    r->message->message.len = 0;
+    buf_append(&r->message->message, block->data, len);
+    block_unref(block);
+    return true;
+}
+
+/* ---- giving up ---- */
+
+static void send_next(struct remote_write_shard *s);
+
+/* Of its items, those that were not dropped already when the batch had its other form. */
+static uint64_t count_dropped(struct shard_request *r)
+{
+    struct delivery *d = r->delivery;
+    uint64_t items = r->message->items, known = items < d->known_dropped ? items : d->known_dropped;
+
+    d->known_dropped -= known;
+    d->dropped += items - known;
+    return items - known;
+}
+
+/* `text`: what the receiver said. */
+static void drop_request(struct remote_write_shard *s, struct shard_request *r, const char *reason, struct bytes text)
+{
+    struct buf name = { 0 };
+    char said[200];
+
+    if (open_request(r))
+        remote_write_name(&name, r->message, 0);
+    buf_free(&r->message->message);
+    snprintf(said, sizeof(said), "%.*s", (int)(text.len < sizeof(said) ? text.len : sizeof(said) - 1),
+             (const char *)text.data);
+    remote_write_count_failed(s->node, r->message);
+    remote_write_drop_items(s->node, r->delivery, count_dropped(r), reason, buf_cstr(&name), said);
+    buf_free(&name);
+    request_end(s, r);
+}
+
+/* For now: the batch stays where it is, or is lost with the queue. */
+static void fail_request(struct remote_write_shard *s, struct shard_request *r, const char *why)
+{
+    struct delivery *d = r->delivery;
+
+    d->failed += r->message->items;
+    snprintf(d->why, sizeof(d->why), "%s", why);
+    remote_write_count_failed(s->node, r->message);
+    request_end(s, r);
+}
+
+/* ---- bisecting ---- */
+
+static void bisect_request(struct remote_write_shard *s, struct shard_request *r)
+{
+    size_t n = r->message->units.n, half = n / 2;
+    struct shard_request *halves[2];
+
+    assert(n > 1);
+    if (!open_request(r)) {
+        drop_request(s, r, "rejected", bytes_str("cannot be halved"));
+        return;
+    }
+    halves[0] = request_new(s, r->delivery, remote_write_cut(r->message, 0, half));
+    halves[1] = request_new(s, r->delivery, remote_write_cut(r->message, half, n));
+    for (int i = 1; i >= 0; i--) {
+        halves[i]->bisected = true;
+        halves[i]->ambiguous = r->ambiguous;
+        halves[i]->retry = r->retry;
+        list_prepend(&s->requests, halves[i]);
+    }
+    buf_free(&r->message->message);
+    request_end(s, r);
+}
+
+/* Back to the front, in order. */
+static void release_quarantine(struct remote_write_shard *s)
+{
+    if (s->quarantine.first == NULL)
+        return;
+    *s->quarantine.last = s->requests.first;
+    if (s->requests.first == NULL)
+        s->requests.last = s->quarantine.last;
+    s->requests.first = s->quarantine.first;
+    list_init(&s->quarantine);
+    s->n_quarantined = 0;
+}
+
+/* Something was taken meanwhile: each gets one more try, for the trouble may just have ended. */
+static void retry_quarantine(struct remote_write_shard *s)
+{
+    for (struct shard_request *r = s->quarantine.first; r != NULL; r = r->next)
+        r->last_try = true;
+    release_quarantine(s);
+    s->quarantine_max = QUARANTINE_FIRST;
+}
+
+/* ---- waiting ---- */
+
+static void send_first(struct remote_write_shard *s);
+
+static void on_wait_over(struct clock_timer *t)
+{
+    send_first(container_of(t, struct remote_write_shard, timer));
+}
+
+static void log_retry(struct remote_write_shard *s, const struct shard_request *r, const char *why, uint64_t delay)
+{
+    struct remote_write_node *n = s->node;
+
+    if (complaint_due_to(&n->failing, n->node.host->clock, why))
+        log_warn(&n->node.log, "Remote write failed. Will retry the request after interval.", F_STR("error", why),
+                 F_DOUBLE("interval_seconds", (double)delay / (double)NS_PER_S), F_UINT("attempts", r->retry.tries),
+                 F_UINT("repeated", complaint_taken(&n->failing)));
+}
+
+static void wait_and_retry(struct remote_write_shard *s, uint64_t peer_ms, const char *why)
+{
+    struct remote_write_node *n = s->node;
+    struct clock *clock = n->node.host->clock;
+    struct shard_request *r = s->requests.first;
+    uint64_t delay = 0;
+
+    if (n->stopping) {
+        fail_request(s, list_take(&s->requests), why);
+        send_next(s);
+        return;
+    }
+    if (!retry_next(&r->retry, &n->config->retry_on_failure, n->config->retry_forever, s->begun, clock_mono(clock),
+                    peer_ms, &delay)) {
+        drop_request(s, list_take(&s->requests), "retries_exhausted", bytes_str(why));
+        send_next(s);
+        return;
+    }
+    remote_write_count_retried(n, r->message);
+    log_retry(s, r, why, delay);
+    clock_start(clock, &s->timer, delay, on_wait_over);
+}
+
+/* ---- answers ---- */
+
+static int64_t header_number(const struct http_answer *a, const char *name)
+{
+    const struct bytes *v = http_answer_header(a, name);
+    int64_t n = 0;
+
+    if (v == NULL || v->len == 0 || v->len > 18)
+        return -1;
+    for (size_t i = 0; i < v->len; i++) {
+        if (v->data[i] < '0' || v->data[i] > '9')
+            return -1;
+        n = n * 10 + (v->data[i] - '0');
+    }
+    return n;
+}
+
+static int64_t read_written(struct remote_write_node *n, const struct http_answer *a)
+{
+    int64_t samples = header_number(a, "x-prometheus-remote-write-samples-written");
+    int64_t histograms = header_number(a, "x-prometheus-remote-write-histograms-written");
+    int64_t exemplars = header_number(a, "x-prometheus-remote-write-exemplars-written");
+
+    if (samples < 0 && histograms < 0)
+        return -1;
+    metric_add(n->m.written_samples, samples > 0 ? (uint64_t)samples : 0);
+    metric_add(n->m.written_histograms, histograms > 0 ? (uint64_t)histograms : 0);
+    metric_add(n->m.written_exemplars, exemplars > 0 ? (uint64_t)exemplars : 0);
+    return (samples > 0 ? samples : 0) + (histograms > 0 ? histograms : 0);
+}
+
+static void finish_request(struct remote_write_shard *s)
+{
+    struct remote_write_node *n = s->node;
+    struct shard_request *r = list_take(&s->requests);
+
+    if (complaint_over(&n->failing))
+        log_info(&n->node.log, "Remote write works again");
+    metric_add(n->m.sent_batches, 1);
+    if (r->message->newest > n->highest_sent)
+        n->highest_sent = r->message->newest;
+    retry_quarantine(s);
+    request_end(s, r);
+}
+
+/* A later batch has the same series as this one, newer: it goes past only when nothing else helps. */
+static bool may_overtake(const struct remote_write_shard *s, const struct shard_request *r)
+{
+    return s->requests.first->delivery == r->delivery || s->quarantine_max > 4 * QUARANTINE_FIRST;
+}
+
+static void handle_server_error(struct remote_write_shard *s, const struct http_answer *a, const char *why)
+{
+    struct shard_request *r = s->requests.first;
+    bool bisecting = r->bisected || s->quarantine.first != NULL;
+
+    r->server_errors++;
+    if (s->node->stopping || (!bisecting && r->server_errors < SUSPICIOUS)) {
+        wait_and_retry(s, a->retry_after_ms, why);
+        return;
+    }
+    if (r->message->units.n > 1) {
+        bisect_request(s, list_take(&s->requests));
+        send_next(s);
+        return;
+    }
+    if (r->last_try) {
+        drop_request(s, list_take(&s->requests), "server_error", a->body);
+        send_next(s);
+        return;
+    }
+    list_append(&s->quarantine, list_take(&s->requests));
+    if (++s->n_quarantined < s->quarantine_max && s->requests.first != NULL && may_overtake(s, r)) {
+        send_next(s);
+        return;
+    }
+    release_quarantine(s);
+    s->quarantine_max = s->quarantine_max < (1u << 20) ? s->quarantine_max * 2 : s->quarantine_max;
+    wait_and_retry(s, a->retry_after_ms, why);
+}
+
+static void handle_refusal(struct remote_write_shard *s, const struct answer_meaning *m, struct bytes text)
+{
+    struct shard_request *r = list_take(&s->requests);
+
+    if (m->fate == ANSWER_BISECT && r->message->units.n > 1) {
+        bisect_request(s, r);
+    } else if (r->ambiguous && answer_may_mean_landed(m)) {
+        metric_add(s->node->m.duplicates, r->message->items); /* an attempt whose answer nobody saw has landed */
+        request_end(s, r);
+    } else {
+        drop_request(s, r, m->reason, text);
+    }
+}
+
+/* Messages of version 2 are not known there: all that wait are made again in version 1. */
+static void fall_back(struct remote_write_shard *s)
+{
+    struct remote_write_node *n = s->node;
+
+    if (n->version == REMOTE_WRITE_2)
+        log_warn(&n->node.log,
+                 "The receiver does not know Remote-Write 2.0; 1.0 is sent from now on. Set protobuf_message: "
+                 "prometheus.WriteRequest",
+                 F_STR("endpoint", http_client_name(n->client)));
+    n->version = REMOTE_WRITE_1;
+    while (s->requests.first != NULL && s->requests.first->message->version == REMOTE_WRITE_2) {
+        struct shard_request *r = list_take(&s->requests);
+
+        r->delivery->again = true;
+        request_end(s, r);
+    }
+}
+
+static void handle_answer(struct remote_write_shard *s, const struct http_answer *a)
+{
+    struct shard_request *r = s->requests.first;
+    const struct remote_write_request *message = r->message;
+    struct answer_meaning m = answer_meaning(a->status, a->body, message->version,
+                                             message->version == REMOTE_WRITE_2 ? read_written(s->node, a) : -1,
+                                             message->samples + message->histograms);
+    char why[160];
+
+    snprintf(why, sizeof(why), "%s answered %d: %.*s", http_client_name(s->node->client), a->status,
+             (int)(a->body.len < 100 ? a->body.len : 100), (const char *)a->body.data);
+    switch (m.fate) {
+    case ANSWER_TAKEN:
+        finish_request(s);
+        break;
+    case ANSWER_RETRY:
+        r->server_errors = 0;
+        release_quarantine(s);
+        wait_and_retry(s, a->retry_after_ms, why);
+        return;
+    case ANSWER_SUSPECT:
+        handle_server_error(s, a, why);
+        return;
+    case ANSWER_OTHER_FORM:
+        fall_back(s);
+        break;
+    default:
+        handle_refusal(s, &m, a->body);
+    }
+    send_next(s);
+}
+
+static void on_done(struct http_call *call, const struct http_answer *a)
+{
+    struct remote_write_shard *s = container_of(call, struct remote_write_shard, call);
+    struct remote_write_node *n = s->node;
+
+    s->calling = false;
+    metric_observe(n->m.seconds, (double)(clock_mono(n->node.host->clock) - s->begun) / (double)NS_PER_S);
+    if (a->failure == HTTP_ANSWERED) {
+        handle_answer(s, a);
+        return;
+    }
+    s->requests.first->ambiguous = s->requests.first->ambiguous || a->ambiguous;
+    release_quarantine(s);
+    wait_and_retry(s, 0, a->why);
+}
+
+/* ---- sending ---- */
+
+static void add_header(struct remote_write_shard *s, const char *name, struct bytes value)
+{
+    if (s->call.n_headers < ARRAY_LEN(s->headers))
+        s->headers[s->call.n_headers++] = (struct http_header){ bytes_str(name), value };
+}
+
+/* What the client that sent the batch said, handed on. */
+static void add_metadata(struct remote_write_shard *s, const struct metadata *m)
+{
+    const struct strings *keys = &s->node->config->include_metadata_keys;
+
+    for (size_t i = 0; m != NULL && i < keys->n; i++) {
+        uint32_t at = 0;
+
+        for (const struct metadata_entry *e; (e = metadata_find(m, bytes_str(keys->v[i]), &at)) != NULL;)
+            add_header(s, keys->v[i], e->value);
+    }
+}
+
+static void set_headers(struct remote_write_shard *s, const struct shard_request *r)
+{
+    bool second = r->message->version == REMOTE_WRITE_2;
+
+    s->call.n_headers = 0;
+    s->call.headers = s->headers;
+    add_header(s, "content-encoding", bytes_str("snappy"));
+    add_header(
+        s, "content-type",
+        bytes_str(second ? "application/x-protobuf;proto=io.prometheus.write.v2.Request" : "application/x-protobuf"));
+    add_header(s, "x-prometheus-remote-write-version", bytes_str(second ? "2.0.0" : "0.1.0"));
+    if (r->retry.tries > 0) {
+        snprintf(s->attempt, sizeof(s->attempt), "%u", r->retry.tries);
+        add_header(s, "retry-attempt", bytes_str(s->attempt));
+    }
+    add_metadata(s, r->delivery->batch->metadata);
+}
+
+static void send_first(struct remote_write_shard *s)
+{
+    struct remote_write_node *n = s->node;
+    struct shard_request *r = s->requests.first;
+
+    set_headers(s, r);
+    s->call.method = "POST";
+    s->call.body = buf_bytes(&r->body);
+    s->call.timeout = (uint64_t)client_config(n->config)->timeout.ns;
+    s->call.max_answer = ANSWER_MAX;
+    s->call.repeatable = true;
+    s->call.on_done = on_done;
+    s->calling = true;
+    s->begun = clock_mono(n->node.host->clock);
+    remote_write_count_attempt(n, r);
+    http_call_start(n->client, &s->call);
+}
+
+/* Whatever is first and can be sent. */
+static void send_next(struct remote_write_shard *s)
+{
+    if (s->calling || clock_armed(&s->timer))
+        return;
+    if (s->requests.first == NULL && s->quarantine.first != NULL) { /* nothing else came: they are tried again */
+        const char *why = "the receiver answers 500 to these series and to nothing else yet";
+
+        release_quarantine(s);
+        wait_and_retry(s, 0, why);
+        return;
+    }
+    if (s->requests.first != NULL)
+        send_first(s);
+}
+
+void remote_write_shard_push(struct remote_write_shard *s, struct delivery *d, struct remote_write_request *message)
+{
+    list_append(&s->requests, request_new(s, d, message));
+    send_next(s);
+}
+
+void remote_write_shard_stop(struct remote_write_shard *s)
+{
+    if (!s->calling) /* the first request is the one that is under way */
+        release_quarantine(s);
+    if (clock_armed(&s->timer)) {
+        clock_stop(s->node->node.host->clock, &s->timer);
+        send_next(s);
+    }
+}
+
+void remote_write_shard_init(struct remote_write_shard *s, struct remote_write_node *n)
+{
+    *s = (struct remote_write_shard){ .node = n, .quarantine_max = QUARANTINE_FIRST };
+    list_init(&s->requests);
+    list_init(&s->quarantine);
+}
+
+void remote_write_shard_close(struct remote_write_shard *s)
+{
+    if (s->calling)
+        http_call_cancel(&s->call);
+    s->calling = false;
+    clock_stop(s->node->node.host->clock, &s->timer);
+    while (s->requests.first != NULL)
+        request_free(s, list_take(&s->requests));
+    while (s->quarantine.first != NULL)
+        request_free(s, list_take(&s->quarantine));
+}
