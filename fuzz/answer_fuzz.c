@@ -3,28 +3,28 @@
  * of it is bounded. The first byte chooses how much of the body is kept, the second where to cut, and whether the peer
  * ends the connection. */
 #include "base/mem.h"
-#include "net/http1/http1_answer.h"
+#include "net/http1/response_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static enum answer_progress take(struct http1_answer *a, struct bytes data, bool ends)
+static enum response_progress take(struct response_reader *a, struct bytes data, bool ends)
 {
     /* Exactly as many bytes as there are, so that a reader who goes on is seen. */
     uint8_t *copy = mem_alloc(data.len + 1);
     const char *why = NULL;
-    enum answer_progress p;
+    enum response_progress p;
 
     if (data.len > 0)
         memcpy(copy + 1, data.data, data.len);
-    p = data.len > 0 ? http1_answer_take(a, bytes_of(copy + 1, data.len), &why) : ANSWER_GOES_ON;
-    if (p == ANSWER_BROKEN && (why == NULL || why[0] == '\0'))
+    p = data.len > 0 ? response_reader_take(a, bytes_of(copy + 1, data.len), &why) : RESPONSE_GOES_ON;
+    if (p == RESPONSE_BROKEN && (why == NULL || why[0] == '\0'))
         abort();
     free(copy);
-    return p == ANSWER_GOES_ON && ends ? http1_answer_end(a) : p;
+    return p == RESPONSE_GOES_ON && ends ? response_reader_end(a) : p;
 }
 
-static void check(const struct http1_answer *a, size_t max_body)
+static void check(const struct response_reader *a, size_t max_body)
 {
     if (a->body.len > max_body || a->head_bytes.len > 200000)
         abort();
@@ -38,8 +38,8 @@ static void check(const struct http1_answer *a, size_t max_body)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static struct http1_answer whole, cut; /* used again and again, as a connection does */
-    enum answer_progress p, q;
+    static struct response_reader whole, cut; /* used again and again, as a connection does */
+    enum response_progress p, q;
     size_t at, max_body;
     bool ends;
 
@@ -48,11 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     max_body = data[0];
     ends = data[1] & 1;
     at = data[1] * 7u % (len - 2);
-    http1_answer_begin(&whole, max_body);
-    http1_answer_begin(&cut, max_body);
+    response_reader_begin(&whole, max_body);
+    response_reader_begin(&cut, max_body);
     p = take(&whole, bytes_of(data + 2, len - 2), ends);
     q = take(&cut, bytes_of(data + 2, at), false);
-    if (q == ANSWER_GOES_ON)
+    if (q == RESPONSE_GOES_ON)
         q = take(&cut, bytes_of(data + 2 + at, len - 2 - at), ends);
     else
         whole.head.keep_alive = cut.head.keep_alive = false; /* that more came is not seen in the second one */
@@ -60,8 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     check(&cut, max_body);
     if (p != q || whole.has_head != cut.has_head || !bytes_equal(buf_bytes(&whole.body), buf_bytes(&cut.body)))
         abort();
-    if (p == ANSWER_DONE && (whole.head.status != cut.head.status || whole.head.n_headers != cut.head.n_headers ||
-                             http1_answer_reusable(&whole) != http1_answer_reusable(&cut)))
+    if (p == RESPONSE_DONE && (whole.head.status != cut.head.status || whole.head.n_headers != cut.head.n_headers ||
+                               response_reader_reusable(&whole) != response_reader_reusable(&cut)))
         abort();
     return 0;
 }

@@ -3,7 +3,7 @@
  * them differently in two pieces can be talked into reading what its neighbour did not), and all is given back.
  * The first byte chooses the service's ways, the second where to cut. */
 #include "support/http_recorder.h"
-#include "support/memory_link.h"
+#include "support/memory_conn.h"
 
 #include <stdlib.h>
 
@@ -30,7 +30,7 @@ static void on_request(struct http_service *s, struct http_request *req)
 static void play(struct seen *seen, uint8_t ways, struct bytes a, struct bytes b)
 {
     struct http_server_options options = { .max_header_bytes = 1024, .initial_window = 64 };
-    struct memory_link m;
+    struct memory_conn m;
     struct recorder r;
 
     recorder_init(&r);
@@ -45,7 +45,7 @@ static void play(struct seen *seen, uint8_t ways, struct bytes a, struct bytes b
     clock_advance(&m.clock, 100 * NS_PER_S);
     turn_run(&m.turn);
     if (m.fate == HTTP_GOES_ON)
-        m.link.proto->on_end(&m.link);
+        m.io.ops->on_end(&m.io);
     memory_close(&m);
     if (r.open != 0)
         abort();

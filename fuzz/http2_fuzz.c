@@ -3,7 +3,7 @@
  * ways, the second the size of the pieces; the preface and SETTINGS are sent before. Whatever comes, every request is
  * closed once and the budget is given back. */
 #include "support/http_recorder.h"
-#include "support/memory_link.h"
+#include "support/memory_conn.h"
 
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@ static void on_close(struct http_request *req, bool aborted)
     recorder_on_close(req, aborted);
 }
 
-static void play(struct memory_link *m, struct recorder *r, struct bytes data, size_t piece, bool tight)
+static void play(struct memory_conn *m, struct recorder *r, struct bytes data, size_t piece, bool tight)
 {
     while (data.len > 0 && m->fate == HTTP_GOES_ON) {
         size_t n = data.len < piece ? data.len : piece;
@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                                            .max_connection_age = 5 * NS_PER_S,
                                            .keepalive_time = NS_PER_S,
                                            .enforce_keepalive = true };
-    struct memory_link m;
+    struct memory_conn m;
     struct recorder r;
 
     if (len < 2)

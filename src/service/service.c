@@ -45,7 +45,7 @@ struct service {
     struct host host;
     struct process_metrics process;
     struct notify notify;
-    struct listener_lot lot; /* while reloading: the sockets of now for next */
+    struct listener_handover handover; /* while reloading: the sockets of now for next */
     char instance_id[37];
     enum phase phase;
     struct running now;
@@ -208,7 +208,7 @@ static void stop_running(struct service *s)
 static void say_ready(struct service *s)
 {
     s->phase = RUNNING;
-    listener_lot_close(&s->lot);
+    listener_handover_close(&s->handover);
     log_info(&s->log, "Everything is ready. Begin running and processing data.");
     notify_ready(&s->notify, "Running.");
     if (s->ends > 0) {
@@ -224,7 +224,7 @@ static void say_ready(struct service *s)
 static void begin_stop(struct service *s)
 {
     s->phase = STOPPING;
-    listener_lot_close(&s->lot);
+    listener_handover_close(&s->handover);
     log_info(&s->log, "Starting shutdown...");
     notify_stopping(&s->notify);
     stop_running(s);
@@ -256,7 +256,7 @@ static void unwatch_signals(struct service *s)
 
 static void end(struct service *s)
 {
-    listener_lot_close(&s->lot); /* the end came while reloading */
+    listener_handover_close(&s->handover); /* the end came while reloading */
     unwatch_signals(s);
     loop_stop(&s->loop);
 }
@@ -344,7 +344,7 @@ static void reload(struct service *s)
         return;
     }
     s->next = (struct running){ .config = config, .graph = graph };
-    listener_lot_open(&s->lot);
+    listener_handover_open(&s->handover);
     stop_running(s);
 }
 
@@ -427,7 +427,7 @@ static void service_init(struct service *s, const struct config_sources *sources
         .budget = &s->budget,
         .metrics = &s->metrics,
         .log = &s->sink,
-        .lot = &s->lot,
+        .handover = &s->handover,
         .version = OTELCD_VERSION,
     };
     own_instance_id(s->instance_id);
@@ -435,7 +435,7 @@ static void service_init(struct service *s, const struct config_sources *sources
     loop_measure(&s->loop, &s->metrics);
     process_metrics_init(&s->process, &s->metrics, &s->loop.clock, &s->budget, OTELCD_VERSION);
     s->host.scrapes =
-        scrape_hub_new(&s->loop.uv, &s->loop.clock, &s->loop.turn, &s->budget, &s->metrics, &s->sink, &s->lot);
+        scrape_hub_new(&s->loop.uv, &s->loop.clock, &s->loop.turn, &s->budget, &s->metrics, &s->sink, &s->handover);
 }
 
 static void on_left_open(void *arg, const char *type)

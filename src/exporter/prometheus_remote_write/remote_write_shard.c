@@ -241,9 +241,9 @@ static void wait_and_retry(struct remote_write_shard *s, uint64_t peer_ms, const
 
 /* ---- answers ---- */
 
-static int64_t header_number(const struct http_answer *a, const char *name)
+static int64_t header_number(const struct http_response *a, const char *name)
 {
-    const struct bytes *v = http_answer_header(a, name);
+    const struct bytes *v = http_response_header(a, name);
     int64_t n = 0;
 
     if (v == NULL || v->len == 0 || v->len > 18)
@@ -256,7 +256,7 @@ static int64_t header_number(const struct http_answer *a, const char *name)
     return n;
 }
 
-static int64_t read_written(struct remote_write_node *n, const struct http_answer *a)
+static int64_t read_written(struct remote_write_node *n, const struct http_response *a)
 {
     int64_t samples = header_number(a, "x-prometheus-remote-write-samples-written");
     int64_t histograms = header_number(a, "x-prometheus-remote-write-histograms-written");
@@ -290,7 +290,7 @@ static bool may_overtake(const struct remote_write_shard *s, const struct shard_
     return s->requests.first->delivery == r->delivery || s->quarantine_max > 4 * QUARANTINE_FIRST;
 }
 
-static void handle_server_error(struct remote_write_shard *s, const struct http_answer *a, const char *why)
+static void handle_server_error(struct remote_write_shard *s, const struct http_response *a, const char *why)
 {
     struct shard_request *r = s->requests.first;
     bool bisecting = r->bisected || s->quarantine.first != NULL;
@@ -353,7 +353,7 @@ static void fall_back(struct remote_write_shard *s)
     }
 }
 
-static void handle_answer(struct remote_write_shard *s, const struct http_answer *a)
+static void handle_answer(struct remote_write_shard *s, const struct http_response *a)
 {
     struct shard_request *r = s->requests.first;
     const struct remote_write_request *message = r->message;
@@ -385,7 +385,7 @@ static void handle_answer(struct remote_write_shard *s, const struct http_answer
     send_next(s);
 }
 
-static void on_done(struct http_call *call, const struct http_answer *a)
+static void on_done(struct http_call *call, const struct http_response *a)
 {
     struct remote_write_shard *s = container_of(call, struct remote_write_shard, call);
     struct remote_write_node *n = s->node;
@@ -449,7 +449,7 @@ static void send_first(struct remote_write_shard *s)
     s->call.method = "POST";
     s->call.body = buf_bytes(&r->body);
     s->call.timeout = (uint64_t)client_config(n->config)->timeout.ns;
-    s->call.max_answer = ANSWER_MAX;
+    s->call.max_response = ANSWER_MAX;
     s->call.repeatable = true;
     s->call.on_done = on_done;
     s->calling = true;

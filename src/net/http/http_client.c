@@ -3,9 +3,9 @@
 
 #include "base/mem.h"
 #include "net/socket/dial.h"
-#include "net/http1/http1_answer.h"
+#include "net/http1/response_reader.h"
 #include "net/http/http_origin.h"
-#include "net/socket/stream.h"
+#include "net/socket/socket.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -21,12 +21,12 @@ struct http_connection {
     struct http_client *client;
     enum connection_state state;
     struct dial *dial;
-    struct stream stream;
-    bool open; /* the stream is */
+    struct socket socket;
+    bool open; /* the socket is */
     struct http_call *call;
     uint64_t calls; /* so far */
     struct clock_timer idle;
-    struct http1_answer answer;
+    struct response_reader reader;
 };
 
 struct http_client {
@@ -34,7 +34,7 @@ struct http_client {
     struct turn *turn;
     struct clock *clock;
     struct http_client_options options;
-    struct stream_hub hub;
+    struct socket_shared sockets;
     struct http_connection *connections;
     size_t n_idle;
     struct http_call *waiting, **last_waiting;
@@ -50,7 +50,7 @@ static void serve_waiting(struct http_client *client);
 
 static void free_client(struct http_client *c)
 {
-    stream_hub_free(&c->hub);
+    socket_shared_free(&c->sockets);
     http_origin_free(&c->origin);
     free(c);
 }
@@ -63,7 +63,7 @@ static void free_connection(struct http_connection *c)
     if (c->next != NULL)
         c->next->link = c->link;
     client->stats.connections--;
-    http1_answer_free(&c->answer);
+    response_reader_free(&c->reader);
     free(c);
     if (client->closing && client->connections == NULL)
         free_client(client);
@@ -71,9 +71,9 @@ static void free_connection(struct http_connection *c)
         serve_waiting(client);
 }
 
-static void on_closed(struct stream *s)
+static void on_closed(struct socket *s)
 {
-    free_connection(container_of(s, struct http_connection, stream));
+    free_connection(container_of(s, struct http_connection, socket));
 }
 
 /* The connection goes; its call has been taken off before. */
@@ -91,7 +91,7 @@ static void close_connection(struct http_connection *c)
         c->dial = NULL;
         free_connection(c);
     } else if (c->open) {
-        stream_close(&c->stream);
+        socket_close(&c->socket);
     } else {
         free_connection(c);
     }
@@ -106,11 +106,11 @@ static void end_call(struct http_call *call)
 static void tell_failure(struct turn_task *task)
 {
     struct http_call *call = container_of(task, struct http_call, task);
-    struct http_answer a = {
+    struct http_response a = {
         .failure = call->failure,
         .why = call->why,
         .ambiguous =
-            call->failure == HTTP_TIMED_OUT || call->failure == HTTP_CLOSED || call->failure == HTTP_BROKEN_ANSWER,
+            call->failure == HTTP_TIMED_OUT || call->failure == HTTP_CLOSED || call->failure == HTTP_BROKEN_RESPONSE,
     };
 
     call->on_done(call, &a);
@@ -141,7 +141,7 @@ static void break_connection(struct http_connection *c, enum http_failure failur
 
     c->call = NULL;
     if (call != NULL) {
-        bool again = failure == HTTP_CLOSED && c->calls > 1 && !c->answer.heard && call->repeatable && !call->repeated;
+        bool again = failure == HTTP_CLOSED && c->calls > 1 && !c->reader.heard && call->repeatable && !call->repeated;
 
         if (again) {
             call->repeated = true;
@@ -160,7 +160,7 @@ static void break_connection(struct http_connection *c, enum http_failure failur
 
 /* ---- the answer ---- */
 
-const struct bytes *http_answer_header(const struct http_answer *a, const char *name)
+const struct bytes *http_response_header(const struct http_response *a, const char *name)
 {
     for (size_t i = 0; i < a->n_headers; i++)
         if (bytes_is(a->headers[i].name, name))
@@ -178,16 +178,16 @@ static void answered(struct http_connection *c)
 {
     struct http_client *client = c->client;
     struct http_call *call = c->call;
-    struct http_answer a = {
+    struct http_response a = {
         .why = "",
-        .status = c->answer.head.status,
-        .headers = c->answer.head.headers,
-        .n_headers = c->answer.head.n_headers,
-        .body = buf_bytes(&c->answer.body),
+        .status = c->reader.head.status,
+        .headers = c->reader.head.headers,
+        .n_headers = c->reader.head.n_headers,
+        .body = buf_bytes(&c->reader.body),
     };
-    const struct bytes *after = http_answer_header(&a, "retry-after");
-    bool keep = http1_answer_reusable(&c->answer) && !c->stream.writing && client->n_idle < client->options.max_idle &&
-                !client->closing;
+    const struct bytes *after = http_response_header(&a, "retry-after");
+    bool keep = response_reader_reusable(&c->reader) && !c->socket.writing &&
+                client->n_idle < client->options.max_idle && !client->closing;
 
     if (after != NULL)
         a.retry_after_ms = http_retry_after(*after, clock_wall(client->clock));
@@ -209,17 +209,17 @@ static void answered(struct http_connection *c)
 static void take_answer(struct http_connection *c, struct bytes data)
 {
     const char *why = "";
-    enum answer_progress progress = http1_answer_take(&c->answer, data, &why);
+    enum response_progress progress = response_reader_take(&c->reader, data, &why);
 
-    if (progress == ANSWER_DONE)
+    if (progress == RESPONSE_DONE)
         answered(c);
-    else if (progress == ANSWER_BROKEN)
-        break_connection(c, HTTP_BROKEN_ANSWER, why);
+    else if (progress == RESPONSE_BROKEN)
+        break_connection(c, HTTP_BROKEN_RESPONSE, why);
 }
 
-static void on_read(struct stream *s, struct bytes data)
+static void on_read(struct socket *s, struct bytes data)
 {
-    struct http_connection *c = container_of(s, struct http_connection, stream);
+    struct http_connection *c = container_of(s, struct http_connection, socket);
 
     c->client->stats.bytes_in += data.len;
     if (c->state == CONN_BUSY)
@@ -228,20 +228,20 @@ static void on_read(struct stream *s, struct bytes data)
         close_connection(c); /* nobody asked */
 }
 
-static void on_end(struct stream *s, int error)
+static void on_end(struct socket *s, int error)
 {
-    struct http_connection *c = container_of(s, struct http_connection, stream);
+    struct http_connection *c = container_of(s, struct http_connection, socket);
 
-    if (c->state == CONN_BUSY && error == 0 && http1_answer_end(&c->answer) == ANSWER_DONE) {
+    if (c->state == CONN_BUSY && error == 0 && response_reader_end(&c->reader) == RESPONSE_DONE) {
         answered(c);
     } else {
         break_connection(c, HTTP_CLOSED, error == 0 ? "the peer closed the connection" : uv_strerror(error));
     }
 }
 
-static void on_written(struct stream *s, int error)
+static void on_written(struct socket *s, int error)
 {
-    struct http_connection *c = container_of(s, struct http_connection, stream);
+    struct http_connection *c = container_of(s, struct http_connection, socket);
 
     /* A peer that refuses early answers and closes; what it said may still be there to be read. */
     if (error != 0 && error != UV_EPIPE && error != UV_ECONNRESET)
@@ -253,7 +253,7 @@ static void on_written(struct stream *s, int error)
 static void put_call(struct http_connection *c, struct http_call *call)
 {
     struct http_client *client = c->client;
-    struct buf *out = stream_out(&c->stream);
+    struct buf *out = socket_out(&c->socket);
     char length[32];
 
     buf_puts(out, call->method);
@@ -281,9 +281,9 @@ static void start_on(struct http_connection *c, struct http_call *call)
     c->call = call;
     c->calls++;
     call->connection = c;
-    http1_answer_begin(&c->answer, call->max_answer);
+    response_reader_begin(&c->reader, call->max_response);
     put_call(c, call);
-    rc = stream_flush(&c->stream);
+    rc = socket_flush(&c->socket);
     if (rc < 0 && rc != UV_EPIPE && rc != UV_ECONNRESET)
         break_connection(c, HTTP_CLOSED, uv_strerror(rc));
 }
@@ -302,11 +302,12 @@ static void on_dialed(void *arg, int fd, bool resolved, const char *why)
         return;
     }
     c->open = true;
-    c->stream.on_read = on_read;
-    c->stream.on_end = on_end;
-    c->stream.on_written = on_written;
-    c->stream.on_closed = on_closed;
-    if (stream_open(&c->stream, c->client->loop, &c->client->hub, fd) != 0 || stream_read(&c->stream, READ_SIZE) != 0) {
+    c->socket.on_read = on_read;
+    c->socket.on_end = on_end;
+    c->socket.on_written = on_written;
+    c->socket.on_closed = on_closed;
+    if (socket_open(&c->socket, c->client->loop, &c->client->sockets, fd) != 0 ||
+        socket_read(&c->socket, READ_SIZE) != 0) {
         break_connection(c, HTTP_NOT_CONNECTED, "the socket cannot be used");
         return;
     }
@@ -387,7 +388,7 @@ static void on_call_timeout(struct clock_timer *t)
     snprintf(why, sizeof(why), "%s within %.3g s",
              c == NULL                  ? "no connection was free"
              : c->state == CONN_DIALING ? "no connection came about"
-             : !c->answer.heard         ? "no answer came"
+             : !c->reader.heard         ? "no answer came"
                                         : "the answer did not end",
              (double)call->timeout / (double)NS_PER_S);
     if (c != NULL) {
@@ -455,7 +456,7 @@ struct http_client *http_client_new(uv_loop_t *loop, struct turn *turn, struct c
     if (c->options.connect_timeout == 0)
         c->options.connect_timeout = CONNECT_TIMEOUT;
     c->last_waiting = &c->waiting;
-    stream_hub_init(&c->hub, READ_SIZE);
+    socket_shared_init(&c->sockets, READ_SIZE);
     if (http_origin_init(&c->origin, o, err) != 0) {
         free_client(c);
         return NULL;

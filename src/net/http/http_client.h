@@ -2,10 +2,10 @@
 /* An HTTP/1.1 client on the loop, for one origin: a pool of connections kept alive, and calls that each use one.
  *
  * Names are looked up anew for each connection, in the thread pool; of several addresses each is tried in turn. A call
- * never follows a redirect: a 3xx is an answer. What a peer sends is bounded (net/http1/http1_answer.h); beyond that
+ * never follows a redirect: a 3xx is an answer. What a peer sends is bounded (net/http1/response_reader.h); beyond that
  * the connection closes.
  *
- * TLS would stand between struct stream and the connection's reader and writer; https is refused. */
+ * TLS would stand between struct socket and the connection's reader and writer; https is refused. */
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
 
@@ -29,27 +29,27 @@ struct http_client_options {
 };
 
 enum http_failure {
-    HTTP_ANSWERED,      /* none: there is a status */
-    HTTP_NOT_RESOLVED,  /* the host's name has no address */
-    HTTP_NOT_CONNECTED, /* no address answered */
-    HTTP_TIMED_OUT,     /* the call's time was over */
-    HTTP_CLOSED,        /* the connection broke */
-    HTTP_BROKEN_ANSWER, /* what came is no HTTP */
+    HTTP_ANSWERED,        /* none: there is a status */
+    HTTP_NOT_RESOLVED,    /* the host's name has no address */
+    HTTP_NOT_CONNECTED,   /* no address answered */
+    HTTP_TIMED_OUT,       /* the call's time was over */
+    HTTP_CLOSED,          /* the connection broke */
+    HTTP_BROKEN_RESPONSE, /* what came is no HTTP */
 };
 
-struct http_answer {
+struct http_response {
     enum http_failure failure;
     const char *why; /* a sentence that names address and phase; "" when answered */
     bool ambiguous;  /* failed, but the peer may have read the request */
     int status;
     const struct http_header *headers;
     size_t n_headers;
-    struct bytes body;       /* its beginning: at most max_answer bytes */
+    struct bytes body;       /* its beginning: at most max_response bytes */
     uint64_t retry_after_ms; /* Retry-After, seconds or a date; 0 = none */
 };
 
 /* The header's value, or NULL. `name` in lower case. */
-const struct bytes *http_answer_header(const struct http_answer *a, const char *name);
+const struct bytes *http_response_header(const struct http_response *a, const char *name);
 
 /* The caller's memory until on_done or http_call_cancel. */
 struct http_call {
@@ -58,10 +58,10 @@ struct http_call {
     size_t n_headers;
     struct bytes body; /* stays in place until on_done */
     uint64_t timeout;  /* ns, from http_call_start to the answer's end; 0 = none */
-    size_t max_answer;
+    size_t max_response;
     bool repeatable; /* may be sent twice: a kept connection that turns out to be dead is replaced */
     /* From the loop, never from inside http_call_start. The answer is valid until it returns. */
-    void (*on_done)(struct http_call *call, const struct http_answer *answer);
+    void (*on_done)(struct http_call *call, const struct http_response *answer);
 
     /* The client's. */
     struct http_client *client;

@@ -26,8 +26,8 @@ static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 enum state { SNIFFING, SERVING, LINGERING, CLOSED };
 
 struct http_conn {
-    struct http_link link;
-    struct stream stream;
+    struct conn_io io;
+    struct socket socket;
     struct http_server *server;
     struct http_conn *next, *prev;
     struct turn_task flush;
@@ -38,14 +38,14 @@ struct http_conn {
     char *peer;
 };
 
-static struct http_conn *conn_of_link(struct http_link *l)
+static struct http_conn *conn_of_io(struct conn_io *io)
 {
-    return container_of(l, struct http_conn, link);
+    return container_of(io, struct http_conn, io);
 }
 
-static struct http_conn *conn_of_stream(struct stream *s)
+static struct http_conn *conn_of_socket(struct socket *s)
 {
-    return container_of(s, struct http_conn, stream);
+    return container_of(s, struct http_conn, socket);
 }
 
 static void move(struct http_conn *c, enum state to)
@@ -63,13 +63,13 @@ static void move(struct http_conn *c, enum state to)
 
 static void drop_stash(struct http_conn *c)
 {
-    budget_give(c->link.core->budget, c->stash.len);
+    budget_give(c->io.shared->budget, c->stash.len);
     buf_free(&c->stash);
 }
 
 static void add_stash(struct http_conn *c, struct bytes data)
 {
-    budget_charge(c->link.core->budget, data.len);
+    budget_charge(c->io.shared->budget, data.len);
     buf_put(&c->stash, data);
 }
 
@@ -77,15 +77,15 @@ static void add_stash(struct http_conn *c, struct bytes data)
 static void end_service(struct http_conn *c, enum state to)
 {
     move(c, to);
-    http_link_close(&c->link);
-    if (c->link.state != NULL)
-        c->link.proto->close(&c->link);
+    conn_io_close(&c->io);
+    if (c->io.state != NULL)
+        c->io.ops->close(&c->io);
     drop_stash(c);
 }
 
-static void on_closed(struct stream *stream)
+static void on_closed(struct socket *socket)
 {
-    struct http_conn *c = conn_of_stream(stream);
+    struct http_conn *c = conn_of_socket(socket);
     struct http_server *s = c->server;
 
     if (c->prev != NULL)
@@ -104,9 +104,9 @@ void http_conn_cut(struct http_conn *c)
     if (c->state == CLOSED)
         return;
     end_service(c, CLOSED);
-    turn_cancel(c->link.core->turn, &c->flush);
-    c->stream.on_closed = on_closed;
-    stream_close(&c->stream);
+    turn_cancel(c->io.shared->turn, &c->flush);
+    c->socket.on_closed = on_closed;
+    socket_close(&c->socket);
 }
 
 static void linger(struct http_conn *c)
@@ -116,16 +116,16 @@ static void linger(struct http_conn *c)
         return;
     }
     end_service(c, LINGERING);
-    stream_shutdown(&c->stream);
-    http_link_expect(&c->link, DEADLINE_LINGER, LINGER);
-    stream_read(&c->stream, LINGER_READ);
+    socket_shutdown(&c->socket);
+    conn_io_expect(&c->io, DEADLINE_LINGER, LINGER);
+    socket_read(&c->socket, LINGER_READ);
 }
 
 /* --- reading --- */
 
 static void feed(struct http_conn *c, struct bytes data)
 {
-    size_t n = c->link.proto->input(&c->link, data);
+    size_t n = c->io.ops->input(&c->io, data);
 
     if (n < data.len)
         add_stash(c, bytes_of(data.data + n, data.len - n));
@@ -133,11 +133,11 @@ static void feed(struct http_conn *c, struct bytes data)
 
 static void feed_stash(struct http_conn *c)
 {
-    size_t n = c->link.proto->input(&c->link, buf_bytes(&c->stash));
+    size_t n = c->io.ops->input(&c->io, buf_bytes(&c->stash));
 
     if (n == 0)
         return;
-    budget_give(c->link.core->budget, n);
+    budget_give(c->io.shared->budget, n);
     c->stash.len -= n;
     memmove(c->stash.data, c->stash.data + n, c->stash.len);
     if (c->stash.len == 0)
@@ -146,13 +146,13 @@ static void feed_stash(struct http_conn *c)
 
 static void refuse_tls(struct http_conn *c)
 {
-    struct http_core *core = c->link.core;
+    struct server_shared *shared = c->io.shared;
 
-    core->stats.tls_on_plain++;
-    if (complaint_due(&c->server->tls, core->clock))
-        log_warn(core->log,
+    shared->stats.tls_on_plain++;
+    if (complaint_due(&c->server->tls, shared->clock))
+        log_warn(shared->log,
                  "A client speaks TLS to this plain-text port; set tls.insecure: true, or http:// in its endpoint",
-                 F_STR("client", c->link.peer(&c->link)), F_STR("endpoint", c->server->listener.address),
+                 F_STR("client", c->io.peer(&c->io)), F_STR("endpoint", c->server->listener.address),
                  F_UINT("occurrences", complaint_taken(&c->server->tls)));
     linger(c);
 }
@@ -173,16 +173,16 @@ static void sniff(struct http_conn *c, struct bytes data)
     }
     move(c, SERVING);
     if (is_http2)
-        http2_open(&c->link);
+        http2_open(&c->io);
     else
-        http1_open(&c->link);
+        http1_open(&c->io);
 }
 
-static void on_read(struct stream *stream, struct bytes data)
+static void on_read(struct socket *s, struct bytes data)
 {
-    struct http_conn *c = conn_of_stream(stream);
+    struct http_conn *c = conn_of_socket(s);
 
-    c->link.last_read = clock_mono(c->link.core->clock);
+    c->io.last_read = clock_mono(c->io.shared->clock);
     if (c->state == LINGERING) {
         c->lingered += data.len;
         if (c->lingered > LINGER_MAX)
@@ -203,49 +203,49 @@ static void on_read(struct stream *stream, struct bytes data)
         add_stash(c, data);
 }
 
-static void on_end(struct stream *stream, int error)
+static void on_end(struct socket *s, int error)
 {
-    struct http_conn *c = conn_of_stream(stream);
+    struct http_conn *c = conn_of_socket(s);
 
     c->ended = true;
     if (error != 0 || c->state != SERVING) {
         http_conn_cut(c);
         return;
     }
-    c->link.proto->on_end(&c->link);
-    c->link.kick(&c->link);
+    c->io.ops->on_end(&c->io);
+    c->io.kick(&c->io);
 }
 
 static void choose_reading(struct http_conn *c)
 {
-    size_t most = c->server->hub.size, first = c->link.core->options.initial_window;
+    size_t most = c->server->sockets.size, first = c->io.shared->options.initial_window;
 
     if (c->state == SERVING)
-        most = c->link.proto->room(&c->link, most);
+        most = c->io.ops->room(&c->io, most);
     else if (first < most)
         most = first;
     most = c->stash.len < most ? most - c->stash.len : 0;
     if (c->ended)
         most = 0;
-    if (stream_read(&c->stream, most) != 0)
+    if (socket_read(&c->socket, most) != 0)
         http_conn_cut(c);
 }
 
 /* --- writing --- */
 
-static void on_written(struct stream *stream, int error)
+static void on_written(struct socket *s, int error)
 {
-    struct http_conn *c = conn_of_stream(stream);
+    struct http_conn *c = conn_of_socket(s);
 
     if (c->state != SERVING)
         return;
-    http_link_expect(&c->link, DEADLINE_WRITE, 0);
+    conn_io_expect(&c->io, DEADLINE_WRITE, 0);
     if (error != 0) {
         http_conn_cut(c);
         return;
     }
-    c->link.proto->flushed(&c->link);
-    c->link.kick(&c->link);
+    c->io.ops->flushed(&c->io);
+    c->io.kick(&c->io);
 }
 
 /* Write what there is. False when the connection is gone. */
@@ -253,18 +253,18 @@ static bool write_out(struct http_conn *c)
 {
     int rc;
 
-    if (c->stream.writing)
+    if (c->socket.writing)
         return true;
-    c->link.proto->output(&c->link, stream_out(&c->stream));
-    rc = stream_flush(&c->stream);
+    c->io.ops->output(&c->io, socket_out(&c->socket));
+    rc = socket_flush(&c->socket);
     if (rc < 0) {
         http_conn_cut(c);
         return false;
     }
     if (rc > 0)
-        http_link_expect(&c->link, DEADLINE_WRITE, c->link.core->options.write_timeout);
+        conn_io_expect(&c->io, DEADLINE_WRITE, c->io.shared->options.write_timeout);
     else
-        c->link.proto->flushed(&c->link);
+        c->io.ops->flushed(&c->io);
     return true;
 }
 
@@ -279,41 +279,41 @@ static void flush(struct turn_task *task)
         feed_stash(c);
     if (!write_out(c))
         return;
-    fate = c->link.proto->fate(&c->link);
+    fate = c->io.ops->fate(&c->io);
     if (fate == HTTP_BROKEN)
         http_conn_cut(c);
-    else if (fate == HTTP_FINISHED && !c->stream.writing)
+    else if (fate == HTTP_FINISHED && !c->socket.writing)
         linger(c);
     else
         choose_reading(c);
 }
 
-static void kick(struct http_link *l)
+static void kick(struct conn_io *io)
 {
-    struct http_conn *c = conn_of_link(l);
+    struct http_conn *c = conn_of_io(io);
 
     if (c->state == SERVING)
-        turn_defer(l->core->turn, &c->flush);
+        turn_defer(io->shared->turn, &c->flush);
 }
 
 /* --- life --- */
 
-static void on_deadline(struct http_link *l, enum http_deadline which)
+static void on_deadline(struct conn_io *io, enum http_deadline which)
 {
-    struct http_conn *c = conn_of_link(l);
+    struct http_conn *c = conn_of_io(io);
 
     if (which == DEADLINE_WRITE || which == DEADLINE_LINGER || c->state != SERVING) {
         if (which != DEADLINE_LINGER)
-            l->core->stats.timeouts++;
+            io->shared->stats.timeouts++;
         http_conn_cut(c);
         return;
     }
-    l->proto->on_deadline(l, which);
+    io->ops->on_deadline(io, which);
 }
 
-static const char *peer(struct http_link *l)
+static const char *peer(struct conn_io *io)
 {
-    struct http_conn *c = conn_of_link(l);
+    struct http_conn *c = conn_of_io(io);
     struct sockaddr_storage addr = { 0 };
     int len = sizeof(addr);
     char text[ENDPOINT_TEXT];
@@ -322,7 +322,7 @@ static const char *peer(struct http_link *l)
         return c->peer;
     if (c->server->listener.port == 0)
         snprintf(text, sizeof(text), "unix");
-    else if (uv_tcp_getpeername(&c->stream.uv.tcp, (struct sockaddr *)&addr, &len) == 0)
+    else if (uv_tcp_getpeername(&c->socket.uv.tcp, (struct sockaddr *)&addr, &len) == 0)
         endpoint_format(&addr, (socklen_t)len, text, sizeof(text));
     else
         snprintf(text, sizeof(text), "unknown");
@@ -338,7 +338,7 @@ struct http_conn *http_conn_next(const struct http_conn *c)
 void http_conn_drain(struct http_conn *c)
 {
     if (c->state == SERVING)
-        c->link.proto->drain(&c->link);
+        c->io.ops->drain(&c->io);
     else if (c->state == SNIFFING)
         http_conn_cut(c);
 }
@@ -348,22 +348,22 @@ void http_conn_open(struct http_server *s, int fd)
     struct http_conn *c = mem_zalloc(sizeof(*c));
 
     c->server = s;
-    c->link = (struct http_link){ .core = &s->core, .kick = kick, .peer = peer, .on_deadline = on_deadline };
-    c->link.last_read = clock_mono(s->core.clock);
+    c->io = (struct conn_io){ .shared = &s->shared, .kick = kick, .peer = peer, .on_deadline = on_deadline };
+    c->io.last_read = clock_mono(s->shared.clock);
     c->flush.run = flush;
-    c->stream.on_read = on_read;
-    c->stream.on_end = on_end;
-    c->stream.on_written = on_written;
+    c->socket.on_read = on_read;
+    c->socket.on_end = on_end;
+    c->socket.on_written = on_written;
     c->next = s->conns;
     if (s->conns != NULL)
         s->conns->prev = c;
     s->conns = c;
-    s->core.stats.accepted++;
-    s->core.stats.connections++;
-    if (stream_open(&c->stream, s->loop, &s->hub, fd) != 0) {
+    s->shared.stats.accepted++;
+    s->shared.stats.connections++;
+    if (socket_open(&c->socket, s->loop, &s->sockets, fd) != 0) {
         http_conn_cut(c);
         return;
     }
-    http_link_expect(&c->link, DEADLINE_READ, FIRST_REQUEST);
+    conn_io_expect(&c->io, DEADLINE_READ, FIRST_REQUEST);
     choose_reading(c);
 }

@@ -3,16 +3,16 @@
 #ifndef NET_HTTP_CONN_H
 #define NET_HTTP_CONN_H
 
-#include "net/http/http_link.h"
+#include "net/http/conn_io.h"
 #include "net/socket/listener.h"
-#include "net/socket/stream.h"
+#include "net/socket/socket.h"
 
 struct http_conn;
 
 struct http_server {
-    struct http_core core;
+    struct server_shared shared;
     uv_loop_t *loop;
-    struct stream_hub hub;
+    struct socket_shared sockets;
     struct listener listener;
     struct http_conn *conns;
     struct complaint full;       /* out of file descriptors */

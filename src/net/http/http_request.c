@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests: their memory, their events to the service, and the service's calls on them. What differs between
- * HTTP/1.1 and HTTP/2 is behind struct http_wire. */
-#include "net/http/http_link.h"
+ * HTTP/1.1 and HTTP/2 is behind struct stream_ops. */
+#include "net/http/conn_io.h"
 
 #include "base/mem.h"
 
@@ -47,42 +47,42 @@ static void wipe(struct request *r)
     r->trailers = (struct buf){ old.trailers.data, 0, old.trailers.cap };
 }
 
-struct request *request_new(struct http_link *l, const struct http_wire *wire, void *proto)
+struct request *request_new(struct conn_io *io, const struct stream_ops *ops, void *conn)
 {
-    struct http_core *core = l->core;
-    struct request *r = core->spare;
+    struct server_shared *shared = io->shared;
+    struct request *r = shared->spare;
 
     if (r != NULL) {
-        core->spare = r->next;
-        core->n_spare--;
+        shared->spare = r->next;
+        shared->n_spare--;
         wipe(r);
     } else {
         r = mem_zalloc(sizeof(*r));
     }
-    r->link = l;
-    r->wire = wire;
-    r->proto = proto;
-    r->allowed = core->options.initial_window;
-    r->pub.service = core->service;
+    r->io = io;
+    r->ops = ops;
+    r->conn = conn;
+    r->allowed = shared->options.initial_window;
+    r->pub.service = shared->service;
     r->pub.content_length = -1;
     return r;
 }
 
 static void recycle(struct request *r)
 {
-    struct http_core *core = r->link->core;
+    struct server_shared *shared = r->io->shared;
 
     for (size_t i = 0; i < r->refs.n; i++)
         nghttp2_rcbuf_decref(r->refs.v[i]);
-    budget_give(core->budget, r->charged);
-    if (core->n_spare == SPARE_REQUESTS || r->cap_headers > SPARE_HEADERS || r->refs.cap > 3ul * SPARE_HEADERS ||
+    budget_give(shared->budget, r->charged);
+    if (shared->n_spare == SPARE_REQUESTS || r->cap_headers > SPARE_HEADERS || r->refs.cap > 3ul * SPARE_HEADERS ||
         r->head.cap > SPARE_BUF || r->body.cap > SPARE_BUF || r->trailers.cap > SPARE_BUF) {
         free_request(r);
         return;
     }
-    r->next = core->spare;
-    core->spare = r;
-    core->n_spare++;
+    r->next = shared->spare;
+    shared->spare = r;
+    shared->n_spare++;
 }
 
 struct http_header *request_add_header(struct request *r)
@@ -100,7 +100,7 @@ void request_charge_head(struct request *r)
     if (r->header_bytes <= FREE_HEAD)
         return;
     r->charged = r->header_bytes + r->cap_headers * sizeof(*r->headers) + r->refs.cap * sizeof(*r->refs.v);
-    budget_charge(r->link->core->budget, r->charged);
+    budget_charge(r->io->shared->budget, r->charged);
 }
 
 void request_split_path(struct request *r, struct bytes target)
@@ -130,9 +130,9 @@ bool request_is_framing(struct bytes name)
     }
 }
 
-void http_core_init(struct http_core *core)
+void server_shared_init(struct server_shared *shared)
 {
-    struct http_server_options *o = &core->options;
+    struct http_server_options *o = &shared->options;
 
     o->max_concurrent_streams = o->max_concurrent_streams ? o->max_concurrent_streams : 1000;
     o->initial_window = o->initial_window ? o->initial_window : 65535;
@@ -144,27 +144,27 @@ void http_core_init(struct http_core *core)
     o->keepalive_min_time = o->keepalive_min_time ? o->keepalive_min_time : 300 * NS_PER_S;
 }
 
-void http_core_close(struct http_core *core)
+void server_shared_close(struct server_shared *shared)
 {
-    while (core->spare != NULL) {
-        struct request *r = core->spare;
+    while (shared->spare != NULL) {
+        struct request *r = shared->spare;
 
-        core->spare = r->next;
+        shared->spare = r->next;
         free_request(r);
     }
-    core->n_spare = 0;
-    buf_free(&core->spare_out);
-    nghttp2_session_callbacks_del(core->callbacks);
-    nghttp2_option_del(core->option);
-    core->callbacks = NULL;
-    core->option = NULL;
+    shared->n_spare = 0;
+    buf_free(&shared->spare_out);
+    nghttp2_session_callbacks_del(shared->callbacks);
+    nghttp2_option_del(shared->option);
+    shared->callbacks = NULL;
+    shared->option = NULL;
 }
 
-struct bytes http_core_date(struct http_core *core)
+struct bytes server_shared_date(struct server_shared *shared)
 {
-    uint64_t second = clock_wall(core->clock) / NS_PER_S;
+    uint64_t second = clock_wall(shared->clock) / NS_PER_S;
 
-    if (second != core->date_second) {
+    if (second != shared->date_second) {
         static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
         static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
@@ -172,70 +172,70 @@ struct bytes http_core_date(struct http_core *core)
         struct tm tm;
 
         gmtime_r(&t, &tm);
-        strftime(core->date, sizeof(core->date), "Day, %d Mon %Y %H:%M:%S GMT", &tm);
-        memcpy(core->date, days[tm.tm_wday], 3);
-        memcpy(core->date + 8, months[tm.tm_mon], 3);
-        core->date_second = second;
+        strftime(shared->date, sizeof(shared->date), "Day, %d Mon %Y %H:%M:%S GMT", &tm);
+        memcpy(shared->date, days[tm.tm_wday], 3);
+        memcpy(shared->date + 8, months[tm.tm_mon], 3);
+        shared->date_second = second;
     }
-    return bytes_str(core->date);
+    return bytes_str(shared->date);
 }
 
 /* --- deadlines of a connection --- */
 
 static void on_timer(struct clock_timer *t);
 
-static void arm(struct http_link *l)
+static void arm(struct conn_io *io)
 {
-    uint64_t now = clock_mono(l->core->clock), first = UINT64_MAX;
+    uint64_t now = clock_mono(io->shared->clock), first = UINT64_MAX;
 
     for (int i = 0; i < DEADLINES; i++)
-        if (l->deadlines[i] != 0 && l->deadlines[i] < first)
-            first = l->deadlines[i];
+        if (io->deadlines[i] != 0 && io->deadlines[i] < first)
+            first = io->deadlines[i];
     if (first != UINT64_MAX)
-        clock_start(l->core->clock, &l->timer, first > now ? first - now : 1, on_timer);
+        clock_start(io->shared->clock, &io->timer, first > now ? first - now : 1, on_timer);
 }
 
 static void on_timer(struct clock_timer *t)
 {
-    struct http_link *l = container_of(t, struct http_link, timer);
-    uint64_t now = clock_mono(l->core->clock);
+    struct conn_io *io = container_of(t, struct conn_io, timer);
+    uint64_t now = clock_mono(io->shared->clock);
 
     for (int i = 0; i < DEADLINES; i++) {
-        if (l->deadlines[i] != 0 && l->deadlines[i] <= now) {
-            l->deadlines[i] = 0;
-            l->on_deadline(l, (enum http_deadline)i);
+        if (io->deadlines[i] != 0 && io->deadlines[i] <= now) {
+            io->deadlines[i] = 0;
+            io->on_deadline(io, (enum http_deadline)i);
         }
     }
-    arm(l);
+    arm(io);
 }
 
-void http_link_expect(struct http_link *l, enum http_deadline which, uint64_t after)
+void conn_io_expect(struct conn_io *io, enum http_deadline which, uint64_t after)
 {
-    uint64_t now = clock_mono(l->core->clock);
+    uint64_t now = clock_mono(io->shared->clock);
 
     if (after == 0 || after > UINT64_MAX - now) {
-        l->deadlines[which] = 0;
+        io->deadlines[which] = 0;
         return;
     }
-    l->deadlines[which] = now + after;
-    if (!clock_armed(&l->timer) || l->timer.due > l->deadlines[which])
-        clock_start(l->core->clock, &l->timer, after, on_timer);
+    io->deadlines[which] = now + after;
+    if (!clock_armed(&io->timer) || io->timer.due > io->deadlines[which])
+        clock_start(io->shared->clock, &io->timer, after, on_timer);
 }
 
-void http_link_close(struct http_link *l)
+void conn_io_close(struct conn_io *io)
 {
-    memset(l->deadlines, 0, sizeof(l->deadlines));
-    clock_stop(l->core->clock, &l->timer);
+    memset(io->deadlines, 0, sizeof(io->deadlines));
+    clock_stop(io->shared->clock, &io->timer);
 }
 
-void http_link_complain(struct http_link *l, const char *reason)
+void conn_io_complain(struct conn_io *io, const char *reason)
 {
-    struct http_core *core = l->core;
+    struct server_shared *shared = io->shared;
 
-    core->stats.protocol_errors++;
-    if (complaint_due(&core->bad_peers, core->clock))
-        log_warn(core->log, "A client broke the HTTP protocol", F_STR("client", l->peer(l)), F_STR("reason", reason),
-                 F_UINT("occurrences", complaint_taken(&core->bad_peers)));
+    shared->stats.protocol_errors++;
+    if (complaint_due(&shared->bad_peers, shared->clock))
+        log_warn(shared->log, "A client broke the HTTP protocol", F_STR("client", io->peer(io)),
+                 F_STR("reason", reason), F_UINT("occurrences", complaint_taken(&shared->bad_peers)));
 }
 
 /* --- events --- */
@@ -244,7 +244,7 @@ static void on_request_late(struct clock_timer *t)
 {
     struct request *r = container_of(t, struct request, timer);
 
-    r->link->core->stats.timeouts++;
+    r->io->shared->stats.timeouts++;
     if (!r->body_ended && !r->pub.responded && !r->cut)
         request_refuse(r, 408, "the request did not arrive in time");
     else
@@ -253,7 +253,7 @@ static void on_request_late(struct clock_timer *t)
 
 static void expect_within(struct request *r, uint64_t time)
 {
-    struct clock *clock = r->link->core->clock;
+    struct clock *clock = r->io->shared->clock;
 
     if (time > 0)
         clock_start(clock, &r->timer, time, on_request_late);
@@ -276,27 +276,27 @@ static void on_dismissed(struct clock_timer *t)
 {
     struct request *r = container_of(t, struct request, timer);
 
-    r->wire->reset(r, NGHTTP2_NO_ERROR);
-    r->link->kick(r->link);
+    r->ops->reset(r, NGHTTP2_NO_ERROR);
+    r->io->kick(r->io);
 }
 
 void request_dismiss(struct request *r)
 {
-    clock_start(r->link->core->clock, &r->timer, r->allowed > 0 ? DISMISS_AFTER : 1, on_dismissed);
+    clock_start(r->io->shared->clock, &r->timer, r->allowed > 0 ? DISMISS_AFTER : 1, on_dismissed);
 }
 
 void request_announce(struct request *r)
 {
-    struct http_core *core = r->link->core;
+    struct server_shared *shared = r->io->shared;
 
     r->head_only = bytes_is(r->pub.method, "HEAD");
     if (!r->body_ended)
-        expect_within(r, core->options.read_timeout);
+        expect_within(r, shared->options.read_timeout);
     r->announced = true;
-    if (!r->link->mismatch_told && core->on_mismatch != NULL && r->pub.http2 != core->options.expect_http2)
-        core->on_mismatch(core->service, &r->pub);
-    r->link->mismatch_told = true;
-    core->service->on_request(core->service, &r->pub);
+    if (!r->io->mismatch_told && shared->on_mismatch != NULL && r->pub.http2 != shared->options.expect_http2)
+        shared->on_mismatch(shared->service, &r->pub);
+    r->io->mismatch_told = true;
+    shared->service->on_request(shared->service, &r->pub);
 }
 
 void request_body(struct request *r, struct bytes data)
@@ -319,7 +319,7 @@ void request_end(struct request *r)
 
 void request_writable(struct request *r)
 {
-    if (!r->want_writable || !is_heard(r) || r->wire->waiting(r) > r->link->core->options.write_buffer_size / 2)
+    if (!r->want_writable || !is_heard(r) || r->ops->waiting(r) > r->io->shared->options.write_buffer_size / 2)
         return;
     r->want_writable = false;
     if (r->pub.service->on_writable != NULL)
@@ -328,7 +328,7 @@ void request_writable(struct request *r)
 
 void request_close(struct request *r, bool aborted)
 {
-    clock_stop(r->link->core->clock, &r->timer);
+    clock_stop(r->io->shared->clock, &r->timer);
     if (r->announced)
         r->pub.service->on_close(&r->pub, aborted || r->cut);
     recycle(r);
@@ -348,14 +348,14 @@ const struct bytes *http_request_header(const struct http_request *req, const ch
 
 const char *http_request_peer(const struct http_request *req)
 {
-    struct http_link *l = request_of(req)->link;
+    struct conn_io *io = request_of(req)->io;
 
-    return l->peer(l);
+    return io->peer(io);
 }
 
 struct http_server *http_request_server(const struct http_request *req)
 {
-    return request_of(req)->link->core->server;
+    return request_of(req)->io->shared->server;
 }
 
 void http_request_grant(struct http_request *req, size_t n)
@@ -365,7 +365,7 @@ void http_request_grant(struct http_request *req, size_t n)
     if (n == 0 || r->cut || r->body_ended || r->answer_ended)
         return;
     r->allowed += n;
-    r->wire->grant(r, n);
+    r->ops->grant(r, n);
 }
 
 static bool may_have_body(const struct request *r, int status)
@@ -376,7 +376,7 @@ static bool may_have_body(const struct request *r, int status)
 static void answer_complete(struct request *r)
 {
     r->answer_ended = true;
-    expect_within(r, r->link->core->options.write_timeout);
+    expect_within(r, r->io->shared->options.write_timeout);
 }
 
 void http_respond(struct http_request *req, int status, const struct http_header *headers, size_t n, struct bytes body)
@@ -392,8 +392,8 @@ void http_respond(struct http_request *req, int status, const struct http_header
     r->body.len = 0;
     buf_put(&r->body, body);
     answer_complete(r);
-    r->wire->begin(r, status, headers, n, true);
-    r->link->kick(r->link);
+    r->ops->begin(r, status, headers, n, true);
+    r->io->kick(r->io);
 }
 
 void http_respond_begin(struct http_request *req, int status, const struct http_header *headers, size_t n)
@@ -406,8 +406,8 @@ void http_respond_begin(struct http_request *req, int status, const struct http_
         return;
     if (!may_have_body(r, status))
         r->head_only = true;
-    r->wire->begin(r, status, headers, n, false);
-    r->link->kick(r->link);
+    r->ops->begin(r, status, headers, n, false);
+    r->io->kick(r->io);
 }
 
 bool http_respond_write(struct http_request *req, struct bytes data)
@@ -417,9 +417,9 @@ bool http_respond_write(struct http_request *req, struct bytes data)
     assert(req->responded && !r->answer_ended);
     if (r->cut || data.len == 0 || r->head_only)
         return true;
-    r->wire->more(r, data);
-    r->link->kick(r->link);
-    r->want_writable = r->wire->waiting(r) > r->link->core->options.write_buffer_size;
+    r->ops->more(r, data);
+    r->io->kick(r->io);
+    r->want_writable = r->ops->waiting(r) > r->io->shared->options.write_buffer_size;
     return !r->want_writable;
 }
 
@@ -437,8 +437,8 @@ void http_respond_end(struct http_request *req, const struct http_header *traile
         buf_put(&r->trailers, trailers[i].name);
         buf_put(&r->trailers, trailers[i].value);
     }
-    r->wire->end(r);
-    r->link->kick(r->link);
+    r->ops->end(r);
+    r->io->kick(r->io);
 }
 
 void http_request_reset(struct http_request *req, uint32_t error_code)
@@ -449,8 +449,8 @@ void http_request_reset(struct http_request *req, uint32_t error_code)
         return;
     r->cut = true;
     expect_within(r, 0);
-    r->wire->reset(r, error_code);
-    r->link->kick(r->link);
+    r->ops->reset(r, error_code);
+    r->io->kick(r->io);
 }
 
 void request_refuse(struct request *r, int status, const char *text)

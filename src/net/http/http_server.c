@@ -18,11 +18,11 @@ static void on_full(struct listener *l, int error)
 {
     struct http_server *s = container_of(l, struct http_server, listener);
 
-    s->core.stats.accept_failures++;
-    if (complaint_due(&s->full, s->core.clock))
-        log_error(s->core.log, "Cannot accept connections; they wait until one closes. Raise the limit of open files",
+    s->shared.stats.accept_failures++;
+    if (complaint_due(&s->full, s->shared.clock))
+        log_error(s->shared.log, "Cannot accept connections; they wait until one closes. Raise the limit of open files",
                   F_STR("endpoint", l->address), F_STR("error", uv_strerror(error)),
-                  F_UINT("connections", s->core.stats.connections), F_UINT("occurrences", complaint_taken(&s->full)));
+                  F_UINT("connections", s->shared.stats.connections), F_UINT("occurrences", complaint_taken(&s->full)));
 }
 
 int http_server_listen(struct http_server **out, uv_loop_t *loop, const struct http_server_options *options,
@@ -35,7 +35,7 @@ int http_server_listen(struct http_server **out, uv_loop_t *loop, const struct h
 
     *out = NULL;
     s->loop = loop;
-    s->core = (struct http_core){
+    s->shared = (struct server_shared){
         .server = s,
         .options = *options,
         .service = service,
@@ -47,15 +47,15 @@ int http_server_listen(struct http_server **out, uv_loop_t *loop, const struct h
     };
     s->listener.on_accept = on_accept;
     s->listener.on_full = on_full;
-    rc = listener_open(&s->listener, loop, clock, options->lot, options->endpoint,
+    rc = listener_open(&s->listener, loop, clock, options->handover, options->endpoint,
                        options->transport != NULL && options->transport[0] != '\0' ? options->transport : "tcp", err);
     if (rc != 0) {
         free(s);
         return rc;
     }
-    http_core_init(&s->core);
-    http2_core_init(&s->core);
-    stream_hub_init(&s->hub, s->core.options.read_buffer_size);
+    server_shared_init(&s->shared);
+    http2_shared_init(&s->shared);
+    socket_shared_init(&s->sockets, s->shared.options.read_buffer_size);
     *out = s;
     return 0;
 }
@@ -72,10 +72,10 @@ const char *http_server_address(const struct http_server *s)
 
 const struct http_server_stats *http_server_stats(const struct http_server *s)
 {
-    struct http_server_stats *stats = &((struct http_server *)(uintptr_t)s)->core.stats;
+    struct http_server_stats *stats = &((struct http_server *)(uintptr_t)s)->shared.stats;
 
-    stats->bytes_in = s->hub.bytes_in;
-    stats->bytes_out = s->hub.bytes_out;
+    stats->bytes_in = s->sockets.bytes_in;
+    stats->bytes_out = s->sockets.bytes_out;
     return stats;
 }
 
@@ -84,13 +84,13 @@ static void check_done(struct http_server *s)
 {
     if (s->done == NULL || !s->listener_closed || s->conns != NULL)
         return;
-    clock_stop(s->core.clock, &s->deadline);
+    clock_stop(s->shared.clock, &s->deadline);
     s->done(s, s->arg);
 }
 
 void http_server_forget(struct http_server *s)
 {
-    s->core.stats.connections--;
+    s->shared.stats.connections--;
     listener_resume(&s->listener);
     check_done(s);
 }
@@ -117,17 +117,17 @@ static void on_deadline(struct clock_timer *t)
 void http_server_stop(struct http_server *s, uint64_t deadline, void (*done)(struct http_server *, void *arg),
                       void *arg)
 {
-    uint64_t now = clock_mono(s->core.clock);
+    uint64_t now = clock_mono(s->shared.clock);
 
     assert(s->done == NULL);
     s->done = done;
     s->arg = arg;
-    s->core.stopping = true;
+    s->shared.stopping = true;
     listener_close(&s->listener, on_listener_closed);
     for (struct http_conn *c = s->conns; c != NULL; c = http_conn_next(c))
         http_conn_drain(c);
     if (deadline > now)
-        clock_start(s->core.clock, &s->deadline, deadline - now, on_deadline);
+        clock_start(s->shared.clock, &s->deadline, deadline - now, on_deadline);
     else
         cut_all(s);
 }
@@ -135,7 +135,7 @@ void http_server_stop(struct http_server *s, uint64_t deadline, void (*done)(str
 void http_server_hurry(struct http_server *s)
 {
     if (s->done != NULL)
-        clock_start(s->core.clock, &s->deadline, 0, on_deadline);
+        clock_start(s->shared.clock, &s->deadline, 0, on_deadline);
 }
 
 void http_server_free(struct http_server *s)
@@ -143,8 +143,8 @@ void http_server_free(struct http_server *s)
     if (s == NULL)
         return;
     assert(s->listener_closed && s->conns == NULL);
-    clock_stop(s->core.clock, &s->deadline);
-    stream_hub_free(&s->hub);
-    http_core_close(&s->core);
+    clock_stop(s->shared.clock, &s->deadline);
+    socket_shared_free(&s->sockets);
+    server_shared_close(&s->shared);
     free(s);
 }

@@ -28,7 +28,7 @@
 
 struct http_server;
 struct http_request;
-struct listener_lot;
+struct listener_handover;
 
 struct http_header {
     struct bytes name; /* lower case */
@@ -44,10 +44,10 @@ struct http_service {
 };
 
 struct http_server_options {
-    const char *endpoint;     /* "host:port" ("0.0.0.0:4317", "[::1]:0", "localhost:4317", ":4317"), or a path */
-    const char *transport;    /* "tcp", "tcp4", "tcp6", "unix" (endpoint is a path; "@name" abstract) */
-    struct listener_lot *lot; /* net/socket/listener.h: sockets kept over a reload; may be NULL */
-    bool expect_http2;        /* what clients are supposed to speak here; the other is served too, see on_mismatch */
+    const char *endpoint;  /* "host:port" ("0.0.0.0:4317", "[::1]:0", "localhost:4317", ":4317"), or a path */
+    const char *transport; /* "tcp", "tcp4", "tcp6", "unix" (endpoint is a path; "@name" abstract) */
+    struct listener_handover *handover; /* net/socket/listener.h: sockets kept over a reload; may be NULL */
+    bool expect_http2; /* what clients are supposed to speak here; the other is served too, see on_mismatch */
     uint32_t max_concurrent_streams; /* per HTTP/2 connection; 0 = 1000 */
     size_t initial_window;           /* bytes a new request may send before a grant; 0 = 65535 */
     size_t read_buffer_size;         /* most bytes read from a socket at once; 0 = 512 KiB */

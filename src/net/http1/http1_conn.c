@@ -19,7 +19,7 @@ enum phase {
 };
 
 struct http1 {
-    struct http_link *link;
+    struct conn_io *io;
     struct request *request; /* NULL: none, or answered and gone while its body is still thrown away */
     enum phase phase;
     struct http1_scan scan;
@@ -40,26 +40,26 @@ struct http1 {
     bool broken;
 };
 
-static const struct http_wire wire;
+static const struct stream_ops stream_ops;
 
 static struct buf *out_of(struct http1 *h)
 {
-    struct http_core *core = h->link->core;
+    struct server_shared *shared = h->io->shared;
 
     if (h->out.data == NULL) {
-        h->out = core->spare_out;
-        core->spare_out = (struct buf){ 0 };
+        h->out = shared->spare_out;
+        shared->spare_out = (struct buf){ 0 };
     }
     return &h->out;
 }
 
 static void release_out(struct http1 *h)
 {
-    struct http_core *core = h->link->core;
+    struct server_shared *shared = h->io->shared;
 
-    if (core->spare_out.data == NULL && h->out.cap <= DISCARD_MAX) {
+    if (shared->spare_out.data == NULL && h->out.cap <= DISCARD_MAX) {
         h->out.len = 0;
-        core->spare_out = h->out;
+        shared->spare_out = h->out;
         h->out = (struct buf){ 0 };
     }
     buf_free(&h->out);
@@ -67,7 +67,7 @@ static void release_out(struct http1 *h)
 
 static void release_head(struct http1 *h)
 {
-    budget_give(h->link->core->budget, h->head.len);
+    budget_give(h->io->shared->budget, h->head.len);
     buf_free(&h->head);
 }
 
@@ -75,7 +75,7 @@ static void release_head(struct http1 *h)
 
 static void refuse(struct http1 *h, struct request *r, const struct http1_fault *fault)
 {
-    http_link_complain(h->link, fault->text);
+    conn_io_complain(h->io, fault->text);
     h->keep = false;
     if (r == NULL || r->pub.responded)
         h->broken = true; /* in the middle of another answer there is no place for a word */
@@ -86,7 +86,7 @@ static void refuse(struct http1 *h, struct request *r, const struct http1_fault 
 
 static struct request *take_request(struct http1 *h)
 {
-    struct request *r = request_new(h->link, &wire, h);
+    struct request *r = request_new(h->io, &stream_ops, h);
 
     h->request = r;
     h->discarded = 0;
@@ -97,10 +97,10 @@ static struct request *take_request(struct http1 *h)
 
 static void take_head(struct request *r, const struct http1_head *head)
 {
-    struct http1 *h = r->proto;
+    struct http1 *h = r->conn;
 
     h->minor = head->minor;
-    h->keep = head->keep_alive && !h->link->core->options.no_keep_alive;
+    h->keep = head->keep_alive && !h->io->shared->options.no_keep_alive;
     r->pub.method = head->method;
     r->pub.path = head->path;
     r->pub.query = head->query;
@@ -137,8 +137,8 @@ static void start_request(struct http1 *h, struct request *r)
     }
     r->pub.n_headers = 0;
     r->header_bytes = r->head.len;
-    http_link_expect(h->link, DEADLINE_READ, 0);
-    http_link_expect(h->link, DEADLINE_IDLE, 0);
+    conn_io_expect(h->io, DEADLINE_READ, 0);
+    conn_io_expect(h->io, DEADLINE_IDLE, 0);
     if (http1_parse_request(&head, r->head.data, r->head.len, r->headers, HTTP1_MAX_HEADERS, &fault) != 0) {
         refuse(h, fault.foreign ? NULL : r, &fault);
         return;
@@ -163,11 +163,11 @@ static bool skip_blank(struct http1 *h, struct bytes data, size_t *used)
 
 static void expect_head(struct http1 *h)
 {
-    const struct http_server_options *o = &h->link->core->options;
+    const struct http_server_options *o = &h->io->shared->options;
     uint64_t time = o->read_header_timeout > 0 ? o->read_header_timeout : o->read_timeout;
 
     if (h->scan.seen == 0 && (time > 0 || h->served)) /* before the first request the connection's own limit stands */
-        http_link_expect(h->link, DEADLINE_READ, time);
+        conn_io_expect(h->io, DEADLINE_READ, time);
 }
 
 static void head_fails(struct http1 *h, int status, const char *text)
@@ -175,20 +175,20 @@ static void head_fails(struct http1 *h, int status, const char *text)
     struct http1_fault fault = { status, text, false };
 
     release_head(h);
-    http_link_expect(h->link, DEADLINE_READ, 0);
+    conn_io_expect(h->io, DEADLINE_READ, 0);
     refuse(h, take_request(h), &fault);
 }
 
 /* Part of a head: keep it. */
 static void gather(struct http1 *h, struct bytes data)
 {
-    budget_charge(h->link->core->budget, data.len);
+    budget_charge(h->io->shared->budget, data.len);
     buf_put(&h->head, data);
 }
 
 static size_t read_head(struct http1 *h, struct bytes data)
 {
-    size_t most = h->link->core->options.max_header_bytes, used = 0, before = h->head.len;
+    size_t most = h->io->shared->options.max_header_bytes, used = 0, before = h->head.len;
     struct bytes all;
     struct request *r;
     ssize_t end;
@@ -252,7 +252,7 @@ static void turn_page(struct http1 *h)
     h->phase = HEAD;
     h->scan = (struct http1_scan){ 0 };
     h->blank = 0;
-    http_link_expect(h->link, DEADLINE_IDLE, h->link->core->options.idle_timeout);
+    conn_io_expect(h->io, DEADLINE_IDLE, h->io->shared->options.idle_timeout);
 }
 
 static void send_continue(struct http1 *h)
@@ -265,9 +265,9 @@ static void send_continue(struct http1 *h)
     h->expects = false;
 }
 
-static size_t input(struct http_link *l, struct bytes data)
+static size_t input(struct conn_io *io, struct bytes data)
 {
-    struct http1 *h = l->state;
+    struct http1 *h = io->state;
     size_t used = 0;
 
     while (used < data.len && !h->broken && !h->finished) {
@@ -283,7 +283,7 @@ static size_t input(struct http_link *l, struct bytes data)
     }
     send_continue(h);
     if (used > 0) /* else the next look would be at the same bytes, without end */
-        l->kick(l);
+        io->kick(io);
     return h->broken || h->finished ? data.len : used;
 }
 
@@ -292,7 +292,7 @@ static size_t input(struct http_link *l, struct bytes data)
 static void grant(struct request *r, size_t n)
 {
     (void)n;
-    r->link->kick(r->link);
+    r->io->kick(r->io);
 }
 
 /* May the connection go on although the answer comes before the end of the body? */
@@ -310,17 +310,17 @@ static void put_length(struct buf *out, size_t n)
 
 static void begin(struct request *r, int status, const struct http_header *headers, size_t n, bool whole)
 {
-    struct http1 *h = r->proto;
+    struct http1 *h = r->conn;
     struct buf *out = out_of(h);
 
     h->chunked = !whole && !r->head_only && h->minor > 0;
     h->keep =
-        h->keep && status != 408 && !h->link->core->stopping && (whole ? survives(h) : h->chunked || r->head_only);
+        h->keep && status != 408 && !h->io->shared->stopping && (whole ? survives(h) : h->chunked || r->head_only);
     http1_put_status(out, 1, status);
     for (size_t i = 0; i < n; i++)
         if (!request_is_framing(headers[i].name))
             http1_put_header(out, headers[i].name, headers[i].value);
-    http1_put_header(out, bytes_str("Date"), http_core_date(h->link->core));
+    http1_put_header(out, bytes_str("Date"), server_shared_date(h->io->shared));
     if (whole && status >= 200 && status != 204 && status != 304)
         put_length(out, r->body.len);
     if (h->chunked)
@@ -335,7 +335,7 @@ static void begin(struct request *r, int status, const struct http_header *heade
 
 static void more(struct request *r, struct bytes data)
 {
-    struct http1 *h = r->proto;
+    struct http1 *h = r->conn;
 
     if (h->chunked)
         http1_put_chunk(out_of(h), data);
@@ -345,7 +345,7 @@ static void more(struct request *r, struct bytes data)
 
 static void end(struct request *r)
 {
-    struct http1 *h = r->proto;
+    struct http1 *h = r->conn;
 
     if (h->chunked)
         http1_put_last_chunk(out_of(h));
@@ -354,24 +354,24 @@ static void end(struct request *r)
 
 static size_t waiting(struct request *r)
 {
-    struct http1 *h = r->proto;
+    struct http1 *h = r->conn;
 
     return h->out.len;
 }
 
 static void reset(struct request *r, uint32_t error_code)
 {
-    struct http1 *h = r->proto;
+    struct http1 *h = r->conn;
 
     (void)error_code;
     h->broken = true;
 }
 
-static const struct http_wire wire = { grant, begin, more, end, waiting, reset };
+static const struct stream_ops stream_ops = { grant, begin, more, end, waiting, reset };
 
-static void output(struct http_link *l, struct buf *to)
+static void output(struct conn_io *io, struct buf *to)
 {
-    struct http1 *h = l->state;
+    struct http1 *h = io->state;
     struct buf empty = *to;
 
     if (h->out.len == 0)
@@ -385,9 +385,9 @@ static void output(struct http_link *l, struct buf *to)
     h->out = empty;
 }
 
-static void flushed(struct http_link *l)
+static void flushed(struct conn_io *io)
 {
-    struct http1 *h = l->state;
+    struct http1 *h = io->state;
     struct request *r = h->request;
 
     if (h->out.len > 0 || r == NULL)
@@ -401,7 +401,7 @@ static void flushed(struct http_link *l)
     release_out(h);
     h->finished = !h->keep;
     turn_page(h);
-    l->kick(l);
+    io->kick(io);
 }
 
 /* --- the connection --- */
@@ -411,27 +411,27 @@ static void on_room(struct budget_waiter *w)
     struct http1 *h = container_of(w, struct http1, room);
 
     h->pass = true;
-    http_link_expect(h->link, DEADLINE_BUDGET, 0);
-    h->link->kick(h->link);
+    conn_io_expect(h->io, DEADLINE_BUDGET, 0);
+    h->io->kick(h->io);
 }
 
 static bool must_pause(struct http1 *h)
 {
-    struct budget *budget = h->link->core->budget;
+    struct budget *budget = h->io->shared->budget;
 
     if (h->pass || budget->used <= budget->limit)
         return false;
     if (!h->room.waiting)
-        http_link_expect(h->link, DEADLINE_BUDGET, PAUSE_MAX);
+        conn_io_expect(h->io, DEADLINE_BUDGET, PAUSE_MAX);
     budget_wait(budget, &h->room, on_room);
     return true;
 }
 
-static size_t room(struct http_link *l, size_t most)
+static size_t room(struct conn_io *io, size_t most)
 {
-    struct http1 *h = l->state;
+    struct http1 *h = io->state;
     struct request *r = h->request;
-    uint64_t wanted = l->core->options.initial_window;
+    uint64_t wanted = io->shared->options.initial_window;
 
     if (h->phase == DONE)
         wanted = AHEAD_MAX; /* so that we hear of the peer's end */
@@ -442,9 +442,9 @@ static size_t room(struct http_link *l, size_t most)
     return wanted < most ? (size_t)wanted : most;
 }
 
-static enum http_fate fate(struct http_link *l)
+static enum http_fate fate(struct conn_io *io)
 {
-    struct http1 *h = l->state;
+    struct http1 *h = io->state;
 
     if (h->broken)
         return HTTP_BROKEN;
@@ -454,62 +454,62 @@ static enum http_fate fate(struct http_link *l)
         return HTTP_GOES_ON;
     if (h->ended || !h->keep)
         return HTTP_FINISHED;
-    return l->core->stopping && h->phase == HEAD ? HTTP_FINISHED : HTTP_GOES_ON; /* half a head is no request yet */
+    return io->shared->stopping && h->phase == HEAD ? HTTP_FINISHED : HTTP_GOES_ON; /* half a head is no request yet */
 }
 
-static void on_end(struct http_link *l)
+static void on_end(struct conn_io *io)
 {
-    struct http1 *h = l->state;
+    struct http1 *h = io->state;
 
     h->ended = true;
     if (h->phase == BODY)
         h->broken = true;
 }
 
-static void on_deadline(struct http_link *l, enum http_deadline which)
+static void on_deadline(struct conn_io *io, enum http_deadline which)
 {
-    struct http1 *h = l->state;
+    struct http1 *h = io->state;
 
     if (which == DEADLINE_BUDGET) {
-        budget_cancel(l->core->budget, &h->room);
+        budget_cancel(io->shared->budget, &h->room);
         h->pass = true;
     } else if (which == DEADLINE_IDLE && h->phase == HEAD && h->scan.seen == 0) {
         h->finished = true;
     } else if (which == DEADLINE_READ && h->phase == HEAD) {
-        l->core->stats.timeouts++;
+        io->shared->stats.timeouts++;
         if (h->scan.seen > 0)
             head_fails(h, 408, "the request's headers did not arrive in time");
         else
             h->finished = true;
     }
-    l->kick(l);
+    io->kick(io);
 }
 
-static void drain(struct http_link *l)
+static void drain(struct conn_io *io)
 {
-    struct http1 *h = l->state;
+    struct http1 *h = io->state;
 
     if (h->request != NULL)
         request_hurry(h->request);
-    l->kick(l); /* fate() looks at core->stopping */
+    io->kick(io); /* fate() looks at shared->stopping */
 }
 
-static void close_conn(struct http_link *l)
+static void close_conn(struct conn_io *io)
 {
-    struct http1 *h = l->state;
+    struct http1 *h = io->state;
     struct request *r = h->request;
 
-    budget_cancel(l->core->budget, &h->room);
+    budget_cancel(io->shared->budget, &h->room);
     h->request = NULL;
     if (r != NULL)
         request_close(r, !r->answer_sent);
     release_head(h);
     buf_free(&h->out);
     free(h);
-    l->state = NULL;
+    io->state = NULL;
 }
 
-const struct http_proto http1_proto = {
+const struct conn_ops http1_conn_ops = {
     .input = input,
     .output = output,
     .flushed = flushed,
@@ -521,12 +521,12 @@ const struct http_proto http1_proto = {
     .close = close_conn,
 };
 
-void http1_open(struct http_link *l)
+void http1_open(struct conn_io *io)
 {
     struct http1 *h = mem_zalloc(sizeof(*h));
 
-    h->link = l;
+    h->io = io;
     h->keep = true;
-    l->proto = &http1_proto;
-    l->state = h;
+    io->ops = &http1_conn_ops;
+    io->state = h;
 }

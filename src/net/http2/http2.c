@@ -27,12 +27,12 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || h->phase >= HTTP2_KILLED)
         return 0;
     h->last_stream = frame->hd.stream_id;
-    if (h->n_open >= h->link->core->options.max_concurrent_streams) {
+    if (h->n_open >= h->io->shared->options.max_concurrent_streams) {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
         http2_annoy(h, 1, "too many streams past MAX_CONCURRENT_STREAMS");
         return 0;
     }
-    r = request_new(h->link, &http2_wire, h);
+    r = request_new(h->io, &http2_stream_ops, h);
     r->pub.http2 = true;
     r->stream_id = frame->hd.stream_id;
     r->next = h->open;
@@ -90,7 +90,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
                      uint8_t flags, void *user)
 {
     struct http2 *h = user;
-    size_t most = h->link->core->options.max_header_bytes;
+    size_t most = h->io->shared->options.max_header_bytes;
     nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
     size_t size = n.len + v.len + 32; /* RFC 9113 6.5.2 */
     struct request *r;
@@ -272,7 +272,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     /* A client that leaves: grpc-go says 2^31-1 for the last stream, which nghttp2 takes for a stream of ours. */
     if (h->phase >= HTTP2_KILLED || frame->hd.type == NGHTTP2_GOAWAY)
         return 0;
-    http_link_complain(h->link, nghttp2_strerror(error));
+    conn_io_complain(h->io, nghttp2_strerror(error));
     http2_annoy(h, 1, "too many malformed frames");
     return 0;
 }
@@ -293,16 +293,16 @@ static void receive(struct http2 *h, struct bytes data)
     }
 }
 
-static size_t input(struct http_link *l, struct bytes data)
+static size_t input(struct conn_io *io, struct bytes data)
 {
-    struct http2 *h = l->state;
+    struct http2 *h = io->state;
 
     receive(h, data);
     if (!h->in_headers && h->greeted)
-        http_link_expect(l, DEADLINE_READ, 0);
-    else if (h->in_headers && l->deadlines[DEADLINE_READ] == 0)
-        http_link_expect(l, DEADLINE_READ, l->core->options.read_header_timeout);
-    l->kick(l);
+        conn_io_expect(io, DEADLINE_READ, 0);
+    else if (h->in_headers && io->deadlines[DEADLINE_READ] == 0)
+        conn_io_expect(io, DEADLINE_READ, io->shared->options.read_header_timeout);
+    io->kick(io);
     return data.len;
 }
 
@@ -338,7 +338,7 @@ static void forget(struct http2 *h, struct request *r)
     if (r->next != NULL)
         r->next->prev = r->prev;
     h->n_open--;
-    h->idle_since = clock_mono(h->link->core->clock);
+    h->idle_since = clock_mono(h->io->shared->clock);
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code, void *user)
@@ -359,7 +359,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
  * refused. So it is told of a higher limit, and what leaves is the true one. */
 static void mend_settings(struct http2 *h, uint8_t *frame, size_t len)
 {
-    uint32_t n = h->link->core->options.max_concurrent_streams;
+    uint32_t n = h->io->shared->options.max_concurrent_streams;
 
     assert(len >= 15 && frame[3] == NGHTTP2_SETTINGS && frame[10] == NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
     for (int i = 0; i < 4; i++)
@@ -367,9 +367,9 @@ static void mend_settings(struct http2 *h, uint8_t *frame, size_t len)
     h->settings_told = true;
 }
 
-static void output(struct http_link *l, struct buf *to)
+static void output(struct conn_io *io, struct buf *to)
 {
-    struct http2 *h = l->state;
+    struct http2 *h = io->state;
 
     while (to->len < OUTPUT_ONCE && h->phase != HTTP2_BROKEN) {
         const uint8_t *data;
@@ -385,9 +385,9 @@ static void output(struct http_link *l, struct buf *to)
     }
 }
 
-static void flushed(struct http_link *l)
+static void flushed(struct conn_io *io)
 {
-    struct http2 *h = l->state;
+    struct http2 *h = io->state;
 
     if (h->writable_due) {
         h->writable_due = false;
@@ -397,21 +397,21 @@ static void flushed(struct http_link *l)
         }
     }
     if (nghttp2_session_want_write(h->session))
-        l->kick(l);
+        io->kick(io);
 }
 
 /* --- the connection --- */
 
-static size_t room(struct http_link *l, size_t most)
+static size_t room(struct conn_io *io, size_t most)
 {
-    struct http2 *h = l->state;
+    struct http2 *h = io->state;
 
     return nghttp2_session_get_outbound_queue_size(h->session) > QUEUE_MAX ? 0 : most;
 }
 
-static enum http_fate fate(struct http_link *l)
+static enum http_fate fate(struct conn_io *io)
 {
-    struct http2 *h = l->state;
+    struct http2 *h = io->state;
 
     if (h->phase == HTTP2_BROKEN)
         return HTTP_BROKEN;
@@ -424,25 +424,25 @@ static enum http_fate fate(struct http_link *l)
     return HTTP_GOES_ON;
 }
 
-static void on_end(struct http_link *l)
+static void on_end(struct conn_io *io)
 {
-    struct http2 *h = l->state;
+    struct http2 *h = io->state;
 
     h->phase = HTTP2_BROKEN;
 }
 
-static void drain(struct http_link *l)
+static void drain(struct conn_io *io)
 {
-    struct http2 *h = l->state;
+    struct http2 *h = io->state;
 
     for (struct request *r = h->open; r != NULL; r = r->next)
         request_hurry(r);
     http2_drain(h, "graceful_stop");
 }
 
-static void close_session(struct http_link *l)
+static void close_session(struct conn_io *io)
 {
-    struct http2 *h = l->state;
+    struct http2 *h = io->state;
 
     http2_guard_close(h);
     while (h->open != NULL) {
@@ -454,10 +454,10 @@ static void close_session(struct http_link *l)
     }
     nghttp2_session_del(h->session);
     free(h);
-    l->state = NULL;
+    io->state = NULL;
 }
 
-const struct http_proto http2_proto = {
+const struct conn_ops http2_conn_ops = {
     .input = input,
     .output = output,
     .flushed = flushed,
@@ -469,17 +469,17 @@ const struct http_proto http2_proto = {
     .close = close_session,
 };
 
-void http2_core_init(struct http_core *core)
+void http2_shared_init(struct server_shared *shared)
 {
     nghttp2_session_callbacks *c;
 
-    if (nghttp2_session_callbacks_new(&core->callbacks) != 0 || nghttp2_option_new(&core->option) != 0)
+    if (nghttp2_session_callbacks_new(&shared->callbacks) != 0 || nghttp2_option_new(&shared->option) != 0)
         abort(); /* only out of memory */
-    nghttp2_option_set_no_auto_window_update(core->option, 1);
-    nghttp2_option_set_no_closed_streams(core->option, 1);
+    nghttp2_option_set_no_auto_window_update(shared->option, 1);
+    nghttp2_option_set_no_closed_streams(shared->option, 1);
     /* Ours is kinder: calls that run into their deadline are reset too. (Debian's 1.52 has it, upstream since 1.57.) */
-    nghttp2_option_set_stream_reset_rate_limit(core->option, UINT32_MAX, UINT32_MAX);
-    c = core->callbacks;
+    nghttp2_option_set_stream_reset_rate_limit(shared->option, UINT32_MAX, UINT32_MAX);
+    c = shared->callbacks;
     nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback2(c, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
@@ -489,9 +489,9 @@ void http2_core_init(struct http_core *core)
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
 }
 
-void http2_open(struct http_link *l)
+void http2_open(struct conn_io *io)
 {
-    const struct http_server_options *o = &l->core->options;
+    const struct http_server_options *o = &io->shared->options;
     uint32_t streams = o->max_concurrent_streams;
     nghttp2_settings_entry settings[] = {
         { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
@@ -502,13 +502,13 @@ void http2_open(struct http_link *l)
     };
     struct http2 *h = mem_zalloc(sizeof(*h));
 
-    h->link = l;
+    h->io = io;
     h->frame_left = NGHTTP2_CLIENT_MAGIC_LEN;
-    if (nghttp2_session_server_new2(&h->session, l->core->callbacks, h, l->core->option) != 0)
+    if (nghttp2_session_server_new2(&h->session, io->shared->callbacks, h, io->shared->option) != 0)
         abort(); /* only out of memory */
-    l->proto = &http2_proto;
-    l->state = h;
+    io->ops = &http2_conn_ops;
+    io->state = h;
     nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
     http2_guard_open(h);
-    l->kick(l);
+    io->kick(io);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's side of HTTP/2 on a link: nghttp2 does frames and header compression, this does what a server that
+/* The server's side of HTTP/2 on a connection: nghttp2 does frames and header compression, this does what a server that
  * strangers talk to needs besides.
  *
  * Windows: the connection's credit goes back as bytes arrive (while the byte budget is overdrawn it waits, at most
@@ -9,11 +9,11 @@
 #ifndef NET_HTTP2_H
 #define NET_HTTP2_H
 
-#include "net/http/http_link.h"
+#include "net/http/conn_io.h"
 
-extern const struct http_proto http2_proto;
+extern const struct conn_ops http2_conn_ops;
 
-void http2_core_init(struct http_core *core); /* callbacks and options of all sessions */
-void http2_open(struct http_link *l);         /* sets l->proto and l->state; expects the client's preface */
+void http2_shared_init(struct server_shared *shared); /* callbacks and options of all sessions */
+void http2_open(struct conn_io *io);                  /* sets io->ops and io->state; expects the client's preface */
 
 #endif

@@ -21,12 +21,12 @@ static const uint8_t notice_ping[8] = "goodbye";
 
 static uint64_t now_of(const struct http2 *h)
 {
-    return clock_mono(h->link->core->clock);
+    return clock_mono(h->io->shared->clock);
 }
 
 static const struct http_server_options *options_of(const struct http2 *h)
 {
-    return &h->link->core->options;
+    return &h->io->shared->options;
 }
 
 /* --- the end --- */
@@ -38,8 +38,8 @@ void http2_kill(struct http2 *h, uint32_t code, const char *debug, const char *r
     h->phase = HTTP2_KILLED;
     nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h->session), code,
                           (const uint8_t *)debug, strlen(debug));
-    http_link_complain(h->link, reason);
-    h->link->kick(h->link);
+    conn_io_complain(h->io, reason);
+    h->io->kick(h->io);
 }
 
 /* The true last stream: what was in flight when the first GOAWAY left has arrived by now. */
@@ -48,10 +48,10 @@ static void drain_for_real(struct http2 *h)
     if (h->phase != HTTP2_NOTICED)
         return;
     h->phase = HTTP2_DRAINING;
-    http_link_expect(h->link, DEADLINE_DRAIN, 0);
+    conn_io_expect(h->io, DEADLINE_DRAIN, 0);
     nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h->session),
                           NGHTTP2_NO_ERROR, (const uint8_t *)h->reason, strlen(h->reason));
-    h->link->kick(h->link);
+    h->io->kick(h->io);
 }
 
 void http2_drain(struct http2 *h, const char *reason)
@@ -62,8 +62,8 @@ void http2_drain(struct http2 *h, const char *reason)
     h->reason = reason;
     nghttp2_submit_shutdown_notice(h->session);
     nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, notice_ping);
-    http_link_expect(h->link, DEADLINE_DRAIN, NOTICE_TIME);
-    h->link->kick(h->link);
+    conn_io_expect(h->io, DEADLINE_DRAIN, NOTICE_TIME);
+    h->io->kick(h->io);
 }
 
 /* --- nuisances and pings --- */
@@ -97,7 +97,7 @@ static void judge_ping(struct http2 *h)
     if (h->n_open == 0 && !options_of(h)->keepalive_permit_without_stream)
         least = PING_WITHOUT_STREAM;
     if (!first && since < least && ++h->strikes > STRIKES_MAX) {
-        h->link->core->stats.ping_strikes++;
+        h->io->shared->stats.ping_strikes++;
         http2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings",
                    "it pings more often than keepalive.enforcement_policy allows");
     }
@@ -133,11 +133,11 @@ static void size_window(struct http2 *h, size_t n)
 
 static void release_credit(struct http2 *h)
 {
-    budget_cancel(h->link->core->budget, &h->room);
-    http_link_expect(h->link, DEADLINE_BUDGET, 0);
+    budget_cancel(h->io->shared->budget, &h->room);
+    conn_io_expect(h->io, DEADLINE_BUDGET, 0);
     nghttp2_session_consume_connection(h->session, h->withheld);
     h->withheld = 0;
-    h->link->kick(h->link);
+    h->io->kick(h->io);
 }
 
 static void on_room(struct budget_waiter *w)
@@ -147,11 +147,11 @@ static void on_room(struct budget_waiter *w)
 
 void http2_credit(struct http2 *h, size_t n)
 {
-    struct budget *budget = h->link->core->budget;
+    struct budget *budget = h->io->shared->budget;
 
     if (budget->used > budget->limit) {
         if (h->withheld == 0)
-            http_link_expect(h->link, DEADLINE_BUDGET, WITHHOLD_MAX);
+            conn_io_expect(h->io, DEADLINE_BUDGET, WITHHOLD_MAX);
         h->withheld += n;
         budget_wait(budget, &h->room, on_room);
         return;
@@ -186,21 +186,21 @@ void http2_guard_open(struct http2 *h)
     h->idle_since = h->nuisance_at = h->window_since = now_of(h);
     h->window = WINDOW_FIRST;
     nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0, (int32_t)h->window);
-    http_link_expect(h->link, DEADLINE_IDLE, idle_time(h));
-    http_link_expect(h->link, DEADLINE_AGE, o->max_connection_age ? jitter(o->max_connection_age) : 0);
-    http_link_expect(h->link, DEADLINE_KEEPALIVE, o->keepalive_time);
+    conn_io_expect(h->io, DEADLINE_IDLE, idle_time(h));
+    conn_io_expect(h->io, DEADLINE_AGE, o->max_connection_age ? jitter(o->max_connection_age) : 0);
+    conn_io_expect(h->io, DEADLINE_KEEPALIVE, o->keepalive_time);
 }
 
 void http2_guard_close(struct http2 *h)
 {
-    budget_cancel(h->link->core->budget, &h->room);
+    budget_cancel(h->io->shared->budget, &h->room);
 }
 
 static void end_broken(struct http2 *h)
 {
-    h->link->core->stats.timeouts++;
+    h->io->shared->stats.timeouts++;
     h->phase = HTTP2_BROKEN;
-    h->link->kick(h->link);
+    h->io->kick(h->io);
 }
 
 static void check_idle(struct http2 *h)
@@ -208,9 +208,9 @@ static void check_idle(struct http2 *h)
     uint64_t idle = now_of(h) - h->idle_since;
 
     if (h->n_open > 0)
-        http_link_expect(h->link, DEADLINE_IDLE, idle_time(h));
+        conn_io_expect(h->io, DEADLINE_IDLE, idle_time(h));
     else if (idle < idle_time(h))
-        http_link_expect(h->link, DEADLINE_IDLE, idle_time(h) - idle);
+        conn_io_expect(h->io, DEADLINE_IDLE, idle_time(h) - idle);
     else
         http2_drain(h, "max_idle");
 }
@@ -222,15 +222,15 @@ static void check_age(struct http2 *h)
         return;
     }
     http2_drain(h, "max_age");
-    http_link_expect(h->link, DEADLINE_AGE, options_of(h)->max_connection_age_grace);
+    conn_io_expect(h->io, DEADLINE_AGE, options_of(h)->max_connection_age_grace);
 }
 
 static void check_alive(struct http2 *h)
 {
     const struct http_server_options *o = options_of(h);
-    uint64_t quiet = now_of(h) - h->link->last_read;
+    uint64_t quiet = now_of(h) - h->io->last_read;
 
-    if (h->ping_out && h->link->last_read <= h->pinged_at) {
+    if (h->ping_out && h->io->last_read <= h->pinged_at) {
         end_broken(h);
         return;
     }
@@ -238,20 +238,20 @@ static void check_alive(struct http2 *h)
     if (h->ping_out) {
         h->pinged_at = now_of(h);
         nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL);
-        h->link->kick(h->link);
+        h->io->kick(h->io);
     }
-    http_link_expect(h->link, DEADLINE_KEEPALIVE,
-                     !h->ping_out ? o->keepalive_time - quiet
-                                  : (o->keepalive_timeout ? o->keepalive_timeout : 20 * NS_PER_S));
+    conn_io_expect(h->io, DEADLINE_KEEPALIVE,
+                   !h->ping_out ? o->keepalive_time - quiet
+                                : (o->keepalive_timeout ? o->keepalive_timeout : 20 * NS_PER_S));
 }
 
-void http2_on_deadline(struct http_link *l, enum http_deadline which)
+void http2_on_deadline(struct conn_io *io, enum http_deadline which)
 {
-    struct http2 *h = l->state;
+    struct http2 *h = io->state;
 
     switch (which) {
     case DEADLINE_READ:
-        l->core->stats.timeouts++;
+        io->shared->stats.timeouts++;
         http2_kill(h, NGHTTP2_CANCEL, "the request's headers did not arrive in time",
                    "its headers did not arrive within read_header_timeout");
         break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside HTTP/2: the state that http2.c (frames in and out), http2_answer.c (the service's calls) and
+/* Inside HTTP/2: the state that http2.c (frames in and out), http2_response.c (the service's calls) and
  * http2_guard.c (limits in time and number) share. */
 #ifndef NET_HTTP2_SESSION_H
 #define NET_HTTP2_SESSION_H
@@ -15,7 +15,7 @@ enum http2_phase {
 };
 
 struct http2 {
-    struct http_link *link;
+    struct conn_io *io;
     nghttp2_session *session;
     struct request *open; /* all streams that have a request */
     size_t n_open;
@@ -50,8 +50,8 @@ struct http2 {
     uint64_t pinged_at;
 };
 
-/* http2_answer.c */
-extern const struct http_wire http2_wire;
+/* http2_response.c */
+extern const struct stream_ops http2_stream_ops;
 /* Bring the stream's window up to what the service allows. Padding has used some of it without being body. */
 void http2_sync_window(struct http2 *h, struct request *r);
 
@@ -61,7 +61,7 @@ void http2_guard_close(struct http2 *h);
 void http2_annoy(struct http2 *h, unsigned weight, const char *reason);
 void http2_note_ping(struct http2 *h, const nghttp2_ping *frame);
 void http2_credit(struct http2 *h, size_t n); /* n DATA bytes have arrived */
-void http2_on_deadline(struct http_link *l, enum http_deadline which);
+void http2_on_deadline(struct conn_io *io, enum http_deadline which);
 void http2_drain(struct http2 *h, const char *reason);
 /* GOAWAY with an error, then the end. `debug` is what the peer reads; the log says `reason`. */
 void http2_kill(struct http2 *h, uint32_t code, const char *debug, const char *reason);

@@ -140,44 +140,44 @@ static int open_listening(struct listening *s, const struct endpoint *e)
     return rc;
 }
 
-/* --- the lot --- */
+/* --- handing over --- */
 
-void listener_lot_open(struct listener_lot *lot)
+void listener_handover_open(struct listener_handover *handover)
 {
-    lot->keeps = true;
+    handover->keeps = true;
 }
 
-void listener_lot_close(struct listener_lot *lot)
+void listener_handover_close(struct listener_handover *handover)
 {
-    lot->keeps = false;
-    for (size_t i = 0; i < lot->sockets.n; i++)
-        close_listening(&lot->sockets.v[i]);
-    vec_free(&lot->sockets);
+    handover->keeps = false;
+    for (size_t i = 0; i < handover->sockets.n; i++)
+        close_listening(&handover->sockets.v[i]);
+    vec_free(&handover->sockets);
 }
 
-static bool may_park(const struct listener *l)
+static bool may_hand_over(const struct listener *l)
 {
-    return l->lot != NULL && l->lot->keeps &&
+    return l->handover != NULL && l->handover->keeps &&
            (l->socket.asked.addr.ss_family == AF_UNIX || port_of(&l->socket.asked.addr) != 0);
 }
 
-static struct listening take_out(struct listener_lot *lot, size_t i)
+static struct listening take_out(struct listener_handover *handover, size_t i)
 {
-    struct listening s = lot->sockets.v[i];
+    struct listening s = handover->sockets.v[i];
 
-    lot->sockets.v[i] = lot->sockets.v[--lot->sockets.n];
+    handover->sockets.v[i] = handover->sockets.v[--handover->sockets.n];
     return s;
 }
 
 /* The socket that was bound to e, if there is one. */
-static bool take_parked(struct listener_lot *lot, const struct endpoint *e, struct listening *out)
+static bool take_handed_over(struct listener_handover *handover, const struct endpoint *e, struct listening *out)
 {
-    for (size_t i = 0; lot != NULL && i < lot->sockets.n; i++) {
-        const struct endpoint *asked = &lot->sockets.v[i].asked;
+    for (size_t i = 0; handover != NULL && i < handover->sockets.n; i++) {
+        const struct endpoint *asked = &handover->sockets.v[i].asked;
 
         if (asked->any != e->any || asked->len != e->len || memcmp(&asked->addr, &e->addr, e->len) != 0)
             continue;
-        *out = take_out(lot, i);
+        *out = take_out(handover, i);
         if (out->path == NULL || owns_its_file(out))
             return true;
         close_listening(out);
@@ -187,16 +187,16 @@ static bool take_parked(struct listener_lot *lot, const struct endpoint *e, stru
 }
 
 /* Make way for a wider or narrower address on the same port. False: nothing was in the way. */
-static bool evict_parked(struct listener_lot *lot, const struct endpoint *e)
+static bool evict_handed_over(struct listener_handover *handover, const struct endpoint *e)
 {
     bool any = false;
 
-    for (size_t i = lot != NULL ? lot->sockets.n : 0; i-- > 0;) {
+    for (size_t i = handover != NULL ? handover->sockets.n : 0; i-- > 0;) {
         struct listening s;
 
-        if (e->addr.ss_family == AF_UNIX || port_of(&lot->sockets.v[i].asked.addr) != port_of(&e->addr))
+        if (e->addr.ss_family == AF_UNIX || port_of(&handover->sockets.v[i].asked.addr) != port_of(&e->addr))
             continue;
-        s = take_out(lot, i);
+        s = take_out(handover, i);
         close_listening(&s);
         any = true;
     }
@@ -263,7 +263,7 @@ static const char *hint(int code)
                                     : "";
 }
 
-int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, struct listener_lot *lot,
+int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, struct listener_handover *handover,
                   const char *endpoint, const char *transport, struct error *err)
 {
     struct endpoint e;
@@ -272,10 +272,10 @@ int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, stru
     if (rc != 0)
         return rc;
     l->clock = clock;
-    l->lot = lot;
-    if (!take_parked(lot, &e, &l->socket)) {
+    l->handover = handover;
+    if (!take_handed_over(handover, &e, &l->socket)) {
         rc = open_listening(&l->socket, &e);
-        if (rc == -EADDRINUSE && evict_parked(lot, &e))
+        if (rc == -EADDRINUSE && evict_handed_over(handover, &e))
             rc = open_listening(&l->socket, &e);
     }
     if (rc != 0)
@@ -302,8 +302,8 @@ void listener_close(struct listener *l, void (*on_closed)(struct listener *))
     l->on_closed = on_closed;
     clock_stop(l->clock, &l->pause);
     uv_close((uv_handle_t *)&l->poll, on_poll_closed);
-    if (may_park(l))
-        *vec_push(&l->lot->sockets) = l->socket;
+    if (may_hand_over(l))
+        *vec_push(&l->handover->sockets) = l->socket;
     else
         close_listening(&l->socket);
     l->socket = (struct listening){ .fd = -1 };

@@ -4,7 +4,7 @@
  * Accepting is done here and not by uv_listen(): out of file descriptors, libuv would accept and drop every caller
  * in the backlog, whereas those can simply wait there until a connection closes.
  *
- * While a configuration is reloaded its sockets are kept in a lot: they go on listening without a listener, so that who
+ * While a configuration is reloaded its sockets are handed over: they go on listening without a listener, so that who
  * connects meanwhile waits in the backlog, instead of being refused and coming again after his back-off. */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
@@ -27,21 +27,22 @@ struct listening {
 };
 
 /* Zeroed when empty. */
-struct listener_lot {
-    bool keeps; /* closing a listener parks its socket here */
+struct listener_handover {
+    bool keeps; /* closing a listener leaves its socket here */
     VEC(struct listening) sockets;
 };
 
-/* From here on closing parks. A socket that may have any port (0) is not parked: the next one of it is another. */
-void listener_lot_open(struct listener_lot *lot);
+/* From here on closing hands over. A socket that may have any port (0) is not handed over: the next one of it is
+ * another. */
+void listener_handover_open(struct listener_handover *handover);
 /* No longer; what nobody has taken is closed. */
-void listener_lot_close(struct listener_lot *lot);
+void listener_handover_close(struct listener_handover *handover);
 
 struct listener {
     uv_poll_t poll;
     struct listening socket;
     struct clock *clock;
-    struct listener_lot *lot;
+    struct listener_handover *handover;
     struct clock_timer pause;                       /* after running out of file descriptors */
     char address[ENDPOINT_TEXT];                    /* what is bound */
     int port;                                       /* 0 for unix sockets */
@@ -50,12 +51,13 @@ struct listener {
     void (*on_closed)(struct listener *l);
 };
 
-/* Bind and listen, or take the socket of that address from the lot (NULL: none). A unix socket file that nobody
+/* Bind and listen, or take the socket of that address from the handover (NULL: none). A unix socket file that nobody
  * answers on is removed first. On failure nothing is left. */
-int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, struct listener_lot *lot,
+int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, struct listener_handover *handover,
                   const char *endpoint, const char *transport, struct error *err);
 void listener_resume(struct listener *l); /* a descriptor has become free: end the pause */
-/* Stop accepting; the socket is closed, or parked in the lot. on_closed comes from the loop when the memory may go. */
+/* Stop accepting; the socket is closed, or left in the handover. on_closed comes from the loop when the memory may go.
+ */
 void listener_close(struct listener *l, void (*on_closed)(struct listener *));
 
 #endif

@@ -44,7 +44,7 @@ struct scrape_hub {
     struct budget *budget;
     struct metrics *metrics;
     struct logger log;
-    struct listener_lot *lot;
+    struct listener_handover *handover;
     struct scrape_pace pace;
     struct metric_hook hook;
     VEC(struct site *) sites;
@@ -59,7 +59,7 @@ static void collect(struct metric_hook *hook)
 }
 
 struct scrape_hub *scrape_hub_new(uv_loop_t *loop, struct clock *clock, struct turn *turn, struct budget *budget,
-                                  struct metrics *metrics, struct log_sink *log, struct listener_lot *lot)
+                                  struct metrics *metrics, struct log_sink *log, struct listener_handover *handover)
 {
     struct scrape_hub *h = mem_zalloc(sizeof(*h));
 
@@ -69,7 +69,7 @@ struct scrape_hub *scrape_hub_new(uv_loop_t *loop, struct clock *clock, struct t
     h->budget = budget;
     h->metrics = metrics;
     h->log.sink = log;
-    h->lot = lot;
+    h->handover = handover;
     h->hook.collect = collect;
     metrics_hook(metrics, &h->hook);
     scrape_pace_init(&h->pace, loop, clock, budget);
@@ -319,7 +319,7 @@ static int new_site(struct scrape_hub *h, const struct http_server_options *opti
 
     site->hub = h;
     site->options = copy_options(options);
-    site->options.lot = h->lot;
+    site->options.handover = h->handover;
     site->service = (struct http_service){ on_request, on_body, on_end, on_close, on_writable };
     site->settle.run = settle;
     rc = listen_on(site, err);

@@ -15,9 +15,9 @@
 
 struct scrape_hub;
 
-/* One hub per service. lot: as in http_server_options. */
+/* One hub per service. handover: as in http_server_options. */
 struct scrape_hub *scrape_hub_new(uv_loop_t *loop, struct clock *clock, struct turn *turn, struct budget *budget,
-                                  struct metrics *metrics, struct log_sink *log, struct listener_lot *lot);
+                                  struct metrics *metrics, struct log_sink *log, struct listener_handover *handover);
 void scrape_hub_free(struct scrape_hub *h); /* after every source was removed */
 
 /* Serve `source` on the endpoint. An address equal to one that is served already (after resolving; also when one of

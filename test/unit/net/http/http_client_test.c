@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "net/http1/http1_answer.h"
+#include "net/http1/response_reader.h"
 
 #include <check.h>
 #include <errno.h>
@@ -92,10 +92,10 @@ static void start(void)
     ck_assert_msg(client != NULL, "%s", err.text);
 }
 
-static void on_done(struct http_call *call, const struct http_answer *a)
+static void on_done(struct http_call *call, const struct http_response *a)
 {
     struct told *t = container_of(call, struct told, call);
-    const struct bytes *x = http_answer_header(a, "x-test");
+    const struct bytes *x = http_response_header(a, "x-test");
 
     t->times++;
     t->failure = a->failure;
@@ -113,8 +113,8 @@ static void call(struct told *t, const char *body)
     t->times = 0;
     t->call.method = "POST";
     t->call.body = bytes_str(body);
-    if (t->call.max_answer == 0)
-        t->call.max_answer = 1024;
+    if (t->call.max_response == 0)
+        t->call.max_response = 1024;
     t->call.on_done = on_done;
     http_call_start(client, &t->call);
 }
@@ -442,7 +442,7 @@ START_TEST(what_is_no_http_breaks_the_call)
         fd = take();
         say(fd, answers[i]);
         ck_assert_uint_eq(t.times, 1);
-        ck_assert_int_eq(t.failure, HTTP_BROKEN_ANSWER);
+        ck_assert_int_eq(t.failure, HTTP_BROKEN_RESPONSE);
         ck_assert(t.ambiguous);
         ck_assert(is_closed(fd));
     }
@@ -472,13 +472,13 @@ START_TEST(a_head_and_the_answers_before_it_are_bounded)
     for (int i = 0; t.times == 0 && i < 100; i++)
         say(fd, line);
     ck_assert_uint_eq(t.times, 1);
-    ck_assert_int_eq(t.failure, HTTP_BROKEN_ANSWER);
+    ck_assert_int_eq(t.failure, HTTP_BROKEN_RESPONSE);
 }
 END_TEST
 
 START_TEST(of_a_long_answer_the_beginning_is_kept)
 {
-    struct told t = { .call = { .max_answer = 4 } };
+    struct told t = { .call = { .max_response = 4 } };
     static char flood[256 * 1024];
     int fd;
 

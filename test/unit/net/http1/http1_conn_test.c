@@ -2,11 +2,11 @@
 #include "net/http1/http1_conn.h"
 
 #include "support/http_recorder.h"
-#include "support/memory_link.h"
+#include "support/memory_conn.h"
 
 #include <check.h>
 
-static struct memory_link m;
+static struct memory_conn m;
 static struct recorder r;
 static struct http_server_options options;
 
@@ -137,7 +137,7 @@ START_TEST(what_is_refused_ends_the_connection)
         ck_assert(rows[i].answer[0] != '\0' || m.out.len == 0);
         ck_assert_int_ne(m.fate, HTTP_GOES_ON);
         ck_assert(strstr(buf_cstr(&r.log), "smuggled") == NULL);
-        ck_assert_uint_eq(m.core.stats.protocol_errors, 1);
+        ck_assert_uint_eq(m.shared.stats.protocol_errors, 1);
         buf_free(&wire);
         if (i < ARRAY_LEN(rows) - 1)
             memory_close(&m);
@@ -295,14 +295,14 @@ START_TEST(reading_stops_where_the_grant_ends)
     r.by_hand = true;
     start();
     say(POST "Content-Length: 5000\r\n\r\n");
-    ck_assert_uint_eq(m.link.proto->room(&m.link, 1 << 20), 1000);
+    ck_assert_uint_eq(m.io.ops->room(&m.io, 1 << 20), 1000);
     say("0123456789");
-    ck_assert_uint_eq(m.link.proto->room(&m.link, 1 << 20), 990);
+    ck_assert_uint_eq(m.io.ops->room(&m.io, 1 << 20), 990);
     for (int i = 0; i < 99; i++)
         say("0123456789");
-    ck_assert_uint_eq(m.link.proto->room(&m.link, 1 << 20), 0);
+    ck_assert_uint_eq(m.io.ops->room(&m.io, 1 << 20), 0);
     http_request_grant(r.last, 300);
-    ck_assert_uint_eq(m.link.proto->room(&m.link, 1 << 20), 300);
+    ck_assert_uint_eq(m.io.ops->room(&m.io, 1 << 20), 300);
 }
 END_TEST
 
@@ -313,14 +313,14 @@ START_TEST(an_overdrawn_budget_stops_reading_but_not_for_good)
     say(POST "Content-Length: 5000\r\n\r\n");
     m.budget.limit = 1000;
     budget_charge(&m.budget, 2000);
-    ck_assert_uint_eq(m.link.proto->room(&m.link, 100), 0);
+    ck_assert_uint_eq(m.io.ops->room(&m.io, 100), 0);
     clock_advance(&m.clock, NS_PER_S);
-    ck_assert_uint_eq(m.link.proto->room(&m.link, 100), 100);
+    ck_assert_uint_eq(m.io.ops->room(&m.io, 100), 100);
     say("0123456789");
-    ck_assert_uint_eq(m.link.proto->room(&m.link, 100), 0);
+    ck_assert_uint_eq(m.io.ops->room(&m.io, 100), 0);
     budget_give(&m.budget, 2000);
     turn_run(&m.turn);
-    ck_assert_uint_eq(m.link.proto->room(&m.link, 100), 100);
+    ck_assert_uint_eq(m.io.ops->room(&m.io, 100), 100);
 }
 END_TEST
 
@@ -329,7 +329,7 @@ START_TEST(the_peers_end_does_not_take_the_answer_away)
     r.by_hand = true;
     start();
     say(POST "\r\n");
-    m.link.proto->on_end(&m.link);
+    m.io.ops->on_end(&m.io);
     turn_run(&m.turn);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
     recorder_answer(r.last);
@@ -343,13 +343,13 @@ START_TEST(half_a_body_is_an_aborted_request)
 {
     start();
     say(POST "Content-Length: 5\r\n\r\nabc");
-    m.link.proto->on_end(&m.link);
-    m.link.kick(&m.link);
+    m.io.ops->on_end(&m.io);
+    m.io.kick(&m.io);
     turn_run(&m.turn);
     ck_assert_int_eq(m.fate, HTTP_BROKEN);
-    m.link.proto->close(&m.link);
+    m.io.ops->close(&m.io);
     expect_log("POST /x;body 3;close aborted;");
-    http1_open(&m.link);
+    http1_open(&m.io);
 }
 END_TEST
 
@@ -397,7 +397,7 @@ START_TEST(time_runs_out_for_heads_bodies_and_the_idle)
     clock_advance(&m.clock, 2 * NS_PER_S);
     turn_run(&m.turn);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
-    ck_assert_uint_eq(m.core.stats.timeouts, 0);
+    ck_assert_uint_eq(m.shared.stats.timeouts, 0);
 }
 END_TEST
 
@@ -406,8 +406,8 @@ START_TEST(stopping_ends_idle_connections_and_lets_requests_end)
     r.by_hand = true;
     start();
     say(POST "\r\n");
-    m.core.stopping = true;
-    m.link.proto->drain(&m.link);
+    m.shared.stopping = true;
+    m.io.ops->drain(&m.io);
     turn_run(&m.turn);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
     recorder_answer(r.last);
@@ -417,8 +417,8 @@ START_TEST(stopping_ends_idle_connections_and_lets_requests_end)
     memory_close(&m);
 
     start();
-    m.core.stopping = true;
-    m.link.proto->drain(&m.link);
+    m.shared.stopping = true;
+    m.io.ops->drain(&m.io);
     turn_run(&m.turn);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
 }
@@ -428,16 +428,16 @@ START_TEST(stopping_does_not_wait_for_half_a_head_and_not_long_for_half_a_body)
 {
     start();
     say("POST / HT");
-    m.core.stopping = true;
-    m.link.proto->drain(&m.link);
+    m.shared.stopping = true;
+    m.io.ops->drain(&m.io);
     turn_run(&m.turn);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
     memory_close(&m);
 
     start();
     say(POST "Content-Length: 100\r\n\r\nab");
-    m.core.stopping = true;
-    m.link.proto->drain(&m.link);
+    m.shared.stopping = true;
+    m.io.ops->drain(&m.io);
     clock_advance(&m.clock, NS_PER_S);
     turn_run(&m.turn);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);

@@ -3,9 +3,9 @@
 
 #include "support/frames.h"
 #include "support/http_recorder.h"
-#include "support/memory_link.h"
+#include "support/memory_conn.h"
 
-static struct memory_link m;
+static struct memory_conn m;
 static struct recorder r;
 static struct http_server_options options;
 static struct buf in;
@@ -431,11 +431,11 @@ START_TEST(a_peer_that_reads_nothing_is_not_read_from)
     for (uint32_t n = 0; n < 2000; n++)
         put_request(&in, 2 * n + 1, "GET", "/", true);
     send_in();
-    ck_assert_uint_eq(m.link.proto->room(&m.link, 1000), 0);
+    ck_assert_uint_eq(m.io.ops->room(&m.io, 1000), 0);
     m.stuck = false;
-    m.link.kick(&m.link);
+    m.io.kick(&m.io);
     turn_run(&m.turn);
-    ck_assert_uint_eq(m.link.proto->room(&m.link, 1000), 1000);
+    ck_assert_uint_eq(m.io.ops->room(&m.io, 1000), 1000);
 }
 END_TEST
 
@@ -462,7 +462,7 @@ START_TEST(the_third_ping_that_comes_too_soon_is_the_last)
     ping_after(9);
     expect_goaway(0, 0, NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
-    ck_assert_uint_eq(m.core.stats.ping_strikes, 1);
+    ck_assert_uint_eq(m.shared.stats.ping_strikes, 1);
 }
 END_TEST
 
@@ -514,7 +514,7 @@ START_TEST(a_silent_peer_is_pinged_and_given_up)
     clock_advance(&m.clock, 60 * NS_PER_S);
     turn_run(&m.turn);
     ck_assert_int_eq(m.fate, HTTP_BROKEN);
-    ck_assert_uint_eq(m.core.stats.timeouts, 1);
+    ck_assert_uint_eq(m.shared.stats.timeouts, 1);
 }
 END_TEST
 
@@ -529,7 +529,7 @@ START_TEST(ending_gracefully_takes_what_is_in_flight)
     put_request(&in, 1, "POST", "/", false);
     send_in();
     first = r.last;
-    m.link.proto->drain(&m.link);
+    m.io.ops->drain(&m.io);
     turn_run(&m.turn);
     expect_goaway(0, INT32_MAX, NGHTTP2_NO_ERROR, "");
     put_request(&in, 3, "POST", "/", true); /* was in flight */
@@ -554,7 +554,7 @@ END_TEST
 START_TEST(after_the_last_answer_the_connection_is_over)
 {
     start_clean();
-    m.link.proto->drain(&m.link);
+    m.io.ops->drain(&m.io);
     turn_run(&m.turn);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
     clock_advance(&m.clock, NS_PER_S); /* the ping is not answered */
@@ -632,7 +632,7 @@ START_TEST(a_slow_body_is_answered_with_408)
         turn_run(&m.turn);
     }
     ck_assert(find_frame(&m.out, NGHTTP2_HEADERS, 1, 0, &f));
-    ck_assert_uint_eq(m.core.stats.timeouts, 1);
+    ck_assert_uint_eq(m.shared.stats.timeouts, 1);
     ck_assert_uint_eq(r.open, 0);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
 }
@@ -688,7 +688,7 @@ START_TEST(a_wrong_preface_ends_the_connection)
     memory_open(&m, &options, &r.service, http2_open);
     memory_send(&m, bytes_str("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"));
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
-    ck_assert_uint_eq(m.core.stats.protocol_errors, 1);
+    ck_assert_uint_eq(m.shared.stats.protocol_errors, 1);
 }
 END_TEST
 

@@ -2,10 +2,10 @@
 /* Inside the HTTP server: what its connections share, what a protocol needs of its connection, and the request as
  * the protocols see it. Nothing outside net/ and its tests includes this.
  *
- * http_conn.c owns a socket and drives one protocol on it, http1_conn.c or http2.c, through struct http_proto:
- * bytes in, bytes out. The protocols know the connection as a struct http_link only, so they also run on memory. */
-#ifndef NET_HTTP_LINK_H
-#define NET_HTTP_LINK_H
+ * http_conn.c owns a socket and drives one protocol on it, http1_conn.c or http2.c, through struct conn_ops:
+ * bytes in, bytes out. The protocols know the connection as a struct conn_io only, so they also run on memory. */
+#ifndef NET_CONN_IO_H
+#define NET_CONN_IO_H
 
 #include "net/http/http_server.h"
 
@@ -14,7 +14,7 @@
 struct request;
 
 /* What all connections of a server share. */
-struct http_core {
+struct server_shared {
     struct http_server *server;         /* NULL on memory */
     struct http_server_options options; /* defaults filled in */
     struct http_service *service;
@@ -35,9 +35,9 @@ struct http_core {
     bool stopping;
 };
 
-void http_core_init(struct http_core *core); /* the fields up to on_mismatch are set */
-void http_core_close(struct http_core *core);
-struct bytes http_core_date(struct http_core *core); /* for the Date header, IMF-fixdate */
+void server_shared_init(struct server_shared *shared); /* the fields up to on_mismatch are set */
+void server_shared_close(struct server_shared *shared);
+struct bytes server_shared_date(struct server_shared *shared); /* for the Date header, IMF-fixdate */
 
 enum http_deadline {
     DEADLINE_READ,      /* the peer must have sent something: a preface, a head */
@@ -51,13 +51,13 @@ enum http_deadline {
     DEADLINES
 };
 
-struct http_link {
-    struct http_core *core;
-    const struct http_proto *proto;    /* NULL until the first bytes have told */
-    void *state;                       /* the protocol's */
-    void (*kick)(struct http_link *l); /* there may be output, room to read, or a reason to close: look at turn's end */
-    const char *(*peer)(struct http_link *l);
-    void (*on_deadline)(struct http_link *l, enum http_deadline which);
+struct conn_io {
+    struct server_shared *shared;
+    const struct conn_ops *ops;       /* NULL until the first bytes have told */
+    void *state;                      /* the protocol's */
+    void (*kick)(struct conn_io *io); /* there may be output, room to read, or a reason to close: look at turn's end */
+    const char *(*peer)(struct conn_io *io);
+    void (*on_deadline)(struct conn_io *io, enum http_deadline which);
     struct clock_timer timer;
     uint64_t deadlines[DEADLINES]; /* mono ns; 0 = none */
     uint64_t last_read;            /* mono ns */
@@ -65,10 +65,10 @@ struct http_link {
 };
 
 /* Moving a deadline to later costs nothing: the timer then fires early and looks again. */
-void http_link_expect(struct http_link *l, enum http_deadline which, uint64_t after); /* ns from now; 0 = never */
-void http_link_close(struct http_link *l);                                            /* no deadline fires any more */
+void conn_io_expect(struct conn_io *io, enum http_deadline which, uint64_t after); /* ns from now; 0 = never */
+void conn_io_close(struct conn_io *io);                                            /* no deadline fires any more */
 /* Count a peer's breach of the protocol, and log it if it is time to. */
-void http_link_complain(struct http_link *l, const char *reason);
+void conn_io_complain(struct conn_io *io, const char *reason);
 
 enum http_fate {
     HTTP_GOES_ON,
@@ -76,22 +76,22 @@ enum http_fate {
     HTTP_BROKEN,   /* close at once */
 };
 
-/* A protocol on a link; `l` is embedded by the connection, the protocol's state hangs from it. */
-struct http_proto {
+/* A protocol on a connection; `io` is embedded by the connection, the protocol's state hangs from it. */
+struct conn_ops {
     /* Take bytes. Returns how many; fewer than data.len only when the rest must wait for an answer to be written. */
-    size_t (*input)(struct http_link *l, struct bytes data);
-    void (*output)(struct http_link *l, struct buf *to); /* append what can go out now */
-    void (*flushed)(struct http_link *l);                /* all that output() gave has been handed to the socket */
-    size_t (*room)(struct http_link *l, size_t most);    /* bytes wanted from the socket at once; 0 = stop reading */
-    enum http_fate (*fate)(struct http_link *l);
-    void (*on_end)(struct http_link *l); /* the peer will send no more */
-    void (*on_deadline)(struct http_link *l, enum http_deadline which);
-    void (*drain)(struct http_link *l); /* end gracefully */
-    void (*close)(struct http_link *l); /* the connection has gone: every request gets its on_close */
+    size_t (*input)(struct conn_io *io, struct bytes data);
+    void (*output)(struct conn_io *io, struct buf *to); /* append what can go out now */
+    void (*flushed)(struct conn_io *io);                /* all that output() gave has been handed to the socket */
+    size_t (*room)(struct conn_io *io, size_t most);    /* bytes wanted from the socket at once; 0 = stop reading */
+    enum http_fate (*fate)(struct conn_io *io);
+    void (*on_end)(struct conn_io *io); /* the peer will send no more */
+    void (*on_deadline)(struct conn_io *io, enum http_deadline which);
+    void (*drain)(struct conn_io *io); /* end gracefully */
+    void (*close)(struct conn_io *io); /* the connection has gone: every request gets its on_close */
 };
 
 /* What a protocol does for a request. */
-struct http_wire {
+struct stream_ops {
     void (*grant)(struct request *r, size_t n);
     /* The answer's head. `whole`: r->body and nothing more follows. */
     void (*begin)(struct request *r, int status, const struct http_header *headers, size_t n, bool whole);
@@ -103,9 +103,9 @@ struct http_wire {
 
 struct request {
     struct http_request pub;
-    const struct http_wire *wire;
-    struct http_link *link;
-    void *proto; /* the protocol's connection */
+    const struct stream_ops *ops;
+    struct conn_io *io;
+    void *conn; /* the protocol's connection */
     struct request *next, *prev;
     struct clock_timer timer; /* read_timeout, then write_timeout */
     int32_t stream_id;
@@ -129,7 +129,7 @@ struct request {
     struct buf trailers; /* HTTP/2 */
 };
 
-struct request *request_new(struct http_link *l, const struct http_wire *wire, void *proto);
+struct request *request_new(struct conn_io *io, const struct stream_ops *ops, void *conn);
 struct http_header *request_add_header(struct request *r); /* room for one more, not counted yet */
 void request_charge_head(struct request *r);
 void request_split_path(struct request *r, struct bytes target);
@@ -147,9 +147,10 @@ void request_close(struct request *r, bool aborted); /* on_close, and the reques
  * or waits for a grant, is stopped with RST_STREAM(NO_ERROR). */
 void request_dismiss(struct request *r);
 
-/* Answer in the server's own name, with one line of text. */
 /* The server stops: what has not come of the body has a moment left. */
 void request_hurry(struct request *r);
+
+/* Answer in the server's own name, with one line of text. */
 void request_refuse(struct request *r, int status, const char *text);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net/socket/stream.h"
+#include "net/socket/socket.h"
 
 #include "base/mem.h"
 
@@ -10,25 +10,25 @@
 #define RUN_MAX (1024 * 1024ul)   /* read in one go, however much has arrived: the others have their turn then */
 #define LARGE (64 * 1024ul)       /* written through the loop: a peer that reads fast shall not keep us in one turn */
 
-void stream_hub_init(struct stream_hub *hub, size_t size)
+void socket_shared_init(struct socket_shared *shared, size_t size)
 {
-    *hub = (struct stream_hub){ .buffer = mem_alloc(size), .size = size };
+    *shared = (struct socket_shared){ .buffer = mem_alloc(size), .size = size };
 }
 
-void stream_hub_free(struct stream_hub *hub)
+void socket_shared_free(struct socket_shared *shared)
 {
-    free(hub->buffer);
-    buf_free(&hub->spare);
-    hub->buffer = NULL;
+    free(shared->buffer);
+    buf_free(&shared->spare);
+    shared->buffer = NULL;
 }
 
-int stream_open(struct stream *s, uv_loop_t *loop, struct stream_hub *hub, int fd)
+int socket_open(struct socket *s, uv_loop_t *loop, struct socket_shared *shared, int fd)
 {
     struct sockaddr_storage self = { 0 };
     socklen_t len = sizeof(self);
     int rc;
 
-    s->hub = hub;
+    s->shared = shared;
     getsockname(fd, (struct sockaddr *)&self, &len);
     if (self.ss_family == AF_UNIX) {
         uv_pipe_init(loop, &s->uv.pipe, 0);
@@ -45,31 +45,31 @@ int stream_open(struct stream *s, uv_loop_t *loop, struct stream_hub *hub, int f
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-    struct stream *s = handle->data;
-    size_t size = s->most < s->hub->size ? s->most : s->hub->size;
+    struct socket *s = handle->data;
+    size_t size = s->most < s->shared->size ? s->most : s->shared->size;
 
     (void)suggested;
     /* Without a buffer libuv gives up for this turn (UV_ENOBUFS) and comes again in the next. */
-    *buf = uv_buf_init((char *)s->hub->buffer, s->run < RUN_MAX ? (unsigned)size : 0);
+    *buf = uv_buf_init((char *)s->shared->buffer, s->run < RUN_MAX ? (unsigned)size : 0);
 }
 
 static void on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 {
-    struct stream *s = handle->data;
+    struct socket *s = handle->data;
 
     if (n > 0) {
-        s->hub->bytes_in += (uint64_t)n;
+        s->shared->bytes_in += (uint64_t)n;
         s->run = (size_t)n < buf->len ? 0 : s->run + (size_t)n; /* not filled: that was all */
         s->on_read(s, bytes_of(buf->base, (size_t)n));
     } else if (n == 0 || n == UV_ENOBUFS) {
         s->run = 0;
     } else {
-        stream_read(s, 0);
+        socket_read(s, 0);
         s->on_end(s, n == UV_EOF ? 0 : (int)n);
     }
 }
 
-int stream_read(struct stream *s, size_t most)
+int socket_read(struct socket *s, size_t most)
 {
     bool was = s->most > 0;
 
@@ -83,21 +83,21 @@ int stream_read(struct stream *s, size_t most)
     return 0;
 }
 
-struct buf *stream_out(struct stream *s)
+struct buf *socket_out(struct socket *s)
 {
     if (s->out.data == NULL) {
-        s->out = s->hub->spare;
-        s->hub->spare = (struct buf){ 0 };
+        s->out = s->shared->spare;
+        s->shared->spare = (struct buf){ 0 };
     }
     return &s->out;
 }
 
 /* Everything is written: give the buffer back. */
-static void release(struct stream *s)
+static void release(struct socket *s)
 {
     s->out.len = 0;
-    if (s->hub->spare.data == NULL && s->out.cap <= KEEP_SPARE) {
-        s->hub->spare = s->out;
+    if (s->shared->spare.data == NULL && s->out.cap <= KEEP_SPARE) {
+        s->shared->spare = s->out;
         s->out = (struct buf){ 0 };
     } else {
         buf_free(&s->out);
@@ -106,7 +106,7 @@ static void release(struct stream *s)
 
 static void on_write(uv_write_t *request, int status)
 {
-    struct stream *s = request->handle->data;
+    struct socket *s = request->handle->data;
 
     s->writing = false;
     release(s);
@@ -114,7 +114,7 @@ static void on_write(uv_write_t *request, int status)
         s->on_written(s, status);
 }
 
-int stream_flush(struct stream *s)
+int socket_flush(struct socket *s)
 {
     uv_buf_t buf = uv_buf_init((char *)s->out.data, (unsigned)s->out.len);
     int n;
@@ -130,7 +130,7 @@ int stream_flush(struct stream *s)
         n = 0;
     if (n < 0)
         return n;
-    s->hub->bytes_out += buf.len;
+    s->shared->bytes_out += buf.len;
     if ((size_t)n == buf.len) {
         release(s);
         return 0;
@@ -142,7 +142,7 @@ int stream_flush(struct stream *s)
     return n == 0 ? 1 : n;
 }
 
-void stream_shutdown(struct stream *s)
+void socket_shutdown(struct socket *s)
 {
     uv_os_fd_t fd;
 
@@ -152,13 +152,13 @@ void stream_shutdown(struct stream *s)
 
 static void on_close(uv_handle_t *handle)
 {
-    struct stream *s = handle->data;
+    struct socket *s = handle->data;
 
     release(s);
     s->on_closed(s);
 }
 
-void stream_close(struct stream *s)
+void socket_close(struct socket *s)
 {
     if (s->closed)
         return;

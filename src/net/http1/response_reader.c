@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net/http1/http1_answer.h"
+#include "net/http1/response_reader.h"
 
 #include "base/clock.h"
 
@@ -11,13 +11,13 @@
 #define INTERIM_MAX 16             /* answers of 1xx before the one that counts */
 #define THROWN_MAX (1024 * 1024ul) /* of a body that is longer than what is kept */
 
-void http1_answer_free(struct http1_answer *a)
+void response_reader_free(struct response_reader *a)
 {
     buf_free(&a->head_bytes);
     buf_free(&a->body);
 }
 
-void http1_answer_begin(struct http1_answer *a, size_t max_body)
+void response_reader_begin(struct response_reader *a, size_t max_body)
 {
     a->head_bytes.len = a->body.len = 0;
     a->scan = (struct http1_scan){ 0 };
@@ -37,7 +37,7 @@ static enum http1_framing framing_of(const struct http1_head *h)
 }
 
 /* -1: broken. 0: the head goes on. Else its length. */
-static ssize_t read_head(struct http1_answer *a)
+static ssize_t read_head(struct response_reader *a)
 {
     struct http1_fault fault;
     ssize_t len = http1_scan(&a->scan, buf_bytes(&a->head_bytes));
@@ -50,7 +50,7 @@ static ssize_t read_head(struct http1_answer *a)
 }
 
 /* Heads, the last of which counts. *data is what follows it. */
-static enum answer_progress take_heads(struct http1_answer *a, struct bytes *data, const char **why)
+static enum response_progress take_heads(struct response_reader *a, struct bytes *data, const char **why)
 {
     while (!a->has_head) {
         size_t before = a->head_bytes.len;
@@ -60,7 +60,7 @@ static enum answer_progress take_heads(struct http1_answer *a, struct bytes *dat
         len = read_head(a);
         if (len < 0) {
             *why = "the answer is not HTTP/1.1";
-            return ANSWER_BROKEN;
+            return RESPONSE_BROKEN;
         }
         if (len == 0)
             break;
@@ -74,17 +74,17 @@ static enum answer_progress take_heads(struct http1_answer *a, struct bytes *dat
         }
         if (++a->interim > INTERIM_MAX) {
             *why = "the answer is one 1xx after another";
-            return ANSWER_BROKEN;
+            return RESPONSE_BROKEN;
         }
         a->head_bytes.len = 0;
         a->scan = (struct http1_scan){ 0 };
         if (data->len == 0)
             break;
     }
-    return ANSWER_GOES_ON;
+    return RESPONSE_GOES_ON;
 }
 
-static enum answer_progress take_body(struct http1_answer *a, struct bytes data, const char **why)
+static enum response_progress take_body(struct response_reader *a, struct bytes data, const char **why)
 {
     while (!a->reader.done) {
         struct http1_fault fault = { 0 };
@@ -94,7 +94,7 @@ static enum answer_progress take_body(struct http1_answer *a, struct bytes data,
 
         if (used < 0) {
             *why = fault.text;
-            return ANSWER_BROKEN;
+            return RESPONSE_BROKEN;
         }
         if (run.len > room) {
             a->thrown += run.len - room;
@@ -107,27 +107,27 @@ static enum answer_progress take_body(struct http1_answer *a, struct bytes data,
     }
     if (a->reader.done && data.len > 0)
         a->head.keep_alive = false; /* more than an answer: whatever it is, nobody asked for it */
-    return a->reader.done || a->thrown > THROWN_MAX ? ANSWER_DONE : ANSWER_GOES_ON;
+    return a->reader.done || a->thrown > THROWN_MAX ? RESPONSE_DONE : RESPONSE_GOES_ON;
 }
 
-enum answer_progress http1_answer_take(struct http1_answer *a, struct bytes data, const char **why)
+enum response_progress response_reader_take(struct response_reader *a, struct bytes data, const char **why)
 {
-    enum answer_progress progress;
+    enum response_progress progress;
 
     a->heard = true;
     progress = take_heads(a, &data, why);
-    return progress == ANSWER_GOES_ON && a->has_head ? take_body(a, data, why) : progress;
+    return progress == RESPONSE_GOES_ON && a->has_head ? take_body(a, data, why) : progress;
 }
 
-enum answer_progress http1_answer_end(struct http1_answer *a)
+enum response_progress response_reader_end(struct response_reader *a)
 {
     if (!a->has_head || a->reader.framing != HTTP1_UNTIL_CLOSE)
-        return ANSWER_BROKEN;
+        return RESPONSE_BROKEN;
     a->reader.done = true;
-    return ANSWER_DONE;
+    return RESPONSE_DONE;
 }
 
-bool http1_answer_reusable(const struct http1_answer *a)
+bool response_reader_reusable(const struct response_reader *a)
 {
     return a->head.keep_alive && a->reader.done && a->reader.framing != HTTP1_UNTIL_CLOSE;
 }

@@ -20,18 +20,18 @@ void http2_sync_window(struct http2 *h, struct request *r)
     if (window < 0 || used < 0) /* the stream is closed */
         return;
     if (!h->settings_agreed)
-        open += (int64_t)h->link->core->options.initial_window - FIRST_WINDOW;
+        open += (int64_t)h->io->shared->options.initial_window - FIRST_WINDOW;
     if (wanted > open)
         nghttp2_submit_window_update(h->session, NGHTTP2_FLAG_NONE, r->stream_id, (int32_t)(wanted - open));
 }
 
 static void grant(struct request *r, size_t n)
 {
-    struct http2 *h = r->proto;
+    struct http2 *h = r->conn;
 
     (void)n;
     http2_sync_window(h, r);
-    h->link->kick(h->link);
+    h->io->kick(h->io);
 }
 
 static void submit_trailers(struct http2 *h, struct request *r)
@@ -85,7 +85,7 @@ static nghttp2_nv nv_of(const char *name, const char *value)
 
 static void begin(struct request *r, int status, const struct http_header *headers, size_t n, bool whole)
 {
-    struct http2 *h = r->proto;
+    struct http2 *h = r->conn;
     nghttp2_data_provider answer = { { .ptr = r }, read_answer };
     bool no_data = r->head_only || (whole && r->body.len == 0);
     nghttp2_nv few[32], *nv = n + 2 <= ARRAY_LEN(few) ? few : mem_alloc((n + 2) * sizeof(*nv));
@@ -110,7 +110,7 @@ static void begin(struct request *r, int status, const struct http_header *heade
 
 static void more(struct request *r, struct bytes data)
 {
-    struct http2 *h = r->proto;
+    struct http2 *h = r->conn;
 
     if (r->body_sent > r->body.len / 2) {
         r->body.len -= r->body_sent;
@@ -123,7 +123,7 @@ static void more(struct request *r, struct bytes data)
 
 static void end(struct request *r)
 {
-    struct http2 *h = r->proto;
+    struct http2 *h = r->conn;
 
     nghttp2_session_resume_data(h->session, r->stream_id); /* no harm when it is not waiting */
 }
@@ -135,9 +135,9 @@ static size_t waiting(struct request *r)
 
 static void reset(struct request *r, uint32_t error_code)
 {
-    struct http2 *h = r->proto;
+    struct http2 *h = r->conn;
 
     nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, r->stream_id, error_code);
 }
 
-const struct http_wire http2_wire = { grant, begin, more, end, waiting, reset };
+const struct stream_ops http2_stream_ops = { grant, begin, more, end, waiting, reset };
