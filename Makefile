@@ -34,6 +34,8 @@ endif
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
         -Wformat=2 -Wundef -Werror \
         $(if $(CLANG),-Wno-gnu-zero-variadic-macro-arguments)
+# For src/ alone: a test may compare what it likes.
+WARN_SRC := -Wconversion -Wcast-qual $(if $(CLANG),-Wno-sign-conversion)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 CFLAGS_release := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 CFLAGS_debug   := -Og -g3
@@ -90,7 +92,7 @@ $(B)/gen/%.o: $(B)/gen/%.c
 $(B)/src/%.o: src/%.c $(B)/gen/.done
 	@mkdir -p $(@D)
 	$(call say,CC $<)
-	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(WARN_SRC) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/test/%.o: test/%.c $(B)/gen/.done
 	@mkdir -p $(@D)

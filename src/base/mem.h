@@ -15,6 +15,7 @@ char *mem_printf(const char *fmt, ...) __attribute__((malloc, returns_nonnull, f
 
 /* The struct that holds `member`, from a pointer to that member. */
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define container_of_const(ptr, type, member) ((const type *)(const void *)((const char *)(ptr)-offsetof(type, member)))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 

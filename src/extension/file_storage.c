@@ -65,14 +65,14 @@ static void check(const void *config, struct check *ck)
     }
 }
 
-static struct file_storage *storage_of(const struct node *node)
+static struct file_storage *storage_of(struct node *node)
 {
     return container_of(node, struct file_storage, node);
 }
 
 static const struct storage *offer(const struct node *node)
 {
-    return &storage_of(node)->storage;
+    return &container_of_const(node, struct file_storage, node)->storage;
 }
 
 static int create(struct node *node, const void *config, struct error *err)

@@ -235,7 +235,7 @@ static void on_pool_settled(struct ack *ack, const struct outcome *outcome)
 {
     (void)ack;
     (void)outcome;
-    assert(!"the pool owes its answer for as long as the shard lives");
+    assert(false && "the pool owes its answer for as long as the shard lives");
 }
 
 void shard_init(struct shard *s, struct node *node, const struct batch_config *config,

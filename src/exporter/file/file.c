@@ -205,8 +205,8 @@ static void count(struct file *f)
 {
     uint64_t bytes = file_writer_bytes(f->writer), rotations = file_writer_rotated(f->writer);
 
-    metric_add(f->bytes, (double)(bytes - f->seen_bytes));
-    metric_add(f->rotations, (double)(rotations - f->seen_rotations));
+    metric_add(f->bytes, bytes - f->seen_bytes);
+    metric_add(f->rotations, rotations - f->seen_rotations);
     f->seen_bytes = bytes;
     f->seen_rotations = rotations;
 }
