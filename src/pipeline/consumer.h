@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Anything a batch can be handed to: a pipeline's entry, processor, fan-out, queue, exporter, connector.
+/* Anything a batch can be handed to: a ledger's tap, processor, fan-out, queue, exporter, connector.
  * consume() takes over the caller's reference to the batch and one obligation of the ack. It may settle the ack
  * before it returns; on_settled comes later all the same. */
 #ifndef PIPELINE_CONSUMER_H

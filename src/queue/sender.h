@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands between an exporter's gate and its attempts: a queue, in memory or on disk, and the trying again.
+/* What stands between an exporter's tap and its attempts: a queue, in memory or on disk, and the trying again.
  *
  * An exporter makes one in create(), lets node->in be the sender's, and gets batches on `attempt`: one attempt each,
  * settled SAFE, REJECT or RETRY (a part of it with ack_drop or `rejected`).

@@ -31,8 +31,8 @@ static void show_ledgers(struct graph *g)
     g->shown = ledger_metrics_new(g->host->metrics);
     for (size_t i = 0; i < g->config->n_pipelines; i++)
         ledger_metrics_add(g->shown, &g->pipes[i].ledger);
-    for (size_t i = 0; i < g->gates.n; i++)
-        ledger_metrics_add(g->shown, &g->gates.v[i]->ledger);
+    for (size_t i = 0; i < g->exporter_taps.n; i++)
+        ledger_metrics_add(g->shown, &g->exporter_taps.v[i]->ledger);
 }
 
 int graph_start(struct graph *g, struct error *err)
@@ -55,9 +55,9 @@ static void finish(struct graph *g)
     turn_cancel(g->host->turn, &g->advance);
     for (size_t i = 0; i < g->config->n_pipelines; i++)
         ledger_drop(&g->pipes[i].ledger, g->pipes[i].ledger.held, "shutdown");
-    for (size_t i = 0; i < g->gates.n; i++)
-        if (!g->gates.v[i]->ledger.durable)
-            ledger_drop(&g->gates.v[i]->ledger, g->gates.v[i]->ledger.held, "shutdown");
+    for (size_t i = 0; i < g->exporter_taps.n; i++)
+        if (!g->exporter_taps.v[i]->ledger.durable)
+            ledger_drop(&g->exporter_taps.v[i]->ledger, g->exporter_taps.v[i]->ledger.held, "shutdown");
     g->done(g, g->arg);
 }
 
@@ -180,8 +180,8 @@ void graph_ledgers(const struct graph *g, void (*visit)(const struct ledger *, v
 {
     for (size_t i = 0; i < g->config->n_pipelines; i++)
         visit(&g->pipes[i].ledger, arg);
-    for (size_t i = 0; i < g->gates.n; i++)
-        visit(&g->gates.v[i]->ledger, arg);
+    for (size_t i = 0; i < g->exporter_taps.n; i++)
+        visit(&g->exporter_taps.v[i]->ledger, arg);
 }
 
 const struct component *component_find(const struct component *const *all, enum component_kind kind, struct bytes type,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The running graph: pipelines of nodes, made from a configuration, started and stopped in order.
  *
- * In front of every pipeline stands its entry, which books received items in the pipeline's ledger and gives the
- * first processor an ack of its own; in front of every exporter stands a gate, which does the same for the exporter's
+ * In front of every pipeline stands a tap, which books received items in the pipeline's ledger and gives the
+ * first processor an ack of its own; in front of every exporter stands a tap, which does the same for the exporter's
  * ledger and keeps otelcol_exporter_sent/send_failed_*. A fan-out stands wherever one sender has several
  * receivers; it copies nothing. */
 #ifndef PIPELINE_GRAPH_H

@@ -3,7 +3,7 @@
  * only then created, so that create() sees where its node sends to. */
 #include "service/graph_build.h"
 
-#include "pipeline/entry.h"
+#include "pipeline/ledger_tap.h"
 #include "pipeline/fanout.h"
 #include "queue/storage.h"
 
@@ -68,22 +68,22 @@ static struct graph_node *get_node(struct graph *g, const struct config_componen
     return make_node(g, cc, from, to, NULL);
 }
 
-static struct gate *get_gate(struct graph *g, const struct config_component *cc, enum signal signal)
+static struct exporter_tap *get_exporter_tap(struct graph *g, const struct config_component *cc, enum signal signal)
 {
     struct graph_node *gn = get_node(g, cc, signal, signal);
-    struct gate *gate;
+    struct exporter_tap *e;
 
-    for (size_t i = 0; i < g->gates.n; i++)
-        if (g->gates.v[i]->node == gn && g->gates.v[i]->ledger.signal == signal)
-            return g->gates.v[i];
-    gate = mem_zalloc(sizeof(*gate));
-    gate->node = gn;
-    ledger_init(&gate->ledger, "exporter", cc->id, signal);
-    gate->entry = entry_new(g->host->turn, &gate->ledger, &node_of(gn)->in);
+    for (size_t i = 0; i < g->exporter_taps.n; i++)
+        if (g->exporter_taps.v[i]->node == gn && g->exporter_taps.v[i]->ledger.signal == signal)
+            return g->exporter_taps.v[i];
+    e = mem_zalloc(sizeof(*e));
+    e->node = gn;
+    ledger_init(&e->ledger, "exporter", cc->id, signal);
+    e->tap = ledger_tap_new(g->host->turn, &e->ledger, &node_of(gn)->in);
     if (!cc->component->shared)
-        node_of(gn)->ledger = &gate->ledger;
-    *vec_push(&g->gates) = gate;
-    return gate;
+        node_of(gn)->ledger = &e->ledger;
+    *vec_push(&g->exporter_taps) = e;
+    return e;
 }
 
 typedef VEC(struct consumer *) consumers;
@@ -118,8 +118,8 @@ static struct consumer *entries_after(struct graph *g, const struct config_compo
         const struct config_pipeline *p = &g->config->pipelines[i];
 
         if (p->signal == (int)signal && listed(p->receivers, p->n_receivers, cc)) {
-            assert(g->pipes[i].entry != NULL);
-            *vec_push(&list) = g->pipes[i].entry;
+            assert(g->pipes[i].tap != NULL);
+            *vec_push(&list) = g->pipes[i].tap;
         }
     }
     return join(g, &list);
@@ -154,7 +154,7 @@ static struct consumer *link_exporters(struct graph *g, const struct pipe *pipe)
         if (p->exporters[i]->component->kind == COMPONENT_CONNECTOR)
             add_connector(g, p->exporters[i], (enum signal)p->signal, &list);
         else
-            *vec_push(&list) = get_gate(g, p->exporters[i], (enum signal)p->signal)->entry;
+            *vec_push(&list) = get_exporter_tap(g, p->exporters[i], (enum signal)p->signal)->tap;
     }
     return join(g, &list);
 }
@@ -174,7 +174,7 @@ static void link_pipe(struct graph *g, struct pipe *pipe)
         next = &node_of(gn)->in;
         pipe->processors[i] = gn;
     }
-    pipe->entry = entry_new(g->host->turn, &pipe->ledger, next);
+    pipe->tap = ledger_tap_new(g->host->turn, &pipe->ledger, next);
 }
 
 static void link_receivers(struct graph *g, const struct config_pipeline *p)
@@ -347,16 +347,16 @@ int graph_build(struct graph **out, struct host *host, const struct config *conf
 
 static void free_pipe(struct pipe *p)
 {
-    entry_free(p->entry);
+    ledger_tap_free(p->tap);
     ledger_free(&p->ledger);
     free(p->processors);
 }
 
-static void free_gate(struct gate *gate)
+static void free_exporter_tap(struct exporter_tap *e)
 {
-    entry_free(gate->entry);
-    ledger_free(&gate->ledger);
-    free(gate);
+    ledger_tap_free(e->tap);
+    ledger_free(&e->ledger);
+    free(e);
 }
 
 void graph_free(struct graph *g)
@@ -368,8 +368,8 @@ void graph_free(struct graph *g)
         ledger_metrics_free(g->shown);
     for (size_t i = 0; i < g->config->n_pipelines; i++)
         free_pipe(&g->pipes[i]);
-    for (size_t i = 0; i < g->gates.n; i++)
-        free_gate(g->gates.v[i]);
+    for (size_t i = 0; i < g->exporter_taps.n; i++)
+        free_exporter_tap(g->exporter_taps.v[i]);
     for (size_t i = 0; i < g->fanouts.n; i++)
         fanout_free(g->fanouts.v[i]);
     for (size_t i = 0; i < g->nodes.n; i++)
@@ -378,7 +378,7 @@ void graph_free(struct graph *g)
         free(g->shared.v[i]);
     turn_cancel(g->host->turn, &g->advance);
     clock_stop(g->host->clock, &g->timer);
-    vec_free(&g->gates);
+    vec_free(&g->exporter_taps);
     vec_free(&g->fanouts);
     vec_free(&g->nodes);
     vec_free(&g->order);

@@ -29,15 +29,15 @@ struct graph_node {
 struct pipe {
     const struct config_pipeline *config;
     struct ledger ledger;
-    struct consumer *entry; /* NULL while not linked */
+    struct consumer *tap; /* NULL while not linked */
     struct graph_node **processors;
 };
 
-/* One exporter's door for one signal. */
-struct gate {
+/* What one exporter is given of one signal. */
+struct exporter_tap {
     struct graph_node *node;
     struct ledger ledger;
-    struct consumer *entry;
+    struct consumer *tap;
 };
 
 struct shared_slot {
@@ -51,7 +51,7 @@ struct graph {
     struct logger log;
     struct pipe *pipes;
     size_t *topo; /* indices of pipes, each before those it feeds */
-    VEC(struct gate *) gates;
+    VEC(struct exporter_tap *) exporter_taps;
     VEC(struct consumer *) fanouts;
     VEC(struct graph_node *) nodes; /* all, as made */
     VEC(struct graph_node *) order; /* all, as they stop; they start from the end */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A receiver's request, a pipeline's entry, a fan-out, three exporters' gates and a sink behind each. */
+/* A receiver's request, a pipeline's tap, a fan-out, three exporters' taps and a sink behind each. */
 #include "pipeline/fanout.h"
 
-#include "pipeline/entry.h"
+#include "pipeline/ledger_tap.h"
 #include "pipeline/ledger_metrics.h"
 #include "support/rig.h"
 #include "support/sink.h"
@@ -21,7 +21,7 @@ struct request {
 static struct rig rig;
 static struct ledger pipeline, exporters[BRANCHES];
 static struct sink sinks[BRANCHES];
-static struct consumer *gates[BRANCHES], *fanout, *entry;
+static struct consumer *exporter_taps[BRANCHES], *fanout, *tap;
 static struct ledger_metrics *shown;
 
 static void on_settled(struct ack *ack, const struct outcome *o)
@@ -46,10 +46,10 @@ static void setup_at(uint64_t seed)
         sinks[i].hold = true;
         ledger_init(&exporters[i], "exporter", ids[i], SIGNAL_LOGS);
         ledger_metrics_add(shown, &exporters[i]);
-        gates[i] = entry_new(&rig.turn, &exporters[i], &sinks[i].in);
+        exporter_taps[i] = ledger_tap_new(&rig.turn, &exporters[i], &sinks[i].in);
     }
-    fanout = fanout_new(&rig.turn, gates, BRANCHES);
-    entry = entry_new(&rig.turn, &pipeline, fanout);
+    fanout = fanout_new(&rig.turn, exporter_taps, BRANCHES);
+    tap = ledger_tap_new(&rig.turn, &pipeline, fanout);
 }
 
 static void setup(void)
@@ -60,10 +60,10 @@ static void setup(void)
 static void teardown(void)
 {
     ledger_metrics_free(shown);
-    entry_free(entry);
+    ledger_tap_free(tap);
     fanout_free(fanout);
     for (int i = 0; i < BRANCHES; i++) {
-        entry_free(gates[i]);
+        ledger_tap_free(exporter_taps[i]);
         sink_close(&sinks[i]);
         ledger_free(&exporters[i]);
     }
@@ -79,7 +79,7 @@ static void send_numbered(struct request *r, uint64_t items, size_t number)
     b->arrival = number;
     r->settled = false;
     ack_init(&r->ack, &rig.turn, NULL, items, true, on_settled);
-    consumer_send(entry, b, &r->ack);
+    consumer_send(tap, b, &r->ack);
 }
 
 static void send_logs(struct request *r, uint64_t items)

@@ -2,7 +2,7 @@
 #include "processor/batch_shard.h"
 
 #include "otlp/metadata.h"
-#include "pipeline/entry.h"
+#include "pipeline/ledger_tap.h"
 #include "support/rig.h"
 #include "support/sink.h"
 
@@ -26,7 +26,7 @@ static struct ledger ledger;
 static struct sink sink;
 static struct batch_config config;
 static struct node *node;
-static struct consumer *entry;
+static struct consumer *tap;
 static struct sender senders[SENDERS];
 static size_t n_senders;
 static unsigned next_out; /* number of the item that must come out next */
@@ -94,14 +94,14 @@ static void setup(void)
 static void begin(void)
 {
     node = rig_node(&rig, &batch_processor, &config, SIGNAL_LOGS, &ledger, &sink.in);
-    entry = entry_new(&rig.turn, &ledger, &node->in);
+    tap = ledger_tap_new(&rig.turn, &ledger, &node->in);
 }
 
 static void teardown(void)
 {
     ck_assert(ledger_sums(&ledger));
     rig_destroy(node);
-    entry_free(entry);
+    ledger_tap_free(tap);
     sink_close(&sink);
     turn_run(&rig.turn);
     ledger_free(&ledger);
@@ -117,7 +117,7 @@ static struct sender *send_with(uint64_t items, struct metadata *m)
     next_in += items;
     b->metadata = m;
     ack_init(&s->ack, &rig.turn, NULL, items, true, on_settled);
-    consumer_send(entry, b, &s->ack);
+    consumer_send(tap, b, &s->ack);
     return s;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "processor/memory_limiter.h"
 
-#include "pipeline/entry.h"
+#include "pipeline/ledger_tap.h"
 #include "support/rig.h"
 #include "support/sink.h"
 
@@ -17,7 +17,7 @@ static struct ledger ledger;
 static struct sink sink;
 static struct memory_limiter_config config;
 static struct node *nodes[2];
-static struct consumer *entry;
+static struct consumer *tap;
 static void *shared;
 static struct ack ack;
 static struct outcome answer;
@@ -49,7 +49,7 @@ static void setup(void)
     shared = NULL;
     for (int i = 0; i < 2; i++)
         nodes[i] = rig_node(&rig, &memory_limiter_processor, &config, SIGNAL_LOGS, &ledger, &sink.in);
-    entry = entry_new(&rig.turn, &ledger, &nodes[0]->in);
+    tap = ledger_tap_new(&rig.turn, &ledger, &nodes[0]->in);
 }
 
 static void teardown(void)
@@ -59,7 +59,7 @@ static void teardown(void)
     ck_assert(shared == NULL);
     ck_assert_uint_eq(clock_next(&rig.clock), UINT64_MAX);
     ck_assert(ledger_sums(&ledger));
-    entry_free(entry);
+    ledger_tap_free(tap);
     ledger_free(&ledger);
     sink_close(&sink);
     rig_close(&rig);
@@ -68,7 +68,7 @@ static void teardown(void)
 static const struct outcome *send_logs(uint64_t items)
 {
     ack_init(&ack, &rig.turn, NULL, items, true, on_settled);
-    consumer_send(entry, rig_logs(&rig, 0, items), &ack);
+    consumer_send(tap, rig_logs(&rig, 0, items), &ack);
     turn_run(&rig.turn);
     return &answer;
 }

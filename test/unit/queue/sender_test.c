@@ -3,7 +3,7 @@
 #include "queue/sender.h"
 
 #include "otlp/metadata.h"
-#include "pipeline/entry.h"
+#include "pipeline/ledger_tap.h"
 #include "support/rig.h"
 #include "support/sink.h"
 
@@ -26,7 +26,7 @@ static struct sink sink;
 static struct sender_options options;
 static struct retry_config retries;
 static struct node *node;
-static struct consumer *entry;
+static struct consumer *tap;
 static struct client clients[CLIENTS];
 static size_t n_clients;
 static unsigned next_out, next_in; /* numbers of items */
@@ -120,7 +120,7 @@ static void setup(void)
 static void begin(void)
 {
     node = rig_node(&rig, &queue, &options, SIGNAL_LOGS, &ledger, NULL);
-    entry = entry_new(&rig.turn, &ledger, &node->in);
+    tap = ledger_tap_new(&rig.turn, &ledger, &node->in);
 }
 
 static void batches(uint64_t least, uint64_t most)
@@ -135,7 +135,7 @@ static void teardown(void)
     ck_assert(ledger_sums(&ledger));
     rig_destroy(node);
     turn_run(&rig.turn);
-    entry_free(entry);
+    ledger_tap_free(tap);
     sink_close(&sink);
     ledger_free(&ledger);
     vec_free(&sizes);
@@ -160,7 +160,7 @@ static struct client *send_with(uint64_t items, struct metadata *m)
     next_in += (unsigned)items;
     b->metadata = m;
     ack_init(&c->ack, &rig.turn, NULL, items, true, on_settled);
-    consumer_send(entry, b, &c->ack);
+    consumer_send(tap, b, &c->ack);
     turn_run(&rig.turn);
     return c;
 }
@@ -263,7 +263,7 @@ START_TEST(sizes_in_bytes_are_kept_and_one_item_that_is_too_heavy_goes_alone)
     sizes.n = 0;
     options.batch.most = options.batch.least = 8;
     rig_destroy(node);
-    entry_free(entry);
+    ledger_tap_free(tap);
     begin();
     send_logs(3);
     came_out(1, 1, 1);

@@ -4,7 +4,7 @@
 #include "exporter/debug/debug_text.h"
 #include "otlp/json.h"
 #include "otlp/validate.h"
-#include "pipeline/entry.h"
+#include "pipeline/ledger_tap.h"
 #include "queue/sender_rows.h"
 #include "support/rig.h"
 
@@ -32,7 +32,7 @@ static struct debug_config config;
 static const char *outputs[1];
 static char output[64];
 static struct node *node;
-static struct consumer *entry;
+static struct consumer *tap;
 static int settled;
 
 static void on_settled(struct ack *a, const struct outcome *o)
@@ -62,7 +62,7 @@ static void begin(enum signal signal)
 {
     ledger_init(&ledger, "exporter", "debug", signal);
     node = rig_node(&rig, &debug_exporter, &config, signal, &ledger, NULL);
-    entry = entry_new(&rig.turn, &ledger, &node->in);
+    tap = ledger_tap_new(&rig.turn, &ledger, &node->in);
 }
 
 static void end(void)
@@ -76,7 +76,7 @@ static void end(void)
     ck_assert(ledger_sums(&ledger));
     ck_assert_uint_eq(ledger.held, 0);
     rig_destroy(node);
-    entry_free(entry);
+    ledger_tap_free(tap);
     ledger_free(&ledger);
 }
 
@@ -123,7 +123,7 @@ static void print(struct batch *b)
     struct ack ack;
 
     ack_init(&ack, &rig.turn, NULL, b->items, true, on_settled);
-    consumer_send(entry, b, &ack);
+    consumer_send(tap, b, &ack);
     uv_run(&loop, UV_RUN_DEFAULT);
     turn_run(&rig.turn);
 }
@@ -203,7 +203,7 @@ START_TEST(a_reader_that_stopped_reading_does_not_hold_up_the_data)
     begin(SIGNAL_LOGS);
     for (int i = 0; i < 40; i++) {
         ack_init(&acks[i], &rig.turn, NULL, 1000, true, on_settled);
-        consumer_send(entry, rig_logs(&rig, 0, 1000), &acks[i]);
+        consumer_send(tap, rig_logs(&rig, 0, 1000), &acks[i]);
     }
     for (left = 0; left < 400 && settled < 40; left++) {
         uv_run(&loop, UV_RUN_DEFAULT);
