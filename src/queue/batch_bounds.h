@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Buckets of the histograms of batch sizes, as the Go collector has them. */
-#ifndef PIPELINE_BATCH_BOUNDS_H
-#define PIPELINE_BATCH_BOUNDS_H
+#ifndef QUEUE_BATCH_BOUNDS_H
+#define QUEUE_BATCH_BOUNDS_H
 
 static const double batch_item_bounds[] = { 10,   25,   50,   75,   100,  250,  500,   750,   1000,  2000,  3000,
                                             4000, 5000, 6000, 7000, 8000, 9000, 10000, 20000, 30000, 50000, 100000 };

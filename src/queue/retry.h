@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When to try again, and when to give up: `retry_on_failure` of the Go collector's exporters. Pure logic. */
-#ifndef PIPELINE_RETRY_H
-#define PIPELINE_RETRY_H
+#ifndef QUEUE_RETRY_H
+#define QUEUE_RETRY_H
 
 #include "config/option.h"
 

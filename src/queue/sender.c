@@ -23,230 +23,230 @@ uint64_t sender_size(const struct sender *s)
     return measure(s, w.records + a->requests, w.items + a->items, w.bytes + a->bytes);
 }
 
-/* ---- the end of a record ---- */
+/* ---- the end of an entry ---- */
 
 /* On disk what was given up stays for the next start. */
-static void end_record(struct sender *s, struct record *x)
+static void end_entry(struct sender *s, struct queue_entry *e)
 {
-    if (s->wal != NULL && !x->lost) {
-        sender_disk_settle(s, x);
+    if (s->wal != NULL && !e->lost) {
+        sender_disk_settle(s, e);
     } else if (s->wal == NULL) {
         s->held.requests--;
-        s->held.items -= x->items;
-        s->held.bytes -= x->bytes;
+        s->held.items -= e->items;
+        s->held.bytes -= e->bytes;
     }
-    if (x->waiter != NULL)
-        ack_settle(x->waiter, &x->outcome);
-    vec_free(&x->dropped);
-    free(x);
+    if (e->waiter != NULL)
+        ack_settle(e->waiter, &e->outcome);
+    vec_free(&e->dropped);
+    free(e);
 }
 
-static void end_share(struct sender *s, struct record *x)
+static void end_slice(struct sender *s, struct queue_entry *e)
 {
-    if (--x->flights == 0 && x->rest == NULL)
-        end_record(s, x);
+    if (--e->attempts == 0 && e->rest == NULL)
+        end_entry(s, e);
 }
 
-/* Which of the flight's records its drops are of is not known: the first ones have them, so that the sum is right. */
-static void note_drops(struct flight *f, struct share *p)
+/* Which of the attempt's entries its drops are of is not known: the first ones have them, so that the sum is right. */
+static void note_drops(struct attempt *a, struct slice *slice)
 {
-    uint64_t left = p->items;
+    uint64_t left = slice->items;
 
-    for (size_t i = 0; i < f->book.dropped.n && left > 0; i++) {
-        struct ledger_reason *d = &f->book.dropped.v[i];
+    for (size_t i = 0; i < a->book.dropped.n && left > 0; i++) {
+        struct ledger_reason *d = &a->book.dropped.v[i];
         uint64_t n = d->items < left ? d->items : left;
 
-        if (n > 0 && p->record->waiter != NULL)
-            ack_drop(p->record->waiter, n, d->reason);
+        if (n > 0 && slice->entry->waiter != NULL)
+            ack_drop(slice->entry->waiter, n, d->reason);
         else if (n > 0)
-            ledger_reasons_add(&p->record->dropped, n, d->reason);
+            ledger_reasons_add(&slice->entry->dropped, n, d->reason);
         d->items -= n;
         left -= n;
     }
 }
 
 /* What was rejected is told to those who wait, and booked by that. */
-static void untell(struct flight *f, const struct outcome *o)
+static void unbook_rejected(struct attempt *a, const struct outcome *o)
 {
-    for (size_t i = 0; o->verdict == VERDICT_SAFE && o->rejected > 0 && i < f->book.dropped.n; i++)
-        if (strcmp(f->book.dropped.v[i].reason, o->reason != NULL ? o->reason : "rejected") == 0)
-            f->book.dropped.v[i].items -= o->rejected;
+    for (size_t i = 0; o->verdict == VERDICT_SAFE && o->rejected > 0 && i < a->book.dropped.n; i++)
+        if (strcmp(a->book.dropped.v[i].reason, o->reason != NULL ? o->reason : "rejected") == 0)
+            a->book.dropped.v[i].items -= o->rejected;
 }
 
-static void settle_shares(struct flight *f, const struct outcome *o)
+static void settle_slices(struct attempt *a, const struct outcome *o)
 {
     struct outcome part = *o;
     uint64_t rejected = o->verdict == VERDICT_SAFE ? o->rejected : 0;
 
-    if (f->sender->options.wait_for_result)
-        untell(f, o);
-    for (size_t i = 0; i < f->shares.n; i++) {
-        struct share *p = &f->shares.v[i];
+    if (a->sender->options.wait_for_result)
+        unbook_rejected(a, o);
+    for (size_t i = 0; i < a->slices.n; i++) {
+        struct slice *slice = &a->slices.v[i];
 
-        note_drops(f, p);
-        if (p->record->waiter != NULL)
-            outcome_add_part(&p->record->outcome, &part, p->items, &rejected);
+        note_drops(a, slice);
+        if (slice->entry->waiter != NULL)
+            outcome_add_part(&slice->entry->outcome, &part, slice->items, &rejected);
     }
 }
 
 /* ---- the end of an attempt ---- */
 
-static void free_flight(struct flight *f)
+static void free_attempt(struct attempt *a)
 {
-    struct sender *s = f->sender;
+    struct sender *s = a->sender;
 
-    *f->link = f->next;
-    if (f->next != NULL)
-        f->next->link = f->link;
-    s->n_flights--;
-    for (size_t i = 0; i < f->shares.n; i++)
-        end_share(s, f->shares.v[i].record);
-    vec_free(&f->shares);
-    clock_stop(s->node->host->clock, &f->timer);
-    batch_unref(f->batch);
-    ledger_free(&f->book);
-    free(f);
+    *a->link = a->next;
+    if (a->next != NULL)
+        a->next->link = a->link;
+    s->n_attempts--;
+    for (size_t i = 0; i < a->slices.n; i++)
+        end_slice(s, a->slices.v[i].entry);
+    vec_free(&a->slices);
+    clock_stop(s->node->host->clock, &a->timer);
+    batch_unref(a->batch);
+    ledger_free(&a->book);
+    free(a);
 }
 
 /* What the attempt has booked goes into the exporter's ledger. Those who wait have their items there by their own ack.
  */
-static void book(struct sender *s, struct flight *f)
+static void book_attempt(struct sender *s, struct attempt *a)
 {
     struct ledger *l = s->node->ledger;
 
     if (s->options.wait_for_result)
         return;
-    s->hold.open -= f->items;
-    ledger_deliver(l, f->book.delivered);
-    for (size_t i = 0; i < f->book.dropped.n; i++)
-        ledger_drop(l, f->book.dropped.v[i].items, f->book.dropped.v[i].reason);
+    s->hold.open -= a->items;
+    ledger_deliver(l, a->book.delivered);
+    for (size_t i = 0; i < a->book.dropped.n; i++)
+        ledger_drop(l, a->book.dropped.v[i].items, a->book.dropped.v[i].reason);
 }
 
-static void finish(struct flight *f, const struct outcome *o)
+static void finish_attempt(struct attempt *a, const struct outcome *o)
 {
-    struct sender *s = f->sender;
+    struct sender *s = a->sender;
 
-    book(s, f);
-    settle_shares(f, o);
-    free_flight(f);
+    book_attempt(s, a);
+    settle_slices(a, o);
+    free_attempt(a);
     sender_pump(s);
 }
 
-static void complain(struct sender *s, const struct flight *f, const struct outcome *o, const char *message)
+static void complain(struct sender *s, const struct attempt *a, const struct outcome *o, const char *message)
 {
     if (complaint_due_to(&s->failing, s->node->host->clock, o->why))
         log_error(&s->node->log, message, F_STR("error", o->why), F_STR("reason", o->reason != NULL ? o->reason : ""),
-                  F_UINT("dropped_items", f->items), F_UINT("repeated", complaint_taken(&s->failing)));
+                  F_UINT("dropped_items", a->items), F_UINT("repeated", complaint_taken(&s->failing)));
 }
 
-static void attempt(struct flight *f);
+static void start_attempt(struct attempt *a);
 
 static void on_retry(struct clock_timer *t)
 {
-    attempt(container_of(t, struct flight, timer));
+    start_attempt(container_of(t, struct attempt, timer));
 }
 
 static const struct outcome at_shutdown = { .verdict = VERDICT_RETRY,
                                             .reason = "shutdown",
                                             .why = "the exporter is shutting down" };
 
-static void give_up_shares(struct flight *f)
+static void give_up_slices(struct attempt *a)
 {
-    for (size_t i = 0; i < f->shares.n; i++) {
-        f->shares.v[i].record->lost = true;
-        outcome_join(&f->shares.v[i].record->outcome, &at_shutdown);
+    for (size_t i = 0; i < a->slices.n; i++) {
+        a->slices.v[i].entry->lost = true;
+        outcome_join(&a->slices.v[i].entry->outcome, &at_shutdown);
     }
 }
 
 /* It stays on disk, for the next start. */
-static void leave_on_disk(struct flight *f)
+static void leave_on_disk(struct attempt *a)
 {
-    struct sender *s = f->sender;
+    struct sender *s = a->sender;
 
-    give_up_shares(f);
-    free_flight(f);
+    give_up_slices(a);
+    free_attempt(a);
     sender_maybe_stopped(s);
 }
 
 /* True when it will be tried again, or need not be. */
-static bool try_again(struct flight *f, const struct outcome *o)
+static bool try_again(struct attempt *a, const struct outcome *o)
 {
-    struct sender *s = f->sender;
+    struct sender *s = a->sender;
     struct clock *clock = s->node->host->clock;
     uint64_t delay;
 
     if (s->stopping && s->wal != NULL) {
-        leave_on_disk(f);
+        leave_on_disk(a);
         return true;
     }
     if (s->stopping || s->options.retry == NULL ||
-        !retry_next(&f->retry, s->options.retry, s->options.retry_forever, f->begun, clock_mono(clock),
+        !retry_next(&a->retry, s->options.retry, s->options.retry_forever, a->begun, clock_mono(clock),
                     o->retry_after_ms, &delay))
         return false;
-    metric_add(s->retried, f->items);
+    metric_add(s->retried, a->items);
     if (complaint_due_to(&s->failing, clock, o->why))
         log_info(&s->node->log, "Exporting failed. Will retry the request after interval.", F_STR("error", o->why),
                  F_DOUBLE("interval_seconds", (double)delay / (double)NS_PER_S),
                  F_UINT("repeated", complaint_taken(&s->failing)));
-    clock_start(clock, &f->timer, delay, on_retry);
+    clock_start(clock, &a->timer, delay, on_retry);
     return true;
 }
 
 static void on_settled(struct ack *ack, const struct outcome *outcome)
 {
-    struct flight *f = container_of(ack, struct flight, ack);
+    struct attempt *a = container_of(ack, struct attempt, ack);
     struct outcome o = *outcome;
 
-    f->in_the_air = false;
-    if (o.verdict == VERDICT_RETRY && try_again(f, &o))
+    a->under_way = false;
+    if (o.verdict == VERDICT_RETRY && try_again(a, &o))
         return;
     if (o.verdict != VERDICT_SAFE)
-        complain(f->sender, f, &o, "Exporting failed. Dropping data.");
-    else if (complaint_over(&f->sender->failing))
-        log_info(&f->sender->node->log, "Exporting works again");
-    finish(f, &o);
+        complain(a->sender, a, &o, "Exporting failed. Dropping data.");
+    else if (complaint_over(&a->sender->failing))
+        log_info(&a->sender->node->log, "Exporting works again");
+    finish_attempt(a, &o);
 }
 
-static void reset_book(struct flight *f)
+static void reset_book(struct attempt *a)
 {
-    ledger_free(&f->book);
-    ledger_init(&f->book, "attempt", "", f->sender->node->signal);
-    ledger_receive(&f->book, f->items);
+    ledger_free(&a->book);
+    ledger_init(&a->book, "attempt", "", a->sender->node->signal);
+    ledger_receive(&a->book, a->items);
 }
 
-static void attempt(struct flight *f)
+static void start_attempt(struct attempt *a)
 {
-    struct sender *s = f->sender;
+    struct sender *s = a->sender;
 
-    reset_book(f);
-    f->begun = clock_mono(s->node->host->clock);
-    f->in_the_air = true;
-    ack_init(&f->ack, s->node->host->turn, &f->book, f->items, s->options.wait_for_result, on_settled);
-    consumer_send(s->options.attempt, batch_ref(f->batch), &f->ack);
+    reset_book(a);
+    a->begun = clock_mono(s->node->host->clock);
+    a->under_way = true;
+    ack_init(&a->ack, s->node->host->turn, &a->book, a->items, s->options.wait_for_result, on_settled);
+    consumer_send(s->options.attempt, batch_ref(a->batch), &a->ack);
 }
 
 /* ---- the queue ---- */
 
-static bool take_off(struct sender *s)
+static bool begin_attempt(struct sender *s)
 {
-    struct flight *f = mem_zalloc(sizeof(*f));
+    struct attempt *a = mem_zalloc(sizeof(*a));
 
-    f->sender = s;
-    if (!sender_lines_take(s, f)) {
-        free(f);
+    a->sender = s;
+    if (!sender_partitions_take(s, a)) {
+        free(a);
         return false;
     }
-    f->next = s->flights;
-    f->link = &s->flights;
-    if (f->next != NULL)
-        f->next->link = &f->next;
-    s->flights = f;
-    s->n_flights++;
+    a->next = s->attempts;
+    a->link = &s->attempts;
+    if (a->next != NULL)
+        a->next->link = &a->next;
+    s->attempts = a;
+    s->n_attempts++;
     if (s->batch_items != NULL) {
-        metric_observe(s->batch_items, (double)f->items);
-        metric_observe(s->batch_bytes, (double)f->batch->bytes);
+        metric_observe(s->batch_items, (double)a->items);
+        metric_observe(s->batch_bytes, (double)a->batch->bytes);
     }
-    attempt(f);
+    start_attempt(a);
     return true;
 }
 
@@ -259,7 +259,7 @@ static bool has_room(const struct sender *s, const struct batch *b)
     return s->options.queue_size == UINT64_MAX || sender_size(s) + size <= s->options.queue_size;
 }
 
-static bool unblock(struct sender *s)
+static bool unblock_senders(struct sender *s)
 {
     bool any = false;
 
@@ -282,30 +282,30 @@ void sender_pump(struct sender *s)
 
     if (s->wal != NULL)
         sender_disk_press(s);
-    while (!leave && s->n_flights < s->options.consumers && take_off(s))
+    while (!leave && s->n_attempts < s->options.consumers && begin_attempt(s))
         ;
     if (s->wal != NULL)
         sender_disk_more(s);
-    if (unblock(s))
+    if (unblock_senders(s))
         turn_defer(s->node->host->turn, &s->pump_task);
     sender_maybe_stopped(s);
 }
 
 void sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack *waiter)
 {
-    struct record *x = mem_zalloc(sizeof(*x));
+    struct queue_entry *e = mem_zalloc(sizeof(*e));
 
-    x->rest = batch;
-    x->seq = seq;
-    x->items = batch->items;
-    x->bytes = batch->bytes;
-    x->waiter = waiter;
+    e->rest = batch;
+    e->seq = seq;
+    e->items = batch->items;
+    e->bytes = batch->bytes;
+    e->waiter = waiter;
     if (s->wal == NULL) {
         s->held.requests++;
-        s->held.items += x->items;
-        s->held.bytes += x->bytes;
+        s->held.items += e->items;
+        s->held.bytes += e->bytes;
     }
-    sender_lines_put(s, x);
+    sender_partitions_put(s, e);
 }
 
 static void enqueue(struct sender *s, struct batch *batch, struct ack *ack)
@@ -328,7 +328,7 @@ void sender_refuse(struct sender *s, struct batch *batch, struct ack *ack, const
     ack_fail(ack, VERDICT_RETRY, reason, "%s", why);
 }
 
-static void block(struct sender *s, struct batch *batch, struct ack *ack)
+static void block_sender(struct sender *s, struct batch *batch, struct ack *ack)
 {
     struct blocked *b = mem_alloc(sizeof(*b));
 
@@ -360,7 +360,7 @@ static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
         batch_unref(batch);
         ack_fail(ack, VERDICT_REJECT, "too_large", "element size too large: the whole queue has no room for it");
     } else if (s->options.block_on_overflow) {
-        block(s, batch, ack);
+        block_sender(s, batch, ack);
     } else {
         sender_refuse(s, batch, ack, "queue_full", "sending queue is full");
     }
@@ -382,7 +382,7 @@ struct sender *sender_new(struct node *node, const struct sender_options *o)
     s->options = *o;
     if (o->directory != NULL)
         s->options.directory = s->directory = mem_strdup(o->directory);
-    sender_lines_init(s);
+    sender_partitions_init(s);
     s->last_blocked = &s->blocked;
     s->pump_task.run = on_pump;
     ack_init(&s->hold, node->host->turn, node->ledger, 0, false, NULL);
@@ -401,7 +401,7 @@ void sender_maybe_stopped(struct sender *s)
 {
     void (*done)(struct node *) = s->on_stopped;
 
-    if (!s->stopping || s->stopped || done == NULL || s->n_flights > 0 || s->n_appends > 0 ||
+    if (!s->stopping || s->stopped || done == NULL || s->n_attempts > 0 || s->n_appends > 0 ||
         (s->wal == NULL && s->ready.requests > 0))
         return;
     if (s->wal != NULL) {
@@ -422,30 +422,30 @@ static void book_loss(struct sender *s, uint64_t items)
         ledger_drop(s->node->ledger, items, "shutdown");
 }
 
-static void give_up_record(struct sender *s, struct record *x)
+static void give_up_entry(struct sender *s, struct queue_entry *e)
 {
-    if (s->wal == NULL && x->waiter == NULL)
-        book_loss(s, x->rest->items);
-    x->lost = true;
-    outcome_join(&x->outcome, &at_shutdown);
-    batch_unref(x->rest);
-    x->rest = NULL;
-    if (x->flights == 0)
-        end_record(s, x);
+    if (s->wal == NULL && e->waiter == NULL)
+        book_loss(s, e->rest->items);
+    e->lost = true;
+    outcome_join(&e->outcome, &at_shutdown);
+    batch_unref(e->rest);
+    e->rest = NULL;
+    if (e->attempts == 0)
+        end_entry(s, e);
 }
 
 /* What is still here is lost, or left on disk. */
 static void give_up(struct sender *s)
 {
-    sender_lines_empty(s, give_up_record);
-    for (struct flight *f = s->flights, *next; f != NULL; f = next) {
-        next = f->next;
-        if (f->in_the_air)
-            ack_cancel(&f->ack);
+    sender_partitions_empty(s, give_up_entry);
+    for (struct attempt *a = s->attempts, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a->under_way)
+            ack_cancel(&a->ack);
         if (s->wal == NULL && !s->options.wait_for_result)
-            book_loss(s, f->items);
-        give_up_shares(f);
-        free_flight(f);
+            book_loss(s, a->items);
+        give_up_slices(a);
+        free_attempt(a);
     }
 }
 
@@ -472,16 +472,16 @@ static void refuse_blocked(struct sender *s)
 /* Waits between two tries end now: with a last try in memory, without on disk. */
 static void end_waits(struct sender *s)
 {
-    for (struct flight *f = s->flights, *next; f != NULL; f = next) {
-        next = f->next;
-        if (f->in_the_air)
+    for (struct attempt *a = s->attempts, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a->under_way)
             continue;
-        clock_stop(s->node->host->clock, &f->timer);
+        clock_stop(s->node->host->clock, &a->timer);
         if (s->wal != NULL) {
-            give_up_shares(f);
-            free_flight(f);
+            give_up_slices(a);
+            free_attempt(a);
         } else {
-            attempt(f);
+            start_attempt(a);
         }
     }
 }
@@ -495,9 +495,9 @@ void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *
     s->on_stopped = done;
     refuse_blocked(s);
     if (s->wal != NULL)
-        sender_lines_empty(s, give_up_record);
+        sender_partitions_empty(s, give_up_entry);
     else
-        sender_lines_flush(s);
+        sender_partitions_flush(s);
     clock_start(clock, &s->deadline, deadline > now + STOP_MARGIN ? deadline - now - STOP_MARGIN : 1, on_deadline);
     end_waits(s);
     sender_pump(s);
@@ -524,7 +524,7 @@ void sender_free(struct sender *s)
     clock_stop(clock, &s->deadline);
     clock_stop(clock, &s->read_timer);
     turn_cancel(s->node->host->turn, &s->pump_task);
-    sender_lines_free(s);
+    sender_partitions_free(s);
     sender_metrics_close(s);
     free(s->directory);
     s->node->sender = NULL;

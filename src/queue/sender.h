@@ -7,8 +7,8 @@
  * In memory, a batch is answered when it is in the queue. On disk (wal/), when it is synced there; what is not
  * delivered is found again at the next start, in order. The items stay `held` in the exporter's ledger until an attempt
  * has settled them, and the ledger goes on where it was after a restart from disk. */
-#ifndef PIPELINE_SENDER_H
-#define PIPELINE_SENDER_H
+#ifndef QUEUE_SENDER_H
+#define QUEUE_SENDER_H
 
 #include "pipeline/component.h"
 #include "queue/retry.h"

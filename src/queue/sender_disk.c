@@ -176,7 +176,7 @@ static void on_read_again(struct clock_timer *t)
     sender_disk_more(container_of(t, struct sender, read_timer));
 }
 
-static void take_record(struct sender *s, struct wal_read *r)
+static void take_entry(struct sender *s, struct wal_read *r)
 {
     struct batch *b;
 
@@ -212,7 +212,7 @@ static void on_read(struct wal_read *r, int status)
     if (status == 0 || status == UV_EOF)
         complaint_over(&s->unreadable);
     if (status == 0)
-        take_record(s, r);
+        take_entry(s, r);
     else if (status == UV_EOF)
         s->behind = false;
     else if (!s->stopping)
@@ -223,7 +223,7 @@ static void on_read(struct wal_read *r, int status)
 void sender_disk_press(struct sender *s)
 {
     if (s->behind && s->due == NULL && s->ready.bytes >= WINDOW)
-        sender_lines_flush(s);
+        sender_partitions_flush(s);
 }
 
 void sender_disk_more(struct sender *s)
@@ -238,19 +238,19 @@ void sender_disk_more(struct sender *s)
 
 /* ---- what became of it ---- */
 
-void sender_disk_settle(struct sender *s, struct record *x)
+void sender_disk_settle(struct sender *s, struct queue_entry *e)
 {
     struct wal_reason dropped[WAL_REASONS] = { 0 };
-    uint64_t delivered = x->items;
+    uint64_t delivered = e->items;
     size_t n = 0;
 
-    for (size_t i = 0; i < x->dropped.n; i++) {
-        snprintf(dropped[n].reason, sizeof(dropped[n].reason), "%s", x->dropped.v[i].reason);
-        dropped[n].items += x->dropped.v[i].items;
-        delivered -= x->dropped.v[i].items;
+    for (size_t i = 0; i < e->dropped.n; i++) {
+        snprintf(dropped[n].reason, sizeof(dropped[n].reason), "%s", e->dropped.v[i].reason);
+        dropped[n].items += e->dropped.v[i].items;
+        delivered -= e->dropped.v[i].items;
         n += n + 1 < ARRAY_LEN(dropped); /* the last one has all further ones */
     }
-    lose(s, wal_settle(s->wal, x->seq, delivered, dropped, n));
+    lose(s, wal_settle(s->wal, e->seq, delivered, dropped, n));
 }
 
 /* ---- life ---- */

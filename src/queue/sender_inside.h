@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sender's inside: sender.c (the queue and its attempts), sender_line.c (what waits and goes together),
+/* The sender's inside: sender.c (the queue and its attempts), sender_partition.c (what waits and goes together),
  * sender_disk.c (what is kept on disk), sender_metrics.c. Nobody else includes this. */
-#ifndef PIPELINE_SENDER_INSIDE_H
-#define PIPELINE_SENDER_INSIDE_H
+#ifndef QUEUE_SENDER_INSIDE_H
+#define QUEUE_SENDER_INSIDE_H
 
 #include "base/buf.h"
 #include "base/vec.h"
@@ -14,13 +14,13 @@ struct amount {
 };
 
 /* A batch that was taken in, until all of its items are settled. */
-struct record {
-    struct record *next; /* in its line */
-    struct batch *rest;  /* what is in no flight yet; NULL = all is */
-    uint64_t seq;        /* on disk; 0 = in memory */
+struct queue_entry {
+    struct queue_entry *next; /* in its partition */
+    struct batch *rest;       /* what is in no attempt yet; NULL = all is */
+    uint64_t seq;             /* on disk; 0 = in memory */
     uint64_t items, bytes;
-    uint32_t flights; /* that have a part of it */
-    bool lost;        /* a part was given up: on disk, all of it stays */
+    uint32_t attempts; /* that have a part of it */
+    bool lost;         /* a part was given up: on disk, all of it stays */
     struct ledger_reasons dropped;
     struct ack *waiter;     /* wait_for_result: who waits; the items are in the ledger by it. Else NULL */
     struct outcome outcome; /* for the waiter, of the parts that are settled */
@@ -28,11 +28,11 @@ struct record {
 
 /* What waits for attempts and may go together. With a batch block it becomes due when it is large enough or has waited
  * long enough, else at once. */
-struct line {
-    struct line *next;     /* in its bucket */
-    struct line *next_due; /* among those that are due */
+struct partition {
+    struct partition *next;     /* in its bucket */
+    struct partition *next_due; /* among those that are due */
     struct sender *sender;
-    struct record *first, **last;
+    struct queue_entry *first, **last;
     struct amount waiting;
     struct clock_timer timer;
     bool due, late;
@@ -42,24 +42,24 @@ struct line {
     uint8_t key[];
 };
 
-struct share {
-    struct record *record;
+struct slice {
+    struct queue_entry *entry;
     uint64_t items;
 };
 
 /* One attempt, or the wait between two. */
-struct flight {
-    struct flight *next, **link;
+struct attempt {
+    struct attempt *next, **link;
     struct sender *sender;
     struct ack ack;
     struct ledger book; /* of this attempt alone */
-    VEC(struct share) shares;
+    VEC(struct slice) slices;
     uint64_t items;
     struct batch *batch; /* all of them as one */
     struct retry retry;
     struct clock_timer timer;
     uint64_t begun;
-    bool in_the_air;
+    bool under_way;
 };
 
 /* Who waits for room. */
@@ -72,15 +72,15 @@ struct blocked {
 struct sender {
     struct node *node;
     struct sender_options options;
-    struct ack hold;       /* what is in the queue is open under it; it never settles */
-    struct line *line;     /* without partition keys: the only one */
-    struct line **buckets; /* else: LINE_BUCKETS lists */
+    struct ack hold;             /* what is in the queue is open under it; it never settles */
+    struct partition *partition; /* without partition keys: the only one */
+    struct partition **buckets;  /* else: PARTITION_BUCKETS lists */
     struct buf key;
-    struct line *due, **last_due;
-    struct amount ready; /* what is in lines */
+    struct partition *due, **last_due;
+    struct amount ready; /* what is in partitions */
     struct amount held;  /* in memory: what is not settled */
-    struct flight *flights;
-    uint32_t n_flights;
+    struct attempt *attempts;
+    uint32_t n_attempts;
     struct blocked *blocked, **last_blocked;
     bool stopping, stopped;
     bool freeing; /* the graph has closed the ledger */
@@ -113,20 +113,20 @@ void sender_refuse(struct sender *s, struct batch *batch, struct ack *ack, const
 void sender_maybe_stopped(struct sender *s);
 uint64_t sender_size(const struct sender *s); /* what counts against queue_size */
 
-/* sender_line.c */
-void sender_lines_init(struct sender *s);
-void sender_lines_put(struct sender *s, struct record *x);
-/* What goes out next: batch, shares and items of the flight. False when nothing is due. */
-bool sender_lines_take(struct sender *s, struct flight *f);
-void sender_lines_flush(struct sender *s); /* all that waits is due */
-void sender_lines_empty(struct sender *s, void (*each)(struct sender *s, struct record *x));
-void sender_lines_free(struct sender *s); /* they are empty */
+/* sender_partition.c */
+void sender_partitions_init(struct sender *s);
+void sender_partitions_put(struct sender *s, struct queue_entry *e);
+/* What goes out next: batch, slices and items of the attempt. False when nothing is due. */
+bool sender_partitions_take(struct sender *s, struct attempt *a);
+void sender_partitions_flush(struct sender *s); /* all that waits is due */
+void sender_partitions_empty(struct sender *s, void (*each)(struct sender *s, struct queue_entry *e));
+void sender_partitions_free(struct sender *s); /* they are empty */
 
 int sender_disk_start(struct sender *s, struct error *err);
 void sender_disk_consume(struct sender *s, struct batch *batch, struct ack *ack);
 void sender_disk_press(struct sender *s); /* when a batch would need more than memory has room for, it goes as it is */
 void sender_disk_more(struct sender *s);  /* the queue has room for what is only on disk */
-void sender_disk_settle(struct sender *s, struct record *x);
+void sender_disk_settle(struct sender *s, struct queue_entry *e);
 void sender_disk_stop(struct sender *s); /* sender_maybe_stopped when it is closed */
 
 void sender_metrics_init(struct sender *s);

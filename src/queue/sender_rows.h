@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The options `sending_queue` of exporters, as the Go collector has them. */
-#ifndef PIPELINE_SENDER_ROWS_H
-#define PIPELINE_SENDER_ROWS_H
+#ifndef QUEUE_SENDER_ROWS_H
+#define QUEUE_SENDER_ROWS_H
 
 #include "queue/sender.h"
 

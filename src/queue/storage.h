@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where an extension lets exporters keep their queues. */
-#ifndef PIPELINE_STORAGE_H
-#define PIPELINE_STORAGE_H
+#ifndef QUEUE_STORAGE_H
+#define QUEUE_STORAGE_H
 
 #include <stdbool.h>
 #include <stdint.h>

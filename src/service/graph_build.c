@@ -109,7 +109,7 @@ static bool listed(struct config_component *const *list, size_t n, const struct 
     return false;
 }
 
-/* The entries of the pipelines of that signal that name cc among their receivers. */
+/* The taps of the pipelines of that signal that name cc among their receivers. */
 static struct consumer *entries_after(struct graph *g, const struct config_component *cc, enum signal signal)
 {
     consumers list = { 0 };
