@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every file of src/ may include its own layer's folder and those below it, never one above or a sibling:
+# Every file of src/ may include its own layer's folder and those below it, never one above or a sibling; in net/
+# the same holds of the folders inside:
 #     awk -f contrib/layers.awk src/*/*.[ch] src/*.[ch]
 BEGIN {
-    n = split("base config codec net wal otlp prom pipeline queue receiver/processor/exporter/connector/extension service " \
-              "registry command main", layers, " ")
+    n = split("base config codec net/socket net/message net/http1|net/http2 net/http wal otlp prom pipeline queue " \
+              "receiver|processor|exporter|connector|extension service registry command main", layers, " ")
     for (i = 1; i <= n; i++) {
-        m = split(layers[i], folders, "/")
+        m = split(layers[i], folders, "|")
         for (j = 1; j <= m; j++)
             rank[folders[j]] = i
     }
 }
 
-# "src/net/http1/http1.c" and "net/http1/http1.h" are in "net"; "src/registry.c" is a layer of its own.
+# "src/net/http1/http1.c" and "net/http1/http1.h" are in "net/http1", "src/otlp/json/json.c" in "otlp"; "src/registry.c"
+# is a layer of its own.
 function layer(path)
 {
     sub(/^src\//, "", path)
-    sub(/(\/.*|\.[ch])$/, "", path)
+    if (path ~ /^net\//)
+        sub(/\/[^\/]*$/, "", path)
+    else
+        sub(/(\/.*|\.[ch])$/, "", path)
     return path
 }
 

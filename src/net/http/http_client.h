@@ -11,8 +11,10 @@
 
 #include "base/clock.h"
 #include "base/turn.h"
-#include "net/http/http_server.h"
+#include "net/message/message.h"
 #include "net/http/url.h"
+
+#include <uv.h>
 
 struct http_client;
 

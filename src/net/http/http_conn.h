@@ -3,7 +3,8 @@
 #ifndef NET_HTTP_CONN_H
 #define NET_HTTP_CONN_H
 
-#include "net/http/conn_io.h"
+#include "net/http/http_server.h"
+#include "net/message/conn_io.h"
 #include "net/socket/listener.h"
 #include "net/socket/socket.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
-#include "net/http/http_server.h"
+#include "net/message/message.h"
 
 #include <sys/types.h>
 

@@ -7,7 +7,7 @@
 #ifndef NET_HTTP1_CONN_H
 #define NET_HTTP1_CONN_H
 
-#include "net/http/conn_io.h"
+#include "net/message/request.h"
 
 extern const struct conn_ops http1_conn_ops;
 

@@ -9,7 +9,7 @@
 #ifndef NET_HTTP2_H
 #define NET_HTTP2_H
 
-#include "net/http/conn_io.h"
+#include "net/message/request.h"
 
 extern const struct conn_ops http2_conn_ops;
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests: their memory, their events to the service, and the service's calls on them. What differs between
  * HTTP/1.1 and HTTP/2 is behind struct stream_ops. */
-#include "net/http/conn_io.h"
+#include "net/message/request.h"
 
 #include "base/mem.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define HURRY (2 * NS_PER_S)
 #define SPARE_REQUESTS 256
@@ -85,6 +84,17 @@ static void recycle(struct request *r)
     shared->n_spare++;
 }
 
+void request_free_spares(struct server_shared *shared)
+{
+    while (shared->spare != NULL) {
+        struct request *r = shared->spare;
+
+        shared->spare = r->next;
+        free_request(r);
+    }
+    shared->n_spare = 0;
+}
+
 struct http_header *request_add_header(struct request *r)
 {
     if (r->pub.n_headers == r->cap_headers) {
@@ -128,114 +138,6 @@ bool request_is_framing(struct bytes name)
     default:
         return false;
     }
-}
-
-void server_shared_init(struct server_shared *shared)
-{
-    struct http_server_options *o = &shared->options;
-
-    o->max_concurrent_streams = o->max_concurrent_streams ? o->max_concurrent_streams : 1000;
-    o->initial_window = o->initial_window ? o->initial_window : 65535;
-    if (o->initial_window > INT32_MAX)
-        o->initial_window = INT32_MAX;
-    o->read_buffer_size = o->read_buffer_size ? o->read_buffer_size : 512 * 1024ul;
-    o->write_buffer_size = o->write_buffer_size ? o->write_buffer_size : 256 * 1024ul;
-    o->max_header_bytes = o->max_header_bytes ? o->max_header_bytes : 64 * 1024ul;
-    o->keepalive_min_time = o->keepalive_min_time ? o->keepalive_min_time : 300 * NS_PER_S;
-}
-
-void server_shared_close(struct server_shared *shared)
-{
-    while (shared->spare != NULL) {
-        struct request *r = shared->spare;
-
-        shared->spare = r->next;
-        free_request(r);
-    }
-    shared->n_spare = 0;
-    buf_free(&shared->spare_out);
-    nghttp2_session_callbacks_del(shared->callbacks);
-    nghttp2_option_del(shared->option);
-    shared->callbacks = NULL;
-    shared->option = NULL;
-}
-
-struct bytes server_shared_date(struct server_shared *shared)
-{
-    uint64_t second = clock_wall(shared->clock) / NS_PER_S;
-
-    if (second != shared->date_second) {
-        static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-        static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-        time_t t = (time_t)second;
-        struct tm tm;
-
-        gmtime_r(&t, &tm);
-        strftime(shared->date, sizeof(shared->date), "Day, %d Mon %Y %H:%M:%S GMT", &tm);
-        memcpy(shared->date, days[tm.tm_wday], 3);
-        memcpy(shared->date + 8, months[tm.tm_mon], 3);
-        shared->date_second = second;
-    }
-    return bytes_str(shared->date);
-}
-
-/* --- deadlines of a connection --- */
-
-static void on_timer(struct clock_timer *t);
-
-static void arm(struct conn_io *io)
-{
-    uint64_t now = clock_mono(io->shared->clock), first = UINT64_MAX;
-
-    for (int i = 0; i < DEADLINES; i++)
-        if (io->deadlines[i] != 0 && io->deadlines[i] < first)
-            first = io->deadlines[i];
-    if (first != UINT64_MAX)
-        clock_start(io->shared->clock, &io->timer, first > now ? first - now : 1, on_timer);
-}
-
-static void on_timer(struct clock_timer *t)
-{
-    struct conn_io *io = container_of(t, struct conn_io, timer);
-    uint64_t now = clock_mono(io->shared->clock);
-
-    for (int i = 0; i < DEADLINES; i++) {
-        if (io->deadlines[i] != 0 && io->deadlines[i] <= now) {
-            io->deadlines[i] = 0;
-            io->on_deadline(io, (enum http_deadline)i);
-        }
-    }
-    arm(io);
-}
-
-void conn_io_expect(struct conn_io *io, enum http_deadline which, uint64_t after)
-{
-    uint64_t now = clock_mono(io->shared->clock);
-
-    if (after == 0 || after > UINT64_MAX - now) {
-        io->deadlines[which] = 0;
-        return;
-    }
-    io->deadlines[which] = now + after;
-    if (!clock_armed(&io->timer) || io->timer.due > io->deadlines[which])
-        clock_start(io->shared->clock, &io->timer, after, on_timer);
-}
-
-void conn_io_close(struct conn_io *io)
-{
-    memset(io->deadlines, 0, sizeof(io->deadlines));
-    clock_stop(io->shared->clock, &io->timer);
-}
-
-void conn_io_complain(struct conn_io *io, const char *reason)
-{
-    struct server_shared *shared = io->shared;
-
-    shared->stats.protocol_errors++;
-    if (complaint_due(&shared->bad_peers, shared->clock))
-        log_warn(shared->log, "A client broke the HTTP protocol", F_STR("client", io->peer(io)),
-                 F_STR("reason", reason), F_UINT("occurrences", complaint_taken(&shared->bad_peers)));
 }
 
 /* --- events --- */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a protocol needs of its connection, and a connection of its protocol.
+ *
+ * http_conn.c owns a socket and drives one protocol on it, http1_conn.c or http2.c, through struct conn_ops:
+ * bytes in, bytes out. The protocols know the connection as a struct conn_io only, so they also run on memory. */
+#ifndef NET_CONN_IO_H
+#define NET_CONN_IO_H
+
+#include "net/message/server_shared.h"
+
+enum http_deadline {
+    DEADLINE_READ,      /* the peer must have sent something: a preface, a head */
+    DEADLINE_WRITE,     /* the peer must have taken what was written */
+    DEADLINE_IDLE,      /* without requests */
+    DEADLINE_AGE,       /* the connection has lived long enough; then the grace */
+    DEADLINE_KEEPALIVE, /* ping, or its answer */
+    DEADLINE_DRAIN,     /* the second GOAWAY */
+    DEADLINE_BUDGET,    /* credit is held back no longer than this */
+    DEADLINE_LINGER,    /* after our end of the stream, the peer's */
+    DEADLINES
+};
+
+struct conn_io {
+    struct server_shared *shared;
+    const struct conn_ops *ops;       /* NULL until the first bytes have told */
+    void *state;                      /* the protocol's */
+    void (*kick)(struct conn_io *io); /* there may be output, room to read, or a reason to close: look at turn's end */
+    const char *(*peer)(struct conn_io *io);
+    void (*on_deadline)(struct conn_io *io, enum http_deadline which);
+    struct clock_timer timer;
+    uint64_t deadlines[DEADLINES]; /* mono ns; 0 = none */
+    uint64_t last_read;            /* mono ns */
+    bool mismatch_told;
+};
+
+/* Moving a deadline to later costs nothing: the timer then fires early and looks again. */
+void conn_io_expect(struct conn_io *io, enum http_deadline which, uint64_t after); /* ns from now; 0 = never */
+void conn_io_close(struct conn_io *io);                                            /* no deadline fires any more */
+/* Count a peer's breach of the protocol, and log it if it is time to. */
+void conn_io_complain(struct conn_io *io, const char *reason);
+
+enum http_fate {
+    HTTP_GOES_ON,
+    HTTP_FINISHED, /* close once everything is flushed, politely */
+    HTTP_BROKEN,   /* close at once */
+};
+
+/* A protocol on a connection; `io` is embedded by the connection, the protocol's state hangs from it. */
+struct conn_ops {
+    /* Take bytes. Returns how many; fewer than data.len only when the rest must wait for an answer to be written. */
+    size_t (*input)(struct conn_io *io, struct bytes data);
+    void (*output)(struct conn_io *io, struct buf *to); /* append what can go out now */
+    void (*flushed)(struct conn_io *io);                /* all that output() gave has been handed to the socket */
+    size_t (*room)(struct conn_io *io, size_t most);    /* bytes wanted from the socket at once; 0 = stop reading */
+    enum http_fate (*fate)(struct conn_io *io);
+    void (*on_end)(struct conn_io *io); /* the peer will send no more */
+    void (*on_deadline)(struct conn_io *io, enum http_deadline which);
+    void (*drain)(struct conn_io *io); /* end gracefully */
+    void (*close)(struct conn_io *io); /* the connection has gone: every request gets its on_close */
+};
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request and its response, whichever protocol carries them, as a service sees them: events, and calls.
+ *
+ * A service gets requests as events and answers when it likes, from any later callback. Trailers and bodies of unknown
+ * length are enough for gRPC too. One request is one stream of HTTP/2 or one exchange of HTTP/1.1.
+ *
+ * The life of a request: on_request (headers are complete; respond at once, or set req->context and go on), then
+ * on_body for each run of body bytes, on_end when the body is whole. The service answers with http_respond*() at any
+ * time from on_request on. on_close comes exactly once, last: the answer has been handed to the socket, or the peer
+ * has gone (then `aborted`); the request is dead after it. A service that still waits for something then (an ack)
+ * keeps its own struct and forgets the pointer.
+ *
+ * Flow control is by hand: the server grants a peer the body bytes that http_request_grant() allows (HTTP/2
+ * stream window; HTTP/1: reading stops). A new request may send `initial_window` bytes ungranted. What arrives is
+ * passed on at once and never stored here. */
+#ifndef NET_MESSAGE_H
+#define NET_MESSAGE_H
+
+#include "base/buf.h"
+#include "base/bytes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct http_server;
+struct http_request;
+
+struct http_header {
+    struct bytes name; /* lower case */
+    struct bytes value;
+};
+
+struct http_service {
+    void (*on_request)(struct http_service *s, struct http_request *req);
+    void (*on_body)(struct http_request *req, struct bytes data);
+    void (*on_end)(struct http_request *req); /* body complete; trailers, if any, are not kept */
+    void (*on_close)(struct http_request *req, bool aborted);
+    void (*on_writable)(struct http_request *req); /* after http_respond_write said false; may be NULL */
+};
+
+/* --- the request --- */
+
+struct http_request {
+    struct http_service *service;
+    void *context; /* the service's own */
+    bool http2;
+    bool responded;                   /* an answer has begun */
+    struct bytes method, path, query; /* path without query; "/v1/traces". Valid until on_close */
+    struct bytes authority;
+    const struct http_header *headers;
+    size_t n_headers;
+    int64_t content_length; /* -1 when not announced */
+};
+
+/* The first header of that name (lower case). NULL when there is none. */
+const struct bytes *http_request_header(const struct http_request *req, const char *name);
+const char *http_request_peer(const struct http_request *req); /* "10.1.2.3:5678", "unix" */
+struct http_server *http_request_server(const struct http_request *req);
+
+/* Let the peer send up to n more body bytes than it was allowed before. */
+void http_request_grant(struct http_request *req, size_t n);
+
+/* --- the answer --- Bytes given to these are copied before they return. Header names are lower case.
+ *
+ * An answer given before the body is whole: the rest of the body is discarded, neither on_body nor on_end come for it.
+ * HTTP/2 sends RST_STREAM(NO_ERROR) after the answer if the peer does not end the body soon; HTTP/1 discards a small
+ * rest or closes after the answer. */
+
+/* Whole answer. Content-Length is added. */
+void http_respond(struct http_request *req, int status, const struct http_header *headers, size_t n, struct bytes body);
+
+/* In pieces: begin, write*, end. No Content-Length: chunked on HTTP/1.1. trailers only reach HTTP/2 peers.
+ * http_respond_write returns false when more than write_buffer_size wait for the peer: stop until on_writable. */
+void http_respond_begin(struct http_request *req, int status, const struct http_header *headers, size_t n);
+bool http_respond_write(struct http_request *req, struct bytes data);
+void http_respond_end(struct http_request *req, const struct http_header *trailers, size_t n);
+
+/* Give up on this request alone: RST_STREAM with that HTTP/2 error code, or close the HTTP/1 connection. */
+void http_request_reset(struct http_request *req, uint32_t error_code);
+
+#endif
