@@ -22,10 +22,10 @@ static enum rewrite_verdict decide(const struct edits *e, struct bytes m, unsign
 
 static size_t some_attribute(const struct edits *e, uint64_t choice)
 {
-    size_t n = e->list.parts.n;
+    size_t n = e->list.slots.n;
 
     for (size_t i = 0; i < n; i++)
-        if (part_is_attribute(&e->list.parts.v[(choice + i) % n]))
+        if (slot_is_attribute(&e->list.slots.v[(choice + i) % n]))
             return (choice + i) % n;
     return ATTRIBUTE_NONE;
 }
@@ -37,7 +37,7 @@ static void edit_attributes(struct edits *e, struct bytes m, unsigned number, st
 
     attribute_list_read(&e->list, m, number);
     if ((e->salt & 1) != 0 && (at = some_attribute(e, e->salt)) != ATTRIBUTE_NONE)
-        attribute_list_remove(&e->list, e->list.parts.v[at].key);
+        attribute_list_remove(&e->list, e->list.slots.v[at].key);
     if ((e->salt & 2) != 0 && (at = some_attribute(e, e->salt >> 8)) != ATTRIBUTE_NONE)
         attribute_list_change(&e->list, at, bytes_of(value, sizeof(value)));
     attribute_list_set(&e->list, bytes_str("new"), bytes_of(value, sizeof(value)));

@@ -22,7 +22,7 @@ static inline bool is_asked_for(const struct attribute_list *l, size_t key_len)
 
 /* An attribute in the usual form, key and value once each and every length below 128, without a cursor's generality:
  * how long its field is, 0 if it is of another form. */
-static inline size_t usual_attribute(const uint8_t *p, const uint8_t *end, uint8_t tag, struct part *a)
+static inline size_t usual_attribute(const uint8_t *p, const uint8_t *end, uint8_t tag, struct attribute_slot *a)
 {
     const uint32_t mask = 0x80ff80ff, usual = tag | (uint32_t)PB_TAG(1, PB_LEN) << 16;
     size_t len, key, value;
@@ -69,7 +69,8 @@ static inline const uint8_t *short_field(const uint8_t *p, const uint8_t *end)
 }
 
 /* One field of any form. False: it is no attribute. */
-static bool unusual_attribute(const struct attribute_list *l, const uint8_t **p, const uint8_t *end, struct part *a)
+static bool unusual_attribute(const struct attribute_list *l, const uint8_t **p, const uint8_t *end,
+                              struct attribute_slot *a)
 {
     struct pb_reader r = pb_reader(bytes_of(*p, (size_t)(end - *p)));
     struct attribute any;
@@ -89,12 +90,12 @@ static bool unusual_attribute(const struct attribute_list *l, const uint8_t **p,
 static inline void add_run(struct attribute_list *l, const uint8_t *from, const uint8_t *to)
 {
     if (from != to)
-        *vec_push(&l->parts) = (struct part){ .key = NO_KEY, .field = bytes_of(from, (size_t)(to - from)) };
+        *vec_push(&l->slots) = (struct attribute_slot){ .key = NO_KEY, .field = bytes_of(from, (size_t)(to - from)) };
 }
 
 /* The next attribute that is asked for, or the end. */
 static inline const uint8_t *find_next(const struct attribute_list *l, const uint8_t *p, const uint8_t *end,
-                                       struct part *a)
+                                       struct attribute_slot *a)
 {
     uint8_t tag = (uint8_t)PB_TAG(l->number, PB_LEN);
 
@@ -117,10 +118,10 @@ static inline const uint8_t *find_next(const struct attribute_list *l, const uin
 void attribute_list_read(struct attribute_list *l, struct bytes message, unsigned number)
 {
     const uint8_t *run = message.data, *end = bytes_end(message);
-    struct part a;
+    struct attribute_slot a;
 
     assert(number > 0 && number < 16);
-    l->parts.n = 0;
+    l->slots.n = 0;
     l->number = number;
     l->changed = false;
     if (l->arena.total > 0)
@@ -131,7 +132,7 @@ void attribute_list_read(struct attribute_list *l, struct bytes message, unsigne
         add_run(l, run, at);
         if (at == end)
             break;
-        *vec_push(&l->parts) = a;
+        *vec_push(&l->slots) = a;
         run = bytes_end(a.field);
     }
 }
@@ -175,7 +176,7 @@ static inline uint8_t *put_run(uint8_t *at, uint32_t number, struct bytes run)
 }
 
 /* A new one, copied. */
-static inline void encode(struct attribute_list *l, struct part *a, struct bytes key, struct bytes value)
+static inline void encode(struct attribute_list *l, struct attribute_slot *a, struct bytes key, struct bytes value)
 {
     size_t len = field_len(key.len) + field_len(value.len);
     uint8_t *start = arena_alloc_bytes(&l->arena, field_len(len)), *at = put_head(start, l->number, len);
@@ -192,23 +193,23 @@ void attribute_list_remove_if(struct attribute_list *l, bool (*wanted)(void *arg
 {
     size_t to = 0;
 
-    for (size_t i = 0; i < l->parts.n; i++)
-        if (!part_is_attribute(&l->parts.v[i]) || !wanted(arg, l->parts.v[i].key))
-            l->parts.v[to++] = l->parts.v[i];
-    l->changed |= to != l->parts.n;
-    l->parts.n = to;
+    for (size_t i = 0; i < l->slots.n; i++)
+        if (!slot_is_attribute(&l->slots.v[i]) || !wanted(arg, l->slots.v[i].key))
+            l->slots.v[to++] = l->slots.v[i];
+    l->changed |= to != l->slots.n;
+    l->slots.n = to;
 }
 
-/* Those of that key from a place on. */
+/* Those of that key from an index on. */
 static void remove_from(struct attribute_list *l, size_t at, struct bytes key)
 {
     size_t to = at;
 
-    for (size_t i = at; i < l->parts.n; i++)
-        if (!bytes_equal(l->parts.v[i].key, key))
-            l->parts.v[to++] = l->parts.v[i];
-    l->changed |= to != l->parts.n;
-    l->parts.n = to;
+    for (size_t i = at; i < l->slots.n; i++)
+        if (!bytes_equal(l->slots.v[i].key, key))
+            l->slots.v[to++] = l->slots.v[i];
+    l->changed |= to != l->slots.n;
+    l->slots.n = to;
 }
 
 bool attribute_list_remove(struct attribute_list *l, struct bytes key)
@@ -223,13 +224,13 @@ bool attribute_list_remove(struct attribute_list *l, struct bytes key)
 
 void attribute_list_change_one(struct attribute_list *l, size_t at, struct bytes value)
 {
-    encode(l, &l->parts.v[at], l->parts.v[at].key, value);
+    encode(l, &l->slots.v[at], l->slots.v[at].key, value);
 }
 
 void attribute_list_change(struct attribute_list *l, size_t at, struct bytes value)
 {
     attribute_list_change_one(l, at, value);
-    remove_from(l, at + 1, l->parts.v[at].key);
+    remove_from(l, at + 1, l->slots.v[at].key);
 }
 
 void attribute_list_set(struct attribute_list *l, struct bytes key, struct bytes value)
@@ -245,7 +246,7 @@ void attribute_list_set(struct attribute_list *l, struct bytes key, struct bytes
 
 void attribute_list_add(struct attribute_list *l, struct bytes key, struct bytes value)
 {
-    encode(l, vec_push(&l->parts), key, value);
+    encode(l, vec_push(&l->slots), key, value);
 }
 
 struct bytes attribute_list_keep(struct attribute_list *l, struct bytes text)
@@ -257,12 +258,12 @@ struct bytes attribute_list_keep(struct attribute_list *l, struct bytes text)
 
 void attribute_list_write(const struct attribute_list *l, struct pieces *out)
 {
-    for (size_t i = 0; i < l->parts.n; i++)
-        pieces_add(out, l->parts.v[i].field);
+    for (size_t i = 0; i < l->slots.n; i++)
+        pieces_add(out, l->slots.v[i].field);
 }
 
 void attribute_list_free(struct attribute_list *l)
 {
-    vec_free(&l->parts);
+    vec_free(&l->slots);
     arena_free(&l->arena);
 }

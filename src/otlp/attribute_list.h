@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The attributes of one message, to be read, changed and put back in their place.
  *
- * The message is a row of parts: attributes, and runs of everything else. Reading keeps places in it; a new value is
+ * The message is a row of slots: attributes, and runs of everything else. Reading only points into it; a new value is
  * kept in an arena until the next reading. Of a key that comes twice the first counts; removing and setting it take the
  * others out. Who asks for few keys says so with attribute_list_only(): the attributes that cannot be meant stay in the
  * runs. */
@@ -12,14 +12,14 @@
 #include "otlp/any_value.h"
 #include "otlp/rewrite.h"
 
-struct part {
+struct attribute_slot {
     struct bytes key;   /* no data: a run of what is no attribute, or none that is asked for; equal to no key */
     struct bytes value; /* the content of an AnyValue */
     struct bytes field; /* whole, tag included */
 };
 
 struct attribute_list {
-    VEC(struct part) parts;
+    VEC(struct attribute_slot) slots;
     struct arena arena;
     unsigned number; /* of the attributes' field */
     bool changed;
@@ -28,7 +28,7 @@ struct attribute_list {
 
 #define ATTRIBUTE_NONE SIZE_MAX
 
-static inline bool part_is_attribute(const struct part *p)
+static inline bool slot_is_attribute(const struct attribute_slot *p)
 {
     return p->key.data != NULL;
 }
@@ -40,11 +40,11 @@ void attribute_list_only(struct attribute_list *l, struct bytes key);
 /* Begin with this message; what it held before is forgotten. */
 void attribute_list_read(struct attribute_list *l, struct bytes message, unsigned number);
 
-/* Its place among the parts, or ATTRIBUTE_NONE. */
+/* Its index among the slots, or ATTRIBUTE_NONE. */
 static inline size_t attribute_list_find(const struct attribute_list *l, struct bytes key)
 {
-    for (size_t i = 0; i < l->parts.n; i++)
-        if (bytes_equal(l->parts.v[i].key, key))
+    for (size_t i = 0; i < l->slots.n; i++)
+        if (bytes_equal(l->slots.v[i].key, key))
             return i;
     return ATTRIBUTE_NONE;
 }
@@ -55,7 +55,7 @@ void attribute_list_set(struct attribute_list *l, struct bytes key, struct bytes
 /* The same for one that is known not to be there. */
 void attribute_list_add(struct attribute_list *l, struct bytes key, struct bytes value);
 
-/* Change the value of one that is there, by its place; others of its key go. */
+/* Change the value of one that is there, by its index; others of its key go. */
 void attribute_list_change(struct attribute_list *l, size_t at, struct bytes value);
 /* The same, and others stay: for who changes them too. */
 void attribute_list_change_one(struct attribute_list *l, size_t at, struct bytes value);

@@ -152,13 +152,13 @@ static bool find_any_members(struct json_reader *r, const uint8_t **type, const 
             return json_fail(r, r->in.p, "a key in quotes is wanted here");
         if (!json_string(&r->in, &key))
             return json_fail_scan(r);
-        const uint8_t **place = bytes_is(key, "@type") ? type : bytes_is(key, "value") ? value : NULL;
+        const uint8_t **at = bytes_is(key, "@type") ? type : bytes_is(key, "value") ? value : NULL;
 
         if (!json_expect(&r->in, ':', "a colon is wanted after the key"))
             return json_fail_scan(r);
         json_space(&r->in);
-        if (place != NULL)
-            *place = r->in.p;
+        if (at != NULL)
+            *at = r->in.p;
         if (!json_skip(&r->in))
             return json_fail_scan(r);
         c = json_peek(&r->in);

@@ -21,7 +21,7 @@ struct writer {
 };
 
 /* Where one field stands in its message. */
-struct place {
+struct field_slot {
     const uint8_t *first; /* the first occurrence */
     const uint8_t *last;  /* the last, and behind it */
     const uint8_t *end;
@@ -242,9 +242,9 @@ static bool write_packed(struct writer *w, const struct json_field *f, struct by
     return true;
 }
 
-static bool write_array(struct writer *w, const struct json_field *f, const struct place *place)
+static bool write_array(struct writer *w, const struct json_field *f, const struct field_slot *slot)
 {
-    struct pb_reader r = pb_reader(bytes_of(place->first, (size_t)(place->end - place->first)));
+    struct pb_reader r = pb_reader(bytes_of(slot->first, (size_t)(slot->end - slot->first)));
     struct pb_field v;
     bool first = true;
 
@@ -268,9 +268,9 @@ static bool write_array(struct writer *w, const struct json_field *f, const stru
 }
 
 /* A message that is there in several pieces is one message: protobuf merges them. */
-static bool write_merged(struct writer *w, const struct json_field *f, const struct place *place)
+static bool write_merged(struct writer *w, const struct json_field *f, const struct field_slot *slot)
 {
-    struct pb_reader r = pb_reader(bytes_of(place->first, (size_t)(place->end - place->first)));
+    struct pb_reader r = pb_reader(bytes_of(slot->first, (size_t)(slot->end - slot->first)));
     struct buf all = { 0 };
     struct pb_field v;
     bool ok;
@@ -298,59 +298,59 @@ static void put_name(struct writer *w, const struct json_field *f, bool *first)
     buf_append(w->out, f->name.data - 1, f->name.len + 3); /* its quotes and colon too */
 }
 
-static bool write_field(struct writer *w, const struct json_field *f, const struct place *place, bool *first)
+static bool write_field(struct writer *w, const struct json_field *f, const struct field_slot *slot, bool *first)
 {
-    struct pb_reader r = pb_reader(bytes_of(place->last, (size_t)(place->end - place->last)));
+    struct pb_reader r = pb_reader(bytes_of(slot->last, (size_t)(slot->end - slot->last)));
     struct pb_field v;
 
     if (f->repeated) {
         put_name(w, f, first);
-        return write_array(w, f, place);
+        return write_array(w, f, slot);
     }
     if (!pb_next(&r, &v) || is_default(f, &v))
         return true;
     put_name(w, f, first);
-    if (place->count > 1 && f->pb->type == PROTOBUF_C_TYPE_MESSAGE && !f->oneof)
-        return write_merged(w, f, place);
+    if (slot->count > 1 && f->pb->type == PROTOBUF_C_TYPE_MESSAGE && !f->oneof)
+        return write_merged(w, f, slot);
     return write_value(w, f, &v);
 }
 
 /* Note where each field is. Of a oneof's members the last stays. */
-static bool find_fields(struct writer *w, const struct json_type *t, struct bytes wire, struct place *places)
+static bool find_fields(struct writer *w, const struct json_type *t, struct bytes wire, struct field_slot *slots)
 {
     struct pb_reader r = pb_reader(wire);
     struct pb_field v;
 
-    memset(places, 0, t->pb->n_fields * sizeof(*places));
+    memset(slots, 0, t->pb->n_fields * sizeof(*slots));
     while (pb_next(&r, &v)) {
         const struct json_field *f = json_field_by_number(t, v.number);
-        struct place *place;
+        struct field_slot *slot;
 
         if (f == NULL)
             continue;
         if (v.wire != wire_of(f->pb->type) && !(f->packable && v.wire == PB_LEN))
             return fail(w, f, "the wrong wire type");
         for (uint32_t others = f->rivals & ~f->bit; others != 0; others &= others - 1)
-            places[__builtin_ctz(others)].count = 0;
+            slots[__builtin_ctz(others)].count = 0;
         if (f->packable && v.wire == PB_LEN && v.bytes.len == 0)
             continue;
-        place = &places[__builtin_ctz(f->bit)];
-        if (place->count++ == 0)
-            place->first = v.start;
-        place->last = v.start;
-        place->end = r.p;
+        slot = &slots[__builtin_ctz(f->bit)];
+        if (slot->count++ == 0)
+            slot->first = v.start;
+        slot->last = v.start;
+        slot->end = r.p;
     }
     return !r.bad || fail(w, NULL, "bytes that are not protobuf");
 }
 
 static bool write_fields(struct writer *w, const struct json_type *t, struct bytes wire, bool first)
 {
-    struct place places[JSON_FIELDS_MAX];
+    struct field_slot slots[JSON_FIELDS_MAX];
 
-    if (!find_fields(w, t, wire, places))
+    if (!find_fields(w, t, wire, slots))
         return false;
     for (unsigned i = 0; i < t->pb->n_fields; i++)
-        if (places[i].count > 0 && !write_field(w, &t->fields[i], &places[i], &first))
+        if (slots[i].count > 0 && !write_field(w, &t->fields[i], &slots[i], &first))
             return false;
     buf_putc(w->out, '}');
     return true;

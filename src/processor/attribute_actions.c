@@ -304,7 +304,7 @@ static bool find_source(struct actions *all, const struct action *a, struct attr
         return true;
     }
     if (a->from_attribute.len > 0 && (at = attribute_list_find(list, a->from_attribute)) != ATTRIBUTE_NONE) {
-        *value = list->parts.v[at].value;
+        *value = list->slots.v[at].value;
         return true;
     }
     if (a->from_context.len > 0 && from_context(all, a, metadata)) {
@@ -345,7 +345,7 @@ static struct bytes hashed(struct bytes in, char hex[2 * SHA256_DIGEST_SIZE + 1]
 
 static struct bytes hash_of(struct attribute_list *list, size_t at)
 {
-    struct value v = value_read(list->parts.v[at].value);
+    struct value v = value_read(list->slots.v[at].value);
     char hex[2 * SHA256_DIGEST_SIZE + 1];
     struct bytes in = { NULL, 0 };
     uint8_t fixed[8];
@@ -375,8 +375,8 @@ static void hash_all(const struct action *a, struct attribute_list *list)
 
     if (at != ATTRIBUTE_NONE)
         attribute_list_change(list, at, hash_of(list, at));
-    for (size_t i = 0; a->pattern != NULL && i < list->parts.n; i++)
-        if (part_is_attribute(&list->parts.v[i]) && regex_search(a->pattern, list->parts.v[i].key))
+    for (size_t i = 0; a->pattern != NULL && i < list->slots.n; i++)
+        if (slot_is_attribute(&list->slots.v[i]) && regex_search(a->pattern, list->slots.v[i].key))
             attribute_list_change_one(list, i, hash_of(list, i));
 }
 
@@ -396,7 +396,7 @@ static void extract(const struct action *a, struct attribute_list *list)
 
     if (at == ATTRIBUTE_NONE)
         return;
-    v = value_read(list->parts.v[at].value);
+    v = value_read(list->slots.v[at].value);
     if (v.type != VALUE_STRING || !regex_find(a->pattern, v.bytes, found))
         return;
     for (unsigned i = 1; i <= regex_groups(a->pattern); i++)
@@ -410,7 +410,7 @@ static void convert(struct actions *all, const struct action *a, struct attribut
     if (at == ATTRIBUTE_NONE)
         return;
     all->text.len = 0;
-    if (attribute_convert(&all->text, list->parts.v[at].value, a->type))
+    if (attribute_convert(&all->text, list->slots.v[at].value, a->type))
         attribute_list_change(list, at, buf_bytes(&all->text));
 }
 

@@ -3,7 +3,7 @@
  * include and exclude select. */
 #include "otlp/match.h"
 #include "processor/attribute_actions.h"
-#include "processor/rewriting.h"
+#include "processor/item_processor.h"
 
 struct attributes_config {
     struct option_list actions; /* of struct action_config */
@@ -23,7 +23,7 @@ static const struct metric_row *const metric_rows[] = { &item_count_incoming, &i
                                                         &item_count_duration, NULL };
 
 struct attributes {
-    struct rewriting rewriting;
+    struct item_processor processor;
     struct actions *actions;
     struct selection *selection; /* NULL: all */
     enum selected selected;      /* of what stands above the item */
@@ -63,7 +63,7 @@ static enum rewrite_verdict on_item(void *arg, const struct item *item, struct p
     if (p->selected == SELECTED_SOME && item->data == 0 && !selection_item(p->selection, item->message))
         return REWRITE_KEEP;
     attribute_list_read(&p->list, item->message, item->attributes);
-    actions_apply(p->actions, &p->list, p->rewriting.batch->metadata);
+    actions_apply(p->actions, &p->list, p->processor.batch->metadata);
     if (!p->list.changed)
         return REWRITE_KEEP;
     attribute_list_write(&p->list, edit);
@@ -87,12 +87,12 @@ static void check_use(const void *config, enum signal signal, struct check *ck)
 
 static int create(struct node *node, const void *config, struct error *err)
 {
-    struct attributes *p = container_of(rewriting_of(node), struct attributes, rewriting);
+    struct attributes *p = container_of(item_processor_of(node), struct attributes, processor);
     const struct attributes_config *c = config;
-    struct rewrite_visitor *v = &p->rewriting.visitor;
+    struct rewrite_visitor *v = &p->processor.visitor;
 
     (void)err;
-    rewriting_init(&p->rewriting, NULL);
+    item_processor_init(&p->processor, NULL);
     p->actions = actions_new(node->host, &c->actions);
     actions_ask(p->actions, &p->list);
     p->selected = SELECTED_ALL;
@@ -108,12 +108,12 @@ static int create(struct node *node, const void *config, struct error *err)
 
 static void destroy(struct node *node)
 {
-    struct attributes *p = container_of(rewriting_of(node), struct attributes, rewriting);
+    struct attributes *p = container_of(item_processor_of(node), struct attributes, processor);
 
     actions_free(p->actions);
     selection_free(p->selection);
     attribute_list_free(&p->list);
-    rewriting_free(&p->rewriting);
+    item_processor_free(&p->processor);
 }
 
 extern const struct component attributes_processor;

@@ -99,7 +99,7 @@ static void count_into(struct sampler *p)
     const char *names[POLICIES] = { "trace_id_hash",           "trace_id_w3c",
                                     "sampling_randomness",     "sampling_priority",
                                     p->config->from_attribute, "missing_randomness" };
-    struct node *node = &p->rewriting.node;
+    struct node *node = &p->processor.node;
 
     for (int i = 0; i < POLICIES; i++)
         for (int kept = 0; kept < 2; kept++) {
@@ -112,12 +112,12 @@ static void count_into(struct sampler *p)
 
 static int create(struct node *node, const void *config, struct error *err)
 {
-    struct sampler *p = container_of(rewriting_of(node), struct sampler, rewriting);
+    struct sampler *p = container_of(item_processor_of(node), struct sampler, processor);
 
     (void)err;
     p->config = config;
-    rewriting_init(&p->rewriting, "sampled");
-    p->rewriting.visitor.item = node->signal == SIGNAL_TRACES ? sampler_on_span : sampler_on_record;
+    item_processor_init(&p->processor, "sampled");
+    p->processor.visitor.item = node->signal == SIGNAL_TRACES ? sampler_on_span : sampler_on_record;
     if (node->signal == SIGNAL_LOGS)
         sampler_ask_record(p);
     read_percentage(p);
@@ -127,11 +127,11 @@ static int create(struct node *node, const void *config, struct error *err)
 
 static void destroy(struct node *node)
 {
-    struct sampler *p = container_of(rewriting_of(node), struct sampler, rewriting);
+    struct sampler *p = container_of(item_processor_of(node), struct sampler, processor);
 
     attribute_list_free(&p->list);
     buf_free(&p->field);
-    rewriting_free(&p->rewriting);
+    item_processor_free(&p->processor);
 }
 
 extern const struct component probabilistic_sampler_processor;

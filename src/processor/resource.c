@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The resource processor: actions on the attributes of resources. */
 #include "processor/attribute_actions.h"
-#include "processor/rewriting.h"
+#include "processor/item_processor.h"
 
 struct resource_config {
     struct option_list attributes; /* of struct action_config */
@@ -16,7 +16,7 @@ static const struct metric_row *const metric_rows[] = { &item_count_incoming, &i
                                                         &item_count_duration, NULL };
 
 struct resource {
-    struct rewriting rewriting;
+    struct item_processor processor;
     struct actions *actions;
     struct attribute_list list;
 };
@@ -26,7 +26,7 @@ static enum rewrite_verdict on_resource(void *arg, struct bytes resource, struct
     struct resource *p = arg;
 
     attribute_list_read(&p->list, resource, 1);
-    actions_apply(p->actions, &p->list, p->rewriting.batch->metadata);
+    actions_apply(p->actions, &p->list, p->processor.batch->metadata);
     if (!p->list.changed)
         return REWRITE_PASS;
     attribute_list_write(&p->list, edit);
@@ -42,24 +42,24 @@ static void check(const void *config, struct check *ck)
 
 static int create(struct node *node, const void *config, struct error *err)
 {
-    struct resource *p = container_of(rewriting_of(node), struct resource, rewriting);
+    struct resource *p = container_of(item_processor_of(node), struct resource, processor);
     const struct resource_config *c = config;
 
     (void)err;
-    rewriting_init(&p->rewriting, NULL);
+    item_processor_init(&p->processor, NULL);
     p->actions = actions_new(node->host, &c->attributes);
     actions_ask(p->actions, &p->list);
-    p->rewriting.visitor.resource = on_resource;
+    p->processor.visitor.resource = on_resource;
     return 0;
 }
 
 static void destroy(struct node *node)
 {
-    struct resource *p = container_of(rewriting_of(node), struct resource, rewriting);
+    struct resource *p = container_of(item_processor_of(node), struct resource, processor);
 
     actions_free(p->actions);
     attribute_list_free(&p->list);
-    rewriting_free(&p->rewriting);
+    item_processor_free(&p->processor);
 }
 
 extern const struct component resource_processor;

@@ -10,7 +10,7 @@
 
 #include "otlp/attribute_list.h"
 #include "otlp/trace_state.h"
-#include "processor/rewriting.h"
+#include "processor/item_processor.h"
 
 #define SAMPLER_BUCKETS 16384u /* of a hash */
 
@@ -31,7 +31,7 @@ struct sampler_config {
 enum policy { BY_HASH, BY_TRACE_ID, BY_RANDOMNESS, BY_PRIORITY, BY_ATTRIBUTE, BY_NOTHING, POLICIES };
 
 struct sampler {
-    struct rewriting rewriting;
+    struct item_processor processor;
     const struct sampler_config *config;
     bool never;         /* 0 %: nothing but priorities is looked at */
     uint64_t threshold; /* hash_seed, equalizing */

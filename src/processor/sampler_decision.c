@@ -66,7 +66,7 @@ void sampler_decide(const struct sampler *p, struct decision *d, const struct ca
     if (p->config->mode == MODE_HASH_SEED && !p->never) {
         d->carried = !*c->has_randomness && !*c->has_threshold; /* somebody else's is not touched */
         sound &= d->carried;
-        if (d->carried && (sound || p->rewriting.node.signal == SIGNAL_TRACES)) {
+        if (d->carried && (sound || p->processor.node.signal == SIGNAL_TRACES)) {
             *c->has_randomness = true;
             *c->randomness = d->randomness;
         }

@@ -17,7 +17,7 @@ static struct bytes string_of(const struct attribute_list *list, const char *key
     struct value v = { .type = VALUE_EMPTY };
 
     if (at != ATTRIBUTE_NONE)
-        v = value_read(list->parts.v[at].value);
+        v = value_read(list->slots.v[at].value);
     return v.type == VALUE_STRING ? v.bytes : bytes_of(NULL, 0);
 }
 
@@ -58,10 +58,10 @@ static bool hash_attribute(struct sampler *p, struct decision *d)
 
     if (p->config->from_attribute[0] == '\0' || at == ATTRIBUTE_NONE)
         return false;
-    v = value_read(p->list.parts.v[at].value);
+    v = value_read(p->list.slots.v[at].value);
     p->field.len = 0;
     if (v.type != VALUE_BYTES)
-        any_value_put(&p->field, p->list.parts.v[at].value);
+        any_value_put(&p->field, p->list.slots.v[at].value);
     b = v.type == VALUE_BYTES ? v.bytes : buf_bytes(&p->field);
     if (b.len == 0)
         return false;
@@ -112,7 +112,7 @@ static void apply_priority(const struct sampler *p, struct decision *d)
     at = attribute_list_find(&p->list, bytes_str(p->config->sampling_priority));
     if (at == ATTRIBUTE_NONE)
         return;
-    v = value_read(p->list.parts.v[at].value);
+    v = value_read(p->list.slots.v[at].value);
     if (v.type != VALUE_INT && v.type != VALUE_DOUBLE)
         return;
     percentage = v.type == VALUE_INT ? (double)v.integer : v.number;

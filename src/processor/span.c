@@ -3,7 +3,7 @@
 #include "codec/regex.h"
 #include "otlp/attribute_list.h"
 #include "otlp/match.h"
-#include "processor/rewriting.h"
+#include "processor/item_processor.h"
 #include "processor/span_text.h"
 
 #include <assert.h>
@@ -74,7 +74,7 @@ static const struct metric_row *const metric_rows[] = { &item_count_incoming, &i
                                                         &item_count_duration, NULL };
 
 struct span {
-    struct rewriting rewriting;
+    struct item_processor processor;
     const struct span_config *config;
     struct selection *selection; /* NULL: all */
     enum selected selected;      /* of what stands above the span */
@@ -101,7 +101,7 @@ static bool join_attributes(struct span *p, struct buf *out)
             return false;
         if (i > 0)
             buf_puts(out, p->config->name.separator);
-        span_text_put(out, p->list.parts.v[at].value);
+        span_text_put(out, p->list.slots.v[at].value);
     }
     return keys->n > 0;
 }
@@ -186,13 +186,13 @@ static void write_span(struct span *p, struct pieces *edit, bool named, struct b
 {
     bool status = p->config->status.on;
 
-    for (size_t i = 0; i < p->list.parts.n; i++) {
-        const struct part *part = &p->list.parts.v[i];
+    for (size_t i = 0; i < p->list.slots.n; i++) {
+        const struct attribute_slot *slot = &p->list.slots.v[i];
 
-        if (part_is_attribute(part))
-            pieces_add(edit, part->field);
+        if (slot_is_attribute(slot))
+            pieces_add(edit, slot->field);
         else
-            keep_run(edit, part->field, named, status);
+            keep_run(edit, slot->field, named, status);
     }
     if (named) {
         p->name_field.len = 0;
@@ -305,18 +305,18 @@ static void ask_attributes(struct span *p)
 
 static int create(struct node *node, const void *config, struct error *err)
 {
-    struct span *p = container_of(rewriting_of(node), struct span, rewriting);
+    struct span *p = container_of(item_processor_of(node), struct span, processor);
     const struct span_config *c = config;
 
     (void)err;
     p->config = c;
-    rewriting_init(&p->rewriting, NULL);
-    p->rewriting.visitor.item = on_item;
+    item_processor_init(&p->processor, NULL);
+    p->processor.visitor.item = on_item;
     p->selected = SELECTED_ALL;
     if (c->include.on || c->exclude.on) {
         p->selection = selection_new(&c->include, &c->exclude, SIGNAL_TRACES);
-        p->rewriting.visitor.resource = on_resource;
-        p->rewriting.visitor.scope = on_scope;
+        p->processor.visitor.resource = on_resource;
+        p->processor.visitor.scope = on_scope;
     }
     p->n_rules = c->name.to_attributes.on ? c->name.to_attributes.rules.n : 0;
     p->rules = mem_zalloc((p->n_rules + 1) * sizeof(struct regex *));
@@ -332,7 +332,7 @@ static int create(struct node *node, const void *config, struct error *err)
 
 static void destroy(struct node *node)
 {
-    struct span *p = container_of(rewriting_of(node), struct span, rewriting);
+    struct span *p = container_of(item_processor_of(node), struct span, processor);
 
     for (size_t i = 0; i < p->n_rules; i++)
         regex_free(p->rules[i]);
@@ -343,7 +343,7 @@ static void destroy(struct node *node)
     buf_free(&p->names[0]);
     buf_free(&p->names[1]);
     buf_free(&p->name_field);
-    rewriting_free(&p->rewriting);
+    item_processor_free(&p->processor);
 }
 
 extern const struct component span_processor;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A message taken to parts and put together again, in whatever form its attributes come. */
+/* A message taken apart and put together again, in whatever form its attributes come. */
 #include "otlp/attribute_list.h"
 
 #include "base/buf.h"
@@ -55,12 +55,12 @@ static void ask_for_k(void)
     "\x45"                                                                                                             \
     "1234"
 
-START_TEST(a_message_is_a_row_of_parts_and_writes_as_it_was)
+START_TEST(a_message_is_a_row_of_slots_and_writes_as_it_was)
 {
     attribute_list_read(&list, bytes_of(TEXT(MESSAGE)), NUMBER);
-    ck_assert_uint_eq(list.parts.n, 5);
+    ck_assert_uint_eq(list.slots.n, 5);
     ck_assert_uint_eq(attribute_list_find(&list, bytes_str("k")), 2);
-    ck_assert(!part_is_attribute(&list.parts.v[0]) && !part_is_attribute(&list.parts.v[4]));
+    ck_assert(!slot_is_attribute(&list.slots.v[0]) && !slot_is_attribute(&list.slots.v[4]));
     becomes(TEXT(MESSAGE));
     ck_assert_uint_eq(out.n, 1);
 }
@@ -70,7 +70,7 @@ START_TEST(attributes_that_nobody_asks_for_stay_in_the_runs)
 {
     ask_for_k();
     attribute_list_read(&list, bytes_of(TEXT(MESSAGE)), NUMBER);
-    ck_assert_uint_eq(list.parts.n, 3);
+    ck_assert_uint_eq(list.slots.n, 3);
     ck_assert_uint_eq(attribute_list_find(&list, bytes_str("kk")), ATTRIBUTE_NONE);
     ck_assert(attribute_list_remove(&list, bytes_str("k")));
     becomes(TEXT("\x09"
@@ -127,7 +127,7 @@ START_TEST(of_a_key_that_comes_twice_the_first_counts_and_both_go)
 {
     ask_for_k();
     attribute_list_read(&list, bytes_of(TEXT("\x32\x06\x0a\x01k\x12\x01v\x2a\x00\x32\x06\x12\x01w\x0a\x01k")), NUMBER);
-    ck_assert(bytes_is(list.parts.v[attribute_list_find(&list, bytes_str("k"))].value, "v"));
+    ck_assert(bytes_is(list.slots.v[attribute_list_find(&list, bytes_str("k"))].value, "v"));
     ck_assert(attribute_list_remove(&list, bytes_str("k")));
     becomes(TEXT("\x2a\x00"));
 }
@@ -185,7 +185,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tc, NULL, teardown);
-    tcase_add_test(tc, a_message_is_a_row_of_parts_and_writes_as_it_was);
+    tcase_add_test(tc, a_message_is_a_row_of_slots_and_writes_as_it_was);
     tcase_add_test(tc, attributes_that_nobody_asks_for_stay_in_the_runs);
     tcase_add_test(tc, changes_stay_in_place_and_new_ones_come_last);
     tcase_add_loop_test(tc, an_attribute_of_unusual_form_is_found_and_removed, 0, ARRAY_LEN(unusual));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "processor/rewriting.h"
+#include "processor/item_processor.h"
 
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 {
-    struct rewriting *r = rewriting_of(container_of(self, struct node, in));
+    struct item_processor *r = item_processor_of(container_of(self, struct node, in));
     struct batch *made;
     uint64_t dropped, begun = item_count_begin(&r->items);
 
@@ -22,7 +22,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     batch_unref(batch);
 }
 
-void rewriting_init(struct rewriting *r, const char *dropped)
+void item_processor_init(struct item_processor *r, const char *dropped)
 {
     r->node.in.consume = consume;
     r->dropped = dropped;
@@ -30,7 +30,7 @@ void rewriting_init(struct rewriting *r, const char *dropped)
     item_count_init(&r->items, &r->node);
 }
 
-void rewriting_free(struct rewriting *r)
+void item_processor_free(struct item_processor *r)
 {
     rewriter_free(&r->rewriter);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What processors that edit or drop items share: a batch is rewritten (otlp/rewrite.h) and goes on in the same turn. */
-#ifndef PROCESSOR_REWRITING_H
-#define PROCESSOR_REWRITING_H
+#ifndef PROCESSOR_ITEM_PROCESSOR_H
+#define PROCESSOR_ITEM_PROCESSOR_H
 
 #include "otlp/rewrite.h"
 #include "pipeline/item_count.h"
 
 /* A processor's struct begins with it. */
-struct rewriting {
+struct item_processor {
     struct node node;
     struct rewriter rewriter;
     struct rewrite_visitor visitor; /* .arg: the processor itself */
@@ -17,12 +17,12 @@ struct rewriting {
 };
 
 /* In create(): the node consumes from now on. The visitor is the caller's to fill in. */
-void rewriting_init(struct rewriting *r, const char *dropped);
-void rewriting_free(struct rewriting *r);
+void item_processor_init(struct item_processor *r, const char *dropped);
+void item_processor_free(struct item_processor *r);
 
-static inline struct rewriting *rewriting_of(struct node *node)
+static inline struct item_processor *item_processor_of(struct node *node)
 {
-    return container_of(node, struct rewriting, node);
+    return container_of(node, struct item_processor, node);
 }
 
 #endif
