@@ -290,6 +290,18 @@ def test_http_faults_get_their_status_and_a_text_that_names_them(daemon, what, a
     assert post(daemon.http_port, "/v1/traces", SPAN)[0] == 200
 
 
+@pytest.mark.parametrize("allowed", ["*", "http://*"])
+def test_any_allowed_origin_may_send_credentials(otelcd, allowed):
+    """Browsers refuse the answer "*" for a request with credentials, and sendBeacon always has them."""
+    d = otelcd(CONFIG.replace("https://*.example.com", allowed))
+    ask = {"origin": "http://app.example.com", "access-control-request-method": "POST"}
+    for method, headers in (("OPTIONS", ask), ("POST", {"origin": ask["origin"]})):
+        status, h, _ = post(d.http_port, "/v1/traces", SPAN if method == "POST" else None, headers, method)
+        assert status in (200, 204)
+        assert h["access-control-allow-origin"] == ask["origin"]
+        assert h["access-control-allow-credentials"] == "true" and "Origin" in h["vary"]
+
+
 def test_preflights_are_answered_as_the_configuration_allows(daemon):
     ask = {"origin": "https://app.example.com", "access-control-request-method": "POST",
            "access-control-request-headers": "x-foo"}

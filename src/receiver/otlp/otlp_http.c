@@ -43,17 +43,10 @@ static bool cors_active(const struct http_cors_config *cors)
     return cors->on && cors->allowed_origins.n > 0;
 }
 
-static bool any_origin(const struct http_cors_config *cors)
+/* The origin itself also where `*` allows all: browsers do not take "*" together with credentials (Fetch 3.2.4). */
+static void add_origin(struct otlp *r, struct bytes origin)
 {
-    for (size_t i = 0; i < cors->allowed_origins.n; i++)
-        if (strcmp(cors->allowed_origins.v[i], "*") == 0)
-            return true;
-    return false;
-}
-
-static void add_origin(struct otlp *r, const struct http_cors_config *cors, struct bytes origin)
-{
-    header_add(r, "access-control-allow-origin", any_origin(cors) ? bytes_str("*") : origin);
+    header_add(r, "access-control-allow-origin", origin);
     header_add(r, "access-control-allow-credentials", bytes_str("true"));
 }
 
@@ -105,7 +98,7 @@ static void common_headers(struct otlp *r, struct http_request *req)
     header_add(r, "vary", bytes_str("Origin"));
     if (origin == NULL || !origin_allowed(&c->cors, *origin))
         return;
-    add_origin(r, &c->cors, *origin);
+    add_origin(r, *origin);
     for (size_t i = 0; i < c->cors.exposed_headers.n; i++)
         header_add(r, "access-control-expose-headers", bytes_str(c->cors.exposed_headers.v[i]));
 }
@@ -126,7 +119,7 @@ static bool answer_preflight(struct otlp *r, struct http_request *req)
     if (origin != NULL && origin_allowed(cors, *origin) &&
         (bytes_is(*method, "POST") || bytes_is(*method, "GET") || bytes_is(*method, "HEAD")) &&
         (names == NULL || headers_allowed(cors, *names))) {
-        add_origin(r, cors, *origin);
+        add_origin(r, *origin);
         header_add(r, "access-control-allow-methods", *method);
         if (names != NULL && names->len > 0)
             header_add(r, "access-control-allow-headers", *names);
