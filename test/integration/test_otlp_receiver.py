@@ -290,6 +290,36 @@ def test_http_faults_get_their_status_and_a_text_that_names_them(daemon, what, a
     assert post(daemon.http_port, "/v1/traces", SPAN)[0] == 200
 
 
+@pytest.mark.parametrize("path", ["//v1/traces", "/v1//traces", "/./v1/traces", "/v1/%74races", "/x/../v1/traces", "/v1/traces/.", "///v1/./traces?a=b"])
+def test_a_path_written_in_another_way_is_served(daemon, path):
+    assert post(daemon.http_port, path, SPAN)[0] == 200
+    assert accepted(daemon, transport="http") == 1
+
+
+@pytest.mark.parametrize("path", ["/v1%2Ftraces", "/v1/traces/x", "/v1/%ztraces", "//", "/../..", "/v1/traces//"])
+def test_a_path_that_is_another_in_its_clean_form_too_is_unknown(daemon, path):
+    daemon.expect_warning("Request rejected")
+    assert post(daemon.http_port, path, SPAN)[0] == 404
+
+
+@pytest.mark.parametrize("path, without", [("/v1/traces/v1/traces", b"/v1/traces"), ("/v1/metrics/v1/traces", b"/v1/metrics")])
+def test_a_signals_url_given_as_the_base_is_told_its_remedy(daemon, path, without):
+    daemon.expect_warning("Request rejected")
+    status, _, body = post(daemon.http_port, path, SPAN)
+    says = b"OTEL_EXPORTER_OTLP_ENDPOINT themselves: write it without " + without
+    assert status == 404 and says in body
+    assert says.decode() in daemon.wait_log("Request rejected")["error"]
+
+
+def test_a_grpc_method_with_another_content_type_is_unsupported_media_not_an_unknown_path(daemon):
+    daemon.expect_warning("Request rejected", "An OTLP/HTTP exporter")
+    for method in (TRACES, LOGS, "/grpc.health.v1.Health/Check"):
+        status, headers, body = post(daemon.grpc_port, method, SPAN)
+        assert status == 415 and b"application/grpc" in body and headers["content-type"].startswith("text/plain")
+    with Client(daemon.grpc_port) as c:
+        assert c.post(TRACES, b"{}", [("content-type", "application/json")], grpc=False).status == 415
+
+
 @pytest.mark.parametrize("allowed", ["*", "http://*"])
 def test_any_allowed_origin_may_send_credentials(otelcd, allowed):
     """Browsers refuse the answer "*" for a request with credentials, and sendBeacon always has them."""

@@ -7,6 +7,7 @@
  *     otlp_unpack.c  inflates, turns from JSON and validates it, large ones beside the loop
  *     otlp_grpc.c    a call as gRPC: message prefix, statuses, trailers, health service
  *     otlp_http.c    a call as OTLP/HTTP: methods, media types, status bodies, CORS
+ *     otlp_path.c    which signal a path of OTLP/HTTP is for
  *
  * Either port serves either protocol; which one a request speaks is told by its content type. */
 #ifndef RECEIVER_OTLP_H
@@ -225,6 +226,7 @@ void unpack_abandon(struct otlp *r); /* free the calls that still wait for the p
 
 /* --- otlp_grpc.c --- */
 
+bool grpc_serves(struct bytes path); /* is it a method of gRPC, with or without a pipeline? */
 void grpc_on_request(struct otlp_port *port, struct http_request *req);
 void grpc_on_body(struct otlp_call *call, struct bytes data);
 void grpc_on_end(struct otlp_call *call);
@@ -233,6 +235,14 @@ void grpc_answer_fault(struct http_request *req, int http_status, enum grpc_stat
                        uint64_t retry_after_ms);
 void grpc_health_answer(struct otlp_call *call); /* the body of a health check is whole */
 void grpc_health_stopping(struct otlp *r);       /* tell those who watch */
+
+/* --- otlp_path.c --- */
+
+/* The signal whose path that is, written in this or another way; SIGNAL_COUNT: none's. Uses r->scratch. */
+enum signal otlp_path_signal(struct otlp *r, struct bytes path);
+
+/* The signal's path with which a path begins that goes on with another (or the same once more); NULL: it is none. */
+const char *otlp_path_doubled(const struct otlp *r, struct bytes path);
 
 /* --- otlp_http.c --- */
 

@@ -94,6 +94,11 @@ static enum health health_by_path(struct bytes path)
     return bytes_is(path, "/grpc.health.v1.Health/List") ? HEALTH_LIST : NOT_HEALTH;
 }
 
+bool grpc_serves(struct bytes path)
+{
+    return signal_by_path(path) != SIGNAL_COUNT || health_by_path(path) != NOT_HEALTH;
+}
+
 static void on_deadline(struct clock_timer *t)
 {
     struct otlp_call *call = container_of(t, struct otlp_call, deadline);

@@ -217,28 +217,34 @@ static bool read_media_type(struct http_request *req, bool *json)
     return *json || bytes_equal_nocase(type, bytes_str("application/x-protobuf"));
 }
 
-static enum signal signal_by_path(const struct otlp *r, struct bytes path)
+/* What to do instead of asking for that path: its remedy, or the paths that there are. */
+static void describe_paths(const struct otlp *r, struct bytes path, char *text, size_t size)
 {
+    const char *doubled = otlp_path_doubled(r, path);
+    int n;
+
+    if (doubled != NULL) {
+        snprintf(text, size,
+                 "exporters add the signal's path to OTEL_EXPORTER_OTLP_ENDPOINT themselves: write it without %s",
+                 doubled);
+        return;
+    }
+    n = snprintf(text, size, "this OTLP receiver serves POST");
     for (int s = 0; s < SIGNAL_COUNT; s++)
-        if (r->node.out[s] != NULL && bytes_is(path, r->paths[s]))
-            return (enum signal)s;
-    return SIGNAL_COUNT;
+        if (r->node.out[s] != NULL && n > 0 && (size_t)n < size)
+            n += snprintf(text + n, size - (size_t)n, " %s", r->paths[s]);
 }
 
 static void answer_not_found(struct otlp *r, struct http_request *req)
 {
-    char text[512], why[128];
-    int n = snprintf(text, sizeof(text), "404 page not found; this OTLP receiver serves POST");
+    char advice[400], why[512];
 
-    for (int s = 0; s < SIGNAL_COUNT; s++)
-        if (r->node.out[s] != NULL && n > 0 && (size_t)n < sizeof(text))
-            n += snprintf(text + n, sizeof(text) - (size_t)n, " %s", r->paths[s]);
-    if (n > 0 && (size_t)n < sizeof(text))
-        snprintf(text + n, sizeof(text) - (size_t)n, "\n");
-    snprintf(why, sizeof(why), "unknown path %.*s", (int)(req->path.len < 100 ? req->path.len : 100),
-             (const char *)req->path.data);
+    describe_paths(r, req->path, advice, sizeof(advice));
+    snprintf(why, sizeof(why), "unknown path %.*s; %s", (int)(req->path.len < 100 ? req->path.len : 100),
+             (const char *)req->path.data, advice);
     receiver_count_rejected(r, TRANSPORT_HTTP, REJECTED_UNKNOWN, req, why);
-    answer_text(r, req, 404, text);
+    snprintf(why, sizeof(why), "404 page not found; %s\n", advice);
+    answer_text(r, req, 404, why);
 }
 
 static void answer_bad_protocol(struct otlp *r, struct http_request *req, int status, const char *text)
@@ -272,12 +278,17 @@ void http_on_request(struct otlp_port *port, struct http_request *req)
 {
     struct otlp *r = port->receiver;
     const struct bytes *coding = http_request_header(req, "content-encoding");
-    enum signal s = signal_by_path(r, req->path);
+    enum signal s = otlp_path_signal(r, req->path);
     struct otlp_call *call;
     bool json;
 
     if (answer_preflight(r, req))
         return;
+    if (s == SIGNAL_COUNT && grpc_serves(req->path)) {
+        answer_bad_protocol(r, req, 415,
+                            "415 unsupported media type: this is a gRPC method, its content type is application/grpc");
+        return;
+    }
     if (s == SIGNAL_COUNT) {
         answer_not_found(r, req);
         return;
