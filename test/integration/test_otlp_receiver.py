@@ -83,7 +83,7 @@ def test_a_span_sent_over_grpc_is_acknowledged_with_an_empty_partial_success(dae
 
 
 def test_an_empty_request_is_a_success_and_no_message_is_not(daemon):
-    daemon.expect_warning("Request rejected")
+    daemon.expect_warning("Request rejected", "nothing in it")
     with Client(daemon.grpc_port) as c:
         assert c.call(TRACES, b"").grpc_status == 0
         assert c.call(TRACES, b"\x7a\x02hi").grpc_status == 0  # only an unknown field
@@ -288,6 +288,33 @@ def test_http_faults_get_their_status_and_a_text_that_names_them(daemon, what, a
         assert headers["content-type"] == (args[2] if len(args) > 2 else {}).get("content-type",
                                                                                  "application/x-protobuf")
     assert post(daemon.http_port, "/v1/traces", SPAN)[0] == 200
+
+
+@pytest.mark.parametrize("body, headers, hint", [
+    (b'{"log":"hello"}', JSON, '"log" is no field of a request for traces, which begins with {"resourceSpans"'),
+    (b'{"resourcespans":[{}]}', JSON, '"resourcespans" is no field'),
+    (b'{"resourceMetrics":[{}]}', JSON, "this is a request for metrics, sent to where traces are taken"),
+    (b'{"a":[1,{}],"b":{"c":null}}', JSON, '"a" is no field'),
+    (b"\x7a\x02hi", {}, "field 15 is no field of a request for traces"),
+    (gzip.compress(b'{"log":"hello"}'), {**JSON, "content-encoding": "gzip"}, '"log" is no field'),
+    (b'{"log":"' + 300_000 * b"x" + b'"}', JSON, '"log" is no field'),
+], ids=["a log line", "another case", "another signal", "several", "protobuf", "gzip", "beside the loop"])
+def test_a_body_with_no_field_that_otlp_knows_is_a_success_that_is_counted_and_told(daemon, body, headers, hint):
+    daemon.expect_warning("nothing in it")
+    for _ in range(3):
+        assert post(daemon.http_port, "/v1/traces", body, headers)[0] == 200
+    assert daemon.metric("otelcd_receiver_rejected_requests", reason="nothing_in_it", transport="http") == 3
+    assert hint in daemon.wait_log("nothing in it")["error"]
+    assert len(daemon.records("nothing in it")) == 1, "with back-off"
+
+
+@pytest.mark.parametrize("body, headers", [
+    (b"{}", JSON), (b'{"resourceSpans":[]}', JSON), (b'{"resource_spans":[]}', JSON), (b"null", JSON), (b"", {}), (b"\x0a\0", {}),
+    (b'{"x":1,"resourceSpans":[]}', JSON),
+])
+def test_a_request_that_is_empty_as_otlp_has_it_is_silent(daemon, body, headers):
+    assert post(daemon.http_port, "/v1/traces", body, headers)[0] == 200
+    assert daemon.metrics().sum("otelcd_receiver_rejected_requests") == 0
 
 
 @pytest.mark.parametrize("path", ["//v1/traces", "/v1//traces", "/./v1/traces", "/v1/%74races", "/x/../v1/traces", "/v1/traces/.", "///v1/./traces?a=b"])

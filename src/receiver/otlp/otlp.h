@@ -5,6 +5,7 @@
  *     otlp_call.c    one call: from its body to a batch, from the pipeline's verdict to the answer
  *     otlp_body.c    gathers a body into one block, granting the peer only what the budget has room for
  *     otlp_unpack.c  inflates, turns from JSON and validates it, large ones beside the loop
+ *     otlp_foreign.c is a body without an item meant for somebody else?
  *     otlp_grpc.c    a call as gRPC: message prefix, statuses, trailers, health service
  *     otlp_http.c    a call as OTLP/HTTP: methods, media types, status bodies, CORS
  *     otlp_path.c    which signal a path of OTLP/HTTP is for
@@ -32,6 +33,7 @@ enum rejection {
     REJECTED_UNKNOWN,  /* path or service that is not served */
     REJECTED_BUDGET,   /* no room in the memory budget for too long: the sender is asked to come again */
     REJECTED_ABORTED,  /* the peer went away in the middle of a body */
+    REJECTED_NOTHING,  /* has fields, but none that we know: answered with a success, as OTLP demands */
     REJECTED_COUNT
 };
 
@@ -164,6 +166,7 @@ struct unpacking {
         UNPACK_INVALID,        /* validation says why and where */
     } fault;
     struct validation validation;
+    bool foreign; /* done, without an item, and nobody can have meant that: err says why */
     struct error err;
 };
 
@@ -223,6 +226,13 @@ void call_unpack(struct otlp_call *call);
 /* Only inflate, at once: for the small messages that are no exports. False: it was rejected. */
 bool call_inflate(struct otlp_call *call);
 void unpack_abandon(struct otlp *r); /* free the calls that still wait for the pool */
+
+/* --- otlp_foreign.c --- */
+
+/* Of a valid request without items: does it have fields, and at the top none that a request for this signal has? Then
+ * `hint` says in a sentence what they are. */
+bool otlp_foreign_json(enum signal s, struct bytes text, struct error *hint);
+bool otlp_foreign_wire(enum signal s, struct bytes request, struct error *hint);
 
 /* --- otlp_grpc.c --- */
 

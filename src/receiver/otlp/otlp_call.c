@@ -190,6 +190,8 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
         return;
     }
     if (u->validation.items == 0) { /* nothing to do is done */
+        if (u->foreign)
+            receiver_count_rejected(r, call->transport, REJECTED_NOTHING, call->req, u->err.text);
         call->state = CALL_ANSWERED;
         body_drop(call);
         answer_ok(call, 0, "");

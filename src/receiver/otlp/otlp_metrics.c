@@ -35,7 +35,8 @@ static const struct metric_row rejected_row = {
     .type = METRIC_COUNTER,
     .level = LEVEL_BASIC,
     .unit = "{requests}",
-    .help = "Requests that never became a batch, by reason.",
+    .help = "Requests that never became a batch, by reason. Reason nothing_in_it: the body has fields, but none of "
+            "OTLP's; it was answered with a success, as OTLP demands.",
 };
 
 static const struct metric_row waits_row = {
@@ -88,7 +89,7 @@ const struct metric_row *const otlp_receiver_metrics[] = {
 static const char *const rejection_names[REJECTED_COUNT] = {
     [REJECTED_MESSAGE] = "malformed_message", [REJECTED_ENCODING] = "bad_encoding", [REJECTED_TOO_LARGE] = "too_large",
     [REJECTED_PROTOCOL] = "bad_protocol",     [REJECTED_UNKNOWN] = "unknown_path",  [REJECTED_BUDGET] = "memory_budget",
-    [REJECTED_ABORTED] = "aborted",
+    [REJECTED_ABORTED] = "aborted",           [REJECTED_NOTHING] = "nothing_in_it",
 };
 
 static const char *const broken_names[BROKEN_COUNT] = { "tls", "protocol", "timeout", "pings", "accept" };
@@ -151,8 +152,9 @@ void receiver_count_rejected(struct otlp *r, enum transport transport, enum reje
 {
     metric_add(r->rejected[transport][why], 1);
     if (complaint_due(&r->rejected_log[why], r->node.host->clock))
-        log_warn(&r->node.log, "Request rejected", F_STR("reason", rejection_names[why]),
-                 F_STR("transport", transport_names[transport]), F_STR("error", text),
-                 F_STR("peer", req != NULL ? http_request_peer(req) : "gone"),
+        log_warn(&r->node.log,
+                 why == REJECTED_NOTHING ? "Request with nothing in it that OTLP knows" : "Request rejected",
+                 F_STR("reason", rejection_names[why]), F_STR("transport", transport_names[transport]),
+                 F_STR("error", text), F_STR("peer", req != NULL ? http_request_peer(req) : "gone"),
                  F_UINT("requests", complaint_taken(&r->rejected_log[why])));
 }

@@ -56,6 +56,7 @@ static bool from_json(struct unpacking *u, struct buf *wire)
         u->fault = rc == UV_E2BIG ? UNPACK_JSON_TOO_LARGE : UNPACK_BAD_JSON;
         return false;
     }
+    u->foreign = wire->len == 0 && otlp_foreign_json(u->signal, u->body, &u->err);
     block = block_new(u->budget, wire->len);
     if (block == NULL) {
         u->fault = UNPACK_NO_ROOM;
@@ -79,6 +80,8 @@ static void unpack(struct unpacking *u, struct buf *wire)
         return;
     if (!otlp_validate(u->signal, u->body, &u->validation))
         u->fault = UNPACK_INVALID;
+    else if (!u->json && u->validation.items == 0)
+        u->foreign = otlp_foreign_wire(u->signal, u->body, &u->err);
 }
 
 static struct unpacking work_of(const struct otlp_call *call)
