@@ -82,6 +82,9 @@ struct component {
     const struct metric_row *const *metrics; /* what it counts, NULL-terminated; for the reference */
     size_t node_size;
 
+    /* What follows from other values is written into the decoded configuration, before check() sees it. `ck` says what
+     * the user wrote; nothing is reported. May be NULL. */
+    void (*finish)(void *config, struct check *ck);
     /* What one row cannot say (max >= min); report through check_fail. May be NULL. */
     void (*check)(const void *config, struct check *ck);
     /* Processors: what hangs on the signal; called for each that a pipeline uses it for, after check(). May be NULL. */

@@ -59,12 +59,16 @@ static enum sender_sizer sizer_of(const struct sending_batch_config *b)
     return b->sizer == BATCH_SIZER_BYTES ? SIZER_BYTES : SIZER_ITEMS;
 }
 
-static void check_batch(const struct sending_queue_config *q, struct sending_batch_config *b, struct check *ck)
+void sending_queue_finish(struct sending_queue_config *c, struct check *ck)
+{
+    if (c->batch.sizer == BATCH_SIZER_UNSET && c->on && c->batch.on)
+        c->batch.sizer = c->sizer == SIZER_BYTES && !check_is_bare(ck, "sending_queue::batch") ? BATCH_SIZER_BYTES
+                                                                                               : BATCH_SIZER_ITEMS;
+}
+
+static void check_batch(const struct sending_queue_config *q, const struct sending_batch_config *b, struct check *ck)
 {
 #define PATH "sending_queue::batch::"
-    if (b->sizer == BATCH_SIZER_UNSET)
-        b->sizer = q->sizer == SIZER_BYTES && !check_is_bare(ck, "sending_queue::batch") ? BATCH_SIZER_BYTES
-                                                                                         : BATCH_SIZER_ITEMS;
     if (b->flush_timeout.ns <= 0)
         check_fail(ck, PATH "flush_timeout", "`flush_timeout` must be positive, found %lld",
                    (long long)b->flush_timeout.ns);
@@ -93,7 +97,7 @@ void sending_queue_check(const struct sending_queue_config *c, struct check *ck)
         check_fail(ck, "sending_queue::wait_for_result",
                    "`wait_for_result` is not supported with a persistent queue configured with `storage`");
     if (c->batch.on)
-        check_batch(c, (struct sending_batch_config *)(uintptr_t)&c->batch, ck);
+        check_batch(c, &c->batch, ck);
 }
 
 /* As a file's name: what is not a letter, digit, dot, dash or underscore becomes ~XXXX. */

@@ -26,7 +26,8 @@ struct sending_queue_config {
 
 extern const struct option sending_queue_options[];
 
-/* Also derives batch.sizer where it is not written. */
+/* Derives batch.sizer where it is not written: for a component's finish(), and before its check(). */
+void sending_queue_finish(struct sending_queue_config *c, struct check *ck);
 void sending_queue_check(const struct sending_queue_config *c, struct check *ck);
 
 /* The sender that the options ask for. `o` has what is the exporter's (attempt, retry); the rest is filled in. */

@@ -225,6 +225,8 @@ static void decode_component(struct loader *l, struct config_component *cc, cons
     decode_struct(a, rows_of(c), cc->body, path, config, faults_of(l));
     cc->config = config;
     ck = check_of(l, cc, path);
+    if (c->finish != NULL && faults_of(l)->n_errors == errors)
+        c->finish(config, &ck);
     if (c->check != NULL && faults_of(l)->n_errors == errors)
         c->check(config, &ck);
     cc->sound = faults_of(l)->n_errors == errors;

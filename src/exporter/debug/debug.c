@@ -290,6 +290,11 @@ static void on_attempt(struct consumer *self, struct batch *batch, struct ack *a
 
 /* --- life --- */
 
+static void derive(void *config, struct check *ck)
+{
+    sending_queue_finish(&((struct debug_config *)config)->sending_queue, ck);
+}
+
 static void check(const void *config, struct check *ck)
 {
     const struct debug_config *c = config;
@@ -432,6 +437,7 @@ const struct component debug_exporter = {
     .metrics = metric_rows,
     .node_size = sizeof(struct debug),
     .storage_id = offsetof(struct debug_config, sending_queue.storage),
+    .finish = derive,
     .check = check,
     .create = create,
     .start = start,

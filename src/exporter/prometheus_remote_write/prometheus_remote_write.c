@@ -369,6 +369,7 @@ const struct component prometheus_remote_write_exporter = {
     .options = remote_write_options,
     .metrics = remote_write_metric_rows,
     .node_size = sizeof(struct remote_write_node),
+    .finish = remote_write_options_finish,
     .check = remote_write_check,
     .create = create,
     .claim = claim,

@@ -52,7 +52,7 @@ struct remote_write_config {
     int protobuf_message; /* enum remote_write_version */
     struct strings include_metadata_keys;
     duration series_expiration;
-    bool retry_forever; /* by check(): what is on disk is not given up for its age, unless the user says so */
+    bool retry_forever; /* by finish(): what is on disk is not given up for its age, unless the user says so */
 };
 
 /* The one that counts: `http` takes the place of the top-level keys. */
@@ -166,6 +166,7 @@ void remote_write_drop_items(struct remote_write_node *n, struct delivery *d, ui
 /* options */
 extern const struct option remote_write_options[];
 extern const char *const remote_write_messages[]; /* by enum remote_write_version */
+void remote_write_options_finish(void *config, struct check *ck);
 void remote_write_check(const void *config, struct check *ck);
 
 /* metrics */

@@ -178,6 +178,13 @@ static void check_wal(const struct remote_write_config *c, struct check *ck)
             check_warn(ck, idle[i], "says nothing here: what is delivered is removed at once");
 }
 
+void remote_write_options_finish(void *config, struct check *ck)
+{
+    struct remote_write_config *c = config;
+
+    c->retry_forever = c->wal.on && !check_was_set(ck, "retry_on_failure::max_elapsed_time");
+}
+
 void remote_write_check(const void *config, struct check *ck)
 {
     const struct remote_write_config *c = config;
@@ -206,6 +213,4 @@ void remote_write_check(const void *config, struct check *ck)
             "are");
     if (check_was_set(ck, "write_buffer_size"))
         check_warn(ck, "write_buffer_size", "says nothing here: a request is written whole");
-    ((struct remote_write_config *)(uintptr_t)c)->retry_forever =
-        c->wal.on && !check_was_set(ck, "retry_on_failure::max_elapsed_time");
 }

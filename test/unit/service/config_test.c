@@ -192,6 +192,49 @@ START_TEST(sections_become_components_and_pipelines_that_point_at_them)
 }
 END_TEST
 
+/* A component whose finish() doubles what the user wrote. */
+struct doubled {
+    uint64_t n;
+};
+
+static const struct option doubled_options[] = {
+    OPT_UINT(struct doubled, n, "1", NULL, NULL, "A number."),
+    OPT_END,
+};
+
+static void double_it(void *config, struct check *ck)
+{
+    if (check_was_set(ck, "n"))
+        ((struct doubled *)config)->n *= 2;
+}
+
+static void say_it(const void *config, struct check *ck)
+{
+    check_warn(ck, "n", "it is %llu", (unsigned long long)((const struct doubled *)config)->n);
+}
+
+static const struct component doubling = {
+    .type = "doubling",
+    .kind = COMPONENT_RECEIVER,
+    .signals = SIGNAL_ALL,
+    .config_size = sizeof(struct doubled),
+    .options = doubled_options,
+    .finish = double_it,
+    .check = say_it,
+};
+static const struct component *const doublings[] = { &doubling, NULL };
+
+START_TEST(what_follows_from_other_values_is_there_when_they_are_checked)
+{
+    const char *const uris[] = { "yaml:receivers: {doubling: {n: 21}, doubling/2: }" };
+    struct config_sources s = { .uris = uris, .n_uris = 1, .offline = true };
+
+    c = config_load(&s, doublings);
+    ck_assert_str_eq(c->faults.list.v[1].text, "it is 42");
+    ck_assert_str_eq(c->faults.list.v[2].text, "it is 1");
+}
+END_TEST
+
 START_TEST(without_readers_the_own_metrics_are_on_localhost_8888)
 {
     load(TELEMETRY("{}"));
@@ -281,6 +324,7 @@ int main(void)
     tcase_add_checked_fixture(tc, NULL, teardown);
     tcase_add_loop_test(tc, a_configuration_gets_these_answers, 0, sizeof(cases) / sizeof(*cases));
     tcase_add_test(tc, sections_become_components_and_pipelines_that_point_at_them);
+    tcase_add_test(tc, what_follows_from_other_values_is_there_when_they_are_checked);
     tcase_add_test(tc, without_readers_the_own_metrics_are_on_localhost_8888);
     tcase_add_test(tc, the_old_address_and_readers_say_where_own_metrics_are);
     tcase_add_test(tc, level_none_serves_no_metrics);
