@@ -77,6 +77,7 @@ static const char *kind_word(const struct option *o)
         [OPTION_DURATION] = "duration",
         [OPTION_STRING] = "string",
         [OPTION_SECRET] = "secret",
+        [OPTION_EXTENSION] = "string",
         [OPTION_ENUM] = "one of",
         [OPTION_STRINGS] = "list of strings",
         [OPTION_MAP] = "map of strings",

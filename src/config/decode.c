@@ -347,6 +347,7 @@ static void decode_value(struct decoder *d, const struct option *o, const struct
         break;
     case OPTION_STRING:
     case OPTION_SECRET: /* struct secret is one pointer */
+    case OPTION_EXTENSION:
         decode_string(d, o, n, path, field);
         break;
     case OPTION_ENUM:
@@ -386,7 +387,7 @@ static void set_default(struct decoder *d, const struct option *o, char *out)
         return;
     }
     if (o->def == NULL) {
-        if (o->kind == OPTION_STRING || o->kind == OPTION_SECRET)
+        if (option_is_text(o))
             memcpy(out + o->offset, &empty, sizeof(empty));
         return;
     }
@@ -403,7 +404,7 @@ static void decode_null(struct decoder *d, const struct option *o, const struct 
                         char *field)
 {
     struct yaml_node zero = { .kind = YAML_SCALAR, .file = n->file, .line = n->line, .column = n->column, .text = "0" };
-    bool text = o->kind == OPTION_STRING || o->kind == OPTION_SECRET;
+    bool text = option_is_text(o);
 
     zero.plain = !text;
     if (o->kind == OPTION_BOOL)
@@ -476,7 +477,7 @@ static void check_required(struct decoder *d, const struct option *rows, const s
 
         if (!o->required)
             continue;
-        if (o->kind == OPTION_STRING || o->kind == OPTION_SECRET)
+        if (option_is_text(o))
             memcpy(&s, out + o->offset, sizeof(s));
         if (s == NULL ? yaml_get(node, o->key) == NULL : s[0] == '\0')
             fault_add(d->faults, node, path, false, "requires a non-empty \"%s\": %s", o->key, o->help);

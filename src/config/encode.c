@@ -115,6 +115,8 @@ static struct yaml_node *value_node(struct arena *a, const struct option *o, con
         return duration_node(a, *(const duration *)field);
     case OPTION_STRING:
         return string_node(a, *(const char *const *)field, reveal);
+    case OPTION_EXTENSION:
+        return text_node(a, false, *(const char *const *)field);
     case OPTION_SECRET:
         return text_node(a, false,
                          **(const char *const *)field == '\0' || reveal ? *(const char *const *)field : "[REDACTED]");

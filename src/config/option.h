@@ -52,14 +52,15 @@ enum option_kind {
     OPTION_DURATION,
     OPTION_STRING,
     OPTION_SECRET,
-    OPTION_ENUM,    /* field: int, the index in .names */
-    OPTION_STRINGS, /* list of strings; a plain string is split at commas */
-    OPTION_MAP,     /* string to string */
-    OPTION_HEADERS, /* a map, or a list of {name, value}; values never printed */
-    OPTION_GROUP,   /* nested struct with its own rows */
-    OPTION_LIST,    /* list of such structs */
-    OPTION_NODE,    /* any YAML, kept as a tree: const struct yaml_node * */
-    OPTION_REFUSED, /* known to the Go collector, not served here: named in an error whose end is .help */
+    OPTION_EXTENSION, /* the id of an extension that has .capability; "" = none */
+    OPTION_ENUM,      /* field: int, the index in .names */
+    OPTION_STRINGS,   /* list of strings; a plain string is split at commas */
+    OPTION_MAP,       /* string to string */
+    OPTION_HEADERS,   /* a map, or a list of {name, value}; values never printed */
+    OPTION_GROUP,     /* nested struct with its own rows */
+    OPTION_LIST,      /* list of such structs */
+    OPTION_NODE,      /* any YAML, kept as a tree: const struct yaml_node * */
+    OPTION_REFUSED,   /* known to the Go collector, not served here: named in an error whose end is .help */
 };
 
 /* What an absent, a bare (`key:`) and a filled group mean. The struct of
@@ -69,6 +70,11 @@ enum group_mode {
     GROUP_NONE,    /* absent or bare: off. A map, even {}: on */
     GROUP_DEFAULT, /* absent: off. Bare or a map: on */
     GROUP_SOME,    /* absent or bare: on */
+};
+
+/* What an extension can do for the component that names it. */
+enum capability {
+    CAPABILITY_STORAGE, /* keep a queue: queue/storage.h */
 };
 
 struct option {
@@ -82,9 +88,10 @@ struct option {
     const struct option *options; /* OPTION_GROUP, OPTION_LIST */
     size_t size;                  /* of the nested struct */
     enum group_mode mode;
-    bool required;          /* must be written and not be empty */
-    bool nocase;            /* OPTION_ENUM */
-    const char *deprecated; /* not NULL: still works, warns with this text */
+    bool required;              /* must be written and not be empty */
+    bool nocase;                /* OPTION_ENUM */
+    enum capability capability; /* OPTION_EXTENSION */
+    const char *deprecated;     /* not NULL: still works, warns with this text */
 };
 
 #define OPT_FIELD(T, f, ctype) _Generic(&((T *)0)->f, ctype * : offsetof(T, f))
@@ -110,6 +117,9 @@ struct option {
 #define OPT_STRING(T, f, def_, help_, ...)                                                                 \
     { .key = #f, .kind = OPTION_STRING, .offset = OPT_FIELD(T, f, const char *), .def = (def_),            \
       .help = (help_), ##__VA_ARGS__ }
+#define OPT_EXTENSION(T, f, capability_, help_, ...)                                                       \
+    { .key = #f, .kind = OPTION_EXTENSION, .offset = OPT_FIELD(T, f, const char *),                        \
+      .capability = (capability_), .help = (help_), ##__VA_ARGS__ }
 #define OPT_SECRET(T, f, help_, ...)                                                                       \
     { .key = #f, .kind = OPTION_SECRET, .offset = OPT_FIELD(T, f, struct secret), .help = (help_), ##__VA_ARGS__ }
 #define OPT_ENUM(T, f, names_, def_, help_, ...)                                                           \
@@ -138,6 +148,12 @@ struct option {
     {                                                                                                                  \
         .kind = OPTION_END                                                                                             \
     }
+
+/* The value of such a row is one pointer to text: a string, a secret or an extension's id. */
+static inline bool option_is_text(const struct option *o)
+{
+    return o->kind == OPTION_STRING || o->kind == OPTION_SECRET || o->kind == OPTION_EXTENSION;
+}
 
 /* Handed to a component's check(): the place of each key is known to it.
  * `path` is relative to the component, with `::` between keys ("protocols::http::endpoint", "actions::0::key"; "" = the

@@ -100,7 +100,6 @@ struct component {
     void (*hurry)(struct node *node);
     void (*destroy)(struct node *node);                        /* may be NULL */
     const struct storage *(*storage)(const struct node *node); /* extensions that keep queues (queue/storage.h) */
-    size_t storage_id; /* exporters: offset in the config of a `const char *`, the id of such an extension; 0 = none */
 };
 
 /* One object that all nodes of one component id share (memory_limiter's checker): *slot starts NULL and lives

@@ -45,8 +45,8 @@ const struct option sending_queue_options[] = {
     OPT_BOOL(struct sending_queue_config, block_on_overflow, "false",
              "When the queue is full senders wait; else they are told to come again."),
     OPT_BOOL(struct sending_queue_config, wait_for_result, "false", "Senders wait until their batch is exported."),
-    OPT_STRING(struct sending_queue_config, storage, "",
-               "Keep the queue on disk: the id of a file_storage extension. What was accepted survives restarts."),
+    OPT_EXTENSION(struct sending_queue_config, storage, CAPABILITY_STORAGE,
+                  "Keep the queue on disk: the id of a file_storage extension. What was accepted survives restarts."),
     OPT_GROUP(
         struct sending_queue_config, batch, struct sending_batch_config, batch_options, GROUP_DEFAULT,
         "Merge and cut what is in the queue before it is sent. What was accepted is in the queue already, so with "

@@ -334,32 +334,57 @@ static void check_uses(struct loader *l)
         }
 }
 
-/* A queue's storage must be an extension that is started and has files. */
-static void check_storage(struct loader *l, const struct config_component *cc)
-{
-    const struct config_component *extension;
-    const char *id;
+/* In messages: what it is, and who has it. */
+static const struct {
+    const char *word, *example;
+} capabilities[] = { [CAPABILITY_STORAGE] = { "storage", "a file_storage" } };
 
-    if (cc->component == NULL || cc->component->storage_id == 0 || cc->config == NULL)
-        return;
-    memcpy(&id, (const char *)cc->config + cc->component->storage_id, sizeof(id));
-    if (id == NULL || id[0] == '\0')
-        return;
-    extension = extension_in_use(l, id);
-    if (extension == NULL)
-        fault_add(faults_of(l), cc->place, config_path(l, config_sections[cc->component->kind], cc->id), false,
-                  "no storage client extension found: sending_queue::storage names \"%s\", which is not in "
-                  "service::extensions",
-                  id);
-    else if (extension->component->storage == NULL)
-        fault_add(faults_of(l), cc->place, config_path(l, config_sections[cc->component->kind], cc->id), false,
-                  "requested extension is not a storage extension: \"%s\"; use a file_storage", id);
+static bool provides(const struct component *c, enum capability capability)
+{
+    return capability == CAPABILITY_STORAGE && c->storage != NULL;
 }
 
-static void check_storages(struct loader *l)
+static void check_extension(struct loader *l, const struct config_component *cc, const struct option *o,
+                            const char *key, const char *id)
 {
-    for (size_t i = 0; i < l->config->components[COMPONENT_EXPORTER].n; i++)
-        check_storage(l, &l->config->components[COMPONENT_EXPORTER].v[i]);
+    const struct config_component *extension = extension_in_use(l, id);
+    const char *path = config_path(l, config_sections[cc->component->kind], cc->id);
+
+    if (extension == NULL)
+        fault_add(faults_of(l), cc->place, path, false,
+                  "no %s client extension found: %s names \"%s\", which is not in service::extensions",
+                  capabilities[o->capability].word, key, id);
+    else if (!provides(extension->component, o->capability))
+        fault_add(faults_of(l), cc->place, path, false, "requested extension is not a %s extension: \"%s\"; use %s",
+                  capabilities[o->capability].word, id, capabilities[o->capability].example);
+}
+
+/* The extensions that these rows name must be started and have what is wanted of them. */
+static void check_extensions(struct loader *l, const struct config_component *cc, const struct option *rows,
+                             const char *path, const char *config)
+{
+    for (const struct option *o = rows; o->kind != OPTION_END; o++) {
+        const char *key = path[0] != '\0' ? config_path(l, path, o->key) : o->key, *id;
+
+        if (o->kind == OPTION_GROUP)
+            check_extensions(l, cc, o->options, key, config + o->offset);
+        if (o->kind != OPTION_EXTENSION)
+            continue;
+        memcpy(&id, config + o->offset, sizeof(id));
+        if (id[0] != '\0')
+            check_extension(l, cc, o, key, id);
+    }
+}
+
+static void check_all_extensions(struct loader *l)
+{
+    for (int kind = 0; kind < COMPONENT_KINDS; kind++)
+        for (size_t i = 0; i < l->config->components[kind].n; i++) {
+            const struct config_component *cc = &l->config->components[kind].v[i];
+
+            if (cc->config != NULL)
+                check_extensions(l, cc, rows_of(cc->component), "", cc->config);
+        }
 }
 
 static void warn_unused(struct loader *l)
@@ -458,7 +483,7 @@ struct config *config_load(const struct config_sources *sources, const struct co
     before = c->faults.n_errors;
     config_load_service(&l);
     check_uses(&l);
-    check_storages(&l);
+    check_all_extensions(&l);
     if (!l.unknown && c->faults.n_errors == before)
         graph_check(c, wiring_fault, &l);
     if (!l.unknown && c->faults.n_errors == 0)

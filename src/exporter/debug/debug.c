@@ -436,7 +436,6 @@ const struct component debug_exporter = {
     .options = options,
     .metrics = metric_rows,
     .node_size = sizeof(struct debug),
-    .storage_id = offsetof(struct debug_config, sending_queue.storage),
     .finish = derive,
     .check = check,
     .create = create,
