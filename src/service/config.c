@@ -354,7 +354,7 @@ static void check_extension(struct loader *l, const struct config_component *cc,
         fault_add(faults_of(l), cc->place, path, false,
                   "no %s client extension found: %s names \"%s\", which is not in service::extensions",
                   capabilities[o->capability].word, key, id);
-    else if (!provides(extension->component, o->capability))
+    else if (extension->component != NULL && !provides(extension->component, o->capability))
         fault_add(faults_of(l), cc->place, path, false, "requested extension is not a %s extension: \"%s\"; use %s",
                   capabilities[o->capability].word, id, capabilities[o->capability].example);
 }

@@ -116,6 +116,11 @@ static const struct {
       "4:70: service::pipelines::traces: references processor \"batch\" multiple times" },
     { RECEIVERS EXPORTERS "service: {extensions: [zpages], pipelines: {traces: {receivers: [nop], exporters: [nop]}}}",
       "3:24: service::extensions: references extension \"zpages\" which is not configured" },
+    { RECEIVERS "exporters: {debug: {sending_queue: {storage: zpages}}}\nextensions: {zpages: }\n"
+                "service: {extensions: [zpages], pipelines: {traces: {receivers: [nop], exporters: [debug]}}}",
+      "3:14: extensions::zpages: unknown type: \"zpages\" for id: \"zpages\" (valid values: [file_storage]); remove "
+      "it; "
+      "the metrics of otelcd itself say what it does" },
     { "receivers: {nop: , forward: }\n" EXPORTERS "connectors: {forward: }\n" PIPELINES,
       "1:20: receivers::forward: unknown type: \"forward\" for id: \"forward\" (valid values: [otlp nop])\n"
       "3:14: connectors::forward: ambiguous ID: Found both \"forward\" receiver and \"forward\" connector. Change one "
