@@ -62,10 +62,10 @@ void check_warn(struct check *ck, const char *path, const char *fmt, ...)
 }
 
 /* The value at `path` of a decoded struct as text; false when no row says it. */
-static bool value_text(struct check *ck, const void *config, const char *path, struct buf *out)
+static bool value_text(struct arena *a, struct check *ck, const void *config, const char *path, struct buf *out)
 {
     bool exact;
-    const struct yaml_node *n = node_of(encode_struct(ck->arena, ck->rows, config, true), path, &exact);
+    const struct yaml_node *n = node_of(encode_struct(a, ck->rows, config, true), path, &exact);
 
     if (exact)
         yaml_write(n, out, true);
@@ -74,17 +74,19 @@ static bool value_text(struct check *ck, const void *config, const char *path, s
 
 static bool is_default(struct check *ck, const char *path)
 {
-    void *defaults = arena_zalloc(ck->arena, ck->size);
+    struct arena scratch = { 0 };
+    void *defaults = arena_zalloc(&scratch, ck->size);
     struct faults ignored = { 0 };
     struct buf a = { 0 }, b = { 0 };
     bool same;
 
-    decode_struct(ck->arena, ck->rows, NULL, "", defaults, &ignored);
-    same = value_text(ck, ck->config, path, &a) && value_text(ck, defaults, path, &b) &&
+    decode_struct(&scratch, ck->rows, NULL, "", defaults, &ignored);
+    same = value_text(&scratch, ck, ck->config, path, &a) && value_text(&scratch, ck, defaults, path, &b) &&
            strcmp(buf_cstr(&a), buf_cstr(&b)) == 0;
     faults_free(&ignored);
     buf_free(&a);
     buf_free(&b);
+    arena_free(&scratch);
     return same;
 }
 

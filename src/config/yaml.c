@@ -125,6 +125,29 @@ struct yaml_node *yaml_scalar(struct arena *a, const char *text, bool plain, con
     return n;
 }
 
+/* Documents are many nodes of one file: its name is copied once. */
+static struct yaml_node *copy_below(struct arena *a, const struct yaml_node *n, const struct yaml_node *parent,
+                                    const char *parent_file)
+{
+    struct yaml_node *c = yaml_new(a, n->kind, n);
+
+    c->file = parent != NULL && n->file == parent->file ? parent_file : arena_strdup(a, n->file);
+    c->plain = n->plain;
+    c->text = n->text != NULL ? arena_strdup(a, n->text) : NULL;
+    c->original = n->original != NULL ? arena_strdup(a, n->original) : NULL;
+    for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++)
+        yaml_put(a, c, arena_strdup(a, n->pairs[i].key), n->pairs[i].line, n->pairs[i].column,
+                 copy_below(a, n->pairs[i].value, n, c->file));
+    for (size_t i = 0; n->kind == YAML_LIST && i < n->n; i++)
+        yaml_push(a, c, copy_below(a, n->items[i], n, c->file));
+    return c;
+}
+
+struct yaml_node *yaml_copy(struct arena *a, const struct yaml_node *n)
+{
+    return n != NULL ? copy_below(a, n, NULL, NULL) : NULL;
+}
+
 /* Room for one more element of `size`. */
 static void *grown(struct arena *a, void *old, size_t n, size_t *cap, size_t size)
 {

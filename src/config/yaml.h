@@ -63,6 +63,7 @@ const struct yaml_pair *yaml_pair(const struct yaml_node *map, const char *key);
 /* Building: nodes at the place of `at`. */
 struct yaml_node *yaml_new(struct arena *a, enum yaml_kind kind, const struct yaml_node *at);
 struct yaml_node *yaml_scalar(struct arena *a, const char *text, bool plain, const struct yaml_node *at);
+struct yaml_node *yaml_copy(struct arena *a, const struct yaml_node *n); /* all of it, its texts too; NULL of NULL */
 void yaml_put(struct arena *a, struct yaml_node *map, const char *key, int line, int column, struct yaml_node *value);
 void yaml_push(struct arena *a, struct yaml_node *list, struct yaml_node *item);
 

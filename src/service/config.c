@@ -162,7 +162,7 @@ static void unknown_type(struct loader *l, enum component_kind kind, struct byte
 }
 
 /* The old logging exporter's `loglevel` in the words of `verbosity`. */
-static void mend_logging(struct loader *l, struct yaml_node *body, const char *path)
+static void mend_logging(struct loader *l, struct arena *a, struct yaml_node *body, const char *path)
 {
     static const char *const levels[] = { "debug", "info", "warn", "error", "dpanic", "panic", "fatal", NULL };
     const struct yaml_pair *pair = yaml_pair(body, "loglevel");
@@ -184,7 +184,7 @@ static void mend_logging(struct loader *l, struct yaml_node *body, const char *p
     }
     fault_add(faults_of(l), slot->value, path, true, "loglevel is the old spelling; write verbosity: %s", verbosity);
     slot->key = "verbosity";
-    slot->value = yaml_scalar(&l->config->arena, verbosity, true, slot->value);
+    slot->value = yaml_scalar(a, verbosity, true, slot->value);
 }
 
 static const struct option *rows_of(const struct component *c)
@@ -196,10 +196,9 @@ static const struct option *rows_of(const struct component *c)
 
 static struct check check_of(struct loader *l, const struct config_component *cc, const char *path)
 {
-    return (struct check){ faults_of(l),      cc->body,
-                           cc->place,         path,
-                           &l->config->arena, rows_of(cc->component),
-                           cc->config,        cc->component->config_size };
+    return (struct check){
+        faults_of(l), cc->body, cc->place, path, rows_of(cc->component), cc->config, cc->component->config_size
+    };
 }
 
 struct check config_check_of(struct loader *l, const struct config_component *cc)
@@ -210,9 +209,8 @@ struct check config_check_of(struct loader *l, const struct config_component *cc
 static void decode_component(struct loader *l, struct config_component *cc, const char *path)
 {
     const struct component *c = cc->component;
-    struct arena *a = &l->config->arena;
     size_t errors = faults_of(l)->n_errors;
-    void *config = arena_zalloc(a, c->config_size > 0 ? c->config_size : 1);
+    void *config = arena_zalloc(&cc->arena, c->config_size > 0 ? c->config_size : 1);
     struct check ck;
 
     if (cc->body != NULL && cc->body->kind != YAML_MAP && cc->body->kind != YAML_NULL) {
@@ -222,7 +220,7 @@ static void decode_component(struct loader *l, struct config_component *cc, cons
                       : "");
         return;
     }
-    decode_struct(a, rows_of(c), cc->body, path, config, faults_of(l));
+    decode_struct(&cc->arena, rows_of(c), cc->body, path, config, faults_of(l));
     cc->config = config;
     ck = check_of(l, cc, path);
     if (c->finish != NULL && faults_of(l)->n_errors == errors)
@@ -230,6 +228,7 @@ static void decode_component(struct loader *l, struct config_component *cc, cons
     if (c->check != NULL && faults_of(l)->n_errors == errors)
         c->check(config, &ck);
     cc->sound = faults_of(l)->n_errors == errors;
+    cc->fingerprint = fingerprint_struct(rows_of(c), config);
 }
 
 static void load_component(struct loader *l, enum component_kind kind, const struct yaml_pair *pair)
@@ -239,6 +238,7 @@ static void load_component(struct loader *l, enum component_kind kind, const str
     const struct yaml_node *place = config_place(l, pair);
     const char *id = config_trim(a, pair->key);
     const char *path = config_path(l, config_sections[kind], id);
+    struct yaml_node *body;
     bool by_alias = false;
     struct bytes type;
 
@@ -249,10 +249,11 @@ static void load_component(struct loader *l, enum component_kind kind, const str
             fault_add(faults_of(l), place, path, false, "duplicate name \"%s\"", id);
             return;
         }
-    *cc = (struct config_component){
-        .id = id, .component = component_find(l->all, kind, type, &by_alias), .place = place, .body = pair->value
-    };
     l->config->components[kind].n++;
+    cc->id = arena_strdup(&cc->arena, id);
+    cc->component = component_find(l->all, kind, type, &by_alias);
+    cc->place = yaml_copy(&cc->arena, place);
+    cc->body = body = yaml_copy(&cc->arena, pair->value);
     if (cc->component == NULL) {
         unknown_type(l, kind, type, id, place, path);
         return;
@@ -261,7 +262,7 @@ static void load_component(struct loader *l, enum component_kind kind, const str
         fault_add(faults_of(l), place, path, true, "\"%.*s\" alias is deprecated; use \"%s\" instead", (int)type.len,
                   (const char *)type.data, cc->component->type);
     if (kind == COMPONENT_EXPORTER && bytes_is(type, "logging"))
-        mend_logging(l, pair->value, path);
+        mend_logging(l, &cc->arena, body, path);
     decode_component(l, cc, path);
 }
 
@@ -495,6 +496,9 @@ struct config *config_load(const struct config_sources *sources, const struct co
 
 void config_free(struct config *c)
 {
+    for (int kind = 0; kind < COMPONENT_KINDS; kind++)
+        for (size_t i = 0; i < c->components[kind].n; i++)
+            arena_free(&c->components[kind].v[i].arena);
     faults_free(&c->faults);
     arena_free(&c->arena);
     free(c);

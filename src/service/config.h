@@ -12,9 +12,11 @@
 #include "service/service_config.h"
 
 struct config_component {
-    const char *id; /* "otlp/2", as written */
+    struct arena arena; /* its id, its configuration and all that this points to */
+    const char *id;     /* "otlp/2", as written */
     const struct component *component;
     const void *config;            /* component->config_size bytes */
+    uint64_t fingerprint;          /* of `config`: two loads that say the same have the same one */
     bool sound;                    /* decoded and checked without a fault */
     uint32_t checked;              /* SIGNAL_BITs that check_use() was asked about */
     bool used;                     /* in some pipeline or in service::extensions */
@@ -32,7 +34,7 @@ struct config_pipeline {
 };
 
 struct config {
-    struct arena arena; /* all of it lives here */
+    struct arena arena; /* all of it lives here but for what components have of their own */
     struct {
         struct config_component *v;
         size_t n;

@@ -240,6 +240,35 @@ START_TEST(what_follows_from_other_values_is_there_when_they_are_checked)
 }
 END_TEST
 
+#define ATTRIBUTES(value)                                                                                              \
+    RECEIVERS EXPORTERS PIPELINES "processors: {attributes: {actions: [{key: k, action: insert, value: " value "}]}}"
+
+START_TEST(a_component_keeps_its_configuration_when_the_rest_is_freed)
+{
+    struct config_component *in_config, kept;
+    struct arena scratch = { 0 };
+    uint64_t fingerprint;
+
+    load(ATTRIBUTES("[a, {b: c}]"));
+    in_config = &c->components[COMPONENT_PROCESSOR].v[0];
+    kept = *in_config;
+    in_config->arena = (struct arena){ 0 };
+    teardown();
+    ck_assert_str_eq(kept.id, "attributes");
+    yaml_write(encode_struct(&scratch, kept.component->options, kept.config, true), &out, true);
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&out), "[\"a\",{\"b\":\"c\"}]"));
+    fingerprint = kept.fingerprint;
+    arena_free(&kept.arena);
+    arena_free(&scratch);
+
+    load(ATTRIBUTES("['a', {b: c}] # the same\n "));
+    ck_assert_uint_eq(c->components[COMPONENT_PROCESSOR].v[0].fingerprint, fingerprint);
+    teardown();
+    load(ATTRIBUTES("[a, {b: d}]"));
+    ck_assert_uint_ne(c->components[COMPONENT_PROCESSOR].v[0].fingerprint, fingerprint);
+}
+END_TEST
+
 START_TEST(without_readers_the_own_metrics_are_on_localhost_8888)
 {
     load(TELEMETRY("{}"));
@@ -330,6 +359,7 @@ int main(void)
     tcase_add_loop_test(tc, a_configuration_gets_these_answers, 0, sizeof(cases) / sizeof(*cases));
     tcase_add_test(tc, sections_become_components_and_pipelines_that_point_at_them);
     tcase_add_test(tc, what_follows_from_other_values_is_there_when_they_are_checked);
+    tcase_add_test(tc, a_component_keeps_its_configuration_when_the_rest_is_freed);
     tcase_add_test(tc, without_readers_the_own_metrics_are_on_localhost_8888);
     tcase_add_test(tc, the_old_address_and_readers_say_where_own_metrics_are);
     tcase_add_test(tc, level_none_serves_no_metrics);
