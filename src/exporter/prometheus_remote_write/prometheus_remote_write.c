@@ -20,76 +20,7 @@ static struct remote_write_node *remote_write_of(struct node *node)
     return container_of(node, struct remote_write_node, node);
 }
 
-/* ---- batches ---- */
-
-/* What a user can do about points that are not sent. */
-static const char *advice(const char *reason)
-{
-    static const struct {
-        const char *reason, *text;
-    } texts[] = {
-        { "delta_temporality", "remote write has cumulative values only: set the SDK's temporality to cumulative" },
-        { "no_temporality", "a sum or histogram must say its temporality" },
-        { "duplicate_timestamp", "one batch had several points of a series for one time; the last was sent" },
-        { "bad_name", "nothing of the metric's name can stand in a Prometheus name: rename it" },
-        { "bad_label", "an attribute's name leaves no label name, is reserved (__), or there are too many: rename it" },
-        { "scale", "an exponential histogram's scale is below -4, the least that Prometheus has" },
-        { "malformed", "a histogram's buckets do not fit together" },
-        { "series_budget", "the memory budget has no room: raise it, or send fewer attributes" },
-        { "retries_exhausted", "the receiver did not take it within retry_on_failure::max_elapsed_time" },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        if (strcmp(texts[i].reason, reason) == 0)
-            return texts[i].text;
-    return answer_advice(reason);
-}
-
-void remote_write_drop_items(struct remote_write_node *n, struct delivery *d, uint64_t items, const char *reason,
-                             const char *example, const char *text)
-{
-    struct remote_write_reason *r = remote_write_reason(n, reason);
-
-    ack_drop(d->ack, items, reason);
-    metric_add(r->items, items);
-    if (complaint_due(&r->complaint, n->node.host->clock))
-        log_warn(&n->node.log, "Points are not sent", F_STR("reason", reason), F_STR("series", example),
-                 F_STR("because", advice(reason)), F_STR("receiver", text), F_UINT("points", items),
-                 F_UINT("repeated", complaint_taken(&r->complaint)));
-}
-
-static void encode(struct delivery *d, bool with_drops)
-{
-    struct remote_write_node *n = d->node;
-    struct remote_write_result result;
-
-    d->open = 1; /* ours, until all are pushed */
-    remote_write_encode(n->encoder, d->batch, &result);
-    for (size_t i = 0; with_drops && i < result.n_drops; i++) {
-        remote_write_drop_items(n, d, result.drops[i].items, result.drops[i].reason, result.drops[i].example, "");
-        metric_add(n->m.failed_translations, result.drops[i].items);
-    }
-    for (struct remote_write_request *r = result.first, *next; r != NULL; r = next) {
-        next = r->next;
-        metric_add(n->m.translated, r->samples + r->histograms);
-        if (r->newest > n->highest)
-            n->highest = r->newest;
-        remote_write_shard_push(&n->shards[r->shard % n->n_shards], d, r);
-    }
-    delivery_request_ended(d);
-}
-
-static void free_delivery(struct delivery *d)
-{
-    *d->link = d->next;
-    if (d->next != NULL)
-        d->next->link = d->link;
-    turn_cancel(d->node->node.host->turn, &d->task);
-    batch_unref(d->batch);
-    free(d);
-}
-
-static struct remote_write *make_encoder(struct remote_write_node *n)
+struct remote_write *remote_write_make_encoder(struct remote_write_node *n)
 {
     const struct remote_write_config *c = n->config;
     struct remote_write_options o = {
@@ -109,72 +40,10 @@ static struct remote_write *make_encoder(struct remote_write_node *n)
     return remote_write_new(&o);
 }
 
-/* Once more, in the form that the receiver knows. */
-static void on_again(struct turn_task *task)
-{
-    struct delivery *d = container_of(task, struct delivery, task);
-    struct remote_write_node *n = d->node;
-
-    d->again = false;
-    d->resumed = true;
-    d->known_dropped = d->dropped;
-    d->failed = 0;
-    if (remote_write_version(n->encoder) != n->version) {
-        remote_write_free(n->encoder);
-        n->encoder = make_encoder(n);
-    }
-    encode(d, false);
-}
-
-void delivery_request_ended(struct delivery *d)
-{
-    struct remote_write_node *n = d->node;
-    bool durable = n->wal_directory != NULL;
-
-    if (--d->open > 0)
-        return;
-    if (d->again) {
-        d->task.run = on_again;
-        turn_defer(n->node.host->turn, &d->task);
-        return;
-    }
-    if (d->failed > 0 && (durable || !n->config->remote_write_queue.enabled)) {
-        ack_fail(d->ack, VERDICT_RETRY, "receiver_failed", "%s", d->why);
-    } else {
-        ack_drop(d->ack, d->failed, "shutdown");
-        ack_safe(d->ack);
-    }
-    free_delivery(d);
-}
-
-/* Is it one of those that may have been under way when the process before this one ended? */
-static bool take_resumed(struct remote_write_node *n, const struct batch *b)
-{
-    struct remote_write_resumed *r = &n->resumed;
-
-    if (r->items == 0 || r->bytes == 0)
-        return false;
-    r->items -= b->items < r->items ? b->items : r->items;
-    r->bytes -= b->bytes < r->bytes ? b->bytes : r->bytes;
-    return true;
-}
-
 /* One attempt, which goes on until all of it has landed or was given up. */
 static void on_attempt(struct consumer *self, struct batch *batch, struct ack *ack)
 {
-    struct remote_write_node *n = container_of(self, struct remote_write_node, attempt);
-    struct delivery *d = mem_zalloc(sizeof(*d));
-
-    d->node = n;
-    d->batch = batch;
-    d->ack = ack;
-    d->resumed = take_resumed(n, batch);
-    d->next = n->deliveries;
-    d->link = &n->deliveries;
-    if (d->next != NULL)
-        d->next->link = &d->next;
-    n->deliveries = d;
-    encode(d, true);
+    delivery_start(container_of(self, struct remote_write_node, attempt), batch, ack);
 }
 
 /* ---- life ---- */
@@ -197,6 +66,7 @@ static void set_sender(struct remote_write_node *n)
         o.queue_size = UINT64_MAX;
         o.wait_for_result = true;
         o.consumers = 1000;
+        o.merge_bytes = 0; /* each hears of its own */
     }
     n->sender = sender_new(&n->node, &o);
 }
@@ -214,7 +84,7 @@ static int create(struct node *node, const void *config, struct error *err)
     n->version = (enum remote_write_version)c->protobuf_message;
     translation_configure(&n->translation, &c->translation, !c->disable_scope_info, &c->external_labels);
     n->translation.translation.target_by_either = true;
-    n->encoder = make_encoder(n);
+    n->encoder = remote_write_make_encoder(n);
     n->shards = mem_alloc(n->n_shards * sizeof(*n->shards));
     for (uint32_t i = 0; i < n->n_shards; i++)
         remote_write_shard_init(&n->shards[i], n);
@@ -299,10 +169,8 @@ static int start(struct node *node, struct error *err)
 
 static void forget_deliveries(struct remote_write_node *n)
 {
-    for (struct delivery *d = n->deliveries, *next; d != NULL; d = next) {
-        next = d->next;
-        free_delivery(d);
-    }
+    while (n->deliveries != NULL)
+        delivery_free(n->deliveries);
 }
 
 static void on_sender_stopped(struct node *node)

@@ -2,7 +2,8 @@
 /* The prometheus_remote_write exporter's inside: what its files share. Nobody but src/exporter/remote_write*.c and
  * prometheus_remote_write.c includes this.
  *
- *     prometheus_remote_write.c  the component: life, a batch's way through
+ *     prometheus_remote_write.c  the component: its life
+ *     remote_write_delivery.c    a batch's way through, and its answer
  *     remote_write_options.c     its options, and what must hold between them
  *     remote_write_shard.c        requests one after another on one shard: answers, waits, bisecting
  *     remote_write_answer.c      what an answer means
@@ -87,12 +88,15 @@ struct delivery {
     struct ack *ack;
     uint32_t open;          /* requests that have not ended */
     uint64_t failed;        /* items of requests that were given up for now: the batch is to come again */
-    uint64_t dropped;       /* items that were refused for good */
+    struct outcome failure; /* why */
+    uint64_t untranslated;  /* items that remote write cannot carry */
+    uint64_t dropped;       /* items that the receiver refused for good */
     uint64_t known_dropped; /* of those, the ones that come once more, for the batch was made anew */
     bool again;             /* in the other form of message */
     bool resumed;           /* some of it may have landed: before otelcd last stopped, or in the other form */
     struct turn_task task;
-    char why[160];
+    struct ledger_reasons rejected; /* with an ack that is refusable: what to tell */
+    struct outcome rejection;       /* the reason of most of it */
 };
 
 /* One request. */
@@ -158,10 +162,19 @@ void remote_write_shard_push(struct remote_write_shard *s, struct delivery *d,
                              struct remote_write_request *message); /* takes it over */
 void remote_write_shard_stop(struct remote_write_shard *s);         /* no more waits: one last try for what is there */
 
-/* the component */
+/* delivery */
+void delivery_start(struct remote_write_node *n, struct batch *batch, struct ack *ack); /* takes both over */
+void delivery_free(struct delivery *d);                                                 /* without an answer */
 void delivery_request_ended(struct delivery *d);
-void remote_write_drop_items(struct remote_write_node *n, struct delivery *d, uint64_t items, const char *reason,
-                             const char *example, const char *text);
+
+/* Items that are not sent. `example`: a series, `said`: what the receiver said; both may be empty. */
+void delivery_drop(struct delivery *d, uint64_t items, const char *reason, const char *example, const char *said);
+
+/* Items that were not taken for now: what a sender that waits hears. */
+void delivery_fail(struct delivery *d, uint64_t items, const struct outcome *why);
+
+/* the component */
+struct remote_write *remote_write_make_encoder(struct remote_write_node *n);
 
 /* options */
 extern const struct option remote_write_options[];

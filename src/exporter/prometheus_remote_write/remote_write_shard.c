@@ -135,18 +135,15 @@ static void drop_request(struct remote_write_shard *s, struct shard_request *r, 
     snprintf(said, sizeof(said), "%.*s", (int)(text.len < sizeof(said) ? text.len : sizeof(said) - 1),
              (const char *)text.data);
     remote_write_count_failed(s->node, r->message);
-    remote_write_drop_items(s->node, r->delivery, count_dropped(r), reason, buf_cstr(&name), said);
+    delivery_drop(r->delivery, count_dropped(r), reason, buf_cstr(&name), said);
     buf_free(&name);
     request_end(s, r);
 }
 
-/* For now: the batch stays where it is, or is lost with the queue. */
-static void fail_request(struct remote_write_shard *s, struct shard_request *r, const char *why)
+/* For now: the batch stays where it is, or comes again from the sender that waits. */
+static void fail_request(struct remote_write_shard *s, struct shard_request *r, const struct outcome *failure)
 {
-    struct delivery *d = r->delivery;
-
-    d->failed += r->message->items;
-    snprintf(d->why, sizeof(d->why), "%s", why);
+    delivery_fail(r->delivery, r->message->items, failure);
     remote_write_count_failed(s->node, r->message);
     request_end(s, r);
 }
@@ -216,7 +213,8 @@ static void log_retry(struct remote_write_shard *s, const struct shard_request *
                  F_UINT("repeated", complaint_taken(&n->failing)));
 }
 
-static void wait_and_retry(struct remote_write_shard *s, uint64_t peer_ms, const char *why)
+/* The first request was not taken for now. */
+static void wait_and_retry(struct remote_write_shard *s, const struct outcome *failure)
 {
     struct remote_write_node *n = s->node;
     struct clock *clock = n->node.host->clock;
@@ -224,18 +222,22 @@ static void wait_and_retry(struct remote_write_shard *s, uint64_t peer_ms, const
     uint64_t delay = 0;
 
     if (n->stopping) {
-        fail_request(s, list_take(&s->requests), why);
+        fail_request(s, list_take(&s->requests), failure);
         send_next(s);
         return;
     }
     if (!retry_next(&r->retry, &n->config->retry_on_failure, n->config->retry_forever, s->begun, clock_mono(clock),
-                    peer_ms, &delay)) {
-        drop_request(s, list_take(&s->requests), "retries_exhausted", bytes_str(why));
+                    failure->retry_after_ms, &delay)) {
+        list_take(&s->requests);
+        if (r->delivery->ack->refusable)
+            fail_request(s, r, failure);
+        else
+            drop_request(s, r, "retries_exhausted", bytes_str(failure->why));
         send_next(s);
         return;
     }
     remote_write_count_retried(n, r->message);
-    log_retry(s, r, why, delay);
+    log_retry(s, r, failure->why, delay);
     clock_start(clock, &s->timer, delay, on_wait_over);
 }
 
@@ -290,14 +292,14 @@ static bool may_overtake(const struct remote_write_shard *s, const struct shard_
     return s->requests.first->delivery == r->delivery || s->quarantine_max > 4 * QUARANTINE_FIRST;
 }
 
-static void handle_server_error(struct remote_write_shard *s, const struct http_response *a, const char *why)
+static void handle_server_error(struct remote_write_shard *s, struct bytes text, const struct outcome *failure)
 {
     struct shard_request *r = s->requests.first;
     bool bisecting = r->bisected || s->quarantine.first != NULL;
 
     r->server_errors++;
     if (s->node->stopping || (!bisecting && r->server_errors < SUSPICIOUS)) {
-        wait_and_retry(s, a->retry_after_ms, why);
+        wait_and_retry(s, failure);
         return;
     }
     if (r->message->units.n > 1) {
@@ -306,7 +308,7 @@ static void handle_server_error(struct remote_write_shard *s, const struct http_
         return;
     }
     if (r->last_try) {
-        drop_request(s, list_take(&s->requests), "server_error", a->body);
+        drop_request(s, list_take(&s->requests), "server_error", text);
         send_next(s);
         return;
     }
@@ -317,7 +319,7 @@ static void handle_server_error(struct remote_write_shard *s, const struct http_
     }
     release_quarantine(s);
     s->quarantine_max = s->quarantine_max < (1u << 20) ? s->quarantine_max * 2 : s->quarantine_max;
-    wait_and_retry(s, a->retry_after_ms, why);
+    wait_and_retry(s, failure);
 }
 
 static void handle_refusal(struct remote_write_shard *s, const struct answer_meaning *m, struct bytes text)
@@ -360,9 +362,9 @@ static void handle_answer(struct remote_write_shard *s, const struct http_respon
     struct answer_meaning m = answer_meaning(a->status, a->body, message->version,
                                              message->version == REMOTE_WRITE_2 ? read_written(s->node, a) : -1,
                                              message->samples + message->histograms);
-    char why[160];
+    struct outcome failure = { .verdict = VERDICT_RETRY, .reason = m.reason, .retry_after_ms = a->retry_after_ms };
 
-    snprintf(why, sizeof(why), "%s answered %d: %.*s", http_client_name(s->node->client), a->status,
+    snprintf(failure.why, sizeof(failure.why), "%s answered %d: %.*s", http_client_name(s->node->client), a->status,
              (int)(a->body.len < 100 ? a->body.len : 100), (const char *)a->body.data);
     switch (m.fate) {
     case ANSWER_TAKEN:
@@ -371,10 +373,10 @@ static void handle_answer(struct remote_write_shard *s, const struct http_respon
     case ANSWER_RETRY:
         r->server_errors = 0;
         release_quarantine(s);
-        wait_and_retry(s, a->retry_after_ms, why);
+        wait_and_retry(s, &failure);
         return;
     case ANSWER_SUSPECT:
-        handle_server_error(s, a, why);
+        handle_server_error(s, a->body, &failure);
         return;
     case ANSWER_OTHER_FORM:
         fall_back(s);
@@ -389,6 +391,7 @@ static void on_done(struct http_call *call, const struct http_response *a)
 {
     struct remote_write_shard *s = container_of(call, struct remote_write_shard, call);
     struct remote_write_node *n = s->node;
+    struct outcome failure = { .verdict = VERDICT_RETRY };
 
     s->calling = false;
     metric_observe(n->m.seconds, (double)(clock_mono(n->node.host->clock) - s->begun) / (double)NS_PER_S);
@@ -398,7 +401,9 @@ static void on_done(struct http_call *call, const struct http_response *a)
     }
     s->requests.first->ambiguous = s->requests.first->ambiguous || a->ambiguous;
     release_quarantine(s);
-    wait_and_retry(s, 0, a->why);
+    failure.reason = a->failure == HTTP_TIMED_OUT ? "timeout" : "unreachable";
+    snprintf(failure.why, sizeof(failure.why), "%s", a->why);
+    wait_and_retry(s, &failure);
 }
 
 /* ---- sending ---- */
@@ -464,10 +469,14 @@ static void send_next(struct remote_write_shard *s)
     if (s->calling || clock_armed(&s->timer))
         return;
     if (s->requests.first == NULL && s->quarantine.first != NULL) { /* nothing else came: they are tried again */
-        const char *why = "the receiver answers 500 to these series and to nothing else yet";
+        static const struct outcome failure = {
+            .verdict = VERDICT_RETRY,
+            .reason = "server_error",
+            .why = "the receiver answers 500 to these series and to nothing else yet",
+        };
 
         release_quarantine(s);
-        wait_and_retry(s, 0, why);
+        wait_and_retry(s, &failure);
         return;
     }
     if (s->requests.first != NULL)
