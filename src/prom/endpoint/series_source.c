@@ -211,15 +211,15 @@ static struct bytes merged(struct cursor *c, struct bytes own)
 
 static struct bytes labels_of(struct cursor *c, const struct series *x)
 {
-    const struct origin_entry *o = stream_origin(known_stream(&x->known));
+    const struct origin_entry *o = stream_origin(cached_series_stream(&x->cached));
 
-    if (x->known.whole)
-        return known_labels(&x->known);
+    if (x->cached.whole)
+        return cached_series_labels(&x->cached);
     if (c->origin != o)
         split_common(c, o);
     if (c->parts.n == 0)
-        return known_labels(&x->known);
-    return x->known.labels_len == 0 ? c->common : merged(c, known_labels(&x->known));
+        return cached_series_labels(&x->cached);
+    return x->cached.labels_len == 0 ? c->common : merged(c, cached_series_labels(&x->cached));
 }
 
 /* ---- one series ---- */

@@ -316,7 +316,7 @@ enum remote_write_version remote_write_version(const struct remote_write *rw)
 
 uint64_t remote_write_series(const struct remote_write *rw)
 {
-    return rw->streams.n_known;
+    return rw->streams.n_cached;
 }
 
 uint64_t remote_write_memory(const struct remote_write *rw)

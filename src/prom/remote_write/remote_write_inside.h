@@ -19,7 +19,7 @@
 
 /* The head of a known series; its labels are own_labels, and the text of values that the attributes do not have. */
 struct remote_series {
-    struct known known;
+    struct cached_series cached;
     uint16_t n_labels;
     uint32_t shard_hash;
     uint32_t seen;  /* tick */

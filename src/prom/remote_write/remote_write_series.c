@@ -76,8 +76,8 @@ static void join_labels(struct remote_write *rw, const struct stream_labels *l, 
 /* A known series' own labels, into rw->own. */
 static void unpack_labels(struct remote_write *rw, const struct remote_series *x)
 {
-    const uint8_t *base = (const uint8_t *)x + x->known.id.raw_at;
-    struct bytes packed = known_labels(&x->known);
+    const uint8_t *base = (const uint8_t *)x + x->cached.id.raw_at;
+    struct bytes packed = cached_series_labels(&x->cached);
 
     rw->own.n = 0;
     for (size_t i = 0; i < x->n_labels; i++) {
@@ -146,7 +146,7 @@ const char *remote_write_find(struct remote_write *rw, struct stream *stream, co
 
     if (x != NULL) {
         unpack_labels(rw, x);
-        join_labels(rw, l, x->known.whole);
+        join_labels(rw, l, x->cached.whole);
         *out = (struct series_ref){ x, x->shard_hash % rw->options.shards };
         return NULL;
     }
@@ -222,9 +222,9 @@ void remote_write_sweep(struct remote_write *rw)
         uint64_t slot = t->slots[rw->swept];
         struct remote_series *x = slot > 1 ? table_entry(slot) : NULL;
 
-        if (x != NULL && x > (struct remote_series *)1 && x->known.id.kind == KNOWN_KIND + REMOTE_WRITE_SERIES &&
-            now - x->seen > ticks)
-            streams_drop(&rw->streams, &x->known);
+        if (x != NULL && x > (struct remote_series *)1 &&
+            x->cached.id.kind == CACHED_SERIES_KIND + REMOTE_WRITE_SERIES && now - x->seen > ticks)
+            streams_drop(&rw->streams, &x->cached);
     }
     if (rw->swept > t->mask)
         rw->swept = 0;
@@ -236,8 +236,8 @@ static void drop_all(struct remote_write *rw, const uint64_t *slots, uint64_t n)
     for (uint64_t i = 0; slots != NULL && i < n; i++) {
         struct remote_series *x = slots[i] > 1 ? table_entry(slots[i]) : NULL;
 
-        if (x != NULL && x > (struct remote_series *)1 && x->known.id.kind == KNOWN_KIND + REMOTE_WRITE_SERIES)
-            streams_drop(&rw->streams, &x->known);
+        if (x != NULL && x > (struct remote_series *)1 && x->cached.id.kind == CACHED_SERIES_KIND + REMOTE_WRITE_SERIES)
+            streams_drop(&rw->streams, &x->cached);
     }
 }
 

@@ -18,7 +18,7 @@
 
 /* Other bytes that lead to the same series. */
 struct alias {
-    struct known known;
+    struct cached_series cached;
     struct series *series;
     struct alias *next;
 };
@@ -81,7 +81,7 @@ static bool same_series(const void *entry, const void *key)
     if (x->canonical != k->hash || series_family(x) != k->family)
         return false;
     k->store->labels2.len = 0;
-    known_all_labels(&k->store->labels2, &x->known);
+    cached_series_all_labels(&k->store->labels2, &x->cached);
     return bytes_equal(buf_bytes(&k->store->labels2), k->labels);
 }
 
@@ -102,7 +102,7 @@ static void drop_oldest_alias(struct series_store *s, struct series *x)
     while (a->next != NULL)
         a = a->next;
     unlink_alias(x, a);
-    streams_drop(&s->streams, &a->known);
+    streams_drop(&s->streams, &a->cached);
 }
 
 static struct series_extra *extra_of(struct series_store *s, struct series *x)
@@ -123,7 +123,7 @@ static void drop_extra(struct series_store *s, struct series *x)
         struct alias *a = x->extra->aliases;
 
         unlink_alias(x, a);
-        streams_drop(&s->streams, &a->known);
+        streams_drop(&s->streams, &a->cached);
     }
     free(x->extra);
     x->extra = NULL;
@@ -141,7 +141,7 @@ static void series_end(struct series_store *s, struct series *x)
     table_remove(&s->canonical, x, hash_of_series(x));
     places_give(&f->series, x->place);
     s->n_series--;
-    streams_drop(&s->streams, &x->known);
+    streams_drop(&s->streams, &x->cached);
 }
 
 /* The series is known by these bytes too. Without room for that it is looked up by its labels each time. */
@@ -168,7 +168,7 @@ static struct series *add_series(struct series_store *s, struct stream *stream, 
         return NULL;
     x->canonical = canonical->hash;
     if (!table_insert(&s->canonical, x, hash_of_series(x))) {
-        streams_drop(&s->streams, &x->known);
+        streams_drop(&s->streams, &x->cached);
         return NULL;
     }
     x->place = places_take(&((struct family *)stream->user)->series, x);
@@ -248,14 +248,14 @@ static void take_unknown(struct series_taking *t, const struct point *p, const s
 
 static void take_point(struct series_taking *t, const struct point *p, const struct identity_key *key)
 {
-    struct known *k = (struct known *)identity_find(&t->store->streams.table, key);
+    struct cached_series *k = (struct cached_series *)identity_find(&t->store->streams.table, key);
     struct series *x;
 
     if (k == NULL) {
         take_unknown(t, p, key);
         return;
     }
-    x = known_kind(k) == ALIAS ? ((struct alias *)k)->series : (struct series *)k;
+    x = cached_series_kind(k) == ALIAS ? ((struct alias *)k)->series : (struct series *)k;
     if (!t->plain || p->flags != 0 || p->has_exemplars || x->extra != NULL || x->kind != t->stream->kind) {
         take_slowly(t, x, p, false);
         return;

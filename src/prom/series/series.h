@@ -58,7 +58,7 @@ struct series_extra {
 };
 
 struct series {
-    struct known known;
+    struct cached_series cached;
     enum metric_kind kind : 8;
     bool is_int : 1;
     uint32_t arrival;     /* ticks */
@@ -146,7 +146,7 @@ bool series_expired(const struct series_store *s, uint32_t arrival);
 
 static inline struct family *series_family(const struct series *x)
 {
-    return known_stream(&x->known)->user;
+    return cached_series_stream(&x->cached)->user;
 }
 
 /* Merge a point into its series. NULL, or why it was rejected; the series is then as it was. *ended: the point says

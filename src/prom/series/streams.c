@@ -11,7 +11,7 @@
 #define BAD_NAME "bad_name"
 #define NO_ROOM "series_budget"
 
-enum level { RESOURCE = 1, ORIGIN, STREAM, KNOWN = KNOWN_KIND };
+enum level { RESOURCE = 1, ORIGIN, STREAM, CACHED_SERIES = CACHED_SERIES_KIND };
 
 /* What an entry costs besides its bytes: malloc's own and its place in a list. */
 #define ENTRY_COST 32
@@ -460,32 +460,32 @@ const char *streams_translate(struct streams *s, const struct stream *stream, st
     return reason;
 }
 
-struct known *streams_add(struct streams *s, struct stream *stream, const struct identity_key *key, uint16_t kind,
-                          size_t size, struct bytes labels, bool whole)
+struct cached_series *streams_add(struct streams *s, struct stream *stream, const struct identity_key *key,
+                                  uint16_t kind, size_t size, struct bytes labels, bool whole)
 {
-    struct known *k = new_entry(s, key, KNOWN, size, labels.len);
+    struct cached_series *k = new_entry(s, key, CACHED_SERIES, size, labels.len);
 
     if (k == NULL)
         return NULL;
-    k->id.kind = (uint16_t)(KNOWN + kind);
+    k->id.kind = (uint16_t)(CACHED_SERIES + kind);
     k->labels_len = (uint32_t)labels.len;
     k->whole = whole;
     put_behind(&k->id, 0, labels);
     stream->children++;
-    s->n_known++;
+    s->n_cached++;
     return k;
 }
 
-void streams_drop(struct streams *s, struct known *k)
+void streams_drop(struct streams *s, struct cached_series *k)
 {
-    struct stream *stream = known_stream(k);
+    struct stream *stream = cached_series_stream(k);
 
     free_entry(s, &k->id, k->labels_len);
-    s->n_known--;
+    s->n_cached--;
     streams_leave(s, stream);
 }
 
-struct stream *known_stream(const struct known *k)
+struct stream *cached_series_stream(const struct cached_series *k)
 {
     return (struct stream *)k->id.parent;
 }
@@ -520,10 +520,10 @@ struct bytes resource_target(const struct resource_entry *r)
     return behind_raw(&r->id, 0, r->target_len);
 }
 
-void known_all_labels(struct buf *out, const struct known *k)
+void cached_series_all_labels(struct buf *out, const struct cached_series *k)
 {
     if (k->whole)
-        buf_put(out, known_labels(k));
+        buf_put(out, cached_series_labels(k));
     else
-        translate_merge(out, origin_labels(stream_origin(known_stream(k))), known_labels(k));
+        translate_merge(out, origin_labels(stream_origin(cached_series_stream(k))), cached_series_labels(k));
 }

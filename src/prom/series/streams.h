@@ -46,7 +46,7 @@ struct stream {
 
 /* A set of attributes of one stream: the head of the holder's own struct, behind which lie the raw attributes and the
  * own labels. */
-struct known {
+struct cached_series {
     struct identity id;
     uint32_t labels_len;
     bool whole; /* the labels are all labels: nothing is in common */
@@ -89,8 +89,8 @@ struct streams {
     struct table targets; /* of the shown resources, by job and instance */
     struct places resources;
     uint64_t seed;
-    uint64_t n_known; /* entries of streams_add */
-    uint64_t bytes;   /* of all entries, as charged */
+    uint64_t n_cached; /* entries of streams_add */
+    uint64_t bytes;    /* of all entries, as charged */
     struct translator translator;
     struct buf name, labels, common;
     struct buf raw, text; /* scratch of lookups */
@@ -130,11 +130,11 @@ const char *streams_translate(struct streams *s, const struct stream *stream, st
 
 /* A new entry of `size` bytes (zeroed, but for its head) for a key that is not known. NULL when the budget or the
  * table refuses. */
-struct known *streams_add(struct streams *s, struct stream *stream, const struct identity_key *key, uint16_t kind,
-                          size_t size, struct bytes labels, bool whole);
-void streams_drop(struct streams *s, struct known *k);
+struct cached_series *streams_add(struct streams *s, struct stream *stream, const struct identity_key *key,
+                                  uint16_t kind, size_t size, struct bytes labels, bool whole);
+void streams_drop(struct streams *s, struct cached_series *k);
 
-struct stream *known_stream(const struct known *k);
+struct stream *cached_series_stream(const struct cached_series *k);
 const struct origin_entry *stream_origin(const struct stream *s);
 struct bytes origin_labels(const struct origin_entry *o);
 struct bytes stream_name(const struct stream *s);
@@ -142,20 +142,20 @@ struct bytes stream_unit(const struct stream *s);
 struct bytes stream_help(const struct stream *s);
 struct bytes resource_target(const struct resource_entry *r);
 
-static inline struct bytes known_labels(const struct known *k)
+static inline struct bytes cached_series_labels(const struct cached_series *k)
 {
     return bytes_of((const uint8_t *)k + k->id.raw_at + k->id.raw_len, k->labels_len);
 }
 
-#define KNOWN_KIND 4 /* identity.kind of the first kind that the holder gave */
+#define CACHED_SERIES_KIND 4 /* identity.kind of the first kind that the holder gave */
 
 /* The kind that streams_add was given. */
-static inline uint16_t known_kind(const struct known *k)
+static inline uint16_t cached_series_kind(const struct cached_series *k)
 {
-    return (uint16_t)(k->id.kind - KNOWN_KIND);
+    return (uint16_t)(k->id.kind - CACHED_SERIES_KIND);
 }
 
 /* All labels of a series, appended to `out`, which is empty. */
-void known_all_labels(struct buf *out, const struct known *k);
+void cached_series_all_labels(struct buf *out, const struct cached_series *k);
 
 #endif

@@ -59,7 +59,7 @@ START_TEST(the_order_of_attributes_makes_no_series)
     series_rig_metric(&r, GAUGE("g", "{" AT(3) ",'asInt':'3','attributes':[" A("b", "y") "," A("a", "x") "]}"));
     SHOWS("g{a=\"x\",b=\"y\"} 3\n");
     ck_assert_uint_eq(r.store.n_series, 1);
-    ck_assert_uint_eq(r.store.streams.n_known, 2);
+    ck_assert_uint_eq(r.store.streams.n_cached, 2);
 }
 END_TEST
 
@@ -89,7 +89,7 @@ START_TEST(byte_orders_of_one_series_are_remembered_only_so_many)
     }
     SHOWS("g{a=\"1\"} 99\n");
     ck_assert_uint_eq(r.store.n_series, 1);
-    ck_assert_uint_le(r.store.streams.n_known, 17);
+    ck_assert_uint_le(r.store.streams.n_cached, 17);
 }
 END_TEST
 
