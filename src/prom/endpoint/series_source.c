@@ -10,7 +10,7 @@
 #define PLACES 4096 /* of series, looked at in one slice, when little is written */
 #define AHEAD 6     /* series whose memory is on its way */
 
-/* The labels that all series of an origin share, taken apart for merging. */
+/* The labels that all series of a scope share, taken apart for merging. */
 struct common_part {
     struct bytes name; /* as it is rendered, without quotes */
     size_t end;        /* of the label, in the list; the comma not counted */
@@ -23,8 +23,8 @@ struct cursor {
     bool targets_done;
     bool targets_began;
     uint32_t resource;
-    size_t looked_at;                  /* places, in this slice */
-    const struct origin_entry *origin; /* whose labels are in `parts`, in this slice */
+    size_t looked_at;                /* places, in this slice */
+    const struct scope_entry *scope; /* whose labels are in `parts`, in this slice */
     struct bytes common;
     VEC(struct common_part) parts;
     struct buf labels;
@@ -140,11 +140,11 @@ static bool write_targets(struct series_source *s, struct cursor *c, struct expo
 
 /* ---- labels ---- */
 
-static void split_common(struct cursor *c, const struct origin_entry *o)
+static void split_common(struct cursor *c, const struct scope_entry *o)
 {
-    struct bytes rest = origin_labels(o);
+    struct bytes rest = scope_entry_labels(o);
 
-    c->origin = o;
+    c->scope = o;
     c->common = rest;
     c->parts.n = 0;
     for (struct label l; labels_next(&rest, &l);)
@@ -211,11 +211,11 @@ static struct bytes merged(struct cursor *c, struct bytes own)
 
 static struct bytes labels_of(struct cursor *c, const struct series *x)
 {
-    const struct origin_entry *o = stream_origin(cached_series_stream(&x->cached));
+    const struct scope_entry *o = stream_scope(cached_series_stream(&x->cached));
 
     if (x->cached.whole)
         return cached_series_labels(&x->cached);
-    if (c->origin != o)
+    if (c->scope != o)
         split_common(c, o);
     if (c->parts.n == 0)
         return cached_series_labels(&x->cached);
@@ -348,7 +348,7 @@ static bool write(struct scrape_source *source, void *cursor, struct expo *e, si
     if (!c->targets_done && s->store->options->translation.ns.len > 0 && write_targets(s, c, e, end, claim, arg))
         return true;
     c->targets_done = true;
-    c->origin = NULL;
+    c->scope = NULL;
     c->looked_at = 0;
     for (unsigned n = 0; c->family != NULL && n < FAMILIES && c->looked_at < PLACES && e->out->len < end; n++) {
         write_family(s, c, e, end, claim, arg);

@@ -29,7 +29,7 @@ struct remote_series {
 
 /* What hangs from a stream. */
 struct stream_labels {
-    struct buf fields;                  /* of __name__ and of what all series of the origin have in common */
+    struct buf fields;                  /* of __name__ and of what all series of the scope have in common */
     struct buf name;                    /* field of __name__ alone */
     label_field_list common, only_name; /* the same, taken apart */
     uint64_t metadata_sent;             /* mono ns */

@@ -46,7 +46,7 @@ struct stream_labels *remote_write_stream_labels(struct remote_write *rw, struct
     label_field_put(&l->name, bytes_str("__name__"), stream_name(stream));
     label_fields_list(&l->only_name, buf_bytes(&l->name));
     rw->fields.len = 0;
-    label_fields_put(&rw->fields, origin_labels(stream_origin(stream)));
+    label_fields_put(&rw->fields, scope_entry_labels(stream_scope(stream)));
     rw->own.n = 0;
     label_fields_list(&rw->own, buf_bytes(&rw->fields));
     label_fields_merge(&rw->base, &l->only_name, &rw->own);

@@ -11,7 +11,7 @@
 #define BAD_NAME "bad_name"
 #define NO_ROOM "series_budget"
 
-enum level { RESOURCE = 1, ORIGIN, STREAM, CACHED_SERIES = CACHED_SERIES_KIND };
+enum level { RESOURCE = 1, SCOPE, STREAM, CACHED_SERIES = CACHED_SERIES_KIND };
 
 /* What an entry costs besides its bytes: malloc's own and its place in a list. */
 #define ENTRY_COST 32
@@ -238,7 +238,7 @@ static struct resource_entry *find_resource(struct streams *s, struct bytes raw)
     return r;
 }
 
-static void let_resource_go(struct streams *s, struct resource_entry *r)
+static void release_resource(struct streams *s, struct resource_entry *r)
 {
     if (--r->children > 0)
         return;
@@ -248,14 +248,14 @@ static void let_resource_go(struct streams *s, struct resource_entry *r)
     free_entry(s, &r->id, r->target_len);
 }
 
-/* ---- origins ---- */
+/* ---- scopes ---- */
 
-static struct origin_entry *find_origin(struct streams *s, struct resource_entry *resource, const struct metric_walk *w)
+static struct scope_entry *find_scope(struct streams *s, struct resource_entry *resource, const struct metric_walk *w)
 {
-    struct metric_origin from = { w->resource, w->scope, w->schema_url };
+    struct metric_scope from = { w->resource, w->scope, w->schema_url };
     struct identity_key key = { .parent = &resource->id };
     uint32_t split = (uint32_t)w->scope.len;
-    struct origin_entry *o;
+    struct scope_entry *o;
 
     s->raw.len = 0;
     buf_append(&s->raw, &split, sizeof(split));
@@ -263,12 +263,12 @@ static struct origin_entry *find_origin(struct streams *s, struct resource_entry
     buf_put(&s->raw, w->schema_url);
     key.raw = buf_bytes(&s->raw);
     key.hash = identity_hash(resource->id.hash, key.raw);
-    o = (struct origin_entry *)identity_find(&s->table, &key);
+    o = (struct scope_entry *)identity_find(&s->table, &key);
     if (o != NULL)
         return o;
     s->labels.len = 0;
     translate_common(&s->translator, s->translation, &from, &s->labels);
-    o = new_entry(s, &key, ORIGIN, sizeof(*o), s->labels.len);
+    o = new_entry(s, &key, SCOPE, sizeof(*o), s->labels.len);
     if (o == NULL)
         return NULL;
     o->schema_url_len = (uint32_t)w->schema_url.len;
@@ -278,14 +278,14 @@ static struct origin_entry *find_origin(struct streams *s, struct resource_entry
     return o;
 }
 
-static void let_origin_go(struct streams *s, struct origin_entry *o)
+static void release_scope(struct streams *s, struct scope_entry *o)
 {
     struct resource_entry *r = (struct resource_entry *)o->id.parent;
 
     if (--o->children > 0)
         return;
     free_entry(s, &o->id, o->labels_len);
-    let_resource_go(s, r);
+    release_resource(s, r);
 }
 
 /* ---- streams ---- */
@@ -354,18 +354,18 @@ static struct stream *new_stream(struct streams *s, const struct identity_key *k
 }
 
 /* The walk's pins on levels go, and the levels with them when nothing came of it. */
-static void leave_origin(struct streams *s, struct stream_place *place)
+static void leave_scope(struct streams *s, struct stream_place *place)
 {
-    if (place->origin != NULL)
-        let_origin_go(s, place->origin);
-    place->origin = NULL;
+    if (place->scope != NULL)
+        release_scope(s, place->scope);
+    place->scope = NULL;
 }
 
 void streams_finish(struct streams *s, struct stream_place *place)
 {
-    leave_origin(s, place);
+    leave_scope(s, place);
     if (place->resource != NULL)
-        let_resource_go(s, place->resource);
+        release_resource(s, place->resource);
     place->resource = NULL;
 }
 
@@ -376,10 +376,10 @@ void streams_keep_resource(struct resource_entry *r)
 
 void streams_drop_resource(struct streams *s, struct resource_entry *r)
 {
-    let_resource_go(s, r);
+    release_resource(s, r);
 }
 
-static bool enter_origin(struct streams *s, struct stream_place *place, const struct metric_walk *w, uint32_t now)
+static bool enter_scope(struct streams *s, struct stream_place *place, const struct metric_walk *w, uint32_t now)
 {
     if (place->resource == NULL || place->resource_n != w->resource_n) {
         streams_finish(s, place);
@@ -389,12 +389,12 @@ static bool enter_origin(struct streams *s, struct stream_place *place, const st
         place->resource->children++;
         place->resource_n = w->resource_n;
     }
-    if (place->origin == NULL || place->scope_n != w->scope_n) {
-        leave_origin(s, place);
-        place->origin = find_origin(s, place->resource, w);
-        if (place->origin == NULL)
+    if (place->scope == NULL || place->scope_n != w->scope_n) {
+        leave_scope(s, place);
+        place->scope = find_scope(s, place->resource, w);
+        if (place->scope == NULL)
             return false;
-        place->origin->children++;
+        place->scope->children++;
         place->scope_n = w->scope_n;
     }
     place->resource->seen = now;
@@ -408,16 +408,16 @@ struct stream *streams_enter(struct streams *s, struct stream_place *place, cons
     struct stream *x;
 
     *reason = NO_ROOM;
-    if (!enter_origin(s, place, w, now))
+    if (!enter_scope(s, place, w, now))
         return NULL;
-    key.parent = &place->origin->id;
+    key.parent = &place->scope->id;
     key.hash = identity_hash(key.parent->hash, key.raw);
     x = (struct stream *)identity_find(&s->table, &key);
     if (x == NULL) {
         x = new_stream(s, &key, &w->head, reason);
         if (x == NULL)
             return NULL;
-        place->origin->children++;
+        place->scope->children++;
     }
     x->children++;
     return x;
@@ -425,36 +425,36 @@ struct stream *streams_enter(struct streams *s, struct stream_place *place, cons
 
 void streams_leave(struct streams *s, struct stream *x)
 {
-    struct origin_entry *o = (struct origin_entry *)x->id.parent;
+    struct scope_entry *o = (struct scope_entry *)x->id.parent;
 
     if (--x->children > 0)
         return;
     if (s->on_stream_gone != NULL)
         s->on_stream_gone(s, x);
     free_entry(s, &x->id, (size_t)x->name_len + x->unit_len + x->help_len);
-    let_origin_go(s, o);
+    release_scope(s, o);
 }
 
 /* ---- series ---- */
 
-static struct metric_origin origin_of(const struct origin_entry *o)
+static struct metric_scope scope_of(const struct scope_entry *o)
 {
     struct bytes raw = identity_raw(&o->id);
     size_t split = sizeof(uint32_t), end = raw.len - o->schema_url_len;
 
-    return (struct metric_origin){ identity_raw(o->id.parent), bytes_of(raw.data + split, end - split),
-                                   bytes_of(raw.data + end, o->schema_url_len) };
+    return (struct metric_scope){ identity_raw(o->id.parent), bytes_of(raw.data + split, end - split),
+                                  bytes_of(raw.data + end, o->schema_url_len) };
 }
 
 const char *streams_translate(struct streams *s, const struct stream *stream, struct bytes attributes,
                               struct bytes *labels, bool *whole)
 {
-    const struct origin_entry *o = stream_origin(stream);
-    struct metric_origin from = origin_of(o);
+    const struct scope_entry *o = stream_scope(stream);
+    struct metric_scope from = scope_of(o);
     const char *reason;
 
     s->labels.len = 0;
-    reason = translate_point(&s->translator, s->translation, &from, origin_labels(o), stream->kind, attributes,
+    reason = translate_point(&s->translator, s->translation, &from, scope_entry_labels(o), stream->kind, attributes,
                              &s->labels, whole);
     *labels = buf_bytes(&s->labels);
     return reason;
@@ -490,12 +490,12 @@ struct stream *cached_series_stream(const struct cached_series *k)
     return (struct stream *)k->id.parent;
 }
 
-const struct origin_entry *stream_origin(const struct stream *s)
+const struct scope_entry *stream_scope(const struct stream *s)
 {
-    return (const struct origin_entry *)s->id.parent;
+    return (const struct scope_entry *)s->id.parent;
 }
 
-struct bytes origin_labels(const struct origin_entry *o)
+struct bytes scope_entry_labels(const struct scope_entry *o)
 {
     return behind_raw(&o->id, 0, o->labels_len);
 }
@@ -525,5 +525,5 @@ void cached_series_all_labels(struct buf *out, const struct cached_series *k)
     if (k->whole)
         buf_put(out, cached_series_labels(k));
     else
-        translate_merge(out, origin_labels(stream_origin(cached_series_stream(k))), cached_series_labels(k));
+        translate_merge(out, scope_entry_labels(stream_scope(cached_series_stream(k))), cached_series_labels(k));
 }

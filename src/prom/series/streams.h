@@ -2,8 +2,8 @@
 /* Series by the bytes they arrive as: translation and identity, for whoever keeps something about each series (the
  * scrape endpoint: its value; remote write: its encoded labels).
  *
- * Four levels, each found by its raw bytes below its parent (prom/series/identity.h): the resource, the origin
- * (resource and scope), the stream (a metric of that origin) and the series (a set of attributes). What a level means
+ * Four levels, each found by its raw bytes below its parent (prom/series/identity.h): the resource, the scope
+ * (below its resource), the stream (a metric of that scope) and the series (a set of attributes). What a level means
  * in Prometheus is worked out once, when it is first seen. A level goes when the last one below it goes.
  *
  * Everything is charged to the budget; when that refuses, what is new is refused and what is known goes on. */
@@ -26,7 +26,7 @@ struct resource_entry {
     struct resource_entry *older; /* one of the same job and instance */
 };
 
-struct origin_entry {
+struct scope_entry {
     struct identity id; /* raw: the scope's bytes, then the schema URL */
     uint32_t children;
     uint32_t schema_url_len;
@@ -105,7 +105,7 @@ void streams_free(struct streams *s); /* when everything was dropped */
 struct stream_place {
     uint32_t resource_n, scope_n;
     struct resource_entry *resource;
-    struct origin_entry *origin;
+    struct scope_entry *scope;
 };
 
 /* The stream of the walk's metric. NULL: *reason says why it has none ("bad_name", "series_budget"). The caller pins
@@ -135,8 +135,8 @@ struct cached_series *streams_add(struct streams *s, struct stream *stream, cons
 void streams_drop(struct streams *s, struct cached_series *k);
 
 struct stream *cached_series_stream(const struct cached_series *k);
-const struct origin_entry *stream_origin(const struct stream *s);
-struct bytes origin_labels(const struct origin_entry *o);
+const struct scope_entry *stream_scope(const struct stream *s);
+struct bytes scope_entry_labels(const struct scope_entry *o);
 struct bytes stream_name(const struct stream *s);
 struct bytes stream_unit(const struct stream *s);
 struct bytes stream_help(const struct stream *s);

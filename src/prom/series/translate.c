@@ -360,7 +360,7 @@ static void put_scope_attributes(struct translator *s, const struct translation 
     buf_free(&key);
 }
 
-static void put_scope(struct translator *s, const struct translation *t, const struct metric_origin *o)
+static void put_scope(struct translator *s, const struct translation *t, const struct metric_scope *o)
 {
     struct pb_reader r = pb_reader(o->scope);
     struct bytes name = { NULL, 0 }, version = { NULL, 0 };
@@ -378,7 +378,7 @@ static void put_scope(struct translator *s, const struct translation *t, const s
 }
 
 /* Labels of the scope take the place of others of their names. */
-static void add_scope(struct translator *s, const struct translation *t, const struct metric_origin *o)
+static void add_scope(struct translator *s, const struct translation *t, const struct metric_scope *o)
 {
     struct translator scope = { 0 };
 
@@ -391,7 +391,7 @@ static void add_scope(struct translator *s, const struct translation *t, const s
 /* ---- together ---- */
 
 /* What every series from there gets, on top of what is in the list. */
-static void add_common(struct translator *s, const struct translation *t, const struct metric_origin *o)
+static void add_common(struct translator *s, const struct translation *t, const struct metric_scope *o)
 {
     if (t->scope_labels)
         add_scope(s, t, o);
@@ -401,7 +401,7 @@ static void add_common(struct translator *s, const struct translation *t, const 
             add_plain(s, t->constants[i].name, t->constants[i].value);
 }
 
-void translate_common(struct translator *s, const struct translation *t, const struct metric_origin *o, struct buf *out)
+void translate_common(struct translator *s, const struct translation *t, const struct metric_scope *o, struct buf *out)
 {
     begin(s);
     add_promoted(s, t, o->resource);
@@ -445,7 +445,7 @@ static bool share_a_name(struct bytes a, struct bytes b)
 }
 
 /* Promoted attributes that cannot be labels are left out; one of the point's makes it fail. */
-static void put_whole(struct translator *s, const struct translation *t, const struct metric_origin *o,
+static void put_whole(struct translator *s, const struct translation *t, const struct metric_scope *o,
                       enum metric_kind kind, struct bytes attributes, struct buf *out)
 {
     begin(s);
@@ -459,7 +459,7 @@ static void put_whole(struct translator *s, const struct translation *t, const s
     render(s, out);
 }
 
-const char *translate_point(struct translator *s, const struct translation *t, const struct metric_origin *o,
+const char *translate_point(struct translator *s, const struct translation *t, const struct metric_scope *o,
                             struct bytes common, enum metric_kind kind, struct bytes attributes, struct buf *out,
                             bool *whole)
 {

@@ -55,17 +55,16 @@ void translate_job(struct job_instance *out, struct bytes resource);
 bool translate_target(struct translator *s, const struct translation *t, struct bytes resource, struct buf *out);
 
 /* Where a metric comes from: bytes of Resource and InstrumentationScope. */
-struct metric_origin {
+struct metric_scope {
     struct bytes resource, scope, schema_url;
 };
 
 /* What all series from there have in common, appended to `out`. */
-void translate_common(struct translator *s, const struct translation *t, const struct metric_origin *o,
-                      struct buf *out);
+void translate_common(struct translator *s, const struct translation *t, const struct metric_scope *o, struct buf *out);
 
 /* The own labels of a point, appended to `out`, which is empty; *whole when they are the whole set. NULL, or the reason
  * why there are none. `common` is translate_common's. */
-const char *translate_point(struct translator *s, const struct translation *t, const struct metric_origin *o,
+const char *translate_point(struct translator *s, const struct translation *t, const struct metric_scope *o,
                             struct bytes common, enum metric_kind kind, struct bytes attributes, struct buf *out,
                             bool *whole);
 
