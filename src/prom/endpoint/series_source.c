@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define FAMILIES 64 /* most in one slice */
-#define PLACES 4096 /* of series, looked at in one slice, when little is written */
+#define SLOTS 4096  /* of series, looked at in one slice, when little is written */
 #define AHEAD 6     /* series whose memory is on its way */
 
 /* The labels that all series of a scope share, taken apart for merging. */
@@ -18,12 +18,12 @@ struct common_part {
 
 struct cursor {
     struct family *family; /* held */
-    uint32_t place;
+    uint32_t slot;
     bool began; /* the family has been claimed, and written of */
     bool targets_done;
     bool targets_began;
     uint32_t resource;
-    size_t looked_at;                /* places, in this slice */
+    size_t looked_at;                /* slots, in this slice */
     const struct scope_entry *scope; /* whose labels are in `parts`, in this slice */
     struct bytes common;
     VEC(struct common_part) parts;
@@ -67,10 +67,10 @@ static void close_cursor(struct scrape_source *source, void *cursor)
 /* The next one that is shown, or NULL at the end. */
 static const struct resource_entry *next_target(struct series_store *s, struct cursor *c)
 {
-    const struct places *all = &s->streams.resources;
+    const struct slots *all = &s->streams.resources;
 
     while (c->resource < all->end) {
-        const struct resource_entry *r = places_at(all, c->resource++);
+        const struct resource_entry *r = slots_at(all, c->resource++);
 
         if (r == NULL || !r->shown)
             continue;
@@ -289,13 +289,13 @@ static void next_family(struct series_store *s, struct cursor *c)
 
     family_release(&s->families, c->family);
     c->family = next;
-    c->place = 0;
+    c->slot = 0;
     c->began = false;
 }
 
-static void fetch_ahead(const struct places *all, uint32_t place)
+static void fetch_ahead(const struct slots *all, uint32_t slot)
 {
-    const char *x = place < all->end ? places_at(all, place) : NULL;
+    const char *x = slot < all->end ? slots_at(all, slot) : NULL;
 
     for (size_t at = 0; x != NULL && at < 256; at += 64)
         __builtin_prefetch(x + at);
@@ -303,13 +303,13 @@ static void fetch_ahead(const struct places *all, uint32_t place)
 
 static const struct series *next_series(struct series_store *s, struct cursor *c)
 {
-    const struct places *all = &c->family->series;
+    const struct slots *all = &c->family->series;
 
-    while (c->place < all->end && c->looked_at < PLACES) {
-        const struct series *x = places_at(all, c->place++);
+    while (c->slot < all->end && c->looked_at < SLOTS) {
+        const struct series *x = slots_at(all, c->slot++);
 
         c->looked_at++;
-        fetch_ahead(all, c->place + AHEAD);
+        fetch_ahead(all, c->slot + AHEAD);
         if (x != NULL && !series_expired(s, x->arrival))
             return x;
     }
@@ -326,7 +326,7 @@ static void write_family(struct series_source *s, struct cursor *c, struct expo 
     if (x == NULL)
         return;
     if (!c->began && !claim(arg, f->name, f->type)) {
-        c->place = f->series.end; /* its name is taken */
+        c->slot = f->series.end; /* its name is taken */
         return;
     }
     expo_family_begin(e, f->name, f->type, f->help, f->unit, c->began);
@@ -350,9 +350,9 @@ static bool write(struct scrape_source *source, void *cursor, struct expo *e, si
     c->targets_done = true;
     c->scope = NULL;
     c->looked_at = 0;
-    for (unsigned n = 0; c->family != NULL && n < FAMILIES && c->looked_at < PLACES && e->out->len < end; n++) {
+    for (unsigned n = 0; c->family != NULL && n < FAMILIES && c->looked_at < SLOTS && e->out->len < end; n++) {
         write_family(s, c, e, end, claim, arg);
-        if (c->place >= c->family->series.end)
+        if (c->slot >= c->family->series.end)
             next_family(s->store, c);
     }
     return c->family != NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The series of a store as a source of a scrape endpoint.
  *
- * A scrape is a cursor over the live store: families by name, the series of each by place. What comes or goes behind
+ * A scrape is a cursor over the live store: families by name, the series of each by slot. What comes or goes behind
  * the cursor is not seen, what does before it is; no series comes twice. */
 #ifndef PROM_SERIES_SOURCE_H
 #define PROM_SERIES_SOURCE_H

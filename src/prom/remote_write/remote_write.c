@@ -199,7 +199,7 @@ typedef void take_fn(struct remote_write *rw, struct stream *stream, struct byte
 
 static void walk_batch(struct remote_write *rw, const struct batch *b, take_fn *take)
 {
-    struct stream_place place = { 0 };
+    struct stream_cursor cursor = { 0 };
     struct metric_walk w;
 
     metric_walk_init(&w, b);
@@ -209,7 +209,7 @@ static void walk_batch(struct remote_write *rw, const struct batch *b, take_fn *
 
         if (w.n_points == 0)
             continue;
-        stream = streams_enter(&rw->streams, &place, &w, rw->tick, &reason);
+        stream = streams_enter(&rw->streams, &cursor, &w, rw->tick, &reason);
         if (stream == NULL) {
             remote_write_drop(rw, reason, NULL, w.n_points);
             continue;
@@ -220,11 +220,11 @@ static void walk_batch(struct remote_write *rw, const struct batch *b, take_fn *
                 put_metadata(rw, stream);
             rw->newest = 0;
             take(rw, stream, w.points);
-            note_target(rw, place.resource);
+            note_target(rw, cursor.resource);
         }
         streams_leave(&rw->streams, stream);
     }
-    streams_finish(&rw->streams, &place);
+    streams_finish(&rw->streams, &cursor);
     metric_walk_free(&w);
 }
 

@@ -155,8 +155,8 @@ static size_t bucket_of(const double *bounds, size_t n, double value)
     return low;
 }
 
-/* The place in found[] for an exemplar, or SIZE_MAX when a newer one has it. */
-static size_t place_for(struct exemplar_reader *r, enum metric_kind kind, const struct raw_exemplar *x,
+/* The slot in found[] for an exemplar, or SIZE_MAX when a newer one has it. */
+static size_t find_slot(struct exemplar_reader *r, enum metric_kind kind, const struct raw_exemplar *x,
                         const double *bounds, size_t n_bounds)
 {
     size_t bucket = kind == METRIC_EXPLICIT ? bucket_of(bounds, n_bounds, x->value) : 0, oldest = 0;
@@ -178,8 +178,8 @@ static size_t place_for(struct exemplar_reader *r, enum metric_kind kind, const 
     return r->of_bucket.v[bucket];
 }
 
-static void read_into_place(struct exemplar_reader *r, enum name_strategy strategy, enum metric_kind kind,
-                            struct bytes bytes, const double *bounds, size_t n_bounds)
+static void read_into_slot(struct exemplar_reader *r, enum name_strategy strategy, enum metric_kind kind,
+                           struct bytes bytes, const double *bounds, size_t n_bounds)
 {
     struct raw_exemplar x = read_one(bytes);
     struct expo_exemplar e;
@@ -189,7 +189,7 @@ static void read_into_place(struct exemplar_reader *r, enum name_strategy strate
         return;
     if (!(x.has_attributes && render(r, strategy, &x, true, &e)) && !render(r, strategy, &x, false, &e))
         return; /* nothing to say */
-    at = place_for(r, kind, &x, bounds, n_bounds);
+    at = find_slot(r, kind, &x, bounds, n_bounds);
     if (at == r->found.n)
         *vec_push(&r->found) = e;
     else if (at != SIZE_MAX)
@@ -205,7 +205,7 @@ void exemplars_read(struct exemplar_reader *r, enum name_strategy strategy, enum
     r->found.n = r->of_bucket.n = r->text.len = 0;
     for (struct pb_field f; pb_next(&fields, &f);)
         if (f.number == number && f.wire == PB_LEN)
-            read_into_place(r, strategy, kind, f.bytes, bounds, n_bounds);
+            read_into_slot(r, strategy, kind, f.bytes, bounds, n_bounds);
 }
 
 size_t exemplars_size(const struct exemplar_reader *r)

@@ -94,7 +94,7 @@ void family_release(struct families *f, struct family *x)
     }
     f->n--;
     budget_give(f->budget, size_of(x));
-    places_free(&x->series);
+    slots_free(&x->series);
     free(x);
 }
 

@@ -2,7 +2,7 @@
 /* The metric families of a scrape endpoint, sorted by name, and the series in each.
  *
  * A scrape walks them in slices while they change. So the families are a skip list, whose nodes stay as long as
- * somebody holds them, and the series of a family stand at numbered places, which the others keep when one goes. */
+ * somebody holds them, and the series of a family stand at numbered slots, which the others keep when one goes. */
 #ifndef PROM_FAMILY_H
 #define PROM_FAMILY_H
 
@@ -14,7 +14,7 @@
 struct family {
     enum expo_type type;
     uint32_t holders; /* streams, cursors */
-    struct places series;
+    struct slots series;
     struct bytes name, help, unit; /* in memory of the family's own */
     uint8_t n_levels;
     struct family *next[]; /* one for each level */

@@ -12,7 +12,7 @@
 #define TEMPORALITY "temporality"
 
 #define ALIASES_MAX 16    /* of one series; the oldest goes for a further one */
-#define SWEEP_SLICE 2048u /* places looked at before others get a turn */
+#define SWEEP_SLICE 2048u /* slots looked at before others get a turn */
 #define SWEEP_PAUSE NS_PER_MS
 #define SWEEP_LONGEST (30 * NS_PER_S)
 
@@ -139,7 +139,7 @@ static void series_end(struct series_store *s, struct series *x)
     series_clear(s, x);
     drop_extra(s, x);
     table_remove(&s->canonical, x, hash_of_series(x));
-    places_give(&f->series, x->place);
+    slots_give(&f->series, x->slot);
     s->n_series--;
     streams_drop(&s->streams, &x->cached);
 }
@@ -171,7 +171,7 @@ static struct series *add_series(struct series_store *s, struct stream *stream, 
         streams_drop(&s->streams, &x->cached);
         return NULL;
     }
-    x->place = places_take(&((struct family *)stream->user)->series, x);
+    x->slot = slots_take(&((struct family *)stream->user)->series, x);
     s->n_series++;
     return x;
 }
@@ -366,7 +366,7 @@ static void enter_metric(struct series_taking *t)
     struct stream *x;
 
     t->units -= WORK_SLOW;
-    x = t->stream = streams_enter(&s->streams, &t->place, w, t->now, &reason);
+    x = t->stream = streams_enter(&s->streams, &t->cursor, w, t->now, &reason);
     if (x == NULL) {
         series_reject(&t->result, reason, w->head.name, w->n_points);
         return;
@@ -407,7 +407,7 @@ bool series_taking_some(struct series_taking *t, int64_t units)
 void series_taking_end(struct series_taking *t)
 {
     leave_metric(t);
-    streams_finish(&t->store->streams, &t->place);
+    streams_finish(&t->store->streams, &t->cursor);
     metric_walk_free(&t->walk);
 }
 
@@ -437,18 +437,18 @@ static bool sweep_some(struct series_store *s)
     for (unsigned n = 0; n < SWEEP_SLICE; n++) {
         struct series *x;
 
-        if (s->swept == NULL || s->swept_place >= s->swept->series.end) {
+        if (s->swept == NULL || s->swept_slot >= s->swept->series.end) {
             struct family *done = s->swept;
 
             s->swept = family_next(&s->families, done);
-            s->swept_place = 0;
+            s->swept_slot = 0;
             if (done != NULL)
                 family_release(&s->families, done);
             if (s->swept == NULL)
                 return true;
             continue;
         }
-        x = places_at(&s->swept->series, s->swept_place++);
+        x = slots_at(&s->swept->series, s->swept_slot++);
         if (x != NULL && series_expired(s, x->arrival)) {
             series_end(s, x);
             s->expired++;
@@ -489,7 +489,7 @@ void series_store_init(struct series_store *s, const struct series_options *o, s
 static void end_all(struct series_store *s, struct family *f)
 {
     for (uint32_t i = 0; i < f->series.end; i++) {
-        struct series *x = places_at(&f->series, i);
+        struct series *x = slots_at(&f->series, i);
 
         if (x != NULL)
             series_end(s, x);

@@ -62,7 +62,7 @@ struct series {
     enum metric_kind kind : 8;
     bool is_int : 1;
     uint32_t arrival;     /* ticks */
-    uint32_t place;       /* in its family */
+    uint32_t slot;        /* in its family */
     uint32_t canonical;   /* hash of name and labels */
     uint64_t time, start; /* wall ns, of the newest point */
     union {
@@ -100,7 +100,7 @@ struct series_store {
     uint64_t ended;   /* series ended by their senders (no recorded value) */
     struct clock_timer sweep;
     struct family *swept; /* the family where the sweep is; held */
-    uint32_t swept_place;
+    uint32_t swept_slot;
     struct reading reading;
     struct exemplar_reader exemplars;
     struct buf gathered, labels, labels2;
@@ -117,7 +117,7 @@ struct series_taking {
     struct series_store *store;
     struct series_result result;
     struct metric_walk walk;
-    struct stream_place place;
+    struct stream_cursor cursor;
     struct stream *stream;   /* of the metric that is being taken; NULL between metrics */
     struct pb_reader points; /* of it */
     bool plain;              /* its points simply replace what is there */

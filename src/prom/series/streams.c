@@ -16,37 +16,37 @@ enum level { RESOURCE = 1, SCOPE, STREAM, CACHED_SERIES = CACHED_SERIES_KIND };
 /* What an entry costs besides its bytes: malloc's own and its place in a list. */
 #define ENTRY_COST 32
 
-/* ---- places ---- */
+/* ---- slots ---- */
 
-static uint32_t new_place(struct places *p)
+static uint32_t new_slot(struct slots *p)
 {
-    uint32_t chunk = 31u - (uint32_t)__builtin_clz(p->end / PLACES_FIRST + 1);
+    uint32_t chunk = 31u - (uint32_t)__builtin_clz(p->end / SLOTS_FIRST + 1);
 
     if (chunk == p->chunks.n)
-        *vec_push(&p->chunks) = mem_alloc((PLACES_FIRST << chunk) * sizeof(uint64_t));
+        *vec_push(&p->chunks) = mem_alloc((SLOTS_FIRST << chunk) * sizeof(uint64_t));
     return p->end++;
 }
 
-uint32_t places_take(struct places *p, void *entry)
+uint32_t slots_take(struct slots *p, void *entry)
 {
-    uint32_t place = p->free > 0 ? p->free - 1 : new_place(p);
-    uint64_t *slot = places_slot(p, place);
+    uint32_t slot = p->free > 0 ? p->free - 1 : new_slot(p);
+    uint64_t *cell = slots_cell(p, slot);
 
     if (p->free > 0)
-        p->free = (uint32_t)(*slot >> 1);
-    *slot = (uint64_t)(uintptr_t)entry;
+        p->free = (uint32_t)(*cell >> 1);
+    *cell = (uint64_t)(uintptr_t)entry;
     p->n++;
-    return place;
+    return slot;
 }
 
-void places_give(struct places *p, uint32_t place)
+void slots_give(struct slots *p, uint32_t slot)
 {
-    *places_slot(p, place) = (uint64_t)p->free << 1 | 1;
-    p->free = place + 1;
+    *slots_cell(p, slot) = (uint64_t)p->free << 1 | 1;
+    p->free = slot + 1;
     p->n--;
 }
 
-void places_free(struct places *p)
+void slots_free(struct slots *p)
 {
     for (size_t i = 0; i < p->chunks.n; i++)
         free(p->chunks.v[i]);
@@ -77,7 +77,7 @@ void streams_free(struct streams *s)
     assert(s->table.n == 0 && s->resources.n == 0);
     table_free(&s->table);
     table_free(&s->targets);
-    places_free(&s->resources);
+    slots_free(&s->resources);
     translator_free(&s->translator);
     buf_free(&s->name);
     buf_free(&s->labels);
@@ -232,7 +232,7 @@ static struct resource_entry *find_resource(struct streams *s, struct bytes raw)
         return NULL;
     r->target_len = (uint32_t)s->labels.len;
     put_behind(&r->id, 0, buf_bytes(&s->labels));
-    r->place = places_take(&s->resources, r);
+    r->slot = slots_take(&s->resources, r);
     if (r->target_len > 0)
         show_target(s, r);
     return r;
@@ -244,7 +244,7 @@ static void release_resource(struct streams *s, struct resource_entry *r)
         return;
     if (r->target_len > 0)
         hide_target(s, r);
-    places_give(&s->resources, r->place);
+    slots_give(&s->resources, r->slot);
     free_entry(s, &r->id, r->target_len);
 }
 
@@ -354,19 +354,19 @@ static struct stream *new_stream(struct streams *s, const struct identity_key *k
 }
 
 /* The walk's pins on levels go, and the levels with them when nothing came of it. */
-static void leave_scope(struct streams *s, struct stream_place *place)
+static void leave_scope(struct streams *s, struct stream_cursor *at)
 {
-    if (place->scope != NULL)
-        release_scope(s, place->scope);
-    place->scope = NULL;
+    if (at->scope != NULL)
+        release_scope(s, at->scope);
+    at->scope = NULL;
 }
 
-void streams_finish(struct streams *s, struct stream_place *place)
+void streams_finish(struct streams *s, struct stream_cursor *at)
 {
-    leave_scope(s, place);
-    if (place->resource != NULL)
-        release_resource(s, place->resource);
-    place->resource = NULL;
+    leave_scope(s, at);
+    if (at->resource != NULL)
+        release_resource(s, at->resource);
+    at->resource = NULL;
 }
 
 void streams_keep_resource(struct resource_entry *r)
@@ -379,45 +379,45 @@ void streams_drop_resource(struct streams *s, struct resource_entry *r)
     release_resource(s, r);
 }
 
-static bool enter_scope(struct streams *s, struct stream_place *place, const struct metric_walk *w, uint32_t now)
+static bool enter_scope(struct streams *s, struct stream_cursor *at, const struct metric_walk *w, uint32_t now)
 {
-    if (place->resource == NULL || place->resource_n != w->resource_n) {
-        streams_finish(s, place);
-        place->resource = find_resource(s, w->resource);
-        if (place->resource == NULL)
+    if (at->resource == NULL || at->resource_n != w->resource_n) {
+        streams_finish(s, at);
+        at->resource = find_resource(s, w->resource);
+        if (at->resource == NULL)
             return false;
-        place->resource->children++;
-        place->resource_n = w->resource_n;
+        at->resource->children++;
+        at->resource_n = w->resource_n;
     }
-    if (place->scope == NULL || place->scope_n != w->scope_n) {
-        leave_scope(s, place);
-        place->scope = find_scope(s, place->resource, w);
-        if (place->scope == NULL)
+    if (at->scope == NULL || at->scope_n != w->scope_n) {
+        leave_scope(s, at);
+        at->scope = find_scope(s, at->resource, w);
+        if (at->scope == NULL)
             return false;
-        place->scope->children++;
-        place->scope_n = w->scope_n;
+        at->scope->children++;
+        at->scope_n = w->scope_n;
     }
-    place->resource->seen = now;
+    at->resource->seen = now;
     return true;
 }
 
-struct stream *streams_enter(struct streams *s, struct stream_place *place, const struct metric_walk *w, uint32_t now,
+struct stream *streams_enter(struct streams *s, struct stream_cursor *at, const struct metric_walk *w, uint32_t now,
                              const char **reason)
 {
     struct identity_key key = { .raw = buf_bytes(&w->head_raw) };
     struct stream *x;
 
     *reason = NO_ROOM;
-    if (!enter_scope(s, place, w, now))
+    if (!enter_scope(s, at, w, now))
         return NULL;
-    key.parent = &place->scope->id;
+    key.parent = &at->scope->id;
     key.hash = identity_hash(key.parent->hash, key.raw);
     x = (struct stream *)identity_find(&s->table, &key);
     if (x == NULL) {
         x = new_stream(s, &key, &w->head, reason);
         if (x == NULL)
             return NULL;
-        place->scope->children++;
+        at->scope->children++;
     }
     x->children++;
     return x;

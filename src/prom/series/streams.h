@@ -17,7 +17,7 @@
 struct resource_entry {
     struct identity id;
     uint32_t children;
-    uint32_t place;               /* in streams.resources */
+    uint32_t slot;                /* in streams.resources */
     uint32_t seen;                /* when last, in the holder's ticks */
     uint32_t target_len;          /* labels of target_info, rendered, behind the raw bytes; 0 = none */
     uint32_t mark;                /* the holder's */
@@ -52,34 +52,34 @@ struct cached_series {
     bool whole; /* the labels are all labels: nothing is in common */
 };
 
-/* Numbered places that entries keep. They lie in chunks, each twice as large as the one before, so that nothing
+/* Numbered slots that entries keep. They lie in chunks, each twice as large as the one before, so that nothing
  * moves when there are more. */
-struct places {
-    VEC(uint64_t *) chunks; /* of slots: a pointer, or 1 | next free place << 1 */
-    uint32_t end;           /* one behind the last place */
-    uint32_t free;          /* 1 + a free place; 0 = none */
+struct slots {
+    VEC(uint64_t *) chunks; /* of cells: a pointer, or 1 | next free slot << 1 */
+    uint32_t end;           /* one behind the last slot */
+    uint32_t free;          /* 1 + a free slot; 0 = none */
     uint32_t n;             /* taken */
 };
 
-#define PLACES_FIRST 4u /* slots of the first chunk */
+#define SLOTS_FIRST 4u /* slots in the first chunk */
 
-uint32_t places_take(struct places *p, void *entry);
-void places_give(struct places *p, uint32_t place);
-void places_free(struct places *p);
+uint32_t slots_take(struct slots *p, void *entry);
+void slots_give(struct slots *p, uint32_t slot);
+void slots_free(struct slots *p);
 
-static inline uint64_t *places_slot(const struct places *p, uint32_t place)
+static inline uint64_t *slots_cell(const struct slots *p, uint32_t slot)
 {
-    unsigned chunk = 31u - (unsigned)__builtin_clz(place / PLACES_FIRST + 1);
+    unsigned chunk = 31u - (unsigned)__builtin_clz(slot / SLOTS_FIRST + 1);
 
-    return &p->chunks.v[chunk][place - PLACES_FIRST * ((1u << chunk) - 1)];
+    return &p->chunks.v[chunk][slot - SLOTS_FIRST * ((1u << chunk) - 1)];
 }
 
 /* NULL when free. */
-static inline void *places_at(const struct places *p, uint32_t place)
+static inline void *slots_at(const struct slots *p, uint32_t slot)
 {
-    uint64_t slot = *places_slot(p, place);
+    uint64_t cell = *slots_cell(p, slot);
 
-    return slot & 1 ? NULL : (void *)(uintptr_t)slot; // NOLINT(performance-no-int-to-ptr)
+    return cell & 1 ? NULL : (void *)(uintptr_t)cell; // NOLINT(performance-no-int-to-ptr)
 }
 
 struct streams {
@@ -87,7 +87,7 @@ struct streams {
     struct budget *budget;
     struct table table;   /* of identities of all levels */
     struct table targets; /* of the shown resources, by job and instance */
-    struct places resources;
+    struct slots resources;
     uint64_t seed;
     uint64_t n_cached; /* entries of streams_add */
     uint64_t bytes;    /* of all entries, as charged */
@@ -102,7 +102,7 @@ void streams_init(struct streams *s, const struct translation *t, struct budget 
 void streams_free(struct streams *s); /* when everything was dropped */
 
 /* Where a walk stands among the levels; zeroed at its beginning. */
-struct stream_place {
+struct stream_cursor {
     uint32_t resource_n, scope_n;
     struct resource_entry *resource;
     struct scope_entry *scope;
@@ -110,10 +110,10 @@ struct stream_place {
 
 /* The stream of the walk's metric. NULL: *reason says why it has none ("bad_name", "series_budget"). The caller pins
  * the stream until it calls streams_leave, which lets it go when it has no series. */
-struct stream *streams_enter(struct streams *s, struct stream_place *place, const struct metric_walk *w, uint32_t now,
+struct stream *streams_enter(struct streams *s, struct stream_cursor *at, const struct metric_walk *w, uint32_t now,
                              const char **reason);
 void streams_leave(struct streams *s, struct stream *stream);
-void streams_finish(struct streams *s, struct stream_place *place); /* the walk is over */
+void streams_finish(struct streams *s, struct stream_cursor *at); /* the walk is over */
 
 /* Keep a resource beyond the walk, until it is let go again. */
 void streams_keep_resource(struct resource_entry *r);
