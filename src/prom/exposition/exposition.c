@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-struct reading {
+struct source_cursor {
     struct scrape_source *source;
     void *cursor;
 };
@@ -23,28 +23,28 @@ struct exposition {
     struct buf scratch;
     void (*left_out)(void *arg, struct scrape_source *source, struct bytes name);
     void *arg;
-    struct reading readings[];
+    struct source_cursor cursors[];
 };
 
 struct exposition *exposition_new(struct scrape_source *const *sources, size_t n, const struct accept *accept,
                                   void (*left_out)(void *arg, struct scrape_source *source, struct bytes name),
                                   void *arg)
 {
-    struct exposition *x = mem_zalloc(sizeof(*x) + n * sizeof(x->readings[0]));
+    struct exposition *x = mem_zalloc(sizeof(*x) + n * sizeof(x->cursors[0]));
 
     expo_init(&x->expo, accept->format, accept->escaping, NULL);
     x->n = n;
     x->left_out = left_out;
     x->arg = arg;
     for (size_t i = 0; i < n; i++)
-        x->readings[i] = (struct reading){ sources[i], sources[i]->open(sources[i]) };
+        x->cursors[i] = (struct source_cursor){ sources[i], sources[i]->open(sources[i]) };
     return x;
 }
 
 void exposition_free(struct exposition *x)
 {
     for (size_t i = 0; i < x->n; i++)
-        x->readings[i].source->close(x->readings[i].source, x->readings[i].cursor);
+        x->cursors[i].source->close(x->cursors[i].source, x->cursors[i].cursor);
     expo_free(&x->expo);
     name_set_free(&x->names);
     name_set_free(&x->targets);
@@ -55,14 +55,14 @@ void exposition_free(struct exposition *x)
 bool exposition_reads(const struct exposition *x, const struct scrape_source *source)
 {
     for (size_t i = 0; i < x->n; i++)
-        if (x->readings[i].source == source)
+        if (x->cursors[i].source == source)
             return true;
     return false;
 }
 
 size_t exposition_size(const struct exposition *x)
 {
-    return sizeof(*x) + x->n * sizeof(x->readings[0]) + name_set_size(&x->names) + name_set_size(&x->targets) +
+    return sizeof(*x) + x->n * sizeof(x->cursors[0]) + name_set_size(&x->names) + name_set_size(&x->targets) +
            x->scratch.cap + x->expo.name.cap + x->expo.scratch.cap;
 }
 
@@ -105,7 +105,7 @@ static bool claim(void *arg, struct bytes name, enum expo_type type)
     if (take_names(x, name, type))
         return true;
     if (x->left_out != NULL)
-        x->left_out(x->arg, x->readings[x->at].source, name);
+        x->left_out(x->arg, x->cursors[x->at].source, name);
     return false;
 }
 
@@ -128,7 +128,7 @@ static bool emit_target(void *arg, struct bytes labels)
 static void write_targets(struct exposition *x)
 {
     while (x->at < x->n && x->expo.out->len < x->stop) {
-        struct reading *r = &x->readings[x->at];
+        struct source_cursor *r = &x->cursors[x->at];
 
         if (r->source->targets == NULL || !r->source->targets(r->source, r->cursor, emit_target, x))
             x->at++;
@@ -148,7 +148,7 @@ bool exposition_write(struct exposition *x, struct buf *out, size_t want)
     if (!x->past_targets)
         write_targets(x);
     while (x->past_targets && x->at < x->n && out->len < x->stop) {
-        struct reading *r = &x->readings[x->at];
+        struct source_cursor *r = &x->cursors[x->at];
 
         if (!r->source->write(r->source, r->cursor, &x->expo, x->stop - out->len, claim, x))
             x->at++;

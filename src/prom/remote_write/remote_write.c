@@ -358,7 +358,7 @@ void remote_write_free(struct remote_write *rw)
     symbols_free(&rw->names);
     buf_free(&rw->suffixed);
     buf_free(&rw->gathered);
-    reading_free(&rw->reading);
+    distribution_value_free(&rw->value);
     exemplar_reader_free(&rw->exemplar_reader);
     free(rw->exemplars);
     vec_free(&rw->counts);

@@ -66,7 +66,7 @@ struct remote_write {
     /* Scratch. */
     label_field_list labels, base, own;
     struct buf fields, own_fields, suffixed, gathered, packed;
-    struct reading reading;
+    struct distribution_value value;
     struct exemplar_reader exemplar_reader;
     struct exemplar_store *exemplars;
     size_t exemplars_cap;

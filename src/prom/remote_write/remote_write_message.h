@@ -4,7 +4,7 @@
 #define PROM_REMOTE_WRITE_MESSAGE_H
 
 #include "prom/series/exemplar_store.h"
-#include "prom/model/reading.h"
+#include "prom/model/distribution_value.h"
 #include "prom/remote_write/remote_write.h"
 #include "prom/remote_write/remote_write_labels.h"
 

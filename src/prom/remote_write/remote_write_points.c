@@ -67,8 +67,8 @@ static void read_exemplars(struct remote_write *rw, const struct stream *stream,
     *extra = (struct expo_extra){ 0 };
     if (!p->has_exemplars)
         return;
-    exemplars_read(&rw->exemplar_reader, rw->options.translation->strategy, stream->kind, p->bytes,
-                   rw->reading.bounds.v, stream->kind == METRIC_EXPLICIT ? rw->reading.bounds.n : 0);
+    exemplars_read(&rw->exemplar_reader, rw->options.translation->strategy, stream->kind, p->bytes, rw->value.bounds.v,
+                   stream->kind == METRIC_EXPLICIT ? rw->value.bounds.n : 0);
     if (rw->exemplar_reader.found.n == 0)
         return;
     size = exemplars_size(&rw->exemplar_reader);
@@ -126,7 +126,7 @@ static uint64_t count_bits(bool stale, double v)
 
 static void put_sum_and_count(struct remote_write *rw, struct message *m, struct stream *stream, bool stale)
 {
-    const struct reading *r = &rw->reading;
+    const struct distribution_value *r = &rw->value;
 
     rw->sample.n_exemplars = 0;
     if (r->has_sum || stale)
@@ -137,7 +137,7 @@ static void put_sum_and_count(struct remote_write *rw, struct message *m, struct
 static void put_explicit(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p,
                          bool with_exemplars)
 {
-    const struct reading *r = &rw->reading;
+    const struct distribution_value *r = &rw->value;
     bool stale = (p->flags & POINT_NO_VALUE) != 0;
     struct expo_extra extra = { 0 };
     double low = -INFINITY;
@@ -157,7 +157,7 @@ static void put_explicit(struct remote_write *rw, struct message *m, struct stre
 
 static void put_summary(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
 {
-    const struct reading *r = &rw->reading;
+    const struct distribution_value *r = &rw->value;
     bool stale = (p->flags & POINT_NO_VALUE) != 0;
 
     for (size_t i = 0; i < r->quantiles.n; i++)
@@ -172,8 +172,8 @@ static void put_buckets(struct remote_write *rw, struct message *m, struct strea
 {
     struct expo_extra extra;
 
-    h->count = rw->reading.count;
-    h->sum = rw->reading.sum;
+    h->count = rw->value.count;
+    h->sum = rw->value.sum;
     span_sides_set(&rw->sides, h);
     read_exemplars(rw, stream, p, &extra);
     attach_all(rw, &extra);
@@ -188,7 +188,7 @@ static void put_buckets(struct remote_write *rw, struct message *m, struct strea
 
 static void put_native(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
 {
-    const struct exponential *e = &rw->reading.exponential;
+    const struct exponential *e = &rw->value.exponential;
     struct expo_native h = {
         .schema = e->scale,
         .zero_threshold = e->zero_threshold > 0 ? e->zero_threshold : EXPONENTIAL_ZERO_THRESHOLD,
@@ -204,7 +204,7 @@ static void put_native(struct remote_write *rw, struct message *m, struct stream
 /* The counts of an explicit histogram add up from bucket to bucket; the last one has the rest. */
 static void put_custom(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
 {
-    const struct reading *r = &rw->reading;
+    const struct distribution_value *r = &rw->value;
     struct expo_native h = { .schema = NATIVE_CUSTOM, .custom_values = r->bounds.v, .n_custom_values = r->bounds.n };
     uint64_t before = 0;
 
@@ -260,7 +260,7 @@ void remote_write_take_point(struct remote_write *rw, struct stream *stream, con
     const char *reason = remote_write_find(rw, stream, key, &ref);
 
     if (reason == NULL && stream->kind >= METRIC_EXPLICIT)
-        reason = reading_read(&rw->reading, stream->kind, p->bytes);
+        reason = distribution_value_read(&rw->value, stream->kind, p->bytes);
     if (reason != NULL) {
         remote_write_drop(rw, reason, stream, 1);
         return;

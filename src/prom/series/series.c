@@ -507,7 +507,7 @@ void series_store_free(struct series_store *s)
     table_free(&s->canonical);
     if (s->last_bounds != NULL && --s->last_bounds->refs == 0)
         free(s->last_bounds);
-    reading_free(&s->reading);
+    distribution_value_free(&s->value);
     exemplar_reader_free(&s->exemplars);
     buf_free(&s->gathered);
     buf_free(&s->labels);

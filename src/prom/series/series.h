@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "prom/series/exemplar_store.h"
 #include "prom/series/family.h"
-#include "prom/model/reading.h"
+#include "prom/model/distribution_value.h"
 #include "prom/series/streams.h"
 
 struct series_options {
@@ -101,7 +101,7 @@ struct series_store {
     struct clock_timer sweep;
     struct family *swept; /* the family where the sweep is; held */
     uint32_t swept_slot;
-    struct reading reading;
+    struct distribution_value value;
     struct exemplar_reader exemplars;
     struct buf gathered, labels, labels2;
     struct bounds *last_bounds; /* of the point before: those of the next are mostly equal. One reference */

@@ -99,8 +99,8 @@ static void keep_exemplars(struct series_store *s, struct series *x, const struc
         drop_exemplars(s, x);
         return;
     }
-    exemplars_read(&s->exemplars, s->options->translation.strategy, stream->kind, p->bytes, s->reading.bounds.v,
-                   s->reading.bounds.n);
+    exemplars_read(&s->exemplars, s->options->translation.strategy, stream->kind, p->bytes, s->value.bounds.v,
+                   s->value.bounds.n);
     if (s->exemplars.found.n == 0) {
         drop_exemplars(s, x);
         return;
@@ -155,12 +155,12 @@ static void merge_number(struct series_store *s, struct series *x, const struct 
 
 /* ---- histograms and summaries ---- */
 
-static bool same_bounds(const struct bounds *b, const struct reading *r)
+static bool same_bounds(const struct bounds *b, const struct distribution_value *r)
 {
     return b != NULL && b->n == r->bounds.n && (b->n == 0 || memcmp(b->v, r->bounds.v, b->n * sizeof(b->v[0])) == 0);
 }
 
-static struct bounds *bounds_for(struct series_store *s, const struct reading *r)
+static struct bounds *bounds_for(struct series_store *s, const struct distribution_value *r)
 {
     struct bounds *b = s->last_bounds;
 
@@ -177,7 +177,7 @@ static struct bounds *bounds_for(struct series_store *s, const struct reading *r
     return b;
 }
 
-static size_t slots_of(const struct reading *r)
+static size_t slots_of(const struct distribution_value *r)
 {
     switch (r->kind) {
     case METRIC_EXPLICIT:
@@ -207,7 +207,7 @@ static void fill_native(struct distribution *d, const struct exponential *e)
 }
 
 /* Bounds are set already, where there are any. */
-static void fill(struct distribution *d, const struct reading *r)
+static void fill(struct distribution *d, const struct distribution_value *r)
 {
     d->count = r->count;
     d->sum = r->sum;
@@ -225,9 +225,9 @@ static void fill(struct distribution *d, const struct reading *r)
 }
 
 /* False when the budget refuses; the series is then as it was. */
-static bool store_reading(struct series_store *s, struct series *x)
+static bool store_distribution(struct series_store *s, struct series *x)
 {
-    struct reading *r = &s->reading;
+    struct distribution_value *r = &s->value;
     struct distribution *d = has_distribution(x) && x->kind == r->kind ? x->distribution : NULL;
     size_t slots = slots_of(r);
 
@@ -265,11 +265,11 @@ static void load_native(struct exponential *e, const struct distribution *d)
     }
 }
 
-/* What is stored is added to the reading. *added is false where it has to take its place instead. */
+/* What is stored is added to the value. *added is false where it has to be put in its place. */
 static const char *add_stored(struct series_store *s, const struct series *x, bool *added)
 {
     struct distribution *d = x->distribution;
-    struct reading *r = &s->reading;
+    struct distribution_value *r = &s->value;
     struct exponential stored;
     bool fits;
 
@@ -292,8 +292,8 @@ static const char *add_stored(struct series_store *s, const struct series *x, bo
     return NULL;
 }
 
-static const char *merge_reading(struct series_store *s, struct series *x, const struct stream *stream,
-                                 const struct point *p, bool fresh)
+static const char *merge_distribution(struct series_store *s, struct series *x, const struct stream *stream,
+                                      const struct point *p, bool fresh)
 {
     bool delta = stream->kind != METRIC_SUMMARY && stream->temporality == TEMPORALITY_DELTA;
     bool same = !fresh && x->kind == stream->kind, added = false;
@@ -301,12 +301,12 @@ static const char *merge_reading(struct series_store *s, struct series *x, const
 
     if (same && delta && p->start < x->time)
         return MISALIGNED;
-    reason = reading_read(&s->reading, stream->kind, p->bytes);
+    reason = distribution_value_read(&s->value, stream->kind, p->bytes);
     if (reason == NULL && same && delta && p->start == x->time)
         reason = add_stored(s, x, &added);
     if (reason != NULL)
         return reason;
-    if (!store_reading(s, x))
+    if (!store_distribution(s, x))
         return NO_ROOM;
     stamp(s, x, p, added ? x->start : p->start);
     keep_exemplars(s, x, stream, p);
@@ -322,7 +322,7 @@ const char *series_merge(struct series_store *s, struct series *x, const struct 
     if (*ended)
         return NULL;
     if (stream->kind >= METRIC_EXPLICIT)
-        return merge_reading(s, x, stream, p, fresh);
+        return merge_distribution(s, x, stream, p, fresh);
     merge_number(s, x, stream, p, fresh);
     return NULL;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one histogram or summary point measured, taken off the wire into arrays, and the addition of deltas to it. */
-#ifndef PROM_READING_H
-#define PROM_READING_H
+#ifndef PROM_DISTRIBUTION_VALUE_H
+#define PROM_DISTRIBUTION_VALUE_H
 
 #include "prom/exposition/exponential.h"
 #include "prom/model/metric.h"
 
 /* Scratch, zeroed at first; each read starts anew and keeps the memory. */
-struct reading {
+struct distribution_value {
     enum metric_kind kind;
     uint64_t count;
     double sum;
@@ -18,10 +18,10 @@ struct reading {
     VEC(struct expo_quantile) quantiles; /* summary: ascending */
 };
 
-void reading_free(struct reading *r);
+void distribution_value_free(struct distribution_value *r);
 
 /* NULL, or why the point cannot be taken: "malformed", "scale" (static, for counters). Explicit bounds are sorted,
  * equal ones joined, infinite ones left out. Exponential ones come out at a scale that native histograms have. */
-const char *reading_read(struct reading *r, enum metric_kind kind, struct bytes point);
+const char *distribution_value_read(struct distribution_value *r, enum metric_kind kind, struct bytes point);
 
 #endif

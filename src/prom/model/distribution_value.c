@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prom/model/reading.h"
+#include "prom/model/distribution_value.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #define MALFORMED "malformed"
 #define SCALE "scale"
 
-void reading_free(struct reading *r)
+void distribution_value_free(struct distribution_value *r)
 {
     vec_free(&r->bounds);
     vec_free(&r->counts);
@@ -15,13 +15,13 @@ void reading_free(struct reading *r)
     exponential_free(&r->exponential);
 }
 
-static void read_sum(struct reading *r, const struct pb_field *f)
+static void read_sum(struct distribution_value *r, const struct pb_field *f)
 {
     r->sum = pb_double(f->u64);
     r->has_sum = true;
 }
 
-static void read_counts(struct reading *r, const struct pb_field *f)
+static void read_counts(struct distribution_value *r, const struct pb_field *f)
 {
     if (f->wire == PB_FIXED64)
         *vec_push(&r->counts) = f->u64;
@@ -29,7 +29,7 @@ static void read_counts(struct reading *r, const struct pb_field *f)
         *vec_push(&r->counts) = pb_load64(f->bytes.data + i);
 }
 
-static void read_bounds(struct reading *r, const struct pb_field *f)
+static void read_bounds(struct distribution_value *r, const struct pb_field *f)
 {
     if (f->wire == PB_FIXED64)
         *vec_push(&r->bounds) = pb_double(f->u64);
@@ -50,7 +50,7 @@ static int by_bound(const void *a, const void *b)
 }
 
 /* Bounds that are not as they should be: sorted, equal ones joined, infinite ones left out. */
-static bool mend_bounds(struct reading *r)
+static bool mend_bounds(struct distribution_value *r)
 {
     VEC(struct bucket) all = { 0 };
     size_t n = 0;
@@ -79,7 +79,7 @@ static bool mend_bounds(struct reading *r)
     return ok;
 }
 
-static bool in_order(const struct reading *r)
+static bool in_order(const struct distribution_value *r)
 {
     for (size_t i = 0; i < r->bounds.n; i++)
         if (!isfinite(r->bounds.v[i]) || (i > 0 && r->bounds.v[i - 1] >= r->bounds.v[i]))
@@ -87,7 +87,7 @@ static bool in_order(const struct reading *r)
     return true;
 }
 
-static const char *finish_explicit(struct reading *r)
+static const char *finish_explicit(struct distribution_value *r)
 {
     while (r->counts.n < r->bounds.n)
         *vec_push(&r->counts) = 0;
@@ -99,7 +99,7 @@ static const char *finish_explicit(struct reading *r)
     return NULL;
 }
 
-static const char *read_explicit(struct reading *r, struct bytes point)
+static const char *read_explicit(struct distribution_value *r, struct bytes point)
 {
     struct pb_reader p = pb_reader(point);
 
@@ -117,7 +117,7 @@ static const char *read_explicit(struct reading *r, struct bytes point)
     return finish_explicit(r);
 }
 
-static const char *finish_exponential(struct reading *r)
+static const char *finish_exponential(struct distribution_value *r)
 {
     struct exponential *x = &r->exponential;
     uint64_t n = exponential_count(x);
@@ -131,7 +131,7 @@ static const char *finish_exponential(struct reading *r)
     return NULL;
 }
 
-static const char *read_exponential(struct reading *r, struct bytes point)
+static const char *read_exponential(struct distribution_value *r, struct bytes point)
 {
     struct exponential *x = &r->exponential;
     struct pb_reader p = pb_reader(point);
@@ -182,7 +182,7 @@ static int by_quantile(const void *a, const void *b)
 }
 
 /* Of equal quantiles the last one stays: two would be one series twice. */
-static void finish_summary(struct reading *r)
+static void finish_summary(struct distribution_value *r)
 {
     size_t n = 0;
 
@@ -199,7 +199,7 @@ static void finish_summary(struct reading *r)
     r->quantiles.n = n;
 }
 
-static const char *read_summary(struct reading *r, struct bytes point)
+static const char *read_summary(struct distribution_value *r, struct bytes point)
 {
     struct pb_reader p = pb_reader(point);
 
@@ -220,7 +220,7 @@ static const char *read_summary(struct reading *r, struct bytes point)
     return NULL;
 }
 
-const char *reading_read(struct reading *r, enum metric_kind kind, struct bytes point)
+const char *distribution_value_read(struct distribution_value *r, enum metric_kind kind, struct bytes point)
 {
     r->kind = kind;
     r->count = 0;
