@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "prom/endpoint/scrape.h"
-#include "prom/endpoint/self.h"
+#include "prom/endpoint/own_metrics_source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -112,7 +112,7 @@ int own_telemetry_log(struct own_telemetry *t, struct host *host, const struct s
     return 0;
 }
 
-static int serve_at(struct own_telemetry *t, const struct prometheus_reader_config *c, struct self_options *o,
+static int serve_at(struct own_telemetry *t, const struct prometheus_reader_config *c, struct own_metrics_options *o,
                     struct error *err)
 {
     bool ipv6 = strchr(c->host, ':') != NULL;
@@ -124,7 +124,7 @@ static int serve_at(struct own_telemetry *t, const struct prometheus_reader_conf
         .write_timeout = 300 * NS_PER_S,
         .idle_timeout = 300 * NS_PER_S,
     };
-    struct self *self;
+    struct own_metrics_source *own;
     int code;
 
     o->without_units = c->without_units;
@@ -134,21 +134,21 @@ static int serve_at(struct own_telemetry *t, const struct prometheus_reader_conf
     o->n_included = c->with_resource_constant_labels.included.n;
     o->excluded = c->with_resource_constant_labels.excluded.v;
     o->n_excluded = c->with_resource_constant_labels.excluded.n;
-    self = self_new(t->host->metrics, o);
-    code = scrape_hub_add(t->host->scrapes, &http, self_source(self), err);
+    own = own_metrics_source_new(t->host->metrics, o);
+    code = scrape_hub_add(t->host->scrapes, &http, own_metrics_source_base(own), err);
     free(endpoint);
     if (code != 0) {
-        self_free(self);
+        own_metrics_source_free(own);
         return error_wrap(err, "service::telemetry::metrics::readers");
     }
-    t->served[t->n_served++] = self;
+    t->served[t->n_served++] = own;
     return 0;
 }
 
 int own_telemetry_serve(struct own_telemetry *t, const struct service_config *config, struct error *err)
 {
-    struct self_attribute *attributes = mem_zalloc(t->resource.n * sizeof(*attributes));
-    struct self_options o = {
+    struct own_metrics_attribute *attributes = mem_zalloc(t->resource.n * sizeof(*attributes));
+    struct own_metrics_options o = {
         .level = t->host->level,
         .version = t->host->version,
         .start_ns = clock_wall(t->host->clock),
@@ -158,8 +158,9 @@ int own_telemetry_serve(struct own_telemetry *t, const struct service_config *co
     int code = 0;
 
     for (size_t i = 0; i < t->resource.n; i++)
-        attributes[i] = (struct self_attribute){ bytes_str(t->resource.v[i].name), bytes_str(t->resource.v[i].value) };
-    t->served = mem_zalloc(config->n_scrapes * sizeof(struct self *));
+        attributes[i] =
+            (struct own_metrics_attribute){ bytes_str(t->resource.v[i].name), bytes_str(t->resource.v[i].value) };
+    t->served = mem_zalloc(config->n_scrapes * sizeof(struct own_metrics_source *));
     for (size_t i = 0; code == 0 && i < config->n_scrapes; i++)
         code = serve_at(t, &config->scrapes[i], &o, err);
     free(attributes);
@@ -180,7 +181,7 @@ void own_telemetry_stop(struct own_telemetry *t, uint64_t deadline, void (*done)
     t->arg = arg;
     t->closing = 1 + t->n_served;
     for (size_t i = 0; i < t->n_served; i++)
-        scrape_hub_remove(t->host->scrapes, self_source(t->served[i]), deadline, on_closed, t);
+        scrape_hub_remove(t->host->scrapes, own_metrics_source_base(t->served[i]), deadline, on_closed, t);
     on_closed(t);
 }
 
@@ -193,7 +194,7 @@ void own_telemetry_free(struct own_telemetry *t)
         t->host->log->n_fields = 0;
     }
     for (size_t i = 0; i < t->n_served; i++)
-        self_free(t->served[i]);
+        own_metrics_source_free(t->served[i]);
     for (size_t i = 0; i < 2 * t->n_fields; i++)
         free(t->texts[i]);
     free(t->served);

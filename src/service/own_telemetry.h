@@ -8,7 +8,7 @@
 #include "service/own_resource.h"
 #include "service/service_config.h"
 
-struct self;
+struct own_metrics_source;
 
 struct own_telemetry {
     struct host *host;
@@ -17,7 +17,7 @@ struct own_telemetry {
     struct log_field *fields; /* of every log line */
     char **texts;             /* their values that are ours */
     size_t n_fields;
-    struct self **served;
+    struct own_metrics_source **served;
     size_t n_served;
     size_t closing; /* sources that have not called back, and one while own_telemetry_stop runs */
     void (*done)(void *arg);

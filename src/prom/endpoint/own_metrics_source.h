@@ -4,17 +4,17 @@
  *
  * An instrument shows when its row's level is at or below the configured one and it has recorded something. Each
  * exposition collects once and writes everything in one go, so its numbers belong to one moment. */
-#ifndef PROM_SELF_H
-#define PROM_SELF_H
+#ifndef PROM_OWN_METRICS_SOURCE_H
+#define PROM_OWN_METRICS_SOURCE_H
 
 #include "base/metrics.h"
 #include "prom/exposition/scrape_source.h"
 
-struct self_attribute {
+struct own_metrics_attribute {
     struct bytes name, value;
 };
 
-struct self_options {
+struct own_metrics_options {
     enum metric_level level;
     /* `without_units` and `without_type_suffix`: names are those of the rows only when both are set, as in the Go
      * collector; else units and `_total` are added. */
@@ -24,7 +24,7 @@ struct self_options {
     uint64_t start_ns; /* wall: since when the counters count */
     /* The service's resource, and which of its attributes become labels of every series
      * (`with_resource_constant_labels`): patterns with `*` and `?`. Only `excluded` given: all the others. */
-    const struct self_attribute *resource;
+    const struct own_metrics_attribute *resource;
     size_t n_resource;
     const char *const *included;
     size_t n_included;
@@ -32,11 +32,11 @@ struct self_options {
     size_t n_excluded;
 };
 
-struct self;
+struct own_metrics_source;
 
 /* Copies what it needs of the options; `m` outlives it. */
-struct self *self_new(struct metrics *m, const struct self_options *options);
-void self_free(struct self *s);
-struct scrape_source *self_source(struct self *s);
+struct own_metrics_source *own_metrics_source_new(struct metrics *m, const struct own_metrics_options *options);
+void own_metrics_source_free(struct own_metrics_source *s);
+struct scrape_source *own_metrics_source_base(struct own_metrics_source *s);
 
 #endif

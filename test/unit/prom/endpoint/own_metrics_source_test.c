@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prom/endpoint/self.h"
+#include "prom/endpoint/own_metrics_source.h"
 
 #include "prom/exposition/exposition.h"
 
@@ -19,14 +19,14 @@ static const struct metric_row size = {
     "otelcol_batch_size_bytes", METRIC_HISTOGRAM, LEVEL_DETAILED, "By", "Size.", bounds, 2
 };
 
-static const struct self_attribute resource[] = {
+static const struct own_metrics_attribute resource[] = {
     { BYTES_LIT("service.version"), BYTES_LIT("1.2") },
     { BYTES_LIT("service.name"), BYTES_LIT("otel\"cd") },
     { BYTES_LIT("my.attr"), BYTES_LIT("x") },
     { BYTES_LIT("exporter"), BYTES_LIT("of the resource") },
 };
 
-static const struct self_options usual = {
+static const struct own_metrics_options usual = {
     .level = LEVEL_NORMAL,
     .without_units = true,
     .without_type_suffix = true,
@@ -52,30 +52,30 @@ static void record(struct metrics *m)
     metric_observe(h, 2e6);
 }
 
-static char *shown(const struct self_options *options, const char *accept)
+static char *shown(const struct own_metrics_options *options, const char *accept)
 {
     struct accept a = accept_negotiate(bytes_str(accept), true);
     struct metrics m;
-    struct self *s;
+    struct own_metrics_source *s;
     struct scrape_source *source;
     struct exposition *x;
     struct buf out = { 0 };
 
     metrics_init(&m);
     record(&m);
-    s = self_new(&m, options);
-    source = self_source(s);
+    s = own_metrics_source_new(&m, options);
+    source = own_metrics_source_base(s);
     x = exposition_new(&source, 1, &a, NULL, NULL);
     while (exposition_write(x, &out, 1))
         ;
     exposition_free(x);
-    self_free(s);
+    own_metrics_source_free(s);
     metrics_free(&m);
     (void)buf_cstr(&out);
     return (char *)out.data;
 }
 
-static void check(const struct self_options *options, const char *accept, const char *want)
+static void check(const struct own_metrics_options *options, const char *accept, const char *want)
 {
     char *text = shown(options, accept);
 
@@ -105,7 +105,7 @@ END_TEST
 
 START_TEST(units_and_type_suffixes_come_when_either_is_asked_for)
 {
-    struct self_options o = usual;
+    struct own_metrics_options o = usual;
     char *a, *b;
 
     o.without_units = false;
@@ -124,7 +124,7 @@ END_TEST
 
 START_TEST(detailed_rows_show_at_their_own_level_only)
 {
-    struct self_options o = usual;
+    struct own_metrics_options o = usual;
     char *text;
 
     o.level = LEVEL_DETAILED;
@@ -142,7 +142,7 @@ END_TEST
 START_TEST(scope_and_resource_become_labels_when_asked_for)
 {
     static const char *const included[] = { "service.*", "exp?rter" }, *const excluded[] = { "*version" };
-    struct self_options o = usual;
+    struct own_metrics_options o = usual;
     char *text;
 
     o.without_scope_info = false;
@@ -164,7 +164,7 @@ END_TEST
 START_TEST(all_but_the_excluded_become_labels_when_only_those_are_given)
 {
     static const char *const excluded[] = { "service.*", "exporter" };
-    struct self_options o = usual;
+    struct own_metrics_options o = usual;
     char *text;
 
     o.excluded = excluded;

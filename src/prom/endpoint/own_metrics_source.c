@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prom/endpoint/self.h"
+#include "prom/endpoint/own_metrics_source.h"
 
 #include "base/mem.h"
 #include "base/vec.h"
@@ -8,20 +8,20 @@
 
 #define LABELS_MAX 64 /* of one series; what is beyond, in its order of precedence, is left out */
 
-struct self {
+struct own_metrics_source {
     struct scrape_source source;
     struct metrics *metrics;
     enum metric_level level;
     enum name_strategy strategy;
     uint64_t start_ns;
-    struct self_attribute *constant; /* labels of every series: of the scope and of the resource */
+    struct own_metrics_attribute *constant; /* labels of every series: of the scope and of the resource */
     size_t n_constant;
     char *target; /* rendered labels of target_info */
 };
 
 /* One series of the family being written. */
 struct line {
-    struct bytes labels; /* in self's scratch */
+    struct bytes labels; /* in the source's scratch */
     const struct metric *metric;
 };
 
@@ -58,7 +58,7 @@ static bool matches_any(const char *const *patterns, size_t n, struct bytes s)
     return false;
 }
 
-static bool is_constant(const struct self_options *o, struct bytes name)
+static bool is_constant(const struct own_metrics_options *o, struct bytes name)
 {
     if (o->n_included == 0 && o->n_excluded == 0)
         return false;
@@ -68,13 +68,13 @@ static bool is_constant(const struct self_options *o, struct bytes name)
 
 static int by_name(const void *a, const void *b)
 {
-    const struct self_attribute *x = a, *y = b;
+    const struct own_metrics_attribute *x = a, *y = b;
 
     return bytes_compare(x->name, y->name);
 }
 
 /* The labels sorted; of those with one name the first wins. */
-static void render(struct buf *out, struct self_attribute *labels, size_t n)
+static void render(struct buf *out, struct own_metrics_attribute *labels, size_t n)
 {
     size_t kept = 0;
 
@@ -93,16 +93,16 @@ static void render(struct buf *out, struct self_attribute *labels, size_t n)
         labels_put(out, labels[i].name, labels[i].value);
 }
 
-static void add_constant(struct self *s, const char *name, struct bytes value)
+static void add_constant(struct own_metrics_source *s, const char *name, struct bytes value)
 {
     s->constant = mem_realloc(s->constant, (s->n_constant + 1) * sizeof(s->constant[0]));
-    s->constant[s->n_constant++] = (struct self_attribute){
+    s->constant[s->n_constant++] = (struct own_metrics_attribute){
         bytes_str(mem_strdup(name)),
         bytes_of(bytes_dup(value), value.len),
     };
 }
 
-static void set_constants(struct self *s, const struct self_options *o)
+static void set_constants(struct own_metrics_source *s, const struct own_metrics_options *o)
 {
     if (!o->without_scope_info) {
         add_constant(s, "otel_scope_name", bytes_str("otelcd"));
@@ -120,9 +120,9 @@ static void set_constants(struct self *s, const struct self_options *o)
 }
 
 /* Names keep their dots here: each peer's escaping settles them. */
-static char *render_target(const struct self_options *o)
+static char *render_target(const struct own_metrics_options *o)
 {
-    struct self_attribute labels[LABELS_MAX];
+    struct own_metrics_attribute labels[LABELS_MAX];
     size_t n = o->n_resource < LABELS_MAX ? o->n_resource : LABELS_MAX;
     struct buf out = { 0 };
 
@@ -147,14 +147,14 @@ static void close_cursor(struct scrape_source *source, void *cursor)
 
 static bool targets(struct scrape_source *source, void *cursor, bool (*emit)(void *arg, struct bytes labels), void *arg)
 {
-    struct self *s = container_of(source, struct self, source);
+    struct own_metrics_source *s = container_of(source, struct own_metrics_source, source);
 
     (void)cursor;
     (void)emit(arg, bytes_str(s->target));
     return false;
 }
 
-static bool shows(const struct self *s, const struct metric_family *f)
+static bool shows(const struct own_metrics_source *s, const struct metric_family *f)
 {
     if (f->row->level == LEVEL_NONE || f->row->level > s->level)
         return false;
@@ -164,13 +164,13 @@ static bool shows(const struct self *s, const struct metric_family *f)
     return false;
 }
 
-static void render_series(const struct self *s, const struct metric *m, struct buf *out)
+static void render_series(const struct own_metrics_source *s, const struct metric *m, struct buf *out)
 {
-    struct self_attribute labels[LABELS_MAX];
+    struct own_metrics_attribute labels[LABELS_MAX];
     size_t n = 0;
 
     for (size_t i = 0; i < m->n_labels && n < LABELS_MAX; i++)
-        labels[n++] = (struct self_attribute){ bytes_str(m->labels[i].name), bytes_str(m->labels[i].value) };
+        labels[n++] = (struct own_metrics_attribute){ bytes_str(m->labels[i].name), bytes_str(m->labels[i].value) };
     for (size_t i = 0; i < s->n_constant && n < LABELS_MAX; i++)
         labels[n++] = s->constant[i];
     render(out, labels, n);
@@ -196,7 +196,7 @@ static int by_labels(const void *a, const void *b)
 }
 
 /* The series of a family in the order of their labels. */
-static void write_series(const struct self *s, struct expo *e, const struct metric_family *f)
+static void write_series(const struct own_metrics_source *s, struct expo *e, const struct metric_family *f)
 {
     struct expo_extra x = { .start_ns = f->row->type == METRIC_GAUGE ? 0 : s->start_ns };
     VEC(struct line) lines = { 0 };
@@ -221,7 +221,7 @@ static void write_series(const struct self *s, struct expo *e, const struct metr
     vec_free(&lines);
 }
 
-static void write_family(const struct self *s, struct expo *e, const struct metric_family *f,
+static void write_family(const struct own_metrics_source *s, struct expo *e, const struct metric_family *f,
                          bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg)
 {
     static const enum expo_type types[] = { EXPO_COUNTER, EXPO_GAUGE, EXPO_HISTOGRAM };
@@ -244,7 +244,7 @@ static void write_family(const struct self *s, struct expo *e, const struct metr
 static bool write_families(struct scrape_source *source, void *cursor, struct expo *e, size_t want,
                            bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg)
 {
-    struct self *s = container_of(source, struct self, source);
+    struct own_metrics_source *s = container_of(source, struct own_metrics_source, source);
 
     (void)cursor;
     (void)want;
@@ -255,9 +255,9 @@ static bool write_families(struct scrape_source *source, void *cursor, struct ex
     return false;
 }
 
-struct self *self_new(struct metrics *m, const struct self_options *o)
+struct own_metrics_source *own_metrics_source_new(struct metrics *m, const struct own_metrics_options *o)
 {
-    struct self *s = mem_zalloc(sizeof(*s));
+    struct own_metrics_source *s = mem_zalloc(sizeof(*s));
 
     s->source = (struct scrape_source){
         .name = "telemetry",
@@ -276,7 +276,7 @@ struct self *self_new(struct metrics *m, const struct self_options *o)
     return s;
 }
 
-void self_free(struct self *s)
+void own_metrics_source_free(struct own_metrics_source *s)
 {
     for (size_t i = 0; i < s->n_constant; i++) {
         free((void *)(uintptr_t)s->constant[i].name.data);
@@ -287,7 +287,7 @@ void self_free(struct self *s)
     free(s);
 }
 
-struct scrape_source *self_source(struct self *s)
+struct scrape_source *own_metrics_source_base(struct own_metrics_source *s)
 {
     return &s->source;
 }
