@@ -139,17 +139,17 @@ static void take_all(struct series_store *s, struct batch **batches, unsigned n,
            (double)n * rounds * POINTS / total / 1e6, total / ((double)n * rounds * POINTS) * 1e9, longest * 1000);
 }
 
-static bool claim(void *arg, struct bytes name, enum expo_type type)
+static bool claim(void *arg, struct bytes name, enum family_type type)
 {
     (void)arg, (void)name, (void)type;
     return true;
 }
 
-static void scrape(struct series_store *store, enum expo_format format, const char *what)
+static void scrape(struct series_store *store, enum encoder_format format, const char *what)
 {
     struct series_source s;
     struct buf out = { 0 };
-    struct expo e;
+    struct encoder e;
     double began = now(), longest = 0, total;
     size_t bytes = 0;
     void *cursor;
@@ -157,7 +157,7 @@ static void scrape(struct series_store *store, enum expo_format format, const ch
 
     series_source_init(&s, "bench", store);
     cursor = s.source.open(&s.source);
-    expo_init(&e, format, NAME_ESCAPE_UNDERSCORES, &out);
+    encoder_init(&e, format, NAME_ESCAPE_UNDERSCORES, &out);
     while (more) {
         double t = now();
 
@@ -171,7 +171,7 @@ static void scrape(struct series_store *store, enum expo_format format, const ch
     total = now() - began;
     printf("  scrape   %8.3f s  %s, %.0f MB, longest slice %.3f ms\n", total, what, (double)bytes / 1e6,
            longest * 1000);
-    expo_free(&e);
+    encoder_free(&e);
     buf_free(&out);
 }
 
@@ -198,9 +198,9 @@ static void run(unsigned series)
     printf("  memory   %8.0f bytes resident each, %.0f charged\n", (resident() - before) / series,
            (double)budget.used / series);
     take_all(&s, batches, n, rounds, "known");
-    scrape(&s, EXPO_TEXT, "text 0.0.4");
-    scrape(&s, EXPO_OPENMETRICS, "OpenMetrics");
-    scrape(&s, EXPO_PROTOBUF, "protobuf");
+    scrape(&s, ENCODER_TEXT, "text 0.0.4");
+    scrape(&s, ENCODER_OPENMETRICS, "OpenMetrics");
+    scrape(&s, ENCODER_PROTOBUF, "protobuf");
     series_store_free(&s);
     for (unsigned i = 0; i < n; i++)
         batch_unref(batches[i]);

@@ -8,10 +8,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool claim(void *arg, struct bytes name, enum expo_type type)
+static bool claim(void *arg, struct bytes name, enum family_type type)
 {
     (void)arg, (void)name;
-    return type != EXPO_INFO;
+    return type != FAMILY_INFO;
 }
 
 static bool emit(void *arg, struct bytes labels)
@@ -22,22 +22,22 @@ static bool emit(void *arg, struct bytes labels)
     return false;
 }
 
-static void show(struct series_store *store, enum expo_format format, enum name_escaping escaping)
+static void show(struct series_store *store, enum encoder_format format, enum name_escaping escaping)
 {
     struct series_source s;
     struct buf out = { 0 };
-    struct expo e;
+    struct encoder e;
     void *cursor;
 
     series_source_init(&s, "fuzz", store);
-    expo_init(&e, format, escaping, &out);
+    encoder_init(&e, format, escaping, &out);
     cursor = s.source.open(&s.source);
     while (s.source.targets(&s.source, cursor, emit, &out))
         ;
     while (s.source.write(&s.source, cursor, &e, 100, claim, NULL))
         ;
     s.source.close(&s.source, cursor);
-    expo_free(&e);
+    encoder_free(&e);
     buf_free(&out);
 }
 
@@ -83,10 +83,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     series_store_init(&store, &options, &clock, &budget);
     take(&store, batch);
     for (int i = 0; i < 3; i++)
-        show(&store, (enum expo_format)i, (enum name_escaping)((data[0] >> 5 & 3)));
+        show(&store, (enum encoder_format)i, (enum name_escaping)((data[0] >> 5 & 3)));
     take(&store, batch);
     clock_advance(&clock, data[0] & 128 ? 3 * NS_PER_S : NS_PER_MS);
-    show(&store, EXPO_PROTOBUF, NAME_ESCAPE_NONE);
+    show(&store, ENCODER_PROTOBUF, NAME_ESCAPE_NONE);
     series_store_free(&store);
     batch_unref(batch);
     clock_free(&clock);

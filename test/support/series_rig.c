@@ -82,37 +82,37 @@ uint64_t series_rig_rejected(const struct series_rig *r, const char *reason)
 
 static bool emit_target(void *arg, struct bytes labels)
 {
-    struct expo *e = arg;
+    struct encoder *e = arg;
 
-    expo_family_begin(e, bytes_str("target_info"), EXPO_INFO, bytes_str(""), bytes_str(""), true);
-    expo_value(e, labels, 1, NULL);
-    expo_family_end(e);
+    encoder_family_begin(e, bytes_str("target_info"), FAMILY_INFO, bytes_str(""), bytes_str(""), true);
+    encoder_value(e, labels, 1, NULL);
+    encoder_family_end(e);
     return false;
 }
 
-static bool claim(void *arg, struct bytes name, enum expo_type type)
+static bool claim(void *arg, struct bytes name, enum family_type type)
 {
     (void)arg, (void)name, (void)type;
     return true;
 }
 
-const char *series_rig_show(struct series_rig *r, enum expo_format format, size_t want)
+const char *series_rig_show(struct series_rig *r, enum encoder_format format, size_t want)
 {
     struct scrape_source *s = &r->source.source;
-    struct expo e;
+    struct encoder e;
     void *cursor;
 
     open_store(r);
     r->text.len = 0;
-    expo_init(&e, format, NAME_ESCAPE_NONE, &r->text);
+    encoder_init(&e, format, NAME_ESCAPE_NONE, &r->text);
     cursor = s->open(s);
     while (s->targets(s, cursor, emit_target, &e))
         ;
     while (s->write(s, cursor, &e, want, claim, NULL))
         ;
     s->close(s, cursor);
-    expo_end(&e);
-    expo_free(&e);
+    encoder_end(&e);
+    encoder_free(&e);
     return buf_cstr(&r->text);
 }
 
@@ -120,7 +120,7 @@ const char *series_rig_lines(struct series_rig *r)
 {
     size_t n = 0;
 
-    series_rig_show(r, EXPO_TEXT, 1);
+    series_rig_show(r, ENCODER_TEXT, 1);
     for (size_t i = 0, end; i < r->text.len; i = end) {
         const uint8_t *nl = memchr(r->text.data + i, '\n', r->text.len - i);
 

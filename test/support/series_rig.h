@@ -34,7 +34,7 @@ void series_rig_metric(struct series_rig *r, const char *json);
 uint64_t series_rig_rejected(const struct series_rig *r, const char *reason);
 
 /* The whole exposition, in slices of `want` bytes; target_info first, each as a line. Valid until the next call. */
-const char *series_rig_show(struct series_rig *r, enum expo_format format, size_t want);
+const char *series_rig_show(struct series_rig *r, enum encoder_format format, size_t want);
 
 /* The sample lines of text 0.0.4, without those that begin with #. */
 const char *series_rig_lines(struct series_rig *r);

@@ -176,15 +176,15 @@ static void render_series(const struct own_metrics_source *s, const struct metri
     render(out, labels, n);
 }
 
-static void write_histogram(struct expo *e, const struct line *line, const struct expo_extra *x)
+static void write_histogram(struct encoder *e, const struct line *line, const struct sample_extra *x)
 {
     const struct metric_row *row = line->metric->row;
     uint64_t *counts = mem_alloc((row->n_bounds + 1) * sizeof(*counts)), sum = 0;
-    struct expo_histogram h = { row->bounds, counts, row->n_bounds, line->metric->count, line->metric->value, true };
+    struct classic_histogram h = { row->bounds, counts, row->n_bounds, line->metric->count, line->metric->value, true };
 
     for (size_t i = 0; i < row->n_bounds; i++)
         counts[i] = sum += line->metric->buckets[i];
-    expo_histogram(e, line->labels, &h, x);
+    encoder_histogram(e, line->labels, &h, x);
     free(counts);
 }
 
@@ -196,9 +196,9 @@ static int by_labels(const void *a, const void *b)
 }
 
 /* The series of a family in the order of their labels. */
-static void write_series(const struct own_metrics_source *s, struct expo *e, const struct metric_family *f)
+static void write_series(const struct own_metrics_source *s, struct encoder *e, const struct metric_family *f)
 {
-    struct expo_extra x = { .start_ns = f->row->type == METRIC_GAUGE ? 0 : s->start_ns };
+    struct sample_extra x = { .start_ns = f->row->type == METRIC_GAUGE ? 0 : s->start_ns };
     VEC(struct line) lines = { 0 };
 
     for (size_t i = 0; i < f->members.n; i++) {
@@ -215,34 +215,34 @@ static void write_series(const struct own_metrics_source *s, struct expo *e, con
         if (f->row->type == METRIC_HISTOGRAM)
             write_histogram(e, &lines.v[i], &x);
         else
-            expo_value(e, lines.v[i].labels, lines.v[i].metric->value, &x);
+            encoder_value(e, lines.v[i].labels, lines.v[i].metric->value, &x);
         free((void *)(uintptr_t)lines.v[i].labels.data);
     }
     vec_free(&lines);
 }
 
-static void write_family(const struct own_metrics_source *s, struct expo *e, const struct metric_family *f,
-                         bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg)
+static void write_family(const struct own_metrics_source *s, struct encoder *e, const struct metric_family *f,
+                         bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
 {
-    static const enum expo_type types[] = { EXPO_COUNTER, EXPO_GAUGE, EXPO_HISTOGRAM };
+    static const enum family_type types[] = { FAMILY_COUNTER, FAMILY_GAUGE, FAMILY_HISTOGRAM };
     static const enum name_type name_types[] = { NAME_COUNTER, NAME_GAUGE, NAME_OTHER };
     struct bytes row_name = bytes_str(f->row->name), row_unit = bytes_str(f->row->unit);
     struct buf name = { 0 }, unit = { 0 };
-    enum expo_type type = types[f->row->type];
+    enum family_type type = types[f->row->type];
 
     (void)name_metric(&name, s->strategy, bytes_str(""), row_name, row_unit, name_types[f->row->type]);
     name_unit(&unit, s->strategy, row_unit);
     if (claim(arg, buf_bytes(&name), type)) {
-        expo_family_begin(e, buf_bytes(&name), type, bytes_str(f->row->help), buf_bytes(&unit), false);
+        encoder_family_begin(e, buf_bytes(&name), type, bytes_str(f->row->help), buf_bytes(&unit), false);
         write_series(s, e, f);
-        expo_family_end(e);
+        encoder_family_end(e);
     }
     buf_free(&name);
     buf_free(&unit);
 }
 
-static bool write_families(struct scrape_source *source, void *cursor, struct expo *e, size_t want,
-                           bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg)
+static bool write_families(struct scrape_source *source, void *cursor, struct encoder *e, size_t want,
+                           bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
 {
     struct own_metrics_source *s = container_of(source, struct own_metrics_source, source);
 

@@ -112,8 +112,8 @@ static void put_target_name(struct buf *out, const struct translation *t)
 }
 
 /* With a namespace it is a family like any other. True while there is more. */
-static bool write_targets(struct series_source *s, struct cursor *c, struct expo *e, size_t end,
-                          bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg)
+static bool write_targets(struct series_source *s, struct cursor *c, struct encoder *e, size_t end,
+                          bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
 {
     const struct translation *t = &s->store->options->translation;
     const struct resource_entry *r = next_target(s->store, c);
@@ -123,17 +123,17 @@ static bool write_targets(struct series_source *s, struct cursor *c, struct expo
     if (r == NULL)
         return false;
     put_target_name(&name, t);
-    if (!c->targets_began && !claim(arg, buf_bytes(&name), EXPO_GAUGE)) {
+    if (!c->targets_began && !claim(arg, buf_bytes(&name), FAMILY_GAUGE)) {
         buf_free(&name);
         return false;
     }
-    expo_family_begin(e, buf_bytes(&name), EXPO_GAUGE, target_help, nothing, c->targets_began);
+    encoder_family_begin(e, buf_bytes(&name), FAMILY_GAUGE, target_help, nothing, c->targets_began);
     c->targets_began = true;
     for (; r != NULL && !more; r = more ? r : next_target(s->store, c)) {
-        expo_value(e, resource_target(r), 1, NULL);
+        encoder_value(e, resource_target(r), 1, NULL);
         more = e->out->len >= end;
     }
-    expo_family_end(e);
+    encoder_family_end(e);
     buf_free(&name);
     return more;
 }
@@ -224,23 +224,23 @@ static struct bytes labels_of(struct cursor *c, const struct series *x)
 
 /* ---- one series ---- */
 
-static void write_explicit(struct expo *e, struct bytes labels, const struct distribution *d,
-                           const struct expo_extra *extra)
+static void write_explicit(struct encoder *e, struct bytes labels, const struct distribution *d,
+                           const struct sample_extra *extra)
 {
-    struct expo_histogram h = { .bounds = d->bounds->v,
-                                .counts = d->data,
-                                .n = d->bounds->n,
-                                .count = d->count,
-                                .sum = d->sum,
-                                .has_sum = d->has_sum };
+    struct classic_histogram h = { .bounds = d->bounds->v,
+                                   .counts = d->data,
+                                   .n = d->bounds->n,
+                                   .count = d->count,
+                                   .sum = d->sum,
+                                   .has_sum = d->has_sum };
 
-    expo_histogram(e, labels, &h, extra);
+    encoder_histogram(e, labels, &h, extra);
 }
 
-static void write_native(struct cursor *c, struct expo *e, struct bytes labels, const struct distribution *d,
-                         const struct expo_extra *extra)
+static void write_native(struct cursor *c, struct encoder *e, struct bytes labels, const struct distribution *d,
+                         const struct sample_extra *extra)
 {
-    struct expo_native h = {
+    struct native_histogram h = {
         .schema = d->native.scale, .zero_count = d->native.zero_count, .count = d->count, .sum = d->sum
     };
 
@@ -249,13 +249,13 @@ static void write_native(struct cursor *c, struct expo *e, struct bytes labels, 
     exponential_spans(d->native.offset[1], d->data + d->native.n[0], d->native.n[1], &c->sides.negative);
     h.zero_threshold = d->native.zero_threshold > 0 ? d->native.zero_threshold : EXPONENTIAL_ZERO_THRESHOLD;
     span_sides_set(&c->sides, &h);
-    expo_native(e, labels, &h, extra);
+    encoder_native(e, labels, &h, extra);
 }
 
-static void write_series(struct series_source *s, struct cursor *c, struct expo *e, const struct series *x)
+static void write_series(struct series_source *s, struct cursor *c, struct encoder *e, const struct series *x)
 {
     const struct exemplar_store *exemplars = x->extra != NULL ? x->extra->exemplars : NULL;
-    struct expo_extra extra = { .start_ns = x->start };
+    struct sample_extra extra = { .start_ns = x->start };
     struct bytes labels = labels_of(c, x);
 
     if (s->store->options->send_timestamps)
@@ -272,11 +272,11 @@ static void write_series(struct series_source *s, struct cursor *c, struct expo 
         write_native(c, e, labels, x->distribution, &extra);
         break;
     case METRIC_SUMMARY:
-        expo_summary(e, labels, (const struct expo_quantile *)x->distribution->data, x->distribution->n_quantiles,
-                     x->distribution->count, x->distribution->sum, &extra);
+        encoder_summary(e, labels, (const struct quantile *)x->distribution->data, x->distribution->n_quantiles,
+                        x->distribution->count, x->distribution->sum, &extra);
         break;
     default:
-        expo_value(e, labels, x->is_int ? (double)x->integer : x->number, &extra);
+        encoder_value(e, labels, x->is_int ? (double)x->integer : x->number, &extra);
         break;
     }
 }
@@ -317,8 +317,8 @@ static const struct series *next_series(struct series_store *s, struct cursor *c
 }
 
 /* Of the family where the cursor is. */
-static void write_family(struct series_source *s, struct cursor *c, struct expo *e, size_t end,
-                         bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg)
+static void write_family(struct series_source *s, struct cursor *c, struct encoder *e, size_t end,
+                         bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
 {
     struct family *f = c->family;
     const struct series *x = next_series(s->store, c);
@@ -329,17 +329,17 @@ static void write_family(struct series_source *s, struct cursor *c, struct expo 
         c->slot = f->series.end; /* its name is taken */
         return;
     }
-    expo_family_begin(e, f->name, f->type, f->help, f->unit, c->began);
+    encoder_family_begin(e, f->name, f->type, f->help, f->unit, c->began);
     c->began = true;
     do {
         write_series(s, c, e, x);
         x = e->out->len < end ? next_series(s->store, c) : NULL;
     } while (x != NULL);
-    expo_family_end(e);
+    encoder_family_end(e);
 }
 
-static bool write(struct scrape_source *source, void *cursor, struct expo *e, size_t want,
-                  bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg)
+static bool write(struct scrape_source *source, void *cursor, struct encoder *e, size_t want,
+                  bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
 {
     struct series_source *s = source_of(source);
     struct cursor *c = cursor;

@@ -142,7 +142,7 @@ static bool choose(struct accept *a, const struct clause *c, bool open_metrics)
     struct bytes version = param(c, "version");
 
     if (is_protobuf(c)) {
-        a->format = EXPO_PROTOBUF;
+        a->format = ENCODER_PROTOBUF;
         return true;
     }
     if (bytes_equal_nocase(c->value, bytes_str("text/plain")))
@@ -152,13 +152,13 @@ static bool choose(struct accept *a, const struct clause *c, bool open_metrics)
     a->openmetrics_0_0_1 = version.len == 0 || bytes_is(version, "0.0.1");
     if (!a->openmetrics_0_0_1 && !bytes_is(version, "1.0.0"))
         return false;
-    a->format = EXPO_OPENMETRICS;
+    a->format = ENCODER_OPENMETRICS;
     return true;
 }
 
 struct accept accept_negotiate(struct bytes header, bool open_metrics)
 {
-    struct accept a = { .format = EXPO_TEXT, .escaping = NAME_ESCAPE_UNDERSCORES };
+    struct accept a = { .format = ENCODER_TEXT, .escaping = NAME_ESCAPE_UNDERSCORES };
     struct clause clauses[CLAUSES_MAX];
     size_t n = parse_header(header, clauses);
 
@@ -173,13 +173,13 @@ struct accept accept_negotiate(struct bytes header, bool open_metrics)
 void accept_content_type(const struct accept *a, struct buf *out)
 {
     static const char *const types[] = {
-        [EXPO_TEXT] = "text/plain; version=0.0.4; charset=utf-8",
-        [EXPO_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        [EXPO_PROTOBUF] =
+        [ENCODER_TEXT] = "text/plain; version=0.0.4; charset=utf-8",
+        [ENCODER_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        [ENCODER_PROTOBUF] =
             "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
     };
 
-    if (a->format == EXPO_OPENMETRICS && a->openmetrics_0_0_1)
+    if (a->format == ENCODER_OPENMETRICS && a->openmetrics_0_0_1)
         buf_puts(out, "application/openmetrics-text; version=0.0.1; charset=utf-8");
     else
         buf_puts(out, types[a->format]);

@@ -5,10 +5,10 @@
 #ifndef PROM_ACCEPT_H
 #define PROM_ACCEPT_H
 
-#include "prom/exposition/expo.h"
+#include "prom/exposition/encoder.h"
 
 struct accept {
-    enum expo_format format;
+    enum encoder_format format;
     enum name_escaping escaping;
     bool openmetrics_0_0_1; /* the peer named that version, or none */
 };

@@ -3,17 +3,17 @@
 
 #define CHARACTERS_MAX 128 /* OpenMetrics 1.0 */
 
-bool exemplar_fits(const struct expo_exemplar *x)
+bool exemplar_fits(const struct exemplar *x)
 {
     return x->labels.len > 0 && labels_count_characters(x->labels) <= CHARACTERS_MAX;
 }
 
-const struct expo_exemplar *exemplar_between(const struct expo_extra *x, double low, double high)
+const struct exemplar *exemplar_between(const struct sample_extra *x, double low, double high)
 {
-    const struct expo_exemplar *best = NULL;
+    const struct exemplar *best = NULL;
 
     for (size_t i = 0; x != NULL && i < x->n_exemplars; i++) {
-        const struct expo_exemplar *e = &x->exemplars[i];
+        const struct exemplar *e = &x->exemplars[i];
 
         if (e->value > low && e->value <= high && (best == NULL || e->time_ns > best->time_ns) && exemplar_fits(e))
             best = e;

@@ -3,12 +3,12 @@
 #ifndef PROM_EXEMPLAR_H
 #define PROM_EXEMPLAR_H
 
-#include "prom/exposition/expo.h"
+#include "prom/exposition/encoder.h"
 
 /* Has labels, and those of at most 128 code points: a longer one is left out whole, never cut. */
-bool exemplar_fits(const struct expo_exemplar *x);
+bool exemplar_fits(const struct exemplar *x);
 
 /* The newest that fits with low < value <= high, or NULL. `x` may be NULL. */
-const struct expo_exemplar *exemplar_between(const struct expo_extra *x, double low, double high);
+const struct exemplar *exemplar_between(const struct sample_extra *x, double low, double high);
 
 #endif

@@ -210,7 +210,7 @@ void exponential_spans(int64_t offset, const uint64_t *counts, size_t n, struct 
         if (counts[i] == 0)
             continue;
         if (first || j - end > GAP_LISTED) {
-            *vec_push(&out->spans) = (struct expo_span){ .offset = (int32_t)(first ? j : j - end) };
+            *vec_push(&out->spans) = (struct native_span){ .offset = (int32_t)(first ? j : j - end) };
             end = j;
         }
         for (; end <= j; end++) {
@@ -236,7 +236,7 @@ void span_sides_free(struct span_sides *s)
     vec_free(&s->negative.deltas);
 }
 
-void span_sides_set(const struct span_sides *s, struct expo_native *h)
+void span_sides_set(const struct span_sides *s, struct native_histogram *h)
 {
     h->positive_spans = s->positive.spans.v;
     h->n_positive_spans = s->positive.spans.n;

@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/vec.h"
-#include "prom/exposition/expo.h"
+#include "prom/exposition/encoder.h"
 
 #define EXPONENTIAL_SCALE_MIN (-4) /* what native histograms know as schemas */
 #define EXPONENTIAL_SCALE_MAX 8
@@ -44,7 +44,7 @@ uint64_t exponential_count(const struct exponential *x);
 
 /* One side as spans and deltas, behind what is in them. Gaps of one or two empty buckets are listed. */
 struct span_list {
-    VEC(struct expo_span) spans;
+    VEC(struct native_span) spans;
     VEC(int64_t) deltas;
 };
 
@@ -57,7 +57,7 @@ struct span_sides {
 
 void span_sides_clear(struct span_sides *s);
 void span_sides_free(struct span_sides *s);
-void span_sides_set(const struct span_sides *s, struct expo_native *h);
+void span_sides_set(const struct span_sides *s, struct native_histogram *h);
 
 #define EXPONENTIAL_ZERO_THRESHOLD 1e-128 /* of those that say none */
 

@@ -12,7 +12,7 @@ struct source_cursor {
 };
 
 struct exposition {
-    struct expo expo;
+    struct encoder encoder;
     size_t n, at; /* sources; the one being read */
     bool past_targets, ended;
     bool target_info;        /* has its head been written? */
@@ -32,7 +32,7 @@ struct exposition *exposition_new(struct scrape_source *const *sources, size_t n
 {
     struct exposition *x = mem_zalloc(sizeof(*x) + n * sizeof(x->cursors[0]));
 
-    expo_init(&x->expo, accept->format, accept->escaping, NULL);
+    encoder_init(&x->encoder, accept->format, accept->escaping, NULL);
     x->n = n;
     x->left_out = left_out;
     x->arg = arg;
@@ -45,7 +45,7 @@ void exposition_free(struct exposition *x)
 {
     for (size_t i = 0; i < x->n; i++)
         x->cursors[i].source->close(x->cursors[i].source, x->cursors[i].cursor);
-    expo_free(&x->expo);
+    encoder_free(&x->encoder);
     name_set_free(&x->names);
     name_set_free(&x->targets);
     buf_free(&x->scratch);
@@ -63,27 +63,27 @@ bool exposition_reads(const struct exposition *x, const struct scrape_source *so
 size_t exposition_size(const struct exposition *x)
 {
     return sizeof(*x) + x->n * sizeof(x->cursors[0]) + name_set_size(&x->names) + name_set_size(&x->targets) +
-           x->scratch.cap + x->expo.name.cap + x->expo.scratch.cap;
+           x->scratch.cap + x->encoder.name.cap + x->encoder.scratch.cap;
 }
 
 /* What a family's series are called, the family itself first. */
-static const char *const *series_suffixes(enum expo_type type)
+static const char *const *series_suffixes(enum family_type type)
 {
     static const char *const plain[] = { "", NULL };
     static const char *const summary[] = { "", "_sum", "_count", NULL };
     static const char *const histogram[] = { "", "_sum", "_count", "_bucket", NULL };
 
-    return type == EXPO_HISTOGRAM ? histogram : type == EXPO_SUMMARY ? summary : plain;
+    return type == FAMILY_HISTOGRAM ? histogram : type == FAMILY_SUMMARY ? summary : plain;
 }
 
 /* Take all names of the family, or none. */
-static bool take_names(struct exposition *x, struct bytes name, enum expo_type type)
+static bool take_names(struct exposition *x, struct bytes name, enum family_type type)
 {
     const char *const *suffixes = series_suffixes(type);
     size_t len;
 
     x->scratch.len = 0;
-    name_escape_metric(&x->scratch, x->expo.escaping, name);
+    name_escape_metric(&x->scratch, x->encoder.escaping, name);
     len = x->scratch.len;
     for (int adding = 0; adding < 2; adding++) {
         for (size_t i = 0; suffixes[i] != NULL; i++) {
@@ -98,7 +98,7 @@ static bool take_names(struct exposition *x, struct bytes name, enum expo_type t
     return true;
 }
 
-static bool claim(void *arg, struct bytes name, enum expo_type type)
+static bool claim(void *arg, struct bytes name, enum family_type type)
 {
     struct exposition *x = arg;
 
@@ -117,24 +117,25 @@ static bool emit_target(void *arg, struct bytes labels)
     if (!name_set_add(&x->targets, labels))
         return true;
     if (!x->target_info)
-        (void)take_names(x, name, EXPO_GAUGE);
+        (void)take_names(x, name, FAMILY_GAUGE);
     if (!x->target_info_open)
-        expo_family_begin(&x->expo, name, EXPO_GAUGE, bytes_str("Target metadata"), bytes_of(NULL, 0), x->target_info);
+        encoder_family_begin(&x->encoder, name, FAMILY_GAUGE, bytes_str("Target metadata"), bytes_of(NULL, 0),
+                             x->target_info);
     x->target_info = x->target_info_open = true;
-    expo_value(&x->expo, labels, 1, NULL);
-    return x->expo.out->len < x->stop;
+    encoder_value(&x->encoder, labels, 1, NULL);
+    return x->encoder.out->len < x->stop;
 }
 
 static void write_targets(struct exposition *x)
 {
-    while (x->at < x->n && x->expo.out->len < x->stop) {
+    while (x->at < x->n && x->encoder.out->len < x->stop) {
         struct source_cursor *r = &x->cursors[x->at];
 
         if (r->source->targets == NULL || !r->source->targets(r->source, r->cursor, emit_target, x))
             x->at++;
     }
     if (x->target_info_open)
-        expo_family_end(&x->expo);
+        encoder_family_end(&x->encoder);
     x->target_info_open = false;
     x->past_targets = x->at == x->n;
     if (x->past_targets)
@@ -143,18 +144,18 @@ static void write_targets(struct exposition *x)
 
 bool exposition_write(struct exposition *x, struct buf *out, size_t want)
 {
-    x->expo.out = out;
+    x->encoder.out = out;
     x->stop = out->len + want;
     if (!x->past_targets)
         write_targets(x);
     while (x->past_targets && x->at < x->n && out->len < x->stop) {
         struct source_cursor *r = &x->cursors[x->at];
 
-        if (!r->source->write(r->source, r->cursor, &x->expo, x->stop - out->len, claim, x))
+        if (!r->source->write(r->source, r->cursor, &x->encoder, x->stop - out->len, claim, x))
             x->at++;
     }
     if (x->past_targets && x->at == x->n && !x->ended) {
-        expo_end(&x->expo);
+        encoder_end(&x->encoder);
         x->ended = true;
     }
     return !x->ended;

@@ -3,7 +3,7 @@
 #ifndef PROM_SCRAPE_SOURCE_H
 #define PROM_SCRAPE_SOURCE_H
 
-#include "prom/exposition/expo.h"
+#include "prom/exposition/encoder.h"
 
 struct scrape_source {
     const char *name;         /* for logs: the component's id, "telemetry" */
@@ -19,8 +19,8 @@ struct scrape_source {
      * must be asked once before a family is begun for the first time: false says that its name, or the name of one of
      * its series (`x_count` beside a histogram `x`), is in this exposition already: leave the family out. A family is
      * ended before write() returns and begun `again` at the next call when it is not done. */
-    bool (*write)(struct scrape_source *s, void *cursor, struct expo *e, size_t want,
-                  bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg);
+    bool (*write)(struct scrape_source *s, void *cursor, struct encoder *e, size_t want,
+                  bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg);
     void (*close)(struct scrape_source *s, void *cursor);
 };
 

@@ -160,9 +160,9 @@ static const char *read_exponential(struct distribution_value *r, struct bytes p
     return ok ? finish_exponential(r) : MALFORMED;
 }
 
-static struct expo_quantile read_quantile(struct bytes bytes)
+static struct quantile read_quantile(struct bytes bytes)
 {
-    struct expo_quantile q = { 0 };
+    struct quantile q = { 0 };
     struct pb_reader p = pb_reader(bytes);
 
     for (struct pb_field f; pb_next(&p, &f);) {
@@ -176,7 +176,7 @@ static struct expo_quantile read_quantile(struct bytes bytes)
 
 static int by_quantile(const void *a, const void *b)
 {
-    double x = ((const struct expo_quantile *)a)->quantile, y = ((const struct expo_quantile *)b)->quantile;
+    double x = ((const struct quantile *)a)->quantile, y = ((const struct quantile *)b)->quantile;
 
     return x < y ? -1 : x > y;
 }
@@ -210,7 +210,7 @@ static const char *read_summary(struct distribution_value *r, struct bytes point
         } else if (f.number == 5 && f.wire == PB_FIXED64) {
             read_sum(r, &f);
         } else if (f.number == 6 && f.wire == PB_LEN) {
-            struct expo_quantile q = read_quantile(f.bytes);
+            struct quantile q = read_quantile(f.bytes);
 
             if (!isnan(q.quantile))
                 *vec_push(&r->quantiles) = q;

@@ -15,7 +15,7 @@ struct distribution_value {
     VEC(double) bounds;   /* explicit: ascending, finite */
     VEC(uint64_t) counts; /* explicit: cumulative, one per bound */
     struct exponential exponential;
-    VEC(struct expo_quantile) quantiles; /* summary: ascending */
+    VEC(struct quantile) quantiles; /* summary: ascending */
 };
 
 void distribution_value_free(struct distribution_value *r);

@@ -37,17 +37,17 @@ static struct identity_key key_of(struct remote_write *rw, struct stream *stream
 static enum remote_write_type type_of(const struct stream *stream)
 {
     switch (stream->type) {
-    case EXPO_COUNTER:
+    case FAMILY_COUNTER:
         return REMOTE_COUNTER;
-    case EXPO_GAUGE:
+    case FAMILY_GAUGE:
         return REMOTE_GAUGE;
-    case EXPO_HISTOGRAM:
+    case FAMILY_HISTOGRAM:
         return REMOTE_HISTOGRAM;
-    case EXPO_SUMMARY:
+    case FAMILY_SUMMARY:
         return REMOTE_SUMMARY;
-    case EXPO_INFO:
+    case FAMILY_INFO:
         return REMOTE_INFO;
-    case EXPO_STATESET:
+    case FAMILY_STATESET:
         return REMOTE_STATESET;
     default:
         return REMOTE_UNKNOWN;

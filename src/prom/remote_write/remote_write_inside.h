@@ -70,7 +70,7 @@ struct remote_write {
     struct exemplar_reader exemplar_reader;
     struct exemplar_store *exemplars;
     size_t exemplars_cap;
-    const struct expo_exemplar *exemplar_list[REMOTE_WRITE_EXEMPLARS];
+    const struct exemplar *exemplar_list[REMOTE_WRITE_EXEMPLARS];
     struct span_sides sides;
     VEC(uint64_t) counts; /* of an explicit histogram, each bucket by itself */
     struct message_sample sample;

@@ -93,7 +93,7 @@ static size_t put_sample(uint8_t *at, const struct message_sample *s, bool with_
     return (size_t)(p - at);
 }
 
-static void put_spans(struct buf *b, uint32_t field, const struct expo_span *spans, size_t n)
+static void put_spans(struct buf *b, uint32_t field, const struct native_span *spans, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         size_t mark = pb_begin(b, field);
@@ -135,7 +135,7 @@ static void put_doubles(struct buf *b, uint32_t field, const double *v, size_t n
 
 static void put_native(struct buf *b, uint32_t field, const struct message_sample *s, bool with_start)
 {
-    const struct expo_native *h = s->native;
+    const struct native_histogram *h = s->native;
     size_t mark = pb_begin(b, field);
 
     pb_put_uint(b, NATIVE_COUNT, s->stale ? 0 : h->count);
@@ -185,7 +185,7 @@ static void put_exemplar_labels(struct message *m, struct buf *b, struct bytes r
 static void put_exemplars(struct message *m, struct buf *b, uint32_t field, const struct message_sample *s)
 {
     for (size_t i = 0; i < s->n_exemplars; i++) {
-        const struct expo_exemplar *x = s->exemplars[i];
+        const struct exemplar *x = s->exemplars[i];
         size_t mark;
 
         if (x->time_ns == 0 || !exemplar_fits(x))

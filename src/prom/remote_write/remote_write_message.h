@@ -46,12 +46,12 @@ struct remote_write_request *message_end(struct message *m);
 /* One sample of one series. */
 struct message_sample {
     const label_field_list *labels;
-    const struct remote_metadata *metadata;       /* version 2 */
-    int64_t time, start;                          /* ms; start 0 = unknown */
-    uint64_t bits;                                /* of the double */
-    const struct expo_native *native;             /* instead of `bits` */
-    bool stale;                                   /* native: a stale marker */
-    const struct expo_exemplar *const *exemplars; /* with n_exemplars; those that do not fit are left out */
+    const struct remote_metadata *metadata;  /* version 2 */
+    int64_t time, start;                     /* ms; start 0 = unknown */
+    uint64_t bits;                           /* of the double */
+    const struct native_histogram *native;   /* instead of `bits` */
+    bool stale;                              /* native: a stale marker */
+    const struct exemplar *const *exemplars; /* with n_exemplars; those that do not fit are left out */
     size_t n_exemplars;
 };
 

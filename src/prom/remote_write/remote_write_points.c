@@ -60,11 +60,11 @@ static void put_value(struct remote_write *rw, struct message *m, const label_fi
 /* ---- exemplars ---- */
 
 static void read_exemplars(struct remote_write *rw, const struct stream *stream, const struct point *p,
-                           struct expo_extra *extra)
+                           struct sample_extra *extra)
 {
     size_t size;
 
-    *extra = (struct expo_extra){ 0 };
+    *extra = (struct sample_extra){ 0 };
     if (!p->has_exemplars)
         return;
     exemplars_read(&rw->exemplar_reader, rw->options.translation->strategy, stream->kind, p->bytes, rw->value.bounds.v,
@@ -83,7 +83,7 @@ static void read_exemplars(struct remote_write *rw, const struct stream *stream,
     extra->n_exemplars = rw->exemplars->n;
 }
 
-static void attach_all(struct remote_write *rw, const struct expo_extra *extra)
+static void attach_all(struct remote_write *rw, const struct sample_extra *extra)
 {
     size_t n = extra->n_exemplars < REMOTE_WRITE_EXEMPLARS ? extra->n_exemplars : REMOTE_WRITE_EXEMPLARS;
 
@@ -93,7 +93,7 @@ static void attach_all(struct remote_write *rw, const struct expo_extra *extra)
     rw->sample.n_exemplars = n;
 }
 
-static void attach_between(struct remote_write *rw, const struct expo_extra *extra, double low, double high)
+static void attach_between(struct remote_write *rw, const struct sample_extra *extra, double low, double high)
 {
     rw->exemplar_list[0] = exemplar_between(extra, low, high);
     rw->sample.exemplars = rw->exemplar_list;
@@ -109,7 +109,7 @@ static uint64_t bits_of(const struct point *p)
 
 static void put_number(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
 {
-    struct expo_extra extra = { 0 };
+    struct sample_extra extra = { 0 };
     bool stale = (p->flags & POINT_NO_VALUE) != 0;
 
     if (p->has_exemplars && stream->kind == METRIC_SUM && stream->monotonic) {
@@ -139,7 +139,7 @@ static void put_explicit(struct remote_write *rw, struct message *m, struct stre
 {
     const struct distribution_value *r = &rw->value;
     bool stale = (p->flags & POINT_NO_VALUE) != 0;
-    struct expo_extra extra = { 0 };
+    struct sample_extra extra = { 0 };
     double low = -INFINITY;
 
     if (with_exemplars)
@@ -168,9 +168,9 @@ static void put_summary(struct remote_write *rw, struct message *m, struct strea
 
 /* With what rw->sides say of the buckets. */
 static void put_buckets(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p,
-                        struct expo_native *h)
+                        struct native_histogram *h)
 {
-    struct expo_extra extra;
+    struct sample_extra extra;
 
     h->count = rw->value.count;
     h->sum = rw->value.sum;
@@ -189,7 +189,7 @@ static void put_buckets(struct remote_write *rw, struct message *m, struct strea
 static void put_native(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
 {
     const struct exponential *e = &rw->value.exponential;
-    struct expo_native h = {
+    struct native_histogram h = {
         .schema = e->scale,
         .zero_threshold = e->zero_threshold > 0 ? e->zero_threshold : EXPONENTIAL_ZERO_THRESHOLD,
         .zero_count = e->zero_count,
@@ -205,7 +205,9 @@ static void put_native(struct remote_write *rw, struct message *m, struct stream
 static void put_custom(struct remote_write *rw, struct message *m, struct stream *stream, const struct point *p)
 {
     const struct distribution_value *r = &rw->value;
-    struct expo_native h = { .schema = NATIVE_CUSTOM, .custom_values = r->bounds.v, .n_custom_values = r->bounds.n };
+    struct native_histogram h = { .schema = NATIVE_CUSTOM,
+                                  .custom_values = r->bounds.v,
+                                  .n_custom_values = r->bounds.n };
     uint64_t before = 0;
 
     rw->counts.n = 0;

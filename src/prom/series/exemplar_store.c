@@ -117,7 +117,7 @@ static bool put_attributes(struct exemplar_labels *l, enum name_strategy strateg
 
 /* Rendered behind r->text. False when the attributes make it too long. */
 static bool render(struct exemplar_reader *r, enum name_strategy strategy, const struct raw_exemplar *x,
-                   bool attributes, struct expo_exemplar *out)
+                   bool attributes, struct exemplar *out)
 {
     struct exemplar_labels l = { .n = 0, .scratch = &r->value };
     struct buf rendered = { 0 };
@@ -129,7 +129,7 @@ static bool render(struct exemplar_reader *r, enum name_strategy strategy, const
     for (size_t i = 0; fits && i < l.n; i++)
         labels_put(&rendered, bytes_of(r->value.data + l.v[i].name_at, l.v[i].name.len),
                    bytes_of(r->value.data + l.v[i].value_at, l.v[i].value.len));
-    *out = (struct expo_exemplar){ .labels = buf_bytes(&rendered), .value = x->value, .time_ns = x->time };
+    *out = (struct exemplar){ .labels = buf_bytes(&rendered), .value = x->value, .time_ns = x->time };
     fits = fits && exemplar_fits(out);
     if (fits) {
         out->labels.data = (const uint8_t *)(uintptr_t)r->text.len; // NOLINT(performance-no-int-to-ptr)
@@ -182,7 +182,7 @@ static void read_into_slot(struct exemplar_reader *r, enum name_strategy strateg
                            struct bytes bytes, const double *bounds, size_t n_bounds)
 {
     struct raw_exemplar x = read_one(bytes);
-    struct expo_exemplar e;
+    struct exemplar e;
     size_t at;
 
     if (isnan(x.value))

@@ -5,20 +5,20 @@
 
 #include "base/buf.h"
 #include "base/vec.h"
-#include "prom/exposition/expo.h"
+#include "prom/exposition/encoder.h"
 #include "prom/model/metric.h"
 
 #define EXEMPLARS_NATIVE 10 /* kept of a native histogram's */
 
 struct exemplar_store {
     uint32_t n;
-    uint32_t cap;             /* bytes behind this struct */
-    struct expo_exemplar v[]; /* labels point behind the array */
+    uint32_t cap;        /* bytes behind this struct */
+    struct exemplar v[]; /* labels point behind the array */
 };
 
 /* Scratch for reading, zeroed at first. */
 struct exemplar_reader {
-    VEC(struct expo_exemplar) found; /* .labels.data: an offset into text, as a number */
+    VEC(struct exemplar) found; /* .labels.data: an offset into text, as a number */
     VEC(size_t) of_bucket;
     struct buf text, value;
 };

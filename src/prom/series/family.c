@@ -49,7 +49,7 @@ static struct bytes copy_to(uint8_t **to, struct bytes b)
     return copy;
 }
 
-struct family *family_hold(struct families *f, struct bytes name, enum expo_type type, struct bytes help,
+struct family *family_hold(struct families *f, struct bytes name, enum family_type type, struct bytes help,
                            struct bytes unit)
 {
     struct family **links[FAMILY_LEVELS], *x;

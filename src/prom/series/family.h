@@ -6,13 +6,13 @@
 #ifndef PROM_FAMILY_H
 #define PROM_FAMILY_H
 
-#include "prom/exposition/expo.h"
+#include "prom/exposition/encoder.h"
 #include "prom/series/streams.h"
 
 #define FAMILY_LEVELS 20
 
 struct family {
-    enum expo_type type;
+    enum family_type type;
     uint32_t holders; /* streams, cursors */
     struct slots series;
     struct bytes name, help, unit; /* in memory of the family's own */
@@ -29,7 +29,7 @@ struct families {
 
 /* The family of that name, made when there is none, with one holder more. NULL when the budget refuses. What a family
  * is (type, help, unit) is decided by the one that came first. */
-struct family *family_hold(struct families *f, struct bytes name, enum expo_type type, struct bytes help,
+struct family *family_hold(struct families *f, struct bytes name, enum family_type type, struct bytes help,
                            struct bytes unit);
 void family_release(struct families *f, struct family *x);
 

@@ -290,29 +290,29 @@ static void release_scope(struct streams *s, struct scope_entry *o)
 
 /* ---- streams ---- */
 
-static enum expo_type type_of(const struct metric_head *h)
+static enum family_type type_of(const struct metric_head *h)
 {
     struct buf hint = { 0 };
-    enum expo_type type = EXPO_GAUGE;
+    enum family_type type = FAMILY_GAUGE;
 
     switch (h->kind) {
     case METRIC_SUM:
-        return h->monotonic ? EXPO_COUNTER : EXPO_GAUGE;
+        return h->monotonic ? FAMILY_COUNTER : FAMILY_GAUGE;
     case METRIC_EXPLICIT:
     case METRIC_EXPONENTIAL:
-        return EXPO_HISTOGRAM;
+        return FAMILY_HISTOGRAM;
     case METRIC_SUMMARY:
-        return EXPO_SUMMARY;
+        return FAMILY_SUMMARY;
     default:
         break;
     }
     any_value_put(&hint, h->type_hint);
     if (bytes_is(buf_bytes(&hint), "unknown"))
-        type = EXPO_UNKNOWN;
+        type = FAMILY_UNKNOWN;
     else if (bytes_is(buf_bytes(&hint), "info"))
-        type = EXPO_INFO;
+        type = FAMILY_INFO;
     else if (bytes_is(buf_bytes(&hint), "stateset"))
-        type = EXPO_STATESET;
+        type = FAMILY_STATESET;
     buf_free(&hint);
     return type;
 }

@@ -10,7 +10,7 @@
 #ifndef PROM_STREAMS_H
 #define PROM_STREAMS_H
 
-#include "prom/exposition/expo.h"
+#include "prom/exposition/encoder.h"
 #include "prom/series/identity.h"
 #include "prom/series/translate.h"
 
@@ -39,7 +39,7 @@ struct stream {
     enum metric_kind kind;
     enum temporality temporality;
     bool monotonic;
-    enum expo_type type;
+    enum family_type type;
     void *user;                            /* the holder's */
     uint32_t name_len, unit_len, help_len; /* as in Prometheus; behind the raw bytes */
 };

@@ -47,8 +47,8 @@ static void fake_close(struct scrape_source *s, void *cursor)
     free(cursor);
 }
 
-static bool fake_write(struct scrape_source *s, void *cursor, struct expo *e, size_t want,
-                       bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg)
+static bool fake_write(struct scrape_source *s, void *cursor, struct encoder *e, size_t want,
+                       bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
 {
     struct fake *f = (struct fake *)s;
     struct cursor *c = cursor;
@@ -56,17 +56,17 @@ static bool fake_write(struct scrape_source *s, void *cursor, struct expo *e, si
     bool again = c->claimed;
 
     f->writes++;
-    if (!again && !claim(arg, bytes_str(f->family), EXPO_GAUGE))
+    if (!again && !claim(arg, bytes_str(f->family), FAMILY_GAUGE))
         return false;
     c->claimed = true;
-    expo_family_begin(e, bytes_str(f->family), EXPO_GAUGE, bytes_str("Fake."), bytes_str(""), again);
+    encoder_family_begin(e, bytes_str(f->family), FAMILY_GAUGE, bytes_str("Fake."), bytes_str(""), again);
     while (c->at < f->series && e->out->len < stop) {
         char labels[64];
 
         snprintf(labels, sizeof(labels), "a=\"some longer text\",i=\"%d\"", c->at);
-        expo_value(e, bytes_str(labels), c->at++, NULL);
+        encoder_value(e, bytes_str(labels), c->at++, NULL);
     }
-    expo_family_end(e);
+    encoder_family_end(e);
     return c->at < f->series;
 }
 

@@ -118,7 +118,7 @@ START_TEST(a_header_of_a_thousand_clauses_is_read_in_part)
         buf_puts(&header, "a/b;q=0.5,");
     buf_puts(&header, "text/plain;escaping=dots");
     a = accept_negotiate(buf_bytes(&header), true);
-    ck_assert_int_eq(a.format, EXPO_TEXT);
+    ck_assert_int_eq(a.format, ENCODER_TEXT);
     ck_assert_int_eq(a.escaping, NAME_ESCAPE_UNDERSCORES);
     buf_free(&header);
 }

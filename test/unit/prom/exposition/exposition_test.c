@@ -49,29 +49,29 @@ static bool fake_targets(struct scrape_source *s, void *cursor, bool (*emit)(voi
     return false;
 }
 
-static bool write_big(struct fake *f, struct cursor *c, struct expo *e, size_t stop,
-                      bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg)
+static bool write_big(struct fake *f, struct cursor *c, struct encoder *e, size_t stop,
+                      bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
 {
     bool again = c->claimed;
 
     if (!again)
-        c->left_out = !claim(arg, bytes_str("big"), EXPO_GAUGE);
+        c->left_out = !claim(arg, bytes_str("big"), FAMILY_GAUGE);
     c->claimed = true;
     if (c->left_out)
         return false;
-    expo_family_begin(e, bytes_str("big"), EXPO_GAUGE, bytes_str("Big"), bytes_str(""), again);
+    encoder_family_begin(e, bytes_str("big"), FAMILY_GAUGE, bytes_str("Big"), bytes_str(""), again);
     while (c->series < f->big && e->out->len < stop) {
         char labels[32];
 
         snprintf(labels, sizeof(labels), "i=\"%d\"", c->series++);
-        expo_value(e, bytes_str(labels), 1, NULL);
+        encoder_value(e, bytes_str(labels), 1, NULL);
     }
-    expo_family_end(e);
+    encoder_family_end(e);
     return c->series < f->big;
 }
 
-static bool fake_write(struct scrape_source *s, void *cursor, struct expo *e, size_t want,
-                       bool (*claim)(void *arg, struct bytes name, enum expo_type type), void *arg)
+static bool fake_write(struct scrape_source *s, void *cursor, struct encoder *e, size_t want,
+                       bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
 {
     struct fake *f = fake_of(s);
     struct cursor *c = cursor;
@@ -81,18 +81,18 @@ static bool fake_write(struct scrape_source *s, void *cursor, struct expo *e, si
     for (; f->families != NULL && f->families[c->family] != NULL; c->family++) {
         const char *blank = strchr(f->families[c->family], ' ');
         struct bytes name = bytes_of(f->families[c->family], (size_t)(blank - f->families[c->family]));
-        enum expo_type type = blank[1] == 'h' ? EXPO_HISTOGRAM : blank[1] == 's' ? EXPO_SUMMARY : EXPO_GAUGE;
+        enum family_type type = blank[1] == 'h' ? FAMILY_HISTOGRAM : blank[1] == 's' ? FAMILY_SUMMARY : FAMILY_GAUGE;
 
         if (!claim(arg, name, type))
             continue;
-        expo_family_begin(e, name, type, bytes_str(""), bytes_str(""), false);
-        if (type == EXPO_HISTOGRAM)
-            expo_histogram(e, bytes_str(""), &(struct expo_histogram){ .has_sum = true }, NULL);
-        else if (type == EXPO_SUMMARY)
-            expo_summary(e, bytes_str(""), NULL, 0, 0, 0, NULL);
+        encoder_family_begin(e, name, type, bytes_str(""), bytes_str(""), false);
+        if (type == FAMILY_HISTOGRAM)
+            encoder_histogram(e, bytes_str(""), &(struct classic_histogram){ .has_sum = true }, NULL);
+        else if (type == FAMILY_SUMMARY)
+            encoder_summary(e, bytes_str(""), NULL, 0, 0, 0, NULL);
         else
-            expo_value(e, bytes_str(""), 1, NULL);
-        expo_family_end(e);
+            encoder_value(e, bytes_str(""), 1, NULL);
+        encoder_family_end(e);
     }
     return false;
 }
@@ -138,7 +138,7 @@ static struct buf write_all(struct fake *fakes, size_t n, struct accept accept, 
     return out;
 }
 
-static const struct accept text = { EXPO_TEXT, NAME_ESCAPE_UNDERSCORES, false };
+static const struct accept text = { ENCODER_TEXT, NAME_ESCAPE_UNDERSCORES, false };
 
 START_TEST(target_info_of_all_sources_is_one_family_and_first)
 {
@@ -184,7 +184,7 @@ START_TEST(names_that_the_peer_can_tell_apart_both_come)
 {
     static const char *const a[] = { "a.b g", "a_b g", NULL };
     struct fake one = fake(NULL, a, 0);
-    struct accept accept = { EXPO_OPENMETRICS, NAME_ESCAPE_NONE, false };
+    struct accept accept = { ENCODER_OPENMETRICS, NAME_ESCAPE_NONE, false };
     int slices;
     struct buf out = write_all(&one, 1, accept, 1000, &slices);
 
@@ -212,7 +212,7 @@ END_TEST
 
 START_TEST(nothing_at_all_is_an_exposition_too)
 {
-    struct accept accept = { EXPO_OPENMETRICS, NAME_ESCAPE_NONE, false };
+    struct accept accept = { ENCODER_OPENMETRICS, NAME_ESCAPE_NONE, false };
     struct fake one = fake(NULL, NULL, 0);
     int slices;
     struct buf out = write_all(&one, 1, accept, 1, &slices);

@@ -126,9 +126,9 @@ END_TEST
 
 START_TEST(a_native_histogram_is_spans_and_deltas)
 {
-    static const struct expo_span spans[] = { { -1, 3 } };
+    static const struct native_span spans[] = { { -1, 3 } };
     static const int64_t deltas[] = { 1, 13, -1 };
-    static const struct expo_native native = {
+    static const struct native_histogram native = {
         .schema = 8,
         .zero_threshold = 1e-128,
         .zero_count = 30,
@@ -206,9 +206,9 @@ END_TEST
 
 START_TEST(exemplars_stand_behind_their_sample)
 {
-    static const struct expo_exemplar x = { BYTES_LIT("trace_id=\"ab\""), 2, 1700000000000000000 };
-    static const struct expo_exemplar timeless = { BYTES_LIT("trace_id=\"cd\""), 2, 0 };
-    const struct expo_exemplar *list[] = { &timeless, &x };
+    static const struct exemplar x = { BYTES_LIT("trace_id=\"ab\""), 2, 1700000000000000000 };
+    static const struct exemplar timeless = { BYTES_LIT("trace_id=\"cd\""), 2, 0 };
+    const struct exemplar *list[] = { &timeless, &x };
     struct remote_write_request *r;
 
     sample.exemplars = list;

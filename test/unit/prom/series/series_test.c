@@ -142,7 +142,7 @@ START_TEST(the_first_help_of_a_name_stays)
 {
     series_rig_metric(&r, "{'name':'g','description':'one','gauge':{'dataPoints':[{'asInt':'1'}]}}");
     series_rig_metric(&r, "{'name':'g','description':'two','gauge':{'dataPoints':[{'asInt':'2'}]}}");
-    ck_assert_str_eq(series_rig_show(&r, EXPO_TEXT, 1000), "# HELP g one\n# TYPE g gauge\ng 2\n");
+    ck_assert_str_eq(series_rig_show(&r, ENCODER_TEXT, 1000), "# HELP g one\n# TYPE g gauge\ng 2\n");
 }
 END_TEST
 
@@ -465,13 +465,13 @@ START_TEST(exemplars_are_the_newest_of_each_bucket_of_the_newest_point)
                                                   1000000000) ",'asDouble':0.7," TRACE "},{'asInt':'4'," TRACE
                                                               ",'filteredAttributes':[" A("user.id", "u") "]}]}"));
     ck_assert(
-        strstr(series_rig_show(&r, EXPO_OPENMETRICS, 100),
+        strstr(series_rig_show(&r, ENCODER_OPENMETRICS, 100),
                "h_bucket{le=\"1.0\"} 1 # {span_id=\"00f067aa0ba902b7\",trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\"} "
                "0.5 2.0\nh_bucket{le=\"+Inf\"} 3 # {span_id=\"00f067aa0ba902b7\",trace_id="
                "\"4bf92f3577b34da6a3ce929d0e0e4736\",user_id=\"u\"} 4.0\n") != NULL);
     series_rig_metric(
         &r, HISTOGRAM("h", 2, "{" AT(3) ",'count':'3','sum':1,'bucketCounts':['1','2'],'explicitBounds':[1]}"));
-    ck_assert(strstr(series_rig_show(&r, EXPO_OPENMETRICS, 100), " # {") == NULL);
+    ck_assert(strstr(series_rig_show(&r, ENCODER_OPENMETRICS, 100), " # {") == NULL);
 }
 END_TEST
 
@@ -482,7 +482,7 @@ START_TEST(an_exemplar_too_long_for_its_attributes_keeps_its_ids)
                                         ",'filteredAttributes':[" A("a", "0123456789012345678901234567890123456789"
                                                                          "012345678901234567890123456789") "]}]}"));
     ck_assert(
-        strstr(series_rig_show(&r, EXPO_OPENMETRICS, 100),
+        strstr(series_rig_show(&r, ENCODER_OPENMETRICS, 100),
                "c_total 3.0 # {span_id=\"00f067aa0ba902b7\",trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\"} 1.0\n") !=
         NULL);
 }
@@ -504,7 +504,7 @@ START_TEST(a_kind_may_change_within_a_type)
 }
 END_TEST
 
-static bool claim(void *arg, struct bytes name, enum expo_type type)
+static bool claim(void *arg, struct bytes name, enum family_type type)
 {
     (void)arg, (void)name, (void)type;
     return true;
@@ -535,14 +535,14 @@ START_TEST(a_scrape_shows_every_series_that_stays_once_whatever_comes_and_goes)
     struct scrape_source *s = &r.source.source;
     struct buf text = { 0 };
     bool more = true;
-    struct expo e;
+    struct encoder e;
     void *cursor;
     char line[64];
 
     for (int i = 0; i < MANY; i++)
         put_gauge(i % 7, i, ",'asInt':'1'");
     cursor = s->open(s);
-    expo_init(&e, EXPO_TEXT, NAME_ESCAPE_NONE, &text);
+    encoder_init(&e, ENCODER_TEXT, NAME_ESCAPE_NONE, &text);
     for (int i = 0; more; i++) {
         more = s->write(s, cursor, &e, 1, claim, NULL);
         put_gauge(i % 11, MANY + i, ",'asInt':'1'");
@@ -555,7 +555,7 @@ START_TEST(a_scrape_shows_every_series_that_stays_once_whatever_comes_and_goes)
         if (i % 3 != 0)
             ck_assert_msg(count_of(buf_cstr(&text), line) == 1, "%s", line);
     }
-    expo_free(&e);
+    encoder_free(&e);
     buf_free(&text);
 }
 END_TEST

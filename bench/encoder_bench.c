@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Series written each second, one core: `expo_bench [series]`. Counters of three labels in each format, with numbers of
- * three kinds; histograms of ten buckets; names that have to be escaped for the peer. */
+/* Series written each second, one core: `encoder_bench [series]`. Counters of three labels in each format, with numbers
+ * of three kinds; histograms of ten buckets; names that have to be escaped for the peer. */
 #include "base/mem.h"
 #include "codec/compress.h"
-#include "prom/exposition/expo.h"
+#include "prom/exposition/encoder.h"
 #include "prom/model/number.h"
 
 #include <stdio.h>
@@ -54,45 +54,45 @@ static double full_double(size_t i)
     return (double)(i + 1) / 7;
 }
 
-static void write_counters(struct expo *e, size_t at, size_t end)
+static void write_counters(struct encoder *e, size_t at, size_t end)
 {
     for (; at < end; at++)
-        expo_value(e, labels[at], values[at], NULL);
+        encoder_value(e, labels[at], values[at], NULL);
 }
 
-static void write_histograms(struct expo *e, size_t at, size_t end)
+static void write_histograms(struct encoder *e, size_t at, size_t end)
 {
     static const double bounds[] = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5 };
     uint64_t counts[10];
 
     for (; at < end; at++) {
-        struct expo_histogram h = { bounds, counts, 10, at + 10, values[at], true };
+        struct classic_histogram h = { bounds, counts, 10, at + 10, values[at], true };
 
         for (size_t b = 0; b < 10; b++)
             counts[b] = at + b;
-        expo_histogram(e, labels[at], &h, NULL);
+        encoder_histogram(e, labels[at], &h, NULL);
     }
 }
 
-static void run(const char *what, enum expo_format format, enum name_escaping escaping, bool gzip,
-                void (*write)(struct expo *e, size_t at, size_t end), size_t lines, double (*value)(size_t i))
+static void run(const char *what, enum encoder_format format, enum name_escaping escaping, bool gzip,
+                void (*write)(struct encoder *e, size_t at, size_t end), size_t lines, double (*value)(size_t i))
 {
     struct buf out = { 0 }, packed = { 0 };
     struct gzip_stream *stream = gzip ? gzip_stream_new() : NULL;
     size_t bytes = 0, sent = 0, step = 400 / lines;
-    struct expo e;
+    struct encoder e;
     double began, took;
 
     for (size_t i = 0; i < n_series; i++)
         values[i] = value(i);
     began = now();
-    expo_init(&e, format, escaping, &out);
+    encoder_init(&e, format, escaping, &out);
     for (size_t at = 0; at < n_series; at += step) {
-        expo_family_begin(&e, bytes_str("http_server_requests_total"),
-                          write == write_counters ? EXPO_COUNTER : EXPO_HISTOGRAM, bytes_str("Requests."),
-                          bytes_str(""), at > 0);
+        encoder_family_begin(&e, bytes_str("http_server_requests_total"),
+                             write == write_counters ? FAMILY_COUNTER : FAMILY_HISTOGRAM, bytes_str("Requests."),
+                             bytes_str(""), at > 0);
         write(&e, at, at + step < n_series ? at + step : n_series);
-        expo_family_end(&e);
+        encoder_family_end(&e);
         bytes += out.len;
         if (gzip)
             gzip_stream_write(stream, buf_bytes(&out), &packed);
@@ -107,7 +107,7 @@ static void run(const char *what, enum expo_format format, enum name_escaping es
         gzip_stream_free(stream);
     }
     printf("\n");
-    expo_free(&e);
+    encoder_free(&e);
     buf_free(&out);
     buf_free(&packed);
 }
@@ -138,20 +138,21 @@ int main(int argc, char **argv)
     run_numbers("number: short decimal", short_decimal);
     run_numbers("number: all digits", full_double);
     make_labels(false);
-    run("text, integers", EXPO_TEXT, NAME_ESCAPE_UNDERSCORES, false, write_counters, 1, integer);
-    run("text, short decimals", EXPO_TEXT, NAME_ESCAPE_UNDERSCORES, false, write_counters, 1, short_decimal);
-    run("text, all digits", EXPO_TEXT, NAME_ESCAPE_UNDERSCORES, false, write_counters, 1, full_double);
-    run("text, integers, gzip", EXPO_TEXT, NAME_ESCAPE_UNDERSCORES, true, write_counters, 1, integer);
-    run("OpenMetrics, integers", EXPO_OPENMETRICS, NAME_ESCAPE_NONE, false, write_counters, 1, integer);
-    run("protobuf, integers", EXPO_PROTOBUF, NAME_ESCAPE_UNDERSCORES, false, write_counters, 1, integer);
-    run("text, histograms of 10 buckets", EXPO_TEXT, NAME_ESCAPE_UNDERSCORES, false, write_histograms, 13, full_double);
-    run("protobuf, histograms of 10 buckets", EXPO_PROTOBUF, NAME_ESCAPE_UNDERSCORES, false, write_histograms, 13,
+    run("text, integers", ENCODER_TEXT, NAME_ESCAPE_UNDERSCORES, false, write_counters, 1, integer);
+    run("text, short decimals", ENCODER_TEXT, NAME_ESCAPE_UNDERSCORES, false, write_counters, 1, short_decimal);
+    run("text, all digits", ENCODER_TEXT, NAME_ESCAPE_UNDERSCORES, false, write_counters, 1, full_double);
+    run("text, integers, gzip", ENCODER_TEXT, NAME_ESCAPE_UNDERSCORES, true, write_counters, 1, integer);
+    run("OpenMetrics, integers", ENCODER_OPENMETRICS, NAME_ESCAPE_NONE, false, write_counters, 1, integer);
+    run("protobuf, integers", ENCODER_PROTOBUF, NAME_ESCAPE_UNDERSCORES, false, write_counters, 1, integer);
+    run("text, histograms of 10 buckets", ENCODER_TEXT, NAME_ESCAPE_UNDERSCORES, false, write_histograms, 13,
+        full_double);
+    run("protobuf, histograms of 10 buckets", ENCODER_PROTOBUF, NAME_ESCAPE_UNDERSCORES, false, write_histograms, 13,
         full_double);
     free_labels();
     make_labels(true);
-    run("text, dotted labels escaped for the peer", EXPO_TEXT, NAME_ESCAPE_UNDERSCORES, false, write_counters, 1,
+    run("text, dotted labels escaped for the peer", ENCODER_TEXT, NAME_ESCAPE_UNDERSCORES, false, write_counters, 1,
         integer);
-    run("text, dotted labels as they are", EXPO_TEXT, NAME_ESCAPE_NONE, false, write_counters, 1, integer);
+    run("text, dotted labels as they are", ENCODER_TEXT, NAME_ESCAPE_NONE, false, write_counters, 1, integer);
     free_labels();
     free(labels);
     free(values);

@@ -6,7 +6,7 @@ import pytest
 from harness.exposition import from_openmetrics, from_protobuf, from_text, promtool_accepts
 from harness.limits import ROOT
 
-GOLDEN = ROOT / "test/data/expo"
+GOLDEN = ROOT / "test/data/encoder"
 # Names in quotes are newer than promtool 2.42 and the Python parser.
 QUOTED = {"utf8"}
 READABLE = sorted({p.stem for p in GOLDEN.iterdir()} - QUOTED)

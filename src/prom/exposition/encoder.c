@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prom/exposition/expo.h"
+#include "prom/exposition/encoder.h"
 
 #include "base/decimal.h"
 #include "prom/exposition/exemplar.h"
-#include "prom/exposition/expo_protobuf.h"
+#include "prom/exposition/encoder_protobuf.h"
 #include "prom/model/number.h"
 
 #include <assert.h>
 #include <math.h>
 
 static const char *const text_types[] = {
-    [EXPO_COUNTER] = "counter", [EXPO_GAUGE] = "gauge", [EXPO_HISTOGRAM] = "histogram", [EXPO_SUMMARY] = "summary",
-    [EXPO_UNKNOWN] = "untyped", [EXPO_INFO] = "gauge",  [EXPO_STATESET] = "gauge",
+    [FAMILY_COUNTER] = "counter", [FAMILY_GAUGE] = "gauge",     [FAMILY_HISTOGRAM] = "histogram",
+    [FAMILY_SUMMARY] = "summary", [FAMILY_UNKNOWN] = "untyped", [FAMILY_INFO] = "gauge",
+    [FAMILY_STATESET] = "gauge",
 };
 
-void expo_init(struct expo *e, enum expo_format format, enum name_escaping escaping, struct buf *out)
+void encoder_init(struct encoder *e, enum encoder_format format, enum name_escaping escaping, struct buf *out)
 {
-    *e = (struct expo){ .format = format, .escaping = escaping, .out = out };
+    *e = (struct encoder){ .format = format, .escaping = escaping, .out = out };
 }
 
-void expo_free(struct expo *e)
+void encoder_free(struct encoder *e)
 {
     buf_free(&e->name);
     buf_free(&e->scratch);
@@ -33,28 +34,28 @@ static bool ends_with(struct bytes s, const char *end)
 }
 
 /* The name that stands in HELP, TYPE and UNIT; OpenMetrics takes off what the type adds to its samples. */
-static struct bytes family_name(const struct expo *e)
+static struct bytes family_name(const struct encoder *e)
 {
     struct bytes name = buf_bytes(&e->name);
 
-    if (e->format != EXPO_OPENMETRICS)
+    if (e->format != ENCODER_OPENMETRICS)
         return name;
-    if (e->type == EXPO_COUNTER && ends_with(name, "_total"))
+    if (e->type == FAMILY_COUNTER && ends_with(name, "_total"))
         name.len -= strlen("_total");
-    else if (e->type == EXPO_INFO && ends_with(name, "_info"))
+    else if (e->type == FAMILY_INFO && ends_with(name, "_info"))
         name.len -= strlen("_info");
     return name;
 }
 
-static const char *type_name(const struct expo *e)
+static const char *type_name(const struct encoder *e)
 {
     struct bytes name = buf_bytes(&e->name);
 
-    if (e->format != EXPO_OPENMETRICS)
+    if (e->format != ENCODER_OPENMETRICS)
         return text_types[e->type];
-    if (e->type == EXPO_UNKNOWN || (e->type == EXPO_COUNTER && !ends_with(name, "_total")))
+    if (e->type == FAMILY_UNKNOWN || (e->type == FAMILY_COUNTER && !ends_with(name, "_total")))
         return "unknown";
-    if (e->type == EXPO_INFO && ends_with(name, "_info"))
+    if (e->type == FAMILY_INFO && ends_with(name, "_info"))
         return "info";
     return text_types[e->type];
 }
@@ -66,7 +67,7 @@ static bool unit_fits(struct bytes family, struct bytes unit)
            memcmp(family.data + family.len - unit.len, unit.data, unit.len) == 0;
 }
 
-static void put_metadata(struct expo *e, const char *keyword, struct bytes family)
+static void put_metadata(struct encoder *e, const char *keyword, struct bytes family)
 {
     const char *quote = e->quoted ? "\"" : "";
 
@@ -78,11 +79,11 @@ static void put_metadata(struct expo *e, const char *keyword, struct bytes famil
 }
 
 /* 0.0.4 leaves quotes in help texts alone. */
-static void put_help(struct expo *e, struct bytes help)
+static void put_help(struct encoder *e, struct bytes help)
 {
     const uint8_t *quote;
 
-    while (e->format == EXPO_TEXT && help.len > 0 && (quote = memchr(help.data, '"', help.len)) != NULL) {
+    while (e->format == ENCODER_TEXT && help.len > 0 && (quote = memchr(help.data, '"', help.len)) != NULL) {
         size_t n = (size_t)(quote - help.data);
 
         labels_put_escaped(e->out, bytes_of(help.data, n));
@@ -92,14 +93,14 @@ static void put_help(struct expo *e, struct bytes help)
     labels_put_escaped(e->out, help);
 }
 
-static void set_name(struct expo *e, struct bytes name)
+static void set_name(struct encoder *e, struct bytes name)
 {
     struct bytes escaped;
 
     e->scratch.len = 0;
     name_escape_metric(&e->scratch, e->escaping, name);
     escaped = buf_bytes(&e->scratch);
-    e->quoted = e->format != EXPO_PROTOBUF && !name_is_legacy_metric(escaped);
+    e->quoted = e->format != ENCODER_PROTOBUF && !name_is_legacy_metric(escaped);
     e->name.len = 0;
     if (e->quoted)
         labels_put_escaped(&e->name, escaped);
@@ -108,25 +109,25 @@ static void set_name(struct expo *e, struct bytes name)
 }
 
 /* The family as protobuf and UNIT see it: without `_total`. */
-static struct bytes without_total(const struct expo *e)
+static struct bytes without_total(const struct encoder *e)
 {
     struct bytes name = buf_bytes(&e->name);
 
-    if (e->type == EXPO_COUNTER && ends_with(name, "_total"))
+    if (e->type == FAMILY_COUNTER && ends_with(name, "_total"))
         name.len -= strlen("_total");
     return name;
 }
 
-void expo_family_begin(struct expo *e, struct bytes name, enum expo_type type, struct bytes help, struct bytes unit,
-                       bool again)
+void encoder_family_begin(struct encoder *e, struct bytes name, enum family_type type, struct bytes help,
+                          struct bytes unit, bool again)
 {
     struct bytes family;
 
     e->type = type;
     set_name(e, name);
-    if (type == EXPO_INFO || !unit_fits(without_total(e), unit))
+    if (type == FAMILY_INFO || !unit_fits(without_total(e), unit))
         unit.len = 0;
-    if (e->format == EXPO_PROTOBUF) {
+    if (e->format == ENCODER_PROTOBUF) {
         protobuf_family_begin(e, buf_bytes(&e->name), help, unit);
         return;
     }
@@ -137,16 +138,16 @@ void expo_family_begin(struct expo *e, struct bytes name, enum expo_type type, s
     put_help(e, help);
     put_metadata(e, "\n# TYPE ", family);
     buf_puts(e->out, type_name(e));
-    if (e->format == EXPO_OPENMETRICS && unit.len > 0) {
+    if (e->format == ENCODER_OPENMETRICS && unit.len > 0) {
         put_metadata(e, "\n# UNIT ", family);
         labels_put_escaped(e->out, unit);
     }
     buf_putc(e->out, '\n');
 }
 
-void expo_family_end(struct expo *e)
+void encoder_family_end(struct encoder *e)
 {
-    if (e->format == EXPO_PROTOBUF)
+    if (e->format == ENCODER_PROTOBUF)
         protobuf_family_end(e);
 }
 
@@ -157,7 +158,7 @@ static uint8_t *copy(uint8_t *p, const void *from, size_t len)
 }
 
 /* The series up to the blank before its value: name, suffix, labels, and one label more, which comes rendered. */
-static void put_series(struct expo *e, struct bytes suffix, struct bytes labels, struct bytes more)
+static void put_series(struct encoder *e, struct bytes suffix, struct bytes labels, struct bytes more)
 {
     uint8_t *p = buf_reserve(e->out, e->name.len + suffix.len + labels.len + more.len + 8);
     bool braces = e->quoted || labels.len > 0 || more.len > 0;
@@ -188,28 +189,28 @@ static void put_series(struct expo *e, struct bytes suffix, struct bytes labels,
     e->out->len = (size_t)(p - e->out->data);
 }
 
-static void put_number(struct expo *e, double v)
+static void put_number(struct encoder *e, double v)
 {
     char *at = (char *)buf_reserve(e->out, NUMBER_MAX);
 
-    e->out->len += e->format == EXPO_TEXT ? number_put(at, v) : number_put_om(at, v);
+    e->out->len += e->format == ENCODER_TEXT ? number_put(at, v) : number_put_om(at, v);
 }
 
 /* OpenMetrics writes counts as integers; 0.0.4 has floats only. */
-static void put_count(struct expo *e, uint64_t n)
+static void put_count(struct encoder *e, uint64_t n)
 {
     char *at = (char *)buf_reserve(e->out, NUMBER_MAX);
 
-    e->out->len += e->format == EXPO_TEXT ? number_put(at, (double)n) : decimal_put_uint(at, n);
+    e->out->len += e->format == ENCODER_TEXT ? number_put(at, (double)n) : decimal_put_uint(at, n);
 }
 
-static void put_seconds(struct expo *e, uint64_t ns)
+static void put_seconds(struct encoder *e, uint64_t ns)
 {
     buf_putc(e->out, ' ');
     e->out->len += number_put_seconds((char *)buf_reserve(e->out, NUMBER_MAX), ns);
 }
 
-static void put_exemplar(struct expo *e, const struct expo_exemplar *x)
+static void put_exemplar(struct encoder *e, const struct exemplar *x)
 {
     struct buf for_peer = { 0 };
 
@@ -223,13 +224,13 @@ static void put_exemplar(struct expo *e, const struct expo_exemplar *x)
 }
 
 /* What follows the value. */
-static void finish_line(struct expo *e, const struct expo_extra *x, const struct expo_exemplar *exemplar)
+static void finish_line(struct encoder *e, const struct sample_extra *x, const struct exemplar *exemplar)
 {
-    if (x != NULL && x->timestamp_ms != 0 && e->format == EXPO_OPENMETRICS)
+    if (x != NULL && x->timestamp_ms != 0 && e->format == ENCODER_OPENMETRICS)
         put_seconds(e, x->timestamp_ms * 1000000);
     else if (x != NULL && x->timestamp_ms != 0)
         buf_printf(e->out, " %llu", (unsigned long long)x->timestamp_ms);
-    if (exemplar != NULL && e->format == EXPO_OPENMETRICS)
+    if (exemplar != NULL && e->format == ENCODER_OPENMETRICS)
         put_exemplar(e, exemplar);
     buf_putc(e->out, '\n');
 }
@@ -239,14 +240,14 @@ static const struct bytes suffix_bucket = BYTES_LIT("_bucket");
 static const struct bytes suffix_count = BYTES_LIT("_count");
 static const struct bytes suffix_sum = BYTES_LIT("_sum");
 
-static void put_sum(struct expo *e, struct bytes labels, double sum, const struct expo_extra *x)
+static void put_sum(struct encoder *e, struct bytes labels, double sum, const struct sample_extra *x)
 {
     put_series(e, suffix_sum, labels, nothing);
     put_number(e, sum);
     finish_line(e, x, NULL);
 }
 
-static void put_total_count(struct expo *e, struct bytes labels, uint64_t count, const struct expo_extra *x)
+static void put_total_count(struct encoder *e, struct bytes labels, uint64_t count, const struct sample_extra *x)
 {
     put_series(e, suffix_count, labels, nothing);
     put_count(e, count);
@@ -254,26 +255,26 @@ static void put_total_count(struct expo *e, struct bytes labels, uint64_t count,
 }
 
 /* A number as the value of a label, `le="0.5"`. Returns what it wrote into `at`. */
-static struct bytes number_label(const struct expo *e, char *at, const char *name, double v)
+static struct bytes number_label(const struct encoder *e, char *at, const char *name, double v)
 {
     size_t n = strlen(name);
 
     memcpy(at, name, n);
-    n += e->format == EXPO_TEXT ? number_put(at + n, v) : number_put_om(at + n, v);
+    n += e->format == ENCODER_TEXT ? number_put(at + n, v) : number_put_om(at + n, v);
     at[n++] = '"';
     return bytes_of(at, n);
 }
 
-void expo_value(struct expo *e, struct bytes labels, double value, const struct expo_extra *x)
+void encoder_value(struct encoder *e, struct bytes labels, double value, const struct sample_extra *x)
 {
-    const struct expo_exemplar *exemplar = NULL;
+    const struct exemplar *exemplar = NULL;
 
     labels = labels_for_peer(&e->scratch, e->escaping, labels);
-    if (e->format == EXPO_PROTOBUF) {
+    if (e->format == ENCODER_PROTOBUF) {
         protobuf_value(e, labels, value, x);
         return;
     }
-    if (e->format == EXPO_OPENMETRICS && e->type == EXPO_COUNTER && x != NULL && x->n_exemplars > 0 &&
+    if (e->format == ENCODER_OPENMETRICS && e->type == FAMILY_COUNTER && x != NULL && x->n_exemplars > 0 &&
         ends_with(buf_bytes(&e->name), "_total") && exemplar_fits(&x->exemplars[0]))
         exemplar = &x->exemplars[0];
     put_series(e, nothing, labels, nothing);
@@ -281,22 +282,23 @@ void expo_value(struct expo *e, struct bytes labels, double value, const struct 
     finish_line(e, x, exemplar);
 }
 
-static void put_bucket(struct expo *e, struct bytes labels, double low, double bound, uint64_t count,
-                       const struct expo_extra *x)
+static void put_bucket(struct encoder *e, struct bytes labels, double low, double bound, uint64_t count,
+                       const struct sample_extra *x)
 {
     char le[NUMBER_MAX + 8];
 
     put_series(e, suffix_bucket, labels, number_label(e, le, "le=\"", bound));
     put_count(e, count);
-    finish_line(e, x, e->format == EXPO_OPENMETRICS ? exemplar_between(x, low, bound) : NULL);
+    finish_line(e, x, e->format == ENCODER_OPENMETRICS ? exemplar_between(x, low, bound) : NULL);
 }
 
-void expo_histogram(struct expo *e, struct bytes labels, const struct expo_histogram *h, const struct expo_extra *x)
+void encoder_histogram(struct encoder *e, struct bytes labels, const struct classic_histogram *h,
+                       const struct sample_extra *x)
 {
     double low = -INFINITY;
 
     labels = labels_for_peer(&e->scratch, e->escaping, labels);
-    if (e->format == EXPO_PROTOBUF) {
+    if (e->format == ENCODER_PROTOBUF) {
         protobuf_histogram(e, labels, h, x);
         return;
     }
@@ -305,27 +307,28 @@ void expo_histogram(struct expo *e, struct bytes labels, const struct expo_histo
     put_bucket(e, labels, low, INFINITY, h->count, x);
     if (h->has_sum)
         put_sum(e, labels, h->sum, x);
-    if (h->has_sum || e->format == EXPO_TEXT) /* OpenMetrics wants both or neither; +Inf tells the count */
+    if (h->has_sum || e->format == ENCODER_TEXT) /* OpenMetrics wants both or neither; +Inf tells the count */
         put_total_count(e, labels, h->count, x);
 }
 
-void expo_native(struct expo *e, struct bytes labels, const struct expo_native *h, const struct expo_extra *x)
+void encoder_native(struct encoder *e, struct bytes labels, const struct native_histogram *h,
+                    const struct sample_extra *x)
 {
-    struct expo_histogram classic = { .count = h->count, .sum = h->sum, .has_sum = true };
+    struct classic_histogram classic = { .count = h->count, .sum = h->sum, .has_sum = true };
 
-    if (e->format != EXPO_PROTOBUF)
-        expo_histogram(e, labels, &classic, x);
+    if (e->format != ENCODER_PROTOBUF)
+        encoder_histogram(e, labels, &classic, x);
     else
         protobuf_native(e, labels_for_peer(&e->scratch, e->escaping, labels), h, x);
 }
 
-void expo_summary(struct expo *e, struct bytes labels, const struct expo_quantile *q, size_t n, uint64_t count,
-                  double sum, const struct expo_extra *x)
+void encoder_summary(struct encoder *e, struct bytes labels, const struct quantile *q, size_t n, uint64_t count,
+                     double sum, const struct sample_extra *x)
 {
     char quantile[NUMBER_MAX + 16];
 
     labels = labels_for_peer(&e->scratch, e->escaping, labels);
-    if (e->format == EXPO_PROTOBUF) {
+    if (e->format == ENCODER_PROTOBUF) {
         protobuf_summary(e, labels, q, n, count, sum, x);
         return;
     }
@@ -338,8 +341,8 @@ void expo_summary(struct expo *e, struct bytes labels, const struct expo_quantil
     put_total_count(e, labels, count, x);
 }
 
-void expo_end(struct expo *e)
+void encoder_end(struct encoder *e)
 {
-    if (e->format == EXPO_OPENMETRICS)
+    if (e->format == ENCODER_OPENMETRICS)
         buf_puts(e->out, "# EOF\n");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prom/exposition/expo_protobuf.h"
+#include "prom/exposition/encoder_protobuf.h"
 
 #include "codec/pb.h"
 #include "prom/exposition/exemplar.h"
@@ -31,18 +31,18 @@ enum {
     HISTOGRAM_EXEMPLAR,
 };
 
-static uint64_t type_number(enum expo_type type)
+static uint64_t type_number(enum family_type type)
 {
     static const uint8_t numbers[] = {
-        [EXPO_COUNTER] = TYPE_COUNTER, [EXPO_GAUGE] = TYPE_GAUGE,     [EXPO_HISTOGRAM] = TYPE_HISTOGRAM,
-        [EXPO_SUMMARY] = TYPE_SUMMARY, [EXPO_UNKNOWN] = TYPE_UNTYPED, [EXPO_INFO] = TYPE_GAUGE,
-        [EXPO_STATESET] = TYPE_GAUGE,
+        [FAMILY_COUNTER] = TYPE_COUNTER, [FAMILY_GAUGE] = TYPE_GAUGE,     [FAMILY_HISTOGRAM] = TYPE_HISTOGRAM,
+        [FAMILY_SUMMARY] = TYPE_SUMMARY, [FAMILY_UNKNOWN] = TYPE_UNTYPED, [FAMILY_INFO] = TYPE_GAUGE,
+        [FAMILY_STATESET] = TYPE_GAUGE,
     };
 
     return numbers[type];
 }
 
-void protobuf_family_begin(struct expo *e, struct bytes name, struct bytes help, struct bytes unit)
+void protobuf_family_begin(struct encoder *e, struct bytes name, struct bytes help, struct bytes unit)
 {
     e->mark = e->out->len;
     pb_put_bytes(e->out, FAMILY_NAME, name);
@@ -53,7 +53,7 @@ void protobuf_family_begin(struct expo *e, struct bytes name, struct bytes help,
 }
 
 /* The length goes in front now that it is known. */
-void protobuf_family_end(struct expo *e)
+void protobuf_family_end(struct encoder *e)
 {
     size_t len = e->out->len - e->mark, n = pb_varint_len(len);
 
@@ -99,7 +99,7 @@ static struct bytes plain(struct buf *scratch, struct bytes s)
     return bytes_of(scratch->data + start, scratch->len - start);
 }
 
-static void put_labels(struct expo *e, uint32_t field, struct bytes rendered)
+static void put_labels(struct encoder *e, uint32_t field, struct bytes rendered)
 {
     struct buf scratch = { 0 };
 
@@ -120,7 +120,7 @@ static void put_time(struct buf *out, uint32_t field, uint64_t ns)
     pb_end(out, mark);
 }
 
-static size_t metric_begin(struct expo *e, struct bytes labels)
+static size_t metric_begin(struct encoder *e, struct bytes labels)
 {
     size_t mark = pb_begin(e->out, FAMILY_METRIC);
 
@@ -128,14 +128,14 @@ static size_t metric_begin(struct expo *e, struct bytes labels)
     return mark;
 }
 
-static void metric_end(struct expo *e, size_t mark, const struct expo_extra *x)
+static void metric_end(struct encoder *e, size_t mark, const struct sample_extra *x)
 {
     if (x != NULL && x->timestamp_ms != 0)
         pb_put_uint(e->out, METRIC_TIME, x->timestamp_ms);
     pb_end(e->out, mark);
 }
 
-static void put_exemplar(struct expo *e, uint32_t field, const struct expo_exemplar *x)
+static void put_exemplar(struct encoder *e, uint32_t field, const struct exemplar *x)
 {
     size_t mark = pb_begin(e->out, field);
     struct buf copy = { 0 };
@@ -148,19 +148,21 @@ static void put_exemplar(struct expo *e, uint32_t field, const struct expo_exemp
     buf_free(&copy);
 }
 
-static void put_start(struct expo *e, uint32_t field, const struct expo_extra *x)
+static void put_start(struct encoder *e, uint32_t field, const struct sample_extra *x)
 {
     if (x != NULL && x->start_ns != 0)
         put_time(e->out, field, x->start_ns);
 }
 
-void protobuf_value(struct expo *e, struct bytes labels, double value, const struct expo_extra *x)
+void protobuf_value(struct encoder *e, struct bytes labels, double value, const struct sample_extra *x)
 {
-    uint32_t field = e->type == EXPO_COUNTER ? METRIC_COUNTER : e->type == EXPO_UNKNOWN ? METRIC_UNTYPED : METRIC_GAUGE;
+    uint32_t field = e->type == FAMILY_COUNTER   ? METRIC_COUNTER
+                     : e->type == FAMILY_UNKNOWN ? METRIC_UNTYPED
+                                                 : METRIC_GAUGE;
     size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, field);
 
     pb_put_double(e->out, VALUE, value);
-    if (e->type == EXPO_COUNTER) {
+    if (e->type == FAMILY_COUNTER) {
         if (x != NULL && x->n_exemplars > 0 && exemplar_fits(&x->exemplars[0]))
             put_exemplar(e, COUNTER_EXEMPLAR, &x->exemplars[0]);
         put_start(e, COUNTER_CREATED, x);
@@ -169,7 +171,7 @@ void protobuf_value(struct expo *e, struct bytes labels, double value, const str
     metric_end(e, metric, x);
 }
 
-static void put_bucket(struct expo *e, double bound, uint64_t count, const struct expo_exemplar *x)
+static void put_bucket(struct encoder *e, double bound, uint64_t count, const struct exemplar *x)
 {
     size_t mark = pb_begin(e->out, HISTOGRAM_BUCKET);
 
@@ -181,11 +183,12 @@ static void put_bucket(struct expo *e, double bound, uint64_t count, const struc
 }
 
 /* Readers add the +Inf bucket themselves; it is written where it has an exemplar to carry. */
-void protobuf_histogram(struct expo *e, struct bytes labels, const struct expo_histogram *h, const struct expo_extra *x)
+void protobuf_histogram(struct encoder *e, struct bytes labels, const struct classic_histogram *h,
+                        const struct sample_extra *x)
 {
     size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, METRIC_HISTOGRAM);
     double low = -INFINITY;
-    const struct expo_exemplar *last;
+    const struct exemplar *last;
 
     pb_put_uint(e->out, SAMPLE_COUNT, h->count);
     if (h->has_sum)
@@ -200,7 +203,7 @@ void protobuf_histogram(struct expo *e, struct bytes labels, const struct expo_h
     metric_end(e, metric, x);
 }
 
-static void put_spans(struct buf *out, uint32_t field, const struct expo_span *spans, size_t n)
+static void put_spans(struct buf *out, uint32_t field, const struct native_span *spans, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         size_t mark = pb_begin(out, field);
@@ -218,14 +221,15 @@ static void put_deltas(struct buf *out, uint32_t field, const int64_t *deltas, s
 }
 
 /* What nothing else tells from a classic histogram needs a span, if only one of no length. */
-static bool looks_classic(const struct expo_native *h)
+static bool looks_classic(const struct native_histogram *h)
 {
     return h->n_positive_spans == 0 && h->n_negative_spans == 0 && h->zero_threshold == 0 && h->zero_count == 0;
 }
 
-void protobuf_native(struct expo *e, struct bytes labels, const struct expo_native *h, const struct expo_extra *x)
+void protobuf_native(struct encoder *e, struct bytes labels, const struct native_histogram *h,
+                     const struct sample_extra *x)
 {
-    static const struct expo_span no_op = { 0, 0 };
+    static const struct native_span no_op = { 0, 0 };
     size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, METRIC_HISTOGRAM);
 
     pb_put_uint(e->out, SAMPLE_COUNT, h->count);
@@ -247,8 +251,8 @@ void protobuf_native(struct expo *e, struct bytes labels, const struct expo_nati
     metric_end(e, metric, x);
 }
 
-void protobuf_summary(struct expo *e, struct bytes labels, const struct expo_quantile *q, size_t n, uint64_t count,
-                      double sum, const struct expo_extra *x)
+void protobuf_summary(struct encoder *e, struct bytes labels, const struct quantile *q, size_t n, uint64_t count,
+                      double sum, const struct sample_extra *x)
 {
     size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, METRIC_SUMMARY);
 

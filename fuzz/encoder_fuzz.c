@@ -2,7 +2,7 @@
 /* Names, labels and numbers made of arbitrary bytes: what is rendered comes back as it was, every format and escaping
  * takes it, what peers without UTF-8 get is in their grammar, and no Accept header is too odd. */
 #include "prom/exposition/accept.h"
-#include "prom/exposition/expo.h"
+#include "prom/exposition/encoder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -73,25 +73,25 @@ static void render(struct buf *list, struct bytes *input)
     require(!labels_next(&rest, &l) && rest.len == 0);
 }
 
-static void write_one(enum expo_format format, enum name_escaping escaping, struct bytes name, struct bytes labels,
+static void write_one(enum encoder_format format, enum name_escaping escaping, struct bytes name, struct bytes labels,
                       double value)
 {
-    struct expo_exemplar exemplar = { labels, value, 1 };
-    struct expo_extra x = { .exemplars = &exemplar, .n_exemplars = 1, .timestamp_ms = 1 };
-    struct expo_histogram h = { &value, &x.timestamp_ms, 1, 1, value, true };
+    struct exemplar exemplar = { labels, value, 1 };
+    struct sample_extra x = { .exemplars = &exemplar, .n_exemplars = 1, .timestamp_ms = 1 };
+    struct classic_histogram h = { &value, &x.timestamp_ms, 1, 1, value, true };
     struct buf out = { 0 };
-    struct expo e;
+    struct encoder e;
 
-    expo_init(&e, format, escaping, &out);
-    expo_family_begin(&e, name, EXPO_COUNTER, name, name, false);
-    expo_value(&e, labels, value, &x);
-    expo_family_end(&e);
-    expo_family_begin(&e, name, EXPO_HISTOGRAM, labels, labels, false);
-    expo_histogram(&e, labels, &h, &x);
-    expo_family_end(&e);
-    expo_end(&e);
-    require(format == EXPO_PROTOBUF || out.data[out.len - 1] == '\n');
-    expo_free(&e);
+    encoder_init(&e, format, escaping, &out);
+    encoder_family_begin(&e, name, FAMILY_COUNTER, name, name, false);
+    encoder_value(&e, labels, value, &x);
+    encoder_family_end(&e);
+    encoder_family_begin(&e, name, FAMILY_HISTOGRAM, labels, labels, false);
+    encoder_histogram(&e, labels, &h, &x);
+    encoder_family_end(&e);
+    encoder_end(&e);
+    require(format == ENCODER_PROTOBUF || out.data[out.len - 1] == '\n');
+    encoder_free(&e);
     buf_free(&out);
 }
 
@@ -136,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_legacy(NAME_ESCAPE_VALUES, buf_bytes(&list));
     for (int format = 0; format < 3; format++)
         for (int escaping = 0; escaping < 4; escaping++)
-            write_one((enum expo_format)format, (enum name_escaping)escaping, name, buf_bytes(&list), value);
+            write_one((enum encoder_format)format, (enum name_escaping)escaping, name, buf_bytes(&list), value);
     buf_free(&list);
     buf_free(&type);
     return 0;
