@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every file of src/ may include its own layer's folder and those below it, never one above or a sibling; in net/
-# the same holds of the folders inside:
+# and prom/ the same holds of the folders inside:
 #     awk -f contrib/layers.awk src/*/*.[ch] src/*.[ch]
 BEGIN {
-    n = split("base config codec net/socket net/message net/http1|net/http2 net/http wal otlp prom pipeline queue " \
-              "receiver|processor|exporter|connector|extension service registry command main", layers, " ")
+    n = split("base config codec net/socket net/message net/http1|net/http2 net/http wal otlp prom/model " \
+              "prom/exposition prom/series prom/remote_write|prom/endpoint pipeline queue receiver|processor|exporter|connector|extension service registry command main", layers, " ")
     for (i = 1; i <= n; i++) {
         m = split(layers[i], folders, "|")
         for (j = 1; j <= m; j++)
@@ -17,7 +17,7 @@ BEGIN {
 function layer(path)
 {
     sub(/^src\//, "", path)
-    if (path ~ /^net\//)
+    if (path ~ /^(net|prom)\//)
         sub(/\/[^\/]*$/, "", path)
     else
         sub(/(\/.*|\.[ch])$/, "", path)

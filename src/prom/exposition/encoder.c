@@ -2,7 +2,7 @@
 #include "prom/exposition/encoder.h"
 
 #include "base/decimal.h"
-#include "prom/exposition/exemplar.h"
+#include "prom/model/exemplar.h"
 #include "prom/exposition/encoder_protobuf.h"
 #include "prom/model/number.h"
 

@@ -2,7 +2,7 @@
 #include "prom/exposition/encoder_protobuf.h"
 
 #include "codec/pb.h"
-#include "prom/exposition/exemplar.h"
+#include "prom/model/exemplar.h"
 
 #include <math.h>
 

@@ -3,7 +3,7 @@
 #ifndef PROM_DISTRIBUTION_VALUE_H
 #define PROM_DISTRIBUTION_VALUE_H
 
-#include "prom/exposition/exponential.h"
+#include "prom/model/exponential.h"
 #include "prom/model/metric.h"
 
 /* Scratch, zeroed at first; each read starts anew and keeps the memory. */

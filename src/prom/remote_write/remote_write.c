@@ -2,7 +2,7 @@
 /* Batches walked, and put in order where they are not. */
 #include "prom/remote_write/remote_write_inside.h"
 
-#include "prom/exposition/exemplar.h"
+#include "prom/model/exemplar.h"
 
 #include <assert.h>
 #include <stdlib.h>

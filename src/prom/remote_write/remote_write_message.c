@@ -2,7 +2,7 @@
 #include "prom/remote_write/remote_write_message.h"
 
 #include "codec/pb.h"
-#include "prom/exposition/exemplar.h"
+#include "prom/model/exemplar.h"
 #include "prom/remote_write/remote_write_fields.h"
 
 #include <assert.h>

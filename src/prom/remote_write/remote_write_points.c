@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prom/remote_write/remote_write_inside.h"
 
-#include "prom/exposition/exemplar.h"
+#include "prom/model/exemplar.h"
 
 #include <assert.h>
 #include <math.h>

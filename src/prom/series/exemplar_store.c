@@ -3,7 +3,8 @@
 
 #include "codec/base64.h"
 #include "otlp/any_value.h"
-#include "prom/exposition/exemplar.h"
+#include "prom/model/exemplar.h"
+#include "prom/model/labels.h"
 
 #include <math.h>
 

@@ -5,7 +5,8 @@
 
 #include "base/buf.h"
 #include "base/vec.h"
-#include "prom/exposition/encoder.h"
+#include "prom/model/name.h"
+#include "prom/model/sample.h"
 #include "prom/model/metric.h"
 
 #define EXEMPLARS_NATIVE 10 /* kept of a native histogram's */

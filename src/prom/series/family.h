@@ -6,7 +6,7 @@
 #ifndef PROM_FAMILY_H
 #define PROM_FAMILY_H
 
-#include "prom/exposition/encoder.h"
+#include "prom/model/sample.h"
 #include "prom/series/streams.h"
 
 #define FAMILY_LEVELS 20

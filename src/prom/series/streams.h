@@ -10,7 +10,7 @@
 #ifndef PROM_STREAMS_H
 #define PROM_STREAMS_H
 
-#include "prom/exposition/encoder.h"
+#include "prom/model/sample.h"
 #include "prom/series/identity.h"
 #include "prom/series/translate.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prom/exposition/exponential.h"
+#include "prom/model/exponential.h"
 
 #include "codec/pb.h"
 

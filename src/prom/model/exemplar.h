@@ -3,7 +3,7 @@
 #ifndef PROM_EXEMPLAR_H
 #define PROM_EXEMPLAR_H
 
-#include "prom/exposition/encoder.h"
+#include "prom/model/sample.h"
 
 /* Has labels, and those of at most 128 code points: a longer one is left out whole, never cut. */
 bool exemplar_fits(const struct exemplar *x);

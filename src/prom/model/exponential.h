@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/vec.h"
-#include "prom/exposition/encoder.h"
+#include "prom/model/sample.h"
 
 #define EXPONENTIAL_SCALE_MIN (-4) /* what native histograms know as schemas */
 #define EXPONENTIAL_SCALE_MAX 8

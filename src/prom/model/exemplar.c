@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prom/exposition/exemplar.h"
+#include "prom/model/exemplar.h"
+
+#include "prom/model/labels.h"
 
 #define CHARACTERS_MAX 128 /* OpenMetrics 1.0 */
 
