@@ -7,7 +7,7 @@
 #include "service/loop.h"
 #include "service/process_metrics.h"
 #include "queue/sender.h"
-#include "prom/endpoint/scrape.h"
+#include "prom/endpoint/scrape_endpoint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,7 +259,7 @@ static void write_own_metrics(const struct writer *w)
     w->text("Of each exporter with a queue:");
     write_metrics(w, sender_metric_rows);
     w->text("Of each scrape endpoint:");
-    write_metrics(w, scrape_metric_rows);
+    write_metrics(w, endpoint_metric_rows);
 }
 
 static void print_reference(const struct writer *w)

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "config/server_rows.h"
 #include "pipeline/component.h"
-#include "prom/endpoint/scrape.h"
+#include "prom/endpoint/scrape_endpoint.h"
 #include "prom/endpoint/series_source.h"
 #include "prom/series/translation_config.h"
 
@@ -359,11 +359,11 @@ static int start(struct node *node, struct error *err)
         .no_keep_alive = !c->keep_alives_enabled,
     };
 
-    if (scrape_hub_add(node->host->scrapes, &o, &n->source.source, err) != 0)
+    if (scrape_endpoints_add(node->host->scrape_endpoints, &o, &n->source.source, err) != 0)
         return err->code;
     n->serving = true;
     log_info(&node->log, "Serving /metrics", F_STR("endpoint", c->endpoint),
-             F_INT("port", scrape_hub_port(node->host->scrapes, &n->source.source)));
+             F_INT("port", scrape_endpoints_port(node->host->scrape_endpoints, &n->source.source)));
     return 0;
 }
 
@@ -384,14 +384,14 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
         go_on(n, true);
     clock_stop(node->host->clock, &n->timer);
     if (n->serving)
-        scrape_hub_remove(node->host->scrapes, &n->source.source, deadline, on_removed, n);
+        scrape_endpoints_remove(node->host->scrape_endpoints, &n->source.source, deadline, on_removed, n);
     else
         done(node);
 }
 
 static void hurry(struct node *node)
 {
-    scrape_hub_hurry(node->host->scrapes, &prometheus_of(node)->source.source);
+    scrape_endpoints_hurry(node->host->scrape_endpoints, &prometheus_of(node)->source.source);
 }
 
 static void destroy(struct node *node)

@@ -41,8 +41,8 @@ struct host {
     struct metrics *metrics;
     enum metric_level level; /* service::telemetry::metrics::level */
     struct log_sink *log;
-    struct listener_handover *handover; /* net/socket/listener.h: for whoever listens */
-    struct scrape_hub *scrapes;         /* prom/endpoint/scrape.h: listeners that several may share */
+    struct listener_handover *handover;        /* net/socket/listener.h: for whoever listens */
+    struct scrape_endpoints *scrape_endpoints; /* prom/endpoint/scrape_endpoint.h: listeners that several may share */
     const char *version;
     bool client_address; /* a component reads METADATA_ADDRESS of what flows: receivers have to put it there */
 };

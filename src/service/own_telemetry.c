@@ -2,7 +2,7 @@
 #include "service/own_telemetry.h"
 
 #include "base/mem.h"
-#include "prom/endpoint/scrape.h"
+#include "prom/endpoint/scrape_endpoint.h"
 #include "prom/endpoint/own_metrics_source.h"
 
 #include <errno.h>
@@ -135,7 +135,7 @@ static int serve_at(struct own_telemetry *t, const struct prometheus_reader_conf
     o->excluded = c->with_resource_constant_labels.excluded.v;
     o->n_excluded = c->with_resource_constant_labels.excluded.n;
     own = own_metrics_source_new(t->host->metrics, o);
-    code = scrape_hub_add(t->host->scrapes, &http, own_metrics_source_base(own), err);
+    code = scrape_endpoints_add(t->host->scrape_endpoints, &http, own_metrics_source_base(own), err);
     free(endpoint);
     if (code != 0) {
         own_metrics_source_free(own);
@@ -181,7 +181,8 @@ void own_telemetry_stop(struct own_telemetry *t, uint64_t deadline, void (*done)
     t->arg = arg;
     t->closing = 1 + t->n_served;
     for (size_t i = 0; i < t->n_served; i++)
-        scrape_hub_remove(t->host->scrapes, own_metrics_source_base(t->served[i]), deadline, on_closed, t);
+        scrape_endpoints_remove(t->host->scrape_endpoints, own_metrics_source_base(t->served[i]), deadline, on_closed,
+                                t);
     on_closed(t);
 }
 

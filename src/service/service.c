@@ -10,7 +10,7 @@
 #include "service/notify.h"
 #include "service/own_telemetry.h"
 #include "service/process_metrics.h"
-#include "prom/endpoint/scrape.h"
+#include "prom/endpoint/scrape_endpoint.h"
 
 #include <assert.h>
 #include <malloc.h>
@@ -434,8 +434,8 @@ static void service_init(struct service *s, const struct config_sources *sources
     notify_init(&s->notify, &s->loop.clock);
     loop_measure(&s->loop, &s->metrics);
     process_metrics_init(&s->process, &s->metrics, &s->loop.clock, &s->budget, OTELCD_VERSION);
-    s->host.scrapes =
-        scrape_hub_new(&s->loop.uv, &s->loop.clock, &s->loop.turn, &s->budget, &s->metrics, &s->sink, &s->handover);
+    s->host.scrape_endpoints = scrape_endpoints_new(&s->loop.uv, &s->loop.clock, &s->loop.turn, &s->budget, &s->metrics,
+                                                    &s->sink, &s->handover);
 }
 
 static void on_left_open(void *arg, const char *type)
@@ -447,7 +447,7 @@ static void on_left_open(void *arg, const char *type)
 
 static int service_close(struct service *s)
 {
-    scrape_hub_free(s->host.scrapes);
+    scrape_endpoints_free(s->host.scrape_endpoints);
     process_metrics_close(&s->process);
     notify_close(&s->notify);
     turn_run(&s->loop.turn);

@@ -98,7 +98,7 @@ static bool claim(void *arg, struct bytes name, enum family_type type)
 
 const char *series_rig_show(struct series_rig *r, enum encoder_format format, size_t want)
 {
-    struct scrape_source *s = &r->source.source;
+    struct exposition_source *s = &r->source.source;
     struct encoder e;
     void *cursor;
 

@@ -9,7 +9,7 @@
 #define LABELS_MAX 64 /* of one series; what is beyond, in its order of precedence, is left out */
 
 struct own_metrics_source {
-    struct scrape_source source;
+    struct exposition_source source;
     struct metrics *metrics;
     enum metric_level level;
     enum name_strategy strategy;
@@ -133,19 +133,20 @@ static char *render_target(const struct own_metrics_options *o)
     return (char *)out.data;
 }
 
-static void *open_cursor(struct scrape_source *source)
+static void *open_cursor(struct exposition_source *source)
 {
     (void)source;
     return NULL;
 }
 
-static void close_cursor(struct scrape_source *source, void *cursor)
+static void close_cursor(struct exposition_source *source, void *cursor)
 {
     (void)source;
     (void)cursor;
 }
 
-static bool targets(struct scrape_source *source, void *cursor, bool (*emit)(void *arg, struct bytes labels), void *arg)
+static bool targets(struct exposition_source *source, void *cursor, bool (*emit)(void *arg, struct bytes labels),
+                    void *arg)
 {
     struct own_metrics_source *s = container_of(source, struct own_metrics_source, source);
 
@@ -241,7 +242,7 @@ static void write_family(const struct own_metrics_source *s, struct encoder *e, 
     buf_free(&unit);
 }
 
-static bool write_families(struct scrape_source *source, void *cursor, struct encoder *e, size_t want,
+static bool write_families(struct exposition_source *source, void *cursor, struct encoder *e, size_t want,
                            bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
 {
     struct own_metrics_source *s = container_of(source, struct own_metrics_source, source);
@@ -259,7 +260,7 @@ struct own_metrics_source *own_metrics_source_new(struct metrics *m, const struc
 {
     struct own_metrics_source *s = mem_zalloc(sizeof(*s));
 
-    s->source = (struct scrape_source){
+    s->source = (struct exposition_source){
         .name = "telemetry",
         .open = open_cursor,
         .targets = targets,
@@ -287,7 +288,7 @@ void own_metrics_source_free(struct own_metrics_source *s)
     free(s);
 }
 
-struct scrape_source *own_metrics_source_base(struct own_metrics_source *s)
+struct exposition_source *own_metrics_source_base(struct own_metrics_source *s)
 {
     return &s->source;
 }

@@ -8,7 +8,7 @@
 #define PROM_OWN_METRICS_SOURCE_H
 
 #include "base/metrics.h"
-#include "prom/exposition/scrape_source.h"
+#include "prom/exposition/exposition_source.h"
 
 struct own_metrics_attribute {
     struct bytes name, value;
@@ -37,6 +37,6 @@ struct own_metrics_source;
 /* Copies what it needs of the options; `m` outlives it. */
 struct own_metrics_source *own_metrics_source_new(struct metrics *m, const struct own_metrics_options *options);
 void own_metrics_source_free(struct own_metrics_source *s);
-struct scrape_source *own_metrics_source_base(struct own_metrics_source *s);
+struct exposition_source *own_metrics_source_base(struct own_metrics_source *s);
 
 #endif

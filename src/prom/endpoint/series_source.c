@@ -32,12 +32,12 @@ struct cursor {
     struct span_sides sides;
 };
 
-static struct series_source *source_of(struct scrape_source *s)
+static struct series_source *source_of(struct exposition_source *s)
 {
     return container_of(s, struct series_source, source);
 }
 
-static void *open_cursor(struct scrape_source *source)
+static void *open_cursor(struct exposition_source *source)
 {
     struct series_source *s = source_of(source);
     struct cursor *c = mem_zalloc(sizeof(*c));
@@ -47,7 +47,7 @@ static void *open_cursor(struct scrape_source *source)
     return c;
 }
 
-static void close_cursor(struct scrape_source *source, void *cursor)
+static void close_cursor(struct exposition_source *source, void *cursor)
 {
     struct series_source *s = source_of(source);
     struct cursor *c = cursor;
@@ -82,7 +82,7 @@ static const struct resource_entry *next_target(struct series_store *s, struct c
     return NULL;
 }
 
-static bool give_targets(struct scrape_source *source, void *cursor, bool (*emit)(void *arg, struct bytes labels),
+static bool give_targets(struct exposition_source *source, void *cursor, bool (*emit)(void *arg, struct bytes labels),
                          void *arg)
 {
     struct series_store *s = source_of(source)->store;
@@ -338,7 +338,7 @@ static void write_family(struct series_source *s, struct cursor *c, struct encod
     encoder_family_end(e);
 }
 
-static bool write(struct scrape_source *source, void *cursor, struct encoder *e, size_t want,
+static bool write(struct exposition_source *source, void *cursor, struct encoder *e, size_t want,
                   bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
 {
     struct series_source *s = source_of(source);

@@ -6,11 +6,11 @@
 #ifndef PROM_SERIES_SOURCE_H
 #define PROM_SERIES_SOURCE_H
 
-#include "prom/exposition/scrape_source.h"
+#include "prom/exposition/exposition_source.h"
 #include "prom/series/series.h"
 
 struct series_source {
-    struct scrape_source source;
+    struct exposition_source source;
     struct series_store *store;
     size_t cursors; /* open */
 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 struct source_cursor {
-    struct scrape_source *source;
+    struct exposition_source *source;
     void *cursor;
 };
 
@@ -21,13 +21,13 @@ struct exposition {
     struct name_set names;   /* of families and their series, as this peer sees them */
     struct name_set targets; /* label sets of target_info */
     struct buf scratch;
-    void (*left_out)(void *arg, struct scrape_source *source, struct bytes name);
+    void (*left_out)(void *arg, struct exposition_source *source, struct bytes name);
     void *arg;
     struct source_cursor cursors[];
 };
 
-struct exposition *exposition_new(struct scrape_source *const *sources, size_t n, const struct accept *accept,
-                                  void (*left_out)(void *arg, struct scrape_source *source, struct bytes name),
+struct exposition *exposition_new(struct exposition_source *const *sources, size_t n, const struct accept *accept,
+                                  void (*left_out)(void *arg, struct exposition_source *source, struct bytes name),
                                   void *arg)
 {
     struct exposition *x = mem_zalloc(sizeof(*x) + n * sizeof(x->cursors[0]));
@@ -52,7 +52,7 @@ void exposition_free(struct exposition *x)
     free(x);
 }
 
-bool exposition_reads(const struct exposition *x, const struct scrape_source *source)
+bool exposition_reads(const struct exposition *x, const struct exposition_source *source)
 {
     for (size_t i = 0; i < x->n; i++)
         if (x->cursors[i].source == source)

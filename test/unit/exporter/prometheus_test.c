@@ -20,7 +20,7 @@ static void on_settled(struct ack *a, const struct outcome *o)
     settled = true;
 }
 
-/* create() alone: there is no hub to start with. */
+/* create() alone: there is no scrape endpoint to start with. */
 static void setup(void)
 {
     struct error err;

@@ -57,7 +57,7 @@ static char *shown(const struct own_metrics_options *options, const char *accept
     struct accept a = accept_negotiate(bytes_str(accept), true);
     struct metrics m;
     struct own_metrics_source *s;
-    struct scrape_source *source;
+    struct exposition_source *source;
     struct exposition *x;
     struct buf out = { 0 };
 

@@ -8,7 +8,7 @@
 
 /* A source of `n` gauges of one family and some others, which counts its cursors. */
 struct fake {
-    struct scrape_source source;
+    struct exposition_source source;
     const char *const *targets;
     const char *const *families; /* "name type" */
     int big;                     /* series of the family `big`; 0 = none */
@@ -21,24 +21,25 @@ struct cursor {
     bool claimed, left_out;
 };
 
-static struct fake *fake_of(struct scrape_source *s)
+static struct fake *fake_of(struct exposition_source *s)
 {
     return (struct fake *)s;
 }
 
-static void *fake_open(struct scrape_source *s)
+static void *fake_open(struct exposition_source *s)
 {
     fake_of(s)->open++;
     return calloc(1, sizeof(struct cursor));
 }
 
-static void fake_close(struct scrape_source *s, void *cursor)
+static void fake_close(struct exposition_source *s, void *cursor)
 {
     fake_of(s)->open--;
     free(cursor);
 }
 
-static bool fake_targets(struct scrape_source *s, void *cursor, bool (*emit)(void *arg, struct bytes labels), void *arg)
+static bool fake_targets(struct exposition_source *s, void *cursor, bool (*emit)(void *arg, struct bytes labels),
+                         void *arg)
 {
     struct cursor *c = cursor;
     const char *const *targets = fake_of(s)->targets;
@@ -70,7 +71,7 @@ static bool write_big(struct fake *f, struct cursor *c, struct encoder *e, size_
     return c->series < f->big;
 }
 
-static bool fake_write(struct scrape_source *s, void *cursor, struct encoder *e, size_t want,
+static bool fake_write(struct exposition_source *s, void *cursor, struct encoder *e, size_t want,
                        bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
 {
     struct fake *f = fake_of(s);
@@ -110,7 +111,7 @@ static struct fake fake(const char *const *targets, const char *const *families,
 
 static char left[256];
 
-static void note_left_out(void *arg, struct scrape_source *source, struct bytes name)
+static void note_left_out(void *arg, struct exposition_source *source, struct bytes name)
 {
     (void)arg;
     (void)source;
@@ -119,7 +120,7 @@ static void note_left_out(void *arg, struct scrape_source *source, struct bytes 
 
 static struct buf write_all(struct fake *fakes, size_t n, struct accept accept, size_t want, int *slices)
 {
-    struct scrape_source *sources[4];
+    struct exposition_source *sources[4];
     struct exposition *x;
     struct buf out = { 0 };
 

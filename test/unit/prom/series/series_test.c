@@ -532,7 +532,7 @@ static unsigned count_of(const char *text, const char *line)
 /* Each slice makes series and ends others under the scrape. */
 START_TEST(a_scrape_shows_every_series_that_stays_once_whatever_comes_and_goes)
 {
-    struct scrape_source *s = &r.source.source;
+    struct exposition_source *s = &r.source.source;
     struct buf text = { 0 };
     bool more = true;
     struct encoder e;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prom/endpoint/scrape_run.h"
+#include "prom/endpoint/endpoint_run.h"
 
 #include "base/mem.h"
 #include "codec/compress.h"
@@ -12,9 +12,9 @@
 #define LIMIT_MAX (600 * NS_PER_S)
 #define HTTP2_CANCEL 8
 
-static void enqueue(struct scrape_run *run)
+static void enqueue(struct endpoint_run *run)
 {
-    struct scrape_pace *p = run->pace;
+    struct endpoint_pace *p = run->pace;
 
     if (run->ready)
         return;
@@ -27,10 +27,10 @@ static void enqueue(struct scrape_run *run)
     p->tail = run;
 }
 
-static void dequeue(struct scrape_run *run)
+static void dequeue(struct endpoint_run *run)
 {
-    struct scrape_pace *p = run->pace;
-    struct scrape_run **at = &p->head, *before = NULL;
+    struct endpoint_pace *p = run->pace;
+    struct endpoint_run **at = &p->head, *before = NULL;
 
     if (!run->ready)
         return;
@@ -42,7 +42,7 @@ static void dequeue(struct scrape_run *run)
         p->tail = before;
 }
 
-static void recharge(struct scrape_run *run, uint64_t now)
+static void recharge(struct endpoint_run *run, uint64_t now)
 {
     if (now > run->charged)
         budget_charge(run->pace->budget, now - run->charged);
@@ -51,7 +51,7 @@ static void recharge(struct scrape_run *run, uint64_t now)
     run->charged = now;
 }
 
-static void release(struct scrape_run *run)
+static void release(struct endpoint_run *run)
 {
     if (run->exposition != NULL)
         exposition_free(run->exposition);
@@ -64,14 +64,14 @@ static void release(struct scrape_run *run)
     recharge(run, 0);
 }
 
-static void destroy(struct scrape_run *run)
+static void destroy(struct endpoint_run *run)
 {
     release(run);
     free(run);
 }
 
 /* The slice in the form in which it travels. */
-static struct buf *pack(struct scrape_run *run, bool more)
+static struct buf *pack(struct endpoint_run *run, bool more)
 {
     if (run->gzip == NULL)
         return &run->plain;
@@ -82,7 +82,7 @@ static struct buf *pack(struct scrape_run *run, bool more)
 }
 
 /* Callbacks may come from inside the calls to the server: `writing` keeps the run alive until they return. */
-static void write_slice(struct scrape_run *run)
+static void write_slice(struct endpoint_run *run)
 {
     bool more = exposition_write(run->exposition, &run->plain, SLICE), writable = true;
     struct buf *out = pack(run, more);
@@ -106,8 +106,8 @@ static void write_slice(struct scrape_run *run)
 
 static void on_idle(uv_idle_t *idle)
 {
-    struct scrape_pace *p = container_of(idle, struct scrape_pace, idle);
-    struct scrape_run *run = p->head;
+    struct endpoint_pace *p = container_of(idle, struct endpoint_pace, idle);
+    struct endpoint_run *run = p->head;
 
     if (run != NULL) {
         dequeue(run);
@@ -117,18 +117,18 @@ static void on_idle(uv_idle_t *idle)
         uv_idle_stop(idle);
 }
 
-void scrape_pace_init(struct scrape_pace *p, uv_loop_t *loop, struct clock *clock, struct budget *budget)
+void endpoint_pace_init(struct endpoint_pace *p, uv_loop_t *loop, struct clock *clock, struct budget *budget)
 {
-    *p = (struct scrape_pace){ .clock = clock, .budget = budget };
+    *p = (struct endpoint_pace){ .clock = clock, .budget = budget };
     uv_idle_init(loop, &p->idle);
 }
 
-void scrape_pace_close(struct scrape_pace *p, uv_close_cb on_closed)
+void endpoint_pace_close(struct endpoint_pace *p, uv_close_cb on_closed)
 {
     uv_close((uv_handle_t *)&p->idle, on_closed);
 }
 
-void scrape_run_resume(struct scrape_run *run)
+void endpoint_run_resume(struct endpoint_run *run)
 {
     if (run->exposition == NULL || run->writing)
         return;
@@ -136,17 +136,17 @@ void scrape_run_resume(struct scrape_run *run)
     uv_idle_start(&run->pace->idle, on_idle);
 }
 
-void scrape_run_cut(struct scrape_run *run)
+void endpoint_run_cut(struct endpoint_run *run)
 {
     http_request_reset(run->req, HTTP2_CANCEL);
 }
 
 static void on_limit(struct clock_timer *timer)
 {
-    struct scrape_run *run = container_of(timer, struct scrape_run, limit);
+    struct endpoint_run *run = container_of(timer, struct endpoint_run, limit);
 
-    run->outcome = SCRAPE_TIMEOUT;
-    scrape_run_cut(run);
+    run->outcome = ENDPOINT_TIMEOUT;
+    endpoint_run_cut(run);
 }
 
 /* How long the peer waits, as it says; in whole seconds, for what counts here is whether it still listens. */
@@ -163,7 +163,7 @@ static uint64_t time_limit(const struct http_request *req)
     return s < LIMIT_MAX ? s : LIMIT_MAX;
 }
 
-static void begin_answer(struct scrape_run *run, const struct accept *accept)
+static void begin_answer(struct endpoint_run *run, const struct accept *accept)
 {
     struct buf type = { 0 };
     struct http_header headers[2];
@@ -175,11 +175,11 @@ static void begin_answer(struct scrape_run *run, const struct accept *accept)
     buf_free(&type);
 }
 
-void scrape_run_start(struct scrape_pace *pace, struct scrape_counters *counters, struct http_request *req,
-                      struct exposition *exposition, const struct accept *accept, struct scrape_run **runs)
+void endpoint_run_start(struct endpoint_pace *pace, struct endpoint_counters *counters, struct http_request *req,
+                        struct exposition *exposition, const struct accept *accept, struct endpoint_run **runs)
 {
     const struct bytes *coding = http_request_header(req, "accept-encoding");
-    struct scrape_run *run = mem_zalloc(sizeof(*run));
+    struct endpoint_run *run = mem_zalloc(sizeof(*run));
 
     run->pace = pace;
     run->counters = counters;
@@ -201,15 +201,15 @@ void scrape_run_start(struct scrape_pace *pace, struct scrape_counters *counters
     if (run->gone)
         destroy(run);
     else
-        scrape_run_resume(run);
+        endpoint_run_resume(run);
 }
 
-void scrape_run_close(struct scrape_run *run, bool aborted)
+void endpoint_run_close(struct endpoint_run *run, bool aborted)
 {
     bool whole = run->exposition == NULL && !aborted;
 
-    if (!whole && run->outcome == SCRAPE_OK)
-        run->outcome = SCRAPE_ABORTED;
+    if (!whole && run->outcome == ENDPOINT_OK)
+        run->outcome = ENDPOINT_ABORTED;
     metric_add(run->counters->requests[run->outcome], 1);
     metric_observe(run->counters->duration, (double)(uv_hrtime() - run->began) / NS_PER_S);
     clock_stop(run->pace->clock, &run->limit);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* May two sources that name the same address share one listener, and with which options? */
-#ifndef PROM_SCRAPE_OPTIONS_H
-#define PROM_SCRAPE_OPTIONS_H
+#ifndef PROM_ENDPOINT_OPTIONS_H
+#define PROM_ENDPOINT_OPTIONS_H
 
 #include "net/socket/endpoint.h"
 #include "net/http/http_server.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The scrape endpoints over loopback, against sources that are made up. The test is its own client, on the same thread:
  * step() lets the loop turn once and reads what has come for the clients that read. */
-#include "prom/endpoint/scrape.h"
+#include "prom/endpoint/scrape_endpoint.h"
 
 #include "base/mem.h"
 #include "codec/compress.h"
@@ -18,7 +18,7 @@
 #define STEPS_MAX 200000
 
 struct fake {
-    struct scrape_source source;
+    struct exposition_source source;
     const char *family;
     int series; /* of the family */
     int open;   /* cursors */
@@ -32,22 +32,22 @@ struct cursor {
 
 static struct rig rig;
 static uv_loop_t loop;
-static struct scrape_hub *hub;
+static struct scrape_endpoints *endpoints;
 static int turns;
 
-static void *fake_open(struct scrape_source *s)
+static void *fake_open(struct exposition_source *s)
 {
     ((struct fake *)s)->open++;
     return calloc(1, sizeof(struct cursor));
 }
 
-static void fake_close(struct scrape_source *s, void *cursor)
+static void fake_close(struct exposition_source *s, void *cursor)
 {
     ((struct fake *)s)->open--;
     free(cursor);
 }
 
-static bool fake_write(struct scrape_source *s, void *cursor, struct encoder *e, size_t want,
+static bool fake_write(struct exposition_source *s, void *cursor, struct encoder *e, size_t want,
                        bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
 {
     struct fake *f = (struct fake *)s;
@@ -197,7 +197,7 @@ static void set_up(void)
 {
     rig_init(&rig, 1);
     uv_loop_init(&loop);
-    hub = scrape_hub_new(&loop, &rig.clock, &rig.turn, &rig.budget, &rig.metrics, &rig.log, NULL);
+    endpoints = scrape_endpoints_new(&loop, &rig.clock, &rig.turn, &rig.budget, &rig.metrics, &rig.log, NULL);
     turns = 0;
 }
 
@@ -210,10 +210,10 @@ static int add(struct fake *f, const char *endpoint)
 {
     struct http_server_options options = { .endpoint = endpoint, .transport = "tcp" };
     struct error err = { 0 };
-    int rc = scrape_hub_add(hub, &options, &f->source, &err);
+    int rc = scrape_endpoints_add(endpoints, &options, &f->source, &err);
 
     ck_assert_msg(rc == 0, "%s", err.text);
-    return scrape_hub_port(hub, &f->source);
+    return scrape_endpoints_port(endpoints, &f->source);
 }
 
 static void take_out(struct fake *f)
@@ -221,7 +221,7 @@ static void take_out(struct fake *f)
     static int done;
 
     done = 0;
-    scrape_hub_remove(hub, &f->source, clock_mono(&rig.clock) + NS_PER_S, count_done, &done);
+    scrape_endpoints_remove(endpoints, &f->source, clock_mono(&rig.clock) + NS_PER_S, count_done, &done);
     for (int i = 0; i < STEPS_MAX && done == 0; i++)
         step();
     ck_assert_int_eq(done, 1);
@@ -230,7 +230,7 @@ static void take_out(struct fake *f)
 
 static void tear_down(void)
 {
-    scrape_hub_free(hub);
+    scrape_endpoints_free(endpoints);
     for (int i = 0; uv_run(&loop, UV_RUN_NOWAIT) != 0; i++) {
         ck_assert_int_lt(i, 1000);
         turn_run(&rig.turn);
@@ -454,7 +454,7 @@ START_TEST(a_source_is_let_go_when_nobody_reads_it_any_more)
     client_open(&c, port, GET "\r\n");
     c.reads = false;
     steps(1000);
-    scrape_hub_remove(hub, &f.source, clock_mono(&rig.clock) + NS_PER_S, count_done, &done);
+    scrape_endpoints_remove(endpoints, &f.source, clock_mono(&rig.clock) + NS_PER_S, count_done, &done);
     steps(100);
     ck_assert_int_eq(done, 0);
     ck_assert_int_eq(f.open, 1);
@@ -485,7 +485,7 @@ START_TEST(a_port_in_use_is_an_error_that_names_it)
     getsockname(taken, (struct sockaddr *)&at, &len);
     snprintf(endpoint, sizeof(endpoint), "127.0.0.1:%d", ntohs(at.sin_port));
     options.endpoint = endpoint;
-    ck_assert_int_eq(scrape_hub_add(hub, &options, &f.source, &err), UV_EADDRINUSE);
+    ck_assert_int_eq(scrape_endpoints_add(endpoints, &options, &f.source, &err), UV_EADDRINUSE);
     ck_assert_ptr_nonnull(strstr(err.text, endpoint));
     close(taken);
     tear_down();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prom/endpoint/scrape_options.h"
+#include "prom/endpoint/endpoint_options.h"
 
 #include <netinet/in.h>
 #include <string.h>

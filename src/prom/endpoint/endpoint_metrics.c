@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "prom/endpoint/scrape_metrics.h"
+#include "prom/endpoint/endpoint_metrics.h"
 
 #include "base/mem.h"
-#include "prom/endpoint/scrape.h"
+#include "prom/endpoint/scrape_endpoint.h"
 
 static const double seconds[] = { 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60 };
 
@@ -58,19 +58,19 @@ static const struct metric_row protocol_errors = {
     .help = "Connections or requests to the scrape endpoint ended for what the peer sent.",
 };
 
-const struct metric_row *const scrape_metric_rows[] = {
+const struct metric_row *const endpoint_metric_rows[] = {
     &requests, &running, &duration, &sent_bytes, &left_out, &connections, &protocol_errors, NULL,
 };
 
-void scrape_counters_init(struct scrape_counters *c, struct metrics *m, const char *endpoint)
+void endpoint_counters_init(struct endpoint_counters *c, struct metrics *m, const char *endpoint)
 {
     static const char *const outcomes[] = {
-        [SCRAPE_OK] = "ok",     [SCRAPE_ABORTED] = "aborted",     [SCRAPE_TIMEOUT] = "timeout",
-        [SCRAPE_BUSY] = "busy", [SCRAPE_NOT_FOUND] = "not_found", [SCRAPE_BAD_METHOD] = "bad_method",
+        [ENDPOINT_OK] = "ok",     [ENDPOINT_ABORTED] = "aborted",     [ENDPOINT_TIMEOUT] = "timeout",
+        [ENDPOINT_BUSY] = "busy", [ENDPOINT_NOT_FOUND] = "not_found", [ENDPOINT_BAD_METHOD] = "bad_method",
     };
     struct metric_label where[] = { { "endpoint", endpoint }, { "outcome", NULL } };
 
-    for (size_t i = 0; i < SCRAPE_OUTCOMES; i++) {
+    for (size_t i = 0; i < ENDPOINT_OUTCOMES; i++) {
         where[1].value = outcomes[i];
         c->requests[i] = metrics_get(m, &requests, where, 2);
     }
@@ -81,14 +81,14 @@ void scrape_counters_init(struct scrape_counters *c, struct metrics *m, const ch
     c->protocol_errors = metrics_get(m, &protocol_errors, where, 1);
 }
 
-void scrape_count_left_out(struct metrics *m, const char *endpoint, const char *source)
+void endpoint_count_left_out(struct metrics *m, const char *endpoint, const char *source)
 {
     struct metric_label where[] = { { "endpoint", endpoint }, { "source", source } };
 
     metric_add(metrics_get(m, &left_out, where, 2), 1);
 }
 
-void scrape_counters_update(struct scrape_counters *c, const struct http_server_stats *stats)
+void endpoint_counters_update(struct endpoint_counters *c, const struct http_server_stats *stats)
 {
     metric_set(c->connections, (double)stats->connections);
     metric_set(c->protocol_errors, (double)stats->protocol_errors);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The scrape endpoints: who serves `/metrics` where.
+ *
+ * Several sources may name one address (the prometheus exporter and our own telemetry, both on 8888): they
+ * share the listener and one exposition. A scrape is streamed in slices between turns of the loop, so that a million
+ * series do not stall the receivers. Families never repeat in one exposition: `target_info` of all sources is one
+ * family, written first; a family that an earlier source has already written is left out of a later one and counted. */
+#ifndef PROM_SCRAPE_ENDPOINT_H
+#define PROM_SCRAPE_ENDPOINT_H
+
+#include "base/error.h"
+#include "base/metrics.h"
+#include "net/http/http_server.h"
+#include "prom/exposition/exposition_source.h"
+
+struct scrape_endpoints;
+
+/* One set of them per service. handover: as in http_server_options. */
+struct scrape_endpoints *scrape_endpoints_new(uv_loop_t *loop, struct clock *clock, struct turn *turn,
+                                              struct budget *budget, struct metrics *metrics, struct log_sink *log,
+                                              struct listener_handover *handover);
+void scrape_endpoints_free(struct scrape_endpoints *all); /* after every source was removed */
+
+/* Serve `source` on the endpoint. An address equal to one that is served already (after resolving; also when one of
+ * them is the wildcard of the other's port) shares its listener, which is then bound as widely as either asks, with
+ * the more generous of each HTTP option. Anything but GET and HEAD of /metrics gets 404 or 405, a seventeenth scrape at
+ * a time 503. */
+int scrape_endpoints_add(struct scrape_endpoints *all, const struct http_server_options *options,
+                         struct exposition_source *source, struct error *err);
+
+/* All rows of what the endpoints count, NULL-terminated; for the reference. */
+extern const struct metric_row *const endpoint_metric_rows[];
+
+/* The port that the source is served on (for port 0). */
+int scrape_endpoints_port(const struct scrape_endpoints *all, const struct exposition_source *source);
+
+/* Take a source out; its listener closes with its last source. done() when no scrape of it runs any more. */
+void scrape_endpoints_remove(struct scrape_endpoints *all, struct exposition_source *source, uint64_t deadline,
+                             void (*done)(void *arg), void *arg);
+/* Between scrape_endpoints_remove() and its done(): the deadline is now. */
+void scrape_endpoints_hurry(struct scrape_endpoints *all, const struct exposition_source *source);
+
+#endif
