@@ -13,12 +13,7 @@
 
 #define WINDOW (1024 * 1024)
 
-static uv_loop_t loop;
-static struct turn turn;
-static struct clock the_clock;
-static uv_timer_t timer;
-static uv_prepare_t prepare;
-static uv_check_t checker;
+static struct loop loop;
 static uv_signal_t term;
 static struct http_server *server;
 
@@ -62,47 +57,19 @@ static void on_close(struct http_request *req, bool aborted)
     (void)aborted;
 }
 
-static void on_timer(uv_timer_t *t)
-{
-    (void)t;
-    clock_update(&the_clock);
-    clock_fire(&the_clock);
-}
-
-static void rearm(struct clock *c)
-{
-    uint64_t due = clock_next(c), now = clock_mono(c);
-
-    uv_timer_start(&timer, on_timer, due <= now ? 0 : due == UINT64_MAX ? 1u << 30 : (due - now) / NS_PER_MS + 1, 0);
-}
-
-static void on_prepare(uv_prepare_t *p)
-{
-    (void)p;
-    turn_run(&turn);
-}
-
-static void on_check(uv_check_t *c)
-{
-    (void)c;
-    clock_update(&the_clock);
-}
-
 static void on_stopped(struct http_server *s, void *arg)
 {
     (void)arg;
     http_server_free(s);
-    uv_close((uv_handle_t *)&timer, NULL);
-    uv_close((uv_handle_t *)&prepare, NULL);
-    uv_close((uv_handle_t *)&checker, NULL);
     uv_close((uv_handle_t *)&term, NULL);
+    loop_stop(&loop);
 }
 
 static void on_term(uv_signal_t *s, int number)
 {
     (void)number;
     uv_signal_stop(s);
-    http_server_stop(server, clock_mono(&the_clock) + 2 * NS_PER_S, on_stopped, NULL);
+    http_server_stop(server, clock_mono(&loop.clock) + 2 * NS_PER_S, on_stopped, NULL);
 }
 
 int main(int argc, char **argv)
@@ -119,26 +86,16 @@ int main(int argc, char **argv)
     struct error err;
 
     log_sink_init(&sink);
-    uv_loop_init(&loop);
-    turn_init(&turn);
-    clock_init(&the_clock, false);
-    budget_init(&budget, UINT64_MAX, &turn);
-    uv_timer_init(&loop, &timer);
-    the_clock.on_change = rearm;
-    uv_prepare_init(&loop, &prepare);
-    uv_prepare_start(&prepare, on_prepare);
-    uv_check_init(&loop, &checker);
-    uv_check_start(&checker, on_check);
-    uv_signal_init(&loop, &term);
+    loop_init(&loop, false);
+    budget_init(&budget, UINT64_MAX, &loop.turn);
+    uv_signal_init(&loop.uv, &term);
     uv_signal_start(&term, on_term, SIGTERM);
-    if (http_server_listen(&server, &loop, &options, &service, &the_clock, &turn, &budget, &log, NULL, &err) != 0) {
+    if (http_server_listen(&server, &loop, &options, &service, &budget, &log, NULL, &err) != 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
     printf("%s\n", http_server_address(server));
     fflush(stdout);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    turn_run(&turn);
-    clock_free(&the_clock);
-    return uv_loop_close(&loop) != 0;
+    loop_run(&loop);
+    return loop_close(&loop, NULL, NULL) != 0;
 }

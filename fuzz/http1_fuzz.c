@@ -40,10 +40,10 @@ static void play(struct seen *seen, uint8_t ways, struct bytes a, struct bytes b
     r.grant = ways & 2 ? 1 << 20 : 0;
     memory_open(&m, &options, &r.service, http1_open);
     memory_send(&m, a);
-    clock_advance(&m.clock, NS_PER_MS);
+    clock_advance(&m.loop.clock, NS_PER_MS);
     memory_send(&m, b);
-    clock_advance(&m.clock, 100 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 100 * NS_PER_S);
+    turn_run(&m.loop.turn);
     if (m.fate == HTTP_GOES_ON)
         m.io.ops->on_end(&m.io);
     memory_close(&m);

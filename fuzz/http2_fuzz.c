@@ -25,17 +25,17 @@ static void play(struct memory_conn *m, struct recorder *r, struct bytes data, s
             budget_charge(&m->budget, 2000);
         memory_send(m, bytes_of(data.data, n));
         data = bytes_of(data.data + n, data.len - n);
-        clock_advance(&m->clock, 50 * NS_PER_MS);
+        clock_advance(&m->loop.clock, 50 * NS_PER_MS);
         if (tight)
             budget_give(&m->budget, 2000);
-        turn_run(&m->turn);
+        turn_run(&m->loop.turn);
         if (r->last != NULL && r->by_hand && !r->last->responded && (n & 1))
             recorder_answer(r->last);
         else if (r->last != NULL && r->by_hand && (n & 2))
             http_request_reset(r->last, 8);
     }
-    clock_advance(&m->clock, 10 * NS_PER_S);
-    turn_run(&m->turn);
+    clock_advance(&m->loop.clock, 10 * NS_PER_S);
+    turn_run(&m->loop.turn);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -9,9 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static uv_loop_t loop;
-static struct turn turn;
-static struct clock the_clock;
+static struct loop loop;
 static struct log_sink sink;
 static struct logger quiet;
 static struct budget budget;
@@ -24,10 +22,10 @@ static void require(bool holds)
 
 static void run(void)
 {
-    turn_run(&turn);
-    while (uv_run(&loop, UV_RUN_ONCE) != 0 || turn.head != NULL)
-        turn_run(&turn);
-    turn_run(&turn);
+    turn_run(&loop.turn);
+    while (uv_run(&loop.uv, UV_RUN_ONCE) != 0 || loop.turn.head != NULL)
+        turn_run(&loop.turn);
+    turn_run(&loop.turn);
 }
 
 struct reading {
@@ -91,7 +89,7 @@ static struct wal *open_log(struct sim_fs *fs)
     struct error err;
     struct wal *w;
 
-    return wal_open(&w, &loop, &turn, &the_clock, &quiet, &o, &err) == 0 ? w : NULL;
+    return wal_open(&w, &loop, &quiet, &o, &err) == 0 ? w : NULL;
 }
 
 static void play(struct sim_fs *fs)
@@ -120,13 +118,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 1 || size > 60000)
         return 0;
-    uv_loop_init(&loop);
-    turn_init(&turn);
-    clock_init(&the_clock, true);
+    loop_init(&loop, true);
     log_sink_init(&sink);
     sink.level = LOG_OFF;
     quiet = (struct logger){ .sink = &sink };
-    budget_init(&budget, UINT64_MAX, &turn);
+    budget_init(&budget, UINT64_MAX, &loop.turn);
     sim_fs_init(&fs);
     cut = (size - 1) * data[0] / 255;
     put_file(&fs, "d/0000000000000001.wal", bytes_of(data + 1, cut));
@@ -134,8 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         put_file(&fs, "d/0000000000000009.wal", bytes_of(data + 1 + cut, size - 1 - cut));
     play(&fs);
     sim_fs_free(&fs);
-    clock_free(&the_clock);
     log_sink_close(&sink);
-    require(uv_loop_close(&loop) == 0);
+    require(loop_close(&loop, NULL, NULL) == 0);
     return 0;
 }

@@ -61,12 +61,6 @@ static void take_out(struct clock *c, struct clock_timer *t)
     sift_up(c, last->place - 1);
 }
 
-static void changed(struct clock *c)
-{
-    if (c->on_change != NULL)
-        c->on_change(c);
-}
-
 void clock_init(struct clock *c, bool manual)
 {
     *c = (struct clock){ .manual = manual };
@@ -96,16 +90,12 @@ void clock_update(struct clock *c)
 
 void clock_start(struct clock *c, struct clock_timer *t, uint64_t delay, void (*on_due)(struct clock_timer *))
 {
-    uint64_t before = clock_next(c);
-
     if (t->place != 0)
         take_out(c, t);
     t->on_due = on_due;
     t->due = delay > UINT64_MAX - clock_mono(c) ? UINT64_MAX : c->mono + delay;
     *vec_push(&c->heap) = t;
     sift_up(c, c->heap.n - 1);
-    if (clock_next(c) != before)
-        changed(c);
 }
 
 void clock_stop(struct clock *c, struct clock_timer *t)
@@ -129,7 +119,6 @@ void clock_fire(struct clock *c)
         take_out(c, t);
         t->on_due(t);
     }
-    changed(c);
 }
 
 void clock_advance(struct clock *c, uint64_t ns)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Time and timers, from one place that tests can move.
  *
- * A `struct clock` keeps the time of the loop's turn and a heap of timers. The service drives it with one
+ * A `struct clock` keeps the time of the loop's turn and a heap of timers. base/loop.h drives it with one
  * uv_timer armed at clock_next() and says clock_sleep() before the loop waits, so that the first who asks after it
  * reads the system's clocks and all others of that turn get the same time; a test drives it with clock_advance() and
  * takes no wall time. Timers need no closing: a stopped timer may be freed at once. Durations are nanoseconds. */
@@ -29,7 +29,6 @@ struct clock {
     bool manual;    /* a test's: clock_update does nothing */
     bool stale;     /* the loop has slept since these were read */
     VEC(struct clock_timer *) heap;
-    void (*on_change)(struct clock *c); /* the earliest due time may have changed; NULL in tests */
 };
 
 void clock_init(struct clock *c, bool manual); /* manual: starts at mono 1 s, wall 1700000000 s */

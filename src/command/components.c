@@ -3,8 +3,8 @@
  * option rows (markdown, and roff for the man page). */
 #include "command/command.h"
 #include "service/config.h"
+#include "base/loop.h"
 #include "pipeline/ledger_metrics.h"
-#include "service/loop.h"
 #include "service/process_metrics.h"
 #include "queue/sender.h"
 #include "prom/endpoint/scrape_endpoint.h"

@@ -157,7 +157,7 @@ static void complain(struct prometheus_node *n, const struct series_result *r)
         struct rejection *x = rejection_of(n, r->reasons[i].reason);
 
         metric_add(x->points, r->reasons[i].n);
-        if (complaint_due(&x->complaint, n->node.host->clock))
+        if (complaint_due(&x->complaint, &n->node.host->loop->clock))
             log_warn(&n->node.log, "Points rejected", F_STR("reason", r->reasons[i].reason),
                      F_STR("metric", r->reasons[i].example), F_STR("because", advice(r->reasons[i].reason)),
                      F_UINT("points", r->reasons[i].n), F_UINT("repeated", complaint_taken(&x->complaint)));
@@ -192,7 +192,7 @@ static void settle(struct prometheus_node *n, struct batch *batch, struct ack *a
 /* All batches of one turn share a slice's work. True when this one is in. */
 static bool take_some(struct prometheus_node *n, struct series_taking *taking)
 {
-    uint64_t now = clock_mono(n->node.host->clock);
+    uint64_t now = clock_mono(&n->node.host->loop->clock);
     bool done;
 
     if (n->turn != now) {
@@ -227,7 +227,7 @@ static void on_turn(struct clock_timer *timer)
         go_on(n, false);
     while (n->waiting != NULL && n->left > 0);
     if (n->waiting != NULL)
-        clock_start(n->node.host->clock, timer, 1, on_turn);
+        clock_start(&n->node.host->loop->clock, timer, 1, on_turn);
 }
 
 static void wait_for_turn(struct prometheus_node *n, struct batch *batch, struct ack *ack,
@@ -239,7 +239,7 @@ static void wait_for_turn(struct prometheus_node *n, struct batch *batch, struct
     *n->last_waiting = w;
     n->last_waiting = &w->next;
     if (!clock_armed(&n->timer))
-        clock_start(n->node.host->clock, &n->timer, 1, on_turn);
+        clock_start(&n->node.host->loop->clock, &n->timer, 1, on_turn);
 }
 
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
@@ -331,7 +331,7 @@ static int create(struct node *node, const void *config, struct error *err)
     n->config = config;
     n->last_waiting = &n->waiting;
     set_options(n);
-    series_store_init(&n->store, &n->options, node->host->clock, node->host->budget);
+    series_store_init(&n->store, &n->options, &node->host->loop->clock, node->host->budget);
     series_source_init(&n->source, node->id, &n->store);
     n->source.source.enable_open_metrics = n->config->enable_open_metrics;
     set_metrics(n);
@@ -382,7 +382,7 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     n->stopped = done;
     while (n->waiting != NULL)
         go_on(n, true);
-    clock_stop(node->host->clock, &n->timer);
+    clock_stop(&node->host->loop->clock, &n->timer);
     if (n->serving)
         scrape_endpoints_remove(node->host->scrape_endpoints, &n->source.source, deadline, on_removed, n);
     else
@@ -398,7 +398,7 @@ static void destroy(struct node *node)
 {
     struct prometheus_node *n = prometheus_of(node);
 
-    clock_stop(node->host->clock, &n->timer);
+    clock_stop(&node->host->loop->clock, &n->timer);
     for (struct waiting *w; (w = n->waiting) != NULL; free(w)) { /* never stopped */
         n->waiting = w->next;
         series_taking_end(&w->taking);

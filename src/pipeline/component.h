@@ -13,15 +13,13 @@
 #define PIPELINE_COMPONENT_H
 
 #include "base/budget.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/metrics.h"
 #include "config/option.h"
 #include "pipeline/consumer.h"
 #include "pipeline/ledger.h"
-
-#include <uv.h>
 
 enum component_kind {
     COMPONENT_RECEIVER,
@@ -34,9 +32,7 @@ enum component_kind {
 
 /* What the service lends to every node. It has no other way out. */
 struct host {
-    uv_loop_t *loop;
-    struct turn *turn;
-    struct clock *clock;
+    struct loop *loop;
     struct budget *budget;
     struct metrics *metrics;
     enum metric_level level; /* service::telemetry::metrics::level */

@@ -184,7 +184,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
         return;
     }
     batch_unref(batch);
-    if (complaint_due(&n->too_many, n->node.host->clock))
+    if (complaint_due(&n->too_many, &n->node.host->loop->clock))
         log_warn(&n->node.log, "Refusing data: too many batcher metadata-value combinations",
                  F_UINT("metadata_cardinality_limit", n->config->metadata_cardinality_limit),
                  F_UINT("repeated", complaint_taken(&n->too_many)));

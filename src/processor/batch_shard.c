@@ -129,13 +129,13 @@ static void send_next(struct shard *s, bool by_size)
     s->out_items = 0;
     s->cut = NULL;
     s->sent = (struct arrivals){ 0 };
-    ack_init(&s->ack, node->host->turn, node->ledger, 0, s->config->hold_ack, on_sent);
+    ack_init(&s->ack, &node->host->loop->turn, node->ledger, 0, s->config->hold_ack, on_sent);
     batch = gather(s, most);
     s->out_bytes = batch->bytes;
     /* Each send starts the timer anew for what is left in line. */
-    clock_stop(node->host->clock, &s->timer);
+    clock_stop(&node->host->loop->clock, &s->timer);
     if (has_timer(s) && s->pending > 0)
-        clock_start(node->host->clock, &s->timer, (uint64_t)s->config->timeout.ns, on_due);
+        clock_start(&node->host->loop->clock, &s->timer, (uint64_t)s->config->timeout.ns, on_due);
     consumer_send(node->out[node->signal], batch, &s->ack);
 }
 
@@ -152,7 +152,7 @@ static void take_in(struct shard *s, struct arrival *a)
     }
     s->pending += n;
     if (has_timer(s) && !clock_armed(&s->timer))
-        clock_start(s->node->host->clock, &s->timer, (uint64_t)s->config->timeout.ns, on_due);
+        clock_start(&s->node->host->loop->clock, &s->timer, (uint64_t)s->config->timeout.ns, on_due);
 }
 
 static bool has_room(const struct shard *s)
@@ -195,7 +195,7 @@ static void measure(struct shard *s)
 
 static void complain(struct shard *s, const struct outcome *o)
 {
-    if (complaint_due(s->complaint, s->node->host->clock))
+    if (complaint_due(s->complaint, &s->node->host->loop->clock))
         log_warn(&s->node->log, "Sender failed", F_STR("error", o->why[0] ? o->why : o->reason),
                  F_UINT(s->config->hold_ack ? "refused_items" : "dropped_items", s->out_items),
                  F_UINT("repeated", complaint_taken(s->complaint)));
@@ -242,7 +242,7 @@ void shard_init(struct shard *s, struct node *node, const struct batch_config *c
                 const struct batch_meters *meters, struct arrival **unused, struct complaint *complaint)
 {
     *s = (struct shard){ .node = node, .config = config, .meters = meters, .unused = unused, .complaint = complaint };
-    ack_init(&s->pool, node->host->turn, node->ledger, 0, false, on_pool_settled);
+    ack_init(&s->pool, &node->host->loop->turn, node->ledger, 0, false, on_pool_settled);
     metric_add(meters->cardinality, 1);
 }
 
@@ -276,7 +276,7 @@ static void give_up(struct arrivals *list)
 
 void shard_close(struct shard *s)
 {
-    clock_stop(s->node->host->clock, &s->timer);
+    clock_stop(&s->node->host->loop->clock, &s->timer);
     if (s->out)
         ack_cancel(&s->ack);
     give_up(&s->line);

@@ -131,7 +131,7 @@ static void put_off(const struct checker *c, struct freeing *f)
 /* Usage after giving back what can be given back. */
 static uint64_t try_to_free(struct checker *c, uint64_t usage, struct freeing *f, const char *limit)
 {
-    uint64_t now = clock_mono(c->host->clock), after;
+    uint64_t now = clock_mono(&c->host->loop->clock), after;
 
     if (c->last_freed != 0 && now - c->last_freed < f->wait)
         return usage;
@@ -171,7 +171,7 @@ static void on_tick(struct clock_timer *t)
 {
     struct checker *c = container_of(t, struct checker, timer);
 
-    clock_start(c->host->clock, t, ns_of(c->config->check_interval), on_tick);
+    clock_start(&c->host->loop->clock, t, ns_of(c->config->check_interval), on_tick);
     look(c);
 }
 
@@ -294,7 +294,7 @@ static int start(struct node *node, struct error *err)
     log_info(c->log, "Memory limiter configured", F_UINT("limit_mib", c->limits.hard / MIB),
              F_UINT("spike_limit_mib", (c->limits.hard - c->limits.soft) / MIB),
              F_DOUBLE("check_interval", (double)c->config->check_interval.ns / 1e9));
-    clock_start(c->host->clock, &c->timer, ns_of(c->config->check_interval), on_tick);
+    clock_start(&c->host->loop->clock, &c->timer, ns_of(c->config->check_interval), on_tick);
     return 0;
 }
 
@@ -304,7 +304,7 @@ static void destroy(struct node *node)
 
     if (l->checker == NULL || --l->checker->users > 0)
         return;
-    clock_stop(node->host->clock, &l->checker->timer);
+    clock_stop(&node->host->loop->clock, &l->checker->timer);
     free(l->checker);
     *node_shared(node) = NULL;
 }

@@ -102,7 +102,7 @@ static void free_attempt(struct attempt *a)
     for (size_t i = 0; i < a->slices.n; i++)
         end_slice(s, a->slices.v[i].entry);
     vec_free(&a->slices);
-    clock_stop(s->node->host->clock, &a->timer);
+    clock_stop(&s->node->host->loop->clock, &a->timer);
     batch_unref(a->batch);
     ledger_free(&a->book);
     free(a);
@@ -134,7 +134,7 @@ static void finish_attempt(struct attempt *a, const struct outcome *o)
 
 static void complain(struct sender *s, const struct attempt *a, const struct outcome *o, const char *message)
 {
-    if (complaint_due_to(&s->failing, s->node->host->clock, o->why))
+    if (complaint_due_to(&s->failing, &s->node->host->loop->clock, o->why))
         log_error(&s->node->log, message, F_STR("error", o->why), F_STR("reason", o->reason != NULL ? o->reason : ""),
                   F_UINT("dropped_items", a->items), F_UINT("repeated", complaint_taken(&s->failing)));
 }
@@ -172,7 +172,7 @@ static void leave_on_disk(struct attempt *a)
 static bool try_again(struct attempt *a, const struct outcome *o)
 {
     struct sender *s = a->sender;
-    struct clock *clock = s->node->host->clock;
+    struct clock *clock = &s->node->host->loop->clock;
     uint64_t delay;
 
     if (s->stopping && s->wal != NULL) {
@@ -219,9 +219,9 @@ static void start_attempt(struct attempt *a)
     struct sender *s = a->sender;
 
     reset_book(a);
-    a->begun = clock_mono(s->node->host->clock);
+    a->begun = clock_mono(&s->node->host->loop->clock);
     a->under_way = true;
-    ack_init(&a->ack, s->node->host->turn, &a->book, a->items, s->options.wait_for_result, on_settled);
+    ack_init(&a->ack, &s->node->host->loop->turn, &a->book, a->items, s->options.wait_for_result, on_settled);
     consumer_send(s->options.attempt, batch_ref(a->batch), &a->ack);
 }
 
@@ -287,7 +287,7 @@ void sender_pump(struct sender *s)
     if (s->wal != NULL)
         sender_disk_more(s);
     if (unblock_senders(s))
-        turn_defer(s->node->host->turn, &s->pump_task);
+        turn_defer(&s->node->host->loop->turn, &s->pump_task);
     sender_maybe_stopped(s);
 }
 
@@ -354,7 +354,7 @@ static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
         sender_refuse(s, batch, ack, "shutdown", "the exporter is shutting down");
     } else if (has_room(s, batch) && s->blocked == NULL) {
         enqueue(s, batch, ack);
-        turn_defer(node->host->turn, &s->pump_task); /* so that what comes in one turn can go together */
+        turn_defer(&node->host->loop->turn, &s->pump_task); /* so that what comes in one turn can go together */
     } else if (measure(s, 1, batch->items, batch->bytes) > s->options.queue_size) {
         metric_add(s->enqueue_failed, batch->items);
         batch_unref(batch);
@@ -385,7 +385,7 @@ struct sender *sender_new(struct node *node, const struct sender_options *o)
     sender_partitions_init(s);
     s->last_blocked = &s->blocked;
     s->pump_task.run = on_pump;
-    ack_init(&s->hold, node->host->turn, node->ledger, 0, false, NULL);
+    ack_init(&s->hold, &node->host->loop->turn, node->ledger, 0, false, NULL);
     node->sender = s;
     node->in.consume = consume;
     sender_metrics_init(s);
@@ -409,8 +409,8 @@ void sender_maybe_stopped(struct sender *s)
         return;
     }
     s->stopped = true;
-    clock_stop(s->node->host->clock, &s->deadline);
-    turn_cancel(s->node->host->turn, &s->pump_task);
+    clock_stop(&s->node->host->loop->clock, &s->deadline);
+    turn_cancel(&s->node->host->loop->turn, &s->pump_task);
     done(s->node);
 }
 
@@ -476,7 +476,7 @@ static void end_waits(struct sender *s)
         next = a->next;
         if (a->under_way)
             continue;
-        clock_stop(s->node->host->clock, &a->timer);
+        clock_stop(&s->node->host->loop->clock, &a->timer);
         if (s->wal != NULL) {
             give_up_slices(a);
             free_attempt(a);
@@ -488,7 +488,7 @@ static void end_waits(struct sender *s)
 
 void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *))
 {
-    struct clock *clock = s->node->host->clock;
+    struct clock *clock = &s->node->host->loop->clock;
     uint64_t now = clock_mono(clock);
 
     s->stopping = true;
@@ -506,7 +506,7 @@ void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *
 void sender_hurry(struct sender *s)
 {
     if (s->stopping && !s->stopped)
-        clock_start(s->node->host->clock, &s->deadline, 0, on_deadline);
+        clock_start(&s->node->host->loop->clock, &s->deadline, 0, on_deadline);
 }
 
 bool sender_waits_for_disk(const struct sender *s)
@@ -516,14 +516,14 @@ bool sender_waits_for_disk(const struct sender *s)
 
 void sender_free(struct sender *s)
 {
-    struct clock *clock = s->node->host->clock;
+    struct clock *clock = &s->node->host->loop->clock;
 
     s->freeing = true;
     give_up(s);
     refuse_blocked(s);
     clock_stop(clock, &s->deadline);
     clock_stop(clock, &s->read_timer);
-    turn_cancel(s->node->host->turn, &s->pump_task);
+    turn_cancel(&s->node->host->loop->turn, &s->pump_task);
     sender_partitions_free(s);
     sender_metrics_close(s);
     free(s->directory);

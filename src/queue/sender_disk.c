@@ -160,7 +160,7 @@ static struct batch *batch_from(struct sender *s, const struct wal_read *r)
     content = bytes_skip(content, len);
     if (!otlp_validate((enum signal)r->kind, content, &v) || v.items != r->items)
         return NULL;
-    b = batch_new((enum signal)r->kind, r->block, content, r->items, clock_mono(s->node->host->clock));
+    b = batch_new((enum signal)r->kind, r->block, content, r->items, clock_mono(&s->node->host->loop->clock));
     b->metadata = read_front(front);
     return b;
 }
@@ -196,10 +196,10 @@ static void take_entry(struct sender *s, struct wal_read *r)
 
 static void read_later(struct sender *s, int status)
 {
-    if (complaint_due(&s->unreadable, s->node->host->clock))
+    if (complaint_due(&s->unreadable, &s->node->host->loop->clock))
         log_error(&s->node->log, "Cannot read the queue on disk. Will try again.", F_STR("directory", s->directory),
                   F_STR("error", uv_strerror(status)), F_UINT("attempts", complaint_taken(&s->unreadable)));
-    clock_start(s->node->host->clock, &s->read_timer, READ_AGAIN, on_read_again);
+    clock_start(&s->node->host->loop->clock, &s->read_timer, READ_AGAIN, on_read_again);
 }
 
 static void on_read(struct wal_read *r, int status)
@@ -295,7 +295,7 @@ int sender_disk_start(struct sender *s, struct error *err)
         .max_bytes = s->options.max_disk_bytes,
         .sync = !s->options.no_sync,
     };
-    int rc = wal_open(&s->wal, host->loop, host->turn, host->clock, &s->node->log, &o, err);
+    int rc = wal_open(&s->wal, host->loop, &s->node->log, &o, err);
 
     if (rc != 0)
         return error_wrap(err, "the queue on disk");
@@ -322,7 +322,7 @@ void sender_disk_stop(struct sender *s)
     if (s->reading)
         wal_read_cancel(w, &s->read);
     s->reading = false;
-    clock_stop(s->node->host->clock, &s->read_timer);
+    clock_stop(&s->node->host->loop->clock, &s->read_timer);
     if (s->closing)
         return;
     s->closing = true;

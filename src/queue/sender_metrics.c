@@ -87,7 +87,7 @@ static void collect(struct metric_hook *hook)
 {
     struct sender *s = container_of(hook, struct sender, hook);
     struct wal_held held;
-    uint64_t now = clock_wall(s->node->host->clock);
+    uint64_t now = clock_wall(&s->node->host->loop->clock);
 
     metric_set(s->size, (double)(disk_bound(s) ? wal_held(s->wal).bytes : sender_size(s)));
     metric_set(s->capacity, (double)(disk_bound(s) ? s->options.max_disk_bytes : s->options.queue_size));

@@ -28,7 +28,7 @@ static struct partition *partition_new(struct sender *s, struct bytes key)
 
 static void partition_free(struct partition *p)
 {
-    clock_stop(p->sender->node->host->clock, &p->timer);
+    clock_stop(&p->sender->node->host->loop->clock, &p->timer);
     metadata_unref(p->metadata);
     free(p);
 }
@@ -97,7 +97,7 @@ static void on_late(struct clock_timer *t);
 static void queue_if_due(struct partition *p)
 {
     struct sender *s = p->sender;
-    struct clock *clock = s->node->host->clock;
+    struct clock *clock = &s->node->host->loop->clock;
 
     if (p->first == NULL || p->due)
         return;
@@ -340,7 +340,7 @@ static void empty_partition(struct partition *p, void (*each)(struct sender *s, 
 {
     struct sender *s = p->sender;
 
-    clock_stop(s->node->host->clock, &p->timer);
+    clock_stop(&s->node->host->loop->clock, &p->timer);
     while (p->first != NULL) {
         struct queue_entry *e = p->first;
         struct batch *b = take_whole(p);

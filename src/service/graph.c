@@ -51,8 +51,8 @@ int graph_start(struct graph *g, struct error *err)
 static void finish(struct graph *g)
 {
     g->finished = true;
-    clock_stop(g->host->clock, &g->timer);
-    turn_cancel(g->host->turn, &g->advance);
+    clock_stop(&g->host->loop->clock, &g->timer);
+    turn_cancel(&g->host->loop->turn, &g->advance);
     for (size_t i = 0; i < g->config->n_pipelines; i++)
         ledger_drop(&g->pipes[i].ledger, g->pipes[i].ledger.held, "shutdown");
     for (size_t i = 0; i < g->exporter_taps.n; i++)
@@ -69,7 +69,7 @@ static void on_stopped(struct node *node)
     assert(gn->state == NODE_STOPPING && g->waiting_for > 0);
     gn->state = NODE_STOPPED;
     if (--g->waiting_for == 0 && !g->finished)
-        turn_defer(g->host->turn, &g->advance);
+        turn_defer(&g->host->loop->turn, &g->advance);
 }
 
 /* The caller holds one of waiting_for, so that nothing goes on while it counts. */
@@ -88,7 +88,7 @@ static void stop_node(struct graph *g, struct graph_node *gn)
 static void let_go(struct graph *g)
 {
     if (--g->waiting_for == 0)
-        turn_defer(g->host->turn, &g->advance);
+        turn_defer(&g->host->loop->turn, &g->advance);
 }
 
 static void advance(struct turn_task *task)
@@ -132,9 +132,9 @@ static void on_deadline(struct clock_timer *t)
 {
     struct graph *g = container_of(t, struct graph, timer);
 
-    turn_cancel(g->host->turn, &g->advance);
+    turn_cancel(&g->host->loop->turn, &g->advance);
     g->cut = true;
-    g->deadline = clock_mono(g->host->clock);
+    g->deadline = clock_mono(&g->host->loop->clock);
     g->waiting_for++;
     for (size_t i = 0; i < g->order.n; i++) {
         struct graph_node *gn = g->order.v[i];
@@ -143,13 +143,13 @@ static void on_deadline(struct clock_timer *t)
             log_warn(&node_of(gn)->log, "Did not stop in time: what it holds is given up");
         stop_node(g, gn);
     }
-    clock_start(g->host->clock, &g->timer, LAST_WAIT, on_last_wait_over);
+    clock_start(&g->host->loop->clock, &g->timer, LAST_WAIT, on_last_wait_over);
     let_go(g);
 }
 
 void graph_stop(struct graph *g, uint64_t deadline, void (*done)(struct graph *, void *arg), void *arg)
 {
-    uint64_t now = clock_mono(g->host->clock);
+    uint64_t now = clock_mono(&g->host->loop->clock);
 
     assert(!g->stopping);
     g->stopping = true;
@@ -157,8 +157,8 @@ void graph_stop(struct graph *g, uint64_t deadline, void (*done)(struct graph *,
     g->done = done;
     g->arg = arg;
     g->advance.run = advance;
-    clock_start(g->host->clock, &g->timer, deadline > now ? deadline - now : 0, on_deadline);
-    turn_defer(g->host->turn, &g->advance);
+    clock_start(&g->host->loop->clock, &g->timer, deadline > now ? deadline - now : 0, on_deadline);
+    turn_defer(&g->host->loop->turn, &g->advance);
 }
 
 void graph_hurry(struct graph *g)
@@ -172,7 +172,7 @@ void graph_hurry(struct graph *g)
         if (gn->state == NODE_STOPPING && gn->config->component->hurry != NULL)
             gn->config->component->hurry(node_of(gn));
     }
-    clock_start(g->host->clock, &g->timer, 0, on_deadline);
+    clock_start(&g->host->loop->clock, &g->timer, 0, on_deadline);
     let_go(g);
 }
 

@@ -79,7 +79,7 @@ static struct exporter_tap *get_exporter_tap(struct graph *g, const struct confi
     e = mem_zalloc(sizeof(*e));
     e->node = gn;
     ledger_init(&e->ledger, "exporter", cc->id, signal);
-    e->tap = ledger_tap_new(g->host->turn, &e->ledger, &node_of(gn)->in);
+    e->tap = ledger_tap_new(&g->host->loop->turn, &e->ledger, &node_of(gn)->in);
     if (!cc->component->shared)
         node_of(gn)->ledger = &e->ledger;
     *vec_push(&g->exporter_taps) = e;
@@ -96,7 +96,7 @@ static struct consumer *join(struct graph *g, consumers *list)
     if (list->n == 1)
         one = list->v[0];
     else if (list->n > 1)
-        one = *vec_push(&g->fanouts) = fanout_new(g->host->turn, list->v, list->n);
+        one = *vec_push(&g->fanouts) = fanout_new(&g->host->loop->turn, list->v, list->n);
     vec_free(list);
     return one;
 }
@@ -174,7 +174,7 @@ static void link_pipe(struct graph *g, struct pipe *pipe)
         next = &node_of(gn)->in;
         pipe->processors[i] = gn;
     }
-    pipe->tap = ledger_tap_new(g->host->turn, &pipe->ledger, next);
+    pipe->tap = ledger_tap_new(&g->host->loop->turn, &pipe->ledger, next);
 }
 
 static void link_receivers(struct graph *g, const struct config_pipeline *p)
@@ -376,8 +376,8 @@ void graph_free(struct graph *g)
         free(g->nodes.v[i]);
     for (size_t i = 0; i < g->shared.n; i++)
         free(g->shared.v[i]);
-    turn_cancel(g->host->turn, &g->advance);
-    clock_stop(g->host->clock, &g->timer);
+    turn_cancel(&g->host->loop->turn, &g->advance);
+    clock_stop(&g->host->loop->clock, &g->timer);
     vec_free(&g->exporter_taps);
     vec_free(&g->fanouts);
     vec_free(&g->nodes);

@@ -151,7 +151,7 @@ int own_telemetry_serve(struct own_telemetry *t, const struct service_config *co
     struct own_metrics_options o = {
         .level = t->host->level,
         .version = t->host->version,
-        .start_ns = clock_wall(t->host->clock),
+        .start_ns = clock_wall(&t->host->loop->clock),
         .resource = attributes,
         .n_resource = t->resource.n,
     };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/service.h"
 
+#include "base/loop.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/version.h"
 #include "net/socket/listener.h"
 #include "service/graph.h"
-#include "service/loop.h"
 #include "service/notify.h"
 #include "service/own_telemetry.h"
 #include "service/process_metrics.h"
@@ -412,7 +412,7 @@ static void service_init(struct service *s, const struct config_sources *sources
 {
     *s = (struct service){ .sources = sources, .registry = registry };
     tune_heap();
-    loop_init(&s->loop);
+    loop_init(&s->loop, false);
     budget_init(&s->budget, UINT64_MAX, &s->loop.turn);
     metrics_init(&s->metrics);
     log_sink_init(&s->sink);
@@ -421,9 +421,7 @@ static void service_init(struct service *s, const struct config_sources *sources
     s->sink.owner = s;
     s->log.sink = &s->sink;
     s->host = (struct host){
-        .loop = &s->loop.uv,
-        .turn = &s->loop.turn,
-        .clock = &s->loop.clock,
+        .loop = &s->loop,
         .budget = &s->budget,
         .metrics = &s->metrics,
         .log = &s->sink,
@@ -434,8 +432,7 @@ static void service_init(struct service *s, const struct config_sources *sources
     notify_init(&s->notify, &s->loop.clock);
     loop_measure(&s->loop, &s->metrics);
     process_metrics_init(&s->process, &s->metrics, &s->loop.clock, &s->budget, OTELCD_VERSION);
-    s->host.scrape_endpoints = scrape_endpoints_new(&s->loop.uv, &s->loop.clock, &s->loop.turn, &s->budget, &s->metrics,
-                                                    &s->sink, &s->handover);
+    s->host.scrape_endpoints = scrape_endpoints_new(&s->loop, &s->budget, &s->metrics, &s->sink, &s->handover);
 }
 
 static void on_left_open(void *arg, const char *type)

@@ -48,7 +48,7 @@ static void wal_dirty(struct wal *w)
 {
     w->dirty = true;
     if (!clock_armed(&w->note_timer) && !w->group.running)
-        clock_start(w->clock, &w->note_timer, NOTE_AFTER, on_note_due);
+        clock_start(&w->loop->clock, &w->note_timer, NOTE_AFTER, on_note_due);
 }
 
 /* When nothing is held any more no item is either: what damage has left uncounted is lost. */
@@ -103,7 +103,7 @@ uint64_t wal_settle(struct wal *w, uint64_t seq, uint64_t delivered, const struc
 
 static void take_appends(struct wal *w, struct wal_group *g)
 {
-    struct wal_record r = { .type = WAL_DATA, .time = clock_wall(w->clock) };
+    struct wal_record r = { .type = WAL_DATA, .time = clock_wall(&w->loop->clock) };
 
     g->first = NULL;
     g->last = &g->first;
@@ -177,7 +177,7 @@ static void begin_group(struct wal *w)
 
     if (g->running || (w->waiting == NULL && !w->dirty))
         return;
-    clock_stop(w->clock, &w->note_timer);
+    clock_stop(&w->loop->clock, &w->note_timer);
     take_appends(w, g);
     g->note.len = g->state.len = 0;
     if (w->dirty)
@@ -188,13 +188,13 @@ static void begin_group(struct wal *w)
         g->note.len = 0; /* the new segment begins with it */
         wal_state_put(&g->state, &w->state);
         g->need = WAL_HEAD + g->state.len + g->bytes + RESERVE;
-        g->head = (struct wal_head){ WAL_VERSION, w->state.last + 1, clock_wall(w->clock) };
+        g->head = (struct wal_head){ WAL_VERSION, w->state.last + 1, clock_wall(&w->loop->clock) };
     }
     choose_removals(w, g);
     w->dirty = false;
     g->running = true;
     g->wal = w;
-    uv_queue_work(w->loop, &g->work, run_group, on_group_done);
+    uv_queue_work(&w->loop->uv, &g->work, run_group, on_group_done);
 }
 
 static void drop_segment(struct wal *w, uint64_t first)
@@ -233,7 +233,7 @@ static void book_failure(struct wal *w, struct wal_group *g)
         w->state.last += g->n > 0 ? g->n : 1;
         wal_state_settle(&w->state, g->first_seq, w->state.last);
     }
-    if (complaint_due(&w->failing, w->clock))
+    if (complaint_due(&w->failing, &w->loop->clock))
         log_error(&w->log, "Cannot write to the log; senders are told to come again", F_STR("directory", w->directory),
                   F_STR("error", uv_strerror(g->status)), F_UINT("repeated", complaint_taken(&w->failing)));
 }
@@ -273,7 +273,7 @@ static void on_group_done(uv_work_t *work, int status)
     } else if (w->waiting != NULL) {
         begin_group(w);
     } else if (w->dirty) {
-        clock_start(w->clock, &w->note_timer, result == 0 ? NOTE_AFTER : NOTE_AFTER_FAILURE, on_note_due);
+        clock_start(&w->loop->clock, &w->note_timer, result == 0 ? NOTE_AFTER : NOTE_AFTER_FAILURE, on_note_due);
     }
 }
 
@@ -298,7 +298,7 @@ int wal_append(struct wal *w, struct wal_append *a)
     *w->last_waiting = a;
     w->last_waiting = &a->next;
     w->waiting_bytes += wal_padded(length);
-    turn_defer(w->turn, &w->kick);
+    turn_defer(&w->loop->turn, &w->kick);
     return 0;
 }
 
@@ -335,8 +335,8 @@ const struct wal_stats *wal_stats(const struct wal *w)
 
 static void free_wal(struct wal *w)
 {
-    clock_stop(w->clock, &w->note_timer);
-    turn_cancel(w->turn, &w->kick);
+    clock_stop(&w->loop->clock, &w->note_timer);
+    turn_cancel(&w->loop->turn, &w->kick);
     wal_reader_close(w);
     wal_state_free(&w->state);
     vec_free(&w->segments);
@@ -383,15 +383,13 @@ static uint64_t segment_size(const struct wal_options *o)
     return size < 4ull * RESERVE ? 4ull * RESERVE : size;
 }
 
-int wal_open(struct wal **out, uv_loop_t *loop, struct turn *turn, struct clock *clock, const struct logger *log,
-             const struct wal_options *o, struct error *err)
+int wal_open(struct wal **out, struct loop *loop, const struct logger *log, const struct wal_options *o,
+             struct error *err)
 {
     struct wal *w = mem_zalloc(sizeof(*w));
     int rc;
 
     w->loop = loop;
-    w->turn = turn;
-    w->clock = clock;
     w->log = *log;
     w->io = o->io != NULL ? o->io : &wal_io_real;
     snprintf(w->directory, sizeof(w->directory), "%s", o->directory);
@@ -446,7 +444,7 @@ static void finish_closing(struct wal *w)
     }
     w->waiting = NULL;
     w->kick.run = on_closed_turn;
-    turn_defer(w->turn, &w->kick);
+    turn_defer(&w->loop->turn, &w->kick);
 }
 
 void wal_close(struct wal *w, void (*done)(void *arg), void *arg)
@@ -455,8 +453,8 @@ void wal_close(struct wal *w, void (*done)(void *arg), void *arg)
     w->closing = true;
     w->on_closed = done;
     w->closed_arg = arg;
-    turn_cancel(w->turn, &w->kick);
-    clock_stop(w->clock, &w->note_timer);
+    turn_cancel(&w->loop->turn, &w->kick);
+    clock_stop(&w->loop->clock, &w->note_timer);
     if (w->group.running)
         return;
     w->group.status = 0;

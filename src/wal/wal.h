@@ -12,12 +12,10 @@
 #define WAL_WAL_H
 
 #include "base/block.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "wal/wal_io.h"
-
-#include <uv.h>
 
 struct wal;
 
@@ -55,8 +53,8 @@ struct wal_stats {
 };
 
 /* Synchronous, at start. 0; UV_EBUSY: another process has the directory; other codes: it cannot be used. */
-int wal_open(struct wal **out, uv_loop_t *loop, struct turn *turn, struct clock *clock, const struct logger *log,
-             const struct wal_options *o, struct error *err);
+int wal_open(struct wal **out, struct loop *loop, const struct logger *log, const struct wal_options *o,
+             struct error *err);
 
 /* Notes of settled records are written; then done(arg), and the memory has gone. What is being appended is answered
  * first. No read is under way. */

@@ -74,9 +74,7 @@ struct wal_reader {
 };
 
 struct wal {
-    uv_loop_t *loop;
-    struct turn *turn;
-    struct clock *clock;
+    struct loop *loop;
     struct logger log;
     const struct wal_io *io;
     char directory[PATH_MAX_WAL - 32];

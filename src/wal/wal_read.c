@@ -22,7 +22,7 @@ static void close_file(struct wal *w)
 
 void wal_reader_close(struct wal *w)
 {
-    turn_cancel(w->turn, &w->reader.task);
+    turn_cancel(&w->loop->turn, &w->reader.task);
     close_file(w);
     free(w->reader.data);
     w->reader.data = NULL;
@@ -147,7 +147,7 @@ static void fetch(struct wal *w, uint64_t n)
     }
     r->len = 0;
     r->running = true;
-    uv_queue_work(w->loop, &r->work, on_job, on_job_done);
+    uv_queue_work(&w->loop->uv, &r->work, on_job, on_job_done);
 }
 
 /* `n` bytes from r->at on; NULL: they are being fetched. */
@@ -294,7 +294,7 @@ void wal_read(struct wal *w, struct wal_read *request)
     if (r->refused != 0)
         r->placed = false;
     r->task.run = on_task;
-    turn_defer(w->turn, &r->task);
+    turn_defer(&w->loop->turn, &r->task);
 }
 
 void wal_read_cancel(struct wal *w, struct wal_read *request)
@@ -303,5 +303,5 @@ void wal_read_cancel(struct wal *w, struct wal_read *request)
         return;
     w->reader.request = NULL;
     w->reader.placed = false;
-    turn_cancel(w->turn, &w->reader.task);
+    turn_cancel(&w->loop->turn, &w->reader.task);
 }

@@ -13,8 +13,7 @@
 struct memory_conn {
     struct server_shared shared;
     struct conn_io io;
-    struct clock clock;
-    struct turn turn;
+    struct loop loop;
     struct budget budget;
     struct log_sink sink;
     struct logger log;
@@ -57,7 +56,7 @@ static void memory_kick(struct conn_io *io)
 {
     struct memory_conn *m = container_of(io, struct memory_conn, io);
 
-    turn_defer(&m->turn, &m->flush);
+    turn_defer(&m->loop.turn, &m->flush);
 }
 
 static const char *memory_peer(struct conn_io *io)
@@ -75,24 +74,20 @@ static void memory_open(struct memory_conn *m, const struct http_server_options 
                         void (*open)(struct conn_io *))
 {
     *m = (struct memory_conn){ .flush = { .run = memory_flush } };
-    clock_init(&m->clock, true);
-    turn_init(&m->turn);
-    budget_init(&m->budget, UINT64_MAX, &m->turn);
+    loop_init(&m->loop, true);
+    budget_init(&m->budget, UINT64_MAX, &m->loop.turn);
     log_sink_init(&m->sink);
     m->sink.level = LOG_OFF;
     m->log.sink = &m->sink;
-    m->shared = (struct server_shared){ .options = *options,
-                                  .service = service,
-                                  .clock = &m->clock,
-                                  .turn = &m->turn,
-                                  .budget = &m->budget,
-                                  .log = &m->log };
+    m->shared = (struct server_shared){
+        .options = *options, .service = service, .loop = &m->loop, .budget = &m->budget, .log = &m->log
+    };
     server_shared_init(&m->shared);
     http2_shared_init(&m->shared);
     m->io = (struct conn_io){
         .shared = &m->shared, .kick = memory_kick, .peer = memory_peer, .on_deadline = memory_deadline
     };
-    m->io.last_read = clock_mono(&m->clock);
+    m->io.last_read = clock_mono(&m->loop.clock);
     open(&m->io);
 }
 
@@ -101,12 +96,12 @@ static void memory_send(struct memory_conn *m, struct bytes data)
 {
     size_t n = 0;
 
-    m->io.last_read = clock_mono(&m->clock);
+    m->io.last_read = clock_mono(&m->loop.clock);
     if (m->fate == HTTP_GOES_ON && m->held.len == 0)
         n = m->io.ops->input(&m->io, data);
     if (m->fate == HTTP_GOES_ON && n < data.len)
         buf_append(&m->held, data.data + n, data.len - n);
-    turn_run(&m->turn);
+    turn_run(&m->loop.turn);
 }
 
 /* The connection goes, with whatever is in flight; everything must have been given back. */
@@ -115,13 +110,13 @@ static void memory_close(struct memory_conn *m)
     m->closed = true;
     m->io.ops->close(&m->io);
     conn_io_close(&m->io);
-    turn_run(&m->turn);
+    turn_run(&m->loop.turn);
     server_shared_close(&m->shared);
     assert(m->budget.used == 0);
     buf_free(&m->out);
     buf_free(&m->held);
     log_sink_close(&m->sink);
-    clock_free(&m->clock);
+    loop_close(&m->loop, NULL, NULL);
 }
 
 #endif

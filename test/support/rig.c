@@ -10,16 +10,14 @@
 void rig_init(struct rig *r, uint64_t seed)
 {
     *r = (struct rig){ .random = seed * 2654435761u + 1 };
-    turn_init(&r->turn);
-    clock_init(&r->clock, true);
-    budget_init(&r->budget, UINT64_MAX, &r->turn);
+    loop_init(&r->loop, true);
+    budget_init(&r->budget, UINT64_MAX, &r->loop.turn);
     metrics_init(&r->metrics);
     log_sink_init(&r->log);
     r->log.level = LOG_OFF;
-    r->log.clock = &r->clock;
+    r->log.clock = &r->loop.clock;
     r->host = (struct host){
-        .turn = &r->turn,
-        .clock = &r->clock,
+        .loop = &r->loop,
         .budget = &r->budget,
         .metrics = &r->metrics,
         .level = LEVEL_DETAILED,
@@ -31,10 +29,10 @@ void rig_init(struct rig *r, uint64_t seed)
 void rig_close(struct rig *r)
 {
     ck_assert_uint_eq(r->budget.used, 0);
-    ck_assert(r->turn.head == NULL);
+    ck_assert(r->loop.turn.head == NULL);
     metrics_free(&r->metrics);
     log_sink_close(&r->log);
-    clock_free(&r->clock);
+    ck_assert_int_eq(loop_close(&r->loop, NULL, NULL), 0);
 }
 
 /* xorshift64*: enough for tests. */
@@ -77,7 +75,7 @@ struct batch *rig_logs(struct rig *r, unsigned first, uint64_t items)
     for (uint64_t i = 0; i < items; i++, at += record)
         memcpy(b->data + at, (const uint8_t[]){ 0x12, 5, 0x2a, 3, 0x3a, 1, (uint8_t)(first + i) }, record);
     ck_assert_uint_eq(at, b->cap);
-    return batch_new(SIGNAL_LOGS, b, bytes_of(b->data, at), items, clock_mono(&r->clock));
+    return batch_new(SIGNAL_LOGS, b, bytes_of(b->data, at), items, clock_mono(&r->loop.clock));
 }
 
 double rig_metric(struct rig *r, const char *name, ...)

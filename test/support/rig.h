@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a pipeline stands on, for tests: a turn, a clock that the test moves, a budget, metrics, a silent log. */
+/* What a pipeline stands on, for tests: a loop whose clock the test moves, a budget, metrics, a silent log. */
 #ifndef SUPPORT_RIG_H
 #define SUPPORT_RIG_H
 
@@ -7,8 +7,7 @@
 #include "pipeline/component.h"
 
 struct rig {
-    struct turn turn;
-    struct clock clock;
+    struct loop loop;
     struct budget budget;
     struct metrics metrics;
     struct log_sink log;

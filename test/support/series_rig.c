@@ -19,7 +19,7 @@ static void open_store(struct series_rig *r)
     if (r->open)
         return;
     r->open = true;
-    series_store_init(&r->store, &r->options, &r->rig.clock, &r->rig.budget);
+    series_store_init(&r->store, &r->options, &r->rig.loop.clock, &r->rig.budget);
     series_source_init(&r->source, "test", &r->store);
 }
 

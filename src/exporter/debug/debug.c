@@ -100,7 +100,7 @@ static struct debug *debug_of(struct node *node)
 
 static bool sampled(struct debug *d)
 {
-    uint64_t now = clock_mono(d->node.host->clock), initial = (uint64_t)d->config->sampling_initial;
+    uint64_t now = clock_mono(&d->node.host->loop->clock), initial = (uint64_t)d->config->sampling_initial;
     uint64_t thereafter = (uint64_t)d->config->sampling_thereafter;
 
     if (now >= d->second_end) {
@@ -187,7 +187,7 @@ static void begin_job(struct debug *d, struct print *p)
     j->verbosity = (enum verbosity)d->config->verbosity;
     j->quote = d->loggers[0].sink->json;
     d->job = j;
-    uv_queue_work(d->node.host->loop, &j->work, make_text, on_text);
+    uv_queue_work(&d->node.host->loop->uv, &j->work, make_text, on_text);
 }
 
 static struct print *pop(struct debug *d)
@@ -213,7 +213,7 @@ static void leave_out(struct debug *d)
     struct print *p = pop(d);
 
     metric_add(d->left_out, 1);
-    if (complaint_due(&d->stalled, d->node.host->clock))
+    if (complaint_due(&d->stalled, &d->node.host->loop->clock))
         log_warn(&d->node.log, "The console is not being read: leaving out what would be printed",
                  F_UINT("batches", complaint_taken(&d->stalled)));
     finish(d, p);
@@ -231,7 +231,7 @@ static void on_look(struct clock_timer *t)
 /* False while the reader lags; what waits longer than STALLED for nothing is left out. */
 static bool reader_keeps_up(struct debug *d)
 {
-    uint64_t now = clock_mono(d->node.host->clock);
+    uint64_t now = clock_mono(&d->node.host->loop->clock);
     size_t backlog = longest_backlog(d);
 
     if (backlog < d->backlog || d->backlog == 0)
@@ -253,7 +253,7 @@ static void pump(struct debug *d)
     if (keeps_up && d->job == NULL && d->first != NULL)
         begin_job(d, pop(d));
     if (d->backlog > 0 || (!keeps_up && d->first != NULL))
-        clock_start(d->node.host->clock, &d->look, LOOK_AGAIN, on_look);
+        clock_start(&d->node.host->loop->clock, &d->look, LOOK_AGAIN, on_look);
 }
 
 static void take(struct debug *d, struct batch *batch, struct ack *ack)
@@ -330,7 +330,7 @@ static void on_sink_backlog(struct log_sink *s)
 {
     struct debug *d = s->owner;
 
-    clock_start(d->node.host->clock, &d->look, LOOK_AGAIN, on_look);
+    clock_start(&d->node.host->loop->clock, &d->look, LOOK_AGAIN, on_look);
 }
 
 static int open_sink(struct debug *d, struct log_sink *s, const char *path, struct error *err)
@@ -405,7 +405,7 @@ static void destroy(struct node *node)
 {
     struct debug *d = debug_of(node);
 
-    clock_stop(node->host->clock, &d->look);
+    clock_stop(&node->host->loop->clock, &d->look);
     if (d->sender != NULL)
         sender_free(d->sender);
     if (d->job != NULL)

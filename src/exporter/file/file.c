@@ -163,7 +163,7 @@ static const char *reason_of(int rc)
 static void settle_failed(struct file *f, const struct entry *e)
 {
     metric_add(f->failures, 1);
-    if (complaint_due(&f->failing, f->node.host->clock))
+    if (complaint_due(&f->failing, &f->node.host->loop->clock))
         log_warn(&f->node.log, "Writing failed, senders are told to come again", F_STR("error", e->written.err.text),
                  F_UINT("batches", complaint_taken(&f->failing)));
     ack_fail(e->ack, VERDICT_RETRY, reason_of(e->written.rc), "%s", e->written.err.text);
@@ -171,7 +171,7 @@ static void settle_failed(struct file *f, const struct entry *e)
 
 static void settle_written(struct file *f, const struct entry *e)
 {
-    struct clock *clock = f->node.host->clock;
+    struct clock *clock = &f->node.host->loop->clock;
     struct outcome o = { .verdict = VERDICT_SAFE, .rejected = e->written.rejected };
 
     if (complaint_over(&f->failing))
@@ -260,7 +260,7 @@ static void begin_job(struct file *f)
         return;
     if (f->first == NULL) {
         if (f->stopped != NULL) {
-            clock_stop(f->node.host->clock, &f->timer);
+            clock_stop(&f->node.host->loop->clock, &f->timer);
             f->stopped(&f->node);
         }
         return;
@@ -270,7 +270,7 @@ static void begin_job(struct file *f)
     f->job->writer = f->writer;
     f->job->budget = f->node.host->budget;
     take_entries(f, f->job);
-    uv_queue_work(f->node.host->loop, &f->job->work, write_entries, on_entries);
+    uv_queue_work(&f->node.host->loop->uv, &f->job->work, write_entries, on_entries);
 }
 
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
@@ -402,23 +402,24 @@ static void on_late(struct clock_timer *t)
 static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *node))
 {
     struct file *f = file_of(node);
-    uint64_t now = clock_mono(node->host->clock);
+    uint64_t now = clock_mono(&node->host->loop->clock);
 
     f->stopped = done;
-    clock_start(node->host->clock, &f->timer, deadline > now + STOP_EARLY ? deadline - now - STOP_EARLY : 0, on_late);
+    clock_start(&node->host->loop->clock, &f->timer, deadline > now + STOP_EARLY ? deadline - now - STOP_EARLY : 0,
+                on_late);
     begin_job(f);
 }
 
 static void hurry(struct node *node)
 {
-    clock_start(node->host->clock, &file_of(node)->timer, 0, on_late);
+    clock_start(&node->host->loop->clock, &file_of(node)->timer, 0, on_late);
 }
 
 static void destroy(struct node *node)
 {
     struct file *f = file_of(node);
 
-    clock_stop(node->host->clock, &f->timer);
+    clock_stop(&node->host->loop->clock, &f->timer);
     for (struct entry *e; (e = f->first) != NULL; free(e)) {
         f->first = e->next;
         batch_unref(e->batch);

@@ -33,7 +33,7 @@ struct remote_write *remote_write_make_encoder(struct remote_write_node *n)
         .shards = n->n_shards,
         .max_bytes = c->max_batch_size_bytes > 0 ? (size_t)c->max_batch_size_bytes : DEFAULT_BATCH,
         .expiration = (uint64_t)c->series_expiration.ns,
-        .clock = n->node.host->clock,
+        .clock = &n->node.host->loop->clock,
         .budget = n->node.host->budget,
     };
 
@@ -101,7 +101,7 @@ static void on_sweep(struct clock_timer *t)
     struct remote_write_node *n = container_of(t, struct remote_write_node, sweep);
 
     remote_write_sweep(n->encoder);
-    clock_start(n->node.host->clock, t, SWEEP_INTERVAL, on_sweep);
+    clock_start(&n->node.host->loop->clock, t, SWEEP_INTERVAL, on_sweep);
 }
 
 static int make_client(struct remote_write_node *n, struct error *err)
@@ -125,7 +125,7 @@ static int make_client(struct remote_write_node *n, struct error *err)
     for (size_t i = 0; i < k->headers.n; i++)
         headers[i] = (struct http_header){ bytes_str(k->headers.v[i].key), bytes_str(k->headers.v[i].value) };
     snprintf(n->user_agent, sizeof(n->user_agent), "otelcd/%s", n->node.host->version);
-    n->client = http_client_new(n->node.host->loop, n->node.host->turn, n->node.host->clock, &o, err);
+    n->client = http_client_new(n->node.host->loop, &o, err);
     free(headers);
     return n->client != NULL ? 0 : UV_EINVAL;
 }
@@ -160,7 +160,7 @@ static int start(struct node *node, struct error *err)
     if (rc != 0)
         return rc;
     n->resumed = (struct remote_write_resumed){ node->ledger->held, CONSUMERS * MERGE_BYTES };
-    clock_start(node->host->clock, &n->sweep, SWEEP_INTERVAL, on_sweep);
+    clock_start(&node->host->loop->clock, &n->sweep, SWEEP_INTERVAL, on_sweep);
     log_info(&node->log, "Sending remote write", F_STR("endpoint", http_client_name(n->client)),
              F_STR("protobuf_message", remote_write_messages[n->version]),
              F_STR("queue", n->wal_directory != NULL ? n->wal_directory : "memory"));
@@ -183,7 +183,7 @@ static void on_sender_stopped(struct node *node)
     if (n->client != NULL)
         http_client_close(n->client);
     n->client = NULL;
-    clock_stop(node->host->clock, &n->sweep);
+    clock_stop(&node->host->loop->clock, &n->sweep);
     n->stopped(node);
 }
 
@@ -212,7 +212,7 @@ static void destroy(struct node *node)
     forget_deliveries(n);
     if (n->client != NULL)
         http_client_close(n->client);
-    clock_stop(node->host->clock, &n->sweep);
+    clock_stop(&node->host->loop->clock, &n->sweep);
     sender_free(n->sender);
     remote_write_metrics_close(n);
     remote_write_free(n->encoder);

@@ -80,7 +80,7 @@ void delivery_drop(struct delivery *d, uint64_t items, const char *reason, const
     else if (items > 0)
         note_rejection(d, items, reason, example, said);
     metric_add(r->items, items);
-    if (complaint_due(&r->complaint, n->node.host->clock))
+    if (complaint_due(&r->complaint, &n->node.host->loop->clock))
         log_warn(&n->node.log, "Points are not sent", F_STR("reason", reason), F_STR("series", example),
                  F_STR("because", advice_for(reason)), F_STR("receiver", said), F_UINT("points", items),
                  F_UINT("repeated", complaint_taken(&r->complaint)));
@@ -122,7 +122,7 @@ void delivery_free(struct delivery *d)
     *d->link = d->next;
     if (d->next != NULL)
         d->next->link = d->link;
-    turn_cancel(d->node->node.host->turn, &d->task);
+    turn_cancel(&d->node->node.host->loop->turn, &d->task);
     batch_unref(d->batch);
     vec_free(&d->rejected);
     free(d);
@@ -179,7 +179,7 @@ void delivery_request_ended(struct delivery *d)
         return;
     if (d->again) {
         d->task.run = encode_again;
-        turn_defer(d->node->node.host->turn, &d->task);
+        turn_defer(&d->node->node.host->loop->turn, &d->task);
         return;
     }
     settle_delivery(d);

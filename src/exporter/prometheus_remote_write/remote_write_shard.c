@@ -207,7 +207,7 @@ static void log_retry(struct remote_write_shard *s, const struct shard_request *
 {
     struct remote_write_node *n = s->node;
 
-    if (complaint_due_to(&n->failing, n->node.host->clock, why))
+    if (complaint_due_to(&n->failing, &n->node.host->loop->clock, why))
         log_warn(&n->node.log, "Remote write failed. Will retry the request after interval.", F_STR("error", why),
                  F_DOUBLE("interval_seconds", (double)delay / (double)NS_PER_S), F_UINT("attempts", r->retry.tries),
                  F_UINT("repeated", complaint_taken(&n->failing)));
@@ -217,7 +217,7 @@ static void log_retry(struct remote_write_shard *s, const struct shard_request *
 static void wait_and_retry(struct remote_write_shard *s, const struct outcome *failure)
 {
     struct remote_write_node *n = s->node;
-    struct clock *clock = n->node.host->clock;
+    struct clock *clock = &n->node.host->loop->clock;
     struct shard_request *r = s->requests.first;
     uint64_t delay = 0;
 
@@ -394,7 +394,7 @@ static void on_done(struct http_call *call, const struct http_response *a)
     struct outcome failure = { .verdict = VERDICT_RETRY };
 
     s->calling = false;
-    metric_observe(n->m.seconds, (double)(clock_mono(n->node.host->clock) - s->begun) / (double)NS_PER_S);
+    metric_observe(n->m.seconds, (double)(clock_mono(&n->node.host->loop->clock) - s->begun) / (double)NS_PER_S);
     if (a->failure == HTTP_ANSWERED) {
         handle_answer(s, a);
         return;
@@ -458,7 +458,7 @@ static void send_first(struct remote_write_shard *s)
     s->call.repeatable = true;
     s->call.on_done = on_done;
     s->calling = true;
-    s->begun = clock_mono(n->node.host->clock);
+    s->begun = clock_mono(&n->node.host->loop->clock);
     remote_write_count_attempt(n, r);
     http_call_start(n->client, &s->call);
 }
@@ -494,7 +494,7 @@ void remote_write_shard_stop(struct remote_write_shard *s)
     if (!s->calling) /* the first request is the one that is under way */
         release_quarantine(s);
     if (clock_armed(&s->timer)) {
-        clock_stop(s->node->node.host->clock, &s->timer);
+        clock_stop(&s->node->node.host->loop->clock, &s->timer);
         send_next(s);
     }
 }
@@ -511,7 +511,7 @@ void remote_write_shard_close(struct remote_write_shard *s)
     if (s->calling)
         http_call_cancel(&s->call);
     s->calling = false;
-    clock_stop(s->node->node.host->clock, &s->timer);
+    clock_stop(&s->node->node.host->loop->clock, &s->timer);
     while (s->requests.first != NULL)
         request_free(s, list_take(&s->requests));
     while (s->quarantine.first != NULL)

@@ -30,9 +30,7 @@ struct http_connection {
 };
 
 struct http_client {
-    uv_loop_t *loop;
-    struct turn *turn;
-    struct clock *clock;
+    struct loop *loop;
     struct http_client_options options;
     struct socket_shared sockets;
     struct http_connection *connections;
@@ -84,7 +82,7 @@ static void close_connection(struct http_connection *c)
         return;
     if (c->state == CONN_IDLE)
         c->client->n_idle--;
-    clock_stop(c->client->clock, &c->idle);
+    clock_stop(&c->client->loop->clock, &c->idle);
     c->state = CONN_CLOSED;
     if (c->dial != NULL) {
         dial_cancel(c->dial);
@@ -99,7 +97,7 @@ static void close_connection(struct http_connection *c)
 
 static void end_call(struct http_call *call)
 {
-    clock_stop(call->client->clock, &call->timer);
+    clock_stop(&call->client->loop->clock, &call->timer);
     call->connection = NULL;
 }
 
@@ -122,7 +120,7 @@ static void fail_call(struct http_call *call, enum http_failure failure, const c
     call->failure = failure;
     snprintf(call->why, sizeof(call->why), "%s", why);
     call->task.run = tell_failure;
-    turn_defer(call->client->turn, &call->task);
+    turn_defer(&call->client->loop->turn, &call->task);
 }
 
 /* `why` is what happened to the request; the rest of the sentence is added. */
@@ -190,14 +188,14 @@ static void answered(struct http_connection *c)
                 client->n_idle < client->options.max_idle && !client->closing;
 
     if (after != NULL)
-        a.retry_after_ms = http_retry_after(*after, clock_wall(client->clock));
+        a.retry_after_ms = http_retry_after(*after, clock_wall(&client->loop->clock));
     end_call(call);
     c->call = NULL;
     if (keep) {
         c->state = CONN_IDLE;
         client->n_idle++;
         if (client->options.idle_timeout > 0)
-            clock_start(client->clock, &c->idle, client->options.idle_timeout, on_idle_too_long);
+            clock_start(&client->loop->clock, &c->idle, client->options.idle_timeout, on_idle_too_long);
     }
     call->on_done(call, &a); /* may start another call, on this connection even */
     if (!keep)
@@ -276,7 +274,7 @@ static void start_on(struct http_connection *c, struct http_call *call)
 
     if (c->state == CONN_IDLE)
         c->client->n_idle--;
-    clock_stop(c->client->clock, &c->idle);
+    clock_stop(&c->client->loop->clock, &c->idle);
     c->state = CONN_BUSY;
     c->call = call;
     c->calls++;
@@ -330,7 +328,7 @@ static struct http_connection *new_connection(struct http_client *client, struct
     client->stats.connections++;
     client->stats.opened++;
     call->connection = c;
-    c->dial = dial_start(client->loop, client->clock, client->origin.dial_host, client->origin.dial_port,
+    c->dial = dial_start(client->loop, client->origin.dial_host, client->origin.dial_port,
                          client->options.connect_timeout, on_dialed, c);
     return c;
 }
@@ -407,7 +405,7 @@ void http_call_start(struct http_client *c, struct http_call *call)
     call->timer = (struct clock_timer){ 0 };
     call->task = (struct turn_task){ .run = tell_failure };
     if (call->timeout > 0)
-        clock_start(c->clock, &call->timer, call->timeout, on_call_timeout);
+        clock_start(&c->loop->clock, &call->timer, call->timeout, on_call_timeout);
     if (c->waiting == NULL && place(c, call))
         return;
     call->waiting = true;
@@ -432,7 +430,7 @@ void http_call_cancel(struct http_call *call)
 {
     struct http_connection *c = call->connection;
 
-    turn_cancel(call->client->turn, &call->task);
+    turn_cancel(&call->client->loop->turn, &call->task);
     if (call->waiting)
         leave_queue(call->client, call);
     end_call(call);
@@ -444,14 +442,11 @@ void http_call_cancel(struct http_call *call)
 
 /* ---- the client ---- */
 
-struct http_client *http_client_new(uv_loop_t *loop, struct turn *turn, struct clock *clock,
-                                    const struct http_client_options *o, struct error *err)
+struct http_client *http_client_new(struct loop *loop, const struct http_client_options *o, struct error *err)
 {
     struct http_client *c = mem_zalloc(sizeof(*c));
 
     c->loop = loop;
-    c->turn = turn;
-    c->clock = clock;
     c->options = *o;
     if (c->options.connect_timeout == 0)
         c->options.connect_timeout = CONNECT_TIMEOUT;

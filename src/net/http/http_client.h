@@ -9,12 +9,9 @@
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
 
-#include "base/clock.h"
-#include "base/turn.h"
+#include "base/loop.h"
 #include "net/message/message.h"
 #include "net/http/url.h"
-
-#include <uv.h>
 
 struct http_client;
 
@@ -77,8 +74,7 @@ struct http_call {
 };
 
 /* NULL and `err` when the URL is none that can be called. */
-struct http_client *http_client_new(uv_loop_t *loop, struct turn *turn, struct clock *clock,
-                                    const struct http_client_options *o, struct error *err);
+struct http_client *http_client_new(struct loop *loop, const struct http_client_options *o, struct error *err);
 
 /* No call is under way. Connections close; the memory goes when the last one has. */
 void http_client_close(struct http_client *c);

@@ -104,7 +104,7 @@ void http_conn_cut(struct http_conn *c)
     if (c->state == CLOSED)
         return;
     end_service(c, CLOSED);
-    turn_cancel(c->io.shared->turn, &c->flush);
+    turn_cancel(&c->io.shared->loop->turn, &c->flush);
     c->socket.on_closed = on_closed;
     socket_close(&c->socket);
 }
@@ -149,7 +149,7 @@ static void refuse_tls(struct http_conn *c)
     struct server_shared *shared = c->io.shared;
 
     shared->stats.tls_on_plain++;
-    if (complaint_due(&c->server->tls, shared->clock))
+    if (complaint_due(&c->server->tls, &shared->loop->clock))
         log_warn(shared->log,
                  "A client speaks TLS to this plain-text port; set tls.insecure: true, or http:// in its endpoint",
                  F_STR("client", c->io.peer(&c->io)), F_STR("endpoint", c->server->listener.address),
@@ -182,7 +182,7 @@ static void on_read(struct socket *s, struct bytes data)
 {
     struct http_conn *c = conn_of_socket(s);
 
-    c->io.last_read = clock_mono(c->io.shared->clock);
+    c->io.last_read = clock_mono(&c->io.shared->loop->clock);
     if (c->state == LINGERING) {
         c->lingered += data.len;
         if (c->lingered > LINGER_MAX)
@@ -293,7 +293,7 @@ static void kick(struct conn_io *io)
     struct http_conn *c = conn_of_io(io);
 
     if (c->state == SERVING)
-        turn_defer(io->shared->turn, &c->flush);
+        turn_defer(&io->shared->loop->turn, &c->flush);
 }
 
 /* --- life --- */
@@ -349,7 +349,7 @@ void http_conn_open(struct http_server *s, int fd)
 
     c->server = s;
     c->io = (struct conn_io){ .shared = &s->shared, .kick = kick, .peer = peer, .on_deadline = on_deadline };
-    c->io.last_read = clock_mono(s->shared.clock);
+    c->io.last_read = clock_mono(&s->shared.loop->clock);
     c->flush.run = flush;
     c->socket.on_read = on_read;
     c->socket.on_end = on_end;
@@ -360,7 +360,7 @@ void http_conn_open(struct http_server *s, int fd)
     s->conns = c;
     s->shared.stats.accepted++;
     s->shared.stats.connections++;
-    if (socket_open(&c->socket, s->loop, &s->sockets, fd) != 0) {
+    if (socket_open(&c->socket, s->shared.loop, &s->sockets, fd) != 0) {
         http_conn_cut(c);
         return;
     }

@@ -12,7 +12,6 @@ struct http_conn;
 
 struct http_server {
     struct server_shared shared;
-    uv_loop_t *loop;
     struct socket_shared sockets;
     struct listener listener;
     struct http_conn *conns;

@@ -19,35 +19,32 @@ static void on_full(struct listener *l, int error)
     struct http_server *s = container_of(l, struct http_server, listener);
 
     s->shared.stats.accept_failures++;
-    if (complaint_due(&s->full, s->shared.clock))
+    if (complaint_due(&s->full, &s->shared.loop->clock))
         log_error(s->shared.log, "Cannot accept connections; they wait until one closes. Raise the limit of open files",
                   F_STR("endpoint", l->address), F_STR("error", uv_strerror(error)),
                   F_UINT("connections", s->shared.stats.connections), F_UINT("occurrences", complaint_taken(&s->full)));
 }
 
-int http_server_listen(struct http_server **out, uv_loop_t *loop, const struct http_server_options *options,
-                       struct http_service *service, struct clock *clock, struct turn *turn, struct budget *budget,
-                       const struct logger *log, void (*on_mismatch)(struct http_service *, struct http_request *),
-                       struct error *err)
+int http_server_listen(struct http_server **out, struct loop *loop, const struct http_server_options *options,
+                       struct http_service *service, struct budget *budget, const struct logger *log,
+                       void (*on_mismatch)(struct http_service *, struct http_request *), struct error *err)
 {
     struct http_server *s = mem_zalloc(sizeof(*s));
     int rc;
 
     *out = NULL;
-    s->loop = loop;
     s->shared = (struct server_shared){
         .server = s,
         .options = *options,
         .service = service,
-        .clock = clock,
-        .turn = turn,
+        .loop = loop,
         .budget = budget,
         .log = log,
         .on_mismatch = on_mismatch,
     };
     s->listener.on_accept = on_accept;
     s->listener.on_full = on_full;
-    rc = listener_open(&s->listener, loop, clock, options->handover, options->endpoint,
+    rc = listener_open(&s->listener, loop, options->handover, options->endpoint,
                        options->transport != NULL && options->transport[0] != '\0' ? options->transport : "tcp", err);
     if (rc != 0) {
         free(s);
@@ -84,7 +81,7 @@ static void check_done(struct http_server *s)
 {
     if (s->done == NULL || !s->listener_closed || s->conns != NULL)
         return;
-    clock_stop(s->shared.clock, &s->deadline);
+    clock_stop(&s->shared.loop->clock, &s->deadline);
     s->done(s, s->arg);
 }
 
@@ -117,7 +114,7 @@ static void on_deadline(struct clock_timer *t)
 void http_server_stop(struct http_server *s, uint64_t deadline, void (*done)(struct http_server *, void *arg),
                       void *arg)
 {
-    uint64_t now = clock_mono(s->shared.clock);
+    uint64_t now = clock_mono(&s->shared.loop->clock);
 
     assert(s->done == NULL);
     s->done = done;
@@ -127,7 +124,7 @@ void http_server_stop(struct http_server *s, uint64_t deadline, void (*done)(str
     for (struct http_conn *c = s->conns; c != NULL; c = http_conn_next(c))
         http_conn_drain(c);
     if (deadline > now)
-        clock_start(s->shared.clock, &s->deadline, deadline - now, on_deadline);
+        clock_start(&s->shared.loop->clock, &s->deadline, deadline - now, on_deadline);
     else
         cut_all(s);
 }
@@ -135,7 +132,7 @@ void http_server_stop(struct http_server *s, uint64_t deadline, void (*done)(str
 void http_server_hurry(struct http_server *s)
 {
     if (s->done != NULL)
-        clock_start(s->shared.clock, &s->deadline, 0, on_deadline);
+        clock_start(&s->shared.loop->clock, &s->deadline, 0, on_deadline);
 }
 
 void http_server_free(struct http_server *s)
@@ -143,7 +140,7 @@ void http_server_free(struct http_server *s)
     if (s == NULL)
         return;
     assert(s->listener_closed && s->conns == NULL);
-    clock_stop(s->shared.clock, &s->deadline);
+    clock_stop(&s->shared.loop->clock, &s->deadline);
     socket_shared_free(&s->sockets);
     server_shared_close(&s->shared);
     free(s);

@@ -8,16 +8,13 @@
 #include "base/error.h"
 #include "net/message/server_shared.h"
 
-#include <uv.h>
-
-/* Bind and listen. The service, options (copied), clock, turn, budget and logger outlive the server.
+/* Bind and listen. The loop, service, options (copied), budget and logger outlive the server.
  * Several complaints are logged with back-off: TLS on this plain port, protocol errors, a full table of file
  * descriptors. on_mismatch (may be NULL) is called for the first request of each connection that speaks the other
  * protocol than expect_http2 says. */
-int http_server_listen(struct http_server **out, uv_loop_t *loop, const struct http_server_options *options,
-                       struct http_service *service, struct clock *clock, struct turn *turn, struct budget *budget,
-                       const struct logger *log, void (*on_mismatch)(struct http_service *, struct http_request *),
-                       struct error *err);
+int http_server_listen(struct http_server **out, struct loop *loop, const struct http_server_options *options,
+                       struct http_service *service, struct budget *budget, const struct logger *log,
+                       void (*on_mismatch)(struct http_service *, struct http_request *), struct error *err);
 
 int http_server_port(const struct http_server *s);            /* the bound port; 0 for unix sockets */
 const char *http_server_address(const struct http_server *s); /* "127.0.0.1:4317", "[::]:4317", "/run/x.sock" */

@@ -338,7 +338,7 @@ static void forget(struct http2 *h, struct request *r)
     if (r->next != NULL)
         r->next->prev = r->prev;
     h->n_open--;
-    h->idle_since = clock_mono(h->io->shared->clock);
+    h->idle_since = clock_mono(&h->io->shared->loop->clock);
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code, void *user)

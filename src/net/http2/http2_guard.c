@@ -21,7 +21,7 @@ static const uint8_t notice_ping[8] = "goodbye";
 
 static uint64_t now_of(const struct http2 *h)
 {
-    return clock_mono(h->io->shared->clock);
+    return clock_mono(&h->io->shared->loop->clock);
 }
 
 static const struct http_server_options *options_of(const struct http2 *h)

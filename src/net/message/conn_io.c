@@ -9,19 +9,19 @@ static void on_timer(struct clock_timer *t);
 
 static void arm(struct conn_io *io)
 {
-    uint64_t now = clock_mono(io->shared->clock), first = UINT64_MAX;
+    uint64_t now = clock_mono(&io->shared->loop->clock), first = UINT64_MAX;
 
     for (int i = 0; i < DEADLINES; i++)
         if (io->deadlines[i] != 0 && io->deadlines[i] < first)
             first = io->deadlines[i];
     if (first != UINT64_MAX)
-        clock_start(io->shared->clock, &io->timer, first > now ? first - now : 1, on_timer);
+        clock_start(&io->shared->loop->clock, &io->timer, first > now ? first - now : 1, on_timer);
 }
 
 static void on_timer(struct clock_timer *t)
 {
     struct conn_io *io = container_of(t, struct conn_io, timer);
-    uint64_t now = clock_mono(io->shared->clock);
+    uint64_t now = clock_mono(&io->shared->loop->clock);
 
     for (int i = 0; i < DEADLINES; i++) {
         if (io->deadlines[i] != 0 && io->deadlines[i] <= now) {
@@ -34,7 +34,7 @@ static void on_timer(struct clock_timer *t)
 
 void conn_io_expect(struct conn_io *io, enum http_deadline which, uint64_t after)
 {
-    uint64_t now = clock_mono(io->shared->clock);
+    uint64_t now = clock_mono(&io->shared->loop->clock);
 
     if (after == 0 || after > UINT64_MAX - now) {
         io->deadlines[which] = 0;
@@ -42,13 +42,13 @@ void conn_io_expect(struct conn_io *io, enum http_deadline which, uint64_t after
     }
     io->deadlines[which] = now + after;
     if (!clock_armed(&io->timer) || io->timer.due > io->deadlines[which])
-        clock_start(io->shared->clock, &io->timer, after, on_timer);
+        clock_start(&io->shared->loop->clock, &io->timer, after, on_timer);
 }
 
 void conn_io_close(struct conn_io *io)
 {
     memset(io->deadlines, 0, sizeof(io->deadlines));
-    clock_stop(io->shared->clock, &io->timer);
+    clock_stop(&io->shared->loop->clock, &io->timer);
 }
 
 void conn_io_complain(struct conn_io *io, const char *reason)
@@ -56,7 +56,7 @@ void conn_io_complain(struct conn_io *io, const char *reason)
     struct server_shared *shared = io->shared;
 
     shared->stats.protocol_errors++;
-    if (complaint_due(&shared->bad_peers, shared->clock))
+    if (complaint_due(&shared->bad_peers, &shared->loop->clock))
         log_warn(shared->log, "A client broke the HTTP protocol", F_STR("client", io->peer(io)),
                  F_STR("reason", reason), F_UINT("occurrences", complaint_taken(&shared->bad_peers)));
 }

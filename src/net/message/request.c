@@ -155,7 +155,7 @@ static void on_request_late(struct clock_timer *t)
 
 static void expect_within(struct request *r, uint64_t time)
 {
-    struct clock *clock = r->io->shared->clock;
+    struct clock *clock = &r->io->shared->loop->clock;
 
     if (time > 0)
         clock_start(clock, &r->timer, time, on_request_late);
@@ -184,7 +184,7 @@ static void on_dismissed(struct clock_timer *t)
 
 void request_dismiss(struct request *r)
 {
-    clock_start(r->io->shared->clock, &r->timer, r->allowed > 0 ? DISMISS_AFTER : 1, on_dismissed);
+    clock_start(&r->io->shared->loop->clock, &r->timer, r->allowed > 0 ? DISMISS_AFTER : 1, on_dismissed);
 }
 
 void request_announce(struct request *r)
@@ -230,7 +230,7 @@ void request_writable(struct request *r)
 
 void request_close(struct request *r, bool aborted)
 {
-    clock_stop(r->io->shared->clock, &r->timer);
+    clock_stop(&r->io->shared->loop->clock, &r->timer);
     if (r->announced)
         r->pub.service->on_close(&r->pub, aborted || r->cut);
     recycle(r);

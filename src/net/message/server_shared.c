@@ -31,7 +31,7 @@ void server_shared_close(struct server_shared *shared)
 
 struct bytes server_shared_date(struct server_shared *shared)
 {
-    uint64_t second = clock_wall(shared->clock) / NS_PER_S;
+    uint64_t second = clock_wall(&shared->loop->clock) / NS_PER_S;
 
     if (second != shared->date_second) {
         static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };

@@ -5,8 +5,8 @@
 #define NET_SERVER_SHARED_H
 
 #include "base/budget.h"
-#include "base/clock.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "net/message/message.h"
 
 #include <nghttp2/nghttp2.h>
@@ -55,8 +55,7 @@ struct server_shared {
     struct http_server *server;         /* NULL on memory */
     struct http_server_options options; /* defaults filled in */
     struct http_service *service;
-    struct clock *clock;
-    struct turn *turn;
+    struct loop *loop;
     struct budget *budget;
     const struct logger *log;
     void (*on_mismatch)(struct http_service *, struct http_request *);

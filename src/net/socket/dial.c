@@ -13,8 +13,7 @@
 #include <unistd.h>
 
 struct dial {
-    uv_loop_t *loop;
-    struct clock *clock;
+    struct loop *loop;
     uv_getaddrinfo_t lookup;
     struct addrinfo *addresses, *at;
     uv_poll_t poll;
@@ -34,7 +33,7 @@ static void maybe_free(struct dial *d)
 {
     if (d->done != NULL || d->looking || d->closing)
         return;
-    clock_stop(d->clock, &d->timer);
+    clock_stop(&d->loop->clock, &d->timer);
     if (d->fd >= 0)
         close(d->fd);
     uv_freeaddrinfo(d->addresses);
@@ -48,7 +47,7 @@ static void finish(struct dial *d, bool resolved)
 
     d->done = NULL;
     d->fd = -1;
-    clock_stop(d->clock, &d->timer);
+    clock_stop(&d->loop->clock, &d->timer);
     if (done != NULL)
         done(d->arg, fd, resolved, d->why);
     maybe_free(d);
@@ -93,7 +92,7 @@ static void close_poll(struct dial *d)
     if (d->closing)
         return;
     d->closing = true;
-    clock_stop(d->clock, &d->timer);
+    clock_stop(&d->loop->clock, &d->timer);
     uv_close((uv_handle_t *)&d->poll, on_poll_closed);
 }
 
@@ -128,11 +127,11 @@ static void try_next(struct dial *d)
     for (; d->at != NULL; d->at = d->at->ai_next) {
         d->why[0] = '\0';
         if (begin_connect(d)) {
-            uv_poll_init(d->loop, &d->poll, d->fd);
+            uv_poll_init(&d->loop->uv, &d->poll, d->fd);
             d->poll.data = d;
             d->polling = true;
             uv_poll_start(&d->poll, UV_WRITABLE, on_connected);
-            clock_start(d->clock, &d->timer, d->timeout, on_timeout);
+            clock_start(&d->loop->clock, &d->timer, d->timeout, on_timeout);
             return;
         }
         fail_address(d, strerror(errno));
@@ -170,23 +169,22 @@ static void on_no_lookup(struct clock_timer *t)
     finish(d, false);
 }
 
-struct dial *dial_start(uv_loop_t *loop, struct clock *clock, const char *host, const char *port, uint64_t timeout,
-                        dial_done *done, void *arg)
+struct dial *dial_start(struct loop *loop, const char *host, const char *port, uint64_t timeout, dial_done *done,
+                        void *arg)
 {
     struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
     struct dial *d = mem_zalloc(sizeof(*d));
 
     d->loop = loop;
-    d->clock = clock;
     d->timeout = timeout;
     d->fd = -1;
     d->done = done;
     d->arg = arg;
     d->lookup.data = d;
     snprintf(d->host, sizeof(d->host), "%s:%s", host, port);
-    d->looking = uv_getaddrinfo(loop, &d->lookup, on_looked_up, host, port, &hints) == 0;
+    d->looking = uv_getaddrinfo(&loop->uv, &d->lookup, on_looked_up, host, port, &hints) == 0;
     if (!d->looking)
-        clock_start(clock, &d->timer, 1, on_no_lookup);
+        clock_start(&loop->clock, &d->timer, 1, on_no_lookup);
     return d;
 }
 

@@ -3,7 +3,7 @@
 #ifndef NET_DIAL_H
 #define NET_DIAL_H
 
-#include "base/clock.h"
+#include "base/loop.h"
 
 #include <uv.h>
 
@@ -14,8 +14,8 @@ struct dial;
 typedef void dial_done(void *arg, int fd, bool resolved, const char *why);
 
 /* `timeout` in ns for each address. */
-struct dial *dial_start(uv_loop_t *loop, struct clock *clock, const char *host, const char *port, uint64_t timeout,
-                        dial_done *done, void *arg);
+struct dial *dial_start(struct loop *loop, const char *host, const char *port, uint64_t timeout, dial_done *done,
+                        void *arg);
 void dial_cancel(struct dial *d); /* `done` does not come any more */
 
 #endif

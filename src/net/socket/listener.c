@@ -242,7 +242,7 @@ static void on_pause_over(struct clock_timer *t)
 static void pause_accepting(struct listener *l, int error)
 {
     uv_poll_stop(&l->poll);
-    clock_start(l->clock, &l->pause, PAUSE, on_pause_over);
+    clock_start(&l->loop->clock, &l->pause, PAUSE, on_pause_over);
     l->on_full(l, error);
 }
 
@@ -250,7 +250,7 @@ void listener_resume(struct listener *l)
 {
     if (l->socket.fd < 0)
         return;
-    clock_stop(l->clock, &l->pause);
+    clock_stop(&l->loop->clock, &l->pause);
     if (!uv_is_active((uv_handle_t *)&l->poll))
         uv_poll_start(&l->poll, UV_READABLE, accept_some);
 }
@@ -263,15 +263,15 @@ static const char *hint(int code)
                                     : "";
 }
 
-int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, struct listener_handover *handover,
-                  const char *endpoint, const char *transport, struct error *err)
+int listener_open(struct listener *l, struct loop *loop, struct listener_handover *handover, const char *endpoint,
+                  const char *transport, struct error *err)
 {
     struct endpoint e;
     int rc = endpoint_parse(&e, endpoint, transport, err);
 
     if (rc != 0)
         return rc;
-    l->clock = clock;
+    l->loop = loop;
     l->handover = handover;
     if (!take_handed_over(handover, &e, &l->socket)) {
         rc = open_listening(&l->socket, &e);
@@ -280,7 +280,7 @@ int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, stru
     }
     if (rc != 0)
         return error_set(err, rc, "listen on %s: %s%s", endpoint, uv_strerror(rc), hint(rc));
-    rc = uv_poll_init(loop, &l->poll, l->socket.fd);
+    rc = uv_poll_init(&loop->uv, &l->poll, l->socket.fd);
     if (rc != 0) {
         close_listening(&l->socket);
         return error_set(err, rc, "listen on %s: %s", endpoint, uv_strerror(rc));
@@ -300,7 +300,7 @@ static void on_poll_closed(uv_handle_t *handle)
 void listener_close(struct listener *l, void (*on_closed)(struct listener *))
 {
     l->on_closed = on_closed;
-    clock_stop(l->clock, &l->pause);
+    clock_stop(&l->loop->clock, &l->pause);
     uv_close((uv_handle_t *)&l->poll, on_poll_closed);
     if (may_hand_over(l))
         *vec_push(&l->handover->sockets) = l->socket;

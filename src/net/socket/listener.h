@@ -9,13 +9,12 @@
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
-#include "base/clock.h"
 #include "base/error.h"
+#include "base/loop.h"
 #include "base/vec.h"
 #include "net/socket/endpoint.h"
 
 #include <sys/types.h>
-#include <uv.h>
 
 /* A socket that is bound and listens. */
 struct listening {
@@ -41,7 +40,7 @@ void listener_handover_close(struct listener_handover *handover);
 struct listener {
     uv_poll_t poll;
     struct listening socket;
-    struct clock *clock;
+    struct loop *loop;
     struct listener_handover *handover;
     struct clock_timer pause;                       /* after running out of file descriptors */
     char address[ENDPOINT_TEXT];                    /* what is bound */
@@ -53,8 +52,8 @@ struct listener {
 
 /* Bind and listen, or take the socket of that address from the handover (NULL: none). A unix socket file that nobody
  * answers on is removed first. On failure nothing is left. */
-int listener_open(struct listener *l, uv_loop_t *loop, struct clock *clock, struct listener_handover *handover,
-                  const char *endpoint, const char *transport, struct error *err);
+int listener_open(struct listener *l, struct loop *loop, struct listener_handover *handover, const char *endpoint,
+                  const char *transport, struct error *err);
 void listener_resume(struct listener *l); /* a descriptor has become free: end the pause */
 /* Stop accepting; the socket is closed, or left in the handover. on_closed comes from the loop when the memory may go.
  */

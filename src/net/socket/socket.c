@@ -22,7 +22,7 @@ void socket_shared_free(struct socket_shared *shared)
     shared->buffer = NULL;
 }
 
-int socket_open(struct socket *s, uv_loop_t *loop, struct socket_shared *shared, int fd)
+int socket_open(struct socket *s, struct loop *loop, struct socket_shared *shared, int fd)
 {
     struct sockaddr_storage self = { 0 };
     socklen_t len = sizeof(self);
@@ -31,10 +31,10 @@ int socket_open(struct socket *s, uv_loop_t *loop, struct socket_shared *shared,
     s->shared = shared;
     getsockname(fd, (struct sockaddr *)&self, &len);
     if (self.ss_family == AF_UNIX) {
-        uv_pipe_init(loop, &s->uv.pipe, 0);
+        uv_pipe_init(&loop->uv, &s->uv.pipe, 0);
         rc = uv_pipe_open(&s->uv.pipe, fd);
     } else {
-        uv_tcp_init(loop, &s->uv.tcp);
+        uv_tcp_init(&loop->uv, &s->uv.tcp);
         rc = uv_tcp_open(&s->uv.tcp, fd);
     }
     if (rc != 0)

@@ -9,8 +9,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
-
-#include <uv.h>
+#include "base/loop.h"
 
 struct socket_shared {
     uint8_t *buffer; /* what is read, until on_read returns */
@@ -43,7 +42,7 @@ struct socket {
 };
 
 /* Take over `fd`. The callbacks are the caller's to set, before or after. On failure the fd is closed. */
-int socket_open(struct socket *s, uv_loop_t *loop, struct socket_shared *shared, int fd);
+int socket_open(struct socket *s, struct loop *loop, struct socket_shared *shared, int fd);
 
 /* Read at most `most` bytes at a time from now on; 0 stops. */
 int socket_read(struct socket *s, size_t most);

@@ -117,10 +117,10 @@ static void on_idle(uv_idle_t *idle)
         uv_idle_stop(idle);
 }
 
-void endpoint_pace_init(struct endpoint_pace *p, uv_loop_t *loop, struct clock *clock, struct budget *budget)
+void endpoint_pace_init(struct endpoint_pace *p, struct loop *loop, struct budget *budget)
 {
-    *p = (struct endpoint_pace){ .clock = clock, .budget = budget };
-    uv_idle_init(loop, &p->idle);
+    *p = (struct endpoint_pace){ .loop = loop, .budget = budget };
+    uv_idle_init(&loop->uv, &p->idle);
 }
 
 void endpoint_pace_close(struct endpoint_pace *p, uv_close_cb on_closed)
@@ -194,7 +194,7 @@ void endpoint_run_start(struct endpoint_pace *pace, struct endpoint_counters *co
         run->next->link = &run->next;
     *runs = run;
     req->context = run;
-    clock_start(pace->clock, &run->limit, time_limit(req), on_limit);
+    clock_start(&pace->loop->clock, &run->limit, time_limit(req), on_limit);
     run->writing = true;
     begin_answer(run, accept);
     run->writing = false;
@@ -212,7 +212,7 @@ void endpoint_run_close(struct endpoint_run *run, bool aborted)
         run->outcome = ENDPOINT_ABORTED;
     metric_add(run->counters->requests[run->outcome], 1);
     metric_observe(run->counters->duration, (double)(uv_hrtime() - run->began) / NS_PER_S);
-    clock_stop(run->pace->clock, &run->limit);
+    clock_stop(&run->pace->loop->clock, &run->limit);
     dequeue(run);
     *run->link = run->next;
     if (run->next != NULL)

@@ -16,12 +16,12 @@ struct endpoint_run;
 /* Where runs take turns: one slice for each turn of the loop, whichever run it is of. */
 struct endpoint_pace {
     struct budget *budget;
-    struct clock *clock;
+    struct loop *loop;
     uv_idle_t idle;
     struct endpoint_run *head, *tail; /* ready to write a slice */
 };
 
-void endpoint_pace_init(struct endpoint_pace *p, uv_loop_t *loop, struct clock *clock, struct budget *budget);
+void endpoint_pace_init(struct endpoint_pace *p, struct loop *loop, struct budget *budget);
 void endpoint_pace_close(struct endpoint_pace *p, uv_close_cb on_closed); /* p->idle.data is the caller's */
 
 struct endpoint_run {

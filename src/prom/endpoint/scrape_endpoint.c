@@ -38,9 +38,7 @@ struct scrape_endpoint {
 };
 
 struct scrape_endpoints {
-    uv_loop_t *loop;
-    struct clock *clock;
-    struct turn *turn;
+    struct loop *loop;
     struct budget *budget;
     struct metrics *metrics;
     struct logger log;
@@ -58,22 +56,19 @@ static void collect(struct metric_hook *hook)
         endpoint_counters_update(&all->list.v[i]->counters, http_server_stats(all->list.v[i]->server));
 }
 
-struct scrape_endpoints *scrape_endpoints_new(uv_loop_t *loop, struct clock *clock, struct turn *turn,
-                                              struct budget *budget, struct metrics *metrics, struct log_sink *log,
-                                              struct listener_handover *handover)
+struct scrape_endpoints *scrape_endpoints_new(struct loop *loop, struct budget *budget, struct metrics *metrics,
+                                              struct log_sink *log, struct listener_handover *handover)
 {
     struct scrape_endpoints *all = mem_zalloc(sizeof(*all));
 
     all->loop = loop;
-    all->clock = clock;
-    all->turn = turn;
     all->budget = budget;
     all->metrics = metrics;
     all->log.sink = log;
     all->handover = handover;
     all->hook.collect = collect;
     metrics_hook(metrics, &all->hook);
-    endpoint_pace_init(&all->pace, loop, clock, budget);
+    endpoint_pace_init(&all->pace, loop, budget);
     all->pace.idle.data = all;
     return all;
 }
@@ -117,7 +112,7 @@ static void on_left_out(void *arg, struct exposition_source *source, struct byte
     const char *address = http_server_address(e->server);
 
     endpoint_count_left_out(all->metrics, address, source->name);
-    if (complaint_due(&e->left_out, all->clock))
+    if (complaint_due(&e->left_out, &all->loop->clock))
         log_warn(&all->log, "Metric family left out: its name, or that of one of its series, is taken",
                  F_BYTES("family", name), F_STR("source", source->name), F_STR("endpoint", address),
                  F_UINT("repeated", complaint_taken(&e->left_out)));
@@ -140,7 +135,7 @@ static void set_running(struct scrape_endpoint *e)
 static void refuse_busy(struct scrape_endpoint *e, struct http_request *req)
 {
     refuse(req, ENDPOINT_BUSY, 503, "retry-after", "1", "503 too many scrapes at once: come again in a second\n");
-    if (complaint_due(&e->busy, e->all->clock))
+    if (complaint_due(&e->busy, &e->all->loop->clock))
         log_warn(&e->all->log, "Scrape refused: too many run already",
                  F_STR("endpoint", http_server_address(e->server)), F_STR("peer", http_request_peer(req)),
                  F_UINT("limit", RUNS_MAX), F_UINT("repeated", complaint_taken(&e->busy)));
@@ -224,7 +219,7 @@ static void on_close(struct http_request *req, bool aborted)
     req->context = NULL;
     set_running(e);
     if (e->removals != NULL)
-        turn_defer(e->all->turn, &e->settle);
+        turn_defer(&e->all->loop->turn, &e->settle);
 }
 
 /* --- listening --- */
@@ -232,8 +227,7 @@ static void on_close(struct http_request *req, bool aborted)
 static int listen_on(struct scrape_endpoint *e, struct error *err)
 {
     struct scrape_endpoints *all = e->all;
-    int rc = http_server_listen(&e->server, all->loop, &e->options, &e->service, all->clock, all->turn, all->budget,
-                                &all->log, NULL, err);
+    int rc = http_server_listen(&e->server, all->loop, &e->options, &e->service, all->budget, &all->log, NULL, err);
 
     if (rc != 0)
         return rc;
@@ -255,7 +249,7 @@ static int replace(struct scrape_endpoint *e, const struct http_server_options *
     struct error again;
     int rc;
 
-    http_server_stop(e->server, clock_mono(e->all->clock), on_replaced, NULL);
+    http_server_stop(e->server, clock_mono(&e->all->loop->clock), on_replaced, NULL);
     e->options = *options;
     rc = listen_on(e, err);
     if (rc == 0)
@@ -397,7 +391,7 @@ static void settle_removals(struct scrape_endpoint *e)
             continue;
         }
         *at = r->next;
-        clock_stop(e->all->clock, &r->deadline);
+        clock_stop(&e->all->loop->clock, &r->deadline);
         r->done(r->arg);
         free(r);
         at = &e->removals;
@@ -422,7 +416,7 @@ static void on_stopped(struct http_server *server, void *arg)
     assert(e->runs == NULL);
     endpoint_counters_update(&e->counters, http_server_stats(server));
     http_server_free(server);
-    turn_cancel(all->turn, &e->settle);
+    turn_cancel(&all->loop->turn, &e->settle);
     while (all->list.v[i] != e)
         i++;
     all->list.v[i] = all->list.v[--all->list.n];
@@ -447,7 +441,7 @@ void scrape_endpoints_remove(struct scrape_endpoints *all, struct exposition_sou
 {
     struct scrape_endpoint *e = find_endpoint(all, source);
     struct removal *r = mem_zalloc(sizeof(*r));
-    uint64_t now = clock_mono(all->clock);
+    uint64_t now = clock_mono(&all->loop->clock);
     size_t i;
 
     assert(e != NULL);
@@ -460,8 +454,8 @@ void scrape_endpoints_remove(struct scrape_endpoints *all, struct exposition_sou
         e->stopping = true;
         http_server_stop(e->server, deadline, on_stopped, e);
     } else {
-        clock_start(all->clock, &r->deadline, deadline > now ? deadline - now : 0, on_deadline);
-        turn_defer(all->turn, &e->settle);
+        clock_start(&all->loop->clock, &r->deadline, deadline > now ? deadline - now : 0, on_deadline);
+        turn_defer(&all->loop->turn, &e->settle);
     }
 }
 
@@ -476,7 +470,7 @@ void scrape_endpoints_hurry(struct scrape_endpoints *all, const struct expositio
             if (e->stopping)
                 http_server_hurry(e->server);
             else
-                clock_start(all->clock, &r->deadline, 0, on_deadline);
+                clock_start(&all->loop->clock, &r->deadline, 0, on_deadline);
         }
     }
 }

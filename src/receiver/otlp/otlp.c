@@ -16,7 +16,7 @@ static void note_mismatch(struct otlp_port *port, struct http_request *req, bool
 {
     struct otlp *r = port->receiver;
 
-    if (grpc == (port->meant == TRANSPORT_GRPC) || !complaint_due(&port->mismatch, r->node.host->clock))
+    if (grpc == (port->meant == TRANSPORT_GRPC) || !complaint_due(&port->mismatch, &r->node.host->loop->clock))
         return;
     log_warn(&r->node.log,
              grpc ? "A gRPC exporter sends to the OTLP/HTTP port; it is served, but should be pointed at the gRPC port"
@@ -79,7 +79,7 @@ static void on_close(struct http_request *req, bool aborted)
     if (call->state != CALL_PIPELINE && call->state != CALL_UNPACKING)
         call_free(call);
     else
-        clock_stop(call->receiver->node.host->clock, &call->deadline);
+        clock_stop(&call->receiver->node.host->loop->clock, &call->deadline);
 }
 
 /* --- the component --- */
@@ -151,8 +151,7 @@ static int listen_on(struct otlp *r, enum transport t, struct http_server_option
         (struct http_service){ .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close };
     port->receiver = r;
     port->meant = t;
-    if (http_server_listen(&port->server, host->loop, o, &port->service, host->clock, host->turn, host->budget,
-                           &r->node.log, NULL, err) != 0)
+    if (http_server_listen(&port->server, host->loop, o, &port->service, host->budget, &r->node.log, NULL, err) != 0)
         return error_wrap(err, "protocols::%s::endpoint", transport_names[t]);
     r->servers_open++;
     log_info(&r->node.log, msg, F_STR("endpoint", http_server_address(port->server)));

@@ -31,7 +31,7 @@ void body_wait(struct otlp_call *call)
     if (!call->over) {
         call->over = true;
         metric_add(call->receiver->waits, 1);
-        clock_start(host->clock, &call->patience, PATIENCE, on_impatient);
+        clock_start(&host->loop->clock, &call->patience, PATIENCE, on_impatient);
     }
     budget_wait(host->budget, &call->waiter, on_room);
 }
@@ -72,7 +72,7 @@ static void on_room(struct budget_waiter *w)
     struct otlp_call *call = container_of(w, struct otlp_call, waiter);
 
     call->over = false;
-    clock_stop(call->receiver->node.host->clock, &call->patience);
+    clock_stop(&call->receiver->node.host->loop->clock, &call->patience);
     if (call->ended)
         call_deliver(call);
     else
@@ -153,7 +153,7 @@ void body_drop(struct otlp_call *call)
     struct host *host = call->receiver->node.host;
 
     budget_cancel(host->budget, &call->waiter);
-    clock_stop(host->clock, &call->patience);
+    clock_stop(&host->loop->clock, &call->patience);
     call->over = false;
     if (call->block != NULL)
         block_unref(call->block);

@@ -45,7 +45,7 @@ void call_free(struct otlp_call *call)
     struct otlp *r = call->receiver;
 
     body_drop(call);
-    clock_stop(r->node.host->clock, &call->deadline);
+    clock_stop(&r->node.host->loop->clock, &call->deadline);
     metadata_unref(call->metadata);
     if (call->prev != NULL)
         call->prev->next = call->next;
@@ -198,11 +198,11 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
         return;
     }
     call->items = u->validation.items;
-    batch = batch_new(call->signal, call->block, u->body, call->items, clock_mono(host->clock));
+    batch = batch_new(call->signal, call->block, u->body, call->items, clock_mono(&host->loop->clock));
     call->block = NULL;
     batch->metadata = metadata_ref(call->metadata);
     call->state = CALL_PIPELINE;
-    ack_init(&call->ack, host->turn, NULL, call->items, true, on_settled);
+    ack_init(&call->ack, &host->loop->turn, NULL, call->items, true, on_settled);
     consumer_send(r->node.out[call->signal], batch, &call->ack);
 }
 

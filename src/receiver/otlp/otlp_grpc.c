@@ -175,7 +175,7 @@ void grpc_on_request(struct otlp_port *port, struct http_request *req)
     call->coding = encoding != NULL ? coding_by_name(*encoding) : CODING_IDENTITY;
     call->metadata = receiver_metadata(r, req, TRANSPORT_GRPC);
     if (timeout > 0)
-        clock_start(r->node.host->clock, &call->deadline, timeout, on_deadline);
+        clock_start(&r->node.host->loop->clock, &call->deadline, timeout, on_deadline);
 }
 
 /* The prefix is whole: what follows, may it come, and how is it coded? */

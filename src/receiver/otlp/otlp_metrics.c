@@ -151,7 +151,7 @@ void receiver_count_rejected(struct otlp *r, enum transport transport, enum reje
                              const char *text)
 {
     metric_add(r->rejected[transport][why], 1);
-    if (complaint_due(&r->rejected_log[why], r->node.host->clock))
+    if (complaint_due(&r->rejected_log[why], &r->node.host->loop->clock))
         log_warn(&r->node.log,
                  why == REJECTED_NOTHING ? "Request with nothing in it that OTLP knows" : "Request rejected",
                  F_STR("reason", rejection_names[why]), F_STR("transport", transport_names[transport]),

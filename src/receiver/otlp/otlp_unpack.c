@@ -259,7 +259,7 @@ static void begin_job(struct otlp_call *call)
     call->job = job;
     call->state = CALL_UNPACKING;
     r->jobs++;
-    uv_queue_work(r->node.host->loop, &job->work, on_work, on_work_done);
+    uv_queue_work(&r->node.host->loop->uv, &job->work, on_work, on_work_done);
 }
 
 static void run_jobs(struct otlp *r)

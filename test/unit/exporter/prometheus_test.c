@@ -41,7 +41,7 @@ static void teardown(void)
 {
     destroy(node);
     free(node);
-    turn_run(&r.turn);
+    turn_run(&r.loop.turn);
     ledger_free(&ledger);
     rig_close(&r);
 }
@@ -49,10 +49,10 @@ static void teardown(void)
 static void deliver(struct batch *batch)
 {
     settled = false;
-    ack_init(&ack, &r.turn, &ledger, batch->items, true, on_settled);
+    ack_init(&ack, &r.loop.turn, &ledger, batch->items, true, on_settled);
     ledger_receive(&ledger, batch->items);
     consumer_send(&node->in, batch, &ack);
-    turn_run(&r.turn);
+    turn_run(&r.loop.turn);
 }
 
 #define REQUEST(metrics) "{'resourceMetrics':[{'scopeMetrics':[{'metrics':[" metrics "]}]}]}"
@@ -109,12 +109,12 @@ START_TEST(many_new_series_are_taken_in_slices_and_in_order)
     deliver(many(5000));
     ck_assert(!settled);
     ck_assert_uint_eq(ledger.held, 5000);
-    ack_init(&later, &r.turn, &ledger, 1, true, on_settled);
+    ack_init(&later, &r.loop.turn, &ledger, 1, true, on_settled);
     ledger_receive(&ledger, 1);
     consumer_send(&node->in, many(1), &later);
     for (int i = 0; i < 20; i++)
-        clock_advance(&r.clock, NS_PER_MS);
-    turn_run(&r.turn);
+        clock_advance(&r.loop.clock, NS_PER_MS);
+    turn_run(&r.loop.turn);
     ck_assert(settled);
     ck_assert_uint_eq(ledger.held, 0);
     ck_assert_uint_eq(ledger.delivered, 5001);
@@ -129,7 +129,7 @@ START_TEST(stop_takes_what_still_waits)
     deliver(many(5000));
     ck_assert(!settled);
     rig_stop(node, 0, &stopped);
-    turn_run(&r.turn);
+    turn_run(&r.loop.turn);
     ck_assert(stopped && settled);
     ck_assert_uint_eq(ledger.delivered, 5000);
 }

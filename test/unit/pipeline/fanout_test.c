@@ -46,10 +46,10 @@ static void setup_at(uint64_t seed)
         sinks[i].hold = true;
         ledger_init(&exporters[i], "exporter", ids[i], SIGNAL_LOGS);
         ledger_metrics_add(shown, &exporters[i]);
-        exporter_taps[i] = ledger_tap_new(&rig.turn, &exporters[i], &sinks[i].in);
+        exporter_taps[i] = ledger_tap_new(&rig.loop.turn, &exporters[i], &sinks[i].in);
     }
-    fanout = fanout_new(&rig.turn, exporter_taps, BRANCHES);
-    tap = ledger_tap_new(&rig.turn, &pipeline, fanout);
+    fanout = fanout_new(&rig.loop.turn, exporter_taps, BRANCHES);
+    tap = ledger_tap_new(&rig.loop.turn, &pipeline, fanout);
 }
 
 static void setup(void)
@@ -78,7 +78,7 @@ static void send_numbered(struct request *r, uint64_t items, size_t number)
 
     b->arrival = number;
     r->settled = false;
-    ack_init(&r->ack, &rig.turn, NULL, items, true, on_settled);
+    ack_init(&r->ack, &rig.loop.turn, NULL, items, true, on_settled);
     consumer_send(tap, b, &r->ack);
 }
 
@@ -98,12 +98,12 @@ START_TEST(the_sender_hears_once_every_branch_has_answered)
     send_logs(&r, 4);
     sink_settle(&sinks[2], 0, &safe);
     sink_settle(&sinks[0], 0, &safe);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(!r.settled);
     ck_assert_uint_eq(pipeline.held, 4);
     ck_assert_uint_eq(exporters[2].delivered, 4);
     sink_settle(&sinks[1], 0, &safe);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(r.settled);
     ck_assert_int_eq(r.outcome.verdict, VERDICT_SAFE);
     ck_assert_uint_eq(pipeline.delivered, 4);
@@ -118,7 +118,7 @@ START_TEST(a_branch_that_says_retry_outweighs_one_that_refuses_for_good)
     sink_settle(&sinks[0], 0, &reject);
     sink_settle(&sinks[1], 0, &retry);
     sink_settle(&sinks[2], 0, &safe);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_int_eq(r.outcome.verdict, VERDICT_RETRY);
     ck_assert_str_eq(r.outcome.reason, "queue_full");
     ck_assert_uint_eq(pipeline.refused.v[0].items, 4);
@@ -135,7 +135,7 @@ START_TEST(the_largest_rejected_of_the_branches_is_dropped_with_its_reason)
     sink_settle(&sinks[0], 0, &(struct outcome){ .rejected = 2, .reason = "type_conflict" });
     sink_settle(&sinks[1], 0, &(struct outcome){ .rejected = 6, .reason = "too_old" });
     sink_settle(&sinks[2], 0, &safe);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_uint_eq(r.outcome.rejected, 6);
     ck_assert_uint_eq(pipeline.delivered, 4);
     ck_assert_str_eq(pipeline.dropped.v[0].reason, "too_old");
@@ -155,7 +155,7 @@ START_TEST(metrics_show_the_ledgers_columns)
     sink_settle(&sinks[0], 0, &safe);
     sink_settle(&sinks[1], 0, &retry);
     sink_settle(&sinks[2], 0, &(struct outcome){ .rejected = 2, .reason = "type_conflict" });
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_double_eq(rig_metric(&rig, "otelcd_pipeline_held_items", "pipeline", "logs/1", NULL), 0);
     ck_assert_double_eq(
         rig_metric(&rig, "otelcd_pipeline_refused_items", "pipeline", "logs/1", "reason", "queue_full", NULL), 7);
@@ -221,7 +221,7 @@ START_TEST(any_order_of_answers_is_booked_exactly)
             sent++;
             open += BRANCHES;
         } else if (what == 1) {
-            turn_run(&rig.turn);
+            turn_run(&rig.loop.turn);
         } else if (sinks[at].held.n > 0) {
             size_t k = rig_random(&rig, sinks[at].held.n);
             struct outcome o = { .verdict = (enum verdict)(rig_random(&rig, 7) / 3), .reason = "because" };
@@ -235,7 +235,7 @@ START_TEST(any_order_of_answers_is_booked_exactly)
         }
         check_sums();
     }
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     for (size_t q = 0; q < REQUESTS; q++) {
         struct outcome o = expected(answers[q]);
 

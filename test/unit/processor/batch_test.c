@@ -94,7 +94,7 @@ static void setup(void)
 static void begin(void)
 {
     node = rig_node(&rig, &batch_processor, &config, SIGNAL_LOGS, &ledger, &sink.in);
-    tap = ledger_tap_new(&rig.turn, &ledger, &node->in);
+    tap = ledger_tap_new(&rig.loop.turn, &ledger, &node->in);
 }
 
 static void teardown(void)
@@ -103,7 +103,7 @@ static void teardown(void)
     rig_destroy(node);
     ledger_tap_free(tap);
     sink_close(&sink);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ledger_free(&ledger);
     rig_close(&rig);
 }
@@ -116,7 +116,7 @@ static struct sender *send_with(uint64_t items, struct metadata *m)
     *s = (struct sender){ .items = items };
     next_in += items;
     b->metadata = m;
-    ack_init(&s->ack, &rig.turn, NULL, items, true, on_settled);
+    ack_init(&s->ack, &rig.loop.turn, NULL, items, true, on_settled);
     consumer_send(tap, b, &s->ack);
     return s;
 }
@@ -132,7 +132,7 @@ static void finish(void)
 
     sink.hold = false;
     rig_stop(node, UINT64_MAX, &stopped);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(stopped);
     ck_assert_uint_eq(ledger.held, 0);
 }
@@ -143,24 +143,24 @@ START_TEST(a_batch_leaves_when_the_time_is_up)
 
     begin();
     a = send_logs(3);
-    clock_advance(&rig.clock, 150 * MS);
+    clock_advance(&rig.loop.clock, 150 * MS);
     b = send_logs(4);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(a->settled && b->settled);
     ck_assert_uint_eq(sink.batches, 0);
     ck_assert_uint_eq(ledger.held, 7);
-    clock_advance(&rig.clock, 49 * MS);
+    clock_advance(&rig.loop.clock, 49 * MS);
     ck_assert_uint_eq(sink.batches, 0);
-    clock_advance(&rig.clock, 1 * MS);
+    clock_advance(&rig.loop.clock, 1 * MS);
     ck_assert_uint_eq(sink.batches, 1);
     ck_assert_uint_eq(sink.items, 7);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_uint_eq(ledger.delivered, 7);
     ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_timeout_trigger_send", "processor", "batch", NULL),
                         1);
     ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_metadata_cardinality", "processor", "batch", NULL),
                         1);
-    ck_assert_uint_eq(clock_next(&rig.clock), UINT64_MAX); /* an idle batcher wakes nobody */
+    ck_assert_uint_eq(clock_next(&rig.loop.clock), UINT64_MAX); /* an idle batcher wakes nobody */
 }
 END_TEST
 
@@ -173,7 +173,7 @@ START_TEST(a_batch_leaves_when_it_is_large_enough)
     send_logs(6);
     ck_assert_uint_eq(sink.batches, 1);
     ck_assert_uint_eq(sink.items, 12);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_batch_size_trigger_send", "processor", "batch", NULL),
                         1);
     ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_batch_send_size", "processor", "batch", NULL), 1);
@@ -186,13 +186,13 @@ START_TEST(a_large_one_is_cut_at_the_maximum)
     config.send_batch_max_size = 10;
     begin();
     send_logs(34);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_uint_eq(sink.batches, 3);
     ck_assert_uint_eq(sink.items, 30);
     ck_assert_uint_eq(largest, 10);
     ck_assert_uint_eq(ledger.held, 4);
-    clock_advance(&rig.clock, 200 * MS);
-    turn_run(&rig.turn);
+    clock_advance(&rig.loop.clock, 200 * MS);
+    turn_run(&rig.loop.turn);
     ck_assert_uint_eq(ledger.delivered, 34);
 }
 END_TEST
@@ -206,7 +206,7 @@ START_TEST(without_a_timer_each_batch_goes_on_at_once)
     begin();
     send_logs(3);
     ck_assert_uint_eq(sink.batches, 1);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_uint_eq(ledger.delivered, 3);
 }
 END_TEST
@@ -221,13 +221,13 @@ START_TEST(senders_wait_while_a_send_is_out_and_the_next_is_full)
     send_logs(10);
     send_logs(10);
     waits = send_logs(1);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(senders[0].settled && senders[1].settled);
     ck_assert(!waits->settled);
-    clock_advance(&rig.clock, 1000 * MS);
+    clock_advance(&rig.loop.clock, 1000 * MS);
     ck_assert_uint_eq(sink.batches, 1);
     sink_settle(&sink, 0, &safe);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_uint_eq(sink.batches, 2);
     ck_assert(waits->settled);
     sink_settle(&sink, 0, &safe);
@@ -242,8 +242,8 @@ START_TEST(what_was_answered_and_then_fails_is_dropped_with_its_reason)
     sink.answer = retry;
     begin();
     s = send_logs(5);
-    clock_advance(&rig.clock, 200 * MS);
-    turn_run(&rig.turn);
+    clock_advance(&rig.loop.clock, 200 * MS);
+    turn_run(&rig.loop.turn);
     ck_assert_int_eq(s->outcome.verdict, VERDICT_SAFE);
     ck_assert_uint_eq(ledger.dropped.v[0].items, 5);
     ck_assert_str_eq(ledger.dropped.v[0].reason, "away");
@@ -261,10 +261,10 @@ START_TEST(with_hold_ack_the_failure_goes_back_to_every_sender_of_the_batch)
     begin();
     a = send_logs(5);
     b = send_logs(6);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(!a->settled && !b->settled);
-    clock_advance(&rig.clock, 200 * MS);
-    turn_run(&rig.turn);
+    clock_advance(&rig.loop.clock, 200 * MS);
+    turn_run(&rig.loop.turn);
     ck_assert_int_eq(a->outcome.verdict, VERDICT_RETRY);
     ck_assert_int_eq(b->outcome.verdict, VERDICT_RETRY);
     ck_assert_str_eq(b->outcome.why, "nobody there");
@@ -282,13 +282,13 @@ START_TEST(with_hold_ack_a_sender_whose_batch_was_cut_hears_once_the_last_part_i
     begin();
     s = send_logs(10);
     sink_settle(&sink, 0, &(struct outcome){ .rejected = 1, .reason = "x" });
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     sink_settle(&sink, 0, &(struct outcome){ .rejected = 2, .reason = "x" });
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(!s->settled);
-    clock_advance(&rig.clock, 200 * MS);
+    clock_advance(&rig.loop.clock, 200 * MS);
     sink_settle(&sink, 0, &safe);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(s->settled);
     ck_assert_int_eq(s->outcome.verdict, VERDICT_SAFE);
     ck_assert_uint_eq(s->outcome.rejected, 3);
@@ -304,8 +304,8 @@ START_TEST(rejected_items_are_told_to_senders_in_order_and_sum_up)
     begin();
     send_logs(4);
     send_logs(4);
-    clock_advance(&rig.clock, 200 * MS);
-    turn_run(&rig.turn);
+    clock_advance(&rig.loop.clock, 200 * MS);
+    turn_run(&rig.loop.turn);
     ck_assert_uint_eq(senders[0].outcome.rejected, 4);
     ck_assert_uint_eq(senders[1].outcome.rejected, 2);
     ck_assert_uint_eq(ledger.delivered, 2);
@@ -352,12 +352,12 @@ START_TEST(each_combination_of_metadata_is_batched_apart_and_only_the_keys_go_on
     send_with(1, tenant("a"));
     send_with(1, NULL);
     third = send_with(1, tenant("c"));
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_int_eq(third->outcome.verdict, VERDICT_REJECT);
     ck_assert_str_eq(third->outcome.why, "too many batcher metadata-value combinations");
     ck_assert_double_eq(rig_metric(&rig, "otelcol_processor_batch_metadata_cardinality", "processor", "batch", NULL),
                         3);
-    clock_advance(&rig.clock, 200 * MS);
+    clock_advance(&rig.loop.clock, 200 * MS);
     ck_assert_uint_eq(sink.batches, 3);
     ck_assert_uint_eq(sink.items, 4);
     ck_assert(bytes_is(seen[0].value, "a") || bytes_is(seen[1].value, "a") || bytes_is(seen[2].value, "a"));
@@ -392,7 +392,7 @@ START_TEST(what_is_left_at_the_deadline_stays_in_the_ledger_as_held)
     send_logs(10);
     send_logs(5);
     rig_stop(node, 0, &stopped);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(!stopped);
     ck_assert_uint_eq(ledger.held, 25);
 }
@@ -417,14 +417,14 @@ START_TEST(whatever_happens_the_ledger_sums)
         if (what == 0 && n_senders < SENDERS) {
             send_logs(1 + rig_random(&random, 25));
         } else if (what == 1) {
-            clock_advance(&rig.clock, rig_random(&random, 150) * MS);
+            clock_advance(&rig.loop.clock, rig_random(&random, 150) * MS);
         } else if (what <= 3 && sink.held.n > 0) {
             struct outcome o = { .verdict = (enum verdict)(rig_random(&random, 6) / 3), .reason = "why" };
 
             o.rejected = rig_random(&random, 4) == 0 ? rig_random(&random, sink.held.v[0].batch->items + 1) : 0;
             sink_settle(&sink, 0, &o);
         } else {
-            turn_run(&rig.turn);
+            turn_run(&rig.loop.turn);
         }
         ck_assert_uint_le(sink.held.n, 1);
         ck_assert(ledger_sums(&ledger));

@@ -49,7 +49,7 @@ static void setup(void)
     shared = NULL;
     for (int i = 0; i < 2; i++)
         nodes[i] = rig_node(&rig, &memory_limiter_processor, &config, SIGNAL_LOGS, &ledger, &sink.in);
-    tap = ledger_tap_new(&rig.turn, &ledger, &nodes[0]->in);
+    tap = ledger_tap_new(&rig.loop.turn, &ledger, &nodes[0]->in);
 }
 
 static void teardown(void)
@@ -57,7 +57,7 @@ static void teardown(void)
     rig_destroy(nodes[1]);
     rig_destroy(nodes[0]);
     ck_assert(shared == NULL);
-    ck_assert_uint_eq(clock_next(&rig.clock), UINT64_MAX);
+    ck_assert_uint_eq(clock_next(&rig.loop.clock), UINT64_MAX);
     ck_assert(ledger_sums(&ledger));
     ledger_tap_free(tap);
     ledger_free(&ledger);
@@ -67,9 +67,9 @@ static void teardown(void)
 
 static const struct outcome *send_logs(uint64_t items)
 {
-    ack_init(&ack, &rig.turn, NULL, items, true, on_settled);
+    ack_init(&ack, &rig.loop.turn, NULL, items, true, on_settled);
     consumer_send(tap, rig_logs(&rig, 0, items), &ack);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     return &answer;
 }
 
@@ -80,7 +80,7 @@ START_TEST(above_the_soft_limit_it_says_retry_until_a_look_finds_room)
     ck_assert_int_eq(send_logs(3)->verdict, VERDICT_SAFE);
     budget_charge(&rig.budget, 3072 * MIB);
     ck_assert_int_eq(send_logs(3)->verdict, VERDICT_SAFE); /* nobody has looked yet */
-    clock_advance(&rig.clock, NS_PER_S);
+    clock_advance(&rig.loop.clock, NS_PER_S);
     o = send_logs(5);
     ck_assert_int_eq(o->verdict, VERDICT_RETRY);
     ck_assert_str_eq(o->reason, "memory_limit");
@@ -88,7 +88,7 @@ START_TEST(above_the_soft_limit_it_says_retry_until_a_look_finds_room)
     ck_assert_uint_eq(o->retry_after_ms, 1000);
     budget_give(&rig.budget, 3072 * MIB);
     ck_assert_int_eq(send_logs(1)->verdict, VERDICT_RETRY);
-    clock_advance(&rig.clock, NS_PER_S);
+    clock_advance(&rig.loop.clock, NS_PER_S);
     ck_assert_int_eq(send_logs(2)->verdict, VERDICT_SAFE);
     ck_assert_uint_eq(ledger.refused.v[0].items, 6);
     ck_assert_uint_eq(ledger.delivered, 8);
@@ -110,7 +110,7 @@ END_TEST
 START_TEST(just_below_the_soft_limit_it_takes_all)
 {
     budget_charge(&rig.budget, 3071 * MIB);
-    clock_advance(&rig.clock, 3 * NS_PER_S);
+    clock_advance(&rig.loop.clock, 3 * NS_PER_S);
     ck_assert_int_eq(send_logs(1)->verdict, VERDICT_SAFE);
     budget_give(&rig.budget, 3071 * MIB);
 }
@@ -119,10 +119,10 @@ END_TEST
 START_TEST(a_long_time_above_the_limit_changes_nothing)
 {
     budget_charge(&rig.budget, 2 * LIMIT * MIB);
-    clock_advance(&rig.clock, 1000 * NS_PER_S);
+    clock_advance(&rig.loop.clock, 1000 * NS_PER_S);
     ck_assert_int_eq(send_logs(1)->verdict, VERDICT_RETRY);
     budget_give(&rig.budget, 2 * LIMIT * MIB);
-    clock_advance(&rig.clock, NS_PER_S);
+    clock_advance(&rig.loop.clock, NS_PER_S);
     ck_assert_int_eq(send_logs(1)->verdict, VERDICT_SAFE);
 }
 END_TEST

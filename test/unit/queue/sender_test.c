@@ -120,7 +120,7 @@ static void setup(void)
 static void begin(void)
 {
     node = rig_node(&rig, &queue, &options, SIGNAL_LOGS, &ledger, NULL);
-    tap = ledger_tap_new(&rig.turn, &ledger, &node->in);
+    tap = ledger_tap_new(&rig.loop.turn, &ledger, &node->in);
 }
 
 static void batches(uint64_t least, uint64_t most)
@@ -131,10 +131,10 @@ static void batches(uint64_t least, uint64_t most)
 
 static void teardown(void)
 {
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(ledger_sums(&ledger));
     rig_destroy(node);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ledger_tap_free(tap);
     sink_close(&sink);
     ledger_free(&ledger);
@@ -159,9 +159,9 @@ static struct client *send_with(uint64_t items, struct metadata *m)
     *c = (struct client){ .items = items };
     next_in += (unsigned)items;
     b->metadata = m;
-    ack_init(&c->ack, &rig.turn, NULL, items, true, on_settled);
+    ack_init(&c->ack, &rig.loop.turn, NULL, items, true, on_settled);
     consumer_send(tap, b, &c->ack);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     return c;
 }
 
@@ -172,8 +172,8 @@ static struct client *send_logs(uint64_t items)
 
 static void wait(uint64_t ns)
 {
-    clock_advance(&rig.clock, ns);
-    turn_run(&rig.turn);
+    clock_advance(&rig.loop.clock, ns);
+    turn_run(&rig.loop.turn);
 }
 
 static double size(void)
@@ -225,7 +225,7 @@ START_TEST(what_waits_goes_out_when_its_time_is_up)
     ck_assert_uint_eq(sizes.n, 0);
     wait(1 * MS);
     came_out(7);
-    ck_assert_uint_eq(clock_next(&rig.clock), UINT64_MAX);
+    ck_assert_uint_eq(clock_next(&rig.loop.clock), UINT64_MAX);
 }
 END_TEST
 
@@ -280,11 +280,11 @@ START_TEST(a_batch_in_two_flights_is_done_when_both_are)
 
     ck_assert_uint_eq(sink.held.n, 2);
     sink_settle(&sink, 1, &safe);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(!a->settled);
     ck_assert_double_eq(size(), 1);
     sink_settle(&sink, 0, &refuse);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(a->settled);
     ck_assert_int_eq(a->outcome.verdict, VERDICT_REJECT);
     ck_assert_double_eq(size(), 0);
@@ -340,14 +340,14 @@ START_TEST(a_part_that_failed_is_sent_again_by_itself)
     send_logs(20);
     sink_settle(&sink, 0, &come_again);
     sink_settle(&sink, 0, &safe);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_uint_eq(ledger.delivered, 10);
     ck_assert_double_eq(size(), 1);
     in_order = false;
     wait(100 * MS);
     ck_assert_uint_eq(sink.held.n, 1);
     sink_settle(&sink, 0, &safe);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_uint_eq(ledger.delivered, 20);
     ck_assert_double_eq(size(), 0);
 }
@@ -386,7 +386,7 @@ START_TEST(clients_with_other_metadata_stay_apart)
     came_out(140, 100);
     wait(200 * MS);
     came_out(140, 100, 9);
-    ck_assert_uint_eq(clock_next(&rig.clock), UINT64_MAX);
+    ck_assert_uint_eq(clock_next(&rig.loop.clock), UINT64_MAX);
 }
 END_TEST
 
@@ -397,7 +397,7 @@ START_TEST(stopping_sends_what_waits)
     batches(100, 0);
     send_logs(5);
     rig_stop(node, UINT64_MAX, &stopped);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(stopped);
     came_out(5);
     ck_assert_uint_eq(ledger.delivered, 5);
@@ -414,7 +414,7 @@ START_TEST(at_the_deadline_what_is_left_is_dropped_or_told)
     batches(10, 10);
     a = send_logs(25);
     ck_assert_uint_eq(sink.held.n, 1);
-    rig_stop(node, clock_mono(&rig.clock) + 1000 * MS, &stopped);
+    rig_stop(node, clock_mono(&rig.loop.clock) + 1000 * MS, &stopped);
     wait(1000 * MS);
     ck_assert(stopped);
     ck_assert(a->settled);
@@ -443,10 +443,10 @@ START_TEST(who_waits_for_room_goes_on_when_there_is_some)
     send_logs(4);
     ck_assert_uint_eq(sink.held.n, 1);
     sink_settle(&sink, 0, &safe);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     came_out(3, 4);
     sink_settle(&sink, 0, &safe);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_uint_eq(ledger.delivered, 7);
 }
 END_TEST
@@ -480,7 +480,7 @@ START_TEST(whatever_comes_and_goes_the_ledger_sums_and_nothing_is_left)
         settle_one();
     wait(1000 * MS);
     rig_stop(node, UINT64_MAX, &stopped);
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert(stopped);
     ck_assert_uint_eq(ledger.held, 0);
     ck_assert_double_eq(size(), 0);

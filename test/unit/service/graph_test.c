@@ -216,8 +216,8 @@ static void stop(struct graph *g)
 {
     bool done = false;
 
-    graph_stop(g, clock_mono(&rig.clock) + 5 * NS_PER_S, on_done, &done);
-    turn_run(&rig.turn);
+    graph_stop(g, clock_mono(&rig.loop.clock) + 5 * NS_PER_S, on_done, &done);
+    turn_run(&rig.loop.turn);
     ck_assert(done);
 }
 
@@ -238,7 +238,7 @@ static void send_from(const char *id, enum signal signal, uint64_t items)
             continue;
         b = rig_logs(&rig, 0, items);
         b->signal = signal;
-        ack_init(&s->ack, &rig.turn, NULL, items, true, on_settled);
+        ack_init(&s->ack, &rig.loop.turn, NULL, items, true, on_settled);
         consumer_send(s->node.out[signal], b, &s->ack);
         return;
     }
@@ -274,7 +274,7 @@ START_TEST(a_batch_walks_through_processors_and_connectors_to_every_exporter)
     expect("+e1 +e2 +p2 +c1 +p1 +r1 ");
     send_from("r1", SIGNAL_LOGS, 3);
     expect("p1 e1 c1 p2 e2 e1 e1 ");
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     ck_assert_int_eq(settled, 1);
     graph_ledgers(g, on_ledger, "logs/a");
     graph_ledgers(g, on_ledger, "logs/c");
@@ -295,7 +295,7 @@ START_TEST(a_shared_receiver_is_one_node_and_an_exporter_one_for_each_signal)
     expect("+e1 +e1 +p1 +s1 ");
     send_from("s1", SIGNAL_TRACES, 1);
     expect("p1 e1 ");
-    turn_run(&rig.turn);
+    turn_run(&rig.loop.turn);
     send_from("s1", SIGNAL_LOGS, 1);
     expect("e1 ");
     stop(g);
@@ -312,16 +312,16 @@ START_TEST(what_does_not_stop_in_time_is_given_up_and_its_items_are_dropped)
     g = start();
     send_from("r1", SIGNAL_LOGS, 4);
     story.len = 0;
-    graph_stop(g, clock_mono(&rig.clock) + 5 * NS_PER_S, on_done, &done);
-    turn_run(&rig.turn);
-    clock_advance(&rig.clock, 4 * NS_PER_S);
-    turn_run(&rig.turn);
+    graph_stop(g, clock_mono(&rig.loop.clock) + 5 * NS_PER_S, on_done, &done);
+    turn_run(&rig.loop.turn);
+    clock_advance(&rig.loop.clock, 4 * NS_PER_S);
+    turn_run(&rig.loop.turn);
     expect("-r1 -p1 ");
-    clock_advance(&rig.clock, NS_PER_S);
-    turn_run(&rig.turn);
+    clock_advance(&rig.loop.clock, NS_PER_S);
+    turn_run(&rig.loop.turn);
     expect("-h1 ");
-    clock_advance(&rig.clock, NS_PER_S);
-    turn_run(&rig.turn);
+    clock_advance(&rig.loop.clock, NS_PER_S);
+    turn_run(&rig.loop.turn);
     ck_assert(done);
     ck_assert_int_eq(settled, 0);
     ck_assert_double_eq(
@@ -339,14 +339,14 @@ START_TEST(a_node_that_stops_late_but_in_time_is_waited_for)
     stuck_id = "p1";
     g = start();
     story.len = 0;
-    graph_stop(g, clock_mono(&rig.clock) + 5 * NS_PER_S, on_done, &done);
-    turn_run(&rig.turn);
+    graph_stop(g, clock_mono(&rig.loop.clock) + 5 * NS_PER_S, on_done, &done);
+    turn_run(&rig.loop.turn);
     expect("-r1 -p1 ");
     if (_i == 1)
         graph_hurry(g);
     stuck->done(&stuck->node);
-    turn_run(&rig.turn);
-    clock_advance(&rig.clock, 0);
+    turn_run(&rig.loop.turn);
+    clock_advance(&rig.loop.clock, 0);
     ck_assert(done);
 }
 END_TEST

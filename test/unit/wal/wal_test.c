@@ -13,9 +13,7 @@
 #define RECORDS 48
 #define ITEMS 3
 
-static uv_loop_t loop;
-static struct turn turn;
-static struct clock the_clock;
+static struct loop loop;
 static struct log_sink sink;
 static struct logger quiet;
 static struct budget budget;
@@ -35,13 +33,11 @@ static size_t n_records;
 
 static void set_up(void)
 {
-    uv_loop_init(&loop);
-    turn_init(&turn);
-    clock_init(&the_clock, true);
+    loop_init(&loop, true);
     log_sink_init(&sink);
     sink.level = LOG_OFF;
     quiet = (struct logger){ .sink = &sink };
-    budget_init(&budget, UINT64_MAX, &turn);
+    budget_init(&budget, UINT64_MAX, &loop.turn);
     sim_fs_init(&fs);
     memset(records, 0, sizeof(records));
     n_records = 0;
@@ -50,17 +46,16 @@ static void set_up(void)
 static void tear_down(void)
 {
     sim_fs_free(&fs);
-    clock_free(&the_clock);
     log_sink_close(&sink);
-    ck_assert_int_eq(uv_loop_close(&loop), 0);
+    ck_assert_int_eq(loop_close(&loop, NULL, NULL), 0);
 }
 
 static void run(void)
 {
-    turn_run(&turn);
-    while (uv_run(&loop, UV_RUN_ONCE) != 0 || turn.head != NULL)
-        turn_run(&turn);
-    turn_run(&turn);
+    turn_run(&loop.turn);
+    while (uv_run(&loop.uv, UV_RUN_ONCE) != 0 || loop.turn.head != NULL)
+        turn_run(&loop.turn);
+    turn_run(&loop.turn);
 }
 
 static int open_log(struct wal **w)
@@ -69,7 +64,7 @@ static int open_log(struct wal **w)
         .directory = "d", .max_bytes = 64u << 20, .segment_bytes = 65536, .sync = true, .io = &fs.io
     };
     struct error err = { 0 };
-    int rc = wal_open(w, &loop, &turn, &the_clock, &quiet, &o, &err);
+    int rc = wal_open(w, &loop, &quiet, &o, &err);
 
     if (rc != 0)
         *w = NULL;
@@ -142,7 +137,7 @@ static void work(struct wal *w)
                 settle(w, i == n_records - 10 ? i + 5 : i); /* one stays behind for a while */
         if (n_records % 16 == 0)
             settle(w, n_records - 14);
-        clock_advance(&the_clock, NS_PER_S);
+        clock_advance(&loop.clock, NS_PER_S);
         run();
     }
 }
@@ -346,7 +341,7 @@ START_TEST(files_go_when_all_in_them_is_settled)
     work(w);
     for (size_t i = 0; i < n_records; i++)
         settle(w, i);
-    clock_advance(&the_clock, NS_PER_S);
+    clock_advance(&loop.clock, NS_PER_S);
     run();
     ck_assert_uint_eq(wal_held(w).records, 0);
     ck_assert_uint_eq(wal_held(w).items, 0);
@@ -601,7 +596,7 @@ START_TEST(a_newer_format_is_refused_by_name)
     wal_head_put(bytes, &head);
     fd = fs.io.open(&fs, "d/0000000000000001.wal", true);
     fs.io.write(&fs, fd, &part, 1, 0);
-    ck_assert_int_ne(wal_open(&w, &loop, &turn, &the_clock, &quiet, &o, &err), 0);
+    ck_assert_int_ne(wal_open(&w, &loop, &quiet, &o, &err), 0);
     ck_assert_ptr_nonnull(strstr(err.text, "format version 2"));
     tear_down();
 }
@@ -618,7 +613,7 @@ START_TEST(a_full_log_refuses_and_takes_again_when_something_is_settled)
     size_t accepted = 0;
 
     set_up();
-    ck_assert_int_eq(wal_open(&w, &loop, &turn, &the_clock, &quiet, &o, &err), 0);
+    ck_assert_int_eq(wal_open(&w, &loop, &quiet, &o, &err), 0);
     for (; accepted < RECORDS; accepted++) {
         struct record *r = &records[n_records];
 
@@ -634,7 +629,7 @@ START_TEST(a_full_log_refuses_and_takes_again_when_something_is_settled)
     ck_assert_uint_gt(accepted, 8);
     for (size_t i = 0; i < n_records; i++)
         settle(w, i);
-    clock_advance(&the_clock, NS_PER_S);
+    clock_advance(&loop.clock, NS_PER_S);
     run();
     append(w);
     run();

@@ -26,7 +26,6 @@ struct debug_config {
 };
 
 static struct rig rig;
-static uv_loop_t loop;
 static struct ledger ledger;
 static struct debug_config config;
 static const char *outputs[1];
@@ -47,8 +46,6 @@ static void setup(void)
     int fd;
 
     rig_init(&rig, 1);
-    ck_assert_int_eq(uv_loop_init(&loop), 0);
-    rig.host.loop = &loop;
     strcpy(output, "/tmp/debug_test.XXXXXX");
     fd = mkstemp(output);
     ck_assert_int_ge(fd, 0);
@@ -62,7 +59,7 @@ static void begin(enum signal signal)
 {
     ledger_init(&ledger, "exporter", "debug", signal);
     node = rig_node(&rig, &debug_exporter, &config, signal, &ledger, NULL);
-    tap = ledger_tap_new(&rig.turn, &ledger, &node->in);
+    tap = ledger_tap_new(&rig.loop.turn, &ledger, &node->in);
 }
 
 static void end(void)
@@ -70,8 +67,8 @@ static void end(void)
     bool stopped = false;
 
     rig_stop(node, 0, &stopped);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    turn_run(&rig.turn);
+    uv_run(&rig.loop.uv, UV_RUN_DEFAULT);
+    turn_run(&rig.loop.turn);
     ck_assert(stopped);
     ck_assert(ledger_sums(&ledger));
     ck_assert_uint_eq(ledger.held, 0);
@@ -83,7 +80,6 @@ static void end(void)
 static void teardown(void)
 {
     unlink(output);
-    ck_assert_int_eq(uv_loop_close(&loop), 0);
     rig_close(&rig);
 }
 
@@ -122,10 +118,10 @@ static void print(struct batch *b)
 {
     struct ack ack;
 
-    ack_init(&ack, &rig.turn, NULL, b->items, true, on_settled);
+    ack_init(&ack, &rig.loop.turn, NULL, b->items, true, on_settled);
     consumer_send(tap, b, &ack);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    turn_run(&rig.turn);
+    uv_run(&rig.loop.uv, UV_RUN_DEFAULT);
+    turn_run(&rig.loop.turn);
 }
 
 static void print_file(const char *name, enum signal signal)
@@ -179,7 +175,7 @@ START_TEST(sampling_prints_the_first_of_each_second_and_then_every_so_many_th)
     for (int i = 0; i < 10; i++)
         print(rig_logs(&rig, 0, 1));
     ck_assert_uint_eq(count_lines(), 4); /* 1, 2, 5, 8 */
-    clock_advance(&rig.clock, NS_PER_S);
+    clock_advance(&rig.loop.clock, NS_PER_S);
     for (int i = 0; i < 2; i++)
         print(rig_logs(&rig, 0, 1));
     ck_assert_uint_eq(count_lines(), 6);
@@ -202,13 +198,13 @@ START_TEST(a_reader_that_stopped_reading_does_not_hold_up_the_data)
     config.verbosity = 2;
     begin(SIGNAL_LOGS);
     for (int i = 0; i < 40; i++) {
-        ack_init(&acks[i], &rig.turn, NULL, 1000, true, on_settled);
+        ack_init(&acks[i], &rig.loop.turn, NULL, 1000, true, on_settled);
         consumer_send(tap, rig_logs(&rig, 0, 1000), &acks[i]);
     }
     for (left = 0; left < 400 && settled < 40; left++) {
-        uv_run(&loop, UV_RUN_DEFAULT);
-        turn_run(&rig.turn);
-        clock_advance(&rig.clock, 50 * NS_PER_MS);
+        uv_run(&rig.loop.uv, UV_RUN_DEFAULT);
+        turn_run(&rig.loop.turn);
+        clock_advance(&rig.loop.clock, 50 * NS_PER_MS);
     }
     ck_assert_int_eq(settled, 40);
     ck_assert_double_gt(rig_metric(&rig, "otelcd_exporter_debug_unprinted_batches", "exporter", "debug", NULL), 10);

@@ -28,9 +28,7 @@ struct told {
     size_t body_len;
 };
 
-static uv_loop_t loop;
-static struct turn turn;
-static struct clock the_clock;
+static struct loop loop;
 static struct http_client *client;
 static struct http_client_options options;
 static int listener, peers[PEERS];
@@ -41,9 +39,9 @@ static struct buf heard;
 static void settle(void)
 {
     for (int i = 0; i < 20; i++) {
-        turn_run(&turn);
-        uv_run(&loop, UV_RUN_NOWAIT);
-        turn_run(&turn);
+        turn_run(&loop.turn);
+        uv_run(&loop.uv, UV_RUN_NOWAIT);
+        turn_run(&loop.turn);
     }
 }
 
@@ -52,9 +50,7 @@ static void set_up(void)
     struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
     socklen_t len = sizeof(in);
 
-    uv_loop_init(&loop);
-    turn_init(&turn);
-    clock_init(&the_clock, true);
+    loop_init(&loop, true);
     listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     ck_assert_int_eq(bind(listener, (struct sockaddr *)&in, sizeof(in)), 0);
     ck_assert_int_eq(listen(listener, 16), 0);
@@ -78,9 +74,8 @@ static void tear_down(void)
         close(peers[i]);
     if (listener >= 0)
         close(listener);
-    ck_assert_int_eq(uv_loop_close(&loop), 0);
-    ck_assert_uint_eq(the_clock.heap.n, 0);
-    clock_free(&the_clock);
+    ck_assert_uint_eq(loop.clock.heap.n, 0);
+    ck_assert_int_eq(loop_close(&loop, NULL, NULL), 0);
     buf_free(&heard);
 }
 
@@ -88,7 +83,7 @@ static void start(void)
 {
     struct error err;
 
-    client = http_client_new(&loop, &turn, &the_clock, &options, &err);
+    client = http_client_new(&loop, &options, &err);
     ck_assert_msg(client != NULL, "%s", err.text);
 }
 
@@ -127,8 +122,8 @@ static int take(void)
     settle();
     while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0) {
         ck_assert_int_eq(errno, EAGAIN);
-        uv_run(&loop, UV_RUN_ONCE);
-        turn_run(&turn);
+        uv_run(&loop.uv, UV_RUN_ONCE);
+        turn_run(&loop.turn);
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     settle();
@@ -173,15 +168,15 @@ static void until_told(const struct told *t)
 {
     settle();
     while (t->times == 0) {
-        uv_run(&loop, UV_RUN_ONCE);
-        turn_run(&turn);
+        uv_run(&loop.uv, UV_RUN_ONCE);
+        turn_run(&loop.turn);
     }
     ck_assert_uint_eq(t->times, 1);
 }
 
 static void advance(uint64_t ns)
 {
-    clock_advance(&the_clock, ns);
+    clock_advance(&loop.clock, ns);
     settle();
 }
 
@@ -547,7 +542,7 @@ START_TEST(time_is_bounded_and_the_reason_told)
     ck_assert_ptr_nonnull(strstr(t.why, "the answer did not end within 5 s"));
 
     call(&t, "x"); /* the address is still looked up */
-    clock_advance(&the_clock, 6 * NS_PER_S);
+    clock_advance(&loop.clock, 6 * NS_PER_S);
     until_told(&t);
     ck_assert_int_eq(t.failure, HTTP_NOT_CONNECTED);
     ck_assert(!t.ambiguous);
@@ -728,7 +723,7 @@ START_TEST(what_cannot_be_called_is_refused)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         options.url = cases[i].url;
         options.proxy_url = cases[i].proxy;
-        ck_assert_ptr_null(http_client_new(&loop, &turn, &the_clock, &options, &err));
+        ck_assert_ptr_null(http_client_new(&loop, &options, &err));
         ck_assert_msg(strstr(err.text, cases[i].why) != NULL, "%s", err.text);
     }
 }

@@ -16,9 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static uv_loop_t loop;
-static struct clock the_clock;
-static struct turn turn;
+static struct loop loop;
 static struct budget budget;
 static struct log_sink sink;
 static struct logger logger;
@@ -30,10 +28,8 @@ static unsigned mismatches;
 
 static void set_up(void)
 {
-    uv_loop_init(&loop);
-    clock_init(&the_clock, true);
-    turn_init(&turn);
-    budget_init(&budget, UINT64_MAX, &turn);
+    loop_init(&loop, true);
+    budget_init(&budget, UINT64_MAX, &loop.turn);
     log_sink_init(&sink);
     sink.level = LOG_OFF;
     logger.sink = &sink;
@@ -46,9 +42,9 @@ static void set_up(void)
 
 static void turn_once(void)
 {
-    turn_run(&turn);
-    uv_run(&loop, UV_RUN_NOWAIT);
-    turn_run(&turn);
+    turn_run(&loop.turn);
+    uv_run(&loop.uv, UV_RUN_NOWAIT);
+    turn_run(&loop.turn);
 }
 
 /* The kernel's loopback delivers at once, so a few turns settle everything that is not a matter of time. */
@@ -60,7 +56,7 @@ static void settle(void)
 
 static void advance(uint64_t ns)
 {
-    clock_advance(&the_clock, ns);
+    clock_advance(&loop.clock, ns);
     settle();
 }
 
@@ -74,7 +70,7 @@ static void on_stopped(struct http_server *s, void *arg)
 
 static void stop(uint64_t within)
 {
-    http_server_stop(server, clock_mono(&the_clock) + within, on_stopped, &stopped);
+    http_server_stop(server, clock_mono(&loop.clock) + within, on_stopped, &stopped);
     settle();
 }
 
@@ -84,12 +80,11 @@ static void tear_down(void)
         stop(0);
     settle();
     ck_assert(stopped);
-    ck_assert_int_eq(uv_loop_close(&loop), 0);
     ck_assert_uint_eq(r.open, 0);
     ck_assert_uint_eq(budget.used, 0);
-    ck_assert_uint_eq(the_clock.heap.n, 0);
+    ck_assert_uint_eq(loop.clock.heap.n, 0);
+    ck_assert_int_eq(loop_close(&loop, NULL, NULL), 0);
     buf_free(&r.log);
-    clock_free(&the_clock);
     log_sink_close(&sink);
 }
 
@@ -102,8 +97,7 @@ static void on_mismatch(struct http_service *s, struct http_request *req)
 
 static int try_listen(struct error *err)
 {
-    return http_server_listen(&server, &loop, &options, &r.service, &the_clock, &turn, &budget, &logger, on_mismatch,
-                              err);
+    return http_server_listen(&server, &loop, &options, &r.service, &budget, &logger, on_mismatch, err);
 }
 
 static void start(void)

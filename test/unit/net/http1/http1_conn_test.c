@@ -100,10 +100,10 @@ START_TEST(the_next_request_waits_for_the_answer)
     ck_assert_uint_gt(m.held.len, 0);
     recorder_answer(r.last);
     ck_assert_uint_eq(r.open, 1); /* on_close never comes from inside a call */
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     expect_log("close;GET /y;end;");
     recorder_answer(r.last);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     expect_answer(OK OK);
 }
 END_TEST
@@ -261,11 +261,11 @@ START_TEST(answers_in_pieces_are_chunked_or_end_with_the_connection)
         say(requests[i]);
         http_respond_begin(r.last, 200, NULL, 0);
         http_respond_write(r.last, bytes_str("abc"));
-        turn_run(&m.turn);
+        turn_run(&m.loop.turn);
         http_respond_write(r.last, bytes_str(""));
         http_respond_write(r.last, bytes_str("de"));
         http_respond_end(r.last, &(struct http_header){ BYTES_LIT("t"), BYTES_LIT("v") }, 1);
-        turn_run(&m.turn);
+        turn_run(&m.loop.turn);
         expect_answer(answers[i]);
         ck_assert_int_eq(m.fate, i == 1 ? HTTP_FINISHED : HTTP_GOES_ON);
         if (i < ARRAY_LEN(requests) - 1)
@@ -284,7 +284,7 @@ START_TEST(answers_that_have_no_body_have_no_length)
     start();
     say("OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n");
     http_respond(r.last, 204, bad, 3, bytes_str("never"));
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     expect_answer("HTTP/1.1 204 No Content\r\nx: a  b: c\r\n\r\n");
 }
 END_TEST
@@ -314,12 +314,12 @@ START_TEST(an_overdrawn_budget_stops_reading_but_not_for_good)
     m.budget.limit = 1000;
     budget_charge(&m.budget, 2000);
     ck_assert_uint_eq(m.io.ops->room(&m.io, 100), 0);
-    clock_advance(&m.clock, NS_PER_S);
+    clock_advance(&m.loop.clock, NS_PER_S);
     ck_assert_uint_eq(m.io.ops->room(&m.io, 100), 100);
     say("0123456789");
     ck_assert_uint_eq(m.io.ops->room(&m.io, 100), 0);
     budget_give(&m.budget, 2000);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert_uint_eq(m.io.ops->room(&m.io, 100), 100);
 }
 END_TEST
@@ -330,10 +330,10 @@ START_TEST(the_peers_end_does_not_take_the_answer_away)
     start();
     say(POST "\r\n");
     m.io.ops->on_end(&m.io);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
     recorder_answer(r.last);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     expect_log("POST /x;end;close;");
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
 }
@@ -345,7 +345,7 @@ START_TEST(half_a_body_is_an_aborted_request)
     say(POST "Content-Length: 5\r\n\r\nabc");
     m.io.ops->on_end(&m.io);
     m.io.kick(&m.io);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_BROKEN);
     m.io.ops->close(&m.io);
     expect_log("POST /x;body 3;close aborted;");
@@ -360,10 +360,10 @@ START_TEST(time_runs_out_for_heads_bodies_and_the_idle)
     options.idle_timeout = 30 * NS_PER_S;
     start();
     say("GET / HT");
-    clock_advance(&m.clock, 9 * NS_PER_S);
+    clock_advance(&m.loop.clock, 9 * NS_PER_S);
     say("TP/1.1\r\n"); /* slow bytes do not help */
-    clock_advance(&m.clock, 2 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 2 * NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert(strncmp(buf_cstr(&m.out), "HTTP/1.1 408 ", 13) == 0);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
     memory_close(&m);
@@ -372,8 +372,8 @@ START_TEST(time_runs_out_for_heads_bodies_and_the_idle)
     say(POST "Content-Length: 100\r\n\r\n");
     for (int i = 0; i < 21; i++) {
         say("x");
-        clock_advance(&m.clock, NS_PER_S);
-        turn_run(&m.turn);
+        clock_advance(&m.loop.clock, NS_PER_S);
+        turn_run(&m.loop.turn);
     }
     ck_assert(strncmp(buf_cstr(&m.out), "HTTP/1.1 408 ", 13) == 0);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
@@ -382,20 +382,20 @@ START_TEST(time_runs_out_for_heads_bodies_and_the_idle)
     options.read_header_timeout = 0; /* the time of the whole request is that of its head too */
     start();
     say("GET / HT");
-    clock_advance(&m.clock, 21 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 21 * NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert(strncmp(buf_cstr(&m.out), "HTTP/1.1 408 ", 13) == 0);
     memory_close(&m);
 
     start();
     say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    clock_advance(&m.clock, 29 * NS_PER_S);
+    clock_advance(&m.loop.clock, 29 * NS_PER_S);
     say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    clock_advance(&m.clock, 29 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 29 * NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
-    clock_advance(&m.clock, 2 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 2 * NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
     ck_assert_uint_eq(m.shared.stats.timeouts, 0);
 }
@@ -408,10 +408,10 @@ START_TEST(stopping_ends_idle_connections_and_lets_requests_end)
     say(POST "\r\n");
     m.shared.stopping = true;
     m.io.ops->drain(&m.io);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
     recorder_answer(r.last);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     expect_answer(OK_CLOSE);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
     memory_close(&m);
@@ -419,7 +419,7 @@ START_TEST(stopping_ends_idle_connections_and_lets_requests_end)
     start();
     m.shared.stopping = true;
     m.io.ops->drain(&m.io);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
 }
 END_TEST
@@ -430,7 +430,7 @@ START_TEST(stopping_does_not_wait_for_half_a_head_and_not_long_for_half_a_body)
     say("POST / HT");
     m.shared.stopping = true;
     m.io.ops->drain(&m.io);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
     memory_close(&m);
 
@@ -438,11 +438,11 @@ START_TEST(stopping_does_not_wait_for_half_a_head_and_not_long_for_half_a_body)
     say(POST "Content-Length: 100\r\n\r\nab");
     m.shared.stopping = true;
     m.io.ops->drain(&m.io);
-    clock_advance(&m.clock, NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
-    clock_advance(&m.clock, 2 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 2 * NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert(strncmp(buf_cstr(&m.out), "HTTP/1.1 408 ", 13) == 0);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
 }
@@ -455,7 +455,7 @@ START_TEST(a_reset_request_takes_the_connection_with_it)
     say(POST "Content-Length: 5\r\n\r\nab");
     http_request_reset(r.last, 0);
     ck_assert_uint_eq(r.open, 1);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_BROKEN);
 }
 END_TEST

@@ -140,7 +140,7 @@ START_TEST(trailers_end_the_stream_after_the_data)
     ck_assert(http_respond_write(r.last, bytes_str("abc")));
     http_respond_end(r.last, &status, 1);
     expect_log("POST /;end;");
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     expect_log("close;");
     ck_assert(find_frame(&m.out, NGHTTP2_HEADERS, 1, 0, &f) && !(f.flags & NGHTTP2_FLAG_END_STREAM));
     ck_assert(find_frame(&m.out, NGHTTP2_DATA, 1, 0, &f) && f.payload.len == 3 && f.flags == 0);
@@ -157,8 +157,8 @@ START_TEST(an_early_answer_stops_the_sender_without_an_error)
     put_data(&in, 1, 10, false);
     send_in();
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_RST_STREAM), 0);
-    clock_advance(&m.clock, NS_PER_S); /* it does not end by itself */
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, NS_PER_S); /* it does not end by itself */
+    turn_run(&m.loop.turn);
     expect_reset(1, NGHTTP2_NO_ERROR);
     expect_log("POST /;close;");
     m.out.len = 0;
@@ -179,8 +179,8 @@ START_TEST(an_early_answer_leaves_a_sender_in_peace_that_ends_soon)
     put_data(&in, 1, 10, true);
     send_in();
     expect_log("POST /;close;");
-    clock_advance(&m.clock, NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_RST_STREAM), 0);
 }
 END_TEST
@@ -227,7 +227,7 @@ START_TEST(nobody_sends_more_than_was_granted)
     ck_assert(!find_frame(&m.out, NGHTTP2_WINDOW_UPDATE, 1, 0, &f));
     http_request_grant(r.last, 500);
     http_request_grant(r.last, 20);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert(find_frame(&m.out, NGHTTP2_WINDOW_UPDATE, 1, 0, &f) && u32_at(f.payload, 0) == 500);
     ck_assert(find_frame(&m.out, NGHTTP2_WINDOW_UPDATE, 1, 1, &f) && u32_at(f.payload, 0) == 20);
     put_data(&in, 1, 520, false);
@@ -299,17 +299,17 @@ START_TEST(an_overdrawn_budget_holds_credit_back_but_not_for_good)
     m.out.len = 0;
     send_in();
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_WINDOW_UPDATE), 0);
-    held = m.clock.mono;
-    clock_advance(&m.clock, NS_PER_S);
-    turn_run(&m.turn);
-    ck_assert_uint_eq(m.clock.mono - held, NS_PER_S);
+    held = m.loop.clock.mono;
+    clock_advance(&m.loop.clock, NS_PER_S);
+    turn_run(&m.loop.turn);
+    ck_assert_uint_eq(m.loop.clock.mono - held, NS_PER_S);
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_WINDOW_UPDATE), 1);
     for (int i = 0; i < 60; i++)
         put_data(&in, 1, 16384, false);
     send_in();
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_WINDOW_UPDATE), 1);
     budget_give(&m.budget, 2000);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_WINDOW_UPDATE), 2);
 }
 END_TEST
@@ -415,7 +415,7 @@ START_TEST(a_few_resets_a_second_are_no_nuisance)
     for (uint32_t n = 0; n < 5000; n++) {
         put_nuisance(0, n);
         send_in();
-        clock_advance(&m.clock, 20 * NS_PER_MS);
+        clock_advance(&m.loop.clock, 20 * NS_PER_MS);
     }
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
     ck_assert_uint_eq(r.aborted, 5000);
@@ -434,7 +434,7 @@ START_TEST(a_peer_that_reads_nothing_is_not_read_from)
     ck_assert_uint_eq(m.io.ops->room(&m.io, 1000), 0);
     m.stuck = false;
     m.io.kick(&m.io);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert_uint_eq(m.io.ops->room(&m.io, 1000), 1000);
 }
 END_TEST
@@ -443,7 +443,7 @@ END_TEST
 
 static void ping_after(uint64_t seconds)
 {
-    clock_advance(&m.clock, seconds * NS_PER_S);
+    clock_advance(&m.loop.clock, seconds * NS_PER_S);
     put_ping(&in, false);
     send_in();
 }
@@ -502,17 +502,17 @@ START_TEST(a_silent_peer_is_pinged_and_given_up)
     start_clean();
     put_request(&in, 1, "POST", "/", false);
     send_in();
-    clock_advance(&m.clock, 101 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 101 * NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_PING), 1);
     put_ping(&in, true);
-    clock_advance(&m.clock, NS_PER_S);
+    clock_advance(&m.loop.clock, NS_PER_S);
     send_in();
-    clock_advance(&m.clock, 50 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 50 * NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
-    clock_advance(&m.clock, 60 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 60 * NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_BROKEN);
     ck_assert_uint_eq(m.shared.stats.timeouts, 1);
 }
@@ -530,7 +530,7 @@ START_TEST(ending_gracefully_takes_what_is_in_flight)
     send_in();
     first = r.last;
     m.io.ops->drain(&m.io);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     expect_goaway(0, INT32_MAX, NGHTTP2_NO_ERROR, "");
     put_request(&in, 3, "POST", "/", true); /* was in flight */
     put_frame(&in, NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, bytes_of("goodbye", 8));
@@ -540,12 +540,12 @@ START_TEST(ending_gracefully_takes_what_is_in_flight)
     send_in();
     ck_assert_uint_eq(r.requests, 2);
     recorder_answer(r.last);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     put_data(&in, 1, 10, true);
     send_in();
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
     recorder_answer(first);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
     ck_assert_uint_eq(r.aborted, 0);
 }
@@ -555,10 +555,10 @@ START_TEST(after_the_last_answer_the_connection_is_over)
 {
     start_clean();
     m.io.ops->drain(&m.io);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
-    clock_advance(&m.clock, NS_PER_S); /* the ping is not answered */
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, NS_PER_S); /* the ping is not answered */
+    turn_run(&m.loop.turn);
     expect_goaway(1, 0, NGHTTP2_NO_ERROR, "graceful_stop");
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
 }
@@ -568,14 +568,14 @@ START_TEST(idle_and_old_connections_are_told_to_go)
 {
     options.max_connection_idle = 100 * NS_PER_S;
     start_clean();
-    clock_advance(&m.clock, 60 * NS_PER_S);
+    clock_advance(&m.loop.clock, 60 * NS_PER_S);
     put_request(&in, 1, "GET", "/", true);
     send_in();
-    clock_advance(&m.clock, 99 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 99 * NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_GOAWAY), 0);
-    clock_advance(&m.clock, 7 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 7 * NS_PER_S);
+    turn_run(&m.loop.turn);
     expect_goaway(1, 1, NGHTTP2_NO_ERROR, "max_idle");
     memory_close(&m);
 
@@ -585,15 +585,15 @@ START_TEST(idle_and_old_connections_are_told_to_go)
     start_clean();
     put_request(&in, 1, "POST", "/", true);
     send_in();
-    clock_advance(&m.clock, 89 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 89 * NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_GOAWAY), 0);
-    clock_advance(&m.clock, 27 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 27 * NS_PER_S);
+    turn_run(&m.loop.turn);
     expect_goaway(1, 1, NGHTTP2_NO_ERROR, "max_age");
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
-    clock_advance(&m.clock, 50 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 50 * NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_BROKEN);
 }
 END_TEST
@@ -604,14 +604,14 @@ START_TEST(headers_that_do_not_end_in_time_end_the_connection)
 
     options.read_header_timeout = 10 * NS_PER_S;
     start_clean();
-    clock_advance(&m.clock, 1000 * NS_PER_S); /* an idle connection is none of that timeout's business */
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 1000 * NS_PER_S); /* an idle connection is none of that timeout's business */
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
     put_request_block(&block, "POST", "/");
     put_frame(&in, NGHTTP2_HEADERS, 0, 1, buf_bytes(&block));
     send_in();
-    clock_advance(&m.clock, 11 * NS_PER_S);
-    turn_run(&m.turn);
+    clock_advance(&m.loop.clock, 11 * NS_PER_S);
+    turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
     buf_free(&block);
 }
@@ -628,8 +628,8 @@ START_TEST(a_slow_body_is_answered_with_408)
     for (int i = 0; i < 11; i++) {
         put_data(&in, 1, 1, false);
         send_in();
-        clock_advance(&m.clock, NS_PER_S);
-        turn_run(&m.turn);
+        clock_advance(&m.loop.clock, NS_PER_S);
+        turn_run(&m.loop.turn);
     }
     ck_assert(find_frame(&m.out, NGHTTP2_HEADERS, 1, 0, &f));
     ck_assert_uint_eq(m.shared.stats.timeouts, 1);
@@ -649,18 +649,18 @@ START_TEST(a_reader_that_opens_no_window_is_told_by_false_and_then_cut_off)
     send_in();
     http_respond_begin(r.last, 200, NULL, 0);
     ck_assert(http_respond_write(r.last, bytes_of(piece, sizeof(piece))));
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert(!http_respond_write(r.last, bytes_of(piece, sizeof(piece))));
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     expect_log("GET /;end;");
     put_word_frame(&in, NGHTTP2_WINDOW_UPDATE, 1, 10 << 20);
     put_word_frame(&in, NGHTTP2_WINDOW_UPDATE, 0, 240 * 1024);
     send_in();
     expect_log("writable;");
     http_respond_end(r.last, NULL, 0);
-    turn_run(&m.turn);
-    clock_advance(&m.clock, 31 * NS_PER_S);
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
+    clock_advance(&m.loop.clock, 31 * NS_PER_S);
+    turn_run(&m.loop.turn);
     expect_log("close aborted;");
     expect_reset(1, NGHTTP2_CANCEL);
 }
@@ -704,7 +704,7 @@ START_TEST(a_name_of_framing_does_not_reach_the_wire)
     put_request(&in, 1, "GET", "/", true);
     send_in();
     http_respond(r.last, 200, bad, 3, bytes_of(NULL, 0));
-    turn_run(&m.turn);
+    turn_run(&m.loop.turn);
     ck_assert(find_frame(&m.out, NGHTTP2_HEADERS, 1, 0, &f));
     ck_assert_uint_lt(f.payload.len, 14); /* :status by index, x: yyyyyyy */
 }

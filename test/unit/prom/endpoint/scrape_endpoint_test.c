@@ -31,7 +31,6 @@ struct cursor {
 };
 
 static struct rig rig;
-static uv_loop_t loop;
 static struct scrape_endpoints *endpoints;
 static int turns;
 
@@ -138,8 +137,8 @@ static void client_read(struct client *c)
 
 static void step(void)
 {
-    uv_run(&loop, UV_RUN_NOWAIT);
-    turn_run(&rig.turn);
+    uv_run(&rig.loop.uv, UV_RUN_NOWAIT);
+    turn_run(&rig.loop.turn);
     turns++;
     for (size_t i = 0; i < ARRAY_LEN(clients); i++)
         if (clients[i] != NULL)
@@ -196,8 +195,7 @@ static void check_served(int port, const char *want)
 static void set_up(void)
 {
     rig_init(&rig, 1);
-    uv_loop_init(&loop);
-    endpoints = scrape_endpoints_new(&loop, &rig.clock, &rig.turn, &rig.budget, &rig.metrics, &rig.log, NULL);
+    endpoints = scrape_endpoints_new(&rig.loop, &rig.budget, &rig.metrics, &rig.log, NULL);
     turns = 0;
 }
 
@@ -221,7 +219,7 @@ static void take_out(struct fake *f)
     static int done;
 
     done = 0;
-    scrape_endpoints_remove(endpoints, &f->source, clock_mono(&rig.clock) + NS_PER_S, count_done, &done);
+    scrape_endpoints_remove(endpoints, &f->source, clock_mono(&rig.loop.clock) + NS_PER_S, count_done, &done);
     for (int i = 0; i < STEPS_MAX && done == 0; i++)
         step();
     ck_assert_int_eq(done, 1);
@@ -231,11 +229,10 @@ static void take_out(struct fake *f)
 static void tear_down(void)
 {
     scrape_endpoints_free(endpoints);
-    for (int i = 0; uv_run(&loop, UV_RUN_NOWAIT) != 0; i++) {
+    for (int i = 0; uv_run(&rig.loop.uv, UV_RUN_NOWAIT) != 0; i++) {
         ck_assert_int_lt(i, 1000);
-        turn_run(&rig.turn);
+        turn_run(&rig.loop.turn);
     }
-    ck_assert_int_eq(uv_loop_close(&loop), 0);
     rig_close(&rig);
 }
 
@@ -428,7 +425,7 @@ START_TEST(a_reader_whose_time_is_up_is_cut_off)
     c.reads = false;
     steps(1000);
     ck_assert_int_eq(f.open, 1);
-    clock_advance(&rig.clock, 12 * NS_PER_S);
+    clock_advance(&rig.loop.clock, 12 * NS_PER_S);
     steps(10);
     ck_assert_int_eq(f.open, 0);
     c.reads = true;
@@ -454,11 +451,11 @@ START_TEST(a_source_is_let_go_when_nobody_reads_it_any_more)
     client_open(&c, port, GET "\r\n");
     c.reads = false;
     steps(1000);
-    scrape_endpoints_remove(endpoints, &f.source, clock_mono(&rig.clock) + NS_PER_S, count_done, &done);
+    scrape_endpoints_remove(endpoints, &f.source, clock_mono(&rig.loop.clock) + NS_PER_S, count_done, &done);
     steps(100);
     ck_assert_int_eq(done, 0);
     ck_assert_int_eq(f.open, 1);
-    clock_advance(&rig.clock, 2 * NS_PER_S);
+    clock_advance(&rig.loop.clock, 2 * NS_PER_S);
     steps(10);
     ck_assert_int_eq(done, 1);
     ck_assert_int_eq(f.open, 0);

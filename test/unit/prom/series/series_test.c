@@ -131,7 +131,7 @@ START_TEST(the_first_type_of_a_name_stays_while_it_has_series)
     ck_assert_uint_eq(series_rig_rejected(&r, "type_conflict"), 1);
     ck_assert_str_eq(r.result.reasons[0].example, "x_total");
     SHOWS("x_total 1\n");
-    clock_advance(&r.rig.clock, 400 * NS_PER_S);
+    clock_advance(&r.rig.loop.clock, 400 * NS_PER_S);
     series_rig_metric(&r, GAUGE("x.total", "{" AT(2) ",'asInt':'2'}"));
     ck_assert_uint_eq(r.result.rejected, 0);
     SHOWS("x_total 2\n");
@@ -285,11 +285,11 @@ START_TEST(a_series_goes_when_nothing_arrives_for_it)
 {
     series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'1','attributes':[" A("a", "1") "]},{" AT(
                                          1) ",'asInt':'2','attributes':[" A("a", "2") "]}"));
-    clock_advance(&r.rig.clock, 200 * NS_PER_S);
+    clock_advance(&r.rig.loop.clock, 200 * NS_PER_S);
     series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'1','attributes':[" A("a", "1") "]}"));
-    clock_advance(&r.rig.clock, 101 * NS_PER_S);
+    clock_advance(&r.rig.loop.clock, 101 * NS_PER_S);
     SHOWS("g{a=\"1\"} 1\n");
-    clock_advance(&r.rig.clock, 300 * NS_PER_S);
+    clock_advance(&r.rig.loop.clock, 300 * NS_PER_S);
     SHOWS("");
     ck_assert_uint_eq(r.store.n_series, 0);
     ck_assert_uint_eq(r.store.expired, 2);
@@ -302,7 +302,7 @@ START_TEST(without_expiration_a_series_stays)
 {
     r.options.expiration = 0;
     series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'1'}"));
-    clock_advance(&r.rig.clock, 100000 * NS_PER_S);
+    clock_advance(&r.rig.loop.clock, 100000 * NS_PER_S);
     SHOWS("g 1\n");
 }
 END_TEST
@@ -369,15 +369,15 @@ START_TEST(of_resources_of_one_job_and_instance_the_newest_is_the_target)
     "{'resourceMetrics':[{'resource':{'attributes':[" A("service.name", "s") "," A("service.instance.id", "i") "," A(  \
         key, "h") "]},'scopeMetrics':[{'metrics':[" GAUGE(key, "{" AT(t) ",'asInt':'1'}") "]}]}]}"
     series_rig_take(&r, OF("a", 1));
-    clock_advance(&r.rig.clock, 100 * NS_PER_S);
+    clock_advance(&r.rig.loop.clock, 100 * NS_PER_S);
     series_rig_take(&r, OF("b", 1));
     SHOWS("target_info{b=\"h\",instance=\"i\",job=\"s\"} 1\na{instance=\"i\",job=\"s\"} 1\nb{instance=\"i\",job=\"s\"} "
           "1\n");
-    clock_advance(&r.rig.clock, 100 * NS_PER_S);
+    clock_advance(&r.rig.loop.clock, 100 * NS_PER_S);
     series_rig_take(&r, OF("a", 2));
     SHOWS("target_info{b=\"h\",instance=\"i\",job=\"s\"} 1\na{instance=\"i\",job=\"s\"} 1\nb{instance=\"i\",job=\"s\"} "
           "1\n");
-    clock_advance(&r.rig.clock, 201 * NS_PER_S);
+    clock_advance(&r.rig.loop.clock, 201 * NS_PER_S);
     SHOWS("target_info{a=\"h\",instance=\"i\",job=\"s\"} 1\na{instance=\"i\",job=\"s\"} 1\n");
 }
 END_TEST

@@ -11,7 +11,6 @@
 #define LONG (1024ul * 1024)
 
 static struct rig rig;
-static uv_loop_t loop;
 static struct otlp receiver;
 static struct metric waits;
 static struct http_request requests[4];
@@ -33,12 +32,10 @@ static void on_free(uv_work_t *work, int status)
 static void setup(void)
 {
     rig_init(&rig, 1);
-    ck_assert_int_eq(uv_loop_init(&loop), 0);
-    rig.host.loop = &loop;
     rig.budget.limit = 1u << 30;
     receiver = (struct otlp){ .node.host = &rig.host, .waits = &waits };
     ck_assert_int_eq(uv_sem_init(&sem, 0), 0);
-    uv_queue_work(&loop, &stuck, get_stuck, on_free);
+    uv_queue_work(&rig.loop.uv, &stuck, get_stuck, on_free);
 }
 
 static void teardown(void)
@@ -50,7 +47,6 @@ static void teardown(void)
         free(call);
     }
     uv_sem_destroy(&sem);
-    ck_assert_int_eq(uv_loop_close(&loop), 0);
     rig_close(&rig);
 }
 
@@ -81,7 +77,7 @@ START_TEST(what_is_given_up_while_the_pool_is_stuck_ends_by_itself_later)
     ck_assert_ptr_null(receiver.calls);
     ck_assert_uint_gt(rig.budget.used, 2 * LONG); /* the pool still reads two of the bodies */
     uv_sem_post(&sem);
-    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_run(&rig.loop.uv, UV_RUN_DEFAULT);
     ck_assert_uint_eq(rig.budget.used, 0);
 }
 END_TEST
@@ -96,13 +92,13 @@ START_TEST(a_job_begins_only_when_the_budget_has_room_for_all_that_it_may_need)
     ck_assert_int_eq(call->state, CALL_BODY);
     ck_assert_uint_eq(receiver.jobs, 0);
     budget_give(&rig.budget, 15 * LONG);
-    turn_run(&rig.turn); /* who waits is called */
+    turn_run(&rig.loop.turn); /* who waits is called */
     ck_assert_int_eq(call->state, CALL_UNPACKING);
     ck_assert_uint_eq(receiver.jobs, 1);
     call->req = NULL;
     unpack_abandon(&receiver);
     uv_sem_post(&sem);
-    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_run(&rig.loop.uv, UV_RUN_DEFAULT);
     ck_assert_uint_eq(rig.budget.used, 0);
 }
 END_TEST

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The loop that everything turns on: libuv's, with the turn queue run before each sleep, the clock's timers, and a
- * look at how long it was busy in one go. */
-#ifndef PIPELINE_LOOP_H
-#define PIPELINE_LOOP_H
+ * look at how long it was busy in one go.
+ *
+ * Whoever waits for something keeps a pointer to it, and finds turn, clock and libuv's own loop in it. It outlives
+ * all of them. */
+#ifndef BASE_LOOP_H
+#define BASE_LOOP_H
 
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -26,14 +29,15 @@ struct loop {
     struct metric *stall, *stall_cpu, *busy; /* NULL until loop_measure */
 };
 
-void loop_init(struct loop *l);
+/* manual: a test's. The clock is the test's to move, and turn_run() and uv_run() its to call. */
+void loop_init(struct loop *l, bool manual);
 void loop_measure(struct loop *l, struct metrics *metrics);
 
 void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);
 
 /* Close what is the loop's own. Returns how many handles others left open, each described by a call of `report`
- * (NULL when nothing is open); waits up to a second for closing handles and the thread pool. */
+ * (may be NULL); waits up to a second for closing handles and the thread pool. */
 int loop_close(struct loop *l, void (*report)(void *arg, const char *type), void *arg);
 
 #endif

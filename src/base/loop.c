@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "service/loop.h"
+#include "base/loop.h"
 
 #include "base/mem.h"
 
 #include <time.h>
+
+/* libuv calls on_prepare() when it has called everybody back and is about to sleep: what was put off in this turn is
+ * done, the timer is set to what the clock waits for first, and the clock goes stale. After the sleep on_timer() fires
+ * what is due. loop_close() is for the end, when all others have closed theirs; who has not is reported. */
 
 #define LAST_WAIT_MS 1000
 
@@ -102,16 +106,17 @@ static void on_prepare(uv_prepare_t *prepare)
     clock_sleep(&l->clock);
 }
 
-void loop_init(struct loop *l)
+void loop_init(struct loop *l, bool manual)
 {
     *l = (struct loop){ .armed = UINT64_MAX };
     uv_loop_init(&l->uv);
     (void)uv_loop_configure(&l->uv, UV_METRICS_IDLE_TIME);
     turn_init(&l->turn);
-    clock_init(&l->clock, false);
+    clock_init(&l->clock, manual);
     uv_prepare_init(&l->uv, &l->prepare);
     l->prepare.data = l;
-    uv_prepare_start(&l->prepare, on_prepare);
+    if (!manual)
+        uv_prepare_start(&l->prepare, on_prepare);
     uv_timer_init(&l->uv, &l->timer);
     l->timer.data = l;
 }
@@ -149,7 +154,8 @@ static void on_open_handle(uv_handle_t *h, void *arg)
     if (uv_is_closing(h) || h == (uv_handle_t *)&w->loop->prepare || h == (uv_handle_t *)&w->loop->timer)
         return;
     w->open++;
-    w->report(w->arg, uv_handle_type_name(uv_handle_get_type(h)));
+    if (w->report != NULL)
+        w->report(w->arg, uv_handle_type_name(uv_handle_get_type(h)));
 }
 
 static void on_last_wait_over(uv_timer_t *timer)
