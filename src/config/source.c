@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Each source is read as YAML and merged over those before it, still with its ${...} inside; what comes of that is
+ * expanded once, at the end, so that a reference which a later source replaces asks for nothing. A source that cannot
+ * be read is told and left out, so that the others' mistakes are told too. */
 #include "config/source.h"
 
 #include <ctype.h>
@@ -85,6 +88,48 @@ static void merge_at(struct arena *a, struct yaml_node **into, struct yaml_node 
         else
             yaml_put(a, to, key, from->pairs[i].line, from->pairs[i].column, merged);
     }
+}
+
+/* Does the value stand for nothing? What it refers to and is not there is told. */
+static bool expands_to_nothing(struct arena *a, const struct yaml_pair *pair, bool offline, struct faults *faults)
+{
+    struct yaml_node *map = yaml_new(a, YAML_MAP, pair->value);
+    size_t errors = faults->n_errors;
+
+    yaml_put(a, map, pair->key, pair->line, pair->column, yaml_copy(a, pair->value));
+    expand_tree(a, &map, offline, faults);
+    return map->pairs[0].value->kind == YAML_NULL && faults->n_errors == errors;
+}
+
+static bool is_nothing(struct arena *a, const struct yaml_pair *pair, bool offline, struct faults *faults)
+{
+    struct faults scratch = { 0 };
+    bool nothing = pair->value->kind == YAML_NULL ||
+                   (pair->value->kind == YAML_SCALAR && expands_to_nothing(a, pair, offline, &scratch));
+
+    faults_free(&scratch);
+    return nothing && expands_to_nothing(a, pair, offline, faults);
+}
+
+/* A section, or a part of `service:`, that has a map in an earlier source and nothing in this one goes: it would take
+ * away what stands there. */
+static void leave_out_bare(struct arena *a, const struct yaml_node *tree, struct yaml_node *from, bool offline,
+                           struct faults *faults)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < from->n; i++) {
+        const struct yaml_pair *pair = &from->pairs[i];
+        const struct yaml_node *have = yaml_get(tree, pair->key);
+        bool is_map = have != NULL && have->kind == YAML_MAP;
+
+        if (is_map && is_nothing(a, pair, offline, faults))
+            continue;
+        if (is_map && strcmp(pair->key, "service") == 0 && pair->value->kind == YAML_MAP)
+            leave_out_bare(a, have, pair->value, offline, faults);
+        from->pairs[n++] = *pair;
+    }
+    from->n = n;
 }
 
 /* Merge `from` over *into: maps deep, anything else replaces. Keys with `::` are nested first. */
@@ -200,6 +245,7 @@ struct yaml_node *source_read(struct arena *a, const struct config_sources *s, s
                       yaml_type_name(n));
             continue;
         }
+        leave_out_bare(a, tree, n, s->offline, faults);
         merge_tree(a, &tree, n);
     }
     if (tree != NULL)

@@ -129,6 +129,35 @@ START_TEST(a_document_becomes_this_tree_or_gets_this_answer)
 }
 END_TEST
 
+static const struct {
+    const char *first, *second, *result;
+} bare[] = {
+    { "processors: {batch: }", "processors:", "{\"processors\":{\"batch\":null}}" },
+    { "processors:", "processors: {batch: }", "{\"processors\":{\"batch\":null}}" },
+    { "receivers: {otlp: }", "receivers: ${env:T_UNSET}", "{\"receivers\":{\"otlp\":null}}" },
+    { "receivers: {otlp: }", "receivers: ${env:T_EMPTY}", "{\"receivers\":{\"otlp\":null}}" },
+    { "receivers: {otlp: }", "receivers: ${env:T_MAP}", "{\"receivers\":{\"b\":\"eta\"}}" },
+    { "service: {pipelines: {traces: {a: 1}}}", "service: {pipelines: , x: 1}",
+      "{\"service\":{\"pipelines\":{\"traces\":{\"a\":1}},\"x\":1}}" },
+    { "processors: {batch: {timeout: 1s}}", "processors: {batch: }", "{\"processors\":{\"batch\":null}}" },
+};
+
+START_TEST(a_bare_section_in_a_second_source_adds_nothing_and_takes_nothing)
+{
+    char *first = mem_printf("yaml:%s", bare[_i].first), *second = mem_printf("yaml:%s", bare[_i].second);
+    struct config_sources s = { .uris = (const char *const[]){ first, second }, .n_uris = 2 };
+    struct yaml_node *n = source_read(&arena, &s, &faults);
+
+    ck_assert_uint_eq(faults.n_errors, 0);
+    ck_assert_uint_eq(faults.list.n, strstr(bare[_i].second, "T_UNSET") != NULL);
+    yaml_write(n, &out, true);
+    out.len--;
+    ck_assert_str_eq(buf_cstr(&out), bare[_i].result);
+    free(first);
+    free(second);
+}
+END_TEST
+
 START_TEST(later_sources_win_maps_merge_and_lists_are_replaced)
 {
     struct config_sources s = {
@@ -193,6 +222,8 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, a_document_becomes_this_tree_or_gets_this_answer, 0, sizeof(cases) / sizeof(*cases));
+    tcase_add_loop_test(tc, a_bare_section_in_a_second_source_adds_nothing_and_takes_nothing, 0,
+                        sizeof(bare) / sizeof(*bare));
     tcase_add_test(tc, later_sources_win_maps_merge_and_lists_are_replaced);
     tcase_add_test(tc, a_billion_laughs_are_cut_short);
     tcase_add_test(tc, a_map_of_countless_keys_is_cut_short);
