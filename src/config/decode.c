@@ -325,6 +325,27 @@ static void decode_list(struct decoder *d, const struct option *o, const struct 
     memcpy(field, &list, sizeof(list));
 }
 
+/* Text from a variable is the variable's, blanks and quotes included, and stays text when the reference was quoted. */
+static struct yaml_node *as_any(struct arena *a, struct yaml_node *n)
+{
+    const char *text = n->original;
+
+    if (text != NULL && (n->quoted ? text[0] != '\0' : n->kind == YAML_SCALAR && yaml_type(n) == YAML_STR))
+        return yaml_scalar(a, text, false, n);
+    for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++)
+        n->pairs[i].value = as_any(a, n->pairs[i].value);
+    for (size_t i = 0; n->kind == YAML_LIST && i < n->n; i++)
+        n->items[i] = as_any(a, n->items[i]);
+    return n;
+}
+
+static void decode_node(struct decoder *d, const struct option *o, const struct yaml_node *n, char *field)
+{
+    if (o->any)
+        n = as_any(d->arena, yaml_copy(d->arena, n));
+    memcpy(field, &n, sizeof(n));
+}
+
 static void decode_value(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
                          char *field)
 {
@@ -366,7 +387,7 @@ static void decode_value(struct decoder *d, const struct option *o, const struct
         decode_list(d, o, n, path, field);
         break;
     case OPTION_NODE:
-        memcpy(field, &n, sizeof(n));
+        decode_node(d, o, n, field);
         break;
     case OPTION_GROUP:
     case OPTION_REFUSED:

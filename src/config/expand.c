@@ -186,7 +186,7 @@ static const char *unescaped(struct expander *x, const char *text)
 }
 
 /* The whole value is one reference: it becomes what the text means as YAML; text that is no YAML is a string. */
-static struct yaml_node *typed(struct expander *x, const char *text, const struct yaml_node *at)
+static struct yaml_node *typed(struct expander *x, const char *text, const struct yaml_node *at, bool quoted)
 {
     struct faults ignored = { 0 };
     struct yaml_node *n = yaml_read(x->arena, bytes_str(text), at->file, at->line, at->column, &ignored);
@@ -197,6 +197,7 @@ static struct yaml_node *typed(struct expander *x, const char *text, const struc
     n->line = at->line;
     n->column = at->column;
     n->original = text;
+    n->quoted = quoted;
     return n;
 }
 
@@ -204,6 +205,7 @@ static struct yaml_node *typed(struct expander *x, const char *text, const struc
 static void expand_scalar(struct expander *x, struct yaml_node **at, unsigned depth)
 {
     struct yaml_node *n = *at;
+    bool quoted = n->quoted || !n->plain;
     size_t from, to;
 
     while (find_reference(n->text, &from, &to)) {
@@ -219,7 +221,7 @@ static void expand_scalar(struct expander *x, struct yaml_node **at, unsigned de
         if (ref.text == NULL)
             return;
         if (from == 0 && n->text[to] == '\0') {
-            *at = ref.empty_default ? yaml_scalar(x->arena, "", false, n) : typed(x, ref.text, n);
+            *at = ref.empty_default ? yaml_scalar(x->arena, "", false, n) : typed(x, ref.text, n, quoted);
             expand_node(x, at, depth + 1);
             return;
         }

@@ -91,6 +91,7 @@ struct option {
     bool required;              /* must be written and not be empty */
     bool nocase;                /* OPTION_ENUM */
     enum capability capability; /* OPTION_EXTENSION */
+    bool any;                   /* OPTION_NODE: values of any type, so that what is text must be known */
     const char *deprecated;     /* not NULL: still works, warns with this text */
 };
 
@@ -142,6 +143,7 @@ struct option {
 #define OPT_NODE(T, f, help_, ...)                                                                         \
     { .key = #f, .kind = OPTION_NODE, .offset = OPT_FIELD(T, f, const struct yaml_node *), .help = (help_), \
       ##__VA_ARGS__ }
+#define OPT_ANY(T, f, help_, ...) OPT_NODE(T, f, help_, .any = true, ##__VA_ARGS__)
 #define OPT_REFUSED(key_, help_) { .key = (key_), .kind = OPTION_REFUSED, .help = (help_) }
 /* clang-format on */
 #define OPT_END                                                                                                        \

@@ -37,6 +37,7 @@ struct yaml_node {
     const char *text;     /* NUL-terminated; embedded NULs are refused while reading */
     bool plain;           /* without quotes: may be a number, a bool, null */
     const char *original; /* of a value that came from ${...}: the text as it was, for string fields; else NULL */
+    bool quoted;          /* that ${...} stood in quotes or behind !!str: text, where any type may stand */
     /* MAP, LIST */
     size_t n, cap;
     union {

@@ -14,14 +14,13 @@
 
 static const struct option attribute_rows[] = {
     OPT_STRING(struct match_attribute, key, NULL, "Name of the attribute."),
-    OPT_NODE(struct match_attribute, value,
-             "Its value, of the same type (strict), or a pattern for its text (regexp)."),
+    OPT_ANY(struct match_attribute, value, "Its value, of the same type (strict), or a pattern for its text (regexp)."),
     OPT_END,
 };
 
 static const struct option library_rows[] = {
     OPT_STRING(struct match_library, name, NULL, "Name of the instrumentation scope."),
-    OPT_NODE(struct match_library, version, "Its version; without this key any."),
+    OPT_ANY(struct match_library, version, "Its version; without this key any."),
     OPT_END,
 };
 

@@ -15,13 +15,13 @@ const struct option action_rows[] = {
     OPT_STRING(struct action_config, key, NULL, "Name of the attribute."),
     OPT_STRING(struct action_config, action, NULL,
                "insert (where it is absent), update (where it is present), upsert, delete, hash, extract or convert."),
-    OPT_NODE(struct action_config, value, "The new value: a scalar, a list or a map."),
+    OPT_ANY(struct action_config, value, "The new value: a scalar, a list or a map."),
     OPT_STRING(struct action_config, from_attribute, NULL, "Take the value of this attribute of the same item."),
     OPT_STRING(struct action_config, from_context, NULL,
                "Take metadata of the client's request, metadata.<key> (the receiver needs include_metadata), or its IP "
                "address, "
                "client.address; both only in front of a processor that joins requests."),
-    OPT_NODE(struct action_config, default_value, "The value when the source has none."),
+    OPT_ANY(struct action_config, default_value, "The value when the source has none."),
     OPT_STRING(struct action_config, pattern, NULL,
                "extract: its named groups become attributes. delete, hash: names of attributes."),
     OPT_STRING(struct action_config, converted_type, NULL, "convert: int, double or string."),

@@ -27,7 +27,7 @@ static const struct option logs_options[] = {
     OPT_STRINGS(struct logs_config, error_output_paths, "[stderr]",
                 "Where the logger's own errors would go; otelcd's logger has none to report, so only stderr and stdout "
                 "are accepted."),
-    OPT_NODE(struct logs_config, initial_fields, "Fields on every line: a map of names to scalars."),
+    OPT_ANY(struct logs_config, initial_fields, "Fields on every line: a map of names to scalars."),
     OPT_BOOL(struct logs_config, disable_caller, "true", "Lines never name the calling function; true says so."),
     OPT_BOOL(struct logs_config, disable_stacktrace, "true", "Lines never carry stack traces; true says so."),
     OPT_BOOL(struct logs_config, disable_zap_resource, "false",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/decode.h"
+#include "config/source.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -238,6 +239,71 @@ START_TEST(the_struct_prints_as_it_would_be_written_with_its_secrets_hidden)
 }
 END_TEST
 
+/* --- fields of any type --- */
+
+struct anything {
+    const struct yaml_node *any;
+};
+
+static const struct option anything_rows[] = {
+    OPT_ANY(struct anything, any, "Anything."),
+    OPT_END,
+};
+
+static const struct {
+    const char *variable, *text, *value;
+} anything[] = {
+    { "012345678912", "${env:T_ANY}", "12345678912" },
+    { "012345678912", "\"${env:T_ANY}\"", "\"012345678912\"" },
+    { "012345678912", "'${env:T_ANY}'", "\"012345678912\"" },
+    { "012345678912", "!!str ${env:T_ANY}", "\"012345678912\"" },
+    { "00001", "\"${T_ANY}\"", "\"00001\"" },
+    { "00001", "[\"${T_ANY}\", {a: \"${T_ANY}\", b: \"${env:${env:T_ANY_NAME}}\", c: \"${env:T_ANY_REF}\"}]",
+      "[\"00001\",{\"a\":\"00001\",\"b\":\"00001\",\"c\":\"00001\"}]" },
+    { "00001", "a: \"${env:T_ANY_UNSET:-7}\"\nb: ${env:${env:T_ANY_NAME}}\nc: \"${env:T_ANY_PART}\"",
+      "{\"a\":\"7\",\"b\":1,\"c\":\"x00001\"}" },
+    { "true", "\"${T_ANY}\"", "\"true\"" },
+    { "{a: b}", "\"${T_ANY}\"", "\"{a: b}\"" },
+    { "{a: b}", "${T_ANY}", "{\"a\":\"b\"}" },
+    { "\"0123\"", "${T_ANY}", "\"\\\"0123\\\"\"" },
+    { " a  b ", "${T_ANY}", "\" a  b \"" },
+    { " 5 ", "${T_ANY}", "5" },
+    { "a: b: c", "${T_ANY}", "\"a: b: c\"" },
+    { "", "\"${T_ANY}\"", "null" },
+    { "", "${T_ANY}", "null" },
+};
+
+START_TEST(a_variable_in_quotes_or_behind_a_tag_is_text_and_keeps_its_blanks_and_quotes)
+{
+    struct anything a = { 0 };
+    struct yaml_node *n = yaml_read(&arena, bytes_str(anything[_i].text), "f", 1, 1, &faults), *root;
+
+    setenv("T_ANY", anything[_i].variable, 1);
+    setenv("T_ANY_NAME", "T_ANY", 1);
+    setenv("T_ANY_PART", "x${env:T_ANY}", 1);
+    setenv("T_ANY_REF", "${env:T_ANY}", 1);
+    expand_tree(&arena, &n, false, &faults);
+    root = yaml_new(&arena, YAML_MAP, NULL);
+    yaml_put(&arena, root, "any", 1, 1, n);
+    decode_struct(&arena, anything_rows, root, "", &a, &faults);
+    yaml_write(a.any, &out, true);
+    out.len--;
+    ck_assert_str_eq(buf_cstr(&out), anything[_i].value);
+}
+END_TEST
+
+START_TEST(a_number_in_quotes_from_a_variable_is_still_a_number_where_one_is_wanted)
+{
+    struct yaml_node *n = yaml_read(&arena, bytes_str("{count: \"${env:T_ANY}\"}"), "f", 1, 1, &faults);
+
+    setenv("T_ANY", "8", 1);
+    expand_tree(&arena, &n, false, &faults);
+    decode_struct(&arena, rows, n, "", &s, &faults);
+    ck_assert_uint_eq(faults.list.n, 0);
+    ck_assert_uint_eq(s.count, 8);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("decode");
@@ -254,6 +320,9 @@ int main(void)
     tcase_add_test(tc, texts_that_only_look_like_dates_are_strings);
     tcase_add_test(tc, an_empty_list_under_a_refused_key_asks_for_nothing);
     tcase_add_test(tc, the_struct_prints_as_it_would_be_written_with_its_secrets_hidden);
+    tcase_add_loop_test(tc, a_variable_in_quotes_or_behind_a_tag_is_text_and_keeps_its_blanks_and_quotes, 0,
+                        sizeof(anything) / sizeof(*anything));
+    tcase_add_test(tc, a_number_in_quotes_from_a_variable_is_still_a_number_where_one_is_wanted);
     suite_add_tcase(suite, tc);
     r = srunner_create(suite);
     srunner_run_all(r, CK_NORMAL);
