@@ -122,6 +122,7 @@ struct remote_write_shard {
     struct request_list quarantine;         /* single units that get 500, while others are tried */
     uint32_t n_quarantined, quarantine_max; /* how many may be quarantined before it counts as the receiver's trouble */
     struct http_call call;
+    struct bytes body; /* of the call */
     struct http_header headers[40];
     bool calling;
     uint64_t begun; /* mono ns of the attempt */

@@ -452,7 +452,9 @@ static void send_first(struct remote_write_shard *s)
 
     set_headers(s, r);
     s->call.method = "POST";
-    s->call.body = buf_bytes(&r->body);
+    s->body = buf_bytes(&r->body);
+    s->call.parts = &s->body;
+    s->call.n_parts = 1;
     s->call.timeout = (uint64_t)client_config(n->config)->timeout.ns;
     s->call.max_response = ANSWER_MAX;
     s->call.repeatable = true;

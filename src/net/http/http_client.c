@@ -21,8 +21,7 @@ struct http_connection {
     struct http_client *client;
     enum connection_state state;
     struct dial *dial;
-    struct socket socket;
-    bool open; /* the socket is */
+    struct socket *socket; /* NULL: none yet */
     struct http_call *call;
     uint64_t calls; /* so far */
     struct clock_timer idle;
@@ -69,9 +68,9 @@ static void free_connection(struct http_connection *c)
         serve_waiting(client);
 }
 
-static void on_closed(struct socket *s)
+static void on_closed(void *owner)
 {
-    free_connection(container_of(s, struct http_connection, socket));
+    free_connection(owner);
 }
 
 /* The connection goes; its call has been taken off before. */
@@ -88,8 +87,8 @@ static void close_connection(struct http_connection *c)
         dial_cancel(c->dial);
         c->dial = NULL;
         free_connection(c);
-    } else if (c->open) {
-        socket_close(&c->socket);
+    } else if (c->socket != NULL) {
+        socket_close(c->socket);
     } else {
         free_connection(c);
     }
@@ -184,7 +183,7 @@ static void answered(struct http_connection *c)
         .body = buf_bytes(&c->reader.body),
     };
     const struct bytes *after = http_response_header(&a, "retry-after");
-    bool keep = response_reader_reusable(&c->reader) && !c->socket.writing &&
+    bool keep = response_reader_reusable(&c->reader) && !socket_writing(c->socket) &&
                 client->n_idle < client->options.max_idle && !client->closing;
 
     if (after != NULL)
@@ -215,20 +214,19 @@ static void take_answer(struct http_connection *c, struct bytes data)
         break_connection(c, HTTP_BROKEN_RESPONSE, why);
 }
 
-static void on_read(struct socket *s, struct bytes data)
+static void on_read(void *owner, struct bytes data)
 {
-    struct http_connection *c = container_of(s, struct http_connection, socket);
+    struct http_connection *c = owner;
 
-    c->client->stats.bytes_in += data.len;
     if (c->state == CONN_BUSY)
         take_answer(c, data);
     else
         close_connection(c); /* nobody asked */
 }
 
-static void on_end(struct socket *s, int error)
+static void on_end(void *owner, int error)
 {
-    struct http_connection *c = container_of(s, struct http_connection, socket);
+    struct http_connection *c = owner;
 
     if (c->state == CONN_BUSY && error == 0 && response_reader_end(&c->reader) == RESPONSE_DONE) {
         answered(c);
@@ -237,9 +235,9 @@ static void on_end(struct socket *s, int error)
     }
 }
 
-static void on_written(struct socket *s, int error)
+static void on_written(void *owner, int error)
 {
-    struct http_connection *c = container_of(s, struct http_connection, socket);
+    struct http_connection *c = owner;
 
     /* A peer that refuses early answers and closes; what it said may still be there to be read. */
     if (error != 0 && error != UV_EPIPE && error != UV_ECONNRESET)
@@ -251,9 +249,12 @@ static void on_written(struct socket *s, int error)
 static void put_call(struct http_connection *c, struct http_call *call)
 {
     struct http_client *client = c->client;
-    struct buf *out = socket_out(&c->socket);
+    struct buf *out = socket_out(c->socket);
+    size_t total = 0;
     char length[32];
 
+    for (size_t i = 0; i < call->n_parts; i++)
+        total += call->parts[i].len;
     buf_puts(out, call->method);
     buf_putc(out, ' ');
     buf_put(out, buf_bytes(&client->origin.target));
@@ -261,11 +262,9 @@ static void put_call(struct http_connection *c, struct http_call *call)
     buf_put(out, buf_bytes(&client->origin.fixed));
     for (size_t i = 0; i < call->n_headers; i++)
         http1_put_header(out, call->headers[i].name, call->headers[i].value);
-    snprintf(length, sizeof(length), "%zu", call->body.len);
+    snprintf(length, sizeof(length), "%zu", total);
     http1_put_header(out, bytes_str("content-length"), bytes_str(length));
     http1_put_end(out);
-    buf_put(out, call->body);
-    client->stats.bytes_out += out->len;
 }
 
 static void start_on(struct http_connection *c, struct http_call *call)
@@ -281,10 +280,12 @@ static void start_on(struct http_connection *c, struct http_call *call)
     call->connection = c;
     response_reader_begin(&c->reader, call->max_response);
     put_call(c, call);
-    rc = socket_flush(&c->socket);
+    rc = socket_send(c->socket, call->parts, call->n_parts);
     if (rc < 0 && rc != UV_EPIPE && rc != UV_ECONNRESET)
         break_connection(c, HTTP_CLOSED, uv_strerror(rc));
 }
+
+static const struct socket_events events = { on_read, on_end, on_written, on_closed };
 
 static void on_dialed(void *arg, int fd, bool resolved, const char *why)
 {
@@ -299,13 +300,8 @@ static void on_dialed(void *arg, int fd, bool resolved, const char *why)
         close_connection(c);
         return;
     }
-    c->open = true;
-    c->socket.on_read = on_read;
-    c->socket.on_end = on_end;
-    c->socket.on_written = on_written;
-    c->socket.on_closed = on_closed;
-    if (socket_open(&c->socket, c->client->loop, &c->client->sockets, fd) != 0 ||
-        socket_read(&c->socket, READ_SIZE) != 0) {
+    c->socket = socket_open(c->client->loop, &c->client->sockets, fd, &events, c);
+    if (c->socket == NULL || socket_read(c->socket, READ_SIZE) != 0) {
         break_connection(c, HTTP_NOT_CONNECTED, "the socket cannot be used");
         return;
     }
@@ -482,6 +478,8 @@ void http_client_close(struct http_client *c)
 
 const struct http_client_stats *http_client_stats(struct http_client *c)
 {
+    c->stats.bytes_in = c->sockets.bytes_in;
+    c->stats.bytes_out = c->sockets.bytes_out;
     return &c->stats;
 }
 

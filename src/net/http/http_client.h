@@ -3,9 +3,7 @@
  *
  * Names are looked up anew for each connection, in the thread pool; of several addresses each is tried in turn. A call
  * never follows a redirect: a 3xx is an answer. What a peer sends is bounded (net/http1/response_reader.h); beyond that
- * the connection closes.
- *
- * TLS would stand between struct socket and the connection's reader and writer; https is refused. */
+ * the connection closes. https is refused. */
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
 
@@ -55,8 +53,9 @@ struct http_call {
     const char *method;
     const struct http_header *headers; /* beside the client's; names in lower case */
     size_t n_headers;
-    struct bytes body; /* stays in place until on_done */
-    uint64_t timeout;  /* ns, from http_call_start to the answer's end; 0 = none */
+    const struct bytes *parts; /* the body, in pieces that are not copied: they stay in place until on_done */
+    size_t n_parts;
+    uint64_t timeout; /* ns, from http_call_start to the answer's end; 0 = none */
     size_t max_response;
     bool repeatable; /* may be sent twice: a kept connection that turns out to be dead is replaced */
     /* From the loop, never from inside http_call_start. The answer is valid until it returns. */

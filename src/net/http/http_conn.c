@@ -8,7 +8,6 @@
 #include "net/http/http_conn.h"
 
 #include "base/mem.h"
-#include "net/socket/endpoint.h"
 #include "net/http1/http1_conn.h"
 #include "net/http2/http2.h"
 
@@ -27,7 +26,7 @@ enum state { SNIFFING, SERVING, LINGERING, CLOSED };
 
 struct http_conn {
     struct conn_io io;
-    struct socket socket;
+    struct socket *socket;
     struct http_server *server;
     struct http_conn *next, *prev;
     struct turn_task flush;
@@ -41,11 +40,6 @@ struct http_conn {
 static struct http_conn *conn_of_io(struct conn_io *io)
 {
     return container_of(io, struct http_conn, io);
-}
-
-static struct http_conn *conn_of_socket(struct socket *s)
-{
-    return container_of(s, struct http_conn, socket);
 }
 
 static void move(struct http_conn *c, enum state to)
@@ -83,9 +77,9 @@ static void end_service(struct http_conn *c, enum state to)
     drop_stash(c);
 }
 
-static void on_closed(struct socket *socket)
+static void on_closed(void *owner)
 {
-    struct http_conn *c = conn_of_socket(socket);
+    struct http_conn *c = owner;
     struct http_server *s = c->server;
 
     if (c->prev != NULL)
@@ -105,8 +99,7 @@ void http_conn_cut(struct http_conn *c)
         return;
     end_service(c, CLOSED);
     turn_cancel(&c->io.shared->loop->turn, &c->flush);
-    c->socket.on_closed = on_closed;
-    socket_close(&c->socket);
+    socket_close(c->socket);
 }
 
 static void linger(struct http_conn *c)
@@ -116,9 +109,9 @@ static void linger(struct http_conn *c)
         return;
     }
     end_service(c, LINGERING);
-    socket_shutdown(&c->socket);
+    socket_shutdown(c->socket);
     conn_io_expect(&c->io, DEADLINE_LINGER, LINGER);
-    socket_read(&c->socket, LINGER_READ);
+    socket_read(c->socket, LINGER_READ);
 }
 
 /* --- reading --- */
@@ -178,9 +171,9 @@ static void sniff(struct http_conn *c, struct bytes data)
         http1_open(&c->io);
 }
 
-static void on_read(struct socket *s, struct bytes data)
+static void on_read(void *owner, struct bytes data)
 {
-    struct http_conn *c = conn_of_socket(s);
+    struct http_conn *c = owner;
 
     c->io.last_read = clock_mono(&c->io.shared->loop->clock);
     if (c->state == LINGERING) {
@@ -203,9 +196,9 @@ static void on_read(struct socket *s, struct bytes data)
         add_stash(c, data);
 }
 
-static void on_end(struct socket *s, int error)
+static void on_end(void *owner, int error)
 {
-    struct http_conn *c = conn_of_socket(s);
+    struct http_conn *c = owner;
 
     c->ended = true;
     if (error != 0 || c->state != SERVING) {
@@ -227,15 +220,15 @@ static void choose_reading(struct http_conn *c)
     most = c->stash.len < most ? most - c->stash.len : 0;
     if (c->ended)
         most = 0;
-    if (socket_read(&c->socket, most) != 0)
+    if (socket_read(c->socket, most) != 0)
         http_conn_cut(c);
 }
 
 /* --- writing --- */
 
-static void on_written(struct socket *s, int error)
+static void on_written(void *owner, int error)
 {
-    struct http_conn *c = conn_of_socket(s);
+    struct http_conn *c = owner;
 
     if (c->state != SERVING)
         return;
@@ -253,10 +246,10 @@ static bool write_out(struct http_conn *c)
 {
     int rc;
 
-    if (c->socket.writing)
+    if (socket_writing(c->socket))
         return true;
-    c->io.ops->output(&c->io, socket_out(&c->socket));
-    rc = socket_flush(&c->socket);
+    c->io.ops->output(&c->io, socket_out(c->socket));
+    rc = socket_flush(c->socket);
     if (rc < 0) {
         http_conn_cut(c);
         return false;
@@ -282,7 +275,7 @@ static void flush(struct turn_task *task)
     fate = c->io.ops->fate(&c->io);
     if (fate == HTTP_BROKEN)
         http_conn_cut(c);
-    else if (fate == HTTP_FINISHED && !c->socket.writing)
+    else if (fate == HTTP_FINISHED && !socket_writing(c->socket))
         linger(c);
     else
         choose_reading(c);
@@ -314,19 +307,12 @@ static void on_deadline(struct conn_io *io, enum http_deadline which)
 static const char *peer(struct conn_io *io)
 {
     struct http_conn *c = conn_of_io(io);
-    struct sockaddr_storage addr = { 0 };
-    int len = sizeof(addr);
-    char text[ENDPOINT_TEXT];
+    char text[PEER_TEXT];
 
-    if (c->peer != NULL)
-        return c->peer;
-    if (c->server->listener.port == 0)
-        snprintf(text, sizeof(text), "unix");
-    else if (uv_tcp_getpeername(&c->socket.uv.tcp, (struct sockaddr *)&addr, &len) == 0)
-        endpoint_format(&addr, (socklen_t)len, text, sizeof(text));
-    else
-        snprintf(text, sizeof(text), "unknown");
-    c->peer = mem_strdup(text);
+    if (c->peer == NULL) {
+        peer_format(socket_peer(c->socket), text, sizeof(text));
+        c->peer = mem_strdup(text);
+    }
     return c->peer;
 }
 
@@ -343,27 +329,27 @@ void http_conn_drain(struct http_conn *c)
         http_conn_cut(c);
 }
 
+static const struct socket_events events = { on_read, on_end, on_written, on_closed };
+
 void http_conn_open(struct http_server *s, int fd)
 {
     struct http_conn *c = mem_zalloc(sizeof(*c));
 
+    c->socket = socket_open(s->shared.loop, &s->sockets, fd, &events, c);
+    if (c->socket == NULL) {
+        free(c);
+        return;
+    }
     c->server = s;
     c->io = (struct conn_io){ .shared = &s->shared, .kick = kick, .peer = peer, .on_deadline = on_deadline };
     c->io.last_read = clock_mono(&s->shared.loop->clock);
     c->flush.run = flush;
-    c->socket.on_read = on_read;
-    c->socket.on_end = on_end;
-    c->socket.on_written = on_written;
     c->next = s->conns;
     if (s->conns != NULL)
         s->conns->prev = c;
     s->conns = c;
     s->shared.stats.accepted++;
     s->shared.stats.connections++;
-    if (socket_open(&c->socket, s->shared.loop, &s->sockets, fd) != 0) {
-        http_conn_cut(c);
-        return;
-    }
     conn_io_expect(&c->io, DEADLINE_READ, FIRST_REQUEST);
     choose_reading(c);
 }

@@ -2,14 +2,16 @@
 /* A connected socket of the loop, tcp or unix.
  *
  * All sockets of one owner read into its one buffer, so an idle connection holds no memory for reading; what a
- * reader does not use at once it must copy. Writing is one buffer at a time: fill socket_out(), socket_flush()
- * it, and when that did not get rid of everything wait for on_written before filling it again. */
+ * reader does not use at once it must copy. Writing is one message at a time: fill socket_out(), send it with
+ * socket_flush() or, with what shall follow it, socket_send(); when that did not get rid of everything wait for
+ * on_written before filling it again. */
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
 
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/loop.h"
+#include "net/socket/peer.h"
 
 struct socket_shared {
     uint8_t *buffer; /* what is read, until on_read returns */
@@ -21,39 +23,37 @@ struct socket_shared {
 void socket_shared_init(struct socket_shared *shared, size_t size);
 void socket_shared_free(struct socket_shared *shared);
 
-struct socket {
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } uv;
-    uv_write_t request;
-    struct socket_shared *shared;
-    struct buf out;
-    size_t most; /* bytes to read at once; 0 = not reading */
-    size_t run;  /* bytes read since the loop last looked at others */
-    bool writing;
-    bool closed;
-    void (*on_read)(struct socket *s, struct bytes data);
-    void (*on_end)(struct socket *s, int error); /* the peer has ended (0), or the socket failed */
-    void (*on_written)(struct socket *s, int error);
-    void (*on_closed)(struct socket *s);
+struct socket;
+
+/* What an owner is told, from the loop. */
+struct socket_events {
+    void (*on_read)(void *owner, struct bytes data);
+    void (*on_end)(void *owner, int error); /* the peer has ended (0), or the socket failed */
+    void (*on_written)(void *owner, int error);
+    void (*on_closed)(void *owner); /* after socket_close; the socket is gone */
 };
 
-/* Take over `fd`. The callbacks are the caller's to set, before or after. On failure the fd is closed. */
-int socket_open(struct socket *s, struct loop *loop, struct socket_shared *shared, int fd);
+/* Takes `fd` over. NULL: it is closed, and no event comes. */
+struct socket *socket_open(struct loop *loop, struct socket_shared *shared, int fd, const struct socket_events *events,
+                           void *owner);
+
+const struct peer *socket_peer(const struct socket *s);
 
 /* Read at most `most` bytes at a time from now on; 0 stops. */
 int socket_read(struct socket *s, size_t most);
 
-/* Where to put what shall be written; only while !s->writing. Empty but for what was put there before. */
+/* Where to put what shall be written; only while !socket_writing(). Empty but for what was put there before. */
 struct buf *socket_out(struct socket *s);
 
-/* Write it. 0: all of it is the kernel's. 1: s->writing, on_written will come. Negative: the socket failed. */
+/* Write it. 0: all of it is the kernel's. 1: on_written will come. Negative: the socket failed. */
 int socket_flush(struct socket *s);
 
+/* The same, followed by these parts, which are not copied: they stay in place until on_written, or socket_close. */
+int socket_send(struct socket *s, const struct bytes *parts, size_t n);
+
+bool socket_writing(const struct socket *s); /* on_written is still to come */
+
 void socket_shutdown(struct socket *s); /* no more will be written: the peer sees an end */
-void socket_close(struct socket *s);    /* on_closed comes from the loop; no other callback does */
+void socket_close(struct socket *s);    /* on_closed comes, no other event does */
 
 #endif

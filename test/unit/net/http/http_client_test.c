@@ -18,6 +18,7 @@
 #define PEERS 8
 
 struct told {
+    struct bytes parts[2]; /* of the body */
     struct http_call call;
     unsigned times;
     enum http_failure failure;
@@ -107,7 +108,10 @@ static void call(struct told *t, const char *body)
 {
     t->times = 0;
     t->call.method = "POST";
-    t->call.body = bytes_str(body);
+    t->parts[0] = bytes_of(body, strlen(body) / 2);
+    t->parts[1] = bytes_skip(bytes_str(body), strlen(body) / 2);
+    t->call.parts = t->parts;
+    t->call.n_parts = 2;
     if (t->call.max_response == 0)
         t->call.max_response = 1024;
     t->call.on_done = on_done;
@@ -517,6 +521,37 @@ START_TEST(a_large_request_that_is_refused_early_hears_the_answer)
 }
 END_TEST
 
+START_TEST(a_body_is_sent_from_where_its_parts_lie)
+{
+    static char large[8 * 1024 * 1024];
+    struct bytes parts[40] = { 0 };
+    struct told t = { .call = {
+                          .method = "POST", .on_done = on_done, .max_response = 9, .parts = parts, .n_parts = 40 } };
+    size_t each = sizeof(large) / 40, seen = 0;
+    int fd;
+
+    memset(large, 'l', sizeof(large));
+    for (size_t i = 0; i < 40; i++)
+        parts[i] = bytes_of(large + i * each, i == 7 ? 0 : each);
+    start();
+    http_call_start(client, &t.call);
+    fd = take();
+    memset(large + 39 * each, 'z', each); /* has not left: no socket holds so much */
+    do {
+        const char *text = hear(fd);
+
+        seen += heard.len;
+        if (heard.len > 0 && seen < 38 * each)
+            ck_assert_int_ne(text[heard.len - 1], 'z');
+        settle();
+    } while (seen < 39 * each);
+    ck_assert_int_eq(heard.data[heard.len - 1], 'z');
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    ck_assert_uint_eq(t.times, 1);
+    ck_assert_int_eq(t.failure, HTTP_ANSWERED);
+}
+END_TEST
+
 START_TEST(time_is_bounded_and_the_reason_told)
 {
     struct told t = { .call = { .timeout = 5 * NS_PER_S } };
@@ -780,6 +815,7 @@ int main(void)
     tcase_add_test(tc, a_head_and_the_answers_before_it_are_bounded);
     tcase_add_test(tc, of_a_long_answer_the_beginning_is_kept);
     tcase_add_test(tc, a_large_request_that_is_refused_early_hears_the_answer);
+    tcase_add_test(tc, a_body_is_sent_from_where_its_parts_lie);
     tcase_add_test(tc, time_is_bounded_and_the_reason_told);
     tcase_add_test(tc, who_does_not_listen_is_named);
     tcase_add_test(tc, a_name_that_is_none_is_not_resolved);
