@@ -113,6 +113,7 @@ void loop_init(struct loop *l, bool manual)
     (void)uv_loop_configure(&l->uv, UV_METRICS_IDLE_TIME);
     turn_init(&l->turn);
     clock_init(&l->clock, manual);
+    random_seed(&l->random);
     uv_prepare_init(&l->uv, &l->prepare);
     l->prepare.data = l;
     if (!manual)

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "base/random.h"
 #include "base/turn.h"
 
 #include <uv.h>
@@ -21,6 +22,7 @@ struct loop {
     uv_timer_t timer;
     struct turn turn;
     struct clock clock;
+    struct random random;
     uint64_t armed;                          /* due time that the timer is set to; UINT64_MAX = not */
     uint64_t woken, idle;                    /* at the last sleep: mono ns, and libuv's idle time till then */
     uint64_t cpu;                            /* at the last sleep: the thread's time on a processor, ns */

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 void retry_check(const struct retry_config *c, const char *key, struct check *ck)
 {
@@ -20,15 +19,13 @@ void retry_check(const struct retry_config *c, const char *key, struct check *ck
 }
 
 /* Uniform in [interval * (1 - factor), interval * (1 + factor)]. */
-static uint64_t randomized(uint64_t interval, double factor)
+static uint64_t randomized(uint64_t interval, double factor, struct random *random)
 {
-    double share = (double)random() / (double)RAND_MAX;
-
-    return (uint64_t)((double)interval * (1 - factor + 2 * factor * share));
+    return (uint64_t)((double)interval * (1 - factor + 2 * factor * random_share(random)));
 }
 
 bool retry_next(struct retry *r, const struct retry_config *c, bool forever, uint64_t begun, uint64_t now,
-                uint64_t peer_ms, uint64_t *delay)
+                uint64_t peer_ms, struct random *random, uint64_t *delay)
 {
     uint64_t most = (uint64_t)c->max_interval.ns;
     double next;
@@ -41,7 +38,7 @@ bool retry_next(struct retry *r, const struct retry_config *c, bool forever, uin
         return false;
     if (r->interval > most)
         r->interval = most;
-    *delay = randomized(r->interval, c->randomization_factor);
+    *delay = randomized(r->interval, c->randomization_factor, random);
     next = (double)r->interval * c->multiplier;
     r->interval = next < (double)most ? (uint64_t)next : most;
     if (peer_ms * NS_PER_MS > *delay)

@@ -3,6 +3,7 @@
 #ifndef QUEUE_RETRY_H
 #define QUEUE_RETRY_H
 
+#include "base/random.h"
 #include "config/option.h"
 
 struct retry_config {
@@ -39,6 +40,6 @@ struct retry {
 /* A try, begun at `begun`, has failed; now is `now`. True: again after *delay ns, which is not shorter than what the
  * peer asked for. False: give up. `forever`: max_elapsed_time does not count. */
 bool retry_next(struct retry *r, const struct retry_config *c, bool forever, uint64_t begun, uint64_t now,
-                uint64_t peer_ms, uint64_t *delay);
+                uint64_t peer_ms, struct random *random, uint64_t *delay);
 
 #endif

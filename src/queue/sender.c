@@ -181,7 +181,7 @@ static bool try_again(struct attempt *a, const struct outcome *o)
     }
     if (s->stopping || s->options.retry == NULL ||
         !retry_next(&a->retry, s->options.retry, s->options.retry_forever, a->begun, clock_mono(clock),
-                    o->retry_after_ms, &delay))
+                    o->retry_after_ms, &s->node->host->loop->random, &delay))
         return false;
     metric_add(s->retried, a->items);
     if (complaint_due_to(&s->failing, clock, o->why))

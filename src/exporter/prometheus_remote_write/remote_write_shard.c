@@ -227,7 +227,7 @@ static void wait_and_retry(struct remote_write_shard *s, const struct outcome *f
         return;
     }
     if (!retry_next(&r->retry, &n->config->retry_on_failure, n->config->retry_forever, s->begun, clock_mono(clock),
-                    failure->retry_after_ms, &delay)) {
+                    failure->retry_after_ms, &n->node.host->loop->random, &delay)) {
         list_take(&s->requests);
         if (r->delivery->ack->refusable)
             fail_request(s, r, failure);
