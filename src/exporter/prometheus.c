@@ -164,17 +164,13 @@ static void complain(struct prometheus_node *n, const struct series_result *r)
     }
 }
 
-/* The ledgers book them by one reason, the most frequent one; otelcd_prometheus_points_rejected has each. */
 static void answer(struct ack *ack, const struct series_result *r)
 {
-    struct outcome o = { .verdict = VERDICT_SAFE, .rejected = r->rejected };
-    size_t most = 0;
+    struct outcome o = { .verdict = VERDICT_SAFE };
 
-    for (size_t i = 1; i < r->n_reasons; i++)
-        if (r->reasons[i].n > r->reasons[most].n)
-            most = i;
-    o.reason = r->reasons[most].reason;
-    snprintf(o.why, sizeof(o.why), "%s: %s (%s)", r->reasons[most].example, advice(o.reason), o.reason);
+    for (size_t i = 0; i < r->n_reasons; i++)
+        outcome_reject(&o, r->reasons[i].n, r->reasons[i].reason, "%s: %s (%s)", r->reasons[i].example,
+                       advice(r->reasons[i].reason), r->reasons[i].reason);
     ack_settle(ack, &o);
 }
 

@@ -2,50 +2,203 @@
 #include "pipeline/ack.h"
 
 #include "base/mem.h"
-#include "pipeline/ledger.h"
 
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Most answers are a plain SAFE: the text is copied only as far as it goes. */
-static void copy_outcome(struct outcome *to, const struct outcome *from)
+static void put_why(struct outcome *o, size_t at, const char *text)
+{
+    size_t n = strnlen(text, sizeof(o->why) - 1 - at);
+
+    memcpy(o->why + at, text, n);
+    o->why[at + n] = '\0';
+}
+
+static void copy_losses(struct losses *to, const struct losses *from)
+{
+    to->n = from->n;
+    for (uint32_t i = 0; i < from->n; i++)
+        to->v[i] = from->v[i];
+}
+
+/* All but what is lost. */
+static void copy_verdict(struct outcome *to, const struct outcome *from)
 {
     to->verdict = from->verdict;
     to->rejected = from->rejected;
     to->reason = from->reason;
     to->retry_after_ms = from->retry_after_ms;
     to->grpc_status = from->grpc_status;
-    memcpy(to->why, from->why, strnlen(from->why, sizeof(from->why) - 1) + 1);
-    to->why[sizeof(to->why) - 1] = '\0';
+    put_why(to, 0, from->why);
+}
+
+void outcome_clear(struct outcome *o)
+{
+    o->verdict = VERDICT_SAFE;
+    o->rejected = 0;
+    o->reason = NULL;
+    o->retry_after_ms = 0;
+    o->grpc_status = 0;
+    o->lost.n = 0;
+    o->why[0] = '\0';
+}
+
+void outcome_copy(struct outcome *to, const struct outcome *from)
+{
+    copy_verdict(to, from);
+    copy_losses(&to->lost, &from->lost);
+}
+
+/* ---- what is lost ---- */
+
+static struct ledger_reason *find_loss(struct losses *l, const char *reason)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->v[i].reason == reason || strcmp(l->v[i].reason, reason) == 0)
+            return &l->v[i];
+    return NULL;
+}
+
+void losses_add(struct losses *l, uint64_t items, const char *reason)
+{
+    struct ledger_reason *r;
+
+    if (items == 0)
+        return;
+    r = find_loss(l, reason);
+    if (r == NULL && l->n < LOSSES_MAX) {
+        r = &l->v[l->n++];
+        *r = (struct ledger_reason){ .reason = reason };
+    }
+    if (r == NULL)
+        r = &l->v[LOSSES_MAX - 1];
+    r->items += items;
+}
+
+uint64_t losses_total(const struct losses *l)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < l->n; i++)
+        sum += l->v[i].items;
+    return sum;
+}
+
+/* Up to `items` of what `from` has lost, to `to`. */
+static void take_losses(struct losses *to, struct losses *from, uint64_t items)
+{
+    for (uint32_t i = 0; i < from->n && items > 0; i++) {
+        uint64_t n = from->v[i].items < items ? from->v[i].items : items;
+
+        losses_add(to, n, from->v[i].reason);
+        from->v[i].items -= n;
+        items -= n;
+    }
+}
+
+/* What an answer rejects without saying more is lost by its reason. */
+static void complete_losses(struct outcome *o)
+{
+    uint64_t known = o->verdict == VERDICT_SAFE && o->rejected > 0 ? losses_total(&o->lost) : 0;
+
+    if (o->verdict == VERDICT_SAFE && o->rejected > known)
+        losses_add(&o->lost, o->rejected - known, o->reason != NULL ? o->reason : "rejected");
+}
+
+/* ---- outcomes ---- */
+
+static void add_why(struct outcome *o, const char *text)
+{
+    size_t at = strlen(o->why);
+
+    if (at > 0) {
+        put_why(o, at, "; ");
+        at = strlen(o->why);
+    }
+    put_why(o, at, text);
+}
+
+void outcome_reject(struct outcome *o, uint64_t items, const char *reason, const char *fmt, ...)
+{
+    bool known = find_loss(&o->lost, reason) != NULL;
+    char text[sizeof(o->why)];
+    va_list args;
+
+    if (items == 0)
+        return;
+    o->rejected += items;
+    losses_add(&o->lost, items, reason);
+    if (o->reason == NULL)
+        o->reason = reason;
+    if (known)
+        return;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    add_why(o, text);
+}
+
+static void join_safe(struct outcome *worst, const struct outcome *more)
+{
+    if (more->rejected > worst->rejected) {
+        worst->rejected = more->rejected;
+        worst->reason = more->reason;
+        put_why(worst, 0, more->why);
+    }
+    if (losses_total(&more->lost) > losses_total(&worst->lost))
+        copy_losses(&worst->lost, &more->lost);
 }
 
 void outcome_join(struct outcome *worst, const struct outcome *more)
 {
     uint64_t wait = worst->verdict == VERDICT_RETRY ? worst->retry_after_ms : 0;
 
-    if (more->verdict > worst->verdict ||
-        (more->verdict == VERDICT_SAFE && worst->verdict == VERDICT_SAFE && more->rejected > worst->rejected)) {
-        copy_outcome(worst, more);
-    } else if (more->verdict == VERDICT_RETRY && more->retry_after_ms > wait) {
+    if (more->verdict > worst->verdict)
+        copy_verdict(worst, more);
+    else if (more->verdict == VERDICT_SAFE && worst->verdict == VERDICT_SAFE)
+        join_safe(worst, more);
+    else if (more->verdict == VERDICT_RETRY && more->retry_after_ms > wait)
         worst->retry_after_ms = more->retry_after_ms;
-    }
 }
 
-void outcome_add_part(struct outcome *sum, const struct outcome *sent, uint64_t items, uint64_t *rejected)
+static void add_rejected(struct outcome *sum, const struct outcome *sent, uint64_t items)
 {
-    uint64_t before = sum->rejected, own = *rejected < items ? *rejected : items;
-    struct outcome part;
+    if (items == 0 || sum->verdict != VERDICT_SAFE)
+        return;
+    sum->rejected += items;
+    if (sum->reason == NULL)
+        sum->reason = sent->reason;
+    if (strcmp(sum->why, sent->why) != 0)
+        add_why(sum, sent->why);
+}
 
-    copy_outcome(&part, sent);
-    part.rejected = own;
-    *rejected -= own;
-    outcome_join(sum, &part);
-    if (sum->verdict == VERDICT_SAFE) {
-        sum->rejected = before + own;
-        if (sum->reason == NULL)
-            sum->reason = part.reason;
+void outcome_add_part(struct outcome *sum, struct outcome *sent, uint64_t items)
+{
+    uint64_t own = sent->rejected < items ? sent->rejected : items;
+
+    complete_losses(sent);
+    take_losses(&sum->lost, &sent->lost, items);
+    if (sent->verdict != VERDICT_SAFE) {
+        outcome_join(sum, sent);
+        return;
+    }
+    add_rejected(sum, sent, own);
+    sent->rejected -= own;
+}
+
+/* ---- acks ---- */
+
+static void book_losses(struct ack *ack)
+{
+    const struct losses *l = &ack->worst.lost;
+
+    for (uint32_t i = 0; i < l->n; i++) {
+        uint64_t n = l->v[i].items < ack->open ? l->v[i].items : ack->open;
+
+        ledger_drop(ack->ledger, n, l->v[i].reason);
+        ack->open -= n;
     }
 }
 
@@ -53,16 +206,16 @@ void outcome_add_part(struct outcome *sum, const struct outcome *sent, uint64_t 
 static void book(struct ack *ack)
 {
     const struct outcome *o = &ack->worst;
-    uint64_t rejected = o->rejected < ack->open ? o->rejected : ack->open;
+    const char *reason = o->reason != NULL ? o->reason : "failed";
 
     if (ack->ledger != NULL && ack->open > 0) {
         if (o->verdict == VERDICT_SAFE) {
-            ledger_drop(ack->ledger, rejected, o->reason != NULL ? o->reason : "rejected");
-            ledger_deliver(ack->ledger, ack->open - rejected);
+            book_losses(ack);
+            ledger_deliver(ack->ledger, ack->open);
         } else if (ack->refusable) {
-            ledger_refuse(ack->ledger, ack->open, o->reason != NULL ? o->reason : "failed");
+            ledger_refuse(ack->ledger, ack->open, reason);
         } else {
-            ledger_drop(ack->ledger, ack->open, o->reason != NULL ? o->reason : "failed");
+            ledger_drop(ack->ledger, ack->open, reason);
         }
     }
     ack->open = 0;
@@ -85,7 +238,8 @@ void ack_init(struct ack *ack, struct turn *turn, struct ledger *ledger, uint64_
     ack->owed = 1;
     ack->refusable = refusable;
     ack->task = (struct turn_task){ .run = run_settled };
-    copy_outcome(&ack->worst, &(const struct outcome){ .verdict = VERDICT_SAFE });
+    ack->dropped.n = 0;
+    outcome_clear(&ack->worst);
 }
 
 void ack_owe(struct ack *ack)
@@ -100,11 +254,19 @@ static void answered(struct ack *ack)
     if (--ack->owed > 0)
         return;
     book(ack);
+    take_losses(&ack->worst.lost, &ack->dropped, UINT64_MAX);
     turn_defer(ack->turn, &ack->task);
 }
 
 void ack_settle(struct ack *ack, const struct outcome *outcome)
 {
+    struct outcome whole;
+
+    if (outcome->verdict == VERDICT_SAFE && outcome->rejected > 0) {
+        outcome_copy(&whole, outcome);
+        complete_losses(&whole);
+        outcome = &whole;
+    }
     outcome_join(&ack->worst, outcome);
     answered(ack);
 }
@@ -130,6 +292,7 @@ void ack_drop(struct ack *ack, uint64_t n, const char *reason)
 {
     assert(ack->open >= n);
     ack->open -= n;
+    losses_add(&ack->dropped, n, reason);
     if (ack->ledger != NULL)
         ledger_drop(ack->ledger, n, reason);
 }

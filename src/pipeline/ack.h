@@ -15,11 +15,10 @@
 #define PIPELINE_ACK_H
 
 #include "base/turn.h"
+#include "pipeline/ledger.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-struct ledger;
 
 /* In rising order of weight: RETRY outweighs REJECT, for if one branch refuses for good and another only for
  * now, the sender must come again. */
@@ -29,23 +28,46 @@ enum verdict {
     VERDICT_RETRY,  /* not now */
 };
 
+/* Items that are not delivered though the rest is, by reason. With more reasons than that the last one has all further
+ * items. */
+#define LOSSES_MAX 12
+struct losses {
+    uint32_t n;
+    struct ledger_reason v[LOSSES_MAX];
+};
+
+void losses_add(struct losses *l, uint64_t items, const char *reason); /* static text; 0 items: nothing */
+uint64_t losses_total(const struct losses *l);
+
+/* With SAFE, what of the batch is not delivered stands in `lost`: what was rejected, which the sender is told (OTLP's
+ * partial_success: `rejected` and `why`), and what was left out on purpose (ack_drop), which it is not. Every ledger on
+ * the way up books it as dropped by these reasons, and the rest as delivered. */
 struct outcome {
     enum verdict verdict;
-    uint64_t rejected;       /* with SAFE: items refused for good, the rest is safe (OTLP's partial_success) */
-    const char *reason;      /* static, for counters: "memory_limit", "queue_full", "type_conflict"; NULL with SAFE */
+    uint64_t rejected;       /* with SAFE: items refused for good; outcome_reject() counts them */
+    const char *reason;      /* static, for counters: "memory_limit", "queue_full"; with SAFE of the first rejected */
     uint64_t retry_after_ms; /* with RETRY; 0 = the sender's own back-off */
     int grpc_status;         /* 0 = by the verdict; else the code that a backend gave, passed on to the sender */
+    struct losses lost;      /* with SAFE; `rejected` beyond its sum is lost by `reason` */
     char why[200];           /* for people; "" with a plain SAFE */
 };
 
-/* `more` beside what was known: the heavier verdict stands; of two SAFE ones the larger `rejected`, of two RETRY
- * ones the longer wait. */
+void outcome_clear(struct outcome *o); /* a plain SAFE */
+void outcome_copy(struct outcome *to, const struct outcome *from);
+
+/* `items` more are refused for good, the rest of a SAFE outcome stands. An exporter gathers them here, reason by reason
+ * and message by message, and settles with the sum; each reason's first message is told, as far as there is room. */
+void outcome_reject(struct outcome *o, uint64_t items, const char *reason, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* `more` beside what was known, of the same items: the heavier verdict stands; of two SAFE ones the larger `rejected`
+ * and the larger loss, of two RETRY ones the longer wait. */
 void outcome_join(struct outcome *worst, const struct outcome *more);
 
 /* What became of a part of `items` items of something that was sent in parts, each perhaps together with others: `sum`
- * is of all its parts, `*rejected` what has been rejected of the whole send and not told yet. Whose items these were
- * is not known: the first that are asked for take them, so that the sum is right. */
-void outcome_add_part(struct outcome *sum, const struct outcome *sent, uint64_t items, uint64_t *rejected);
+ * is of all its parts, `sent` of the whole send, from which this part's rejected and lost items are taken. Whose items
+ * these were is not known: the first that are asked for take them, so that the sum is right. */
+void outcome_add_part(struct outcome *sum, struct outcome *sent, uint64_t items);
 
 struct ack {
     void (*on_settled)(struct ack *ack, const struct outcome *outcome);
@@ -55,7 +77,8 @@ struct ack {
     uint32_t owed;         /* answers still to come */
     bool refusable;        /* a failure can still be told to the sender: refused, not dropped */
     struct turn_task task;
-    struct outcome worst; /* so far */
+    struct losses dropped; /* by ack_drop: booked here already, and told to the ledgers above */
+    struct outcome worst;  /* so far */
 };
 
 /* One answer owed. items: how many are held under it (booked as received by whoever calls ledger_receive). */
@@ -64,8 +87,8 @@ void ack_init(struct ack *ack, struct turn *turn, struct ledger *ledger, uint64_
 
 void ack_owe(struct ack *ack); /* one more branch must answer */
 
-/* One answer given. `outcome` is copied. With SAFE and `rejected` items these are booked as dropped, the rest as
- * delivered; what was moved away or dropped before is not booked again. */
+/* One answer given. `outcome` is copied. With SAFE what is `lost` is booked as dropped, the rest as delivered; what was
+ * moved away or dropped before is not booked again. */
 void ack_settle(struct ack *ack, const struct outcome *outcome);
 
 /* Shorthands. */
@@ -73,7 +96,8 @@ void ack_safe(struct ack *ack);
 void ack_fail(struct ack *ack, enum verdict verdict, const char *reason, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* `n` items leave the flow here on purpose, or are lost here: booked as dropped{reason}. */
+/* `n` items leave the flow here on purpose: booked as dropped{reason}, here and, with a SAFE outcome, in the ledgers
+ * above. The sender is not told; it is of what was rejected (outcome_reject). */
 void ack_drop(struct ack *ack, uint64_t n, const char *reason);
 
 /* `n` items are from now on held under `to` (same ledger). Books nothing. */

@@ -30,7 +30,7 @@ static void on_settled(struct ack *ack, const struct outcome *outcome)
     f->sender = NULL;
     f->next = f->tap->unused;
     f->tap->unused = f;
-    if (outcome->verdict == VERDICT_SAFE && outcome->rejected == 0)
+    if (outcome->verdict == VERDICT_SAFE && outcome->lost.n == 0)
         ack_safe(sender);
     else
         ack_settle(sender, outcome);

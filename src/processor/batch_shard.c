@@ -36,12 +36,7 @@ static struct arrival *take_arrival(struct shard *s, struct batch *batch, struct
     a->next = NULL;
     a->batch = batch;
     a->ack = ack;
-    a->outcome.verdict = VERDICT_SAFE;
-    a->outcome.rejected = 0;
-    a->outcome.reason = NULL;
-    a->outcome.retry_after_ms = 0;
-    a->outcome.grpc_status = 0;
-    a->outcome.why[0] = '\0';
+    outcome_clear(&a->outcome);
     return a;
 }
 
@@ -203,16 +198,17 @@ static void complain(struct shard *s, const struct outcome *o)
 
 static void answer_senders(struct shard *s, const struct outcome *outcome)
 {
-    uint64_t rejected = outcome->verdict == VERDICT_SAFE ? outcome->rejected : 0;
+    struct outcome sent;
     struct arrival *a;
 
+    outcome_copy(&sent, outcome);
     while ((a = pop(&s->sent)) != NULL) {
-        outcome_add_part(&a->outcome, outcome, a->out, &rejected);
+        outcome_add_part(&a->outcome, &sent, a->out);
         ack_settle(a->ack, &a->outcome);
         give_arrival(s, a);
     }
     if (s->cut != NULL)
-        outcome_add_part(&s->cut->outcome, outcome, s->cut->out, &rejected);
+        outcome_add_part(&s->cut->outcome, &sent, s->cut->out);
 }
 
 static void on_sent(struct ack *ack, const struct outcome *outcome)

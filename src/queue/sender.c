@@ -37,7 +37,6 @@ static void end_entry(struct sender *s, struct queue_entry *e)
     }
     if (e->waiter != NULL)
         ack_settle(e->waiter, &e->outcome);
-    vec_free(&e->dropped);
     free(e);
 }
 
@@ -45,48 +44,6 @@ static void end_slice(struct sender *s, struct queue_entry *e)
 {
     if (--e->attempts == 0 && e->rest == NULL)
         end_entry(s, e);
-}
-
-/* Which of the attempt's entries its drops are of is not known: the first ones have them, so that the sum is right. */
-static void note_drops(struct attempt *a, struct slice *slice)
-{
-    uint64_t left = slice->items;
-
-    for (size_t i = 0; i < a->book.dropped.n && left > 0; i++) {
-        struct ledger_reason *d = &a->book.dropped.v[i];
-        uint64_t n = d->items < left ? d->items : left;
-
-        if (n > 0 && slice->entry->waiter != NULL)
-            ack_drop(slice->entry->waiter, n, d->reason);
-        else if (n > 0)
-            ledger_reasons_add(&slice->entry->dropped, n, d->reason);
-        d->items -= n;
-        left -= n;
-    }
-}
-
-/* What was rejected is told to those who wait, and booked by that. */
-static void unbook_rejected(struct attempt *a, const struct outcome *o)
-{
-    for (size_t i = 0; o->verdict == VERDICT_SAFE && o->rejected > 0 && i < a->book.dropped.n; i++)
-        if (strcmp(a->book.dropped.v[i].reason, o->reason != NULL ? o->reason : "rejected") == 0)
-            a->book.dropped.v[i].items -= o->rejected;
-}
-
-static void settle_slices(struct attempt *a, const struct outcome *o)
-{
-    struct outcome part = *o;
-    uint64_t rejected = o->verdict == VERDICT_SAFE ? o->rejected : 0;
-
-    if (a->sender->options.wait_for_result)
-        unbook_rejected(a, o);
-    for (size_t i = 0; i < a->slices.n; i++) {
-        struct slice *slice = &a->slices.v[i];
-
-        note_drops(a, slice);
-        if (slice->entry->waiter != NULL)
-            outcome_add_part(&slice->entry->outcome, &part, slice->items, &rejected);
-    }
 }
 
 /* ---- the end of an attempt ---- */
@@ -104,30 +61,34 @@ static void free_attempt(struct attempt *a)
     vec_free(&a->slices);
     clock_stop(&s->node->host->loop->clock, &a->timer);
     batch_unref(a->batch);
-    ledger_free(&a->book);
     free(a);
 }
 
-/* What the attempt has booked goes into the exporter's ledger. Those who wait have their items there by their own ack.
- */
-static void book_attempt(struct sender *s, struct attempt *a)
+/* What was in the queue leaves the exporter's ledger. Those who wait have their items there by their own ack. */
+static void book_attempt(struct sender *s, struct attempt *a, const struct outcome *o)
 {
     struct ledger *l = s->node->ledger;
 
     if (s->options.wait_for_result)
         return;
     s->hold.open -= a->items;
-    ledger_deliver(l, a->book.delivered);
-    for (size_t i = 0; i < a->book.dropped.n; i++)
-        ledger_drop(l, a->book.dropped.v[i].items, a->book.dropped.v[i].reason);
+    for (uint32_t i = 0; i < o->lost.n; i++)
+        ledger_drop(l, o->lost.v[i].items, o->lost.v[i].reason);
+    ledger_deliver(l, a->items - losses_total(&o->lost));
 }
 
-static void finish_attempt(struct attempt *a, const struct outcome *o)
+static void finish_attempt(struct attempt *a, const struct outcome *outcome)
 {
     struct sender *s = a->sender;
+    struct outcome o;
 
-    book_attempt(s, a);
-    settle_slices(a, o);
+    outcome_copy(&o, outcome);
+    if (o.verdict != VERDICT_SAFE)
+        losses_add(&o.lost, a->items - losses_total(&o.lost), o.reason != NULL ? o.reason : "failed");
+    assert(losses_total(&o.lost) <= a->items);
+    book_attempt(s, a, &o);
+    for (size_t i = 0; i < a->slices.n; i++)
+        outcome_add_part(&a->slices.v[i].entry->outcome, &o, a->slices.v[i].items);
     free_attempt(a);
     sender_pump(s);
 }
@@ -207,21 +168,13 @@ static void on_settled(struct ack *ack, const struct outcome *outcome)
     finish_attempt(a, &o);
 }
 
-static void reset_book(struct attempt *a)
-{
-    ledger_free(&a->book);
-    ledger_init(&a->book, "attempt", "", a->sender->node->signal);
-    ledger_receive(&a->book, a->items);
-}
-
 static void start_attempt(struct attempt *a)
 {
     struct sender *s = a->sender;
 
-    reset_book(a);
     a->begun = clock_mono(&s->node->host->loop->clock);
     a->under_way = true;
-    ack_init(&a->ack, &s->node->host->loop->turn, &a->book, a->items, s->options.wait_for_result, on_settled);
+    ack_init(&a->ack, &s->node->host->loop->turn, NULL, a->items, s->options.wait_for_result, on_settled);
     consumer_send(s->options.attempt, batch_ref(a->batch), &a->ack);
 }
 

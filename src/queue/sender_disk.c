@@ -238,19 +238,18 @@ void sender_disk_more(struct sender *s)
 
 /* ---- what became of it ---- */
 
+_Static_assert(LOSSES_MAX <= WAL_REASONS, "a state on disk has room for the reasons of one entry");
+
 void sender_disk_settle(struct sender *s, struct queue_entry *e)
 {
-    struct wal_reason dropped[WAL_REASONS] = { 0 };
-    uint64_t delivered = e->items;
-    size_t n = 0;
+    struct wal_reason dropped[LOSSES_MAX];
+    const struct losses *lost = &e->outcome.lost;
 
-    for (size_t i = 0; i < e->dropped.n; i++) {
-        snprintf(dropped[n].reason, sizeof(dropped[n].reason), "%s", e->dropped.v[i].reason);
-        dropped[n].items += e->dropped.v[i].items;
-        delivered -= e->dropped.v[i].items;
-        n += n + 1 < ARRAY_LEN(dropped); /* the last one has all further ones */
+    for (uint32_t i = 0; i < lost->n; i++) {
+        snprintf(dropped[i].reason, sizeof(dropped[i].reason), "%s", lost->v[i].reason);
+        dropped[i].items = lost->v[i].items;
     }
-    lose(s, wal_settle(s->wal, e->seq, delivered, dropped, n));
+    lose(s, wal_settle(s->wal, e->seq, e->items - losses_total(lost), dropped, lost->n));
 }
 
 /* ---- life ---- */

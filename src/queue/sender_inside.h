@@ -19,11 +19,10 @@ struct queue_entry {
     struct batch *rest;       /* what is in no attempt yet; NULL = all is */
     uint64_t seq;             /* on disk; 0 = in memory */
     uint64_t items, bytes;
-    uint32_t attempts; /* that have a part of it */
-    bool lost;         /* a part was given up: on disk, all of it stays */
-    struct ledger_reasons dropped;
+    uint32_t attempts;      /* that have a part of it */
+    bool lost;              /* a part was given up: on disk, all of it stays */
     struct ack *waiter;     /* wait_for_result: who waits; the items are in the ledger by it. Else NULL */
-    struct outcome outcome; /* for the waiter, of the parts that are settled */
+    struct outcome outcome; /* of the slices that are settled */
 };
 
 /* What waits for attempts and may go together. With a batch block it becomes due when it is large enough or has waited
@@ -52,7 +51,6 @@ struct attempt {
     struct attempt *next, **link;
     struct sender *sender;
     struct ack ack;
-    struct ledger book; /* of this attempt alone */
     VEC(struct slice) slices;
     uint64_t items;
     struct batch *batch; /* all of them as one */

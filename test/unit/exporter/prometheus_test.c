@@ -79,6 +79,8 @@ START_TEST(what_cannot_be_shown_is_told_to_the_sender_and_counted_by_reason)
     ck_assert_uint_eq(outcome.rejected, 3);
     ck_assert_str_eq(outcome.reason, "temporality");
     ck_assert(strstr(outcome.why, "d: ") == outcome.why);
+    ck_assert_ptr_nonnull(strstr(outcome.why, "(temporality); ___: "));
+    ck_assert_uint_eq(ledger.dropped.n, 2);
     ck_assert(ledger_sums(&ledger));
     ck_assert_uint_eq(ledger.delivered, 1);
     ck_assert(rig_metric(&r, "otelcd_prometheus_points_rejected", "exporter", "prometheus", "reason", "temporality",

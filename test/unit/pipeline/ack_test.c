@@ -112,6 +112,79 @@ START_TEST(rejected_items_are_dropped_and_the_rest_is_delivered)
 }
 END_TEST
 
+static uint64_t dropped_for(const char *reason)
+{
+    for (size_t i = 0; i < ledger.dropped.n; i++)
+        if (strcmp(ledger.dropped.v[i].reason, reason) == 0)
+            return ledger.dropped.v[i].items;
+    return 0;
+}
+
+START_TEST(each_reason_for_a_rejection_is_booked_and_told)
+{
+    struct outcome o = { .verdict = VERDICT_SAFE };
+    struct ack a;
+
+    begin(&a, 10, true);
+    outcome_reject(&o, 2, "bad_label", "%s: no label", "m");
+    outcome_reject(&o, 3, "bad_name", "no name");
+    outcome_reject(&o, 1, "bad_label", "n: no label");
+    outcome_reject(&o, 0, "too_old", "nothing of that kind");
+    ack_drop(&a, 1, "duplicate");
+    ack_settle(&a, &o);
+    turn_run(&turn);
+    ck_assert_uint_eq(last.rejected, 6);
+    ck_assert_str_eq(last.reason, "bad_label");
+    ck_assert_str_eq(last.why, "m: no label; no name");
+    ck_assert_uint_eq(losses_total(&last.lost), 7);
+    ck_assert_uint_eq(ledger.delivered, 3);
+    ck_assert_uint_eq(dropped_for("bad_label"), 3);
+    ck_assert_uint_eq(dropped_for("bad_name"), 3);
+    ck_assert_uint_eq(dropped_for("duplicate"), 1);
+    ck_assert_uint_eq(dropped_for("too_old"), 0);
+}
+END_TEST
+
+START_TEST(more_reasons_than_there_is_room_for_sum_up_in_the_last)
+{
+    static const char *const reasons[LOSSES_MAX + 2] = { "a", "b", "c", "d", "e", "f", "g",
+                                                         "h", "i", "j", "k", "l", "m", "n" };
+    struct outcome o = { .verdict = VERDICT_SAFE };
+    struct ack a;
+
+    begin(&a, 20, true);
+    for (size_t i = 0; i < LOSSES_MAX + 2; i++)
+        outcome_reject(&o, 1, reasons[i], "a message of forty characters, more or less: %s", reasons[i]);
+    ack_settle(&a, &o);
+    turn_run(&turn);
+    ck_assert_uint_eq(last.rejected, 14);
+    ck_assert_uint_eq(strlen(last.why), sizeof(last.why) - 1);
+    ck_assert_uint_eq(dropped_for("k"), 1);
+    ck_assert_uint_eq(dropped_for("l"), 3);
+    ck_assert_uint_eq(ledger.delivered, 6);
+}
+END_TEST
+
+START_TEST(parts_of_a_send_share_what_it_lost)
+{
+    struct outcome sent = { .verdict = VERDICT_SAFE }, parts[3] = { 0 };
+
+    outcome_reject(&sent, 4, "bad", "no");
+    losses_add(&sent.lost, 3, "left_out");
+    for (size_t i = 0; i < 3; i++)
+        outcome_add_part(&parts[i], &sent, 3);
+    ck_assert_uint_eq(parts[0].rejected, 3);
+    ck_assert_uint_eq(parts[1].rejected, 1);
+    ck_assert_uint_eq(parts[2].rejected, 0);
+    ck_assert_str_eq(parts[0].why, "no");
+    ck_assert_str_eq(parts[2].why, "");
+    ck_assert_uint_eq(losses_total(&parts[0].lost), 3);
+    ck_assert_uint_eq(losses_total(&parts[1].lost), 3);
+    ck_assert_uint_eq(losses_total(&parts[2].lost), 1);
+    ck_assert_str_eq(parts[2].lost.v[0].reason, "left_out");
+}
+END_TEST
+
 START_TEST(of_two_retries_the_longer_wait_stands)
 {
     struct ack a;
@@ -219,6 +292,9 @@ int main(void)
     tcase_add_loop_test(tc, it_settles_once_all_have_answered_with_the_heaviest_verdict, 0, 6);
     tcase_add_test(tc, what_a_sender_was_told_is_safe_is_dropped_when_it_fails_later);
     tcase_add_test(tc, rejected_items_are_dropped_and_the_rest_is_delivered);
+    tcase_add_test(tc, each_reason_for_a_rejection_is_booked_and_told);
+    tcase_add_test(tc, more_reasons_than_there_is_room_for_sum_up_in_the_last);
+    tcase_add_test(tc, parts_of_a_send_share_what_it_lost);
     tcase_add_test(tc, of_two_retries_the_longer_wait_stands);
     tcase_add_test(tc, moved_items_are_booked_where_they_went);
     tcase_add_test(tc, a_cancelled_ack_calls_nobody);

@@ -143,6 +143,24 @@ START_TEST(the_largest_rejected_of_the_branches_is_dropped_with_its_reason)
 }
 END_TEST
 
+START_TEST(what_an_exporter_left_out_is_dropped_in_the_pipelines_ledger_too)
+{
+    struct request r;
+
+    send_logs(&r, 10);
+    ack_drop(sinks[1].held.v[0].ack, 3, "duplicate");
+    for (int i = 0; i < BRANCHES; i++)
+        sink_settle(&sinks[i], 0, &safe);
+    turn_run(&rig.loop.turn);
+    ck_assert_uint_eq(r.outcome.rejected, 0);
+    ck_assert_uint_eq(exporters[1].delivered, 7);
+    ck_assert_uint_eq(pipeline.delivered, 7);
+    ck_assert_str_eq(pipeline.dropped.v[0].reason, "duplicate");
+    ck_assert_uint_eq(pipeline.dropped.v[0].items, 3);
+    ck_assert_uint_eq(exporters[0].delivered, 10);
+}
+END_TEST
+
 START_TEST(metrics_show_the_ledgers_columns)
 {
     struct request r;
@@ -267,6 +285,7 @@ int main(void)
     tcase_add_test(tc, the_sender_hears_once_every_branch_has_answered);
     tcase_add_test(tc, a_branch_that_says_retry_outweighs_one_that_refuses_for_good);
     tcase_add_test(tc, the_largest_rejected_of_the_branches_is_dropped_with_its_reason);
+    tcase_add_test(tc, what_an_exporter_left_out_is_dropped_in_the_pipelines_ledger_too);
     tcase_add_test(tc, metrics_show_the_ledgers_columns);
     tcase_add_test(tc, what_is_on_its_way_when_all_is_freed_is_forgotten);
     tcase_add_loop_test(tc, any_order_of_answers_is_booked_exactly, 0, 100);

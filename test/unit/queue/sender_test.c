@@ -270,7 +270,7 @@ START_TEST(sizes_in_bytes_are_kept_and_one_item_that_is_too_heavy_goes_alone)
 }
 END_TEST
 
-START_TEST(a_batch_in_two_flights_is_done_when_both_are)
+START_TEST(a_batch_in_two_attempts_is_done_when_both_are)
 {
     sink.hold = true;
     options.consumers = 2;
@@ -328,6 +328,38 @@ START_TEST(what_an_attempt_drops_is_in_the_ledger_of_those_who_wait_too)
     ck_assert_uint_eq(ledger.delivered, 5);
     ck_assert_uint_eq(ledger_reasons_total(&ledger.dropped), 2);
     ck_assert_str_eq(ledger.dropped.v[0].reason, "too_old");
+}
+END_TEST
+
+static void reject_for_two_reasons(struct consumer *self, struct batch *b, struct ack *ack)
+{
+    struct outcome o = { .verdict = VERDICT_SAFE };
+
+    (void)self;
+    batch_unref(b);
+    outcome_reject(&o, 2, "bad_label", "no label");
+    outcome_reject(&o, 3, "bad_name", "no name");
+    ack_drop(ack, 1, "duplicate");
+    ack_settle(ack, &o);
+}
+
+START_TEST(each_reason_of_an_attempt_reaches_those_who_wait)
+{
+    struct consumer rejecting = { .consume = reject_for_two_reasons };
+    struct client *a;
+
+    options.attempt = &rejecting;
+    options.wait_for_result = true;
+    begin();
+    a = send_logs(9);
+    ck_assert(a->settled);
+    ck_assert_int_eq(a->outcome.verdict, VERDICT_SAFE);
+    ck_assert_uint_eq(a->outcome.rejected, 5);
+    ck_assert_str_eq(a->outcome.why, "no label; no name");
+    ck_assert_uint_eq(losses_total(&a->outcome.lost), 6);
+    ck_assert_uint_eq(ledger.delivered, 3);
+    ck_assert_uint_eq(ledger_reasons_total(&ledger.dropped), 6);
+    ck_assert_uint_eq(ledger.dropped.n, 3);
 }
 END_TEST
 
@@ -505,9 +537,10 @@ int main(void)
     tcase_add_test(tc, cuts_and_joins_are_those_of_the_go_collector);
     tcase_add_test(tc, without_a_least_size_nothing_waits);
     tcase_add_test(tc, sizes_in_bytes_are_kept_and_one_item_that_is_too_heavy_goes_alone);
-    tcase_add_test(tc, a_batch_in_two_flights_is_done_when_both_are);
+    tcase_add_test(tc, a_batch_in_two_attempts_is_done_when_both_are);
     tcase_add_test(tc, what_was_rejected_is_told_once_to_those_who_wait);
     tcase_add_loop_test(tc, what_an_attempt_drops_is_in_the_ledger_of_those_who_wait_too, 0, 2);
+    tcase_add_test(tc, each_reason_of_an_attempt_reaches_those_who_wait);
     tcase_add_test(tc, a_part_that_failed_is_sent_again_by_itself);
     tcase_add_test(tc, clients_with_other_metadata_stay_apart);
     tcase_add_test(tc, stopping_sends_what_waits);
