@@ -74,7 +74,7 @@ enum group_mode {
 
 /* What an extension can do for the component that names it. */
 enum capability {
-    CAPABILITY_STORAGE, /* keep a queue: queue/storage.h */
+    CAPABILITY_STORAGE, /* keep a queue: pipeline/storage.h */
 };
 
 struct option {

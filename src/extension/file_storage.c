@@ -3,7 +3,7 @@
 #include "base/directory.h"
 #include "base/mem.h"
 #include "pipeline/component.h"
-#include "queue/storage.h"
+#include "pipeline/storage.h"
 
 #include <errno.h>
 #include <sys/stat.h>

@@ -30,6 +30,9 @@ enum component_kind {
     COMPONENT_KINDS
 };
 
+struct node;
+struct storage;
+
 /* What the service lends to every node. It has no other way out. */
 struct host {
     struct loop *loop;
@@ -41,6 +44,9 @@ struct host {
     struct scrape_endpoints *scrape_endpoints; /* prom/endpoint/scrape_endpoint.h: listeners that several may share */
     const char *version;
     bool client_address; /* a component reads METADATA_ADDRESS of what flows: receivers have to put it there */
+    /* The storage (pipeline/storage.h) that the extension `id` offers to this exporter; NULL when it is none, which
+     * validation has found out before. The extension's, for as long as the exporter lives. */
+    const struct storage *(*find_storage)(const struct node *node, const char *id);
 };
 
 /* What a component needs for itself (config_claims.c). `path`: of the key, as for check_fail(). An address that is
@@ -95,7 +101,7 @@ struct component {
     /* Between stop() and done(): the deadline is now. NULL: nothing here waits for it. */
     void (*hurry)(struct node *node);
     void (*destroy)(struct node *node);                        /* may be NULL */
-    const struct storage *(*storage)(const struct node *node); /* extensions that keep queues (queue/storage.h) */
+    const struct storage *(*storage)(const struct node *node); /* extensions that keep queues (pipeline/storage.h) */
 };
 
 /* One object that all nodes of one component id share (memory_limiter's checker): *slot starts NULL and lives

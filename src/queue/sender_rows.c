@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "otlp/metadata.h"
-#include "queue/storage.h"
+#include "pipeline/storage.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -112,7 +112,7 @@ static void put_escaped(struct buf *out, const char *s)
 
 struct sender *sending_queue_new(struct node *node, const struct sending_queue_config *c, struct sender_options o)
 {
-    const struct storage *storage = c->storage[0] != '\0' ? node_storage(node, c->storage) : NULL;
+    const struct storage *storage = c->storage[0] != '\0' ? node->host->find_storage(node, c->storage) : NULL;
     struct buf path = { 0 };
     struct sender *s;
 

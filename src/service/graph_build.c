@@ -5,7 +5,7 @@
 
 #include "pipeline/ledger_tap.h"
 #include "pipeline/fanout.h"
-#include "queue/storage.h"
+#include "pipeline/storage.h"
 
 #include <assert.h>
 #include <uv.h>
@@ -323,6 +323,19 @@ static void first_fault(void *arg, const struct config_pipeline *p, const char *
         error_set(err, UV_EINVAL, "%s", text);
 }
 
+static const struct storage *find_storage(const struct node *node, const char *id)
+{
+    struct graph *g = graph_node_of((struct node *)(uintptr_t)node)->graph;
+
+    for (size_t i = 0; i < g->nodes.n; i++) {
+        struct node *n = node_of(g->nodes.v[i]);
+
+        if (n->component->storage != NULL && strcmp(n->id, id) == 0)
+            return n->component->storage(n);
+    }
+    return NULL;
+}
+
 int graph_build(struct graph **out, struct host *host, const struct config *config, struct error *err)
 {
     struct error fault = { 0 };
@@ -333,6 +346,7 @@ int graph_build(struct graph **out, struct host *host, const struct config *conf
         return error_set(err, fault.code, "%s", fault.text);
     g = mem_zalloc(sizeof(*g));
     g->host = host;
+    host->find_storage = find_storage;
     g->config = config;
     g->log.sink = host->log;
     link_all(g);
@@ -386,19 +400,6 @@ void graph_free(struct graph *g)
     free(g->pipes);
     free(g->topo);
     free(g);
-}
-
-const struct storage *node_storage(const struct node *node, const char *id)
-{
-    struct graph *g = graph_node_of((struct node *)(uintptr_t)node)->graph;
-
-    for (size_t i = 0; i < g->nodes.n; i++) {
-        struct node *n = node_of(g->nodes.v[i]);
-
-        if (n->component->storage != NULL && strcmp(n->id, id) == 0)
-            return n->component->storage(n);
-    }
-    return NULL;
 }
 
 void **node_shared(struct node *node)
