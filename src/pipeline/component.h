@@ -68,6 +68,9 @@ struct node {
     /* Where to send, by signal: receivers, processors and connectors. NULL: that signal has no pipeline here. */
     struct consumer *out[SIGNAL_COUNT];
     struct sender *sender; /* exporters with a queue (queue/sender.h); else NULL */
+    /* Between stop() and done(): what this node waits for that can be neither cut short nor freed ("the disk"); NULL:
+     * nothing. Itself NULL where there is never such a thing. */
+    const char *(*blocked_on)(const struct node *node);
 };
 
 struct component {

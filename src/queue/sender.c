@@ -321,6 +321,12 @@ static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
 
 /* ---- life ---- */
 
+/* A write that has not come back. */
+static const char *blocked_on(const struct node *node)
+{
+    return node->sender->wal != NULL && !node->sender->stopped ? "the disk" : NULL;
+}
+
 bool sender_is_stopping(const struct sender *s)
 {
     return s->stopping;
@@ -341,6 +347,7 @@ struct sender *sender_new(struct node *node, const struct sender_options *o)
     ack_init(&s->hold, &node->host->loop->turn, node->ledger, 0, false, NULL);
     node->sender = s;
     node->in.consume = consume;
+    node->blocked_on = blocked_on;
     sender_metrics_init(s);
     return s;
 }
@@ -462,11 +469,6 @@ void sender_hurry(struct sender *s)
         clock_start(&s->node->host->loop->clock, &s->deadline, 0, on_deadline);
 }
 
-bool sender_waits_for_disk(const struct sender *s)
-{
-    return s->wal != NULL && !s->stopped;
-}
-
 void sender_free(struct sender *s)
 {
     struct clock *clock = &s->node->host->loop->clock;
@@ -481,5 +483,6 @@ void sender_free(struct sender *s)
     sender_metrics_close(s);
     free(s->directory);
     s->node->sender = NULL;
+    s->node->blocked_on = NULL;
     free(s);
 }

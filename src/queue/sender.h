@@ -58,8 +58,6 @@ void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *
 void sender_hurry(struct sender *s); /* while it stops: the deadline is now */
 bool sender_is_stopping(const struct sender *s);
 
-bool sender_waits_for_disk(const struct sender *s); /* stopped but for a write that has not come back */
-
 void sender_free(struct sender *s);
 
 #endif

@@ -7,7 +7,6 @@
 #include "service/graph.h"
 
 #include "service/graph_build.h"
-#include "queue/sender.h"
 
 #include <assert.h>
 #include <string.h>
@@ -108,11 +107,12 @@ static void advance(struct turn_task *task)
     let_go(g);
 }
 
-/* A disk that does not answer: what waits for it can be neither settled nor freed. All that was acknowledged is there.
- */
-static void end_process(struct graph_node *gn)
+/* Something outside that does not answer, a disk: what waits for it can be neither settled nor freed. All that was
+ * acknowledged is there. */
+static void end_process(struct graph_node *gn, const char *blocked_on)
 {
-    log_error(&node_of(gn)->log, "The disk does not answer: ending without it. What was acknowledged is on it");
+    log_error(&node_of(gn)->log, "What it waits for does not answer: ending without it. What was acknowledged is on it",
+              F_STR("waits_for", blocked_on));
     log_flush(gn->graph->host->log);
     _exit(EXIT_CODE_OPEN);
 }
@@ -121,10 +121,14 @@ static void on_last_wait_over(struct clock_timer *t)
 {
     struct graph *g = container_of(t, struct graph, timer);
 
-    for (size_t i = 0; i < g->order.n; i++)
-        if (g->order.v[i]->state == NODE_STOPPING && node_of(g->order.v[i])->sender != NULL &&
-            sender_waits_for_disk(node_of(g->order.v[i])->sender))
-            end_process(g->order.v[i]);
+    for (size_t i = 0; i < g->order.n; i++) {
+        const struct node *n = node_of(g->order.v[i]);
+        bool may_block = g->order.v[i]->state == NODE_STOPPING && n->blocked_on != NULL;
+        const char *what = may_block ? n->blocked_on(n) : NULL;
+
+        if (what != NULL)
+            end_process(g->order.v[i], what);
+    }
     finish(g);
 }
 
