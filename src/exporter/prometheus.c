@@ -5,6 +5,7 @@
  * shows it. Points that can never be shown are rejected and counted, by reason; the rest of their batch is taken. */
 #include "base/mem.h"
 #include "config/server_rows.h"
+#include "net/socket/endpoint.h"
 #include "pipeline/component.h"
 #include "prom/endpoint/scrape_endpoint.h"
 #include "prom/endpoint/series_source.h"
@@ -274,6 +275,8 @@ static void check(const void *config, struct check *ck)
 
     if (c->http.endpoint[strspn(c->http.endpoint, " \t")] == '\0')
         check_fail(ck, "endpoint", "expecting a non-blank address to run the Prometheus metrics handler");
+    else
+        endpoint_check_option("endpoint", c->http.endpoint, c->http.transport, ck);
     translation_check(&c->translation, ck);
     translation_check_constants(&c->const_labels, "const_labels", ck);
     check_server(ck);

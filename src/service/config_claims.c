@@ -97,11 +97,10 @@ static void claim_own(struct claims *c)
 
     c->owner = "service::telemetry::metrics";
     for (size_t i = 0; s != NULL && i < s->n_scrapes; i++) {
-        struct buf b = { 0 };
+        char *endpoint = prometheus_reader_endpoint(&s->scrapes[i]);
 
-        buf_printf(&b, "%s:%llu", s->scrapes[i].host, (unsigned long long)s->scrapes[i].port);
-        claim_address(c, "", arena_strndup(&c->l->config->arena, buf_cstr(&b), b.len), "tcp", true);
-        buf_free(&b);
+        claim_address(c, "", arena_strdup(&c->l->config->arena, endpoint), "tcp", true);
+        free(endpoint);
     }
 }
 

@@ -115,8 +115,7 @@ int own_telemetry_log(struct own_telemetry *t, struct host *host, const struct s
 static int serve_at(struct own_telemetry *t, const struct prometheus_reader_config *c, struct own_metrics_options *o,
                     struct error *err)
 {
-    bool ipv6 = strchr(c->host, ':') != NULL;
-    char *endpoint = mem_printf(ipv6 ? "[%s]:%u" : "%s:%u", c->host, (unsigned)c->port);
+    char *endpoint = prometheus_reader_endpoint(c);
     struct http_server_options http = {
         .endpoint = endpoint,
         .transport = "tcp",

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/service_config.h"
 
+#include "base/mem.h"
+#include "net/socket/endpoint.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -164,6 +167,13 @@ static bool parse_address(struct arena *a, const char *text, struct prometheus_r
     return true;
 }
 
+char *prometheus_reader_endpoint(const struct prometheus_reader_config *r)
+{
+    bool ipv6 = strchr(r->host, ':') != NULL;
+
+    return mem_printf(ipv6 ? "[%s]:%u" : "%s:%u", r->host, (unsigned)r->port);
+}
+
 /* What is served becomes the list of readers, for print-config. */
 static void keep_readers(struct arena *a, struct service_config *c)
 {
@@ -172,6 +182,18 @@ static void keep_readers(struct arena *a, struct service_config *c)
     for (size_t i = 0; i < c->n_scrapes; i++)
         readers[i].pull = (struct pull_config){ .on = true, .exporter.prometheus = c->scrapes[i] };
     c->telemetry.metrics.readers = (struct option_list){ readers, c->n_scrapes };
+}
+
+static void add_reader(struct service_config *c, const struct prometheus_reader_config *r,
+                       const struct yaml_node *place, struct faults *faults)
+{
+    char *endpoint = prometheus_reader_endpoint(r);
+    struct error err;
+
+    if (endpoint_check(endpoint, "tcp", &err) != 0)
+        fault_add(faults, place, "service::telemetry::metrics::readers", false, "host: %s", err.text);
+    c->scrapes[c->n_scrapes++] = *r;
+    free(endpoint);
 }
 
 static void finish_readers(struct arena *a, struct service_config *c, const struct yaml_node *node,
@@ -189,11 +211,13 @@ static void finish_readers(struct arena *a, struct service_config *c, const stru
         fault_add(faults, below(node, "metrics", "address", NULL), "service::telemetry::metrics::address", false,
                   "\"%s\" is not host:port", m->address);
     for (size_t i = 0; i < m->readers.n; i++) {
+        const struct yaml_node *place = given ? list->items[i] : node;
+
         if (!readers[i].pull.on || !readers[i].pull.exporter.prometheus.on)
-            fault_add(faults, given ? list->items[i] : node, "service::telemetry::metrics::readers", false,
+            fault_add(faults, place, "service::telemetry::metrics::readers", false,
                       "a reader is written pull: {exporter: {prometheus: {host: localhost, port: 8888}}}");
         else
-            c->scrapes[c->n_scrapes++] = readers[i].pull.exporter.prometheus;
+            add_reader(c, &readers[i].pull.exporter.prometheus, place, faults);
     }
     if (given && m->readers.n == 0)
         fault_add(faults, list, "service::telemetry::metrics::readers", false,

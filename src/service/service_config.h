@@ -86,6 +86,8 @@ extern const struct option service_options[];
 
 enum log_level logs_level(const struct logs_config *c);
 
+char *prometheus_reader_endpoint(const struct prometheus_reader_config *r); /* "host:port"; the caller's to free */
+
 /* Check, and make scrapes and resource. `node` is the service section, for places. */
 void service_config_finish(struct arena *a, struct service_config *c, const struct yaml_node *node,
                            struct faults *faults);

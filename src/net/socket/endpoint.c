@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -34,13 +35,49 @@ static int parse_unix(struct endpoint *out, const char *text, struct error *err)
     return 0;
 }
 
+/* Can the host be one at all? What only the resolver knows is not asked. */
+static int check_host(const char *host, bool bracketed, struct error *err)
+{
+    const char *bad = host + strcspn(host, " \t\r\n\"'/\\$");
+    struct in6_addr a6;
+    struct in_addr a4;
+    char address[HOST_MAX];
+
+    if (isspace((unsigned char)*bad))
+        return error_set(err, UV_EINVAL, "\"%s\" is not a host: it has a blank in it", host);
+    if (*bad != '\0')
+        return error_set(err, UV_EINVAL, "\"%s\" is not a host: it has a %c in it", host, *bad);
+    if (bracketed) {
+        snprintf(address, sizeof(address), "%.*s", (int)strcspn(host, "%"), host);
+        if (inet_pton(AF_INET6, address, &a6) != 1)
+            return error_set(err, UV_EINVAL, "\"%s\" is not an IPv6 address; only these stand in brackets", host);
+    } else if (host[0] != '\0' && host[strspn(host, "0123456789.")] == '\0' && inet_aton(host, &a4) == 0) {
+        return error_set(err, UV_EINVAL, "\"%s\" is not an IPv4 address", host);
+    }
+    return 0;
+}
+
+/* "0.0.0.0.4317", where the last dot should be a colon. */
+static bool is_dotted_port(const char *text)
+{
+    int dots = 0;
+
+    for (const char *p = text; *p != '\0'; p++)
+        dots += *p == '.';
+    return dots == 4 && text[strspn(text, "0123456789.")] == '\0';
+}
+
 /* host and port of "host:port"; host without brackets. */
 static int split(const char *text, char host[HOST_MAX], long *port, struct error *err)
 {
-    const char *colon = strrchr(text, ':');
+    const char *colon = strrchr(text, ':'), *dot = strrchr(text, '.');
+    bool bracketed = text[0] == '[';
     char *end;
     size_t n;
 
+    if (colon == NULL && is_dotted_port(text))
+        return error_set(err, UV_EINVAL, "\"%s\" has no port; did you mean %.*s:%s?", text, (int)(dot - text), text,
+                         dot + 1);
     if (strstr(text, "://") != NULL)
         return error_set(err, UV_EINVAL, "\"%s\" is a URL; write host:port, such as %s", text, strstr(text, "://") + 3);
     if (colon == NULL || (text[0] == '[' && (colon == text || colon[-1] != ']')))
@@ -59,7 +96,7 @@ static int split(const char *text, char host[HOST_MAX], long *port, struct error
     *port = strtol(colon + 1, &end, 10);
     if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || *port > 65535)
         return error_set(err, UV_EINVAL, "\"%s\" is not a port; write a number from 0 to 65535", colon + 1);
-    return 0;
+    return check_host(host, bracketed, err);
 }
 
 int endpoint_check(const char *text, const char *transport, struct error *err)
@@ -69,6 +106,14 @@ int endpoint_check(const char *text, const char *transport, struct error *err)
     long port;
 
     return strcmp(transport, "unix") == 0 ? parse_unix(&scratch, text, err) : split(text, host, &port, err);
+}
+
+void endpoint_check_option(const char *path, const char *text, const char *transport, struct check *ck)
+{
+    struct error err;
+
+    if (endpoint_check(text, transport, &err) != 0)
+        check_fail(ck, path, "%s", err.text);
 }
 
 static void set_inet4(struct endpoint *out, const struct in_addr *a, long port)

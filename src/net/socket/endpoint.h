@@ -4,6 +4,7 @@
 #define NET_ENDPOINT_H
 
 #include "base/error.h"
+#include "config/option.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +30,8 @@ void endpoint_narrow(struct endpoint *e);
 
 /* What can be said of the text without asking anybody for an address: for configurations that are only checked. */
 int endpoint_check(const char *text, const char *transport, struct error *err);
+/* The same for a component's check(): a fault at `path`. */
+void endpoint_check_option(const char *path, const char *text, const char *transport, struct check *ck);
 
 /* "127.0.0.1:4317", "[::1]:4317", "/run/x.sock", "@name"; "unix" for an unnamed socket. */
 void endpoint_format(const struct sockaddr_storage *addr, socklen_t len, char *out, size_t cap);

@@ -267,14 +267,6 @@ static void destroy(struct node *node)
 
 /* --- what the configuration may say --- */
 
-static void check_endpoint(const char *path, const char *endpoint, const char *transport, struct check *ck)
-{
-    struct error err;
-
-    if (endpoint_check(endpoint, transport, &err) != 0)
-        check_fail(ck, path, "%s", err.text);
-}
-
 static void check(const void *config, struct check *ck)
 {
     const struct otlp_config *c = config;
@@ -285,11 +277,11 @@ static void check(const void *config, struct check *ck)
                    "must specify at least one protocol when using the OTLP receiver: "
                    "write `grpc:` or `http:` (or both) under protocols");
     if (c->protocols.grpc.on)
-        check_endpoint("protocols::grpc::endpoint", c->protocols.grpc.server.endpoint,
-                       c->protocols.grpc.server.transport, ck);
+        endpoint_check_option("protocols::grpc::endpoint", c->protocols.grpc.server.endpoint,
+                              c->protocols.grpc.server.transport, ck);
     if (c->protocols.http.on)
-        check_endpoint("protocols::http::endpoint", c->protocols.http.server.endpoint,
-                       c->protocols.http.server.transport, ck);
+        endpoint_check_option("protocols::http::endpoint", c->protocols.http.server.endpoint,
+                              c->protocols.http.server.transport, ck);
     for (size_t i = 0; i < codings->n; i++) {
         enum coding coding = coding_by_name(bytes_str(codings->v[i]));
 

@@ -35,6 +35,14 @@ static const struct {
     { "[::1]", "tcp", NULL },
     { "[::1:1", "tcp", NULL },
     { "[]:x", "tcp", NULL },
+    { " 127.0.0.1:4318", "tcp", NULL },
+    { "127.0.0.1 :4318", "tcp", NULL },
+    { "0.0.0.0.8889", "tcp", NULL },
+    { "0.0.0.0.8889:1", "tcp", NULL },
+    { "0.0.0.0:99999", "tcp", NULL },
+    { ":8889x", "tcp", NULL },
+    { "127.0.0.256:1", "tcp", NULL },
+    { "[localhost]:1", "tcp", NULL },
     { "", "unix", NULL },
     { "127.0.0.1:1", "udp", NULL },
 };
@@ -54,6 +62,24 @@ START_TEST(an_endpoint_is_read_or_refused_with_a_reason)
     ck_assert_msg(rc == 0, "%s: %s", rows[_i].text, err.text);
     endpoint_format(&e.addr, e.len, text, sizeof(text));
     ck_assert_str_eq(text, rows[_i].address);
+}
+END_TEST
+
+START_TEST(what_is_refused_is_refused_without_asking_anybody)
+{
+    struct error err = { 0 };
+
+    if (strcmp(rows[_i].transport, "udp") != 0)
+        ck_assert_int_eq(endpoint_check(rows[_i].text, rows[_i].transport, &err) == 0, rows[_i].address != NULL);
+}
+END_TEST
+
+START_TEST(a_dot_for_the_colon_is_told_so)
+{
+    struct error err;
+
+    ck_assert_int_ne(endpoint_check("0.0.0.0.8889", "tcp", &err), 0);
+    ck_assert_str_eq(err.text, "\"0.0.0.0.8889\" has no port; did you mean 0.0.0.0:8889?");
 }
 END_TEST
 
@@ -80,6 +106,8 @@ int main(void)
     int failed;
 
     tcase_add_loop_test(tc, an_endpoint_is_read_or_refused_with_a_reason, 0, sizeof(rows) / sizeof(*rows));
+    tcase_add_loop_test(tc, what_is_refused_is_refused_without_asking_anybody, 0, sizeof(rows) / sizeof(*rows));
+    tcase_add_test(tc, a_dot_for_the_colon_is_told_so);
     tcase_add_test(tc, names_and_paths_have_their_limits);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
