@@ -38,16 +38,35 @@ int directory_make(const char *path, mode_t mode)
     return rc;
 }
 
-int directory_make_for(const char *path, mode_t mode)
+/* "a" of "a/b"; NULL where it is the working directory or the root. The caller's to free. */
+static char *directory_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *directory;
-    int rc;
 
-    if (slash == NULL || slash == path)
-        return 0;
-    directory = mem_printf("%.*s", (int)(slash - path), path);
-    rc = directory_make(directory, mode);
+    return slash == NULL || slash == path ? NULL : mem_printf("%.*s", (int)(slash - path), path);
+}
+
+int directory_make_for(const char *path, mode_t mode)
+{
+    char *directory = directory_of(path);
+    int rc = directory != NULL ? directory_make(directory, mode) : 0;
+
+    free(directory);
+    return rc;
+}
+
+int directory_check_for(const char *path)
+{
+    char *directory = directory_of(path);
+    struct stat st = { .st_mode = S_IFDIR };
+    int rc = 0;
+
+    if (directory != NULL && stat(directory, &st) != 0)
+        rc = -errno;
+    else if (!S_ISDIR(st.st_mode))
+        rc = -ENOTDIR;
+    else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        rc = -EISDIR;
     free(directory);
     return rc;
 }

@@ -17,4 +17,8 @@ int directory_make(const char *path, mode_t mode);
 /* The same for the directory that the file `path` lies in. */
 int directory_make_for(const char *path, mode_t mode);
 
+/* Is the directory that the file `path` lies in there, and `path` itself none? 0; -EISDIR, or the negative errno of the
+ * directory. */
+int directory_check_for(const char *path);
+
 #endif

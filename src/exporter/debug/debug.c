@@ -5,6 +5,7 @@
  * answered when the text has been handed over; while the reader of the console lags behind, senders wait. When it
  * has taken nothing for a second, texts are left out and counted until it reads again: a terminal that nobody looks
  * at must not hold up the data. */
+#include "base/directory.h"
 #include "base/mem.h"
 #include "exporter/debug/debug_text.h"
 #include "queue/sender_rows.h"
@@ -295,6 +296,30 @@ static void derive(void *config, struct check *ck)
     sending_queue_finish(&((struct debug_config *)config)->sending_queue, ck);
 }
 
+static bool is_stream(const char *path)
+{
+    return strcmp(path, "stdout") == 0 || strcmp(path, "stderr") == 0;
+}
+
+static const char *file_name(const char *path)
+{
+    return strncmp(path, "file://", 7) == 0 ? path + 7 : path;
+}
+
+static void check_outputs(const struct strings *paths, struct check *ck)
+{
+    for (size_t i = 0; i < paths->n; i++) {
+        int rc = is_stream(paths->v[i]) ? 0 : directory_check_for(file_name(paths->v[i]));
+
+        if (rc == -EISDIR)
+            check_fail(ck, "output_paths", "%s is a directory: write the name of a file", paths->v[i]);
+        else if (rc != 0)
+            check_warn(ck, "output_paths",
+                       "the directory of %s cannot be used here: %s; where it is so, otelcd does not start",
+                       paths->v[i], uv_strerror(rc));
+    }
+}
+
 static void check(const void *config, struct check *ck)
 {
     const struct debug_config *c = config;
@@ -303,6 +328,8 @@ static void check(const void *config, struct check *ck)
         check_fail(ck, "output_paths", "output_paths is not supported when use_internal_logger is true");
     if (!c->use_internal_logger && c->output_paths.n == 0)
         check_fail(ck, "output_paths", "output_paths must name an output: stdout, stderr or a file");
+    if (!c->use_internal_logger)
+        check_outputs(&c->output_paths, ck);
     sending_queue_check(&c->sending_queue, ck);
 }
 
@@ -340,10 +367,9 @@ static int open_sink(struct debug *d, struct log_sink *s, const char *path, stru
     s->owner = d;
     s->on_backlog = on_sink_backlog;
     s->fd = strcmp(path, "stdout") == 0 ? 1 : 2;
-    if (strcmp(path, "stdout") == 0 || strcmp(path, "stderr") == 0)
+    if (is_stream(path))
         return 0;
-    if (strncmp(path, "file://", 7) == 0)
-        path += 7;
+    path = file_name(path);
     s->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (s->fd < 0) {
         s->fd = 2;

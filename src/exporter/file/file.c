@@ -318,12 +318,28 @@ static void check_directory(const struct file_config *c, struct check *ck)
         check_fail(ck, "directory_permissions", "directory_permissions contain invalid bits for file access");
 }
 
+/* Can what is opened at the start be opened? The directory may be missing only where this is checked. */
+static void check_path(const struct file_config *c, struct check *ck)
+{
+    int rc = c->group_by.enabled || c->create_directory ? 0 : directory_check_for(c->path);
+
+    if (c->path[0] == '\0')
+        check_fail(ck, "path", "path must be non-empty");
+    else if (rc == -EISDIR)
+        check_fail(ck, "path", "%s is a directory: write the name of a file", c->path);
+    else if (rc != 0)
+        check_warn(
+            ck, "path",
+            "the directory of %s cannot be used here: %s; where it is so, otelcd does not start: make it, or set "
+            "create_directory: true",
+            c->path, uv_strerror(rc));
+}
+
 static void check(const void *config, struct check *ck)
 {
     const struct file_config *c = config;
 
-    if (c->path[0] == '\0')
-        check_fail(ck, "path", "path must be non-empty");
+    check_path(c, ck);
     if (c->append && c->rotation.on)
         check_fail(ck, "append", "append and rotation enabled at the same time is not supported");
     if (c->flush_interval.ns < 0)
