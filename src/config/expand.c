@@ -185,6 +185,19 @@ static const char *unescaped(struct expander *x, const char *text)
     return out;
 }
 
+static const char *escaped(struct arena *a, const char *text)
+{
+    char *out = arena_alloc(a, 2 * strlen(text) + 1), *p = out;
+
+    for (; *text != '\0'; text++) {
+        if (*text == '$')
+            *p++ = '$';
+        *p++ = *text;
+    }
+    *p = '\0';
+    return out;
+}
+
 /* The whole value is one reference: it becomes what the text means as YAML; text that is no YAML is a string. */
 static struct yaml_node *typed(struct expander *x, const char *text, const struct yaml_node *at, bool quoted)
 {
@@ -234,13 +247,39 @@ static void expand_scalar(struct expander *x, struct yaml_node **at, unsigned de
         n->original = unescaped(x, n->original);
 }
 
+/* The length of the name of a variable, as they are usually written: at least two of A to Z, 0 to 9 and _. */
+static size_t variable_len(const char *s)
+{
+    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+    return n >= 2 && !isdigit((unsigned char)s[0]) && !islower((unsigned char)s[n]) ? n : 0;
+}
+
+/* $NAME without braces is text, as in the Go collector; whoever writes it most likely expects something else. */
+static void warn_of_bare_names(struct expander *x, const struct yaml_node *n)
+{
+    for (const char *p = strchr(n->text, '$'); p != NULL; p = strchr(p + 1, '$')) {
+        int len = (int)variable_len(p + 1);
+
+        if (p[1] == '$') {
+            p++;
+        } else if (len > 0) {
+            complain(x, n, true, "$%.*s is not replaced: write ${env:%.*s} for the variable, or $$%.*s for the text",
+                     len, p + 1, len, p + 1, len, p + 1);
+            return;
+        }
+    }
+}
+
 /* A value of the document has MOST_ROUNDS, and all that it leads to shares them. */
 static void expand_value(struct expander *x, struct yaml_node **at, unsigned depth)
 {
     bool outermost = !x->inside;
 
-    if (outermost)
+    if (outermost) {
         x->rounds = 0;
+        warn_of_bare_names(x, *at);
+    }
     x->inside = true;
     expand_scalar(x, at, depth);
     x->inside = !outermost;
@@ -270,6 +309,16 @@ static void expand_node(struct expander *x, struct yaml_node **at, unsigned dept
         expand_children(x, n, depth);
     else if (n->kind == YAML_SCALAR && strchr(n->text, '$') != NULL)
         expand_value(x, at, depth);
+}
+
+void escape_tree(struct arena *a, struct yaml_node *n)
+{
+    for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++)
+        escape_tree(a, n->pairs[i].value);
+    for (size_t i = 0; n->kind == YAML_LIST && i < n->n; i++)
+        escape_tree(a, n->items[i]);
+    if (n->kind == YAML_SCALAR && strchr(n->text, '$') != NULL)
+        n->text = escaped(a, n->text);
 }
 
 void expand_tree(struct arena *a, struct yaml_node **at, bool offline, struct faults *faults)

@@ -23,6 +23,9 @@ bool source_is_name(const char *s);
 /* Expand ${...} in every value below *at, in place. */
 void expand_tree(struct arena *a, struct yaml_node **at, bool offline, struct faults *faults);
 
+/* The other way round: $ as $$ in every value, so that expand_tree() makes of it what it is. */
+void escape_tree(struct arena *a, struct yaml_node *n);
+
 /* The content of a file of at most YAML_MAX_BYTES in `out`; false with a reason in `why`. */
 bool source_file(const char *path, struct buf *out, const char **why);
 

@@ -64,5 +64,7 @@ struct yaml_node *config_tree(struct config *c, bool reveal)
             yaml_put(a, root, config_sections[kind], 0, 0, section);
     }
     yaml_put(a, root, "service", 0, 0, service_node(c, reveal));
+    root = yaml_copy(a, root);
+    escape_tree(a, root);
     return root;
 }

@@ -57,6 +57,34 @@ static const struct {
     { EXPORTERS "service: {pipelines: {traces: {exporters: [nop]}}}",
       "1:1: no receiver configuration specified in config\n"
       "2:23: service::pipelines::traces: must have at least one receiver" },
+    /* what could not start */
+    { RECEIVERS
+      "exporters: {prometheus: {endpoint: '0.0.0.0:99999'}, prometheus/2: {endpoint: ':8889x'}, prometheus/3: "
+      "{endpoint: 0.0.0.0.8889}, prometheus/4: {endpoint: ' 127.0.0.1:1'}}\n"
+      "service: {pipelines: {metrics: {receivers: [nop], exporters: [prometheus, prometheus/2, prometheus/3, "
+      "prometheus/4]}}}",
+      "2:36: exporters::prometheus::endpoint: \"99999\" is not a port; write a number from 0 to 65535\n"
+      "2:79: exporters::prometheus/2::endpoint: \"8889x\" is not a port; write a number from 0 to 65535\n"
+      "2:115: exporters::prometheus/3::endpoint: \"0.0.0.0.8889\" has no port; did you mean 0.0.0.0:8889?\n"
+      "2:155: exporters::prometheus/4::endpoint: \" 127.0.0.1\" is not a host: it has a blank in it" },
+    { RECEIVERS "exporters: {file: {path: /nowhere/x}, file/2: {path: /tmp}, debug: {use_internal_logger: false, "
+                "output_paths: [stderr, 'file:///nowhere/y']}}\n"
+                "service: {pipelines: {traces: {receivers: [nop], exporters: [file, file/2, debug]}}}",
+      "?2:26: exporters::file::path: the directory of /nowhere/x cannot be used here: no such file or directory; where "
+      "it "
+      "is so, otelcd does not start: make it, or set create_directory: true\n"
+      "2:54: exporters::file/2::path: /tmp is a directory: write the name of a file\n"
+      "?2:111: exporters::debug::output_paths: the directory of file:///nowhere/y cannot be used here: no such file or "
+      "directory; where it is so, otelcd does not start" },
+    { RECEIVERS EXPORTERS PIPELINES "processors: {attributes: {actions: [{key: k, action: insert, value: a$POD_IP}]}}",
+      "?4:69: processors::attributes::actions::0::value: $POD_IP is not replaced: write ${env:POD_IP} for the "
+      "variable, "
+      "or $$POD_IP for the text\n?4:14: processors::attributes: is configured but not used by any pipeline" },
+    { RECEIVERS EXPORTERS PIPELINES "processors: {attributes: {actions: [{key: k, pattern: '^FOO$', action: delete}, "
+                                    "{key: k, action: insert, value: pa$w0rd $$X $1}]}}",
+      "?4:14: processors::attributes: is configured but not used by any pipeline" },
+    { TELEMETRY("{metrics: {readers: [{pull: {exporter: {prometheus: {host: ' localhost'}}}}]}}"),
+      "5:35: service::telemetry::metrics::readers: host: \" localhost\" is not a host: it has a blank in it" },
     { RECEIVERS "service: {pipelines: {traces: {receivers: [nop]}}}",
       "1:1: no exporter configuration specified in config\n"
       "2:23: service::pipelines::traces: must have at least one exporter" },
@@ -332,7 +360,8 @@ START_TEST(what_print_config_prints_is_read_as_the_same)
     load("receivers: {otlp: {protocols: {grpc: , http: {endpoint: '[::1]:1', response_headers: {a: 'yes'}}}}}\n"
          "processors: {batch: {timeout: 1m30s, metadata_keys: ['1:30', '5', a b, 'x: y', '#', '']}}\n"
          "exporters: {debug: {verbosity: detailed}, prometheus: {endpoint: 'localhost:1'}}\n"
-         "service: {telemetry: {logs: {sampling: {enabled: false}}, resource: {a: 'null'}}, pipelines: {metrics: "
+         "service: {telemetry: {logs: {sampling: {enabled: false}}, resource: {a: 'null', b: '$${env:X} $$Y'}}, "
+         "pipelines: {metrics: "
          "{receivers: "
          "[otlp], processors: [batch], exporters: [debug, prometheus]}}}\n");
     ck_assert_uint_eq(c->faults.list.n, 0);
@@ -340,8 +369,9 @@ START_TEST(what_print_config_prints_is_read_as_the_same)
     config_free(c);
     load(buf_cstr(&out));
     faults_print(&c->faults, stdout);
-    ck_assert_uint_eq(c->faults.n_errors, 0);
+    ck_assert_uint_eq(c->faults.list.n, 0);
     ck_assert(!c->service->telemetry.logs.sampling.on);
+    ck_assert_str_eq(c->service->resource.v[1].value, "${env:X} $Y");
     yaml_write(config_tree(c, true), &again, false);
     ck_assert_str_eq(buf_cstr(&out), buf_cstr(&again));
     buf_free(&again);
