@@ -4,14 +4,16 @@
 #include "base/decimal.h"
 #include "base/vec.h"
 #include "codec/base64.h"
+#include "otlp/fields.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
-/* Fields of AnyValue; the types in value_type are numbered like them. */
-enum { NONE = 0, STRING = 1, BOOL = 2, INT = 3, DOUBLE = 4, ARRAY = 5, PAIRS = 6, BYTES = 7 };
-_Static_assert((int)VALUE_STRING == (int)STRING && (int)VALUE_BYTES == (int)BYTES, "value_type follows the fields");
+#define NONE 0u /* no member of the oneof */
+
+_Static_assert((int)VALUE_STRING == (int)OTLP_ANY_STRING && (int)VALUE_BYTES == (int)OTLP_ANY_BYTES,
+               "value_type follows the fields");
 
 struct attribute attribute_of(struct bytes key_value)
 {
@@ -19,9 +21,9 @@ struct attribute attribute_of(struct bytes key_value)
     struct pb_reader r = pb_reader(key_value);
 
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number == 1 && f.wire == PB_LEN)
+        if (f.number == OTLP_KEY_VALUE_KEY && f.wire == PB_LEN)
             a.key = f.bytes;
-        else if (f.number == 2 && f.wire == PB_LEN)
+        else if (f.number == OTLP_KEY_VALUE_VALUE && f.wire == PB_LEN)
             a.value = f.bytes;
     }
     return a;
@@ -31,14 +33,15 @@ struct attribute attribute_of(struct bytes key_value)
 static struct pb_field set_member(struct bytes any_value)
 {
     static const enum pb_wire wires[] = {
-        [STRING] = PB_LEN, [BOOL] = PB_VARINT, [INT] = PB_VARINT, [DOUBLE] = PB_FIXED64,
-        [ARRAY] = PB_LEN,  [PAIRS] = PB_LEN,   [BYTES] = PB_LEN
+        [OTLP_ANY_STRING] = PB_LEN,     [OTLP_ANY_BOOL] = PB_VARINT, [OTLP_ANY_INT] = PB_VARINT,
+        [OTLP_ANY_DOUBLE] = PB_FIXED64, [OTLP_ANY_ARRAY] = PB_LEN,   [OTLP_ANY_MAP] = PB_LEN,
+        [OTLP_ANY_BYTES] = PB_LEN
     };
     struct pb_reader r = pb_reader(any_value);
     struct pb_field set = { .number = NONE };
 
     for (struct pb_field f; pb_next(&r, &f);)
-        if (f.number >= STRING && f.number <= BYTES && f.wire == wires[f.number])
+        if (f.number >= OTLP_ANY_STRING && f.number <= OTLP_ANY_BYTES && f.wire == wires[f.number])
             set = f;
     return set;
 }
@@ -100,6 +103,10 @@ static void put_quoted(struct buf *out, struct bytes s)
             i += 2;
         } else if (c >= 0x20)
             buf_putc(out, (char)c);
+        else if (c == '\b')
+            buf_puts(out, "\\b");
+        else if (c == '\f')
+            buf_puts(out, "\\f");
         else if (c == '\n')
             buf_puts(out, "\\n");
         else if (c == '\t')
@@ -120,7 +127,7 @@ static void put_array(struct buf *out, struct bytes values)
     char before = '[';
 
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number != 1 || f.wire != PB_LEN)
+        if (f.number != OTLP_LIST_VALUES || f.wire != PB_LEN)
             continue;
         buf_putc(out, before);
         put_json(out, f.bytes);
@@ -144,7 +151,7 @@ static void put_pairs(struct buf *out, struct bytes pairs)
     VEC(struct attribute) all = { 0 };
     char before = '{';
 
-    for (struct attribute a; attribute_next(&r, 1, &a);)
+    for (struct attribute a; attribute_next(&r, OTLP_LIST_VALUES, &a);)
         *vec_push(&all) = a;
     if (all.n > 1)
         qsort(all.v, all.n, sizeof(*all.v), by_key);
@@ -165,11 +172,11 @@ static void put_pairs(struct buf *out, struct bytes pairs)
 static void put_json(struct buf *out, struct bytes any_value)
 {
     struct pb_field f = set_member(any_value);
-    bool quoted = f.number == BYTES || (f.number == DOUBLE && !isfinite(pb_double(f.u64)));
+    bool quoted = f.number == OTLP_ANY_BYTES || (f.number == OTLP_ANY_DOUBLE && !isfinite(pb_double(f.u64)));
 
     if (f.number == NONE) {
         buf_puts(out, "null");
-    } else if (f.number == STRING) {
+    } else if (f.number == OTLP_ANY_STRING) {
         put_quoted(out, f.bytes);
     } else {
         if (quoted)
@@ -185,25 +192,25 @@ void any_value_put(struct buf *out, struct bytes any_value)
     struct pb_field f = set_member(any_value);
 
     switch (f.number) {
-    case STRING:
+    case OTLP_ANY_STRING:
         buf_put(out, f.bytes);
         break;
-    case BOOL:
+    case OTLP_ANY_BOOL:
         buf_puts(out, f.u64 != 0 ? "true" : "false");
         break;
-    case INT:
+    case OTLP_ANY_INT:
         buf_printf(out, "%" PRId64, (int64_t)f.u64);
         break;
-    case DOUBLE:
+    case OTLP_ANY_DOUBLE:
         put_double(out, pb_double(f.u64));
         break;
-    case ARRAY:
+    case OTLP_ANY_ARRAY:
         put_array(out, f.bytes);
         break;
-    case PAIRS:
+    case OTLP_ANY_MAP:
         put_pairs(out, f.bytes);
         break;
-    case BYTES:
+    case OTLP_ANY_BYTES:
         base64_encode(f.bytes, true, out);
         break;
     default:
@@ -240,13 +247,13 @@ void value_put(struct buf *out, const struct value *v)
     case VALUE_EMPTY:
         break;
     case VALUE_BOOL:
-        pb_put_uint(out, BOOL, v->boolean);
+        pb_put_uint(out, OTLP_ANY_BOOL, v->boolean);
         break;
     case VALUE_INT:
-        pb_put_uint(out, INT, (uint64_t)v->integer);
+        pb_put_uint(out, OTLP_ANY_INT, (uint64_t)v->integer);
         break;
     case VALUE_DOUBLE:
-        pb_put_double(out, DOUBLE, v->number);
+        pb_put_double(out, OTLP_ANY_DOUBLE, v->number);
         break;
     default:
         pb_put_bytes(out, (uint32_t)v->type, v->bytes);
@@ -269,9 +276,9 @@ static bool array_equal(struct bytes a, struct bytes b)
         bool more = false, others = false;
 
         while (!more && pb_next(&r, &f))
-            more = f.number == 1 && f.wire == PB_LEN;
+            more = f.number == OTLP_LIST_VALUES && f.wire == PB_LEN;
         while (!others && pb_next(&s, &g))
-            others = g.number == 1 && g.wire == PB_LEN;
+            others = g.number == OTLP_LIST_VALUES && g.wire == PB_LEN;
         if (!more || !others)
             return more == others;
         if (!any_equal(f.bytes, g.bytes))
@@ -284,7 +291,7 @@ static size_t map_size(struct bytes map)
     struct pb_reader r = pb_reader(map);
     size_t n = 0;
 
-    for (struct attribute a; attribute_next(&r, 1, &a);)
+    for (struct attribute a; attribute_next(&r, OTLP_LIST_VALUES, &a);)
         n++;
     return n;
 }
@@ -296,11 +303,11 @@ static bool map_equal(struct bytes a, struct bytes b)
 
     if (map_size(a) != map_size(b))
         return false;
-    for (struct attribute x; attribute_next(&r, 1, &x);) {
+    for (struct attribute x; attribute_next(&r, OTLP_LIST_VALUES, &x);) {
         struct pb_reader s = pb_reader(b);
         bool found = false;
 
-        for (struct attribute y; !found && attribute_next(&s, 1, &y);)
+        for (struct attribute y; !found && attribute_next(&s, OTLP_LIST_VALUES, &y);)
             if (bytes_equal(x.key, y.key)) {
                 if (!any_equal(x.value, y.value))
                     return false;

@@ -6,6 +6,7 @@
 #include "config/yaml.h"
 #include "otlp/any_value.h"
 #include "otlp/any_value_yaml.h"
+#include "otlp/view.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -285,7 +286,7 @@ static bool is_of_service(struct match *m, struct bytes resource)
 
     if (!m->services.given)
         return true;
-    if (!find_attribute(resource, 1, bytes_str("service.name"), &any))
+    if (!find_attribute(resource, OTLP_RESOURCE_ATTRIBUTES, bytes_str("service.name"), &any))
         return text_set_has(&m->services, bytes_str(NO_SERVICE));
     v = value_read(any);
     return text_set_has(&m->services, v.type == VALUE_STRING ? v.bytes : text_of(m, any));
@@ -293,27 +294,20 @@ static bool is_of_service(struct match *m, struct bytes resource)
 
 static enum answer ask_resource(struct match *m, struct bytes resource)
 {
-    if (!is_of_service(m, resource) || !has_all(m, &m->resources, resource, 1))
+    if (!is_of_service(m, resource) || !has_all(m, &m->resources, resource, OTLP_RESOURCE_ATTRIBUTES))
         return m->above = NO;
     return m->above = m->n_libraries > 0 || asks_items(m) ? MAYBE : YES;
 }
 
 static enum answer ask_scope(struct match *m, struct bytes scope)
 {
-    struct pb_reader r = pb_reader(scope);
-    struct bytes name = bytes_of("", 0), version = bytes_of("", 0);
+    struct scope_view v = scope_view(scope);
     bool all = true;
 
     if (m->above != MAYBE)
         return m->above;
-    for (struct pb_field f; m->n_libraries > 0 && pb_next(&r, &f);) {
-        if (f.number == 1 && f.wire == PB_LEN)
-            name = f.bytes;
-        else if (f.number == 2 && f.wire == PB_LEN)
-            version = f.bytes;
-    }
     for (size_t i = 0; i < m->n_libraries && all; i++)
-        all = text_set_has(&m->libraries[i].name, name) && text_set_has(&m->libraries[i].version, version);
+        all = text_set_has(&m->libraries[i].name, v.name) && text_set_has(&m->libraries[i].version, v.version);
     if (!all)
         return NO;
     return asks_items(m) ? MAYBE : YES;
@@ -329,33 +323,29 @@ static const char *kind_name(uint64_t kind)
 
 static bool is_span(struct match *m, struct bytes span)
 {
-    struct pb_reader r = pb_reader(span);
-    struct bytes name = bytes_of("", 0);
-    uint64_t kind = 0;
+    if (m->names.given || m->kinds.given) {
+        struct span_view v = span_view(span);
 
-    for (struct pb_field f; (m->names.given || m->kinds.given) && pb_next(&r, &f);) {
-        if (f.number == 5 && f.wire == PB_LEN)
-            name = f.bytes;
-        else if (f.number == 6 && f.wire == PB_VARINT)
-            kind = f.u64;
+        if (!text_set_has(&m->names, v.name) ||
+            (m->kinds.given && !text_set_has(&m->kinds, bytes_str(kind_name(v.kind)))))
+            return false;
     }
-    return text_set_has(&m->names, name) && (!m->kinds.given || text_set_has(&m->kinds, bytes_str(kind_name(kind)))) &&
-           has_all(m, &m->attributes, span, 9);
+    return has_all(m, &m->attributes, span, OTLP_SPAN_ATTRIBUTES);
 }
 
 static bool is_log(struct match *m, struct bytes record)
 {
     struct pb_reader r = pb_reader(record);
-    struct bytes text = bytes_of("", 0), body = bytes_of("", 0);
+    struct bytes text = { NULL, 0 }, body = { NULL, 0 };
     int64_t severity = 0;
     struct value v;
 
-    for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number == 2 && f.wire == PB_VARINT)
+    for (struct pb_field f; pb_next(&r, &f);) { /* three of its fields: a view costs more */
+        if (f.number == OTLP_LOG_SEVERITY_NUMBER && f.wire == PB_VARINT)
             severity = (int32_t)f.u64;
-        else if (f.number == 3 && f.wire == PB_LEN)
+        else if (f.number == OTLP_LOG_SEVERITY_TEXT && f.wire == PB_LEN)
             text = f.bytes;
-        else if (f.number == 5 && f.wire == PB_LEN)
+        else if (f.number == OTLP_LOG_BODY && f.wire == PB_LEN)
             body = f.bytes;
     }
     v = value_read(body);
@@ -363,18 +353,12 @@ static bool is_log(struct match *m, struct bytes record)
         return false;
     if (m->severity && (severity == 0 ? !m->match_undefined : severity < m->min))
         return false;
-    return text_set_has(&m->severity_texts, text) && has_all(m, &m->attributes, record, 6);
+    return text_set_has(&m->severity_texts, text) && has_all(m, &m->attributes, record, OTLP_LOG_ATTRIBUTES);
 }
 
 static bool is_metric(struct match *m, struct bytes metric)
 {
-    struct pb_reader r = pb_reader(metric);
-    struct bytes name = bytes_of("", 0);
-
-    for (struct pb_field f; pb_next(&r, &f);)
-        if (f.number == 1 && f.wire == PB_LEN)
-            name = f.bytes;
-    return text_set_has(&m->names, name);
+    return text_set_has(&m->names, metric_view(metric).name);
 }
 
 static bool ask_item(struct match *m, struct bytes item)

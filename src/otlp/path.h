@@ -8,7 +8,10 @@
 #define OTLP_PATH_H
 
 #include "codec/pb.h"
+#include "otlp/fields.h"
 #include "otlp/signal.h"
+
+_Static_assert((int)OTLP_RESOURCE_GROUP_SCOPES == (int)OTLP_SCOPE_GROUP_ITEMS, "one case for both");
 
 enum { LEVEL_REQUEST, LEVEL_RESOURCE, LEVEL_SCOPE, LEVEL_METRIC, LEVEL_DATA, LEVELS };
 
@@ -23,12 +26,14 @@ static inline bool path_is_child(unsigned level, uint32_t number)
 {
     switch (level) {
     case LEVEL_REQUEST:
+        return number == OTLP_REQUEST_RESOURCES;
     case LEVEL_DATA:
-        return number == 1;
-    case LEVEL_METRIC: /* gauge, sum, histogram, exponential histogram, summary */
-        return number == 5 || number == 7 || number == 9 || number == 10 || number == 11;
+        return number == OTLP_DATA_POINTS;
+    case LEVEL_METRIC:
+        return number == OTLP_METRIC_GAUGE || number == OTLP_METRIC_SUM || number == OTLP_METRIC_HISTOGRAM ||
+               number == OTLP_METRIC_EXPONENTIAL || number == OTLP_METRIC_SUMMARY;
     default:
-        return number == 2;
+        return number == OTLP_SCOPE_GROUP_ITEMS;
     }
 }
 

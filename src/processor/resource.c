@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The resource processor: actions on the attributes of resources. */
+#include "otlp/fields.h"
 #include "processor/attribute_actions.h"
 #include "processor/item_processor.h"
 
@@ -25,7 +26,7 @@ static enum rewrite_verdict on_resource(void *arg, struct bytes resource, struct
 {
     struct resource *p = arg;
 
-    attribute_list_read(&p->list, resource, 1);
+    attribute_list_read(&p->list, resource, OTLP_RESOURCE_ATTRIBUTES);
     actions_apply(p->actions, &p->list, p->processor.batch->metadata);
     if (!p->list.changed)
         return REWRITE_PASS;

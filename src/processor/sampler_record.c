@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "otlp/view.h"
 #include "processor/sampler.h"
-
-enum { LOG_ATTRIBUTES = 6, LOG_TRACE_ID = 9 };
 
 #define RANDOMNESS_ATTRIBUTE "sampling.randomness"
 #define THRESHOLD_ATTRIBUTE "sampling.threshold"
@@ -43,9 +42,8 @@ static struct bytes id_of(struct bytes record)
     struct pb_reader r = pb_reader(record);
     struct bytes id = { NULL, 0 };
 
-    for (struct pb_field f; pb_next(&r, &f);)
-        if (f.number == LOG_TRACE_ID && f.wire == PB_LEN)
-            id = f.bytes;
+    while (message_next(&r, OTLP_LOG_TRACE_ID, &id))
+        ; /* the last one counts */
     return id;
 }
 
@@ -153,7 +151,7 @@ enum rewrite_verdict sampler_on_record(void *arg, const struct item *item, struc
     struct decision d;
     struct carried c = { &r.has_randomness, &r.has_threshold, &r.randomness, &r.threshold };
 
-    attribute_list_read(&p->list, item->message, LOG_ATTRIBUTES);
+    attribute_list_read(&p->list, item->message, OTLP_LOG_ATTRIBUTES);
     decide_record(p, item->message, &r, &d);
     apply_priority(p, &d);
     if (!sampler_finish(p, &d))

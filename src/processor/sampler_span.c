@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "otlp/fields.h"
 #include "processor/sampler.h"
 
 #include <stdlib.h>
-
-enum { SPAN_TRACE_ID = 1, SPAN_TRACE_STATE = 3, SPAN_ATTRIBUTES = 9 };
 
 #define PRIORITY_ATTRIBUTE "sampling.priority"
 
@@ -43,7 +42,7 @@ static bool may_be_priority(struct bytes kv)
 {
     size_t n = sizeof(PRIORITY_ATTRIBUTE) - 1;
 
-    if (kv.len < 2 || kv.data[0] != PB_TAG(1, PB_LEN))
+    if (kv.len < 2 || kv.data[0] != PB_TAG(OTLP_KEY_VALUE_KEY, PB_LEN))
         return true;
     return kv.data[1] == n && kv.len > n + 2 && memcmp(kv.data + 2, PRIORITY_ATTRIBUTE, n) == 0;
 }
@@ -56,13 +55,13 @@ static void read_span(struct span_fields *s, struct bytes span)
     for (struct pb_field f; pb_next(&r, &f);) {
         if (f.wire != PB_LEN)
             continue;
-        if (f.number == SPAN_TRACE_ID) {
+        if (f.number == OTLP_SPAN_TRACE_ID) {
             s->id = f.bytes;
-        } else if (f.number == SPAN_TRACE_STATE) {
+        } else if (f.number == OTLP_SPAN_TRACE_STATE) {
             s->state = f.bytes;
             s->start = f.start;
             s->end = r.p;
-        } else if (f.number == SPAN_ATTRIBUTES && !s->has_priority && may_be_priority(f.bytes)) {
+        } else if (f.number == OTLP_SPAN_ATTRIBUTES && !s->has_priority && may_be_priority(f.bytes)) {
             struct attribute a = attribute_of(f.bytes);
 
             if (bytes_is(a.key, PRIORITY_ATTRIBUTE))
@@ -101,7 +100,7 @@ static void write_state(struct sampler *p, const struct span_fields *s, struct b
     size_t state;
 
     p->field.len = 0;
-    state = pb_begin(&p->field, SPAN_TRACE_STATE);
+    state = pb_begin(&p->field, OTLP_SPAN_TRACE_STATE);
     trace_state_put(&p->field, &p->state);
     pb_end(&p->field, state);
     if (s->start == NULL) {

@@ -3,15 +3,13 @@
 #include "codec/regex.h"
 #include "otlp/attribute_list.h"
 #include "otlp/match.h"
+#include "otlp/view.h"
 #include "processor/item_processor.h"
 #include "processor/span_text.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Fields of Span and of its Status. */
-enum { SPAN_NAME = 5, SPAN_ATTRIBUTES = 9, SPAN_STATUS = 15, STATUS_MESSAGE = 2, STATUS_CODE = 3 };
 
 struct to_attributes_config {
     bool on;
@@ -154,17 +152,6 @@ static struct bytes apply_rules(struct span *p, struct bytes name)
     return name;
 }
 
-static struct bytes name_of(struct bytes span)
-{
-    struct pb_reader r = pb_reader(span);
-    struct bytes name = bytes_of("", 0);
-
-    for (struct pb_field f; pb_next(&r, &f);)
-        if (f.number == SPAN_NAME && f.wire == PB_LEN)
-            name = f.bytes;
-    return name;
-}
-
 /* ---- the span ---- */
 
 /* A run of other fields, without those that are replaced. */
@@ -174,7 +161,7 @@ static void keep_run(struct pieces *edit, struct bytes run, bool named, bool sta
     const uint8_t *from = run.data;
 
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (!(named && f.number == SPAN_NAME) && !(status && f.number == SPAN_STATUS))
+        if (!(named && f.number == OTLP_SPAN_NAME) && !(status && f.number == OTLP_SPAN_STATUS))
             continue;
         pieces_add(edit, bytes_of(from, (size_t)(f.start - from)));
         from = r.p;
@@ -196,7 +183,7 @@ static void write_span(struct span *p, struct pieces *edit, bool named, struct b
     }
     if (named) {
         p->name_field.len = 0;
-        pb_put_bytes(&p->name_field, SPAN_NAME, name);
+        pb_put_bytes(&p->name_field, OTLP_SPAN_NAME, name);
         pieces_add(edit, buf_bytes(&p->name_field));
     }
     if (status)
@@ -210,8 +197,8 @@ static enum rewrite_verdict on_item(void *arg, const struct item *item, struct p
 
     if (p->selected == SELECTED_SOME && !selection_item(p->selection, item->message))
         return REWRITE_KEEP;
-    before = name = name_of(item->message);
-    attribute_list_read(&p->list, item->message, SPAN_ATTRIBUTES);
+    before = name = span_view(item->message).name;
+    attribute_list_read(&p->list, item->message, OTLP_SPAN_ATTRIBUTES);
     if (join_attributes(p, &p->names[0]))
         name = buf_bytes(&p->names[0]);
     name = apply_rules(p, name);
@@ -282,13 +269,13 @@ static void check(const void *config, struct check *ck)
 
 static void encode_status(struct span *p)
 {
-    size_t status = pb_begin(&p->status, SPAN_STATUS);
+    size_t status = pb_begin(&p->status, OTLP_SPAN_STATUS);
     int code = code_of(p->config->status.code);
 
     if (p->config->status.description[0] != '\0')
-        pb_put_str(&p->status, STATUS_MESSAGE, p->config->status.description);
+        pb_put_str(&p->status, OTLP_STATUS_MESSAGE, p->config->status.description);
     if (code != 0)
-        pb_put_uint(&p->status, STATUS_CODE, (uint64_t)code);
+        pb_put_uint(&p->status, OTLP_STATUS_CODE, (uint64_t)code);
     pb_end(&p->status, status);
 }
 

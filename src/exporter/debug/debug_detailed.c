@@ -60,18 +60,15 @@ static void put_attributes(struct buf *out, const char *title, const char *inden
                            uint32_t number)
 {
     struct pb_reader r = pb_reader(message);
-    struct bytes kv;
+    struct attribute a;
 
-    for (bool first = true; debug_each(&r, number, &kv); first = false) {
-        struct debug_message m;
-
-        debug_message_read(&m, kv);
+    for (bool first = true; attribute_next(&r, number, &a); first = false) {
         if (first)
             buf_puts(out, title);
         buf_printf(out, "%s-> ", indent);
-        buf_put(out, m.str[1]);
+        buf_put(out, a.key);
         buf_puts(out, ": ");
-        debug_typed_value(out, m.str[2]);
+        debug_typed_value(out, a.value);
         buf_putc(out, '\n');
     }
 }
@@ -88,17 +85,16 @@ static void put_events(struct buf *out, struct bytes span)
     struct pb_reader r = pb_reader(span);
     struct bytes event;
 
-    for (size_t i = 0; debug_each(&r, 11, &event); i++) {
-        struct debug_message m;
+    for (size_t i = 0; message_next(&r, OTLP_SPAN_EVENTS, &event); i++) {
+        struct event_view v = event_view(event);
 
-        debug_message_read(&m, event);
         if (i == 0)
             buf_puts(out, "Events:\n");
         buf_printf(out, "SpanEvent #%zu\n", i);
-        put_line(out, "     -> Name: ", m.str[2]);
-        put_time_line(out, "     -> Timestamp: ", m.num[1]);
-        put_uint_line(out, "     -> DroppedAttributesCount: ", m.num[4]);
-        put_attributes(out, "     -> Attributes::\n", "          ", event, 3);
+        put_line(out, "     -> Name: ", v.name);
+        put_time_line(out, "     -> Timestamp: ", v.time);
+        put_uint_line(out, "     -> DroppedAttributesCount: ", v.dropped_attributes);
+        put_attributes(out, "     -> Attributes::\n", "          ", event, OTLP_EVENT_ATTRIBUTES);
     }
 }
 
@@ -107,53 +103,50 @@ static void put_links(struct buf *out, struct bytes span)
     struct pb_reader r = pb_reader(span);
     struct bytes link;
 
-    for (size_t i = 0; debug_each(&r, 13, &link); i++) {
-        struct debug_message m;
+    for (size_t i = 0; message_next(&r, OTLP_SPAN_LINKS, &link); i++) {
+        struct link_view v = link_view(link);
 
-        debug_message_read(&m, link);
         if (i == 0)
             buf_puts(out, "Links:\n");
         buf_printf(out, "SpanLink #%zu\n", i);
-        put_hex_line(out, "     -> Trace ID: ", m.str[1]);
-        put_hex_line(out, "     -> ID: ", m.str[2]);
-        put_line(out, "     -> TraceState: ", m.str[3]);
-        put_uint_line(out, "     -> DroppedAttributesCount: ", m.num[5]);
-        put_attributes(out, "     -> Attributes::\n", "          ", link, 4);
+        put_hex_line(out, "     -> Trace ID: ", v.trace_id);
+        put_hex_line(out, "     -> ID: ", v.span_id);
+        put_line(out, "     -> TraceState: ", v.trace_state);
+        put_uint_line(out, "     -> DroppedAttributesCount: ", v.dropped_attributes);
+        put_attributes(out, "     -> Attributes::\n", "          ", link, OTLP_LINK_ATTRIBUTES);
     }
 }
 
-static void put_span_status(struct buf *out, const struct debug_message *span)
+static void put_span_status(struct buf *out, struct bytes status)
 {
     static const char *const codes[] = { "Unset", "Ok", "Error" };
-    struct debug_message m;
+    struct status_view v = status_view(status);
 
-    debug_message_read(&m, span->str[15]);
-    buf_printf(out, "    Status code    : %s\n", name_of(codes, ARRAY_LEN(codes), m.num[3]));
-    put_line(out, "    Status message : ", m.str[2]);
+    buf_printf(out, "    Status code    : %s\n", name_of(codes, ARRAY_LEN(codes), v.code));
+    put_line(out, "    Status message : ", v.message);
 }
 
 static void put_span(struct buf *out, size_t n, struct bytes span, struct bytes dictionary)
 {
     static const char *const kinds[] = { "Unspecified", "Internal", "Server", "Client", "Producer", "Consumer" };
-    struct debug_message m;
+    struct span_view v = span_view(span);
 
     (void)dictionary;
-    debug_message_read(&m, span);
     buf_printf(out, "Span #%zu\n", n);
-    put_hex_line(out, "    Trace ID       : ", m.str[1]);
-    put_hex_line(out, "    Parent ID      : ", m.str[4]);
-    put_hex_line(out, "    ID             : ", m.str[2]);
-    put_line(out, "    Name           : ", m.str[5]);
-    buf_printf(out, "    Kind           : %s\n", name_of(kinds, ARRAY_LEN(kinds), m.num[6]));
-    if (m.str[3].len > 0)
-        put_line(out, "    TraceState     : ", m.str[3]);
-    put_time_line(out, "    Start time     : ", m.num[7]);
-    put_time_line(out, "    End time       : ", m.num[8]);
-    put_span_status(out, &m);
-    put_uint_line(out, "    DroppedAttributesCount: ", m.num[10]);
-    put_uint_line(out, "    DroppedEventsCount: ", m.num[12]);
-    put_uint_line(out, "    DroppedLinksCount: ", m.num[14]);
-    put_attributes(out, "Attributes:\n", "     ", span, 9);
+    put_hex_line(out, "    Trace ID       : ", v.trace_id);
+    put_hex_line(out, "    Parent ID      : ", v.parent_id);
+    put_hex_line(out, "    ID             : ", v.span_id);
+    put_line(out, "    Name           : ", v.name);
+    buf_printf(out, "    Kind           : %s\n", name_of(kinds, ARRAY_LEN(kinds), v.kind));
+    if (v.trace_state.len > 0)
+        put_line(out, "    TraceState     : ", v.trace_state);
+    put_time_line(out, "    Start time     : ", v.start);
+    put_time_line(out, "    End time       : ", v.end);
+    put_span_status(out, v.status);
+    put_uint_line(out, "    DroppedAttributesCount: ", v.dropped_attributes);
+    put_uint_line(out, "    DroppedEventsCount: ", v.dropped_events);
+    put_uint_line(out, "    DroppedLinksCount: ", v.dropped_links);
+    put_attributes(out, "Attributes:\n", "     ", span, OTLP_SPAN_ATTRIBUTES);
     put_events(out, span);
     put_links(out, span);
 }
@@ -176,24 +169,23 @@ static void put_severity(struct buf *out, uint64_t number)
 
 static void put_log(struct buf *out, size_t n, struct bytes log, struct bytes dictionary)
 {
-    struct debug_message m;
+    struct log_view v = log_view(log);
 
     (void)dictionary;
-    debug_message_read(&m, log);
     buf_printf(out, "LogRecord #%zu\n", n);
-    put_time_line(out, "ObservedTimestamp: ", m.num[11]);
-    put_time_line(out, "Timestamp: ", m.num[1]);
-    put_line(out, "SeverityText: ", m.str[3]);
-    put_severity(out, m.num[2]);
-    if (m.str[12].len > 0)
-        put_line(out, "EventName: ", m.str[12]);
+    put_time_line(out, "ObservedTimestamp: ", v.observed_time);
+    put_time_line(out, "Timestamp: ", v.time);
+    put_line(out, "SeverityText: ", v.severity_text);
+    put_severity(out, v.severity_number);
+    if (v.event_name.len > 0)
+        put_line(out, "EventName: ", v.event_name);
     buf_puts(out, "Body: ");
-    debug_typed_value(out, m.str[5]);
+    debug_typed_value(out, v.body);
     buf_putc(out, '\n');
-    put_attributes(out, "Attributes:\n", "     ", log, 6);
-    put_hex_line(out, "Trace ID: ", m.str[9]);
-    put_hex_line(out, "Span ID: ", m.str[10]);
-    put_uint_line(out, "Flags: ", m.num[8]);
+    put_attributes(out, "Attributes:\n", "     ", log, OTLP_LOG_ATTRIBUTES);
+    put_hex_line(out, "Trace ID: ", v.trace_id);
+    put_hex_line(out, "Span ID: ", v.span_id);
+    put_uint_line(out, "Flags: ", v.flags);
 }
 
 /* --- metrics --- */
@@ -203,50 +195,53 @@ static void put_exemplars(struct buf *out, struct bytes point, uint32_t number)
     struct pb_reader r = pb_reader(point);
     struct bytes exemplar;
 
-    for (size_t i = 0; debug_each(&r, number, &exemplar); i++) {
-        struct debug_message m;
+    for (size_t i = 0; message_next(&r, number, &exemplar); i++) {
+        struct exemplar_view v = exemplar_view(exemplar);
 
-        debug_message_read(&m, exemplar);
         if (i == 0)
             buf_puts(out, "Exemplars:\n");
         buf_printf(out, "Exemplar #%zu\n", i);
-        put_hex_line(out, "     -> Trace ID: ", m.str[5]);
-        put_hex_line(out, "     -> Span ID: ", m.str[4]);
-        put_time_line(out, "     -> Timestamp: ", m.num[2]);
-        if (debug_has(&m, 6))
-            buf_printf(out, "     -> Value: %lld\n", (long long)m.num[6]);
-        else if (debug_has(&m, 3))
-            put_double_line(out, "     -> Value: ", pb_double(m.num[3]));
-        put_attributes(out, "     -> FilteredAttributes:\n", "          ", exemplar, 7);
+        put_hex_line(out, "     -> Trace ID: ", v.trace_id);
+        put_hex_line(out, "     -> Span ID: ", v.span_id);
+        put_time_line(out, "     -> Timestamp: ", v.time);
+        if (v.view.which == OTLP_EXEMPLAR_INT)
+            buf_printf(out, "     -> Value: %lld\n", (long long)v.integer);
+        else if (v.view.which == OTLP_EXEMPLAR_DOUBLE)
+            put_double_line(out, "     -> Value: ", v.number);
+        put_attributes(out, "     -> FilteredAttributes:\n", "          ", exemplar, OTLP_EXEMPLAR_ATTRIBUTES);
     }
 }
 
+struct point_times {
+    uint64_t start, time;
+};
+
 static void put_point_head(struct buf *out, const char *title, size_t n, struct bytes point, uint32_t attributes,
-                           const struct debug_message *m)
+                           struct point_times t)
 {
     buf_printf(out, "%s #%zu\n", title, n);
     put_attributes(out, "Data point attributes:\n", "     ", point, attributes);
-    put_time_line(out, "StartTimestamp: ", m->num[2]);
-    put_time_line(out, "Timestamp: ", m->num[3]);
+    put_time_line(out, "StartTimestamp: ", t.start);
+    put_time_line(out, "Timestamp: ", t.time);
 }
 
 static void put_number_point(struct buf *out, size_t n, struct bytes point)
 {
-    struct debug_message m;
+    struct number_view v = number_view(point);
 
-    debug_message_read(&m, point);
-    put_point_head(out, "NumberDataPoints", n, point, 7, &m);
-    if (debug_has(&m, 6))
-        buf_printf(out, "Value: %lld\n", (long long)m.num[6]);
-    else if (debug_has(&m, 4))
-        put_double_line(out, "Value: ", pb_double(m.num[4]));
-    put_exemplars(out, point, 5);
+    put_point_head(out, "NumberDataPoints", n, point, OTLP_NUMBER_ATTRIBUTES, (struct point_times){ v.start, v.time });
+    if (v.view.which == OTLP_NUMBER_INT)
+        buf_printf(out, "Value: %lld\n", (long long)v.integer);
+    else if (v.view.which == OTLP_NUMBER_DOUBLE)
+        put_double_line(out, "Value: ", v.number);
+    put_exemplars(out, point, OTLP_NUMBER_EXEMPLARS);
 }
 
-static void put_optional(struct buf *out, const struct debug_message *m, uint32_t number, const char *label)
+/* One that tells "not there" from 0. */
+static void put_optional(struct buf *out, const struct view *v, uint32_t number, const char *label, double value)
 {
-    if (debug_has(m, number))
-        put_double_line(out, label, pb_double(m->num[number]));
+    if (view_has(v, number))
+        put_double_line(out, label, value);
 }
 
 static void put_bound(void *arg, size_t i, uint64_t v)
@@ -262,17 +257,17 @@ static void put_bucket(void *arg, size_t i, uint64_t v)
 
 static void put_histogram_point(struct buf *out, size_t n, struct bytes point)
 {
-    struct debug_message m;
+    struct histogram_view h = histogram_view(point);
 
-    debug_message_read(&m, point);
-    put_point_head(out, "HistogramDataPoints", n, point, 9, &m);
-    put_uint_line(out, "Count: ", m.num[4]);
-    put_optional(out, &m, 5, "Sum: ");
-    put_optional(out, &m, 11, "Min: ");
-    put_optional(out, &m, 12, "Max: ");
-    debug_fixed64s(point, 7, put_bound, out);
-    debug_fixed64s(point, 6, put_bucket, out);
-    put_exemplars(out, point, 8);
+    put_point_head(out, "HistogramDataPoints", n, point, OTLP_HISTOGRAM_ATTRIBUTES,
+                   (struct point_times){ h.start, h.time });
+    put_uint_line(out, "Count: ", h.count);
+    put_optional(out, &h.view, OTLP_HISTOGRAM_SUM, "Sum: ", h.sum);
+    put_optional(out, &h.view, OTLP_HISTOGRAM_MIN, "Min: ", h.min);
+    put_optional(out, &h.view, OTLP_HISTOGRAM_MAX, "Max: ", h.max);
+    debug_fixed64s(point, OTLP_HISTOGRAM_BOUNDS, put_bound, out);
+    debug_fixed64s(point, OTLP_HISTOGRAM_BUCKETS, put_bucket, out);
+    put_exemplars(out, point, OTLP_HISTOGRAM_EXEMPLARS);
 }
 
 struct side {
@@ -305,11 +300,9 @@ static void put_range(const struct side *s, size_t i, bool negative)
 static void put_side(struct buf *out, struct bytes buckets, int64_t scale, bool negative)
 {
     struct side s = { .out = out, .scale = scale };
-    struct debug_message m;
 
-    debug_message_read(&m, buckets);
-    s.offset = pb_unzigzag(m.num[1]);
-    debug_numbers(buckets, 2, add_count, &s);
+    s.offset = buckets_view(buckets).offset;
+    debug_numbers(buckets, OTLP_BUCKETS_COUNTS, add_count, &s);
     for (size_t i = 0; i < s.counts.n; i++)
         put_range(&s, negative ? s.counts.n - 1 - i : i, negative);
     vec_free(&s.counts);
@@ -317,40 +310,37 @@ static void put_side(struct buf *out, struct bytes buckets, int64_t scale, bool 
 
 static void put_exponential_point(struct buf *out, size_t n, struct bytes point)
 {
-    struct debug_message m;
-    int64_t scale;
+    struct exponential_view x = exponential_view(point);
 
-    debug_message_read(&m, point);
-    scale = pb_unzigzag(m.num[6]);
-    put_point_head(out, "ExponentialHistogramDataPoints", n, point, 1, &m);
-    put_uint_line(out, "Count: ", m.num[4]);
-    put_optional(out, &m, 5, "Sum: ");
-    put_optional(out, &m, 12, "Min: ");
-    put_optional(out, &m, 13, "Max: ");
-    put_side(out, m.str[9], scale, true);
-    if (m.num[7] > 0)
-        put_uint_line(out, "Bucket [0, 0], Count: ", m.num[7]);
-    put_side(out, m.str[8], scale, false);
-    put_exemplars(out, point, 11);
+    put_point_head(out, "ExponentialHistogramDataPoints", n, point, OTLP_EXPONENTIAL_ATTRIBUTES,
+                   (struct point_times){ x.start, x.time });
+    put_uint_line(out, "Count: ", x.count);
+    put_optional(out, &x.view, OTLP_EXPONENTIAL_SUM, "Sum: ", x.sum);
+    put_optional(out, &x.view, OTLP_EXPONENTIAL_MIN, "Min: ", x.min);
+    put_optional(out, &x.view, OTLP_EXPONENTIAL_MAX, "Max: ", x.max);
+    put_side(out, x.negative, x.scale, true);
+    if (x.zero_count > 0)
+        put_uint_line(out, "Bucket [0, 0], Count: ", x.zero_count);
+    put_side(out, x.positive, x.scale, false);
+    put_exemplars(out, point, OTLP_EXPONENTIAL_EXEMPLARS);
 }
 
 static void put_summary_point(struct buf *out, size_t n, struct bytes point)
 {
     struct pb_reader r = pb_reader(point);
-    struct debug_message m;
+    struct summary_view s = summary_view(point);
     struct bytes quantile;
 
-    debug_message_read(&m, point);
-    put_point_head(out, "SummaryDataPoints", n, point, 7, &m);
-    put_uint_line(out, "Count: ", m.num[4]);
-    put_double_line(out, "Sum: ", pb_double(m.num[5]));
-    for (size_t i = 0; debug_each(&r, 6, &quantile); i++) {
-        struct debug_message q;
+    put_point_head(out, "SummaryDataPoints", n, point, OTLP_SUMMARY_ATTRIBUTES,
+                   (struct point_times){ s.start, s.time });
+    put_uint_line(out, "Count: ", s.count);
+    put_double_line(out, "Sum: ", s.sum);
+    for (size_t i = 0; message_next(&r, OTLP_SUMMARY_QUANTILES, &quantile); i++) {
+        struct quantile_view q = quantile_view(quantile);
 
-        debug_message_read(&q, quantile);
         buf_printf(out, "QuantileValue #%zu: Quantile ", i);
-        debug_fixed(out, pb_double(q.num[1]));
-        put_double_line(out, ", Value ", pb_double(q.num[2]));
+        debug_fixed(out, q.quantile);
+        put_double_line(out, ", Value ", q.value);
     }
 }
 
@@ -360,49 +350,44 @@ static const struct kind {
     void (*put_point)(struct buf *out, size_t n, struct bytes point);
     bool has_temporality;
 } kinds[] = {
-    [5] = { "Gauge", put_number_point, false },       [7] = { "Sum", put_number_point, true },
-    [9] = { "Histogram", put_histogram_point, true }, [10] = { "ExponentialHistogram", put_exponential_point, true },
-    [11] = { "Summary", put_summary_point, false },
+    [0] = { "Empty", NULL, false },
+    [OTLP_METRIC_GAUGE] = { "Gauge", put_number_point, false },
+    [OTLP_METRIC_SUM] = { "Sum", put_number_point, true },
+    [OTLP_METRIC_HISTOGRAM] = { "Histogram", put_histogram_point, true },
+    [OTLP_METRIC_EXPONENTIAL] = { "ExponentialHistogram", put_exponential_point, true },
+    [OTLP_METRIC_SUMMARY] = { "Summary", put_summary_point, false },
 };
 
 static void put_metric_data(struct buf *out, const struct kind *kind, struct bytes data)
 {
     static const char *const temporalities[] = { "Unspecified", "Delta", "Cumulative" };
     struct pb_reader r = pb_reader(data);
-    struct debug_message m;
+    struct data_view v = data_view(data);
     struct bytes point;
 
-    debug_message_read(&m, data);
-    if (kind == &kinds[7])
-        buf_printf(out, "     -> IsMonotonic: %s\n", m.num[3] ? "true" : "false");
+    if (kind == &kinds[OTLP_METRIC_SUM])
+        buf_printf(out, "     -> IsMonotonic: %s\n", v.monotonic != 0 ? "true" : "false");
     if (kind->has_temporality)
         buf_printf(out, "     -> AggregationTemporality: %s\n",
-                   name_of(temporalities, ARRAY_LEN(temporalities), m.num[2]));
-    for (size_t i = 0; debug_each(&r, 1, &point); i++)
+                   name_of(temporalities, ARRAY_LEN(temporalities), v.temporality));
+    for (size_t i = 0; message_next(&r, OTLP_DATA_POINTS, &point); i++)
         kind->put_point(out, i, point);
 }
 
 static void put_metric(struct buf *out, size_t n, struct bytes metric, struct bytes dictionary)
 {
-    const struct kind *kind = NULL;
-    struct debug_message m;
-    uint32_t number;
+    struct metric_view m = metric_view(metric);
+    const struct kind *kind = &kinds[m.view.which];
 
     (void)dictionary;
-    debug_message_read(&m, metric);
-    for (number = 0; number < ARRAY_LEN(kinds); number++)
-        if (kinds[number].name != NULL && debug_has(&m, number))
-            break;
-    if (number < ARRAY_LEN(kinds))
-        kind = &kinds[number];
     buf_printf(out, "Metric #%zu\nDescriptor:\n", n);
-    put_line(out, "     -> Name: ", m.str[1]);
-    put_line(out, "     -> Description: ", m.str[2]);
-    put_line(out, "     -> Unit: ", m.str[3]);
-    buf_printf(out, "     -> DataType: %s\n", kind != NULL ? kind->name : "Empty");
-    put_attributes(out, "     -> Metadata:\n", "          ", metric, 12);
-    if (kind != NULL)
-        put_metric_data(out, kind, m.str[number]);
+    put_line(out, "     -> Name: ", m.name);
+    put_line(out, "     -> Description: ", m.description);
+    put_line(out, "     -> Unit: ", m.unit);
+    buf_printf(out, "     -> DataType: %s\n", kind->name);
+    put_attributes(out, "     -> Metadata:\n", "          ", metric, OTLP_METRIC_METADATA);
+    if (kind->put_point != NULL)
+        put_metric_data(out, kind, m.data);
 }
 
 /* --- from the top --- */
@@ -417,18 +402,17 @@ static put_item_function *const put_item[SIGNAL_COUNT] = { put_span, put_metric,
 static void put_scope(struct buf *out, enum signal signal, size_t n, struct bytes scope_items, struct bytes dictionary)
 {
     struct pb_reader r = pb_reader(scope_items);
-    struct debug_message m, scope;
+    struct scope_group_view group = scope_group_view(scope_items);
+    struct scope_view scope = scope_view(group.scope);
     struct bytes item;
 
-    debug_message_read(&m, scope_items);
-    debug_message_read(&scope, m.str[1]);
     buf_printf(out, "%s #%zu\n%s SchemaURL: ", scope_titles[signal], n, scope_titles[signal]);
-    put_line(out, "", m.str[3]);
+    put_line(out, "", group.schema_url);
     buf_puts(out, "InstrumentationScope ");
-    buf_put(out, scope.str[1]);
-    put_line(out, " ", scope.str[2]);
-    put_attributes(out, "InstrumentationScope attributes:\n", "     ", scope.raw, 3);
-    for (size_t i = 0; out->len < DEBUG_TEXT_MAX && debug_each(&r, 2, &item); i++)
+    buf_put(out, scope.name);
+    put_line(out, " ", scope.version);
+    put_attributes(out, "InstrumentationScope attributes:\n", "     ", group.scope, OTLP_SCOPE_ATTRIBUTES);
+    for (size_t i = 0; out->len < DEBUG_TEXT_MAX && message_next(&r, OTLP_SCOPE_GROUP_ITEMS, &item); i++)
         put_item[signal](out, i, item, dictionary);
 }
 
@@ -436,14 +420,13 @@ static void put_resource(struct buf *out, enum signal signal, size_t n, struct b
                          struct bytes dictionary)
 {
     struct pb_reader r = pb_reader(resource_items);
-    struct debug_message m;
+    struct resource_group_view group = resource_group_view(resource_items);
     struct bytes scope;
 
-    debug_message_read(&m, resource_items);
     buf_printf(out, "%s #%zu\n", resource_titles[signal], n);
-    put_line(out, "Resource SchemaURL: ", m.str[3]);
-    put_attributes(out, "Resource attributes:\n", "     ", m.str[1], 1);
-    for (size_t i = 0; debug_each(&r, 2, &scope); i++)
+    put_line(out, "Resource SchemaURL: ", group.schema_url);
+    put_attributes(out, "Resource attributes:\n", "     ", group.resource, OTLP_RESOURCE_ATTRIBUTES);
+    for (size_t i = 0; message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &scope); i++)
         put_scope(out, signal, i, scope, dictionary);
 }
 

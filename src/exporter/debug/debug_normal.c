@@ -20,14 +20,9 @@ static void put_pair(struct buf *out, struct bytes key, struct bytes any)
 static void put_attributes(struct buf *out, struct bytes message, uint32_t number)
 {
     struct pb_reader r = pb_reader(message);
-    struct bytes kv;
 
-    while (debug_each(&r, number, &kv)) {
-        struct debug_message m;
-
-        debug_message_read(&m, kv);
-        put_pair(out, m.str[1], m.str[2]);
-    }
+    for (struct attribute a; attribute_next(&r, number, &a);)
+        put_pair(out, a.key, a.value);
 }
 
 static void put_schema(struct buf *out, struct bytes url)
@@ -41,28 +36,25 @@ static void put_schema(struct buf *out, struct bytes url)
 
 static void put_span(struct buf *out, struct bytes span)
 {
-    struct debug_message m;
+    struct span_view s = span_view(span);
 
-    debug_message_read(&m, span);
-    buf_put(out, m.str[5]);
+    buf_put(out, s.name);
     buf_putc(out, ' ');
-    debug_hex(out, m.str[1]);
+    debug_hex(out, s.trace_id);
     buf_putc(out, ' ');
-    debug_hex(out, m.str[2]);
-    put_attributes(out, span, 9);
+    debug_hex(out, s.span_id);
+    put_attributes(out, span, OTLP_SPAN_ATTRIBUTES);
     buf_putc(out, '\n');
 }
 
 /* The attributes follow the body after one blank, which stands there even without any. */
 static void put_log(struct buf *out, struct bytes log)
 {
-    struct debug_message m;
     size_t before;
 
-    debug_message_read(&m, log);
-    debug_value(out, m.str[5]);
+    debug_value(out, log_view(log).body);
     before = out->len;
-    put_attributes(out, log, 6);
+    put_attributes(out, log, OTLP_LOG_ATTRIBUTES);
     if (out->len == before)
         buf_putc(out, ' ');
     buf_putc(out, '\n');
@@ -73,45 +65,40 @@ static void put_log(struct buf *out, struct bytes log)
 static void put_point_head(struct buf *out, struct bytes name, struct bytes point, uint32_t attributes)
 {
     struct pb_reader r = pb_reader(point);
-    struct bytes kv;
     bool first = true;
 
     buf_put(out, name);
     buf_putc(out, '{');
-    while (debug_each(&r, attributes, &kv)) {
-        struct debug_message m;
-
-        debug_message_read(&m, kv);
+    for (struct attribute a; attribute_next(&r, attributes, &a); first = false) {
         if (!first)
             buf_putc(out, ',');
-        first = false;
-        buf_put(out, m.str[1]);
+        buf_put(out, a.key);
         buf_putc(out, '=');
-        debug_value(out, m.str[2]);
+        debug_value(out, a.value);
     }
     buf_puts(out, "}");
 }
 
 static void put_number_point(struct buf *out, struct bytes name, struct bytes point)
 {
-    struct debug_message m;
+    struct number_view v = number_view(point);
 
-    debug_message_read(&m, point);
-    put_point_head(out, name, point, 7);
+    put_point_head(out, name, point, OTLP_NUMBER_ATTRIBUTES);
     buf_putc(out, ' ');
-    if (debug_has(&m, 6))
-        buf_printf(out, "%lld", (long long)m.num[6]);
-    else if (debug_has(&m, 4))
-        debug_shortest(out, pb_double(m.num[4]));
+    if (v.view.which == OTLP_NUMBER_INT)
+        buf_printf(out, "%lld", (long long)v.integer);
+    else if (v.view.which == OTLP_NUMBER_DOUBLE)
+        debug_shortest(out, v.number);
     buf_putc(out, '\n');
 }
 
-static void put_optional(struct buf *out, const struct debug_message *m, uint32_t number, const char *word)
+/* One that tells "not there" from 0. */
+static void put_optional(struct buf *out, const struct view *v, uint32_t number, const char *word, double value)
 {
-    if (!debug_has(m, number))
+    if (!view_has(v, number))
         return;
     buf_printf(out, " %s=", word);
-    debug_shortest(out, pb_double(m->num[number]));
+    debug_shortest(out, value);
 }
 
 struct bound_list {
@@ -143,16 +130,15 @@ static void put_bucket(void *arg, size_t i, uint64_t count)
 static void put_histogram_point(struct buf *out, struct bytes name, struct bytes point)
 {
     struct bound_list l = { .out = out };
-    struct debug_message m;
+    struct histogram_view h = histogram_view(point);
 
-    debug_message_read(&m, point);
-    put_point_head(out, name, point, 9);
-    buf_printf(out, " count=%llu", (unsigned long long)m.num[4]);
-    put_optional(out, &m, 5, "sum");
-    put_optional(out, &m, 11, "min");
-    put_optional(out, &m, 12, "max");
-    debug_fixed64s(point, 7, add_bound, &l);
-    debug_fixed64s(point, 6, put_bucket, &l);
+    put_point_head(out, name, point, OTLP_HISTOGRAM_ATTRIBUTES);
+    buf_printf(out, " count=%llu", (unsigned long long)h.count);
+    put_optional(out, &h.view, OTLP_HISTOGRAM_SUM, "sum", h.sum);
+    put_optional(out, &h.view, OTLP_HISTOGRAM_MIN, "min", h.min);
+    put_optional(out, &h.view, OTLP_HISTOGRAM_MAX, "max", h.max);
+    debug_fixed64s(point, OTLP_HISTOGRAM_BOUNDS, add_bound, &l);
+    debug_fixed64s(point, OTLP_HISTOGRAM_BUCKETS, put_bucket, &l);
     vec_free(&l.bounds);
     buf_putc(out, '\n');
 }
@@ -180,12 +166,9 @@ static void put_exponential_bucket(struct buf *out, double le, uint64_t count)
 static void put_exponential_side(struct buf *out, struct bytes buckets, int64_t scale, bool negative)
 {
     struct count_list l = { 0 };
-    struct debug_message m;
-    int64_t offset;
+    int64_t offset = buckets_view(buckets).offset;
 
-    debug_message_read(&m, buckets);
-    offset = pb_unzigzag(m.num[1]);
-    debug_numbers(buckets, 2, add_count, &l);
+    debug_numbers(buckets, OTLP_BUCKETS_COUNTS, add_count, &l);
     for (size_t i = 0; !negative && i < l.counts.n; i++)
         put_exponential_bucket(out, debug_exponential_bound(offset + (int64_t)i + 1, scale), l.counts.v[i]);
     for (size_t i = l.counts.n; negative && i-- > 0;)
@@ -195,41 +178,36 @@ static void put_exponential_side(struct buf *out, struct bytes buckets, int64_t 
 
 static void put_exponential_point(struct buf *out, struct bytes name, struct bytes point)
 {
-    struct debug_message m;
-    int64_t scale;
+    struct exponential_view x = exponential_view(point);
 
-    debug_message_read(&m, point);
-    scale = pb_unzigzag(m.num[6]);
-    put_point_head(out, name, point, 1);
-    buf_printf(out, " count=%llu", (unsigned long long)m.num[4]);
-    put_optional(out, &m, 5, "sum");
-    put_optional(out, &m, 12, "min");
-    put_optional(out, &m, 13, "max");
-    put_exponential_side(out, m.str[9], scale, true);
-    if (m.num[7] > 0)
-        buf_printf(out, " zero=%llu", (unsigned long long)m.num[7]);
-    put_exponential_side(out, m.str[8], scale, false);
+    put_point_head(out, name, point, OTLP_EXPONENTIAL_ATTRIBUTES);
+    buf_printf(out, " count=%llu", (unsigned long long)x.count);
+    put_optional(out, &x.view, OTLP_EXPONENTIAL_SUM, "sum", x.sum);
+    put_optional(out, &x.view, OTLP_EXPONENTIAL_MIN, "min", x.min);
+    put_optional(out, &x.view, OTLP_EXPONENTIAL_MAX, "max", x.max);
+    put_exponential_side(out, x.negative, x.scale, true);
+    if (x.zero_count > 0)
+        buf_printf(out, " zero=%llu", (unsigned long long)x.zero_count);
+    put_exponential_side(out, x.positive, x.scale, false);
     buf_putc(out, '\n');
 }
 
 static void put_summary_point(struct buf *out, struct bytes name, struct bytes point)
 {
     struct pb_reader r = pb_reader(point);
-    struct debug_message m;
+    struct summary_view s = summary_view(point);
     struct bytes quantile;
 
-    debug_message_read(&m, point);
-    put_point_head(out, name, point, 7);
-    buf_printf(out, " count=%llu sum=", (unsigned long long)m.num[4]);
-    debug_fixed(out, pb_double(m.num[5]));
-    while (debug_each(&r, 6, &quantile)) {
-        struct debug_message q;
+    put_point_head(out, name, point, OTLP_SUMMARY_ATTRIBUTES);
+    buf_printf(out, " count=%llu sum=", (unsigned long long)s.count);
+    debug_fixed(out, s.sum);
+    while (message_next(&r, OTLP_SUMMARY_QUANTILES, &quantile)) {
+        struct quantile_view q = quantile_view(quantile);
 
-        debug_message_read(&q, quantile);
         buf_puts(out, " q");
-        debug_shortest(out, pb_double(q.num[1]));
+        debug_shortest(out, q.quantile);
         buf_putc(out, '=');
-        debug_shortest(out, pb_double(q.num[2]));
+        debug_shortest(out, q.value);
     }
     buf_putc(out, '\n');
 }
@@ -237,19 +215,16 @@ static void put_summary_point(struct buf *out, struct bytes name, struct bytes p
 static void put_metric(struct buf *out, struct bytes metric)
 {
     static void (*const put_point[])(struct buf *, struct bytes, struct bytes) = {
-        [5] = put_number_point,       [7] = put_number_point,   [9] = put_histogram_point,
-        [10] = put_exponential_point, [11] = put_summary_point,
+        [OTLP_METRIC_GAUGE] = put_number_point,        [OTLP_METRIC_SUM] = put_number_point,
+        [OTLP_METRIC_HISTOGRAM] = put_histogram_point, [OTLP_METRIC_EXPONENTIAL] = put_exponential_point,
+        [OTLP_METRIC_SUMMARY] = put_summary_point,
     };
-    struct debug_message m;
+    struct metric_view m = metric_view(metric);
+    struct pb_reader r = pb_reader(m.data);
+    struct bytes point;
 
-    debug_message_read(&m, metric);
-    for (uint32_t kind = 5; kind < ARRAY_LEN(put_point); kind++) {
-        struct pb_reader r = pb_reader(m.str[kind]);
-        struct bytes point;
-
-        while (put_point[kind] != NULL && debug_each(&r, 1, &point))
-            put_point[kind](out, m.str[1], point);
-    }
+    while (message_next(&r, OTLP_DATA_POINTS, &point))
+        put_point[m.view.which](out, m.name, point);
 }
 
 /* --- profiles --- */
@@ -290,34 +265,32 @@ static void put_item(struct buf *out, enum signal signal, struct bytes item, str
     }
 }
 
-static void put_scope_line(struct buf *out, enum signal signal, size_t n, const struct debug_message *scope_items)
+static void put_scope_line(struct buf *out, enum signal signal, size_t n, const struct scope_group_view *group)
 {
-    struct debug_message scope;
+    struct scope_view scope = scope_view(group->scope);
 
-    debug_message_read(&scope, scope_items->str[1]);
     buf_printf(out, "%s #%zu", scope_titles[signal], n);
-    if (scope.str[1].len > 0 || scope.str[2].len > 0) {
+    if (scope.name.len > 0 || scope.version.len > 0) {
         buf_putc(out, ' ');
-        buf_put(out, scope.str[1]);
-        if (scope.str[2].len > 0) {
+        buf_put(out, scope.name);
+        if (scope.version.len > 0) {
             buf_putc(out, '@');
-            buf_put(out, scope.str[2]);
+            buf_put(out, scope.version);
         }
     }
-    put_schema(out, scope_items->str[3]);
-    put_attributes(out, scope.raw, 3);
+    put_schema(out, group->schema_url);
+    put_attributes(out, group->scope, OTLP_SCOPE_ATTRIBUTES);
     buf_putc(out, '\n');
 }
 
 static void put_scope(struct buf *out, enum signal signal, size_t n, struct bytes scope_items, struct bytes dictionary)
 {
     struct pb_reader r = pb_reader(scope_items);
-    struct debug_message m;
+    struct scope_group_view group = scope_group_view(scope_items);
     struct bytes item;
 
-    debug_message_read(&m, scope_items);
-    put_scope_line(out, signal, n, &m);
-    while (out->len < DEBUG_TEXT_MAX && debug_each(&r, 2, &item))
+    put_scope_line(out, signal, n, &group);
+    while (out->len < DEBUG_TEXT_MAX && message_next(&r, OTLP_SCOPE_GROUP_ITEMS, &item))
         put_item(out, signal, item, dictionary);
 }
 
@@ -325,15 +298,14 @@ static void put_resource(struct buf *out, enum signal signal, size_t n, struct b
                          struct bytes dictionary)
 {
     struct pb_reader r = pb_reader(resource_items);
-    struct debug_message m;
+    struct resource_group_view group = resource_group_view(resource_items);
     struct bytes scope;
 
-    debug_message_read(&m, resource_items);
     buf_printf(out, "%s #%zu", resource_titles[signal], n);
-    put_schema(out, m.str[3]);
-    put_attributes(out, m.str[1], 1);
+    put_schema(out, group.schema_url);
+    put_attributes(out, group.resource, OTLP_RESOURCE_ATTRIBUTES);
     buf_putc(out, '\n');
-    for (size_t i = 0; debug_each(&r, 2, &scope); i++)
+    for (size_t i = 0; message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &scope); i++)
         put_scope(out, signal, i, scope, dictionary);
 }
 

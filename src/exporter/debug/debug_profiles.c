@@ -35,7 +35,7 @@ static bool entry(struct bytes dictionary, uint32_t table, uint64_t index, struc
 {
     struct pb_reader r = pb_reader(dictionary);
 
-    while (debug_each(&r, table, out))
+    while (message_next(&r, table, out))
         if (index-- == 0)
             return true;
     return false;
@@ -75,7 +75,7 @@ static void put_mappings(struct buf *out, struct bytes dictionary)
     struct pb_reader r = pb_reader(dictionary);
     struct bytes mapping;
 
-    for (size_t i = 0; debug_each(&r, 1, &mapping); i++) {
+    for (size_t i = 0; message_next(&r, 1, &mapping); i++) {
         struct debug_message m;
 
         debug_message_read(&m, mapping);
@@ -93,7 +93,7 @@ static void put_lines(struct buf *out, struct bytes location)
     struct pb_reader r = pb_reader(location);
     struct bytes line;
 
-    for (size_t i = 0; debug_each(&r, 3, &line); i++) {
+    for (size_t i = 0; message_next(&r, 3, &line); i++) {
         struct debug_message m;
 
         debug_message_read(&m, line);
@@ -109,7 +109,7 @@ static void put_locations(struct buf *out, struct bytes dictionary)
     struct pb_reader r = pb_reader(dictionary);
     struct bytes location;
 
-    for (size_t i = 0; debug_each(&r, 2, &location); i++) {
+    for (size_t i = 0; message_next(&r, 2, &location); i++) {
         struct debug_message m;
 
         debug_message_read(&m, location);
@@ -126,7 +126,7 @@ static void put_functions(struct buf *out, struct bytes dictionary)
     struct pb_reader r = pb_reader(dictionary);
     struct bytes function;
 
-    for (size_t i = 0; debug_each(&r, 3, &function); i++) {
+    for (size_t i = 0; message_next(&r, 3, &function); i++) {
         struct debug_message m;
 
         debug_message_read(&m, function);
@@ -144,7 +144,7 @@ static void put_attribute_table(struct buf *out, struct bytes dictionary)
     struct pb_reader r = pb_reader(dictionary);
     struct bytes attribute;
 
-    for (size_t i = 0; debug_each(&r, 6, &attribute); i++) {
+    for (size_t i = 0; message_next(&r, 6, &attribute); i++) {
         struct debug_message m;
 
         debug_message_read(&m, attribute);
@@ -163,7 +163,7 @@ static void put_link_table(struct buf *out, struct bytes dictionary)
     struct pb_reader r = pb_reader(dictionary);
     struct bytes link;
 
-    for (size_t i = 0; debug_each(&r, 4, &link); i++) {
+    for (size_t i = 0; message_next(&r, 4, &link); i++) {
         struct debug_message m;
 
         debug_message_read(&m, link);
@@ -182,7 +182,7 @@ static void put_string_table(struct buf *out, struct bytes dictionary)
     struct pb_reader r = pb_reader(dictionary);
     struct bytes text;
 
-    for (size_t i = 0; debug_each(&r, 5, &text); i++) {
+    for (size_t i = 0; message_next(&r, 5, &text); i++) {
         if (i == 0)
             buf_puts(out, "String table:\n");
         buf_puts(out, "    ");
@@ -242,6 +242,6 @@ void debug_profile(struct buf *out, size_t n, struct bytes profile, struct bytes
     debug_time(out, m.num[3]);
     buf_printf(out, "\n    DurationNano   : %llu\n    Dropped attributes count: %u\n", (unsigned long long)m.num[4],
                (unsigned)m.num[8]);
-    for (size_t i = 0; debug_each(&r, 2, &sample); i++)
+    for (size_t i = 0; message_next(&r, 2, &sample); i++)
         put_sample(out, i, sample, dictionary);
 }

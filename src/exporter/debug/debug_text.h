@@ -8,27 +8,19 @@
 
 #include "base/buf.h"
 #include "codec/pb.h"
+#include "otlp/any_value.h"
 #include "otlp/batch.h"
+#include "otlp/view.h"
 
-/* One message's fields below DEBUG_FIELDS, the last of each number. */
-#define DEBUG_FIELDS 21
+/* A message of the profiles' dictionary or a profile: fields below DEBUG_FIELDS, the last of each number. */
+#define DEBUG_FIELDS 12
 struct debug_message {
     struct bytes raw;
-    uint32_t has;  /* a bit for each number that is there */
-    uint32_t last; /* the number that came last: of a oneof's, the one that counts */
     uint64_t num[DEBUG_FIELDS];
     struct bytes str[DEBUG_FIELDS];
 };
 
 void debug_message_read(struct debug_message *m, struct bytes raw);
-
-static inline bool debug_has(const struct debug_message *m, uint32_t number)
-{
-    return (m->has & (1u << number)) != 0;
-}
-
-/* The next field of that number, a message or bytes. Start with a reader over the message. */
-bool debug_each(struct pb_reader *r, uint32_t number, struct bytes *field);
 
 /* Repeated varints (or, the second, fixed64 and doubles), packed or not: calls for each in order. */
 void debug_numbers(struct bytes message, uint32_t number, void (*each)(void *arg, size_t i, uint64_t v), void *arg);

@@ -1,56 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exporter/file/file_group.h"
 
-#include "codec/pb.h"
+#include "otlp/any_value.h"
+#include "otlp/view.h"
 
 #include <stdlib.h>
 
-/* The same numbers in every signal (the OTLP specification). */
-enum {
-    REQUEST_RESOURCE = 1,
-    RESOURCE_ENTRY_RESOURCE = 1,
-    RESOURCE_ATTRIBUTES = 1,
-    KEY_VALUE_KEY = 1,
-    KEY_VALUE_VALUE = 2,
-    ANY_VALUE_STRING = 1,
-};
-
-/* False: the attribute has another key. `value` is the text of a string, data NULL for any other type. */
-static bool read_attribute(struct bytes wire, struct bytes key, struct bytes *value)
+/* Its text; no data where it is not a string. */
+static struct bytes text_of(struct bytes any_value)
 {
-    struct pb_reader r = pb_reader(wire);
-    struct bytes any = { 0 };
-    struct pb_field f;
-    bool found = key.len == 0;
+    struct value v = value_read(any_value);
 
-    while (pb_next(&r, &f)) {
-        if (f.number == KEY_VALUE_KEY && f.wire == PB_LEN)
-            found = bytes_equal(f.bytes, key);
-        else if (f.number == KEY_VALUE_VALUE && f.wire == PB_LEN)
-            any = f.bytes;
-    }
-    *value = (struct bytes){ 0 };
-    for (r = pb_reader(any); pb_next(&r, &f);) {
-        *value = (struct bytes){ 0 };
-        if (f.number == ANY_VALUE_STRING && f.wire == PB_LEN)
-            *value = f.bytes.data != NULL ? f.bytes : bytes_of("", 0);
-    }
-    return found;
+    if (v.type != VALUE_STRING)
+        return (struct bytes){ 0 };
+    return v.bytes.data != NULL ? v.bytes : bytes_of("", 0);
 }
 
-/* The first attribute of that key counts. */
-static struct bytes segment_of(struct bytes entry, struct bytes key)
+/* The first attribute of that key counts; no data where there is none. */
+static struct bytes segment_of(struct bytes group, struct bytes key)
 {
-    struct pb_reader outer = pb_reader(entry), inner;
-    struct bytes value = { 0 };
-    struct pb_field f;
+    struct pb_reader parts = pb_reader(group), r;
+    struct bytes resource;
 
-    while (pb_next(&outer, &f)) {
-        if (f.number != RESOURCE_ENTRY_RESOURCE || f.wire != PB_LEN)
-            continue;
-        for (inner = pb_reader(f.bytes); pb_next(&inner, &f);)
-            if (f.number == RESOURCE_ATTRIBUTES && f.wire == PB_LEN && read_attribute(f.bytes, key, &value))
-                return value;
+    while (message_next(&parts, OTLP_RESOURCE_GROUP_RESOURCE, &resource)) {
+        r = pb_reader(resource);
+        for (struct attribute a; attribute_next(&r, OTLP_RESOURCE_ATTRIBUTES, &a);)
+            if (bytes_equal(a.key, key))
+                return text_of(a.value);
     }
     return (struct bytes){ 0 };
 }
@@ -76,7 +52,7 @@ void file_groups_init(struct file_groups *g, struct bytes wire, struct bytes att
     while (pb_next(&r, &f)) {
         struct bytes whole = bytes_of(f.start, (size_t)(r.p - f.start));
 
-        if (f.number == REQUEST_RESOURCE && f.wire == PB_LEN)
+        if (f.number == OTLP_REQUEST_RESOURCES && f.wire == PB_LEN)
             *vec_push(&g->parts) = (struct file_group_part){ segment_of(f.bytes, attribute), whole };
         else
             buf_put(&g->rest, whole);
