@@ -3,8 +3,11 @@
 
 import signal
 import socket
+import struct
 import threading
 
+import grpc
+import hpack
 import pytest
 
 from configs import NOP
@@ -109,25 +112,147 @@ class Callers(threading.Thread):
     def __init__(self, family, address):
         super().__init__(daemon=True)
         self.family, self.address = family, address
-        self.answered = self.refused = 0
+        self.answered, self.failed = 0, []
         self.over = threading.Event()
+        self.socket = None
+        self.start()
+
+    def connect(self):
+        self.socket = socket.socket(self.family, socket.SOCK_STREAM)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(self.address)
+
+    def call(self):
+        self.connect()
+        with self.socket as s:
+            s.sendall(REQUEST)
+            head = s.recv(4096)
+            assert head.startswith(b"HTTP/1.1 200"), head
 
     def run(self):
         while not self.over.is_set():
-            with socket.socket(self.family, socket.SOCK_STREAM) as s:
-                s.settimeout(PATIENCE)
-                try:
-                    s.connect(self.address)
-                    s.sendall(REQUEST)
-                    self.answered += s.recv(4096).startswith(b"HTTP/1.1 200")
-                except (ConnectionRefusedError, FileNotFoundError):
-                    self.refused += 1
-                except (ConnectionResetError, BrokenPipeError):
-                    pass  # taken at the moment at which the connections without a request are closed
+            try:
+                self.call()
+                self.answered += 1
+            except (OSError, AssertionError, grpc.RpcError) as e:
+                self.failed.append(repr(e))
+                self.socket = None
 
     def end(self):
         self.over.set()
         self.join(PATIENCE)
+        if self.socket is not None:
+            self.socket.close()
+
+
+class KeptCallers(Callers):
+    """The same on one connection, until an answer says that it is the last."""
+
+    def call(self):
+        if self.socket is None:
+            self.connect()
+        self.socket.sendall(REQUEST.replace(b"Connection: close\r\n", b""))
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n\n\0"):  # an empty partial_success
+            data = self.socket.recv(4096)
+            assert data, f"the connection ended without an answer: {answer}"
+            answer += data
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        if b"connection: close" in answer.lower():
+            self.socket.close()
+            self.socket = None
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+class Http2Callers(Callers):
+    """One stream after the other, until a GOAWAY; a stream that it does not name is sent again elsewhere (RFC 9113 6.8)."""
+
+    fresh = False
+    head = [(":method", "POST"), (":scheme", "http"), (":path", "/v1/traces"), (":authority", "x"), ("content-type", "application/x-protobuf")]
+
+    def connect(self):
+        super().connect()
+        self.socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0))
+        self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
+        self.stream, self.last, self.pending = -1, None, b""
+
+    def close(self):
+        self.socket.close()
+        self.socket = None
+
+    def frames(self):
+        while True:
+            while len(self.pending) >= 9 and len(self.pending) >= 9 + int.from_bytes(self.pending[:3], "big"):
+                n = 9 + int.from_bytes(self.pending[:3], "big")
+                one, self.pending = self.pending[:n], self.pending[n:]
+                yield one[3], one[4], int.from_bytes(one[5:9], "big"), one[9:]
+            data = self.socket.recv(65536)
+            assert data, f"the connection ended under stream {self.stream}; GOAWAY says {self.last}"
+            self.pending += data
+
+    def call(self):
+        while not self.attempt():
+            self.close()
+        if self.fresh or self.last is not None:
+            self.close()
+
+    def attempt(self):
+        """False: the server has not looked at it."""
+        if self.socket is None:
+            self.connect()
+        self.stream += 2
+        body = otlp.traces(1).SerializeToString()
+        try:
+            self.socket.sendall(frame(1, 4, self.stream, self.encoder.encode(self.head)) + frame(0, 1, self.stream, body))
+            return self.answer()
+        except ConnectionError:  # after a GOAWAY, in the same packets perhaps, the end is to be expected
+            if self.last is None:
+                for _ in self.frames():
+                    if _[0] == 7:
+                        self.last = int.from_bytes(_[3][:4], "big")
+                        break
+            assert self.stream > self.last, f"stream {self.stream} is cut, GOAWAY says {self.last}"
+            return False
+
+    def answer(self):
+        status = None
+        for kind, flags, stream, payload in self.frames():
+            if kind == 1 and stream == self.stream:
+                status = status or dict(self.decoder.decode(payload))[":status"]
+            if kind in (0, 1) and stream == self.stream and flags & 1:
+                assert status == "200", status
+                return True
+            if kind == 6 and not flags & 1:
+                self.socket.sendall(frame(6, 1, 0, payload))
+            if kind == 7:
+                self.last = int.from_bytes(payload[:4], "big")
+                assert payload[4:8] == bytes(4), payload
+                if self.stream > self.last:
+                    return False
+            assert kind != 3, f"stream {stream} is reset"
+
+
+class FreshHttp2Callers(Http2Callers):
+    fresh = True
+
+
+class GrpcCallers(Callers):
+    """A real client, which is told to go elsewhere, and does."""
+
+    channel = None
+
+    def call(self):
+        if self.channel is None:
+            self.channel = grpc.insecure_channel("%s:%d" % self.address, [("grpc.use_local_subchannel_pool", 1)])
+            self.export = self.channel.unary_unary(otlp.TRACES.rpc, lambda r: r.SerializeToString())
+        self.export(otlp.traces(1), timeout=PATIENCE)
+
+    def run(self):
+        super().run()
+        self.channel.close()
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
@@ -138,18 +263,59 @@ def test_a_reload_refuses_no_connection(otelcd, tmp_path, family):
     )
     d = otelcd(config)
     callers = Callers(family, address)
-    callers.start()
     for n in range(2, 12):
         seen = callers.answered
         rewrite(d, config)
         d.wait_log("^" + READY, n)
         wait(lambda: callers.answered > seen, "nobody is answered after a reload")
     callers.end()
-    assert callers.refused == 0
+    assert not callers.failed
     d.terminate()
     assert d.wait_end() == 0
     if family == socket.AF_UNIX:
         assert not (tmp_path / "socket").exists()
+
+
+KINDS = [Callers, KeptCallers, Http2Callers, FreshHttp2Callers, GrpcCallers]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_caller_sees_an_error_however_often_the_configuration_is_reloaded(otelcd, kind):
+    port = free_port()
+    d = otelcd(fixed(port), allow=["should be pointed at the gRPC port"])
+    callers = [kind(socket.AF_INET, ("127.0.0.1", port)) for _ in range(4)]
+    for n in range(2, 42):
+        seen = callers[n % 4].answered
+        rewrite(d, fixed(port))
+        d.wait_log("^" + READY, n)
+        wait(lambda: callers[n % 4].answered > seen, f"a caller is not answered after a reload: {callers[n % 4].failed}")
+    for c in callers:
+        c.end()
+    assert not [c.failed for c in callers if c.failed]
+    d.terminate()
+    assert d.wait_end() == 0
+
+
+@pytest.mark.parametrize("sent", [b"", REQUEST[:20], REQUEST[: REQUEST.index(b"\r\n\r\n") + 2]])
+def test_a_connection_without_a_request_outlives_a_reload(otelcd, sent):
+    """Whatever has come of a request's head is not lost either, and the connection may have served requests before."""
+    port = free_port()
+    d = otelcd(fixed(port))
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as fresh, socket.create_connection(
+        ("127.0.0.1", port), timeout=PATIENCE
+    ) as kept:
+        kept.sendall(REQUEST.replace(b"Connection: close\r\n", b""))
+        assert kept.recv(4096).startswith(b"HTTP/1.1 200")
+        for s in fresh, kept:
+            s.sendall(sent)
+        d.scrape()  # the loop has turned since
+        rewrite(d, fixed(port))
+        d.wait_log("^" + READY, 2)
+        for s in fresh, kept:
+            s.sendall(REQUEST[len(sent) :])
+            assert s.recv(4096).startswith(b"HTTP/1.1 200")
+    d.terminate()
+    assert d.wait_end() == 0
 
 
 def test_a_reload_may_widen_and_narrow_an_address_on_its_port(otelcd):

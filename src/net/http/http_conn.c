@@ -102,6 +102,24 @@ void http_conn_cut(struct http_conn *c)
     socket_close(c->socket);
 }
 
+/* To the next server at this address, with what has come of a request but is none yet. */
+static bool hand_over(struct http_conn *c)
+{
+    struct budget *budget = c->io.shared->budget;
+    struct buf unread = { 0 };
+    int fd = c->io.shared->hands_over && !c->ended ? socket_dup(c->socket) : -1;
+
+    if (fd < 0)
+        return false;
+    if (c->state == SERVING)
+        c->io.ops->unread(&c->io, &unread);
+    buf_put(&unread, buf_bytes(&c->stash));
+    budget_charge(budget, unread.len);
+    listener_hand_over(&c->server->listener, fd, unread, budget);
+    http_conn_cut(c);
+    return true;
+}
+
 static void linger(struct http_conn *c)
 {
     if (c->ended) {
@@ -275,7 +293,9 @@ static void flush(struct turn_task *task)
     fate = c->io.ops->fate(&c->io);
     if (fate == HTTP_BROKEN)
         http_conn_cut(c);
-    else if (fate == HTTP_FINISHED && !socket_writing(c->socket))
+    else if (socket_writing(c->socket))
+        choose_reading(c);
+    else if (fate == HTTP_FINISHED || (fate == HTTP_RESTS && !hand_over(c)))
         linger(c);
     else
         choose_reading(c);
@@ -325,20 +345,20 @@ void http_conn_drain(struct http_conn *c)
 {
     if (c->state == SERVING)
         c->io.ops->drain(&c->io);
-    else if (c->state == SNIFFING)
+    else if (c->state == SNIFFING && !hand_over(c))
         http_conn_cut(c);
 }
 
 static const struct socket_events events = { on_read, on_end, on_written, on_closed };
 
-void http_conn_open(struct http_server *s, int fd)
+struct http_conn *http_conn_open(struct http_server *s, int fd)
 {
     struct http_conn *c = mem_zalloc(sizeof(*c));
 
     c->socket = socket_open(s->shared.loop, &s->sockets, fd, &events, c);
     if (c->socket == NULL) {
         free(c);
-        return;
+        return NULL;
     }
     c->server = s;
     c->io = (struct conn_io){ .shared = &s->shared, .kick = kick, .peer = peer, .on_deadline = on_deadline };
@@ -352,4 +372,21 @@ void http_conn_open(struct http_server *s, int fd)
     s->shared.stats.connections++;
     conn_io_expect(&c->io, DEADLINE_READ, FIRST_REQUEST);
     choose_reading(c);
+    return c;
+}
+
+void http_conn_take_over(struct http_server *s, struct resting *r)
+{
+    struct http_conn *c = http_conn_open(s, r->fd);
+
+    if (c == NULL) {
+        budget_give(r->budget, r->unread.len);
+        buf_free(&r->unread);
+        return;
+    }
+    c->stash = r->unread;
+    if (c->stash.len == 0)
+        return;
+    sniff(c, buf_bytes(&c->stash));
+    kick(&c->io); /* the service hears of it at the end of the turn, not while it is being started */
 }

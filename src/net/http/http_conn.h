@@ -23,9 +23,10 @@ struct http_server {
     void *arg;
 };
 
-void http_conn_open(struct http_server *s, int fd); /* takes the fd over */
-void http_conn_drain(struct http_conn *c);          /* end when the running requests have */
-void http_conn_cut(struct http_conn *c);            /* end now */
+struct http_conn *http_conn_open(struct http_server *s, int fd); /* takes the fd; NULL: it is closed */
+void http_conn_take_over(struct http_server *s, struct resting *r);
+void http_conn_drain(struct http_conn *c); /* end when the running requests have */
+void http_conn_cut(struct http_conn *c);   /* end now */
 struct http_conn *http_conn_next(const struct http_conn *c);
 
 void http_server_forget(struct http_server *s); /* a connection has closed */

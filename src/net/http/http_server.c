@@ -14,6 +14,15 @@ static void on_accept(struct listener *l, int fd)
     http_conn_open(s, fd);
 }
 
+/* Connections that rested while the configuration was reloaded. */
+static void take_over(struct http_server *s)
+{
+    struct resting r;
+
+    while (listener_take_over(&s->listener, &r))
+        http_conn_take_over(s, &r);
+}
+
 static void on_full(struct listener *l, int error)
 {
     struct http_server *s = container_of(l, struct http_server, listener);
@@ -53,6 +62,7 @@ int http_server_listen(struct http_server **out, struct loop *loop, const struct
     server_shared_init(&s->shared);
     http2_shared_init(&s->shared);
     socket_shared_init(&s->sockets, s->shared.options.read_buffer_size);
+    take_over(s);
     *out = s;
     return 0;
 }
@@ -120,6 +130,7 @@ void http_server_stop(struct http_server *s, uint64_t deadline, void (*done)(str
     s->done = done;
     s->arg = arg;
     s->shared.stopping = true;
+    s->shared.hands_over = listener_hands_over(&s->listener);
     listener_close(&s->listener, on_listener_closed);
     for (struct http_conn *c = s->conns; c != NULL; c = http_conn_next(c))
         http_conn_drain(c);

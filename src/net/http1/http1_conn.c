@@ -311,11 +311,12 @@ static void put_length(struct buf *out, size_t n)
 static void begin(struct request *r, int status, const struct http_header *headers, size_t n, bool whole)
 {
     struct http1 *h = r->conn;
+    const struct server_shared *shared = h->io->shared;
     struct buf *out = out_of(h);
 
     h->chunked = !whole && !r->head_only && h->minor > 0;
-    h->keep =
-        h->keep && status != 408 && !h->io->shared->stopping && (whole ? survives(h) : h->chunked || r->head_only);
+    h->keep = h->keep && status != 408 && (!shared->stopping || shared->hands_over) &&
+              (whole ? survives(h) : h->chunked || r->head_only);
     http1_put_status(out, 1, status);
     for (size_t i = 0; i < n; i++)
         if (!request_is_framing(headers[i].name))
@@ -454,7 +455,14 @@ static enum http_fate fate(struct conn_io *io)
         return HTTP_GOES_ON;
     if (h->ended || !h->keep)
         return HTTP_FINISHED;
-    return io->shared->stopping && h->phase == HEAD ? HTTP_FINISHED : HTTP_GOES_ON; /* half a head is no request yet */
+    return io->shared->stopping && h->phase == HEAD ? HTTP_RESTS : HTTP_GOES_ON; /* half a head is no request yet */
+}
+
+static void put_unread(struct conn_io *io, struct buf *to)
+{
+    struct http1 *h = io->state;
+
+    buf_put(to, buf_bytes(&h->head));
 }
 
 static void on_end(struct conn_io *io)
@@ -517,6 +525,7 @@ const struct conn_ops http1_conn_ops = {
     .fate = fate,
     .on_end = on_end,
     .on_deadline = on_deadline,
+    .unread = put_unread,
     .drain = drain,
     .close = close_conn,
 };

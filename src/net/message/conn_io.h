@@ -41,6 +41,7 @@ void conn_io_complain(struct conn_io *io, const char *reason);
 
 enum http_fate {
     HTTP_GOES_ON,
+    HTTP_RESTS,    /* nothing is under way, and the server stops: hand the connection over, or close it politely */
     HTTP_FINISHED, /* close once everything is flushed, politely */
     HTTP_BROKEN,   /* close at once */
 };
@@ -55,8 +56,9 @@ struct conn_ops {
     enum http_fate (*fate)(struct conn_io *io);
     void (*on_end)(struct conn_io *io); /* the peer will send no more */
     void (*on_deadline)(struct conn_io *io, enum http_deadline which);
-    void (*drain)(struct conn_io *io); /* end gracefully */
-    void (*close)(struct conn_io *io); /* the connection has gone: every request gets its on_close */
+    void (*unread)(struct conn_io *io, struct buf *to); /* at rest: append what has come of the next request */
+    void (*drain)(struct conn_io *io);                  /* end gracefully */
+    void (*close)(struct conn_io *io);                  /* the connection has gone: every request gets its on_close */
 };
 
 #endif

@@ -69,6 +69,7 @@ struct server_shared {
     char date[32];
     struct buf spare_out; /* HTTP/1: an answer's buffer, for the next who answers */
     bool stopping;
+    bool hands_over; /* while it stops: connections at rest go to the next server */
 };
 
 void server_shared_init(struct server_shared *shared); /* the fields up to on_mismatch are set */

@@ -115,7 +115,8 @@ static void close_listening(struct listening *s)
         unlink(s->path);
     free(s->path);
     close(s->fd);
-    *s = (struct listening){ .fd = -1 };
+    s->fd = -1;
+    s->path = NULL;
 }
 
 /* 0, or a negative errno and nothing is open. */
@@ -147,15 +148,26 @@ void listener_handover_open(struct listener_handover *handover)
     handover->keeps = true;
 }
 
+/* Nobody listens there any more. */
+static void close_resting(struct resting *r)
+{
+    budget_give(r->budget, r->unread.len);
+    buf_free(&r->unread);
+    close(r->fd);
+}
+
 void listener_handover_close(struct listener_handover *handover)
 {
     handover->keeps = false;
     for (size_t i = 0; i < handover->sockets.n; i++)
         close_listening(&handover->sockets.v[i]);
     vec_free(&handover->sockets);
+    for (size_t i = 0; i < handover->connections.n; i++)
+        close_resting(&handover->connections.v[i]);
+    vec_free(&handover->connections);
 }
 
-static bool may_hand_over(const struct listener *l)
+bool listener_hands_over(const struct listener *l)
 {
     return l->handover != NULL && l->handover->keeps &&
            (l->socket.asked.addr.ss_family == AF_UNIX || port_of(&l->socket.asked.addr) != 0);
@@ -201,6 +213,34 @@ static bool evict_handed_over(struct listener_handover *handover, const struct e
         any = true;
     }
     return any;
+}
+
+void listener_hand_over(struct listener *l, int fd, struct buf unread, struct budget *budget)
+{
+    *vec_push(&l->handover->connections) =
+        (struct resting){ .asked = l->socket.asked, .fd = fd, .unread = unread, .budget = budget };
+}
+
+/* Would who connected to b have come to a? */
+static bool is_same_place(const struct endpoint *a, const struct endpoint *b)
+{
+    if (a->addr.ss_family == AF_UNIX || b->addr.ss_family == AF_UNIX)
+        return a->len == b->len && memcmp(&a->addr, &b->addr, a->len) == 0;
+    return port_of(&a->addr) == port_of(&b->addr);
+}
+
+bool listener_take_over(struct listener *l, struct resting *out)
+{
+    struct listener_handover *handover = l->handover;
+
+    for (size_t i = handover != NULL ? handover->connections.n : 0; i-- > 0;) {
+        if (!is_same_place(&l->socket.asked, &handover->connections.v[i].asked))
+            continue;
+        *out = handover->connections.v[i];
+        handover->connections.v[i] = handover->connections.v[--handover->connections.n];
+        return true;
+    }
+    return false;
 }
 
 /* --- accepting --- */
@@ -302,9 +342,10 @@ void listener_close(struct listener *l, void (*on_closed)(struct listener *))
     l->on_closed = on_closed;
     clock_stop(&l->loop->clock, &l->pause);
     uv_close((uv_handle_t *)&l->poll, on_poll_closed);
-    if (may_hand_over(l))
+    if (listener_hands_over(l))
         *vec_push(&l->handover->sockets) = l->socket;
     else
         close_listening(&l->socket);
-    l->socket = (struct listening){ .fd = -1 };
+    l->socket.fd = -1;
+    l->socket.path = NULL;
 }

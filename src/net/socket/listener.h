@@ -5,10 +5,13 @@
  * in the backlog, whereas those can simply wait there until a connection closes.
  *
  * While a configuration is reloaded its sockets are handed over: they go on listening without a listener, so that who
- * connects meanwhile waits in the backlog, instead of being refused and coming again after his back-off. */
+ * connects meanwhile waits in the backlog, instead of being refused and coming again after his back-off. Connections
+ * that wait for their next request are handed over with them. */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
+#include "base/budget.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/loop.h"
 #include "base/vec.h"
@@ -25,10 +28,19 @@ struct listening {
     ino_t ino;
 };
 
+/* A connection with nothing under way. */
+struct resting {
+    struct endpoint asked; /* of the listener that accepted it */
+    int fd;
+    struct buf unread; /* what has come of the next request, charged to the budget */
+    struct budget *budget;
+};
+
 /* Zeroed when empty. */
 struct listener_handover {
     bool keeps; /* closing a listener leaves its socket here */
     VEC(struct listening) sockets;
+    VEC(struct resting) connections;
 };
 
 /* From here on closing hands over. A socket that may have any port (0) is not handed over: the next one of it is
@@ -58,5 +70,12 @@ void listener_resume(struct listener *l); /* a descriptor has become free: end t
 /* Stop accepting; the socket is closed, or left in the handover. on_closed comes from the loop when the memory may go.
  */
 void listener_close(struct listener *l, void (*on_closed)(struct listener *));
+
+/* Whether a connection that it has accepted may be given to the next listener of that address: also after closing. */
+bool listener_hands_over(const struct listener *l);
+/* Give one. The fd and `unread`, with what it is charged to the budget, are the handover's. */
+void listener_hand_over(struct listener *l, int fd, struct buf unread, struct budget *budget);
+/* Take one that was accepted on this listener's address, or port. Its parts are the caller's. */
+bool listener_take_over(struct listener *l, struct resting *out);
 
 #endif

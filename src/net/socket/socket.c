@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "net/socket/socket_kind.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -142,6 +143,13 @@ int socket_flush(struct socket *s)
 bool socket_writing(const struct socket *s)
 {
     return s->writing;
+}
+
+int socket_dup(const struct socket *s)
+{
+    uv_os_fd_t fd;
+
+    return uv_fileno(&s->uv.handle, &fd) == 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 }
 
 void socket_shutdown(struct socket *s)

@@ -53,6 +53,9 @@ int socket_send(struct socket *s, const struct bytes *parts, size_t n);
 
 bool socket_writing(const struct socket *s); /* on_written is still to come */
 
+/* Another descriptor of the same connection, for whoever takes it on when this socket is closed; -1: there is none. */
+int socket_dup(const struct socket *s);
+
 void socket_shutdown(struct socket *s); /* no more will be written: the peer sees an end */
 void socket_close(struct socket *s);    /* on_closed comes, no other event does */
 

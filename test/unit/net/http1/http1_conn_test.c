@@ -420,18 +420,33 @@ START_TEST(stopping_ends_idle_connections_and_lets_requests_end)
     m.shared.stopping = true;
     m.io.ops->drain(&m.io);
     turn_run(&m.loop.turn);
-    ck_assert_int_eq(m.fate, HTTP_FINISHED);
+    ck_assert_int_eq(m.fate, HTTP_RESTS);
+    memory_close(&m);
+
+    start(); /* the next server goes on with the connection: this answer is not its last */
+    say(POST "\r\n");
+    m.shared.stopping = m.shared.hands_over = true;
+    m.io.ops->drain(&m.io);
+    recorder_answer(r.last);
+    turn_run(&m.loop.turn);
+    expect_answer(OK);
+    ck_assert_int_eq(m.fate, HTTP_RESTS);
 }
 END_TEST
 
 START_TEST(stopping_does_not_wait_for_half_a_head_and_not_long_for_half_a_body)
 {
+    struct buf unread = { 0 };
+
     start();
     say("POST / HT");
     m.shared.stopping = true;
     m.io.ops->drain(&m.io);
     turn_run(&m.loop.turn);
-    ck_assert_int_eq(m.fate, HTTP_FINISHED);
+    ck_assert_int_eq(m.fate, HTTP_RESTS);
+    m.io.ops->unread(&m.io, &unread);
+    ck_assert(bytes_is(buf_bytes(&unread), "POST / HT"));
+    buf_free(&unread);
     memory_close(&m);
 
     start();
