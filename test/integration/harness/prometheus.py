@@ -17,7 +17,7 @@ FEATURES = "native-histograms,exemplar-storage"
 class Prometheus:
     """target None: nothing is scraped, remote write is taken. config: the whole of prometheus.yml, in place of target's."""
 
-    def __init__(self, folder, target, features=FEATURES, config=None):
+    def __init__(self, folder, target, features=FEATURES, config=None, program=None):
         scrapes = f"""
 scrape_configs:
   - job_name: otelcd
@@ -31,7 +31,7 @@ scrape_configs:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [
-                    tool("prometheus"),
+                    program or tool("prometheus"),
                     f"--config.file={folder}/prometheus.yml",
                     f"--storage.tsdb.path={folder}/data",
                     "--web.listen-address=127.0.0.1:0",
@@ -49,7 +49,7 @@ scrape_configs:
         while True:
             text = self.log.read_text()
             if "Server is ready" in text:
-                return re.search(r'msg="Listening on" address=(\S+)', text)[1]
+                return re.search(r'msg="Listening on" (?:component=web )?address=(\S+)', text)[1]
             assert time.monotonic() < deadline and self.process.poll() is None, text
             time.sleep(0.05)
 
