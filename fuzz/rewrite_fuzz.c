@@ -44,30 +44,39 @@ static void edit_attributes(struct edits *e, struct bytes m, unsigned number, st
     attribute_list_write(&e->list, edit);
 }
 
-static enum rewrite_verdict on_resource(void *arg, struct bytes m, struct pieces *edit)
+/* What it is in is looked at in passing. */
+static enum rewrite_verdict visit(struct edits *e, const struct visit *at, unsigned sort, struct pieces *edit)
 {
-    edit_attributes(arg, m, 1, edit);
-    return decide(arg, m, 1);
+    if ((e->salt & 4) != 0 && visit_resource(at).len + visit_scope(at).len > 1u << 30)
+        abort();
+    edit_attributes(e, at->message, at->attributes, edit);
+    return decide(e, at->message, sort);
 }
 
-static enum rewrite_verdict on_scope(void *arg, struct bytes m, struct pieces *edit)
+static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
 {
-    edit_attributes(arg, m, 3, edit);
-    return decide(arg, m, 2);
+    edit_attributes(arg, at->message, at->attributes, edit);
+    return decide(arg, at->message, 1);
 }
 
-static enum rewrite_verdict on_metric(void *arg, struct bytes m, struct pieces *edit)
+static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
 {
-    pieces_add(edit, m);
-    return decide(arg, m, 3);
+    return visit(arg, at, 2, edit);
 }
 
-static enum rewrite_verdict on_item(void *arg, const struct item *item, struct pieces *edit)
+static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
 {
-    enum rewrite_verdict v = decide(arg, item->message, 4);
+    return visit(arg, at, 3, edit);
+}
 
-    edit_attributes(arg, item->message, item->attributes, edit);
-    return v == REWRITE_PASS ? REWRITE_KEEP : v;
+static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
+{
+    return visit(arg, at, 4, edit);
+}
+
+static enum rewrite_verdict on_below(void *arg, const struct visit *at, struct pieces *edit)
+{
+    return visit(arg, at, 5, edit);
 }
 
 static void check(const struct batch *made, const struct batch *b, uint64_t dropped)
@@ -88,7 +97,7 @@ static void check(const struct batch *made, const struct batch *b, uint64_t drop
 static void rewrite(enum signal signal, struct bytes request, uint64_t items, uint64_t salt)
 {
     struct edits e = { .salt = salt };
-    struct rewrite_visitor all = { on_resource, on_scope, on_metric, on_item, &e };
+    struct rewrite_visitor all = { on_resource, on_scope, on_metric, on_item, on_below, &e };
     struct rewriter w = { .edit = { NULL, 0, 0, 0 } };
     struct block *block;
     struct budget budget;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A container (resource, scope, metric, data) is opened in the output when the first change below it comes: then its
  * tag, a length to be mended, and all of it up to the change are written. Each open level knows up to where its source
- * has been copied (`from`). A container that loses its last child is taken back. */
+ * has been copied (`from`). A container that loses its last child is taken back; an item whose events or exemplars go
+ * is not, though it is opened in the same way. What an item is in is looked for when it is asked for, once for each
+ * resource and scope. */
 #include "otlp/rewrite.h"
 
 #include "otlp/metadata.h"
+#include "otlp/view.h"
 
 #include <assert.h>
 
@@ -21,17 +24,26 @@ struct level {
     bool edited; /* resources and scopes: field 1 is written anew; what the source has of it goes */
 };
 
+/* The numbers of an item's fields: its attributes, and what is below it. */
+struct item_fields {
+    unsigned attributes, below, below_attributes; /* 0: nothing is below */
+};
+
 struct walk {
     struct rewriter *w;
     const struct rewrite_visitor *visitor;
     const struct batch *batch;
     struct budget *budget;
     const struct segment *segment;
-    struct level levels[LEVELS];
-    struct item item;
-    struct block *out; /* NULL: nothing written yet */
-    size_t len;        /* of what is in it */
-    size_t slice;      /* begins in it; what is before has been made a slice */
+    struct level levels[LEVELS + 1]; /* the last two: of an item that has something below */
+    struct visit at;
+    struct bytes containers[2]; /* ResourceSpans and ScopeSpans, or their like ... */
+    struct bytes heads[2];      /* ... and the Resource and InstrumentationScope in them, once they were asked for */
+    bool found[2];
+    struct item_fields fields; /* of the items that come next */
+    struct block *out;         /* NULL: nothing written yet */
+    size_t len;                /* of what is in it */
+    size_t slice;              /* begins in it; what is before has been made a slice */
     bool changed;
     uint64_t dropped;
 };
@@ -128,7 +140,7 @@ static void close_level(struct walk *k, unsigned level)
         l[-1].kept++;
         return;
     }
-    if (l->kept == 0 && l->lost > 0) {
+    if (l->kept == 0 && l->lost > 0) { /* never an item */
         k->len = l->tag;
         l[-1].lost++;
         return;
@@ -173,54 +185,136 @@ static void drop(struct walk *k, unsigned level, unsigned below, const struct pb
 /* ---- the walk ---- */
 
 /* Field 1 of a resource's or scope's container. */
-static struct bytes find_head(struct walk *k, unsigned level, struct bytes message)
+static struct bytes read_head(struct buf *merged, struct bytes container)
 {
-    struct buf *merged = &k->w->merged[level - LEVEL_RESOURCE];
-    struct pb_reader r = pb_reader(message);
-    struct bytes head = { NULL, 0 };
+    struct pb_reader r = pb_reader(container);
+    struct bytes head = { NULL, 0 }, part;
     unsigned parts = 0;
 
-    for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number != 1 || f.wire != PB_LEN)
-            continue;
+    while (message_next(&r, OTLP_RESOURCE_GROUP_RESOURCE, &part)) {
         if (++parts == 1) {
-            head = f.bytes;
+            head = part;
             continue;
         }
         if (parts == 2) {
             merged->len = 0;
             buf_put(merged, head);
         }
-        buf_put(merged, f.bytes); /* parts of one message are merged by putting them end to end */
+        buf_put(merged, part); /* parts of one message are merged by putting them end to end */
         head = buf_bytes(merged);
     }
     return head;
 }
 
-static enum rewrite_verdict ask_head(struct walk *k, unsigned level, struct bytes message)
+static struct bytes find_head(struct walk *k, unsigned level)
 {
-    enum rewrite_verdict (*visit)(void *, struct bytes, struct pieces *) =
-        level == LEVEL_RESOURCE ? k->visitor->resource : k->visitor->scope;
-    struct bytes head;
+    unsigned i = level - LEVEL_RESOURCE;
 
-    if (visit == NULL)
-        return REWRITE_KEEP;
-    head = find_head(k, level, message);
+    if (!k->found[i])
+        k->heads[i] = read_head(&k->w->merged[i], k->containers[i]);
+    k->found[i] = true;
+    return k->heads[i];
+}
+
+struct bytes visit_resource(const struct visit *at)
+{
+    return find_head(at->walk, LEVEL_RESOURCE);
+}
+
+struct bytes visit_scope(const struct visit *at)
+{
+    return find_head(at->walk, LEVEL_SCOPE);
+}
+
+typedef enum rewrite_verdict visit_function(void *arg, const struct visit *at, struct pieces *edit);
+
+static enum rewrite_verdict ask(struct walk *k, visit_function *visit, struct bytes message, unsigned attributes)
+{
+    k->at.message = message;
+    k->at.attributes = attributes;
     k->w->edit.n = k->w->edit.len = 0;
-    return visit(k->visitor->arg, head, &k->w->edit);
+    return visit(k->visitor->arg, &k->at, &k->w->edit);
+}
+
+/* A resource or scope, by its container; a metric. */
+static enum rewrite_verdict ask_container(struct walk *k, unsigned level, struct bytes message)
+{
+    const struct rewrite_visitor *v = k->visitor;
+
+    switch (level) {
+    case LEVEL_RESOURCE:
+        return v->resource != NULL ? ask(k, v->resource, find_head(k, level), OTLP_RESOURCE_ATTRIBUTES) : REWRITE_KEEP;
+    case LEVEL_SCOPE:
+        return v->scope != NULL ? ask(k, v->scope, find_head(k, level), OTLP_SCOPE_ATTRIBUTES) : REWRITE_KEEP;
+    case LEVEL_METRIC:
+        return v->metric != NULL ? ask(k, v->metric, message, OTLP_METRIC_METADATA) : REWRITE_KEEP;
+    default:
+        return REWRITE_KEEP;
+    }
 }
 
 static void visit_children(struct walk *k, unsigned level, struct bytes message);
 
+static struct item_fields fields_of_item(const struct walk *k)
+{
+    switch (k->at.data) {
+    case OTLP_METRIC_GAUGE:
+    case OTLP_METRIC_SUM:
+        return (struct item_fields){ OTLP_NUMBER_ATTRIBUTES, OTLP_NUMBER_EXEMPLARS, OTLP_EXEMPLAR_ATTRIBUTES };
+    case OTLP_METRIC_HISTOGRAM:
+        return (struct item_fields){ OTLP_HISTOGRAM_ATTRIBUTES, OTLP_HISTOGRAM_EXEMPLARS, OTLP_EXEMPLAR_ATTRIBUTES };
+    case OTLP_METRIC_EXPONENTIAL:
+        return (struct item_fields){ OTLP_EXPONENTIAL_ATTRIBUTES, OTLP_EXPONENTIAL_EXEMPLARS,
+                                     OTLP_EXEMPLAR_ATTRIBUTES };
+    case OTLP_METRIC_SUMMARY:
+        return (struct item_fields){ OTLP_SUMMARY_ATTRIBUTES, 0, 0 };
+    default:
+        if (k->batch->signal == SIGNAL_TRACES)
+            return (struct item_fields){ OTLP_SPAN_ATTRIBUTES, OTLP_SPAN_EVENTS, OTLP_EVENT_ATTRIBUTES };
+        return (struct item_fields){ OTLP_LOG_ATTRIBUTES, 0, 0 };
+    }
+}
+
+/* Events of the span, exemplars of the data point, that the level stands for. They are not items: nothing is counted.
+ */
+static void visit_below(struct walk *k, unsigned level, struct bytes item)
+{
+    struct pb_reader r = pb_reader(item);
+
+    k->at.item = item;
+    for (struct pb_field f; pb_next(&r, &f);) {
+        enum rewrite_verdict verdict;
+
+        if (f.number != k->fields.below || f.wire != PB_LEN)
+            continue;
+        verdict = ask(k, k->visitor->below, f.bytes, k->fields.below_attributes);
+        if (verdict == REWRITE_DROP)
+            leave_out(k, level, f.start, r.p);
+        else if (verdict == REWRITE_EDIT)
+            replace(k, level, f.number, f.start, r.p);
+    }
+    k->at.item = bytes_of(NULL, 0);
+}
+
+static struct level level_of(const struct pb_field *f, const uint8_t *end)
+{
+    return (struct level){ .number = f->number, .from = f->bytes.data, .start = f->start, .end = end };
+}
+
 static void visit_item(struct walk *k, unsigned level, const struct pb_field *f, const uint8_t *end)
 {
-    enum rewrite_verdict verdict;
+    enum rewrite_verdict verdict = REWRITE_KEEP;
 
-    k->item.message = f->bytes;
-    k->w->edit.n = k->w->edit.len = 0;
-    verdict = k->visitor->item(k->visitor->arg, &k->item, &k->w->edit);
+    if (k->visitor->item != NULL)
+        verdict = ask(k, k->visitor->item, f->bytes, k->fields.attributes);
     if (verdict == REWRITE_DROP) {
         drop(k, level, level + 1, f, end);
+        return;
+    }
+    if (verdict == REWRITE_KEEP && k->visitor->below != NULL && k->fields.below != 0) {
+        k->levels[level + 1] = level_of(f, end);
+        visit_below(k, level + 1, f->bytes);
+        close_level(k, level + 1);
         return;
     }
     if (verdict == REWRITE_EDIT)
@@ -228,42 +322,45 @@ static void visit_item(struct walk *k, unsigned level, const struct pb_field *f,
     k->levels[level].kept++;
 }
 
-static enum rewrite_verdict ask_metric(struct walk *k, struct bytes metric)
+/* What the messages below are in. */
+static void enter_container(struct walk *k, unsigned level, const struct pb_field *f)
 {
-    if (k->visitor->metric == NULL)
-        return REWRITE_KEEP;
-    k->w->edit.n = k->w->edit.len = 0;
-    return k->visitor->metric(k->visitor->arg, metric, &k->w->edit);
-}
+    bool headed = level == LEVEL_RESOURCE || level == LEVEL_SCOPE;
 
-static unsigned attributes_of_points(uint32_t data)
-{
-    return data == 9 ? 9 : data == 10 ? 1 : 7;
+    if (headed) {
+        k->containers[level - LEVEL_RESOURCE] = f->bytes;
+        k->found[level - LEVEL_RESOURCE] = false;
+    }
+    if (level <= LEVEL_METRIC) {
+        k->at.metric = headed ? bytes_of(NULL, 0) : f->bytes;
+        k->at.data = 0;
+    } else {
+        k->at.data = f->number;
+        k->fields = fields_of_item(k);
+    }
 }
 
 static void visit_container(struct walk *k, unsigned level, const struct pb_field *f, const uint8_t *end)
 {
-    bool headed = level == LEVEL_RESOURCE || level == LEVEL_SCOPE, top = !headed && level == LEVEL_METRIC;
-    enum rewrite_verdict verdict = headed ? ask_head(k, level, f->bytes) : top ? ask_metric(k, f->bytes) : REWRITE_KEEP;
+    bool whole = level == LEVEL_METRIC;
+    enum rewrite_verdict verdict;
 
+    enter_container(k, level, f);
+    verdict = ask_container(k, level, f->bytes);
     if (verdict == REWRITE_DROP) {
         drop(k, level - 1, level, f, end);
         return;
     }
-    if (verdict == REWRITE_PASS || (verdict == REWRITE_EDIT && top)) {
+    if (verdict == REWRITE_PASS || (verdict == REWRITE_EDIT && whole)) {
         if (verdict == REWRITE_EDIT)
             replace(k, level - 1, f->number, f->start, end);
         k->levels[level - 1].kept++;
         return;
     }
-    k->levels[level] = (struct level){ .number = f->number, .from = f->bytes.data, .start = f->start, .end = end };
+    k->levels[level] = level_of(f, end);
     if (verdict == REWRITE_EDIT) { /* in front, for the old one may stand behind the children */
-        replace(k, level, 1, f->bytes.data, f->bytes.data);
+        replace(k, level, OTLP_RESOURCE_GROUP_RESOURCE, f->bytes.data, f->bytes.data);
         k->levels[level].edited = true;
-    }
-    if (level == LEVEL_DATA) {
-        k->item.data = f->number;
-        k->item.attributes = attributes_of_points(f->number);
     }
     visit_children(k, level, f->bytes);
     close_level(k, level);
@@ -276,7 +373,7 @@ static bool is_asked(const struct walk *k, unsigned level)
 
     if (k->batch->signal == SIGNAL_PROFILES && level >= LEVEL_SCOPE)
         return false;
-    return v->item != NULL || (level < LEVEL_METRIC && v->metric != NULL) ||
+    return v->item != NULL || v->below != NULL || (level < LEVEL_METRIC && v->metric != NULL) ||
            (level < LEVEL_SCOPE && v->scope != NULL) || (level < LEVEL_RESOURCE && v->resource != NULL);
 }
 
@@ -289,7 +386,7 @@ static void visit_children(struct walk *k, unsigned level, struct bytes message)
     if (!asked && !k->levels[level].edited)
         return;
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (k->levels[level].edited && f.number == 1 && f.wire == PB_LEN)
+        if (k->levels[level].edited && f.number == OTLP_RESOURCE_GROUP_RESOURCE && f.wire == PB_LEN)
             leave_out(k, level, f.start, r.p);
         if (!asked || !path_is_child(level, f.number) || f.wire != PB_LEN)
             continue;
@@ -337,11 +434,10 @@ static struct batch *result(struct walk *k, const struct batch *b)
 struct batch *rewrite_batch(struct rewriter *w, struct batch *b, const struct rewrite_visitor *visitor,
                             struct budget *budget, uint64_t *dropped)
 {
-    struct walk k = { .w = w, .visitor = visitor, .batch = b, .budget = budget };
+    struct walk k = { .w = w, .visitor = visitor, .batch = b, .budget = budget, .at = { .walk = &k } };
     struct batch *made;
 
-    if (b->signal == SIGNAL_TRACES || b->signal == SIGNAL_LOGS)
-        k.item.attributes = b->signal == SIGNAL_TRACES ? 9 : 6;
+    k.fields = fields_of_item(&k);
     w->slices.n = 0;
     for (uint32_t i = 0; i < b->n_segments; i++)
         walk_segment(&k, &b->segments[i]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A batch with some of its messages left out or changed, made by splicing.
  *
- * The rewriter walks the path of a batch (otlp/path.h) and asks a visitor about each resource, scope, metric and item.
+ * The rewriter walks the path of a batch (otlp/path.h) and asks a visitor about each resource, scope, metric and item,
+ * and about the events of spans and the exemplars of data points. Each sees what it is in.
  * What the visitor keeps is copied in runs as long as possible, and resources in which nothing changes are not even
  * copied: the new batch points into the old one's blocks. Fields that nobody knows stay, for nobody takes them out.
  * Where nothing changes at all the result is the batch that came in. */
@@ -17,7 +18,7 @@ enum rewrite_verdict {
     REWRITE_PASS, /* as it is, and so is all that is below it */
     REWRITE_DROP, /* it goes, with all that is below it */
     REWRITE_EDIT, /* the pieces are its content from now on. What is below a resource or scope is visited; a metric or
-                   * an item is replaced whole */
+                   * an item is replaced whole, and what was below it is not visited */
 };
 
 /* The new content of a message, put end to end; neighbours become one. They must stay where they are until the visitor
@@ -39,19 +40,32 @@ static inline void pieces_add(struct pieces *p, struct bytes piece)
         *vec_push(p) = piece;
 }
 
-struct item {
-    struct bytes message;
-    unsigned attributes; /* number of its attributes' field */
-    unsigned data;       /* in metrics: number of the metric's field that it is in, 5 to 11; else 0 */
+struct walk;
+
+/* A message that is asked about, and what it is in. The bytes are as they came in, whatever the visitor said of those
+ * above; they are good until it returns. */
+struct visit {
+    struct bytes message; /* the content of a Resource, an InstrumentationScope (both may be missing: no bytes), a
+                           * Metric with its data points, an item, an event, an exemplar */
+    unsigned attributes;  /* number of its attributes' field; of a metric that of its metadata */
+    unsigned data;        /* data points and exemplars: the field of the metric that they are in; else 0 */
+    struct bytes metric;  /* data points and exemplars: the Metric, data and all; of a metric itself */
+    struct bytes item;    /* events and exemplars: the span or data point */
+    struct walk *walk;
 };
 
-/* What is NULL keeps. The bytes are the content of a Resource, an InstrumentationScope, a Metric (data points
- * and all); no bytes when it is missing. EDIT then adds it. */
+/* The Resource and the InstrumentationScope that the message is in, or no bytes. */
+struct bytes visit_resource(const struct visit *at);
+struct bytes visit_scope(const struct visit *at);
+
+/* What is NULL keeps. EDIT of a resource or scope that is missing adds it. Below items there are events in spans and
+ * exemplars in data points; a span without its events stays. In profiles only resources and scopes are asked about. */
 struct rewrite_visitor {
-    enum rewrite_verdict (*resource)(void *arg, struct bytes resource, struct pieces *edit);
-    enum rewrite_verdict (*scope)(void *arg, struct bytes scope, struct pieces *edit);
-    enum rewrite_verdict (*metric)(void *arg, struct bytes metric, struct pieces *edit);
-    enum rewrite_verdict (*item)(void *arg, const struct item *item, struct pieces *edit); /* not in profiles */
+    enum rewrite_verdict (*resource)(void *arg, const struct visit *at, struct pieces *edit);
+    enum rewrite_verdict (*scope)(void *arg, const struct visit *at, struct pieces *edit);
+    enum rewrite_verdict (*metric)(void *arg, const struct visit *at, struct pieces *edit);
+    enum rewrite_verdict (*item)(void *arg, const struct visit *at, struct pieces *edit);
+    enum rewrite_verdict (*below)(void *arg, const struct visit *at, struct pieces *edit);
     void *arg;
 };
 
@@ -72,7 +86,8 @@ struct rewriter {
 void rewriter_free(struct rewriter *w);
 
 /* The batch as the visitor wants it: `b` itself, with one more reference, when nothing changes; NULL when no item is
- * left. What is copied is charged to `budget` whatever its limit. *dropped: items that went. The caller's reference to
+ * left. What is copied is charged to `budget` whatever its limit. *dropped: items that went (events and exemplars
+ * are none). The caller's reference to
  * `b` stays. Metadata and arrival are those of `b`. Profiles: nothing may be dropped. */
 struct batch *rewrite_batch(struct rewriter *w, struct batch *b, const struct rewrite_visitor *visitor,
                             struct budget *budget, uint64_t *dropped);

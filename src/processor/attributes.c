@@ -30,39 +30,39 @@ struct attributes {
     struct attribute_list list;
 };
 
-static enum rewrite_verdict on_resource(void *arg, struct bytes resource, struct pieces *edit)
+static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct attributes *p = arg;
 
     (void)edit;
-    p->selected = selection_resource(p->selection, resource);
+    p->selected = selection_resource(p->selection, at->message);
     return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
 }
 
-static enum rewrite_verdict on_scope(void *arg, struct bytes scope, struct pieces *edit)
+static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct attributes *p = arg;
 
     (void)edit;
-    p->selected = selection_scope(p->selection, scope);
+    p->selected = selection_scope(p->selection, at->message);
     return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
 }
 
-static enum rewrite_verdict on_metric(void *arg, struct bytes metric, struct pieces *edit)
+static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct attributes *p = arg;
 
     (void)edit;
-    return p->selected == SELECTED_ALL || selection_item(p->selection, metric) ? REWRITE_KEEP : REWRITE_PASS;
+    return p->selected == SELECTED_ALL || selection_item(p->selection, at->message) ? REWRITE_KEEP : REWRITE_PASS;
 }
 
-static enum rewrite_verdict on_item(void *arg, const struct item *item, struct pieces *edit)
+static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct attributes *p = arg;
 
-    if (p->selected == SELECTED_SOME && item->data == 0 && !selection_item(p->selection, item->message))
+    if (p->selected == SELECTED_SOME && at->data == 0 && !selection_item(p->selection, at->message))
         return REWRITE_KEEP;
-    attribute_list_read(&p->list, item->message, item->attributes);
+    attribute_list_read(&p->list, at->message, at->attributes);
     actions_apply(p->actions, &p->list, p->processor.batch->metadata);
     if (!p->list.changed)
         return REWRITE_KEEP;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The resource processor: actions on the attributes of resources. */
-#include "otlp/fields.h"
 #include "processor/attribute_actions.h"
 #include "processor/item_processor.h"
 
@@ -22,11 +21,11 @@ struct resource {
     struct attribute_list list;
 };
 
-static enum rewrite_verdict on_resource(void *arg, struct bytes resource, struct pieces *edit)
+static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct resource *p = arg;
 
-    attribute_list_read(&p->list, resource, OTLP_RESOURCE_ATTRIBUTES);
+    attribute_list_read(&p->list, at->message, at->attributes);
     actions_apply(p->actions, &p->list, p->processor.batch->metadata);
     if (!p->list.changed)
         return REWRITE_PASS;

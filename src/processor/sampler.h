@@ -74,8 +74,8 @@ void sampler_raise(const struct carried *c, uint64_t threshold);
 /* Counts; true: it is kept. */
 bool sampler_finish(struct sampler *p, const struct decision *d);
 
-enum rewrite_verdict sampler_on_span(void *arg, const struct item *item, struct pieces *edit);
+enum rewrite_verdict sampler_on_span(void *arg, const struct visit *at, struct pieces *edit);
 void sampler_ask_record(struct sampler *p); /* of the attributes, only those it looks at */
-enum rewrite_verdict sampler_on_record(void *arg, const struct item *item, struct pieces *edit);
+enum rewrite_verdict sampler_on_record(void *arg, const struct visit *at, struct pieces *edit);
 
 #endif

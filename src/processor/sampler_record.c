@@ -144,15 +144,15 @@ void sampler_ask_record(struct sampler *p)
     attribute_list_only(&p->list, bytes_str(p->config->sampling_priority));
 }
 
-enum rewrite_verdict sampler_on_record(void *arg, const struct item *item, struct pieces *edit)
+enum rewrite_verdict sampler_on_record(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct sampler *p = arg;
     struct record_fields r;
     struct decision d;
     struct carried c = { &r.has_randomness, &r.has_threshold, &r.randomness, &r.threshold };
 
-    attribute_list_read(&p->list, item->message, OTLP_LOG_ATTRIBUTES);
-    decide_record(p, item->message, &r, &d);
+    attribute_list_read(&p->list, at->message, at->attributes);
+    decide_record(p, at->message, &r, &d);
     apply_priority(p, &d);
     if (!sampler_finish(p, &d))
         return REWRITE_DROP;

@@ -113,14 +113,14 @@ static void write_state(struct sampler *p, const struct span_fields *s, struct b
     pieces_add(edit, bytes_of(s->end, (size_t)(bytes_end(span) - s->end)));
 }
 
-enum rewrite_verdict sampler_on_span(void *arg, const struct item *item, struct pieces *edit)
+enum rewrite_verdict sampler_on_span(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct sampler *p = arg;
     struct carried c = { &p->state.has_randomness, &p->state.has_threshold, &p->state.randomness, &p->state.threshold };
     struct span_fields s;
     struct decision d;
 
-    read_span(&s, item->message);
+    read_span(&s, at->message);
     decide_span(p, &s, &d);
     if (s.has_priority && s.priority >= 0) {
         d.policy = BY_PRIORITY;
@@ -131,6 +131,6 @@ enum rewrite_verdict sampler_on_span(void *arg, const struct item *item, struct 
     if (!d.carried)
         return REWRITE_KEEP;
     sampler_raise(&c, d.threshold);
-    write_state(p, &s, item->message, edit);
+    write_state(p, &s, at->message, edit);
     return REWRITE_EDIT;
 }

@@ -190,15 +190,15 @@ static void write_span(struct span *p, struct pieces *edit, bool named, struct b
         pieces_add(edit, buf_bytes(&p->status));
 }
 
-static enum rewrite_verdict on_item(void *arg, const struct item *item, struct pieces *edit)
+static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct span *p = arg;
     struct bytes before, name;
 
-    if (p->selected == SELECTED_SOME && !selection_item(p->selection, item->message))
+    if (p->selected == SELECTED_SOME && !selection_item(p->selection, at->message))
         return REWRITE_KEEP;
-    before = name = span_view(item->message).name;
-    attribute_list_read(&p->list, item->message, OTLP_SPAN_ATTRIBUTES);
+    before = name = span_view(at->message).name;
+    attribute_list_read(&p->list, at->message, at->attributes);
     if (join_attributes(p, &p->names[0]))
         name = buf_bytes(&p->names[0]);
     name = apply_rules(p, name);
@@ -208,21 +208,21 @@ static enum rewrite_verdict on_item(void *arg, const struct item *item, struct p
     return REWRITE_EDIT;
 }
 
-static enum rewrite_verdict on_resource(void *arg, struct bytes resource, struct pieces *edit)
+static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct span *p = arg;
 
     (void)edit;
-    p->selected = selection_resource(p->selection, resource);
+    p->selected = selection_resource(p->selection, at->message);
     return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
 }
 
-static enum rewrite_verdict on_scope(void *arg, struct bytes scope, struct pieces *edit)
+static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct span *p = arg;
 
     (void)edit;
-    p->selected = selection_scope(p->selection, scope);
+    p->selected = selection_scope(p->selection, at->message);
     return p->selected == SELECTED_NONE ? REWRITE_PASS : REWRITE_KEEP;
 }
 

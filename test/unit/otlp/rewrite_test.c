@@ -15,11 +15,16 @@ static struct turn turn;
 static struct budget budget;
 static uint64_t salt; /* of the decisions */
 
-/* ---- what is decided about a message hangs on its bytes alone ---- */
+/* ---- what is decided about a message hangs on its bytes and those of what it is in ---- */
 
-enum { RESOURCE = 1, SCOPE, METRIC, ITEM };
+enum { RESOURCE = 1, SCOPE, METRIC, ITEM, BELOW };
 
-static enum rewrite_verdict decide(int sort, struct bytes message)
+static uint64_t context_hash(struct bytes resource, struct bytes scope, struct bytes metric, struct bytes item)
+{
+    return bytes_hash(resource) + 3 * bytes_hash(scope) + 5 * bytes_hash(metric) + 7 * bytes_hash(item);
+}
+
+static enum rewrite_verdict decide(int sort, struct bytes message, uint64_t context)
 {
     static const enum rewrite_verdict moods[4][6] = {
         { REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP },
@@ -27,10 +32,10 @@ static enum rewrite_verdict decide(int sort, struct bytes message)
         { REWRITE_DROP, REWRITE_DROP, REWRITE_DROP, REWRITE_DROP, REWRITE_DROP, REWRITE_EDIT },
         { REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP, REWRITE_KEEP, REWRITE_DROP },
     };
-    uint64_t h = (bytes_hash(message) ^ salt) * (uint64_t)(2 * sort + 1) * 0x9e3779b97f4a7c15;
+    uint64_t h = (bytes_hash(message) ^ salt ^ context) * (uint64_t)(2 * sort + 1) * 0x9e3779b97f4a7c15;
     enum rewrite_verdict v = moods[salt >> (2 * sort) & 3][(h >> 40) % 6];
 
-    return v == REWRITE_PASS && sort == ITEM ? REWRITE_KEEP : v;
+    return v == REWRITE_PASS && sort == BELOW ? REWRITE_KEEP : v;
 }
 
 /* ---- the fast way ---- */
@@ -46,36 +51,52 @@ static void edit_attributes(struct bytes message, unsigned number, struct pieces
     attribute_list_write(&list, edit);
 }
 
-static enum rewrite_verdict on_resource(void *arg, struct bytes m, struct pieces *edit)
+static uint64_t context_of(const struct visit *at, int sort)
 {
-    (void)arg;
-    edit_attributes(m, 1, edit);
-    return decide(RESOURCE, m);
+    struct bytes none = { NULL, 0 };
+
+    return context_hash(sort > RESOURCE ? visit_resource(at) : none, sort > SCOPE ? visit_scope(at) : none,
+                        sort > METRIC ? at->metric : none, sort > ITEM ? at->item : none);
 }
 
-static enum rewrite_verdict on_scope(void *arg, struct bytes m, struct pieces *edit)
+static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
 {
     (void)arg;
-    edit_attributes(m, 3, edit);
-    return decide(SCOPE, m);
+    ck_assert(bytes_equal(at->message, visit_resource(at)));
+    edit_attributes(at->message, at->attributes, edit);
+    return decide(RESOURCE, at->message, context_of(at, RESOURCE));
+}
+
+static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
+{
+    (void)arg;
+    edit_attributes(at->message, at->attributes, edit);
+    return decide(SCOPE, at->message, context_of(at, SCOPE));
 }
 
 /* An edited metric is its bytes and one field more. */
-static enum rewrite_verdict on_metric(void *arg, struct bytes m, struct pieces *edit)
+static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
 {
     static const uint8_t more[] = { 0xd8, 0x14, 7 }; /* 331: 7 */
 
     (void)arg;
-    pieces_add(edit, m);
+    pieces_add(edit, at->message);
     pieces_add(edit, bytes_of(more, sizeof(more)));
-    return decide(METRIC, m);
+    return decide(METRIC, at->message, context_of(at, METRIC));
 }
 
-static enum rewrite_verdict on_item(void *arg, const struct item *item, struct pieces *edit)
+static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
 {
     (void)arg;
-    edit_attributes(item->message, item->attributes, edit);
-    return decide(ITEM, item->message);
+    edit_attributes(at->message, at->attributes, edit);
+    return decide(ITEM, at->message, context_of(at, ITEM));
+}
+
+static enum rewrite_verdict on_below(void *arg, const struct visit *at, struct pieces *edit)
+{
+    (void)arg;
+    edit_attributes(at->message, at->attributes, edit);
+    return decide(BELOW, at->message, context_of(at, BELOW));
 }
 
 /* ---- the slow way ---- */
@@ -137,20 +158,31 @@ static void slow_attributes(ProtobufCMessage *m)
 {
     const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(m->descriptor, "attributes");
 
+    if (f == NULL)
+        f = protobuf_c_message_descriptor_get_field_by_name(m->descriptor, "filtered_attributes");
     for (size_t i = *count_of(m, f); i-- > 0;)
         if (key_is((*(ProtobufCMessage ***)member(m, f))[i], "a"))
             remove_child(m, f, i);
     set_b(m, f);
 }
 
+/* What the message that is being visited is in, as it came; by sort. */
+static struct buf above[ITEM + 1];
+
 static enum rewrite_verdict decide_slowly(int sort, const ProtobufCMessage *m)
 {
     struct buf packed = { 0 };
     enum rewrite_verdict v;
 
+    for (int s = sort; s <= ITEM; s++)
+        above[s].len = 0;
     if (m != NULL)
         packed_put(&packed, m);
-    v = decide(sort, buf_bytes(&packed));
+    v = decide(sort, buf_bytes(&packed),
+               context_hash(buf_bytes(&above[RESOURCE]), buf_bytes(&above[SCOPE]), buf_bytes(&above[METRIC]),
+                            buf_bytes(&above[ITEM])));
+    if (sort <= ITEM)
+        buf_put(&above[sort], buf_bytes(&packed));
     buf_free(&packed);
     return v;
 }
@@ -186,6 +218,27 @@ static bool slow_changed;
 
 static bool slow_children(ProtobufCMessage *m, unsigned level, enum signal signal);
 
+/* Events of a span, exemplars of a data point. */
+static void slow_below(ProtobufCMessage *item)
+{
+    const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(item->descriptor, "events");
+
+    if (f == NULL)
+        f = protobuf_c_message_descriptor_get_field_by_name(item->descriptor, "exemplars");
+    for (size_t i = 0; f != NULL && i < *count_of(item, f);) {
+        ProtobufCMessage *below = (*(ProtobufCMessage ***)member(item, f))[i];
+        enum rewrite_verdict v = decide_slowly(BELOW, below);
+
+        slow_changed |= v != REWRITE_KEEP;
+        if (v == REWRITE_EDIT)
+            slow_attributes(below);
+        if (v == REWRITE_DROP)
+            remove_child(item, f, i);
+        else
+            i++;
+    }
+}
+
 /* False: it goes. */
 static bool slow_visit(ProtobufCMessage **child, unsigned level, enum signal signal)
 {
@@ -206,6 +259,8 @@ static bool slow_visit(ProtobufCMessage **child, unsigned level, enum signal sig
     }
     if (v == REWRITE_EDIT && item)
         slow_attributes(*child);
+    if (v == REWRITE_KEEP && item)
+        slow_below(*child);
     if (v == REWRITE_EDIT && level == LEVEL_METRIC && !item)
         *child = with_mark(*child);
     else if (v == REWRITE_EDIT && head != NULL) {
@@ -334,7 +389,7 @@ static void compare(enum signal signal, uint64_t seed, struct rewriter *w, const
     buf_free(&got);
 }
 
-static const struct rewrite_visitor all = { on_resource, on_scope, on_metric, on_item, NULL };
+static const struct rewrite_visitor all = { on_resource, on_scope, on_metric, on_item, on_below, NULL };
 
 START_TEST(rewriting_the_bytes_equals_decoding_editing_and_encoding)
 {
@@ -350,6 +405,8 @@ START_TEST(rewriting_the_bytes_equals_decoding_editing_and_encoding)
     }
     rewriter_free(&w);
     attribute_list_free(&list);
+    for (int sort = 0; sort <= ITEM; sort++)
+        buf_free(&above[sort]);
     ck_assert_uint_eq(budget.used, 0);
 }
 END_TEST
@@ -372,11 +429,11 @@ static void put_resource(struct buf *b, const char *service, size_t padding)
     pb_end(b, resource);
 }
 
-static enum rewrite_verdict drop_a(void *arg, struct bytes resource, struct pieces *edit)
+static enum rewrite_verdict drop_a(void *arg, const struct visit *at, struct pieces *edit)
 {
     (void)arg;
     (void)edit;
-    return resource.len > 0 && resource.data[resource.len - 1] == 'a' ? REWRITE_DROP : REWRITE_PASS;
+    return at->message.len > 0 && at->message.data[at->message.len - 1] == 'a' ? REWRITE_DROP : REWRITE_PASS;
 }
 
 START_TEST(resources_in_which_nothing_changes_are_shared_with_the_old_batch)
@@ -410,15 +467,15 @@ END_TEST
 
 static unsigned seen;
 
-static enum rewrite_verdict see_whole(void *arg, struct bytes resource, struct pieces *edit)
+static enum rewrite_verdict see_whole(void *arg, const struct visit *at, struct pieces *edit)
 {
-    struct pb_reader r = pb_reader(resource);
+    struct pb_reader r = pb_reader(at->message);
 
     (void)arg;
     seen = 0;
     for (struct pb_field f; pb_next(&r, &f);)
         seen++;
-    pieces_add(edit, resource);
+    pieces_add(edit, at->message);
     return REWRITE_EDIT;
 }
 
@@ -460,21 +517,21 @@ START_TEST(a_resource_in_several_parts_is_one)
 }
 END_TEST
 
-static enum rewrite_verdict replace_all(void *arg, struct bytes resource, struct pieces *edit)
+static enum rewrite_verdict replace_all(void *arg, const struct visit *at, struct pieces *edit)
 {
     static const uint8_t fresh[] = { 0x10, 9 };
 
     (void)arg;
-    (void)resource;
+    (void)at;
     pieces_add(edit, bytes_of(fresh, sizeof(fresh)));
     return REWRITE_EDIT;
 }
 
-static enum rewrite_verdict drop_first(void *arg, const struct item *item, struct pieces *edit)
+static enum rewrite_verdict drop_first(void *arg, const struct visit *at, struct pieces *edit)
 {
     (void)arg;
     (void)edit;
-    return item->message.len == 0 ? REWRITE_DROP : REWRITE_KEEP;
+    return at->message.len == 0 ? REWRITE_DROP : REWRITE_KEEP;
 }
 
 START_TEST(a_resource_behind_its_items_is_edited_too)
@@ -496,6 +553,34 @@ START_TEST(a_resource_behind_its_items_is_edited_too)
 }
 END_TEST
 
+static enum rewrite_verdict drop_always(void *arg, const struct visit *at, struct pieces *edit)
+{
+    (void)arg;
+    (void)at;
+    (void)edit;
+    return REWRITE_DROP;
+}
+
+START_TEST(a_span_that_loses_all_its_events_stays)
+{
+    struct rewrite_visitor v = { .below = drop_always };
+    static const uint8_t in[] = { 0x0a, 10, 0x12, 8, 0x12, 6, 0x5a, 0, 0x2a, 0, 0x5a, 0 };
+    static const uint8_t want[] = { 0x0a, 6, 0x12, 4, 0x12, 2, 0x2a, 0 };
+    struct rewriter w = { 0 };
+    struct block *block = block_with(bytes_of(in, sizeof(in)));
+    struct batch *b = batch_new(SIGNAL_TRACES, block, bytes_of(block->data, sizeof(in)), 1, 1), *made;
+    uint64_t dropped;
+
+    made = rewrite_batch(&w, b, &v, &budget, &dropped);
+    ck_assert_uint_eq(dropped, 0);
+    ck_assert_uint_eq(made->items, 1);
+    ck_assert(bytes_equal(bytes_of(made->segments[0].data, made->segments[0].len), bytes_of(want, sizeof(want))));
+    batch_unref(b);
+    batch_unref(made);
+    rewriter_free(&w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rewrite");
@@ -510,6 +595,7 @@ int main(void)
     tcase_add_test(tc, resources_in_which_nothing_changes_are_shared_with_the_old_batch);
     tcase_add_test(tc, a_resource_in_several_parts_is_one);
     tcase_add_test(tc, a_resource_behind_its_items_is_edited_too);
+    tcase_add_test(tc, a_span_that_loses_all_its_events_stays);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
