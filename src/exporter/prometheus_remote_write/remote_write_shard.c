@@ -21,7 +21,7 @@
 
 /* ---- requests ---- */
 
-static void list_init(struct request_list *list)
+static void list_reset(struct request_list *list)
 {
     list->first = NULL;
     list->last = &list->first;
@@ -181,7 +181,7 @@ static void release_quarantine(struct remote_write_shard *s)
     if (s->requests.first == NULL)
         s->requests.last = s->quarantine.last;
     s->requests.first = s->quarantine.first;
-    list_init(&s->quarantine);
+    list_reset(&s->quarantine);
     s->n_quarantined = 0;
 }
 
@@ -504,8 +504,8 @@ void remote_write_shard_stop(struct remote_write_shard *s)
 void remote_write_shard_init(struct remote_write_shard *s, struct remote_write_node *n)
 {
     *s = (struct remote_write_shard){ .node = n, .quarantine_max = QUARANTINE_FIRST };
-    list_init(&s->requests);
-    list_init(&s->quarantine);
+    list_reset(&s->requests);
+    list_reset(&s->quarantine);
 }
 
 void remote_write_shard_close(struct remote_write_shard *s)
