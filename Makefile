@@ -133,6 +133,12 @@ check: deps-build deps-test
 check-asan:
 	@$(MAKE) --no-print-directory check MODE=asan
 
+## check-tsan    the unit tests of what runs on threads, with gcc's thread sanitizer
+THREADED := base/job base/log wal/wal receiver/otlp/otlp_unpack exporter/debug/debug
+check-tsan:
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan unit-threaded
+unit-threaded: $(THREADED:%=$(B)/test/unit/%_test.ok)
+
 ## unit          unit tests alone
 # A test may include the .c it tests to see its statics: the archive's member is then not pulled in.
 $(B)/support.a: $(SUPPORT)
@@ -268,7 +274,7 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: all build/otelcd run deps check check-asan tests unit layers headers replay fuzz fuzzers integration oracle \
+.PHONY: all build/otelcd run deps check check-asan check-tsan tests unit unit-threaded layers headers replay fuzz fuzzers integration oracle \
         bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image check-stack \
         check-systemd install clean help up test-logs test-metrics test-traces test-correlation test-alerts down clean-stack demo
 .SECONDARY:

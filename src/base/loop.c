@@ -148,15 +148,21 @@ struct walk {
     int open;
 };
 
+static void tell(struct walk *w, const char *type)
+{
+    w->open++;
+    if (w->report != NULL)
+        w->report(w->arg, type);
+}
+
 static void on_open_handle(uv_handle_t *h, void *arg)
 {
     struct walk *w = arg;
 
-    if (uv_is_closing(h) || h == (uv_handle_t *)&w->loop->prepare || h == (uv_handle_t *)&w->loop->timer)
+    if (uv_is_closing(h) || h == (uv_handle_t *)&w->loop->prepare || h == (uv_handle_t *)&w->loop->timer ||
+        jobs_own(w->loop->jobs, h))
         return;
-    w->open++;
-    if (w->report != NULL)
-        w->report(w->arg, uv_handle_type_name(uv_handle_get_type(h)));
+    tell(w, uv_handle_type_name(uv_handle_get_type(h)));
 }
 
 static void on_last_wait_over(uv_timer_t *timer)
@@ -176,6 +182,8 @@ int loop_close(struct loop *l, void (*report)(void *arg, const char *type), void
         uv_run(&l->uv, UV_RUN_ONCE);
     if (!uv_is_closing((uv_handle_t *)&l->timer))
         uv_close((uv_handle_t *)&l->timer, NULL);
+    if (!jobs_close(l->jobs))
+        tell(&w, "job");
     uv_run(&l->uv, UV_RUN_NOWAIT);
     if (uv_loop_close(&l->uv) != 0 && w.open == 0)
         w.open = 1; /* a request that never ended */

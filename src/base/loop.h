@@ -8,6 +8,7 @@
 #define BASE_LOOP_H
 
 #include "base/clock.h"
+#include "base/job.h"
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/turn.h"
@@ -23,6 +24,7 @@ struct loop {
     struct turn turn;
     struct clock clock;
     struct random random;
+    struct jobs *jobs;                       /* NULL: none was started yet */
     uint64_t armed;                          /* due time that the timer is set to; UINT64_MAX = not */
     uint64_t woken, idle;                    /* at the last sleep: mono ns, and libuv's idle time till then */
     uint64_t cpu;                            /* at the last sleep: the thread's time on a processor, ns */
@@ -39,7 +41,7 @@ void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);
 
 /* Close what is the loop's own. Returns how many handles others left open, each described by a call of `report`
- * (may be NULL); waits up to a second for closing handles and the thread pool. */
+ * (may be NULL); waits up to a second for closing handles and for jobs. */
 int loop_close(struct loop *l, void (*report)(void *arg, const char *type), void *arg);
 
 #endif

@@ -163,12 +163,12 @@ static void choose_removals(struct wal *w, struct wal_group *g)
         *vec_push(&g->remove) = w->segments.v[w->segments.n - 1].first;
 }
 
-static void run_group(uv_work_t *work)
+static void run_group(struct job *job)
 {
-    wal_group_run(container_of(work, struct wal_group, work));
+    wal_group_run(container_of(job, struct wal_group, job));
 }
 
-static void on_group_done(uv_work_t *work, int status);
+static void on_group_done(struct job *job);
 
 static void begin_group(struct wal *w)
 {
@@ -194,7 +194,9 @@ static void begin_group(struct wal *w)
     w->dirty = false;
     g->running = true;
     g->wal = w;
-    uv_queue_work(&w->loop->uv, &g->work, run_group, on_group_done);
+    g->job.work = run_group;
+    g->job.done = on_group_done;
+    job_start(w->loop, JOB_DISK, &g->job);
 }
 
 static void drop_segment(struct wal *w, uint64_t first)
@@ -249,14 +251,13 @@ static void book_success(struct wal *w, struct wal_group *g)
 
 static void finish_closing(struct wal *w);
 
-static void on_group_done(uv_work_t *work, int status)
+static void on_group_done(struct job *job)
 {
-    struct wal_group *g = container_of(work, struct wal_group, work);
+    struct wal_group *g = container_of(job, struct wal_group, job);
     struct wal *w = g->wal;
     struct wal_append *a = g->first, *next;
     int result = g->status;
 
-    assert(status == 0);
     g->running = false;
     g->first = NULL;
     take_results(w, g);

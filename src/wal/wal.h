@@ -2,7 +2,7 @@
 /* A queue of records on disk that survives whatever happens (docs/wal-format.md has the bytes).
  *
  * Records are appended, read in order, and settled in any order. An append is answered when it is on the disk: those
- * that come while a write and its sync run in the thread pool are gathered and go with the next. What was answered with
+ * that come while a write and its sync run on a thread are gathered and go with the next. What was answered with
  * 0 and not settled is found again after a crash. A settled record may be found again, too, when the crash came before
  * the note of it was synced: at least once, in order.
  *

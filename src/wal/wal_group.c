@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* In the thread pool: one group of records, written and synced. While it runs nobody else touches the writer. */
+/* On a thread of the disk's pool: one group of records, written and synced. While it runs nobody else touches the
+ * writer. */
 #include "wal/wal_inside.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  *
  *     wal.c        opening, appends, settles, closing: all on the loop
  *     wal_scan.c   reading segments at opening
- *     wal_group.c  one write: in the thread pool, where it alone touches the writer
+ *     wal_group.c  one write: on a thread, where it alone touches the writer
  *     wal_read.c   records read back, one after another */
 #ifndef WAL_WAL_INSIDE_H
 #define WAL_WAL_INSIDE_H
@@ -28,9 +28,9 @@ struct wal_writer {
     uint64_t size; /* allocated */
 };
 
-/* What one job of the thread pool writes. The loop fills it in and takes the results. */
+/* What one job writes. The loop fills it in and takes the results. */
 struct wal_group {
-    uv_work_t work;
+    struct job job;
     struct wal *wal;
     bool running;
     struct wal_append *first, **last;
@@ -53,7 +53,7 @@ struct wal_group {
 };
 
 struct wal_reader {
-    uv_work_t work;
+    struct job job;
     struct wal_read *request;
     bool running;
     int refused; /* why the segment cannot be opened now; 0: it is */
@@ -103,7 +103,7 @@ void wal_path(const struct wal *w, uint64_t first, char out[PATH_MAX_WAL]);
 /* Find out what the directory holds. */
 int wal_scan(struct wal *w, struct error *err);
 
-/* In the thread pool. */
+/* On a thread. */
 void wal_group_run(struct wal_group *g);
 
 /* The records (after, before) cannot be read: what of them is held is lost. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records read back in order: the thread pool fetches a megabyte at a time, the loop takes it apart. */
+/* Records read back in order: a job fetches a megabyte at a time, the loop takes it apart. */
 #include "wal/wal_inside.h"
 
 #include "base/mem.h"
@@ -97,20 +97,19 @@ static int next_segment(struct wal *w)
     return 0;
 }
 
-static void on_job(uv_work_t *work)
+static void on_job(struct job *job)
 {
-    struct wal_reader *r = container_of(work, struct wal_reader, work);
+    struct wal_reader *r = container_of(job, struct wal_reader, job);
     struct wal *w = container_of(r, struct wal, reader);
 
     r->got = w->io->read(w->io->arg, r->fd, r->data, r->want, r->at);
 }
 
-static void on_job_done(uv_work_t *work, int status)
+static void on_job_done(struct job *job)
 {
-    struct wal_reader *r = container_of(work, struct wal_reader, work);
+    struct wal_reader *r = container_of(job, struct wal_reader, job);
     struct wal *w = container_of(r, struct wal, reader);
 
-    (void)status;
     r->running = false;
     r->base = r->at;
     r->len = r->got > 0 ? (size_t)r->got : 0;
@@ -147,7 +146,9 @@ static void fetch(struct wal *w, uint64_t n)
     }
     r->len = 0;
     r->running = true;
-    uv_queue_work(&w->loop->uv, &r->work, on_job, on_job_done);
+    r->job.work = on_job;
+    r->job.done = on_job_done;
+    job_start(w->loop, JOB_DISK, &r->job);
 }
 
 /* `n` bytes from r->at on; NULL: they are being fetched. */

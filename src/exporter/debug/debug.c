@@ -62,10 +62,10 @@ struct print {
     struct ack *ack;
 };
 
-/* On its way through the pool. Survives the node if that must go first. */
-struct job {
-    uv_work_t work;
-    struct debug *debug; /* NULL: the node has gone */
+/* On its way through the pool. */
+struct text_job {
+    struct job job;
+    struct debug *debug;
     struct print *print;
     enum verbosity verbosity;
     bool quote;
@@ -85,7 +85,7 @@ struct debug {
     uint64_t second_end, seen;
     /* Printing. */
     struct print *first, *last;
-    struct job *job;
+    struct text_job *job;
     struct clock_timer look;
     size_t backlog;    /* when we last looked */
     uint64_t progress; /* mono ns when it last grew shorter */
@@ -140,9 +140,9 @@ static void finish(struct debug *d, struct print *p)
 
 /* --- text --- */
 
-static void make_text(uv_work_t *work)
+static void make_text(struct job *job)
 {
-    struct job *j = container_of(work, struct job, work);
+    struct text_job *j = container_of(job, struct text_job, job);
     struct buf quoted = { 0 };
 
     if (j->verbosity == NORMAL)
@@ -158,37 +158,47 @@ static void make_text(uv_work_t *work)
 
 static void pump(struct debug *d);
 
-static void on_text(uv_work_t *work, int status)
+static void free_job(struct text_job *j)
 {
-    struct job *j = container_of(work, struct job, work);
-    struct debug *d = j->debug;
-
-    (void)status;
-    if (d != NULL) {
-        d->job = NULL;
-        print_counts(d, j->print->batch);
-        for (size_t i = 0; i < d->n; i++)
-            log_write_text(&d->loggers[i], LOG_INFO, buf_bytes(&j->text), NULL, 0);
-        finish(d, j->print);
-        pump(d);
-    } else {
-        batch_unref(j->print->batch);
-        free(j->print);
-    }
     buf_free(&j->text);
     free(j);
 }
 
+static void on_text(struct job *job)
+{
+    struct text_job *j = container_of(job, struct text_job, job);
+    struct debug *d = j->debug;
+
+    d->job = NULL;
+    print_counts(d, j->print->batch);
+    for (size_t i = 0; i < d->n; i++)
+        log_write_text(&d->loggers[i], LOG_INFO, buf_bytes(&j->text), NULL, 0);
+    finish(d, j->print);
+    pump(d);
+    free_job(j);
+}
+
+/* The node has gone. */
+static void on_dropped(struct job *job)
+{
+    struct text_job *j = container_of(job, struct text_job, job);
+
+    batch_unref(j->print->batch);
+    free(j->print);
+    free_job(j);
+}
+
 static void begin_job(struct debug *d, struct print *p)
 {
-    struct job *j = mem_zalloc(sizeof(*j));
+    struct text_job *j = mem_zalloc(sizeof(*j));
 
+    j->job = (struct job){ .work = make_text, .done = on_text, .drop = on_dropped };
     j->debug = d;
     j->print = p;
     j->verbosity = (enum verbosity)d->config->verbosity;
     j->quote = d->loggers[0].sink->json;
     d->job = j;
-    uv_queue_work(&d->node.host->loop->uv, &j->work, make_text, on_text);
+    job_start(d->node.host->loop, JOB_CPU, &j->job);
 }
 
 static struct print *pop(struct debug *d)
@@ -435,7 +445,7 @@ static void destroy(struct node *node)
     if (d->sender != NULL)
         sender_free(d->sender);
     if (d->job != NULL)
-        d->job->debug = NULL;
+        job_abandon(&d->job->job);
     while (d->first != NULL) {
         struct print *p = pop(d);
 

@@ -117,10 +117,10 @@ struct entry {
     struct file_written written;
 };
 
-/* On its way through the pool. Survives the node if that must go first; the writer then goes with it. */
-struct job {
-    uv_work_t work;
-    struct file *file; /* NULL: the node has gone */
+/* On its way through the pool. When the node must go first the writer goes with the job. */
+struct write_job {
+    struct job job;
+    struct file *file;
     struct file_writer *writer;
     struct entry *entries;
     struct budget *budget;
@@ -134,7 +134,7 @@ struct file {
     struct metric *bytes, *failures, *rotations;
     uint64_t seen_bytes, seen_rotations; /* of the writer's, in the metrics */
     struct entry *first, *last;
-    struct job *job;
+    struct write_job *job;
     struct complaint failing, missing, rejecting;
     struct clock_timer timer;
     void (*stopped)(struct node *node); /* once all is written; NULL before stop */
@@ -147,9 +147,9 @@ static struct file *file_of(struct node *node)
 
 /* --- the job --- */
 
-static void write_entries(uv_work_t *work)
+static void write_entries(struct job *job)
 {
-    struct job *j = container_of(work, struct job, work);
+    struct write_job *j = container_of(job, struct write_job, job);
 
     for (struct entry *e = j->entries; e != NULL; e = e->next)
         file_writer_write(j->writer, e->batch, &e->written);
@@ -213,31 +213,40 @@ static void count(struct file *f)
 
 static void begin_job(struct file *f);
 
-static void on_entries(uv_work_t *work, int status)
+static void free_job(struct write_job *j)
 {
-    struct job *j = container_of(work, struct job, work);
-    struct file *f = j->file;
-
-    (void)status;
     for (struct entry *e; (e = j->entries) != NULL; free(e)) {
         j->entries = e->next;
-        if (f != NULL)
-            settle(f, e);
         batch_unref(e->batch);
     }
     budget_give(j->budget, j->charged);
-    if (f == NULL)
-        file_writer_free(j->writer);
     free(j);
-    if (f == NULL)
-        return;
+}
+
+static void on_written(struct job *job)
+{
+    struct write_job *j = container_of(job, struct write_job, job);
+    struct file *f = j->file;
+
     f->job = NULL;
+    for (const struct entry *e = j->entries; e != NULL; e = e->next)
+        settle(f, e);
+    free_job(j);
     count(f);
     begin_job(f);
 }
 
+/* The node has gone. */
+static void on_dropped(struct job *job)
+{
+    struct write_job *j = container_of(job, struct write_job, job);
+
+    file_writer_free(j->writer);
+    free_job(j);
+}
+
 /* What waits, up to JOB_BYTES but at least one, leaves the list with the job. */
-static void take_entries(struct file *f, struct job *j)
+static void take_entries(struct file *f, struct write_job *j)
 {
     struct entry *last = f->first;
     uint64_t bytes = last->batch->bytes;
@@ -266,11 +275,12 @@ static void begin_job(struct file *f)
         return;
     }
     f->job = mem_zalloc(sizeof(*f->job));
+    f->job->job = (struct job){ .work = write_entries, .done = on_written, .drop = on_dropped };
     f->job->file = f;
     f->job->writer = f->writer;
     f->job->budget = f->node.host->budget;
     take_entries(f, f->job);
-    uv_queue_work(&f->node.host->loop->uv, &f->job->work, write_entries, on_entries);
+    job_start(f->node.host->loop, JOB_DISK, &f->job->job);
 }
 
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
@@ -445,7 +455,7 @@ static void destroy(struct node *node)
         return;
     }
     file_writer_cancel(f->writer);
-    f->job->file = NULL;
+    job_abandon(&f->job->job);
 }
 
 extern const struct component file_exporter;

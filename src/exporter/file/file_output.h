@@ -5,7 +5,7 @@
  * In what cannot be cut (a pipe, a terminal) a line that was begun is ended first. With rotation a file that a message
  * would make too large is renamed, NAME-2006-01-02T15-04-05.000-size.EXT, and a new one begun; old ones are removed.
  * A file that somebody removed is made anew; one that ends within a line gets a newline first. Everything here may wait
- * for the disk: it is for the thread pool. */
+ * for the disk: it is for a job. */
 #ifndef EXPORTER_FILE_OUTPUT_H
 #define EXPORTER_FILE_OUTPUT_H
 

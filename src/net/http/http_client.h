@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An HTTP/1.1 client on the loop, for one origin: a pool of connections kept alive, and calls that each use one.
  *
- * Names are looked up anew for each connection, in the thread pool; of several addresses each is tried in turn. A call
+ * Names are looked up anew for each connection, in libuv's pool; of several addresses each is tried in turn. A call
  * never follows a redirect: a 3xx is an answer. What a peer sends is bounded (net/http1/response_reader.h); beyond that
  * the connection closes. https is refused. */
 #ifndef NET_HTTP_CLIENT_H

@@ -2,9 +2,9 @@
 /* From a whole body to valid wire bytes: inflated, turned from JSON, validated.
  *
  * A small body is unpacked at once. A large one would hold up the loop (20 MiB of JSON for a tenth of a second) and
- * goes to libuv's pool: JOBS at a time, because the queues on disk are synced there too; the others wait their turn. A
- * job reads a block that nobody changes and allocates without the budget, which is the loop's: the most that it can
- * need is charged before it begins. */
+ * is a job's work: JOBS of a receiver at a time, since each may need a multiple of what the body has; the others wait
+ * their turn. A job reads a block that nobody changes and allocates without the budget, which is the loop's: the most
+ * that it can need is charged before it begins. */
 #include "receiver/otlp/otlp.h"
 
 #include "otlp/json.h"
@@ -20,8 +20,8 @@
 #define SCRATCH_KEPT ((size_t)1024 * 1024) /* one huge document must not pin its scratch for ever */
 
 struct unpack_job {
-    uv_work_t work;
-    struct otlp_call *call; /* NULL: given up meanwhile */
+    struct job job;
+    struct otlp_call *call;
     struct budget *budget;
     struct block *body; /* what u.body points into */
     uint64_t charge;
@@ -152,12 +152,11 @@ static void drop(struct otlp_call *call)
 
 static void run_jobs(struct otlp *r);
 
-static void on_work(uv_work_t *work)
+static void on_work(struct job *job)
 {
-    struct unpack_job *job = container_of(work, struct unpack_job, work);
     struct buf wire = { 0 };
 
-    unpack(&job->u, &wire);
+    unpack(&container_of(job, struct unpack_job, job)->u, &wire);
     buf_free(&wire);
 }
 
@@ -196,17 +195,29 @@ static void take_result(struct otlp_call *call, struct unpack_job *job)
     }
 }
 
-static void on_work_done(uv_work_t *work, int status)
+static void free_job(struct unpack_job *j)
 {
-    struct unpack_job *job = container_of(work, struct unpack_job, work);
+    forget(&j->u);
+    block_unref(j->body);
+    free(j);
+}
 
-    (void)status;
-    budget_give(job->budget, job->charge);
-    if (job->call != NULL)
-        take_result(job->call, job);
-    forget(&job->u);
-    block_unref(job->body);
-    free(job);
+static void on_work_done(struct job *job)
+{
+    struct unpack_job *j = container_of(job, struct unpack_job, job);
+
+    budget_give(j->budget, j->charge);
+    take_result(j->call, j);
+    free_job(j);
+}
+
+/* The receiver has gone. */
+static void on_dropped(struct job *job)
+{
+    struct unpack_job *j = container_of(job, struct unpack_job, job);
+
+    budget_give(j->budget, j->charge);
+    free_job(j);
 }
 
 /* What a job is allowed at first. */
@@ -249,6 +260,7 @@ static void begin_job(struct otlp_call *call)
         return;
     }
     job = mem_zalloc(sizeof(*job));
+    job->job = (struct job){ .work = on_work, .done = on_work_done, .drop = on_dropped };
     job->call = call;
     job->budget = budget;
     job->charge = charge;
@@ -259,7 +271,7 @@ static void begin_job(struct otlp_call *call)
     call->job = job;
     call->state = CALL_UNPACKING;
     r->jobs++;
-    uv_queue_work(&r->node.host->loop->uv, &job->work, on_work, on_work_done);
+    job_start(r->node.host->loop, JOB_CPU, &job->job);
 }
 
 static void run_jobs(struct otlp *r)
@@ -304,7 +316,7 @@ void unpack_abandon(struct otlp *r)
         next = call->next;
         assert(call->state == CALL_UNPACKING && call->req == NULL);
         if (call->job != NULL)
-            call->job->call = NULL;
+            job_abandon(&call->job->job);
         call_free(call);
     }
 }

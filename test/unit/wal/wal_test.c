@@ -639,6 +639,45 @@ START_TEST(a_full_log_refuses_and_takes_again_when_something_is_settled)
 }
 END_TEST
 
+/* --- */
+
+static uv_sem_t lookups;
+
+static void hang(uv_work_t *work)
+{
+    (void)work;
+    uv_sem_wait(&lookups);
+}
+
+static void on_hung(uv_work_t *work, int status)
+{
+    (void)work;
+    (void)status;
+}
+
+START_TEST(a_sync_never_waits_for_lookups_that_hang)
+{
+    uv_work_t work[8];
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(uv_sem_init(&lookups, 0), 0);
+    for (size_t i = 0; i < ARRAY_LEN(work); i++)
+        uv_queue_work(&loop.uv, &work[i], hang, on_hung); /* where names are looked up: more than it has threads */
+    ck_assert_int_eq(open_log(&w), 0);
+    append(w);
+    turn_run(&loop.turn);
+    while (!records[0].done)
+        uv_run(&loop.uv, UV_RUN_ONCE);
+    ck_assert_int_eq(records[0].status, 0);
+    for (size_t i = 0; i < ARRAY_LEN(work); i++)
+        uv_sem_post(&lookups);
+    close_log(w);
+    uv_sem_destroy(&lookups);
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("wal");
@@ -647,6 +686,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, 300);
+    tcase_add_test(tc, a_sync_never_waits_for_lookups_that_hang);
     tcase_add_test(tc, what_cannot_be_read_now_is_read_later);
     tcase_add_test(tc, records_come_back_in_order_and_settled_ones_do_not);
     tcase_add_test(tc, files_go_when_all_in_them_is_settled);
