@@ -139,7 +139,8 @@ static const char *advice(const char *reason)
         { "series_budget", "the memory budget has no room for new series: raise it, or send fewer attributes" },
         { "temporality",
           "only cumulative points and monotonic delta sums can be shown: change the sender's temporality" },
-        { "misaligned", "a delta began before the one before it had ended: several senders share one identity" },
+        { "not_newer", "a delta's end is not later than what is counted already: it was sent twice, or several senders "
+                       "share one identity" },
         { "bad_label", "an attribute's name leaves no label name, is reserved (__), or there are too many: rename it" },
         { "bad_name", "nothing of the metric's name can stand in a Prometheus name: rename it" },
         { "scale", "an exponential histogram's scale is below -4, the least that Prometheus has" },

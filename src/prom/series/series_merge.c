@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a point changes its series. */
+/* How a point changes its series.
+ *
+ * A cumulative point, or a gauge, takes the place of the one before unless it is older. A delta is added whenever its
+ * end is newer than what is stored, whatever its start says: an SDK makes no point for an interval in which nothing
+ * happened, so that gaps are the rule, and a scrape shows no start time that would tell of a restart. Only a delta
+ * whose end is not newer is left out, for it would be counted twice.
+ *
+ * What can go wrong: the budget has no room for a distribution (the series stays as it was), a histogram's buckets do
+ * not fit together, two exponential histograms have no scale in common. */
 #include "prom/series/series.h"
 
 #include "base/mem.h"
@@ -8,7 +16,7 @@
 #include <stdlib.h>
 
 #define NO_ROOM "series_budget"
-#define MISALIGNED "misaligned"
+#define NOT_NEWER "not_newer"
 #define MALFORMED "malformed"
 
 static bool has_distribution(const struct series *x)
@@ -112,9 +120,16 @@ static void keep_exemplars(struct series_store *s, struct series *x, const struc
 
 /* ---- numbers ---- */
 
+static bool is_delta(const struct stream *stream)
+{
+    return stream->temporality == TEMPORALITY_DELTA &&
+           (stream->kind == METRIC_SUM || stream->kind == METRIC_EXPLICIT || stream->kind == METRIC_EXPONENTIAL);
+}
+
 static void stamp(struct series_store *s, struct series *x, const struct point *p, uint64_t start)
 {
-    x->time = p->time;
+    if (p->time > x->time) /* a delta may come without its time */
+        x->time = p->time;
     x->start = start;
     x->arrival = series_now(s);
 }
@@ -139,7 +154,7 @@ static void merge_number(struct series_store *s, struct series *x, const struct 
 {
     bool same = !fresh && x->kind == stream->kind;
 
-    if (same && stream->kind == METRIC_SUM && stream->temporality == TEMPORALITY_DELTA && p->start == x->time) {
+    if (same && is_delta(stream)) {
         add_number(x, p);
         stamp(s, x, p, x->start);
     } else {
@@ -295,14 +310,10 @@ static const char *add_stored(struct series_store *s, const struct series *x, bo
 static const char *merge_distribution(struct series_store *s, struct series *x, const struct stream *stream,
                                       const struct point *p, bool fresh)
 {
-    bool delta = stream->kind != METRIC_SUMMARY && stream->temporality == TEMPORALITY_DELTA;
     bool same = !fresh && x->kind == stream->kind, added = false;
-    const char *reason;
+    const char *reason = distribution_value_read(&s->value, stream->kind, p->bytes);
 
-    if (same && delta && p->start < x->time)
-        return MISALIGNED;
-    reason = distribution_value_read(&s->value, stream->kind, p->bytes);
-    if (reason == NULL && same && delta && p->start == x->time)
+    if (reason == NULL && same && is_delta(stream))
         reason = add_stored(s, x, &added);
     if (reason != NULL)
         return reason;
@@ -316,9 +327,15 @@ static const char *merge_distribution(struct series_store *s, struct series *x, 
 const char *series_merge(struct series_store *s, struct series *x, const struct stream *stream, const struct point *p,
                          bool fresh, bool *ended)
 {
-    if (!fresh && p->time < x->time)
+    bool value = (p->flags & POINT_NO_VALUE) == 0;
+
+    if (!fresh && value && is_delta(stream)) {
+        if (p->time <= x->time && p->time != 0)
+            return NOT_NEWER;
+    } else if (!fresh && p->time < x->time) {
         return NULL;
-    *ended = (p->flags & POINT_NO_VALUE) != 0;
+    }
+    *ended = !value;
     if (*ended)
         return NULL;
     if (stream->kind >= METRIC_EXPLICIT)

@@ -146,17 +146,45 @@ START_TEST(the_first_help_of_a_name_stays)
 }
 END_TEST
 
-START_TEST(delta_sums_are_added_up_while_they_follow_each_other)
+START_TEST(a_delta_sum_is_added_whenever_its_end_is_newer)
 {
     series_rig_metric(&r, SUM("d", DELTA, "{" FROM(1, 2) ",'asInt':'5'}"));
     series_rig_metric(&r, SUM("d", DELTA, "{" FROM(2, 3) ",'asInt':'7'}"));
     SHOWS("d_total 12\n");
     series_rig_metric(&r, SUM("d", DELTA, "{" FROM(3, 4) ",'asDouble':0.5}"));
     SHOWS("d_total 12.5\n");
-    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(5, 6) ",'asInt':'2'}"));
-    SHOWS("d_total 2\n");
-    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(3, 5) ",'asInt':'9'}"));
-    SHOWS("d_total 2\n");
+    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(6, 7) ",'asInt':'2'}")); /* nothing happened in between */
+    SHOWS("d_total 14.5\n");
+    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(5, 8) ",'asInt':'1'}")); /* overlaps */
+    SHOWS("d_total 15.5\n");
+    series_rig_metric(&r, SUM("d", DELTA, "{" AT(9) ",'asInt':'1'}")); /* without a start */
+    SHOWS("d_total 16.5\n");
+    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(10, 10) ",'asInt':'1'}"));
+    SHOWS("d_total 17.5\n");
+    ck_assert_uint_eq(r.result.rejected, 0);
+}
+END_TEST
+
+START_TEST(a_delta_that_would_be_counted_twice_is_left_out_and_counted)
+{
+    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(1, 2) ",'asInt':'5'}"));
+    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(2, 3) ",'asInt':'7'}"));
+    series_rig_metric(&r, SUM("d", DELTA, "{" FROM(2, 3) ",'asInt':'7'},{" FROM(1, 2) ",'asInt':'5'}"));
+    SHOWS("d_total 12\n");
+    ck_assert_uint_eq(series_rig_rejected(&r, "not_newer"), 2);
+    series_rig_metric(&r, HISTOGRAM("h", 1, "{" FROM(2, 4) ",'count':'5'}"));
+    series_rig_metric(&r, HISTOGRAM("h", 1, "{" FROM(2, 4) ",'count':'5'}"));
+    SHOWS("d_total 12\nh_bucket{le=\"+Inf\"} 5\nh_count 5\n");
+    ck_assert_uint_eq(series_rig_rejected(&r, "not_newer"), 1);
+}
+END_TEST
+
+START_TEST(deltas_without_times_are_all_added)
+{
+    series_rig_metric(&r, SUM("d", DELTA, "{'asInt':'5'}"));
+    series_rig_metric(&r, SUM("d", DELTA, "{'asInt':'7'}"));
+    SHOWS("d_total 12\n");
+    ck_assert_uint_eq(r.result.rejected, 0);
 }
 END_TEST
 
@@ -194,22 +222,32 @@ START_TEST(bounds_out_of_order_are_sorted_and_equal_ones_joined)
 }
 END_TEST
 
-START_TEST(delta_histograms_are_added_restarted_or_rejected)
+START_TEST(delta_histograms_are_added_over_gaps_and_overlaps)
 {
     series_rig_metric(
         &r, HISTOGRAM("h", 1, "{" FROM(1, 2) ",'count':'3','sum':1,'bucketCounts':['1','2'],'explicitBounds':[1]}"));
     series_rig_metric(
         &r, HISTOGRAM("h", 1, "{" FROM(2, 3) ",'count':'5','sum':2,'bucketCounts':['4','1'],'explicitBounds':[1]}"));
     SHOWS("h_bucket{le=\"1\"} 5\nh_bucket{le=\"+Inf\"} 8\nh_sum 3\nh_count 8\n");
-    series_rig_metric(&r,
-                      HISTOGRAM("h", 1, "{" FROM(2, 4) ",'count':'5','bucketCounts':['4','1'],'explicitBounds':[1]}"));
-    ck_assert_uint_eq(series_rig_rejected(&r, "misaligned"), 1);
+    series_rig_metric(
+        &r, HISTOGRAM("h", 1, "{" FROM(2, 4) ",'count':'2','sum':1,'bucketCounts':['1','1'],'explicitBounds':[1]}"));
+    SHOWS("h_bucket{le=\"1\"} 6\nh_bucket{le=\"+Inf\"} 10\nh_sum 4\nh_count 10\n");
+    series_rig_metric(
+        &r, HISTOGRAM("h", 1, "{" FROM(9, 10) ",'count':'1','sum':1,'bucketCounts':['1','0'],'explicitBounds':[1]}"));
+    SHOWS("h_bucket{le=\"1\"} 7\nh_bucket{le=\"+Inf\"} 11\nh_sum 5\nh_count 11\n");
+    series_rig_metric(&r, EXPONENTIAL("x", 1, "{" FROM(1, 2) ",'count':'2','positive':{'bucketCounts':['2']}}"));
+    series_rig_metric(&r, EXPONENTIAL("x", 1, "{" FROM(5, 6) ",'count':'3','positive':{'bucketCounts':['3']}}"));
+    ck_assert_ptr_nonnull(strstr(series_rig_lines(&r), "x_count 5\n"));
+}
+END_TEST
+
+START_TEST(a_delta_histogram_with_other_bounds_starts_anew)
+{
+    series_rig_metric(
+        &r, HISTOGRAM("h", 1, "{" FROM(1, 2) ",'count':'3','sum':1,'bucketCounts':['1','2'],'explicitBounds':[1]}"));
     series_rig_metric(
         &r, HISTOGRAM("h", 1, "{" FROM(3, 4) ",'count':'2','sum':7,'bucketCounts':['1','1'],'explicitBounds':[2]}"));
     SHOWS("h_bucket{le=\"2\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 7\nh_count 2\n");
-    series_rig_metric(
-        &r, HISTOGRAM("h", 1, "{" FROM(9, 10) ",'count':'1','sum':1,'bucketCounts':['1','0'],'explicitBounds':[2]}"));
-    SHOWS("h_bucket{le=\"2\"} 1\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 1\n");
 }
 END_TEST
 
@@ -578,11 +616,14 @@ int main(void)
     tcase_add_test(t, a_metric_without_a_name_is_rejected);
     tcase_add_test(t, the_first_type_of_a_name_stays_while_it_has_series);
     tcase_add_test(t, the_first_help_of_a_name_stays);
-    tcase_add_test(t, delta_sums_are_added_up_while_they_follow_each_other);
+    tcase_add_test(t, a_delta_sum_is_added_whenever_its_end_is_newer);
+    tcase_add_test(t, a_delta_that_would_be_counted_twice_is_left_out_and_counted);
+    tcase_add_test(t, deltas_without_times_are_all_added);
     tcase_add_test(t, sums_that_cannot_be_shown_are_rejected);
     tcase_add_test(t, a_histogram_has_cumulative_buckets_sum_and_count);
     tcase_add_test(t, bounds_out_of_order_are_sorted_and_equal_ones_joined);
-    tcase_add_test(t, delta_histograms_are_added_restarted_or_rejected);
+    tcase_add_test(t, delta_histograms_are_added_over_gaps_and_overlaps);
+    tcase_add_test(t, a_delta_histogram_with_other_bounds_starts_anew);
     tcase_add_test(t, a_histogram_that_grows_and_shrinks_stays_right);
     tcase_add_test(t, an_exponential_histogram_shows_its_count_in_text);
     tcase_add_test(t, exponential_histograms_that_scrapers_cannot_read_are_rejected);

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of points on their way to series: deltas with gaps, attributes of reserved names, senders that meet."""
+
+import json
+
+from configs import SCRAPE
+from harness import otlp
+
+START = 1_700_000_000
+
+
+def point(start, end, value):
+    return {"startTimeUnixNano": f"{start}000000000", "timeUnixNano": f"{end}000000000", "asInt": str(value)}
+
+
+def orders(start, end, value):
+    return {"name": "orders", "sum": {"aggregationTemporality": otlp.DELTA, "isMonotonic": True, "dataPoints": [point(start, end, value)]}}
+
+
+def request(*metrics, resource=(("service.name", "shop"),)):
+    attributes = [{"key": k, "value": {"stringValue": v}} for k, v in resource]
+    return {"resourceMetrics": [{"resource": {"attributes": attributes}, "scopeMetrics": [{"metrics": list(metrics)}]}]}
+
+
+def send(daemon, document):
+    headers = {"Content-Type": "application/json"}
+    status, _, body = daemon.http("POST", "/v1/metrics", json.dumps(document), headers)
+    assert status == 200, body
+    return json.loads(body)
+
+
+def test_a_counter_that_is_not_touched_in_every_interval_loses_nothing(otelcd):
+    d = otelcd(SCRAPE, allow=["not_newer"])
+    for start, end, value in ((0, 10, 5), (20, 30, 5), (40, 50, 8)):
+        assert send(d, request(orders(START + start, START + end, value))) == {"partialSuccess": {}}
+    assert d.metrics("prometheus").value("orders_total") == 18
+    assert send(d, request(orders(START + 40, START + 50, 8)))["partialSuccess"]["rejectedDataPoints"] == "1"
+    assert d.metrics("prometheus").value("orders_total") == 18
+    assert d.metric("otelcd_prometheus_points_rejected", reason="not_newer") == 1
