@@ -130,6 +130,13 @@ static void protect_digit(struct buf *out, size_t start)
     out->data[start] = '_';
 }
 
+static struct bytes without_last_underscore(struct bytes word)
+{
+    if (word.len > 0 && word.data[word.len - 1] == '_')
+        word.len--;
+    return word;
+}
+
 static bool underscores_with_suffixes(struct buf *out, struct bytes ns, struct bytes name, struct bytes unit,
                                       enum name_type type)
 {
@@ -139,6 +146,8 @@ static bool underscores_with_suffixes(struct buf *out, struct bytes ns, struct b
 
     unit_parse(&u, unit);
     unit_clean(&u);
+    if (u.per.len > 0 || type != NAME_GAUGE)
+        u.main = without_last_underscore(u.main); /* something follows: `per`, `total`, a histogram's `bucket` */
     if (ns.len > 0)
         buf_put(out, ns);
     while (next_token(&rest, WITH_COLON, &token))
@@ -263,6 +272,8 @@ void name_unit(struct buf *out, enum name_strategy strategy, struct bytes unit)
     unit_parse(&u, unit);
     if (escaped)
         unit_clean(&u);
+    if (escaped && u.per.len > 0)
+        u.main = without_last_underscore(u.main);
     if (u.main.len > 0)
         put_token(out, start, u.main);
     if (u.per.len > 0)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
 #include "prom/model/name.h"
 
 #include <check.h>
@@ -104,7 +105,32 @@ static const struct {
     { " s / h ", "seconds_per_hour" },
     { "m/s/s", "meters_per_s_s" },
     { "a/%", "a" },
+    { "[USD]/h", "USD_per_hour" },
 };
+
+static void check_name(const char *want, const char *name, const char *unit, enum name_type type)
+{
+    struct buf out = { 0 };
+
+    ck_assert(name_metric(&out, NAME_UNDERSCORES_WITH_SUFFIXES, bytes_str(""), bytes_str(name), bytes_str(unit), type));
+    ck_assert_str_eq(buf_cstr(&out), want);
+    buf_free(&out);
+}
+
+START_TEST(a_unit_with_brackets_or_powers_makes_no_double_underscore)
+{
+    static const char *const per_hour[] = { "[USD]/h", "_USD_/h", "USD_/h", "(USD)/h", "USD²/h" };
+
+    for (size_t i = 0; i < ARRAY_LEN(per_hour); i++)
+        check_name("cost_USD_per_hour", "cost", per_hour[i], NAME_GAUGE);
+    check_name("flow_m_H2O_per_second", "flow", "m[H2O]/s", NAME_GAUGE);
+    check_name("x_a_per_b", "x", "[a]/[b]", NAME_GAUGE);
+    check_name("cost_usage_USD_total", "cost.usage", "[USD]", NAME_COUNTER);
+    check_name("lat_ms", "lat", "[ms]", NAME_OTHER); /* and _bucket, _sum, _count */
+    check_name("temp_degF_", "temp", "[degF]", NAME_GAUGE);
+    check_name("area_m_2", "area", "m^2", NAME_GAUGE);
+}
+END_TEST
 
 START_TEST(units_become_words)
 {
@@ -240,6 +266,7 @@ int main(void)
     int failed;
 
     tcase_add_test(tc, metric_names_are_those_of_the_go_collector);
+    tcase_add_test(tc, a_unit_with_brackets_or_powers_makes_no_double_underscore);
     tcase_add_loop_test(tc, units_become_words, 0, (int)(sizeof(units) / sizeof(units[0])));
     tcase_add_loop_test(tc, label_names_are_those_of_the_go_collector, 0, (int)(sizeof(labels) / sizeof(labels[0])));
     tcase_add_loop_test(tc, names_are_escaped_for_peers_without_utf8, 0, (int)(sizeof(escapes) / sizeof(escapes[0])));
