@@ -204,7 +204,7 @@ static struct yaml_node *typed(struct expander *x, const char *text, const struc
     struct faults ignored = { 0 };
     struct yaml_node *n = yaml_read(x->arena, bytes_str(text), at->file, at->line, at->column, &ignored);
 
-    if (n == NULL)
+    if (n == NULL || ignored.n_errors > 0)
         n = yaml_scalar(x->arena, text, false, at);
     faults_free(&ignored);
     n->line = at->line;

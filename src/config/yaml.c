@@ -37,7 +37,9 @@ static int column_at(const struct reader *r, yaml_mark_t mark)
 }
 
 static void complain(struct reader *r, yaml_mark_t mark, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void remark(struct reader *r, yaml_mark_t mark, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* And nothing more is read. */
 static void complain(struct reader *r, yaml_mark_t mark, const char *fmt, ...)
 {
     va_list args;
@@ -46,6 +48,16 @@ static void complain(struct reader *r, yaml_mark_t mark, const char *fmt, ...)
     fault_vadd(r->faults, r->file, line_at(r, mark), column_at(r, mark), "", false, fmt, args);
     va_end(args);
     r->failed = true;
+}
+
+/* A fault as well, but the rest can be read, so that its faults are found too. */
+static void remark(struct reader *r, yaml_mark_t mark, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    fault_vadd(r->faults, r->file, line_at(r, mark), column_at(r, mark), "", false, fmt, args);
+    va_end(args);
 }
 
 /* libyaml has no mark for bytes that are no characters, only their offset. */
@@ -234,7 +246,7 @@ static struct yaml_node *read_alias(struct reader *r, const yaml_event_t *event)
     for (size_t i = r->anchors.n; i-- > 0;)
         if (strcmp(r->anchors.v[i].name, name) == 0)
             return copy(r, r->anchors.v[i].node, event->start_mark);
-    complain(r, event->start_mark, "alias *%s has no anchor &%s before it", name, name);
+    remark(r, event->start_mark, "alias *%s has no anchor &%s before it", name, name);
     return node_at(r, YAML_NULL, event->start_mark);
 }
 
@@ -244,13 +256,13 @@ static struct yaml_node *read_scalar(struct reader *r, const yaml_event_t *event
     const char *tag = (const char *)event->data.scalar.tag;
 
     if (memchr(event->data.scalar.value, 0, event->data.scalar.length) != NULL)
-        complain(r, event->start_mark, "a value must not contain NUL");
+        remark(r, event->start_mark, "a value must not contain NUL");
     n->text = arena_strndup(r->arena, event->data.scalar.value, event->data.scalar.length);
     n->plain = event->data.scalar.plain_implicit;
     if (tag != NULL && strcmp(tag, "tag:yaml.org,2002:str") == 0)
         n->plain = false;
     else if (tag != NULL && strcmp(tag, "tag:yaml.org,2002:binary") == 0)
-        complain(r, event->start_mark, "!!binary is not read here: write the text itself");
+        remark(r, event->start_mark, "!!binary is not read here: write the text itself");
     else if (tag != NULL && strncmp(tag, "tag:yaml.org,2002:", 18) == 0)
         n->plain = true;
     remember(r, event->data.scalar.anchor, n);
@@ -284,7 +296,7 @@ static void merge_into(struct reader *r, struct yaml_node *map, const struct yam
         return;
     }
     if (from->kind != YAML_MAP) {
-        complain(r, mark, "`<<` takes a map, or a list of maps");
+        remark(r, mark, "`<<` takes a map, or a list of maps");
         return;
     }
     for (size_t i = 0; i < from->n; i++)
@@ -307,16 +319,38 @@ static const char *read_key(struct reader *r, const yaml_event_t *event)
     return read_scalar(r, event)->text;
 }
 
-static struct yaml_node *repeated(struct reader *r, const yaml_event_t *key, const char *name, int line)
+/* `again` is a second value of the key. What both say is taken as meant. */
+static void read_repeated(struct reader *r, const yaml_event_t *key, const struct yaml_pair *first,
+                          const struct yaml_node *again)
 {
-    complain(r, key->start_mark, "the key \"%s\" stands here already, at line %d", name, line);
-    return NULL;
+    remark(r, key->start_mark, "the key \"%s\" stands here already, at line %d", first->key, first->line);
+    if (first->value->kind == YAML_MAP && again->kind == YAML_MAP)
+        merge_into(r, first->value, again, key->start_mark);
+}
+
+static void put_pair(struct reader *r, struct yaml_node *map, struct yaml_pair *merged, const yaml_event_t *key,
+                     struct yaml_pair pair)
+{
+    const struct yaml_pair *first = yaml_pair(map, pair.key);
+
+    if (strcmp(pair.key, "<<") == 0 && key->type == YAML_SCALAR_EVENT && key->data.scalar.plain_implicit) {
+        if (merged->value != NULL)
+            read_repeated(r, key, merged, pair.value);
+        else
+            *merged = pair;
+    } else if (first != NULL) {
+        read_repeated(r, key, first, pair.value);
+    } else if (map->n == YAML_MAX_KEYS) {
+        complain(r, key->start_mark, "a map of more than %u keys", YAML_MAX_KEYS);
+    } else {
+        yaml_put(r->arena, map, pair.key, pair.line, pair.column, pair.value);
+    }
 }
 
 static struct yaml_node *read_map(struct reader *r, const yaml_event_t *begin, unsigned depth)
 {
     struct yaml_node *n = node_at(r, YAML_MAP, begin->start_mark);
-    struct yaml_node *merged = NULL;
+    struct yaml_pair merged = { 0 };
     yaml_event_t key, value;
 
     while (next(r, &key)) {
@@ -326,22 +360,16 @@ static struct yaml_node *read_map(struct reader *r, const yaml_event_t *begin, u
         if (!end && next(r, &value)) {
             struct yaml_node *node = read_node(r, &value, depth + 1);
 
-            if (strcmp(name, "<<") == 0 && key.type == YAML_SCALAR_EVENT && key.data.scalar.plain_implicit)
-                merged = merged == NULL ? node : repeated(r, &key, name, merged->line);
-            else if (yaml_pair(n, name) != NULL)
-                repeated(r, &key, name, yaml_pair(n, name)->line);
-            else if (n->n == YAML_MAX_KEYS)
-                complain(r, key.start_mark, "a map of more than %u keys", YAML_MAX_KEYS);
-            else
-                yaml_put(r->arena, n, name, line_at(r, key.start_mark), column_at(r, key.start_mark), node);
+            put_pair(r, n, &merged, &key,
+                     (struct yaml_pair){ name, line_at(r, key.start_mark), column_at(r, key.start_mark), node });
             yaml_event_delete(&value);
         }
         yaml_event_delete(&key);
         if (end)
             break;
     }
-    if (merged != NULL)
-        merge_into(r, n, merged, begin->start_mark);
+    if (merged.value != NULL)
+        merge_into(r, n, merged.value, begin->start_mark);
     remember(r, begin->data.mapping_start.anchor, n);
     return n;
 }

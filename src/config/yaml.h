@@ -46,7 +46,8 @@ struct yaml_node {
     };
 };
 
-/* The document in `text`. NULL when there are faults (reported). An empty document is a NULL node's kind: YAML_NULL.
+/* The document in `text`; what cannot be meant is reported. NULL when the rest cannot be read for it; else the tree
+ * without it, for other faults to be found. An empty document is a NULL node's kind: YAML_NULL.
  * `line` and `column` are where the text begins in `file` (1, 1 for a whole file). */
 struct yaml_node *yaml_read(struct arena *a, struct bytes text, const char *file, int line, int column,
                             struct faults *faults);

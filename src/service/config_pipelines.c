@@ -131,24 +131,30 @@ static bool lists_none(const struct yaml_node *body, const char *key, size_t n)
     return list == NULL || list->kind == YAML_NULL || (list->kind == YAML_LIST && list->n + n == 0);
 }
 
+/* The pipeline's signal; SIGNAL_COUNT after a fault. */
+static enum signal signal_of(struct loader *l, const char *id, const struct yaml_node *place, const char *path)
+{
+    enum signal s = SIGNAL_COUNT;
+    struct bytes type;
+
+    if (!config_split_id(l, id, place, path, &type))
+        return s;
+    s = signal_by_name(type);
+    if (s == SIGNAL_COUNT)
+        unknown_signal(l, type, place, path);
+    return s;
+}
+
 static void load_pipeline(struct loader *l, const struct yaml_pair *pair)
 {
-    struct config_pipeline *p = &l->config->pipelines[l->config->n_pipelines];
     const struct yaml_node *place = config_place(l, pair), *body = pair->value;
     const char *id = config_trim(&l->config->arena, pair->key);
     const char *path = config_path(l, "service::pipelines", id);
-    struct bytes type;
-    enum signal s;
+    enum signal s = signal_of(l, id, place, path);
+    struct config_pipeline nameless,
+        *p = s == SIGNAL_COUNT ? &nameless : &l->config->pipelines[l->config->n_pipelines++];
 
-    if (!config_split_id(l, id, place, path, &type))
-        return;
-    s = signal_by_name(type);
-    if (s == SIGNAL_COUNT) {
-        unknown_signal(l, type, place, path);
-        return;
-    }
     *p = (struct config_pipeline){ .id = id, .place = place, .signal = (int)s };
-    l->config->n_pipelines++;
     if (body->kind != YAML_MAP && body->kind != YAML_NULL) {
         fault_add(faults_of(l), body, path, false, "expected a map with receivers, processors and exporters, got %s",
                   yaml_type_name(body));

@@ -57,6 +57,15 @@ static const struct {
     { EXPORTERS "service: {pipelines: {traces: {exporters: [nop]}}}",
       "1:1: no receiver configuration specified in config\n"
       "2:23: service::pipelines::traces: must have at least one receiver" },
+    /* one mistake does not hide the others */
+    { RECEIVERS EXPORTERS "exporters: {nop/2: , debug: {verbosity: loud}}\n"
+                          "service: {pipelines: {trace: {receivers: [npo], exporters: [nop/2]}}}",
+      "3:1: the key \"exporters\" stands here already, at line 2\n"
+      "3:41: exporters::debug::verbosity: \"loud\" is not one of basic, normal or detailed\n"
+      "4:23: service::pipelines::trace: unknown signal \"trace\": a pipeline is called traces, metrics, logs or "
+      "profiles, or "
+      "one of these with /name behind it; did you mean \"traces\"?\n"
+      "4:43: service::pipelines::trace: references receiver \"npo\" which is not configured; did you mean \"nop\"?" },
     /* what could not start */
     { RECEIVERS
       "exporters: {prometheus: {endpoint: '0.0.0.0:99999'}, prometheus/2: {endpoint: ':8889x'}, prometheus/3: "
