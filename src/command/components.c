@@ -70,23 +70,15 @@ static void print_yaml(void)
 static const char *kind_word(const struct option *o)
 {
     static const char *const names[] = {
-        [OPTION_BOOL] = "bool",
-        [OPTION_UINT] = "integer",
-        [OPTION_INT] = "integer",
-        [OPTION_DOUBLE] = "number",
-        [OPTION_DURATION] = "duration",
-        [OPTION_STRING] = "string",
-        [OPTION_SECRET] = "secret",
-        [OPTION_EXTENSION] = "string",
-        [OPTION_ENUM] = "one of",
-        [OPTION_STRINGS] = "list of strings",
-        [OPTION_MAP] = "map of strings",
-        [OPTION_HEADERS] = "headers",
-        [OPTION_GROUP] = "block",
-        [OPTION_LIST] = "list of blocks",
-        [OPTION_NODE] = "YAML",
-        [OPTION_REFUSED] = "not served",
-        [OPTION_END] = "",
+        [OPTION_BOOL] = "bool",          [OPTION_UINT] = "integer",
+        [OPTION_INT] = "integer",        [OPTION_DOUBLE] = "number",
+        [OPTION_DURATION] = "duration",  [OPTION_STRING] = "string",
+        [OPTION_SECRET] = "secret",      [OPTION_EXTENSION] = "string",
+        [OPTION_ENUM] = "one of",        [OPTION_STRINGS] = "list of strings",
+        [OPTION_MAP] = "map of strings", [OPTION_HEADERS] = "headers",
+        [OPTION_GROUP] = "block",        [OPTION_LIST] = "list of blocks",
+        [OPTION_NODE] = "YAML",          [OPTION_IGNORED] = "no effect here",
+        [OPTION_REFUSED] = "not served", [OPTION_END] = "",
     };
 
     return names[o->kind];

@@ -9,7 +9,7 @@
 
 const struct option client_tls_options[] = {
     OPT_BOOL(struct client_tls_config, insecure, "false", "No TLS: the endpoint is http:// anyway."),
-    OPT_BOOL(struct client_tls_config, insecure_skip_verify, "false", "Says nothing without TLS."),
+    OPT_BOOL(struct client_tls_config, insecure_skip_verify, "false", "Has no effect without TLS."),
     NO_TLS("ca_file"),
     NO_TLS("ca_pem"),
     NO_TLS("cert_file"),

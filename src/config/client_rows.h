@@ -17,7 +17,6 @@ struct http_client_config {
     struct string_map headers;
     const char *compression;
     const char *proxy_url; /* "": what the environment says */
-    uint64_t write_buffer_size;
     uint64_t max_idle_conns, max_idle_conns_per_host, max_conns_per_host;
     duration idle_conn_timeout;
     bool disable_keep_alives;
@@ -29,7 +28,7 @@ extern const struct option client_tls_options[];
 /* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
 /* clang-format off */
 
-/* Rows for `struct http_client_config m` inside struct T; but for write_buffer_size, which not every block has. */
+/* Rows for `struct http_client_config m` inside struct T. */
 #define HTTP_CLIENT_ROWS(T, m, endpoint_help_, timeout_, compression_help_)                                           \
     { .key = "endpoint", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.endpoint, const char *), .def = "",          \
       .help = (endpoint_help_) },                                                                                     \
@@ -57,7 +56,8 @@ extern const struct option client_tls_options[];
       .help = "TLS to the receiver comes with a later version." },                                                    \
     OPT_REFUSED("auth", "authenticator extensions are not served: write the header yourself, "                        \
                 "headers: {Authorization: \"Bearer ...\"}, or user:password@ in the endpoint"),                       \
-    OPT_REFUSED("read_buffer_size", "the connection's buffer is 64 KiB: remove this key"),                            \
+    OPT_IGNORED("read_buffer_size", "a connection's buffer has 64 KiB"),                                              \
+    OPT_IGNORED("write_buffer_size", "a request is written whole"),                                                   \
     OPT_REFUSED("compression_params", "snappy has no levels: remove this key"),                                       \
     OPT_REFUSED("cookies", "cookies are not kept: remove this key"),                                                  \
     OPT_REFUSED("middlewares", "middleware extensions are not served: remove this key"),                              \

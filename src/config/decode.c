@@ -390,6 +390,7 @@ static void decode_value(struct decoder *d, const struct option *o, const struct
         decode_node(d, o, n, field);
         break;
     case OPTION_GROUP:
+    case OPTION_IGNORED:
     case OPTION_REFUSED:
     case OPTION_END:
         break;
@@ -453,7 +454,7 @@ static void unknown_key(struct decoder *d, const struct option *rows, const stru
     size_t n = 0;
 
     for (const struct option *o = rows; o->kind != OPTION_END && n < 127; o++)
-        if (o->kind != OPTION_REFUSED)
+        if (!option_is_word(o))
             names[n++] = o->key;
     names[n] = NULL;
     near = did_you_mean(d, pair->key, names);
@@ -475,9 +476,10 @@ static void decode_pair(struct decoder *d, const struct option *rows, const stru
         return;
     }
     inner = join(d, path, pair->key);
-    if (o->kind == OPTION_REFUSED) {
+    if (option_is_word(o)) {
         if (pair->value->kind != YAML_NULL && (pair->value->kind != YAML_LIST || pair->value->n > 0))
-            fault_add(d->faults, &place, inner, false, "%s", o->help);
+            fault_add(d->faults, &place, inner, o->kind == OPTION_IGNORED, "%s%s",
+                      o->kind == OPTION_IGNORED ? "has no effect here: " : "", o->help);
         return;
     }
     if (o->deprecated != NULL)
@@ -510,7 +512,7 @@ static void decode_rows(struct decoder *d, const struct option *rows, const stru
                         bool optional, char *out)
 {
     for (const struct option *o = rows; o->kind != OPTION_END; o++)
-        if (o->kind != OPTION_REFUSED)
+        if (!option_is_word(o))
             set_default(d, o, out);
     if (node != NULL && node->kind != YAML_MAP && node->kind != YAML_NULL) {
         wrong_type(d, node, path, "a map");

@@ -151,7 +151,7 @@ struct yaml_node *encode_struct(struct arena *a, const struct option *rows, cons
     for (const struct option *o = rows; o->kind != OPTION_END; o++) {
         struct yaml_node *value;
 
-        if (o->kind == OPTION_REFUSED || o->deprecated != NULL)
+        if (option_is_word(o) || o->deprecated != NULL)
             continue;
         value = value_node(a, o, (const char *)in + o->offset, reveal);
         if (value->kind != YAML_NULL)

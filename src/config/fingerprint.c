@@ -90,6 +90,7 @@ static uint64_t of_value(const struct option *o, const void *field)
         return of_list(o, field);
     case OPTION_NODE:
         return of_node(*(const struct yaml_node *const *)field);
+    case OPTION_IGNORED:
     case OPTION_REFUSED:
     case OPTION_END:
         break;

@@ -60,6 +60,7 @@ enum option_kind {
     OPTION_GROUP,     /* nested struct with its own rows */
     OPTION_LIST,      /* list of such structs */
     OPTION_NODE,      /* any YAML, kept as a tree: const struct yaml_node * */
+    OPTION_IGNORED,   /* known to the Go collector, without effect here: warned about with .help, and not kept */
     OPTION_REFUSED,   /* known to the Go collector, not served here: named in an error whose end is .help */
 };
 
@@ -83,7 +84,8 @@ struct option {
     size_t offset;
     const char *def;              /* as a user would write it; NULL = zero / empty / unset */
     const char *min, *max;        /* inclusive; NULL = none */
-    const char *help;             /* one or two sentences. Of OPTION_REFUSED: why, and what to write instead */
+    const char *help;             /* one or two sentences. Of OPTION_REFUSED: why, and what to write instead; of
+                                   * OPTION_IGNORED: what is done instead */
     const char *const *names;     /* OPTION_ENUM: NULL-terminated */
     const struct option *options; /* OPTION_GROUP, OPTION_LIST */
     size_t size;                  /* of the nested struct */
@@ -144,12 +146,19 @@ struct option {
     { .key = #f, .kind = OPTION_NODE, .offset = OPT_FIELD(T, f, const struct yaml_node *), .help = (help_), \
       ##__VA_ARGS__ }
 #define OPT_ANY(T, f, help_, ...) OPT_NODE(T, f, help_, .any = true, ##__VA_ARGS__)
+#define OPT_IGNORED(key_, help_) { .key = (key_), .kind = OPTION_IGNORED, .help = (help_) }
 #define OPT_REFUSED(key_, help_) { .key = (key_), .kind = OPTION_REFUSED, .help = (help_) }
 /* clang-format on */
 #define OPT_END                                                                                                        \
     {                                                                                                                  \
         .kind = OPTION_END                                                                                             \
     }
+
+/* A row that has no field of the struct. */
+static inline bool option_is_word(const struct option *o)
+{
+    return o->kind == OPTION_IGNORED || o->kind == OPTION_REFUSED;
+}
 
 /* The value of such a row is one pointer to text: a string, a secret or an extension's id. */
 static inline bool option_is_text(const struct option *o)

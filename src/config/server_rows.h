@@ -72,13 +72,16 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
                         "authenticating proxy stand in front")
 #define SERVER_NO_MIDDLEWARES OPT_REFUSED("middlewares", "middleware extensions are not served: remove this key")
 
-/* Rows for `struct http_server_config m` inside struct T. */
-#define HTTP_SERVER_ROWS(T, m, endpoint_, read_header_, write_, idle_)                                                \
+/* Rows for `struct http_server_config m` inside struct T, in three parts: a server whose requests have no bodies leaves
+ * the second one out. */
+#define HTTP_LISTEN_ROWS(T, m, endpoint_)                                                                             \
     { .key = "endpoint", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.endpoint, const char *),                     \
       .def = (endpoint_), .help = "Address to listen on, host:port; a path when transport is unix. Port 0 takes a "   \
                                   "free one." },                                                                      \
     { .key = "transport", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.transport, const char *), .def = "tcp",     \
-      .names = server_transports, .help = "Kind of socket." },                                                        \
+      .names = server_transports, .help = "Kind of socket." }
+
+#define HTTP_REQUEST_ROWS(T, m)                                                                                       \
     { .key = "cors", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.cors, struct http_cors_config),                   \
       .options = http_cors_options, .size = sizeof(struct http_cors_config), .mode = GROUP_NONE,                      \
       .help = "Cross-origin requests from browsers; active when allowed_origins is not empty." },                     \
@@ -92,7 +95,9 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
     { .key = "compression_algorithms", .kind = OPTION_STRINGS,                                                        \
       .offset = OPT_FIELD(T, m.compression_algorithms, struct strings),                                               \
       .def = "[\"\", gzip, zstd, zlib, snappy, deflate, x-snappy-framed]",                                            \
-      .help = "Content-Encodings that are accepted; \"\" is an uncompressed body." },                                 \
+      .help = "Content-Encodings that are accepted; \"\" is an uncompressed body." }
+
+#define HTTP_CONNECTION_ROWS(T, m, read_header_, write_, idle_)                                                       \
     { .key = "read_timeout", .kind = OPTION_DURATION, .offset = OPT_FIELD(T, m.read_timeout, duration),               \
       .def = "0s", .min = "0s", .help = "Longest time to read a whole request; 0 is no limit." },                     \
     { .key = "read_header_timeout", .kind = OPTION_DURATION,                                                          \
@@ -106,6 +111,10 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
       .def = "true", .help = "Keep connections open between requests." },                                             \
     OPT_REFUSED("dialer", "a listener does not dial: remove this block"), SERVER_NO_TLS, SERVER_NO_AUTH,              \
     SERVER_NO_MIDDLEWARES
+
+#define HTTP_SERVER_ROWS(T, m, endpoint_, read_header_, write_, idle_)                                                \
+    HTTP_LISTEN_ROWS(T, m, endpoint_), HTTP_REQUEST_ROWS(T, m),                                                       \
+    HTTP_CONNECTION_ROWS(T, m, read_header_, write_, idle_)
 
 /* Rows for `struct grpc_server_config m` inside struct T. */
 #define GRPC_SERVER_ROWS(T, m, endpoint_)                                                                             \

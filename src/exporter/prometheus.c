@@ -25,7 +25,14 @@ struct prometheus_config {
 };
 
 static const struct option options[] = {
-    HTTP_SERVER_ROWS(struct prometheus_config, http, "", "1m", "30s", "1m"),
+    HTTP_LISTEN_ROWS(struct prometheus_config, http, ""),
+    OPT_IGNORED("include_metadata", "a scrape brings no data"),
+    OPT_IGNORED("max_request_body_size", "a scrape is a GET without a body"),
+    OPT_IGNORED("compression_algorithms",
+                "a scrape is a GET without a body; answers are compressed as the scraper asks"),
+    OPT_REFUSED("cors", "is not served on a scrape endpoint: remove it"),
+    OPT_REFUSED("response_headers", "is not served on a scrape endpoint: remove it"),
+    HTTP_CONNECTION_ROWS(struct prometheus_config, http, "1m", "30s", "1m"),
     TRANSLATION_ROWS(struct prometheus_config, translation),
     OPT_MAP(struct prometheus_config, const_labels, "Labels that every series gets, where it has none of that name."),
     OPT_BOOL(struct prometheus_config, send_timestamps, "false", "Show the time of each point. Best left off."),
@@ -257,19 +264,6 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 /* ---- configuration ---- */
 
 /* What the server block has for receivers. */
-static void check_server(struct check *ck)
-{
-    static const char *const idle[] = { "include_metadata", "max_request_body_size", "compression_algorithms" };
-    static const char *const missing[] = { "cors", "response_headers" };
-
-    for (size_t i = 0; i < ARRAY_LEN(idle); i++)
-        if (check_was_set(ck, idle[i]))
-            check_warn(ck, idle[i], "says nothing here: a scrape is a GET without a body");
-    for (size_t i = 0; i < ARRAY_LEN(missing); i++)
-        if (check_was_set(ck, missing[i]))
-            check_fail(ck, missing[i], "is not served on a scrape endpoint: remove it");
-}
-
 static void check(const void *config, struct check *ck)
 {
     const struct prometheus_config *c = config;
@@ -280,7 +274,6 @@ static void check(const void *config, struct check *ck)
         endpoint_check_option("endpoint", c->http.endpoint, c->http.transport, ck);
     translation_check(&c->translation, ck);
     translation_check_constants(&c->const_labels, "const_labels", ck);
-    check_server(ck);
 }
 
 static void set_options(struct prometheus_node *n)

@@ -18,9 +18,6 @@ struct file_storage_config {
     uint64_t max_size;
 };
 
-#define NOT_COMPACTED                                                                                                  \
-    OPT_REFUSED("compaction", "files are removed as soon as all in them is delivered: remove this block")
-
 static const struct option options[] = {
     OPT_STRING(struct file_storage_config, directory, "/var/lib/otelcol/file_storage",
                "Where queues are kept; each exporter has a directory of its own below it."),
@@ -30,9 +27,9 @@ static const struct option options[] = {
     OPT_STRING(struct file_storage_config, directory_permissions, "0750", "With create_directory: its mode, in octal."),
     OPT_UINT(struct file_storage_config, max_size, "0", NULL, NULL,
              "Bytes that each queue may take on disk, at least 8 MiB; 0 for no limit."),
-    OPT_REFUSED("timeout", "a directory in use is an error at once, nobody waits for its lock: remove this key"),
-    OPT_REFUSED("recreate", "what is damaged is skipped and counted, the rest is kept: remove this key"),
-    NOT_COMPACTED,
+    OPT_IGNORED("timeout", "a directory that is in use is an error at once, nobody waits for its lock"),
+    OPT_IGNORED("recreate", "what is damaged is skipped and counted, and the rest is kept"),
+    OPT_IGNORED("compaction", "files are removed as soon as all in them is delivered"),
     OPT_END,
 };
 

@@ -586,7 +586,7 @@ def test_a_full_disk_refuses_and_recovers_when_it_is_freed(otelcd, receiver, tmp
         ("compression: gzip", "compression type must be snappy"),
         ("translation_strategy: NoTranslation", "requires Prometheus Remote Write 2.0"),
         ("convert_explicit_histograms_to_nhcb: true", "Remote-Write 1.0 has no custom buckets"),
-        ("keep_classic_histograms: true", "says nothing without convert_explicit_histograms_to_nhcb"),
+        ("keep_classic_histograms: true", "has no effect without convert_explicit_histograms_to_nhcb"),
         ("remote_write_queue: {queue_size: 0}", "a 0 size queue will drop all the data"),
         ("auth: {authenticator: x}", "headers"),
         ("external_labels: {a: ''}", "empty"),

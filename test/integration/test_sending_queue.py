@@ -139,7 +139,6 @@ def test_mistakes_are_found_before_the_start(otelcd, tmp_path):
         refused(otelcd, config(f"{{batch: {batch}}}"), why)
     refused(otelcd, config("{sizer: items, batch: {}}"), "`min_size` must be less than or equal to `queue_size`")
     refused(otelcd, config("{sizer: bytes, batch: {}}"), "`min_size` must be less than or equal to `queue_size`")
-    refused(otelcd, config("{storage: file_storage}", tmp_path / "q", more=", compaction: {}"), "remove this block")
     refused(otelcd, config("{storage: file_storage}", tmp_path / "none/q").replace("create_directory: true", "create_directory: false"), "directory must exist")
 
 

@@ -38,7 +38,6 @@ struct remote_write_config {
         bool on;
         const char *directory;
         uint64_t buffer_size;
-        duration truncate_frequency, lag_record_frequency;
         uint64_t max_size_mib;
         bool fsync;
     } wal;

@@ -10,7 +10,6 @@
 
 static const struct option http_options[] = {
     CLIENT_ROWS(struct remote_write_http_config, client),
-    OPT_REFUSED("write_buffer_size", "a request is written whole: remove this key"),
     OPT_END,
 };
 
@@ -29,10 +28,8 @@ static const struct option wal_options[] = {
                "Where batches wait on disk; prom_remotewrite is made below it, and nobody else may use that."),
     OPT_UINT(struct remote_write_wal_config, buffer_size, "300", "1", NULL,
              "Batches that may go together in one round of requests."),
-    OPT_DURATION(struct remote_write_wal_config, truncate_frequency, "1m", "0s", NULL,
-                 "Says nothing here: files are removed as soon as all in them is delivered."),
-    OPT_DURATION(struct remote_write_wal_config, lag_record_frequency, "15s", "0s", NULL,
-                 "Says nothing here: the age is worked out at each scrape."),
+    OPT_IGNORED("truncate_frequency", "files are removed as soon as all in them is delivered"),
+    OPT_IGNORED("lag_record_frequency", "the age is worked out at each scrape"),
     OPT_UINT(struct remote_write_wal_config, max_size_mib, "1024", "8", "16777216",
              "The disk that it may take; beyond it senders are told to come again."),
     OPT_BOOL(struct remote_write_wal_config, fsync, "true",
@@ -52,8 +49,6 @@ const char *const remote_write_messages[] = { "prometheus.WriteRequest", "io.pro
 #define T struct remote_write_config
 const struct option remote_write_options[] = {
     CLIENT_ROWS(T, client),
-    { .key = "write_buffer_size", .kind = OPTION_UINT, .offset = OPT_FIELD(T, client.write_buffer_size, uint64_t),
-      .def = "524288", .help = "Says nothing here: a request is written whole." },
     OPT_GROUP(T, http, struct remote_write_http_config, http_options, GROUP_NONE,
               "The HTTP client's keys, in place of those at the top level."),
     TRANSLATION_ROWS(T, translation),
@@ -165,17 +160,12 @@ static void check_queue(const struct remote_write_config *c, struct check *ck)
 
 static void check_wal(const struct remote_write_config *c, struct check *ck)
 {
-    static const char *const idle[] = { "wal::truncate_frequency", "wal::lag_record_frequency" };
-
     if (!c->wal.on)
         return;
     if (c->wal.directory[0] == '\0')
         check_fail(ck, "wal::directory", "must be set: a directory that survives restarts");
     if (!c->remote_write_queue.enabled)
         check_fail(ck, "wal", "needs the queue: remove remote_write_queue::enabled: false");
-    for (size_t i = 0; i < ARRAY_LEN(idle); i++)
-        if (check_was_set(ck, idle[i]))
-            check_warn(ck, idle[i], "says nothing here: what is delivered is removed at once");
 }
 
 void remote_write_options_finish(void *config, struct check *ck)
@@ -209,8 +199,6 @@ void remote_write_check(const void *config, struct check *ck)
     if (c->keep_classic_histograms && !c->convert_explicit_histograms_to_nhcb)
         check_fail(
             ck, "keep_classic_histograms",
-            "says nothing without convert_explicit_histograms_to_nhcb: true; classic histograms are sent as they "
+            "has no effect without convert_explicit_histograms_to_nhcb: true; classic histograms are sent as they "
             "are");
-    if (check_was_set(ck, "write_buffer_size"))
-        check_warn(ck, "write_buffer_size", "says nothing here: a request is written whole");
 }

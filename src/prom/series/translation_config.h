@@ -43,7 +43,7 @@ extern const char *const translation_strategies[];
       .options = conversion_options, .size = sizeof(struct conversion_config), .mode = GROUP_PLAIN,                   \
       .help = "The older form of resource_constant_labels." },                                                        \
     { .key = "add_metric_suffixes", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.add_metric_suffixes, bool),         \
-      .def = "true", .help = "Add unit and type to names. Says nothing when translation_strategy is set." },          \
+      .def = "true", .help = "Add unit and type to names. Has no effect when translation_strategy is set." },          \
     { .key = "translation_strategy", .kind = OPTION_ENUM, .offset = OPT_FIELD(T, m.translation_strategy, int),        \
       .names = translation_strategies, .def = "", .help = "How OTLP names become Prometheus names." }
 /* clang-format on */
