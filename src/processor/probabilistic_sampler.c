@@ -11,7 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const char *const mode_names[] = { "hash_seed", "equalizing", "proportional", NULL };
+static const char *const mode_names[] = { "hash_seed", "equalizing", "proportional", "", NULL };
 static const char *const source_names[] = { "traceID", "record", NULL };
 
 static const struct option options[] = {
@@ -54,6 +54,15 @@ static const struct metric_row sampled_rows[] = {
 static const struct metric_row *const metric_rows[] = { &sampled_rows[0],     &sampled_rows[1],
                                                         &item_count_incoming, &item_count_outgoing,
                                                         &item_count_duration, NULL };
+
+static void finish(void *config, struct check *ck)
+{
+    struct sampler_config *c = config;
+
+    (void)ck;
+    if (c->mode == MODE_UNSET)
+        c->mode = MODE_HASH_SEED;
+}
 
 static void check(const void *config, struct check *ck)
 {
@@ -145,6 +154,7 @@ const struct component probabilistic_sampler_processor = {
     .options = options,
     .metrics = metric_rows,
     .node_size = sizeof(struct sampler),
+    .finish = finish,
     .check = check,
     .create = create,
     .destroy = destroy,

@@ -14,7 +14,7 @@
 
 #define SAMPLER_BUCKETS 16384u /* of a hash */
 
-enum mode { MODE_HASH_SEED, MODE_EQUALIZING, MODE_PROPORTIONAL };
+enum mode { MODE_HASH_SEED, MODE_EQUALIZING, MODE_PROPORTIONAL, MODE_UNSET /* hash_seed; gone before the start */ };
 enum source { SOURCE_TRACE_ID, SOURCE_RECORD };
 
 struct sampler_config {

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const log_level_names[] = { "debug", "info", "warn", "error", "dpanic", "panic", "fatal", NULL };
+static const char *const log_level_names[] = { "debug", "info",  "warn",    "error", "dpanic",
+                                               "panic", "fatal", "warning", NULL };
 static const char *const encoding_names[] = { "console", "json", NULL };
 static const char *const metric_level_names[] = { "none", "basic", "normal", "detailed", NULL };
 
@@ -126,9 +127,8 @@ const struct option service_options[] = {
 
 enum log_level logs_level(const struct logs_config *c)
 {
-    static const enum log_level levels[] = {
-        LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_FATAL, LOG_FATAL
-    };
+    static const enum log_level levels[] = { LOG_DEBUG, LOG_INFO,  LOG_WARN,  LOG_ERROR,
+                                             LOG_FATAL, LOG_FATAL, LOG_FATAL, LOG_WARN };
 
     return levels[c->level];
 }

@@ -182,9 +182,27 @@ static const struct {
       "supported receiver pipeline" },
     /* service::telemetry */
     { TELEMETRY("{logs: {level: DEBUG, encoding: json, initial_fields: {a: 1}}, metrics: {level: Detailed}}"), "" },
+    { TELEMETRY("{logs: {level: warning}}"), "" },
+    { RECEIVERS
+      "exporters: {debug: {sampling_initial: -1, sampling_thereafter: -1}}\n"
+      "processors: {probabilistic_sampler: {mode: '', sampling_percentage: 5}}\n"
+      "service: {pipelines: {traces: {receivers: [nop], processors: [probabilistic_sampler], exporters: [debug]}}}",
+      "" },
+    { RECEIVERS
+      "exporters: {debug: {sending_queue: {storage: file_storage}}}\n"
+      "extensions: {file_storage: {directory: /tmp, timeout: 1s, recreate: true, compaction: {on_start: true}}}\n"
+      "service: {extensions: [file_storage], pipelines: {traces: {receivers: [nop], exporters: [debug]}}}",
+      "?3:46: extensions::file_storage::timeout: has no effect here: a directory that is in use is an error at once, "
+      "nobody "
+      "waits for its lock\n"
+      "?3:59: extensions::file_storage::recreate: has no effect here: what is damaged is skipped and counted, and the "
+      "rest is "
+      "kept\n"
+      "?3:75: extensions::file_storage::compaction: has no effect here: files are removed as soon as all in them is "
+      "delivered" },
     { TELEMETRY("{logs: {level: loud}}"),
       "5:29: service::telemetry::logs::level: \"loud\" is not one of debug, info, warn, "
-      "error, dpanic, panic or fatal" },
+      "error, dpanic, panic, fatal or warning" },
     { TELEMETRY("{logs: {development: true, disable_caller: false}, traces: {level: basic, propagators: [b3]}}"),
       "?5:35: service::telemetry::logs::development: there is no development mode; remove this key\n"
       "?5:57: service::telemetry::logs::disable_caller: lines never name the calling function; remove this key\n"
