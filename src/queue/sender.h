@@ -53,7 +53,8 @@ struct sender *sender_new(struct node *node, const struct sender_options *o);
 int sender_start(struct sender *s, struct error *err);
 
 /* Take no more. In memory: everything gets one last attempt until the deadline, then it is dropped{shutdown}. On disk:
- * what is in the air may land, the rest stays. done(node) once, now or later; no attempt is under way then. */
+ * what is under way may end, the rest stays. done(node) once, now or later. At the deadline attempts are given up that the
+ * exporter still has: it forgets them in done(), for their acks are gone. */
 void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *));
 void sender_hurry(struct sender *s); /* while it stops: the deadline is now */
 bool sender_is_stopping(const struct sender *s);

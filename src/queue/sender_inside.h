@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sender's inside: sender.c (the queue and its attempts), sender_partition.c (what waits and goes together),
- * sender_disk.c (what is kept on disk), sender_metrics.c. Nobody else includes this. */
+/* The sender's inside. Nobody but src/queue/ includes this.
+ *
+ *     sender.c            what comes in, and the sender's life
+ *     sender_partition.c  what waits and goes together
+ *     sender_attempt.c    one attempt: its tries, its end
+ *     store.h             where all of it is kept */
 #ifndef QUEUE_SENDER_INSIDE_H
 #define QUEUE_SENDER_INSIDE_H
 
 #include "base/buf.h"
 #include "base/vec.h"
 #include "queue/sender.h"
-#include "wal/wal.h"
-
-struct amount {
-    uint64_t requests, items, bytes;
-};
+#include "queue/store.h"
 
 /* A batch that was taken in, until all of its items are settled. */
 struct queue_entry {
@@ -20,7 +20,7 @@ struct queue_entry {
     uint64_t seq;             /* on disk; 0 = in memory */
     uint64_t items, bytes;
     uint32_t attempts;      /* that have a part of it */
-    bool lost;              /* a part was given up: on disk, all of it stays */
+    bool given_up;          /* a part of it was: in a store that keeps, all of it stays */
     struct ack *waiter;     /* wait_for_result: who waits; the items are in the ledger by it. Else NULL */
     struct outcome outcome; /* of the slices that are settled */
 };
@@ -46,7 +46,14 @@ struct slice {
     uint64_t items;
 };
 
-/* One attempt, or the wait between two. */
+enum attempt_state {
+    ATTEMPT_NEW,
+    ATTEMPT_UNDER_WAY, /* the exporter has it */
+    ATTEMPT_WAITING,   /* until the next try */
+    ATTEMPT_ENDED,     /* what became of it is told */
+};
+
+/* One batch of what goes together, and all tries of it. */
 struct attempt {
     struct attempt *next, **link;
     struct sender *sender;
@@ -57,7 +64,7 @@ struct attempt {
     struct retry retry;
     struct clock_timer timer;
     uint64_t begun;
-    bool under_way;
+    enum attempt_state state;
 };
 
 /* Who waits for room. */
@@ -70,13 +77,13 @@ struct blocked {
 struct sender {
     struct node *node;
     struct sender_options options;
+    struct store *store;
     struct ack hold;             /* what is in the queue is open under it; it never settles */
     struct partition *partition; /* without partition keys: the only one */
     struct partition **buckets;  /* else: PARTITION_BUCKETS lists */
     struct buf key;
     struct partition *due, **last_due;
     struct amount ready; /* what is in partitions */
-    struct amount held;  /* in memory: what is not settled */
     struct attempt *attempts;
     uint32_t n_attempts;
     struct blocked *blocked, **last_blocked;
@@ -86,27 +93,18 @@ struct sender {
     struct clock_timer deadline;
     struct turn_task pump_task;
     struct complaint failing;
-    /* On disk. */
-    struct wal *wal;
-    char *directory;
-    uint64_t newest; /* the record that was queued last */
-    bool behind;     /* there are records that are only on disk */
-    struct wal_read read;
-    bool reading, closing;
-    struct clock_timer read_timer;
-    uint32_t n_appends; /* under way */
-    struct amount appending;
     /* Own telemetry. */
     struct metric_hook hook;
-    struct metric *size, *capacity, *enqueue_failed, *disk_bytes, *written, *oldest, *sync_failures, *corrupt, *retried;
-    struct metric *batch_items, *batch_bytes;           /* NULL = not kept */
-    uint64_t seen_written, seen_failures, seen_corrupt; /* of the log's own counts, what the metrics have */
-    struct complaint unreadable;                        /* the queue on disk */
+    struct metric *size, *capacity, *enqueue_failed, *retried;
+    struct metric *batch_items, *batch_bytes; /* NULL = not kept */
 };
 
 /* A batch takes its place; sender_pump() follows. */
 void sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack *waiter);
 void sender_pump(struct sender *s);
+void sender_give_up(struct queue_entry *e); /* a part of it, when the sender stops */
+void sender_end_if_done(struct sender *s, struct queue_entry *e);
+void sender_book_loss(struct sender *s, uint64_t items); /* of entries that are given up, unless the store keeps them */
 void sender_refuse(struct sender *s, struct batch *batch, struct ack *ack, const char *reason, const char *why);
 void sender_maybe_stopped(struct sender *s);
 uint64_t sender_size(const struct sender *s); /* what counts against queue_size */
@@ -120,12 +118,11 @@ void sender_partitions_flush(struct sender *s); /* all that waits is due */
 void sender_partitions_empty(struct sender *s, void (*each)(struct sender *s, struct queue_entry *e));
 void sender_partitions_free(struct sender *s); /* they are empty */
 
-int sender_disk_start(struct sender *s, struct error *err);
-void sender_disk_consume(struct sender *s, struct batch *batch, struct ack *ack);
-void sender_disk_press(struct sender *s); /* when a batch would need more than memory has room for, it goes as it is */
-void sender_disk_more(struct sender *s);  /* the queue has room for what is only on disk */
-void sender_disk_settle(struct sender *s, struct queue_entry *e);
-void sender_disk_stop(struct sender *s); /* sender_maybe_stopped when it is closed */
+/* sender_attempt.c */
+bool sender_attempt_begin(struct sender *s); /* of what is due. False when nothing is */
+void sender_attempts_end_waits(
+    struct sender *s); /* no more waits between tries: the last one now, or none if it keeps */
+void sender_attempts_give_up(struct sender *s);
 
 void sender_metrics_init(struct sender *s);
 void sender_metrics_close(struct sender *s);

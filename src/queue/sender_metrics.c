@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "queue/sender_inside.h"
+#include "queue/disk_store.h"
 
 #include "base/mem.h"
 #include "queue/batch_bounds.h"
@@ -26,19 +26,6 @@ static const struct metric_row row_failed[SIGNAL_COUNT] = {
 };
 static const struct metric_row row_retried = ROW("otelcd_exporter_retried_items", METRIC_COUNTER, "{items}",
                                                  "Items in attempts that failed and were made again.");
-static const struct metric_row row_disk =
-    ROW("otelcd_exporter_wal_size", METRIC_GAUGE, "By", "Bytes of the queue on disk that hold something.");
-static const struct metric_row row_disk_capacity =
-    ROW("otelcd_exporter_wal_capacity", METRIC_GAUGE, "By", "Bytes that the queue on disk may take.");
-static const struct metric_row row_written =
-    ROW("otelcd_exporter_wal_written_bytes", METRIC_COUNTER, "By", "Bytes written to the queue on disk.");
-static const struct metric_row row_oldest =
-    ROW("otelcd_exporter_wal_age", METRIC_GAUGE, "s", "No batch that waits on disk is older; 0 when none waits.");
-static const struct metric_row row_failures = ROW("otelcd_exporter_wal_write_failures", METRIC_COUNTER, "{writes}",
-                                                  "Writes or syncs of the queue on disk that failed.");
-static const struct metric_row row_corrupt = ROW("otelcd_exporter_wal_corrupt_items", METRIC_COUNTER, "{items}",
-                                                 "Items on disk that were damaged and are lost.");
-
 static const struct metric_row row_batch_items = {
     .name = "otelcol_exporter_queue_batch_send_size",
     .type = METRIC_HISTOGRAM,
@@ -66,39 +53,30 @@ const struct metric_row *const sender_metric_rows[] = {
     &row_failed[SIGNAL_LOGS],
     &row_failed[SIGNAL_PROFILES],
     &row_retried,
-    &row_disk,
-    &row_disk_capacity,
-    &row_written,
-    &row_oldest,
-    &row_failures,
-    &row_corrupt,
+    &disk_store_size,
+    &disk_store_capacity,
+    &disk_store_written,
+    &disk_store_oldest,
+    &disk_store_failures,
+    &disk_store_corrupt,
     &row_batch_items,
     &row_batch_bytes,
     NULL,
 };
 
 /* Where only the disk limits the queue, both of its numbers are bytes. */
-static bool disk_bound(const struct sender *s)
+static bool is_disk_bound(const struct sender *s)
 {
-    return s->wal != NULL && s->options.queue_size == UINT64_MAX;
+    return s->store->ops->keeps && s->options.queue_size == UINT64_MAX;
 }
 
 static void collect(struct metric_hook *hook)
 {
     struct sender *s = container_of(hook, struct sender, hook);
-    struct wal_held held;
-    uint64_t now = clock_wall(&s->node->host->loop->clock);
+    bool disk = is_disk_bound(s);
 
-    metric_set(s->size, (double)(disk_bound(s) ? wal_held(s->wal).bytes : sender_size(s)));
-    metric_set(s->capacity, (double)(disk_bound(s) ? s->options.max_disk_bytes : s->options.queue_size));
-    if (s->wal == NULL)
-        return;
-    held = wal_held(s->wal);
-    metric_set(s->disk_bytes, (double)held.bytes);
-    metric_set(s->oldest, held.oldest != 0 && now > held.oldest ? (double)(now - held.oldest) / 1e9 : 0);
-    metric_add_since(s->written, &s->seen_written, wal_stats(s->wal)->bytes_written);
-    metric_add_since(s->sync_failures, &s->seen_failures, wal_stats(s->wal)->sync_failures);
-    metric_add_since(s->corrupt, &s->seen_corrupt, wal_stats(s->wal)->corrupt_items);
+    metric_set(s->size, (double)(disk ? s->store->ops->held(s->store).bytes : sender_size(s)));
+    metric_set(s->capacity, (double)(disk ? s->options.max_disk_bytes : s->options.queue_size));
 }
 
 void sender_metrics_init(struct sender *s)
@@ -115,16 +93,6 @@ void sender_metrics_init(struct sender *s)
     if (s->options.batch.on && s->node->host->level >= LEVEL_DETAILED) {
         s->batch_items = metrics_get(m, &row_batch_items, labels, 1);
         s->batch_bytes = metrics_get(m, &row_batch_bytes, labels, 1);
-    }
-    if (s->options.directory != NULL) {
-        s->disk_bytes = metrics_get(m, &row_disk, labels, 2);
-        metric_set(metrics_get(m, &row_disk_capacity, labels, 2), (double)s->options.max_disk_bytes);
-        s->written = metrics_get(m, &row_written, labels, 2);
-        s->oldest = metrics_get(m, &row_oldest, labels, 2);
-        s->sync_failures = metrics_get(m, &row_failures, labels, 2);
-        s->corrupt = metrics_get(m, &row_corrupt, labels, 2);
-        metric_add(s->sync_failures, 0);
-        metric_add(s->corrupt, 0);
     }
     s->hook.collect = collect;
     metrics_hook(m, &s->hook);

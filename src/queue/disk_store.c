@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue on disk: a log (wal/) that holds every entry from its append until it is settled.
+ *
+ * put() appends a batch; when the sync is back, its sender is answered, and the batch becomes an entry from memory, for
+ * it is still there. As long as attempts keep up nothing is ever read. When they fall behind, and memory holds a window
+ * of it (WINDOW), the store is `behind`: what is appended from then on is on disk alone, and next() reads it back
+ * in order, a record at a time, as the partitions empty. At the end of what there is to read it has caught up. done()
+ * marks the record as settled, with what became of its items.
+ *
+ * An append that fails answers RETRY: nothing is taken that is not safe. A read that fails is tried again every second,
+ * with a line in the log. What is damaged, or no batch any more, is dropped{wal_corrupt}. At the start the
+ * ledger takes over the log's totals, and what is held is read from the front. */
+#include "queue/disk_store.h"
+
+#include "base/mem.h"
+#include "codec/pb.h"
+#include "otlp/metadata.h"
+#include "otlp/validate.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WINDOW (16ull * 1024 * 1024) /* bytes in the queue that are kept in memory too */
+#define READ_WINDOW (4ull * 1024 * 1024)
+#define READ_AGAIN (1 * NS_PER_S)
+
+static struct disk_store *disk_of(struct store *st)
+{
+    return container_of(st, struct disk_store, store);
+}
+
+/* One batch on its way to the disk. */
+struct append {
+    struct wal_append a;
+    struct disk_store *store;
+    struct batch *batch;
+    struct ack *ack;
+    struct buf front; /* what stands before the request's bytes */
+    struct bytes parts[];
+};
+
+/* The record: length of what is known of the client, that, the request. */
+static void put_front(struct buf *out, const struct metadata *m)
+{
+    uint32_t len = 0;
+
+    buf_append(out, &len, sizeof(len));
+    for (uint32_t i = 0; m != NULL && i < m->n; i++) {
+        pb_put_bytes(out, 1, m->entries[i].name);
+        pb_put_bytes(out, 2, m->entries[i].value);
+    }
+    len = (uint32_t)(out->len - sizeof(len));
+    memcpy(out->data, &len, sizeof(len));
+}
+
+static struct metadata *read_front(struct bytes front)
+{
+    VEC(struct metadata_entry) entries = { 0 };
+    struct metadata_entry e = { 0 };
+    struct pb_reader r = pb_reader(front);
+    struct metadata *m;
+
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (f.wire != PB_LEN)
+            continue;
+        if (f.number == 1) {
+            e.name = f.bytes;
+        } else {
+            e.value = f.bytes;
+            *vec_push(&entries) = e;
+        }
+    }
+    m = metadata_new(entries.v, (uint32_t)entries.n);
+    vec_free(&entries);
+    return m;
+}
+
+static void free_append(struct append *x)
+{
+    batch_unref(x->batch);
+    buf_free(&x->front);
+    free(x);
+}
+
+static const char *reason_of(int status)
+{
+    return status == UV_ENOSPC ? "storage_full" : "storage_failed";
+}
+
+/* It is on disk. */
+static void take_in(struct disk_store *d, struct append *x)
+{
+    struct sender *s = d->store.sender;
+
+    ack_move(x->ack, &s->hold, x->ack->open);
+    ack_safe(x->ack);
+    if (s->stopping || d->behind || s->ready.bytes + x->batch->bytes > WINDOW) {
+        d->behind = true;
+        return;
+    }
+    d->newest = x->a.seq;
+    sender_push(s, batch_ref(x->batch), x->a.seq, NULL);
+}
+
+static void fail(struct sender *s, struct append *x, int status)
+{
+    metric_add(s->enqueue_failed, x->batch->items);
+    ack_fail(x->ack, VERDICT_RETRY, reason_of(status), "the queue's disk: %s", uv_strerror(status));
+}
+
+static void on_appended(struct wal_append *a, int status)
+{
+    struct append *x = container_of(a, struct append, a);
+    struct disk_store *d = x->store;
+
+    d->n_appends--;
+    d->appending.requests--;
+    d->appending.items -= x->batch->items;
+    d->appending.bytes -= x->batch->bytes;
+    if (status == 0)
+        take_in(d, x);
+    else
+        fail(d->store.sender, x, status);
+    free_append(x);
+    sender_pump(d->store.sender);
+}
+
+static struct append *make_append(struct disk_store *d, struct batch *batch, struct ack *ack)
+{
+    struct append *x = mem_zalloc(sizeof(*x) + (batch->n_segments + 1) * sizeof(x->parts[0]));
+
+    x->store = d;
+    x->batch = batch;
+    x->ack = ack;
+    put_front(&x->front, batch->metadata);
+    x->parts[0] = buf_bytes(&x->front);
+    for (uint32_t i = 0; i < batch->n_segments; i++)
+        x->parts[i + 1] = bytes_of(batch->segments[i].data, batch->segments[i].len);
+    x->a = (struct wal_append){ .parts = x->parts,
+                                .n_parts = batch->n_segments + 1,
+                                .kind = (uint32_t)batch->signal,
+                                .items = batch->items,
+                                .on_done = on_appended };
+    return x;
+}
+
+static void refuse(struct sender *s, struct append *x, int rc)
+{
+    metric_add(s->enqueue_failed, x->batch->items);
+    if (rc == UV_EFBIG)
+        ack_fail(x->ack, VERDICT_REJECT, "too_large", "a batch of %llu bytes is larger than the queue's files can hold",
+                 (unsigned long long)x->batch->bytes);
+    else
+        ack_fail(x->ack, VERDICT_RETRY, "queue_full", "sending queue is full: the disk has all it may hold");
+    free_append(x);
+}
+
+static void put(struct store *st, struct batch *batch, struct ack *ack)
+{
+    struct disk_store *d = disk_of(st);
+    struct append *x = make_append(d, batch, ack);
+    int rc = wal_append(d->wal, &x->a);
+
+    if (rc != 0) {
+        refuse(st->sender, x, rc);
+        return;
+    }
+    d->n_appends++;
+    d->appending.requests++;
+    d->appending.items += batch->items;
+    d->appending.bytes += batch->bytes;
+}
+
+/* ---- reading back ---- */
+
+/* Of what was written long ago the CRC speaks, not the program that wrote it: look again. */
+static struct batch *batch_from(struct sender *s, const struct wal_read *r)
+{
+    struct validation v;
+    struct bytes content = r->content, front;
+    struct batch *b;
+    uint32_t len;
+
+    if (content.len < sizeof(len) || r->kind >= SIGNAL_COUNT)
+        return NULL;
+    memcpy(&len, content.data, sizeof(len));
+    content = bytes_skip(content, sizeof(len));
+    if (len > content.len)
+        return NULL;
+    front = bytes_of(content.data, len);
+    content = bytes_skip(content, len);
+    if (!otlp_validate((enum signal)r->kind, content, &v) || v.items != r->items)
+        return NULL;
+    b = batch_new((enum signal)r->kind, r->block, content, r->items, clock_mono(&s->node->host->loop->clock));
+    b->metadata = read_front(front);
+    return b;
+}
+
+static void lose(struct sender *s, uint64_t items)
+{
+    s->hold.open -= items;
+    ledger_drop(s->node->ledger, items, "wal_corrupt");
+}
+
+static void take_entry(struct disk_store *d, struct wal_read *r)
+{
+    struct sender *s = d->store.sender;
+    struct batch *b;
+
+    if (s->stopping) { /* it stays where it is */
+        block_unref(r->block);
+        return;
+    }
+    b = batch_from(s, r);
+    d->newest = r->seq;
+    if (b != NULL) {
+        sender_push(s, b, r->seq, NULL);
+        return;
+    }
+    lose(s, r->items + wal_settle(d->wal, r->seq, 0, &(struct wal_reason){ "wal_corrupt", r->items }, 1));
+    block_unref(r->block);
+}
+
+static void read_more(struct disk_store *d);
+
+static void on_read_again(struct clock_timer *t)
+{
+    read_more(container_of(t, struct disk_store, read_timer));
+}
+
+static void read_later(struct disk_store *d, int status)
+{
+    struct node *node = d->store.sender->node;
+    struct clock *clock = &node->host->loop->clock;
+
+    if (complaint_due(&d->unreadable, clock))
+        log_error(&node->log, "Cannot read the queue on disk. Will try again.", F_STR("directory", d->directory),
+                  F_STR("error", uv_strerror(status)), F_UINT("attempts", complaint_taken(&d->unreadable)));
+    clock_start(clock, &d->read_timer, READ_AGAIN, on_read_again);
+}
+
+static void on_read(struct wal_read *r, int status)
+{
+    struct disk_store *d = container_of(r, struct disk_store, read);
+    struct sender *s = d->store.sender;
+
+    d->reading = false;
+    if (r->lost > 0)
+        lose(s, r->lost);
+    if (status == 0 || status == UV_EOF)
+        complaint_over(&d->unreadable);
+    if (status == 0)
+        take_entry(d, r);
+    else if (status == UV_EOF)
+        d->behind = false;
+    else if (!s->stopping)
+        read_later(d, status);
+    sender_pump(s);
+}
+
+static void read_more(struct disk_store *d)
+{
+    struct sender *s = d->store.sender;
+
+    if (!d->behind || d->reading || s->stopping || clock_armed(&d->read_timer) ||
+        s->ready.bytes >= (s->due != NULL ? READ_WINDOW : WINDOW))
+        return;
+    d->reading = true;
+    d->read = (struct wal_read){ .after = d->newest, .budget = s->node->host->budget, .on_read = on_read };
+    wal_read(d->wal, &d->read);
+}
+
+/* When a batch would need more than memory has room for, it goes as it is. */
+static void flush_full_window(struct disk_store *d)
+{
+    struct sender *s = d->store.sender;
+
+    if (!d->behind || s->due != NULL || s->ready.bytes < WINDOW)
+        return;
+    sender_partitions_flush(s);
+    turn_defer(&s->node->host->loop->turn, &s->pump_task);
+}
+
+static void next(struct store *st)
+{
+    flush_full_window(disk_of(st));
+    read_more(disk_of(st));
+}
+
+/* ---- what became of it ---- */
+
+_Static_assert(LOSSES_MAX <= WAL_REASONS, "a state on disk has room for the reasons of one entry");
+
+/* What was given up stays for the next start. */
+static void done(struct store *st, const struct queue_entry *e)
+{
+    const struct losses *lost = &e->outcome.lost;
+    struct wal_reason dropped[LOSSES_MAX];
+
+    if (e->given_up)
+        return;
+    for (uint32_t i = 0; i < lost->n; i++) {
+        snprintf(dropped[i].reason, sizeof(dropped[i].reason), "%s", lost->v[i].reason);
+        dropped[i].items = lost->v[i].items;
+    }
+    lose(st->sender, wal_settle(disk_of(st)->wal, e->seq, e->items - losses_total(lost), dropped, lost->n));
+}
+
+static struct amount held(const struct store *st)
+{
+    const struct disk_store *d = container_of_const(st, struct disk_store, store);
+    struct wal_held w = d->wal != NULL ? wal_held(d->wal) : (struct wal_held){ 0 };
+
+    return (struct amount){ w.records + d->appending.requests, w.items + d->appending.items,
+                            w.bytes + d->appending.bytes };
+}
+
+/* ---- life ---- */
+
+/* A ledger's reasons live for ever. Those that a log may hold are few: words of our own. */
+static const char *static_reason(const char *reason)
+{
+    static char *known[64];
+    size_t n = 0;
+
+    while (n < ARRAY_LEN(known) && known[n] != NULL) {
+        if (strcmp(known[n], reason) == 0)
+            return known[n];
+        n++;
+    }
+    if (n == ARRAY_LEN(known))
+        return "before_restart";
+    known[n] = mem_strdup(reason);
+    return known[n];
+}
+
+/* The ledger goes on where it was. */
+static void take_totals(struct disk_store *d)
+{
+    struct sender *s = d->store.sender;
+    const struct wal_totals *t = wal_totals(d->wal);
+    struct ledger *l = s->node->ledger;
+
+    ledger_receive(l, t->appended);
+    ledger_deliver(l, t->delivered);
+    for (uint32_t i = 0; i < t->n_dropped; i++)
+        ledger_drop(l, t->dropped[i].items, static_reason(t->dropped[i].reason));
+    l->durable = true;
+    s->hold.open = l->held;
+    d->behind = wal_held(d->wal).records > 0;
+}
+
+static int start(struct store *st, struct error *err)
+{
+    struct disk_store *d = disk_of(st);
+    struct node *node = st->sender->node;
+    struct wal_options o = {
+        .directory = d->directory,
+        .max_bytes = st->sender->options.max_disk_bytes,
+        .sync = !st->sender->options.no_sync,
+    };
+    int rc = wal_open(&d->wal, node->host->loop, &node->log, &o, err);
+
+    if (rc != 0)
+        return error_wrap(err, "the queue on disk");
+    take_totals(d);
+    if (d->behind)
+        log_info(&node->log, "Batches of before the start are on disk, and go first",
+                 F_UINT("batches", wal_held(d->wal).records), F_UINT("items", node->ledger->held));
+    return 0;
+}
+
+static void on_closed(void *arg)
+{
+    struct disk_store *d = arg;
+
+    d->wal = NULL;
+    sender_maybe_stopped(d->store.sender);
+}
+
+/* Appends are answered first: whoever waits for one is told. */
+static bool stop(struct store *st)
+{
+    struct disk_store *d = disk_of(st);
+
+    if (d->wal == NULL)
+        return true;
+    if (d->n_appends > 0)
+        return false;
+    if (d->reading)
+        wal_read_cancel(d->wal, &d->read);
+    d->reading = false;
+    clock_stop(&st->sender->node->host->loop->clock, &d->read_timer);
+    if (!d->closing) {
+        d->closing = true;
+        wal_close(d->wal, on_closed, d);
+    }
+    return false;
+}
+
+/* A write that has not come back. */
+static const char *blocked_on(const struct node *node)
+{
+    const struct disk_store *d = container_of_const(node->sender->store, struct disk_store, store);
+
+    return d->wal != NULL ? "the disk" : NULL;
+}
+
+static void free_store(struct store *st)
+{
+    struct disk_store *d = disk_of(st);
+
+    clock_stop(&st->sender->node->host->loop->clock, &d->read_timer);
+    disk_store_metrics_close(d);
+    st->sender->node->blocked_on = NULL;
+    free(d->directory);
+    free(d);
+}
+
+struct store *disk_store_new(struct sender *s)
+{
+    static const struct store_ops ops = {
+        .keeps = true,
+        .start = start,
+        .put = put,
+        .next = next,
+        .done = done,
+        .stop = stop,
+        .held = held,
+        .free = free_store,
+    };
+    struct disk_store *d = mem_zalloc(sizeof(*d));
+
+    d->store = (struct store){ .ops = &ops, .sender = s };
+    d->directory = mem_strdup(s->options.directory);
+    s->node->blocked_on = blocked_on;
+    disk_store_metrics_init(d);
+    return &d->store;
+}

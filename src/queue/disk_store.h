@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the queue on disk, for its metrics (disk_store_metrics.c). Nobody else includes this. */
+#ifndef QUEUE_DISK_STORE_H
+#define QUEUE_DISK_STORE_H
+
+#include "queue/sender_inside.h"
+#include "wal/wal.h"
+
+struct disk_store {
+    struct store store;
+    struct wal *wal; /* NULL: not opened, or closed */
+    char *directory;
+    uint64_t newest; /* of the log's records, the one that became an entry last */
+    bool behind;     /* there are records that are no entries yet */
+    struct wal_read read;
+    bool reading, closing;
+    struct clock_timer read_timer;
+    uint32_t n_appends; /* under way */
+    struct amount appending;
+    struct complaint unreadable;
+    struct metric_hook hook;
+    struct metric *bytes, *written, *oldest, *sync_failures, *corrupt;
+    uint64_t seen_written, seen_failures, seen_corrupt; /* of the log's own counts, what the metrics have */
+};
+
+extern const struct metric_row disk_store_size, disk_store_capacity, disk_store_written, disk_store_oldest,
+    disk_store_failures, disk_store_corrupt;
+
+void disk_store_metrics_init(struct disk_store *d);
+void disk_store_metrics_close(struct disk_store *d);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the queue on disk counts: the log's own numbers, copied before each scrape. */
+#include "queue/disk_store.h"
+
+#include "base/mem.h"
+
+#define ROW(name_, kind, unit_, text)                                                                                  \
+    {                                                                                                                  \
+        .name = (name_), .type = (kind), .level = LEVEL_BASIC, .unit = (unit_), .help = (text),                        \
+    }
+
+const struct metric_row disk_store_size =
+    ROW("otelcd_exporter_wal_size", METRIC_GAUGE, "By", "Bytes of the queue on disk that hold something.");
+const struct metric_row disk_store_capacity =
+    ROW("otelcd_exporter_wal_capacity", METRIC_GAUGE, "By", "Bytes that the queue on disk may take.");
+const struct metric_row disk_store_written =
+    ROW("otelcd_exporter_wal_written_bytes", METRIC_COUNTER, "By", "Bytes written to the queue on disk.");
+const struct metric_row disk_store_oldest =
+    ROW("otelcd_exporter_wal_age", METRIC_GAUGE, "s", "No batch that waits on disk is older; 0 when none waits.");
+const struct metric_row disk_store_failures = ROW("otelcd_exporter_wal_write_failures", METRIC_COUNTER, "{writes}",
+                                                  "Writes or syncs of the queue on disk that failed.");
+const struct metric_row disk_store_corrupt = ROW("otelcd_exporter_wal_corrupt_items", METRIC_COUNTER, "{items}",
+                                                 "Items on disk that were damaged and are lost.");
+
+static void collect(struct metric_hook *hook)
+{
+    struct disk_store *d = container_of(hook, struct disk_store, hook);
+    uint64_t now = clock_wall(&d->store.sender->node->host->loop->clock);
+    struct wal_held held;
+
+    if (d->wal == NULL)
+        return;
+    held = wal_held(d->wal);
+    metric_set(d->bytes, (double)held.bytes);
+    metric_set(d->oldest, held.oldest != 0 && now > held.oldest ? (double)(now - held.oldest) / 1e9 : 0);
+    metric_add_since(d->written, &d->seen_written, wal_stats(d->wal)->bytes_written);
+    metric_add_since(d->sync_failures, &d->seen_failures, wal_stats(d->wal)->sync_failures);
+    metric_add_since(d->corrupt, &d->seen_corrupt, wal_stats(d->wal)->corrupt_items);
+}
+
+void disk_store_metrics_init(struct disk_store *d)
+{
+    struct sender *s = d->store.sender;
+    struct metrics *m = s->node->host->metrics;
+    const struct metric_label labels[] = { { "exporter", s->node->id },
+                                           { "data_type", signal_table[s->node->signal].name } };
+
+    d->bytes = metrics_get(m, &disk_store_size, labels, 2);
+    metric_set(metrics_get(m, &disk_store_capacity, labels, 2), (double)s->options.max_disk_bytes);
+    d->written = metrics_get(m, &disk_store_written, labels, 2);
+    d->oldest = metrics_get(m, &disk_store_oldest, labels, 2);
+    d->sync_failures = metrics_get(m, &disk_store_failures, labels, 2);
+    d->corrupt = metrics_get(m, &disk_store_corrupt, labels, 2);
+    metric_add(d->sync_failures, 0);
+    metric_add(d->corrupt, 0);
+    d->hook.collect = collect;
+    metrics_hook(m, &d->hook);
+}
+
+void disk_store_metrics_close(struct disk_store *d)
+{
+    metrics_unhook(d->store.sender->node->host->metrics, &d->hook);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attempts: what becomes of a batch between the queue and the exporter.
+ *
+ * sender_attempt_begin() takes what is due out of its partition, slices of one or more entries, as one batch, and hands
+ * it to the exporter. The exporter settles it: safe, and each entry is given back its share of what was rejected or
+ * left out; the last slice of an entry ends the entry. The exporter's ledger is booked in the same step.
+ *
+ * When the answer is RETRY the attempt waits, by retry_on_failure, and hands the same batch over again. When the time
+ * for that has run out, or the answer is REJECT, all of it is lost with the answer's reason. When the sender stops, a
+ * wait ends: in a store that keeps, the entries stay for the next start; else there is one last try. At the
+ * deadline what is not back is given up, and an answer that comes later finds nobody. */
+#include "queue/sender_inside.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void move(struct attempt *a, enum attempt_state to)
+{
+    static const uint8_t allowed[] = {
+        [ATTEMPT_NEW] = 1 << ATTEMPT_UNDER_WAY,
+        [ATTEMPT_UNDER_WAY] = 1 << ATTEMPT_WAITING | 1 << ATTEMPT_ENDED,
+        [ATTEMPT_WAITING] = 1 << ATTEMPT_UNDER_WAY | 1 << ATTEMPT_ENDED,
+        [ATTEMPT_ENDED] = 0,
+    };
+
+    assert(allowed[a->state] & 1 << to);
+    a->state = to;
+}
+
+/* ---- the end ---- */
+
+static void end_attempt(struct attempt *a)
+{
+    struct sender *s = a->sender;
+
+    move(a, ATTEMPT_ENDED);
+    *a->link = a->next;
+    if (a->next != NULL)
+        a->next->link = a->link;
+    s->n_attempts--;
+    for (size_t i = 0; i < a->slices.n; i++) {
+        a->slices.v[i].entry->attempts--;
+        sender_end_if_done(s, a->slices.v[i].entry);
+    }
+    vec_free(&a->slices);
+    clock_stop(&s->node->host->loop->clock, &a->timer);
+    batch_unref(a->batch);
+    free(a);
+}
+
+/* What was in the queue leaves the exporter's ledger. Those who wait have their items there by their own ack. */
+static void book_attempt(struct sender *s, struct attempt *a, const struct outcome *o)
+{
+    struct ledger *l = s->node->ledger;
+
+    if (s->options.wait_for_result)
+        return;
+    s->hold.open -= a->items;
+    for (uint32_t i = 0; i < o->lost.n; i++)
+        ledger_drop(l, o->lost.v[i].items, o->lost.v[i].reason);
+    ledger_deliver(l, a->items - losses_total(&o->lost));
+}
+
+static void finish_attempt(struct attempt *a, const struct outcome *outcome)
+{
+    struct sender *s = a->sender;
+    struct outcome o;
+
+    outcome_copy(&o, outcome);
+    if (o.verdict != VERDICT_SAFE)
+        losses_add(&o.lost, a->items - losses_total(&o.lost), o.reason != NULL ? o.reason : "failed");
+    assert(losses_total(&o.lost) <= a->items);
+    book_attempt(s, a, &o);
+    for (size_t i = 0; i < a->slices.n; i++)
+        outcome_add_part(&a->slices.v[i].entry->outcome, &o, a->slices.v[i].items);
+    end_attempt(a);
+    sender_pump(s);
+}
+
+static void give_up_attempt(struct attempt *a)
+{
+    for (size_t i = 0; i < a->slices.n; i++)
+        sender_give_up(a->slices.v[i].entry);
+    end_attempt(a);
+}
+
+/* ---- tries ---- */
+
+static void complain(struct sender *s, const struct attempt *a, const struct outcome *o, const char *message)
+{
+    if (complaint_due_to(&s->failing, &s->node->host->loop->clock, o->why))
+        log_error(&s->node->log, message, F_STR("error", o->why), F_STR("reason", o->reason != NULL ? o->reason : ""),
+                  F_UINT("dropped_items", a->items), F_UINT("repeated", complaint_taken(&s->failing)));
+}
+
+static void start_try(struct attempt *a);
+
+static void on_retry(struct clock_timer *t)
+{
+    start_try(container_of(t, struct attempt, timer));
+}
+
+static void wait_for_retry(struct attempt *a, const struct outcome *o, uint64_t delay)
+{
+    struct sender *s = a->sender;
+    struct clock *clock = &s->node->host->loop->clock;
+
+    move(a, ATTEMPT_WAITING);
+    metric_add(s->retried, a->items);
+    if (complaint_due_to(&s->failing, clock, o->why))
+        log_info(&s->node->log, "Exporting failed. Will retry the request after interval.", F_STR("error", o->why),
+                 F_DOUBLE("interval_seconds", (double)delay / (double)NS_PER_S),
+                 F_UINT("repeated", complaint_taken(&s->failing)));
+    clock_start(clock, &a->timer, delay, on_retry);
+}
+
+/* True when it will be tried again, or need not be. */
+static bool try_again(struct attempt *a, const struct outcome *o)
+{
+    struct sender *s = a->sender;
+    struct loop *loop = s->node->host->loop;
+    uint64_t delay;
+
+    if (s->stopping && s->store->ops->keeps) {
+        give_up_attempt(a);
+        sender_maybe_stopped(s);
+        return true;
+    }
+    if (s->stopping || s->options.retry == NULL ||
+        !retry_next(&a->retry, s->options.retry, s->options.retry_forever, a->begun, clock_mono(&loop->clock),
+                    o->retry_after_ms, &loop->random, &delay))
+        return false;
+    wait_for_retry(a, o, delay);
+    return true;
+}
+
+static void on_settled(struct ack *ack, const struct outcome *o)
+{
+    struct attempt *a = container_of(ack, struct attempt, ack);
+    struct sender *s = a->sender;
+
+    if (o->verdict == VERDICT_RETRY && try_again(a, o))
+        return;
+    if (o->verdict != VERDICT_SAFE)
+        complain(s, a, o, "Exporting failed. Dropping data.");
+    else if (complaint_over(&s->failing))
+        log_info(&s->node->log, "Exporting works again");
+    finish_attempt(a, o);
+}
+
+static void start_try(struct attempt *a)
+{
+    struct sender *s = a->sender;
+
+    move(a, ATTEMPT_UNDER_WAY);
+    a->begun = clock_mono(&s->node->host->loop->clock);
+    ack_init(&a->ack, &s->node->host->loop->turn, NULL, a->items, s->options.wait_for_result, on_settled);
+    consumer_send(s->options.attempt, batch_ref(a->batch), &a->ack);
+}
+
+bool sender_attempt_begin(struct sender *s)
+{
+    struct attempt *a = mem_zalloc(sizeof(*a));
+
+    a->sender = s;
+    if (!sender_partitions_take(s, a)) {
+        free(a);
+        return false;
+    }
+    a->next = s->attempts;
+    a->link = &s->attempts;
+    if (a->next != NULL)
+        a->next->link = &a->next;
+    s->attempts = a;
+    s->n_attempts++;
+    if (s->batch_items != NULL) {
+        metric_observe(s->batch_items, (double)a->items);
+        metric_observe(s->batch_bytes, (double)a->batch->bytes);
+    }
+    start_try(a);
+    return true;
+}
+
+/* ---- the sender stops ---- */
+
+void sender_attempts_end_waits(struct sender *s)
+{
+    for (struct attempt *a = s->attempts, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a->state != ATTEMPT_WAITING)
+            continue;
+        clock_stop(&s->node->host->loop->clock, &a->timer);
+        if (s->store->ops->keeps)
+            give_up_attempt(a);
+        else
+            start_try(a);
+    }
+}
+
+void sender_attempts_give_up(struct sender *s)
+{
+    for (struct attempt *a = s->attempts, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a->state == ATTEMPT_UNDER_WAY)
+            ack_cancel(&a->ack);
+        if (!s->options.wait_for_result)
+            sender_book_loss(s, a->items);
+        give_up_attempt(a);
+    }
+}
