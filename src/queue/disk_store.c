@@ -355,13 +355,11 @@ static int start(struct store *st, struct error *err)
 {
     struct disk_store *d = disk_of(st);
     struct node *node = st->sender->node;
-    struct wal_options o = {
-        .directory = d->directory,
-        .max_bytes = st->sender->options.max_disk_bytes,
-        .sync = !st->sender->options.no_sync,
-    };
-    int rc = wal_open(&d->wal, node->host->loop, &node->log, &o, err);
+    struct wal_options o = st->sender->options.disk;
+    int rc;
 
+    o.directory = d->directory;
+    rc = wal_open(&d->wal, node->host->loop, &node->log, &o, err);
     if (rc != 0)
         return error_wrap(err, "the queue on disk");
     take_totals(d);
@@ -433,7 +431,7 @@ struct store *disk_store_new(struct sender *s)
     struct disk_store *d = mem_zalloc(sizeof(*d));
 
     d->store = (struct store){ .ops = &ops, .sender = s };
-    d->directory = mem_strdup(s->options.directory);
+    d->directory = mem_strdup(s->options.disk.directory);
     s->node->blocked_on = blocked_on;
     disk_store_metrics_init(d);
     return &d->store;

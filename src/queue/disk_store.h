@@ -4,7 +4,6 @@
 #define QUEUE_DISK_STORE_H
 
 #include "queue/sender_inside.h"
-#include "wal/wal.h"
 
 struct disk_store {
     struct store store;

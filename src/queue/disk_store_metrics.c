@@ -46,7 +46,7 @@ void disk_store_metrics_init(struct disk_store *d)
                                            { "data_type", signal_table[s->node->signal].name } };
 
     d->bytes = metrics_get(m, &disk_store_size, labels, 2);
-    metric_set(metrics_get(m, &disk_store_capacity, labels, 2), (double)s->options.max_disk_bytes);
+    metric_set(metrics_get(m, &disk_store_capacity, labels, 2), (double)s->options.disk.max_bytes);
     d->written = metrics_get(m, &disk_store_written, labels, 2);
     d->oldest = metrics_get(m, &disk_store_oldest, labels, 2);
     d->sync_failures = metrics_get(m, &disk_store_failures, labels, 2);

@@ -169,7 +169,7 @@ struct sender *sender_new(struct node *node, const struct sender_options *o)
     s->last_blocked = &s->blocked;
     s->pump_task.run = on_pump;
     ack_init(&s->hold, &node->host->loop->turn, node->ledger, 0, false, NULL);
-    s->store = o->directory != NULL ? disk_store_new(s) : memory_store_new(s);
+    s->store = o->disk.directory != NULL ? disk_store_new(s) : memory_store_new(s);
     node->sender = s;
     node->in.consume = consume;
     sender_metrics_init(s);

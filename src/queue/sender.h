@@ -12,6 +12,7 @@
 
 #include "pipeline/component.h"
 #include "queue/retry.h"
+#include "wal/wal.h"
 
 enum sender_sizer { SIZER_REQUESTS, SIZER_ITEMS, SIZER_BYTES };
 
@@ -36,9 +37,7 @@ struct sender_options {
     struct sender_batch batch; /* when it is on, in place of these two */
     const struct retry_config *retry; /* NULL: the exporter tries again by itself, and RETRY means it has given up */
     bool retry_forever;               /* max_elapsed_time does not count */
-    const char *directory;            /* of the queue on disk; NULL: in memory */
-    uint64_t max_disk_bytes;
-    bool no_sync;
+    struct wal_options disk;          /* where it is kept; directory NULL: in memory */
     struct consumer *attempt;
 };
 
@@ -53,8 +52,8 @@ struct sender *sender_new(struct node *node, const struct sender_options *o);
 int sender_start(struct sender *s, struct error *err);
 
 /* Take no more. In memory: everything gets one last attempt until the deadline, then it is dropped{shutdown}. On disk:
- * what is under way may end, the rest stays. done(node) once, now or later. At the deadline attempts are given up that the
- * exporter still has: it forgets them in done(), for their acks are gone. */
+ * what is under way may end, the rest stays. done(node) once, now or later. At the deadline attempts are given up that
+ * the exporter still has: it forgets them in done(), for their acks are gone. */
 void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *));
 void sender_hurry(struct sender *s); /* while it stops: the deadline is now */
 bool sender_is_stopping(const struct sender *s);

@@ -76,7 +76,7 @@ static void collect(struct metric_hook *hook)
     bool disk = is_disk_bound(s);
 
     metric_set(s->size, (double)(disk ? s->store->ops->held(s->store).bytes : sender_size(s)));
-    metric_set(s->capacity, (double)(disk ? s->options.max_disk_bytes : s->options.queue_size));
+    metric_set(s->capacity, (double)(disk ? s->options.disk.max_bytes : s->options.queue_size));
 }
 
 void sender_metrics_init(struct sender *s)

@@ -133,9 +133,9 @@ struct sender *sending_queue_new(struct node *node, const struct sending_queue_c
         buf_printf(&path, "%s/exporter_", storage->directory);
         put_escaped(&path, node->id);
         buf_printf(&path, "_%s", signal_table[node->signal].name);
-        o.directory = buf_cstr(&path);
-        o.max_disk_bytes = storage->max_bytes;
-        o.no_sync = !storage->fsync;
+        o.disk = (struct wal_options){ .directory = buf_cstr(&path),
+                                       .max_bytes = storage->max_bytes,
+                                       .sync = storage->fsync };
     }
     s = sender_new(node, &o);
     buf_free(&path);

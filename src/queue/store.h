@@ -38,6 +38,6 @@ struct store_ops {
 };
 
 struct store *memory_store_new(struct sender *s);
-struct store *disk_store_new(struct sender *s); /* options.directory */
+struct store *disk_store_new(struct sender *s); /* at options.disk */
 
 #endif

@@ -56,9 +56,7 @@ static void set_sender(struct remote_write_node *n)
         .consumers = CONSUMERS,
         .merge_bytes = c->include_metadata_keys.n > 0 ? 0 : MERGE_BYTES,
         .merge_batches = c->wal.on ? c->wal.buffer_size : 0,
-        .directory = n->wal_directory,
-        .max_disk_bytes = c->wal.max_size_mib * MIB,
-        .no_sync = !c->wal.fsync,
+        .disk = { .directory = n->wal_directory, .max_bytes = c->wal.max_size_mib * MIB, .sync = c->wal.fsync },
         .attempt = &n->attempt,
     };
 

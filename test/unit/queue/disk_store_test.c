@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue on a file system that fails, fills up and loses its power where it is told to. */
+#include "queue/sender.h"
+
+#include "otlp/metadata.h"
+#include "pipeline/ledger_tap.h"
+#include "support/rig.h"
+#include "support/sim_fs.h"
+#include "support/sink.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MS NS_PER_MS
+#define BATCHES 40
+#define ITEMS 3
+#define NUMBERS (BATCHES * ITEMS)
+
+static struct rig rig;
+static struct sim_fs fs;
+static struct sink sink;
+static struct sender_options options;
+static const struct retry_config retries = {
+    .enabled = true, .initial_interval = { 100 * MS }, .max_interval = { 100 * MS }, .multiplier = 1
+};
+
+/* One process: from a start to its end. */
+static struct ledger ledger;
+static struct node node;
+static struct consumer *tap;
+
+struct client {
+    struct ack ack;
+    bool settled;
+    struct outcome outcome;
+};
+static struct client clients[BATCHES + 8];
+static unsigned n_clients;
+static bool delivered[NUMBERS + 24], refused[NUMBERS + 24];
+
+static const struct outcome safe = { .verdict = VERDICT_SAFE };
+static const struct outcome come_again = { .verdict = VERDICT_RETRY, .reason = "away", .why = "nobody there" };
+static const struct outcome never = { .verdict = VERDICT_REJECT, .reason = "bad", .why = "no" };
+
+static const struct component queue = { .type = "queue", .kind = COMPONENT_EXPORTER };
+
+static void set_up(void)
+{
+    rig_init(&rig, 1);
+    sim_fs_init(&fs);
+    sink_init(&sink);
+    sink.hold = true;
+    options = (struct sender_options){
+        .queue_size = 1000,
+        .consumers = 2,
+        .attempt = &sink.in,
+        .retry = &retries,
+        .retry_forever = true,
+        .disk = { .directory = "d", .max_bytes = 1u << 20, .segment_bytes = 65536, .sync = true, .io = &fs.io },
+    };
+    n_clients = 0;
+    memset(delivered, 0, sizeof(delivered));
+    memset(refused, 0, sizeof(refused));
+}
+
+static void tear_down(void)
+{
+    sim_fs_free(&fs);
+    sink_close(&sink);
+    rig_close(&rig);
+}
+
+static void run(void)
+{
+    turn_run(&rig.loop.turn);
+    while (uv_run(&rig.loop.uv, UV_RUN_ONCE) != 0 || rig.loop.turn.head != NULL)
+        turn_run(&rig.loop.turn);
+    turn_run(&rig.loop.turn);
+}
+
+static bool start_queue(void)
+{
+    struct error err = { 0 };
+
+    ledger_init(&ledger, "exporter", "logs", SIGNAL_LOGS);
+    node = (struct node){ .component = &queue,
+                          .id = "queue",
+                          .signal = SIGNAL_LOGS,
+                          .host = &rig.host,
+                          .log = { .sink = &rig.log },
+                          .ledger = &ledger };
+    (void)sender_new(&node, &options);
+    tap = ledger_tap_new(&rig.loop.turn, &ledger, &node.in);
+    if (sender_start(node.sender, &err) != 0)
+        return false;
+    run();
+    return true;
+}
+
+static bool stopped;
+
+static void on_stopped(struct node *n)
+{
+    (void)n;
+    stopped = true;
+}
+
+/* What the exporter still has is forgotten with it. */
+static void end_queue(void)
+{
+    stopped = false;
+    sender_stop(node.sender, clock_mono(&rig.loop.clock) + 1000 * MS, on_stopped);
+    run();
+    clock_advance(&rig.loop.clock, 1000 * MS);
+    run();
+    ck_assert(stopped);
+    ck_assert(ledger_sums(&ledger));
+    sender_free(node.sender);
+    ledger_tap_free(tap);
+    ledger_free(&ledger);
+    for (size_t i = 0; i < sink.held.n; i++)
+        batch_unref(sink.held.v[i].batch);
+    sink.held.n = 0;
+}
+
+static void on_settled(struct ack *ack, const struct outcome *o)
+{
+    struct client *c = container_of(ack, struct client, ack);
+
+    ck_assert(!c->settled);
+    c->settled = true;
+    outcome_copy(&c->outcome, o);
+}
+
+/* What is known of the client is large, so that segments come to their end. */
+static void send_batch(void)
+{
+    static char value[8000];
+    struct metadata_entry entry = { bytes_str("tenant"), bytes_of((const uint8_t *)value, sizeof(value)) };
+    struct batch *b = rig_logs(&rig, n_clients * ITEMS, ITEMS);
+    struct client *c = &clients[n_clients];
+
+    b->metadata = metadata_new(&entry, 1);
+    *c = (struct client){ 0 };
+    ack_init(&c->ack, &rig.loop.turn, NULL, ITEMS, true, on_settled);
+    consumer_send(tap, b, &c->ack);
+    n_clients++;
+}
+
+/* The last byte of an item is its number; an item has 7 bytes. */
+static void mark(bool *numbers, const struct batch *b)
+{
+    for (uint32_t i = 0; i < b->n_segments; i++)
+        for (size_t at = b->segments[i].len; at > b->segments[i].len - 7 * ITEMS; at -= 7)
+            numbers[b->segments[i].data[at - 1]] = true;
+}
+
+static void answer(const struct outcome *o)
+{
+    while (sink.held.n > 0) {
+        if (o->verdict != VERDICT_RETRY)
+            mark(o->verdict == VERDICT_SAFE ? delivered : refused, sink.held.v[0].batch);
+        sink_settle(&sink, 0, o);
+    }
+}
+
+/* Batches come in while attempts succeed, fail for good, and fail for now; some stay under way. */
+static void work(void)
+{
+    static const struct outcome *const answers[] = { &safe, &safe, &come_again, &never, &safe };
+
+    for (size_t round = 0; n_clients < BATCHES; round++) {
+        for (int i = 0; i < 4; i++)
+            send_batch();
+        run();
+        if (round % 3 != 2)
+            answer(answers[round % ARRAY_LEN(answers)]);
+        clock_advance(&rig.loop.clock, 150 * MS);
+        run();
+    }
+}
+
+static uint64_t total(const bool *numbers)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < NUMBERS; i++)
+        n += numbers[i];
+    return n;
+}
+
+/* The receiver takes everything now. */
+static void drain(const char *what, uint64_t point)
+{
+    for (int i = 0; i < 4 * BATCHES && ledger.held > 0; i++) {
+        answer(&safe);
+        run();
+        clock_advance(&rig.loop.clock, 150 * MS);
+        run();
+    }
+    ck_assert_msg(ledger.held == 0, "%s at call %llu: %llu items are held for ever", what, (unsigned long long)point,
+                  (unsigned long long)ledger.held);
+}
+
+static uint64_t points, acknowledged;
+
+static void check_restarted(const char *what, uint64_t point)
+{
+    ck_assert_msg(start_queue(), "%s at call %llu: it does not start any more", what, (unsigned long long)point);
+    ck_assert(ledger_sums(&ledger));
+    drain(what, point);
+    for (unsigned i = 0; i < n_clients; i++)
+        for (unsigned k = i * ITEMS; clients[i].settled && k < (i + 1) * ITEMS; k++) {
+            bool taken = clients[i].outcome.verdict == VERDICT_SAFE;
+
+            acknowledged += taken;
+            ck_assert_msg(!taken || delivered[k] || refused[k],
+                          "%s at call %llu: item %u was acknowledged and never came out", what,
+                          (unsigned long long)point, k);
+        }
+    ck_assert_uint_eq(ledger.received, ledger.delivered + ledger_reasons_total(&ledger.dropped));
+    ck_assert_uint_le(ledger_reasons_total(&ledger.dropped), total(refused));
+    send_batch();
+    run();
+    ck_assert_int_eq(clients[n_clients - 1].outcome.verdict, VERDICT_SAFE);
+    answer(&safe);
+    run();
+    end_queue();
+}
+
+/* The workload with one fault; false when it ended before that call. */
+static bool attempt(enum sim_fault fault, uint64_t point, enum sim_crash how, const char *what)
+{
+    uint64_t calls;
+
+    set_up();
+    fs.fail_at = point;
+    fs.fault = fault;
+    if (start_queue())
+        work();
+    end_queue();
+    calls = fs.calls;
+    sim_fs_crash(&fs, how);
+    check_restarted(what, point);
+    tear_down();
+    points++;
+    return calls >= point;
+}
+
+START_TEST(nothing_the_queue_acknowledged_is_lost_wherever_the_machine_stops)
+{
+    static const char *const names[] = { "stop, unsynced lost", "stop, unsynced kept", "stop, torn",
+                                         "stop, reordered" };
+
+    points = acknowledged = 0;
+    for (int how = 0; how < SIM_CRASHES; how++)
+        for (uint64_t point = 1; attempt(SIM_STOP, point, (enum sim_crash)how, names[how]); point++)
+            ;
+    printf("    power failures: %llu points, %llu acknowledged items, none lost\n", (unsigned long long)points,
+           (unsigned long long)acknowledged);
+}
+END_TEST
+
+START_TEST(nothing_the_queue_acknowledged_is_lost_whichever_call_fails)
+{
+    static const struct {
+        enum sim_fault fault;
+        const char *name;
+    } faults[] = { { SIM_EIO, "EIO" }, { SIM_ENOSPC, "ENOSPC" }, { SIM_SHORT, "short write" } };
+
+    points = acknowledged = 0;
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        for (uint64_t point = 1; attempt(faults[i].fault, point, SIM_LOSE, faults[i].name); point++)
+            ;
+    printf("    failing calls: %llu points, %llu acknowledged items, none lost\n", (unsigned long long)points,
+           (unsigned long long)acknowledged);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("disk_store");
+    TCase *tc = tcase_create("all");
+    SRunner *r;
+    int failed;
+
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_wherever_the_machine_stops);
+    tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_whichever_call_fails);
+    suite_add_tcase(s, tc);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
