@@ -37,3 +37,20 @@ def test_a_counter_that_is_not_touched_in_every_interval_loses_nothing(otelcd):
     assert send(d, request(orders(START + 40, START + 50, 8)))["partialSuccess"]["rejectedDataPoints"] == "1"
     assert d.metrics("prometheus").value("orders_total") == 18
     assert d.metric("otelcd_prometheus_points_rejected", reason="not_newer") == 1
+
+
+def gauge(name, *values):
+    points = [
+        {**point(START, START, value), "attributes": [{"key": k, "value": {"stringValue": v}} for k, v in attributes.items()]}
+        for value, attributes in values
+    ]
+    return {"name": name, "gauge": {"dataPoints": points}}
+
+
+def test_attributes_called_job_or_instance_keep_their_series_apart(otelcd):
+    d = otelcd(SCRAPE)
+    send(d, request(gauge("queue.len", (3, {"job": "import"}), (9, {"job": "export"}), (1, {"instance": "disk0"}))))
+    samples = d.metrics("prometheus")
+    assert samples.value("queue_len", job="shop", exported_job="import") == 3
+    assert samples.value("queue_len", job="shop", exported_job="export") == 9
+    assert samples.value("queue_len", job="shop", exported_instance="disk0") == 1

@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* How attributes become labels.
+ *
+ * Attributes are gathered in a list, sorted by key (of one key the last stays), and given names and values in one
+ * scratch text. Those that come to one name are joined. Then come the labels that the exporter gives: of the scope,
+ * job and instance, and `le` or `quantile` from the exposition; an attribute of such a name makes way as
+ * `exported_...`. Constant labels come last, where there is none of their name. The list is rendered sorted by name.
+ *
+ * Mostly a point's own names and those that all series of its scope share have nothing in common, and the two are kept
+ * apart. Only where a name is in both, the own labels are made once more, with all the rest, as the whole set.
+ *
+ * What can go wrong: an attribute that leaves no label name, or one that begins with `__`, fails its point; of a
+ * resource or scope it is left out. */
 #include "prom/series/translate.h"
 
 #include "otlp/any_value.h"
 
 #include <stdlib.h>
 
+#define EXPORTED "exported_"
 #define LABELS_MAX 1024 /* of one series: with more of them the point is refused, so that sorting stays short */
 
 /* One label on its way. Name and value are offsets into the scratch text. */
@@ -209,14 +222,6 @@ static void join_equal(struct translator *s)
     squeeze(s);
 }
 
-/* What a label of that name would collide with is taken out. */
-static void drop_name(struct translator *s, struct bytes name)
-{
-    for (size_t i = 0; i < s->all.n; i++)
-        s->all.v[i].gone = bytes_equal(name_of(s, &s->all.v[i]), name);
-    squeeze(s);
-}
-
 static bool has_name(const struct translator *s, struct bytes name)
 {
     for (size_t i = 0; i < s->all.n; i++)
@@ -237,9 +242,40 @@ static void add_plain(struct translator *s, struct bytes name, struct bytes valu
     *vec_push(&s->all) = x;
 }
 
-static void replace(struct translator *s, struct bytes name, struct bytes value)
+/* Another label has its name. */
+static bool is_taken(const struct translator *s, const struct translated *x)
 {
-    drop_name(s, name);
+    for (size_t i = 0; i < s->all.n; i++)
+        if (&s->all.v[i] != x && bytes_equal(name_of(s, &s->all.v[i]), name_of(s, x)))
+            return true;
+    return false;
+}
+
+/* The exporter gives a label of that name. Whoever has it is exported_<name> from now on, or exported_exported_<name>
+ * and so on, as Prometheus calls what clashes with the labels of its targets. */
+static void displace(struct translator *s, struct bytes name)
+{
+    struct translated *x = NULL;
+
+    for (size_t i = 0; i < s->all.n; i++)
+        if (bytes_equal(name_of(s, &s->all.v[i]), name))
+            x = &s->all.v[i];
+    if (x == NULL)
+        return;
+    do {
+        size_t at = s->text.len;
+
+        (void)buf_reserve(&s->text, strlen(EXPORTED) + x->name_len); /* so that the name does not move */
+        buf_puts(&s->text, EXPORTED);
+        buf_put(&s->text, name_of(s, x));
+        x->name_at = at;
+        x->name_len = s->text.len - at;
+    } while (is_taken(s, x));
+}
+
+static void add_reserved(struct translator *s, struct bytes name, struct bytes value)
+{
+    displace(s, name);
     add_plain(s, name, value);
 }
 
@@ -290,9 +326,9 @@ static void add_job(struct translator *s, struct bytes resource)
 
     translate_job(&j, resource);
     if (j.job.len > 0)
-        replace(s, bytes_str("job"), buf_bytes(&j.job));
+        add_reserved(s, bytes_str("job"), buf_bytes(&j.job));
     if (j.instance.len > 0)
-        replace(s, bytes_str("instance"), buf_bytes(&j.instance));
+        add_reserved(s, bytes_str("instance"), buf_bytes(&j.instance));
     buf_free(&j.job);
     buf_free(&j.instance);
 }
@@ -335,6 +371,7 @@ static bool is_scope_name(struct bytes name)
     return false;
 }
 
+/* The specification drops attributes that are called like what the scope has anyway. */
 static void put_scope_attributes(struct translator *s, const struct translation *t, struct bytes scope)
 {
     struct pb_reader r = pb_reader(scope);
@@ -352,7 +389,7 @@ static void put_scope_attributes(struct translator *s, const struct translation 
         x->name_at = s->text.len;
         x->gone = !name_label(&s->text, t->strategy, buf_bytes(&key));
         x->name_len = s->text.len - x->name_at;
-        x->gone = x->gone || is_scope_name(bytes_of(s->text.data + x->name_at, x->name_len));
+        x->gone = x->gone || is_scope_name(name_of(s, x));
         put_value(s, x);
     }
     squeeze(s);
@@ -377,14 +414,13 @@ static void put_scope(struct translator *s, const struct translation *t, const s
     add_plain(s, bytes_str(scope_names[2]), o->schema_url);
 }
 
-/* Labels of the scope take the place of others of their names. */
 static void add_scope(struct translator *s, const struct translation *t, const struct metric_scope *o)
 {
     struct translator scope = { 0 };
 
     put_scope(&scope, t, o);
     for (size_t i = 0; i < scope.all.n; i++)
-        replace(s, name_of(&scope, &scope.all.v[i]), value_of(&scope, &scope.all.v[i]));
+        add_reserved(s, name_of(&scope, &scope.all.v[i]), value_of(&scope, &scope.all.v[i]));
     translator_free(&scope);
 }
 
@@ -417,16 +453,24 @@ static void add_attributes(struct translator *s, enum metric_kind kind, struct b
     struct pb_reader r = pb_reader(attributes);
 
     for (struct attribute a; attribute_next(&r, point_attributes_field(kind), &a);)
-        add(s, a);
+        if (a.key.len > 0) /* OTLP wants keys that are not empty: it names nothing */
+            add(s, a);
 }
 
-/* Names that the exposition itself gives to the samples of such a point. */
-static void drop_own_names(struct translator *s, enum metric_kind kind)
+/* The name that the exposition itself gives to a label of such a point's samples; empty: none. */
+static struct bytes own_name(enum metric_kind kind)
 {
     if (kind == METRIC_EXPLICIT || kind == METRIC_EXPONENTIAL)
-        drop_name(s, bytes_str("le"));
-    else if (kind == METRIC_SUMMARY)
-        drop_name(s, bytes_str("quantile"));
+        return bytes_str("le");
+    return bytes_str(kind == METRIC_SUMMARY ? "quantile" : "");
+}
+
+static bool has_label(struct bytes labels, struct bytes name)
+{
+    for (struct label l; labels_next(&labels, &l);)
+        if (bytes_equal(l.name, name))
+            return true;
+    return false;
 }
 
 static bool share_a_name(struct bytes a, struct bytes b)
@@ -454,8 +498,8 @@ static void put_whole(struct translator *s, const struct translation *t, const s
     sort_by_key(s);
     put_texts(s, t->strategy, true);
     join_equal(s);
-    drop_own_names(s, kind);
     add_common(s, t, o);
+    displace(s, own_name(kind));
     render(s, out);
 }
 
@@ -469,9 +513,9 @@ const char *translate_point(struct translator *s, const struct translation *t, c
     if (s->too_many || !put_texts(s, t->strategy, false))
         return TRANSLATE_BAD_LABEL;
     join_equal(s);
-    drop_own_names(s, kind);
+    displace(s, own_name(kind));
     render(s, out);
-    *whole = share_a_name(common, buf_bytes(out));
+    *whole = share_a_name(common, buf_bytes(out)) || (kind > METRIC_SUM && has_label(common, own_name(kind)));
     if (*whole) {
         out->len = 0;
         put_whole(s, t, o, kind, attributes, out);

@@ -296,13 +296,45 @@ START_TEST(a_summary_has_its_quantiles_ascending)
 }
 END_TEST
 
-START_TEST(labels_that_the_type_itself_needs_are_taken_from_attributes)
+START_TEST(an_attribute_called_like_a_label_of_its_type_is_exported)
 {
     series_rig_metric(
         &r, HISTOGRAM("h", 2, "{" AT(2) ",'count':'1','bucketCounts':['1'],'attributes':[" A("le", "x") "]}"));
     series_rig_metric(&r,
                       SUMMARY("s", "{" AT(2) ",'count':'1','attributes':[" A("quantile", "x") "," A("le", "y") "]}"));
-    SHOWS("h_bucket{le=\"+Inf\"} 1\nh_count 1\ns_sum{le=\"y\"} 0\ns_count{le=\"y\"} 1\n");
+    SHOWS("h_bucket{exported_le=\"x\",le=\"+Inf\"} 1\nh_count{exported_le=\"x\"} 1\n"
+          "s_sum{exported_quantile=\"x\",le=\"y\"} 0\ns_count{exported_quantile=\"x\",le=\"y\"} 1\n");
+}
+END_TEST
+
+START_TEST(a_promoted_attribute_called_like_a_label_of_the_type_is_exported_too)
+{
+    r.options.translation.promote = true;
+    series_rig_take(&r, "{'resourceMetrics':[{'resource':{'attributes':[" A("le", "x") "]},'scopeMetrics':[{'metrics':["
+                        HISTOGRAM("h", 2, "{" AT(2) ",'count':'1','bucketCounts':['1']}") ","
+                        GAUGE("g", "{" AT(2) ",'asInt':'1'}") "]}]}]}");
+    SHOWS("g{le=\"x\"} 1\nh_bucket{exported_le=\"x\",le=\"+Inf\"} 1\nh_count{exported_le=\"x\"} 1\n");
+}
+END_TEST
+
+START_TEST(attributes_called_like_labels_of_the_exporter_keep_their_series_apart)
+{
+    series_rig_take(&r, "{'resourceMetrics':[{'resource':{'attributes':[" A("service.name", "s")
+                        "]},'scopeMetrics':[{'metrics':["
+                        GAUGE("g", "{" AT(1) ",'asInt':'3','attributes':[" A("job", "import") "]},"
+                                   "{" AT(1) ",'asInt':'9','attributes':[" A("job", "export") "]},"
+                                   "{" AT(1) ",'asInt':'4','attributes':[" A("exported_job", "b") "," A("job", "c") "]}")
+                        "]}]}]}");
+    SHOWS("g{exported_job=\"import\",job=\"s\"} 3\ng{exported_job=\"export\",job=\"s\"} 9\n"
+          "g{exported_exported_job=\"c\",exported_job=\"b\",job=\"s\"} 4\n");
+}
+END_TEST
+
+START_TEST(an_attribute_without_a_key_does_not_cost_its_point)
+{
+    series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'3','attributes':[" A("", "x") "," A("a", "b") "]}"));
+    SHOWS("g{a=\"b\"} 3\n");
+    ck_assert_uint_eq(r.result.rejected, 0);
 }
 END_TEST
 
@@ -397,7 +429,8 @@ START_TEST(resources_give_job_instance_and_target_info)
                                                                                                                     "e") "," A(
                                                                                                            "x",
                                                                                                            "y") "]}") "]}]}]}");
-    SHOWS("target_info{host_name=\"h;k\",instance=\"i\",job=\"n/s\"} 1\ng{instance=\"i\",job=\"n/s\",x=\"y\"} 1\n");
+    SHOWS("target_info{exported_job=\"no\",host_name=\"h;k\",instance=\"i\",job=\"n/s\"} 1\n"
+          "g{exported_job=\"mine\",instance=\"i\",job=\"n/s\",x=\"y\"} 1\n");
 }
 END_TEST
 
@@ -435,8 +468,9 @@ START_TEST(scopes_give_labels_even_when_empty)
                                                                                                      "mine") "]}") "]}]"
                                                                                                                    "}]"
                                                                                                                    "}");
-    SHOWS("g{otel_scope_a_b=\"x\",otel_scope_name=\"s\",otel_scope_schema_url=\"u\",otel_scope_version=\"\"} 1\n"
-          "g{otel_scope_name=\"\",otel_scope_schema_url=\"\",otel_scope_version=\"\"} 2\n");
+    SHOWS("g{otel_scope_a_b=\"x\",otel_scope_name=\"s\","
+          "otel_scope_schema_url=\"u\",otel_scope_version=\"\"} 1\n"
+          "g{exported_otel_scope_name=\"mine\",otel_scope_name=\"\",otel_scope_schema_url=\"\",otel_scope_version=\"\"} 2\n");
 }
 END_TEST
 
@@ -628,7 +662,10 @@ int main(void)
     tcase_add_test(t, an_exponential_histogram_shows_its_count_in_text);
     tcase_add_test(t, exponential_histograms_that_scrapers_cannot_read_are_rejected);
     tcase_add_test(t, a_summary_has_its_quantiles_ascending);
-    tcase_add_test(t, labels_that_the_type_itself_needs_are_taken_from_attributes);
+    tcase_add_test(t, an_attribute_called_like_a_label_of_its_type_is_exported);
+    tcase_add_test(t, a_promoted_attribute_called_like_a_label_of_the_type_is_exported_too);
+    tcase_add_test(t, attributes_called_like_labels_of_the_exporter_keep_their_series_apart);
+    tcase_add_test(t, an_attribute_without_a_key_does_not_cost_its_point);
     tcase_add_test(t, no_recorded_value_ends_that_series_alone);
     tcase_add_test(t, a_series_goes_when_nothing_arrives_for_it);
     tcase_add_test(t, without_expiration_a_series_stays);
