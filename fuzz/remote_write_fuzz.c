@@ -15,6 +15,17 @@ static void require(bool holds)
         abort();
 }
 
+static void check_items(const struct remote_write_request *r, struct buf *text)
+{
+    for (size_t i = 0; r->units.n == 1 && r->items > 1 && i < r->items; i++) {
+        struct remote_write_request *one = remote_write_cut_items(r, i, i + 1);
+
+        remote_write_text(text, one);
+        require(one->items == 1 && one->samples == 1);
+        remote_write_request_free(one);
+    }
+}
+
 static void check_halves(const struct remote_write_request *r)
 {
     size_t n = r->units.n;
@@ -24,9 +35,11 @@ static void check_halves(const struct remote_write_request *r)
         struct remote_write_request *half = remote_write_cut(r, from, from + (n + 1) / 2 < n ? from + (n + 1) / 2 : n);
 
         remote_write_text(&text, half);
+        check_items(half, &text);
         remote_write_name(&name, half, 0);
         remote_write_request_free(half);
     }
+    check_items(r, &text);
     buf_free(&text);
     buf_free(&name);
 }

@@ -14,7 +14,7 @@ import pytest
 from harness.disk import SmallDisk
 from harness.limits import OTELCD, PATIENCE, SANITIZED
 from harness.otlp import DELTA, Metrics, put
-from harness.remote_write import STALE, Receiver, accept
+from harness.remote_write import STALE, Receiver, accept, key
 
 PIPELINE = """
 receivers:
@@ -143,6 +143,45 @@ def test_samples_of_one_series_leave_in_the_order_of_their_times(otelcd, receive
     ledger = wait_settled(d)
     assert [s.value for s in r.samples if s.name == "x"] == [1.0, 2.5, 3.0]
     assert ledger["dropped"] == 1
+
+
+def test_streams_that_are_one_series_to_prometheus_are_sent_once_and_the_others_counted(otelcd, receiver):
+    r = receiver()
+    d = otelcd(config(r.url, "target_info: {enabled: false}"), expect=["duplicate_timestamp"])
+    m = Metrics()
+    metric = m.scope.metrics.add(name="g")
+    for value, attribute in ((3, 1), (9, "1")):
+        p = metric.gauge.data_points.add(time_unix_nano=1_700_000_100_000_000_000, as_int=value)
+        put(p.attributes, {"a": attribute})
+    for name in ("x.y", "x_y"):
+        m.scope.metrics.add(name=name).gauge.data_points.add(time_unix_nano=1_700_000_100_000_000_000, as_int=len(name))
+    for ms in (3, 1):
+        metric = m.scope.metrics.add(name="t")
+        metric.gauge.data_points.add(time_unix_nano=1_700_000_100_000_000_000 + ms * 1_000_000, as_int=ms)
+    d.export(m.request)
+    ledger = wait_settled(d)
+    assert (ledger["delivered"], ledger["dropped"]) == (4, 2)
+    assert r.values("g") == [9.0] and len(r.values("x_y")) == 1 and r.values("t") == [1.0, 3.0]
+    for request in r.requests:
+        series = [key(s) for s in request.series]
+        assert request.message.count(b"__name__") == len(set(series)), series
+    assert d.metric("otelcd_remote_write_points_not_sent", reason="duplicate_timestamp") == 2
+
+
+def test_one_bad_sample_among_several_of_a_series_is_found(otelcd, receiver):
+    def answer(request):
+        return (400, {}, b"out of bounds") if any(s.value == 5.0 for s in request.series) else (204, {}, b"")
+
+    r = receiver(answer)
+    d = otelcd(config(r.url, "target_info: {enabled: false}"), expect=["too_old"])
+    m = Metrics()
+    for ms in range(9):
+        p = m.scope.metrics.add(name="t").gauge.data_points.add(as_int=ms)
+        p.time_unix_nano = 1_700_000_100_000_000_000 + ms * 1_000_000
+    d.export(m.request)
+    ledger = wait_settled(d)
+    assert (ledger["delivered"], ledger["dropped"]) == (8, 1)
+    assert r.values("t") == [float(v) for v in range(9) if v != 5]
 
 
 def bad_one(request):

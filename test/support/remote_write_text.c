@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/remote_write_text.h"
 
+#include "base/mem.h"
 #include "codec/pb.h"
 #include "prom/model/labels.h"
 #include "prom/model/number.h"
@@ -12,7 +13,8 @@ struct decoder {
     bool second;
     VEC(struct bytes) symbols;
     struct buf name, labels;
-    struct buf last; /* the label before */
+    struct buf last;  /* the label before */
+    VEC(char *) seen; /* all series, as text */
 };
 
 static void require(bool holds, const char *what)
@@ -144,6 +146,15 @@ static void take_exemplar(struct decoder *d, struct bytes exemplar)
     require(!r.bad, "an exemplar that does not parse");
 }
 
+static void note_series(struct decoder *d)
+{
+    struct buf text = { 0 };
+
+    put_series(d, &text);
+    *vec_push(&d->seen) = mem_strdup(buf_cstr(&text));
+    buf_free(&text);
+}
+
 static void take_series(struct decoder *d, struct buf *out, struct bytes series)
 {
     uint32_t samples = 2, histograms = d->second ? 3 : 4, exemplars = d->second ? 4 : 3;
@@ -165,7 +176,24 @@ static void take_series(struct decoder *d, struct buf *out, struct bytes series)
             take_exemplar(d, f.bytes);
         n += f.number == samples || f.number == histograms;
     }
-    require(!r.bad && n == 1 && d->name.len > 0, "a series without a name or a sample");
+    require(!r.bad && n >= 1 && d->name.len > 0, "a series without a name or a sample");
+    note_series(d);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void require_once_each(struct decoder *d)
+{
+    if (d->seen.n > 0)
+        qsort(d->seen.v, d->seen.n, sizeof(*d->seen.v), by_text);
+    for (size_t i = 1; i < d->seen.n; i++)
+        require(strcmp(d->seen.v[i - 1], d->seen.v[i]) != 0, "a series twice in one message");
+    for (size_t i = 0; i < d->seen.n; i++)
+        free(d->seen.v[i]);
+    vec_free(&d->seen);
 }
 
 static void take_metadata(struct buf *out, struct bytes metadata)
@@ -201,6 +229,7 @@ void remote_write_text(struct buf *out, const struct remote_write_request *r)
     }
     require(!m.bad, "a message that does not parse");
     require(!d.second || (d.symbols.n > 0 && d.symbols.v[0].len == 0), "symbols that do not begin with none");
+    require_once_each(&d);
     vec_free(&d.symbols);
     buf_free(&d.name);
     buf_free(&d.labels);

@@ -27,7 +27,10 @@ static const char *advice_for(const char *reason)
     } texts[] = {
         { "delta_temporality", "remote write has cumulative values only: set the SDK's temporality to cumulative" },
         { "no_temporality", "a sum or histogram must say its temporality" },
-        { "duplicate_timestamp", "one batch had several points of a series for one time; the last was sent" },
+        { "duplicate_timestamp",
+          "one batch had several points of a series for one time; the last was sent. Sources that "
+          "are to be told apart need different service.instance.id, or attributes" },
+        { "type_conflict", "a histogram or summary has a series of that name and these labels: rename one of them" },
         { "bad_name", "nothing of the metric's name can stand in a Prometheus name: rename it" },
         { "bad_label", "an attribute's name leaves no label name, is reserved (__), or there are too many: rename it" },
         { "scale", "an exponential histogram's scale is below -4, the least that Prometheus has" },

@@ -59,7 +59,7 @@ static struct budget *budget_of(const struct remote_write_shard *s)
 
 static uint64_t charge_of(const struct shard_request *r)
 {
-    return sizeof(*r) + sizeof(*r->message) + r->body.cap + r->message->units.cap * sizeof(uint32_t);
+    return sizeof(*r) + sizeof(*r->message) + r->body.cap + r->message->units.cap * sizeof(struct remote_write_unit);
 }
 
 static struct shard_request *request_new(struct remote_write_shard *s, struct delivery *d,
@@ -150,9 +150,20 @@ static void fail_request(struct remote_write_shard *s, struct shard_request *r, 
 
 /* ---- bisecting ---- */
 
+static bool is_divisible(const struct shard_request *r)
+{
+    return r->message->units.n > 1 || r->message->items > 1;
+}
+
+/* Units [from, to); of a single unit items. */
+static struct remote_write_request *cut_message(const struct remote_write_request *m, size_t from, size_t to)
+{
+    return m->units.n > 1 ? remote_write_cut(m, from, to) : remote_write_cut_items(m, from, to);
+}
+
 static void bisect_request(struct remote_write_shard *s, struct shard_request *r)
 {
-    size_t n = r->message->units.n, half = n / 2;
+    size_t n = r->message->units.n > 1 ? r->message->units.n : r->message->items, half = n / 2;
     struct shard_request *halves[2];
 
     assert(n > 1);
@@ -160,8 +171,8 @@ static void bisect_request(struct remote_write_shard *s, struct shard_request *r
         drop_request(s, r, "rejected", bytes_str("cannot be halved"));
         return;
     }
-    halves[0] = request_new(s, r->delivery, remote_write_cut(r->message, 0, half));
-    halves[1] = request_new(s, r->delivery, remote_write_cut(r->message, half, n));
+    halves[0] = request_new(s, r->delivery, cut_message(r->message, 0, half));
+    halves[1] = request_new(s, r->delivery, cut_message(r->message, half, n));
     for (int i = 1; i >= 0; i--) {
         halves[i]->bisected = true;
         halves[i]->ambiguous = r->ambiguous;
@@ -302,7 +313,7 @@ static void handle_server_error(struct remote_write_shard *s, struct bytes text,
         wait_and_retry(s, failure);
         return;
     }
-    if (r->message->units.n > 1) {
+    if (is_divisible(r)) {
         bisect_request(s, list_take(&s->requests));
         send_next(s);
         return;
@@ -326,7 +337,7 @@ static void handle_refusal(struct remote_write_shard *s, const struct answer_mea
 {
     struct shard_request *r = list_take(&s->requests);
 
-    if (m->fate == ANSWER_BISECT && r->message->units.n > 1) {
+    if (m->fate == ANSWER_BISECT && is_divisible(r)) {
         bisect_request(s, r);
     } else if (r->ambiguous && answer_may_mean_landed(m)) {
         metric_add(s->node->m.duplicates, r->message->items); /* an attempt whose answer nobody saw has landed */

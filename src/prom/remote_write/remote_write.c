@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Batches walked, and put in order where they are not. */
+/* Batches walked, metric by metric.
+ *
+ * Each point is found in the cache of series, which has its labels ready, and written into the open message of its
+ * shard; a message that is full goes into the result. At the end target_info follows for each resource. When a series
+ * turns out to be in the batch twice, or the cache has no room for one, so that nobody can know, all of it is encoded
+ * again by remote_write_sorted.c. */
 #include "prom/remote_write/remote_write_inside.h"
 
 #include "prom/model/exemplar.h"
@@ -24,7 +29,7 @@ static bool is_sendable(struct remote_write *rw, const struct metric_walk *w, co
     return false;
 }
 
-static struct identity_key key_of(struct remote_write *rw, struct stream *stream, struct point *p)
+struct identity_key remote_write_key(struct remote_write *rw, struct stream *stream, struct point *p)
 {
     if (p->attributes.data == NULL) {
         rw->gathered.len = 0;
@@ -54,7 +59,7 @@ static enum remote_write_type type_of(const struct stream *stream)
     }
 }
 
-static void set_metadata(struct remote_write *rw, const struct stream *stream)
+void remote_write_set_metadata(struct remote_write *rw, const struct stream *stream)
 {
     rw->metadata =
         (struct remote_metadata){ type_of(stream), stream_name(stream), stream_help(stream), stream_unit(stream) };
@@ -65,21 +70,14 @@ static void put_metadata(struct remote_write *rw, struct stream *stream)
     struct stream_labels *l = remote_write_stream_labels(rw, stream);
     uint64_t now = clock_mono(rw->options.clock);
 
-    if (!rw->options.send_metadata || rw->options.version != REMOTE_WRITE_1 ||
-        (l->metadata_sent != 0 && now - l->metadata_sent < METADATA_INTERVAL))
+    if (!rw->options.send_metadata || rw->options.version != REMOTE_WRITE_1)
+        return;
+    if (l->metadata_sent != 0 && now - l->metadata_sent < METADATA_INTERVAL &&
+        !(rw->sorting && l->metadata_batch == rw->batch)) /* that message was thrown away */
         return;
     l->metadata_sent = now;
-    message_put_metadata(remote_write_message(rw, 0, false), &rw->metadata);
-}
-
-static bool next_point(struct pb_reader *points, struct bytes *point)
-{
-    for (struct pb_field f; pb_next(points, &f);)
-        if (f.number == 1 && f.wire == PB_LEN) {
-            *point = f.bytes;
-            return true;
-        }
-    return false;
+    l->metadata_batch = rw->sorting ? 0 : rw->batch;
+    message_put_metadata(remote_write_message(rw, 0, 0), &rw->metadata);
 }
 
 #define GROUP 8 /* points whose memory is on its way at one time */
@@ -94,7 +92,7 @@ static void take_points(struct remote_write *rw, struct stream *stream, struct b
     do {
         struct bytes point;
 
-        for (n = 0; n < GROUP && !rw->disorder && next_point(&points, &point); n++) {
+        for (n = 0; n < GROUP && !rw->disorder && remote_write_next_point(&points, &point); n++) {
             point_read(&group[n], stream->kind, point);
             keys[n] = (struct identity_key){ 0 };
             if (group[n].attributes.data == NULL)
@@ -113,60 +111,63 @@ static void take_points(struct remote_write *rw, struct stream *stream, struct b
         }
         for (size_t i = 0; i < n && !rw->disorder; i++) {
             if (group[i].attributes.data == NULL)
-                keys[i] = key_of(rw, stream, &group[i]);
+                keys[i] = remote_write_key(rw, stream, &group[i]);
             remote_write_take_point(rw, stream, &group[i], &keys[i]);
         }
     } while (n == GROUP);
 }
 
-/* Point by point into the list of those that wait for their order. */
-static void collect_points(struct remote_write *rw, struct stream *stream, struct bytes bytes)
+/* ---- target_info ---- */
+
+void remote_write_target_name(const struct remote_write *rw, struct buf *out)
 {
-    struct pb_reader points = pb_reader(bytes);
+    struct bytes ns = rw->options.translation->ns;
 
-    for (struct bytes point; next_point(&points, &point);) {
-        struct point p;
-        struct identity_key key;
-
-        point_read(&p, stream->kind, point);
-        if (p.time > rw->newest)
-            rw->newest = p.time;
-        key = key_of(rw, stream, &p);
-        *vec_push(&rw->unsorted) =
-            (struct unsorted_point){ stream, point, key.hash, (int64_t)(p.time / NS_PER_MS), (uint32_t)rw->unsorted.n };
-        stream->children++; /* so that it stays */
+    if (ns.len > 0) {
+        buf_put(out, ns);
+        buf_putc(out, '_');
     }
+    buf_puts(out, "target_info");
 }
 
-/* ---- target_info ---- */
+/* Was one with these labels sent for the batch? That can only be of another resource of the same job and instance. */
+static bool is_target_repeated(struct remote_write *rw, const struct resource_entry *r, uint64_t hash)
+{
+    if (r->shown && r->older == NULL)
+        return false;
+    for (size_t i = 0; i < rw->target_hashes.n; i++)
+        if (rw->target_hashes.v[i] == hash)
+            return true;
+    *vec_push(&rw->target_hashes) = hash;
+    return false;
+}
 
 static void put_target(struct remote_write *rw, const struct target *t)
 {
     static const struct remote_metadata metadata = { .type = REMOTE_GAUGE, .help = BYTES_LIT("Target metadata") };
-    struct bytes ns = rw->options.translation->ns;
     struct buf name = { 0 };
+    uint64_t hash;
 
     if ((int64_t)(t->newest / NS_PER_MS) <= t->resource->target_time)
         return; /* one that is late would only be refused */
     t->resource->target_time = (int64_t)(t->newest / NS_PER_MS);
     rw->own_fields.len = rw->fields.len = rw->base.n = rw->own.n = 0;
     label_fields_put(&rw->own_fields, resource_target(t->resource));
-    if (ns.len > 0) {
-        buf_put(&name, ns);
-        buf_putc(&name, '_');
-    }
-    buf_puts(&name, "target_info");
+    remote_write_target_name(rw, &name);
     label_field_put(&rw->fields, bytes_str("__name__"), buf_bytes(&name));
     label_fields_list(&rw->base, buf_bytes(&rw->own_fields));
     label_fields_list(&rw->own, buf_bytes(&rw->fields));
     label_fields_merge(&rw->labels, &rw->base, &rw->own);
+    hash = remote_write_hash(rw, &rw->labels);
     rw->sample = (struct message_sample){
         .labels = &rw->labels,
         .metadata = &metadata,
         .time = (int64_t)(t->newest / NS_PER_MS),
         .bits = pb_bits(1),
     };
-    message_put(remote_write_message(rw, remote_write_hash(&rw->labels) % rw->options.shards, false), &rw->sample);
+    if (!is_target_repeated(rw, t->resource, hash) &&
+        (!rw->mixed || remote_write_claim(rw, &rw->labels, rw->sample.time)))
+        message_put(remote_write_message(rw, (uint32_t)(hash >> 32) % rw->options.shards, 0), &rw->sample);
     buf_free(&name);
 }
 
@@ -190,14 +191,20 @@ static void put_targets(struct remote_write *rw, bool really)
             put_target(rw, &rw->targets.v[i]);
         streams_drop_resource(&rw->streams, rw->targets.v[i].resource);
     }
-    rw->targets.n = 0;
+    rw->targets.n = rw->target_hashes.n = 0;
 }
 
-/* ---- both ways ---- */
+/* ---- a batch, whole ---- */
 
-typedef void take_fn(struct remote_write *rw, struct stream *stream, struct bytes points);
+static void note_mixed(struct remote_write *rw, struct stream *stream)
+{
+    if (!remote_write_names_mixed(remote_write_stream_labels(rw, stream)))
+        return;
+    rw->mixed = true;
+    rw->disorder = !rw->sorting;
+}
 
-static void walk_batch(struct remote_write *rw, const struct batch *b, take_fn *take)
+void remote_write_walk(struct remote_write *rw, const struct batch *b, remote_write_take *take)
 {
     struct stream_cursor cursor = { 0 };
     struct metric_walk w;
@@ -215,9 +222,9 @@ static void walk_batch(struct remote_write *rw, const struct batch *b, take_fn *
             continue;
         }
         if (is_sendable(rw, &w, stream)) {
-            set_metadata(rw, stream);
-            if (take == take_points)
-                put_metadata(rw, stream);
+            note_mixed(rw, stream);
+            remote_write_set_metadata(rw, stream);
+            put_metadata(rw, stream);
             rw->newest = 0;
             take(rw, stream, w.points);
             note_target(rw, cursor.resource);
@@ -243,66 +250,21 @@ static void discard_messages(struct remote_write *rw)
     rw->result->n_drops = 0;
 }
 
-static int by_series_and_time(const void *a, const void *b)
-{
-    const struct unsorted_point *x = a, *y = b;
-
-    if (x->identity != y->identity)
-        return x->identity < y->identity ? -1 : 1;
-    if (x->time != y->time)
-        return x->time < y->time ? -1 : 1;
-    return x->position < y->position ? -1 : 1;
-}
-
-static void encode_sorted(struct remote_write *rw)
-{
-    rw->batch++;
-    for (size_t i = 0; i < rw->unsorted.n; i++) {
-        struct unsorted_point *x = &rw->unsorted.v[i];
-        struct identity_key key;
-        struct point p;
-
-        if (i + 1 < rw->unsorted.n && x[1].identity == x->identity && x[1].time == x->time) {
-            remote_write_drop(rw, "duplicate_timestamp", x->stream, 1);
-            continue;
-        }
-        point_read(&p, x->stream->kind, x->point);
-        key = key_of(rw, x->stream, &p);
-        set_metadata(rw, x->stream);
-        remote_write_take_point(rw, x->stream, &p, &key);
-        if (rw->disorder) { /* two byte forms of one set of attributes cannot come here; two streams can */
-            rw->disorder = false;
-            remote_write_drop(rw, "duplicate_timestamp", x->stream, 1);
-        }
-    }
-}
-
-/* Again, in order. */
-static void encode_in_order(struct remote_write *rw, const struct batch *b)
-{
-    discard_messages(rw);
-    put_targets(rw, false);
-    rw->disorder = false;
-    rw->unsorted.n = 0;
-    walk_batch(rw, b, collect_points);
-    qsort(rw->unsorted.v, rw->unsorted.n, sizeof(*rw->unsorted.v), by_series_and_time);
-    encode_sorted(rw);
-    for (size_t i = 0; i < rw->unsorted.n; i++)
-        streams_leave(&rw->streams, rw->unsorted.v[i].stream);
-    rw->unsorted.n = 0;
-}
-
 void remote_write_encode(struct remote_write *rw, const struct batch *b, struct remote_write_result *result)
 {
     *result = (struct remote_write_result){ .last = &result->first };
     rw->result = result;
     rw->tick = (uint32_t)(clock_mono(rw->options.clock) / REMOTE_WRITE_TICK);
     rw->batch++;
-    rw->disorder = false;
-    walk_batch(rw, b, take_points);
-    if (rw->disorder)
-        encode_in_order(rw, b);
+    rw->disorder = rw->mixed = false;
+    remote_write_walk(rw, b, take_points);
+    if (rw->disorder) {
+        discard_messages(rw);
+        put_targets(rw, false);
+        remote_write_encode_sorted(rw, b);
+    }
     put_targets(rw, true);
+    remote_write_forget_claims(rw);
     for (uint32_t i = 0; i < rw->options.shards; i++)
         if (rw->messages[i].request != NULL)
             remote_write_finish(rw, &rw->messages[i]);
@@ -333,6 +295,8 @@ struct remote_write *remote_write_new(const struct remote_write_options *o)
     rw->slack = o->max_bytes / 8 < SLACK_MAX ? o->max_bytes / 8 : SLACK_MAX;
     streams_init(&rw->streams, o->translation, o->budget);
     rw->streams.on_stream_gone = remote_write_stream_gone;
+    remote_write_index_init(rw);
+    remote_write_names_init(rw);
     symbols_clear(&rw->names);
     rw->messages = mem_zalloc(o->shards * sizeof(*rw->messages));
     for (uint32_t i = 0; i < o->shards; i++)
@@ -343,14 +307,20 @@ struct remote_write *remote_write_new(const struct remote_write_options *o)
 void remote_write_free(struct remote_write *rw)
 {
     remote_write_forget_all(rw);
+    remote_write_names_free(rw);
     streams_free(&rw->streams);
+    table_free(&rw->by_labels);
     for (uint32_t i = 0; i < rw->options.shards; i++)
         message_free(&rw->messages[i]);
     free(rw->messages);
     vec_free(&rw->unsorted);
     vec_free(&rw->targets);
+    vec_free(&rw->target_hashes);
     vec_free(&rw->labels);
     vec_free(&rw->base);
+    vec_free(&rw->twin_labels);
+    vec_free(&rw->twin_own);
+    buf_free(&rw->earlier);
     buf_free(&rw->fields);
     buf_free(&rw->own_fields);
     buf_free(&rw->packed);

@@ -2,9 +2,15 @@
 /* OTLP metrics as Prometheus remote write requests, 1.0 and 2.0 (the Remote-Write specifications).
  *
  * Each data point becomes a unit: its TimeSeries, one for a number, several for a classic histogram or a summary, which
- * stand one behind the other in one request. What is not a data point (target_info, metadata) makes units without an
- * item. Series are spread over shards by their labels, so that all samples of one series are in requests of one shard;
- * whoever sends a shard's requests one after another keeps each series in order.
+ * stand one behind the other in one request. Numbers of one series that come in one batch share a unit, a TimeSeries
+ * with several samples. What is not a data point (target_info, metadata) makes units without an item. Series are spread
+ * over shards by their labels, so that all samples of one series are in requests of one shard; whoever sends a shard's
+ * requests one after another keeps each series in order.
+ *
+ * No request has two TimeSeries with equal labels, whatever OTLP tells apart (the types of attributes, dots and
+ * underscores in names, resources without a name): of equal times the last stays, the others are dropped as
+ * "duplicate_timestamp". A number that would be one of the series of a histogram or summary (`h_sum` beside `h`) is
+ * dropped as "type_conflict".
  *
  * Series are known by their raw bytes (prom/series/streams.h) and keep their labels as they stand in a message. The
  * cache is charged to the budget; a series that finds no room in it is encoded all the same. */
@@ -17,16 +23,18 @@
 
 enum remote_write_version { REMOTE_WRITE_1, REMOTE_WRITE_2 };
 
-#define REMOTE_WRITE_NO_ITEM 0x80000000u
-
 /* One message. A zeroed one is empty. */
 struct remote_write_request {
     struct remote_write_request *next; /* the holder's */
     enum remote_write_version version;
     uint32_t shard;
-    struct buf message;  /* not compressed */
-    VEC(uint32_t) units; /* where in the message each begins; or'ed with REMOTE_WRITE_NO_ITEM where it is no item */
-    uint64_t items;      /* data points */
+    struct buf message; /* not compressed */
+    VEC(struct remote_write_unit {
+        uint32_t at;    /* where in the message it begins */
+        uint32_t items; /* data points in it; 0: it is target_info or metadata */
+    })
+    units;
+    uint64_t items; /* of all units */
     uint64_t samples, histograms, exemplars, metadata;
     int64_t newest; /* ms since 1970: the latest sample; INT64_MIN without any */
 };
@@ -35,6 +43,9 @@ void remote_write_request_free(struct remote_write_request *r); /* and its memor
 
 /* Units [from, to) of r as a request of their own. Its counts of samples, histograms, exemplars are counted anew. */
 struct remote_write_request *remote_write_cut(const struct remote_write_request *r, size_t from, size_t to);
+
+/* The only unit of r with but some of its items: those of [from, to). */
+struct remote_write_request *remote_write_cut_items(const struct remote_write_request *r, size_t from, size_t to);
 
 /* For people: the first series of a unit as name{labels}, appended to `out`. */
 void remote_write_name(struct buf *out, const struct remote_write_request *r, size_t unit);
@@ -58,7 +69,7 @@ struct remote_write_result {
     struct remote_write_request *first, **last; /* in order; the caller's */
     struct remote_write_drop {
         const char *reason; /* static: "delta_temporality", "duplicate_timestamp", "bad_name", "bad_label", "malformed",
-                             * "scale", "no_value" */
+                             * "scale", "no_value", "type_conflict" */
         char example[120];  /* a metric's name, cut */
         uint64_t items;
     } drops[12];
@@ -70,8 +81,7 @@ struct remote_write;
 struct remote_write *remote_write_new(const struct remote_write_options *o);
 void remote_write_free(struct remote_write *rw);
 
-/* Encode a batch of metrics whole. Samples of one series come out in the order of their timestamps; of equal ones the
- * last stays. */
+/* Encode a batch of metrics whole. Samples of one series come out in the order of their timestamps. */
 void remote_write_encode(struct remote_write *rw, const struct batch *b, struct remote_write_result *result);
 
 /* Forget series that have expired, a slice of them: call it every now and then. */

@@ -37,12 +37,24 @@ size_t message_size(const struct message *m)
     return m->request->message.len + (m->version == REMOTE_WRITE_2 ? m->symbols.fields.len : 0);
 }
 
-void message_unit(struct message *m, bool is_item)
+void message_unit(struct message *m, uint32_t items)
 {
     struct remote_write_request *r = m->request;
 
-    *vec_push(&r->units) = (uint32_t)r->message.len | (is_item ? 0 : REMOTE_WRITE_NO_ITEM);
-    r->items += is_item;
+    *vec_push(&r->units) = (struct remote_write_unit){ (uint32_t)r->message.len, items };
+    r->items += items;
+}
+
+bool message_drop_empty(struct message *m)
+{
+    struct remote_write_request *r = m->request;
+    const struct remote_write_unit *last = &r->units.v[r->units.n - 1];
+
+    if (last->at < r->message.len)
+        return false;
+    r->items -= last->items;
+    r->units.n--;
+    return true;
 }
 
 struct remote_write_request *message_end(struct message *m)
@@ -59,7 +71,7 @@ struct remote_write_request *message_end(struct message *m)
     memcpy(r->message.data, m->symbols.fields.data, front);
     r->message.len += front;
     for (size_t i = 0; i < r->units.n; i++)
-        r->units.v[i] += (uint32_t)front;
+        r->units.v[i].at += (uint32_t)front;
     return r;
 }
 
@@ -79,15 +91,15 @@ static uint8_t *put_int(uint8_t *p, uint32_t field, int64_t v)
 #define SAMPLE_MAX (2 + 9 + 11 + 11)
 
 /* The sample's field: number 2 in both versions. */
-static size_t put_sample(uint8_t *at, const struct message_sample *s, bool with_start)
+static inline size_t put_sample(uint8_t *at, int64_t time, int64_t start, uint64_t bits)
 {
     uint8_t *p = at + 2;
 
-    p = put_double(p, SAMPLE_VALUE, s->bits);
-    if (s->time != 0)
-        p = put_int(p, SAMPLE_TIME, s->time);
-    if (with_start && s->start != 0)
-        p = put_int(p, SAMPLE_START, s->start);
+    p = put_double(p, SAMPLE_VALUE, bits);
+    if (time != 0)
+        p = put_int(p, SAMPLE_TIME, time);
+    if (start != 0)
+        p = put_int(p, SAMPLE_START, start);
     at[0] = PB_TAG(V1_SAMPLES, PB_LEN);
     at[1] = (uint8_t)(p - at - 2);
     return (size_t)(p - at);
@@ -223,10 +235,17 @@ static void put_rest(struct message *m, const struct message_sample *s)
     }
 }
 
+static uint8_t *put_bytes(uint8_t *p, struct bytes b)
+{
+    if (b.len > 0)
+        memcpy(p, b.data, b.len);
+    return p + b.len;
+}
+
 static void put_first(struct message *m, const struct message_sample *s, struct bytes sample)
 {
     struct buf *out = &m->request->message;
-    size_t len = sample.len + m->scratch.len;
+    size_t len = s->earlier.len + sample.len + m->scratch.len;
     uint8_t *p;
 
     for (size_t i = 0; i < s->labels->n; i++)
@@ -244,18 +263,17 @@ static void put_first(struct message *m, const struct message_sample *s, struct 
             p += f->field.len;
         }
     }
-    memcpy(p, sample.data, sample.len);
-    p += sample.len;
-    if (m->scratch.len > 0)
-        memcpy(p, m->scratch.data, m->scratch.len);
-    out->len = (size_t)(p + m->scratch.len - out->data);
+    p = put_bytes(put_bytes(p, s->earlier), sample);
+    p = put_bytes(p, buf_bytes(&m->scratch));
+    out->len = (size_t)(p - out->data);
 }
 
 static void put_second(struct message *m, const struct message_sample *s, struct bytes sample)
 {
     struct buf *out = &m->request->message;
     size_t refs_len = 0, len;
-    uint8_t *p = buf_reserve(out, 32 + s->labels->n * 10 + sample.len + m->scratch.len), *refs;
+    size_t rest = s->earlier.len + sample.len + m->scratch.len;
+    uint8_t *p = buf_reserve(out, 32 + s->labels->n * 10 + rest), *refs;
 
     /* The references come first into the place where they would stand behind the longest heads. */
     refs = p + 16;
@@ -263,24 +281,30 @@ static void put_second(struct message *m, const struct message_sample *s, struct
         refs_len += pb_put_varint_at(refs + refs_len, symbols_number(&m->symbols, s->labels->v[i].name));
         refs_len += pb_put_varint_at(refs + refs_len, symbols_number(&m->symbols, s->labels->v[i].value));
     }
-    len = 1 + pb_varint_len(refs_len) + refs_len + sample.len + m->scratch.len;
+    len = 1 + pb_varint_len(refs_len) + refs_len + rest;
     *p++ = PB_TAG(V2_SERIES, PB_LEN);
     p += pb_put_varint_at(p, len);
     *p++ = PB_TAG(V2_REFS, PB_LEN);
     p += pb_put_varint_at(p, refs_len);
     memmove(p, refs, refs_len);
     p += refs_len;
-    memcpy(p, sample.data, sample.len);
-    p += sample.len;
-    if (m->scratch.len > 0)
-        memcpy(p, m->scratch.data, m->scratch.len);
-    out->len = (size_t)(p + m->scratch.len - out->data);
+    p = put_bytes(put_bytes(p, s->earlier), sample);
+    p = put_bytes(p, buf_bytes(&m->scratch));
+    out->len = (size_t)(p - out->data);
+}
+
+void message_value(struct buf *out, enum remote_write_version version, int64_t time, int64_t start, uint64_t bits)
+{
+    uint8_t *p = buf_reserve(out, SAMPLE_MAX);
+
+    out->len += put_sample(p, time, version == REMOTE_WRITE_2 ? start : 0, bits);
 }
 
 void message_put(struct message *m, const struct message_sample *s)
 {
     uint8_t sample[SAMPLE_MAX];
-    size_t len = s->native == NULL ? put_sample(sample, s, m->version == REMOTE_WRITE_2) : 0;
+    int64_t start = m->version == REMOTE_WRITE_2 ? s->start : 0;
+    size_t len = s->native == NULL ? put_sample(sample, s->time, start, s->bits) : 0;
     struct remote_write_request *r = m->request;
 
     m->scratch.len = 0;
@@ -290,7 +314,7 @@ void message_put(struct message *m, const struct message_sample *s)
         put_first(m, s, bytes_of(sample, len));
     else
         put_second(m, s, bytes_of(sample, len));
-    r->samples += s->native == NULL;
+    r->samples += (s->native == NULL) + s->n_earlier;
     r->histograms += s->native != NULL;
     if (s->time > r->newest)
         r->newest = s->time;

@@ -39,21 +39,27 @@ struct message {
 void message_free(struct message *m);
 void message_begin(struct message *m, uint32_t shard);
 size_t message_size(const struct message *m);
-void message_unit(struct message *m, bool is_item);
+void message_unit(struct message *m, uint32_t items);
+bool message_drop_empty(struct message *m); /* the last unit, when nothing was put into it */
 /* The request, whole. None is open then. */
 struct remote_write_request *message_end(struct message *m);
 
 /* One sample of one series. */
 struct message_sample {
     const label_field_list *labels;
-    const struct remote_metadata *metadata;  /* version 2 */
-    int64_t time, start;                     /* ms; start 0 = unknown */
-    uint64_t bits;                           /* of the double */
+    const struct remote_metadata *metadata; /* version 2 */
+    int64_t time, start;                    /* ms; start 0 = unknown */
+    uint64_t bits;                          /* of the double */
+    struct bytes earlier;                   /* samples before this one, by message_value */
+    size_t n_earlier;
     const struct native_histogram *native;   /* instead of `bits` */
     bool stale;                              /* native: a stale marker */
     const struct exemplar *const *exemplars; /* with n_exemplars; those that do not fit are left out */
     size_t n_exemplars;
 };
+
+/* A sample of a number as it stands in a series, appended to `out`: for message_sample.earlier. */
+void message_value(struct buf *out, enum remote_write_version version, int64_t time, int64_t start, uint64_t bits);
 
 void message_put(struct message *m, const struct message_sample *s);
 

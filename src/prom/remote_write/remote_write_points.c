@@ -34,11 +34,15 @@ void remote_write_finish(struct remote_write *rw, struct message *m)
 {
     struct remote_write_request *r = message_end(m);
 
+    if (r->units.n == 0) {
+        remote_write_request_free(r);
+        return;
+    }
     *rw->result->last = r;
     rw->result->last = &r->next;
 }
 
-struct message *remote_write_message(struct remote_write *rw, uint32_t shard, bool is_item)
+struct message *remote_write_message(struct remote_write *rw, uint32_t shard, uint32_t items)
 {
     struct message *m = &rw->messages[shard];
 
@@ -46,15 +50,21 @@ struct message *remote_write_message(struct remote_write *rw, uint32_t shard, bo
         remote_write_finish(rw, m);
     if (m->request == NULL)
         message_begin(m, shard);
-    message_unit(m, is_item);
+    message_unit(m, items);
     return m;
+}
+
+static void put_sample(struct remote_write *rw, struct message *m)
+{
+    if (!rw->mixed || remote_write_claim(rw, rw->sample.labels, rw->sample.time))
+        message_put(m, &rw->sample);
 }
 
 static void put_value(struct remote_write *rw, struct message *m, const label_field_list *labels, uint64_t bits)
 {
     rw->sample.labels = labels;
     rw->sample.bits = bits;
-    message_put(m, &rw->sample);
+    put_sample(rw, m);
 }
 
 /* ---- exemplars ---- */
@@ -180,7 +190,7 @@ static void put_buckets(struct remote_write *rw, struct message *m, struct strea
     rw->sample.labels = &rw->labels;
     rw->sample.native = h;
     rw->sample.stale = (p->flags & POINT_NO_VALUE) != 0;
-    message_put(m, &rw->sample);
+    put_sample(rw, m);
     rw->sample.native = NULL;
     rw->sample.stale = false;
     rw->sample.n_exemplars = 0;
@@ -219,15 +229,24 @@ static void put_custom(struct remote_write *rw, struct message *m, struct stream
     put_buckets(rw, m, stream, p, &h);
 }
 
-static void put_unit(struct remote_write *rw, struct stream *stream, const struct point *p, uint32_t shard)
+static int64_t start_of(const struct stream *stream, const struct point *p)
 {
-    struct message *m = remote_write_message(rw, shard, true);
+    return stream->kind == METRIC_NUMBER_GAUGE ? 0 : (int64_t)(p->start / NS_PER_MS);
+}
+
+/* With rw->earlier before it in its series, `n_earlier` of them. */
+static void put_unit(struct remote_write *rw, struct stream *stream, const struct point *p, uint32_t shard,
+                     uint32_t n_earlier)
+{
+    struct message *m = remote_write_message(rw, shard, n_earlier + 1);
     bool custom;
 
     rw->sample = (struct message_sample){
         .metadata = &rw->metadata,
         .time = (int64_t)(p->time / NS_PER_MS),
-        .start = stream->kind == METRIC_NUMBER_GAUGE ? 0 : (int64_t)(p->start / NS_PER_MS),
+        .start = start_of(stream, p),
+        .earlier = n_earlier > 0 ? buf_bytes(&rw->earlier) : bytes_of(NULL, 0),
+        .n_earlier = n_earlier,
     };
     switch (stream->kind) {
     case METRIC_EXPLICIT:
@@ -248,16 +267,9 @@ static void put_unit(struct remote_write *rw, struct stream *stream, const struc
     }
 }
 
-/* Not the first sample of its series in this batch, and not later than the one before. */
-static bool is_out_of_order(const struct remote_write *rw, const struct remote_series *x, int64_t time)
-{
-    return x->batch == rw->batch && time <= x->time;
-}
-
 void remote_write_take_point(struct remote_write *rw, struct stream *stream, const struct point *p,
                              const struct identity_key *key)
 {
-    int64_t time = (int64_t)(p->time / NS_PER_MS);
     struct series_ref ref = { 0 };
     const char *reason = remote_write_find(rw, stream, key, &ref);
 
@@ -269,14 +281,51 @@ void remote_write_take_point(struct remote_write *rw, struct stream *stream, con
     }
     if (p->time > rw->newest)
         rw->newest = p->time;
-    if (ref.series != NULL) {
-        if (is_out_of_order(rw, ref.series, time)) {
-            rw->disorder = true;
-            return;
-        }
-        ref.series->seen = rw->tick;
-        ref.series->batch = rw->batch;
-        ref.series->time = time;
+    if (ref.series == NULL || remote_write_seen_in_batch(rw, ref.series)) {
+        rw->disorder = true;
+        return;
     }
-    put_unit(rw, stream, p, ref.shard);
+    ref.series->seen = rw->tick;
+    remote_write_see_in_batch(rw, ref.series);
+    put_unit(rw, stream, p, ref.shard, 0);
+}
+
+/* All but the last, as they stand in a series. */
+static void put_earlier(struct remote_write *rw, const struct unsorted_point *points, size_t n)
+{
+    rw->earlier.len = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct stream *stream = points[i].stream;
+        struct point p;
+
+        point_read(&p, stream->kind, points[i].point);
+        message_value(&rw->earlier, rw->options.version, points[i].time, start_of(stream, &p),
+                      (p.flags & POINT_NO_VALUE) != 0 ? STALE_NAN : bits_of(&p));
+    }
+}
+
+void remote_write_put_points(struct remote_write *rw, const struct unsorted_point *points, size_t n)
+{
+    const struct unsorted_point *last = &points[n - 1];
+    struct stream *stream = last->stream;
+    struct identity_key key;
+    struct series_ref ref;
+    struct point p;
+    const char *reason = NULL;
+
+    point_read(&p, stream->kind, last->point);
+    key = remote_write_key(rw, stream, &p);
+    if (stream->kind >= METRIC_EXPLICIT)
+        reason = distribution_value_read(&rw->value, stream->kind, p.bytes);
+    if (reason == NULL)
+        reason = remote_write_find(rw, stream, &key, &ref);
+    if (reason != NULL) {
+        remote_write_drop(rw, reason, stream, n);
+        return;
+    }
+    put_earlier(rw, points, n - 1);
+    remote_write_set_metadata(rw, stream);
+    put_unit(rw, stream, &p, ref.shard, (uint32_t)(n - 1));
+    if (message_drop_empty(&rw->messages[ref.shard]))
+        remote_write_drop(rw, "type_conflict", stream, n);
 }

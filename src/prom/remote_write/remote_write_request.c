@@ -19,7 +19,7 @@ void remote_write_request_free(struct remote_write_request *r)
 
 static size_t unit_at(const struct remote_write_request *r, size_t i)
 {
-    return i < r->units.n ? r->units.v[i] & ~REMOTE_WRITE_NO_ITEM : r->message.len;
+    return i < r->units.n ? r->units.v[i].at : r->message.len;
 }
 
 /* The numbers of version 2's labels in one packed field. */
@@ -91,25 +91,65 @@ static void count_message(struct remote_write_request *r)
     }
 }
 
-struct remote_write_request *remote_write_cut(const struct remote_write_request *r, size_t from, size_t to)
+/* A request like r, with the symbols of `part`. */
+static struct remote_write_request *begin_cut(const struct remote_write_request *r, struct bytes part)
 {
     struct remote_write_request *out = mem_zalloc(sizeof(*out));
-    size_t at = unit_at(r, from), shift;
-    struct bytes part = bytes_of(r->message.data + at, unit_at(r, to) - at);
 
-    assert(from < to && to <= r->units.n);
     out->version = r->version;
     out->shard = r->shard;
     out->newest = r->newest;
     if (r->version == REMOTE_WRITE_2)
         put_used_symbols(&out->message, bytes_of(r->message.data, unit_at(r, 0)), part);
+    return out;
+}
+
+struct remote_write_request *remote_write_cut(const struct remote_write_request *r, size_t from, size_t to)
+{
+    size_t at = unit_at(r, from), shift;
+    struct bytes part = bytes_of(r->message.data + at, unit_at(r, to) - at);
+    struct remote_write_request *out = begin_cut(r, part);
+
+    assert(from < to && to <= r->units.n);
     shift = out->message.len;
     buf_put(&out->message, part);
     for (size_t i = from; i < to; i++) {
-        uint32_t no_item = r->units.v[i] & REMOTE_WRITE_NO_ITEM;
+        *vec_push(&out->units) =
+            (struct remote_write_unit){ (uint32_t)(unit_at(r, i) - at + shift), r->units.v[i].items };
+        out->items += r->units.v[i].items;
+    }
+    count_message(out);
+    return out;
+}
 
-        *vec_push(&out->units) = (uint32_t)(unit_at(r, i) - at + shift) | no_item;
-        out->items += no_item == 0;
+/* The fields of a series, of its samples only those of [from, to). */
+static void put_series_cut(struct buf *out, struct bytes series, size_t from, size_t to)
+{
+    struct pb_reader s = pb_reader(series);
+    size_t n = 0;
+
+    for (struct pb_field f; pb_next(&s, &f);) {
+        if (f.number == V1_SAMPLES && f.wire == PB_LEN && (n++ < from || n > to))
+            continue;
+        buf_append(out, f.start, (size_t)(s.p - f.start));
+    }
+}
+
+struct remote_write_request *remote_write_cut_items(const struct remote_write_request *r, size_t from, size_t to)
+{
+    size_t at = unit_at(r, 0), mark;
+    struct bytes part = bytes_of(r->message.data + at, r->message.len - at);
+    struct remote_write_request *out = begin_cut(r, part);
+    struct pb_reader m = pb_reader(part);
+    struct pb_field f;
+
+    assert(r->units.n == 1 && from < to && to <= r->items);
+    *vec_push(&out->units) = (struct remote_write_unit){ (uint32_t)out->message.len, (uint32_t)(to - from) };
+    out->items = to - from;
+    while (pb_next(&m, &f)) { /* but one */
+        mark = pb_begin(&out->message, f.number);
+        put_series_cut(&out->message, f.bytes, from, to);
+        pb_end(&out->message, mark);
     }
     count_message(out);
     return out;

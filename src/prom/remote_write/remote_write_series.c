@@ -27,6 +27,7 @@ void remote_write_stream_gone(struct streams *s, struct stream *stream)
 
     if (l == NULL)
         return;
+    remote_write_names_remove(container_of(s, struct remote_write, streams), l);
     budget_give(s->budget, cost_of(l));
     buf_free(&l->fields);
     buf_free(&l->name);
@@ -54,41 +55,58 @@ struct stream_labels *remote_write_stream_labels(struct remote_write *rw, struct
         buf_put(&l->fields, rw->base.v[i].field);
     label_fields_list(&l->common, buf_bytes(&l->fields));
     budget_charge(rw->streams.budget, cost_of(l));
+    remote_write_names_add(rw, stream, l);
     stream->user = l;
     return l;
 }
 
-uint32_t remote_write_hash(const label_field_list *labels)
+uint64_t remote_write_hash(const struct remote_write *rw, const label_field_list *labels)
 {
-    uint64_t hash = 0;
+    uint64_t hash = rw->streams.seed;
 
     for (size_t i = 0; i < labels->n; i++)
-        hash = (hash ^ bytes_hash(labels->v[i].name) ^ bytes_hash(labels->v[i].value) * 3) * 0x9e3779b97f4a7c15ull;
-    return (uint32_t)(hash >> 32);
+        hash = identity_hash(identity_hash(hash, labels->v[i].name), labels->v[i].value);
+    return hash;
 }
 
-/* rw->labels, from rw->own: all labels of a series, but not yet those of its parts (`le`). */
-static void join_labels(struct remote_write *rw, const struct stream_labels *l, bool whole)
+enum series_shape stream_shape(const struct stream *stream)
 {
-    label_fields_merge(&rw->labels, whole ? &l->only_name : &l->common, &rw->own);
+    return stream->kind == METRIC_EXPLICIT  ? SHAPE_HISTOGRAM
+           : stream->kind == METRIC_SUMMARY ? SHAPE_SUMMARY
+                                            : SHAPE_PLAIN;
 }
 
-/* A known series' own labels, into rw->own. */
-static void unpack_labels(struct remote_write *rw, const struct remote_series *x)
+/* All labels of a series, but not yet those of its parts (`le`). */
+static inline void join_labels(label_field_list *out, const struct stream_labels *l, bool whole,
+                               const label_field_list *own)
+{
+    label_fields_merge(out, whole ? &l->only_name : &l->common, own);
+}
+
+/* A known series' own labels. */
+static inline void unpack_labels(const struct remote_write *rw, const struct remote_series *x, label_field_list *own)
 {
     const uint8_t *base = (const uint8_t *)x + x->cached.id.raw_at;
     struct bytes packed = cached_series_labels(&x->cached);
 
-    rw->own.n = 0;
+    own->n = 0;
     for (size_t i = 0; i < x->n_labels; i++) {
         struct own_label o;
-        struct label_field *f = vec_push(&rw->own);
+        struct label_field *f = vec_push(own);
 
         memcpy(&o, packed.data + i * sizeof(o), sizeof(o));
         f->name = symbols_text(&rw->names, o.name);
         f->value = bytes_of(base + o.at, o.len);
         f->field = bytes_of(NULL, label_field_size(f->name.len, f->value.len));
     }
+}
+
+void remote_write_cached_labels(struct remote_write *rw, const struct remote_series *x, label_field_list *out)
+{
+    const struct stream_labels *l = cached_series_stream(&x->cached)->user;
+
+    unpack_labels(rw, x, &rw->twin_own);
+    join_labels(out, l, x->cached.whole, &rw->twin_own);
 }
 
 /* rw->own as it is kept behind `raw`, in rw->packed. False: there is no room for it in 16 bits. */
@@ -119,7 +137,7 @@ static bool pack_labels(struct remote_write *rw, struct bytes raw)
 }
 
 static struct remote_series *keep_series(struct remote_write *rw, struct stream *stream, const struct identity_key *key,
-                                         bool whole)
+                                         bool whole, uint64_t hash)
 {
     struct remote_series *x;
 
@@ -130,9 +148,18 @@ static struct remote_series *keep_series(struct remote_write *rw, struct stream 
     if (x == NULL)
         return NULL;
     x->n_labels = (uint16_t)rw->own.n;
-    x->shard_hash = remote_write_hash(&rw->labels);
-    x->time = INT64_MIN;
+    x->label_hash = (uint32_t)(hash >> 32);
+    if (!remote_write_index(rw, x)) {
+        streams_drop(&rw->streams, &x->cached);
+        return NULL;
+    }
     return x;
+}
+
+static void drop_series(struct remote_write *rw, struct remote_series *x)
+{
+    remote_write_unindex(rw, x);
+    streams_drop(&rw->streams, &x->cached);
 }
 
 const char *remote_write_find(struct remote_write *rw, struct stream *stream, const struct identity_key *key,
@@ -142,12 +169,15 @@ const char *remote_write_find(struct remote_write *rw, struct stream *stream, co
     const struct stream_labels *l = remote_write_stream_labels(rw, stream);
     struct bytes rendered;
     const char *reason;
+    uint64_t hash;
     bool whole;
 
     if (x != NULL) {
-        unpack_labels(rw, x);
-        join_labels(rw, l, x->cached.whole);
-        *out = (struct series_ref){ x, x->shard_hash % rw->options.shards };
+        unpack_labels(rw, x, &rw->own);
+        join_labels(&rw->labels, l, x->cached.whole, &rw->own);
+        *out = (struct series_ref){ x, x->label_hash % rw->options.shards, 0 };
+        if (rw->sorting)
+            out->hash = remote_write_hash(rw, &rw->labels) + stream_shape(stream);
         return NULL;
     }
     reason = streams_translate(&rw->streams, stream, key->raw, &rendered, &whole);
@@ -156,9 +186,10 @@ const char *remote_write_find(struct remote_write *rw, struct stream *stream, co
     rw->own_fields.len = rw->own.n = 0;
     label_fields_put(&rw->own_fields, rendered);
     label_fields_list(&rw->own, buf_bytes(&rw->own_fields));
-    join_labels(rw, l, whole);
-    x = keep_series(rw, stream, key, whole);
-    *out = (struct series_ref){ x, (x != NULL ? x->shard_hash : remote_write_hash(&rw->labels)) % rw->options.shards };
+    join_labels(&rw->labels, l, whole, &rw->own);
+    hash = remote_write_hash(rw, &rw->labels);
+    x = keep_series(rw, stream, key, whole, hash);
+    *out = (struct series_ref){ x, (uint32_t)(hash >> 32) % rw->options.shards, hash + stream_shape(stream) };
     return NULL;
 }
 
@@ -224,7 +255,7 @@ void remote_write_sweep(struct remote_write *rw)
 
         if (x != NULL && x > (struct remote_series *)1 &&
             x->cached.id.kind == CACHED_SERIES_KIND + REMOTE_WRITE_SERIES && now - x->seen > ticks)
-            streams_drop(&rw->streams, &x->cached);
+            drop_series(rw, x);
     }
     if (rw->swept > t->mask)
         rw->swept = 0;
@@ -237,7 +268,7 @@ static void drop_all(struct remote_write *rw, const uint64_t *slots, uint64_t n)
         struct remote_series *x = slots[i] > 1 ? table_entry(slots[i]) : NULL;
 
         if (x != NULL && x > (struct remote_series *)1 && x->cached.id.kind == CACHED_SERIES_KIND + REMOTE_WRITE_SERIES)
-            streams_drop(&rw->streams, &x->cached);
+            drop_series(rw, x);
     }
 }
 

@@ -140,16 +140,23 @@ bool table_insert(struct table *t, void *entry, uint64_t hash)
     return true;
 }
 
-static bool remove_from(uint64_t *slots, uint64_t mask, const void *entry, uint64_t hash)
+static uint64_t *slot_of(uint64_t *slots, uint64_t mask, const void *entry, uint64_t hash)
 {
     uint64_t at = hash & mask;
 
     for (unsigned i = 0; i < TABLE_PROBES && slots[at] != 0; i++, at = (at + 1) & mask)
-        if (table_entry(slots[at]) == entry) {
-            slots[at] = REMOVED;
-            return true;
-        }
-    return false;
+        if (table_entry(slots[at]) == entry)
+            return &slots[at];
+    return NULL;
+}
+
+static bool remove_from(uint64_t *slots, uint64_t mask, const void *entry, uint64_t hash)
+{
+    uint64_t *slot = slot_of(slots, mask, entry, hash);
+
+    if (slot != NULL)
+        *slot = REMOVED;
+    return slot != NULL;
 }
 
 void table_remove(struct table *t, const void *entry, uint64_t hash)
@@ -161,6 +168,16 @@ void table_remove(struct table *t, const void *entry, uint64_t hash)
         t->old_n -= found;
     }
     t->n--;
+}
+
+void table_replace(struct table *t, const void *entry, void *other, uint64_t hash)
+{
+    uint64_t *slot = slot_of(t->slots, t->mask, entry, hash);
+
+    if (slot == NULL && t->old != NULL)
+        slot = slot_of(t->old, t->old_mask, entry, hash);
+    assert(slot != NULL);
+    *slot = table_tag(hash) | (uint64_t)(uintptr_t)other;
 }
 
 uint64_t identity_hash(uint64_t seed, struct bytes raw)

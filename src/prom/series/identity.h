@@ -42,6 +42,9 @@ void table_free(struct table *t); /* the entries stay */
 bool table_insert(struct table *t, void *entry, uint64_t hash);
 void table_remove(struct table *t, const void *entry, uint64_t hash);
 
+/* `entry` is there; `other`, of the same hash, is not and takes its place. */
+void table_replace(struct table *t, const void *entry, void *other, uint64_t hash);
+
 static inline void *table_entry(uint64_t slot)
 {
     return (void *)(uintptr_t)(slot & 0xffffffffffffull); // NOLINT(performance-no-int-to-ptr)

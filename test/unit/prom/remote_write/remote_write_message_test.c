@@ -197,9 +197,10 @@ START_TEST(a_start_is_in_version_2_only)
     begin(REMOTE_WRITE_2);
     message_put(&message, &sample);
     r = message_end(&message);
-    IS(bytes_skip(buf_bytes(&r->message), r->units.v[0]), "\x2a\x1c\x0a\x04\x01\x02\x03\x04\x12\x12\x09\x00\x00\x00\x00"
-                                                          "\x00\x00\xf0\x3f\x10\x80\xd0\x95\xff\xbc\x31\x18\x01"
-                                                          "\x2a\x00");
+    IS(bytes_skip(buf_bytes(&r->message), r->units.v[0].at),
+       "\x2a\x1c\x0a\x04\x01\x02\x03\x04\x12\x12\x09\x00\x00\x00\x00"
+       "\x00\x00\xf0\x3f\x10\x80\xd0\x95\xff\xbc\x31\x18\x01"
+       "\x2a\x00");
     remote_write_request_free(r);
 }
 END_TEST
@@ -244,7 +245,7 @@ START_TEST(metadata_is_a_unit_without_an_item)
     ck_assert_uint_eq(r->items, 0);
     ck_assert_uint_eq(r->metadata, 2);
     ck_assert_uint_eq(r->units.n, 2);
-    ck_assert_uint_eq(r->units.v[1], 22u | REMOTE_WRITE_NO_ITEM);
+    ck_assert_uint_eq(r->units.v[0].items, 0);
     remote_write_request_free(r);
 }
 END_TEST
