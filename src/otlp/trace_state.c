@@ -197,7 +197,7 @@ static bool read_ot(struct trace_state *s, struct bytes value)
             s->has_threshold = true;
             if (!threshold_read(text, &s->threshold))
                 return false;
-        } else if (s->n_ot < TRACE_STATE_MEMBERS) {
+        } else if (s->n_ot < TRACE_STATE_OT_PARTS) {
             s->ot[s->n_ot++] = part;
         } else {
             return false;
@@ -208,8 +208,11 @@ static bool read_ot(struct trace_state *s, struct bytes value)
 
 bool trace_state_read(struct trace_state *s, struct bytes text)
 {
+    unsigned n;
+
     s->has_randomness = s->has_threshold = false;
     s->n_ot = s->n_others = 0;
+    n = 0;
     if (text.len > MOST_STATE)
         return false;
     for (struct bytes rest = text; rest.data != NULL && text.len > 0;) {
@@ -218,15 +221,13 @@ bool trace_state_read(struct trace_state *s, struct bytes text)
         if (member.len == 0)
             continue;
         key = next_part(&value, '=');
-        if (!is_key(key) || !is_value(value))
+        if (!is_key(key) || !is_value(value) || n++ == TRACE_STATE_MEMBERS)
             return false;
         if (bytes_is(key, "ot")) {
             if (!read_ot(s, value))
                 return false;
-        } else if (s->n_others < TRACE_STATE_MEMBERS) {
-            s->others[s->n_others++] = member;
         } else {
-            return false;
+            s->others[s->n_others++] = member;
         }
     }
     return true;

@@ -24,13 +24,14 @@ bool threshold_read(struct bytes text, uint64_t *threshold);
 size_t randomness_text(uint64_t randomness, char out[SAMPLING_DIGITS + 1]);
 bool randomness_read(struct bytes text, uint64_t *randomness);
 
-#define TRACE_STATE_MEMBERS 64u
+#define TRACE_STATE_MEMBERS 32u  /* as W3C allows; ot among them */
+#define TRACE_STATE_OT_PARTS 64u /* of the member ot */
 
 struct trace_state {
     bool has_randomness, has_threshold;
     uint64_t randomness, threshold;
     unsigned n_ot, n_others;
-    struct bytes ot[TRACE_STATE_MEMBERS];     /* other parts of the member ot: "key:value" */
+    struct bytes ot[TRACE_STATE_OT_PARTS];    /* other parts of the member ot: "key:value" */
     struct bytes others[TRACE_STATE_MEMBERS]; /* other members: "key=value" */
 };
 

@@ -9,11 +9,14 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 
     metric_add(r->items.incoming, batch->items);
     r->batch = batch;
+    r->n_apart = 0;
     made = rewrite_batch(&r->rewriter, batch, &r->visitor, r->node.host->budget, &dropped);
     item_count_end(&r->items, begun);
     metric_add(r->items.outgoing, batch->items - dropped);
-    if (dropped > 0)
-        ack_drop(ack, dropped, r->dropped);
+    if (dropped > r->n_apart)
+        ack_drop(ack, dropped - r->n_apart, r->dropped);
+    if (r->n_apart > 0)
+        ack_drop(ack, r->n_apart, r->dropped_apart);
     if (made != NULL)
         consumer_send(r->node.out[batch->signal], made, ack);
     else

@@ -16,17 +16,19 @@ static const char *const source_names[] = { "traceID", "record", NULL };
 
 static const struct option options[] = {
     OPT_DOUBLE(struct sampler_config, sampling_percentage, "0", NULL, NULL,
-               "How many of a hundred are kept; 100 and more keeps all."),
+               "How many of a hundred are kept; 100 and more keeps all, whatever it is."),
     OPT_UINT(
         struct sampler_config, hash_seed, "0", "0", "4294967295",
-        "With mode hash_seed. Collectors of one tier need the same, those of tiers behind one another different ones."),
-    OPT_ENUM(
-        struct sampler_config, mode, mode_names, "hash_seed",
-        "hash_seed: by a hash of the trace id. equalizing: no item's probability is above the percentage in the end, "
-        "whatever was sampled before. proportional: the percentage of what arrives."),
+        "With mode hash_seed. Collectors of one tier need the same, those of tiers behind one another different ones: "
+        "then each keeps its share of what the one before has kept, whatever that has written into the trace state."),
+    OPT_ENUM(struct sampler_config, mode, mode_names, "hash_seed",
+             "hash_seed: by a hash of the trace id alone. equalizing: no item's probability is above the percentage in "
+             "the end, "
+             "whatever was sampled before. proportional: the percentage of what arrives."),
     OPT_BOOL(
         struct sampler_config, fail_closed, "true",
-        "Items of which the sampling cannot be decided (no trace id, a malformed trace state) are dropped; else kept."),
+        "Items whose sampling cannot be decided (no trace id, a malformed trace state) are dropped, as `undecidable`; "
+        "else kept. 100 % keeps them in any case."),
     OPT_INT(struct sampler_config, sampling_precision, "4", NULL, NULL,
             "Hexadecimal digits of the threshold in equalizing and proportional."),
     OPT_ENUM(struct sampler_config, attribute_source, source_names, "traceID",
@@ -95,9 +97,11 @@ static void read_percentage(struct sampler *p)
         float scaled = percentage * (float)(SAMPLER_BUCKETS / 100.0);
 
         p->never = (uint32_t)scaled == 0;
+        p->always = (uint32_t)scaled == SAMPLER_BUCKETS;
         p->threshold = (uint64_t)(SAMPLER_BUCKETS - (uint32_t)scaled) << 42;
     } else {
         p->never = p->ratio == 0;
+        p->always = p->ratio == 1;
         if (!p->never)
             threshold_of_probability(p->ratio, (unsigned)p->config->sampling_precision, &p->threshold);
     }
@@ -105,9 +109,10 @@ static void read_percentage(struct sampler *p)
 
 static void count_into(struct sampler *p)
 {
-    const char *names[POLICIES] = { "trace_id_hash",           "trace_id_w3c",
-                                    "sampling_randomness",     "sampling_priority",
-                                    p->config->from_attribute, "missing_randomness" };
+    const char *names[POLICIES] = {
+        "trace_id_hash",           "trace_id_w3c",       "sampling_randomness", "sampling_priority",
+        p->config->from_attribute, "missing_randomness", "undecidable"
+    };
     struct node *node = &p->processor.node;
 
     for (int i = 0; i < POLICIES; i++)
@@ -126,6 +131,7 @@ static int create(struct node *node, const void *config, struct error *err)
     (void)err;
     p->config = config;
     item_processor_init(&p->processor, "sampled");
+    p->processor.dropped_apart = "undecidable";
     p->processor.visitor.item = node->signal == SIGNAL_TRACES ? sampler_on_span : sampler_on_record;
     if (node->signal == SIGNAL_LOGS)
         sampler_ask_record(p);

@@ -28,18 +28,20 @@ struct sampler_config {
 };
 
 /* By what an item was decided; the label `policy`. */
-enum policy { BY_HASH, BY_TRACE_ID, BY_RANDOMNESS, BY_PRIORITY, BY_ATTRIBUTE, BY_NOTHING, POLICIES };
+enum policy { BY_HASH, BY_TRACE_ID, BY_RANDOMNESS, BY_PRIORITY, BY_ATTRIBUTE, BY_NOTHING, UNDECIDABLE, POLICIES };
 
 struct sampler {
     struct item_processor processor;
     const struct sampler_config *config;
     bool never;         /* 0 %: nothing but priorities is looked at */
+    bool always;        /* 100 %: all is kept, decidable or not */
     uint64_t threshold; /* hash_seed, equalizing */
     double ratio;       /* proportional */
     struct trace_state state;
     struct attribute_list list;
     struct buf field; /* the trace state written anew */
     struct metric *decided[POLICIES][2];
+    struct complaint undecided;
 };
 
 /* What is known of one item while it is decided. */
@@ -47,7 +49,8 @@ struct decision {
     enum policy policy;
     uint64_t randomness;
     uint64_t threshold;
-    bool carried; /* there is a trace state, or attributes, to write the threshold to */
+    bool carried;          /* there is a trace state, or attributes, to write the threshold to */
+    const char *undecided; /* why nothing can be decided, NULL when it can */
 };
 
 /* What was sampled before, as the item carries it. */
@@ -62,11 +65,9 @@ bool sampler_is_empty_id(struct bytes id);
 uint64_t sampler_hash(const struct sampler *p, struct bytes b);
 uint64_t sampler_randomness_of_id(struct bytes id);
 
-/* The threshold of what cannot be decided. */
-uint64_t sampler_of_undecided(const struct sampler *p);
-
-/* Sets d's threshold; *c is what will be written if the item is kept. */
-void sampler_decide(const struct sampler *p, struct decision *d, const struct carried *c);
+/* Sets d's threshold; *c is what will be written if the item is kept. `malformed`: why what the item carries cannot be
+ * read, or NULL. */
+void sampler_decide(const struct sampler *p, struct decision *d, const struct carried *c, const char *malformed);
 
 /* The threshold that is written may only rise. */
 void sampler_raise(const struct carried *c, uint64_t threshold);

@@ -43,43 +43,61 @@ uint64_t sampler_randomness_of_id(struct bytes id)
     return v;
 }
 
-uint64_t sampler_of_undecided(const struct sampler *p)
+static uint64_t threshold_for(const struct sampler *p, bool has_incoming, uint64_t incoming)
 {
-    return p->config->fail_closed || p->never ? SAMPLING_NEVER : SAMPLING_ALWAYS;
-}
+    uint64_t threshold = p->threshold;
 
-static void decide(const struct sampler *p, bool has_incoming, uint64_t incoming, uint64_t *threshold)
-{
-    *threshold = p->threshold;
-    if (p->config->mode == MODE_EQUALIZING && has_incoming && incoming > *threshold)
-        *threshold = incoming;
+    if (p->always && has_incoming && p->config->mode != MODE_HASH_SEED)
+        return incoming; /* rounded it might be higher */
+    if (p->config->mode == MODE_EQUALIZING && has_incoming && incoming > threshold)
+        threshold = incoming;
     if (p->config->mode == MODE_PROPORTIONAL &&
         !threshold_of_probability((has_incoming ? threshold_probability(incoming) : 1) * p->ratio,
-                                  (unsigned)p->config->sampling_precision, threshold))
-        *threshold = SAMPLING_NEVER;
+                                  (unsigned)p->config->sampling_precision, &threshold))
+        threshold = SAMPLING_NEVER;
+    return threshold;
 }
 
-void sampler_decide(const struct sampler *p, struct decision *d, const struct carried *c)
+/* Hashes say nothing of what others have decided: it is not looked at, and not written over. */
+static void carry_hash(const struct sampler *p, struct decision *d, const struct carried *c)
 {
-    bool sound = d->policy != BY_NOTHING;
-
-    if (p->config->mode == MODE_HASH_SEED && !p->never) {
-        d->carried = !*c->has_randomness && !*c->has_threshold; /* somebody else's is not touched */
-        sound &= d->carried;
-        if (d->carried && (sound || p->processor.node.signal == SIGNAL_TRACES)) {
-            *c->has_randomness = true;
-            *c->randomness = d->randomness;
-        }
-    } else if (sound && *c->has_threshold && *c->threshold > d->randomness) {
-        *c->has_threshold = false; /* it says what cannot be */
-        sound = false;
+    d->carried = !*c->has_randomness && !*c->has_threshold;
+    if (d->carried && (d->policy != BY_NOTHING || p->processor.node.signal == SIGNAL_TRACES)) {
+        *c->has_randomness = true;
+        *c->randomness = d->randomness;
     }
+}
+
+static const char *why_undecided(const struct sampler *p, const struct decision *d, const struct carried *c)
+{
     if (p->never)
+        return NULL;
+    if (d->policy == BY_NOTHING)
+        return "no trace id and no other randomness";
+    if (p->config->mode != MODE_HASH_SEED && *c->has_threshold && *c->threshold > d->randomness)
+        return "a threshold that its randomness does not reach";
+    return NULL;
+}
+
+void sampler_decide(const struct sampler *p, struct decision *d, const struct carried *c, const char *malformed)
+{
+    d->carried = malformed == NULL;
+    d->undecided = malformed != NULL ? malformed : why_undecided(p, d, c);
+    if (d->undecided == NULL && p->never) {
         d->threshold = SAMPLING_NEVER;
-    else if (sound)
-        decide(p, *c->has_threshold, *c->threshold, &d->threshold);
-    else
-        d->threshold = sampler_of_undecided(p);
+        return;
+    }
+    if (malformed == NULL && p->config->mode == MODE_HASH_SEED && !p->never)
+        carry_hash(p, d, c);
+    if (d->undecided == NULL) {
+        d->threshold = threshold_for(p, *c->has_threshold, *c->threshold);
+        return;
+    }
+    if (malformed == NULL && d->policy != BY_NOTHING)
+        *c->has_threshold = false; /* it says what cannot be */
+    if (malformed != NULL || d->policy != BY_NOTHING)
+        d->policy = UNDECIDABLE;
+    d->threshold = p->config->fail_closed && !p->always ? SAMPLING_NEVER : SAMPLING_ALWAYS;
 }
 
 void sampler_raise(const struct carried *c, uint64_t threshold)
@@ -90,10 +108,22 @@ void sampler_raise(const struct carried *c, uint64_t threshold)
     }
 }
 
+static void tell_undecided(struct sampler *p, const char *why)
+{
+    struct node *node = &p->processor.node;
+
+    p->processor.n_apart++;
+    if (complaint_due_to(&p->undecided, &node->host->loop->clock, why))
+        log_warn(&node->log, "Dropped items whose sampling cannot be decided. fail_closed: false keeps them",
+                 F_STR("cause", why), F_UINT("items", complaint_taken(&p->undecided)));
+}
+
 bool sampler_finish(struct sampler *p, const struct decision *d)
 {
     bool kept = d->threshold <= d->randomness;
 
     metric_add(p->decided[d->policy][kept], 1);
+    if (!kept && d->undecided != NULL)
+        tell_undecided(p, d->undecided);
     return kept;
 }

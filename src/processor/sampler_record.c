@@ -74,7 +74,7 @@ static void decide_record(struct sampler *p, struct bytes record, struct record_
     struct bytes id = id_of(record);
     bool sound = read_record(r, &p->list), identified = !sampler_is_empty_id(id);
 
-    *d = (struct decision){ .policy = BY_NOTHING, .randomness = SAMPLING_NEVER - 1, .carried = sound };
+    *d = (struct decision){ .policy = BY_NOTHING, .randomness = SAMPLING_NEVER - 1 };
     if (p->never) {
         d->policy = BY_RANDOMNESS;
     } else if (p->config->mode == MODE_HASH_SEED) {
@@ -91,10 +91,7 @@ static void decide_record(struct sampler *p, struct bytes record, struct record_
         d->policy = BY_TRACE_ID;
         d->randomness = sampler_randomness_of_id(id);
     }
-    if (sound)
-        sampler_decide(p, d, &c);
-    else
-        d->threshold = sampler_of_undecided(p);
+    sampler_decide(p, d, &c, sound ? NULL : "malformed attributes of sampling");
 }
 
 /* A record may name the percentage that it is to be kept with. */
@@ -117,6 +114,7 @@ static void apply_priority(const struct sampler *p, struct decision *d)
     if (percentage != 0 &&
         threshold_of_probability(percentage / 100, (unsigned)p->config->sampling_precision, &threshold)) {
         d->policy = BY_PRIORITY;
+        d->undecided = NULL;
         d->threshold = threshold;
     }
 }

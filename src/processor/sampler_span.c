@@ -73,26 +73,23 @@ static void read_span(struct span_fields *s, struct bytes span)
 static void decide_span(struct sampler *p, const struct span_fields *s, struct decision *d)
 {
     struct carried c = { &p->state.has_randomness, &p->state.has_threshold, &p->state.randomness, &p->state.threshold };
-    bool identified = !sampler_is_empty_id(s->id);
+    bool identified = !sampler_is_empty_id(s->id), sound;
 
     *d = (struct decision){ .policy = BY_NOTHING, .randomness = SAMPLING_NEVER - 1 };
-    d->carried = trace_state_read(&p->state, s->state);
+    sound = trace_state_read(&p->state, s->state);
     if (p->never) {
         d->policy = BY_RANDOMNESS;
     } else if (p->config->mode == MODE_HASH_SEED && identified) {
         d->policy = BY_HASH;
         d->randomness = sampler_hash(p, (s->id));
-    } else if (p->config->mode != MODE_HASH_SEED && d->carried && p->state.has_randomness) {
+    } else if (p->config->mode != MODE_HASH_SEED && sound && p->state.has_randomness) {
         d->policy = BY_TRACE_ID;
         d->randomness = p->state.randomness;
-    } else if (p->config->mode != MODE_HASH_SEED && d->carried && identified) {
+    } else if (p->config->mode != MODE_HASH_SEED && sound && identified) {
         d->policy = BY_TRACE_ID;
         d->randomness = sampler_randomness_of_id(s->id);
     }
-    if (d->carried)
-        sampler_decide(p, d, &c);
-    else
-        d->threshold = sampler_of_undecided(p);
+    sampler_decide(p, d, &c, sound ? NULL : "a malformed trace state");
 }
 
 static void write_state(struct sampler *p, const struct span_fields *s, struct bytes span, struct pieces *edit)
@@ -124,6 +121,7 @@ enum rewrite_verdict sampler_on_span(void *arg, const struct visit *at, struct p
     decide_span(p, &s, &d);
     if (s.has_priority && s.priority >= 0) {
         d.policy = BY_PRIORITY;
+        d.undecided = NULL;
         d.threshold = s.priority > 0 ? SAMPLING_ALWAYS : SAMPLING_NEVER;
     }
     if (!sampler_finish(p, &d))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the processors make of OTLP requests, case by case (harness/processed.py)."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -18,6 +19,8 @@ def test_a_case_comes_out_as_expected(otelcd, name):
     assert status == 200, body
     d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_pipeline_held_items")) == 0)
     assert processed.lines((d.folder / "stdout").read_text()) == processed.expected(name)
+    if d.metric("otelcd_pipeline_dropped_items", reason="undecidable"):
+        d.expect_warning("sampling cannot be decided")
 
 
 @pytest.mark.parametrize("name", decisions.CASES)
@@ -26,9 +29,9 @@ def test_a_hundred_thousand_items_are_sampled_as_the_collector_samples_them(otel
     d = otelcd(decisions.config(name, tmp_path / "kept"))
     for request in decisions.requests(signal):
         d.export(request)
-    assert decisions.kept(signal, tmp_path / "kept") == decisions.expected(name)
+    assert decisions.kept(signal, tmp_path / "kept") == decisions.ours(name)
     ledger = d.ledger("pipeline", signal)
-    assert ledger["received"] == decisions.ITEMS and ledger["delivered"] == len(decisions.expected(name))
+    assert ledger["received"] == decisions.ITEMS and ledger["delivered"] == len(decisions.ours(name))
     counted = {s.labels["sampled"]: s.value for s in d.metrics().all if "probabilistic_sampler_count" in s.name and s.value}
     assert sum(counted.values()) == decisions.ITEMS and counted["true"] == ledger["delivered"]
     assert d.metric("otelcd_pipeline_dropped_items", reason="sampled") == ledger["dropped"]
@@ -194,6 +197,60 @@ def test_what_is_sampled_away_is_answered_ok_and_booked(otelcd):
     d.export(otlp.traces(2))
     ledger = d.ledger("pipeline", "traces")
     assert (ledger["received"], ledger["delivered"], ledger["dropped"]) == (2, 0, 2)
+
+
+def spans_with(state, n=100):
+    request = otlp.traces(n)
+    for span in request.resource_spans[0].scope_spans[0].spans:
+        span.trace_id = hashlib.sha256(span.trace_id).digest()[:16]
+        span.trace_state = state
+    return request
+
+
+FOREIGN = "ot=rv:00000000000001;th:0"
+
+
+@pytest.mark.parametrize("state", ["", FOREIGN, "ot=th:0", "a=b,ot=rv:fedcba98765432"])
+def test_tiers_with_hash_seed_keep_their_share_of_what_is_left_whatever_is_written_in_the_trace_state(otelcd, tmp_path, state):
+    tiers = "  probabilistic_sampler/1: {hash_seed: 2, sampling_percentage: 50}\n  probabilistic_sampler/2: {hash_seed: 3, sampling_percentage: 50}"
+    text = pipeline(tiers).replace("processors: []", "processors: [probabilistic_sampler/1, probabilistic_sampler/2]")
+    d = otelcd(text.replace("debug: {}", f"file: {{path: {tmp_path}/out}}").replace("[debug]", "[file]"))
+    d.export(spans_with(state, 2000))
+    spans = json.loads((tmp_path / "out").read_text())["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert 400 < len(spans) < 600
+    states = {span["traceState"] for span in spans}
+    assert states == {state} if state else all(re.fullmatch("ot=rv:[0-9a-f]{14};th:8", s) for s in states)
+    assert d.ledger("pipeline", "traces")["dropped"] == 2000 - len(spans)
+
+
+@pytest.mark.parametrize("mode", ["hash_seed", "equalizing", "proportional"])
+@pytest.mark.parametrize("state", ["ot=th:0", FOREIGN, "ot=rv:00000000000001;th:8", "ot=th:ffffff7", "sampled", "ot=", "ot=x"])
+def test_a_hundred_per_cent_keeps_all(otelcd, mode, state):
+    d = otelcd(pipeline(f"  probabilistic_sampler: {{mode: {mode}, sampling_percentage: 100, sampling_precision: 1}}"))
+    request = spans_with(state, 50)
+    request.resource_spans[0].scope_spans[0].spans.add(name="without a trace id", trace_state=state)
+    d.export(request)
+    assert d.ledger("pipeline", "traces")["delivered"] == 51
+
+
+MANY_MEMBERS = ",".join(f"k{i}=v" for i in range(33))
+
+
+@pytest.mark.parametrize("mode", ["hash_seed", "equalizing", "proportional"])
+@pytest.mark.parametrize("state", ["sampled", "ot=", "ot=x", MANY_MEMBERS])
+def test_what_cannot_be_decided_has_a_reason_of_its_own_and_passes_where_the_user_says_so(otelcd, mode, state):
+    text = pipeline("  probabilistic_sampler: {mode: %s, sampling_percentage: 50, fail_closed: %s}")
+    closed = otelcd(text % (mode, "true"))
+    closed.expect_warning("sampling cannot be decided. fail_closed: false keeps them")
+    closed.export(spans_with(state))
+    assert closed.ledger("pipeline", "traces")["dropped"] == 100
+    assert closed.metric("otelcd_pipeline_dropped_items", reason="undecidable") == 100
+    assert closed.metric("otelcd_pipeline_dropped_items", reason="sampled") == 0
+    name = "otelcol_processor_probabilistic_sampler_count_traces_sampled"
+    assert closed.metric(name, policy="undecidable", sampled="false") == 100
+    opened = otelcd(text % (mode, "false"))
+    opened.export(spans_with(state))
+    assert opened.ledger("pipeline", "traces")["delivered"] == 100
 
 
 @pytest.mark.parametrize("level", ["normal", "detailed"])

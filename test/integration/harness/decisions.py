@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """100,000 spans or log records through the probabilistic sampler, and which of them are kept.
 
-test/data/sampler/<name>.bits has one bit for each, as the Go collector has decided (`make oracle ARGS=--rewrite`)."""
+test/data/sampler/<name>.bits has one bit for each, as the Go collector has decided (`make oracle ARGS=--rewrite`). Where
+it drops what was sampled before, with hash_seed, otelcd decides by the hash (docs/differences.md)."""
 
 import hashlib
 import json
+import struct
 import zlib
 
 from . import otlp
@@ -46,6 +48,24 @@ def config(name, path):
     return CONFIG % (json.dumps(keys), path, signal)
 
 
+def trace_of(i):
+    return hashlib.sha256(b"%d" % i).digest()[:16]
+
+
+def sampled_before(i):
+    return i % 3 == 0 and trace_of(i)[9] >= 0x80
+
+
+def is_kept_by_hash(keys, i):
+    """FNV-1a of the seed and the bytes, and the percentage in 32-bit floats, as both collectors have it."""
+    hashed = b"host-%d" % i if keys.get("attribute_source") == "record" else trace_of(i)
+    h = 2166136261
+    for byte in struct.pack("<I", keys.get("hash_seed", 0)) + hashed:
+        h = (h ^ byte) * 16777619 & 0xFFFFFFFF
+    percentage, factor = struct.unpack("<ff", struct.pack("<ff", keys["sampling_percentage"], 16384 / 100))
+    return h & 16383 < int(struct.unpack("<f", struct.pack("<f", percentage * factor))[0])
+
+
 def requests(signal):
     """A third of the items have been sampled before, at one half."""
     for first in range(0, ITEMS, EACH):
@@ -53,8 +73,7 @@ def requests(signal):
         resource = (request.resource_spans if signal == "traces" else request.resource_logs).add()
         scope = (resource.scope_spans if signal == "traces" else resource.scope_logs).add()
         for i in range(first, first + EACH):
-            trace_id = hashlib.sha256(b"%d" % i).digest()[:16]
-            before = i % 3 == 0 and trace_id[9] >= 0x80
+            trace_id, before = trace_of(i), sampled_before(i)
             if signal == "traces":
                 span = scope.spans.add(trace_id=trace_id, span_id=trace_id[:8], name=str(i))
                 if before:
@@ -85,6 +104,15 @@ def kept(signal, path):
 def expected(name):
     data = zlib.decompress((FOLDER / f"{name}.bits").read_bytes())
     return {i for i in range(ITEMS) if data[i // 8] >> i % 8 & 1}
+
+
+def ours(name):
+    """The same, with what was sampled before decided by the hash where the hash decides."""
+    _, keys = CASES[name]
+    found = expected(name)
+    if keys.get("mode", "hash_seed") == "hash_seed":
+        found |= {i for i in range(ITEMS) if sampled_before(i) and is_kept_by_hash(keys, i)}
+    return found
 
 
 def keep_expected(name, found):
