@@ -43,7 +43,7 @@ struct host {
     struct listener_handover *handover;        /* net/socket/listener.h: for whoever listens */
     struct scrape_endpoints *scrape_endpoints; /* prom/endpoint/scrape_endpoint.h: listeners that several may share */
     const char *version;
-    bool client_address; /* a component reads METADATA_ADDRESS of what flows: receivers have to put it there */
+    bool client_address; /* a node of the running graph reads METADATA_ADDRESS: receivers have to put it there */
     /* The storage (pipeline/storage.h) that the extension `id` offers to this exporter; NULL when it is none, which
      * validation has found out before. The extension's, for as long as the exporter lives. */
     const struct storage *(*find_storage)(const struct node *node, const char *id);
@@ -62,9 +62,10 @@ struct node {
     enum signal signal;   /* of what comes in; for .shared receivers SIGNAL_COUNT */
     const char *pipeline; /* processors: "metrics/2"; else NULL */
     struct host *host;
-    struct logger log;     /* carries id, kind and signal */
-    struct ledger *ledger; /* processors: the pipeline's. Exporters: their own, which the graph keeps in front; NULL
-                            * when .shared, for there is one for each signal. An ack that comes in always books in it */
+    bool wants_client_address; /* set by create(): it reads METADATA_ADDRESS of what comes in */
+    struct logger log;         /* carries id, kind and signal */
+    struct ledger *ledger;     /* processors: the pipeline's. Exporters: their own, which the graph keeps in front; NULL
+                                * when .shared, for there is one for each signal. An ack that comes in always books in it */
     /* Where to send, by signal: receivers, processors and connectors. NULL: that signal has no pipeline here. */
     struct consumer *out[SIGNAL_COUNT];
     struct sender *sender; /* exporters with a queue (queue/sender.h); else NULL */

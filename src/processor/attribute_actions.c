@@ -238,7 +238,7 @@ static void action_init(struct action *a, const struct action_config *c)
         a->type = c->converted_type[0] == 'i' ? VALUE_INT : c->converted_type[0] == 'd' ? VALUE_DOUBLE : VALUE_STRING;
 }
 
-struct actions *actions_new(struct host *host, const struct option_list *actions)
+struct actions *actions_new(struct node *node, const struct option_list *actions)
 {
     const struct action_config *c = actions->v;
     struct actions *a = mem_zalloc(sizeof(*a) + actions->n * sizeof(a->v[0]));
@@ -247,7 +247,7 @@ struct actions *actions_new(struct host *host, const struct option_list *actions
     for (size_t i = 0; i < a->n; i++)
         action_init(&a->v[i], &c[i]);
     for (size_t i = 0; i < a->n; i++)
-        host->client_address |= a->v[i].from_address;
+        node->wants_client_address |= a->v[i].from_address;
     return a;
 }
 

@@ -22,7 +22,7 @@ void actions_check(const struct option_list *actions, const char *key, struct ch
 struct actions; /* compiled, from a list that passed */
 
 /* The host is told when receivers have to note who the clients are. */
-struct actions *actions_new(struct host *host, const struct option_list *actions);
+struct actions *actions_new(struct node *node, const struct option_list *actions);
 void actions_free(struct actions *a);
 
 /* Tell the list which keys the actions may touch. */

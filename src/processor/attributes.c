@@ -93,7 +93,7 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     item_processor_init(&p->processor, NULL);
-    p->actions = actions_new(node->host, &c->actions);
+    p->actions = actions_new(node, &c->actions);
     actions_ask(p->actions, &p->list);
     p->selected = SELECTED_ALL;
     v->item = on_item;

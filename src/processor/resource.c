@@ -47,7 +47,7 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     item_processor_init(&p->processor, NULL);
-    p->actions = actions_new(node->host, &c->attributes);
+    p->actions = actions_new(node, &c->attributes);
     actions_ask(p->actions, &p->list);
     p->processor.visitor.resource = on_resource;
     return 0;

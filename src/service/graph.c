@@ -34,8 +34,17 @@ static void show_ledgers(struct graph *g)
         ledger_metrics_add(g->shown, &g->exporter_taps.v[i]->ledger);
 }
 
+/* What this graph's nodes want of the receivers; what an earlier graph's wanted is over. */
+static void gather_wants(struct graph *g)
+{
+    g->host->client_address = false;
+    for (size_t i = 0; i < g->nodes.n; i++)
+        g->host->client_address |= node_of(g->nodes.v[i])->wants_client_address;
+}
+
 int graph_start(struct graph *g, struct error *err)
 {
+    gather_wants(g);
     show_ledgers(g);
     for (size_t i = g->order.n; i-- > 0;) {
         struct graph_node *gn = g->order.v[i];

@@ -25,7 +25,7 @@ static struct config_component receivers[MOST], processors[MOST], exporters[MOST
 static struct config_component *listed_extensions[MOST];
 static struct buf story;
 static struct spy *stuck; /* its stop() does not call back */
-static const char *stuck_id, *failing_id;
+static const char *stuck_id, *failing_id, *curious_id;
 static struct spy *spies[64];
 static size_t n_spies;
 static int settled;
@@ -57,6 +57,7 @@ static int spy_create(struct node *node, const void *c, struct error *err)
     (void)c;
     (void)err;
     node->in.consume = pass;
+    node->wants_client_address = curious_id != NULL && strcmp(node->id, curious_id) == 0;
     spies[n_spies++] = container_of(node, struct spy, node);
     return 0;
 }
@@ -164,7 +165,7 @@ static void setup(void)
     config = (struct config){ 0 };
     memset(pipelines, 0, sizeof(pipelines));
     story = (struct buf){ 0 };
-    stuck_id = failing_id = NULL;
+    stuck_id = failing_id = curious_id = NULL;
     n_spies = 0;
     settled = 0;
 }
@@ -424,6 +425,24 @@ START_TEST(a_pipeline_that_feeds_itself_is_a_cycle)
 }
 END_TEST
 
+START_TEST(receivers_keep_client_addresses_while_a_node_of_the_graph_wants_them)
+{
+    struct graph *g, *next;
+
+    pipeline("logs: r1 > p1 p2 > e1");
+    curious_id = "p2";
+    g = start();
+    ck_assert(rig.host.client_address);
+    curious_id = NULL;
+    next = build(); /* a reload: the old graph still runs */
+    ck_assert(rig.host.client_address);
+    stop(g);
+    ck_assert_int_eq(graph_start(next, NULL), 0);
+    ck_assert(!rig.host.client_address);
+    stop(next);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("graph");
@@ -432,6 +451,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, receivers_keep_client_addresses_while_a_node_of_the_graph_wants_them);
     tcase_add_test(tc, it_starts_from_the_exporters_back_and_stops_from_the_receivers_on);
     tcase_add_test(tc, a_batch_walks_through_processors_and_connectors_to_every_exporter);
     tcase_add_test(tc, a_shared_receiver_is_one_node_and_an_exporter_one_for_each_signal);
