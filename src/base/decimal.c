@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ struct u128 {
 
 /* 10^k rounded up to 128 bits, the highest of them set. */
 static struct u128 powers[POWER_MAX - POWER_MIN + 1];
-static bool powers_ready;
+static pthread_once_t powers_made = PTHREAD_ONCE_INIT; /* numbers are printed beside the loop too */
 
 static unsigned big_bits(const uint64_t *w)
 {
@@ -125,7 +126,6 @@ static void make_powers(void)
             powers[-k - POWER_MIN] = big_reciprocal(five);
         big_times5(five);
     }
-    powers_ready = true;
 }
 
 static struct decimal strip(uint64_t digits, int exponent)
@@ -229,8 +229,7 @@ struct decimal decimal_shortest(double v)
         return strip((uint64_t)v, 0);
     if (short_cut(v, &d))
         return d;
-    if (!powers_ready)
-        make_powers();
+    pthread_once(&powers_made, make_powers);
     memcpy(&bits, &v, sizeof(bits));
     fraction = bits & 0xfffffffffffff;
     biased = (int)(bits >> 52);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/crc32c.h"
 
+#include <pthread.h>
+
 #define POLYNOMIAL 0x82f63b78u /* reflected */
 
 static uint32_t table[256];
+static pthread_once_t filled = PTHREAD_ONCE_INIT; /* segments are scanned beside the loop too */
 
 static void fill_table(void)
 {
@@ -18,8 +21,7 @@ static void fill_table(void)
 
 uint32_t crc32c_portable(uint32_t crc, struct bytes data)
 {
-    if (table[1] == 0)
-        fill_table();
+    pthread_once(&filled, fill_table);
     crc = ~crc;
     for (size_t i = 0; i < data.len; i++)
         crc = crc >> 8 ^ table[(crc ^ data.data[i]) & 0xff];

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,28 @@ START_TEST(unsigned_integers_are_written_as_printf_does)
 }
 END_TEST
 
+static void *print_one(void *arg)
+{
+    struct decimal d = decimal_shortest(5e-324); /* needs the table */
+
+    (void)arg;
+    ck_assert_uint_eq(d.digits, 5);
+    ck_assert_int_eq(d.exponent, -324);
+    return NULL;
+}
+
+/* What the thread sanitizer watches. */
+START_TEST(the_first_numbers_may_be_printed_on_several_threads)
+{
+    pthread_t threads[4];
+
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, print_one, NULL), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("decimal");
@@ -134,6 +157,7 @@ int main(void)
     tcase_add_test(tc, numbers_as_people_write_them_come_back_as_written);
     tcase_add_test(tc, powers_of_two_and_their_neighbours_are_exact);
     tcase_add_test(tc, powers_of_ten_are_one_digit);
+    tcase_add_test(tc, the_first_numbers_may_be_printed_on_several_threads);
     tcase_add_test(tc, unsigned_integers_are_written_as_printf_does);
     suite_add_tcase(s, tc);
     r = srunner_create(s);

@@ -6,6 +6,7 @@
 #include "codec/inflate.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <uv.h>
 #include <zlib.h>
@@ -469,6 +470,25 @@ START_TEST(lz4_is_refused_by_name)
 }
 END_TEST
 
+static void *sum_up(void *arg)
+{
+    (void)arg;
+    ck_assert_uint_eq(crc32c_portable(0, bytes_str("123456789")), 0xe3069283u);
+    return NULL;
+}
+
+/* What the thread sanitizer watches. */
+START_TEST(the_first_checksums_may_be_made_on_several_threads)
+{
+    pthread_t threads[4];
+
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, sum_up, NULL), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+}
+END_TEST
+
 START_TEST(crc32c_has_the_known_values)
 {
     uint8_t zeros[32] = { 0 };
@@ -509,6 +529,7 @@ int main(void)
     tcase_add_test(tc, a_gzip_stream_written_in_pieces_is_one_member);
     tcase_add_test(tc, codings_are_known_by_name_without_case);
     tcase_add_test(tc, lz4_is_refused_by_name);
+    tcase_add_test(tc, the_first_checksums_may_be_made_on_several_threads);
     tcase_add_test(tc, crc32c_has_the_known_values);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
