@@ -128,7 +128,6 @@ static inline bool log_enabled(const struct logger *lg, enum log_level level)
             log_write((lg), (level), (msg), log_fields_ + 1, sizeof(log_fields_) / sizeof(*log_fields_) - 1);          \
         }                                                                                                              \
     } while (0)
-#define log_debug(lg, ...) log_at(lg, LOG_DEBUG, __VA_ARGS__)
 #define log_info(lg, ...) log_at(lg, LOG_INFO, __VA_ARGS__)
 #define log_warn(lg, ...) log_at(lg, LOG_WARN, __VA_ARGS__)
 #define log_error(lg, ...) log_at(lg, LOG_ERROR, __VA_ARGS__)

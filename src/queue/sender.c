@@ -153,11 +153,6 @@ static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
 
 /* ---- life ---- */
 
-bool sender_is_stopping(const struct sender *s)
-{
-    return s->stopping;
-}
-
 struct sender *sender_new(struct node *node, const struct sender_options *o)
 {
     struct sender *s = mem_zalloc(sizeof(*s));

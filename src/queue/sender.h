@@ -56,7 +56,6 @@ int sender_start(struct sender *s, struct error *err);
  * the exporter still has: it forgets them in done(), for their acks are gone. */
 void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *));
 void sender_hurry(struct sender *s); /* while it stops: the deadline is now */
-bool sender_is_stopping(const struct sender *s);
 
 void sender_free(struct sender *s);
 

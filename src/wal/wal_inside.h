@@ -111,6 +111,5 @@ void wal_lose(struct wal *w, uint64_t after, uint64_t before, uint64_t items);
 
 void wal_reader_close(struct wal *w);
 void wal_reader_on_unlink(struct wal *w, uint64_t first);
-void wal_reader_go(struct wal *w);
 
 #endif

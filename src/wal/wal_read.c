@@ -97,6 +97,8 @@ static int next_segment(struct wal *w)
     return 0;
 }
 
+static void read_records(struct wal *w);
+
 static void on_job(struct job *job)
 {
     struct wal_reader *r = container_of(job, struct wal_reader, job);
@@ -128,7 +130,7 @@ static void on_job_done(struct job *job)
         answer(w, (int)r->got);
         return;
     }
-    wal_reader_go(w);
+    read_records(w);
 }
 
 static void fetch(struct wal *w, uint64_t n)
@@ -245,7 +247,7 @@ static bool step(struct wal *w)
     return false;
 }
 
-void wal_reader_go(struct wal *w)
+static void read_records(struct wal *w)
 {
     while (w->reader.request != NULL && !w->reader.running && step(w))
         ;
@@ -260,7 +262,7 @@ static void on_task(struct turn_task *task)
     if (w->reader.refused != 0)
         answer(w, w->reader.refused);
     else
-        wal_reader_go(w);
+        read_records(w);
 }
 
 /* Before the first held record behind `after`. 0, or why its segment cannot be opened now. */

@@ -43,7 +43,6 @@ int http_server_listen(struct http_server **out, struct loop *loop, const struct
 
     *out = NULL;
     s->shared = (struct server_shared){
-        .server = s,
         .options = *options,
         .service = service,
         .loop = loop,

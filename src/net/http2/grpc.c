@@ -75,21 +75,6 @@ void grpc_status_pack(enum grpc_status code, struct bytes message, uint64_t retr
     }
 }
 
-void grpc_bin_encode(struct bytes raw, struct buf *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint32_t acc = 0;
-    int bits = 0;
-
-    for (size_t i = 0; i < raw.len; i++) {
-        acc = acc << 8 | raw.data[i];
-        for (bits += 8; bits >= 6; bits -= 6)
-            buf_putc(out, digits[acc >> (bits - 6) & 63]);
-    }
-    if (bits > 0)
-        buf_putc(out, digits[acc << (6 - bits) & 63]);
-}
-
 int grpc_status_to_http(enum grpc_status code)
 {
     switch (code) {
@@ -114,29 +99,5 @@ int grpc_status_to_http(enum grpc_status code)
         return 404;
     default:
         return 500;
-    }
-}
-
-enum grpc_status grpc_status_from_http(int status)
-{
-    switch (status) {
-    case 200:
-        return GRPC_OK;
-    case 400:
-        return GRPC_INVALID_ARGUMENT;
-    case 401:
-        return GRPC_UNAUTHENTICATED;
-    case 403:
-        return GRPC_PERMISSION_DENIED;
-    case 404:
-        return GRPC_UNIMPLEMENTED;
-    case 429:
-        return GRPC_RESOURCE_EXHAUSTED;
-    case 502:
-    case 503:
-    case 504:
-        return GRPC_UNAVAILABLE;
-    default:
-        return GRPC_UNKNOWN;
     }
 }

@@ -58,11 +58,7 @@ void grpc_message_encode(struct bytes text, struct buf *out);
 /* A serialised google.rpc.Status; with retry_after_ms > 0 it carries a google.rpc.RetryInfo. */
 void grpc_status_pack(enum grpc_status code, struct bytes message, uint64_t retry_after_ms, struct buf *out);
 
-/* Base64 without padding: `-bin` headers. */
-void grpc_bin_encode(struct bytes raw, struct buf *out);
-
-/* Which HTTP status a gRPC code becomes for an OTLP/HTTP client, and the reverse. */
+/* Which HTTP status a gRPC code becomes for an OTLP/HTTP client. */
 int grpc_status_to_http(enum grpc_status code);
-enum grpc_status grpc_status_from_http(int status);
 
 #endif

@@ -56,7 +56,6 @@ struct http_request {
 /* The first header of that name (lower case). NULL when there is none. */
 const struct bytes *http_request_header(const struct http_request *req, const char *name);
 const char *http_request_peer(const struct http_request *req); /* "10.1.2.3:5678", "unix" */
-struct http_server *http_request_server(const struct http_request *req);
 
 /* Let the peer send up to n more body bytes than it was allowed before. */
 void http_request_grant(struct http_request *req, size_t n);

@@ -255,11 +255,6 @@ const char *http_request_peer(const struct http_request *req)
     return io->peer(io);
 }
 
-struct http_server *http_request_server(const struct http_request *req)
-{
-    return request_of(req)->io->shared->server;
-}
-
 void http_request_grant(struct http_request *req, size_t n)
 {
     struct request *r = request_of(req);

@@ -52,7 +52,6 @@ struct http_server_stats {
 
 /* What all connections of a server share. */
 struct server_shared {
-    struct http_server *server;         /* NULL on memory */
     struct http_server_options options; /* defaults filled in */
     struct http_service *service;
     struct loop *loop;

@@ -3,6 +3,7 @@
  * and the health service (grpc.health.v1: Check, List, Watch). */
 #include "receiver/otlp/otlp.h"
 
+#include "codec/base64.h"
 #include "codec/pb.h"
 
 #include <stdio.h>
@@ -39,7 +40,7 @@ void grpc_answer_fault(struct http_request *req, int http_status, enum grpc_stat
         h[n++] = (struct http_header){ bytes_str("grpc-accept-encoding"), bytes_str(ACCEPT_ENCODINGS) };
     if (retry_after_ms > 0) {
         grpc_status_pack(code, bytes_str(message), retry_after_ms, &packed);
-        grpc_bin_encode(buf_bytes(&packed), &details);
+        base64_encode(buf_bytes(&packed), false, &details); /* as in all `-bin` headers */
         h[n++] = (struct http_header){ bytes_str("grpc-status-details-bin"), buf_bytes(&details) };
     }
     http_respond(req, http_status, h, n, bytes_of(NULL, 0)); /* Trailers-Only */
