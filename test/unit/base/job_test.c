@@ -146,13 +146,21 @@ START_TEST(an_owner_that_goes_when_one_of_its_jobs_is_done_takes_the_others_alon
 {
     struct counted first = counted(), second = counted();
 
+    uv_sem_init(&begun, 0);
+    uv_sem_init(&go, 0);
     first.abandons = &second;
-    job_start(&loop, JOB_DISK, &first.job);
+    second.job.work = work_slowly;
     job_start(&loop, JOB_DISK, &second.job);
+    job_start(&loop, JOB_DISK, &first.job);
+    while (first.done == 0)
+        uv_run(&loop.uv, UV_RUN_ONCE);
+    uv_sem_post(&go);
     uv_run(&loop.uv, UV_RUN_DEFAULT);
-    ck_assert_uint_eq(first.done, 1);
+    ck_assert_uint_eq(second.worked, 1);
     ck_assert_uint_eq(second.done, 0);
     ck_assert_uint_eq(second.dropped, 1);
+    uv_sem_destroy(&begun);
+    uv_sem_destroy(&go);
 }
 END_TEST
 
