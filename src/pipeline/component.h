@@ -40,7 +40,7 @@ struct host {
     struct metrics *metrics;
     enum metric_level level; /* service::telemetry::metrics::level */
     struct log_sink *log;
-    struct listener_handover *handover;        /* net/socket/listener.h: for whoever listens */
+    struct listener_shared *listeners;         /* net/socket/listener.h: for whoever listens */
     struct scrape_endpoints *scrape_endpoints; /* prom/endpoint/scrape_endpoint.h: listeners that several may share */
     const char *version;
     bool client_address; /* a node of the running graph reads METADATA_ADDRESS: receivers have to put it there */

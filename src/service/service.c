@@ -45,7 +45,7 @@ struct service {
     struct host host;
     struct process_metrics process;
     struct notify notify;
-    struct listener_handover handover; /* while reloading: the sockets of now for next */
+    struct listener_shared listeners; /* while reloading: what now hands over to next */
     char instance_id[37];
     enum phase phase;
     struct running now;
@@ -208,7 +208,7 @@ static void stop_running(struct service *s)
 static void say_ready(struct service *s)
 {
     s->phase = RUNNING;
-    listener_handover_close(&s->handover);
+    listener_handover_close(&s->listeners.handover);
     log_info(&s->log, "Everything is ready. Begin running and processing data.");
     notify_ready(&s->notify, "Running.");
     if (s->ends > 0) {
@@ -224,7 +224,7 @@ static void say_ready(struct service *s)
 static void begin_stop(struct service *s)
 {
     s->phase = STOPPING;
-    listener_handover_close(&s->handover);
+    listener_handover_close(&s->listeners.handover);
     log_info(&s->log, "Starting shutdown...");
     notify_stopping(&s->notify);
     stop_running(s);
@@ -256,7 +256,7 @@ static void unwatch_signals(struct service *s)
 
 static void end(struct service *s)
 {
-    listener_handover_close(&s->handover); /* the end came while reloading */
+    listener_handover_close(&s->listeners.handover); /* the end came while reloading */
     unwatch_signals(s);
     loop_stop(&s->loop);
 }
@@ -344,7 +344,7 @@ static void reload(struct service *s)
         return;
     }
     s->next = (struct running){ .config = config, .graph = graph };
-    listener_handover_open(&s->handover);
+    listener_handover_open(&s->listeners.handover);
     stop_running(s);
 }
 
@@ -414,6 +414,7 @@ static void service_init(struct service *s, const struct config_sources *sources
     tune_heap();
     loop_init(&s->loop, false);
     budget_init(&s->budget, UINT64_MAX, &s->loop.turn);
+    crowd_init(&s->listeners.crowd);
     metrics_init(&s->metrics);
     log_sink_init(&s->sink);
     s->sink.clock = &s->loop.clock;
@@ -425,14 +426,14 @@ static void service_init(struct service *s, const struct config_sources *sources
         .budget = &s->budget,
         .metrics = &s->metrics,
         .log = &s->sink,
-        .handover = &s->handover,
+        .listeners = &s->listeners,
         .version = OTELCD_VERSION,
     };
     own_instance_id(s->instance_id);
     notify_init(&s->notify, &s->loop.clock);
     loop_measure(&s->loop, &s->metrics);
     process_metrics_init(&s->process, &s->metrics, &s->loop.clock, &s->budget, OTELCD_VERSION);
-    s->host.scrape_endpoints = scrape_endpoints_new(&s->loop, &s->budget, &s->metrics, &s->sink, &s->handover);
+    s->host.scrape_endpoints = scrape_endpoints_new(&s->loop, &s->budget, &s->metrics, &s->sink, &s->listeners);
 }
 
 static void on_left_open(void *arg, const char *type)
@@ -450,6 +451,7 @@ static int service_close(struct service *s)
     turn_run(&s->loop.turn);
     if (loop_close(&s->loop, on_left_open, s) != 0)
         s->exit_code = EXIT_CODE_OPEN;
+    crowd_free(&s->listeners.crowd);
     s->sink.clock = NULL;
     s->sink.on_backlog = NULL;
     if (s->exit_code == EXIT_CODE_OK)

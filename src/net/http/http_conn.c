@@ -29,6 +29,7 @@ struct http_conn {
     struct socket *socket;
     struct http_server *server;
     struct http_conn *next, *prev;
+    struct crowd_member member;
     struct turn_task flush;
     enum state state;
     bool ended;       /* the peer will send no more */
@@ -98,6 +99,8 @@ void http_conn_cut(struct http_conn *c)
     if (c->state == CLOSED)
         return;
     end_service(c, CLOSED);
+    if (c->server->listener.shared != NULL)
+        crowd_leave(&c->server->listener.shared->crowd, &c->member);
     turn_cancel(&c->io.shared->loop->turn, &c->flush);
     socket_close(c->socket);
 }
@@ -293,12 +296,10 @@ static void flush(struct turn_task *task)
     fate = c->io.ops->fate(&c->io);
     if (fate == HTTP_BROKEN)
         http_conn_cut(c);
-    else if (socket_writing(c->socket))
+    else if (fate == HTTP_GOES_ON || socket_writing(c->socket))
         choose_reading(c);
-    else if (fate == HTTP_FINISHED || (fate == HTTP_RESTS && !hand_over(c)))
+    else if (fate == HTTP_FINISHED || !hand_over(c))
         linger(c);
-    else
-        choose_reading(c);
 }
 
 static void kick(struct conn_io *io)
@@ -322,6 +323,23 @@ static void on_deadline(struct conn_io *io, enum http_deadline which)
         return;
     }
     io->ops->on_deadline(io, which);
+}
+
+/* What is lost if this connection goes to make room for another? */
+static enum crowd_rank rank(struct crowd_member *m, uint64_t *since)
+{
+    struct http_conn *c = container_of(m, struct http_conn, member);
+
+    *since = c->io.at_rest;
+    return c->state == LINGERING ? CROWD_ENDING : c->state == SNIFFING ? CROWD_STRANGER : c->io.ops->rank(&c->io);
+}
+
+static void give_way(struct crowd_member *m)
+{
+    struct http_conn *c = container_of(m, struct http_conn, member);
+
+    c->io.shared->stats.gave_way++;
+    http_conn_cut(c);
 }
 
 static const char *peer(struct conn_io *io)
@@ -362,8 +380,12 @@ struct http_conn *http_conn_open(struct http_server *s, int fd)
     }
     c->server = s;
     c->io = (struct conn_io){ .shared = &s->shared, .kick = kick, .peer = peer, .on_deadline = on_deadline };
-    c->io.last_read = clock_mono(&s->shared.loop->clock);
+    c->io.last_read = c->io.at_rest = clock_mono(&s->shared.loop->clock);
     c->flush.run = flush;
+    c->member.rank = rank;
+    c->member.give_way = give_way;
+    if (s->listener.shared != NULL)
+        crowd_join(&s->listener.shared->crowd, &c->member, socket_peer(c->socket));
     c->next = s->conns;
     if (s->conns != NULL)
         s->conns->prev = c;

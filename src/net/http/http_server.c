@@ -34,6 +34,22 @@ static void on_full(struct listener *l, int error)
                   F_UINT("connections", s->shared.stats.connections), F_UINT("occurrences", complaint_taken(&s->full)));
 }
 
+static void on_crowded(struct listener *l, bool gave_way)
+{
+    struct http_server *s = container_of(l, struct http_server, listener);
+
+    s->shared.stats.accept_failures += !gave_way;
+    if (complaint_due(&s->full, &s->shared.loop->clock))
+        log_warn(s->shared.log,
+                 gave_way
+                     ? "File descriptors are scarce: of the client with most connections one that is idle gives way "
+                       "to a new one. Raise the limit of open files"
+                     : "File descriptors are scarce, and every connection is in use: new ones wait until one closes. "
+                       "Raise the limit of open files",
+                 F_STR("endpoint", l->address), F_UINT("connections", s->shared.stats.connections),
+                 F_UINT("occurrences", complaint_taken(&s->full)));
+}
+
 int http_server_listen(struct http_server **out, struct loop *loop, const struct http_server_options *options,
                        struct http_service *service, struct budget *budget, const struct logger *log,
                        void (*on_mismatch)(struct http_service *, struct http_request *), struct error *err)
@@ -52,7 +68,8 @@ int http_server_listen(struct http_server **out, struct loop *loop, const struct
     };
     s->listener.on_accept = on_accept;
     s->listener.on_full = on_full;
-    rc = listener_open(&s->listener, loop, options->handover, options->endpoint,
+    s->listener.on_crowded = on_crowded;
+    rc = listener_open(&s->listener, loop, options->listeners, options->endpoint,
                        options->transport != NULL && options->transport[0] != '\0' ? options->transport : "tcp", err);
     if (rc != 0) {
         free(s);

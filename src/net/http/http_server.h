@@ -20,7 +20,7 @@ int http_server_port(const struct http_server *s);            /* the bound port;
 const char *http_server_address(const struct http_server *s); /* "127.0.0.1:4317", "[::]:4317", "/run/x.sock" */
 const struct http_server_stats *http_server_stats(const struct http_server *s);
 
-/* Stop accepting, close connections at rest, or hand them over where options.handover takes them; GOAWAY twice, let
+/* Stop accepting, close connections at rest, or hand them over where options.listeners takes them; GOAWAY twice, let
  * running requests end. done() once all are closed, or
  * `deadline` (mono ns) has passed and the rest was cut. The server is freed after done() by http_server_free. */
 void http_server_stop(struct http_server *s, uint64_t deadline, void (*done)(struct http_server *, void *arg),

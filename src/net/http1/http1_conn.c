@@ -252,6 +252,7 @@ static void turn_page(struct http1 *h)
     h->phase = HEAD;
     h->scan = (struct http1_scan){ 0 };
     h->blank = 0;
+    h->io->at_rest = clock_mono(&h->io->shared->loop->clock);
     conn_io_expect(h->io, DEADLINE_IDLE, h->io->shared->options.idle_timeout);
 }
 
@@ -458,6 +459,15 @@ static enum http_fate fate(struct conn_io *io)
     return io->shared->stopping && h->phase == HEAD ? HTTP_RESTS : HTTP_GOES_ON; /* half a head is no request yet */
 }
 
+static enum crowd_rank rank(struct conn_io *io)
+{
+    const struct http1 *h = io->state;
+
+    if (h->request == NULL)
+        return h->served ? CROWD_IDLE : CROWD_STRANGER;
+    return h->phase == BODY && !h->request->pub.responded ? CROWD_UNFINISHED : CROWD_BUSY;
+}
+
 static void put_unread(struct conn_io *io, struct buf *to)
 {
     struct http1 *h = io->state;
@@ -525,6 +535,7 @@ const struct conn_ops http1_conn_ops = {
     .fate = fate,
     .on_end = on_end,
     .on_deadline = on_deadline,
+    .rank = rank,
     .unread = put_unread,
     .drain = drain,
     .close = close_conn,

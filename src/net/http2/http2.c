@@ -338,7 +338,7 @@ static void forget(struct http2 *h, struct request *r)
     if (r->next != NULL)
         r->next->prev = r->prev;
     h->n_open--;
-    h->idle_since = clock_mono(&h->io->shared->loop->clock);
+    h->io->at_rest = clock_mono(&h->io->shared->loop->clock);
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code, void *user)
@@ -424,6 +424,21 @@ static enum http_fate fate(struct conn_io *io)
     return HTTP_GOES_ON;
 }
 
+#define LOOKS 16 /* at streams, to see whether we owe one of them an answer */
+
+static enum crowd_rank rank(struct conn_io *io)
+{
+    const struct http2 *h = io->state;
+    unsigned looks = 0;
+
+    if (h->open == NULL)
+        return h->last_stream > 0 ? CROWD_IDLE : CROWD_STRANGER;
+    for (const struct request *r = h->open; r != NULL && looks < LOOKS; r = r->next, looks++)
+        if (r->body_ended || r->pub.responded)
+            return CROWD_BUSY;
+    return CROWD_UNFINISHED;
+}
+
 static void on_end(struct conn_io *io)
 {
     struct http2 *h = io->state;
@@ -463,6 +478,7 @@ const struct conn_ops http2_conn_ops = {
     .flushed = flushed,
     .room = room,
     .fate = fate,
+    .rank = rank,
     .on_end = on_end,
     .on_deadline = http2_on_deadline,
     .drain = drain,

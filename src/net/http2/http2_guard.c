@@ -183,7 +183,7 @@ void http2_guard_open(struct http2 *h)
 {
     const struct http_server_options *o = options_of(h);
 
-    h->idle_since = h->nuisance_at = h->window_since = now_of(h);
+    h->io->at_rest = h->nuisance_at = h->window_since = now_of(h);
     h->window = WINDOW_FIRST;
     nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0, (int32_t)h->window);
     conn_io_expect(h->io, DEADLINE_IDLE, idle_time(h));
@@ -205,7 +205,7 @@ static void end_broken(struct http2 *h)
 
 static void check_idle(struct http2 *h)
 {
-    uint64_t idle = now_of(h) - h->idle_since;
+    uint64_t idle = now_of(h) - h->io->at_rest;
 
     if (h->n_open > 0)
         conn_io_expect(h->io, DEADLINE_IDLE, idle_time(h));

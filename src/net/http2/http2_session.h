@@ -41,7 +41,6 @@ struct http2 {
     uint64_t withheld; /* credit that waits for room in the budget */
     struct budget_waiter room;
     /* limits */
-    uint64_t idle_since;
     uint64_t nuisance, nuisance_at; /* the bucket, in thousandths, and when it was last emptied */
     uint64_t last_client_ping;
     unsigned strikes;

@@ -7,6 +7,7 @@
 #define NET_CONN_IO_H
 
 #include "net/message/server_shared.h"
+#include "net/socket/crowd.h"
 
 enum http_deadline {
     DEADLINE_READ,      /* the peer must have sent something: a preface, a head */
@@ -30,6 +31,7 @@ struct conn_io {
     struct clock_timer timer;
     uint64_t deadlines[DEADLINES]; /* mono ns; 0 = none */
     uint64_t last_read;            /* mono ns */
+    uint64_t at_rest;              /* mono ns: since when no request is under way, if none is */
     bool mismatch_told;
 };
 
@@ -54,6 +56,7 @@ struct conn_ops {
     void (*flushed)(struct conn_io *io);                /* all that output() gave has been handed to the socket */
     size_t (*room)(struct conn_io *io, size_t most);    /* bytes wanted from the socket at once; 0 = stop reading */
     enum http_fate (*fate)(struct conn_io *io);
+    enum crowd_rank (*rank)(struct conn_io *io);
     void (*on_end)(struct conn_io *io); /* the peer will send no more */
     void (*on_deadline)(struct conn_io *io, enum http_deadline which);
     void (*unread)(struct conn_io *io, struct buf *to); /* at rest: append what has come of the next request */

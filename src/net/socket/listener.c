@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -169,7 +170,7 @@ void listener_handover_close(struct listener_handover *handover)
 
 bool listener_hands_over(const struct listener *l)
 {
-    return l->handover != NULL && l->handover->keeps &&
+    return l->shared != NULL && l->shared->handover.keeps &&
            (l->socket.asked.addr.ss_family == AF_UNIX || port_of(&l->socket.asked.addr) != 0);
 }
 
@@ -217,7 +218,7 @@ static bool evict_handed_over(struct listener_handover *handover, const struct e
 
 void listener_hand_over(struct listener *l, int fd, struct buf unread, struct budget *budget)
 {
-    *vec_push(&l->handover->connections) =
+    *vec_push(&l->shared->handover.connections) =
         (struct resting){ .asked = l->socket.asked, .fd = fd, .unread = unread, .budget = budget };
 }
 
@@ -231,7 +232,7 @@ static bool is_same_place(const struct endpoint *a, const struct endpoint *b)
 
 bool listener_take_over(struct listener *l, struct resting *out)
 {
-    struct listener_handover *handover = l->handover;
+    struct listener_handover *handover = l->shared != NULL ? &l->shared->handover : NULL;
 
     for (size_t i = handover != NULL ? handover->connections.n : 0; i-- > 0;) {
         if (!is_same_place(&l->socket.asked, &handover->connections.v[i].asked))
@@ -245,33 +246,45 @@ bool listener_take_over(struct listener *l, struct resting *out)
 
 /* --- accepting --- */
 
-/* Out of descriptors or memory: the callers wait in the backlog until there is room or the pause is over. */
-static void pause_accepting(struct listener *l, int error);
-
-static void accept_some(uv_poll_t *poll, int status, int events)
+static void set_options(const struct listener *l, int fd)
 {
-    struct listener *l = container_of(poll, struct listener, poll);
+    if (l->port == 0)
+        return;
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, PROBE_SECONDS);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_SECONDS);
+}
 
-    (void)status;
-    (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN && l->socket.fd >= 0; i++) {
-        int fd = accept4(l->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+static bool is_in_reserve(const struct listener *l, int fd)
+{
+    return l->shared != NULL && fd >= l->shared->crowd.max_fd;
+}
 
-        if (fd >= 0) {
-            if (l->port != 0) {
-                set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-                set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-                set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, PROBE_SECONDS);
-                set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_SECONDS);
-            }
-            l->on_accept(l, fd);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return;
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            pause_accepting(l, -errno);
-            return;
-        } /* else: the caller went away before we came (ECONNABORTED, EPROTO, network errors) */
+/* The caller has a descriptor of the reserve: another connection gives way to it. Returns what it keeps. */
+static int make_room(struct listener *l, int fd)
+{
+    struct peer peer = peer_of(fd);
+    bool gave_way = crowd_make_room(&l->shared->crowd, &peer);
+    int lower = gave_way ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+    if (lower >= 0) {
+        close(fd);
+        fd = lower;
     }
+    l->crowded = !gave_way;
+    l->on_crowded(l, gave_way);
+    return fd;
+}
+
+/* May a descriptor be used for the next caller? */
+static bool has_room(const struct listener *l)
+{
+    int fd = fcntl(l->socket.fd, F_DUPFD_CLOEXEC, 0);
+
+    if (fd >= 0)
+        close(fd);
+    return (fd >= 0 && !is_in_reserve(l, fd)) || crowd_make_room(&l->shared->crowd, NULL);
 }
 
 static void on_pause_over(struct clock_timer *t)
@@ -279,11 +292,48 @@ static void on_pause_over(struct clock_timer *t)
     listener_resume(container_of(t, struct listener, pause));
 }
 
-static void pause_accepting(struct listener *l, int error)
+/* The callers wait in the backlog until there is room or the pause is over. */
+static void pause_accepting(struct listener *l)
 {
     uv_poll_stop(&l->poll);
     clock_start(&l->loop->clock, &l->pause, PAUSE, on_pause_over);
-    l->on_full(l, error);
+}
+
+/* accept() failed. True: it may be tried again at once. */
+static bool survives(struct listener *l, int error)
+{
+    if (error == EAGAIN || error == EWOULDBLOCK)
+        return false;
+    if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM)
+        return true; /* the caller went away before we came (ECONNABORTED, EPROTO, network errors) */
+    if (error == EMFILE && l->shared != NULL && crowd_make_room(&l->shared->crowd, NULL))
+        return true;
+    pause_accepting(l);
+    l->on_full(l, -error);
+    return false;
+}
+
+static void accept_some(uv_poll_t *poll, int status, int events)
+{
+    struct listener *l = container_of(poll, struct listener, poll);
+
+    (void)status;
+    (void)events;
+    l->crowded = l->crowded && !has_room(l);
+    for (int i = 0; i < ACCEPTS_PER_TURN && l->socket.fd >= 0 && !l->crowded; i++) {
+        int fd = accept4(l->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd < 0 && !survives(l, errno))
+            return;
+        if (fd < 0)
+            continue;
+        set_options(l, fd);
+        if (is_in_reserve(l, fd))
+            fd = make_room(l, fd);
+        l->on_accept(l, fd);
+    }
+    if (l->crowded)
+        pause_accepting(l);
 }
 
 void listener_resume(struct listener *l)
@@ -303,16 +353,17 @@ static const char *hint(int code)
                                     : "";
 }
 
-int listener_open(struct listener *l, struct loop *loop, struct listener_handover *handover, const char *endpoint,
+int listener_open(struct listener *l, struct loop *loop, struct listener_shared *shared, const char *endpoint,
                   const char *transport, struct error *err)
 {
+    struct listener_handover *handover = shared != NULL ? &shared->handover : NULL;
     struct endpoint e;
     int rc = endpoint_parse(&e, endpoint, transport, err);
 
     if (rc != 0)
         return rc;
     l->loop = loop;
-    l->handover = handover;
+    l->shared = shared;
     if (!take_handed_over(handover, &e, &l->socket)) {
         rc = open_listening(&l->socket, &e);
         if (rc == -EADDRINUSE && evict_handed_over(handover, &e))
@@ -343,7 +394,7 @@ void listener_close(struct listener *l, void (*on_closed)(struct listener *))
     clock_stop(&l->loop->clock, &l->pause);
     uv_close((uv_handle_t *)&l->poll, on_poll_closed);
     if (listener_hands_over(l))
-        *vec_push(&l->handover->sockets) = l->socket;
+        *vec_push(&l->shared->handover.sockets) = l->socket;
     else
         close_listening(&l->socket);
     l->socket.fd = -1;

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "base/vec.h"
+#include "net/socket/crowd.h"
 #include "net/socket/endpoint.h"
 
 #include <sys/types.h>
@@ -43,6 +44,12 @@ struct listener_handover {
     VEC(struct resting) connections;
 };
 
+/* What the listeners of a process share. */
+struct listener_shared {
+    struct listener_handover handover;
+    struct crowd crowd;
+};
+
 /* From here on closing hands over. A socket that may have any port (0) is not handed over: the next one of it is
  * another. */
 void listener_handover_open(struct listener_handover *handover);
@@ -53,18 +60,22 @@ struct listener {
     uv_poll_t poll;
     struct listening socket;
     struct loop *loop;
-    struct listener_handover *handover;
+    struct listener_shared *shared;                 /* NULL: it is alone */
     struct clock_timer pause;                       /* after running out of file descriptors */
     char address[ENDPOINT_TEXT];                    /* what is bound */
     int port;                                       /* 0 for unix sockets */
     void (*on_accept)(struct listener *l, int fd);  /* the fd is the callee's; non-blocking, close-on-exec */
     void (*on_full)(struct listener *l, int error); /* accepting failed; it pauses for 100 ms */
+    /* Descriptors are scarce: a connection has given way to the one that comes next, or none may; then it pauses too.
+     */
+    void (*on_crowded)(struct listener *l, bool gave_way);
     void (*on_closed)(struct listener *l);
+    bool crowded; /* none may give way: accept no more until there is room */
 };
 
-/* Bind and listen, or take the socket of that address from the handover (NULL: none). A unix socket file that nobody
+/* Bind and listen, or take the socket of that address from the handover. A unix socket file that nobody
  * answers on is removed first. On failure nothing is left. */
-int listener_open(struct listener *l, struct loop *loop, struct listener_handover *handover, const char *endpoint,
+int listener_open(struct listener *l, struct loop *loop, struct listener_shared *shared, const char *endpoint,
                   const char *transport, struct error *err);
 void listener_resume(struct listener *l); /* a descriptor has become free: end the pause */
 /* Stop accepting; the socket is closed, or left in the handover. on_closed comes from the loop when the memory may go.

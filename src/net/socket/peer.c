@@ -46,9 +46,18 @@ void peer_format(const struct peer *p, char *out, size_t cap)
     }
 }
 
+void peer_network(const struct peer *p, uint8_t out[16])
+{
+    memcpy(out, &p->address, sizeof(p->address));
+    if (p->family == AF_INET6)
+        memset(out + PREFIX, 0, sizeof(p->address) - PREFIX);
+}
+
 bool peer_same_host(const struct peer *a, const struct peer *b)
 {
-    if (a->family != b->family)
-        return false;
-    return memcmp(&a->address, &b->address, a->family == AF_INET6 ? PREFIX : sizeof(a->address)) == 0;
+    uint8_t x[16], y[16];
+
+    peer_network(a, x);
+    peer_network(b, y);
+    return a->family == b->family && memcmp(x, y, sizeof(x)) == 0;
 }

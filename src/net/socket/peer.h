@@ -22,6 +22,9 @@ struct peer peer_of(int fd);
 /* "10.1.2.3:5678", "[2001:db8::1]:5678", "unix", "unknown" */
 void peer_format(const struct peer *p, char *out, size_t cap);
 
+/* What two peers of one host have in common, as bytes for a hash. */
+void peer_network(const struct peer *p, uint8_t out[16]);
+
 /* The same machine, as far as an address can tell: all of an IPv6 /64 is one. */
 bool peer_same_host(const struct peer *a, const struct peer *b);
 

@@ -42,7 +42,7 @@ struct scrape_endpoints {
     struct budget *budget;
     struct metrics *metrics;
     struct logger log;
-    struct listener_handover *handover;
+    struct listener_shared *listeners;
     struct endpoint_pace pace;
     struct metric_hook hook;
     VEC(struct scrape_endpoint *) list;
@@ -57,7 +57,7 @@ static void collect(struct metric_hook *hook)
 }
 
 struct scrape_endpoints *scrape_endpoints_new(struct loop *loop, struct budget *budget, struct metrics *metrics,
-                                              struct log_sink *log, struct listener_handover *handover)
+                                              struct log_sink *log, struct listener_shared *listeners)
 {
     struct scrape_endpoints *all = mem_zalloc(sizeof(*all));
 
@@ -65,7 +65,7 @@ struct scrape_endpoints *scrape_endpoints_new(struct loop *loop, struct budget *
     all->budget = budget;
     all->metrics = metrics;
     all->log.sink = log;
-    all->handover = handover;
+    all->listeners = listeners;
     all->hook.collect = collect;
     metrics_hook(metrics, &all->hook);
     endpoint_pace_init(&all->pace, loop, budget);
@@ -313,7 +313,7 @@ static int new_endpoint(struct scrape_endpoints *all, const struct http_server_o
 
     e->all = all;
     e->options = copy_options(options);
-    e->options.handover = all->handover;
+    e->options.listeners = all->listeners;
     e->service = (struct http_service){ on_request, on_body, on_end, on_close, on_writable };
     e->settle.run = settle;
     rc = listen_on(e, err);

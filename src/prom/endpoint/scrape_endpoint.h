@@ -15,9 +15,9 @@
 
 struct scrape_endpoints;
 
-/* One set of them per service. handover: as in http_server_options. */
+/* One set of them per service. listeners: as in http_server_options. */
 struct scrape_endpoints *scrape_endpoints_new(struct loop *loop, struct budget *budget, struct metrics *metrics,
-                                              struct log_sink *log, struct listener_handover *handover);
+                                              struct log_sink *log, struct listener_shared *listeners);
 void scrape_endpoints_free(struct scrape_endpoints *all); /* after every source was removed */
 
 /* Serve `source` on the endpoint. An address equal to one that is served already (after resolving; also when one of

@@ -146,7 +146,7 @@ static int listen_on(struct otlp *r, enum transport t, struct http_server_option
     struct host *host = r->node.host;
     struct otlp_port *port = &r->ports[t];
 
-    o->handover = host->handover;
+    o->listeners = host->listeners;
     port->service =
         (struct http_service){ .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close };
     port->receiver = r;

@@ -68,7 +68,7 @@ struct otlp_port { /* one listener */
 };
 
 #define RECEIVER_INITIAL_WINDOW ((size_t)256 * 1024) /* bytes a request may send before we know how long it is */
-#define BROKEN_COUNT 5                               /* reasons of otelcd_receiver_broken_connections */
+#define BROKEN_COUNT 6                               /* reasons of otelcd_receiver_broken_connections */
 
 struct otlp {
     struct node node;

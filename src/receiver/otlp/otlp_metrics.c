@@ -60,10 +60,11 @@ static const struct metric_row broken_row = {
     .type = METRIC_COUNTER,
     .level = LEVEL_BASIC,
     .unit = "{connections}",
-    .help = "Connections, or requests of them, that were ended or not taken. Reason tls: the client speaks TLS to this "
-            "plain-text port; protocol: what it sent is not HTTP as it should be; timeout: it did not send or take in "
-            "time; "
-            "pings: too many of them; accept: no file descriptor was left.",
+    .help =
+        "Connections, or requests of them, that were ended or not taken. Reason tls: the client speaks TLS to this "
+        "plain-text port; protocol: what it sent is not HTTP as it should be; timeout: it did not send or take in "
+        "time; pings: too many of them; accept: no file descriptor was left; crowded: it was idle and gave way to a "
+        "new one where descriptors are scarce.",
 };
 
 const struct metric_row *const otlp_receiver_metrics[] = {
@@ -92,7 +93,7 @@ static const char *const rejection_names[REJECTED_COUNT] = {
     [REJECTED_ABORTED] = "aborted",           [REJECTED_NOTHING] = "nothing_in_it",
 };
 
-static const char *const broken_names[BROKEN_COUNT] = { "tls", "protocol", "timeout", "pings", "accept" };
+static const char *const broken_names[BROKEN_COUNT] = { "tls", "protocol", "timeout", "pings", "accept", "crowded" };
 
 static void collect(struct metric_hook *hook)
 {
@@ -103,8 +104,8 @@ static void collect(struct metric_hook *hook)
 
         if (s == NULL)
             continue;
-        const uint64_t now[BROKEN_COUNT] = { s->tls_on_plain, s->protocol_errors, s->timeouts, s->ping_strikes,
-                                             s->accept_failures };
+        const uint64_t now[BROKEN_COUNT] = { s->tls_on_plain, s->protocol_errors, s->timeouts,
+                                             s->ping_strikes, s->accept_failures, s->gave_way };
 
         metric_set(r->connections[t], (double)s->connections);
         for (int i = 0; i < BROKEN_COUNT; i++) {

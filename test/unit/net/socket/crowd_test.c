@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/socket/crowd.h"
+
+#include "base/mem.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST 4000
+
+struct conn {
+    struct crowd_member member;
+    enum crowd_rank rank;
+    uint64_t since;
+    unsigned host;
+    bool here, gave_way;
+};
+
+static struct crowd crowd;
+static struct conn conns[MOST];
+static size_t n_conns;
+
+static struct peer peer_from(unsigned host)
+{
+    struct peer p = { .family = AF_INET };
+
+    memcpy(&p.address.s6_addr[12], &host, sizeof(host));
+    return p;
+}
+
+static enum crowd_rank rank(struct crowd_member *m, uint64_t *since)
+{
+    struct conn *c = container_of(m, struct conn, member);
+
+    *since = c->since;
+    return c->rank;
+}
+
+static void give_way(struct crowd_member *m)
+{
+    struct conn *c = container_of(m, struct conn, member);
+
+    c->gave_way = true;
+    c->here = false;
+    crowd_leave(&crowd, m);
+}
+
+static struct conn *join(unsigned host, enum crowd_rank is, uint64_t since)
+{
+    struct conn *c = &conns[n_conns++];
+    struct peer p = peer_from(host);
+
+    *c = (struct conn){
+        .member = { .rank = rank, .give_way = give_way }, .rank = is, .since = since, .host = host, .here = true
+    };
+    crowd_join(&crowd, &c->member, &p);
+    return c;
+}
+
+static bool make_room(unsigned host)
+{
+    struct peer p = peer_from(host);
+
+    return crowd_make_room(&crowd, &p);
+}
+
+static void set_up(void)
+{
+    n_conns = 0;
+    crowd_init(&crowd);
+}
+
+static void tear_down(void)
+{
+    for (size_t i = 0; i < n_conns; i++)
+        crowd_leave(&crowd, &conns[i].member);
+    crowd_free(&crowd);
+}
+
+START_TEST(the_oldest_of_the_host_with_most_connections_gives_way)
+{
+    struct conn *few = join(1, CROWD_IDLE, 1), *late = join(2, CROWD_IDLE, 9), *early = join(2, CROWD_IDLE, 5);
+
+    join(2, CROWD_BUSY, 2);
+    ck_assert(make_room(3));
+    ck_assert(early->gave_way && !late->gave_way && !few->gave_way);
+}
+END_TEST
+
+START_TEST(what_has_shown_least_goes_first)
+{
+    struct conn *unfinished = join(1, CROWD_UNFINISHED, 1), *idle = join(1, CROWD_IDLE, 2);
+    struct conn *stranger = join(1, CROWD_STRANGER, 8), *ending = join(1, CROWD_ENDING, 9);
+    struct conn *order[] = { ending, stranger, idle, unfinished };
+
+    join(1, CROWD_BUSY, 0);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert(make_room(2));
+        ck_assert(order[i]->gave_way);
+    }
+    ck_assert(!make_room(2)); /* nobody loses an answer */
+}
+END_TEST
+
+START_TEST(half_a_request_is_not_lost_to_one_s_like)
+{
+    struct conn *first;
+
+    join(1, CROWD_UNFINISHED, 1);
+    join(2, CROWD_UNFINISHED, 2);
+    ck_assert(!make_room(3));
+    first = join(1, CROWD_UNFINISHED, 3);
+    ck_assert(!make_room(1));
+    ck_assert(make_room(3));
+    ck_assert(conns[0].gave_way && !first->gave_way);
+}
+END_TEST
+
+START_TEST(who_is_busy_does_not_hide_the_others)
+{
+    struct conn *idle;
+
+    for (unsigned i = 0; i < 1000; i++)
+        join(1, CROWD_BUSY, i);
+    idle = join(1, CROWD_IDLE, 0);
+    for (unsigned i = 0; i < 4 && !idle->gave_way; i++)
+        make_room(2);
+    ck_assert(idle->gave_way);
+}
+END_TEST
+
+START_TEST(a_host_is_greedy_when_it_has_more_than_its_share_of_requests)
+{
+    struct conn *a = join(1, CROWD_BUSY, 0), *b = join(2, CROWD_BUSY, 0);
+
+    ck_assert(!crowd_is_greedy(&crowd, &a->member));
+    for (int i = 0; i < 100; i++)
+        crowd_count_request(&crowd, &a->member, 1);
+    crowd_count_request(&crowd, &b->member, 1);
+    ck_assert(crowd_is_greedy(&crowd, &a->member));
+    ck_assert(!crowd_is_greedy(&crowd, &b->member));
+    for (int i = 0; i < 100; i++)
+        crowd_count_request(&crowd, &a->member, -1);
+    crowd_count_request(&crowd, &b->member, -1);
+    crowd_leave(&crowd, &b->member);
+    crowd_count_request(&crowd, &a->member, 1);
+    ck_assert(!crowd_is_greedy(&crowd, &a->member)); /* alone it may have all */
+    crowd_count_request(&crowd, &a->member, -1);
+}
+END_TEST
+
+/* Against a count by hand: the largest host is known whatever comes and goes. */
+START_TEST(the_largest_host_is_known_among_thousands)
+{
+    unsigned counts[600] = { 0 };
+
+    srandom(7);
+    for (int i = 0; i < 20000; i++) {
+        unsigned most = 0;
+        struct conn *c;
+
+        if (n_conns < MOST && random() % 5 > 1) {
+            c = join((unsigned)(random() % 600), CROWD_IDLE, (uint64_t)i);
+            counts[c->host]++;
+        } else if (n_conns > 0) {
+            c = &conns[(size_t)random() % n_conns];
+            counts[c->host] -= c->here;
+            c->here = false;
+            crowd_leave(&crowd, &c->member);
+        }
+        for (unsigned h = 0; h < 600; h++)
+            most = counts[h] > most ? counts[h] : most;
+        ck_assert_uint_eq(crowd.heap.n > 0 ? crowd.heap.v[0]->n : 0, most);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("crowd");
+    TCase *tc = tcase_create("all");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_test(tc, the_oldest_of_the_host_with_most_connections_gives_way);
+    tcase_add_test(tc, what_has_shown_least_goes_first);
+    tcase_add_test(tc, half_a_request_is_not_lost_to_one_s_like);
+    tcase_add_test(tc, who_is_busy_does_not_hide_the_others);
+    tcase_add_test(tc, a_host_is_greedy_when_it_has_more_than_its_share_of_requests);
+    tcase_add_test(tc, the_largest_host_is_known_among_thousands);
+    suite_add_tcase(s, tc);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
