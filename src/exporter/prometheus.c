@@ -80,8 +80,9 @@ static const struct metric_row row_rejected = {
     .unit = "{datapoints}",
     .help = "Points that could not be shown, by reason.",
 };
-static const struct metric_row *const metric_rows[] = { &row_series, &row_bytes,    &row_expired,
-                                                        &row_ended,  &row_rejected, NULL };
+static const struct metric_row *const metric_rows[] = {
+    &row_series, &row_bytes, &row_expired, &row_ended, &row_rejected, &collisions_row, NULL,
+};
 
 struct prometheus_node {
     struct node node;
@@ -89,6 +90,7 @@ struct prometheus_node {
     struct series_options options;
     struct configured_translation translation;
     struct series_store store;
+    struct collisions collisions;
     struct series_source source;
     bool serving;
     struct metric_hook hook;
@@ -141,6 +143,7 @@ static const char *advice(const char *reason)
     static const struct {
         const char *reason, *text;
     } texts[] = {
+        { COLLISION, COLLISION_ADVICE },
         { "type_conflict",
           "another series of that name has another type, and the first one stays: rename one of them" },
         { "series_budget", "the memory budget has no room for new series: raise it, or send fewer attributes" },
@@ -166,6 +169,8 @@ static void complain(struct prometheus_node *n, const struct series_result *r)
         struct rejection *x = rejection_of(n, r->reasons[i].reason);
 
         metric_add(x->points, r->reasons[i].n);
+        if (strcmp(r->reasons[i].reason, COLLISION) == 0)
+            continue; /* has been told, with both senders */
         if (complaint_due(&x->complaint, &n->node.host->loop->clock))
             log_warn(&n->node.log, "Points rejected", F_STR("reason", r->reasons[i].reason),
                      F_STR("metric", r->reasons[i].example), F_STR("because", advice(r->reasons[i].reason)),
@@ -325,6 +330,8 @@ static int create(struct node *node, const void *config, struct error *err)
     n->last_waiting = &n->waiting;
     set_options(n);
     series_store_init(&n->store, &n->options, &node->host->loop->clock, node->host->budget);
+    collisions_init(&n->collisions, node->host->metrics, node->id, &node->log, &node->host->loop->clock);
+    n->store.collisions = &n->collisions;
     series_source_init(&n->source, node->id, &n->store);
     n->source.source.enable_open_metrics = n->config->enable_open_metrics;
     set_metrics(n);
@@ -402,6 +409,7 @@ static void destroy(struct node *node)
     metric_set(n->bytes, 0);
     metrics_unhook(node->host->metrics, &n->hook);
     series_store_free(&n->store);
+    collisions_free(&n->collisions);
     translation_free(&n->translation);
 }
 

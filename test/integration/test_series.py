@@ -53,4 +53,27 @@ def test_attributes_called_job_or_instance_keep_their_series_apart(otelcd):
     samples = d.metrics("prometheus")
     assert samples.value("queue_len", job="shop", exported_job="import") == 3
     assert samples.value("queue_len", job="shop", exported_job="export") == 9
-    assert samples.value("queue_len", job="shop", exported_instance="disk0") == 1
+    assert samples.value("queue_len", job="shop", instance="disk0") == 1  # nothing else is called so here
+
+
+def test_hosts_without_a_service_name_are_told_that_they_share_a_series(otelcd):
+    d = otelcd(SCRAPE, expect=["Several senders have one series"])
+    hosts = [request(gauge("load", (n, {})), resource=(("host.name", f"web-{n}"),)) for n in (1, 2)]
+    assert send(d, hosts[0]) == {"partialSuccess": {}}
+    told = send(d, hosts[1])["partialSuccess"]
+    assert told["rejectedDataPoints"] == "1" and "several senders" in told["errorMessage"]
+    assert d.metrics("prometheus").value("load") == 2
+    assert d.metric("otelcd_prometheus_series_collisions", exporter="prometheus", metric="load") == 1
+    record = d.records("Several senders have one series")[0]
+    assert (record["differ_in"], record["first"], record["second"]) == ("resource", "host.name=web-1", "host.name=web-2")
+    assert "service.instance.id" in record["remedy"] and "resource_constant_labels" in record["remedy"]
+    assert d.metric("otelcd_exporter_dropped_items", exporter="prometheus", reason="collision") == 1
+
+
+def test_two_metrics_of_one_name_in_prometheus_are_told_of(otelcd):
+    d = otelcd(SCRAPE, expect=["Several senders have one series"])
+    told = send(d, request(gauge("x.y", (1, {})), gauge("x_y", (2, {})), gauge("g", (3, {"a.b": "z"}))))
+    assert told["partialSuccess"]["rejectedDataPoints"] == "1"
+    assert d.metrics("prometheus").value("x_y") == 2
+    record = d.records("Several senders have one series")[0]
+    assert (record["differ_in"], record["first"], record["second"]) == ("metric", "x.y", "x_y")

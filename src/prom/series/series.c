@@ -2,6 +2,7 @@
 #include "prom/series/series.h"
 
 #include "base/mem.h"
+#include "prom/series/series_alias.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -11,19 +12,9 @@
 #define TYPE_CONFLICT "type_conflict"
 #define TEMPORALITY "temporality"
 
-#define ALIASES_MAX 16    /* of one series; the oldest goes for a further one */
 #define SWEEP_SLICE 2048u /* slots looked at before others get a turn */
 #define SWEEP_PAUSE NS_PER_MS
 #define SWEEP_LONGEST (30 * NS_PER_S)
-
-/* Other bytes that lead to the same series. */
-struct alias {
-    struct cached_series cached;
-    struct series *series;
-    struct alias *next;
-};
-
-enum entry { SERIES, ALIAS }; /* kinds given to streams_add */
 
 /* ---- time ---- */
 
@@ -85,46 +76,11 @@ static bool same_series(const void *entry, const void *key)
     return bytes_equal(buf_bytes(&k->store->labels2), k->labels);
 }
 
-static void unlink_alias(struct series *x, const struct alias *a)
-{
-    struct alias **at = &x->extra->aliases;
-
-    while (*at != a)
-        at = &(*at)->next;
-    *at = a->next;
-    x->extra->n_aliases--;
-}
-
-static void drop_oldest_alias(struct series_store *s, struct series *x)
-{
-    struct alias *a = x->extra->aliases;
-
-    while (a->next != NULL)
-        a = a->next;
-    unlink_alias(x, a);
-    streams_drop(&s->streams, &a->cached);
-}
-
-static struct series_extra *extra_of(struct series_store *s, struct series *x)
-{
-    if (x->extra == NULL) {
-        x->extra = mem_zalloc(sizeof(*x->extra));
-        budget_charge(s->budget, sizeof(*x->extra));
-        s->bytes += sizeof(*x->extra);
-    }
-    return x->extra;
-}
-
 static void drop_extra(struct series_store *s, struct series *x)
 {
     if (x->extra == NULL)
         return;
-    while (x->extra->aliases != NULL) {
-        struct alias *a = x->extra->aliases;
-
-        unlink_alias(x, a);
-        streams_drop(&s->streams, &a->cached);
-    }
+    series_drop_aliases(s, x);
     free(x->extra);
     x->extra = NULL;
     budget_give(s->budget, sizeof(*x->extra));
@@ -144,21 +100,6 @@ static void series_end(struct series_store *s, struct series *x)
     streams_drop(&s->streams, &x->cached);
 }
 
-/* The series is known by these bytes too. Without room for that it is looked up by its labels each time. */
-static void add_alias(struct series_store *s, struct stream *stream, const struct identity_key *key, struct series *x)
-{
-    struct bytes none = { NULL, 0 };
-    struct alias *a = (struct alias *)streams_add(&s->streams, stream, key, ALIAS, sizeof(*a), none, false);
-
-    if (a == NULL)
-        return;
-    a->series = x;
-    a->next = extra_of(s, x)->aliases;
-    x->extra->aliases = a;
-    if (++x->extra->n_aliases > ALIASES_MAX)
-        drop_oldest_alias(s, x);
-}
-
 static struct series *add_series(struct series_store *s, struct stream *stream, const struct identity_key *key,
                                  const struct canonical_key *canonical, struct bytes own, bool whole)
 {
@@ -176,10 +117,10 @@ static struct series *add_series(struct series_store *s, struct stream *stream, 
     return x;
 }
 
-/* The series of bytes that are not known. NULL with *reason when it cannot be, NULL without when `make` is false and
- * there is none. */
+/* The series of bytes that are not known, and the entry that they have from now on (NULL: there is no room for it).
+ * NULL with *reason when it cannot be, NULL without when `make` is false and there is none. */
 static struct series *resolve(struct series_store *s, struct stream *stream, const struct identity_key *key, bool make,
-                              const char **reason)
+                              struct cached_series **entry, const char **reason)
 {
     struct canonical_key canonical = { .store = s, .family = stream->user };
     struct bytes own;
@@ -198,13 +139,13 @@ static struct series *resolve(struct series_store *s, struct stream *stream, con
     canonical.hash = (uint32_t)identity_hash((uintptr_t)stream->user, canonical.labels);
     x = table_find(&s->canonical, canonical.hash * 0x9e3779b97f4a7c15ull, same_series, &canonical);
     if (x != NULL) {
-        if (make)
-            add_alias(s, stream, key, x);
+        *entry = make ? series_add_alias(s, stream, key, x) : NULL;
         return x;
     }
     if (!make)
         return NULL;
     x = add_series(s, stream, key, &canonical, own, whole);
+    *entry = x != NULL ? &x->cached : NULL;
     *reason = x == NULL ? NO_ROOM : NULL;
     return x;
 }
@@ -217,15 +158,35 @@ static struct series *resolve(struct series_store *s, struct stream *stream, con
 #define WORK_NEW 15
 #define WORK_SLOW 3
 
-static void take_slowly(struct series_taking *t, struct series *x, const struct point *p, bool fresh)
+/* What the point's sender and those that share its series with it have to do with each other. True: it collides. */
+static bool meet_others(struct series_taking *t, struct series *x, const struct cached_series *k, const struct point *p,
+                        uint64_t *counted)
+{
+    struct series_writer *w = k != NULL ? series_writer_of(x, k) : NULL;
+    bool delta = series_is_delta(t->stream);
+
+    *counted = x->time;
+    if (w == NULL)
+        return false;
+    *counted = w->time;
+    if (p->time > w->time)
+        w->time = p->time;
+    return !delta && series_collides(t->store, x, w, p->time); /* deltas of several senders are added */
+}
+
+/* `k` is the entry that led to the series, if there is one. */
+static void take_slowly(struct series_taking *t, struct series *x, const struct cached_series *k, const struct point *p,
+                        bool fresh)
 {
     const char *reason;
-    bool ended = false;
+    bool ended = false, collided;
+    uint64_t counted;
 
     t->units -= WORK_SLOW;
-    reason = series_merge(t->store, x, t->stream, p, fresh, &ended);
-    if (reason != NULL)
-        series_reject(&t->result, reason, stream_name(t->stream), 1);
+    collided = meet_others(t, x, k, p, &counted);
+    reason = series_merge(t->store, x, t->stream, p, counted, fresh, &ended);
+    if (reason != NULL || collided)
+        series_reject(&t->result, reason != NULL ? reason : COLLISION, stream_name(t->stream), 1);
     if (ended || (fresh && reason != NULL)) {
         t->store->ended += ended;
         series_end(t->store, x);
@@ -236,14 +197,15 @@ static void take_unknown(struct series_taking *t, const struct point *p, const s
 {
     bool make = (p->flags & POINT_NO_VALUE) == 0;
     uint64_t before = t->store->n_series;
+    struct cached_series *k = NULL;
     const char *reason;
-    struct series *x = resolve(t->store, t->stream, key, make, &reason);
+    struct series *x = resolve(t->store, t->stream, key, make, &k, &reason);
 
     t->units -= WORK_NEW;
     if (reason != NULL)
         series_reject(&t->result, reason, stream_name(t->stream), 1);
     else if (x != NULL)
-        take_slowly(t, x, p, t->store->n_series > before);
+        take_slowly(t, x, k, p, t->store->n_series > before);
 }
 
 static void take_point(struct series_taking *t, const struct point *p, const struct identity_key *key)
@@ -255,9 +217,9 @@ static void take_point(struct series_taking *t, const struct point *p, const str
         take_unknown(t, p, key);
         return;
     }
-    x = cached_series_kind(k) == ALIAS ? ((struct alias *)k)->series : (struct series *)k;
+    x = series_of(k);
     if (!t->plain || p->flags != 0 || p->has_exemplars || x->extra != NULL || x->kind != t->stream->kind) {
-        take_slowly(t, x, p, false);
+        take_slowly(t, x, k, p, false);
         return;
     }
     if (p->time < x->time)

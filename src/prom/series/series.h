@@ -4,6 +4,7 @@
  *
  * A point finds its series by its bytes (prom/series/streams.h); other bytes that come to the same name and labels lead
  * to the same series from then on. Points that are older than what is stored change nothing. Deltas become cumulative.
+ * Where several senders have one series (prom/series/collisions.h), the last writer of a timestamp wins.
  * A series that nothing arrived for within the expiration is not shown, and taken out by a timer, in slices. A name has
  * one type, that of its first series; later series of other types are rejected while it lasts.
  *
@@ -12,6 +13,7 @@
 #define PROM_SERIES_H
 
 #include "base/clock.h"
+#include "prom/series/collisions.h"
 #include "prom/series/exemplar_store.h"
 #include "prom/series/family.h"
 #include "prom/model/distribution_value.h"
@@ -52,9 +54,13 @@ struct distribution {
 };
 
 struct series_extra {
-    struct alias *aliases;
     struct exemplar_store *exemplars;
+    /* prom/series/series_alias.c has these. */
+    struct alias *aliases;
+    struct series_writer *writers, *owner; /* NULL without aliases */
     uint32_t n_aliases;
+    uint32_t round;
+    bool contested;
 };
 
 struct series {
@@ -88,6 +94,7 @@ struct series_result {
 
 struct series_store {
     const struct series_options *options;
+    struct collisions *collisions; /* the owner's; NULL: nobody counts them */
     struct clock *clock;
     struct budget *budget;
     struct streams streams;
@@ -149,10 +156,12 @@ static inline struct family *series_family(const struct series *x)
     return cached_series_stream(&x->cached)->user;
 }
 
-/* Merge a point into its series. NULL, or why it was rejected; the series is then as it was. *ended: the point says
- * that the series has ended. */
+/* Merge a point into its series. NULL, or why it was rejected; the series is then as it was. `counted`: the end of the
+ * newest delta that is counted already of whom the point comes from. *ended: the point says that the series has ended.
+ */
 const char *series_merge(struct series_store *s, struct series *x, const struct stream *stream, const struct point *p,
-                         bool fresh, bool *ended);
+                         uint64_t counted, bool fresh, bool *ended);
+bool series_is_delta(const struct stream *stream);
 
 /* Give back what the series measured. */
 void series_clear(struct series_store *s, struct series *x);

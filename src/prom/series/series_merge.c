@@ -120,7 +120,7 @@ static void keep_exemplars(struct series_store *s, struct series *x, const struc
 
 /* ---- numbers ---- */
 
-static bool is_delta(const struct stream *stream)
+bool series_is_delta(const struct stream *stream)
 {
     return stream->temporality == TEMPORALITY_DELTA &&
            (stream->kind == METRIC_SUM || stream->kind == METRIC_EXPLICIT || stream->kind == METRIC_EXPONENTIAL);
@@ -154,7 +154,7 @@ static void merge_number(struct series_store *s, struct series *x, const struct 
 {
     bool same = !fresh && x->kind == stream->kind;
 
-    if (same && is_delta(stream)) {
+    if (same && series_is_delta(stream)) {
         add_number(x, p);
         stamp(s, x, p, x->start);
     } else {
@@ -313,7 +313,7 @@ static const char *merge_distribution(struct series_store *s, struct series *x, 
     bool same = !fresh && x->kind == stream->kind, added = false;
     const char *reason = distribution_value_read(&s->value, stream->kind, p->bytes);
 
-    if (reason == NULL && same && is_delta(stream))
+    if (reason == NULL && same && series_is_delta(stream))
         reason = add_stored(s, x, &added);
     if (reason != NULL)
         return reason;
@@ -325,12 +325,12 @@ static const char *merge_distribution(struct series_store *s, struct series *x, 
 }
 
 const char *series_merge(struct series_store *s, struct series *x, const struct stream *stream, const struct point *p,
-                         bool fresh, bool *ended)
+                         uint64_t counted, bool fresh, bool *ended)
 {
     bool value = (p->flags & POINT_NO_VALUE) == 0;
 
-    if (!fresh && value && is_delta(stream)) {
-        if (p->time <= x->time && p->time != 0)
+    if (!fresh && value && series_is_delta(stream)) {
+        if (p->time <= counted && p->time != 0)
             return NOT_NEWER;
     } else if (!fresh && p->time < x->time) {
         return NULL;

@@ -437,8 +437,9 @@ void streams_leave(struct streams *s, struct stream *x)
 
 /* ---- series ---- */
 
-static struct metric_scope scope_of(const struct scope_entry *o)
+struct metric_scope stream_metric_scope(const struct stream *s)
 {
+    const struct scope_entry *o = stream_scope(s);
     struct bytes raw = identity_raw(&o->id);
     size_t split = sizeof(uint32_t), end = raw.len - o->schema_url_len;
 
@@ -450,7 +451,7 @@ const char *streams_translate(struct streams *s, const struct stream *stream, st
                               struct bytes *labels, bool *whole)
 {
     const struct scope_entry *o = stream_scope(stream);
-    struct metric_scope from = scope_of(o);
+    struct metric_scope from = stream_metric_scope(stream);
     const char *reason;
 
     s->labels.len = 0;

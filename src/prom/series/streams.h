@@ -136,6 +136,7 @@ void streams_drop(struct streams *s, struct cached_series *k);
 
 struct stream *cached_series_stream(const struct cached_series *k);
 const struct scope_entry *stream_scope(const struct stream *s);
+struct metric_scope stream_metric_scope(const struct stream *s); /* where it comes from */
 struct bytes scope_entry_labels(const struct scope_entry *o);
 struct bytes stream_name(const struct stream *s);
 struct bytes stream_unit(const struct stream *s);

@@ -75,6 +75,79 @@ START_TEST(names_and_resources_that_become_equal_are_one_series)
 }
 END_TEST
 
+#define FROM_HOST(host, metric)                                                                                        \
+    "{'resourceMetrics':[{'resource':{'attributes':[" A("host.name", host) "]},'scopeMetrics':[{'metrics':[" metric    \
+    "]}]}]}"
+
+START_TEST(senders_that_share_a_series_are_counted_and_the_last_writer_wins)
+{
+    for (int round = 1; round < 4; round++) {
+        char json[512];
+
+        snprintf(json, sizeof(json), FROM_HOST("web-1", GAUGE("g", "{'timeUnixNano':'%d','asInt':'1'}")), round);
+        series_rig_take(&r, json);
+        ck_assert_uint_eq(r.result.rejected, 0);
+        snprintf(json, sizeof(json), FROM_HOST("web-2", GAUGE("g", "{'timeUnixNano':'%d','asInt':'2'}")), round);
+        series_rig_take(&r, json);
+        ck_assert_uint_eq(series_rig_rejected(&r, "collision"), 1);
+        SHOWS("g 2\n");
+    }
+}
+END_TEST
+
+START_TEST(senders_in_turn_collide_from_the_second_time_on)
+{
+    series_rig_take(&r, FROM_HOST("web-1", GAUGE("g", "{" AT(10) ",'asInt':'1'}")));
+    series_rig_take(&r, FROM_HOST("web-2", GAUGE("g", "{" AT(13) ",'asInt':'2'}")));
+    ck_assert_uint_eq(r.result.rejected, 0);
+    series_rig_take(&r, FROM_HOST("web-1", GAUGE("g", "{" AT(20) ",'asInt':'1'}")));
+    ck_assert_uint_eq(r.result.rejected, 0);
+    series_rig_take(&r, FROM_HOST("web-2", GAUGE("g", "{" AT(23) ",'asInt':'2'}")));
+    ck_assert_uint_eq(series_rig_rejected(&r, "collision"), 1);
+    SHOWS("g 2\n");
+}
+END_TEST
+
+START_TEST(a_sender_that_follows_another_is_no_collision)
+{
+    series_rig_take(&r, FROM_HOST("before", GAUGE("g", "{" AT(10) ",'asInt':'1'}")));
+    for (int t = 20; t < 60; t += 10) {
+        char json[512];
+
+        snprintf(json, sizeof(json), FROM_HOST("after", GAUGE("g", "{'timeUnixNano':'%d','asInt':'%d'}")), t, t);
+        series_rig_take(&r, json);
+        ck_assert_uint_eq(r.result.rejected, 0);
+    }
+    SHOWS("g 50\n");
+}
+END_TEST
+
+START_TEST(points_of_one_request_that_become_one_sample_are_told_apart)
+{
+    series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'3','attributes':[{'key':'a','value':{'intValue':'1'}}]},"
+                                     "{" AT(1) ",'asInt':'9','attributes':[" A("a", "1") "]}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "collision"), 1);
+    series_rig_metric(&r, GAUGE("x.y", "{" AT(1) ",'asInt':'1'}"));
+    series_rig_metric(&r, GAUGE("x_y", "{" AT(1) ",'asInt':'2'}"));
+    ck_assert_uint_eq(series_rig_rejected(&r, "collision"), 1);
+    series_rig_metric(&r, GAUGE("z", "{" AT(1) ",'asInt':'1','attributes':[" A("a", "x") "," A("b", "y") "]}"));
+    series_rig_metric(&r, GAUGE("z", "{" AT(1) ",'asInt':'1','attributes':[" A("b", "y") "," A("a", "x") "]}"));
+    ck_assert_uint_eq(r.result.rejected, 0); /* another order of the same */
+}
+END_TEST
+
+START_TEST(deltas_of_senders_that_share_a_series_are_added)
+{
+    series_rig_take(&r, FROM_HOST("web-1", SUM("d", DELTA, "{" FROM(1, 2) ",'asInt':'5'}")));
+    series_rig_take(&r, FROM_HOST("web-2", SUM("d", DELTA, "{" FROM(1, 2) ",'asInt':'7'}")));
+    series_rig_take(&r, FROM_HOST("web-1", SUM("d", DELTA, "{" FROM(2, 3) ",'asInt':'1'}")));
+    ck_assert_uint_eq(r.result.rejected, 0);
+    series_rig_take(&r, FROM_HOST("web-2", SUM("d", DELTA, "{" FROM(1, 2) ",'asInt':'7'}")));
+    ck_assert_uint_eq(series_rig_rejected(&r, "not_newer"), 1);
+    SHOWS("d_total 13\n");
+}
+END_TEST
+
 START_TEST(byte_orders_of_one_series_are_remembered_only_so_many)
 {
     char json[512];
@@ -644,6 +717,11 @@ int main(void)
     tcase_add_test(t, the_newest_point_stays_whatever_order_they_arrive_in);
     tcase_add_test(t, the_order_of_attributes_makes_no_series);
     tcase_add_test(t, names_and_resources_that_become_equal_are_one_series);
+    tcase_add_test(t, senders_that_share_a_series_are_counted_and_the_last_writer_wins);
+    tcase_add_test(t, senders_in_turn_collide_from_the_second_time_on);
+    tcase_add_test(t, a_sender_that_follows_another_is_no_collision);
+    tcase_add_test(t, points_of_one_request_that_become_one_sample_are_told_apart);
+    tcase_add_test(t, deltas_of_senders_that_share_a_series_are_added);
     tcase_add_test(t, byte_orders_of_one_series_are_remembered_only_so_many);
     tcase_add_test(t, attributes_that_become_one_label_are_joined_by_the_order_of_their_keys);
     tcase_add_test(t, a_point_whose_attribute_can_be_no_label_is_rejected_alone);

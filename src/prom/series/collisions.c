@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/series/collisions.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define METRICS_MAX 100 /* names; what comes later is `other`, for names are made by strangers */
+#define TEXT_MAX 300    /* of an identity, in the log */
+
+const struct metric_row collisions_row = {
+    .name = "otelcd_prometheus_series_collisions",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_BASIC,
+    .unit = "{datapoints}",
+    .help = "Points that met another sender's series of the same name and labels, by metric; beyond 100 names: other.",
+};
+
+void collisions_init(struct collisions *c, struct metrics *metrics, const char *exporter, const struct logger *log,
+                     struct clock *clock)
+{
+    *c = (struct collisions){ .metrics = metrics, .exporter = exporter, .log = log, .clock = clock };
+}
+
+void collisions_free(struct collisions *c)
+{
+    vec_free(&c->by_metric);
+}
+
+static struct metric *counter_of(struct collisions *c, struct bytes name)
+{
+    char text[128];
+    struct metric_label labels[] = { { "exporter", c->exporter }, { "metric", text } };
+    int len = (int)(name.len < sizeof(text) ? name.len : sizeof(text) - 1);
+
+    snprintf(text, sizeof(text), "%.*s", len, (const char *)name.data);
+    for (size_t i = 0; i < c->by_metric.n; i++)
+        if (strcmp(c->by_metric.v[i]->labels[1].value, text) == 0)
+            return c->by_metric.v[i];
+    if (c->by_metric.n >= METRICS_MAX) {
+        labels[1].value = "other";
+        return metrics_get(c->metrics, &collisions_row, labels, ARRAY_LEN(labels));
+    }
+    return *vec_push(&c->by_metric) = metrics_get(c->metrics, &collisions_row, labels, ARRAY_LEN(labels));
+}
+
+static const struct {
+    const char *what, *remedy;
+} advice[] = {
+    [DIFFERENT_RESOURCE] = { "resource", "set service.name and service.instance.id in each sender, or make what tells "
+                                         "them apart a label: resource_constant_labels: {included: [host.name]}" },
+    [DIFFERENT_SCOPE] = { "scope", "leave the otel_scope_* labels on, or give one of the metrics another name" },
+    [DIFFERENT_METRIC] = { "metric", "rename one of the metrics: both have one name in Prometheus" },
+    [DIFFERENT_ATTRIBUTES] = { "attributes", "rename one of the attributes, or send one type of value: both make the "
+                                             "same labels in Prometheus" },
+};
+
+static struct bytes cut(const struct buf *b)
+{
+    return bytes_of(b->data, b->len < TEXT_MAX ? b->len : TEXT_MAX);
+}
+
+static void tell(struct collisions *c, const struct stream_member *owner, const struct stream_member *newcomer)
+{
+    struct buf first = { 0 }, second = { 0 };
+    enum stream_difference differ = stream_members_differ(owner, newcomer, &first, &second);
+
+    log_warn(c->log, "Several senders have one series, and one of them wins",
+             F_BYTES("metric", stream_name(newcomer->stream)), F_STR("differ_in", advice[differ].what),
+             F_BYTES("first", cut(&first)), F_BYTES("second", cut(&second)), F_STR("remedy", advice[differ].remedy),
+             F_UINT("repeated", complaint_taken(&c->complaint)));
+    buf_free(&first);
+    buf_free(&second);
+}
+
+void collisions_add(struct collisions *c, const struct stream_member *owner, const struct stream_member *newcomer)
+{
+    metric_add(counter_of(c, stream_name(newcomer->stream)), 1);
+    if (complaint_due(&c->complaint, c->clock))
+        tell(c, owner, newcomer);
+}
