@@ -52,14 +52,39 @@ static const char *shown(struct decoder *d, const struct yaml_node *n)
     return strlen(n->text) <= 60 ? arena_printf(d->arena, "%s \"%s\"", yaml_type_name(n), n->text) : yaml_type_name(n);
 }
 
-static void wrong_type(struct decoder *d, const struct yaml_node *n, const char *path, const char *wanted)
+/* Would it be right without its quotes? */
+static bool is_quoted(const struct yaml_node *n, const char *wanted)
 {
-    const char *text = n->kind == YAML_SCALAR && n->text != NULL ? n->text : "", *hint = "";
+    struct yaml_node bare = *n;
+    double v;
+    bool b;
+
+    bare.plain = true;
+    return n->kind == YAML_SCALAR && !n->plain &&
+           (strcmp(wanted, "true or false") == 0 ? yaml_bool(&bare, &b) : yaml_float(&bare, &v));
+}
+
+/* What was most likely meant. */
+static const char *hint_for(const struct yaml_node *n, const char *wanted)
+{
+    const char *text = n->kind == YAML_SCALAR && n->text != NULL ? n->text : "";
+    bool map = strncmp(wanted, "a map", 5) == 0;
 
     if (strstr(text, "${") != NULL && strchr(text, '}') == NULL)
-        hint = "; the brace of ${ is not closed";
-    else if (strncmp(wanted, "a map", 5) == 0 && strchr(text, ':') != NULL)
-        hint = "; a key is followed by a colon and a space";
+        return "; the brace of ${ is not closed";
+    if (map && strchr(text, ':') != NULL)
+        return "; a key is followed by a colon and a space";
+    if (map && n->kind == YAML_LIST)
+        return "; write its keys without a dash in front";
+    if (strcmp(wanted, "a list") == 0 && n->kind == YAML_MAP)
+        return "; write a dash in front of each element";
+    return is_quoted(n, wanted) ? "; write it without quotes" : "";
+}
+
+static void wrong_type(struct decoder *d, const struct yaml_node *n, const char *path, const char *wanted)
+{
+    const char *hint = hint_for(n, wanted);
+
     fault_add(d->faults, n, path, false, "expected %s, got %s%s", wanted, shown(d, n), hint);
 }
 

@@ -89,6 +89,8 @@ static void complain_parser(struct reader *r)
         hint = "; put values that contain \": \" in quotes, and check the indentation";
     else if (strstr(problem, "could not find expected ':'") != NULL)
         begun = true, hint = "; a key is followed by a colon and a space";
+    else if (strstr(problem, "did not find expected alphabetic or numeric character") != NULL)
+        begun = true, hint = "; put text that begins with * or & in quotes: \"*\"";
     else if (strstr(problem, "unexpected end of stream") != NULL)
         begun = true, hint = "; the quote that begins here is not closed";
     else if (strstr(problem, "did not find expected ',' or") != NULL ||

@@ -122,7 +122,7 @@ static const struct {
     const char *text, *fault;
 } bad[] = {
     { "flag: yes", "1:7: c::flag: expected true or false, got a string \"yes\"" },
-    { "count: '5'", "1:8: c::count: expected an integer, got a string \"5\"" },
+    { "count: '5'", "1:8: c::count: expected an integer, got a string \"5\"; write it without quotes" },
     { "count: 0", "1:8: c::count: 0 is out of range: it must be between 1 and 10" },
     { "count: -1", "1:8: c::count: -1 is out of range: it must not be negative" },
     { "count: 1.5", "1:8: c::count: expected an integer, got a number \"1.5\"" },
@@ -153,7 +153,7 @@ static const struct {
     { "some: {enabled: 1}", "1:17: c::some::enabled: expected true or false, got an integer \"1\"" },
     { "items: [{}]", "1:9: c::items::0: requires a non-empty \"name\": A name." },
     { "tls: {x: 1}", "1:1: c::tls: not served yet" },
-    { "[a]", "1:1: c: expected a map, got a list" },
+    { "[a]", "1:1: c: expected a map, got a list; write its keys without a dash in front" },
     { "coutn: 1\nflga: 1", "1:1: c: has invalid keys: coutn; did you mean \"count\"?\n"
                            "2:1: c: has invalid keys: flga; did you mean \"flag\"?" },
 };

@@ -75,6 +75,9 @@ static const struct {
     { "a: {<<: 5}", "!1:4: `<<` takes a map, or a list of maps" },
     { "a: &x {b: 1, d: 2}\nc: {<<: *x, b: 3}", "{\"a\":{\"b\":1,\"d\":2},\"c\":{\"b\":3,\"d\":2}}" },
     { "a: *x", "!1:4: alias *x has no anchor &x before it" },
+    { "a: [*]",
+      "!1:5: did not find expected alphabetic or numeric character while scanning an alias; put text that begins "
+      "with * or & in quotes: \"*\"" },
     /* nested keys */
     { "a::b::c: 1\na: {d: 2}", "{\"a\":{\"b\":{\"c\":1},\"d\":2}}" },
     /* faults of the document */
