@@ -98,6 +98,14 @@ static unsigned given(const struct arguments *a)
            (a->mode != NULL ? MODE : 0u) | (a->endpoint != NULL ? ENDPOINT : 0u) | (a->timeout != NULL ? TIMEOUT : 0u);
 }
 
+static unsigned flags_of(const char *verb)
+{
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (strcmp(verb, verbs[i].name) == 0)
+            return verbs[i].flags;
+    return 0;
+}
+
 static int run(const struct arguments *a)
 {
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
@@ -118,6 +126,16 @@ static int run(const struct arguments *a)
     return 2;
 }
 
+static void say_unknown(const struct arguments *a, const char *arg, bool missing)
+{
+    if (missing)
+        fprintf(stderr, "otelcd: %s needs a value\n", arg);
+    else if (arg[0] != '-' && (flags_of(a->verb) & CONFIG) != 0)
+        fprintf(stderr, "otelcd: a configuration is given with --config: write otelcd %s --config %s\n", a->verb, arg);
+    else
+        fprintf(stderr, "otelcd: unknown argument %s; otelcd --help lists them\n", arg);
+}
+
 int main(int argc, char **argv)
 {
     struct arguments a = { 0 };
@@ -135,9 +153,7 @@ int main(int argc, char **argv)
             fprintf(stderr, "otelcd: there are no feature gates here; remove %s\n", argv[i]);
             code = 2;
         } else if (!take(argc, argv, &i, &a, &missing)) {
-            fprintf(stderr,
-                    missing ? "otelcd: %s needs a value\n" : "otelcd: unknown argument %s; otelcd --help lists them\n",
-                    argv[i]);
+            say_unknown(&a, argv[i], missing);
             code = 2;
         }
     }
