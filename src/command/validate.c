@@ -18,6 +18,7 @@ int command_validate(const struct arguments *a)
     int code = c->faults.n_errors > 0;
 
     faults_print(&c->faults, stderr);
+    faults_print_count(&c->faults, stderr);
     config_free(c);
     return code;
 }

@@ -79,9 +79,7 @@ static struct reference resolve_env(struct expander *x, const char *spec, const 
         return (struct reference){ .text = arena_strdup(x->arena, value) };
     if (dash != NULL)
         return (struct reference){ .text = dash + 2, .empty_default = dash[2] == '\0' };
-    complain(x, at, true,
-             "the environment variable %s is not set: the value is empty; write ${env:%s:-default} to give one", name,
-             name);
+    fault_unset(x->faults, at, buf_cstr(&x->path), name);
     return (struct reference){ .text = "" };
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/fault.h"
 
+#include "config/option.h"
 #include "config/yaml.h"
 
 #include <stdlib.h>
@@ -53,6 +54,64 @@ void fault_add(struct faults *f, const struct yaml_node *node, const char *path,
     va_end(args);
 }
 
+void fault_unset(struct faults *f, const struct yaml_node *node, const char *path, const char *name)
+{
+    size_t n = f->list.n;
+
+    fault_add(f, node, path, true,
+              "the environment variable %s is not set: the value is empty; write ${env:%s:-default} to give one", name,
+              name);
+    if (f->list.n > n)
+        f->list.v[n].variable = arena_strdup(&f->arena, name);
+}
+
+static bool same_place(const struct fault *a, const struct fault *b)
+{
+    return a->line == b->line && a->column == b->column && strcmp(a->file, b->file) == 0;
+}
+
+/* The error that stands where this warning does, or NULL. */
+static struct fault *error_beside(struct faults *f, const struct fault *w)
+{
+    for (size_t i = 0; i < f->list.n; i++)
+        if (!f->list.v[i].warning && same_place(&f->list.v[i], w))
+            return &f->list.v[i];
+    return NULL;
+}
+
+static bool is_told_before(const struct faults *f, size_t n, const char *variable, const struct strings *in_errors)
+{
+    for (size_t i = 0; i < n; i++)
+        if (f->list.v[i].variable != NULL && strcmp(f->list.v[i].variable, variable) == 0)
+            return true;
+    for (size_t i = 0; i < in_errors->n; i++)
+        if (strcmp(in_errors->v[i], variable) == 0)
+            return true;
+    return false;
+}
+
+void faults_settle(struct faults *f)
+{
+    struct strings in_errors = { .v = arena_alloc(&f->arena, (f->list.n + 1) * sizeof(char *)) };
+    size_t n = 0;
+
+    for (size_t i = 0; i < f->list.n; i++) {
+        struct fault *w = &f->list.v[i], *error = w->variable != NULL ? error_beside(f, w) : NULL;
+
+        if (error == NULL)
+            continue;
+        error->text = arena_printf(&f->arena, "%s; the environment variable %s is not set", error->text, w->variable);
+        in_errors.v[in_errors.n++] = w->variable;
+    }
+    for (size_t i = 0; i < f->list.n; i++) {
+        const char *variable = f->list.v[i].variable;
+
+        if (variable == NULL || !is_told_before(f, n, variable, &in_errors))
+            f->list.v[n++] = f->list.v[i];
+    }
+    f->list.n = n;
+}
+
 static int by_place(const void *pa, const void *pb)
 {
     const struct fault *a = pa, *b = pb;
@@ -79,6 +138,28 @@ void faults_print(struct faults *f, FILE *to)
     }
     if (f->list.n >= MOST_FAULTS)
         fprintf(to, "(%zu faults are shown; mend these first)\n", f->list.n);
+}
+
+static void print_number(size_t n, const char *word, FILE *to)
+{
+    fprintf(to, "%zu %s%s", n, word, n == 1 ? "" : "s");
+}
+
+void faults_print_count(const struct faults *f, FILE *to)
+{
+    size_t warnings = 0, errors;
+
+    for (size_t i = 0; i < f->list.n; i++)
+        warnings += f->list.v[i].warning;
+    errors = f->list.n - warnings;
+    if (errors > 0)
+        print_number(errors, "fault", to);
+    if (errors > 0 && warnings > 0)
+        fputs(", ", to);
+    if (warnings > 0)
+        print_number(warnings, "warning", to);
+    if (f->list.n > 0)
+        fputc('\n', to);
 }
 
 void faults_free(struct faults *f)

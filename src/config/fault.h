@@ -17,6 +17,7 @@ struct fault {
     const char *path; /* "exporters::otlp/2::endpoint"; "" = the document */
     const char *text;
     bool warning;
+    const char *variable; /* of a warning that this one is not set; else NULL */
 };
 
 struct faults {
@@ -33,8 +34,16 @@ void fault_add(struct faults *f, const struct yaml_node *node, const char *path,
 void fault_vadd(struct faults *f, const char *file, int line, int column, const char *path, bool warning,
                 const char *fmt, va_list args) __attribute__((format(printf, 7, 0)));
 
+/* The warning that a variable is not set, at its use. `file`, `line` and `column` as in struct fault. */
+void fault_unset(struct faults *f, const struct yaml_node *node, const char *path, const char *name);
+
+/* When all is found: a variable that is not set is told where it causes an error, as a part of that, and else once. */
+void faults_settle(struct faults *f);
+
 /* One line each, in the order of their places: "file:line:column: path: text". */
 void faults_print(struct faults *f, FILE *to);
+/* "2 faults, 1 warning"; nothing when there are none. */
+void faults_print_count(const struct faults *f, FILE *to);
 void faults_free(struct faults *f);
 
 /* The name in the NULL-terminated list that is nearest to `word`, or NULL when none is near. */

@@ -471,26 +471,12 @@ struct config *config_load(const struct config_sources *sources, const struct co
         return c;
     }
     l.root = source_read(&c->arena, sources, &c->faults);
-    if (l.root == NULL) {
-        if (c->faults.n_errors == 0)
-            fault_add(&c->faults, NULL, "", false, "%s: empty configuration file" EMPTY_HINT, sources->uris[0]);
-        return c;
-    }
     l.torn = c->faults.n_errors > 0;
-    check_top(&l);
-    for (int kind = 0; kind < COMPONENT_KINDS; kind++)
-        load_section(&l, (enum component_kind)kind);
-    check_ambiguous(&l);
-    before = c->faults.n_errors;
-    config_load_service(&l);
-    check_uses(&l);
-    check_all_extensions(&l);
-    if (!l.unknown && c->faults.n_errors == before)
-        graph_check(c, wiring_fault, &l);
-    if (!l.unknown && c->faults.n_errors == 0)
-        config_check_claims(&l);
-    if (c->faults.n_errors == 0)
-        warn_unused(&l);
+    if (l.root != NULL)
+        load_all(&l);
+    else if (!l.torn)
+        fault_add(&c->faults, NULL, "", false, "%s: empty configuration file" EMPTY_HINT, sources->uris[0]);
+    faults_settle(&c->faults);
     return c;
 }
 
