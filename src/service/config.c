@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/config_inside.h"
 
+#include "service/foreign.h"
 #include "service/graph.h"
 
 #include <ctype.h>
@@ -109,55 +110,53 @@ static void all_spellings(struct loader *l, enum component_kind kind, const char
     names[n] = NULL;
 }
 
-/* Types that the Go collector has and otelcd has not: what to do instead, where something can be said. Some have a name
- * that looks like one of ours misspelt. */
-static const char *advice_for(enum component_kind kind, const char *type)
+/* The section where a component of that type belongs, or NULL. */
+static const char *section_of(struct loader *l, struct bytes type)
 {
-#define NO_OTLP "otelcd does not send OTLP: it delivers to prometheus, prometheus_remote_write, file and debug"
-#define NO_NEED "remove it; the metrics of otelcd itself say what it does"
-    static const struct {
-        enum component_kind kind;
-        const char *type, *advice;
-    } known[] = {
-        { COMPONENT_EXPORTER, "otlp", NO_OTLP },
-        { COMPONENT_EXPORTER, "otlp_grpc", NO_OTLP },
-        { COMPONENT_EXPORTER, "otlphttp", NO_OTLP },
-        { COMPONENT_EXPORTER, "otlp_http", NO_OTLP },
-        { COMPONENT_EXTENSION, "health_check", "remove it; `otelcd healthcheck` asks a running otelcd" },
-        { COMPONENT_EXTENSION, "zpages", NO_NEED },
-        { COMPONENT_EXTENSION, "pprof", NO_NEED },
-        { COMPONENT_EXTENSION, "memory_ballast", "remove it; there is no garbage collector" },
-        { COMPONENT_EXTENSION, "jaeger_storage", "" },
-        { COMPONENT_PROCESSOR, "k8sattributes", "" },
-        { COMPONENT_PROCESSOR, "k8s_attributes", "" },
-    };
+    bool by_alias;
 
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (known[i].kind == kind && strcmp(known[i].type, type) == 0)
-            return known[i].advice;
+    for (int kind = 0; kind < COMPONENT_KINDS; kind++)
+        if (component_find(l->all, (enum component_kind)kind, type, &by_alias) != NULL)
+            return config_sections[kind];
     return NULL;
+}
+
+/* Known to nobody: what there is, and what may have been meant. */
+static void put_choice(struct loader *l, enum component_kind kind, struct bytes type, const char *word, struct buf *out)
+{
+    const char *names[128], *spellings[256];
+    size_t n = type_names(l, kind, names, ARRAY_LEN(names));
+    const char *near = (all_spellings(l, kind, spellings, ARRAY_LEN(spellings)), nearest_of(word, spellings));
+    const char *section = section_of(l, type);
+
+    buf_puts(out, "(valid values: [");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "%s%s", i > 0 ? " " : "", names[i]);
+    buf_puts(out, "])");
+    if (section != NULL)
+        buf_printf(out, "; it belongs under %s", section);
+    else if (near != NULL)
+        buf_printf(out, "; did you mean \"%s\"?", near);
 }
 
 static void unknown_type(struct loader *l, enum component_kind kind, struct bytes type, const char *id,
                          const struct yaml_node *at, const char *path)
 {
-    const char *names[128], *spellings[256];
-    size_t n = type_names(l, kind, names, ARRAY_LEN(names));
     char *word = arena_strndup(&l->config->arena, type.data, type.len);
-    const char *near = (all_spellings(l, kind, spellings, ARRAY_LEN(spellings)), nearest_of(word, spellings));
-    const char *advice = advice_for(kind, word);
-    struct buf list = { 0 };
+    const struct foreign *f = foreign_find(kind, word);
+    const char *a = strchr("aeiou", config_words[kind][0]) != NULL ? "an" : "a";
+    struct buf text = { 0 };
 
-    for (size_t i = 0; i < n; i++)
-        buf_printf(&list, "%s%s", i > 0 ? " " : "", names[i]);
-    buf_printf(&list, "])");
-    if (advice != NULL && advice[0] != '\0')
-        buf_printf(&list, "; %s", advice);
-    else if (advice == NULL && near != NULL)
-        buf_printf(&list, "; did you mean \"%s\"?", near);
-    fault_add(faults_of(l), at, path, false, "unknown type: \"%s\" for id: \"%s\" (valid values: [%s", word, id,
-              buf_cstr(&list));
-    buf_free(&list);
+    if (f == NULL) {
+        put_choice(l, kind, type, word, &text);
+        fault_add(faults_of(l), at, path, false, "unknown type: \"%s\" for id: \"%s\" %s", word, id, buf_cstr(&text));
+    } else {
+        fault_add(faults_of(l), at, path, false,
+                  f->retired ? "\"%s\" is %s %s that the Go collector once had; %s"
+                             : "\"%s\" is %s %s of the Go collector that otelcd does not have; %s",
+                  word, a, config_words[kind], foreign_advice(f));
+    }
+    buf_free(&text);
     l->unknown = true;
 }
 
@@ -273,8 +272,9 @@ static void load_section(struct loader *l, enum component_kind kind)
     if (n == NULL || n->kind == YAML_NULL)
         return;
     if (n->kind != YAML_MAP) {
-        fault_add(faults_of(l), n, config_sections[kind], false, "expected a map of components, got %s",
-                  yaml_type_name(n));
+        l->misspelt[kind] = true;
+        fault_add(faults_of(l), n, config_sections[kind], false, "expected a map of components, got %s%s",
+                  yaml_type_name(n), n->kind == YAML_LIST ? "; write each as a key, name: without a dash" : "");
         return;
     }
     l->config->components[kind].v = arena_zalloc(&l->config->arena, n->n * sizeof(struct config_component));
@@ -459,11 +459,31 @@ static void wiring_fault(void *arg, const struct config_pipeline *p, const char 
               false, "%s", text);
 }
 
+static void load_all(struct loader *l)
+{
+    struct config *c = l->config;
+    size_t before;
+
+    check_top(l);
+    for (int kind = 0; kind < COMPONENT_KINDS; kind++)
+        load_section(l, (enum component_kind)kind);
+    check_ambiguous(l);
+    before = c->faults.n_errors;
+    config_load_service(l);
+    check_uses(l);
+    check_all_extensions(l);
+    if (!l->unknown && c->faults.n_errors == before)
+        graph_check(c, wiring_fault, l);
+    if (!l->unknown && c->faults.n_errors == 0)
+        config_check_claims(l);
+    if (c->faults.n_errors == 0)
+        warn_unused(l);
+}
+
 struct config *config_load(const struct config_sources *sources, const struct component *const *all)
 {
     struct config *c = mem_zalloc(sizeof(*c));
     struct loader l = { .config = c, .all = all };
-    size_t before;
 
     if (sources->n_uris == 0) {
         fault_add(&c->faults, NULL, "", false,

@@ -17,7 +17,7 @@ struct loader {
     const struct yaml_node *root;
     bool unknown;                   /* some component's type is not known: wiring is not checked */
     bool torn;                      /* a part of the text could not be read: what is missing may stand there */
-    bool misspelt[COMPONENT_KINDS]; /* the section stands there under a wrong name: what it has is not known */
+    bool misspelt[COMPONENT_KINDS]; /* the section is under a wrong name, or no map: what it has is not known */
 };
 
 static inline struct faults *faults_of(struct loader *l)

@@ -54,9 +54,14 @@ MISTAKES = {
     "a section's name": ("exporters:\n", "exportres:\n", (11, 1), ['did you mean "exporters"?']),
     "a signal's name": ("    traces:", "    trace:", (16, 5), ['did you mean "traces"?']),
     "a character that is no UTF-8": ("  debug:\n", "  # sch\udcf6n\n  debug:\n", (12, 9), ["UTF-8"]),
-    "an exporter that is not there": ("  debug:\n", "  otlphttp:\n  debug:\n", (12, 3), ["does not send OTLP"]),
+    "an exporter that is not there": ("  debug:\n", "  otlphttp:\n  debug:\n", (12, 3), ["that otelcd does not have", "does not send OTLP"]),
     "an extension that is not needed": ("service:\n", "extensions: {health_check: }\nservice:\n", (14, 14), ["otelcd healthcheck"]),
     "one port twice": ("127.0.0.1:0\n      http:\n        endpoint: 127.0.0.1:0", "localhost:4317\n      http:\n        endpoint: :4317", (7, 19), ["taken by receivers::otlp (localhost:4317)", "another port"]),
+    "an exporter that is gone from Go": ("  debug:\n", "  loki:\n  debug:\n", (12, 3), ["once had", "does not send OTLP"]),
+    "a name that nobody has": ("  debug:\n", "  xyzzy:\n  debug:\n", (12, 3), ["unknown type", "valid values"]),
+    "a section as a list": ("processors:\n  batch:\n    timeout: 200ms", "processors:\n  - batch", (9, 3), ["without a dash"]),
+    "a number in quotes": ("timeout: 200ms", 'send_batch_size: "10"', (10, 22), ["without quotes"]),
+    "a star without quotes": ("timeout: 200ms", "metadata_keys: [*]", (10, 21), ['in quotes: "*"']),
     "an old name": ("  debug:", "  loging:", (12, 3), ['did you mean "logging"?']),
 }
 
@@ -86,9 +91,9 @@ def test_a_mistake_is_named_with_its_place_and_the_way_out(tmp_path, mistake):
         assert word in ran.stderr, ran.stderr
 
 
-@pytest.mark.parametrize("old, new", [("exporters:\n", "exportres:\n"), ("pipelines:", "pipeline:"), ("[otlp]", "otlp"), ("200ms", "${file:nope}"), ("  debug:", "  debgu:")])
+@pytest.mark.parametrize("old, new", [("exporters:\n", "exportres:\n"), ("pipelines:", "pipeline:"), ("[otlp]", "otlp"), ("200ms", "${file:nope}"), ("  debug:", "  debgu:"), ("  batch:\n    timeout: 200ms", "  - batch: {}")])
 def test_what_follows_from_a_mistake_is_not_told_beside_it(tmp_path, old, new):
-    assert len(validate(tmp_path, CONFIG.replace(old, new)).stderr.splitlines()) == 1
+    assert len(validate(tmp_path, CONFIG.replace(old, new)).stderr.splitlines()) == 2  # the closing line
 
 
 def test_a_port_in_use_is_told_with_the_place_and_the_way_out(otelcd, tmp_path):
@@ -143,6 +148,26 @@ def test_all_mistakes_are_told_in_one_run(tmp_path):
         text = text.replace(*MISTAKES[mistake][:2])
     lines = validate(tmp_path, text).stderr.splitlines()
     assert [re.search(r":(\d+):\d+:", x)[1] for x in lines if ".yaml:" in x] == ["10", "13", "19"]
+
+
+@pytest.mark.parametrize("old, new, count", [("timeout: 200ms", "timeuot: 1", "1 fault"), ("exporters:\n", "exporters:\n  nop:\n", "1 warning"),
+    ("timeout: 200ms", "timeuot: ${env:OTELCD_TEST_UNSET}\n    send_batch_size: x\n    send_batch_max_size: y", "3 faults, 1 warning")])
+def test_the_closing_line_says_how_much_is_wrong(tmp_path, old, new, count):
+    assert validate(tmp_path, CONFIG.replace(old, new)).stderr.splitlines()[-1] == count
+
+
+def test_a_file_without_its_flag_is_told_how_to_be_given(tmp_path):
+    ran = otelcd_command("validate", "otelcd.yaml")
+    assert (ran.returncode, ran.stderr) == (2, "otelcd: a configuration is given with --config: write otelcd validate --config otelcd.yaml\n")
+
+
+def test_a_variable_that_is_not_set_is_told_once_and_beside_the_fault_it_causes(tmp_path):
+    unset = "${env:OTELCD_TEST_UNSET}"
+    ran = validate(tmp_path, CONFIG.replace("timeout: 200ms", f"timeout: {unset}\n    send_batch_size: {unset}"))
+    assert ran.returncode == 0 and ran.stderr.count("OTELCD_TEST_UNSET is not set") == 1
+    ran = validate(tmp_path, CONFIG.replace("timeout: 200ms", f"timeout: {unset}").replace("127.0.0.1:0", unset, 1))
+    assert ran.returncode == 1 and ran.stderr.count("OTELCD_TEST_UNSET is not set") == 1
+    assert re.search(r"otelcd.yaml:5:19: receivers::otlp::protocols::grpc::endpoint: .*; the environment variable OTELCD_TEST_UNSET is not set", ran.stderr), ran.stderr
 
 
 def test_a_missing_file_is_named():

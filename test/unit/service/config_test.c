@@ -57,6 +57,31 @@ static const struct {
     { EXPORTERS "service: {pipelines: {traces: {exporters: [nop]}}}",
       "1:1: no receiver configuration specified in config\n"
       "2:23: service::pipelines::traces: must have at least one receiver" },
+    /* types: of Go and not here, once of Go, known to nobody */
+    { "receivers: {nop: , filelog/2: , host_metrics: }\nexporters: {nop: , loki: , dbg: }\n" PIPELINES,
+      "1:20: receivers::filelog/2: \"filelog\" is a receiver of the Go collector that otelcd does not have; let the "
+      "services "
+      "send their logs as OTLP, or let an agent that reads them send OTLP to otelcd\n"
+      "1:33: receivers::host_metrics: \"host_metrics\" is a receiver of the Go collector that otelcd does not have; "
+      "run "
+      "node_exporter and let Prometheus scrape it\n"
+      "2:20: exporters::loki: \"loki\" is an exporter that the Go collector once had; otelcd does not send OTLP yet: "
+      "it "
+      "delivers to prometheus, prometheus_remote_write, file and debug\n"
+      "2:28: exporters::dbg: unknown type: \"dbg\" for id: \"dbg\" (valid values: [debug file nop prometheus "
+      "prometheus_remote_write]); did you mean \"debug\"?" },
+    { "receivers: [nop]\n" EXPORTERS PIPELINES,
+      "1:12: receivers: expected a map of components, got a list; write each as a key, name: without a dash" },
+    /* a variable that is not set: beside the error, else once */
+    { RECEIVERS EXPORTERS PIPELINES
+      "processors: {batch: {timeout: '${env:T_UNSET}', send_batch_size: '${env:T_UNSET}'}}",
+      "?4:31: processors::batch::timeout: the environment variable T_UNSET is not set: the value is empty; write "
+      "${env:T_UNSET:-default} to give one\n"
+      "?4:14: processors::batch: is configured but not used by any pipeline" },
+    { RECEIVERS EXPORTERS PIPELINES
+      "processors: {attributes: {actions: [{key: '${env:T_UNSET}', action: '${env:T_UNSET}'}]}}",
+      "4:69: processors::attributes::actions::0::action: unsupported action \"\": write insert, update, upsert, "
+      "delete, hash, extract or convert; the environment variable T_UNSET is not set" },
     /* one mistake does not hide the others */
     { RECEIVERS EXPORTERS "exporters: {nop/2: , debug: {verbosity: loud}}\n"
                           "service: {pipelines: {trace: {receivers: [npo], exporters: [nop/2]}}}",
@@ -155,11 +180,12 @@ static const struct {
       "3:24: service::extensions: references extension \"zpages\" which is not configured" },
     { RECEIVERS "exporters: {debug: {sending_queue: {storage: zpages}}}\nextensions: {zpages: }\n"
                 "service: {extensions: [zpages], pipelines: {traces: {receivers: [nop], exporters: [debug]}}}",
-      "3:14: extensions::zpages: unknown type: \"zpages\" for id: \"zpages\" (valid values: [file_storage]); remove "
+      "3:14: extensions::zpages: \"zpages\" is an extension of the Go collector that otelcd does not have; remove "
       "it; "
       "the metrics of otelcd itself say what it does" },
     { "receivers: {nop: , forward: }\n" EXPORTERS "connectors: {forward: }\n" PIPELINES,
-      "1:20: receivers::forward: unknown type: \"forward\" for id: \"forward\" (valid values: [otlp nop])\n"
+      "1:20: receivers::forward: unknown type: \"forward\" for id: \"forward\" (valid values: [otlp nop]); it belongs "
+      "under connectors\n"
       "3:14: connectors::forward: ambiguous ID: Found both \"forward\" receiver and \"forward\" connector. Change one "
       "of "
       "the components' IDs" },
