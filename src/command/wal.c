@@ -168,7 +168,7 @@ static void walk(struct view *v, const struct segment *s, const struct bytes_of_
             at += 8;
             continue;
         }
-        if (tell && at > gap)
+        if (tell && at > gap && !is_zero(f->data + gap, at - gap))
             note_damage(v, s, gap, at, false);
         each(v, &r, f->data + at, arg);
         at += wal_padded(r.length);

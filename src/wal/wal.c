@@ -101,15 +101,20 @@ uint64_t wal_settle(struct wal *w, uint64_t seq, uint64_t delivered, const struc
 
 /* ---- groups ---- */
 
+static void clear_group(struct wal *w, struct wal_group *g)
+{
+    g->first = NULL;
+    g->last = &g->first;
+    g->n = g->items = g->bytes = 0;
+    g->first_seq = w->state.last + 1;
+    g->heads.len = g->note.len = g->state.len = 0;
+    g->noted = w->dirty;
+}
+
 static void take_appends(struct wal *w, struct wal_group *g)
 {
     struct wal_record r = { .type = WAL_DATA, .time = clock_wall(&w->loop->clock) };
 
-    g->first = NULL;
-    g->last = &g->first;
-    g->n = g->items = g->bytes = 0;
-    g->heads.len = 0;
-    g->first_seq = w->state.last + 1;
     while (w->waiting != NULL && (g->n == 0 || g->bytes + wal_padded(w->waiting->length) <= GROUP_BYTES) &&
            (g->n == 0 || g->bytes + wal_padded(w->waiting->length) <= longest(w))) {
         struct wal_append *a = w->waiting;
@@ -147,6 +152,11 @@ static void put_note(struct wal *w, struct wal_group *g)
     w->state.totals.appended = appended;
 }
 
+static bool all_is_settled(const struct wal *w)
+{
+    return w->state.floor >= w->state.last;
+}
+
 /* Segments whose records are all settled, by what this group writes down. */
 static void choose_removals(struct wal *w, struct wal_group *g)
 {
@@ -159,8 +169,48 @@ static void choose_removals(struct wal *w, struct wal_group *g)
         *vec_push(&g->remove) = w->segments.v[i].first;
     }
     /* With a new segment, the newest of the old ones may go as well. */
-    if (g->rotate && w->segments.n > 0 && g->remove.n + 1 == w->segments.n && w->state.floor >= w->state.last)
+    if (g->rotate && w->segments.n > 0 && g->remove.n + 1 == w->segments.n && all_is_settled(w))
         *vec_push(&g->remove) = w->segments.v[w->segments.n - 1].first;
+}
+
+/* Whether a note of what is settled sets a segment free, or all that is in the only one. */
+static bool note_frees(const struct wal *w)
+{
+    if (w->segments.n > 1)
+        return w->dirty && w->segments.v[1].first <= w->state.floor + 1;
+    return w->segments.n == 1 && all_is_settled(w) && !w->writer.released;
+}
+
+/* Without room for a new segment every record fails, and the note that comes with it: what is settled is written down
+ * first, by itself, into the reserve. */
+static bool take_freeing_note(struct wal *w, struct wal_group *g)
+{
+    if (!w->stuck || w->writer.fd < 0 || !note_frees(w))
+        return false;
+    put_note(w, g);
+    if (w->writer.at + g->note.len <= w->writer.size)
+        return true;
+    g->note.len = 0;
+    return false;
+}
+
+/* Of the reserve, notes that set nothing free leave a half to those that do. */
+static uint64_t room_behind(const struct wal *w, const struct wal_group *g)
+{
+    return g->n > 0 ? RESERVE : w->closing ? 0 : RESERVE / 2;
+}
+
+static void take_work(struct wal *w, struct wal_group *g)
+{
+    clear_group(w, g);
+    g->rotate = false;
+    g->free = take_freeing_note(w, g);
+    if (g->free)
+        return;
+    take_appends(w, g);
+    if (w->dirty)
+        put_note(w, g);
+    g->rotate = w->writer.fd < 0 || w->writer.at + g->bytes + g->note.len + room_behind(w, g) > w->writer.size;
 }
 
 static void run_group(struct job *job)
@@ -173,17 +223,11 @@ static void on_group_done(struct job *job);
 static void begin_group(struct wal *w)
 {
     struct wal_group *g = &w->group;
-    uint64_t need;
 
     if (g->running || (w->waiting == NULL && !w->dirty))
         return;
     clock_stop(&w->loop->clock, &w->note_timer);
-    take_appends(w, g);
-    g->note.len = g->state.len = 0;
-    if (w->dirty)
-        put_note(w, g);
-    need = g->bytes + g->note.len + (g->n > 0 ? RESERVE : 0);
-    g->rotate = w->writer.fd < 0 || w->writer.at + need > w->writer.size;
+    take_work(w, g);
     if (g->rotate) {
         g->note.len = 0; /* the new segment begins with it */
         wal_state_put(&g->state, &w->state);
@@ -230,7 +274,7 @@ static void book_failure(struct wal *w, struct wal_group *g)
 {
     w->stats.sync_failures++;
     w->stats.append_failures += g->n;
-    w->dirty = true;
+    w->dirty |= g->noted || g->spoilt;
     if (g->spoilt) { /* at least one, so that the next segment gets a name of its own */
         w->state.last += g->n > 0 ? g->n : 1;
         wal_state_settle(&w->state, g->first_seq, w->state.last);
@@ -261,6 +305,7 @@ static void on_group_done(struct job *job)
     g->running = false;
     g->first = NULL;
     take_results(w, g);
+    w->stuck = g->rotate ? !g->rotated : w->stuck;
     if (result == 0)
         book_success(w, g);
     else

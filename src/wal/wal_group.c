@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #define PARTS_MAX 1024
+#define PAGE 4096u
 
 static int write_all(struct wal *w, int fd, struct iovec *parts, size_t n, uint64_t at, uint64_t *written)
 {
@@ -83,7 +84,7 @@ static int make_segment(struct wal_group *g)
         io->truncate(io->arg, w->writer.fd, w->writer.at); /* gives back what was never used */
         io->close(io->arg, w->writer.fd);
     }
-    w->writer = (struct wal_writer){ fd, g->head.first, WAL_HEAD + g->state.len, size };
+    w->writer = (struct wal_writer){ .fd = fd, .first = g->head.first, .at = WAL_HEAD + g->state.len, .size = size };
     g->rotated = true;
     return 0;
 }
@@ -125,6 +126,16 @@ static void remove_segments(struct wal_group *g)
     }
 }
 
+/* What lies before the newest note is settled, and the note is safe. Where the file system cannot, nothing is won. */
+static void release_records(struct wal *w, uint64_t note)
+{
+    uint64_t from = PAGE, to = note / PAGE * PAGE;
+
+    w->writer.released = true;
+    if (to > from)
+        w->io->release(w->io->arg, w->writer.fd, from, to);
+}
+
 void wal_group_run(struct wal_group *g)
 {
     struct wal *w = g->wal;
@@ -152,5 +163,7 @@ void wal_group_run(struct wal_group *g)
         }
         w->writer.at += g->bytes + g->note.len;
     }
+    if (g->free && g->remove.n == 0)
+        release_records(w, w->writer.at - g->note.len);
     remove_segments(g);
 }

@@ -26,6 +26,7 @@ struct wal_writer {
     uint64_t first;
     uint64_t at;   /* end of what is safe */
     uint64_t size; /* allocated */
+    bool released; /* its settled records were given back to the disk */
 };
 
 /* What one job writes. The loop fills it in and takes the results. */
@@ -38,6 +39,8 @@ struct wal_group {
     uint64_t first_seq;
     struct buf heads; /* of the records */
     struct buf note;  /* a state behind them; empty: none */
+    bool noted;       /* what was settled when it began is written down by it */
+    bool free;        /* a note alone, in the reserve: it sets segments free, or what is in the only one */
     bool rotate;
     uint64_t need;        /* bytes that the new segment must have room for */
     struct wal_head head; /* of the new segment */
@@ -56,6 +59,7 @@ struct wal_reader {
     struct job job;
     struct wal_read *request;
     bool running;
+    bool gone;   /* the segment that is open was removed meanwhile */
     int refused; /* why the segment cannot be opened now; 0: it is */
     bool placed; /* the position below is that behind `seq` */
     int fd;
@@ -90,6 +94,7 @@ struct wal {
     struct turn_task kick;
     struct clock_timer note_timer;
     bool dirty; /* settled since the last note */
+    bool stuck; /* the disk had no room for a new segment */
     struct wal_reader reader;
     struct wal_stats stats;
     struct complaint failing;

@@ -136,6 +136,12 @@ static int truncate_file(void *arg, int fd, uint64_t size)
     return result(ftruncate(fd, (off_t)size));
 }
 
+static int release_part(void *arg, int fd, uint64_t from, uint64_t to)
+{
+    (void)arg;
+    return result(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from)));
+}
+
 static int unlink_file(void *arg, const char *path)
 {
     (void)arg;
@@ -155,6 +161,7 @@ const struct wal_io wal_io_real = {
     .write = write_file,
     .sync = sync_file,
     .truncate = truncate_file,
+    .release = release_part,
     .unlink = unlink_file,
     .sync_directory = sync_directory,
 };

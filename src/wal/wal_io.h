@@ -25,6 +25,8 @@ struct wal_io {
     int64_t (*write)(void *arg, int fd, const struct iovec *parts, int n, uint64_t at); /* may be short */
     int (*sync)(void *arg, int fd);
     int (*truncate)(void *arg, int fd, uint64_t size);
+    /* Gives the disk back what lies in between; it reads as zeros from then on. Not all file systems can. */
+    int (*release)(void *arg, int fd, uint64_t from, uint64_t to);
     int (*unlink)(void *arg, const char *path);
     int (*sync_directory)(void *arg, const char *path);
 };

@@ -18,6 +18,7 @@ static void close_file(struct wal *w)
     r->fd = -1;
     r->len = 0;
     r->first = 0;
+    r->gone = false;
 }
 
 void wal_reader_close(struct wal *w)
@@ -29,11 +30,27 @@ void wal_reader_close(struct wal *w)
     w->reader.cap = 0;
 }
 
-/* The file is gone, but not for who has it open: nothing in it is wanted, so the position moves on by itself. */
+/* Nothing in the segment is wanted any more, and the disk has its bytes back when nobody has it open. The position
+ * moves on by itself. */
+static void leave_segment(struct wal *w)
+{
+    struct wal_reader *r = &w->reader;
+
+    if (r->fd >= 0)
+        w->io->close(w->io->arg, r->fd);
+    r->fd = -1;
+    r->len = 0;
+    r->end = r->at;
+    r->gone = false;
+}
+
 void wal_reader_on_unlink(struct wal *w, uint64_t first)
 {
-    if (w->reader.first == first && !w->reader.running)
-        w->reader.end = w->reader.at;
+    if (w->reader.first != first)
+        return;
+    w->reader.gone = true;
+    if (!w->reader.running)
+        leave_segment(w);
 }
 
 static void answer(struct wal *w, int status)
@@ -118,6 +135,10 @@ static void on_job_done(struct job *job)
     w->stats.bytes_read += r->len;
     if (r->got >= 0 && r->len < r->want)
         r->end = r->at + r->len; /* the file has no more: what was behind is lost */
+    if (r->gone) {
+        r->got = 0;
+        leave_segment(w);
+    }
     if (w->closing) {
         if (!w->group.running)
             wal_close(w, w->on_closed, w->closed_arg);

@@ -617,6 +617,44 @@ def test_a_full_disk_refuses_and_recovers_when_it_is_freed(otelcd, receiver, tmp
     assert r.values("x") == accepted
 
 
+def test_a_full_disk_empties_while_senders_never_fall_silent(otelcd, receiver, tmp_path):
+    up, enough, refused = threading.Event(), threading.Event(), threading.Event()
+    r = receiver(lambda request: (204, {}, b"") if up.is_set() else (503, {}, b"down"))
+    disk = SmallDisk(tmp_path / "disk", 6 << 20)
+    text = config(r.url, wal(disk.folder / "wal"), "retry_on_failure: {initial_interval: 5ms, max_interval: 50ms}")
+    d = otelcd(text, under=disk.command, allow=["Remote write failed"], expect=["[Nn]o space left on device"])
+    pad = "x" * 20_000
+    accepted, later = [[] for _ in range(4)], [0] * 4
+
+    def load(k):
+        call = d.caller(Metrics().request)
+        for at in range(1, 1_000_000):
+            if enough.is_set():
+                return
+            try:
+                call(point(f"x{k}", float(at), at, pad=pad), timeout=PATIENCE)
+                accepted[k].append(float(at))
+                later[k] += up.is_set()
+            except grpc.RpcError as e:
+                assert e.code() == grpc.StatusCode.UNAVAILABLE, e
+                refused.set()
+
+    threads = [threading.Thread(target=load, args=(k,), daemon=True) for k in range(4)]
+    for t in threads:
+        t.start()
+    try:
+        assert refused.wait(PATIENCE), "the disk never filled"
+        up.set()
+        r.wait(lambda r: min(later) > 200)  # more than the disk holds
+    finally:
+        enough.set()
+    for t in threads:
+        t.join(PATIENCE)
+    wait_settled(d)
+    for k in range(4):
+        assert r.values(f"x{k}") == accepted[k]
+
+
 @pytest.mark.parametrize(
     "line, words",
     [

@@ -118,11 +118,32 @@ static void resize(struct buf *b, uint64_t size)
     b->len = size;
 }
 
+static bool is_open(const struct sim_fs *fs, const struct sim_file *f)
+{
+    for (size_t i = 0; i < fs->open.n; i++)
+        if (fs->open.v[i] == f)
+            return true;
+    return false;
+}
+
+/* A file without a name has its bytes until nobody has it open. */
+static uint64_t used(const struct sim_fs *fs)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < fs->files.n; i++)
+        if (fs->files.v[i]->linked || is_open(fs, fs->files.v[i]))
+            sum += fs->files.v[i]->now.len - fs->files.v[i]->released;
+    return sum;
+}
+
 static int allocate(void *arg, int fd, uint64_t size)
 {
     struct sim_fs *fs = arg;
     int rc = fault(fs);
 
+    if (rc == 0 && fs->capacity > 0 && used(fs) + size - fs->open.v[fd]->now.len > fs->capacity)
+        return -ENOSPC;
     if (rc == 0 && size > fs->open.v[fd]->now.len)
         resize(&fs->open.v[fd]->now, size);
     return rc;
@@ -196,6 +217,21 @@ static int truncate_file(void *arg, int fd, uint64_t size)
 
     if (rc == 0)
         resize(&fs->open.v[fd]->now, size);
+    if (rc == 0 && fs->open.v[fd]->released > size)
+        fs->open.v[fd]->released = size;
+    return rc;
+}
+
+static int release(void *arg, int fd, uint64_t from, uint64_t to)
+{
+    struct sim_fs *fs = arg;
+    struct sim_file *f = fs->open.v[fd];
+    int rc = fault(fs);
+
+    if (rc == 0) {
+        memset(f->now.data + from, 0, to - from);
+        f->released += to - from;
+    }
     return rc;
 }
 
@@ -251,6 +287,7 @@ void sim_fs_crash(struct sim_fs *fs, enum sim_crash how)
 {
     for (size_t i = 0; i < fs->files.n; i++) {
         crash_file(fs->files.v[i], how);
+        fs->files.v[i]->released = 0;
         make_safe(fs->files.v[i]);
         fs->files.v[i]->link_safe = fs->files.v[i]->linked;
     }
@@ -274,6 +311,7 @@ void sim_fs_init(struct sim_fs *fs)
                                .write = write_file,
                                .sync = sync_file,
                                .truncate = truncate_file,
+                               .release = release,
                                .unlink = unlink_file,
                                .sync_directory = sync_directory,
                            } };

@@ -29,6 +29,7 @@ struct sim_file {
     char *name;
     struct buf now, safe;
     VEC(struct sim_write) writes; /* since the last sync */
+    uint64_t released;            /* bytes given back */
     bool linked, link_safe;
 };
 
@@ -39,7 +40,8 @@ struct sim_fs {
     uint64_t calls;
     uint64_t fail_at; /* which call; 0 = none */
     enum sim_fault fault;
-    bool stopped; /* the machine is off: nothing has an effect any more */
+    uint64_t capacity; /* bytes of all files; 0 = endless */
+    bool stopped;      /* the machine is off: nothing has an effect any more */
     bool locked;
 };
 

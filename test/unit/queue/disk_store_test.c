@@ -203,7 +203,7 @@ static void drain(const char *what, uint64_t point)
                   (unsigned long long)ledger.held);
 }
 
-static uint64_t points, acknowledged;
+static uint64_t points, acknowledged, turned_away;
 
 static void check_restarted(const char *what, uint64_t point)
 {
@@ -215,6 +215,7 @@ static void check_restarted(const char *what, uint64_t point)
             bool taken = clients[i].outcome.verdict == VERDICT_SAFE;
 
             acknowledged += taken;
+            turned_away += !taken;
             ck_assert_msg(!taken || delivered[k] || refused[k],
                           "%s at call %llu: item %u was acknowledged and never came out", what,
                           (unsigned long long)point, k);
@@ -230,11 +231,12 @@ static void check_restarted(const char *what, uint64_t point)
 }
 
 /* The workload with one fault; false when it ended before that call. */
-static bool attempt(enum sim_fault fault, uint64_t point, enum sim_crash how, const char *what)
+static bool attempt(enum sim_fault fault, uint64_t point, enum sim_crash how, const char *what, uint64_t capacity)
 {
     uint64_t calls;
 
     set_up();
+    fs.capacity = capacity;
     fs.fail_at = point;
     fs.fault = fault;
     if (start_queue())
@@ -242,6 +244,7 @@ static bool attempt(enum sim_fault fault, uint64_t point, enum sim_crash how, co
     end_queue();
     calls = fs.calls;
     sim_fs_crash(&fs, how);
+    fs.capacity = 0;
     check_restarted(what, point);
     tear_down();
     points++;
@@ -255,7 +258,7 @@ START_TEST(nothing_the_queue_acknowledged_is_lost_wherever_the_machine_stops)
 
     points = acknowledged = 0;
     for (int how = 0; how < SIM_CRASHES; how++)
-        for (uint64_t point = 1; attempt(SIM_STOP, point, (enum sim_crash)how, names[how]); point++)
+        for (uint64_t point = 1; attempt(SIM_STOP, point, (enum sim_crash)how, names[how], 0); point++)
             ;
     printf("    power failures: %llu points, %llu acknowledged items, none lost\n", (unsigned long long)points,
            (unsigned long long)acknowledged);
@@ -271,10 +274,25 @@ START_TEST(nothing_the_queue_acknowledged_is_lost_whichever_call_fails)
 
     points = acknowledged = 0;
     for (size_t i = 0; i < ARRAY_LEN(faults); i++)
-        for (uint64_t point = 1; attempt(faults[i].fault, point, SIM_LOSE, faults[i].name); point++)
+        for (uint64_t point = 1; attempt(faults[i].fault, point, SIM_LOSE, faults[i].name, 0); point++)
             ;
     printf("    failing calls: %llu points, %llu acknowledged items, none lost\n", (unsigned long long)points,
            (unsigned long long)acknowledged);
+}
+END_TEST
+
+START_TEST(nothing_the_queue_acknowledged_is_lost_when_the_machine_stops_with_a_full_disk)
+{
+    static const uint64_t capacities[] = { 72 << 10, 150 << 10 };
+
+    points = acknowledged = turned_away = 0;
+    for (size_t i = 0; i < ARRAY_LEN(capacities); i++)
+        for (int how = 0; how < SIM_CRASHES; how++)
+            for (uint64_t point = 1; attempt(SIM_STOP, point, (enum sim_crash)how, "full disk", capacities[i]); point++)
+                ;
+    ck_assert_uint_gt(turned_away, 0);
+    printf("    power failures, full disk: %llu points, %llu acknowledged items, none lost\n",
+           (unsigned long long)points, (unsigned long long)acknowledged);
 }
 END_TEST
 
@@ -288,6 +306,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_wherever_the_machine_stops);
     tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_whichever_call_fails);
+    tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_when_the_machine_stops_with_a_full_disk);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -311,6 +311,84 @@ START_TEST(what_cannot_be_read_now_is_read_later)
 }
 END_TEST
 
+/* A sender that comes again at once, so that something waits whenever a group has ended. */
+struct insistent {
+    struct wal_append a;
+    struct wal *wal;
+    struct bytes part;
+    unsigned answers, acknowledged, left;
+    uint64_t seqs[64];
+};
+
+static void on_insistent(struct wal_append *a, int status)
+{
+    struct insistent *x = container_of(a, struct insistent, a);
+
+    x->answers++;
+    if (status == 0)
+        x->seqs[x->acknowledged++ % ARRAY_LEN(x->seqs)] = a->seq;
+    if (x->left-- > 0)
+        (void)wal_append(x->wal, a);
+}
+
+static void insist(struct insistent *x, unsigned times)
+{
+    x->left = times;
+    ck_assert_int_eq(wal_append(x->wal, &x->a), 0);
+    run();
+}
+
+/* Fills the disk, and settles all of it while the senders go on. */
+static void fill_and_empty(uint64_t capacity)
+{
+    static uint8_t data[9000];
+    struct insistent x[2];
+    struct wal *w;
+    unsigned before;
+
+    set_up();
+    fs.capacity = capacity;
+    ck_assert_int_eq(open_log(&w), 0);
+    for (int i = 0; i < 2; i++) {
+        x[i] = (struct insistent){ .wal = w, .part = bytes_of(data, sizeof(data)) };
+        x[i].a = (struct wal_append){
+            .parts = &x[i].part, .n_parts = 1, .kind = 1, .items = ITEMS, .on_done = on_insistent
+        };
+    }
+    for (int round = 0; round < 5; round++) {
+        before = x[0].acknowledged;
+        x[1].left = 40;
+        ck_assert_int_eq(wal_append(w, &x[1].a), 0);
+        insist(&x[0], 40);
+        ck_assert_uint_gt(x[0].acknowledged, before);
+        ck_assert_uint_lt(x[0].acknowledged, before + 41); /* the disk is full */
+        for (int i = 0; i < 2; i++) {
+            for (unsigned k = 0; k < x[i].acknowledged; k++)
+                wal_settle(w, x[i].seqs[k], ITEMS, NULL, 0);
+            x[i].acknowledged = 0;
+        }
+        ck_assert_uint_eq(wal_held(w).records, 0);
+    }
+    close_log(w);
+    fs.capacity = 0;
+    ck_assert_int_eq(open_log(&w), 0);
+    ck_assert_uint_eq(wal_held(w).items, 0);
+    close_log(w);
+    tear_down();
+}
+
+START_TEST(a_full_disk_empties_though_senders_never_fall_silent)
+{
+    fill_and_empty(200 << 10);
+}
+END_TEST
+
+START_TEST(a_disk_that_one_segment_fills_empties_too)
+{
+    fill_and_empty((64 << 10) + 8192);
+}
+END_TEST
+
 START_TEST(records_come_back_in_order_and_settled_ones_do_not)
 {
     bool found[RECORDS + 8] = { false };
@@ -688,6 +766,8 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_test(tc, a_sync_never_waits_for_lookups_that_hang);
     tcase_add_test(tc, what_cannot_be_read_now_is_read_later);
+    tcase_add_test(tc, a_full_disk_empties_though_senders_never_fall_silent);
+    tcase_add_test(tc, a_disk_that_one_segment_fills_empties_too);
     tcase_add_test(tc, records_come_back_in_order_and_settled_ones_do_not);
     tcase_add_test(tc, files_go_when_all_in_them_is_settled);
     tcase_add_test(tc, damage_in_the_middle_is_skipped_and_counted);
