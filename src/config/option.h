@@ -90,9 +90,9 @@ struct option {
     const struct option *options; /* OPTION_GROUP, OPTION_LIST */
     size_t size;                  /* of the nested struct */
     enum group_mode mode;
+    enum capability capability; /* OPTION_EXTENSION */
     bool required;              /* must be written and not be empty */
     bool nocase;                /* OPTION_ENUM */
-    enum capability capability; /* OPTION_EXTENSION */
     bool any;                   /* OPTION_NODE: values of any type, so that what is text must be known */
     const char *deprecated;     /* not NULL: still works, warns with this text */
 };
