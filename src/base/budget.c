@@ -1,13 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Charging is adding: to the share, to the whole, and what the share uses of its reserve is no longer kept for it.
+ * Giving back is the same the other way round, and calls those who wait when there is room again. A charge by force
+ * may pass the limit; shares then still get their reserves as far as memory goes, for only what others keep free stands
+ * against them. */
 #include "base/budget.h"
 
 #include "base/mem.h"
 
 #include <assert.h>
 
+static struct budget *whole_of(struct budget *b)
+{
+    return b->whole != NULL ? b->whole : b;
+}
+
+/* What is kept for it alone. */
+static uint64_t kept_for(const struct budget *b)
+{
+    return b->reserve > b->used ? b->reserve - b->used : 0;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+uint64_t budget_room(const struct budget *b)
+{
+    const struct budget *whole = b->whole != NULL ? b->whole : b;
+    uint64_t all = less(whole->limit, whole->used), own = kept_for(b);
+    uint64_t open = less(all, whole->kept);
+
+    return open + own < all ? open + own : all;
+}
+
 static bool has_room(const struct budget *b)
 {
-    return b->used < b->limit - b->limit / 8;
+    uint64_t some = b->reserve > 0 ? b->reserve / 2 : budget_limit(b) / 8;
+
+    return budget_room(b) > some;
 }
 
 static void unlink_waiter(struct budget_waiter *w)
@@ -17,7 +48,17 @@ static void unlink_waiter(struct budget_waiter *w)
     w->waiting = false;
 }
 
-/* Each waiter that stood here when we began gets one call; those who are refused again queue up behind. */
+static void append_waiter(struct budget *b, struct budget_waiter *w)
+{
+    w->waiting = true;
+    w->next = &b->waiters;
+    w->prev = b->waiters.prev;
+    w->prev->next = w;
+    b->waiters.prev = w;
+}
+
+/* Each waiter that stood here when we began has its turn once; those who need more than there is, and those who are
+ * refused again, queue up behind. */
 static void wake(struct turn_task *task)
 {
     struct budget *b = container_of(task, struct budget, wake);
@@ -29,7 +70,10 @@ static void wake(struct turn_task *task)
         struct budget_waiter *w = b->waiters.next;
 
         unlink_waiter(w);
-        w->on_room(w);
+        if (w->need <= budget_room(b))
+            w->on_room(w);
+        else
+            append_waiter(b, w);
     }
 }
 
@@ -39,29 +83,88 @@ void budget_init(struct budget *b, uint64_t limit, struct turn *turn)
     b->waiters.next = b->waiters.prev = &b->waiters;
 }
 
+void budget_divide(struct budget *b, struct budget *shares, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        budget_init(&shares[i], 0, b->turn);
+        shares[i].whole = b;
+    }
+    b->shares = shares;
+    b->n_shares = n;
+}
+
+static void set_reserve(struct budget *share, uint64_t reserve)
+{
+    share->whole->kept -= kept_for(share);
+    share->reserve = reserve;
+    share->whole->kept += kept_for(share);
+}
+
+void budget_keep(struct budget *share, bool on)
+{
+    set_reserve(share, on ? share->whole->limit / BUDGET_RESERVE : 0);
+}
+
+void budget_set_limit(struct budget *b, uint64_t limit)
+{
+    b->limit = limit;
+    for (size_t i = 0; i < b->n_shares; i++)
+        budget_keep(&b->shares[i], b->shares[i].reserve > 0);
+}
+
+void budget_refuse(struct budget *b)
+{
+    whole_of(b)->refusals++;
+}
+
 bool budget_take(struct budget *b, uint64_t n)
 {
-    if (n > b->limit || b->used > b->limit - n) {
-        b->refusals++;
+    if (n > budget_room(b)) {
+        budget_refuse(b);
         return false;
     }
     budget_charge(b, n);
     return true;
 }
 
-void budget_charge(struct budget *b, uint64_t n)
+static void add(struct budget *b, uint64_t n)
 {
     b->used += n;
     if (b->used > b->peak)
         b->peak = b->used;
 }
 
-void budget_give(struct budget *b, uint64_t n)
+void budget_charge(struct budget *b, uint64_t n)
 {
-    assert(b->used >= n);
-    b->used -= n;
+    uint64_t kept = kept_for(b);
+
+    add(b, n);
+    if (b->whole == NULL)
+        return;
+    b->whole->kept -= kept - kept_for(b);
+    add(b->whole, n);
+}
+
+static void call_waiters(struct budget *b)
+{
     if (b->waiters.next != &b->waiters && has_room(b))
         turn_defer(b->turn, &b->wake);
+}
+
+void budget_give(struct budget *b, uint64_t n)
+{
+    struct budget *whole = whole_of(b);
+    uint64_t kept = kept_for(b);
+
+    assert(b->used >= n && whole->used >= n);
+    b->used -= n;
+    if (b != whole) {
+        whole->kept += kept_for(b) - kept;
+        whole->used -= n;
+    }
+    call_waiters(whole);
+    for (size_t i = 0; i < whole->n_shares; i++)
+        call_waiters(&whole->shares[i]);
 }
 
 void budget_wait(struct budget *b, struct budget_waiter *w, void (*on_room)(struct budget_waiter *))
@@ -69,13 +172,8 @@ void budget_wait(struct budget *b, struct budget_waiter *w, void (*on_room)(stru
     w->on_room = on_room;
     if (w->waiting)
         return;
-    w->waiting = true;
-    w->next = &b->waiters;
-    w->prev = b->waiters.prev;
-    w->prev->next = w;
-    b->waiters.prev = w;
-    if (has_room(b))
-        turn_defer(b->turn, &b->wake);
+    append_waiter(b, w);
+    call_waiters(b);
 }
 
 void budget_cancel(struct budget *b, struct budget_waiter *w)

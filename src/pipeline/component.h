@@ -37,6 +37,8 @@ struct storage;
 struct host {
     struct loop *loop;
     struct budget *budget;
+    struct budget *shares;     /* of the budget, by signal; NULL: it is not divided */
+    struct peer_shares *peers; /* base/peer_shares.h: what unfinished requests of one peer may hold */
     struct metrics *metrics;
     enum metric_level level; /* service::telemetry::metrics::level */
     struct log_sink *log;
@@ -48,6 +50,12 @@ struct host {
      * validation has found out before. The extension's, for as long as the exporter lives. */
     const struct storage *(*find_storage)(const struct node *node, const char *id);
 };
+
+/* What data of a signal is charged to; of none (SIGNAL_COUNT): the whole. */
+static inline struct budget *host_budget(const struct host *host, enum signal signal)
+{
+    return host->shares != NULL && signal != SIGNAL_COUNT ? &host->shares[signal] : host->budget;
+}
 
 /* What a component needs for itself (config_claims.c). `path`: of the key, as for check_fail(). An address that is
  * `shareable` may be that of others that are. */

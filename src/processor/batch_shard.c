@@ -72,7 +72,8 @@ static struct batch *cut_front(struct shard *s, struct arrival *a, uint64_t item
 {
     struct batch *head, *tail;
 
-    batch_split(a->batch, items, s->config->send_batch_max_size, s->node->host->budget, &head, &tail);
+    batch_split(a->batch, items, s->config->send_batch_max_size, host_budget(s->node->host, s->node->signal), &head,
+                &tail);
     batch_unref(a->batch);
     a->batch = tail;
     s->cut = s->config->hold_ack ? a : NULL;

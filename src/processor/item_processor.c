@@ -10,7 +10,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     metric_add(r->items.incoming, batch->items);
     r->batch = batch;
     r->n_apart = 0;
-    made = rewrite_batch(&r->rewriter, batch, &r->visitor, r->node.host->budget, &dropped);
+    made = rewrite_batch(&r->rewriter, batch, &r->visitor, host_budget(r->node.host, batch->signal), &dropped);
     item_count_end(&r->items, begun);
     metric_add(r->items.outgoing, batch->items - dropped);
     if (dropped > r->n_apart)

@@ -267,7 +267,9 @@ static void read_more(struct disk_store *d)
         s->ready.bytes >= (s->due != NULL ? READ_WINDOW : WINDOW))
         return;
     d->reading = true;
-    d->read = (struct wal_read){ .after = d->newest, .budget = s->node->host->budget, .on_read = on_read };
+    d->read = (struct wal_read){ .after = d->newest,
+                                 .budget = host_budget(s->node->host, s->node->signal),
+                                 .on_read = on_read };
     wal_read(d->wal, &d->read);
 }
 

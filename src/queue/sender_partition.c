@@ -240,7 +240,7 @@ static struct batch *take_head(struct partition *p, uint64_t room, bool force)
             return NULL;
         if (items == 0)
             items = 1;
-        batch_split(b, items, each > items ? each : items, s->node->host->budget, &head, &tail);
+        batch_split(b, items, each > items ? each : items, host_budget(s->node->host, s->node->signal), &head, &tail);
         if (weigh(s, head->items, head->bytes) <= room || (items == 1 && force)) {
             keep_tail(p, tail);
             return head;

@@ -3,6 +3,7 @@
 
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/peer_shares.h"
 #include "base/process.h"
 #include "base/version.h"
 #include "net/socket/listener.h"
@@ -39,6 +40,8 @@ struct service {
     const struct component *const *registry;
     struct loop loop;
     struct budget budget;
+    struct budget shares[SIGNAL_COUNT];
+    struct peer_shares peers;
     struct metrics metrics;
     struct log_sink sink;
     struct logger log;
@@ -70,7 +73,7 @@ static void tune_heap(void)
     mallopt(M_ARENA_MAX, 2);
 }
 
-static uint64_t budget_limit(const struct service_config *c)
+static uint64_t limit_of(const struct service_config *c)
 {
     uint64_t total = process_memory_total("");
 
@@ -156,6 +159,18 @@ static void log_faults(struct service *s, const struct faults *faults)
     }
 }
 
+/* Each signal that has a pipeline has its reserve. */
+static void divide_budget(struct service *s, const struct config *c)
+{
+    uint32_t signals = 0;
+
+    for (size_t i = 0; i < c->n_pipelines; i++)
+        signals |= SIGNAL_BIT(c->pipelines[i].signal);
+    budget_set_limit(&s->budget, limit_of(c->service));
+    for (int i = 0; i < SIGNAL_COUNT; i++)
+        budget_keep(&s->shares[i], (signals & SIGNAL_BIT(i)) != 0);
+}
+
 /* The log, the budget and the level as this configuration wants them. */
 static int adopt(struct service *s, struct running *r, struct error *err)
 {
@@ -163,7 +178,7 @@ static int adopt(struct service *s, struct running *r, struct error *err)
 
     if (own_telemetry_log(&r->telemetry, &s->host, c, s->instance_id, err) != 0)
         return err->code;
-    s->budget.limit = budget_limit(c);
+    divide_budget(s, r->config);
     s->host.level = (enum metric_level)c->telemetry.metrics.level;
     return 0;
 }
@@ -415,6 +430,8 @@ static void service_init(struct service *s, const struct config_sources *sources
     loop_init(&s->loop, false);
     budget_init(&s->budget, UINT64_MAX, &s->loop.turn);
     crowd_init(&s->listeners.crowd);
+    budget_divide(&s->budget, s->shares, SIGNAL_COUNT);
+    peer_shares_init(&s->peers);
     metrics_init(&s->metrics);
     log_sink_init(&s->sink);
     s->sink.clock = &s->loop.clock;
@@ -424,6 +441,8 @@ static void service_init(struct service *s, const struct config_sources *sources
     s->host = (struct host){
         .loop = &s->loop,
         .budget = &s->budget,
+        .shares = s->shares,
+        .peers = &s->peers,
         .metrics = &s->metrics,
         .log = &s->sink,
         .listeners = &s->listeners,
@@ -458,6 +477,7 @@ static int service_close(struct service *s)
         log_info(&s->log, "Shutdown complete.");
     free_running(&s->now);
     free_running(&s->next);
+    peer_shares_free(&s->peers);
     metrics_free(&s->metrics);
     log_sink_close(&s->sink);
     return s->exit_code;
