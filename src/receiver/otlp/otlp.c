@@ -82,6 +82,10 @@ static void on_close(struct http_request *req, bool aborted)
         clock_stop(&call->receiver->node.host->loop->clock, &call->deadline);
 }
 
+const struct http_service otlp_service = {
+    .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close
+};
+
 /* --- the component --- */
 
 void receiver_stopped_if_idle(struct otlp *r)
@@ -147,8 +151,7 @@ static int listen_on(struct otlp *r, enum transport t, struct http_server_option
     struct otlp_port *port = &r->ports[t];
 
     o->listeners = host->listeners;
-    port->service =
-        (struct http_service){ .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close };
+    port->service = otlp_service;
     port->receiver = r;
     port->meant = t;
     if (http_server_listen(&port->server, host->loop, o, &port->service, host->budget, &r->node.log, NULL, err) != 0)
@@ -248,6 +251,7 @@ static void destroy(struct node *node)
     struct otlp *r = container_of(node, struct otlp, node);
 
     r->on_stopped = NULL;
+    clock_stop(&r->node.host->loop->clock, &r->watch);
     unpack_abandon(r);
     for (int t = 0; t < TRANSPORT_COUNT; t++)
         if (r->ports[t].server != NULL)

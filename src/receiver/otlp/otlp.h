@@ -14,6 +14,7 @@
 #ifndef RECEIVER_OTLP_H
 #define RECEIVER_OTLP_H
 
+#include "base/peer_shares.h"
 #include "codec/compress.h"
 #include "config/server_rows.h"
 #include "net/http2/grpc.h"
@@ -33,6 +34,7 @@ enum rejection {
     REJECTED_UNKNOWN,  /* path or service that is not served */
     REJECTED_BUDGET,   /* no room in the memory budget for too long: the sender is asked to come again */
     REJECTED_ABORTED,  /* the peer went away in the middle of a body */
+    REJECTED_SLOW,     /* its body came too slowly */
     REJECTED_NOTHING,  /* has fields, but none that we know: answered with a success, as OTLP demands */
     REJECTED_COUNT
 };
@@ -58,6 +60,7 @@ struct otlp_config {
 };
 
 extern const struct component otlp_receiver;
+extern const struct http_service otlp_service; /* what each port serves */
 
 struct otlp_port { /* one listener */
     struct http_service service;
@@ -85,6 +88,8 @@ struct otlp {
     struct otlp_call *unpack_first; /* large ones that wait for the pool */
     unsigned jobs;                  /* that run there */
     unsigned n_idle;
+    uint64_t overdrawn;       /* bytes that bodies hold beyond the budget's limit */
+    struct clock_timer watch; /* for bodies that come too slowly */
     bool stopping; /* requests in flight are still served: what is behind us runs until we have stopped */
     void (*on_stopped)(struct node *);
     unsigned servers_open;
@@ -125,6 +130,12 @@ struct otlp_call {
     struct clock_timer deadline; /* grpc-timeout */
 
     /* The body (otlp_body.c). */
+    struct budget *budget;    /* of its signal */
+    struct peer_share *peer;  /* until the body is whole */
+    uint64_t paid;            /* to both, likewise; then the block is charged */
+    uint64_t overdrawn;       /* of that: beyond the limit */
+    uint64_t begun;           /* mono ns; moved on by the time that it waited for us */
+    uint64_t waits_since;     /* mono ns, while `over` */
     struct block *block;
     size_t len;      /* received into block */
     size_t expected; /* length announced; SIZE_MAX when not */
@@ -132,7 +143,7 @@ struct otlp_call {
     size_t granted;  /* the peer may have sent this much by now */
     size_t overhead; /* bytes on the wire that are not kept: the gRPC prefix */
     bool ended;      /* the body is whole, but the budget has not let it in yet */
-    bool over;       /* charged without the budget's leave; waiting for it */
+    bool over;       /* waiting for the budget */
     struct budget_waiter waiter;
     struct clock_timer patience; /* the longest wait for the budget */
 
@@ -209,15 +220,19 @@ void receiver_count_rejected(struct otlp *r, enum transport transport, enum reje
 
 /* --- otlp_body.c --- */
 
+/* A new call joins those whose bodies are gathered. False: it has been answered, for the budget is full. */
+bool body_open(struct otlp_call *call);
 /* Begin: `expected` bytes are announced (SIZE_MAX: unknown). The caller has compared them with call->limit. */
 void body_begin(struct otlp_call *call, size_t expected);
-/* False when call->limit is passed; the call has not been answered then. */
+/* False when call->limit is passed; the call has not been answered then. True: it is kept, or the call answered. */
 bool body_add(struct otlp_call *call, struct bytes data);
 /* All is here: call_deliver() now or as soon as the budget has room. */
 void body_end(struct otlp_call *call);
-/* call_deliver() again when the budget has room, or reject after a while. */
-void body_wait(struct otlp_call *call);
+/* call_deliver() again when the budget has room for `need` bytes, or reject after a while. */
+void body_wait(struct otlp_call *call, uint64_t need);
 void body_drop(struct otlp_call *call); /* give everything back; safe at any time */
+/* Every few seconds, as long as there are unfinished bodies, those that come too slowly are ended. */
+void receiver_watch_bodies(struct otlp *r);
 
 /* --- otlp_unpack.c --- */
 

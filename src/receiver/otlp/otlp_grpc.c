@@ -177,6 +177,7 @@ void grpc_on_request(struct otlp_port *port, struct http_request *req)
     call->metadata = receiver_metadata(r, req, TRANSPORT_GRPC);
     if (timeout > 0)
         clock_start(&r->node.host->loop->clock, &call->deadline, timeout, on_deadline);
+    body_open(call);
 }
 
 /* The prefix is whole: what follows, may it come, and how is it coded? */

@@ -311,5 +311,7 @@ void http_on_request(struct otlp_port *port, struct http_request *req)
     if (refused_by_headers(call, coding))
         return;
     call->metadata = receiver_metadata(r, req, TRANSPORT_HTTP);
+    if (!body_open(call))
+        return;
     body_begin(call, req->content_length >= 0 ? (size_t)req->content_length : SIZE_MAX);
 }

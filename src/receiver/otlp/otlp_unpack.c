@@ -92,7 +92,7 @@ static struct unpacking work_of(const struct otlp_call *call)
         .json = call->json,
         .limit = call->limit,
         .body = bytes_of(call->block->data, call->len),
-        .budget = call->receiver->node.host->budget,
+        .budget = call->budget,
     };
 }
 
@@ -242,13 +242,13 @@ static uint64_t charge_of(const struct otlp_call *call, size_t limit)
 static void begin_job(struct otlp_call *call)
 {
     struct otlp *r = call->receiver;
-    struct budget *budget = r->node.host->budget;
+    struct budget *budget = call->budget;
     size_t limit = call->unpack_limit > 0 ? call->unpack_limit : first_limit(call);
     uint64_t charge = charge_of(call, limit);
     struct unpack_job *job;
 
     call->state = CALL_BODY;
-    if (charge > budget->limit / 8) { /* a budget for which that much is out of proportion */
+    if (charge > budget_limit(budget) / 8) { /* a budget for which that much is out of proportion */
         struct unpacking u = work_of(call);
 
         unpack_here(call, &u);
@@ -256,7 +256,7 @@ static void begin_job(struct otlp_call *call)
         return;
     }
     if (!budget_take(budget, charge)) {
-        body_wait(call);
+        body_wait(call, charge);
         return;
     }
     job = mem_zalloc(sizeof(*job));

@@ -43,6 +43,7 @@ static struct otlp_call *take_call(struct http_request *req)
 
     call->json = true;
     call->limit = 16 * LONG;
+    call->budget = &rig.budget;
     call->block = block_new(&rig.budget, LONG);
     call->len = LONG;
     call->ended = true;
