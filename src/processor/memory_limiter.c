@@ -2,10 +2,18 @@
 /* The memory limiter: past the soft limit it answers RETRY until memory is back within.
  *
  * What is measured is the larger of two: the byte budget, which knows exactly what senders' data pins, and the
- * resident set, which the kernel will judge us by. All pipelines that name the same id share one checker; its
- * verdict changes only when it looks, every check_interval. Above a limit it first gives free heap back to the
- * system (what a forced collection is to the Go collector), as often as the gc intervals allow: each attempt that frees
- * less than a twentieth doubles the wait for the next, up to the maximum. */
+ * resident set, which the kernel will judge us by. All pipelines that name the same id share one checker, which looks
+ * every check_interval. Between two looks the budget alone is followed, for it costs nothing to read: when it has
+ * grown, or shrunk, so far that the verdict may be another, the checker looks at once. And since the budget is what
+ * receivers ask before they take anything in, its limit is lowered to what leaves the process within the hard limit:
+ * bodies that no processor has seen count, too.
+ *
+ * Above the soft limit a signal that uses less than its reserve of the budget still passes, so that the data of one
+ * signal which nobody takes does not silence the others; above the hard limit none does.
+ *
+ * Above a limit it first gives free heap back to the system (what a forced collection is to the Go collector), as often
+ * as the gc intervals allow: each attempt that frees less than a twentieth doubles the wait for the next, up to the
+ * maximum. When much has been given back to the budget since the last attempt, there is no wait. */
 #include "processor/memory_limiter.h"
 
 #include "base/mem.h"
@@ -17,20 +25,27 @@
 
 #define UINT32_LIMIT "4294967295"
 #define MIB (1024ull * 1024)
+#define STEP 64  /* of the soft limit: a change of the budget that is worth a look */
+#define SLACK 16 /* of the hard limit: what the heap needs beyond what is in it */
+#define LEAST 4  /* of the hard limit: the budget is not lowered below that */
+#define WORTH 20 /* of what is in use: less than that is not worth an attempt */
 
 static const struct option options[] = {
     OPT_DURATION(struct memory_limiter_config, check_interval, "0s", "0s", NULL,
                  "Time between two looks at memory usage. Must be set; 1s is a good value."),
     OPT_UINT(struct memory_limiter_config, limit_mib, "0", "0", UINT32_LIMIT,
-             "Hard limit in MiB. Takes precedence over limit_percentage."),
+             "Hard limit in MiB. Takes precedence over limit_percentage. service::memory_budget_mib is lowered to what "
+             "fits below it, so that receivers do not take in more."),
     OPT_UINT(struct memory_limiter_config, spike_limit_mib, "0", "0", UINT32_LIMIT,
              "The soft limit, where refusing begins, lies so many MiB below the hard one; 0 = 20 % of it."),
     OPT_UINT(struct memory_limiter_config, limit_percentage, "0", "0", "100",
              "Hard limit in percent of the memory of the cgroup or machine."),
     OPT_UINT(struct memory_limiter_config, spike_limit_percentage, "0", "0", "100",
              "Distance of the soft limit in percent of the memory; 0 = 20 % of the hard limit."),
-    OPT_DURATION(struct memory_limiter_config, min_gc_interval_when_soft_limited, "10s", "0s", NULL,
-                 "Least time between two attempts to free memory while usage is above the soft limit."),
+    OPT_DURATION(
+        struct memory_limiter_config, min_gc_interval_when_soft_limited, "10s", "0s", NULL,
+        "Least time between two attempts to free memory while usage is above the soft limit; when much has been "
+        "released meanwhile there is no wait."),
     OPT_DURATION(struct memory_limiter_config, min_gc_interval_when_hard_limited, "0s", "0s", NULL,
                  "The same above the hard limit."),
     OPT_DURATION(struct memory_limiter_config, max_gc_interval_when_soft_limited, "30s", "0s", NULL,
@@ -81,8 +96,10 @@ struct checker {
     struct logger *log;
     struct clock_timer timer;
     struct freeing soft, hard;
-    uint64_t last_freed; /* mono ns; 0 = never */
-    bool refusing;
+    uint64_t last_freed;       /* mono ns; 0 = never */
+    uint64_t most_used;        /* of the budget, since then, as far as looks have seen it */
+    uint64_t usage, used_then; /* at the last look; of the budget then */
+    enum { PASSES, PAST_SOFT, PAST_HARD } state;
     size_t users; /* nodes created; the last one frees it */
 };
 
@@ -120,6 +137,12 @@ static uint64_t measure(const struct checker *c)
     return used > rss ? used : rss;
 }
 
+/* More has been released since the last attempt than that one could free. */
+static bool is_worth_it(const struct checker *c, uint64_t usage)
+{
+    return c->most_used > c->host->budget->used && c->most_used - c->host->budget->used > usage / WORTH;
+}
+
 static void put_off(const struct checker *c, struct freeing *f)
 {
     uint64_t step = f->wait > ns_of(c->config->check_interval) ? f->wait : ns_of(c->config->check_interval);
@@ -133,14 +156,15 @@ static uint64_t try_to_free(struct checker *c, uint64_t usage, struct freeing *f
 {
     uint64_t now = clock_mono(&c->host->loop->clock), after;
 
-    if (c->last_freed != 0 && now - c->last_freed < f->wait)
+    if (c->last_freed != 0 && now - c->last_freed < f->wait && !is_worth_it(c, usage))
         return usage;
     log_at(c->log, f == &c->hard ? LOG_WARN : LOG_INFO, "Memory usage is high. Giving free memory back to the system.",
            F_STR("above", limit), F_UINT("cur_mem_mib", usage / MIB));
     malloc_trim(0);
     c->last_freed = now;
+    c->most_used = c->host->budget->used;
     after = measure(c);
-    if (after + usage / 20 > usage) {
+    if (after + usage / WORTH > usage) {
         put_off(c, &c->soft);
         put_off(c, &c->hard);
     } else {
@@ -154,17 +178,42 @@ static uint64_t try_to_free(struct checker *c, uint64_t usage, struct freeing *f
 static void look(struct checker *c)
 {
     uint64_t usage = measure(c);
+    bool refused = c->state != PASSES;
 
+    c->used_then = c->host->budget->used;
+    if (c->used_then > c->most_used)
+        c->most_used = c->used_then;
     if (usage >= c->limits.hard)
         usage = try_to_free(c, usage, &c->hard, "hard limit");
     else if (usage >= c->limits.soft)
         usage = try_to_free(c, usage, &c->soft, "soft limit");
-    if (usage >= c->limits.soft && !c->refusing)
+    c->usage = usage;
+    if (usage >= c->limits.soft && !refused)
         log_warn(c->log, "Memory usage is above soft limit. Refusing data.", F_UINT("cur_mem_mib", usage / MIB));
-    if (usage < c->limits.soft && c->refusing)
+    if (usage < c->limits.soft && refused)
         log_info(c->log, "Memory usage back within limits. Resuming normal operation.",
                  F_UINT("cur_mem_mib", usage / MIB));
-    c->refusing = usage >= c->limits.soft;
+    c->state = usage >= c->limits.hard ? PAST_HARD : usage >= c->limits.soft ? PAST_SOFT : PASSES;
+}
+
+/* The budget has changed so much since the last look that another one may find otherwise. */
+static bool may_have_changed(const struct checker *c)
+{
+    uint64_t used = c->host->budget->used, then = c->used_then;
+    uint64_t next = c->state == PASSES ? c->limits.soft : c->limits.hard;
+
+    if (used > then)
+        return used - then >= c->limits.soft / STEP && c->state != PAST_HARD && c->usage + (used - then) >= next;
+    return c->state != PASSES && then - used >= c->limits.soft / STEP;
+}
+
+static bool is_refused(struct checker *c, enum signal signal)
+{
+    const struct budget *share = host_budget(c->host, signal);
+
+    if (may_have_changed(c))
+        look(c);
+    return c->state == PAST_HARD || (c->state == PAST_SOFT && share->used >= share->reserve);
 }
 
 static void on_tick(struct clock_timer *t)
@@ -196,7 +245,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     uint64_t begun = item_count_begin(&l->items);
 
     metric_add(l->items.incoming, batch->items);
-    if (l->checker->refusing) {
+    if (is_refused(l->checker, batch->signal)) {
         refuse(l, batch, ack);
         item_count_end(&l->items, begun);
         return;
@@ -273,6 +322,17 @@ static int create(struct node *node, const void *config, struct error *err)
     return 0;
 }
 
+/* So that what receivers let in, with what there is already, stays below the hard limit. */
+static void lower_budget(const struct checker *c)
+{
+    uint64_t hard = c->limits.hard, least = hard / LEAST, rss = process_rss(), used = c->host->budget->used;
+    uint64_t other = (rss > used ? rss - used : 0) + hard / SLACK;
+    uint64_t most = hard > other + least ? hard - other : least;
+
+    if (most < c->host->budget->limit)
+        budget_set_limit(c->host->budget, most);
+}
+
 static int start(struct node *node, struct error *err)
 {
     struct checker *c = limiter_of(node)->checker;
@@ -291,6 +351,7 @@ static int start(struct node *node, struct error *err)
                  F_UINT("spike_limit_percentage", c->config->spike_limit_percentage));
     }
     c->limits = memory_limits_of(c->config, total);
+    lower_budget(c);
     log_info(c->log, "Memory limiter configured", F_UINT("limit_mib", c->limits.hard / MIB),
              F_UINT("spike_limit_mib", (c->limits.hard - c->limits.soft) / MIB),
              F_DOUBLE("check_interval", (double)c->config->check_interval.ns / 1e9));

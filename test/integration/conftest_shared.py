@@ -20,6 +20,31 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
+def figure(record_property, request):
+    """figure("peak RSS", 97, "MiB"): what was measured, shown when all tests are done. Nothing is asserted by that."""
+
+    def note(what, value, unit):
+        record_property("figure", f"{request.node.name}: {what} {value:.4g} {unit}")
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter):
+    figures = [
+        text
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, text in report.user_properties
+        if name == "figure"
+    ]
+    if figures:
+        terminalreporter.section("figures")
+    for text in sorted(figures):
+        terminalreporter.line(text)
+
+
+@pytest.fixture
 def otelcd(tmp_path, request):
     """otelcd(config, expect=[...], allow=[...]): a ready daemon.
 

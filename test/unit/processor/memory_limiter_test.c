@@ -73,22 +73,20 @@ static const struct outcome *send_logs(uint64_t items)
     return &answer;
 }
 
-START_TEST(above_the_soft_limit_it_says_retry_until_a_look_finds_room)
+START_TEST(above_the_soft_limit_it_says_retry_until_there_is_room)
 {
     const struct outcome *o;
 
     ck_assert_int_eq(send_logs(3)->verdict, VERDICT_SAFE);
+    ck_assert_int_eq(send_logs(3)->verdict, VERDICT_SAFE);
     budget_charge(&rig.budget, 3072 * MIB);
-    ck_assert_int_eq(send_logs(3)->verdict, VERDICT_SAFE); /* nobody has looked yet */
-    clock_advance(&rig.loop.clock, NS_PER_S);
     o = send_logs(5);
     ck_assert_int_eq(o->verdict, VERDICT_RETRY);
     ck_assert_str_eq(o->reason, "memory_limit");
     ck_assert_str_eq(o->why, "data refused due to high memory usage");
     ck_assert_uint_eq(o->retry_after_ms, 1000);
-    budget_give(&rig.budget, 3072 * MIB);
     ck_assert_int_eq(send_logs(1)->verdict, VERDICT_RETRY);
-    clock_advance(&rig.loop.clock, NS_PER_S);
+    budget_give(&rig.budget, 3072 * MIB);
     ck_assert_int_eq(send_logs(2)->verdict, VERDICT_SAFE);
     ck_assert_uint_eq(ledger.refused.v[0].items, 6);
     ck_assert_uint_eq(ledger.delivered, 8);
@@ -127,6 +125,47 @@ START_TEST(a_long_time_above_the_limit_changes_nothing)
 }
 END_TEST
 
+START_TEST(no_time_passes_between_growing_past_a_limit_and_refusing)
+{
+    uint64_t before = rig.budget.used;
+
+    while (send_logs(1)->verdict == VERDICT_SAFE)
+        budget_charge(&rig.budget, MIB);
+    ck_assert_uint_ge(rig.budget.used, 3072 * MIB);
+    ck_assert_uint_le(rig.budget.used, (3072 + 3072 / 64 + 1) * MIB);
+    budget_give(&rig.budget, rig.budget.used - before);
+    ck_assert_int_eq(send_logs(1)->verdict, VERDICT_SAFE);
+}
+END_TEST
+
+START_TEST(the_budget_is_lowered_to_what_fits_below_the_hard_limit)
+{
+    ck_assert_uint_lt(rig.budget.limit, LIMIT * MIB);
+    ck_assert_uint_gt(rig.budget.limit, LIMIT * MIB / 4 * 3);
+}
+END_TEST
+
+START_TEST(a_signal_within_its_reserve_passes_the_soft_limit_and_not_the_hard_one)
+{
+    struct budget shares[SIGNAL_COUNT];
+
+    budget_divide(&rig.budget, shares, SIGNAL_COUNT);
+    rig.host.shares = shares;
+    budget_keep(&shares[SIGNAL_LOGS], true);
+    budget_keep(&shares[SIGNAL_METRICS], true);
+    budget_charge(&shares[SIGNAL_METRICS], 3200 * MIB); /* whose exporter hangs */
+    ck_assert_int_eq(send_logs(1)->verdict, VERDICT_SAFE);
+    budget_charge(&shares[SIGNAL_LOGS], shares[SIGNAL_LOGS].reserve);
+    ck_assert_int_eq(send_logs(1)->verdict, VERDICT_RETRY);
+    budget_give(&shares[SIGNAL_LOGS], shares[SIGNAL_LOGS].reserve);
+    budget_charge(&shares[SIGNAL_METRICS], 1000 * MIB);
+    ck_assert_int_eq(send_logs(1)->verdict, VERDICT_RETRY);
+    budget_give(&shares[SIGNAL_METRICS], 4200 * MIB);
+    rig.host.shares = NULL;
+    rig.budget.n_shares = 0;
+}
+END_TEST
+
 START_TEST(limits_are_worked_out_as_the_options_say)
 {
     struct memory_limits l;
@@ -151,9 +190,12 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, above_the_soft_limit_it_says_retry_until_a_look_finds_room);
+    tcase_add_test(tc, above_the_soft_limit_it_says_retry_until_there_is_room);
     tcase_add_test(tc, just_below_the_soft_limit_it_takes_all);
     tcase_add_test(tc, a_long_time_above_the_limit_changes_nothing);
+    tcase_add_test(tc, no_time_passes_between_growing_past_a_limit_and_refusing);
+    tcase_add_test(tc, the_budget_is_lowered_to_what_fits_below_the_hard_limit);
+    tcase_add_test(tc, a_signal_within_its_reserve_passes_the_soft_limit_and_not_the_hard_one);
     tcase_add_test(tc, limits_are_worked_out_as_the_options_say);
     suite_add_tcase(s, tc);
     r = srunner_create(s);

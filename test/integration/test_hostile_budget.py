@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whoever fills the memory budget stands in his own way only: shares by peer and by signal, and deadlines."""
+
+import socket
+import threading
+
+import pytest
+
+from harness import otlp
+from harness.limits import SANITIZED
+from harness.stranger import Stranger
+from harness.watch import MIB, PeakRss, recovery, serves
+
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+STRANGER = "127.0.0.2"  # everyone else is 127.0.0.1
+
+LIMITED = """
+receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: "127.0.0.1:0"}}
+      http: {{endpoint: "127.0.0.1:0"}}
+processors:
+  memory_limiter: {{check_interval: 1s, limit_mib: 200}}
+exporters:
+  nop:
+service:
+  {budget}
+  pipelines:
+    traces: {{receivers: [otlp], processors: [memory_limiter], exporters: [nop]}}
+    metrics: {{receivers: [otlp], processors: [memory_limiter], exporters: [nop]}}
+"""
+
+
+def begin_bodies(stranger, n, length, announce):
+    """n calls, each with so many bytes of what it announces; as far as the windows go."""
+    for _ in range(n):
+        stream = stranger.begin(EXPORT, announce)
+        sent, idle = 0, 0
+        while stream in stranger.streams and sent < length and idle < 10 and not stranger.gone:
+            now = stranger.more(stream, length - sent)
+            idle = 0 if now else idle + 1
+            sent += now
+            if not now:
+                stranger.take(0.02)
+
+
+@pytest.mark.parametrize("budget", ["", "memory_budget_mib: 200"], ids=["default budget", "200 MiB"])
+@pytest.mark.parametrize("connections, streams, length", [(20, 500, 64 << 10), (7, 200, 250_000), (10, 1000, 100)])
+def test_unfinished_bodies_of_one_address_leave_room_for_everyone_else(otelcd, figure, budget, connections, streams, length):
+    d = otelcd(LIMITED.format(budget=budget), allow=["Request rejected", "Memory usage"])
+    strangers = [Stranger(d.grpc_address(), STRANGER) for _ in range(connections)]
+    with PeakRss(d) as peak:
+        threads = [threading.Thread(target=begin_bodies, args=(s, streams, length, 1 << 20)) for s in strangers]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        while_there = recovery(d)
+        assert serves(d) and serves(d), "while the stranger stays"
+        used = d.metrics().value("otelcd_budget_used_bytes")
+    for s in strangers:
+        s.close()
+    figure("peak RSS", peak.mib, "MiB")
+    figure("budget held", used / MIB, "MiB")
+    figure("served while it lasts, after", while_there, "s")
+    figure("served when it is over, after", recovery(d), "s")
+    assert used < 120 * MIB, "a stranger has at most half of the room"
+    assert peak.mib < 200 or SANITIZED
+
+
+STALLED = """
+receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: "127.0.0.1:0", max_recv_msg_size_mib: 16}}
+      http: {{endpoint: "127.0.0.1:0"}}
+processors:
+  memory_limiter: {{check_interval: 1s, limit_mib: 200}}
+exporters:
+  nop:
+  prometheus_remote_write:
+    endpoint: http://{sink}/
+    timeout: 60s
+    remote_write_queue: {{queue_size: 100000}}
+service:
+  shutdown_timeout: 100ms
+  pipelines:
+    traces: {{receivers: [otlp], processors: [memory_limiter], exporters: [nop]}}
+    metrics: {{receivers: [otlp], processors: [memory_limiter], exporters: [prometheus_remote_write]}}
+"""
+
+
+def metrics_of(n):
+    """About 100 bytes for each of n points of one series, in the order of their time."""
+    request = otlp.Metrics().gauges("stalled", 1).request
+    points = request.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points
+    otlp.put(points[0].attributes, {"pad": "x" * 60})
+    points.extend([points[0]] * (n - 1))
+    return request
+
+
+def test_metrics_that_nobody_takes_do_not_pass_the_hard_limit_nor_silence_traces(otelcd, figure):
+    with socket.create_server(("127.0.0.1", 0)) as sink:  # takes connections, and never reads
+        config = STALLED.format(sink="127.0.0.1:%d" % sink.getsockname()[1])
+        d = otelcd(config, allow=["Request rejected", "Memory usage", "."])
+        batch = metrics_of(10_000)
+        with PeakRss(d) as peak:
+            refused = 0
+            for _ in range(600):
+                refused += not serves(d, batch)
+                if refused == 20:
+                    break
+            assert refused == 20, "the queue is full"
+            assert all(serves(d) for _ in range(20)), "traces are served all the same"
+        figure("peak RSS", peak.mib, "MiB")
+        figure("held", d.ledger("exporter", "prometheus_remote_write", "metrics")["held"], "points")
+        assert peak.mib < 200 or SANITIZED
