@@ -4,7 +4,8 @@
  * Request bodies, batches, queues and series are charged here when they are allocated and given back when
  * they are freed. budget_take() refuses past the limit: that is where back-pressure begins. Whoever was
  * refused may wait; waiters are called once each, in order, from the turn queue (never from inside
- * budget_give), when there is room for an eighth of the limit (in a share: for half of its reserve) and for what they need.
+ * budget_give), when there is room for an eighth of the limit (in a share: for half of its reserve) and for what they
+ * need.
  *
  * A budget may be divided into shares, which are budgets too: what a share is charged with, the whole is. A part of the
  * whole, the reserve, is kept for each share, so that one never finds nothing left because of the others:

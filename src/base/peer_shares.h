@@ -6,7 +6,8 @@
  * always as much left as the greediest of them holds. Whoever comes next finds room, however long the others stay
  * (the dynamic threshold of switches whose ports share one buffer). A little is free of this.
  *
- * What is shared out is what a peer can keep for as long as it likes, such as bodies that have not come to their end. */
+ * What is shared out is what a peer can keep for as long as it likes, such as bodies that have not come to their end.
+ */
 #ifndef BASE_PEER_SHARES_H
 #define BASE_PEER_SHARES_H
 

@@ -90,7 +90,7 @@ struct otlp {
     unsigned n_idle;
     uint64_t overdrawn;       /* bytes that bodies hold beyond the budget's limit */
     struct clock_timer watch; /* for bodies that come too slowly */
-    bool stopping; /* requests in flight are still served: what is behind us runs until we have stopped */
+    bool stopping;            /* requests in flight are still served: what is behind us runs until we have stopped */
     void (*on_stopped)(struct node *);
     unsigned servers_open;
     struct complaint rejected_log[REJECTED_COUNT]; /* each reason its own: a loud one hides no other */
@@ -130,12 +130,12 @@ struct otlp_call {
     struct clock_timer deadline; /* grpc-timeout */
 
     /* The body (otlp_body.c). */
-    struct budget *budget;    /* of its signal */
-    struct peer_share *peer;  /* until the body is whole */
-    uint64_t paid;            /* to both, likewise; then the block is charged */
-    uint64_t overdrawn;       /* of that: beyond the limit */
-    uint64_t begun;           /* mono ns; moved on by the time that it waited for us */
-    uint64_t waits_since;     /* mono ns, while `over` */
+    struct budget *budget;   /* of its signal */
+    struct peer_share *peer; /* until the body is whole */
+    uint64_t paid;           /* to both, likewise; then the block is charged */
+    uint64_t overdrawn;      /* of that: beyond the limit */
+    uint64_t begun;          /* mono ns; moved on by the time that it waited for us */
+    uint64_t waits_since;    /* mono ns, while `over` */
     struct block *block;
     size_t len;      /* received into block */
     size_t expected; /* length announced; SIZE_MAX when not */
