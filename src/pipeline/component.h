@@ -76,6 +76,7 @@ struct node {
                                 * when .shared, for there is one for each signal. An ack that comes in always books in it */
     /* Where to send, by signal: receivers, processors and connectors. NULL: that signal has no pipeline here. */
     struct consumer *out[SIGNAL_COUNT];
+    bool kept_behind;      /* processors: an exporter behind keeps on disk what it has accepted */
     struct sender *sender; /* exporters with a queue (queue/sender.h); else NULL */
     /* Between stop() and done(): what this node waits for that can be neither cut short nor freed ("the disk"); NULL:
      * nothing. Itself NULL where there is never such a thing. */
@@ -103,6 +104,8 @@ struct component {
     void (*check)(const void *config, struct check *ck);
     /* Processors: what hangs on the signal; called for each that a pipeline uses it for, after check(). May be NULL. */
     void (*check_use)(const void *config, enum signal signal, struct check *ck);
+    /* Exporters: what SAFE was said of stays on a disk until it is delivered, by this configuration. NULL: never. */
+    bool (*keeps)(const void *config);
     /* What nobody else may have, so that what is valid can start; by claim_*(). May be NULL. */
     void (*claim)(const void *config, struct claims *claims);
     int (*create)(struct node *node, const void *config, struct error *err); /* allocate; no I/O */

@@ -15,6 +15,8 @@
 #define UINT32_LIMIT "4294967295"
 #define KEY_COST 512 /* bytes charged for a shard beside its key: the struct, its metadata, table slots */
 
+static const char *const hold_acks[] = { "auto", "true", "false", NULL }; /* enum hold_ack */
+
 static const struct option options[] = {
     OPT_DURATION(struct batch_config, timeout, "200ms", "0s", NULL,
                  "The longest time an item waits here; 0s sends each batch on at once."),
@@ -26,9 +28,12 @@ static const struct option options[] = {
                 "Clients whose metadata differ in one of these keys are batched apart. Only these keys go on."),
     OPT_UINT(struct batch_config, metadata_cardinality_limit, "1000", "0", UINT32_LIMIT,
              "Most combinations of metadata values; batches of any further one are refused. 0 = no limit."),
-    OPT_BOOL(struct batch_config, hold_ack, "false",
-             "Answer senders when their items are safe, not when they are in the batch. A failure then goes back to "
-             "them instead of losing the items."),
+    OPT_ENUM(
+        struct batch_config, hold_ack, hold_acks, "auto",
+        "Answer senders when their items are safe, not when they are in the batch: they wait up to timeout longer, "
+        "and a failure goes back to them instead of losing the items. auto: where an exporter behind has its queue "
+        "on disk, for what is only in the batch would not survive a kill -9.",
+        .nocase = true),
     OPT_END,
 };
 

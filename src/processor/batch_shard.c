@@ -60,7 +60,7 @@ static uint64_t trigger(const struct shard *s)
 /* The items of one part go from where they were held in line to the send. */
 static void move_items(struct shard *s, struct arrival *a, uint64_t n)
 {
-    ack_move(s->config->hold_ack ? a->ack : &s->pool, &s->ack, n);
+    ack_move(s->hold_ack ? a->ack : &s->pool, &s->ack, n);
     a->out = n;
     s->pending -= n;
     s->due -= n < s->due ? n : s->due;
@@ -76,7 +76,7 @@ static struct batch *cut_front(struct shard *s, struct arrival *a, uint64_t item
                 &tail);
     batch_unref(a->batch);
     a->batch = tail;
-    s->cut = s->config->hold_ack ? a : NULL;
+    s->cut = s->hold_ack ? a : NULL;
     move_items(s, a, items);
     return head;
 }
@@ -100,7 +100,7 @@ static struct batch *gather(struct shard *s, uint64_t most)
         *vec_push(&parts) = a->batch;
         a->batch = NULL;
         move_items(s, a, n);
-        if (s->config->hold_ack)
+        if (s->hold_ack)
             push(&s->sent, a);
         else
             give_arrival(s, a);
@@ -125,7 +125,7 @@ static void send_next(struct shard *s, bool by_size)
     s->out_items = 0;
     s->cut = NULL;
     s->sent = (struct arrivals){ 0 };
-    ack_init(&s->ack, &node->host->loop->turn, node->ledger, 0, s->config->hold_ack, on_sent);
+    ack_init(&s->ack, &node->host->loop->turn, node->ledger, 0, s->hold_ack, on_sent);
     batch = gather(s, most);
     s->out_bytes = batch->bytes;
     /* Each send starts the timer anew for what is left in line. */
@@ -141,7 +141,7 @@ static void take_in(struct shard *s, struct arrival *a)
     uint64_t n = a->batch->items;
 
     push(&s->line, a);
-    if (!s->config->hold_ack) {
+    if (!s->hold_ack) {
         ack_move(a->ack, &s->pool, n);
         ack_safe(a->ack);
         a->ack = NULL;
@@ -153,7 +153,7 @@ static void take_in(struct shard *s, struct arrival *a)
 
 static bool has_room(const struct shard *s)
 {
-    return s->config->hold_ack || !s->out || s->pending < trigger(s);
+    return s->hold_ack || !s->out || s->pending < trigger(s);
 }
 
 /* Whatever can happen now. */
@@ -193,7 +193,7 @@ static void complain(struct shard *s, const struct outcome *o)
 {
     if (complaint_due(s->complaint, &s->node->host->loop->clock))
         log_warn(&s->node->log, "Sender failed", F_STR("error", o->why[0] ? o->why : o->reason),
-                 F_UINT(s->config->hold_ack ? "refused_items" : "dropped_items", s->out_items),
+                 F_UINT(s->hold_ack ? "refused_items" : "dropped_items", s->out_items),
                  F_UINT("repeated", complaint_taken(s->complaint)));
 }
 
@@ -239,6 +239,7 @@ void shard_init(struct shard *s, struct node *node, const struct batch_config *c
                 const struct batch_meters *meters, struct arrival **unused, struct complaint *complaint)
 {
     *s = (struct shard){ .node = node, .config = config, .meters = meters, .unused = unused, .complaint = complaint };
+    s->hold_ack = config->hold_ack == HOLD_ACK_AUTO ? node->kept_behind : config->hold_ack == HOLD_ACK_TRUE;
     ack_init(&s->pool, &node->host->loop->turn, node->ledger, 0, false, on_pool_settled);
     metric_add(meters->cardinality, 1);
 }

@@ -12,13 +12,15 @@
 #include "otlp/metadata.h"
 #include "pipeline/component.h"
 
+enum hold_ack { HOLD_ACK_AUTO, HOLD_ACK_TRUE, HOLD_ACK_FALSE };
+
 struct batch_config {
     duration timeout;
     uint64_t send_batch_size;
     uint64_t send_batch_max_size;
     struct strings metadata_keys;
     uint64_t metadata_cardinality_limit;
-    bool hold_ack;
+    int hold_ack; /* enum hold_ack */
 };
 
 struct batch_meters {
@@ -44,6 +46,7 @@ struct shard {
     const struct batch_meters *meters;
     struct arrival **unused; /* the node's free list */
     struct complaint *complaint;
+    bool hold_ack;
     void (*on_idle)(struct shard *s); /* after a flush: nothing is in line or out any more */
 
     struct metadata *metadata; /* the keys that all of this shard's batches have; may be NULL */

@@ -100,6 +100,11 @@ void sending_queue_check(const struct sending_queue_config *c, struct check *ck)
         check_batch(c, &c->batch, ck);
 }
 
+bool sending_queue_keeps(const struct sending_queue_config *c)
+{
+    return c->on && c->storage[0] != '\0';
+}
+
 /* As a file's name: what is not a letter, digit, dot, dash or underscore becomes ~XXXX. */
 static void put_escaped(struct buf *out, const char *s)
 {

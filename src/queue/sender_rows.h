@@ -30,6 +30,9 @@ extern const struct option sending_queue_options[];
 void sending_queue_finish(struct sending_queue_config *c, struct check *ck);
 void sending_queue_check(const struct sending_queue_config *c, struct check *ck);
 
+/* Whether it is on disk. */
+bool sending_queue_keeps(const struct sending_queue_config *c);
+
 /* The sender that the options ask for. `o` has what is the exporter's (attempt, retry); the rest is filled in. */
 struct sender *sending_queue_new(struct node *node, const struct sending_queue_config *c, struct sender_options o);
 

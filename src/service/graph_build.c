@@ -298,6 +298,27 @@ static int create_nodes(struct graph *g, struct error *err)
     return 0;
 }
 
+static bool is_kept(const struct graph *g, const struct pipe *pipe)
+{
+    const struct config_pipeline *p = pipe->config;
+
+    for (size_t i = 0; i < p->n_exporters; i++)
+        if (p->exporters[i]->component->keeps != NULL && p->exporters[i]->component->keeps(p->exporters[i]->config))
+            return true;
+    for (size_t i = 0; i < g->config->n_pipelines; i++)
+        if (g->pipes[i].kept && feeds(p, g->pipes[i].config))
+            return true;
+    return false;
+}
+
+/* Those that it feeds know already. */
+static void mark_kept(struct graph *g, struct pipe *pipe)
+{
+    pipe->kept = is_kept(g, pipe);
+    for (size_t i = 0; i < pipe->config->n_processors; i++)
+        node_of(pipe->processors[i])->kept_behind = pipe->kept;
+}
+
 static void link_all(struct graph *g)
 {
     size_t n = g->config->n_pipelines;
@@ -308,8 +329,10 @@ static void link_all(struct graph *g)
         g->pipes[i].config = &g->config->pipelines[i];
         ledger_init(&g->pipes[i].ledger, "pipeline", g->pipes[i].config->id, (enum signal)g->pipes[i].config->signal);
     }
-    for (size_t i = n; i-- > 0;)
+    for (size_t i = n; i-- > 0;) {
         link_pipe(g, &g->pipes[g->topo[i]]);
+        mark_kept(g, &g->pipes[g->topo[i]]);
+    }
     for (size_t i = 0; i < n; i++)
         link_receivers(g, g->pipes[i].config);
 }

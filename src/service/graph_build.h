@@ -30,6 +30,7 @@ struct pipe {
     const struct config_pipeline *config;
     struct ledger ledger;
     struct consumer *tap; /* NULL while not linked */
+    bool kept;            /* by an exporter of this pipeline, or of one that it feeds */
     struct graph_node **processors;
 };
 

@@ -4,8 +4,10 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -42,6 +44,43 @@ def test_each_example_starts_and_takes_data(otelcd, name, tmp_path):
     d = otelcd(free_ports((ROOT / "config" / name).read_text()), env=env)
     d.export(otlp.sample("metrics"))
     d.wait_metrics(lambda m: m.sum("otelcd_pipeline_delivered_items") == 1 and m.sum("otelcd_exporter_held_items") == 0)
+    receiver.close()
+
+
+def test_kill_9_loses_nothing_that_was_acknowledged_with_the_shipped_remote_write_file(otelcd, tmp_path):
+    receiver = Receiver()
+    env = {"OTELCD_QUEUE": str(tmp_path / "queue"), "REMOTE_WRITE_URL": receiver.url}
+    text = free_ports((ROOT / "config/remote-write.yaml").read_text())
+    acknowledged = [[] for _ in range(8)]
+    for _ in range(6):
+        d = otelcd(text, env=env, end=False, allow=["ended in the middle"])
+        begun = sum(map(len, acknowledged))
+
+        def load(k, d=d):
+            try:
+                call = d.caller(otlp.Metrics().request)
+                while True:
+                    at = len(acknowledged[k]) + 1
+                    request = otlp.Metrics().gauge(f"g{k}", float(at)).request
+                    request.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0].time_unix_nano = at * 1_000_000
+                    call(request, timeout=PATIENCE)
+                    acknowledged[k].append(float(at))
+            except Exception:
+                return  # it is dead
+
+        threads = [threading.Thread(target=load, args=(k,), daemon=True) for k in range(8)]
+        for t in threads:
+            t.start()
+        receiver.wait(lambda r, begun=begun: sum(map(len, acknowledged)) > begun + 30)
+        d.terminate(signal.SIGKILL)
+        d.process.wait()
+        for t in threads:
+            t.join(PATIENCE)
+        d.close_clients()
+    d = otelcd(text, env=env, allow=["ended in the middle"])
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") == 0)
+    for k in range(8):
+        assert set(acknowledged[k]) <= set(receiver.values(f"g{k}"))
     receiver.close()
 
 

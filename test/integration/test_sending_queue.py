@@ -4,7 +4,9 @@
 import signal
 import threading
 
+import pytest
 from harness import otlp
+from harness.limits import PATIENCE
 
 QUEUE = """
 receivers:
@@ -116,6 +118,45 @@ def test_a_reload_does_not_count_what_is_on_disk_twice(otelcd, tmp_path):
     assert 'otelcol_exporter_sent_spans{exporter="debug"} 5\n' in text
     d.terminate()
     assert d.wait_end() == 0
+
+
+HELD = """
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}}}}}
+processors:
+  batch: {{timeout: 1h, send_batch_size: 3{hold}}}
+exporters:
+  debug: {{{queue}}}
+connectors:
+  forward:
+extensions:
+  file_storage: {{directory: {folder}, create_directory: true}}
+service:
+  extensions: [file_storage]
+  pipelines:
+    logs: {{receivers: [otlp], processors: [batch], exporters: [forward]}}
+    logs/behind: {{receivers: [forward], exporters: [debug]}}
+"""
+
+
+@pytest.mark.parametrize(
+    "queue, hold, held",
+    [("on disk", "", True), ("on disk", "true", True), ("on disk", "false", False), ("in memory", "", False), ("none", "", False)],
+)
+def test_the_batch_processor_answers_when_a_queue_on_disk_has_the_data(otelcd, tmp_path, queue, hold, held):
+    blocks = {"on disk": "sending_queue: {storage: file_storage}", "in memory": "sending_queue: {}", "none": ""}
+    text = HELD.format(queue=blocks[queue], folder=tmp_path / "q", hold=f", hold_ack: {hold}" if hold else "")
+    d = otelcd(text)
+    first = d.caller(otlp.logs(1)).future(otlp.logs(1), timeout=PATIENCE)
+    if held:
+        d.wait_metrics(lambda m: m.value("otelcd_pipeline_held_items", pipeline="logs") == 1)
+        assert not first.done()
+        d.export(otlp.logs(2))
+    first.result()
+    if held:
+        assert d.ledger("pipeline", "logs")["delivered"] == 3
+    else:
+        assert d.ledger("pipeline", "logs")["held"] == 1
 
 
 def refused(otelcd, text, *words):

@@ -460,6 +460,11 @@ static void destroy(struct node *node)
     free(d->loggers);
 }
 
+static bool keeps(const void *config)
+{
+    return sending_queue_keeps(&((const struct debug_config *)config)->sending_queue);
+}
+
 extern const struct component debug_exporter;
 const struct component debug_exporter = {
     .type = "debug",
@@ -475,6 +480,7 @@ const struct component debug_exporter = {
     .node_size = sizeof(struct debug),
     .finish = derive,
     .check = check,
+    .keeps = keeps,
     .create = create,
     .start = start,
     .stop = stop,

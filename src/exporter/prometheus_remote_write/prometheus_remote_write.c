@@ -219,6 +219,11 @@ static void destroy(struct node *node)
     free(n->wal_directory);
 }
 
+static bool keeps(const void *config)
+{
+    return ((const struct remote_write_config *)config)->wal.directory[0] != '\0';
+}
+
 static const char *const aliases[] = { "prometheusremotewrite", NULL };
 
 extern const struct component prometheus_remote_write_exporter;
@@ -238,6 +243,7 @@ const struct component prometheus_remote_write_exporter = {
     .finish = remote_write_options_finish,
     .check = remote_write_check,
     .create = create,
+    .keeps = keeps,
     .claim = claim,
     .start = start,
     .stop = stop,

@@ -256,7 +256,7 @@ START_TEST(with_hold_ack_the_failure_goes_back_to_every_sender_of_the_batch)
 {
     struct sender *a, *b;
 
-    config.hold_ack = true;
+    config.hold_ack = HOLD_ACK_TRUE;
     sink.answer = retry;
     begin();
     a = send_logs(5);
@@ -276,7 +276,7 @@ START_TEST(with_hold_ack_a_sender_whose_batch_was_cut_hears_once_the_last_part_i
 {
     struct sender *s;
 
-    config.hold_ack = true;
+    config.hold_ack = HOLD_ACK_TRUE;
     config.send_batch_size = config.send_batch_max_size = 4;
     sink.hold = true;
     begin();
@@ -299,7 +299,7 @@ END_TEST
 
 START_TEST(rejected_items_are_told_to_senders_in_order_and_sum_up)
 {
-    config.hold_ack = true;
+    config.hold_ack = HOLD_ACK_TRUE;
     sink.answer = (struct outcome){ .rejected = 6, .reason = "type_conflict" };
     begin();
     send_logs(4);
@@ -405,7 +405,7 @@ START_TEST(whatever_happens_the_ledger_sums)
     uint64_t told_refused = 0, told_rejected = 0;
     struct rig random = { .random = (uint64_t)_i * 2654435761u + 17 };
 
-    config.hold_ack = rig_random(&random, 2);
+    config.hold_ack = HOLD_ACK_TRUE + (int)rig_random(&random, 2);
     config.timeout.ns = rig_random(&random, 4) ? (int64_t)(rig_random(&random, 300) * MS) : 0;
     config.send_batch_size = rig_random(&random, 30);
     config.send_batch_max_size = rig_random(&random, 2) ? config.send_batch_size + rig_random(&random, 5) : 0;
@@ -442,7 +442,7 @@ START_TEST(whatever_happens_the_ledger_sums)
         else
             told_refused += senders[i].items;
     }
-    if (!config.hold_ack)
+    if (config.hold_ack == HOLD_ACK_FALSE)
         ck_assert_uint_eq(told_refused + told_rejected, 0);
     else if (told_refused == 0)
         ck_assert_uint_eq(told_rejected, ledger_reasons_total(&ledger.dropped));
