@@ -113,6 +113,39 @@ def test_target_info_tells_of_the_resource(otelcd, receiver):
     assert [s.labels for s in r.samples if s.name == "target_info"] == [{"job": "a", "host_name": "h1"}]
 
 
+@pytest.mark.parametrize("namespace, name", [("", "target_info"), ("shop", "shop_target_info"), ("9a", "_a_target_info")])
+def test_target_info_has_a_valid_name_and_the_external_labels(otelcd, receiver, namespace, name):
+    r = receiver()
+    d = otelcd(
+        config(r.url, "external_labels: {cluster: c, host_name: other}", f"namespace: '{namespace}'").replace(
+            "exporters:\n", f"exporters:\n  prometheus: {{endpoint: '127.0.0.1:0', namespace: '{namespace}'}}\n", 1
+        ).replace("exporters: [prom", "exporters: [prometheus, prom")
+    )
+    resource = {"service.name": "a", "service.instance.id": "i", "host.name": "h1"}
+    d.export(Metrics(resource=resource).gauge("x", 1.0).request)
+    wait_settled(d)
+    sent = [s for s in r.samples if s.name.endswith("target_info")]
+    assert [(s.name, s.labels) for s in sent] == [(name, {"job": "a", "instance": "i", "host_name": "h1", "cluster": "c"})]
+    assert [s.name for s in d.metrics("prometheus").all if s.name.endswith("target_info")] == [name]
+
+
+def test_a_summary_without_a_sum_has_the_sum_0(otelcd, receiver):
+    r = receiver()
+    d = otelcd(config(r.url))
+    d.export(Metrics().summary("s", {}, 3, 0.0).request)
+    wait_settled(d)
+    assert (r.values("s_sum"), r.values("s_count")) == ([0.0], [3.0])
+
+
+def test_labels_have_the_names_that_the_go_collector_writes(otelcd, receiver):
+    r = receiver()
+    d = otelcd(config(r.url))
+    d.export(Metrics().gauge("x", 1.0, **{"_under": "a", "__x": "b", "a..b": "c", "1st": "d"}).request)
+    wait_settled(d)
+    labels = next(s for s in r.samples if s.name == "x").labels
+    assert {k: labels[k] for k in ("key_under", "key_x", "a_b", "key_1st")} == {"key_under": "a", "key_x": "b", "a_b": "c", "key_1st": "d"}
+
+
 def test_deltas_are_dropped_and_said_so(otelcd, receiver):
     r = receiver()
     d = otelcd(config(r.url), expect=["delta_temporality"])
@@ -522,6 +555,20 @@ def test_what_landed_before_a_crash_is_delivered_and_what_is_late_afterwards_is_
     d.export(point("x", 0.0, 0))
     ledger = wait_settled(d)
     assert (ledger["received"], ledger["delivered"], ledger["dropped"]) == (4, 3, 1)
+
+
+def test_large_batches_that_landed_before_a_crash_are_delivered_too(otelcd, receiver, tmp_path):
+    """Two are on their way at one time, each as large as it came."""
+    r = receiver(lambda request: (503, {}, b"down"))
+    d = otelcd(config(r.url, wal(tmp_path / "wal")), allow=["Remote write failed"], end=False)
+    for i in range(2):
+        d.export(point(f"x{i}", 1.0, i, pad="x" * 1_500_000))
+    d.close_clients()
+    d.terminate(signal.SIGKILL)
+    d.wait_end()
+    d = otelcd(config(receiver(lambda request: OLD).url, wal(tmp_path / "wal")))
+    assert wait_settled(d)["delivered"] == 2
+    assert d.metric("otelcd_remote_write_duplicates", exporter="prometheus_remote_write") == 2
 
 
 def test_a_queue_on_disk_shows_its_fill_in_bytes(otelcd, receiver, tmp_path):

@@ -82,6 +82,8 @@ static int create(struct node *node, const void *config, struct error *err)
     n->version = (enum remote_write_version)c->protobuf_message;
     translation_configure(&n->translation, &c->translation, !c->disable_scope_info, &c->external_labels);
     n->translation.translation.target_by_either = true;
+    n->translation.translation.constants_on_target = true;
+    n->translation.translation.collapse_labels = true;
     n->encoder = remote_write_make_encoder(n);
     n->shards = mem_alloc(n->n_shards * sizeof(*n->shards));
     for (uint32_t i = 0; i < n->n_shards; i++)
@@ -157,7 +159,7 @@ static int start(struct node *node, struct error *err)
         rc = sender_start(n->sender, err);
     if (rc != 0)
         return rc;
-    n->resumed = (struct remote_write_resumed){ node->ledger->held, CONSUMERS * MERGE_BYTES };
+    n->resumed = (struct remote_write_resumed){ node->ledger->held, CONSUMERS * MERGE_BYTES, CONSUMERS };
     clock_start(&node->host->loop->clock, &n->sweep, SWEEP_INTERVAL, on_sweep);
     log_info(&node->log, "Sending remote write", F_STR("endpoint", http_client_name(n->client)),
              F_STR("protobuf_message", remote_write_messages[n->version]),

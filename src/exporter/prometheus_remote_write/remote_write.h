@@ -142,7 +142,7 @@ struct remote_write_node {
     uint32_t n_shards;
     struct delivery *deliveries;
     struct remote_write_resumed { /* what may have been on its way when otelcd last stopped; it comes first */
-        uint64_t items, bytes;
+        uint64_t items, bytes, attempts;
     } resumed;
     bool stopping;
     struct clock_timer sweep;

@@ -189,13 +189,15 @@ void delivery_request_ended(struct delivery *d)
     delivery_free(d);
 }
 
-/* Is it one of those that may have been under way when the process before this one ended? */
+/* Is it one of those that may have been under way when the process before this one ended? What was one attempt then may
+ * be several now, so bytes count; and a batch may be larger than all that would go together, so attempts count too. */
 static bool take_resumed(struct remote_write_node *n, const struct batch *b)
 {
     struct remote_write_resumed *r = &n->resumed;
 
-    if (r->items == 0 || r->bytes == 0)
+    if (r->items == 0 || (r->bytes == 0 && r->attempts == 0))
         return false;
+    r->attempts -= r->attempts > 0;
     r->items -= b->items < r->items ? b->items : r->items;
     r->bytes -= b->bytes < r->bytes ? b->bytes : r->bytes;
     return true;

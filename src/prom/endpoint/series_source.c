@@ -99,18 +99,6 @@ static bool give_targets(struct exposition_source *source, void *cursor, bool (*
 static const struct bytes target_help = BYTES_LIT("Target metadata");
 static const struct bytes nothing = BYTES_LIT("");
 
-/* Of this name the namespace is escaped too, unlike that of others. */
-static void put_target_name(struct buf *out, const struct translation *t)
-{
-    bool utf8 = t->strategy == NAME_UTF8_WITH_SUFFIXES || t->strategy == NAME_UTF8_WITHOUT_SUFFIXES;
-    struct buf name = { 0 };
-
-    buf_put(&name, t->ns);
-    buf_puts(&name, "_target_info");
-    name_escape_metric(out, utf8 ? NAME_ESCAPE_NONE : NAME_ESCAPE_UNDERSCORES, buf_bytes(&name));
-    buf_free(&name);
-}
-
 /* With a namespace it is a family like any other. True while there is more. */
 static bool write_targets(struct series_source *s, struct cursor *c, struct encoder *e, size_t end,
                           bool (*claim)(void *arg, struct bytes name, enum family_type type), void *arg)
@@ -122,7 +110,7 @@ static bool write_targets(struct series_source *s, struct cursor *c, struct enco
 
     if (r == NULL)
         return false;
-    put_target_name(&name, t);
+    name_target_info(&name, t->strategy, t->ns);
     if (!c->targets_began && !claim(arg, buf_bytes(&name), FAMILY_GAUGE)) {
         buf_free(&name);
         return false;

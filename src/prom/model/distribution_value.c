@@ -204,6 +204,7 @@ static const char *read_summary(struct distribution_value *r, struct bytes point
     struct pb_reader p = pb_reader(point);
 
     r->quantiles.n = 0;
+    r->has_sum = true; /* it is no optional field: 0 is not on the wire */
     for (struct pb_field f; pb_next(&p, &f);) {
         if (f.number == 4 && f.wire == PB_FIXED64) {
             r->count = f.u64;

@@ -281,26 +281,80 @@ void name_unit(struct buf *out, enum name_strategy strategy, struct bytes unit)
     unit_free(&u);
 }
 
+static bool keeps_utf8(enum name_strategy strategy)
+{
+    return strategy == NAME_UTF8_WITH_SUFFIXES || strategy == NAME_UTF8_WITHOUT_SUFFIXES;
+}
+
+static void put_label_characters(struct buf *out, struct bytes name)
+{
+    size_t len;
+
+    for (struct bytes s = name; s.len > 0; s = bytes_of(s.data + len, s.len - len)) {
+        uint32_t c = code_point(s, &len);
+
+        buf_putc(out, c < 0x80 && is_word((uint8_t)c, 0) ? (char)c : '_');
+    }
+}
+
 bool name_label(struct buf *out, enum name_strategy strategy, struct bytes name)
 {
-    size_t start = out->len, len;
+    size_t start = out->len;
     struct bytes made;
 
-    if (strategy == NAME_UTF8_WITH_SUFFIXES || strategy == NAME_UTF8_WITHOUT_SUFFIXES) {
+    if (keeps_utf8(strategy)) {
         buf_put(out, name);
     } else {
         if (name.len > 0 && is_digit(name.data[0]))
             buf_puts(out, "key_");
-        for (struct bytes s = name; s.len > 0; s = bytes_of(s.data + len, s.len - len)) {
-            uint32_t c = code_point(s, &len);
-
-            buf_putc(out, c < 0x80 && is_word((uint8_t)c, 0) ? (char)c : '_');
-        }
+        put_label_characters(out, name);
     }
     made = since(out, start);
     if (only_underscores(made) || (made.len > 1 && made.data[0] == '_' && made.data[1] == '_'))
         return take_back(out, start);
     return true;
+}
+
+/* What lies behind `start`, with one underscore where there are several. */
+static void collapse_underscores(struct buf *b, size_t start)
+{
+    size_t n = start;
+
+    for (size_t i = start; i < b->len; i++)
+        if (i == start || b->data[i] != '_' || b->data[i - 1] != '_')
+            b->data[n++] = b->data[i];
+    b->len = n;
+}
+
+bool name_label_collapsed(struct buf *out, enum name_strategy strategy, struct bytes name)
+{
+    size_t start = out->len;
+
+    if (keeps_utf8(strategy))
+        return name_label(out, strategy, name);
+    if (name.len == 0)
+        return false;
+    put_label_characters(out, name);
+    if (out->data[start] == '_' || is_digit(out->data[start])) {
+        out->len = start;
+        buf_puts(out, is_digit(name.data[0]) ? "key_" : "key");
+        put_label_characters(out, name);
+    }
+    collapse_underscores(out, start);
+    return true;
+}
+
+void name_target_info(struct buf *out, enum name_strategy strategy, struct bytes ns)
+{
+    struct buf name = { 0 };
+
+    if (ns.len > 0) {
+        buf_put(&name, ns);
+        buf_putc(&name, '_');
+    }
+    buf_puts(&name, "target_info");
+    name_escape_metric(out, keeps_utf8(strategy) ? NAME_ESCAPE_NONE : NAME_ESCAPE_UNDERSCORES, buf_bytes(&name));
+    buf_free(&name);
 }
 
 /* One character that has no place in the grammar, or that the escaping needs for itself. */

@@ -35,6 +35,13 @@ void name_unit(struct buf *out, enum name_strategy strategy, struct bytes unit);
 /* Append the label's name. False, and nothing appended, when no name is left of it. */
 bool name_label(struct buf *out, enum name_strategy strategy, struct bytes name);
 
+/* The same by remote write's rules: several underscores become one, and a name that begins with one gets `key` in
+ * front. False only for the empty name. */
+bool name_label_collapsed(struct buf *out, enum name_strategy strategy, struct bytes name);
+
+/* `<namespace>_target_info`, which any strategy but the UTF-8 ones keeps a legacy name. */
+void name_target_info(struct buf *out, enum name_strategy strategy, struct bytes ns);
+
 /* [a-zA-Z_:][a-zA-Z0-9_:]* and, for labels, the same without colons. */
 bool name_is_legacy_metric(struct bytes name);
 bool name_is_legacy_label(struct bytes name);

@@ -119,17 +119,6 @@ static void take_points(struct remote_write *rw, struct stream *stream, struct b
 
 /* ---- target_info ---- */
 
-void remote_write_target_name(const struct remote_write *rw, struct buf *out)
-{
-    struct bytes ns = rw->options.translation->ns;
-
-    if (ns.len > 0) {
-        buf_put(out, ns);
-        buf_putc(out, '_');
-    }
-    buf_puts(out, "target_info");
-}
-
 /* Was one with these labels sent for the batch? That can only be of another resource of the same job and instance. */
 static bool is_target_repeated(struct remote_write *rw, const struct resource_entry *r, uint64_t hash)
 {
@@ -153,7 +142,7 @@ static void put_target(struct remote_write *rw, const struct target *t)
     t->resource->target_time = (int64_t)(t->newest / NS_PER_MS);
     rw->own_fields.len = rw->fields.len = rw->base.n = rw->own.n = 0;
     label_fields_put(&rw->own_fields, resource_target(t->resource));
-    remote_write_target_name(rw, &name);
+    name_target_info(&name, rw->options.translation->strategy, rw->options.translation->ns);
     label_field_put(&rw->fields, bytes_str("__name__"), buf_bytes(&name));
     label_fields_list(&rw->base, buf_bytes(&rw->own_fields));
     label_fields_list(&rw->own, buf_bytes(&rw->fields));

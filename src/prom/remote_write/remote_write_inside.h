@@ -166,7 +166,6 @@ void remote_write_names_remove(struct remote_write *rw, struct stream_labels *l)
 bool remote_write_names_mixed(const struct stream_labels *l);
 bool remote_write_claim(struct remote_write *rw, const label_field_list *labels, int64_t time); /* false: it is taken */
 void remote_write_forget_claims(struct remote_write *rw);
-void remote_write_target_name(const struct remote_write *rw, struct buf *out); /* of target_info */
 
 static inline bool remote_write_next_point(struct pb_reader *points, struct bytes *point)
 {

@@ -100,7 +100,7 @@ bool remote_write_names_mixed(const struct stream_labels *l)
 void remote_write_names_init(struct remote_write *rw)
 {
     table_init(&rw->by_name, hash_of_name, rw->options.budget);
-    remote_write_target_name(rw, &rw->suffixed);
+    name_target_info(&rw->suffixed, rw->options.translation->strategy, rw->options.translation->ns);
     rw->target_name = add_name(rw, buf_bytes(&rw->suffixed), "", SHAPE_TARGET);
 }
 

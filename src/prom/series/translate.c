@@ -170,10 +170,15 @@ static void sort_by_key(struct translator *s)
     drop_repeated_keys(s);
 }
 
-static bool put_name(struct translator *s, enum name_strategy strategy, struct translated *x)
+static bool put_label_name(struct buf *out, const struct translation *t, struct bytes key)
+{
+    return t->collapse_labels ? name_label_collapsed(out, t->strategy, key) : name_label(out, t->strategy, key);
+}
+
+static bool put_name(struct translator *s, const struct translation *t, struct translated *x)
 {
     x->name_at = s->text.len;
-    if (!name_label(&s->text, strategy, x->key))
+    if (!put_label_name(&s->text, t, x->key))
         return false;
     x->name_len = s->text.len - x->name_at;
     return x->name_len < 2 || memcmp(s->text.data + x->name_at, "__", 2) != 0; /* reserved */
@@ -187,11 +192,13 @@ static void put_value(struct translator *s, struct translated *x)
 }
 
 /* Names and values into the text. False when a label has no name; with `lenient`, it is left out instead. */
-static bool put_texts(struct translator *s, enum name_strategy strategy, bool lenient)
+static bool put_texts(struct translator *s, const struct translation *t, bool lenient)
 {
     for (size_t i = 0; i < s->all.n; i++) {
-        s->all.v[i].gone = !put_name(s, strategy, &s->all.v[i]);
-        if (s->all.v[i].gone && !lenient)
+        bool left_out = t->collapse_labels && bytes_is(s->all.v[i].key, "__name__");
+
+        s->all.v[i].gone = left_out || !put_name(s, t, &s->all.v[i]);
+        if (s->all.v[i].gone && !left_out && !lenient)
             return false;
         put_value(s, &s->all.v[i]);
     }
@@ -279,6 +286,14 @@ static void add_reserved(struct translator *s, struct bytes name, struct bytes v
     add_plain(s, name, value);
 }
 
+/* Where no other label has their name. */
+static void add_constants(struct translator *s, const struct translation *t)
+{
+    for (size_t i = 0; i < t->n_constants; i++)
+        if (!has_name(s, t->constants[i].name))
+            add_plain(s, t->constants[i].name, t->constants[i].value);
+}
+
 static void render(struct translator *s, struct buf *out)
 {
     struct buf list = { 0 };
@@ -352,9 +367,11 @@ bool translate_target(struct translator *s, const struct translation *t, struct 
     if (t->target_by_either && s->all.n == 0)
         return false;
     sort_by_key(s);
-    put_texts(s, t->strategy, true);
+    put_texts(s, t, true);
     join_equal(s);
     add_job(s, resource);
+    if (t->constants_on_target)
+        add_constants(s, t);
     render(s, out);
     return true;
 }
@@ -387,7 +404,7 @@ static void put_scope_attributes(struct translator *s, const struct translation 
         buf_puts(&key, "otel_scope_");
         buf_put(&key, x->key);
         x->name_at = s->text.len;
-        x->gone = !name_label(&s->text, t->strategy, buf_bytes(&key));
+        x->gone = !put_label_name(&s->text, t, buf_bytes(&key));
         x->name_len = s->text.len - x->name_at;
         x->gone = x->gone || is_scope_name(name_of(s, x));
         put_value(s, x);
@@ -432,9 +449,7 @@ static void add_common(struct translator *s, const struct translation *t, const 
     if (t->scope_labels)
         add_scope(s, t, o);
     add_job(s, o->resource);
-    for (size_t i = 0; i < t->n_constants; i++)
-        if (!has_name(s, t->constants[i].name))
-            add_plain(s, t->constants[i].name, t->constants[i].value);
+    add_constants(s, t);
 }
 
 void translate_common(struct translator *s, const struct translation *t, const struct metric_scope *o, struct buf *out)
@@ -442,7 +457,7 @@ void translate_common(struct translator *s, const struct translation *t, const s
     begin(s);
     add_promoted(s, t, o->resource);
     sort_by_key(s);
-    put_texts(s, t->strategy, true);
+    put_texts(s, t, true);
     join_equal(s);
     add_common(s, t, o);
     render(s, out);
@@ -496,7 +511,7 @@ static void put_whole(struct translator *s, const struct translation *t, const s
     add_attributes(s, kind, attributes);
     add_promoted(s, t, o->resource);
     sort_by_key(s);
-    put_texts(s, t->strategy, true);
+    put_texts(s, t, true);
     join_equal(s);
     add_common(s, t, o);
     displace(s, own_name(kind));
@@ -510,7 +525,7 @@ const char *translate_point(struct translator *s, const struct translation *t, c
     begin(s);
     add_attributes(s, kind, attributes);
     sort_by_key(s);
-    if (s->too_many || !put_texts(s, t->strategy, false))
+    if (s->too_many || !put_texts(s, t, false))
         return TRANSLATE_BAD_LABEL;
     join_equal(s);
     displace(s, own_name(kind));

@@ -26,8 +26,10 @@ struct translation {
     /* Which resource attributes become labels: patterns with `*` and `?`. `excluded` wins; without `included`, all that
      * are not excluded. */
     bool promote;
-    bool target_by_either;  /* target_info needs a job or an instance and something to say, instead of both of them */
-    bool leave_service_out; /* service.name, service.namespace, service.instance.id are not promoted */
+    bool target_by_either;    /* target_info needs a job or an instance and something to say, instead of both of them */
+    bool constants_on_target; /* target_info has the constants too */
+    bool collapse_labels;     /* names of labels by name_label_collapsed */
+    bool leave_service_out;   /* service.name, service.namespace, service.instance.id are not promoted */
     const char *const *included, *const *excluded;
     size_t n_included, n_excluded;
 };
