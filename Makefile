@@ -17,13 +17,13 @@ Q := $(if $(V),,@)
 say = @$(if $(V),:,echo '  $(1)')
 PYTHON := /usr/bin/python3
 
-PKGS := libuv libnghttp2 libprotobuf-c yaml-0.1 zlib libzstd libxxhash libpcre2-8 nettle
+PKGS := libuv libnghttp2 libprotobuf-c yaml-0.1 zlib libzstd libxxhash re2 nettle
 ifeq ($(MODE),static)
 # Debian has no libisal.a: zlib does its work here.
-LIBS := -luv_a -lnghttp2 -lprotobuf-c -lyaml -lz -lzstd -lxxhash -lpcre2-8 -lnettle -lsnappy -lstdc++ \
+LIBS := -luv_a -lnghttp2 -lprotobuf-c -lyaml -lz -lzstd -lxxhash -lre2 -lnettle -lsnappy -lstdc++ \
         -lpthread -ldl -lrt -lm
 else
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lsnappy -lm
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lsnappy -lstdc++ -lm
 ISAL := $(shell printf '\#include <isa-l/igzip_lib.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 ifeq ($(ISAL),yes)
 LIBS += -lisal
@@ -49,6 +49,11 @@ CFLAGS_static  := $(CFLAGS_release) -fPIE
 LDFLAGS_static := -static-pie
 
 CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(ISAL_FLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+# RE2 is C++, and one file of ours with it.
+ifeq ($(origin CXX),default)
+CXX := $(if $(CLANG),$(subst clang,clang++,$(CC)),$(if $(findstring gcc,$(CC)),$(subst gcc,g++,$(CC)),g++))
+endif
+ALL_CXXFLAGS := -std=gnu++17 -fno-exceptions -fno-rtti $(CFLAGS_$(MODE)) -Wall -Wextra -Wshadow -Werror
 ALL_CFLAGS := -std=gnu11 $(CFLAGS_$(MODE)) $(WARN) $(CFLAGS)
 # Only what is used is loaded: it shows in start time and memory.
 ALL_LDFLAGS := -Wl,--as-needed $(LDFLAGS_$(MODE)) $(LDFLAGS)
@@ -57,8 +62,9 @@ PROTOS   := $(shell find proto -name '*.proto')
 WELL_KNOWN := google/protobuf/any google/protobuf/duration google/protobuf/timestamp
 GEN_C    := $(PROTOS:proto/%.proto=$(B)/gen/%.pb-c.c) $(WELL_KNOWN:%=$(B)/gen/%.pb-c.c)
 SRCS     := $(shell find src -name '*.c')
+SRCS_CXX := $(shell find src -name '*.cc')
 HEADERS  := $(shell find src -name '*.h')
-CORE     := $(filter-out $(B)/src/main.o,$(SRCS:%.c=$(B)/%.o)) $(GEN_C:.c=.o)
+CORE     := $(filter-out $(B)/src/main.o,$(SRCS:%.c=$(B)/%.o)) $(SRCS_CXX:%.cc=$(B)/%.o) $(GEN_C:.c=.o)
 TESTS    := $(patsubst %.c,$(B)/%,$(shell find test/unit -name '*_test.c' 2>/dev/null))
 SUPPORT  := $(patsubst %.c,$(B)/%.o,$(wildcard test/support/*.c))
 FUZZERS  := $(patsubst fuzz/%_fuzz.c,%,$(wildcard fuzz/*_fuzz.c))
@@ -93,6 +99,11 @@ $(B)/src/%.o: src/%.c $(B)/gen/.done
 	@mkdir -p $(@D)
 	$(call say,CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(WARN_SRC) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/src/%.o: src/%.cc
+	@mkdir -p $(@D)
+	$(call say,CXX $<)
+	$(Q)$(CXX) $(ALL_CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/test/%.o: test/%.c $(B)/gen/.done
 	@mkdir -p $(@D)
@@ -155,7 +166,7 @@ unit: $(TESTS:%=%.ok)
 
 ## layers        includes point down design's list of layers only
 layers:
-	@awk -f contrib/layers.awk $(SRCS) $(HEADERS)
+	@awk -f contrib/layers.awk $(SRCS) $(SRCS_CXX) $(HEADERS)
 
 ## headers       each header compiles alone
 headers: $(HEADERS:%=$(B)/headers/%.ok)
@@ -202,7 +213,7 @@ bench: deps-build deps-test build/py/.done
 benches: $(BENCHES)
 
 ## lint          clang-tidy, cppcheck, clang-format: no finding
-C_FILES := $(SRCS) $(shell find test fuzz bench -name '*.c' 2>/dev/null)
+C_FILES := $(SRCS) $(SRCS_CXX) $(shell find test fuzz bench -name '*.c' 2>/dev/null)
 lint: deps-build deps-lint
 	@$(MAKE) --no-print-directory -j$(JOBS) lint-format lint-cppcheck lint-tidy
 lint-format:
@@ -210,10 +221,10 @@ lint-format:
 lint-cppcheck:
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --suppressions-list=contrib/cppcheck.txt --library=posix -j $(JOBS) -Isrc -D_GNU_SOURCE src
-lint-tidy: $(SRCS:%=$(B)/lint/%.ok)
+lint-tidy: $(SRCS:%=$(B)/lint/%.ok) $(SRCS_CXX:%=$(B)/lint/%.ok)
 $(B)/lint/%.ok: % $(B)/gen/.done .clang-tidy $(HEADERS)
 	@mkdir -p $(@D)
-	@clang-tidy --quiet --warnings-as-errors='*' $< -- -std=gnu11 $(CPPFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(if $(filter %.cc,$<),-std=gnu++17,-std=gnu11) $(CPPFLAGS) 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 ## format        clang-format every file in place
 format:

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Regular expressions in Go's syntax (RE2), searched by PCRE2.
- *
- * What RE2 does not have (backreferences, lookaround, possessive and conditional forms, recursion, verbs) is refused,
- * and what the two read differently ($ before a last newline, \s and \v, repetitions beyond 1000) is translated or
- * refused, so that a pattern means here what it means in the Go collector. Searching is bounded; a search that reaches
- * its bound finds nothing and is counted. Subjects are valid UTF-8. */
+/* Regular expressions in Go's syntax and meaning, searched by RE2, which Go's own package descends from: in time that
+ * grows with the text alone, whatever the pattern (decision 10). Subjects are valid UTF-8. */
 #ifndef CODEC_REGEX_H
 #define CODEC_REGEX_H
 
@@ -16,7 +12,7 @@
 
 struct regex;
 
-/* NULL with `err`: what is wrong, and at which character. */
+/* NULL with `err`: what is wrong, and with which part of it. */
 struct regex *regex_new(const char *pattern, struct error *err);
 void regex_free(struct regex *r); /* NULL is fine */
 
@@ -29,8 +25,5 @@ const char *regex_group_name(const struct regex *r, unsigned i); /* of group i, 
 /* The same, with what the groups have taken: found[0] is the whole match, found[i] group i, without data where it took
  * no part. `found` has room for regex_groups() + 1. */
 bool regex_find(struct regex *r, struct bytes subject, struct bytes *found);
-
-/* Searches given up because they took too long, all patterns together. */
-uint64_t regex_given_up(void);
 
 #endif

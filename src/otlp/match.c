@@ -32,8 +32,7 @@ static const struct option severity_rows[] = {
 };
 
 static const struct option regexp_rows[] = {
-    OPT_BOOL(struct match_regexp, cacheenabled, "false",
-             "Read, and without effect: patterns are compiled to machine code."),
+    OPT_BOOL(struct match_regexp, cacheenabled, "false", "Has no effect here: a pattern keeps what it has found out."),
     OPT_UINT(struct match_regexp, cachemaxnumentries, "0", NULL, NULL, "The same."),
     OPT_END,
 };

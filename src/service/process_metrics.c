@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 #include "base/process.h"
-#include "codec/regex.h"
 
 #include <malloc.h>
 #include <uv.h>
@@ -24,8 +23,6 @@ static const struct metric_row rows[] = {
     ROW("otelcd_budget_limit_bytes", METRIC_GAUGE, "By", "Bytes beyond which senders are held back."),
     ROW("otelcd_budget_peak_bytes", METRIC_GAUGE, "By", "Most bytes that senders' data has pinned at once."),
     ROW("otelcd_budget_refusals", METRIC_COUNTER, "{times}", "Times that the budget had no room."),
-    ROW("otelcd_patterns_given_up", METRIC_COUNTER, "{searches}",
-        "Searches for a pattern that were ended because they took too long; nothing was found."),
     ROW("otelcd_config_last_reload_successful", METRIC_GAUGE, "",
         "1 when the configuration that was read last runs; 0 when it has faults and the one before runs on."),
     ROW("otelcd_config_last_reload_success_timestamp_seconds", METRIC_GAUGE, "s",
@@ -33,9 +30,9 @@ static const struct metric_row rows[] = {
     ROW("otelcd_build_info", METRIC_GAUGE, "", "Always 1; the labels say what runs."),
 };
 
-const struct metric_row *const process_metric_rows[] = { &rows[0],  &rows[1],  &rows[2],  &rows[3], &rows[4],
-                                                         &rows[5],  &rows[6],  &rows[7],  &rows[8], &rows[9],
-                                                         &rows[10], &rows[11], &rows[12], NULL };
+const struct metric_row *const process_metric_rows[] = { &rows[0],  &rows[1],  &rows[2], &rows[3], &rows[4],
+                                                         &rows[5],  &rows[6],  &rows[7], &rows[8], &rows[9],
+                                                         &rows[10], &rows[11], NULL };
 
 static void collect(struct metric_hook *hook)
 {
@@ -51,15 +48,14 @@ static void collect(struct metric_hook *hook)
     metric_set(p->limit, (double)p->budget->limit);
     metric_set(p->peak, (double)p->budget->peak);
     metric_set(p->refusals, (double)p->budget->refusals);
-    metric_set(p->given_up, (double)regex_given_up());
 }
 
 void process_metrics_init(struct process_metrics *p, struct metrics *metrics, const struct clock *clock,
                           const struct budget *budget, const char *version)
 {
     const struct metric_label labels[] = { { "version", version }, { "libuv", uv_version_string() } };
-    struct metric **own[] = { &p->uptime, &p->cpu,  &p->rss,      &p->heap,     &p->sys,      &p->used,
-                              &p->limit,  &p->peak, &p->refusals, &p->given_up, &p->reloaded, &p->reloaded_at };
+    struct metric **own[] = { &p->uptime, &p->cpu,  &p->rss,      &p->heap,     &p->sys,        &p->used,
+                              &p->limit,  &p->peak, &p->refusals, &p->reloaded, &p->reloaded_at };
 
     *p = (struct process_metrics){ .metrics = metrics, .clock = clock, .budget = budget };
     p->started = clock_mono(clock);

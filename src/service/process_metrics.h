@@ -16,7 +16,7 @@ struct process_metrics {
     const struct clock *clock;
     const struct budget *budget;
     uint64_t started; /* mono ns */
-    struct metric *uptime, *cpu, *rss, *heap, *sys, *used, *limit, *peak, *refusals, *given_up;
+    struct metric *uptime, *cpu, *rss, *heap, *sys, *used, *limit, *peak, *refusals;
     struct metric *reloaded, *reloaded_at;
 };
 
