@@ -49,7 +49,7 @@ int graph_start(struct graph *g, struct error *err)
     for (size_t i = g->order.n; i-- > 0;) {
         struct graph_node *gn = g->order.v[i];
 
-        gn->state = NODE_STARTED; /* also when it fails half-way: what it has begun must be stopped */
+        graph_node_move(gn, NODE_STARTED); /* also when it fails half-way: what it has begun must be stopped */
         if (gn->config->component->start != NULL && gn->config->component->start(node_of(gn), err) != 0)
             return start_error(gn, err);
     }
@@ -74,8 +74,8 @@ static void on_stopped(struct node *node)
     struct graph_node *gn = graph_node_of(node);
     struct graph *g = gn->graph;
 
-    assert(gn->state == NODE_STOPPING && g->waiting_for > 0);
-    gn->state = NODE_STOPPED;
+    assert(g->waiting_for > 0);
+    graph_node_move(gn, NODE_STOPPED);
     if (--g->waiting_for == 0 && !g->finished)
         turn_defer(&g->host->loop->turn, &g->advance);
 }
@@ -85,7 +85,7 @@ static void stop_node(struct graph *g, struct graph_node *gn)
 {
     if (gn->state != NODE_STARTED)
         return;
-    gn->state = NODE_STOPPING;
+    graph_node_move(gn, NODE_STOPPING);
     g->waiting_for++;
     if (gn->config->component->stop == NULL)
         on_stopped(node_of(gn));

@@ -292,7 +292,7 @@ static int create_nodes(struct graph *g, struct error *err)
 
         if (c->create(node_of(gn), gn->config->config, err) != 0)
             return create_error(gn, err);
-        gn->state = NODE_CREATED;
+        graph_node_move(gn, NODE_CREATED);
         assert(c->kind == COMPONENT_RECEIVER || c->kind == COMPONENT_EXTENSION || node_of(gn)->in.consume != NULL);
     }
     return 0;

@@ -8,6 +8,7 @@
 #include "service/graph.h"
 #include "pipeline/ledger_metrics.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 enum node_state { NODE_LINKED, NODE_CREATED, NODE_STARTED, NODE_STOPPING, NODE_STOPPED };
@@ -77,6 +78,20 @@ static inline struct node *node_of(struct graph_node *gn)
 static inline struct graph_node *graph_node_of(struct node *node)
 {
     return container_of((unsigned char *)node, struct graph_node, memory);
+}
+
+static inline void graph_node_move(struct graph_node *gn, enum node_state to)
+{
+    static const uint8_t allowed[] = {
+        [NODE_LINKED] = 1 << NODE_CREATED,
+        [NODE_CREATED] = 1 << NODE_STARTED,
+        [NODE_STARTED] = 1 << NODE_STOPPING,
+        [NODE_STOPPING] = 1 << NODE_STOPPED,
+        [NODE_STOPPED] = 0,
+    };
+
+    assert(allowed[gn->state] & 1 << to);
+    gn->state = to;
 }
 
 const char *component_kind_name(enum component_kind kind); /* "receiver" */

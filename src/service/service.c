@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The life of the daemon. `now` is what runs: a configuration, its graph, and the telemetry of otelcd itself.
+ *
+ * service_run() loads the configuration, start() makes `now` of it, and the loop runs until a signal. SIGTERM stops the
+ * graph, then own telemetry, whose metrics can be read for as long as there is something to see; on_running_stopped()
+ * ends the loop. SIGHUP loads the configuration again, checks it and builds its graph as `next`, all while `now` goes
+ * on, and only then stops `now` the same way; switch_over() starts `next`, and the old configuration is kept until that
+ * runs. The listening sockets stay open in between.
+ *
+ * What can go wrong: faults in a new configuration, and nothing was stopped; a new one that does not start, and
+ * on_next_stopped() goes back to the old one, which may fail too: then the process ends. A second signal to end hurries
+ * what is stopping, the third does not wait. Signals that come while something is under way are kept (`ends`,
+ * `reload_again`) until say_ready(). */
 #include "service/service.h"
 
 #include "base/loop.h"
@@ -26,7 +38,7 @@
 
 static const int watched_signals[] = { SIGTERM, SIGINT, SIGHUP };
 
-enum phase { STARTING, RUNNING, RELOADING, STOPPING };
+enum phase { STARTING, RUNNING, RELOADING, STOPPING, ENDED };
 
 /* A configuration and what was made of it. */
 struct running {
@@ -62,6 +74,20 @@ struct service {
 
 static void begin_stop(struct service *s);
 static void reload(struct service *s);
+
+static void enter_phase(struct service *s, enum phase to)
+{
+    static const uint8_t allowed[] = {
+        [STARTING] = 1 << RUNNING | 1 << STOPPING,
+        [RUNNING] = 1 << RELOADING | 1 << STOPPING,
+        [RELOADING] = 1 << RUNNING | 1 << STOPPING | 1 << ENDED, /* asked to end once all has stopped anyway */
+        [STOPPING] = 1 << ENDED,
+        [ENDED] = 0,
+    };
+
+    assert(allowed[s->phase] & 1 << to);
+    s->phase = to;
+}
 
 /* --- the process --- */
 
@@ -222,7 +248,7 @@ static void stop_running(struct service *s)
 
 static void say_ready(struct service *s)
 {
-    s->phase = RUNNING;
+    enter_phase(s, RUNNING);
     listener_handover_close(&s->listeners.handover);
     log_info(&s->log, "Everything is ready. Begin running and processing data.");
     notify_ready(&s->notify, "Running.");
@@ -238,7 +264,7 @@ static void say_ready(struct service *s)
 
 static void begin_stop(struct service *s)
 {
-    s->phase = STOPPING;
+    enter_phase(s, STOPPING);
     listener_handover_close(&s->listeners.handover);
     log_info(&s->log, "Starting shutdown...");
     notify_stopping(&s->notify);
@@ -271,6 +297,7 @@ static void unwatch_signals(struct service *s)
 
 static void end(struct service *s)
 {
+    enter_phase(s, ENDED);
     listener_handover_close(&s->listeners.handover); /* the end came while reloading */
     unwatch_signals(s);
     loop_stop(&s->loop);
@@ -340,7 +367,7 @@ static void reload(struct service *s)
     struct graph *graph = NULL;
     struct error err = { 0 };
 
-    s->phase = RELOADING;
+    enter_phase(s, RELOADING);
     log_info(&s->log, "Config updated, restart service");
     notify_reloading(&s->notify);
     config = config_load(s->sources, s->registry);
