@@ -10,7 +10,7 @@
  * What can go wrong: faults in a new configuration, and nothing was stopped; a new one that does not start, and
  * on_next_stopped() goes back to the old one, which may fail too: then the process ends. A second signal to end hurries
  * what is stopping, the third does not wait. Signals that come while something is under way are kept (`ends`,
- * `reload_again`) until say_ready(). */
+ * `reload_again`) until begin_running(). */
 #include "service/service.h"
 
 #include "base/loop.h"
@@ -246,11 +246,12 @@ static void stop_running(struct service *s)
         own_telemetry_stop(&s->now.telemetry, clock_mono(&s->loop.clock) + NS_PER_S, on_running_stopped, s);
 }
 
-static void say_ready(struct service *s)
+/* Something runs: the configuration that was asked for or, after a failed reload, the one before. What came meanwhile
+ * has its turn. */
+static void begin_running(struct service *s)
 {
     enter_phase(s, RUNNING);
     listener_handover_close(&s->listeners.handover);
-    log_info(&s->log, "Everything is ready. Begin running and processing data.");
     notify_ready(&s->notify, "Running.");
     if (s->ends > 0) {
         begin_stop(s);
@@ -258,6 +259,20 @@ static void say_ready(struct service *s)
         s->reload_again = false;
         reload(s);
     }
+}
+
+static void say_ready(struct service *s)
+{
+    log_info(&s->log, "Everything is ready. Begin running and processing data.");
+    begin_running(s);
+}
+
+/* A reload has failed. This is the last line about it, so that nobody takes the next one for success. */
+static void say_still_old(struct service *s, enum log_level level, const char *text)
+{
+    process_metrics_reloaded(&s->process, false);
+    log_at(&s->log, level, text);
+    begin_running(s);
 }
 
 /* --- the end --- */
@@ -318,9 +333,7 @@ static void on_next_stopped(struct service *s)
         fail(s, &err);
         return;
     }
-    log_warn(&s->log, "Running on the old configuration");
-    process_metrics_reloaded(&s->process, false);
-    say_ready(s);
+    say_still_old(s, LOG_WARN, "Running on the old configuration");
 }
 
 /* The old graph has stopped: `next` takes over, and the old configuration is kept until that runs. */
@@ -380,9 +393,7 @@ static void reload(struct service *s)
     if (graph == NULL) {
         s->host.level = level;
         config_free(config);
-        log_error(&s->log, "The new configuration has faults: running on with the old one");
-        process_metrics_reloaded(&s->process, false);
-        say_ready(s);
+        say_still_old(s, LOG_ERROR, "The new configuration has faults: running on with the old one");
         return;
     }
     s->next = (struct running){ .config = config, .graph = graph };

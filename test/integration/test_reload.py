@@ -47,12 +47,13 @@ def test_a_good_configuration_takes_over_and_what_was_held_is_delivered(otelcd):
 def test_a_bad_configuration_is_named_and_the_old_one_runs_on(otelcd):
     d = otelcd(NOP, expect=["nopp", "running on with the old one"])
     rewrite(d, NOP.replace("exporters: [nop]", "exporters: [nopp]"))
-    d.wait_log("^" + READY, 2)
+    d.wait_log("running on with the old one")
     d.export(otlp.traces(2))
     assert d.ledger("pipeline", "traces")["delivered"] == 2
+    assert len(d.records("^" + READY)) == 1  # the reload that failed does not end with the words of one that did not
     assert "\notelcd_config_last_reload_successful 0\n" in d.scrape()[1].decode()
     rewrite(d, NOP)
-    d.wait_log("^" + READY, 3)
+    d.wait_log("^" + READY, 2)
     scrape = d.records("^Starting Prometheus scrape endpoint$")[-1]["endpoint"]
     text = d.http("GET", "/metrics", address=scrape)[2].decode()
     assert "\notelcd_config_last_reload_successful 1\n" in text
@@ -64,8 +65,9 @@ def test_a_configuration_that_does_not_start_gives_way_to_the_old_one(otelcd):
     d = otelcd(NOP, expect=["does not start", "Running on the old configuration"])
     taken = otelcd(NOP).grpc_address()
     rewrite(d, NOP.replace('grpc: {endpoint: "127.0.0.1:0"}', f'grpc: {{endpoint: "{taken}"}}'))
-    d.wait_log("^" + READY, 2)
+    d.wait_log("^Running on the old configuration")
     d.export(otlp.traces(2), address=d.records("^Starting GRPC server$")[-1]["endpoint"])
+    assert len(d.records("^" + READY)) == 1
     d.terminate()
     assert d.wait_end() == 0
 
