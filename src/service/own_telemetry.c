@@ -112,6 +112,15 @@ int own_telemetry_log(struct own_telemetry *t, struct host *host, const struct s
     return 0;
 }
 
+static int serve_error(const struct prometheus_reader_config *c, struct error *err)
+{
+    error_wrap(err, c->place != NULL ? "service::telemetry::metrics::readers"
+                                     : "own metrics (service::telemetry::metrics::readers is not set)");
+    if (c->place != NULL && c->place->file[0] != '\0')
+        error_wrap(err, "%s:%d:%d", c->place->file, c->place->line, c->place->column);
+    return err->code;
+}
+
 static int serve_at(struct own_telemetry *t, const struct prometheus_reader_config *c, struct own_metrics_options *o,
                     struct error *err)
 {
@@ -138,7 +147,7 @@ static int serve_at(struct own_telemetry *t, const struct prometheus_reader_conf
     free(endpoint);
     if (code != 0) {
         own_metrics_source_free(own);
-        return error_wrap(err, "service::telemetry::metrics::readers");
+        return serve_error(c, err);
     }
     t->served[t->n_served++] = own;
     return 0;

@@ -119,7 +119,8 @@ const struct option service_options[] = {
     OPT_GROUP(struct service_config, telemetry, struct telemetry_config, telemetry_options, GROUP_PLAIN,
               "What otelcd says of itself."),
     OPT_UINT(struct service_config, memory_budget_mib, "0", NULL, "1048576",
-             "MiB that data inside otelcd may take before senders are held back; 0 is 60 % of the memory there is."),
+             "MiB that data inside otelcd may take before senders are held back; 0 is 60 % of the memory there is.",
+             .zero = "60 % of the memory there is"),
     OPT_DURATION(struct service_config, shutdown_timeout, "10s", "0s", NULL,
                  "Longest time to hand on what is held when stopping."),
     OPT_END,
@@ -163,6 +164,7 @@ static bool parse_address(struct arena *a, const char *text, struct prometheus_r
         .without_scope_info = true,
         .without_units = true,
         .without_type_suffix = true,
+        .place = out->place,
     };
     return true;
 }
@@ -192,7 +194,8 @@ static void add_reader(struct service_config *c, const struct prometheus_reader_
 
     if (endpoint_check(endpoint, "tcp", &err) != 0)
         fault_add(faults, place, "service::telemetry::metrics::readers", false, "host: %s", err.text);
-    c->scrapes[c->n_scrapes++] = *r;
+    c->scrapes[c->n_scrapes] = *r;
+    c->scrapes[c->n_scrapes++].place = place;
     free(endpoint);
 }
 
@@ -207,9 +210,12 @@ static void finish_readers(struct arena *a, struct service_config *c, const stru
     c->scrapes = arena_zalloc(a, (m->readers.n + 2) * sizeof(*c->scrapes));
     if (m->level == LEVEL_NONE)
         return;
-    if (m->address[0] != '\0' && !parse_address(a, m->address, &c->scrapes[c->n_scrapes++]))
-        fault_add(faults, below(node, "metrics", "address", NULL), "service::telemetry::metrics::address", false,
-                  "\"%s\" is not host:port", m->address);
+    if (m->address[0] != '\0') {
+        c->scrapes[c->n_scrapes].place = below(node, "metrics", "address", NULL);
+        if (!parse_address(a, m->address, &c->scrapes[c->n_scrapes++]))
+            fault_add(faults, below(node, "metrics", "address", NULL), "service::telemetry::metrics::address", false,
+                      "\"%s\" is not host:port", m->address);
+    }
     for (size_t i = 0; i < m->readers.n; i++) {
         const struct yaml_node *place = given ? list->items[i] : node;
 
@@ -330,8 +336,8 @@ static void warn_of(const struct yaml_node *n, const char *group, const char *ke
     fault_add(faults, below(n, group, key, NULL), path, true, "%s; remove this key", text);
 }
 
-/* What is read and has no effect. */
-static void warn_of_nothing(const struct telemetry_config *t, const struct yaml_node *node, struct faults *faults)
+/* What is read and has no effect: it is warned about and then as if it had not been written. */
+static void drop_idle(struct telemetry_config *t, const struct yaml_node *node, struct faults *faults)
 {
     if (t->logs.development)
         warn_of(node, "logs", "development", faults, "there is no development mode");
@@ -343,6 +349,9 @@ static void warn_of_nothing(const struct telemetry_config *t, const struct yaml_
         warn_of(node, "traces", "level", faults, "otelcd does not trace itself");
     if (t->traces.propagators.n > 0)
         warn_of(node, "traces", "propagators", faults, "otelcd does not trace itself");
+    t->logs.development = false;
+    t->logs.disable_caller = t->logs.disable_stacktrace = true;
+    t->traces = (struct traces_config){ .level = LEVEL_NONE };
 }
 
 static void finish_initial_fields(const struct yaml_node *n, struct faults *faults)
@@ -377,5 +386,5 @@ void service_config_finish(struct arena *a, struct service_config *c, const stru
     finish_readers(a, c, node, faults);
     finish_resource(a, c, faults);
     finish_logs(&c->telemetry.logs, node, faults);
-    warn_of_nothing(&c->telemetry, node, faults);
+    drop_idle(&c->telemetry, node, faults);
 }

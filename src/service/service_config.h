@@ -38,6 +38,7 @@ struct prometheus_reader_config {
     uint64_t port;
     bool without_scope_info, without_units, without_type_suffix;
     struct constant_labels_config with_resource_constant_labels;
+    const struct yaml_node *place; /* where it is written; NULL: it is the default */
 };
 
 struct pull_exporter_config {
