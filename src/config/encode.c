@@ -89,18 +89,42 @@ static struct yaml_node *group_node(struct arena *a, const struct option *o, con
     return off;
 }
 
-/* "http://user:password@host" without what is between // and @. */
+/* "?token=abc&a" as "?token=[REDACTED]&a". */
+static void put_query(struct buf *out, const char *query)
+{
+    while (*query != '\0') {
+        size_t n = strcspn(query, "=&");
+
+        buf_put(out, bytes_of(query, n));
+        query += n;
+        if (*query == '=') {
+            buf_puts(out, "=[REDACTED]");
+            query += strcspn(query, "&");
+        }
+        if (*query == '&')
+            buf_putc(out, *query++);
+    }
+}
+
+/* "http://user:password@host/path?token=x" without what may be a secret: before the @, and the query's values. */
 static struct yaml_node *string_node(struct arena *a, const char *text, bool reveal)
 {
     const char *scheme = reveal ? NULL : strstr(text, "://");
-    size_t authority = scheme != NULL ? strcspn(scheme + 3, "/?#") : 0;
-    const char *at = scheme != NULL ? memrchr(scheme + 3, '@', authority) : NULL;
+    const char *host = scheme != NULL ? scheme + 3 : text, *query = scheme != NULL ? strchr(host, '?') : NULL;
+    const char *at = scheme != NULL ? memrchr(host, '@', strcspn(host, "/?#")) : NULL;
     struct yaml_node *n;
     struct buf b = { 0 };
 
-    if (at == NULL)
+    if (at == NULL && query == NULL)
         return text_node(a, false, text);
-    buf_printf(&b, "%.*s[REDACTED]%s", (int)(scheme + 3 - text), text, at);
+    buf_put(&b, bytes_of(text, (size_t)(host - text)));
+    if (at != NULL) {
+        buf_puts(&b, "[REDACTED]");
+        host = at;
+    }
+    buf_put(&b, bytes_of(host, query != NULL ? (size_t)(query - host) : strlen(host)));
+    if (query != NULL)
+        put_query(&b, query);
     n = text_node(a, false, buf_cstr(&b));
     buf_free(&b);
     return n;
@@ -144,6 +168,13 @@ static struct yaml_node *value_node(struct arena *a, const struct option *o, con
     }
 }
 
+/* Is what stands there 0, though another value is meant? */
+static bool means_another(const struct option *o, const struct yaml_node *value)
+{
+    return o->zero != NULL && value->kind == YAML_SCALAR &&
+           (strcmp(value->text, "0") == 0 || strcmp(value->text, "0s") == 0);
+}
+
 struct yaml_node *encode_struct(struct arena *a, const struct option *rows, const void *in, bool reveal)
 {
     struct yaml_node *n = yaml_new(a, YAML_MAP, NULL);
@@ -154,6 +185,8 @@ struct yaml_node *encode_struct(struct arena *a, const struct option *rows, cons
         if (option_is_word(o) || o->deprecated != NULL)
             continue;
         value = value_node(a, o, (const char *)in + o->offset, reveal);
+        if (means_another(o, value))
+            value->comment = arena_printf(a, "that is %s", o->zero);
         if (value->kind != YAML_NULL)
             yaml_put(a, n, o->key, 0, 0, value);
     }

@@ -91,6 +91,7 @@ struct option {
     size_t size;                  /* of the nested struct */
     enum group_mode mode;
     enum capability capability; /* OPTION_EXTENSION */
+    const char *zero;           /* the value that 0 stands for; NULL: 0 is 0 */
     bool required;              /* must be written and not be empty */
     bool nocase;                /* OPTION_ENUM */
     bool any;                   /* OPTION_NODE: values of any type, so that what is text must be known */

@@ -368,6 +368,8 @@ static void put_value(const struct yaml_node *v, struct buf *out, int indent)
         buf_putc(out, ' ');
         put_scalar(v, out);
     }
+    if (v->comment != NULL)
+        buf_printf(out, " # %s", v->comment);
     buf_putc(out, '\n');
 }
 

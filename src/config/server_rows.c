@@ -22,15 +22,15 @@ static const struct option parameters_options[] = {
     OPT_DURATION(struct keepalive_parameters_config, max_connection_age_grace, "0s", "0s", NULL,
                  "How long running calls may last after that; 0 is for ever."),
     OPT_DURATION(struct keepalive_parameters_config, time, "0s", "0s", NULL,
-                 "Ping a silent client after this time; 0 is 2h."),
+                 "Ping a silent client after this time; 0 is 2h.", .zero = "2h"),
     OPT_DURATION(struct keepalive_parameters_config, timeout, "0s", "0s", NULL,
-                 "Close the connection when that ping is not answered within this time; 0 is 20s."),
+                 "Close the connection when that ping is not answered within this time; 0 is 20s.", .zero = "20s"),
     OPT_END,
 };
 
 static const struct option policy_options[] = {
     OPT_DURATION(struct keepalive_policy_config, min_time, "0s", "0s", NULL,
-                 "Clients that ping more often than this are sent away; 0 is 5m."),
+                 "Clients that ping more often than this are sent away; 0 is 5m.", .zero = "5m"),
     OPT_BOOL(struct keepalive_policy_config, permit_without_stream, "false",
              "May clients ping while they have no call open?"),
     OPT_END,

@@ -87,7 +87,8 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
       .help = "Cross-origin requests from browsers; active when allowed_origins is not empty." },                     \
     { .key = "max_request_body_size", .kind = OPTION_INT,                                                             \
       .offset = OPT_FIELD(T, m.max_request_body_size, int64_t), .def = "20971520", .max = "4294967296",              \
-      .help = "Most bytes of a body, as received and again after decompression; 0 or less is the default." },         \
+      .help = "Most bytes of a body, as received and again after decompression; 0 or less is the default.", \
+      .zero = "20971520" },         \
     { .key = "include_metadata", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.include_metadata, bool),               \
       .def = "false", .help = "Keep the request's headers as client metadata for the pipelines." },                   \
     { .key = "response_headers", .kind = OPTION_HEADERS,                                                              \
@@ -125,15 +126,15 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
       .names = server_transports, .help = "Kind of socket." },                                                        \
     { .key = "max_recv_msg_size_mib", .kind = OPTION_UINT,                                                            \
       .offset = OPT_FIELD(T, m.max_recv_msg_size_mib, uint64_t), .def = "0", .max = "4095",                           \
-      .help = "Largest message in MiB, as received and again after decompression; 0 is 4." },                         \
+      .help = "Largest message in MiB, as received and again after decompression; 0 is 4.", .zero = "4" },                         \
     { .key = "max_concurrent_streams", .kind = OPTION_UINT,                                                           \
       .offset = OPT_FIELD(T, m.max_concurrent_streams, uint64_t), .def = "0", .max = "4294967295",                    \
-      .help = "Calls that one connection may have open at a time; 0 is 1000." },                                      \
+      .help = "Calls that one connection may have open at a time; 0 is 1000.", .zero = "1000" },                                      \
     { .key = "read_buffer_size", .kind = OPTION_UINT, .offset = OPT_FIELD(T, m.read_buffer_size, uint64_t),           \
-      .def = "524288", .max = "16777216", .help = "Most bytes read from a socket at once; 0 is 524288." },            \
+      .def = "524288", .max = "16777216", .help = "Most bytes read from a socket at once; 0 is 524288.", .zero = "524288" },            \
     { .key = "write_buffer_size", .kind = OPTION_UINT, .offset = OPT_FIELD(T, m.write_buffer_size, uint64_t),         \
       .def = "0", .max = "16777216", .help = "Most bytes of answers that wait for a peer before the connection is "   \
-                                             "no longer read; 0 is 262144." },                                        \
+                                             "no longer read; 0 is 262144.", .zero = "262144" },                                        \
     { .key = "keepalive", .kind = OPTION_GROUP,                                                                       \
       .offset = OPT_FIELD(T, m.keepalive, struct grpc_keepalive_config), .options = grpc_keepalive_options,           \
       .size = sizeof(struct grpc_keepalive_config), .mode = GROUP_SOME,                                               \

@@ -148,6 +148,7 @@ static struct yaml_node *copy_below(struct arena *a, const struct yaml_node *n, 
     c->file = parent != NULL && n->file == parent->file ? parent_file : arena_strdup(a, n->file);
     c->plain = n->plain;
     c->quoted = n->quoted;
+    c->comment = n->comment;
     c->text = n->text != NULL ? arena_strdup(a, n->text) : NULL;
     c->original = n->original != NULL ? arena_strdup(a, n->original) : NULL;
     for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++)

@@ -38,6 +38,7 @@ struct yaml_node {
     bool plain;           /* without quotes: may be a number, a bool, null */
     const char *original; /* of a value that came from ${...}: the text as it was, for string fields; else NULL */
     bool quoted;          /* that ${...} stood in quotes or behind !!str: text, where any type may stand */
+    const char *comment;  /* written beside it, for the reader; NULL: none */
     /* MAP, LIST */
     size_t n, cap;
     union {

@@ -37,11 +37,13 @@ static const struct option options[] = {
              "Hard limit in MiB. Takes precedence over limit_percentage. service::memory_budget_mib is lowered to what "
              "fits below it, so that receivers do not take in more."),
     OPT_UINT(struct memory_limiter_config, spike_limit_mib, "0", "0", UINT32_LIMIT,
-             "The soft limit, where refusing begins, lies so many MiB below the hard one; 0 = 20 % of it."),
+             "The soft limit, where refusing begins, lies so many MiB below the hard one; 0 = 20 % of it.",
+             .zero = "20 % of the hard limit"),
     OPT_UINT(struct memory_limiter_config, limit_percentage, "0", "0", "100",
              "Hard limit in percent of the memory of the cgroup or machine."),
     OPT_UINT(struct memory_limiter_config, spike_limit_percentage, "0", "0", "100",
-             "Distance of the soft limit in percent of the memory; 0 = 20 % of the hard limit."),
+             "Distance of the soft limit in percent of the memory; 0 = 20 % of the hard limit.",
+             .zero = "20 % of the hard limit"),
     OPT_DURATION(
         struct memory_limiter_config, min_gc_interval_when_soft_limited, "10s", "0s", NULL,
         "Least time between two attempts to free memory while usage is above the soft limit; when much has been "

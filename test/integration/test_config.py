@@ -122,10 +122,39 @@ service: {{pipelines: {{metrics: {{receivers: [otlp], exporters: [prometheus, pr
 
 
 def test_the_password_of_a_url_is_shown_to_nobody(tmp_path):
-    text = "receivers: {otlp: {protocols: {grpc: }}}\nexporters: {prometheus_remote_write: {endpoint: 'http://user:pa55@host/p@th'}}\n"
+    text = "receivers: {otlp: {protocols: {grpc: }}}\nexporters: {prometheus_remote_write: {endpoint: 'http://user:pa55@host/p@th?token=s3cret=&x&y=1'}}\n"
     (tmp_path / "a.yaml").write_text(text + "service: {pipelines: {metrics: {receivers: [otlp], exporters: [prometheus_remote_write]}}}\n")
     shown = otelcd_command("print-config", "--config", str(tmp_path / "a.yaml")).stdout
-    assert "http://[REDACTED]@host/p@th" in shown and "pa55" not in shown
+    assert "http://[REDACTED]@host/p@th?token=[REDACTED]&x&y=[REDACTED]" in shown and "pa55" not in shown and "s3cret" not in shown
+    assert "http://user:pa55@host/p@th?token=s3cret=&x&y=1" in otelcd_command("print-config", "--mode", "unredacted", "--config", str(tmp_path / "a.yaml")).stdout
+
+
+def test_print_config_says_what_a_zero_stands_for(tmp_path):
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    shown = otelcd_command("print-config", "--config", str(tmp_path / "a.yaml")).stdout
+    assert re.search("max_recv_msg_size_mib: 0 +# that is 4\n", shown) and "send_batch_max_size: 0\n" in shown
+    (tmp_path / "b.yaml").write_text(shown)
+    again = otelcd_command("print-config", "--config", str(tmp_path / "b.yaml"))
+    assert (again.stdout, again.stderr) == (shown, "")
+
+
+WAL = """
+receivers: {otlp: {protocols: {grpc: }}}
+exporters:
+  prometheus: {endpoint: "localhost:8889", max_request_body_size: 5}
+  prometheus_remote_write: {endpoint: "http://localhost:1/", write_buffer_size: 1, wal: {directory: /tmp/otelcd-test-none, truncate_frequency: 2m}}
+service:
+  telemetry: {logs: {development: true, disable_caller: false}, traces: {level: basic, propagators: [b3]}}
+  pipelines: {metrics: {receivers: [otlp], exporters: [prometheus, prometheus_remote_write]}}
+"""
+
+
+def test_what_print_config_prints_is_nothing_to_warn_about(tmp_path):
+    ran = validate(tmp_path, WAL)
+    assert ran.returncode == 0 and ran.stderr.endswith("\n7 warnings\n"), ran.stderr
+    (tmp_path / "otelcd.yaml").write_text(otelcd_command("print-config", "--config", str(tmp_path / "otelcd.yaml")).stdout)
+    ran = otelcd_command("validate", "--config", str(tmp_path / "otelcd.yaml"))
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_a_health_check_says_what_is_wrong_with_its_own_question(tmp_path):

@@ -48,7 +48,8 @@ struct file_config {
 
 static const struct option rotation_options[] = {
     OPT_INT(struct rotation_config, max_megabytes, "100", "0", "8796093022207",
-            "A file that a message would make larger than this many MiB is renamed and a new one begun; 0 means 100."),
+            "A file that a message would make larger than this many MiB is renamed and a new one begun; 0 means 100.",
+            .zero = "100"),
     OPT_INT(struct rotation_config, max_days, "0", "0", "1000000",
             "Remove renamed files after so many days; 0 = never."),
     OPT_INT(struct rotation_config, max_backups, "100", "0", NULL, "Renamed files that are kept; 0 = all."),

@@ -59,7 +59,7 @@ const struct option remote_write_options[] = {
     OPT_GROUP(T, retry_on_failure, struct retry_config, retry_options, GROUP_PLAIN, "When to try again."),
     OPT_GROUP(T, target_info, struct remote_write_target_config, target_options, GROUP_PLAIN, "The series target_info."),
     OPT_INT(T, max_batch_size_bytes, "3000000", "0", "1000000000",
-            "Most bytes of one request, before compression; 0 for the default."),
+            "Most bytes of one request, before compression; 0 for the default.", .zero = "3000000"),
     OPT_UINT(T, max_batch_request_parallelism, "0", NULL, "1000", "In place of num_consumers. 0: not set."),
     OPT_BOOL(T, disable_scope_info, "false", "Leave the otel_scope_* labels out."),
     OPT_BOOL(T, send_metadata, "false", "With prometheus.WriteRequest, send type, help and unit of metrics too, each once "
