@@ -146,7 +146,7 @@ def test_a_mistake_is_found_before_the_start_with_its_place(tmp_path, signal, pr
     file = tmp_path / "otelcd.yaml"
     file.write_text(pipeline(processors, signal))
     ran = subprocess.run([OTELCD, "validate", "--config", str(file)], capture_output=True, text=True, timeout=PATIENCE)
-    assert ran.returncode == 1 and ran.stderr.count("\n") == 1, ran.stderr
+    assert ran.returncode == 1 and ran.stderr.endswith("\n1 fault\n") and ran.stderr.count("\n") == 2, ran.stderr
     assert f"{file}:{place}: " in ran.stderr and words in ran.stderr
 
 
