@@ -3,6 +3,7 @@
 #include "codec/compress.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "codec/inflate.h"
 
 #include <assert.h>
@@ -203,8 +204,10 @@ static void deflate_once(const struct gzip_engine *e, enum coding c, int level, 
     static _Thread_local void *kept[2][10];
     void **stream = &kept[c == CODING_ZLIB][level];
 
-    if (*stream == NULL)
+    if (*stream == NULL) {
         *stream = e->stream_new(c, level);
+        thread_at_end(e->stream_free, *stream);
+    }
     e->stream_write(*stream, in, true, out);
 }
 

@@ -5,6 +5,7 @@
 #ifdef HAVE_ISAL
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <assert.h>
 #include <isa-l/igzip_lib.h>
@@ -43,6 +44,7 @@ static struct inflate_state *inflater(enum coding c)
     if (kept == NULL) {
         kept = mem_alloc(sizeof(*kept));
         isal_inflate_init(kept);
+        thread_at_end(free, kept);
     }
     isal_inflate_reset(kept);
     kept->crc_flag = c == CODING_GZIP ? ISAL_GZIP : ISAL_ZLIB;

@@ -3,6 +3,7 @@
 #include "codec/inflate.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -22,6 +23,12 @@ static unsigned clamp(size_t n)
     return n > INT_MAX ? INT_MAX : (unsigned)n;
 }
 
+static void free_inflater(void *z)
+{
+    inflateEnd(z);
+    free(z);
+}
+
 static z_stream *inflater(enum coding c)
 {
     static _Thread_local z_stream *kept;
@@ -30,6 +37,7 @@ static z_stream *inflater(enum coding c)
     if (kept == NULL) {
         kept = mem_zalloc(sizeof(*kept));
         rc = inflateInit2(kept, window_bits(c));
+        thread_at_end(free_inflater, kept);
     } else {
         rc = inflateReset2(kept, window_bits(c));
     }

@@ -4,6 +4,7 @@
 #include "codec/inflate.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <stdlib.h>
 #include <uv.h>
@@ -13,25 +14,39 @@
 /* zstd's own default is 3; 1 is nearly as small on OTLP and half as much work. */
 enum { FASTEST_GOOD = 1 };
 
+static void free_decoder(void *d)
+{
+    ZSTD_freeDCtx(d);
+}
+
 static ZSTD_DCtx *decoder(void)
 {
     static _Thread_local ZSTD_DCtx *kept;
 
-    if (kept == NULL)
+    if (kept == NULL) {
         kept = ZSTD_createDCtx();
-    if (kept == NULL)
-        abort();
+        if (kept == NULL)
+            abort();
+        thread_at_end(free_decoder, kept);
+    }
     return kept;
+}
+
+static void free_encoder(void *c)
+{
+    ZSTD_freeCCtx(c);
 }
 
 static ZSTD_CCtx *encoder(void)
 {
     static _Thread_local ZSTD_CCtx *kept;
 
-    if (kept == NULL)
+    if (kept == NULL) {
         kept = ZSTD_createCCtx();
-    if (kept == NULL)
-        abort();
+        if (kept == NULL)
+            abort();
+        thread_at_end(free_encoder, kept);
+    }
     return kept;
 }
 
