@@ -22,6 +22,7 @@ struct prometheus_config {
     duration metric_expiration;
     bool enable_open_metrics;
     bool without_scope_info;
+    uint64_t max_series;
 };
 
 static const struct option options[] = {
@@ -41,6 +42,7 @@ static const struct option options[] = {
     OPT_BOOL(struct prometheus_config, enable_open_metrics, "false",
              "Serve OpenMetrics, with exemplars, to scrapers that ask for it."),
     OPT_BOOL(struct prometheus_config, without_scope_info, "false", "Leave the otel_scope_* labels out."),
+    OPT_UINT(struct prometheus_config, max_series, "0", NULL, NULL, SERIES_LIMIT_HELP),
     OPT_REFUSED("sending_queue", "a scrape endpoint has nothing to queue, for it merges at once: remove this block"),
     OPT_END,
 };
@@ -81,7 +83,9 @@ static const struct metric_row row_rejected = {
     .help = "Points that could not be shown, by reason.",
 };
 static const struct metric_row *const metric_rows[] = {
-    &row_series, &row_bytes, &row_expired, &row_ended, &row_rejected, &collisions_row, NULL,
+    &row_series,   &row_bytes,      &row_expired,           &row_ended,
+    &row_rejected, &collisions_row, &series_limit_fill_row, &series_limit_refused_row,
+    NULL,
 };
 
 struct prometheus_node {
@@ -144,6 +148,7 @@ static const char *advice(const char *reason)
         const char *reason, *text;
     } texts[] = {
         { COLLISION, COLLISION_ADVICE },
+        { SERIES_LIMIT, SERIES_LIMIT_ADVICE },
         { "type_conflict",
           "another series of that name has another type, and the first one stays: rename one of them" },
         { "series_budget", "the memory budget has no room for new series: raise it, or send fewer attributes" },
@@ -151,7 +156,9 @@ static const char *advice(const char *reason)
           "only cumulative points and monotonic delta sums can be shown: change the sender's temporality" },
         { "not_newer", "a delta's end is not later than what is counted already: it was sent twice, or several senders "
                        "share one identity" },
-        { "bad_label", "an attribute's name leaves no label name, is reserved (__), or there are too many: rename it" },
+        { "bad_label", "an attribute's name leaves no label name, or is reserved (__): rename it" },
+        { TRANSLATE_TOO_LONG, TRANSLATE_TOO_LONG_ADVICE },
+        { DISTRIBUTION_TOO_LARGE, DISTRIBUTION_TOO_LARGE_ADVICE },
         { "bad_name", "nothing of the metric's name can stand in a Prometheus name: rename it" },
         { "scale", "an exponential histogram's scale is below -4, the least that Prometheus has" },
         { "malformed", "a histogram's buckets do not fit together" },
@@ -169,8 +176,8 @@ static void complain(struct prometheus_node *n, const struct series_result *r)
         struct rejection *x = rejection_of(n, r->reasons[i].reason);
 
         metric_add(x->points, r->reasons[i].n);
-        if (strcmp(r->reasons[i].reason, COLLISION) == 0)
-            continue; /* has been told, with both senders */
+        if (strcmp(r->reasons[i].reason, COLLISION) == 0 || strcmp(r->reasons[i].reason, SERIES_LIMIT) == 0)
+            continue; /* has been told, with more than is known here */
         if (complaint_due(&x->complaint, &n->node.host->loop->clock))
             log_warn(&n->node.log, "Points rejected", F_STR("reason", r->reasons[i].reason),
                      F_STR("metric", r->reasons[i].example), F_STR("because", advice(r->reasons[i].reason)),
@@ -289,6 +296,7 @@ static void set_options(struct prometheus_node *n)
     n->options = (struct series_options){
         .translation = n->translation.translation,
         .expiration = (uint64_t)c->metric_expiration.ns,
+        .max_series = c->max_series,
         .send_timestamps = c->send_timestamps,
     };
 }
@@ -302,6 +310,7 @@ static void collect(struct metric_hook *hook)
     metric_set(n->series, (double)n->store.n_series);
     metric_set(n->bytes, (double)(n->store.bytes + n->store.streams.bytes));
     metric_add_since(n->expired, &n->seen_expired, n->store.expired);
+    series_limit_collect(&n->store.streams.limit);
     metric_add_since(n->ended, &n->seen_ended, n->store.ended);
 }
 
@@ -332,6 +341,7 @@ static int create(struct node *node, const void *config, struct error *err)
     series_store_init(&n->store, &n->options, &node->host->loop->clock, node->host->budget);
     collisions_init(&n->collisions, node->host->metrics, node->id, &node->log, &node->host->loop->clock);
     n->store.collisions = &n->collisions;
+    series_limit_tell(&n->store.streams.limit, node->host->metrics, node->id, &node->log, &node->host->loop->clock);
     series_source_init(&n->source, node->id, &n->store);
     n->source.source.enable_open_metrics = n->config->enable_open_metrics;
     set_metrics(n);

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from configs import NOP
+from configs import NOP, SCRAPE
 from harness import otlp
 from harness.limits import CI, PATIENCE, ROOT, SANITIZED, missing, tool
 
@@ -281,3 +281,55 @@ def h2spec():
         if ran.returncode != 0:
             missing("h2spec could not be built: " + ran.stderr)
     return str(path)
+
+
+def peak_rss(d):
+    with open(f"/proc/{d.process.pid}/status") as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM:"))
+
+
+def new_series(service, metric="http.requests"):
+    """Requests of 1000 points that nobody has sent before, without end."""
+    m = otlp.Metrics(resource={"service.name": service}).gauge("steady", 1)
+    for i in range(1000):
+        m.gauge(metric, i, user_id=f"#####{i:03d}", route="/cart")
+    body = m.request.SerializeToString()
+    return (body.replace(b"#####", b"%05d" % n) for n in range(100_000))
+
+
+def test_a_million_new_series_in_a_minute_silence_nobody_else(otelcd, capsys):
+    config = SCRAPE.replace("enable_open_metrics: true", "metric_expiration: 4s").replace("timeout: 10ms", "timeout: 0s")
+    config = config.replace("service:\n", "service:\n  memory_budget_mib: 64\n")
+    d = otelcd(config, expect=["New series are refused"], allow=["near their limit"])
+    known = otlp.Metrics(resource={"service.name": "good"}).gauge("known", 1).request
+    d.export(known)
+    refused = 0
+    began = time.monotonic()
+    for n, body in zip(range(1000), new_series("runaway")):
+        status, _, answer = d.post(known, body=body)
+        assert status == 200
+        refused += otlp.METRICS.response.FromString(answer).partial_success.rejected_data_points
+        if n % 50 == 0:
+            d.export(otlp.traces(1))
+            assert d.export(known).partial_success.rejected_data_points == 0
+    took = time.monotonic() - began
+    assert d.metrics("prometheus").value("known") == 1
+    other = d.export(otlp.Metrics(resource={"service.name": "late"}).gauge("late", 1).request)
+    assert other.partial_success.rejected_data_points == 0, "the reserve is for those that have little"
+    assert refused > 0
+    by_name = {"metric": "http_requests", "label": "user_id"}
+    assert d.metric("otelcd_prometheus_series_limit_refused", exporter="prometheus", **by_name) == refused
+    assert d.metric("otelcd_exporter_dropped_items", exporter="prometheus", reason="series_limit") == refused
+    record = d.records("New series are refused")[0]
+    assert (record["fastest_metric"], record["fastest_label"]) == ("http_requests", "user_id")
+    assert d.records("near their limit"), "there was a warning before"
+    peak = peak_rss(d)
+    assert peak < 130 << 20 or SANITIZED
+    ended = time.monotonic()
+    fresh = new_series("runaway", metric="again")
+    while otlp.METRICS.response.FromString(d.post(known, body=next(fresh))[2]).partial_success.rejected_data_points:
+        assert time.monotonic() < ended + PATIENCE
+        d.wait_metrics(lambda m: True)
+    with capsys.disabled():
+        print(f"\na million new series in {took:.0f} s: {refused} points refused, peak RSS {peak >> 20} MiB, "
+              f"room again {time.monotonic() - ended:.1f} s after the end")

@@ -13,6 +13,9 @@
 #include "exporter/prometheus_remote_write/remote_write.h"
 
 #include "base/mem.h"
+#include "prom/model/distribution_value.h"
+#include "prom/series/collisions.h"
+#include "prom/series/series_limit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +38,10 @@ static const char *advice_for(const char *reason)
         { "bad_label", "an attribute's name leaves no label name, is reserved (__), or there are too many: rename it" },
         { "scale", "an exponential histogram's scale is below -4, the least that Prometheus has" },
         { "malformed", "a histogram's buckets do not fit together" },
+        { COLLISION, COLLISION_ADVICE },
+        { SERIES_LIMIT, SERIES_LIMIT_ADVICE },
+        { TRANSLATE_TOO_LONG, TRANSLATE_TOO_LONG_ADVICE },
+        { DISTRIBUTION_TOO_LARGE, DISTRIBUTION_TOO_LARGE_ADVICE },
         { "series_budget", "the memory budget has no room: raise it, or send fewer attributes" },
         { "retries_exhausted", "the receiver did not take it within retry_on_failure::max_elapsed_time" },
     };

@@ -89,6 +89,8 @@ static bool in_order(const struct distribution_value *r)
 
 static const char *finish_explicit(struct distribution_value *r)
 {
+    if (r->bounds.n > BUCKETS_MAX)
+        return DISTRIBUTION_TOO_LARGE;
     while (r->counts.n < r->bounds.n)
         *vec_push(&r->counts) = 0;
     r->counts.n = r->bounds.n; /* the last bucket is count less all others */

@@ -20,8 +20,15 @@ struct distribution_value {
 
 void distribution_value_free(struct distribution_value *r);
 
-/* NULL, or why the point cannot be taken: "malformed", "scale" (static, for counters). Explicit bounds are sorted,
- * equal ones joined, infinite ones left out. Exponential ones come out at a scale that native histograms have. */
+#define BUCKETS_MAX 1000 /* of an explicit histogram: each is a series of Prometheus */
+#define DISTRIBUTION_TOO_LARGE "bucket_limit"
+#define DISTRIBUTION_TOO_LARGE_ADVICE                                                                                  \
+    "a histogram has more than 1000 buckets, or its buckets and labels make more than 512 KiB of text: use fewer "     \
+    "buckets, or an exponential histogram"
+
+/* NULL, or why the point cannot be taken: "malformed", "scale", "bucket_limit" (static, for counters). Explicit bounds
+ * are sorted, equal ones joined, infinite ones left out. Exponential ones come out at a scale that native histograms
+ * have. */
 const char *distribution_value_read(struct distribution_value *r, enum metric_kind kind, struct bytes point);
 
 #endif

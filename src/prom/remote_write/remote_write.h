@@ -72,7 +72,7 @@ struct remote_write_result {
                              * "scale", "no_value", "type_conflict" */
         char example[120];  /* a metric's name, cut */
         uint64_t items;
-    } drops[12];
+    } drops[16];
     size_t n_drops;
 };
 

@@ -45,6 +45,16 @@ void table_remove(struct table *t, const void *entry, uint64_t hash);
 /* `entry` is there; `other`, of the same hash, is not and takes its place. */
 void table_replace(struct table *t, const void *entry, void *other, uint64_t hash);
 
+/* Bytes of its arrays. */
+static inline uint64_t table_size(const struct table *t)
+{
+    uint64_t n = t->mask + 1;
+
+    n += t->old != NULL ? t->old_mask + 1 : 0;
+    n += t->next != NULL ? t->next_mask + 1 : 0;
+    return n * sizeof(*t->slots);
+}
+
 static inline void *table_entry(uint64_t slot)
 {
     return (void *)(uintptr_t)(slot & 0xffffffffffffull); // NOLINT(performance-no-int-to-ptr)

@@ -117,6 +117,19 @@ static struct series *add_series(struct series_store *s, struct stream *stream, 
     return x;
 }
 
+#define FAMILY_COST 256 /* about */
+
+/* Is there room for one more? */
+static bool is_admitted(struct series_store *s, const struct stream *stream, struct bytes own)
+{
+    struct series_limit *l = &s->streams.limit;
+    uint64_t all = s->bytes + s->streams.bytes + table_size(&s->streams.table) + table_size(&s->canonical) +
+                   s->families.n * FAMILY_COST;
+
+    l->others = all > l->bytes ? all - l->bytes : 0;
+    return series_limit_admits(l, stream_sender(stream), stream_name(stream), own);
+}
+
 /* The series of bytes that are not known, and the entry that they have from now on (NULL: there is no room for it).
  * NULL with *reason when it cannot be, NULL without when `make` is false and there is none. */
 static struct series *resolve(struct series_store *s, struct stream *stream, const struct identity_key *key, bool make,
@@ -144,6 +157,10 @@ static struct series *resolve(struct series_store *s, struct stream *stream, con
     }
     if (!make)
         return NULL;
+    if (!is_admitted(s, stream, own)) {
+        *reason = SERIES_LIMIT;
+        return NULL;
+    }
     x = add_series(s, stream, key, &canonical, own, whole);
     *entry = x != NULL ? &x->cached : NULL;
     *reason = x == NULL ? NO_ROOM : NULL;
@@ -442,6 +459,7 @@ void series_store_init(struct series_store *s, const struct series_options *o, s
     *s = (struct series_store){ .options = o, .clock = clock, .budget = budget, .born = clock_mono(clock) };
     streams_init(&s->streams, &o->translation, budget);
     s->streams.on_stream_gone = on_stream_gone;
+    s->streams.limit.max = o->max_series;
     s->families = (struct families){ .budget = budget, .random = s->streams.seed };
     table_init(&s->canonical, hash_of_series, budget);
     if (o->expiration > 0)

@@ -22,6 +22,7 @@
 struct series_options {
     struct translation translation;
     uint64_t expiration; /* ns; 0 = never */
+    uint64_t max_series; /* 0 = by the budget alone */
     bool send_timestamps;
 };
 
@@ -79,7 +80,7 @@ struct series {
     struct series_extra *extra;
 };
 
-#define SERIES_REASONS 8
+#define SERIES_REASONS 12
 
 /* What became of a batch's points: all are in, but for these. */
 struct series_result {

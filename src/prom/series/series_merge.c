@@ -18,6 +18,7 @@
 #define NO_ROOM "series_budget"
 #define NOT_NEWER "not_newer"
 #define MALFORMED "malformed"
+#define TEXT_MAX ((size_t)512 * 1024) /* of one histogram's lines in a scrape */
 
 static bool has_distribution(const struct series *x)
 {
@@ -35,25 +36,29 @@ static void bounds_unref(struct bounds *b)
         free(b);
 }
 
-static void give_back(struct series_store *s, size_t size)
+static void give_back(struct series_store *s, const struct series *x, size_t size)
 {
     budget_give(s->budget, size);
     s->bytes -= size;
+    series_limit_shrink(&s->streams.limit, stream_sender(cached_series_stream(&x->cached)), size);
 }
 
-static bool take_room(struct series_store *s, size_t size)
+static bool take_room(struct series_store *s, const struct series *x, size_t size)
 {
     if (!budget_take(s->budget, size))
         return false;
     s->bytes += size;
+    series_limit_grow(&s->streams.limit, stream_sender(cached_series_stream(&x->cached)), size);
     return true;
 }
 
-static void drop_distribution(struct series_store *s, struct distribution *d, enum metric_kind kind)
+static void drop_distribution(struct series_store *s, const struct series *x)
 {
-    if (kind == METRIC_EXPLICIT)
+    struct distribution *d = x->distribution;
+
+    if (x->kind == METRIC_EXPLICIT)
         bounds_unref(d->bounds);
-    give_back(s, distribution_size(d->cap));
+    give_back(s, x, distribution_size(d->cap));
     free(d);
 }
 
@@ -61,7 +66,7 @@ static void drop_exemplars(struct series_store *s, struct series *x)
 {
     if (x->extra == NULL || x->extra->exemplars == NULL)
         return;
-    give_back(s, x->extra->exemplars->cap);
+    give_back(s, x, x->extra->exemplars->cap);
     free(x->extra->exemplars);
     x->extra->exemplars = NULL;
 }
@@ -69,7 +74,7 @@ static void drop_exemplars(struct series_store *s, struct series *x)
 void series_clear(struct series_store *s, struct series *x)
 {
     if (has_distribution(x))
-        drop_distribution(s, x->distribution, x->kind);
+        drop_distribution(s, x);
     drop_exemplars(s, x);
     x->kind = METRIC_EMPTY;
     x->integer = 0;
@@ -85,11 +90,12 @@ static struct exemplar_store *room_for_exemplars(struct series_store *s, struct 
         return store;
     drop_exemplars(s, x);
     if (x->extra == NULL) {
-        if (!take_room(s, sizeof(*x->extra)))
+        if (!budget_take(s->budget, sizeof(*x->extra)))
             return NULL;
+        s->bytes += sizeof(*x->extra);
         x->extra = mem_zalloc(sizeof(*x->extra));
     }
-    if (!take_room(s, size))
+    if (!take_room(s, x, size))
         return NULL;
     store = x->extra->exemplars = mem_alloc(size);
     store->n = 0;
@@ -247,14 +253,14 @@ static bool store_distribution(struct series_store *s, struct series *x)
     size_t slots = slots_of(r);
 
     if (d == NULL || d->cap < slots || d->cap > 4 * slots + 16) {
-        if (slots > UINT32_MAX || !take_room(s, distribution_size((uint32_t)slots)))
+        if (slots > UINT32_MAX || !take_room(s, x, distribution_size((uint32_t)slots)))
             return false;
         d = mem_zalloc(distribution_size((uint32_t)slots));
         d->cap = (uint32_t)slots;
         if (r->kind == METRIC_EXPLICIT)
             d->bounds = bounds_for(s, r);
         if (has_distribution(x))
-            drop_distribution(s, x->distribution, x->kind);
+            drop_distribution(s, x);
         x->distribution = d;
         x->kind = r->kind;
     } else if (r->kind == METRIC_EXPLICIT && !same_bounds(d->bounds, r)) {
@@ -307,12 +313,23 @@ static const char *add_stored(struct series_store *s, const struct series *x, bo
     return NULL;
 }
 
+/* Bytes that its labels take in a scrape: each line has them all. */
+static size_t text_size(const struct series *x, size_t lines)
+{
+    const struct stream *stream = cached_series_stream(&x->cached);
+    size_t common = x->cached.whole ? 0 : scope_entry_labels(stream_scope(stream)).len;
+
+    return lines * (stream_name(stream).len + common + cached_series_labels(&x->cached).len);
+}
+
 static const char *merge_distribution(struct series_store *s, struct series *x, const struct stream *stream,
                                       const struct point *p, bool fresh)
 {
     bool same = !fresh && x->kind == stream->kind, added = false;
     const char *reason = distribution_value_read(&s->value, stream->kind, p->bytes);
 
+    if (reason == NULL && text_size(x, s->value.kind == METRIC_EXPLICIT ? s->value.bounds.n : 1) > TEXT_MAX)
+        reason = DISTRIBUTION_TOO_LARGE;
     if (reason == NULL && same && series_is_delta(stream))
         reason = add_stored(s, x, &added);
     if (reason != NULL)

@@ -70,6 +70,7 @@ void streams_init(struct streams *s, const struct translation *t, struct budget 
         s->seed = (uint64_t)(uintptr_t)s;
     table_init(&s->table, identity_hash_of, budget);
     table_init(&s->targets, hash_of_target, budget);
+    series_limit_init(&s->limit, budget);
 }
 
 void streams_free(struct streams *s)
@@ -77,6 +78,7 @@ void streams_free(struct streams *s)
     assert(s->table.n == 0 && s->resources.n == 0);
     table_free(&s->table);
     table_free(&s->targets);
+    series_limit_free(&s->limit);
     slots_free(&s->resources);
     translator_free(&s->translator);
     buf_free(&s->name);
@@ -218,6 +220,18 @@ static void hide_target(struct streams *s, struct resource_entry *r)
     names_free(&k.names);
 }
 
+/* By its job, or else by all that it says. */
+static struct series_sender *hold_sender(struct streams *s, const struct resource_entry *r)
+{
+    struct job_instance j = { 0 };
+    struct series_sender *sender;
+
+    translate_job(&j, identity_raw(&r->id));
+    sender = series_sender_hold(&s->limit, j.job.len > 0 ? identity_hash(s->seed, buf_bytes(&j.job)) : r->id.hash);
+    names_free(&j);
+    return sender;
+}
+
 static struct resource_entry *find_resource(struct streams *s, struct bytes raw)
 {
     struct identity_key key = { NULL, raw, identity_hash(s->seed, raw) };
@@ -230,6 +244,11 @@ static struct resource_entry *find_resource(struct streams *s, struct bytes raw)
     r = new_entry(s, &key, RESOURCE, sizeof(*r), s->labels.len);
     if (r == NULL)
         return NULL;
+    r->sender = hold_sender(s, r);
+    if (r->sender == NULL) {
+        free_entry(s, &r->id, s->labels.len);
+        return NULL;
+    }
     r->target_len = (uint32_t)s->labels.len;
     put_behind(&r->id, 0, buf_bytes(&s->labels));
     r->slot = slots_take(&s->resources, r);
@@ -245,6 +264,7 @@ static void release_resource(struct streams *s, struct resource_entry *r)
     if (r->target_len > 0)
         hide_target(s, r);
     slots_give(&s->resources, r->slot);
+    series_sender_release(&s->limit, r->sender);
     free_entry(s, &r->id, r->target_len);
 }
 
@@ -474,6 +494,7 @@ struct cached_series *streams_add(struct streams *s, struct stream *stream, cons
     put_behind(&k->id, 0, labels);
     stream->children++;
     s->n_cached++;
+    series_limit_count(&s->limit, stream_sender(stream), cost_of(size + key->raw.len + labels.len));
     return k;
 }
 
@@ -481,6 +502,7 @@ void streams_drop(struct streams *s, struct cached_series *k)
 {
     struct stream *stream = cached_series_stream(k);
 
+    series_limit_uncount(&s->limit, stream_sender(stream), cost_of(k->id.raw_at + k->id.raw_len + k->labels_len));
     free_entry(s, &k->id, k->labels_len);
     s->n_cached--;
     streams_leave(s, stream);
@@ -489,6 +511,11 @@ void streams_drop(struct streams *s, struct cached_series *k)
 struct stream *cached_series_stream(const struct cached_series *k)
 {
     return (struct stream *)k->id.parent;
+}
+
+struct series_sender *stream_sender(const struct stream *s)
+{
+    return ((const struct resource_entry *)s->id.parent->parent)->sender;
 }
 
 const struct scope_entry *stream_scope(const struct stream *s)

@@ -12,6 +12,7 @@
 
 #include "prom/model/sample.h"
 #include "prom/series/identity.h"
+#include "prom/series/series_limit.h"
 #include "prom/series/translate.h"
 
 struct resource_entry {
@@ -24,6 +25,7 @@ struct resource_entry {
     int64_t target_time;          /* the holder's */
     bool shown;                   /* the newest of those of its job and instance */
     struct resource_entry *older; /* one of the same job and instance */
+    struct series_sender *sender; /* whose it is */
 };
 
 struct scope_entry {
@@ -88,6 +90,7 @@ struct streams {
     struct table table;   /* of identities of all levels */
     struct table targets; /* of the shown resources, by job and instance */
     struct slots resources;
+    struct series_limit limit; /* counts what streams_add makes; the holder asks it first */
     uint64_t seed;
     uint64_t n_cached; /* entries of streams_add */
     uint64_t bytes;    /* of all entries, as charged */
@@ -135,6 +138,7 @@ struct cached_series *streams_add(struct streams *s, struct stream *stream, cons
 void streams_drop(struct streams *s, struct cached_series *k);
 
 struct stream *cached_series_stream(const struct cached_series *k);
+struct series_sender *stream_sender(const struct stream *s);
 const struct scope_entry *stream_scope(const struct stream *s);
 struct metric_scope stream_metric_scope(const struct stream *s); /* where it comes from */
 struct bytes scope_entry_labels(const struct scope_entry *o);

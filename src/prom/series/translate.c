@@ -18,7 +18,8 @@
 #include <stdlib.h>
 
 #define EXPORTED "exported_"
-#define LABELS_MAX 1024 /* of one series: with more of them the point is refused, so that sorting stays short */
+#define LABELS_MAX 256         /* of one series: with more of them the point is refused, so that sorting stays short */
+#define LABEL_BYTES_MAX 16384u /* of its own labels together: every line of a histogram repeats them */
 
 /* One label on its way. Name and value are offsets into the scratch text. */
 struct translated {
@@ -525,8 +526,12 @@ const char *translate_point(struct translator *s, const struct translation *t, c
     begin(s);
     add_attributes(s, kind, attributes);
     sort_by_key(s);
-    if (s->too_many || !put_texts(s, t, false))
+    if (s->too_many)
+        return TRANSLATE_TOO_LONG;
+    if (!put_texts(s, t, false))
         return TRANSLATE_BAD_LABEL;
+    if (s->text.len > LABEL_BYTES_MAX)
+        return TRANSLATE_TOO_LONG;
     join_equal(s);
     displace(s, own_name(kind));
     render(s, out);

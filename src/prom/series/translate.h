@@ -45,6 +45,8 @@ void translator_free(struct translator *s);
 
 /* Why a point's attributes make no labels; static, for counters. */
 #define TRANSLATE_BAD_LABEL "bad_label"
+#define TRANSLATE_TOO_LONG "label_limit"
+#define TRANSLATE_TOO_LONG_ADVICE "more than 256 attributes, or more than 16 KiB of them: take some away"
 
 struct job_instance {
     struct buf job, instance;

@@ -450,16 +450,29 @@ START_TEST(without_expiration_a_series_stays)
 }
 END_TEST
 
+/* Others have all of the budget but for that. */
+static uint64_t leave_room(uint64_t bytes)
+{
+    uint64_t taken;
+
+    r.rig.budget.limit = 1u << 30;
+    taken = r.rig.budget.limit - r.rig.budget.used - bytes;
+    budget_charge(&r.rig.budget, taken);
+    return taken;
+}
+
 START_TEST(without_room_new_series_are_rejected_and_known_ones_go_on)
 {
+    uint64_t taken;
+
     series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'1'}"));
-    r.rig.budget.limit = r.rig.budget.used;
+    taken = leave_room(0);
     series_rig_metric(&r, GAUGE("g", "{" AT(2) ",'asInt':'2'},{" AT(2) ",'asInt':'2','attributes':[" A("a", "2") "]}"));
     ck_assert_uint_eq(series_rig_rejected(&r, "series_budget"), 1);
     series_rig_metric(&r, GAUGE("h", "{" AT(2) ",'asInt':'2'}"));
     ck_assert_uint_eq(series_rig_rejected(&r, "series_budget"), 1);
     SHOWS("g 2\n");
-    r.rig.budget.limit = UINT64_MAX;
+    budget_give(&r.rig.budget, taken);
     series_rig_metric(&r, GAUGE("h", "{" AT(2) ",'asInt':'2'}"));
     SHOWS("g 2\nh 2\n");
 }
@@ -468,8 +481,10 @@ END_TEST
 /* The budget refuses the k-th time and ever after: nothing is lost, nothing is counted twice. */
 START_TEST(whatever_the_budget_refuses_the_store_stays_whole)
 {
+    uint64_t taken;
+
     series_rig_metric(&r, GAUGE("g", "{" AT(1) ",'asInt':'1'}"));
-    r.rig.budget.limit = r.rig.budget.used + (uint64_t)_i * 40;
+    taken = leave_room((uint64_t)_i * 40);
     series_rig_metric(
         &r, HISTOGRAM(
                 "h", 1,
@@ -481,6 +496,95 @@ START_TEST(whatever_the_budget_refuses_the_store_stays_whole)
     series_rig_metric(&r, EXPONENTIAL("e", 2, "{" AT(2) ",'count':'2','positive':{'bucketCounts':['1','1']}}"));
     series_rig_metric(&r, GAUGE("g", "{" AT(2) ",'asInt':'2'}"));
     ck_assert(strstr(series_rig_lines(&r), "g 2\n") != NULL);
+    budget_give(&r.rig.budget, taken);
+}
+END_TEST
+
+START_TEST(what_would_fill_a_page_is_refused)
+{
+    struct buf json = { 0 };
+
+    buf_puts(&json, "{'name':'h','histogram':{'aggregationTemporality':2,'dataPoints':[{'bucketCounts':[],'explicitBounds':[0");
+    for (int i = 1; i <= 1000; i++)
+        buf_printf(&json, ",%d", i);
+    buf_puts(&json, "]}]}}");
+    series_rig_metric(&r, buf_cstr(&json));
+    ck_assert_uint_eq(series_rig_rejected(&r, "bucket_limit"), 1);
+    json.len = 0;
+    buf_puts(&json, "{'name':'h','histogram':{'aggregationTemporality':2,'dataPoints':[{'attributes':[{'key':'a','value':"
+                    "{'stringValue':'");
+    for (int i = 0; i < 10000; i++)
+        buf_putc(&json, 'x');
+    buf_puts(&json, "'}}],'bucketCounts':[],'explicitBounds':[0");
+    for (int i = 1; i < 60; i++)
+        buf_printf(&json, ",%d", i);
+    buf_puts(&json, "]}]}}");
+    series_rig_metric(&r, buf_cstr(&json)); /* 600 KB of text of 10 KB */
+    ck_assert_uint_eq(series_rig_rejected(&r, "bucket_limit"), 1);
+    json.len = 0;
+    buf_puts(&json, "{'name':'g','gauge':{'dataPoints':[{'asInt':'1','attributes':[{'key':'a','value':{'stringValue':'");
+    for (int i = 0; i < 16384; i++)
+        buf_putc(&json, 'x');
+    buf_puts(&json, "'}}]},{'asInt':'2','attributes':[{'key':'a0','value':{'intValue':'1'}}");
+    for (int i = 1; i <= 256; i++)
+        buf_printf(&json, ",{'key':'a%d','value':{'intValue':'1'}}", i);
+    buf_puts(&json, "]}]}}");
+    series_rig_metric(&r, buf_cstr(&json));
+    ck_assert_uint_eq(series_rig_rejected(&r, "label_limit"), 2);
+    ck_assert_uint_eq(r.store.n_series, 0);
+    buf_free(&json);
+}
+END_TEST
+
+static void many_series(const char *service, unsigned from, unsigned n)
+{
+    char json[512];
+
+    for (unsigned i = from; i < from + n; i++) {
+        snprintf(json, sizeof(json),
+                 "{'resourceMetrics':[{'resource':{'attributes':[{'key':'service.name','value':{'stringValue':'%s'}}]},"
+                 "'scopeMetrics':[{'metrics':[{'name':'g','gauge':{'dataPoints':[{'asInt':'1','attributes':["
+                 "{'key':'fixed','value':{'intValue':'1'}},{'key':'user','value':{'intValue':'%u'}}]}]}}]}]}]}",
+                 service, i);
+        series_rig_take(&r, json);
+    }
+}
+
+START_TEST(beyond_max_series_new_ones_are_refused_and_known_ones_go_on)
+{
+    r.options.max_series = 10;
+    many_series("one", 0, 11);
+    ck_assert_uint_eq(series_rig_rejected(&r, "series_limit"), 1);
+    ck_assert_uint_eq(r.store.n_series, 10);
+    many_series("one", 0, 1);
+    ck_assert_uint_eq(r.result.rejected, 0);
+    clock_advance(&r.rig.loop.clock, 700 * NS_PER_S); /* they expire */
+    many_series("one", 11, 1);
+    ck_assert_uint_eq(r.result.rejected, 0);
+}
+END_TEST
+
+START_TEST(one_sender_with_ever_new_series_leaves_room_for_the_others)
+{
+    r.options.max_series = 100;
+    many_series("steady", 0, 3);
+    many_series("runaway", 0, 200);
+    ck_assert_uint_eq(series_rig_rejected(&r, "series_limit"), 1);
+    ck_assert_uint_eq(r.store.n_series, 90);
+    many_series("steady", 3, 5);
+    ck_assert_uint_eq(r.result.rejected, 0);
+    many_series("late", 0, 5);
+    ck_assert_uint_eq(r.result.rejected, 0);
+}
+END_TEST
+
+START_TEST(series_take_half_of_the_budget_at_most)
+{
+    r.rig.budget.limit = 1u << 20;
+    many_series("one", 0, 5000);
+    ck_assert_uint_eq(series_rig_rejected(&r, "series_limit"), 1);
+    ck_assert_uint_gt(r.store.n_series, 500);
+    ck_assert_uint_lt(r.rig.budget.used, (1u << 19) + (64u << 10));
 }
 END_TEST
 
@@ -747,6 +851,10 @@ int main(void)
     tcase_add_test(t, no_recorded_value_ends_that_series_alone);
     tcase_add_test(t, a_series_goes_when_nothing_arrives_for_it);
     tcase_add_test(t, without_expiration_a_series_stays);
+    tcase_add_test(t, what_would_fill_a_page_is_refused);
+    tcase_add_test(t, beyond_max_series_new_ones_are_refused_and_known_ones_go_on);
+    tcase_add_test(t, one_sender_with_ever_new_series_leaves_room_for_the_others);
+    tcase_add_test(t, series_take_half_of_the_budget_at_most);
     tcase_add_test(t, without_room_new_series_are_rejected_and_known_ones_go_on);
     tcase_add_loop_test(t, whatever_the_budget_refuses_the_store_stays_whole, 0, 60);
     tcase_add_test(t, resources_give_job_instance_and_target_info);

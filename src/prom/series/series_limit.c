@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every new series asks; as long as less than half of the limit is used that is one comparison. Then the sketch of what
+ * grows is kept, and from WARN_AT on the log tells of it. From RESERVE_AT on only senders that have less than an equal
+ * share get more, and at 1 nobody.
+ *
+ * What can go wrong: senders that are ever new ones. They take the reserve too, so known series and other signals are
+ * safe from them, but new ones of good senders are refused. */
+#include "prom/series/series_limit.h"
+
+#include "base/mem.h"
+#include "prom/series/series_growth.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUDGET_SHARE 2 /* series may take that part of the budget: one half */
+#define WATCH_AT 0.5
+#define WARN_AT 0.8
+#define RESERVE_AT 0.9
+#define FADE_EVERY 20000u /* new series */
+#define NAMES_MAX 100     /* metrics and labels that are counted by name; others are `other` */
+
+const struct metric_row series_limit_fill_row = {
+    .name = "otelcd_prometheus_series_limit_fill",
+    .type = METRIC_GAUGE,
+    .level = LEVEL_BASIC,
+    .unit = "1",
+    .help = "How near the exporter is to the end of what series it may have: at 1 new ones are refused.",
+};
+const struct metric_row series_limit_refused_row = {
+    .name = "otelcd_prometheus_series_limit_refused",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_BASIC,
+    .unit = "{datapoints}",
+    .help =
+        "Points of new series that were refused for max_series, by the metric and label that grew fastest just then.",
+};
+
+struct series_growth {
+    struct growth_sketch sketch;
+    struct metrics *metrics;
+    const char *exporter;
+    const struct logger *log;
+    struct clock *clock;
+    struct metric *fill;
+    VEC(struct metric *) refused;
+    struct complaint near, full;
+    uint32_t fade;
+};
+
+/* ---- senders ---- */
+
+static uint64_t hash_of_sender(const void *entry)
+{
+    return ((const struct series_sender *)entry)->hash;
+}
+
+static bool same_sender(const void *entry, const void *key)
+{
+    return ((const struct series_sender *)entry)->hash == *(const uint64_t *)key;
+}
+
+struct series_sender *series_sender_hold(struct series_limit *l, uint64_t hash)
+{
+    struct series_sender *s = table_find(&l->senders, hash, same_sender, &hash);
+
+    if (s == NULL) {
+        s = mem_zalloc(sizeof(*s));
+        s->hash = hash;
+        if (!table_insert(&l->senders, s, hash)) {
+            free(s);
+            return NULL;
+        }
+        budget_charge(l->budget, sizeof(*s));
+    }
+    s->resources++;
+    return s;
+}
+
+void series_sender_release(struct series_limit *l, struct series_sender *s)
+{
+    if (--s->resources > 0)
+        return;
+    table_remove(&l->senders, s, s->hash);
+    budget_give(l->budget, sizeof(*s));
+    free(s);
+}
+
+/* ---- life ---- */
+
+void series_limit_init(struct series_limit *l, struct budget *budget)
+{
+    *l = (struct series_limit){ .budget = budget };
+    table_init(&l->senders, hash_of_sender, budget);
+}
+
+void series_limit_tell(struct series_limit *l, struct metrics *metrics, const char *exporter, const struct logger *log,
+                       struct clock *clock)
+{
+    const struct metric_label label = { "exporter", exporter };
+    struct series_growth *g = l->growth = mem_zalloc(sizeof(*g));
+
+    g->metrics = metrics;
+    g->exporter = exporter;
+    g->log = log;
+    g->clock = clock;
+    g->fill = metrics_get(metrics, &series_limit_fill_row, &label, 1);
+}
+
+void series_limit_free(struct series_limit *l)
+{
+    assert(l->series == 0 && l->bytes == 0 && l->senders.n == 0);
+    table_free(&l->senders);
+    if (l->growth == NULL)
+        return;
+    growth_sketch_free(&l->growth->sketch);
+    vec_free(&l->growth->refused);
+    free(l->growth);
+    l->growth = NULL;
+}
+
+/* ---- the limit ---- */
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* Of all that may be had. */
+static double part_of(const struct series_limit *l, uint64_t series, uint64_t bytes)
+{
+    uint64_t most = l->budget->limit / BUDGET_SHARE;
+    double by_number = l->max == 0 ? 0 : (double)series / (double)l->max;
+
+    return larger(by_number, most == 0 ? 1 : (double)bytes / (double)most);
+}
+
+double series_limit_fill(const struct series_limit *l)
+{
+    return part_of(l, l->series, l->bytes + l->others);
+}
+
+/* It has as much as is each one's, were all given the same. */
+static bool has_its_share(const struct series_limit *l, const struct series_sender *s)
+{
+    return l->senders.n > 1 && part_of(l, s->series, s->bytes) * (double)l->senders.n >= 1;
+}
+
+static struct metric *counter_of(struct series_growth *g, const struct growth *top)
+{
+    const struct metric_label labels[] = { { "exporter", g->exporter },
+                                           { "metric", top->metric },
+                                           { "label", top->label } };
+    const struct metric_label other[] = { { "exporter", g->exporter }, { "metric", "other" }, { "label", "other" } };
+
+    for (size_t i = 0; i < g->refused.n; i++)
+        if (strcmp(g->refused.v[i]->labels[1].value, top->metric) == 0 &&
+            strcmp(g->refused.v[i]->labels[2].value, top->label) == 0)
+            return g->refused.v[i];
+    if (g->refused.n >= NAMES_MAX)
+        return metrics_get(g->metrics, &series_limit_refused_row, other, ARRAY_LEN(other));
+    return *vec_push(&g->refused) = metrics_get(g->metrics, &series_limit_refused_row, labels, ARRAY_LEN(labels));
+}
+
+static void tell(const struct series_limit *l, struct complaint *c, const char *text,
+                 const struct series_sender *sender)
+{
+    const struct series_growth *g = l->growth;
+    const struct growth *top = growth_sketch_top(&g->sketch);
+
+    if (complaint_due(c, g->clock))
+        log_warn(g->log, text, F_UINT("series", l->series), F_UINT("max_series", l->max),
+                 F_UINT("bytes", l->bytes + l->others), F_UINT("series_of_this_sender", sender->series),
+                 F_STR("fastest_metric", top->metric), F_STR("fastest_label", top->label),
+                 F_STR("remedy", SERIES_LIMIT_ADVICE), F_UINT("repeated", complaint_taken(c)));
+}
+
+static void watch(struct series_growth *g, struct bytes metric, struct bytes labels)
+{
+    growth_sketch_add(&g->sketch, metric, labels);
+    if (++g->fade % FADE_EVERY == 0)
+        growth_sketch_fade(&g->sketch);
+}
+
+bool series_limit_admits(struct series_limit *l, const struct series_sender *sender, struct bytes metric,
+                         struct bytes labels)
+{
+    double fill = series_limit_fill(l);
+    bool admitted = fill < RESERVE_AT || (fill < 1 && !has_its_share(l, sender));
+
+    if (l->growth == NULL || fill < WATCH_AT)
+        return admitted;
+    watch(l->growth, metric, labels);
+    if (!admitted) {
+        metric_add(counter_of(l->growth, growth_sketch_top(&l->growth->sketch)), 1);
+        tell(l, &l->growth->full, "New series are refused: there are as many as there may be", sender);
+    } else if (fill >= WARN_AT) {
+        tell(l, &l->growth->near, "Series are near their limit, beyond which new ones are refused", sender);
+    }
+    return admitted;
+}
+
+void series_limit_count(struct series_limit *l, struct series_sender *sender, size_t bytes)
+{
+    l->series++;
+    sender->series++;
+    series_limit_grow(l, sender, bytes);
+}
+
+void series_limit_uncount(struct series_limit *l, struct series_sender *sender, size_t bytes)
+{
+    l->series--;
+    sender->series--;
+    series_limit_shrink(l, sender, bytes);
+}
+
+void series_limit_collect(struct series_limit *l)
+{
+    if (l->growth != NULL)
+        metric_set(l->growth->fill, series_limit_fill(l));
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How many series an exporter may have, and whose they are.
+ *
+ * New series end where their number reaches `max_series`, or their memory its share of the budget, whichever comes
+ * first. The last tenth is for senders that have less than an equal share: one that runs away does not silence the
+ * others. A sender is a service (its job label), or a resource that names none. Known series go on. From half of the
+ * limit on it is watched which metric grows, and by which label; a warning comes at 80 %. */
+#ifndef PROM_SERIES_LIMIT_H
+#define PROM_SERIES_LIMIT_H
+
+#include "base/budget.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "prom/series/identity.h"
+
+#define SERIES_LIMIT "series_limit" /* the reason */
+#define SERIES_LIMIT_ADVICE                                                                                            \
+    "the exporter has as many series as it may have: take the attribute away that has ever new values, or raise "      \
+    "max_series or the memory budget"
+
+/* Of the option max_series. */
+#define SERIES_LIMIT_HELP                                                                                              \
+    "Most series at one time; new ones beyond it are refused, known ones go on. The last tenth is for services that "  \
+    "have less than an equal share. 0: as many as fit into half of the memory budget, which is the most anyway."
+
+/* Rows of what it counts. */
+extern const struct metric_row series_limit_fill_row, series_limit_refused_row;
+
+struct series_sender {
+    uint64_t hash; /* of who it is */
+    uint64_t series;
+    uint64_t bytes;
+    uint32_t resources; /* that are of it */
+};
+
+struct series_limit {
+    uint64_t max; /* the holder sets it; 0: the budget alone decides */
+    uint64_t series, bytes;
+    uint64_t others; /* bytes of tables */
+    struct budget *budget;
+    struct table senders;
+    struct series_growth *growth; /* NULL: nobody is told */
+};
+
+void series_limit_init(struct series_limit *l, struct budget *budget);
+void series_limit_free(struct series_limit *l); /* when all senders have gone */
+
+/* Who tells of it. All outlive the limit; without this call nothing is counted and told. */
+void series_limit_tell(struct series_limit *l, struct metrics *metrics, const char *exporter, const struct logger *log,
+                       struct clock *clock);
+
+/* The sender of that hash, with one resource more. NULL: the table is crowded. */
+struct series_sender *series_sender_hold(struct series_limit *l, uint64_t hash);
+void series_sender_release(struct series_limit *l, struct series_sender *s);
+
+/* May a new series of that sender be made? `metric` and `labels` (rendered) are what it would be. */
+bool series_limit_admits(struct series_limit *l, const struct series_sender *sender, struct bytes metric,
+                         struct bytes labels);
+
+/* It was made, or goes. */
+void series_limit_count(struct series_limit *l, struct series_sender *sender, size_t bytes);
+void series_limit_uncount(struct series_limit *l, struct series_sender *sender, size_t bytes);
+
+/* A series of that sender takes so many bytes more, or fewer. */
+static inline void series_limit_grow(struct series_limit *l, struct series_sender *sender, size_t bytes)
+{
+    l->bytes += bytes;
+    sender->bytes += bytes;
+}
+
+static inline void series_limit_shrink(struct series_limit *l, struct series_sender *sender, size_t bytes)
+{
+    l->bytes -= bytes;
+    sender->bytes -= bytes;
+}
+
+/* 0 to 1: how near the limit is. */
+double series_limit_fill(const struct series_limit *l);
+
+/* For the exporter's metric hook. */
+void series_limit_collect(struct series_limit *l);
+
+#endif
