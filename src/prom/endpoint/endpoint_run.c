@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A run stands in the queue of its pace. When its turn comes it writes one slice; is the socket full then, it waits for
+ * the server to call, else it stands at the end of the queue again. When all is written the exposition is let go, and
+ * the run itself when the server says that the answer is out.
+ *
+ * What can go wrong: the peer goes away, perhaps inside a call to the server (the run is freed when that returns); it
+ * reads slowly or not at all (two timers: for a slice, and for the whole), or others need the place; its source is
+ * taken out. */
 #include "prom/endpoint/endpoint_run.h"
 
 #include "base/mem.h"
 #include "codec/compress.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SLICE ((size_t)64 * 1024)      /* bytes before compression */
 #define GZIP_COST ((size_t)320 * 1024) /* about what a gzip stream holds */
@@ -12,13 +21,27 @@
 #define LIMIT_MAX (600 * NS_PER_S)
 #define HTTP2_CANCEL 8
 
+static void move(struct endpoint_run *run, enum run_state to)
+{
+    static const uint8_t allowed[] = {
+        [RUN_BEGUN] = 1 << RUN_READY | 1 << RUN_GONE,
+        [RUN_READY] = 1 << RUN_WRITING | 1 << RUN_GONE,
+        [RUN_WRITING] = 1 << RUN_READY | 1 << RUN_STALLED | 1 << RUN_WRITTEN | 1 << RUN_GONE,
+        [RUN_STALLED] = 1 << RUN_READY | 1 << RUN_GONE,
+        [RUN_WRITTEN] = 1 << RUN_GONE,
+        [RUN_GONE] = 0,
+    };
+
+    assert(allowed[run->state] & 1 << to);
+    run->state = to;
+}
+
 static void enqueue(struct endpoint_run *run)
 {
     struct endpoint_pace *p = run->pace;
 
-    if (run->ready)
-        return;
-    run->ready = true;
+    move(run, RUN_READY);
+    clock_stop(&p->loop->clock, &run->stall);
     run->next_ready = NULL;
     if (p->head == NULL)
         p->head = run;
@@ -32,9 +55,6 @@ static void dequeue(struct endpoint_run *run)
     struct endpoint_pace *p = run->pace;
     struct endpoint_run **at = &p->head, *before = NULL;
 
-    if (!run->ready)
-        return;
-    run->ready = false;
     for (; *at != run; at = &(*at)->next_ready)
         before = *at;
     *at = run->next_ready;
@@ -81,27 +101,45 @@ static struct buf *pack(struct endpoint_run *run, bool more)
     return &run->packed;
 }
 
-/* Callbacks may come from inside the calls to the server: `writing` keeps the run alive until they return. */
+static void on_stall(struct clock_timer *timer)
+{
+    struct endpoint_run *run = container_of(timer, struct endpoint_run, stall);
+
+    run->outcome = ENDPOINT_TIMEOUT;
+    endpoint_run_cut(run);
+}
+
+static void wait_for_peer(struct endpoint_run *run)
+{
+    move(run, RUN_STALLED);
+    run->stalled = clock_mono(&run->pace->loop->clock);
+    clock_start(&run->pace->loop->clock, &run->stall, RUN_STALL_MAX, on_stall);
+}
+
+/* The run may end inside the calls to the server: it is freed here then. */
 static void write_slice(struct endpoint_run *run)
 {
     bool more = exposition_write(run->exposition, &run->plain, SLICE), writable = true;
     struct buf *out = pack(run, more);
 
-    run->writing = true;
+    move(run, RUN_WRITING);
     recharge(run, run->plain.cap + run->packed.cap + exposition_size(run->exposition) + (run->gzip ? GZIP_COST : 0));
     metric_add(run->counters->sent_bytes, out->len);
     if (out->len > 0)
         writable = http_respond_write(run->req, buf_bytes(out));
     run->plain.len = run->packed.len = 0;
-    if (!more && !run->gone) {
+    if (!more && run->state == RUN_WRITING) {
         release(run);
         http_respond_end(run->req, NULL, 0);
-    } else if (writable && !run->gone) {
-        enqueue(run);
     }
-    run->writing = false;
-    if (run->gone)
+    if (run->state == RUN_GONE)
         destroy(run);
+    else if (!more)
+        move(run, RUN_WRITTEN);
+    else if (writable)
+        enqueue(run);
+    else
+        wait_for_peer(run);
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -130,7 +168,7 @@ void endpoint_pace_close(struct endpoint_pace *p, uv_close_cb on_closed)
 
 void endpoint_run_resume(struct endpoint_run *run)
 {
-    if (run->exposition == NULL || run->writing)
+    if (run->state != RUN_STALLED && run->state != RUN_BEGUN)
         return;
     enqueue(run);
     uv_idle_start(&run->pace->idle, on_idle);
@@ -195,29 +233,66 @@ void endpoint_run_start(struct endpoint_pace *pace, struct endpoint_counters *co
     *runs = run;
     req->context = run;
     clock_start(&pace->loop->clock, &run->limit, time_limit(req), on_limit);
-    run->writing = true;
     begin_answer(run, accept);
-    run->writing = false;
-    if (run->gone)
+    if (run->state == RUN_GONE)
         destroy(run);
     else
         endpoint_run_resume(run);
 }
 
+/* Without its port. */
+static struct bytes host_of(const struct endpoint_run *run)
+{
+    const char *peer = http_request_peer(run->req), *colon = strrchr(peer, ':');
+
+    return bytes_of(peer, colon != NULL ? (size_t)(colon - peer) : strlen(peer));
+}
+
+static size_t count_of_host(const struct endpoint_run *runs, struct bytes host)
+{
+    size_t n = 0;
+
+    for (; runs != NULL; runs = runs->next)
+        n += bytes_equal(host_of(runs), host);
+    return n;
+}
+
+struct endpoint_run *endpoint_run_slowest(struct endpoint_run *runs)
+{
+    struct endpoint_run *slowest = NULL;
+    size_t most = 0;
+
+    for (struct endpoint_run *run = runs; run != NULL; run = run->next) {
+        size_t n;
+
+        if (run->state != RUN_STALLED || clock_mono(&run->pace->loop->clock) - run->stalled < RUN_STALL_SOME)
+            continue;
+        n = count_of_host(runs, host_of(run));
+        if (n > most || (n == most && run->stalled < slowest->stalled)) {
+            slowest = run;
+            most = n;
+        }
+    }
+    return slowest;
+}
+
 void endpoint_run_close(struct endpoint_run *run, bool aborted)
 {
     bool whole = run->exposition == NULL && !aborted;
+    bool inside = run->state == RUN_BEGUN || run->state == RUN_WRITING; /* a call of ours to the server */
 
     if (!whole && run->outcome == ENDPOINT_OK)
         run->outcome = ENDPOINT_ABORTED;
     metric_add(run->counters->requests[run->outcome], 1);
     metric_observe(run->counters->duration, (double)(uv_hrtime() - run->began) / NS_PER_S);
     clock_stop(&run->pace->loop->clock, &run->limit);
-    dequeue(run);
+    clock_stop(&run->pace->loop->clock, &run->stall);
+    if (run->state == RUN_READY)
+        dequeue(run);
     *run->link = run->next;
     if (run->next != NULL)
         run->next->link = run->link;
-    run->gone = true;
-    if (!run->writing)
+    move(run, RUN_GONE);
+    if (!inside)
         destroy(run);
 }

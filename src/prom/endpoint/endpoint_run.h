@@ -2,7 +2,8 @@
 /* One scrape on its way to a peer: an exposition, perhaps compressed, handed to the request in slices.
  *
  * Between two slices the loop turns. When the peer reads more slowly than we write, the run waits until its socket
- * takes more; it holds one slice, not the exposition. A peer that does not read is cut off when its time is up. */
+ * takes more; it holds one slice, not the exposition. A peer that does not take a slice within RUN_STALL_MAX, or all
+ * within the time it gives itself, is cut off. */
 #ifndef PROM_ENDPOINT_RUN_H
 #define PROM_ENDPOINT_RUN_H
 
@@ -24,7 +25,19 @@ struct endpoint_pace {
 void endpoint_pace_init(struct endpoint_pace *p, struct loop *loop, struct budget *budget);
 void endpoint_pace_close(struct endpoint_pace *p, uv_close_cb on_closed); /* p->idle.data is the caller's */
 
+#define RUN_STALL_MAX (10 * NS_PER_S)
+
+enum run_state {
+    RUN_BEGUN,   /* nothing is written of the body */
+    RUN_READY,   /* it has its place among those that write a slice */
+    RUN_WRITING, /* inside the server's calls, which may end it */
+    RUN_STALLED, /* the socket is full */
+    RUN_WRITTEN, /* all is with the server */
+    RUN_GONE,
+};
+
 struct endpoint_run {
+    enum run_state state;
     struct endpoint_run *next_ready;
     struct endpoint_run *next, **link; /* among the runs of one listener */
     struct endpoint_pace *pace;
@@ -33,11 +46,11 @@ struct endpoint_run {
     struct exposition *exposition; /* NULL: all is written */
     struct gzip_stream *gzip;      /* NULL: as it is */
     struct buf plain, packed;      /* of the slice */
-    struct clock_timer limit;
+    struct clock_timer limit, stall;
     uint64_t began;   /* mono */
+    uint64_t stalled; /* mono: since when */
     uint64_t charged; /* to the budget */
     enum endpoint_outcome outcome;
-    bool ready, writing, gone;
 };
 
 /* Begin the answer; the exposition is the run's. It becomes the request's context and is in the list *runs until
@@ -51,5 +64,10 @@ void endpoint_run_close(struct endpoint_run *run, bool aborted);
 
 /* End it before it is complete: the peer sees a broken body, never a short one. */
 void endpoint_run_cut(struct endpoint_run *run);
+
+/* Of those in the list, the one to cut so that another is served: it has waited for its peer for RUN_STALL_SOME at
+ * least; of these one of the peer with most runs, and of its the one that waits longest. NULL: all read. */
+#define RUN_STALL_SOME (NS_PER_S / 4)
+struct endpoint_run *endpoint_run_slowest(struct endpoint_run *runs);
 
 #endif

@@ -33,7 +33,7 @@ struct scrape_endpoint {
     struct endpoint_run *runs;
     struct removal *removals;
     struct endpoint_counters counters;
-    struct complaint left_out, busy;
+    struct complaint left_out, busy, slow;
     struct turn_task settle;
 };
 
@@ -141,6 +141,23 @@ static void refuse_busy(struct scrape_endpoint *e, struct http_request *req)
                  F_UINT("limit", RUNS_MAX), F_UINT("repeated", complaint_taken(&e->busy)));
 }
 
+/* A good scraper is served: one that does not read its answer makes room. */
+static bool make_room(struct scrape_endpoint *e, const struct http_request *req)
+{
+    struct endpoint_run *slow = endpoint_run_slowest(e->runs);
+
+    if (slow == NULL)
+        return false;
+    if (complaint_due(&e->slow, &e->all->loop->clock))
+        log_warn(&e->all->log, "Scrape cut off: its peer does not read, and another waits to be served",
+                 F_STR("endpoint", http_server_address(e->server)), F_STR("peer", http_request_peer(slow->req)),
+                 F_STR("served", http_request_peer(req)), F_UINT("limit", RUNS_MAX),
+                 F_UINT("repeated", complaint_taken(&e->slow)));
+    slow->outcome = ENDPOINT_TIMEOUT;
+    endpoint_run_cut(slow);
+    return true;
+}
+
 static struct accept negotiate(const struct scrape_endpoint *e, const struct http_request *req)
 {
     const struct bytes *header = http_request_header(req, "accept");
@@ -183,7 +200,7 @@ static void on_request(struct http_service *service, struct http_request *req)
         answer_head(req, &accept);
         return;
     }
-    if (count_runs(e) >= RUNS_MAX) {
+    if (count_runs(e) >= RUNS_MAX && !make_room(e, req)) {
         refuse_busy(e, req);
         return;
     }

@@ -130,7 +130,7 @@ static double larger(double a, double b)
 /* Of all that may be had. */
 static double part_of(const struct series_limit *l, uint64_t series, uint64_t bytes)
 {
-    uint64_t most = l->budget->limit / BUDGET_SHARE;
+    uint64_t most = budget_limit(l->budget) / BUDGET_SHARE;
     double by_number = l->max == 0 ? 0 : (double)series / (double)l->max;
 
     return larger(by_number, most == 0 ? 1 : (double)bytes / (double)most);

@@ -415,17 +415,68 @@ START_TEST(a_seventeenth_scrape_is_told_to_come_again)
 }
 END_TEST
 
+START_TEST(readers_that_do_not_read_make_room_for_one_that_does)
+{
+    struct fake f = fake("big", 400000);
+    char *want = expected(&f);
+    struct client c[16];
+    int port;
+
+    set_up();
+    port = add(&f, "127.0.0.1:0");
+    for (int i = 0; i < 16; i++) {
+        client_open(&c[i], port, GET "\r\n");
+        c[i].reads = false;
+        steps(100);
+    }
+    clock_advance(&rig.loop.clock, NS_PER_S);
+    for (int i = 0; i < 3; i++)
+        check_served(port, want);
+    ck_assert_int_ge(f.open, 13);
+    for (int i = 0; i < 16; i++)
+        client_close(&c[i]);
+    for (int i = 0; f.open > 0; i++) {
+        ck_assert_int_lt(i, STEPS_MAX);
+        step();
+    }
+    free(want);
+    take_out(&f);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_reader_that_takes_no_slice_for_ten_seconds_is_cut_off)
+{
+    struct fake f = fake("big", 400000);
+    struct client c;
+
+    set_up();
+    client_open(&c, add(&f, "127.0.0.1:0"), GET "\r\n");
+    c.reads = false;
+    steps(1000);
+    clock_advance(&rig.loop.clock, 9 * NS_PER_S);
+    steps(10);
+    ck_assert_int_eq(f.open, 1);
+    clock_advance(&rig.loop.clock, 2 * NS_PER_S);
+    steps(10);
+    ck_assert_int_eq(f.open, 0);
+    client_close(&c);
+    take_out(&f);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_reader_whose_time_is_up_is_cut_off)
 {
     struct fake f = fake("big", 400000);
     struct client c;
 
     set_up();
-    client_open(&c, add(&f, "127.0.0.1:0"), GET "X-Prometheus-Scrape-Timeout-Seconds: 10\r\n\r\n");
+    client_open(&c, add(&f, "127.0.0.1:0"), GET "X-Prometheus-Scrape-Timeout-Seconds: 5\r\n\r\n");
     c.reads = false;
     steps(1000);
     ck_assert_int_eq(f.open, 1);
-    clock_advance(&rig.loop.clock, 12 * NS_PER_S);
+    clock_advance(&rig.loop.clock, 7 * NS_PER_S);
     steps(10);
     ck_assert_int_eq(f.open, 0);
     c.reads = true;
@@ -503,6 +554,8 @@ int main(void)
     tcase_add_test(tc, what_is_no_scrape_is_told_what_would_be_one);
     tcase_add_test(tc, a_reader_that_stops_holds_little_and_hinders_nobody);
     tcase_add_test(tc, a_seventeenth_scrape_is_told_to_come_again);
+    tcase_add_test(tc, readers_that_do_not_read_make_room_for_one_that_does);
+    tcase_add_test(tc, a_reader_that_takes_no_slice_for_ten_seconds_is_cut_off);
     tcase_add_test(tc, a_reader_whose_time_is_up_is_cut_off);
     tcase_add_test(tc, a_source_is_let_go_when_nobody_reads_it_any_more);
     tcase_add_test(tc, a_port_in_use_is_an_error_that_names_it);
