@@ -94,8 +94,7 @@ struct delivery {
     bool again;             /* in the other form of message */
     bool resumed;           /* some of it may have landed: before otelcd last stopped, or in the other form */
     struct turn_task task;
-    struct ledger_reasons rejected; /* with an ack that is refusable: what to tell */
-    struct outcome rejection;       /* the reason of most of it */
+    struct outcome rejection; /* with an ack that is refusable: what to tell */
 };
 
 /* One request. */

@@ -52,34 +52,6 @@ static const char *advice_for(const char *reason)
     return answer_advice(reason);
 }
 
-static uint64_t most_frequent(const struct ledger_reasons *reasons)
-{
-    uint64_t most = 0;
-
-    for (size_t i = 0; i < reasons->n; i++)
-        if (reasons->v[i].items > most)
-            most = reasons->v[i].items;
-    return most;
-}
-
-/* For the answer; it names the reason that most have. */
-static void note_rejection(struct delivery *d, uint64_t items, const char *reason, const char *example,
-                           const char *said)
-{
-    uint64_t sum = items;
-
-    for (size_t i = 0; i < d->rejected.n; i++)
-        if (strcmp(d->rejected.v[i].reason, reason) == 0)
-            sum += d->rejected.v[i].items;
-    ledger_reasons_add(&d->rejected, items, reason);
-    if (sum < most_frequent(&d->rejected) ||
-        strcmp(d->rejection.reason != NULL ? d->rejection.reason : "", reason) == 0)
-        return;
-    d->rejection.reason = reason;
-    snprintf(d->rejection.why, sizeof(d->rejection.why), "%s%s%s%s%s (%s)", example, example[0] != '\0' ? ": " : "",
-             said, said[0] != '\0' ? ": " : "", advice_for(reason), reason);
-}
-
 void delivery_drop(struct delivery *d, uint64_t items, const char *reason, const char *example, const char *said)
 {
     struct remote_write_node *n = d->node;
@@ -88,7 +60,8 @@ void delivery_drop(struct delivery *d, uint64_t items, const char *reason, const
     if (!d->ack->refusable)
         ack_drop(d->ack, items, reason);
     else if (items > 0)
-        note_rejection(d, items, reason, example, said);
+        outcome_reject(&d->rejection, items, reason, "%s%s%s%s%s (%s)", example, example[0] != '\0' ? ": " : "", said,
+                       said[0] != '\0' ? ": " : "", advice_for(reason), reason);
     metric_add(r->items, items);
     if (complaint_due(&r->complaint, &n->node.host->loop->clock))
         log_warn(&n->node.log, "Points are not sent", F_STR("reason", reason), F_STR("series", example),
@@ -134,7 +107,6 @@ void delivery_free(struct delivery *d)
         d->next->link = d->link;
     turn_cancel(&d->node->node.host->loop->turn, &d->task);
     batch_unref(d->batch);
-    vec_free(&d->rejected);
     free(d);
 }
 
@@ -161,12 +133,12 @@ static void encode_again(struct turn_task *task)
 /* What was rejected is not with the receiver, and whoever waits is told. */
 static void answer_waiting(struct delivery *d)
 {
-    struct outcome o = d->rejection;
+    struct outcome *o = &d->rejection;
 
-    o.rejected = ledger_reasons_total(&d->rejected);
-    if (o.rejected == d->batch->items && o.rejected > d->untranslated)
-        o.verdict = VERDICT_REJECT;
-    ack_settle(d->ack, &o);
+    if (o->rejected == d->batch->items && o->rejected > d->untranslated)
+        ack_fail(d->ack, VERDICT_REJECT, o->reason, "%s", o->why);
+    else
+        ack_settle(d->ack, o);
 }
 
 static void settle_delivery(struct delivery *d)
@@ -175,7 +147,7 @@ static void settle_delivery(struct delivery *d)
 
     if (d->failed > 0 && comes_again) {
         ack_settle(d->ack, &d->failure);
-    } else if (d->rejected.n > 0) {
+    } else if (d->rejection.rejected > 0) {
         answer_waiting(d);
     } else {
         ack_drop(d->ack, d->failed, "shutdown");
