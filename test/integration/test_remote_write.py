@@ -217,6 +217,43 @@ def test_one_bad_sample_among_several_of_a_series_is_found(otelcd, receiver):
     assert r.values("t") == [float(v) for v in range(9) if v != 5]
 
 
+def test_a_small_batch_is_one_request(otelcd, receiver):
+    r = receiver()
+    d = otelcd(config(r.url, "remote_write_queue: {num_consumers: 5}"))
+    d.export(Metrics(resource={"service.name": "a", "host.name": "h1"}).gauges("x", 6).request)
+    wait_settled(d)
+    assert len(r.requests) == 1 and len(r.samples) == 7
+    assert d.metric("prometheus_remote_storage_shards") == 1 and d.metric("prometheus_remote_storage_shards_max") == 5
+
+
+def test_series_stay_in_order_while_the_number_of_shards_changes(otelcd, receiver):
+    """A slow receiver, and batches that come all the time: more shards are taken into use."""
+    r = receiver()
+    pause = threading.Event()
+    r.answer = lambda request: lambda handler: (pause.wait(0.02), handler.wfile.write(b"HTTP/1.1 204 No Content\r\n\r\n"))
+    d = otelcd(config(r.url, "remote_write_queue: {num_consumers: 8}"), allow=["Remote write failed"])
+    call = d.caller(Metrics().request)
+    at = 0
+    while d.metric("prometheus_remote_storage_shards") < 4:
+        for _ in range(20):
+            m = Metrics()
+            metric = m.scope.metrics.add(name="x")
+            for i in range(20):
+                p = metric.gauge.data_points.add(as_double=float(at), time_unix_nano=1_700_000_000_000_000_000 + at * 1_000_000)
+                put(p.attributes, {"i": i})
+            call(m.request)
+            at += 1
+    wait_settled(d)
+    seen = {}
+    for request in r.requests:
+        for s in request.series:
+            if s.name == "x":
+                seen.setdefault(s.labels["i"], []).append(s.time)
+    assert len(seen) == 20
+    for times in seen.values():
+        assert list(dict.fromkeys(times)) == sorted(set(times)) and len(set(times)) == at
+
+
 def bad_one(request):
     """400 for the whole request when one series is bad, as Prometheus does."""
     if any(s.labels.get("bad") for s in request.series):

@@ -37,7 +37,10 @@ struct remote_write *remote_write_make_encoder(struct remote_write_node *n)
         .budget = n->node.host->budget,
     };
 
-    return remote_write_new(&o);
+    struct remote_write *rw = remote_write_new(&o);
+
+    remote_write_use_shards(rw, n->in_use);
+    return rw;
 }
 
 /* One attempt, which goes on until all of it has landed or was given up. */
@@ -79,6 +82,8 @@ static int create(struct node *node, const void *config, struct error *err)
     if (shards == 0)
         shards = c->remote_write_queue.num_consumers > 0 ? (uint64_t)c->remote_write_queue.num_consumers : 1;
     n->n_shards = (uint32_t)shards;
+    n->in_use = 1;
+    n->last_held = &n->held;
     n->version = (enum remote_write_version)c->protobuf_message;
     translation_configure(&n->translation, &c->translation, !c->disable_scope_info, &c->external_labels);
     n->translation.translation.target_by_either = true;
@@ -101,6 +106,7 @@ static void on_sweep(struct clock_timer *t)
     struct remote_write_node *n = container_of(t, struct remote_write_node, sweep);
 
     remote_write_sweep(n->encoder);
+    (void)shard_scale_plan(&n->scale, clock_mono(&n->node.host->loop->clock));
     clock_start(&n->node.host->loop->clock, t, SWEEP_INTERVAL, on_sweep);
 }
 
@@ -160,6 +166,7 @@ static int start(struct node *node, struct error *err)
     if (rc != 0)
         return rc;
     n->resumed = (struct remote_write_resumed){ node->ledger->held, CONSUMERS * MERGE_BYTES, CONSUMERS };
+    shard_scale_init(&n->scale, n->n_shards, clock_mono(&node->host->loop->clock));
     clock_start(&node->host->loop->clock, &n->sweep, SWEEP_INTERVAL, on_sweep);
     log_info(&node->log, "Sending remote write", F_STR("endpoint", http_client_name(n->client)),
              F_STR("protobuf_message", remote_write_messages[n->version]),
@@ -171,6 +178,9 @@ static void forget_deliveries(struct remote_write_node *n)
 {
     while (n->deliveries != NULL)
         delivery_free(n->deliveries);
+    n->under_way = 0;
+    n->held = NULL;
+    n->last_held = &n->held;
 }
 
 static void on_sender_stopped(struct node *node)

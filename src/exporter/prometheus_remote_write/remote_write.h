@@ -7,6 +7,7 @@
  *     remote_write_options.c     its options, and what must hold between them
  *     remote_write_shard.c        requests one after another on one shard: answers, waits, bisecting
  *     remote_write_answer.c      what an answer means
+ *     remote_write_scale.c       how many shards are in use
  *     remote_write_metrics.c     what is counted
  *
  * A batch becomes requests, each for one shard by its series; a shard sends one at a time, so that each series
@@ -16,6 +17,7 @@
 
 #include "config/client_rows.h"
 #include "exporter/prometheus_remote_write/remote_write_answer.h"
+#include "exporter/prometheus_remote_write/remote_write_scale.h"
 #include "net/http/http_client.h"
 #include "queue/sender.h"
 #include "prom/series/translation_config.h"
@@ -82,6 +84,7 @@ struct remote_write_metrics {
 /* One batch whose requests are on their way. */
 struct delivery {
     struct delivery *next, **link;
+    struct delivery *next_held;
     struct remote_write_node *node;
     struct batch *batch;
     struct ack *ack;
@@ -139,8 +142,12 @@ struct remote_write_node {
     struct consumer attempt; /* behind the queue */
     struct remote_write_shard *shards;
     uint32_t n_shards;
+    uint32_t in_use; /* shards */
+    struct shard_scale scale;
     struct delivery *deliveries;
-    struct remote_write_resumed { /* what may have been on its way when otelcd last stopped; it comes first */
+    uint32_t under_way;                 /* deliveries that were encoded */
+    struct delivery *held, **last_held; /* those that were not, until the number of shards has changed */
+    struct remote_write_resumed {       /* what may have been on its way when otelcd last stopped; it comes first */
         uint64_t items, bytes, attempts;
     } resumed;
     bool stopping;

@@ -8,6 +8,9 @@
  * batch come again: from the disk at the next start, or from the sender that waits; from a queue in memory it is lost,
  * and that only happens at the end of the program.
  *
+ * Series change their shard when another number of shards is wanted (remote_write_scale.c). So batches that come then
+ * are held until those under way have ended, and each series stays in order.
+ *
  * A receiver that does not know the form of message gets the whole batch in the other one; what was dropped before is
  * not dropped twice. */
 #include "exporter/prometheus_remote_write/remote_write.h"
@@ -155,17 +158,56 @@ static void settle_delivery(struct delivery *d)
     }
 }
 
+/* ---- under way, and held ---- */
+
+static void begin_delivery(struct delivery *d)
+{
+    struct remote_write_node *n = d->node;
+
+    if (n->under_way == 0 && n->scale.want != n->in_use) {
+        n->in_use = n->scale.want;
+        remote_write_use_shards(n->encoder, n->in_use);
+        metric_set(n->m.shards, n->in_use);
+    }
+    n->under_way++;
+    encode_delivery(d, true);
+}
+
+static void hold_delivery(struct remote_write_node *n, struct delivery *d)
+{
+    *n->last_held = d;
+    n->last_held = &d->next_held;
+}
+
+/* None of the old number of shards is under way. */
+static void start_held(struct remote_write_node *n)
+{
+    struct delivery *d = n->held;
+
+    n->held = NULL;
+    n->last_held = &n->held;
+    for (struct delivery *next; d != NULL; d = next) {
+        next = d->next_held;
+        d->next_held = NULL;
+        begin_delivery(d);
+    }
+}
+
 void delivery_request_ended(struct delivery *d)
 {
+    struct remote_write_node *n = d->node;
+
     if (--d->open > 0)
         return;
     if (d->again) {
         d->task.run = encode_again;
-        turn_defer(&d->node->node.host->loop->turn, &d->task);
+        turn_defer(&n->node.host->loop->turn, &d->task);
         return;
     }
     settle_delivery(d);
     delivery_free(d);
+    if (--n->under_way == 0)
+        start_held(n);
 }
 
 /* Is it one of those that may have been under way when the process before this one ended? What was one attempt then may
@@ -195,5 +237,8 @@ void delivery_start(struct remote_write_node *n, struct batch *batch, struct ack
     if (d->next != NULL)
         d->next->link = &d->next;
     n->deliveries = d;
-    encode_delivery(d, true);
+    if (n->held != NULL || (n->under_way > 0 && n->scale.want != n->in_use))
+        hold_delivery(n, d);
+    else
+        begin_delivery(d);
 }

@@ -43,9 +43,10 @@ ROW(row_highest_sent, "prometheus_remote_storage_queue_highest_sent_timestamp_se
     "Time of the newest sample that was delivered.");
 ROW(row_pending, "prometheus_remote_storage_samples_pending", METRIC_GAUGE, "",
     "Data points that wait to be delivered.");
-ROW(row_shards, "prometheus_remote_storage_shards", METRIC_GAUGE, "", "Requests that may be in flight at one time.");
-ROW(row_shards_max, "prometheus_remote_storage_shards_max", METRIC_GAUGE, "", "The same: the number is fixed.");
-ROW(row_shards_min, "prometheus_remote_storage_shards_min", METRIC_GAUGE, "", "The same: the number is fixed.");
+ROW(row_shards, "prometheus_remote_storage_shards", METRIC_GAUGE, "",
+    "Shards in use: requests that may be in flight now.");
+ROW(row_shards_max, "prometheus_remote_storage_shards_max", METRIC_GAUGE, "", "Shards that there may be.");
+ROW(row_shards_min, "prometheus_remote_storage_shards_min", METRIC_GAUGE, "", "1.");
 ROW(row_capacity, "prometheus_remote_storage_shard_capacity", METRIC_GAUGE, "", "Batches that the queue may hold.");
 ROW(row_sent, "otelcol_exporter_prometheusremotewrite_sent_batches", METRIC_COUNTER, "{batch}",
     "Requests that the receiver has taken.");
@@ -182,9 +183,9 @@ void remote_write_metrics_init(struct remote_write_node *n)
     m->series_bytes = get(n, &row_series_bytes);
     m->connections = get(n, &row_connections);
     m->duplicates = counter(n, &row_duplicates);
-    metric_set(m->shards, n->n_shards);
+    metric_set(m->shards, n->in_use);
     metric_set(m->shards_max, n->n_shards);
-    metric_set(m->shards_min, n->n_shards);
+    metric_set(m->shards_min, 1);
     metric_set(m->consumers, n->n_shards);
     metric_set(m->capacity, (double)n->config->remote_write_queue.queue_size);
     m->hook.collect = collect;

@@ -19,7 +19,8 @@ static const struct option queue_options[] = {
     OPT_INT(struct remote_write_queue_config, queue_size, "10000", NULL, NULL, "Batches in memory, what is in flight "
             "included. With `wal` the disk's limit counts instead."),
     OPT_INT(struct remote_write_queue_config, num_consumers, "5", NULL, NULL,
-            "Requests in flight at one time. Each series keeps to one of them, so it stays in order."),
+            "Requests in flight at one time, at most: as many are in use as the rate needs, one at first. Each series "
+            "keeps to one of them, so it stays in order."),
     OPT_END,
 };
 

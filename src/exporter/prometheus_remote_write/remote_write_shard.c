@@ -407,6 +407,8 @@ static void on_done(struct http_call *call, const struct http_response *a)
     s->calling = false;
     metric_observe(n->m.seconds, (double)(clock_mono(&n->node.host->loop->clock) - s->begun) / (double)NS_PER_S);
     if (a->failure == HTTP_ANSWERED) {
+        if (a->status < 500 && a->status != 429)
+            shard_scale_note(&n->scale, clock_mono(&n->node.host->loop->clock) - s->begun);
         handle_answer(s, a);
         return;
     }

@@ -156,7 +156,7 @@ static void put_target(struct remote_write *rw, const struct target *t)
     };
     if (!is_target_repeated(rw, t->resource, hash) &&
         (!rw->mixed || remote_write_claim(rw, &rw->labels, rw->sample.time)))
-        message_put(remote_write_message(rw, (uint32_t)(hash >> 32) % rw->options.shards, 0), &rw->sample);
+        message_put(remote_write_message(rw, (uint32_t)(hash >> 32) % rw->shards, 0), &rw->sample);
     buf_free(&name);
 }
 
@@ -260,6 +260,12 @@ void remote_write_encode(struct remote_write *rw, const struct batch *b, struct 
     rw->result = NULL;
 }
 
+void remote_write_use_shards(struct remote_write *rw, uint32_t n)
+{
+    assert(n > 0 && n <= rw->options.shards);
+    rw->shards = n;
+}
+
 enum remote_write_version remote_write_version(const struct remote_write *rw)
 {
     return rw->options.version;
@@ -281,6 +287,7 @@ struct remote_write *remote_write_new(const struct remote_write_options *o)
 
     assert(o->shards > 0);
     rw->options = *o;
+    rw->shards = o->shards;
     rw->slack = o->max_bytes / 8 < SLACK_MAX ? o->max_bytes / 8 : SLACK_MAX;
     streams_init(&rw->streams, o->translation, o->budget);
     rw->streams.on_stream_gone = remote_write_stream_gone;

@@ -84,6 +84,10 @@ void remote_write_free(struct remote_write *rw);
 /* Encode a batch of metrics whole. Samples of one series come out in the order of their timestamps. */
 void remote_write_encode(struct remote_write *rw, const struct batch *b, struct remote_write_result *result);
 
+/* Spread what comes from now on over the first `n` shards of options.shards. Series change their shard: what was
+ * encoded before has to be with its receiver before anything new is sent. */
+void remote_write_use_shards(struct remote_write *rw, uint32_t n);
+
 /* Forget series that have expired, a slice of them: call it every now and then. */
 void remote_write_sweep(struct remote_write *rw);
 

@@ -81,6 +81,7 @@ struct remote_write {
     struct remote_write_options options;
     struct streams streams;
     struct message *messages; /* one for each shard */
+    uint32_t shards;          /* in use */
     struct remote_write_result *result;
     uint32_t tick, batch;
     size_t swept;  /* slots of the table, in this round */

@@ -175,7 +175,7 @@ const char *remote_write_find(struct remote_write *rw, struct stream *stream, co
     if (x != NULL) {
         unpack_labels(rw, x, &rw->own);
         join_labels(&rw->labels, l, x->cached.whole, &rw->own);
-        *out = (struct series_ref){ x, x->label_hash % rw->options.shards, 0 };
+        *out = (struct series_ref){ x, x->label_hash % rw->shards, 0 };
         if (rw->sorting)
             out->hash = remote_write_hash(rw, &rw->labels) + stream_shape(stream);
         return NULL;
@@ -189,7 +189,7 @@ const char *remote_write_find(struct remote_write *rw, struct stream *stream, co
     join_labels(&rw->labels, l, whole, &rw->own);
     hash = remote_write_hash(rw, &rw->labels);
     x = keep_series(rw, stream, key, whole, hash);
-    *out = (struct series_ref){ x, (uint32_t)(hash >> 32) % rw->options.shards, hash + stream_shape(stream) };
+    *out = (struct series_ref){ x, (uint32_t)(hash >> 32) % rw->shards, hash + stream_shape(stream) };
     return NULL;
 }
 
