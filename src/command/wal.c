@@ -1,61 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `otelcd wal inspect|verify|export DIR`: what a queue on disk holds. It only reads, and takes no lock, so it may look
- * at a queue that is in use; what is being written at that moment then looks torn. */
+/* `otelcd wal inspect|verify|export DIR`: what a queue on disk holds, by the same rules as the queue itself
+ * (wal/wal_scan.h). It only reads, and takes no lock, so it may look at a queue that is in use; what is being written
+ * at that moment then looks torn. */
 #include "base/mem.h"
 #include "command/command.h"
 #include "otlp/json.h"
 #include "otlp/signal.h"
-#include "wal/wal_format.h"
+#include "wal/wal_scan.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
-
-struct segment {
-    char name[32];
-    uint64_t first;
-};
 
 struct view {
     const char *directory;
-    VEC(struct segment) segments;
-    struct wal_state state; /* the newest */
-    uint64_t damaged;       /* runs of bytes that are no records, before others that are */
-    uint64_t torn;          /* bytes behind the newest segment's last record */
-};
-
-struct bytes_of_file {
-    uint8_t *data;
-    size_t len;
+    struct wal_scan scan;
+    uint64_t damaged; /* runs of bytes that are no records, before others that are */
+    uint64_t torn;    /* bytes behind the newest segment's last record */
 };
 
 /* What is done with each whole record. */
 typedef void each_record(struct view *v, const struct wal_record *r, const uint8_t *at, void *arg);
 
-static int by_first(const void *a, const void *b)
-{
-    const struct segment *x = a, *y = b;
-
-    return x->first < y->first ? -1 : x->first > y->first;
-}
-
-static bool is_segment(const char *name)
-{
-    return strlen(name) == 20 && strcmp(name + 16, ".wal") == 0;
-}
-
 static bool has_segments(const char *directory)
 {
     DIR *d = opendir(directory);
     bool found = false;
+    uint64_t first;
 
     if (d == NULL)
         return false;
     for (struct dirent *e; !found && (e = readdir(d)) != NULL;)
-        found = is_segment(e->d_name);
+        found = wal_segment_name(e->d_name, &first);
     closedir(d);
     return found;
 }
@@ -80,51 +57,39 @@ static void say_where_segments_are(const char *directory)
     fputs(n == 0 ? ", for instance DIRECTORY/prom_remotewrite\n" : "\n", stderr);
 }
 
-static int list_segments(struct view *v)
+static void print_stray(const struct wal_segment *x)
 {
-    DIR *d = opendir(v->directory);
+    printf("%016llx.wal: left alone: ", (unsigned long long)x->first);
+    if (x->stray == WAL_RENAMED)
+        printf("a copy, or renamed; it was made as %016llx.wal\n", (unsigned long long)x->made_as);
+    else
+        printf("%s\n", x->stray == WAL_NO_FILE ? "no regular file" : "not of this log");
+}
 
-    if (d == NULL) {
-        fprintf(stderr, "otelcd wal: cannot read the directory %s: %s\n", v->directory, strerror(errno));
+static int scan(struct view *v)
+{
+    struct error err = { 0 };
+
+    v->scan = (struct wal_scan){ .io = &wal_io_reading, .directory = v->directory };
+    if (wal_scan_run(&v->scan, &err) != 0) {
+        fprintf(stderr, "otelcd wal: %s\n", err.text);
         return -1;
     }
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        struct segment s;
-
-        if (!is_segment(e->d_name))
-            continue;
-        snprintf(s.name, sizeof(s.name), "%.20s", e->d_name);
-        s.first = strtoull(s.name, NULL, 16);
-        *vec_push(&v->segments) = s;
-    }
-    closedir(d);
-    if (v->segments.n == 0) {
+    if (v->scan.segments.n + v->scan.strays.n == 0) {
         say_where_segments_are(v->directory);
         return -1;
     }
-    qsort(v->segments.v, v->segments.n, sizeof(v->segments.v[0]), by_first);
     return 0;
 }
 
-static bool read_file(const struct view *v, const struct segment *s, struct bytes_of_file *f)
+static bool read_segment(const struct view *v, const struct wal_segment *s, struct wal_file *f)
 {
-    char path[4096];
-    struct stat st;
-    FILE *file;
+    int rc = wal_file_read(&wal_io_reading, v->directory, s->first, f);
 
-    *f = (struct bytes_of_file){ 0 };
-    snprintf(path, sizeof(path), "%s/%s", v->directory, s->name);
-    file = fopen(path, "rb");
-    if (file == NULL || fstat(fileno(file), &st) != 0) {
-        fprintf(stderr, "otelcd wal: cannot read %s: %s\n", path, strerror(errno));
-        if (file != NULL)
-            fclose(file);
-        return false;
-    }
-    f->data = mem_alloc((size_t)st.st_size + 1);
-    f->len = fread(f->data, 1, (size_t)st.st_size, file);
-    fclose(file);
-    return true;
+    if (rc != 0)
+        fprintf(stderr, "otelcd wal: cannot read %s/%016llx.wal: %s\n", v->directory, (unsigned long long)s->first,
+                uv_strerror(rc));
+    return rc == 0;
 }
 
 static void put_time(uint64_t ns, char out[32])
@@ -144,53 +109,32 @@ static bool is_zero(const uint8_t *p, size_t n)
     return true;
 }
 
-static void note_damage(struct view *v, const struct segment *s, size_t from, size_t to, bool last)
+static void note_damage(struct view *v, const struct wal_segment *s, size_t from, size_t to, bool last)
 {
-    if (last) {
+    printf("%016llx.wal: %zu bytes from %zu on are %s\n", (unsigned long long)s->first, to - from, from,
+           last ? "no record: a torn tail" : "damaged");
+    if (last)
         v->torn += to - from;
-        printf("%s: %zu bytes from %zu on are no record: a torn tail\n", s->name, to - from, from);
-    } else {
+    else
         v->damaged++;
-        printf("%s: %zu bytes from %zu on are damaged\n", s->name, to - from, from);
-    }
 }
 
-/* All whole records of one segment; tells of what is not. */
-static void walk(struct view *v, const struct segment *s, const struct bytes_of_file *f, bool tell, each_record *each,
+/* All whole records of one segment; tells of what is neither one nor zeros. */
+static void walk(struct view *v, const struct wal_segment *s, const struct wal_file *f, bool tell, each_record *each,
                  void *arg)
 {
-    struct wal_head head;
-    size_t at = wal_head_read(&head, f->data, f->len) == 0 ? WAL_HEAD : 0, gap = at;
+    bool newest = s == &v->scan.segments.v[v->scan.segments.n - 1];
+    size_t gap = s->has_head ? WAL_HEAD : 0;
     struct wal_record r;
 
-    while (at + WAL_RECORD_HEAD <= f->len) {
-        if (!wal_record_peek(&r, f->data + at, f->len - at) || !wal_record_intact(&r, f->data + at)) {
-            at += 8;
-            continue;
-        }
-        if (tell && at > gap && !is_zero(f->data + gap, at - gap))
+    for (size_t at = wal_file_next(f, gap, &r); at < f->len; at = wal_file_next(f, gap, &r)) {
+        if (tell && !is_zero(f->data + gap, at - gap))
             note_damage(v, s, gap, at, false);
         each(v, &r, f->data + at, arg);
-        at += wal_padded(r.length);
-        gap = at;
+        gap = at + wal_padded(r.length);
     }
     if (tell && gap < f->len && !is_zero(f->data + gap, f->len - gap))
-        note_damage(v, s, gap, f->len, s == &v->segments.v[v->segments.n - 1]);
-}
-
-static void take_state(struct view *v, const struct wal_record *r, const uint8_t *at, void *arg)
-{
-    struct wal_state *s = &v->state;
-
-    (void)arg;
-    if (r->type == WAL_DATA && r->seq > s->last) {
-        s->last = r->seq;
-        s->totals.appended = r->before + r->items;
-    } else if (r->type == WAL_STATE && r->seq >= s->last) {
-        wal_state_read(s, bytes_of(at + WAL_RECORD_HEAD, r->length - WAL_RECORD_HEAD));
-        s->last = r->seq;
-        s->totals.appended = r->before;
-    }
+        note_damage(v, s, gap, f->len, newest);
 }
 
 struct sums {
@@ -208,26 +152,26 @@ static void add_up(struct view *v, const struct wal_record *r, const uint8_t *at
     s->states += r->type == WAL_STATE;
 }
 
-static void print_segment(struct view *v, const struct segment *s, const struct bytes_of_file *f)
+static void print_segment(struct view *v, const struct wal_segment *s, const struct wal_file *f)
 {
     struct sums sums = { 0 };
-    struct wal_head head;
     char made[32] = "its head is damaged";
 
     walk(v, s, f, false, add_up, &sums);
-    if (wal_head_read(&head, f->data, f->len) == 0)
-        put_time(head.time, made);
-    printf("%s  %10zu bytes  made %s  %llu records, %llu items, %llu states\n", s->name, f->len, made,
-           (unsigned long long)sums.records, (unsigned long long)sums.items, (unsigned long long)sums.states);
+    if (s->has_head)
+        put_time(s->time, made);
+    printf("%016llx.wal  %10zu bytes  made %s  %llu records, %llu items, %llu states\n", (unsigned long long)s->first,
+           f->len, made, (unsigned long long)sums.records, (unsigned long long)sums.items,
+           (unsigned long long)sums.states);
 }
 
 static void print_totals(const struct view *v)
 {
-    const struct wal_totals *t = &v->state.totals;
+    const struct wal_totals *t = &v->scan.state.totals;
 
     printf("appended %llu items, delivered %llu, held %llu in %llu records", (unsigned long long)t->appended,
            (unsigned long long)t->delivered, (unsigned long long)wal_totals_held(t),
-           (unsigned long long)wal_state_held(&v->state));
+           (unsigned long long)wal_state_held(&v->scan.state));
     for (uint32_t i = 0; i < t->n_dropped; i++)
         printf(", dropped{%s} %llu", t->dropped[i].reason, (unsigned long long)t->dropped[i].items);
     printf("\n");
@@ -239,7 +183,7 @@ static void print_record(struct view *v, const struct wal_record *r, const uint8
     struct buf *line = arg;
     uint32_t front;
 
-    if (r->type != WAL_DATA || wal_state_is_settled(&v->state, r->seq) || r->kind >= SIGNAL_COUNT ||
+    if (r->type != WAL_DATA || wal_state_is_settled(&v->scan.state, r->seq) || r->kind >= SIGNAL_COUNT ||
         content.len < sizeof(front))
         return;
     memcpy(&front, content.data, sizeof(front));
@@ -254,30 +198,46 @@ static void print_record(struct view *v, const struct wal_record *r, const uint8
 /* Each segment in turn. */
 static bool each_segment(struct view *v, bool tell, bool print, each_record *each, void *arg)
 {
-    for (size_t i = 0; i < v->segments.n; i++) {
-        struct bytes_of_file f;
+    for (size_t i = 0; i < v->scan.segments.n; i++) {
+        struct wal_segment *s = &v->scan.segments.v[i];
+        struct wal_file f;
 
-        if (!read_file(v, &v->segments.v[i], &f))
+        if (!read_segment(v, s, &f))
             return false;
         if (print)
-            print_segment(v, &v->segments.v[i], &f);
-        walk(v, &v->segments.v[i], &f, tell, each, arg);
+            print_segment(v, s, &f);
+        walk(v, s, &f, tell, each, arg);
         free(f.data);
     }
     return true;
 }
 
-static int run(struct view *v, const char *what)
+static void ignore_record(struct view *v, const struct wal_record *r, const uint8_t *at, void *arg)
+{
+    (void)v;
+    (void)r;
+    (void)at;
+    (void)arg;
+}
+
+static int export_held(struct view *v)
 {
     struct buf line = { 0 };
+    bool ok = each_segment(v, false, false, print_record, &line);
+
+    buf_free(&line);
+    return !ok;
+}
+
+static int run(struct view *v, const char *what)
+{
     bool ok;
 
-    if (strcmp(what, "export") == 0) {
-        ok = each_segment(v, false, false, take_state, NULL) && each_segment(v, false, false, print_record, &line);
-        buf_free(&line);
-        return !ok;
-    }
-    ok = each_segment(v, true, strcmp(what, "inspect") == 0, take_state, NULL);
+    if (strcmp(what, "export") == 0)
+        return export_held(v);
+    for (size_t i = 0; i < v->scan.strays.n; i++)
+        print_stray(&v->scan.strays.v[i]);
+    ok = each_segment(v, true, strcmp(what, "inspect") == 0, ignore_record, NULL);
     print_totals(v);
     if (strcmp(what, "verify") == 0 && ok)
         printf("%s\n", v->damaged > 0 ? "damaged" : v->torn > 0 ? "whole, but for a torn tail" : "whole");
@@ -297,8 +257,7 @@ int command_wal(const struct arguments *a)
                         "something is damaged. export: what is not delivered, as OTLP JSON, a request in a line.\n");
         return 2;
     }
-    code = list_segments(&v) != 0 ? 1 : run(&v, what);
-    vec_free(&v.segments);
-    wal_state_free(&v.state);
+    code = scan(&v) != 0 ? 1 : run(&v, what);
+    wal_scan_free(&v.scan);
     return code;
 }

@@ -15,7 +15,7 @@
 
 void wal_path(const struct wal *w, uint64_t first, char out[PATH_MAX_WAL])
 {
-    snprintf(out, PATH_MAX_WAL, "%s/%016llx.wal", w->directory, (unsigned long long)first);
+    wal_segment_path(w->directory, first, out);
 }
 
 static void begin_group(struct wal *w);
@@ -52,7 +52,7 @@ static void wal_dirty(struct wal *w)
 }
 
 /* When nothing is held any more no item is either: what damage has left uncounted is lost. */
-static uint64_t settle_remainder(struct wal *w)
+uint64_t wal_settle_remainder(struct wal *w)
 {
     uint64_t rest = wal_totals_held(&w->state.totals);
 
@@ -78,7 +78,7 @@ void wal_lose(struct wal *w, uint64_t after, uint64_t before, uint64_t items)
     wal_totals_drop(&w->state.totals, "wal_corrupt", items);
     w->stats.corrupt_records += records;
     w->stats.corrupt_items += items;
-    settle_remainder(w);
+    wal_settle_remainder(w);
     log_error(&w->log, "Damaged records in the log are skipped", F_STR("directory", w->directory),
               F_UINT("records", records), F_UINT("items", items));
     wal_dirty(w);
@@ -94,7 +94,7 @@ uint64_t wal_settle(struct wal *w, uint64_t seq, uint64_t delivered, const struc
     w->state.totals.delivered += delivered;
     for (size_t i = 0; i < n_dropped; i++)
         wal_totals_drop(&w->state.totals, dropped[i].reason, dropped[i].items);
-    lost = settle_remainder(w);
+    lost = wal_settle_remainder(w);
     wal_dirty(w);
     return lost;
 }
@@ -275,7 +275,7 @@ static void book_failure(struct wal *w, struct wal_group *g)
     w->stats.sync_failures++;
     w->stats.append_failures += g->n;
     w->dirty |= g->noted || g->spoilt;
-    if (g->spoilt) { /* at least one, so that the next segment gets a name of its own */
+    if (g->spoilt || g->status == UV_EEXIST) { /* at least one, so that the next segment gets a name of its own */
         w->state.last += g->n > 0 ? g->n : 1;
         wal_state_settle(&w->state, g->first_seq, w->state.last);
     }
@@ -394,30 +394,6 @@ static void free_wal(struct wal *w)
     free(w);
 }
 
-static int lock_directory(struct wal *w, struct error *err)
-{
-    char path[PATH_MAX_WAL], holder[32] = "";
-    int rc = w->io->make_directory(w->io->arg, w->directory), fd;
-
-    if (rc != 0)
-        return error_set(err, rc, "cannot make the directory %s: %s", w->directory, uv_strerror(rc));
-    snprintf(path, sizeof(path), "%s/lock", w->directory);
-    w->lock_fd = w->io->lock(w->io->arg, path);
-    if (w->lock_fd >= 0)
-        return 0;
-    fd = w->lock_fd == UV_EBUSY ? w->io->open(w->io->arg, path, false) : -1;
-    if (fd >= 0) {
-        int64_t n = w->io->read(w->io->arg, fd, holder, sizeof(holder) - 1, 0);
-
-        holder[n > 0 ? strcspn(holder, "\n") : 0] = '\0';
-        w->io->close(w->io->arg, fd);
-    }
-    if (w->lock_fd == UV_EBUSY)
-        return error_set(err, UV_EBUSY, "%s is in use by another process%s%s; give each its own directory",
-                         w->directory, holder[0] != '\0' ? ", pid " : "", holder);
-    return error_set(err, w->lock_fd, "cannot use the directory %s: %s", w->directory, uv_strerror(w->lock_fd));
-}
-
 static uint64_t segment_size(const struct wal_options *o)
 {
     uint64_t size = o->segment_bytes != 0 ? o->segment_bytes : o->max_bytes / 16;
@@ -445,9 +421,9 @@ int wal_open(struct wal **out, struct loop *loop, const struct logger *log, cons
     w->writer.fd = w->reader.fd = -1;
     w->last_waiting = &w->waiting;
     w->kick.run = on_kick;
-    rc = lock_directory(w, err);
+    rc = wal_lock_directory(w, err);
     if (rc == 0) {
-        rc = wal_scan(w, err);
+        rc = wal_take_over(w, err);
         if (rc != 0)
             w->io->unlock(w->io->arg, w->lock_fd);
     }
@@ -455,7 +431,6 @@ int wal_open(struct wal **out, struct loop *loop, const struct logger *log, cons
         free_wal(w);
         return rc;
     }
-    settle_remainder(w);
     *out = w;
     return 0;
 }

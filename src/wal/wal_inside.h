@@ -2,23 +2,14 @@
 /* The log's inside: what its files share. Nobody but src/wal/ includes this.
  *
  *     wal.c        opening, appends, settles, closing: all on the loop
- *     wal_scan.c   reading segments at opening
+ *     wal_open.c   taking a directory over
+ *     wal_scan.c   what a directory holds (wal_scan.h)
  *     wal_group.c  one write: on a thread, where it alone touches the writer
  *     wal_read.c   records read back, one after another */
 #ifndef WAL_WAL_INSIDE_H
 #define WAL_WAL_INSIDE_H
 
-#include "wal/wal_format.h"
-
-#define PATH_MAX_WAL 4096
-
-struct wal_segment {
-    uint64_t first;
-    uint64_t bytes; /* on the disk that hold something */
-    uint64_t time;  /* wall ns */
-    bool has_head;  /* a whole one, at opening */
-    bool stray;     /* not one of this log's segments: it is left alone */
-};
+#include "wal/wal_scan.h"
 
 /* The file that is being written; fd -1 when there is none. */
 struct wal_writer {
@@ -86,7 +77,7 @@ struct wal {
     bool sync;
     int lock_fd;
     struct wal_state state;
-    VEC(struct wal_segment) segments; /* ascending; the writer's is the last */
+    wal_segments segments; /* ascending; the writer's is the last */
     struct wal_writer writer;
     struct wal_append *waiting, **last_waiting;
     uint64_t waiting_bytes;
@@ -105,8 +96,13 @@ struct wal {
 
 void wal_path(const struct wal *w, uint64_t first, char out[PATH_MAX_WAL]);
 
-/* Find out what the directory holds. */
-int wal_scan(struct wal *w, struct error *err);
+/* The directory is this process's from now on. */
+int wal_lock_directory(struct wal *w, struct error *err);
+/* The log goes on where the directory says that it was. */
+int wal_take_over(struct wal *w, struct error *err);
+
+/* When nothing is held any more, items that damage has left uncounted are lost: how many. */
+uint64_t wal_settle_remainder(struct wal *w);
 
 /* On a thread. */
 void wal_group_run(struct wal_group *g);

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 static int result(int rc)
 {
@@ -38,15 +39,29 @@ static int make_directory(void *arg, const char *path)
     return sync_directory(arg, dirname(copy));
 }
 
+/* A pipe must not keep us waiting, and a device not answer for a file. */
+static int open_regular(const char *path, int flags)
+{
+    int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+    struct stat st;
+
+    if (fd < 0)
+        return errno == ELOOP || errno == EISDIR || errno == ENXIO || errno == ENODEV ? UV_EFTYPE : -errno;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        return fd;
+    close(fd);
+    return UV_EFTYPE;
+}
+
 static int lock(void *arg, const char *path)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), rc;
+    int fd = open_regular(path, O_RDWR | O_CREAT), rc;
     char pid[24];
     int n;
 
     (void)arg;
     if (fd < 0)
-        return -errno;
+        return fd;
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
         close(fd);
@@ -85,7 +100,13 @@ static int list(void *arg, const char *directory, void (*each)(void *user, const
 static int open_file(void *arg, const char *path, bool create)
 {
     (void)arg;
-    return result(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT | O_EXCL : 0), 0600));
+    return open_regular(path, O_RDWR | (create ? O_CREAT | O_EXCL : 0));
+}
+
+static int open_to_read(void *arg, const char *path, bool create)
+{
+    (void)arg;
+    return create ? -EROFS : open_regular(path, O_RDONLY);
 }
 
 static int64_t size_of(void *arg, int fd)
@@ -164,4 +185,12 @@ const struct wal_io wal_io_real = {
     .release = release_part,
     .unlink = unlink_file,
     .sync_directory = sync_directory,
+};
+
+const struct wal_io wal_io_reading = {
+    .list = list,
+    .open = open_to_read,
+    .close = close_file,
+    .size = size_of,
+    .read = read_file,
 };

@@ -16,8 +16,9 @@ struct wal_io {
     void (*unlock)(void *arg, int fd);
     /* Each name in the directory, in any order. */
     int (*list)(void *arg, const char *directory, void (*each)(void *user, const char *name), void *user);
-    int (*open)(void *arg, const char *path,
-                bool create); /* for reading and writing; fails when create and it exists */
+    /* For reading and writing; fails when create and it exists. Waits for nobody. UV_EFTYPE: what has that name is no
+     * regular file (a link is not followed). */
+    int (*open)(void *arg, const char *path, bool create);
     int (*close)(void *arg, int fd);
     int64_t (*size)(void *arg, int fd);
     int (*allocate)(void *arg, int fd, uint64_t size); /* as posix_fallocate: reads as zeros */
@@ -32,5 +33,6 @@ struct wal_io {
 };
 
 extern const struct wal_io wal_io_real;
+extern const struct wal_io wal_io_reading; /* list, open, size, read and close alone, which need no right to write */
 
 #endif

@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a directory holds, at opening: the newest state that is whole, and the records behind it. */
-#include "wal/wal_inside.h"
+/* Reading a directory.
+ *
+ * First the beginning of each file that has a segment's name, in the order of their numbers: the newest that has a
+ * whole head and a whole state behind it says where things stood when it was made. Then all of it and of those after
+ * it, record by record: a state says anew where things stand, a record behind it is held. What is behind the newest
+ * one's last whole record is torn.
+ *
+ * A file whose head names another number was copied or renamed, one without a head whose number is out of reach came
+ * from elsewhere, and what is no regular file is no segment: they are set apart. What cannot be read now is no damage:
+ * the scan ends with that error. Damage inside is skipped here, and found again by the numbers when records are read
+ * (wal_read.c). */
+#include "wal/wal_scan.h"
 
 #include "base/mem.h"
 
@@ -8,22 +18,76 @@
 #include <stdlib.h>
 
 #define NUMBERS_UNUSED (1ull << 32) /* far more than failed writes can have used up */
+#define BEGINNING (WAL_HEAD + 128 * 1024)
 
-struct file {
-    uint8_t *data;
-    size_t len;
-};
+/* ---- names and files ---- */
+
+void wal_segment_path(const char *directory, uint64_t first, char out[PATH_MAX_WAL])
+{
+    snprintf(out, PATH_MAX_WAL, "%s/%016llx.wal", directory, (unsigned long long)first);
+}
+
+bool wal_segment_name(const char *name, uint64_t *first)
+{
+    if (strlen(name) != 20 || strspn(name, "0123456789abcdef") != 16 || strcmp(name + 16, ".wal") != 0)
+        return false;
+    *first = strtoull(name, NULL, 16);
+    return *first > 0;
+}
+
+static int64_t read_file(const struct wal_io *io, int fd, struct wal_file *f, int64_t size)
+{
+    while (f->len < (size_t)size) {
+        int64_t got = io->read(io->arg, fd, f->data + f->len, (size_t)size - f->len, f->len);
+
+        if (got <= 0)
+            return got;
+        f->len += (size_t)got;
+    }
+    return 0;
+}
+
+int wal_file_read(const struct wal_io *io, const char *directory, uint64_t first, struct wal_file *f)
+{
+    char path[PATH_MAX_WAL];
+    int64_t size;
+    int fd;
+
+    *f = (struct wal_file){ 0 };
+    wal_segment_path(directory, first, path);
+    fd = io->open(io->arg, path, false);
+    if (fd < 0)
+        return fd;
+    size = io->size(io->arg, fd);
+    if (size > (int64_t)WAL_SEGMENT_MAX)
+        size = (int64_t)WAL_SEGMENT_MAX;
+    if (size > 0) {
+        f->data = mem_alloc((size_t)size);
+        size = read_file(io, fd, f, size);
+    }
+    io->close(io->arg, fd);
+    if (size < 0)
+        free(f->data);
+    return size < 0 ? (int)size : 0;
+}
+
+size_t wal_file_next(const struct wal_file *f, size_t at, struct wal_record *r)
+{
+    for (at = (at + 7) & ~(size_t)7; at + WAL_RECORD_HEAD <= f->len; at += 8)
+        if (wal_record_peek(r, f->data + at, f->len - at) && wal_record_intact(r, f->data + at))
+            return at;
+    return f->len;
+}
+
+/* ---- beginnings ---- */
 
 static void add_name(void *user, const char *name)
 {
-    struct wal *w = user;
+    struct wal_scan *s = user;
     uint64_t first;
 
-    if (strlen(name) != 20 || strspn(name, "0123456789abcdef") != 16 || strcmp(name + 16, ".wal") != 0)
-        return;
-    first = strtoull(name, NULL, 16);
-    if (first > 0)
-        *vec_push(&w->segments) = (struct wal_segment){ .first = first };
+    if (wal_segment_name(name, &first))
+        *vec_push(&s->segments) = (struct wal_segment){ .first = first };
 }
 
 static int by_first(const void *a, const void *b)
@@ -33,116 +97,130 @@ static int by_first(const void *a, const void *b)
     return x->first < y->first ? -1 : x->first > y->first;
 }
 
-static int read_whole(struct wal *w, uint64_t first, struct file *f)
-{
-    const struct wal_io *io = w->io;
-    char path[PATH_MAX_WAL];
-    int64_t size;
-    int fd;
-
-    *f = (struct file){ 0 };
-    wal_path(w, first, path);
-    fd = io->open(io->arg, path, false);
-    if (fd < 0)
-        return fd;
-    size = io->size(io->arg, fd);
-    if (size > (int64_t)WAL_SEGMENT_MAX)
-        size = (int64_t)WAL_SEGMENT_MAX;
-    if (size > 0)
-        f->data = mem_alloc((size_t)size);
-    while (size > 0 && f->len < (size_t)size) {
-        int64_t got = io->read(io->arg, fd, f->data + f->len, (size_t)size - f->len, f->len);
-
-        if (got < 0)
-            size = got;
-        if (got <= 0)
-            break;
-        f->len += (size_t)got;
-    }
-    io->close(io->arg, fd);
-    return size < 0 ? (int)size : 0;
-}
-
-/* What cannot be read now is not damaged: nothing is cut off or removed, and it may be readable at the next start. */
-static int unreadable(struct wal *w, uint64_t first, int rc, struct error *err)
+static int set_unreadable(struct wal_scan *s, uint64_t first, int rc, struct error *err)
 {
     char path[PATH_MAX_WAL];
 
-    wal_path(w, first, path);
+    wal_segment_path(s->directory, first, path);
     return error_set(err, rc,
                      "cannot read %s: %s; nothing of the queue was changed. To start without this file, move "
                      "it to another directory",
                      path, uv_strerror(rc));
 }
 
-/* The whole record at or after `at`; f->len when there is none. */
-static size_t next_record(const struct file *f, size_t at, struct wal_record *r)
+/* The first bytes and the size; *got of them. 0, or why not. */
+static int read_front(struct wal_scan *s, struct wal_segment *segment, uint8_t *data, size_t *got)
 {
-    for (at = (at + 7) & ~(size_t)7; at + WAL_RECORD_HEAD <= f->len; at += 8)
-        if (wal_record_peek(r, f->data + at, f->len - at) && wal_record_intact(r, f->data + at))
-            return at;
-    return f->len;
-}
-
-/* A copy, or a file that was renamed: its records are older or newer than its name says, and would be taken for others.
- */
-static void judge_name(struct wal *w, struct wal_segment *s, const struct wal_head *head, const char *path)
-{
-    char name[24];
-
-    s->has_head = true;
-    s->time = head->time;
-    s->stray = head->first != s->first;
-    snprintf(name, sizeof(name), "%016llx.wal", (unsigned long long)head->first);
-    if (s->stray)
-        log_error(&w->log, "A file of the log was copied or renamed; it is left alone", F_STR("file", path),
-                  F_STR("name it was made with", name));
-}
-
-/* The head and the state that a segment begins with. */
-static int read_beginning(struct wal *w, struct wal_segment *s, struct wal_state *state, bool *whole, struct error *err)
-{
-    const struct wal_io *io = w->io;
-    uint8_t *data = mem_alloc(WAL_HEAD + 128 * 1024);
     char path[PATH_MAX_WAL];
-    struct wal_record r;
-    struct wal_head head;
-    int64_t size, got;
-    int fd, rc;
+    int64_t n, size;
+    int fd;
 
-    *whole = false;
-    wal_path(w, s->first, path);
-    fd = io->open(io->arg, path, false);
-    got = fd < 0 ? 0 : io->read(io->arg, fd, data, WAL_HEAD + 128 * 1024, 0);
-    size = fd < 0 ? fd : io->size(io->arg, fd);
-    if (fd >= 0)
-        io->close(io->arg, fd);
-    if (fd < 0 || got < 0 || size < 0) {
-        free(data);
-        return unreadable(w, s->first, fd < 0 ? fd : (int)(got < 0 ? got : size), err);
-    }
-    s->bytes = size <= 0 ? 0 : (uint64_t)size < WAL_SEGMENT_MAX ? (uint64_t)size : WAL_SEGMENT_MAX;
-    rc = wal_head_read(&head, data, got > 0 ? (size_t)got : 0);
-    if (rc == UV_ENOTSUP) {
-        free(data);
-        return error_set(err, rc, "%s has format version %u; this program knows up to %u: a newer otelcd wrote it",
-                         path, head.version, WAL_VERSION);
-    }
-    if (rc == 0) {
-        judge_name(w, s, &head, path);
-        if (!s->stray && wal_record_peek(&r, data + WAL_HEAD, (uint64_t)got - WAL_HEAD) && r.type == WAL_STATE &&
-            wal_record_intact(&r, data + WAL_HEAD) &&
-            wal_state_read(state, bytes_of(data + WAL_HEAD + WAL_RECORD_HEAD, r.length - WAL_RECORD_HEAD))) {
-            state->last = r.seq;
-            state->totals.appended = r.before;
-            *whole = true;
-        }
-    }
-    free(data);
+    wal_segment_path(s->directory, segment->first, path);
+    fd = s->io->open(s->io->arg, path, false);
+    if (fd < 0)
+        return fd;
+    n = s->io->read(s->io->arg, fd, data, BEGINNING, 0);
+    size = s->io->size(s->io->arg, fd);
+    s->io->close(s->io->arg, fd);
+    if (n < 0 || size < 0)
+        return (int)(n < 0 ? n : size);
+    *got = (size_t)n;
+    segment->bytes = (uint64_t)size < WAL_SEGMENT_MAX ? (uint64_t)size : WAL_SEGMENT_MAX;
     return 0;
 }
 
-static void take_record(struct wal_state *s, const struct file *f, size_t at, const struct wal_record *r)
+/* The state behind the head, if it is whole. */
+static bool read_first_state(const uint8_t *data, size_t len, struct wal_state *state)
+{
+    struct wal_record r;
+
+    if (!wal_record_peek(&r, data + WAL_HEAD, len - WAL_HEAD) || r.type != WAL_STATE ||
+        !wal_record_intact(&r, data + WAL_HEAD) ||
+        !wal_state_read(state, bytes_of(data + WAL_HEAD + WAL_RECORD_HEAD, r.length - WAL_RECORD_HEAD)))
+        return false;
+    state->last = r.seq;
+    state->totals.appended = r.before;
+    return true;
+}
+
+/* Head and state that a segment begins with. *whole: both are. */
+static int read_beginning(struct wal_scan *s, struct wal_segment *segment, uint8_t *data, struct wal_state *state,
+                          bool *whole, struct error *err)
+{
+    struct wal_head head;
+    size_t got = 0;
+    int rc = read_front(s, segment, data, &got);
+
+    *whole = false;
+    if (rc == UV_EFTYPE) {
+        segment->stray = WAL_NO_FILE;
+        return 0;
+    }
+    if (rc != 0)
+        return set_unreadable(s, segment->first, rc, err);
+    rc = wal_head_read(&head, data, got);
+    if (rc == UV_ENOTSUP)
+        return error_set(err, rc,
+                         "%s/%016llx.wal has format version %u; this program knows up to %u: a newer otelcd wrote it",
+                         s->directory, (unsigned long long)segment->first, head.version, WAL_VERSION);
+    if (rc != 0)
+        return 0;
+    segment->has_head = true;
+    segment->time = head.time;
+    segment->made_as = head.first;
+    segment->stray = head.first != segment->first ? WAL_RENAMED : WAL_OURS;
+    *whole = segment->stray == WAL_OURS && read_first_state(data, got, state);
+    return 0;
+}
+
+/* Puts apart what is not of this log; `last`: the newest number that is known. */
+static void set_strays_apart(struct wal_scan *s, uint64_t last)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < s->segments.n; i++) {
+        struct wal_segment *x = &s->segments.v[i];
+        bool far = x->first > last && x->first - last > NUMBERS_UNUSED;
+
+        if (x->stray == WAL_OURS && !x->has_head && far)
+            x->stray = WAL_FAR;
+        if (x->stray != WAL_OURS)
+            *vec_push(&s->strays) = *x;
+        if (x->stray != WAL_OURS && !far)
+            s->taken = x->first;
+        if (x->stray == WAL_OURS)
+            s->segments.v[kept++] = *x;
+    }
+    s->segments.n = kept;
+}
+
+/* Where things stood when the newest whole segment was made: its number is *from; 0: there is none. */
+static int read_beginnings(struct wal_scan *s, uint64_t *from, struct error *err)
+{
+    uint8_t *data = mem_alloc(BEGINNING);
+    struct wal_state state = { 0 };
+    int rc = 0;
+
+    *from = 0;
+    for (size_t i = 0; i < s->segments.n && rc == 0; i++) {
+        struct wal_state swap = s->state;
+        bool whole;
+
+        rc = read_beginning(s, &s->segments.v[i], data, &state, &whole, err);
+        if (!whole)
+            continue;
+        s->state = state;
+        state = swap;
+        *from = s->segments.v[i].first;
+    }
+    wal_state_free(&state);
+    free(data);
+    return rc;
+}
+
+/* ---- records ---- */
+
+static void take_record(struct wal_state *s, const struct wal_file *f, size_t at, const struct wal_record *r)
 {
     if (r->type == WAL_DATA) {
         if (r->seq <= s->last)
@@ -156,130 +234,49 @@ static void take_record(struct wal_state *s, const struct file *f, size_t at, co
     }
 }
 
-/* Everything in one segment; where it is the newest one, what is behind the last whole record is cut off. */
-static int scan_segment(struct wal *w, size_t i, struct error *err)
+static int scan_segment(struct wal_scan *s, const struct wal_segment *segment, struct error *err)
 {
-    struct wal_segment *s = &w->segments.v[i];
     struct wal_record r;
-    struct file f;
-    size_t end = 0, used;
-    bool newest = i + 1 == w->segments.n;
-    int rc = read_whole(w, s->first, &f);
+    struct wal_file f;
+    size_t used;
+    int rc = wal_file_read(s->io, s->directory, segment->first, &f);
 
-    if (rc != 0) {
-        free(f.data);
-        return unreadable(w, s->first, rc, err);
+    if (rc != 0)
+        return set_unreadable(s, segment->first, rc, err);
+    s->end = 0;
+    for (size_t at = wal_file_next(&f, 0, &r); at < f.len; at = wal_file_next(&f, s->end, &r)) {
+        take_record(&s->state, &f, at, &r);
+        s->end = at + wal_padded(r.length);
     }
-    for (size_t at = next_record(&f, 0, &r); at < f.len; at = next_record(&f, end, &r)) {
-        take_record(&w->state, &f, at, &r);
-        end = at + wal_padded(r.length);
-    }
-    for (used = f.len; used > end && f.data[used - 1] == 0; used--)
+    for (used = f.len; used > s->end && f.data[used - 1] == 0; used--)
         ;
-    if (newest) {
-        char path[PATH_MAX_WAL];
-        int fd;
-
-        w->stats.torn_bytes += used > end && used > WAL_HEAD ? used - (end > WAL_HEAD ? end : WAL_HEAD) : 0;
-        wal_path(w, s->first, path);
-        fd = w->io->open(w->io->arg, path, false);
-        if (fd >= 0) {
-            w->io->truncate(w->io->arg, fd, end);
-            w->io->close(w->io->arg, fd);
-        }
-        s->bytes = end;
-    }
+    s->torn = used > s->end && used > WAL_HEAD ? used - (s->end > WAL_HEAD ? s->end : WAL_HEAD) : 0;
     free(f.data);
     return 0;
 }
 
-/* The next segment's name is the next number, so that has to be one that no file has, be it one that is left alone
- * (`taken`, the highest of those): numbers up to it count as settled. */
-static void skip_numbers(struct wal *w, uint64_t taken)
+int wal_scan_run(struct wal_scan *s, struct error *err)
 {
-    uint64_t newest = w->segments.n > 0 ? w->segments.v[w->segments.n - 1].first : 0;
-
-    if (newest < taken)
-        newest = taken;
-    if (newest <= w->state.last)
-        return;
-    wal_state_settle(&w->state, w->state.last + 1, newest);
-    w->state.last = newest;
-}
-
-/* Takes what is not a segment of this log from the list; `last`: the newest number that is known. Returns the highest
- * of their names that this log may come to. */
-static uint64_t drop_strays(struct wal *w, uint64_t last)
-{
-    uint64_t taken = 0;
-    size_t kept = 0;
-
-    for (size_t i = 0; i < w->segments.n; i++) {
-        struct wal_segment *s = &w->segments.v[i];
-        bool far = s->first > last && s->first - last > NUMBERS_UNUSED;
-
-        if (!s->has_head && far) {
-            s->stray = true;
-            log_error(&w->log, "A file that is not of the log lies between its files; it is left alone",
-                      F_STR("directory", w->directory), F_UINT("number", s->first));
-        }
-        if (!s->stray)
-            w->segments.v[kept++] = *s;
-        else if (!far)
-            taken = s->first;
-    }
-    w->segments.n = kept;
-    return taken;
-}
-
-/* What is gone has been there, whatever damage has left of the sums. */
-static void mend_totals(struct wal_totals *t)
-{
-    uint64_t gone = t->delivered;
-
-    for (uint32_t i = 0; i < t->n_dropped; i++)
-        gone += t->dropped[i].items;
-    if (t->appended < gone)
-        t->appended = gone;
-}
-
-int wal_scan(struct wal *w, struct error *err)
-{
-    struct wal_state state = { 0 };
-    uint64_t from = 0, taken;
-    int rc = w->io->list(w->io->arg, w->directory, add_name, w);
+    int rc = s->io->list(s->io->arg, s->directory, add_name, s);
+    uint64_t from;
 
     if (rc != 0)
-        return error_set(err, rc, "cannot read the directory %s: %s", w->directory, uv_strerror(rc));
-    if (w->segments.n > 0)
-        qsort(w->segments.v, w->segments.n, sizeof(w->segments.v[0]), by_first);
-    for (size_t i = 0; i < w->segments.n; i++) {
-        bool whole;
-
-        rc = read_beginning(w, &w->segments.v[i], &state, &whole, err);
-        if (rc != 0)
-            break;
-        if (whole) {
-            struct wal_state swap = w->state;
-
-            w->state = state;
-            state = swap;
-            from = w->segments.v[i].first;
-        }
-    }
-    wal_state_free(&state);
+        return error_set(err, rc, "cannot read the directory %s: %s", s->directory, uv_strerror(rc));
+    if (s->segments.n > 0)
+        qsort(s->segments.v, s->segments.n, sizeof(s->segments.v[0]), by_first);
+    rc = read_beginnings(s, &from, err);
     if (rc != 0)
         return rc;
-    taken = drop_strays(w, from > 0 ? w->state.last : INT64_MAX - NUMBERS_UNUSED);
-    for (size_t i = 0; i < w->segments.n && rc == 0; i++)
-        if (w->segments.v[i].first >= from)
-            rc = scan_segment(w, i, err);
-    if (rc != 0)
-        return rc;
-    skip_numbers(w, taken);
-    mend_totals(&w->state.totals);
-    if (w->stats.torn_bytes > 0)
-        log_warn(&w->log, "The log ended in the middle of a record that nobody was told is safe; it is cut off",
-                 F_STR("directory", w->directory), F_UINT("bytes", w->stats.torn_bytes));
-    return 0;
+    set_strays_apart(s, from > 0 ? s->state.last : INT64_MAX - NUMBERS_UNUSED);
+    for (size_t i = 0; i < s->segments.n && rc == 0; i++)
+        if (s->segments.v[i].first >= from)
+            rc = scan_segment(s, &s->segments.v[i], err);
+    return rc;
+}
+
+void wal_scan_free(struct wal_scan *s)
+{
+    vec_free(&s->segments);
+    vec_free(&s->strays);
+    wal_state_free(&s->state);
 }

@@ -648,6 +648,25 @@ def test_the_wal_command_shows_checks_and_exports_what_waits(otelcd, receiver, t
     assert (ledger["received"], ledger["delivered"], ledger["dropped"]) == (3, 2, 1)
 
 
+def test_what_is_no_file_stops_neither_the_log_nor_the_wal_command(otelcd, receiver, tmp_path):
+    queue = tmp_path / "wal/prom_remotewrite"
+    queue.mkdir(parents=True)
+    (queue / "0000000000000001.wal").mkdir()
+    (queue / "0000000000000002.wal").symlink_to("/etc/passwd")
+    os.mkfifo(queue / "0000000000000003.wal")
+    r = receiver()
+    d = otelcd(config(r.url, wal(tmp_path / "wal")), end=False, expect=["no regular file; it is left alone"])
+    d.export(point("x", 1.0, 1))
+    wait_settled(d)
+    assert len(d.records("is no regular file")) == 3
+    d.close_clients()
+    assert d.stop() == 0
+    for what in ("inspect", "verify", "export"):
+        ran = otelcd_wal(what, queue)
+        assert ran.returncode == 0, ran
+        assert what == "export" or ran.stdout.count("left alone: no regular file") == 3, ran
+
+
 def test_a_full_disk_quota_refuses_and_recovers(otelcd, receiver, tmp_path):
     up = threading.Event()
     r = receiver(lambda request: (204, {}, b"") if up.is_set() else (503, {}, b"down"))

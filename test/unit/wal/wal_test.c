@@ -3,11 +3,12 @@
 #include "wal/wal.h"
 
 #include "support/sim_fs.h"
-#include "wal/wal_format.h"
+#include "wal/wal_scan.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RECORDS 48
@@ -652,11 +653,113 @@ START_TEST(links_are_not_followed)
     fputs("precious", f);
     fclose(f);
     ck_assert_int_eq(symlink(target, link), 0);
-    ck_assert_int_eq(wal_io_real.open(NULL, link, false), UV_ELOOP);
-    ck_assert_int_eq(wal_io_real.lock(NULL, link), UV_ELOOP);
+    ck_assert_int_eq(wal_io_real.open(NULL, link, false), UV_EFTYPE);
+    ck_assert_int_eq(wal_io_real.lock(NULL, link), UV_EFTYPE);
     unlink(link);
     unlink(target);
     rmdir(directory);
+}
+END_TEST
+
+/* A directory, a link and a pipe with the names of segments: beside a log, one of them just behind it. */
+START_TEST(what_is_no_file_is_left_alone_whatever_its_name)
+{
+    char directory[] = "/tmp/names-XXXXXX", names[3][64], path[PATH_MAX_WAL];
+    struct wal_options o = { .directory = directory, .max_bytes = 64u << 20, .segment_bytes = 65536 };
+    struct wal_scan scan = { .io = &wal_io_reading, .directory = directory };
+    struct error err = { 0 };
+    bool found[RECORDS + 8] = { false };
+    struct wal *w;
+
+    set_up();
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    for (int i = 0; i < 3; i++)
+        snprintf(names[i], sizeof(names[i]), "%s/00000000000000%02x.wal", directory, 2 + i);
+    ck_assert_int_eq(mkdir(names[0], 0700), 0);
+    ck_assert_int_eq(symlink("nowhere", names[1]), 0);
+    ck_assert_int_eq(mkfifo(names[2], 0600), 0);
+    for (int start = 0; start < 2; start++) {
+        ck_assert_int_eq(wal_open(&w, &loop, &quiet, &o, &err), 0);
+        append(w);
+        run();
+        ck_assert(records[n_records - 1].acknowledged);
+        ck_assert_uint_eq(records[n_records - 1].a.seq, 5 + (unsigned)start); /* behind all of their numbers */
+        close_log(w);
+    }
+    ck_assert_int_eq(wal_open(&w, &loop, &quiet, &o, &err), 0);
+    ck_assert_uint_eq(read_all(w, found), 2 * ITEMS);
+    close_log(w);
+    ck_assert_int_eq(wal_scan_run(&scan, &err), 0);
+    ck_assert_uint_eq(scan.strays.n, 3);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_int_eq(scan.strays.v[i].stray, WAL_NO_FILE);
+    for (size_t i = 0; i < scan.segments.n; i++) {
+        wal_segment_path(directory, scan.segments.v[i].first, path);
+        unlink(path);
+    }
+    wal_scan_free(&scan);
+    rmdir(names[0]);
+    unlink(names[1]);
+    unlink(names[2]);
+    snprintf(path, sizeof(path), "%s/lock", directory);
+    unlink(path);
+    ck_assert_int_eq(rmdir(directory), 0);
+    tear_down();
+}
+END_TEST
+
+/* The name of the next segment is taken while the log runs. */
+START_TEST(a_name_that_is_taken_is_passed_over)
+{
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    ck_assert_int_ge(fs.io.open(&fs, "d/0000000000000001.wal", true), 0);
+    append(w);
+    run();
+    ck_assert(!records[0].acknowledged);
+    append(w);
+    run();
+    ck_assert(records[1].acknowledged);
+    close_log(w);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_read_that_is_cancelled_is_not_answered_and_the_next_one_begins_where_it_is_told)
+{
+    struct reading x = { .r = { .budget = &budget, .on_read = on_read } };
+    bool found[RECORDS + 8] = { false };
+    struct wal *w;
+
+    set_up();
+    ck_assert_int_eq(open_log(&w), 0);
+    work(w);
+    close_log(w);
+    ck_assert_int_eq(open_log(&w), 0);
+    wal_read(w, &x.r); /* before it has begun */
+    wal_read_cancel(w, &x.r);
+    run();
+    ck_assert(!x.done);
+    wal_read(w, &x.r); /* while a thread reads */
+    turn_run(&loop.turn);
+    wal_read_cancel(w, &x.r);
+    if (_i == 1) { /* at once, while it still does */
+        wal_read(w, &x.r);
+        run();
+        ck_assert(x.done);
+        block_unref(x.r.block);
+    } else {
+        run();
+        ck_assert(!x.done);
+    }
+    ck_assert_uint_eq(read_all(w, found), wal_held(w).items);
+    wal_read(w, &x.r); /* and when the log is closed at once */
+    turn_run(&loop.turn);
+    wal_read_cancel(w, &x.r);
+    close_log(w);
+    tear_down();
 }
 END_TEST
 
@@ -777,6 +880,9 @@ int main(void)
     tcase_add_test(tc, what_was_lost_uncounted_is_told_with_the_last_record);
     tcase_add_test(tc, what_follows_behind_the_size_of_a_segment_is_not_read);
     tcase_add_test(tc, links_are_not_followed);
+    tcase_add_test(tc, what_is_no_file_is_left_alone_whatever_its_name);
+    tcase_add_test(tc, a_name_that_is_taken_is_passed_over);
+    tcase_add_loop_test(tc, a_read_that_is_cancelled_is_not_answered_and_the_next_one_begins_where_it_is_told, 0, 2);
     tcase_add_test(tc, a_newer_format_is_refused_by_name);
     tcase_add_test(tc, a_full_log_refuses_and_takes_again_when_something_is_settled);
     tcase_add_test(tc, nothing_acknowledged_is_lost_wherever_the_machine_stops);
