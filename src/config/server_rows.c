@@ -16,7 +16,7 @@ const struct option http_cors_options[] = {
 
 static const struct option parameters_options[] = {
     OPT_DURATION(struct keepalive_parameters_config, max_connection_idle, "0s", "0s", NULL,
-                 "Close a connection without calls after this time; 0 is never."),
+                 "Close a connection without calls after this time; 0 is 15m."),
     OPT_DURATION(struct keepalive_parameters_config, max_connection_age, "0s", "0s", NULL,
                  "Ask clients to reconnect after this time, give or take 10 %; 0 is never."),
     OPT_DURATION(struct keepalive_parameters_config, max_connection_age_grace, "0s", "0s", NULL,

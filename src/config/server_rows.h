@@ -103,11 +103,11 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
       .def = "0s", .min = "0s", .help = "Longest time to read a whole request; 0 is no limit." },                     \
     { .key = "read_header_timeout", .kind = OPTION_DURATION,                                                          \
       .offset = OPT_FIELD(T, m.read_header_timeout, duration), .def = (read_header_), .min = "0s",                    \
-      .help = "Longest time to read a request's headers; 0 is no limit." },                                           \
+      .help = "Longest time to read a request's headers; 0 is read_timeout, or a minute." },                          \
     { .key = "write_timeout", .kind = OPTION_DURATION, .offset = OPT_FIELD(T, m.write_timeout, duration),             \
-      .def = (write_), .min = "0s", .help = "Longest time for the peer to take an answer; 0 is no limit." },          \
+      .def = (write_), .min = "0s", .help = "Longest time for the peer to take an answer; 0 is a minute." },          \
     { .key = "idle_timeout", .kind = OPTION_DURATION, .offset = OPT_FIELD(T, m.idle_timeout, duration),               \
-      .def = (idle_), .min = "0s", .help = "Longest time a kept-alive connection may idle; 0 is no limit." },         \
+      .def = (idle_), .min = "0s", .help = "Longest time a kept-alive connection may idle; 0 is 15 minutes." },       \
     { .key = "keep_alives_enabled", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.keep_alives_enabled, bool),         \
       .def = "true", .help = "Keep connections open between requests." },                                             \
     OPT_REFUSED("dialer", "a listener does not dial: remove this block"), SERVER_NO_TLS, SERVER_NO_AUTH,              \

@@ -99,8 +99,8 @@ void http_conn_cut(struct http_conn *c)
     if (c->state == CLOSED)
         return;
     end_service(c, CLOSED);
-    if (c->server->listener.shared != NULL)
-        crowd_leave(&c->server->listener.shared->crowd, &c->member);
+    if (c->io.member != NULL)
+        crowd_leave(c->io.shared->crowd, &c->member);
     turn_cancel(&c->io.shared->loop->turn, &c->flush);
     socket_close(c->socket);
 }
@@ -384,8 +384,10 @@ struct http_conn *http_conn_open(struct http_server *s, int fd)
     c->flush.run = flush;
     c->member.rank = rank;
     c->member.give_way = give_way;
-    if (s->listener.shared != NULL)
-        crowd_join(&s->listener.shared->crowd, &c->member, socket_peer(c->socket));
+    if (s->shared.crowd != NULL) {
+        crowd_join(s->shared.crowd, &c->member, socket_peer(c->socket));
+        c->io.member = &c->member;
+    }
     c->next = s->conns;
     if (s->conns != NULL)
         s->conns->prev = c;

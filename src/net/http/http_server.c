@@ -63,6 +63,7 @@ int http_server_listen(struct http_server **out, struct loop *loop, const struct
         .service = service,
         .loop = loop,
         .budget = budget,
+        .crowd = options->listeners != NULL ? &options->listeners->crowd : NULL,
         .log = log,
         .on_mismatch = on_mismatch,
     };

@@ -145,8 +145,7 @@ static void start_request(struct http1 *h, struct request *r)
     }
     h->served = true;
     take_head(r, &head);
-    request_charge_head(r);
-    request_announce(r);
+    request_begin(r);
     if (h->body.done)
         end_body(h);
 }
@@ -164,10 +163,9 @@ static bool skip_blank(struct http1 *h, struct bytes data, size_t *used)
 static void expect_head(struct http1 *h)
 {
     const struct http_server_options *o = &h->io->shared->options;
-    uint64_t time = o->read_header_timeout > 0 ? o->read_header_timeout : o->read_timeout;
 
-    if (h->scan.seen == 0 && (time > 0 || h->served)) /* before the first request the connection's own limit stands */
-        conn_io_expect(h->io, DEADLINE_READ, time);
+    if (h->scan.seen == 0)
+        conn_io_expect(h->io, DEADLINE_READ, o->read_header_timeout);
 }
 
 static void head_fails(struct http1 *h, int status, const char *text)

@@ -12,6 +12,7 @@
 #define OUTPUT_ONCE (128 * 1024ul) /* bytes pulled before they are written */
 #define QUEUE_MAX 1000             /* frames waiting to go out before reading stops */
 #define CONTINUATIONS_MAX 8        /* of one header block */
+#define FIELDS_MAX 256             /* of a request: an indexed one costs a peer a byte */
 #define REFUSED_MAX 4096 /* streams past the announced limit that nghttp2 may hold until their reset is sent */
 
 /* --- what arrives --- */
@@ -27,9 +28,9 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || h->phase >= HTTP2_KILLED)
         return 0;
     h->last_stream = frame->hd.stream_id;
-    if (h->n_open >= h->io->shared->options.max_concurrent_streams) {
+    if (h->n_open >= h->io->shared->options.max_concurrent_streams || !conn_io_may_hold(h->io)) {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
-        http2_annoy(h, 1, "too many streams past MAX_CONCURRENT_STREAMS");
+        http2_annoy(h, 1, "too many streams past MAX_CONCURRENT_STREAMS, or its share of the memory budget");
         return 0;
     }
     r = request_new(h->io, &http2_stream_ops, h);
@@ -105,7 +106,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     if (r == NULL)
         return 0;
     r->header_bytes += size;
-    r->too_large |= r->header_bytes > most;
+    r->too_large |= r->header_bytes > most || r->pub.n_headers == FIELDS_MAX;
     if (r->too_large)
         return 0;
     if (n.len > 0 && n.base[0] == ':')
@@ -192,11 +193,7 @@ static void note_headers(struct http2 *h, const nghttp2_headers *frame, struct r
     if (r == NULL)
         return;
     if (frame->cat == NGHTTP2_HCAT_REQUEST) {
-        request_charge_head(r);
-        if (r->too_large)
-            request_refuse(r, 431, "the request's headers are larger than this server allows");
-        else
-            request_announce(r);
+        request_begin(r);
     }
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
         request_end(r);
@@ -308,13 +305,22 @@ static size_t input(struct conn_io *io, struct bytes data)
 
 /* --- what leaves --- */
 
+/* Who makes us reset one stream after the other costs us as much as one who does it himself. */
+static void note_reset(struct http2 *h, const nghttp2_rst_stream *frame)
+{
+    h->resets[h->n_resets++ % ARRAY_LEN(h->resets)] = frame->hd.stream_id;
+    if (frame->error_code == NGHTTP2_PROTOCOL_ERROR || frame->error_code == NGHTTP2_STREAM_CLOSED ||
+        frame->error_code == NGHTTP2_FLOW_CONTROL_ERROR)
+        http2_annoy(h, 1, "too many streams that had to be reset");
+}
+
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct http2 *h = user;
     struct request *r;
 
     if (frame->hd.type == NGHTTP2_RST_STREAM && nghttp2_session_find_stream(session, frame->hd.stream_id) != NULL)
-        h->resets[h->n_resets++ % ARRAY_LEN(h->resets)] = frame->hd.stream_id;
+        note_reset(h, &frame->rst_stream);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
     h->strikes_forgiven = true;

@@ -60,3 +60,22 @@ void conn_io_complain(struct conn_io *io, const char *reason)
         log_warn(shared->log, "A client broke the HTTP protocol", F_STR("client", io->peer(io)),
                  F_STR("reason", reason), F_UINT("occurrences", complaint_taken(&shared->bad_peers)));
 }
+
+void conn_io_hold(struct conn_io *io, uint64_t bytes)
+{
+    budget_charge(io->shared->budget, bytes);
+    if (io->member != NULL)
+        crowd_hold(io->shared->crowd, io->member, bytes);
+}
+
+void conn_io_release(struct conn_io *io, uint64_t bytes)
+{
+    budget_give(io->shared->budget, bytes);
+    if (io->member != NULL)
+        crowd_release(io->shared->crowd, io->member, bytes);
+}
+
+bool conn_io_may_hold(const struct conn_io *io)
+{
+    return io->member == NULL || crowd_may_hold(io->shared->crowd, io->member, io->shared->budget->limit);
+}

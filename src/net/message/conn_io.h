@@ -23,6 +23,7 @@ enum http_deadline {
 
 struct conn_io {
     struct server_shared *shared;
+    struct crowd_member *member;      /* NULL where the server has no crowd */
     const struct conn_ops *ops;       /* NULL until the first bytes have told */
     void *state;                      /* the protocol's */
     void (*kick)(struct conn_io *io); /* there may be output, room to read, or a reason to close: look at turn's end */
@@ -40,6 +41,11 @@ void conn_io_expect(struct conn_io *io, enum http_deadline which, uint64_t after
 void conn_io_close(struct conn_io *io);                                            /* no deadline fires any more */
 /* Count a peer's breach of the protocol, and log it if it is time to. */
 void conn_io_complain(struct conn_io *io, const char *reason);
+
+/* What its requests hold in memory: counted for it, and charged to the budget. */
+void conn_io_hold(struct conn_io *io, uint64_t bytes);
+void conn_io_release(struct conn_io *io, uint64_t bytes);
+bool conn_io_may_hold(const struct conn_io *io);
 
 enum http_fate {
     HTTP_GOES_ON,

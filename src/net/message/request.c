@@ -14,7 +14,7 @@
 #define SPARE_HEADERS 32 /* larger arrays are not kept */
 #define SPARE_BUF 4096   /* larger buffers neither */
 #define DISMISS_AFTER (250 * NS_PER_MS)
-#define FREE_HEAD 2048 /* heads up to this size are not charged to the budget */
+#define COST 2560 /* of a request in memory, ours and the protocol's, with a head of usual size */
 
 static struct request *request_of(const struct http_request *req)
 {
@@ -58,6 +58,8 @@ struct request *request_new(struct conn_io *io, const struct stream_ops *ops, vo
     } else {
         r = mem_zalloc(sizeof(*r));
     }
+    conn_io_hold(io, COST);
+    r->charged = COST;
     r->io = io;
     r->ops = ops;
     r->conn = conn;
@@ -73,7 +75,7 @@ static void recycle(struct request *r)
 
     for (size_t i = 0; i < r->refs.n; i++)
         nghttp2_rcbuf_decref(r->refs.v[i]);
-    budget_give(shared->budget, r->charged);
+    conn_io_release(r->io, r->charged);
     if (shared->n_spare == SPARE_REQUESTS || r->cap_headers > SPARE_HEADERS || r->refs.cap > 3ul * SPARE_HEADERS ||
         r->head.cap > SPARE_BUF || r->body.cap > SPARE_BUF || r->trailers.cap > SPARE_BUF) {
         free_request(r);
@@ -103,14 +105,6 @@ struct http_header *request_add_header(struct request *r)
     }
     r->pub.headers = r->headers;
     return &r->headers[r->pub.n_headers];
-}
-
-void request_charge_head(struct request *r)
-{
-    if (r->header_bytes <= FREE_HEAD)
-        return;
-    r->charged = r->header_bytes + r->cap_headers * sizeof(*r->headers) + r->refs.cap * sizeof(*r->refs.v);
-    budget_charge(r->io->shared->budget, r->charged);
 }
 
 void request_split_path(struct request *r, struct bytes target)
@@ -358,4 +352,47 @@ void request_refuse(struct request *r, int status, const char *text)
 
     if (!r->pub.responded)
         http_respond(&r->pub, status, &type, 1, bytes_of(line, (size_t)n));
+}
+
+/* Nobody has seen it, and nobody will: it is not kept while the answer is under way. */
+static void drop_head(struct request *r)
+{
+    for (size_t i = 0; i < r->refs.n; i++)
+        nghttp2_rcbuf_decref(r->refs.v[i]);
+    vec_free(&r->refs);
+    free(r->headers);
+    buf_free(&r->head);
+    r->headers = NULL;
+    r->cap_headers = 0;
+    r->pub.headers = NULL;
+    r->pub.n_headers = 0;
+    r->pub.method = r->pub.path = r->pub.query = r->pub.authority = (struct bytes){ 0 };
+}
+
+/* False: there is no room for it. */
+static bool charge_head(struct request *r)
+{
+    uint64_t more = r->header_bytes + r->cap_headers * sizeof(*r->headers) + r->refs.cap * sizeof(*r->refs.v);
+    const struct budget *budget = r->io->shared->budget;
+
+    if (r->header_bytes <= COST)
+        return true;
+    if (!conn_io_may_hold(r->io) || budget->used > budget->limit)
+        return false;
+    conn_io_hold(r->io, more);
+    r->charged += more;
+    return true;
+}
+
+void request_begin(struct request *r)
+{
+    if (!r->too_large && charge_head(r)) {
+        request_announce(r);
+        return;
+    }
+    drop_head(r);
+    if (r->too_large)
+        request_refuse(r, 431, "the request's headers are larger than this server allows");
+    else
+        request_refuse(r, 503, "no room in the memory budget for the request's headers; send it again later");
 }

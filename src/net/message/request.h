@@ -36,7 +36,7 @@ struct request {
     bool want_writable;
     uint64_t allowed; /* body bytes the peer may still send */
     size_t header_bytes;
-    uint64_t charged; /* to the budget, for an unusually large head */
+    uint64_t charged; /* to the budget: for itself, and a head of unusual size */
     struct http_header *headers;
     size_t cap_headers;
     VEC(nghttp2_rcbuf *) refs; /* HTTP/2: what the headers point into */
@@ -49,7 +49,6 @@ struct request {
 struct request *request_new(struct conn_io *io, const struct stream_ops *ops, void *conn);
 void request_free_spares(struct server_shared *shared);
 struct http_header *request_add_header(struct request *r); /* room for one more, not counted yet */
-void request_charge_head(struct request *r);
 void request_split_path(struct request *r, struct bytes target);
 
 bool request_is_framing(struct bytes name); /* a header that is the protocol's own: a service's is left out */
@@ -70,5 +69,8 @@ void request_hurry(struct request *r);
 
 /* Answer in the server's own name, with one line of text. */
 void request_refuse(struct request *r, int status, const char *text);
+
+/* The head is whole: charge it and tell the service, or refuse it where there is no room. */
+void request_begin(struct request *r);
 
 #endif

@@ -5,6 +5,21 @@
 
 #include <time.h>
 
+/* What nobody needs who means well, and what strangers would take for ever. */
+#define HEAD_TIME (60 * NS_PER_S)
+#define WRITE_TIME (60 * NS_PER_S)
+#define IDLE_TIME (900 * NS_PER_S)
+
+static void default_deadlines(struct http_server_options *o)
+{
+    if (o->read_header_timeout == 0)
+        o->read_header_timeout = o->read_timeout > 0 ? o->read_timeout : HEAD_TIME;
+    if (o->write_timeout == 0)
+        o->write_timeout = WRITE_TIME;
+    if (o->idle_timeout == 0)
+        o->idle_timeout = IDLE_TIME;
+}
+
 void server_shared_init(struct server_shared *shared)
 {
     struct http_server_options *o = &shared->options;
@@ -16,6 +31,7 @@ void server_shared_init(struct server_shared *shared)
     o->read_buffer_size = o->read_buffer_size ? o->read_buffer_size : 512 * 1024ul;
     o->write_buffer_size = o->write_buffer_size ? o->write_buffer_size : 256 * 1024ul;
     o->max_header_bytes = o->max_header_bytes ? o->max_header_bytes : 64 * 1024ul;
+    default_deadlines(o);
     o->keepalive_min_time = o->keepalive_min_time ? o->keepalive_min_time : 300 * NS_PER_S;
 }
 

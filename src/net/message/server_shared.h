@@ -11,6 +11,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+struct crowd;
 struct listener_shared;
 struct request;
 
@@ -24,12 +25,13 @@ struct http_server_options {
     size_t read_buffer_size;         /* most bytes read from a socket at once; 0 = 512 KiB */
     size_t write_buffer_size;        /* bytes of an answer that may wait for the peer; 0 = 256 KiB */
     size_t max_header_bytes;         /* of one request; 0 = 64 KiB. 431 beyond */
-    /* All in ns, 0 = never. */
-    uint64_t read_header_timeout; /* from the first byte of a request to the end of its headers. Before the first
-                                   * request of a connection the server waits at most 60 s all the same */
+    /* All in ns, 0 = never where nothing else is said. */
+    uint64_t read_header_timeout; /* from the first byte of a request to the end of its headers; 0 = read_timeout, or
+                                   * a minute. Before the first request of a connection the server waits at most a
+                                   * minute all the same */
     uint64_t read_timeout;        /* to the end of its body */
-    uint64_t write_timeout;       /* for the answer to be taken by the peer */
-    uint64_t idle_timeout;        /* between requests (HTTP/1 keep-alive) */
+    uint64_t write_timeout;       /* for the answer to be taken by the peer; 0 = a minute */
+    uint64_t idle_timeout;        /* between requests; 0 = a quarter of an hour */
     bool no_keep_alive;           /* HTTP/1: close after each answer */
     /* HTTP/2 connections. */
     uint64_t max_connection_idle, max_connection_age, max_connection_age_grace;
@@ -57,6 +59,7 @@ struct server_shared {
     struct http_service *service;
     struct loop *loop;
     struct budget *budget;
+    struct crowd *crowd; /* NULL on memory, and where the server has no others beside it */
     const struct logger *log;
     void (*on_mismatch)(struct http_service *, struct http_request *);
     struct http_server_stats stats;

@@ -228,15 +228,21 @@ bool crowd_make_room(struct crowd *c, const struct peer *peer)
 
 /* --- requests --- */
 
-void crowd_count_request(struct crowd *c, struct crowd_member *m, int change)
+void crowd_hold(struct crowd *c, struct crowd_member *m, uint64_t bytes)
 {
-    if (m->host == NULL)
-        return;
-    m->host->requests += (size_t)change;
-    c->requests += (size_t)change;
+    m->host->held += bytes;
+    c->held += bytes;
 }
 
-bool crowd_is_greedy(const struct crowd *c, const struct crowd_member *m)
+void crowd_release(struct crowd *c, struct crowd_member *m, uint64_t bytes)
 {
-    return m->host != NULL && m->host->requests * c->heap.n > c->requests;
+    m->host->held -= bytes;
+    c->held -= bytes;
+}
+
+bool crowd_may_hold(const struct crowd *c, const struct crowd_member *m, uint64_t limit)
+{
+    if (c->held <= limit / 4)
+        return true;
+    return c->held <= limit / 2 && m->host->held < c->held / c->heap.n;
 }

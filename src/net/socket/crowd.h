@@ -27,8 +27,8 @@ struct crowd_host {
     struct peer peer; /* any of it */
     struct list members;
     size_t n;
-    size_t requests; /* under way, on all of its connections */
-    size_t place;    /* in the heap */
+    uint64_t held; /* bytes, by requests under way on all of its connections */
+    size_t place;  /* in the heap */
     struct crowd_host *next;
 };
 
@@ -48,7 +48,7 @@ struct crowd {
     VEC(struct crowd_host *) heap; /* the host with most connections first */
     struct crowd_host **buckets;
     size_t n_buckets;
-    size_t requests; /* of all hosts */
+    uint64_t held; /* of all hosts */
 };
 
 void crowd_init(struct crowd *c); /* by the limit of open files as it is */
@@ -60,10 +60,12 @@ void crowd_leave(struct crowd *c, struct crowd_member *m);                      
 /* Make one connection give way to a caller from that peer (NULL: whose is not known). False: there is none that may. */
 bool crowd_make_room(struct crowd *c, const struct peer *peer);
 
-/* A request has begun (+1) or ended (-1) on the connection. */
-void crowd_count_request(struct crowd *c, struct crowd_member *m, int change);
+/* What requests of that connection hold in memory, or no more. */
+void crowd_hold(struct crowd *c, struct crowd_member *m, uint64_t bytes);
+void crowd_release(struct crowd *c, struct crowd_member *m, uint64_t bytes);
 
-/* Has that connection's host more than its share of the requests that are under way? */
-bool crowd_is_greedy(const struct crowd *c, const struct crowd_member *m);
+/* May another request begin on that connection, when there are `limit` bytes for everything? Requests of all may hold a
+ * quarter of them; beyond it only hosts that hold less than the average may, and beyond half of them nobody. */
+bool crowd_may_hold(const struct crowd *c, const struct crowd_member *m, uint64_t limit);
 
 #endif

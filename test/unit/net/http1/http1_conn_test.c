@@ -311,14 +311,14 @@ START_TEST(an_overdrawn_budget_stops_reading_but_not_for_good)
     r.by_hand = true;
     start();
     say(POST "Content-Length: 5000\r\n\r\n");
-    m.budget.limit = 1000;
-    budget_charge(&m.budget, 2000);
+    m.budget.limit = 10000;
+    budget_charge(&m.budget, 20000);
     ck_assert_uint_eq(m.io.ops->room(&m.io, 100), 0);
     clock_advance(&m.loop.clock, NS_PER_S);
     ck_assert_uint_eq(m.io.ops->room(&m.io, 100), 100);
     say("0123456789");
     ck_assert_uint_eq(m.io.ops->room(&m.io, 100), 0);
-    budget_give(&m.budget, 2000);
+    budget_give(&m.budget, 20000);
     turn_run(&m.loop.turn);
     ck_assert_uint_eq(m.io.ops->room(&m.io, 100), 100);
 }
@@ -398,6 +398,29 @@ START_TEST(time_runs_out_for_heads_bodies_and_the_idle)
     turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
     ck_assert_uint_eq(m.shared.stats.timeouts, 0);
+}
+END_TEST
+
+START_TEST(strangers_have_a_minute_for_a_head_and_a_quarter_of_an_hour_for_nothing)
+{
+    start(); /* nothing is set */
+    for (int i = 0; i < 61; i++) {
+        say(i == 0 ? "GET /" : "x");
+        clock_advance(&m.loop.clock, NS_PER_S);
+        turn_run(&m.loop.turn);
+    }
+    ck_assert(strncmp(buf_cstr(&m.out), "HTTP/1.1 408 ", 13) == 0);
+    ck_assert_int_eq(m.fate, HTTP_FINISHED);
+    memory_close(&m);
+
+    start();
+    say(POST "\r\n");
+    clock_advance(&m.loop.clock, 14 * 60 * NS_PER_S);
+    turn_run(&m.loop.turn);
+    ck_assert_int_eq(m.fate, HTTP_GOES_ON);
+    clock_advance(&m.loop.clock, 2 * 60 * NS_PER_S);
+    turn_run(&m.loop.turn);
+    ck_assert_int_eq(m.fate, HTTP_FINISHED);
 }
 END_TEST
 
@@ -500,6 +523,7 @@ int main(void)
     tcase_add_test(tc, the_peers_end_does_not_take_the_answer_away);
     tcase_add_test(tc, half_a_body_is_an_aborted_request);
     tcase_add_test(tc, time_runs_out_for_heads_bodies_and_the_idle);
+    tcase_add_test(tc, strangers_have_a_minute_for_a_head_and_a_quarter_of_an_hour_for_nothing);
     tcase_add_test(tc, stopping_ends_idle_connections_and_lets_requests_end);
     tcase_add_test(tc, stopping_does_not_wait_for_half_a_head_and_not_long_for_half_a_body);
     tcase_add_test(tc, a_reset_request_takes_the_connection_with_it);

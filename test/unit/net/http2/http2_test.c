@@ -291,8 +291,8 @@ START_TEST(an_overdrawn_budget_holds_credit_back_but_not_for_good)
     options.initial_window = 64 << 20;
     r.by_hand = r.quiet = true;
     start();
-    m.budget.limit = 1000;
-    budget_charge(&m.budget, 2000);
+    m.budget.limit = 10000;
+    budget_charge(&m.budget, 20000);
     put_request(&in, 1, "POST", "/", false);
     for (int i = 0; i < 60; i++)
         put_data(&in, 1, 16384, false);
@@ -308,7 +308,7 @@ START_TEST(an_overdrawn_budget_holds_credit_back_but_not_for_good)
         put_data(&in, 1, 16384, false);
     send_in();
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_WINDOW_UPDATE), 1);
-    budget_give(&m.budget, 2000);
+    budget_give(&m.budget, 20000);
     turn_run(&m.loop.turn);
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_WINDOW_UPDATE), 2);
 }
@@ -470,6 +470,7 @@ START_TEST(without_streams_two_hours_are_asked_for)
 {
     options.enforce_keepalive = true;
     options.keepalive_min_time = 10 * NS_PER_S;
+    options.idle_timeout = 1000000 * NS_PER_S;
     start_clean();
     for (int i = 0; i < 3; i++)
         ping_after(7199);
@@ -604,7 +605,7 @@ START_TEST(headers_that_do_not_end_in_time_end_the_connection)
 
     options.read_header_timeout = 10 * NS_PER_S;
     start_clean();
-    clock_advance(&m.loop.clock, 1000 * NS_PER_S); /* an idle connection is none of that timeout's business */
+    clock_advance(&m.loop.clock, 800 * NS_PER_S); /* an idle connection is none of that timeout's business */
     turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
     put_request_block(&block, "POST", "/");
@@ -614,6 +615,109 @@ START_TEST(headers_that_do_not_end_in_time_end_the_connection)
     turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
     buf_free(&block);
+}
+END_TEST
+
+START_TEST(strangers_have_a_minute_for_headers_and_answers_and_a_quarter_of_an_hour_for_nothing)
+{
+    struct buf block = { 0 };
+
+    start_clean(); /* nothing is set */
+    put_request_block(&block, "POST", "/");
+    put_frame(&in, NGHTTP2_HEADERS, 0, 1, buf_bytes(&block));
+    send_in();
+    clock_advance(&m.loop.clock, 59 * NS_PER_S);
+    turn_run(&m.loop.turn);
+    ck_assert_int_eq(m.fate, HTTP_GOES_ON);
+    clock_advance(&m.loop.clock, 2 * NS_PER_S);
+    turn_run(&m.loop.turn);
+    ck_assert_int_eq(m.fate, HTTP_FINISHED);
+    buf_free(&block);
+    memory_close(&m);
+
+    r.at_once = true; /* a window of nothing holds the answer, and with it the request */
+    start_clean();
+    put_frame(&in, NGHTTP2_SETTINGS, 0, 0, bytes_of("\0\4\0\0\0\0", 6));
+    put_request(&in, 1, "GET", "/", true);
+    send_in();
+    ck_assert_uint_eq(r.open, 1);
+    clock_advance(&m.loop.clock, 61 * NS_PER_S);
+    turn_run(&m.loop.turn);
+    ck_assert_uint_eq(r.open, 0);
+    expect_reset(1, NGHTTP2_CANCEL);
+    ck_assert_int_eq(m.fate, HTTP_GOES_ON);
+    clock_advance(&m.loop.clock, 14 * 60 * NS_PER_S);
+    turn_run(&m.loop.turn);
+    ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_GOAWAY), 0);
+    clock_advance(&m.loop.clock, 2 * 60 * NS_PER_S);
+    turn_run(&m.loop.turn);
+    ck_assert_uint_gt(count_frames(&m.out, NGHTTP2_GOAWAY), 0);
+}
+END_TEST
+
+START_TEST(fields_are_counted_however_small_they_are)
+{
+    struct buf block = { 0 };
+    struct frame f;
+
+    start_clean();
+    put_request_block(&block, "POST", "/");
+    buf_append(&block, "\x40\6cookie\1a", 10); /* into the table */
+    for (int i = 0; i < 255; i++)
+        buf_putc(&block, (char)0xbe); /* and out of it, a byte each */
+    put_frame(&in, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1, buf_bytes(&block));
+    send_in();
+    ck_assert_uint_eq(r.requests, 1);
+    buf_putc(&block, (char)0xbe);
+    put_frame(&in, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 3, buf_bytes(&block));
+    send_in();
+    ck_assert_uint_eq(r.requests, 1);
+    ck_assert(find_frame(&m.out, NGHTTP2_HEADERS, 3, 0, &f));
+    ck_assert_int_eq(m.fate, HTTP_GOES_ON);
+    buf_free(&block);
+}
+END_TEST
+
+START_TEST(large_headers_need_room_in_the_budget)
+{
+    struct buf block = { 0 };
+    char value[120];
+
+    memset(value, 'v', sizeof(value) - 1);
+    value[sizeof(value) - 1] = '\0';
+    r.by_hand = true;
+    start_clean();
+    put_request_block(&block, "POST", "/");
+    for (int i = 0; i < 100; i++)
+        put_field(&block, "name", value);
+    put_frame(&in, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, buf_bytes(&block));
+    send_in();
+    ck_assert_uint_eq(r.requests, 1);
+    ck_assert_uint_gt(m.budget.used, 100 * sizeof(value));
+    m.budget.limit = m.budget.used - 1;
+    put_frame(&in, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 3, buf_bytes(&block));
+    send_in();
+    ck_assert_uint_eq(r.requests, 1);
+    put_request(&in, 5, "POST", "/", false); /* small ones are the service's to judge */
+    send_in();
+    ck_assert_uint_eq(r.requests, 2);
+    buf_free(&block);
+}
+END_TEST
+
+START_TEST(who_makes_us_reset_streams_is_no_better_than_who_resets_them)
+{
+    int n = 0;
+
+    r.by_hand = true;
+    start_clean();
+    for (; n < 3000 && m.fate == HTTP_GOES_ON; n++) {
+        put_request(&in, (uint32_t)(2 * n + 1), "POST", "/", false);
+        put_word_frame(&in, NGHTTP2_WINDOW_UPDATE, (uint32_t)(2 * n + 1), INT32_MAX);
+        send_in();
+    }
+    ck_assert_int_lt(n, 600); /* each counts as a malformed frame, too */
+    expect_goaway(0, (uint32_t)(2 * n - 1), NGHTTP2_ENHANCE_YOUR_CALM, NULL);
 }
 END_TEST
 
@@ -749,6 +853,10 @@ int main(void)
     tcase_add_test(tc, the_service_may_reset_one_request);
     tcase_add_test(tc, a_wrong_preface_ends_the_connection);
     tcase_add_test(tc, a_name_of_framing_does_not_reach_the_wire);
+    tcase_add_test(tc, strangers_have_a_minute_for_headers_and_answers_and_a_quarter_of_an_hour_for_nothing);
+    tcase_add_test(tc, fields_are_counted_however_small_they_are);
+    tcase_add_test(tc, large_headers_need_room_in_the_budget);
+    tcase_add_test(tc, who_makes_us_reset_streams_is_no_better_than_who_resets_them);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

@@ -130,23 +130,23 @@ START_TEST(who_is_busy_does_not_hide_the_others)
 }
 END_TEST
 
-START_TEST(a_host_is_greedy_when_it_has_more_than_its_share_of_requests)
+START_TEST(requests_hold_a_quarter_of_the_room_and_more_only_for_who_holds_little)
 {
-    struct conn *a = join(1, CROWD_BUSY, 0), *b = join(2, CROWD_BUSY, 0);
+    struct conn *a = join(1, CROWD_BUSY, 0), *b;
 
-    ck_assert(!crowd_is_greedy(&crowd, &a->member));
-    for (int i = 0; i < 100; i++)
-        crowd_count_request(&crowd, &a->member, 1);
-    crowd_count_request(&crowd, &b->member, 1);
-    ck_assert(crowd_is_greedy(&crowd, &a->member));
-    ck_assert(!crowd_is_greedy(&crowd, &b->member));
-    for (int i = 0; i < 100; i++)
-        crowd_count_request(&crowd, &a->member, -1);
-    crowd_count_request(&crowd, &b->member, -1);
-    crowd_leave(&crowd, &b->member);
-    crowd_count_request(&crowd, &a->member, 1);
-    ck_assert(!crowd_is_greedy(&crowd, &a->member)); /* alone it may have all */
-    crowd_count_request(&crowd, &a->member, -1);
+    ck_assert(crowd_may_hold(&crowd, &a->member, 1000));
+    crowd_hold(&crowd, &a->member, 251);
+    ck_assert(!crowd_may_hold(&crowd, &a->member, 1000));
+    b = join(2, CROWD_BUSY, 0);
+    ck_assert(!crowd_may_hold(&crowd, &a->member, 1000));
+    ck_assert(crowd_may_hold(&crowd, &b->member, 1000));
+    crowd_hold(&crowd, &b->member, 240);
+    ck_assert(crowd_may_hold(&crowd, &b->member, 1000));
+    crowd_hold(&crowd, &b->member, 10);
+    ck_assert(!crowd_may_hold(&crowd, &b->member, 1000)); /* half of it is the bodies' in any case */
+    crowd_release(&crowd, &a->member, 251);
+    ck_assert(crowd_may_hold(&crowd, &a->member, 1000));
+    crowd_release(&crowd, &b->member, 250);
 }
 END_TEST
 
@@ -188,7 +188,7 @@ int main(void)
     tcase_add_test(tc, what_has_shown_least_goes_first);
     tcase_add_test(tc, half_a_request_is_not_lost_to_one_s_like);
     tcase_add_test(tc, who_is_busy_does_not_hide_the_others);
-    tcase_add_test(tc, a_host_is_greedy_when_it_has_more_than_its_share_of_requests);
+    tcase_add_test(tc, requests_hold_a_quarter_of_the_room_and_more_only_for_who_holds_little);
     tcase_add_test(tc, the_largest_host_is_known_among_thousands);
     suite_add_tcase(s, tc);
     r = srunner_create(s);

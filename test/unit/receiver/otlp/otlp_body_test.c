@@ -75,9 +75,9 @@ static void wait_s(uint64_t s)
 START_TEST(what_is_announced_costs_nothing_before_it_comes)
 {
     send_text(HEAD "20000000\r\n\r\n");
-    ck_assert_uint_le(m.budget.used, 4096);
+    ck_assert_uint_le(m.budget.used, 8192);
     send_zeros(100);
-    ck_assert_uint_le(m.budget.used, 4096);
+    ck_assert_uint_le(m.budget.used, 8192);
     send_zeros(100000);
     ck_assert_uint_ge(m.budget.used, 100000);
     ck_assert_uint_le(m.budget.used, 4 * 100000);
