@@ -359,6 +359,48 @@ START_TEST(a_length_that_lies_costs_no_memory)
 }
 END_TEST
 
+/* What is declared, and is a lie: a size no limit allows, one that so few bytes can hardly hold, windows of gigabytes.
+ */
+START_TEST(what_a_header_declares_allocates_nothing_that_the_limit_or_the_bytes_do_not_allow)
+{
+    static const struct {
+        enum coding coding;
+        size_t len;
+        uint8_t bytes[24];
+        int code;
+    } lies[] = {
+        /* zstd: 2^62 bytes of content; one raw block of a byte */
+        { CODING_ZSTD, 17, { 0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x40, 9, 0, 0, 'a' }, UV_EFBIG },
+        /* zstd: 900 KiB of content, of the 1 MiB that is allowed; one raw block of a byte */
+        { CODING_ZSTD, 13, { 0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0x10, 0x0e, 0, 9, 0, 0, 'a' }, UV_EINVAL },
+        /* zstd: no size, a window of 2^41 bytes */
+        { CODING_ZSTD, 10, { 0x28, 0xb5, 0x2f, 0xfd, 0, 0xf8, 9, 0, 0, 'a' }, UV_EINVAL },
+        /* zstd: no size, a window of 2 GiB */
+        { CODING_ZSTD, 10, { 0x28, 0xb5, 0x2f, 0xfd, 0, 0xa8, 9, 0, 0, 'a' }, 0 },
+        /* snappy: 4 GiB; 1 GiB; a chunk of 16 MiB in a frame */
+        { CODING_SNAPPY, 6, { 0xff, 0xff, 0xff, 0xff, 0x0f, 0 }, UV_EINVAL },
+        { CODING_SNAPPY, 6, { 0x80, 0x80, 0x80, 0x80, 0x04, 0 }, UV_EINVAL },
+        { CODING_SNAPPY_FRAMED,
+          23,
+          { 0xff, 6, 0, 0, 's', 'N', 'a', 'P', 'p', 'Y', 0, 9, 0, 0, 1, 2, 3, 4, 0x80, 0x80, 0x80, 8, 0 },
+          UV_EINVAL },
+    };
+    struct budget budget;
+    struct block *block;
+    size_t len;
+
+    for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+        budget_init(&budget, UINT64_MAX, NULL);
+        ck_assert_int_eq(
+            inflate_block(lies[i].coding, bytes_of(lies[i].bytes, lies[i].len), 1 << 20, &budget, &block, &len, &err),
+            lies[i].code);
+        ck_assert_uint_le(budget.peak, 8192);
+        if (lies[i].code == 0)
+            block_unref(block);
+    }
+}
+END_TEST
+
 START_TEST(zstd_frames_in_a_row_and_without_a_size_are_read)
 {
     struct buf content = { 0 }, all = { 0 };
@@ -524,6 +566,7 @@ int main(void)
     tcase_add_test(tc, a_content_of_exactly_the_limit_passes_and_one_byte_more_does_not);
     tcase_add_test(tc, a_spent_budget_refuses_and_gets_everything_back);
     tcase_add_test(tc, a_length_that_lies_costs_no_memory);
+    tcase_add_test(tc, what_a_header_declares_allocates_nothing_that_the_limit_or_the_bytes_do_not_allow);
     tcase_add_test(tc, zstd_frames_in_a_row_and_without_a_size_are_read);
     tcase_add_test(tc, framed_snappy_follows_its_format);
     tcase_add_test(tc, a_gzip_stream_written_in_pieces_is_one_member);
