@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The OpenTelemetry SDKs for Go (v1.25.0 and the newest) and Node.js deliver, to the right port and to the wrong one."""
+"""The OpenTelemetry SDKs for Go (v1.25.0 and the newest), Node.js, Python, Java (and its agent) and Rust deliver, with and
+without gzip; some to the wrong port, too."""
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -56,8 +58,77 @@ def node_peer():
     return [tool("node", "nodejs"), str(folder / "peer.js")]
 
 
-def run(*command):
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE)
+@contextlib.contextmanager
+def made_once(folder, *sources):
+    """Yields whether build/peers/<folder> is to be made (again): not for the same sources. One process makes it, others wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done, wanted = folder / ".done", b"".join(s.read_bytes() for s in sources)
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fresh = done.exists() and done.read_bytes() == wanted
+        yield not fresh
+        if not fresh:
+            done.write_bytes(wanted)
+
+
+def make(what, *command, **more):
+    """A step on the way to a peer. What cannot be had (no network, say) is skipped aloud; under CI that fails."""
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=20 * PATIENCE, **more)
+    if ran.returncode != 0:
+        missing(f"{what}: {(ran.stdout + ran.stderr)[-2000:]}")
+
+
+def toolchain(name, why):
+    """A program that only these peers need: a machine without it goes without them, under CI too."""
+    path = shutil.which(name) or shutil.which(name, path=os.path.expanduser("~/.cargo/bin"))
+    if path is None:
+        pytest.skip(f"{name} is not installed: {why} is not tried")
+    return path
+
+
+def python_peer():
+    """test/peers/python in a virtual environment of its own."""
+    folder, wanted = BUILT / "python", PEERS / "python/requirements.txt"
+    python = toolchain("/usr/bin/python3", "the SDK for Python")
+    if subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True).returncode != 0:
+        pytest.skip("python3-venv is not installed: the SDK for Python is not tried")
+    with made_once(folder, wanted) as due:
+        if due:
+            make("a virtual environment could not be made", python, "-m", "venv", "--clear", str(folder / "venv"))
+            make("pip failed", str(folder / "venv/bin/pip"), "install", "--quiet", "--disable-pip-version-check", "-r", str(wanted))
+    return [str(folder / "venv/bin/python"), str(PEERS / "python/peer.py")]
+
+
+def java_peer():
+    """test/peers/java, compiled; the folder with the classes and lib/."""
+    folder, sources = BUILT / "java", sorted((PEERS / "java").iterdir())
+    javac = toolchain("javac", "the SDK for Java")
+    maven = toolchain("mvn", "the SDK for Java")
+    copy = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+    with made_once(folder, *sources) as due:
+        if due:
+            pom = str(PEERS / "java/pom.xml")
+            make("mvn failed", maven, "-q", "-B", "-f", pom, copy, f"-DoutputDirectory={folder / 'lib'}")
+            programs = [str(s) for s in sources if s.suffix == ".java"]
+            make("javac failed", javac, "-cp", f"{folder}/lib/*", "-d", str(folder / "classes"), *programs)
+    return folder
+
+
+JAVA = ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]  # one of many processes here
+
+
+def rust_peer():
+    """test/peers/rust, built."""
+    folder, source = BUILT / "rust", PEERS / "rust"
+    cargo = toolchain("cargo", "the SDK for Rust")
+    with made_once(folder, source / "Cargo.toml", source / "Cargo.lock", source / "src/main.rs") as due:
+        if due:
+            make("cargo failed", cargo, "build", "--quiet", "--locked", cwd=source, env={**os.environ, "CARGO_TARGET_DIR": str(folder)})
+    return str(folder / "debug/peer")
+
+
+def run(*command, env=None):
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE, env={**os.environ, **(env or {})})
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
@@ -110,3 +181,66 @@ def test_node(otelcd, mode, compression, port):
     assert samples.value("cart_duration_milliseconds_bucket", job=service, le="25") == 1
     assert samples.value("cart_duration_milliseconds_bucket", job=service, le="10") == 0
     assert samples.value("cart_exponential_sum", job=service) == 15
+
+
+def shop_is_whole(d, service):
+    """What the peers for Python, Java and Rust make."""
+    samples = delivered(d, 3, service, 1)
+    assert "large.number: Int(12345678901)" in (d.folder / "stdout").read_text()
+    assert samples.value("cart_items_total", job=service, shop="web") == 5
+    assert samples.value("cart_duration_milliseconds_count", job=service) == 1
+    assert samples.value("cart_duration_milliseconds_sum", job=service) == 12.5
+    assert samples.value("cart_exponential_count", job=service) == 4
+    assert samples.value("cart_exponential_sum", job=service) == 15
+
+
+@pytest.mark.xdist_group("sdk-python")
+@pytest.mark.parametrize("compression", ["", "gzip"])
+@pytest.mark.parametrize("mode", ["grpc", "http"])
+def test_python(otelcd, mode, compression):
+    peer = python_peer()
+    d = otelcd(SCRAPE)
+    run(*peer, mode, address(d, 4317 if mode == "grpc" else 4318), *([compression] if compression else []))
+    shop_is_whole(d, f"python-{mode}")
+    assert "grün: Str(ja)" in (d.folder / "stdout").read_text()
+
+
+@pytest.mark.xdist_group("sdk-java")
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+@pytest.mark.parametrize("mode", ["grpc", "http"])
+def test_java(otelcd, mode, compression):
+    folder = java_peer()
+    d = otelcd(SCRAPE)
+    where = address(d, 4317 if mode == "grpc" else 4318)
+    run(*JAVA, "-cp", f"{folder}/classes:{folder}/lib/*", "Peer", mode, where, compression)
+    shop_is_whole(d, f"java-{mode}")
+
+
+@pytest.mark.xdist_group("sdk-java")
+@pytest.mark.parametrize("mode", ["grpc", "http/protobuf"])
+def test_the_java_agent(otelcd, mode):
+    """A program that knows nothing of OpenTelemetry: spans, JVM metrics and its log lines come from the agent."""
+    folder = java_peer()
+    d = otelcd(SCRAPE)
+    agent = next((folder / "lib").glob("opentelemetry-javaagent-*.jar"))
+    env = {
+        "OTEL_SERVICE_NAME": "java-agent",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + address(d, 4317 if mode == "grpc" else 4318),
+        "OTEL_EXPORTER_OTLP_PROTOCOL": mode,
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+    }
+    run(*JAVA, f"-javaagent:{agent}", "-cp", f"{folder}/classes", "Plain", env=env)
+    samples = d.wait_metrics(lambda m: m.find("http_client_request_duration_seconds_count"), "prometheus")
+    assert "jvm_gc_duration_seconds_count" in samples.names()
+    dump = (d.folder / "stdout").read_text()
+    assert "answered 204" in dump and "service.name: Str(java-agent)" in dump and "Span #0" in dump
+
+
+@pytest.mark.xdist_group("sdk-rust")
+@pytest.mark.parametrize("compression", ["", "gzip"])
+@pytest.mark.parametrize("mode", ["grpc", "json", "proto"])
+def test_rust(otelcd, mode, compression):
+    peer = rust_peer()
+    d = otelcd(SCRAPE)
+    run(peer, mode, address(d, 4317 if mode == "grpc" else 4318), *([compression] if compression else []))
+    shop_is_whole(d, f"rust-{mode}")
