@@ -21,15 +21,20 @@ class PeakRss:
 
     def watch(self):
         while not self.done.wait(0.02):
-            self.peak = max(self.peak, self.daemon.rss())
+            self.look()
+
+    def look(self):
+        self.peak = max(self.peak, self.daemon.rss())
 
     def __enter__(self):
+        self.look()
         self.thread.start()
         return self
 
     def __exit__(self, *_):
         self.done.set()
         self.thread.join()
+        self.look()
 
     @property
     def mib(self):
