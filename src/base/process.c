@@ -60,7 +60,7 @@ double process_cpu_seconds(void)
            (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
-/* "max" (v2) and the huge numbers that v1 shows mean none. */
+/* "max" (v2) and the huge numbers that v1 shows mean none. So do the files that are not there. */
 static uint64_t read_limit(const char *root, const char *dir, const char *file)
 {
     char path[PATH_SIZE], text[64];
@@ -116,8 +116,12 @@ static uint64_t line_limit(const char *root, char *line)
     controllers++;
     if (strcmp(path, "/") == 0)
         path = "";
-    if (*controllers == '\0')
-        return smallest_limit(root, "/sys/fs/cgroup", path, "memory.max");
+    if (*controllers == '\0') {
+        uint64_t most = smallest_limit(root, "/sys/fs/cgroup", path, "memory.max");
+        uint64_t high = smallest_limit(root, "/sys/fs/cgroup", path, "memory.high"); /* beyond, we would be slowed */
+
+        return high < most ? high : most;
+    }
     if (is_memory_line(controllers))
         return smallest_limit(root, "/sys/fs/cgroup/memory", path, "memory.limit_in_bytes");
     return UINT64_MAX;

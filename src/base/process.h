@@ -12,8 +12,9 @@ uint64_t process_rss(void);
 
 double process_cpu_seconds(void); /* user and system */
 
-/* The memory that there is for us: the smallest limit of our cgroup (v2 or v1) and its parents, or the machine's
- * memory. `root` stands in front of /proc and /sys: "" but in tests. 0 when nothing can be read. */
+/* The memory that there is for us: the smallest limit of our cgroup (v2: memory.max and memory.high, or v1) and its
+ * parents, or the machine's memory. `root` stands in front of /proc and /sys: "" but in tests. 0 when nothing can be
+ * read. */
 uint64_t process_memory_total(const char *root);
 
 #endif

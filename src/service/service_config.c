@@ -119,7 +119,8 @@ const struct option service_options[] = {
     OPT_GROUP(struct service_config, telemetry, struct telemetry_config, telemetry_options, GROUP_PLAIN,
               "What otelcd says of itself."),
     OPT_UINT(struct service_config, memory_budget_mib, "0", NULL, "1048576",
-             "MiB that data inside otelcd may take before senders are held back; 0 is 60 % of the memory there is.",
+             "MiB that data inside otelcd may take before senders are held back; 0 is 60 % of the memory there is: the "
+             "smallest limit of the cgroup and its parents, or the machine's.",
              .zero = "60 % of the memory there is"),
     OPT_DURATION(struct service_config, shutdown_timeout, "10s", "0s", NULL,
                  "Longest time to hand on what is held when stopping."),

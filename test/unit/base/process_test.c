@@ -73,6 +73,17 @@ START_TEST(inside_a_container_the_root_of_the_namespace_counts)
 }
 END_TEST
 
+START_TEST(what_the_kernel_slows_us_down_at_is_a_limit_too)
+{
+    put("/proc/meminfo", "MemTotal:       8388608 kB\n");
+    put("/proc/self/cgroup", "0::/a/b\n");
+    put("/sys/fs/cgroup/a/b/memory.max", "536870912\n");
+    put("/sys/fs/cgroup/a/b/memory.high", "max\n");
+    put("/sys/fs/cgroup/a/memory.high", "268435456\n");
+    ck_assert_uint_eq(process_memory_total(root), GIB / 4);
+}
+END_TEST
+
 START_TEST(version_1_of_cgroups_is_read_too)
 {
     put("/proc/meminfo", "MemTotal:       8388608 kB\n");
@@ -109,6 +120,7 @@ int main(void)
     tcase_add_test(tc, without_a_cgroup_it_is_the_machines_memory);
     tcase_add_test(tc, the_smallest_limit_of_the_cgroup_and_its_parents_counts);
     tcase_add_test(tc, inside_a_container_the_root_of_the_namespace_counts);
+    tcase_add_test(tc, what_the_kernel_slows_us_down_at_is_a_limit_too);
     tcase_add_test(tc, version_1_of_cgroups_is_read_too);
     tcase_add_test(tc, where_nothing_can_be_read_it_is_0);
     tcase_add_test(tc, this_process_has_memory_and_has_run);
