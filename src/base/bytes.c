@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 
 #include <strings.h>
 #define XXH_INLINE_ALL
@@ -22,9 +23,20 @@ bool bytes_equal_nocase(struct bytes a, struct bytes b)
     return a.len == b.len && (a.len == 0 || strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0);
 }
 
+static uint64_t seed;
+
+/* Before main(), and so before there are threads. */
+__attribute__((constructor)) static void draw_seed(void)
+{
+    struct random random;
+
+    random_seed(&random);
+    seed = random_next(&random);
+}
+
 uint64_t bytes_hash(struct bytes b)
 {
-    return XXH3_64bits(b.data, b.len);
+    return XXH3_64bits_withSeed(b.data, b.len, seed);
 }
 
 char *bytes_dup(struct bytes b)

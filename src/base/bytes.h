@@ -57,8 +57,8 @@ int bytes_compare(struct bytes a, struct bytes b);
 /* ASCII case folded; for header names and the like. */
 bool bytes_equal_nocase(struct bytes a, struct bytes b);
 
-/* A 64-bit hash (XXH3). Good for tables; not for keeping strangers from colliding on purpose, so whoever
- * uses it on bytes from the network compares the bytes too and bounds its probes. */
+/* A 64-bit hash (XXH3) for tables in memory. Each process draws a seed of its own, so that no stranger can make up keys
+ * that crowd one spot of a table; but two keys may share a hash, so compare the bytes too. */
 uint64_t bytes_hash(struct bytes b);
 
 /* A NUL-terminated copy for the caller to free(). Embedded NULs are copied as they are. */

@@ -5,7 +5,7 @@
 
 #include <check.h>
 
-uint64_t random_next(uint64_t *state)
+uint64_t random_message_next(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15;
 
@@ -28,7 +28,7 @@ static void put_blob(struct buf *out, uint32_t number, uint64_t *state)
     size_t len = random_below(state, 2) * 16;
 
     for (size_t i = 0; i < len; i++)
-        blob[i] = (uint8_t)random_next(state);
+        blob[i] = (uint8_t)random_message_next(state);
     pb_put_bytes(out, number, bytes_of(blob, len));
 }
 
@@ -52,12 +52,12 @@ static void put_field(struct buf *out, const ProtobufCFieldDescriptor *f, uint64
     case PROTOBUF_C_TYPE_FIXED64:
     case PROTOBUF_C_TYPE_SFIXED64:
     case PROTOBUF_C_TYPE_DOUBLE:
-        pb_put_fixed64(out, f->id, random_next(state) >> 2);
+        pb_put_fixed64(out, f->id, random_message_next(state) >> 2);
         break;
     case PROTOBUF_C_TYPE_FIXED32:
     case PROTOBUF_C_TYPE_SFIXED32:
     case PROTOBUF_C_TYPE_FLOAT:
-        pb_put_fixed32(out, f->id, (uint32_t)random_next(state));
+        pb_put_fixed32(out, f->id, (uint32_t)random_message_next(state));
         break;
     case PROTOBUF_C_TYPE_BOOL:
         pb_put_uint(out, f->id, random_below(state, 2));

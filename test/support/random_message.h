@@ -9,10 +9,10 @@
 #include <protobuf-c/protobuf-c.h>
 
 /* A small generator of its own: the same numbers on every machine. */
-uint64_t random_next(uint64_t *state);
+uint64_t random_message_next(uint64_t *state);
 static inline uint64_t random_below(uint64_t *state, uint64_t n)
 {
-    return random_next(state) % n;
+    return random_message_next(state) % n;
 }
 
 /* Append a message: every field may be there, repeated ones up to `most` times, here and there one that nobody knows.

@@ -149,7 +149,7 @@ static struct series *resolve(struct series_store *s, struct stream *stream, con
     else
         translate_merge(&s->labels, scope_entry_labels(stream_scope(stream)), own);
     canonical.labels = buf_bytes(&s->labels);
-    canonical.hash = (uint32_t)identity_hash((uintptr_t)stream->user, canonical.labels);
+    canonical.hash = (uint32_t)identity_hash(s->streams.seed + (uintptr_t)stream->user, canonical.labels);
     x = table_find(&s->canonical, canonical.hash * 0x9e3779b97f4a7c15ull, same_series, &canonical);
     if (x != NULL) {
         *entry = make ? series_add_alias(s, stream, key, x) : NULL;

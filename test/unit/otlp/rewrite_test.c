@@ -359,7 +359,7 @@ static void compare(enum signal signal, uint64_t seed, struct rewriter *w, const
 
     for (uint32_t i = 0; i < b->n_segments; i++)
         buf_append(&bytes, b->segments[i].data, b->segments[i].len);
-    salt = random_next(&state);
+    salt = random_message_next(&state);
     tree = read_as(signal_table[signal].request, buf_bytes(&bytes));
     slow_dropped = 0;
     slow_changed = false;

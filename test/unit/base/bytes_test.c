@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/bytes.h"
+#include "base/mem.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS 64
+#define SLOTS 1024
+
+static char key_text[KEYS][32];
+
+static struct bytes key(size_t i)
+{
+    snprintf(key_text[i], sizeof(key_text[i]), "tenant-%zu", i);
+    return bytes_str(key_text[i]);
+}
+
+/* Where each key stands in a table of SLOTS, as another process sees it. */
+static void slots_of_another_process(unsigned slots[KEYS])
+{
+    FILE *f = popen("exec /proc/$PPID/exe slots", "r");
+
+    ck_assert_ptr_nonnull(f);
+    for (size_t i = 0; i < KEYS; i++)
+        ck_assert_int_eq(fscanf(f, "%u", &slots[i]), 1);
+    ck_assert_int_eq(pclose(f), 0);
+}
+
+static int print_slots(void)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        printf("%u\n", (unsigned)(bytes_hash(key(i)) % SLOTS));
+    return 0;
+}
+
+START_TEST(two_processes_place_the_same_keys_differently)
+{
+    unsigned one[KEYS], other[KEYS];
+    int same = 0;
+
+    slots_of_another_process(one);
+    slots_of_another_process(other);
+    for (size_t i = 0; i < KEYS; i++)
+        same += one[i] == other[i];
+    ck_assert_int_lt(same, KEYS / 4);
+}
+END_TEST
+
+START_TEST(one_process_finds_its_keys_again)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        ck_assert_uint_eq(bytes_hash(key(i)), bytes_hash(key(i)));
+    ck_assert_uint_ne(bytes_hash(key(0)), bytes_hash(key(1)));
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    Suite *s = suite_create("bytes");
+    TCase *tc = tcase_create("bytes");
+    SRunner *r;
+    int failed;
+
+    if (argc > 1 && strcmp(argv[1], "slots") == 0)
+        return print_slots();
+    tcase_add_test(tc, two_processes_place_the_same_keys_differently);
+    tcase_add_test(tc, one_process_finds_its_keys_again);
+    suite_add_tcase(s, tc);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
