@@ -37,7 +37,13 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 # For src/ alone: a test may compare what it likes.
 WARN_SRC := -Wconversion -Wcast-qual $(if $(CLANG),-Wno-sign-conversion)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
-CFLAGS_release := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
+# What makes a defect harder to use, where the compiler has it; test_hardening.py looks at the binary.
+accepted = $(shell for f in $(1); do $(CC) -O2 -Werror $$f -include stdio.h -x c -c -o /dev/null /dev/null 2>/dev/null && \
+    echo $$f; done)
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(if $(call accepted,-D_FORTIFY_SOURCE=3),3,2)
+HARDEN := -fstack-protector-strong $(FORTIFY) $(call accepted,-fcf-protection -fstack-clash-protection)
+CFLAGS_release := -O2 -g -fPIE $(HARDEN)
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now
 CFLAGS_debug   := -Og -g3
 CFLAGS_asan    := $(SANITIZE) -fsanitize=address,undefined
 LDFLAGS_asan   := -fsanitize=address,undefined
@@ -45,8 +51,8 @@ CFLAGS_tsan    := $(SANITIZE) -fsanitize=thread
 LDFLAGS_tsan   := -fsanitize=thread
 CFLAGS_fuzz    := $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined
 LDFLAGS_fuzz   := -fsanitize=address,undefined
-CFLAGS_static  := $(CFLAGS_release) -fPIE
-LDFLAGS_static := -static-pie
+CFLAGS_static  := $(CFLAGS_release)
+LDFLAGS_static := -static-pie -Wl,-z,relro,-z,now
 
 CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(ISAL_FLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 # RE2 is C++, and one file of ours with it.
