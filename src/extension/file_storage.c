@@ -62,6 +62,11 @@ static void check(const void *config, struct check *ck)
     }
 }
 
+static void claim(const void *config, struct claims *claims)
+{
+    claim_writes(claims, ((const struct file_storage_config *)config)->directory);
+}
+
 static struct file_storage *storage_of(struct node *node)
 {
     return container_of(node, struct file_storage, node);
@@ -111,6 +116,7 @@ const struct component file_storage_extension = {
     .options = options,
     .node_size = sizeof(struct file_storage),
     .check = check,
+    .claim = claim,
     .create = create,
     .start = start,
     .storage = offer,

@@ -62,6 +62,10 @@ static inline struct budget *host_budget(const struct host *host, enum signal si
 struct claims;
 void claim_address(struct claims *c, const char *path, const char *endpoint, const char *transport, bool shareable);
 void claim_directory(struct claims *c, const char *path, const char *directory);
+/* A file or directory that it makes, writes or removes; others may do so too. Directories and unix sockets that are
+ * claimed need not be named again. The text is copied. */
+void claim_writes(struct claims *c, const char *file);
+void claim_output(struct claims *c, const char *output); /* the same, unless it is stdout or stderr */
 
 struct node {
     struct consumer in; /* first: what others send to. NULL consume for receivers and extensions */

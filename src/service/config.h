@@ -44,7 +44,9 @@ struct config {
     struct config_pipeline *pipelines;
     size_t n_pipelines;
     const struct service_config *service; /* the rest of `service:` */
-    struct faults faults;                 /* errors and warnings */
+    const char **writes;                  /* files and directories that otelcd makes, writes or removes */
+    size_t n_writes;
+    struct faults faults; /* errors and warnings */
 };
 
 /* By kind: the key of its section, and the word for one of it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What only one component may have: an address to listen on, the directory of a queue. By the text alone, without
- * asking anybody for an address: what is found here would fail at the start. */
+ * asking anybody for an address: what is found here would fail at the start. And what all of them write to, by which
+ * confine.c confines the process. */
 #include "service/config_inside.h"
 
 #include "base/buf.h"
@@ -24,6 +25,7 @@ struct claims {
     const struct config_component *cc; /* who is asked; NULL = own telemetry, of which nothing is told */
     const char *owner;
     VEC(struct claim) all;
+    VEC(const char *) writes;
 };
 
 static bool clash(const struct claim *a, const struct claim *b)
@@ -65,6 +67,13 @@ static const char *host_of(struct arena *a, const char *endpoint, size_t n)
     return strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
 }
 
+void claim_writes(struct claims *c, const char *file)
+{
+    if (strncmp(file, "file://", 7) == 0)
+        file += 7;
+    *vec_push(&c->writes) = arena_strdup(&c->l->config->arena, file);
+}
+
 void claim_address(struct claims *c, const char *path, const char *endpoint, const char *transport, bool shareable)
 {
     struct arena *a = &c->l->config->arena;
@@ -73,6 +82,8 @@ void claim_address(struct claims *c, const char *path, const char *endpoint, con
 
     if (transport != NULL && strcmp(transport, "unix") == 0) {
         x.place = endpoint;
+        if (endpoint[0] != '@')
+            claim_writes(c, endpoint);
     } else {
         if (colon == NULL || strtoul(colon + 1, NULL, 10) == 0)
             return; /* a fault of its own, or any port that is free */
@@ -88,7 +99,14 @@ void claim_directory(struct claims *c, const char *path, const char *directory)
 
     while (n > 1 && directory[n - 1] == '/')
         n--;
+    claim_writes(c, directory);
     add(c, path, (struct claim){ .what = directory, .place = arena_strndup(&c->l->config->arena, directory, n) });
+}
+
+void claim_output(struct claims *c, const char *output)
+{
+    if (strcmp(output, "stdout") != 0 && strcmp(output, "stderr") != 0)
+        claim_writes(c, output);
 }
 
 static void claim_own(struct claims *c)
@@ -96,6 +114,8 @@ static void claim_own(struct claims *c)
     const struct service_config *s = c->l->config->service;
 
     c->owner = "service::telemetry::metrics";
+    for (size_t i = 0; s != NULL && i < s->telemetry.logs.output_paths.n; i++)
+        claim_output(c, s->telemetry.logs.output_paths.v[i]);
     for (size_t i = 0; s != NULL && i < s->n_scrapes; i++) {
         char *endpoint = prometheus_reader_endpoint(&s->scrapes[i]);
 
@@ -119,5 +139,10 @@ void config_check_claims(struct loader *l)
             c.owner = config_path(l, config_sections[kind], cc->id);
             cc->component->claim(cc->config, &c);
         }
+    l->config->n_writes = c.writes.n;
+    l->config->writes = arena_alloc(&l->config->arena, (c.writes.n + 1) * sizeof(*c.writes.v));
+    for (size_t i = 0; i < c.writes.n; i++)
+        l->config->writes[i] = c.writes.v[i];
+    vec_free(&c.writes);
     vec_free(&c.all);
 }

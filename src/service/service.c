@@ -19,6 +19,7 @@
 #include "base/process.h"
 #include "base/version.h"
 #include "net/socket/listener.h"
+#include "service/confine.h"
 #include "service/graph.h"
 #include "service/notify.h"
 #include "service/own_telemetry.h"
@@ -58,6 +59,7 @@ struct service {
     struct log_sink sink;
     struct logger log;
     struct host host;
+    struct confinement confinement;
     struct process_metrics process;
     struct notify notify;
     struct listener_shared listeners; /* while reloading: what now hands over to next */
@@ -372,6 +374,19 @@ static void on_running_stopped(void *arg)
     }
 }
 
+/* What the process has given up does not come back by a reload. */
+static bool may_write(struct service *s, const struct config *config)
+{
+    const char *lacks = confinement_lacks(&s->confinement, config);
+
+    if (lacks != NULL)
+        log_error(&s->log,
+                  "The running process gave up writing there: restart otelcd for this change, or start it with "
+                  "service::sandbox: false",
+                  F_STR("path", lacks));
+    return lacks == NULL;
+}
+
 /* What is wrong is found before anything is stopped. */
 static void reload(struct service *s)
 {
@@ -384,12 +399,13 @@ static void reload(struct service *s)
     log_info(&s->log, "Config updated, restart service");
     notify_reloading(&s->notify);
     config = config_load(s->sources, s->registry);
-    if (config->faults.n_errors > 0)
+    if (config->faults.n_errors > 0) {
         log_faults(s, &config->faults);
-    else
+    } else if (may_write(s, config)) {
         s->host.level = (enum metric_level)config->service->telemetry.metrics.level; /* nodes look at it */
-    if (config->faults.n_errors == 0 && graph_build(&graph, &s->host, config, &err) != 0)
-        log_error(&s->log, "Fault in the configuration", F_STR("fault", err.text));
+        if (graph_build(&graph, &s->host, config, &err) != 0)
+            log_error(&s->log, "Fault in the configuration", F_STR("fault", err.text));
+    }
     if (graph == NULL) {
         s->host.level = level;
         config_free(config);
@@ -516,6 +532,7 @@ static int service_close(struct service *s)
     free_running(&s->now);
     free_running(&s->next);
     peer_shares_free(&s->peers);
+    confinement_free(&s->confinement);
     metrics_free(&s->metrics);
     log_sink_close(&s->sink);
     return s->exit_code;
@@ -533,6 +550,8 @@ static void start(struct service *s)
     log_faults(s, &s->now.config->faults);
     log_info(&s->log, "Starting otelcd...", F_STR("Version", OTELCD_VERSION),
              F_INT("NumCPU", sysconf(_SC_NPROCESSORS_ONLN)));
+    if (s->now.config->service->sandbox)
+        confine(&s->confinement, s->now.config, &s->log);
     if (start_running(s, &s->now, &err) != 0)
         fail(s, &err);
     else

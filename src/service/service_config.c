@@ -124,6 +124,10 @@ const struct option service_options[] = {
              .zero = "60 % of the memory there is"),
     OPT_DURATION(struct service_config, shutdown_timeout, "10s", "0s", NULL,
                  "Longest time to hand on what is held when stopping."),
+    OPT_BOOL(struct service_config, sandbox, "true",
+             "Give up at the start, for good, what is not needed: running programs, writing anywhere but where the "
+             "configuration says (Landlock, where the kernel has it), new privileges, and root's capabilities. Read "
+             "at the start alone."),
     OPT_END,
 };
 

@@ -76,6 +76,7 @@ struct service_config {
     struct telemetry_config telemetry;
     uint64_t memory_budget_mib; /* 0: 60 % of the memory there is */
     duration shutdown_timeout;
+    bool sandbox;
     const struct yaml_node *extensions, *pipelines; /* read by service/config.c */
     /* What follows is made of the above by service_config_finish. */
     struct prometheus_reader_config *scrapes; /* where own metrics are served; none at level none */

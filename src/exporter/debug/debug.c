@@ -344,6 +344,14 @@ static void check(const void *config, struct check *ck)
     sending_queue_check(&c->sending_queue, ck);
 }
 
+static void claim(const void *config, struct claims *claims)
+{
+    const struct debug_config *c = config;
+
+    for (size_t i = 0; !c->use_internal_logger && i < c->output_paths.n; i++)
+        claim_output(claims, c->output_paths.v[i]);
+}
+
 static int create(struct node *node, const void *config, struct error *err)
 {
     struct debug *d = debug_of(node);
@@ -481,6 +489,7 @@ const struct component debug_exporter = {
     .finish = derive,
     .check = check,
     .keeps = keeps,
+    .claim = claim,
     .create = create,
     .start = start,
     .stop = stop,

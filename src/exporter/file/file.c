@@ -359,6 +359,20 @@ static void check(const void *config, struct check *ck)
     check_directory(c, ck);
 }
 
+/* With group_by, beneath the directory in front of the star. */
+static void claim(const void *config, struct claims *claims)
+{
+    const struct file_config *c = config;
+    char *path = mem_strdup(c->path), *star = c->group_by.enabled ? strchr(path, '*') : NULL;
+
+    while (star != NULL && star > path && star[-1] != '/')
+        star--;
+    if (star != NULL)
+        *star = '\0';
+    claim_writes(claims, path);
+    free(path);
+}
+
 static struct file_rotation rotation_of(const struct rotation_config *c)
 {
     if (!c->on)
@@ -473,6 +487,7 @@ const struct component file_exporter = {
     .metrics = metric_rows,
     .node_size = sizeof(struct file),
     .check = check,
+    .claim = claim,
     .create = create,
     .start = start,
     .stop = stop,

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the process gives up once its configuration is known, for good and for all its threads: new privileges, the
+ * capabilities of root but two, running other programs, and writing anywhere but where the configuration says
+ * (Landlock, where the kernel has it). Reading and ports stay as they are (docs/decisions/0013). */
+#ifndef SERVICE_CONFINE_H
+#define SERVICE_CONFINE_H
+
+#include "base/log.h"
+#include "service/config.h"
+
+/* Zeroed: nothing was given up. */
+struct confinement {
+    bool files;         /* writing is confined to: */
+    VEC(char *) places; /* directories, and files that are none to be made anew, by their real paths */
+};
+
+/* Before the first thread is made, and before anything that the configuration names is opened. Says in the log what
+ * was given up, or why not: it is no reason not to start. */
+void confine(struct confinement *c, const struct config *config, const struct logger *log);
+
+/* The first path that this configuration writes to and this process must not; NULL: none. */
+const char *confinement_lacks(const struct confinement *c, const struct config *config);
+
+void confinement_free(struct confinement *c);
+
+#endif
