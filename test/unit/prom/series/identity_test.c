@@ -129,6 +129,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60); /* the machine may have other work */
     tcase_add_test(t, every_entry_is_found_while_the_table_grows_and_shrinks);
     tcase_add_test(t, coming_and_going_does_not_make_the_table_larger);
     tcase_add_test(t, a_crowded_place_refuses_and_the_others_go_on);
