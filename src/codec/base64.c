@@ -13,17 +13,17 @@ static uint8_t sextet(uint8_t c)
         return (uint8_t)(c - 'a' + 26);
     if (c >= '0' && c <= '9')
         return (uint8_t)(c - '0' + 52);
-    return c == '+' ? 62 : c == '/' ? 63 : BAD;
+    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : BAD;
 }
 
 /* The text without its padding, or false when the padding is wrong. */
-static bool strip(struct bytes *text, bool padded)
+static bool strip_padding(struct bytes *text)
 {
     size_t len = text->len;
 
     if (len % 4 == 0 && len > 0 && text->data[len - 1] == '=')
         text->len -= text->data[len - 2] == '=' ? 2 : 1;
-    return text->len % 4 != 1 && (!padded || len % 4 == 0);
+    return text->len % 4 != 1;
 }
 
 /* Two to four digits make one to three bytes. */
@@ -43,11 +43,11 @@ static bool decode_group(const uint8_t *digits, size_t n, uint8_t *to)
     return true;
 }
 
-bool base64_decode(struct bytes text, bool padded, struct buf *out)
+bool base64_decode(struct bytes text, struct buf *out)
 {
     uint8_t *to;
 
-    if (!strip(&text, padded))
+    if (!strip_padding(&text))
         return false;
     to = buf_reserve(out, text.len / 4 * 3 + 3);
     for (size_t i = 0; i < text.len; i += 4, to += 3)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base64 (RFC 4648, standard alphabet) and hex, as JSON and gRPC's binary metadata carry bytes. */
+/* base64 (RFC 4648) and hex, as JSON and gRPC's binary metadata carry bytes. */
 #ifndef CODEC_BASE64_H
 #define CODEC_BASE64_H
 
 #include "base/buf.h"
 
-/* Append the bytes that `text` stands for. With `padded`, the length must be a multiple of four, `=` making up for
- * what is missing (JSON); else padding may be there or not (metadata). False: `text` is not base64, and nothing is
- * appended. Bits that no byte uses are not looked at. */
-bool base64_decode(struct bytes text, bool padded, struct buf *out);
+/* Append the bytes that `text` stands for, in either alphabet, padded or not, as proto3 JSON has it. False: it is not
+ * base64, and nothing is appended. Bits that no byte uses are not looked at. */
+bool base64_decode(struct bytes text, struct buf *out);
 
 void base64_encode(struct bytes data, bool padded, struct buf *out);
 

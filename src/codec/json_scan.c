@@ -162,6 +162,15 @@ static bool read_special(struct json_scan *s, const uint8_t **run, bool *ascii)
     return true;
 }
 
+static bool repair(struct json_scan *s, struct bytes *content)
+{
+    s->mended.len = 0;
+    utf8_repair(*content, &s->mended);
+    *content = buf_bytes(&s->mended);
+    s->repaired++;
+    return true;
+}
+
 bool json_string(struct json_scan *s, struct bytes *content)
 {
     const uint8_t *start = s->p + 1, *run = start;
@@ -183,7 +192,9 @@ bool json_string(struct json_scan *s, struct bytes *content)
         *content = buf_bytes(&s->scratch);
     }
     s->p++;
-    return ascii || utf8_valid(*content) || fail(s, start, "the string is not UTF-8");
+    if (ascii || utf8_valid(*content))
+        return true;
+    return s->repairs ? repair(s, content) : fail(s, start, "the string is not UTF-8");
 }
 
 static const uint8_t *skip_digits(const uint8_t *p, const uint8_t *end)

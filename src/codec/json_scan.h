@@ -15,6 +15,9 @@ struct json_scan {
     const uint8_t *end;
     const char *fault;
     struct buf scratch; /* strings with escapes are written out here; the caller frees it */
+    bool repairs;       /* strings that are not UTF-8 are repaired (utf8_repair) and counted; else they are a fault */
+    uint64_t repaired;
+    struct buf mended; /* the last of them; the caller frees it */
 };
 
 static inline void json_space(struct json_scan *s)

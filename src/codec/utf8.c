@@ -54,3 +54,19 @@ bool utf8_valid_slow(const uint8_t *p, size_t n)
     }
     return true;
 }
+
+void utf8_repair(struct bytes s, struct buf *out)
+{
+    bool bad = false;
+
+    for (size_t i = 0, n; i < s.len; i += n) {
+        size_t len = s.data[i] < 0x80 ? 1 : sequence(s.data + i, s.len - i);
+
+        n = len > 0 ? len : 1;
+        if (len > 0)
+            buf_append(out, s.data + i, len);
+        else if (!bad)
+            buf_puts(out, "\xef\xbf\xbd");
+        bad = len == 0;
+    }
+}

@@ -3,6 +3,7 @@
 #ifndef CODEC_UTF8_H
 #define CODEC_UTF8_H
 
+#include "base/buf.h"
 #include "base/bytes.h"
 
 #ifdef __SSE2__
@@ -37,6 +38,10 @@ static inline bool utf8_valid_in(const uint8_t *p, size_t n, const uint8_t *end)
 #endif
     return utf8_valid_slow(p, n);
 }
+
+/* Append it with each run of bytes that are no UTF-8 replaced by one U+FFFD, as strings.ToValidUTF8 of Go does. At most
+ * twice as long, but for one character at the end. */
+void utf8_repair(struct bytes s, struct buf *out);
 
 static inline bool utf8_valid(struct bytes s)
 {

@@ -77,6 +77,17 @@ bool json_fail_scan(struct json_reader *r)
     return json_fail(r, r->in.p, "%s", r->in.fault);
 }
 
+void json_note_repair(struct json_reader *r, const uint8_t *at)
+{
+    struct buf text = { 0 };
+
+    if (r->repairs->strings++ > 0)
+        return;
+    put_place(r, at, &text);
+    error_set(&r->repairs->first, 0, "%.*s", (int)(text.len >= 2 ? text.len - 2 : 0), buf_cstr(&text)); /* no ": " */
+    buf_free(&text);
+}
+
 /* How long the value at p is; of what is no value, up to what may follow one. */
 static size_t value_length(const uint8_t *p, const uint8_t *end)
 {
@@ -420,17 +431,60 @@ static bool read_document(struct json_reader *r, const struct json_type *t)
     return read_members(r, t) && within_limit(r);
 }
 
-int json_to_wire(const ProtobufCMessageDescriptor *type, struct bytes text, size_t max, struct buf *out,
-                 struct error *err)
+/* Is a message of this type, put behind another one, both of them in one? */
+static bool is_joinable(const struct json_type *t)
 {
-    struct json_reader r = { .in = { .p = text.data, .end = bytes_end(text) },
+    bool joinable = true;
+
+    for (unsigned i = 0; i < t->pb->n_fields; i++)
+        joinable = joinable && t->fields[i].repeated;
+    return joinable;
+}
+
+static void read_documents(struct json_reader *r, const struct json_type *t)
+{
+    while (read_document(r, t)) {
+        uint8_t c = json_peek(&r->in);
+
+        if (r->in.p == r->in.end)
+            return;
+        if (c == '{' && r->repairs != NULL && is_joinable(t))
+            continue;
+        if (c == '{')
+            json_fail(r, r->in.p, "a second document begins here; send one in a request");
+        else
+            json_fail(r, r->in.p, "the document has ended, but something stands behind it");
+        return;
+    }
+}
+
+static int convert(const ProtobufCMessageDescriptor *type, struct bytes text, size_t max, struct buf *out,
+                   struct text_repairs *repairs, struct error *err)
+{
+    struct json_reader r = { .in = { .p = text.data, .end = bytes_end(text), .repairs = repairs != NULL },
                              .text = text.data,
                              .out = out,
                              .limit = max > SIZE_MAX - out->len ? SIZE_MAX : out->len + max,
+                             .repairs = repairs,
                              .err = err };
 
-    read_document(&r, json_type_of(type));
+    read_documents(&r, json_type_of(type));
     buf_free(&r.in.scratch);
+    buf_free(&r.in.mended);
     buf_free(&r.number);
     return r.code;
+}
+
+int json_to_wire(const ProtobufCMessageDescriptor *type, struct bytes text, size_t max, struct buf *out,
+                 struct error *err)
+{
+    return convert(type, text, max, out, NULL, err);
+}
+
+int json_request_to_wire(const ProtobufCMessageDescriptor *type, struct bytes text, size_t max, struct buf *out,
+                         struct text_repairs *repairs, struct error *err)
+{
+    /* Whoever counts on that the wire form is shorter than the text (it is: keys, quotes, hex) may go on doing so. */
+    *repairs = (struct text_repairs){ 0 };
+    return convert(type, text, max < text.len ? max : text.len, out, repairs, err);
 }

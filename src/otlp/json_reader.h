@@ -29,6 +29,7 @@ struct json_reader {
     struct buf number; /* NUL-terminated, for strtod */
     int code;
     struct error *err;
+    struct text_repairs *repairs; /* NULL: a string that is not UTF-8 is a fault */
 };
 
 /* Both set the code and the text, with line, column and path of `at`, and return false. The second takes the text
@@ -38,6 +39,9 @@ bool json_fail_scan(struct json_reader *r);
 
 /* The value at r->in.p cannot be what the field wants: `"5b8" is not <what>`, with the value as it stands there. */
 bool json_fail_value(struct json_reader *r, const uint8_t *at, const char *what);
+
+/* A string at `at` has been repaired. */
+void json_note_repair(struct json_reader *r, const uint8_t *at);
 
 /* A number, bool or enum as the wire carries it: zigzag done, sign extended, a double's bits. */
 bool json_read_scalar(struct json_reader *r, const struct json_field *f, uint64_t *bits);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON values of fields that are no messages. What is accepted is what the Go collector accepts, save where it is
- * stricter than proto3 JSON by accident: null is "absent" for every field, -0 is a zero, and escapes may stand in
- * base64 and hex. */
+ * stricter than proto3 JSON by accident: null is "absent" for every field, -0 is a zero, escapes may stand in base64
+ * and hex, a whole number may have a point and an exponent, base64 may come without padding or in the alphabet of URLs.
+ */
 #include "otlp/json_reader.h"
 
 #include "codec/base64.h"
@@ -27,10 +28,82 @@ static bool fail_number(struct json_reader *r, const uint8_t *at, const char *wh
     return r->in.fault != NULL ? json_fail_scan(r) : json_fail_value(r, at, what);
 }
 
-/* [sign] digits, and nothing else; the sign may be a plus only where a minus may be. */
+/* Digits of a number, one after another; zeros are held back until another digit comes. */
+struct digits {
+    uint64_t v;
+    int64_t power; /* of ten, that v is to be multiplied by */
+    size_t n;
+    bool overflow;
+};
+
+static bool multiply(uint64_t *v, int64_t powers)
+{
+    bool overflow = false;
+
+    for (; powers > 0 && *v > 0 && !overflow; powers--)
+        overflow = __builtin_mul_overflow(*v, (uint64_t)10, v);
+    return !overflow;
+}
+
+static const uint8_t *add_digits(struct digits *d, const uint8_t *p, const uint8_t *end)
+{
+    for (; p < end && *p >= '0' && *p <= '9'; p++, d->n++) {
+        uint64_t digit = (uint64_t)(*p - '0');
+
+        d->power += d->v > 0 || digit > 0;
+        if (digit == 0)
+            continue;
+        d->overflow |= !multiply(&d->v, d->power) || __builtin_add_overflow(d->v, digit, &d->v);
+        d->power = 0;
+    }
+    return p;
+}
+
+/* E or e, a sign, digits; one far beyond what counts is as good as another. */
+static const uint8_t *read_exponent(const uint8_t *p, const uint8_t *end, int64_t *exponent)
+{
+    const int64_t most = 1 << 20;
+    const uint8_t *digits;
+    bool negative;
+
+    p++;
+    negative = p < end && *p == '-';
+    p += p < end && (*p == '-' || *p == '+');
+    for (digits = p; p < end && *p >= '0' && *p <= '9'; p++)
+        *exponent = *exponent < most ? *exponent * 10 + (*p - '0') : most;
+    *exponent = negative ? -*exponent : *exponent;
+    return p > digits ? p : NULL;
+}
+
+/* digits[.digits][e[sign]digits] that are a whole number, as proto3 JSON has it: 5.0, 1.7e18. */
+static bool parse_whole(const uint8_t *p, const uint8_t *end, uint64_t *magnitude, bool *overflow)
+{
+    struct digits d = { 0 };
+    int64_t exponent = 0;
+    size_t whole;
+
+    p = add_digits(&d, p, end);
+    whole = d.n;
+    if (whole > 0 && p < end && *p == '.')
+        p = add_digits(&d, p + 1, end);
+    if (whole == 0 || p[-1] == '.')
+        return false;
+    if (p < end && (*p | 0x20) == 'e')
+        p = read_exponent(p, end, &exponent);
+    if (p != end)
+        return false;
+    d.power += exponent - (int64_t)(d.n - whole);
+    if (d.v > 0 && d.power < 0)
+        return false;
+    *overflow = d.overflow || !multiply(&d.v, d.power);
+    *magnitude = d.v;
+    return true;
+}
+
+/* [sign] digits, and nothing else but what parse_whole() takes; the sign may be a plus only where a minus may be. */
 static bool parse_integer(struct bytes text, bool is_signed, bool *negative, uint64_t *magnitude, bool *overflow)
 {
-    const uint8_t *p = text.data, *end = p + text.len;
+    const uint8_t *p = text.data, *end = p + text.len, *first;
     uint64_t v = 0;
 
     *overflow = false;
@@ -39,11 +112,11 @@ static bool parse_integer(struct bytes text, bool is_signed, bool *negative, uin
         p++;
     if (p == end)
         return false;
-    for (; p < end; p++) {
+    for (first = p; p < end; p++) {
         uint8_t digit = (uint8_t)(*p - '0');
 
         if (digit > 9)
-            return false;
+            return parse_whole(first, end, magnitude, overflow);
         *overflow |= __builtin_mul_overflow(v, (uint64_t)10, &v) || __builtin_add_overflow(v, (uint64_t)digit, &v);
     }
     *magnitude = v;
@@ -261,27 +334,33 @@ void json_put_scalar(struct buf *out, ProtobufCType type, uint64_t bits)
 
 bool json_read_text(struct json_reader *r, const struct json_field *f, bool keep_empty)
 {
+    uint64_t repaired = r->in.repaired;
+    const uint8_t *at;
     struct bytes s;
 
     if (json_peek(&r->in) != '"')
         return json_fail_value(r, r->in.p, "a string");
+    at = r->in.p;
     if (!json_string(&r->in, &s))
         return json_fail_scan(r);
+    if (r->in.repaired > repaired)
+        json_note_repair(r, at);
     if (s.len > 0 || keep_empty)
         pb_put_bytes(r->out, f->pb->id, s);
     return true;
 }
 
-/* Hex of the right length, or nothing. Profile ids come as base64 too: 24 characters, so they can be told apart. */
+/* Hex of the right length, or nothing. Profile ids come as base64 too: 24 characters, or 22, so they can be told apart.
+ */
 static bool read_id(struct json_reader *r, const struct json_field *f, struct bytes s, const uint8_t *at)
 {
     uint8_t id[16];
     const char *what = f->id_len == 8 ? "8 bytes of hex" : "16 bytes of hex";
 
-    if (s.len == 24 && strcmp(f->pb->name, "profile_id") == 0) {
+    if ((s.len == 24 || s.len == 22) && strcmp(f->pb->name, "profile_id") == 0) {
         size_t mark = pb_begin(r->out, f->pb->id);
 
-        if (!base64_decode(s, true, r->out) || r->out->len - mark != 16)
+        if (!base64_decode(s, r->out) || r->out->len - mark != 16)
             return json_fail_value(r, at, "16 bytes of hex or base64");
         pb_end(r->out, mark);
         return true;
@@ -308,8 +387,8 @@ bool json_read_bytes(struct json_reader *r, const struct json_field *f, bool kee
     if (f->id_len > 0)
         return read_id(r, f, s, at);
     mark = pb_begin(r->out, f->pb->id);
-    if (!base64_decode(s, true, r->out))
-        return json_fail_value(r, at, "base64 (standard alphabet, padded)");
+    if (!base64_decode(s, r->out))
+        return json_fail_value(r, at, "base64");
     pb_end(r->out, mark);
     return true;
 }

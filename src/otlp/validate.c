@@ -153,6 +153,8 @@ static void compile_all(void)
 
 /* --- scanning --- */
 
+static const char not_utf8[] = "not valid UTF-8";
+
 static const uint8_t *fail(struct scan *s, const uint8_t *at, const char *why)
 {
     s->fault = at;
@@ -206,7 +208,7 @@ static bool check_payload(struct scan *s, enum op op, const uint8_t *p, size_t l
 {
     switch (op) {
     case OP_STRING:
-        return utf8_valid_in(p, len, s->end) || fail(s, p, "not valid UTF-8");
+        return utf8_valid_in(p, len, s->end) || fail(s, p, not_utf8);
     case OP_ID16:
         return len == 16 || len == 0 || fail(s, p, "an id of this kind has 16 bytes");
     case OP_ID8:
@@ -372,6 +374,7 @@ static void describe(enum signal signal, struct bytes request, const struct scan
     char path[160] = "";
 
     out->items = 0;
+    out->is_text = s->why == not_utf8;
     out->fault_offset = (size_t)(s->fault - request.data);
     name_path(signal_table[signal].request, request, s->fault, path, sizeof(path));
     snprintf(out->fault, sizeof(out->fault), "%s%s%s", path, path[0] != '\0' ? ": " : "", s->why);

@@ -481,3 +481,63 @@ def test_a_body_limit_of_zero_or_less_is_the_default(otelcd):
     with socket.create_connection((host, int(port)), PATIENCE) as s:
         s.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 20971521\r\n\r\n")
         assert s.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+TO_FILE = """
+receivers:
+  otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}, http: {endpoint: "127.0.0.1:0"}}}
+exporters:
+  file: {path: %s}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [file]}
+"""
+JSON_TYPE = {"content-type": "application/json"}
+
+
+def written_names(path):
+    requests = [json.loads(line) for line in path.read_text().splitlines()]
+    return [span["name"] for r in requests for rs in r["resourceSpans"] for ss in rs["scopeSpans"] for span in ss["spans"]]
+
+
+def named(name):
+    return json.dumps(SPAN_JSON).replace('"name": "s"', f'"name": "{name}"')
+
+
+def test_documents_behind_one_another_are_all_taken(otelcd, tmp_path):
+    d = otelcd(TO_FILE % (tmp_path / "out"))
+    body = "\n".join(named(name) for name in ("a", "b", "c")) + "\n"
+    status, _, answer = post(d.http_port, "/v1/traces", body.encode(), JSON_TYPE)
+    assert (status, json.loads(answer)) == (200, {"partialSuccess": {}})
+    assert written_names(tmp_path / "out") == ["a", "b", "c"]
+    assert d.ledger("pipeline", "traces")["delivered"] == 3
+
+
+def test_what_stands_behind_a_document_and_is_none_is_refused_with_its_place(otelcd, tmp_path):
+    d = otelcd(TO_FILE % (tmp_path / "out"))
+    d.expect_warning("Request rejected")
+    status, _, answer = post(d.http_port, "/v1/traces", named("a").encode() + b"\n}}garbage", JSON_TYPE)
+    assert status == 400 and "line 2 column 1: the document has ended" in json.loads(answer)["message"]
+    assert d.ledger("pipeline", "traces")["received"] == 0
+
+
+@pytest.mark.parametrize("form", ["grpc", "protobuf", "json"])
+def test_a_string_that_is_not_utf8_costs_that_string_only(otelcd, tmp_path, form):
+    d = otelcd(TO_FILE % (tmp_path / "out"))
+    d.expect_warning("Strings that are not UTF-8 were repaired")
+    bad = SPAN.replace(b"\x2a\x01s", b"\x2a\x03\xffs\xfe").replace(b"\x0a\x37\x12\x35\x12\x33", b"\x0a\x39\x12\x37\x12\x35")
+    if form == "grpc":
+        channel = grpc.insecure_channel(d.grpc_address())
+        assert channel.unary_unary(TRACES)(SPAN + bad, timeout=PATIENCE) == b"\n\x00"  # an empty partial_success
+        channel.close()
+    elif form == "protobuf":
+        assert post(d.http_port, "/v1/traces", SPAN + bad, {"content-type": "application/x-protobuf"})[0] == 200
+    else:
+        body = named("s").encode() + named("?s!").encode().replace(b"?s!", b"\xffs\xfe")
+        assert post(d.http_port, "/v1/traces", body, JSON_TYPE)[0] == 200
+    assert written_names(tmp_path / "out") == ["s", "\ufffds\ufffd"]
+    transport = "grpc" if form == "grpc" else "http"
+    assert d.metric("otelcd_receiver_repaired_strings", transport=transport) == 1
+    warning = d.records("repaired")[0]
+    place = "resourceSpans[0].scopeSpans[0].spans[0].name" if form == "json" else "resource_spans[1].scope_spans[0].spans[0].name"
+    assert place in warning["first"] and warning["strings"] == 1

@@ -19,6 +19,7 @@
 #include "config/server_rows.h"
 #include "net/http2/grpc.h"
 #include "net/http/http_server.h"
+#include "otlp/json.h"
 #include "otlp/metadata.h"
 #include "otlp/validate.h"
 #include "pipeline/component.h"
@@ -99,6 +100,8 @@ struct otlp {
     struct metric *failed[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *rejected[TRANSPORT_COUNT][REJECTED_COUNT];
     struct metric *waits; /* bodies that had to wait for the budget */
+    struct metric *repaired[TRANSPORT_COUNT];
+    struct complaint repaired_log;
     struct metric *connections[TRANSPORT_COUNT];
     struct metric *broken[TRANSPORT_COUNT][BROKEN_COUNT];
     uint64_t broken_seen[TRANSPORT_COUNT][BROKEN_COUNT]; /* of the server's own counts, what `broken` has */
@@ -177,7 +180,8 @@ struct unpacking {
         UNPACK_INVALID,        /* validation says why and where */
     } fault;
     struct validation validation;
-    bool foreign; /* done, without an item, and nobody can have meant that: err says why */
+    struct text_repairs repairs; /* strings that were not UTF-8 */
+    bool foreign;                /* done, without an item, and nobody can have meant that: err says why */
     struct error err;
 };
 
@@ -217,6 +221,7 @@ void receiver_metrics_close(struct otlp *r);
 /* Count, and log with back-off, a request that never became a batch. */
 void receiver_count_rejected(struct otlp *r, enum transport transport, enum rejection why, struct http_request *req,
                              const char *text);
+void receiver_count_repaired(struct otlp *r, const struct otlp_call *call, const struct text_repairs *repairs);
 
 /* --- otlp_body.c --- */
 

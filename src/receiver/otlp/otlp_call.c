@@ -189,6 +189,8 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
         reject_unpacked(call, u);
         return;
     }
+    if (u->repairs.strings > 0)
+        receiver_count_repaired(r, call, &u->repairs);
     if (u->validation.items == 0) { /* nothing to do is done */
         if (u->foreign)
             receiver_count_rejected(r, call->transport, REJECTED_NOTHING, call->req, u->err.text);

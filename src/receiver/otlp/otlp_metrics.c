@@ -47,6 +47,14 @@ static const struct metric_row waits_row = {
     .help = "Requests whose body had to wait for room in the memory budget.",
 };
 
+static const struct metric_row repaired_row = {
+    .name = "otelcd_receiver_repaired_strings",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_BASIC,
+    .unit = "{strings}",
+    .help = "Strings that were not UTF-8: the bytes that are none have been replaced by U+FFFD.",
+};
+
 static const struct metric_row connections_row = {
     .name = "otelcd_receiver_connections",
     .type = METRIC_GAUGE,
@@ -82,6 +90,7 @@ const struct metric_row *const otlp_receiver_metrics[] = {
     &item_rows[SIGNAL_PROFILES][2],
     &rejected_row,
     &waits_row,
+    &repaired_row,
     &connections_row,
     &broken_row,
     NULL,
@@ -136,6 +145,7 @@ void receiver_metrics_init(struct otlp *r)
             r->broken[t][i] = metrics_get(m, &broken_row, labels, 3);
         }
         r->connections[t] = metrics_get(m, &connections_row, labels, 2);
+        r->repaired[t] = metrics_get(m, &repaired_row, labels, 2);
     }
     r->waits = metrics_get(m, &waits_row, &(struct metric_label){ "receiver", r->node.id }, 1);
     r->hook.collect = collect;
@@ -158,4 +168,15 @@ void receiver_count_rejected(struct otlp *r, enum transport transport, enum reje
                  F_STR("reason", rejection_names[why]), F_STR("transport", transport_names[transport]),
                  F_STR("error", text), F_STR("peer", req != NULL ? http_request_peer(req) : "gone"),
                  F_UINT("requests", complaint_taken(&r->rejected_log[why])));
+}
+
+void receiver_count_repaired(struct otlp *r, const struct otlp_call *call, const struct text_repairs *repairs)
+{
+    metric_add(r->repaired[call->transport], repairs->strings);
+    if (complaint_due(&r->repaired_log, &r->node.host->loop->clock))
+        log_warn(&r->node.log, "Strings that are not UTF-8 were repaired with U+FFFD",
+                 F_STR("transport", transport_names[call->transport]), F_STR("first", repairs->first.text),
+                 F_UINT("strings", repairs->strings),
+                 F_STR("peer", call->req != NULL ? http_request_peer(call->req) : "gone"),
+                 F_UINT("requests", complaint_taken(&r->repaired_log)));
 }

@@ -8,6 +8,7 @@
 #include "receiver/otlp/otlp.h"
 
 #include "otlp/json.h"
+#include "otlp/repair.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -45,19 +46,11 @@ static bool inflate(struct unpacking *u)
     return true;
 }
 
-static bool from_json(struct unpacking *u, struct buf *wire)
+/* The wire bytes in a block of their own. */
+static bool keep_wire(struct unpacking *u, const struct buf *wire)
 {
-    struct block *block;
-    int rc;
+    struct block *block = block_new(u->budget, wire->len);
 
-    wire->len = 0;
-    rc = json_to_wire(signal_table[u->signal].request, u->body, u->limit, wire, &u->err);
-    if (rc != 0) {
-        u->fault = rc == UV_E2BIG ? UNPACK_JSON_TOO_LARGE : UNPACK_BAD_JSON;
-        return false;
-    }
-    u->foreign = wire->len == 0 && otlp_foreign_json(u->signal, u->body, &u->err);
-    block = block_new(u->budget, wire->len);
     if (block == NULL) {
         u->fault = UNPACK_NO_ROOM;
         return false;
@@ -71,6 +64,41 @@ static bool from_json(struct unpacking *u, struct buf *wire)
     return true;
 }
 
+static bool from_json(struct unpacking *u, struct buf *wire)
+{
+    int rc;
+
+    wire->len = 0;
+    rc = json_request_to_wire(signal_table[u->signal].request, u->body, u->limit, wire, &u->repairs, &u->err);
+    if (rc != 0) {
+        u->fault = rc == UV_E2BIG ? UNPACK_JSON_TOO_LARGE : UNPACK_BAD_JSON;
+        return false;
+    }
+    u->foreign = wire->len == 0 && otlp_foreign_json(u->signal, u->body, &u->err);
+    return keep_wire(u, wire);
+}
+
+/* A string that is not UTF-8 costs no more than itself. A copy is made only here, where there is one; in a job it is
+ * not charged until the job is done. False: what is wrong is more than that. */
+static bool repair(struct unpacking *u, struct buf *wire)
+{
+    struct validation v;
+
+    wire->len = 0;
+    buf_reserve(wire, u->body.len + REPAIR_GROWTH);
+    u->repairs.strings = otlp_repair(u->signal, u->body, wire);
+    if (u->repairs.strings == 0)
+        return false;
+    error_set(&u->repairs.first, 0, "at byte %zu: %s", u->validation.fault_offset, u->validation.fault);
+    if (!otlp_validate(u->signal, buf_bytes(wire), &v)) {
+        u->validation = v;
+        return false;
+    }
+    u->validation = v;
+    (void)keep_wire(u, wire); /* without room, the fault says so */
+    return true;
+}
+
 /* Touches nothing but u and wire. */
 static void unpack(struct unpacking *u, struct buf *wire)
 {
@@ -78,7 +106,7 @@ static void unpack(struct unpacking *u, struct buf *wire)
         return;
     if (u->json && !from_json(u, wire))
         return;
-    if (!otlp_validate(u->signal, u->body, &u->validation))
+    if (!otlp_validate(u->signal, u->body, &u->validation) && !(u->validation.is_text && repair(u, wire)))
         u->fault = UNPACK_INVALID;
     else if (!u->json && u->validation.items == 0)
         u->foreign = otlp_foreign_wire(u->signal, u->body, &u->err);
