@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A call takes an idle connection, or has a new one dialled, or waits in line where there may be no more of them. Its
+ * head goes into the socket's buffer and is sent with the body's parts behind it; what comes back is read by a
+ * response_reader. With the last byte of the answer the connection rests in the pool or closes, the call hears of it,
+ * and the next in line has its turn.
+ *
+ * What can go wrong: nobody can be dialled; the time is over, whatever was waited for; the peer closes, or sends what
+ * is no HTTP. Then the connection breaks and the call fails, at the end of the turn and never from inside
+ * http_call_start(). One case is mended here: a kept connection that turns out to be dead before a byte of the answer,
+ * under a call that may be sent twice, costs nothing but a new connection. */
 #include "net/http/http_client.h"
 
 #include "base/mem.h"
@@ -19,7 +28,7 @@ enum connection_state { CONN_DIALING, CONN_IDLE, CONN_BUSY, CONN_CLOSED };
 struct http_connection {
     struct http_connection *next, **link;
     struct http_client *client;
-    enum connection_state state;
+    enum connection_state state; /* changed by move() */
     struct dial *dial;
     struct socket *socket; /* NULL: none yet */
     struct http_call *call;
@@ -42,6 +51,23 @@ struct http_client {
 
 static void start_on(struct http_connection *c, struct http_call *call);
 static void serve_waiting(struct http_client *client);
+
+static void move(struct http_connection *c, enum connection_state to)
+{
+    static const uint8_t allowed[] = {
+        [CONN_DIALING] = 1 << CONN_BUSY | 1 << CONN_CLOSED,
+        [CONN_IDLE] = 1 << CONN_BUSY | 1 << CONN_CLOSED,
+        [CONN_BUSY] = 1 << CONN_IDLE | 1 << CONN_CLOSED,
+        [CONN_CLOSED] = 0,
+    };
+
+    assert(allowed[c->state] & 1 << to);
+    if (c->state == CONN_IDLE)
+        c->client->n_idle--;
+    if (to == CONN_IDLE)
+        c->client->n_idle++;
+    c->state = to;
+}
 
 /* ---- ends ---- */
 
@@ -79,10 +105,8 @@ static void close_connection(struct http_connection *c)
     assert(c->call == NULL);
     if (c->state == CONN_CLOSED)
         return;
-    if (c->state == CONN_IDLE)
-        c->client->n_idle--;
     clock_stop(&c->client->loop->clock, &c->idle);
-    c->state = CONN_CLOSED;
+    move(c, CONN_CLOSED);
     if (c->dial != NULL) {
         dial_cancel(c->dial);
         c->dial = NULL;
@@ -191,8 +215,7 @@ static void answered(struct http_connection *c)
     end_call(call);
     c->call = NULL;
     if (keep) {
-        c->state = CONN_IDLE;
-        client->n_idle++;
+        move(c, CONN_IDLE);
         if (client->options.idle_timeout > 0)
             clock_start(&client->loop->clock, &c->idle, client->options.idle_timeout, on_idle_too_long);
     }
@@ -271,10 +294,8 @@ static void start_on(struct http_connection *c, struct http_call *call)
 {
     int rc;
 
-    if (c->state == CONN_IDLE)
-        c->client->n_idle--;
     clock_stop(&c->client->loop->clock, &c->idle);
-    c->state = CONN_BUSY;
+    move(c, CONN_BUSY);
     c->call = call;
     c->calls++;
     call->connection = c;

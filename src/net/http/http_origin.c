@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* All that does not change from call to call is made once: the lines of the head are bytes in a buffer. */
 #include "net/http/http_origin.h"
 
 #include "codec/base64.h"

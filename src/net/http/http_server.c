@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A server is its listener and its connections. It stops by closing the listener and draining each connection, and is
+ * done when the last has closed; the deadline, or someone in a hurry, cuts those that are left. */
 #include "net/http/http_conn.h"
 
 #include "base/mem.h"

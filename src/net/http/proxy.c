@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The environment is read anew for each client. An entry of no_proxy is a block of addresses, an address, or a name. */
 #include "net/http/proxy.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A head is scanned for its end first, byte by byte as it comes, and parsed when it is whole: line after line, each
+ * field checked against a table of the bytes that it may hold. Parsing writes into the head's own memory, to fold
+ * names. */
 #include "net/http1/http1.h"
 
 #include <stdio.h>

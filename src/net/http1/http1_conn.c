@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A request's head is gathered until its blank line has come, parsed at once and announced; then the body's bytes pass
+ * to the service as they are; then the connection waits for the answer and reads on only to hear of the peer's end.
+ * Answers are written into a buffer that leaves at the end of the turn. When the last byte has left, the page is
+ * turned, and the next request may have been waiting in the connection's stash.
+ *
+ * What can go wrong: a head that is none is answered in our own name, and ends the connection; a fault in the body does
+ * the same, or, in the middle of an answer, breaks it. An answer that comes before its request is whole lets the
+ * connection go on only when little of the body is left, which is thrown away. A budget that is overdrawn stops reading
+ * bodies, a second at a time, so that nobody is stuck for good. */
 #include "net/http1/http1_conn.h"
 
 #include "base/mem.h"
 #include "net/http1/http1.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,7 +31,7 @@ enum phase {
 struct http1 {
     struct conn_io *io;
     struct request *request; /* NULL: none, or answered and gone while its body is still thrown away */
-    enum phase phase;
+    enum phase phase;        /* changed by move() */
     struct http1_scan scan;
     struct buf head; /* what has come of the head, when it did not come at once; charged to the budget */
     struct http1_body body;
@@ -41,6 +51,18 @@ struct http1 {
 };
 
 static const struct stream_ops stream_ops;
+
+static void move(struct http1 *h, enum phase to)
+{
+    static const uint8_t allowed[] = {
+        [HEAD] = 1 << BODY | 1 << DONE,
+        [BODY] = 1 << DONE,
+        [DONE] = 1 << HEAD,
+    };
+
+    assert(allowed[h->phase] & 1 << to);
+    h->phase = to;
+}
 
 static struct buf *out_of(struct http1 *h)
 {
@@ -81,7 +103,7 @@ static void refuse(struct http1 *h, struct request *r, const struct http1_fault 
         h->broken = true; /* in the middle of another answer there is no place for a word */
     else
         request_refuse(r, fault->status, fault->text);
-    h->phase = DONE;
+    move(h, DONE);
 }
 
 static struct request *take_request(struct http1 *h)
@@ -114,12 +136,12 @@ static void take_head(struct request *r, const struct http1_head *head)
                                                : HTTP1_EMPTY,
                     head->content_length > 0 ? (uint64_t)head->content_length : 0);
     h->expects = head->expect_continue && !h->body.done;
-    h->phase = h->body.done ? DONE : BODY;
+    move(h, BODY);
 }
 
 static void end_body(struct http1 *h)
 {
-    h->phase = DONE;
+    move(h, DONE);
     if (h->request != NULL)
         request_end(h->request);
 }
@@ -247,7 +269,7 @@ static void turn_page(struct http1 *h)
 {
     if (h->request != NULL || h->phase != DONE)
         return;
-    h->phase = HEAD;
+    move(h, HEAD);
     h->scan = (struct http1_scan){ 0 };
     h->blank = 0;
     h->io->at_rest = clock_mono(&h->io->shared->loop->clock);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Heads are gathered until one is no 1xx, then the body's framing is known and its bytes are kept up to the bound. What
+ * is behind the end means that the peer does not count as we do: the connection is not used again. */
 #include "net/http1/response_reader.h"
 
 #include "base/clock.h"

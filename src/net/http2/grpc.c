@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Each function is one table or one rule of gRPC's description of itself; none keeps state. */
 #include "net/http2/grpc.h"
 
 #include "codec/pb.h"

@@ -382,7 +382,7 @@ static void output(struct conn_io *io, struct buf *to)
         ssize_t n = nghttp2_session_mem_send(h->session, &data);
 
         if (n < 0)
-            h->phase = HTTP2_BROKEN;
+            http2_move(h, HTTP2_BROKEN);
         if (n <= 0)
             break;
         buf_append(to, data, (size_t)n);
@@ -449,7 +449,7 @@ static void on_end(struct conn_io *io)
 {
     struct http2 *h = io->state;
 
-    h->phase = HTTP2_BROKEN;
+    http2_move(h, HTTP2_BROKEN);
 }
 
 static void drain(struct conn_io *io)

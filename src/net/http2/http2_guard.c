@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <sys/random.h>
 
 #define WINDOW_FIRST (1u << 20)
@@ -31,11 +32,25 @@ static const struct http_server_options *options_of(const struct http2 *h)
 
 /* --- the end --- */
 
+void http2_move(struct http2 *h, enum http2_phase to)
+{
+    static const uint8_t allowed[] = {
+        [HTTP2_SERVING] = 1 << HTTP2_NOTICED | 1 << HTTP2_KILLED | 1 << HTTP2_BROKEN,
+        [HTTP2_NOTICED] = 1 << HTTP2_DRAINING | 1 << HTTP2_KILLED | 1 << HTTP2_BROKEN,
+        [HTTP2_DRAINING] = 1 << HTTP2_KILLED | 1 << HTTP2_BROKEN,
+        [HTTP2_KILLED] = 1 << HTTP2_BROKEN,
+        [HTTP2_BROKEN] = 1 << HTTP2_BROKEN, /* it may be found broken twice */
+    };
+
+    assert(allowed[h->phase] & 1 << to);
+    h->phase = to;
+}
+
 void http2_kill(struct http2 *h, uint32_t code, const char *debug, const char *reason)
 {
     if (h->phase >= HTTP2_KILLED)
         return;
-    h->phase = HTTP2_KILLED;
+    http2_move(h, HTTP2_KILLED);
     nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h->session), code,
                           (const uint8_t *)debug, strlen(debug));
     conn_io_complain(h->io, reason);
@@ -47,7 +62,7 @@ static void drain_for_real(struct http2 *h)
 {
     if (h->phase != HTTP2_NOTICED)
         return;
-    h->phase = HTTP2_DRAINING;
+    http2_move(h, HTTP2_DRAINING);
     conn_io_expect(h->io, DEADLINE_DRAIN, 0);
     nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h->session),
                           NGHTTP2_NO_ERROR, (const uint8_t *)h->reason, strlen(h->reason));
@@ -58,7 +73,7 @@ void http2_drain(struct http2 *h, const char *reason)
 {
     if (h->phase != HTTP2_SERVING)
         return;
-    h->phase = HTTP2_NOTICED;
+    http2_move(h, HTTP2_NOTICED);
     h->reason = reason;
     nghttp2_submit_shutdown_notice(h->session);
     nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, notice_ping);
@@ -199,7 +214,7 @@ void http2_guard_close(struct http2 *h)
 static void end_broken(struct http2 *h)
 {
     h->io->shared->stats.timeouts++;
-    h->phase = HTTP2_BROKEN;
+    http2_move(h, HTTP2_BROKEN);
     h->io->kick(h->io);
 }
 

@@ -19,7 +19,7 @@ struct http2 {
     nghttp2_session *session;
     struct request *open; /* all streams that have a request */
     size_t n_open;
-    enum http2_phase phase;
+    enum http2_phase phase; /* changed by http2_move() */
     const char *reason;     /* of the GOAWAY: "max_age", "max_idle", "graceful_stop" */
     bool greeted;           /* the client's SETTINGS have come */
     bool settings_told;     /* our SETTINGS frame has left */
@@ -55,6 +55,7 @@ extern const struct stream_ops http2_stream_ops;
 void http2_sync_window(struct http2 *h, struct request *r);
 
 /* http2_guard.c */
+void http2_move(struct http2 *h, enum http2_phase to);
 void http2_guard_open(struct http2 *h);
 void http2_guard_close(struct http2 *h);
 void http2_annoy(struct http2 *h, unsigned weight, const char *reason);

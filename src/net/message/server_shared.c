@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The defaults of options, where nothing is set, and what is made once for all connections. */
 #include "net/message/server_shared.h"
 
 #include "net/message/request.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The name is looked up in the thread pool, then each address is tried in turn: a socket that connects while a poll
+ * waits for it to be writable, under a timer. The poll's close callback decides what comes next, for until then the
+ * socket is not ours: done, or the next address. What went wrong with the last address is what the caller hears.
+ * Cancelling only forgets the caller; the memory goes when lookup and poll have ended. */
 #include "net/socket/dial.h"
 
 #include "base/mem.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Text to address: host and port are split by hand, numbers and "localhost" are understood without asking anybody, and
+ * the rest is the resolver's. */
 #include "net/socket/endpoint.h"
 
 #include "base/mem.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Opening binds, or takes over the socket that a listener of the last configuration left. A poll says that callers are
+ * there, and a number of them are accepted in one go. Where descriptors run out somebody gives way
+ * (net/socket/crowd.h), or the listener pauses and the callers wait in the backlog. Closing leaves the socket to the
+ * next configuration if there may be one. */
 #include "net/socket/listener.h"
 
 #include "base/mem.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* IPv4 addresses are kept as IPv6 maps them, so that one comparison serves both. */
 #include "net/socket/peer.h"
 
 #include <arpa/inet.h>
