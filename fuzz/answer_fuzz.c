@@ -48,8 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     max_body = data[0];
     ends = data[1] & 1;
     at = data[1] * 7u % (len - 2);
-    response_reader_begin(&whole, max_body);
-    response_reader_begin(&cut, max_body);
+    response_reader_begin(&whole, max_body, NULL, NULL);
+    response_reader_begin(&cut, max_body, NULL, NULL);
     p = take(&whole, bytes_of(data + 2, len - 2), ends);
     q = take(&cut, bytes_of(data + 2, at), false);
     if (q == RESPONSE_GOES_ON)

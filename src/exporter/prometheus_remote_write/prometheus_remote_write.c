@@ -126,6 +126,7 @@ static int make_client(struct remote_write_node *n, struct error *err)
                     : k->max_idle_conns > 0 && k->max_idle_conns < idle ? k->max_idle_conns
                                                                         : idle,
         .max_connections = k->max_conns_per_host,
+        .budget = n->node.host->budget,
     };
 
     for (size_t i = 0; i < k->headers.n; i++)

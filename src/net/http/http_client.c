@@ -35,6 +35,7 @@ struct http_connection {
     uint64_t calls; /* so far */
     struct clock_timer idle;
     struct response_reader reader;
+    uint64_t charged; /* for what the reader keeps */
 };
 
 struct http_client {
@@ -69,6 +70,27 @@ static void move(struct http_connection *c, enum connection_state to)
     c->state = to;
 }
 
+/* What the reader keeps is in the budget's books. False: there is no room for more. */
+static bool charge(struct http_connection *c)
+{
+    struct budget *budget = c->client->options.budget;
+    uint64_t more = c->reader.body.len > c->charged ? c->reader.body.len - c->charged : 0;
+
+    if (budget == NULL || more == 0)
+        return true;
+    if (!budget_take(budget, more))
+        return false;
+    c->charged += more;
+    return true;
+}
+
+static void uncharge(struct http_connection *c)
+{
+    if (c->charged > 0)
+        budget_give(c->client->options.budget, c->charged);
+    c->charged = 0;
+}
+
 /* ---- ends ---- */
 
 static void free_client(struct http_client *c)
@@ -86,6 +108,7 @@ static void free_connection(struct http_connection *c)
     if (c->next != NULL)
         c->next->link = c->link;
     client->stats.connections--;
+    uncharge(c);
     response_reader_free(&c->reader);
     free(c);
     if (client->closing && client->connections == NULL)
@@ -204,11 +227,14 @@ static void answered(struct http_connection *c)
         .status = c->reader.head.status,
         .headers = c->reader.head.headers,
         .n_headers = c->reader.head.n_headers,
+        .trailers = c->reader.trailers,
+        .n_trailers = c->reader.n_trailers,
         .body = buf_bytes(&c->reader.body),
     };
     const struct bytes *after = http_response_header(&a, "retry-after");
     bool keep = response_reader_reusable(&c->reader) && !socket_writing(c->socket) &&
-                client->n_idle < client->options.max_idle && !client->closing;
+                client->n_idle < client->options.max_idle && !client->closing &&
+                socket_read(c->socket, READ_SIZE) == 0; /* it may have been paused */
 
     if (after != NULL)
         a.retry_after_ms = http_retry_after(*after, clock_wall(&client->loop->clock));
@@ -220,10 +246,22 @@ static void answered(struct http_connection *c)
             clock_start(&client->loop->clock, &c->idle, client->options.idle_timeout, on_idle_too_long);
     }
     call->on_done(call, &a); /* may start another call, on this connection even */
+    if (c->call == NULL)
+        uncharge(c);
     if (!keep)
         close_connection(c);
     else
         serve_waiting(client);
+}
+
+static void pass_body(void *arg, struct bytes data)
+{
+    struct http_connection *c = arg;
+    struct http_call *call = c->call;
+
+    call->status = c->reader.head.status;
+    call->on_body(call, data);
+    c->reader.left = c->call == NULL;
 }
 
 static void take_answer(struct http_connection *c, struct bytes data)
@@ -231,7 +269,11 @@ static void take_answer(struct http_connection *c, struct bytes data)
     const char *why = "";
     enum response_progress progress = response_reader_take(&c->reader, data, &why);
 
-    if (progress == RESPONSE_DONE)
+    if (c->call == NULL) /* cancelled by whom its body was passed to */
+        return;
+    if (progress != RESPONSE_BROKEN && !charge(c))
+        break_connection(c, HTTP_BROKEN_RESPONSE, "there is no room in the memory budget for the answer");
+    else if (progress == RESPONSE_DONE)
         answered(c);
     else if (progress == RESPONSE_BROKEN)
         break_connection(c, HTTP_BROKEN_RESPONSE, why);
@@ -299,7 +341,8 @@ static void start_on(struct http_connection *c, struct http_call *call)
     c->call = call;
     c->calls++;
     call->connection = c;
-    response_reader_begin(&c->reader, call->max_response);
+    uncharge(c);
+    response_reader_begin(&c->reader, call->max_response, call->on_body != NULL ? pass_body : NULL, c);
     put_call(c, call);
     rc = socket_send(c->socket, call->parts, call->n_parts);
     if (rc < 0 && rc != UV_EPIPE && rc != UV_ECONNRESET)
@@ -429,6 +472,24 @@ void http_call_start(struct http_client *c, struct http_call *call)
     call->next = NULL;
     *c->last_waiting = call;
     c->last_waiting = &call->next;
+}
+
+static void read_on(struct http_call *call, size_t most)
+{
+    struct http_connection *c = call->connection;
+
+    if (c != NULL && c->state == CONN_BUSY && c->call == call && socket_read(c->socket, most) != 0)
+        break_connection(c, HTTP_CLOSED, "the socket cannot be read");
+}
+
+void http_call_pause(struct http_call *call)
+{
+    read_on(call, 0);
+}
+
+void http_call_resume(struct http_call *call)
+{
+    read_on(call, READ_SIZE);
 }
 
 static void leave_queue(struct http_client *c, struct http_call *call)

@@ -7,6 +7,7 @@
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
 
+#include "base/budget.h"
 #include "base/loop.h"
 #include "net/message/message.h"
 #include "net/http/url.h"
@@ -23,6 +24,7 @@ struct http_client_options {
     uint64_t idle_timeout;    /* ns; a kept connection closes after it; 0 = never */
     size_t max_idle;          /* connections kept; 0 = none */
     size_t max_connections;   /* at one time; further calls wait. 0 = no limit */
+    struct budget *budget;    /* is charged with what is kept of answers; NULL: nobody is */
 };
 
 enum http_failure {
@@ -41,7 +43,9 @@ struct http_response {
     int status;
     const struct http_header *headers;
     size_t n_headers;
-    struct bytes body;       /* its beginning: at most max_response bytes */
+    const struct http_header *trailers;
+    size_t n_trailers;
+    struct bytes body;       /* its beginning: at most max_response bytes; empty where on_body had it */
     uint64_t retry_after_ms; /* Retry-After, seconds or a date; 0 = none */
 };
 
@@ -58,6 +62,10 @@ struct http_call {
     uint64_t timeout; /* ns, from http_call_start to the answer's end; 0 = none */
     size_t max_response;
     bool repeatable; /* may be sent twice: a kept connection that turns out to be dead is replaced */
+    /* NULL, or told each run of the body as it comes, which is then not kept. More than max_response bytes are no
+     * answer. It may pause, or cancel, the call. `status` is set before. */
+    void (*on_body)(struct http_call *call, struct bytes data);
+    int status;
     /* From the loop, never from inside http_call_start. The answer is valid until it returns. */
     void (*on_done)(struct http_call *call, const struct http_response *answer);
 
@@ -79,6 +87,10 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
 void http_client_close(struct http_client *c);
 
 void http_call_start(struct http_client *c, struct http_call *call);
+/* Read no more of the answer for now, beyond what has been read already (64 KiB at most); go on. The call's time runs.
+ */
+void http_call_pause(struct http_call *call);
+void http_call_resume(struct http_call *call);
 void http_call_cancel(struct http_call *call); /* on_done does not come any more */
 
 struct http_client_stats {

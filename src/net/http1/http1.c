@@ -323,6 +323,18 @@ int http1_parse_response(struct http1_head *out, uint8_t *data, size_t len, stru
     return parse_headers(out, rest, max, &seen, fault);
 }
 
+int http1_parse_trailers(uint8_t *data, size_t len, struct http_header *headers, size_t max)
+{
+    struct bytes rest = bytes_of(data, len);
+    struct http1_fault fault;
+    size_t n = 0;
+
+    for (; rest.len > 0; n++)
+        if (n == max || parse_header(&headers[n], take_line(&rest), &fault) != 0)
+            return -1;
+    return (int)n;
+}
+
 const char *http1_reason(int status)
 {
     static const struct {

@@ -54,6 +54,9 @@ int http1_parse_request(struct http1_head *out, uint8_t *data, size_t len, struc
 int http1_parse_response(struct http1_head *out, uint8_t *data, size_t len, struct http_header *headers, size_t max,
                          struct http1_fault *fault);
 
+/* Read the lines that http1_body.trailers has gathered, as those of a head. The number of them, or -1. */
+int http1_parse_trailers(uint8_t *data, size_t len, struct http_header *headers, size_t max);
+
 /* --- bodies --- */
 
 enum http1_framing { HTTP1_EMPTY, HTTP1_LENGTH, HTTP1_CHUNKED, HTTP1_UNTIL_CLOSE };
@@ -62,9 +65,10 @@ struct http1_body {
     enum http1_framing framing;
     int state; /* of the chunk reader */
     bool done;
-    uint64_t left;     /* of the body or the chunk */
-    uint32_t digits;   /* of the chunk size */
-    uint32_t overhead; /* extension and trailer bytes so far; bounded */
+    uint64_t left;        /* of the body or the chunk */
+    uint32_t digits;      /* of the chunk size */
+    uint32_t overhead;    /* extension and trailer bytes so far; bounded */
+    struct buf *trailers; /* where the trailers' lines go; NULL: nowhere. Set after http1_body_init() */
 };
 
 void http1_body_init(struct http1_body *b, enum http1_framing framing, uint64_t length);

@@ -67,6 +67,13 @@ static bool expect(struct http1_body *b, uint8_t c, uint8_t wanted, int after)
     return c == wanted;
 }
 
+/* A byte of a trailer's line, not of the blank one that ends them. */
+static void keep_trailer(struct http1_body *b, uint8_t c)
+{
+    if (b->trailers != NULL && ((b->state == TRAILER && c != '\r') || b->state == TRAILER_IN || b->state == TRAILER_LF))
+        buf_putc(b->trailers, (char)c);
+}
+
 /* One byte of the framing around the data. */
 static bool step(struct http1_body *b, uint8_t c)
 {
@@ -115,6 +122,7 @@ static ssize_t read_chunked(struct http1_body *b, struct bytes in, struct bytes 
                 b->state = DATA_CR;
             return (ssize_t)(i + run->len);
         }
+        keep_trailer(b, in.data[i]);
         if (!step(b, in.data[i++])) {
             *fault = (struct http1_fault){ 400, "the chunked body is malformed", false };
             return -1;

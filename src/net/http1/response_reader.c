@@ -17,11 +17,18 @@ void response_reader_free(struct response_reader *a)
 {
     buf_free(&a->head_bytes);
     buf_free(&a->body);
+    buf_free(&a->trailer_bytes);
 }
 
-void response_reader_begin(struct response_reader *a, size_t max_body)
+void response_reader_begin(struct response_reader *a, size_t max_body, void (*on_body)(void *arg, struct bytes data),
+                           void *arg)
 {
-    a->head_bytes.len = a->body.len = 0;
+    a->head_bytes.len = a->body.len = a->trailer_bytes.len = 0;
+    a->n_trailers = 0;
+    a->on_body = on_body;
+    a->arg = arg;
+    a->left = false;
+    a->passed = 0;
     a->scan = (struct http1_scan){ 0 };
     a->has_head = a->heard = false;
     a->max_body = max_body;
@@ -72,6 +79,7 @@ static enum response_progress take_heads(struct response_reader *a, struct bytes
             a->head_bytes.len = (size_t)len;
             http1_body_init(&a->reader, framing_of(&a->head),
                             a->head.content_length > 0 ? (uint64_t)a->head.content_length : 0);
+            a->reader.trailers = &a->trailer_bytes;
             break;
         }
         if (++a->interim > INTERIM_MAX) {
@@ -86,27 +94,57 @@ static enum response_progress take_heads(struct response_reader *a, struct bytes
     return RESPONSE_GOES_ON;
 }
 
+static void keep_run(struct response_reader *a, struct bytes run)
+{
+    size_t room = a->max_body > a->body.len ? a->max_body - a->body.len : 0;
+
+    if (run.len > room) {
+        a->thrown += run.len - room;
+        run.len = room;
+    }
+    buf_put(&a->body, run);
+}
+
+/* False: it is more than was asked for. */
+static bool pass_run(struct response_reader *a, struct bytes run)
+{
+    a->passed += run.len;
+    if (a->passed > a->max_body)
+        return false;
+    if (run.len > 0)
+        a->on_body(a->arg, run);
+    return true;
+}
+
+static bool take_trailers(struct response_reader *a)
+{
+    int n = http1_parse_trailers(a->trailer_bytes.data, a->trailer_bytes.len, a->trailers, RESPONSE_TRAILERS);
+
+    a->n_trailers = n > 0 ? (size_t)n : 0;
+    return n >= 0;
+}
+
 static enum response_progress take_body(struct response_reader *a, struct bytes data, const char **why)
 {
-    while (!a->reader.done) {
+    while (!a->reader.done && !a->left) {
         struct http1_fault fault = { 0 };
         struct bytes run = { 0 };
         ssize_t used = http1_body_read(&a->reader, data, &run, &fault);
-        size_t room = a->max_body > a->body.len ? a->max_body - a->body.len : 0;
 
-        if (used < 0) {
-            *why = fault.text;
+        *why = used < 0 ? fault.text : "the answer is larger than was asked for";
+        if (used < 0 || (a->on_body != NULL && !pass_run(a, run)))
             return RESPONSE_BROKEN;
-        }
-        if (run.len > room) {
-            a->thrown += run.len - room;
-            run.len = room;
-        }
-        buf_put(&a->body, run);
+        if (a->on_body == NULL)
+            keep_run(a, run);
         data = bytes_skip(data, (size_t)used);
         if (used == 0)
             break;
     }
+    if (a->left)
+        return RESPONSE_GOES_ON;
+    *why = "a trailer of the answer is malformed, or there are too many";
+    if (a->reader.done && !take_trailers(a))
+        return RESPONSE_BROKEN;
     if (a->reader.done && data.len > 0)
         a->head.keep_alive = false; /* more than an answer: whatever it is, nobody asked for it */
     return a->reader.done || a->thrown > THROWN_MAX ? RESPONSE_DONE : RESPONSE_GOES_ON;

@@ -25,8 +25,10 @@ struct told {
     bool ambiguous;
     int status;
     uint64_t retry_after_ms;
-    char why[240], body[64], header[64];
+    char why[240], body[64], header[64], trailer[64];
     size_t body_len;
+    struct buf passed; /* by on_body */
+    bool pauses, cancels;
 };
 
 static struct loop loop;
@@ -101,6 +103,8 @@ static void on_done(struct http_call *call, const struct http_response *a)
     t->body_len = a->body.len;
     snprintf(t->why, sizeof(t->why), "%s", a->why);
     snprintf(t->body, sizeof(t->body), "%.*s", (int)a->body.len, (const char *)a->body.data);
+    snprintf(t->trailer, sizeof(t->trailer), "%.*s", a->n_trailers > 0 ? (int)a->trailers[0].value.len : 0,
+             a->n_trailers > 0 ? (const char *)a->trailers[0].value.data : "");
     snprintf(t->header, sizeof(t->header), "%.*s", x != NULL ? (int)x->len : 0, x != NULL ? (const char *)x->data : "");
 }
 
@@ -552,6 +556,136 @@ START_TEST(a_body_is_sent_from_where_its_parts_lie)
 }
 END_TEST
 
+START_TEST(trailers_are_told_with_the_answer)
+{
+    struct told t = { .times = 0 };
+    int fd;
+
+    start();
+    call(&t, "x");
+    fd = take();
+    say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Su");
+    say(fd, "m: 42\r\nX-Other: 1\r\n\r\n");
+    ck_assert_uint_eq(t.times, 1);
+    ck_assert_int_eq(t.failure, HTTP_ANSWERED);
+    ck_assert_str_eq(t.body, "ok");
+    ck_assert_str_eq(t.trailer, "42");
+
+    call(&t, "x"); /* and are gone with it; the connection is the same */
+    say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    ck_assert_uint_eq(t.times, 1);
+    ck_assert_str_eq(t.trailer, "");
+
+    call(&t, "x");
+    say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nno colon\r\n\r\n");
+    ck_assert_uint_eq(t.times, 1);
+    ck_assert_int_eq(t.failure, HTTP_BROKEN_RESPONSE);
+}
+END_TEST
+
+static void on_body(struct http_call *call, struct bytes data)
+{
+    struct told *t = container_of(call, struct told, call);
+
+    ck_assert_int_eq(call->status, 200);
+    buf_put(&t->passed, data);
+    if (t->pauses)
+        http_call_pause(call);
+    if (t->cancels)
+        http_call_cancel(call);
+}
+
+START_TEST(a_body_is_passed_on_as_it_comes_and_not_faster_than_is_wanted)
+{
+    static char large[4 * 1024 * 1024];
+    struct told t = { .call = { .on_body = on_body, .max_response = 8ul << 20 }, .pauses = true };
+    size_t sent = 0, paused;
+    int fd;
+
+    start();
+    call(&t, "x");
+    fd = take();
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 4194304\r\n\r\n");
+    for (int i = 0; i < 50; i++) {
+        ssize_t n = send(fd, large + sent, sizeof(large) - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        sent += n > 0 ? (size_t)n : 0;
+        settle();
+    }
+    paused = t.passed.len;
+    ck_assert_uint_gt(paused, 0);
+    ck_assert_uint_le(paused, 64 * 1024); /* one read; the rest waits where it costs nobody anything */
+    t.pauses = false;
+    http_call_resume(&t.call);
+    while (sent < sizeof(large)) {
+        ssize_t n = send(fd, large + sent, sizeof(large) - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        sent += n > 0 ? (size_t)n : 0;
+        settle();
+    }
+    settle();
+    ck_assert_uint_eq(t.times, 1);
+    ck_assert_int_eq(t.failure, HTTP_ANSWERED);
+    ck_assert_uint_eq(t.passed.len, sizeof(large));
+    ck_assert_uint_eq(t.body_len, 0);
+    buf_free(&t.passed);
+}
+END_TEST
+
+START_TEST(a_body_that_is_passed_on_has_a_bound_and_may_be_cancelled)
+{
+    struct told t = { .call = { .on_body = on_body, .max_response = 4 } };
+    int fd;
+
+    start();
+    call(&t, "x");
+    fd = take();
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+    say(fd, "cde");
+    ck_assert_uint_eq(t.times, 1);
+    ck_assert_int_eq(t.failure, HTTP_BROKEN_RESPONSE);
+    ck_assert_ptr_nonnull(strstr(t.why, "larger than was asked for"));
+    ck_assert(is_closed(fd));
+
+    t.cancels = true;
+    call(&t, "x");
+    fd = take();
+    say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n");
+    ck_assert_uint_eq(t.times, 0);
+    ck_assert(is_closed(fd));
+    ck_assert(bytes_is(buf_bytes(&t.passed), "aba"));
+    buf_free(&t.passed);
+}
+END_TEST
+
+START_TEST(what_is_kept_of_an_answer_is_in_the_budget)
+{
+    struct budget budget;
+    struct told t = { .times = 0 };
+    int fd;
+
+    budget_init(&budget, 10, &loop.turn);
+    options.budget = &budget;
+    start();
+    call(&t, "x");
+    fd = take();
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n12345678");
+    ck_assert_uint_eq(budget.used, 8);
+    say(fd, "9012");
+    ck_assert_uint_eq(t.times, 1);
+    ck_assert_int_eq(t.failure, HTTP_BROKEN_RESPONSE);
+    ck_assert_ptr_nonnull(strstr(t.why, "memory budget"));
+    ck_assert(is_closed(fd));
+    ck_assert_uint_eq(budget.used, 0);
+
+    call(&t, "x");
+    fd = take();
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n12345678");
+    ck_assert_int_eq(t.failure, HTTP_ANSWERED);
+    ck_assert_uint_eq(budget.used, 0);
+}
+END_TEST
+
 START_TEST(time_is_bounded_and_the_reason_told)
 {
     struct told t = { .call = { .timeout = 5 * NS_PER_S } };
@@ -816,6 +950,10 @@ int main(void)
     tcase_add_test(tc, of_a_long_answer_the_beginning_is_kept);
     tcase_add_test(tc, a_large_request_that_is_refused_early_hears_the_answer);
     tcase_add_test(tc, a_body_is_sent_from_where_its_parts_lie);
+    tcase_add_test(tc, trailers_are_told_with_the_answer);
+    tcase_add_test(tc, a_body_is_passed_on_as_it_comes_and_not_faster_than_is_wanted);
+    tcase_add_test(tc, a_body_that_is_passed_on_has_a_bound_and_may_be_cancelled);
+    tcase_add_test(tc, what_is_kept_of_an_answer_is_in_the_budget);
     tcase_add_test(tc, time_is_bounded_and_the_reason_told);
     tcase_add_test(tc, who_does_not_listen_is_named);
     tcase_add_test(tc, a_name_that_is_none_is_not_resolved);
