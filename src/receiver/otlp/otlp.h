@@ -197,6 +197,9 @@ struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transp
 
 void call_free(struct otlp_call *call); /* its ack is not out */
 
+/* To its next state; asserts that it is one of those that follow. */
+void call_move(struct otlp_call *call, enum call_state to);
+
 /* The body is whole and in call->block: unpack it, and hand on or answer, now or later. */
 void call_deliver(struct otlp_call *call);
 

@@ -10,6 +10,7 @@
 
 #include "codec/pb.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,19 @@ struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transp
     r->calls = call;
     req->context = call;
     return call;
+}
+
+void call_move(struct otlp_call *call, enum call_state to)
+{
+    static const uint8_t allowed[] = {
+        [CALL_BODY] = 1 << CALL_UNPACKING | 1 << CALL_PIPELINE | 1 << CALL_ANSWERED,
+        [CALL_UNPACKING] = 1 << CALL_BODY | 1 << CALL_ANSWERED,
+        [CALL_PIPELINE] = 1 << CALL_ANSWERED,
+        [CALL_ANSWERED] = 0,
+    };
+
+    assert(allowed[call->state] & 1 << to);
+    call->state = to;
 }
 
 void call_free(struct otlp_call *call)
@@ -105,7 +119,7 @@ void call_reject(struct otlp_call *call, enum rejection why, enum grpc_status co
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     receiver_count_rejected(call->receiver, call->transport, why, call->req, text);
-    call->state = CALL_ANSWERED;
+    call_move(call, CALL_ANSWERED);
     body_drop(call);
     answer_fault(call, code, http_status, text, why == REJECTED_BUDGET ? 1000 : 0);
 }
@@ -134,7 +148,7 @@ static void on_settled(struct ack *ack, const struct outcome *o)
     metric_add(r->accepted[call->signal][call->transport], call->items - refused);
     metric_add(r->refused[call->signal][call->transport], refused);
     metric_add(r->failed[call->signal][call->transport], 0);
-    call->state = CALL_ANSWERED;
+    call_move(call, CALL_ANSWERED);
     if (call->req != NULL)
         answer_outcome(call, o); /* on_close comes later and frees the call */
     else
@@ -194,7 +208,7 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
     if (u->validation.items == 0) { /* nothing to do is done */
         if (u->foreign)
             receiver_count_rejected(r, call->transport, REJECTED_NOTHING, call->req, u->err.text);
-        call->state = CALL_ANSWERED;
+        call_move(call, CALL_ANSWERED);
         body_drop(call);
         answer_ok(call, 0, "");
         return;
@@ -203,7 +217,7 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
     batch = batch_new(call->signal, call->block, u->body, call->items, clock_mono(&host->loop->clock));
     call->block = NULL;
     batch->metadata = metadata_ref(call->metadata);
-    call->state = CALL_PIPELINE;
+    call_move(call, CALL_PIPELINE);
     ack_init(&call->ack, &host->loop->turn, NULL, call->items, true, on_settled);
     consumer_send(r->node.out[call->signal], batch, &call->ack);
 }

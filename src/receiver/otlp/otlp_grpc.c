@@ -306,7 +306,7 @@ void grpc_health_answer(struct otlp_call *call)
         return;
     }
     serving = serving_of(r, service);
-    call->state = CALL_ANSWERED;
+    call_move(call, CALL_ANSWERED);
     if (call->health == HEALTH_LIST) {
         answer_list(call);
     } else if (call->health == HEALTH_CHECK && serving == SERVICE_UNKNOWN) {

@@ -174,7 +174,7 @@ static void drop(struct otlp_call *call)
         call_free(call);
         return;
     }
-    call->state = CALL_ANSWERED; /* its deadline has passed; on_close frees it */
+    call_move(call, CALL_ANSWERED); /* its deadline has passed; on_close frees it */
     body_drop(call);
 }
 
@@ -196,7 +196,7 @@ static void queue(struct otlp_call *call)
         last = &(*last)->unpack_next;
     *last = call;
     call->unpack_next = NULL;
-    call->state = CALL_UNPACKING;
+    call_move(call, CALL_UNPACKING);
     run_jobs(call->receiver);
 }
 
@@ -208,7 +208,7 @@ static bool hit_its_limit(const struct unpacking *u)
 static void take_result(struct otlp_call *call, struct unpack_job *job)
 {
     call->job = NULL;
-    call->state = CALL_BODY;
+    call_move(call, CALL_BODY);
     call->receiver->jobs--;
     run_jobs(call->receiver);
     if (!is_waited_for(call)) {
@@ -275,7 +275,7 @@ static void begin_job(struct otlp_call *call)
     uint64_t charge = charge_of(call, limit);
     struct unpack_job *job;
 
-    call->state = CALL_BODY;
+    call_move(call, CALL_BODY);
     if (charge > budget_limit(budget) / 8) { /* a budget for which that much is out of proportion */
         struct unpacking u = work_of(call);
 
@@ -297,7 +297,7 @@ static void begin_job(struct otlp_call *call)
     job->u.budget = NULL;
     job->u.limit = limit;
     call->job = job;
-    call->state = CALL_UNPACKING;
+    call_move(call, CALL_UNPACKING);
     r->jobs++;
     job_start(r->node.host->loop, JOB_CPU, &job->job);
 }
