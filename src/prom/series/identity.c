@@ -123,6 +123,12 @@ static void begin_growth(struct table *t)
     t->next = NULL;
 }
 
+void table_settle(struct table *t, uint64_t n)
+{
+    if (t->old != NULL)
+        move_some(t, n);
+}
+
 bool table_insert(struct table *t, void *entry, uint64_t hash)
 {
     if (t->old != NULL)

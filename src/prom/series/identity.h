@@ -42,6 +42,10 @@ void table_free(struct table *t); /* the entries stay */
 bool table_insert(struct table *t, void *entry, uint64_t hash);
 void table_remove(struct table *t, const void *entry, uint64_t hash);
 
+/* Move what is in up to n slots that a growth has left behind: for those who go through all entries slot by slot.
+ * Insertions do it too, but there may be none. */
+void table_settle(struct table *t, uint64_t n);
+
 /* `entry` is there; `other`, of the same hash, is not and takes its place. */
 void table_replace(struct table *t, const void *entry, void *other, uint64_t hash);
 

@@ -378,6 +378,23 @@ START_TEST(series_that_are_not_seen_are_forgotten)
 }
 END_TEST
 
+START_TEST(series_are_forgotten_though_none_comes_that_would_end_the_growth_of_their_table)
+{
+    struct buf json = { 0 };
+
+    for (int i = 0; i < 400; i++) { /* the table has 512 slots, and has begun to grow */
+        json.len = 0;
+        buf_printf(&json, METRICS(GAUGE("g", OF("series %d", 10, 1))), i);
+        encode(buf_cstr(&json));
+    }
+    clock_advance(&the_clock, 700 * NS_PER_S);
+    for (int i = 0; i < 100; i++)
+        remote_write_sweep(rw);
+    ck_assert_uint_eq(remote_write_series(rw), 0);
+    buf_free(&json);
+}
+END_TEST
+
 START_TEST(a_resource_has_one_target_info_at_its_newest_time)
 {
     options.target_info = true;
@@ -428,6 +445,7 @@ int main(void)
     tcase_add_test(tc, a_message_ends_when_it_is_long_enough);
     tcase_add_test(tc, series_without_room_in_the_budget_are_sent_all_the_same);
     tcase_add_test(tc, series_that_are_not_seen_are_forgotten);
+    tcase_add_test(tc, series_are_forgotten_though_none_comes_that_would_end_the_growth_of_their_table);
     tcase_add_test(tc, a_resource_has_one_target_info_at_its_newest_time);
     tcase_add_test(tc, metadata_goes_once_a_minute);
     suite_add_tcase(s, tc);
