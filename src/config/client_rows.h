@@ -44,7 +44,7 @@ extern const struct option client_tls_options[];
       .def = "100", .help = "Connections that are kept; 0: as many as there are." },                                  \
     { .key = "max_idle_conns_per_host", .kind = OPTION_UINT,                                                          \
       .offset = OPT_FIELD(T, m.max_idle_conns_per_host, uint64_t), .def = "0",                                        \
-      .help = "The same, and there is but one host. 0: num_consumers.", .zero = "num_consumers" },                                             \
+      .help = "The same, and there is but one host. 0: eight for each of num_consumers.", .zero = "num_consumers" },                                             \
     { .key = "max_conns_per_host", .kind = OPTION_UINT, .offset = OPT_FIELD(T, m.max_conns_per_host, uint64_t),       \
       .def = "0", .help = "Connections at one time; 0 for no limit." },                                               \
     { .key = "idle_conn_timeout", .kind = OPTION_DURATION, .offset = OPT_FIELD(T, m.idle_conn_timeout, duration),     \

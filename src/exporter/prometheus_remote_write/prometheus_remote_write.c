@@ -72,6 +72,24 @@ static void set_sender(struct remote_write_node *n)
     n->sender = sender_new(&n->node, &o);
 }
 
+static void start_call(struct remote_write_node *n, struct http_call *call)
+{
+    http_call_start(n->client, call);
+}
+
+static void cancel_call(struct remote_write_node *n, struct http_call *call)
+{
+    (void)n;
+    http_call_cancel(call);
+}
+
+static const char *receiver_name(const struct remote_write_node *n)
+{
+    return http_client_name(n->client);
+}
+
+static const struct remote_write_port client_port = { start_call, cancel_call, receiver_name };
+
 static int create(struct node *node, const void *config, struct error *err)
 {
     struct remote_write_node *n = remote_write_of(node);
@@ -83,6 +101,8 @@ static int create(struct node *node, const void *config, struct error *err)
         shards = c->remote_write_queue.num_consumers > 0 ? (uint64_t)c->remote_write_queue.num_consumers : 1;
     n->n_shards = (uint32_t)shards;
     n->in_use = 1;
+    n->port = &client_port;
+    shard_scale_init(&n->scale, n->n_shards, clock_mono(&node->host->loop->clock));
     n->last_held = &n->held;
     n->version = (enum remote_write_version)c->protobuf_message;
     translation_configure(&n->translation, &c->translation, !c->disable_scope_info, &c->external_labels);
@@ -114,7 +134,7 @@ static int make_client(struct remote_write_node *n, struct error *err)
 {
     const struct http_client_config *k = client_config(n->config);
     struct http_header *headers = mem_alloc((k->headers.n + 1) * sizeof(*headers));
-    uint64_t idle = k->max_idle_conns_per_host > 0 ? k->max_idle_conns_per_host : n->n_shards;
+    uint64_t idle = k->max_idle_conns_per_host > 0 ? k->max_idle_conns_per_host : (uint64_t)n->n_shards * SHARD_PROBES;
     struct http_client_options o = {
         .url = k->endpoint,
         .proxy_url = k->proxy_url,
@@ -167,7 +187,6 @@ static int start(struct node *node, struct error *err)
     if (rc != 0)
         return rc;
     n->resumed = (struct remote_write_resumed){ node->ledger->held, CONSUMERS * MERGE_BYTES, CONSUMERS };
-    shard_scale_init(&n->scale, n->n_shards, clock_mono(&node->host->loop->clock));
     clock_start(&node->host->loop->clock, &n->sweep, SWEEP_INTERVAL, on_sweep);
     log_info(&node->log, "Sending remote write", F_STR("endpoint", http_client_name(n->client)),
              F_STR("protobuf_message", remote_write_messages[n->version]),

@@ -6,6 +6,7 @@
  *     remote_write_delivery.c    a batch's way through, and its answer
  *     remote_write_options.c     its options, and what must hold between them
  *     remote_write_shard.c        requests one after another on one shard: answers, waits, bisecting
+ *     remote_write_attempt.c     one HTTP request
  *     remote_write_answer.c      what an answer means
  *     remote_write_scale.c       how many shards are in use
  *     remote_write_metrics.c     what is counted
@@ -109,6 +110,8 @@ struct shard_request {
     struct retry retry;
     uint32_t server_errors; /* 500s in a row */
     bool bisected;          /* it is a piece of one that was refused */
+    bool alone;             /* it is one unit, and no other piece has its series */
+    bool careful;           /* it is not sent beside others: as a probe it failed */
     bool last_try;          /* others were taken while it got 500: if it gets that once more, it is bad */
     bool ambiguous;         /* an attempt ended without an answer, or may have before the start: it may have landed */
 };
@@ -117,18 +120,43 @@ struct request_list {
     struct shard_request *first, **last;
 };
 
+#define SHARD_PROBES 8u /* at one time */
+
+/* A request on its way. */
+struct shard_attempt {
+    struct http_call call;
+    struct remote_write_shard *shard;
+    struct shard_request *request; /* NULL: none */
+    struct bytes body;
+    struct http_header headers[40];
+    uint64_t begun; /* mono ns */
+    char number[12];
+};
+
+enum shard_state {
+    SHARD_IDLE,
+    SHARD_SENDING, /* the first request */
+    SHARD_WAITING, /* with the first one, to try it again */
+    SHARD_PROBING, /* several single units are on their way; they are in no list */
+};
+
 struct remote_write_shard {
     struct remote_write_node *node;
-    struct request_list requests;           /* the first one is being sent, or waited with */
+    enum shard_state state;
+    struct request_list requests;
     struct request_list quarantine;         /* single units that get 500, while others are tried */
     uint32_t n_quarantined, quarantine_max; /* how many may be quarantined before it counts as the receiver's trouble */
-    struct http_call call;
-    struct bytes body; /* of the call */
-    struct http_header headers[40];
-    bool calling;
-    uint64_t begun; /* mono ns of the attempt */
+    struct shard_attempt attempt;
+    struct shard_attempt *probes; /* SHARD_PROBES of them, or NULL */
+    uint32_t n_probing;
     struct clock_timer timer;
-    char attempt[12];
+};
+
+/* What requests go out by. */
+struct remote_write_port {
+    void (*start)(struct remote_write_node *n, struct http_call *call); /* as http_call_start */
+    void (*cancel)(struct remote_write_node *n, struct http_call *call);
+    const char *(*name)(const struct remote_write_node *n); /* of the receiver, for people */
 };
 
 struct remote_write_node {
@@ -137,6 +165,7 @@ struct remote_write_node {
     struct configured_translation translation;
     enum remote_write_version version;
     struct remote_write *encoder;
+    const struct remote_write_port *port; /* the client, but in tests */
     struct http_client *client;
     struct sender *sender;
     struct consumer attempt; /* behind the queue */
@@ -167,6 +196,11 @@ void remote_write_shard_close(
 void remote_write_shard_push(struct remote_write_shard *s, struct delivery *d,
                              struct remote_write_request *message); /* takes it over */
 void remote_write_shard_stop(struct remote_write_shard *s);         /* no more waits: one last try for what is there */
+
+/* attempt */
+void attempt_start(struct shard_attempt *t, struct shard_request *r,
+                   void (*on_done)(struct http_call *call, const struct http_response *a));
+void attempt_cancel(struct shard_attempt *t);
 
 /* delivery */
 void delivery_start(struct remote_write_node *n, struct batch *batch, struct ack *ack); /* takes both over */

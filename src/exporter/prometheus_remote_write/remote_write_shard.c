@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests of one shard, one after another.
  *
- * What a receiver refuses is halved until the bad unit is alone; that one is dropped, the rest goes on. An answer of
- * 500 may mean the receiver's trouble or one bad series: after a few tries the first request is halved too, and single
- * units that still get 500 are quarantined while what is behind them is tried. If something else is taken, they are bad
- * and are dropped; if nothing is, it is the receiver's trouble and they go back to the front. */
+ * The first request is sent, its answer means that it was taken, it ends, and the next one is first. A failure that may
+ * pass is waited out, and the same request goes again, until it is given up or the program stops.
+ *
+ * What a receiver refuses is halved until the bad unit is alone; that one is dropped, the rest goes on. The last pieces
+ * are single units, and several of them are asked for at one time (probes): their series are not in one another, and
+ * nothing behind them is sent meanwhile. A probe that fails otherwise goes back and is sent by itself.
+ *
+ * An answer of 500 may mean the receiver's trouble or one bad series: after a few tries the first request is halved
+ * too, and single units that still get 500 are quarantined while what is behind them is tried. If something else is
+ * taken, they are bad and are dropped; if nothing is, it is the receiver's trouble and they go back to the front. */
 #include "exporter/prometheus_remote_write/remote_write.h"
 
 #include "base/mem.h"
 #include "codec/compress.h"
-#include "otlp/metadata.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -17,7 +22,21 @@
 
 #define SUSPICIOUS 5u /* 500s in a row, before the request is halved */
 #define QUARANTINE_FIRST 8u
-#define ANSWER_MAX 1024
+#define SINGLES 64u /* units of a refused request, at most, that it is cut into one by one */
+
+/* The states, and what may follow each. */
+static void set_state(struct remote_write_shard *s, enum shard_state to)
+{
+    static const uint8_t allowed[] = {
+        [SHARD_IDLE] = 1 << SHARD_SENDING | 1 << SHARD_WAITING | 1 << SHARD_PROBING,
+        [SHARD_SENDING] = 1 << SHARD_IDLE,
+        [SHARD_WAITING] = 1 << SHARD_IDLE,
+        [SHARD_PROBING] = 1 << SHARD_IDLE,
+    };
+
+    assert(allowed[s->state] & 1 << to);
+    s->state = to;
+}
 
 /* ---- requests ---- */
 
@@ -110,7 +129,9 @@ static bool open_request(struct shard_request *r)
 
 /* ---- giving up ---- */
 
+static void send_first(struct remote_write_shard *s);
 static void send_next(struct remote_write_shard *s);
+static void send_probes(struct remote_write_shard *s);
 
 /* Of its items, those that were not dropped already when the batch had its other form. */
 static uint64_t count_dropped(struct shard_request *r)
@@ -161,23 +182,27 @@ static struct remote_write_request *cut_message(const struct remote_write_reques
     return m->units.n > 1 ? remote_write_cut(m, from, to) : remote_write_cut_items(m, from, to);
 }
 
-static void bisect_request(struct remote_write_shard *s, struct shard_request *r)
+/* In so many pieces, or as many as it has units. */
+static void cut_request(struct remote_write_shard *s, struct shard_request *r, size_t pieces)
 {
-    size_t n = r->message->units.n > 1 ? r->message->units.n : r->message->items, half = n / 2;
-    struct shard_request *halves[2];
+    bool by_units = r->message->units.n > 1;
+    size_t n = by_units ? r->message->units.n : r->message->items;
 
     assert(n > 1);
     if (!open_request(r)) {
-        drop_request(s, r, "rejected", bytes_str("cannot be halved"));
+        drop_request(s, r, "rejected", bytes_str("cannot be cut"));
         return;
     }
-    halves[0] = request_new(s, r->delivery, cut_message(r->message, 0, half));
-    halves[1] = request_new(s, r->delivery, cut_message(r->message, half, n));
-    for (int i = 1; i >= 0; i--) {
-        halves[i]->bisected = true;
-        halves[i]->ambiguous = r->ambiguous;
-        halves[i]->retry = r->retry;
-        list_prepend(&s->requests, halves[i]);
+    pieces = pieces < n ? pieces : n;
+    for (size_t i = pieces; i-- > 0;) {
+        struct shard_request *piece =
+            request_new(s, r->delivery, cut_message(r->message, i * n / pieces, (i + 1) * n / pieces));
+
+        piece->bisected = true;
+        piece->alone = by_units && piece->message->units.n == 1;
+        piece->ambiguous = r->ambiguous;
+        piece->retry = r->retry;
+        list_prepend(&s->requests, piece);
     }
     buf_free(&r->message->message);
     request_end(s, r);
@@ -207,11 +232,12 @@ static void retry_quarantine(struct remote_write_shard *s)
 
 /* ---- waiting ---- */
 
-static void send_first(struct remote_write_shard *s);
-
 static void on_wait_over(struct clock_timer *t)
 {
-    send_first(container_of(t, struct remote_write_shard, timer));
+    struct remote_write_shard *s = container_of(t, struct remote_write_shard, timer);
+
+    set_state(s, SHARD_IDLE);
+    send_first(s);
 }
 
 static void log_retry(struct remote_write_shard *s, const struct shard_request *r, const char *why, uint64_t delay)
@@ -237,8 +263,8 @@ static void wait_and_retry(struct remote_write_shard *s, const struct outcome *f
         send_next(s);
         return;
     }
-    if (!retry_next(&r->retry, &n->config->retry_on_failure, n->config->retry_forever, s->begun, clock_mono(clock),
-                    failure->retry_after_ms, &n->node.host->loop->random, &delay)) {
+    if (!retry_next(&r->retry, &n->config->retry_on_failure, n->config->retry_forever, s->attempt.begun,
+                    clock_mono(clock), failure->retry_after_ms, &n->node.host->loop->random, &delay)) {
         list_take(&s->requests);
         if (r->delivery->ack->refusable)
             fail_request(s, r, failure);
@@ -249,6 +275,7 @@ static void wait_and_retry(struct remote_write_shard *s, const struct outcome *f
     }
     remote_write_count_retried(n, r->message);
     log_retry(s, r, failure->why, delay);
+    set_state(s, SHARD_WAITING);
     clock_start(clock, &s->timer, delay, on_wait_over);
 }
 
@@ -283,10 +310,9 @@ static int64_t read_written(struct remote_write_node *n, const struct http_respo
     return (samples > 0 ? samples : 0) + (histograms > 0 ? histograms : 0);
 }
 
-static void finish_request(struct remote_write_shard *s)
+static void end_taken(struct remote_write_shard *s, struct shard_request *r)
 {
     struct remote_write_node *n = s->node;
-    struct shard_request *r = list_take(&s->requests);
 
     if (complaint_over(&n->failing))
         log_info(&n->node.log, "Remote write works again");
@@ -314,7 +340,7 @@ static void handle_server_error(struct remote_write_shard *s, struct bytes text,
         return;
     }
     if (is_divisible(r)) {
-        bisect_request(s, list_take(&s->requests));
+        cut_request(s, list_take(&s->requests), 2);
         send_next(s);
         return;
     }
@@ -333,12 +359,11 @@ static void handle_server_error(struct remote_write_shard *s, struct bytes text,
     wait_and_retry(s, failure);
 }
 
-static void handle_refusal(struct remote_write_shard *s, const struct answer_meaning *m, struct bytes text)
+static void handle_refusal(struct remote_write_shard *s, struct shard_request *r, const struct answer_meaning *m,
+                           struct bytes text)
 {
-    struct shard_request *r = list_take(&s->requests);
-
     if (m->fate == ANSWER_BISECT && is_divisible(r)) {
-        bisect_request(s, r);
+        cut_request(s, r, r->message->units.n <= SINGLES ? SINGLES : 2);
     } else if (r->ambiguous && answer_may_mean_landed(m)) {
         metric_add(s->node->m.duplicates, r->message->items); /* an attempt whose answer nobody saw has landed */
         request_end(s, r);
@@ -356,7 +381,7 @@ static void fall_back(struct remote_write_shard *s)
         log_warn(&n->node.log,
                  "The receiver does not know Remote-Write 2.0; 1.0 is sent from now on. Set protobuf_message: "
                  "prometheus.WriteRequest",
-                 F_STR("endpoint", http_client_name(n->client)));
+                 F_STR("endpoint", n->port->name(n)));
     n->version = REMOTE_WRITE_1;
     while (s->requests.first != NULL && s->requests.first->message->version == REMOTE_WRITE_2) {
         struct shard_request *r = list_take(&s->requests);
@@ -366,20 +391,27 @@ static void fall_back(struct remote_write_shard *s)
     }
 }
 
+static struct answer_meaning meaning_of(struct remote_write_shard *s, const struct shard_request *r,
+                                        const struct http_response *a)
+{
+    const struct remote_write_request *message = r->message;
+
+    return answer_meaning(a->status, a->body, message->version,
+                          message->version == REMOTE_WRITE_2 ? read_written(s->node, a) : -1,
+                          message->samples + message->histograms);
+}
+
 static void handle_answer(struct remote_write_shard *s, const struct http_response *a)
 {
     struct shard_request *r = s->requests.first;
-    const struct remote_write_request *message = r->message;
-    struct answer_meaning m = answer_meaning(a->status, a->body, message->version,
-                                             message->version == REMOTE_WRITE_2 ? read_written(s->node, a) : -1,
-                                             message->samples + message->histograms);
+    struct answer_meaning m = meaning_of(s, r, a);
     struct outcome failure = { .verdict = VERDICT_RETRY, .reason = m.reason, .retry_after_ms = a->retry_after_ms };
 
-    snprintf(failure.why, sizeof(failure.why), "%s answered %d: %.*s", http_client_name(s->node->client), a->status,
+    snprintf(failure.why, sizeof(failure.why), "%s answered %d: %.*s", s->node->port->name(s->node), a->status,
              (int)(a->body.len < 100 ? a->body.len : 100), (const char *)a->body.data);
     switch (m.fate) {
     case ANSWER_TAKEN:
-        finish_request(s);
+        end_taken(s, list_take(&s->requests));
         break;
     case ANSWER_RETRY:
         r->server_errors = 0;
@@ -393,22 +425,31 @@ static void handle_answer(struct remote_write_shard *s, const struct http_respon
         fall_back(s);
         break;
     default:
-        handle_refusal(s, &m, a->body);
+        handle_refusal(s, list_take(&s->requests), &m, a->body);
     }
     send_next(s);
 }
 
+static void count_answer(struct remote_write_shard *s, const struct shard_attempt *t, const struct http_response *a)
+{
+    struct remote_write_node *n = s->node;
+    uint64_t took = clock_mono(&n->node.host->loop->clock) - t->begun;
+
+    metric_observe(n->m.seconds, (double)took / (double)NS_PER_S);
+    if (a->failure == HTTP_ANSWERED && a->status < 500 && a->status != 429)
+        shard_scale_note(&n->scale, took);
+}
+
 static void on_done(struct http_call *call, const struct http_response *a)
 {
-    struct remote_write_shard *s = container_of(call, struct remote_write_shard, call);
-    struct remote_write_node *n = s->node;
+    struct shard_attempt *t = container_of(call, struct shard_attempt, call);
+    struct remote_write_shard *s = t->shard;
     struct outcome failure = { .verdict = VERDICT_RETRY };
 
-    s->calling = false;
-    metric_observe(n->m.seconds, (double)(clock_mono(&n->node.host->loop->clock) - s->begun) / (double)NS_PER_S);
+    t->request = NULL;
+    set_state(s, SHARD_IDLE);
+    count_answer(s, t, a);
     if (a->failure == HTTP_ANSWERED) {
-        if (a->status < 500 && a->status != 429)
-            shard_scale_note(&n->scale, clock_mono(&n->node.host->loop->clock) - s->begun);
         handle_answer(s, a);
         return;
     }
@@ -419,69 +460,74 @@ static void on_done(struct http_call *call, const struct http_response *a)
     wait_and_retry(s, &failure);
 }
 
+/* A unit that was asked for beside others. What is neither taken nor refused goes back, to be sent by itself. */
+static void settle_probe(struct remote_write_shard *s, struct shard_request *r, const struct http_response *a)
+{
+    struct answer_meaning m = { .fate = ANSWER_RETRY };
+
+    if (a->failure == HTTP_ANSWERED)
+        m = meaning_of(s, r, a);
+    if (m.fate == ANSWER_TAKEN) {
+        end_taken(s, r);
+    } else if (m.fate == ANSWER_BISECT || m.fate == ANSWER_REFUSED) {
+        handle_refusal(s, r, &m, a->body);
+    } else {
+        r->careful = true;
+        r->ambiguous = r->ambiguous || a->ambiguous;
+        list_prepend(&s->requests, r);
+    }
+}
+
+static void on_probed(struct http_call *call, const struct http_response *a)
+{
+    struct shard_attempt *t = container_of(call, struct shard_attempt, call);
+    struct remote_write_shard *s = t->shard;
+    struct shard_request *r = t->request;
+
+    t->request = NULL;
+    s->n_probing--;
+    count_answer(s, t, a);
+    settle_probe(s, r, a);
+    if (!s->node->stopping)
+        send_probes(s);
+    if (s->n_probing > 0)
+        return;
+    set_state(s, SHARD_IDLE);
+    send_next(s);
+}
+
 /* ---- sending ---- */
-
-static void add_header(struct remote_write_shard *s, const char *name, struct bytes value)
-{
-    if (s->call.n_headers < ARRAY_LEN(s->headers))
-        s->headers[s->call.n_headers++] = (struct http_header){ bytes_str(name), value };
-}
-
-/* What the client that sent the batch said, handed on. */
-static void add_metadata(struct remote_write_shard *s, const struct metadata *m)
-{
-    const struct strings *keys = &s->node->config->include_metadata_keys;
-
-    for (size_t i = 0; m != NULL && i < keys->n; i++) {
-        uint32_t at = 0;
-
-        for (const struct metadata_entry *e; (e = metadata_find(m, bytes_str(keys->v[i]), &at)) != NULL;)
-            add_header(s, keys->v[i], e->value);
-    }
-}
-
-static void set_headers(struct remote_write_shard *s, const struct shard_request *r)
-{
-    bool second = r->message->version == REMOTE_WRITE_2;
-
-    s->call.n_headers = 0;
-    s->call.headers = s->headers;
-    add_header(s, "content-encoding", bytes_str("snappy"));
-    add_header(
-        s, "content-type",
-        bytes_str(second ? "application/x-protobuf;proto=io.prometheus.write.v2.Request" : "application/x-protobuf"));
-    add_header(s, "x-prometheus-remote-write-version", bytes_str(second ? "2.0.0" : "0.1.0"));
-    if (r->retry.tries > 0) {
-        snprintf(s->attempt, sizeof(s->attempt), "%u", r->retry.tries);
-        add_header(s, "retry-attempt", bytes_str(s->attempt));
-    }
-    add_metadata(s, r->delivery->batch->metadata);
-}
 
 static void send_first(struct remote_write_shard *s)
 {
-    struct remote_write_node *n = s->node;
-    struct shard_request *r = s->requests.first;
+    set_state(s, SHARD_SENDING);
+    attempt_start(&s->attempt, s->requests.first, on_done);
+}
 
-    set_headers(s, r);
-    s->call.method = "POST";
-    s->body = buf_bytes(&r->body);
-    s->call.parts = &s->body;
-    s->call.n_parts = 1;
-    s->call.timeout = (uint64_t)client_config(n->config)->timeout.ns;
-    s->call.max_response = ANSWER_MAX;
-    s->call.repeatable = true;
-    s->call.on_done = on_done;
-    s->calling = true;
-    s->begun = clock_mono(&n->node.host->loop->clock);
-    remote_write_count_attempt(n, r);
-    http_call_start(n->client, &s->call);
+/* One unit of its own series, which was cut from a request that was refused, and has not failed otherwise. */
+static bool is_probe(const struct shard_request *r)
+{
+    return r != NULL && r->alone && !r->careful && r->retry.tries == 0;
+}
+
+/* As many as there is room for. Nothing behind them has one of their series. */
+static void send_probes(struct remote_write_shard *s)
+{
+    if (s->probes == NULL)
+        s->probes = mem_zalloc(SHARD_PROBES * sizeof(*s->probes));
+    for (size_t i = 0; i < SHARD_PROBES && is_probe(s->requests.first); i++) {
+        if (s->probes[i].request != NULL)
+            continue;
+        s->n_probing++;
+        s->probes[i].shard = s;
+        attempt_start(&s->probes[i], list_take(&s->requests), on_probed);
+    }
 }
 
 /* Whatever is first and can be sent. */
 static void send_next(struct remote_write_shard *s)
 {
-    if (s->calling || clock_armed(&s->timer))
+    if (s->state != SHARD_IDLE)
         return;
     if (s->requests.first == NULL && s->quarantine.first != NULL) { /* nothing else came: they are tried again */
         static const struct outcome failure = {
@@ -494,8 +540,12 @@ static void send_next(struct remote_write_shard *s)
         wait_and_retry(s, &failure);
         return;
     }
-    if (s->requests.first != NULL)
+    if (is_probe(s->requests.first) && is_probe(s->requests.first->next) && !s->node->stopping) {
+        set_state(s, SHARD_PROBING);
+        send_probes(s);
+    } else if (s->requests.first != NULL) {
         send_first(s);
+    }
 }
 
 void remote_write_shard_push(struct remote_write_shard *s, struct delivery *d, struct remote_write_request *message)
@@ -506,10 +556,11 @@ void remote_write_shard_push(struct remote_write_shard *s, struct delivery *d, s
 
 void remote_write_shard_stop(struct remote_write_shard *s)
 {
-    if (!s->calling) /* the first request is the one that is under way */
+    if (s->state != SHARD_SENDING) /* there the first request is the one that is under way */
         release_quarantine(s);
-    if (clock_armed(&s->timer)) {
+    if (s->state == SHARD_WAITING) {
         clock_stop(&s->node->node.host->loop->clock, &s->timer);
+        set_state(s, SHARD_IDLE);
         send_next(s);
     }
 }
@@ -517,16 +568,25 @@ void remote_write_shard_stop(struct remote_write_shard *s)
 void remote_write_shard_init(struct remote_write_shard *s, struct remote_write_node *n)
 {
     *s = (struct remote_write_shard){ .node = n, .quarantine_max = QUARANTINE_FIRST };
+    s->attempt.shard = s;
     list_reset(&s->requests);
     list_reset(&s->quarantine);
 }
 
 void remote_write_shard_close(struct remote_write_shard *s)
 {
-    if (s->calling)
-        http_call_cancel(&s->call);
-    s->calling = false;
+    if (s->state == SHARD_SENDING)
+        attempt_cancel(&s->attempt);
+    for (size_t i = 0; s->probes != NULL && i < SHARD_PROBES; i++)
+        if (s->probes[i].request != NULL) {
+            list_prepend(&s->requests, s->probes[i].request);
+            attempt_cancel(&s->probes[i]);
+        }
+    free(s->probes);
+    s->probes = NULL;
+    s->n_probing = 0;
     clock_stop(&s->node->node.host->loop->clock, &s->timer);
+    s->state = SHARD_IDLE;
     while (s->requests.first != NULL)
         request_free(s, list_take(&s->requests));
     while (s->quarantine.first != NULL)
