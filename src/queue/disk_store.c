@@ -234,6 +234,7 @@ static void read_later(struct disk_store *d, int status)
     struct node *node = d->store.sender->node;
     struct clock *clock = &node->host->loop->clock;
 
+    metric_add(d->read_failures, 1);
     if (complaint_due(&d->unreadable, clock))
         log_error(&node->log, "Cannot read the queue on disk. Will try again.", F_STR("directory", d->directory),
                   F_STR("error", uv_strerror(status)), F_UINT("attempts", complaint_taken(&d->unreadable)));

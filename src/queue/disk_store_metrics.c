@@ -19,6 +19,9 @@ const struct metric_row disk_store_oldest =
     ROW("otelcd_exporter_wal_age", METRIC_GAUGE, "s", "No batch that waits on disk is older; 0 when none waits.");
 const struct metric_row disk_store_failures = ROW("otelcd_exporter_wal_write_failures", METRIC_COUNTER, "{writes}",
                                                   "Writes or syncs of the queue on disk that failed.");
+const struct metric_row disk_store_read_failures =
+    ROW("otelcd_exporter_wal_read_failures", METRIC_COUNTER, "{reads}",
+        "Reads of the queue on disk that failed and are tried again; what waits there does not go on meanwhile.");
 const struct metric_row disk_store_corrupt = ROW("otelcd_exporter_wal_corrupt_items", METRIC_COUNTER, "{items}",
                                                  "Items on disk that were damaged and are lost.");
 
@@ -50,8 +53,10 @@ void disk_store_metrics_init(struct disk_store *d)
     d->written = metrics_get(m, &disk_store_written, labels, 2);
     d->oldest = metrics_get(m, &disk_store_oldest, labels, 2);
     d->sync_failures = metrics_get(m, &disk_store_failures, labels, 2);
+    d->read_failures = metrics_get(m, &disk_store_read_failures, labels, 2);
     d->corrupt = metrics_get(m, &disk_store_corrupt, labels, 2);
     metric_add(d->sync_failures, 0);
+    metric_add(d->read_failures, 0);
     metric_add(d->corrupt, 0);
     d->hook.collect = collect;
     metrics_hook(m, &d->hook);

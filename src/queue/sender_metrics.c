@@ -58,6 +58,7 @@ const struct metric_row *const sender_metric_rows[] = {
     &disk_store_written,
     &disk_store_oldest,
     &disk_store_failures,
+    &disk_store_read_failures,
     &disk_store_corrupt,
     &row_batch_items,
     &row_batch_bytes,

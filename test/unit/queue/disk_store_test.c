@@ -92,10 +92,7 @@ static bool start_queue(void)
                           .ledger = &ledger };
     (void)sender_new(&node, &options);
     tap = ledger_tap_new(&rig.loop.turn, &ledger, &node.in);
-    if (sender_start(node.sender, &err) != 0)
-        return false;
-    run();
-    return true;
+    return sender_start(node.sender, &err) == 0;
 }
 
 static bool stopped;
@@ -281,6 +278,31 @@ START_TEST(nothing_the_queue_acknowledged_is_lost_whichever_call_fails)
 }
 END_TEST
 
+START_TEST(a_disk_that_cannot_be_read_is_counted_and_asked_again)
+{
+    set_up();
+    ck_assert(start_queue());
+    send_batch();
+    run();
+    answer(&come_again);
+    end_queue();
+    ck_assert(start_queue());
+    fs.fail_at = fs.calls + 1; /* the first read */
+    fs.fault = SIM_EIO;
+    run();
+    ck_assert_double_eq(
+        rig_metric(&rig, "otelcd_exporter_wal_read_failures", "exporter", "queue", "data_type", "logs", NULL), 1);
+    ck_assert_uint_eq(ledger.held, ITEMS);
+    clock_advance(&rig.loop.clock, 1000 * MS);
+    run();
+    answer(&safe);
+    run();
+    ck_assert_uint_eq(ledger.delivered, ITEMS);
+    end_queue();
+    tear_down();
+}
+END_TEST
+
 START_TEST(nothing_the_queue_acknowledged_is_lost_when_the_machine_stops_with_a_full_disk)
 {
     static const uint64_t capacities[] = { 72 << 10, 150 << 10 };
@@ -306,6 +328,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_wherever_the_machine_stops);
     tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_whichever_call_fails);
+    tcase_add_test(tc, a_disk_that_cannot_be_read_is_counted_and_asked_again);
     tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_when_the_machine_stops_with_a_full_disk);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
