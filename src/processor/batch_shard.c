@@ -1,10 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One shard of the batch processor.
+ *
+ * What arrives waits outside for a moment, and is taken in when there is room: into the batcher, and without hold_ack
+ * its sender is answered. When enough is there, or the first of it has waited for the timeout, a send takes it, up to
+ * the largest size; what stays begins to wait anew. When the send is settled the senders of its slices are answered
+ * (with hold_ack; each when its last slice is settled), and the next one may go.
+ *
+ * A send that fails loses its items when their senders were answered, as dropped with the answer's reason, or goes back
+ * to them. After shard_flush() what is there leaves without waiting for more, one send after another, and then
+ * on_idle() comes once. */
 #include "processor/batch_shard.h"
 
 #include "base/mem.h"
 
 #include <assert.h>
 #include <stdlib.h>
+
+static void move(struct shard *s, enum shard_state to)
+{
+    static const uint8_t allowed[] = {
+        [SHARD_FILLING] = 1 << SHARD_SENDING | 1 << SHARD_LAST_FILLING,
+        [SHARD_SENDING] = 1 << SHARD_FILLING | 1 << SHARD_LAST_SENDING,
+        [SHARD_LAST_FILLING] = 1 << SHARD_LAST_SENDING | 1 << SHARD_FLUSHED,
+        [SHARD_LAST_SENDING] = 1 << SHARD_LAST_FILLING,
+        [SHARD_FLUSHED] = 0,
+    };
+
+    assert(allowed[s->state] & 1 << to);
+    s->state = to;
+}
+
+static bool is_out(const struct shard *s)
+{
+    return s->state == SHARD_SENDING || s->state == SHARD_LAST_SENDING;
+}
+
+static bool is_flushing(const struct shard *s)
+{
+    return s->state >= SHARD_LAST_FILLING;
+}
+
+static struct arrival *arrival_of(struct batcher_entry *e)
+{
+    return container_of(e, struct arrival, in);
+}
 
 static void push(struct arrivals *list, struct arrival *a)
 {
@@ -34,7 +73,7 @@ static struct arrival *take_arrival(struct shard *s, struct batch *batch, struct
     else
         a = mem_alloc(sizeof(*a));
     a->next = NULL;
-    a->batch = batch;
+    a->in.rest = batch;
     a->ack = ack;
     outcome_clear(&a->outcome);
     return a;
@@ -57,56 +96,33 @@ static uint64_t trigger(const struct shard *s)
     return has_timer(s) ? s->config->send_batch_size : 1;
 }
 
-/* The items of one part go from where they were held in line to the send. */
-static void move_items(struct shard *s, struct arrival *a, uint64_t n)
+/* The items of a slice go from where they were held to the send. Without hold_ack nobody asks for the arrival again. */
+static void take_slice(struct shard *s, struct slice *slice)
 {
-    ack_move(s->hold_ack ? a->ack : &s->pool, &s->ack, n);
-    a->out = n;
-    s->pending -= n;
-    s->due -= n < s->due ? n : s->due;
-    s->out_items += n;
+    struct arrival *a = arrival_of(slice->entry);
+
+    ack_move(s->hold_ack ? a->ack : &s->pool, &s->ack, slice->items);
+    s->out_items += slice->items;
+    if (!s->hold_ack && a->in.rest == NULL)
+        give_arrival(s, a);
 }
 
-/* The first `items` of the one in line that is too long for this send. */
-static struct batch *cut_front(struct shard *s, struct arrival *a, uint64_t items)
+static uint64_t pending(const struct shard *s)
 {
-    struct batch *head, *tail;
-
-    batch_split(a->batch, items, s->config->send_batch_max_size, host_budget(s->node->host, s->node->signal), &head,
-                &tail);
-    batch_unref(a->batch);
-    a->batch = tail;
-    s->cut = s->hold_ack ? a : NULL;
-    move_items(s, a, items);
-    return head;
+    return s->batcher.waiting.items;
 }
 
-/* Gather whole arrivals up to `most` items into parts, and the head of one more. */
-static struct batch *gather(struct shard *s, uint64_t most)
+static struct batch *gather(struct shard *s)
 {
-    VEC(struct batch *) parts = { 0 };
+    const struct batcher_limits l = { .least = UINT64_MAX, .most = s->config->send_batch_max_size };
     struct batch *merged;
 
-    while (s->line.first != NULL && most > 0) {
-        struct arrival *a = s->line.first;
-        uint64_t n = a->batch->items;
-
-        if (n > most) {
-            *vec_push(&parts) = cut_front(s, a, most);
-            break;
-        }
-        most -= n;
-        (void)pop(&s->line);
-        *vec_push(&parts) = a->batch;
-        a->batch = NULL;
-        move_items(s, a, n);
-        if (s->hold_ack)
-            push(&s->sent, a);
-        else
-            give_arrival(s, a);
-    }
-    merged = batch_merge(parts.v, parts.n);
-    vec_free(&parts);
+    s->sent.n = 0;
+    s->out_items = 0;
+    merged = batcher_take(&s->batcher, &l, s->node->host->budget, &s->sent);
+    for (size_t i = 0; i < s->sent.n; i++)
+        take_slice(s, &s->sent.v[i]);
+    s->due -= s->out_items < s->due ? s->out_items : s->due;
     return batch_with_metadata(merged, s->metadata);
 }
 
@@ -115,69 +131,65 @@ static void on_due(struct clock_timer *t);
 
 static void send_next(struct shard *s, bool by_size)
 {
-    uint64_t most = s->config->send_batch_max_size > 0 ? s->config->send_batch_max_size : UINT64_MAX;
     struct node *node = s->node;
     struct batch *batch;
 
-    assert(!s->out && s->pending > 0);
-    s->out = true;
+    move(s, is_flushing(s) ? SHARD_LAST_SENDING : SHARD_SENDING);
     s->by_size = by_size;
-    s->out_items = 0;
-    s->cut = NULL;
-    s->sent = (struct arrivals){ 0 };
     ack_init(&s->ack, &node->host->loop->turn, node->ledger, 0, s->hold_ack, on_sent);
-    batch = gather(s, most);
+    batch = gather(s);
     s->out_bytes = batch->bytes;
-    /* Each send starts the timer anew for what is left in line. */
+    /* Each send starts the timer anew for what stays. */
     clock_stop(&node->host->loop->clock, &s->timer);
-    if (has_timer(s) && s->pending > 0)
+    if (has_timer(s) && pending(s) > 0)
         clock_start(&node->host->loop->clock, &s->timer, (uint64_t)s->config->timeout.ns, on_due);
     consumer_send(node->out[node->signal], batch, &s->ack);
 }
 
-/* Into the line. Without hold_ack that is where the sender's part ends. */
+/* Without hold_ack this is where the sender's part ends. */
 static void take_in(struct shard *s, struct arrival *a)
 {
-    uint64_t n = a->batch->items;
+    struct batch *batch = a->in.rest;
 
-    push(&s->line, a);
+    batcher_put(&s->batcher, &a->in, batch);
     if (!s->hold_ack) {
-        ack_move(a->ack, &s->pool, n);
+        ack_move(a->ack, &s->pool, batch->items);
         ack_safe(a->ack);
         a->ack = NULL;
     }
-    s->pending += n;
     if (has_timer(s) && !clock_armed(&s->timer))
         clock_start(&s->node->host->loop->clock, &s->timer, (uint64_t)s->config->timeout.ns, on_due);
 }
 
 static bool has_room(const struct shard *s)
 {
-    return s->hold_ack || !s->out || s->pending < trigger(s);
+    return s->hold_ack || !is_out(s) || pending(s) < trigger(s);
 }
 
 /* Whatever can happen now. */
 static void advance(struct shard *s)
 {
     for (;;) {
-        if (!s->out && s->pending >= trigger(s))
+        if (!is_out(s) && pending(s) >= trigger(s))
             send_next(s, true);
-        else if (!s->out && s->pending > 0 && (s->due > 0 || (s->flushing && s->waiting.first == NULL)))
+        else if (!is_out(s) && pending(s) > 0 && (s->due > 0 || (is_flushing(s) && s->waiting.first == NULL)))
             send_next(s, false);
         else if (s->waiting.first != NULL && has_room(s))
             take_in(s, pop(&s->waiting));
         else
             break;
     }
-    if (s->flushing && shard_idle(s))
+    if (is_flushing(s) && shard_idle(s)) {
+        move(s, SHARD_FLUSHED);
         s->on_idle(s);
+    }
 }
 
 static void on_due(struct clock_timer *t)
 {
     struct shard *s = container_of(t, struct shard, timer);
 
-    s->due = s->pending;
+    s->due = pending(s);
     advance(s);
 }
 
@@ -200,23 +212,25 @@ static void complain(struct shard *s, const struct outcome *o)
 static void answer_senders(struct shard *s, const struct outcome *outcome)
 {
     struct outcome sent;
-    struct arrival *a;
 
     outcome_copy(&sent, outcome);
-    while ((a = pop(&s->sent)) != NULL) {
-        outcome_add_part(&a->outcome, &sent, a->out);
+    for (size_t i = 0; s->hold_ack && i < s->sent.n; i++) {
+        struct arrival *a = arrival_of(s->sent.v[i].entry);
+
+        outcome_add_part(&a->outcome, &sent, s->sent.v[i].items);
+        if (a->in.rest != NULL)
+            continue;
         ack_settle(a->ack, &a->outcome);
         give_arrival(s, a);
     }
-    if (s->cut != NULL)
-        outcome_add_part(&s->cut->outcome, &sent, s->cut->out);
+    s->sent.n = 0;
 }
 
 static void on_sent(struct ack *ack, const struct outcome *outcome)
 {
     struct shard *s = container_of(ack, struct shard, ack);
 
-    s->out = false;
+    move(s, is_flushing(s) ? SHARD_LAST_FILLING : SHARD_FILLING);
     if (outcome->verdict == VERDICT_SAFE) {
         measure(s);
         if (complaint_over(s->complaint))
@@ -239,6 +253,7 @@ void shard_init(struct shard *s, struct node *node, const struct batch_config *c
                 const struct batch_meters *meters, struct arrival **unused, struct complaint *complaint)
 {
     *s = (struct shard){ .node = node, .config = config, .meters = meters, .unused = unused, .complaint = complaint };
+    batcher_init(&s->batcher);
     s->hold_ack = config->hold_ack == HOLD_ACK_AUTO ? node->kept_behind : config->hold_ack == HOLD_ACK_TRUE;
     ack_init(&s->pool, &node->host->loop->turn, node->ledger, 0, false, on_pool_settled);
     metric_add(meters->cardinality, 1);
@@ -252,34 +267,39 @@ void shard_take(struct shard *s, struct batch *batch, struct ack *ack)
 
 bool shard_idle(const struct shard *s)
 {
-    return !s->out && s->line.first == NULL && s->waiting.first == NULL;
+    return !is_out(s) && s->batcher.first == NULL && s->waiting.first == NULL;
 }
 
 void shard_flush(struct shard *s)
 {
-    s->flushing = true;
+    move(s, is_out(s) ? SHARD_LAST_SENDING : SHARD_LAST_FILLING);
     advance(s);
 }
 
-static void give_up(struct arrivals *list)
+static void give_up(struct arrival *a)
 {
-    struct arrival *a;
-
-    while ((a = pop(list)) != NULL) {
-        if (a->batch != NULL)
-            batch_unref(a->batch);
-        free(a);
-    }
+    if (a->in.rest != NULL)
+        batch_unref(a->in.rest);
+    free(a);
 }
 
 void shard_close(struct shard *s)
 {
+    struct batcher_entry *e;
+    struct arrival *a;
+
     clock_stop(&s->node->host->loop->clock, &s->timer);
-    if (s->out)
+    if (is_out(s))
         ack_cancel(&s->ack);
-    give_up(&s->line);
-    give_up(&s->waiting);
-    give_up(&s->sent);
+    for (size_t i = 0; s->hold_ack && i < s->sent.n; i++)
+        if (s->sent.v[i].entry->rest == NULL) /* else it waits, too */
+            give_up(arrival_of(s->sent.v[i].entry));
+    while ((e = batcher_remove(&s->batcher)) != NULL)
+        give_up(arrival_of(e));
+    while ((a = pop(&s->waiting)) != NULL)
+        give_up(a);
+    vec_free(&s->sent);
+    batcher_free(&s->batcher);
     metadata_unref(s->metadata);
     s->meters->cardinality->value--;
 }

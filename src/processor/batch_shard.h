@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One batcher of the batch processor: what arrives is put in line, joined, cut and sent, one send at a time.
+/* One shard of the batch processor: what arrives is put into its batcher, joined, cut and sent, one send at a time.
  *
- * What arrives is answered SAFE when it is taken in and its items move to the batcher's own entry in the ledger; a send
+ * What arrives is answered SAFE when it is taken in and its items move to the shard's own ack in the ledger; a send
  * that fails later drops them. With hold_ack the senders are answered when their items are safe, and a failure
  * goes back to them. While a send is out and enough for the next one is in line, later arrivals wait outside,
- * unanswered: that is the back-pressure. So a batcher holds at most one send and one filling batch. */
+ * unanswered: that is the back-pressure. So a shard holds at most one send and one filling batch. */
 #ifndef PROCESSOR_BATCH_SHARD_H
 #define PROCESSOR_BATCH_SHARD_H
 
 #include "base/clock.h"
 #include "otlp/metadata.h"
+#include "pipeline/batcher.h"
 #include "pipeline/component.h"
 
 enum hold_ack { HOLD_ACK_AUTO, HOLD_ACK_TRUE, HOLD_ACK_FALSE };
@@ -27,17 +28,24 @@ struct batch_meters {
     struct metric *size_sends, *timeout_sends, *send_size, *send_bytes, *cardinality;
 };
 
-/* One batch in line. Taken from and returned to the free list that the shards of a node share. */
+/* One batch that came. Taken from and returned to the free list that the shards of a node share. */
 struct arrival {
-    struct arrival *next;
-    struct batch *batch;    /* what has not been sent of it; NULL: all has */
-    struct ack *ack;        /* who waits for an answer; NULL: answered */
-    uint64_t out;           /* items of it in the send that is out */
-    struct outcome outcome; /* hold_ack: of the parts that have been sent */
+    struct arrival *next;    /* outside, or in the free list */
+    struct batcher_entry in; /* rest: what has not been sent of it */
+    struct ack *ack;         /* who waits for an answer; NULL: answered */
+    struct outcome outcome;  /* hold_ack: of the slices that have been sent */
 };
 
 struct arrivals {
     struct arrival *first, *last;
+};
+
+enum shard_state {
+    SHARD_FILLING,
+    SHARD_SENDING,      /* a send is out; the next one is filled meanwhile */
+    SHARD_LAST_FILLING, /* after shard_flush(): all must leave */
+    SHARD_LAST_SENDING,
+    SHARD_FLUSHED, /* nothing is here, and nothing comes any more */
 };
 
 struct shard {
@@ -51,18 +59,16 @@ struct shard {
 
     struct metadata *metadata; /* the keys that all of this shard's batches have; may be NULL */
     struct clock_timer timer;
-    struct arrivals line, waiting; /* taken in; outside */
-    uint64_t pending;              /* items in line */
-    uint64_t due;                  /* of these, how many must leave because of the timer */
-    bool flushing;                 /* stop: all must leave */
-    struct ack pool;               /* holds the items in line that were answered */
+    struct batcher batcher;  /* taken in */
+    struct arrivals waiting; /* outside */
+    uint64_t due;            /* of the items taken in, how many must leave because of the timer */
+    enum shard_state state;
+    struct ack pool; /* holds the items that were answered */
 
     /* The send that is out. */
-    bool out;
     bool by_size;
     uint64_t out_items, out_bytes;
-    struct arrivals sent; /* arrivals whose last part is in it */
-    struct arrival *cut;  /* hold_ack: the one in line whose first part is in it */
+    slices sent; /* hold_ack: of arrivals */
     struct ack ack;
 };
 

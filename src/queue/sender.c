@@ -48,7 +48,7 @@ void sender_give_up(struct queue_entry *e)
 
 void sender_end_if_done(struct sender *s, struct queue_entry *e)
 {
-    if (e->attempts > 0 || e->rest != NULL)
+    if (e->attempts > 0 || e->in.rest != NULL)
         return;
     s->store->ops->done(s->store, e);
     if (e->waiter != NULL)
@@ -98,12 +98,11 @@ void sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack
 {
     struct queue_entry *e = mem_zalloc(sizeof(*e));
 
-    e->rest = batch;
     e->seq = seq;
     e->items = batch->items;
     e->bytes = batch->bytes;
     e->waiter = waiter;
-    sender_partitions_put(s, e);
+    sender_partitions_put(s, e, batch);
 }
 
 void sender_refuse(struct sender *s, struct batch *batch, struct ack *ack, const char *reason, const char *why)
@@ -204,10 +203,10 @@ void sender_book_loss(struct sender *s, uint64_t items)
 static void give_up_entry(struct sender *s, struct queue_entry *e)
 {
     if (e->waiter == NULL)
-        sender_book_loss(s, e->rest->items);
+        sender_book_loss(s, e->in.rest->items);
     sender_give_up(e);
-    batch_unref(e->rest);
-    e->rest = NULL;
+    batch_unref(e->in.rest);
+    e->in.rest = NULL;
     sender_end_if_done(s, e);
 }
 

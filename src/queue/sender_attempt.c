@@ -41,8 +41,10 @@ static void end_attempt(struct attempt *a)
         a->next->link = a->link;
     s->n_attempts--;
     for (size_t i = 0; i < a->slices.n; i++) {
-        a->slices.v[i].entry->attempts--;
-        sender_end_if_done(s, a->slices.v[i].entry);
+        struct queue_entry *e = entry_of(a->slices.v[i].entry);
+
+        e->attempts--;
+        sender_end_if_done(s, e);
     }
     vec_free(&a->slices);
     clock_stop(&s->node->host->loop->clock, &a->timer);
@@ -74,7 +76,7 @@ static void finish_attempt(struct attempt *a, const struct outcome *outcome)
     assert(losses_total(&o.lost) <= a->items);
     book_attempt(s, a, &o);
     for (size_t i = 0; i < a->slices.n; i++)
-        outcome_add_part(&a->slices.v[i].entry->outcome, &o, a->slices.v[i].items);
+        outcome_add_part(&entry_of(a->slices.v[i].entry)->outcome, &o, a->slices.v[i].items);
     end_attempt(a);
     sender_pump(s);
 }
@@ -82,7 +84,7 @@ static void finish_attempt(struct attempt *a, const struct outcome *outcome)
 static void give_up_attempt(struct attempt *a)
 {
     for (size_t i = 0; i < a->slices.n; i++)
-        sender_give_up(a->slices.v[i].entry);
+        sender_give_up(entry_of(a->slices.v[i].entry));
     end_attempt(a);
 }
 

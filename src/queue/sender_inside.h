@@ -9,15 +9,15 @@
 #define QUEUE_SENDER_INSIDE_H
 
 #include "base/buf.h"
-#include "base/vec.h"
+#include "base/mem.h"
+#include "pipeline/batcher.h"
 #include "queue/sender.h"
 #include "queue/store.h"
 
 /* A batch that was taken in, until all of its items are settled. */
 struct queue_entry {
-    struct queue_entry *next; /* in its partition */
-    struct batch *rest;       /* what is in no attempt yet; NULL = all is */
-    uint64_t seq;             /* on disk; 0 = in memory */
+    struct batcher_entry in; /* its partition: what is in no attempt yet */
+    uint64_t seq;            /* on disk; 0 = in memory */
     uint64_t items, bytes;
     uint32_t attempts;      /* that have a part of it */
     bool given_up;          /* a part of it was: in a store that keeps, all of it stays */
@@ -25,25 +25,24 @@ struct queue_entry {
     struct outcome outcome; /* of the slices that are settled */
 };
 
+static inline struct queue_entry *entry_of(struct batcher_entry *e)
+{
+    return container_of(e, struct queue_entry, in);
+}
+
 /* What waits for attempts and may go together. With a batch block it becomes due when it is large enough or has waited
  * long enough, else at once. */
 struct partition {
     struct partition *next;     /* in its bucket */
     struct partition *next_due; /* among those that are due */
     struct sender *sender;
-    struct queue_entry *first, **last;
-    struct amount waiting;
+    struct batcher batcher;
     struct clock_timer timer;
     bool due, late;
     struct metadata *metadata; /* that all of its batches share; NULL without partition keys */
     uint64_t hash;
     size_t key_len;
     uint8_t key[];
-};
-
-struct slice {
-    struct queue_entry *entry;
-    uint64_t items;
 };
 
 enum attempt_state {
@@ -58,7 +57,7 @@ struct attempt {
     struct attempt *next, **link;
     struct sender *sender;
     struct ack ack;
-    VEC(struct slice) slices;
+    slices slices; /* of queue entries */
     uint64_t items;
     struct batch *batch; /* all of them as one */
     struct retry retry;
@@ -111,7 +110,7 @@ uint64_t sender_size(const struct sender *s); /* what counts against queue_size 
 
 /* sender_partition.c */
 void sender_partitions_init(struct sender *s);
-void sender_partitions_put(struct sender *s, struct queue_entry *e);
+void sender_partitions_put(struct sender *s, struct queue_entry *e, struct batch *batch);
 /* What goes out next: batch, slices and items of the attempt. False when nothing is due. */
 bool sender_partitions_take(struct sender *s, struct attempt *a);
 void sender_partitions_flush(struct sender *s); /* all that waits is due */

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Partitions: what waits for attempts, in the order it came. */
+/* Partitions: what waits for attempts, in the order it came.
+ *
+ * A queue has one, or with partition keys one for each combination of their values, which is there while something
+ * waits in it. An entry is put at its end. Without a batch block a partition is due at once; with one when it is large
+ * enough, or its first entry has waited for flush_timeout. Those that are due stand in line, and
+ * sender_partitions_take() makes an attempt of what the first of them gathers (pipeline/batcher.h). What stays behind
+ * is considered anew. */
 #include "queue/sender_inside.h"
 
 #include "base/mem.h"
@@ -11,14 +17,12 @@
 
 #define PARTITION_BUCKETS 1024
 
-typedef VEC(struct batch *) batches;
-
 static struct partition *partition_new(struct sender *s, struct bytes key)
 {
     struct partition *p = mem_zalloc(sizeof(*p) + key.len);
 
     p->sender = s;
-    p->last = &p->first;
+    batcher_init(&p->batcher);
     p->hash = bytes_hash(key);
     p->key_len = key.len;
     if (key.len > 0)
@@ -30,6 +34,7 @@ static void partition_free(struct partition *p)
 {
     clock_stop(&p->sender->node->host->loop->clock, &p->timer);
     metadata_unref(p->metadata);
+    batcher_free(&p->batcher);
     free(p);
 }
 
@@ -79,17 +84,20 @@ static bool is_batched(const struct sender *s)
     return s->options.batch.on && signal_table[s->node->signal].mergeable;
 }
 
-static uint64_t weigh(const struct sender *s, uint64_t items, uint64_t bytes)
+static struct batcher_limits limits_of(const struct sender *s)
 {
-    return s->options.batch.in_bytes ? bytes : items;
+    const struct sender_batch *b = &s->options.batch;
+
+    return (struct batcher_limits){ .in_bytes = b->in_bytes, .least = b->least, .most = b->most };
 }
 
 static bool is_due(const struct partition *p)
 {
     const struct sender *s = p->sender;
+    struct batcher_limits l = limits_of(s);
 
     return !is_batched(s) || p->late || s->stopping ||
-           weigh(s, p->waiting.items, p->waiting.bytes) >= s->options.batch.least;
+           batcher_weight(&l, p->batcher.waiting.items, p->batcher.waiting.bytes) >= l.least;
 }
 
 static void on_late(struct clock_timer *t);
@@ -99,7 +107,7 @@ static void queue_if_due(struct partition *p)
     struct sender *s = p->sender;
     struct clock *clock = &s->node->host->loop->clock;
 
-    if (p->first == NULL || p->due)
+    if (p->batcher.first == NULL || p->due)
         return;
     if (is_due(p)) {
         clock_stop(clock, &p->timer);
@@ -123,7 +131,7 @@ static void on_late(struct clock_timer *t)
 
 static void flush_partition(struct partition *p)
 {
-    p->late = p->first != NULL;
+    p->late = p->batcher.first != NULL;
     queue_if_due(p);
 }
 
@@ -138,164 +146,35 @@ void sender_partitions_flush(struct sender *s)
 
 /* ---- in and out ---- */
 
-static void add_amount(struct amount *a, uint64_t requests, const struct batch *b)
+/* Of all partitions: what one of them had before, and has now. */
+static void count_change(struct partition *p, struct amount before)
 {
-    a->requests += requests;
-    a->items += b->items;
-    a->bytes += b->bytes;
+    struct amount *ready = &p->sender->ready, now = p->batcher.waiting;
+
+    ready->requests += now.requests - before.requests;
+    ready->items += now.items - before.items;
+    ready->bytes += now.bytes - before.bytes;
 }
 
-static void take_amount(struct amount *a, uint64_t requests, const struct batch *b)
+void sender_partitions_put(struct sender *s, struct queue_entry *e, struct batch *batch)
 {
-    a->requests -= requests;
-    a->items -= b->items;
-    a->bytes -= b->bytes;
-}
+    struct partition *p = find_partition(s, batch);
+    struct amount before = p->batcher.waiting;
 
-void sender_partitions_put(struct sender *s, struct queue_entry *e)
-{
-    struct partition *p = find_partition(s, e->rest);
-
-    e->next = NULL;
-    *p->last = e;
-    p->last = &e->next;
-    add_amount(&p->waiting, 1, e->rest);
-    add_amount(&s->ready, 1, e->rest);
+    batcher_put(&p->batcher, &e->in, batch);
+    count_change(p, before);
     queue_if_due(p);
 }
 
-/* The whole rest of the first one. */
-static struct batch *take_whole(struct partition *p)
-{
-    struct queue_entry *e = p->first;
-    struct batch *b = e->rest;
-
-    take_amount(&p->waiting, 1, b);
-    take_amount(&p->sender->ready, 1, b);
-    e->rest = NULL;
-    p->first = e->next;
-    if (p->first == NULL)
-        p->last = &p->first;
-    return b;
-}
-
-/* The first one is `tail` from now on. */
-static void keep_tail(struct partition *p, struct batch *tail)
-{
-    struct queue_entry *e = p->first;
-
-    take_amount(&p->waiting, 0, e->rest);
-    take_amount(&p->sender->ready, 0, e->rest);
-    batch_unref(e->rest);
-    e->rest = tail;
-    add_amount(&p->waiting, 0, tail);
-    add_amount(&p->sender->ready, 0, tail);
-}
-
-static void put_slice(struct attempt *a, struct queue_entry *e, struct batch *b, batches *parts)
-{
-    e->attempts++;
-    *vec_push(&a->slices) = (struct slice){ e, b->items };
-    a->items += b->items;
-    *vec_push(parts) = b;
-}
-
-/* How many items of `b` weigh `room` at most, by their average; 0 when not even one. */
-static uint64_t items_within(const struct sender *s, const struct batch *b, uint64_t room)
-{
-    uint64_t weight = weigh(s, b->items, b->bytes);
-
-    if (weight <= room)
-        return b->items;
-    return (uint64_t)((__uint128_t)b->items * room / weight);
-}
-
-/* As many items as the first segments have that fit whole; what was cut before lies in segments that just do. */
-static uint64_t items_whole(const struct sender *s, const struct batch *b, uint64_t room)
-{
-    uint64_t items = 0, bytes = 0;
-
-    for (uint32_t i = 0; i < b->n_segments && b->segments[i].items > 0; i++) {
-        bytes += b->segments[i].len;
-        if (weigh(s, items + b->segments[i].items, bytes) > room)
-            break;
-        items += b->segments[i].items;
-    }
-    return items;
-}
-
-/* A head of the first one that fits into `room`, or has one item when `force`; else NULL. Items are not of one size: a
- * head that has turned out too heavy is cut shorter. Blocks of copies count against the budget, whatever its limit. */
-static struct batch *take_head(struct partition *p, uint64_t room, bool force)
-{
-    struct sender *s = p->sender;
-    struct batch *b = p->first->rest, *head, *tail;
-    uint64_t items = items_within(s, b, room), each = items_within(s, b, s->options.batch.most);
-    uint64_t whole = items_whole(s, b, room);
-
-    if (items < whole)
-        items = whole;
-    for (;;) {
-        if (items == 0 && !force)
-            return NULL;
-        if (items == 0)
-            items = 1;
-        batch_split(b, items, each > items ? each : items, host_budget(s->node->host, s->node->signal), &head, &tail);
-        if (weigh(s, head->items, head->bytes) <= room || (items == 1 && force)) {
-            keep_tail(p, tail);
-            return head;
-        }
-        items = items_within(s, head, room); /* fewer: the head was too heavy */
-        batch_unref(tail);
-        batch_unref(head);
-    }
-}
-
-/* What of the first one fits into `room`; if nothing does one item by `force`, else NULL. */
-static struct batch *take_some(struct partition *p, uint64_t room, bool force)
-{
-    struct batch *b = p->first->rest;
-
-    if (weigh(p->sender, b->items, b->bytes) <= room || (b->items == 1 && force))
-        return take_whole(p);
-    return b->items > 1 ? take_head(p, room, force) : NULL;
-}
-
-/* Until it is enough, and no more than the most. */
-static void take_batch(struct partition *p, struct attempt *a, batches *parts)
-{
-    const struct sender_batch *o = &p->sender->options.batch;
-    uint64_t weight = 0;
-
-    while (p->first != NULL && (weight == 0 || weight < o->least)) {
-        struct queue_entry *e = p->first;
-        struct batch *b = take_some(p, o->most > 0 ? o->most - weight : UINT64_MAX, weight == 0);
-
-        if (b == NULL)
-            return;
-        weight += weigh(p->sender, b->items, b->bytes);
-        put_slice(a, e, b, parts);
-        if (o->most > 0 && weight >= o->most)
-            return;
-    }
-}
-
-/* Whole batches, as long as they fit. */
-static void take_merged(struct partition *p, struct attempt *a, batches *parts)
+static struct batch *take_batch(struct partition *p, slices *out)
 {
     const struct sender_options *o = &p->sender->options;
-    struct metadata *metadata = p->first->rest->metadata;
-    uint64_t bytes = 0;
+    struct batcher_limits l = limits_of(p->sender);
 
-    do {
-        struct queue_entry *e = p->first;
-        struct batch *b = take_whole(p);
-
-        bytes += b->bytes;
-        put_slice(a, e, b, parts);
-    } while (p->first != NULL && o->merge_bytes > 0 && bytes + p->first->rest->bytes <= o->merge_bytes &&
-             (o->merge_batches == 0 || parts->n < o->merge_batches) && p->first->rest->metadata == metadata &&
-             signal_table[p->sender->node->signal].mergeable);
+    if (is_batched(p->sender))
+        return batcher_take(&p->batcher, &l, p->sender->node->host->budget, out);
+    return batcher_take_whole(&p->batcher, signal_table[p->sender->node->signal].mergeable ? o->merge_bytes : 0,
+                              o->merge_batches, out);
 }
 
 static struct partition *next_due(struct sender *s)
@@ -314,20 +193,20 @@ static struct partition *next_due(struct sender *s)
 bool sender_partitions_take(struct sender *s, struct attempt *a)
 {
     struct partition *p = next_due(s);
-    batches parts = { 0 };
+    struct amount before;
 
     if (p == NULL)
         return false;
-    if (is_batched(s))
-        take_batch(p, a, &parts);
-    else
-        take_merged(p, a, &parts);
-    a->batch = batch_merge(parts.v, parts.n);
-    vec_free(&parts);
+    before = p->batcher.waiting;
+    a->batch = take_batch(p, &a->slices);
+    a->items = a->batch->items;
+    count_change(p, before);
+    for (size_t i = 0; i < a->slices.n; i++)
+        entry_of(a->slices.v[i].entry)->attempts++;
     if (s->buckets != NULL)
         a->batch = batch_with_metadata(a->batch, p->metadata);
     p->late = false;
-    if (s->buckets != NULL && p->first == NULL)
+    if (s->buckets != NULL && p->batcher.first == NULL)
         drop_partition(p);
     else
         queue_if_due(p);
@@ -339,15 +218,13 @@ bool sender_partitions_take(struct sender *s, struct attempt *a)
 static void empty_partition(struct partition *p, void (*each)(struct sender *s, struct queue_entry *e))
 {
     struct sender *s = p->sender;
+    struct amount before = p->batcher.waiting;
+    struct batcher_entry *e;
 
     clock_stop(&s->node->host->loop->clock, &p->timer);
-    while (p->first != NULL) {
-        struct queue_entry *e = p->first;
-        struct batch *b = take_whole(p);
-
-        e->rest = b;
-        each(s, e);
-    }
+    while ((e = batcher_remove(&p->batcher)) != NULL)
+        each(s, entry_of(e));
+    count_change(p, before);
     p->due = p->late = false;
 }
 

@@ -5,14 +5,11 @@
 #define QUEUE_STORE_H
 
 #include "base/error.h"
+#include "pipeline/batcher.h"
 #include "pipeline/consumer.h"
 
 struct sender;
 struct queue_entry;
-
-struct amount {
-    uint64_t requests, items, bytes;
-};
 
 struct store {
     const struct store_ops *ops;

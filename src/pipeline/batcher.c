@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gathering and cutting.
+ *
+ * batcher_take() takes whole entries from the front until they are enough, and of the one that no longer fits the head
+ * that does. Where an entry was cut before, its rest lies in segments that just fit, so those are counted first; else
+ * the head's items are guessed by their average size, and a head that turns out too heavy is cut shorter. A single item
+ * that is too large by itself goes alone. */
+#include "pipeline/batcher.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+void batcher_init(struct batcher *b)
+{
+    *b = (struct batcher){ 0 };
+    b->last = &b->first;
+}
+
+void batcher_free(struct batcher *b)
+{
+    vec_free(&b->parts);
+}
+
+uint64_t batcher_weight(const struct batcher_limits *l, uint64_t items, uint64_t bytes)
+{
+    return l->in_bytes ? bytes : items;
+}
+
+/* ---- in and out ---- */
+
+static void add_amount(struct amount *a, uint64_t requests, const struct batch *b)
+{
+    a->requests += requests;
+    a->items += b->items;
+    a->bytes += b->bytes;
+}
+
+static void take_amount(struct amount *a, uint64_t requests, const struct batch *b)
+{
+    a->requests -= requests;
+    a->items -= b->items;
+    a->bytes -= b->bytes;
+}
+
+void batcher_put(struct batcher *b, struct batcher_entry *e, struct batch *batch)
+{
+    e->next = NULL;
+    e->rest = batch;
+    *b->last = e;
+    b->last = &e->next;
+    add_amount(&b->waiting, 1, batch);
+}
+
+struct batcher_entry *batcher_remove(struct batcher *b)
+{
+    struct batcher_entry *e = b->first;
+
+    if (e == NULL)
+        return NULL;
+    take_amount(&b->waiting, 1, e->rest);
+    b->first = e->next;
+    if (b->first == NULL)
+        b->last = &b->first;
+    return e;
+}
+
+/* The whole rest of the first one. */
+static struct batch *take_first(struct batcher *b)
+{
+    struct batcher_entry *e = batcher_remove(b);
+    struct batch *batch = e->rest;
+
+    e->rest = NULL;
+    return batch;
+}
+
+/* The first one is `tail` from now on. */
+static void keep_tail(struct batcher *b, struct batch *tail)
+{
+    struct batcher_entry *e = b->first;
+
+    take_amount(&b->waiting, 0, e->rest);
+    batch_unref(e->rest);
+    e->rest = tail;
+    add_amount(&b->waiting, 0, tail);
+}
+
+static void add_slice(struct batcher *b, struct batcher_entry *e, struct batch *part, slices *out)
+{
+    *vec_push(out) = (struct slice){ e, part->items };
+    *vec_push(&b->parts) = part;
+}
+
+static struct batch *merge_parts(struct batcher *b)
+{
+    struct batch *merged = batch_merge(b->parts.v, b->parts.n);
+
+    b->parts.n = 0;
+    return merged;
+}
+
+/* ---- cutting ---- */
+
+/* How many items of `batch` weigh `room` at most, by their average; 0 when not even one. */
+static uint64_t items_within(const struct batcher_limits *l, const struct batch *batch, uint64_t room)
+{
+    uint64_t weight = batcher_weight(l, batch->items, batch->bytes);
+
+    if (weight <= room)
+        return batch->items;
+    return (uint64_t)((__uint128_t)batch->items * room / weight);
+}
+
+/* As many items as the first segments have that fit whole. */
+static uint64_t items_whole(const struct batcher_limits *l, const struct batch *batch, uint64_t room)
+{
+    uint64_t items = 0, bytes = 0;
+
+    for (uint32_t i = 0; i < batch->n_segments && batch->segments[i].items > 0; i++) {
+        bytes += batch->segments[i].len;
+        if (batcher_weight(l, items + batch->segments[i].items, bytes) > room)
+            break;
+        items += batch->segments[i].items;
+    }
+    return items;
+}
+
+/* A head of the first one that fits into `room`, or has one item when `force`; else NULL. */
+static struct batch *take_head(struct batcher *b, const struct batcher_limits *l, struct budget *budget, uint64_t room,
+                               bool force)
+{
+    struct batch *batch = b->first->rest, *head, *tail;
+    uint64_t items = items_within(l, batch, room), each = items_within(l, batch, l->most);
+    uint64_t whole = items_whole(l, batch, room);
+
+    if (items < whole)
+        items = whole;
+    for (;;) {
+        if (items == 0 && !force)
+            return NULL;
+        if (items == 0)
+            items = 1;
+        batch_split(batch, items, each > items ? each : items, budget, &head, &tail);
+        if (batcher_weight(l, head->items, head->bytes) <= room || (items == 1 && force)) {
+            keep_tail(b, tail);
+            return head;
+        }
+        items = items_within(l, head, room); /* fewer: the head was too heavy */
+        batch_unref(tail);
+        batch_unref(head);
+    }
+}
+
+/* What of the first one fits into `room`; if nothing does one item by `force`, else NULL. */
+static struct batch *take_some(struct batcher *b, const struct batcher_limits *l, struct budget *budget, uint64_t room,
+                               bool force)
+{
+    const struct batch *batch = b->first->rest;
+
+    if (batcher_weight(l, batch->items, batch->bytes) <= room || (batch->items == 1 && force))
+        return take_first(b);
+    return batch->items > 1 ? take_head(b, l, budget, room, force) : NULL;
+}
+
+/* ---- gathering ---- */
+
+struct batch *batcher_take(struct batcher *b, const struct batcher_limits *l, struct budget *budget, slices *out)
+{
+    uint64_t weight = 0;
+
+    while (b->first != NULL && (weight == 0 || weight < l->least) && (l->most == 0 || weight < l->most)) {
+        struct batcher_entry *e = b->first;
+        uint64_t room = l->most > 0 ? l->most - weight : UINT64_MAX;
+        struct batch *part = take_some(b, l, budget, room, weight == 0);
+
+        if (part == NULL)
+            break;
+        weight += batcher_weight(l, part->items, part->bytes);
+        add_slice(b, e, part, out);
+    }
+    return merge_parts(b);
+}
+
+struct batch *batcher_take_whole(struct batcher *b, uint64_t bytes, uint64_t requests, slices *out)
+{
+    const struct metadata *metadata = b->first->rest->metadata;
+    uint64_t sum = 0;
+
+    do {
+        struct batcher_entry *e = b->first;
+        struct batch *part = take_first(b);
+
+        sum += part->bytes;
+        add_slice(b, e, part, out);
+    } while (b->first != NULL && bytes > 0 && sum + b->first->rest->bytes <= bytes &&
+             (requests == 0 || b->parts.n < requests) && b->first->rest->metadata == metadata);
+    return merge_parts(b);
+}
