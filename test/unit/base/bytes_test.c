@@ -58,15 +58,13 @@ START_TEST(one_process_finds_its_keys_again)
 }
 END_TEST
 
-int main(int argc, char **argv)
+static int run_suite(void)
 {
     Suite *s = suite_create("bytes");
     TCase *tc = tcase_create("bytes");
     SRunner *r;
     int failed;
 
-    if (argc > 1 && strcmp(argv[1], "slots") == 0)
-        return print_slots();
     tcase_add_test(tc, two_processes_place_the_same_keys_differently);
     tcase_add_test(tc, one_process_finds_its_keys_again);
     suite_add_tcase(s, tc);
@@ -75,4 +73,9 @@ int main(int argc, char **argv)
     failed = srunner_ntests_failed(r);
     srunner_free(r);
     return failed != 0;
+}
+
+int main(int argc, char **argv)
+{
+    return argc > 1 && strcmp(argv[1], "slots") == 0 ? print_slots() : run_suite();
 }
