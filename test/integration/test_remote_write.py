@@ -180,7 +180,7 @@ def test_samples_of_one_series_leave_in_the_order_of_their_times(otelcd, receive
 
 def test_streams_that_are_one_series_to_prometheus_are_sent_once_and_the_others_counted(otelcd, receiver):
     r = receiver()
-    d = otelcd(config(r.url, "target_info: {enabled: false}"), expect=["duplicate_timestamp"])
+    d = otelcd(config(r.url, "target_info: {enabled: false}"), expect=["collision", "Several senders have one series"])
     m = Metrics()
     metric = m.scope.metrics.add(name="g")
     for value, attribute in ((3, 1), (9, "1")):
@@ -198,7 +198,7 @@ def test_streams_that_are_one_series_to_prometheus_are_sent_once_and_the_others_
     for request in r.requests:
         series = [key(s) for s in request.series]
         assert request.message.count(b"__name__") == len(set(series)), series
-    assert d.metric("otelcd_remote_write_points_not_sent", reason="duplicate_timestamp") == 2
+    assert d.metric("otelcd_remote_write_points_not_sent", reason="collision") == 2
 
 
 def test_one_bad_sample_among_several_of_a_series_is_found(otelcd, receiver):

@@ -5,6 +5,7 @@ import json
 
 from configs import SCRAPE
 from harness import otlp
+from harness.remote_write import Receiver, accept
 
 START = 1_700_000_000
 
@@ -77,3 +78,32 @@ def test_two_metrics_of_one_name_in_prometheus_are_told_of(otelcd):
     assert d.metrics("prometheus").value("x_y") == 2
     record = d.records("Several senders have one series")[0]
     assert (record["differ_in"], record["first"], record["second"]) == ("metric", "x.y", "x_y")
+
+
+REMOTE_WRITE = SCRAPE.replace('prometheus: {endpoint: "127.0.0.1:0", enable_open_metrics: true}', "prometheus_remote_write: {endpoint: %s%s}").replace(
+    "exporters: [prometheus]", "exporters: [prometheus_remote_write]"
+)
+
+
+def test_remote_write_tells_of_senders_that_share_a_series(otelcd):
+    r = Receiver(accept)
+    d = otelcd(REMOTE_WRITE % (r.url, ", remote_write_queue: {enabled: false}"), expect=["Several senders have one series"], allow=["Points are not sent"])
+    told = send(d, request(gauge("x.y", (1, {})), gauge("x_y", (2, {}))))
+    assert told["partialSuccess"]["rejectedDataPoints"] == "1"
+    assert [s.value for s in r.samples if s.name == "x_y"] == [2]
+    assert d.metric("otelcd_prometheus_series_collisions", exporter="prometheus_remote_write", metric="x_y") == 1
+    record = d.records("Several senders have one series")[0]
+    assert (record["differ_in"], record["first"], record["second"]) == ("metric", "x.y", "x_y")
+
+
+def test_remote_write_refuses_new_series_beyond_max_series(otelcd):
+    r = Receiver(accept)
+    d = otelcd(
+        REMOTE_WRITE % (r.url, ", max_series: 3, remote_write_queue: {enabled: false}"),
+        expect=["New series are refused"], allow=["Points are not sent", "near their limit"],
+    )
+    many = request(gauge("g", *((i, {"user": str(i)}) for i in range(5))))
+    for _ in range(2):
+        assert send(d, many)["partialSuccess"]["rejectedDataPoints"] == "2"
+    assert len([s for s in r.samples if s.name == "g"]) == 6
+    assert d.metric("otelcd_prometheus_series_limit_refused", exporter="prometheus_remote_write", metric="g", label="user") == 4

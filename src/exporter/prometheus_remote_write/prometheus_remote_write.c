@@ -33,14 +33,16 @@ struct remote_write *remote_write_make_encoder(struct remote_write_node *n)
         .shards = n->n_shards,
         .max_bytes = c->max_batch_size_bytes > 0 ? (size_t)c->max_batch_size_bytes : DEFAULT_BATCH,
         .expiration = (uint64_t)c->series_expiration.ns,
+        .max_series = c->max_series,
         .clock = &n->node.host->loop->clock,
         .budget = n->node.host->budget,
+        .collisions = &n->collisions,
     };
+    struct remote_write *encoder = remote_write_new(&o);
 
-    struct remote_write *rw = remote_write_new(&o);
-
-    remote_write_use_shards(rw, n->in_use);
-    return rw;
+    series_limit_tell(remote_write_limit(encoder), n->node.host->metrics, n->node.id, &n->node.log, o.clock);
+    remote_write_use_shards(encoder, n->in_use);
+    return encoder;
 }
 
 /* One attempt, which goes on until all of it has landed or was given up. */
@@ -109,6 +111,7 @@ static int create(struct node *node, const void *config, struct error *err)
     n->translation.translation.target_by_either = true;
     n->translation.translation.constants_on_target = true;
     n->translation.translation.collapse_labels = true;
+    collisions_init(&n->collisions, node->host->metrics, node->id, &node->log, &node->host->loop->clock);
     n->encoder = remote_write_make_encoder(n);
     n->shards = mem_alloc(n->n_shards * sizeof(*n->shards));
     for (uint32_t i = 0; i < n->n_shards; i++)
@@ -246,6 +249,7 @@ static void destroy(struct node *node)
     sender_free(n->sender);
     remote_write_metrics_close(n);
     remote_write_free(n->encoder);
+    collisions_free(&n->collisions);
     translation_free(&n->translation);
     free(n->shards);
     free(n->wal_directory);

@@ -55,6 +55,7 @@ struct remote_write_config {
     int protobuf_message; /* enum remote_write_version */
     struct strings include_metadata_keys;
     duration series_expiration;
+    uint64_t max_series;
     bool retry_forever; /* by finish(): what is on disk is not given up for its age, unless the user says so */
 };
 
@@ -164,6 +165,7 @@ struct remote_write_node {
     const struct remote_write_config *config;
     struct configured_translation translation;
     enum remote_write_version version;
+    struct collisions collisions;
     struct remote_write *encoder;
     const struct remote_write_port *port; /* the client, but in tests */
     struct http_client *client;

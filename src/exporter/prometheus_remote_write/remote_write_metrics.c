@@ -73,6 +73,9 @@ ROW(row_not_sent, "otelcd_remote_write_points_not_sent", METRIC_COUNTER, "{datap
     "Data points that were given up, by reason.");
 
 const struct metric_row *const remote_write_metric_rows[] = {
+    &collisions_row,
+    &series_limit_fill_row,
+    &series_limit_refused_row,
     &row_samples,
     &row_histograms,
     &row_exemplars,
@@ -118,6 +121,7 @@ static void collect(struct metric_hook *hook)
     if (n->highest_sent != INT64_MIN)
         metric_set(m->highest_sent, (double)n->highest_sent / 1000);
     metric_set(m->series, (double)remote_write_series(n->encoder));
+    series_limit_collect(remote_write_limit(n->encoder));
     metric_set(m->series_bytes, (double)remote_write_memory(n->encoder));
     metric_set(m->connections, n->client != NULL ? (double)http_client_stats(n->client)->connections : 0);
 }

@@ -71,6 +71,9 @@ const struct option remote_write_options[] = {
                 "their points. The receiver needs include_metadata."),
     OPT_DURATION(T, series_expiration, "10m", "1m", NULL,
                  "A series that was not seen for so long is forgotten, and costs a little more when it comes again."),
+    OPT_UINT(T, max_series, "0", NULL, NULL,
+             "Most series at one time; new ones beyond it are refused, known ones go on. The last tenth is for services that "
+             "have less than an equal share. 0: all are sent, and remembered as far as half of the memory budget goes."),
     OPT_BOOL(T, convert_explicit_histograms_to_nhcb, "false",
              "Send explicit histograms as native ones with custom buckets. Needs Remote-Write 2.0; a receiver that knows "
              "only 1.0 gets them as they are."),

@@ -276,6 +276,11 @@ uint64_t remote_write_series(const struct remote_write *rw)
     return rw->streams.n_cached;
 }
 
+struct series_limit *remote_write_limit(struct remote_write *rw)
+{
+    return &rw->streams.limit;
+}
+
 uint64_t remote_write_memory(const struct remote_write *rw)
 {
     return rw->streams.bytes;
@@ -291,6 +296,7 @@ struct remote_write *remote_write_new(const struct remote_write_options *o)
     rw->slack = o->max_bytes / 8 < SLACK_MAX ? o->max_bytes / 8 : SLACK_MAX;
     streams_init(&rw->streams, o->translation, o->budget);
     rw->streams.on_stream_gone = remote_write_stream_gone;
+    rw->streams.limit.max = o->max_series;
     remote_write_index_init(rw);
     remote_write_names_init(rw);
     symbols_clear(&rw->names);

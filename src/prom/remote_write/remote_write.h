@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/vec.h"
+#include "prom/series/collisions.h"
 #include "prom/series/translate.h"
 
 enum remote_write_version { REMOTE_WRITE_1, REMOTE_WRITE_2 };
@@ -60,8 +61,11 @@ struct remote_write_options {
     uint32_t shards;     /* at least 1 */
     size_t max_bytes;    /* of a message, not compressed; a single unit may be longer */
     uint64_t expiration; /* ns; a series that was not seen for so long is forgotten */
+    uint64_t max_series; /* new ones beyond it are dropped as series_limit; 0 = all are sent, and kept while half of the
+                          * budget has room */
     struct clock *clock;
     struct budget *budget;
+    struct collisions *collisions; /* counts and tells of senders that have one series; NULL: nobody does */
 };
 
 /* What comes out of one batch. */
@@ -93,6 +97,7 @@ void remote_write_sweep(struct remote_write *rw);
 
 enum remote_write_version remote_write_version(const struct remote_write *rw);
 uint64_t remote_write_series(const struct remote_write *rw); /* how many are known */
+struct series_limit *remote_write_limit(struct remote_write *rw);
 uint64_t remote_write_memory(const struct remote_write *rw); /* bytes, as charged to the budget, without tables */
 
 #endif

@@ -136,12 +136,29 @@ static bool pack_labels(struct remote_write *rw, struct bytes raw)
     return true;
 }
 
+static void set_others(struct remote_write *rw)
+{
+    struct series_limit *l = &rw->streams.limit;
+    uint64_t all = rw->streams.bytes + table_size(&rw->streams.table) + table_size(&rw->by_labels);
+
+    l->others = all > l->bytes ? all - l->bytes : 0;
+}
+
+/* `rendered` are its own labels. */
+static bool is_admitted(struct remote_write *rw, const struct stream *stream, struct bytes rendered)
+{
+    struct series_limit *l = &rw->streams.limit;
+
+    set_others(rw);
+    return l->max == 0 || series_limit_admits(l, stream_sender(stream), stream_name(stream), rendered);
+}
+
 static struct remote_series *keep_series(struct remote_write *rw, struct stream *stream, const struct identity_key *key,
                                          bool whole, uint64_t hash)
 {
     struct remote_series *x;
 
-    if (rw->own.n > UINT16_MAX || !pack_labels(rw, key->raw))
+    if (series_limit_fill(&rw->streams.limit) >= 1 || rw->own.n > UINT16_MAX || !pack_labels(rw, key->raw))
         return NULL;
     x = (struct remote_series *)streams_add(&rw->streams, stream, key, REMOTE_WRITE_SERIES, sizeof(*x),
                                             buf_bytes(&rw->packed), whole);
@@ -183,6 +200,8 @@ const char *remote_write_find(struct remote_write *rw, struct stream *stream, co
     reason = streams_translate(&rw->streams, stream, key->raw, &rendered, &whole);
     if (reason != NULL)
         return reason;
+    if (!is_admitted(rw, stream, rendered))
+        return SERIES_LIMIT;
     rw->own_fields.len = rw->own.n = 0;
     label_fields_put(&rw->own_fields, rendered);
     label_fields_list(&rw->own, buf_bytes(&rw->own_fields));

@@ -78,6 +78,28 @@ static int by_round_numbers_last(const void *a, const void *b)
     return x->round != y->round || x_number == y_number ? by_round(a, b) : x_number ? 1 : -1;
 }
 
+/* False: its attributes lie apart. */
+static bool member_of(const struct unsorted_point *x, struct stream_member *m)
+{
+    struct point p;
+
+    point_read(&p, x->stream->kind, x->point);
+    *m = (struct stream_member){ x->stream, p.attributes };
+    return p.attributes.data != NULL;
+}
+
+/* Why the first of two points with equal labels and times is lost. */
+static const char *duplicate_reason(struct remote_write *rw, const struct unsorted_point *x)
+{
+    struct stream_member lost, stays;
+
+    if (rw->options.collisions == NULL || !member_of(x, &lost) || !member_of(x + 1, &stays) ||
+        stream_member_identity(&lost) == stream_member_identity(&stays))
+        return "duplicate_timestamp";
+    collisions_add(rw->options.collisions, &lost, &stays);
+    return COLLISION;
+}
+
 /* Of equal times the last stays. */
 static void drop_duplicates(struct remote_write *rw)
 {
@@ -87,7 +109,7 @@ static void drop_duplicates(struct remote_write *rw)
         struct unsorted_point *x = &rw->unsorted.v[i];
 
         if (i + 1 < rw->unsorted.n && x[1].labels == x->labels && x[1].time == x->time) {
-            remote_write_drop(rw, "duplicate_timestamp", x->stream, 1);
+            remote_write_drop(rw, duplicate_reason(rw, x), x->stream, 1);
             streams_leave(&rw->streams, x->stream);
         } else {
             rw->unsorted.v[n++] = *x;

@@ -90,7 +90,7 @@ const struct growth *growth_sketch_top(const struct growth_sketch *g)
     const struct growth *top = &g->slots[0];
 
     for (size_t i = 1; i < GROWTH_SLOTS; i++)
-        if (g->slots[i].n > top->n)
+        if (g->slots[i].n > top->n || (g->slots[i].n == top->n && top->label[0] == '\0'))
             top = &g->slots[i];
     return top;
 }

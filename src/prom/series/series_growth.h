@@ -33,7 +33,7 @@ void growth_sketch_free(struct growth_sketch *g);
 /* A series is new. `labels` is rendered. */
 void growth_sketch_add(struct growth_sketch *g, struct bytes metric, struct bytes labels);
 
-/* The fastest; both names are empty when nothing grew. */
+/* The fastest, rather one that has a label; both names are empty when nothing grew. */
 const struct growth *growth_sketch_top(const struct growth_sketch *g);
 
 /* Forget half of all that was counted: what grew long ago weighs less. */

@@ -361,6 +361,35 @@ START_TEST(series_without_room_in_the_budget_are_sent_all_the_same)
 }
 END_TEST
 
+START_TEST(beyond_max_series_new_ones_are_dropped_and_known_ones_go_on)
+{
+    struct buf json = { 0 };
+
+    options.max_series = 40;
+    for (int round = 0; round < 2; round++) {
+        encode(hundred(&json, 10));
+        ck_assert_uint_eq(items, 40);
+        ck_assert_uint_eq(dropped("series_limit"), 60);
+        json.len = 0;
+    }
+    buf_free(&json);
+}
+END_TEST
+
+START_TEST(the_cache_takes_half_of_the_budget_and_what_is_beyond_is_sent_all_the_same)
+{
+    struct buf json = { 0 };
+
+    budget_init(&budget, 37000, &turn);
+    encode(hundred(&json, 10));
+    ck_assert_uint_eq(items, 100);
+    ck_assert_uint_gt(remote_write_series(rw), 0);
+    ck_assert_uint_lt(remote_write_series(rw), 100);
+    ck_assert_uint_lt(budget.used, 40000);
+    buf_free(&json);
+}
+END_TEST
+
 START_TEST(series_that_are_not_seen_are_forgotten)
 {
     struct buf json = { 0 };
@@ -444,6 +473,8 @@ int main(void)
     tcase_add_test(tc, a_series_keeps_to_its_shard_and_all_shards_have_some);
     tcase_add_test(tc, a_message_ends_when_it_is_long_enough);
     tcase_add_test(tc, series_without_room_in_the_budget_are_sent_all_the_same);
+    tcase_add_test(tc, beyond_max_series_new_ones_are_dropped_and_known_ones_go_on);
+    tcase_add_test(tc, the_cache_takes_half_of_the_budget_and_what_is_beyond_is_sent_all_the_same);
     tcase_add_test(tc, series_that_are_not_seen_are_forgotten);
     tcase_add_test(tc, series_are_forgotten_though_none_comes_that_would_end_the_growth_of_their_table);
     tcase_add_test(tc, a_resource_has_one_target_info_at_its_newest_time);
