@@ -268,7 +268,7 @@ struct endpoint_run *endpoint_run_slowest(struct endpoint_run *runs)
         if (run->state != RUN_STALLED || clock_mono(&run->pace->loop->clock) - run->stalled < RUN_STALL_SOME)
             continue;
         n = count_of_host(runs, host_of(run));
-        if (n > most || (n == most && run->stalled < slowest->stalled)) {
+        if (slowest == NULL || n > most || (n == most && run->stalled < slowest->stalled)) {
             slowest = run;
             most = n;
         }
