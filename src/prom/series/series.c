@@ -1,4 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A batch is walked metric by metric. A metric's stream is entered, which pins it, and its family is held by the
+ * stream's first series. Its points come in groups, so that the memory of the next ones is on its way while one is
+ * merged. A point whose bytes are known finds its series at once; a plain number is stored right here, all else goes
+ * through series_merge(). Bytes that are not known are translated to labels and looked up by these: they are an alias
+ * of a series that there is, or a new one, which has to be admitted.
+ *
+ * All work is counted in units, and the walk stops where a slice's are used up, in the middle of a metric if need be;
+ * stream and cursor stay pinned until the next slice.
+ *
+ * A timer sweeps the families, slot by slot, and takes out the series that nothing has arrived for.
+ *
+ * What can go wrong: a name or an attribute that Prometheus cannot have, another type under the name, a temporality
+ * that a scrape cannot show, no room in the budget, too many series, another sender in the same series. Each costs the
+ * points that it is about, by a reason in the result, and the series that were there stay as they were. */
 #include "prom/series/series.h"
 
 #include "base/mem.h"

@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* All four levels are entries of one table: a fixed struct, then the raw bytes that it is known by, then what was
+ * worked out of them (labels, a name). Each counts its children, a walk's pin being one; with the last child it goes,
+ * and lets its parent go.
+ *
+ * The cursor of a walk pins the resource and the scope where it stands, so that a batch of many metrics looks these up
+ * once. streams_enter() finds or makes the metric's stream below them and pins that too.
+ *
+ * Of the resources of one job and instance the newest is shown as target_info; the others hang behind it and come
+ * forward when it goes.
+ *
+ * What can go wrong: the budget refuses an entry, or the table has no slot for it where strangers crowd it. Then what
+ * is new has no stream or series, by a reason, and nothing that exists changes. */
 #include "prom/series/streams.h"
 
 #include "base/mem.h"

@@ -124,6 +124,22 @@ START_TEST(many_new_series_are_taken_in_slices_and_in_order)
 }
 END_TEST
 
+START_TEST(the_loop_turns_many_times_while_100000_points_become_series)
+{
+    int turns = 0;
+
+    deliver(many(100000));
+    for (; !settled; turns++) {
+        ck_assert_int_lt(turns, 1000);
+        clock_advance(&r.loop.clock, 1);
+        turn_run(&r.loop.turn);
+    }
+    ck_assert_int_gt(turns, 100);
+    ck_assert_uint_eq(ledger.delivered, 100000);
+    ck_assert(rig_metric(&r, "otelcd_prometheus_series", "exporter", "prometheus", NULL) == 100000);
+}
+END_TEST
+
 START_TEST(stop_takes_what_still_waits)
 {
     bool stopped = false;
@@ -148,6 +164,7 @@ int main(void)
     tcase_add_test(t, a_batch_is_safe_when_it_is_merged);
     tcase_add_test(t, what_cannot_be_shown_is_told_to_the_sender_and_counted_by_reason);
     tcase_add_test(t, many_new_series_are_taken_in_slices_and_in_order);
+    tcase_add_test(t, the_loop_turns_many_times_while_100000_points_become_series);
     tcase_add_test(t, stop_takes_what_still_waits);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
