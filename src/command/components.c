@@ -113,7 +113,11 @@ static void type_words(const struct option *o, struct buf *out)
     out->len = 0;
     buf_puts(out, kind_word(o));
     for (size_t i = 0; o->names != NULL && o->names[i] != NULL; i++)
-        buf_printf(out, "%s%s", i > 0 ? ", " : o->kind == OPTION_ENUM ? " " : ": ", o->names[i]);
+        buf_printf(out, "%s%s",
+                   i > 0                    ? ", "
+                   : o->kind == OPTION_ENUM ? " "
+                                            : ": ",
+                   o->names[i][0] != '\0' ? o->names[i] : "\"\"");
     bounds_words(o, out);
     if (o->kind == OPTION_GROUP && o->mode != GROUP_PLAIN)
         buf_printf(out, ", %s", mode_word(o->mode));

@@ -33,7 +33,7 @@ extern const struct option client_tls_options[];
     { .key = "endpoint", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.endpoint, const char *), .def = "",          \
       .help = (endpoint_help_) },                                                                                     \
     { .key = "timeout", .kind = OPTION_DURATION, .offset = OPT_FIELD(T, m.timeout, duration), .def = (timeout_),      \
-      .min = "0s", .help = "For one attempt, to the end of the answer; 0s for none." },                               \
+      .min = "0s", .help = "Longest time for one attempt, to the end of the answer; 0s is no limit." },               \
     { .key = "headers", .kind = OPTION_HEADERS, .offset = OPT_FIELD(T, m.headers, struct string_map),                 \
       .help = "Headers of every request, for instance Authorization or X-Scope-OrgID. Values are never printed." },   \
     { .key = "compression", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.compression, const char *), .def = "",    \
@@ -41,16 +41,17 @@ extern const struct option client_tls_options[];
     { .key = "proxy_url", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.proxy_url, const char *), .def = "",        \
       .help = "An HTTP proxy; without it http_proxy and no_proxy of the environment." },                              \
     { .key = "max_idle_conns", .kind = OPTION_UINT, .offset = OPT_FIELD(T, m.max_idle_conns, uint64_t),               \
-      .def = "100", .help = "Connections that are kept; 0: as many as there are." },                                  \
+      .def = "100", .help = "Idle connections that are kept open; 0 is no limit." },                                  \
     { .key = "max_idle_conns_per_host", .kind = OPTION_UINT,                                                          \
       .offset = OPT_FIELD(T, m.max_idle_conns_per_host, uint64_t), .def = "0",                                        \
-      .help = "The same, and there is but one host. 0: eight for each of num_consumers.", .zero = "num_consumers" },                                             \
+      .help = "The same for each host, of which there is one; 0 is eight for each of num_consumers.",                 \
+      .zero = "8 * num_consumers" },                                                                                  \
     { .key = "max_conns_per_host", .kind = OPTION_UINT, .offset = OPT_FIELD(T, m.max_conns_per_host, uint64_t),       \
-      .def = "0", .help = "Connections at one time; 0 for no limit." },                                               \
+      .def = "0", .help = "Connections open at one time; 0 is no limit." },                                           \
     { .key = "idle_conn_timeout", .kind = OPTION_DURATION, .offset = OPT_FIELD(T, m.idle_conn_timeout, duration),     \
-      .def = "90s", .min = "0s", .help = "A kept connection closes after it; 0s for never." },                        \
+      .def = "90s", .min = "0s", .help = "An idle connection is closed after this time; 0s is never." },              \
     { .key = "disable_keep_alives", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.disable_keep_alives, bool),         \
-      .def = "false", .help = "A connection for each request." },                                                     \
+      .def = "false", .help = "Open a new connection for each request." },                                            \
     { .key = "tls", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls, struct client_tls_config),                    \
       .options = client_tls_options, .size = sizeof(struct client_tls_config), .mode = GROUP_PLAIN,                   \
       .help = "TLS to the receiver comes with a later version." },                                                    \

@@ -7,7 +7,7 @@ const struct option http_cors_options[] = {
     OPT_STRINGS(struct http_cors_config, allowed_origins, NULL,
                 "Origins that may send; each may contain one * for any run of characters."),
     OPT_STRINGS(struct http_cors_config, allowed_headers, NULL,
-                "Request headers that may be sent, besides the harmless ones; * is any."),
+                "Request headers that may be sent, besides those that browsers always allow; * is any."),
     OPT_STRINGS(struct http_cors_config, exposed_headers, NULL, "Response headers that scripts may read."),
     OPT_INT(struct http_cors_config, max_age, "0", "0", NULL,
             "Seconds that a browser may remember the answer to a preflight; 0 leaves the header out."),
@@ -38,8 +38,8 @@ static const struct option policy_options[] = {
 
 const struct option grpc_keepalive_options[] = {
     OPT_GROUP(struct grpc_keepalive_config, server_parameters, struct keepalive_parameters_config, parameters_options,
-              GROUP_SOME, "What the server does."),
+              GROUP_SOME, "Pings and ages of connections, as the server wants them."),
     OPT_GROUP(struct grpc_keepalive_config, enforcement_policy, struct keepalive_policy_config, policy_options,
-              GROUP_SOME, "What clients may do."),
+              GROUP_SOME, "How often clients may ping."),
     OPT_END,
 };

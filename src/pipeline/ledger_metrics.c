@@ -23,7 +23,8 @@ struct columns {
 
 static const struct columns pipeline_rows = {
     COUNTER("otelcd_pipeline_received_items", "Items that came into the pipeline."),
-    COUNTER("otelcd_pipeline_delivered_items", "Items that every exporter of the pipeline has made safe."),
+    COUNTER("otelcd_pipeline_delivered_items",
+            "Items that every exporter of the pipeline has accepted: delivered, or taken into its queue."),
     GAUGE("otelcd_pipeline_held_items", "Items inside the pipeline, not settled yet."),
     COUNTER("otelcd_pipeline_refused_items", "Items that were not taken, and the sender was told."),
     COUNTER("otelcd_pipeline_dropped_items", "Items that were taken, then lost or left out on purpose."),
@@ -31,7 +32,7 @@ static const struct columns pipeline_rows = {
 
 static const struct columns exporter_rows = {
     COUNTER("otelcd_exporter_received_items", "Items that came to the exporter."),
-    COUNTER("otelcd_exporter_delivered_items", "Items that the exporter has made safe."),
+    COUNTER("otelcd_exporter_delivered_items", "Items that the exporter has delivered."),
     GAUGE("otelcd_exporter_held_items", "Items inside the exporter, not settled yet."),
     COUNTER("otelcd_exporter_refused_items", "Items that the exporter did not take, and the pipeline was told."),
     COUNTER("otelcd_exporter_dropped_items", "Items that the exporter took, then lost or left out on purpose."),

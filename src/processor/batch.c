@@ -21,7 +21,7 @@ static const struct option options[] = {
     OPT_DURATION(struct batch_config, timeout, "200ms", "0s", NULL,
                  "The longest time an item waits here; 0s sends each batch on at once."),
     OPT_UINT(struct batch_config, send_batch_size, "8192", "0", UINT32_LIMIT,
-             "Number of items that makes a batch leave whatever the timer says; 0 sends each batch on at once."),
+             "Number of items at which a batch is sent without waiting for timeout; 0 sends each batch on at once."),
     OPT_UINT(struct batch_config, send_batch_max_size, "0", "0", UINT32_LIMIT,
              "Larger batches are cut; 0 leaves them whole. At least send_batch_size."),
     OPT_STRINGS(struct batch_config, metadata_keys, "[]",

@@ -37,13 +37,12 @@ static const struct option options[] = {
              "Hard limit in MiB. Takes precedence over limit_percentage. service::memory_budget_mib is lowered to what "
              "fits below it, so that receivers do not take in more."),
     OPT_UINT(struct memory_limiter_config, spike_limit_mib, "0", "0", UINT32_LIMIT,
-             "The soft limit, where refusing begins, lies so many MiB below the hard one; 0 = 20 % of it.",
+             "The soft limit, above which data is refused, is this many MiB below the hard one; 0 is 20 % of it.",
              .zero = "20 % of the hard limit"),
     OPT_UINT(struct memory_limiter_config, limit_percentage, "0", "0", "100",
              "Hard limit in percent of the memory of the cgroup or machine."),
     OPT_UINT(struct memory_limiter_config, spike_limit_percentage, "0", "0", "100",
-             "Distance of the soft limit in percent of the memory; 0 = 20 % of the hard limit.",
-             .zero = "20 % of the hard limit"),
+             "The same in percent of the memory; 0 is 20 % of the hard limit.", .zero = "20 % of the hard limit"),
     OPT_DURATION(
         struct memory_limiter_config, min_gc_interval_when_soft_limited, "10s", "0s", NULL,
         "Least time between two attempts to free memory while usage is above the soft limit; when much has been "
@@ -51,7 +50,7 @@ static const struct option options[] = {
     OPT_DURATION(struct memory_limiter_config, min_gc_interval_when_hard_limited, "0s", "0s", NULL,
                  "The same above the hard limit."),
     OPT_DURATION(struct memory_limiter_config, max_gc_interval_when_soft_limited, "30s", "0s", NULL,
-                 "Longest time that attempts which free little are put off; 0s = they are not put off."),
+                 "Longest time that attempts which free little are put off; 0s does not put them off."),
     OPT_DURATION(struct memory_limiter_config, max_gc_interval_when_hard_limited, "30s", "0s", NULL,
                  "The same above the hard limit."),
     OPT_END,

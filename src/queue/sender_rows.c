@@ -24,8 +24,9 @@ static const struct option partition_options[] = {
 static const struct option batch_options[] = {
     OPT_DURATION(struct sending_batch_config, flush_timeout, "200ms", NULL, NULL,
                  "The longest that something waits for more."),
-    OPT_INT(struct sending_batch_config, min_size, "8192", NULL, NULL,
-            "What makes a batch leave whatever the timer says, in units of sizer; 0 sends each on at once."),
+    OPT_INT(
+        struct sending_batch_config, min_size, "8192", NULL, NULL,
+        "Size at which a batch is sent without waiting for flush_timeout, in units of sizer; 0 sends each on at once."),
     OPT_INT(struct sending_batch_config, max_size, "0", NULL, NULL,
             "Larger batches are cut; 0 leaves them whole. At least min_size."),
     OPT_ENUM(struct sending_batch_config, sizer, batch_sizers, "",
@@ -37,13 +38,13 @@ static const struct option batch_options[] = {
 };
 
 const struct option sending_queue_options[] = {
-    OPT_INT(struct sending_queue_config, num_consumers, "10", NULL, "1000", "Batches on their way at one time."),
+    OPT_INT(struct sending_queue_config, num_consumers, "10", NULL, "1000", "Batches being sent at one time."),
     OPT_INT(struct sending_queue_config, queue_size, "1000", NULL, NULL,
-            "What the queue may hold, in units of sizer, what is on its way included."),
+            "What the queue may hold, in units of sizer, including what is being sent."),
     OPT_ENUM(struct sending_queue_config, sizer, sizers, "requests",
              "What queue_size counts: batches, items (spans, data points, log records) or bytes."),
     OPT_BOOL(struct sending_queue_config, block_on_overflow, "false",
-             "When the queue is full senders wait; else they are told to come again."),
+             "When the queue is full, senders wait; otherwise they are told to retry."),
     OPT_BOOL(struct sending_queue_config, wait_for_result, "false", "Senders wait until their batch is exported."),
     OPT_EXTENSION(struct sending_queue_config, storage, CAPABILITY_STORAGE,
                   "Keep the queue on disk: the id of a file_storage extension. What was accepted survives restarts."),

@@ -13,30 +13,30 @@ static const char *const encoding_names[] = { "console", "json", NULL };
 static const char *const metric_level_names[] = { "none", "basic", "normal", "detailed", NULL };
 
 static const struct option sampling_options[] = {
-    OPT_DURATION(struct log_sampling_config, tick, "10s", "1ms", NULL, "Length of one count."),
+    OPT_DURATION(struct log_sampling_config, tick, "10s", "1ms", NULL, "Period over which lines are counted."),
     OPT_UINT(struct log_sampling_config, initial, "10", NULL, NULL,
              "Lines of one level and message that are written in each tick."),
     OPT_UINT(struct log_sampling_config, thereafter, "100", NULL, NULL,
-             "After those, every so many-th is written; 0 writes none."),
+             "After those, one line in this many is written; 0 writes none."),
     OPT_END,
 };
 
 static const struct option logs_options[] = {
-    OPT_ENUM(struct logs_config, level, log_level_names, "info", "Least level that is written.", .nocase = true),
-    OPT_ENUM(struct logs_config, encoding, encoding_names, "console", "Form of a line."),
+    OPT_ENUM(struct logs_config, level, log_level_names, "info", "Lowest level that is written.", .nocase = true),
+    OPT_ENUM(struct logs_config, encoding, encoding_names, "console", "Format of a line."),
     OPT_GROUP(struct logs_config, sampling, struct log_sampling_config, sampling_options, GROUP_SOME,
               "Holds back lines that repeat."),
     OPT_STRINGS(struct logs_config, output_paths, "[stderr]",
                 "Where lines go, each to all of them: stderr, stdout and files."),
-    OPT_STRINGS(struct logs_config, error_output_paths, "[stderr]",
-                "Where the logger's own errors would go; otelcd's logger has none to report, so only stderr and stdout "
-                "are accepted."),
+    OPT_STRINGS(
+        struct logs_config, error_output_paths, "[stderr]",
+        "Has no effect here: the logger has no errors of its own to write. Only stderr and stdout are accepted."),
     OPT_ANY(struct logs_config, initial_fields, "Fields on every line: a map of names to scalars."),
-    OPT_BOOL(struct logs_config, disable_caller, "true", "Lines never name the calling function; true says so."),
-    OPT_BOOL(struct logs_config, disable_stacktrace, "true", "Lines never carry stack traces; true says so."),
+    OPT_BOOL(struct logs_config, disable_caller, "true", "Has no effect here: lines never name the calling function."),
+    OPT_BOOL(struct logs_config, disable_stacktrace, "true", "Has no effect here: lines never carry stack traces."),
     OPT_BOOL(struct logs_config, disable_zap_resource, "false",
              "Leave out the service's resource (service.name, service.version, service.instance.id) on every line."),
-    OPT_BOOL(struct logs_config, development, "false", "There is no development mode; false says so."),
+    OPT_BOOL(struct logs_config, development, "false", "Has no effect here: there is no development mode."),
     OPT_REFUSED("processors", "exporting otelcd's own log over OTLP is not served yet: remove this block; the log goes "
                               "to output_paths"),
     OPT_END,
@@ -92,11 +92,10 @@ static const struct option metrics_options[] = {
 };
 
 static const struct option traces_options[] = {
-    OPT_ENUM(struct traces_config, level, metric_level_names, "none", "otelcd does not trace itself; none says so.",
-             .nocase = true),
+    OPT_ENUM(struct traces_config, level, metric_level_names, "none",
+             "Has no effect here: otelcd does not trace itself.", .nocase = true),
     OPT_REFUSED("processors", "otelcd does not trace itself: remove this key"),
-    OPT_STRINGS(struct traces_config, propagators, NULL,
-                "Of the traces of itself that otelcd does not make: tracecontext and b3, without effect."),
+    OPT_STRINGS(struct traces_config, propagators, NULL, "Has no effect here: otelcd does not trace itself."),
     OPT_REFUSED("sampler", "otelcd does not trace itself: remove this key"),
     OPT_REFUSED("limits", "otelcd does not trace itself: remove this key"),
     OPT_END,
@@ -117,13 +116,13 @@ const struct option service_options[] = {
              "The pipelines: signal or signal/name, each with receivers, processors "
              "and exporters."),
     OPT_GROUP(struct service_config, telemetry, struct telemetry_config, telemetry_options, GROUP_PLAIN,
-              "What otelcd says of itself."),
+              "otelcd's own log, metrics and resource."),
     OPT_UINT(struct service_config, memory_budget_mib, "0", NULL, "1048576",
              "MiB that data inside otelcd may take before senders are held back; 0 is 60 % of the memory there is: the "
              "smallest limit of the cgroup and its parents, or the machine's.",
              .zero = "60 % of the memory there is"),
     OPT_DURATION(struct service_config, shutdown_timeout, "10s", "0s", NULL,
-                 "Longest time to hand on what is held when stopping."),
+                 "When stopping: the longest time to deliver or hand on what is still held."),
     OPT_BOOL(struct service_config, sandbox, "true",
              "Give up at the start, for good, what is not needed: running programs, writing anywhere but where the "
              "configuration says (Landlock, where the kernel has it), new privileges, and root's capabilities. Read "

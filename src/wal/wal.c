@@ -280,7 +280,7 @@ static void book_failure(struct wal *w, struct wal_group *g)
         wal_state_settle(&w->state, g->first_seq, w->state.last);
     }
     if (complaint_due(&w->failing, &w->loop->clock))
-        log_error(&w->log, "Cannot write to the log; senders are told to come again", F_STR("directory", w->directory),
+        log_error(&w->log, "Cannot write to the log; senders are told to retry", F_STR("directory", w->directory),
                   F_STR("error", uv_strerror(g->status)), F_UINT("repeated", complaint_taken(&w->failing)));
 }
 

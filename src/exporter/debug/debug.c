@@ -33,12 +33,12 @@ struct debug_config {
 
 static const struct option options[] = {
     OPT_ENUM(struct debug_config, verbosity, verbosity_names, "basic",
-             "basic: one line each batch with counts. normal: a line each item too. detailed: every field.",
+             "basic: one line for each batch, with counts. normal: also a line for each item. detailed: every field.",
              .nocase = true),
     OPT_INT(struct debug_config, sampling_initial, "2", NULL, NULL,
             "Batches printed in each second before sampling; all of them when negative."),
     OPT_INT(struct debug_config, sampling_thereafter, "1", NULL, NULL,
-            "After those, every so many-th batch of the second is printed; none when 0 or negative."),
+            "After those, one batch in this many is printed within the second; none when 0 or negative."),
     OPT_BOOL(struct debug_config, use_internal_logger, "true",
              "Print through otelcd's own log; false: to output_paths, without time and level."),
     OPT_STRINGS(struct debug_config, output_paths, "[stdout]",

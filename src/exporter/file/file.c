@@ -51,8 +51,8 @@ static const struct option rotation_options[] = {
             "A file that a message would make larger than this many MiB is renamed and a new one begun; 0 means 100.",
             .zero = "100"),
     OPT_INT(struct rotation_config, max_days, "0", "0", "1000000",
-            "Remove renamed files after so many days; 0 = never."),
-    OPT_INT(struct rotation_config, max_backups, "100", "0", NULL, "Renamed files that are kept; 0 = all."),
+            "Remove renamed files after this many days; 0 is never."),
+    OPT_INT(struct rotation_config, max_backups, "100", "0", NULL, "Renamed files that are kept; 0 is all."),
     OPT_BOOL(struct rotation_config, localtime, "false", "The time in their names is local; else UTC."),
     OPT_END,
 };
@@ -80,7 +80,7 @@ static const struct option options[] = {
              "zstd: each message compressed by itself, with its length in front, JSON too."),
     OPT_DURATION(
         struct file_config, flush_interval, "1s", NULL, NULL,
-        "The longest that data may wait in memory to be written. otelcd writes at once, so any value is kept."),
+        "The longest that data may wait in memory to be written. otelcd writes at once, so every value holds."),
     OPT_GROUP(struct file_config, group_by, struct group_config, group_options, GROUP_PLAIN, "Several files."),
     OPT_BOOL(struct file_config, create_directory, "false", "Make the directory of path when it is not there."),
     OPT_STRING(struct file_config, directory_permissions, "",
@@ -165,7 +165,7 @@ static void settle_failed(struct file *f, const struct entry *e)
 {
     metric_add(f->failures, 1);
     if (complaint_due(&f->failing, &f->node.host->loop->clock))
-        log_warn(&f->node.log, "Writing failed, senders are told to come again", F_STR("error", e->written.err.text),
+        log_warn(&f->node.log, "Writing failed, senders are told to retry", F_STR("error", e->written.err.text),
                  F_UINT("batches", complaint_taken(&f->failing)));
     ack_fail(e->ack, VERDICT_RETRY, reason_of(e->written.rc), "%s", e->written.err.text);
 }

@@ -16,8 +16,7 @@ static const struct option http_options[] = {
 static const struct option queue_options[] = {
     OPT_BOOL(struct remote_write_queue_config, enabled, "true",
              "Keep batches until they are delivered. Without it a sender waits for the receiver's answer."),
-    OPT_INT(struct remote_write_queue_config, queue_size, "10000", NULL, NULL, "Batches in memory, what is in flight "
-            "included. With `wal` the disk's limit counts instead."),
+    OPT_INT(struct remote_write_queue_config, queue_size, "10000", NULL, NULL, "Batches in memory, including those in flight. With `wal` the disk's limit counts instead."),
     OPT_INT(struct remote_write_queue_config, num_consumers, "5", NULL, NULL,
             "Requests in flight at one time, at most: as many are in use as the rate needs, one at first. Each series "
             "keeps to one of them, so it stays in order."),
@@ -26,13 +25,13 @@ static const struct option queue_options[] = {
 
 static const struct option wal_options[] = {
     OPT_STRING(struct remote_write_wal_config, directory, "",
-               "Where batches wait on disk; prom_remotewrite is made below it, and nobody else may use that."),
+               "Where batches wait on disk, in a directory prom_remotewrite that is this exporter's alone."),
     OPT_UINT(struct remote_write_wal_config, buffer_size, "300", "1", NULL,
              "Batches that may go together in one round of requests."),
     OPT_IGNORED("truncate_frequency", "files are removed as soon as all in them is delivered"),
     OPT_IGNORED("lag_record_frequency", "the age is worked out at each scrape"),
     OPT_UINT(struct remote_write_wal_config, max_size_mib, "1024", "8", "16777216",
-             "The disk that it may take; beyond it senders are told to come again."),
+             "Most disk that it may take, in MiB; beyond it senders are told to retry."),
     OPT_BOOL(struct remote_write_wal_config, fsync, "true",
              "A sender is answered when its batch is synced. Without it a power failure may lose the last seconds."),
     OPT_END,
@@ -61,7 +60,7 @@ const struct option remote_write_options[] = {
     OPT_GROUP(T, target_info, struct remote_write_target_config, target_options, GROUP_PLAIN, "The series target_info."),
     OPT_INT(T, max_batch_size_bytes, "3000000", "0", "1000000000",
             "Most bytes of one request, before compression; 0 for the default.", .zero = "3000000"),
-    OPT_UINT(T, max_batch_request_parallelism, "0", NULL, "1000", "In place of num_consumers. 0: not set."),
+    OPT_UINT(T, max_batch_request_parallelism, "0", NULL, "1000", "Overrides num_consumers; 0 does not."),
     OPT_BOOL(T, disable_scope_info, "false", "Leave the otel_scope_* labels out."),
     OPT_BOOL(T, send_metadata, "false", "With prometheus.WriteRequest, send type, help and unit of metrics too, each once "
              "a minute. The newer message always has them."),

@@ -134,7 +134,7 @@ static void set_running(struct scrape_endpoint *e)
 
 static void refuse_busy(struct scrape_endpoint *e, struct http_request *req)
 {
-    refuse(req, ENDPOINT_BUSY, 503, "retry-after", "1", "503 too many scrapes at once: come again in a second\n");
+    refuse(req, ENDPOINT_BUSY, 503, "retry-after", "1", "503 too many scrapes at once: retry in a second\n");
     if (complaint_due(&e->busy, &e->all->loop->clock))
         log_warn(&e->all->log, "Scrape refused: too many run already",
                  F_STR("endpoint", http_server_address(e->server)), F_STR("peer", http_request_peer(req)),
