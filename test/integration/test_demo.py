@@ -173,6 +173,11 @@ def test_what_services_counted_is_what_queries_give_by_scrape_and_by_remote_writ
     wait(lambda: len(query(p, 'up{job="app"} == 1 and on(instance) process_cpu_seconds_total')) == 2, lambda: str(query(p, "up")))
 
 
+def test_every_page_that_the_demo_names_is_there(demo):
+    for name in ("prometheus_page", "victoria_metrics_page", "alertmanager_page"):
+        assert get(demo.at[name])[0] == 200, demo.at[name]
+
+
 def test_a_request_is_one_trace_through_both_services(demo):
     trace_id = demo.work()[1]["trace_id"]
 
