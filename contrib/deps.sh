@@ -12,7 +12,7 @@ test="check python3 python3-pytest python3-pytest-xdist python3-grpcio python3-p
       docker-compose"
 # libsnappy.a is C++.
 static="g++"
-lint="clang clang-tidy clang-format cppcheck"
+lint="clang libclang-rt-dev clang-tidy clang-format cppcheck"
 
 # Tools that people often have from elsewhere: the command, then the package that is asked for without it.
 tools_test="go:golang-go node:nodejs npm:npm"
