@@ -89,13 +89,13 @@ struct option {
     const char *const *names;     /* OPTION_ENUM: NULL-terminated */
     const struct option *options; /* OPTION_GROUP, OPTION_LIST */
     size_t size;                  /* of the nested struct */
+    const char *zero;             /* the value that 0 stands for; NULL: 0 is 0 */
+    const char *deprecated;       /* not NULL: still works, warns with this text */
     enum group_mode mode;
     enum capability capability; /* OPTION_EXTENSION */
-    const char *zero;           /* the value that 0 stands for; NULL: 0 is 0 */
     bool required;              /* must be written and not be empty */
     bool nocase;                /* OPTION_ENUM */
     bool any;                   /* OPTION_NODE: values of any type, so that what is text must be known */
-    const char *deprecated;     /* not NULL: still works, warns with this text */
 };
 
 #define OPT_FIELD(T, f, ctype) _Generic(&((T *)0)->f, ctype * : offsetof(T, f))

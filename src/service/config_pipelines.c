@@ -46,8 +46,13 @@ static void not_configured(struct loader *l, enum component_kind kind, const cha
                       id, strchr("aeiou", config_words[other][0]) != NULL ? "an" : "a", config_words[other]);
             return;
         }
-    fault_add(faults_of(l), at, path, false, "references %s \"%s\" which is not configured%s%s%s", config_words[kind],
-              id, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
+    if (near != NULL)
+        fault_add(faults_of(l), at, path, false, "references %s \"%s\" which is not configured; did you mean \"%s\"?",
+                  config_words[kind], id, near);
+    else
+        fault_add(faults_of(l), at, path, false,
+                  "references %s \"%s\" which is not configured; write it under %s, or take it out here",
+                  config_words[kind], id, config_sections[kind]);
 }
 
 /* A list of ids into a list of components. */
@@ -101,6 +106,12 @@ static void check_pipeline_keys(struct loader *l, const struct yaml_node *body, 
 
         if (strcmp(key, keys[0]) == 0 || strcmp(key, keys[1]) == 0 || strcmp(key, keys[2]) == 0)
             continue;
+        if (strcmp(key, "connectors") == 0) {
+            fault_add(faults_of(l), config_place(l, &body->pairs[i]), path, false,
+                      "has invalid keys: connectors; a connector stands among the exporters of one pipeline and the "
+                      "receivers of another");
+            continue;
+        }
         near = nearest_of(key, keys);
         fault_add(faults_of(l), config_place(l, &body->pairs[i]), path, false, "has invalid keys: %s; %s%s%s", key,
                   near != NULL ? "did you mean \"" : "a pipeline has receivers, ",
