@@ -281,9 +281,11 @@ static void check(const void *config, struct check *ck)
     const struct memory_limiter_config *c = config;
 
     if (c->check_interval.ns <= 0)
-        check_fail(ck, "check_interval", "'check_interval' must be greater than zero");
+        check_fail(ck, "check_interval", "'check_interval' must be greater than zero; 1s is a good value");
     if (c->limit_mib == 0 && c->limit_percentage == 0)
-        check_fail(ck, "", "'limit_mib' or 'limit_percentage' must be greater than zero");
+        check_fail(ck, "",
+                   "'limit_mib' or 'limit_percentage' must be greater than zero: write limit_mib: 512, or "
+                   "limit_percentage: 80");
     if (c->limit_mib > 0 && c->spike_limit_mib >= c->limit_mib)
         check_fail(ck, "spike_limit_mib", "'spike_limit_mib' must be smaller than 'limit_mib'");
     if (c->limit_percentage > 0 && c->spike_limit_percentage >= c->limit_percentage)

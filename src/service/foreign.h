@@ -8,8 +8,8 @@
 
 struct foreign {
     enum component_kind kind;
-    const char *types; /* several, with blanks between; without underscores, for old and new spellings differ in them */
     bool retired;      /* the Go collector has them no longer */
+    const char *types; /* several, with blanks between; without underscores, for old and new spellings differ in them */
     const char *advice; /* what to use here; NULL: what is said of their kind */
 };
 

@@ -171,13 +171,15 @@ static const struct {
       "\"batch\"?\n"
       "4:70: service::pipelines::traces: references processor \"nop\" which is not configured; nop is the name of a "
       "receiver\n"
-      "4:88: service::pipelines::traces: references exporter \"a\" which is not configured" },
+      "4:88: service::pipelines::traces: references exporter \"a\" which is not configured; write it under exporters, "
+      "or take it out here" },
     { RECEIVERS EXPORTERS
       "processors: {batch: }\n"
       "service: {pipelines: {traces: {receivers: [nop], processors: [batch, batch], exporters: [nop]}}}",
       "4:70: service::pipelines::traces: references processor \"batch\" multiple times" },
     { RECEIVERS EXPORTERS "service: {extensions: [zpages], pipelines: {traces: {receivers: [nop], exporters: [nop]}}}",
-      "3:24: service::extensions: references extension \"zpages\" which is not configured" },
+      "3:24: service::extensions: references extension \"zpages\" which is not configured; write it under extensions, "
+      "or take it out here" },
     { RECEIVERS "exporters: {debug: {sending_queue: {storage: zpages}}}\nextensions: {zpages: }\n"
                 "service: {extensions: [zpages], pipelines: {traces: {receivers: [nop], exporters: [debug]}}}",
       "3:14: extensions::zpages: \"zpages\" is an extension of the Go collector that otelcd does not have; remove "
