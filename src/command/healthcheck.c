@@ -19,11 +19,20 @@ struct target {
     char port[16];
 };
 
+/* localhost is what the daemon takes it for, also where no file says so (a bare container). */
+static int resolve_target(const struct target *t, struct addrinfo **list)
+{
+    const char *host = strcmp(t->host, "localhost") == 0 ? "127.0.0.1" : t->host;
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+
+    return getaddrinfo(host, t->port, &hints, list);
+}
+
 static int dial(const struct target *t, long timeout_ms, const char **why)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
+    struct addrinfo *list = NULL;
     struct timeval tv = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
-    int rc = getaddrinfo(t->host, t->port, &hints, &list);
+    int rc = resolve_target(t, &list);
     int fd = -1;
 
     if (rc != 0) {
