@@ -41,22 +41,6 @@ static bool has_room(const struct budget *b)
     return budget_room(b) > some;
 }
 
-static void unlink_waiter(struct budget_waiter *w)
-{
-    w->prev->next = w->next;
-    w->next->prev = w->prev;
-    w->waiting = false;
-}
-
-static void append_waiter(struct budget *b, struct budget_waiter *w)
-{
-    w->waiting = true;
-    w->next = &b->waiters;
-    w->prev = b->waiters.prev;
-    w->prev->next = w;
-    b->waiters.prev = w;
-}
-
 /* Each waiter that stood here when we began has its turn once; those who need more than there is, and those who are
  * refused again, queue up behind. */
 static void wake(struct turn_task *task)
@@ -64,23 +48,23 @@ static void wake(struct turn_task *task)
     struct budget *b = container_of(task, struct budget, wake);
     size_t n = 0;
 
-    for (struct budget_waiter *w = b->waiters.next; w != &b->waiters; w = w->next)
+    list_each (struct budget_waiter, w, &b->waiters, link)
         n++;
-    while (n-- > 0 && b->waiters.next != &b->waiters && has_room(b)) {
-        struct budget_waiter *w = b->waiters.next;
+    while (n-- > 0 && !list_empty(&b->waiters) && has_room(b)) {
+        struct budget_waiter *w = list_first(&b->waiters, struct budget_waiter, link);
 
-        unlink_waiter(w);
+        list_remove(&w->link);
         if (w->need <= budget_room(b))
             w->on_room(w);
         else
-            append_waiter(b, w);
+            list_push(&b->waiters, &w->link);
     }
 }
 
 void budget_init(struct budget *b, uint64_t limit, struct turn *turn)
 {
     *b = (struct budget){ .limit = limit, .turn = turn, .wake = { .run = wake } };
-    b->waiters.next = b->waiters.prev = &b->waiters;
+    list_init(&b->waiters);
 }
 
 void budget_divide(struct budget *b, struct budget *shares, size_t n)
@@ -147,7 +131,7 @@ void budget_charge(struct budget *b, uint64_t n)
 
 static void call_waiters(struct budget *b)
 {
-    if (b->waiters.next != &b->waiters && has_room(b))
+    if (!list_empty(&b->waiters) && has_room(b))
         turn_defer(b->turn, &b->wake);
 }
 
@@ -170,15 +154,14 @@ void budget_give(struct budget *b, uint64_t n)
 void budget_wait(struct budget *b, struct budget_waiter *w, void (*on_room)(struct budget_waiter *))
 {
     w->on_room = on_room;
-    if (w->waiting)
+    if (list_linked(&w->link))
         return;
-    append_waiter(b, w);
+    list_push(&b->waiters, &w->link);
     call_waiters(b);
 }
 
 void budget_cancel(struct budget *b, struct budget_waiter *w)
 {
     (void)b;
-    if (w->waiting)
-        unlink_waiter(w);
+    list_remove(&w->link);
 }

@@ -15,6 +15,7 @@
 #ifndef BASE_BUDGET_H
 #define BASE_BUDGET_H
 
+#include "base/list.h"
 #include "base/turn.h"
 
 #include <stdbool.h>
@@ -24,10 +25,9 @@
 #define BUDGET_RESERVE 16 /* the reserve of a share that has one is this part of the limit */
 
 struct budget_waiter {
-    struct budget_waiter *next, *prev;
+    struct list link;
     void (*on_room)(struct budget_waiter *w);
     uint64_t need; /* it is not called before that much can be taken; 0: any room will do */
-    bool waiting;
 };
 
 struct budget {
@@ -40,7 +40,7 @@ struct budget {
     uint64_t refusals; /* times budget_take said no */
     uint64_t reserve;  /* of a share */
     uint64_t kept;     /* of the whole: the sum of what shares use less than their reserves */
-    struct budget_waiter waiters;
+    struct list waiters;
     struct turn *turn;
     struct turn_task wake;
 };

@@ -443,7 +443,7 @@ static bool must_pause(struct http1 *h)
 
     if (h->pass || budget->used <= budget->limit)
         return false;
-    if (!h->room.waiting)
+    if (!list_linked(&h->room.link))
         conn_io_expect(h->io, DEADLINE_BUDGET, PAUSE_MAX);
     budget_wait(budget, &h->room, on_room);
     return true;
