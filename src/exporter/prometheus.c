@@ -105,15 +105,15 @@ struct prometheus_node {
         struct metric *points;
         struct complaint complaint;
     } rejections[SERIES_REASONS];
-    struct waiting *waiting, **last_waiting; /* batches that need more than a slice, and those behind them */
-    uint64_t turn;                           /* mono: the loop's turn that `left` is of */
-    int64_t left;                            /* units of work that this turn may still take */
+    struct list waiting; /* batches that need more than a slice, and those behind them */
+    uint64_t turn;       /* mono: the loop's turn that `left` is of */
+    int64_t left;        /* units of work that this turn may still take */
     struct clock_timer timer;
     void (*stopped)(struct node *node);
 };
 
 struct waiting {
-    struct waiting *next;
+    struct list link;
     struct batch *batch;
     struct ack *ack;
     struct series_taking taking;
@@ -224,15 +224,13 @@ static bool take_some(struct prometheus_node *n, struct series_taking *taking)
 /* The oldest batch that waits. */
 static void go_on(struct prometheus_node *n, bool to_the_end)
 {
-    struct waiting *w = n->waiting;
+    struct waiting *w = list_first(&n->waiting, struct waiting, link);
 
     if (to_the_end ? !series_taking_some(&w->taking, INT64_MAX) : !take_some(n, &w->taking))
         return;
     series_taking_end(&w->taking);
     settle(n, w->batch, w->ack, &w->taking.result);
-    n->waiting = w->next;
-    if (w->next == NULL)
-        n->last_waiting = &n->waiting;
+    list_remove(&w->link);
     free(w);
 }
 
@@ -242,8 +240,8 @@ static void on_turn(struct clock_timer *timer)
 
     do
         go_on(n, false);
-    while (n->waiting != NULL && n->left > 0);
-    if (n->waiting != NULL)
+    while (!list_empty(&n->waiting) && n->left > 0);
+    if (!list_empty(&n->waiting))
         clock_start(&n->node.host->loop->clock, timer, 1, on_turn);
 }
 
@@ -253,8 +251,7 @@ static void wait_for_turn(struct prometheus_node *n, struct batch *batch, struct
     struct waiting *w = mem_alloc(sizeof(*w));
 
     *w = (struct waiting){ .batch = batch, .ack = ack, .taking = *taking };
-    *n->last_waiting = w;
-    n->last_waiting = &w->next;
+    list_push(&n->waiting, &w->link);
     if (!clock_armed(&n->timer))
         clock_start(&n->node.host->loop->clock, &n->timer, 1, on_turn);
 }
@@ -265,7 +262,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     struct series_taking taking;
 
     series_taking_begin(&taking, &n->store, batch);
-    if (n->waiting != NULL || !take_some(n, &taking)) {
+    if (!list_empty(&n->waiting) || !take_some(n, &taking)) {
         wait_for_turn(n, batch, ack, &taking); /* order is kept: deltas need it */
         return;
     }
@@ -336,7 +333,7 @@ static int create(struct node *node, const void *config, struct error *err)
     (void)err;
     node->in.consume = consume;
     n->config = config;
-    n->last_waiting = &n->waiting;
+    list_init(&n->waiting);
     set_options(n);
     series_store_init(&n->store, &n->options, &node->host->loop->clock, node->host->budget);
     collisions_init(&n->collisions, node->host->metrics, node->id, &node->log, &node->host->loop->clock);
@@ -390,7 +387,7 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     struct prometheus_node *n = prometheus_of(node);
 
     n->stopped = done;
-    while (n->waiting != NULL)
+    while (!list_empty(&n->waiting))
         go_on(n, true);
     clock_stop(&node->host->loop->clock, &n->timer);
     if (n->serving)
@@ -409,10 +406,10 @@ static void destroy(struct node *node)
     struct prometheus_node *n = prometheus_of(node);
 
     clock_stop(&node->host->loop->clock, &n->timer);
-    for (struct waiting *w; (w = n->waiting) != NULL; free(w)) { /* never stopped */
-        n->waiting = w->next;
+    list_each (struct waiting, w, &n->waiting, link) { /* never stopped */
         series_taking_end(&w->taking);
         batch_unref(w->batch);
+        free(w);
     }
     collect(&n->hook);
     metric_set(n->series, 0);

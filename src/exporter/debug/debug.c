@@ -58,7 +58,7 @@ static const struct metric_row row_left_out = {
 static const struct metric_row *const metric_rows[] = { &row_left_out, NULL };
 
 struct print {
-    struct print *next;
+    struct list link;
     struct batch *batch;
     struct ack *ack;
 };
@@ -85,7 +85,7 @@ struct debug {
     /* Sampling. */
     uint64_t second_end, seen;
     /* Printing. */
-    struct print *first, *last;
+    struct list prints; /* that wait */
     struct text_job *job;
     struct clock_timer look;
     size_t backlog;    /* when we last looked */
@@ -135,7 +135,7 @@ static void finish(struct debug *d, struct print *p)
     batch_unref(p->batch);
     ack_safe(p->ack);
     free(p);
-    if (d->stopped != NULL && d->first == NULL && d->job == NULL)
+    if (d->stopped != NULL && list_empty(&d->prints) && d->job == NULL)
         d->stopped(&d->node);
 }
 
@@ -204,9 +204,9 @@ static void begin_job(struct debug *d, struct print *p)
 
 static struct print *pop(struct debug *d)
 {
-    struct print *p = d->first;
+    struct print *p = list_first(&d->prints, struct print, link);
 
-    d->first = p->next;
+    list_remove(&p->link);
     return p;
 }
 
@@ -253,7 +253,7 @@ static bool reader_keeps_up(struct debug *d)
         (void)complaint_over(&d->stalled);
         return true;
     }
-    while (d->first != NULL && now - d->progress >= STALLED)
+    while (!list_empty(&d->prints) && now - d->progress >= STALLED)
         leave_out(d);
     return false;
 }
@@ -262,9 +262,9 @@ static void pump(struct debug *d)
 {
     bool keeps_up = reader_keeps_up(d);
 
-    if (keeps_up && d->job == NULL && d->first != NULL)
+    if (keeps_up && d->job == NULL && !list_empty(&d->prints))
         begin_job(d, pop(d));
-    if (d->backlog > 0 || (!keeps_up && d->first != NULL))
+    if (d->backlog > 0 || (!keeps_up && !list_empty(&d->prints)))
         clock_start(&d->node.host->loop->clock, &d->look, LOOK_AGAIN, on_look);
 }
 
@@ -282,11 +282,7 @@ static void take(struct debug *d, struct batch *batch, struct ack *ack)
     }
     p = mem_alloc(sizeof(*p));
     *p = (struct print){ .batch = batch, .ack = ack };
-    if (d->first == NULL)
-        d->first = p;
-    else
-        d->last->next = p;
-    d->last = p;
+    list_push(&d->prints, &p->link);
     pump(d);
 }
 
@@ -359,6 +355,7 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     node->in.consume = consume;
+    list_init(&d->prints);
     d->config = config;
     d->left_out = metrics_get(node->host->metrics, &row_left_out, &label, 1);
     d->n = d->config->use_internal_logger ? 1 : d->config->output_paths.n;
@@ -423,7 +420,7 @@ static void finish_stop(struct node *node)
     struct debug *d = debug_of(node);
 
     d->stopped = d->done;
-    if (d->first == NULL && d->job == NULL)
+    if (list_empty(&d->prints) && d->job == NULL)
         d->stopped(node);
 }
 
@@ -455,7 +452,7 @@ static void destroy(struct node *node)
         sender_free(d->sender);
     if (d->job != NULL)
         job_abandon(&d->job->job);
-    while (d->first != NULL) {
+    while (!list_empty(&d->prints)) {
         struct print *p = pop(d);
 
         batch_unref(p->batch);

@@ -112,7 +112,7 @@ static const struct metric_row row_rotations = {
 static const struct metric_row *const metric_rows[] = { &row_bytes, &row_failures, &row_rotations, NULL };
 
 struct entry {
-    struct entry *next;
+    struct list link;
     struct batch *batch;
     struct ack *ack;
     struct file_written written;
@@ -123,7 +123,7 @@ struct write_job {
     struct job job;
     struct file *file;
     struct file_writer *writer;
-    struct entry *entries;
+    struct list entries;
     struct budget *budget;
     uint64_t charged;
 };
@@ -134,7 +134,7 @@ struct file {
     struct file_writer *writer;
     struct metric *bytes, *failures, *rotations;
     uint64_t seen_bytes, seen_rotations; /* of the writer's, in the metrics */
-    struct entry *first, *last;
+    struct list waiting;                 /* entries */
     struct write_job *job;
     struct complaint failing, missing, rejecting;
     struct clock_timer timer;
@@ -152,7 +152,7 @@ static void write_entries(struct job *job)
 {
     struct write_job *j = container_of(job, struct write_job, job);
 
-    for (struct entry *e = j->entries; e != NULL; e = e->next)
+    list_each (struct entry, e, &j->entries, link)
         file_writer_write(j->writer, e->batch, &e->written);
 }
 
@@ -216,9 +216,9 @@ static void begin_job(struct file *f);
 
 static void free_job(struct write_job *j)
 {
-    for (struct entry *e; (e = j->entries) != NULL; free(e)) {
-        j->entries = e->next;
+    list_each (struct entry, e, &j->entries, link) {
         batch_unref(e->batch);
+        free(e);
     }
     budget_give(j->budget, j->charged);
     free(j);
@@ -230,7 +230,7 @@ static void on_written(struct job *job)
     struct file *f = j->file;
 
     f->job = NULL;
-    for (const struct entry *e = j->entries; e != NULL; e = e->next)
+    list_each (struct entry, e, &j->entries, link)
         settle(f, e);
     free_job(j);
     count(f);
@@ -249,16 +249,16 @@ static void on_dropped(struct job *job)
 /* What waits, up to JOB_BYTES but at least one, leaves the list with the job. */
 static void take_entries(struct file *f, struct write_job *j)
 {
-    struct entry *last = f->first;
-    uint64_t bytes = last->batch->bytes;
+    uint64_t bytes = 0;
 
-    while (last->next != NULL && bytes + last->next->batch->bytes <= JOB_BYTES) {
-        last = last->next;
-        bytes += last->batch->bytes;
+    list_init(&j->entries);
+    list_each (struct entry, e, &f->waiting, link) {
+        if (!list_empty(&j->entries) && bytes + e->batch->bytes > JOB_BYTES)
+            break;
+        list_remove(&e->link);
+        list_push(&j->entries, &e->link);
+        bytes += e->batch->bytes;
     }
-    j->entries = f->first;
-    f->first = last->next;
-    last->next = NULL;
     j->charged = bytes * ENCODED_SIZE;
     budget_charge(j->budget, j->charged);
 }
@@ -268,7 +268,7 @@ static void begin_job(struct file *f)
 {
     if (f->job != NULL)
         return;
-    if (f->first == NULL) {
+    if (list_empty(&f->waiting)) {
         if (f->stopped != NULL) {
             clock_stop(&f->node.host->loop->clock, &f->timer);
             f->stopped(&f->node);
@@ -291,11 +291,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 
     e->batch = batch;
     e->ack = ack;
-    if (f->first == NULL)
-        f->first = e;
-    else
-        f->last->next = e;
-    f->last = e;
+    list_push(&f->waiting, &e->link);
     begin_job(f);
 }
 
@@ -404,6 +400,7 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     node->in.consume = consume;
+    list_init(&f->waiting);
     f->writer = file_writer_new(&o);
     f->bytes = metrics_get(node->host->metrics, &row_bytes, &label, 1);
     f->failures = metrics_get(node->host->metrics, &row_failures, &label, 1);
@@ -432,10 +429,11 @@ static void on_late(struct clock_timer *t)
     struct file *f = container_of(t, struct file, timer);
 
     file_writer_cancel(f->writer);
-    for (struct entry *e; (e = f->first) != NULL; free(e)) {
-        f->first = e->next;
+    list_each (struct entry, e, &f->waiting, link) {
+        list_remove(&e->link);
         batch_unref(e->batch);
         ack_fail(e->ack, VERDICT_RETRY, "shutdown", "shutting down before this could be written");
+        free(e);
     }
     begin_job(f);
 }
@@ -461,9 +459,9 @@ static void destroy(struct node *node)
     struct file *f = file_of(node);
 
     clock_stop(&node->host->loop->clock, &f->timer);
-    for (struct entry *e; (e = f->first) != NULL; free(e)) {
-        f->first = e->next;
+    list_each (struct entry, e, &f->waiting, link) {
         batch_unref(e->batch);
+        free(e);
     }
     if (f->job == NULL) {
         file_writer_free(f->writer);
