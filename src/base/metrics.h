@@ -31,6 +31,12 @@ struct metric_row {
     size_t n_bounds;
 };
 
+/* A counter or gauge that shows at level basic, as most do. */
+#define METRIC_ROW(name_, type_, unit_, help_)                                                                         \
+    {                                                                                                                  \
+        .name = (name_), .type = (type_), .level = LEVEL_BASIC, .unit = (unit_), .help = (help_)                       \
+    }
+
 struct metric_label {
     const char *name;  /* already a Prometheus label name; static */
     const char *value; /* copied */

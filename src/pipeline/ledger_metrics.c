@@ -7,14 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNTER(name_, help_)                                                                                          \
-    {                                                                                                                  \
-        .name = (name_), .type = METRIC_COUNTER, .level = LEVEL_BASIC, .unit = "{item}", .help = (help_)               \
-    }
-#define GAUGE(name_, help_)                                                                                            \
-    {                                                                                                                  \
-        .name = (name_), .type = METRIC_GAUGE, .level = LEVEL_BASIC, .unit = "{item}", .help = (help_)                 \
-    }
+#define COUNTER(name_, help_) METRIC_ROW(name_, METRIC_COUNTER, "{item}", help_)
+#define GAUGE(name_, help_) METRIC_ROW(name_, METRIC_GAUGE, "{item}", help_)
 
 /* The five columns, for either kind of ledger. */
 struct columns {

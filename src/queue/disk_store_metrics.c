@@ -4,26 +4,22 @@
 
 #include "base/mem.h"
 
-#define ROW(name_, kind, unit_, text)                                                                                  \
-    {                                                                                                                  \
-        .name = (name_), .type = (kind), .level = LEVEL_BASIC, .unit = (unit_), .help = (text),                        \
-    }
-
 const struct metric_row disk_store_size =
-    ROW("otelcd_exporter_wal_size", METRIC_GAUGE, "By", "Bytes of the queue on disk that hold something.");
+    METRIC_ROW("otelcd_exporter_wal_size", METRIC_GAUGE, "By", "Bytes of the queue on disk that hold something.");
 const struct metric_row disk_store_capacity =
-    ROW("otelcd_exporter_wal_capacity", METRIC_GAUGE, "By", "Bytes that the queue on disk may take.");
+    METRIC_ROW("otelcd_exporter_wal_capacity", METRIC_GAUGE, "By", "Bytes that the queue on disk may take.");
 const struct metric_row disk_store_written =
-    ROW("otelcd_exporter_wal_written_bytes", METRIC_COUNTER, "By", "Bytes written to the queue on disk.");
-const struct metric_row disk_store_oldest =
-    ROW("otelcd_exporter_wal_age", METRIC_GAUGE, "s", "No batch that waits on disk is older; 0 when none waits.");
-const struct metric_row disk_store_failures = ROW("otelcd_exporter_wal_write_failures", METRIC_COUNTER, "{writes}",
-                                                  "Writes or syncs of the queue on disk that failed.");
-const struct metric_row disk_store_read_failures =
-    ROW("otelcd_exporter_wal_read_failures", METRIC_COUNTER, "{reads}",
-        "Reads of the queue on disk that failed and are tried again; what waits there does not go on meanwhile.");
-const struct metric_row disk_store_corrupt = ROW("otelcd_exporter_wal_corrupt_items", METRIC_COUNTER, "{items}",
-                                                 "Items on disk that were damaged and are lost.");
+    METRIC_ROW("otelcd_exporter_wal_written_bytes", METRIC_COUNTER, "By", "Bytes written to the queue on disk.");
+const struct metric_row disk_store_oldest = METRIC_ROW("otelcd_exporter_wal_age", METRIC_GAUGE, "s",
+                                                       "No batch that waits on disk is older; 0 when none waits.");
+const struct metric_row disk_store_failures =
+    METRIC_ROW("otelcd_exporter_wal_write_failures", METRIC_COUNTER, "{writes}",
+               "Writes or syncs of the queue on disk that failed.");
+const struct metric_row disk_store_read_failures = METRIC_ROW(
+    "otelcd_exporter_wal_read_failures", METRIC_COUNTER, "{reads}",
+    "Reads of the queue on disk that failed and are tried again; what waits there does not go on meanwhile.");
+const struct metric_row disk_store_corrupt = METRIC_ROW("otelcd_exporter_wal_corrupt_items", METRIC_COUNTER, "{items}",
+                                                        "Items on disk that were damaged and are lost.");
 
 static void collect(struct metric_hook *hook)
 {

@@ -4,28 +4,24 @@
 #include "base/mem.h"
 #include "queue/batch_bounds.h"
 
-#define ROW(name_, kind, unit_, text)                                                                                  \
-    {                                                                                                                  \
-        .name = (name_), .type = (kind), .level = LEVEL_BASIC, .unit = (unit_), .help = (text),                        \
-    }
-
-static const struct metric_row row_size = ROW("otelcol_exporter_queue_size", METRIC_GAUGE, "{batches}",
-                                              "Current size of the retry queue, in the queue's sizer (bytes where only "
-                                              "the disk limits it), with what is in flight.");
-static const struct metric_row row_capacity = ROW("otelcol_exporter_queue_capacity", METRIC_GAUGE, "{batches}",
-                                                  "Fixed capacity of the retry queue, in the unit of its size.");
+static const struct metric_row row_size =
+    METRIC_ROW("otelcol_exporter_queue_size", METRIC_GAUGE, "{batches}",
+               "Current size of the retry queue, in the queue's sizer (bytes where only "
+               "the disk limits it), with what is in flight.");
+static const struct metric_row row_capacity = METRIC_ROW("otelcol_exporter_queue_capacity", METRIC_GAUGE, "{batches}",
+                                                         "Fixed capacity of the retry queue, in the unit of its size.");
 static const struct metric_row row_failed[SIGNAL_COUNT] = {
-    [SIGNAL_TRACES] = ROW("otelcol_exporter_enqueue_failed_spans", METRIC_COUNTER, "{spans}",
-                          "Spans that the sending queue refused."),
-    [SIGNAL_METRICS] = ROW("otelcol_exporter_enqueue_failed_metric_points", METRIC_COUNTER, "{datapoints}",
-                           "Metric points that the sending queue refused."),
-    [SIGNAL_LOGS] = ROW("otelcol_exporter_enqueue_failed_log_records", METRIC_COUNTER, "{records}",
-                        "Log records that the sending queue refused."),
-    [SIGNAL_PROFILES] = ROW("otelcol_exporter_enqueue_failed_profile_samples", METRIC_COUNTER, "{samples}",
-                            "Profile samples that the sending queue refused."),
+    [SIGNAL_TRACES] = METRIC_ROW("otelcol_exporter_enqueue_failed_spans", METRIC_COUNTER, "{spans}",
+                                 "Spans that the sending queue refused."),
+    [SIGNAL_METRICS] = METRIC_ROW("otelcol_exporter_enqueue_failed_metric_points", METRIC_COUNTER, "{datapoints}",
+                                  "Metric points that the sending queue refused."),
+    [SIGNAL_LOGS] = METRIC_ROW("otelcol_exporter_enqueue_failed_log_records", METRIC_COUNTER, "{records}",
+                               "Log records that the sending queue refused."),
+    [SIGNAL_PROFILES] = METRIC_ROW("otelcol_exporter_enqueue_failed_profile_samples", METRIC_COUNTER, "{samples}",
+                                   "Profile samples that the sending queue refused."),
 };
-static const struct metric_row row_retried = ROW("otelcd_exporter_retried_items", METRIC_COUNTER, "{items}",
-                                                 "Items in attempts that failed and were made again.");
+static const struct metric_row row_retried = METRIC_ROW("otelcd_exporter_retried_items", METRIC_COUNTER, "{items}",
+                                                        "Items in attempts that failed and were made again.");
 static const struct metric_row row_batch_items = {
     .name = "otelcol_exporter_queue_batch_send_size",
     .type = METRIC_HISTOGRAM,

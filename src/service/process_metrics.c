@@ -7,27 +7,22 @@
 #include <malloc.h>
 #include <uv.h>
 
-#define ROW(name_, type_, unit_, help_)                                                                                \
-    {                                                                                                                  \
-        .name = (name_), .type = (type_), .level = LEVEL_BASIC, .unit = (unit_), .help = (help_)                       \
-    }
-
 static const struct metric_row rows[] = {
-    ROW("otelcol_process_uptime", METRIC_COUNTER, "s", "Uptime of the process"),
-    ROW("otelcol_process_cpu_seconds", METRIC_COUNTER, "s", "Total CPU user and system time in seconds"),
-    ROW("otelcol_process_memory_rss", METRIC_GAUGE, "By", "Total physical memory (resident set size)"),
-    ROW("otelcol_process_runtime_heap_alloc_bytes", METRIC_GAUGE, "By", "Bytes of allocated heap memory in use"),
-    ROW("otelcol_process_runtime_total_sys_memory_bytes", METRIC_GAUGE, "By",
-        "Total bytes of heap memory obtained from the OS"),
-    ROW("otelcd_budget_used_bytes", METRIC_GAUGE, "By", "Bytes that senders' data pins now."),
-    ROW("otelcd_budget_limit_bytes", METRIC_GAUGE, "By", "Bytes beyond which senders are held back."),
-    ROW("otelcd_budget_peak_bytes", METRIC_GAUGE, "By", "Most bytes that senders' data has pinned at once."),
-    ROW("otelcd_budget_refusals", METRIC_COUNTER, "{times}", "Times that the budget had no room."),
-    ROW("otelcd_config_last_reload_successful", METRIC_GAUGE, "",
-        "1 when the configuration that was read last runs; 0 when it has faults and the one before runs on."),
-    ROW("otelcd_config_last_reload_success_timestamp_seconds", METRIC_GAUGE, "s",
-        "When the configuration that runs was read, in seconds since 1970."),
-    ROW("otelcd_build_info", METRIC_GAUGE, "", "Always 1; the labels say what runs."),
+    METRIC_ROW("otelcol_process_uptime", METRIC_COUNTER, "s", "Uptime of the process"),
+    METRIC_ROW("otelcol_process_cpu_seconds", METRIC_COUNTER, "s", "Total CPU user and system time in seconds"),
+    METRIC_ROW("otelcol_process_memory_rss", METRIC_GAUGE, "By", "Total physical memory (resident set size)"),
+    METRIC_ROW("otelcol_process_runtime_heap_alloc_bytes", METRIC_GAUGE, "By", "Bytes of allocated heap memory in use"),
+    METRIC_ROW("otelcol_process_runtime_total_sys_memory_bytes", METRIC_GAUGE, "By",
+               "Total bytes of heap memory obtained from the OS"),
+    METRIC_ROW("otelcd_budget_used_bytes", METRIC_GAUGE, "By", "Bytes that senders' data pins now."),
+    METRIC_ROW("otelcd_budget_limit_bytes", METRIC_GAUGE, "By", "Bytes beyond which senders are held back."),
+    METRIC_ROW("otelcd_budget_peak_bytes", METRIC_GAUGE, "By", "Most bytes that senders' data has pinned at once."),
+    METRIC_ROW("otelcd_budget_refusals", METRIC_COUNTER, "{times}", "Times that the budget had no room."),
+    METRIC_ROW("otelcd_config_last_reload_successful", METRIC_GAUGE, "",
+               "1 when the configuration that was read last runs; 0 when it has faults and the one before runs on."),
+    METRIC_ROW("otelcd_config_last_reload_success_timestamp_seconds", METRIC_GAUGE, "s",
+               "When the configuration that runs was read, in seconds since 1970."),
+    METRIC_ROW("otelcd_build_info", METRIC_GAUGE, "", "Always 1; the labels say what runs."),
 };
 
 const struct metric_row *const process_metric_rows[] = { &rows[0],  &rows[1],  &rows[2], &rows[3], &rows[4],

@@ -3,31 +3,33 @@
 
 #include "base/mem.h"
 
-#define ROW(id, name_, kind, unit_, text)                                                                              \
-    static const struct metric_row id = {                                                                              \
-        .name = (name_), .type = (kind), .level = LEVEL_BASIC, .unit = (unit_), .help = (text)                         \
-    }
-
 static const double seconds_bounds[] = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120, 300 };
 
-ROW(row_samples, "prometheus_remote_storage_samples_total", METRIC_COUNTER, "", "Samples in attempts to send.");
-ROW(row_histograms, "prometheus_remote_storage_histograms_total", METRIC_COUNTER, "", "Native histograms in attempts.");
-ROW(row_exemplars, "prometheus_remote_storage_exemplars_total", METRIC_COUNTER, "", "Exemplars in attempts.");
-ROW(row_metadata, "prometheus_remote_storage_metadata_total", METRIC_COUNTER, "", "Metadata entries in attempts.");
-ROW(row_samples_failed, "prometheus_remote_storage_samples_failed_total", METRIC_COUNTER, "",
-    "Samples that were given up.");
-ROW(row_histograms_failed, "prometheus_remote_storage_histograms_failed_total", METRIC_COUNTER, "",
-    "Native histograms that were given up.");
-ROW(row_exemplars_failed, "prometheus_remote_storage_exemplars_failed_total", METRIC_COUNTER, "",
-    "Exemplars that were given up.");
-ROW(row_samples_retried, "prometheus_remote_storage_samples_retried_total", METRIC_COUNTER, "",
-    "Samples in attempts that failed and were made again.");
-ROW(row_histograms_retried, "prometheus_remote_storage_histograms_retried_total", METRIC_COUNTER, "",
-    "Native histograms in attempts that failed and were made again.");
-ROW(row_exemplars_retried, "prometheus_remote_storage_exemplars_retried_total", METRIC_COUNTER, "",
-    "Exemplars in attempts that failed and were made again.");
-ROW(row_bytes, "prometheus_remote_storage_bytes_total", METRIC_COUNTER, "",
-    "Bytes of requests, compressed, attempts counted.");
+static const struct metric_row row_samples =
+    METRIC_ROW("prometheus_remote_storage_samples_total", METRIC_COUNTER, "", "Samples in attempts to send.");
+static const struct metric_row row_histograms =
+    METRIC_ROW("prometheus_remote_storage_histograms_total", METRIC_COUNTER, "", "Native histograms in attempts.");
+static const struct metric_row row_exemplars =
+    METRIC_ROW("prometheus_remote_storage_exemplars_total", METRIC_COUNTER, "", "Exemplars in attempts.");
+static const struct metric_row row_metadata =
+    METRIC_ROW("prometheus_remote_storage_metadata_total", METRIC_COUNTER, "", "Metadata entries in attempts.");
+static const struct metric_row row_samples_failed =
+    METRIC_ROW("prometheus_remote_storage_samples_failed_total", METRIC_COUNTER, "", "Samples that were given up.");
+static const struct metric_row row_histograms_failed = METRIC_ROW(
+    "prometheus_remote_storage_histograms_failed_total", METRIC_COUNTER, "", "Native histograms that were given up.");
+static const struct metric_row row_exemplars_failed =
+    METRIC_ROW("prometheus_remote_storage_exemplars_failed_total", METRIC_COUNTER, "", "Exemplars that were given up.");
+static const struct metric_row row_samples_retried =
+    METRIC_ROW("prometheus_remote_storage_samples_retried_total", METRIC_COUNTER, "",
+               "Samples in attempts that failed and were made again.");
+static const struct metric_row row_histograms_retried =
+    METRIC_ROW("prometheus_remote_storage_histograms_retried_total", METRIC_COUNTER, "",
+               "Native histograms in attempts that failed and were made again.");
+static const struct metric_row row_exemplars_retried =
+    METRIC_ROW("prometheus_remote_storage_exemplars_retried_total", METRIC_COUNTER, "",
+               "Exemplars in attempts that failed and were made again.");
+static const struct metric_row row_bytes = METRIC_ROW("prometheus_remote_storage_bytes_total", METRIC_COUNTER, "",
+                                                      "Bytes of requests, compressed, attempts counted.");
 static const struct metric_row row_seconds = {
     .name = "prometheus_remote_storage_sent_batch_duration_seconds",
     .type = METRIC_HISTOGRAM,
@@ -37,40 +39,56 @@ static const struct metric_row row_seconds = {
     .bounds = seconds_bounds,
     .n_bounds = ARRAY_LEN(seconds_bounds),
 };
-ROW(row_highest, "prometheus_remote_storage_queue_highest_timestamp_seconds", METRIC_GAUGE, "",
-    "Time of the newest sample that came off the queue.");
-ROW(row_highest_sent, "prometheus_remote_storage_queue_highest_sent_timestamp_seconds", METRIC_GAUGE, "",
-    "Time of the newest sample that was delivered.");
-ROW(row_pending, "prometheus_remote_storage_samples_pending", METRIC_GAUGE, "",
-    "Data points that wait to be delivered.");
-ROW(row_shards, "prometheus_remote_storage_shards", METRIC_GAUGE, "",
-    "Shards in use: requests that may be in flight now.");
-ROW(row_shards_max, "prometheus_remote_storage_shards_max", METRIC_GAUGE, "", "Shards that there may be.");
-ROW(row_shards_min, "prometheus_remote_storage_shards_min", METRIC_GAUGE, "", "1.");
-ROW(row_capacity, "prometheus_remote_storage_shard_capacity", METRIC_GAUGE, "", "Batches that the queue may hold.");
-ROW(row_sent, "otelcol_exporter_prometheusremotewrite_sent_batches", METRIC_COUNTER, "{batch}",
-    "Requests that the receiver has taken.");
-ROW(row_translated, "otelcol_exporter_prometheusremotewrite_translated_time_series", METRIC_COUNTER, "1",
-    "Samples and histograms made of data points.");
-ROW(row_failed, "otelcol_exporter_prometheusremotewrite_failed_translations", METRIC_COUNTER, "1",
-    "Data points that remote write cannot carry.");
-ROW(row_written_samples, "otelcol_exporter_prometheusremotewrite_written_samples", METRIC_COUNTER, "{sample}",
-    "Samples that the receiver says it wrote (Remote-Write 2.0).");
-ROW(row_written_histograms, "otelcol_exporter_prometheusremotewrite_written_histograms", METRIC_COUNTER, "{histogram}",
-    "Native histograms that the receiver says it wrote (Remote-Write 2.0).");
-ROW(row_written_exemplars, "otelcol_exporter_prometheusremotewrite_written_exemplars", METRIC_COUNTER, "{exemplar}",
-    "Exemplars that the receiver says it wrote (Remote-Write 2.0).");
-ROW(row_consumers, "otelcol_exporter_prometheusremotewrite_consumers", METRIC_GAUGE, "{consumer}",
-    "Requests that may be in flight at one time.");
-ROW(row_series, "otelcd_remote_write_series", METRIC_GAUGE, "{series}", "Series whose labels are kept ready.");
-ROW(row_series_bytes, "otelcd_remote_write_series_memory", METRIC_GAUGE, "By",
-    "Memory that they take, as charged to the budget, without tables.");
-ROW(row_connections, "otelcd_remote_write_connections", METRIC_GAUGE, "{connection}", "Open connections.");
-ROW(row_duplicates, "otelcd_remote_write_duplicates", METRIC_COUNTER, "{datapoints}",
+static const struct metric_row row_highest =
+    METRIC_ROW("prometheus_remote_storage_queue_highest_timestamp_seconds", METRIC_GAUGE, "",
+               "Time of the newest sample that came off the queue.");
+static const struct metric_row row_highest_sent =
+    METRIC_ROW("prometheus_remote_storage_queue_highest_sent_timestamp_seconds", METRIC_GAUGE, "",
+               "Time of the newest sample that was delivered.");
+static const struct metric_row row_pending =
+    METRIC_ROW("prometheus_remote_storage_samples_pending", METRIC_GAUGE, "", "Data points that wait to be delivered.");
+static const struct metric_row row_shards = METRIC_ROW("prometheus_remote_storage_shards", METRIC_GAUGE, "",
+                                                       "Shards in use: requests that may be in flight now.");
+static const struct metric_row row_shards_max =
+    METRIC_ROW("prometheus_remote_storage_shards_max", METRIC_GAUGE, "", "Shards that there may be.");
+static const struct metric_row row_shards_min =
+    METRIC_ROW("prometheus_remote_storage_shards_min", METRIC_GAUGE, "", "1.");
+static const struct metric_row row_capacity =
+    METRIC_ROW("prometheus_remote_storage_shard_capacity", METRIC_GAUGE, "", "Batches that the queue may hold.");
+static const struct metric_row row_sent =
+    METRIC_ROW("otelcol_exporter_prometheusremotewrite_sent_batches", METRIC_COUNTER, "{batch}",
+               "Requests that the receiver has taken.");
+static const struct metric_row row_translated =
+    METRIC_ROW("otelcol_exporter_prometheusremotewrite_translated_time_series", METRIC_COUNTER, "1",
+               "Samples and histograms made of data points.");
+static const struct metric_row row_failed =
+    METRIC_ROW("otelcol_exporter_prometheusremotewrite_failed_translations", METRIC_COUNTER, "1",
+               "Data points that remote write cannot carry.");
+static const struct metric_row row_written_samples =
+    METRIC_ROW("otelcol_exporter_prometheusremotewrite_written_samples", METRIC_COUNTER, "{sample}",
+               "Samples that the receiver says it wrote (Remote-Write 2.0).");
+static const struct metric_row row_written_histograms =
+    METRIC_ROW("otelcol_exporter_prometheusremotewrite_written_histograms", METRIC_COUNTER, "{histogram}",
+               "Native histograms that the receiver says it wrote (Remote-Write 2.0).");
+static const struct metric_row row_written_exemplars =
+    METRIC_ROW("otelcol_exporter_prometheusremotewrite_written_exemplars", METRIC_COUNTER, "{exemplar}",
+               "Exemplars that the receiver says it wrote (Remote-Write 2.0).");
+static const struct metric_row row_consumers =
+    METRIC_ROW("otelcol_exporter_prometheusremotewrite_consumers", METRIC_GAUGE, "{consumer}",
+               "Requests that may be in flight at one time.");
+static const struct metric_row row_series =
+    METRIC_ROW("otelcd_remote_write_series", METRIC_GAUGE, "{series}", "Series whose labels are kept ready.");
+static const struct metric_row row_series_bytes =
+    METRIC_ROW("otelcd_remote_write_series_memory", METRIC_GAUGE, "By",
+               "Memory that they take, as charged to the budget, without tables.");
+static const struct metric_row row_connections =
+    METRIC_ROW("otelcd_remote_write_connections", METRIC_GAUGE, "{connection}", "Open connections.");
+static const struct metric_row row_duplicates = METRIC_ROW(
+    "otelcd_remote_write_duplicates", METRIC_COUNTER, "{datapoints}",
     "Data points that were sent again after an attempt without an answer or a restart, and turned out to be there "
     "already.");
-ROW(row_not_sent, "otelcd_remote_write_points_not_sent", METRIC_COUNTER, "{datapoints}",
-    "Data points that were given up, by reason.");
+static const struct metric_row row_not_sent = METRIC_ROW("otelcd_remote_write_points_not_sent", METRIC_COUNTER,
+                                                         "{datapoints}", "Data points that were given up, by reason.");
 
 const struct metric_row *const remote_write_metric_rows[] = {
     &collisions_row,
