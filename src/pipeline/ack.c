@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Answers. An ack gathers what its branches say, joined by weight; when the last one has spoken, what is open under it
+ * is booked at once, by the verdict, and whoever waits hears of it at the end of the turn. What was dropped on the way
+ * is booked when it is dropped, and goes into the outcome only then, so that the ledgers above learn of it and none
+ * books it twice. A cancelled ack is taken out of the turn queue and books nothing: its ledger has gone, or will be
+ * closed. */
 #include "pipeline/ack.h"
 
 #include "base/mem.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A fan-out. The sender's ack owes one answer for each branch, so the joining is its work; each branch has an ack of
+ * its own that books nothing. When the last branch has answered, the request goes back to the free list. */
 #include "pipeline/fanout.h"
 
 #include "base/mem.h"

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The log on the loop: appends are gathered, a group of them is written and synced on a thread (wal_group.c), and when
+ * it is back they are answered and the next group begins. What was settled meanwhile goes along as a note; when nothing
+ * is appended, a timer writes it alone. A group that needs more room than its segment has begins a new one, and
+ * segments in which all is settled are removed behind the note that says so.
+ *
+ * When a write or sync fails the group's senders are told, its numbers are used up, and the segment is not written to
+ * again. When there is no room for a new segment the disk is full (`stuck`): notes that set segments free go first, by
+ * themselves, into the reserve. Closing writes one last group, and answers what has not got that far with UV_ECANCELED.
+ */
 #include "wal/wal_inside.h"
 
 #include "base/mem.h"
