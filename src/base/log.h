@@ -107,6 +107,9 @@ void log_flush(struct log_sink *s);
 
 /* A JSON string with its quotes: what field values are printed as, safe in a terminal whatever the bytes are. */
 void log_quote(struct buf *b, struct bytes s);
+/* Text of strangers for people to read, on one line whatever it holds: what a terminal would act on (controls, line
+ * ends of every kind, changes of direction) is written as an escape. Backslashes stay as they are. */
+void log_put_visible(struct buf *b, struct bytes s);
 
 void log_write(const struct logger *lg, enum log_level level, const char *msg, const struct log_field *fields,
                size_t n);

@@ -144,16 +144,17 @@ static void finish(struct debug *d, struct print *p)
 static void make_text(struct job *job)
 {
     struct text_job *j = container_of(job, struct text_job, job);
-    struct buf quoted = { 0 };
+    struct debug_text text = { .exact = j->quote };
 
     if (j->verbosity == NORMAL)
-        debug_normal(&j->text, j->print->batch);
+        debug_normal(&text, j->print->batch);
     else
-        debug_detailed(&j->text, j->print->batch);
+        debug_detailed(&text, j->print->batch);
     if (j->quote) {
-        log_quote(&quoted, buf_bytes(&j->text));
-        buf_free(&j->text);
-        j->text = quoted;
+        log_quote(&j->text, buf_bytes(&text.buf));
+        buf_free(&text.buf);
+    } else {
+        j->text = text.buf;
     }
 }
 

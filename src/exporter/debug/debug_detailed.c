@@ -15,7 +15,7 @@ typedef void put_item_function(struct buf *out, size_t n, struct bytes item, str
 static void put_line(struct buf *out, const char *label, struct bytes text)
 {
     buf_puts(out, label);
-    buf_put(out, text);
+    debug_put(out, text);
     buf_putc(out, '\n');
 }
 
@@ -66,7 +66,7 @@ static void put_attributes(struct buf *out, const char *title, const char *inden
         if (first)
             buf_puts(out, title);
         buf_printf(out, "%s-> ", indent);
-        buf_put(out, a.key);
+        debug_put(out, a.key);
         buf_puts(out, ": ");
         debug_typed_value(out, a.value);
         buf_putc(out, '\n');
@@ -409,7 +409,7 @@ static void put_scope(struct buf *out, enum signal signal, size_t n, struct byte
     buf_printf(out, "%s #%zu\n%s SchemaURL: ", scope_titles[signal], n, scope_titles[signal]);
     put_line(out, "", group.schema_url);
     buf_puts(out, "InstrumentationScope ");
-    buf_put(out, scope.name);
+    debug_put(out, scope.name);
     put_line(out, " ", scope.version);
     put_attributes(out, "InstrumentationScope attributes:\n", "     ", group.scope, OTLP_SCOPE_ATTRIBUTES);
     for (size_t i = 0; out->len < DEBUG_TEXT_MAX && message_next(&r, OTLP_SCOPE_GROUP_ITEMS, &item); i++)
@@ -430,7 +430,7 @@ static void put_resource(struct buf *out, enum signal signal, size_t n, struct b
         put_scope(out, signal, i, scope, dictionary);
 }
 
-void debug_detailed(struct buf *out, const struct batch *b)
+void debug_detailed(struct debug_text *text, const struct batch *b)
 {
-    debug_batch(out, b, b->signal == SIGNAL_PROFILES ? debug_profiles_dictionary : NULL, put_resource);
+    debug_batch(&text->buf, b, b->signal == SIGNAL_PROFILES ? debug_profiles_dictionary : NULL, put_resource);
 }

@@ -11,7 +11,7 @@ static const char *const scope_titles[SIGNAL_COUNT] = { "ScopeTraces", "ScopeMet
 static void put_pair(struct buf *out, struct bytes key, struct bytes any)
 {
     buf_putc(out, ' ');
-    buf_put(out, key);
+    debug_put(out, key);
     buf_putc(out, '=');
     debug_value(out, any);
 }
@@ -30,7 +30,7 @@ static void put_schema(struct buf *out, struct bytes url)
     if (url.len == 0)
         return;
     buf_puts(out, " [");
-    buf_put(out, url);
+    debug_put(out, url);
     buf_putc(out, ']');
 }
 
@@ -38,7 +38,7 @@ static void put_span(struct buf *out, struct bytes span)
 {
     struct span_view s = span_view(span);
 
-    buf_put(out, s.name);
+    debug_put(out, s.name);
     buf_putc(out, ' ');
     debug_hex(out, s.trace_id);
     buf_putc(out, ' ');
@@ -67,12 +67,12 @@ static void put_point_head(struct buf *out, struct bytes name, struct bytes poin
     struct pb_reader r = pb_reader(point);
     bool first = true;
 
-    buf_put(out, name);
+    debug_put(out, name);
     buf_putc(out, '{');
     for (struct attribute a; attribute_next(&r, attributes, &a); first = false) {
         if (!first)
             buf_putc(out, ',');
-        buf_put(out, a.key);
+        debug_put(out, a.key);
         buf_putc(out, '=');
         debug_value(out, a.value);
     }
@@ -272,10 +272,10 @@ static void put_scope_line(struct buf *out, enum signal signal, size_t n, const 
     buf_printf(out, "%s #%zu", scope_titles[signal], n);
     if (scope.name.len > 0 || scope.version.len > 0) {
         buf_putc(out, ' ');
-        buf_put(out, scope.name);
+        debug_put(out, scope.name);
         if (scope.version.len > 0) {
             buf_putc(out, '@');
-            buf_put(out, scope.version);
+            debug_put(out, scope.version);
         }
     }
     put_schema(out, group->schema_url);
@@ -309,7 +309,7 @@ static void put_resource(struct buf *out, enum signal signal, size_t n, struct b
         put_scope(out, signal, i, scope, dictionary);
 }
 
-void debug_normal(struct buf *out, const struct batch *b)
+void debug_normal(struct debug_text *text, const struct batch *b)
 {
-    debug_batch(out, b, NULL, put_resource);
+    debug_batch(&text->buf, b, NULL, put_resource);
 }

@@ -186,7 +186,7 @@ static void put_string_table(struct buf *out, struct bytes dictionary)
         if (i == 0)
             buf_puts(out, "String table:\n");
         buf_puts(out, "    ");
-        buf_put(out, text);
+        debug_put(out, text);
         buf_putc(out, '\n');
     }
 }
@@ -214,7 +214,7 @@ static void put_sample_attribute(void *arg, struct bytes key, struct bytes any)
         buf_puts(t->out, "        Attributes:\n");
     t->begun = true;
     buf_puts(t->out, "             -> ");
-    buf_put(t->out, key);
+    debug_put(t->out, key);
     buf_puts(t->out, ": ");
     debug_typed_value(t->out, any);
     buf_putc(t->out, '\n');

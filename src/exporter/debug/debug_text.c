@@ -2,6 +2,7 @@
 #include "exporter/debug/debug_text.h"
 
 #include "base/decimal.h"
+#include "base/log.h"
 #include "base/vec.h"
 
 #include <math.h>
@@ -206,6 +207,14 @@ void debug_hex(struct buf *out, struct bytes id)
 
 /* --- values --- */
 
+void debug_put(struct buf *out, struct bytes text)
+{
+    if (container_of(out, struct debug_text, buf)->exact)
+        buf_put(out, text);
+    else
+        log_put_visible(out, text);
+}
+
 /* Has JSON a word for all that is in there? It has none for NaN and the infinities. Validation has bounded the depth.
  */
 static bool is_json(struct bytes any)
@@ -223,10 +232,18 @@ static bool is_json(struct bytes any)
 /* A list or map that JSON cannot say is empty, as in the Go collector. */
 void debug_value(struct buf *out, struct bytes any)
 {
-    enum value_type type = value_read(any).type;
+    struct value v = value_read(any);
+    struct buf json = { 0 };
 
-    if ((type != VALUE_ARRAY && type != VALUE_MAP) || is_json(any))
+    if (v.type == VALUE_STRING) {
+        debug_put(out, v.bytes);
+    } else if (v.type != VALUE_ARRAY && v.type != VALUE_MAP) {
         any_value_put(out, any);
+    } else if (is_json(any)) {
+        any_value_put(&json, any);
+        debug_put(out, buf_bytes(&json));
+        buf_free(&json);
+    }
 }
 
 void debug_typed_value(struct buf *out, struct bytes any)

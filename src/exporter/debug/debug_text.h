@@ -2,7 +2,7 @@
 /* Batches as text for people: what the debug exporter prints, in the Go collector's two forms.
  *
  * All functions append to `out`, touch nothing else, and may run on a thread of the pool: a batch's bytes do not
- * change. */
+ * change. `out` is the buf of a struct debug_text, for debug_put() to know who reads it. */
 #ifndef EXPORTER_DEBUG_TEXT_H
 #define EXPORTER_DEBUG_TEXT_H
 
@@ -33,6 +33,14 @@ struct debug_counts {
 
 struct debug_counts debug_count_batch(const struct batch *b);
 
+struct debug_text {
+    struct buf buf;
+    bool exact; /* it will be quoted as JSON, which shows every byte; else what senders wrote is made visible */
+};
+
+/* Text that a sender wrote: its controls must not forge lines. */
+void debug_put(struct buf *out, struct bytes text);
+
 /* An AnyValue as one string ("" for none; maps and lists as JSON), and with its type: `Str(x)`. */
 void debug_value(struct buf *out, struct bytes any);
 void debug_typed_value(struct buf *out, struct bytes any);
@@ -55,8 +63,8 @@ void debug_batch(struct buf *out, const struct batch *b,
                  void (*put_resource)(struct buf *out, enum signal signal, size_t n, struct bytes resource,
                                       struct bytes dictionary));
 
-void debug_normal(struct buf *out, const struct batch *b);
-void debug_detailed(struct buf *out, const struct batch *b);
+void debug_normal(struct debug_text *text, const struct batch *b);
+void debug_detailed(struct debug_text *text, const struct batch *b);
 void debug_profiles_dictionary(struct buf *out, struct bytes dictionary);
 void debug_profile(struct buf *out, size_t n, struct bytes profile, struct bytes dictionary);
 /* The attributes that a repeated field of indices points to: calls with key and value. */

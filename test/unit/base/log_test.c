@@ -86,6 +86,37 @@ START_TEST(causes_that_take_turns_give_a_line_in_ten_seconds_at_most)
 }
 END_TEST
 
+START_TEST(what_a_terminal_would_act_on_is_written_as_an_escape)
+{
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        { "plain text, caf\xc3\xa9 C:\\new", "plain text, caf\xc3\xa9 C:\\new" },
+        { "a\nb\rc\td", "a\\nb\\rc\\td" },
+        { "\x1b[2J\x07\x7f", "\\u001b[2J\\u0007\\u007f" },
+        { "\xc2\x85\xc2\x9b\xc2\xa0", "\\u0085\\u009b\xc2\xa0" }, /* C1; a blank that does not break is none */
+        /* NOLINTNEXTLINE(misc-misleading-bidirectional): that is what it is about */
+        { "\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xae\xe2\x81\xa6\xd8\x9c", "\\u2028\\u2029\\u202e\\u2066\\u061c" },
+        { "\xff\xe2\x80", "\\ufffd\\ufffd\\ufffd" },
+        { "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
+    };
+    struct buf b = { 0 };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        b.len = 0;
+        log_put_visible(&b, bytes_str(rows[i].in));
+        ck_assert_str_eq(buf_cstr(&b), rows[i].out);
+    }
+    b.len = 0;
+    log_put_visible(&b, bytes_of("a\0b", 3));
+    ck_assert_str_eq(buf_cstr(&b), "a\\u0000b");
+    b.len = 0;
+    log_quote(&b, bytes_str("\x1b\xc2\x9b\xe2\x80\xae\n"));
+    ck_assert_str_eq(buf_cstr(&b), "\"\\u001b\\u009b\\u202e\\u000a\"");
+    buf_free(&b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("log");
@@ -98,6 +129,7 @@ int main(void)
     tcase_add_test(tc, after_a_silence_the_next_one_is_told_at_once);
     tcase_add_test(tc, a_new_cause_is_told_within_ten_seconds);
     tcase_add_test(tc, causes_that_take_turns_give_a_line_in_ten_seconds_at_most);
+    tcase_add_test(tc, what_a_terminal_would_act_on_is_written_as_an_escape);
     suite_add_tcase(s, tc);
     srunner_run_all(r, CK_NORMAL);
     failed = srunner_ntests_failed(r);

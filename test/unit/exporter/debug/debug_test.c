@@ -131,7 +131,7 @@ static void print_file(const char *name, enum signal signal)
     end();
 }
 
-START_TEST(its_text_is_the_go_collectors)
+START_TEST(its_text_is_the_go_collectors_with_controls_as_escapes)
 {
     static const char *const forms[] = { "basic", "normal", "detailed" };
     char *path = mem_printf("test/data/debug/%s.txt", forms[_i]);
@@ -222,7 +222,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, its_text_is_the_go_collectors, 0, 3);
+    tcase_add_loop_test(tc, its_text_is_the_go_collectors_with_controls_as_escapes, 0, 3);
     tcase_add_test(tc, sampling_prints_the_first_of_each_second_and_then_every_so_many_th);
     tcase_add_test(tc, a_reader_that_stopped_reading_does_not_hold_up_the_data);
     suite_add_tcase(s, tc);
