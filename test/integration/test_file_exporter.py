@@ -85,13 +85,16 @@ def test_groups_have_the_files_that_the_collector_gives_them(otelcd, tmp_path):
     out = tmp_path / "out"
     d = otelcd(
         filed.config(out / "x-*.json", "group_by: {enabled: true, resource_attribute: seg, max_open_files: 3}"),
-        expect=["Left out resources without the attribute"],
+        expect=["Rejected resources without the attribute"],
     )
     for s in filed.SEGMENTS:
-        d.export(logs(repr(s), seg=s) if s is not None else logs("None"))
+        answer = d.export(logs(repr(s), seg=s) if s is not None else logs("None"))
+        assert answer.partial_success.rejected_log_records == (s is None)
     found = {str(p.relative_to(tmp_path)): sorted(bodies(filed.lines(p.read_bytes()))) for p in tmp_path.rglob("*.json")}
-    assert found == json.loads((filed.FOLDER / "collector.groups.json").read_text())
-    assert d.ledger(*LOGS)["dropped"] == 3
+    theirs = json.loads((filed.FOLDER / "collector.groups.json").read_text())
+    assert found == theirs | {"out/x-5.json": ["5"], "out/x-true.json": ["True"]}
+    assert d.ledger(*LOGS)["dropped"] == 1
+    assert d.metric("otelcd_exporter_dropped_items", reason="no_path_segment") == 1
 
 
 def test_a_closed_file_is_appended_to_when_it_is_opened_again(otelcd, tmp_path):
@@ -121,6 +124,78 @@ def test_a_segment_that_can_be_no_file_is_left_out_alone(otelcd, tmp_path):
     assert answer.partial_success.rejected_log_records == 3
     assert bodies(filed.lines((tmp_path / "a.json").read_bytes())) == ["good"]
     assert d.ledger(*LOGS)["dropped"] == 3
+
+
+def test_the_sender_hears_of_resources_that_name_no_file(otelcd, tmp_path):
+    d = otelcd(
+        filed.config(tmp_path / "*.json", "group_by: {enabled: true, resource_attribute: batchID}"),
+        expect=["Rejected resources without the attribute", "Left out what can never be written"],
+    )
+    request = logs("good", batchID="a")
+    for attributes in ({}, {"batchID": 2.5}, {"batchID": "nul\0"}):
+        request.MergeFrom(logs("bad", **attributes))
+    answer = d.export(request).partial_success
+    assert answer.rejected_log_records == 3
+    assert 'resources without the attribute "batchID"' in answer.error_message and "zero byte" in answer.error_message
+    assert bodies(filed.lines((tmp_path / "a.json").read_bytes())) == ["good"]
+    for ledger in ("pipeline", "exporter"):
+        assert d.metric(f"otelcd_{ledger}_dropped_items", reason="no_path_segment") == 2
+        assert d.metric(f"otelcd_{ledger}_dropped_items", reason="not_writable") == 1
+
+
+def test_values_of_senders_make_no_more_files_than_there_may_be(otelcd, tmp_path):
+    d = otelcd(
+        filed.config(tmp_path / "d/*/o.json", "group_by: {enabled: true, resource_attribute: seg, max_files: 5, max_open_files: 2}"),
+        expect=["Rejected resources: their attribute names more files"],
+    )
+    request = logs("0", seg="s0")
+    for i in range(1, 50):
+        request.MergeFrom(logs(f"{i}", seg=f"s{i:02}"))
+    answer = d.export(request).partial_success
+    assert answer.rejected_log_records == 45 and "group_by::max_files" in answer.error_message
+    assert len(list((tmp_path / "d").iterdir())) == 5
+    assert not d.export(logs("again", seg="s0")).partial_success.rejected_log_records
+    assert bodies(filed.lines((tmp_path / "d/s0/o.json").read_bytes())) == ["0", "again"]
+    assert d.metric("otelcd_exporter_dropped_items", reason="too_many_files") == 45
+
+
+# --- what lies where the file goes ---
+
+
+@pytest.mark.parametrize("more", ["append: false", "append: true", "rotation: {}"])
+def test_a_planted_link_is_not_followed(otelcd, tmp_path, more):
+    (tmp_path / "precious").write_text("keep me\n")
+    (tmp_path / "o.json").symlink_to(tmp_path / "precious")
+    d = otelcd(filed.config(tmp_path / "o.json", more), ready=False, end=False, allow=[".*"])
+    assert d.wait_end() != 0
+    assert "o.json: it is a symbolic link, which is not followed" in d.log()
+    assert (tmp_path / "precious").read_text() == "keep me\n"
+
+
+def test_a_planted_link_where_a_group_goes_costs_that_group_only(otelcd, tmp_path):
+    (tmp_path / "precious").write_text("keep me\n")
+    (tmp_path / "a.json").symlink_to(tmp_path / "precious")
+    d = otelcd(filed.config(tmp_path / "*.json", "group_by: {enabled: true, resource_attribute: seg}"),
+               expect=["Left out what can never be written"])
+    request = logs("bad", seg="a")
+    request.MergeFrom(logs("good", seg="b"))
+    assert d.export(request).partial_success.rejected_log_records == 1
+    assert bodies(filed.lines((tmp_path / "b.json").read_bytes())) == ["good"]
+    assert (tmp_path / "precious").read_text() == "keep me\n"
+
+
+def test_the_systems_links_are_followed(otelcd, tmp_path):
+    d = otelcd(filed.config("/dev/stdout", "append: true"))
+    d.export(logs("shown"))
+    assert bodies(filed.lines((d.folder / "stdout").read_bytes())) == ["shown"]
+
+
+@pytest.mark.parametrize("more, mode", [((), 0o640), (('mode: "0600"',), 0o600), (('mode: "0644"', "rotation: {}"), 0o644)])
+def test_files_have_the_mode_that_is_asked_for(otelcd, tmp_path, more, mode):
+    os.umask(0o022)
+    d = otelcd(filed.config(tmp_path / "o.json", *more))
+    d.export(logs("x"))
+    assert (tmp_path / "o.json").stat().st_mode & 0o777 == mode
 
 
 # --- rotation, restarts ---
@@ -157,7 +232,7 @@ def test_old_backups_are_removed_and_other_files_are_not(otelcd, tmp_path):
     assert all((tmp_path / n).exists() for n in kept)
 
 
-@pytest.mark.parametrize("option, keeps", [("append: true", True), ("rotation: {}", True), ("append: false", False)])
+@pytest.mark.parametrize("option, keeps", [("append: true", True), ("rotation: {}", True), ("append: true\n    rotation: {}", True), ("append: false", False)])
 def test_a_restart_keeps_what_is_in_the_file_where_it_is_told_to(otelcd, tmp_path, option, keeps):
     for i in range(3):
         d = otelcd(filed.config(tmp_path / "o.json", option), end=False)
@@ -358,7 +433,9 @@ def test_a_pipe_with_a_reader_gets_whole_lines(otelcd, tmp_path):
     "path, more, words",
     [
         ("", "append: false", "path must be non-empty"),
-        ("a", "append: true\n    rotation: {}", "append and rotation enabled at the same time is not supported"),
+        ("a", 'mode: "0x1"', "is not the mode of a file that its owner may write"),
+        ("a", 'mode: "04755"', "is not the mode of a file that its owner may write"),
+        ("a", 'mode: "0440"', "is not the mode of a file that its owner may write"),
         ("a", "format: xml", "format"),
         ("a", "compression: gzip", "compression"),
         ("a", "encoding: otlp", "encoding extensions are not served"),

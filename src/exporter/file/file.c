@@ -4,7 +4,7 @@
  * One node serves all signals of an id. What comes waits in a list, with its blocks and so its share of the budget,
  * until a job on a thread of the pool has encoded and written it; there is one job at a time. A sender is answered
  * when its batch is written: nothing lies in a buffer of ours. What cannot be written is not in the file at all, and
- * its sender is told to come again. */
+ * its sender is told to retry. */
 #include "base/directory.h"
 #include "base/mem.h"
 #include "exporter/file/file_writer.h"
@@ -32,7 +32,7 @@ struct rotation_config {
 struct group_config {
     bool enabled;
     const char *resource_attribute;
-    int64_t max_open_files;
+    int64_t max_open_files, max_files;
 };
 
 struct file_config {
@@ -43,7 +43,7 @@ struct file_config {
     duration flush_interval;
     struct group_config group_by;
     bool create_directory;
-    const char *directory_permissions;
+    const char *directory_permissions, *mode;
 };
 
 static const struct option rotation_options[] = {
@@ -59,17 +59,24 @@ static const struct option rotation_options[] = {
 
 static const struct option group_options[] = {
     OPT_BOOL(struct group_config, enabled, "false", "Write each resource to a file that one of its attributes names."),
-    OPT_STRING(struct group_config, resource_attribute, "fileexporter.path_segment",
-               "The attribute whose text replaces the * in path. Resources without it are left out and counted."),
+    OPT_STRING(
+        struct group_config, resource_attribute, "fileexporter.path_segment",
+        "The attribute whose text replaces the * in path; of an integer or a bool it is \"17\", \"true\". Resources "
+        "without it are rejected, and the sender is told."),
     OPT_INT(struct group_config, max_open_files, "100", "1", "10000",
             "Files held open; past that the one that was used longest ago is closed."),
+    OPT_INT(
+        struct group_config, max_files, "10000", "1", "32768",
+        "Files that are written to from one start to the next, each with its directories: what names them comes from "
+        "senders. Resources that would need another one are rejected, and the sender is told."),
     OPT_END,
 };
 
 static const struct option options[] = {
     OPT_STRING(struct file_config, path, "", "The file. With group_by one * stands where the path segment goes."),
     OPT_BOOL(struct file_config, append, "false",
-             "Keep what is in the file at the start. Without it, and without rotation, the file is emptied."),
+             "Keep what is in the file at the start. Without it, and without rotation, which keeps it too, the file is "
+             "emptied."),
     OPT_GROUP(struct file_config, rotation, struct rotation_config, rotation_options, GROUP_DEFAULT,
               "Begin a new file when one is full. Without this block a file grows without end."),
     OPT_ENUM(struct file_config, format, format_names, "json",
@@ -85,6 +92,7 @@ static const struct option options[] = {
     OPT_BOOL(struct file_config, create_directory, "false", "Make the directory of path when it is not there."),
     OPT_STRING(struct file_config, directory_permissions, "",
                "With create_directory: its mode, in octal; empty means 0755."),
+    OPT_STRING(struct file_config, mode, "0640", "The mode of files that are made, in octal; the umask takes from it."),
     OPT_END,
 };
 
@@ -136,7 +144,7 @@ struct file {
     uint64_t seen_bytes, seen_rotations; /* of the writer's, in the metrics */
     struct list waiting;                 /* entries */
     struct write_job *job;
-    struct complaint failing, missing, rejecting;
+    struct complaint failing, missing, crowded, rejecting;
     struct clock_timer timer;
     void (*stopped)(struct node *node); /* once all is written; NULL before stop */
 };
@@ -173,20 +181,29 @@ static void settle_failed(struct file *f, const struct entry *e)
 static void settle_written(struct file *f, const struct entry *e)
 {
     struct clock *clock = &f->node.host->loop->clock;
-    struct outcome o = { .verdict = VERDICT_SAFE, .rejected = e->written.rejected };
+    struct outcome o = { .verdict = VERDICT_SAFE };
 
     if (complaint_over(&f->failing))
         log_info(&f->node.log, "Writing works again");
     if (e->written.missing > 0) {
-        ack_drop(e->ack, e->written.missing, "no_path_segment");
+        outcome_reject(&o, e->written.missing, "no_path_segment",
+                       "resources without the attribute \"%s\", which names their file",
+                       f->config->group_by.resource_attribute);
         if (complaint_due(&f->missing, clock))
-            log_warn(&f->node.log, "Left out resources without the attribute that names their file",
+            log_warn(&f->node.log, "Rejected resources without the attribute that names their file",
                      F_STR("attribute", f->config->group_by.resource_attribute),
                      F_UINT("batches", complaint_taken(&f->missing)));
     }
-    if (o.rejected > 0) {
-        o.reason = "not_writable";
-        (void)snprintf(o.why, sizeof(o.why), "%.*s", (int)sizeof(o.why) - 1, e->written.err.text);
+    if (e->written.excess > 0) {
+        outcome_reject(&o, e->written.excess, "too_many_files", "%s", e->written.err.text);
+        if (complaint_due(&f->crowded, clock))
+            log_warn(&f->node.log, "Rejected resources: their attribute names more files than group_by::max_files",
+                     F_STR("attribute", f->config->group_by.resource_attribute),
+                     F_INT("max_files", f->config->group_by.max_files),
+                     F_UINT("batches", complaint_taken(&f->crowded)));
+    }
+    if (e->written.rejected > 0) {
+        outcome_reject(&o, e->written.rejected, "not_writable", "%s", e->written.err.text);
         if (complaint_due(&f->rejecting, clock))
             log_warn(&f->node.log, "Left out what can never be written", F_STR("error", e->written.err.text),
                      F_UINT("batches", complaint_taken(&f->rejecting)));
@@ -342,17 +359,27 @@ static void check_path(const struct file_config *c, struct check *ck)
             c->path, uv_strerror(rc));
 }
 
+static void check_mode(const struct file_config *c, struct check *ck)
+{
+    mode_t mode;
+
+    if (!directory_mode(c->mode, &mode) || (mode & ~(mode_t)0777) != 0 || (mode & 0200) == 0)
+        check_fail(ck, "mode",
+                   "\"%s\" is not the mode of a file that its owner may write: write it in octal, such as "
+                   "\"0640\"",
+                   c->mode);
+}
+
 static void check(const void *config, struct check *ck)
 {
     const struct file_config *c = config;
 
     check_path(c, ck);
-    if (c->append && c->rotation.on)
-        check_fail(ck, "append", "append and rotation enabled at the same time is not supported");
     if (c->flush_interval.ns < 0)
         check_fail(ck, "flush_interval", "flush_interval must be larger than zero");
     check_group(c, ck);
     check_directory(c, ck);
+    check_mode(c, ck);
 }
 
 /* With group_by, beneath the directory in front of the star. */
@@ -388,19 +415,21 @@ static int create(struct node *node, const void *config, struct error *err)
     struct file *f = file_of(node);
     const struct file_config *c = f->config = config;
     const struct metric_label label = { "exporter", node->id };
-    const struct file_writer_options o = {
+    struct file_writer_options o = {
         .path = c->path,
         .append = c->append,
         .proto = c->format == FORMAT_PROTO,
         .zstd = c->compression != 0,
         .group_attribute = c->group_by.enabled ? c->group_by.resource_attribute : NULL,
         .max_open_files = (uint64_t)c->group_by.max_open_files,
+        .max_files = (uint64_t)c->group_by.max_files,
         .rotation = rotation_of(&c->rotation),
     };
 
     (void)err;
     node->in.consume = consume;
     list_init(&f->waiting);
+    (void)directory_mode(c->mode, &o.mode);
     f->writer = file_writer_new(&o);
     f->bytes = metrics_get(node->host->metrics, &row_bytes, &label, 1);
     f->failures = metrics_get(node->host->metrics, &row_failures, &label, 1);

@@ -4,20 +4,32 @@
 #include "otlp/any_value.h"
 #include "otlp/view.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-/* Its text; no data where it is not a string. */
-static struct bytes text_of(struct bytes any_value)
+/* Its text; no data where it has none that names a file. */
+static struct bytes text_of(struct file_groups *g, struct bytes any_value)
 {
     struct value v = value_read(any_value);
+    char digits[32];
+    int n;
 
-    if (v.type != VALUE_STRING)
+    switch (v.type) {
+    case VALUE_STRING:
+        return v.bytes.data != NULL ? v.bytes : bytes_of("", 0);
+    case VALUE_BOOL:
+        return bytes_str(v.boolean ? "true" : "false");
+    case VALUE_INT:
+        n = snprintf(digits, sizeof(digits), "%" PRId64, v.integer);
+        return bytes_str(memcpy(arena_alloc_bytes(&g->texts, (size_t)n + 1), digits, (size_t)n + 1));
+    default:
         return (struct bytes){ 0 };
-    return v.bytes.data != NULL ? v.bytes : bytes_of("", 0);
+    }
 }
 
 /* The first attribute of that key counts; no data where there is none. */
-static struct bytes segment_of(struct bytes group, struct bytes key)
+static struct bytes segment_of(struct file_groups *g, struct bytes group, struct bytes key)
 {
     struct pb_reader parts = pb_reader(group), r;
     struct bytes resource;
@@ -26,7 +38,7 @@ static struct bytes segment_of(struct bytes group, struct bytes key)
         r = pb_reader(resource);
         for (struct attribute a; attribute_next(&r, OTLP_RESOURCE_ATTRIBUTES, &a);)
             if (bytes_equal(a.key, key))
-                return text_of(a.value);
+                return text_of(g, a.value);
     }
     return (struct bytes){ 0 };
 }
@@ -53,7 +65,7 @@ void file_groups_init(struct file_groups *g, struct bytes wire, struct bytes att
         struct bytes whole = bytes_of(f.start, (size_t)(r.p - f.start));
 
         if (f.number == OTLP_REQUEST_RESOURCES && f.wire == PB_LEN)
-            *vec_push(&g->parts) = (struct file_group_part){ segment_of(f.bytes, attribute), whole };
+            *vec_push(&g->parts) = (struct file_group_part){ segment_of(g, f.bytes, attribute), whole };
         else
             buf_put(&g->rest, whole);
     }
@@ -86,4 +98,5 @@ void file_groups_free(struct file_groups *g)
     vec_free(&g->parts);
     buf_free(&g->rest);
     buf_free(&g->request);
+    arena_free(&g->texts);
 }

@@ -2,6 +2,7 @@
 #include "base/directory.h"
 #include "exporter/file/file_group.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -11,11 +12,12 @@
 #define KNOWN_SLOTS 65536u /* a power of two */
 #define KNOWN_MAX (KNOWN_SLOTS / 2)
 
-void file_outputs_init(struct file_outputs *f, const struct file_output *model, bool append, uint64_t max)
+void file_outputs_init(struct file_outputs *f, const struct file_output *model, bool append, uint64_t max,
+                       uint64_t max_known)
 {
-    *f = (struct file_outputs){ .model = model, .append = append, .max = max };
-    if (!append)
-        f->known = mem_zalloc(KNOWN_SLOTS * sizeof(*f->known));
+    *f = (struct file_outputs){ .model = model, .append = append, .max = max, .max_known = max_known };
+    assert(max_known <= KNOWN_MAX);
+    f->known = mem_zalloc(KNOWN_SLOTS * sizeof(*f->known));
 }
 
 static void slot_free(struct file_outputs *f, struct file_slot *s)
@@ -101,22 +103,23 @@ char *file_group_path(const char *pattern, struct bytes segment)
 
 /* --- which are open --- */
 
-/* The first time that this path is opened? Of very many it is said of the first ones only: the rest are appended to. */
-static bool is_new(struct file_outputs *f, const char *path)
+/* Bits of a hash in the table. */
+enum { IS_KNOWN = 1, IS_EMPTIED = 2 };
+
+/* The path's place in the table; NULL: there is no room for it. It takes one before anything is made on the disk. */
+static uint64_t *find_known(struct file_outputs *f, const char *path)
 {
-    uint64_t hash = bytes_hash(bytes_str(path)) | 1;
+    uint64_t hash = bytes_hash(bytes_str(path)) | IS_KNOWN | IS_EMPTIED;
     size_t i;
 
-    if (f->append)
-        return false;
-    for (i = (hash >> 1) & (KNOWN_SLOTS - 1); f->known[i] != 0; i = (i + 1) & (KNOWN_SLOTS - 1))
-        if (f->known[i] == hash)
-            return false;
-    if (f->n_known == KNOWN_MAX)
-        return false;
+    for (i = (hash >> 2) & (KNOWN_SLOTS - 1); f->known[i] != 0; i = (i + 1) & (KNOWN_SLOTS - 1))
+        if ((f->known[i] | IS_EMPTIED) == hash)
+            return &f->known[i];
+    if (f->n_known == f->max_known)
+        return NULL;
     f->n_known++;
-    f->known[i] = hash;
-    return true;
+    f->known[i] = hash & ~(uint64_t)IS_EMPTIED;
+    return &f->known[i];
 }
 
 /* Room for one more: the one goes that was used longest ago, so one of the present batch last. */
@@ -156,9 +159,17 @@ static int open_making_directories(struct file_output *o, struct error *err)
 
 static int slot_open(struct file_outputs *f, char *path, struct file_slot **slot, struct error *err)
 {
-    struct file_slot *s = mem_zalloc(sizeof(*s));
+    uint64_t *known = find_known(f, path);
+    struct file_slot *s;
     int rc;
 
+    if (known == NULL) {
+        free(path);
+        error_set(err, FILE_OUTPUTS_FULL, "more than %llu files: group_by::max_files",
+                  (unsigned long long)f->max_known);
+        return FILE_OUTPUTS_FULL;
+    }
+    s = mem_zalloc(sizeof(*s));
     close_oldest(f);
     s->output = *f->model;
     s->output.path = path;
@@ -167,8 +178,9 @@ static int slot_open(struct file_outputs *f, char *path, struct file_slot **slot
         slot_free(f, s);
         return rc;
     }
-    if (is_new(f, path))
+    if (!f->append && (*known & IS_EMPTIED) == 0)
         file_output_take_back(&s->output, 0);
+    *known |= IS_EMPTIED;
     *vec_push(&f->slots) = s;
     *slot = s;
     return 0;

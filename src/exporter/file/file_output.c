@@ -17,10 +17,21 @@ static int failed(struct error *err, int code, const char *what, const struct fi
     return error_set(err, -code, "%s %s: %s", what, o->path, strerror(code));
 }
 
+/* /dev/stdout is a link, and may lead to a file. */
+static bool is_of_system(const char *path)
+{
+    return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+}
+
+static int open_path(const char *path, int flags, mode_t mode)
+{
+    return open(path, flags | O_CLOEXEC | O_NOCTTY | (is_of_system(path) ? 0 : O_NOFOLLOW), mode);
+}
+
 /* A line that was cut short, by a crash say, must not swallow the next one. */
 static bool ends_within_line(const char *path, off_t size)
 {
-    int fd = size > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    int fd = size > 0 ? open_path(path, O_RDONLY, 0) : -1;
     char last = '\n';
 
     if (fd < 0)
@@ -34,10 +45,12 @@ static bool ends_within_line(const char *path, off_t size)
 /* Without waiting: of a pipe whose reader is slow, cancelling must be heard. Regular files do not care. */
 int file_output_open(struct file_output *o, bool truncate, struct error *err)
 {
-    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     struct stat st;
 
-    o->fd = open(o->path, flags | (truncate ? O_TRUNC : 0), 0644);
+    o->fd = open_path(o->path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | (truncate ? O_TRUNC : 0), o->mode);
+    if (o->fd < 0 && errno == ELOOP)
+        return error_set(err, -ELOOP, "open %s: it is a symbolic link, which is not followed: name the file itself",
+                         o->path);
     if (o->fd < 0)
         return failed(err, errno, "open", o);
     o->regular = fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 struct file_rotation {
     uint64_t max_bytes;   /* of one file; 0 = no rotation. A message that is larger has a file for itself */
@@ -28,13 +29,15 @@ struct file_output {
     bool torn;        /* what lies behind `begin` (of a regular file) is to be taken back */
     bool unended;     /* somebody's last line has no newline yet */
     bool lines;       /* messages end with a newline */
+    mode_t mode;      /* of a file that is made */
     uint64_t begin;   /* where the last write began */
     uint64_t rotated; /* times */
     const struct file_rotation *rotation;
     const atomic_bool *cancelled; /* a reader that does not read is not waited for any longer */
 };
 
-/* Opens the file, makes it when it is missing; `truncate`: empties it. 0 or a negative errno and `err`. */
+/* Opens the file, makes it when it is missing; `truncate`: empties it. 0 or a negative errno and `err`. A symbolic link
+ * is refused (-ELOOP), for somebody may have put it there; those in /dev and /proc are the system's. */
 int file_output_open(struct file_output *o, bool truncate, struct error *err);
 
 /* 0: all of it is in the file. Else a negative errno and `err`, and none of it is. */

@@ -35,11 +35,13 @@ struct file_writer *file_writer_new(const struct file_writer_options *o)
         .path = w->path,
         .fd = -1,
         .lines = !o->proto && !o->zstd,
+        .mode = o->mode,
         .rotation = &w->options.rotation,
         .cancelled = &w->cancelled,
     };
     if (w->attribute != NULL)
-        file_outputs_init(&w->outputs, &w->output, o->append || o->rotation.max_bytes != 0, o->max_open_files);
+        file_outputs_init(&w->outputs, &w->output, o->append || o->rotation.max_bytes != 0, o->max_open_files,
+                          o->max_files);
     return w;
 }
 
@@ -146,7 +148,7 @@ static uint64_t items_in(enum signal signal, struct bytes request)
 /* For these no second try is of use. */
 static bool is_final(int rc)
 {
-    return rc == -ENAMETOOLONG || rc == -EINVAL || rc == -EISDIR || rc == -ENOTDIR || rc == -EILSEQ;
+    return rc == -ENAMETOOLONG || rc == -EINVAL || rc == -EISDIR || rc == -ENOTDIR || rc == -EILSEQ || rc == -ELOOP;
 }
 
 static int write_message(struct file_writer *w, struct file_output *o, struct error *err)
@@ -199,7 +201,9 @@ static void write_groups(struct file_writer *w, const struct batch *batch, struc
             continue;
         }
         rc = write_group(w, batch->signal, segment, request, &out->err);
-        if (is_final(rc))
+        if (rc == FILE_OUTPUTS_FULL)
+            out->excess += items_in(batch->signal, request);
+        else if (is_final(rc))
             out->rejected += items_in(batch->signal, request);
         else
             out->rc = rc;
@@ -219,7 +223,7 @@ void file_writer_write(struct file_writer *w, const struct batch *batch, struct 
     else
         write_whole(w, batch, out);
     if (out->rc != 0)
-        out->missing = out->rejected = 0;
+        out->missing = out->excess = out->rejected = 0;
     scratch_clear(&w->wire);
     scratch_clear(&w->text);
     scratch_clear(&w->message);

@@ -14,7 +14,8 @@ struct file_writer_options {
     bool append;      /* else what is in the files at the start is lost; with rotation it is kept too */
     bool proto, zstd;
     const char *group_attribute; /* of resources; NULL: not grouped */
-    uint64_t max_open_files;
+    uint64_t max_open_files, max_files;
+    mode_t mode; /* of files that are made */
     struct file_rotation rotation;
 };
 
@@ -22,6 +23,7 @@ struct file_writer_options {
 struct file_written {
     int rc;            /* 0, or a negative errno: nothing of it is in the files, and it may be tried again */
     uint64_t missing;  /* items whose resource says no path segment: left out */
+    uint64_t excess;   /* items that would need one file more than there may be: left out */
     uint64_t rejected; /* items that can never be written: left out */
     struct error err;  /* of rc or of what was rejected */
 };

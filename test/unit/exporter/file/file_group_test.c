@@ -72,7 +72,7 @@ static void put_resource(struct buf *b, const char *segment, bool is_string, con
     if (is_string)
         pb_put_str(b, 1, segment);
     else
-        pb_put_uint(b, 3, 5);
+        pb_put_double(b, 4, 5);
     pb_end(b, value);
     pb_end(b, attribute);
     pb_end(b, resource);
@@ -110,6 +110,42 @@ static const char *next_group(struct file_groups *g)
     ck_assert(!r.bad);
     return buf_cstr(&text);
 }
+
+/* A request of one resource whose attribute "seg" has this AnyValue; the segment as text, "-" where there is none. */
+static const char *segment_of_value(struct bytes any)
+{
+    static struct buf text;
+    struct buf wire = { 0 };
+    struct bytes segment, request;
+    struct file_groups g;
+    size_t entry = pb_begin(&wire, 1), resource = pb_begin(&wire, 1), attribute = pb_begin(&wire, 1);
+
+    pb_put_str(&wire, 1, "seg");
+    pb_put_bytes(&wire, 2, any);
+    pb_end(&wire, attribute);
+    pb_end(&wire, resource);
+    pb_end(&wire, entry);
+    file_groups_init(&g, buf_bytes(&wire), bytes_str("seg"));
+    ck_assert(file_groups_next(&g, &segment, &request));
+    text.len = 0;
+    buf_put(&text, segment.data != NULL ? segment : bytes_str("-"));
+    file_groups_free(&g);
+    buf_free(&wire);
+    return buf_cstr(&text);
+}
+
+START_TEST(an_integer_or_bool_is_its_text)
+{
+    ck_assert_str_eq(segment_of_value(bytes_of("\x0a\x01x", 3)), "x");
+    ck_assert_str_eq(segment_of_value(bytes_of("\x18\x11", 2)), "17");
+    ck_assert_str_eq(segment_of_value(bytes_of("\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11)), "-1");
+    ck_assert_str_eq(segment_of_value(bytes_of("\x10\x01", 2)), "true");
+    ck_assert_str_eq(segment_of_value(bytes_of("\x10\x00", 2)), "false");
+    ck_assert_str_eq(segment_of_value(bytes_of("\x21\x00\x00\x00\x00\x00\x00\x14\x40", 9)), "-");
+    ck_assert_str_eq(segment_of_value(bytes_of("\x3a\x01x", 3)), "-");
+    ck_assert_str_eq(segment_of_value(bytes_of("", 0)), "-");
+}
+END_TEST
 
 START_TEST(resources_of_one_segment_are_one_request_in_their_order)
 {
@@ -171,6 +207,7 @@ int main(void)
     tcase_add_test(t, a_segment_replaces_the_star);
     tcase_add_test(t, no_segment_leads_out_of_what_stands_before_the_star);
     tcase_add_test(t, resources_of_one_segment_are_one_request_in_their_order);
+    tcase_add_test(t, an_integer_or_bool_is_its_text);
     tcase_add_test(t, what_is_no_resource_goes_with_each_group);
     tcase_add_test(t, an_empty_request_has_no_groups);
     suite_add_tcase(s, t);

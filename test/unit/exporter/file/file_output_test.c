@@ -28,8 +28,9 @@ static void setup(void)
     (void)snprintf(path, sizeof(path), "%s/o.json", folder);
     rotation = (struct file_rotation){ 0 };
     atomic_store(&cancelled, false);
-    output =
-        (struct file_output){ .path = path, .fd = -1, .lines = true, .rotation = &rotation, .cancelled = &cancelled };
+    output = (struct file_output){
+        .path = path, .fd = -1, .lines = true, .mode = 0640, .rotation = &rotation, .cancelled = &cancelled
+    };
     signal(SIGXFSZ, SIG_IGN);
 }
 
