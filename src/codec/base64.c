@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Groups of four digits become three bytes, in either alphabet; padding is cut off first, and the last group may be
+ * short. The room is reserved before the first group, so that a bad digit leaves the buffer as long as it was. */
 #include "codec/base64.h"
 
 #define BAD 0xff

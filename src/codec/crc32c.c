@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The instruction where the processor has it, eight bytes at a time; else a table that is filled once, from whichever
+ * thread comes first. */
 #include "codec/crc32c.h"
 
 #include <pthread.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A string is the common case: runs of plain ASCII are passed over 16 bytes at a time, and as long as no escape comes
+ * the content is the text itself. With the first escape it is copied to the scratch. Whether it is UTF-8 is asked at
+ * its end, once, and only when a byte above ASCII came; then it is a fault, or repaired where the reader wants that.
+ * Every fault leaves p where it is. */
 #include "codec/json_scan.h"
 
 #include "codec/utf8.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What is too long to be inlined: varints of more than a byte, and the writer, which appends. A nested message is
+ * begun with room for a length of one byte; pb_end() moves the content when it needs more. */
 #include "codec/pb.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__

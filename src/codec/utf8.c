@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Sequences are judged by their first byte and what that allows for the second (RFC 3629): overlong forms, surrogates
+ * and what lies beyond U+10FFFF have none. Eight ASCII bytes are passed over at a time. */
 #include "codec/utf8.h"
 
 /* Length of the valid sequence at p (of n bytes), or 0. */

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* An AnyValue is read by its set member, which is the last one of the oneof on the wire; what is known of its type
+ * comes from that. As text it is what the Go collector's AsString() makes of it: JSON for lists and maps, with keys
+ * sorted and of equal keys the last. What can go wrong has been found by the validator: nesting is bounded, strings
+ * are UTF-8. A value without a member, or with one that is not known, is empty. */
 #include "otlp/any_value.h"
 
 #include "base/decimal.h"

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reading cuts the message into slots: each attribute that is asked for, and the runs in between. The usual form of
+ * an attribute (one byte for each length) is recognised by its shape; any other goes through the reader of
+ * codec/pb.h. Changes are encoded into an arena and put into their slot; writing hands out the slots in order, so
+ * that what was not touched is the message's own bytes. An attribute without a key has the empty one; of a key that
+ * comes twice the first slot is meant. */
 #include "otlp/attribute_list.h"
 
 #include "codec/pb.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A batch is made of one segment on arrival, merged by putting lists of segments end to end, and goes with its last
+ * reference, when each segment gives back its block. Nothing is copied, so nothing here can fail; what could go wrong
+ * is the counting, which is asserted. */
 #include "otlp/batch.h"
 
 #include "base/mem.h"

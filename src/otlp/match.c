@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A configuration is compiled once: sets of texts or patterns, values that are wanted, what items are asked for. Then
+ * each resource is asked about, each scope, each item, and the answers above make those below short: YES and NO end
+ * it, MAYBE goes on. Include and exclude are two such matches; an item is selected when the first says yes and the
+ * second no. What is missing is the empty text, or <nil-service-name>, as in the Go collector. */
 #include "otlp/match.h"
 
 #include "base/mem.h"

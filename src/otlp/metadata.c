@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* All of a sender's metadata lies in one piece of memory: entries, then names in lower case, then values. It is
+ * shared by counting and never changes; NULL is none. */
 #include "otlp/metadata.h"
 
 #include "base/mem.h"

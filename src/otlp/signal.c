@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What is known of each signal, as one table: names for people and metrics, the messages, the paths of both
+ * protocols. */
 #include "otlp/signal.h"
 
 #include "otlp/logs_service.pb-c.h"

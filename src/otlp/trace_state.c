@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Thresholds first: a probability, the threshold that keeps that share, its hexadecimal text. Then the grammar of a
+ * trace state (W3C) and of its member ot (OpenTelemetry), read into pointers into the text; whatever is not of the
+ * grammar, or more than is allowed, makes the whole malformed, for nobody could say what was meant. Written again, ot
+ * stands in front. */
 #include "otlp/trace_state.h"
 
 #include <math.h>

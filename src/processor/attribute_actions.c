@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The actions are checked with their places when the configuration is read, compiled when the node is made (values
+ * encoded, patterns compiled), and carried out one after another on the attributes of an item. An action whose source
+ * or attribute is not there does nothing, as in the Go collector; a pattern that does not compile never gets here. */
 #include "processor/attribute_actions.h"
 
 #include "codec/regex.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Texts become numbers as Go's strconv reads them, numbers become texts as it writes them. What cannot be converted
+ * stays as it is, which is the Go collector's way too. */
 #include "processor/attribute_convert.h"
 
 #include <ctype.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A batch comes in, is counted, rewritten (otlp/rewrite.h) and sent on in the same turn; what the visitor dropped is
+ * booked by its reason, and items of another reason apart. When no item is left the batch has been dealt with, and
+ * its sender hears so. */
 #include "processor/item_processor.h"
 
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)

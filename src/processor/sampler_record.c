@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A log record's sampling stands in two of its attributes. They are read, the record is decided by its trace id or by
+ * an attribute, a priority may overrule that, and of what is kept the attributes are written again. Attributes that
+ * are not of the form make the record undecidable. */
 #include "otlp/view.h"
 #include "processor/sampler.h"
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One pass over the span finds its id, its trace state and a priority; the trace state is read, the span decided, and
+ * what is kept gets the trace state with the new threshold in place of the old one. A trace state that is not of the
+ * grammar makes the span undecidable, whatever the mode; a priority overrules all. */
 #include "otlp/fields.h"
 #include "processor/sampler.h"
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Values as Go prints them into a name: strings as they are, numbers in decimal without an exponent, the rest as JSON
+ * or nothing. */
 #include "processor/span_text.h"
 
 #include "base/decimal.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What both forms share: counts, numbers as Go prints them, values, and the walk over the requests of a batch. Text
+ * that senders wrote goes through debug_put(), which makes visible what a terminal would act on. A batch whose text
+ * grows beyond DEBUG_TEXT_MAX is cut after the item, and says so. */
 #include "exporter/debug/debug_text.h"
 
 #include "base/decimal.h"

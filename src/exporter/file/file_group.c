@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The request's resources are sorted by the text of their attribute, and each run of one text is a request of its
+ * own, with what else stood in the request. A resource without that attribute, or with one that has no text, comes
+ * first and without a segment. */
 #include "exporter/file/file_group.h"
 
 #include "otlp/any_value.h"

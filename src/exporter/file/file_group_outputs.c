@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A segment becomes a path that stays below what stands before the *, whatever dots it has. The path's file is open
+ * already, or is opened, its directories made when they are missing, and emptied when it is this run's first time and
+ * nothing is to be kept. Only so many are open, the one that was used longest ago goes; and only so many there may
+ * be, for the segments are senders'. Each file knows where the present batch began in it, so that a batch that fails
+ * is taken back from all of them. */
 #include "base/directory.h"
 #include "exporter/file/file_group.h"
 

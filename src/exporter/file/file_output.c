@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Before each write the file is made ready: opened when it is not, anew when somebody removed it, rotated when the
+ * message would make it too large, and what an earlier failure left behind is mended. Then the message is written
+ * whole. When that fails in the middle the file is cut back to where it began, at once or before the next write; what
+ * cannot be cut gets a newline. A reader that is slow is waited for until somebody cancels. Symbolic links are not
+ * followed. */
 #include "exporter/file/file_output.h"
 
 #include "exporter/file/file_rotate.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The file is renamed to its stem, the time and its extension; a name that is taken means one millisecond later. Then
+ * the directory is read, and of the files that have such a name those beyond the number and the age that are kept are
+ * removed. What cannot be removed is tried again the next time. */
 #include "exporter/file/file_rotate.h"
 
 #include "base/mem.h"

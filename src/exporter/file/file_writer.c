@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A batch's segments are put end to end, encoded (JSON or protobuf, compressed or not) and written; grouped, each
+ * group by itself, and all of them or none: a failure takes back what the batch has written to any file. What can
+ * never be written (a name that is no file's, one file too many) is left out and counted instead, for the sender to
+ * be told. */
 #include "exporter/file/file_writer.h"
 
 #include "base/mem.h"
