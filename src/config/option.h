@@ -81,6 +81,7 @@ enum capability {
 struct option {
     const char *key; /* as in YAML */
     enum option_kind kind;
+    enum group_mode mode; /* OPTION_GROUP */
     size_t offset;
     const char *def;              /* as a user would write it; NULL = zero / empty / unset */
     const char *min, *max;        /* inclusive; NULL = none */
@@ -91,11 +92,10 @@ struct option {
     size_t size;                  /* of the nested struct */
     const char *zero;             /* the value that 0 stands for; NULL: 0 is 0 */
     const char *deprecated;       /* not NULL: still works, warns with this text */
-    enum group_mode mode;
-    enum capability capability; /* OPTION_EXTENSION */
-    bool required;              /* must be written and not be empty */
-    bool nocase;                /* OPTION_ENUM */
-    bool any;                   /* OPTION_NODE: values of any type, so that what is text must be known */
+    enum capability capability;   /* OPTION_EXTENSION */
+    bool required;                /* must be written and not be empty */
+    bool nocase;                  /* OPTION_ENUM */
+    bool any;                     /* OPTION_NODE: values of any type, so that what is text must be known */
 };
 
 #define OPT_FIELD(T, f, ctype) _Generic(&((T *)0)->f, ctype * : offsetof(T, f))
