@@ -11,6 +11,7 @@
 #include "prom/endpoint/series_source.h"
 #include "prom/series/translation_config.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -231,6 +232,7 @@ static void go_on(struct prometheus_node *n, bool to_the_end)
     series_taking_end(&w->taking);
     settle(n, w->batch, w->ack, &w->taking.result);
     list_remove(&w->link);
+    assert(n->waiting.next != &w->link);
     free(w);
 }
 
