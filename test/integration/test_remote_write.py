@@ -773,6 +773,7 @@ def test_a_full_disk_empties_while_senders_never_fall_silent(otelcd, receiver, t
         ("remote_write_queue: {queue_size: 0}", "a 0 size queue will drop all the data"),
         ("auth: {authenticator: x}", "headers"),
         ("external_labels: {a: ''}", "empty"),
+        (r'headers: {X-A: "a\x7fb"}', "has a control character"),
     ],
 )
 def test_what_cannot_be_served_is_refused_by_name(otelcd, line, words):
