@@ -248,12 +248,13 @@ static void stop_running(struct service *s)
         own_telemetry_stop(&s->now.telemetry, clock_mono(&s->loop.clock) + NS_PER_S, on_running_stopped, s);
 }
 
-/* Something runs: the configuration that was asked for or, after a failed reload, the one before. What came meanwhile
- * has its turn. */
-static void begin_running(struct service *s)
+/* Something runs: the configuration that was asked for or, after a failed reload, the one before; `text` says which
+ * when addresses that nobody listens on any more are closed. What came meanwhile has its turn. */
+static void begin_running(struct service *s, enum log_level level, const char *text)
 {
     enter_phase(s, RUNNING);
     listener_handover_close(&s->listeners.handover);
+    log_at(&s->log, level, text);
     notify_ready(&s->notify, "Running.");
     if (s->ends > 0) {
         begin_stop(s);
@@ -265,16 +266,14 @@ static void begin_running(struct service *s)
 
 static void say_ready(struct service *s)
 {
-    log_info(&s->log, "Everything is ready. Begin running and processing data.");
-    begin_running(s);
+    begin_running(s, LOG_INFO, "Everything is ready. Begin running and processing data.");
 }
 
 /* A reload has failed. This is the last line about it, so that nobody takes the next one for success. */
 static void say_still_old(struct service *s, enum log_level level, const char *text)
 {
     process_metrics_reloaded(&s->process, false);
-    log_at(&s->log, level, text);
-    begin_running(s);
+    begin_running(s, level, text);
 }
 
 /* --- the end --- */
