@@ -42,7 +42,11 @@ scrape_configs:
                 stdout=log,
                 cwd=folder,
             )
-        self.address = self._wait_ready()
+        try:
+            self.address = self._wait_ready()
+        except BaseException:
+            self.close()
+            raise
 
     def _wait_ready(self):
         deadline = time.monotonic() + PATIENCE

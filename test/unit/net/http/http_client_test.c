@@ -623,7 +623,8 @@ START_TEST(a_body_is_passed_on_as_it_comes_and_not_faster_than_is_wanted)
         sent += n > 0 ? (size_t)n : 0;
         settle();
     }
-    settle();
+    for (int i = 0; i < 10000 && t.times == 0; i++) /* the kernel hands over what it still holds when it likes */
+        settle();
     ck_assert_uint_eq(t.times, 1);
     ck_assert_int_eq(t.failure, HTTP_ANSWERED);
     ck_assert_uint_eq(t.passed.len, sizeof(large));
