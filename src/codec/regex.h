@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Regular expressions in Go's syntax and meaning, searched by RE2, which Go's own package descends from: in time that
- * grows with the text alone, whatever the pattern (decision 10). Subjects are valid UTF-8. */
+ * grows with the text alone, whatever the pattern (decision 11). Subjects are valid UTF-8. */
 #ifndef CODEC_REGEX_H
 #define CODEC_REGEX_H
 
