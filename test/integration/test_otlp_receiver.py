@@ -538,6 +538,6 @@ def test_a_string_that_is_not_utf8_costs_that_string_only(otelcd, tmp_path, form
     assert written_names(tmp_path / "out") == ["s", "\ufffds\ufffd"]
     transport = "grpc" if form == "grpc" else "http"
     assert d.metric("otelcd_receiver_repaired_strings", transport=transport) == 1
-    warning = d.records("repaired")[0]
+    warning = d.wait_log("repaired")
     place = "resourceSpans[0].scopeSpans[0].spans[0].name" if form == "json" else "resource_spans[1].scope_spans[0].spans[0].name"
     assert place in warning["first"] and warning["strings"] == 1

@@ -65,7 +65,7 @@ def test_hosts_without_a_service_name_are_told_that_they_share_a_series(otelcd):
     assert told["rejectedDataPoints"] == "1" and "several senders" in told["errorMessage"]
     assert d.metrics("prometheus").value("load") == 2
     assert d.metric("otelcd_prometheus_series_collisions", exporter="prometheus", metric="load") == 1
-    record = d.records("Several senders have one series")[0]
+    record = d.wait_log("Several senders have one series")
     assert (record["differ_in"], record["first"], record["second"]) == ("resource", "host.name=web-1", "host.name=web-2")
     assert "service.instance.id" in record["remedy"] and "resource_constant_labels" in record["remedy"]
     assert d.metric("otelcd_exporter_dropped_items", exporter="prometheus", reason="collision") == 1
@@ -76,7 +76,7 @@ def test_two_metrics_of_one_name_in_prometheus_are_told_of(otelcd):
     told = send(d, request(gauge("x.y", (1, {})), gauge("x_y", (2, {})), gauge("g", (3, {"a.b": "z"}))))
     assert told["partialSuccess"]["rejectedDataPoints"] == "1"
     assert d.metrics("prometheus").value("x_y") == 2
-    record = d.records("Several senders have one series")[0]
+    record = d.wait_log("Several senders have one series")
     assert (record["differ_in"], record["first"], record["second"]) == ("metric", "x.y", "x_y")
 
 
@@ -92,7 +92,7 @@ def test_remote_write_tells_of_senders_that_share_a_series(otelcd):
     assert told["partialSuccess"]["rejectedDataPoints"] == "1"
     assert [s.value for s in r.samples if s.name == "x_y"] == [2]
     assert d.metric("otelcd_prometheus_series_collisions", exporter="prometheus_remote_write", metric="x_y") == 1
-    record = d.records("Several senders have one series")[0]
+    record = d.wait_log("Several senders have one series")
     assert (record["differ_in"], record["first"], record["second"]) == ("metric", "x.y", "x_y")
 
 
