@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prom/model/distribution_value.h"
 
+#include "otlp/fields.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -107,13 +109,13 @@ static const char *read_explicit(struct distribution_value *r, struct bytes poin
 
     r->bounds.n = r->counts.n = 0;
     for (struct pb_field f; pb_next(&p, &f);) {
-        if (f.number == 4 && f.wire == PB_FIXED64)
+        if (f.number == OTLP_HISTOGRAM_COUNT && f.wire == PB_FIXED64)
             r->count = f.u64;
-        else if (f.number == 5 && f.wire == PB_FIXED64)
+        else if (f.number == OTLP_HISTOGRAM_SUM && f.wire == PB_FIXED64)
             read_sum(r, &f);
-        else if (f.number == 6)
+        else if (f.number == OTLP_HISTOGRAM_BUCKETS)
             read_counts(r, &f);
-        else if (f.number == 7)
+        else if (f.number == OTLP_HISTOGRAM_BOUNDS)
             read_bounds(r, &f);
     }
     return finish_explicit(r);
@@ -144,19 +146,20 @@ static const char *read_exponential(struct distribution_value *r, struct bytes p
     x->zero_count = 0;
     x->positive.counts.n = x->negative.counts.n = 0;
     for (struct pb_field f; pb_next(&p, &f);) {
-        if (f.number == 4 && f.wire == PB_FIXED64)
+        if (f.number == OTLP_EXPONENTIAL_COUNT && f.wire == PB_FIXED64)
             r->count = f.u64;
-        else if (f.number == 5 && f.wire == PB_FIXED64)
+        else if (f.number == OTLP_EXPONENTIAL_SUM && f.wire == PB_FIXED64)
             read_sum(r, &f);
-        else if (f.number == 6 && f.wire == PB_VARINT)
+        else if (f.number == OTLP_EXPONENTIAL_SCALE && f.wire == PB_VARINT)
             x->scale = (int32_t)pb_unzigzag(f.u64);
-        else if (f.number == 7 && f.wire == PB_FIXED64)
+        else if (f.number == OTLP_EXPONENTIAL_ZERO_COUNT && f.wire == PB_FIXED64)
             x->zero_count = f.u64;
-        else if (f.number == 8 && f.wire == PB_LEN)
+        else if (f.number == OTLP_EXPONENTIAL_POSITIVE && f.wire == PB_LEN)
             ok = exponential_read_side(&x->positive, f.bytes) && ok;
-        else if (f.number == 9 && f.wire == PB_LEN)
+        else if (f.number == OTLP_EXPONENTIAL_NEGATIVE && f.wire == PB_LEN)
             ok = exponential_read_side(&x->negative, f.bytes) && ok;
-        else if (f.number == 14 && f.wire == PB_FIXED64 && pb_double(f.u64) > 0 && isfinite(pb_double(f.u64)))
+        else if (f.number == OTLP_EXPONENTIAL_ZERO_THRESHOLD && f.wire == PB_FIXED64 && pb_double(f.u64) > 0 &&
+                 isfinite(pb_double(f.u64)))
             x->zero_threshold = pb_double(f.u64);
     }
     return ok ? finish_exponential(r) : MALFORMED;
@@ -168,9 +171,9 @@ static struct quantile read_quantile(struct bytes bytes)
     struct pb_reader p = pb_reader(bytes);
 
     for (struct pb_field f; pb_next(&p, &f);) {
-        if (f.number == 1 && f.wire == PB_FIXED64)
+        if (f.number == OTLP_QUANTILE_QUANTILE && f.wire == PB_FIXED64)
             q.quantile = pb_double(f.u64);
-        else if (f.number == 2 && f.wire == PB_FIXED64)
+        else if (f.number == OTLP_QUANTILE_VALUE && f.wire == PB_FIXED64)
             q.value = pb_double(f.u64);
     }
     return q;
@@ -208,11 +211,11 @@ static const char *read_summary(struct distribution_value *r, struct bytes point
     r->quantiles.n = 0;
     r->has_sum = true; /* it is no optional field: 0 is not on the wire */
     for (struct pb_field f; pb_next(&p, &f);) {
-        if (f.number == 4 && f.wire == PB_FIXED64) {
+        if (f.number == OTLP_SUMMARY_COUNT && f.wire == PB_FIXED64) {
             r->count = f.u64;
-        } else if (f.number == 5 && f.wire == PB_FIXED64) {
+        } else if (f.number == OTLP_SUMMARY_SUM && f.wire == PB_FIXED64) {
             read_sum(r, &f);
-        } else if (f.number == 6 && f.wire == PB_LEN) {
+        } else if (f.number == OTLP_SUMMARY_QUANTILES && f.wire == PB_LEN) {
             struct quantile q = read_quantile(f.bytes);
 
             if (!isnan(q.quantile))

@@ -2,6 +2,7 @@
 #include "prom/model/exponential.h"
 
 #include "codec/pb.h"
+#include "otlp/fields.h"
 
 #include <math.h>
 
@@ -33,11 +34,11 @@ bool exponential_read_side(struct exponential_side *side, struct bytes buckets)
     side->offset = 0;
     side->counts.n = 0;
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number == 1 && f.wire == PB_VARINT)
+        if (f.number == OTLP_BUCKETS_OFFSET && f.wire == PB_VARINT)
             side->offset = (int32_t)pb_unzigzag(f.u64);
-        else if (f.number == 2 && f.wire == PB_VARINT)
+        else if (f.number == OTLP_BUCKETS_COUNTS && f.wire == PB_VARINT)
             *vec_push(&side->counts) = f.u64;
-        else if (f.number == 2 && f.wire == PB_LEN)
+        else if (f.number == OTLP_BUCKETS_COUNTS && f.wire == PB_LEN)
             for (const uint8_t *p = f.bytes.data, *end = p + f.bytes.len; pb_varint(&p, end, &v);)
                 *vec_push(&side->counts) = v;
     }

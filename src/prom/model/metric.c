@@ -2,13 +2,17 @@
 #include "prom/model/metric.h"
 
 #include "otlp/any_value.h"
+#include "otlp/fields.h"
 
 /* Field numbers of the kinds in Metric, and of the attributes and exemplars in their points. */
 static const struct {
     uint32_t metric, attributes, exemplars;
 } fields[] = {
-    [METRIC_NUMBER_GAUGE] = { 5, 7, 5 },  [METRIC_SUM] = { 7, 7, 5 },      [METRIC_EXPLICIT] = { 9, 9, 8 },
-    [METRIC_EXPONENTIAL] = { 10, 1, 11 }, [METRIC_SUMMARY] = { 11, 7, 0 },
+    [METRIC_NUMBER_GAUGE] = { OTLP_METRIC_GAUGE, OTLP_NUMBER_ATTRIBUTES, OTLP_NUMBER_EXEMPLARS },
+    [METRIC_SUM] = { OTLP_METRIC_SUM, OTLP_NUMBER_ATTRIBUTES, OTLP_NUMBER_EXEMPLARS },
+    [METRIC_EXPLICIT] = { OTLP_METRIC_HISTOGRAM, OTLP_HISTOGRAM_ATTRIBUTES, OTLP_HISTOGRAM_EXEMPLARS },
+    [METRIC_EXPONENTIAL] = { OTLP_METRIC_EXPONENTIAL, OTLP_EXPONENTIAL_ATTRIBUTES, OTLP_EXPONENTIAL_EXEMPLARS },
+    [METRIC_SUMMARY] = { OTLP_METRIC_SUMMARY, OTLP_SUMMARY_ATTRIBUTES, 0 },
 };
 
 uint32_t point_attributes_field(enum metric_kind kind)
@@ -60,13 +64,13 @@ static bool next_resource(struct metric_walk *w)
 {
     struct bytes message;
 
-    while (!next_message(&w->resources, 1, &message)) {
+    while (!next_message(&w->resources, OTLP_REQUEST_RESOURCES, &message)) {
         if (w->segment == w->batch->n_segments)
             return false;
         w->resources = pb_reader(bytes_of(w->batch->segments[w->segment].data, w->batch->segments[w->segment].len));
         w->segment++;
     }
-    w->resource = find_field(message, 1);
+    w->resource = find_field(message, OTLP_RESOURCE_GROUP_RESOURCE);
     w->resource_n++;
     w->scopes = pb_reader(message);
     return true;
@@ -76,11 +80,11 @@ static bool next_scope(struct metric_walk *w)
 {
     struct bytes message;
 
-    while (!next_message(&w->scopes, 2, &message))
+    while (!next_message(&w->scopes, OTLP_RESOURCE_GROUP_SCOPES, &message))
         if (!next_resource(w))
             return false;
-    w->scope = find_field(message, 1);
-    w->schema_url = find_field(message, 3);
+    w->scope = find_field(message, OTLP_SCOPE_GROUP_SCOPE);
+    w->schema_url = find_field(message, OTLP_SCOPE_GROUP_SCHEMA_URL);
     w->scope_n++;
     w->metrics = pb_reader(message);
     return true;
@@ -97,13 +101,13 @@ static void read_head(struct metric_walk *w, struct bytes metric)
         if (f.wire != PB_LEN || kind_of_field(f.number) != METRIC_EMPTY)
             continue;
         buf_append(&w->head_raw, f.start, (size_t)(r.p - f.start));
-        if (f.number == 1) {
+        if (f.number == OTLP_METRIC_NAME) {
             w->head.name = f.bytes;
-        } else if (f.number == 2) {
+        } else if (f.number == OTLP_METRIC_DESCRIPTION) {
             w->head.description = f.bytes;
-        } else if (f.number == 3) {
+        } else if (f.number == OTLP_METRIC_UNIT) {
             w->head.unit = f.bytes;
-        } else if (f.number == 12) {
+        } else if (f.number == OTLP_METRIC_METADATA) {
             struct attribute a = attribute_of(f.bytes);
 
             if (bytes_is(a.key, "prometheus.type"))
@@ -124,11 +128,11 @@ static void read_data(struct metric_walk *w, enum metric_kind kind, struct bytes
     w->points = data;
     w->n_points = 0;
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number == 1 && f.wire == PB_LEN)
+        if (f.number == OTLP_DATA_POINTS && f.wire == PB_LEN)
             w->n_points++;
-        else if (f.number == 2 && f.wire == PB_VARINT)
+        else if (f.number == OTLP_DATA_TEMPORALITY && f.wire == PB_VARINT)
             w->head.temporality = f.u64 <= TEMPORALITY_CUMULATIVE ? (enum temporality)f.u64 : TEMPORALITY_UNSPECIFIED;
-        else if (f.number == 3 && f.wire == PB_VARINT)
+        else if (f.number == OTLP_DATA_MONOTONIC && f.wire == PB_VARINT)
             w->head.monotonic = f.u64 != 0;
     }
     tail[0] = (uint8_t)kind;
@@ -150,7 +154,7 @@ bool metric_walk_next(struct metric_walk *w)
             read_data(w, kind, f.bytes);
             return true;
         }
-        while (!next_message(&w->metrics, 2, &w->metric))
+        while (!next_message(&w->metrics, OTLP_SCOPE_GROUP_ITEMS, &w->metric))
             if (!next_scope(w))
                 return false;
         read_head(w, w->metric);
@@ -163,34 +167,38 @@ static bool read_usual_number(struct point *p, struct bytes b)
 {
     const uint8_t *at = b.data, *end = at + b.len, *attributes;
 
-    if (b.len < 27 || at[0] != 0x11 || at[9] != 0x19 || (at[18] != 0x31 && at[18] != 0x21))
+    if (b.len < 27 || at[0] != PB_TAG(OTLP_POINT_START, PB_FIXED64) || at[9] != PB_TAG(OTLP_POINT_TIME, PB_FIXED64) ||
+        (at[18] != PB_TAG(OTLP_NUMBER_INT, PB_FIXED64) && at[18] != PB_TAG(OTLP_NUMBER_DOUBLE, PB_FIXED64)))
         return false;
     attributes = at + 27;
     for (at = attributes; at < end;) {
-        if (end - at < 2 || at[0] != 0x3a || at[1] >= 0x80 || at[1] > end - at - 2)
+        if (end - at < 2 || at[0] != PB_TAG(OTLP_NUMBER_ATTRIBUTES, PB_LEN) || at[1] >= 0x80 || at[1] > end - at - 2)
             return false;
         at += 2 + at[1];
     }
     p->start = pb_load64(b.data + 1);
     p->time = pb_load64(b.data + 10);
     p->value = pb_load64(b.data + 19);
-    p->is_int = b.data[18] == 0x31;
+    p->is_int = b.data[18] == PB_TAG(OTLP_NUMBER_INT, PB_FIXED64);
     p->attributes = bytes_of(attributes, (size_t)(end - attributes));
     return true;
 }
 
 static void read_number(struct point *p, const struct pb_field *f)
 {
-    if ((f->number == 4 || f->number == 6) && f->wire == PB_FIXED64) {
+    if ((f->number == OTLP_NUMBER_DOUBLE || f->number == OTLP_NUMBER_INT) && f->wire == PB_FIXED64) {
         p->value = f->u64;
-        p->is_int = f->number == 6;
+        p->is_int = f->number == OTLP_NUMBER_INT;
     }
 }
+
+_Static_assert((int)OTLP_HISTOGRAM_FLAGS == (int)OTLP_EXPONENTIAL_FLAGS, "one number for both");
+_Static_assert((int)OTLP_NUMBER_FLAGS == (int)OTLP_SUMMARY_FLAGS, "one number for both");
 
 static void read_any(struct point *p, enum metric_kind kind, struct bytes bytes)
 {
     uint32_t attributes = fields[kind].attributes, exemplars = fields[kind].exemplars;
-    uint32_t flags = kind == METRIC_EXPLICIT || kind == METRIC_EXPONENTIAL ? 10 : 8;
+    uint32_t flags = kind == METRIC_EXPLICIT || kind == METRIC_EXPONENTIAL ? OTLP_HISTOGRAM_FLAGS : OTLP_NUMBER_FLAGS;
     struct pb_reader r = pb_reader(bytes);
     const uint8_t *first = bytes.data, *last = bytes.data;
     bool apart = false;
@@ -200,9 +208,9 @@ static void read_any(struct point *p, enum metric_kind kind, struct bytes bytes)
             apart = apart || (last != first && last != f.start);
             first = last == first ? f.start : first;
             last = r.p;
-        } else if (f.number == 2 && f.wire == PB_FIXED64) {
+        } else if (f.number == OTLP_POINT_START && f.wire == PB_FIXED64) {
             p->start = f.u64;
-        } else if (f.number == 3 && f.wire == PB_FIXED64) {
+        } else if (f.number == OTLP_POINT_TIME && f.wire == PB_FIXED64) {
             p->time = f.u64;
         } else if (f.number == flags && f.wire == PB_VARINT) {
             p->flags = (uint32_t)f.u64;

@@ -33,7 +33,7 @@ struct metric_walk {
     uint32_t resource_n, scope_n; /* change when the resource or the scope does */
     struct bytes metric;
     struct metric_head head;
-    struct bytes points; /* the bytes of the Gauge, Sum, ...: points are its field 1 */
+    struct bytes points; /* the bytes of the Gauge, Sum, ...: points are its OTLP_DATA_POINTS */
     uint64_t n_points;
     struct buf head_raw; /* what the head was made of */
 };
