@@ -3,6 +3,7 @@
 
 #include "codec/base64.h"
 #include "otlp/any_value.h"
+#include "otlp/fields.h"
 #include "prom/model/exemplar.h"
 #include "prom/model/labels.h"
 
@@ -29,17 +30,17 @@ static struct raw_exemplar read_one(struct bytes bytes)
     struct pb_reader r = pb_reader(bytes);
 
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number == 2 && f.wire == PB_FIXED64)
+        if (f.number == OTLP_EXEMPLAR_TIME && f.wire == PB_FIXED64)
             x.time = f.u64;
-        else if (f.number == 3 && f.wire == PB_FIXED64)
+        else if (f.number == OTLP_EXEMPLAR_DOUBLE && f.wire == PB_FIXED64)
             x.value = pb_double(f.u64);
-        else if (f.number == 6 && f.wire == PB_FIXED64)
+        else if (f.number == OTLP_EXEMPLAR_INT && f.wire == PB_FIXED64)
             x.value = (double)(int64_t)f.u64;
-        else if (f.number == 4 && f.wire == PB_LEN)
+        else if (f.number == OTLP_EXEMPLAR_SPAN_ID && f.wire == PB_LEN)
             x.span_id = f.bytes;
-        else if (f.number == 5 && f.wire == PB_LEN)
+        else if (f.number == OTLP_EXEMPLAR_TRACE_ID && f.wire == PB_LEN)
             x.trace_id = f.bytes;
-        else if (f.number == 7 && f.wire == PB_LEN)
+        else if (f.number == OTLP_EXEMPLAR_ATTRIBUTES && f.wire == PB_LEN)
             x.has_attributes = true;
     }
     return x;
@@ -103,7 +104,7 @@ static bool put_attributes(struct exemplar_labels *l, enum name_strategy strateg
 {
     struct pb_reader r = pb_reader(exemplar);
 
-    for (struct attribute a; attribute_next(&r, 7, &a);) {
+    for (struct attribute a; attribute_next(&r, OTLP_EXEMPLAR_ATTRIBUTES, &a);) {
         size_t name_at = l->scratch->len, value_at;
 
         if (!name_label(l->scratch, strategy, a.key))
@@ -200,7 +201,9 @@ static void read_into_slot(struct exemplar_reader *r, enum name_strategy strateg
 void exemplars_read(struct exemplar_reader *r, enum name_strategy strategy, enum metric_kind kind, struct bytes point,
                     const double *bounds, size_t n_bounds)
 {
-    uint32_t number = kind == METRIC_EXPLICIT ? 8 : kind == METRIC_EXPONENTIAL ? 11 : 5;
+    uint32_t number = kind == METRIC_EXPLICIT      ? OTLP_HISTOGRAM_EXEMPLARS
+                      : kind == METRIC_EXPONENTIAL ? OTLP_EXPONENTIAL_EXEMPLARS
+                                                   : OTLP_NUMBER_EXEMPLARS;
     struct pb_reader fields = pb_reader(point);
 
     r->found.n = r->of_bucket.n = r->text.len = 0;

@@ -16,6 +16,7 @@
 #include "prom/series/series.h"
 
 #include "base/mem.h"
+#include "otlp/fields.h"
 #include "prom/series/series_alias.h"
 
 #include <assert.h>
@@ -311,7 +312,7 @@ static bool take_points(struct series_taking *t)
     for (struct pb_field f; t->units > 0 && pb_next(&t->points, &f);) {
         struct point *p = &g.points[g.n];
 
-        if (f.number != 1 || f.wire != PB_LEN)
+        if (f.number != OTLP_DATA_POINTS || f.wire != PB_LEN)
             continue;
         point_read(p, t->stream->kind, f.bytes);
         if (p->attributes.data == NULL) {

@@ -5,9 +5,8 @@
 #include "prom/series/stream_identity.h"
 
 #include "otlp/any_value.h"
+#include "otlp/fields.h"
 
-#define RESOURCE_ATTRIBUTES 1
-#define SCOPE_ATTRIBUTES 3
 #define HEAD_TAIL 3u /* kind, temporality, monotonic: behind the fields of a head */
 
 static uint64_t hash_attributes(struct bytes message, uint32_t number)
@@ -40,21 +39,23 @@ static struct bytes head_of(const struct stream *s)
 
 static uint64_t hash_resource(const struct metric_scope *s)
 {
-    return hash_attributes(s->resource, RESOURCE_ATTRIBUTES);
+    return hash_attributes(s->resource, OTLP_RESOURCE_ATTRIBUTES);
 }
 
 static uint64_t hash_scope(const struct metric_scope *s)
 {
-    uint64_t hash = identity_hash(hash_attributes(s->scope, SCOPE_ATTRIBUTES), find_bytes(s->scope, 1));
+    uint64_t hash =
+        identity_hash(hash_attributes(s->scope, OTLP_SCOPE_ATTRIBUTES), find_bytes(s->scope, OTLP_SCOPE_NAME));
 
-    return identity_hash(identity_hash(hash, find_bytes(s->scope, 2)), s->schema_url);
+    return identity_hash(identity_hash(hash, find_bytes(s->scope, OTLP_SCOPE_VERSION)), s->schema_url);
 }
 
 /* Its description is not what a metric is. */
 static uint64_t hash_metric(const struct stream *s)
 {
     struct bytes raw = identity_raw(&s->id), head = head_of(s);
-    uint64_t hash = identity_hash(identity_hash(0, find_bytes(head, 1)), find_bytes(head, 3));
+    uint64_t hash =
+        identity_hash(identity_hash(0, find_bytes(head, OTLP_METRIC_NAME)), find_bytes(head, OTLP_METRIC_UNIT));
 
     return identity_hash(hash, bytes_of(raw.data + raw.len - HEAD_TAIL, HEAD_TAIL));
 }
@@ -105,16 +106,16 @@ static void put_others(struct buf *out, struct bytes message, uint32_t number, s
 
 static void put_scope(struct buf *out, const struct metric_scope *s)
 {
-    buf_put(out, find_bytes(s->scope, 1));
+    buf_put(out, find_bytes(s->scope, OTLP_SCOPE_NAME));
     buf_putc(out, ' ');
-    buf_put(out, find_bytes(s->scope, 2));
+    buf_put(out, find_bytes(s->scope, OTLP_SCOPE_VERSION));
 }
 
 static void put_metric(struct buf *out, const struct stream *s)
 {
-    struct bytes unit = find_bytes(head_of(s), 3);
+    struct bytes unit = find_bytes(head_of(s), OTLP_METRIC_UNIT);
 
-    buf_put(out, find_bytes(head_of(s), 1));
+    buf_put(out, find_bytes(head_of(s), OTLP_METRIC_NAME));
     if (unit.len > 0) {
         buf_puts(out, ", unit ");
         buf_put(out, unit);
@@ -128,8 +129,8 @@ enum stream_difference stream_members_differ(const struct stream_member *a, cons
     uint32_t of_x = point_attributes_field(a->stream->kind), of_y = point_attributes_field(b->stream->kind);
 
     if (hash_resource(&x) != hash_resource(&y)) {
-        put_others(of_a, x.resource, RESOURCE_ATTRIBUTES, y.resource, RESOURCE_ATTRIBUTES);
-        put_others(of_b, y.resource, RESOURCE_ATTRIBUTES, x.resource, RESOURCE_ATTRIBUTES);
+        put_others(of_a, x.resource, OTLP_RESOURCE_ATTRIBUTES, y.resource, OTLP_RESOURCE_ATTRIBUTES);
+        put_others(of_b, y.resource, OTLP_RESOURCE_ATTRIBUTES, x.resource, OTLP_RESOURCE_ATTRIBUTES);
         return DIFFERENT_RESOURCE;
     }
     if (hash_scope(&x) != hash_scope(&y)) {

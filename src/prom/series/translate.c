@@ -14,6 +14,7 @@
 #include "prom/series/translate.h"
 
 #include "otlp/any_value.h"
+#include "otlp/fields.h"
 
 #include <stdlib.h>
 
@@ -106,7 +107,7 @@ static void add_promoted(struct translator *s, const struct translation *t, stru
 {
     struct pb_reader r = pb_reader(resource);
 
-    for (struct attribute a; t->promote && attribute_next(&r, 1, &a);)
+    for (struct attribute a; t->promote && attribute_next(&r, OTLP_RESOURCE_ATTRIBUTES, &a);)
         if (is_promoted(t, a.key))
             add(s, a);
 }
@@ -315,7 +316,7 @@ void translate_job(struct job_instance *out, struct bytes resource)
     bool named = false, spaced = false;
 
     out->job.len = out->instance.len = 0;
-    for (struct attribute a; attribute_next(&r, 1, &a);) {
+    for (struct attribute a; attribute_next(&r, OTLP_RESOURCE_ATTRIBUTES, &a);) {
         if (bytes_is(a.key, "service.name")) {
             name = a.value;
             named = true;
@@ -362,7 +363,7 @@ bool translate_target(struct translator *s, const struct translation *t, struct 
     if (!known)
         return false;
     begin(s);
-    for (struct attribute a; attribute_next(&r, 1, &a);)
+    for (struct attribute a; attribute_next(&r, OTLP_RESOURCE_ATTRIBUTES, &a);)
         if (!is_service(a.key))
             add(s, a);
     if (t->target_by_either && s->all.n == 0)
@@ -395,7 +396,7 @@ static void put_scope_attributes(struct translator *s, const struct translation 
     struct pb_reader r = pb_reader(scope);
     struct buf key = { 0 };
 
-    for (struct attribute a; attribute_next(&r, 3, &a);)
+    for (struct attribute a; attribute_next(&r, OTLP_SCOPE_ATTRIBUTES, &a);)
         add(s, a);
     sort_by_key(s);
     for (size_t i = 0; i < s->all.n; i++) {
@@ -422,9 +423,9 @@ static void put_scope(struct translator *s, const struct translation *t, const s
 
     put_scope_attributes(s, t, o->scope);
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number == 1 && f.wire == PB_LEN)
+        if (f.number == OTLP_SCOPE_NAME && f.wire == PB_LEN)
             name = f.bytes;
-        else if (f.number == 2 && f.wire == PB_LEN)
+        else if (f.number == OTLP_SCOPE_VERSION && f.wire == PB_LEN)
             version = f.bytes;
     }
     add_plain(s, bytes_str(scope_names[0]), name);
