@@ -13,6 +13,7 @@
 #define PROM_REMOTE_WRITE_INSIDE_H
 
 #include "codec/pb.h"
+#include "otlp/fields.h"
 #include "prom/remote_write/remote_write.h"
 #include "prom/remote_write/remote_write_message.h"
 #include "prom/series/streams.h"
@@ -171,7 +172,7 @@ void remote_write_forget_claims(struct remote_write *rw);
 static inline bool remote_write_next_point(struct pb_reader *points, struct bytes *point)
 {
     for (struct pb_field f; pb_next(points, &f);)
-        if (f.number == 1 && f.wire == PB_LEN) {
+        if (f.number == OTLP_DATA_POINTS && f.wire == PB_LEN) {
             *point = f.bytes;
             return true;
         }
