@@ -299,7 +299,7 @@ _Static_assert(LOSSES_MAX <= WAL_REASONS, "a state on disk has room for the reas
 static void done(struct store *st, const struct queue_entry *e)
 {
     const struct losses *lost = &e->outcome.lost;
-    struct wal_reason dropped[LOSSES_MAX];
+    struct wal_reason dropped[LOSSES_MAX] = { 0 };
 
     if (e->given_up)
         return;

@@ -162,8 +162,8 @@ static void load_pipeline(struct loader *l, const struct yaml_pair *pair)
     const char *id = config_trim(&l->config->arena, pair->key);
     const char *path = config_path(l, "service::pipelines", id);
     enum signal s = signal_of(l, id, place, path);
-    struct config_pipeline nameless,
-        *p = s == SIGNAL_COUNT ? &nameless : &l->config->pipelines[l->config->n_pipelines++];
+    struct config_pipeline nameless = { 0 };
+    struct config_pipeline *p = s == SIGNAL_COUNT ? &nameless : &l->config->pipelines[l->config->n_pipelines++];
 
     *p = (struct config_pipeline){ .id = id, .place = place, .signal = (int)s };
     if (body->kind != YAML_MAP && body->kind != YAML_NULL) {

@@ -285,10 +285,11 @@ static int make_room(struct listener *l, int fd)
 static bool has_room(const struct listener *l)
 {
     int fd = fcntl(l->socket.fd, F_DUPFD_CLOEXEC, 0);
+    bool free_one = fd >= 0 && !is_in_reserve(l, fd);
 
     if (fd >= 0)
         close(fd);
-    return (fd >= 0 && !is_in_reserve(l, fd)) || crowd_make_room(&l->shared->crowd, NULL);
+    return free_one || crowd_make_room(&l->shared->crowd, NULL);
 }
 
 static void on_pause_over(struct clock_timer *t)
