@@ -10,6 +10,7 @@
 #include "exporter/debug/debug_text.h"
 #include "queue/sender_rows.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -208,6 +209,7 @@ static struct print *pop(struct debug *d)
     struct print *p = list_first(&d->prints, struct print, link);
 
     list_remove(&p->link);
+    assert(d->prints.next != &p->link);
     return p;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The prometheus_remote_write exporter's inside: what its files share. Nobody but src/exporter/remote_write*.c and
- * prometheus_remote_write.c includes this.
+/* The prometheus_remote_write exporter's inside: what its files share. Nobody but its own folder
+ * includes this.
  *
  *     prometheus_remote_write.c  the component: its life
  *     remote_write_delivery.c    a batch's way through, and its answer

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The otlp receiver's inside: what its files share. Nobody but src/receiver/otlp*.c includes this.
+/* The otlp receiver's inside: what its files share. Nobody but src/receiver/otlp/ includes this.
  *
  *     otlp.c         the component: options, listeners, start and stop
  *     otlp_call.c    one call: from its body to a batch, from the pipeline's verdict to the answer
