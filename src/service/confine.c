@@ -107,7 +107,7 @@ static char *place_of(const char *path)
     free(at);
     if (real == NULL)
         return mem_strdup("/");
-    if (stat(real, &st) == 0 && S_ISREG(st.st_mode))
+    if (stat(real, &st) == 0 && (S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode))) /* either is made anew */
         cut_last(real);
     return real;
 }

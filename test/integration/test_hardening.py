@@ -5,6 +5,7 @@ import ctypes
 import platform
 import re
 import signal
+import socket
 import subprocess
 
 import grpc
@@ -147,3 +148,24 @@ def test_without_the_sandbox_a_reload_may_write_anywhere(otelcd, tmp_path):
     assert (b / "x.json").exists()
     d.terminate()
     assert d.wait_end() == 0
+
+
+UNIX = """
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: {path}, transport: unix}}}}}}
+exporters:
+  nop:
+service:
+  pipelines:
+    traces: {{receivers: [otlp], exporters: [nop]}}
+"""
+
+
+def test_a_socket_file_that_a_crash_has_left_is_made_anew(otelcd, tmp_path):
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    assert path.is_socket()
+    otelcd(UNIX.format(path=path)).wait_log(READY)
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(str(path))
