@@ -328,9 +328,12 @@ static int create(struct node *node, const void *config, struct error *err)
 /* So that what receivers let in, with what there is already, stays below the hard limit. */
 static void lower_budget(const struct checker *c)
 {
-    uint64_t hard = c->limits.hard, least = hard / LEAST, rss = process_rss(), used = c->host->budget->used;
-    uint64_t other = (rss > used ? rss - used : 0) + hard / SLACK;
-    uint64_t most = hard > other + least ? hard - other : least;
+    uint64_t hard = c->limits.hard, least = hard / LEAST, used = c->host->budget->used, rss, other, most;
+
+    malloc_trim(0); /* at a reload: what the graph before has freed is no part of this one */
+    rss = process_rss();
+    other = (rss > used ? rss - used : 0) + hard / SLACK;
+    most = hard > other + least ? hard - other : least;
 
     if (most < c->host->budget->limit)
         budget_set_limit(c->host->budget, most);
