@@ -12,7 +12,7 @@ BEGIN {
     }
 }
 
-# "src/net/http1/http1.c" and "net/http1/http1.h" are in "net/http1", "src/otlp/json/json.c" in "otlp"; "src/registry.c"
+# "src/net/http1/http1.c" and "net/http1/http1.h" are in "net/http1", "src/otlp/json.c" in "otlp"; "src/registry.c"
 # is a layer of its own.
 function layer(path)
 {

@@ -14,8 +14,8 @@ struct confinement {
     VEC(char *) places; /* directories, and files that are none to be made anew, by their real paths */
 };
 
-/* Before the first thread is made, and before anything that the configuration names, but for the log, is opened. Says in
- * the log what was given up, or why not: it is no reason not to start. */
+/* Before the first thread is made, and before anything that the configuration names, but for the log, is opened. Says
+ * in the log what was given up, or why not: it is no reason not to start. */
 void confine(struct confinement *c, const struct config *config, const struct logger *log);
 
 /* The first path that this configuration writes to and this process must not; NULL: none. */
