@@ -52,8 +52,9 @@ scrape_configs:
         deadline = time.monotonic() + PATIENCE
         while True:
             text = self.log.read_text()
-            if "Server is ready" in text:
-                return re.search(r'msg="Listening on" (?:component=web )?address=(\S+)', text)[1]
+            listening = re.search(r'msg="Listening on" (?:component=web )?address=(\S+)', text)
+            if listening and "Server is ready" in text:  # in either order
+                return listening[1]
             assert time.monotonic() < deadline and self.process.poll() is None, text
             time.sleep(0.05)
 
