@@ -29,6 +29,24 @@ void wal_path(const struct wal *w, uint64_t first, char out[PATH_MAX_WAL])
 
 static void begin_group(struct wal *w);
 
+static void move(struct wal_group *g, enum wal_group_state to)
+{
+    static const uint8_t allowed[] = {
+        [WAL_GROUP_IDLE] = 1 << WAL_GROUP_APPENDING | 1 << WAL_GROUP_ROTATING | 1 << WAL_GROUP_FREEING,
+        [WAL_GROUP_APPENDING] = 1 << WAL_GROUP_IDLE,
+        [WAL_GROUP_ROTATING] = 1 << WAL_GROUP_IDLE,
+        [WAL_GROUP_FREEING] = 1 << WAL_GROUP_IDLE,
+    };
+
+    assert(allowed[g->state] & 1 << to);
+    g->state = to;
+}
+
+static bool is_idle(const struct wal *w)
+{
+    return w->group.state == WAL_GROUP_IDLE;
+}
+
 /* ---- room ---- */
 
 static uint64_t used_bytes(const struct wal *w)
@@ -56,7 +74,7 @@ static void on_note_due(struct clock_timer *t)
 static void wal_dirty(struct wal *w)
 {
     w->dirty = true;
-    if (!clock_armed(&w->note_timer) && !w->group.running)
+    if (!clock_armed(&w->note_timer) && is_idle(w))
         clock_start(&w->loop->clock, &w->note_timer, NOTE_AFTER, on_note_due);
 }
 
@@ -116,7 +134,7 @@ static void clear_group(struct wal *w, struct wal_group *g)
     g->last = &g->first;
     g->n = g->items = g->bytes = 0;
     g->first_seq = w->state.last + 1;
-    g->heads.len = g->note.len = g->state.len = 0;
+    g->heads.len = g->note.len = g->opening.len = 0;
     g->noted = w->dirty;
 }
 
@@ -169,7 +187,7 @@ static bool all_is_settled(const struct wal *w)
 /* Segments whose records are all settled, by what this group writes down. */
 static void choose_removals(struct wal *w, struct wal_group *g)
 {
-    bool noted = g->rotate || g->note.len > 0;
+    bool rotating = g->state == WAL_GROUP_ROTATING, noted = rotating || g->note.len > 0;
 
     g->remove.n = 0;
     for (size_t i = 0; noted && i + 1 < w->segments.n; i++) {
@@ -178,7 +196,7 @@ static void choose_removals(struct wal *w, struct wal_group *g)
         *vec_push(&g->remove) = w->segments.v[i].first;
     }
     /* With a new segment, the newest of the old ones may go as well. */
-    if (g->rotate && w->segments.n > 0 && g->remove.n + 1 == w->segments.n && all_is_settled(w))
+    if (rotating && w->segments.n > 0 && g->remove.n + 1 == w->segments.n && all_is_settled(w))
         *vec_push(&g->remove) = w->segments.v[w->segments.n - 1].first;
 }
 
@@ -211,15 +229,18 @@ static uint64_t room_behind(const struct wal *w, const struct wal_group *g)
 
 static void take_work(struct wal *w, struct wal_group *g)
 {
+    bool full;
+
     clear_group(w, g);
-    g->rotate = false;
-    g->free = take_freeing_note(w, g);
-    if (g->free)
+    if (take_freeing_note(w, g)) {
+        move(g, WAL_GROUP_FREEING);
         return;
+    }
     take_appends(w, g);
     if (w->dirty)
         put_note(w, g);
-    g->rotate = w->writer.fd < 0 || w->writer.at + g->bytes + g->note.len + room_behind(w, g) > w->writer.size;
+    full = w->writer.fd < 0 || w->writer.at + g->bytes + g->note.len + room_behind(w, g) > w->writer.size;
+    move(g, full ? WAL_GROUP_ROTATING : WAL_GROUP_APPENDING);
 }
 
 static void run_group(struct job *job)
@@ -233,19 +254,18 @@ static void begin_group(struct wal *w)
 {
     struct wal_group *g = &w->group;
 
-    if (g->running || (w->waiting == NULL && !w->dirty))
+    if (!is_idle(w) || (w->waiting == NULL && !w->dirty))
         return;
     clock_stop(&w->loop->clock, &w->note_timer);
     take_work(w, g);
-    if (g->rotate) {
+    if (g->state == WAL_GROUP_ROTATING) {
         g->note.len = 0; /* the new segment begins with it */
-        wal_state_put(&g->state, &w->state);
-        g->need = WAL_HEAD + g->state.len + g->bytes + RESERVE;
+        wal_state_put(&g->opening, &w->state);
+        g->need = WAL_HEAD + g->opening.len + g->bytes + RESERVE;
         g->head = (struct wal_head){ WAL_VERSION, w->state.last + 1, clock_wall(&w->loop->clock) };
     }
     choose_removals(w, g);
     w->dirty = false;
-    g->running = true;
     g->wal = w;
     g->job.work = run_group;
     g->job.done = on_group_done;
@@ -271,7 +291,7 @@ static void take_results(struct wal *w, struct wal_group *g)
         *vec_push(&w->segments) = (struct wal_segment){ .first = g->head.first, .time = g->head.time };
     }
     if (g->status == 0 || g->rotated)
-        w->segments.v[w->segments.n - 1].bytes = w->writer.fd >= 0 ? w->writer.at : WAL_HEAD + g->state.len;
+        w->segments.v[w->segments.n - 1].bytes = w->writer.fd >= 0 ? w->writer.at : WAL_HEAD + g->opening.len;
     for (size_t i = 0; i < g->removed; i++)
         drop_segment(w, g->remove.v[i]);
     w->stats.bytes_written += g->written;
@@ -311,10 +331,11 @@ static void on_group_done(struct job *job)
     struct wal_append *a = g->first, *next;
     int result = g->status;
 
-    g->running = false;
+    if (g->state == WAL_GROUP_ROTATING)
+        w->stuck = !g->rotated;
+    move(g, WAL_GROUP_IDLE);
     g->first = NULL;
     take_results(w, g);
-    w->stuck = g->rotate ? !g->rotated : w->stuck;
     if (result == 0)
         book_success(w, g);
     else
@@ -345,8 +366,7 @@ int wal_append(struct wal *w, struct wal_append *a)
         length += a->parts[i].len;
     if (wal_padded(length) > longest(w))
         return UV_EFBIG;
-    if (used_bytes(w) + w->waiting_bytes + (w->group.running ? w->group.bytes : 0) + length + w->segment_bytes >
-        w->max_bytes)
+    if (used_bytes(w) + w->waiting_bytes + (is_idle(w) ? 0 : w->group.bytes) + length + w->segment_bytes > w->max_bytes)
         return UV_ENOSPC;
     a->length = length;
     a->next = NULL;
@@ -397,7 +417,7 @@ static void free_wal(struct wal *w)
     vec_free(&w->segments);
     buf_free(&w->group.heads);
     buf_free(&w->group.note);
-    buf_free(&w->group.state);
+    buf_free(&w->group.opening);
     vec_free(&w->group.remove);
     vec_free(&w->group.parts);
     free(w);
@@ -485,7 +505,7 @@ void wal_close(struct wal *w, void (*done)(void *arg), void *arg)
     w->closed_arg = arg;
     turn_cancel(&w->loop->turn, &w->kick);
     clock_stop(&w->loop->clock, &w->note_timer);
-    if (w->group.running)
+    if (!is_idle(w))
         return;
     w->group.status = 0;
     finish_closing(w);

@@ -57,7 +57,7 @@ static int make_segment(struct wal_group *g)
     struct wal *w = g->wal;
     const struct wal_io *io = w->io;
     uint8_t head[WAL_HEAD];
-    struct iovec parts[] = { { head, sizeof(head) }, { g->state.data, g->state.len } };
+    struct iovec parts[] = { { head, sizeof(head) }, { g->opening.data, g->opening.len } };
     uint64_t size = w->segment_bytes;
     char path[PATH_MAX_WAL];
     int fd, rc;
@@ -84,7 +84,7 @@ static int make_segment(struct wal_group *g)
         io->truncate(io->arg, w->writer.fd, w->writer.at); /* gives back what was never used */
         io->close(io->arg, w->writer.fd);
     }
-    w->writer = (struct wal_writer){ .fd = fd, .first = g->head.first, .at = WAL_HEAD + g->state.len, .size = size };
+    w->writer = (struct wal_writer){ .fd = fd, .first = g->head.first, .at = WAL_HEAD + g->opening.len, .size = size };
     g->rotated = true;
     return 0;
 }
@@ -144,7 +144,7 @@ void wal_group_run(struct wal_group *g)
     g->rotated = g->spoilt = false;
     g->written = g->sealed = 0;
     g->removed = 0;
-    if (g->rotate)
+    if (g->state == WAL_GROUP_ROTATING)
         g->status = make_segment(g);
     if (g->status != 0)
         return;
@@ -163,7 +163,7 @@ void wal_group_run(struct wal_group *g)
         }
         w->writer.at += g->bytes + g->note.len;
     }
-    if (g->free && g->remove.n == 0)
+    if (g->state == WAL_GROUP_FREEING && g->remove.n == 0)
         release_records(w, w->writer.at - g->note.len);
     remove_segments(g);
 }

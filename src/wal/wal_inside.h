@@ -20,22 +20,27 @@ struct wal_writer {
     bool released; /* its settled records were given back to the disk */
 };
 
+enum wal_group_state {
+    WAL_GROUP_IDLE,      /* nothing is being written; the loop may touch the writer */
+    WAL_GROUP_APPENDING, /* records, a note, or both go behind what the segment has */
+    WAL_GROUP_ROTATING,  /* a new segment is made first, which begins with the state; what there is goes into it */
+    WAL_GROUP_FREEING,   /* a note alone, in the reserve: it sets segments free, or what is in the only one */
+};
+
 /* What one job writes. The loop fills it in and takes the results. */
 struct wal_group {
     struct job job;
     struct wal *wal;
-    bool running;
+    enum wal_group_state state;
     struct wal_append *first, **last;
     uint64_t n, items, bytes; /* of the records, padded */
     uint64_t first_seq;
-    struct buf heads; /* of the records */
-    struct buf note;  /* a state behind them; empty: none */
-    bool noted;       /* what was settled when it began is written down by it */
-    bool free;        /* a note alone, in the reserve: it sets segments free, or what is in the only one */
-    bool rotate;
+    struct buf heads;     /* of the records */
+    struct buf note;      /* a state behind them; empty: none */
+    bool noted;           /* what was settled when it began is written down by it */
     uint64_t need;        /* bytes that the new segment must have room for */
     struct wal_head head; /* of the new segment */
-    struct buf state;     /* the state that it begins with */
+    struct buf opening;   /* the state that it begins with */
     VEC(uint64_t) remove; /* segments that are not needed once this is safe */
     VEC(struct iovec) parts;
     /* Results. */

@@ -140,7 +140,7 @@ static void on_job_done(struct job *job)
         leave_segment(w);
     }
     if (w->closing) {
-        if (!w->group.running)
+        if (w->group.state == WAL_GROUP_IDLE)
             wal_close(w, w->on_closed, w->closed_arg);
         return;
     }
