@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The sending queue in numbers: the rows that the Go collector has too, by signal, and what gives them their values. */
 #include "queue/disk_store.h"
 
 #include "base/mem.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The exporter in numbers: Prometheus' own names for its remote storage, so that dashboards carry over, and what otelcd
+ * adds to them. */
 #include "exporter/prometheus_remote_write/remote_write.h"
 
 #include "base/mem.h"

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A request is looked at here, and a run (endpoint_run.h) streams the answer; a source that is taken out is let go when
+ * nobody reads it any more.
+ *
+ * What can go wrong: as many scrapes as there are places: a reader that does not read makes room, or else the newcomer
+ * is told to come again. */
 #include "prom/endpoint/scrape_endpoint.h"
 
 #include "base/mem.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A collision is counted for its metric and told in the log with both identities and the remedy, with back-off.
+ *
+ * What can go wrong: strangers make up names without end: beyond METRICS_MAX they are counted together. */
 #include "prom/series/collisions.h"
 
 #include <stdio.h>

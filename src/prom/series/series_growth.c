@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A new series is held against the newest one of its metric that is remembered; the label in which they differ is
+ * counted together with the metric.
+ *
+ * What can go wrong: more pairs than slots: then all lose one, so that the heavy ones stay. */
 #include "prom/series/series_growth.h"
 
 #include "prom/model/labels.h"
