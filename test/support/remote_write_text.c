@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/remote_write_text.h"
 
-#include "base/mem.h"
 #include "codec/pb.h"
 #include "prom/model/labels.h"
 #include "prom/model/number.h"
@@ -13,8 +12,8 @@ struct decoder {
     bool second;
     VEC(struct bytes) symbols;
     struct buf name, labels;
-    struct buf last;  /* the label before */
-    VEC(char *) seen; /* all series, as text */
+    struct buf last;      /* the label before */
+    VEC(struct buf) seen; /* all series, as text: by length, for a label may have a NUL in it */
 };
 
 static void require(bool holds, const char *what)
@@ -151,8 +150,7 @@ static void note_series(struct decoder *d)
     struct buf text = { 0 };
 
     put_series(d, &text);
-    *vec_push(&d->seen) = mem_strdup(buf_cstr(&text));
-    buf_free(&text);
+    *vec_push(&d->seen) = text;
 }
 
 static void take_series(struct decoder *d, struct buf *out, struct bytes series)
@@ -182,7 +180,7 @@ static void take_series(struct decoder *d, struct buf *out, struct bytes series)
 
 static int by_text(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return bytes_compare(buf_bytes(a), buf_bytes(b));
 }
 
 static void require_once_each(struct decoder *d)
@@ -190,9 +188,9 @@ static void require_once_each(struct decoder *d)
     if (d->seen.n > 0)
         qsort(d->seen.v, d->seen.n, sizeof(*d->seen.v), by_text);
     for (size_t i = 1; i < d->seen.n; i++)
-        require(strcmp(d->seen.v[i - 1], d->seen.v[i]) != 0, "a series twice in one message");
+        require(by_text(&d->seen.v[i - 1], &d->seen.v[i]) != 0, "a series twice in one message");
     for (size_t i = 0; i < d->seen.n; i++)
-        free(d->seen.v[i]);
+        buf_free(&d->seen.v[i]);
     vec_free(&d->seen);
 }
 

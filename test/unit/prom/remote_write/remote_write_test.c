@@ -185,6 +185,15 @@ START_TEST(series_that_are_one_to_prometheus_are_one_in_a_message)
 }
 END_TEST
 
+START_TEST(values_that_differ_behind_a_nul_are_two_series)
+{
+    encode(METRICS(GAUGE("g", OF("a\\u0000b", 10, 1) "," OF("a\\u0000c", 10, 2))));
+    ck_assert_uint_eq(requests, 1);
+    ck_assert_uint_eq(items, 2);
+    ck_assert_uint_eq(result.n_drops, 0);
+}
+END_TEST
+
 START_TEST(series_without_room_are_one_in_a_message_too)
 {
     budget_init(&budget, 21700, &turn); /* the tables, and a metric or two */
@@ -461,6 +470,7 @@ int main(void)
     tcase_add_test(tc, of_samples_at_one_time_the_last_stays);
     tcase_add_test(tc, numbers_of_one_series_share_a_time_series);
     tcase_add_loop_test(tc, series_that_are_one_to_prometheus_are_one_in_a_message, 0, ARRAY_LEN(alike));
+    tcase_add_test(tc, values_that_differ_behind_a_nul_are_two_series);
     tcase_add_test(tc, series_without_room_are_one_in_a_message_too);
     tcase_add_test(tc, twins_go_one_by_one);
     tcase_add_test(tc, later_histograms_of_a_series_come_in_later_messages);
