@@ -78,14 +78,14 @@ static void set_fixed(struct http_origin *to, const struct http_client_options *
     if (to->proxy_text != NULL) {
         if (to->proxy.userinfo.len > 0)
             put_authorization(to, "proxy-authorization", to->proxy.userinfo);
-        buf_puts(&to->target, "http://");
-        buf_put(&to->target, buf_bytes(&authority));
+        buf_puts(&to->prefix, "http://");
+        buf_put(&to->prefix, buf_bytes(&authority));
     }
     if (o->max_idle == 0)
         http1_put_header(&to->fixed, bytes_str("connection"), bytes_str("close"));
     if (to->url.target.data[0] == '?')
-        buf_putc(&to->target, '/');
-    buf_put(&to->target, to->url.target);
+        buf_putc(&to->path, '/');
+    buf_put(&to->path, to->url.target);
     url_put_safe(&safe, &to->url);
     to->name = bytes_dup(buf_bytes(&safe));
     buf_free(&authority);
@@ -109,5 +109,6 @@ void http_origin_free(struct http_origin *to)
     free(to->dial_host);
     free(to->dial_port);
     buf_free(&to->fixed);
-    buf_free(&to->target);
+    buf_free(&to->prefix);
+    buf_free(&to->path);
 }

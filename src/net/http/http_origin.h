@@ -9,7 +9,8 @@
 struct http_origin {
     char *name;                  /* the URL, without userinfo and query */
     char *dial_host, *dial_port; /* the proxy's, where there is one */
-    struct buf target;           /* of the request line: the whole URL for a proxy */
+    struct buf prefix;           /* of the request line's target: scheme and authority for a proxy */
+    struct buf path;             /* and query */
     struct buf fixed;            /* header lines */
     /* What the urls point into. */
     char *url_text;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "net/socket/socket_kind.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -133,6 +134,23 @@ int socket_send(struct socket *s, const struct bytes *parts, size_t n)
     if (bufs != few)
         free(bufs);
     return rc;
+}
+
+ssize_t socket_offer(struct socket *s, const struct bytes *parts, size_t n)
+{
+    uv_buf_t few[FEW], *bufs = n <= FEW ? few : mem_alloc(n * sizeof(*bufs));
+    size_t total = 0;
+    ssize_t taken;
+
+    assert(!s->writing && s->out.len == 0);
+    for (size_t i = 0; i < n; i++) {
+        bufs[i] = buf_of(parts[i]);
+        total += parts[i].len;
+    }
+    taken = s->kind->offer(s, bufs, (unsigned)n, total);
+    if (bufs != few)
+        free(bufs);
+    return taken;
 }
 
 int socket_flush(struct socket *s)

@@ -13,6 +13,8 @@
 #include "base/loop.h"
 #include "net/socket/peer.h"
 
+#include <sys/types.h>
+
 struct socket_shared {
     uint8_t *buffer; /* what is read, until on_read returns */
     size_t size;
@@ -50,6 +52,12 @@ int socket_flush(struct socket *s);
 
 /* The same, followed by these parts, which are not copied: they stay in place until on_written, or socket_close. */
 int socket_send(struct socket *s, const struct bytes *parts, size_t n);
+
+/* The same for who may have to take parts back: write what the kernel takes now, and copy a little of the rest; when
+ * that has left too there is room for more, and on_written comes. Returns how many bytes of the parts, of which there
+ * is at least one, are taken: none of them is looked at after that. All of them: on_written does not come, unless
+ * socket_writing(). Negative: the socket failed. */
+ssize_t socket_offer(struct socket *s, const struct bytes *parts, size_t n);
 
 bool socket_writing(const struct socket *s); /* on_written is still to come */
 

@@ -14,6 +14,8 @@ struct socket_kind {
     int (*read)(struct socket *s, bool on);
     /* `total` bytes in n buffers. As socket_flush; the buffers' array is the caller's. */
     int (*write)(struct socket *s, uv_buf_t *bufs, unsigned n, size_t total);
+    /* As socket_offer. A kind that copies what it is given takes as much as is sensible. */
+    ssize_t (*offer)(struct socket *s, uv_buf_t *bufs, unsigned n, size_t total);
     void (*shutdown)(struct socket *s);
 };
 

@@ -3,6 +3,7 @@
 #include "net/socket/socket_kind.h"
 
 #define RUN_MAX (1024 * 1024ul) /* read in one go, however much has arrived: the others have their turn then */
+#define BELL 4096ul             /* bytes written through the loop to hear when there is room for more */
 #define LARGE (64 * 1024ul)     /* written through the loop: a peer that reads fast shall not keep us in one turn */
 
 static int open_handle(struct socket *s, struct loop *loop, int fd)
@@ -86,6 +87,39 @@ static int write_bufs(struct socket *s, uv_buf_t *bufs, unsigned n_bufs, size_t 
     return n == 0 ? 1 : n;
 }
 
+/* A few bytes of our own that leave when there is room: who waits for it is told by that. */
+static ssize_t ring(struct socket *s, struct bytes next)
+{
+    struct buf *out = socket_out(s);
+    uv_buf_t bell;
+    int rc;
+
+    buf_append(out, next.data, next.len < BELL ? next.len : BELL);
+    bell = uv_buf_init((char *)out->data, (unsigned)out->len);
+    rc = uv_write(&s->request, &s->uv.stream, &bell, 1, on_write);
+    s->writing = rc == 0;
+    return rc == 0 ? (ssize_t)out->len : rc;
+}
+
+static ssize_t offer_bufs(struct socket *s, uv_buf_t *bufs, unsigned n_bufs, size_t total)
+{
+    int n = uv_try_write(&s->uv.stream, bufs, n_bufs);
+    ssize_t rung;
+
+    if (n == UV_EAGAIN)
+        n = 0;
+    if (n < 0)
+        return n;
+    s->shared->bytes_out += (uint64_t)n;
+    if ((size_t)n == total)
+        return n;
+    skip(&bufs, n_bufs, (size_t)n);
+    rung = ring(s, bytes_of(bufs->base, bufs->len));
+    if (rung > 0)
+        s->shared->bytes_out += (uint64_t)rung;
+    return rung < 0 ? rung : n + rung;
+}
+
 static void shut_down(struct socket *s)
 {
     uv_os_fd_t fd;
@@ -94,4 +128,4 @@ static void shut_down(struct socket *s)
         shutdown(fd, SHUT_WR);
 }
 
-const struct socket_kind socket_plain = { open_handle, read_on, write_bufs, shut_down };
+const struct socket_kind socket_plain = { open_handle, read_on, write_bufs, offer_bufs, shut_down };

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A call of ours to a peer, whichever protocol carries it: a request, and how it ended.
+ *
+ * What a peer sends is bounded. Of an answer's body `max_response` bytes are kept; heads, trailers and what stands
+ * before an answer (1xx) have limits of their own, beyond which the call fails (net/http1/response_reader.h,
+ * net/http2/http2_client.h). A redirect is an answer, and never followed. */
+#ifndef NET_CALL_H
+#define NET_CALL_H
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/turn.h"
+#include "net/message/message.h"
+
+enum http_failure {
+    HTTP_ANSWERED,        /* none: there is a status */
+    HTTP_NOT_RESOLVED,    /* the host's name has no address */
+    HTTP_NOT_CONNECTED,   /* no address answered */
+    HTTP_TIMED_OUT,       /* the call's time was over */
+    HTTP_CLOSED,          /* the connection broke */
+    HTTP_BROKEN_RESPONSE, /* what came is no HTTP */
+};
+
+struct http_response {
+    enum http_failure failure;
+    const char *why; /* a sentence that names address and phase; "" when answered */
+    bool ambiguous;  /* failed, but the peer may have read the request */
+    int status;
+    const struct http_header *headers;
+    size_t n_headers;
+    const struct http_header *trailers;
+    size_t n_trailers;
+    struct bytes body;       /* its beginning: at most max_response bytes; empty where on_body had it */
+    uint64_t retry_after_ms; /* Retry-After, seconds or a date; 0 = none */
+};
+
+/* The header's value, or NULL. `name` in lower case. */
+const struct bytes *http_response_header(const struct http_response *a, const char *name);
+
+struct http_client;
+struct client_io;
+
+/* The caller's memory until on_done or http_call_cancel. */
+struct http_call {
+    const char *method;
+    const char *path;                  /* NULL: the client's URL says it */
+    const struct http_header *headers; /* beside the client's; names in lower case */
+    size_t n_headers;
+    const struct bytes *parts; /* the body, in pieces that are not copied: they stay in place until on_done */
+    size_t n_parts;
+    uint64_t timeout; /* ns, from http_call_start to the answer's end; 0 = none */
+    size_t max_response;
+    bool repeatable; /* may be sent twice: a kept connection that turns out to be dead is replaced */
+    /* NULL, or told each run of the body as it comes, which is then not kept. More than max_response bytes are no
+     * answer. It may pause, or cancel, the call. `status` is set before. */
+    void (*on_body)(struct http_call *call, struct bytes data);
+    int status;
+    /* From the loop, never from inside http_call_start. The answer is valid until it returns. */
+    void (*on_done)(struct http_call *call, const struct http_response *answer);
+
+    /* The client's. */
+    struct http_client *client;
+    struct client_io *io; /* whose protocol has it; NULL: it waits, or is over */
+    struct list link;     /* among those that wait, or those of its connection */
+    struct clock_timer timer;
+    struct turn_task task;
+    bool waiting, repeated;
+    char why[240];
+    enum http_failure failure;
+};
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a client's protocol needs of its connection, and the connection of the protocol.
+ *
+ * http_connection.c owns a socket and drives one protocol on it, http1_client.c or another, through struct
+ * client_ops: calls and bytes in; bytes, answers and failures out. The protocols know the connection as a struct
+ * client_io only, so they also run on memory. */
+#ifndef NET_CLIENT_IO_H
+#define NET_CLIENT_IO_H
+
+#include "base/budget.h"
+#include "base/loop.h"
+#include "net/message/call.h"
+#include "net/socket/outbox.h"
+
+/* What is the same in all requests of a client. */
+struct client_head {
+    struct bytes prefix; /* of HTTP/1.1's target: "http://host:port" for a proxy */
+    struct bytes path;   /* of calls that name none: path and query */
+    struct bytes lines;  /* HTTP/1.1: header lines */
+};
+
+/* What all connections of a client share. */
+struct client_shared {
+    struct loop *loop;
+    struct budget *budget; /* NULL: nobody is charged */
+    struct client_head head;
+};
+
+/* How a call ends that has no answer. */
+struct call_failure {
+    enum http_failure failure;
+    const char *why; /* what happened to the request; valid during the call */
+    bool unheard;    /* on a connection that had been kept, and no byte came back: it may have been dead before */
+};
+
+struct client_io {
+    struct client_shared *shared;
+    const struct client_ops *ops;
+    void *state; /* the protocol's */
+    struct outbox out;
+    void (*kick)(struct client_io *io);          /* there is output, or room: look at the turn's end */
+    bool (*read)(struct client_io *io, bool on); /* false: the socket has failed */
+    /* The call is not the protocol's any more when it is told of either. The caller may begin another at once. */
+    void (*answered)(struct client_io *io, struct http_call *call, struct http_response *a);
+    void (*failed)(struct client_io *io, struct http_call *call, const struct call_failure *f);
+};
+
+enum client_fate {
+    CLIENT_GOES_ON,
+    CLIENT_RESTS, /* nothing is under way, and the connection may be kept */
+    CLIENT_ENDED, /* close it: nothing more will come of it */
+};
+
+/* A protocol on a connection. */
+struct client_ops {
+    /* How many calls may begin now. */
+    size_t (*room)(struct client_io *io);
+    void (*start)(struct client_io *io, struct http_call *call);
+    /* Its caller has gone, or its time is over: the protocol has no more to do with it, nor with its parts. */
+    void (*leave)(struct client_io *io, struct http_call *call);
+    void (*pause)(struct client_io *io, struct http_call *call, bool on);
+    bool (*heard)(struct client_io *io, struct http_call *call); /* some of the answer has come */
+    void (*input)(struct client_io *io, struct bytes data);
+    /* The peer has ended (0), or the socket failed: its calls fail, but for one that ends with the connection. */
+    void (*end)(struct client_io *io, const char *why, int error);
+    enum client_fate (*fate)(struct client_io *io);
+    void (*close)(struct client_io *io); /* its memory; no call is with it */
+};
+
+#endif
