@@ -195,7 +195,7 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
 
     r->stopping = true;
     r->on_stopped = done;
-    grpc_health_stopping(r);
+    receiver_tell_watchers(r);
     for (int t = 0; t < TRANSPORT_COUNT; t++)
         if (r->ports[t].server != NULL)
             http_server_stop(r->ports[t].server, deadline, on_server_stopped, r);

@@ -6,7 +6,7 @@
  *     otlp_body.c    gathers a body into one block, granting the peer only what the budget has room for
  *     otlp_unpack.c  inflates, turns from JSON and validates it, large ones beside the loop
  *     otlp_foreign.c is a body without an item meant for somebody else?
- *     otlp_grpc.c    a call as gRPC: message prefix, statuses, trailers, health service
+ *     otlp_grpc.c    a call as gRPC: message prefix, statuses, health service
  *     otlp_http.c    a call as OTLP/HTTP: methods, media types, status bodies, CORS
  *     otlp_path.c    which signal a path of OTLP/HTTP is for
  *
@@ -17,7 +17,7 @@
 #include "base/peer_shares.h"
 #include "codec/compress.h"
 #include "config/server_rows.h"
-#include "net/http2/grpc.h"
+#include "net/http2/grpc_health.h"
 #include "net/http/http_server.h"
 #include "otlp/json.h"
 #include "otlp/metadata.h"
@@ -125,7 +125,7 @@ struct otlp_call {
     enum call_state state;
     enum transport transport;
     enum signal signal;
-    enum health { NOT_HEALTH, HEALTH_CHECK, HEALTH_LIST, HEALTH_WATCH } health;
+    enum grpc_health_method health;
     bool json;
     enum coding coding;
     uint64_t items;
@@ -264,10 +264,8 @@ void grpc_on_request(struct otlp_port *port, struct http_request *req);
 void grpc_on_body(struct otlp_call *call, struct bytes data);
 void grpc_on_end(struct otlp_call *call);
 void grpc_answer_ok(struct otlp_call *call, struct bytes message);
-void grpc_answer_fault(struct http_request *req, int http_status, enum grpc_status code, const char *message,
-                       uint64_t retry_after_ms);
-void grpc_health_answer(struct otlp_call *call); /* the body of a health check is whole */
-void grpc_health_stopping(struct otlp *r);       /* tell those who watch */
+void call_answer_health(struct otlp_call *call); /* the body of a health check is whole */
+void receiver_tell_watchers(struct otlp *r);     /* we are stopping */
 
 /* --- otlp_path.c --- */
 

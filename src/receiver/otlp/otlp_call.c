@@ -224,10 +224,10 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
 
 void call_deliver(struct otlp_call *call)
 {
-    if (call->health == NOT_HEALTH)
+    if (call->health == GRPC_HEALTH_NONE)
         call_unpack(call);
     else if (call_inflate(call))
-        grpc_health_answer(call);
+        call_answer_health(call);
 }
 
 /* The IP address of "10.1.2.3:5678" or "[::1]:5678"; of a unix socket none. */

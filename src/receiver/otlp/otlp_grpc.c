@@ -3,77 +3,13 @@
  * and the health service (grpc.health.v1: Check, List, Watch). */
 #include "receiver/otlp/otlp.h"
 
-#include "codec/base64.h"
-#include "codec/pb.h"
-
 #include <stdio.h>
-
-#define HEALTH_LIMIT 4096u
-#define ACCEPT_ENCODINGS "gzip,deflate,zstd,snappy,identity"
-
-enum serving { SERVING_UNKNOWN = 0, SERVING = 1, NOT_SERVING = 2, SERVICE_UNKNOWN = 3 };
-
-#define H(n, v)                                                                                                        \
-    {                                                                                                                  \
-        BYTES_LIT(n), BYTES_LIT(v)                                                                                     \
-    }
-
-static const struct http_header response_headers[] = { H("content-type", "application/grpc") };
-static const struct http_header ok_trailers[] = { H("grpc-status", "0") };
 
 /* --- answers --- */
 
-void grpc_answer_fault(struct http_request *req, int http_status, enum grpc_status code, const char *message,
-                       uint64_t retry_after_ms)
-{
-    struct buf text = { 0 }, details = { 0 }, packed = { 0 };
-    struct http_header h[5];
-    char number[4];
-    size_t n = 0;
-
-    snprintf(number, sizeof(number), "%d", (int)code);
-    grpc_message_encode(bytes_str(message), &text);
-    h[n++] = response_headers[0];
-    h[n++] = (struct http_header){ bytes_str("grpc-status"), bytes_str(number) };
-    h[n++] = (struct http_header){ bytes_str("grpc-message"), buf_bytes(&text) };
-    if (code == GRPC_UNIMPLEMENTED)
-        h[n++] = (struct http_header){ bytes_str("grpc-accept-encoding"), bytes_str(ACCEPT_ENCODINGS) };
-    if (retry_after_ms > 0) {
-        grpc_status_pack(code, bytes_str(message), retry_after_ms, &packed);
-        base64_encode(buf_bytes(&packed), false, &details); /* as in all `-bin` headers */
-        h[n++] = (struct http_header){ bytes_str("grpc-status-details-bin"), buf_bytes(&details) };
-    }
-    http_respond(req, http_status, h, n, bytes_of(NULL, 0)); /* Trailers-Only */
-    buf_free(&text);
-    buf_free(&details);
-    buf_free(&packed);
-}
-
-/* Frame a message and send it on an answer that has begun. */
-static void send_message(struct http_request *req, struct bytes message)
-{
-    uint8_t frame[256];
-    struct buf big = { 0 };
-
-    if (message.len <= sizeof(frame) - GRPC_PREFIX_LEN) {
-        grpc_prefix_put(frame, false, (uint32_t)message.len);
-        if (message.len > 0)
-            memcpy(frame + GRPC_PREFIX_LEN, message.data, message.len);
-        http_respond_write(req, bytes_of(frame, GRPC_PREFIX_LEN + message.len));
-        return;
-    }
-    grpc_prefix_put(buf_reserve(&big, GRPC_PREFIX_LEN), false, (uint32_t)message.len);
-    big.len = GRPC_PREFIX_LEN;
-    buf_put(&big, message);
-    http_respond_write(req, buf_bytes(&big));
-    buf_free(&big);
-}
-
 void grpc_answer_ok(struct otlp_call *call, struct bytes message)
 {
-    http_respond_begin(call->req, 200, response_headers, ARRAY_LEN(response_headers));
-    send_message(call->req, message);
-    http_respond_end(call->req, ok_trailers, ARRAY_LEN(ok_trailers));
+    grpc_answer_unary(call->req, message);
 }
 
 /* --- the request --- */
@@ -86,18 +22,9 @@ static enum signal signal_by_path(struct bytes path)
     return SIGNAL_COUNT;
 }
 
-static enum health health_by_path(struct bytes path)
-{
-    if (bytes_is(path, "/grpc.health.v1.Health/Check"))
-        return HEALTH_CHECK;
-    if (bytes_is(path, "/grpc.health.v1.Health/Watch"))
-        return HEALTH_WATCH;
-    return bytes_is(path, "/grpc.health.v1.Health/List") ? HEALTH_LIST : NOT_HEALTH;
-}
-
 bool grpc_serves(struct bytes path)
 {
-    return signal_by_path(path) != SIGNAL_COUNT || health_by_path(path) != NOT_HEALTH;
+    return signal_by_path(path) != SIGNAL_COUNT || grpc_health_method(path) != GRPC_HEALTH_NONE;
 }
 
 static void on_deadline(struct clock_timer *t)
@@ -157,20 +84,20 @@ void grpc_on_request(struct otlp_port *port, struct http_request *req)
 {
     struct otlp *r = port->receiver;
     enum signal s = signal_by_path(req->path);
-    enum health health = health_by_path(req->path);
+    enum grpc_health_method health = grpc_health_method(req->path);
     const struct bytes *encoding;
     struct otlp_call *call;
     uint64_t timeout;
 
     if (!acceptable(port, req, &timeout))
         return;
-    if (health == NOT_HEALTH && (s == SIGNAL_COUNT || r->node.out[s] == NULL)) {
+    if (health == GRPC_HEALTH_NONE && (s == SIGNAL_COUNT || r->node.out[s] == NULL)) {
         fail_unknown(r, req, s);
         return;
     }
     call = call_new(r, req, TRANSPORT_GRPC, s);
     call->health = health;
-    call->limit = health != NOT_HEALTH ? HEALTH_LIMIT : r->max_message;
+    call->limit = health != GRPC_HEALTH_NONE ? GRPC_HEALTH_LIMIT : r->max_message;
     call->overhead = GRPC_PREFIX_LEN;
     encoding = http_request_header(req, "grpc-encoding");
     call->coding = encoding != NULL ? coding_by_name(*encoding) : CODING_IDENTITY;
@@ -192,7 +119,7 @@ static void on_prefix(struct otlp_call *call)
                     "the message is flagged as compressed, but there is no grpc-encoding");
     } else if (call->prefix[0] == 1 && (call->coding >= CODING_LZ4 || call->coding == CODING_SNAPPY_FRAMED)) {
         call_reject(call, REJECTED_ENCODING, GRPC_UNIMPLEMENTED, 400,
-                    "this grpc-encoding is not supported; use one of " ACCEPT_ENCODINGS);
+                    "this grpc-encoding is not supported; use one of " GRPC_ACCEPT_ENCODINGS);
     } else if (len > call->limit) {
         call_reject(call, REJECTED_TOO_LARGE, GRPC_RESOURCE_EXHAUSTED, 413,
                     "received message larger than max (%zu vs. %zu); send smaller batches or raise "
@@ -242,9 +169,9 @@ void grpc_on_end(struct otlp_call *call)
 /* --- health --- */
 
 /* "" is the whole server; each signal that has a pipeline is a service under its gRPC name. */
-static enum serving serving_of(const struct otlp *r, struct bytes service)
+static enum grpc_serving serving_of(const struct otlp *r, struct bytes service)
 {
-    enum serving now = r->stopping ? NOT_SERVING : SERVING;
+    enum grpc_serving now = r->stopping ? GRPC_NOT_SERVING : GRPC_SERVING;
 
     if (service.len == 0)
         return now;
@@ -253,14 +180,9 @@ static enum serving serving_of(const struct otlp *r, struct bytes service)
 
         path.len = (size_t)((const uint8_t *)memchr(path.data, '/', path.len) - path.data);
         if (bytes_equal(path, service))
-            return r->node.out[s] != NULL ? now : SERVICE_UNKNOWN;
+            return r->node.out[s] != NULL ? now : GRPC_SERVICE_UNKNOWN;
     }
-    return SERVICE_UNKNOWN;
-}
-
-static void put_serving(struct buf *b, enum serving serving)
-{
-    pb_put_uint(b, 1, serving); /* HealthCheckResponse.status */
+    return GRPC_SERVICE_UNKNOWN;
 }
 
 static void answer_list(struct otlp_call *call)
@@ -271,7 +193,6 @@ static void answer_list(struct otlp_call *call)
     b->len = 0;
     for (int s = -1; s < SIGNAL_COUNT; s++) {
         struct bytes name = { 0 };
-        size_t entry, value;
 
         if (s >= 0 && r->node.out[s] == NULL)
             continue;
@@ -279,62 +200,37 @@ static void answer_list(struct otlp_call *call)
             name = bytes_str(signal_table[s].grpc_path + 1);
             name.len = (size_t)((const uint8_t *)memchr(name.data, '/', name.len) - name.data);
         }
-        entry = pb_begin(b, 1);
-        pb_put_bytes(b, 1, name);
-        value = pb_begin(b, 2);
-        put_serving(b, serving_of(r, name));
-        pb_end(b, value);
-        pb_end(b, entry);
+        grpc_health_put_entry(b, name, serving_of(r, name));
     }
     grpc_answer_ok(call, buf_bytes(b));
 }
 
-void grpc_health_answer(struct otlp_call *call)
+void call_answer_health(struct otlp_call *call)
 {
     struct otlp *r = call->receiver;
-    struct pb_reader reader = pb_reader(bytes_of(call->block->data, call->len));
-    struct bytes service = { 0 };
-    struct buf *b = &r->scratch;
-    enum serving serving;
-    struct pb_field f;
+    struct bytes service;
 
-    while (pb_next(&reader, &f))
-        if (f.number == 1 && f.wire == PB_LEN)
-            service = f.bytes;
-    if (reader.bad) {
+    if (!grpc_health_parse(bytes_of(call->block->data, call->len), &service)) {
         call_reject(call, REJECTED_MESSAGE, GRPC_INVALID_ARGUMENT, 400, "malformed HealthCheckRequest");
         return;
     }
-    serving = serving_of(r, service);
     call_move(call, CALL_ANSWERED);
-    if (call->health == HEALTH_LIST) {
+    if (call->health == GRPC_HEALTH_LIST)
         answer_list(call);
-    } else if (call->health == HEALTH_CHECK && serving == SERVICE_UNKNOWN) {
-        grpc_answer_fault(call->req, 200, GRPC_NOT_FOUND, "unknown service", 0);
-    } else {
-        b->len = 0;
-        put_serving(b, serving);
-        if (call->health == HEALTH_CHECK) {
-            grpc_answer_ok(call, buf_bytes(b));
-        } else {
-            http_respond_begin(call->req, 200, response_headers, ARRAY_LEN(response_headers));
-            send_message(call->req, buf_bytes(b));
-        }
-    }
+    else if (call->health == GRPC_HEALTH_CHECK)
+        grpc_health_answer_check(call->req, serving_of(r, service));
+    else
+        grpc_health_answer_watch(call->req, serving_of(r, service));
     body_drop(call);
 }
 
-void grpc_health_stopping(struct otlp *r)
+void receiver_tell_watchers(struct otlp *r)
 {
-    struct http_header trailers[] = { H("grpc-status", "14"), H("grpc-message", "the collector is shutting down") };
-    uint8_t message[2] = { 1u << 3, NOT_SERVING };
     struct otlp_call *next;
 
     for (struct otlp_call *call = r->calls; call != NULL; call = next) {
         next = call->next;
-        if (call->health != HEALTH_WATCH || call->state != CALL_ANSWERED || call->req == NULL)
-            continue;
-        send_message(call->req, bytes_of(message, sizeof(message)));
-        http_respond_end(call->req, trailers, ARRAY_LEN(trailers));
+        if (call->health == GRPC_HEALTH_WATCH && call->state == CALL_ANSWERED && call->req != NULL)
+            grpc_health_tell_stopping(call->req);
     }
 }
