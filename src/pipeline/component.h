@@ -19,6 +19,7 @@
 #include "base/metrics.h"
 #include "config/option.h"
 #include "pipeline/consumer.h"
+#include "pipeline/health.h"
 #include "pipeline/ledger.h"
 
 enum component_kind {
@@ -80,8 +81,9 @@ struct node {
                                 * when .shared, for there is one for each signal. An ack that comes in always books in it */
     /* Where to send, by signal: receivers, processors and connectors. NULL: that signal has no pipeline here. */
     struct consumer *out[SIGNAL_COUNT];
-    bool kept_behind;      /* processors: an exporter behind keeps on disk what it has accepted */
-    struct sender *sender; /* exporters with a queue (queue/sender.h); else NULL */
+    struct health health[HEALTH_CAUSES]; /* what it says of itself */
+    bool kept_behind;                    /* processors: an exporter behind keeps on disk what it has accepted */
+    struct sender *sender;               /* exporters with a queue (queue/sender.h); else NULL */
     /* Between stop() and done(): what this node waits for that can be neither cut short nor freed ("the disk"); NULL:
      * nothing. Itself NULL where there is never such a thing. */
     const char *(*blocked_on)(const struct node *node);

@@ -16,6 +16,7 @@
  * maximum. When much has been given back to the budget since the last attempt, there is no wait. */
 #include "processor/memory_limiter.h"
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "pipeline/item_count.h"
@@ -28,6 +29,7 @@
 #define STEP 64  /* of the soft limit: a change of the budget that is worth a look */
 #define SLACK 16 /* of the hard limit: what the heap needs beyond what is in it */
 #define LEAST 4  /* of the hard limit: the budget is not lowered below that */
+#define TOO_HIGH "data refused due to high memory usage"
 #define WORTH 20 /* of what is in use: less than that is not worth an attempt */
 
 static const struct option options[] = {
@@ -101,12 +103,13 @@ struct checker {
     uint64_t most_used;        /* of the budget, since then, as far as looks have seen it */
     uint64_t usage, used_then; /* at the last look; of the budget then */
     enum { PASSES, PAST_SOFT, PAST_HARD } state;
-    size_t users; /* nodes created; the last one frees it */
+    struct list users; /* nodes created; the last one frees it */
 };
 
 struct limiter {
     struct node node;
     struct checker *checker;
+    struct list link; /* in the checker's users */
     struct item_count items;
     struct metric *accepted, *refused;
 };
@@ -176,6 +179,18 @@ static uint64_t try_to_free(struct checker *c, uint64_t usage, struct freeing *f
     return after;
 }
 
+static void tell_health(const struct checker *c)
+{
+    uint64_t now = clock_mono(&c->host->loop->clock);
+
+    list_each (struct limiter, l, &c->users, link) {
+        if (c->state == PASSES)
+            health_ok(&l->node.health[HEALTH_WORK], now);
+        else
+            health_fail(&l->node.health[HEALTH_WORK], now, HEALTH_RECOVERABLE, TOO_HIGH);
+    }
+}
+
 static void look(struct checker *c)
 {
     uint64_t usage = measure(c);
@@ -195,6 +210,8 @@ static void look(struct checker *c)
         log_info(c->log, "Memory usage back within limits. Resuming normal operation.",
                  F_UINT("cur_mem_mib", usage / MIB));
     c->state = usage >= c->limits.hard ? PAST_HARD : usage >= c->limits.soft ? PAST_SOFT : PASSES;
+    if (refused || c->state != PASSES)
+        tell_health(c);
 }
 
 /* The budget has changed so much since the last look that another one may find otherwise. */
@@ -231,7 +248,7 @@ static void refuse(struct limiter *l, struct batch *batch, struct ack *ack)
         .verdict = VERDICT_RETRY,
         .reason = "memory_limit",
         .retry_after_ms = (ns_of(l->checker->config->check_interval) + NS_PER_MS - 1) / NS_PER_MS,
-        .why = "data refused due to high memory usage",
+        .why = TOO_HIGH,
     };
 
     metric_add(l->refused, batch->items);
@@ -297,6 +314,7 @@ static struct checker *checker_new(struct node *node, const struct memory_limite
 {
     struct checker *c = mem_zalloc(sizeof(*c));
 
+    list_init(&c->users);
     c->config = config;
     c->host = node->host;
     c->log = &node->log;
@@ -317,7 +335,7 @@ static int create(struct node *node, const void *config, struct error *err)
     if (*slot == NULL)
         *slot = checker_new(node, config);
     l->checker = *slot;
-    l->checker->users++;
+    list_push(&l->checker->users, &l->link);
     node->in.consume = consume;
     item_count_init(&l->items, node);
     l->accepted = metrics_get(node->host->metrics, &rows[node->signal][0], &label, 1);
@@ -369,7 +387,10 @@ static void destroy(struct node *node)
 {
     struct limiter *l = limiter_of(node);
 
-    if (l->checker == NULL || --l->checker->users > 0)
+    if (l->checker == NULL)
+        return;
+    list_remove(&l->link);
+    if (!list_empty(&l->checker->users))
         return;
     clock_stop(&node->host->loop->clock, &l->checker->timer);
     free(l->checker);

@@ -93,6 +93,7 @@ static void take_in(struct disk_store *d, struct append *x)
 {
     struct sender *s = d->store.sender;
 
+    health_ok(&s->node->health[HEALTH_DISK], clock_mono(&s->node->host->loop->clock));
     ack_move(x->ack, &s->hold, x->ack->open);
     ack_safe(x->ack);
     if (s->stopping || d->behind || s->ready.bytes + x->batch->bytes > WINDOW) {
@@ -103,8 +104,17 @@ static void take_in(struct disk_store *d, struct append *x)
     sender_push(s, batch_ref(x->batch), x->a.seq, NULL);
 }
 
+static void tell_disk(struct sender *s, const char *what, int status)
+{
+    char text[160];
+
+    snprintf(text, sizeof(text), "%s: %s", what, uv_strerror(status));
+    health_fail(&s->node->health[HEALTH_DISK], clock_mono(&s->node->host->loop->clock), HEALTH_RECOVERABLE, text);
+}
+
 static void fail(struct sender *s, struct append *x, int status)
 {
+    tell_disk(s, "cannot write to the queue on disk", status);
     metric_add(s->enqueue_failed, x->batch->items);
     ack_fail(x->ack, VERDICT_RETRY, reason_of(status), "the queue's disk: %s", uv_strerror(status));
 }
@@ -235,6 +245,7 @@ static void read_later(struct disk_store *d, int status)
     struct clock *clock = &node->host->loop->clock;
 
     metric_add(d->read_failures, 1);
+    tell_disk(d->store.sender, "cannot read the queue on disk", status);
     if (complaint_due(&d->unreadable, clock))
         log_error(&node->log, "Cannot read the queue on disk. Will try again.", F_STR("directory", d->directory),
                   F_STR("error", uv_strerror(status)), F_UINT("attempts", complaint_taken(&d->unreadable)));
@@ -249,8 +260,8 @@ static void on_read(struct wal_read *r, int status)
     d->reading = false;
     if (r->lost > 0)
         lose(s, r->lost);
-    if (status == 0 || status == UV_EOF)
-        complaint_over(&d->unreadable);
+    if ((status == 0 || status == UV_EOF) && complaint_over(&d->unreadable))
+        health_ok(&s->node->health[HEALTH_DISK], clock_mono(&s->node->host->loop->clock));
     if (status == 0)
         take_entry(d, r);
     else if (status == UV_EOF)

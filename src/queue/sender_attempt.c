@@ -138,11 +138,23 @@ static bool try_again(struct attempt *a, const struct outcome *o)
     return true;
 }
 
+static void tell_health(struct sender *s, const struct outcome *o)
+{
+    struct health *h = &s->node->health[HEALTH_WORK];
+    uint64_t now = clock_mono(&s->node->host->loop->clock);
+
+    if (o->verdict == VERDICT_SAFE)
+        health_ok(h, now);
+    else
+        health_fail(h, now, o->verdict == VERDICT_RETRY ? HEALTH_RECOVERABLE : HEALTH_PERMANENT, o->why);
+}
+
 static void on_settled(struct ack *ack, const struct outcome *o)
 {
     struct attempt *a = container_of(ack, struct attempt, ack);
     struct sender *s = a->sender;
 
+    tell_health(s, o);
     if (o->verdict == VERDICT_RETRY && try_again(a, o))
         return;
     if (o->verdict != VERDICT_SAFE)

@@ -172,6 +172,8 @@ static const char *reason_of(int rc)
 static void settle_failed(struct file *f, const struct entry *e)
 {
     metric_add(f->failures, 1);
+    health_fail(&f->node.health[HEALTH_DISK], clock_mono(&f->node.host->loop->clock), HEALTH_RECOVERABLE,
+                e->written.err.text);
     if (complaint_due(&f->failing, &f->node.host->loop->clock))
         log_warn(&f->node.log, "Writing failed, senders are told to retry", F_STR("error", e->written.err.text),
                  F_UINT("batches", complaint_taken(&f->failing)));
@@ -183,6 +185,7 @@ static void settle_written(struct file *f, const struct entry *e)
     struct clock *clock = &f->node.host->loop->clock;
     struct outcome o = { .verdict = VERDICT_SAFE };
 
+    health_ok(&f->node.health[HEALTH_DISK], clock_mono(clock));
     if (complaint_over(&f->failing))
         log_info(&f->node.log, "Writing works again");
     if (e->written.missing > 0) {

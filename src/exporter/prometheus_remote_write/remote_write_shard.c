@@ -258,6 +258,7 @@ static void wait_and_retry(struct remote_write_shard *s, const struct outcome *f
     struct shard_request *r = s->requests.first;
     uint64_t delay = 0;
 
+    health_fail(&n->node.health[HEALTH_WORK], clock_mono(clock), HEALTH_RECOVERABLE, failure->why);
     if (n->stopping) {
         fail_request(s, list_take(&s->requests), failure);
         send_next(s);
@@ -314,6 +315,7 @@ static void end_taken(struct remote_write_shard *s, struct shard_request *r)
 {
     struct remote_write_node *n = s->node;
 
+    health_ok(&n->node.health[HEALTH_WORK], clock_mono(&n->node.host->loop->clock));
     if (complaint_over(&n->failing))
         log_info(&n->node.log, "Remote write works again");
     metric_add(n->m.sent_batches, 1);

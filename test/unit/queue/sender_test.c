@@ -385,6 +385,33 @@ START_TEST(a_part_that_failed_is_sent_again_by_itself)
 }
 END_TEST
 
+START_TEST(an_exporter_says_since_when_its_attempts_fail_and_why)
+{
+    const struct health *h;
+
+    sink.hold = true;
+    options.retry = &retries;
+    begin();
+    h = &node->health[HEALTH_WORK];
+    send_logs(3);
+    sink_settle(&sink, 0, &come_again);
+    turn_run(&rig.loop.turn);
+    ck_assert_int_eq(h->state, HEALTH_RECOVERABLE);
+    ck_assert_str_eq(h->reason, "nobody there");
+    in_order = false;
+    wait(100 * MS);
+    sink_settle(&sink, 0, &refuse);
+    turn_run(&rig.loop.turn);
+    ck_assert_int_eq(h->state, HEALTH_PERMANENT);
+    ck_assert_uint_eq(h->failures, 2);
+    ck_assert_uint_eq(h->last - h->since, 100 * MS);
+    send_logs(1);
+    sink_settle(&sink, 0, &safe);
+    turn_run(&rig.loop.turn);
+    ck_assert_int_eq(h->state, HEALTH_OK);
+}
+END_TEST
+
 static struct metadata *tenant(const char *value)
 {
     struct metadata_entry e[] = { { bytes_str("X-Tenant"), bytes_str(value) }, { bytes_str("other"), bytes_str("x") } };
@@ -542,6 +569,7 @@ int main(void)
     tcase_add_loop_test(tc, what_an_attempt_drops_is_in_the_ledger_of_those_who_wait_too, 0, 2);
     tcase_add_test(tc, each_reason_of_an_attempt_reaches_those_who_wait);
     tcase_add_test(tc, a_part_that_failed_is_sent_again_by_itself);
+    tcase_add_test(tc, an_exporter_says_since_when_its_attempts_fail_and_why);
     tcase_add_test(tc, clients_with_other_metadata_stay_apart);
     tcase_add_test(tc, stopping_sends_what_waits);
     tcase_add_loop_test(tc, at_the_deadline_what_is_left_is_dropped_or_told, 0, 2);
