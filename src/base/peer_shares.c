@@ -6,12 +6,32 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #define FIRST_SLOTS 16
 #define GREEDY_PART 32 /* of the budget: who holds less is not to blame when it is full */
+
+void peer_key_of(const char *peer, uint8_t key[PEER_KEY])
+{
+    const char *colon = strrchr(peer, ':');
+    size_t bracket = peer[0] == '[', len;
+    char address[INET6_ADDRSTRLEN];
+
+    memset(key, 0, PEER_KEY);
+    if (colon == NULL || (size_t)(colon - peer) >= sizeof(address))
+        return;
+    len = (size_t)(colon - peer) - 2 * bracket;
+    memcpy(address, peer + bracket, len);
+    address[len] = '\0';
+    if (bracket && inet_pton(AF_INET6, address, key) == 1)
+        memset(key + 8, 0, 8);
+    else if (!bracket)
+        inet_pton(AF_INET, address, key);
+}
 
 static struct peer_share **slot_of(struct peer_shares *p, const uint8_t key[PEER_KEY])
 {

@@ -12,7 +12,6 @@
  * without an end is told so at once. A body that comes too slowly is ended: receiver_watch_bodies(). */
 #include "receiver/otlp/otlp.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 
 #define FIRST_BLOCK 1024ul
@@ -66,25 +65,6 @@ void body_wait(struct otlp_call *call, uint64_t need)
 }
 
 /* --- paying --- */
-
-/* "10.1.2.3:5678", "[2001:db8::1]:5678", of which all of a /64 is one; unix sockets are one peer. */
-static void key_of(const char *peer, uint8_t key[PEER_KEY])
-{
-    const char *colon = strrchr(peer, ':');
-    size_t bracket = peer[0] == '[', len;
-    char address[INET6_ADDRSTRLEN];
-
-    memset(key, 0, PEER_KEY);
-    if (colon == NULL || (size_t)(colon - peer) >= sizeof(address))
-        return;
-    len = (size_t)(colon - peer) - 2 * bracket;
-    memcpy(address, peer + bracket, len);
-    address[len] = '\0';
-    if (bracket && inet_pton(AF_INET6, address, key) == 1)
-        memset(key + 8, 0, 8);
-    else if (!bracket)
-        inet_pton(AF_INET, address, key);
-}
 
 static void reject_greedy(struct otlp_call *call)
 {
@@ -150,7 +130,7 @@ bool body_open(struct otlp_call *call)
 {
     uint8_t key[PEER_KEY];
 
-    key_of(http_request_peer(call->req), key);
+    peer_key_of(http_request_peer(call->req), key);
     call->budget = host_budget(host_of(call), call->signal);
     call->peer = peer_share_open(host_of(call)->peers, key);
     call->begun = clock_mono(&host_of(call)->loop->clock);
