@@ -2,7 +2,9 @@
 """Strangers with many connections: they cost a bounded part of the process, and others are served all the while."""
 
 import itertools
+import selectors
 import socket
+import threading
 import time
 
 import pytest
@@ -120,3 +122,63 @@ def test_a_busy_client_keeps_its_connection_whoever_comes(otelcd):
     post(d.http_address(), kept=kept)
     for s in itertools.chain(strangers, [slow, kept]):
         s.close()
+
+
+class Greedy:
+    """Connections of one address that ask for /metrics again as soon as they are answered, and read fast."""
+
+    ASK = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    def __init__(self, address, n, source):
+        self.address, self.source = address, source
+        self.selector = selectors.DefaultSelector()
+        self.done = threading.Event()
+        for _ in range(n):
+            self.begin()
+        self.thread = threading.Thread(target=self.go_on)
+        self.thread.start()
+
+    def begin(self):
+        s = connect(self.address, self.source)
+        s.sendall(2 * self.ASK)
+        self.selector.register(s, selectors.EVENT_READ)
+
+    def go_on(self):
+        while not self.done.is_set():
+            for key, _ in self.selector.select(0.1):
+                try:
+                    data = key.fileobj.recv(1 << 20)
+                    key.fileobj.sendall(self.ASK * data.count(b"HTTP/1.1 "))
+                except ConnectionError:
+                    data = b""
+                if not data:
+                    self.selector.unregister(key.fileobj)
+                    key.fileobj.close()
+                    self.begin()
+
+    def close(self):
+        self.done.set()
+        self.thread.join(PATIENCE)
+        for key in list(self.selector.get_map().values()):
+            key.fileobj.close()
+        self.selector.close()
+
+
+def test_one_that_scrapes_as_fast_as_it_can_leaves_the_page_to_the_others(otelcd, figure):
+    config = NOP.replace("  nop:\n", '  nop:\n  prometheus: {endpoint: "127.0.0.1:0"}\n').replace(
+        "metrics: {receivers: [otlp], exporters: [nop]}", "metrics: {receivers: [otlp], exporters: [prometheus]}"
+    )
+    d = otelcd(config, expect=["Scrape refused: too many run already"], allow=["Scrape cut off"])
+    d.export(otlp.Metrics().gauges("many", 5_000).request)
+    greedy = Greedy(d.scrape_address("prometheus"), 20, "127.0.0.2")
+    d.wait_log("Scrape refused: too many run already")
+    longest = 0
+    try:
+        for _ in range(3):
+            began = time.monotonic()
+            assert len(d.metrics("prometheus").find("many")) == 5_000, "served at the first time of asking"
+            longest = max(longest, time.monotonic() - began)
+            d.export(otlp.traces(1))
+    finally:
+        greedy.close()
+    figure("longest scrape beside it", longest, "s")

@@ -175,3 +175,23 @@ def test_streams_that_are_opened_and_held_cost_no_more_than_the_budget(otelcd, h
     for a in attackers:
         a.close()
     d.wait_metrics(lambda m: m.find("otelcd_budget_used_bytes")[0].value < 1 << 20)
+
+
+def test_scrapers_with_a_window_of_zero_give_way_to_one_that_reads(otelcd):
+    """A small page is written and waits in the server; its place is free for those who come, a quarter of a second later."""
+    d = otelcd(NOP, allow=["Scrape refused", "Scrape cut off"])
+    get = b"\x82\x86" + literal(b":path", b"/metrics") + literal(b":authority", b"x")
+    attackers = [Attacker(d.scrape_address(), struct.pack(">HI", 4, 0), f"127.0.0.{n + 2}") for n in range(16)]
+    for a in attackers:
+        a.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, get))
+    for a in attackers:
+        until = time.monotonic() + PATIENCE
+        while not a.cut and not any(kind == HEADERS for kind, _, _, _ in a.frames()):
+            assert time.monotonic() < until
+            threading.Event().wait(0.01)
+    until = time.monotonic() + 5  # long before the minute that an answer may wait for its peer
+    while d.http("GET", "/metrics", address=d.scrape_address())[0] != 200:
+        assert time.monotonic() < until, "places are held by those who do not read"
+        threading.Event().wait(0.05)
+    for a in attackers:
+        a.close()

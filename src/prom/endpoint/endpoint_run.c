@@ -116,6 +116,12 @@ static void wait_for_peer(struct endpoint_run *run)
     clock_start(&run->pace->loop->clock, &run->stall, RUN_STALL_MAX, on_stall);
 }
 
+static void wait_for_end(struct endpoint_run *run)
+{
+    move(run, RUN_WRITTEN);
+    run->stalled = clock_mono(&run->pace->loop->clock);
+}
+
 /* The run may end inside the calls to the server: it is freed here then. */
 static void write_slice(struct endpoint_run *run)
 {
@@ -135,7 +141,7 @@ static void write_slice(struct endpoint_run *run)
     if (run->state == RUN_GONE)
         destroy(run);
     else if (!more)
-        move(run, RUN_WRITTEN);
+        wait_for_end(run);
     else if (writable)
         enqueue(run);
     else
@@ -176,6 +182,7 @@ void endpoint_run_resume(struct endpoint_run *run)
 
 void endpoint_run_cut(struct endpoint_run *run)
 {
+    run->cut = true;
     http_request_reset(run->req, HTTP2_CANCEL);
 }
 
@@ -232,6 +239,7 @@ void endpoint_run_start(struct endpoint_pace *pace, struct endpoint_counters *co
         run->next->link = &run->next;
     *runs = run;
     req->context = run;
+    peer_key_of(http_request_peer(req), run->peer);
     clock_start(&pace->loop->clock, &run->limit, time_limit(req), on_limit);
     begin_answer(run, accept);
     if (run->state == RUN_GONE)
@@ -240,24 +248,23 @@ void endpoint_run_start(struct endpoint_pace *pace, struct endpoint_counters *co
         endpoint_run_resume(run);
 }
 
-/* Without its port. */
-static struct bytes host_of(const struct endpoint_run *run)
-{
-    const char *peer = http_request_peer(run->req), *colon = strrchr(peer, ':');
-
-    return bytes_of(peer, colon != NULL ? (size_t)(colon - peer) : strlen(peer));
-}
-
-static size_t count_of_host(const struct endpoint_run *runs, struct bytes host)
+size_t endpoint_run_count(const struct endpoint_run *runs, const uint8_t *peer)
 {
     size_t n = 0;
 
     for (; runs != NULL; runs = runs->next)
-        n += bytes_equal(host_of(runs), host);
+        n += !runs->cut && (peer == NULL || memcmp(runs->peer, peer, PEER_KEY) == 0);
     return n;
 }
 
-struct endpoint_run *endpoint_run_slowest(struct endpoint_run *runs)
+static bool is_slow(const struct endpoint_run *run)
+{
+    if (run->cut || (run->state != RUN_STALLED && run->state != RUN_WRITTEN))
+        return false;
+    return clock_mono(&run->pace->loop->clock) - run->stalled >= RUN_STALL_SOME;
+}
+
+struct endpoint_run *endpoint_run_slowest(struct endpoint_run *runs, const uint8_t *of)
 {
     struct endpoint_run *slowest = NULL;
     size_t most = 0;
@@ -265,9 +272,9 @@ struct endpoint_run *endpoint_run_slowest(struct endpoint_run *runs)
     for (struct endpoint_run *run = runs; run != NULL; run = run->next) {
         size_t n;
 
-        if (run->state != RUN_STALLED || clock_mono(&run->pace->loop->clock) - run->stalled < RUN_STALL_SOME)
+        if (!is_slow(run) || (of != NULL && memcmp(run->peer, of, PEER_KEY) != 0))
             continue;
-        n = count_of_host(runs, host_of(run));
+        n = endpoint_run_count(runs, run->peer);
         if (slowest == NULL || n > most || (n == most && run->stalled < slowest->stalled)) {
             slowest = run;
             most = n;

@@ -7,6 +7,7 @@
 #ifndef PROM_ENDPOINT_RUN_H
 #define PROM_ENDPOINT_RUN_H
 
+#include "base/peer_shares.h"
 #include "prom/exposition/exposition.h"
 #include "prom/endpoint/endpoint_metrics.h"
 
@@ -32,7 +33,7 @@ enum run_state {
     RUN_READY,   /* it has its place among those that write a slice */
     RUN_WRITING, /* inside the server's calls, which may end it */
     RUN_STALLED, /* the socket is full */
-    RUN_WRITTEN, /* all is with the server */
+    RUN_WRITTEN, /* all is with the server, and perhaps waits there for the peer */
     RUN_GONE,
 };
 
@@ -43,12 +44,14 @@ struct endpoint_run {
     struct endpoint_pace *pace;
     struct endpoint_counters *counters;
     struct http_request *req;
+    uint8_t peer[PEER_KEY];
     struct exposition *exposition; /* NULL: all is written */
     struct gzip_stream *gzip;      /* NULL: as it is */
     struct buf plain, packed;      /* of the slice */
     struct clock_timer limit, stall;
     uint64_t began;   /* mono */
-    uint64_t stalled; /* mono: since when */
+    uint64_t stalled; /* mono: since when, or since when it is written */
+    bool cut;         /* endpoint_run_cut(): it goes as soon as it can */
     uint64_t charged; /* to the budget */
     enum endpoint_outcome outcome;
 };
@@ -65,9 +68,13 @@ void endpoint_run_close(struct endpoint_run *run, bool aborted);
 /* End it before it is complete: the peer sees a broken body, never a short one. */
 void endpoint_run_cut(struct endpoint_run *run);
 
+/* Runs that are not cut, of the peer whose key that is (peer_key_of()); NULL: of all. */
+size_t endpoint_run_count(const struct endpoint_run *runs, const uint8_t *peer);
+
 /* Of those in the list, the one to cut so that another is served: it has waited for its peer for RUN_STALL_SOME at
- * least; of these one of the peer with most runs, and of its the one that waits longest. NULL: all read. */
+ * least, to take more or the rest; of these one of the peer with most runs, and of its the one that waits longest.
+ * `of`: of that peer alone; NULL: of any. NULL: all read. */
 #define RUN_STALL_SOME (NS_PER_S / 4)
-struct endpoint_run *endpoint_run_slowest(struct endpoint_run *runs);
+struct endpoint_run *endpoint_run_slowest(struct endpoint_run *runs, const uint8_t *of);
 
 #endif

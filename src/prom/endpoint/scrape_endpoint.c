@@ -2,8 +2,8 @@
 /* A request is looked at here, and a run (endpoint_run.h) streams the answer; a source that is taken out is let go when
  * nobody reads it any more.
  *
- * What can go wrong: as many scrapes as there are places: a reader that does not read makes room, or else the newcomer
- * is told to come again. */
+ * What can go wrong: as many scrapes as there are places, or as one peer may have: a reader that does not read makes
+ * room, or else the newcomer is told to come again. */
 #include "prom/endpoint/scrape_endpoint.h"
 
 #include "base/mem.h"
@@ -123,18 +123,9 @@ static void on_left_out(void *arg, struct exposition_source *source, struct byte
                  F_UINT("repeated", complaint_taken(&e->left_out)));
 }
 
-static size_t count_runs(const struct scrape_endpoint *e)
-{
-    size_t n = 0;
-
-    for (const struct endpoint_run *run = e->runs; run != NULL; run = run->next)
-        n++;
-    return n;
-}
-
 static void set_running(struct scrape_endpoint *e)
 {
-    metric_set(e->counters.running, (double)count_runs(e));
+    metric_set(e->counters.running, (double)endpoint_run_count(e->runs, NULL));
 }
 
 static void refuse_busy(struct scrape_endpoint *e, struct http_request *req)
@@ -147,9 +138,9 @@ static void refuse_busy(struct scrape_endpoint *e, struct http_request *req)
 }
 
 /* A good scraper is served: one that does not read its answer makes room. */
-static bool make_room(struct scrape_endpoint *e, const struct http_request *req)
+static bool make_room(struct scrape_endpoint *e, const struct http_request *req, const uint8_t *of)
 {
-    struct endpoint_run *slow = endpoint_run_slowest(e->runs);
+    struct endpoint_run *slow = endpoint_run_slowest(e->runs, of);
 
     if (slow == NULL)
         return false;
@@ -161,6 +152,20 @@ static bool make_room(struct scrape_endpoint *e, const struct http_request *req)
     slow->outcome = ENDPOINT_TIMEOUT;
     endpoint_run_cut(slow);
     return true;
+}
+
+/* Is there a place? A peer has at most as many as are then left (base/peer_shares.h says why), so who is alone has half
+ * of them, and whoever reads fast and asks at once leaves some to the others. */
+static bool has_place(struct scrape_endpoint *e, const struct http_request *req)
+{
+    uint8_t peer[PEER_KEY];
+    size_t all = endpoint_run_count(e->runs, NULL), own;
+
+    peer_key_of(http_request_peer(req), peer);
+    own = endpoint_run_count(e->runs, peer);
+    if (own > 0 && own + 1 + all + 1 > RUNS_MAX)
+        return make_room(e, req, peer);
+    return all < RUNS_MAX || make_room(e, req, NULL);
 }
 
 static struct accept negotiate(const struct scrape_endpoint *e, const struct http_request *req)
@@ -205,7 +210,7 @@ static void on_request(struct http_service *service, struct http_request *req)
         answer_head(req, &accept);
         return;
     }
-    if (count_runs(e) >= RUNS_MAX && !make_room(e, req)) {
+    if (!has_place(e, req)) {
         refuse_busy(e, req);
         return;
     }

@@ -96,8 +96,9 @@ struct client {
 
 static struct client *clients[32];
 
-static void client_open(struct client *c, int port, const char *request)
+static void client_open_from(struct client *c, uint32_t source, int port, const char *request)
 {
+    struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(source) };
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     int small = 4096;
     size_t i = 0;
@@ -105,12 +106,18 @@ static void client_open(struct client *c, int port, const char *request)
     *c = (struct client){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .reads = true };
     ck_assert_int_ge(c->fd, 0);
     setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    ck_assert_int_eq(bind(c->fd, (struct sockaddr *)&from, sizeof(from)), 0);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     ck_assert_int_eq(connect(c->fd, (struct sockaddr *)&to, sizeof(to)), 0);
     ck_assert_int_eq(send(c->fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
     while (clients[i] != NULL)
         i++;
     clients[i] = c;
+}
+
+static void client_open(struct client *c, int port, const char *request)
+{
+    client_open_from(c, INADDR_LOOPBACK, port, request);
 }
 
 static void client_close(struct client *c)
@@ -413,6 +420,17 @@ START_TEST(a_reader_that_stops_holds_little_and_hinders_nobody)
 }
 END_TEST
 
+/* They vanish, and what was theirs is let go. */
+static void leave(struct fake *f, struct client *c, int n)
+{
+    for (int i = 0; i < n; i++)
+        client_close(&c[i]);
+    for (int i = 0; f->open > 0; i++) {
+        ck_assert_int_lt(i, STEPS_MAX);
+        step();
+    }
+}
+
 START_TEST(a_seventeenth_scrape_is_told_to_come_again)
 {
     struct fake f = fake("big", 400000);
@@ -422,7 +440,7 @@ START_TEST(a_seventeenth_scrape_is_told_to_come_again)
     set_up();
     port = add(&f, "127.0.0.1:0");
     for (int i = 0; i < 17; i++) {
-        client_open(&c[i], port, GET "\r\n");
+        client_open_from(&c[i], INADDR_LOOPBACK + (uint32_t)i, port, GET "\r\n");
         c[i].reads = i == 16;
         steps(5);
     }
@@ -430,12 +448,35 @@ START_TEST(a_seventeenth_scrape_is_told_to_come_again)
     ck_assert(says(&c[16], "HTTP/1.1 503"));
     ck_assert(says(&c[16], "etry-"));
     ck_assert_int_eq(f.open, 16);
-    for (int i = 0; i < 17; i++)
-        client_close(&c[i]); /* they vanish */
-    for (int i = 0; f.open > 0; i++) {
-        ck_assert_int_lt(i, STEPS_MAX);
-        step();
+    leave(&f, c, 17);
+    take_out(&f);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_peer_that_scrapes_as_often_as_it_can_leaves_places_to_the_others)
+{
+    struct fake f = fake("big", 400000);
+    struct client c[12];
+    int port;
+
+    set_up();
+    port = add(&f, "127.0.0.1:0");
+    for (int i = 0; i < 9; i++) {
+        client_open(&c[i], port, GET "\r\n");
+        c[i].reads = i == 8;
+        steps(5);
     }
+    until_ended(&c[8]);
+    ck_assert(says(&c[8], "HTTP/1.1 503"));
+    ck_assert_int_eq(f.open, 8);
+    for (int i = 9; i < 12; i++) {
+        client_open_from(&c[i], INADDR_LOOPBACK + 1, port, GET "\r\n");
+        c[i].reads = false;
+        steps(5);
+    }
+    ck_assert_int_eq(f.open, 11);
+    leave(&f, c, 12);
     take_out(&f);
     tear_down();
 }
@@ -451,7 +492,7 @@ START_TEST(readers_that_do_not_read_make_room_for_one_that_does)
     set_up();
     port = add(&f, "127.0.0.1:0");
     for (int i = 0; i < 16; i++) {
-        client_open(&c[i], port, GET "\r\n");
+        client_open_from(&c[i], INADDR_LOOPBACK + (uint32_t)i, port, GET "\r\n");
         c[i].reads = false;
         steps(100);
     }
@@ -459,12 +500,31 @@ START_TEST(readers_that_do_not_read_make_room_for_one_that_does)
     for (int i = 0; i < 3; i++)
         check_served(port, want);
     ck_assert_int_ge(f.open, 13);
-    for (int i = 0; i < 16; i++)
-        client_close(&c[i]);
-    for (int i = 0; f.open > 0; i++) {
-        ck_assert_int_lt(i, STEPS_MAX);
-        step();
+    leave(&f, c, 16);
+    free(want);
+    take_out(&f);
+    tear_down();
+}
+END_TEST
+
+START_TEST(readers_of_one_address_that_do_not_read_make_room_for_another_behind_it)
+{
+    struct fake f = fake("big", 400000);
+    char *want = expected(&f);
+    struct client c[8];
+    int port;
+
+    set_up();
+    port = add(&f, "127.0.0.1:0");
+    for (int i = 0; i < 8; i++) {
+        client_open(&c[i], port, GET "\r\n");
+        c[i].reads = false;
+        steps(100);
     }
+    clock_advance(&rig.loop.clock, NS_PER_S);
+    check_served(port, want);
+    ck_assert_int_eq(f.open, 7);
+    leave(&f, c, 8);
     free(want);
     take_out(&f);
     tear_down();
@@ -580,7 +640,9 @@ int main(void)
     tcase_add_test(tc, what_is_no_scrape_is_told_what_would_be_one);
     tcase_add_test(tc, a_reader_that_stops_holds_little_and_hinders_nobody);
     tcase_add_test(tc, a_seventeenth_scrape_is_told_to_come_again);
+    tcase_add_test(tc, a_peer_that_scrapes_as_often_as_it_can_leaves_places_to_the_others);
     tcase_add_test(tc, readers_that_do_not_read_make_room_for_one_that_does);
+    tcase_add_test(tc, readers_of_one_address_that_do_not_read_make_room_for_another_behind_it);
     tcase_add_test(tc, a_reader_that_takes_no_slice_for_ten_seconds_is_cut_off);
     tcase_add_test(tc, a_reader_whose_time_is_up_is_cut_off);
     tcase_add_test(tc, a_source_is_let_go_when_nobody_reads_it_any_more);
