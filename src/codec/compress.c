@@ -199,7 +199,8 @@ int inflate_block(enum coding c, struct bytes in, size_t max, struct budget *bud
 }
 
 /* One stream for each way of deflating is kept: making one costs more than a small body does. */
-static void deflate_once(const struct gzip_engine *e, enum coding c, int level, struct bytes in, struct buf *out)
+static void deflate_once(const struct gzip_engine *e, enum coding c, int level, const struct bytes *parts, size_t n,
+                         struct buf *out)
 {
     static _Thread_local void *kept[2][10];
     void **stream = &kept[c == CODING_ZLIB][level];
@@ -208,28 +209,52 @@ static void deflate_once(const struct gzip_engine *e, enum coding c, int level, 
         *stream = e->stream_new(c, level);
         thread_at_end(e->stream_free, *stream);
     }
-    e->stream_write(*stream, in, true, out);
+    for (size_t i = 0; i + 1 < n; i++)
+        e->stream_write(*stream, parts[i], false, out);
+    e->stream_write(*stream, n > 0 ? parts[n - 1] : bytes_of(NULL, 0), true, out);
+}
+
+/* snappy is a matter of whole runs. */
+static void deflate_joined(enum coding c, const struct bytes *parts, size_t n, struct buf *out)
+{
+    struct buf joined = { 0 };
+    struct bytes in = n > 0 ? parts[0] : bytes_of(NULL, 0);
+
+    if (n > 1) {
+        for (size_t i = 0; i < n; i++)
+            buf_put(&joined, parts[i]);
+        in = buf_bytes(&joined);
+    }
+    if (c == CODING_SNAPPY)
+        snappy_deflate_block(in, out);
+    else
+        snappy_deflate_framed(in, out);
+    buf_free(&joined);
 }
 
 int deflate_buf(enum coding c, int level, struct bytes in, struct buf *out, struct error *err)
 {
+    return deflate_parts(c, level, &in, 1, out, err);
+}
+
+int deflate_parts(enum coding c, int level, const struct bytes *parts, size_t n, struct buf *out, struct error *err)
+{
     switch (c) {
     case CODING_IDENTITY:
-        buf_put(out, in);
+        for (size_t i = 0; i < n; i++)
+            buf_put(out, parts[i]);
         return 0;
     case CODING_GZIP:
     case CODING_ZLIB:
         if (level < 0 || level > 9)
             return error_set(err, UV_EINVAL, "%s: level %d is not one of 0 to 9", coding_name(c), level);
-        deflate_once(level == 0 ? &FASTEST : &gzip_zlib, c, level, in, out);
+        deflate_once(level == 0 ? &FASTEST : &gzip_zlib, c, level, parts, n, out);
         return 0;
     case CODING_ZSTD:
-        return zstd_deflate(level, in, out, err);
+        return zstd_deflate(level, parts, n, out, err);
     case CODING_SNAPPY:
-        snappy_deflate_block(in, out);
-        return 0;
     case CODING_SNAPPY_FRAMED:
-        snappy_deflate_framed(in, out);
+        deflate_joined(c, parts, n, out);
         return 0;
     default:
         return error_set(err, UV_EINVAL, "%s: this coding cannot be written here", coding_name(c));

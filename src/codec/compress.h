@@ -36,6 +36,9 @@ int inflate_block(enum coding c, struct bytes in, size_t max, struct budget *bud
  * own for zstd. Appends to `out`. */
 int deflate_buf(enum coding c, int level, struct bytes in, struct buf *out, struct error *err);
 
+/* The same of a content that lies in `n` parts, which nobody has to put together first. */
+int deflate_parts(enum coding c, int level, const struct bytes *parts, size_t n, struct buf *out, struct error *err);
+
 /* A gzip stream written piece by piece: for scrapes. */
 struct gzip_stream;
 struct gzip_stream *gzip_stream_new(void);

@@ -55,7 +55,7 @@ int inflate_members(enum coding c, struct bytes in, struct inflate_out *o,
                     struct error *err);
 
 int zstd_inflate(struct bytes in, struct inflate_out *out, struct error *err);
-int zstd_deflate(int level, struct bytes in, struct buf *out, struct error *err);
+int zstd_deflate(int level, const struct bytes *parts, size_t n, struct buf *out, struct error *err);
 
 bool snappy_is_framed(struct bytes in);
 int snappy_inflate_block(struct bytes in, struct inflate_out *out, struct error *err);

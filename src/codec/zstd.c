@@ -97,14 +97,48 @@ int zstd_inflate(struct bytes in, struct inflate_out *o, struct error *err)
     return rc;
 }
 
-int zstd_deflate(int level, struct bytes in, struct buf *out, struct error *err)
+static int deflate_whole(int level, struct bytes in, struct buf *out, struct error *err)
 {
     size_t room = ZSTD_compressBound(in.len);
-    size_t got =
-        ZSTD_compressCCtx(encoder(), buf_reserve(out, room), room, in.data, in.len, level == 0 ? FASTEST_GOOD : level);
+    size_t got = ZSTD_compressCCtx(encoder(), buf_reserve(out, room), room, in.data, in.len, level);
 
     if (ZSTD_isError(got))
         return error_set(err, UV_EINVAL, "zstd: %s", ZSTD_getErrorName(got));
     out->len += got;
     return 0;
+}
+
+/* One part, and with the last one the frame's end. 0 or zstd's error. */
+static size_t deflate_part(ZSTD_CCtx *z, struct bytes part, bool last, struct buf *out)
+{
+    ZSTD_inBuffer in = { part.data, part.len, 0 };
+    size_t left;
+
+    do {
+        ZSTD_outBuffer to = { buf_reserve(out, ZSTD_CStreamOutSize()), out->cap - out->len, 0 };
+
+        left = ZSTD_compressStream2(z, &to, &in, last ? ZSTD_e_end : ZSTD_e_continue);
+        out->len += to.pos;
+        if (ZSTD_isError(left))
+            return left;
+    } while (last ? left > 0 : in.pos < in.size);
+    return 0;
+}
+
+int zstd_deflate(int level, const struct bytes *parts, size_t n, struct buf *out, struct error *err)
+{
+    ZSTD_CCtx *z = encoder();
+    size_t total = 0, rc = 0;
+
+    level = level == 0 ? FASTEST_GOOD : level;
+    if (n <= 1)
+        return deflate_whole(level, n > 0 ? parts[0] : bytes_of("", 0), out, err);
+    for (size_t i = 0; i < n; i++)
+        total += parts[i].len;
+    ZSTD_CCtx_reset(z, ZSTD_reset_session_and_parameters);
+    ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, level);
+    ZSTD_CCtx_setPledgedSrcSize(z, total);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = deflate_part(z, parts[i], i + 1 == n, out);
+    return rc == 0 ? 0 : error_set(err, UV_EINVAL, "zstd: %s", ZSTD_getErrorName(rc));
 }

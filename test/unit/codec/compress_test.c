@@ -63,6 +63,34 @@ static void round_trip(enum coding c, int level, const struct buf *content)
     buf_free(&packed);
 }
 
+START_TEST(a_content_in_parts_deflates_as_one)
+{
+    struct buf content = { 0 }, packed = { 0 };
+    struct bytes parts[40];
+    struct budget budget;
+    struct block *block;
+    size_t len;
+
+    budget_init(&budget, UINT64_MAX, NULL);
+    for (int i = 0; i < 60000; i++)
+        buf_printf(&content, "%d,", i * i);
+    for (size_t i = 0, at = 0, n = content.len / ARRAY_LEN(parts); i < ARRAY_LEN(parts); i++, at += n)
+        parts[i] = bytes_of(content.data + at, i + 1 < ARRAY_LEN(parts) ? n : content.len - at);
+    parts[3].len = 0;
+    parts[4] = bytes_of(parts[2].data + parts[2].len, parts[5].data - parts[2].data - parts[2].len);
+    for (size_t i = 0; i < ARRAY_LEN(codings); i++) {
+        packed.len = 0;
+        ck_assert_int_eq(deflate_parts(codings[i], i == 1 ? 6 : 0, parts, ARRAY_LEN(parts), &packed, &err), 0);
+        ck_assert_msg(inflate_block(codings[i], buf_bytes(&packed), content.len, &budget, &block, &len, &err) == 0,
+                      "%s: %s", coding_name(codings[i]), err.text);
+        assert_content(block, len, &content);
+        block_unref(block);
+    }
+    buf_free(&content);
+    buf_free(&packed);
+}
+END_TEST
+
 START_TEST(what_is_deflated_inflates_to_itself_in_every_coding_and_size)
 {
     struct buf content = { 0 };
@@ -554,6 +582,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, a_content_in_parts_deflates_as_one);
     tcase_add_test(tc, what_is_deflated_inflates_to_itself_in_every_coding_and_size);
     tcase_add_test(tc, every_level_of_gzip_and_zstd_works);
     tcase_add_test(tc, each_gzip_engine_reads_what_the_other_writes);
