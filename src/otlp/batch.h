@@ -9,6 +9,7 @@
 #define OTLP_BATCH_H
 
 #include "base/block.h"
+#include "base/vec.h"
 #include "otlp/signal.h"
 
 struct metadata; /* otlp/metadata.h */
@@ -61,5 +62,12 @@ struct batch *batch_with_metadata(struct batch *b, struct metadata *metadata);
  * copy in all. Only for mergeable signals. */
 void batch_split(struct batch *b, uint64_t items, uint64_t each, struct budget *budget, struct batch **head,
                  struct batch **tail);
+
+typedef VEC(struct batch *) batch_parts;
+
+/* Cut between items into batches of no more than `most` bytes, which are appended to `parts`, in order; the caller's
+ * reference to `b` stays. One that is larger all the same is a single item, or cannot be cut (profiles). Segments that
+ * fit are shared; those that are cut through are copied, as by batch_split(). */
+void batch_cut(struct batch *b, uint64_t most, struct budget *budget, batch_parts *parts);
 
 #endif

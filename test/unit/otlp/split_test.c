@@ -184,6 +184,62 @@ START_TEST(cutting_again_by_the_same_number_copies_nothing_more)
 }
 END_TEST
 
+/* Every part fits, or is one item; together they are what they were cut from. */
+static void check_cut(struct batch *whole, uint64_t most, const struct buf *want, struct buf *got)
+{
+    batch_parts parts = { 0 };
+
+    got->len = 0;
+    batch_cut(whole, most, &budget, &parts);
+    for (size_t i = 0; i < parts.n; i++) {
+        ck_assert(parts.v[i]->bytes <= most || parts.v[i]->items == 1);
+        ck_assert_uint_eq(parts.v[i]->arrival, 7);
+        collect_batch(parts.v[i], got);
+        batch_unref(parts.v[i]);
+    }
+    ck_assert_str_eq(buf_cstr(got), buf_cstr((struct buf *)(uintptr_t)want));
+    vec_free(&parts);
+}
+
+START_TEST(a_cut_by_bytes_fits_everywhere_and_loses_nothing)
+{
+    enum signal s = (enum signal)_i;
+    struct batch *parts[3] = { make(s, 2, 2, 3), make(s, 1, 1, 1), make(s, 1, 3, 5) };
+    struct batch *whole = batch_merge(parts, 3);
+    struct buf want = { 0 }, got = { 0 };
+
+    collect_batch(whole, &want);
+    for (uint64_t most = 1; most <= whole->bytes; most++)
+        check_cut(whole, most, &want, &got);
+    batch_unref(whole);
+    buf_free(&want);
+    buf_free(&got);
+}
+END_TEST
+
+START_TEST(a_cut_by_bytes_shares_what_fits_and_fills_its_parts)
+{
+    struct batch *parts[3] = { make(SIGNAL_LOGS, 1, 1, 10), make(SIGNAL_LOGS, 1, 1, 10), make(SIGNAL_LOGS, 1, 1, 10) };
+    struct batch *whole = batch_merge(parts, 3);
+    uint64_t used = budget.used, each = whole->segments[0].len;
+    batch_parts cut = { 0 };
+
+    batch_cut(whole, 2 * each, &budget, &cut);
+    ck_assert_uint_eq(budget.used, used);
+    ck_assert_uint_eq(cut.n, 2);
+    ck_assert_uint_eq(cut.v[0]->items, 20);
+    for (size_t i = 0; i < cut.n; i++)
+        batch_unref(cut.v[i]);
+    cut.n = 0;
+    batch_cut(whole, each - 1, &budget, &cut); /* each of the three is cut in two */
+    ck_assert_uint_le(cut.n, 6);
+    for (size_t i = 0; i < cut.n; i++)
+        batch_unref(cut.v[i]);
+    vec_free(&cut);
+    batch_unref(whole);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("split");
@@ -194,6 +250,8 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, every_cut_keeps_all_items_their_order_and_what_stands_above_them, 0, SIGNAL_PROFILES);
     tcase_add_test(tc, cutting_again_by_the_same_number_copies_nothing_more);
+    tcase_add_loop_test(tc, a_cut_by_bytes_fits_everywhere_and_loses_nothing, 0, SIGNAL_PROFILES);
+    tcase_add_test(tc, a_cut_by_bytes_shares_what_fits_and_fills_its_parts);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
