@@ -179,6 +179,16 @@ static void add_rejected(struct outcome *sum, const struct outcome *sent, uint64
         add_why(sum, sent->why);
 }
 
+void outcome_add(struct outcome *sum, const struct outcome *more)
+{
+    struct outcome part;
+
+    outcome_copy(&part, more);
+    complete_losses(&part);
+    take_losses(&sum->lost, &part.lost, UINT64_MAX);
+    add_rejected(sum, &part, part.rejected);
+}
+
 void outcome_add_part(struct outcome *sum, struct outcome *sent, uint64_t items)
 {
     uint64_t own = sent->rejected < items ? sent->rejected : items;

@@ -60,6 +60,9 @@ void outcome_copy(struct outcome *to, const struct outcome *from);
 void outcome_reject(struct outcome *o, uint64_t items, const char *reason, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* `more` is of other items than `sum`, both SAFE or `sum` heavier: their rejections and losses are added up. */
+void outcome_add(struct outcome *sum, const struct outcome *more);
+
 /* `more` beside what was known, of the same items: the heavier verdict stands; of two SAFE ones the larger `rejected`
  * and the larger loss, of two RETRY ones the longer wait. */
 void outcome_join(struct outcome *worst, const struct outcome *more);

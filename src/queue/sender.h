@@ -59,4 +59,9 @@ void sender_hurry(struct sender *s); /* while it stops: the deadline is now */
 
 void sender_free(struct sender *s);
 
+/* For the exporter, of the attempt that it was given with `ack`, right before it settles that with RETRY: `done` is
+ * what became of a part of the batch, with SAFE, and only `rest`, whose reference goes with it, is to be tried again.
+ */
+void sender_attempt_narrow(struct ack *ack, struct batch *rest, const struct outcome *done);
+
 #endif

@@ -5,10 +5,11 @@
  * it to the exporter. The exporter settles it: safe, and each entry is given back its share of what was rejected or
  * left out; the last slice of an entry ends the entry. The exporter's ledger is booked in the same step.
  *
- * When the answer is RETRY the attempt waits, by retry_on_failure, and hands the same batch over again. When the time
- * for that has run out, or the answer is REJECT, all of it is lost with the answer's reason. When the sender stops, a
- * wait ends: in a store that keeps, the entries stay for the next start; else there is one last try. At the
- * deadline what is not back is given up, and an answer that comes later finds nobody. */
+ * When the answer is RETRY the attempt waits, by retry_on_failure, and hands the same batch over again, or what is left
+ * of it where the exporter has done a part (sender_attempt_narrow). When the time for that has run out, or the answer
+ * is REJECT, all of it is lost with the answer's reason. When the sender stops, a wait ends: in a store that keeps, the
+ * entries stay for the next start; else there is one last try. At the deadline what is not back is given up, and an
+ * answer that comes later finds nobody. */
 #include "queue/sender_inside.h"
 
 #include "base/mem.h"
@@ -65,14 +66,32 @@ static void book_attempt(struct sender *s, struct attempt *a, const struct outco
     ledger_deliver(l, a->items - losses_total(&o->lost));
 }
 
+/* The last try's outcome, which is of a->batch, becomes that of the whole attempt. When a part was safe before, a
+ * refusal of the rest is no refusal of all: whoever waits hears how many were rejected. */
+static void add_done(struct attempt *a, struct outcome *o)
+{
+    bool partly = a->batch->items < a->items;
+
+    if (o->verdict == VERDICT_REJECT && partly) {
+        struct outcome refusal;
+
+        outcome_copy(&refusal, o);
+        outcome_clear(o);
+        outcome_reject(o, a->batch->items, refusal.reason != NULL ? refusal.reason : "failed", "%s", refusal.why);
+    } else if (o->verdict != VERDICT_SAFE) {
+        losses_add(&o->lost, a->batch->items - losses_total(&o->lost), o->reason != NULL ? o->reason : "failed");
+    }
+    if (partly)
+        outcome_add(o, &a->done);
+}
+
 static void finish_attempt(struct attempt *a, const struct outcome *outcome)
 {
     struct sender *s = a->sender;
     struct outcome o;
 
     outcome_copy(&o, outcome);
-    if (o.verdict != VERDICT_SAFE)
-        losses_add(&o.lost, a->items - losses_total(&o.lost), o.reason != NULL ? o.reason : "failed");
+    add_done(a, &o);
     assert(losses_total(&o.lost) <= a->items);
     book_attempt(s, a, &o);
     for (size_t i = 0; i < a->slices.n; i++)
@@ -94,7 +113,7 @@ static void complain(struct sender *s, const struct attempt *a, const struct out
 {
     if (complaint_due_to(&s->failing, &s->node->host->loop->clock, o->why))
         log_error(&s->node->log, message, F_STR("error", o->why), F_STR("reason", o->reason != NULL ? o->reason : ""),
-                  F_UINT("dropped_items", a->items), F_UINT("repeated", complaint_taken(&s->failing)));
+                  F_UINT("dropped_items", a->batch->items), F_UINT("repeated", complaint_taken(&s->failing)));
 }
 
 static void start_try(struct attempt *a);
@@ -110,7 +129,7 @@ static void wait_for_retry(struct attempt *a, const struct outcome *o, uint64_t 
     struct clock *clock = &s->node->host->loop->clock;
 
     move(a, ATTEMPT_WAITING);
-    metric_add(s->retried, a->items);
+    metric_add(s->retried, a->batch->items);
     if (complaint_due_to(&s->failing, clock, o->why))
         log_info(&s->node->log, "Exporting failed. Will retry the request after interval.", F_STR("error", o->why),
                  F_DOUBLE("interval_seconds", (double)delay / (double)NS_PER_S),
@@ -170,8 +189,18 @@ static void start_try(struct attempt *a)
 
     move(a, ATTEMPT_UNDER_WAY);
     a->begun = clock_mono(&s->node->host->loop->clock);
-    ack_init(&a->ack, &s->node->host->loop->turn, NULL, a->items, s->options.wait_for_result, on_settled);
+    ack_init(&a->ack, &s->node->host->loop->turn, NULL, a->batch->items, s->options.wait_for_result, on_settled);
     consumer_send(s->options.attempt, batch_ref(a->batch), &a->ack);
+}
+
+void sender_attempt_narrow(struct ack *ack, struct batch *rest, const struct outcome *done)
+{
+    struct attempt *a = container_of(ack, struct attempt, ack);
+
+    assert(a->state == ATTEMPT_UNDER_WAY && rest->items <= a->batch->items);
+    outcome_add(&a->done, done);
+    batch_unref(a->batch);
+    a->batch = rest;
 }
 
 bool sender_attempt_begin(struct sender *s)
@@ -213,14 +242,31 @@ void sender_attempts_end_waits(struct sender *s)
     }
 }
 
+/* What earlier tries of it did is done. Where it is kept, all of it comes again. */
+static void book_done(struct sender *s, struct attempt *a)
+{
+    struct ledger *l = s->node->ledger;
+    uint64_t n = a->items - a->batch->items;
+
+    if (n == 0 || s->freeing || s->store->ops->keeps)
+        return;
+    s->hold.open -= n;
+    for (uint32_t i = 0; i < a->done.lost.n; i++)
+        ledger_drop(l, a->done.lost.v[i].items, a->done.lost.v[i].reason);
+    ledger_deliver(l, n - losses_total(&a->done.lost));
+    a->items -= n;
+}
+
 void sender_attempts_give_up(struct sender *s)
 {
     for (struct attempt *a = s->attempts, *next; a != NULL; a = next) {
         next = a->next;
         if (a->state == ATTEMPT_UNDER_WAY)
             ack_cancel(&a->ack);
-        if (!s->options.wait_for_result)
+        if (!s->options.wait_for_result) {
+            book_done(s, a);
             sender_book_loss(s, a->items);
+        }
         give_up_attempt(a);
     }
 }

@@ -59,7 +59,8 @@ struct attempt {
     struct ack ack;
     slices slices; /* of queue entries */
     uint64_t items;
-    struct batch *batch; /* all of them as one */
+    struct batch *batch; /* all of them as one; after a try that did a part of it, what is left */
+    struct outcome done; /* of the items that are not in `batch` any more */
     struct retry retry;
     struct clock_timer timer;
     uint64_t begun;

@@ -308,6 +308,88 @@ START_TEST(what_was_rejected_is_told_once_to_those_who_wait)
 }
 END_TEST
 
+/* Of what the sink holds only the last `items` are left; of the others so many were rejected. */
+static void narrow(uint64_t items, uint64_t rejected)
+{
+    struct sink_entry e = sink.held.v[0];
+    struct outcome done = { .verdict = VERDICT_SAFE };
+    struct batch *head, *tail;
+
+    outcome_reject(&done, rejected, "half_bad", "some were bad");
+    batch_split(e.batch, e.batch->items - items, items, &rig.budget, &head, &tail);
+    batch_unref(head);
+    sender_attempt_narrow(e.ack, tail, &done);
+    sink_settle(&sink, 0, &come_again);
+    turn_run(&rig.loop.turn);
+}
+
+START_TEST(only_what_is_left_of_a_batch_is_tried_again)
+{
+    struct client *a;
+
+    sink.hold = true;
+    in_order = false;
+    options.retry = &retries;
+    options.wait_for_result = _i == 1;
+    begin();
+    a = send_logs(10);
+    narrow(6, 1);
+    wait(100 * MS);
+    narrow(2, 1);
+    wait(100 * MS);
+    came_out(10, 6, 2);
+    ck_assert_uint_eq(ledger.held, 10);
+    sink_settle(&sink, 0, &safe);
+    turn_run(&rig.loop.turn);
+    ck_assert(a->settled);
+    ck_assert_int_eq(a->outcome.verdict, VERDICT_SAFE);
+    ck_assert_uint_eq(a->outcome.rejected, _i == 1 ? 2 : 0);
+    ck_assert_uint_eq(ledger.delivered, 8);
+    ck_assert_str_eq(ledger.dropped.v[0].reason, "half_bad");
+    ck_assert_uint_eq(ledger.dropped.v[0].items, 2);
+}
+END_TEST
+
+START_TEST(a_refusal_of_the_rest_is_no_refusal_of_all)
+{
+    struct client *a;
+
+    sink.hold = true;
+    options.retry = &retries;
+    options.wait_for_result = true;
+    in_order = false;
+    begin();
+    a = send_logs(10);
+    narrow(4, 0);
+    wait(100 * MS);
+    sink_settle(&sink, 0, &refuse);
+    turn_run(&rig.loop.turn);
+    ck_assert_int_eq(a->outcome.verdict, VERDICT_SAFE);
+    ck_assert_uint_eq(a->outcome.rejected, 4);
+    ck_assert_str_eq(a->outcome.why, "no");
+    ck_assert_uint_eq(ledger.delivered, 6);
+}
+END_TEST
+
+START_TEST(what_was_done_before_the_deadline_is_delivered)
+{
+    bool stopped = false;
+
+    sink.hold = true;
+    in_order = false;
+    options.retry = &retries;
+    begin();
+    send_logs(10);
+    narrow(4, 1);
+    rig_stop(node, clock_mono(&rig.loop.clock) + 300 * MS, &stopped);
+    wait(300 * MS);
+    ck_assert(stopped);
+    ck_assert_uint_eq(ledger.delivered, 5);
+    ck_assert_uint_eq(ledger_reasons_total(&ledger.dropped), 5);
+    ck_assert_uint_eq(ledger.held, 0);
+}
+END_TEST
+
 static void drop_two(struct consumer *self, struct batch *b, struct ack *ack)
 {
     (void)self;
@@ -570,6 +652,9 @@ int main(void)
     tcase_add_test(tc, each_reason_of_an_attempt_reaches_those_who_wait);
     tcase_add_test(tc, a_part_that_failed_is_sent_again_by_itself);
     tcase_add_test(tc, an_exporter_says_since_when_its_attempts_fail_and_why);
+    tcase_add_loop_test(tc, only_what_is_left_of_a_batch_is_tried_again, 0, 2);
+    tcase_add_test(tc, a_refusal_of_the_rest_is_no_refusal_of_all);
+    tcase_add_test(tc, what_was_done_before_the_deadline_is_delivered);
     tcase_add_test(tc, clients_with_other_metadata_stay_apart);
     tcase_add_test(tc, stopping_sends_what_waits);
     tcase_add_loop_test(tc, at_the_deadline_what_is_left_is_dropped_or_told, 0, 2);
