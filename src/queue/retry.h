@@ -15,7 +15,9 @@ struct retry_config {
 /* Rows of the block; `initial_` is the first interval. */
 /* clang-format off */
 #define RETRY_ROWS(initial_)                                                                                          \
-    OPT_BOOL(struct retry_config, enabled, "true", "Try again after a failure that may pass."),                     \
+    OPT_BOOL(struct retry_config, enabled, "true",                                                                    \
+             "Try again after a failure that may pass. Without it, and without a queue on disk, senders wait for the "   \
+             "answer, for it is for them to try again."),                                                              \
     OPT_DURATION(struct retry_config, initial_interval, initial_, "0s", NULL, "Wait before the second try."),         \
     OPT_DOUBLE(struct retry_config, randomization_factor, "0.5", "0", "1",                                            \
                "Each wait is longer or shorter by up to this share."),                                                \

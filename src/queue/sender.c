@@ -159,6 +159,8 @@ struct sender *sender_new(struct node *node, const struct sender_options *o)
     assert(node->ledger != NULL && o->consumers > 0);
     s->node = node;
     s->options = *o;
+    if (o->disk.directory == NULL && o->retry != NULL && !o->retry->enabled)
+        s->options.wait_for_result = true; /* nobody else would try again */
     sender_partitions_init(s);
     s->last_blocked = &s->blocked;
     s->pump_task.run = on_pump;

@@ -31,7 +31,8 @@ struct sender_options {
     enum sender_sizer sizer;
     uint32_t consumers;        /* attempts at one time */
     bool block_on_overflow;    /* senders wait for room; else they are told RETRY "queue_full" */
-    bool wait_for_result;      /* senders wait for their batch's attempt; in memory only */
+    bool wait_for_result;      /* senders wait for their batch's attempt; in memory only, and there in any case when
+                                * `retry` is not enabled */
     uint64_t merge_bytes;      /* what waits goes together in one attempt, up to this many bytes; 0: one by one */
     uint64_t merge_batches;    /* and up to this many batches; 0 = no limit */
     struct sender_batch batch; /* when it is on, in place of these two */

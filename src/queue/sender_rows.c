@@ -45,7 +45,8 @@ const struct option sending_queue_options[] = {
              "What queue_size counts: batches, items (spans, data points, log records) or bytes."),
     OPT_BOOL(struct sending_queue_config, block_on_overflow, "false",
              "When the queue is full, senders wait; otherwise they are told to retry."),
-    OPT_BOOL(struct sending_queue_config, wait_for_result, "false", "Senders wait until their batch is exported."),
+    OPT_BOOL(struct sending_queue_config, wait_for_result, "false",
+             "Senders wait until their batch is exported. With retry_on_failure::enabled false they always do."),
     OPT_EXTENSION(struct sending_queue_config, storage, CAPABILITY_STORAGE,
                   "Keep the queue on disk: the id of a file_storage extension. What was accepted survives restarts."),
     OPT_GROUP(

@@ -74,11 +74,15 @@ def three():
 
 # --- remote write ---
 
+NO_RETRIES = "retry_on_failure: {enabled: false}"
 RW_QUEUES = {
-    "off": "remote_write_queue: {enabled: false}",
-    "memory": "remote_write_queue: {num_consumers: 1}",
-    "disk": "wal: {directory: FOLDER/wal}",
+    "off": "remote_write_queue: {enabled: false}, " + NO_RETRIES,
+    "memory": "remote_write_queue: {num_consumers: 1}, "
+    "retry_on_failure: {initial_interval: 1ms, max_interval: 1ms, max_elapsed_time: 1ms}",
+    "memory, no retries": NO_RETRIES,
+    "disk": "wal: {directory: FOLDER/wal}, " + NO_RETRIES,
 }
+WAITING = ("off", "memory, no retries")  # for the receiver's answer
 
 
 def bad_b(request):
@@ -89,7 +93,7 @@ def time_out(released):
     return lambda request: lambda handler: released.wait(PATIENCE)
 
 
-# answer: what the receiver says, what a sender without a queue hears and is told, what its ledgers say, what the exporter's
+# answer: what the receiver says, what a sender that waits hears and is told, what its ledgers say, what the exporter's
 # ledger says behind a queue.
 ANSWERS = {
     "200": (lambda r: (200, {}, b""), TAKEN, "", ALL, ALL),
@@ -115,11 +119,11 @@ def test_remote_write_answers_what_its_receiver_has_said(otelcd, tmp_path, answe
     r = Receiver(says or time_out(released))
     exporter = (
         f"prometheus_remote_write: {{endpoint: '{r.url}', timeout: 300ms, target_info: {{enabled: false}}, "
-        f"retry_on_failure: {{enabled: false}}, {RW_QUEUES[queue].replace('FOLDER', str(tmp_path))}}}"
+        f"{RW_QUEUES[queue].replace('FOLDER', str(tmp_path))}}}"
     )
     d = otelcd(CONFIG.format(folder=tmp_path, exporter=exporter, name="prometheus_remote_write"), allow=["."])
-    text = hears(d, three(), protocol, heard if queue == "off" else TAKEN)
-    if queue == "off":
+    text = hears(d, three(), protocol, heard if queue in WAITING else TAKEN)
+    if queue in WAITING:
         assert told in text
         books(d, "prometheus_remote_write", waiting, waiting)
     else:
@@ -144,10 +148,10 @@ def test_points_that_remote_write_cannot_carry_are_rejected(otelcd, tmp_path, po
     r = Receiver()
     exporter = f"prometheus_remote_write: {{endpoint: '{r.url}', {RW_QUEUES[queue].replace('FOLDER', str(tmp_path))}}}"
     d = otelcd(CONFIG.format(folder=tmp_path, exporter=exporter, name="prometheus_remote_write"), expect=[reason])
-    text = hears(d, make(Metrics()).request, protocol, Heard("OK", 200, n if queue == "off" else 0))
+    text = hears(d, make(Metrics()).request, protocol, Heard("OK", 200, n if queue in WAITING else 0))
     booked = Booked(3 - n, 0, n)
-    books(d, "prometheus_remote_write", booked if queue == "off" else ALL, booked)
-    assert reason in text or queue != "off"
+    books(d, "prometheus_remote_write", booked if queue in WAITING else ALL, booked)
+    assert reason in text or queue not in WAITING
     r.close()
 
 
@@ -165,7 +169,7 @@ def test_what_two_reasons_refuse_is_told_as_one_sum(otelcd, tmp_path):
 
 def test_a_sender_that_waits_comes_again_after_what_the_receiver_asked_for(otelcd, tmp_path):
     r = Receiver(lambda request: (429, {"Retry-After": "7"}, b"slow"))
-    exporter = f"prometheus_remote_write: {{endpoint: '{r.url}', retry_on_failure: {{enabled: false}}, {RW_QUEUES['off']}}}"
+    exporter = f"prometheus_remote_write: {{endpoint: '{r.url}', {RW_QUEUES['off']}}}"
     d = otelcd(CONFIG.format(folder=tmp_path, exporter=exporter, name="prometheus_remote_write"), allow=["."])
     status, headers, _ = d.post(three())
     assert (status, headers["Retry-After"]) == (503, "7")

@@ -53,6 +53,12 @@ static void on_attempt(struct consumer *self, struct batch *batch, struct ack *a
 
 /* ---- life ---- */
 
+/* Without a queue, and where nobody keeps what fails: in memory, without retries. */
+static bool senders_wait(const struct remote_write_config *c)
+{
+    return !c->remote_write_queue.enabled || (!c->wal.on && !c->retry_on_failure.enabled);
+}
+
 static void set_sender(struct remote_write_node *n)
 {
     const struct remote_write_config *c = n->config;
@@ -65,8 +71,9 @@ static void set_sender(struct remote_write_node *n)
         .attempt = &n->attempt,
     };
 
-    if (!c->remote_write_queue.enabled) {
+    if (!c->remote_write_queue.enabled)
         o.queue_size = UINT64_MAX;
+    if (senders_wait(c)) {
         o.wait_for_result = true;
         o.consumers = 1000;
         o.merge_bytes = 0; /* each hears of its own */
@@ -271,7 +278,9 @@ const struct component prometheus_remote_write_exporter = {
     .stability = "beta",
     .summary = "Sends metrics in Prometheus' remote write protocol, each series in order, from a queue in memory or on "
                "disk.",
-    .safe = "In the queue; with wal: on disk and synced.",
+    .safe =
+        "In the queue; with wal: on disk and synced; without wal and retries, or without a queue: when the receiver "
+        "has it.",
     .config_size = sizeof(struct remote_write_config),
     .options = remote_write_options,
     .metrics = remote_write_metric_rows,

@@ -291,6 +291,24 @@ START_TEST(a_batch_in_two_attempts_is_done_when_both_are)
 }
 END_TEST
 
+START_TEST(without_retries_and_a_disk_senders_wait_for_the_result)
+{
+    struct client *a;
+
+    retries.enabled = _i == 1;
+    options.retry = &retries;
+    sink.hold = true;
+    begin();
+    a = send_logs(1);
+    ck_assert_int_eq(a->settled, _i == 1);
+    sink_settle(&sink, 0, &come_again);
+    turn_run(&rig.loop.turn);
+    ck_assert(a->settled);
+    ck_assert_int_eq(a->outcome.verdict, _i == 1 ? VERDICT_SAFE : VERDICT_RETRY);
+    ck_assert_uint_eq(ledger_reasons_total(&ledger.refused), _i == 1 ? 0 : 1);
+}
+END_TEST
+
 START_TEST(what_was_rejected_is_told_once_to_those_who_wait)
 {
     struct client *a, *b;
@@ -647,6 +665,7 @@ int main(void)
     tcase_add_test(tc, without_a_least_size_nothing_waits);
     tcase_add_test(tc, sizes_in_bytes_are_kept_and_one_item_that_is_too_heavy_goes_alone);
     tcase_add_test(tc, a_batch_in_two_attempts_is_done_when_both_are);
+    tcase_add_loop_test(tc, without_retries_and_a_disk_senders_wait_for_the_result, 0, 2);
     tcase_add_test(tc, what_was_rejected_is_told_once_to_those_who_wait);
     tcase_add_loop_test(tc, what_an_attempt_drops_is_in_the_ledger_of_those_who_wait_too, 0, 2);
     tcase_add_test(tc, each_reason_of_an_attempt_reaches_those_who_wait);
