@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "net/http1/http1_conn.h"
-#include "net/http2/http2.h"
+#include "net/http2/http2_server.h"
 
 #include <assert.h>
 

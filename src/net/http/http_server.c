@@ -4,7 +4,7 @@
 #include "net/http/http_conn.h"
 
 #include "base/mem.h"
-#include "net/http2/http2.h"
+#include "net/http2/http2_server.h"
 
 #include <assert.h>
 #include <stdlib.h>

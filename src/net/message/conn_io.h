@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a protocol needs of its connection, and a connection of its protocol.
  *
- * http_conn.c owns a socket and drives one protocol on it, http1_conn.c or http2.c, through struct conn_ops:
+ * http_conn.c owns a socket and drives one protocol on it, http1_conn.c or http2_server.c, through struct conn_ops:
  * bytes in, bytes out. The protocols know the connection as a struct conn_io only, so they also run on memory. */
 #ifndef NET_CONN_IO_H
 #define NET_CONN_IO_H

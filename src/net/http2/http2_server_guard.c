@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What keeps an HTTP/2 connection within bounds: flow control of the connection, nuisances, pings, age. */
-#include "net/http2/http2_session.h"
+#include "net/http2/http2_server_inside.h"
 
 #include "base/mem.h"
 

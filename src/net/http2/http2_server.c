@@ -2,7 +2,7 @@
 /* Frames in and out. A stream gets a request when its headers begin and loses it when nghttp2 closes the stream, which
  * happens while reading (the peer's RST_STREAM) or while writing (our END_STREAM or RST_STREAM), never inside a
  * call of the service. Output is pulled at the end of the turn, so the answers of a turn leave in one write. */
-#include "net/http2/http2_session.h"
+#include "net/http2/http2_server_inside.h"
 
 #include "base/mem.h"
 

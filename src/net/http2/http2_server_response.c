@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a service may do with a request of HTTP/2: grant, answer, reset. An answer's bytes wait in its request until
  * nghttp2 asks for them, as the peer's windows allow. */
-#include "net/http2/http2_session.h"
+#include "net/http2/http2_server_inside.h"
 
 #include "base/mem.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside HTTP/2: the state that http2.c (frames in and out), http2_response.c (the service's calls) and
- * http2_guard.c (limits in time and number) share. */
-#ifndef NET_HTTP2_SESSION_H
-#define NET_HTTP2_SESSION_H
+/* Inside HTTP/2: the state that http2_server.c (frames in and out), http2_server_response.c (the service's calls) and
+ * http2_server_guard.c (limits in time and number) share. */
+#ifndef NET_HTTP2_SERVER_INSIDE_H
+#define NET_HTTP2_SERVER_INSIDE_H
 
-#include "net/http2/http2.h"
+#include "net/http2/http2_server.h"
 
 enum http2_phase {
     HTTP2_SERVING,
@@ -49,12 +49,12 @@ struct http2 {
     uint64_t pinged_at;
 };
 
-/* http2_response.c */
+/* http2_server_response.c */
 extern const struct stream_ops http2_stream_ops;
 /* Bring the stream's window up to what the service allows. Padding has used some of it without being body. */
 void http2_sync_window(struct http2 *h, struct request *r);
 
-/* http2_guard.c */
+/* http2_server_guard.c */
 void http2_move(struct http2 *h, enum http2_phase to);
 void http2_guard_open(struct http2 *h);
 void http2_guard_close(struct http2 *h);

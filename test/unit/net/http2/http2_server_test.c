@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net/http2/http2.h"
+#include "net/http2/http2_server.h"
 
 #include "support/frames.h"
 #include "support/http_recorder.h"

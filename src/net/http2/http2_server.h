@@ -6,8 +6,8 @@
  * a second), a stream's only by http_request_grant. Abuse: frames that cost us and bring nothing (resets, pings,
  * settings, empty DATA, refused streams) are counted in a bucket of 1000 that empties by 100 a second; full, the
  * connection ends with ENHANCE_YOUR_CALM. Keepalive, idle and age limits as gRPC has them. */
-#ifndef NET_HTTP2_H
-#define NET_HTTP2_H
+#ifndef NET_HTTP2_SERVER_H
+#define NET_HTTP2_SERVER_H
 
 #include "net/message/request.h"
 
