@@ -10,28 +10,23 @@
 #include <stdlib.h>
 
 #define OUTPUT_ONCE (128 * 1024ul) /* bytes pulled before they are written */
-#define QUEUE_MAX 1000             /* frames waiting to go out before reading stops */
-#define CONTINUATIONS_MAX 8        /* of one header block */
 #define FIELDS_MAX 256             /* of a request: an indexed one costs a peer a byte */
 #define REFUSED_MAX 4096 /* streams past the announced limit that nghttp2 may hold until their reset is sent */
 
 /* --- what arrives --- */
 
-static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+static void begin_headers(struct http2_session *s, const nghttp2_headers *frame)
 {
-    struct http2 *h = user;
+    struct http2 *h = http2_of(s);
     struct request *r;
 
-    h->in_headers = true;
-    h->block_bytes = 0;
-    h->continuations = 0;
-    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || h->phase >= HTTP2_KILLED)
-        return 0;
-    h->last_stream = frame->hd.stream_id;
+    if (frame->cat != NGHTTP2_HCAT_REQUEST)
+        return;
+    s->last_stream = frame->hd.stream_id;
     if (h->n_open >= h->io->shared->options.max_concurrent_streams || !conn_io_may_hold(h->io)) {
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
-        http2_annoy(h, 1, "too many streams past MAX_CONCURRENT_STREAMS, or its share of the memory budget");
-        return 0;
+        nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
+        http2_session_annoy(s, 1, "too many streams past MAX_CONCURRENT_STREAMS, or its share of the memory budget");
+        return;
     }
     r = request_new(h->io, &http2_stream_ops, h);
     r->pub.http2 = true;
@@ -41,8 +36,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         h->open->prev = r;
     h->open = r;
     h->n_open++;
-    nghttp2_session_set_stream_user_data(session, r->stream_id, r);
-    return 0;
+    nghttp2_session_set_stream_user_data(s->ng, r->stream_id, r);
 }
 
 static struct bytes keep(struct request *r, nghttp2_rcbuf *buf)
@@ -87,114 +81,34 @@ static void keep_header(struct request *r, nghttp2_rcbuf *name, nghttp2_rcbuf *v
         r->pub.authority = f->value;
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value,
-                     uint8_t flags, void *user)
+static void take_header(struct http2_session *s, const nghttp2_headers *frame, nghttp2_rcbuf *name,
+                        nghttp2_rcbuf *value, size_t size)
 {
-    struct http2 *h = user;
-    size_t most = h->io->shared->options.max_header_bytes;
-    nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
-    size_t size = n.len + v.len + 32; /* RFC 9113 6.5.2 */
+    struct http2 *h = http2_of(s);
+    nghttp2_vec n = nghttp2_rcbuf_get_buf(name);
     struct request *r;
 
-    (void)flags;
-    h->block_bytes += size;
-    if (h->block_bytes > 4 * most) /* small on the wire, large unpacked */
-        http2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "headers too large", "its headers are far beyond the limit");
-    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || h->phase >= HTTP2_KILLED)
-        return 0;
-    r = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (frame->cat != NGHTTP2_HCAT_REQUEST)
+        return;
+    r = nghttp2_session_get_stream_user_data(s->ng, frame->hd.stream_id);
     if (r == NULL)
-        return 0;
+        return;
     r->header_bytes += size;
-    r->too_large |= r->header_bytes > most || r->pub.n_headers == FIELDS_MAX;
+    r->too_large |= r->header_bytes > h->io->shared->options.max_header_bytes || r->pub.n_headers == FIELDS_MAX;
     if (r->too_large)
-        return 0;
+        return;
     if (n.len > 0 && n.base[0] == ':')
         keep_pseudo(r, bytes_of(n.base, n.len), value);
     else
         keep_header(r, name, value);
-    return 0;
 }
 
-/* The stream's place among those that we have reset lately; NULL when it is not there. */
-static int32_t *find_reset(struct http2 *h, int32_t stream_id)
+static void note_headers(const nghttp2_headers *frame, struct request *r)
 {
-    for (size_t i = 0; i < ARRAY_LEN(h->resets); i++)
-        if (h->resets[i] == stream_id)
-            return &h->resets[i];
-    return NULL;
-}
-
-/* A frame for a stream that is closed. nghttp2 would have to keep closed streams to object to it, and drops it
- * otherwise; frames on their way to a stream that we have reset are to be expected (RFC 9113 5.1), until the peer
- * has ended its side. */
-static void judge_late_frame(struct http2 *h, const nghttp2_frame_hd *hd)
-{
-    int32_t *reset = find_reset(h, hd->stream_id);
-
-    if (h->phase >= HTTP2_KILLED)
-        return;
-    if (reset != NULL) {
-        if (hd->type == NGHTTP2_RST_STREAM || (hd->flags & NGHTTP2_FLAG_END_STREAM))
-            *reset = 0;
-    } else if (hd->type == NGHTTP2_HEADERS) {
-        http2_kill(h, NGHTTP2_STREAM_CLOSED, "HEADERS on a closed stream", "HEADERS on a closed stream");
-    } else if (hd->type == NGHTTP2_DATA) {
-        nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, hd->stream_id, NGHTTP2_STREAM_CLOSED);
-        http2_annoy(h, 1, "too many DATA frames on closed streams");
-    }
-}
-
-/* A frame begins: nghttp2 has taken all before it. */
-static void judge_frame(struct http2 *h)
-{
-    const uint8_t *p = h->frame;
-    nghttp2_frame_hd hd = { .type = p[3],
-                            .flags = p[4],
-                            .stream_id = (int32_t)((uint32_t)(p[5] & 0x7f) << 24 | (uint32_t)p[6] << 16 |
-                                                   (uint32_t)p[7] << 8 | p[8]) };
-
-    h->frame_left = (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
-    h->frame_seen = 0;
-    if (hd.type == NGHTTP2_CONTINUATION) {
-        if (++h->continuations > CONTINUATIONS_MAX)
-            http2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "too many CONTINUATION frames", "too many CONTINUATION frames");
-    } else if ((hd.type == NGHTTP2_DATA || hd.type == NGHTTP2_HEADERS || hd.type == NGHTTP2_RST_STREAM) &&
-               hd.stream_id <= h->last_stream && hd.stream_id % 2 == 1 &&
-               nghttp2_session_find_stream(h->session, hd.stream_id) == NULL) {
-        judge_late_frame(h, &hd);
-    }
-}
-
-/* How many bytes to give to nghttp2 before the next frame must be judged. */
-static size_t next_run(struct http2 *h, struct bytes data)
-{
-    size_t head = sizeof(h->frame) - h->frame_seen, n;
-
-    if (h->frame_left > 0)
-        head = 0;
-    if (head > data.len)
-        head = data.len;
-    if (head > 0) {
-        memcpy(h->frame + h->frame_seen, data.data, head);
-        h->frame_seen += head;
-        if (h->frame_seen < sizeof(h->frame))
-            return head;
-        judge_frame(h);
-    }
-    n = data.len - head < h->frame_left ? data.len - head : h->frame_left;
-    h->frame_left -= n;
-    return head + n;
-}
-
-static void note_headers(struct http2 *h, const nghttp2_headers *frame, struct request *r)
-{
-    h->in_headers = false;
     if (r == NULL)
         return;
-    if (frame->cat == NGHTTP2_HCAT_REQUEST) {
+    if (frame->cat == NGHTTP2_HCAT_REQUEST)
         request_begin(r);
-    }
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
         request_end(r);
 }
@@ -206,98 +120,50 @@ static void note_data(struct http2 *h, const nghttp2_data *frame, struct request
             request_end(r);
         return;
     }
-    if (frame->hd.length == 0)
-        http2_annoy(h, 1, "too many empty DATA frames");
     if (r != NULL && frame->padlen > 0 && !r->answer_ended && !r->cut)
         http2_sync_window(h, r);
 }
 
-static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+static void take_frame(struct http2_session *s, const nghttp2_frame *frame)
 {
-    struct http2 *h = user;
+    struct http2 *h = http2_of(s);
+    struct request *r =
+        frame->hd.stream_id > 0 ? nghttp2_session_get_stream_user_data(s->ng, frame->hd.stream_id) : NULL;
 
-    if (h->phase >= HTTP2_KILLED)
-        return 0;
     switch (frame->hd.type) {
     case NGHTTP2_DATA:
-        note_data(h, &frame->data, nghttp2_session_get_stream_user_data(session, frame->hd.stream_id));
+        note_data(h, &frame->data, r);
         break;
     case NGHTTP2_HEADERS:
-        note_headers(h, &frame->headers, nghttp2_session_get_stream_user_data(session, frame->hd.stream_id));
-        break;
-    case NGHTTP2_SETTINGS:
-        h->settings_agreed |= (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
-        h->greeted = true;
-        http2_annoy(h, 1, "too many SETTINGS frames");
+        note_headers(&frame->headers, r);
         break;
     case NGHTTP2_PING:
         http2_note_ping(h, &frame->ping);
         break;
-    case NGHTTP2_RST_STREAM:
-        http2_annoy(h, 1, "too many streams reset");
-        break;
     default:
         break;
     }
-    return 0;
 }
 
-static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *data, size_t len,
-                   void *user)
+static void take_data(struct http2_session *s, int32_t stream_id, struct bytes data)
 {
-    struct http2 *h = user;
-    struct request *r;
+    struct request *r = nghttp2_session_get_stream_user_data(s->ng, stream_id);
 
-    (void)flags;
-    http2_credit(h, len);
-    if (h->phase >= HTTP2_KILLED)
-        return 0;
-    r = nghttp2_session_get_stream_user_data(session, stream_id);
     if (r == NULL)
-        return 0;
-    request_body(r, bytes_of(data, len));
+        return;
+    request_body(r, data);
     if (r->answer_sent && r->allowed == 0) /* it could wait for a grant that will not come */
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
-    return 0;
-}
-
-static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user)
-{
-    struct http2 *h = user;
-
-    (void)session;
-    /* A client that leaves: grpc-go says 2^31-1 for the last stream, which nghttp2 takes for a stream of ours. */
-    if (h->phase >= HTTP2_KILLED || frame->hd.type == NGHTTP2_GOAWAY)
-        return 0;
-    conn_io_complain(h->io, nghttp2_strerror(error));
-    http2_annoy(h, 1, "too many malformed frames");
-    return 0;
-}
-
-static void receive(struct http2 *h, struct bytes data)
-{
-    for (size_t used = 0; used < data.len && h->phase < HTTP2_KILLED;) {
-        struct bytes rest = bytes_of(data.data + used, data.len - used);
-        size_t run = next_run(h, rest);
-        ssize_t n = h->phase < HTTP2_KILLED ? nghttp2_session_mem_recv(h->session, rest.data, run) : 0;
-
-        if (n == NGHTTP2_ERR_FLOODED)
-            http2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "too many frames to acknowledge",
-                       "too many frames to acknowledge");
-        else if (n < 0)
-            http2_kill(h, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)n), nghttp2_strerror((int)n));
-        used += run;
-    }
+        nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
 }
 
 static size_t input(struct conn_io *io, struct bytes data)
 {
     struct http2 *h = io->state;
 
-    receive(h, data);
-    if (!h->in_headers && h->greeted)
+    http2_session_input(&h->session, data);
+    if (!h->session.in_headers && h->session.greeted)
         conn_io_expect(io, DEADLINE_READ, 0);
-    else if (h->in_headers && io->deadlines[DEADLINE_READ] == 0)
+    else if (h->session.in_headers && io->deadlines[DEADLINE_READ] == 0)
         conn_io_expect(io, DEADLINE_READ, io->shared->options.read_header_timeout);
     io->kick(io);
     return data.len;
@@ -305,34 +171,22 @@ static size_t input(struct conn_io *io, struct bytes data)
 
 /* --- what leaves --- */
 
-/* Who makes us reset one stream after the other costs us as much as one who does it himself. */
-static void note_reset(struct http2 *h, const nghttp2_rst_stream *frame)
+static void note_sent(struct http2_session *s, const nghttp2_frame *frame)
 {
-    h->resets[h->n_resets++ % ARRAY_LEN(h->resets)] = frame->hd.stream_id;
-    if (frame->error_code == NGHTTP2_PROTOCOL_ERROR || frame->error_code == NGHTTP2_STREAM_CLOSED ||
-        frame->error_code == NGHTTP2_FLOW_CONTROL_ERROR)
-        http2_annoy(h, 1, "too many streams that had to be reset");
-}
-
-static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
-{
-    struct http2 *h = user;
+    struct http2 *h = http2_of(s);
     struct request *r;
 
-    if (frame->hd.type == NGHTTP2_RST_STREAM && nghttp2_session_find_stream(session, frame->hd.stream_id) != NULL)
-        note_reset(h, &frame->rst_stream);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
-        return 0;
+        return;
     h->strikes_forgiven = true;
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-        return 0;
-    r = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        return;
+    r = nghttp2_session_get_stream_user_data(s->ng, frame->hd.stream_id);
     if (r == NULL)
-        return 0;
+        return;
     r->answer_sent = true;
     if (!r->body_ended)
         request_dismiss(r); /* the rest of the body is of no interest: RFC 9113 8.1 */
-    return 0;
 }
 
 static void forget(struct http2 *h, struct request *r)
@@ -347,19 +201,41 @@ static void forget(struct http2 *h, struct request *r)
     h->io->at_rest = clock_mono(&h->io->shared->loop->clock);
 }
 
-static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code, void *user)
+static void note_closed(struct http2_session *s, int32_t stream_id, uint32_t error_code)
 {
-    struct http2 *h = user;
-    struct request *r = nghttp2_session_get_stream_user_data(session, stream_id);
+    struct request *r = nghttp2_session_get_stream_user_data(s->ng, stream_id);
 
     (void)error_code;
     if (r == NULL)
-        return 0;
-    nghttp2_session_set_stream_user_data(session, stream_id, NULL);
-    forget(h, r);
+        return;
+    nghttp2_session_set_stream_user_data(s->ng, stream_id, NULL);
+    forget(http2_of(s), r);
     request_close(r, !r->answer_sent);
-    return 0;
 }
+
+static void kick(struct http2_session *s)
+{
+    struct conn_io *io = http2_of(s)->io;
+
+    io->kick(io);
+}
+
+static void complain(struct http2_session *s, const char *reason)
+{
+    conn_io_complain(http2_of(s)->io, reason);
+}
+
+static const struct http2_side side = {
+    .begin_headers = begin_headers,
+    .header = take_header,
+    .frame = take_frame,
+    .data = take_data,
+    .sent = note_sent,
+    .closed = note_closed,
+    .kick = kick,
+    .complain = complain,
+    .strict = true,
+};
 
 /* nghttp2 ends the connection over a stream past the announced limit, where RFC 9113 5.1.2 asks for the stream to be
  * refused. So it is told of a higher limit, and what leaves is the true one. */
@@ -377,17 +253,14 @@ static void output(struct conn_io *io, struct buf *to)
 {
     struct http2 *h = io->state;
 
-    while (to->len < OUTPUT_ONCE && h->phase != HTTP2_BROKEN) {
-        const uint8_t *data;
-        ssize_t n = nghttp2_session_mem_send(h->session, &data);
+    while (to->len < OUTPUT_ONCE) {
+        struct bytes run = http2_session_output(&h->session);
 
-        if (n < 0)
-            http2_move(h, HTTP2_BROKEN);
-        if (n <= 0)
+        if (run.len == 0)
             break;
-        buf_append(to, data, (size_t)n);
+        buf_put(to, run);
         if (!h->settings_told)
-            mend_settings(h, to->data + to->len - n, (size_t)n);
+            mend_settings(h, to->data + to->len - run.len, run.len);
     }
 }
 
@@ -402,7 +275,7 @@ static void flushed(struct conn_io *io)
             request_writable(r);
         }
     }
-    if (nghttp2_session_want_write(h->session))
+    if (nghttp2_session_want_write(h->session.ng))
         io->kick(io);
 }
 
@@ -412,20 +285,20 @@ static size_t room(struct conn_io *io, size_t most)
 {
     struct http2 *h = io->state;
 
-    return nghttp2_session_get_outbound_queue_size(h->session) > QUEUE_MAX ? 0 : most;
+    return http2_session_is_choked(&h->session) ? 0 : most;
 }
 
 static enum http_fate fate(struct conn_io *io)
 {
     struct http2 *h = io->state;
 
-    if (h->phase == HTTP2_BROKEN)
+    if (h->session.state == HTTP2_BROKEN)
         return HTTP_BROKEN;
-    if (h->phase == HTTP2_KILLED)
+    if (h->session.state == HTTP2_KILLED)
         return HTTP_FINISHED;
-    if (nghttp2_session_want_write(h->session))
+    if (nghttp2_session_want_write(h->session.ng))
         return HTTP_GOES_ON;
-    if (!nghttp2_session_want_read(h->session) || (h->phase == HTTP2_DRAINING && h->n_open == 0))
+    if (!nghttp2_session_want_read(h->session.ng) || (h->phase == HTTP2_DRAINING && h->n_open == 0))
         return HTTP_FINISHED;
     return HTTP_GOES_ON;
 }
@@ -438,7 +311,7 @@ static enum crowd_rank rank(struct conn_io *io)
     unsigned looks = 0;
 
     if (h->open == NULL)
-        return h->last_stream > 0 ? CROWD_IDLE : CROWD_STRANGER;
+        return h->session.last_stream > 0 ? CROWD_IDLE : CROWD_STRANGER;
     for (const struct request *r = h->open; r != NULL && looks < LOOKS; r = r->next, looks++)
         if (r->body_ended || r->pub.responded)
             return CROWD_BUSY;
@@ -449,7 +322,7 @@ static void on_end(struct conn_io *io)
 {
     struct http2 *h = io->state;
 
-    http2_move(h, HTTP2_BROKEN);
+    http2_session_break(&h->session);
 }
 
 static void drain(struct conn_io *io)
@@ -465,15 +338,14 @@ static void close_session(struct conn_io *io)
 {
     struct http2 *h = io->state;
 
-    http2_guard_close(h);
     while (h->open != NULL) {
         struct request *r = h->open;
 
-        nghttp2_session_set_stream_user_data(h->session, r->stream_id, NULL);
+        nghttp2_session_set_stream_user_data(h->session.ng, r->stream_id, NULL);
         forget(h, r);
         request_close(r, !r->answer_sent);
     }
-    nghttp2_session_del(h->session);
+    http2_session_close(&h->session);
     free(h);
     io->state = NULL;
 }
@@ -493,22 +365,7 @@ const struct conn_ops http2_conn_ops = {
 
 void http2_shared_init(struct server_shared *shared)
 {
-    nghttp2_session_callbacks *c;
-
-    if (nghttp2_session_callbacks_new(&shared->callbacks) != 0 || nghttp2_option_new(&shared->option) != 0)
-        abort(); /* only out of memory */
-    nghttp2_option_set_no_auto_window_update(shared->option, 1);
-    nghttp2_option_set_no_closed_streams(shared->option, 1);
-    /* Ours is kinder: calls that run into their deadline are reset too. (Debian's 1.52 has it, upstream since 1.57.) */
-    nghttp2_option_set_stream_reset_rate_limit(shared->option, UINT32_MAX, UINT32_MAX);
-    c = shared->callbacks;
-    nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback2(c, on_header);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame);
-    nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_sent);
-    nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
+    http2_session_kit(&shared->callbacks, &shared->option);
 }
 
 void http2_open(struct conn_io *io)
@@ -525,12 +382,17 @@ void http2_open(struct conn_io *io)
     struct http2 *h = mem_zalloc(sizeof(*h));
 
     h->io = io;
-    h->frame_left = NGHTTP2_CLIENT_MAGIC_LEN;
-    if (nghttp2_session_server_new2(&h->session, io->shared->callbacks, h, io->shared->option) != 0)
+    h->session = (struct http2_session){ .side = &side,
+                                         .loop = io->shared->loop,
+                                         .budget = io->shared->budget,
+                                         .header_limit = o->max_header_bytes,
+                                         .frame_left = NGHTTP2_CLIENT_MAGIC_LEN };
+    if (nghttp2_session_server_new2(&h->session.ng, io->shared->callbacks, &h->session, io->shared->option) != 0)
         abort(); /* only out of memory */
     io->ops = &http2_conn_ops;
     io->state = h;
-    nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
+    nghttp2_submit_settings(h->session.ng, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
+    http2_session_open(&h->session);
     http2_guard_open(h);
     io->kick(io);
 }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's side of HTTP/2 on a connection: nghttp2 does frames and header compression, this does what a server that
- * strangers talk to needs besides.
+/* The server's side of HTTP/2 on a connection (net/http2/http2_session.h is what both sides do against strangers).
  *
- * Windows: the connection's credit goes back as bytes arrive (while the byte budget is overdrawn it waits, at most
- * a second), a stream's only by http_request_grant. Abuse: frames that cost us and bring nothing (resets, pings,
- * settings, empty DATA, refused streams) are counted in a bucket of 1000 that empties by 100 a second; full, the
- * connection ends with ENHANCE_YOUR_CALM. Keepalive, idle and age limits as gRPC has them. */
+ * A stream's window is given back only by http_request_grant. Streams past max_concurrent_streams are refused one by
+ * one. Keepalive, idle and age limits as gRPC has them; the end comes in two GOAWAYs. */
 #ifndef NET_HTTP2_SERVER_H
 #define NET_HTTP2_SERVER_H
 

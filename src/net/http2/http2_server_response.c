@@ -12,17 +12,17 @@
 
 void http2_sync_window(struct http2 *h, struct request *r)
 {
-    int32_t window = nghttp2_session_get_stream_effective_local_window_size(h->session, r->stream_id);
-    int32_t used = nghttp2_session_get_stream_effective_recv_data_length(h->session, r->stream_id);
+    int32_t window = nghttp2_session_get_stream_effective_local_window_size(h->session.ng, r->stream_id);
+    int32_t used = nghttp2_session_get_stream_effective_recv_data_length(h->session.ng, r->stream_id);
     int64_t open = (int64_t)window - used;
     int64_t wanted = r->allowed > INT32_MAX ? INT32_MAX : (int64_t)r->allowed;
 
     if (window < 0 || used < 0) /* the stream is closed */
         return;
-    if (!h->settings_agreed)
+    if (!h->session.settings_agreed)
         open += (int64_t)h->io->shared->options.initial_window - FIRST_WINDOW;
     if (wanted > open)
-        nghttp2_submit_window_update(h->session, NGHTTP2_FLAG_NONE, r->stream_id, (int32_t)(wanted - open));
+        nghttp2_submit_window_update(h->session.ng, NGHTTP2_FLAG_NONE, r->stream_id, (int32_t)(wanted - open));
 }
 
 static void grant(struct request *r, size_t n)
@@ -47,7 +47,7 @@ static void submit_trailers(struct http2 *h, struct request *r)
         nv[n] = (nghttp2_nv){ (uint8_t *)(uintptr_t)p, (uint8_t *)(uintptr_t)p + len[0], len[0], len[1], 0 };
         p += len[0] + len[1];
     }
-    nghttp2_submit_trailer(h->session, r->stream_id, nv, n);
+    nghttp2_submit_trailer(h->session.ng, r->stream_id, nv, n);
 }
 
 static ssize_t read_answer(nghttp2_session *session, int32_t stream_id, uint8_t *to, size_t most, uint32_t *flags,
@@ -103,7 +103,7 @@ static void begin(struct request *r, int status, const struct http_header *heade
         snprintf(length, sizeof(length), "%zu", r->body.len);
         nv[k++] = nv_of("content-length", length);
     }
-    nghttp2_submit_response(h->session, r->stream_id, nv, k, no_data ? NULL : &answer);
+    nghttp2_submit_response(h->session.ng, r->stream_id, nv, k, no_data ? NULL : &answer);
     if (nv != few)
         free(nv);
 }
@@ -118,14 +118,14 @@ static void more(struct request *r, struct bytes data)
         r->body_sent = 0;
     }
     buf_put(&r->body, data);
-    nghttp2_session_resume_data(h->session, r->stream_id);
+    nghttp2_session_resume_data(h->session.ng, r->stream_id);
 }
 
 static void end(struct request *r)
 {
     struct http2 *h = r->conn;
 
-    nghttp2_session_resume_data(h->session, r->stream_id); /* no harm when it is not waiting */
+    nghttp2_session_resume_data(h->session.ng, r->stream_id); /* no harm when it is not waiting */
 }
 
 static size_t waiting(struct request *r)
@@ -137,7 +137,7 @@ static void reset(struct request *r, uint32_t error_code)
 {
     struct http2 *h = r->conn;
 
-    nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, r->stream_id, error_code);
+    nghttp2_submit_rst_stream(h->session.ng, NGHTTP2_FLAG_NONE, r->stream_id, error_code);
 }
 
 const struct stream_ops http2_stream_ops = { grant, begin, more, end, waiting, reset };
