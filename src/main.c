@@ -42,7 +42,7 @@ static const struct verb {
 
 static const char *const flag_names[] = { "--config", "--set", "--format", "--mode", "--endpoint", "--timeout" };
 
-static void put(struct arguments *a, unsigned flag, const char *value)
+static void put_value(struct arguments *a, unsigned flag, const char *value)
 {
     switch (flag) {
     case CONFIG:
@@ -66,7 +66,7 @@ static void put(struct arguments *a, unsigned flag, const char *value)
 }
 
 /* `--name value`, `--name=value`, `-c value`, the verb or what it is about; false when it is none of these. */
-static bool take(int argc, char **argv, int *i, struct arguments *a, bool *missing)
+static bool take_argument(int argc, char **argv, int *i, struct arguments *a, bool *missing)
 {
     const char *arg = argv[*i];
 
@@ -78,7 +78,7 @@ static bool take(int argc, char **argv, int *i, struct arguments *a, bool *missi
             continue;
         *missing = whole && *i + 1 == argc;
         if (!*missing)
-            put(a, 1u << f, whole ? argv[++*i] : arg + n + 1);
+            put_value(a, 1u << f, whole ? argv[++*i] : arg + n + 1);
         return !*missing;
     }
     if (arg[0] == '-')
@@ -92,7 +92,7 @@ static bool take(int argc, char **argv, int *i, struct arguments *a, bool *missi
     return true;
 }
 
-static unsigned given(const struct arguments *a)
+static unsigned given_flags(const struct arguments *a)
 {
     return (a->configs.n > 0 ? CONFIG : 0u) | (a->sets.n > 0 ? SET : 0u) | (a->format != NULL ? FORMAT : 0u) |
            (a->mode != NULL ? MODE : 0u) | (a->endpoint != NULL ? ENDPOINT : 0u) | (a->timeout != NULL ? TIMEOUT : 0u);
@@ -106,13 +106,13 @@ static unsigned flags_of(const char *verb)
     return 0;
 }
 
-static int run(const struct arguments *a)
+static int run_verb(const struct arguments *a)
 {
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
         if (strcmp(a->verb, verbs[i].name) != 0)
             continue;
         for (size_t f = 0; f < ARRAY_LEN(flag_names); f++)
-            if ((given(a) & ~verbs[i].flags & (1u << f)) != 0) {
+            if ((given_flags(a) & ~verbs[i].flags & (1u << f)) != 0) {
                 fprintf(stderr, "otelcd: %s does not take %s; otelcd --help lists what it takes\n", a->verb,
                         flag_names[f]);
                 return 2;
@@ -152,7 +152,7 @@ int main(int argc, char **argv)
         } else if (strncmp(argv[i], "--feature-gates", 15) == 0) {
             fprintf(stderr, "otelcd: there are no feature gates here; remove %s\n", argv[i]);
             code = 2;
-        } else if (!take(argc, argv, &i, &a, &missing)) {
+        } else if (!take_argument(argc, argv, &i, &a, &missing)) {
             say_unknown(&a, argv[i], missing);
             code = 2;
         }
@@ -160,7 +160,7 @@ int main(int argc, char **argv)
     if (code < 0) {
         if (a.verb == NULL)
             a.verb = "run";
-        code = run(&a);
+        code = run_verb(&a);
     }
     vec_free(&a.configs);
     vec_free(&a.sets);

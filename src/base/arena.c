@@ -17,7 +17,7 @@ struct arena_chunk {
     _Alignas(max_align_t) uint8_t data[];
 };
 
-static size_t aligned(size_t n)
+static size_t align_size(size_t n)
 {
     return (n + ALIGN - 1) & ~(ALIGN - 1);
 }
@@ -28,7 +28,7 @@ void *arena_alloc_bytes(struct arena *a, size_t size)
     void *p;
 
     if (c == NULL || c->cap - c->used < size) {
-        size_t cap = size > CHUNK_SIZE ? aligned(size) : CHUNK_SIZE;
+        size_t cap = size > CHUNK_SIZE ? align_size(size) : CHUNK_SIZE;
 
         c = mem_alloc(sizeof(*c) + cap);
         *c = (struct arena_chunk){ .older = a->chunk, .cap = cap };
@@ -43,8 +43,8 @@ void *arena_alloc_bytes(struct arena *a, size_t size)
 void *arena_alloc(struct arena *a, size_t size)
 {
     if (a->chunk != NULL)
-        a->chunk->used = aligned(a->chunk->used);
-    return arena_alloc_bytes(a, aligned(size));
+        a->chunk->used = align_size(a->chunk->used);
+    return arena_alloc_bytes(a, align_size(size));
 }
 
 void *arena_zalloc(struct arena *a, size_t size)

@@ -11,7 +11,7 @@ static uint64_t charge_of(size_t cap)
     return sizeof(struct block) + cap;
 }
 
-static struct block *fill(struct block *b, struct budget *budget, size_t cap)
+static struct block *fill_head(struct block *b, struct budget *budget, size_t cap)
 {
     b->refs = 1;
     b->cap = cap;
@@ -33,14 +33,14 @@ struct block *block_new(struct budget *budget, size_t cap)
             budget_give(budget, charge_of(cap));
         return NULL;
     }
-    return fill(b, budget, cap);
+    return fill_head(b, budget, cap);
 }
 
 struct block *block_force(struct budget *budget, size_t cap)
 {
     if (budget != NULL)
         budget_charge(budget, charge_of(cap));
-    return fill(mem_alloc(sizeof(struct block) + cap), budget, cap);
+    return fill_head(mem_alloc(sizeof(struct block) + cap), budget, cap);
 }
 
 void block_unref(struct block *b)

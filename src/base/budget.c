@@ -20,7 +20,7 @@ static uint64_t kept_for(const struct budget *b)
     return b->reserve > b->used ? b->reserve - b->used : 0;
 }
 
-static uint64_t less(uint64_t a, uint64_t b)
+static uint64_t less_or_zero(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : 0;
 }
@@ -28,8 +28,8 @@ static uint64_t less(uint64_t a, uint64_t b)
 uint64_t budget_room(const struct budget *b)
 {
     const struct budget *whole = b->whole != NULL ? b->whole : b;
-    uint64_t all = less(whole->limit, whole->used), own = kept_for(b);
-    uint64_t open = less(all, whole->kept);
+    uint64_t all = less_or_zero(whole->limit, whole->used), own = kept_for(b);
+    uint64_t open = less_or_zero(all, whole->kept);
 
     return open + own < all ? open + own : all;
 }
@@ -43,7 +43,7 @@ static bool has_room(const struct budget *b)
 
 /* Each waiter that stood here when we began has its turn once; those who need more than there is, and those who are
  * refused again, queue up behind. */
-static void wake(struct turn_task *task)
+static void wake_waiters(struct turn_task *task)
 {
     struct budget *b = container_of(task, struct budget, wake);
     size_t n = 0;
@@ -63,7 +63,7 @@ static void wake(struct turn_task *task)
 
 void budget_init(struct budget *b, uint64_t limit, struct turn *turn)
 {
-    *b = (struct budget){ .limit = limit, .turn = turn, .wake = { .run = wake } };
+    *b = (struct budget){ .limit = limit, .turn = turn, .wake = { .run = wake_waiters } };
     list_init(&b->waiters);
 }
 
@@ -111,7 +111,7 @@ bool budget_take(struct budget *b, uint64_t n)
     return true;
 }
 
-static void add(struct budget *b, uint64_t n)
+static void add_used(struct budget *b, uint64_t n)
 {
     b->used += n;
     if (b->used > b->peak)
@@ -122,11 +122,11 @@ void budget_charge(struct budget *b, uint64_t n)
 {
     uint64_t kept = kept_for(b);
 
-    add(b, n);
+    add_used(b, n);
     if (b->whole == NULL)
         return;
     b->whole->kept -= kept - kept_for(b);
-    add(b->whole, n);
+    add_used(b->whole, n);
 }
 
 static void call_waiters(struct budget *b)

@@ -12,7 +12,7 @@ static uint64_t read_ns(clockid_t id)
     return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-static void put(struct clock *c, size_t i, struct clock_timer *t)
+static void put_timer(struct clock *c, size_t i, struct clock_timer *t)
 {
     c->heap.v[i] = t;
     t->place = i + 1;
@@ -23,10 +23,10 @@ static void sift_up(struct clock *c, size_t i)
     struct clock_timer *t = c->heap.v[i];
 
     while (i > 0 && c->heap.v[(i - 1) / 2]->due > t->due) {
-        put(c, i, c->heap.v[(i - 1) / 2]);
+        put_timer(c, i, c->heap.v[(i - 1) / 2]);
         i = (i - 1) / 2;
     }
-    put(c, i, t);
+    put_timer(c, i, t);
 }
 
 static void sift_down(struct clock *c, size_t i)
@@ -42,10 +42,10 @@ static void sift_down(struct clock *c, size_t i)
             kid++;
         if (c->heap.v[kid]->due >= t->due)
             break;
-        put(c, i, c->heap.v[kid]);
+        put_timer(c, i, c->heap.v[kid]);
         i = kid;
     }
-    put(c, i, t);
+    put_timer(c, i, t);
 }
 
 static void take_out(struct clock *c, struct clock_timer *t)
@@ -56,7 +56,7 @@ static void take_out(struct clock *c, struct clock_timer *t)
     t->place = 0;
     if (last == t)
         return;
-    put(c, i, last);
+    put_timer(c, i, last);
     sift_down(c, i);
     sift_up(c, last->place - 1);
 }

@@ -128,7 +128,7 @@ static void make_powers(void)
     }
 }
 
-static struct decimal strip(uint64_t digits, int exponent)
+static struct decimal strip_zeros(uint64_t digits, int exponent)
 {
     while (digits % 10000 == 0) {
         digits /= 10000;
@@ -188,14 +188,14 @@ static struct decimal schubfach(uint64_t c, int q, bool narrow_below)
         below = lower <= 40 * ten;
         above = 40 * ten + 40 <= upper;
         if (below != above)
-            return strip(ten + above, k + 1);
+            return strip_zeros(ten + above, k + 1);
     }
     below = lower <= 4 * s;
     above = 4 * s + 4 <= upper;
     if (below != above)
-        return strip(s + above, k);
+        return strip_zeros(s + above, k);
     above = value > 4 * s + 2 || (value == 4 * s + 2 && (s & 1) != 0);
-    return strip(s + above, k);
+    return strip_zeros(s + above, k);
 }
 
 /* Two decimals of at most 15 digits never read as the same double, so one that reads as v is the shortest. The
@@ -214,7 +214,7 @@ static bool short_cut(double v, struct decimal *d)
     n = (uint64_t)(v * tens[places] + 0.5);
     if (n >= 1000000000000000 || (double)n / tens[places] != v)
         return false;
-    *d = strip(n, -places);
+    *d = strip_zeros(n, -places);
     return true;
 }
 
@@ -226,7 +226,7 @@ struct decimal decimal_shortest(double v)
 
     assert(v > 0 && isfinite(v));
     if (v < 9007199254740992.0 && v == (double)(uint64_t)v)
-        return strip((uint64_t)v, 0);
+        return strip_zeros((uint64_t)v, 0);
     if (short_cut(v, &d))
         return d;
     pthread_once(&powers_made, make_powers);

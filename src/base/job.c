@@ -38,7 +38,7 @@ struct jobs {
     uv_async_t async;
 };
 
-static void move(struct job *job, enum job_state to)
+static void enter_state(struct job *job, enum job_state to)
 {
     static const uint8_t allowed[JOB_STATES] = {
         [JOB_IDLE] = 1 << JOB_QUEUED,
@@ -61,11 +61,11 @@ static void run_first(struct pool *p)
 
     list_remove(&job->link);
     p->queued--;
-    move(job, JOB_RUNNING);
+    enter_state(job, JOB_RUNNING);
     pthread_mutex_unlock(&all->lock);
     job->work(job);
     pthread_mutex_lock(&all->lock);
-    move(job, JOB_FINISHED);
+    enter_state(job, JOB_FINISHED);
     list_push(&all->finished, &job->link);
     if (!all->closed)
         uv_async_send(&all->async);
@@ -110,7 +110,7 @@ static bool add_thread(struct pool *p)
 
 static void hand_back(struct jobs *all, struct job *job)
 {
-    move(job, JOB_IDLE);
+    enter_state(job, JOB_IDLE);
     if (--all->pending == 0)
         uv_unref((uv_handle_t *)&all->async);
     if (job->abandoned)
@@ -165,7 +165,7 @@ void job_start(struct loop *loop, enum job_kind kind, struct job *job)
     job->kind = kind;
     job->abandoned = false;
     pthread_mutex_lock(&all->lock);
-    move(job, JOB_QUEUED);
+    enter_state(job, JOB_QUEUED);
     list_push(&p->queue, &job->link);
     p->queued++;
     if (p->queued > p->idle && p->n < p->most && !add_thread(p) && p->n == 0)

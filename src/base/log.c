@@ -252,7 +252,7 @@ static size_t own_backlog(const struct log_sink *s)
     return s->backlog.len - s->backlog_from;
 }
 
-static void flush(struct log_sink *s, size_t most, int wait_ms)
+static void flush_sink(struct log_sink *s, size_t most, int wait_ms)
 {
     size_t n = own_backlog(s) < most ? own_backlog(s) : most;
 
@@ -269,7 +269,7 @@ void log_flush(struct log_sink *s)
 {
     for (; s != NULL; s = s->next)
         if (own_backlog(s) > 0)
-            flush(s, FLUSH_MAX, 0);
+            flush_sink(s, FLUSH_MAX, 0);
 }
 
 /* The line goes out, behind what waits already, or waits too. True: something waits that did not before. */
@@ -294,7 +294,7 @@ static void close_output(struct log_sink *s)
     while (own_backlog(s) > 0) {
         size_t before = own_backlog(s);
 
-        flush(s, before, 1000);
+        flush_sink(s, before, 1000);
         if (own_backlog(s) == before)
             break;
     }

@@ -51,7 +51,7 @@ static void on_timer(uv_timer_t *timer)
 }
 
 /* libuv counts in milliseconds of a clock that it reads once a turn: round up, relative to that. */
-static void arm(struct loop *l)
+static void arm_timer(struct loop *l)
 {
     uint64_t due = clock_next(&l->clock), due_ms, now_ms;
 
@@ -75,7 +75,7 @@ static uint64_t thread_time(void)
     return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-static void measure(struct loop *l)
+static void measure_turn(struct loop *l)
 {
     uint64_t now = uv_hrtime(), idle = uv_metrics_idle_time(&l->uv), cpu = thread_time();
     uint64_t busy = now - l->woken - (idle - l->idle);
@@ -101,8 +101,8 @@ static void on_prepare(uv_prepare_t *prepare)
     struct loop *l = prepare->data;
 
     turn_run(&l->turn);
-    arm(l);
-    measure(l);
+    arm_timer(l);
+    measure_turn(l);
     clock_sleep(&l->clock);
 }
 
@@ -148,7 +148,7 @@ struct walk {
     int open;
 };
 
-static void tell(struct walk *w, const char *type)
+static void report_handle(struct walk *w, const char *type)
 {
     w->open++;
     if (w->report != NULL)
@@ -162,7 +162,7 @@ static void on_open_handle(uv_handle_t *h, void *arg)
     if (uv_is_closing(h) || h == (uv_handle_t *)&w->loop->prepare || h == (uv_handle_t *)&w->loop->timer ||
         jobs_own(w->loop->jobs, h))
         return;
-    tell(w, uv_handle_type_name(uv_handle_get_type(h)));
+    report_handle(w, uv_handle_type_name(uv_handle_get_type(h)));
 }
 
 static void on_last_wait_over(uv_timer_t *timer)
@@ -183,7 +183,7 @@ int loop_close(struct loop *l, void (*report)(void *arg, const char *type), void
     if (!uv_is_closing((uv_handle_t *)&l->timer))
         uv_close((uv_handle_t *)&l->timer, NULL);
     if (!jobs_close(l->jobs))
-        tell(&w, "job");
+        report_handle(&w, "job");
     uv_run(&l->uv, UV_RUN_NOWAIT);
     if (uv_loop_close(&l->uv) != 0 && w.open == 0)
         w.open = 1; /* a request that never ended */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *checked(void *p, size_t size)
+static void *check_memory(void *p, size_t size)
 {
     if (p == NULL) {
         fprintf(stderr, "otelcd: out of memory asking for %zu bytes\n", size);
@@ -17,17 +17,17 @@ static void *checked(void *p, size_t size)
 
 void *mem_alloc(size_t size)
 {
-    return checked(malloc(size ? size : 1), size);
+    return check_memory(malloc(size ? size : 1), size);
 }
 
 void *mem_zalloc(size_t size)
 {
-    return checked(calloc(1, size ? size : 1), size);
+    return check_memory(calloc(1, size ? size : 1), size);
 }
 
 void *mem_realloc(void *p, size_t size)
 {
-    return checked(realloc(p, size ? size : 1), size);
+    return check_memory(realloc(p, size ? size : 1), size);
 }
 
 char *mem_strdup(const char *s)
@@ -46,5 +46,5 @@ char *mem_printf(const char *fmt, ...)
     va_start(args, fmt);
     n = vasprintf(&s, fmt, args);
     va_end(args);
-    return checked(n < 0 ? NULL : s, 0);
+    return check_memory(n < 0 ? NULL : s, 0);
 }

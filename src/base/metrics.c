@@ -26,7 +26,7 @@ static bool labels_equal(const struct metric *x, const struct metric_label *labe
 }
 
 /* Index of the family of that name, or where it would stand. */
-static size_t find(const struct metrics *m, const char *name)
+static size_t find_family(const struct metrics *m, const char *name)
 {
     size_t lo = 0, hi = m->families.n;
 
@@ -43,7 +43,7 @@ static size_t find(const struct metrics *m, const char *name)
 
 static struct metric_family *family_get(struct metrics *m, const struct metric_row *row)
 {
-    size_t at = find(m, row->name);
+    size_t at = find_family(m, row->name);
     struct metric_family *f;
 
     if (at < m->families.n && strcmp(m->families.v[at]->row->name, row->name) == 0) {

@@ -57,7 +57,7 @@ void peer_shares_free(struct peer_shares *p)
     p->slots = NULL;
 }
 
-static void grow(struct peer_shares *p)
+static void grow_slots(struct peer_shares *p)
 {
     struct peer_share **old = p->slots;
     size_t n = p->mask + 1;
@@ -83,7 +83,7 @@ struct peer_share *peer_share_open(struct peer_shares *p, const uint8_t key[PEER
         s = s->next;
     if (s == NULL) {
         if (p->n > p->mask) {
-            grow(p);
+            grow_slots(p);
             slot = slot_of(p, key);
         }
         s = mem_zalloc(sizeof(*s));

@@ -7,7 +7,7 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static uint8_t sextet(uint8_t c)
+static uint8_t sextet_of(uint8_t c)
 {
     if (c >= 'A' && c <= 'Z')
         return (uint8_t)(c - 'A');
@@ -34,7 +34,7 @@ static bool decode_group(const uint8_t *digits, size_t n, uint8_t *to)
     uint32_t bits = 0;
 
     for (size_t i = 0; i < 4; i++) {
-        uint8_t v = i < n ? sextet(digits[i]) : 0;
+        uint8_t v = i < n ? sextet_of(digits[i]) : 0;
 
         if (v == BAD)
             return false;
@@ -81,7 +81,7 @@ void base64_encode(struct bytes data, bool padded, struct buf *out)
     out->len = (size_t)(to - out->data);
 }
 
-static uint8_t nibble(uint8_t c)
+static uint8_t nibble_of(uint8_t c)
 {
     if (c >= '0' && c <= '9')
         return (uint8_t)(c - '0');
@@ -94,7 +94,7 @@ bool hex_decode(struct bytes text, uint8_t *to)
     unsigned bad = text.len % 2;
 
     for (size_t i = 0; i + 1 < text.len; i += 2) {
-        uint8_t high = nibble(text.data[i]), low = nibble(text.data[i + 1]);
+        uint8_t high = nibble_of(text.data[i]), low = nibble_of(text.data[i + 1]);
 
         bad |= (high | low) & 0x80; /* both are below 16, or BAD */
         to[i / 2] = (uint8_t)(high << 4 | (low & 15));

@@ -50,7 +50,7 @@ const char *coding_name(enum coding c)
 }
 
 /* Saturating: a limit of SIZE_MAX is no limit. */
-static size_t most(const struct inflate_out *o)
+static size_t most_bytes(const struct inflate_out *o)
 {
     return o->max > SIZE_MAX / 4 ? SIZE_MAX / 4 : o->max + INFLATE_PAGE;
 }
@@ -62,7 +62,7 @@ static int no_room(const struct inflate_out *o, struct error *err, size_t size)
 
 int inflate_start(struct inflate_out *o, size_t estimate, struct error *err)
 {
-    size_t cap = estimate < most(o) ? estimate : most(o);
+    size_t cap = estimate < most_bytes(o) ? estimate : most_bytes(o);
 
     if (cap < 64)
         cap = 64;
@@ -91,8 +91,8 @@ int inflate_room(struct inflate_out *o, struct error *err)
     if (o->len < cap)
         return 0;
     cap += cap < INFLATE_PAGE ? INFLATE_PAGE : cap;
-    if (cap > most(o))
-        cap = most(o);
+    if (cap > most_bytes(o))
+        cap = most_bytes(o);
     if (cap < least) /* only where the limit itself is past what can be addressed */
         return no_room(o, err, least);
     grown = block_grow(o->block, cap, false);
@@ -143,7 +143,7 @@ int inflate_members(enum coding c, struct bytes in, struct inflate_out *o,
     return rc;
 }
 
-static int copy(struct bytes in, struct inflate_out *o, struct error *err)
+static int copy_whole(struct bytes in, struct inflate_out *o, struct error *err)
 {
     o->len = in.len;
     if (inflate_check(o, err) != 0)
@@ -156,10 +156,10 @@ static int copy(struct bytes in, struct inflate_out *o, struct error *err)
     return 0;
 }
 
-static int inflate(enum coding c, struct bytes in, struct inflate_out *o, struct error *err)
+static int inflate_coded(enum coding c, struct bytes in, struct inflate_out *o, struct error *err)
 {
     if (c == CODING_IDENTITY)
-        return copy(in, o, err);
+        return copy_whole(in, o, err);
     if (c == CODING_LZ4 || c >= CODING_COUNT)
         return inflate_bad(o, err, "this coding cannot be read here; send gzip, deflate, zstd or snappy");
     if (in.len == 0)
@@ -180,7 +180,7 @@ int inflate_block(enum coding c, struct bytes in, size_t max, struct budget *bud
                   struct error *err)
 {
     struct inflate_out o = { .max = max, .budget = budget, .coding = coding_name(c) };
-    int rc = inflate(c, in, &o, err);
+    int rc = inflate_coded(c, in, &o, err);
 
     if (rc == 0)
         rc = inflate_check(&o, err);

@@ -37,7 +37,7 @@ static const char *fault_of(int rc)
     }
 }
 
-static struct inflate_state *inflater(enum coding c)
+static struct inflate_state *kept_inflater(enum coding c)
 {
     static _Thread_local struct inflate_state *kept;
 
@@ -52,7 +52,7 @@ static struct inflate_state *inflater(enum coding c)
 }
 
 /* One call into ISA-L; *in loses what was taken, o grows by what came out. */
-static int step(struct inflate_state *s, struct bytes *in, struct inflate_out *o)
+static int inflate_step(struct inflate_state *s, struct bytes *in, struct inflate_out *o)
 {
     uint32_t give = clamp(in->len), room = clamp(o->block->cap - o->len);
     int rc;
@@ -70,7 +70,7 @@ static int step(struct inflate_state *s, struct bytes *in, struct inflate_out *o
 /* Read one member to its end; *in is then what lies behind. */
 static int inflate_member(enum coding c, struct bytes *in, struct inflate_out *o, struct error *err)
 {
-    struct inflate_state *s = inflater(c);
+    struct inflate_state *s = kept_inflater(c);
 
     for (;;) {
         size_t in_before = in->len, out_before;
@@ -79,7 +79,7 @@ static int inflate_member(enum coding c, struct bytes *in, struct inflate_out *o
         if (rc != 0)
             return rc;
         out_before = o->len;
-        rc = step(s, in, o);
+        rc = inflate_step(s, in, o);
         if (rc < 0 || rc == ISAL_NEED_DICT)
             return inflate_bad(o, err, fault_of(rc));
         if (s->block_state == ISAL_BLOCK_FINISH)
@@ -105,7 +105,7 @@ struct stream {
     uint8_t level_buf[LEVEL_BUF];
 };
 
-static void begin(struct stream *s)
+static void begin_stream(struct stream *s)
 {
     isal_deflate_reset(&s->z);
     s->z.level = LEVEL;
@@ -123,7 +123,7 @@ static void *stream_new(enum coding c, int level)
     (void)level;
     s->coding = c;
     isal_deflate_init(&s->z);
-    begin(s);
+    begin_stream(s);
     return s;
 }
 
@@ -146,7 +146,7 @@ static void stream_write(void *stream, struct bytes in, bool end, struct buf *ou
         out->len += room - s->z.avail_out;
     } while (in.len > 0 || s->z.avail_out == 0 || (end && s->z.internal_state.state != ZSTATE_END));
     if (end)
-        begin(s);
+        begin_stream(s);
 }
 
 static void stream_free(void *stream)

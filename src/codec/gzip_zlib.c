@@ -29,7 +29,7 @@ static void free_inflater(void *z)
     free(z);
 }
 
-static z_stream *inflater(enum coding c)
+static z_stream *kept_inflater(enum coding c)
 {
     static _Thread_local z_stream *kept;
     int rc = Z_OK;
@@ -46,7 +46,7 @@ static z_stream *inflater(enum coding c)
 }
 
 /* One call into zlib. Returns what it did, and says how far it came. */
-static int step(z_stream *z, struct bytes *in, struct inflate_out *o)
+static int inflate_step(z_stream *z, struct bytes *in, struct inflate_out *o)
 {
     unsigned give = clamp(in->len), room = clamp(o->block->cap - o->len);
     int rc;
@@ -64,14 +64,14 @@ static int step(z_stream *z, struct bytes *in, struct inflate_out *o)
 /* Read one member to its end; *in is then what lies behind. */
 static int inflate_member(enum coding c, struct bytes *in, struct inflate_out *o, struct error *err)
 {
-    z_stream *z = inflater(c);
+    z_stream *z = kept_inflater(c);
 
     for (;;) {
         int rc = inflate_room(o, err);
 
         if (rc != 0)
             return rc;
-        switch (step(z, in, o)) {
+        switch (inflate_step(z, in, o)) {
         case Z_STREAM_END:
             return 0;
         case Z_OK:

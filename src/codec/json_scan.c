@@ -11,7 +11,7 @@
 #include <emmintrin.h>
 #endif
 
-static bool fail(struct json_scan *s, const uint8_t *at, const char *fault)
+static bool set_fault(struct json_scan *s, const uint8_t *at, const char *fault)
 {
     s->p = at;
     s->fault = fault;
@@ -21,13 +21,13 @@ static bool fail(struct json_scan *s, const uint8_t *at, const char *fault)
 bool json_expect(struct json_scan *s, uint8_t c, const char *fault)
 {
     if (json_peek(s) != c)
-        return fail(s, s->p, fault);
+        return set_fault(s, s->p, fault);
     s->p++;
     return true;
 }
 
 /* Does a run of plain ASCII end here: at a quote, a backslash, a control character, or a byte above ASCII? */
-static bool special(uint8_t c)
+static bool ends_run(uint8_t c)
 {
     return c == '"' || c == '\\' || c < 0x20 || c >= 0x80;
 }
@@ -48,7 +48,7 @@ static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
         p += 16;
     }
 #endif
-    while (p < end && !special(*p))
+    while (p < end && !ends_run(*p))
         p++;
     return p;
 }
@@ -109,7 +109,7 @@ static bool read_code_point(struct json_scan *s)
     int32_t unit = read_unit(s->p, s->end), low;
 
     if (unit < 0)
-        return fail(s, s->p, "\\u wants four hex digits");
+        return set_fault(s, s->p, "\\u wants four hex digits");
     s->p += 4;
     if (unit < 0xd800 || unit > 0xdfff) {
         put_code_point(&s->scratch, (uint32_t)unit);
@@ -134,14 +134,14 @@ static bool read_escape(struct json_scan *s)
 
     s->p++;
     if (s->p == s->end)
-        return fail(s, s->p, "the text ends within a string");
+        return set_fault(s, s->p, "the text ends within a string");
     if (*s->p == 'u') {
         s->p++;
         return read_code_point(s);
     }
     at = *s->p != 0 ? strchr(from, *s->p) : NULL;
     if (at == NULL)
-        return fail(s, s->p, "no such escape in a string");
+        return set_fault(s, s->p, "no such escape in a string");
     buf_putc(&s->scratch, to[at - from]);
     s->p++;
     return true;
@@ -151,14 +151,14 @@ static bool read_escape(struct json_scan *s)
 static bool read_special(struct json_scan *s, const uint8_t **run, bool *ascii)
 {
     if (s->p == s->end)
-        return fail(s, s->p, "the text ends within a string");
+        return set_fault(s, s->p, "the text ends within a string");
     if (*s->p >= 0x80) {
         *ascii = false;
         s->p++;
         return true;
     }
     if (*s->p < 0x20)
-        return fail(s, s->p, "a control character in a string must be written as an escape");
+        return set_fault(s, s->p, "a control character in a string must be written as an escape");
     buf_append(&s->scratch, *run, (size_t)(s->p - *run));
     if (!read_escape(s))
         return false;
@@ -166,7 +166,7 @@ static bool read_special(struct json_scan *s, const uint8_t **run, bool *ascii)
     return true;
 }
 
-static bool repair(struct json_scan *s, struct bytes *content)
+static bool repair_text(struct json_scan *s, struct bytes *content)
 {
     s->mended.len = 0;
     utf8_repair(*content, &s->mended);
@@ -198,7 +198,7 @@ bool json_string(struct json_scan *s, struct bytes *content)
     s->p++;
     if (ascii || utf8_valid(*content))
         return true;
-    return s->repairs ? repair(s, content) : fail(s, start, "the string is not UTF-8");
+    return s->repairs ? repair_text(s, content) : set_fault(s, start, "the string is not UTF-8");
 }
 
 static const uint8_t *skip_digits(const uint8_t *p, const uint8_t *end)
@@ -217,14 +217,14 @@ bool json_number(struct json_scan *s, struct bytes *text)
     digits = p;
     p = skip_digits(p, s->end);
     if (p == digits)
-        return fail(s, p, "a number wants a digit here");
+        return set_fault(s, p, "a number wants a digit here");
     if (*digits == '0' && p - digits > 1)
-        return fail(s, digits, "a number may not begin with 0");
+        return set_fault(s, digits, "a number may not begin with 0");
     if (p < s->end && *p == '.') {
         digits = ++p;
         p = skip_digits(p, s->end);
         if (p == digits)
-            return fail(s, p, "a number wants a digit after the point");
+            return set_fault(s, p, "a number wants a digit after the point");
     }
     if (p < s->end && (*p | 0x20) == 'e') {
         p++;
@@ -233,7 +233,7 @@ bool json_number(struct json_scan *s, struct bytes *text)
         digits = p;
         p = skip_digits(p, s->end);
         if (p == digits)
-            return fail(s, p, "a number wants a digit in its exponent");
+            return set_fault(s, p, "a number wants a digit in its exponent");
     }
     *text = bytes_of(start, (size_t)(p - start));
     s->p = p;
@@ -245,7 +245,7 @@ bool json_literal(struct json_scan *s, const char *word)
     size_t len = strlen(word);
 
     if ((size_t)(s->end - s->p) < len || memcmp(s->p, word, len) != 0)
-        return fail(s, s->p, "neither true, false nor null");
+        return set_fault(s, s->p, "neither true, false nor null");
     s->p += len;
     return true;
 }
@@ -268,7 +268,7 @@ static bool skip_scalar(struct json_scan *s)
     case 'n':
         return json_literal(s, "null");
     default:
-        return fail(s, s->p, s->p < s->end ? "a value is wanted here" : "the text ends where a value is wanted");
+        return set_fault(s, s->p, s->p < s->end ? "a value is wanted here" : "the text ends where a value is wanted");
     }
 }
 
@@ -277,7 +277,7 @@ static bool skip_key(struct json_scan *s)
     struct bytes ignored;
 
     if (json_peek(s) != '"')
-        return fail(s, s->p, "a key in quotes is wanted here");
+        return set_fault(s, s->p, "a key in quotes is wanted here");
     return json_string(s, &ignored) && json_expect(s, ':', "a colon is wanted after the key");
 }
 
@@ -300,7 +300,7 @@ static bool open_bracket(struct json_scan *s, struct nesting *n, bool *empty)
     unsigned bit;
 
     if (n->depth == JSON_SKIP_DEPTH)
-        return fail(s, s->p, "nested too deep");
+        return set_fault(s, s->p, "nested too deep");
     byte = &n->braces[n->depth / 8];
     bit = n->depth % 8;
     *byte = (uint8_t)((bit > 0 ? *byte & ~(1u << bit) : 0) | (unsigned)brace << bit);
@@ -322,7 +322,7 @@ static bool after_value(struct json_scan *s, struct nesting *n)
             return !brace || skip_key(s);
         }
         if (c != (brace ? '}' : ']'))
-            return fail(s, s->p, brace ? "a comma or } is wanted here" : "a comma or ] is wanted here");
+            return set_fault(s, s->p, brace ? "a comma or } is wanted here" : "a comma or ] is wanted here");
         s->p++;
         n->depth--;
     }

@@ -48,7 +48,7 @@ static const char *skip_class(const char *p)
 }
 
 /* False: it is not one of Go's; what stands at fault is in `err`. */
-static bool translate(const char *pattern, struct buf *out, struct error *err)
+static bool check_syntax(const char *pattern, struct buf *out, struct error *err)
 {
     for (const char *p = pattern; *p != '\0';) {
         const char *end = p + 1;
@@ -71,7 +71,7 @@ static bool translate(const char *pattern, struct buf *out, struct error *err)
     return true;
 }
 
-static struct regex *compile(struct bytes pattern, struct error *err)
+static struct regex *compile_pattern(struct bytes pattern, struct error *err)
 {
     struct regex *r = mem_zalloc(sizeof(*r));
     char why[200];
@@ -103,8 +103,8 @@ struct regex *regex_new(const char *pattern, struct error *err)
         return NULL;
     }
     buf_reserve(&text, 1);
-    if (translate(pattern, &text, err))
-        r = compile(buf_bytes(&text), err);
+    if (check_syntax(pattern, &text, err))
+        r = compile_pattern(buf_bytes(&text), err);
     buf_free(&text);
     return r;
 }

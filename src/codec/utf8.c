@@ -4,7 +4,7 @@
 #include "codec/utf8.h"
 
 /* Length of the valid sequence at p (of n bytes), or 0. */
-static size_t sequence(const uint8_t *p, size_t n)
+static size_t sequence_length(const uint8_t *p, size_t n)
 {
     uint8_t low = 0x80, high = 0xbf; /* what the second byte may be */
     size_t len;
@@ -49,7 +49,7 @@ bool utf8_valid_slow(const uint8_t *p, size_t n)
             i++;
             continue;
         }
-        len = sequence(p + i, n - i);
+        len = sequence_length(p + i, n - i);
         if (len == 0)
             return false;
         i += len;
@@ -62,7 +62,7 @@ void utf8_repair(struct bytes s, struct buf *out)
     bool bad = false;
 
     for (size_t i = 0, n; i < s.len; i += n) {
-        size_t len = s.data[i] < 0x80 ? 1 : sequence(s.data + i, s.len - i);
+        size_t len = s.data[i] < 0x80 ? 1 : sequence_length(s.data + i, s.len - i);
 
         n = len > 0 ? len : 1;
         if (len > 0)

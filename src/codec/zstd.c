@@ -19,7 +19,7 @@ static void free_decoder(void *d)
     ZSTD_freeDCtx(d);
 }
 
-static ZSTD_DCtx *decoder(void)
+static ZSTD_DCtx *kept_decoder(void)
 {
     static _Thread_local ZSTD_DCtx *kept;
 
@@ -37,7 +37,7 @@ static void free_encoder(void *c)
     ZSTD_freeCCtx(c);
 }
 
-static ZSTD_CCtx *encoder(void)
+static ZSTD_CCtx *kept_encoder(void)
 {
     static _Thread_local ZSTD_CCtx *kept;
 
@@ -52,7 +52,7 @@ static ZSTD_CCtx *encoder(void)
 
 /* The first frame's word for its size where it gives one (of several frames that is too little, and grows), else a
  * guess. A header that promises more than 1000 times the input is not believed, only tried. */
-static int estimate(struct bytes in, const struct inflate_out *o, size_t *size, struct error *err)
+static int estimate_size(struct bytes in, const struct inflate_out *o, size_t *size, struct error *err)
 {
     unsigned long long content = ZSTD_getFrameContentSize(in.data, in.len);
 
@@ -68,7 +68,7 @@ static int estimate(struct bytes in, const struct inflate_out *o, size_t *size, 
     return 0;
 }
 
-static int fault(const struct inflate_out *o, size_t rc, struct error *err)
+static int frame_fault(const struct inflate_out *o, size_t rc, struct error *err)
 {
     if (ZSTD_getErrorCode(rc) == ZSTD_error_srcSize_wrong)
         return inflate_bad(o, err, "the data is cut short, or followed by what is not another frame");
@@ -78,19 +78,19 @@ static int fault(const struct inflate_out *o, size_t rc, struct error *err)
 int zstd_inflate(struct bytes in, struct inflate_out *o, struct error *err)
 {
     size_t size = 0;
-    int rc = estimate(in, o, &size, err);
+    int rc = estimate_size(in, o, &size, err);
 
     if (rc == 0)
         rc = inflate_start(o, size, err);
     while (rc == 0) {
-        size_t got = ZSTD_decompressDCtx(decoder(), o->block->data, o->block->cap, in.data, in.len);
+        size_t got = ZSTD_decompressDCtx(kept_decoder(), o->block->data, o->block->cap, in.data, in.len);
 
         if (!ZSTD_isError(got)) {
             o->len = got;
             return 0;
         }
         if (ZSTD_getErrorCode(got) != ZSTD_error_dstSize_tooSmall)
-            return fault(o, got, err);
+            return frame_fault(o, got, err);
         o->len = o->block->cap; /* begin anew with twice the room: a run that fails costs no more than one that works */
         rc = inflate_room(o, err);
     }
@@ -100,7 +100,7 @@ int zstd_inflate(struct bytes in, struct inflate_out *o, struct error *err)
 static int deflate_whole(int level, struct bytes in, struct buf *out, struct error *err)
 {
     size_t room = ZSTD_compressBound(in.len);
-    size_t got = ZSTD_compressCCtx(encoder(), buf_reserve(out, room), room, in.data, in.len, level);
+    size_t got = ZSTD_compressCCtx(kept_encoder(), buf_reserve(out, room), room, in.data, in.len, level);
 
     if (ZSTD_isError(got))
         return error_set(err, UV_EINVAL, "zstd: %s", ZSTD_getErrorName(got));
@@ -127,7 +127,7 @@ static size_t deflate_part(ZSTD_CCtx *z, struct bytes part, bool last, struct bu
 
 int zstd_deflate(int level, const struct bytes *parts, size_t n, struct buf *out, struct error *err)
 {
-    ZSTD_CCtx *z = encoder();
+    ZSTD_CCtx *z = kept_encoder();
     size_t total = 0, rc = 0;
 
     level = level == 0 ? FASTEST_GOOD : level;

@@ -160,7 +160,7 @@ static void md_row(const char *path, const char *type, const char *def, const ch
 }
 
 /* roff: a backslash, and a dot or quote at the beginning, would be commands. */
-static void roff(const char *s)
+static void put_roff(const char *s)
 {
     if (*s == '.' || *s == '\'')
         fputs("\\&", stdout);
@@ -181,22 +181,22 @@ static void man_heading(int level, const char *text)
 static void man_text(const char *s)
 {
     printf(".PP\n");
-    roff(s);
+    put_roff(s);
     putchar('\n');
 }
 
 static void man_row(const char *path, const char *type, const char *def, const char *help)
 {
     printf(".TP\n.B ");
-    roff(path);
+    put_roff(path);
     printf("\n(");
-    roff(type);
+    put_roff(type);
     if (def[0] != '\0') {
         printf("; default ");
-        roff(def);
+        put_roff(def);
     }
     printf(")\n.br\n");
-    roff(help);
+    put_roff(help);
     putchar('\n');
 }
 

@@ -28,7 +28,7 @@ static int resolve_target(const struct target *t, struct addrinfo **list)
     return getaddrinfo(host, t->port, &hints, list);
 }
 
-static int dial(const struct target *t, long timeout_ms, const char **why)
+static int dial_target(const struct target *t, long timeout_ms, const char **why)
 {
     struct addrinfo *list = NULL;
     struct timeval tv = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
@@ -56,12 +56,12 @@ static int dial(const struct target *t, long timeout_ms, const char **why)
 }
 
 /* 0 when the peer answers 200. */
-static int ask(const struct target *t, long timeout_ms)
+static int ask_target(const struct target *t, long timeout_ms)
 {
     static const char request[] = "HEAD /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     const char *why = "no answer";
     char answer[64] = "";
-    int fd = dial(t, timeout_ms, &why);
+    int fd = dial_target(t, timeout_ms, &why);
     ssize_t n = -1;
 
     if (fd >= 0) {
@@ -78,7 +78,7 @@ static int ask(const struct target *t, long timeout_ms)
 }
 
 /* Where the running daemon's own metrics are, by its configuration. */
-static bool configured(const struct arguments *a, struct target *t)
+static bool find_configured(const struct arguments *a, struct target *t)
 {
     struct config_sources sources = arguments_sources(a);
     struct config *c = config_load(&sources, component_registry);
@@ -130,7 +130,7 @@ int command_healthcheck(const struct arguments *a)
         fprintf(stderr, "otelcd healthcheck: \"%s\" is not host:port; write --endpoint localhost:8888\n", a->endpoint);
         return 2;
     }
-    if (a->endpoint == NULL && a->configs.n > 0 && !configured(a, &t))
+    if (a->endpoint == NULL && a->configs.n > 0 && !find_configured(a, &t))
         return 1;
-    return ask(&t, timeout < 1000000 ? 1 : (long)(timeout / 1000000));
+    return ask_target(&t, timeout < 1000000 ? 1 : (long)(timeout / 1000000));
 }

@@ -66,7 +66,7 @@ static void print_stray(const struct wal_segment *x)
         printf("%s\n", x->stray == WAL_NO_FILE ? "no regular file" : "not of this log");
 }
 
-static int scan(struct view *v)
+static int scan_directory(struct view *v)
 {
     struct error err = { 0 };
 
@@ -120,8 +120,8 @@ static void note_damage(struct view *v, const struct wal_segment *s, size_t from
 }
 
 /* All whole records of one segment; tells of what is neither one nor zeros. */
-static void walk(struct view *v, const struct wal_segment *s, const struct wal_file *f, bool tell, each_record *each,
-                 void *arg)
+static void walk_segment(struct view *v, const struct wal_segment *s, const struct wal_file *f, bool tell,
+                         each_record *each, void *arg)
 {
     bool newest = s == &v->scan.segments.v[v->scan.segments.n - 1];
     size_t gap = s->has_head ? WAL_HEAD : 0;
@@ -157,7 +157,7 @@ static void print_segment(struct view *v, const struct wal_segment *s, const str
     struct sums sums = { 0 };
     char made[32] = "its head is damaged";
 
-    walk(v, s, f, false, add_up, &sums);
+    walk_segment(v, s, f, false, add_up, &sums);
     if (s->has_head)
         put_time(s->time, made);
     printf("%016llx.wal  %10zu bytes  made %s  %llu records, %llu items, %llu states\n", (unsigned long long)s->first,
@@ -206,7 +206,7 @@ static bool each_segment(struct view *v, bool tell, bool print, each_record *eac
             return false;
         if (print)
             print_segment(v, s, &f);
-        walk(v, s, &f, tell, each, arg);
+        walk_segment(v, s, &f, tell, each, arg);
         free(f.data);
     }
     return true;
@@ -229,7 +229,7 @@ static int export_held(struct view *v)
     return !ok;
 }
 
-static int run(struct view *v, const char *what)
+static int run_verb(struct view *v, const char *what)
 {
     bool ok;
 
@@ -257,7 +257,7 @@ int command_wal(const struct arguments *a)
                         "something is damaged. export: what is not delivered, as OTLP JSON, a request in a line.\n");
         return 2;
     }
-    code = scan(&v) != 0 ? 1 : run(&v, what);
+    code = scan_directory(&v) != 0 ? 1 : run_verb(&v, what);
     wal_scan_free(&v.scan);
     return code;
 }

@@ -15,13 +15,13 @@ static void decode_rows(struct decoder *d, const struct option *rows, const stru
 
 /* --- paths and words --- */
 
-static const char *join(struct decoder *d, const char *path, const char *key)
+static const char *join_path(struct decoder *d, const char *path, const char *key)
 {
     return path[0] != '\0' ? arena_printf(d->arena, "%s::%s", path, key) : key;
 }
 
 /* "a, b or c" */
-static const char *listed(struct decoder *d, const char *const *names)
+static const char *list_names(struct decoder *d, const char *const *names)
 {
     struct buf b = { 0 };
     const char *text;
@@ -44,7 +44,7 @@ static const char *did_you_mean(struct decoder *d, const char *word, const char 
 }
 
 /* What stands there, for "..., got X". Longer texts are not repeated. */
-static const char *shown(struct decoder *d, const struct yaml_node *n)
+static const char *show_value(struct decoder *d, const struct yaml_node *n)
 {
     if (n->kind != YAML_SCALAR)
         return yaml_type_name(n);
@@ -85,7 +85,7 @@ static void wrong_type(struct decoder *d, const struct yaml_node *n, const char 
 {
     const char *hint = hint_for(n, wanted);
 
-    fault_add(d->faults, n, path, false, "expected %s, got %s%s", wanted, shown(d, n), hint);
+    fault_add(d->faults, n, path, false, "expected %s, got %s%s", wanted, show_value(d, n), hint);
 }
 
 /* --- values --- */
@@ -98,7 +98,7 @@ static const char *string_of(struct decoder *d, const struct yaml_node *n, const
     if (n->kind == YAML_SCALAR && yaml_type(n) == YAML_STR)
         return n->text;
     if (n->kind == YAML_SCALAR)
-        fault_add(d->faults, n, path, false, "expected a string, got %s; put it in quotes: \"%s\"", shown(d, n),
+        fault_add(d->faults, n, path, false, "expected a string, got %s; put it in quotes: \"%s\"", show_value(d, n),
                   n->text);
     else
         wrong_type(d, n, path, "a string");
@@ -202,7 +202,7 @@ static void decode_enum(struct decoder *d, const struct option *o, const struct 
     int i = word != NULL ? enum_index(o, word) : -1;
 
     if (word != NULL && i < 0)
-        fault_add(d->faults, n, path, false, "\"%s\" is not one of %s%s", word, listed(d, o->names),
+        fault_add(d->faults, n, path, false, "\"%s\" is not one of %s%s", word, list_names(d, o->names),
                   did_you_mean(d, word, o->names));
     else if (i >= 0)
         memcpy(field, &i, sizeof(i));
@@ -214,7 +214,7 @@ static void decode_string(struct decoder *d, const struct option *o, const struc
     const char *s = string_of(d, n, path);
 
     if (s != NULL && o->kind == OPTION_STRING && o->names != NULL && enum_index(o, s) < 0)
-        fault_add(d->faults, n, path, false, "\"%s\" is not one of %s%s", s, listed(d, o->names),
+        fault_add(d->faults, n, path, false, "\"%s\" is not one of %s%s", s, list_names(d, o->names),
                   did_you_mean(d, s, o->names));
     else if (s != NULL)
         memcpy(field, &s, sizeof(s));
@@ -276,7 +276,7 @@ static void decode_map(struct decoder *d, const struct yaml_node *n, const char 
     for (size_t i = 0; i < n->n; i++) {
         const char *value = n->pairs[i].value->kind == YAML_NULL && n->pairs[i].value->original == NULL
                                 ? ""
-                                : string_of(d, n->pairs[i].value, join(d, path, n->pairs[i].key));
+                                : string_of(d, n->pairs[i].value, join_path(d, path, n->pairs[i].key));
 
         if (value != NULL)
             map.v[map.n++] = (struct string_pair){ n->pairs[i].key, value };
@@ -329,7 +329,7 @@ static void decode_group(struct decoder *d, const struct option *o, const struct
         return;
     enabled = given ? yaml_get(n, "enabled") : NULL;
     if (enabled != NULL && !yaml_bool(enabled, &on))
-        wrong_type(d, enabled, join(d, path, "enabled"), "true or false");
+        wrong_type(d, enabled, join_path(d, path, "enabled"), "true or false");
     memcpy(field, &on, sizeof(on));
 }
 
@@ -484,7 +484,7 @@ static void unknown_key(struct decoder *d, const struct option *rows, const stru
     names[n] = NULL;
     near = did_you_mean(d, pair->key, names);
     if (near[0] == '\0' && n > 0)
-        near = arena_printf(d->arena, "; the keys here are %s", listed(d, names));
+        near = arena_printf(d->arena, "; the keys here are %s", list_names(d, names));
     fault_add(d->faults, &place, path, false, "has invalid keys: %s%s", pair->key,
               n > 0 ? near : "; there are no keys here");
 }
@@ -500,7 +500,7 @@ static void decode_pair(struct decoder *d, const struct option *rows, const stru
         unknown_key(d, rows, pair, path);
         return;
     }
-    inner = join(d, path, pair->key);
+    inner = join_path(d, path, pair->key);
     if (option_is_word(o)) {
         if (pair->value->kind != YAML_NULL && (pair->value->kind != YAML_LIST || pair->value->n > 0))
             fault_add(d->faults, &place, inner, o->kind == OPTION_IGNORED, "%s%s",

@@ -21,10 +21,10 @@ struct expander {
 
 static void expand_node(struct expander *x, struct yaml_node **at, unsigned depth);
 
-static void complain(struct expander *x, const struct yaml_node *at, bool warning, const char *fmt, ...)
+static void add_fault(struct expander *x, const struct yaml_node *at, bool warning, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-static void complain(struct expander *x, const struct yaml_node *at, bool warning, const char *fmt, ...)
+static void add_fault(struct expander *x, const struct yaml_node *at, bool warning, const char *fmt, ...)
 {
     va_list args;
 
@@ -70,8 +70,8 @@ static struct reference resolve_env(struct expander *x, const char *spec, const 
     const char *value;
 
     if (!source_is_name(name)) {
-        complain(x, at, false,
-                 "environment variable \"%s\" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$", name);
+        add_fault(x, at, false,
+                  "environment variable \"%s\" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$", name);
         return none;
     }
     value = x->offline ? NULL : getenv(name);
@@ -92,7 +92,7 @@ static const char *resolve_file(struct expander *x, const char *path, const stru
     if (!x->offline && source_file(path, &content, &why))
         text = arena_strndup(x->arena, content.data, content.len);
     else
-        complain(x, at, false, "cannot read ${file:%s}: %s", path, why);
+        add_fault(x, at, false, "cannot read ${file:%s}: %s", path, why);
     buf_free(&content);
     return text;
 }
@@ -103,24 +103,24 @@ static void complain_uri(struct expander *x, const char *uri, const struct yaml_
     const char *opaque = after_scheme(uri), *dash = strstr(uri, ":-");
 
     if (dash != NULL && source_is_name(arena_strndup(x->arena, uri, (size_t)(dash - uri))))
-        complain(x, at, false, "invalid uri: \"%s\": a default needs the scheme: write ${env:%s}", uri, uri);
+        add_fault(x, at, false, "invalid uri: \"%s\": a default needs the scheme: write ${env:%s}", uri, uri);
     else if (strncmp(uri, "http:", 5) == 0 || strncmp(uri, "https:", 6) == 0)
-        complain(x, at, false,
-                 "scheme \"%.*s\" is not supported for uri \"%s\": otelcd does not fetch its configuration over the "
-                 "network; download it and write ${file:path}",
-                 (int)strcspn(uri, ":"), uri, uri);
+        add_fault(x, at, false,
+                  "scheme \"%.*s\" is not supported for uri \"%s\": otelcd does not fetch its configuration over the "
+                  "network; download it and write ${file:path}",
+                  (int)strcspn(uri, ":"), uri, uri);
     else if (opaque != NULL)
-        complain(x, at, false, "scheme \"%.*s\" is not supported for uri \"%s\"; env, file and yaml are",
-                 (int)(opaque - 1 - uri), uri, uri);
+        add_fault(x, at, false, "scheme \"%.*s\" is not supported for uri \"%s\"; env, file and yaml are",
+                  (int)(opaque - 1 - uri), uri, uri);
     else
-        complain(x, at, false, "invalid uri: \"%s\": write ${env:NAME} or ${file:path}", uri);
+        add_fault(x, at, false, "invalid uri: \"%s\": write ${env:NAME} or ${file:path}", uri);
 }
 
 /* `uri` is what stands in the braces. */
-static struct reference resolve(struct expander *x, const char *uri, const struct yaml_node *at)
+static struct reference resolve_reference(struct expander *x, const char *uri, const struct yaml_node *at)
 {
     if (strchr(uri, '$') != NULL)
-        complain(x, at, false, "the uri \"%s\" contains unsupported characters ('$')", uri);
+        add_fault(x, at, false, "the uri \"%s\" contains unsupported characters ('$')", uri);
     else if (strchr(uri, ':') == NULL)
         return resolve_env(x, uri, at);
     else if (strncmp(uri, "env:", 4) == 0)
@@ -166,7 +166,7 @@ static bool find_reference(const char *text, size_t *from, size_t *to)
     }
 }
 
-static const char *unescaped(struct expander *x, const char *text)
+static const char *unescape_text(struct expander *x, const char *text)
 {
     char *out;
     size_t n = 0;
@@ -183,7 +183,7 @@ static const char *unescaped(struct expander *x, const char *text)
     return out;
 }
 
-static const char *escaped(struct arena *a, const char *text)
+static const char *escape_text(struct arena *a, const char *text)
 {
     char *out = arena_alloc(a, 2 * strlen(text) + 1), *p = out;
 
@@ -197,7 +197,7 @@ static const char *escaped(struct arena *a, const char *text)
 }
 
 /* The whole value is one reference: it becomes what the text means as YAML; text that is no YAML is a string. */
-static struct yaml_node *typed(struct expander *x, const char *text, const struct yaml_node *at, bool quoted)
+static struct yaml_node *parse_typed(struct expander *x, const char *text, const struct yaml_node *at, bool quoted)
 {
     struct faults ignored = { 0 };
     struct yaml_node *n = yaml_read(x->arena, bytes_str(text), at->file, at->line, at->column, &ignored);
@@ -225,14 +225,14 @@ static void expand_scalar(struct expander *x, struct yaml_node **at, unsigned de
 
         if (++x->rounds > MOST_ROUNDS) {
             if (x->rounds == MOST_ROUNDS + 1)
-                complain(x, n, false, "too many recursive expansions");
+                add_fault(x, n, false, "too many recursive expansions");
             return;
         }
-        ref = resolve(x, uri, n);
+        ref = resolve_reference(x, uri, n);
         if (ref.text == NULL)
             return;
         if (from == 0 && n->text[to] == '\0') {
-            *at = ref.empty_default ? yaml_scalar(x->arena, "", false, n) : typed(x, ref.text, n, quoted);
+            *at = ref.empty_default ? yaml_scalar(x->arena, "", false, n) : parse_typed(x, ref.text, n, quoted);
             expand_node(x, at, depth + 1);
             return;
         }
@@ -240,9 +240,9 @@ static void expand_scalar(struct expander *x, struct yaml_node **at, unsigned de
         n->plain = false;
         n->original = NULL;
     }
-    n->text = unescaped(x, n->text);
+    n->text = unescape_text(x, n->text);
     if (n->original != NULL)
-        n->original = unescaped(x, n->original);
+        n->original = unescape_text(x, n->original);
 }
 
 /* The length of the name of a variable, as they are usually written: at least two of A to Z, 0 to 9 and _. */
@@ -262,8 +262,8 @@ static void warn_of_bare_names(struct expander *x, const struct yaml_node *n)
         if (p[1] == '$') {
             p++;
         } else if (len > 0) {
-            complain(x, n, true, "$%.*s is not replaced: write ${env:%.*s} for the variable, or $$%.*s for the text",
-                     len, p + 1, len, p + 1, len, p + 1);
+            add_fault(x, n, true, "$%.*s is not replaced: write ${env:%.*s} for the variable, or $$%.*s for the text",
+                      len, p + 1, len, p + 1, len, p + 1);
             return;
         }
     }
@@ -302,7 +302,7 @@ static void expand_node(struct expander *x, struct yaml_node **at, unsigned dept
     struct yaml_node *n = *at;
 
     if (depth > MOST_DEPTH)
-        complain(x, n, false, "nested deeper than %u levels", MOST_DEPTH);
+        add_fault(x, n, false, "nested deeper than %u levels", MOST_DEPTH);
     else if (n->kind == YAML_MAP || n->kind == YAML_LIST)
         expand_children(x, n, depth);
     else if (n->kind == YAML_SCALAR && strchr(n->text, '$') != NULL)
@@ -316,7 +316,7 @@ void escape_tree(struct arena *a, struct yaml_node *n)
     for (size_t i = 0; n->kind == YAML_LIST && i < n->n; i++)
         escape_tree(a, n->items[i]);
     if (n->kind == YAML_SCALAR && strchr(n->text, '$') != NULL)
-        n->text = escaped(a, n->text);
+        n->text = escape_text(a, n->text);
 }
 
 void expand_tree(struct arena *a, struct yaml_node **at, bool offline, struct faults *faults)

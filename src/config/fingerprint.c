@@ -14,7 +14,7 @@ static uint64_t of_text(const char *s)
     return s != NULL ? of_bytes(s, strlen(s)) : 0;
 }
 
-static uint64_t chain(uint64_t before, uint64_t next)
+static uint64_t chain_hashes(uint64_t before, uint64_t next)
 {
     const uint64_t both[] = { before, next };
 
@@ -26,7 +26,7 @@ static uint64_t of_strings(const struct strings *list)
     uint64_t h = list->n;
 
     for (size_t i = 0; i < list->n; i++)
-        h = chain(h, of_text(list->v[i]));
+        h = chain_hashes(h, of_text(list->v[i]));
     return h;
 }
 
@@ -35,22 +35,22 @@ static uint64_t of_map(const struct string_map *map)
     uint64_t sum = map->n;
 
     for (size_t i = 0; i < map->n; i++)
-        sum += chain(of_text(map->v[i].key), of_text(map->v[i].value));
+        sum += chain_hashes(of_text(map->v[i].key), of_text(map->v[i].value));
     return sum;
 }
 
 static uint64_t of_node(const struct yaml_node *n)
 {
-    uint64_t h = n != NULL ? chain(n->kind, n->n) : 0;
+    uint64_t h = n != NULL ? chain_hashes(n->kind, n->n) : 0;
 
     if (n == NULL)
         return h;
     for (size_t i = 0; n->kind == YAML_LIST && i < n->n; i++)
-        h = chain(h, of_node(n->items[i]));
+        h = chain_hashes(h, of_node(n->items[i]));
     for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++)
-        h += chain(of_text(n->pairs[i].key), of_node(n->pairs[i].value));
+        h += chain_hashes(of_text(n->pairs[i].key), of_node(n->pairs[i].value));
     if (n->kind == YAML_SCALAR)
-        h = chain(chain(yaml_type(n), of_text(n->text)), of_text(n->original));
+        h = chain_hashes(chain_hashes(yaml_type(n), of_text(n->text)), of_text(n->original));
     return h;
 }
 
@@ -59,7 +59,7 @@ static uint64_t of_list(const struct option *o, const struct option_list *list)
     uint64_t h = list->n;
 
     for (size_t i = 0; i < list->n; i++)
-        h = chain(h, fingerprint_struct(o->options, (const char *)list->v + i * o->size));
+        h = chain_hashes(h, fingerprint_struct(o->options, (const char *)list->v + i * o->size));
     return h;
 }
 
@@ -103,6 +103,6 @@ uint64_t fingerprint_struct(const struct option *rows, const void *in)
     uint64_t h = 1; /* a group that is on and has no rows is not one that is off */
 
     for (const struct option *o = rows; o->kind != OPTION_END; o++)
-        h = chain(h, of_value(o, (const char *)in + o->offset));
+        h = chain_hashes(h, of_value(o, (const char *)in + o->offset));
     return h;
 }

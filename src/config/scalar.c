@@ -186,7 +186,7 @@ enum yaml_type yaml_type(const struct yaml_node *n)
 }
 
 /* The Go collector takes 10.0 where an integer belongs. */
-static bool integral(const struct yaml_node *n, bool *negative, uint64_t *u)
+static bool read_integral(const struct yaml_node *n, bool *negative, uint64_t *u)
 {
     double d;
 
@@ -203,7 +203,7 @@ bool yaml_uint(const struct yaml_node *n, uint64_t *v)
 {
     bool negative;
 
-    return integral(n, &negative, v) && (!negative || *v == 0);
+    return read_integral(n, &negative, v) && (!negative || *v == 0);
 }
 
 bool yaml_int(const struct yaml_node *n, int64_t *v)
@@ -211,7 +211,7 @@ bool yaml_int(const struct yaml_node *n, int64_t *v)
     bool negative;
     uint64_t u;
 
-    if (!integral(n, &negative, &u) || u > (uint64_t)INT64_MAX + negative)
+    if (!read_integral(n, &negative, &u) || u > (uint64_t)INT64_MAX + negative)
         return false;
     *v = negative ? (int64_t)(0 - u) : (int64_t)u;
     return true;

@@ -47,7 +47,7 @@ static const char *first_key(struct arena *a, const char *key)
 
 /* The value of the first key: `a::b: v` is `a: {b: v}`. What is left of a key after YAML_MAX_DEPTH parts stays in one
  * piece, for decoding to stumble over. */
-static struct yaml_node *nested(struct arena *a, const struct yaml_pair *pair, unsigned depth)
+static struct yaml_node *nest_pair(struct arena *a, const struct yaml_pair *pair, unsigned depth)
 {
     const char *sep = strstr(pair->key, "::");
     struct yaml_pair rest;
@@ -60,7 +60,7 @@ static struct yaml_node *nested(struct arena *a, const struct yaml_pair *pair, u
     map->line = pair->line;
     map->column = pair->column;
     if (depth < YAML_MAX_DEPTH)
-        yaml_put(a, map, first_key(a, rest.key), pair->line, pair->column, nested(a, &rest, depth + 1));
+        yaml_put(a, map, first_key(a, rest.key), pair->line, pair->column, nest_pair(a, &rest, depth + 1));
     else
         yaml_put(a, map, rest.key, pair->line, pair->column, pair->value);
     return map;
@@ -78,7 +78,7 @@ static void merge_at(struct arena *a, struct yaml_node **into, struct yaml_node 
         to = *into = yaml_new(a, YAML_MAP, from);
     for (size_t i = 0; i < from->n; i++) {
         const char *key = first_key(a, from->pairs[i].key);
-        struct yaml_node *value = nested(a, &from->pairs[i], 0);
+        struct yaml_node *value = nest_pair(a, &from->pairs[i], 0);
         const struct yaml_pair *have = yaml_pair(to, key);
         struct yaml_node *merged = have != NULL ? have->value : NULL;
 
@@ -195,7 +195,7 @@ static struct yaml_node *read_uri(struct arena *a, const char *uri, const struct
     return NULL;
 }
 
-static char *trimmed(struct arena *a, const char *s, size_t n)
+static char *trim_text(struct arena *a, const char *s, size_t n)
 {
     while (n > 0 && isspace((unsigned char)*s))
         s++, n--;
@@ -217,8 +217,8 @@ static struct yaml_node *read_set(struct arena *a, const char *set, struct fault
         fault_add(faults, &place, "", false, "missing equal sign in \"%s\": write --set key=value", set);
         return NULL;
     }
-    dotted = trimmed(a, set, (size_t)(equals - set));
-    text = trimmed(a, equals + 1, strlen(equals + 1));
+    dotted = trim_text(a, set, (size_t)(equals - set));
+    text = trim_text(a, equals + 1, strlen(equals + 1));
     for (const char *p = dotted; *p != '\0'; p++)
         *p == '.' ? buf_puts(&key, "::") : buf_putc(&key, *p);
     value = yaml_read(a, bytes_str(text), "--set", 1, (int)(equals - set) + 2, faults);

@@ -36,11 +36,11 @@ static int column_at(const struct reader *r, yaml_mark_t mark)
     return (mark.line == 0 ? r->column - 1 : 0) + (int)mark.column + 1;
 }
 
-static void complain(struct reader *r, yaml_mark_t mark, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static void remark(struct reader *r, yaml_mark_t mark, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void fail_at(struct reader *r, yaml_mark_t mark, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void add_fault(struct reader *r, yaml_mark_t mark, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* And nothing more is read. */
-static void complain(struct reader *r, yaml_mark_t mark, const char *fmt, ...)
+static void fail_at(struct reader *r, yaml_mark_t mark, const char *fmt, ...)
 {
     va_list args;
 
@@ -51,7 +51,7 @@ static void complain(struct reader *r, yaml_mark_t mark, const char *fmt, ...)
 }
 
 /* A fault as well, but the rest can be read, so that its faults are found too. */
-static void remark(struct reader *r, yaml_mark_t mark, const char *fmt, ...)
+static void add_fault(struct reader *r, yaml_mark_t mark, const char *fmt, ...)
 {
     va_list args;
 
@@ -102,11 +102,11 @@ static void complain_parser(struct reader *r)
         mark = mark_of(r, r->parser.problem_offset);
         hint = "; save the file as UTF-8, without control characters";
     }
-    complain(r, mark, "%s%s%s%s", problem, r->parser.context != NULL ? " " : "",
-             r->parser.context != NULL ? r->parser.context : "", hint);
+    fail_at(r, mark, "%s%s%s%s", problem, r->parser.context != NULL ? " " : "",
+            r->parser.context != NULL ? r->parser.context : "", hint);
 }
 
-static bool next(struct reader *r, yaml_event_t *event)
+static bool next_event(struct reader *r, yaml_event_t *event)
 {
     if (r->failed)
         return false;
@@ -165,7 +165,7 @@ struct yaml_node *yaml_copy(struct arena *a, const struct yaml_node *n)
 }
 
 /* Room for one more element of `size`. */
-static void *grown(struct arena *a, void *old, size_t n, size_t *cap, size_t size)
+static void *grow_array(struct arena *a, void *old, size_t n, size_t *cap, size_t size)
 {
     void *wider;
 
@@ -180,13 +180,13 @@ static void *grown(struct arena *a, void *old, size_t n, size_t *cap, size_t siz
 
 void yaml_put(struct arena *a, struct yaml_node *map, const char *key, int line, int column, struct yaml_node *value)
 {
-    map->pairs = grown(a, map->pairs, map->n, &map->cap, sizeof(*map->pairs));
+    map->pairs = grow_array(a, map->pairs, map->n, &map->cap, sizeof(*map->pairs));
     map->pairs[map->n++] = (struct yaml_pair){ key, line, column, value };
 }
 
 void yaml_push(struct arena *a, struct yaml_node *list, struct yaml_node *item)
 {
-    list->items = grown(a, list->items, list->n, &list->cap, sizeof(*list->items));
+    list->items = grow_array(a, list->items, list->n, &list->cap, sizeof(*list->items));
     list->items[list->n++] = item;
 }
 
@@ -217,11 +217,11 @@ static struct yaml_node *node_at(struct reader *r, enum yaml_kind kind, yaml_mar
     n->line = line_at(r, mark);
     n->column = column_at(r, mark);
     if (++r->nodes > YAML_MAX_NODES && !r->failed)
-        complain(r, mark, "the document has more than %u nodes; is an alias nested in itself?", YAML_MAX_NODES);
+        fail_at(r, mark, "the document has more than %u nodes; is an alias nested in itself?", YAML_MAX_NODES);
     return n;
 }
 
-static struct yaml_node *copy(struct reader *r, const struct yaml_node *n, yaml_mark_t mark)
+static struct yaml_node *copy_node(struct reader *r, const struct yaml_node *n, yaml_mark_t mark)
 {
     struct yaml_node *c = node_at(r, n->kind, mark);
 
@@ -230,13 +230,13 @@ static struct yaml_node *copy(struct reader *r, const struct yaml_node *n, yaml_
     if (r->failed)
         return c;
     for (size_t i = 0; n->kind == YAML_MAP && i < n->n && !r->failed; i++)
-        yaml_put(r->arena, c, n->pairs[i].key, c->line, c->column, copy(r, n->pairs[i].value, mark));
+        yaml_put(r->arena, c, n->pairs[i].key, c->line, c->column, copy_node(r, n->pairs[i].value, mark));
     for (size_t i = 0; n->kind == YAML_LIST && i < n->n && !r->failed; i++)
-        yaml_push(r->arena, c, copy(r, n->items[i], mark));
+        yaml_push(r->arena, c, copy_node(r, n->items[i], mark));
     return c;
 }
 
-static void remember(struct reader *r, const yaml_char_t *name, struct yaml_node *node)
+static void remember_anchor(struct reader *r, const yaml_char_t *name, struct yaml_node *node)
 {
     if (name != NULL)
         *vec_push(&r->anchors) = (struct anchor){ arena_strdup(r->arena, (const char *)name), node };
@@ -248,8 +248,8 @@ static struct yaml_node *read_alias(struct reader *r, const yaml_event_t *event)
 
     for (size_t i = r->anchors.n; i-- > 0;)
         if (strcmp(r->anchors.v[i].name, name) == 0)
-            return copy(r, r->anchors.v[i].node, event->start_mark);
-    remark(r, event->start_mark, "alias *%s has no anchor &%s before it", name, name);
+            return copy_node(r, r->anchors.v[i].node, event->start_mark);
+    add_fault(r, event->start_mark, "alias *%s has no anchor &%s before it", name, name);
     return node_at(r, YAML_NULL, event->start_mark);
 }
 
@@ -259,16 +259,16 @@ static struct yaml_node *read_scalar(struct reader *r, const yaml_event_t *event
     const char *tag = (const char *)event->data.scalar.tag;
 
     if (memchr(event->data.scalar.value, 0, event->data.scalar.length) != NULL)
-        remark(r, event->start_mark, "a value must not contain NUL");
+        add_fault(r, event->start_mark, "a value must not contain NUL");
     n->text = arena_strndup(r->arena, event->data.scalar.value, event->data.scalar.length);
     n->plain = event->data.scalar.plain_implicit;
     if (tag != NULL && strcmp(tag, "tag:yaml.org,2002:str") == 0)
         n->plain = false;
     else if (tag != NULL && strcmp(tag, "tag:yaml.org,2002:binary") == 0)
-        remark(r, event->start_mark, "!!binary is not read here: write the text itself");
+        add_fault(r, event->start_mark, "!!binary is not read here: write the text itself");
     else if (tag != NULL && strncmp(tag, "tag:yaml.org,2002:", 18) == 0)
         n->plain = true;
-    remember(r, event->data.scalar.anchor, n);
+    remember_anchor(r, event->data.scalar.anchor, n);
     return n;
 }
 
@@ -277,7 +277,7 @@ static struct yaml_node *read_list(struct reader *r, const yaml_event_t *begin, 
     struct yaml_node *n = node_at(r, YAML_LIST, begin->start_mark);
     yaml_event_t event;
 
-    while (next(r, &event)) {
+    while (next_event(r, &event)) {
         bool end = event.type == YAML_SEQUENCE_END_EVENT;
 
         if (!end)
@@ -286,7 +286,7 @@ static struct yaml_node *read_list(struct reader *r, const yaml_event_t *begin, 
         if (end)
             break;
     }
-    remember(r, begin->data.sequence_start.anchor, n);
+    remember_anchor(r, begin->data.sequence_start.anchor, n);
     return n;
 }
 
@@ -299,7 +299,7 @@ static void merge_into(struct reader *r, struct yaml_node *map, const struct yam
         return;
     }
     if (from->kind != YAML_MAP) {
-        remark(r, mark, "`<<` takes a map, or a list of maps");
+        add_fault(r, mark, "`<<` takes a map, or a list of maps");
         return;
     }
     for (size_t i = 0; i < from->n; i++)
@@ -316,7 +316,7 @@ static const char *read_key(struct reader *r, const yaml_event_t *event)
     if (event->type == YAML_ALIAS_EVENT && (alias = read_alias(r, event))->kind == YAML_SCALAR)
         return alias->text;
     if (event->type != YAML_SCALAR_EVENT) {
-        complain(r, event->start_mark, "a key must be a plain word");
+        fail_at(r, event->start_mark, "a key must be a plain word");
         return "";
     }
     return read_scalar(r, event)->text;
@@ -326,7 +326,7 @@ static const char *read_key(struct reader *r, const yaml_event_t *event)
 static void read_repeated(struct reader *r, const yaml_event_t *key, const struct yaml_pair *first,
                           const struct yaml_node *again)
 {
-    remark(r, key->start_mark, "the key \"%s\" stands here already, at line %d", first->key, first->line);
+    add_fault(r, key->start_mark, "the key \"%s\" stands here already, at line %d", first->key, first->line);
     if (first->value->kind == YAML_MAP && again->kind == YAML_MAP)
         merge_into(r, first->value, again, key->start_mark);
 }
@@ -344,7 +344,7 @@ static void put_pair(struct reader *r, struct yaml_node *map, struct yaml_pair *
     } else if (first != NULL) {
         read_repeated(r, key, first, pair.value);
     } else if (map->n == YAML_MAX_KEYS) {
-        complain(r, key->start_mark, "a map of more than %u keys", YAML_MAX_KEYS);
+        fail_at(r, key->start_mark, "a map of more than %u keys", YAML_MAX_KEYS);
     } else {
         yaml_put(r->arena, map, pair.key, pair.line, pair.column, pair.value);
     }
@@ -356,11 +356,11 @@ static struct yaml_node *read_map(struct reader *r, const yaml_event_t *begin, u
     struct yaml_pair merged = { 0 };
     yaml_event_t key, value;
 
-    while (next(r, &key)) {
+    while (next_event(r, &key)) {
         bool end = key.type == YAML_MAPPING_END_EVENT;
         const char *name = end ? NULL : read_key(r, &key);
 
-        if (!end && next(r, &value)) {
+        if (!end && next_event(r, &value)) {
             struct yaml_node *node = read_node(r, &value, depth + 1);
 
             put_pair(r, n, &merged, &key,
@@ -373,14 +373,14 @@ static struct yaml_node *read_map(struct reader *r, const yaml_event_t *begin, u
     }
     if (merged.value != NULL)
         merge_into(r, n, merged.value, begin->start_mark);
-    remember(r, begin->data.mapping_start.anchor, n);
+    remember_anchor(r, begin->data.mapping_start.anchor, n);
     return n;
 }
 
 static struct yaml_node *read_node(struct reader *r, const yaml_event_t *event, unsigned depth)
 {
     if (depth > YAML_MAX_DEPTH) {
-        complain(r, event->start_mark, "nested deeper than %u levels", YAML_MAX_DEPTH);
+        fail_at(r, event->start_mark, "nested deeper than %u levels", YAML_MAX_DEPTH);
         return node_at(r, YAML_NULL, event->start_mark);
     }
     switch (event->type) {
@@ -398,7 +398,7 @@ static struct yaml_node *read_node(struct reader *r, const yaml_event_t *event, 
     case YAML_MAPPING_START_EVENT:
         return read_map(r, event, depth);
     default:
-        complain(r, event->start_mark, "unexpected end of the document");
+        fail_at(r, event->start_mark, "unexpected end of the document");
         return node_at(r, YAML_NULL, event->start_mark);
     }
 }
@@ -409,7 +409,7 @@ static struct yaml_node *read_documents(struct reader *r)
     yaml_event_t event;
     bool end = false;
 
-    while (!end && next(r, &event)) {
+    while (!end && next_event(r, &event)) {
         switch (event.type) {
         case YAML_STREAM_START_EVENT:
         case YAML_DOCUMENT_START_EVENT:
@@ -420,7 +420,7 @@ static struct yaml_node *read_documents(struct reader *r)
             break;
         default:
             if (root != NULL)
-                complain(r, event.start_mark, "a second document begins here; a configuration is one document");
+                fail_at(r, event.start_mark, "a second document begins here; a configuration is one document");
             else
                 root = read_node(r, &event, 1);
         }
@@ -438,7 +438,7 @@ struct yaml_node *yaml_read(struct arena *a, struct bytes text, const char *file
     struct yaml_node *root;
 
     if (text.len > YAML_MAX_BYTES) {
-        complain(&r, (yaml_mark_t){ 0 }, "larger than %u bytes", YAML_MAX_BYTES);
+        fail_at(&r, (yaml_mark_t){ 0 }, "larger than %u bytes", YAML_MAX_BYTES);
         return NULL;
     }
     if (yaml_parser_initialize(&r.parser) == 0)

@@ -143,7 +143,7 @@ static struct rejection *rejection_of(struct prometheus_node *n, const char *rea
 }
 
 /* What a user can do about it. */
-static const char *advice(const char *reason)
+static const char *advice_for(const char *reason)
 {
     static const struct {
         const char *reason, *text;
@@ -171,7 +171,7 @@ static const char *advice(const char *reason)
     return reason;
 }
 
-static void complain(struct prometheus_node *n, const struct series_result *r)
+static void complain_rejected(struct prometheus_node *n, const struct series_result *r)
 {
     for (size_t i = 0; i < r->n_reasons; i++) {
         struct rejection *x = rejection_of(n, r->reasons[i].reason);
@@ -181,30 +181,31 @@ static void complain(struct prometheus_node *n, const struct series_result *r)
             continue; /* has been told, with more than is known here */
         if (complaint_due(&x->complaint, &n->node.host->loop->clock))
             log_warn(&n->node.log, "Points rejected", F_STR("reason", r->reasons[i].reason),
-                     F_STR("metric", r->reasons[i].example), F_STR("because", advice(r->reasons[i].reason)),
+                     F_STR("metric", r->reasons[i].example), F_STR("because", advice_for(r->reasons[i].reason)),
                      F_UINT("points", r->reasons[i].n), F_UINT("repeated", complaint_taken(&x->complaint)));
     }
 }
 
-static void answer(struct ack *ack, const struct series_result *r)
+static void answer_rejected(struct ack *ack, const struct series_result *r)
 {
     struct outcome o = { .verdict = VERDICT_SAFE };
 
     for (size_t i = 0; i < r->n_reasons; i++)
         outcome_reject(&o, r->reasons[i].n, r->reasons[i].reason, "%s: %s (%s)", r->reasons[i].example,
-                       advice(r->reasons[i].reason), r->reasons[i].reason);
+                       advice_for(r->reasons[i].reason), r->reasons[i].reason);
     ack_settle(ack, &o);
 }
 
-static void settle(struct prometheus_node *n, struct batch *batch, struct ack *ack, const struct series_result *result)
+static void settle_batch(struct prometheus_node *n, struct batch *batch, struct ack *ack,
+                         const struct series_result *result)
 {
     batch_unref(batch);
     if (result->rejected == 0) {
         ack_safe(ack);
         return;
     }
-    complain(n, result);
-    answer(ack, result);
+    complain_rejected(n, result);
+    answer_rejected(ack, result);
 }
 
 /* All batches of one turn share a slice's work. True when this one is in. */
@@ -230,7 +231,7 @@ static void go_on(struct prometheus_node *n, bool to_the_end)
     if (to_the_end ? !series_taking_some(&w->taking, INT64_MAX) : !take_some(n, &w->taking))
         return;
     series_taking_end(&w->taking);
-    settle(n, w->batch, w->ack, &w->taking.result);
+    settle_batch(n, w->batch, w->ack, &w->taking.result);
     list_remove(&w->link);
     assert(n->waiting.next != &w->link);
     free(w);
@@ -269,7 +270,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
         return;
     }
     series_taking_end(&taking);
-    settle(n, batch, ack, &taking.result);
+    settle_batch(n, batch, ack, &taking.result);
 }
 
 /* ---- configuration ---- */

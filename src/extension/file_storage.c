@@ -72,7 +72,7 @@ static struct file_storage *storage_of(struct node *node)
     return container_of(node, struct file_storage, node);
 }
 
-static const struct storage *offer(const struct node *node)
+static const struct storage *offer_storage(const struct node *node)
 {
     return &container_of_const(node, struct file_storage, node)->storage;
 }
@@ -119,5 +119,5 @@ const struct component file_storage_extension = {
     .claim = claim,
     .create = create,
     .start = start,
-    .storage = offer,
+    .storage = offer_storage,
 };

@@ -181,7 +181,7 @@ static inline uint8_t *put_run(uint8_t *at, uint32_t number, struct bytes run)
 }
 
 /* A new one, copied. */
-static inline void encode(struct attribute_list *l, struct attribute_slot *a, struct bytes key, struct bytes value)
+static inline void encode_slot(struct attribute_list *l, struct attribute_slot *a, struct bytes key, struct bytes value)
 {
     size_t len = field_len(key.len) + field_len(value.len);
     uint8_t *start = arena_alloc_bytes(&l->arena, field_len(len)), *at = put_head(start, l->number, len);
@@ -229,7 +229,7 @@ bool attribute_list_remove(struct attribute_list *l, struct bytes key)
 
 void attribute_list_change_one(struct attribute_list *l, size_t at, struct bytes value)
 {
-    encode(l, &l->slots.v[at], l->slots.v[at].key, value);
+    encode_slot(l, &l->slots.v[at], l->slots.v[at].key, value);
 }
 
 void attribute_list_change(struct attribute_list *l, size_t at, struct bytes value)
@@ -251,7 +251,7 @@ void attribute_list_set(struct attribute_list *l, struct bytes key, struct bytes
 
 void attribute_list_add(struct attribute_list *l, struct bytes key, struct bytes value)
 {
-    encode(l, vec_push(&l->slots), key, value);
+    encode_slot(l, vec_push(&l->slots), key, value);
 }
 
 struct bytes attribute_list_keep(struct attribute_list *l, struct bytes text)

@@ -125,7 +125,7 @@ static bool within_limit(struct json_reader *r)
 }
 
 /* Take what was written of these fields out again. */
-static void forget(struct json_reader *r, struct json_frame *f, uint32_t bits)
+static void take_out_fields(struct json_reader *r, struct json_frame *f, uint32_t bits)
 {
     for (bits &= f->seen; bits != 0; bits &= bits - 1) {
         unsigned index = (unsigned)__builtin_ctz(bits);
@@ -342,13 +342,13 @@ static bool read_field(struct json_reader *r, const struct json_field *f, struct
     if (json_peek(&r->in) == 'n') {
         if (!json_literal(&r->in, "null"))
             return json_fail_scan(r);
-        forget(r, frame, f->bit); /* as if absent */
+        take_out_fields(r, frame, f->bit); /* as if absent */
         return true;
     }
     if (f->repeated)
         return read_array(r, f, frame);
     if ((frame->seen & f->rivals) != 0)
-        forget(r, frame, f->rivals);
+        take_out_fields(r, frame, f->rivals);
     at = r->out->len;
     if (!read_value(r, f, f->oneof))
         return false;
@@ -458,8 +458,8 @@ static void read_documents(struct json_reader *r, const struct json_type *t)
     }
 }
 
-static int convert(const ProtobufCMessageDescriptor *type, struct bytes text, size_t max, struct buf *out,
-                   struct text_repairs *repairs, struct error *err)
+static int convert_text(const ProtobufCMessageDescriptor *type, struct bytes text, size_t max, struct buf *out,
+                        struct text_repairs *repairs, struct error *err)
 {
     struct json_reader r = { .in = { .p = text.data, .end = bytes_end(text), .repairs = repairs != NULL },
                              .text = text.data,
@@ -478,7 +478,7 @@ static int convert(const ProtobufCMessageDescriptor *type, struct bytes text, si
 int json_to_wire(const ProtobufCMessageDescriptor *type, struct bytes text, size_t max, struct buf *out,
                  struct error *err)
 {
-    return convert(type, text, max, out, NULL, err);
+    return convert_text(type, text, max, out, NULL, err);
 }
 
 int json_request_to_wire(const ProtobufCMessageDescriptor *type, struct bytes text, size_t max, struct buf *out,
@@ -486,5 +486,5 @@ int json_request_to_wire(const ProtobufCMessageDescriptor *type, struct bytes te
 {
     /* Whoever counts on that the wire form is shorter than the text (it is: keys, quotes, hex) may go on doing so. */
     *repairs = (struct text_repairs){ 0 };
-    return convert(type, text, max < text.len ? max : text.len, out, repairs, err);
+    return convert_text(type, text, max < text.len ? max : text.len, out, repairs, err);
 }

@@ -36,7 +36,7 @@ struct digits {
     bool overflow;
 };
 
-static bool multiply(uint64_t *v, int64_t powers)
+static bool multiply_by_tens(uint64_t *v, int64_t powers)
 {
     bool overflow = false;
 
@@ -53,7 +53,7 @@ static const uint8_t *add_digits(struct digits *d, const uint8_t *p, const uint8
         d->power += d->v > 0 || digit > 0;
         if (digit == 0)
             continue;
-        d->overflow |= !multiply(&d->v, d->power) || __builtin_add_overflow(d->v, digit, &d->v);
+        d->overflow |= !multiply_by_tens(&d->v, d->power) || __builtin_add_overflow(d->v, digit, &d->v);
         d->power = 0;
     }
     return p;
@@ -95,7 +95,7 @@ static bool parse_whole(const uint8_t *p, const uint8_t *end, uint64_t *magnitud
     d.power += exponent - (int64_t)(d.n - whole);
     if (d.v > 0 && d.power < 0)
         return false;
-    *overflow = d.overflow || !multiply(&d.v, d.power);
+    *overflow = d.overflow || !multiply_by_tens(&d.v, d.power);
     *magnitude = d.v;
     return true;
 }

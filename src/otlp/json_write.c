@@ -30,7 +30,7 @@ struct field_slot {
 
 static bool write_message(struct writer *w, const struct json_type *t, struct bytes wire);
 
-static bool fail(struct writer *w, const struct json_field *f, const char *what)
+static bool fail_field(struct writer *w, const struct json_field *f, const char *what)
 {
     w->code = error_set(w->err, UV_EINVAL, "%s: %s", f != NULL ? f->pb->name : "the message", what);
     return false;
@@ -204,7 +204,7 @@ static bool write_value(struct writer *w, const struct json_field *f, const stru
     switch (f->pb->type) {
     case PROTOBUF_C_TYPE_STRING:
         if (!utf8_valid(v->bytes))
-            return fail(w, f, "not UTF-8");
+            return fail_field(w, f, "not UTF-8");
         put_string(w->out, v->bytes);
         return true;
     case PROTOBUF_C_TYPE_BYTES:
@@ -229,7 +229,7 @@ static bool write_packed(struct writer *w, const struct json_field *f, struct by
         size_t size = wire == PB_FIXED64 ? 8 : 4;
 
         if (wire == PB_VARINT ? !pb_varint(&p, end, &v) : (size_t)(end - p) < size)
-            return fail(w, f, "a packed run is cut short");
+            return fail_field(w, f, "a packed run is cut short");
         if (wire != PB_VARINT) {
             v = size == 8 ? pb_load64(p) : pb_load32(p);
             p += size;
@@ -329,7 +329,7 @@ static bool find_fields(struct writer *w, const struct json_type *t, struct byte
         if (f == NULL)
             continue;
         if (v.wire != wire_of(f->pb->type) && !(f->packable && v.wire == PB_LEN))
-            return fail(w, f, "the wrong wire type");
+            return fail_field(w, f, "the wrong wire type");
         for (uint32_t others = f->rivals & ~f->bit; others != 0; others &= others - 1)
             slots[__builtin_ctz(others)].count = 0;
         if (f->packable && v.wire == PB_LEN && v.bytes.len == 0)
@@ -340,7 +340,7 @@ static bool find_fields(struct writer *w, const struct json_type *t, struct byte
         slot->last = v.start;
         slot->end = r.p;
     }
-    return !r.bad || fail(w, NULL, "bytes that are not protobuf");
+    return !r.bad || fail_field(w, NULL, "bytes that are not protobuf");
 }
 
 static bool write_fields(struct writer *w, const struct json_type *t, struct bytes wire, bool first)
@@ -371,7 +371,7 @@ static bool write_duration(struct writer *w, struct bytes wire)
     }
     if (r.bad || nanos <= -1000000000 || nanos >= 1000000000 || (seconds > 0 && nanos < 0) ||
         (seconds < 0 && nanos > 0))
-        return fail(w, NULL, "not a duration");
+        return fail_field(w, NULL, "not a duration");
     buf_puts(w->out, seconds < 0 || nanos < 0 ? "\"-" : "\"");
     put_uint(w->out, seconds < 0 ? 0 - (uint64_t)seconds : (uint64_t)seconds);
     if (nanos < 0)
@@ -401,7 +401,7 @@ static bool write_any(struct writer *w, const struct json_type *any, struct byte
             value = v.bytes;
     }
     if (r.bad || !utf8_valid(url))
-        return fail(w, NULL, "not an Any");
+        return fail_field(w, NULL, "not an Any");
     buf_putc(w->out, '{');
     if (url.len == 0) {
         buf_putc(w->out, '}');
@@ -425,7 +425,7 @@ static bool write_message(struct writer *w, const struct json_type *t, struct by
     bool ok;
 
     if (w->depth == JSON_DEPTH_MAX)
-        return fail(w, NULL, "nested too deep");
+        return fail_field(w, NULL, "nested too deep");
     w->depth++;
     if (t->special == JSON_ANY) {
         ok = write_any(w, t, wire);

@@ -108,7 +108,7 @@ struct selection {
 };
 
 /* match_check() has seen to it that they all compile. */
-static struct regex *compiled(const char *pattern)
+static struct regex *compile_checked(const char *pattern)
 {
     struct regex *r = regex_new(pattern, NULL);
 
@@ -125,7 +125,7 @@ static void text_set_init(struct text_set *set, const char *const *v, size_t n, 
     for (size_t i = 0; i < n; i++) {
         set->texts[i] = bytes_str(v[i]);
         if (regexp)
-            set->patterns[i] = compiled(v[i]);
+            set->patterns[i] = compile_checked(v[i]);
     }
 }
 
@@ -157,7 +157,7 @@ static void wanted_init(struct wanted_list *list, const struct option_list *rows
         w->key = bytes_str(a[i].key);
         w->any = a[i].value == NULL || a[i].value->kind == YAML_NULL;
         if (!w->any && regexp)
-            w->pattern = compiled(a[i].value->text);
+            w->pattern = compile_checked(a[i].value->text);
         else if (!w->any)
             any_value_from_yaml(&w->value_bytes, a[i].value);
         w->value = value_read(buf_bytes(&w->value_bytes));

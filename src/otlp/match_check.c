@@ -14,17 +14,17 @@ struct checking {
     bool regexp;
 };
 
-static const char *below(const struct checking *k, char *out, size_t size, const char *key)
+static const char *path_below(const struct checking *k, char *out, size_t size, const char *key)
 {
     snprintf(out, size, "%s::%s", k->path, key);
     return out;
 }
 
-static void fail(const struct checking *k, const char *key, const char *text)
+static void fail_at(const struct checking *k, const char *key, const char *text)
 {
     char at[256];
 
-    check_fail(k->ck, below(k, at, sizeof(at), key), "%s", text);
+    check_fail(k->ck, path_below(k, at, sizeof(at), key), "%s", text);
 }
 
 static void check_pattern(const struct checking *k, const char *key, const char *pattern)
@@ -33,7 +33,7 @@ static void check_pattern(const struct checking *k, const char *key, const char 
     struct regex *r = regex_new(pattern, &err);
 
     if (r == NULL)
-        fail(k, key, err.text);
+        fail_at(k, key, err.text);
     regex_free(r);
 }
 
@@ -61,7 +61,7 @@ static void check_attributes(const struct checking *k, const char *key, const st
 
         if (a[i].key == NULL || a[i].key[0] == '\0') {
             snprintf(element, sizeof(element), "%s::%zu::key", key, i);
-            fail(k, element, "can't have empty key in the list of attributes");
+            fail_at(k, element, "can't have empty key in the list of attributes");
         }
         if (!k->regexp || a[i].value == NULL || a[i].value->kind == YAML_NULL)
             continue;
@@ -69,7 +69,7 @@ static void check_attributes(const struct checking *k, const char *key, const st
         if (is_string(a[i].value))
             check_pattern(k, element, a[i].value->text);
         else
-            fail(k, element, "match_type: regexp wants a string here; put the pattern in quotes");
+            fail_at(k, element, "match_type: regexp wants a string here; put the pattern in quotes");
     }
 }
 
@@ -82,7 +82,7 @@ static void check_libraries(const struct checking *k)
 
         snprintf(element, sizeof(element), "libraries::%zu::version", i);
         if (l[i].version != NULL && l[i].version->kind > YAML_SCALAR)
-            fail(k, element, "expected a string");
+            fail_at(k, element, "expected a string");
         else if (k->regexp && l[i].version != NULL && l[i].version->kind == YAML_SCALAR)
             check_pattern(k, element, l[i].version->text);
         snprintf(element, sizeof(element), "libraries::%zu::name", i);
@@ -104,9 +104,9 @@ static void check_kinds(const struct checking *k)
             found |= strcmp(known[n], k->c->span_kinds.v[i]) == 0;
         snprintf(element, sizeof(element), "span_kinds::%zu", i);
         if (!found)
-            fail(k, element,
-                 "span_kinds string must match one of the standard span kinds when match_type=strict: "
-                 "[SPAN_KIND_CLIENT SPAN_KIND_CONSUMER SPAN_KIND_INTERNAL SPAN_KIND_PRODUCER SPAN_KIND_SERVER]");
+            fail_at(k, element,
+                    "span_kinds string must match one of the standard span kinds when match_type=strict: "
+                    "[SPAN_KIND_CLIENT SPAN_KIND_CONSUMER SPAN_KIND_INTERNAL SPAN_KIND_PRODUCER SPAN_KIND_SERVER]");
     }
 }
 
@@ -135,8 +135,8 @@ static void check_strange(const struct checking *k, enum signal signal)
         if (keys[i].given && (keys[i].signals & SIGNAL_BIT(signal)) == 0) {
             char at[256];
 
-            check_fail(k->ck, below(k, at, sizeof(at), keys[i].key), "%s should not be specified for %s", keys[i].key,
-                       words[signal]);
+            check_fail(k->ck, path_below(k, at, sizeof(at), keys[i].key), "%s should not be specified for %s",
+                       keys[i].key, words[signal]);
         }
 }
 
@@ -166,7 +166,7 @@ void match_check(const struct match_config *c, enum signal signal, const char *p
     if (!c->on)
         return;
     if (!k.regexp && strcmp(type, "strict") != 0)
-        fail(&k, "match_type", "unrecognized match_type: write strict or regexp");
+        fail_at(&k, "match_type", "unrecognized match_type: write strict or regexp");
     check_some(&k, signal);
     check_strange(&k, signal);
     check_kinds(&k);

@@ -50,7 +50,7 @@ struct walk {
 
 /* ---- output ---- */
 
-static uint8_t *reserve(struct walk *k, size_t n)
+static uint8_t *reserve_output(struct walk *k, size_t n)
 {
     if (k->out == NULL)
         k->out = block_force(k->budget, k->segment->len + k->segment->len / 8 + n + 256);
@@ -59,11 +59,11 @@ static uint8_t *reserve(struct walk *k, size_t n)
     return k->out->data + k->len;
 }
 
-static void put(struct walk *k, const uint8_t *data, size_t n)
+static void put_bytes(struct walk *k, const uint8_t *data, size_t n)
 {
     if (n == 0)
         return;
-    memcpy(reserve(k, n), data, n);
+    memcpy(reserve_output(k, n), data, n);
     k->len += n;
 }
 
@@ -74,27 +74,27 @@ static void put_slice(struct walk *k)
     k->slice = k->len;
 }
 
-static void share(struct walk *k, const uint8_t *data, size_t n)
+static void share_bytes(struct walk *k, const uint8_t *data, size_t n)
 {
     put_slice(k);
     *vec_push(&k->w->slices) = (struct rewrite_slice){ .block = k->segment->block, .data = data, .len = n };
 }
 
 /* What of the level's source is not yet in the output, up to `to`. */
-static void flush(struct walk *k, struct level *l, const uint8_t *to)
+static void flush_level(struct walk *k, struct level *l, const uint8_t *to)
 {
     size_t n = (size_t)(to - l->from);
 
     if (l == k->levels && n >= WORTH_A_SLICE && signal_table[k->batch->signal].mergeable)
-        share(k, l->from, n);
+        share_bytes(k, l->from, n);
     else
-        put(k, l->from, n);
+        put_bytes(k, l->from, n);
     l->from = to;
 }
 
 static void put_head(struct walk *k, uint32_t number, size_t len)
 {
-    uint8_t *at = reserve(k, 20);
+    uint8_t *at = reserve_output(k, 20);
     size_t n = pb_put_varint_at(at, PB_TAG(number, PB_LEN));
 
     k->len += n + pb_put_varint_at(at + n, len);
@@ -107,7 +107,7 @@ static void open_level(struct walk *k, unsigned level)
     if (l->open)
         return;
     open_level(k, level - 1);
-    flush(k, l - 1, l->start);
+    flush_level(k, l - 1, l->start);
     l[-1].from = l->end;
     l->tag = k->len;
     put_head(k, l->number, (size_t)(l->end - l->from));
@@ -124,7 +124,7 @@ static void mend_length(struct walk *k, const struct level *l)
     uint8_t *at;
 
     if (needs > had)
-        reserve(k, needs - had);
+        reserve_output(k, needs - had);
     at = k->out->data + l->tag + tag;
     if (needs != had)
         memmove(at + needs, at + had, len);
@@ -145,7 +145,7 @@ static void close_level(struct walk *k, unsigned level)
         l[-1].lost++;
         return;
     }
-    flush(k, l, l->end);
+    flush_level(k, l, l->end);
     mend_length(k, l);
     l[-1].kept++;
 }
@@ -155,19 +155,19 @@ static void close_level(struct walk *k, unsigned level)
 static void leave_out(struct walk *k, unsigned level, const uint8_t *start, const uint8_t *end)
 {
     open_level(k, level);
-    flush(k, &k->levels[level], start);
+    flush_level(k, &k->levels[level], start);
     k->levels[level].from = end;
     k->changed = true;
 }
 
-static void replace(struct walk *k, unsigned level, uint32_t number, const uint8_t *start, const uint8_t *end)
+static void replace_field(struct walk *k, unsigned level, uint32_t number, const uint8_t *start, const uint8_t *end)
 {
     const struct pieces *p = &k->w->edit;
     uint8_t *at;
 
     leave_out(k, level, start, end);
     put_head(k, number, p->len);
-    at = reserve(k, p->len);
+    at = reserve_output(k, p->len);
     for (size_t i = 0; i < p->n; i++) {
         memcpy(at, p->v[i].data, p->v[i].len);
         at += p->v[i].len;
@@ -175,7 +175,7 @@ static void replace(struct walk *k, unsigned level, uint32_t number, const uint8
     k->len += p->len;
 }
 
-static void drop(struct walk *k, unsigned level, unsigned below, const struct pb_field *f, const uint8_t *end)
+static void drop_field(struct walk *k, unsigned level, unsigned below, const struct pb_field *f, const uint8_t *end)
 {
     k->dropped += below > path_depth(k->batch->signal) ? 1 : path_count(f->bytes, below, k->batch->signal);
     k->levels[level].lost++;
@@ -228,7 +228,8 @@ struct bytes visit_scope(const struct visit *at)
 
 typedef enum rewrite_verdict visit_function(void *arg, const struct visit *at, struct pieces *edit);
 
-static enum rewrite_verdict ask(struct walk *k, visit_function *visit, struct bytes message, unsigned attributes)
+static enum rewrite_verdict ask_visitor(struct walk *k, visit_function *visit, struct bytes message,
+                                        unsigned attributes)
 {
     k->at.message = message;
     k->at.attributes = attributes;
@@ -243,11 +244,12 @@ static enum rewrite_verdict ask_container(struct walk *k, unsigned level, struct
 
     switch (level) {
     case LEVEL_RESOURCE:
-        return v->resource != NULL ? ask(k, v->resource, find_head(k, level), OTLP_RESOURCE_ATTRIBUTES) : REWRITE_KEEP;
+        return v->resource != NULL ? ask_visitor(k, v->resource, find_head(k, level), OTLP_RESOURCE_ATTRIBUTES)
+                                   : REWRITE_KEEP;
     case LEVEL_SCOPE:
-        return v->scope != NULL ? ask(k, v->scope, find_head(k, level), OTLP_SCOPE_ATTRIBUTES) : REWRITE_KEEP;
+        return v->scope != NULL ? ask_visitor(k, v->scope, find_head(k, level), OTLP_SCOPE_ATTRIBUTES) : REWRITE_KEEP;
     case LEVEL_METRIC:
-        return v->metric != NULL ? ask(k, v->metric, message, OTLP_METRIC_METADATA) : REWRITE_KEEP;
+        return v->metric != NULL ? ask_visitor(k, v->metric, message, OTLP_METRIC_METADATA) : REWRITE_KEEP;
     default:
         return REWRITE_KEEP;
     }
@@ -287,11 +289,11 @@ static void visit_below(struct walk *k, unsigned level, struct bytes item)
 
         if (f.number != k->fields.below || f.wire != PB_LEN)
             continue;
-        verdict = ask(k, k->visitor->below, f.bytes, k->fields.below_attributes);
+        verdict = ask_visitor(k, k->visitor->below, f.bytes, k->fields.below_attributes);
         if (verdict == REWRITE_DROP)
             leave_out(k, level, f.start, r.p);
         else if (verdict == REWRITE_EDIT)
-            replace(k, level, f.number, f.start, r.p);
+            replace_field(k, level, f.number, f.start, r.p);
     }
     k->at.item = bytes_of(NULL, 0);
 }
@@ -306,9 +308,9 @@ static void visit_item(struct walk *k, unsigned level, const struct pb_field *f,
     enum rewrite_verdict verdict = REWRITE_KEEP;
 
     if (k->visitor->item != NULL)
-        verdict = ask(k, k->visitor->item, f->bytes, k->fields.attributes);
+        verdict = ask_visitor(k, k->visitor->item, f->bytes, k->fields.attributes);
     if (verdict == REWRITE_DROP) {
-        drop(k, level, level + 1, f, end);
+        drop_field(k, level, level + 1, f, end);
         return;
     }
     if (verdict == REWRITE_KEEP && k->visitor->below != NULL && k->fields.below != 0) {
@@ -318,7 +320,7 @@ static void visit_item(struct walk *k, unsigned level, const struct pb_field *f,
         return;
     }
     if (verdict == REWRITE_EDIT)
-        replace(k, level, f->number, f->start, end);
+        replace_field(k, level, f->number, f->start, end);
     k->levels[level].kept++;
 }
 
@@ -348,18 +350,18 @@ static void visit_container(struct walk *k, unsigned level, const struct pb_fiel
     enter_container(k, level, f);
     verdict = ask_container(k, level, f->bytes);
     if (verdict == REWRITE_DROP) {
-        drop(k, level - 1, level, f, end);
+        drop_field(k, level - 1, level, f, end);
         return;
     }
     if (verdict == REWRITE_PASS || (verdict == REWRITE_EDIT && whole)) {
         if (verdict == REWRITE_EDIT)
-            replace(k, level - 1, f->number, f->start, end);
+            replace_field(k, level - 1, f->number, f->start, end);
         k->levels[level - 1].kept++;
         return;
     }
     k->levels[level] = level_of(f, end);
     if (verdict == REWRITE_EDIT) { /* in front, for the old one may stand behind the children */
-        replace(k, level, OTLP_RESOURCE_GROUP_RESOURCE, f->bytes.data, f->bytes.data);
+        replace_field(k, level, OTLP_RESOURCE_GROUP_RESOURCE, f->bytes.data, f->bytes.data);
         k->levels[level].edited = true;
     }
     visit_children(k, level, f->bytes);
@@ -406,10 +408,10 @@ static void walk_segment(struct walk *k, const struct segment *s)
         (struct level){ .from = s->data, .start = s->data, .end = s->data + s->len, .open = true };
     visit_children(k, LEVEL_REQUEST, message);
     if (s->len > 0)
-        flush(k, &k->levels[LEVEL_REQUEST], s->data + s->len);
+        flush_level(k, &k->levels[LEVEL_REQUEST], s->data + s->len);
 }
 
-static struct batch *result(struct walk *k, const struct batch *b)
+static struct batch *make_result(struct walk *k, const struct batch *b)
 {
     VEC(struct segment) segments = { 0 };
     struct batch *made;
@@ -446,7 +448,7 @@ struct batch *rewrite_batch(struct rewriter *w, struct batch *b, const struct re
     if (!k.changed)
         made = batch_ref(b);
     else
-        made = b->items == k.dropped ? NULL : result(&k, b);
+        made = b->items == k.dropped ? NULL : make_result(&k, b);
     if (k.out != NULL)
         block_unref(k.out);
     return made;

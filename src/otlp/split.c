@@ -143,7 +143,7 @@ static void cut_segment(struct cutter *c, const struct segment *s)
     buf_free(&c->out);
 }
 
-static void share(segments *to, struct segment s)
+static void share_segment(segments *to, struct segment s)
 {
     block_ref(s.block);
     *vec_push(to) = s;
@@ -163,7 +163,7 @@ void batch_split(struct batch *b, uint64_t items, uint64_t each, struct budget *
         if (s.items == 0)
             s.items = path_count(bytes_of(s.data, s.len), LEVEL_REQUEST, b->signal);
         if (left == 0 || s.items <= left) {
-            share(left == 0 ? &back : &front, s);
+            share_segment(left == 0 ? &back : &front, s);
             left -= left == 0 ? 0 : s.items;
             continue;
         }
@@ -218,7 +218,7 @@ void batch_cut(struct batch *b, uint64_t most, struct budget *budget, batch_part
         if (s.len > most && s.items > 1)
             cut_segment(&c, &s);
         else
-            share(&pieces, s);
+            share_segment(&pieces, s);
         for (size_t k = 0; k < pieces.n; k++) {
             if (bytes + pieces.v[k].len > most)
                 end_part(b, &gathered, &bytes, parts);

@@ -156,7 +156,7 @@ static bool is_ot_part(struct bytes key, struct bytes value)
     return true;
 }
 
-static struct bytes trimmed(struct bytes s)
+static struct bytes trim_blanks(struct bytes s)
 {
     while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
         s = bytes_skip(s, 1);
@@ -220,7 +220,7 @@ bool trace_state_read(struct trace_state *s, struct bytes text)
     if (text.len > MOST_STATE)
         return false;
     for (struct bytes rest = text; rest.data != NULL && text.len > 0;) {
-        struct bytes member = trimmed(next_part(&rest, ',')), value = member, key;
+        struct bytes member = trim_blanks(next_part(&rest, ',')), value = member, key;
 
         if (member.len == 0)
             continue;

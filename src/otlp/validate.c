@@ -102,7 +102,7 @@ static bool is_item(const ProtobufCFieldDescriptor *f)
     return false;
 }
 
-static uint8_t compile(const ProtobufCMessageDescriptor *type);
+static uint8_t compile_table(const ProtobufCMessageDescriptor *type);
 
 static struct action action_of(const ProtobufCFieldDescriptor *f, enum pb_wire wire)
 {
@@ -116,7 +116,7 @@ static struct action action_of(const ProtobufCFieldDescriptor *f, enum pb_wire w
     } else if (op == OP_MESSAGE) {
         const ProtobufCMessageDescriptor *child = f->descriptor;
 
-        a.child = compile(child);
+        a.child = compile_table(child);
         if (strcmp(child->short_name, "KeyValue") == 0)
             a.op = OP_KEY_VALUE;
         else if (is_item(f))
@@ -125,7 +125,7 @@ static struct action action_of(const ProtobufCFieldDescriptor *f, enum pb_wire w
     return a;
 }
 
-static uint8_t compile(const ProtobufCMessageDescriptor *type)
+static uint8_t compile_table(const ProtobufCMessageDescriptor *type)
 {
     static const enum pb_wire wires[] = { PB_VARINT, PB_FIXED64, PB_LEN, PB_FIXED32 };
     unsigned at;
@@ -148,14 +148,14 @@ static uint8_t compile(const ProtobufCMessageDescriptor *type)
 static void compile_all(void)
 {
     for (int s = 0; s < SIGNAL_COUNT; s++)
-        root_tables[s] = compile(signal_table[s].request);
+        root_tables[s] = compile_table(signal_table[s].request);
 }
 
 /* --- scanning --- */
 
 static const char not_utf8[] = "not valid UTF-8";
 
-static const uint8_t *fail(struct scan *s, const uint8_t *at, const char *why)
+static const uint8_t *set_fault(struct scan *s, const uint8_t *at, const char *why)
 {
     s->fault = at;
     s->why = why;
@@ -189,17 +189,17 @@ static inline bool is_plain_key_value(const uint8_t *p, const uint8_t *end, cons
 }
 
 /* The length-delimited payload at p; its length goes to *len. NULL when it is cut short. */
-static inline const uint8_t *payload(struct scan *s, const uint8_t *p, const uint8_t *end, size_t *len)
+static inline const uint8_t *read_payload(struct scan *s, const uint8_t *p, const uint8_t *end, size_t *len)
 {
     uint64_t n;
 
     if (__builtin_expect(p < end && *p < 0x80, 1)) {
         n = *p++;
     } else if (!pb_varint_slow(&p, end, &n)) {
-        return fail(s, p, "the length is malformed");
+        return set_fault(s, p, "the length is malformed");
     }
     if (n > (uint64_t)(end - p))
-        return fail(s, p, "the field is longer than what contains it");
+        return set_fault(s, p, "the field is longer than what contains it");
     *len = (size_t)n;
     return p;
 }
@@ -208,17 +208,17 @@ static bool check_payload(struct scan *s, enum op op, const uint8_t *p, size_t l
 {
     switch (op) {
     case OP_STRING:
-        return utf8_valid_in(p, len, s->end) || fail(s, p, not_utf8);
+        return utf8_valid_in(p, len, s->end) || set_fault(s, p, not_utf8);
     case OP_ID16:
-        return len == 16 || len == 0 || fail(s, p, "an id of this kind has 16 bytes");
+        return len == 16 || len == 0 || set_fault(s, p, "an id of this kind has 16 bytes");
     case OP_ID8:
-        return len == 8 || len == 0 || fail(s, p, "an id of this kind has 8 bytes");
+        return len == 8 || len == 0 || set_fault(s, p, "an id of this kind has 8 bytes");
     case OP_PACKED_VARINT:
-        return varints_fill(p, p + len) || fail(s, p, "a packed integer is malformed");
+        return varints_fill(p, p + len) || set_fault(s, p, "a packed integer is malformed");
     case OP_PACKED64:
-        return len % 8 == 0 || fail(s, p, "packed numbers must fill 8 bytes each");
+        return len % 8 == 0 || set_fault(s, p, "packed numbers must fill 8 bytes each");
     case OP_PACKED32:
-        return len % 4 == 0 || fail(s, p, "packed numbers must fill 4 bytes each");
+        return len % 4 == 0 || set_fault(s, p, "packed numbers must fill 4 bytes each");
     default:
         return true;
     }
@@ -245,11 +245,11 @@ static const uint8_t *skip_scalar(struct scan *s, unsigned wire, const uint8_t *
 
     switch (wire) {
     case PB_VARINT:
-        return pb_varint(&p, end, &v) ? p : fail(s, p, "the integer is malformed");
+        return pb_varint(&p, end, &v) ? p : set_fault(s, p, "the integer is malformed");
     case PB_FIXED64:
-        return end - p >= 8 ? p + 8 : fail(s, p, "cut short");
+        return end - p >= 8 ? p + 8 : set_fault(s, p, "cut short");
     default:
-        return end - p >= 4 ? p + 4 : fail(s, p, "cut short");
+        return end - p >= 4 ? p + 4 : set_fault(s, p, "cut short");
     }
 }
 
@@ -257,7 +257,7 @@ static const uint8_t *skip_scalar(struct scan *s, unsigned wire, const uint8_t *
 static bool scan_message(struct scan *s, const struct table *t, const uint8_t *p, const uint8_t *end, unsigned depth)
 {
     if (depth > VALIDATE_MAX_DEPTH)
-        return fail(s, p, "nested too deep");
+        return set_fault(s, p, "nested too deep");
     while (p < end) {
         const uint8_t *start = p;
         struct action a;
@@ -269,17 +269,17 @@ static bool scan_message(struct scan *s, const struct table *t, const uint8_t *p
             a = t->by_tag[tag];
         } else {
             if (!pb_varint_slow(&p, end, &tag))
-                return fail(s, start, "the field number is malformed");
+                return set_fault(s, start, "the field number is malformed");
             a = action_at(t, tag);
         }
         switch (a.op) {
         case OP_FIXED64:
             if (end - p < 8)
-                return fail(s, start, "cut short");
+                return set_fault(s, start, "cut short");
             p += 8;
             continue;
         case OP_WRONG_WIRE:
-            return fail(s, start, "wrong wire type or field number");
+            return set_fault(s, start, "wrong wire type or field number");
         case OP_SKIP:
             if ((tag & 7) == PB_LEN)
                 break;
@@ -293,7 +293,7 @@ static bool scan_message(struct scan *s, const struct table *t, const uint8_t *p
         default:
             break;
         }
-        p = payload(s, p, end, &len);
+        p = read_payload(s, p, end, &len);
         if (p == NULL)
             return false;
         if (a.op >= OP_MESSAGE) {
@@ -369,7 +369,7 @@ static void name_path(const ProtobufCMessageDescriptor *type, struct bytes messa
     }
 }
 
-static void describe(enum signal signal, struct bytes request, const struct scan *s, struct validation *out)
+static void describe_fault(enum signal signal, struct bytes request, const struct scan *s, struct validation *out)
 {
     char path[160] = "";
 
@@ -386,7 +386,7 @@ bool otlp_validate(enum signal signal, struct bytes request, struct validation *
 
     pthread_once(&compiled, compile_all);
     if (!scan_message(&s, &tables[root_tables[signal]], request.data, s.end, 1)) {
-        describe(signal, request, &s, out);
+        describe_fault(signal, request, &s, out);
         return false;
     }
     out->items = s.items;

@@ -218,7 +218,7 @@ static void book_losses(struct ack *ack)
 }
 
 /* What is still open when the last answer has come goes into its column. */
-static void book(struct ack *ack)
+static void book_open(struct ack *ack)
 {
     const struct outcome *o = &ack->worst;
     const char *reason = o->reason != NULL ? o->reason : "failed";
@@ -263,12 +263,12 @@ void ack_owe(struct ack *ack)
     ack->owed++;
 }
 
-static void answered(struct ack *ack)
+static void take_answer(struct ack *ack)
 {
     assert(ack->owed > 0);
     if (--ack->owed > 0)
         return;
-    book(ack);
+    book_open(ack);
     take_losses(&ack->worst.lost, &ack->dropped, UINT64_MAX);
     turn_defer(ack->turn, &ack->task);
 }
@@ -283,12 +283,12 @@ void ack_settle(struct ack *ack, const struct outcome *outcome)
         outcome = &whole;
     }
     outcome_join(&ack->worst, outcome);
-    answered(ack);
+    take_answer(ack);
 }
 
 void ack_safe(struct ack *ack)
 {
-    answered(ack);
+    take_answer(ack);
 }
 
 void ack_fail(struct ack *ack, enum verdict verdict, const char *reason, const char *fmt, ...)

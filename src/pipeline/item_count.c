@@ -34,7 +34,7 @@ const struct metric_row item_count_duration = {
     .n_bounds = ARRAY_LEN(seconds),
 };
 
-static uint64_t now(void)
+static uint64_t now_ns(void)
 {
     struct timespec t;
 
@@ -44,13 +44,13 @@ static uint64_t now(void)
 
 uint64_t item_count_begin(const struct item_count *c)
 {
-    return c->duration != NULL ? now() : 0;
+    return c->duration != NULL ? now_ns() : 0;
 }
 
 void item_count_end(const struct item_count *c, uint64_t begun)
 {
     if (c->duration != NULL)
-        metric_observe(c->duration, (double)(now() - begun) / 1e9);
+        metric_observe(c->duration, (double)(now_ns() - begun) / 1e9);
 }
 
 void item_count_init(struct item_count *c, struct node *node)

@@ -94,7 +94,7 @@ struct ledger_metrics {
     VEC(struct shown_ledger *) ledgers;
 };
 
-static void give(struct shown *s, uint64_t now)
+static void give_counter(struct shown *s, uint64_t now)
 {
     metric_add(s->metric, now - s->given);
     s->given = now;
@@ -115,7 +115,7 @@ static struct metric *reason_metric(struct ledger_metrics *m, struct shown_ledge
                 *vec_push(&(l)->column) = (struct shown){                                                              \
                     .metric = reason_metric((m), (l), &(l)->rows->column, (l)->ledger->column.v[i_].reason),           \
                 };                                                                                                     \
-            give(&(l)->column.v[i_], (l)->ledger->column.v[i_].items);                                                 \
+            give_counter(&(l)->column.v[i_], (l)->ledger->column.v[i_].items);                                         \
         }                                                                                                              \
     } while (0)
 
@@ -131,14 +131,14 @@ static void give_exporter(struct ledger_metrics *m, struct shown_ledger *l)
         l->sent.metric = metrics_get(m->metrics, &sent_rows[signal].sent, l->labels, 1);
         l->failed.metric = metrics_get(m->metrics, &sent_rows[signal].failed, l->labels, 1);
     }
-    give(&l->sent, l->ledger->delivered);
-    give(&l->failed, failed);
+    give_counter(&l->sent, l->ledger->delivered);
+    give_counter(&l->failed, failed);
 }
 
-static void show(struct ledger_metrics *m, struct shown_ledger *l)
+static void show_ledger(struct ledger_metrics *m, struct shown_ledger *l)
 {
-    give(&l->received, l->ledger->received);
-    give(&l->delivered, l->ledger->delivered);
+    give_counter(&l->received, l->ledger->received);
+    give_counter(&l->delivered, l->ledger->delivered);
     /* During a reload two ledgers can have these labels: each adds its share. */
     metric_set(l->held, l->held->value + (double)l->ledger->held - (double)l->held_given);
     l->held_given = l->ledger->held;
@@ -153,7 +153,7 @@ static void collect(struct metric_hook *hook)
     struct ledger_metrics *m = container_of(hook, struct ledger_metrics, hook);
 
     for (size_t i = 0; i < m->ledgers.n; i++)
-        show(m, m->ledgers.v[i]);
+        show_ledger(m, m->ledgers.v[i]);
 }
 
 struct ledger_metrics *ledger_metrics_new(struct metrics *metrics)
@@ -180,7 +180,7 @@ void ledger_metrics_add(struct ledger_metrics *m, struct ledger *ledger)
     l->delivered.metric = metrics_get(m->metrics, &l->rows->delivered, l->labels, l->n_labels);
     l->held = metrics_get(m->metrics, &l->rows->held, l->labels, l->n_labels);
     *vec_push(&m->ledgers) = l;
-    show(m, l);
+    show_ledger(m, l);
 }
 
 static void take_back(struct metric *x, uint64_t n)
@@ -190,7 +190,7 @@ static void take_back(struct metric *x, uint64_t n)
 }
 
 /* The ledger that takes this one's place begins with all that is on disk: it is not to be counted twice. */
-static void withdraw(struct shown_ledger *l)
+static void withdraw_ledger(struct shown_ledger *l)
 {
     uint64_t dropped = ledger_reasons_total(&l->ledger->dropped);
 
@@ -209,7 +209,7 @@ void ledger_metrics_free(struct ledger_metrics *m)
     metrics_unhook(m->metrics, &m->hook);
     for (size_t i = 0; i < m->ledgers.n; i++) {
         if (m->ledgers.v[i]->ledger->durable)
-            withdraw(m->ledgers.v[i]);
+            withdraw_ledger(m->ledgers.v[i]);
         vec_free(&m->ledgers.v[i]->refused);
         vec_free(&m->ledgers.v[i]->dropped);
         free(m->ledgers.v[i]);

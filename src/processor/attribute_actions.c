@@ -75,7 +75,7 @@ __attribute__((format(printf, 3, 4))) static void fail(const struct checking *k,
 }
 
 /* A key that the action has no use for. */
-static void refuse(const struct checking *k, const char *key, bool given)
+static void refuse_key(const struct checking *k, const char *key, bool given)
 {
     if (given)
         fail(k, key, "action \"%s\" does not use \"%s\"", k->c->action, key);
@@ -96,16 +96,16 @@ static void check_source(const struct checking *k)
              "%s is what an authenticator found out, and these are not served: write client.address, or metadata.<key> "
              "with include_metadata: true in the receiver",
              c->from_context);
-    refuse(k, "pattern", is_given(c->pattern));
-    refuse(k, "converted_type", is_given(c->converted_type));
+    refuse_key(k, "pattern", is_given(c->pattern));
+    refuse_key(k, "converted_type", is_given(c->converted_type));
 }
 
 static void check_no_source(const struct checking *k)
 {
-    refuse(k, "value", has_node(k->c->value));
-    refuse(k, "from_attribute", is_given(k->c->from_attribute));
-    refuse(k, "from_context",
-           is_given(k->c->from_context) && kind_of(k->c->action) != DELETE && kind_of(k->c->action) != HASH);
+    refuse_key(k, "value", has_node(k->c->value));
+    refuse_key(k, "from_attribute", is_given(k->c->from_attribute));
+    refuse_key(k, "from_context",
+               is_given(k->c->from_context) && kind_of(k->c->action) != DELETE && kind_of(k->c->action) != HASH);
 }
 
 static void check_groups(const struct checking *k, const struct regex *r)
@@ -143,7 +143,7 @@ static void check_conversion(const struct checking *k)
     const char *type = k->c->converted_type;
 
     check_no_source(k);
-    refuse(k, "pattern", is_given(k->c->pattern));
+    refuse_key(k, "pattern", is_given(k->c->pattern));
     if (!is_given(type))
         fail(k, "converted_type", "missing required field \"converted_type\" for action \"convert\"");
     else if (strcmp(type, "int") != 0 && strcmp(type, "double") != 0 && strcmp(type, "string") != 0)
@@ -174,7 +174,7 @@ static void check_action(const struct checking *k)
         break;
     default:
         check_no_source(k);
-        refuse(k, "converted_type", is_given(k->c->converted_type));
+        refuse_key(k, "converted_type", is_given(k->c->converted_type));
         check_pattern(k, kind == EXTRACT);
     }
 }
@@ -211,24 +211,24 @@ struct actions {
     struct action v[];
 };
 
-static struct bytes given(const char *s)
+static struct bytes given_bytes(const char *s)
 {
     return is_given(s) ? bytes_str(s) : bytes_of(NULL, 0);
 }
 
 static void action_init(struct action *a, const struct action_config *c)
 {
-    struct bytes context = given(c->from_context), prefix = bytes_str("metadata.");
+    struct bytes context = given_bytes(c->from_context), prefix = bytes_str("metadata.");
 
     a->kind = kind_of(c->action);
-    a->key = given(c->key);
+    a->key = given_bytes(c->key);
     a->has_value = has_node(c->value);
     if (a->has_value)
         any_value_from_yaml(&a->value, c->value);
     a->has_default = has_node(c->default_value);
     if (a->has_default)
         any_value_from_yaml(&a->fallback, c->default_value);
-    a->from_attribute = given(c->from_attribute);
+    a->from_attribute = given_bytes(c->from_attribute);
     if (context.len > prefix.len && memcmp(context.data, prefix.data, prefix.len) == 0)
         context = bytes_skip(context, prefix.len);
     a->from_address = context.len > 0 && strcmp(c->from_context, "client.address") == 0;
@@ -318,8 +318,8 @@ static bool find_source(struct actions *all, const struct action *a, struct attr
     return a->has_default;
 }
 
-static void put(struct actions *all, const struct action *a, struct attribute_list *list,
-                const struct metadata *metadata)
+static void put_attribute(struct actions *all, const struct action *a, struct attribute_list *list,
+                          const struct metadata *metadata)
 {
     struct bytes value;
     size_t at;
@@ -333,7 +333,7 @@ static void put(struct actions *all, const struct action *a, struct attribute_li
         attribute_list_add(list, a->key, value);
 }
 
-static struct bytes hashed(struct bytes in, char hex[2 * SHA256_DIGEST_SIZE + 1])
+static struct bytes hash_hex(struct bytes in, char hex[2 * SHA256_DIGEST_SIZE + 1])
 {
     uint8_t digest[SHA256_DIGEST_SIZE];
     struct sha256_ctx context;
@@ -362,10 +362,10 @@ static struct bytes hash_of(struct attribute_list *list, size_t at)
         memcpy(fixed, v.type == VALUE_INT ? (void *)&v.integer : (void *)&v.number, 8);
         in = bytes_of(fixed, 8);
     }
-    return attribute_list_keep(list, in.data != NULL ? hashed(in, hex) : in);
+    return attribute_list_keep(list, in.data != NULL ? hash_hex(in, hex) : in);
 }
 
-static bool matches(void *arg, struct bytes key)
+static bool key_matches(void *arg, struct bytes key)
 {
     const struct action *a = arg;
 
@@ -388,10 +388,10 @@ static void delete_all(struct action *a, struct attribute_list *list)
     if (a->key.len > 0)
         attribute_list_remove(list, a->key);
     if (a->pattern != NULL)
-        attribute_list_remove_if(list, matches, a);
+        attribute_list_remove_if(list, key_matches, a);
 }
 
-static void extract(const struct action *a, struct attribute_list *list)
+static void extract_groups(const struct action *a, struct attribute_list *list)
 {
     struct bytes found[REGEX_MAX_GROUPS + 1];
     size_t at = attribute_list_find(list, a->key);
@@ -406,7 +406,7 @@ static void extract(const struct action *a, struct attribute_list *list)
         attribute_list_set(list, bytes_str(regex_group_name(a->pattern, i)), attribute_list_keep(list, found[i]));
 }
 
-static void convert(struct actions *all, const struct action *a, struct attribute_list *list)
+static void convert_value(struct actions *all, const struct action *a, struct attribute_list *list)
 {
     size_t at = attribute_list_find(list, a->key);
 
@@ -430,13 +430,13 @@ void actions_apply(struct actions *all, struct attribute_list *list, const struc
             hash_all(a, list);
             break;
         case EXTRACT:
-            extract(a, list);
+            extract_groups(a, list);
             break;
         case CONVERT:
-            convert(all, a, list);
+            convert_value(all, a, list);
             break;
         default:
-            put(all, a, list, metadata);
+            put_attribute(all, a, list, metadata);
         }
     }
 }

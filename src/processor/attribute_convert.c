@@ -67,7 +67,7 @@ static bool read_double(struct bytes s, double *v)
 }
 
 /* What the Go collector's machines make of a double that no int64 holds. */
-static int64_t truncated(double d)
+static int64_t truncate_double(double d)
 {
     return d >= -9223372036854775808.0 && d < 9223372036854775808.0 ? (int64_t)d : INT64_MIN;
 }
@@ -77,7 +77,7 @@ static bool to_int(const struct value *v, struct value *out)
     out->type = VALUE_INT;
     switch (v->type) {
     case VALUE_DOUBLE:
-        out->integer = truncated(v->number);
+        out->integer = truncate_double(v->number);
         return true;
     case VALUE_BOOL:
         out->integer = v->boolean;

@@ -228,7 +228,7 @@ static int create(struct node *node, const void *config, struct error *err)
     return 0;
 }
 
-static void flushed(struct batch_node *n)
+static void shard_flushed(struct batch_node *n)
 {
     assert(n->flushing > 0);
     if (--n->flushing == 0)
@@ -237,10 +237,10 @@ static void flushed(struct batch_node *n)
 
 static void on_idle(struct shard *s)
 {
-    flushed(batch_node_of(s->node));
+    shard_flushed(batch_node_of(s->node));
 }
 
-static void flush(struct batch_node *n, struct shard *s)
+static void flush_shard(struct batch_node *n, struct shard *s)
 {
     n->flushing++;
     shard_flush(s);
@@ -254,11 +254,11 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     n->stopped = done;
     n->flushing = 1;
     if (n->single != NULL)
-        flush(n, n->single);
+        flush_shard(n, n->single);
     for (size_t i = 0; i < n->table.n; i++)
         if (n->table.v[i] != NULL)
-            flush(n, &n->table.v[i]->shard);
-    flushed(n);
+            flush_shard(n, &n->table.v[i]->shard);
+    shard_flushed(n);
 }
 
 static void destroy(struct node *node)

@@ -16,7 +16,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static void move(struct shard *s, enum shard_state to)
+static void enter_state(struct shard *s, enum shard_state to)
 {
     static const uint8_t allowed[] = {
         [SHARD_FILLING] = 1 << SHARD_SENDING | 1 << SHARD_LAST_FILLING,
@@ -91,7 +91,7 @@ static bool has_timer(const struct shard *s)
     return s->config->timeout.ns > 0 && s->config->send_batch_size > 0;
 }
 
-static uint64_t trigger(const struct shard *s)
+static uint64_t trigger_items(const struct shard *s)
 {
     return has_timer(s) ? s->config->send_batch_size : 1;
 }
@@ -107,12 +107,12 @@ static void take_slice(struct shard *s, struct slice *slice)
         give_arrival(s, a);
 }
 
-static uint64_t pending(const struct shard *s)
+static uint64_t pending_items(const struct shard *s)
 {
     return s->batcher.waiting.items;
 }
 
-static struct batch *gather(struct shard *s)
+static struct batch *gather_batch(struct shard *s)
 {
     const struct batcher_limits l = { .least = UINT64_MAX, .most = s->config->send_batch_max_size };
     struct batch *merged;
@@ -134,14 +134,14 @@ static void send_next(struct shard *s, bool by_size)
     struct node *node = s->node;
     struct batch *batch;
 
-    move(s, is_flushing(s) ? SHARD_LAST_SENDING : SHARD_SENDING);
+    enter_state(s, is_flushing(s) ? SHARD_LAST_SENDING : SHARD_SENDING);
     s->by_size = by_size;
     ack_init(&s->ack, &node->host->loop->turn, node->ledger, 0, s->hold_ack, on_sent);
-    batch = gather(s);
+    batch = gather_batch(s);
     s->out_bytes = batch->bytes;
     /* Each send starts the timer anew for what stays. */
     clock_stop(&node->host->loop->clock, &s->timer);
-    if (has_timer(s) && pending(s) > 0)
+    if (has_timer(s) && pending_items(s) > 0)
         clock_start(&node->host->loop->clock, &s->timer, (uint64_t)s->config->timeout.ns, on_due);
     consumer_send(node->out[node->signal], batch, &s->ack);
 }
@@ -163,16 +163,16 @@ static void take_in(struct shard *s, struct arrival *a)
 
 static bool has_room(const struct shard *s)
 {
-    return s->hold_ack || !is_out(s) || pending(s) < trigger(s);
+    return s->hold_ack || !is_out(s) || pending_items(s) < trigger_items(s);
 }
 
 /* Whatever can happen now. */
-static void advance(struct shard *s)
+static void advance_shard(struct shard *s)
 {
     for (;;) {
-        if (!is_out(s) && pending(s) >= trigger(s))
+        if (!is_out(s) && pending_items(s) >= trigger_items(s))
             send_next(s, true);
-        else if (!is_out(s) && pending(s) > 0 && (s->due > 0 || (is_flushing(s) && s->waiting.first == NULL)))
+        else if (!is_out(s) && pending_items(s) > 0 && (s->due > 0 || (is_flushing(s) && s->waiting.first == NULL)))
             send_next(s, false);
         else if (s->waiting.first != NULL && has_room(s))
             take_in(s, pop(&s->waiting));
@@ -180,7 +180,7 @@ static void advance(struct shard *s)
             break;
     }
     if (is_flushing(s) && shard_idle(s)) {
-        move(s, SHARD_FLUSHED);
+        enter_state(s, SHARD_FLUSHED);
         s->on_idle(s);
     }
 }
@@ -189,11 +189,11 @@ static void on_due(struct clock_timer *t)
 {
     struct shard *s = container_of(t, struct shard, timer);
 
-    s->due = pending(s);
-    advance(s);
+    s->due = pending_items(s);
+    advance_shard(s);
 }
 
-static void measure(struct shard *s)
+static void count_send(struct shard *s)
 {
     metric_add(s->by_size ? s->meters->size_sends : s->meters->timeout_sends, 1);
     metric_observe(s->meters->send_size, (double)s->out_items);
@@ -201,7 +201,7 @@ static void measure(struct shard *s)
         metric_observe(s->meters->send_bytes, (double)s->out_bytes);
 }
 
-static void complain(struct shard *s, const struct outcome *o)
+static void complain_failure(struct shard *s, const struct outcome *o)
 {
     if (complaint_due(s->complaint, &s->node->host->loop->clock))
         log_warn(&s->node->log, "Sender failed", F_STR("error", o->why[0] ? o->why : o->reason),
@@ -230,16 +230,16 @@ static void on_sent(struct ack *ack, const struct outcome *outcome)
 {
     struct shard *s = container_of(ack, struct shard, ack);
 
-    move(s, is_flushing(s) ? SHARD_LAST_FILLING : SHARD_FILLING);
+    enter_state(s, is_flushing(s) ? SHARD_LAST_FILLING : SHARD_FILLING);
     if (outcome->verdict == VERDICT_SAFE) {
-        measure(s);
+        count_send(s);
         if (complaint_over(s->complaint))
             log_info(&s->node->log, "Sending works again");
     } else {
-        complain(s, outcome);
+        complain_failure(s, outcome);
     }
     answer_senders(s, outcome);
-    advance(s);
+    advance_shard(s);
 }
 
 static void on_pool_settled(struct ack *ack, const struct outcome *outcome)
@@ -262,7 +262,7 @@ void shard_init(struct shard *s, struct node *node, const struct batch_config *c
 void shard_take(struct shard *s, struct batch *batch, struct ack *ack)
 {
     push(&s->waiting, take_arrival(s, batch, ack));
-    advance(s);
+    advance_shard(s);
 }
 
 bool shard_idle(const struct shard *s)
@@ -272,8 +272,8 @@ bool shard_idle(const struct shard *s)
 
 void shard_flush(struct shard *s)
 {
-    move(s, is_out(s) ? SHARD_LAST_SENDING : SHARD_LAST_FILLING);
-    advance(s);
+    enter_state(s, is_out(s) ? SHARD_LAST_SENDING : SHARD_LAST_FILLING);
+    advance_shard(s);
 }
 
 static void give_up(struct arrival *a)

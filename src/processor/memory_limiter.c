@@ -134,7 +134,7 @@ struct memory_limits memory_limits_of(const struct memory_limiter_config *c, uin
     return (struct memory_limits){ .soft = hard - spike, .hard = hard };
 }
 
-static uint64_t measure(const struct checker *c)
+static uint64_t measure_usage(const struct checker *c)
 {
     uint64_t rss = process_rss(), used = c->host->budget->used;
 
@@ -167,7 +167,7 @@ static uint64_t try_to_free(struct checker *c, uint64_t usage, struct freeing *f
     malloc_trim(0);
     c->last_freed = now;
     c->most_used = c->host->budget->used;
-    after = measure(c);
+    after = measure_usage(c);
     if (after + usage / WORTH > usage) {
         put_off(c, &c->soft);
         put_off(c, &c->hard);
@@ -191,9 +191,9 @@ static void tell_health(const struct checker *c)
     }
 }
 
-static void look(struct checker *c)
+static void check_usage(struct checker *c)
 {
-    uint64_t usage = measure(c);
+    uint64_t usage = measure_usage(c);
     bool refused = c->state != PASSES;
 
     c->used_then = c->host->budget->used;
@@ -230,7 +230,7 @@ static bool is_refused(struct checker *c, enum signal signal)
     const struct budget *share = host_budget(c->host, signal);
 
     if (may_have_changed(c))
-        look(c);
+        check_usage(c);
     return c->state == PAST_HARD || (c->state == PAST_SOFT && share->used >= share->reserve);
 }
 
@@ -239,10 +239,10 @@ static void on_tick(struct clock_timer *t)
     struct checker *c = container_of(t, struct checker, timer);
 
     clock_start(&c->host->loop->clock, t, ns_of(c->config->check_interval), on_tick);
-    look(c);
+    check_usage(c);
 }
 
-static void refuse(struct limiter *l, struct batch *batch, struct ack *ack)
+static void refuse_batch(struct limiter *l, struct batch *batch, struct ack *ack)
 {
     struct outcome o = {
         .verdict = VERDICT_RETRY,
@@ -264,7 +264,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 
     metric_add(l->items.incoming, batch->items);
     if (is_refused(l->checker, batch->signal)) {
-        refuse(l, batch, ack);
+        refuse_batch(l, batch, ack);
         item_count_end(&l->items, begun);
         return;
     }

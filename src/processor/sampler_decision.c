@@ -14,7 +14,7 @@ bool sampler_is_empty_id(struct bytes id)
 }
 
 /* FNV-1a of the seed, lowest byte first, and the bytes. */
-static uint32_t hash(uint32_t seed, struct bytes b)
+static uint32_t hash_seeded(uint32_t seed, struct bytes b)
 {
     uint32_t h = 2166136261u;
 
@@ -35,7 +35,7 @@ static uint64_t randomness_of_hash(uint32_t h)
 
 uint64_t sampler_hash(const struct sampler *p, struct bytes b)
 {
-    return randomness_of_hash(hash((uint32_t)p->config->hash_seed, b));
+    return randomness_of_hash(hash_seeded((uint32_t)p->config->hash_seed, b));
 }
 
 uint64_t sampler_randomness_of_id(struct bytes id)

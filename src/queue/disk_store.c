@@ -112,7 +112,7 @@ static void tell_disk(struct sender *s, const char *what, int status)
     health_fail(&s->node->health[HEALTH_DISK], clock_mono(&s->node->host->loop->clock), HEALTH_RECOVERABLE, text);
 }
 
-static void fail(struct sender *s, struct append *x, int status)
+static void fail_append(struct sender *s, struct append *x, int status)
 {
     tell_disk(s, "cannot write to the queue on disk", status);
     metric_add(s->enqueue_failed, x->batch->items);
@@ -131,7 +131,7 @@ static void on_appended(struct wal_append *a, int status)
     if (status == 0)
         take_in(d, x);
     else
-        fail(d->store.sender, x, status);
+        fail_append(d->store.sender, x, status);
     free_append(x);
     sender_pump(d->store.sender);
 }
@@ -155,7 +155,7 @@ static struct append *make_append(struct disk_store *d, struct batch *batch, str
     return x;
 }
 
-static void refuse(struct sender *s, struct append *x, int rc)
+static void refuse_append(struct sender *s, struct append *x, int rc)
 {
     metric_add(s->enqueue_failed, x->batch->items);
     if (rc == UV_EFBIG)
@@ -173,7 +173,7 @@ static void put(struct store *st, struct batch *batch, struct ack *ack)
     int rc = wal_append(d->wal, &x->a);
 
     if (rc != 0) {
-        refuse(st->sender, x, rc);
+        refuse_append(st->sender, x, rc);
         return;
     }
     d->n_appends++;
@@ -207,7 +207,7 @@ static struct batch *batch_from(struct sender *s, const struct wal_read *r)
     return b;
 }
 
-static void lose(struct sender *s, uint64_t items)
+static void drop_lost(struct sender *s, uint64_t items)
 {
     s->hold.open -= items;
     ledger_drop(s->node->ledger, items, "wal_corrupt");
@@ -228,7 +228,7 @@ static void take_entry(struct disk_store *d, struct wal_read *r)
         sender_push(s, b, r->seq, NULL);
         return;
     }
-    lose(s, r->items + wal_settle(d->wal, r->seq, 0, &(struct wal_reason){ "wal_corrupt", r->items }, 1));
+    drop_lost(s, r->items + wal_settle(d->wal, r->seq, 0, &(struct wal_reason){ "wal_corrupt", r->items }, 1));
     block_unref(r->block);
 }
 
@@ -259,7 +259,7 @@ static void on_read(struct wal_read *r, int status)
 
     d->reading = false;
     if (r->lost > 0)
-        lose(s, r->lost);
+        drop_lost(s, r->lost);
     if ((status == 0 || status == UV_EOF) && complaint_over(&d->unreadable))
         health_ok(&s->node->health[HEALTH_DISK], clock_mono(&s->node->host->loop->clock));
     if (status == 0)
@@ -318,7 +318,7 @@ static void done(struct store *st, const struct queue_entry *e)
         snprintf(dropped[i].reason, sizeof(dropped[i].reason), "%s", lost->v[i].reason);
         dropped[i].items = lost->v[i].items;
     }
-    lose(st->sender, wal_settle(disk_of(st)->wal, e->seq, e->items - losses_total(lost), dropped, lost->n));
+    drop_lost(st->sender, wal_settle(disk_of(st)->wal, e->seq, e->items - losses_total(lost), dropped, lost->n));
 }
 
 static struct amount held(const struct store *st)

@@ -19,7 +19,7 @@ void retry_check(const struct retry_config *c, const char *key, struct check *ck
 }
 
 /* Uniform in [interval * (1 - factor), interval * (1 + factor)]. */
-static uint64_t randomized(uint64_t interval, double factor, struct random *random)
+static uint64_t randomize_interval(uint64_t interval, double factor, struct random *random)
 {
     return (uint64_t)((double)interval * (1 - factor + 2 * factor * random_share(random)));
 }
@@ -38,7 +38,7 @@ bool retry_next(struct retry *r, const struct retry_config *c, bool forever, uin
         return false;
     if (r->interval > most)
         r->interval = most;
-    *delay = randomized(r->interval, c->randomization_factor, random);
+    *delay = randomize_interval(r->interval, c->randomization_factor, random);
     next = (double)r->interval * c->multiplier;
     r->interval = next < (double)most ? (uint64_t)next : most;
     if (peer_ms * NS_PER_MS > *delay)

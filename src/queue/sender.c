@@ -22,7 +22,7 @@
 
 #define STOP_MARGIN (100 * NS_PER_MS) /* before the deadline, to close what is open */
 
-static uint64_t measure(const struct sender *s, uint64_t requests, uint64_t items, uint64_t bytes)
+static uint64_t size_of(const struct sender *s, uint64_t requests, uint64_t items, uint64_t bytes)
 {
     return s->options.sizer == SIZER_REQUESTS ? requests : s->options.sizer == SIZER_ITEMS ? items : bytes;
 }
@@ -31,7 +31,7 @@ uint64_t sender_size(const struct sender *s)
 {
     struct amount a = s->store->ops->held(s->store);
 
-    return measure(s, a.requests, a.items, a.bytes);
+    return size_of(s, a.requests, a.items, a.bytes);
 }
 
 /* ---- entries ---- */
@@ -60,7 +60,7 @@ void sender_end_if_done(struct sender *s, struct queue_entry *e)
 
 static bool has_room(const struct sender *s, const struct batch *b)
 {
-    uint64_t size = measure(s, 1, b->items, b->bytes);
+    uint64_t size = size_of(s, 1, b->items, b->bytes);
 
     return s->options.queue_size == UINT64_MAX || sender_size(s) + size <= s->options.queue_size;
 }
@@ -139,7 +139,7 @@ static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
     } else if (has_room(s, batch) && s->blocked == NULL) {
         s->store->ops->put(s->store, batch, ack);
         turn_defer(&node->host->loop->turn, &s->pump_task); /* so that what comes in one turn can go together */
-    } else if (measure(s, 1, batch->items, batch->bytes) > s->options.queue_size) {
+    } else if (size_of(s, 1, batch->items, batch->bytes) > s->options.queue_size) {
         metric_add(s->enqueue_failed, batch->items);
         batch_unref(batch);
         ack_fail(ack, VERDICT_REJECT, "too_large", "element size too large: the whole queue has no room for it");

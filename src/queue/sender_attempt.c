@@ -17,7 +17,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static void move(struct attempt *a, enum attempt_state to)
+static void enter_state(struct attempt *a, enum attempt_state to)
 {
     static const uint8_t allowed[] = {
         [ATTEMPT_NEW] = 1 << ATTEMPT_UNDER_WAY,
@@ -36,7 +36,7 @@ static void end_attempt(struct attempt *a)
 {
     struct sender *s = a->sender;
 
-    move(a, ATTEMPT_ENDED);
+    enter_state(a, ATTEMPT_ENDED);
     *a->link = a->next;
     if (a->next != NULL)
         a->next->link = a->link;
@@ -109,7 +109,7 @@ static void give_up_attempt(struct attempt *a)
 
 /* ---- tries ---- */
 
-static void complain(struct sender *s, const struct attempt *a, const struct outcome *o, const char *message)
+static void complain_failure(struct sender *s, const struct attempt *a, const struct outcome *o, const char *message)
 {
     if (complaint_due_to(&s->failing, &s->node->host->loop->clock, o->why))
         log_error(&s->node->log, message, F_STR("error", o->why), F_STR("reason", o->reason != NULL ? o->reason : ""),
@@ -128,7 +128,7 @@ static void wait_for_retry(struct attempt *a, const struct outcome *o, uint64_t 
     struct sender *s = a->sender;
     struct clock *clock = &s->node->host->loop->clock;
 
-    move(a, ATTEMPT_WAITING);
+    enter_state(a, ATTEMPT_WAITING);
     metric_add(s->retried, a->batch->items);
     if (complaint_due_to(&s->failing, clock, o->why))
         log_info(&s->node->log, "Exporting failed. Will retry the request after interval.", F_STR("error", o->why),
@@ -177,7 +177,7 @@ static void on_settled(struct ack *ack, const struct outcome *o)
     if (o->verdict == VERDICT_RETRY && try_again(a, o))
         return;
     if (o->verdict != VERDICT_SAFE)
-        complain(s, a, o, "Exporting failed. Dropping data.");
+        complain_failure(s, a, o, "Exporting failed. Dropping data.");
     else if (complaint_over(&s->failing))
         log_info(&s->node->log, "Exporting works again");
     finish_attempt(a, o);
@@ -187,7 +187,7 @@ static void start_try(struct attempt *a)
 {
     struct sender *s = a->sender;
 
-    move(a, ATTEMPT_UNDER_WAY);
+    enter_state(a, ATTEMPT_UNDER_WAY);
     a->begun = clock_mono(&s->node->host->loop->clock);
     ack_init(&a->ack, &s->node->host->loop->turn, NULL, a->batch->items, s->options.wait_for_result, on_settled);
     consumer_send(s->options.attempt, batch_ref(a->batch), &a->ack);

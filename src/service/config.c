@@ -340,7 +340,7 @@ static const struct {
     const char *word, *example;
 } capabilities[] = { [CAPABILITY_STORAGE] = { "storage", "a file_storage" } };
 
-static bool provides(const struct component *c, enum capability capability)
+static bool provides_capability(const struct component *c, enum capability capability)
 {
     return capability == CAPABILITY_STORAGE && c->storage != NULL;
 }
@@ -355,7 +355,7 @@ static void check_extension(struct loader *l, const struct config_component *cc,
         fault_add(faults_of(l), cc->place, path, false,
                   "no %s client extension found: %s names \"%s\", which is not in service::extensions",
                   capabilities[o->capability].word, key, id);
-    else if (extension->component != NULL && !provides(extension->component, o->capability))
+    else if (extension->component != NULL && !provides_capability(extension->component, o->capability))
         fault_add(faults_of(l), cc->place, path, false, "requested extension is not a %s extension: \"%s\"; use %s",
                   capabilities[o->capability].word, id, capabilities[o->capability].example);
 }

@@ -28,7 +28,7 @@ struct claims {
     VEC(const char *) writes;
 };
 
-static bool clash(const struct claim *a, const struct claim *b)
+static bool claims_clash(const struct claim *a, const struct claim *b)
 {
     if ((a->shareable && b->shareable) || (a->port == NULL) != (b->port == NULL))
         return false;
@@ -38,13 +38,13 @@ static bool clash(const struct claim *a, const struct claim *b)
            (a->place[0] == '*' || b->place[0] == '*' || strcmp(a->place, b->place) == 0);
 }
 
-static void add(struct claims *c, const char *path, struct claim x)
+static void add_claim(struct claims *c, const char *path, struct claim x)
 {
     x.owner = c->owner;
     for (size_t i = 0; i < c->all.n && c->cc != NULL; i++) {
         struct check ck;
 
-        if (!clash(&c->all.v[i], &x))
+        if (!claims_clash(&c->all.v[i], &x))
             continue;
         ck = config_check_of(c->l, c->cc);
         check_fail(&ck, path, "%s is taken by %s (%s); give one of them another %s", x.what, c->all.v[i].owner,
@@ -90,7 +90,7 @@ void claim_address(struct claims *c, const char *path, const char *endpoint, con
         x.place = host_of(a, endpoint, (size_t)(colon - endpoint));
         x.port = colon + 1;
     }
-    add(c, path, x);
+    add_claim(c, path, x);
 }
 
 void claim_directory(struct claims *c, const char *path, const char *directory)
@@ -100,7 +100,7 @@ void claim_directory(struct claims *c, const char *path, const char *directory)
     while (n > 1 && directory[n - 1] == '/')
         n--;
     claim_writes(c, directory);
-    add(c, path, (struct claim){ .what = directory, .place = arena_strndup(&c->l->config->arena, directory, n) });
+    add_claim(c, path, (struct claim){ .what = directory, .place = arena_strndup(&c->l->config->arena, directory, n) });
 }
 
 void claim_output(struct claims *c, const char *output)

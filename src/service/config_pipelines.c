@@ -6,7 +6,7 @@
 /* --- references --- */
 
 /* The component that a pipeline's list names. Receivers and exporters may be connectors. */
-static struct config_component *resolve(struct loader *l, enum component_kind kind, const char *id)
+static struct config_component *resolve_component(struct loader *l, enum component_kind kind, const char *id)
 {
     struct config_component *cc = config_find(l->config, kind, id);
 
@@ -82,7 +82,7 @@ static void load_references(struct loader *l, enum component_kind kind, const st
             continue;
         }
         id = config_trim(a, item->text);
-        cc = resolve(l, kind, id);
+        cc = resolve_component(l, kind, id);
         if (cc == NULL) {
             not_configured(l, kind, id, item, path);
             continue;

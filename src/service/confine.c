@@ -153,7 +153,7 @@ static size_t size_for(long version)
 }
 
 /* What may be done at and beneath a place. */
-static int allow(int rules, const char *place, uint64_t handled)
+static int allow_path(int rules, const char *place, uint64_t handled)
 {
     const uint64_t of_files = FS_WRITE_FILE | FS_TRUNCATE;
     const uint64_t of_directories = FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_SOCK;
@@ -179,7 +179,7 @@ static int restrict_files(const struct confinement *c, long version)
     if (rules < 0)
         return -errno;
     for (size_t i = 0; i < c->places.n && rc == 0; i++)
-        rc = allow(rules, c->places.v[i], handled.fs);
+        rc = allow_path(rules, c->places.v[i], handled.fs);
     if (rc == 0 && syscall(SYS_landlock_restrict_self, rules, 0) != 0)
         rc = -errno;
     close(rules);

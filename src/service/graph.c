@@ -56,7 +56,7 @@ int graph_start(struct graph *g, struct error *err)
     return 0;
 }
 
-static void finish(struct graph *g)
+static void finish_walk(struct graph *g)
 {
     g->finished = true;
     clock_stop(&g->host->loop->clock, &g->timer);
@@ -99,13 +99,13 @@ static void let_go(struct graph *g)
         turn_defer(&g->host->loop->turn, &g->advance);
 }
 
-static void advance(struct turn_task *task)
+static void advance_walk(struct turn_task *task)
 {
     struct graph *g = container_of(task, struct graph, advance);
     size_t last = g->order.n > 0 ? g->order.v[g->order.n - 1]->rank : 0;
 
     if (g->cut || g->rank > last) {
-        finish(g);
+        finish_walk(g);
         return;
     }
     g->waiting_for = 1;
@@ -138,7 +138,7 @@ static void on_last_wait_over(struct clock_timer *t)
         if (what != NULL)
             end_process(g->order.v[i], what);
     }
-    finish(g);
+    finish_walk(g);
 }
 
 static void on_deadline(struct clock_timer *t)
@@ -169,7 +169,7 @@ void graph_stop(struct graph *g, uint64_t deadline, void (*done)(struct graph *,
     g->deadline = deadline;
     g->done = done;
     g->arg = arg;
-    g->advance.run = advance;
+    g->advance.run = advance_walk;
     clock_start(&g->host->loop->clock, &g->timer, deadline > now ? deadline - now : 0, on_deadline);
     turn_defer(&g->host->loop->turn, &g->advance);
 }

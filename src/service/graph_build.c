@@ -89,7 +89,7 @@ static struct exporter_tap *get_exporter_tap(struct graph *g, const struct confi
 typedef VEC(struct consumer *) consumers;
 
 /* One consumer for all of them. Empties the list. */
-static struct consumer *join(struct graph *g, consumers *list)
+static struct consumer *join_consumers(struct graph *g, consumers *list)
 {
     struct consumer *one = NULL;
 
@@ -101,7 +101,7 @@ static struct consumer *join(struct graph *g, consumers *list)
     return one;
 }
 
-static bool listed(struct config_component *const *list, size_t n, const struct config_component *cc)
+static bool is_listed(struct config_component *const *list, size_t n, const struct config_component *cc)
 {
     for (size_t i = 0; i < n; i++)
         if (list[i] == cc)
@@ -117,12 +117,12 @@ static struct consumer *entries_after(struct graph *g, const struct config_compo
     for (size_t i = 0; i < g->config->n_pipelines; i++) {
         const struct config_pipeline *p = &g->config->pipelines[i];
 
-        if (p->signal == (int)signal && listed(p->receivers, p->n_receivers, cc)) {
+        if (p->signal == (int)signal && is_listed(p->receivers, p->n_receivers, cc)) {
             assert(g->pipes[i].tap != NULL);
             *vec_push(&list) = g->pipes[i].tap;
         }
     }
-    return join(g, &list);
+    return join_consumers(g, &list);
 }
 
 /* A connector is one node for each signal that comes out of it. */
@@ -156,7 +156,7 @@ static struct consumer *link_exporters(struct graph *g, const struct pipe *pipe)
         else
             *vec_push(&list) = get_exporter_tap(g, p->exporters[i], (enum signal)p->signal)->tap;
     }
-    return join(g, &list);
+    return join_consumers(g, &list);
 }
 
 static void link_pipe(struct graph *g, struct pipe *pipe)
@@ -192,11 +192,11 @@ static void link_receivers(struct graph *g, const struct config_pipeline *p)
 }
 
 /* Does pipeline a feed pipeline b through a connector? */
-static bool feeds(const struct config_pipeline *a, const struct config_pipeline *b)
+static bool feeds_pipeline(const struct config_pipeline *a, const struct config_pipeline *b)
 {
     for (size_t i = 0; i < a->n_exporters; i++)
         if (a->exporters[i]->component->kind == COMPONENT_CONNECTOR &&
-            listed(b->receivers, b->n_receivers, a->exporters[i]) &&
+            is_listed(b->receivers, b->n_receivers, a->exporters[i]) &&
             connector_supports(a->exporters[i]->component, (enum signal)a->signal, (enum signal)b->signal))
             return true;
     return false;
@@ -216,7 +216,7 @@ static void sort_pipes(struct graph *g)
             bool ready = !done[i];
 
             for (size_t k = 0; ready && k < n; k++)
-                ready = done[k] || !feeds(&g->config->pipelines[k], &g->config->pipelines[i]);
+                ready = done[k] || !feeds_pipeline(&g->config->pipelines[k], &g->config->pipelines[i]);
             if (ready) {
                 done[i] = true;
                 g->topo[placed++] = i;
@@ -227,7 +227,7 @@ static void sort_pipes(struct graph *g)
     free(done);
 }
 
-static void place(struct graph *g, struct graph_node *gn, size_t rank)
+static void place_node(struct graph *g, struct graph_node *gn, size_t rank)
 {
     if (gn->placed)
         return;
@@ -240,7 +240,7 @@ static void place_kind(struct graph *g, enum component_kind kind, size_t rank)
 {
     for (size_t i = 0; i < g->nodes.n; i++)
         if (g->nodes.v[i]->config->component->kind == kind)
-            place(g, g->nodes.v[i], rank);
+            place_node(g, g->nodes.v[i], rank);
 }
 
 /* A connector stops when all that feed it have, and before what it feeds. */
@@ -250,11 +250,11 @@ static size_t place_pipe(struct graph *g, const struct pipe *pipe, size_t rank)
         struct graph_node *gn = g->nodes.v[i];
 
         if (gn->config->component->kind == COMPONENT_CONNECTOR && (int)gn->to == pipe->config->signal &&
-            listed(pipe->config->receivers, pipe->config->n_receivers, gn->config))
-            place(g, gn, rank++);
+            is_listed(pipe->config->receivers, pipe->config->n_receivers, gn->config))
+            place_node(g, gn, rank++);
     }
     for (size_t i = 0; i < pipe->config->n_processors; i++)
-        place(g, pipe->processors[i], rank++);
+        place_node(g, pipe->processors[i], rank++);
     return rank;
 }
 
@@ -267,7 +267,7 @@ static void place_all(struct graph *g)
         rank = place_pipe(g, &g->pipes[g->topo[i]], rank);
     place_kind(g, COMPONENT_EXPORTER, rank++);
     for (size_t i = g->config->n_extensions; i-- > 0;)
-        place(g, make_node(g, g->config->extensions[i], SIGNAL_COUNT, SIGNAL_COUNT, NULL), rank++);
+        place_node(g, make_node(g, g->config->extensions[i], SIGNAL_COUNT, SIGNAL_COUNT, NULL), rank++);
     assert(g->order.n == g->nodes.n);
 }
 
@@ -306,7 +306,7 @@ static bool is_kept(const struct graph *g, const struct pipe *pipe)
         if (p->exporters[i]->component->keeps != NULL && p->exporters[i]->component->keeps(p->exporters[i]->config))
             return true;
     for (size_t i = 0; i < g->config->n_pipelines; i++)
-        if (g->pipes[i].kept && feeds(p, g->pipes[i].config))
+        if (g->pipes[i].kept && feeds_pipeline(p, g->pipes[i].config))
             return true;
     return false;
 }

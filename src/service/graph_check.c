@@ -19,7 +19,7 @@ bool connector_supports(const struct component *connector, enum signal from, enu
     return from == to && (connector->signals & SIGNAL_BIT(from)) != 0;
 }
 
-static void report(struct checker *c, const struct config_pipeline *p, char *text)
+static void report_fault(struct checker *c, const struct config_pipeline *p, char *text)
 {
     c->faults++;
     c->fault(c->arg, p, text);
@@ -31,7 +31,7 @@ static bool is_connector(const struct config_component *cc)
     return cc->component->kind == COMPONENT_CONNECTOR;
 }
 
-static bool listed(struct config_component *const *list, size_t n, const struct config_component *cc)
+static bool is_listed(struct config_component *const *list, size_t n, const struct config_component *cc)
 {
     for (size_t i = 0; i < n; i++)
         if (list[i] == cc)
@@ -39,7 +39,7 @@ static bool listed(struct config_component *const *list, size_t n, const struct 
     return false;
 }
 
-static bool carries(const struct config_component *cc, int signal)
+static bool carries_signal(const struct config_component *cc, int signal)
 {
     return (cc->component->signals & SIGNAL_BIT((unsigned)signal)) != 0;
 }
@@ -48,20 +48,21 @@ static void check_ends(struct checker *c, const struct config_pipeline *p, struc
                        size_t n, const char *kind)
 {
     for (size_t i = 0; i < n; i++)
-        if (!is_connector(list[i]) && !carries(list[i], p->signal))
-            report(c, p,
-                   mem_printf("failed to create \"%s\" %s for data type \"%s\": telemetry type is not supported",
-                              list[i]->id, kind, signal_table[p->signal].name));
+        if (!is_connector(list[i]) && !carries_signal(list[i], p->signal))
+            report_fault(c, p,
+                         mem_printf("failed to create \"%s\" %s for data type \"%s\": telemetry type is not supported",
+                                    list[i]->id, kind, signal_table[p->signal].name));
 }
 
 static void check_signals(struct checker *c, const struct config_pipeline *p)
 {
     check_ends(c, p, p->receivers, p->n_receivers, "receiver");
     for (size_t i = 0; i < p->n_processors; i++)
-        if (!carries(p->processors[i], p->signal))
-            report(c, p,
-                   mem_printf("failed to create \"%s\" processor, in pipeline \"%s\": telemetry type is not supported",
-                              p->processors[i]->id, p->id));
+        if (!carries_signal(p->processors[i], p->signal))
+            report_fault(
+                c, p,
+                mem_printf("failed to create \"%s\" processor, in pipeline \"%s\": telemetry type is not supported",
+                           p->processors[i]->id, p->id));
     check_ends(c, p, p->exporters, p->n_exporters, "exporter");
 }
 
@@ -71,10 +72,10 @@ static bool has_partner(const struct config *config, const struct config_compone
     for (size_t i = 0; i < config->n_pipelines; i++) {
         const struct config_pipeline *q = &config->pipelines[i];
 
-        if (as_exporter && listed(q->receivers, q->n_receivers, cc) &&
+        if (as_exporter && is_listed(q->receivers, q->n_receivers, cc) &&
             connector_supports(cc->component, (enum signal)signal, (enum signal)q->signal))
             return true;
-        if (!as_exporter && listed(q->exporters, q->n_exporters, cc) &&
+        if (!as_exporter && is_listed(q->exporters, q->n_exporters, cc) &&
             connector_supports(cc->component, (enum signal)q->signal, (enum signal)signal))
             return true;
     }
@@ -90,7 +91,8 @@ static void check_connector(struct checker *c, const struct config_component *cc
     for (size_t i = 0; i < c->config->n_pipelines; i++) {
         const struct config_pipeline *p = &c->config->pipelines[i];
 
-        if (!(as_exporter ? listed(p->exporters, p->n_exporters, cc) : listed(p->receivers, p->n_receivers, cc)) ||
+        if (!(as_exporter ? is_listed(p->exporters, p->n_exporters, cc)
+                          : is_listed(p->receivers, p->n_receivers, cc)) ||
             has_partner(c->config, cc, p->signal, as_exporter))
             continue;
         if (first == NULL)
@@ -98,10 +100,10 @@ static void check_connector(struct checker *c, const struct config_component *cc
         buf_printf(&names, "%s%s", names.len > 0 ? " " : "", p->id);
     }
     if (first != NULL)
-        report(c, first,
-               mem_printf("connector \"%s\" used as %s in [%s] pipeline but not used in any supported %s pipeline",
-                          cc->id, as_exporter ? "exporter" : "receiver", buf_cstr(&names),
-                          as_exporter ? "receiver" : "exporter"));
+        report_fault(
+            c, first,
+            mem_printf("connector \"%s\" used as %s in [%s] pipeline but not used in any supported %s pipeline", cc->id,
+                       as_exporter ? "exporter" : "receiver", buf_cstr(&names), as_exporter ? "receiver" : "exporter"));
     buf_free(&names);
 }
 
@@ -134,7 +136,7 @@ static void report_cycle(struct checker *c, const struct hop *path, size_t from,
     for (size_t i = from; i < n; i++)
         put_hop(&b, c->config, &path[i], &path[i + 1 < n ? i + 1 : from]);
     put_hop(&b, c->config, &path[from], &path[from + 1 < n ? from + 1 : from]);
-    report(c, &c->config->pipelines[path[from].pipeline], mem_printf("cycle detected: %s", buf_cstr(&b)));
+    report_fault(c, &c->config->pipelines[path[from].pipeline], mem_printf("cycle detected: %s", buf_cstr(&b)));
     buf_free(&b);
 }
 
@@ -149,7 +151,7 @@ static bool next_fed(const struct config *config, struct hop *h, size_t *fed)
         for (; is_connector(cc) && h->next < config->n_pipelines; h->next++) {
             const struct config_pipeline *q = &config->pipelines[h->next];
 
-            if (listed(q->receivers, q->n_receivers, cc) &&
+            if (is_listed(q->receivers, q->n_receivers, cc) &&
                 connector_supports(cc->component, (enum signal)p->signal, (enum signal)q->signal)) {
                 h->through = cc;
                 *fed = h->next++;

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static void tell(struct notify *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void tell_manager(struct notify *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* One datagram. If the manager does not take it, it finds out by its own timeouts. */
-static void tell(struct notify *n, const char *fmt, ...)
+static void tell_manager(struct notify *n, const char *fmt, ...)
 {
     char text[512];
     va_list args;
@@ -73,24 +73,24 @@ static void on_watchdog(struct clock_timer *t)
 {
     struct notify *n = container_of(t, struct notify, watchdog);
 
-    tell(n, "WATCHDOG=1");
+    tell_manager(n, "WATCHDOG=1");
     clock_start(n->clock, t, n->watchdog_interval, on_watchdog);
 }
 
 void notify_ready(struct notify *n, const char *status)
 {
-    tell(n, "READY=1\nSTATUS=%s", status);
+    tell_manager(n, "READY=1\nSTATUS=%s", status);
     if (n->watchdog_interval > 0 && !clock_armed(&n->watchdog))
         clock_start(n->clock, &n->watchdog, n->watchdog_interval, on_watchdog);
 }
 
 void notify_reloading(struct notify *n)
 {
-    tell(n, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=Reading the configuration anew.",
-         clock_mono(n->clock) / NS_PER_US);
+    tell_manager(n, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=Reading the configuration anew.",
+                 clock_mono(n->clock) / NS_PER_US);
 }
 
 void notify_stopping(struct notify *n)
 {
-    tell(n, "STOPPING=1\nSTATUS=Handing on what is held.");
+    tell_manager(n, "STOPPING=1\nSTATUS=Handing on what is held.");
 }

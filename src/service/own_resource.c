@@ -10,7 +10,7 @@
 #include <string.h>
 #include <uv.h>
 
-static struct own_attribute *find(struct own_resource *r, const char *name)
+static struct own_attribute *find_attribute(struct own_resource *r, const char *name)
 {
     for (size_t i = 0; i < r->n; i++)
         if (strcmp(r->v[i].name, name) == 0)
@@ -18,9 +18,9 @@ static struct own_attribute *find(struct own_resource *r, const char *name)
     return NULL;
 }
 
-static void set(struct own_resource *r, const char *name, const char *value)
+static void set_attribute(struct own_resource *r, const char *name, const char *value)
 {
-    struct own_attribute *a = find(r, name);
+    struct own_attribute *a = find_attribute(r, name);
 
     if (a != NULL)
         free(a->value);
@@ -31,7 +31,7 @@ static void set(struct own_resource *r, const char *name, const char *value)
 
 static void take_out(struct own_resource *r, const char *name)
 {
-    struct own_attribute *a = find(r, name);
+    struct own_attribute *a = find_attribute(r, name);
 
     if (a == NULL)
         return;
@@ -48,14 +48,14 @@ static int by_name(const void *a, const void *b)
 void own_resource_init(struct own_resource *r, const char *instance_id, const struct string_map *changes)
 {
     *r = (struct own_resource){ .v = mem_zalloc((changes->n + 3) * sizeof(*r->v)) };
-    set(r, "service.instance.id", instance_id);
-    set(r, "service.name", "otelcd");
-    set(r, "service.version", OTELCD_VERSION);
+    set_attribute(r, "service.instance.id", instance_id);
+    set_attribute(r, "service.name", "otelcd");
+    set_attribute(r, "service.version", OTELCD_VERSION);
     for (size_t i = 0; i < changes->n; i++) {
         if (changes->v[i].value == NULL)
             take_out(r, changes->v[i].key);
         else
-            set(r, changes->v[i].key, changes->v[i].value);
+            set_attribute(r, changes->v[i].key, changes->v[i].value);
     }
     qsort(r->v, r->n, sizeof(*r->v), by_name);
 }

@@ -75,7 +75,7 @@ struct service {
 };
 
 static void begin_stop(struct service *s);
-static void reload(struct service *s);
+static void reload_config(struct service *s);
 
 static void enter_phase(struct service *s, enum phase to)
 {
@@ -200,7 +200,7 @@ static void divide_budget(struct service *s, const struct config *c)
 }
 
 /* The log, the budget and the level as this configuration wants them. */
-static int adopt(struct service *s, struct running *r, struct error *err)
+static int adopt_config(struct service *s, struct running *r, struct error *err)
 {
     const struct service_config *c = r->config->service;
 
@@ -260,7 +260,7 @@ static void begin_running(struct service *s, enum log_level level, const char *t
         begin_stop(s);
     } else if (s->reload_again) {
         s->reload_again = false;
-        reload(s);
+        reload_config(s);
     }
 }
 
@@ -287,7 +287,7 @@ static void begin_stop(struct service *s)
     stop_running(s);
 }
 
-static void fail(struct service *s, const struct error *err)
+static void stop_failed(struct service *s, const struct error *err)
 {
     log_error(&s->log, "Cannot go on", F_STR("error", err->text));
     s->exit_code = EXIT_CODE_FAILED;
@@ -311,7 +311,7 @@ static void unwatch_signals(struct service *s)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-static void end(struct service *s)
+static void end_service(struct service *s)
 {
     enter_phase(s, ENDED);
     listener_handover_close(&s->listeners.handover); /* the end came while reloading */
@@ -330,8 +330,8 @@ static void on_next_stopped(struct service *s)
     s->now = s->next;
     s->next = (struct running){ 0 };
     s->now.telemetry = (struct own_telemetry){ 0 };
-    if (adopt(s, &s->now, &err) != 0 || start_running(s, &s->now, &err) != 0) {
-        fail(s, &err);
+    if (adopt_config(s, &s->now, &err) != 0 || start_running(s, &s->now, &err) != 0) {
+        stop_failed(s, &err);
         return;
     }
     say_still_old(s, LOG_WARN, "Running on the old configuration");
@@ -347,7 +347,7 @@ static void switch_over(struct service *s)
     free_running(&s->now);
     s->now = s->next;
     s->next = (struct running){ .config = old };
-    if (adopt(s, &s->now, &err) == 0 && start_running(s, &s->now, &err) == 0) {
+    if (adopt_config(s, &s->now, &err) == 0 && start_running(s, &s->now, &err) == 0) {
         free_running(&s->next);
         process_metrics_reloaded(&s->process, true);
         log_faults(s, &s->now.config->faults);
@@ -369,7 +369,7 @@ static void on_running_stopped(void *arg)
     } else {
         if (s->phase == RELOADING)
             log_info(&s->log, "Starting shutdown...");
-        end(s);
+        end_service(s);
     }
 }
 
@@ -387,7 +387,7 @@ static bool may_write(struct service *s, const struct config *config)
 }
 
 /* What is wrong is found before anything is stopped. */
-static void reload(struct service *s)
+static void reload_config(struct service *s)
 {
     struct config *config;
     enum metric_level level = s->host.level;
@@ -437,7 +437,7 @@ static void on_signal(uv_signal_t *handle, int number)
     if (number != SIGHUP)
         on_end_signal(s, number);
     else if (s->phase == RUNNING)
-        reload(s);
+        reload_config(s);
     else
         s->reload_again = true;
 }
@@ -542,8 +542,8 @@ static void start(struct service *s)
     struct error err = { 0 };
 
     watch_signals(s);
-    if (adopt(s, &s->now, &err) != 0) {
-        fail(s, &err);
+    if (adopt_config(s, &s->now, &err) != 0) {
+        stop_failed(s, &err);
         return;
     }
     log_faults(s, &s->now.config->faults);
@@ -552,7 +552,7 @@ static void start(struct service *s)
     if (s->now.config->service->sandbox)
         confine(&s->confinement, s->now.config, &s->log);
     if (start_running(s, &s->now, &err) != 0)
-        fail(s, &err);
+        stop_failed(s, &err);
     else
         say_ready(s);
 }

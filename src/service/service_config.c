@@ -138,7 +138,7 @@ enum log_level logs_level(const struct logs_config *c)
     return levels[c->level];
 }
 
-static const struct yaml_node *below(const struct yaml_node *n, const char *a, const char *b, const char *c)
+static const struct yaml_node *node_below(const struct yaml_node *n, const char *a, const char *b, const char *c)
 {
     n = yaml_get(n, "telemetry");
     n = a != NULL ? yaml_get(n, a) : n;
@@ -207,7 +207,7 @@ static void finish_readers(struct arena *a, struct service_config *c, const stru
                            struct faults *faults)
 {
     const struct metrics_config *m = &c->telemetry.metrics;
-    const struct yaml_node *list = below(node, "metrics", "readers", NULL);
+    const struct yaml_node *list = node_below(node, "metrics", "readers", NULL);
     const struct reader_config *readers = m->readers.v;
     bool given = list != NULL && list->kind == YAML_LIST;
 
@@ -215,10 +215,10 @@ static void finish_readers(struct arena *a, struct service_config *c, const stru
     if (m->level == LEVEL_NONE)
         return;
     if (m->address[0] != '\0') {
-        c->scrapes[c->n_scrapes].place = below(node, "metrics", "address", NULL);
+        c->scrapes[c->n_scrapes].place = node_below(node, "metrics", "address", NULL);
         if (!parse_address(a, m->address, &c->scrapes[c->n_scrapes++]))
-            fault_add(faults, below(node, "metrics", "address", NULL), "service::telemetry::metrics::address", false,
-                      "\"%s\" is not host:port", m->address);
+            fault_add(faults, node_below(node, "metrics", "address", NULL), "service::telemetry::metrics::address",
+                      false, "\"%s\" is not host:port", m->address);
     }
     for (size_t i = 0; i < m->readers.n; i++) {
         const struct yaml_node *place = given ? list->items[i] : node;
@@ -337,7 +337,7 @@ static void warn_of(const struct yaml_node *n, const char *group, const char *ke
     char path[128];
 
     snprintf(path, sizeof(path), "service::telemetry::%s::%s", group, key);
-    fault_add(faults, below(n, group, key, NULL), path, true, "%s; remove this key", text);
+    fault_add(faults, node_below(n, group, key, NULL), path, true, "%s; remove this key", text);
 }
 
 /* What is read and has no effect: it is warned about and then as if it had not been written. */
@@ -375,11 +375,11 @@ static void finish_initial_fields(const struct yaml_node *n, struct faults *faul
 static void finish_logs(const struct logs_config *l, const struct yaml_node *node, struct faults *faults)
 {
     if (l->output_paths.n < 1 || l->output_paths.n > LOG_OUTPUTS_MAX)
-        fault_add(faults, below(node, "logs", "output_paths", NULL), "service::telemetry::logs::output_paths", false,
-                  "write 1 to %d outputs: stderr, stdout or files", LOG_OUTPUTS_MAX);
+        fault_add(faults, node_below(node, "logs", "output_paths", NULL), "service::telemetry::logs::output_paths",
+                  false, "write 1 to %d outputs: stderr, stdout or files", LOG_OUTPUTS_MAX);
     for (size_t i = 0; i < l->error_output_paths.n; i++)
         if (strcmp(l->error_output_paths.v[i], "stderr") != 0 && strcmp(l->error_output_paths.v[i], "stdout") != 0)
-            fault_add(faults, below(node, "logs", "error_output_paths", NULL),
+            fault_add(faults, node_below(node, "logs", "error_output_paths", NULL),
                       "service::telemetry::logs::error_output_paths", false, "only stderr or stdout is served here");
     finish_initial_fields(l->initial_fields, faults);
 }

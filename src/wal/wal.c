@@ -29,7 +29,7 @@ void wal_path(const struct wal *w, uint64_t first, char out[PATH_MAX_WAL])
 
 static void begin_group(struct wal *w);
 
-static void move(struct wal_group *g, enum wal_group_state to)
+static void move_group(struct wal_group *g, enum wal_group_state to)
 {
     static const uint8_t allowed[] = {
         [WAL_GROUP_IDLE] = 1 << WAL_GROUP_APPENDING | 1 << WAL_GROUP_ROTATING | 1 << WAL_GROUP_FREEING,
@@ -59,7 +59,7 @@ static uint64_t used_bytes(const struct wal *w)
 }
 
 /* The largest record that a segment has room for, whatever else is in it. */
-static uint64_t longest(const struct wal *w)
+static uint64_t longest_record(const struct wal *w)
 {
     return w->segment_bytes - WAL_HEAD - 2ull * RESERVE;
 }
@@ -143,7 +143,7 @@ static void take_appends(struct wal *w, struct wal_group *g)
     struct wal_record r = { .type = WAL_DATA, .time = clock_wall(&w->loop->clock) };
 
     while (w->waiting != NULL && (g->n == 0 || g->bytes + wal_padded(w->waiting->length) <= GROUP_BYTES) &&
-           (g->n == 0 || g->bytes + wal_padded(w->waiting->length) <= longest(w))) {
+           (g->n == 0 || g->bytes + wal_padded(w->waiting->length) <= longest_record(w))) {
         struct wal_append *a = w->waiting;
 
         w->waiting = a->next;
@@ -233,14 +233,14 @@ static void take_work(struct wal *w, struct wal_group *g)
 
     clear_group(w, g);
     if (take_freeing_note(w, g)) {
-        move(g, WAL_GROUP_FREEING);
+        move_group(g, WAL_GROUP_FREEING);
         return;
     }
     take_appends(w, g);
     if (w->dirty)
         put_note(w, g);
     full = w->writer.fd < 0 || w->writer.at + g->bytes + g->note.len + room_behind(w, g) > w->writer.size;
-    move(g, full ? WAL_GROUP_ROTATING : WAL_GROUP_APPENDING);
+    move_group(g, full ? WAL_GROUP_ROTATING : WAL_GROUP_APPENDING);
 }
 
 static void run_group(struct job *job)
@@ -333,7 +333,7 @@ static void on_group_done(struct job *job)
 
     if (g->state == WAL_GROUP_ROTATING)
         w->stuck = !g->rotated;
-    move(g, WAL_GROUP_IDLE);
+    move_group(g, WAL_GROUP_IDLE);
     g->first = NULL;
     take_results(w, g);
     if (result == 0)
@@ -364,7 +364,7 @@ int wal_append(struct wal *w, struct wal_append *a)
 
     for (size_t i = 0; i < a->n_parts; i++)
         length += a->parts[i].len;
-    if (wal_padded(length) > longest(w))
+    if (wal_padded(length) > longest_record(w))
         return UV_EFBIG;
     if (used_bytes(w) + w->waiting_bytes + (is_idle(w) ? 0 : w->group.bytes) + length + w->segment_bytes > w->max_bytes)
         return UV_ENOSPC;

@@ -39,7 +39,7 @@ static int sync_file(struct wal *w, int fd)
 }
 
 /* On a disk that is nearly full, the next smaller size that there is room for: what fits is what can be kept. */
-static int allocate(struct wal_group *g, int fd, uint64_t *size)
+static int allocate_segment(struct wal_group *g, int fd, uint64_t *size)
 {
     const struct wal_io *io = g->wal->io;
     int rc;
@@ -67,7 +67,7 @@ static int make_segment(struct wal_group *g)
     if (fd < 0)
         return fd;
     wal_head_put(head, &g->head);
-    rc = allocate(g, fd, &size);
+    rc = allocate_segment(g, fd, &size);
     if (rc == 0)
         rc = write_all(w, fd, parts, 2, 0, &g->written);
     if (rc == 0 && w->sync)
@@ -90,7 +90,7 @@ static int make_segment(struct wal_group *g)
 }
 
 /* head, content and padding of each record, then the note. */
-static void gather(struct wal_group *g)
+static void gather_parts(struct wal_group *g)
 {
     static uint8_t zeros[8];
     uint8_t *head = g->heads.data;
@@ -148,7 +148,7 @@ void wal_group_run(struct wal_group *g)
         g->status = make_segment(g);
     if (g->status != 0)
         return;
-    gather(g);
+    gather_parts(g);
     if (g->parts.n > 0) {
         g->status = write_all(w, w->writer.fd, g->parts.v, g->parts.n, w->writer.at, &g->written);
         if (g->status == 0)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-static int result(int rc)
+static int errno_result(int rc)
 {
     return rc < 0 ? -errno : rc;
 }
@@ -24,7 +24,7 @@ static int sync_directory(void *arg, const char *path)
     (void)arg;
     if (fd < 0)
         return -errno;
-    rc = result(fsync(fd));
+    rc = errno_result(fsync(fd));
     close(fd);
     return rc;
 }
@@ -76,7 +76,7 @@ static int lock(void *arg, const char *path)
 static int close_file(void *arg, int fd)
 {
     (void)arg;
-    return result(close(fd));
+    return errno_result(close(fd));
 }
 
 static void unlock(void *arg, int fd)
@@ -148,25 +148,25 @@ static int64_t write_file(void *arg, int fd, const struct iovec *parts, int n, u
 static int sync_file(void *arg, int fd)
 {
     (void)arg;
-    return result(fdatasync(fd));
+    return errno_result(fdatasync(fd));
 }
 
 static int truncate_file(void *arg, int fd, uint64_t size)
 {
     (void)arg;
-    return result(ftruncate(fd, (off_t)size));
+    return errno_result(ftruncate(fd, (off_t)size));
 }
 
 static int release_part(void *arg, int fd, uint64_t from, uint64_t to)
 {
     (void)arg;
-    return result(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from)));
+    return errno_result(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from)));
 }
 
 static int unlink_file(void *arg, const char *path)
 {
     (void)arg;
-    return result(unlink(path));
+    return errno_result(unlink(path));
 }
 
 const struct wal_io wal_io_real = {

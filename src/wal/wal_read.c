@@ -53,7 +53,7 @@ void wal_reader_on_unlink(struct wal *w, uint64_t first)
         leave_segment(w);
 }
 
-static void answer(struct wal *w, int status)
+static void answer_request(struct wal *w, int status)
 {
     struct wal_read *request = w->reader.request;
 
@@ -62,7 +62,7 @@ static void answer(struct wal *w, int status)
 }
 
 /* Records between the last one that was seen and `seq` are not there. */
-static void see(struct wal *w, uint64_t seq, uint64_t before)
+static void pass_gap(struct wal *w, uint64_t seq, uint64_t before)
 {
     struct wal_reader *r = &w->reader;
     uint64_t held = wal_totals_held(&w->state.totals);
@@ -148,13 +148,13 @@ static void on_job_done(struct job *job)
         return;
     if (r->got < 0) { /* it may be readable another time */
         r->placed = false;
-        answer(w, (int)r->got);
+        answer_request(w, (int)r->got);
         return;
     }
     read_records(w);
 }
 
-static void fetch(struct wal *w, uint64_t n)
+static void start_fetch(struct wal *w, uint64_t n)
 {
     struct wal_reader *r = &w->reader;
     uint64_t left = r->end - r->at;
@@ -175,13 +175,13 @@ static void fetch(struct wal *w, uint64_t n)
 }
 
 /* `n` bytes from r->at on; NULL: they are being fetched. */
-static const uint8_t *look(struct wal *w, uint64_t n)
+static const uint8_t *bytes_ahead(struct wal *w, uint64_t n)
 {
     struct wal_reader *r = &w->reader;
 
     if (r->at >= r->base && r->at + n <= r->base + r->len)
         return r->data + (r->at - r->base);
-    fetch(w, n);
+    start_fetch(w, n);
     return NULL;
 }
 
@@ -198,11 +198,11 @@ static void hand_out(struct wal *w, const struct wal_record *x, const uint8_t *a
     memcpy(request->block->data, at + WAL_RECORD_HEAD, len);
     request->content = bytes_of(request->block->data, len);
     w->stats.reads++;
-    answer(w, 0);
+    answer_request(w, 0);
 }
 
 /* One record, or one step towards one. False: wait for the disk, or answered. */
-static bool step(struct wal *w)
+static bool step_record(struct wal *w)
 {
     struct wal_reader *r = &w->reader;
     struct wal_record x;
@@ -222,23 +222,23 @@ static bool step(struct wal *w)
             return true;
         if (rc < 0) {
             r->placed = false;
-            answer(w, rc);
+            answer_request(w, rc);
             return false;
         }
-        see(w, w->state.last + 1, w->state.totals.appended);
+        pass_gap(w, w->state.last + 1, w->state.totals.appended);
         r->seq = w->state.last;
         r->before = w->state.totals.appended;
-        answer(w, UV_EOF);
+        answer_request(w, UV_EOF);
         return false;
     }
-    p = look(w, WAL_RECORD_HEAD);
+    p = bytes_ahead(w, WAL_RECORD_HEAD);
     if (p == NULL)
         return false;
     if (!wal_record_peek(&x, p, r->end - r->at)) {
         r->at += 8;
         return true;
     }
-    p = look(w, x.length);
+    p = bytes_ahead(w, x.length);
     if (p == NULL)
         return false;
     if (!wal_record_intact(&x, p)) {
@@ -250,7 +250,7 @@ static bool step(struct wal *w)
         return true; /* of no time of this log */
     if (x.type == WAL_STATE) {
         if (x.seq > r->seq)
-            see(w, x.seq + 1, x.before);
+            pass_gap(w, x.seq + 1, x.before);
         if (x.seq >= r->seq) {
             r->seq = x.seq;
             r->before = x.before;
@@ -259,7 +259,7 @@ static bool step(struct wal *w)
     }
     if (x.seq <= r->seq)
         return true;
-    see(w, x.seq, x.before);
+    pass_gap(w, x.seq, x.before);
     r->seq = x.seq;
     r->before = x.before + x.items;
     if (x.seq <= r->request->after || wal_state_is_settled(&w->state, x.seq))
@@ -270,7 +270,7 @@ static bool step(struct wal *w)
 
 static void read_records(struct wal *w)
 {
-    while (w->reader.request != NULL && !w->reader.running && step(w))
+    while (w->reader.request != NULL && !w->reader.running && step_record(w))
         ;
 }
 
@@ -281,13 +281,13 @@ static void on_task(struct turn_task *task)
     if (w->reader.request == NULL || w->reader.running)
         return;
     if (w->reader.refused != 0)
-        answer(w, w->reader.refused);
+        answer_request(w, w->reader.refused);
     else
         read_records(w);
 }
 
 /* Before the first held record behind `after`. 0, or why its segment cannot be opened now. */
-static int place(struct wal *w, uint64_t after)
+static int place_reader(struct wal *w, uint64_t after)
 {
     struct wal_reader *r = &w->reader;
     uint64_t from = after > w->state.floor ? after : w->state.floor;
@@ -314,7 +314,7 @@ void wal_read(struct wal *w, struct wal_read *request)
     assert(r->request == NULL);
     request->lost = 0;
     r->request = request;
-    r->refused = r->running ? 0 : place(w, request->after);
+    r->refused = r->running ? 0 : place_reader(w, request->after);
     if (r->refused != 0)
         r->placed = false;
     r->task.run = on_task;

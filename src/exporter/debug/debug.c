@@ -101,7 +101,7 @@ static struct debug *debug_of(struct node *node)
     return container_of(node, struct debug, node);
 }
 
-static bool sampled(struct debug *d)
+static bool is_sampled(struct debug *d)
 {
     uint64_t now = clock_mono(&d->node.host->loop->clock), initial = (uint64_t)d->config->sampling_initial;
     uint64_t thereafter = (uint64_t)d->config->sampling_thereafter;
@@ -159,7 +159,7 @@ static void make_text(struct job *job)
     }
 }
 
-static void pump(struct debug *d);
+static void pump_prints(struct debug *d);
 
 static void free_job(struct text_job *j)
 {
@@ -177,7 +177,7 @@ static void on_text(struct job *job)
     for (size_t i = 0; i < d->n; i++)
         log_write_text(&d->loggers[i], LOG_INFO, buf_bytes(&j->text), NULL, 0);
     finish(d, j->print);
-    pump(d);
+    pump_prints(d);
     free_job(j);
 }
 
@@ -204,7 +204,7 @@ static void begin_job(struct debug *d, struct print *p)
     job_start(d->node.host->loop, JOB_CPU, &j->job);
 }
 
-static struct print *pop(struct debug *d)
+static struct print *pop_print(struct debug *d)
 {
     struct print *p = list_first(&d->prints, struct print, link);
 
@@ -225,7 +225,7 @@ static size_t longest_backlog(const struct debug *d)
 
 static void leave_out(struct debug *d)
 {
-    struct print *p = pop(d);
+    struct print *p = pop_print(d);
 
     metric_add(d->left_out, 1);
     if (complaint_due(&d->stalled, &d->node.host->loop->clock))
@@ -240,7 +240,7 @@ static void on_look(struct clock_timer *t)
 
     for (size_t i = 0; d->sinks != NULL && i < d->n; i++)
         log_flush(&d->sinks[i]);
-    pump(d);
+    pump_prints(d);
 }
 
 /* False while the reader lags; what waits longer than STALLED for nothing is left out. */
@@ -261,19 +261,19 @@ static bool reader_keeps_up(struct debug *d)
     return false;
 }
 
-static void pump(struct debug *d)
+static void pump_prints(struct debug *d)
 {
     bool keeps_up = reader_keeps_up(d);
 
     if (keeps_up && d->job == NULL && !list_empty(&d->prints))
-        begin_job(d, pop(d));
+        begin_job(d, pop_print(d));
     if (d->backlog > 0 || (!keeps_up && !list_empty(&d->prints)))
         clock_start(&d->node.host->loop->clock, &d->look, LOOK_AGAIN, on_look);
 }
 
-static void take(struct debug *d, struct batch *batch, struct ack *ack)
+static void take_batch(struct debug *d, struct batch *batch, struct ack *ack)
 {
-    bool printed = sampled(d);
+    bool printed = is_sampled(d);
     struct print *p;
 
     if (printed && d->config->verbosity == BASIC)
@@ -286,17 +286,17 @@ static void take(struct debug *d, struct batch *batch, struct ack *ack)
     p = mem_alloc(sizeof(*p));
     *p = (struct print){ .batch = batch, .ack = ack };
     list_push(&d->prints, &p->link);
-    pump(d);
+    pump_prints(d);
 }
 
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 {
-    take(debug_of(container_of(self, struct node, in)), batch, ack);
+    take_batch(debug_of(container_of(self, struct node, in)), batch, ack);
 }
 
 static void on_attempt(struct consumer *self, struct batch *batch, struct ack *ack)
 {
-    take(container_of(self, struct debug, attempt), batch, ack);
+    take_batch(container_of(self, struct debug, attempt), batch, ack);
 }
 
 /* --- life --- */
@@ -456,7 +456,7 @@ static void destroy(struct node *node)
     if (d->job != NULL)
         job_abandon(&d->job->job);
     while (!list_empty(&d->prints)) {
-        struct print *p = pop(d);
+        struct print *p = pop_print(d);
 
         batch_unref(p->batch);
         free(p);

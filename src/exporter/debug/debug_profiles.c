@@ -31,7 +31,7 @@ static void put_int(struct buf *out, const char *label, uint64_t v)
 }
 
 /* Entry `index` of a table of the dictionary; false when there is none. */
-static bool entry(struct bytes dictionary, uint32_t table, uint64_t index, struct bytes *out)
+static bool dictionary_entry(struct bytes dictionary, uint32_t table, uint64_t index, struct bytes *out)
 {
     struct pb_reader r = pb_reader(dictionary);
 
@@ -54,10 +54,10 @@ static void on_attribute(void *arg, size_t i, uint64_t index)
     struct debug_message m;
 
     (void)i;
-    if (!entry(w->dictionary, 6, index, &attribute))
+    if (!dictionary_entry(w->dictionary, 6, index, &attribute))
         return;
     debug_message_read(&m, attribute);
-    if (!entry(w->dictionary, 5, m.num[1], &key))
+    if (!dictionary_entry(w->dictionary, 5, m.num[1], &key))
         key = (struct bytes){ 0 };
     w->each(w->arg, key, m.str[2]);
 }

@@ -214,7 +214,7 @@ static void settle_written(struct file *f, const struct entry *e)
     ack_settle(e->ack, &o);
 }
 
-static void settle(struct file *f, const struct entry *e)
+static void settle_entry(struct file *f, const struct entry *e)
 {
     if (e->written.rc != 0)
         settle_failed(f, e);
@@ -222,7 +222,7 @@ static void settle(struct file *f, const struct entry *e)
         settle_written(f, e);
 }
 
-static void count(struct file *f)
+static void count_written(struct file *f)
 {
     uint64_t bytes = file_writer_bytes(f->writer), rotations = file_writer_rotated(f->writer);
 
@@ -251,9 +251,9 @@ static void on_written(struct job *job)
 
     f->job = NULL;
     list_each (struct entry, e, &j->entries, link)
-        settle(f, e);
+        settle_entry(f, e);
     free_job(j);
-    count(f);
+    count_written(f);
     begin_job(f);
 }
 

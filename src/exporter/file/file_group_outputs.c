@@ -141,7 +141,7 @@ static void close_oldest(struct file_outputs *f)
     f->slots.v[oldest] = f->slots.v[--f->slots.n];
 }
 
-static struct file_slot *find(const struct file_outputs *f, const char *path)
+static struct file_slot *find_slot(const struct file_outputs *f, const char *path)
 {
     for (size_t i = 0; i < f->slots.n; i++)
         if (strcmp(f->slots.v[i]->output.path, path) == 0)
@@ -202,7 +202,7 @@ int file_outputs_get(struct file_outputs *f, struct bytes segment, struct file_o
     if (segment.len > 0 && memchr(segment.data, '\0', segment.len) != NULL)
         return error_set(err, -EINVAL, "a path segment with a zero byte");
     path = file_group_path(f->model->path, segment);
-    s = find(f, path);
+    s = find_slot(f, path);
     if (s == NULL)
         rc = slot_open(f, path, &s, err);
     else

@@ -17,7 +17,7 @@
 
 #define LOOK_AGAIN_MS 100
 
-static int failed(struct error *err, int code, const char *what, const struct file_output *o)
+static int set_failed(struct error *err, int code, const char *what, const struct file_output *o)
 {
     return error_set(err, -code, "%s %s: %s", what, o->path, strerror(code));
 }
@@ -57,7 +57,7 @@ int file_output_open(struct file_output *o, bool truncate, struct error *err)
         return error_set(err, -ELOOP, "open %s: it is a symbolic link, which is not followed: name the file itself",
                          o->path);
     if (o->fd < 0)
-        return failed(err, errno, "open", o);
+        return set_failed(err, errno, "open", o);
     o->regular = fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode);
     if (o->regular) {
         o->torn = false; /* the offset may be another file's */
@@ -120,7 +120,7 @@ void file_output_take_back(struct file_output *o, uint64_t begin)
 }
 
 /* What an earlier write left behind goes first. */
-static int mend(struct file_output *o, struct error *err)
+static int mend_output(struct file_output *o, struct error *err)
 {
     size_t done;
     int code;
@@ -128,18 +128,18 @@ static int mend(struct file_output *o, struct error *err)
     if (o->torn && o->regular) {
         file_output_take_back(o, o->begin);
         if (o->torn)
-            return failed(err, errno, "truncate", o);
+            return set_failed(err, errno, "truncate", o);
     }
     if (!o->torn && !o->unended)
         return 0;
     code = o->lines ? write_all(o, bytes_str("\n"), &done) : 0;
     if (code != 0)
-        return failed(err, code, "write", o);
+        return set_failed(err, code, "write", o);
     o->torn = o->unended = false;
     return 0;
 }
 
-static int rotate(struct file_output *o, struct error *err)
+static int rotate_output(struct file_output *o, struct error *err)
 {
     int rc = file_rotate(o->path, o->rotation, err);
 
@@ -157,11 +157,11 @@ static int make_ready(struct file_output *o, size_t len, struct error *err)
     int rc = o->fd < 0 ? file_output_open(o, false, err) : 0;
 
     if (rc == 0)
-        rc = mend(o, err);
+        rc = mend_output(o, err);
     if (rc != 0 || !o->regular)
         return rc;
     if (fstat(o->fd, &st) != 0)
-        return failed(err, errno, "stat", o);
+        return set_failed(err, errno, "stat", o);
     o->begin = (uint64_t)st.st_size;
     if (st.st_nlink == 0) {
         file_output_close(o);
@@ -170,7 +170,7 @@ static int make_ready(struct file_output *o, size_t len, struct error *err)
     }
     if (o->rotation->max_bytes != 0 && o->begin > 0 && o->begin + len > o->rotation->max_bytes) {
         o->begin = 0;
-        return rotate(o, err);
+        return rotate_output(o, err);
     }
     return 0;
 }
@@ -189,5 +189,5 @@ int file_output_write(struct file_output *o, struct bytes message, struct error 
         file_output_take_back(o, o->begin);
     else if (done > 0)
         o->torn = true;
-    return failed(err, code, "write", o);
+    return set_failed(err, code, "write", o);
 }

@@ -99,7 +99,7 @@ static void scratch_clear(struct buf *b)
 }
 
 /* A batch as one run of bytes: its own where it has one segment. */
-static struct bytes joined(struct file_writer *w, const struct batch *b)
+static struct bytes join_batch(struct file_writer *w, const struct batch *b)
 {
     if (b->n_segments == 1)
         return bytes_of(b->segments[0].data, b->segments[0].len);
@@ -110,7 +110,7 @@ static struct bytes joined(struct file_writer *w, const struct batch *b)
 }
 
 /* One request into w->message, as it stands in the file. */
-static int encode(struct file_writer *w, enum signal signal, struct bytes wire, struct error *err)
+static int encode_request(struct file_writer *w, enum signal signal, struct bytes wire, struct error *err)
 {
     struct bytes content = wire;
     int rc = 0;
@@ -166,7 +166,7 @@ static int write_message(struct file_writer *w, struct file_output *o, struct er
 
 static void write_whole(struct file_writer *w, const struct batch *batch, struct file_written *out)
 {
-    if (encode(w, batch->signal, joined(w, batch), &out->err) != 0)
+    if (encode_request(w, batch->signal, join_batch(w, batch), &out->err) != 0)
         out->rejected = batch->items;
     else
         out->rc = write_message(w, &w->output, &out->err);
@@ -177,7 +177,7 @@ static int write_group(struct file_writer *w, enum signal signal, struct bytes s
                        struct error *err)
 {
     struct file_output *o;
-    int rc = encode(w, signal, request, err);
+    int rc = encode_request(w, signal, request, err);
 
     if (rc != 0)
         return -EINVAL;
@@ -197,7 +197,7 @@ static void write_groups(struct file_writer *w, const struct batch *batch, struc
     uint64_t before = w->bytes;
     int rc;
 
-    file_groups_init(&groups, joined(w, batch), bytes_str(w->attribute));
+    file_groups_init(&groups, join_batch(w, batch), bytes_str(w->attribute));
     file_outputs_begin(&w->outputs);
     while (out->rc == 0 && file_groups_next(&groups, &segment, &request)) {
         if (segment.data == NULL) {

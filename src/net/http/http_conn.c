@@ -3,8 +3,8 @@
  * closing now, with input unread, would make the kernel throw our last words away at the peer's side. So the
  * writing side is shut, and what still comes is read and dropped for a second.
  *
- * All output leaves from flush(), at the end of the loop's turn. That is also where the connection decides whether
- * to read, to linger or to close, so nothing above it on the stack ever finds its feet gone. */
+ * All output leaves from flush_output(), at the end of the loop's turn. That is also where the connection decides
+ * whether to read, to linger or to close, so nothing above it on the stack ever finds its feet gone. */
 #include "net/http/http_conn.h"
 
 #include "base/mem.h"
@@ -43,7 +43,7 @@ static struct http_conn *conn_of_io(struct conn_io *io)
     return container_of(io, struct http_conn, io);
 }
 
-static void move(struct http_conn *c, enum state to)
+static void enter_state(struct http_conn *c, enum state to)
 {
     static const uint8_t allowed[] = {
         [SNIFFING] = 1 << SERVING | 1 << LINGERING | 1 << CLOSED,
@@ -71,7 +71,7 @@ static void add_stash(struct http_conn *c, struct bytes data)
 /* The requests hear of it, and nothing more is served. */
 static void end_service(struct http_conn *c, enum state to)
 {
-    move(c, to);
+    enter_state(c, to);
     conn_io_close(&c->io);
     if (c->io.state != NULL)
         c->io.ops->close(&c->io);
@@ -123,7 +123,7 @@ static bool hand_over(struct http_conn *c)
     return true;
 }
 
-static void linger(struct http_conn *c)
+static void begin_lingering(struct http_conn *c)
 {
     if (c->ended) {
         http_conn_cut(c);
@@ -137,7 +137,7 @@ static void linger(struct http_conn *c)
 
 /* --- reading --- */
 
-static void feed(struct http_conn *c, struct bytes data)
+static void feed_protocol(struct http_conn *c, struct bytes data)
 {
     size_t n = c->io.ops->input(&c->io, data);
 
@@ -168,11 +168,11 @@ static void refuse_tls(struct http_conn *c)
                  "A client speaks TLS to this plain-text port; set tls.insecure: true, or http:// in its endpoint",
                  F_STR("client", c->io.peer(&c->io)), F_STR("endpoint", c->server->listener.address),
                  F_UINT("occurrences", complaint_taken(&c->server->tls)));
-    linger(c);
+    begin_lingering(c);
 }
 
 /* What do these bytes begin? Nothing happens while they may begin several things. */
-static void sniff(struct http_conn *c, struct bytes data)
+static void sniff_protocol(struct http_conn *c, struct bytes data)
 {
     size_t n = data.len < sizeof(preface) - 1 ? data.len : sizeof(preface) - 1;
     bool is_http2 = memcmp(data.data, preface, n) == 0;
@@ -185,7 +185,7 @@ static void sniff(struct http_conn *c, struct bytes data)
         refuse_tls(c);
         return;
     }
-    move(c, SERVING);
+    enter_state(c, SERVING);
     if (is_http2)
         http2_open(&c->io);
     else
@@ -208,11 +208,11 @@ static void on_read(void *owner, struct bytes data)
         data = buf_bytes(&c->stash);
     }
     if (c->state == SNIFFING)
-        sniff(c, data);
+        sniff_protocol(c, data);
     if (c->stash.len > 0 && c->state == SERVING)
         feed_stash(c);
     else if (c->state == SERVING)
-        feed(c, data);
+        feed_protocol(c, data);
     else if (c->state == SNIFFING && c->stash.len == 0)
         add_stash(c, data);
 }
@@ -282,7 +282,7 @@ static bool write_out(struct http_conn *c)
     return true;
 }
 
-static void flush(struct turn_task *task)
+static void flush_output(struct turn_task *task)
 {
     struct http_conn *c = container_of(task, struct http_conn, flush);
     enum http_fate fate;
@@ -299,10 +299,10 @@ static void flush(struct turn_task *task)
     else if (fate == HTTP_GOES_ON || socket_writing(c->socket))
         choose_reading(c);
     else if (fate == HTTP_FINISHED || !hand_over(c))
-        linger(c);
+        begin_lingering(c);
 }
 
-static void kick(struct conn_io *io)
+static void kick_conn(struct conn_io *io)
 {
     struct http_conn *c = conn_of_io(io);
 
@@ -326,7 +326,7 @@ static void on_deadline(struct conn_io *io, enum http_deadline which)
 }
 
 /* What is lost if this connection goes to make room for another? */
-static enum crowd_rank rank(struct crowd_member *m, uint64_t *since)
+static enum crowd_rank rank_conn(struct crowd_member *m, uint64_t *since)
 {
     struct http_conn *c = container_of(m, struct http_conn, member);
 
@@ -342,7 +342,7 @@ static void give_way(struct crowd_member *m)
     http_conn_cut(c);
 }
 
-static const char *peer(struct conn_io *io)
+static const char *peer_text(struct conn_io *io)
 {
     struct http_conn *c = conn_of_io(io);
     char text[PEER_TEXT];
@@ -379,10 +379,10 @@ struct http_conn *http_conn_open(struct http_server *s, int fd)
         return NULL;
     }
     c->server = s;
-    c->io = (struct conn_io){ .shared = &s->shared, .kick = kick, .peer = peer, .on_deadline = on_deadline };
+    c->io = (struct conn_io){ .shared = &s->shared, .kick = kick_conn, .peer = peer_text, .on_deadline = on_deadline };
     c->io.last_read = c->io.at_rest = clock_mono(&s->shared.loop->clock);
-    c->flush.run = flush;
-    c->member.rank = rank;
+    c->flush.run = flush_output;
+    c->member.rank = rank_conn;
     c->member.give_way = give_way;
     if (s->shared.crowd != NULL) {
         crowd_join(s->shared.crowd, &c->member, socket_peer(c->socket));
@@ -411,6 +411,6 @@ void http_conn_take_over(struct http_server *s, struct resting *r)
     c->stash = r->unread;
     if (c->stash.len == 0)
         return;
-    sniff(c, buf_bytes(&c->stash));
-    kick(&c->io); /* the service hears of it at the end of the turn, not while it is being started */
+    sniff_protocol(c, buf_bytes(&c->stash));
+    kick_conn(&c->io); /* the service hears of it at the end of the turn, not while it is being started */
 }

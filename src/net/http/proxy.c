@@ -143,7 +143,7 @@ bool proxy_is_bypassed(const char *list, struct bytes host, struct bytes port)
     return false;
 }
 
-static const char *either(const char *large, const char *small)
+static const char *either_variable(const char *large, const char *small)
 {
     const char *v = getenv(large);
 
@@ -154,9 +154,10 @@ static const char *either(const char *large, const char *small)
 
 const char *proxy_from_environment(struct bytes host, struct bytes port)
 {
-    const char *proxy = getenv("REQUEST_METHOD") != NULL ? getenv("http_proxy") : either("HTTP_PROXY", "http_proxy");
+    const char *proxy =
+        getenv("REQUEST_METHOD") != NULL ? getenv("http_proxy") : either_variable("HTTP_PROXY", "http_proxy");
 
-    if (proxy == NULL || *proxy == '\0' || proxy_is_bypassed(either("NO_PROXY", "no_proxy"), host, port))
+    if (proxy == NULL || *proxy == '\0' || proxy_is_bypassed(either_variable("NO_PROXY", "no_proxy"), host, port))
         return "";
     return proxy;
 }

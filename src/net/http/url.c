@@ -16,7 +16,7 @@ static bool take_scheme(struct bytes *rest, const char *scheme)
     return true;
 }
 
-static size_t find(struct bytes s, const char *any)
+static size_t find_any(struct bytes s, const char *any)
 {
     size_t i = 0;
 
@@ -51,13 +51,13 @@ static int split_authority(struct url *u, struct bytes authority, struct error *
             break;
         }
     if (authority.len > 0 && authority.data[0] == '[') {
-        at = find(authority, "]");
+        at = find_any(authority, "]");
         if (at == authority.len)
             return error_set(err, UV_EINVAL, "an IPv6 address lacks its closing bracket");
         u->host = bytes_of(authority.data + 1, at - 1);
         rest = bytes_skip(authority, at + 1);
     } else {
-        at = find(authority, ":");
+        at = find_any(authority, ":");
         u->host = bytes_of(authority.data, at);
         rest = bytes_skip(authority, at);
     }
@@ -85,11 +85,11 @@ int url_parse(struct url *out, struct bytes text, struct error *err)
         out->secure = true;
     else if (!take_scheme(&rest, "http://"))
         return error_set(err, UV_EINVAL, "a URL begins with http:// or https://");
-    end = find(rest, "/?#");
+    end = find_any(rest, "/?#");
     if (split_authority(out, bytes_of(rest.data, end), err) != 0)
         return UV_EINVAL;
     rest = bytes_skip(rest, end);
-    rest.len = find(rest, "#");
+    rest.len = find_any(rest, "#");
     out->target = rest.len > 0 ? rest : bytes_str("/");
     return 0;
 }
@@ -121,10 +121,10 @@ void url_put_safe(struct buf *out, const struct url *u)
     buf_puts(out, u->secure ? "https://" : "http://");
     url_put_authority(out, u);
     if (u->target.data[0] == '/')
-        buf_put(out, bytes_of(u->target.data, find(u->target, "?")));
+        buf_put(out, bytes_of(u->target.data, find_any(u->target, "?")));
 }
 
-static int hex(uint8_t c)
+static int hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -135,8 +135,8 @@ static int hex(uint8_t c)
 void url_put_unescaped(struct buf *out, struct bytes s)
 {
     for (size_t i = 0; i < s.len; i++) {
-        if (s.data[i] == '%' && i + 2 < s.len && hex(s.data[i + 1]) >= 0 && hex(s.data[i + 2]) >= 0) {
-            buf_putc(out, (char)(hex(s.data[i + 1]) * 16 + hex(s.data[i + 2])));
+        if (s.data[i] == '%' && i + 2 < s.len && hex_digit(s.data[i + 1]) >= 0 && hex_digit(s.data[i + 2]) >= 0) {
+            buf_putc(out, (char)(hex_digit(s.data[i + 1]) * 16 + hex_digit(s.data[i + 2])));
             i += 2;
         } else {
             buf_putc(out, (char)s.data[i]);

@@ -55,7 +55,7 @@ static const uint8_t classes[256] = {
 };
 #pragma GCC diagnostic pop
 
-static bool all(struct bytes s, int class)
+static bool all_of_class(struct bytes s, int class)
 {
     for (size_t i = 0; i < s.len; i++)
         if (!(classes[s.data[i]] & class))
@@ -63,7 +63,7 @@ static bool all(struct bytes s, int class)
     return true;
 }
 
-static int refuse(struct http1_fault *fault, int status, const char *text)
+static int refuse_head(struct http1_fault *fault, int status, const char *text)
 {
     *fault = (struct http1_fault){ status, text, false };
     return -1;
@@ -129,9 +129,9 @@ static int parse_version(struct http1_head *h, struct bytes v, struct http1_faul
 {
     if (v.len != 8 || memcmp(v.data, "HTTP/", 5) != 0 || !(classes[v.data[5]] & DIGIT) || v.data[6] != '.' ||
         !(classes[v.data[7]] & DIGIT))
-        return refuse(fault, 400, "the line must hold one HTTP version, such as HTTP/1.1");
+        return refuse_head(fault, 400, "the line must hold one HTTP version, such as HTTP/1.1");
     if (v.data[5] != '1')
-        return refuse(fault, 505, "only HTTP/1.0, HTTP/1.1 and HTTP/2 with prior knowledge are spoken here");
+        return refuse_head(fault, 505, "only HTTP/1.0, HTTP/1.1 and HTTP/2 with prior knowledge are spoken here");
     h->minor = v.data[7] == '0' ? 0 : 1;
     return 0;
 }
@@ -141,22 +141,22 @@ static int parse_target(struct http1_head *h, struct bytes target, struct http1_
 {
     struct bytes rest = target, host = { 0 };
 
-    if (target.len == 0 || !all(target, TARGET))
-        return refuse(fault, 400, "the request target is empty or holds bytes that must be percent-encoded");
+    if (target.len == 0 || !all_of_class(target, TARGET))
+        return refuse_head(fault, 400, "the request target is empty or holds bytes that must be percent-encoded");
     if (target.data[0] != '/' && !bytes_is(target, "*")) {
         size_t skip = 7;
 
         if (target.len > 8 && bytes_equal_nocase(bytes_of(target.data, 8), bytes_str("https://")))
             skip = 8;
         else if (target.len <= 7 || !bytes_equal_nocase(bytes_of(target.data, 7), bytes_str("http://")))
-            return refuse(fault, 400, "the request target must be a path beginning with / or an http:// address");
+            return refuse_head(fault, 400, "the request target must be a path beginning with / or an http:// address");
         rest = bytes_of(target.data + skip, target.len - skip);
         while (host.len < rest.len && rest.data[host.len] != '/' && rest.data[host.len] != '?')
             host.len++;
         host.data = rest.data;
         rest = bytes_of(rest.data + host.len, rest.len - host.len);
-        if (host.len == 0 || !all(host, HOST))
-            return refuse(fault, 400, "the request target names no valid host");
+        if (host.len == 0 || !all_of_class(host, HOST))
+            return refuse_head(fault, 400, "the request target names no valid host");
         h->authority = host;
     }
     if (!take_until(&rest, '?', &h->path)) {
@@ -173,16 +173,16 @@ static int parse_request_line(struct http1_head *h, struct bytes line, struct ht
 {
     struct bytes target;
 
-    if (!take_until(&line, ' ', &h->method) || h->method.len == 0 || !all(h->method, TOKEN))
-        return refuse(fault, 400, "the request line must begin with a method and one space");
+    if (!take_until(&line, ' ', &h->method) || h->method.len == 0 || !all_of_class(h->method, TOKEN))
+        return refuse_head(fault, 400, "the request line must begin with a method and one space");
     if (!take_until(&line, ' ', &target))
-        return refuse(fault, 400, "the request line must be: method, one space, target, one space, version");
+        return refuse_head(fault, 400, "the request line must be: method, one space, target, one space, version");
     if (parse_version(h, line, fault) != 0) {
         fault->foreign = line.len < 5 || memcmp(line.data, "HTTP/", 5) != 0;
         return -1;
     }
     if (bytes_is(h->method, "CONNECT"))
-        return refuse(fault, 501, "CONNECT is not implemented");
+        return refuse_head(fault, 501, "CONNECT is not implemented");
     return parse_target(h, target, fault);
 }
 
@@ -191,10 +191,10 @@ static int parse_status_line(struct http1_head *h, struct bytes line, struct htt
     struct bytes version;
 
     if (!take_until(&line, ' ', &version) || parse_version(h, version, fault) != 0)
-        return refuse(fault, 400, "the status line must begin with HTTP/1.1 and one space");
-    if (line.len < 3 || !all(bytes_of(line.data, 3), DIGIT) || line.data[0] == '0' ||
-        (line.len > 3 && line.data[3] != ' ') || !all(line, VALUE))
-        return refuse(fault, 400, "the status must be three digits");
+        return refuse_head(fault, 400, "the status line must begin with HTTP/1.1 and one space");
+    if (line.len < 3 || !all_of_class(bytes_of(line.data, 3), DIGIT) || line.data[0] == '0' ||
+        (line.len > 3 && line.data[3] != ' ') || !all_of_class(line, VALUE))
+        return refuse_head(fault, 400, "the status must be three digits");
     h->status = (line.data[0] - '0') * 100 + (line.data[1] - '0') * 10 + (line.data[2] - '0');
     return 0;
 }
@@ -204,12 +204,12 @@ static int parse_header(struct http_header *h, struct bytes line, struct http1_f
     uint8_t *name;
 
     if (line.data[0] == ' ' || line.data[0] == '\t')
-        return refuse(fault, 400, "a header line begins with a space (folded lines are obsolete)");
-    if (!take_until(&line, ':', &h->name) || h->name.len == 0 || !all(h->name, TOKEN))
-        return refuse(fault, 400, "a header line must be a name, a colon at once, and a value");
+        return refuse_head(fault, 400, "a header line begins with a space (folded lines are obsolete)");
+    if (!take_until(&line, ':', &h->name) || h->name.len == 0 || !all_of_class(h->name, TOKEN))
+        return refuse_head(fault, 400, "a header line must be a name, a colon at once, and a value");
     h->value = trim(line);
-    if (!all(h->value, VALUE))
-        return refuse(fault, 400, "a header value holds a control character");
+    if (!all_of_class(h->value, VALUE))
+        return refuse_head(fault, 400, "a header value holds a control character");
     name = (uint8_t *)(uintptr_t)h->name.data;
     for (size_t i = 0; i < h->name.len; i++)
         if (name[i] >= 'A' && name[i] <= 'Z')
@@ -221,12 +221,12 @@ static int parse_length(struct http1_head *h, struct bytes v, struct http1_fault
 {
     int64_t n = 0;
 
-    if (v.len == 0 || v.len > 18 || !all(v, DIGIT))
-        return refuse(fault, 400, "Content-Length must be one plain number");
+    if (v.len == 0 || v.len > 18 || !all_of_class(v, DIGIT))
+        return refuse_head(fault, 400, "Content-Length must be one plain number");
     for (size_t i = 0; i < v.len; i++)
         n = n * 10 + (v.data[i] - '0');
     if (h->content_length >= 0 && h->content_length != n)
-        return refuse(fault, 400, "two Content-Length headers differ");
+        return refuse_head(fault, 400, "two Content-Length headers differ");
     h->content_length = n;
     return 0;
 }
@@ -255,18 +255,18 @@ static int note_header(struct http1_head *h, const struct http_header *f, struct
         return parse_length(h, f->value, fault);
     if (bytes_is(f->name, "transfer-encoding")) {
         if (seen->encodings++ > 0 || !bytes_equal_nocase(f->value, bytes_str("chunked")))
-            return refuse(fault, 501, "the only Transfer-Encoding understood is chunked, once");
+            return refuse_head(fault, 501, "the only Transfer-Encoding understood is chunked, once");
         h->chunked = true;
     } else if (bytes_is(f->name, "connection")) {
         parse_connection(seen, f->value);
     } else if (bytes_is(f->name, "host")) {
-        if (seen->hosts++ > 0 || !all(f->value, HOST))
-            return refuse(fault, 400, "there must be one Host header with a host and maybe a port");
+        if (seen->hosts++ > 0 || !all_of_class(f->value, HOST))
+            return refuse_head(fault, 400, "there must be one Host header with a host and maybe a port");
         if (h->authority.len == 0)
             h->authority = f->value;
     } else if (bytes_is(f->name, "expect")) {
         if (!bytes_equal_nocase(f->value, bytes_str("100-continue")))
-            return refuse(fault, 417, "the only Expect understood is 100-continue");
+            return refuse_head(fault, 417, "the only Expect understood is 100-continue");
         h->expect_continue = h->minor > 0;
     }
     return 0;
@@ -282,16 +282,16 @@ static int parse_headers(struct http1_head *h, struct bytes rest, size_t max, st
         if (line.len == 0)
             break;
         if (h->n_headers == max)
-            return refuse(fault, 431, "too many header lines");
+            return refuse_head(fault, 431, "too many header lines");
         if (parse_header(f, line, fault) != 0 || note_header(h, f, seen, fault) != 0)
             return -1;
         h->n_headers++;
     }
     h->keep_alive = !seen->close && (h->minor > 0 || seen->keep_alive);
     if (h->chunked && h->content_length >= 0)
-        return refuse(fault, 400, "a message cannot have both Content-Length and Transfer-Encoding");
+        return refuse_head(fault, 400, "a message cannot have both Content-Length and Transfer-Encoding");
     if (h->chunked && h->minor == 0)
-        return refuse(fault, 400, "HTTP/1.0 has no Transfer-Encoding");
+        return refuse_head(fault, 400, "HTTP/1.0 has no Transfer-Encoding");
     return 0;
 }
 
@@ -307,7 +307,7 @@ int http1_parse_request(struct http1_head *out, uint8_t *data, size_t len, struc
     if (parse_headers(out, rest, max, &seen, fault) != 0)
         return -1;
     if (out->minor > 0 && seen.hosts == 0)
-        return refuse(fault, 400, "HTTP/1.1 requires a Host header");
+        return refuse_head(fault, 400, "HTTP/1.1 requires a Host header");
     return 0;
 }
 

@@ -24,7 +24,7 @@ void http1_body_init(struct http1_body *b, enum http1_framing framing, uint64_t 
     b->done = framing == HTTP1_EMPTY || (framing == HTTP1_LENGTH && length == 0);
 }
 
-static int hex(uint8_t c)
+static int hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -40,8 +40,8 @@ static bool is_text(uint8_t c)
 /* A byte of the size, or what follows it. */
 static bool read_size(struct http1_body *b, uint8_t c)
 {
-    if (hex(c) >= 0) {
-        b->left = b->left * 16 + (uint64_t)hex(c);
+    if (hex_digit(c) >= 0) {
+        b->left = b->left * 16 + (uint64_t)hex_digit(c);
         return ++b->digits <= MAX_SIZE_DIGITS;
     }
     if (b->digits == 0)
@@ -61,7 +61,7 @@ static bool skip_text(struct http1_body *b, uint8_t c, int after)
     return is_text(c) && ++b->overhead <= MAX_OVERHEAD;
 }
 
-static bool expect(struct http1_body *b, uint8_t c, uint8_t wanted, int after)
+static bool expect_byte(struct http1_body *b, uint8_t c, uint8_t wanted, int after)
 {
     b->state = after;
     return c == wanted;
@@ -75,7 +75,7 @@ static void keep_trailer(struct http1_body *b, uint8_t c)
 }
 
 /* One byte of the framing around the data. */
-static bool step(struct http1_body *b, uint8_t c)
+static bool step_framing(struct http1_body *b, uint8_t c)
 {
     switch (b->state) {
     case SIZE:
@@ -83,11 +83,11 @@ static bool step(struct http1_body *b, uint8_t c)
     case EXTENSION:
         return skip_text(b, c, SIZE_LF);
     case SIZE_LF:
-        return expect(b, c, '\n', b->left > 0 ? DATA : TRAILER);
+        return expect_byte(b, c, '\n', b->left > 0 ? DATA : TRAILER);
     case DATA_CR:
-        return expect(b, c, '\r', DATA_LF);
+        return expect_byte(b, c, '\r', DATA_LF);
     case DATA_LF:
-        return expect(b, c, '\n', SIZE);
+        return expect_byte(b, c, '\n', SIZE);
     case TRAILER:
         if (c == ' ' || c == '\t' || c == ':')
             return false;
@@ -96,14 +96,14 @@ static bool step(struct http1_body *b, uint8_t c)
     case TRAILER_IN:
         return skip_text(b, c, TRAILER_LF);
     case TRAILER_LF:
-        return expect(b, c, '\n', TRAILER);
+        return expect_byte(b, c, '\n', TRAILER);
     default: /* LAST_LF */
         b->done = true;
         return c == '\n';
     }
 }
 
-static struct bytes take(struct http1_body *b, struct bytes in)
+static struct bytes take_data(struct http1_body *b, struct bytes in)
 {
     if (in.len > b->left)
         in.len = (size_t)b->left;
@@ -117,13 +117,13 @@ static ssize_t read_chunked(struct http1_body *b, struct bytes in, struct bytes 
 
     while (i < in.len && !b->done) {
         if (b->state == DATA) {
-            *run = take(b, bytes_of(in.data + i, in.len - i));
+            *run = take_data(b, bytes_of(in.data + i, in.len - i));
             if (b->left == 0)
                 b->state = DATA_CR;
             return (ssize_t)(i + run->len);
         }
         keep_trailer(b, in.data[i]);
-        if (!step(b, in.data[i++])) {
+        if (!step_framing(b, in.data[i++])) {
             *fault = (struct http1_fault){ 400, "the chunked body is malformed", false };
             return -1;
         }
@@ -140,7 +140,7 @@ ssize_t http1_body_read(struct http1_body *b, struct bytes in, struct bytes *run
     case HTTP1_CHUNKED:
         return read_chunked(b, in, run, fault);
     case HTTP1_LENGTH:
-        *run = take(b, in);
+        *run = take_data(b, in);
         b->done = b->left == 0;
         return (ssize_t)run->len;
     default:

@@ -31,7 +31,7 @@ enum phase {
 struct http1 {
     struct conn_io *io;
     struct request *request; /* NULL: none, or answered and gone while its body is still thrown away */
-    enum phase phase;        /* changed by move() */
+    enum phase phase;        /* changed by enter_phase() */
     struct http1_scan scan;
     struct buf head; /* what has come of the head, when it did not come at once; charged to the budget */
     struct http1_body body;
@@ -52,7 +52,7 @@ struct http1 {
 
 static const struct stream_ops stream_ops;
 
-static void move(struct http1 *h, enum phase to)
+static void enter_phase(struct http1 *h, enum phase to)
 {
     static const uint8_t allowed[] = {
         [HEAD] = 1 << BODY | 1 << DONE,
@@ -95,7 +95,7 @@ static void release_head(struct http1 *h)
 
 /* --- reading --- */
 
-static void refuse(struct http1 *h, struct request *r, const struct http1_fault *fault)
+static void refuse_request(struct http1 *h, struct request *r, const struct http1_fault *fault)
 {
     conn_io_complain(h->io, fault->text);
     h->keep = false;
@@ -103,7 +103,7 @@ static void refuse(struct http1 *h, struct request *r, const struct http1_fault 
         h->broken = true; /* in the middle of another answer there is no place for a word */
     else
         request_refuse(r, fault->status, fault->text);
-    move(h, DONE);
+    enter_phase(h, DONE);
 }
 
 static struct request *take_request(struct http1 *h)
@@ -136,12 +136,12 @@ static void take_head(struct request *r, const struct http1_head *head)
                                                : HTTP1_EMPTY,
                     head->content_length > 0 ? (uint64_t)head->content_length : 0);
     h->expects = head->expect_continue && !h->body.done;
-    move(h, BODY);
+    enter_phase(h, BODY);
 }
 
 static void end_body(struct http1 *h)
 {
-    move(h, DONE);
+    enter_phase(h, DONE);
     if (h->request != NULL)
         request_end(h->request);
 }
@@ -162,7 +162,7 @@ static void start_request(struct http1 *h, struct request *r)
     conn_io_expect(h->io, DEADLINE_READ, 0);
     conn_io_expect(h->io, DEADLINE_IDLE, 0);
     if (http1_parse_request(&head, r->head.data, r->head.len, r->headers, HTTP1_MAX_HEADERS, &fault) != 0) {
-        refuse(h, fault.foreign ? NULL : r, &fault);
+        refuse_request(h, fault.foreign ? NULL : r, &fault);
         return;
     }
     h->served = true;
@@ -196,11 +196,11 @@ static void head_fails(struct http1 *h, int status, const char *text)
 
     release_head(h);
     conn_io_expect(h->io, DEADLINE_READ, 0);
-    refuse(h, take_request(h), &fault);
+    refuse_request(h, take_request(h), &fault);
 }
 
 /* Part of a head: keep it. */
-static void gather(struct http1 *h, struct bytes data)
+static void gather_head(struct http1 *h, struct bytes data)
 {
     budget_charge(h->io->shared->budget, data.len);
     buf_put(&h->head, data);
@@ -220,7 +220,7 @@ static size_t read_head(struct http1 *h, struct bytes data)
     }
     data = bytes_of(data.data + used, data.len - used);
     if (before > 0)
-        gather(h, data);
+        gather_head(h, data);
     all = before > 0 ? buf_bytes(&h->head) : data;
     end = http1_scan(&h->scan, all);
     if (end < 0) {
@@ -229,7 +229,7 @@ static size_t read_head(struct http1 *h, struct bytes data)
         head_fails(h, 431, "the request's headers are larger than this server allows");
     } else if (end == 0) {
         if (before == 0)
-            gather(h, data);
+            gather_head(h, data);
     } else {
         r = take_request(h);
         buf_append(&r->head, all.data, (size_t)end);
@@ -249,7 +249,7 @@ static size_t read_body(struct http1 *h, struct bytes data)
 
     h->pass = false;
     if (n < 0) {
-        refuse(h, r, &fault);
+        refuse_request(h, r, &fault);
         return data.len;
     }
     h->expects = false; /* the body comes without waiting for our word */
@@ -269,7 +269,7 @@ static void turn_page(struct http1 *h)
 {
     if (h->request != NULL || h->phase != DONE)
         return;
-    move(h, HEAD);
+    enter_phase(h, HEAD);
     h->scan = (struct http1_scan){ 0 };
     h->blank = 0;
     h->io->at_rest = clock_mono(&h->io->shared->loop->clock);
@@ -317,7 +317,7 @@ static void grant(struct request *r, size_t n)
 }
 
 /* May the connection go on although the answer comes before the end of the body? */
-static bool survives(const struct http1 *h)
+static bool survives_answer(const struct http1 *h)
 {
     return h->body.done || (h->body.framing == HTTP1_LENGTH && h->body.left <= DISCARD_MAX && !h->expects);
 }
@@ -337,7 +337,7 @@ static void begin(struct request *r, int status, const struct http_header *heade
 
     h->chunked = !whole && !r->head_only && h->minor > 0;
     h->keep = h->keep && status != 408 && (!shared->stopping || shared->hands_over) &&
-              (whole ? survives(h) : h->chunked || r->head_only);
+              (whole ? survives_answer(h) : h->chunked || r->head_only);
     http1_put_status(out, 1, status);
     for (size_t i = 0; i < n; i++)
         if (!request_is_framing(headers[i].name))
@@ -371,7 +371,7 @@ static void end(struct request *r)
 
     if (h->chunked)
         http1_put_last_chunk(out_of(h));
-    h->keep = h->keep && survives(h);
+    h->keep = h->keep && survives_answer(h);
 }
 
 static size_t waiting(struct request *r)

@@ -34,7 +34,7 @@ static bool same_host(const struct endpoint *a, const struct endpoint *b)
 }
 
 /* A wildcard of IPv6 takes IPv4 too; one of IPv4 leaves IPv6 alone. */
-static bool covers(const struct endpoint *wide, const struct endpoint *e)
+static bool endpoint_covers(const struct endpoint *wide, const struct endpoint *e)
 {
     return address_is_wildcard(wide) && (wide->addr.ss_family == AF_INET6 || e->addr.ss_family == AF_INET || e->any);
 }
@@ -47,7 +47,7 @@ bool addresses_meet(const struct endpoint *a, const struct endpoint *b)
         return a_unix && b_unix && a->len == b->len && memcmp(&a->addr, &b->addr, a->len) == 0;
     if (port_of(a) == 0 || port_of(a) != port_of(b))
         return false;
-    return same_host(a, b) || covers(a, b) || covers(b, a);
+    return same_host(a, b) || endpoint_covers(a, b) || endpoint_covers(b, a);
 }
 
 #define JOIN(name)                                                                                                     \

@@ -21,7 +21,7 @@
 #define LIMIT_MAX (600 * NS_PER_S)
 #define HTTP2_CANCEL 8
 
-static void move(struct endpoint_run *run, enum run_state to)
+static void enter_state(struct endpoint_run *run, enum run_state to)
 {
     static const uint8_t allowed[] = {
         [RUN_BEGUN] = 1 << RUN_READY | 1 << RUN_GONE,
@@ -36,11 +36,11 @@ static void move(struct endpoint_run *run, enum run_state to)
     run->state = to;
 }
 
-static void enqueue(struct endpoint_run *run)
+static void enqueue_run(struct endpoint_run *run)
 {
     struct endpoint_pace *p = run->pace;
 
-    move(run, RUN_READY);
+    enter_state(run, RUN_READY);
     clock_stop(&p->loop->clock, &run->stall);
     run->next_ready = NULL;
     if (p->head == NULL)
@@ -50,7 +50,7 @@ static void enqueue(struct endpoint_run *run)
     p->tail = run;
 }
 
-static void dequeue(struct endpoint_run *run)
+static void dequeue_run(struct endpoint_run *run)
 {
     struct endpoint_pace *p = run->pace;
     struct endpoint_run **at = &p->head, *before = NULL;
@@ -62,7 +62,7 @@ static void dequeue(struct endpoint_run *run)
         p->tail = before;
 }
 
-static void recharge(struct endpoint_run *run, uint64_t now)
+static void recharge_run(struct endpoint_run *run, uint64_t now)
 {
     if (now > run->charged)
         budget_charge(run->pace->budget, now - run->charged);
@@ -71,7 +71,7 @@ static void recharge(struct endpoint_run *run, uint64_t now)
     run->charged = now;
 }
 
-static void release(struct endpoint_run *run)
+static void release_run(struct endpoint_run *run)
 {
     if (run->exposition != NULL)
         exposition_free(run->exposition);
@@ -81,17 +81,17 @@ static void release(struct endpoint_run *run)
     run->gzip = NULL;
     buf_free(&run->plain);
     buf_free(&run->packed);
-    recharge(run, 0);
+    recharge_run(run, 0);
 }
 
 static void destroy(struct endpoint_run *run)
 {
-    release(run);
+    release_run(run);
     free(run);
 }
 
 /* The slice in the form in which it travels. */
-static struct buf *pack(struct endpoint_run *run, bool more)
+static struct buf *pack_slice(struct endpoint_run *run, bool more)
 {
     if (run->gzip == NULL)
         return &run->plain;
@@ -111,14 +111,14 @@ static void on_stall(struct clock_timer *timer)
 
 static void wait_for_peer(struct endpoint_run *run)
 {
-    move(run, RUN_STALLED);
+    enter_state(run, RUN_STALLED);
     run->stalled = clock_mono(&run->pace->loop->clock);
     clock_start(&run->pace->loop->clock, &run->stall, RUN_STALL_MAX, on_stall);
 }
 
 static void wait_for_end(struct endpoint_run *run)
 {
-    move(run, RUN_WRITTEN);
+    enter_state(run, RUN_WRITTEN);
     run->stalled = clock_mono(&run->pace->loop->clock);
 }
 
@@ -126,16 +126,17 @@ static void wait_for_end(struct endpoint_run *run)
 static void write_slice(struct endpoint_run *run)
 {
     bool more = exposition_write(run->exposition, &run->plain, SLICE), writable = true;
-    struct buf *out = pack(run, more);
+    struct buf *out = pack_slice(run, more);
 
-    move(run, RUN_WRITING);
-    recharge(run, run->plain.cap + run->packed.cap + exposition_size(run->exposition) + (run->gzip ? GZIP_COST : 0));
+    enter_state(run, RUN_WRITING);
+    recharge_run(run,
+                 run->plain.cap + run->packed.cap + exposition_size(run->exposition) + (run->gzip ? GZIP_COST : 0));
     metric_add(run->counters->sent_bytes, out->len);
     if (out->len > 0)
         writable = http_respond_write(run->req, buf_bytes(out));
     run->plain.len = run->packed.len = 0;
     if (!more && run->state == RUN_WRITING) {
-        release(run);
+        release_run(run);
         http_respond_end(run->req, NULL, 0);
     }
     if (run->state == RUN_GONE)
@@ -143,7 +144,7 @@ static void write_slice(struct endpoint_run *run)
     else if (!more)
         wait_for_end(run);
     else if (writable)
-        enqueue(run);
+        enqueue_run(run);
     else
         wait_for_peer(run);
 }
@@ -154,7 +155,7 @@ static void on_idle(uv_idle_t *idle)
     struct endpoint_run *run = p->head;
 
     if (run != NULL) {
-        dequeue(run);
+        dequeue_run(run);
         write_slice(run);
     }
     if (p->head == NULL)
@@ -176,7 +177,7 @@ void endpoint_run_resume(struct endpoint_run *run)
 {
     if (run->state != RUN_STALLED && run->state != RUN_BEGUN)
         return;
-    enqueue(run);
+    enqueue_run(run);
     uv_idle_start(&run->pace->idle, on_idle);
 }
 
@@ -295,11 +296,11 @@ void endpoint_run_close(struct endpoint_run *run, bool aborted)
     clock_stop(&run->pace->loop->clock, &run->limit);
     clock_stop(&run->pace->loop->clock, &run->stall);
     if (run->state == RUN_READY)
-        dequeue(run);
+        dequeue_run(run);
     *run->link = run->next;
     if (run->next != NULL)
         run->next->link = run->link;
-    move(run, RUN_GONE);
+    enter_state(run, RUN_GONE);
     if (!inside)
         destroy(run);
 }

@@ -74,7 +74,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* The labels sorted; of those with one name the first wins. */
-static void render(struct buf *out, struct own_metrics_attribute *labels, size_t n)
+static void render_attributes(struct buf *out, struct own_metrics_attribute *labels, size_t n)
 {
     size_t kept = 0;
 
@@ -128,7 +128,7 @@ static char *render_target(const struct own_metrics_options *o)
 
     if (n > 0)
         memcpy(labels, o->resource, n * sizeof(labels[0]));
-    render(&out, labels, n);
+    render_attributes(&out, labels, n);
     (void)buf_cstr(&out);
     return (char *)out.data;
 }
@@ -155,7 +155,7 @@ static bool targets(struct exposition_source *source, void *cursor, bool (*emit)
     return false;
 }
 
-static bool shows(const struct own_metrics_source *s, const struct metric_family *f)
+static bool shows_family(const struct own_metrics_source *s, const struct metric_family *f)
 {
     if (f->row->level == LEVEL_NONE || f->row->level > s->level)
         return false;
@@ -174,7 +174,7 @@ static void render_series(const struct own_metrics_source *s, const struct metri
         labels[n++] = (struct own_metrics_attribute){ bytes_str(m->labels[i].name), bytes_str(m->labels[i].value) };
     for (size_t i = 0; i < s->n_constant && n < LABELS_MAX; i++)
         labels[n++] = s->constant[i];
-    render(out, labels, n);
+    render_attributes(out, labels, n);
 }
 
 static void write_histogram(struct encoder *e, const struct line *line, const struct sample_extra *x)
@@ -251,7 +251,7 @@ static bool write_families(struct exposition_source *source, void *cursor, struc
     (void)want;
     metrics_collect(s->metrics);
     for (size_t i = 0; i < s->metrics->families.n; i++)
-        if (shows(s, s->metrics->families.v[i]))
+        if (shows_family(s, s->metrics->families.v[i]))
             write_family(s, e, s->metrics->families.v[i], claim, arg);
     return false;
 }

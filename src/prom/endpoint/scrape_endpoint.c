@@ -98,8 +98,8 @@ static struct scrape_endpoint *endpoint_of(const struct http_request *req)
     return container_of(req->service, struct scrape_endpoint, service);
 }
 
-static void refuse(struct http_request *req, enum endpoint_outcome outcome, int status, const char *name,
-                   const char *value, const char *text)
+static void refuse_scrape(struct http_request *req, enum endpoint_outcome outcome, int status, const char *name,
+                          const char *value, const char *text)
 {
     struct http_header headers[] = {
         { bytes_str("content-type"), bytes_str("text/plain; charset=utf-8") },
@@ -130,7 +130,7 @@ static void set_running(struct scrape_endpoint *e)
 
 static void refuse_busy(struct scrape_endpoint *e, struct http_request *req)
 {
-    refuse(req, ENDPOINT_BUSY, 503, "retry-after", "1", "503 too many scrapes at once: retry in a second\n");
+    refuse_scrape(req, ENDPOINT_BUSY, 503, "retry-after", "1", "503 too many scrapes at once: retry in a second\n");
     if (complaint_due(&e->busy, &e->all->loop->clock))
         log_warn(&e->all->log, "Scrape refused: too many run already",
                  F_STR("endpoint", http_server_address(e->server)), F_STR("peer", http_request_peer(req)),
@@ -168,7 +168,7 @@ static bool has_place(struct scrape_endpoint *e, const struct http_request *req)
     return all < RUNS_MAX || make_room(e, req, NULL);
 }
 
-static struct accept negotiate(const struct scrape_endpoint *e, const struct http_request *req)
+static struct accept negotiate_format(const struct scrape_endpoint *e, const struct http_request *req)
 {
     const struct bytes *header = http_request_header(req, "accept");
     bool open_metrics = false;
@@ -198,14 +198,15 @@ static void on_request(struct http_service *service, struct http_request *req)
     struct accept accept;
 
     if (!bytes_is(req->path, "/metrics")) {
-        refuse(req, ENDPOINT_NOT_FOUND, 404, "", "", "404 page not found: the metrics are at /metrics\n");
+        refuse_scrape(req, ENDPOINT_NOT_FOUND, 404, "", "", "404 page not found: the metrics are at /metrics\n");
         return;
     }
     if (!bytes_is(req->method, "GET") && !bytes_is(req->method, "HEAD")) {
-        refuse(req, ENDPOINT_BAD_METHOD, 405, "allow", "GET, HEAD", "405 method not allowed, supported: [GET, HEAD]\n");
+        refuse_scrape(req, ENDPOINT_BAD_METHOD, 405, "allow", "GET, HEAD",
+                      "405 method not allowed, supported: [GET, HEAD]\n");
         return;
     }
-    accept = negotiate(e, req);
+    accept = negotiate_format(e, req);
     if (bytes_is(req->method, "HEAD")) {
         answer_head(req, &accept);
         return;
@@ -270,7 +271,7 @@ static void on_replaced(struct http_server *server, void *arg)
 }
 
 /* Listen anew, wider or with more options; go back to what there was when that fails. */
-static int replace(struct scrape_endpoint *e, const struct http_server_options *options, struct error *err)
+static int replace_listener(struct scrape_endpoint *e, const struct http_server_options *options, struct error *err)
 {
     struct http_server_options before = e->options;
     struct error again;
@@ -321,7 +322,7 @@ static int join_endpoint(struct scrape_endpoint *e, const struct http_server_opt
         joined.endpoint = wider ? options->endpoint : before.endpoint;
         joined.transport = wider ? options->transport : before.transport;
         joined = copy_options(&joined);
-        rc = replace(e, &joined, err);
+        rc = replace_listener(e, &joined, err);
         free_options(rc == 0 ? &before : &joined);
         if (rc != 0)
             return rc;
@@ -330,7 +331,7 @@ static int join_endpoint(struct scrape_endpoint *e, const struct http_server_opt
     return 0;
 }
 
-static void settle(struct turn_task *task);
+static void settle_task(struct turn_task *task);
 
 static int new_endpoint(struct scrape_endpoints *all, const struct http_server_options *options,
                         struct exposition_source *source, struct error *err)
@@ -342,7 +343,7 @@ static int new_endpoint(struct scrape_endpoints *all, const struct http_server_o
     e->options = copy_options(options);
     e->options.listeners = all->listeners;
     e->service = (struct http_service){ on_request, on_body, on_end, on_close, on_writable };
-    e->settle.run = settle;
+    e->settle.run = settle_task;
     rc = listen_on(e, err);
     if (rc != 0) {
         free_endpoint(e);
@@ -426,7 +427,7 @@ static void settle_removals(struct scrape_endpoint *e)
 }
 
 /* While the listener stops, on_stopped settles: an endpoint must not outlive what its owner was told is done. */
-static void settle(struct turn_task *task)
+static void settle_task(struct turn_task *task)
 {
     struct scrape_endpoint *e = container_of(task, struct scrape_endpoint, settle);
 

@@ -151,14 +151,14 @@ static const uint8_t *end_of_value(const uint8_t *p, const uint8_t *end)
     return end;
 }
 
-static uint8_t *put(uint8_t *to, const void *from, size_t len)
+static uint8_t *put_copy(uint8_t *to, const void *from, size_t len)
 {
     memcpy(to, from, len);
     return to + len;
 }
 
 /* The series' own labels among the common ones, each where its name belongs. */
-static struct bytes merged(struct cursor *c, struct bytes own)
+static struct bytes merge_labels(struct cursor *c, struct bytes own)
 {
     const uint8_t *p = own.data, *end = p + own.len;
     uint8_t *start, *to;
@@ -182,15 +182,15 @@ static struct bytes merged(struct cursor *c, struct bytes own)
         for (; part < c->parts.n && bytes_compare(c->parts.v[part].name, name) < 0; part++)
             until = c->parts.v[part].end;
         if (until > at) {
-            to = put(to, c->common.data + at, until - at);
+            to = put_copy(to, c->common.data + at, until - at);
             *to++ = ',';
             at = until < c->common.len ? until + 1 : until;
         }
-        to = put(to, label, (size_t)(p - label));
+        to = put_copy(to, label, (size_t)(p - label));
         *to++ = ',';
         p += p < end;
     }
-    to = put(to, c->common.data + at, c->common.len - at);
+    to = put_copy(to, c->common.data + at, c->common.len - at);
     if (to > start && at == c->common.len)
         to--; /* the comma behind the last own label */
     c->labels.len = (size_t)(to - start);
@@ -207,7 +207,7 @@ static struct bytes labels_of(struct cursor *c, const struct series *x)
         split_common(c, o);
     if (c->parts.n == 0)
         return cached_series_labels(&x->cached);
-    return x->cached.labels_len == 0 ? c->common : merged(c, cached_series_labels(&x->cached));
+    return x->cached.labels_len == 0 ? c->common : merge_labels(c, cached_series_labels(&x->cached));
 }
 
 /* ---- one series ---- */

@@ -26,7 +26,7 @@ static struct bytes trim(struct bytes s)
 }
 
 /* Cut *rest at the next `separator` that stands in no quotes. False when *rest was used up before. */
-static bool split(struct bytes *rest, char separator, struct bytes *part)
+static bool split_next(struct bytes *rest, char separator, struct bytes *part)
 {
     bool quoted = false;
     size_t i = 0;
@@ -46,8 +46,8 @@ static bool next_param(struct bytes *params, struct bytes *name, struct bytes *v
 {
     struct bytes part;
 
-    while (split(params, ';', &part)) {
-        if (!split(&part, '=', name) || part.data == NULL)
+    while (split_next(params, ';', &part)) {
+        if (!split_next(&part, '=', name) || part.data == NULL)
             continue;
         *value = trim(part);
         if (value->len >= 2 && value->data[0] == '"' && value->data[value->len - 1] == '"')
@@ -79,7 +79,7 @@ static struct clause parse_clause(struct bytes text)
     struct clause c = { .q = 1000 };
     struct bytes params, name, value;
 
-    (void)split(&text, ';', &c.value);
+    (void)split_next(&text, ';', &c.value);
     c.params = params = text;
     while (next_param(&params, &name, &value))
         if (bytes_equal_nocase(name, bytes_str("q")))
@@ -93,7 +93,7 @@ static size_t parse_header(struct bytes header, struct clause *clauses)
     struct bytes part;
     size_t n = 0;
 
-    while (n < CLAUSES_MAX && split(&header, ',', &part)) {
+    while (n < CLAUSES_MAX && split_next(&header, ',', &part)) {
         struct clause c = parse_clause(part);
         size_t at = n++;
 
@@ -104,7 +104,7 @@ static size_t parse_header(struct bytes header, struct clause *clauses)
     return n;
 }
 
-static struct bytes param(const struct clause *c, const char *wanted)
+static struct bytes find_param(const struct clause *c, const char *wanted)
 {
     struct bytes params = c->params, name, value;
 
@@ -123,7 +123,7 @@ static const char *const escapings[] = {
 
 static void note_escaping(struct accept *a, const struct clause *c)
 {
-    struct bytes wanted = param(c, "escaping");
+    struct bytes wanted = find_param(c, "escaping");
 
     for (size_t i = 0; i < ARRAY_LEN(escapings); i++)
         if (bytes_equal_nocase(wanted, bytes_str(escapings[i])))
@@ -133,13 +133,13 @@ static void note_escaping(struct accept *a, const struct clause *c)
 static bool is_protobuf(const struct clause *c)
 {
     return bytes_equal_nocase(c->value, bytes_str("application/vnd.google.protobuf")) &&
-           bytes_is(param(c, "proto"), "io.prometheus.client.MetricFamily") &&
-           bytes_equal_nocase(param(c, "encoding"), bytes_str("delimited"));
+           bytes_is(find_param(c, "proto"), "io.prometheus.client.MetricFamily") &&
+           bytes_equal_nocase(find_param(c, "encoding"), bytes_str("delimited"));
 }
 
-static bool choose(struct accept *a, const struct clause *c, bool open_metrics)
+static bool choose_format(struct accept *a, const struct clause *c, bool open_metrics)
 {
-    struct bytes version = param(c, "version");
+    struct bytes version = find_param(c, "version");
 
     if (is_protobuf(c)) {
         a->format = ENCODER_PROTOBUF;
@@ -164,7 +164,7 @@ struct accept accept_negotiate(struct bytes header, bool open_metrics)
 
     for (size_t i = 0; i < n && clauses[i].q > 0; i++) {
         note_escaping(&a, &clauses[i]);
-        if (choose(&a, &clauses[i], open_metrics))
+        if (choose_format(&a, &clauses[i], open_metrics))
             break;
     }
     return a;
@@ -188,7 +188,7 @@ void accept_content_type(const struct accept *a, struct buf *out)
 }
 
 /* How much a coding is wanted: by its own name, else by `*`, else `otherwise`. */
-static unsigned weight(const struct clause *clauses, size_t n, const char *coding, unsigned otherwise)
+static unsigned coding_weight(const struct clause *clauses, size_t n, const char *coding, unsigned otherwise)
 {
     for (size_t i = 0; i < n; i++)
         if (bytes_equal_nocase(clauses[i].value, bytes_str(coding)))
@@ -204,5 +204,5 @@ bool accept_gzip(struct bytes header)
     struct clause clauses[CLAUSES_MAX];
     size_t n = parse_header(header, clauses);
 
-    return weight(clauses, n, "gzip", 0) > weight(clauses, n, "identity", 0);
+    return coding_weight(clauses, n, "gzip", 0) > coding_weight(clauses, n, "identity", 0);
 }

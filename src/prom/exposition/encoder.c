@@ -151,7 +151,7 @@ void encoder_family_end(struct encoder *e)
         protobuf_family_end(e);
 }
 
-static uint8_t *copy(uint8_t *p, const void *from, size_t len)
+static uint8_t *put_copy(uint8_t *p, const void *from, size_t len)
 {
     memcpy(p, from, len);
     return p + len;
@@ -167,8 +167,8 @@ static void put_series(struct encoder *e, struct bytes suffix, struct bytes labe
         *p++ = '{';
         *p++ = '"';
     }
-    p = copy(p, e->name.data, e->name.len);
-    p = copy(p, suffix.data, suffix.len);
+    p = put_copy(p, e->name.data, e->name.len);
+    p = put_copy(p, suffix.data, suffix.len);
     if (e->quoted) {
         *p++ = '"';
         if (labels.len > 0)
@@ -177,11 +177,11 @@ static void put_series(struct encoder *e, struct bytes suffix, struct bytes labe
         *p++ = '{';
     }
     if (labels.len > 0)
-        p = copy(p, labels.data, labels.len);
+        p = put_copy(p, labels.data, labels.len);
     if (more.len > 0) {
         if (e->quoted || labels.len > 0)
             *p++ = ',';
-        p = copy(p, more.data, more.len);
+        p = put_copy(p, more.data, more.len);
     }
     if (braces)
         *p++ = '}';

@@ -89,7 +89,7 @@ static void put_label(struct buf *out, uint32_t field, struct bytes name, struct
 }
 
 /* Rendered text taken back into its bytes, which are `s` itself when nothing in it is escaped. */
-static struct bytes plain(struct buf *scratch, struct bytes s)
+static struct bytes unescape_bytes(struct buf *scratch, struct bytes s)
 {
     size_t start = scratch->len;
 
@@ -105,7 +105,7 @@ static void put_labels(struct encoder *e, uint32_t field, struct bytes rendered)
 
     for (struct label l; labels_next(&rendered, &l); scratch.len = 0) {
         (void)buf_reserve(&scratch, l.name.len + l.value.len); /* so that the first result does not move */
-        put_label(e->out, field, plain(&scratch, l.name), plain(&scratch, l.value));
+        put_label(e->out, field, unescape_bytes(&scratch, l.name), unescape_bytes(&scratch, l.value));
     }
     buf_free(&scratch);
 }

@@ -12,7 +12,7 @@ void exponential_free(struct exponential *x)
     vec_free(&x->negative.counts);
 }
 
-static void trim(struct exponential_side *s)
+static void trim_zeros(struct exponential_side *s)
 {
     size_t zeros = 0;
 
@@ -44,23 +44,23 @@ bool exponential_read_side(struct exponential_side *side, struct bytes buckets)
     }
     if (side->offset + (int64_t)side->counts.n > INT32_MAX)
         return false;
-    trim(side);
+    trim_zeros(side);
     return true;
 }
 
 /* Divide the indices by 2^shift, rounding down: gcc and clang shift negative numbers that way. */
-static int64_t shifted(int64_t index, unsigned shift)
+static int64_t shift_index(int64_t index, unsigned shift)
 {
     return index >> (shift < 62 ? shift : 62);
 }
 
 static void downscale_side(struct exponential_side *s, unsigned shift)
 {
-    int64_t first = shifted(s->offset, shift);
+    int64_t first = shift_index(s->offset, shift);
     size_t n = 0;
 
     for (size_t i = 0; i < s->counts.n; i++) {
-        size_t to = (size_t)(shifted(s->offset + (int64_t)i, shift) - first);
+        size_t to = (size_t)(shift_index(s->offset + (int64_t)i, shift) - first);
         uint64_t count = s->counts.v[i];
 
         if (to == n) {
@@ -112,7 +112,7 @@ static uint64_t take_below(struct exponential_side *s, int32_t scale, double *th
         taken += s->counts.v[n];
         s->counts.v[n++] = 0;
     }
-    trim(s);
+    trim_zeros(s);
     return taken;
 }
 

@@ -110,7 +110,7 @@ static struct bytes type_suffix(enum name_type type, struct bytes unit)
 }
 
 /* What has been appended. */
-static struct bytes since(const struct buf *out, size_t start)
+static struct bytes appended_since(const struct buf *out, size_t start)
 {
     return out->len > start ? bytes_of(out->data + start, out->len - start) : bytes_of("", 0);
 }
@@ -194,7 +194,7 @@ static bool underscores_without_suffixes(struct buf *out, struct bytes ns, struc
     put_sanitized(out, name);
     if (ns.len == 0)
         protect_digit(out, start);
-    made = since(out, start);
+    made = appended_since(out, start);
     if (only_underscores(made) && !bytes_equal(made, name))
         return take_back(out, start);
     return true;
@@ -208,7 +208,7 @@ static bool ends_with(struct bytes s, struct bytes end)
 /* Cut `suffix` and the one character before it, which is taken for a delimiter, unless that is all there is. */
 static void cut_suffix(struct buf *out, size_t start, struct bytes suffix)
 {
-    struct bytes s = since(out, start);
+    struct bytes s = appended_since(out, start);
     size_t cut = suffix.len + 1;
 
     if (suffix.len == 0 || s.len <= cut || !ends_with(s, suffix))
@@ -235,7 +235,7 @@ static void utf8_suffixes(struct buf *out, size_t start, struct bytes unit, enum
     unit_parse(&u, unit);
     cut_suffix(out, start, suffix);
     cut_suffix(out, start, u.per);
-    if (u.main.len > 0 && !ends_with(since(out, start), u.main))
+    if (u.main.len > 0 && !ends_with(appended_since(out, start), u.main))
         put_suffix(out, u.main);
     put_suffix(out, u.per);
     put_suffix(out, suffix);
@@ -309,7 +309,7 @@ bool name_label(struct buf *out, enum name_strategy strategy, struct bytes name)
             buf_puts(out, "key_");
         put_label_characters(out, name);
     }
-    made = since(out, start);
+    made = appended_since(out, start);
     if (only_underscores(made) || (made.len > 1 && made.data[0] == '_' && made.data[1] == '_'))
         return take_back(out, start);
     return true;
@@ -372,7 +372,7 @@ static void put_escape(struct buf *out, enum name_escaping escaping, uint32_t c,
         buf_printf(out, "_%x_", c);
 }
 
-static void escape(struct buf *out, enum name_escaping escaping, struct bytes name, unsigned extra)
+static void escape_name(struct buf *out, enum name_escaping escaping, struct bytes name, unsigned extra)
 {
     size_t len;
 
@@ -395,10 +395,10 @@ static void escape(struct buf *out, enum name_escaping escaping, struct bytes na
 
 void name_escape_metric(struct buf *out, enum name_escaping escaping, struct bytes name)
 {
-    escape(out, escaping, name, WITH_COLON | WITH_UNDERSCORE);
+    escape_name(out, escaping, name, WITH_COLON | WITH_UNDERSCORE);
 }
 
 void name_escape_label(struct buf *out, enum name_escaping escaping, struct bytes name)
 {
-    escape(out, escaping, name, WITH_UNDERSCORE);
+    escape_name(out, escaping, name, WITH_UNDERSCORE);
 }

@@ -12,7 +12,7 @@ struct name_slot {
 };
 
 /* The slot of that name, or the free one where it would go. There is always a free one. */
-static struct name_slot *find(const struct name_set *s, uint64_t hash, struct bytes name)
+static struct name_slot *find_slot(const struct name_set *s, uint64_t hash, struct bytes name)
 {
     for (size_t i = hash;; i++) {
         struct name_slot *slot = &s->slots[i & (s->cap - 1)];
@@ -24,7 +24,7 @@ static struct name_slot *find(const struct name_set *s, uint64_t hash, struct by
     }
 }
 
-static void grow(struct name_set *s)
+static void grow_slots(struct name_set *s)
 {
     struct name_slot *old = s->slots;
     size_t cap = s->cap;
@@ -33,13 +33,13 @@ static void grow(struct name_set *s)
     s->slots = mem_zalloc(s->cap * sizeof(*s->slots));
     for (size_t i = 0; i < cap; i++)
         if (old[i].len > 0)
-            *find(s, old[i].hash, bytes_of(s->text.data + old[i].at, old[i].len - 1)) = old[i];
+            *find_slot(s, old[i].hash, bytes_of(s->text.data + old[i].at, old[i].len - 1)) = old[i];
     free(old);
 }
 
 bool name_set_has(const struct name_set *s, struct bytes name)
 {
-    return s->n > 0 && find(s, bytes_hash(name), name)->len > 0;
+    return s->n > 0 && find_slot(s, bytes_hash(name), name)->len > 0;
 }
 
 bool name_set_add(struct name_set *s, struct bytes name)
@@ -48,8 +48,8 @@ bool name_set_add(struct name_set *s, struct bytes name)
     struct name_slot *slot;
 
     if (s->n * 2 >= s->cap)
-        grow(s);
-    slot = find(s, hash, name);
+        grow_slots(s);
+    slot = find_slot(s, hash, name);
     if (slot->len > 0)
         return false;
     *slot = (struct name_slot){ hash, s->text.len, name.len + 1 };

@@ -74,7 +74,7 @@ static size_t put_special(char *at, double v)
 }
 
 /* `tail` is what an integer below a million ends with. */
-static size_t put(char *at, double v, const char *tail)
+static size_t put_number(char *at, double v, const char *tail)
 {
     char *p = at;
 
@@ -95,7 +95,7 @@ static size_t put(char *at, double v, const char *tail)
 
 size_t number_put(char *at, double v)
 {
-    return put(at, v, "");
+    return put_number(at, v, "");
 }
 
 size_t number_put_plain(char *at, double v)
@@ -119,7 +119,7 @@ size_t number_put_plain(char *at, double v)
 
 size_t number_put_om(char *at, double v)
 {
-    return put(at, v, ".0");
+    return put_number(at, v, ".0");
 }
 
 size_t number_put_seconds(char *at, uint64_t ns)

@@ -47,7 +47,7 @@ static bool is_blank(uint8_t c)
 }
 
 /* Without blanks around it; empty when it has braces in it. */
-static struct bytes part(struct bytes s)
+static struct bytes unit_part(struct bytes s)
 {
     while (s.len > 0 && is_blank(s.data[0]))
         s = bytes_of(s.data + 1, s.len - 1);
@@ -72,11 +72,11 @@ void unit_parse(struct unit *u, struct bytes text)
     struct bytes per;
 
     *u = (struct unit){ 0 };
-    u->main = part(slash == NULL ? text : bytes_of(text.data, (size_t)(slash - text.data)));
+    u->main = unit_part(slash == NULL ? text : bytes_of(text.data, (size_t)(slash - text.data)));
     u->main = look_up(main_words, ARRAY_LEN(main_words), u->main);
     if (slash == NULL)
         return;
-    per = part(bytes_of(slash + 1, text.len - (size_t)(slash - text.data) - 1));
+    per = unit_part(bytes_of(slash + 1, text.len - (size_t)(slash - text.data) - 1));
     if (per.len == 0)
         return;
     buf_puts(&u->words, "per_");
@@ -85,7 +85,7 @@ void unit_parse(struct unit *u, struct bytes text)
 }
 
 /* Append `s` with all but letters, digits and colons as `_`, runs of it as one, none in front. */
-static struct bytes clean(struct buf *out, struct bytes s)
+static struct bytes put_clean(struct buf *out, struct bytes s)
 {
     size_t start = out->len;
 
@@ -107,8 +107,8 @@ void unit_clean(struct unit *u)
     size_t main_len, per_len;
 
     (void)buf_reserve(&words, u->main.len + u->per.len + 1); /* so that nothing moves */
-    main_len = clean(&words, u->main).len;
-    per_len = clean(&words, u->per).len;
+    main_len = put_clean(&words, u->main).len;
+    per_len = put_clean(&words, u->per).len;
     if (per_len > 0 && words.data[main_len + per_len - 1] == '_')
         per_len--;
     if (per_len == strlen("per")) /* nothing of its unit is left */

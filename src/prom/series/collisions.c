@@ -57,20 +57,21 @@ static const struct {
                                              "same labels in Prometheus" },
 };
 
-static struct bytes cut(const struct buf *b)
+static struct bytes cut_text(const struct buf *b)
 {
     return bytes_of(b->data, b->len < TEXT_MAX ? b->len : TEXT_MAX);
 }
 
-static void tell(struct collisions *c, const struct stream_member *owner, const struct stream_member *newcomer)
+static void warn_collision(struct collisions *c, const struct stream_member *owner,
+                           const struct stream_member *newcomer)
 {
     struct buf first = { 0 }, second = { 0 };
     enum stream_difference differ = stream_members_differ(owner, newcomer, &first, &second);
 
     log_warn(c->log, "Several senders have one series, and one of them wins",
              F_BYTES("metric", stream_name(newcomer->stream)), F_STR("differ_in", advice[differ].what),
-             F_BYTES("first", cut(&first)), F_BYTES("second", cut(&second)), F_STR("remedy", advice[differ].remedy),
-             F_UINT("repeated", complaint_taken(&c->complaint)));
+             F_BYTES("first", cut_text(&first)), F_BYTES("second", cut_text(&second)),
+             F_STR("remedy", advice[differ].remedy), F_UINT("repeated", complaint_taken(&c->complaint)));
     buf_free(&first);
     buf_free(&second);
 }
@@ -79,5 +80,5 @@ void collisions_add(struct collisions *c, const struct stream_member *owner, con
 {
     metric_add(counter_of(c, stream_name(newcomer->stream)), 1);
     if (complaint_due(&c->complaint, c->clock))
-        tell(c, owner, newcomer);
+        warn_collision(c, owner, newcomer);
 }

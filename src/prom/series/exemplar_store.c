@@ -118,8 +118,8 @@ static bool put_attributes(struct exemplar_labels *l, enum name_strategy strateg
 }
 
 /* Rendered behind r->text. False when the attributes make it too long. */
-static bool render(struct exemplar_reader *r, enum name_strategy strategy, const struct raw_exemplar *x,
-                   bool attributes, struct exemplar *out)
+static bool render_exemplar(struct exemplar_reader *r, enum name_strategy strategy, const struct raw_exemplar *x,
+                            bool attributes, struct exemplar *out)
 {
     struct exemplar_labels l = { .n = 0, .scratch = &r->value };
     struct buf rendered = { 0 };
@@ -189,7 +189,8 @@ static void read_into_slot(struct exemplar_reader *r, enum name_strategy strateg
 
     if (isnan(x.value))
         return;
-    if (!(x.has_attributes && render(r, strategy, &x, true, &e)) && !render(r, strategy, &x, false, &e))
+    if (!(x.has_attributes && render_exemplar(r, strategy, &x, true, &e)) &&
+        !render_exemplar(r, strategy, &x, false, &e))
         return; /* nothing to say */
     at = find_slot(r, kind, &x, bounds, n_bounds);
     if (at == r->found.n)

@@ -49,7 +49,7 @@ void table_free(struct table *t)
     t->slots = t->old = t->next = NULL;
 }
 
-static bool put(struct table *t, void *entry, uint64_t hash)
+static bool put_entry(struct table *t, void *entry, uint64_t hash)
 {
     uint64_t at = hash & t->mask;
 
@@ -68,7 +68,7 @@ static void move_some(struct table *t, uint64_t n)
     for (; n > 0 && t->moved <= t->old_mask; n--, t->moved++) {
         uint64_t slot = t->old[t->moved];
 
-        if (slot > REMOVED && put(t, table_entry(slot), t->hash_of(table_entry(slot)))) {
+        if (slot > REMOVED && put_entry(t, table_entry(slot), t->hash_of(table_entry(slot)))) {
             t->old[t->moved] = REMOVED;
             t->old_n--;
         }
@@ -140,7 +140,7 @@ bool table_insert(struct table *t, void *entry, uint64_t hash)
     } else if (t->old == NULL && fuller_than(t, 5)) {
         fetch_some(t);
     }
-    if (!put(t, entry, hash))
+    if (!put_entry(t, entry, hash))
         return false;
     t->n++;
     return true;

@@ -147,8 +147,8 @@ static bool is_admitted(struct series_store *s, const struct stream *stream, str
 
 /* The series of bytes that are not known, and the entry that they have from now on (NULL: there is no room for it).
  * NULL with *reason when it cannot be, NULL without when `make` is false and there is none. */
-static struct series *resolve(struct series_store *s, struct stream *stream, const struct identity_key *key, bool make,
-                              struct cached_series **entry, const char **reason)
+static struct series *resolve_series(struct series_store *s, struct stream *stream, const struct identity_key *key,
+                                     bool make, struct cached_series **entry, const char **reason)
 {
     struct canonical_key canonical = { .store = s, .family = stream->user };
     struct bytes own;
@@ -231,7 +231,7 @@ static void take_unknown(struct series_taking *t, const struct point *p, const s
     uint64_t before = t->store->n_series;
     struct cached_series *k = NULL;
     const char *reason;
-    struct series *x = resolve(t->store, t->stream, key, make, &k, &reason);
+    struct series *x = resolve_series(t->store, t->stream, key, make, &k, &reason);
 
     t->units -= WORK_NEW;
     if (reason != NULL)
@@ -333,7 +333,7 @@ static bool take_points(struct series_taking *t)
 /* ---- a batch ---- */
 
 /* NULL, or why no point of such a metric can be taken. */
-static const char *unfit(const struct stream *x)
+static const char *unfit_reason(const struct stream *x)
 {
     bool sum = x->kind == METRIC_SUM;
 
@@ -367,7 +367,7 @@ static void enter_metric(struct series_taking *t)
     }
     if (x->user == NULL)
         x->user = family_hold(&s->families, stream_name(x), x->type, stream_help(x), stream_unit(x));
-    reason = x->user == NULL ? NO_ROOM : unfit(x);
+    reason = x->user == NULL ? NO_ROOM : unfit_reason(x);
     if (reason != NULL) {
         series_reject(&t->result, reason, stream_name(x), w->n_points);
         leave_metric(t);

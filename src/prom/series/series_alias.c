@@ -27,7 +27,7 @@ struct series *series_of(struct cached_series *k)
     return cached_series_kind(k) == ALIAS ? ((struct alias *)k)->series : (struct series *)k;
 }
 
-static void charge(struct series_store *s, size_t size)
+static void charge_store(struct series_store *s, size_t size)
 {
     budget_charge(s->budget, size);
     s->bytes += size;
@@ -56,7 +56,7 @@ static struct series_writer *writer_for(struct series_store *s, struct series_ex
     for (; (w = *end) != NULL; end = &w->next)
         if (w->identity == identity)
             return w;
-    charge(s, sizeof(*w));
+    charge_store(s, sizeof(*w));
     w = *end = mem_zalloc(sizeof(*w));
     w->identity = identity;
     w->member = k;
@@ -98,7 +98,7 @@ struct series_writer *series_writer_of(const struct series *x, const struct cach
     return cached_series_kind(k) == ALIAS ? ((const struct alias *)k)->writer : x->extra->writers;
 }
 
-static bool judge(struct series_extra *e, struct series_writer *w, bool newer)
+static bool judge_writer(struct series_extra *e, struct series_writer *w, bool newer)
 {
     bool again = w->wrote, silent = w->round == e->round;
 
@@ -126,7 +126,7 @@ bool series_collides(struct series_store *s, struct series *x, struct series_wri
         return false;
     }
     owner = member_of(e->owner->member);
-    if (!judge(e, w, time > x->time))
+    if (!judge_writer(e, w, time > x->time))
         return false;
     newcomer = member_of(w->member);
     if (s->collisions != NULL)
@@ -167,7 +167,7 @@ static struct series_extra *extra_of(struct series_store *s, struct series *x)
     struct series_extra *e = x->extra;
 
     if (e == NULL) {
-        charge(s, sizeof(*e));
+        charge_store(s, sizeof(*e));
         e = x->extra = mem_zalloc(sizeof(*e));
     }
     if (e->writers == NULL) {

@@ -16,21 +16,21 @@ void growth_sketch_free(struct growth_sketch *g)
         buf_free(&g->seen[i].labels);
 }
 
-static size_t cut(struct bytes name)
+static size_t cut_length(struct bytes name)
 {
     return name.len < GROWTH_NAME_MAX ? name.len : GROWTH_NAME_MAX - 1;
 }
 
 static bool is_name(const char *kept, struct bytes name)
 {
-    size_t n = cut(name);
+    size_t n = cut_length(name);
 
     return strlen(kept) == n && memcmp(kept, name.data, n) == 0;
 }
 
 static void keep_name(char *kept, struct bytes name)
 {
-    size_t n = cut(name);
+    size_t n = cut_length(name);
 
     if (n > 0)
         memcpy(kept, name.data, n);
@@ -38,7 +38,7 @@ static void keep_name(char *kept, struct bytes name)
 }
 
 /* One more of the pair: its slot, a free one, or all others lose one. */
-static void count(struct growth_sketch *g, struct bytes metric, struct bytes label)
+static void count_pair(struct growth_sketch *g, struct bytes metric, struct bytes label)
 {
     struct growth *free_slot = NULL;
 
@@ -79,11 +79,11 @@ void growth_sketch_add(struct growth_sketch *g, struct bytes metric, struct byte
 
     for (struct label l; g->seen[at].hash == hash && labels_next(&rest, &l);)
         if (!has_same(before, &l)) {
-            count(g, metric, l.name);
+            count_pair(g, metric, l.name);
             told = true;
         }
     if (!told)
-        count(g, metric, bytes_of("", 0));
+        count_pair(g, metric, bytes_of("", 0));
     g->seen[at].hash = hash;
     g->seen[at].labels.len = 0;
     buf_put(&g->seen[at].labels, labels);

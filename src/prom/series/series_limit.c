@@ -122,7 +122,7 @@ void series_limit_free(struct series_limit *l)
 
 /* ---- the limit ---- */
 
-static double larger(double a, double b)
+static double larger_of(double a, double b)
 {
     return a > b ? a : b;
 }
@@ -133,7 +133,7 @@ static double part_of(const struct series_limit *l, uint64_t series, uint64_t by
     uint64_t most = budget_limit(l->budget) / BUDGET_SHARE;
     double by_number = l->max == 0 ? 0 : (double)series / (double)l->max;
 
-    return larger(by_number, most == 0 ? 1 : (double)bytes / (double)most);
+    return larger_of(by_number, most == 0 ? 1 : (double)bytes / (double)most);
 }
 
 double series_limit_fill(const struct series_limit *l)
@@ -163,8 +163,8 @@ static struct metric *counter_of(struct series_growth *g, const struct growth *t
     return *vec_push(&g->refused) = metrics_get(g->metrics, &series_limit_refused_row, labels, ARRAY_LEN(labels));
 }
 
-static void tell(const struct series_limit *l, struct complaint *c, const char *text,
-                 const struct series_sender *sender)
+static void warn_limit(const struct series_limit *l, struct complaint *c, const char *text,
+                       const struct series_sender *sender)
 {
     const struct series_growth *g = l->growth;
     const struct growth *top = growth_sketch_top(&g->sketch);
@@ -176,7 +176,7 @@ static void tell(const struct series_limit *l, struct complaint *c, const char *
                  F_STR("remedy", SERIES_LIMIT_ADVICE), F_UINT("repeated", complaint_taken(c)));
 }
 
-static void watch(struct series_growth *g, struct bytes metric, struct bytes labels)
+static void watch_growth(struct series_growth *g, struct bytes metric, struct bytes labels)
 {
     growth_sketch_add(&g->sketch, metric, labels);
     if (++g->fade % FADE_EVERY == 0)
@@ -191,12 +191,12 @@ bool series_limit_admits(struct series_limit *l, const struct series_sender *sen
 
     if (l->growth == NULL || fill < WATCH_AT)
         return admitted;
-    watch(l->growth, metric, labels);
+    watch_growth(l->growth, metric, labels);
     if (!admitted) {
         metric_add(counter_of(l->growth, growth_sketch_top(&l->growth->sketch)), 1);
-        tell(l, &l->growth->full, "New series are refused: there are as many as there may be", sender);
+        warn_limit(l, &l->growth->full, "New series are refused: there are as many as there may be", sender);
     } else if (fill >= WARN_AT) {
-        tell(l, &l->growth->near, "Series are near their limit, beyond which new ones are refused", sender);
+        warn_limit(l, &l->growth->near, "Series are near their limit, beyond which new ones are refused", sender);
     }
     return admitted;
 }

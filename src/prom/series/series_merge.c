@@ -132,7 +132,7 @@ bool series_is_delta(const struct stream *stream)
            (stream->kind == METRIC_SUM || stream->kind == METRIC_EXPLICIT || stream->kind == METRIC_EXPONENTIAL);
 }
 
-static void stamp(struct series_store *s, struct series *x, const struct point *p, uint64_t start)
+static void stamp_series(struct series_store *s, struct series *x, const struct point *p, uint64_t start)
 {
     if (p->time > x->time) /* a delta may come without its time */
         x->time = p->time;
@@ -162,14 +162,14 @@ static void merge_number(struct series_store *s, struct series *x, const struct 
 
     if (same && series_is_delta(stream)) {
         add_number(x, p);
-        stamp(s, x, p, x->start);
+        stamp_series(s, x, p, x->start);
     } else {
         if (!same)
             series_clear(s, x);
         x->kind = stream->kind;
         x->integer = (int64_t)p->value;
         x->is_int = p->is_int;
-        stamp(s, x, p, p->start);
+        stamp_series(s, x, p, p->start);
     }
     keep_exemplars(s, x, stream, p);
 }
@@ -228,7 +228,7 @@ static void fill_native(struct distribution *d, const struct exponential *e)
 }
 
 /* Bounds are set already, where there are any. */
-static void fill(struct distribution *d, const struct distribution_value *r)
+static void fill_distribution(struct distribution *d, const struct distribution_value *r)
 {
     d->count = r->count;
     d->sum = r->sum;
@@ -267,7 +267,7 @@ static bool store_distribution(struct series_store *s, struct series *x)
         bounds_unref(d->bounds);
         d->bounds = bounds_for(s, r);
     }
-    fill(d, r);
+    fill_distribution(d, r);
     return true;
 }
 
@@ -336,7 +336,7 @@ static const char *merge_distribution(struct series_store *s, struct series *x, 
         return reason;
     if (!store_distribution(s, x))
         return NO_ROOM;
-    stamp(s, x, p, added ? x->start : p->start);
+    stamp_series(s, x, p, added ? x->start : p->start);
     keep_exemplars(s, x, stream, p);
     return NULL;
 }

@@ -37,7 +37,7 @@ void translator_free(struct translator *s)
     buf_free(&s->text);
 }
 
-static void begin(struct translator *s)
+static void begin_labels(struct translator *s)
 {
     s->all.n = 0;
     s->text.len = 0;
@@ -93,7 +93,7 @@ static bool is_promoted(const struct translation *t, struct bytes key)
 
 /* ---- the list ---- */
 
-static void add(struct translator *s, struct attribute a)
+static void add_attribute(struct translator *s, struct attribute a)
 {
     struct translated x = { .key = a.key, .raw = a.value, .order = (uint32_t)s->all.n };
 
@@ -109,7 +109,7 @@ static void add_promoted(struct translator *s, const struct translation *t, stru
 
     for (struct attribute a; t->promote && attribute_next(&r, OTLP_RESOURCE_ATTRIBUTES, &a);)
         if (is_promoted(t, a.key))
-            add(s, a);
+            add_attribute(s, a);
 }
 
 static int by_key(const void *a, const void *b)
@@ -147,7 +147,7 @@ static void sort_by_name(struct translator *s)
         qsort_r(s->all.v, s->all.n, sizeof(*s->all.v), by_name, s);
 }
 
-static void squeeze(struct translator *s)
+static void squeeze_labels(struct translator *s)
 {
     size_t n = 0;
 
@@ -162,7 +162,7 @@ static void drop_repeated_keys(struct translator *s)
 {
     for (size_t i = 0; i + 1 < s->all.n; i++)
         s->all.v[i].gone = bytes_equal(s->all.v[i].key, s->all.v[i + 1].key);
-    squeeze(s);
+    squeeze_labels(s);
 }
 
 static void sort_by_key(struct translator *s)
@@ -204,7 +204,7 @@ static bool put_texts(struct translator *s, const struct translation *t, bool le
             return false;
         put_value(s, &s->all.v[i]);
     }
-    squeeze(s);
+    squeeze_labels(s);
     return true;
 }
 
@@ -228,7 +228,7 @@ static void join_equal(struct translator *s)
         x->value_at = at;
         x->value_len = s->text.len - at;
     }
-    squeeze(s);
+    squeeze_labels(s);
 }
 
 static bool has_name(const struct translator *s, struct bytes name)
@@ -262,7 +262,7 @@ static bool is_taken(const struct translator *s, const struct translated *x)
 
 /* The exporter gives a label of that name. Whoever has it is exported_<name> from now on, or exported_exported_<name>
  * and so on, as Prometheus calls what clashes with the labels of its targets. */
-static void displace(struct translator *s, struct bytes name)
+static void displace_label(struct translator *s, struct bytes name)
 {
     struct translated *x = NULL;
 
@@ -284,7 +284,7 @@ static void displace(struct translator *s, struct bytes name)
 
 static void add_reserved(struct translator *s, struct bytes name, struct bytes value)
 {
-    displace(s, name);
+    displace_label(s, name);
     add_plain(s, name, value);
 }
 
@@ -296,7 +296,7 @@ static void add_constants(struct translator *s, const struct translation *t)
             add_plain(s, t->constants[i].name, t->constants[i].value);
 }
 
-static void render(struct translator *s, struct buf *out)
+static void render_labels(struct translator *s, struct buf *out)
 {
     struct buf list = { 0 };
 
@@ -362,10 +362,10 @@ bool translate_target(struct translator *s, const struct translation *t, struct 
     buf_free(&j.instance);
     if (!known)
         return false;
-    begin(s);
+    begin_labels(s);
     for (struct attribute a; attribute_next(&r, OTLP_RESOURCE_ATTRIBUTES, &a);)
         if (!is_service(a.key))
-            add(s, a);
+            add_attribute(s, a);
     if (t->target_by_either && s->all.n == 0)
         return false;
     sort_by_key(s);
@@ -374,7 +374,7 @@ bool translate_target(struct translator *s, const struct translation *t, struct 
     add_job(s, resource);
     if (t->constants_on_target)
         add_constants(s, t);
-    render(s, out);
+    render_labels(s, out);
     return true;
 }
 
@@ -397,7 +397,7 @@ static void put_scope_attributes(struct translator *s, const struct translation 
     struct buf key = { 0 };
 
     for (struct attribute a; attribute_next(&r, OTLP_SCOPE_ATTRIBUTES, &a);)
-        add(s, a);
+        add_attribute(s, a);
     sort_by_key(s);
     for (size_t i = 0; i < s->all.n; i++) {
         struct translated *x = &s->all.v[i];
@@ -411,7 +411,7 @@ static void put_scope_attributes(struct translator *s, const struct translation 
         x->gone = x->gone || is_scope_name(name_of(s, x));
         put_value(s, x);
     }
-    squeeze(s);
+    squeeze_labels(s);
     join_equal(s);
     buf_free(&key);
 }
@@ -456,13 +456,13 @@ static void add_common(struct translator *s, const struct translation *t, const 
 
 void translate_common(struct translator *s, const struct translation *t, const struct metric_scope *o, struct buf *out)
 {
-    begin(s);
+    begin_labels(s);
     add_promoted(s, t, o->resource);
     sort_by_key(s);
     put_texts(s, t, true);
     join_equal(s);
     add_common(s, t, o);
-    render(s, out);
+    render_labels(s, out);
 }
 
 static void add_attributes(struct translator *s, enum metric_kind kind, struct bytes attributes)
@@ -471,7 +471,7 @@ static void add_attributes(struct translator *s, enum metric_kind kind, struct b
 
     for (struct attribute a; attribute_next(&r, point_attributes_field(kind), &a);)
         if (a.key.len > 0) /* OTLP wants keys that are not empty: it names nothing */
-            add(s, a);
+            add_attribute(s, a);
 }
 
 /* The name that the exposition itself gives to a label of such a point's samples; empty: none. */
@@ -509,22 +509,22 @@ static bool share_a_name(struct bytes a, struct bytes b)
 static void put_whole(struct translator *s, const struct translation *t, const struct metric_scope *o,
                       enum metric_kind kind, struct bytes attributes, struct buf *out)
 {
-    begin(s);
+    begin_labels(s);
     add_attributes(s, kind, attributes);
     add_promoted(s, t, o->resource);
     sort_by_key(s);
     put_texts(s, t, true);
     join_equal(s);
     add_common(s, t, o);
-    displace(s, own_name(kind));
-    render(s, out);
+    displace_label(s, own_name(kind));
+    render_labels(s, out);
 }
 
 const char *translate_point(struct translator *s, const struct translation *t, const struct metric_scope *o,
                             struct bytes common, enum metric_kind kind, struct bytes attributes, struct buf *out,
                             bool *whole)
 {
-    begin(s);
+    begin_labels(s);
     add_attributes(s, kind, attributes);
     sort_by_key(s);
     if (s->too_many)
@@ -534,8 +534,8 @@ const char *translate_point(struct translator *s, const struct translation *t, c
     if (s->text.len > LABEL_BYTES_MAX)
         return TRANSLATE_TOO_LONG;
     join_equal(s);
-    displace(s, own_name(kind));
-    render(s, out);
+    displace_label(s, own_name(kind));
+    render_labels(s, out);
     *whole = share_a_name(common, buf_bytes(out)) || (kind > METRIC_SUM && has_label(common, own_name(kind)));
     if (*whole) {
         out->len = 0;

@@ -31,7 +31,7 @@ struct unpack_job {
 
 /* --- the work --- */
 
-static bool inflate(struct unpacking *u)
+static bool inflate_body(struct unpacking *u)
 {
     struct block *block;
     size_t len;
@@ -80,7 +80,7 @@ static bool from_json(struct unpacking *u, struct buf *wire)
 
 /* A string that is not UTF-8 costs no more than itself. A copy is made only here, where there is one; in a job it is
  * not charged until the job is done. False: what is wrong is more than that. */
-static bool repair(struct unpacking *u, struct buf *wire)
+static bool repair_body(struct unpacking *u, struct buf *wire)
 {
     struct validation v;
 
@@ -100,13 +100,13 @@ static bool repair(struct unpacking *u, struct buf *wire)
 }
 
 /* Touches nothing but u and wire. */
-static void unpack(struct unpacking *u, struct buf *wire)
+static void unpack_body(struct unpacking *u, struct buf *wire)
 {
-    if (u->coding != CODING_IDENTITY && !inflate(u))
+    if (u->coding != CODING_IDENTITY && !inflate_body(u))
         return;
     if (u->json && !from_json(u, wire))
         return;
-    if (!otlp_validate(u->signal, u->body, &u->validation) && !(u->validation.is_text && repair(u, wire)))
+    if (!otlp_validate(u->signal, u->body, &u->validation) && !(u->validation.is_text && repair_body(u, wire)))
         u->fault = UNPACK_INVALID;
     else if (!u->json && u->validation.items == 0)
         u->foreign = otlp_foreign_wire(u->signal, u->body, &u->err);
@@ -124,7 +124,7 @@ static struct unpacking work_of(const struct otlp_call *call)
     };
 }
 
-static void forget(struct unpacking *u)
+static void free_block(struct unpacking *u)
 {
     if (u->block != NULL)
         block_unref(u->block);
@@ -137,7 +137,7 @@ static void unpack_here(struct otlp_call *call, struct unpacking *u)
 {
     struct buf *scratch = &call->receiver->scratch;
 
-    unpack(u, scratch);
+    unpack_body(u, scratch);
     if (scratch->cap > SCRATCH_KEPT)
         buf_free(scratch);
 }
@@ -167,7 +167,7 @@ static bool is_waited_for(const struct otlp_call *call)
 }
 
 /* Nobody wants the answer any more. */
-static void drop(struct otlp_call *call)
+static void drop_call(struct otlp_call *call)
 {
     metric_add(call->receiver->rejected[call->transport][REJECTED_ABORTED], 1);
     if (call->req == NULL) {
@@ -184,11 +184,11 @@ static void on_work(struct job *job)
 {
     struct buf wire = { 0 };
 
-    unpack(&container_of(job, struct unpack_job, job)->u, &wire);
+    unpack_body(&container_of(job, struct unpack_job, job)->u, &wire);
     buf_free(&wire);
 }
 
-static void queue(struct otlp_call *call)
+static void queue_call(struct otlp_call *call)
 {
     struct otlp_call **last = &call->receiver->unpack_first;
 
@@ -212,10 +212,10 @@ static void take_result(struct otlp_call *call, struct unpack_job *job)
     call->receiver->jobs--;
     run_jobs(call->receiver);
     if (!is_waited_for(call)) {
-        drop(call);
+        drop_call(call);
     } else if (hit_its_limit(&job->u) && job->u.limit < call->limit) {
         call->unpack_limit = call->limit;
-        queue(call);
+        queue_call(call);
     } else {
         if (job->u.block != NULL)
             block_adopt(job->u.block, job->budget);
@@ -225,7 +225,7 @@ static void take_result(struct otlp_call *call, struct unpack_job *job)
 
 static void free_job(struct unpack_job *j)
 {
-    forget(&j->u);
+    free_block(&j->u);
     block_unref(j->body);
     free(j);
 }
@@ -311,14 +311,14 @@ static void run_jobs(struct otlp *r)
         if (is_waited_for(call))
             begin_job(call);
         else
-            drop(call);
+            drop_call(call);
     }
 }
 
 void call_unpack(struct otlp_call *call)
 {
     if (!unpack_small(call))
-        queue(call);
+        queue_call(call);
 }
 
 bool call_inflate(struct otlp_call *call)
@@ -327,7 +327,7 @@ bool call_inflate(struct otlp_call *call)
 
     if (u.coding == CODING_IDENTITY)
         return true;
-    if (!inflate(&u)) {
+    if (!inflate_body(&u)) {
         call_unpacked(call, &u);
         return false;
     }
