@@ -48,29 +48,40 @@ static void on_close(uv_handle_t *handle)
         return;
     }
     release_out(s);
+    if (s->kind->free != NULL)
+        s->kind->free(s);
     free(s);
     events->on_closed(owner);
+}
+
+struct socket *socket_make(struct loop *loop, struct socket_shared *shared, int fd)
+{
+    struct socket *s = mem_zalloc(sizeof(*s));
+    int rc;
+
+    s->loop = loop;
+    s->shared = shared;
+    s->kind = &socket_plain;
+    s->peer = peer_of(fd);
+    rc = stream_open(s, fd);
+    s->uv.handle.data = s;
+    if (rc == 0)
+        return s;
+    close(fd);
+    s->closed = true;
+    uv_close(&s->uv.handle, on_close);
+    return NULL;
 }
 
 struct socket *socket_open(struct loop *loop, struct socket_shared *shared, int fd, const struct socket_events *events,
                            void *owner)
 {
-    struct socket *s = mem_zalloc(sizeof(*s));
-    int rc;
+    struct socket *s = socket_make(loop, shared, fd);
 
-    s->kind = &socket_plain;
-    s->shared = shared;
-    s->peer = peer_of(fd);
-    rc = s->kind->open(s, loop, fd);
-    s->uv.handle.data = s;
-    if (rc != 0) {
-        close(fd);
-        s->closed = true;
-        uv_close(&s->uv.handle, on_close);
-        return NULL;
+    if (s != NULL) {
+        s->events = events;
+        s->owner = owner;
     }
-    s->events = events;
-    s->owner = owner;
     return s;
 }
 
@@ -167,6 +178,8 @@ int socket_dup(const struct socket *s)
 {
     uv_os_fd_t fd;
 
+    if (s->kind != &socket_plain)
+        return -1; /* half of it is in this process's memory */
     return uv_fileno(&s->uv.handle, &fd) == 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 }
 
@@ -180,6 +193,8 @@ void socket_close(struct socket *s)
 {
     if (s->closed)
         return;
+    if (s->kind->close != NULL)
+        s->kind->close(s);
     s->closed = true;
     s->most = 0;
     uv_close(&s->uv.handle, on_close);
