@@ -51,9 +51,8 @@ static void wake_waiters(struct turn_task *task)
     list_each (struct budget_waiter, w, &b->waiters, link)
         n++;
     while (n-- > 0 && !list_empty(&b->waiters) && has_room(b)) {
-        struct budget_waiter *w = list_first(&b->waiters, struct budget_waiter, link);
+        struct budget_waiter *w = list_pop(&b->waiters, struct budget_waiter, link);
 
-        list_remove(&w->link);
         if (w->need <= budget_room(b))
             w->on_room(w);
         else

@@ -57,9 +57,8 @@ static void enter_state(struct job *job, enum job_state to)
 static void run_first(struct pool *p)
 {
     struct jobs *all = p->jobs;
-    struct job *job = list_first(&p->queue, struct job, link);
+    struct job *job = list_pop(&p->queue, struct job, link);
 
-    list_remove(&job->link);
     p->queued--;
     enter_state(job, JOB_RUNNING);
     pthread_mutex_unlock(&all->lock);
@@ -129,10 +128,8 @@ static void on_finished(uv_async_t *async)
     pthread_mutex_lock(&all->lock);
     list_move(&finished, &all->finished);
     pthread_mutex_unlock(&all->lock);
-    while ((job = list_first(&finished, struct job, link)) != NULL) {
-        list_remove(&job->link);
+    while ((job = list_pop(&finished, struct job, link)) != NULL)
         hand_back(all, job);
-    }
 }
 
 static struct jobs *open_jobs(struct loop *loop)

@@ -12,7 +12,9 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct list {
     struct list *next, *prev; /* of a member that is in no list: NULL */
@@ -77,6 +79,22 @@ static inline void list_move(struct list *to, struct list *from)
 
 /* The first member as its type; NULL when there is none. */
 #define list_first(head, type, link) (list_empty(head) ? NULL : container_of((head)->next, type, link))
+
+static inline void *list_pop_at(struct list *head, size_t offset)
+{
+    struct list *member = head->next;
+
+    if (member == head)
+        return NULL;
+    assert(member->next != member);
+    head->next = member->next;
+    head->next->prev = head;
+    member->next = member->prev = NULL;
+    return (char *)member - offset;
+}
+
+/* The first member as its type, out of the list; NULL when there is none. */
+#define list_pop(head, type, link) ((type *)list_pop_at(head, offsetof(type, link)))
 
 /* A statement, in which break and continue mean what they say. */
 #define list_each(type, name, head, link)                                                                              \

@@ -10,7 +10,6 @@
 #include "exporter/debug/debug_text.h"
 #include "queue/sender_rows.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -204,15 +203,6 @@ static void begin_job(struct debug *d, struct print *p)
     job_start(d->node.host->loop, JOB_CPU, &j->job);
 }
 
-static struct print *pop_print(struct debug *d)
-{
-    struct print *p = list_first(&d->prints, struct print, link);
-
-    list_remove(&p->link);
-    assert(d->prints.next != &p->link);
-    return p;
-}
-
 static size_t longest_backlog(const struct debug *d)
 {
     size_t longest = 0;
@@ -225,7 +215,7 @@ static size_t longest_backlog(const struct debug *d)
 
 static void leave_out(struct debug *d)
 {
-    struct print *p = pop_print(d);
+    struct print *p = list_pop(&d->prints, struct print, link);
 
     metric_add(d->left_out, 1);
     if (complaint_due(&d->stalled, &d->node.host->loop->clock))
@@ -266,7 +256,7 @@ static void pump_prints(struct debug *d)
     bool keeps_up = reader_keeps_up(d);
 
     if (keeps_up && d->job == NULL && !list_empty(&d->prints))
-        begin_job(d, pop_print(d));
+        begin_job(d, list_pop(&d->prints, struct print, link));
     if (d->backlog > 0 || (!keeps_up && !list_empty(&d->prints)))
         clock_start(&d->node.host->loop->clock, &d->look, LOOK_AGAIN, on_look);
 }
@@ -449,15 +439,14 @@ static void hurry(struct node *node)
 static void destroy(struct node *node)
 {
     struct debug *d = debug_of(node);
+    struct print *p;
 
     clock_stop(&node->host->loop->clock, &d->look);
     if (d->sender != NULL)
         sender_free(d->sender);
     if (d->job != NULL)
         job_abandon(&d->job->job);
-    while (!list_empty(&d->prints)) {
-        struct print *p = pop_print(d);
-
+    while ((p = list_pop(&d->prints, struct print, link)) != NULL) {
         batch_unref(p->batch);
         free(p);
     }

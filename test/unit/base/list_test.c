@@ -43,6 +43,20 @@ START_TEST(members_stand_in_the_order_in_which_they_came)
 }
 END_TEST
 
+START_TEST(the_first_leaves_and_is_in_no_list)
+{
+    ck_assert_ptr_null(list_pop(&things, struct thing, link));
+    list_push(&things, &all[1].link);
+    list_push(&things, &all[2].link);
+    ck_assert_ptr_eq(list_pop(&things, struct thing, link), &all[1]);
+    ck_assert(!list_linked(&all[1].link));
+    ck_assert_int_eq(digits(&things), 2);
+    ck_assert_ptr_eq(list_pop(&things, struct thing, link), &all[2]);
+    ck_assert(list_empty(&things));
+    ck_assert_ptr_null(list_pop(&things, struct thing, link));
+}
+END_TEST
+
 START_TEST(a_member_leaves_from_anywhere_and_may_leave_twice)
 {
     for (int i = 1; i < 6; i++)
@@ -111,6 +125,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, set_up, NULL);
     tcase_add_test(tc, members_stand_in_the_order_in_which_they_came);
+    tcase_add_test(tc, the_first_leaves_and_is_in_no_list);
     tcase_add_test(tc, a_member_leaves_from_anywhere_and_may_leave_twice);
     tcase_add_test(tc, who_walks_the_list_may_take_members_out);
     tcase_add_test(tc, break_and_continue_work_as_in_any_loop);
