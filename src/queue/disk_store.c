@@ -276,7 +276,7 @@ static void read_more(struct disk_store *d)
     struct sender *s = d->store.sender;
 
     if (!d->behind || d->reading || s->stopping || clock_armed(&d->read_timer) ||
-        s->ready.bytes >= (s->due != NULL ? READ_WINDOW : WINDOW))
+        s->ready.bytes >= (list_empty(&s->due) ? WINDOW : READ_WINDOW))
         return;
     d->reading = true;
     d->read = (struct wal_read){ .after = d->newest,
@@ -290,7 +290,7 @@ static void flush_full_window(struct disk_store *d)
 {
     struct sender *s = d->store.sender;
 
-    if (!d->behind || s->due != NULL || s->ready.bytes < WINDOW)
+    if (!d->behind || !list_empty(&s->due) || s->ready.bytes < WINDOW)
         return;
     sender_partitions_flush(s);
     turn_defer(&s->node->host->loop->turn, &s->pump_task);

@@ -65,16 +65,20 @@ static bool has_room(const struct sender *s, const struct batch *b)
     return s->options.queue_size == UINT64_MAX || sender_size(s) + size <= s->options.queue_size;
 }
 
+/* The first in line when there is room for it, else NULL. */
+static struct blocked *pop_unblocked(struct sender *s)
+{
+    const struct blocked *b = list_first(&s->blocked, struct blocked, link);
+
+    return b != NULL && has_room(s, b->batch) ? list_pop(&s->blocked, struct blocked, link) : NULL;
+}
+
 static bool unblock_senders(struct sender *s)
 {
+    struct blocked *b;
     bool any = false;
 
-    while (s->blocked != NULL && has_room(s, s->blocked->batch)) {
-        struct blocked *b = s->blocked;
-
-        s->blocked = b->next;
-        if (s->blocked == NULL)
-            s->last_blocked = &s->blocked;
+    while ((b = pop_unblocked(s)) != NULL) {
         s->store->ops->put(s->store, b->batch, b->ack);
         free(b);
         any = true;
@@ -117,8 +121,7 @@ static void block_sender(struct sender *s, struct batch *batch, struct ack *ack)
     struct blocked *b = mem_alloc(sizeof(*b));
 
     *b = (struct blocked){ .batch = batch, .ack = ack };
-    *s->last_blocked = b;
-    s->last_blocked = &b->next;
+    list_push(&s->blocked, &b->link);
 }
 
 static void on_pump(struct turn_task *task)
@@ -136,7 +139,7 @@ static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
         ack_safe(ack);
     } else if (s->stopping) {
         sender_refuse(s, batch, ack, "shutdown", "the exporter is shutting down");
-    } else if (has_room(s, batch) && s->blocked == NULL) {
+    } else if (has_room(s, batch) && list_empty(&s->blocked)) {
         s->store->ops->put(s->store, batch, ack);
         turn_defer(&node->host->loop->turn, &s->pump_task); /* so that what comes in one turn can go together */
     } else if (size_of(s, 1, batch->items, batch->bytes) > s->options.queue_size) {
@@ -162,7 +165,8 @@ struct sender *sender_new(struct node *node, const struct sender_options *o)
     if (o->disk.directory == NULL && o->retry != NULL && !o->retry->enabled)
         s->options.wait_for_result = true; /* nobody else would try again */
     sender_partitions_init(s);
-    s->last_blocked = &s->blocked;
+    list_init(&s->attempts);
+    list_init(&s->blocked);
     s->pump_task.run = on_pump;
     ack_init(&s->hold, &node->host->loop->turn, node->ledger, 0, false, NULL);
     s->store = o->disk.directory != NULL ? disk_store_new(s) : memory_store_new(s);
@@ -229,14 +233,12 @@ static void on_deadline(struct clock_timer *t)
 
 static void refuse_blocked(struct sender *s)
 {
-    while (s->blocked != NULL) {
-        struct blocked *b = s->blocked;
+    struct blocked *b;
 
-        s->blocked = b->next;
+    while ((b = list_pop(&s->blocked, struct blocked, link)) != NULL) {
         sender_refuse(s, b->batch, b->ack, "shutdown", "the exporter is shutting down");
         free(b);
     }
-    s->last_blocked = &s->blocked;
 }
 
 void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *))

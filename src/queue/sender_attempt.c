@@ -37,9 +37,7 @@ static void end_attempt(struct attempt *a)
     struct sender *s = a->sender;
 
     enter_state(a, ATTEMPT_ENDED);
-    *a->link = a->next;
-    if (a->next != NULL)
-        a->next->link = a->link;
+    list_remove(&a->link);
     s->n_attempts--;
     for (size_t i = 0; i < a->slices.n; i++) {
         struct queue_entry *e = entry_of(a->slices.v[i].entry);
@@ -212,11 +210,7 @@ bool sender_attempt_begin(struct sender *s)
         free(a);
         return false;
     }
-    a->next = s->attempts;
-    a->link = &s->attempts;
-    if (a->next != NULL)
-        a->next->link = &a->next;
-    s->attempts = a;
+    list_push_front(&s->attempts, &a->link);
     s->n_attempts++;
     if (s->batch_items != NULL) {
         metric_observe(s->batch_items, (double)a->items);
@@ -230,8 +224,7 @@ bool sender_attempt_begin(struct sender *s)
 
 void sender_attempts_end_waits(struct sender *s)
 {
-    for (struct attempt *a = s->attempts, *next; a != NULL; a = next) {
-        next = a->next;
+    list_each (struct attempt, a, &s->attempts, link) {
         if (a->state != ATTEMPT_WAITING)
             continue;
         clock_stop(&s->node->host->loop->clock, &a->timer);
@@ -259,8 +252,7 @@ static void book_done(struct sender *s, struct attempt *a)
 
 void sender_attempts_give_up(struct sender *s)
 {
-    for (struct attempt *a = s->attempts, *next; a != NULL; a = next) {
-        next = a->next;
+    list_each (struct attempt, a, &s->attempts, link) {
         if (a->state == ATTEMPT_UNDER_WAY)
             ack_cancel(&a->ack);
         if (!s->options.wait_for_result) {

@@ -9,7 +9,7 @@
 #define QUEUE_SENDER_INSIDE_H
 
 #include "base/buf.h"
-#include "base/mem.h"
+#include "base/list.h"
 #include "pipeline/batcher.h"
 #include "queue/sender.h"
 #include "queue/store.h"
@@ -34,11 +34,11 @@ static inline struct queue_entry *entry_of(struct batcher_entry *e)
  * long enough, else at once. */
 struct partition {
     struct partition *next;     /* in its bucket */
-    struct partition *next_due; /* among those that are due */
+    struct list due;            /* among those that are due */
     struct sender *sender;
     struct batcher batcher;
     struct clock_timer timer;
-    bool due, late;
+    bool late;
     struct metadata *metadata; /* that all of its batches share; NULL without partition keys */
     uint64_t hash;
     size_t key_len;
@@ -54,7 +54,7 @@ enum attempt_state {
 
 /* One batch of what goes together, and all tries of it. */
 struct attempt {
-    struct attempt *next, **link;
+    struct list link;
     struct sender *sender;
     struct ack ack;
     slices slices; /* of queue entries */
@@ -69,7 +69,7 @@ struct attempt {
 
 /* Who waits for room. */
 struct blocked {
-    struct blocked *next;
+    struct list link;
     struct batch *batch;
     struct ack *ack;
 };
@@ -82,11 +82,11 @@ struct sender {
     struct partition *partition; /* without partition keys: the only one */
     struct partition **buckets;  /* else: PARTITION_BUCKETS lists */
     struct buf key;
-    struct partition *due, **last_due;
+    struct list due; /* partitions in line */
     struct amount ready; /* what is in partitions */
-    struct attempt *attempts;
+    struct list attempts;
     uint32_t n_attempts;
-    struct blocked *blocked, **last_blocked;
+    struct list blocked;
     bool stopping, stopped;
     bool freeing; /* the graph has closed the ledger */
     void (*on_stopped)(struct node *);

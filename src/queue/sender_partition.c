@@ -40,7 +40,7 @@ static void partition_free(struct partition *p)
 
 void sender_partitions_init(struct sender *s)
 {
-    s->last_due = &s->due;
+    list_init(&s->due);
     if (s->options.batch.on && s->options.batch.keys.n > 0)
         s->buckets = mem_zalloc(PARTITION_BUCKETS * sizeof(*s->buckets));
     else
@@ -107,14 +107,11 @@ static void queue_if_due(struct partition *p)
     struct sender *s = p->sender;
     struct clock *clock = &s->node->host->loop->clock;
 
-    if (p->batcher.first == NULL || p->due)
+    if (p->batcher.first == NULL || list_linked(&p->due))
         return;
     if (is_due(p)) {
         clock_stop(clock, &p->timer);
-        p->due = true;
-        p->next_due = NULL;
-        *s->last_due = p;
-        s->last_due = &p->next_due;
+        list_push(&s->due, &p->due);
     } else if (!clock_armed(&p->timer)) {
         clock_start(clock, &p->timer, s->options.batch.flush, on_late);
     }
@@ -177,22 +174,9 @@ static struct batch *take_batch(struct partition *p, slices *out)
                               o->merge_batches, out);
 }
 
-static struct partition *next_due(struct sender *s)
-{
-    struct partition *p = s->due;
-
-    if (p == NULL)
-        return NULL;
-    s->due = p->next_due;
-    if (s->due == NULL)
-        s->last_due = &s->due;
-    p->due = false;
-    return p;
-}
-
 bool sender_partitions_take(struct sender *s, struct attempt *a)
 {
-    struct partition *p = next_due(s);
+    struct partition *p = list_pop(&s->due, struct partition, due);
     struct amount before;
 
     if (p == NULL)
@@ -225,7 +209,8 @@ static void empty_partition(struct partition *p, void (*each)(struct sender *s, 
     while ((e = batcher_remove(&p->batcher)) != NULL)
         each(s, entry_of(e));
     count_change(p, before);
-    p->due = p->late = false;
+    list_remove(&p->due);
+    p->late = false;
 }
 
 void sender_partitions_empty(struct sender *s, void (*each)(struct sender *s, struct queue_entry *e))
@@ -238,8 +223,6 @@ void sender_partitions_empty(struct sender *s, void (*each)(struct sender *s, st
             empty_partition(p, each);
             partition_free(p);
         }
-    s->due = NULL;
-    s->last_due = &s->due;
 }
 
 void sender_partitions_free(struct sender *s)
