@@ -5,8 +5,9 @@
  * whose metadata differ in those keys are batched apart, each by a batcher (batch_shard.c) of its own.
  * Batches that cannot be merged (profiles) go through one by one, with the sender's own ack. */
 #include "base/mem.h"
-#include "queue/batch_bounds.h"
+#include "otlp/metadata_table.h"
 #include "processor/batch_shard.h"
+#include "queue/batch_bounds.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -80,12 +81,9 @@ static const struct metric_row *const metric_rows[] = {
     &row_size_sends, &row_timeout_sends, &row_send_size, &row_send_bytes, &row_cardinality, NULL,
 };
 
-/* A shard and the values it stands for: for each key the number of values, then each with its length. */
 struct keyed_shard {
     struct shard shard;
-    uint64_t hash;
-    size_t key_len;
-    uint8_t key[];
+    struct metadata_member member;
 };
 
 struct batch_node {
@@ -94,10 +92,8 @@ struct batch_node {
     struct batch_meters meters;
     struct complaint complaint;
     struct arrival *unused;
-    struct shard *single;            /* without metadata_keys */
-    VEC(struct keyed_shard *) table; /* open addressing, a power of two; n = slots, NULL = free */
-    size_t n_shards;
-    struct buf key;
+    struct shard *single;         /* without metadata_keys */
+    struct metadata_table shards; /* else: keyed ones */
     struct complaint too_many;
     size_t flushing; /* shards that are not idle yet, and one while stop() runs */
     void (*stopped)(struct node *node);
@@ -106,32 +102,6 @@ struct batch_node {
 static struct batch_node *batch_node_of(struct node *node)
 {
     return container_of(node, struct batch_node, node);
-}
-
-/* Where the shard of that key is, or would stand. */
-static struct keyed_shard **find_slot(struct batch_node *n, struct bytes key, uint64_t hash)
-{
-    size_t mask = n->table.n - 1, at = hash & mask;
-
-    for (;; at = (at + 1) & mask) {
-        struct keyed_shard *s = n->table.v[at];
-
-        if (s == NULL || (s->hash == hash && bytes_equal(bytes_of(s->key, s->key_len), key)))
-            return &n->table.v[at];
-    }
-}
-
-static void grow_table(struct batch_node *n)
-{
-    struct keyed_shard **old = n->table.v;
-    size_t n_old = n->table.n;
-
-    n->table.n = n->table.cap = n_old ? 2 * n_old : 16;
-    n->table.v = mem_zalloc(n->table.n * sizeof(*old));
-    for (size_t i = 0; i < n_old; i++)
-        if (old[i] != NULL)
-            *find_slot(n, bytes_of(old[i]->key, old[i]->key_len), old[i]->hash) = old[i];
-    free(old);
 }
 
 static void on_idle(struct shard *s);
@@ -144,33 +114,25 @@ static void begin_shard(struct batch_node *n, struct shard *s)
 
 static uint64_t cost_of(const struct keyed_shard *s)
 {
-    return sizeof(*s) + 2 * s->key_len + KEY_COST;
+    return sizeof(*s) + 2 * s->member.key.len + KEY_COST;
 }
 
 /* The shard for this client; NULL when there would be too many. */
 static struct shard *shard_for(struct batch_node *n, const struct metadata *m)
 {
-    uint64_t limit = n->config->metadata_cardinality_limit, hash;
-    struct keyed_shard **slot, *s;
+    uint64_t limit = n->config->metadata_cardinality_limit;
+    struct metadata_member *member = metadata_table_find(&n->shards, m);
+    struct keyed_shard *s;
 
-    metadata_key(&n->key, &n->config->metadata_keys, m);
-    hash = bytes_hash(buf_bytes(&n->key));
-    if (2 * n->n_shards >= n->table.n)
-        grow_table(n);
-    slot = find_slot(n, buf_bytes(&n->key), hash);
-    if (*slot != NULL)
-        return &(*slot)->shard;
-    if (limit > 0 && n->n_shards >= limit)
+    if (member != NULL)
+        return &container_of(member, struct keyed_shard, member)->shard;
+    if (limit > 0 && n->shards.n >= limit)
         return NULL;
-    s = mem_zalloc(sizeof(*s) + n->key.len);
-    s->hash = hash;
-    s->key_len = n->key.len;
-    memcpy(s->key, n->key.data, n->key.len);
+    s = mem_zalloc(sizeof(*s));
+    metadata_table_add(&n->shards, &s->member, m);
     begin_shard(n, &s->shard);
-    s->shard.metadata = metadata_choose(&n->config->metadata_keys, m);
+    s->shard.metadata = s->member.metadata;
     budget_charge(n->node.host->budget, cost_of(s));
-    n->n_shards++;
-    *slot = s;
     return &s->shard;
 }
 
@@ -221,6 +183,7 @@ static int create(struct node *node, const void *config, struct error *err)
         .send_bytes = node->host->level >= LEVEL_DETAILED ? metrics_get(m, &row_send_bytes, &label, 1) : NULL,
         .cardinality = metrics_get(m, &row_cardinality, &label, 1),
     };
+    metadata_table_init(&n->shards, &n->config->metadata_keys);
     if (n->config->metadata_keys.n == 0) {
         n->single = mem_alloc(sizeof(*n->single));
         begin_shard(n, n->single);
@@ -255,9 +218,8 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     n->flushing = 1;
     if (n->single != NULL)
         flush_shard(n, n->single);
-    for (size_t i = 0; i < n->table.n; i++)
-        if (n->table.v[i] != NULL)
-            flush_shard(n, &n->table.v[i]->shard);
+    list_each (struct keyed_shard, s, &n->shards.members, member.link)
+        flush_shard(n, &s->shard);
     shard_flushed(n);
 }
 
@@ -268,15 +230,13 @@ static void destroy(struct node *node)
     if (n->single != NULL)
         shard_close(n->single);
     free(n->single);
-    for (size_t i = 0; i < n->table.n; i++) {
-        if (n->table.v[i] == NULL)
-            continue;
-        budget_give(node->host->budget, cost_of(n->table.v[i]));
-        shard_close(&n->table.v[i]->shard);
-        free(n->table.v[i]);
+    list_each (struct keyed_shard, s, &n->shards.members, member.link) {
+        budget_give(node->host->budget, cost_of(s));
+        shard_close(&s->shard);
+        metadata_table_remove(&n->shards, &s->member);
+        free(s);
     }
-    vec_free(&n->table);
-    buf_free(&n->key);
+    metadata_table_free(&n->shards);
     while (n->unused != NULL) {
         struct arrival *a = n->unused;
 

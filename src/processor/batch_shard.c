@@ -300,6 +300,5 @@ void shard_close(struct shard *s)
         give_up(a);
     vec_free(&s->sent);
     batcher_free(&s->batcher);
-    metadata_unref(s->metadata);
     s->meters->cardinality->value--;
 }

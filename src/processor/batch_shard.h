@@ -57,7 +57,7 @@ struct shard {
     bool hold_ack;
     void (*on_idle)(struct shard *s); /* after a flush: nothing is in line or out any more */
 
-    struct metadata *metadata; /* the keys that all of this shard's batches have; may be NULL */
+    struct metadata *metadata; /* that all of its batches have: the owner's, who has it for as long; may be NULL */
     struct clock_timer timer;
     struct batcher batcher;  /* taken in */
     struct arrivals waiting; /* outside */

@@ -8,8 +8,8 @@
 #ifndef QUEUE_SENDER_INSIDE_H
 #define QUEUE_SENDER_INSIDE_H
 
-#include "base/buf.h"
 #include "base/list.h"
+#include "otlp/metadata_table.h"
 #include "pipeline/batcher.h"
 #include "queue/sender.h"
 #include "queue/store.h"
@@ -33,16 +33,12 @@ static inline struct queue_entry *entry_of(struct batcher_entry *e)
 /* What waits for attempts and may go together. With a batch block it becomes due when it is large enough or has waited
  * long enough, else at once. */
 struct partition {
-    struct partition *next;     /* in its bucket */
-    struct list due;            /* among those that are due */
+    struct metadata_member member; /* with keys: in the sender's partitions */
+    struct list due;               /* among those that are due */
     struct sender *sender;
     struct batcher batcher;
     struct clock_timer timer;
     bool late;
-    struct metadata *metadata; /* that all of its batches share; NULL without partition keys */
-    uint64_t hash;
-    size_t key_len;
-    uint8_t key[];
 };
 
 enum attempt_state {
@@ -80,9 +76,8 @@ struct sender {
     struct store *store;
     struct ack hold;             /* what is in the queue is open under it; it never settles */
     struct partition *partition; /* without partition keys: the only one */
-    struct partition **buckets;  /* else: PARTITION_BUCKETS lists */
-    struct buf key;
-    struct list due; /* partitions in line */
+    struct metadata_table partitions;
+    struct list due;     /* partitions in line */
     struct amount ready; /* what is in partitions */
     struct list attempts;
     uint32_t n_attempts;

@@ -9,31 +9,21 @@
 #include "queue/sender_inside.h"
 
 #include "base/mem.h"
-#include "otlp/metadata.h"
 
-#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define PARTITION_BUCKETS 1024
-
-static struct partition *partition_new(struct sender *s, struct bytes key)
+static struct partition *partition_new(struct sender *s)
 {
-    struct partition *p = mem_zalloc(sizeof(*p) + key.len);
+    struct partition *p = mem_zalloc(sizeof(*p));
 
     p->sender = s;
     batcher_init(&p->batcher);
-    p->hash = bytes_hash(key);
-    p->key_len = key.len;
-    if (key.len > 0)
-        memcpy(p->key, key.data, key.len);
     return p;
 }
 
 static void partition_free(struct partition *p)
 {
     clock_stop(&p->sender->node->host->loop->clock, &p->timer);
-    metadata_unref(p->metadata);
     batcher_free(&p->batcher);
     free(p);
 }
@@ -41,39 +31,30 @@ static void partition_free(struct partition *p)
 void sender_partitions_init(struct sender *s)
 {
     list_init(&s->due);
-    if (s->options.batch.on && s->options.batch.keys.n > 0)
-        s->buckets = mem_zalloc(PARTITION_BUCKETS * sizeof(*s->buckets));
-    else
-        s->partition = partition_new(s, bytes_of(NULL, 0));
+    metadata_table_init(&s->partitions, &s->options.batch.keys);
+    if (!s->options.batch.on || s->options.batch.keys.n == 0)
+        s->partition = partition_new(s);
 }
 
 /* A partition with a key is there while something waits in it. */
 static struct partition *find_partition(struct sender *s, const struct batch *b)
 {
-    struct partition **link, *p;
-    struct bytes key;
-    uint64_t hash;
+    struct metadata_member *member;
+    struct partition *p;
 
     if (s->partition != NULL)
         return s->partition;
-    metadata_key(&s->key, &s->options.batch.keys, b->metadata);
-    key = buf_bytes(&s->key);
-    hash = bytes_hash(key);
-    for (link = &s->buckets[hash % PARTITION_BUCKETS]; (p = *link) != NULL; link = &p->next)
-        if (p->hash == hash && bytes_equal(bytes_of(p->key, p->key_len), key))
-            return p;
-    p = *link = partition_new(s, key);
-    p->metadata = metadata_choose(&s->options.batch.keys, b->metadata);
+    member = metadata_table_find(&s->partitions, b->metadata);
+    if (member != NULL)
+        return container_of(member, struct partition, member);
+    p = partition_new(s);
+    metadata_table_add(&s->partitions, &p->member, b->metadata);
     return p;
 }
 
 static void drop_partition(struct partition *p)
 {
-    struct partition **link = &p->sender->buckets[p->hash % PARTITION_BUCKETS];
-
-    while (*link != p)
-        link = &(*link)->next;
-    *link = p->next;
+    metadata_table_remove(&p->sender->partitions, &p->member);
     partition_free(p);
 }
 
@@ -136,9 +117,8 @@ void sender_partitions_flush(struct sender *s)
 {
     if (s->partition != NULL)
         flush_partition(s->partition);
-    for (size_t i = 0; s->buckets != NULL && i < PARTITION_BUCKETS; i++)
-        for (struct partition *p = s->buckets[i]; p != NULL; p = p->next)
-            flush_partition(p);
+    list_each (struct partition, p, &s->partitions.members, member.link)
+        flush_partition(p);
 }
 
 /* ---- in and out ---- */
@@ -187,10 +167,10 @@ bool sender_partitions_take(struct sender *s, struct attempt *a)
     count_change(p, before);
     for (size_t i = 0; i < a->slices.n; i++)
         entry_of(a->slices.v[i].entry)->attempts++;
-    if (s->buckets != NULL)
-        a->batch = batch_with_metadata(a->batch, p->metadata);
+    if (s->partition == NULL)
+        a->batch = batch_with_metadata(a->batch, p->member.metadata);
     p->late = false;
-    if (s->buckets != NULL && p->batcher.first == NULL)
+    if (s->partition == NULL && p->batcher.first == NULL)
         drop_partition(p);
     else
         queue_if_due(p);
@@ -217,18 +197,15 @@ void sender_partitions_empty(struct sender *s, void (*each)(struct sender *s, st
 {
     if (s->partition != NULL)
         empty_partition(s->partition, each);
-    for (size_t i = 0; s->buckets != NULL && i < PARTITION_BUCKETS; i++)
-        for (struct partition *p = s->buckets[i], *next; p != NULL; p = next) {
-            next = s->buckets[i] = p->next;
-            empty_partition(p, each);
-            partition_free(p);
-        }
+    list_each (struct partition, p, &s->partitions.members, member.link) {
+        empty_partition(p, each);
+        drop_partition(p);
+    }
 }
 
 void sender_partitions_free(struct sender *s)
 {
     if (s->partition != NULL)
         partition_free(s->partition);
-    free(s->buckets);
-    buf_free(&s->key);
+    metadata_table_free(&s->partitions);
 }
