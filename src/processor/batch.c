@@ -91,7 +91,7 @@ struct batch_node {
     const struct batch_config *config;
     struct batch_meters meters;
     struct complaint complaint;
-    struct arrival *unused;
+    struct list unused;           /* arrivals */
     struct shard *single;         /* without metadata_keys */
     struct metadata_table shards; /* else: keyed ones */
     struct complaint too_many;
@@ -183,6 +183,7 @@ static int create(struct node *node, const void *config, struct error *err)
         .send_bytes = node->host->level >= LEVEL_DETAILED ? metrics_get(m, &row_send_bytes, &label, 1) : NULL,
         .cardinality = metrics_get(m, &row_cardinality, &label, 1),
     };
+    list_init(&n->unused);
     metadata_table_init(&n->shards, &n->config->metadata_keys);
     if (n->config->metadata_keys.n == 0) {
         n->single = mem_alloc(sizeof(*n->single));
@@ -226,6 +227,7 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
 static void destroy(struct node *node)
 {
     struct batch_node *n = batch_node_of(node);
+    struct arrival *a;
 
     if (n->single != NULL)
         shard_close(n->single);
@@ -237,12 +239,8 @@ static void destroy(struct node *node)
         free(s);
     }
     metadata_table_free(&n->shards);
-    while (n->unused != NULL) {
-        struct arrival *a = n->unused;
-
-        n->unused = a->next;
+    while ((a = list_pop(&n->unused, struct arrival, link)) != NULL)
         free(a);
-    }
 }
 
 extern const struct component batch_processor;

@@ -45,34 +45,12 @@ static struct arrival *arrival_of(struct batcher_entry *e)
     return container_of(e, struct arrival, in);
 }
 
-static void push(struct arrivals *list, struct arrival *a)
-{
-    a->next = NULL;
-    if (list->first == NULL)
-        list->first = a;
-    else
-        list->last->next = a;
-    list->last = a;
-}
-
-static struct arrival *pop(struct arrivals *list)
-{
-    struct arrival *a = list->first;
-
-    if (a != NULL)
-        list->first = a->next;
-    return a;
-}
-
 static struct arrival *take_arrival(struct shard *s, struct batch *batch, struct ack *ack)
 {
-    struct arrival *a = *s->unused;
+    struct arrival *a = list_pop(s->unused, struct arrival, link);
 
-    if (a != NULL)
-        *s->unused = a->next;
-    else
-        a = mem_alloc(sizeof(*a));
-    a->next = NULL;
+    if (a == NULL)
+        a = mem_zalloc(sizeof(*a));
     a->in.rest = batch;
     a->ack = ack;
     outcome_clear(&a->outcome);
@@ -81,8 +59,7 @@ static struct arrival *take_arrival(struct shard *s, struct batch *batch, struct
 
 static void give_arrival(struct shard *s, struct arrival *a)
 {
-    a->next = *s->unused;
-    *s->unused = a;
+    list_push_front(s->unused, &a->link);
 }
 
 /* Without a timer every arrival is sent at once (timeout 0 or send_batch_size 0). */
@@ -172,10 +149,10 @@ static void advance_shard(struct shard *s)
     for (;;) {
         if (!is_out(s) && pending_items(s) >= trigger_items(s))
             send_next(s, true);
-        else if (!is_out(s) && pending_items(s) > 0 && (s->due > 0 || (is_flushing(s) && s->waiting.first == NULL)))
+        else if (!is_out(s) && pending_items(s) > 0 && (s->due > 0 || (is_flushing(s) && list_empty(&s->waiting))))
             send_next(s, false);
-        else if (s->waiting.first != NULL && has_room(s))
-            take_in(s, pop(&s->waiting));
+        else if (!list_empty(&s->waiting) && has_room(s))
+            take_in(s, list_pop(&s->waiting, struct arrival, link));
         else
             break;
     }
@@ -250,10 +227,11 @@ static void on_pool_settled(struct ack *ack, const struct outcome *outcome)
 }
 
 void shard_init(struct shard *s, struct node *node, const struct batch_config *config,
-                const struct batch_meters *meters, struct arrival **unused, struct complaint *complaint)
+                const struct batch_meters *meters, struct list *unused, struct complaint *complaint)
 {
     *s = (struct shard){ .node = node, .config = config, .meters = meters, .unused = unused, .complaint = complaint };
     batcher_init(&s->batcher);
+    list_init(&s->waiting);
     s->hold_ack = config->hold_ack == HOLD_ACK_AUTO ? node->kept_behind : config->hold_ack == HOLD_ACK_TRUE;
     ack_init(&s->pool, &node->host->loop->turn, node->ledger, 0, false, on_pool_settled);
     metric_add(meters->cardinality, 1);
@@ -261,13 +239,13 @@ void shard_init(struct shard *s, struct node *node, const struct batch_config *c
 
 void shard_take(struct shard *s, struct batch *batch, struct ack *ack)
 {
-    push(&s->waiting, take_arrival(s, batch, ack));
+    list_push(&s->waiting, &take_arrival(s, batch, ack)->link);
     advance_shard(s);
 }
 
 bool shard_idle(const struct shard *s)
 {
-    return !is_out(s) && s->batcher.first == NULL && s->waiting.first == NULL;
+    return !is_out(s) && s->batcher.first == NULL && list_empty(&s->waiting);
 }
 
 void shard_flush(struct shard *s)
@@ -296,7 +274,7 @@ void shard_close(struct shard *s)
             give_up(arrival_of(s->sent.v[i].entry));
     while ((e = batcher_remove(&s->batcher)) != NULL)
         give_up(arrival_of(e));
-    while ((a = pop(&s->waiting)) != NULL)
+    while ((a = list_pop(&s->waiting, struct arrival, link)) != NULL)
         give_up(a);
     vec_free(&s->sent);
     batcher_free(&s->batcher);

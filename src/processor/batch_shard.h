@@ -30,14 +30,10 @@ struct batch_meters {
 
 /* One batch that came. Taken from and returned to the free list that the shards of a node share. */
 struct arrival {
-    struct arrival *next;    /* outside, or in the free list */
+    struct list link;        /* outside, or in the free list */
     struct batcher_entry in; /* rest: what has not been sent of it */
     struct ack *ack;         /* who waits for an answer; NULL: answered */
     struct outcome outcome;  /* hold_ack: of the slices that have been sent */
-};
-
-struct arrivals {
-    struct arrival *first, *last;
 };
 
 enum shard_state {
@@ -52,16 +48,16 @@ struct shard {
     struct node *node;
     const struct batch_config *config;
     const struct batch_meters *meters;
-    struct arrival **unused; /* the node's free list */
+    struct list *unused; /* the node's free list */
     struct complaint *complaint;
     bool hold_ack;
     void (*on_idle)(struct shard *s); /* after a flush: nothing is in line or out any more */
 
     struct metadata *metadata; /* that all of its batches have: the owner's, who has it for as long; may be NULL */
     struct clock_timer timer;
-    struct batcher batcher;  /* taken in */
-    struct arrivals waiting; /* outside */
-    uint64_t due;            /* of the items taken in, how many must leave because of the timer */
+    struct batcher batcher; /* taken in */
+    struct list waiting;    /* outside */
+    uint64_t due;           /* of the items taken in, how many must leave because of the timer */
     enum shard_state state;
     struct ack pool; /* holds the items that were answered */
 
@@ -73,7 +69,7 @@ struct shard {
 };
 
 void shard_init(struct shard *s, struct node *node, const struct batch_config *config,
-                const struct batch_meters *meters, struct arrival **unused, struct complaint *complaint);
+                const struct batch_meters *meters, struct list *unused, struct complaint *complaint);
 
 /* Takes over the batch and the ack's obligation. */
 void shard_take(struct shard *s, struct batch *batch, struct ack *ack);
