@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The option rows that clients share: the HTTP client block of the Go collector. A component embeds the struct and
- * puts the macro's rows into its own table, so that the keys stand beside its own in YAML; what differs from use to
- * use (defaults, what the endpoint and the compression are) is the macro's arguments. */
+/* The option rows that clients share: the HTTP and gRPC client blocks of the Go collector. A component embeds the
+ * struct and puts the macro's rows into its own table, so that the keys stand beside its own in YAML; what differs from
+ * use to use (defaults, what the endpoint and the compression are) is the macro's arguments. */
 #ifndef CONFIG_CLIENT_ROWS_H
 #define CONFIG_CLIENT_ROWS_H
 
@@ -9,6 +9,23 @@
 
 struct client_tls_config {
     bool insecure, insecure_skip_verify;
+};
+
+struct client_keepalive_config {
+    bool on;
+    duration time, timeout;
+    bool permit_without_stream;
+};
+
+struct grpc_client_config {
+    const char *endpoint; /* a gRPC target */
+    const char *compression;
+    struct client_tls_config tls;
+    struct client_keepalive_config keepalive;
+    bool wait_for_ready;
+    struct string_map headers;
+    const char *balancer_name;
+    const char *authority, *user_agent; /* "": our own */
 };
 
 struct http_client_config {
@@ -23,20 +40,22 @@ struct http_client_config {
     struct client_tls_config tls;
 };
 
-extern const struct option client_tls_options[];
+extern const struct option client_tls_options[], client_keepalive_options[];
 
 /* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
 /* clang-format off */
 
-/* Rows for `struct http_client_config m` inside struct T. */
-#define HTTP_CLIENT_ROWS(T, m, endpoint_help_, timeout_, compression_help_)                                           \
+/* Rows for `struct http_client_config m` inside struct T. `idle_` is what max_idle_conns_per_host: 0 stands for.
+ * compression_params is the component's own, for it hangs on what it compresses with. */
+#define HTTP_CLIENT_ROWS(T, m, endpoint_help_, timeout_, compression_, compression_help_, idle_)                      \
     { .key = "endpoint", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.endpoint, const char *), .def = "",          \
       .help = (endpoint_help_) },                                                                                     \
     { .key = "timeout", .kind = OPTION_DURATION, .offset = OPT_FIELD(T, m.timeout, duration), .def = (timeout_),      \
       .min = "0s", .help = "Longest time for one attempt, to the end of the answer; 0s is no limit." },               \
     { .key = "headers", .kind = OPTION_HEADERS, .offset = OPT_FIELD(T, m.headers, struct string_map),                 \
       .help = "Headers of every request, for instance Authorization or X-Scope-OrgID. Values are never printed." },   \
-    { .key = "compression", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.compression, const char *), .def = "",    \
+    { .key = "compression", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.compression, const char *),               \
+      .def = (compression_),                                                                                          \
       .help = (compression_help_) },                                                                                  \
     { .key = "proxy_url", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.proxy_url, const char *), .def = "",        \
       .help = "An HTTP proxy; without it http_proxy and no_proxy of the environment." },                              \
@@ -44,8 +63,7 @@ extern const struct option client_tls_options[];
       .def = "100", .help = "Idle connections that are kept open; 0 is no limit." },                                  \
     { .key = "max_idle_conns_per_host", .kind = OPTION_UINT,                                                          \
       .offset = OPT_FIELD(T, m.max_idle_conns_per_host, uint64_t), .def = "0",                                        \
-      .help = "The same for each host, of which there is one; 0 is eight for each of num_consumers.",                 \
-      .zero = "8 * num_consumers" },                                                                                  \
+      .help = "The same for each host, of which there is one; 0 is " idle_ ".", .zero = (idle_) },                    \
     { .key = "max_conns_per_host", .kind = OPTION_UINT, .offset = OPT_FIELD(T, m.max_conns_per_host, uint64_t),       \
       .def = "0", .help = "Connections open at one time; 0 is no limit." },                                           \
     { .key = "idle_conn_timeout", .kind = OPTION_DURATION, .offset = OPT_FIELD(T, m.idle_conn_timeout, duration),     \
@@ -59,12 +77,45 @@ extern const struct option client_tls_options[];
                 "headers: {Authorization: \"Bearer ...\"}, or user:password@ in the endpoint"),                       \
     OPT_IGNORED("read_buffer_size", "a connection's buffer has 64 KiB"),                                              \
     OPT_IGNORED("write_buffer_size", "a request is written whole"),                                                   \
-    OPT_REFUSED("compression_params", "snappy has no levels: remove this key"),                                       \
     OPT_REFUSED("cookies", "cookies are not kept: remove this key"),                                                  \
     OPT_REFUSED("middlewares", "middleware extensions are not served: remove this key"),                              \
     OPT_REFUSED("force_attempt_http2", "requests go over HTTP/1.1: remove this key"),                                 \
     OPT_REFUSED("http2_read_idle_timeout", "requests go over HTTP/1.1: remove this key"),                             \
     OPT_REFUSED("http2_ping_timeout", "requests go over HTTP/1.1: remove this key")
+
+/* Rows for `struct grpc_client_config m` inside struct T. */
+#define GRPC_CLIENT_ROWS(T, m, endpoint_help_, compression_, compression_help_)                                       \
+    { .key = "endpoint", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.endpoint, const char *), .def = "",          \
+      .help = (endpoint_help_) },                                                                                     \
+    { .key = "compression", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.compression, const char *),               \
+      .def = (compression_), .help = (compression_help_) },                                                           \
+    { .key = "tls", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls, struct client_tls_config),                    \
+      .options = client_tls_options, .size = sizeof(struct client_tls_config), .mode = GROUP_PLAIN,                   \
+      .help = "TLS to the receiver comes with a later version." },                                                    \
+    { .key = "keepalive", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.keepalive, struct client_keepalive_config),  \
+      .options = client_keepalive_options, .size = sizeof(struct client_keepalive_config), .mode = GROUP_NONE,        \
+      .help = "Ask with pings whether the peer is still there; a connection that does not answer is replaced." },     \
+    OPT_IGNORED("read_buffer_size", "a connection's buffer has 64 KiB"),                                              \
+    OPT_IGNORED("write_buffer_size", "a request is written from where it lies"),                                      \
+    { .key = "wait_for_ready", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.wait_for_ready, bool), .def = "false",   \
+      .help = "An attempt waits for a connection until its timeout, instead of failing when there is none." },        \
+    { .key = "headers", .kind = OPTION_HEADERS, .offset = OPT_FIELD(T, m.headers, struct string_map),                 \
+      .help = "Metadata of every call, for instance authorization or x-scope-orgid. Values are never printed." },     \
+    { .key = "balancer_name", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.balancer_name, const char *),           \
+      .def = "round_robin",                                                                                           \
+      .help = "round_robin: calls go in turn to all addresses that the name has; pick_first: to one of them." },      \
+    { .key = "authority", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.authority, const char *), .def = "",        \
+      .help = "What calls say as :authority in place of the endpoint." },                                             \
+    { .key = "user_agent", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.user_agent, const char *), .def = "",      \
+      .help = "What calls say as user-agent; empty is otelcd's own." },                                               \
+    OPT_REFUSED("auth", "authenticator extensions are not served: write the header yourself, "                        \
+                "headers: {authorization: \"Bearer ...\"}"),                                                          \
+    OPT_REFUSED("middlewares", "middleware extensions are not served: remove this key")
 /* clang-format on */
+
+/* No name among `headers` is one of `reserved` (NULL-terminated, lower case), and no value has a control character that
+ * HTTP forbids. `path` is where the headers stand. */
+void client_headers_check(const struct string_map *headers, const char *const *reserved, const char *path,
+                          struct check *ck);
 
 #endif

@@ -6,7 +6,9 @@
 /* clang-format off */
 #define ENDPOINT_HELP "URL of the receiver, for instance http://prometheus:9090/api/v1/write."
 #define CLIENT_ROWS(T, m)                                                                                             \
-    HTTP_CLIENT_ROWS(T, m, ENDPOINT_HELP, "5s", "Only snappy, which is what the protocol has.")
+    HTTP_CLIENT_ROWS(T, m, ENDPOINT_HELP, "5s", "", "Only snappy, which is what the protocol has.",                   \
+                     "8 * num_consumers"),                                                                            \
+    OPT_REFUSED("compression_params", "snappy has no levels: remove this key")
 
 static const struct option http_options[] = {
     CLIENT_ROWS(struct remote_write_http_config, client),
@@ -98,28 +100,17 @@ static void check_external(const struct remote_write_config *c, struct check *ck
     translation_check_constants(&c->external_labels, "external_labels", ck);
 }
 
-/* A line's end becomes a blank, for secrets are often kept in files that have one. */
-static bool has_control_character(const char *value)
-{
-    for (const char *p = value; *p != '\0'; p++)
-        if ((*p > 0 && *p < ' ' && strchr("\t\r\n", *p) == NULL) || *p == 0x7f)
-            return true;
-    return false;
-}
-
 static void check_headers(const struct string_map *headers, const char *path, struct check *ck)
 {
-    static const char *const reserved[] = { "content-encoding",  "content-type", "content-length",
-                                            "transfer-encoding", "connection",   "x-prometheus-remote-write-version" };
+    static const char *const reserved[] = { "content-encoding",
+                                            "content-type",
+                                            "content-length",
+                                            "transfer-encoding",
+                                            "connection",
+                                            "x-prometheus-remote-write-version",
+                                            NULL };
 
-    for (size_t i = 0; i < headers->n; i++) {
-        for (size_t j = 0; j < ARRAY_LEN(reserved); j++)
-            if (bytes_equal_nocase(bytes_str(headers->v[i].key), bytes_str(reserved[j])))
-                check_fail(ck, path, "\"%s\" is the protocol's own header: remove it", headers->v[i].key);
-        if (has_control_character(headers->v[i].value))
-            check_fail(ck, path, "the value of \"%s\" has a control character, which HTTP does not allow: remove it",
-                       headers->v[i].key);
-    }
+    client_headers_check(headers, reserved, path, ck);
 }
 
 static void check_keys(const struct remote_write_config *c, struct check *ck)
