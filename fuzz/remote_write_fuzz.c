@@ -44,6 +44,31 @@ static void check_halves(const struct remote_write_request *r)
     buf_free(&name);
 }
 
+static bool is_of_group(const struct remote_write_unit *unit, void *arg)
+{
+    return unit->series % 3 == *(const uint32_t *)arg;
+}
+
+/* In groups of whole series. */
+static void check_groups(const struct remote_write_request *r)
+{
+    uint64_t items = 0, samples = 0;
+    struct buf text = { 0 };
+
+    for (uint32_t i = 0; i < 3; i++) {
+        struct remote_write_request *group = remote_write_select(r, is_of_group, &i);
+
+        if (group == NULL)
+            continue;
+        remote_write_text(&text, group);
+        items += group->items;
+        samples += group->samples;
+        remote_write_request_free(group);
+    }
+    require(items == r->items && samples == r->samples);
+    buf_free(&text);
+}
+
 static void encode(struct remote_write *rw, const struct batch *batch)
 {
     struct remote_write_result result;
@@ -58,6 +83,7 @@ static void encode(struct remote_write *rw, const struct batch *batch)
         items += r->items;
         remote_write_text(&text, r);
         check_halves(r);
+        check_groups(r);
         remote_write_request_free(r);
     }
     require(items == batch->items);

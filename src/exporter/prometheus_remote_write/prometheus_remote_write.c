@@ -113,6 +113,7 @@ static int create(struct node *node, const void *config, struct error *err)
     n->port = &client_port;
     shard_scale_init(&n->scale, n->n_shards, clock_mono(&node->host->loop->clock));
     n->last_held = &n->held;
+    n->refused.budget = node->host->budget;
     n->version = (enum remote_write_version)c->protobuf_message;
     translation_configure(&n->translation, &c->translation, !c->disable_scope_info, &c->external_labels);
     n->translation.translation.target_by_either = true;
@@ -256,6 +257,7 @@ static void destroy(struct node *node)
     sender_free(n->sender);
     remote_write_metrics_close(n);
     remote_write_free(n->encoder);
+    refused_series_free(&n->refused);
     collisions_free(&n->collisions);
     translation_free(&n->translation);
     free(n->shards);

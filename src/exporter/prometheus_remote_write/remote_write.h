@@ -18,6 +18,7 @@
 
 #include "config/client_rows.h"
 #include "exporter/prometheus_remote_write/remote_write_answer.h"
+#include "exporter/prometheus_remote_write/remote_write_refused.h"
 #include "exporter/prometheus_remote_write/remote_write_scale.h"
 #include "net/http/http_client.h"
 #include "queue/sender.h"
@@ -174,6 +175,7 @@ struct remote_write_node {
     struct remote_write_shard *shards;
     uint32_t n_shards;
     uint32_t in_use; /* shards */
+    struct refused_series refused;
     struct shard_scale scale;
     struct delivery *deliveries;
     uint32_t under_way;                 /* deliveries that were encoded */

@@ -6,7 +6,8 @@
  *
  * What a receiver refuses is halved until the bad unit is alone; that one is dropped, the rest goes on. The last pieces
  * are single units, and several of them are asked for at one time (probes): their series are not in one another, and
- * nothing behind them is sent meanwhile. A probe that fails otherwise goes back and is sent by itself.
+ * nothing behind them is sent meanwhile. A probe that fails otherwise goes back and is sent by itself. What was refused
+ * is remembered (remote_write_refused.h): the next time these series are a request of their own behind the others.
  *
  * An answer of 500 may mean the receiver's trouble or one bad series: after a few tries the first request is halved
  * too, and single units that still get 500 are quarantined while what is behind them is tried. If something else is
@@ -167,6 +168,16 @@ static void fail_request(struct remote_write_shard *s, struct shard_request *r, 
     delivery_fail(r->delivery, r->message->items, failure);
     remote_write_count_failed(s->node, r->message);
     request_end(s, r);
+}
+
+/* A single unit, for good: the next time its series is sent apart. */
+static void remember_refused(struct remote_write_shard *s, const struct shard_request *r)
+{
+    uint32_t series = r->message->units.v[0].series;
+
+    assert(r->message->units.n == 1);
+    if (series != 0)
+        refused_series_add(&s->node->refused, series, clock_mono(&s->node->node.host->loop->clock));
 }
 
 /* ---- bisecting ---- */
@@ -347,6 +358,7 @@ static void handle_server_error(struct remote_write_shard *s, struct bytes text,
         return;
     }
     if (r->last_try) {
+        remember_refused(s, r);
         drop_request(s, list_take(&s->requests), "server_error", text);
         send_next(s);
         return;
@@ -370,6 +382,8 @@ static void handle_refusal(struct remote_write_shard *s, struct shard_request *r
         metric_add(s->node->m.duplicates, r->message->items); /* an attempt whose answer nobody saw has landed */
         request_end(s, r);
     } else {
+        if (m->fate == ANSWER_BISECT)
+            remember_refused(s, r);
         drop_request(s, r, m->reason, text);
     }
 }
@@ -550,9 +564,47 @@ static void send_next(struct remote_write_shard *s)
     }
 }
 
+/* ---- series that were refused lately ---- */
+
+static bool was_refused(const struct remote_write_unit *unit, void *arg)
+{
+    const struct remote_write_node *n = arg;
+
+    return refused_series_has(&n->refused, unit->series, clock_mono(&n->node.host->loop->clock));
+}
+
+static bool was_not_refused(const struct remote_write_unit *unit, void *arg)
+{
+    return !was_refused(unit, arg);
+}
+
+/* Those of the message's series that were refused lately, taken out of it. NULL when they are none or all. */
+static struct remote_write_request *split_refused(struct remote_write_node *n, struct remote_write_request **message)
+{
+    struct remote_write_request *all = *message, *refused, *rest;
+
+    if (n->refused.n_slots == 0)
+        return NULL;
+    refused = remote_write_select(all, was_refused, n);
+    if (refused == NULL)
+        return NULL;
+    rest = remote_write_select(all, was_not_refused, n);
+    if (rest == NULL) {
+        remote_write_request_free(refused);
+        return NULL;
+    }
+    remote_write_request_free(all);
+    *message = rest;
+    return refused;
+}
+
 void remote_write_shard_push(struct remote_write_shard *s, struct delivery *d, struct remote_write_request *message)
 {
+    struct remote_write_request *refused = split_refused(s->node, &message);
+
     list_append(&s->requests, request_new(s, d, message));
+    if (refused != NULL)
+        list_append(&s->requests, request_new(s, d, refused));
     send_next(s);
 }
 

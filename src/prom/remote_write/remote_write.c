@@ -77,7 +77,7 @@ static void put_metadata(struct remote_write *rw, struct stream *stream)
         return;
     l->metadata_sent = now;
     l->metadata_batch = rw->sorting ? 0 : rw->batch;
-    message_put_metadata(remote_write_message(rw, 0, 0), &rw->metadata);
+    message_put_metadata(remote_write_message(rw, 0, 0, 0), &rw->metadata);
 }
 
 #define GROUP 8 /* points whose memory is on its way at one time */
@@ -135,6 +135,7 @@ static void put_target(struct remote_write *rw, const struct target *t)
 {
     static const struct remote_metadata metadata = { .type = REMOTE_GAUGE, .help = BYTES_LIT("Target metadata") };
     struct buf name = { 0 };
+    uint32_t series;
     uint64_t hash;
 
     if ((int64_t)(t->newest / NS_PER_MS) <= t->resource->target_time)
@@ -148,6 +149,7 @@ static void put_target(struct remote_write *rw, const struct target *t)
     label_fields_list(&rw->own, buf_bytes(&rw->fields));
     label_fields_merge(&rw->labels, &rw->base, &rw->own);
     hash = remote_write_hash(rw, &rw->labels);
+    series = (uint32_t)(hash >> 32);
     rw->sample = (struct message_sample){
         .labels = &rw->labels,
         .metadata = &metadata,
@@ -156,7 +158,7 @@ static void put_target(struct remote_write *rw, const struct target *t)
     };
     if (!is_target_repeated(rw, t->resource, hash) &&
         (!rw->mixed || remote_write_claim(rw, &rw->labels, rw->sample.time)))
-        message_put(remote_write_message(rw, (uint32_t)(hash >> 32) % rw->shards, 0), &rw->sample);
+        message_put(remote_write_message(rw, series % rw->shards, 0, series), &rw->sample);
     buf_free(&name);
 }
 

@@ -31,8 +31,9 @@ struct remote_write_request {
     uint32_t shard;
     struct buf message; /* not compressed */
     VEC(struct remote_write_unit {
-        uint32_t at;    /* where in the message it begins */
-        uint32_t items; /* data points in it; 0: it is target_info or metadata */
+        uint32_t at;     /* where in the message it begins */
+        uint32_t items;  /* data points in it; 0: it is target_info or metadata */
+        uint32_t series; /* a hash of its labels, the same for each unit of a series; 0: it is metadata */
     })
     units;
     uint64_t items; /* of all units */
@@ -44,6 +45,11 @@ void remote_write_request_free(struct remote_write_request *r); /* and its memor
 
 /* Units [from, to) of r as a request of their own. Its counts of samples, histograms, exemplars are counted anew. */
 struct remote_write_request *remote_write_cut(const struct remote_write_request *r, size_t from, size_t to);
+
+/* The units of r that are wanted, in their order, as a request of their own. NULL: there are none. */
+struct remote_write_request *remote_write_select(const struct remote_write_request *r,
+                                                 bool (*wanted)(const struct remote_write_unit *unit, void *arg),
+                                                 void *arg);
 
 /* The only unit of r with but some of its items: those of [from, to). */
 struct remote_write_request *remote_write_cut_items(const struct remote_write_request *r, size_t from, size_t to);

@@ -117,7 +117,7 @@ struct remote_write {
 
 struct series_ref {
     struct remote_series *series; /* NULL: not kept */
-    uint32_t shard;
+    uint32_t shard, label_hash;
     uint64_t hash; /* of its labels; only while rw->sorting */
 };
 
@@ -190,8 +190,8 @@ void remote_write_encode_sorted(struct remote_write *rw, const struct batch *b);
 
 void remote_write_forget_all(struct remote_write *rw);
 
-/* The shard's open message, with a new unit of so many items begun in it. */
-struct message *remote_write_message(struct remote_write *rw, uint32_t shard, uint32_t items);
+/* The shard's open message, with a new unit of so many items begun in it. `series`: the hash of its labels, or 0. */
+struct message *remote_write_message(struct remote_write *rw, uint32_t shard, uint32_t items, uint32_t series);
 void remote_write_finish(struct remote_write *rw, struct message *m); /* it is whole: into the result */
 
 /* Items of the batch that are not sent; `stream` may be NULL. */

@@ -37,11 +37,11 @@ size_t message_size(const struct message *m)
     return m->request->message.len + (m->version == REMOTE_WRITE_2 ? m->symbols.fields.len : 0);
 }
 
-void message_unit(struct message *m, uint32_t items)
+void message_unit(struct message *m, uint32_t items, uint32_t series)
 {
     struct remote_write_request *r = m->request;
 
-    *vec_push(&r->units) = (struct remote_write_unit){ (uint32_t)r->message.len, items };
+    *vec_push(&r->units) = (struct remote_write_unit){ (uint32_t)r->message.len, items, series };
     r->items += items;
 }
 

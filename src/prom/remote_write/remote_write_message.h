@@ -39,7 +39,7 @@ struct message {
 void message_free(struct message *m);
 void message_begin(struct message *m, uint32_t shard);
 size_t message_size(const struct message *m);
-void message_unit(struct message *m, uint32_t items);
+void message_unit(struct message *m, uint32_t items, uint32_t series);
 bool message_drop_empty(struct message *m); /* the last unit, when nothing was put into it */
 /* The request, whole. None is open then. */
 struct remote_write_request *message_end(struct message *m);

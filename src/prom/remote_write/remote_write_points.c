@@ -42,7 +42,7 @@ void remote_write_finish(struct remote_write *rw, struct message *m)
     rw->result->last = &r->next;
 }
 
-struct message *remote_write_message(struct remote_write *rw, uint32_t shard, uint32_t items)
+struct message *remote_write_message(struct remote_write *rw, uint32_t shard, uint32_t items, uint32_t series)
 {
     struct message *m = &rw->messages[shard];
 
@@ -50,7 +50,7 @@ struct message *remote_write_message(struct remote_write *rw, uint32_t shard, ui
         remote_write_finish(rw, m);
     if (m->request == NULL)
         message_begin(m, shard);
-    message_unit(m, items);
+    message_unit(m, items, series);
     return m;
 }
 
@@ -235,10 +235,10 @@ static int64_t start_of(const struct stream *stream, const struct point *p)
 }
 
 /* With rw->earlier before it in its series, `n_earlier` of them. */
-static void put_unit(struct remote_write *rw, struct stream *stream, const struct point *p, uint32_t shard,
-                     uint32_t n_earlier)
+static void put_unit(struct remote_write *rw, struct stream *stream, const struct point *p,
+                     const struct series_ref *ref, uint32_t n_earlier)
 {
-    struct message *m = remote_write_message(rw, shard, n_earlier + 1);
+    struct message *m = remote_write_message(rw, ref->shard, n_earlier + 1, ref->label_hash);
     bool custom;
 
     rw->sample = (struct message_sample){
@@ -287,7 +287,7 @@ void remote_write_take_point(struct remote_write *rw, struct stream *stream, con
     }
     ref.series->seen = rw->tick;
     remote_write_see_in_batch(rw, ref.series);
-    put_unit(rw, stream, p, ref.shard, 0);
+    put_unit(rw, stream, p, &ref, 0);
 }
 
 /* All but the last, as they stand in a series. */
@@ -325,7 +325,7 @@ void remote_write_put_points(struct remote_write *rw, const struct unsorted_poin
     }
     put_earlier(rw, points, n - 1);
     remote_write_set_metadata(rw, stream);
-    put_unit(rw, stream, &p, ref.shard, (uint32_t)(n - 1));
+    put_unit(rw, stream, &p, &ref, (uint32_t)(n - 1));
     if (message_drop_empty(&rw->messages[ref.shard]))
         remote_write_drop(rw, "type_conflict", stream, n);
 }

@@ -114,10 +114,40 @@ struct remote_write_request *remote_write_cut(const struct remote_write_request 
     shift = out->message.len;
     buf_put(&out->message, part);
     for (size_t i = from; i < to; i++) {
-        *vec_push(&out->units) =
-            (struct remote_write_unit){ (uint32_t)(unit_at(r, i) - at + shift), r->units.v[i].items };
+        *vec_push(&out->units) = r->units.v[i];
+        out->units.v[i - from].at = (uint32_t)(unit_at(r, i) - at + shift);
         out->items += r->units.v[i].items;
     }
+    count_message(out);
+    return out;
+}
+
+struct remote_write_request *remote_write_select(const struct remote_write_request *r,
+                                                 bool (*wanted)(const struct remote_write_unit *unit, void *arg),
+                                                 void *arg)
+{
+    struct remote_write_request chosen = { 0 }, *out;
+    struct buf part = { 0 };
+
+    for (size_t i = 0; i < r->units.n; i++) {
+        if (!wanted(&r->units.v[i], arg))
+            continue;
+        *vec_push(&chosen.units) = r->units.v[i];
+        chosen.units.v[chosen.units.n - 1].at = (uint32_t)part.len;
+        chosen.items += r->units.v[i].items;
+        buf_append(&part, r->message.data + unit_at(r, i), unit_at(r, i + 1) - unit_at(r, i));
+    }
+    if (chosen.units.n == 0)
+        return NULL;
+    out = begin_cut(r, buf_bytes(&part));
+    for (size_t i = 0; i < chosen.units.n; i++)
+        chosen.units.v[i].at += (uint32_t)out->message.len;
+    buf_put(&out->message, buf_bytes(&part));
+    buf_free(&part);
+    out->units.v = chosen.units.v;
+    out->units.n = chosen.units.n;
+    out->units.cap = chosen.units.cap;
+    out->items = chosen.items;
     count_message(out);
     return out;
 }
@@ -144,7 +174,8 @@ struct remote_write_request *remote_write_cut_items(const struct remote_write_re
     struct pb_field f;
 
     assert(r->units.n == 1 && from < to && to <= r->items);
-    *vec_push(&out->units) = (struct remote_write_unit){ (uint32_t)out->message.len, (uint32_t)(to - from) };
+    *vec_push(&out->units) =
+        (struct remote_write_unit){ (uint32_t)out->message.len, (uint32_t)(to - from), r->units.v[0].series };
     out->items = to - from;
     while (pb_next(&m, &f)) { /* but one */
         mark = pb_begin(&out->message, f.number);

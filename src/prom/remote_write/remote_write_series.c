@@ -192,7 +192,7 @@ const char *remote_write_find(struct remote_write *rw, struct stream *stream, co
     if (x != NULL) {
         unpack_labels(rw, x, &rw->own);
         join_labels(&rw->labels, l, x->cached.whole, &rw->own);
-        *out = (struct series_ref){ x, x->label_hash % rw->shards, 0 };
+        *out = (struct series_ref){ x, x->label_hash % rw->shards, x->label_hash, 0 };
         if (rw->sorting)
             out->hash = remote_write_hash(rw, &rw->labels) + stream_shape(stream);
         return NULL;
@@ -208,7 +208,8 @@ const char *remote_write_find(struct remote_write *rw, struct stream *stream, co
     join_labels(&rw->labels, l, whole, &rw->own);
     hash = remote_write_hash(rw, &rw->labels);
     x = keep_series(rw, stream, key, whole, hash);
-    *out = (struct series_ref){ x, (uint32_t)(hash >> 32) % rw->shards, hash + stream_shape(stream) };
+    *out = (struct series_ref){ x, (uint32_t)(hash >> 32) % rw->shards, (uint32_t)(hash >> 32),
+                                hash + stream_shape(stream) };
     return NULL;
 }
 

@@ -284,6 +284,11 @@ START_TEST(a_500_that_one_series_causes_is_found)
     ck_assert(d->settled);
     ck_assert_uint_eq(ledger.delivered, 1);
     ck_assert_uint_eq(dropped("server_error"), 1);
+    deliver(2, 20, false); /* the next time the other one goes first, by itself */
+    ck_assert_uint_eq(shard->requests.first->message->units.n, 1);
+    answer(204, "");
+    ck_assert_uint_eq(shard->requests.first->message->units.n, 1);
+    ck_assert_uint_eq(n_calls, 1);
 }
 END_TEST
 
@@ -327,6 +332,36 @@ START_TEST(at_the_end_what_waits_gets_one_last_try)
     ck_assert(d->settled);
     ck_assert_uint_eq(ledger.delivered, _i == 0 ? 1 : 0);
     ck_assert_uint_eq(dropped("shutdown"), _i == 0 ? 0 : 1);
+}
+END_TEST
+
+START_TEST(a_series_that_was_refused_is_asked_for_apart_the_next_times)
+{
+    struct delivered *d;
+
+    deliver(20, 10, false);
+    answer(400, "out of order sample");
+    for (int i = 0; i < 20; i++)
+        answer(i == 7 || i == 8 ? 400 : 204, "out of order sample");
+    ck_assert_uint_eq(ledger.delivered, 18);
+    n_started = 0;
+    d = deliver(20, 20, false);
+    answer(204, ""); /* the rest, whole */
+    ck_assert_uint_eq(ledger.delivered, 18);
+    answer(400, "out of order sample"); /* the two */
+    answer(400, "out of order sample");
+    ck_assert(!d->settled);
+    answer(204, "");
+    ck_assert(d->settled);
+    ck_assert_uint_eq(ledger.delivered, 18 + 19);
+    ck_assert_uint_eq(dropped("out_of_order"), 3);
+    ck_assert_uint_eq(n_started, 4);
+    clock_advance(&r.loop.clock, 601 * NS_PER_S);
+    n_started = 0;
+    deliver(20, 30, false); /* long ago: all together again */
+    answer(204, "");
+    ck_assert_uint_eq(n_started, 1);
+    ck_assert_uint_eq(ledger.delivered, 18 + 19 + 20);
 }
 END_TEST
 
@@ -377,6 +412,7 @@ int main(void)
     tcase_add_test(tc, an_outage_of_500s_drops_nothing);
     tcase_add_test(tc, a_batch_that_is_refused_whole_is_refused_to_the_sender_that_waits);
     tcase_add_loop_test(tc, at_the_end_what_waits_gets_one_last_try, 0, 2);
+    tcase_add_test(tc, a_series_that_was_refused_is_asked_for_apart_the_next_times);
     tcase_add_test(tc, a_stop_while_bad_units_are_sought_ends_each_part_as_what_became_of_it);
     tcase_add_loop_test(tc, a_close_ends_without_a_word_whatever_is_under_way, 0, 3);
     suite_add_tcase(s, tc);

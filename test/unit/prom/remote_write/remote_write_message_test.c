@@ -49,7 +49,7 @@ static void begin(enum remote_write_version version)
 {
     message.version = version;
     message_begin(&message, 3);
-    message_unit(&message, true);
+    message_unit(&message, true, 1);
 }
 
 static void is(struct bytes got, const void *wanted, size_t len)
@@ -110,7 +110,7 @@ START_TEST(version_2_has_each_symbol_once)
     begin(REMOTE_WRITE_2);
     set_labels("up", "up", "job");
     message_put(&message, &sample);
-    message_unit(&message, true);
+    message_unit(&message, true, 1);
     set_labels("up", "job", "up");
     message_put(&message, &sample);
     r = message_end(&message);
@@ -233,10 +233,10 @@ START_TEST(metadata_is_a_unit_without_an_item)
     metadata = (struct remote_metadata){ REMOTE_COUNTER, BYTES_LIT("a_total"), BYTES_LIT("What"), BYTES_LIT("s") };
     message.version = REMOTE_WRITE_1;
     message_begin(&message, 0);
-    message_unit(&message, false);
+    message_unit(&message, false, 1);
     message_put_metadata(&message, &metadata);
     metadata = (struct remote_metadata){ REMOTE_UNKNOWN, BYTES_LIT("b"), { 0 }, { 0 } };
-    message_unit(&message, false);
+    message_unit(&message, false, 1);
     message_put_metadata(&message, &metadata);
     r = message_end(&message);
     IS(buf_bytes(&r->message), "\x1a\x14\x08\x01\x12\x07"
@@ -353,7 +353,7 @@ static struct remote_write_request *three(enum remote_write_version version)
     message_begin(&message, 3);
     for (size_t i = 0; i < 3; i++) {
         set_labels("up", "at", values[i]);
-        message_unit(&message, i != 1);
+        message_unit(&message, i != 1, 1);
         sample.time = THAT_TIME + (int64_t)i;
         message_put(&message, &sample);
     }

@@ -33,7 +33,7 @@ static struct remote_write *rw;
 static struct remote_write_result result;
 static struct buf text;
 static uint64_t items, requests;
-static uint32_t shards_used;
+static uint32_t shards_used, first_series;
 
 static void setup(void)
 {
@@ -69,7 +69,9 @@ static const char *encode(const char *json)
         rw = remote_write_new(&options);
     remote_write_encode(rw, b, &result);
     batch_unref(b);
-    text.len = items = requests = shards_used = 0;
+    text.len = items = requests = shards_used = first_series = 0;
+    if (result.first != NULL)
+        first_series = result.first->units.v[0].series;
     for (struct remote_write_request *r = result.first, *next; r != NULL; r = next) {
         next = r->next;
         remote_write_text(&text, r);
@@ -281,6 +283,49 @@ START_TEST(a_unit_of_several_samples_is_cut_between_them)
 }
 END_TEST
 
+/* The first one's hash. */
+static uint32_t series_in(const char *json)
+{
+    encode(json);
+    return first_series;
+}
+
+static bool is_other_than(const struct remote_write_unit *unit, void *arg)
+{
+    return unit->series != *(const uint32_t *)arg;
+}
+
+START_TEST(series_are_taken_out_of_a_message_by_their_hash)
+{
+    struct batch *b = series_rig_batch(METRICS(GAUGE("g", OF("a", 10, 1) "," OF("b", 10, 2) "," OF("c", 10, 3))));
+    struct remote_write_request *whole, *some;
+    uint32_t none = 0, second;
+
+    options.version = _i == 0 ? REMOTE_WRITE_1 : REMOTE_WRITE_2;
+    rw = remote_write_new(&options);
+    remote_write_encode(rw, b, &result);
+    batch_unref(b);
+    whole = result.first;
+    second = whole->units.v[1].series;
+    ck_assert_uint_ne(second, whole->units.v[0].series);
+    some = remote_write_select(whole, is_other_than, &second);
+    remote_write_text(&text, some);
+    ck_assert_str_eq(buf_cstr(&text), "g{k=\"a\"} 1 1700000000010\ng{k=\"c\"} 3 1700000000010\n");
+    ck_assert_uint_eq(some->items, 2);
+    ck_assert_uint_eq(some->samples, 2);
+    text.len = 0;
+    remote_write_name(&text, some, 1);
+    ck_assert_str_eq(buf_cstr(&text), "g{k=\"c\"}");
+    remote_write_request_free(some);
+    for (size_t i = 0; i < 3; i++)
+        whole->units.v[i].series = none;
+    ck_assert_ptr_null(remote_write_select(whole, is_other_than, &none));
+    remote_write_request_free(whole);
+    ck_assert_uint_eq(series_in(METRICS(GAUGE("g", OF("b", 20, 1)))), second);
+    ck_assert_uint_eq(series_in(METRICS(GAUGE("g", OF("b", 30, 1) "," OF("b", 40, 1)))), second); /* put in order */
+}
+END_TEST
+
 START_TEST(what_remote_write_cannot_carry_is_dropped_by_its_reason)
 {
     ck_assert_str_eq(encode(METRICS(SUM("d", 1, POINT(10, 1) "," POINT(20, 1)) "," SUM("u", 0, POINT(10, 1)) ","
@@ -477,6 +522,7 @@ int main(void)
     tcase_add_test(tc, metrics_of_several_kinds_may_give_one_series);
     tcase_add_test(tc, a_metric_called_target_info_is_no_second_one);
     tcase_add_loop_test(tc, a_unit_of_several_samples_is_cut_between_them, 0, 2);
+    tcase_add_loop_test(tc, series_are_taken_out_of_a_message_by_their_hash, 0, 2);
     tcase_add_test(tc, what_remote_write_cannot_carry_is_dropped_by_its_reason);
     tcase_add_test(tc, a_histogram_is_one_item_of_many_samples);
     tcase_add_test(tc, a_point_without_a_value_ends_its_series);
