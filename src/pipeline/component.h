@@ -32,6 +32,7 @@ enum component_kind {
 };
 
 struct node;
+struct service_view;
 struct storage;
 
 /* What the service lends to every node. It has no other way out. */
@@ -45,6 +46,7 @@ struct host {
     struct log_sink *log;
     struct listener_shared *listeners;         /* net/socket/listener.h: for whoever listens */
     struct scrape_endpoints *scrape_endpoints; /* prom/endpoint/scrape_endpoint.h: listeners that several may share */
+    const struct service_view *view;           /* pipeline/service_view.h: what may be seen of all this */
     const char *version;
     bool client_address; /* a node of the running graph reads METADATA_ADDRESS: receivers have to put it there */
     /* The storage (pipeline/storage.h) that the extension `id` offers to this exporter; NULL when it is none, which

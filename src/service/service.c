@@ -24,6 +24,7 @@
 #include "service/notify.h"
 #include "service/own_telemetry.h"
 #include "service/process_metrics.h"
+#include "service/view.h"
 #include "prom/endpoint/scrape_endpoint.h"
 
 #include <assert.h>
@@ -61,6 +62,7 @@ struct service {
     struct host host;
     struct confinement confinement;
     struct process_metrics process;
+    struct view view; /* of `now`, for those who show it */
     struct notify notify;
     struct listener_shared listeners; /* while reloading: what now hands over to next */
     char instance_id[37];
@@ -217,6 +219,7 @@ static int start_running(struct service *s, struct running *r, struct error *err
         return err->code;
     if (r->graph == NULL && graph_build(&r->graph, &s->host, r->config, err) != 0)
         return err->code;
+    view_enter(&s->view, SERVICE_STARTING, r->graph, r->config);
     return graph_start(r->graph, err);
 }
 
@@ -232,6 +235,7 @@ static void on_graph_stopped(struct graph *g, void *arg)
     struct service *s = arg;
 
     log_ledgers(s, g);
+    view_enter(&s->view, SERVICE_STOPPING, NULL, s->now.config);
     graph_free(g);
     s->now.graph = NULL;
     own_telemetry_stop(&s->now.telemetry, clock_mono(&s->loop.clock) + NS_PER_S, on_running_stopped, s);
@@ -242,6 +246,7 @@ static void stop_running(struct service *s)
 {
     uint64_t deadline = deadline_of(s, &s->now);
 
+    view_enter(&s->view, SERVICE_STOPPING, s->now.graph, s->now.config);
     if (s->now.graph != NULL)
         graph_stop(s->now.graph, deadline, on_graph_stopped, s);
     else
@@ -253,6 +258,7 @@ static void stop_running(struct service *s)
 static void begin_running(struct service *s, enum log_level level, const char *text)
 {
     enter_phase(s, RUNNING);
+    view_enter(&s->view, SERVICE_READY, s->now.graph, s->now.config);
     listener_handover_close(&s->listeners.handover);
     log_at(&s->log, level, text);
     notify_ready(&s->notify, "Running.");
@@ -499,9 +505,11 @@ static void service_init(struct service *s, const struct config_sources *sources
         .metrics = &s->metrics,
         .log = &s->sink,
         .listeners = &s->listeners,
+        .view = &s->view.shown,
         .version = OTELCD_VERSION,
     };
     own_instance_id(s->instance_id);
+    view_init(&s->view, &s->loop.clock);
     notify_init(&s->notify, &s->loop.clock);
     loop_measure(&s->loop, &s->metrics);
     process_metrics_init(&s->process, &s->metrics, &s->loop.clock, &s->budget, OTELCD_VERSION);
@@ -530,6 +538,7 @@ static int service_close(struct service *s)
         log_info(&s->log, "Shutdown complete.");
     free_running(&s->now);
     free_running(&s->next);
+    view_free(&s->view);
     peer_shares_free(&s->peers);
     confinement_free(&s->confinement);
     metrics_free(&s->metrics);

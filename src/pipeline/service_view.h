@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What may be seen of the running service, for whoever shows it (health_check, zpages): its phase, its pipelines with
+ * their nodes and ledgers, its configuration. Read only. What a visit is given is valid for as long as the call. */
+#ifndef PIPELINE_SERVICE_VIEW_H
+#define PIPELINE_SERVICE_VIEW_H
+
+#include "pipeline/component.h"
+
+enum service_phase {
+    SERVICE_STARTING,
+    SERVICE_READY,
+    SERVICE_STOPPING, /* for good, or until a new configuration has taken over */
+};
+
+struct view_node {
+    const struct node *node;
+    const struct ledger *ledger; /* exporters: of what came from pipelines of this signal; else NULL */
+};
+
+struct view_pipeline {
+    const char *id; /* "traces/2" */
+    enum signal signal;
+    const struct ledger *ledger;
+    const struct view_node *nodes; /* in the order written: receivers, processors, exporters */
+    size_t n_nodes;
+};
+
+struct service_view {
+    enum service_phase phase;
+    uint64_t started;     /* wall ns */
+    uint64_t ready_since; /* wall ns: when this configuration became ready; 0: it never was */
+    void (*each_pipeline)(const struct service_view *v, void (*visit)(const struct view_pipeline *p, void *arg),
+                          void *arg);
+    void (*each_extension)(const struct service_view *v, void (*visit)(const struct node *extension, void *arg),
+                           void *arg);
+    /* The effective configuration as YAML or JSON, defaults included, secrets hidden. The service's, until the next
+     * turn of the loop. */
+    struct bytes (*config)(const struct service_view *v, bool json);
+};
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pipeline's nodes are looked up in the graph each time that somebody looks: a page or a probe is rare, and a graph
+ * has few nodes. The configuration's text is made when it is asked for first, and kept while that runs, for making it
+ * takes memory of the configuration's own. */
+#include "service/view.h"
+
+#include "service/graph_build.h"
+
+static struct view *view_of(const struct service_view *v)
+{
+    return (struct view *)(uintptr_t)container_of_const(v, struct view, shown);
+}
+
+/* ---- pipelines ---- */
+
+typedef VEC(struct view_node) view_nodes;
+
+static bool is_here(const struct graph_node *gn, const struct config_component *cc, enum signal from, enum signal to)
+{
+    if (gn->config != cc)
+        return false;
+    if (cc->component->shared)
+        return true;
+    return (from == SIGNAL_COUNT || gn->from == from) && (to == SIGNAL_COUNT || gn->to == to);
+}
+
+/* A connector is as many nodes as it has signals to hand on. */
+static void add_nodes(const struct graph *g, const struct config_component *cc, enum signal from, enum signal to,
+                      view_nodes *out)
+{
+    for (size_t i = 0; i < g->nodes.n; i++)
+        if (is_here(g->nodes.v[i], cc, from, to))
+            *vec_push(out) = (struct view_node){ .node = node_of(g->nodes.v[i]) };
+}
+
+static const struct ledger *find_ledger(const struct graph *g, const struct node *node, enum signal signal)
+{
+    for (size_t i = 0; i < g->exporter_taps.n; i++)
+        if (node_of(g->exporter_taps.v[i]->node) == node && g->exporter_taps.v[i]->ledger.signal == signal)
+            return &g->exporter_taps.v[i]->ledger;
+    return NULL;
+}
+
+static void add_exporter(const struct graph *g, const struct config_component *cc, enum signal signal, view_nodes *out)
+{
+    size_t first = out->n;
+
+    add_nodes(g, cc, signal, SIGNAL_COUNT, out);
+    for (size_t i = first; i < out->n; i++)
+        out->v[i].ledger = find_ledger(g, out->v[i].node, signal);
+}
+
+static void list_nodes(const struct graph *g, const struct pipe *pipe, view_nodes *out)
+{
+    const struct config_pipeline *p = pipe->config;
+    enum signal signal = (enum signal)p->signal;
+
+    for (size_t i = 0; i < p->n_receivers; i++)
+        add_nodes(g, p->receivers[i], SIGNAL_COUNT, signal, out);
+    for (size_t i = 0; i < p->n_processors; i++)
+        *vec_push(out) = (struct view_node){ .node = node_of(pipe->processors[i]) };
+    for (size_t i = 0; i < p->n_exporters; i++)
+        add_exporter(g, p->exporters[i], signal, out);
+}
+
+static void each_pipeline(const struct service_view *v, void (*visit)(const struct view_pipeline *p, void *arg),
+                          void *arg)
+{
+    const struct graph *g = view_of(v)->graph;
+    view_nodes nodes = { 0 };
+
+    for (size_t i = 0; g != NULL && i < g->config->n_pipelines; i++) {
+        const struct pipe *pipe = &g->pipes[i];
+
+        nodes.n = 0;
+        list_nodes(g, pipe, &nodes);
+        visit(&(struct view_pipeline){ pipe->config->id, pipe->ledger.signal, &pipe->ledger, nodes.v, nodes.n }, arg);
+    }
+    vec_free(&nodes);
+}
+
+static void each_extension(const struct service_view *v, void (*visit)(const struct node *extension, void *arg),
+                           void *arg)
+{
+    const struct graph *g = view_of(v)->graph;
+
+    for (size_t i = 0; g != NULL && i < g->nodes.n; i++)
+        if (g->nodes.v[i]->config->component->kind == COMPONENT_EXTENSION)
+            visit(node_of(g->nodes.v[i]), arg);
+}
+
+/* ---- the configuration ---- */
+
+static struct bytes config_text(const struct service_view *shown, bool json)
+{
+    struct view *v = view_of(shown);
+    struct buf *text = &v->text[json];
+
+    if (v->config != NULL && text->len == 0)
+        yaml_write(config_tree(v->config, false), text, json);
+    return buf_bytes(text);
+}
+
+/* ---- life ---- */
+
+void view_init(struct view *v, const struct clock *clock)
+{
+    *v = (struct view){
+        .clock = clock,
+        .shown = { .phase = SERVICE_STARTING,
+                   .started = clock_wall(clock),
+                   .each_pipeline = each_pipeline,
+                   .each_extension = each_extension,
+                   .config = config_text },
+    };
+}
+
+void view_free(struct view *v)
+{
+    buf_free(&v->text[0]);
+    buf_free(&v->text[1]);
+}
+
+void view_enter(struct view *v, enum service_phase phase, struct graph *graph, struct config *config)
+{
+    if (phase == SERVICE_STARTING) {
+        v->shown.ready_since = 0;
+        view_free(v);
+    }
+    if (phase == SERVICE_READY && v->shown.ready_since == 0)
+        v->shown.ready_since = clock_wall(v->clock);
+    v->shown.phase = phase;
+    v->graph = graph;
+    v->config = config;
+}

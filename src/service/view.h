@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The service's side of pipeline/service_view.h: what runs now, as others may see it. */
+#ifndef SERVICE_VIEW_H
+#define SERVICE_VIEW_H
+
+#include "pipeline/service_view.h"
+#include "service/config.h"
+#include "service/graph.h"
+
+struct view {
+    struct service_view shown;
+    const struct clock *clock;
+    struct graph *graph;   /* NULL: there is none now */
+    struct config *config; /* likewise */
+    struct buf text[2];    /* of `config`: as YAML, as JSON; empty: not made yet */
+};
+
+void view_init(struct view *v, const struct clock *clock);
+void view_free(struct view *v);
+
+/* These run, or are about to, or are about to stop; of SERVICE_READY: since now, unless it was ready before. */
+void view_enter(struct view *v, enum service_phase phase, struct graph *graph, struct config *config);
+
+#endif
