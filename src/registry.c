@@ -17,7 +17,8 @@
     X(prometheus_exporter)                                                                                             \
     X(prometheus_remote_write_exporter)                                                                                \
     X(forward_connector)                                                                                               \
-    X(file_storage_extension)
+    X(file_storage_extension)                                                                                          \
+    X(health_check_extension)
 
 #define DECLARE(name) extern const struct component name;
 COMPONENTS(DECLARE)

@@ -55,7 +55,7 @@ MISTAKES = {
     "a signal's name": ("    traces:", "    trace:", (16, 5), ['did you mean "traces"?']),
     "a character that is no UTF-8": ("  debug:\n", "  # sch\udcf6n\n  debug:\n", (12, 9), ["UTF-8"]),
     "an exporter that is not there": ("  debug:\n", "  otlphttp:\n  debug:\n", (12, 3), ["that otelcd does not have", "does not send OTLP"]),
-    "an extension that is not needed": ("service:\n", "extensions: {health_check: }\nservice:\n", (14, 14), ["otelcd healthcheck"]),
+    "an extension that is not needed": ("service:\n", "extensions: {cgroup_runtime: }\nservice:\n", (14, 14), ["memory budget"]),
     "one port twice": ("127.0.0.1:0\n      http:\n        endpoint: 127.0.0.1:0", "localhost:4317\n      http:\n        endpoint: :4317", (7, 19), ["taken by receivers::otlp (localhost:4317)", "another port"]),
     "an exporter that is gone from Go": ("  debug:\n", "  loki:\n  debug:\n", (12, 3), ["once had", "does not send OTLP"]),
     "a name that nobody has": ("  debug:\n", "  xyzzy:\n  debug:\n", (12, 3), ["unknown type", "valid values"]),

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request gets a page, which stands among those that are open until its answer has been read. on_page() answers it.
+ *
+ * What can go wrong: peers that do not read. An answer waits in the connection until write_timeout; when PAGES_MAX of
+ * them wait, the oldest is cut off for the next request, so that a probe is always answered. */
+#include "extension/page_server.h"
+
+#include "base/mem.h"
+#include "net/socket/endpoint.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADERS_MAX 8 /* of our own */
+#define HTTP2_CANCEL 8
+#define LAST_WAIT NS_PER_S /* for peers that read their pages slowly, when all else has stopped */
+
+static struct page_server *server_of(struct http_request *req)
+{
+    return container_of(req->service, struct page_server, service);
+}
+
+/* ---- requests ---- */
+
+static void make_room(struct page_server *s)
+{
+    list_each (struct page, page, &s->open, link) {
+        if (page->lasting)
+            continue;
+        http_request_reset(page->req, HTTP2_CANCEL);
+        return;
+    }
+}
+
+static void on_request(struct http_service *service, struct http_request *req)
+{
+    struct page_server *s = container_of(service, struct page_server, service);
+    struct page *page;
+
+    if (s->n_open >= PAGES_MAX)
+        make_room(s);
+    if (s->n_open >= 2 * PAGES_MAX) { /* those that were cut are not closed yet */
+        http_respond(req, 503, NULL, 0, bytes_str("503 too many requests at once\n"));
+        return;
+    }
+    page = mem_zalloc(sizeof(*page));
+    page->server = s;
+    page->req = req;
+    req->context = page;
+    list_push(&s->open, &page->link);
+    s->n_open++;
+    s->on_page(s, page);
+}
+
+static void on_body(struct http_request *req, struct bytes data)
+{
+    struct page *page = req->context;
+
+    if (page != NULL && page->server->on_body != NULL)
+        page->server->on_body(page, data);
+    else
+        http_request_grant(req, data.len);
+}
+
+static void on_end(struct http_request *req)
+{
+    struct page *page = req->context;
+
+    if (page != NULL && page->server->on_end != NULL)
+        page->server->on_end(page);
+}
+
+static void on_close(struct http_request *req, bool aborted)
+{
+    struct page *page = req->context;
+    struct page_server *s = server_of(req);
+
+    (void)aborted;
+    req->context = NULL;
+    if (page == NULL)
+        return;
+    if (s->on_gone != NULL)
+        s->on_gone(page);
+    list_remove(&page->link);
+    s->n_open--;
+    free(page);
+}
+
+/* ---- answers ---- */
+
+static size_t put_own_headers(struct http_header *h, const char *content_type)
+{
+    size_t n = 0;
+
+    h[n++] = (struct http_header){ bytes_str("content-type"), bytes_str(content_type) };
+    h[n++] = (struct http_header){ bytes_str("cache-control"), bytes_str("no-store") };
+    h[n++] = (struct http_header){ bytes_str("x-content-type-options"), bytes_str("nosniff") };
+    if (strncmp(content_type, "text/html", 9) == 0)
+        h[n++] = (struct http_header){ bytes_str("content-security-policy"),
+                                       bytes_str("default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+                                                 "form-action 'none'; frame-ancestors 'none'") };
+    assert(n <= HEADERS_MAX);
+    return n;
+}
+
+/* Names of headers are lower case here, and the user's need not be. */
+static char *lower_name(const char *name)
+{
+    char *copy = mem_strdup(name);
+
+    for (char *p = copy; *p != '\0'; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p + ('a' - 'A'));
+    return copy;
+}
+
+void page_answer(struct page *page, int status, const char *content_type, struct bytes body)
+{
+    const struct string_map *added = page->server->headers;
+    size_t n_added = added != NULL ? added->n : 0, n;
+    struct http_header *h = mem_zalloc((HEADERS_MAX + n_added) * sizeof(*h));
+    char **names = mem_zalloc((n_added + 1) * sizeof(*names));
+
+    n = put_own_headers(h, content_type);
+    for (size_t i = 0; i < n_added; i++) {
+        names[i] = lower_name(added->v[i].key);
+        h[n++] = (struct http_header){ bytes_str(names[i]), bytes_str(added->v[i].value) };
+    }
+    http_respond(page->req, status, h, n, body);
+    for (size_t i = 0; i < n_added; i++)
+        free(names[i]);
+    free(names);
+    free(h);
+}
+
+void page_answer_text(struct page *page, int status, const char *text)
+{
+    page_answer(page, status, "text/plain; charset=utf-8", bytes_str(text));
+}
+
+bool page_parameter(const struct page *page, const char *name, struct bytes *value)
+{
+    struct bytes rest = page->req->query;
+
+    while (rest.len > 0) {
+        const uint8_t *amp = memchr(rest.data, '&', rest.len), *equals;
+        struct bytes one = bytes_of(rest.data, amp != NULL ? (size_t)(amp - rest.data) : rest.len), key;
+
+        equals = one.len > 0 ? memchr(one.data, '=', one.len) : NULL;
+        key = bytes_of(one.data, equals != NULL ? (size_t)(equals - one.data) : one.len);
+        if (bytes_is(key, name)) {
+            *value = equals != NULL ? bytes_skip(one, key.len + 1) : bytes_of(NULL, 0);
+            return true;
+        }
+        rest = bytes_skip(rest, one.len + (amp != NULL));
+    }
+    return false;
+}
+
+/* ---- life ---- */
+
+static uint64_t ns_of(duration d)
+{
+    return d.ns > 0 ? (uint64_t)d.ns : 0;
+}
+
+struct http_server_options page_server_options(const struct http_server_config *c)
+{
+    return (struct http_server_options){
+        .endpoint = c->endpoint,
+        .transport = c->transport,
+        .read_header_timeout = ns_of(c->read_header_timeout),
+        .read_timeout = ns_of(c->read_timeout),
+        .write_timeout = ns_of(c->write_timeout),
+        .idle_timeout = ns_of(c->idle_timeout),
+        .no_keep_alive = !c->keep_alives_enabled,
+    };
+}
+
+void page_server_check(const struct http_server_config *c, const char *path, const char *empty, struct check *ck)
+{
+    if (c->endpoint[strspn(c->endpoint, " \t")] == '\0')
+        check_fail(ck, path, "%s", empty);
+    else
+        endpoint_check_option(path, c->endpoint, c->transport, ck);
+}
+
+int page_server_listen(struct page_server *s, struct node *node, struct http_server_options *options,
+                       const struct string_map *headers, struct error *err)
+{
+    struct host *host = node->host;
+
+    s->node = node;
+    s->headers = headers;
+    list_init(&s->open);
+    s->service = (struct http_service){ on_request, on_body, on_end, on_close, NULL };
+    options->listeners = host->listeners;
+    if (http_server_listen(&s->http, host->loop, options, &s->service, host->budget, &node->log, NULL, err) != 0)
+        return err->code;
+    log_info(&node->log, "Starting HTTP server", F_STR("endpoint", http_server_address(s->http)));
+    return 0;
+}
+
+static void on_stopped(struct http_server *http, void *arg)
+{
+    struct page_server *s = arg;
+
+    (void)http;
+    s->stopped(s);
+}
+
+void page_server_stop(struct page_server *s, uint64_t deadline)
+{
+    uint64_t soon = s->node != NULL ? clock_mono(&s->node->host->loop->clock) + LAST_WAIT : 0;
+
+    if (s->http != NULL)
+        http_server_stop(s->http, deadline < soon ? deadline : soon, on_stopped, s);
+    else
+        s->stopped(s);
+}
+
+void page_server_hurry(struct page_server *s)
+{
+    if (s->http != NULL)
+        http_server_hurry(s->http);
+}
+
+void page_server_close(struct page_server *s)
+{
+    http_server_free(s->http);
+    s->http = NULL;
+}
