@@ -201,68 +201,99 @@ static void hand_out(struct wal *w, const struct wal_record *x, const uint8_t *a
     answer_request(w, 0);
 }
 
+/* Behind the last record of a segment: it has grown meanwhile, or there is a next one, or the log ends. False:
+ * answered. */
+static bool step_segment(struct wal *w)
+{
+    struct wal_reader *r = &w->reader;
+    const struct wal_segment *s = segment_with(w, r->first);
+    int rc;
+
+    if (s != NULL && s->first == r->first && s->bytes > r->end && r->len >= r->want) {
+        r->end = s->bytes;
+        return true;
+    }
+    rc = next_segment(w);
+    if (rc > 0)
+        return true;
+    if (rc < 0) {
+        r->placed = false;
+        answer_request(w, rc);
+        return false;
+    }
+    pass_gap(w, w->state.last + 1, w->state.totals.appended);
+    r->seq = w->state.last;
+    r->before = w->state.totals.appended;
+    answer_request(w, UV_EOF);
+    return false;
+}
+
+/* The record at r->at, which then is behind it. NULL: with *wait its bytes are being fetched; else nothing whole begins
+ * there, and r->at is where the next one might. */
+static const uint8_t *next_record(struct wal *w, struct wal_record *x, bool *wait)
+{
+    struct wal_reader *r = &w->reader;
+    const uint8_t *p = bytes_ahead(w, WAL_RECORD_HEAD);
+    bool begins = p != NULL && wal_record_peek(x, p, r->end - r->at);
+
+    if (begins)
+        p = bytes_ahead(w, x->length);
+    *wait = p == NULL;
+    if (p == NULL)
+        return NULL;
+    if (!begins || !wal_record_intact(x, p)) {
+        r->at += 8;
+        return NULL;
+    }
+    r->at += wal_padded(x->length);
+    return p;
+}
+
+static void pass_state(struct wal *w, const struct wal_record *x)
+{
+    struct wal_reader *r = &w->reader;
+
+    if (x->seq > r->seq)
+        pass_gap(w, x->seq + 1, x->before);
+    if (x->seq >= r->seq) {
+        r->seq = x->seq;
+        r->before = x->before;
+    }
+}
+
+/* Behind all that was seen so far; true when it is one to hand out. */
+static bool pass_batch(struct wal *w, const struct wal_record *x)
+{
+    struct wal_reader *r = &w->reader;
+
+    if (x->seq <= r->seq)
+        return false;
+    pass_gap(w, x->seq, x->before);
+    r->seq = x->seq;
+    r->before = x->before + x->items;
+    return x->seq > r->request->after && !wal_state_is_settled(&w->state, x->seq);
+}
+
 /* One record, or one step towards one. False: wait for the disk, or answered. */
 static bool step_record(struct wal *w)
 {
     struct wal_reader *r = &w->reader;
     struct wal_record x;
     const uint8_t *p;
-    int rc;
+    bool wait;
 
-    if (r->end < r->at + WAL_RECORD_HEAD) {
-        /* The segment that is written grows meanwhile. */
-        const struct wal_segment *s = segment_with(w, r->first);
-
-        if (s != NULL && s->first == r->first && s->bytes > r->end && r->len >= r->want) {
-            r->end = s->bytes;
-            return true;
-        }
-        rc = next_segment(w);
-        if (rc > 0)
-            return true;
-        if (rc < 0) {
-            r->placed = false;
-            answer_request(w, rc);
-            return false;
-        }
-        pass_gap(w, w->state.last + 1, w->state.totals.appended);
-        r->seq = w->state.last;
-        r->before = w->state.totals.appended;
-        answer_request(w, UV_EOF);
-        return false;
-    }
-    p = bytes_ahead(w, WAL_RECORD_HEAD);
+    if (r->end < r->at + WAL_RECORD_HEAD)
+        return step_segment(w);
+    p = next_record(w, &x, &wait);
     if (p == NULL)
-        return false;
-    if (!wal_record_peek(&x, p, r->end - r->at)) {
-        r->at += 8;
-        return true;
-    }
-    p = bytes_ahead(w, x.length);
-    if (p == NULL)
-        return false;
-    if (!wal_record_intact(&x, p)) {
-        r->at += 8;
-        return true;
-    }
-    r->at += wal_padded(x.length);
+        return !wait;
     if (x.seq > w->state.last)
         return true; /* of no time of this log */
     if (x.type == WAL_STATE) {
-        if (x.seq > r->seq)
-            pass_gap(w, x.seq + 1, x.before);
-        if (x.seq >= r->seq) {
-            r->seq = x.seq;
-            r->before = x.before;
-        }
+        pass_state(w, &x);
         return true;
     }
-    if (x.seq <= r->seq)
-        return true;
-    pass_gap(w, x.seq, x.before);
-    r->seq = x.seq;
-    r->before = x.before + x.items;
-    if (x.seq <= r->request->after || wal_state_is_settled(&w->state, x.seq))
+    if (!pass_batch(w, &x))
         return true;
     hand_out(w, &x, p);
     return false;
