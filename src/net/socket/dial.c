@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The name is looked up in the thread pool, then each address is tried in turn: a socket that connects while a poll
+/* The name is looked up, then each address is tried in turn: a socket that connects while a poll
  * waits for it to be writable, under a timer. The poll's close callback decides what comes next, for until then the
  * socket is not ours: done, or the next address. What went wrong with the last address is what the caller hears.
- * Cancelling only forgets the caller; the memory goes when lookup and poll have ended. */
+ * Cancelling only forgets the caller; the memory goes when the poll has ended. */
 #include "net/socket/dial.h"
 
 #include "base/mem.h"
@@ -18,13 +18,15 @@
 
 struct dial {
     struct loop *loop;
-    uv_getaddrinfo_t lookup;
-    struct addrinfo *addresses, *at;
+    struct lookup *lookup; /* NULL: it is over */
+    struct address to[LOOKUP_MAX];
+    size_t at, n;
     uv_poll_t poll;
     struct clock_timer timer;
+    struct turn_task begin;
     uint64_t timeout;
     int fd; /* -1: none */
-    bool looking, polling, closing;
+    bool polling, closing;
     dial_done *done; /* NULL: cancelled */
     void *arg;
     char host[256];
@@ -35,12 +37,12 @@ static void try_next(struct dial *d);
 
 static void maybe_free(struct dial *d)
 {
-    if (d->done != NULL || d->looking || d->closing)
+    if (d->done != NULL || d->closing)
         return;
     clock_stop(&d->loop->clock, &d->timer);
+    turn_cancel(&d->loop->turn, &d->begin);
     if (d->fd >= 0)
         close(d->fd);
-    uv_freeaddrinfo(d->addresses);
     free(d);
 }
 
@@ -61,8 +63,11 @@ static void fail_address(struct dial *d, const char *what)
 {
     char text[ENDPOINT_TEXT];
 
-    endpoint_format((const struct sockaddr_storage *)d->at->ai_addr, d->at->ai_addrlen, text, sizeof(text));
-    snprintf(d->why, sizeof(d->why), "connect to %s (%s): %s", d->host, text, what);
+    endpoint_format(&d->to[d->at].addr, d->to[d->at].len, text, sizeof(text));
+    if (strcmp(d->host, text) == 0)
+        snprintf(d->why, sizeof(d->why), "connect to %s: %s", text, what);
+    else
+        snprintf(d->why, sizeof(d->why), "connect to %s (%s): %s", d->host, text, what);
 }
 
 /* The poll handle has closed: the socket is free of it. */
@@ -87,7 +92,7 @@ static void on_poll_closed(uv_handle_t *handle)
     }
     close(d->fd);
     d->fd = -1;
-    d->at = d->at->ai_next;
+    d->at++;
     try_next(d);
 }
 
@@ -117,18 +122,20 @@ static void on_timeout(struct clock_timer *t)
 
 static bool begin_connect(struct dial *d)
 {
+    const struct address *to = &d->to[d->at];
     int one = 1;
 
-    d->fd = socket(d->at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    d->fd = socket(to->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (d->fd < 0)
         return false;
-    setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    return connect(d->fd, d->at->ai_addr, d->at->ai_addrlen) == 0 || errno == EINPROGRESS;
+    if (to->addr.ss_family != AF_UNIX)
+        setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    return connect(d->fd, (const struct sockaddr *)&to->addr, to->len) == 0 || errno == EINPROGRESS;
 }
 
 static void try_next(struct dial *d)
 {
-    for (; d->at != NULL; d->at = d->at->ai_next) {
+    for (; d->at < d->n; d->at++) {
         d->why[0] = '\0';
         if (begin_connect(d)) {
             uv_poll_init(&d->loop->uv, &d->poll, d->fd);
@@ -142,41 +149,27 @@ static void try_next(struct dial *d)
         if (d->fd >= 0)
             close(d->fd);
         d->fd = -1;
-        if (d->at->ai_next == NULL)
-            break;
     }
     finish(d, true);
 }
 
-static void on_looked_up(uv_getaddrinfo_t *lookup, int status, struct addrinfo *addresses)
+static void on_looked_up(void *arg, const struct address *found, size_t n, const char *why)
 {
-    struct dial *d = lookup->data;
+    struct dial *d = arg;
 
-    d->looking = false;
-    d->addresses = d->at = addresses;
-    if (d->done == NULL) {
-        maybe_free(d);
-    } else if (status != 0 || addresses == NULL) {
-        snprintf(d->why, sizeof(d->why), "look up %s: %s", d->host, status != 0 ? uv_strerror(status) : "no address");
+    d->lookup = NULL;
+    if (n == 0) {
+        snprintf(d->why, sizeof(d->why), "%s", why);
         finish(d, false);
-    } else {
-        try_next(d);
+        return;
     }
+    memcpy(d->to, found, n * sizeof(*found));
+    d->n = n;
+    try_next(d);
 }
 
-/* The text is no host name. */
-static void on_no_lookup(struct clock_timer *t)
+static struct dial *new_dial(struct loop *loop, uint64_t timeout, dial_done *done, void *arg)
 {
-    struct dial *d = container_of(t, struct dial, timer);
-
-    snprintf(d->why, sizeof(d->why), "look up %s: not a host's name", d->host);
-    finish(d, false);
-}
-
-struct dial *dial_start(struct loop *loop, const char *host, const char *port, uint64_t timeout, dial_done *done,
-                        void *arg)
-{
-    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
     struct dial *d = mem_zalloc(sizeof(*d));
 
     d->loop = loop;
@@ -184,20 +177,45 @@ struct dial *dial_start(struct loop *loop, const char *host, const char *port, u
     d->fd = -1;
     d->done = done;
     d->arg = arg;
-    d->lookup.data = d;
+    return d;
+}
+
+struct dial *dial_start(struct loop *loop, const char *host, const char *port, uint64_t timeout, dial_done *done,
+                        void *arg)
+{
+    struct dial *d = new_dial(loop, timeout, done, arg);
+
     snprintf(d->host, sizeof(d->host), "%s:%s", host, port);
-    d->looking = uv_getaddrinfo(&loop->uv, &d->lookup, on_looked_up, host, port, &hints) == 0;
-    if (!d->looking)
-        clock_start(&loop->clock, &d->timer, 1, on_no_lookup);
+    d->lookup = resolver_system.start(loop, host, port, on_looked_up, d);
+    return d;
+}
+
+static void begin_late(struct turn_task *task)
+{
+    try_next(container_of(task, struct dial, begin));
+}
+
+struct dial *dial_start_at(struct loop *loop, const char *name, const struct address *to, size_t n, uint64_t timeout,
+                           dial_done *done, void *arg)
+{
+    struct dial *d = new_dial(loop, timeout, done, arg);
+
+    snprintf(d->host, sizeof(d->host), "%s", name);
+    d->n = n < LOOKUP_MAX ? n : LOOKUP_MAX;
+    memcpy(d->to, to, d->n * sizeof(*to));
+    d->begin.run = begin_late;
+    turn_defer(&loop->turn, &d->begin); /* `done` does not come from in here */
     return d;
 }
 
 void dial_cancel(struct dial *d)
 {
     d->done = NULL;
-    if (d->looking)
-        uv_cancel((uv_req_t *)&d->lookup);
-    else if (d->polling)
+    if (d->lookup != NULL) {
+        resolver_system.cancel(d->lookup);
+        d->lookup = NULL;
+    } else if (d->polling) {
         close_poll(d);
+    }
     maybe_free(d);
 }

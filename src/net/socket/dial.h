@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making a connection to host:port: the name's addresses, one after another, until one answers. */
+/* Making a connection: the addresses of host:port, or some that are known, one after another, until one answers. */
 #ifndef NET_DIAL_H
 #define NET_DIAL_H
 
-#include "base/loop.h"
+#include "net/socket/lookup.h"
 
-#include <uv.h>
+#include <stdbool.h>
 
 struct dial;
 
@@ -16,6 +16,9 @@ typedef void dial_done(void *arg, int fd, bool resolved, const char *why);
 /* `timeout` in ns for each address. */
 struct dial *dial_start(struct loop *loop, const char *host, const char *port, uint64_t timeout, dial_done *done,
                         void *arg);
+/* The same to the n addresses (at least one, at most LOOKUP_MAX; copied) of `name`, tcp or unix. */
+struct dial *dial_start_at(struct loop *loop, const char *name, const struct address *to, size_t n, uint64_t timeout,
+                           dial_done *done, void *arg);
 void dial_cancel(struct dial *d); /* `done` does not come any more */
 
 #endif

@@ -730,7 +730,7 @@ START_TEST(who_does_not_listen_is_named)
     start();
     call(&t, "x");
     until_told(&t);
-    snprintf(wanted, sizeof(wanted), "connect to %s (%s): Connection refused", endpoint, endpoint);
+    snprintf(wanted, sizeof(wanted), "connect to %s: Connection refused", endpoint);
     ck_assert_int_eq(t.failure, HTTP_NOT_CONNECTED);
     ck_assert_str_eq(t.why, wanted);
     ck_assert(!t.ambiguous);
