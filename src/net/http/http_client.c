@@ -9,6 +9,7 @@
 #include "net/http/http_client_inside.h"
 
 #include "net/http1/response_reader.h"
+#include "net/http2/http2_client.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -16,16 +17,10 @@
 
 #define READ_SIZE (64 * 1024ul)
 #define CONNECT_TIMEOUT (10 * NS_PER_S)
+#define KEEPALIVE_TIMEOUT (20 * NS_PER_S)
+#define REPEATS_MAX 3
 
 /* ---- ends of calls ---- */
-
-const struct bytes *http_response_header(const struct http_response *a, const char *name)
-{
-    for (size_t i = 0; i < a->n_headers; i++)
-        if (bytes_is(a->headers[i].name, name))
-            return &a->headers[i].value;
-    return NULL;
-}
 
 static void end_call(struct http_call *call)
 {
@@ -48,29 +43,27 @@ static void tell_failure(struct turn_task *task)
     struct http_response a = {
         .failure = call->failure,
         .why = call->why,
-        .ambiguous =
-            call->failure == HTTP_TIMED_OUT || call->failure == HTTP_CLOSED || call->failure == HTTP_BROKEN_RESPONSE,
+        .ambiguous = call->ambiguous,
+        .spoken = call->spoken,
+        .h2_error = call->h2_error,
     };
 
     call->on_done(call, &a);
 }
 
-void http_client_not_connected(struct http_call *call, enum http_failure failure, const char *why)
+void http_client_fail(struct http_call *call, const struct call_failure *f)
 {
     end_call(call);
-    call->failure = failure;
-    snprintf(call->why, sizeof(call->why), "%s", why);
+    call->failure = f->failure;
+    call->ambiguous = f->chance != CALL_UNSEEN;
+    call->spoken = f->spoken;
+    call->h2_error = f->h2_error;
+    if (f->whole)
+        snprintf(call->why, sizeof(call->why), "%s", f->why);
+    else
+        snprintf(call->why, sizeof(call->why), "%s to %s: %s", call->method, call->client->origin.name, f->why);
     call->task.run = tell_failure;
     turn_defer(&call->client->shared.loop->turn, &call->task);
-}
-
-/* `why` is what happened to the request; the rest of the sentence is added. */
-static void fail_request(struct http_call *call, enum http_failure failure, const char *why)
-{
-    char text[sizeof(call->why)];
-
-    snprintf(text, sizeof(text), "%s to %s: %s", call->method, call->client->origin.name, why);
-    http_client_not_connected(call, failure, text);
 }
 
 static void wait_first(struct http_call *call)
@@ -79,14 +72,26 @@ static void wait_first(struct http_call *call)
     list_push_front(&call->client->waiting, &call->link);
 }
 
+static bool may_repeat(const struct http_call *call, const struct call_failure *f)
+{
+    switch (f->chance) {
+    case CALL_UNSEEN:
+        return call->repeats < REPEATS_MAX && f->failure != HTTP_WRONG_PROTOCOL;
+    case CALL_UNHEARD:
+        return call->repeats == 0 && call->repeatable;
+    default:
+        return false;
+    }
+}
+
 void http_client_failed(struct http_call *call, const struct call_failure *f)
 {
-    if (f->unheard && call->repeatable && !call->repeated) {
-        call->repeated = true;
-        wait_first(call);
-    } else {
-        fail_request(call, f->failure, f->why);
+    if (!may_repeat(call, f)) {
+        http_client_fail(call, f);
+        return;
     }
+    call->repeats++;
+    wait_first(call);
 }
 
 /* ---- who goes where ---- */
@@ -100,10 +105,26 @@ static struct http_connection *connection_with_room(struct http_client *client)
 }
 
 /* False: it has to wait. */
+static bool place_on_many(struct http_client *client, struct http_call *call)
+{
+    struct http_connection *c = http_balancer_pick(client);
+
+    if (c != NULL)
+        http_connection_start(c, call);
+    else if (http_balancer_want(client))
+        return false;
+    else
+        http_client_fail(call, &client->balancer.end);
+    return true;
+}
+
 static bool place(struct http_client *client, struct http_call *call)
 {
-    struct http_connection *c = connection_with_room(client);
+    struct http_connection *c;
 
+    if (client->options.version == HTTP_VERSION_2)
+        return place_on_many(client, call);
+    c = connection_with_room(client);
     if (c != NULL) {
         http_connection_start(c, call);
         return true;
@@ -135,28 +156,40 @@ void http_client_serve(struct http_client *client)
 
 /* ---- calls ---- */
 
+static bool is_dialing(const struct http_call *call, const struct http_connection *c)
+{
+    return c != NULL ? c->state == CONN_DIALING : call->client->options.version == HTTP_VERSION_2;
+}
+
 static void on_call_timeout(struct clock_timer *t)
 {
     struct http_call *call = container_of(t, struct http_call, timer);
     struct http_connection *c = http_connection_of(call);
-    bool connected = c != NULL && c->state != CONN_DIALING;
-    char why[200];
+    enum call_progress progress =
+        c != NULL && c->state != CONN_DIALING ? c->io.ops->progress(&c->io, call) : CALL_QUEUED;
+    struct call_failure f = { .failure = progress == CALL_QUEUED ? HTTP_NOT_CONNECTED : HTTP_TIMED_OUT };
+    char why[400];
 
-    snprintf(why, sizeof(why), "%s within %.3g s",
-             c == NULL                               ? "no connection was free"
-             : !connected                            ? "no connection came about"
-             : !call->io->ops->heard(call->io, call) ? "no answer came"
-                                                     : "the answer did not end",
-             (double)call->timeout / (double)NS_PER_S);
+    snprintf(why, sizeof(why), "%s within %.3g s%s%s",
+             progress == CALL_HEARD  ? "the answer did not end"
+             : progress == CALL_SENT ? "no answer came"
+             : is_dialing(call, c)   ? "no connection came about"
+                                     : "no connection was free",
+             (double)call->timeout / (double)NS_PER_S, call->client->balancer.why[0] != '\0' && c == NULL ? ": " : "",
+             c == NULL ? call->client->balancer.why : "");
+    f.why = why;
     http_call_cancel(call);
-    fail_request(call, connected ? HTTP_TIMED_OUT : HTTP_NOT_CONNECTED, why);
+    if (progress == CALL_QUEUED)
+        f.chance = CALL_UNSEEN;
+    http_client_fail(call, &f);
 }
 
 void http_call_start(struct http_client *c, struct http_call *call)
 {
     call->client = c;
     call->io = NULL;
-    call->repeated = call->waiting = false;
+    call->waiting = false;
+    call->repeats = 0;
     call->link = (struct list){ 0 };
     call->timer = (struct clock_timer){ 0 };
     call->task = (struct turn_task){ .run = tell_failure };
@@ -192,8 +225,13 @@ void http_call_cancel(struct http_call *call)
 
 /* ---- the client ---- */
 
-static void free_client(struct http_client *c)
+static void maybe_free(struct http_client *c)
 {
+    if (!list_empty(&c->connections) || c->held)
+        return;
+    if (c->shared.callbacks != NULL)
+        http2_client_close_shared(&c->shared);
+    http_balancer_free(c);
     socket_shared_free(&c->sockets);
     http_origin_free(&c->origin);
     free(c);
@@ -202,10 +240,31 @@ static void free_client(struct http_client *c)
 void http_client_forget(struct http_client *c)
 {
     c->stats.connections--;
-    if (!c->closing)
+    if (c->closing)
+        maybe_free(c);
+    else if (c->options.version == HTTP_VERSION_1)
         http_client_serve(c);
-    else if (list_empty(&c->connections))
-        free_client(c);
+}
+
+static void set_shared(struct http_client *c, struct loop *loop)
+{
+    const struct http_client_options *o = &c->options;
+    const struct http_origin *origin = &c->origin;
+
+    c->shared = (struct client_shared){
+        .loop = loop,
+        .budget = o->budget,
+        .head = { .prefix = buf_bytes(&origin->prefix),
+                  .path = buf_bytes(&origin->path),
+                  .lines = buf_bytes(&origin->fixed),
+                  .secure = origin->url.secure,
+                  .authority = buf_bytes(&origin->authority),
+                  .headers = origin->headers.v,
+                  .n_headers = origin->headers.n },
+        .keepalive_time = o->keepalive_time,
+        .keepalive_timeout = o->keepalive_timeout > 0 ? o->keepalive_timeout : KEEPALIVE_TIMEOUT,
+        .keepalive_permit_without_stream = o->keepalive_permit_without_stream,
+    };
 }
 
 struct http_client *http_client_new(struct loop *loop, const struct http_client_options *o, struct error *err)
@@ -218,26 +277,23 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
     list_init(&c->connections);
     list_init(&c->waiting);
     socket_shared_init(&c->sockets, READ_SIZE);
-    if (http_origin_init(&c->origin, o, err) != 0) {
-        free_client(c);
+    c->shared.loop = loop;
+    if (http_origin_init(&c->origin, o, err) != 0 || http_balancer_init(c, err) != 0) {
+        maybe_free(c);
         return NULL;
     }
-    c->shared = (struct client_shared){
-        .loop = loop,
-        .budget = o->budget,
-        .head = { buf_bytes(&c->origin.prefix), buf_bytes(&c->origin.path), buf_bytes(&c->origin.fixed) },
-    };
+    set_shared(c, loop);
     return c;
 }
 
 void http_client_close(struct http_client *c)
 {
     assert(list_empty(&c->waiting));
+    c->closing = c->held = true;
     list_each (struct http_connection, x, &c->connections, link)
         http_connection_close(x);
-    c->closing = true;
-    if (list_empty(&c->connections))
-        free_client(c);
+    c->held = false;
+    maybe_free(c);
 }
 
 const struct http_client_stats *http_client_stats(struct http_client *c)

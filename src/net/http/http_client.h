@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An HTTP/1.1 client on the loop, for one origin: a pool of connections kept alive, and calls that each use one
- * (net/message/call.h).
+/* A client on the loop, for one origin: connections kept alive, and calls on them (net/message/call.h).
  *
- * Names are looked up anew for each connection, in libuv's pool; of several addresses each is tried in turn. https is
- * refused. */
+ * HTTP/1.1: a pool of connections that each carry one call at a time. Names are looked up anew for each; of several
+ * addresses each is tried in turn.
+ *
+ * HTTP/2: one connection that carries many calls (pick_first: to the first address that answers), or one to each
+ * address that the name has, which take calls in turn (round_robin). The name is looked up again when a connection
+ * goes. Calls wait while a connection comes about, and for as long as the peer allows no more of them at a time. When
+ * nobody can be reached they fail, and so do those that come within a second of it; with wait_for_ready they wait for
+ * as long as their time allows. A call that the peer says it has not looked at is repeated, three times at most. A
+ * connection that a peer ends by GOAWAY, as its age demands, finishes what is under way while a new one takes the new
+ * calls.
+ *
+ * https is refused. */
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
 
@@ -13,6 +22,13 @@
 #include "net/message/call.h"
 
 struct http_client;
+
+enum http_version {
+    HTTP_VERSION_1,
+    HTTP_VERSION_2, /* by prior knowledge */
+};
+
+struct resolver;
 
 struct http_client_options {
     const char *url;       /* where calls go; its userinfo is sent as basic authorization */
@@ -25,12 +41,22 @@ struct http_client_options {
     size_t max_idle;          /* connections kept; 0 = none */
     size_t max_connections;   /* at one time; further calls wait. 0 = no limit */
     struct budget *budget;    /* is charged with what is kept of answers; NULL: nobody is */
+    enum http_version version;
+    /* HTTP/2, which knows no proxy, and neither max_idle nor max_connections. */
+    const char *target;    /* who is dialled, as gRPC names it (net/http/target.h); NULL: the URL's host and port */
+    const char *authority; /* NULL: a `host` among the headers, or the URL's */
+    bool round_robin;      /* else pick_first */
+    bool wait_for_ready;
+    uint64_t keepalive_time;              /* ns; a peer that is quiet for so long is pinged. 0 = never */
+    uint64_t keepalive_timeout;           /* ns, for its answer; 0 = 20 s */
+    bool keepalive_permit_without_stream; /* else only while calls are under way */
+    const struct resolver *resolver;      /* NULL: the system's */
 };
 
 /* NULL and `err` when the URL is none that can be called. */
 struct http_client *http_client_new(struct loop *loop, const struct http_client_options *o, struct error *err);
 
-/* No call is under way. Connections close; the memory goes when the last one has. */
+/* No call is under way, but one whose on_done runs. Connections close; the memory goes when the last one has. */
 void http_client_close(struct http_client *c);
 
 void http_call_start(struct http_client *c, struct http_call *call);

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection of a client's: it is dialled for a call, then drives a protocol on its socket, and rests between calls
- * until it is needed, or has rested for too long.
+/* One connection of a client's: it is dialled, waits for the peer's greeting where the protocol has one, then drives
+ * the protocol on its socket, and rests between calls until it is needed, or has rested for too long.
  *
- * All output leaves from flush(), at the end of the loop's turn. After each event the protocol is asked what is to
- * become of the connection: look() is where it rests, closes, or asks for more calls. What can go wrong: nobody can
- * be dialled; the socket fails. Then each of its calls hears of it by the protocol, and the connection closes. A peer
- * that refuses a request early and closes has not failed yet, for what it said may still be there to be read. */
+ * All output leaves from flush_output(), at the end of the loop's turn. After each event the protocol is asked what is
+ * to become of the connection: decide_fate() is where it rests, closes, or asks for more calls. What can go wrong:
+ * nobody can be dialled; the peer does not greet; the socket fails. Then each of its calls hears of it by the
+ * protocol, and the connection closes. A peer that refuses a request early and closes has not failed yet, for what it
+ * said may still be there to be read. */
 #include "net/http/http_client_inside.h"
 
 #include "net/http1/http1_client.h"
+#include "net/http2/http2_client.h"
+#include "net/socket/endpoint.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define READ_SIZE (64 * 1024ul)
@@ -20,10 +24,11 @@ static struct http_connection *connection_of(struct client_io *io)
     return container_of(io, struct http_connection, io);
 }
 
-static void move(struct http_connection *c, enum connection_state to)
+static void enter_state(struct http_connection *c, enum connection_state to)
 {
     static const uint8_t allowed[] = {
-        [CONN_DIALING] = 1 << CONN_BUSY | 1 << CONN_CLOSED,
+        [CONN_DIALING] = 1 << CONN_GREETING | 1 << CONN_BUSY | 1 << CONN_CLOSED,
+        [CONN_GREETING] = 1 << CONN_IDLE | 1 << CONN_CLOSED,
         [CONN_IDLE] = 1 << CONN_BUSY | 1 << CONN_CLOSED,
         [CONN_BUSY] = 1 << CONN_IDLE | 1 << CONN_CLOSED,
         [CONN_CLOSED] = 0,
@@ -37,9 +42,15 @@ static void move(struct http_connection *c, enum connection_state to)
     c->state = to;
 }
 
+/* There is a protocol on it. */
 static bool is_open(const struct http_connection *c)
 {
-    return c->state == CONN_IDLE || c->state == CONN_BUSY;
+    return c->state == CONN_GREETING || c->state == CONN_IDLE || c->state == CONN_BUSY;
+}
+
+static bool is_http2(const struct http_connection *c)
+{
+    return c->client->options.version == HTTP_VERSION_2;
 }
 
 /* ---- ends ---- */
@@ -66,8 +77,8 @@ void http_connection_close(struct http_connection *c)
     if (c->state == CONN_CLOSED)
         return;
     assert(list_empty(&c->calls) && c->first == NULL);
-    clock_stop(&c->client->shared.loop->clock, &c->idle);
-    move(c, CONN_CLOSED);
+    clock_stop(&c->client->shared.loop->clock, &c->timer);
+    enter_state(c, CONN_CLOSED);
     outbox_free(&c->io.out);
     if (c->dial != NULL) {
         dial_cancel(c->dial);
@@ -79,44 +90,58 @@ void http_connection_close(struct http_connection *c)
         free_connection(c);
 }
 
+/* It ends by itself, or by the peer: somebody may want another. */
+static void end_connection(struct http_connection *c, const struct call_failure *why)
+{
+    struct http_client *client = c->client;
+    bool served = c->served, http2 = is_http2(c);
+
+    http_connection_close(c);
+    if (http2)
+        http_balancer_lost(client, served, why);
+}
+
 static void on_idle_too_long(struct clock_timer *t)
 {
-    http_connection_close(container_of(t, struct http_connection, idle));
+    http_connection_close(container_of(t, struct http_connection, timer));
 }
 
 /* Nothing is under way: the connection is kept, or will be closed. */
-static void rest(struct http_connection *c)
+static void begin_rest(struct http_connection *c)
 {
     struct http_client *client = c->client;
 
-    if (c->state != CONN_BUSY || c->io.ops->fate(&c->io) != CLIENT_RESTS)
-        return;
-    if (client->n_idle >= client->options.max_idle || client->closing) {
+    if (client->closing || (!is_http2(c) && client->n_idle >= client->options.max_idle))
         c->retiring = true;
+    if (c->retiring)
         return;
-    }
-    move(c, CONN_IDLE);
+    enter_state(c, CONN_IDLE);
+    clock_stop(&client->shared.loop->clock, &c->timer);
     if (client->options.idle_timeout > 0)
-        clock_start(&client->shared.loop->clock, &c->idle, client->options.idle_timeout, on_idle_too_long);
+        clock_start(&client->shared.loop->clock, &c->timer, client->options.idle_timeout, on_idle_too_long);
 }
 
-static void look(struct http_connection *c)
+static void decide_fate(struct http_connection *c)
 {
+    static const struct call_failure in_peace = { .failure = HTTP_CLOSED };
     enum client_fate fate;
 
     if (!is_open(c))
         return;
-    rest(c);
     fate = c->io.ops->fate(&c->io);
-    if (fate == CLIENT_ENDED || (fate == CLIENT_RESTS && c->retiring))
+    if (fate == CLIENT_RESTS && c->state != CONN_IDLE)
+        begin_rest(c);
+    if (fate == CLIENT_ENDED)
+        end_connection(c, c->io.ops->why != NULL ? c->io.ops->why(&c->io) : &in_peace);
+    else if (fate == CLIENT_RESTS && c->retiring)
         http_connection_close(c);
-    else if (http_connection_has_room(c))
+    else if (is_http2(c) || http_connection_has_room(c)) /* or it has none any more: another is wanted */
         http_client_serve(c->client);
 }
 
 /* ---- what the protocol says ---- */
 
-static void kick(struct client_io *io)
+static void kick_flush(struct client_io *io)
 {
     struct http_connection *c = connection_of(io);
 
@@ -134,14 +159,18 @@ static void take_off(struct http_call *call)
     call->io = NULL;
 }
 
-static void answered(struct client_io *io, struct http_call *call, struct http_response *a)
+static void note_answered(struct client_io *io, struct http_call *call, struct http_response *a)
 {
+    struct http_connection *c = connection_of(io);
+
+    c->served = true;
     take_off(call);
-    rest(connection_of(io));
+    if (c->io.ops->fate(io) == CLIENT_RESTS)
+        begin_rest(c); /* so that the caller finds it, if he has another */
     http_client_answered(call, a);
 }
 
-static void failed(struct client_io *io, struct http_call *call, const struct call_failure *f)
+static void note_failed(struct client_io *io, struct http_call *call, const struct call_failure *f)
 {
     (void)io;
     take_off(call);
@@ -154,42 +183,47 @@ static void on_read(void *owner, struct bytes data)
 {
     struct http_connection *c = owner;
 
+    if (!is_open(c))
+        return;
     c->io.ops->input(&c->io, data);
-    look(c);
+    decide_fate(c);
 }
 
-static void end(struct http_connection *c, int error)
+static void end_socket(struct http_connection *c, int error)
 {
+    if (!is_open(c))
+        return;
     c->io.ops->end(&c->io, error == 0 ? "the peer closed the connection" : uv_strerror(error), error);
-    look(c);
+    decide_fate(c);
 }
 
 static void on_end(void *owner, int error)
 {
-    end(owner, error);
+    end_socket(owner, error);
 }
 
 static void on_write_failed(struct http_connection *c, int error)
 {
     c->mute = true;
     if (error != UV_EPIPE && error != UV_ECONNRESET)
-        end(c, error);
+        end_socket(c, error);
 }
 
 static void write_out(struct http_connection *c)
 {
-    int rc;
+    bool more = true;
+    int rc = 0;
 
-    if (!is_open(c) || c->mute || socket_writing(c->socket))
-        return;
-    rc = outbox_send(&c->io.out, c->socket);
+    while (rc == 0 && more && is_open(c) && !c->mute && !socket_writing(c->socket)) {
+        more = c->io.ops->output != NULL && c->io.ops->output(&c->io);
+        rc = outbox_send(&c->io.out, c->socket);
+    }
     if (rc < 0)
         on_write_failed(c, rc);
-    else
-        look(c);
+    decide_fate(c);
 }
 
-static void flush(struct turn_task *task)
+static void flush_output(struct turn_task *task)
 {
     write_out(container_of(task, struct http_connection, flush));
 }
@@ -208,14 +242,24 @@ static void on_written(void *owner, int error)
 
 bool http_connection_has_room(struct http_connection *c)
 {
-    return is_open(c) && !c->retiring && c->io.ops->room(&c->io) > 0;
+    return (c->state == CONN_IDLE || c->state == CONN_BUSY) && !c->retiring && c->io.ops->room(&c->io) > 0;
+}
+
+bool http_connection_is_live(struct http_connection *c)
+{
+    enum client_fate fate;
+
+    if (c->retiring || c->state == CONN_CLOSED)
+        return false;
+    fate = is_open(c) ? c->io.ops->fate(&c->io) : CLIENT_GREETS;
+    return fate != CLIENT_ENDED && fate != CLIENT_LEAVES;
 }
 
 void http_connection_start(struct http_connection *c, struct http_call *call)
 {
-    clock_stop(&c->client->shared.loop->clock, &c->idle);
+    clock_stop(&c->client->shared.loop->clock, &c->timer);
     if (c->state != CONN_BUSY)
-        move(c, CONN_BUSY);
+        enter_state(c, CONN_BUSY);
     call->io = &c->io;
     list_push(&c->calls, &call->link);
     c->io.ops->start(&c->io, call);
@@ -226,7 +270,7 @@ void http_connection_pause(struct http_connection *c, struct http_call *call, bo
     if (!is_open(c))
         return;
     c->io.ops->pause(&c->io, call, on);
-    look(c);
+    decide_fate(c);
 }
 
 void http_connection_leave(struct http_connection *c, struct http_call *call)
@@ -239,31 +283,65 @@ void http_connection_leave(struct http_connection *c, struct http_call *call)
     }
     take_off(call);
     c->io.ops->leave(&c->io, call);
-    look(c);
+    decide_fate(c);
+}
+
+void http_connection_retire(struct http_connection *c)
+{
+    c->retiring = true;
+    if (c->state == CONN_DIALING || c->state == CONN_GREETING || c->state == CONN_IDLE)
+        http_connection_close(c);
 }
 
 /* ---- its beginning ---- */
 
-static const struct socket_events events = { on_read, on_end, on_written, on_closed };
-
-static void fail_first(struct http_connection *c, enum http_failure failure, const char *why)
+static void fail_dial(struct http_connection *c, enum http_failure failure, const char *why)
 {
+    struct call_failure f = { .failure = failure, .why = why, .whole = true, .chance = CALL_UNSEEN };
     struct http_call *call = c->first;
 
     c->first = NULL;
-    call->io = NULL;
-    http_client_not_connected(call, failure, why);
-    http_connection_close(c);
+    if (call != NULL) {
+        call->io = NULL;
+        http_client_fail(call, &f);
+    }
+    end_connection(c, &f);
+}
+
+static void on_no_greeting(struct clock_timer *t)
+{
+    struct http_connection *c = container_of(t, struct http_connection, timer);
+    char why[100];
+
+    snprintf(why, sizeof(why), "the peer sent no HTTP/2 settings within %.3g s",
+             (double)c->client->options.connect_timeout / (double)NS_PER_S);
+    c->io.ops->end(&c->io, why, UV_ETIMEDOUT);
+    decide_fate(c);
 }
 
 /* The socket is there, and what is to be spoken on it is known. */
-static void speak(struct http_connection *c)
+static void begin_protocol(struct http_connection *c)
 {
+    struct http_client *client = c->client;
     struct http_call *call = c->first;
 
+    if (is_http2(c)) {
+        enter_state(c, CONN_GREETING);
+        clock_start(&client->shared.loop->clock, &c->timer, client->options.connect_timeout, on_no_greeting);
+        http2_client_open(&c->io);
+        return;
+    }
     c->first = NULL;
     http1_client_open(&c->io);
     http_connection_start(c, call);
+}
+
+static bool open_socket(struct http_connection *c, int fd)
+{
+    static const struct socket_events events = { on_read, on_end, on_written, on_closed };
+
+    c->socket = socket_open(c->client->shared.loop, &c->client->sockets, fd, &events, c);
+    return c->socket != NULL && socket_read(c->socket, READ_SIZE) == 0;
 }
 
 static void on_dialed(void *arg, int fd, bool resolved, const char *why)
@@ -271,34 +349,52 @@ static void on_dialed(void *arg, int fd, bool resolved, const char *why)
     struct http_connection *c = arg;
 
     c->dial = NULL;
-    if (fd < 0) {
-        fail_first(c, resolved ? HTTP_NOT_CONNECTED : HTTP_NOT_RESOLVED, why);
-        return;
-    }
-    c->socket = socket_open(c->client->shared.loop, &c->client->sockets, fd, &events, c);
-    if (c->socket == NULL || socket_read(c->socket, READ_SIZE) != 0) {
-        fail_first(c, HTTP_NOT_CONNECTED, "the socket cannot be used");
-        return;
-    }
-    speak(c);
+    if (fd < 0)
+        fail_dial(c, resolved ? HTTP_NOT_CONNECTED : HTTP_NOT_RESOLVED, why);
+    else if (!open_socket(c, fd))
+        fail_dial(c, HTTP_NOT_CONNECTED, "the socket cannot be used");
+    else
+        begin_protocol(c);
 }
 
-void http_connection_open(struct http_client *client, struct http_call *first)
+static struct http_connection *new_connection(struct http_client *client)
 {
     struct http_connection *c = mem_zalloc(sizeof(*c));
 
     c->client = client;
     c->io = (struct client_io){
-        .shared = &client->shared, .kick = kick, .read = read_on, .answered = answered, .failed = failed
+        .shared = &client->shared, .kick = kick_flush, .read = read_on, .answered = note_answered, .failed = note_failed
     };
     c->state = CONN_DIALING;
-    c->first = first;
-    c->flush.run = flush;
+    c->flush.run = flush_output;
     list_init(&c->calls);
     list_push_front(&client->connections, &c->link);
     client->stats.connections++;
     client->stats.opened++;
+    return c;
+}
+
+void http_connection_open(struct http_client *client, struct http_call *first)
+{
+    struct http_connection *c = new_connection(client);
+
+    c->first = first;
     first->io = &c->io;
     c->dial = dial_start(client->shared.loop, client->origin.dial_host, client->origin.dial_port,
                          client->options.connect_timeout, on_dialed, c);
+}
+
+void http_connection_open_to(struct http_client *client, const struct address *to, size_t n)
+{
+    struct http_connection *c = new_connection(client);
+    const struct target *target = &client->balancer.target;
+    char name[300];
+
+    if (client->options.round_robin)
+        c->to = *to;
+    if (target->is_unix)
+        endpoint_format(&target->address.addr, target->address.len, name, sizeof(name));
+    else
+        snprintf(name, sizeof(name), "%s:%s", target->host, target->port);
+    c->dial = dial_start_at(client->shared.loop, name, to, n, client->options.connect_timeout, on_dialed, c);
 }

@@ -19,7 +19,9 @@ static int set_way(struct http_origin *to, const struct http_client_options *o, 
         return UV_EINVAL;
     if (to->url.secure)
         return error_set(err, UV_EINVAL, "https is not served yet: write http://, or let a TLS proxy stand between");
-    if (proxy == NULL || *proxy == '\0')
+    if (o->version == HTTP_VERSION_2)
+        proxy = "";
+    else if (proxy == NULL || *proxy == '\0')
         proxy = proxy_from_environment(to->url.host, url_port(&to->url));
     if (*proxy != '\0') {
         struct buf text = { 0 };
@@ -40,6 +42,27 @@ static int set_way(struct http_origin *to, const struct http_client_options *o, 
     return 0;
 }
 
+static bool is_control(uint8_t c)
+{
+    return (c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+/* A line of HTTP/1.1 and a field of HTTP/2. */
+static void put_header(struct http_origin *to, struct bytes name, struct bytes value)
+{
+    char *own_name = bytes_dup(name), *own_value = bytes_dup(value);
+    struct http_header *f = vec_push(&to->headers);
+
+    http1_put_header(&to->fixed, name, value);
+    for (size_t i = 0; i < name.len; i++)
+        if (own_name[i] >= 'A' && own_name[i] <= 'Z')
+            own_name[i] = (char)(own_name[i] + 'a' - 'A');
+    for (size_t i = 0; i < value.len; i++)
+        if (is_control((uint8_t)own_value[i]))
+            own_value[i] = ' ';
+    *f = (struct http_header){ bytes_of(own_name, name.len), bytes_of(own_value, value.len) };
+}
+
 static void put_authorization(struct http_origin *to, const char *header, struct bytes userinfo)
 {
     struct buf plain = { 0 }, value = { 0 };
@@ -49,37 +72,49 @@ static void put_authorization(struct http_origin *to, const char *header, struct
         buf_putc(&plain, ':');
     buf_puts(&value, "Basic ");
     base64_encode(buf_bytes(&plain), true, &value);
-    http1_put_header(&to->fixed, bytes_str(header), buf_bytes(&value));
+    put_header(to, bytes_str(header), buf_bytes(&value));
     buf_free(&plain);
     buf_free(&value);
 }
 
-static bool has_header(const struct http_client_options *o, const char *name)
+static const struct bytes *find_header(const struct http_client_options *o, const char *name)
 {
     for (size_t i = 0; i < o->n_headers; i++)
         if (bytes_equal_nocase(o->headers[i].name, bytes_str(name)))
-            return true;
-    return false;
+            return &o->headers[i].value;
+    return NULL;
+}
+
+static void set_authority(struct http_origin *to, const struct http_client_options *o)
+{
+    const struct bytes *host = find_header(o, "host");
+
+    if (o->authority != NULL && *o->authority != '\0')
+        buf_puts(&to->authority, o->authority);
+    else if (host != NULL)
+        buf_put(&to->authority, *host);
+    else
+        url_put_authority(&to->authority, &to->url);
 }
 
 static void set_fixed(struct http_origin *to, const struct http_client_options *o)
 {
-    struct buf authority = { 0 }, safe = { 0 };
+    struct buf safe = { 0 };
 
-    url_put_authority(&authority, &to->url);
-    if (!has_header(o, "host"))
-        http1_put_header(&to->fixed, bytes_str("host"), buf_bytes(&authority));
-    if (o->user_agent != NULL && !has_header(o, "user-agent"))
-        http1_put_header(&to->fixed, bytes_str("user-agent"), bytes_str(o->user_agent));
+    set_authority(to, o);
+    if (find_header(o, "host") == NULL)
+        http1_put_header(&to->fixed, bytes_str("host"), buf_bytes(&to->authority));
+    if (o->user_agent != NULL && find_header(o, "user-agent") == NULL)
+        put_header(to, bytes_str("user-agent"), bytes_str(o->user_agent));
     for (size_t i = 0; i < o->n_headers; i++)
-        http1_put_header(&to->fixed, o->headers[i].name, o->headers[i].value);
-    if (to->url.userinfo.len > 0 && !has_header(o, "authorization"))
+        put_header(to, o->headers[i].name, o->headers[i].value);
+    if (to->url.userinfo.len > 0 && find_header(o, "authorization") == NULL)
         put_authorization(to, "authorization", to->url.userinfo);
     if (to->proxy_text != NULL) {
         if (to->proxy.userinfo.len > 0)
             put_authorization(to, "proxy-authorization", to->proxy.userinfo);
         buf_puts(&to->prefix, "http://");
-        buf_put(&to->prefix, buf_bytes(&authority));
+        url_put_authority(&to->prefix, &to->url);
     }
     if (o->max_idle == 0)
         http1_put_header(&to->fixed, bytes_str("connection"), bytes_str("close"));
@@ -88,7 +123,6 @@ static void set_fixed(struct http_origin *to, const struct http_client_options *
     buf_put(&to->path, to->url.target);
     url_put_safe(&safe, &to->url);
     to->name = bytes_dup(buf_bytes(&safe));
-    buf_free(&authority);
     buf_free(&safe);
 }
 
@@ -111,4 +145,10 @@ void http_origin_free(struct http_origin *to)
     buf_free(&to->fixed);
     buf_free(&to->prefix);
     buf_free(&to->path);
+    buf_free(&to->authority);
+    for (size_t i = 0; i < to->headers.n; i++) {
+        free((void *)(uintptr_t)to->headers.v[i].name.data);
+        free((void *)(uintptr_t)to->headers.v[i].value.data);
+    }
+    vec_free(&to->headers);
 }

@@ -4,6 +4,7 @@
 #define NET_HTTP_ORIGIN_H
 
 #include "base/buf.h"
+#include "base/vec.h"
 #include "net/http/http_client.h"
 
 struct http_origin {
@@ -12,6 +13,8 @@ struct http_origin {
     struct buf prefix;           /* of the request line's target: scheme and authority for a proxy */
     struct buf path;             /* and query */
     struct buf fixed;            /* header lines */
+    struct buf authority;
+    VEC(struct http_header) headers; /* HTTP/2: names in lower case; each has its own memory */
     /* What the urls point into. */
     char *url_text;
     struct url url;

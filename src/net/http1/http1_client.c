@@ -18,6 +18,9 @@ struct http1_client {
     bool ended;
     struct response_reader reader;
     uint64_t charged; /* for what the reader keeps */
+    uint8_t first[9]; /* what the peer said first, until it is told from other protocols */
+    size_t n_first;
+    bool known; /* or it is no other that we know */
 };
 
 /* What the reader keeps is in the budget's books. False: there is no room for more. */
@@ -42,20 +45,48 @@ static void uncharge(struct http1_client *h)
 }
 
 /* The connection is at its end, and the call fails with it. */
-static void fail(struct http1_client *h, enum http_failure failure, const char *why)
+static void end_with(struct http1_client *h, const struct call_failure *f)
 {
     struct http_call *call = h->call;
-    struct call_failure f = {
-        .failure = failure,
-        .why = why,
-        .unheard = failure == HTTP_CLOSED && h->calls > 1 && !h->reader.heard,
-    };
 
     h->call = NULL;
     h->ended = true;
     outbox_free(&h->io->out);
     if (call != NULL)
-        h->io->failed(h->io, call, &f);
+        h->io->failed(h->io, call, f);
+}
+
+static void fail(struct http1_client *h, enum http_failure failure, const char *why)
+{
+    struct call_failure f = {
+        .failure = failure,
+        .why = why,
+        .chance = failure == HTTP_CLOSED && h->calls > 1 && !h->reader.heard ? CALL_UNHEARD : CALL_MAYBE_DONE,
+    };
+
+    end_with(h, &f);
+}
+
+/* Does the peer speak another protocol? Then it has not read our request. */
+static bool is_foreign(struct http1_client *h, struct bytes data)
+{
+    struct call_failure f = { .failure = HTTP_WRONG_PROTOCOL, .chance = CALL_UNSEEN };
+    size_t n = sizeof(h->first) - h->n_first;
+
+    if (h->known)
+        return false;
+    if (n > data.len)
+        n = data.len;
+    memcpy(h->first + h->n_first, data.data, n);
+    h->n_first += n;
+    f.spoken = http_spoken_by(bytes_of(h->first, h->n_first));
+    h->known = f.spoken == HTTP_SPOKEN_HTTP1 || f.spoken == HTTP_SPOKEN_OTHER;
+    if (f.spoken != HTTP_SPOKEN_HTTP2 && f.spoken != HTTP_SPOKEN_TLS)
+        return false;
+    f.why =
+        f.spoken == HTTP_SPOKEN_TLS ? "the peer speaks TLS, not plain text" : "the peer speaks HTTP/2, not HTTP/1.1";
+    end_with(h, &f);
+    return true;
 }
 
 /* ---- the answer ---- */
@@ -103,6 +134,8 @@ static void input(struct client_io *io, struct bytes data)
         h->ended = true;
         return;
     }
+    if (is_foreign(h, data))
+        return;
     progress = response_reader_take(&h->reader, data, &why);
     if (h->call == NULL) /* cancelled by whom its body was passed to */
         return;
@@ -189,12 +222,12 @@ static size_t room(struct client_io *io)
     return h->call == NULL && !h->ended;
 }
 
-static bool heard(struct client_io *io, struct http_call *call)
+static enum call_progress progress_of(struct client_io *io, struct http_call *call)
 {
     const struct http1_client *h = io->state;
 
     (void)call;
-    return h->reader.heard;
+    return h->reader.heard ? CALL_HEARD : CALL_SENT;
 }
 
 static enum client_fate fate(struct client_io *io)
@@ -219,7 +252,7 @@ static const struct client_ops ops = {
     .start = start,
     .leave = leave,
     .pause = pause_reading,
-    .heard = heard,
+    .progress = progress_of,
     .input = input,
     .end = end,
     .fate = fate,

@@ -19,7 +19,20 @@ enum http_failure {
     HTTP_TIMED_OUT,       /* the call's time was over */
     HTTP_CLOSED,          /* the connection broke */
     HTTP_BROKEN_RESPONSE, /* what came is no HTTP */
+    HTTP_REFUSED,         /* the peer says that it has not looked at the request */
+    HTTP_WRONG_PROTOCOL,  /* the peer speaks another one: `spoken` */
 };
+
+/* What the first bytes of a peer are. */
+enum http_spoken {
+    HTTP_SPOKEN_NOTHING, /* they could still become several things */
+    HTTP_SPOKEN_HTTP1,
+    HTTP_SPOKEN_HTTP2,
+    HTTP_SPOKEN_TLS,
+    HTTP_SPOKEN_OTHER,
+};
+
+enum http_spoken http_spoken_by(struct bytes first);
 
 struct http_response {
     enum http_failure failure;
@@ -31,6 +44,9 @@ struct http_response {
     const struct http_header *trailers;
     size_t n_trailers;
     struct bytes body;       /* its beginning: at most max_response bytes; empty where on_body had it */
+    bool cut;                /* there was more, of the body or, over HTTP/2, of the fields */
+    enum http_spoken spoken; /* HTTP_WRONG_PROTOCOL: by the peer */
+    uint32_t h2_error;       /* HTTP_CLOSED over HTTP/2: the code of RFC 9113 7, where the peer told one; else 0 */
     uint64_t retry_after_ms; /* Retry-After, seconds or a date; 0 = none */
 };
 
@@ -64,9 +80,13 @@ struct http_call {
     struct list link;     /* among those that wait, or those of its connection */
     struct clock_timer timer;
     struct turn_task task;
-    bool waiting, repeated;
+    void *stream; /* HTTP/2's */
+    bool waiting, ambiguous;
+    unsigned repeats;
     char why[240];
     enum http_failure failure;
+    enum http_spoken spoken;
+    uint32_t h2_error;
 };
 
 #endif
