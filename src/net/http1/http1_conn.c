@@ -514,7 +514,7 @@ static void on_deadline(struct conn_io *io, enum http_deadline which)
     } else if (which == DEADLINE_IDLE && h->phase == HEAD && h->scan.seen == 0) {
         h->finished = true;
     } else if (which == DEADLINE_READ && h->phase == HEAD) {
-        io->shared->stats.timeouts++;
+        conn_io_late(io);
         if (h->scan.seen > 0)
             head_fails(h, 408, "the request's headers did not arrive in time");
         else

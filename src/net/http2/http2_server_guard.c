@@ -178,7 +178,7 @@ void http2_on_deadline(struct conn_io *io, enum http_deadline which)
 
     switch (which) {
     case DEADLINE_READ:
-        io->shared->stats.timeouts++;
+        conn_io_late(io);
         http2_session_kill(&h->session, NGHTTP2_CANCEL, "the request's headers did not arrive in time",
                            "its headers did not arrive within read_header_timeout");
         break;

@@ -51,11 +51,18 @@ void conn_io_close(struct conn_io *io)
     clock_stop(&io->shared->loop->clock, &io->timer);
 }
 
+void conn_io_late(struct conn_io *io)
+{
+    io->late = true;
+    io->shared->stats.timeouts++;
+}
+
 void conn_io_complain(struct conn_io *io, const char *reason)
 {
     struct server_shared *shared = io->shared;
 
-    shared->stats.protocol_errors++;
+    if (!io->late)
+        shared->stats.protocol_errors++;
     if (complaint_due(&shared->bad_peers, &shared->loop->clock))
         log_warn(shared->log, "A client broke the HTTP protocol", F_STR("client", io->peer(io)),
                  F_STR("reason", reason), F_UINT("occurrences", complaint_taken(&shared->bad_peers)));

@@ -34,13 +34,16 @@ struct conn_io {
     uint64_t last_read;            /* mono ns */
     uint64_t at_rest;              /* mono ns: since when no request is under way, if none is */
     bool mismatch_told;
+    bool late; /* a deadline of its has passed, and is counted as that */
 };
 
 /* Moving a deadline to later costs nothing: the timer then fires early and looks again. */
 void conn_io_expect(struct conn_io *io, enum http_deadline which, uint64_t after); /* ns from now; 0 = never */
 void conn_io_close(struct conn_io *io);                                            /* no deadline fires any more */
-/* Count a peer's breach of the protocol, and log it if it is time to. */
+/* Count a peer's breach of the protocol (unless it is `late`, which is counted already), and log it if it is time to.
+ */
 void conn_io_complain(struct conn_io *io, const char *reason);
+void conn_io_late(struct conn_io *io); /* count it */
 
 /* What its requests hold in memory: counted for it, and charged to the budget. */
 void conn_io_hold(struct conn_io *io, uint64_t bytes);

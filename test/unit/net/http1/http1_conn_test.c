@@ -366,6 +366,8 @@ START_TEST(time_runs_out_for_heads_bodies_and_the_idle)
     turn_run(&m.loop.turn);
     ck_assert(strncmp(buf_cstr(&m.out), "HTTP/1.1 408 ", 13) == 0);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
+    ck_assert_uint_eq(m.shared.stats.timeouts, 1); /* one thing, counted once */
+    ck_assert_uint_eq(m.shared.stats.protocol_errors, 0);
     memory_close(&m);
 
     start();

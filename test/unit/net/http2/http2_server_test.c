@@ -614,6 +614,8 @@ START_TEST(headers_that_do_not_end_in_time_end_the_connection)
     clock_advance(&m.loop.clock, 11 * NS_PER_S);
     turn_run(&m.loop.turn);
     ck_assert_int_eq(m.fate, HTTP_FINISHED);
+    ck_assert_uint_eq(m.shared.stats.timeouts, 1); /* one thing, counted once */
+    ck_assert_uint_eq(m.shared.stats.protocol_errors, 0);
     buf_free(&block);
 }
 END_TEST
