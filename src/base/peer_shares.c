@@ -6,32 +6,13 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
 #define FIRST_SLOTS 16
+#define SPARES_MAX 64
 #define GREEDY_PART 32 /* of the budget: who holds less is not to blame when it is full */
-
-void peer_key_of(const char *peer, uint8_t key[PEER_KEY])
-{
-    const char *colon = strrchr(peer, ':');
-    size_t bracket = peer[0] == '[', len;
-    char address[INET6_ADDRSTRLEN];
-
-    memset(key, 0, PEER_KEY);
-    if (colon == NULL || (size_t)(colon - peer) >= sizeof(address))
-        return;
-    len = (size_t)(colon - peer) - 2 * bracket;
-    memcpy(address, peer + bracket, len);
-    address[len] = '\0';
-    if (bracket && inet_pton(AF_INET6, address, key) == 1)
-        memset(key + 8, 0, 8);
-    else if (!bracket)
-        inet_pton(AF_INET, address, key);
-}
 
 static struct peer_share **slot_of(struct peer_shares *p, const uint8_t key[PEER_KEY])
 {
@@ -50,9 +31,31 @@ void peer_shares_init(struct peer_shares *p)
         p->seed = (uintptr_t)p; /* at boot; an address is something, too */
 }
 
+static struct peer_share *take_spare(struct peer_shares *p)
+{
+    struct peer_share *s = p->spare;
+
+    p->spare = s->next;
+    p->n_spare--;
+    return s;
+}
+
+static void put_spare(struct peer_shares *p, struct peer_share *s)
+{
+    if (p->n_spare == SPARES_MAX) {
+        free(s);
+        return;
+    }
+    s->next = p->spare;
+    p->spare = s;
+    p->n_spare++;
+}
+
 void peer_shares_free(struct peer_shares *p)
 {
     assert(p->n == 0);
+    while (p->spare != NULL)
+        free(take_spare(p));
     free(p->slots);
     p->slots = NULL;
 }
@@ -86,9 +89,9 @@ struct peer_share *peer_share_open(struct peer_shares *p, const uint8_t key[PEER
             grow_slots(p);
             slot = slot_of(p, key);
         }
-        s = mem_zalloc(sizeof(*s));
+        s = p->spare != NULL ? take_spare(p) : mem_alloc(sizeof(*s));
+        *s = (struct peer_share){ .next = *slot };
         memcpy(s->key, key, PEER_KEY);
-        s->next = *slot;
         *slot = s;
         p->n++;
     }
@@ -107,7 +110,7 @@ void peer_share_close(struct peer_shares *p, struct peer_share *share)
     while (*at != share)
         at = &(*at)->next;
     *at = share->next;
-    free(share);
+    put_spare(p, share);
     p->n--;
 }
 

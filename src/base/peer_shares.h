@@ -16,10 +16,6 @@
 #define PEER_KEY 16             /* bytes that tell peers apart: an IPv6 address, say */
 #define PEER_FREE (64ul * 1024) /* bytes that a peer may hold without regard to what is left */
 
-/* The key of the peer that is named so: "10.1.2.3:5678", "[2001:db8::1]:5678", of which all of a /64 is one; unix
- * sockets are one peer. */
-void peer_key_of(const char *peer, uint8_t key[PEER_KEY]);
-
 struct peer_share {
     struct peer_share *next; /* in its slot */
     uint8_t key[PEER_KEY];
@@ -31,6 +27,8 @@ struct peer_shares {
     struct peer_share **slots; /* chained; peers that hold nothing are not here */
     size_t mask;               /* slots - 1 */
     size_t n;
+    struct peer_share *spare; /* a few of those that have left, for the next */
+    size_t n_spare;
     uint64_t seed; /* keys are strangers' choice */
 };
 

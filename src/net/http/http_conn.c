@@ -381,6 +381,7 @@ struct http_conn *http_conn_open(struct http_server *s, int fd)
     c->server = s;
     c->io = (struct conn_io){ .shared = &s->shared, .kick = kick_conn, .peer = peer_text, .on_deadline = on_deadline };
     c->io.last_read = c->io.at_rest = clock_mono(&s->shared.loop->clock);
+    peer_network(socket_peer(c->socket), c->io.network);
     c->flush.run = flush_output;
     c->member.rank = rank_conn;
     c->member.give_way = give_way;

@@ -33,6 +33,7 @@ struct conn_io {
     uint64_t deadlines[DEADLINES]; /* mono ns; 0 = none */
     uint64_t last_read;            /* mono ns */
     uint64_t at_rest;              /* mono ns: since when no request is under way, if none is */
+    uint8_t network[HTTP_NETWORK]; /* the peer's, peer_network() */
     bool mismatch_told;
     bool late; /* a deadline of its has passed, and is counted as that */
 };

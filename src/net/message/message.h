@@ -57,6 +57,10 @@ struct http_request {
 const struct bytes *http_request_header(const struct http_request *req, const char *name);
 const char *http_request_peer(const struct http_request *req); /* "10.1.2.3:5678", "unix" */
 
+/* What tells its peer's host from others: an IPv4 address, an IPv6 /64, all of a unix socket. */
+#define HTTP_NETWORK 16
+const uint8_t *http_request_network(const struct http_request *req);
+
 /* Let the peer send up to n more body bytes than it was allowed before. */
 void http_request_grant(struct http_request *req, size_t n);
 

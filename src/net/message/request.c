@@ -249,6 +249,11 @@ const char *http_request_peer(const struct http_request *req)
     return io->peer(io);
 }
 
+const uint8_t *http_request_network(const struct http_request *req)
+{
+    return request_of(req)->io->network;
+}
+
 void http_request_grant(struct http_request *req, size_t n)
 {
     struct request *r = request_of(req);

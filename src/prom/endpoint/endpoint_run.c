@@ -240,7 +240,6 @@ void endpoint_run_start(struct endpoint_pace *pace, struct endpoint_counters *co
         run->next->link = &run->next;
     *runs = run;
     req->context = run;
-    peer_key_of(http_request_peer(req), run->peer);
     clock_start(&pace->loop->clock, &run->limit, time_limit(req), on_limit);
     begin_answer(run, accept);
     if (run->state == RUN_GONE)
@@ -249,12 +248,17 @@ void endpoint_run_start(struct endpoint_pace *pace, struct endpoint_counters *co
         endpoint_run_resume(run);
 }
 
-size_t endpoint_run_count(const struct endpoint_run *runs, const uint8_t *peer)
+static bool is_of(const struct endpoint_run *run, const uint8_t *network)
+{
+    return memcmp(http_request_network(run->req), network, HTTP_NETWORK) == 0;
+}
+
+size_t endpoint_run_count(const struct endpoint_run *runs, const uint8_t *network)
 {
     size_t n = 0;
 
     for (; runs != NULL; runs = runs->next)
-        n += !runs->cut && (peer == NULL || memcmp(runs->peer, peer, PEER_KEY) == 0);
+        n += !runs->cut && (network == NULL || is_of(runs, network));
     return n;
 }
 
@@ -273,9 +277,9 @@ struct endpoint_run *endpoint_run_slowest(struct endpoint_run *runs, const uint8
     for (struct endpoint_run *run = runs; run != NULL; run = run->next) {
         size_t n;
 
-        if (!is_slow(run) || (of != NULL && memcmp(run->peer, of, PEER_KEY) != 0))
+        if (!is_slow(run) || (of != NULL && !is_of(run, of)))
             continue;
-        n = endpoint_run_count(runs, run->peer);
+        n = endpoint_run_count(runs, http_request_network(run->req));
         if (slowest == NULL || n > most || (n == most && run->stalled < slowest->stalled)) {
             slowest = run;
             most = n;

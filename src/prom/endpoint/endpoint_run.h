@@ -7,7 +7,6 @@
 #ifndef PROM_ENDPOINT_RUN_H
 #define PROM_ENDPOINT_RUN_H
 
-#include "base/peer_shares.h"
 #include "prom/exposition/exposition.h"
 #include "prom/endpoint/endpoint_metrics.h"
 
@@ -44,7 +43,6 @@ struct endpoint_run {
     struct endpoint_pace *pace;
     struct endpoint_counters *counters;
     struct http_request *req;
-    uint8_t peer[PEER_KEY];
     struct exposition *exposition; /* NULL: all is written */
     struct gzip_stream *gzip;      /* NULL: as it is */
     struct buf plain, packed;      /* of the slice */
@@ -68,8 +66,8 @@ void endpoint_run_close(struct endpoint_run *run, bool aborted);
 /* End it before it is complete: the peer sees a broken body, never a short one. */
 void endpoint_run_cut(struct endpoint_run *run);
 
-/* Runs that are not cut, of the peer whose key that is (peer_key_of()); NULL: of all. */
-size_t endpoint_run_count(const struct endpoint_run *runs, const uint8_t *peer);
+/* Runs that are not cut, for peers of that host (http_request_network()); NULL: of all. */
+size_t endpoint_run_count(const struct endpoint_run *runs, const uint8_t *network);
 
 /* Of those in the list, the one to cut so that another is served: it has waited for its peer for RUN_STALL_SOME at
  * least, to take more or the rest; of these one of the peer with most runs, and of its the one that waits longest.

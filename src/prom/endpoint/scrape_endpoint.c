@@ -158,13 +158,11 @@ static bool make_room(struct scrape_endpoint *e, const struct http_request *req,
  * of them, and whoever reads fast and asks at once leaves some to the others. */
 static bool has_place(struct scrape_endpoint *e, const struct http_request *req)
 {
-    uint8_t peer[PEER_KEY];
-    size_t all = endpoint_run_count(e->runs, NULL), own;
+    const uint8_t *network = http_request_network(req);
+    size_t all = endpoint_run_count(e->runs, NULL), own = endpoint_run_count(e->runs, network);
 
-    peer_key_of(http_request_peer(req), peer);
-    own = endpoint_run_count(e->runs, peer);
     if (own > 0 && own + 1 + all + 1 > RUNS_MAX)
-        return make_room(e, req, peer);
+        return make_room(e, req, network);
     return all < RUNS_MAX || make_room(e, req, NULL);
 }
 

@@ -128,11 +128,8 @@ static void take_back(struct otlp_call *call)
 
 bool body_open(struct otlp_call *call)
 {
-    uint8_t key[PEER_KEY];
-
-    peer_key_of(http_request_peer(call->req), key);
     call->budget = host_budget(host_of(call), call->signal);
-    call->peer = peer_share_open(host_of(call)->peers, key);
+    call->peer = peer_share_open(host_of(call)->peers, http_request_network(call->req));
     call->begun = clock_mono(&host_of(call)->loop->clock);
     receiver_watch_bodies(call->receiver);
     return pay(call, 0);

@@ -89,26 +89,6 @@ START_TEST(what_is_needed_is_what_is_taken_when_there)
 }
 END_TEST
 
-static bool same_peer(const char *a, const char *b)
-{
-    uint8_t one[PEER_KEY], other[PEER_KEY];
-
-    peer_key_of(a, one);
-    peer_key_of(b, other);
-    return memcmp(one, other, PEER_KEY) == 0;
-}
-
-START_TEST(a_peer_is_an_address_a_network_of_ipv6_or_all_of_a_unix_socket)
-{
-    ck_assert(same_peer("10.1.2.3:5678", "10.1.2.3:9"));
-    ck_assert(!same_peer("10.1.2.3:5678", "10.1.2.4:5678"));
-    ck_assert(same_peer("[2001:db8::1]:5678", "[2001:db8::ffff:0:2]:9"));
-    ck_assert(!same_peer("[2001:db8::1]:5678", "[2001:db8:0:1::1]:5678"));
-    ck_assert(same_peer("unix", "unix"));
-    ck_assert(!same_peer("unix", "10.1.2.3:1"));
-}
-END_TEST
-
 START_TEST(ten_thousand_peers_come_and_go)
 {
     enum { N = 10000 };
@@ -136,7 +116,6 @@ int main(void)
     tcase_add_test(tc, each_greedy_peer_leaves_as_much_as_it_holds);
     tcase_add_test(tc, when_others_have_filled_the_budget_no_peer_is_to_blame);
     tcase_add_test(tc, what_is_needed_is_what_is_taken_when_there);
-    tcase_add_test(tc, a_peer_is_an_address_a_network_of_ipv6_or_all_of_a_unix_socket);
     tcase_add_test(tc, ten_thousand_peers_come_and_go);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
