@@ -3,10 +3,10 @@
  * status in its headers and ends there. */
 #include "net/http2/grpc_answer.h"
 
+#include "base/decimal.h"
 #include "base/mem.h"
 #include "codec/base64.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define H(n, v)                                                                                                        \
@@ -40,14 +40,18 @@ void grpc_answer_message(struct http_request *req, struct bytes message)
     buf_free(&big);
 }
 
+static struct bytes number_text(char *at, uint64_t n)
+{
+    return bytes_of(at, decimal_put_uint(at, n));
+}
+
 void grpc_answer_end(struct http_request *req, enum grpc_status code, const char *text)
 {
     struct http_header trailers[2];
-    char number[4];
+    char number[DECIMAL_UINT_MAX];
     size_t n = 0;
 
-    snprintf(number, sizeof(number), "%d", (int)code);
-    trailers[n++] = (struct http_header){ bytes_str("grpc-status"), bytes_str(number) };
+    trailers[n++] = (struct http_header){ bytes_str("grpc-status"), number_text(number, (uint64_t)code) };
     if (text != NULL)
         trailers[n++] = (struct http_header){ bytes_str("grpc-message"), bytes_str(text) };
     http_respond_end(req, trailers, n);
@@ -65,13 +69,12 @@ void grpc_answer_fault(struct http_request *req, int http_status, enum grpc_stat
 {
     struct buf text = { 0 }, details = { 0 }, packed = { 0 };
     struct http_header h[5];
-    char number[4];
+    char number[DECIMAL_UINT_MAX];
     size_t n = 0;
 
-    snprintf(number, sizeof(number), "%d", (int)code);
     grpc_message_encode(bytes_str(message), &text);
     h[n++] = response_headers[0];
-    h[n++] = (struct http_header){ bytes_str("grpc-status"), bytes_str(number) };
+    h[n++] = (struct http_header){ bytes_str("grpc-status"), number_text(number, (uint64_t)code) };
     h[n++] = (struct http_header){ bytes_str("grpc-message"), buf_bytes(&text) };
     if (code == GRPC_UNIMPLEMENTED)
         h[n++] = (struct http_header){ bytes_str("grpc-accept-encoding"), bytes_str(GRPC_ACCEPT_ENCODINGS) };

@@ -3,9 +3,9 @@
  * nghttp2 asks for them, as the peer's windows allow. */
 #include "net/http2/http2_server_inside.h"
 
+#include "base/decimal.h"
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define FIRST_WINDOW 65535 /* a stream's, until the peer has seen our SETTINGS */
@@ -78,9 +78,10 @@ static ssize_t read_answer(nghttp2_session *session, int32_t stream_id, uint8_t 
     return (ssize_t)n;
 }
 
-static nghttp2_nv nv_of(const char *name, const char *value)
+/* text: DECIMAL_UINT_MAX bytes, which stay until it is submitted. */
+static nghttp2_nv number_nv(const char *name, char *text, uint64_t n)
 {
-    return (nghttp2_nv){ (uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name), strlen(value), 0 };
+    return (nghttp2_nv){ (uint8_t *)(uintptr_t)name, (uint8_t *)text, strlen(name), decimal_put_uint(text, n), 0 };
 }
 
 static void begin(struct request *r, int status, const struct http_header *headers, size_t n, bool whole)
@@ -89,19 +90,17 @@ static void begin(struct request *r, int status, const struct http_header *heade
     nghttp2_data_provider answer = { { .ptr = r }, read_answer };
     bool no_data = r->head_only || (whole && r->body.len == 0);
     nghttp2_nv few[32], *nv = n + 2 <= ARRAY_LEN(few) ? few : mem_alloc((n + 2) * sizeof(*nv));
-    char code[16], length[24];
+    char code[DECIMAL_UINT_MAX], length[DECIMAL_UINT_MAX];
     size_t k = 0;
 
-    snprintf(code, sizeof(code), "%d", status);
-    nv[k++] = nv_of(":status", code);
+    nv[k++] = number_nv(":status", code, (uint64_t)status);
     for (size_t i = 0; i < n; i++)
         if (!request_is_framing(headers[i].name))
             nv[k++] =
                 (nghttp2_nv){ (uint8_t *)(uintptr_t)headers[i].name.data, (uint8_t *)(uintptr_t)headers[i].value.data,
                               headers[i].name.len, headers[i].value.len, 0 };
     if (whole && r->body.len > 0 && status != 204 && status != 304) {
-        snprintf(length, sizeof(length), "%zu", r->body.len);
-        nv[k++] = nv_of("content-length", length);
+        nv[k++] = number_nv("content-length", length, r->body.len);
     }
     nghttp2_submit_response(h->session.ng, r->stream_id, nv, k, no_data ? NULL : &answer);
     if (nv != few)
