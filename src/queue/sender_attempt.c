@@ -155,13 +155,17 @@ static bool try_again(struct attempt *a, const struct outcome *o)
     return true;
 }
 
-static void tell_health(struct sender *s, const struct outcome *o)
+/* An exporter that was safe with nothing of it has been refused all of it. */
+static void tell_health(const struct attempt *a, const struct outcome *o)
 {
-    struct health *h = &s->node->health[HEALTH_WORK];
-    uint64_t now = clock_mono(&s->node->host->loop->clock);
+    struct node *node = a->sender->node;
+    struct health *h = &node->health[HEALTH_WORK];
+    uint64_t now = clock_mono(&node->host->loop->clock);
 
-    if (o->verdict == VERDICT_SAFE)
+    if (o->verdict == VERDICT_SAFE && (o->lost.n == 0 || losses_total(&o->lost) < a->items))
         health_ok(h, now);
+    else if (o->verdict == VERDICT_SAFE)
+        health_fail(h, now, HEALTH_PERMANENT, o->why[0] != '\0' ? o->why : o->lost.v[0].reason);
     else
         health_fail(h, now, o->verdict == VERDICT_RETRY ? HEALTH_RECOVERABLE : HEALTH_PERMANENT, o->why);
 }
@@ -171,7 +175,7 @@ static void on_settled(struct ack *ack, const struct outcome *o)
     struct attempt *a = container_of(ack, struct attempt, ack);
     struct sender *s = a->sender;
 
-    tell_health(s, o);
+    tell_health(a, o);
     if (o->verdict == VERDICT_RETRY && try_again(a, o))
         return;
     if (o->verdict != VERDICT_SAFE)

@@ -509,6 +509,15 @@ START_TEST(an_exporter_says_since_when_its_attempts_fail_and_why)
     sink_settle(&sink, 0, &safe);
     turn_run(&rig.loop.turn);
     ck_assert_int_eq(h->state, HEALTH_OK);
+    for (uint64_t lost = 2; lost > 0; lost--) { /* all of it, then a part of it */
+        struct outcome o = { .verdict = VERDICT_SAFE };
+
+        outcome_reject(&o, lost, "bad", "not this");
+        send_logs(2);
+        sink_settle(&sink, 0, &o);
+        turn_run(&rig.loop.turn);
+        ck_assert_int_eq(h->state, lost == 2 ? HEALTH_PERMANENT : HEALTH_OK);
+    }
 }
 END_TEST
 
