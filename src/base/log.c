@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
+#include "base/log_recent.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -322,7 +323,9 @@ void log_sink_close(struct log_sink *s)
     close_others(s);
     close_output(s);
     free(s->counters);
+    free(s->recent);
     s->counters = NULL;
+    s->recent = NULL;
 }
 
 void log_sink_to(struct log_sink *s, int fd)
@@ -385,6 +388,24 @@ static void make_console(struct log_sink *s, const struct logger *lg, enum log_l
     buf_putc(b, '\n');
 }
 
+/* What it is about, without what all lines have. */
+static void keep_recent(const struct logger *lg, enum log_level level, struct bytes msg, const struct log_field *fields,
+                        size_t n, uint64_t now)
+{
+    struct buf *b = &lg->sink->line;
+    bool first = true;
+
+    b->len = 0;
+    buf_put(b, msg);
+    if (lg->n_fields + n > 0) {
+        buf_puts(b, " {");
+        put_fields(b, lg->fields, lg->n_fields, &first);
+        put_fields(b, fields, n, &first);
+        buf_putc(b, '}');
+    }
+    log_recent_add(lg->sink->recent, now, level, buf_bytes(b));
+}
+
 static void make_line(const struct logger *lg, enum log_level level, struct bytes msg, bool quoted,
                       const struct log_field *fields, size_t n, uint64_t now)
 {
@@ -403,6 +424,8 @@ static void make_line(const struct logger *lg, enum log_level level, struct byte
         waits |= put_out(t, buf_bytes(&s->line));
     if (waits && s->on_backlog != NULL)
         s->on_backlog(s);
+    if (s->recent != NULL && level >= LOG_WARN)
+        keep_recent(lg, level, msg, fields, n, now);
     if (s->line.cap > FLUSH_MAX)
         buf_free(&s->line);
 }

@@ -73,6 +73,7 @@ struct log_sink {
     uint64_t lost;                          /* lines, until the next that tells of them */
     void (*on_backlog)(struct log_sink *s); /* there is one now: call log_flush every while. May be NULL */
     void *owner;
+    struct log_recent *recent; /* base/log_recent.h: the last warnings and errors; NULL: they are not kept */
 };
 
 #define LOG_BACKLOG_MAX (8u << 20)
