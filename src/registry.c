@@ -18,7 +18,8 @@
     X(prometheus_remote_write_exporter)                                                                                \
     X(forward_connector)                                                                                               \
     X(file_storage_extension)                                                                                          \
-    X(health_check_extension)
+    X(health_check_extension)                                                                                          \
+    X(zpages_extension)
 
 #define DECLARE(name) extern const struct component name;
 COMPONENTS(DECLARE)

@@ -139,21 +139,46 @@ void page_answer_text(struct page *page, int status, const char *text)
     page_answer(page, status, "text/plain; charset=utf-8", bytes_str(text));
 }
 
-bool page_parameter(const struct page *page, const char *name, struct bytes *value)
+static int digit_of(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static void put_unescaped(struct buf *out, struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        bool escaped = text.data[i] == '%' && i + 2 < text.len && digit_of(text.data[i + 1]) >= 0 &&
+                       digit_of(text.data[i + 2]) >= 0;
+
+        buf_putc(out, (char)(escaped ? digit_of(text.data[i + 1]) * 16 + digit_of(text.data[i + 2]) : text.data[i]));
+        i += escaped ? 2 : 0;
+    }
+}
+
+/* What is in front of `c`, which is left behind too. */
+static struct bytes take_until(struct bytes *rest, char c)
+{
+    const uint8_t *end = rest->len > 0 ? memchr(rest->data, c, rest->len) : NULL;
+    struct bytes taken = bytes_of(rest->data, end != NULL ? (size_t)(end - rest->data) : rest->len);
+
+    *rest = bytes_skip(*rest, taken.len + (end != NULL));
+    return taken;
+}
+
+bool page_parameter(const struct page *page, const char *name, struct buf *value)
 {
     struct bytes rest = page->req->query;
 
     while (rest.len > 0) {
-        const uint8_t *amp = memchr(rest.data, '&', rest.len), *equals;
-        struct bytes one = bytes_of(rest.data, amp != NULL ? (size_t)(amp - rest.data) : rest.len), key;
+        struct bytes one = take_until(&rest, '&');
 
-        equals = one.len > 0 ? memchr(one.data, '=', one.len) : NULL;
-        key = bytes_of(one.data, equals != NULL ? (size_t)(equals - one.data) : one.len);
-        if (bytes_is(key, name)) {
-            *value = equals != NULL ? bytes_skip(one, key.len + 1) : bytes_of(NULL, 0);
-            return true;
-        }
-        rest = bytes_skip(rest, one.len + (amp != NULL));
+        if (!bytes_is(take_until(&one, '='), name))
+            continue;
+        put_unescaped(value, one);
+        return true;
     }
     return false;
 }
@@ -198,7 +223,7 @@ int page_server_listen(struct page_server *s, struct node *node, struct http_ser
     options->listeners = host->listeners;
     if (http_server_listen(&s->http, host->loop, options, &s->service, host->budget, &node->log, NULL, err) != 0)
         return err->code;
-    log_info(&node->log, "Starting HTTP server", F_STR("endpoint", http_server_address(s->http)));
+    log_info(&node->log, "Serving pages", F_STR("endpoint", http_server_address(s->http)));
     return 0;
 }
 

@@ -72,7 +72,7 @@ void page_server_close(struct page_server *s); /* after stopped(), or instead of
 void page_answer(struct page *page, int status, const char *content_type, struct bytes body);
 void page_answer_text(struct page *page, int status, const char *text);
 
-/* The value of a parameter of the query as it stands there; false: it is not there. "?x" is x with an empty one. */
-bool page_parameter(const struct page *page, const char *name, struct bytes *value);
+/* Append the value of a parameter of the query, "%2F" as "/"; false: it is not there. "?x" is x with an empty one. */
+bool page_parameter(const struct page *page, const char *name, struct buf *value);
 
 #endif

@@ -111,7 +111,7 @@ static const struct foreign table[] = {
       "count exceptions signaltometrics sum",
       METRICS },
     { COMPONENT_CONNECTOR, false, "datadog grafanacloud metricsaslogs otlpjson slowsql", NULL },
-    { COMPONENT_EXTENSION, false, "zpages pprof remotetap", NO_NEED },
+    { COMPONENT_EXTENSION, false, "pprof remotetap", NO_NEED },
     { COMPONENT_EXTENSION, true, "memoryballast", "remove it; there is no garbage collector" },
     { COMPONENT_EXTENSION, false, "cgroupruntime", "remove it; the memory budget follows the memory there is" },
     { COMPONENT_EXTENSION, false,

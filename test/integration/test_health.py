@@ -56,7 +56,7 @@ def receiver():
 
 def address(d, n=0):
     """Of the extension's n-th listener: with both, http comes before grpc."""
-    return [r["endpoint"] for r in d.records("^Starting HTTP server$") if r["otelcol.component.id"] == "health_check"][n]
+    return [r["endpoint"] for r in d.records("^Serving pages$") if r["otelcol.component.id"] == "health_check"][n]
 
 
 def ask(d, path="/", method="GET"):
@@ -272,7 +272,7 @@ def test_a_reload_begins_anew_and_a_faulty_one_changes_nothing(otelcd):
     file.write_text(good)
     d.terminate(1)
     d.wait_log("^Everything is ready", 2)
-    last = [r["endpoint"] for r in d.records("^Starting HTTP server$")][-1]
+    last = [r["endpoint"] for r in d.records("^Serving pages$")][-1]
     assert json.loads(d.http("GET", "/", address=last)[2])["upSince"] > since
     assert d.stop() == 0
 

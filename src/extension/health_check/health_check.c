@@ -73,26 +73,6 @@ static void answer_first_form(struct page_server *s, struct page *page)
 
 /* ---- the second form ---- */
 
-static int digit_of(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* "traces%2F2" is traces/2. */
-static void put_unescaped(struct buf *out, struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        bool escaped = text.data[i] == '%' && i + 2 < text.len && digit_of(text.data[i + 1]) >= 0 &&
-                       digit_of(text.data[i + 2]) >= 0;
-
-        buf_putc(out, (char)(escaped ? digit_of(text.data[i + 1]) * 16 + digit_of(text.data[i + 2]) : text.data[i]));
-        i += escaped ? 2 : 0;
-    }
-}
-
 static int code_of(const struct status_event *e)
 {
     if (e->status == STATUS_STARTING || e->status == STATUS_STOPPING)
@@ -102,22 +82,22 @@ static int code_of(const struct status_event *e)
 
 static void answer_status(const struct health_check *h, struct page *page)
 {
-    struct buf name = { 0 }, body = { 0 };
-    struct bytes pipeline = { 0 }, value;
+    struct buf name = { 0 }, body = { 0 }, ignored = { 0 };
+    bool verbose = h->config->http.status.verbose || page_parameter(page, "verbose", &ignored);
+    struct bytes pipeline = { 0 };
     struct status_event e;
 
-    if (page_parameter(page, "pipeline", &value) && value.len > 0) {
-        put_unescaped(&name, value);
+    if (page_parameter(page, "pipeline", &name) && name.len > 0)
         pipeline = buf_bytes(&name);
-    }
     if (!status_of(h, pipeline, &e)) {
         page_answer_text(page, 404, "404 there is no pipeline of that name\n");
     } else {
-        status_put_json(h, pipeline, h->config->http.status.verbose || page_parameter(page, "verbose", &value), &body);
+        status_put_json(h, pipeline, verbose, &body);
         page_answer(page, code_of(&e), JSON, buf_bytes(&body));
     }
     buf_free(&name);
     buf_free(&body);
+    buf_free(&ignored);
 }
 
 static void answer_second_form(struct page_server *s, struct page *page)

@@ -177,12 +177,15 @@ static const struct {
       "processors: {batch: }\n"
       "service: {pipelines: {traces: {receivers: [nop], processors: [batch, batch], exporters: [nop]}}}",
       "4:70: service::pipelines::traces: references processor \"batch\" multiple times" },
-    { RECEIVERS EXPORTERS "service: {extensions: [zpages], pipelines: {traces: {receivers: [nop], exporters: [nop]}}}",
-      "3:24: service::extensions: references extension \"zpages\" which is not configured; write it under extensions, "
+    { RECEIVERS EXPORTERS
+      "service: {extensions: [remotetap], pipelines: {traces: {receivers: [nop], exporters: [nop]}}}",
+      "3:24: service::extensions: references extension \"remotetap\" which is not configured; write it under "
+      "extensions, "
       "or take it out here" },
-    { RECEIVERS "exporters: {debug: {sending_queue: {storage: zpages}}}\nextensions: {zpages: }\n"
-                "service: {extensions: [zpages], pipelines: {traces: {receivers: [nop], exporters: [debug]}}}",
-      "3:14: extensions::zpages: \"zpages\" is an extension of the Go collector that otelcd does not have; remove "
+    { RECEIVERS "exporters: {debug: {sending_queue: {storage: remotetap}}}\nextensions: {remotetap: }\n"
+                "service: {extensions: [remotetap], pipelines: {traces: {receivers: [nop], exporters: [debug]}}}",
+      "3:14: extensions::remotetap: \"remotetap\" is an extension of the Go collector that otelcd does not have; "
+      "remove "
       "it; "
       "the metrics of otelcd itself say what it does" },
     { "receivers: {nop: , forward: }\n" EXPORTERS "connectors: {forward: }\n" PIPELINES,
