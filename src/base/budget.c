@@ -76,6 +76,20 @@ void budget_divide(struct budget *b, struct budget *shares, size_t n)
     b->n_shares = n;
 }
 
+static void call_waiters(struct budget *b)
+{
+    if (!list_empty(&b->waiters) && has_room(b))
+        turn_defer(b->turn, &b->wake);
+}
+
+/* There may be more room than before. */
+static void call_all(struct budget *whole)
+{
+    call_waiters(whole);
+    for (size_t i = 0; i < whole->n_shares; i++)
+        call_waiters(&whole->shares[i]);
+}
+
 static void set_reserve(struct budget *share, uint64_t reserve)
 {
     share->whole->kept -= kept_for(share);
@@ -86,13 +100,15 @@ static void set_reserve(struct budget *share, uint64_t reserve)
 void budget_keep(struct budget *share, bool on)
 {
     set_reserve(share, on ? share->whole->limit / BUDGET_RESERVE : 0);
+    call_all(share->whole);
 }
 
 void budget_set_limit(struct budget *b, uint64_t limit)
 {
     b->limit = limit;
     for (size_t i = 0; i < b->n_shares; i++)
-        budget_keep(&b->shares[i], b->shares[i].reserve > 0);
+        set_reserve(&b->shares[i], b->shares[i].reserve > 0 ? limit / BUDGET_RESERVE : 0);
+    call_all(b);
 }
 
 void budget_refuse(struct budget *b)
@@ -128,12 +144,6 @@ void budget_charge(struct budget *b, uint64_t n)
     add_used(b->whole, n);
 }
 
-static void call_waiters(struct budget *b)
-{
-    if (!list_empty(&b->waiters) && has_room(b))
-        turn_defer(b->turn, &b->wake);
-}
-
 void budget_give(struct budget *b, uint64_t n)
 {
     struct budget *whole = whole_of(b);
@@ -145,9 +155,7 @@ void budget_give(struct budget *b, uint64_t n)
         whole->kept += kept_for(b) - kept;
         whole->used -= n;
     }
-    call_waiters(whole);
-    for (size_t i = 0; i < whole->n_shares; i++)
-        call_waiters(&whole->shares[i]);
+    call_all(whole);
 }
 
 void budget_wait(struct budget *b, struct budget_waiter *w, void (*on_room)(struct budget_waiter *))

@@ -115,6 +115,26 @@ static void on_room_asks_again(struct budget_waiter *w)
     budget_wait(&whole, w, on_room_asks_again);
 }
 
+START_TEST(a_higher_limit_and_a_reserve_that_ends_call_who_waits)
+{
+    budget_charge(&whole, LIMIT - 200);
+    budget_wait(&shares[2], &waiters[0], on_room);
+    turn_run(&turn);
+    ck_assert_int_eq(calls[0], 0);
+    if (_i == 0) {
+        budget_set_limit(&whole, 2 * LIMIT);
+    } else {
+        budget_give(&whole, 150);
+        turn_run(&turn);
+        ck_assert_int_eq(calls[0], 0); /* an eighth must be free */
+        budget_keep(&shares[0], false);
+    }
+    turn_run(&turn);
+    ck_assert_int_eq(calls[0], 1);
+    budget_give(&whole, whole.used);
+}
+END_TEST
+
 START_TEST(who_needs_more_than_there_is_does_not_keep_the_turn_busy)
 {
     waiters[0].need = LIMIT + 1;
@@ -154,6 +174,7 @@ int main(void)
     tcase_add_test(tc, a_new_limit_moves_the_reserves);
     tcase_add_test(tc, without_a_limit_there_is_always_room);
     tcase_add_test(tc, who_waits_is_called_when_there_is_room_for_what_he_needs);
+    tcase_add_loop_test(tc, a_higher_limit_and_a_reserve_that_ends_call_who_waits, 0, 2);
     tcase_add_test(tc, who_needs_more_than_there_is_does_not_keep_the_turn_busy);
     tcase_add_test(tc, who_waits_for_a_share_is_called_when_its_reserve_is_free);
     suite_add_tcase(s, tc);
