@@ -66,11 +66,6 @@ void ledger_drop(struct ledger *l, uint64_t n, const char *reason)
     *column_of(&l->dropped, reason) += n;
 }
 
-void ledger_reasons_add(struct ledger_reasons *reasons, uint64_t n, const char *reason)
-{
-    *column_of(reasons, reason) += n;
-}
-
 uint64_t ledger_reasons_total(const struct ledger_reasons *reasons)
 {
     uint64_t sum = 0;

@@ -44,7 +44,6 @@ void ledger_deliver(struct ledger *l, uint64_t n); /* held -> delivered */
 void ledger_refuse(struct ledger *l, uint64_t n, const char *reason);
 void ledger_drop(struct ledger *l, uint64_t n, const char *reason);
 
-void ledger_reasons_add(struct ledger_reasons *reasons, uint64_t n, const char *reason);
 uint64_t ledger_reasons_total(const struct ledger_reasons *reasons);
 
 bool ledger_sums(const struct ledger *l);
