@@ -106,6 +106,16 @@ def test_a_port_in_use_is_told_with_the_place_and_the_way_out(otelcd, tmp_path):
     assert re.search(r'otelcd.yaml:2:3: failed to start .*otlp.* receiver: protocols::grpc::endpoint: .*in use; `ss -ltnp`', d.log()), d.log()
 
 
+def test_a_unix_socket_in_use_is_told_with_what_shows_it(otelcd, tmp_path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(tmp_path / "s"))
+        s.listen()
+        text = CONFIG.replace("endpoint: 127.0.0.1:0", f"endpoint: {tmp_path}/s\n        transport: unix", 1)
+        d = otelcd(text, ready=False, end=False, allow=["."])
+        assert d.wait_end() == 1
+    assert "address already in use; `ss -lxp` shows" in d.log()
+
+
 def test_two_that_need_one_thing_are_told_of_each_other(tmp_path):
     wal = "prometheus_remote_write{0}: {{endpoint: 'http://x/', wal: {{directory: /tmp/q{1}}}}}"
     shared = """

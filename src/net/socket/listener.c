@@ -350,12 +350,14 @@ void listener_resume(struct listener *l)
         uv_poll_start(&l->poll, UV_READABLE, accept_some);
 }
 
-static const char *hint(int code)
+static const char *hint(int code, bool local)
 {
-    return code == -EADDRINUSE      ? "; `ss -ltnp` shows who listens there: end it, or choose another port"
-           : code == -EACCES        ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
-           : code == -EADDRNOTAVAIL ? "; this machine has no such address"
-                                    : "";
+    return code == -EADDRINUSE && local ? "; `ss -lxp` shows who listens there: end it, or choose another path"
+           : code == -EADDRINUSE        ? "; `ss -ltnp` shows who listens there: end it, or choose another port"
+           : code == -EACCES && local   ? "; the directory must allow making a socket there"
+           : code == -EACCES            ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
+           : code == -EADDRNOTAVAIL     ? "; this machine has no such address"
+                                        : "";
 }
 
 int listener_open(struct listener *l, struct loop *loop, struct listener_shared *shared, const char *endpoint,
@@ -375,7 +377,8 @@ int listener_open(struct listener *l, struct loop *loop, struct listener_shared 
             rc = open_listening(&l->socket, &e);
     }
     if (rc != 0)
-        return error_set(err, rc, "listen on %s: %s%s", endpoint, uv_strerror(rc), hint(rc));
+        return error_set(err, rc, "listen on %s: %s%s", endpoint, uv_strerror(rc),
+                         hint(rc, e.addr.ss_family == AF_UNIX));
     rc = uv_poll_init(&loop->uv, &l->poll, l->socket.fd);
     if (rc != 0) {
         close_listening(&l->socket);
