@@ -2,6 +2,7 @@
 #include "service/confine.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -20,7 +21,8 @@
  *
  * What can go wrong: a kernel without Landlock, or a container that forbids it: then only the rest is given up, and the
  * log says so. A place that is not there yet: what may be written is then its nearest directory that is, for it has to
- * be made. A file that is no regular one (a terminal, a FIFO) is named itself, since nobody makes it anew. */
+ * be made. A place that is removed and made again is another one to the kernel; a reload finds that and is refused. A
+ * file that is no regular one (a terminal, a FIFO) is named itself, since nobody makes it anew. */
 
 /* As in <linux/landlock.h>, which Debian 12 has in an older version. */
 #define FS_EXECUTE (1ull << 0)
@@ -112,10 +114,36 @@ static char *place_of(const char *path)
     return real;
 }
 
+/* Numbers of inodes come again, so the time of birth belongs to it. */
+static struct file_identity identity_of(const char *path)
+{
+    struct file_identity id = { 0 };
+    struct statx st;
+
+    if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &st) != 0)
+        return id;
+    id.device = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+    id.inode = st.stx_ino;
+    if ((st.stx_mask & STATX_BTIME) != 0)
+        id.born = st.stx_btime.tv_sec * (int64_t)NS_PER_S + st.stx_btime.tv_nsec;
+    return id;
+}
+
 static void gather_places(struct confinement *c, const struct config *config)
 {
-    for (size_t i = 0; i < config->n_writes; i++)
-        *vec_push(&c->places) = place_of(config->writes[i]);
+    for (size_t i = 0; i < config->n_writes; i++) {
+        struct confined_place p = { .path = place_of(config->writes[i]) };
+
+        p.identity = identity_of(p.path);
+        *vec_push(&c->places) = p;
+    }
+}
+
+static bool is_the_same(const struct confined_place *p)
+{
+    struct file_identity now = identity_of(p->path);
+
+    return now.device == p->identity.device && now.inode == p->identity.inode && now.born == p->identity.born;
 }
 
 const char *confinement_lacks(const struct confinement *c, const struct config *config)
@@ -125,7 +153,7 @@ const char *confinement_lacks(const struct confinement *c, const struct config *
         bool allowed = false;
 
         for (size_t k = 0; k < c->places.n && !allowed; k++)
-            allowed = is_beneath(place, c->places.v[k]);
+            allowed = is_beneath(place, c->places.v[k].path) && is_the_same(&c->places.v[k]);
         free(place);
         if (!allowed)
             return config->writes[i];
@@ -179,7 +207,7 @@ static int restrict_files(const struct confinement *c, long version)
     if (rules < 0)
         return -errno;
     for (size_t i = 0; i < c->places.n && rc == 0; i++)
-        rc = allow_path(rules, c->places.v[i], handled.fs);
+        rc = allow_path(rules, c->places.v[i].path, handled.fs);
     if (rc == 0 && syscall(SYS_landlock_restrict_self, rules, 0) != 0)
         rc = -errno;
     close(rules);
@@ -193,10 +221,10 @@ static void list_places(const struct confinement *c, struct buf *text)
     for (size_t i = 0; i < c->places.n; i++) {
         size_t k = 0;
 
-        while (k < i && strcmp(c->places.v[k], c->places.v[i]) != 0)
+        while (k < i && strcmp(c->places.v[k].path, c->places.v[i].path) != 0)
             k++;
         if (k == i)
-            buf_printf(text, "%s%s", text->len > 0 ? ", " : "", c->places.v[i]);
+            buf_printf(text, "%s%s", text->len > 0 ? ", " : "", c->places.v[i].path);
     }
     if (text->len == 0)
         buf_puts(text, "nothing");
@@ -227,6 +255,6 @@ void confine(struct confinement *c, const struct config *config, const struct lo
 void confinement_free(struct confinement *c)
 {
     for (size_t i = 0; i < c->places.n; i++)
-        free(c->places.v[i]);
+        free(c->places.v[i].path);
     vec_free(&c->places);
 }

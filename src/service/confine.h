@@ -8,10 +8,21 @@
 #include "base/log.h"
 #include "service/config.h"
 
+/* Which file it is: what is removed and made again is another one, where writing is not allowed. */
+struct file_identity {
+    uint64_t device, inode;
+    int64_t born; /* ns; 0: not known */
+};
+
+struct confined_place {
+    char *path; /* real: a directory, or a file that is none to be made anew */
+    struct file_identity identity;
+};
+
 /* Zeroed: nothing was given up. */
 struct confinement {
-    bool files;         /* writing is confined to: */
-    VEC(char *) places; /* directories, and files that are none to be made anew, by their real paths */
+    bool files; /* writing is confined to: */
+    VEC(struct confined_place) places;
 };
 
 /* Before the first thread is made, and before anything that the configuration names, but for the log, is opened. Says

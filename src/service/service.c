@@ -60,6 +60,7 @@ struct service {
     struct log_sink sink;
     struct logger log;
     struct host host;
+    bool sandboxed; /* service::sandbox at the start of the process */
     struct confinement confinement;
     struct process_metrics process;
     struct view view; /* of `now`, for those who show it */
@@ -386,10 +387,17 @@ static bool may_write(struct service *s, const struct config *config)
 
     if (lacks != NULL)
         log_error(&s->log,
-                  "The running process gave up writing there: restart otelcd for this change, or start it with "
-                  "service::sandbox: false",
+                  "The running process gave up writing there, or the directory was made anew: restart otelcd for this "
+                  "change, or start it with service::sandbox: false",
                   F_STR("path", lacks));
     return lacks == NULL;
+}
+
+static void say_what_takes_a_restart(struct service *s, const struct config *config)
+{
+    if (config->service->sandbox != s->sandboxed)
+        log_warn(&s->log, "service::sandbox counts when the process starts: restart otelcd for this change",
+                 F_BOOL("configured", config->service->sandbox));
 }
 
 /* What is wrong is found before anything is stopped. */
@@ -417,6 +425,7 @@ static void reload_config(struct service *s)
         say_still_old(s, LOG_ERROR, "The new configuration has faults: running on with the old one");
         return;
     }
+    say_what_takes_a_restart(s, config);
     s->next = (struct running){ .config = config, .graph = graph };
     listener_handover_open(&s->listeners.handover);
     stop_running(s);
@@ -558,7 +567,8 @@ static void start(struct service *s)
     log_faults(s, &s->now.config->faults);
     log_info(&s->log, "Starting otelcd...", F_STR("Version", OTELCD_VERSION),
              F_INT("NumCPU", sysconf(_SC_NPROCESSORS_ONLN)));
-    if (s->now.config->service->sandbox)
+    s->sandboxed = s->now.config->service->sandbox;
+    if (s->sandboxed)
         confine(&s->confinement, s->now.config, &s->log);
     if (start_running(s, &s->now, &err) != 0)
         stop_failed(s, &err);

@@ -4,6 +4,7 @@
 import ctypes
 import platform
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -119,7 +120,7 @@ def test_a_reload_that_writes_elsewhere_is_refused_with_what_to_do(otelcd, tmp_p
     a, b = tmp_path / "a", tmp_path / "b"
     a.mkdir()
     b.mkdir()
-    d = otelcd(files(a / "x.json"), expect=["gave up writing there: restart otelcd", "running on with the old one"])
+    d = otelcd(files(a / "x.json"), expect=["gave up writing there", "running on with the old one"])
     (d.folder / "otelcd.yaml").write_text(files(b / "x.json"))
     d.terminate(signal.SIGHUP)
     d.wait_log("running on with the old one")
@@ -135,11 +136,34 @@ def test_a_reload_that_writes_elsewhere_is_refused_with_what_to_do(otelcd, tmp_p
     assert d.wait_end() == 0
 
 
+@confined
+def test_a_directory_that_was_made_anew_is_found_before_anything_is_stopped(otelcd, tmp_path):
+    a = tmp_path / "a"
+    a.mkdir()
+    d = otelcd(files(a / "x.json"), expect=["was made anew: restart otelcd", "running on with the old one"])
+    shutil.rmtree(a)
+    a.mkdir()
+    d.terminate(signal.SIGHUP)
+    d.wait_log("running on with the old one")
+    d.terminate()
+    assert d.wait_end() == 0
+
+
+def test_a_reload_tells_that_the_sandbox_takes_a_restart(otelcd, tmp_path):
+    d = otelcd(files(tmp_path / "x.json"), expect=["service::sandbox counts when the process starts"])
+    (d.folder / "otelcd.yaml").write_text(files(tmp_path / "x.json") + "  sandbox: false\n")
+    d.terminate(signal.SIGHUP)
+    d.wait_log("^" + READY, 2)
+    assert d.records("service::sandbox counts")[0]["configured"] is False
+    d.terminate()
+    assert d.wait_end() == 0
+
+
 def test_without_the_sandbox_a_reload_may_write_anywhere(otelcd, tmp_path):
     a, b = tmp_path / "a", tmp_path / "b"
     a.mkdir()
     b.mkdir()
-    d = otelcd(files(a / "x.json") + "  sandbox: false\n")
+    d = otelcd(files(a / "x.json") + "  sandbox: false\n", expect=["service::sandbox counts"])
     assert status(d, "NoNewPrivs") == "0"
     (d.folder / "otelcd.yaml").write_text(files(b / "x.json"))
     d.terminate(signal.SIGHUP)
