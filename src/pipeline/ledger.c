@@ -11,8 +11,16 @@ void ledger_init(struct ledger *l, const char *kind, const char *id, enum signal
     *l = (struct ledger){ .kind = kind, .id = mem_strdup(id), .signal = signal };
 }
 
+void ledger_set_label(struct ledger *l, const char *name, const char *value)
+{
+    assert(l->n_labels < LEDGER_LABELS);
+    l->labels[l->n_labels++] = (struct metric_label){ name, mem_strdup(value) };
+}
+
 void ledger_free(struct ledger *l)
 {
+    for (size_t i = 0; i < l->n_labels; i++)
+        free((char *)(uintptr_t)l->labels[i].value);
     free(l->id);
     vec_free(&l->refused);
     vec_free(&l->dropped);

@@ -23,6 +23,8 @@ struct ledger_reasons {
     size_t n, cap;
 };
 
+#define LEDGER_LABELS 3
+
 struct ledger {
     const char *kind; /* "pipeline" or "exporter" */
     char *id;         /* "metrics/2", "prometheus" */
@@ -34,10 +36,14 @@ struct ledger {
                    * with what this one ends with, but for what was refused */
     struct ledger_reasons refused;
     struct ledger_reasons dropped;
+    struct metric_label labels[LEDGER_LABELS]; /* an exporter's: where to it sends; of the Go collector's metrics */
+    size_t n_labels;
 };
 
 void ledger_init(struct ledger *l, const char *kind, const char *id, enum signal signal);
 void ledger_free(struct ledger *l);
+/* `name` is static, `value` is copied. At most LEDGER_LABELS, before anything is received. */
+void ledger_set_label(struct ledger *l, const char *name, const char *value);
 
 void ledger_receive(struct ledger *l, uint64_t n); /* received and held */
 void ledger_deliver(struct ledger *l, uint64_t n); /* held -> delivered */

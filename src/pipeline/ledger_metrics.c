@@ -119,18 +119,26 @@ static struct metric *reason_metric(struct ledger_metrics *m, struct shown_ledge
         }                                                                                                              \
     } while (0)
 
+static void get_exporter(struct ledger_metrics *m, struct shown_ledger *l)
+{
+    const struct ledger *ledger = l->ledger;
+    struct metric_label labels[1 + LEDGER_LABELS] = { l->labels[0] };
+
+    for (size_t i = 0; i < ledger->n_labels; i++)
+        labels[1 + i] = ledger->labels[i];
+    l->sent.metric = metrics_get(m->metrics, &sent_rows[ledger->signal].sent, labels, 1 + ledger->n_labels);
+    l->failed.metric = metrics_get(m->metrics, &sent_rows[ledger->signal].failed, labels, 1 + ledger->n_labels);
+}
+
 /* The sent and failed counts appear with the first item, as in the Go collector. */
 static void give_exporter(struct ledger_metrics *m, struct shown_ledger *l)
 {
     uint64_t failed = ledger_reasons_total(&l->ledger->refused) + ledger_reasons_total(&l->ledger->dropped);
-    enum signal signal = l->ledger->signal;
 
     if (l->ledger->received == 0)
         return;
-    if (l->sent.metric == NULL) {
-        l->sent.metric = metrics_get(m->metrics, &sent_rows[signal].sent, l->labels, 1);
-        l->failed.metric = metrics_get(m->metrics, &sent_rows[signal].failed, l->labels, 1);
-    }
+    if (l->sent.metric == NULL)
+        get_exporter(m, l);
     give_counter(&l->sent, l->ledger->delivered);
     give_counter(&l->failed, failed);
 }

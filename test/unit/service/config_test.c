@@ -65,10 +65,9 @@ static const struct {
       "1:33: receivers::host_metrics: \"host_metrics\" is a receiver of the Go collector that otelcd does not have; "
       "run "
       "node_exporter and let Prometheus scrape it\n"
-      "2:20: exporters::loki: \"loki\" is an exporter that the Go collector once had; otelcd does not send OTLP yet: "
-      "it "
-      "delivers to prometheus, prometheus_remote_write, file and debug\n"
-      "2:28: exporters::dbg: unknown type: \"dbg\" for id: \"dbg\" (valid values: [debug file nop prometheus "
+      "2:20: exporters::loki: \"loki\" is an exporter that the Go collector once had; Loki takes OTLP: write "
+      "otlp_http with endpoint: http://loki:3100/otlp\n"
+      "2:28: exporters::dbg: unknown type: \"dbg\" for id: \"dbg\" (valid values: [debug file nop otlp_http prometheus "
       "prometheus_remote_write]); did you mean \"debug\"?" },
     { "receivers: [nop]\n" EXPORTERS PIPELINES,
       "1:12: receivers: expected a map of components, got a list; write each as a key, name: without a dash" },

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A batch on its way. Its parts go out one after another, each with an answer of its own: taken, perhaps but for some
+ * items; refused, which is no reason to keep back the next one; too large, then it is cut in smaller ones and these
+ * take its place, down to single items. A single item that is too large is dropped, and nothing else ever is for its
+ * size.
+ *
+ * With the last answer the batch is settled: safe, with what was rejected and why; or, when nothing of it was taken, as
+ * refused. The first answer that says to come again ends it before: the sender keeps what is left, and hands it over
+ * again when its time has come.
+ *
+ * The answer of an export may come while its parts are still being begun (a body that is encoded on the spot and comes
+ * out too long), so parts are begun in one loop, and nothing behind it touches the export. */
+#include "exporter/otlp/otlp_exporter.h"
+
+#include "net/http2/grpc.h"
+
+#include <stdio.h>
+
+void otlp_export_free(struct otlp_export *e)
+{
+    list_remove(&e->link);
+    otlp_request_free(&e->request);
+    for (size_t i = e->at; i < e->parts.n; i++)
+        batch_unref(e->parts.v[i]);
+    vec_free(&e->parts);
+    free(e);
+}
+
+/* ---- the end ---- */
+
+static void settle_export(struct otlp_export *e)
+{
+    struct ack *ack = e->ack;
+    bool refused = e->refused == e->items && e->refusal.verdict == VERDICT_REJECT;
+    struct outcome o;
+
+    outcome_copy(&o, refused ? &e->refusal : &e->done);
+    otlp_export_free(e);
+    ack_settle(ack, &o);
+}
+
+/* What is left, as one batch; its references go with it. */
+static struct batch *take_rest(struct otlp_export *e)
+{
+    struct batch *rest = batch_merge(e->parts.v + e->at, e->parts.n - e->at);
+
+    e->at = e->parts.n;
+    return rest;
+}
+
+static void settle_for_now(struct otlp_export *e, const struct otlp_answer *a)
+{
+    struct outcome o = { .verdict = VERDICT_RETRY, .reason = a->reason, .retry_after_ms = a->retry_after_ms };
+    struct ack *ack = e->ack;
+
+    snprintf(o.why, sizeof(o.why), "%s", a->text);
+    if (e->answered > 0)
+        sender_attempt_narrow(ack, take_rest(e), &e->done);
+    otlp_export_free(e);
+    ack_settle(ack, &o);
+}
+
+/* ---- parts ---- */
+
+static void end_part(struct otlp_export *e)
+{
+    struct batch *part = e->parts.v[e->at++];
+
+    e->answered += part->items;
+    batch_unref(part);
+}
+
+/* The code goes to whoever waits behind, unless it would have him come again with what is refused for good. */
+static int code_to_pass(const struct otlp_answer *a)
+{
+    return a->fate == OTLP_REFUSED && grpc_status_to_http((enum grpc_status)a->code) != 429 ? a->code : 0;
+}
+
+static void refuse_part(struct otlp_export *e, const struct otlp_answer *a)
+{
+    uint64_t items = e->parts.v[e->at]->items;
+
+    otlp_exporter_complain(e->node, a, items);
+    e->refused += items;
+    e->refusal = (struct outcome){ .verdict = VERDICT_REJECT, .reason = a->reason, .grpc_status = code_to_pass(a) };
+    snprintf(e->refusal.why, sizeof(e->refusal.why), "%s", a->text);
+    outcome_reject(&e->done, items, a->reason, "%s", a->text);
+    end_part(e);
+}
+
+/* What is one item, or cannot be cut, and still too large. */
+static void drop_large_part(struct otlp_export *e, uint64_t size, const char *who, uint64_t limit)
+{
+    const struct batch *part = e->parts.v[e->at];
+    struct otlp_answer a = { .fate = OTLP_REFUSED, .reason = "too_large" };
+
+    a.advice = part->items > 1 ? "requests of this signal cannot be cut: raise that limit, or let senders make smaller "
+                                 "ones"
+                               : "raise that limit, or let its sender keep it smaller";
+    snprintf(a.text, sizeof(a.text), "%s of %llu bytes is larger than %s of %llu",
+             part->items > 1 ? "a request" : "one item", (unsigned long long)size, who, (unsigned long long)limit);
+    refuse_part(e, &a);
+}
+
+/* The part under way in pieces of at most `most` bytes, in its place. */
+static void cut_part(struct otlp_export *e, uint64_t most)
+{
+    struct batch *part = e->parts.v[e->at];
+    batch_parts all = { 0 };
+
+    metric_add(e->node->m.splits, 1);
+    batch_cut(part, most > 0 ? most : 1, e->node->node.host->budget, &all);
+    for (size_t i = e->at + 1; i < e->parts.n; i++)
+        *vec_push(&all) = e->parts.v[i];
+    vec_free(&e->parts);
+    batch_unref(part);
+    memcpy(&e->parts, &all, sizeof(all));
+    e->at = 0;
+}
+
+/* ---- sending ---- */
+
+/* Until a request is under way, or the export has ended. */
+static void send_parts(struct otlp_export *e)
+{
+    const struct request_limit *limit = &e->node->limit;
+
+    while (e->at < e->parts.n) {
+        struct batch *part = e->parts.v[e->at];
+
+        if (part->bytes > limit->now && otlp_batch_divisible(part)) {
+            cut_part(e, limit->now);
+        } else if (part->bytes > limit->most) {
+            drop_large_part(e, part->bytes, "max_request_bytes", limit->most);
+        } else {
+            otlp_request_start(&e->request, e->node, part);
+            return;
+        }
+    }
+    settle_export(e);
+}
+
+void otlp_export_too_long(struct otlp_request *r, uint64_t size)
+{
+    struct otlp_export *e = container_of(r, struct otlp_export, request);
+    const struct request_limit *limit = &e->node->limit;
+    uint64_t bytes = e->parts.v[e->at]->bytes;
+
+    if (otlp_batch_divisible(e->parts.v[e->at])) /* as much smaller as the body is too long, and a little more */
+        cut_part(e, (uint64_t)((double)bytes * (double)limit->now / (double)size * 0.9));
+    else
+        drop_large_part(e, size, "max_request_bytes", limit->most);
+    send_parts(e);
+}
+
+static void log_limit(struct otlp_exporter *n, const struct otlp_answer *a)
+{
+    log_warn(&n->node.log, "The peer takes no requests as large: from now on they are sent in parts",
+             F_STR("answer", a->text), F_UINT("bytes", n->limit.now),
+             F_STR("advice", "raise the peer's limit (the Go collector: max_recv_msg_size_mib, max_request_body_size), "
+                             "or set max_request_bytes to it"));
+}
+
+static void handle_too_large(struct otlp_export *e, const struct otlp_answer *a, uint64_t size)
+{
+    struct otlp_exporter *n = e->node;
+    struct batch *part = e->parts.v[e->at];
+    bool lower = request_limit_refused(&n->limit, size, a->limit, clock_mono(&n->node.host->loop->clock));
+
+    if (lower && complaint_due(&n->too_large, &n->node.host->loop->clock))
+        log_limit(n, a);
+    if (otlp_batch_divisible(part))
+        cut_part(e, part->bytes > n->limit.now ? n->limit.now : part->bytes / 2);
+    else
+        drop_large_part(e, size, "what the peer takes", a->limit > 0 ? a->limit : n->limit.now);
+}
+
+/* Taken, but perhaps for what the peer says it rejected. */
+static void take_part(struct otlp_export *e, const struct otlp_answer *a, uint64_t size)
+{
+    struct otlp_exporter *n = e->node;
+
+    request_limit_taken(&n->limit, size, clock_mono(&n->node.host->loop->clock));
+    if (a->rejected > 0 || a->text[0] != '\0')
+        otlp_exporter_complain(n, a, a->rejected);
+    outcome_reject(&e->done, a->rejected, "rejected_by_peer", "%s", a->text);
+    if (a->rejected == 0 && complaint_over(&n->refusing))
+        log_info(&n->node.log, "The peer takes what is sent again");
+    end_part(e);
+}
+
+void otlp_export_answered(struct otlp_request *r, const struct otlp_answer *a)
+{
+    struct otlp_export *e = container_of(r, struct otlp_export, request);
+
+    switch (a->fate) {
+    case OTLP_TAKEN:
+        take_part(e, a, r->size);
+        break;
+    case OTLP_REFUSED:
+        refuse_part(e, a);
+        break;
+    case OTLP_TOO_LARGE:
+        handle_too_large(e, a, r->size);
+        break;
+    case OTLP_RETRY:
+        otlp_exporter_complain(e->node, a, 0);
+        settle_for_now(e, a);
+        return;
+    }
+    send_parts(e);
+}
+
+void otlp_export_start(struct otlp_exporter *n, struct batch *batch, struct ack *ack)
+{
+    struct otlp_export *e = mem_zalloc(sizeof(*e));
+
+    e->node = n;
+    e->ack = ack;
+    e->items = batch->items;
+    *vec_push(&e->parts) = batch;
+    list_push(&n->exports, &e->link);
+    send_parts(e);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the exporters otlp_grpc and otlp_http: what their files share. Nobody but this folder includes this.
+ *
+ *     otlp_grpc_exporter.c    one component: its options, its client
+ *     otlp_http_exporter.c    the other one
+ *     otlp_exporter.c         what both are: a life with a sender, a client, a table of headers
+ *     otlp_exporter_options.c what both make of their options
+ *     otlp_export.c           a batch on its way: its parts, and what became of each
+ *     otlp_request.c          one request: encoding, compressing, the call
+ *     otlp_exporter_metrics.c what is counted
+ *     otlp_answer.c           what an answer means; peer_status.c reads the messages in it
+ *     otlp_target.c           where requests go
+ *     request_limit.c         how large they may be
+ *
+ * A batch comes from the sender (queue/sender.h) and is one export. Where the peer takes it in one request it is one,
+ * and its segments go to the socket from where they lie; else it is cut, and its parts go one after another. */
+#ifndef EXPORTER_OTLP_H
+#define EXPORTER_OTLP_H
+
+#include "base/list.h"
+#include "codec/compress.h"
+#include "exporter/otlp/otlp_answer.h"
+#include "exporter/otlp/otlp_target.h"
+#include "exporter/otlp/request_limit.h"
+#include "queue/sender_rows.h"
+
+/* What the rest needs to know of either component's configuration. */
+struct otlp_settings {
+    bool grpc;
+    bool json;
+    bool wait_for_ready;
+    enum coding coding;
+    int level;        /* of the coding; 0 = its own */
+    uint64_t timeout; /* ns, of an attempt; 0 = none */
+    uint64_t max_request_bytes;
+    const struct string_map *headers;
+    const struct sending_queue_config *queue;
+    const struct retry_config *retry;
+    bool retry_forever;
+};
+
+/* Rows of both components, for the members max_request_bytes, sending_queue and retry_on_failure of struct T. */
+/* clang-format off */
+#define OTLP_EXPORTER_ROWS(T)                                                                                         \
+    OPT_UINT(T, max_request_bytes, "67108864", "1024", "2147483647",                                                  \
+             "The largest request before compression; what is larger goes in several, cut between items. Where the "  \
+             "peer refuses a request as too large, less is sent from then on by itself."),                            \
+    OPT_GROUP(T, sending_queue, struct sending_queue_config, sending_queue_options, GROUP_SOME,                       \
+              "The queue in front of the peer. Without it (enabled: false) senders wait for the peer's answer."),     \
+    OPT_GROUP(T, retry_on_failure, struct retry_config, otlp_exporter_retry_options, GROUP_PLAIN,                     \
+              "When to try again.")
+/* clang-format on */
+#define OTLP_EXPORTER_SAFE                                                                                             \
+    "In the queue; with storage: on disk and synced; without a queue, or without retries and storage: when the peer "  \
+    "has it."
+
+extern const struct option otlp_exporter_retry_options[];
+
+struct otlp_exporter;
+
+/* What requests go out by: the client, but in tests. */
+struct otlp_port {
+    void (*start)(struct otlp_exporter *n, struct http_call *call); /* as http_call_start */
+    void (*cancel)(struct otlp_exporter *n, struct http_call *call);
+};
+
+enum request_state {
+    REQUEST_NONE,
+    REQUEST_ENCODING, /* on a thread */
+    REQUEST_SENDING,
+    REQUEST_STATES,
+};
+
+struct otlp_encoding;
+
+/* One request, of one part of an export. Zeroed at first, and used again. */
+struct otlp_request {
+    enum request_state state; /* changed by otlp_request.c alone */
+    struct otlp_exporter *node;
+    const struct batch *batch;
+    uint64_t size;                  /* bytes before compression */
+    struct otlp_encoding *encoding; /* the body where it is not the batch's own bytes; or NULL */
+    uint8_t prefix[5];              /* gRPC's */
+    VEC(struct bytes) parts;
+    struct http_call call;
+    uint64_t begun; /* mono ns */
+};
+
+/* A batch on its way. */
+struct otlp_export {
+    struct list link;
+    struct otlp_exporter *node;
+    struct ack *ack;
+    batch_parts parts; /* from `at` on: not answered yet, the first of them under way */
+    size_t at;
+    uint64_t items, answered; /* of the batch; of the parts that have been answered */
+    uint64_t refused;         /* of those, in parts that were refused */
+    struct outcome done;      /* of the parts that were answered; SAFE */
+    struct outcome refusal;   /* the last one */
+    struct otlp_request request;
+};
+
+struct otlp_exporter_metrics {
+    struct metric_hook hook;
+    struct metric *requests[2]; /* answered with a success, and not */
+    struct metric *bytes, *seconds, *limit, *splits, *connections;
+};
+
+struct otlp_exporter {
+    struct node node;
+    const void *config; /* the component's own */
+    struct otlp_settings settings;
+    struct otlp_target target;
+    const char *name; /* of the peer, for people: without userinfo and query */
+    const struct otlp_port *port;
+    struct http_client *client; /* NULL before start() and after the stop */
+    struct sender *sender;
+    struct consumer attempt;         /* behind the queue */
+    struct list exports;             /* under way */
+    VEC(struct http_header) headers; /* of every request */
+    VEC(char *) texts;               /* what they point to */
+    struct request_limit limit;
+    struct complaint refusing, partial, too_large;
+    struct otlp_exporter_metrics m;
+    void (*stopped)(struct node *node);
+};
+
+static inline struct otlp_exporter *otlp_exporter_of(struct node *node)
+{
+    return container_of(node, struct otlp_exporter, node);
+}
+
+/* otlp_exporter_options.c: what both components make of a value.
+ * The coding that `compression` names; CODING_UNKNOWN and a sentence when it is none that can be written. */
+enum coding otlp_exporter_coding(const char *compression, bool grpc, struct error *err);
+void otlp_exporter_check_level(const char *compression, int64_t level, struct check *ck);
+int otlp_exporter_level(int64_t level);
+/* What is on disk is not given up for its age, unless the user says so. */
+bool otlp_exporter_retries_forever(const struct sending_queue_config *queue, struct check *ck);
+
+/* otlp_exporter.c: for the components' create(), start() and the rest. `target` and the client are theirs to make. */
+void otlp_exporter_create(struct otlp_exporter *n, const struct otlp_settings *s);
+int otlp_exporter_start(struct otlp_exporter *n, struct error *err);
+void otlp_exporter_stop(struct node *node, uint64_t deadline, void (*done)(struct node *node));
+void otlp_exporter_hurry(struct node *node);
+void otlp_exporter_destroy(struct node *node);
+/* "otelcd/1.2 (linux/amd64)": what the Go collector calls itself, with our name. For the caller to free. */
+char *otlp_exporter_user_agent(const struct node *node);
+/* What a peer's answer says to do, with back-off. */
+void otlp_exporter_complain(struct otlp_exporter *n, const struct otlp_answer *a, uint64_t items);
+
+/* otlp_export.c */
+void otlp_export_start(struct otlp_exporter *n, struct batch *batch, struct ack *ack); /* takes both over */
+void otlp_export_free(struct otlp_export *e);                                          /* without an answer */
+void otlp_export_answered(struct otlp_request *r, const struct otlp_answer *a);
+/* The body comes out with `size` bytes, more than a request may have. */
+void otlp_export_too_long(struct otlp_request *r, uint64_t size);
+
+/* otlp_request.c */
+void otlp_request_start(struct otlp_request *r, struct otlp_exporter *n, const struct batch *batch);
+void otlp_request_free(struct otlp_request *r); /* cancels it, where it is under way */
+/* Whether a batch may be cut in smaller ones. */
+static inline bool otlp_batch_divisible(const struct batch *b)
+{
+    return b->items > 1 && signal_table[b->signal].mergeable;
+}
+
+/* otlp_exporter_metrics.c */
+extern const struct metric_row *const otlp_exporter_metric_rows[];
+void otlp_exporter_metrics_init(struct otlp_exporter *n);
+void otlp_exporter_metrics_close(struct otlp_exporter *n);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The otlp_http exporter: OTLP over HTTP, as protobuf or JSON. */
+#include "exporter/otlp/otlp_exporter.h"
+
+#include "config/client_rows.h"
+
+#include <stdio.h>
+
+enum { ENCODING_PROTO, ENCODING_JSON };
+static const char *const encodings[] = { "proto", "json", NULL };
+
+struct compression_config {
+    int64_t level;
+};
+
+struct otlp_http_exporter_config {
+    struct http_client_config client;
+    struct compression_config compression_params;
+    const char *traces_endpoint, *metrics_endpoint, *logs_endpoint, *profiles_endpoint;
+    int encoding;
+    uint64_t max_request_bytes;
+    struct sending_queue_config sending_queue;
+    struct retry_config retry_on_failure;
+    bool retry_forever; /* by finish(): what is on disk is not given up for its age, unless the user says so */
+};
+
+static const struct option compression_options[] = {
+    OPT_INT(
+        struct compression_config, level, "0", NULL, NULL,
+        "gzip, zlib and deflate: 1 (fast) to 9 (small), -1 is 6; zstd: its own levels, 1 to 19. 0: the fastest that "
+        "is good."),
+    OPT_END,
+};
+
+/* clang-format off */
+#define T struct otlp_http_exporter_config
+static const struct option options[] = {
+    HTTP_CLIENT_ROWS(T, client,
+                     "Base URL of the receiver, for instance http://collector:4318: the signal's path (v1/traces, "
+                     "v1/metrics, v1/logs, v1development/profiles) is added.",
+                     "30s", "gzip", "gzip, zstd, snappy, x-snappy-framed, deflate, zlib or none.", "100"),
+    OPT_GROUP(T, compression_params, struct compression_config, compression_options, GROUP_PLAIN, "How much to compress."),
+    OPT_STRING(T, traces_endpoint, "", "URL that takes traces, used as it is; endpoint does not count for them."),
+    OPT_STRING(T, metrics_endpoint, "", "The same for metrics."),
+    OPT_STRING(T, logs_endpoint, "", "The same for logs."),
+    OPT_STRING(T, profiles_endpoint, "", "The same for profiles."),
+    OPT_ENUM(T, encoding, encodings, "proto", "How requests are written: proto or json."),
+    OTLP_EXPORTER_ROWS(T),
+    OPT_END,
+};
+#undef T
+/* clang-format on */
+
+static const char *own_endpoint(const struct otlp_http_exporter_config *c, enum signal signal)
+{
+    const char *const own[SIGNAL_COUNT] = { c->traces_endpoint, c->metrics_endpoint, c->logs_endpoint,
+                                            c->profiles_endpoint };
+
+    return own[signal];
+}
+
+/* ---- what the configuration may say ---- */
+
+static void finish(void *config, struct check *ck)
+{
+    struct otlp_http_exporter_config *c = config;
+
+    sending_queue_finish(&c->sending_queue, ck);
+    c->retry_forever = otlp_exporter_retries_forever(&c->sending_queue, ck);
+}
+
+static void check_url(const char *url, const char *key, struct check *ck)
+{
+    struct error err = { 0 };
+    struct url parsed;
+
+    if (url[0] != '\0' && url_parse(&parsed, bytes_str(url), &err) != 0)
+        check_fail(ck, key, "%s must be a valid URL: %s", key, err.text);
+    else if (url[0] != '\0' && parsed.secure)
+        check_fail(ck, key, "https comes with a later version: write http://, or let a TLS proxy stand between");
+}
+
+static void check(const void *config, struct check *ck)
+{
+    static const char *const reserved[] = { "content-encoding",  "content-type", "content-length",
+                                            "transfer-encoding", "connection",   NULL };
+    const struct otlp_http_exporter_config *c = config;
+    struct error err = { 0 };
+    bool any = c->client.endpoint[0] != '\0';
+
+    check_url(c->client.endpoint, "endpoint", ck);
+    for (int s = 0; s < SIGNAL_COUNT; s++) {
+        char key[32];
+
+        snprintf(key, sizeof(key), "%s_endpoint", signal_table[s].name);
+        check_url(own_endpoint(c, (enum signal)s), key, ck);
+        any = any || own_endpoint(c, (enum signal)s)[0] != '\0';
+    }
+    if (!any)
+        check_fail(ck, "endpoint", "at least one endpoint must be specified: write endpoint: http://host:4318");
+    check_url(c->client.proxy_url, "proxy_url", ck);
+    if (otlp_exporter_coding(c->client.compression, false, &err) == CODING_UNKNOWN)
+        check_fail(ck, "compression", "%s", err.text);
+    else
+        otlp_exporter_check_level(c->client.compression, c->compression_params.level, ck);
+    client_headers_check(&c->client.headers, reserved, "headers", ck);
+    sending_queue_check(&c->sending_queue, ck);
+    retry_check(&c->retry_on_failure, "retry_on_failure", ck);
+}
+
+static void check_use(const void *config, enum signal signal, struct check *ck)
+{
+    const struct otlp_http_exporter_config *c = config;
+    char key[32];
+
+    snprintf(key, sizeof(key), "%s_endpoint", signal_table[signal].name);
+    if (c->client.endpoint[0] == '\0' && own_endpoint(c, signal)[0] == '\0')
+        check_fail(ck, key, "either endpoint or %s must be specified", key);
+}
+
+/* ---- life ---- */
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct otlp_exporter *n = otlp_exporter_of(node);
+    const struct otlp_http_exporter_config *c = config;
+    struct otlp_settings s = {
+        .json = c->encoding == ENCODING_JSON,
+        .coding = otlp_exporter_coding(c->client.compression, false, NULL),
+        .level = otlp_exporter_level(c->compression_params.level),
+        .timeout = (uint64_t)c->client.timeout.ns,
+        .max_request_bytes = c->max_request_bytes,
+        .headers = &c->client.headers,
+        .queue = &c->sending_queue,
+        .retry = &c->retry_on_failure,
+        .retry_forever = c->retry_forever,
+    };
+
+    n->config = config;
+    if (otlp_target_http(&n->target, c->client.endpoint, own_endpoint(c, node->signal), node->signal, err) != 0)
+        return UV_EINVAL;
+    otlp_exporter_create(n, &s);
+    return 0;
+}
+
+static int start(struct node *node, struct error *err)
+{
+    struct otlp_exporter *n = otlp_exporter_of(node);
+    const struct http_client_config *k = &((const struct otlp_http_exporter_config *)n->config)->client;
+    uint64_t idle = k->max_idle_conns_per_host > 0 ? k->max_idle_conns_per_host : 100;
+    char *user_agent = otlp_exporter_user_agent(node);
+    struct http_client_options o = {
+        .url = n->target.url,
+        .proxy_url = k->proxy_url,
+        .user_agent = user_agent,
+        .idle_timeout = (uint64_t)k->idle_conn_timeout.ns,
+        .max_idle = k->disable_keep_alives                              ? 0
+                    : k->max_idle_conns > 0 && k->max_idle_conns < idle ? k->max_idle_conns
+                                                                        : idle,
+        .max_connections = k->max_conns_per_host,
+        .budget = node->host->budget,
+    };
+
+    n->client = http_client_new(node->host->loop, &o, err);
+    free(user_agent);
+    return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
+}
+
+static bool keeps(const void *config)
+{
+    return sending_queue_keeps(&((const struct otlp_http_exporter_config *)config)->sending_queue);
+}
+
+static const char *const aliases[] = { "otlphttp", NULL };
+
+extern const struct component otlp_http_exporter;
+const struct component otlp_http_exporter = {
+    .type = "otlp_http",
+    .aliases = aliases,
+    .kind = COMPONENT_EXPORTER,
+    .signals = SIGNAL_ALL,
+    .stability = "stable",
+    .summary = "Sends OTLP over HTTP, as protobuf or JSON.",
+    .safe = OTLP_EXPORTER_SAFE,
+    .config_size = sizeof(struct otlp_http_exporter_config),
+    .options = options,
+    .metrics = otlp_exporter_metric_rows,
+    .node_size = sizeof(struct otlp_exporter),
+    .finish = finish,
+    .check = check,
+    .check_use = check_use,
+    .create = create,
+    .keeps = keeps,
+    .start = start,
+    .stop = otlp_exporter_stop,
+    .hurry = otlp_exporter_hurry,
+    .destroy = otlp_exporter_destroy,
+};

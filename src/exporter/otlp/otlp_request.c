@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request: the part's own bytes where nothing is to be done to them, else what an encoding made of them, on a
+ * thread where that takes long; then the call; then its answer goes to the export.
+ *
+ * What can go wrong: the body comes out longer than a request may be (JSON is), and the export cuts its part; nobody
+ * can be reached, or no answer comes in time, which is an answer too (otlp_answer.h); the exporter goes first, and
+ * cancels call or job. */
+#include "exporter/otlp/otlp_exporter.h"
+
+#include "base/job.h"
+#include "net/http2/grpc.h"
+#include "otlp/json.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* Bodies from here on are compressed, or turned into JSON, beside the loop: about a millisecond's work. */
+#define LARGE_CODED (256 * 1024u)
+#define LARGE_JSON (64 * 1024u)
+#define JSON_SIZE 4 /* times the batch: what its text is counted with, while it is made */
+
+/* What becomes of a batch that does not go as it is. On a thread it touches only itself and the batch's bytes. */
+struct otlp_encoding {
+    struct job job;
+    struct otlp_request *request;
+    struct budget *budget;
+    uint64_t charged;
+    struct batch *batch; /* a reference */
+    bool json;
+    enum coding coding;
+    int level;
+    struct buf content, body; /* before compression, where that is not the batch's; and behind it */
+    int rc;
+    struct error err;
+};
+
+static void move(struct otlp_request *r, enum request_state to)
+{
+    static const uint8_t allowed[REQUEST_STATES] = {
+        [REQUEST_NONE] = 1 << REQUEST_ENCODING | 1 << REQUEST_SENDING,
+        [REQUEST_ENCODING] = 1 << REQUEST_SENDING | 1 << REQUEST_NONE,
+        [REQUEST_SENDING] = 1 << REQUEST_NONE,
+    };
+
+    assert(allowed[r->state] & 1 << to);
+    r->state = to;
+}
+
+/* ---- encoding ---- */
+
+static int write_json(struct otlp_encoding *e)
+{
+    const struct batch *b = e->batch;
+    struct buf joined = { 0 };
+    struct bytes wire = bytes_of(b->segments[0].data, b->segments[0].len);
+    int rc;
+
+    if (b->n_segments > 1) {
+        for (uint32_t i = 0; i < b->n_segments; i++)
+            buf_append(&joined, b->segments[i].data, b->segments[i].len);
+        wire = buf_bytes(&joined);
+    }
+    rc = wire_to_json(signal_table[b->signal].request, wire, &e->content, &e->err);
+    buf_free(&joined);
+    return rc;
+}
+
+static void encode(struct job *job)
+{
+    struct otlp_encoding *e = container_of(job, struct otlp_encoding, job);
+    struct bytes one, *parts = &one;
+    size_t n = 1;
+
+    e->rc = e->json ? write_json(e) : 0;
+    if (e->rc != 0 || e->coding == CODING_IDENTITY)
+        return;
+    if (e->json) {
+        one = buf_bytes(&e->content);
+    } else {
+        n = e->batch->n_segments;
+        parts = mem_alloc(n * sizeof(*parts));
+        for (size_t i = 0; i < n; i++)
+            parts[i] = bytes_of(e->batch->segments[i].data, e->batch->segments[i].len);
+    }
+    e->rc = deflate_parts(e->coding, e->level, parts, n, &e->body, &e->err);
+    if (parts != &one)
+        free(parts);
+}
+
+/* The books follow what is there. */
+static void recharge(struct otlp_encoding *e, uint64_t now)
+{
+    budget_give(e->budget, e->charged);
+    e->charged = now;
+    budget_charge(e->budget, now);
+}
+
+static void free_encoding(struct otlp_encoding *e)
+{
+    buf_free(&e->content);
+    buf_free(&e->body);
+    batch_unref(e->batch);
+    budget_give(e->budget, e->charged);
+    free(e);
+}
+
+/* The request has gone. */
+static void on_dropped(struct job *job)
+{
+    free_encoding(container_of(job, struct otlp_encoding, job));
+}
+
+static void take_encoded(struct otlp_request *r);
+
+static void on_encoded(struct job *job)
+{
+    struct otlp_encoding *e = container_of(job, struct otlp_encoding, job);
+
+    take_encoded(e->request);
+}
+
+static struct otlp_encoding *new_encoding(struct otlp_request *r)
+{
+    const struct otlp_settings *s = &r->node->settings;
+    struct otlp_encoding *e = mem_zalloc(sizeof(*e));
+
+    e->job = (struct job){ .work = encode, .done = on_encoded, .drop = on_dropped };
+    e->request = r;
+    e->budget = r->node->node.host->budget;
+    e->batch = batch_ref((struct batch *)(uintptr_t)r->batch);
+    e->json = s->json;
+    e->coding = s->coding;
+    e->level = s->level;
+    return e;
+}
+
+/* ---- the call ---- */
+
+static void end_request(struct otlp_request *r)
+{
+    if (r->encoding != NULL)
+        free_encoding(r->encoding);
+    r->encoding = NULL;
+    r->parts.n = 0;
+    move(r, REQUEST_NONE);
+}
+
+static void count_answer(struct otlp_request *r, const struct otlp_answer *a)
+{
+    struct otlp_exporter *n = r->node;
+    uint64_t took = clock_mono(&n->node.host->loop->clock) - r->begun;
+
+    metric_add(n->m.requests[a->fate == OTLP_TAKEN ? 0 : 1], 1);
+    metric_observe(n->m.seconds, (double)took / (double)NS_PER_S);
+}
+
+static void on_done(struct http_call *call, const struct http_response *response)
+{
+    struct otlp_request *r = container_of(call, struct otlp_request, call);
+    struct otlp_exporter *n = r->node;
+    const struct otlp_question q = {
+        .grpc = n->settings.grpc, .signal = n->node.signal, .peer = n->name, .items = r->batch->items, .size = r->size
+    };
+    struct otlp_answer a;
+
+    otlp_answer_read(&a, &q, response);
+    count_answer(r, &a);
+    end_request(r);
+    otlp_export_answered(r, &a);
+}
+
+/* The parts of the body, which stay where they are until the answer; those of a gRPC message behind its prefix. */
+static void set_parts(struct otlp_request *r)
+{
+    const struct otlp_encoding *e = r->encoding;
+    uint64_t length = 0;
+
+    r->parts.n = 0;
+    if (r->node->settings.grpc)
+        *vec_push(&r->parts) = bytes_of(r->prefix, sizeof(r->prefix));
+    if (e != NULL)
+        *vec_push(&r->parts) = buf_bytes(e->coding == CODING_IDENTITY ? &e->content : &e->body);
+    for (uint32_t i = 0; e == NULL && i < r->batch->n_segments; i++)
+        *vec_push(&r->parts) = bytes_of(r->batch->segments[i].data, r->batch->segments[i].len);
+    for (size_t i = 0; i < r->parts.n; i++)
+        length += r->parts.v[i].len;
+    metric_add(r->node->m.bytes, length);
+    if (r->node->settings.grpc)
+        grpc_prefix_put(r->prefix, e != NULL, (uint32_t)(length - sizeof(r->prefix)));
+}
+
+static void send_request(struct otlp_request *r)
+{
+    struct otlp_exporter *n = r->node;
+
+    set_parts(r);
+    r->call = (struct http_call){
+        .method = "POST",
+        .headers = n->headers.v,
+        .n_headers = n->headers.n,
+        .parts = r->parts.v,
+        .n_parts = r->parts.n,
+        .timeout = n->settings.timeout,
+        .max_response = OTLP_ANSWER_MAX,
+        .repeatable = true,
+        .on_done = on_done,
+    };
+    move(r, REQUEST_SENDING);
+    n->port->start(n, &r->call);
+}
+
+static void refuse_unencodable(struct otlp_request *r)
+{
+    struct otlp_answer a = { .fate = OTLP_REFUSED, .reason = "not_encodable" };
+
+    snprintf(a.text, sizeof(a.text), "cannot be encoded: %.150s", r->encoding->err.text);
+    end_request(r);
+    otlp_export_answered(r, &a);
+}
+
+static void take_encoded(struct otlp_request *r)
+{
+    struct otlp_encoding *e = r->encoding;
+    uint64_t size;
+
+    if (e->rc != 0) {
+        refuse_unencodable(r);
+        return;
+    }
+    size = e->json ? e->content.len : r->size;
+    if (size > (otlp_batch_divisible(r->batch) ? r->node->limit.now : r->node->limit.most)) {
+        end_request(r);
+        otlp_export_too_long(r, size);
+        return;
+    }
+    r->size = size;
+    if (e->coding != CODING_IDENTITY)
+        buf_free(&e->content);
+    recharge(e, e->content.cap + e->body.cap);
+    send_request(r);
+}
+
+static void start_encoding(struct otlp_request *r)
+{
+    struct otlp_encoding *e = r->encoding = new_encoding(r);
+
+    recharge(e, (e->json ? JSON_SIZE : 1) * r->batch->bytes);
+    move(r, REQUEST_ENCODING);
+    if (r->batch->bytes >= (e->json ? LARGE_JSON : LARGE_CODED)) {
+        job_start(r->node->node.host->loop, JOB_CPU, &e->job);
+        return;
+    }
+    encode(&e->job);
+    take_encoded(r);
+}
+
+void otlp_request_start(struct otlp_request *r, struct otlp_exporter *n, const struct batch *batch)
+{
+    r->node = n;
+    r->batch = batch;
+    r->size = batch->bytes;
+    r->begun = clock_mono(&n->node.host->loop->clock);
+    if (n->settings.json || n->settings.coding != CODING_IDENTITY)
+        start_encoding(r);
+    else
+        send_request(r);
+}
+
+void otlp_request_free(struct otlp_request *r)
+{
+    if (r->state == REQUEST_SENDING)
+        r->node->port->cancel(r->node, &r->call);
+    if (r->state == REQUEST_ENCODING)
+        job_abandon(&r->encoding->job);
+    else if (r->encoding != NULL)
+        free_encoding(r->encoding);
+    vec_free(&r->parts);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exporter/otlp/peer_status.h"
+
+#include "base/log.h"
+#include "codec/pb.h"
+#include "codec/utf8.h"
+
+#define RETRY_INFO "google.rpc.RetryInfo"
+#define RETRY_MOST_S 86400u /* as of Retry-After */
+
+enum { STATUS_CODE = 1, STATUS_MESSAGE = 2, STATUS_DETAILS = 3 };
+enum { ANY_TYPE_URL = 1, ANY_VALUE = 2 };
+enum { RETRY_INFO_DELAY = 1 };
+enum { DURATION_SECONDS = 1, DURATION_NANOS = 2 };
+enum { RESPONSE_PARTIAL_SUCCESS = 1 };
+enum { PARTIAL_REJECTED = 1, PARTIAL_MESSAGE = 2 };
+
+static bool ends_with(struct bytes text, const char *end)
+{
+    size_t len = strlen(end);
+
+    return text.len >= len && memcmp(text.data + text.len - len, end, len) == 0;
+}
+
+/* Milliseconds, rounded up; 0 of what is negative. */
+static bool read_duration(struct bytes wire, uint64_t *ms)
+{
+    struct pb_reader r = pb_reader(wire);
+    int64_t seconds = 0, nanos = 0;
+    struct pb_field f;
+
+    while (pb_next(&r, &f)) {
+        if (f.number == DURATION_SECONDS && f.wire == PB_VARINT)
+            seconds = (int64_t)f.u64;
+        else if (f.number == DURATION_NANOS && f.wire == PB_VARINT)
+            nanos = (int64_t)f.u64;
+    }
+    if (seconds < 0 || nanos < 0 || nanos > 999999999)
+        seconds = nanos = 0;
+    if (seconds > RETRY_MOST_S)
+        seconds = RETRY_MOST_S;
+    *ms = (uint64_t)seconds * 1000 + (uint64_t)(nanos + 999999) / 1000000;
+    return !r.bad;
+}
+
+static bool read_retry_info(struct bytes wire, struct peer_status *out)
+{
+    struct pb_reader r = pb_reader(wire);
+    struct pb_field f;
+
+    out->may_retry = true;
+    while (pb_next(&r, &f))
+        if (f.number == RETRY_INFO_DELAY && f.wire == PB_LEN && !read_duration(f.bytes, &out->retry_after_ms))
+            return false;
+    return !r.bad;
+}
+
+static bool read_detail(struct bytes wire, struct peer_status *out)
+{
+    struct pb_reader r = pb_reader(wire);
+    struct bytes type = { 0 }, value = { 0 };
+    struct pb_field f;
+
+    while (pb_next(&r, &f)) {
+        if (f.number == ANY_TYPE_URL && f.wire == PB_LEN)
+            type = f.bytes;
+        else if (f.number == ANY_VALUE && f.wire == PB_LEN)
+            value = f.bytes;
+    }
+    if (r.bad)
+        return false;
+    return !ends_with(type, RETRY_INFO) || read_retry_info(value, out);
+}
+
+bool peer_status_read(struct bytes wire, struct peer_status *out)
+{
+    struct pb_reader r = pb_reader(wire);
+    struct pb_field f;
+
+    *out = (struct peer_status){ 0 };
+    if (wire.len > PEER_STATUS_MAX)
+        return false;
+    while (pb_next(&r, &f)) {
+        if (f.number == STATUS_CODE && f.wire == PB_VARINT)
+            out->code = f.u64 <= 16 ? (int)f.u64 : 2;
+        else if (f.number == STATUS_MESSAGE && f.wire == PB_LEN)
+            out->message = f.bytes;
+        else if (f.number == STATUS_DETAILS && f.wire == PB_LEN && !read_detail(f.bytes, out))
+            return false;
+    }
+    return !r.bad;
+}
+
+static bool read_partial(struct bytes wire, struct partial_success *out)
+{
+    struct pb_reader r = pb_reader(wire);
+    struct pb_field f;
+
+    while (pb_next(&r, &f)) {
+        if (f.number == PARTIAL_REJECTED && f.wire == PB_VARINT)
+            out->rejected = (int64_t)f.u64 > 0 ? f.u64 : 0;
+        else if (f.number == PARTIAL_MESSAGE && f.wire == PB_LEN)
+            out->message = f.bytes;
+    }
+    return !r.bad;
+}
+
+bool partial_success_read(struct bytes wire, struct partial_success *out)
+{
+    struct pb_reader r = pb_reader(wire);
+    struct pb_field f;
+
+    *out = (struct partial_success){ 0 };
+    while (pb_next(&r, &f))
+        if (f.number == RESPONSE_PARTIAL_SUCCESS && (f.wire != PB_LEN || !read_partial(f.bytes, out)))
+            return false;
+    return !r.bad;
+}
+
+void peer_text_put(struct buf *out, struct bytes text, size_t most)
+{
+    struct buf valid = { 0 };
+
+    while (text.len > 0 && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r'))
+        text.len--;
+    if (text.len > most) {
+        text.len = most;
+        while (text.len > 0 && (text.data[text.len] & 0xc0) == 0x80) /* not through a character */
+            text.len--;
+    }
+    utf8_repair(text, &valid);
+    log_put_visible(out, buf_bytes(&valid));
+    buf_free(&valid);
+}
+
+static int hex_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
+void peer_message_put(struct buf *out, struct bytes value, size_t most)
+{
+    struct buf plain = { 0 };
+
+    for (size_t i = 0; i < value.len && plain.len <= most; i++) {
+        bool escape = value.data[i] == '%' && i + 2 < value.len && hex_digit(value.data[i + 1]) >= 0 &&
+                      hex_digit(value.data[i + 2]) >= 0;
+
+        if (escape) {
+            buf_putc(&plain, (char)(hex_digit(value.data[i + 1]) << 4 | hex_digit(value.data[i + 2])));
+            i += 2;
+        } else {
+            buf_putc(&plain, (char)value.data[i]);
+        }
+    }
+    peer_text_put(out, buf_bytes(&plain), most);
+    buf_free(&plain);
+}
