@@ -74,7 +74,9 @@ static void on_term(uv_signal_t *s, int number)
 
 int main(int argc, char **argv)
 {
-    static struct http_service service = { on_request, on_body, on_end, on_close, NULL };
+    static struct http_service service = {
+        .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close
+    };
     struct http_server_options options = { .endpoint = argc > 1 ? argv[1] : "127.0.0.1:0",
                                            .transport = "tcp",
                                            .expect_http2 = true,

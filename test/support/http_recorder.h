@@ -86,8 +86,11 @@ static void recorder_on_writable(struct http_request *req)
 static void recorder_init(struct recorder *r)
 {
     *r = (struct recorder){ .status = 200, .body = BYTES_LIT("hello") };
-    r->service = (struct http_service){ recorder_on_request, recorder_on_body, recorder_on_end, recorder_on_close,
-                                        recorder_on_writable };
+    r->service = (struct http_service){ .on_request = recorder_on_request,
+                                        .on_body = recorder_on_body,
+                                        .on_end = recorder_on_end,
+                                        .on_close = recorder_on_close,
+                                        .on_writable = recorder_on_writable };
 }
 
 #endif

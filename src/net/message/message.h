@@ -31,12 +31,23 @@ struct http_header {
     struct bytes value;
 };
 
+/* Why a request was not let in. */
+struct gate_refusal {
+    bool busy;             /* nobody can say now: it may come again. Else its credentials are missing or wrong */
+    const char *why;       /* a constant text, in which nothing is secret */
+    const char *challenge; /* of WWW-Authenticate */
+};
+
 struct http_service {
     void (*on_request)(struct http_service *s, struct http_request *req);
     void (*on_body)(struct http_request *req, struct bytes data);
     void (*on_end)(struct http_request *req); /* body complete; trailers, if any, are not kept */
     void (*on_close)(struct http_request *req, bool aborted);
     void (*on_writable)(struct http_request *req); /* after http_respond_write said false; may be NULL */
+    /* Where the server has a gatekeeper (net/message/gate.h). Both may be NULL. */
+    bool (*is_public)(struct http_service *s, const struct http_request *req); /* everybody may come in with that */
+    void (*on_refused)(struct http_service *s, struct http_request *req, const struct gate_refusal *refusal); /* answer
+                                                      it; nothing else is called for this request */
 };
 
 /* --- the request --- */
@@ -50,7 +61,9 @@ struct http_request {
     struct bytes authority;
     const struct http_header *headers;
     size_t n_headers;
-    int64_t content_length; /* -1 when not announced */
+    int64_t content_length;               /* -1 when not announced */
+    const struct http_header *attributes; /* who has sent it, as the gatekeeper knows; valid in on_request alone */
+    size_t n_attributes;
 };
 
 /* The first header of that name (lower case). NULL when there is none. */
@@ -69,6 +82,9 @@ void http_request_grant(struct http_request *req, size_t n);
  * An answer given before the body is whole: the rest of the body is discarded, neither on_body nor on_end come for it.
  * HTTP/2 sends RST_STREAM(NO_ERROR) after the answer if the peer does not end the body soon; HTTP/1 discards a small
  * rest or closes after the answer. */
+
+/* The header that belongs on the answer to a refused request: WWW-Authenticate with 401, Retry-After with 503. */
+struct http_header gate_refusal_header(const struct gate_refusal *refusal);
 
 /* Whole answer. Content-Length is added. */
 void http_respond(struct http_request *req, int status, const struct http_header *headers, size_t n, struct bytes body);

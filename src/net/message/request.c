@@ -3,6 +3,8 @@
  * HTTP/1.1 and HTTP/2 is behind struct stream_ops. */
 #include "net/message/request.h"
 
+#include "net/message/gate_request.h"
+
 #include "base/mem.h"
 
 #include <assert.h>
@@ -181,6 +183,26 @@ void request_dismiss(struct request *r)
     clock_start(&r->io->shared->loop->clock, &r->timer, r->allowed > 0 ? DISMISS_AFTER : 1, on_dismissed);
 }
 
+void request_tell(struct request *r, struct bytes body, bool ended)
+{
+    struct http_service *service = r->pub.service;
+
+    r->announced = true;
+    service->on_request(service, &r->pub);
+    if (is_heard(r) && body.len > 0)
+        service->on_body(&r->pub, body);
+    if (is_heard(r) && ended)
+        service->on_end(&r->pub);
+}
+
+static bool is_public(const struct request *r)
+{
+    struct http_service *service = r->pub.service;
+
+    return r->io->shared->options.gatekeeper == NULL ||
+           (service->is_public != NULL && service->is_public(service, &r->pub));
+}
+
 void request_announce(struct request *r)
 {
     struct server_shared *shared = r->io->shared;
@@ -188,17 +210,21 @@ void request_announce(struct request *r)
     r->head_only = bytes_is(r->pub.method, "HEAD");
     if (!r->body_ended)
         expect_within(r, shared->options.read_timeout);
-    r->announced = true;
     if (!r->io->mismatch_told && shared->on_mismatch != NULL && r->pub.http2 != shared->options.expect_http2)
         shared->on_mismatch(shared->service, &r->pub);
     r->io->mismatch_told = true;
-    shared->service->on_request(shared->service, &r->pub);
+    if (is_public(r))
+        request_tell(r, bytes_of(NULL, 0), false);
+    else
+        gate_ask(r);
 }
 
 void request_body(struct request *r, struct bytes data)
 {
     r->allowed -= data.len < r->allowed ? data.len : r->allowed;
-    if (is_heard(r) && data.len > 0)
+    if (gate_holds(r))
+        gate_hold(r, data);
+    else if (is_heard(r) && data.len > 0)
         r->pub.service->on_body(&r->pub, data);
 }
 
@@ -209,7 +235,9 @@ void request_end(struct request *r)
     r->body_ended = true;
     if (!r->answer_ended)
         expect_within(r, 0);
-    if (is_heard(r))
+    if (gate_holds(r))
+        gate_end(r);
+    else if (is_heard(r))
         r->pub.service->on_end(&r->pub);
 }
 
@@ -225,6 +253,7 @@ void request_writable(struct request *r)
 void request_close(struct request *r, bool aborted)
 {
     clock_stop(&r->io->shared->loop->clock, &r->timer);
+    gate_close(r);
     if (r->announced)
         r->pub.service->on_close(&r->pub, aborted || r->cut);
     recycle(r);

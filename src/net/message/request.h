@@ -7,6 +7,8 @@
 #include "base/vec.h"
 #include "net/message/conn_io.h"
 
+struct gate;
+
 /* What a protocol does for a request. */
 struct stream_ops {
     void (*grant)(struct request *r, size_t n);
@@ -26,7 +28,7 @@ struct request {
     struct request *next, *prev;
     struct clock_timer timer; /* read_timeout, then write_timeout */
     int32_t stream_id;
-    bool announced;    /* the service knows of it */
+    bool announced;    /* the service knows of it; not before it has been let in */
     bool body_ended;   /* the peer's side is complete */
     bool answer_ended; /* ours is, as far as the service is concerned */
     bool answer_sent;  /* and it has left */
@@ -44,6 +46,7 @@ struct request {
     struct buf body;           /* HTTP/2: answer bytes that wait for the window */
     size_t body_sent;
     struct buf trailers; /* HTTP/2 */
+    struct gate *gate;   /* it has not been let in yet; NULL else */
 };
 
 struct request *request_new(struct conn_io *io, const struct stream_ops *ops, void *conn);
@@ -53,7 +56,11 @@ void request_split_path(struct request *r, struct bytes target);
 
 bool request_is_framing(struct bytes name); /* a header that is the protocol's own: a service's is left out */
 
-/* Tell the service. Each does nothing when the service must not hear of it (any more). */
+/* The service hears of it, and of what has come of its body; `ended`: all of it. */
+void request_tell(struct request *r, struct bytes body, bool ended);
+
+/* Tell the service, once the gatekeeper has let it in. Each does nothing when the service must not hear of it (any
+ * more). */
 void request_announce(struct request *r);
 void request_body(struct request *r, struct bytes data);
 void request_end(struct request *r);

@@ -12,6 +12,8 @@
 #include <nghttp2/nghttp2.h>
 
 struct crowd;
+struct gatekeeper;
+struct strings;
 struct listener_shared;
 struct request;
 
@@ -39,6 +41,8 @@ struct http_server_options {
     uint64_t keepalive_min_time;                /* of client pings; 0 = 5 min */
     bool keepalive_permit_without_stream;
     bool enforce_keepalive;
+    struct gatekeeper *gatekeeper;         /* net/message/gate.h: who may come in; NULL: everybody */
+    const struct strings *gate_parameters; /* of a URL's query, which count as headers there; NULL: none do */
 };
 
 struct http_server_stats {
