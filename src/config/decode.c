@@ -546,7 +546,8 @@ static void decode_rows(struct decoder *d, const struct option *rows, const stru
     for (size_t i = 0; node != NULL && node->kind == YAML_MAP && i < node->n; i++)
         if (!optional || strcmp(node->pairs[i].key, "enabled") != 0)
             decode_pair(d, rows, &node->pairs[i], path, out);
-    check_required(d, rows, node, path, out);
+    if (node != NULL || !optional)
+        check_required(d, rows, node, path, out);
 }
 
 void decode_struct(struct arena *a, const struct option *rows, const struct yaml_node *node, const char *path,

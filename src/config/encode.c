@@ -10,12 +10,12 @@ static struct yaml_node *text_node(struct arena *a, bool plain, const char *text
     return yaml_scalar(a, text, plain, NULL);
 }
 
-static struct yaml_node *strings_node(struct arena *a, const struct strings *list)
+static struct yaml_node *strings_node(struct arena *a, const struct strings *list, bool hide)
 {
     struct yaml_node *n = yaml_new(a, YAML_LIST, NULL);
 
     for (size_t i = 0; i < list->n; i++)
-        yaml_push(a, n, text_node(a, false, list->v[i]));
+        yaml_push(a, n, text_node(a, false, hide ? "[REDACTED]" : list->v[i]));
     return n;
 }
 
@@ -147,10 +147,10 @@ static struct yaml_node *value_node(struct arena *a, const struct option *o, con
     case OPTION_ENUM:
         return text_node(a, false, o->names[*(const int *)field]);
     case OPTION_STRINGS:
-        return strings_node(a, field);
+        return strings_node(a, field, o->secret && !reveal);
     case OPTION_MAP:
     case OPTION_HEADERS:
-        return map_node(a, field, o->kind == OPTION_HEADERS && !reveal);
+        return map_node(a, field, (o->kind == OPTION_HEADERS || o->secret) && !reveal);
     case OPTION_LIST:
         return list_node(a, o, field, reveal);
     case OPTION_GROUP:

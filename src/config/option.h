@@ -75,7 +75,9 @@ enum group_mode {
 
 /* What an extension can do for the component that names it. */
 enum capability {
-    CAPABILITY_STORAGE, /* keep a queue: pipeline/storage.h */
+    CAPABILITY_STORAGE,     /* keep a queue: pipeline/storage.h */
+    CAPABILITY_AUTH_SERVER, /* say who may come in: net/message/gate.h */
+    CAPABILITY_AUTH_CLIENT, /* say who we are: pipeline/authenticator.h */
 };
 
 struct option {
@@ -96,6 +98,7 @@ struct option {
     bool required;                /* must be written and not be empty */
     bool nocase;                  /* OPTION_ENUM */
     bool any;                     /* OPTION_NODE: values of any type, so that what is text must be known */
+    bool secret;                  /* OPTION_STRINGS, OPTION_MAP: values are never printed */
 };
 
 #define OPT_FIELD(T, f, ctype) _Generic(&((T *)0)->f, ctype * : offsetof(T, f))
