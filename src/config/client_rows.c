@@ -59,3 +59,12 @@ void client_headers_check(const struct string_map *headers, const char *const *r
                        headers->v[i].key);
     }
 }
+
+const struct option client_auth_options[] = {
+    OPT_EXTENSION(
+        struct client_auth_config, authenticator, CAPABILITY_AUTH_CLIENT,
+        "The extension that writes the headers: the id of a basicauth with client_auth, a bearertokenauth, an "
+        "oauth2client or a headers_setter.",
+        .required = true),
+    OPT_END,
+};

@@ -28,8 +28,14 @@ struct grpc_client_config {
     const char *authority, *user_agent; /* "": our own */
 };
 
+struct client_auth_config {
+    bool on;
+    const char *authenticator; /* an extension's id */
+};
+
 struct http_client_config {
     const char *endpoint; /* a URL */
+    struct client_auth_config auth;
     duration timeout;
     struct string_map headers;
     const char *compression;
@@ -40,10 +46,16 @@ struct http_client_config {
     struct client_tls_config tls;
 };
 
-extern const struct option client_tls_options[], client_keepalive_options[];
+extern const struct option client_tls_options[], client_keepalive_options[], client_auth_options[];
 
 /* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
 /* clang-format off */
+
+/* The row of the `struct client_auth_config auth` that m has. */
+#define CLIENT_AUTH_ROW(T, m)                                                                                         \
+    { .key = "auth", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.auth, struct client_auth_config),                 \
+      .options = client_auth_options, .size = sizeof(struct client_auth_config), .mode = GROUP_NONE,                  \
+      .help = "Who we are, for the peer." }
 
 /* Rows for `struct http_client_config m` inside struct T. `idle_` is what max_idle_conns_per_host: 0 stands for.
  * compression_params is the component's own, for it hangs on what it compresses with. */
@@ -73,8 +85,7 @@ extern const struct option client_tls_options[], client_keepalive_options[];
     { .key = "tls", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls, struct client_tls_config),                    \
       .options = client_tls_options, .size = sizeof(struct client_tls_config), .mode = GROUP_PLAIN,                   \
       .help = "TLS to the receiver comes with a later version." },                                                    \
-    OPT_REFUSED("auth", "authenticator extensions are not served: write the header yourself, "                        \
-                "headers: {Authorization: \"Bearer ...\"}, or user:password@ in the endpoint"),                       \
+    CLIENT_AUTH_ROW(T, m),                                                                                            \
     OPT_IGNORED("read_buffer_size", "a connection's buffer has 64 KiB"),                                              \
     OPT_IGNORED("write_buffer_size", "a request is written whole"),                                                   \
     OPT_REFUSED("cookies", "cookies are not kept: remove this key"),                                                  \

@@ -43,3 +43,19 @@ const struct option grpc_keepalive_options[] = {
               GROUP_SOME, "How often clients may ping."),
     OPT_END,
 };
+
+#define AUTHENTICATOR_ROW                                                                                              \
+    OPT_EXTENSION(struct server_auth_config, authenticator, CAPABILITY_AUTH_SERVER,                                    \
+                  "The extension that knows who may come in: the id of a basicauth with htpasswd, or of a "            \
+                  "bearertokenauth.",                                                                                  \
+                  .required = true)
+
+const struct option http_auth_options[] = {
+    AUTHENTICATOR_ROW,
+    OPT_STRINGS(struct server_auth_config, request_params, "[]",
+                "Parameters of the URL's query that count as headers of these names, for clients that cannot send "
+                "headers. URLs are often logged on the way: a secret in them is less safe."),
+    OPT_END,
+};
+
+const struct option grpc_auth_options[] = { AUTHENTICATOR_ROW, OPT_END };

@@ -13,9 +13,16 @@ struct http_cors_config {
     int64_t max_age; /* seconds */
 };
 
+struct server_auth_config {
+    bool on;
+    const char *authenticator;     /* an extension's id */
+    struct strings request_params; /* HTTP alone */
+};
+
 struct http_server_config {
     const char *endpoint;
     const char *transport;
+    struct server_auth_config auth;
     struct http_cors_config cors;
     int64_t max_request_body_size; /* 0 or less: the default; see http_body_limit */
     bool include_metadata;
@@ -46,6 +53,7 @@ struct grpc_keepalive_config {
 struct grpc_server_config {
     const char *endpoint;
     const char *transport;
+    struct server_auth_config auth;
     uint64_t max_recv_msg_size_mib;
     uint64_t max_concurrent_streams;
     uint64_t read_buffer_size, write_buffer_size;
@@ -54,7 +62,7 @@ struct grpc_server_config {
 };
 
 extern const char *const server_transports[]; /* what `transport` may say; NULL-terminated */
-extern const struct option http_cors_options[], grpc_keepalive_options[];
+extern const struct option http_cors_options[], grpc_keepalive_options[], http_auth_options[], grpc_auth_options[];
 
 #define SERVER_DEFAULT_BODY 20971520u
 
@@ -67,9 +75,10 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
 /* clang-format off */
 #define SERVER_NO_TLS                                                                                                 \
     OPT_REFUSED("tls", "TLS is not served yet: remove this block and let a TLS-terminating proxy stand in front")
-#define SERVER_NO_AUTH                                                                                                \
-    OPT_REFUSED("auth", "authentication is not served yet: remove this block and listen on localhost only, or let an " \
-                        "authenticating proxy stand in front")
+#define SERVER_AUTH_ROW(T, m, rows)                                                                                   \
+    { .key = "auth", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.auth, struct server_auth_config),                 \
+      .options = (rows), .size = sizeof(struct server_auth_config), .mode = GROUP_NONE,                               \
+      .help = "Who may come in: everybody without this block." }
 #define SERVER_NO_MIDDLEWARES OPT_REFUSED("middlewares", "middleware extensions are not served: remove this key")
 
 /* Rows for `struct http_server_config m` inside struct T, in three parts: a server whose requests have no bodies leaves
@@ -110,8 +119,8 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
       .def = (idle_), .min = "0s", .help = "Longest time a kept-alive connection may idle; 0 is 15 minutes." },       \
     { .key = "keep_alives_enabled", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.keep_alives_enabled, bool),         \
       .def = "true", .help = "Keep connections open between requests." },                                             \
-    OPT_REFUSED("dialer", "a listener does not dial: remove this block"), SERVER_NO_TLS, SERVER_NO_AUTH,              \
-    SERVER_NO_MIDDLEWARES
+    OPT_REFUSED("dialer", "a listener does not dial: remove this block"), SERVER_NO_TLS,                              \
+    SERVER_AUTH_ROW(T, m, http_auth_options), SERVER_NO_MIDDLEWARES
 
 #define HTTP_SERVER_ROWS(T, m, endpoint_, read_header_, write_, idle_)                                                \
     HTTP_LISTEN_ROWS(T, m, endpoint_), HTTP_REQUEST_ROWS(T, m),                                                       \
@@ -141,7 +150,7 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
       .help = "Pings, and the age of connections." },                                                                 \
     { .key = "include_metadata", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.include_metadata, bool),               \
       .def = "false", .help = "Keep the call's metadata as client metadata for the pipelines." },                     \
-    SERVER_NO_TLS, SERVER_NO_AUTH, SERVER_NO_MIDDLEWARES
+    SERVER_NO_TLS, SERVER_AUTH_ROW(T, m, grpc_auth_options), SERVER_NO_MIDDLEWARES
 /* clang-format on */
 
 #endif

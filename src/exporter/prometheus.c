@@ -369,6 +369,10 @@ static int start(struct node *node, struct error *err)
         .no_keep_alive = !c->keep_alives_enabled,
     };
 
+    if (c->auth.on) {
+        o.gatekeeper = node->host->find_gatekeeper(node, c->auth.authenticator);
+        o.gate_parameters = &c->auth.request_params;
+    }
     if (scrape_endpoints_add(node->host->scrape_endpoints, &o, &n->source.source, err) != 0)
         return err->code;
     n->serving = true;

@@ -10,6 +10,8 @@
 
 /* The name of an entry that is no header: the client's IP address, without its port. */
 #define METADATA_ADDRESS ":client.address"
+/* Of one that is what the server's authenticator knows of the client ("username"): this, and then that. */
+#define METADATA_AUTH ":auth."
 
 struct metadata_entry {
     struct bytes name; /* lower case */

@@ -34,6 +34,8 @@ enum component_kind {
 struct node;
 struct service_view;
 struct storage;
+struct gatekeeper;
+struct client_authenticator;
 
 /* What the service lends to every node. It has no other way out. */
 struct host {
@@ -52,6 +54,11 @@ struct host {
     /* The storage (pipeline/storage.h) that the extension `id` offers to this exporter; NULL when it is none, which
      * validation has found out before. The extension's, for as long as the exporter lives. */
     const struct storage *(*find_storage)(const struct node *node, const char *id);
+    /* Likewise who may come in (net/message/gate.h), and what a client says of itself (pipeline/authenticator.h); NULL
+     * for an id that is "". From create() on. */
+    struct gatekeeper *(*find_gatekeeper)(const struct node *node, const char *id);
+    struct client_authenticator *(*find_client_authenticator)(const struct node *node, const char *id);
+    struct strings auth_attributes; /* of all nodes of the running graph, wants_auth: receivers put them there */
 };
 
 /* What data of a signal is charged to; of none (SIGNAL_COUNT): the whole. */
@@ -78,6 +85,7 @@ struct node {
     const char *pipeline; /* processors: "metrics/2"; else NULL */
     struct host *host;
     bool wants_client_address; /* set by create(): it reads METADATA_ADDRESS of what comes in */
+    struct strings wants_auth; /* likewise, of who sent it: METADATA_AUTH and an attribute's name, each */
     struct logger log;         /* carries id, kind and signal */
     struct ledger *ledger;     /* processors: the pipeline's. Exporters: their own, which the graph keeps in front; NULL
                                 * when .shared, for there is one for each signal. An ack that comes in always books in it */
@@ -123,8 +131,12 @@ struct component {
     void (*stop)(struct node *node, uint64_t deadline, void (*done)(struct node *));
     /* Between stop() and done(): the deadline is now. NULL: nothing here waits for it. */
     void (*hurry)(struct node *node);
-    void (*destroy)(struct node *node);                        /* may be NULL */
-    const struct storage *(*storage)(const struct node *node); /* extensions that keep queues (pipeline/storage.h) */
+    void (*destroy)(struct node *node); /* may be NULL */
+    /* Extensions: what they are for others. */
+    bool (*provides)(const void *config, enum capability capability); /* NULL: what the calls below are there for */
+    const struct storage *(*storage)(const struct node *node);        /* pipeline/storage.h */
+    struct gatekeeper *(*gatekeeper)(struct node *node);              /* net/message/gate.h */
+    struct client_authenticator *(*client_authenticator)(struct node *node); /* pipeline/authenticator.h */
 };
 
 /* One object that all nodes of one component id share (memory_limiter's checker): *slot starts NULL and lives

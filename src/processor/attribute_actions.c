@@ -4,6 +4,7 @@
  * or attribute is not there does nothing, as in the Go collector; a pattern that does not compile never gets here. */
 #include "processor/attribute_actions.h"
 
+#include "base/vec.h"
 #include "codec/regex.h"
 #include "otlp/any_value_yaml.h"
 #include "processor/attribute_convert.h"
@@ -21,15 +22,17 @@ const struct option action_rows[] = {
     OPT_ANY(struct action_config, value, "The new value: a scalar, a list or a map."),
     OPT_STRING(struct action_config, from_attribute, NULL, "Take the value of this attribute of the same item."),
     OPT_STRING(struct action_config, from_context, NULL,
-               "Take metadata of the client's request, metadata.<key> (the receiver needs include_metadata), or its IP "
-               "address, "
-               "client.address; both only in front of a processor that joins requests."),
+               "Take metadata of the client's request, metadata.<key> (the receiver needs include_metadata), its IP "
+               "address, client.address, or what the receiver's authenticator knows of it, auth.<name> "
+               "(auth.username); all only in front of a processor that joins requests."),
     OPT_ANY(struct action_config, default_value, "The value when the source has none."),
     OPT_STRING(struct action_config, pattern, NULL,
                "extract: its named groups become attributes. delete, hash: names of attributes."),
     OPT_STRING(struct action_config, converted_type, NULL, "convert: int, double or string."),
     OPT_END,
 };
+
+#define AUTH_PREFIX "auth."
 
 enum kind { INSERT, UPDATE, UPSERT, DELETE, HASH, EXTRACT, CONVERT, KINDS };
 
@@ -91,11 +94,8 @@ static void check_source(const struct checking *k)
              "either \"value\", \"from_attribute\", \"from_context\" or \"default_value\" must be specified");
     if (sources > 1)
         fail(k, "", "multiple value sources: write one of \"value\", \"from_attribute\" and \"from_context\"");
-    if (is_given(c->from_context) && strncmp(c->from_context, "auth.", 5) == 0)
-        fail(k, "from_context",
-             "%s is what an authenticator found out, and these are not served: write client.address, or metadata.<key> "
-             "with include_metadata: true in the receiver",
-             c->from_context);
+    if (is_given(c->from_context) && strcmp(c->from_context, AUTH_PREFIX) == 0)
+        fail(k, "from_context", "auth. and the name of what the authenticator knows, for instance auth.username");
     refuse_key(k, "pattern", is_given(c->pattern));
     refuse_key(k, "converted_type", is_given(c->converted_type));
 }
@@ -201,6 +201,7 @@ struct action {
     bool has_value, has_default, from_address;
     struct buf value, fallback; /* contents of AnyValues */
     struct bytes from_attribute, from_context;
+    char *auth; /* what from_context points to, when it is of the authenticator; else NULL */
     struct regex *pattern;
     enum value_type type; /* of convert */
 };
@@ -208,6 +209,7 @@ struct action {
 struct actions {
     size_t n;
     struct buf text; /* scratch */
+    VEC(const char *) wants_auth;
     struct action v[];
 };
 
@@ -233,6 +235,10 @@ static void action_init(struct action *a, const struct action_config *c)
         context = bytes_skip(context, prefix.len);
     a->from_address = context.len > 0 && strcmp(c->from_context, "client.address") == 0;
     a->from_context = a->from_address ? bytes_str(METADATA_ADDRESS) : context;
+    if (context.len > 0 && strncmp(c->from_context, AUTH_PREFIX, strlen(AUTH_PREFIX)) == 0) {
+        a->auth = mem_printf("%s%s", METADATA_AUTH, c->from_context + strlen(AUTH_PREFIX));
+        a->from_context = bytes_str(a->auth);
+    }
     if (is_given(c->pattern)) {
         a->pattern = regex_new(c->pattern, NULL);
         assert(a->pattern != NULL);
@@ -249,8 +255,12 @@ struct actions *actions_new(struct node *node, const struct option_list *actions
     a->n = actions->n;
     for (size_t i = 0; i < a->n; i++)
         action_init(&a->v[i], &c[i]);
-    for (size_t i = 0; i < a->n; i++)
+    for (size_t i = 0; i < a->n; i++) {
         node->wants_client_address |= a->v[i].from_address;
+        if (a->v[i].auth != NULL)
+            *vec_push(&a->wants_auth) = a->v[i].auth;
+    }
+    node->wants_auth = (struct strings){ a->wants_auth.v, a->wants_auth.n };
     return a;
 }
 
@@ -260,9 +270,12 @@ void actions_free(struct actions *a)
         buf_free(&a->v[i].value);
         buf_free(&a->v[i].fallback);
         regex_free(a->v[i].pattern);
+        free(a->v[i].auth);
     }
-    if (a != NULL)
-        buf_free(&a->text);
+    if (a == NULL)
+        return;
+    buf_free(&a->text);
+    vec_free(&a->wants_auth);
     free(a);
 }
 

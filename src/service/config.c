@@ -337,12 +337,25 @@ static void check_uses(struct loader *l)
 
 /* In messages: what it is, and who has it. */
 static const struct {
-    const char *word, *example;
-} capabilities[] = { [CAPABILITY_STORAGE] = { "storage", "a file_storage" } };
+    const char *word, *article, *example;
+} capabilities[] = {
+    [CAPABILITY_STORAGE] = { "storage client", "a storage", "a file_storage" },
+    [CAPABILITY_AUTH_SERVER] = { "server authenticator", "a server authenticator",
+                                 "a basicauth with htpasswd, or a bearertokenauth" },
+    [CAPABILITY_AUTH_CLIENT] = { "client authenticator", "a client authenticator",
+                                 "a basicauth with client_auth, a bearertokenauth, an oauth2client or a "
+                                 "headers_setter" },
+};
 
-static bool provides_capability(const struct component *c, enum capability capability)
+static bool provides_capability(const struct config_component *cc, enum capability capability)
 {
-    return capability == CAPABILITY_STORAGE && c->storage != NULL;
+    const struct component *c = cc->component;
+
+    if (c->provides != NULL)
+        return cc->config == NULL || c->provides(cc->config, capability);
+    return (capability == CAPABILITY_STORAGE && c->storage != NULL) ||
+           (capability == CAPABILITY_AUTH_SERVER && c->gatekeeper != NULL) ||
+           (capability == CAPABILITY_AUTH_CLIENT && c->client_authenticator != NULL);
 }
 
 static void check_extension(struct loader *l, const struct config_component *cc, const struct option *o,
@@ -353,11 +366,11 @@ static void check_extension(struct loader *l, const struct config_component *cc,
 
     if (extension == NULL)
         fault_add(faults_of(l), cc->place, path, false,
-                  "no %s client extension found: %s names \"%s\", which is not in service::extensions",
+                  "no %s extension found: %s names \"%s\", which is not in service::extensions",
                   capabilities[o->capability].word, key, id);
-    else if (extension->component != NULL && !provides_capability(extension->component, o->capability))
-        fault_add(faults_of(l), cc->place, path, false, "requested extension is not a %s extension: \"%s\"; use %s",
-                  capabilities[o->capability].word, id, capabilities[o->capability].example);
+    else if (extension->component != NULL && !provides_capability(extension, o->capability))
+        fault_add(faults_of(l), cc->place, path, false, "requested extension is not %s extension: \"%s\"; use %s",
+                  capabilities[o->capability].article, id, capabilities[o->capability].example);
 }
 
 /* The extensions that these rows name must be started and have what is wanted of them. */
@@ -367,7 +380,7 @@ static void check_extensions(struct loader *l, const struct config_component *cc
     for (const struct option *o = rows; o->kind != OPTION_END; o++) {
         const char *key = path[0] != '\0' ? config_path(l, path, o->key) : o->key, *id;
 
-        if (o->kind == OPTION_GROUP)
+        if (o->kind == OPTION_GROUP && (o->mode == GROUP_PLAIN || *(const bool *)(config + o->offset)))
             check_extensions(l, cc, o->options, key, config + o->offset);
         if (o->kind != OPTION_EXTENSION)
             continue;

@@ -34,12 +34,26 @@ static void show_ledgers(struct graph *g)
         ledger_metrics_add(g->shown, &g->exporter_taps.v[i]->ledger);
 }
 
+static void want_attribute(struct graph *g, const char *name)
+{
+    for (size_t i = 0; i < g->auth_attributes.n; i++)
+        if (strcmp(g->auth_attributes.v[i], name) == 0)
+            return;
+    *vec_push(&g->auth_attributes) = name;
+}
+
 /* What this graph's nodes want of the receivers; what an earlier graph's wanted is over. */
 static void gather_wants(struct graph *g)
 {
     g->host->client_address = false;
-    for (size_t i = 0; i < g->nodes.n; i++)
-        g->host->client_address |= node_of(g->nodes.v[i])->wants_client_address;
+    for (size_t i = 0; i < g->nodes.n; i++) {
+        const struct node *n = node_of(g->nodes.v[i]);
+
+        g->host->client_address |= n->wants_client_address;
+        for (size_t k = 0; k < n->wants_auth.n; k++)
+            want_attribute(g, n->wants_auth.v[k]);
+    }
+    g->host->auth_attributes = (struct strings){ g->auth_attributes.v, g->auth_attributes.n };
 }
 
 int graph_start(struct graph *g, struct error *err)

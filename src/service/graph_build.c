@@ -346,17 +346,39 @@ static void first_fault(void *arg, const struct config_pipeline *p, const char *
         error_set(err, UV_EINVAL, "%s", text);
 }
 
-static const struct storage *find_storage(const struct node *node, const char *id)
+/* NULL: there is none of that name, or it is "". */
+static struct node *find_extension(const struct node *node, const char *id)
 {
     struct graph *g = graph_node_of((struct node *)(uintptr_t)node)->graph;
 
     for (size_t i = 0; i < g->nodes.n; i++) {
         struct node *n = node_of(g->nodes.v[i]);
 
-        if (n->component->storage != NULL && strcmp(n->id, id) == 0)
-            return n->component->storage(n);
+        if (n->component->kind == COMPONENT_EXTENSION && strcmp(n->id, id) == 0)
+            return n;
     }
     return NULL;
+}
+
+static const struct storage *find_storage(const struct node *node, const char *id)
+{
+    struct node *n = find_extension(node, id);
+
+    return n != NULL && n->component->storage != NULL ? n->component->storage(n) : NULL;
+}
+
+static struct gatekeeper *find_gatekeeper(const struct node *node, const char *id)
+{
+    struct node *n = find_extension(node, id);
+
+    return n != NULL && n->component->gatekeeper != NULL ? n->component->gatekeeper(n) : NULL;
+}
+
+static struct client_authenticator *find_client_authenticator(const struct node *node, const char *id)
+{
+    struct node *n = find_extension(node, id);
+
+    return n != NULL && n->component->client_authenticator != NULL ? n->component->client_authenticator(n) : NULL;
 }
 
 int graph_build(struct graph **out, struct host *host, const struct config *config, struct error *err)
@@ -370,6 +392,8 @@ int graph_build(struct graph **out, struct host *host, const struct config *conf
     g = mem_zalloc(sizeof(*g));
     g->host = host;
     host->find_storage = find_storage;
+    host->find_gatekeeper = find_gatekeeper;
+    host->find_client_authenticator = find_client_authenticator;
     g->config = config;
     g->log.sink = host->log;
     link_all(g);
@@ -420,6 +444,7 @@ void graph_free(struct graph *g)
     vec_free(&g->nodes);
     vec_free(&g->order);
     vec_free(&g->shared);
+    vec_free(&g->auth_attributes);
     free(g->pipes);
     free(g->topo);
     free(g);

@@ -59,6 +59,7 @@ struct graph {
     VEC(struct graph_node *) order; /* all, as they stop; they start from the end */
     VEC(struct shared_slot *) shared;
     struct ledger_metrics *shown;
+    VEC(const char *) auth_attributes; /* of clients: what nodes read */
 
     /* Stopping. */
     size_t rank, waiting_for;

@@ -105,7 +105,7 @@ static void answer_plainly(struct http_request *req, const struct gate_refusal *
     http_respond(req, refusal->busy ? 503 : 401, headers, ARRAY_LEN(headers), bytes_of(line, (size_t)n));
 }
 
-static void refuse(struct request *r, bool busy)
+static void refuse_request(struct request *r, bool busy)
 {
     struct gate_question *q = &r->gate->question;
     struct gate_refusal refusal = { busy, q->why, q->challenge };
@@ -117,7 +117,7 @@ static void refuse(struct request *r, bool busy)
         answer_plainly(&r->pub, &refusal);
 }
 
-static void let_in(struct request *r)
+static void admit_request(struct request *r)
 {
     struct gate *gate = r->gate;
 
@@ -132,9 +132,9 @@ static void let_in(struct request *r)
 static void take_verdict(struct request *r, enum gate_verdict v)
 {
     if (v == GATE_OPEN)
-        let_in(r);
+        admit_request(r);
     else
-        refuse(r, v == GATE_BUSY);
+        refuse_request(r, v == GATE_BUSY);
 }
 
 static void on_answered(struct gate_question *q, enum gate_verdict v)
@@ -190,7 +190,7 @@ void gate_hold(struct request *r, struct bytes data)
         return;
     if (!conn_io_may_hold(r->io) || budget->used > budget->limit) {
         r->gate->question.why = "no room in the memory budget for this request; send it again later";
-        refuse(r, true);
+        refuse_request(r, true);
         return;
     }
     buf_put(&r->gate->held, data);

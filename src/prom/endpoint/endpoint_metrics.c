@@ -65,8 +65,13 @@ const struct metric_row *const endpoint_metric_rows[] = {
 void endpoint_counters_init(struct endpoint_counters *c, struct metrics *m, const char *endpoint)
 {
     static const char *const outcomes[] = {
-        [ENDPOINT_OK] = "ok",     [ENDPOINT_ABORTED] = "aborted",     [ENDPOINT_TIMEOUT] = "timeout",
-        [ENDPOINT_BUSY] = "busy", [ENDPOINT_NOT_FOUND] = "not_found", [ENDPOINT_BAD_METHOD] = "bad_method",
+        [ENDPOINT_OK] = "ok",
+        [ENDPOINT_ABORTED] = "aborted",
+        [ENDPOINT_TIMEOUT] = "timeout",
+        [ENDPOINT_BUSY] = "busy",
+        [ENDPOINT_NOT_FOUND] = "not_found",
+        [ENDPOINT_BAD_METHOD] = "bad_method",
+        [ENDPOINT_UNAUTHORIZED] = "unauthorized",
     };
     struct metric_label where[] = { { "endpoint", endpoint }, { "outcome", NULL } };
 

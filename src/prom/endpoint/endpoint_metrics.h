@@ -9,11 +9,12 @@
 /* How a request ended. */
 enum endpoint_outcome {
     ENDPOINT_OK,
-    ENDPOINT_ABORTED,    /* the peer went away */
-    ENDPOINT_TIMEOUT,    /* it took longer than the peer allows, or was not read, perhaps while others waited */
-    ENDPOINT_BUSY,       /* 503: too many at once */
-    ENDPOINT_NOT_FOUND,  /* 404 */
-    ENDPOINT_BAD_METHOD, /* 405 */
+    ENDPOINT_ABORTED,      /* the peer went away */
+    ENDPOINT_TIMEOUT,      /* it took longer than the peer allows, or was not read, perhaps while others waited */
+    ENDPOINT_BUSY,         /* 503: too many at once */
+    ENDPOINT_NOT_FOUND,    /* 404 */
+    ENDPOINT_BAD_METHOD,   /* 405 */
+    ENDPOINT_UNAUTHORIZED, /* 401 */
     ENDPOINT_OUTCOMES
 };
 

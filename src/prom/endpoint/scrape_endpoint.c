@@ -38,7 +38,7 @@ struct scrape_endpoint {
     struct endpoint_run *runs;
     struct removal *removals;
     struct endpoint_counters counters;
-    struct complaint left_out, busy, slow;
+    struct complaint left_out, busy, slow, refused;
     struct turn_task settle;
 };
 
@@ -218,6 +218,24 @@ static void on_request(struct http_service *service, struct http_request *req)
     set_running(e);
 }
 
+/* By the gatekeeper. */
+static void on_refused(struct http_service *service, struct http_request *req, const struct gate_refusal *refusal)
+{
+    struct scrape_endpoint *e = container_of(service, struct scrape_endpoint, service);
+    struct http_header header = gate_refusal_header(refusal);
+    struct buf text = { 0 };
+    struct http_header headers[] = { { BYTES_LIT("content-type"), BYTES_LIT("text/plain; charset=utf-8") }, header };
+
+    metric_add(e->counters.requests[refusal->busy ? ENDPOINT_BUSY : ENDPOINT_UNAUTHORIZED], 1);
+    if (complaint_due(&e->refused, &e->all->loop->clock))
+        log_warn(&e->all->log, "Scrape refused: the scraper is not let in",
+                 F_STR("endpoint", http_server_address(e->server)), F_STR("peer", http_request_peer(req)),
+                 F_STR("error", refusal->why), F_UINT("repeated", complaint_taken(&e->refused)));
+    buf_printf(&text, "%d %s\n", refusal->busy ? 503 : 401, refusal->why);
+    http_respond(req, refusal->busy ? 503 : 401, headers, ARRAY_LEN(headers), buf_bytes(&text));
+    buf_free(&text);
+}
+
 /* The body of a GET means nothing here. */
 static void on_body(struct http_request *req, struct bytes data)
 {
@@ -316,6 +334,11 @@ static int join_endpoint(struct scrape_endpoint *e, const struct http_server_opt
     bool wider = address_is_wildcard(address) && !address_is_wildcard(&e->address);
     int rc;
 
+    if (options->gatekeeper != before.gatekeeper)
+        return error_set(err, UV_EADDRINUSE,
+                         "%s is served by \"%s\" too, and their auth differs: give both the same authenticator, or an "
+                         "address of its own",
+                         options->endpoint, e->sources.v[0]->name);
     if (http_options_join(&joined, options) || wider) {
         joined.endpoint = wider ? options->endpoint : before.endpoint;
         joined.transport = wider ? options->transport : before.transport;
@@ -340,7 +363,14 @@ static int new_endpoint(struct scrape_endpoints *all, const struct http_server_o
     e->all = all;
     e->options = copy_options(options);
     e->options.listeners = all->listeners;
-    e->service = (struct http_service){ on_request, on_body, on_end, on_close, on_writable };
+    e->service = (struct http_service){
+        .on_request = on_request,
+        .on_body = on_body,
+        .on_end = on_end,
+        .on_close = on_close,
+        .on_writable = on_writable,
+        .on_refused = on_refused,
+    };
     e->settle.run = settle_task;
     rc = listen_on(e, err);
     if (rc != 0) {

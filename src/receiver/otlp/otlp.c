@@ -82,8 +82,34 @@ static void on_close(struct http_request *req, bool aborted)
         clock_stop(&call->receiver->node.host->loop->clock, &call->deadline);
 }
 
+/* Browsers ask what they may do before they say who they are. */
+static bool is_public(struct http_service *s, const struct http_request *req)
+{
+    return http_is_preflight(container_of(s, struct otlp_port, service)->receiver, req);
+}
+
+static void on_refused(struct http_service *s, struct http_request *req, const struct gate_refusal *refusal)
+{
+    struct otlp *r = container_of(s, struct otlp_port, service)->receiver;
+    const struct bytes *type = http_request_header(req, "content-type");
+    bool grpc = type != NULL && grpc_content_type(*type);
+
+    receiver_count_rejected(r, grpc ? TRANSPORT_GRPC : TRANSPORT_HTTP,
+                            refusal->busy ? REJECTED_BUSY : REJECTED_STRANGER, req, refusal->why);
+    if (grpc)
+        grpc_answer_fault(req, 200, refusal->busy ? GRPC_UNAVAILABLE : GRPC_UNAUTHENTICATED, refusal->why,
+                          refusal->busy ? 1000 : 0);
+    else
+        http_answer_refused(r, req, refusal);
+}
+
 const struct http_service otlp_service = {
-    .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close
+    .on_request = on_request,
+    .on_body = on_body,
+    .on_end = on_end,
+    .on_close = on_close,
+    .is_public = is_public,
+    .on_refused = on_refused,
 };
 
 /* --- the component --- */
@@ -144,6 +170,14 @@ static void http_options(const struct http_server_config *c, struct http_server_
     };
 }
 
+static void set_gatekeeper(const struct otlp *r, const struct server_auth_config *auth, struct http_server_options *o)
+{
+    if (!auth->on)
+        return;
+    o->gatekeeper = r->node.host->find_gatekeeper(&r->node, auth->authenticator);
+    o->gate_parameters = &auth->request_params;
+}
+
 static int listen_on(struct otlp *r, enum transport t, struct http_server_options *o, const char *msg,
                      struct error *err)
 {
@@ -169,11 +203,13 @@ static int start(struct node *node, struct error *err)
 
     if (c->protocols.grpc.on) {
         grpc_options(&c->protocols.grpc.server, &o);
+        set_gatekeeper(r, &c->protocols.grpc.server.auth, &o);
         if (listen_on(r, TRANSPORT_GRPC, &o, "Starting GRPC server", err) != 0)
             return err->code;
     }
     if (c->protocols.http.on) {
         http_options(&c->protocols.http.server, &o);
+        set_gatekeeper(r, &c->protocols.http.server.auth, &o);
         if (listen_on(r, TRANSPORT_HTTP, &o, "Starting HTTP server", err) != 0)
             return err->code;
     }

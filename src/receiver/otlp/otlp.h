@@ -37,6 +37,8 @@ enum rejection {
     REJECTED_ABORTED,  /* the peer went away in the middle of a body */
     REJECTED_SLOW,     /* its body came too slowly */
     REJECTED_NOTHING,  /* has fields, but none that we know: answered with a success, as OTLP demands */
+    REJECTED_STRANGER, /* its credentials are missing or wrong */
+    REJECTED_BUSY,     /* too many whose passwords have to be looked at: the sender is asked to come again */
     REJECTED_COUNT
 };
 
@@ -278,6 +280,8 @@ const char *otlp_path_doubled(const struct otlp *r, struct bytes path);
 /* --- otlp_http.c --- */
 
 void http_on_request(struct otlp_port *port, struct http_request *req);
+bool http_is_preflight(const struct otlp *r, const struct http_request *req);
+void http_answer_refused(struct otlp *r, struct http_request *req, const struct gate_refusal *refusal);
 void http_answer_ok(struct otlp_call *call, struct bytes message); /* message: protobuf form of the response */
 void http_answer_fault(struct otlp_call *call, int http_status, enum grpc_status code, const char *message,
                        uint64_t retry_after_ms);

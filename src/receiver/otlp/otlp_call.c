@@ -242,6 +242,22 @@ static struct bytes address_of(const char *peer)
     return bytes_of(peer, (size_t)(colon - peer));
 }
 
+/* Of who sent it, what somebody in the graph reads. */
+static uint32_t put_attributes(const struct otlp *r, const struct http_request *req, struct metadata_entry *out)
+{
+    const struct strings *wanted = &r->node.host->auth_attributes;
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < wanted->n; i++) {
+        struct bytes name = bytes_str(wanted->v[i]);
+
+        for (size_t k = 0; k < req->n_attributes; k++)
+            if (bytes_equal(req->attributes[k].name, bytes_skip(name, strlen(METADATA_AUTH))))
+                out[n++] = (struct metadata_entry){ name, req->attributes[k].value };
+    }
+    return n;
+}
+
 struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enum transport transport)
 {
     bool keep = transport == TRANSPORT_GRPC ? r->config->protocols.grpc.server.include_metadata
@@ -250,15 +266,16 @@ struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enu
     struct metadata *m;
     uint32_t n = 0;
 
-    if (!keep && !r->node.host->client_address)
+    if (!keep && !r->node.host->client_address && req->n_attributes == 0)
         return NULL;
-    entries = mem_alloc((req->n_headers + 2) * sizeof(*entries));
+    entries = mem_alloc((req->n_headers + 2 + req->n_attributes) * sizeof(*entries));
     for (size_t i = 0; keep && i < req->n_headers; i++)
         entries[n++] = (struct metadata_entry){ req->headers[i].name, req->headers[i].value };
     if (r->node.host->client_address)
         entries[n++] = (struct metadata_entry){ bytes_str(METADATA_ADDRESS), address_of(http_request_peer(req)) };
     if (keep && req->authority.len > 0 && http_request_header(req, "host") == NULL)
         entries[n++] = (struct metadata_entry){ bytes_str("host"), req->authority };
+    n += put_attributes(r, req, entries + n);
     m = metadata_new(entries, n);
     free(entries);
     return m;

@@ -103,6 +103,12 @@ static void common_headers(struct otlp *r, struct http_request *req)
         header_add(r, "access-control-expose-headers", bytes_str(c->cors.exposed_headers.v[i]));
 }
 
+bool http_is_preflight(const struct otlp *r, const struct http_request *req)
+{
+    return cors_active(&r->config->protocols.http.server.cors) && bytes_is(req->method, "OPTIONS") &&
+           http_request_header(req, "access-control-request-method") != NULL;
+}
+
 /* A preflight is answered 204 whatever it asks; what is allowed is said in headers. False: not a preflight. */
 static bool answer_preflight(struct otlp *r, struct http_request *req)
 {
@@ -112,7 +118,7 @@ static bool answer_preflight(struct otlp *r, struct http_request *req)
     const struct bytes *origin = http_request_header(req, "origin");
     char age[24];
 
-    if (!cors_active(cors) || !bytes_is(req->method, "OPTIONS") || method == NULL)
+    if (!http_is_preflight(r, req))
         return false;
     r->headers.n = 0;
     header_add(r, "vary", bytes_str("Origin, Access-Control-Request-Method, Access-Control-Request-Headers"));
@@ -174,6 +180,7 @@ void http_answer_ok(struct otlp_call *call, struct bytes message)
     buf_free(&text);
 }
 
+/* r->headers has those of its own. */
 static void answer_status(struct otlp *r, struct http_request *req, bool json, int status, enum grpc_status code,
                           const char *message, uint64_t retry_after_ms)
 {
@@ -181,7 +188,6 @@ static void answer_status(struct otlp *r, struct http_request *req, bool json, i
     char seconds[24];
 
     grpc_status_pack(code, bytes_str(message), retry_after_ms, &packed);
-    r->headers.n = 0;
     header_add(r, "content-type", media_type(json));
     if (retry_after_ms > 0 && (status == 429 || status == 503)) {
         snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)((retry_after_ms + 999) / 1000));
@@ -197,6 +203,7 @@ static void answer_status(struct otlp *r, struct http_request *req, bool json, i
 void http_answer_fault(struct otlp_call *call, int http_status, enum grpc_status code, const char *message,
                        uint64_t retry_after_ms)
 {
+    call->receiver->headers.n = 0;
     answer_status(call->receiver, call->req, call->json, http_status, code, message, retry_after_ms);
 }
 
@@ -215,6 +222,19 @@ static bool read_media_type(struct http_request *req, bool *json)
         type.len--;
     *json = type.len == 0 || bytes_equal_nocase(type, bytes_str("application/json"));
     return *json || bytes_equal_nocase(type, bytes_str("application/x-protobuf"));
+}
+
+void http_answer_refused(struct otlp *r, struct http_request *req, const struct gate_refusal *refusal)
+{
+    bool json, known = read_media_type(req, &json);
+
+    r->headers.n = 0;
+    if (refusal->busy) {
+        answer_status(r, req, json || !known, 503, GRPC_UNAVAILABLE, refusal->why, 1000);
+        return;
+    }
+    *vec_push(&r->headers) = gate_refusal_header(refusal);
+    answer_status(r, req, json || !known, 401, GRPC_UNAUTHENTICATED, refusal->why, 0);
 }
 
 /* What to do instead of asking for that path: its remedy, or the paths that there are. */

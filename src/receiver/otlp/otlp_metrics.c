@@ -97,9 +97,17 @@ const struct metric_row *const otlp_receiver_metrics[] = {
 };
 
 static const char *const rejection_names[REJECTED_COUNT] = {
-    [REJECTED_MESSAGE] = "malformed_message", [REJECTED_ENCODING] = "bad_encoding", [REJECTED_TOO_LARGE] = "too_large",
-    [REJECTED_PROTOCOL] = "bad_protocol",     [REJECTED_UNKNOWN] = "unknown_path",  [REJECTED_BUDGET] = "memory_budget",
-    [REJECTED_ABORTED] = "aborted",           [REJECTED_NOTHING] = "nothing_in_it", [REJECTED_SLOW] = "too_slow",
+    [REJECTED_MESSAGE] = "malformed_message",
+    [REJECTED_ENCODING] = "bad_encoding",
+    [REJECTED_TOO_LARGE] = "too_large",
+    [REJECTED_PROTOCOL] = "bad_protocol",
+    [REJECTED_UNKNOWN] = "unknown_path",
+    [REJECTED_BUDGET] = "memory_budget",
+    [REJECTED_ABORTED] = "aborted",
+    [REJECTED_NOTHING] = "nothing_in_it",
+    [REJECTED_SLOW] = "too_slow",
+    [REJECTED_STRANGER] = "unauthenticated",
+    [REJECTED_BUSY] = "authentication_busy",
 };
 
 static const char *const broken_names[BROKEN_COUNT] = { "tls", "protocol", "timeout", "pings", "accept", "crowded" };
