@@ -18,6 +18,7 @@
     X(prometheus_exporter)                                                                                             \
     X(prometheus_remote_write_exporter)                                                                                \
     X(forward_connector)                                                                                               \
+    X(bearertokenauth_extension)                                                                                       \
     X(file_storage_extension)                                                                                          \
     X(health_check_extension)                                                                                          \
     X(zpages_extension)
