@@ -85,7 +85,8 @@ extern const struct option client_tls_options[], client_keepalive_options[], cli
     { .key = "tls", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls, struct client_tls_config),                    \
       .options = client_tls_options, .size = sizeof(struct client_tls_config), .mode = GROUP_PLAIN,                   \
       .help = "TLS to the receiver comes with a later version." },                                                    \
-    CLIENT_AUTH_ROW(T, m),                                                                                            \
+    OPT_REFUSED("auth", "authenticator extensions are not served: write the header yourself, "                        \
+                "headers: {Authorization: \"Bearer ...\"}, or user:password@ in the endpoint"),                       \
     OPT_IGNORED("read_buffer_size", "a connection's buffer has 64 KiB"),                                              \
     OPT_IGNORED("write_buffer_size", "a request is written whole"),                                                   \
     OPT_REFUSED("cookies", "cookies are not kept: remove this key"),                                                  \

@@ -123,7 +123,7 @@ processors:
         ("traces", "  attributes:\n    actions:\n      - {key: a, action: extract, pattern: '(.*)'}", "12:44", "unnamed matcher group"),
         ("traces", "  attributes:\n    actions:\n      - {key: a, action: extract, pattern: 'x'}", "12:44", "no named matcher groups"),
         ("traces", "  attributes:\n    actions:\n      - {key: a, action: convert, converted_type: bool}", "12:51", "write int, double or string"),
-        ("traces", "  attributes:\n    actions:\n      - {key: a, action: insert, from_context: auth.user}", "12:48", "an authenticator"),
+        ("traces", "  attributes:\n    actions:\n      - {key: a, action: insert, from_context: auth.}", "12:48", "for instance auth.username"),
         ("traces", "  attributes:\n    actions: [{key: a, action: delete}]\n    include: {match_type: strict}", "12:14", "at least one of"),
         ("traces", "  attributes:\n    actions: [{key: a, action: delete}]\n    include: {services: [x]}", "12:14", "write strict or regexp"),
         ("traces", "  attributes:\n    actions: [{key: a, action: delete}]\n    include: {match_type: regexp, services: ['[']}", "12:46", "missing ]: ["),
