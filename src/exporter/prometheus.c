@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "config/server_rows.h"
 #include "net/socket/endpoint.h"
+#include "pipeline/authenticator.h"
 #include "pipeline/component.h"
 #include "prom/endpoint/scrape_endpoint.h"
 #include "prom/endpoint/series_source.h"
@@ -369,10 +370,7 @@ static int start(struct node *node, struct error *err)
         .no_keep_alive = !c->keep_alives_enabled,
     };
 
-    if (c->auth.on) {
-        o.gatekeeper = node->host->find_gatekeeper(node, c->auth.authenticator);
-        o.gate_parameters = &c->auth.request_params;
-    }
+    gatekeeper_set(node, &c->auth, &o);
     if (scrape_endpoints_add(node->host->scrape_endpoints, &o, &n->source.source, err) != 0)
         return err->code;
     n->serving = true;

@@ -219,7 +219,8 @@ int page_server_listen(struct page_server *s, struct node *node, struct http_ser
     s->node = node;
     s->headers = headers;
     list_init(&s->open);
-    s->service = (struct http_service){ .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close };
+    s->service =
+        (struct http_service){ .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close };
     options->listeners = host->listeners;
     if (http_server_listen(&s->http, host->loop, options, &s->service, host->budget, &node->log, NULL, err) != 0)
         return err->code;

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/authenticator.h"
 
+#include "pipeline/component.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+
+void gatekeeper_set(const struct node *node, const struct server_auth_config *auth, struct http_server_options *o)
+{
+    if (!auth->on)
+        return;
+    o->gatekeeper = node->host->find_gatekeeper(node, auth->authenticator);
+    o->gate_parameters = &auth->request_params;
+}
 
 /* ---- headers ---- */
 

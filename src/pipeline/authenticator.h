@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Extensions that know who may come in, and extensions that know what to say of ourselves.
  *
- * A server's side is a gatekeeper (net/message/gate.h): a server's options name it, and nothing else is to do.
+ * A server's side is a gatekeeper (net/message/gate.h): a server's options name it, by gatekeeper_set().
  *
  * A client's side writes into the headers of each call before it is made. It may need time for that (a token has to be
  * fetched) or fail, and then the call is made later: a failure of it is one that may pass, unless it says otherwise. */
@@ -11,8 +11,15 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/vec.h"
+#include "config/server_rows.h"
+#include "net/message/server_shared.h"
 #include "net/message/gate.h"
 #include "otlp/metadata.h"
+
+struct node;
+
+/* From start(): what a server's `auth` block says goes into its options. */
+void gatekeeper_set(const struct node *node, const struct server_auth_config *auth, struct http_server_options *o);
 
 /* The headers of one call. Zeroed is empty. Names are in lower case. */
 struct call_headers {

@@ -9,6 +9,8 @@
  * What can go wrong: an address that is taken, and nothing starts. Peers that do not read: extension/page_server.h. */
 #include "extension/health_check/health_check.h"
 
+#include "pipeline/authenticator.h"
+
 #include "base/mem.h"
 #include "config/decode.h"
 #include "net/socket/endpoint.h"
@@ -167,6 +169,7 @@ static int listen_http(struct health_check *h, struct error *err)
     const struct http_server_config *c = second ? &h->config->http.server : &h->config->server;
     struct http_server_options o = page_server_options(c);
 
+    gatekeeper_set(&h->node, &c->auth, &o);
     h->http.on_page = second ? answer_second_form : answer_first_form;
     return page_server_listen(&h->http, &h->node, &o, &c->response_headers, err);
 }

@@ -7,6 +7,8 @@
  * so. */
 #include "extension/health_check/health_check.h"
 
+#include "pipeline/authenticator.h"
+
 #include "base/block.h"
 #include "base/mem.h"
 #include "codec/compress.h"
@@ -238,6 +240,7 @@ int health_rpc_listen(struct health_check *h, struct error *err)
 {
     struct http_server_options o = options_of(&h->config->grpc.server);
 
+    gatekeeper_set(&h->node, &h->config->grpc.server.auth, &o);
     h->grpc.on_page = on_page;
     h->grpc.on_body = on_body;
     h->grpc.on_end = on_end;

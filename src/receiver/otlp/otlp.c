@@ -4,6 +4,7 @@
 #include "receiver/otlp/otlp.h"
 
 #include "net/socket/endpoint.h"
+#include "pipeline/authenticator.h"
 
 #include <stdlib.h>
 
@@ -170,14 +171,6 @@ static void http_options(const struct http_server_config *c, struct http_server_
     };
 }
 
-static void set_gatekeeper(const struct otlp *r, const struct server_auth_config *auth, struct http_server_options *o)
-{
-    if (!auth->on)
-        return;
-    o->gatekeeper = r->node.host->find_gatekeeper(&r->node, auth->authenticator);
-    o->gate_parameters = &auth->request_params;
-}
-
 static int listen_on(struct otlp *r, enum transport t, struct http_server_options *o, const char *msg,
                      struct error *err)
 {
@@ -203,13 +196,13 @@ static int start(struct node *node, struct error *err)
 
     if (c->protocols.grpc.on) {
         grpc_options(&c->protocols.grpc.server, &o);
-        set_gatekeeper(r, &c->protocols.grpc.server.auth, &o);
+        gatekeeper_set(node, &c->protocols.grpc.server.auth, &o);
         if (listen_on(r, TRANSPORT_GRPC, &o, "Starting GRPC server", err) != 0)
             return err->code;
     }
     if (c->protocols.http.on) {
         http_options(&c->protocols.http.server, &o);
-        set_gatekeeper(r, &c->protocols.http.server.auth, &o);
+        gatekeeper_set(node, &c->protocols.http.server.auth, &o);
         if (listen_on(r, TRANSPORT_HTTP, &o, "Starting HTTP server", err) != 0)
             return err->code;
     }
