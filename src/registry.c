@@ -14,6 +14,7 @@
     X(debug_exporter)                                                                                                  \
     X(file_exporter)                                                                                                   \
     X(nop_exporter)                                                                                                    \
+    X(otlp_grpc_exporter)                                                                                              \
     X(otlp_http_exporter)                                                                                              \
     X(prometheus_exporter)                                                                                             \
     X(prometheus_remote_write_exporter)                                                                                \

@@ -14,8 +14,7 @@
 #define SAMPLE "probabilistic_sampler decides by the trace id"
 #define METRICS "let Prometheus compute it: recording rules, relabelling"
 #define SPANMETRICS "the SDKs measure requests themselves, for instance http.server.request.duration"
-#define OTLP "otelcd sends OTLP over HTTP: write otlp_http, whose endpoint is the receiver's http://host:4318"
-#define DELIVERS "otelcd delivers to otlp_http, prometheus, prometheus_remote_write, file and debug"
+#define DELIVERS "otelcd delivers to otlp_grpc, otlp_http, prometheus, prometheus_remote_write, file and debug"
 #define NO_NEED "remove it; the metrics of otelcd itself say what it does"
 
 /* Set by hand. */
@@ -86,11 +85,13 @@ static const struct foreign table[] = {
     { COMPONENT_PROCESSOR, true,
       "k8stagger",
       "put the pod's fields into OTEL_RESOURCE_ATTRIBUTES of the services (downward API)" },
-    { COMPONENT_EXPORTER, false, "loadbalancing otelarrow otlp otlpgrpc", OTLP },
+    { COMPONENT_EXPORTER, false,
+      "loadbalancing otelarrow",
+      "write otlp_grpc: it balances over all addresses that the endpoint's name has" },
     { COMPONENT_EXPORTER, true, "loki", "Loki takes OTLP: write otlp_http with endpoint: http://loki:3100/otlp" },
     { COMPONENT_EXPORTER, true,
       "jaeger jaegerthrifthttp jaegerthrift",
-      "Jaeger takes OTLP: write otlp_http with endpoint: http://jaeger:4318" },
+      "Jaeger takes OTLP: write otlp_grpc with endpoint: jaeger:4317" },
     { COMPONENT_EXPORTER, true,
       "dynatrace elastic f5cloud humio instana opencensus parquet sapm skywalking stackdriver",
       DELIVERS },

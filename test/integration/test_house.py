@@ -14,6 +14,7 @@ import pytest
 from configs import NOP
 from harness import otlp
 from harness.limits import OTELCD, PATIENCE, ROOT, SANITIZED, tool
+from harness.otlp_peer import GrpcPeer, HttpPeer
 from harness.remote_write import Receiver
 
 EXAMPLES = sorted(p.name for p in (ROOT / "config").glob("*.yaml"))
@@ -39,12 +40,18 @@ def test_each_example_is_valid(name):
 
 @pytest.mark.parametrize("name", [n for n in EXAMPLES if n != "debug.yaml"])
 def test_each_example_starts_and_takes_data(otelcd, name, tmp_path):
-    receiver = Receiver()
-    env = {"OTELCD_QUEUE": str(tmp_path / "queue"), "REMOTE_WRITE_URL": receiver.url}
+    receiver, gateway, backend = Receiver(), GrpcPeer(), HttpPeer()
+    env = {
+        "OTELCD_QUEUE": str(tmp_path / "queue"),
+        "REMOTE_WRITE_URL": receiver.url,
+        "OTELCD_GATEWAY": gateway.endpoint,
+        "OTELCD_BACKEND": backend.endpoint,
+    }
     d = otelcd(free_ports((ROOT / "config" / name).read_text()), env=env)
     d.export(otlp.sample("metrics"))
     d.wait_metrics(lambda m: m.sum("otelcd_pipeline_delivered_items") == 1 and m.sum("otelcd_exporter_held_items") == 0)
-    receiver.close()
+    for peer in (receiver, gateway, backend):
+        peer.close()
 
 
 def test_kill_9_loses_nothing_that_was_acknowledged_with_the_shipped_remote_write_file(otelcd, tmp_path):

@@ -31,7 +31,7 @@ service:
     logs: {{receivers: [otlp], exporters: [{exporter}]}}
     profiles: {{receivers: [otlp], exporters: [{exporter}]}}
 """
-EXPORTERS = ["otlp_http"]
+EXPORTERS = ["otlp_http", "otlp_grpc"]
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 RETRY_SOON = {"initial_interval": "10ms", "max_interval": "20ms"}
 
@@ -421,7 +421,7 @@ def test_a_peer_that_comes_back_gets_all_that_waited(peer, started):
     p = peer()
     d = started(p, allow=["."])
     d.export(otlp.logs(1))
-    p.wait_items(1)
+    settled(d)
     port = p.port
     p.close()
     for _ in range(20):

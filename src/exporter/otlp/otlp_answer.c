@@ -132,7 +132,7 @@ static bool plain_body(const struct http_response *a, struct block **block, stru
     size_t len;
 
     *body = a->body;
-    if (a->body.len >= OTLP_ANSWER_MAX)
+    if (a->cut || a->body.len >= OTLP_ANSWER_MAX)
         return false;
     if (coding == NULL || a->body.len == 0 || coding_by_name(*coding) == CODING_IDENTITY)
         return true;
@@ -331,7 +331,7 @@ static bool grpc_message(const struct http_response *a, struct block **block, st
     *message = (struct bytes){ 0 };
     if (a->body.len == 0)
         return true;
-    if (a->body.len < GRPC_PREFIX_LEN || a->body.len >= OTLP_ANSWER_MAX ||
+    if (a->cut || a->body.len < GRPC_PREFIX_LEN || a->body.len >= OTLP_ANSWER_MAX ||
         grpc_prefix_len(a->body.data) != a->body.len - GRPC_PREFIX_LEN)
         return false;
     *message = bytes_skip(a->body, GRPC_PREFIX_LEN);
@@ -436,9 +436,32 @@ static void read_grpc(struct otlp_answer *out, const struct otlp_question *q, co
 
 /* ---- no answer ---- */
 
-static void read_silence(struct otlp_answer *out, const struct http_response *a)
+/* The peer speaks something else: most often it is the port of the other protocol. */
+static const char *advice_for_spoken(const struct otlp_question *q, enum http_spoken spoken)
+{
+    switch (spoken) {
+    case HTTP_SPOKEN_HTTP1:
+        return "this is a port of HTTP/1.1, and otlp_grpc needs one of gRPC: write the other port (4317) into "
+               "`endpoint`, or use otlp_http";
+    case HTTP_SPOKEN_HTTP2:
+        return "this is a port of gRPC, and otlp_http needs one of HTTP: write the other port (4318) into `endpoint`, "
+               "or "
+               "use otlp_grpc";
+    case HTTP_SPOKEN_TLS:
+        return q->grpc ? "this port wants TLS: remove tls::insecure, or write https:// before `endpoint`"
+                       : "this port wants TLS: write https:// in `endpoint`";
+    default:
+        return "what answers there is no receiver of OTLP: look at the port in `endpoint`";
+    }
+}
+
+static void read_silence(struct otlp_answer *out, const struct otlp_question *q, const struct http_response *a)
 {
     set_fate(out, OTLP_RETRY, a->failure == HTTP_TIMED_OUT ? "timeout" : "unreachable");
+    if (a->failure == HTTP_WRONG_PROTOCOL) {
+        set_fate(out, OTLP_RETRY, "wrong_protocol");
+        out->advice = advice_for_spoken(q, a->spoken);
+    }
     snprintf(out->text, sizeof(out->text), "%s", a->why);
 }
 
@@ -446,7 +469,7 @@ void otlp_answer_read(struct otlp_answer *out, const struct otlp_question *q, co
 {
     *out = (struct otlp_answer){ .fate = OTLP_TAKEN };
     if (a->failure != HTTP_ANSWERED)
-        read_silence(out, a);
+        read_silence(out, q, a);
     else if (q->grpc)
         read_grpc(out, q, a);
     else

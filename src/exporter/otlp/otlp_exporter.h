@@ -28,7 +28,6 @@
 struct otlp_settings {
     bool grpc;
     bool json;
-    bool wait_for_ready;
     enum coding coding;
     int level;        /* of the coding; 0 = its own */
     uint64_t timeout; /* ns, of an attempt; 0 = none */

@@ -196,6 +196,7 @@ static void send_request(struct otlp_request *r)
     set_parts(r);
     r->call = (struct http_call){
         .method = "POST",
+        .path = n->settings.grpc ? signal_table[n->node.signal].grpc_path : NULL,
         .headers = n->headers.v,
         .n_headers = n->headers.n,
         .parts = r->parts.v,

@@ -67,7 +67,8 @@ static const struct {
       "node_exporter and let Prometheus scrape it\n"
       "2:20: exporters::loki: \"loki\" is an exporter that the Go collector once had; Loki takes OTLP: write "
       "otlp_http with endpoint: http://loki:3100/otlp\n"
-      "2:28: exporters::dbg: unknown type: \"dbg\" for id: \"dbg\" (valid values: [debug file nop otlp_http prometheus "
+      "2:28: exporters::dbg: unknown type: \"dbg\" for id: \"dbg\" (valid values: [debug file nop otlp_grpc otlp_http "
+      "prometheus "
       "prometheus_remote_write]); did you mean \"debug\"?" },
     { "receivers: [nop]\n" EXPORTERS PIPELINES,
       "1:12: receivers: expected a map of components, got a list; write each as a key, name: without a dash" },

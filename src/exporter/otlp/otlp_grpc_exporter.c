@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The otlp_grpc exporter: OTLP over gRPC. A request is a call over HTTP/2 whose body is one message with its prefix. */
+#include "exporter/otlp/otlp_exporter.h"
+
+#include "config/client_rows.h"
+
+#define KEEPALIVE_LEAST (10 * NS_PER_S) /* gRPC's own: peers end connections that ask more often */
+
+struct otlp_grpc_exporter_config {
+    struct grpc_client_config client;
+    duration timeout;
+    uint64_t max_request_bytes;
+    struct sending_queue_config sending_queue;
+    struct retry_config retry_on_failure;
+    bool retry_forever; /* by finish(): what is on disk is not given up for its age, unless the user says so */
+};
+
+/* clang-format off */
+#define T struct otlp_grpc_exporter_config
+static const struct option options[] = {
+    GRPC_CLIENT_ROWS(T, client,
+                     "Receiver, as host:port; also dns:///host:port, passthrough:///host:port, unix:///path/of.sock. "
+                     "http:// in front changes nothing, https:// asks for TLS.",
+                     "gzip", "gzip, zstd, snappy or none."),
+    OPT_DURATION(T, timeout, "5s", "0s", NULL, "Longest time for one attempt, to the end of the answer; 0s is no limit."),
+    OTLP_EXPORTER_ROWS(T),
+    OPT_END,
+};
+#undef T
+/* clang-format on */
+
+static bool is_pick_first(const struct grpc_client_config *c)
+{
+    return strcmp(c->balancer_name, "pick_first") == 0;
+}
+
+/* ---- what the configuration may say ---- */
+
+static void finish(void *config, struct check *ck)
+{
+    struct otlp_grpc_exporter_config *c = config;
+
+    sending_queue_finish(&c->sending_queue, ck);
+    c->retry_forever = otlp_exporter_retries_forever(&c->sending_queue, ck);
+}
+
+static void check_endpoint(const struct grpc_client_config *c, struct check *ck)
+{
+    struct error err = { 0 };
+    struct otlp_target target;
+
+    if (otlp_target_grpc(&target, c->endpoint, &err) != 0)
+        check_fail(ck, "endpoint", "%s", err.text);
+    else if (target.secure || !c->tls.insecure)
+        check_fail(ck, target.secure ? "endpoint" : "tls",
+                   "TLS to the receiver comes with a later version: write tls: {insecure: true}, or let a TLS proxy "
+                   "stand between");
+    otlp_target_free(&target);
+}
+
+static void check(const void *config, struct check *ck)
+{
+    static const char *const reserved[] = { "content-type",         "te",
+                                            "grpc-timeout",         "grpc-encoding",
+                                            "grpc-accept-encoding", "content-length",
+                                            "transfer-encoding",    "connection",
+                                            "user-agent",           NULL };
+    const struct otlp_grpc_exporter_config *c = config;
+    struct error err = { 0 };
+
+    check_endpoint(&c->client, ck);
+    if (otlp_exporter_coding(c->client.compression, true, &err) == CODING_UNKNOWN)
+        check_fail(ck, "compression", "%s", err.text);
+    if (!is_pick_first(&c->client) && strcmp(c->client.balancer_name, "round_robin") != 0)
+        check_fail(ck, "balancer_name", "invalid balancer_name: %s: write round_robin or pick_first",
+                   c->client.balancer_name);
+    client_headers_check(&c->client.headers, reserved, "headers", ck);
+    sending_queue_check(&c->sending_queue, ck);
+    retry_check(&c->retry_on_failure, "retry_on_failure", ck);
+}
+
+/* ---- life ---- */
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct otlp_exporter *n = otlp_exporter_of(node);
+    const struct otlp_grpc_exporter_config *c = config;
+    struct otlp_settings s = {
+        .grpc = true,
+        .coding = otlp_exporter_coding(c->client.compression, true, NULL),
+        .timeout = (uint64_t)c->timeout.ns,
+        .max_request_bytes = c->max_request_bytes,
+        .headers = &c->client.headers,
+        .queue = &c->sending_queue,
+        .retry = &c->retry_on_failure,
+        .retry_forever = c->retry_forever,
+    };
+
+    n->config = config;
+    if (otlp_target_grpc(&n->target, c->client.endpoint, err) != 0)
+        return UV_EINVAL;
+    otlp_exporter_create(n, &s);
+    return 0;
+}
+
+static void set_keepalive(struct http_client_options *o, const struct client_keepalive_config *k)
+{
+    if (!k->on)
+        return;
+    o->keepalive_time = (uint64_t)k->time.ns > KEEPALIVE_LEAST ? (uint64_t)k->time.ns : KEEPALIVE_LEAST;
+    o->keepalive_timeout = (uint64_t)k->timeout.ns;
+    o->keepalive_permit_without_stream = k->permit_without_stream;
+}
+
+static int start(struct node *node, struct error *err)
+{
+    struct otlp_exporter *n = otlp_exporter_of(node);
+    const struct grpc_client_config *k = &((const struct otlp_grpc_exporter_config *)n->config)->client;
+    char *own = otlp_exporter_user_agent(node);
+    struct http_client_options o = {
+        .url = n->target.url,
+        .version = HTTP_VERSION_2,
+        .target = n->target.dial,
+        .authority = k->authority[0] != '\0' ? k->authority : NULL,
+        .user_agent = k->user_agent[0] != '\0' ? k->user_agent : own,
+        .round_robin = !is_pick_first(k),
+        .wait_for_ready = k->wait_for_ready,
+        .budget = node->host->budget,
+    };
+
+    set_keepalive(&o, &k->keepalive);
+    n->client = http_client_new(node->host->loop, &o, err);
+    free(own);
+    return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
+}
+
+static bool keeps(const void *config)
+{
+    return sending_queue_keeps(&((const struct otlp_grpc_exporter_config *)config)->sending_queue);
+}
+
+static const char *const aliases[] = { "otlp", NULL };
+
+extern const struct component otlp_grpc_exporter;
+const struct component otlp_grpc_exporter = {
+    .type = "otlp_grpc",
+    .aliases = aliases,
+    .kind = COMPONENT_EXPORTER,
+    .signals = SIGNAL_ALL,
+    .stability = "stable",
+    .summary = "Sends OTLP over gRPC.",
+    .safe = OTLP_EXPORTER_SAFE,
+    .config_size = sizeof(struct otlp_grpc_exporter_config),
+    .options = options,
+    .metrics = otlp_exporter_metric_rows,
+    .node_size = sizeof(struct otlp_exporter),
+    .finish = finish,
+    .check = check,
+    .create = create,
+    .keeps = keeps,
+    .start = start,
+    .stop = otlp_exporter_stop,
+    .hurry = otlp_exporter_hurry,
+    .destroy = otlp_exporter_destroy,
+};
