@@ -215,7 +215,7 @@ def test_the_health_service_answers_check_and_list(daemon):
 def test_who_watches_the_health_is_told_of_the_stop(daemon):
     watch = daemon.channel(daemon.grpc_address()).unary_stream("/grpc.health.v1.Health/Watch")(b"")
     assert next(watch) == b"\x08\1"
-    daemon.process.terminate()
+    daemon.terminate()
     assert next(watch) == b"\x08\2"
     with pytest.raises(grpc.RpcError) as end:
         next(watch)

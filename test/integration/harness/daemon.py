@@ -39,6 +39,7 @@ class Daemon:
         self.output = []  # of stderr: a dict for a JSON line, the text for any other
         self.changed = threading.Condition()
         self.ended = False
+        self.ending = False  # it was told to
         self.open = []  # connections to close
         self.expected = []  # patterns that expect_warning added
         command = [*under, OTELCD]
@@ -242,6 +243,7 @@ class Daemon:
         return self.wait_end()
 
     def terminate(self, sig=signal.SIGTERM):
+        self.ending = self.ending or sig in (signal.SIGTERM, signal.SIGINT)
         self.process.send_signal(sig)
 
     def wait_end(self, timeout=PATIENCE):
@@ -282,7 +284,7 @@ def check_log(daemon, expect=(), allow=()):
 def check_stopped(daemon, expect=(), allow=(), durable=False):
     """Ends a daemon that should be well, and holds it to its promises. durable: a queue on disk may still hold items."""
     before = None
-    if daemon.process.poll() is None and not daemon.records("^Starting shutdown"):
+    if daemon.process.poll() is None and not daemon.ending and not daemon.records("^Starting shutdown"):
         before = daemon.ledgers()
         check_sums(before, "/metrics", daemon.log())
         daemon.close_clients()  # a gRPC client that idles would not answer the PING, and hold up the end for 5 s
