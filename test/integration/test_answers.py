@@ -117,8 +117,9 @@ def test_remote_write_answers_what_its_receiver_has_said(otelcd, tmp_path, answe
     says, heard, told, waiting, queued = ANSWERS[answer]
     released = threading.Event()
     r = Receiver(says or time_out(released))
+    timeout = "300ms" if says is None else f"{PATIENCE}s"  # the receiver may be slow to its first request
     exporter = (
-        f"prometheus_remote_write: {{endpoint: '{r.url}', timeout: 300ms, target_info: {{enabled: false}}, "
+        f"prometheus_remote_write: {{endpoint: '{r.url}', timeout: {timeout}, target_info: {{enabled: false}}, "
         f"{RW_QUEUES[queue].replace('FOLDER', str(tmp_path))}}}"
     )
     d = otelcd(CONFIG.format(folder=tmp_path, exporter=exporter, name="prometheus_remote_write"), allow=["."])
