@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Chunks in a list, the newest in front: an allocation is taken off the newest, or begins one of its own size. What is
+ * left in the chunk before is not looked at again. arena_reset() keeps the newest for the next use, so a scratch arena
+ * soon allocates nothing. */
 #include "base/arena.h"
 
 #include "base/mem.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A block is one allocation, head and bytes, whose charge goes with it until the last reference. block_new() and
+ * block_grow() without force may be refused by the budget or the system, and then nothing has changed; whoever cannot
+ * be refused forces, and the budget is overdrawn instead. */
 #include "base/block.h"
 
 #include "base/mem.h"

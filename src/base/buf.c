@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* buf_reserve() is where memory grows, by doubling; all others write behind `len` once it has made room. */
 #include "base/buf.h"
 
 #include "base/mem.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Comparing, hashing and copying. The hash's seed is drawn before main(), so that threads only read it. */
 #include "base/bytes.h"
 
 #include "base/mem.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* decimal_shortest() tries what is cheap first: integers as they are, then few digits and a division that proves them.
+ * What is left goes through Schubfach, whose table of powers is computed once, by whichever thread comes first, from
+ * powers of five in long integers (the big_ functions). */
 #include "base/decimal.h"
 
 #include <assert.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* As `mkdir -p`: each parent is tried whether or not it is there, and what went wrong on the way shows in the last one.
+ */
 #include "base/directory.h"
 
 #include "base/mem.h"

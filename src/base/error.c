@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A text that is too long is cut, never lost: error_wrap() puts its words in front of as much of the old text as has
+ * room. */
 #include "base/error.h"
 
 #include <stdarg.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* job_start() puts the job into its pool's queue and wakes a thread, or makes one while there are few. The thread takes
+ * the job, works, puts it among the finished and wakes the loop, where on_finished() hands each back by done() or, when
+ * it was abandoned meanwhile, by drop().
+ *
+ * What can go wrong: no thread can be made: then the loop's own does the work. Work that never ends, at a disk that is
+ * gone: the others of its pool go on with the threads that are left, and jobs_close() does not wait for it. */
 #include "base/job.h"
 
 #include "base/loop.h"
@@ -7,13 +13,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-
-/* job_start() puts the job into its pool's queue and wakes a thread, or makes one while there are few. The thread takes
- * the job, works, puts it among the finished and wakes the loop, where on_finished() hands each back by done() or, when
- * it was abandoned meanwhile, by drop().
- *
- * What can go wrong: no thread can be made: then the loop's own does the work. Work that never ends, at a disk that is
- * gone: the others of its pool go on with the threads that are left, and jobs_close() does not wait for it. */
 
 #define CPU_THREADS 4  /* more would take the processors from the loop */
 #define DISK_THREADS 8 /* most of them only wait, and some perhaps for ever */

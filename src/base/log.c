@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* log_write() asks level and sampler, makes the line in the sink's buffer, as JSON or for a console, and puts it out to
+ * the sink and those that hang on it. What strangers wrote is escaped on the way (log_quote, log_put_visible).
+ *
+ * No reader holds us up: put_out() writes only what poll() says the descriptor takes. The rest waits in a backlog,
+ * which log_flush() writes later; beyond LOG_BACKLOG_MAX whole lines are lost, counted, and told of when the reader is
+ * back. An end that is gone counts as written: it is nobody's to tell. */
 #include "base/log.h"
 
 #include "base/log_recent.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A ring that is written over; what is too long for its line is cut, and says so. */
 #include "base/log_recent.h"
 
 #include "base/mem.h"

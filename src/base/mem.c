@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Each asks for at least one byte, so that NULL always means that there is no memory, and then the process ends. */
 #include "base/mem.h"
 
 #include <stdarg.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Families stand sorted by name and are found by halving; the instruments of one are few, and compared one by one. That
+ * is paid when an instrument is had, not when something is counted. Two rows of one name are a mistake of ours:
+ * asserted. */
 #include "base/metrics.h"
 
 #include "base/mem.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* process_memory_total() reads which cgroup we are in, takes the smallest limit from there up to the root, of version 2
+ * or of version 1's memory controller, and the machine's memory when that is less. A file that is missing or says
+ * nothing sensible means no limit. */
 #include "base/process.h"
 
 #include <fcntl.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A counter that steps by a large odd number, and a mix of its bits. The seed is the kernel's, or time and process
+ * where the kernel has none to give yet. */
 #include "base/random.h"
 
 #include <sys/random.h>

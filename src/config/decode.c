@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* decode_struct() fills in all defaults and then walks the map: each key finds its row, the row's kind says how the
+ * value is read, groups and lists of groups descend. encode_struct() is the way back, with secrets hidden unless they
+ * are asked for.
+ *
+ * What can go wrong is reported where it stands and leaves the default in the field: a key that no row has (the nearest
+ * one is named), a value of another type (with what was most likely meant), one out of bounds, one of the Go
+ * collector's that is refused here by name. */
 #include "config/decode.h"
 
 #include <assert.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Faults gather in a list. Of several errors at one place and path only the first is kept, for the others most likely
+ * follow from it; beyond MOST_FAULTS they are only counted. faults_settle() brings warnings of unset variables together
+ * with the errors that they caused. nearest_of() finds what was meant by edit distance. */
 #include "config/fault.h"
 
 #include "config/option.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The tables behind the macros of server_rows.h; nothing else. */
 #include "config/server_rows.h"
 
 const char *const server_transports[] = { "tcp", "tcp4", "tcp6", "unix", NULL };

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* libyaml's events become nodes: read_node() asks what an event begins and reads it to its end, lists and maps by
+ * calling itself. Anchors are kept by name and aliases copied; what `<<` merges goes in when its map is complete,
+ * behind the map's own keys.
+ *
+ * Two kinds of faults: add_fault() for what can be passed over (a key twice, an alias of nothing), so that one run
+ * finds as much as it can; fail_at() for what cannot (libyaml's own, which get a hint where we know one, and the bounds
+ * on nodes, depth, keys and bytes), after which nothing more is read and there is no tree. */
 #include "config/yaml.h"
 
 #include <errno.h>

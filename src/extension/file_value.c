@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* file_value_open() takes what is written, or the content of a watched file, and from then on each new content that can
+ * be the value. One that cannot (empty, several lines, control characters), or a file that cannot be read any more, is
+ * told, and the old value stays. What was secret is wiped before its memory goes. */
 #include "extension/file_value.h"
 
 #include "base/mem.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Headers are a list over an arena that is emptied for each call. Asking clears the last answer; `by` says that one is
+ * still owed, so that it can be taken back, and is cleared before done() is called, which may ask again. */
 #include "pipeline/authenticator.h"
 
 #include "pipeline/component.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* item_count_begin() and _end() around a processor's work read the clock only at level detailed, where its time shows.
+ */
 #include "pipeline/item_count.h"
 
 #include "base/mem.h"

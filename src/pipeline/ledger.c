@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Each function moves items from one column to another and asserts that they were there; reasons are added when they
+ * first come and stay. */
 #include "pipeline/ledger.h"
 
 #include "base/mem.h"

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* collect() runs before each scrape and gives every metric what its ledger's column has grown since the last time; a
+ * reason's metric is made when the reason first shows.
+ *
+ * Ledgers come and go with a reload, metrics stay. So a ledger adds its growth instead of setting the number, and one
+ * whose items are on disk takes back at its end what its successor will count again (withdraw_ledger). */
 #include "pipeline/ledger_metrics.h"
 
 #include "base/mem.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The first try starts the times; each further one waits longer by the multiplier up to the largest interval, scattered
+ * by the factor, and at least as long as the peer asked for. It ends when the next wait would pass max_elapsed_time. */
 #include "queue/retry.h"
 
 #include "base/clock.h"

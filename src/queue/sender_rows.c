@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Checks in the words of the Go collector, and sending_queue_new(), which makes of the options what the sender takes. A
+ * queue on disk has a directory of its own below the storage's, called after exporter and signal; what cannot stand in
+ * a file's name is written as its number. */
 #include "queue/sender_rows.h"
 
 #include "base/buf.h"

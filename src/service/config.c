@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* config_load() reads and merges the sources, loads each section, component by component (id, type, options, the
+ * component's own checks), then the service and its pipelines, and at last what concerns several of them: references,
+ * extensions, the wiring, addresses and files that two would claim.
+ *
+ * A fault never ends the run; later steps are left out only where they would report consequences of what is told
+ * already (l->torn, l->unknown, l->misspelt). Components of a type that is not known stay in the list, so that
+ * references to them are no second fault. */
 #include "service/config_inside.h"
 
 #include "service/foreign.h"

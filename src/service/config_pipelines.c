@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* config_load_service() decodes the section by its rows and then turns lists of names into lists of components:
+ * extensions, and of each pipeline its receivers, processors and exporters. A connector counts as either end.
+ *
+ * A name that is configured nowhere is told with what was most likely meant (not_configured), but not when its section
+ * or the component itself has a fault already: that is the cause, and is told there. */
 #include "service/config_inside.h"
 
 #include <string.h>

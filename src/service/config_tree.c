@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* print-config's tree: every component and the service with all their options, as decoding understood them, written so
+ * that reading it again gives the same configuration. Only for a configuration without errors. */
 #include "service/config_inside.h"
 
 #include <assert.h>

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* confine() drops capabilities, forbids new privileges, asks the kernel which Landlock it has, makes a ruleset that
+ * knows writing and executing, adds the places that the configuration writes to (config->writes) and puts it on.
+ *
+ * What can go wrong: a kernel without Landlock, or a container that forbids it: then only the rest is given up, and the
+ * log says so. A place that is not there yet: what may be written is then its nearest directory that is, for it has to
+ * be made. A place that is removed and made again is another one to the kernel; a reload finds that and is refused. A
+ * file that is no regular one (a terminal, a FIFO) is named itself, since nobody makes it anew. */
 #include "service/confine.h"
 
 #include "base/buf.h"
@@ -15,14 +22,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* confine() drops capabilities, forbids new privileges, asks the kernel which Landlock it has, makes a ruleset that
- * knows writing and executing, adds the places that the configuration writes to (config->writes) and puts it on.
- *
- * What can go wrong: a kernel without Landlock, or a container that forbids it: then only the rest is given up, and the
- * log says so. A place that is not there yet: what may be written is then its nearest directory that is, for it has to
- * be made. A place that is removed and made again is another one to the kernel; a reload finds that and is refused. A
- * file that is no regular one (a terminal, a FIFO) is named itself, since nobody makes it anew. */
 
 /* As in <linux/landlock.h>, which Debian 12 has in an older version. */
 #define FS_EXECUTE (1ull << 0)

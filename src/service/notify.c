@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Each state is one datagram that is sent and not waited for. The watchdog's timer is of the loop's clock, so that it
+ * is fed only while the loop turns. */
 #include "service/notify.h"
 
 #include "base/mem.h"

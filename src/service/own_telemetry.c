@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* own_telemetry_log() opens all outputs before it changes anything, so that a reload that fails leaves the log as it
+ * was; then it makes the fields that every line has and turns the sink over. own_telemetry_serve() adds a source of our
+ * own metrics to the scrape endpoint of each reader, and own_telemetry_stop() takes them out again and waits for all.
+ */
 #include "service/own_telemetry.h"
 
 #include "base/mem.h"

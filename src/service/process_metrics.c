@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The rows, in the order of the instruments in process_metrics_init(), and what is read before each collection. */
 #include "service/process_metrics.h"
 
 #include "base/mem.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The rows decode the section; service_config_finish() then does what no row can say: readers in their old and new
+ * spelling become one list of scrapes, the resource's two forms one map of changes, and what has no effect here is
+ * warned about and set to what it is in truth. */
 #include "service/service_config.h"
 
 #include "base/mem.h"

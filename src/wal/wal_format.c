@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Heads and records are written and read field by field; a record is sealed with a checksum over all but the checksum
+ * itself. wal_record_peek() believes only what can be true of a head, wal_record_intact() then the whole.
+ *
+ * What is settled is a floor, below which all is, and sorted ranges above it that join as they meet. A state writes
+ * RANGES_MAX of them at most; records of those left out come again after a crash. */
 #include "wal/wal_format.h"
 
 #include "codec/crc32c.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The calls of the system, with -errno for what failed; reads and writes are tried again when a signal broke them. What
+ * is opened must be a regular file: a link, a FIFO or a device of that name is UV_EFTYPE, and does not block. */
 #include "wal/wal_io.h"
 
 #include <dirent.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* gRPC's target gets a host where only a port is written and is read as gRPC reads targets; HTTP's URL is the signal's
+ * own, or the base and the signal's path behind it. What cannot be read is refused with what to write. */
 #include "exporter/otlp/otlp_target.h"
 
 #include "base/mem.h"

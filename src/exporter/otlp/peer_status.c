@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Messages are walked field by field, details into the one kind that says something. Whatever is cut short or of
+ * another shape is no Status, or no answer: the caller then knows the code alone. A time to wait that makes no sense is
+ * none. */
 #include "exporter/otlp/peer_status.h"
 
 #include "base/log.h"

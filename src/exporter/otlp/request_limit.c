@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A refusal lowers the limit to what the peer named, or to half of what it refused, and from the second one on doubles
+ * the wait before the next step up. Requests near the limit that are taken raise it by an eighth, one step a wait. */
 #include "exporter/otlp/request_limit.h"
 
 #include "base/clock.h"

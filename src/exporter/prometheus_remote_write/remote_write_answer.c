@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* answer_meaning() decides by the status, and where that leaves it open by words of the text, in the order of the
+ * table: the first that is found names the reason. What nobody knows is bisected when the request is to blame, and
+ * tried again when the receiver is. */
 #include "exporter/prometheus_remote_write/remote_write_answer.h"
 
 #include "base/mem.h"

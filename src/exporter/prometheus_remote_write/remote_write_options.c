@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The rows, then what they cannot say: combinations that the Go collector refuses, in its words, and what cannot be
+ * reached from here, with what to write instead. */
 #include "exporter/prometheus_remote_write/remote_write.h"
 
 #include "base/mem.h"

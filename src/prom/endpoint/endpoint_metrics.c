@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The rows, and the instruments that an endpoint has of them by its address. */
 #include "prom/endpoint/endpoint_metrics.h"
 
 #include "base/mem.h"

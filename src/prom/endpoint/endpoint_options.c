@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* addresses_meet() compares what two listeners would bind, wildcards included; http_options_join() takes of each option
+ * the larger, for whoever needs more must have it. */
 #include "prom/endpoint/endpoint_options.h"
 
 #include <netinet/in.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A cursor needs no state: target_info is one line rendered at the start, and write_families() collects and writes all
+ * that shows, family by family, each family's series sorted by their labels. The labels of all series (scope, resource)
+ * are worked out once. Of more labels than LABELS_MAX those of scope and resource are left out first. */
 #include "prom/endpoint/own_metrics_source.h"
 
 #include "base/mem.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The cursor holds the family it stands in and the number of the next slot. A slice writes series until it is full or
+ * has looked at SLOTS slots, and then the cursor moves on: next_family() lets go of one family and holds the next.
+ * Labels of a series are its own merged with those of its scope, which are taken apart when the scope changes.
+ *
+ * A series that has expired, or a family whose name is taken, is passed over. What changes between two slices does no
+ * harm: a held family stays, and slots keep their numbers. */
 #include "prom/endpoint/series_source.h"
 
 #include "base/mem.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The header is cut into clauses and sorted by weight (parse_header); then the first that names a format we have is
+ * taken, noting escapings on the way. Nothing is malformed: a clause that cannot be read names no format, a weight that
+ * is no number is a refusal, and more than CLAUSES_MAX clauses are not looked at. */
 #include "prom/exposition/accept.h"
 
 #include "base/mem.h"

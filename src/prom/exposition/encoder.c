@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* encoder_family_begin() settles name, type and unit as the format wants them and writes the head; each call for a
+ * series then writes its lines, the name and labels copied as they are. `again` is for a family that goes on in a new
+ * slice. Protobuf goes to encoder_protobuf.c.
+ *
+ * What a format cannot say is left out or bent so that readers do not fail the scrape over it: a unit that is not the
+ * end of the name, `_total` that OpenMetrics adds itself, exemplars where none may stand, native histograms in text. */
 #include "prom/exposition/encoder.h"
 
 #include "base/decimal.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A family is written behind e->mark, and when it ends its length goes in front. Messages inside are begun and ended
+ * around their fields (pb_begin, pb_end); labels are written with lengths known beforehand, since there are most of
+ * them. */
 #include "prom/exposition/encoder_protobuf.h"
 
 #include "codec/pb.h"

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* exposition_write() goes through the sources twice: first their targets, as one family, each set of labels once; then
+ * their families. Each source writes until the slice is full and keeps its place in its cursor.
+ *
+ * All names a family would give to its series are taken before it is written (claim). When one of them is somebody
+ * else's already the whole family is left out, and the owner is told: a reader would refuse the page. */
 #include "prom/exposition/exposition.h"
 
 #include "base/mem.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A point's fields are read into arrays, then its kind is finished: explicit bounds are put in order and counts added
+ * up, exponential buckets brought into the scales and numbers that Prometheus takes, quantiles sorted.
+ *
+ * What is only untidy is mended (bounds unsorted, twice or infinite; the same quantile twice). What cannot be is
+ * refused with a reason: NaN as a bound, buckets that do not add up to the count, too many of them, a scale below what
+ * there is. */
 #include "prom/model/distribution_value.h"
 
 #include "otlp/fields.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Which fit, and the newest of those that lie in a bucket. */
 #include "prom/model/exemplar.h"
 
 #include "prom/model/labels.h"

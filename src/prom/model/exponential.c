@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Both sides are arrays of counts with the index of the first, without zeros at the ends. To add two histograms both
+ * are brought to the coarser scale, and coarser still until they fit into EXPONENTIAL_BUCKETS_MAX together; then the
+ * counts are added, and buckets below the larger zero threshold go to the zero bucket, whose threshold rises when it
+ * cuts through one. It fails when not even the coarsest scale is coarse enough. */
 #include "prom/model/exponential.h"
 
 #include "codec/pb.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* labels_put() and labels_next() write and read the rendered form; all else is built on them. labels_for_peer() returns
+ * what it was given unless a name has to be escaped for the peer: then the labels are sorted anew, for escaping changes
+ * their order, and where two names become one their values are joined by `;`. */
 #include "prom/model/labels.h"
 
 #include "base/vec.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* metric_walk_next() goes down from segment to resource, scope and metric as each is used up, and stops at each
+ * metric's data. The head is read apart from it, as bytes that are the same in every request (the key of the identity
+ * cache), with kind, temporality and monotonicity behind them. point_read() then reads one point: SDKs' usual order at
+ * once, any other field by field.
+ *
+ * The batch has been validated, so nothing here can be malformed; a metric without data or of a later kind is passed
+ * over. */
 #include "prom/model/metric.h"
 
 #include "otlp/any_value.h"

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A name is cut into tokens and put together again with underscores, unit and type at the end (the strategies that
+ * escape), or kept with suffixes cut off and put on anew (those that keep UTF-8). Escaping for a peer goes character by
+ * character.
+ *
+ * What no name can be made of is refused, with nothing appended: false. */
 #include "prom/model/name.h"
 
 #include "base/mem.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Open addressing that doubles at half; the names lie one behind the other in one text. */
 #include "prom/model/name_set.h"
 
 #include "base/mem.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The digits are base/decimal's; here they get a point or an exponent. Small integers, which most samples are, are
+ * written without asking for the shortest digits. */
 #include "prom/model/number.h"
 
 #include "base/decimal.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The unit is cut at its slash and each half looked up; what the tables do not know stays as it is. unit_clean() makes
+ * of both what may stand in a name without UTF-8. */
 #include "prom/model/unit.h"
 
 #include "base/mem.h"

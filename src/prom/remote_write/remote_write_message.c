@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* message_begin(), then for each point message_unit() and message_put() for its series, then message_end(). Version 1
+ * is written front to back. Version 2's symbols are gathered aside and moved in front when the message ends, and the
+ * places of the units with them. A unit that wrote nothing is taken back (message_drop_empty). */
 #include "prom/remote_write/remote_write_message.h"
 
 #include "codec/pb.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Each point becomes one unit of its shard's message: a sample, the buckets and sums of a histogram, a native
+ * histogram, the quantiles of a summary. When the message is large enough it joins the result and a new one begins.
+ *
+ * A point that cannot be translated, or whose series is refused, is dropped by reason with an example of the metric,
+ * which is what its sender and the log hear. Several points of one series in one batch are sorted elsewhere and come
+ * here together (remote_write_put_points): the last is the unit, the earlier ones stand before it in its series. */
 #include "prom/remote_write/remote_write_inside.h"
 
 #include "prom/model/exemplar.h"

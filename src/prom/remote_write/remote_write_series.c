@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* remote_write_find() looks a point's bytes up in the identity table. A series that is known gives its labels from what
+ * is packed beside them; a new one is translated, asked for at the series limit, hashed by its labels (which say its
+ * shard) and kept.
+ *
+ * It is not kept when the budget of series is full, when its labels do not fit into 16 bits or the table of names is
+ * full: then it is sent all the same, and translated again the next time. remote_write_sweep() drops, a slice at a
+ * time, what no point came for. */
 #include "prom/remote_write/remote_write_inside.h"
 
 #include "prom/model/number.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* exemplars_read() goes through a point's exemplars: each is rendered with its ids and attributes, without the
+ * attributes when it is too long with them, and put into its slot: the newest of each bucket of an explicit histogram,
+ * the newest EXEMPLARS_NATIVE of a native one, else the newest alone. The texts lie in one buffer, so labels are
+ * offsets into it until exemplars_fill() copies all into the store. */
 #include "prom/series/exemplar_store.h"
 
 #include "codec/base64.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A skip list: find_links() gathers, level by level, the links that lead past a name, and putting in or taking out
+ * changes just these. A family is made with its first holder and goes with its last, when no series is left in it; the
+ * budget may refuse one. */
 #include "prom/series/family.h"
 
 #include "base/mem.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* table_insert() puts the entry into the first free slot of at most TABLE_PROBES. Before it is too full the next
+ * array's pages are touched one by one (fetch_some); then the arrays change places, and with each insertion some
+ * entries move over (move_some). Until all have, both are looked at.
+ *
+ * What can go wrong: the probes find no slot, or entries are left in the old array when the new one is full too:
+ * somebody crowds one spot, and the insertion is refused. A slot whose entry went says so (REMOVED), since others stand
+ * behind it. */
 #include "prom/series/identity.h"
 
 #include <assert.h>

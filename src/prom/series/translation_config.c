@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Checks, and translation_configure(), which turns options into the translation's terms and renders the constant labels
+ * once for all series. */
 #include "prom/series/translation_config.h"
 
 #include "base/mem.h"
