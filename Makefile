@@ -172,9 +172,10 @@ unit: $(TESTS:%=%.ok)
 %.ok: %
 	@CK_DEFAULT_TIMEOUT=60 ./$< >$<.log 2>&1 && tail -n 1 $<.log && mv $<.log $@ || { cat $<.log; exit 1; }
 
-## layers        includes point down design's list of layers only
+## layers        includes point down the list of layers only; folders, functions and opening comments are as agreed
 layers:
 	@awk -f contrib/layers.awk $(SRCS) $(SRCS_CXX) $(HEADERS)
+	@awk -f contrib/house.awk $(SRCS) $(SRCS_CXX) $(HEADERS)
 
 ## headers       each header compiles alone
 headers: $(HEADERS:%=$(B)/headers/%.ok)
