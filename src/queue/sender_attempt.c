@@ -107,11 +107,16 @@ static void give_up_attempt(struct attempt *a)
 
 /* ---- tries ---- */
 
-static void complain_failure(struct sender *s, const struct attempt *a, const struct outcome *o, const char *message)
+/* Who waits hears of it, and may try again; else the data is lost. */
+static void complain_failure(struct sender *s, const struct attempt *a, const struct outcome *o)
 {
+    bool told = s->options.wait_for_result;
+
     if (complaint_due_to(&s->failing, &s->node->host->loop->clock, o->why))
-        log_error(&s->node->log, message, F_STR("error", o->why), F_STR("reason", o->reason != NULL ? o->reason : ""),
-                  F_UINT("dropped_items", a->batch->items), F_UINT("repeated", complaint_taken(&s->failing)));
+        log_error(&s->node->log, told ? "Exporting failed. The sender is told." : "Exporting failed. Dropping data.",
+                  F_STR("error", o->why), F_STR("reason", o->reason != NULL ? o->reason : ""),
+                  F_UINT(told ? "refused_items" : "dropped_items", a->batch->items),
+                  F_UINT("repeated", complaint_taken(&s->failing)));
 }
 
 static void start_try(struct attempt *a);
@@ -179,7 +184,7 @@ static void on_settled(struct ack *ack, const struct outcome *o)
     if (o->verdict == VERDICT_RETRY && try_again(a, o))
         return;
     if (o->verdict != VERDICT_SAFE)
-        complain_failure(s, a, o, "Exporting failed. Dropping data.");
+        complain_failure(s, a, o);
     else if (complaint_over(&s->failing))
         log_info(&s->node->log, "Exporting works again");
     finish_attempt(a, o);
