@@ -177,6 +177,24 @@ def test_a_sender_that_waits_comes_again_after_what_the_receiver_asked_for(otelc
     r.close()
 
 
+def test_what_a_sender_brings_again_is_counted_once(otelcd, tmp_path):
+    """While the receiver is down for the rest of a request, points that it can never have are no news each time."""
+    down = threading.Event()
+    down.set()
+    r = Receiver(lambda request: (503, {}, b"down") if down.is_set() else (204, {}, b""))
+    exporter = f"prometheus_remote_write: {{endpoint: '{r.url}', {RW_QUEUES['off']}}}"
+    d = otelcd(CONFIG.format(folder=tmp_path, exporter=exporter, name="prometheus_remote_write"), expect=["delta"], allow=["."])
+    request = Metrics().gauge("a", 1.0).gauge("b", 2.0).sum("c", 3, temporality=otlp.DELTA).request
+    for _ in range(3):
+        hears(d, request, "http", LATER)
+    assert d.metric("otelcd_remote_write_points_not_sent", reason="delta_temporality") == 0
+    assert "The sender is told" in d.log() and "Dropping data" not in d.log()
+    down.clear()
+    hears(d, request, "http", Heard("OK", 200, 1))
+    assert d.metric("otelcd_remote_write_points_not_sent", reason="delta_temporality") == 1
+    r.close()
+
+
 def test_of_two_senders_without_a_queue_each_hears_of_its_own(otelcd, tmp_path):
     r = Receiver(bad_b)
     exporter = f"prometheus_remote_write: {{endpoint: '{r.url}', {RW_QUEUES['off']}}}"

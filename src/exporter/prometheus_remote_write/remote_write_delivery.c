@@ -65,7 +65,8 @@ void delivery_drop(struct delivery *d, uint64_t items, const char *reason, const
     else if (items > 0)
         outcome_reject(&d->rejection, items, reason, "%s%s%s%s%s (%s)", example, example[0] != '\0' ? ": " : "", said,
                        said[0] != '\0' ? ": " : "", advice_for(reason), reason);
-    metric_add(r->items, items);
+    if (!d->ack->refusable) /* else a sender that comes again brings them again: settle_delivery() counts */
+        metric_add(r->items, items);
     if (complaint_due(&r->complaint, &n->node.host->loop->clock))
         log_warn(&n->node.log, "Points are not sent", F_STR("reason", reason), F_STR("series", example),
                  F_STR("because", advice_for(reason)), F_STR("receiver", said), F_UINT("points", items),
@@ -138,6 +139,8 @@ static void answer_waiting(struct delivery *d)
 {
     struct outcome *o = &d->rejection;
 
+    for (uint32_t i = 0; i < o->lost.n; i++)
+        metric_add(remote_write_reason(d->node, o->lost.v[i].reason)->items, o->lost.v[i].items);
     if (o->rejected == d->batch->items && o->rejected > d->untranslated)
         ack_fail(d->ack, VERDICT_REJECT, o->reason, "%s", o->why);
     else
