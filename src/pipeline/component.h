@@ -120,7 +120,8 @@ struct component {
     void (*check)(const void *config, struct check *ck);
     /* Processors: what hangs on the signal; called for each that a pipeline uses it for, after check(). May be NULL. */
     void (*check_use)(const void *config, enum signal signal, struct check *ck);
-    /* Exporters: what SAFE was said of stays on a disk until it is delivered, by this configuration. NULL: never. */
+    /* Exporters: what SAFE was said of survives the process, by this configuration: it is in a file, or stays on a
+     * disk until it is delivered. NULL: never. */
     bool (*keeps)(const void *config);
     /* What nobody else may have, so that what is valid can start; by claim_*(). May be NULL. */
     void (*claim)(const void *config, struct claims *claims);

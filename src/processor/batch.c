@@ -33,7 +33,7 @@ static const struct option options[] = {
         struct batch_config, hold_ack, hold_acks, "auto",
         "Answer senders when their items are safe, not when they are in the batch: they wait up to timeout longer, "
         "and a failure goes back to them instead of losing the items. auto: where an exporter behind has its queue "
-        "on disk, for what is only in the batch would not survive a kill -9.",
+        "on disk or writes files, for what is only in the batch would not survive a kill -9.",
         .nocase = true),
     OPT_END,
 };

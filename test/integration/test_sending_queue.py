@@ -159,6 +159,20 @@ def test_the_batch_processor_answers_when_a_queue_on_disk_has_the_data(otelcd, t
         assert d.ledger("pipeline", "logs")["held"] == 1
 
 
+def test_what_was_acknowledged_before_a_file_is_in_it_after_kill_9(otelcd, tmp_path):
+    text = HELD.format(queue="", folder=tmp_path / "q", hold="")
+    text = text.replace("debug: {}", f"file: {{path: {tmp_path}/out}}").replace("[debug]", "[file]")
+    d = otelcd(text, end=False)
+    first = d.caller(otlp.logs(1)).future(otlp.logs(1), timeout=PATIENCE)
+    d.wait_metrics(lambda m: m.value("otelcd_pipeline_held_items", pipeline="logs") == 1)
+    assert not first.done()
+    d.export(otlp.logs(2))
+    first.result()
+    d.process.kill()
+    d.wait_end()
+    assert (tmp_path / "out").read_text().count('"timeUnixNano"') == 3
+
+
 def refused(otelcd, text, *words):
     d = otelcd(text, ready=False, end=False, allow=[".*"])
     assert d.wait_end() != 0

@@ -503,6 +503,13 @@ static void destroy(struct node *node)
     job_abandon(&f->job->job);
 }
 
+/* What is written survives the process. */
+static bool keeps(const void *config)
+{
+    (void)config;
+    return true;
+}
+
 extern const struct component file_exporter;
 const struct component file_exporter = {
     .type = "file",
@@ -519,6 +526,7 @@ const struct component file_exporter = {
     .check = check,
     .claim = claim,
     .create = create,
+    .keeps = keeps,
     .start = start,
     .stop = stop,
     .hurry = hurry,
