@@ -20,10 +20,10 @@ PYTHON := /usr/bin/python3
 PKGS := libuv libnghttp2 libprotobuf-c yaml-0.1 zlib libzstd libxxhash re2 nettle
 ifeq ($(MODE),static)
 # Debian has no libisal.a: zlib does its work here.
-LIBS := -luv_a -lnghttp2 -lprotobuf-c -lyaml -lz -lzstd -lxxhash -lre2 -lnettle -lsnappy -lstdc++ \
+LIBS := -luv_a -lnghttp2 -lprotobuf-c -lyaml -lz -lzstd -lxxhash -lre2 -lnettle -lcrypt -lsnappy -lstdc++ \
         -lpthread -ldl -lrt -lm
 else
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lsnappy -lstdc++ -lm
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcrypt -lsnappy -lstdc++ -lm
 ISAL := $(shell printf '\#include <isa-l/igzip_lib.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 ifeq ($(ISAL),yes)
 LIBS += -lisal

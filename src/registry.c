@@ -19,6 +19,7 @@
     X(prometheus_exporter)                                                                                             \
     X(prometheus_remote_write_exporter)                                                                                \
     X(forward_connector)                                                                                               \
+    X(basicauth_extension)                                                                                             \
     X(bearertokenauth_extension)                                                                                       \
     X(file_storage_extension)                                                                                          \
     X(health_check_extension)                                                                                          \

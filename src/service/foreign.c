@@ -118,7 +118,7 @@ static const struct foreign table[] = {
     { COMPONENT_EXTENSION, true, "memoryballast", "remove it; there is no garbage collector" },
     { COMPONENT_EXTENSION, false, "cgroupruntime", "remove it; the memory budget follows the memory there is" },
     { COMPONENT_EXTENSION, false,
-      "apikeyauth asapauth basicauth oidc",
+      "apikeyauth asapauth oidc",
       "let an authenticating proxy stand in front, and listen on localhost" },
     { COMPONENT_EXTENSION, false,
       "azureauth googleclientauth headerssetter oauth2client sigv4auth",

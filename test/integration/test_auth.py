@@ -2,6 +2,8 @@
 """Who may come in, over gRPC, HTTP and to scrapes: with right, wrong and missing credentials."""
 
 import base64
+import crypt
+import hashlib
 import http.client
 import os
 import socket
@@ -219,3 +221,176 @@ def test_an_authenticator_that_is_none_is_named(tmp_path):
     config = BEARER.replace("authenticator: bearertokenauth", "authenticator: nobody")
     assert "no server authenticator extension found: protocols::grpc::auth::authenticator names \"nobody\"" in \
         faults(tmp_path, config)
+
+
+# --- passwords ---
+
+# Made with Apache's htpasswd, openssl passwd and mkpasswd; the password is the user's name and "-secret".
+def hashed(user, method="bcrypt", rounds=None):
+    salt = crypt.mksalt({"bcrypt": crypt.METHOD_BLOWFISH, "sha512": crypt.METHOD_SHA512}[method], rounds=rounds)
+    return f"{user}:{crypt.crypt(user + '-secret', salt)}"
+
+
+def htpasswd(*lines):
+    return server("basicauth", "htpasswd:\n  inline: |\n" + "\n".join("    " + x for x in lines))
+
+
+def secret(user):
+    return basic(user, user + "-secret")
+
+
+def test_passwords_of_every_kind_let_their_users_in_over_both_transports(otelcd):
+    d = otelcd(htpasswd(hashed("ann", rounds=2**5), hashed("bob", "sha512"), "cyd:cyd-secret",
+                        "dan:$apr1$abcdefgh$" + subprocess.run(
+                            ["openssl", "passwd", "-apr1", "-salt", "abcdefgh", "dan-secret"],
+                            capture_output=True, text=True, check=True).stdout.strip().rsplit("$", 1)[1],
+                        "eve:{SHA}" + base64.b64encode(hashlib.sha1(b"eve-secret").digest()).decode()))
+    for user in ("ann", "bob", "cyd", "dan", "eve"):
+        for _ in range(2):
+            assert post(d, secret(user))[0] == 200
+            assert call(d, secret(user).replace("Basic", "basic"))[0] == grpc.StatusCode.OK
+    assert d.metric("otelcd_basicauth_questions", result="remembered") == 9
+    assert d.metric("otelcd_basicauth_questions", result="matched") == 11
+
+
+@pytest.mark.parametrize("authorization, why", [
+    (None, "no basic auth provided"),
+    ("Bearer x", "invalid authorization scheme prefix"),
+    ("Basic !!", "invalid authorization format"),
+    ("Basic " + base64.b64encode(b"nocolon").decode(), "invalid authorization format"),
+    (basic("ann", "wrong"), "invalid credentials"),
+    (basic("ann", ""), "invalid credentials"),
+    (basic("ann", "ann-secret\0x"), "invalid credentials"),
+    (basic("ann", "x" * 600), "invalid credentials"),
+    (basic("nobody", "ann-secret"), "invalid credentials"),
+    (basic("n" * 300, "ann-secret"), "invalid credentials"),
+])
+def test_a_wrong_password_is_refused_and_shown_nowhere(otelcd, authorization, why):
+    d = otelcd(htpasswd(hashed("ann", rounds=2**5)), expect=REFUSED)
+    for _ in range(2):
+        status, headers, body = post(d, authorization)
+        assert (status, headers["www-authenticate"]) == (401, 'Basic realm="otelcd", charset="UTF-8"')
+        assert rpc_status_pb2.Status.FromString(body).message == why
+        assert call(d, authorization) == (grpc.StatusCode.UNAUTHENTICATED, why)
+    assert "ann" not in d.log()
+
+
+def test_what_the_authenticator_knows_becomes_an_attribute(otelcd):
+    d = otelcd(server("basicauth", "htpasswd: {inline: 'ann:ann-secret'}", used="[attributes]", processors="""
+  attributes:
+    actions:
+      - {key: who, action: upsert, from_context: auth.username}
+      - {key: raw, action: upsert, from_context: auth.raw}
+      - {key: none, action: upsert, from_context: auth.subject}"""))
+    assert post(d, secret("ann"))[0] == 200
+    assert call(d, secret("ann"))[0] == grpc.StatusCode.OK
+    d.stop()
+    text = (d.folder / "stdout").read_text()
+    assert text.count("who: Str(ann)") == 2
+    assert text.count(f"raw: Str({secret('ann').split()[1]})") == 2
+    assert "none:" not in text
+
+
+def test_a_body_that_comes_while_the_password_is_compared_is_not_lost(otelcd):
+    d = otelcd(htpasswd(hashed("ann", rounds=2**12)))
+    big = traces(2000)
+    assert post(d, secret("ann"), body=big.SerializeToString())[0] == 200
+    assert call(d, secret("ann"), big)[0] == grpc.StatusCode.OK
+    assert d.ledger("pipeline", "traces")["received"] == 4000
+
+
+def test_a_file_of_users_is_swapped_under_load_and_no_request_fails(otelcd, tmp_path):
+    file = tmp_path / "users"
+    lines = [hashed("ann", rounds=2**10), hashed("old", rounds=2**10)]
+    file.write_text("\n".join(lines))
+    d = otelcd(server("basicauth", f"htpasswd: {{file: {file}}}"), expect=[*REFUSED, "The file of users has changed and has a fault"])
+    assert post(d, secret("old"))[0] == 200
+    done, answers = threading.Event(), []
+
+    def keep_sending():
+        while not done.is_set():
+            answers.append(post(d, secret("ann"))[0])
+
+    senders = [threading.Thread(target=keep_sending) for _ in range(4)]
+    for t in senders:
+        t.start()
+    try:
+        for i in range(3):  # the same password, hashed anew each time
+            swap(file, "\n".join([hashed("ann", rounds=2**10), hashed(f"new{i}", rounds=2**10)]))
+            d.wait_log("Users read", n=i + 2)
+        swap(file, "half a line")
+        d.wait_log("The file of users has changed and has a fault")
+    finally:
+        done.set()
+        for t in senders:
+            t.join()
+    assert set(answers) == {200}
+    assert post(d, secret("new2"))[0] == 200
+    assert post(d, secret("old"))[0] == 401, "what was remembered of who is gone counts no more"
+
+
+def test_two_hundred_guessers_do_not_keep_out_who_is_known_and_are_told_to_wait(otelcd):
+    d = otelcd(htpasswd(hashed("ann", rounds=2**11)), expect=REFUSED)
+    assert post(d, secret("ann"))[0] == 200
+    start, answers = threading.Barrier(201), []
+
+    def guess(i):
+        start.wait()
+        answers.append(post(d, basic("ann", f"guess {i}"))[0])
+
+    guessers = [threading.Thread(target=guess, args=(i,)) for i in range(200)]
+    for t in guessers:
+        t.start()
+    start.wait()
+    served = [post(d, secret("ann"))[0] for _ in range(50)]
+    for t in guessers:
+        t.join()
+    assert served == [200] * 50
+    assert set(answers) == {401, 503}, "few wait for one address; the others are asked to come again"
+    assert rejected(d, "authentication_busy", "http") == answers.count(503)
+    assert d.metric("otelcd_basicauth_questions", result="wrong") == answers.count(401)
+
+
+def test_who_says_the_same_at_one_time_waits_for_one_comparison(otelcd):
+    d = otelcd(htpasswd(hashed("ann", rounds=2**12)))
+    start, answers = threading.Barrier(50), []
+
+    def send():
+        start.wait()
+        answers.append(post(d, secret("ann"))[0])
+
+    senders = [threading.Thread(target=send) for _ in range(50)]
+    for t in senders:
+        t.start()
+    for t in senders:
+        t.join()
+    assert answers == [200] * 50
+
+
+@pytest.mark.parametrize("text, fault", [
+    ("{}", "no credential source provided"),
+    ("htpasswd: {inline: ''}", "no credential source provided"),
+    ("htpasswd: {file: /nowhere/users}", "cannot read /nowhere/users: no such file or directory"),
+    ("htpasswd: {inline: 'ann:$9$secret'}", "line 1: the hash is of no kind that is known here"),
+    ("htpasswd: {inline: 'secret'}", "line 1: there is no colon"),
+    ("htpasswd: {inline: 'a:b'}\nclient_auth: {username: a}", "only one of"),
+    ("client_auth: {username: a, password: b}", "requested extension is not a server authenticator extension"),
+])
+def test_users_that_cannot_be_read_are_a_fault_that_shows_no_secret(tmp_path, text, fault):
+    said = faults(tmp_path, server("basicauth", text))
+    assert fault in said and "secret" not in said
+
+
+def test_no_secret_is_printed(tmp_path):
+    (tmp_path / "c.yaml").write_text(server("bearertokenauth", "tokens: [secret-1, secret-2]") + """
+  telemetry: {logs: {level: info}}
+""")
+    config = (tmp_path / "c.yaml").read_text().replace("receivers:\n", """  basicauth: {htpasswd: {inline: 'ann:secret-3'}}
+  basicauth/us: {client_auth: {username: us, password: secret-4}}
+receivers:
+""", 1).replace("extensions: [bearertokenauth]", "extensions: [bearertokenauth, basicauth, basicauth/us]")
+    (tmp_path / "c.yaml").write_text(config)
+    run = subprocess.run([OTELCD, "print-config", "--config", tmp_path / "c.yaml"], capture_output=True, text=True,
+                         timeout=PATIENCE)
+    assert run.returncode == 0, run.stderr
+    assert "secret-" not in run.stdout + run.stderr and run.stdout.count("[REDACTED]") == 4
