@@ -51,7 +51,7 @@ extern const struct option client_tls_options[], client_keepalive_options[], cli
 /* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
 /* clang-format off */
 
-/* The row of the `struct client_auth_config auth` that m has. */
+/* The row of the `struct client_auth_config auth` that m has; beside HTTP_CLIENT_ROWS. */
 #define CLIENT_AUTH_ROW(T, m)                                                                                         \
     { .key = "auth", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.auth, struct client_auth_config),                 \
       .options = client_auth_options, .size = sizeof(struct client_auth_config), .mode = GROUP_NONE,                  \
@@ -85,8 +85,6 @@ extern const struct option client_tls_options[], client_keepalive_options[], cli
     { .key = "tls", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls, struct client_tls_config),                    \
       .options = client_tls_options, .size = sizeof(struct client_tls_config), .mode = GROUP_PLAIN,                   \
       .help = "TLS to the receiver comes with a later version." },                                                    \
-    OPT_REFUSED("auth", "authenticator extensions are not served: write the header yourself, "                        \
-                "headers: {Authorization: \"Bearer ...\"}, or user:password@ in the endpoint"),                       \
     OPT_IGNORED("read_buffer_size", "a connection's buffer has 64 KiB"),                                              \
     OPT_IGNORED("write_buffer_size", "a request is written whole"),                                                   \
     OPT_REFUSED("cookies", "cookies are not kept: remove this key"),                                                  \

@@ -771,7 +771,7 @@ def test_a_full_disk_empties_while_senders_never_fall_silent(otelcd, receiver, t
         ("convert_explicit_histograms_to_nhcb: true", "Remote-Write 1.0 has no custom buckets"),
         ("keep_classic_histograms: true", "has no effect without convert_explicit_histograms_to_nhcb"),
         ("remote_write_queue: {queue_size: 0}", "a 0 size queue will drop all the data"),
-        ("auth: {authenticator: x}", "headers"),
+        ("auth: {authenticator: x}", "no client authenticator extension found"),
         ("external_labels: {a: ''}", "empty"),
         (r'headers: {X-A: "a\x7fb"}', "has a control character"),
     ],

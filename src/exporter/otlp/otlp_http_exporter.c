@@ -35,6 +35,8 @@ static const struct option compression_options[] = {
 /* clang-format off */
 #define T struct otlp_http_exporter_config
 static const struct option options[] = {
+    OPT_REFUSED("auth", "authenticator extensions are not served: write the header yourself, "
+                "headers: {Authorization: \"Bearer ...\"}, or user:password@ in the endpoint"),
     HTTP_CLIENT_ROWS(T, client,
                      "Base URL of the receiver, for instance http://collector:4318: the signal's path (v1/traces, "
                      "v1/metrics, v1/logs, v1development/profiles) is added.",

@@ -59,13 +59,19 @@ static bool senders_wait(const struct remote_write_config *c)
     return !c->remote_write_queue.enabled || (!c->wal.on && !c->retry_on_failure.enabled);
 }
 
+/* Batches of several clients are no longer told apart when they are one. */
+static bool reads_metadata(const struct remote_write_node *n)
+{
+    return n->authenticator != NULL && n->authenticator->reads.n > 0;
+}
+
 static void set_sender(struct remote_write_node *n)
 {
     const struct remote_write_config *c = n->config;
     struct sender_options o = {
         .queue_size = c->wal.on ? UINT64_MAX : (uint64_t)c->remote_write_queue.queue_size,
         .consumers = CONSUMERS,
-        .merge_bytes = c->include_metadata_keys.n > 0 ? 0 : MERGE_BYTES,
+        .merge_bytes = c->include_metadata_keys.n > 0 || reads_metadata(n) ? 0 : MERGE_BYTES,
         .merge_batches = c->wal.on ? c->wal.buffer_size : 0,
         .disk = { .directory = n->wal_directory, .max_bytes = c->wal.max_size_mib * MIB, .sync = c->wal.fsync },
         .attempt = &n->attempt,
@@ -81,23 +87,12 @@ static void set_sender(struct remote_write_node *n)
     n->sender = sender_new(&n->node, &o);
 }
 
-static void start_call(struct remote_write_node *n, struct http_call *call)
-{
-    http_call_start(n->client, call);
-}
-
-static void cancel_call(struct remote_write_node *n, struct http_call *call)
-{
-    (void)n;
-    http_call_cancel(call);
-}
-
 static const char *receiver_name(const struct remote_write_node *n)
 {
     return http_client_name(n->client);
 }
 
-static const struct remote_write_port client_port = { start_call, cancel_call, receiver_name };
+static const struct remote_write_port client_port = { authorized_call_start, authorized_call_cancel, receiver_name };
 
 static int create(struct node *node, const void *config, struct error *err)
 {
@@ -128,6 +123,8 @@ static int create(struct node *node, const void *config, struct error *err)
     if (c->wal.on)
         n->wal_directory = mem_printf("%s/prom_remotewrite", c->wal.directory);
     remote_write_metrics_init(n);
+    if (client_config(c)->auth.on)
+        n->authenticator = node->host->find_client_authenticator(node, client_config(c)->auth.authenticator);
     set_sender(n);
     return 0;
 }
@@ -151,7 +148,6 @@ static int make_client(struct remote_write_node *n, struct error *err)
         .proxy_url = k->proxy_url,
         .user_agent = n->user_agent,
         .headers = headers,
-        .n_headers = k->headers.n,
         .idle_timeout = (uint64_t)k->idle_conn_timeout.ns,
         .max_idle = k->disable_keep_alives                              ? 0
                     : k->max_idle_conns > 0 && k->max_idle_conns < idle ? k->max_idle_conns
@@ -161,7 +157,9 @@ static int make_client(struct remote_write_node *n, struct error *err)
     };
 
     for (size_t i = 0; i < k->headers.n; i++)
-        headers[i] = (struct http_header){ bytes_str(k->headers.v[i].key), bytes_str(k->headers.v[i].value) };
+        if (n->authenticator == NULL || is_clients_header(k->headers.v[i].key))
+            headers[o.n_headers++] =
+                (struct http_header){ bytes_str(k->headers.v[i].key), bytes_str(k->headers.v[i].value) };
     snprintf(n->user_agent, sizeof(n->user_agent), "otelcd/%s", n->node.host->version);
     n->client = http_client_new(n->node.host->loop, &o, err);
     free(headers);

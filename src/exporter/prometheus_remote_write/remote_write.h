@@ -7,6 +7,7 @@
  *     remote_write_options.c     its options, and what must hold between them
  *     remote_write_shard.c        requests one after another on one shard: answers, waits, bisecting
  *     remote_write_attempt.c     one HTTP request
+ *     remote_write_authorize.c   what an authenticator says in it
  *     remote_write_answer.c      what an answer means
  *     remote_write_scale.c       how many shards are in use
  *     remote_write_metrics.c     what is counted
@@ -21,6 +22,7 @@
 #include "exporter/prometheus_remote_write/remote_write_refused.h"
 #include "exporter/prometheus_remote_write/remote_write_scale.h"
 #include "net/http/http_client.h"
+#include "pipeline/authenticator.h"
 #include "queue/sender.h"
 #include "prom/series/translation_config.h"
 
@@ -64,6 +66,13 @@ struct remote_write_config {
 static inline const struct http_client_config *client_config(const struct remote_write_config *c)
 {
     return c->http.on ? &c->http.client : &c->client;
+}
+
+/* A header that the client puts where it belongs: none that an authenticator sees. */
+static inline bool is_clients_header(const char *name)
+{
+    return bytes_equal_nocase(bytes_str(name), bytes_str("host")) ||
+           bytes_equal_nocase(bytes_str(name), bytes_str("user-agent"));
 }
 
 /* Why items were lost, as metrics have it. */
@@ -133,6 +142,11 @@ struct shard_attempt {
     struct http_header headers[40];
     uint64_t begun; /* mono ns */
     char number[12];
+    /* With an authenticator. */
+    struct auth_request auth;
+    struct call_headers signed_headers; /* all that the call says */
+    struct turn_task failing;           /* it had nothing to say */
+    bool asking;                        /* the call has not been started */
 };
 
 enum shard_state {
@@ -170,6 +184,7 @@ struct remote_write_node {
     struct remote_write *encoder;
     const struct remote_write_port *port; /* the client, but in tests */
     struct http_client *client;
+    struct client_authenticator *authenticator; /* NULL: none */
     struct sender *sender;
     struct consumer attempt; /* behind the queue */
     struct remote_write_shard *shards;
@@ -205,6 +220,13 @@ void remote_write_shard_stop(struct remote_write_shard *s);         /* no more w
 void attempt_start(struct shard_attempt *t, struct shard_request *r,
                    void (*on_done)(struct http_call *call, const struct http_response *a));
 void attempt_cancel(struct shard_attempt *t);
+void attempt_free(struct shard_attempt *t); /* what it keeps from one request to the next */
+
+/* authorize: what starts and cancels a call for real */
+void authorized_call_start(struct remote_write_node *n, struct http_call *call);
+void authorized_call_cancel(struct remote_write_node *n, struct http_call *call);
+/* The receiver did not know us (401): may the next attempt say something else? */
+bool attempt_may_sign_again(struct shard_attempt *t);
 
 /* delivery */
 void delivery_start(struct remote_write_node *n, struct batch *batch, struct ack *ack); /* takes both over */

@@ -43,7 +43,7 @@ static const struct {
     { "bad_name", "the receiver does not take that metric's name: translation_strategy changes names" },
     { "receiver_limit", "the receiver's own limit is reached" },
     { "too_large", "one data point alone is larger than the receiver takes" },
-    { "unauthorized", "the receiver wants other credentials: set `headers`, for instance Authorization" },
+    { "unauthorized", "the receiver wants other credentials: set `auth`, or `headers`, for instance Authorization" },
     { "not_found", "nothing takes remote write at that path: look at `endpoint` (Prometheus: /api/v1/write, and "
                    "--web.enable-remote-write-receiver)" },
     { "redirected", "the receiver wants another address: write that one as `endpoint`" },

@@ -70,3 +70,8 @@ void attempt_cancel(struct shard_attempt *t)
     t->shard->node->port->cancel(t->shard->node, &t->call);
     t->request = NULL;
 }
+
+void attempt_free(struct shard_attempt *t)
+{
+    call_headers_free(&t->signed_headers);
+}

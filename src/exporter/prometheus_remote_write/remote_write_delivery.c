@@ -46,6 +46,7 @@ static const char *advice_for(const char *reason)
         { TRANSLATE_TOO_LONG, TRANSLATE_TOO_LONG_ADVICE },
         { DISTRIBUTION_TOO_LARGE, DISTRIBUTION_TOO_LARGE_ADVICE },
         { "series_budget", "the memory budget has no room: raise it, or send fewer attributes" },
+        { "authenticator", "the authenticator has nothing to say for it that could ever be sent" },
         { "retries_exhausted", "the receiver did not take it within retry_on_failure::max_elapsed_time" },
     };
 

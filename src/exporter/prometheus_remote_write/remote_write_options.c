@@ -8,6 +8,7 @@
 /* clang-format off */
 #define ENDPOINT_HELP "URL of the receiver, for instance http://prometheus:9090/api/v1/write."
 #define CLIENT_ROWS(T, m)                                                                                             \
+    CLIENT_AUTH_ROW(T, m),                                                                                            \
     HTTP_CLIENT_ROWS(T, m, ENDPOINT_HELP, "5s", "", "Only snappy, which is what the protocol has.",                   \
                      "8 * num_consumers"),                                                                            \
     OPT_REFUSED("compression_params", "snappy has no levels: remove this key")
@@ -142,6 +143,8 @@ static void check_client(const struct remote_write_config *c, struct check *ck)
         check_fail(ck, at, "invalid endpoint: %s", err.text);
     else if (url.secure)
         check_fail(ck, at, "https comes with a later version: write http://, or let a TLS proxy stand between");
+    if (k->auth.on && url_parse(&url, bytes_str(k->endpoint), &err) == 0 && url.userinfo.len > 0)
+        check_fail(ck, at, "user:password@ and auth both say who we are: remove one of them");
     if (k->proxy_url[0] != '\0' && url_parse(&url, bytes_str(k->proxy_url), &err) != 0)
         check_fail(ck, c->http.on ? "http::proxy_url" : "proxy_url", "%s", err.text);
     else if (k->proxy_url[0] != '\0' && url.secure)

@@ -465,8 +465,20 @@ static void on_done(struct http_call *call, const struct http_response *a)
     t->request = NULL;
     set_state(s, SHARD_IDLE);
     count_answer(s, t, a);
+    if (a->failure == HTTP_ANSWERED && a->status == 401 && attempt_may_sign_again(t)) {
+        failure.reason = "unauthorized";
+        snprintf(failure.why, sizeof(failure.why), "%s answered 401: the next attempt says who we are anew",
+                 s->node->port->name(s->node));
+        wait_and_retry(s, &failure);
+        return;
+    }
     if (a->failure == HTTP_ANSWERED) {
         handle_answer(s, a);
+        return;
+    }
+    if (t->auth.permanent) {
+        drop_request(s, list_take(&s->requests), "authenticator", bytes_str(a->why));
+        send_next(s);
         return;
     }
     s->requests.first->ambiguous = s->requests.first->ambiguous || a->ambiguous;
@@ -477,11 +489,12 @@ static void on_done(struct http_call *call, const struct http_response *a)
 }
 
 /* A unit that was asked for beside others. What is neither taken nor refused goes back, to be sent by itself. */
-static void settle_probe(struct remote_write_shard *s, struct shard_request *r, const struct http_response *a)
+static void settle_probe(struct remote_write_shard *s, struct shard_attempt *t, struct shard_request *r,
+                         const struct http_response *a)
 {
     struct answer_meaning m = { .fate = ANSWER_RETRY };
 
-    if (a->failure == HTTP_ANSWERED)
+    if (a->failure == HTTP_ANSWERED && !(a->status == 401 && attempt_may_sign_again(t)))
         m = meaning_of(s, r, a);
     if (m.fate == ANSWER_TAKEN) {
         end_taken(s, r);
@@ -503,7 +516,7 @@ static void on_probed(struct http_call *call, const struct http_response *a)
     t->request = NULL;
     s->n_probing--;
     count_answer(s, t, a);
-    settle_probe(s, r, a);
+    settle_probe(s, t, r, a);
     if (!s->node->stopping)
         send_probes(s);
     if (s->n_probing > 0)
@@ -631,11 +644,14 @@ void remote_write_shard_close(struct remote_write_shard *s)
 {
     if (s->state == SHARD_SENDING)
         attempt_cancel(&s->attempt);
-    for (size_t i = 0; s->probes != NULL && i < SHARD_PROBES; i++)
+    attempt_free(&s->attempt);
+    for (size_t i = 0; s->probes != NULL && i < SHARD_PROBES; i++) {
         if (s->probes[i].request != NULL) {
             list_prepend(&s->requests, s->probes[i].request);
             attempt_cancel(&s->probes[i]);
         }
+        attempt_free(&s->probes[i]);
+    }
     free(s->probes);
     s->probes = NULL;
     s->n_probing = 0;
