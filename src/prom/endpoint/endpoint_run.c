@@ -42,24 +42,7 @@ static void enqueue_run(struct endpoint_run *run)
 
     enter_state(run, RUN_READY);
     clock_stop(&p->loop->clock, &run->stall);
-    run->next_ready = NULL;
-    if (p->head == NULL)
-        p->head = run;
-    else
-        p->tail->next_ready = run;
-    p->tail = run;
-}
-
-static void dequeue_run(struct endpoint_run *run)
-{
-    struct endpoint_pace *p = run->pace;
-    struct endpoint_run **at = &p->head, *before = NULL;
-
-    for (; *at != run; at = &(*at)->next_ready)
-        before = *at;
-    *at = run->next_ready;
-    if (p->tail == run)
-        p->tail = before;
+    list_push(&p->ready, &run->ready);
 }
 
 static void recharge_run(struct endpoint_run *run, uint64_t now)
@@ -152,19 +135,18 @@ static void write_slice(struct endpoint_run *run)
 static void on_idle(uv_idle_t *idle)
 {
     struct endpoint_pace *p = container_of(idle, struct endpoint_pace, idle);
-    struct endpoint_run *run = p->head;
+    struct endpoint_run *run = list_pop(&p->ready, struct endpoint_run, ready);
 
-    if (run != NULL) {
-        dequeue_run(run);
+    if (run != NULL)
         write_slice(run);
-    }
-    if (p->head == NULL)
+    if (list_empty(&p->ready))
         uv_idle_stop(idle);
 }
 
 void endpoint_pace_init(struct endpoint_pace *p, struct loop *loop, struct budget *budget)
 {
     *p = (struct endpoint_pace){ .loop = loop, .budget = budget };
+    list_init(&p->ready);
     uv_idle_init(&loop->uv, &p->idle);
 }
 
@@ -222,7 +204,7 @@ static void begin_answer(struct endpoint_run *run, const struct accept *accept)
 }
 
 void endpoint_run_start(struct endpoint_pace *pace, struct endpoint_counters *counters, struct http_request *req,
-                        struct exposition *exposition, const struct accept *accept, struct endpoint_run **runs)
+                        struct exposition *exposition, const struct accept *accept, struct list *runs)
 {
     const struct bytes *coding = http_request_header(req, "accept-encoding");
     struct endpoint_run *run = mem_zalloc(sizeof(*run));
@@ -234,11 +216,7 @@ void endpoint_run_start(struct endpoint_pace *pace, struct endpoint_counters *co
     run->began = uv_hrtime(); /* the clock stands still within a turn */
     if (coding != NULL && accept_gzip(*coding))
         run->gzip = gzip_stream_new();
-    run->next = *runs;
-    run->link = runs;
-    if (run->next != NULL)
-        run->next->link = &run->next;
-    *runs = run;
+    list_push_front(runs, &run->link);
     req->context = run;
     clock_start(&pace->loop->clock, &run->limit, time_limit(req), on_limit);
     begin_answer(run, accept);
@@ -253,12 +231,12 @@ static bool is_of(const struct endpoint_run *run, const uint8_t *network)
     return memcmp(http_request_network(run->req), network, HTTP_NETWORK) == 0;
 }
 
-size_t endpoint_run_count(const struct endpoint_run *runs, const uint8_t *network)
+size_t endpoint_run_count(const struct list *runs, const uint8_t *network)
 {
     size_t n = 0;
 
-    for (; runs != NULL; runs = runs->next)
-        n += !runs->cut && (network == NULL || is_of(runs, network));
+    list_each (const struct endpoint_run, run, runs, link)
+        n += !run->cut && (network == NULL || is_of(run, network));
     return n;
 }
 
@@ -269,12 +247,12 @@ static bool is_slow(const struct endpoint_run *run)
     return clock_mono(&run->pace->loop->clock) - run->stalled >= RUN_STALL_SOME;
 }
 
-struct endpoint_run *endpoint_run_slowest(struct endpoint_run *runs, const uint8_t *of)
+struct endpoint_run *endpoint_run_slowest(struct list *runs, const uint8_t *of)
 {
     struct endpoint_run *slowest = NULL;
     size_t most = 0;
 
-    for (struct endpoint_run *run = runs; run != NULL; run = run->next) {
+    list_each (struct endpoint_run, run, runs, link) {
         size_t n;
 
         if (!is_slow(run) || (of != NULL && !is_of(run, of)))
@@ -299,11 +277,8 @@ void endpoint_run_close(struct endpoint_run *run, bool aborted)
     metric_observe(run->counters->duration, (double)(uv_hrtime() - run->began) / NS_PER_S);
     clock_stop(&run->pace->loop->clock, &run->limit);
     clock_stop(&run->pace->loop->clock, &run->stall);
-    if (run->state == RUN_READY)
-        dequeue_run(run);
-    *run->link = run->next;
-    if (run->next != NULL)
-        run->next->link = run->link;
+    list_remove(&run->ready);
+    list_remove(&run->link);
     enter_state(run, RUN_GONE);
     if (!inside)
         destroy(run);

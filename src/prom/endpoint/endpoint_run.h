@@ -7,6 +7,7 @@
 #ifndef PROM_ENDPOINT_RUN_H
 #define PROM_ENDPOINT_RUN_H
 
+#include "base/list.h"
 #include "prom/exposition/exposition.h"
 #include "prom/endpoint/endpoint_metrics.h"
 
@@ -19,7 +20,7 @@ struct endpoint_pace {
     struct budget *budget;
     struct loop *loop;
     uv_idle_t idle;
-    struct endpoint_run *head, *tail; /* ready to write a slice */
+    struct list ready; /* runs that write a slice next */
 };
 
 void endpoint_pace_init(struct endpoint_pace *p, struct loop *loop, struct budget *budget);
@@ -38,8 +39,8 @@ enum run_state {
 
 struct endpoint_run {
     enum run_state state;
-    struct endpoint_run *next_ready;
-    struct endpoint_run *next, **link; /* among the runs of one listener */
+    struct list ready; /* among those of its pace */
+    struct list link;  /* among the runs of one listener */
     struct endpoint_pace *pace;
     struct endpoint_counters *counters;
     struct http_request *req;
@@ -54,10 +55,10 @@ struct endpoint_run {
     enum endpoint_outcome outcome;
 };
 
-/* Begin the answer; the exposition is the run's. It becomes the request's context and is in the list *runs until
+/* Begin the answer; the exposition is the run's. It becomes the request's context and is in the list `runs` until
  * endpoint_run_close(), which frees it. */
 void endpoint_run_start(struct endpoint_pace *pace, struct endpoint_counters *counters, struct http_request *req,
-                        struct exposition *exposition, const struct accept *accept, struct endpoint_run **runs);
+                        struct exposition *exposition, const struct accept *accept, struct list *runs);
 
 /* The request's on_writable and on_close. */
 void endpoint_run_resume(struct endpoint_run *run);
@@ -67,12 +68,12 @@ void endpoint_run_close(struct endpoint_run *run, bool aborted);
 void endpoint_run_cut(struct endpoint_run *run);
 
 /* Runs that are not cut, for peers of that host (http_request_network()); NULL: of all. */
-size_t endpoint_run_count(const struct endpoint_run *runs, const uint8_t *network);
+size_t endpoint_run_count(const struct list *runs, const uint8_t *network);
 
 /* Of those in the list, the one to cut so that another is served: it has waited for its peer for RUN_STALL_SOME at
  * least, to take more or the rest; of these one of the peer with most runs, and of its the one that waits longest.
  * `of`: of that peer alone; NULL: of any. NULL: all read. */
 #define RUN_STALL_SOME (NS_PER_S / 4)
-struct endpoint_run *endpoint_run_slowest(struct endpoint_run *runs, const uint8_t *of);
+struct endpoint_run *endpoint_run_slowest(struct list *runs, const uint8_t *of);
 
 #endif

@@ -18,7 +18,7 @@
 
 /* Somebody who waits for the last scrape of a source that was taken out. */
 struct removal {
-    struct removal *next;
+    struct list link;
     struct scrape_endpoint *e;
     struct exposition_source *source;
     void (*done)(void *arg);
@@ -35,8 +35,8 @@ struct scrape_endpoint {
     struct endpoint address;
     bool stopping; /* its last source has been taken out */
     VEC(struct exposition_source *) sources;
-    struct endpoint_run *runs;
-    struct removal *removals;
+    struct list runs;     /* of endpoint_run */
+    struct list removals; /* newest first */
     struct endpoint_counters counters;
     struct complaint left_out, busy, slow, refused;
     struct turn_task settle;
@@ -125,7 +125,7 @@ static void on_left_out(void *arg, struct exposition_source *source, struct byte
 
 static void set_running(struct scrape_endpoint *e)
 {
-    metric_set(e->counters.running, (double)endpoint_run_count(e->runs, NULL));
+    metric_set(e->counters.running, (double)endpoint_run_count(&e->runs, NULL));
 }
 
 static void refuse_busy(struct scrape_endpoint *e, struct http_request *req)
@@ -140,7 +140,7 @@ static void refuse_busy(struct scrape_endpoint *e, struct http_request *req)
 /* A good scraper is served: one that does not read its answer makes room. */
 static bool make_room(struct scrape_endpoint *e, const struct http_request *req, const uint8_t *of)
 {
-    struct endpoint_run *slow = endpoint_run_slowest(e->runs, of);
+    struct endpoint_run *slow = endpoint_run_slowest(&e->runs, of);
 
     if (slow == NULL)
         return false;
@@ -159,7 +159,7 @@ static bool make_room(struct scrape_endpoint *e, const struct http_request *req,
 static bool has_place(struct scrape_endpoint *e, const struct http_request *req)
 {
     const uint8_t *network = http_request_network(req);
-    size_t all = endpoint_run_count(e->runs, NULL), own = endpoint_run_count(e->runs, network);
+    size_t all = endpoint_run_count(&e->runs, NULL), own = endpoint_run_count(&e->runs, network);
 
     if (own > 0 && own + 1 + all + 1 > RUNS_MAX)
         return make_room(e, req, network);
@@ -262,7 +262,7 @@ static void on_close(struct http_request *req, bool aborted)
     endpoint_run_close(req->context, aborted);
     req->context = NULL;
     set_running(e);
-    if (e->removals != NULL)
+    if (!list_empty(&e->removals))
         turn_defer(&e->all->loop->turn, &e->settle);
 }
 
@@ -372,6 +372,8 @@ static int new_endpoint(struct scrape_endpoints *all, const struct http_server_o
         .on_refused = on_refused,
     };
     e->settle.run = settle_task;
+    list_init(&e->runs);
+    list_init(&e->removals);
     rc = listen_on(e, err);
     if (rc != 0) {
         free_endpoint(e);
@@ -430,7 +432,7 @@ int scrape_endpoints_port(const struct scrape_endpoints *all, const struct expos
 
 static bool is_read(const struct scrape_endpoint *e, const struct exposition_source *source)
 {
-    for (const struct endpoint_run *run = e->runs; run != NULL; run = run->next)
+    list_each (const struct endpoint_run, run, &e->runs, link)
         if (run->exposition != NULL && exposition_reads(run->exposition, source))
             return true;
     return false;
@@ -439,18 +441,19 @@ static bool is_read(const struct scrape_endpoint *e, const struct exposition_sou
 /* Tell those whose source nobody reads any more. */
 static void settle_removals(struct scrape_endpoint *e)
 {
-    struct removal **at = &e->removals, *r;
+    struct list settled;
+    struct removal *r;
 
-    while ((r = *at) != NULL) {
-        if (is_read(e, r->source)) {
-            at = &r->next;
-            continue;
+    list_init(&settled);
+    list_each (struct removal, x, &e->removals, link)
+        if (!is_read(e, x->source)) {
+            list_remove(&x->link);
+            list_push(&settled, &x->link);
         }
-        *at = r->next;
+    while ((r = list_pop(&settled, struct removal, link)) != NULL) {
         clock_stop(&e->all->loop->clock, &r->deadline);
         r->done(r->arg);
         free(r);
-        at = &e->removals;
     }
 }
 
@@ -469,7 +472,7 @@ static void on_stopped(struct http_server *server, void *arg)
     struct scrape_endpoints *all = e->all;
     size_t i = 0;
 
-    assert(e->runs == NULL);
+    assert(list_empty(&e->runs));
     endpoint_counters_update(&e->counters, http_server_stats(server));
     http_server_free(server);
     turn_cancel(&all->loop->turn, &e->settle);
@@ -483,13 +486,10 @@ static void on_stopped(struct http_server *server, void *arg)
 static void on_deadline(struct clock_timer *timer)
 {
     struct removal *r = container_of(timer, struct removal, deadline);
-    struct endpoint_run *next;
 
-    for (struct endpoint_run *run = r->e->runs; run != NULL; run = next) {
-        next = run->next;
+    list_each (struct endpoint_run, run, &r->e->runs, link)
         if (run->exposition != NULL && exposition_reads(run->exposition, r->source))
             endpoint_run_cut(run);
-    }
 }
 
 void scrape_endpoints_remove(struct scrape_endpoints *all, struct exposition_source *source, uint64_t deadline,
@@ -504,8 +504,8 @@ void scrape_endpoints_remove(struct scrape_endpoints *all, struct exposition_sou
     i = index_of(e, source);
     memmove(&e->sources.v[i], &e->sources.v[i + 1], (e->sources.n - i - 1) * sizeof(e->sources.v[0]));
     e->sources.n--;
-    *r = (struct removal){ e->removals, e, source, done, arg, { 0 } };
-    e->removals = r;
+    *r = (struct removal){ .e = e, .source = source, .done = done, .arg = arg };
+    list_push_front(&e->removals, &r->link);
     if (e->sources.n == 0) {
         e->stopping = true;
         http_server_stop(e->server, deadline, on_stopped, e);
@@ -520,7 +520,7 @@ void scrape_endpoints_hurry(struct scrape_endpoints *all, const struct expositio
     for (size_t i = 0; i < all->list.n; i++) {
         struct scrape_endpoint *e = all->list.v[i];
 
-        for (struct removal *r = e->removals; r != NULL; r = r->next) {
+        list_each (struct removal, r, &e->removals, link) {
             if (r->source != source)
                 continue;
             if (e->stopping)
