@@ -117,7 +117,7 @@ const struct http_service otlp_service = {
 
 void receiver_stopped_if_idle(struct otlp *r)
 {
-    if (r->on_stopped != NULL && r->servers_open == 0 && r->calls == NULL) {
+    if (r->on_stopped != NULL && r->servers_open == 0 && list_empty(&r->calls)) {
         void (*done)(struct node *) = r->on_stopped;
 
         r->on_stopped = NULL;
@@ -258,6 +258,7 @@ static int create(struct node *node, const void *config, struct error *err)
     const struct http_server_config *http = &c->protocols.http.server;
 
     (void)err;
+    calls_init(r);
     r->config = c;
     r->max_message = c->protocols.grpc.server.max_recv_msg_size_mib > 0
                          ? (size_t)c->protocols.grpc.server.max_recv_msg_size_mib << 20
@@ -278,6 +279,7 @@ static int create(struct node *node, const void *config, struct error *err)
 static void destroy(struct node *node)
 {
     struct otlp *r = container_of(node, struct otlp, node);
+    struct otlp_call *call;
 
     r->on_stopped = NULL;
     clock_stop(&r->node.host->loop->clock, &r->watch);
@@ -285,12 +287,8 @@ static void destroy(struct node *node)
     for (int t = 0; t < TRANSPORT_COUNT; t++)
         if (r->ports[t].server != NULL)
             http_server_free(r->ports[t].server);
-    while (r->idle != NULL) {
-        struct otlp_call *call = r->idle;
-
-        r->idle = call->next;
+    while ((call = list_pop(&r->idle, struct otlp_call, link)) != NULL)
         free(call);
-    }
     for (int s = 0; s < SIGNAL_COUNT; s++)
         free(r->path_memory[s]);
     receiver_metrics_close(r);

@@ -14,6 +14,7 @@
 #ifndef RECEIVER_OTLP_H
 #define RECEIVER_OTLP_H
 
+#include "base/list.h"
 #include "base/peer_shares.h"
 #include "codec/compress.h"
 #include "config/server_rows.h"
@@ -86,10 +87,10 @@ struct otlp {
     size_t max_body;                 /* HTTP */
     size_t usual_body;               /* how long the last one was */
     bool coding_allowed[CODING_COUNT];
-    struct otlp_call *calls;        /* open, newest first */
-    struct otlp_call *idle;         /* spare ones */
-    struct otlp_call *unpack_first; /* large ones that wait for the pool */
-    unsigned jobs;                  /* that run there */
+    struct list calls;     /* open, newest first */
+    struct list idle;      /* spare ones */
+    struct list to_unpack; /* large ones that wait for the pool */
+    unsigned jobs;         /* that run there */
     unsigned n_idle;
     uint64_t overdrawn;       /* bytes that bodies hold beyond the budget's limit */
     struct clock_timer watch; /* for bodies that come too slowly */
@@ -121,7 +122,7 @@ enum call_state {
 
 struct otlp_call {
     struct ack ack;
-    struct otlp_call *next, *prev;
+    struct list link;
     struct otlp *receiver;
     struct http_request *req; /* NULL once the peer or the answer is gone */
     enum call_state state;
@@ -154,7 +155,7 @@ struct otlp_call {
 
     /* Unpacking (otlp_unpack.c). */
     struct unpack_job *job;
-    struct otlp_call *unpack_next;
+    struct list to_unpack;
     size_t unpack_limit; /* 0: not tried yet */
 
     /* gRPC framing. */
@@ -195,6 +196,7 @@ void receiver_stopped_if_idle(struct otlp *r);
 /* --- otlp_call.c --- */
 
 /* A call for this request, linked to its receiver; req->context points to it from now on. */
+void calls_init(struct otlp *r); /* there are none */
 struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transport transport, enum signal signal);
 
 void call_free(struct otlp_call *call); /* its ack is not out */

@@ -290,8 +290,7 @@ static void on_watch(struct clock_timer *t)
     uint64_t now = clock_mono(&r->node.host->loop->clock);
     bool more = false;
 
-    for (struct otlp_call *call = r->calls, *next; call != NULL; call = next) {
-        next = call->next;
+    list_each (struct otlp_call, call, &r->calls, link) {
         if (call->state != CALL_BODY || call->ended)
             continue;
         more = true;

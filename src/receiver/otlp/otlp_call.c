@@ -17,12 +17,18 @@
 
 #define IDLE_CALLS 256u /* spare call structs kept */
 
+void calls_init(struct otlp *r)
+{
+    list_init(&r->calls);
+    list_init(&r->idle);
+    list_init(&r->to_unpack);
+}
+
 struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transport transport, enum signal signal)
 {
-    struct otlp_call *call = r->idle;
+    struct otlp_call *call = list_pop(&r->idle, struct otlp_call, link);
 
     if (call != NULL) {
-        r->idle = call->next;
         r->n_idle--;
         memset(call, 0, sizeof(*call));
     } else {
@@ -33,10 +39,7 @@ struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transp
     call->transport = transport;
     call->signal = signal;
     call->granted = RECEIVER_INITIAL_WINDOW;
-    call->next = r->calls;
-    if (call->next != NULL)
-        call->next->prev = call;
-    r->calls = call;
+    list_push_front(&r->calls, &call->link);
     req->context = call;
     return call;
 }
@@ -61,15 +64,9 @@ void call_free(struct otlp_call *call)
     body_drop(call);
     clock_stop(&r->node.host->loop->clock, &call->deadline);
     metadata_unref(call->metadata);
-    if (call->prev != NULL)
-        call->prev->next = call->next;
-    else
-        r->calls = call->next;
-    if (call->next != NULL)
-        call->next->prev = call->prev;
+    list_remove(&call->link);
     if (r->n_idle < IDLE_CALLS) {
-        call->next = r->idle;
-        r->idle = call;
+        list_push_front(&r->idle, &call->link);
         r->n_idle++;
     } else {
         free(call);

@@ -226,11 +226,7 @@ void call_answer_health(struct otlp_call *call)
 
 void receiver_tell_watchers(struct otlp *r)
 {
-    struct otlp_call *next;
-
-    for (struct otlp_call *call = r->calls; call != NULL; call = next) {
-        next = call->next;
+    list_each (struct otlp_call, call, &r->calls, link)
         if (call->health == GRPC_HEALTH_WATCH && call->state == CALL_ANSWERED && call->req != NULL)
             grpc_health_tell_stopping(call->req);
-    }
 }

@@ -190,12 +190,7 @@ static void on_work(struct job *job)
 
 static void queue_call(struct otlp_call *call)
 {
-    struct otlp_call **last = &call->receiver->unpack_first;
-
-    while (*last != NULL)
-        last = &(*last)->unpack_next;
-    *last = call;
-    call->unpack_next = NULL;
+    list_push(&call->receiver->to_unpack, &call->to_unpack);
     call_move(call, CALL_UNPACKING);
     run_jobs(call->receiver);
 }
@@ -304,10 +299,9 @@ static void begin_job(struct otlp_call *call)
 
 static void run_jobs(struct otlp *r)
 {
-    while (r->jobs < JOBS && r->unpack_first != NULL) {
-        struct otlp_call *call = r->unpack_first;
+    while (r->jobs < JOBS && !list_empty(&r->to_unpack)) {
+        struct otlp_call *call = list_pop(&r->to_unpack, struct otlp_call, to_unpack);
 
-        r->unpack_first = call->unpack_next;
         if (is_waited_for(call))
             begin_job(call);
         else
@@ -339,12 +333,11 @@ bool call_inflate(struct otlp_call *call)
 
 void unpack_abandon(struct otlp *r)
 {
-    r->unpack_first = NULL;
-    for (struct otlp_call *call = r->calls, *next; call != NULL; call = next) {
-        next = call->next;
+    list_each (struct otlp_call, call, &r->calls, link) {
         assert(call->state == CALL_UNPACKING && call->req == NULL);
         if (call->job != NULL)
             job_abandon(&call->job->job);
+        list_remove(&call->to_unpack);
         call_free(call);
     }
 }

@@ -22,17 +22,16 @@ static void setup(void)
     rig_init(&rig, 1);
     rig.budget.limit = 1u << 30;
     receiver = (struct otlp){ .node.host = &rig.host, .waits = &waits };
+    calls_init(&receiver);
     stuck_begin(&stuck, &rig.loop, JOB_CPU);
 }
 
 static void teardown(void)
 {
-    while (receiver.idle != NULL) {
-        struct otlp_call *call = receiver.idle;
+    struct otlp_call *call;
 
-        receiver.idle = call->next;
+    while ((call = list_pop(&receiver.idle, struct otlp_call, link)) != NULL)
         free(call);
-    }
     rig_close(&rig);
 }
 
@@ -56,12 +55,12 @@ START_TEST(what_is_given_up_while_the_pool_is_stuck_leaves_nothing_behind)
 {
     for (size_t i = 0; i < ARRAY_LEN(requests); i++)
         take_call(&requests[i])->req = NULL; /* the peers have left */
-    for (struct otlp_call *call = receiver.calls; call != NULL; call = call->next)
+    list_each (struct otlp_call, call, &receiver.calls, link)
         ck_assert_int_eq(call->state, CALL_UNPACKING);
     ck_assert_uint_eq(receiver.jobs, 2);
     ck_assert_uint_gt(rig.budget.used, (4 + 2 * 2) * LONG);
     unpack_abandon(&receiver);
-    ck_assert_ptr_null(receiver.calls);
+    ck_assert(list_empty(&receiver.calls));
     ck_assert_uint_eq(rig.budget.used, 0); /* none had begun */
     stuck_end(&stuck, &rig.loop);
 }
