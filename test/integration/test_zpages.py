@@ -98,11 +98,13 @@ def test_the_pipelines_are_shown_with_their_ledgers_and_the_reasons(otelcd):
 
 
 def test_a_component_that_fails_is_shown_with_its_reason(otelcd):
-    d = otelcd(CONFIG.replace("headers:", "retry_on_failure: {enabled: false}, headers:"), allow=["Remote write failed", "Exporting failed", "dropped"])
-    d.export(otlp.Metrics().gauge("x", 1.0).request)
-    d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_exporter_dropped_items")) == 1)
-    rows = [r for r in page(d, "pipelinez").rows if r[0] == "exporter" and r[1] == "prometheus_remote_write"]
-    assert re.match(r"refused for \d+s: retries_exhausted", rows[0][-1]), rows
+    d = otelcd(CONFIG, allow=["Remote write failed", "Exporting failed", "Ledger"])
+    request = otlp.Metrics().gauge("x", 1.0).request
+    call = d.caller(request).future(request)
+    d.wait_log("Remote write failed")
+    (row,) = [r for r in page(d, "pipelinez").rows if r[0] == "exporter" and r[1] == "prometheus_remote_write"]
+    assert re.match(r"failing for \d+s: .*127.0.0.1:1", row[-1]), row
+    call.cancel()
 
 
 def test_what_a_stranger_sends_is_text_on_the_page(otelcd):
