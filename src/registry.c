@@ -23,7 +23,9 @@
     X(bearertokenauth_extension)                                                                                       \
     X(file_storage_extension)                                                                                          \
     X(health_check_extension)                                                                                          \
-    X(zpages_extension)
+    X(zpages_extension)                                                                                                \
+    X(pprof_extension)                                                                                                 \
+    X(memory_ballast_extension)
 
 #define DECLARE(name) extern const struct component name;
 COMPONENTS(DECLARE)

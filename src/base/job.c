@@ -94,6 +94,7 @@ static bool add_thread(struct pool *p)
     int rc;
 
     sigfillset(&all);
+    sigdelset(&all, SIGPROF); /* a profile's, meant for this thread */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     rc = pthread_create(&p->threads[p->n], NULL, work_until_closed, p);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
