@@ -290,6 +290,7 @@ void http_client_close(struct http_client *c)
 {
     assert(list_empty(&c->waiting));
     c->closing = c->held = true;
+    http_balancer_free(c); /* nobody is looked for any more */
     list_each (struct http_connection, x, &c->connections, link)
         http_connection_close(x);
     c->held = false;

@@ -53,6 +53,7 @@ static struct address zone[SERVERS]; /* what DNS says */
 static size_t n_zone;
 static unsigned lookups;
 static struct lookup *asked; /* NULL: nobody asks */
+static bool dns_is_slow;     /* answers when the test says so */
 
 /* ---- DNS ---- */
 
@@ -75,7 +76,8 @@ static struct lookup *start_lookup(struct loop *on, const char *host, const char
     lookups++;
     *l = (struct lookup){ .done = done, .arg = arg, .task = { .run = answer_lookup } };
     asked = l;
-    turn_defer(&on->turn, &l->task);
+    if (!dns_is_slow)
+        turn_defer(&on->turn, &l->task);
     return l;
 }
 
@@ -261,6 +263,7 @@ static void set_up(void)
     client = NULL;
     lookups = 0;
     asked = NULL;
+    dns_is_slow = false;
     set_zone(1);
 }
 
@@ -426,6 +429,25 @@ START_TEST(with_wait_for_ready_calls_wait_until_somebody_is_there)
     greet(&servers[0]);
     answer(&servers[0], 1);
     expect_answered(0);
+}
+END_TEST
+
+START_TEST(a_client_that_closes_asks_for_nobody_any_more)
+{
+    options.round_robin = true;
+    set_zone(3);
+    start();
+    call(0);
+    accept_and_greet(&servers[0]);
+    accept_and_greet(&servers[1]);
+    answer(&servers[0], 1);
+    expect_answered(0);
+    dns_is_slow = true;
+    hang_up(&servers[0]);
+    ck_assert_ptr_nonnull(asked);
+    http_client_close(client); /* the other connection still has to close */
+    client = NULL;
+    ck_assert_ptr_null(asked);
 }
 END_TEST
 
@@ -690,6 +712,7 @@ int main(void)
     tcase_add_test(tc, what_a_broken_connection_may_have_done_is_ambiguous_and_not_repeated);
     tcase_add_test(tc, nobody_there_fails_the_calls_that_wait_and_those_of_the_next_second);
     tcase_add_test(tc, with_wait_for_ready_calls_wait_until_somebody_is_there);
+    tcase_add_test(tc, a_client_that_closes_asks_for_nobody_any_more);
     tcase_add_test(tc, a_name_without_addresses_is_told);
     tcase_add_test(tc, the_first_address_that_answers_is_taken);
     tcase_add_test(tc, round_robin_goes_to_every_address_in_turn);
