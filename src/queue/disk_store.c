@@ -162,7 +162,7 @@ static void refuse_append(struct sender *s, struct append *x, int rc)
         ack_fail(x->ack, VERDICT_REJECT, "too_large", "a batch of %llu bytes is larger than the queue's files can hold",
                  (unsigned long long)x->batch->bytes);
     else
-        ack_fail(x->ack, VERDICT_RETRY, "queue_full", "sending queue is full: the disk has all it may hold");
+        sender_tell_later(x->ack, "queue_full", "sending queue is full: the disk has all it may hold");
     free_append(x);
 }
 

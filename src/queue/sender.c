@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COME_AGAIN_MS 1000            /* what senders are told to wait */
 #define STOP_MARGIN (100 * NS_PER_MS) /* before the deadline, to close what is open */
 
 static uint64_t size_of(const struct sender *s, uint64_t requests, uint64_t items, uint64_t bytes)
@@ -109,11 +110,19 @@ void sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack
     sender_partitions_put(s, e, batch);
 }
 
+void sender_tell_later(struct ack *ack, const char *reason, const char *why)
+{
+    struct outcome o = { .verdict = VERDICT_RETRY, .reason = reason, .retry_after_ms = COME_AGAIN_MS };
+
+    snprintf(o.why, sizeof(o.why), "%s", why);
+    ack_settle(ack, &o);
+}
+
 void sender_refuse(struct sender *s, struct batch *batch, struct ack *ack, const char *reason, const char *why)
 {
     metric_add(s->enqueue_failed, batch->items);
     batch_unref(batch);
-    ack_fail(ack, VERDICT_RETRY, reason, "%s", why);
+    sender_tell_later(ack, reason, why);
 }
 
 static void block_sender(struct sender *s, struct batch *batch, struct ack *ack)
