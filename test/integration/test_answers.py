@@ -9,6 +9,7 @@ import pytest
 from harness import otlp
 from harness.limits import PATIENCE
 from harness.otlp import METRICS, Metrics
+from harness.otlp_peer import GrpcPeer, HttpPeer
 from harness.remote_write import Receiver
 
 CONFIG = """
@@ -206,6 +207,75 @@ def test_of_two_senders_without_a_queue_each_hears_of_its_own(otelcd, tmp_path):
         assert one.result().partial_success.rejected_data_points == (0 if request is good else 1)
     books(d, "prometheus_remote_write", Booked(20, 0, 10), Booked(20, 0, 10))
     r.close()
+
+
+# --- OTLP ---
+
+OTLP_QUEUES = {
+    "off": "sending_queue: {enabled: false}, retry_on_failure: {enabled: false}",
+    "memory": "sending_queue: {}, retry_on_failure: {max_elapsed_time: 1ms, initial_interval: 1ms, max_interval: 1ms}",
+    "memory, no retries": "sending_queue: {}, retry_on_failure: {enabled: false}",
+    "disk": "sending_queue: {storage: file_storage}, retry_on_failure: {enabled: false}",
+}
+OTLP_WAITING = ("off", "memory, no retries")
+# What the peer says: gRPC's code and HTTP's status; what a sender that waits hears, and what the ledgers say then; what
+# the exporter's ledger says behind a queue.
+OTLP_ANSWERS = {
+    "OK": ("OK", 200, TAKEN, ALL, ALL),
+    "partial": ("PARTIAL", 200, Heard("OK", 200, 1), TWO, TWO),
+    "UNAVAILABLE": ("UNAVAILABLE", 503, LATER, NONE, LOST),
+    "RESOURCE_EXHAUSTED": ("RESOURCE_EXHAUSTED", 429, None, NONE, LOST),
+    "INVALID_ARGUMENT": ("INVALID_ARGUMENT", 400, REFUSED, NONE, LOST),
+    "UNAUTHENTICATED": ("UNAUTHENTICATED", 401, Heard("UNAUTHENTICATED", 401, 0), NONE, LOST),
+    "PERMISSION_DENIED": ("PERMISSION_DENIED", 403, Heard("PERMISSION_DENIED", 403, 0), NONE, LOST),
+    "UNIMPLEMENTED": ("UNIMPLEMENTED", 404, Heard("UNIMPLEMENTED", 404, 0), NONE, LOST),
+    "INTERNAL": ("INTERNAL", 500, None, NONE, LOST),
+}
+
+
+def otlp_answer(peer, code, status):
+    def answer(call):
+        if code == "OK":
+            return None
+        if code == "PARTIAL":
+            response = call.signal.response()
+            response.partial_success.rejected_data_points = 1
+            response.partial_success.error_message = "one is bad"
+            if peer is GrpcPeer:
+                return response
+            return 200, {"Content-Type": "application/x-protobuf"}, response.SerializeToString()
+        if peer is GrpcPeer:
+            return code, "said the peer", None
+        return status, {"Content-Type": "text/plain"}, b"said the peer"
+
+    return answer
+
+
+def otlp_heard(peer, code, heard):
+    """Where the two protocols differ: RESOURCE_EXHAUSTED without a delay is for good, 429 is not; 500 has no code."""
+    if code == "RESOURCE_EXHAUSTED":
+        return REFUSED if peer is GrpcPeer else LATER
+    if code == "INTERNAL":
+        return Heard("INTERNAL" if peer is GrpcPeer else "UNKNOWN", 500, 0)
+    return heard
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+@pytest.mark.parametrize("queue", OTLP_QUEUES)
+@pytest.mark.parametrize("answer", OTLP_ANSWERS)
+@pytest.mark.parametrize("peer", [GrpcPeer, HttpPeer])
+def test_otlp_answers_what_its_peer_has_said(otelcd, tmp_path, peer, answer, queue, protocol):
+    code, status, heard, waiting, queued = OTLP_ANSWERS[answer]
+    p = peer(otlp_answer(peer, code, status))
+    exporter = f"{p.exporter}: {{endpoint: '{p.endpoint}', tls: {{insecure: true}}, {OTLP_QUEUES[queue]}}}"
+    d = otelcd(CONFIG.format(folder=tmp_path, exporter=exporter, name=p.exporter), allow=["."])
+    text = hears(d, three(), protocol, otlp_heard(peer, code, heard) if queue in OTLP_WAITING else TAKEN)
+    if queue in OTLP_WAITING:
+        assert answer == "OK" or "said the peer" in text or "one is bad" in text
+        books(d, p.exporter, waiting, waiting)
+    else:
+        books(d, p.exporter, ALL, queued)
+    p.close()
 
 
 # --- the others ---

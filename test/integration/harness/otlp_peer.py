@@ -220,6 +220,13 @@ def rehexed(text, name):
     )
 
 
+def inflated(raw):
+    """What grpcio hands on as it came, for it knows neither: messages of zstd and of snappy, by their first bytes."""
+    if raw[:4] == b"\x28\xb5\x2f\xfd":
+        return INFLATE["zstd"](raw)
+    return unframed(raw) if raw[:4] == b"\xff\x06\x00\x00" else raw
+
+
 class GrpcPeer(Peer):
     """answer(call) -> None: all is well; a response message; or (code, text, seconds of a RetryInfo or None); it may block."""
 
@@ -247,7 +254,8 @@ class GrpcPeer(Peer):
     def _handler(self, signal):
         def serve(raw, context):
             headers = {k.lower(): v for k, v in context.invocation_metadata()}
-            call = Call(signal, signal.request.FromString(raw), headers, raw, len(raw), signal.rpc)
+            plain = inflated(raw)
+            call = Call(signal, signal.request.FromString(plain), headers, raw, len(plain), signal.rpc)
             self.note(call, False)
             answer = self.answer(call)
             if isinstance(answer, tuple):
