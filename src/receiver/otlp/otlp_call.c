@@ -85,7 +85,8 @@ static void answer_fault(struct otlp_call *call, enum grpc_status code, int http
         http_answer_fault(call, http_status, code, message, retry_after_ms);
 }
 
-/* The response message: partial_success is always there, empty when all is well, as the Go collector answers. */
+/* The response message: partial_success is always there, empty when all is well, as the Go collector answers. `why`
+ * without anything rejected is a warning (the OTLP specification has it so). */
 static void answer_ok(struct otlp_call *call, uint64_t rejected, const char *why)
 {
     struct buf *b = &call->receiver->scratch;
@@ -95,10 +96,10 @@ static void answer_ok(struct otlp_call *call, uint64_t rejected, const char *why
         return;
     b->len = 0;
     mark = pb_begin(b, 1);
-    if (rejected > 0) {
+    if (rejected > 0)
         pb_put_uint(b, 1, rejected);
+    if (why[0] != '\0')
         pb_put_str(b, 2, why);
-    }
     pb_end(b, mark);
     if (call->transport == TRANSPORT_GRPC)
         grpc_answer_ok(call, buf_bytes(b));
@@ -128,7 +129,7 @@ static void answer_outcome(struct otlp_call *call, const struct outcome *o)
     enum grpc_status code = o->verdict == VERDICT_REJECT ? GRPC_INVALID_ARGUMENT : GRPC_UNAVAILABLE;
 
     if (o->verdict == VERDICT_SAFE) {
-        answer_ok(call, o->rejected, o->why);
+        answer_ok(call, o->rejected, o->rejected > 0 ? o->why : "");
         return;
     }
     if (o->grpc_status != 0)
@@ -207,7 +208,7 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
             receiver_count_rejected(r, call->transport, REJECTED_NOTHING, call->req, u->err.text);
         call_move(call, CALL_ANSWERED);
         body_drop(call);
-        answer_ok(call, 0, "");
+        answer_ok(call, 0, u->foreign ? u->err.text : "");
         return;
     }
     call->items = u->validation.items;
