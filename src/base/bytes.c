@@ -24,6 +24,38 @@ bool bytes_equal_nocase(struct bytes a, struct bytes b)
     return a.len == b.len && (a.len == 0 || strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0);
 }
 
+bool bytes_match(struct bytes s, const char *pattern)
+{
+    const char *star = NULL;
+    size_t at = 0, star_at = 0;
+
+    while (at < s.len) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            star_at = at;
+        } else if (*pattern != '\0' && (*pattern == '?' || (uint8_t)*pattern == s.data[at])) {
+            pattern++;
+            at++;
+        } else if (star != NULL) {
+            pattern = star;
+            at = ++star_at;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+bool bytes_match_any(struct bytes s, const char *const *patterns, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes_match(s, patterns[i]))
+            return true;
+    return false;
+}
+
 static uint64_t seed;
 
 /* Before main(), and so before there are threads. */

@@ -57,6 +57,20 @@ int bytes_compare(struct bytes a, struct bytes b);
 /* ASCII case folded; for header names and the like. */
 bool bytes_equal_nocase(struct bytes a, struct bytes b);
 
+/* Without the blanks and tabs at both ends. */
+static inline struct bytes bytes_trim(struct bytes s)
+{
+    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
+        s = bytes_skip(s, 1);
+    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
+        s.len--;
+    return s;
+}
+
+/* In a pattern `*` is any run of bytes, `?` is any one. */
+bool bytes_match(struct bytes s, const char *pattern);
+bool bytes_match_any(struct bytes s, const char *const *patterns, size_t n); /* one of them */
+
 /* A 64-bit hash (XXH3) for tables in memory. Each process draws a seed of its own, so that no stranger can make up keys
  * that crowd one spot of a table; but two keys may share a hash, so compare the bytes too. */
 uint64_t bytes_hash(struct bytes b);

@@ -81,22 +81,14 @@ void base64_encode(struct bytes data, bool padded, struct buf *out)
     out->len = (size_t)(to - out->data);
 }
 
-static uint8_t nibble_of(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return (uint8_t)(c - '0');
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? (uint8_t)(c - 'a' + 10) : BAD;
-}
-
 bool hex_decode(struct bytes text, uint8_t *to)
 {
     unsigned bad = text.len % 2;
 
     for (size_t i = 0; i + 1 < text.len; i += 2) {
-        uint8_t high = nibble_of(text.data[i]), low = nibble_of(text.data[i + 1]);
+        unsigned high = (unsigned)hex_digit(text.data[i]), low = (unsigned)hex_digit(text.data[i + 1]);
 
-        bad |= (high | low) & 0x80; /* both are below 16, or BAD */
+        bad |= (high | low) & ~15u; /* of -1 all bits */
         to[i / 2] = (uint8_t)(high << 4 | (low & 15));
     }
     return bad == 0;

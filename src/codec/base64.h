@@ -11,6 +11,15 @@ bool base64_decode(struct bytes text, struct buf *out);
 
 void base64_encode(struct bytes data, bool padded, struct buf *out);
 
+/* The value of a hex digit of either case; -1: it is none. */
+static inline int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Two digits of either case for each of the text.len / 2 bytes at `to`. False: not hex, or an odd number of digits. */
 bool hex_decode(struct bytes text, uint8_t *to);
 

@@ -5,6 +5,7 @@
  * Every fault leaves p where it is. */
 #include "codec/json_scan.h"
 
+#include "codec/base64.h"
 #include "codec/utf8.h"
 
 #ifdef __SSE2__
@@ -51,14 +52,6 @@ static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
     while (p < end && !ends_run(*p))
         p++;
     return p;
-}
-
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* The four digits after \u at p, or -1. */

@@ -156,15 +156,6 @@ static bool is_ot_part(struct bytes key, struct bytes value)
     return true;
 }
 
-static struct bytes trim_blanks(struct bytes s)
-{
-    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
-        s = bytes_skip(s, 1);
-    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
-        s.len--;
-    return s;
-}
-
 /* What is before the next `separator`; *rest begins behind it, and has no data when there was none. */
 static struct bytes next_part(struct bytes *rest, char separator)
 {
@@ -220,7 +211,7 @@ bool trace_state_read(struct trace_state *s, struct bytes text)
     if (text.len > MOST_STATE)
         return false;
     for (struct bytes rest = text; rest.data != NULL && text.len > 0;) {
-        struct bytes member = trim_blanks(next_part(&rest, ',')), value = member, key;
+        struct bytes member = bytes_trim(next_part(&rest, ',')), value = member, key;
 
         if (member.len == 0)
             continue;

@@ -5,6 +5,7 @@
 #include "exporter/otlp/peer_status.h"
 
 #include "base/log.h"
+#include "codec/base64.h"
 #include "codec/pb.h"
 #include "codec/utf8.h"
 
@@ -134,11 +135,6 @@ void peer_text_put(struct buf *out, struct bytes text, size_t most)
     utf8_repair(text, &valid);
     log_put_visible(out, buf_bytes(&valid));
     buf_free(&valid);
-}
-
-static int hex_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
 void peer_message_put(struct buf *out, struct bytes value, size_t most)

@@ -3,6 +3,7 @@
 #include "net/http/url.h"
 
 #include "base/buf.h"
+#include "codec/base64.h"
 
 #include <uv.h>
 
@@ -122,14 +123,6 @@ void url_put_safe(struct buf *out, const struct url *u)
     url_put_authority(out, u);
     if (u->target.data[0] == '/')
         buf_put(out, bytes_of(u->target.data, find_any(u->target, "?")));
-}
-
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 void url_put_unescaped(struct buf *out, struct bytes s)

@@ -115,15 +115,6 @@ static bool take_until(struct bytes *rest, char stop, struct bytes *part)
     return true;
 }
 
-static struct bytes trim(struct bytes s)
-{
-    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
-        s = bytes_of(s.data + 1, s.len - 1);
-    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
-        s.len--;
-    return s;
-}
-
 /* "HTTP/1.x". Later minor versions speak 1.1 to us (RFC 9110 2.5). */
 static int parse_version(struct http1_head *h, struct bytes v, struct http1_fault *fault)
 {
@@ -207,7 +198,7 @@ static int parse_header(struct http_header *h, struct bytes line, struct http1_f
         return refuse_head(fault, 400, "a header line begins with a space (folded lines are obsolete)");
     if (!take_until(&line, ':', &h->name) || h->name.len == 0 || !all_of_class(h->name, TOKEN))
         return refuse_head(fault, 400, "a header line must be a name, a colon at once, and a value");
-    h->value = trim(line);
+    h->value = bytes_trim(line);
     if (!all_of_class(h->value, VALUE))
         return refuse_head(fault, 400, "a header value holds a control character");
     name = (uint8_t *)(uintptr_t)h->name.data;
@@ -242,7 +233,7 @@ static void parse_connection(struct seen *seen, struct bytes v)
 
     for (bool more = true; more;) {
         more = take_until(&v, ',', &token);
-        token = trim(more ? token : v);
+        token = bytes_trim(more ? token : v);
         seen->close |= bytes_equal_nocase(token, bytes_str("close"));
         seen->keep_alive |= bytes_equal_nocase(token, bytes_str("keep-alive"));
     }

@@ -2,6 +2,8 @@
 /* The bodies of HTTP/1.1 messages: by length, in chunks, or until the connection ends. */
 #include "net/http1/http1.h"
 
+#include "codec/base64.h"
+
 #define MAX_SIZE_DIGITS 15         /* of a chunk size, leading zeros included: below 2^60 */
 #define MAX_OVERHEAD (16 * 1024ul) /* bytes of chunk extensions and trailers of one body */
 
@@ -22,14 +24,6 @@ void http1_body_init(struct http1_body *b, enum http1_framing framing, uint64_t 
 {
     *b = (struct http1_body){ .framing = framing, .state = SIZE, .left = length };
     b->done = framing == HTTP1_EMPTY || (framing == HTTP1_LENGTH && length == 0);
-}
-
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static bool is_text(uint8_t c)

@@ -7,20 +7,14 @@
  * the request may come again later. */
 #include "net/message/gate_request.h"
 
+#include "codec/base64.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- what a request says ---- */
-
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* A form's value: %XX and + taken back (WHATWG URL, application/x-www-form-urlencoded). */
 static void put_decoded(struct buf *out, struct bytes s)

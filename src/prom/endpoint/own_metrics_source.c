@@ -28,45 +28,12 @@ struct line {
     const struct metric *metric;
 };
 
-/* `*` is any run of characters, `?` is one. */
-static bool matches(const char *pattern, struct bytes s)
-{
-    size_t at = 0, star_at = 0;
-    const char *p = pattern, *star = NULL;
-
-    while (at < s.len) {
-        if (*p == '*') {
-            star = p++;
-            star_at = at;
-        } else if (*p != 0 && (*p == '?' || (uint8_t)*p == s.data[at])) {
-            p++;
-            at++;
-        } else if (star != NULL) {
-            p = star + 1;
-            at = ++star_at;
-        } else {
-            return false;
-        }
-    }
-    while (*p == '*')
-        p++;
-    return *p == 0;
-}
-
-static bool matches_any(const char *const *patterns, size_t n, struct bytes s)
-{
-    for (size_t i = 0; i < n; i++)
-        if (matches(patterns[i], s))
-            return true;
-    return false;
-}
-
 static bool is_constant(const struct own_metrics_options *o, struct bytes name)
 {
     if (o->n_included == 0 && o->n_excluded == 0)
         return false;
-    return (o->n_included == 0 || matches_any(o->included, o->n_included, name)) &&
-           !matches_any(o->excluded, o->n_excluded, name);
+    return (o->n_included == 0 || bytes_match_any(name, o->included, o->n_included)) &&
+           !bytes_match_any(name, o->excluded, o->n_excluded);
 }
 
 static int by_name(const void *a, const void *b)

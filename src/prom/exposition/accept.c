@@ -14,20 +14,6 @@ struct clause {
     unsigned q; /* thousandths; 0 = refused */
 };
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct bytes trim(struct bytes s)
-{
-    while (s.len > 0 && is_blank(s.data[0]))
-        s = bytes_of(s.data + 1, s.len - 1);
-    while (s.len > 0 && is_blank(s.data[s.len - 1]))
-        s.len--;
-    return s;
-}
-
 /* Cut *rest at the next `separator` that stands in no quotes. False when *rest was used up before. */
 static bool split_next(struct bytes *rest, char separator, struct bytes *part)
 {
@@ -39,7 +25,7 @@ static bool split_next(struct bytes *rest, char separator, struct bytes *part)
     for (; i < rest->len && (quoted || rest->data[i] != (uint8_t)separator); i++)
         if (rest->data[i] == '"')
             quoted = !quoted;
-    *part = trim(bytes_of(rest->data, i));
+    *part = bytes_trim(bytes_of(rest->data, i));
     *rest = i < rest->len ? bytes_of(rest->data + i + 1, rest->len - i - 1) : bytes_of(NULL, 0);
     return true;
 }
@@ -52,7 +38,7 @@ static bool next_param(struct bytes *params, struct bytes *name, struct bytes *v
     while (split_next(params, ';', &part)) {
         if (!split_next(&part, '=', name) || part.data == NULL)
             continue;
-        *value = trim(part);
+        *value = bytes_trim(part);
         if (value->len >= 2 && value->data[0] == '"' && value->data[value->len - 1] == '"')
             *value = bytes_of(value->data + 1, value->len - 2);
         return true;

@@ -46,38 +46,6 @@ static void begin_labels(struct translator *s)
 
 /* ---- which attributes ---- */
 
-static bool matches(const char *pattern, struct bytes s)
-{
-    const char *star = NULL;
-    size_t at = 0, star_at = 0;
-
-    while (at < s.len) {
-        if (*pattern == '*') {
-            star = ++pattern;
-            star_at = at;
-        } else if (*pattern != '\0' && (*pattern == '?' || (uint8_t)*pattern == s.data[at])) {
-            pattern++;
-            at++;
-        } else if (star != NULL) {
-            pattern = star;
-            at = ++star_at;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
-}
-
-static bool matches_any(const char *const *patterns, size_t n, struct bytes s)
-{
-    for (size_t i = 0; i < n; i++)
-        if (matches(patterns[i], s))
-            return true;
-    return false;
-}
-
 static bool is_service(struct bytes key)
 {
     return bytes_is(key, "service.name") || bytes_is(key, "service.namespace") || bytes_is(key, "service.instance.id");
@@ -87,8 +55,8 @@ static bool is_promoted(const struct translation *t, struct bytes key)
 {
     if (!t->promote || (t->leave_service_out && is_service(key)))
         return false;
-    return (t->n_included == 0 || matches_any(t->included, t->n_included, key)) &&
-           !matches_any(t->excluded, t->n_excluded, key);
+    return (t->n_included == 0 || bytes_match_any(key, t->included, t->n_included)) &&
+           !bytes_match_any(key, t->excluded, t->n_excluded);
 }
 
 /* ---- the list ---- */

@@ -58,6 +58,33 @@ START_TEST(one_process_finds_its_keys_again)
 }
 END_TEST
 
+static bool match(const char *pattern, const char *s)
+{
+    return bytes_match(bytes_str(s), pattern);
+}
+
+START_TEST(a_star_is_any_run_and_a_question_mark_any_one)
+{
+    static const char *const some[] = { "a.*", "*.id", "x?z" };
+
+    ck_assert(match("", "") && match("*", "") && match("**", "") && !match("", "a") && !match("?", ""));
+    ck_assert(match("service.*", "service.name") && match("service.*", "service.") && !match("service.*", "service"));
+    ck_assert(match("*a*b*", "xxaxaxbx") && !match("*a*b", "xxaxaxbx") && match("*ab", "aab"));
+    ck_assert(match("x?z", "xyz") && !match("x?z", "xz") && !match("x?z", "xyyz"));
+    ck_assert(bytes_match_any(bytes_str("host.id"), some, 3) && !bytes_match_any(bytes_str("host.name"), some, 3));
+    ck_assert(!bytes_match_any(bytes_str("a"), NULL, 0));
+}
+END_TEST
+
+START_TEST(blanks_and_tabs_go_at_both_ends_and_nowhere_else)
+{
+    ck_assert(bytes_is(bytes_trim(bytes_str(" \ta \tb\t ")), "a \tb"));
+    ck_assert(bytes_is(bytes_trim(bytes_str("\na")), "\na"));
+    ck_assert_uint_eq(bytes_trim(bytes_str(" \t ")).len, 0);
+    ck_assert_uint_eq(bytes_trim(bytes_of(NULL, 0)).len, 0);
+}
+END_TEST
+
 static int run_suite(void)
 {
     Suite *s = suite_create("bytes");
@@ -67,6 +94,8 @@ static int run_suite(void)
 
     tcase_add_test(tc, two_processes_place_the_same_keys_differently);
     tcase_add_test(tc, one_process_finds_its_keys_again);
+    tcase_add_test(tc, a_star_is_any_run_and_a_question_mark_any_one);
+    tcase_add_test(tc, blanks_and_tabs_go_at_both_ends_and_nowhere_else);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
