@@ -8,6 +8,10 @@
 #include <string.h>
 
 #define SCRAPE "otelcd does not scrape yet: let Prometheus scrape the targets, or let the services send OTLP"
+/* What stands between ` is a configuration that works: test_config.py tries each. */
+#define SDKS                                                                                                           \
+    "let the services send OTLP, as the SDKs of all languages do, and write "                                          \
+    "`otlp: {protocols: {grpc: {endpoint: \"0.0.0.0:4317\"}, http: {endpoint: \"0.0.0.0:4318\"}}}`"
 #define LOGS "let the services send their logs as OTLP, or let an agent that reads them send OTLP to otelcd"
 #define OTTL "the processors attributes, resource and span rename, set, extract and delete"
 #define FILTER "leave it out at the source (views and samplers of the SDKs), or with relabelling in Prometheus"
@@ -24,10 +28,8 @@ static const struct foreign table[] = {
       "prometheus prometheusexec prometheusremotewrite purefa purefb simpleprometheus"
       " prometheussimple",
       SCRAPE },
-    { COMPONENT_RECEIVER, false,
-      "awsxray datadog jaeger sapm skywalking zipkin",
-      "let the services send OTLP: the SDKs of all languages do" },
-    { COMPONENT_RECEIVER, true, "opencensus", "let the services send OTLP" },
+    { COMPONENT_RECEIVER, false, "awsxray datadog jaeger sapm skywalking zipkin", SDKS },
+    { COMPONENT_RECEIVER, true, "opencensus", SDKS },
     { COMPONENT_RECEIVER, false, "fluentforward loki splunkhec syslog tcplog udplog webhookevent", LOGS },
     { COMPONENT_RECEIVER, false, "filelog filestats journald namedpipe otlpjsonfile windowseventlog", LOGS },
     { COMPONENT_RECEIVER, false, "hostmetrics", "run node_exporter and let Prometheus scrape it" },
@@ -79,7 +81,7 @@ static const struct foreign table[] = {
       NULL },
     { COMPONENT_PROCESSOR, true,
       "queuedretry",
-      "every exporter that sends has a queue: sending_queue and retry_on_failure" },
+      "remove it: every exporter that sends has a queue (sending_queue) and tries again (retry_on_failure)" },
     { COMPONENT_PROCESSOR, true, "spanmetrics servicegraph", SPANMETRICS },
     { COMPONENT_PROCESSOR, true, "routing", "write a pipeline for each destination" },
     { COMPONENT_PROCESSOR, true,
@@ -87,13 +89,23 @@ static const struct foreign table[] = {
       "put the pod's fields into OTEL_RESOURCE_ATTRIBUTES of the services (downward API)" },
     { COMPONENT_EXPORTER, false,
       "loadbalancing otelarrow",
-      "write otlp_grpc: it balances over all addresses that the endpoint's name has" },
-    { COMPONENT_EXPORTER, true, "loki", "Loki takes OTLP: write otlp_http with endpoint: http://loki:3100/otlp" },
+      "otlp_grpc balances over all addresses that the endpoint's name has: write "
+      "`otlp_grpc: {endpoint: \"dns:///backends:4317\", tls: {insecure: true}}`" },
+    { COMPONENT_EXPORTER, true, "loki", "Loki takes OTLP: write `otlp_http: {endpoint: \"http://loki:3100/otlp\"}`" },
     { COMPONENT_EXPORTER, true,
       "jaeger jaegerthrifthttp jaegerthrift",
-      "Jaeger takes OTLP: write otlp_grpc with endpoint: jaeger:4317" },
+      "Jaeger takes OTLP: write `otlp_grpc: {endpoint: \"jaeger:4317\", tls: {insecure: true}}`" },
     { COMPONENT_EXPORTER, true,
-      "dynatrace elastic f5cloud humio instana opencensus parquet sapm skywalking stackdriver",
+      "opencensus",
+      "OTLP has taken its place: write `otlp_grpc: {endpoint: \"host:4317\", tls: {insecure: true}}`" },
+    { COMPONENT_EXPORTER, true,
+      "elastic",
+      "Elastic's APM Server takes OTLP: write `otlp_http: {endpoint: \"http://apm-server:8200\"}`" },
+    { COMPONENT_EXPORTER, true,
+      "skywalking",
+      "SkyWalking takes OTLP: write `otlp_grpc: {endpoint: \"oap:11800\", tls: {insecure: true}}`" },
+    { COMPONENT_EXPORTER, true,
+      "dynatrace f5cloud humio instana parquet sapm stackdriver",
       DELIVERS },
     { COMPONENT_EXPORTER, false,
       "googlemanagedprometheus",

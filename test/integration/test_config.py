@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A configuration with a mistake gets an answer: file, line, column, path, what is allowed, the nearest right spelling."""
 
+import json
 import os
 import re
 import socket
 import subprocess
 
 import pytest
+import yaml
 
 from configs import SCRAPE
 from harness.limits import OTELCD, PATIENCE
@@ -89,6 +91,31 @@ def test_a_mistake_is_named_with_its_place_and_the_way_out(tmp_path, mistake):
     assert re.search(rf"otelcd\.yaml:{line}:{column or ''}", ran.stderr), ran.stderr
     for word in words:
         assert word in ran.stderr, ran.stderr
+
+
+@pytest.mark.parametrize(
+    "section, type",
+    [
+        *[("exporters", e) for e in ("jaeger", "jaeger_thrift", "loki", "opencensus", "elastic", "skywalking", "loadbalancing")],
+        *[("receivers", r) for r in ("jaeger", "zipkin", "opencensus", "skywalking")],
+    ],
+)
+def test_what_is_said_to_be_written_instead_is_a_configuration(tmp_path, section, type):
+    ids = {"receivers": "otlp", "exporters": "debug"}
+    config = {"receivers": {"otlp": {"protocols": {"grpc": None}}}, "exporters": {"debug": None}}
+
+    def told():
+        pipeline = {key: [id] for key, id in ids.items()}
+        return validate(tmp_path, json.dumps({**config, "service": {"pipelines": {"traces": pipeline}}}))
+
+    config[section], ids[section] = {type: None}, type
+    ran = told()
+    (instead,) = re.findall("write `(.*?)`", ran.stderr)
+    assert ran.returncode == 1
+    config[section] = yaml.safe_load(instead)
+    (ids[section],) = config[section]
+    ran = told()
+    assert (ran.returncode, ran.stderr) == (0, ""), instead + ran.stderr
 
 
 @pytest.mark.parametrize("old, new", [("exporters:\n", "exportres:\n"), ("pipelines:", "pipeline:"), ("[otlp]", "otlp"), ("200ms", "${file:nope}"), ("  debug:", "  debgu:"), ("  batch:\n    timeout: 200ms", "  - batch: {}")])

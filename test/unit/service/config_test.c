@@ -66,7 +66,7 @@ static const struct {
       "run "
       "node_exporter and let Prometheus scrape it\n"
       "2:20: exporters::loki: \"loki\" is an exporter that the Go collector once had; Loki takes OTLP: write "
-      "otlp_http with endpoint: http://loki:3100/otlp\n"
+      "`otlp_http: {endpoint: \"http://loki:3100/otlp\"}`\n"
       "2:28: exporters::dbg: unknown type: \"dbg\" for id: \"dbg\" (valid values: [debug file nop otlp_grpc otlp_http "
       "prometheus "
       "prometheus_remote_write]); did you mean \"debug\"?" },
