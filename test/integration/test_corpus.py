@@ -33,11 +33,14 @@ MISTAKES = [
     r"send_batch_max_size must be greater or equal to send_batch_size",
     r'"\\"debug\\"" is not one of debug, info',
     r'"\$LOG_EXPORTER_LOG_VERBOSITY" is not one of basic',
-    r"has invalid keys: (receiver|connectors);",
+    r"has invalid keys: (receiver|connectors|insecure);",
+    r"endpoint must be a valid URL",
+    r"no bearer token provided",  # the variable that has it is not set
+    r"no credential source provided",
     r'references extension "memory_limiter" which is not configured',
 ]
 # Values that the Go collector has and otelcd says it has not.
-NOT_SERVED = r"not supported for uri|exactly one output is served|https comes with a later version"
+NOT_SERVED = r"not supported for uri|exactly one output is served|comes with a later version"
 
 
 def components_as(form):
