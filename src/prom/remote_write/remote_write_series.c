@@ -277,6 +277,7 @@ void remote_write_sweep(struct remote_write *rw)
     if (rw->options.expiration == 0)
         return;
     table_settle(t, SWEEP_SLOTS);
+    table_settle(&rw->by_labels, SWEEP_SLOTS);
     for (size_t n = 0; n < SWEEP_SLOTS && rw->swept <= t->mask; n++, rw->swept++) {
         uint64_t slot = t->slots[rw->swept];
         struct remote_series *x = slot > 1 ? table_entry(slot) : NULL;

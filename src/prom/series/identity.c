@@ -116,10 +116,8 @@ static void fetch_some(struct table *t)
     }
 }
 
-static void begin_growth(struct table *t)
+static void change_arrays(struct table *t)
 {
-    if (t->next == NULL)
-        make_next(t);
     t->old = t->slots;
     t->old_mask = t->mask;
     t->old_n = t->n;
@@ -130,8 +128,26 @@ static void begin_growth(struct table *t)
     t->next = NULL;
 }
 
+static void begin_growth(struct table *t)
+{
+    if (t->next == NULL)
+        make_next(t);
+    change_arrays(t);
+}
+
+/* To half its size, of which at most an eighth is taken then: all have moved before it could be full. */
+static void begin_shrinking(struct table *t)
+{
+    drop_array(t, t->next, t->next_mask);
+    t->next_mask = t->mask / 2;
+    t->next = new_array(t, t->next_mask + 1);
+    change_arrays(t);
+}
+
 void table_settle(struct table *t, uint64_t n)
 {
+    if (t->old == NULL && t->mask >= SMALLEST && t->n < (t->mask + 1) / 16)
+        begin_shrinking(t);
     if (t->old != NULL)
         move_some(t, n);
 }

@@ -42,9 +42,15 @@ void table_free(struct table *t); /* the entries stay */
 bool table_insert(struct table *t, void *entry, uint64_t hash);
 void table_remove(struct table *t, const void *entry, uint64_t hash);
 
-/* Move what is in up to n slots that a growth has left behind: for those who go through all entries slot by slot.
- * Insertions do it too, but there may be none. */
+/* Now and then, from who sweeps: move what is in up to n slots that a change of size has left behind (insertions do it
+ * too, but there may be none), and begin to halve a table of which less than a sixteenth is taken. */
 void table_settle(struct table *t, uint64_t n);
+
+/* There is nothing more for table_settle() to move. */
+static inline bool table_is_settled(const struct table *t)
+{
+    return t->old == NULL || t->moved > t->old_mask;
+}
 
 /* `entry` is there; `other`, of the same hash, is not and takes its place. */
 void table_replace(struct table *t, const void *entry, void *other, uint64_t hash);

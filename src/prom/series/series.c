@@ -454,8 +454,10 @@ static bool sweep_some(struct series_store *s)
 static void on_sweep(struct clock_timer *timer)
 {
     struct series_store *s = container_of(timer, struct series_store, sweep);
+    bool all = sweep_some(s);
 
-    clock_start(s->clock, timer, sweep_some(s) ? sweep_period(s) : SWEEP_PAUSE, on_sweep);
+    table_settle(&s->streams.table, SWEEP_SLICE);
+    clock_start(s->clock, timer, all && table_is_settled(&s->streams.table) ? sweep_period(s) : SWEEP_PAUSE, on_sweep);
 }
 
 /* ---- life ---- */

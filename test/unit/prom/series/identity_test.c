@@ -64,6 +64,32 @@ START_TEST(every_entry_is_found_while_the_table_grows_and_shrinks)
 }
 END_TEST
 
+START_TEST(after_a_burst_the_table_gets_small_again_and_may_grow_meanwhile)
+{
+    const uint64_t n = 40000, stay = 100;
+    struct entry *all = calloc(2 * n, sizeof(*all));
+    uint64_t after;
+
+    table_init(&table, hash_of, &budget);
+    for (uint64_t i = 0; i < 2 * n; i++)
+        all[i] = (struct entry){ mixed(i), i };
+    for (uint64_t i = 0; i < n; i++)
+        ck_assert(table_insert(&table, &all[i], all[i].hash));
+    for (uint64_t i = stay; i < n; i++)
+        table_remove(&table, &all[i], all[i].hash);
+    for (int i = 0; i < (_i == 0 ? 2000 : 10); i++)
+        table_settle(&table, 256);
+    after = table_size(&table);
+    if (_i == 0)
+        ck_assert_uint_le(after, 4096 * sizeof(uint64_t));
+    for (uint64_t i = n; i < 2 * n; i++) /* the next burst, while it shrinks */
+        ck_assert(table_insert(&table, &all[i], all[i].hash));
+    for (uint64_t i = 0; i < 2 * n; i++)
+        ck_assert_ptr_eq(table_find(&table, mixed(i), same, &i), i < stay || i >= n ? &all[i] : NULL);
+    free(all);
+}
+END_TEST
+
 START_TEST(coming_and_going_does_not_make_the_table_larger)
 {
     static struct entry all[300];
@@ -131,6 +157,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60); /* the machine may have other work */
     tcase_add_test(t, every_entry_is_found_while_the_table_grows_and_shrinks);
+    tcase_add_loop_test(t, after_a_burst_the_table_gets_small_again_and_may_grow_meanwhile, 0, 2);
     tcase_add_test(t, coming_and_going_does_not_make_the_table_larger);
     tcase_add_test(t, a_crowded_place_refuses_and_the_others_go_on);
     tcase_add_test(t, an_identity_is_its_parent_and_its_bytes);
