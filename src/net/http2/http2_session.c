@@ -11,8 +11,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define QUEUE_MAX 1000      /* frames waiting to go out before reading stops */
-#define CONTINUATIONS_MAX 8 /* of one header block */
+#define QUEUE_MAX 1000            /* frames waiting to go out before reading stops */
+#define CONTINUATIONS_MAX 8       /* of one header block */
+#define LATE_MAX (16ul << 20)     /* bytes on their way to a stream when we reset it: a connection's largest window */
+#define LATE_HEADERS (16ul << 10) /* what HEADERS count for in that, beside their length */
 
 static void move(struct http2_session *s, enum http2_state to)
 {
@@ -144,29 +146,41 @@ static int on_stream_close(nghttp2_session *ng, int32_t stream_id, uint32_t erro
 
 /* --- frames that come too late --- */
 
-/* The stream's place among those that we have reset lately; NULL when it is not there. */
-static int32_t *find_reset(struct http2_session *s, int32_t stream_id)
+/* The stream's place among those that we have reset lately, or how many there are of them. */
+static size_t find_reset(const struct http2_session *s, int32_t stream_id)
 {
-    for (size_t i = 0; i < ARRAY_LEN(s->resets); i++)
-        if (s->resets[i] == stream_id)
-            return &s->resets[i];
-    return NULL;
+    size_t i = 0;
+
+    while (i < ARRAY_LEN(s->resets) && s->resets[i].stream != stream_id)
+        i++;
+    return i;
+}
+
+/* Frames on their way to a stream that we have reset are to be expected (RFC 9113 5.1), until the peer has ended its
+ * side, or there are more of them than could have been on their way. */
+static void judge_reset_frame(struct http2_session *s, size_t i, const nghttp2_frame_hd *hd)
+{
+    s->resets[i].late += hd->length + (hd->type == NGHTTP2_HEADERS ? LATE_HEADERS : 0);
+    if (s->resets[i].late > LATE_MAX)
+        http2_session_annoy(s, 1, "too many frames on a stream that was reset");
+    if (hd->type == NGHTTP2_RST_STREAM || (hd->flags & NGHTTP2_FLAG_END_STREAM))
+        s->resets[i].stream = 0;
 }
 
 /* A frame for a stream that is closed. nghttp2 would have to keep closed streams to object to it, and drops it
- * otherwise; frames on their way to a stream that we have reset are to be expected (RFC 9113 5.1), until the peer
- * has ended its side. */
+ * otherwise. */
 static void judge_late_frame(struct http2_session *s, const nghttp2_frame_hd *hd)
 {
-    int32_t *reset = find_reset(s, hd->stream_id);
+    size_t reset = find_reset(s, hd->stream_id);
 
     if (!http2_session_is_open(s))
         return;
-    if (reset != NULL) {
-        if (hd->type == NGHTTP2_RST_STREAM || (hd->flags & NGHTTP2_FLAG_END_STREAM))
-            *reset = 0;
+    if (reset < ARRAY_LEN(s->resets)) {
+        judge_reset_frame(s, reset, hd);
     } else if (hd->type == NGHTTP2_HEADERS && s->side->strict) {
         http2_session_kill(s, NGHTTP2_STREAM_CLOSED, "HEADERS on a closed stream", "HEADERS on a closed stream");
+    } else if (hd->type == NGHTTP2_HEADERS) {
+        http2_session_annoy(s, 1, "too many HEADERS on closed streams");
     } else if (hd->type == NGHTTP2_DATA) {
         nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, hd->stream_id, NGHTTP2_STREAM_CLOSED);
         http2_session_annoy(s, 1, "too many DATA frames on closed streams");
@@ -177,12 +191,13 @@ static void judge_late_frame(struct http2_session *s, const nghttp2_frame_hd *hd
 static void judge_frame(struct http2_session *s)
 {
     const uint8_t *p = s->frame;
-    nghttp2_frame_hd hd = { .type = p[3],
+    nghttp2_frame_hd hd = { .length = (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2],
+                            .type = p[3],
                             .flags = p[4],
                             .stream_id = (int32_t)((uint32_t)(p[5] & 0x7f) << 24 | (uint32_t)p[6] << 16 |
                                                    (uint32_t)p[7] << 8 | p[8]) };
 
-    s->frame_left = (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
+    s->frame_left = hd.length;
     s->frame_seen = 0;
     if (hd.type == NGHTTP2_CONTINUATION) {
         if (++s->continuations > CONTINUATIONS_MAX)
@@ -238,7 +253,10 @@ void http2_session_input(struct http2_session *s, struct bytes data)
 /* Who makes us reset one stream after the other costs us as much as one who does it himself. */
 static void note_reset(struct http2_session *s, const nghttp2_rst_stream *frame)
 {
-    s->resets[s->n_resets++ % ARRAY_LEN(s->resets)] = frame->hd.stream_id;
+    size_t i = s->n_resets++ % ARRAY_LEN(s->resets);
+
+    s->resets[i].stream = frame->hd.stream_id;
+    s->resets[i].late = 0;
     if (frame->error_code == NGHTTP2_PROTOCOL_ERROR || frame->error_code == NGHTTP2_STREAM_CLOSED ||
         frame->error_code == NGHTTP2_FLOW_CONTROL_ERROR)
         http2_session_annoy(s, 1, "too many streams that had to be reset");

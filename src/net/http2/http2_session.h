@@ -54,7 +54,10 @@ struct http2_session {
     size_t frame_seen;      /* bytes of it */
     size_t frame_left;      /* bytes of the payload (a server's first: of the preface) still to come */
     int32_t last_stream;    /* the highest that a client has begun */
-    int32_t resets[64];     /* the streams that we reset last; a ring */
+    struct {
+        int32_t stream;
+        uint64_t late; /* what has come for it since */
+    } resets[64];      /* the streams that we reset last; a ring */
     unsigned n_resets;
     /* the connection's window */
     uint32_t window;

@@ -687,6 +687,31 @@ START_TEST(frames_for_a_call_that_has_left_are_expected)
 }
 END_TEST
 
+START_TEST(but_not_for_ever)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        struct memory_call c = { .told = 0 }, next = { .told = 0 };
+        unsigned frames = 0;
+
+        open_client();
+        memory_client_start(&m, &c);
+        memory_client_leave(&m, &c);
+        memory_client_start(&m, &next);
+        for (; !m.dead && frames < 4000; frames++) {
+            if (kind == 0)
+                put_answer_head(1, "103", false);
+            else
+                put_data(&in, 1, 16384, false);
+            hear();
+        }
+        ck_assert_uint_gt(frames, 1000); /* as many as could have been on their way */
+        expect_failure(&next, HTTP_BROKEN_RESPONSE, CALL_MAYBE_DONE, "stream that was reset");
+        if (kind == 0)
+            memory_client_close(&m);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("http2_client");
@@ -718,6 +743,7 @@ int main(void)
     tcase_add_test(tc, a_peer_that_is_quiet_is_pinged_and_given_up_when_it_stays_so);
     tcase_add_test(tc, a_peer_that_objects_to_pings_gets_half_as_many);
     tcase_add_test(tc, frames_for_a_call_that_has_left_are_expected);
+    tcase_add_test(tc, but_not_for_ever);
     suite_add_tcase(s, tc);
     sr = srunner_create(s);
     srunner_run_all(sr, CK_NORMAL);
