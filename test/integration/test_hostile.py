@@ -326,6 +326,8 @@ def test_a_million_new_series_in_a_minute_silence_nobody_else(otelcd, capsys):
     assert d.metric("otelcd_exporter_dropped_items", exporter="prometheus", reason="series_limit") == refused
     record = d.wait_log("New series are refused")
     assert (record["fastest_metric"], record["fastest_label"]) == ("http_requests", "user_id")
+    assert record["job"] == "runaway" and 'user_id="' in record["such_as"]
+    assert record["max_bytes"] == 32 << 20 and "max_series" not in record
     assert d.wait_log("near their limit"), "there was a warning before"
     peak = peak_rss(d)
     assert peak < 130 << 20 or SANITIZED

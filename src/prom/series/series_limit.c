@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUDGET_SHARE 2 /* series may take that part of the budget: one half */
+#define SHOWN ((size_t)300) /* bytes of the labels of a series in the log */
+#define BUDGET_SHARE 2      /* series may take that part of the budget: one half */
 #define WATCH_AT 0.5
 #define WARN_AT 0.8
 #define RESERVE_AT 0.9
@@ -61,13 +62,15 @@ static bool same_sender(const void *entry, const void *key)
     return ((const struct series_sender *)entry)->hash == *(const uint64_t *)key;
 }
 
-struct series_sender *series_sender_hold(struct series_limit *l, uint64_t hash)
+struct series_sender *series_sender_hold(struct series_limit *l, uint64_t hash, struct bytes job)
 {
     struct series_sender *s = table_find(&l->senders, hash, same_sender, &hash);
 
     if (s == NULL) {
         s = mem_zalloc(sizeof(*s));
         s->hash = hash;
+        if (job.len > 0)
+            memcpy(s->job, job.data, job.len < sizeof(s->job) ? job.len : sizeof(s->job) - 1);
         if (!table_insert(&l->senders, s, hash)) {
             free(s);
             return NULL;
@@ -127,10 +130,15 @@ static double larger_of(double a, double b)
     return a > b ? a : b;
 }
 
+static uint64_t most_bytes(const struct series_limit *l)
+{
+    return budget_limit(l->budget) / BUDGET_SHARE;
+}
+
 /* Of all that may be had. */
 static double part_of(const struct series_limit *l, uint64_t series, uint64_t bytes)
 {
-    uint64_t most = budget_limit(l->budget) / BUDGET_SHARE;
+    uint64_t most = most_bytes(l);
     double by_number = l->max == 0 ? 0 : (double)series / (double)l->max;
 
     return larger_of(by_number, most == 0 ? 1 : (double)bytes / (double)most);
@@ -163,15 +171,19 @@ static struct metric *counter_of(struct series_growth *g, const struct growth *t
     return *vec_push(&g->refused) = metrics_get(g->metrics, &series_limit_refused_row, labels, ARRAY_LEN(labels));
 }
 
+/* labels: of the series that there is no room for, or hardly: they say whose it is. */
 static void warn_limit(const struct series_limit *l, struct complaint *c, const char *text,
-                       const struct series_sender *sender)
+                       const struct series_sender *sender, struct bytes labels)
 {
     const struct series_growth *g = l->growth;
     const struct growth *top = growth_sketch_top(&g->sketch);
 
     if (complaint_due(c, g->clock))
-        log_warn(g->log, text, F_UINT("series", l->series), F_UINT("max_series", l->max),
-                 F_UINT("bytes", l->bytes + l->others), F_UINT("series_of_this_sender", sender->series),
+        log_warn(g->log, text, F_UINT("series", l->series),
+                 l->max > 0 ? F_UINT("max_series", l->max) : F_UINT("max_bytes", most_bytes(l)),
+                 F_UINT("bytes", l->bytes + l->others), F_STR("job", sender->job),
+                 F_UINT("series_of_this_sender", sender->series),
+                 F_BYTES("such_as", bytes_of(labels.data, labels.len < SHOWN ? labels.len : SHOWN)),
                  F_STR("fastest_metric", top->metric), F_STR("fastest_label", top->label),
                  F_STR("remedy", SERIES_LIMIT_ADVICE), F_UINT("repeated", complaint_taken(c)));
 }
@@ -194,9 +206,10 @@ bool series_limit_admits(struct series_limit *l, const struct series_sender *sen
     watch_growth(l->growth, metric, labels);
     if (!admitted) {
         metric_add(counter_of(l->growth, growth_sketch_top(&l->growth->sketch)), 1);
-        warn_limit(l, &l->growth->full, "New series are refused: there are as many as there may be", sender);
+        warn_limit(l, &l->growth->full, "New series are refused: there are as many as there may be", sender, labels);
     } else if (fill >= WARN_AT) {
-        warn_limit(l, &l->growth->near, "Series are near their limit, beyond which new ones are refused", sender);
+        warn_limit(l, &l->growth->near, "Series are near their limit, beyond which new ones are refused", sender,
+                   labels);
     }
     return admitted;
 }

@@ -31,6 +31,7 @@ struct series_sender {
     uint64_t series;
     uint64_t bytes;
     uint32_t resources; /* that are of it */
+    char job[44];       /* for the log: as much as there is room for, "" without one */
 };
 
 struct series_limit {
@@ -49,8 +50,8 @@ void series_limit_free(struct series_limit *l); /* when all senders have gone */
 void series_limit_tell(struct series_limit *l, struct metrics *metrics, const char *exporter, const struct logger *log,
                        struct clock *clock);
 
-/* The sender of that hash, with one resource more. NULL: the table is crowded. */
-struct series_sender *series_sender_hold(struct series_limit *l, uint64_t hash);
+/* The sender of that hash and job, with one resource more. NULL: the table is crowded. */
+struct series_sender *series_sender_hold(struct series_limit *l, uint64_t hash, struct bytes job);
 void series_sender_release(struct series_limit *l, struct series_sender *s);
 
 /* May a new series of that sender be made? `metric` and `labels` (rendered) are what it would be. */

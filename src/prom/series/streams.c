@@ -239,7 +239,8 @@ static struct series_sender *hold_sender(struct streams *s, const struct resourc
     struct series_sender *sender;
 
     translate_job(&j, identity_raw(&r->id));
-    sender = series_sender_hold(&s->limit, j.job.len > 0 ? identity_hash(s->seed, buf_bytes(&j.job)) : r->id.hash);
+    sender = series_sender_hold(&s->limit, j.job.len > 0 ? identity_hash(s->seed, buf_bytes(&j.job)) : r->id.hash,
+                                buf_bytes(&j.job));
     names_free(&j);
     return sender;
 }
