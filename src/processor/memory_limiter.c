@@ -163,7 +163,8 @@ static uint64_t try_to_free(struct checker *c, uint64_t usage, struct freeing *f
     if (c->last_freed != 0 && now - c->last_freed < f->wait && !is_worth_it(c, usage))
         return usage;
     log_at(c->log, f == &c->hard ? LOG_WARN : LOG_INFO, "Memory usage is high. Giving free memory back to the system.",
-           F_STR("above", limit), F_UINT("cur_mem_mib", usage / MIB));
+           F_STR("above", limit), F_UINT("cur_mem_mib", usage / MIB),
+           F_UINT("limit_mib", (f == &c->hard ? c->limits.hard : c->limits.soft) / MIB));
     malloc_trim(0);
     c->last_freed = now;
     c->most_used = c->host->budget->used;
@@ -205,7 +206,8 @@ static void check_usage(struct checker *c)
         usage = try_to_free(c, usage, &c->soft, "soft limit");
     c->usage = usage;
     if (usage >= c->limits.soft && !refused)
-        log_warn(c->log, "Memory usage is above soft limit. Refusing data.", F_UINT("cur_mem_mib", usage / MIB));
+        log_warn(c->log, "Memory usage is above soft limit. Refusing data.", F_UINT("cur_mem_mib", usage / MIB),
+                 F_UINT("limit_mib", c->limits.soft / MIB));
     if (usage < c->limits.soft && refused)
         log_info(c->log, "Memory usage back within limits. Resuming normal operation.",
                  F_UINT("cur_mem_mib", usage / MIB));
