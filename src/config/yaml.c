@@ -90,6 +90,8 @@ static void complain_parser(struct reader *r)
 
     if (strstr(problem, "cannot start any token") != NULL)
         hint = "; indent with spaces, not tabs, and put text that begins with a special character in quotes";
+    else if (strstr(problem, "found a tab character") != NULL)
+        hint = "; indent with spaces, not tabs";
     else if (strstr(problem, "did not find expected key") != NULL)
         hint = "; check that this line is indented like its neighbours";
     else if (strstr(problem, "mapping values are not allowed") != NULL)

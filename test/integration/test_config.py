@@ -47,7 +47,7 @@ MISTAKES = {
     "text for a number": ("timeout: 200ms", "send_batch_size: ${env:OTELCD_TEST_UNSET:-many}", (10, 22), ["integer", "many"]),
     "a default with the short form": ("timeout: 200ms", "timeout: ${OTELCD_X:-1s}", (10, 14), ["env:OTELCD_X:-1s"]),
     "an endpoint without a port": ("endpoint: 127.0.0.1:0\n      http", "endpoint: localhost\n      http", (5, 19), ["localhost"]),
-    "a tab": ("    timeout: 200ms", "\ttimeout: 200ms", (10, 1), ["tab"]),
+    "a tab": ("    timeout: 200ms", "\ttimeout: 200ms", (10, 1), ["tab", "indent with spaces"]),
     "a key twice": ("    timeout: 200ms", "    timeout: 200ms\n    timeout: 1s", (11, 5), ["timeout"]),
     "a list that is not closed": ("receivers: [otlp]", "receivers: [otlp", (17, 18), ["bracket that begins here"]),
     "a quote that is not closed": ("timeout: 200ms", 'timeout: "200ms', (10, 14), ["quote that begins here"]),
