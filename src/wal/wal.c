@@ -309,8 +309,9 @@ static void book_failure(struct wal *w, struct wal_group *g)
         wal_state_settle(&w->state, g->first_seq, w->state.last);
     }
     if (complaint_due(&w->failing, &w->loop->clock))
-        log_error(&w->log, "Cannot write to the log; senders are told to retry", F_STR("directory", w->directory),
-                  F_STR("error", uv_strerror(g->status)), F_UINT("repeated", complaint_taken(&w->failing)));
+        log_error(&w->log, "Cannot write the queue on disk, senders are told to retry",
+                  F_STR("directory", w->directory), F_STR("error", uv_strerror(g->status)),
+                  F_UINT("repeated", complaint_taken(&w->failing)));
 }
 
 static void book_success(struct wal *w, struct wal_group *g)
