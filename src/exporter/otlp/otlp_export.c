@@ -8,8 +8,8 @@
  * refused. The first answer that says to come again ends it before: the sender keeps what is left, and hands it over
  * again when its time has come.
  *
- * The answer of an export may come while its parts are still being begun (a body that is encoded on the spot and comes
- * out too long), so parts are begun in one loop, and nothing behind it touches the export. */
+ * A part may have its answer while it is still being begun (a body that is encoded on the spot and comes out too long).
+ * So parts are begun in one loop, to which such an answer returns instead of beginning the next one on top of it. */
 #include "exporter/otlp/otlp_exporter.h"
 
 #include "net/http2/grpc.h"
@@ -20,7 +20,7 @@ void otlp_export_free(struct otlp_export *e)
 {
     list_remove(&e->link);
     otlp_request_free(&e->request);
-    for (size_t i = e->at; i < e->parts.n; i++)
+    for (size_t i = 0; i < e->parts.n; i++)
         batch_unref(e->parts.v[i]);
     vec_free(&e->parts);
     free(e);
@@ -42,9 +42,13 @@ static void settle_export(struct otlp_export *e)
 /* What is left, as one batch; its references go with it. */
 static struct batch *take_rest(struct otlp_export *e)
 {
-    struct batch *rest = batch_merge(e->parts.v + e->at, e->parts.n - e->at);
+    batch_parts in_order = { 0 };
+    struct batch *rest;
 
-    e->at = e->parts.n;
+    while (e->parts.n > 0)
+        *vec_push(&in_order) = e->parts.v[--e->parts.n];
+    rest = batch_merge(in_order.v, in_order.n);
+    vec_free(&in_order);
     return rest;
 }
 
@@ -62,9 +66,15 @@ static void settle_for_now(struct otlp_export *e, const struct otlp_answer *a)
 
 /* ---- parts ---- */
 
+/* The one under way, or next. */
+static struct batch *first_part(const struct otlp_export *e)
+{
+    return e->parts.v[e->parts.n - 1];
+}
+
 static void end_part(struct otlp_export *e)
 {
-    struct batch *part = e->parts.v[e->at++];
+    struct batch *part = e->parts.v[--e->parts.n];
 
     e->answered += part->items;
     batch_unref(part);
@@ -78,7 +88,7 @@ static int code_to_pass(const struct otlp_answer *a)
 
 static void refuse_part(struct otlp_export *e, const struct otlp_answer *a)
 {
-    uint64_t items = e->parts.v[e->at]->items;
+    uint64_t items = first_part(e)->items;
 
     otlp_exporter_complain(e->node, a, items);
     e->refused += items;
@@ -91,7 +101,7 @@ static void refuse_part(struct otlp_export *e, const struct otlp_answer *a)
 /* What is one item, or cannot be cut, and still too large. */
 static void drop_large_part(struct otlp_export *e, uint64_t size, const char *who, uint64_t limit)
 {
-    const struct batch *part = e->parts.v[e->at];
+    const struct batch *part = first_part(e);
     struct otlp_answer a = { .fate = OTLP_REFUSED, .reason = "too_large" };
 
     a.advice = part->items > 1 ? "requests of this signal cannot be cut: raise that limit, or let senders make smaller "
@@ -105,17 +115,15 @@ static void drop_large_part(struct otlp_export *e, uint64_t size, const char *wh
 /* The part under way in pieces of at most `most` bytes, in its place. */
 static void cut_part(struct otlp_export *e, uint64_t most)
 {
-    struct batch *part = e->parts.v[e->at];
-    batch_parts all = { 0 };
+    struct batch *part = e->parts.v[--e->parts.n];
+    batch_parts pieces = { 0 };
 
     metric_add(e->node->m.splits, 1);
-    batch_cut(part, most > 0 ? most : 1, e->node->node.host->budget, &all);
-    for (size_t i = e->at + 1; i < e->parts.n; i++)
-        *vec_push(&all) = e->parts.v[i];
-    vec_free(&e->parts);
+    batch_cut(part, most > 0 ? most : 1, e->node->node.host->budget, &pieces);
+    while (pieces.n > 0)
+        *vec_push(&e->parts) = pieces.v[--pieces.n];
+    vec_free(&pieces);
     batch_unref(part);
-    memcpy(&e->parts, &all, sizeof(all));
-    e->at = 0;
 }
 
 /* ---- sending ---- */
@@ -125,8 +133,11 @@ static void send_parts(struct otlp_export *e)
 {
     const struct request_limit *limit = &e->node->limit;
 
-    while (e->at < e->parts.n) {
-        struct batch *part = e->parts.v[e->at];
+    if (e->beginning)
+        return;
+    e->beginning = true;
+    while (e->parts.n > 0 && e->request.state == REQUEST_NONE) {
+        struct batch *part = first_part(e);
 
         if (part->bytes > limit->now && otlp_batch_divisible(part)) {
             cut_part(e, limit->now);
@@ -134,19 +145,20 @@ static void send_parts(struct otlp_export *e)
             drop_large_part(e, part->bytes, "max_request_bytes", limit->most);
         } else {
             otlp_request_start(&e->request, e->node, part);
-            return;
         }
     }
-    settle_export(e);
+    e->beginning = false;
+    if (e->request.state == REQUEST_NONE)
+        settle_export(e);
 }
 
 void otlp_export_too_long(struct otlp_request *r, uint64_t size)
 {
     struct otlp_export *e = container_of(r, struct otlp_export, request);
     const struct request_limit *limit = &e->node->limit;
-    uint64_t bytes = e->parts.v[e->at]->bytes;
+    uint64_t bytes = first_part(e)->bytes;
 
-    if (otlp_batch_divisible(e->parts.v[e->at])) /* as much smaller as the body is too long, and a little more */
+    if (otlp_batch_divisible(first_part(e))) /* as much smaller as the body is too long, and a little more */
         cut_part(e, (uint64_t)((double)bytes * (double)limit->now / (double)size * 0.9));
     else
         drop_large_part(e, size, "max_request_bytes", limit->most);
@@ -164,7 +176,7 @@ static void log_limit(struct otlp_exporter *n, const struct otlp_answer *a)
 static void handle_too_large(struct otlp_export *e, const struct otlp_answer *a, uint64_t size)
 {
     struct otlp_exporter *n = e->node;
-    struct batch *part = e->parts.v[e->at];
+    struct batch *part = first_part(e);
     bool lower = request_limit_refused(&n->limit, size, a->limit, clock_mono(&n->node.host->loop->clock));
 
     if (lower && complaint_due(&n->too_large, &n->node.host->loop->clock))

@@ -90,8 +90,8 @@ struct otlp_export {
     struct list link;
     struct otlp_exporter *node;
     struct ack *ack;
-    batch_parts parts; /* from `at` on: not answered yet, the first of them under way */
-    size_t at;
+    batch_parts parts;        /* not answered yet, the first of them, which is under way, last */
+    bool beginning;           /* in send_parts() */
     uint64_t items, answered; /* of the batch; of the parts that have been answered */
     uint64_t refused;         /* of those, in parts that were refused */
     struct outcome done;      /* of the parts that were answered; SAFE */

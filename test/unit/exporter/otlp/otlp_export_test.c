@@ -226,6 +226,18 @@ START_TEST(a_code_that_would_make_the_sender_come_again_is_not_passed_on)
 }
 END_TEST
 
+START_TEST(many_items_that_are_too_large_as_json_are_dropped_without_a_stack_of_them)
+{
+    n.settings.json = true;
+    request_limit_init(&n.limit, 40); /* wire bytes of a few items, JSON of none */
+    send_logs(20000);
+    ck_assert(client.settled);
+    ck_assert_int_eq(client.outcome.verdict, VERDICT_REJECT);
+    ck_assert_str_eq(client.outcome.reason, "too_large");
+    ck_assert_uint_eq(n_calls, 0);
+}
+END_TEST
+
 START_TEST(what_is_under_way_at_the_end_is_cancelled_and_given_back)
 {
     n.settings.coding = _i == 0 ? CODING_IDENTITY : CODING_ZSTD;
@@ -249,6 +261,7 @@ int main(void)
     tcase_add_test(tc, refusals_of_parts_add_up_and_the_others_are_safe);
     tcase_add_test(tc, when_every_part_is_refused_the_batch_is);
     tcase_add_test(tc, a_code_that_would_make_the_sender_come_again_is_not_passed_on);
+    tcase_add_test(tc, many_items_that_are_too_large_as_json_are_dropped_without_a_stack_of_them);
     tcase_add_loop_test(tc, what_is_under_way_at_the_end_is_cancelled_and_given_back, 0, 3);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
