@@ -72,8 +72,8 @@ START_TEST(a_content_in_parts_deflates_as_one)
     size_t len;
 
     budget_init(&budget, UINT64_MAX, NULL);
-    for (int i = 0; i < 60000; i++)
-        buf_printf(&content, "%d,", i * i);
+    for (unsigned i = 0; i < 60000; i++)
+        buf_printf(&content, "%u,", i * i);
     for (size_t i = 0, at = 0, n = content.len / ARRAY_LEN(parts); i < ARRAY_LEN(parts); i++, at += n)
         parts[i] = bytes_of(content.data + at, i + 1 < ARRAY_LEN(parts) ? n : content.len - at);
     parts[3].len = 0;
