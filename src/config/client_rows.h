@@ -17,6 +17,11 @@ struct client_keepalive_config {
     bool permit_without_stream;
 };
 
+struct client_auth_config {
+    bool on;
+    const char *authenticator; /* an extension's id */
+};
+
 struct grpc_client_config {
     const char *endpoint; /* a gRPC target */
     const char *compression;
@@ -26,11 +31,7 @@ struct grpc_client_config {
     struct string_map headers;
     const char *balancer_name;
     const char *authority, *user_agent; /* "": our own */
-};
-
-struct client_auth_config {
-    bool on;
-    const char *authenticator; /* an extension's id */
+    struct client_auth_config auth;
 };
 
 struct http_client_config {
@@ -51,7 +52,7 @@ extern const struct option client_tls_options[], client_keepalive_options[], cli
 /* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
 /* clang-format off */
 
-/* The row of the `struct client_auth_config auth` that m has; beside HTTP_CLIENT_ROWS. */
+/* The row of the `struct client_auth_config auth` that m has; beside HTTP_CLIENT_ROWS or GRPC_CLIENT_ROWS. */
 #define CLIENT_AUTH_ROW(T, m)                                                                                         \
     { .key = "auth", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.auth, struct client_auth_config),                 \
       .options = client_auth_options, .size = sizeof(struct client_auth_config), .mode = GROUP_NONE,                  \
@@ -118,8 +119,6 @@ extern const struct option client_tls_options[], client_keepalive_options[], cli
       .help = "What calls say as :authority in place of the endpoint." },                                             \
     { .key = "user_agent", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.user_agent, const char *), .def = "",      \
       .help = "What calls say as user-agent; empty is otelcd's own." },                                               \
-    OPT_REFUSED("auth", "authenticator extensions are not served: write the header yourself, "                        \
-                "headers: {authorization: \"Bearer ...\"}"),                                                          \
     OPT_REFUSED("middlewares", "middleware extensions are not served: remove this key")
 /* clang-format on */
 

@@ -535,3 +535,44 @@ def test_what_a_bad_peer_sends_is_bounded_and_the_others_are_served(otelcd, tmp_
     assert SANITIZED or d.rss() < 150 << 20
     bad.close()
     good.close()
+
+
+# --- who we are ---
+
+
+def test_an_authenticator_says_who_we_are_and_a_new_token_is_used_at_once(peer, otelcd, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("old")
+    p = peer()
+    p.answer = lambda call: None if call.headers["authorization"] == "Bearer new" else refusal(p, "UNAUTHENTICATED", 401, "who")
+    options = {"endpoint": p.endpoint, "retry_on_failure": RETRY_SOON, "auth": {"authenticator": "bearertokenauth"}}
+    if p.exporter == "otlp_grpc":
+        options["tls"] = {"insecure": True}
+    text = CONFIG.format(folder=tmp_path, exporter=p.exporter, options=json.dumps(options))
+    text = text.replace("extensions:\n", f"extensions:\n  bearertokenauth: {{filename: {token}}}\n", 1)
+    text = text.replace("extensions: [file_storage]", "extensions: [file_storage, bearertokenauth]")
+    if p.exporter == "otlp_grpc":  # as in the Go collector: credentials do not go in plain text
+        d = otelcd(text, expect=["transport level security"], ready=False, end=False)
+        assert d.wait_end() != 0
+        return
+    d = otelcd(text, expect=["The peer refuses"], allow=["who"])
+    d.export(otlp.logs(1))
+    assert dropped(d, "unauthorized") == 1
+    token.write_text("new")
+    for _ in range(100):
+        d.export(otlp.logs(1))
+        settled(d)
+        if p.taken:
+            break
+    assert p.taken[0].headers["authorization"] == "Bearer new"
+    assert "who" in str(d.output)
+
+
+def test_a_host_of_ones_own_takes_the_place_of_the_endpoints(started):
+    p = HttpPeer()
+    d = started(p, {"headers": {"Host": "tenant.example", "User-Agent": "mine"}})
+    d.export(otlp.logs(1))
+    p.wait_items(1)
+    assert p.taken[0].headers["host"] == "tenant.example" and p.taken[0].headers["user-agent"] == "mine"
+    settled(d)
+    p.close()

@@ -53,7 +53,10 @@ static void add_header(struct otlp_exporter *n, const char *name, const char *va
             *p = ' ';
     *vec_push(&n->texts) = lower;
     *vec_push(&n->texts) = copy;
-    *vec_push(&n->headers) = (struct http_header){ bytes_str(lower), bytes_str(copy) };
+    if (strcmp(lower, "host") == 0 || strcmp(lower, "user-agent") == 0)
+        *vec_push(&n->client_headers) = (struct http_header){ bytes_str(lower), bytes_str(copy) };
+    else
+        *vec_push(&n->headers) = (struct http_header){ bytes_str(lower), bytes_str(copy) };
 }
 
 /* The timeout as gRPC writes it, in the finest unit that eight digits hold. */
@@ -166,6 +169,8 @@ void otlp_exporter_create(struct otlp_exporter *n, const struct otlp_settings *s
     set_headers(n);
     set_labels(n);
     otlp_exporter_metrics_init(n);
+    if (s->auth != NULL && s->auth->on)
+        n->authenticator = n->node.host->find_client_authenticator(&n->node, s->auth->authenticator);
     set_sender(n);
 }
 
@@ -234,5 +239,6 @@ void otlp_exporter_destroy(struct node *node)
         free(n->texts.v[i]);
     vec_free(&n->texts);
     vec_free(&n->headers);
+    vec_free(&n->client_headers);
     otlp_target_free(&n->target);
 }

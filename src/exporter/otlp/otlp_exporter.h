@@ -19,9 +19,11 @@
 
 #include "base/list.h"
 #include "codec/compress.h"
+#include "config/client_rows.h"
 #include "exporter/otlp/otlp_answer.h"
 #include "exporter/otlp/otlp_target.h"
 #include "exporter/otlp/request_limit.h"
+#include "pipeline/authenticator.h"
 #include "queue/sender_rows.h"
 
 /* What the rest needs to know of either component's configuration. */
@@ -33,6 +35,7 @@ struct otlp_settings {
     uint64_t timeout; /* ns, of an attempt; 0 = none */
     uint64_t max_request_bytes;
     const struct string_map *headers;
+    const struct client_auth_config *auth; /* NULL: none */
     const struct sending_queue_config *queue;
     const struct retry_config *retry;
     bool retry_forever;
@@ -66,6 +69,7 @@ struct otlp_port {
 enum request_state {
     REQUEST_NONE,
     REQUEST_ENCODING, /* on a thread */
+    REQUEST_ASKING,   /* the authenticator */
     REQUEST_SENDING,
     REQUEST_STATES,
 };
@@ -83,6 +87,10 @@ struct otlp_request {
     VEC(struct bytes) parts;
     struct http_call call;
     uint64_t begun; /* mono ns */
+    /* With an authenticator. */
+    struct auth_request auth;
+    struct call_headers headers; /* all that the call says */
+    struct turn_task failing;    /* it had nothing to say */
 };
 
 /* A batch on its way. */
@@ -112,12 +120,14 @@ struct otlp_exporter {
     struct otlp_target target;
     const char *name; /* of the peer, for people: without userinfo and query */
     const struct otlp_port *port;
-    struct http_client *client; /* NULL before start() and after the stop */
+    struct http_client *client;                 /* NULL before start() and after the stop */
+    struct client_authenticator *authenticator; /* NULL: none */
     struct sender *sender;
-    struct consumer attempt;         /* behind the queue */
-    struct list exports;             /* under way */
-    VEC(struct http_header) headers; /* of every request */
-    VEC(char *) texts;               /* what they point to */
+    struct consumer attempt;                /* behind the queue */
+    struct list exports;                    /* under way */
+    VEC(struct http_header) headers;        /* of every request */
+    VEC(struct http_header) client_headers; /* those that the client puts in their place: host, user-agent */
+    VEC(char *) texts;                      /* what they point to */
     struct request_limit limit;
     struct complaint refusing, partial, too_large;
     struct otlp_exporter_metrics m;

@@ -23,6 +23,7 @@ static const struct option options[] = {
                      "http:// in front changes nothing, https:// asks for TLS.",
                      "gzip", "gzip, zstd, snappy or none."),
     OPT_DURATION(T, timeout, "5s", "0s", NULL, "Longest time for one attempt, to the end of the answer; 0s is no limit."),
+    CLIENT_AUTH_ROW(T, client),
     OTLP_EXPORTER_ROWS(T),
     OPT_END,
 };
@@ -91,6 +92,7 @@ static int create(struct node *node, const void *config, struct error *err)
         .timeout = (uint64_t)c->timeout.ns,
         .max_request_bytes = c->max_request_bytes,
         .headers = &c->client.headers,
+        .auth = &c->client.auth,
         .queue = &c->sending_queue,
         .retry = &c->retry_on_failure,
         .retry_forever = c->retry_forever,
@@ -126,8 +128,17 @@ static int start(struct node *node, struct error *err)
         .round_robin = !is_pick_first(k),
         .wait_for_ready = k->wait_for_ready,
         .budget = node->host->budget,
+        .headers = n->client_headers.v,
+        .n_headers = n->client_headers.n,
     };
 
+    if (n->authenticator != NULL && n->authenticator->secure_only) {
+        free(own);
+        return error_set(err, UV_EINVAL,
+                         "the credentials of auth::authenticator \"%s\" require transport level security: they are not "
+                         "sent in plain text",
+                         k->auth.authenticator);
+    }
     set_keepalive(&o, &k->keepalive);
     n->client = http_client_new(node->host->loop, &o, err);
     free(own);

@@ -35,8 +35,6 @@ static const struct option compression_options[] = {
 /* clang-format off */
 #define T struct otlp_http_exporter_config
 static const struct option options[] = {
-    OPT_REFUSED("auth", "authenticator extensions are not served: write the header yourself, "
-                "headers: {Authorization: \"Bearer ...\"}, or user:password@ in the endpoint"),
     HTTP_CLIENT_ROWS(T, client,
                      "Base URL of the receiver, for instance http://collector:4318: the signal's path (v1/traces, "
                      "v1/metrics, v1/logs, v1development/profiles) is added.",
@@ -47,6 +45,7 @@ static const struct option options[] = {
     OPT_STRING(T, logs_endpoint, "", "The same for logs."),
     OPT_STRING(T, profiles_endpoint, "", "The same for profiles."),
     OPT_ENUM(T, encoding, encodings, "proto", "How requests are written: proto or json."),
+    CLIENT_AUTH_ROW(T, client),
     OTLP_EXPORTER_ROWS(T),
     OPT_END,
 };
@@ -133,6 +132,7 @@ static int create(struct node *node, const void *config, struct error *err)
         .timeout = (uint64_t)c->client.timeout.ns,
         .max_request_bytes = c->max_request_bytes,
         .headers = &c->client.headers,
+        .auth = &c->client.auth,
         .queue = &c->sending_queue,
         .retry = &c->retry_on_failure,
         .retry_forever = c->retry_forever,
@@ -161,6 +161,8 @@ static int start(struct node *node, struct error *err)
                                                                         : idle,
         .max_connections = k->max_conns_per_host,
         .budget = node->host->budget,
+        .headers = n->client_headers.v,
+        .n_headers = n->client_headers.n,
     };
 
     n->client = http_client_new(node->host->loop, &o, err);

@@ -37,8 +37,9 @@ struct otlp_encoding {
 static void move(struct otlp_request *r, enum request_state to)
 {
     static const uint8_t allowed[REQUEST_STATES] = {
-        [REQUEST_NONE] = 1 << REQUEST_ENCODING | 1 << REQUEST_SENDING,
-        [REQUEST_ENCODING] = 1 << REQUEST_SENDING | 1 << REQUEST_NONE,
+        [REQUEST_NONE] = 1 << REQUEST_ENCODING | 1 << REQUEST_ASKING | 1 << REQUEST_SENDING,
+        [REQUEST_ENCODING] = 1 << REQUEST_ASKING | 1 << REQUEST_SENDING | 1 << REQUEST_NONE,
+        [REQUEST_ASKING] = 1 << REQUEST_SENDING | 1 << REQUEST_NONE,
         [REQUEST_SENDING] = 1 << REQUEST_NONE,
     };
 
@@ -164,6 +165,8 @@ static void on_done(struct http_call *call, const struct http_response *response
     struct otlp_answer a;
 
     otlp_answer_read(&a, &q, response);
+    if (a.code == GRPC_UNAUTHENTICATED && n->authenticator != NULL && authenticator_refused(n->authenticator, &r->auth))
+        a.fate = OTLP_RETRY; /* with something else to say */
     count_answer(r, &a);
     end_request(r);
     otlp_export_answered(r, &a);
@@ -189,6 +192,55 @@ static void set_parts(struct otlp_request *r)
         grpc_prefix_put(r->prefix, e != NULL, (uint32_t)(length - sizeof(r->prefix)));
 }
 
+static void start_call(struct otlp_request *r)
+{
+    move(r, REQUEST_SENDING);
+    r->node->port->start(r->node, &r->call);
+}
+
+/* ---- who we are ---- */
+
+static void tell_unauthorized(struct turn_task *task)
+{
+    struct otlp_request *r = container_of(task, struct otlp_request, failing);
+    struct otlp_answer a = { .fate = r->auth.permanent ? OTLP_REFUSED : OTLP_RETRY,
+                             .reason = "authenticator",
+                             .retry_after_ms = r->auth.retry_after_ms };
+
+    snprintf(a.text, sizeof(a.text), "%s", r->auth.why);
+    end_request(r);
+    otlp_export_answered(r, &a);
+}
+
+static void take_verdict(struct otlp_request *r, enum auth_verdict v)
+{
+    if (v == AUTH_GRANTED) {
+        r->call.headers = r->headers.list.v;
+        r->call.n_headers = r->headers.list.n;
+        start_call(r);
+    } else if (v == AUTH_FAILED) {
+        r->failing.run = tell_unauthorized;
+        turn_defer(&r->node->node.host->loop->turn, &r->failing);
+    }
+}
+
+static void on_authorized(struct auth_request *auth, enum auth_verdict v)
+{
+    take_verdict(container_of(auth, struct otlp_request, auth), v);
+}
+
+static void ask_authenticator(struct otlp_request *r)
+{
+    struct otlp_exporter *n = r->node;
+
+    call_headers_reset(&r->headers);
+    for (size_t i = 0; i < n->headers.n; i++)
+        call_headers_add(&r->headers, n->headers.v[i].name, n->headers.v[i].value);
+    r->auth = (struct auth_request){ .metadata = r->batch->metadata, .headers = &r->headers, .done = on_authorized };
+    move(r, REQUEST_ASKING);
+    take_verdict(r, authenticator_ask(n->authenticator, &r->auth));
+}
+
 static void send_request(struct otlp_request *r)
 {
     struct otlp_exporter *n = r->node;
@@ -206,8 +258,10 @@ static void send_request(struct otlp_request *r)
         .repeatable = true,
         .on_done = on_done,
     };
-    move(r, REQUEST_SENDING);
-    n->port->start(n, &r->call);
+    if (n->authenticator != NULL)
+        ask_authenticator(r);
+    else
+        start_call(r);
 }
 
 static void refuse_unencodable(struct otlp_request *r)
@@ -271,9 +325,14 @@ void otlp_request_free(struct otlp_request *r)
 {
     if (r->state == REQUEST_SENDING)
         r->node->port->cancel(r->node, &r->call);
+    if (r->state == REQUEST_ASKING) {
+        authenticator_cancel(&r->auth);
+        turn_cancel(&r->node->node.host->loop->turn, &r->failing);
+    }
     if (r->state == REQUEST_ENCODING)
         job_abandon(&r->encoding->job);
     else if (r->encoding != NULL)
         free_encoding(r->encoding);
     vec_free(&r->parts);
+    call_headers_free(&r->headers);
 }
