@@ -154,3 +154,28 @@ def test_a_point_too_far_in_the_future_is_dropped_alone(otelcd, prometheus3, tmp
     assert m.sum("otelcd_exporter_delivered_items") == 1
     assert p.wait("good == 1")
     assert p.query("early") == []
+
+
+OTLP = """
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}}}}}
+exporters:
+  otlp_http: {{endpoint: "http://{address}/api/v1/otlp", encoding: proto, compression: {compression}}}
+service:
+  pipelines:
+    metrics: {{receivers: [otlp], exporters: [otlp_http]}}
+"""
+
+
+@pytest.mark.parametrize("compression", ["gzip", "none"])
+def test_prometheus_3_takes_otlp_and_gives_it_back(otelcd, prometheus3, compression):
+    p = prometheus3(None, flags=["--web.enable-otlp-receiver"])
+    d = otelcd(OTLP.format(address=p.address, compression=compression), allow=["."])
+    d.export(everything())
+    p.wait("http_requests_total")
+    assert p.value('room_temperature_celsius{room="kitchen",job="checkout",instance="checkout-1"}') == 21.5
+    assert p.value('http_duration_seconds_bucket{le="0.25"}') == 2
+    assert p.value("histogram_count(rpc_duration_seconds)") == 11
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") == 0)
+    ledger = d.ledger("exporter", "otlp_http", "metrics")
+    assert ledger["delivered"] == ledger["received"], ledger

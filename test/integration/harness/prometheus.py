@@ -17,7 +17,7 @@ FEATURES = "native-histograms,exemplar-storage"
 class Prometheus:
     """target None: nothing is scraped, remote write is taken. config: the whole of prometheus.yml, in place of target's."""
 
-    def __init__(self, folder, target, features=FEATURES, config=None, program=None):
+    def __init__(self, folder, target, features=FEATURES, config=None, program=None, flags=()):
         scrapes = f"""
 scrape_configs:
   - job_name: otelcd
@@ -37,6 +37,7 @@ scrape_configs:
                     "--web.listen-address=127.0.0.1:0",
                     *([f"--enable-feature={features}"] if features else []),
                     *([] if target or config else ["--web.enable-remote-write-receiver"]),
+                    *flags,
                 ],
                 stderr=log,
                 stdout=log,
