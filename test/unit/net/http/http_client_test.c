@@ -23,6 +23,7 @@ struct told {
     unsigned times;
     enum http_failure failure;
     bool ambiguous;
+    enum http_spoken spoken;
     int status;
     uint64_t retry_after_ms;
     char why[240], body[64], header[64], trailer[64];
@@ -98,6 +99,7 @@ static void on_done(struct http_call *call, const struct http_response *a)
     t->times++;
     t->failure = a->failure;
     t->ambiguous = a->ambiguous;
+    t->spoken = a->spoken;
     t->status = a->status;
     t->retry_after_ms = a->retry_after_ms;
     t->body_len = a->body.len;
@@ -447,6 +449,37 @@ START_TEST(what_is_no_http_breaks_the_call)
         ck_assert_uint_eq(t.times, 1);
         ck_assert_int_eq(t.failure, HTTP_BROKEN_RESPONSE);
         ck_assert(t.ambiguous);
+        ck_assert(is_closed(fd));
+    }
+}
+END_TEST
+
+START_TEST(another_protocol_is_named_and_has_not_read_the_request)
+{
+    static const struct {
+        const char *said;
+        size_t len;
+        enum http_spoken spoken;
+        const char *why;
+    } others[] = {
+        { "\0\0\6\4\0\0\0\0\0\0\3\0\0\0\2", 15, HTTP_SPOKEN_HTTP2, "speaks HTTP/2, not HTTP/1.1" },
+        { "\x15\x03\x03\0\2\2\x50", 7, HTTP_SPOKEN_TLS, "speaks TLS, not plain text" },
+    };
+    struct told t = { .times = 0 };
+
+    start();
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        int fd;
+
+        call(&t, "x");
+        fd = take();
+        ck_assert_int_eq(send(fd, others[i].said, others[i].len, MSG_NOSIGNAL), (ssize_t)others[i].len);
+        settle();
+        ck_assert_uint_eq(t.times, 1);
+        ck_assert_int_eq(t.failure, HTTP_WRONG_PROTOCOL);
+        ck_assert_int_eq(t.spoken, others[i].spoken);
+        ck_assert(!t.ambiguous);
+        ck_assert_ptr_nonnull(strstr(t.why, others[i].why));
         ck_assert(is_closed(fd));
     }
 }
@@ -947,6 +980,7 @@ int main(void)
     tcase_add_test(tc, what_must_not_be_sent_twice_is_not);
     tcase_add_test(tc, half_an_answer_is_none);
     tcase_add_test(tc, what_is_no_http_breaks_the_call);
+    tcase_add_test(tc, another_protocol_is_named_and_has_not_read_the_request);
     tcase_add_test(tc, a_head_and_the_answers_before_it_are_bounded);
     tcase_add_test(tc, of_a_long_answer_the_beginning_is_kept);
     tcase_add_test(tc, a_large_request_that_is_refused_early_hears_the_answer);
