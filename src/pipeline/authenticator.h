@@ -58,7 +58,6 @@ struct auth_request {
 
     struct client_authenticator *by; /* while it has not answered */
     struct list link;                /* likewise, the authenticator's */
-    struct auth_request *outer;      /* of an authenticator that asks another one */
 };
 
 struct client_authenticator {

@@ -59,19 +59,13 @@ static bool senders_wait(const struct remote_write_config *c)
     return !c->remote_write_queue.enabled || (!c->wal.on && !c->retry_on_failure.enabled);
 }
 
-/* Batches of several clients are no longer told apart when they are one. */
-static bool reads_metadata(const struct remote_write_node *n)
-{
-    return n->authenticator != NULL && n->authenticator->reads.n > 0;
-}
-
 static void set_sender(struct remote_write_node *n)
 {
     const struct remote_write_config *c = n->config;
     struct sender_options o = {
         .queue_size = c->wal.on ? UINT64_MAX : (uint64_t)c->remote_write_queue.queue_size,
         .consumers = CONSUMERS,
-        .merge_bytes = c->include_metadata_keys.n > 0 || reads_metadata(n) ? 0 : MERGE_BYTES,
+        .merge_bytes = c->include_metadata_keys.n > 0 ? 0 : MERGE_BYTES,
         .merge_batches = c->wal.on ? c->wal.buffer_size : 0,
         .disk = { .directory = n->wal_directory, .max_bytes = c->wal.max_size_mib * MIB, .sync = c->wal.fsync },
         .attempt = &n->attempt,
@@ -87,12 +81,52 @@ static void set_sender(struct remote_write_node *n)
     n->sender = sender_new(&n->node, &o);
 }
 
+/* A header that the client puts where it belongs: no authenticator sees it. */
+static bool is_clients_header(const char *name)
+{
+    return bytes_equal_nocase(bytes_str(name), bytes_str("host")) ||
+           bytes_equal_nocase(bytes_str(name), bytes_str("user-agent"));
+}
+
+/* The configuration's, and then the request's own. */
+static void gather_headers(const struct remote_write_node *n, struct shard_attempt *t)
+{
+    const struct string_map *configured = &client_config(n->config)->headers;
+    struct call_headers *h = &t->authorized.headers;
+
+    call_headers_reset(h);
+    for (size_t i = 0; i < configured->n; i++)
+        if (!is_clients_header(configured->v[i].key))
+            call_headers_add(h, bytes_str(configured->v[i].key), bytes_str(configured->v[i].value));
+    for (size_t i = 0; i < t->call.n_headers; i++)
+        call_headers_add(h, t->call.headers[i].name, t->call.headers[i].value);
+}
+
+static void start_call(struct remote_write_node *n, struct http_call *call)
+{
+    struct shard_attempt *t = container_of(call, struct shard_attempt, call);
+
+    if (n->authenticator == NULL) {
+        http_call_start(n->client, call);
+        return;
+    }
+    gather_headers(n, t);
+    authorized_call_start(&t->authorized, n->authenticator, t->request->delivery->batch->metadata, n->node.host->loop,
+                          n->client, call);
+}
+
+static void cancel_call(struct remote_write_node *n, struct http_call *call)
+{
+    (void)n;
+    authorized_call_cancel(&container_of(call, struct shard_attempt, call)->authorized, call);
+}
+
 static const char *receiver_name(const struct remote_write_node *n)
 {
     return http_client_name(n->client);
 }
 
-static const struct remote_write_port client_port = { authorized_call_start, authorized_call_cancel, receiver_name };
+static const struct remote_write_port client_port = { start_call, cancel_call, receiver_name };
 
 static int create(struct node *node, const void *config, struct error *err)
 {

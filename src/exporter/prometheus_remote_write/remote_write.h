@@ -7,7 +7,6 @@
  *     remote_write_options.c     its options, and what must hold between them
  *     remote_write_shard.c        requests one after another on one shard: answers, waits, bisecting
  *     remote_write_attempt.c     one HTTP request
- *     remote_write_authorize.c   what an authenticator says in it
  *     remote_write_answer.c      what an answer means
  *     remote_write_scale.c       how many shards are in use
  *     remote_write_metrics.c     what is counted
@@ -22,7 +21,7 @@
 #include "exporter/prometheus_remote_write/remote_write_refused.h"
 #include "exporter/prometheus_remote_write/remote_write_scale.h"
 #include "net/http/http_client.h"
-#include "pipeline/authenticator.h"
+#include "pipeline/authorized_call.h"
 #include "queue/sender.h"
 #include "prom/series/translation_config.h"
 
@@ -66,13 +65,6 @@ struct remote_write_config {
 static inline const struct http_client_config *client_config(const struct remote_write_config *c)
 {
     return c->http.on ? &c->http.client : &c->client;
-}
-
-/* A header that the client puts where it belongs: none that an authenticator sees. */
-static inline bool is_clients_header(const char *name)
-{
-    return bytes_equal_nocase(bytes_str(name), bytes_str("host")) ||
-           bytes_equal_nocase(bytes_str(name), bytes_str("user-agent"));
 }
 
 /* Why items were lost, as metrics have it. */
@@ -142,11 +134,7 @@ struct shard_attempt {
     struct http_header headers[40];
     uint64_t begun; /* mono ns */
     char number[12];
-    /* With an authenticator. */
-    struct auth_request auth;
-    struct call_headers signed_headers; /* all that the call says */
-    struct turn_task failing;           /* it had nothing to say */
-    bool asking;                        /* the call has not been started */
+    struct authorized_call authorized; /* with an authenticator */
 };
 
 enum shard_state {
@@ -222,11 +210,8 @@ void attempt_start(struct shard_attempt *t, struct shard_request *r,
 void attempt_cancel(struct shard_attempt *t);
 void attempt_free(struct shard_attempt *t); /* what it keeps from one request to the next */
 
-/* authorize: what starts and cancels a call for real */
-void authorized_call_start(struct remote_write_node *n, struct http_call *call);
-void authorized_call_cancel(struct remote_write_node *n, struct http_call *call);
 /* The receiver did not know us (401): may the next attempt say something else? */
-bool attempt_may_sign_again(struct shard_attempt *t);
+bool attempt_may_sign_again(const struct shard_attempt *t);
 
 /* delivery */
 void delivery_start(struct remote_write_node *n, struct batch *batch, struct ack *ack); /* takes both over */

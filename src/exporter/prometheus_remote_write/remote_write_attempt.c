@@ -73,5 +73,12 @@ void attempt_cancel(struct shard_attempt *t)
 
 void attempt_free(struct shard_attempt *t)
 {
-    call_headers_free(&t->signed_headers);
+    authorized_call_free(&t->authorized);
+}
+
+bool attempt_may_sign_again(const struct shard_attempt *t)
+{
+    struct client_authenticator *by = t->shard->node->authenticator;
+
+    return by != NULL && authenticator_refused(by, &t->authorized.auth);
 }

@@ -476,14 +476,14 @@ static void on_done(struct http_call *call, const struct http_response *a)
         handle_answer(s, a);
         return;
     }
-    if (t->auth.permanent) {
+    if (t->authorized.failed && t->authorized.auth.permanent) {
         drop_request(s, list_take(&s->requests), "authenticator", bytes_str(a->why));
         send_next(s);
         return;
     }
     s->requests.first->ambiguous = s->requests.first->ambiguous || a->ambiguous;
     release_quarantine(s);
-    failure.reason = a->failure == HTTP_TIMED_OUT ? "timeout" : "unreachable";
+    failure.reason = t->authorized.failed ? "authenticator" : a->failure == HTTP_TIMED_OUT ? "timeout" : "unreachable";
     snprintf(failure.why, sizeof(failure.why), "%s", a->why);
     wait_and_retry(s, &failure);
 }
