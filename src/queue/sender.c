@@ -18,6 +18,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <string.h>
 
 #define COME_AGAIN_MS 1000            /* what senders are told to wait */
@@ -164,6 +165,26 @@ static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
 
 /* ---- life ---- */
 
+static void add_key(struct sender *s, const char *key)
+{
+    for (size_t i = 0; i < s->keys.n; i++)
+        if (strcasecmp(s->keys.v[i], key) == 0)
+            return;
+    *vec_push(&s->keys) = key;
+}
+
+/* What the user and what the exporter wants kept apart. Without a batch block nothing of several clients is joined. */
+static void join_keys(struct sender *s)
+{
+    struct sender_options *o = &s->options;
+
+    for (size_t i = 0; i < o->batch.keys.n; i++)
+        add_key(s, o->batch.keys.v[i]);
+    for (size_t i = 0; i < o->keys.n; i++)
+        add_key(s, o->keys.v[i]);
+    o->batch.keys = (struct strings){ s->keys.v, s->keys.n };
+}
+
 struct sender *sender_new(struct node *node, const struct sender_options *o)
 {
     struct sender *s = mem_zalloc(sizeof(*s));
@@ -173,6 +194,7 @@ struct sender *sender_new(struct node *node, const struct sender_options *o)
     s->options = *o;
     if (o->disk.directory == NULL && o->retry != NULL && !o->retry->enabled)
         s->options.wait_for_result = true; /* nobody else would try again */
+    join_keys(s);
     sender_partitions_init(s);
     list_init(&s->attempts);
     list_init(&s->blocked);
@@ -283,6 +305,7 @@ void sender_free(struct sender *s)
     clock_stop(clock, &s->deadline);
     turn_cancel(&s->node->host->loop->turn, &s->pump_task);
     sender_partitions_free(s);
+    vec_free(&s->keys);
     sender_metrics_close(s);
     s->store->ops->free(s->store);
     s->node->sender = NULL;

@@ -36,6 +36,7 @@ struct sender_options {
     uint64_t merge_bytes;      /* what waits goes together in one attempt, up to this many bytes; 0: one by one */
     uint64_t merge_batches;    /* and up to this many batches; 0 = no limit */
     struct sender_batch batch; /* when it is on, in place of these two */
+    struct strings keys;       /* likewise, whatever `batch` says: what the exporter makes of them differs */
     const struct retry_config *retry; /* NULL: the exporter tries again by itself, and RETRY means it has given up */
     bool retry_forever;               /* max_elapsed_time does not count */
     struct wal_options disk;          /* where it is kept; directory NULL: in memory */

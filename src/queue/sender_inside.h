@@ -73,6 +73,7 @@ struct blocked {
 struct sender {
     struct node *node;
     struct sender_options options;
+    VEC(const char *) keys; /* what options.batch.keys points to */
     struct store *store;
     struct ack hold;             /* what is in the queue is open under it; it never settles */
     struct partition *partition; /* without partition keys: the only one */
