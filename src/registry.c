@@ -21,6 +21,8 @@
     X(forward_connector)                                                                                               \
     X(basicauth_extension)                                                                                             \
     X(bearertokenauth_extension)                                                                                       \
+    X(headers_setter_extension)                                                                                        \
+    X(oauth2client_extension)                                                                                          \
     X(file_storage_extension)                                                                                          \
     X(health_check_extension)                                                                                          \
     X(zpages_extension)                                                                                                \

@@ -211,12 +211,6 @@ static void check_token(const char *path, const char *token, struct check *ck)
         check_fail(ck, path, "a token has a control character, which no header may have: remove it");
 }
 
-static bool is_header_name(const char *name)
-{
-    return name[0] != '\0' &&
-           name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")] == '\0';
-}
-
 static void check(const void *config, struct check *ck)
 {
     const struct bearertokenauth_config *c = config;
@@ -232,7 +226,7 @@ static void check(const void *config, struct check *ck)
         check_token("token", c->token.text, ck);
     for (size_t i = 0; i < c->tokens.n; i++)
         check_token("tokens", c->tokens.v[i], ck);
-    if (!is_header_name(c->header))
+    if (!header_name_is_valid(c->header))
         check_fail(ck, "header", "\"%s\" is no name of a header", c->header);
     if (!header_value_is_clean(bytes_str(c->scheme)))
         check_fail(ck, "scheme", "has a control character, which no header may have: remove it");

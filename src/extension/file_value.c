@@ -21,6 +21,12 @@ bool header_value_is_clean(struct bytes value)
     return true;
 }
 
+bool header_name_is_valid(const char *name)
+{
+    return name[0] != '\0' &&
+           name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")] == '\0';
+}
+
 static struct bytes trimmed(struct bytes s)
 {
     while (s.len > 0 && isspace(s.data[0]))

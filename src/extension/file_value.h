@@ -27,7 +27,8 @@ int file_value_open(struct file_value *v, struct loop *loop, const struct logger
                     const char *path, struct error *err);
 void file_value_close(struct file_value *v); /* also of one that is zeroed */
 
-/* May a header have that value? */
+/* May a header have that value, and that name? */
 bool header_value_is_clean(struct bytes value);
+bool header_name_is_valid(const char *name);
 
 #endif

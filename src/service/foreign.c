@@ -132,7 +132,7 @@ static const struct foreign table[] = {
       "apikeyauth asapauth oidc",
       "let an authenticating proxy stand in front, and listen on localhost" },
     { COMPONENT_EXTENSION, false,
-      "azureauth googleclientauth headerssetter oauth2client sigv4auth",
+      "azureauth googleclientauth sigv4auth",
       "write the header into headers: of the exporter" },
     { COMPONENT_EXTENSION, false, "dbstorage redisstorage", "queues are kept by file_storage" },
     { COMPONENT_EXTENSION, false,

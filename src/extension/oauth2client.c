@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The oauth2client extension: a token by the client credentials grant (RFC 6749 4.4), for what exporters send.
+ *
+ * The first call that needs a token has it fetched, and those that come meanwhile wait for the same answer. A token
+ * that is in use is renewed some time before it ends, while calls go on with the old one.
+ *
+ * What can go wrong: the token endpoint cannot be reached, refuses, or answers what is no token. Then all that wait
+ * fail, and so do those that come within the next second: their calls are tried again by the exporters. The peer says
+ * that the token is none any more (401): it is forgotten, but not more often than every ten seconds, for another one
+ * may be no better. Whether the endpoint wants our name in a header or in the form is found out: first the one, and
+ * after a refusal the other. */
+#include "base/mem.h"
+#include "codec/base64.h"
+#include "codec/json_scan.h"
+#include "config/client_rows.h"
+#include "extension/file_value.h"
+#include "net/http/http_client.h"
+#include "pipeline/authenticator.h"
+#include "pipeline/component.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ANSWER_MAX (64 * 1024ul)
+#define TOKEN_MAX (16 * 1024ul)
+#define WAITING_MAX 1000u
+#define TIMEOUT (30 * NS_PER_S)
+#define AFTER_FAILURE NS_PER_S     /* calls fail without another fetch */
+#define RENEW_AGAIN (5 * NS_PER_S) /* after a renewal that failed */
+#define FORGET_EVERY (10 * NS_PER_S)
+#define LONGEST (10ull * 365 * 86400) /* seconds: what lives longer lives for ever */
+
+static const char *const grant_types[] = { "client_credentials", NULL };
+
+struct oauth2_config {
+    const char *client_id, *client_id_file;
+    struct secret client_secret;
+    const char *client_secret_file;
+    const char *token_url;
+    struct strings scopes;
+    struct string_map endpoint_params;
+    duration timeout, expiry_buffer;
+    int grant_type;
+    struct client_tls_config tls;
+};
+
+#define NO_JWT(key) OPT_REFUSED(key, "only the grant client_credentials is served: write client_id and client_secret")
+
+static const struct option options[] = {
+    OPT_STRING(struct oauth2_config, client_id, "", "Our name for the token endpoint."),
+    OPT_STRING(struct oauth2_config, client_id_file, "", "A file that has it, in place of client_id."),
+    OPT_SECRET(struct oauth2_config, client_secret, "Our secret."),
+    OPT_STRING(struct oauth2_config, client_secret_file, "",
+               "A file that has it, in place of client_secret. Both are read again when they change."),
+    OPT_STRING(struct oauth2_config, token_url, "", "URL of the token endpoint."),
+    OPT_STRINGS(struct oauth2_config, scopes, "[]", "What the token is to allow."),
+    OPT_MAP(struct oauth2_config, endpoint_params,
+            "What the token endpoint wants to know besides, for instance audience.", .secret = true),
+    OPT_DURATION(struct oauth2_config, timeout, "0s", "0s", NULL, "Longest time for a token to come; 0 is 30s.",
+                 .zero = "30s"),
+    OPT_DURATION(struct oauth2_config, expiry_buffer, "5m", "0s", NULL,
+                 "A token is renewed this long before it ends, or after half of its life, whichever is later."),
+    OPT_ENUM(struct oauth2_config, grant_type, grant_types, "client_credentials", "How a token is asked for."),
+    OPT_GROUP(struct oauth2_config, tls, struct client_tls_config, client_tls_options, GROUP_PLAIN,
+              "TLS to the token endpoint."),
+    NO_JWT("client_certificate_key"),
+    NO_JWT("client_certificate_key_file"),
+    NO_JWT("client_certificate_key_id"),
+    NO_JWT("signature_algorithm"),
+    NO_JWT("iss"),
+    NO_JWT("audience"),
+    NO_JWT("claims"),
+    OPT_END,
+};
+
+enum fetch_result { FETCH_TOKEN, FETCH_FAILED, FETCH_RESULTS };
+
+static const struct metric_row fetches_row = {
+    .name = "otelcd_oauth2_fetches",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_BASIC,
+    .unit = "{requests}",
+    .help = "Requests to the token endpoint, by result: token, or failed.",
+};
+
+static const struct metric_row *const metric_rows[] = { &fetches_row, NULL };
+
+struct oauth2 {
+    struct node node;
+    const struct oauth2_config *config;
+    struct file_value id, secret;
+    struct http_client *http;
+    struct client_authenticator client;
+
+    /* The token. */
+    char *value; /* Authorization's; NULL: none */
+    uint64_t generation;
+    uint64_t ends;   /* mono ns; UINT64_MAX: never */
+    bool used;       /* since it was fetched */
+    uint64_t forgot; /* mono ns: when one was given up last */
+    struct clock_timer renewal;
+
+    /* A fetch. */
+    bool fetching;
+    bool in_form; /* the endpoint wants our name in the form */
+    bool known;   /* which of both it wants */
+    struct http_call call;
+    struct http_header headers[3];
+    struct buf form, authorization, answer;
+    struct bytes part;
+    struct list waiting; /* of struct auth_request */
+    size_t n_waiting;
+
+    /* The last failure. */
+    uint64_t failed; /* mono ns; 0: the last fetch has succeeded */
+    char why[160];
+    struct complaint failing;
+    struct metric *fetches[FETCH_RESULTS];
+};
+
+static struct oauth2 *oauth2_of(struct node *node)
+{
+    return container_of(node, struct oauth2, node);
+}
+
+static uint64_t now_of(const struct oauth2 *o)
+{
+    return clock_mono(&o->node.host->loop->clock);
+}
+
+static void forget_token(struct oauth2 *o)
+{
+    if (o->value != NULL)
+        explicit_bzero(o->value, strlen(o->value));
+    free(o->value);
+    o->value = NULL;
+    clock_stop(&o->node.host->loop->clock, &o->renewal);
+}
+
+/* ---- asking the endpoint ---- */
+
+static void put_escaped(struct buf *out, struct bytes s)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+    for (size_t i = 0; i < s.len; i++)
+        if (s.data[i] != '\0' && strchr(plain, s.data[i]) != NULL)
+            buf_putc(out, (char)s.data[i]);
+        else
+            buf_printf(out, "%%%02X", s.data[i]);
+}
+
+static void put_parameter(struct buf *out, const char *name, const char *value)
+{
+    if (out->len > 0)
+        buf_putc(out, '&');
+    put_escaped(out, bytes_str(name));
+    buf_putc(out, '=');
+    put_escaped(out, bytes_str(value));
+}
+
+static void make_form(struct oauth2 *o)
+{
+    const struct oauth2_config *c = o->config;
+    struct buf scope = { 0 };
+
+    o->form.len = 0;
+    put_parameter(&o->form, "grant_type", "client_credentials");
+    for (size_t i = 0; i < c->scopes.n; i++)
+        buf_printf(&scope, "%s%s", i > 0 ? " " : "", c->scopes.v[i]);
+    if (scope.len > 0)
+        put_parameter(&o->form, "scope", buf_cstr(&scope));
+    for (size_t i = 0; i < c->endpoint_params.n; i++)
+        put_parameter(&o->form, c->endpoint_params.v[i].key, c->endpoint_params.v[i].value);
+    if (o->in_form) {
+        put_parameter(&o->form, "client_id", o->id.text);
+        put_parameter(&o->form, "client_secret", o->secret.text);
+    }
+    buf_free(&scope);
+}
+
+/* RFC 6749 2.3.1: both are escaped before they are put together. */
+static void make_authorization(struct oauth2 *o)
+{
+    struct buf text = { 0 };
+
+    put_escaped(&text, bytes_str(o->id.text));
+    buf_putc(&text, ':');
+    put_escaped(&text, bytes_str(o->secret.text));
+    o->authorization.len = 0;
+    buf_puts(&o->authorization, "Basic ");
+    base64_encode(buf_bytes(&text), true, &o->authorization);
+    explicit_bzero(text.data, text.cap);
+    buf_free(&text);
+}
+
+static void on_answer(struct http_call *call, struct bytes data)
+{
+    buf_put(&container_of(call, struct oauth2, call)->answer, data);
+}
+
+static void on_done(struct http_call *call, const struct http_response *a);
+
+static void send_request(struct oauth2 *o)
+{
+    size_t n = 0;
+
+    make_form(o);
+    o->answer.len = 0;
+    o->headers[n++] = (struct http_header){ BYTES_LIT("content-type"), BYTES_LIT("application/x-www-form-urlencoded") };
+    o->headers[n++] = (struct http_header){ BYTES_LIT("accept"), BYTES_LIT("application/json") };
+    if (!o->in_form) {
+        make_authorization(o);
+        o->headers[n++] = (struct http_header){ BYTES_LIT("authorization"), buf_bytes(&o->authorization) };
+    }
+    o->part = buf_bytes(&o->form);
+    o->call = (struct http_call){
+        .method = "POST",
+        .headers = o->headers,
+        .n_headers = n,
+        .parts = &o->part,
+        .n_parts = 1,
+        .timeout = o->config->timeout.ns > 0 ? (uint64_t)o->config->timeout.ns : TIMEOUT,
+        .max_response = ANSWER_MAX,
+        .repeatable = true,
+        .on_body = on_answer,
+        .on_done = on_done,
+    };
+    http_call_start(o->http, &o->call);
+}
+
+static void fetch_token(struct oauth2 *o)
+{
+    if (o->fetching)
+        return;
+    o->fetching = true;
+    send_request(o);
+}
+
+/* ---- its answer ---- */
+
+struct token {
+    struct buf access_token, token_type, error, description;
+    double expires_in; /* seconds; 0: not said */
+};
+
+static void free_token(struct token *t)
+{
+    if (t->access_token.data != NULL)
+        explicit_bzero(t->access_token.data, t->access_token.cap);
+    buf_free(&t->access_token);
+    buf_free(&t->token_type);
+    buf_free(&t->error);
+    buf_free(&t->description);
+}
+
+static struct buf *field_of(struct token *t, struct bytes name)
+{
+    if (bytes_is(name, "access_token"))
+        return &t->access_token;
+    if (bytes_is(name, "token_type"))
+        return &t->token_type;
+    if (bytes_is(name, "error"))
+        return &t->error;
+    return bytes_is(name, "error_description") ? &t->description : NULL;
+}
+
+static double number_of(struct bytes text)
+{
+    char copy[32] = { 0 };
+    double v;
+
+    if (text.len == 0 || text.len >= sizeof(copy))
+        return 0;
+    memcpy(copy, text.data, text.len);
+    v = strtod(copy, NULL);
+    return isfinite(v) && v > 0 ? v : 0;
+}
+
+/* At a field's value. False: the text is no JSON. */
+static bool read_field(struct json_scan *s, struct token *t, struct buf *text, bool lifetime)
+{
+    uint8_t first = json_peek(s);
+    struct bytes value;
+
+    if (first == '"' && (text != NULL || lifetime)) {
+        if (!json_string(s, &value))
+            return false;
+        if (lifetime)
+            t->expires_in = number_of(value);
+        else
+            text->len = 0, buf_put(text, value);
+        return true;
+    }
+    if (lifetime && (first == '-' || (first >= '0' && first <= '9'))) {
+        if (!json_number(s, &value))
+            return false;
+        t->expires_in = number_of(value);
+        return true;
+    }
+    return json_skip(s);
+}
+
+static bool read_object(struct json_scan *s, struct token *t)
+{
+    if (!json_expect(s, '{', "an object"))
+        return false;
+    if (json_peek(s) == '}')
+        return true;
+    for (;;) {
+        struct bytes name;
+        struct buf *text;
+        bool lifetime;
+
+        if (json_peek(s) != '"' || !json_string(s, &name))
+            return false;
+        text = field_of(t, name);
+        lifetime = bytes_is(name, "expires_in");
+        if (!json_expect(s, ':', "a colon") || !read_field(s, t, text, lifetime))
+            return false;
+        if (json_peek(s) != ',')
+            return json_expect(s, '}', "a comma or the end");
+        s->p++;
+    }
+}
+
+static bool read_token(struct bytes answer, struct token *t)
+{
+    struct json_scan s = { .p = answer.data, .end = bytes_end(answer) };
+    bool good = answer.len > 0 && read_object(&s, t);
+
+    buf_free(&s.scratch);
+    return good;
+}
+
+/* Why it is no token; NULL: it is one. */
+static const char *fault_of(const struct token *t)
+{
+    if (t->access_token.len == 0)
+        return "there is no access_token in it";
+    if (t->access_token.len > TOKEN_MAX)
+        return "its access_token is too long";
+    if (!header_value_is_clean(buf_bytes(&t->access_token)) || !header_value_is_clean(buf_bytes(&t->token_type)))
+        return "its access_token has a character that no header may have";
+    return NULL;
+}
+
+/* ---- telling ---- */
+
+static void answer_waiting(struct oauth2 *o, enum auth_verdict v)
+{
+    struct list waiting;
+
+    list_init(&waiting);
+    list_move(&waiting, &o->waiting);
+    while (!list_empty(&waiting)) {
+        struct auth_request *r = list_first(&waiting, struct auth_request, link);
+
+        list_remove(&r->link);
+        o->n_waiting--;
+        r->generation = o->generation;
+        if (v == AUTH_GRANTED)
+            call_headers_set(r->headers, bytes_str("authorization"), bytes_str(o->value));
+        else
+            snprintf(r->why, sizeof(r->why), "%s", o->why);
+        authenticator_answer(r, v);
+    }
+}
+
+static void on_renewal(struct clock_timer *t)
+{
+    struct oauth2 *o = container_of(t, struct oauth2, renewal);
+
+    if (o->used)
+        fetch_token(o);
+}
+
+static void take_failure(struct oauth2 *o)
+{
+    struct clock *clock = &o->node.host->loop->clock;
+
+    o->failed = now_of(o);
+    metric_add(o->fetches[FETCH_FAILED], 1);
+    if (complaint_due_to(&o->failing, clock, o->why))
+        log_error(&o->node.log, "Cannot get a token. What needs one is tried again.", F_STR("error", o->why),
+                  F_UINT("requests", complaint_taken(&o->failing)));
+    if (o->value != NULL && o->ends > o->failed)
+        clock_start(clock, &o->renewal, RENEW_AGAIN, on_renewal);
+    answer_waiting(o, AUTH_FAILED);
+}
+
+/* Bearer is written in its own way, whatever the endpoint calls it. */
+static void set_token(struct oauth2 *o, const struct token *t)
+{
+    struct bytes type = buf_bytes(&t->token_type), token = buf_bytes(&t->access_token);
+
+    if (type.len == 0 || bytes_equal_nocase(type, bytes_str("bearer")))
+        type = bytes_str("Bearer");
+    forget_token(o);
+    o->value =
+        mem_printf("%.*s %.*s", (int)type.len, (const char *)type.data, (int)token.len, (const char *)token.data);
+    o->generation++;
+    o->used = false;
+}
+
+static void set_lifetime(struct oauth2 *o, double seconds)
+{
+    uint64_t life, early = (uint64_t)o->config->expiry_buffer.ns;
+
+    o->ends = UINT64_MAX;
+    if (seconds <= 0 || seconds > (double)LONGEST)
+        return;
+    life = (uint64_t)(seconds * (double)NS_PER_S);
+    o->ends = now_of(o) + life;
+    if (early > life / 2)
+        early = life / 2;
+    clock_start(&o->node.host->loop->clock, &o->renewal, life - early, on_renewal);
+}
+
+static void take_token(struct oauth2 *o, const struct token *t)
+{
+    set_token(o, t);
+    set_lifetime(o, t->expires_in);
+    o->known = true;
+    o->failed = 0;
+    metric_add(o->fetches[FETCH_TOKEN], 1);
+    if (complaint_over(&o->failing))
+        log_info(&o->node.log, "There is a token again");
+    o->used = !list_empty(&o->waiting);
+    answer_waiting(o, AUTH_GRANTED);
+}
+
+/* What the endpoint says of its refusal, on one line. */
+static void put_refusal(struct oauth2 *o, int status, const struct token *t)
+{
+    struct buf said = { 0 };
+
+    log_put_visible(&said, bytes_of(t->error.data, t->error.len < 60 ? t->error.len : 60));
+    if (t->description.len > 0) {
+        buf_puts(&said, ": ");
+        log_put_visible(&said, bytes_of(t->description.data, t->description.len < 80 ? t->description.len : 80));
+    }
+    snprintf(o->why, sizeof(o->why), "%s answered %d%s%s", http_client_name(o->http), status, said.len > 0 ? ": " : "",
+             buf_cstr(&said));
+    buf_free(&said);
+}
+
+static void take_answer(struct oauth2 *o, int status)
+{
+    struct token t = { 0 };
+    bool json = read_token(buf_bytes(&o->answer), &t), good = status >= 200 && status < 300;
+    const char *fault = json ? fault_of(&t) : "it is no JSON";
+
+    o->fetching = false;
+    if (good && fault == NULL) {
+        take_token(o, &t);
+    } else if ((status == 400 || status == 401) && !o->known && !o->in_form) {
+        o->in_form = true; /* perhaps it looks for us there */
+        fetch_token(o);
+    } else {
+        o->in_form = o->in_form && o->known;
+        if (good)
+            snprintf(o->why, sizeof(o->why), "%s answered %d, and %s", http_client_name(o->http), status, fault);
+        else
+            put_refusal(o, status, &t);
+        take_failure(o);
+    }
+    free_token(&t);
+}
+
+static void on_done(struct http_call *call, const struct http_response *a)
+{
+    struct oauth2 *o = container_of(call, struct oauth2, call);
+
+    explicit_bzero(o->form.data, o->form.cap);
+    if (a->failure == HTTP_ANSWERED) {
+        take_answer(o, a->status);
+    } else {
+        o->fetching = false;
+        snprintf(o->why, sizeof(o->why), "%s", a->why);
+        take_failure(o);
+    }
+    if (o->answer.data != NULL)
+        explicit_bzero(o->answer.data, o->answer.cap);
+}
+
+/* ---- being asked ---- */
+
+static enum auth_verdict fail_now(const struct oauth2 *o, struct auth_request *r, const char *why)
+{
+    snprintf(r->why, sizeof(r->why), "%s", why);
+    r->generation = o->generation;
+    return AUTH_FAILED;
+}
+
+static enum auth_verdict sign(struct client_authenticator *a, struct auth_request *r)
+{
+    struct oauth2 *o = container_of(a, struct oauth2, client);
+    uint64_t now = now_of(o);
+
+    if (o->value != NULL && now < o->ends) {
+        o->used = true;
+        r->generation = o->generation;
+        call_headers_set(r->headers, bytes_str("authorization"), bytes_str(o->value));
+        if (!o->fetching && !clock_armed(&o->renewal) && o->ends != UINT64_MAX)
+            fetch_token(o); /* its renewal was due while nobody used it */
+        return AUTH_GRANTED;
+    }
+    if (!o->fetching && o->failed > 0 && now - o->failed < AFTER_FAILURE)
+        return fail_now(o, r, o->why);
+    if (o->n_waiting == WAITING_MAX)
+        return fail_now(o, r, "too many calls wait for a token");
+    list_push(&o->waiting, &r->link);
+    o->n_waiting++;
+    fetch_token(o);
+    return AUTH_LATER;
+}
+
+static void cancel(struct client_authenticator *a, struct auth_request *r)
+{
+    list_remove(&r->link);
+    container_of(a, struct oauth2, client)->n_waiting--;
+}
+
+static bool was_refused(struct client_authenticator *a, uint64_t generation)
+{
+    struct oauth2 *o = container_of(a, struct oauth2, client);
+
+    if (generation != o->generation || o->value == NULL)
+        return true;
+    if (o->forgot > 0 && now_of(o) - o->forgot < FORGET_EVERY)
+        return false;
+    o->forgot = now_of(o);
+    forget_token(o);
+    return true;
+}
+
+/* ---- life ---- */
+
+static void check(const void *config, struct check *ck)
+{
+    const struct oauth2_config *c = config;
+    struct error err = { 0 };
+    struct url url;
+
+    if (c->client_id[0] == '\0' && c->client_id_file[0] == '\0')
+        check_fail(ck, "client_id", "no ClientID provided in the OAuth2 exporter configuration");
+    if (c->client_secret.text[0] == '\0' && c->client_secret_file[0] == '\0')
+        check_fail(ck, "client_secret", "no ClientSecret provided in OAuth Client Credentials configuration");
+    if (c->token_url[0] == '\0')
+        check_fail(ck, "token_url", "no TokenURL provided in OAuth Client Credentials configuration");
+    else if (url_parse(&url, bytes_str(c->token_url), &err) != 0)
+        check_fail(ck, "token_url", "%s", err.text);
+    else if (url.secure)
+        check_fail(ck, "token_url",
+                   "https comes with a later version: write http://, or let a TLS proxy stand between");
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    static const char *const results[] = { [FETCH_TOKEN] = "token", [FETCH_FAILED] = "failed" };
+    struct oauth2 *o = oauth2_of(node);
+
+    (void)err;
+    o->config = config;
+    list_init(&o->waiting);
+    o->client =
+        (struct client_authenticator){ .ask = sign, .cancel = cancel, .refused = was_refused, .secure_only = true };
+    for (int i = 0; i < FETCH_RESULTS; i++) {
+        const struct metric_label labels[] = { { "authenticator", node->id }, { "result", results[i] } };
+
+        o->fetches[i] = metrics_get(node->host->metrics, &fetches_row, labels, 2);
+    }
+    return 0;
+}
+
+static int start(struct node *node, struct error *err)
+{
+    struct oauth2 *o = oauth2_of(node);
+    const struct oauth2_config *c = o->config;
+    struct loop *loop = node->host->loop;
+    char agent[80];
+    struct http_client_options h = {
+        .url = c->token_url,
+        .user_agent = agent,
+        .idle_timeout = 30 * NS_PER_S,
+        .max_idle = 1,
+        .max_connections = 1,
+        .budget = node->host->budget,
+    };
+
+    snprintf(agent, sizeof(agent), "otelcd/%s", node->host->version);
+    if (file_value_open(&o->id, loop, &node->log, c->client_id, c->client_id_file, err) != 0)
+        return error_wrap(err, "client_id_file");
+    if (file_value_open(&o->secret, loop, &node->log, c->client_secret.text, c->client_secret_file, err) != 0)
+        return error_wrap(err, "client_secret_file");
+    o->http = http_client_new(loop, &h, err);
+    return o->http != NULL ? 0 : error_wrap(err, "token_url");
+}
+
+static void destroy(struct node *node)
+{
+    struct oauth2 *o = oauth2_of(node);
+
+    assert(o->n_waiting == 0);
+    if (o->fetching)
+        http_call_cancel(&o->call);
+    if (o->http != NULL)
+        http_client_close(o->http);
+    forget_token(o);
+    file_value_close(&o->id);
+    file_value_close(&o->secret);
+    buf_free(&o->form);
+    buf_free(&o->authorization);
+    buf_free(&o->answer);
+}
+
+static struct client_authenticator *client_authenticator(struct node *node)
+{
+    return &oauth2_of(node)->client;
+}
+
+extern const struct component oauth2client_extension;
+const struct component oauth2client_extension = {
+    .type = "oauth2client",
+    .kind = COMPONENT_EXTENSION,
+    .stability = "beta",
+    .summary = "A token by OAuth 2's client credentials, fetched and renewed, for `auth` of exporters.",
+    .config_size = sizeof(struct oauth2_config),
+    .options = options,
+    .metrics = metric_rows,
+    .node_size = sizeof(struct oauth2),
+    .check = check,
+    .create = create,
+    .start = start,
+    .destroy = destroy,
+    .client_authenticator = client_authenticator,
+};
