@@ -5,6 +5,7 @@
 
 #include "base/log_recent.h"
 #include "base/mem.h"
+#include "pipeline/authenticator.h"
 
 #include <string.h>
 
@@ -108,6 +109,7 @@ static int start(struct node *node, struct error *err)
     struct http_server_options o = page_server_options(&z->config->server);
 
     log_keep_recent(node->host->log);
+    gatekeeper_set(node, &z->config->server.auth, &o);
     return page_server_listen(&z->pages, node, &o, &z->config->server.response_headers, err);
 }
 
