@@ -137,6 +137,8 @@ static void set_sender(struct otlp_exporter *n)
     const struct otlp_settings *s = &n->settings;
     struct sender_options o = { .retry = s->retry, .retry_forever = s->retry_forever, .attempt = &n->attempt };
 
+    if (n->authenticator != NULL)
+        o.keys = n->authenticator->reads;
     if (s->queue->on) {
         n->sender = sending_queue_new(&n->node, s->queue, o);
         return;
