@@ -200,6 +200,7 @@ START_TEST(a_question_is_forgotten_when_its_peer_goes)
     memory_close(&m);
     ck_assert_uint_eq(keeper.forgotten, 1);
     expect_log("");
+    buf_free(&r.log);
     set_up();
 }
 END_TEST
