@@ -367,7 +367,7 @@ void http_conn_drain(struct http_conn *c)
         http_conn_cut(c);
 }
 
-static const struct socket_events events = { on_read, on_end, on_written, on_closed };
+static const struct socket_events events = { on_read, on_end, on_written, on_closed, NULL };
 
 struct http_conn *http_conn_open(struct http_server *s, int fd)
 {

@@ -338,7 +338,7 @@ static void begin_protocol(struct http_connection *c)
 
 static bool open_socket(struct http_connection *c, int fd)
 {
-    static const struct socket_events events = { on_read, on_end, on_written, on_closed };
+    static const struct socket_events events = { on_read, on_end, on_written, on_closed, NULL };
 
     c->socket = socket_open(c->client->shared.loop, &c->client->sockets, fd, &events, c);
     return c->socket != NULL && socket_read(c->socket, READ_SIZE) == 0;

@@ -21,8 +21,10 @@ void socket_shared_init(struct socket_shared *shared, size_t size)
 void socket_shared_free(struct socket_shared *shared)
 {
     free(shared->buffer);
+    free(shared->plain);
     buf_free(&shared->spare);
-    shared->buffer = NULL;
+    buf_free(&shared->spare_cipher);
+    shared->buffer = shared->plain = NULL;
 }
 
 /* Everything is written: give the buffer back. */

@@ -12,13 +12,16 @@
 #include "base/bytes.h"
 #include "base/loop.h"
 #include "net/socket/peer.h"
+#include "net/socket/tls.h"
 
 #include <sys/types.h>
 
 struct socket_shared {
     uint8_t *buffer; /* what is read, until on_read returns */
+    uint8_t *plain;  /* the same, taken out of TLS; NULL: not needed yet */
     size_t size;
-    struct buf spare; /* a buffer for the next who writes, so that writing allocates nothing in the long run */
+    struct buf spare_cipher; /* TLS: the same as spare, for what goes out */
+    struct buf spare;        /* a buffer for the next who writes, so that writing allocates nothing in the long run */
     uint64_t bytes_in, bytes_out;
 };
 
@@ -33,11 +36,25 @@ struct socket_events {
     void (*on_end)(void *owner, int error); /* the peer has ended (0), or the socket failed */
     void (*on_written)(void *owner, int error);
     void (*on_closed)(void *owner); /* after socket_close; the socket is gone */
+    void (*on_ready)(void *owner); /* TLS: the handshake is done, the first data may follow at once. NULL: never mind */
 };
 
 /* Takes `fd` over. NULL: it is closed, and no event comes. */
 struct socket *socket_open(struct loop *loop, struct socket_shared *shared, int fd, const struct socket_events *events,
                            void *owner);
+
+/* The same through TLS, as a server or client by `tls`, of which a reference is taken; a client's `server_name` is
+ * what the certificate must be valid for, where the configuration names no other. What is sent before on_ready waits
+ * for it. A handshake that fails, what is no TLS and an end without close_notify are all on_end() with an error; a
+ * socket that has failed reads on, for whoever wants to see the peer close, but passes nothing on. */
+struct socket *socket_open_tls(struct loop *loop, struct socket_shared *shared, int fd, struct tls *tls,
+                               const char *server_name, const struct socket_events *events, void *owner);
+
+/* TLS: what went wrong, in a sentence; "" where it is nothing of TLS. */
+const char *socket_why(const struct socket *s);
+enum tls_failure socket_tls_failure(const struct socket *s); /* net/socket/tls.h; TLS_FINE without TLS */
+/* What was agreed on: "h2", "http/1.1"; "" for nothing. */
+const char *socket_alpn(const struct socket *s);
 
 const struct peer *socket_peer(const struct socket *s);
 

@@ -27,7 +27,7 @@ struct socket_kind {
     void (*written)(struct socket *s, int error);
 };
 
-extern const struct socket_kind socket_plain;
+extern const struct socket_kind socket_plain, socket_tls;
 
 struct socket {
     union {

@@ -45,7 +45,7 @@ static void on_closed(void *owner)
     closed++;
 }
 
-static const struct socket_events events = { on_read, on_end, on_written, on_closed };
+static const struct socket_events events = { on_read, on_end, on_written, on_closed, NULL };
 
 static void set_up(void)
 {

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/tls_rows.h"
+
+static const char *const versions[] = { "", "1.0", "1.1", "1.2", "1.3", NULL };
+
+/* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
+/* clang-format off */
+#define COMMON_ROWS(ca_help_)                                                                                         \
+    OPT_STRING(struct tls_config, ca_file, "", ca_help_),                                                             \
+    OPT_SECRET(struct tls_config, ca_pem, "The same as PEM text, instead of ca_file."),                               \
+    OPT_STRING(struct tls_config, cert_file, "",                                                                      \
+               "PEM file of the own certificate, and of the intermediate ones that lead to its CA."),                 \
+    OPT_SECRET(struct tls_config, cert_pem, "The same as PEM text, instead of cert_file."),                           \
+    OPT_STRING(struct tls_config, key_file, "", "PEM file of the certificate's private key, without a passphrase."),  \
+    OPT_SECRET(struct tls_config, key_pem, "The same as PEM text, instead of key_file."),                             \
+    OPT_BOOL(struct tls_config, include_system_ca_certs_pool, "false",                                                \
+             "Trust the CAs of this machine too, beside those of ca_file or ca_pem."),                                \
+    OPT_ENUM(struct tls_config, min_version, versions, "", "Oldest TLS that is spoken; empty is 1.2."),               \
+    OPT_ENUM(struct tls_config, max_version, versions, "", "Newest TLS that is spoken; empty is 1.3."),               \
+    OPT_STRINGS(struct tls_config, cipher_suites, NULL,                                                               \
+                "Cipher suites up to TLS 1.2, by Go's names (TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256); empty is all "   \
+                "that are safe. Those of TLS 1.3 are not chosen."),                                                   \
+    OPT_BOOL(struct tls_config, include_insecure_cipher_suites, "false",                                              \
+             "May cipher_suites name suites that are known to be weak?"),                                             \
+    OPT_STRINGS(struct tls_config, curve_preferences, NULL,                                                           \
+                "Key exchanges in order of preference: X25519, P256, P384, P521; empty is X25519, P256, P384."),      \
+    OPT_DURATION(struct tls_config, reload_interval, "0s", "0s", NULL,                                                \
+                 "Read the files again this often, beside when the file system tells that they change; 0s is never."), \
+    OPT_REFUSED("tpm", "keys in a TPM are not served: remove this block and put the key into key_file")
+/* clang-format on */
+
+const struct option tls_server_options[] = {
+    COMMON_ROWS("Has no effect on a server: client_ca_file is what verifies clients."),
+    OPT_STRING(struct tls_config, client_ca_file, "",
+               "PEM file of the CAs of clients. Where it is set every client must show a certificate of theirs."),
+    OPT_IGNORED("client_ca_file_reload", "the file is read again whenever it changes"),
+    OPT_END,
+};
+
+const struct option tls_client_options[] = {
+    COMMON_ROWS("PEM file of the CAs that may have signed the server's certificate; empty is those of this machine."),
+    OPT_BOOL(struct tls_config, insecure, "false",
+             "Plain text, where the endpoint has no scheme and no CA is set. A URL's scheme decides by itself."),
+    OPT_BOOL(struct tls_config, insecure_skip_verify, "false",
+             "Take any certificate of the server for good: whoever stands between can read and change everything."),
+    OPT_STRING(struct tls_config, server_name_override, "",
+               "The name that the server's certificate must be valid for; empty is the endpoint's host."),
+    OPT_END,
+};
