@@ -4,6 +4,7 @@
 #include "command/command.h"
 #include "service/config.h"
 #include "base/loop.h"
+#include "net/socket/tls.h"
 #include "pipeline/ledger_metrics.h"
 #include "service/process_metrics.h"
 #include "queue/sender.h"
@@ -250,6 +251,7 @@ static void write_own_metrics(const struct writer *w)
     w->text("Of the process:");
     write_metrics(w, process_metric_rows);
     write_metrics(w, loop_metric_rows);
+    write_metrics(w, tls_metric_rows);
     w->text("Of each pipeline and each exporter:");
     write_metrics(w, ledger_metric_rows);
     w->text("Of each exporter with a queue:");

@@ -5,11 +5,7 @@
 #ifndef CONFIG_CLIENT_ROWS_H
 #define CONFIG_CLIENT_ROWS_H
 
-#include "config/option.h"
-
-struct client_tls_config {
-    bool insecure, insecure_skip_verify;
-};
+#include "config/tls_rows.h"
 
 struct client_keepalive_config {
     bool on;
@@ -25,7 +21,7 @@ struct client_auth_config {
 struct grpc_client_config {
     const char *endpoint; /* a gRPC target */
     const char *compression;
-    struct client_tls_config tls;
+    struct tls_config tls;
     struct client_keepalive_config keepalive;
     bool wait_for_ready;
     struct string_map headers;
@@ -44,10 +40,10 @@ struct http_client_config {
     uint64_t max_idle_conns, max_idle_conns_per_host, max_conns_per_host;
     duration idle_conn_timeout;
     bool disable_keep_alives;
-    struct client_tls_config tls;
+    struct tls_config tls; /* the URL decides whether it is used */
 };
 
-extern const struct option client_tls_options[], client_keepalive_options[], client_auth_options[];
+extern const struct option client_keepalive_options[], client_auth_options[];
 
 /* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
 /* clang-format off */
@@ -83,9 +79,9 @@ extern const struct option client_tls_options[], client_keepalive_options[], cli
       .def = "90s", .min = "0s", .help = "An idle connection is closed after this time; 0s is never." },              \
     { .key = "disable_keep_alives", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.disable_keep_alives, bool),         \
       .def = "false", .help = "Open a new connection for each request." },                                            \
-    { .key = "tls", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls, struct client_tls_config),                    \
-      .options = client_tls_options, .size = sizeof(struct client_tls_config), .mode = GROUP_PLAIN,                   \
-      .help = "TLS to the receiver comes with a later version." },                                                    \
+    { .key = "tls", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls, struct tls_config),                           \
+      .options = tls_client_options, .size = sizeof(struct tls_config), .mode = GROUP_PLAIN,                          \
+      .help = "TLS to https:// endpoints." },                                                                         \
     OPT_IGNORED("read_buffer_size", "a connection's buffer has 64 KiB"),                                              \
     OPT_IGNORED("write_buffer_size", "a request is written whole"),                                                   \
     OPT_REFUSED("cookies", "cookies are not kept: remove this key"),                                                  \
@@ -100,9 +96,9 @@ extern const struct option client_tls_options[], client_keepalive_options[], cli
       .help = (endpoint_help_) },                                                                                     \
     { .key = "compression", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.compression, const char *),               \
       .def = (compression_), .help = (compression_help_) },                                                           \
-    { .key = "tls", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls, struct client_tls_config),                    \
-      .options = client_tls_options, .size = sizeof(struct client_tls_config), .mode = GROUP_PLAIN,                   \
-      .help = "TLS to the receiver comes with a later version." },                                                    \
+    { .key = "tls", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls, struct tls_config),                           \
+      .options = tls_client_options, .size = sizeof(struct tls_config), .mode = GROUP_PLAIN,                          \
+      .help = "TLS to the peer, which is spoken unless insecure is true and no CA is set." },                         \
     { .key = "keepalive", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.keepalive, struct client_keepalive_config),  \
       .options = client_keepalive_options, .size = sizeof(struct client_keepalive_config), .mode = GROUP_NONE,        \
       .help = "Ask with pings whether the peer is still there; a connection that does not answer is replaced." },     \

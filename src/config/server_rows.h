@@ -5,7 +5,7 @@
 #ifndef CONFIG_SERVER_ROWS_H
 #define CONFIG_SERVER_ROWS_H
 
-#include "config/option.h"
+#include "config/tls_rows.h"
 
 struct http_cors_config {
     bool on;
@@ -30,6 +30,7 @@ struct http_server_config {
     struct strings compression_algorithms;
     duration read_timeout, read_header_timeout, write_timeout, idle_timeout;
     bool keep_alives_enabled;
+    struct tls_config tls;
 };
 
 struct keepalive_parameters_config {
@@ -59,6 +60,7 @@ struct grpc_server_config {
     uint64_t read_buffer_size, write_buffer_size;
     struct grpc_keepalive_config keepalive;
     bool include_metadata;
+    struct tls_config tls;
 };
 
 extern const char *const server_transports[]; /* what `transport` may say; NULL-terminated */
@@ -73,8 +75,10 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
 
 /* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
 /* clang-format off */
-#define SERVER_NO_TLS                                                                                                 \
-    OPT_REFUSED("tls", "TLS is not served yet: remove this block and let a TLS-terminating proxy stand in front")
+#define SERVER_TLS_ROW(T, m)                                                                                          \
+    { .key = "tls", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls, struct tls_config),                           \
+      .options = tls_server_options, .size = sizeof(struct tls_config), .mode = GROUP_NONE,                           \
+      .help = "Speak TLS; cert_file and key_file are needed." }
 #define SERVER_AUTH_ROW(T, m, rows)                                                                                   \
     { .key = "auth", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.auth, struct server_auth_config),                 \
       .options = (rows), .size = sizeof(struct server_auth_config), .mode = GROUP_NONE,                               \
@@ -119,7 +123,7 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
       .def = (idle_), .min = "0s", .help = "Longest time a kept-alive connection may idle; 0 is 15 minutes." },       \
     { .key = "keep_alives_enabled", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.keep_alives_enabled, bool),         \
       .def = "true", .help = "Keep connections open between requests." },                                             \
-    OPT_REFUSED("dialer", "a listener does not dial: remove this block"), SERVER_NO_TLS,                              \
+    OPT_REFUSED("dialer", "a listener does not dial: remove this block"), SERVER_TLS_ROW(T, m),                       \
     SERVER_AUTH_ROW(T, m, http_auth_options), SERVER_NO_MIDDLEWARES
 
 #define HTTP_SERVER_ROWS(T, m, endpoint_, read_header_, write_, idle_)                                                \
@@ -150,7 +154,7 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
       .help = "Pings, and the age of connections." },                                                                 \
     { .key = "include_metadata", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.include_metadata, bool),               \
       .def = "false", .help = "Keep the call's metadata as client metadata for the pipelines." },                     \
-    SERVER_NO_TLS, SERVER_AUTH_ROW(T, m, grpc_auth_options), SERVER_NO_MIDDLEWARES
+    SERVER_TLS_ROW(T, m), SERVER_AUTH_ROW(T, m, grpc_auth_options), SERVER_NO_MIDDLEWARES
 /* clang-format on */
 
 #endif

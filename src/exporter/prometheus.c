@@ -8,6 +8,7 @@
 #include "net/socket/endpoint.h"
 #include "pipeline/authenticator.h"
 #include "pipeline/component.h"
+#include "pipeline/node_tls.h"
 #include "prom/endpoint/scrape_endpoint.h"
 #include "prom/endpoint/series_source.h"
 #include "prom/series/translation_config.h"
@@ -285,6 +286,8 @@ static void check(const void *config, struct check *ck)
         check_fail(ck, "endpoint", "expecting a non-blank address to run the Prometheus metrics handler");
     else
         endpoint_check_option("endpoint", c->http.endpoint, c->http.transport, ck);
+    if (c->http.tls.on)
+        tls_check(&c->http.tls, TLS_SERVER, "tls", ck);
     translation_check(&c->translation, ck);
     translation_check_constants(&c->const_labels, "const_labels", ck);
 }
@@ -369,9 +372,17 @@ static int start(struct node *node, struct error *err)
         .idle_timeout = (uint64_t)c->idle_timeout.ns,
         .no_keep_alive = !c->keep_alives_enabled,
     };
+    int rc;
 
     gatekeeper_set(node, &c->auth, &o);
-    if (scrape_endpoints_add(node->host->scrape_endpoints, &o, &n->source.source, err) != 0)
+    if (c->tls.on) {
+        o.tls = node_tls(node, &c->tls, TLS_SERVER, "h2,http/1.1", err);
+        if (o.tls == NULL)
+            return err->code;
+    }
+    rc = scrape_endpoints_add(node->host->scrape_endpoints, &o, &n->source.source, err);
+    tls_unref(o.tls);
+    if (rc != 0)
         return err->code;
     n->serving = true;
     log_info(&node->log, "Serving /metrics", F_STR("endpoint", c->endpoint),

@@ -7,8 +7,10 @@
 
 #include "base/mem.h"
 #include "net/socket/endpoint.h"
+#include "pipeline/node_tls.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,16 +207,22 @@ struct http_server_options page_server_options(const struct http_server_config *
 
 void page_server_check(const struct http_server_config *c, const char *path, const char *empty, struct check *ck)
 {
+    char tls[64];
+
     if (c->endpoint[strspn(c->endpoint, " \t")] == '\0')
         check_fail(ck, path, "%s", empty);
     else
         endpoint_check_option(path, c->endpoint, c->transport, ck);
+    snprintf(tls, sizeof(tls), "%.*stls", (int)(strlen(path) - strlen("endpoint")), path);
+    if (c->tls.on)
+        tls_check(&c->tls, TLS_SERVER, tls, ck);
 }
 
 int page_server_listen(struct page_server *s, struct node *node, struct http_server_options *options,
-                       const struct string_map *headers, struct error *err)
+                       const struct tls_config *tls, const struct string_map *headers, struct error *err)
 {
     struct host *host = node->host;
+    int rc;
 
     s->node = node;
     s->headers = headers;
@@ -222,9 +230,17 @@ int page_server_listen(struct page_server *s, struct node *node, struct http_ser
     s->service =
         (struct http_service){ .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close };
     options->listeners = host->listeners;
-    if (http_server_listen(&s->http, host->loop, options, &s->service, host->budget, &node->log, NULL, err) != 0)
-        return err->code;
-    log_info(&node->log, "Serving pages", F_STR("endpoint", http_server_address(s->http)));
+    if (tls != NULL && tls->on) {
+        options->tls = node_tls(node, tls, TLS_SERVER, "h2,http/1.1", err);
+        if (options->tls == NULL)
+            return err->code;
+    }
+    rc = http_server_listen(&s->http, host->loop, options, &s->service, host->budget, &node->log, NULL, err);
+    tls_unref(options->tls);
+    if (rc != 0)
+        return rc;
+    log_info(&node->log, "Serving pages", F_STR("endpoint", http_server_address(s->http)),
+             F_BOOL("tls", options->tls != NULL));
     return 0;
 }
 

@@ -53,14 +53,14 @@ struct page_server {
     void (*stopped)(struct page_server *s);
 };
 
-/* Set the callbacks before. `options`: with endpoint, transport and times; the rest is filled in. */
+/* Set the callbacks before. `options`: with endpoint, transport and times; the rest is filled in. `tls` may be NULL. */
 int page_server_listen(struct page_server *s, struct node *node, struct http_server_options *options,
-                       const struct string_map *headers, struct error *err);
+                       const struct tls_config *tls, const struct string_map *headers, struct error *err);
 
 /* From the rows above. */
 struct http_server_options page_server_options(const struct http_server_config *c);
 
-/* What a component's check() and claim() say of the endpoint at `path`. */
+/* What a component's check() says of the endpoint at `path` ("http::endpoint"), and of the `tls` beside it. */
 void page_server_check(const struct http_server_config *c, const char *path, const char *empty, struct check *ck);
 
 /* s->stopped follows, now or later; also when it does not listen. */

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "config/decode.h"
 #include "net/socket/endpoint.h"
+#include "pipeline/node_tls.h"
 
 #include <string.h>
 
@@ -171,7 +172,7 @@ static int listen_http(struct health_check *h, struct error *err)
 
     gatekeeper_set(&h->node, &c->auth, &o);
     h->http.on_page = second ? answer_second_form : answer_first_form;
-    return page_server_listen(&h->http, &h->node, &o, &c->response_headers, err);
+    return page_server_listen(&h->http, &h->node, &o, &c->tls, &c->response_headers, err);
 }
 
 static int start(struct node *node, struct error *err)
@@ -236,6 +237,8 @@ static void check_second_form(const struct health_check_config *c, struct check 
     }
     if (c->grpc.on)
         endpoint_check_option("grpc::endpoint", c->grpc.server.endpoint, c->grpc.server.transport, ck);
+    if (c->grpc.on && c->grpc.server.tls.on)
+        tls_check(&c->grpc.server.tls, TLS_SERVER, "grpc::tls", ck);
     for (size_t i = 0; i < ARRAY_LEN(first); i++)
         if (check_was_set(ck, first[i]))
             check_warn(ck, first[i], "has no effect beside use_v2, http or grpc: remove it, or those");

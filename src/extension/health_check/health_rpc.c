@@ -245,5 +245,5 @@ int health_rpc_listen(struct health_check *h, struct error *err)
     h->grpc.on_body = on_body;
     h->grpc.on_end = on_end;
     h->grpc.on_gone = on_gone;
-    return page_server_listen(&h->grpc, &h->node, &o, NULL, err);
+    return page_server_listen(&h->grpc, &h->node, &o, &h->config->grpc.server.tls, NULL, err);
 }

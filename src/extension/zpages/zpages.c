@@ -110,7 +110,7 @@ static int start(struct node *node, struct error *err)
 
     log_keep_recent(node->host->log);
     gatekeeper_set(node, &z->config->server.auth, &o);
-    return page_server_listen(&z->pages, node, &o, &z->config->server.response_headers, err);
+    return page_server_listen(&z->pages, node, &o, &z->config->server.tls, &z->config->server.response_headers, err);
 }
 
 static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *))

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 
 #define FIRST_REQUEST (60 * NS_PER_S)
+#define HANDSHAKE (10 * NS_PER_S)
+#define TLS_COST (48 * 1024ul) /* about what a TLS connection holds during its handshake */
 #define LINGER NS_PER_S
 #define LINGER_READ (64 * 1024ul)
 #define LINGER_MAX (16 * 1024ul * 1024) /* bytes read for nothing */
@@ -33,6 +35,7 @@ struct http_conn {
     struct turn_task flush;
     enum state state;
     bool ended;       /* the peer will send no more */
+    bool shaking;     /* the TLS handshake is not done */
     struct buf stash; /* input that nobody could take yet; charged to the budget */
     uint64_t lingered;
     char *peer;
@@ -68,10 +71,19 @@ static void add_stash(struct http_conn *c, struct bytes data)
     buf_put(&c->stash, data);
 }
 
+/* The handshake is done, or the connection. */
+static void end_handshake(struct http_conn *c)
+{
+    if (c->shaking)
+        conn_io_release(&c->io, TLS_COST);
+    c->shaking = false;
+}
+
 /* The requests hear of it, and nothing more is served. */
 static void end_service(struct http_conn *c, enum state to)
 {
     enter_state(c, to);
+    end_handshake(c);
     conn_io_close(&c->io);
     if (c->io.state != NULL)
         c->io.ops->close(&c->io);
@@ -158,6 +170,7 @@ static void feed_stash(struct http_conn *c)
         buf_free(&c->stash);
 }
 
+/* A ClientHello on a port of plain text. */
 static void refuse_tls(struct http_conn *c)
 {
     struct server_shared *shared = c->io.shared;
@@ -165,10 +178,51 @@ static void refuse_tls(struct http_conn *c)
     shared->stats.tls_on_plain++;
     if (complaint_due(&c->server->tls, &shared->loop->clock))
         log_warn(shared->log,
-                 "A client speaks TLS to this plain-text port; set tls.insecure: true, or http:// in its endpoint",
+                 "A client speaks TLS to this plain-text port; set tls.insecure: true, or http:// in its endpoint, or "
+                 "give this "
+                 "port a certificate: tls: {cert_file: ..., key_file: ...}",
                  F_STR("client", c->io.peer(&c->io)), F_STR("endpoint", c->server->listener.address),
                  F_UINT("occurrences", complaint_taken(&c->server->tls)));
     begin_lingering(c);
+}
+
+static void on_ready(void *owner)
+{
+    struct http_conn *c = owner;
+
+    end_handshake(c);
+    conn_io_expect(&c->io, DEADLINE_READ, FIRST_REQUEST);
+}
+
+static void tell_handshake(struct http_conn *c, const char *why)
+{
+    struct server_shared *shared = c->io.shared;
+    struct buf cause = { 0 };
+    uint8_t network[16];
+
+    shared->stats.handshakes_failed++;
+    peer_network(socket_peer(c->socket), network);
+    buf_printf(&cause, "%016llx%s", (unsigned long long)bytes_hash(bytes_of(network, sizeof(network))), why);
+    if (complaint_due_to(&c->server->tls, &shared->loop->clock, buf_cstr(&cause)))
+        log_warn(shared->log, "A TLS handshake with a client failed", F_STR("client", c->io.peer(&c->io)),
+                 F_STR("endpoint", c->server->listener.address), F_STR("error", why),
+                 F_UINT("occurrences", complaint_taken(&c->server->tls)));
+    buf_free(&cause);
+}
+
+/* The TLS has failed. What the peer is told of it (an alert, or plain words) shall arrive. */
+static void end_tls(struct http_conn *c)
+{
+    enum tls_failure failure = socket_tls_failure(c->socket);
+
+    if (c->shaking)
+        tell_handshake(c, socket_why(c->socket));
+    else if (failure != TLS_CLOSED)
+        conn_io_complain(&c->io, socket_why(c->socket));
+    if (failure == TLS_CLOSED)
+        http_conn_cut(c);
+    else
+        begin_lingering(c);
 }
 
 /* What do these bytes begin? Nothing happens while they may begin several things. */
@@ -221,6 +275,10 @@ static void on_end(void *owner, int error)
 {
     struct http_conn *c = owner;
 
+    if (socket_tls_failure(c->socket) != TLS_FINE && (c->state == SNIFFING || c->state == SERVING)) {
+        end_tls(c);
+        return;
+    }
     c->ended = true;
     if (error != 0 || c->state != SERVING) {
         http_conn_cut(c);
@@ -319,6 +377,10 @@ static void on_deadline(struct conn_io *io, enum http_deadline which)
     if (which == DEADLINE_WRITE || which == DEADLINE_LINGER || c->state != SERVING) {
         if (which != DEADLINE_LINGER)
             io->shared->stats.timeouts++;
+        if (c->shaking) {
+            tls_count_failure(io->shared->options.tls, TLS_TIMEOUT);
+            tell_handshake(c, "it was not done in time");
+        }
         http_conn_cut(c);
         return;
     }
@@ -367,13 +429,15 @@ void http_conn_drain(struct http_conn *c)
         http_conn_cut(c);
 }
 
-static const struct socket_events events = { on_read, on_end, on_written, on_closed, NULL };
+static const struct socket_events events = { on_read, on_end, on_written, on_closed, on_ready };
 
 struct http_conn *http_conn_open(struct http_server *s, int fd)
 {
     struct http_conn *c = mem_zalloc(sizeof(*c));
+    struct tls *tls = s->shared.options.tls;
 
-    c->socket = socket_open(s->shared.loop, &s->sockets, fd, &events, c);
+    c->socket = tls != NULL ? socket_open_tls(s->shared.loop, &s->sockets, fd, tls, NULL, &events, c)
+                            : socket_open(s->shared.loop, &s->sockets, fd, &events, c);
     if (c->socket == NULL) {
         free(c);
         return NULL;
@@ -395,7 +459,10 @@ struct http_conn *http_conn_open(struct http_server *s, int fd)
     s->conns = c;
     s->shared.stats.accepted++;
     s->shared.stats.connections++;
-    conn_io_expect(&c->io, DEADLINE_READ, FIRST_REQUEST);
+    c->shaking = tls != NULL;
+    if (c->shaking)
+        conn_io_hold(&c->io, TLS_COST);
+    conn_io_expect(&c->io, DEADLINE_READ, c->shaking ? HANDSHAKE : FIRST_REQUEST);
     choose_reading(c);
     return c;
 }

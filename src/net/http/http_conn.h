@@ -16,7 +16,7 @@ struct http_server {
     struct listener listener;
     struct http_conn *conns;
     struct complaint full;       /* out of file descriptors */
-    struct complaint tls;        /* TLS on this plain port */
+    struct complaint tls;        /* TLS on this plain port; handshakes that fail */
     struct clock_timer deadline; /* of stopping */
     bool listener_closed;
     void (*done)(struct http_server *s, void *arg);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "net/http2/http2_server.h"
+#include "net/socket/tls.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -78,6 +79,8 @@ int http_server_listen(struct http_server **out, struct loop *loop, const struct
         free(s);
         return rc;
     }
+    if (options->tls != NULL)
+        tls_ref(options->tls);
     server_shared_init(&s->shared);
     http2_shared_init(&s->shared);
     socket_shared_init(&s->sockets, s->shared.options.read_buffer_size);
@@ -172,6 +175,7 @@ void http_server_free(struct http_server *s)
     assert(s->listener_closed && s->conns == NULL);
     clock_stop(&s->shared.loop->clock, &s->deadline);
     socket_shared_free(&s->sockets);
+    tls_unref(s->shared.options.tls);
     server_shared_close(&s->shared);
     free(s);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An HTTP server on the loop: HTTP/1.1 and HTTP/2 (prior knowledge) on one port, told apart by the first bytes.
+/* An HTTP server on the loop, in plain text or TLS: HTTP/1.1 and HTTP/2 (prior knowledge, or by ALPN) on one port, told
+ * apart by the first bytes.
  *
  * What a service is told and may do: net/message/message.h. The server knows nothing of OTLP or gRPC. */
 #ifndef NET_HTTP_SERVER_H
@@ -9,9 +10,9 @@
 #include "net/message/server_shared.h"
 
 /* Bind and listen. The loop, service, options (copied), budget and logger outlive the server.
- * Several complaints are logged with back-off: TLS on this plain port, protocol errors, a full table of file
- * descriptors. on_mismatch (may be NULL) is called for the first request of each connection that speaks the other
- * protocol than expect_http2 says. */
+ * Several complaints are logged with back-off: TLS on a plain port, handshakes that fail, protocol errors, a full table
+ * of file descriptors. on_mismatch (may be NULL) is called for the first request of each connection that speaks the
+ * other protocol than expect_http2 says. */
 int http_server_listen(struct http_server **out, struct loop *loop, const struct http_server_options *options,
                        struct http_service *service, struct budget *budget, const struct logger *log,
                        void (*on_mismatch)(struct http_service *, struct http_request *), struct error *err);

@@ -16,11 +16,13 @@ struct gatekeeper;
 struct strings;
 struct listener_shared;
 struct request;
+struct tls;
 
 struct http_server_options {
     const char *endpoint;  /* "host:port" ("0.0.0.0:4317", "[::1]:0", "localhost:4317", ":4317"), or a path */
     const char *transport; /* "tcp", "tcp4", "tcp6", "unix" (endpoint is a path; "@name" abstract) */
     struct listener_shared *listeners; /* net/socket/listener.h: of all servers of the process; may be NULL */
+    struct tls *tls;                   /* net/socket/tls.h: speak it; a reference is taken. NULL: plain text */
     bool expect_http2; /* what clients are supposed to speak here; the other is served too, see on_mismatch */
     uint32_t max_concurrent_streams; /* per HTTP/2 connection; 0 = 1000 */
     size_t initial_window;           /* bytes a new request may send before a grant; 0 = 65535 */
@@ -50,6 +52,7 @@ struct http_server_stats {
     uint64_t accepted;            /* in all */
     uint64_t protocol_errors;     /* connections or requests ended for what the peer sent */
     uint64_t tls_on_plain;        /* connections whose first bytes were a TLS ClientHello */
+    uint64_t handshakes_failed;   /* TLS */
     uint64_t gave_way;            /* connections that gave way to others where descriptors are scarce */
     uint64_t accept_failures;     /* EMFILE and the like; accepting pauses and comes again */
     uint64_t ping_strikes;        /* connections closed with too_many_pings */

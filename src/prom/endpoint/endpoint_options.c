@@ -81,5 +81,9 @@ bool http_options_join(struct http_server_options *into, const struct http_serve
     JOIN(keepalive_min_time);
     JOIN(keepalive_permit_without_stream);
     JOIN(enforce_keepalive);
+    if (into->tls == NULL && other->tls != NULL) {
+        into->tls = other->tls;
+        changed = true;
+    }
     return changed;
 }

@@ -12,8 +12,8 @@ bool addresses_meet(const struct endpoint *a, const struct endpoint *b);
 /* Is it bound on every address of the host? */
 bool address_is_wildcard(const struct endpoint *e);
 
-/* Make *into serve for both: the more generous of each (0 counts as not set: the least). True when *into has become
- * another. Endpoint and transport are left alone. */
+/* Make *into serve for both: the more generous of each (0 counts as not set: the least), and TLS where either has it.
+ * True when *into has become another. Endpoint and transport are left alone. */
 bool http_options_join(struct http_server_options *into, const struct http_server_options *other);
 
 #endif

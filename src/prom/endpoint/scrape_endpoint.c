@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
+#include "net/socket/tls.h"
 #include "prom/endpoint/endpoint_options.h"
 #include "prom/endpoint/endpoint_run.h"
 
@@ -308,6 +309,7 @@ static void free_options(struct http_server_options *o)
 {
     free((void *)(uintptr_t)o->endpoint);
     free((void *)(uintptr_t)o->transport);
+    tls_unref(o->tls);
 }
 
 static void free_endpoint(struct scrape_endpoint *e)
@@ -323,6 +325,8 @@ static struct http_server_options copy_options(const struct http_server_options 
 
     copy.endpoint = mem_strdup(o->endpoint);
     copy.transport = mem_strdup(o->transport != NULL ? o->transport : "tcp");
+    if (o->tls != NULL)
+        tls_ref(o->tls);
     return copy;
 }
 

@@ -5,6 +5,7 @@
 
 #include "net/socket/endpoint.h"
 #include "pipeline/authenticator.h"
+#include "pipeline/node_tls.h"
 
 #include <stdlib.h>
 
@@ -176,15 +177,25 @@ static int listen_on(struct otlp *r, enum transport t, struct http_server_option
 {
     struct host *host = r->node.host;
     struct otlp_port *port = &r->ports[t];
+    const struct otlp_protocols_config *p = &r->config->protocols;
+    const struct tls_config *tls = t == TRANSPORT_GRPC ? &p->grpc.server.tls : &p->http.server.tls;
+    int rc;
 
     o->listeners = host->listeners;
     port->service = otlp_service;
     port->receiver = r;
     port->meant = t;
-    if (http_server_listen(&port->server, host->loop, o, &port->service, host->budget, &r->node.log, NULL, err) != 0)
+    if (tls->on) {
+        o->tls = node_tls(&r->node, tls, TLS_SERVER, "h2,http/1.1", err);
+        if (o->tls == NULL)
+            return error_wrap(err, "protocols::%s", transport_names[t]);
+    }
+    rc = http_server_listen(&port->server, host->loop, o, &port->service, host->budget, &r->node.log, NULL, err);
+    tls_unref(o->tls);
+    if (rc != 0)
         return error_wrap(err, "protocols::%s::endpoint", transport_names[t]);
     r->servers_open++;
-    log_info(&r->node.log, msg, F_STR("endpoint", http_server_address(port->server)));
+    log_info(&r->node.log, msg, F_STR("endpoint", http_server_address(port->server)), F_BOOL("tls", tls->on));
     return 0;
 }
 
@@ -313,6 +324,10 @@ static void check(const void *config, struct check *ck)
     if (c->protocols.http.on)
         endpoint_check_option("protocols::http::endpoint", c->protocols.http.server.endpoint,
                               c->protocols.http.server.transport, ck);
+    if (c->protocols.grpc.on && c->protocols.grpc.server.tls.on)
+        tls_check(&c->protocols.grpc.server.tls, TLS_SERVER, "protocols::grpc::tls", ck);
+    if (c->protocols.http.on && c->protocols.http.server.tls.on)
+        tls_check(&c->protocols.http.server.tls, TLS_SERVER, "protocols::http::tls", ck);
     for (size_t i = 0; i < codings->n; i++) {
         enum coding coding = coding_by_name(bytes_str(codings->v[i]));
 

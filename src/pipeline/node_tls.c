@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/node_tls.h"
+
+struct tls *node_tls(const struct node *node, const struct tls_config *config, enum tls_side side, const char *alpn,
+                     struct error *err)
+{
+    const struct tls_setup setup = {
+        .loop = node->host->loop,
+        .side = side,
+        .alpn = alpn,
+        .metrics = node->host->metrics,
+        .log = &node->log,
+        .component = node->id,
+    };
+
+    return tls_new(&setup, config, err);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The TLS of a component's servers and clients. */
+#ifndef PIPELINE_NODE_TLS_H
+#define PIPELINE_NODE_TLS_H
+
+#include "net/socket/tls.h"
+#include "pipeline/component.h"
+
+/* By the node's `tls` block; `alpn` as in struct tls_setup. NULL and `err` when its files cannot be used. The caller's
+ * reference. */
+struct tls *node_tls(const struct node *node, const struct tls_config *config, enum tls_side side, const char *alpn,
+                     struct error *err);
+
+#endif
