@@ -3,6 +3,7 @@
 #include "exporter/otlp/otlp_exporter.h"
 
 #include "config/client_rows.h"
+#include "pipeline/node_tls.h"
 
 #define KEEPALIVE_LEAST (10 * NS_PER_S) /* gRPC's own: peers end connections that ask more often */
 
@@ -52,10 +53,8 @@ static void check_endpoint(const struct grpc_client_config *c, struct check *ck)
 
     if (otlp_target_grpc(&target, c->endpoint, &err) != 0)
         check_fail(ck, "endpoint", "%s", err.text);
-    else if (target.secure || !c->tls.insecure)
-        check_fail(ck, target.secure ? "endpoint" : "tls",
-                   "TLS to the receiver comes with a later version: write tls: {insecure: true}, or let a TLS proxy "
-                   "stand between");
+    else if (target.secure || !tls_config_is_plain(&c->tls))
+        tls_check(&c->tls, TLS_CLIENT, "tls", ck);
     otlp_target_free(&target);
 }
 
@@ -140,7 +139,13 @@ static int start(struct node *node, struct error *err)
                          k->auth.authenticator);
     }
     set_keepalive(&o, &k->keepalive);
+    if ((n->target.secure || !tls_config_is_plain(&k->tls)) &&
+        (o.tls = node_tls(node, &k->tls, TLS_CLIENT, "h2", err)) == NULL) {
+        free(own);
+        return UV_EINVAL;
+    }
     n->client = http_client_new(node->host->loop, &o, err);
+    tls_unref(o.tls);
     free(own);
     return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
 }

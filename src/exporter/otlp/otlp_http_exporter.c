@@ -3,6 +3,7 @@
 #include "exporter/otlp/otlp_exporter.h"
 
 #include "config/client_rows.h"
+#include "pipeline/node_tls.h"
 
 #include <stdio.h>
 
@@ -70,15 +71,18 @@ static void finish(void *config, struct check *ck)
     c->retry_forever = otlp_exporter_retries_forever(&c->sending_queue, ck);
 }
 
-static void check_url(const char *url, const char *key, struct check *ck)
+/* *secure is set where it is https. */
+static void check_url(const char *url, const char *key, bool *secure, struct check *ck)
 {
     struct error err = { 0 };
     struct url parsed;
 
     if (url[0] != '\0' && url_parse(&parsed, bytes_str(url), &err) != 0)
         check_fail(ck, key, "%s must be a valid URL: %s", key, err.text);
+    else if (url[0] != '\0' && parsed.secure && strcmp(key, "proxy_url") == 0)
+        check_fail(ck, key, "a proxy is reached over http, not https");
     else if (url[0] != '\0' && parsed.secure)
-        check_fail(ck, key, "https comes with a later version: write http://, or let a TLS proxy stand between");
+        *secure = true;
 }
 
 static void check(const void *config, struct check *ck)
@@ -87,19 +91,21 @@ static void check(const void *config, struct check *ck)
                                             "transfer-encoding", "connection",   NULL };
     const struct otlp_http_exporter_config *c = config;
     struct error err = { 0 };
-    bool any = c->client.endpoint[0] != '\0';
+    bool any = c->client.endpoint[0] != '\0', secure = false;
 
-    check_url(c->client.endpoint, "endpoint", ck);
+    check_url(c->client.endpoint, "endpoint", &secure, ck);
     for (int s = 0; s < SIGNAL_COUNT; s++) {
         char key[32];
 
         snprintf(key, sizeof(key), "%s_endpoint", signal_table[s].name);
-        check_url(own_endpoint(c, (enum signal)s), key, ck);
+        check_url(own_endpoint(c, (enum signal)s), key, &secure, ck);
         any = any || own_endpoint(c, (enum signal)s)[0] != '\0';
     }
     if (!any)
         check_fail(ck, "endpoint", "at least one endpoint must be specified: write endpoint: http://host:4318");
-    check_url(c->client.proxy_url, "proxy_url", ck);
+    check_url(c->client.proxy_url, "proxy_url", &secure, ck);
+    if (secure)
+        tls_check(&c->client.tls, TLS_CLIENT, "tls", ck);
     if (otlp_exporter_coding(c->client.compression, false, &err) == CODING_UNKNOWN)
         check_fail(ck, "compression", "%s", err.text);
     else
@@ -165,7 +171,12 @@ static int start(struct node *node, struct error *err)
         .n_headers = n->client_headers.n,
     };
 
+    if (n->target.secure && (o.tls = node_tls(node, &k->tls, TLS_CLIENT, "http/1.1", err)) == NULL) {
+        free(user_agent);
+        return UV_EINVAL;
+    }
     n->client = http_client_new(node->host->loop, &o, err);
+    tls_unref(o.tls);
     free(user_agent);
     return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
 }

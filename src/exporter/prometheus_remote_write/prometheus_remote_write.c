@@ -3,6 +3,7 @@
 #include "exporter/prometheus_remote_write/remote_write.h"
 
 #include "base/mem.h"
+#include "pipeline/node_tls.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -195,7 +196,13 @@ static int make_client(struct remote_write_node *n, struct error *err)
             headers[o.n_headers++] =
                 (struct http_header){ bytes_str(k->headers.v[i].key), bytes_str(k->headers.v[i].value) };
     snprintf(n->user_agent, sizeof(n->user_agent), "otelcd/%s", n->node.host->version);
+    if (strncasecmp(k->endpoint, "https:", 6) == 0 &&
+        (o.tls = node_tls(&n->node, &k->tls, TLS_CLIENT, "http/1.1", err)) == NULL) {
+        free(headers);
+        return UV_EINVAL;
+    }
     n->client = http_client_new(n->node.host->loop, &o, err);
+    tls_unref(o.tls);
     free(headers);
     return n->client != NULL ? 0 : UV_EINVAL;
 }

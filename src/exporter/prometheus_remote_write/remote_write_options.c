@@ -4,6 +4,7 @@
 #include "exporter/prometheus_remote_write/remote_write.h"
 
 #include "base/mem.h"
+#include "net/socket/tls.h"
 
 /* clang-format off */
 #define ENDPOINT_HELP "URL of the receiver, for instance http://prometheus:9090/api/v1/write."
@@ -142,7 +143,7 @@ static void check_client(const struct remote_write_config *c, struct check *ck)
     else if (url_parse(&url, bytes_str(k->endpoint), &err) != 0)
         check_fail(ck, at, "invalid endpoint: %s", err.text);
     else if (url.secure)
-        check_fail(ck, at, "https comes with a later version: write http://, or let a TLS proxy stand between");
+        tls_check(&k->tls, TLS_CLIENT, c->http.on ? "http::tls" : "tls", ck);
     if (k->auth.on && url_parse(&url, bytes_str(k->endpoint), &err) == 0 && url.userinfo.len > 0)
         check_fail(ck, at, "user:password@ and auth both say who we are: remove one of them");
     if (k->proxy_url[0] != '\0' && url_parse(&url, bytes_str(k->proxy_url), &err) != 0)

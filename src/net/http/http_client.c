@@ -234,6 +234,7 @@ static void maybe_free(struct http_client *c)
     http_balancer_free(c);
     socket_shared_free(&c->sockets);
     http_origin_free(&c->origin);
+    tls_unref(c->options.tls);
     free(c);
 }
 
@@ -257,7 +258,7 @@ static void set_shared(struct http_client *c, struct loop *loop)
         .head = { .prefix = buf_bytes(&origin->prefix),
                   .path = buf_bytes(&origin->path),
                   .lines = buf_bytes(&origin->fixed),
-                  .secure = origin->url.secure,
+                  .secure = c->options.tls != NULL,
                   .authority = buf_bytes(&origin->authority),
                   .headers = origin->headers.v,
                   .n_headers = origin->headers.n },
@@ -272,6 +273,8 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
     struct http_client *c = mem_zalloc(sizeof(*c));
 
     c->options = *o;
+    if (o->tls != NULL)
+        tls_ref(o->tls);
     if (c->options.connect_timeout == 0)
         c->options.connect_timeout = CONNECT_TIMEOUT;
     list_init(&c->connections);

@@ -12,7 +12,8 @@
  * connection that a peer ends by GOAWAY, as its age demands, finishes what is under way while a new one takes the new
  * calls.
  *
- * https is refused. */
+ * https, and HTTP/2 to an address that has no scheme, go over TLS with the options that say how. Not through a proxy.
+ */
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
 
@@ -29,6 +30,7 @@ enum http_version {
 };
 
 struct resolver;
+struct tls;
 
 struct http_client_options {
     const char *url;       /* where calls go; its userinfo is sent as basic authorization */
@@ -41,6 +43,7 @@ struct http_client_options {
     size_t max_idle;          /* connections kept; 0 = none */
     size_t max_connections;   /* at one time; further calls wait. 0 = no limit */
     struct budget *budget;    /* is charged with what is kept of answers; NULL: nobody is */
+    struct tls *tls;          /* net/socket/tls.h: speak it; a reference is taken. NULL: plain text */
     enum http_version version;
     /* HTTP/2, which knows no proxy, and neither max_idle nor max_connections. */
     const char *target;    /* who is dialled, as gRPC names it (net/http/target.h); NULL: the URL's host and port */

@@ -189,11 +189,22 @@ static void on_read(void *owner, struct bytes data)
     decide_fate(c);
 }
 
+static void fail_dial(struct http_connection *c, enum http_failure failure, const char *why);
+
 static void end_socket(struct http_connection *c, int error)
 {
+    const char *why = socket_why(c->socket);
+
+    if (c->state == CONN_DIALING) {
+        fail_dial(c, HTTP_NOT_CONNECTED,
+                  why[0] != '\0' ? why : "the connection broke before the TLS handshake was done");
+        return;
+    }
     if (!is_open(c))
         return;
-    c->io.ops->end(&c->io, error == 0 ? "the peer closed the connection" : uv_strerror(error), error);
+    if (why[0] == '\0')
+        why = error == 0 ? "the peer closed the connection" : uv_strerror(error);
+    c->io.ops->end(&c->io, why, error);
     decide_fate(c);
 }
 
@@ -336,11 +347,35 @@ static void begin_protocol(struct http_connection *c)
     http_connection_start(c, call);
 }
 
+static void on_ready(void *owner)
+{
+    struct http_connection *c = owner;
+
+    clock_stop(&c->client->shared.loop->clock, &c->timer);
+    begin_protocol(c);
+}
+
+static void on_no_handshake(struct clock_timer *t)
+{
+    struct http_connection *c = container_of(t, struct http_connection, timer);
+
+    tls_count_failure(c->client->options.tls, TLS_TIMEOUT);
+    fail_dial(c, HTTP_NOT_CONNECTED, "the TLS handshake was not done in time");
+}
+
 static bool open_socket(struct http_connection *c, int fd)
 {
-    static const struct socket_events events = { on_read, on_end, on_written, on_closed, NULL };
+    static const struct socket_events events = { on_read, on_end, on_written, on_closed, on_ready };
+    struct http_client *client = c->client;
+    struct loop *loop = client->shared.loop;
 
-    c->socket = socket_open(c->client->shared.loop, &c->client->sockets, fd, &events, c);
+    if (client->options.tls == NULL) {
+        c->socket = socket_open(loop, &client->sockets, fd, &events, c);
+    } else {
+        c->socket =
+            socket_open_tls(loop, &client->sockets, fd, client->options.tls, client->origin.server_name, &events, c);
+        clock_start(&loop->clock, &c->timer, client->options.connect_timeout, on_no_handshake);
+    }
     return c->socket != NULL && socket_read(c->socket, READ_SIZE) == 0;
 }
 
@@ -353,7 +388,7 @@ static void on_dialed(void *arg, int fd, bool resolved, const char *why)
         fail_dial(c, resolved ? HTTP_NOT_CONNECTED : HTTP_NOT_RESOLVED, why);
     else if (!open_socket(c, fd))
         fail_dial(c, HTTP_NOT_CONNECTED, "the socket cannot be used");
-    else
+    else if (c->client->options.tls == NULL)
         begin_protocol(c);
 }
 

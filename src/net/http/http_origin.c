@@ -9,6 +9,35 @@
 #include <stdlib.h>
 #include <uv.h>
 
+/* There is no way yet through a proxy to https. Past it would be another way than the user meant. */
+static int refuse_proxy(const struct http_origin *to, const char *proxy, struct error *err)
+{
+    if (proxy == NULL || *proxy == '\0')
+        proxy = proxy_from_environment(to->url.host, url_port(&to->url), true);
+    if (*proxy == '\0')
+        return 0;
+    return error_set(err, UV_EINVAL,
+                     "https through a proxy is not served: take proxy_url out, or name the host in the "
+                     "environment's no_proxy");
+}
+
+/* Whom a TLS server has to be. */
+static char *server_name_of(const struct http_origin *to, const struct http_client_options *o)
+{
+    struct bytes name = to->url.host;
+    const uint8_t *end;
+
+    if (o->authority != NULL && *o->authority != '\0') {
+        name = bytes_str(o->authority);
+        end = name.data[0] == '[' ? memchr(name.data, ']', name.len) : memrchr(name.data, ':', name.len);
+        if (name.data[0] == '[')
+            name = bytes_skip(name, 1);
+        if (end != NULL)
+            name.len = (size_t)(end - name.data);
+    }
+    return bytes_dup(name);
+}
+
 /* Who is dialled: the origin, or the proxy. */
 static int set_way(struct http_origin *to, const struct http_client_options *o, struct error *err)
 {
@@ -17,12 +46,16 @@ static int set_way(struct http_origin *to, const struct http_client_options *o, 
 
     if (url_parse(&to->url, bytes_str(to->url_text), err) != 0)
         return UV_EINVAL;
-    if (to->url.secure)
-        return error_set(err, UV_EINVAL, "https is not served yet: write http://, or let a TLS proxy stand between");
-    if (o->version == HTTP_VERSION_2)
+    if (to->url.secure && o->tls == NULL)
+        return error_set(err, UV_EINVAL, "https needs TLS, which is not set");
+    if (o->version == HTTP_VERSION_1 && o->tls != NULL && !to->url.secure)
+        return error_set(err, UV_EINVAL, "http is plain text: write https://");
+    if (to->url.secure && refuse_proxy(to, proxy, err) != 0)
+        return UV_EINVAL;
+    if (o->version == HTTP_VERSION_2 || to->url.secure)
         proxy = "";
     else if (proxy == NULL || *proxy == '\0')
-        proxy = proxy_from_environment(to->url.host, url_port(&to->url));
+        proxy = proxy_from_environment(to->url.host, url_port(&to->url), false);
     if (*proxy != '\0') {
         struct buf text = { 0 };
 
@@ -39,6 +72,7 @@ static int set_way(struct http_origin *to, const struct http_client_options *o, 
     }
     to->dial_host = bytes_dup(next->host);
     to->dial_port = bytes_dup(url_port(next));
+    to->server_name = server_name_of(to, o);
     return 0;
 }
 
@@ -142,6 +176,7 @@ void http_origin_free(struct http_origin *to)
     free(to->proxy_text);
     free(to->dial_host);
     free(to->dial_port);
+    free(to->server_name);
     buf_free(&to->fixed);
     buf_free(&to->prefix);
     buf_free(&to->path);

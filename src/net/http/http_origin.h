@@ -9,6 +9,7 @@
 
 struct http_origin {
     char *name;                  /* the URL, without userinfo and query */
+    char *server_name;           /* that the certificate must be valid for */
     char *dial_host, *dial_port; /* the proxy's, where there is one */
     struct buf prefix;           /* of the request line's target: scheme and authority for a proxy */
     struct buf path;             /* and query */

@@ -152,10 +152,11 @@ static const char *either_variable(const char *large, const char *small)
     return v != NULL ? v : "";
 }
 
-const char *proxy_from_environment(struct bytes host, struct bytes port)
+const char *proxy_from_environment(struct bytes host, struct bytes port, bool secure)
 {
-    const char *proxy =
-        getenv("REQUEST_METHOD") != NULL ? getenv("http_proxy") : either_variable("HTTP_PROXY", "http_proxy");
+    const char *proxy = secure                             ? either_variable("HTTPS_PROXY", "https_proxy")
+                        : getenv("REQUEST_METHOD") != NULL ? getenv("http_proxy")
+                                                           : either_variable("HTTP_PROXY", "http_proxy");
 
     if (proxy == NULL || *proxy == '\0' || proxy_is_bypassed(either_variable("NO_PROXY", "no_proxy"), host, port))
         return "";

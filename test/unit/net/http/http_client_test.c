@@ -916,7 +916,7 @@ START_TEST(what_cannot_be_called_is_refused)
     static const struct {
         const char *url, *proxy, *why;
     } cases[] = {
-        { "https://a", NULL, "https is not served yet" },
+        { "https://a", NULL, "https needs TLS" },
         { "a:1", NULL, "begins with http://" },
         { "http://a", "https://b", "a proxy is reached over http" },
         { "http://a", "http://b:x", "the proxy's URL" },

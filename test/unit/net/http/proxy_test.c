@@ -95,7 +95,7 @@ static void clear(void)
 
 static const char *proxy_of(const char *host)
 {
-    return proxy_from_environment(bytes_str(host), bytes_str("80"));
+    return proxy_from_environment(bytes_str(host), bytes_str("80"), false);
 }
 
 START_TEST(the_environment_names_the_proxy)
