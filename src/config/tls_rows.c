@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Most keys are those of both sides; each table adds its own. What the files hold is checked by net/socket/tls_check.c.
+ */
 #include "config/tls_rows.h"
 
 static const char *const versions[] = { "", "1.0", "1.1", "1.2", "1.3", NULL };

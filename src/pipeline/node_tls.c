@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What the node knows goes into the setup; files that cannot be used are the only thing that can go wrong. */
 #include "pipeline/node_tls.h"
 
 struct tls *node_tls(const struct node *node, const struct tls_config *config, enum tls_side side, const char *alpn,
