@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS with peers that are not otelcd (curl, grpcio, Python's ssl), and between two of it. Certificates are made for each test."""
+
+import os
+import socket
+import ssl
+import subprocess
+import threading
+
+import grpc
+import pytest
+from harness.daemon import OTELCD
+from harness.limits import PATIENCE
+
+JSON = '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"x"}}]}]}]}'
+
+SERVER = """
+receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: "127.0.0.1:0", tls: {{{tls}}}}}
+      http: {{endpoint: "127.0.0.1:0", tls: {{{tls}}}}}
+exporters:
+  debug: {{}}
+service:
+  pipelines:
+    logs: {{receivers: [otlp], exporters: [debug]}}
+"""
+
+AGENT = """
+receivers:
+  otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:0"}}}}}}
+exporters:
+  otlp_grpc: {{endpoint: "localhost:{grpc}", tls: {{{tls}}}}}
+  otlp_http: {{endpoint: "https://127.0.0.1:{http}", tls: {{{tls}}}}}
+service:
+  pipelines:
+    logs: {{receivers: [otlp], exporters: [otlp_grpc, otlp_http]}}
+"""
+
+
+def openssl(*args):
+    subprocess.run(["openssl", *args], check=True, capture_output=True, timeout=PATIENCE)
+
+
+class Authority:
+    def __init__(self, folder, name="test ca"):
+        self.folder, self.cert, self.key = folder, folder / f"{name}.pem", folder / f"{name}.key"
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        openssl("req", "-x509", *key, "-days", "30", "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.cert)
+
+    def issue(self, name, days=20, file=None):
+        """A certificate and its key, as two paths."""
+        at = self.folder / (file or name)
+        cert, key, request, san = (at.with_name(at.name + e) for e in (".pem", ".key", ".csr", ".san"))
+        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        openssl("req", *new, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+        san.write_text(f"subjectAltName=DNS:{name},IP:127.0.0.1\n")
+        openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days",
+                str(days), "-extfile", san, "-out", cert)
+        return cert, key
+
+
+@pytest.fixture
+def ca(tmp_path):
+    return Authority(tmp_path)
+
+
+def pair(cert_and_key):
+    return "cert_file: '{}', key_file: '{}'".format(*cert_and_key)
+
+
+def curl(*args):
+    return subprocess.run(["curl", "-sS", "--max-time", str(PATIENCE), *map(str, args)], capture_output=True, text=True,
+                          timeout=2 * PATIENCE)
+
+
+def post(d, ca, *args, scheme="https"):
+    return curl("-H", "content-type: application/json", "-d", JSON, "-w", " %{http_code} %{http_version}", "--cacert", ca.cert,
+                *args, f"{scheme}://127.0.0.1:{d.http_port}/v1/logs")
+
+
+def test_either_http_and_grpc_come_in_over_tls(otelcd, ca):
+    d = otelcd(SERVER.format(tls=pair(ca.issue("localhost"))))
+    assert post(d, ca, "--http1.1").stdout.endswith(" 200 1.1")
+    assert post(d, ca, "--http2").stdout.endswith(" 200 2")
+    credentials = grpc.ssl_channel_credentials(ca.cert.read_bytes())
+    with grpc.secure_channel(f"localhost:{d.grpc_port}", credentials) as channel:
+        call = channel.unary_unary("/opentelemetry.proto.collector.logs.v1.LogsService/Export")
+        assert call(b"", timeout=PATIENCE) == b"\n\0"  # nothing was rejected
+    expiry = d.metrics().find("otelcd_tls_certificate_expiry", component="otlp")
+    assert expiry
+
+
+def test_clients_without_a_certificate_or_with_a_strange_one_stay_outside(otelcd, ca, tmp_path):
+    tls = pair(ca.issue("localhost")) + f", client_ca_file: '{ca.cert}'"
+    d = otelcd(SERVER.format(tls=tls), expect=["A TLS handshake with a client failed"])
+    own, strange = ca.issue("agent"), Authority(tmp_path, "strangers").issue("stranger")
+    assert "certificate required" in post(d, ca).stderr
+    assert "unknown ca" in post(d, ca, "--cert", strange[0], "--key", strange[1]).stderr
+    assert post(d, ca, "--cert", own[0], "--key", own[1]).stdout.endswith(" 200 2")
+    d.wait_log("A TLS handshake with a client failed")
+    assert "the client sent no certificate, which client_ca_file asks for" in d.log()
+    d.wait_metrics(lambda m: m.sum("otelcd_tls_failed_handshakes") == 2)
+
+
+def test_plain_http_and_old_versions_are_told(otelcd, ca):
+    d = otelcd(SERVER.format(tls=pair(ca.issue("localhost"))), expect=["A TLS handshake with a client failed"])
+    assert "Client sent an HTTP request to an HTTPS server." in post(d, ca, scheme="http").stdout
+    assert "protocol version" in post(d, ca, "--tls-max", "1.1").stderr
+    d.wait_log("A TLS handshake with a client failed")
+    assert "speaks plain HTTP to this TLS port" in d.log()
+    d.wait_metrics(lambda m: m.sum("otelcd_tls_failed_handshakes") == 2)
+
+
+def test_a_certificate_that_is_swapped_under_load_loses_nothing(otelcd, ca):
+    cert, key = ca.issue("localhost")
+    d = otelcd(SERVER.format(tls=pair((cert, key))))
+    context = ssl.create_default_context(cafile=str(ca.cert))
+    stop, sent, faults = threading.Event(), [0], []
+
+    def serial():
+        with socket.create_connection(("127.0.0.1", d.http_port), PATIENCE) as s, context.wrap_socket(s, server_hostname="localhost") as t:
+            return t.getpeercert()["serialNumber"]
+
+    def load():
+        while not stop.is_set():
+            r = post(d, ca)
+            if not r.stdout.endswith(" 200 2"):
+                faults.append(r.stdout + r.stderr)
+            sent[0] += 1
+
+    first = serial()
+    kept = context.wrap_socket(socket.create_connection(("127.0.0.1", d.http_port), PATIENCE), server_hostname="localhost")
+    worker = threading.Thread(target=load)
+    worker.start()
+    new_cert, new_key = ca.issue("localhost", file="next")
+    os.replace(new_key, key)
+    os.replace(new_cert, cert)
+    d.wait_log("TLS files have changed and are in use")
+    assert serial() != first
+    stop.set()
+    worker.join(PATIENCE)
+    assert not faults and sent[0] > 0
+    body = JSON.encode()
+    kept.sendall(b"POST /v1/logs HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    assert kept.recv(100).startswith(b"HTTP/1.1 200")
+    kept.close()
+
+
+def test_what_cannot_be_used_leaves_what_there_was(otelcd, ca):
+    cert, key = ca.issue("localhost")
+    d = otelcd(SERVER.format(tls=pair((cert, key))), expect=["New TLS files cannot be used"])
+    whole = cert.read_text()
+    cert.write_text(whole[:200])
+    d.wait_log("New TLS files cannot be used")
+    assert "is broken" in d.log()
+    assert post(d, ca).stdout.endswith(" 200 2")
+    d.wait_metrics(lambda m: m.sum("otelcd_tls_reloads") >= 1)
+
+
+def test_one_otelcd_sends_to_another_over_tls_with_certificates_on_both_sides(otelcd, ca):
+    server = pair(ca.issue("localhost")) + f", client_ca_file: '{ca.cert}'"
+    gateway = otelcd(SERVER.format(tls=server))
+    client = pair(ca.issue("agent")) + f", ca_file: '{ca.cert}'"
+    agent = otelcd(AGENT.format(grpc=gateway.grpc_port, http=gateway.http_port, tls=client))
+    for _ in range(5):
+        assert agent.http("POST", "/v1/logs", JSON.encode(), {"Content-Type": "application/json"})[0] == 200
+    gateway.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items") == 10)
+
+
+def test_handshakes_that_are_not_ended_hold_nobody_up(otelcd, ca):
+    d = otelcd(SERVER.format(tls=pair(ca.issue("localhost"))), allow=["A TLS handshake with a client failed"])
+    crowd = [socket.create_connection(("127.0.0.1", d.http_port), PATIENCE) for _ in range(300)]
+    for s in crowd:
+        s.sendall(b"\x16\x03\x01\x02\x00")
+    assert post(d, ca).stdout.endswith(" 200 2")
+    for s in crowd:
+        s.settimeout(PATIENCE)
+        try:
+            while s.recv(4096):
+                pass
+        except ConnectionResetError:
+            pass
+        s.close()
+    d.wait_metrics(lambda m: m.sum("otelcd_tls_failed_handshakes") == 300)
+
+
+def validate(file):
+    return subprocess.run([OTELCD, "validate", "--config", file], capture_output=True, text=True, timeout=PATIENCE)
+
+
+def test_validate_reads_the_files(ca, tmp_path):
+    cert, _ = ca.issue("localhost")
+    _, other = ca.issue("other")
+    file = tmp_path / "c.yaml"
+    file.write_text(SERVER.format(tls=pair((cert, other))))
+    r = validate(file)
+    assert r.returncode != 0 and "is not that of the first certificate" in r.stdout + r.stderr
+    file.write_text(SERVER.format(tls=pair(ca.issue("localhost", days=3))))
+    r = validate(file)
+    assert r.returncode == 0 and "expires on" in r.stdout + r.stderr
