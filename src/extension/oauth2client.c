@@ -17,6 +17,7 @@
 #include "net/http/http_client.h"
 #include "pipeline/authenticator.h"
 #include "pipeline/component.h"
+#include "pipeline/node_tls.h"
 
 #include <assert.h>
 #include <math.h>
@@ -43,7 +44,7 @@ struct oauth2_config {
     struct string_map endpoint_params;
     duration timeout, expiry_buffer;
     int grant_type;
-    struct client_tls_config tls;
+    struct tls_config tls;
 };
 
 #define NO_JWT(key) OPT_REFUSED(key, "only the grant client_credentials is served: write client_id and client_secret")
@@ -63,7 +64,7 @@ static const struct option options[] = {
     OPT_DURATION(struct oauth2_config, expiry_buffer, "5m", "0s", NULL,
                  "A token is renewed this long before it ends, or after half of its life, whichever is later."),
     OPT_ENUM(struct oauth2_config, grant_type, grant_types, "client_credentials", "How a token is asked for."),
-    OPT_GROUP(struct oauth2_config, tls, struct client_tls_config, client_tls_options, GROUP_PLAIN,
+    OPT_GROUP(struct oauth2_config, tls, struct tls_config, tls_client_options, GROUP_PLAIN,
               "TLS to the token endpoint."),
     NO_JWT("client_certificate_key"),
     NO_JWT("client_certificate_key_file"),
@@ -554,8 +555,7 @@ static void check(const void *config, struct check *ck)
     else if (url_parse(&url, bytes_str(c->token_url), &err) != 0)
         check_fail(ck, "token_url", "%s", err.text);
     else if (url.secure)
-        check_fail(ck, "token_url",
-                   "https comes with a later version: write http://, or let a TLS proxy stand between");
+        tls_check(&c->tls, TLS_CLIENT, "tls", ck);
 }
 
 static int create(struct node *node, const void *config, struct error *err)
@@ -596,7 +596,11 @@ static int start(struct node *node, struct error *err)
         return error_wrap(err, "client_id_file");
     if (file_value_open(&o->secret, loop, &node->log, c->client_secret.text, c->client_secret_file, err) != 0)
         return error_wrap(err, "client_secret_file");
+    if (strncasecmp(c->token_url, "https:", 6) == 0 &&
+        (h.tls = node_tls(node, &c->tls, TLS_CLIENT, "http/1.1", err)) == NULL)
+        return error_wrap(err, "token_url");
     o->http = http_client_new(loop, &h, err);
+    tls_unref(h.tls);
     return o->http != NULL ? 0 : error_wrap(err, "token_url");
 }
 

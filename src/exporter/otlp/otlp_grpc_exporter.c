@@ -117,6 +117,7 @@ static int start(struct node *node, struct error *err)
 {
     struct otlp_exporter *n = otlp_exporter_of(node);
     const struct grpc_client_config *k = &((const struct otlp_grpc_exporter_config *)n->config)->client;
+    bool secure = n->target.secure || !tls_config_is_plain(&k->tls);
     char *own = otlp_exporter_user_agent(node);
     struct http_client_options o = {
         .url = n->target.url,
@@ -131,7 +132,7 @@ static int start(struct node *node, struct error *err)
         .n_headers = n->client_headers.n,
     };
 
-    if (n->authenticator != NULL && n->authenticator->secure_only) {
+    if (n->authenticator != NULL && n->authenticator->secure_only && !secure) {
         free(own);
         return error_set(err, UV_EINVAL,
                          "the credentials of auth::authenticator \"%s\" require transport level security: they are not "
@@ -139,8 +140,7 @@ static int start(struct node *node, struct error *err)
                          k->auth.authenticator);
     }
     set_keepalive(&o, &k->keepalive);
-    if ((n->target.secure || !tls_config_is_plain(&k->tls)) &&
-        (o.tls = node_tls(node, &k->tls, TLS_CLIENT, "h2", err)) == NULL) {
+    if (secure && (o.tls = node_tls(node, &k->tls, TLS_CLIENT, "h2", err)) == NULL) {
         free(own);
         return UV_EINVAL;
     }
