@@ -230,8 +230,9 @@ static int set_rules(SSL_CTX *ctx, const struct tls_config *c, const char **at, 
     if (rc == 0) {
         *at = "curve_preferences";
         rc = tls_curve_list(c, &list, err);
+        (void)buf_cstr(&list); /* what OpenSSL's macro would take loses its const there */
     }
-    if (rc == 0 && SSL_CTX_set1_curves_list(ctx, buf_cstr(&list)) != 1)
+    if (rc == 0 && SSL_CTX_ctrl(ctx, SSL_CTRL_SET_GROUPS_LIST, 0, list.data) != 1)
         rc = error_set(err, UV_EINVAL, "OpenSSL does not take these curves: %s", openssl_reason());
     buf_free(&list);
     SSL_CTX_set_min_proto_version(ctx, min);
