@@ -232,7 +232,8 @@ def hashed(user, method="bcrypt", rounds=None):
 
 
 def htpasswd(*lines):
-    return server("basicauth", "htpasswd:\n  inline: |\n" + "\n".join("    " + x for x in lines))
+    """A dollar is written twice in a configuration."""
+    return server("basicauth", "htpasswd:\n  inline: |\n" + "\n".join("    " + x.replace("$", "$$") for x in lines))
 
 
 def secret(user):
