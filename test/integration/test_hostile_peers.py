@@ -187,7 +187,7 @@ def prove_others_are_served(d, good):
         d.export(otlp.logs(1000))
     good.wait_items(10_000)
     assert SANITIZED or d.rss() < 150 << 20
-    assert d.metrics().sum("otelcd_exporter_held_items", exporter="otlp_grpc/good") == 0
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items", exporter="otlp_grpc/good") == 0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
