@@ -96,7 +96,7 @@ def send(d, id, signal):
 
 
 @pytest.mark.skipif(not FILES, reason=f"no corpus of configurations at {CORPUS}: set OTELCD_CORPUS")
-@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", FILES, ids=[f.stem for f in FILES])
 def test_a_configuration_of_others_runs_and_carries_data(otelcd, peers, tmp_path, file):
     tree = yaml.safe_load(file.read_text())
     pipelines = tree["service"]["pipelines"]
