@@ -197,6 +197,7 @@ struct sender *sender_new(struct node *node, const struct sender_options *o)
     join_keys(s);
     sender_partitions_init(s);
     list_init(&s->attempts);
+    list_init(&s->given_up);
     list_init(&s->blocked);
     s->pump_task.run = on_pump;
     ack_init(&s->hold, &node->host->loop->turn, node->ledger, 0, false, NULL);
@@ -301,6 +302,7 @@ void sender_free(struct sender *s)
 
     s->freeing = true;
     give_up_all(s);
+    sender_attempts_free(s);
     refuse_blocked(s);
     clock_stop(clock, &s->deadline);
     turn_cancel(&s->node->host->loop->turn, &s->pump_task);

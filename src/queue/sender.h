@@ -55,7 +55,7 @@ int sender_start(struct sender *s, struct error *err);
 
 /* Take no more. In memory: everything gets one last attempt until the deadline, then it is dropped{shutdown}. On disk:
  * what is under way may end, the rest stays. done(node) once, now or later. At the deadline attempts are given up that
- * the exporter still has: it forgets them in done(), for their acks are gone. */
+ * the exporter still has: what it answers from then on changes nothing, and it forgets them before sender_free(). */
 void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *));
 void sender_hurry(struct sender *s); /* while it stops: the deadline is now */
 

@@ -8,8 +8,8 @@
  * When the answer is RETRY the attempt waits, by retry_on_failure, and hands the same batch over again, or what is left
  * of it where the exporter has done a part (sender_attempt_narrow). When the time for that has run out, or the answer
  * is REJECT, all of it is lost with the answer's reason. When the sender stops, a wait ends: in a store that keeps, the
- * entries stay for the next start; else there is one last try. At the deadline what is not back is given up, and an
- * answer that comes later finds nobody. */
+ * entries stay for the next start; else there is one last try. At the deadline what is not back is given up. An
+ * answer that comes later, while the store closes, changes nothing: until the sender goes the attempt is there. */
 #include "queue/sender_inside.h"
 
 #include "base/mem.h"
@@ -32,7 +32,8 @@ static void enter_state(struct attempt *a, enum attempt_state to)
 
 /* ---- the end ---- */
 
-static void end_attempt(struct attempt *a)
+/* With an answer still to come the attempt stays, for its ack is in the exporter's hands. */
+static void end_attempt(struct attempt *a, bool given_up)
 {
     struct sender *s = a->sender;
 
@@ -48,7 +49,10 @@ static void end_attempt(struct attempt *a)
     vec_free(&a->slices);
     clock_stop(&s->node->host->loop->clock, &a->timer);
     batch_unref(a->batch);
-    free(a);
+    if (given_up)
+        list_push(&s->given_up, &a->link);
+    else
+        free(a);
 }
 
 /* What was in the queue leaves the exporter's ledger. Those who wait have their items there by their own ack. */
@@ -94,15 +98,15 @@ static void finish_attempt(struct attempt *a, const struct outcome *outcome)
     book_attempt(s, a, &o);
     for (size_t i = 0; i < a->slices.n; i++)
         outcome_add_part(&entry_of(a->slices.v[i].entry)->outcome, &o, a->slices.v[i].items);
-    end_attempt(a);
+    end_attempt(a, false);
     sender_pump(s);
 }
 
-static void give_up_attempt(struct attempt *a)
+static void give_up_attempt(struct attempt *a, bool unanswered)
 {
     for (size_t i = 0; i < a->slices.n; i++)
         sender_give_up(entry_of(a->slices.v[i].entry));
-    end_attempt(a);
+    end_attempt(a, unanswered);
 }
 
 /* ---- tries ---- */
@@ -148,7 +152,7 @@ static bool try_again(struct attempt *a, const struct outcome *o)
     uint64_t delay;
 
     if (s->stopping && s->store->ops->keeps) {
-        give_up_attempt(a);
+        give_up_attempt(a, false);
         sender_maybe_stopped(s);
         return true;
     }
@@ -180,6 +184,8 @@ static void on_settled(struct ack *ack, const struct outcome *o)
     struct attempt *a = container_of(ack, struct attempt, ack);
     struct sender *s = a->sender;
 
+    if (a->state == ATTEMPT_ENDED)
+        return;
     tell_health(a, o);
     if (o->verdict == VERDICT_RETRY && try_again(a, o))
         return;
@@ -204,6 +210,10 @@ void sender_attempt_narrow(struct ack *ack, struct batch *rest, const struct out
 {
     struct attempt *a = container_of(ack, struct attempt, ack);
 
+    if (a->state == ATTEMPT_ENDED) {
+        batch_unref(rest);
+        return;
+    }
     assert(a->state == ATTEMPT_UNDER_WAY && rest->items <= a->batch->items);
     outcome_add(&a->done, done);
     batch_unref(a->batch);
@@ -238,7 +248,7 @@ void sender_attempts_end_waits(struct sender *s)
             continue;
         clock_stop(&s->node->host->loop->clock, &a->timer);
         if (s->store->ops->keeps)
-            give_up_attempt(a);
+            give_up_attempt(a, false);
         else
             start_try(a);
     }
@@ -262,12 +272,20 @@ static void book_done(struct sender *s, struct attempt *a)
 void sender_attempts_give_up(struct sender *s)
 {
     list_each (struct attempt, a, &s->attempts, link) {
-        if (a->state == ATTEMPT_UNDER_WAY)
-            ack_cancel(&a->ack);
         if (!s->options.wait_for_result) {
             book_done(s, a);
             sender_book_loss(s, a->items);
         }
-        give_up_attempt(a);
+        give_up_attempt(a, a->state == ATTEMPT_UNDER_WAY);
+    }
+}
+
+void sender_attempts_free(struct sender *s)
+{
+    struct attempt *a;
+
+    while ((a = list_pop(&s->given_up, struct attempt, link)) != NULL) {
+        ack_cancel(&a->ack);
+        free(a);
     }
 }

@@ -81,6 +81,7 @@ struct sender {
     struct list due;     /* partitions in line */
     struct amount ready; /* what is in partitions */
     struct list attempts;
+    struct list given_up; /* attempts that the exporter may still answer */
     uint32_t n_attempts;
     struct list blocked;
     bool stopping, stopped;
@@ -121,6 +122,7 @@ bool sender_attempt_begin(struct sender *s); /* of what is due. False when nothi
 void sender_attempts_end_waits(
     struct sender *s); /* no more waits between tries: the last one now, or none if it keeps */
 void sender_attempts_give_up(struct sender *s);
+void sender_attempts_free(struct sender *s); /* those: the exporter has forgotten them */
 
 void sender_metrics_init(struct sender *s);
 void sender_metrics_close(struct sender *s);

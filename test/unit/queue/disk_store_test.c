@@ -103,6 +103,13 @@ static void on_stopped(struct node *n)
     stopped = true;
 }
 
+static void end_node(void)
+{
+    sender_free(node.sender);
+    ledger_tap_free(tap);
+    ledger_free(&ledger);
+}
+
 /* What the exporter still has is forgotten with it. */
 static void end_queue(void)
 {
@@ -113,9 +120,7 @@ static void end_queue(void)
     run();
     ck_assert(stopped);
     ck_assert(ledger_sums(&ledger));
-    sender_free(node.sender);
-    ledger_tap_free(tap);
-    ledger_free(&ledger);
+    end_node();
     for (size_t i = 0; i < sink.held.n; i++)
         batch_unref(sink.held.v[i].batch);
     sink.held.n = 0;
@@ -318,6 +323,31 @@ START_TEST(nothing_the_queue_acknowledged_is_lost_when_the_machine_stops_with_a_
 }
 END_TEST
 
+/* The log closes beside the loop, and the exporter forgets what it has when that is done. */
+START_TEST(an_answer_between_the_deadline_and_the_end_changes_nothing)
+{
+    set_up();
+    ck_assert(start_queue());
+    send_batch();
+    run();
+    ck_assert_uint_eq(sink.held.n, 1);
+    stopped = false;
+    sender_stop(node.sender, clock_mono(&rig.loop.clock) + 1000 * MS, on_stopped);
+    clock_advance(&rig.loop.clock, 1000 * MS);
+    ck_assert(!stopped);
+    answer(&come_again);
+    run();
+    ck_assert(stopped);
+    ck_assert_uint_eq(ledger.held, ITEMS);
+    ck_assert(ledger_sums(&ledger));
+    end_node();
+    ck_assert(start_queue());
+    drain("after the restart", 0);
+    end_queue();
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("disk_store");
@@ -330,6 +360,7 @@ int main(void)
     tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_whichever_call_fails);
     tcase_add_test(tc, a_disk_that_cannot_be_read_is_counted_and_asked_again);
     tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_when_the_machine_stops_with_a_full_disk);
+    tcase_add_test(tc, an_answer_between_the_deadline_and_the_end_changes_nothing);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
