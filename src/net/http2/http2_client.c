@@ -368,6 +368,7 @@ static void start(struct client_io *io, struct http_call *call)
         io->failed(io, call, &f);
         return;
     }
+    h->leaving |= nghttp2_session_check_request_allowed(h->session.ng) == 0; /* that was the last number */
     watch(h);
     io->kick(io);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client on memory, against a peer whose frames are written byte by byte. */
-#include "net/http2/http2_client.h"
+#include "net/http2/http2_client_inside.h"
 
 #include "support/frames.h"
 #include "support/memory_client.h"
@@ -307,6 +307,24 @@ START_TEST(a_goaway_ends_what_was_not_seen_and_lets_the_rest_finish)
     ck_assert_int_eq(c[0].status, 200);
     ck_assert(!m.dead);
     answer(3);
+    ck_assert_int_eq(c[1].status, 200);
+    ck_assert(m.dead);
+}
+END_TEST
+
+START_TEST(a_connection_whose_numbers_are_used_up_makes_room_for_another)
+{
+    struct memory_call c[2] = { { .told = 0 } };
+
+    open_client();
+    nghttp2_session_set_next_stream_id(((struct http2_client *)m.io.state)->session.ng, INT32_MAX - 2);
+    memory_client_start(&m, &c[0]);
+    ck_assert_int_eq(m.io.ops->fate(&m.io), CLIENT_GOES_ON);
+    memory_client_start(&m, &c[1]);
+    ck_assert_int_eq(m.io.ops->fate(&m.io), CLIENT_LEAVES);
+    answer(INT32_MAX - 2);
+    ck_assert(!m.dead);
+    answer(INT32_MAX);
     ck_assert_int_eq(c[1].status, 200);
     ck_assert(m.dead);
 }
@@ -728,6 +746,7 @@ int main(void)
     tcase_add_test(tc, an_answer_before_the_request_is_whole_ends_both);
     tcase_add_test(tc, a_stream_that_is_refused_was_not_seen);
     tcase_add_test(tc, a_goaway_ends_what_was_not_seen_and_lets_the_rest_finish);
+    tcase_add_test(tc, a_connection_whose_numbers_are_used_up_makes_room_for_another);
     tcase_add_test(tc, a_goaway_with_an_error_says_so_when_the_connection_goes);
     tcase_add_test(tc, a_connection_that_goes_takes_its_calls_with_it);
     tcase_add_test(tc, another_protocol_is_named);
