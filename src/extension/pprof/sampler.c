@@ -127,7 +127,7 @@ static void take_sample(const void *context)
         atomic_fetch_add(&sampler.lost, 1);
         return;
     }
-    counted = count_stack(&w);
+    counted = !atomic_load(&sampler.on) || count_stack(&w); /* off: the table may have gone meanwhile */
     atomic_flag_clear(&sampler.busy);
     if (!counted)
         atomic_fetch_add(&sampler.lost, 1);
