@@ -201,8 +201,11 @@ void health_rpc_stopping(struct health_check *h)
     list_each (struct page, page, &h->grpc.open, link) {
         struct rpc *rpc = page->context;
 
-        if (rpc != NULL && rpc->watching)
-            grpc_health_tell_stopping(page->req);
+        if (rpc == NULL || !rpc->watching)
+            continue;
+        rpc->watching = false; /* its answer has ended, though the peer may not have read it */
+        h->n_watchers--;
+        grpc_health_tell_stopping(page->req);
     }
 }
 
