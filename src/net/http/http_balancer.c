@@ -151,13 +151,17 @@ static void seek_peers(struct http_client *c)
 bool http_balancer_want(struct http_client *c)
 {
     struct http_balancer *b = &c->balancer;
+    struct clock *clock = &c->shared.loop->clock;
+    uint64_t now = clock_mono(clock);
 
     if (b->lookup != NULL || has_live(c))
         return true;
-    if (clock_mono(&c->shared.loop->clock) >= b->quiet_until)
+    if (now >= b->quiet_until)
         seek_peers(c);
     else if (!c->options.wait_for_ready)
         return false;
+    else if (!clock_armed(&b->again))
+        clock_start(clock, &b->again, b->quiet_until - now, on_again);
     return true;
 }
 

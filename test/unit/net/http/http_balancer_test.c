@@ -432,6 +432,42 @@ START_TEST(with_wait_for_ready_calls_wait_until_somebody_is_there)
 }
 END_TEST
 
+/* The next back-off is a short one of those that can be. */
+static void shorten_backoff(void)
+{
+    struct random next;
+
+    do {
+        random_next(&loop.random);
+        next = loop.random;
+    } while (random_share(&next) > 0.25);
+}
+
+/* In the second in which calls dial nobody there is no failure that would. */
+START_TEST(a_call_that_waits_after_a_peer_came_and_went_is_not_forgotten)
+{
+    options.wait_for_ready = true;
+    start();
+    close(servers[0].listener);
+    shorten_backoff();
+    call(0);
+    begin_listening(&servers[0]);
+    set_zone(1);
+    for (int i = 0; i < 19 && !take_peer(&servers[0]); i++)
+        pass_time(NS_PER_S / 20);
+    greet(&servers[0]);
+    answer(&servers[0], 1);
+    expect_answered(0);
+    say_goaway(&servers[0], 1, NGHTTP2_NO_ERROR);
+    hang_up(&servers[0]);
+    call(0);
+    pass_time(NS_PER_S);
+    accept_and_greet(&servers[0]);
+    answer(&servers[0], 1);
+    expect_answered(0);
+}
+END_TEST
+
 START_TEST(a_client_that_closes_asks_for_nobody_any_more)
 {
     options.round_robin = true;
@@ -712,6 +748,7 @@ int main(void)
     tcase_add_test(tc, what_a_broken_connection_may_have_done_is_ambiguous_and_not_repeated);
     tcase_add_test(tc, nobody_there_fails_the_calls_that_wait_and_those_of_the_next_second);
     tcase_add_test(tc, with_wait_for_ready_calls_wait_until_somebody_is_there);
+    tcase_add_test(tc, a_call_that_waits_after_a_peer_came_and_went_is_not_forgotten);
     tcase_add_test(tc, a_client_that_closes_asks_for_nobody_any_more);
     tcase_add_test(tc, a_name_without_addresses_is_told);
     tcase_add_test(tc, the_first_address_that_answers_is_taken);
