@@ -14,7 +14,7 @@ from harness.limits import OTELCD, PATIENCE, SANITIZED
 from harness.otlp import Metrics
 from harness.remote_write import Receiver
 from rpc import health_pb2
-from test_hostile_http2 import END_HEADERS, END_STREAM, HEADERS, PING, Attacker, frame, literal
+from test_hostile_http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PING, Attacker, frame, literal
 
 CONFIG = """
 extensions:
@@ -226,6 +226,19 @@ def test_who_watches_is_told_of_each_change_and_of_the_end(otelcd, receiver):
     with pytest.raises(grpc.RpcError) as raised:
         next(watch)
     assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
+    d.close_clients()
+    assert d.wait_end() == 0
+
+
+def test_who_watches_and_does_not_read_is_no_harm_to_the_end(otelcd):
+    d = otelcd(config(f"{{{V2}}}"), end=False)
+    deaf = Attacker(address(d, 1), struct.pack(">HI", 4, 0))  # SETTINGS_INITIAL_WINDOW_SIZE
+    fields = ((b":path", b"/grpc.health.v1.Health/Watch"), (b":authority", b"x"), (b"content-type", b"application/grpc"), (b"te", b"trailers"))
+    deaf.send(frame(HEADERS, END_HEADERS, 1, b"\x83\x86" + b"".join(literal(*f) for f in fields)))
+    deaf.send(frame(DATA, END_STREAM, 1, bytes(5)))
+    wait_for(deaf.frames, lambda frames: any(kind == HEADERS for kind, *_ in frames))
+    d.terminate()
+    deaf.wait_cut()
     d.close_clients()
     assert d.wait_end() == 0
 
