@@ -444,7 +444,7 @@ static void pass_on(struct tls_socket *t)
         else
             fail_by_openssl(t);
     }
-    if (!s->closed && t->phase == OPEN && t->parts.n == 0 && flush_cipher(t) == 1 && t->cipher.len > CONTROL_MAX) {
+    if (!s->closed && t->phase == OPEN && flush_cipher(t) == 1 && t->cipher.len > CONTROL_MAX) {
         set_verdict(t, TLS_BROKEN, "the peer asks for new keys, and does not take them");
         fail_socket(t, false);
     }

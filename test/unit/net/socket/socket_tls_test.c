@@ -757,6 +757,44 @@ START_TEST(many_handshakes_at_once_have_their_turns)
 }
 END_TEST
 
+/* A client that asks for new keys, again and again, and reads nothing from then on. */
+static void ask_for_keys(bool in_mid_message)
+{
+    static uint8_t message[4 << 20];
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(ctx);
+    int fds[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    open_server(fds[0]);
+    SSL_set_fd(ssl, fds[1]);
+    for (int i = 0; i < 100 && SSL_connect(ssl) != 1; i++)
+        turn_once();
+    for (int i = 0; i < 100 && !server.ready; i++)
+        turn_once();
+    ck_assert(server.ready);
+    if (in_mid_message)
+        ck_assert_int_eq(socket_send(server.socket, &(struct bytes){ message, sizeof(message) }, 1), 1);
+    for (int i = 0; i < 30000 && !server.ended; i++) {
+        SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED);
+        SSL_do_handshake(ssl);
+        turn_once();
+    }
+    ck_assert(server.ended);
+    assert_why(&server, TLS_BROKEN, "asks for new keys");
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    close(fds[1]);
+    disconnect();
+}
+
+START_TEST(a_peer_that_asks_for_keys_without_end_is_cut_off)
+{
+    ask_for_keys(false);
+    ask_for_keys(true);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("socket_tls");
@@ -773,6 +811,7 @@ int main(void)
     tcase_add_test(tc, a_handshake_may_come_byte_by_byte);
     tcase_add_test(tc, a_handshake_that_is_cut_at_any_byte_fails_at_both_ends);
     tcase_add_test(tc, an_end_is_told_from_a_cut);
+    tcase_add_test(tc, a_peer_that_asks_for_keys_without_end_is_cut_off);
     tcase_add_test(tc, closing_says_goodbye);
     tcase_add_test(tc, a_spoilt_byte_ends_the_connection_and_is_not_passed_on);
     tcase_add_test(tc, a_certificate_of_another_name_is_told_with_its_names);
