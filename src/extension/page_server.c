@@ -121,9 +121,13 @@ void page_answer(struct page *page, int status, const char *content_type, struct
 {
     const struct string_map *added = page->server->headers;
     size_t n_added = added != NULL ? added->n : 0, n;
-    struct http_header *h = mem_zalloc((HEADERS_MAX + n_added) * sizeof(*h));
-    char **names = mem_zalloc((n_added + 1) * sizeof(*names));
+    struct http_header *h;
+    char **names;
 
+    if (page->req->responded) /* a request that went wrong behind its head has had its answer */
+        return;
+    h = mem_zalloc((HEADERS_MAX + n_added) * sizeof(*h));
+    names = mem_zalloc((n_added + 1) * sizeof(*names));
     n = put_own_headers(h, content_type);
     for (size_t i = 0; i < n_added; i++) {
         names[i] = lower_name(added->v[i].key);

@@ -68,7 +68,7 @@ void page_server_stop(struct page_server *s, uint64_t deadline);
 void page_server_hurry(struct page_server *s);
 void page_server_close(struct page_server *s); /* after stopped(), or instead of listening */
 
-/* The whole answer, once. HTML is told to load nothing from anywhere. */
+/* The whole answer, once, unless the protocol has answered before. HTML is told to load nothing from anywhere. */
 void page_answer(struct page *page, int status, const char *content_type, struct bytes body);
 void page_answer_text(struct page *page, int status, const char *text);
 
