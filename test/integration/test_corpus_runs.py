@@ -52,10 +52,11 @@ def moved(config, type, peers, folder):
     """That component's block with its addresses and paths elsewhere."""
     config = copy.deepcopy(config) or {}
     if type in ("otlp", "otlp_grpc"):
-        return {**config, "endpoint": peers.grpc.endpoint}
+        return {**config, "endpoint": peers.grpc.endpoint, "tls": {"insecure": True}}
     if type in ("otlphttp", "otlp_http"):
         for key, url in [(k, v) for k, v in config.items() if k.endswith("endpoint")]:
             config[key] = peers.http.endpoint + urllib.parse.urlsplit(url).path
+        config.pop("tls", None)
         return config
     if type in ("prometheusremotewrite", "prometheus_remote_write"):
         return {**config, "endpoint": peers.written.url}
