@@ -120,8 +120,10 @@ static int flush_cipher(struct tls_socket *t)
     uv_buf_t buf;
     int rc;
 
-    if (t->broken != 0)
+    if (t->broken != 0) {
+        t->cipher.len = 0; /* it can never leave */
         return t->broken;
+    }
     if (t->flying.len > 0)
         return 1;
     if (t->cipher.len == 0)
@@ -444,6 +446,7 @@ static void pass_on(struct tls_socket *t)
         else
             fail_by_openssl(t);
     }
+    /* Behind what is being written there is nothing in `cipher` but what OpenSSL says by itself. */
     if (!s->closed && t->phase == OPEN && flush_cipher(t) == 1 && t->cipher.len > CONTROL_MAX) {
         set_verdict(t, TLS_BROKEN, "the peer asks for new keys, and does not take them");
         fail_socket(t, false);
