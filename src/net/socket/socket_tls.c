@@ -615,7 +615,7 @@ static int on_verified(int fine, X509_STORE_CTX *store)
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls_socket *t = SSL_get_app_data(ssl);
 
-    if (fine != 1)
+    if (fine != 1 && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE)
         tls_explain_certificate(&t->verdict, store, t->name);
     return fine;
 }

@@ -556,6 +556,8 @@ START_TEST(without_verification_any_certificate_will_do)
     client_config = (struct tls_config){ .ca_pem = { other_ca.cert }, .insecure_skip_verify = true };
     connect_both("collector.example.org");
     assert_connected();
+    ck_assert_int_eq(socket_tls_failure(client.socket), TLS_FINE);
+    ck_assert_str_eq(socket_why(client.socket), "");
 }
 END_TEST
 
