@@ -642,7 +642,7 @@ static void begin_client(struct tls_socket *t, const char *server_name)
     t->name = mem_strdup(override != NULL && override[0] != '\0' ? override
                          : server_name[0] != '\0'                ? server_name
                                                                  : "?");
-    if (t->name[strlen(t->name) - 1] == '.')
+    if (strlen(t->name) > 1 && t->name[strlen(t->name) - 1] == '.') /* an empty name would be no check at all */
         t->name[strlen(t->name) - 1] = '\0';
     expect_name(t);
     if (session != NULL) {

@@ -493,6 +493,9 @@ START_TEST(a_certificate_of_another_name_is_told_with_its_names)
     disconnect();
     fail_for("127.0.0.2");
     assert_why(&client, TLS_BAD_CERTIFICATE, "not for 127.0.0.2");
+    disconnect();
+    fail_for(".");
+    assert_why(&client, TLS_BAD_CERTIFICATE, "valid for localhost, 127.0.0.1");
 }
 END_TEST
 
