@@ -277,6 +277,8 @@ static ssize_t take_some(struct socket *s, uv_buf_t *bufs, unsigned n, size_t to
     for (size_t i = t->at; i < t->parts.n; i++)
         left += t->parts.v[i].len;
     t->parts.n = t->at = 0;
+    if (rc == 0)
+        release_buffers(t);
     s->writing = rc == 1;
     return rc < 0 ? rc : (ssize_t)(total - left);
 }
