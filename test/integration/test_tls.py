@@ -2,6 +2,7 @@
 """TLS with peers that are not otelcd (curl, grpcio, Python's ssl), and between two of it. Certificates are made for each test."""
 
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -10,7 +11,7 @@ import threading
 import grpc
 import pytest
 from harness.daemon import OTELCD
-from harness.limits import PATIENCE
+from harness.limits import PATIENCE, free_port
 
 JSON = '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"x"}}]}]}]}'
 
@@ -146,6 +147,24 @@ def test_a_certificate_that_is_swapped_under_load_loses_nothing(otelcd, ca):
     kept.sendall(b"POST /v1/logs HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
     assert kept.recv(100).startswith(b"HTTP/1.1 200")
     kept.close()
+
+
+def test_a_request_that_began_in_plain_text_does_not_go_on_in_tls(otelcd, ca):
+    port = free_port()
+    config = SERVER.format(tls=pair(ca.issue("localhost"))).replace('http: {endpoint: "127.0.0.1:0"', f'http: {{endpoint: "127.0.0.1:{port}"')
+    http = next(line for line in config.splitlines() if " http: " in line)
+    d = otelcd(config.replace(http, http[: http.index(", tls")] + "}"))
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as began, socket.create_connection(("127.0.0.1", port), PATIENCE) as silent:
+        head = f"POST /v1/logs HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\ncontent-length: {len(JSON)}\r\n\r\n"
+        began.sendall((head + JSON + "POST /v1/logs HTTP/1.1\r\nX-Said-By: ").encode())
+        assert began.recv(4096).startswith(b"HTTP/1.1 200")
+        (d.folder / "otelcd.yaml").write_text(config)
+        d.terminate(signal.SIGHUP)
+        assert began.recv(1) == b""
+        with ssl.create_default_context(cafile=ca.cert).wrap_socket(silent, server_hostname="localhost") as shaken:
+            assert shaken.version() == "TLSv1.3"  # who has said nothing may begin
+    d.terminate()
+    assert d.wait_end() == 0
 
 
 def test_what_cannot_be_used_leaves_what_there_was(otelcd, ca):

@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define FIRST_REQUEST (60 * NS_PER_S)
 #define HANDSHAKE (10 * NS_PER_S)
@@ -469,8 +470,12 @@ struct http_conn *http_conn_open(struct http_server *s, int fd)
 
 void http_conn_take_over(struct http_server *s, struct resting *r)
 {
-    struct http_conn *c = http_conn_open(s, r->fd);
+    struct http_conn *c = NULL;
 
+    if (s->shared.options.tls == NULL || r->unread.len == 0)
+        c = http_conn_open(s, r->fd);
+    else
+        close(r->fd); /* a request that began in plain text, before the port spoke TLS: it has to come again */
     if (c == NULL) {
         budget_give(r->budget, r->unread.len);
         buf_free(&r->unread);
