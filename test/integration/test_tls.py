@@ -188,6 +188,16 @@ def test_one_otelcd_sends_to_another_over_tls_with_certificates_on_both_sides(ot
     gateway.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items") == 10)
 
 
+def test_an_agent_without_a_certificate_is_told_what_to_write(otelcd, ca):
+    tls = pair(ca.issue("localhost")) + f", client_ca_file: '{ca.cert}'"
+    gateway = otelcd(SERVER.format(tls=tls), allow=["A TLS handshake with a client failed"])
+    at_once = "retry_on_failure: {enabled: false}, sending_queue: {enabled: false}, tls"
+    config = AGENT.format(grpc=gateway.grpc_port, http=gateway.http_port, tls=f"ca_file: '{ca.cert}'")
+    agent = otelcd(config.replace(", otlp_http]", "]").replace(", tls", f", {at_once}", 1), allow=["Exporting failed", "not used by any pipe"])
+    answer = agent.http("POST", "/v1/logs", JSON.encode(), {"Content-Type": "application/json"})
+    assert answer[0] == 503 and b"the peer wants a certificate: set cert_file and key_file" in answer[2], answer
+
+
 def test_handshakes_that_are_not_ended_hold_nobody_up(otelcd, ca):
     d = otelcd(SERVER.format(tls=pair(ca.issue("localhost"))), allow=["A TLS handshake with a client failed"])
     crowd = [socket.create_connection(("127.0.0.1", d.http_port), PATIENCE) for _ in range(300)]

@@ -287,8 +287,7 @@ static void end(struct client_io *io, const char *why, int error)
 {
     struct http2_client *h = io->state;
 
-    (void)error;
-    if (!h->known && h->n_first == 0)
+    if (!h->known && h->n_first == 0 && error != UV_EPROTO) /* which is TLS's, and says more */
         why = "the peer closed the connection before it said a word: it may want TLS, or speak no HTTP/2";
     break_client(h, HTTP_CLOSED, why);
 }
