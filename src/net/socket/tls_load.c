@@ -152,16 +152,27 @@ static void note_validity(struct tls_validity *v, const X509 *x)
     tls_name_text(X509_get_subject_name(x), v->subject, sizeof(v->subject));
 }
 
+/* Nobody is there to be asked. */
+static int on_passphrase(char *out, int size, int writing, void *arg)
+{
+    (void)out;
+    (void)size;
+    (void)writing;
+    *(bool *)arg = true;
+    return -1;
+}
+
 /* All certificates of a text; NULL and `err` when there is none, or a broken one. */
 static STACK_OF(X509) * read_certificates(const struct tls_source *s, struct tls_validity *v, struct error *err)
 {
     STACK_OF(X509) *all = sk_X509_new_null();
     BIO *bio = bio_of(s);
+    bool asked = false;
     X509 *x;
     int rc = 0;
 
     ERR_clear_error();
-    while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+    while ((x = PEM_read_bio_X509(bio, NULL, on_passphrase, &asked)) != NULL) {
         note_validity(v, x);
         sk_X509_push(all, x);
     }
@@ -176,16 +187,6 @@ static STACK_OF(X509) * read_certificates(const struct tls_source *s, struct tls
         return all;
     sk_X509_pop_free(all, X509_free);
     return NULL;
-}
-
-/* Nobody is there to be asked. */
-static int on_passphrase(char *out, int size, int writing, void *arg)
-{
-    (void)out;
-    (void)size;
-    (void)writing;
-    *(bool *)arg = true;
-    return -1;
 }
 
 static EVP_PKEY *read_key(const struct tls_source *s, struct error *err)
