@@ -333,37 +333,6 @@ START_TEST(a_reader_who_stops_gets_the_rest_later)
 }
 END_TEST
 
-/* Each request makes a reply, which stands behind the answer. */
-START_TEST(who_takes_no_answer_cannot_ask_for_new_keys_for_ever)
-{
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    SSL *ssl = SSL_new(ctx);
-    struct buf *answer;
-    int fds[2];
-
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-    SSL_set_fd(ssl, fds[1]);
-    open_server(fds[0]);
-    for (int i = 0; i < 100 && SSL_connect(ssl) != 1; i++)
-        turn_once();
-    turn_once();
-    ck_assert(server.ready);
-    answer = socket_out(server.socket);
-    memset(buf_reserve(answer, 4 << 20), 0, 4 << 20);
-    answer->len = 4 << 20;
-    ck_assert_int_eq(socket_flush(server.socket), 1);
-    for (int i = 0; i < 20000 && !server.ended; i++) {
-        SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED);
-        SSL_do_handshake(ssl);
-        turn_once();
-    }
-    assert_why(&server, TLS_BROKEN, "asks for new keys");
-    SSL_free(ssl);
-    SSL_CTX_free(ctx);
-    close(fds[1]);
-}
-END_TEST
-
 START_TEST(a_handshake_may_come_byte_by_byte)
 {
     connect_both("localhost");
@@ -804,10 +773,10 @@ static void ask_for_keys(bool in_mid_message)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
     open_server(fds[0]);
     SSL_set_fd(ssl, fds[1]);
-    for (int i = 0; i < 100 && SSL_connect(ssl) != 1; i++)
+    for (int i = 0; i < 200 && (SSL_connect(ssl) != 1 || !server.ready); i++) {
+        clock_advance(&loop.clock, 1); /* where one step took long, the next waits for it */
         turn_once();
-    for (int i = 0; i < 100 && !server.ready; i++)
-        turn_once();
+    }
     ck_assert(server.ready);
     if (in_mid_message)
         ck_assert_int_eq(socket_send(server.socket, &(struct bytes){ message, sizeof(message) }, 1), 1);
@@ -844,7 +813,6 @@ int main(void)
     tcase_add_test(tc, a_message_of_many_parts_arrives_as_it_was_said);
     tcase_add_test(tc, parts_that_are_offered_are_taken_bit_by_bit);
     tcase_add_test(tc, a_reader_who_stops_gets_the_rest_later);
-    tcase_add_test(tc, who_takes_no_answer_cannot_ask_for_new_keys_for_ever);
     tcase_add_test(tc, a_handshake_may_come_byte_by_byte);
     tcase_add_test(tc, a_handshake_that_is_cut_at_any_byte_fails_at_both_ends);
     tcase_add_test(tc, an_end_is_told_from_a_cut);
