@@ -181,6 +181,10 @@ void http2_stream_headers_end(struct http2_stream *s, bool end_stream)
             http2_stream_end(s);
         return;
     }
+    if (s->status < 100) { /* nghttp2 takes it for a final one */
+        break_answer(s, "the answer's status is below 100");
+        return;
+    }
     if (s->status < 200) {
         s->fields.n = s->block_fields;
         drop_refs(s, s->block_refs);
