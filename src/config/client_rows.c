@@ -35,6 +35,15 @@ void client_headers_check(const struct string_map *headers, const char *const *r
     }
 }
 
+uint64_t client_max_idle(const struct http_client_config *c, uint64_t otherwise)
+{
+    uint64_t most = c->max_idle_conns_per_host > 0 ? c->max_idle_conns_per_host : otherwise;
+
+    if (c->disable_keep_alives)
+        return 0;
+    return c->max_idle_conns > 0 && c->max_idle_conns < most ? c->max_idle_conns : most;
+}
+
 const struct option client_auth_options[] = {
     OPT_EXTENSION(
         struct client_auth_config, authenticator, CAPABILITY_AUTH_CLIENT,

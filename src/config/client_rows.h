@@ -123,4 +123,7 @@ extern const struct option client_keepalive_options[], client_auth_options[];
 void client_headers_check(const struct string_map *headers, const char *const *reserved, const char *path,
                           struct check *ck);
 
+/* Idle connections to keep to the one host that there is; `otherwise`: where max_idle_conns_per_host is 0. */
+uint64_t client_max_idle(const struct http_client_config *c, uint64_t otherwise);
+
 #endif

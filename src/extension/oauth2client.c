@@ -581,6 +581,7 @@ static int start(struct node *node, struct error *err)
     struct oauth2 *o = oauth2_of(node);
     const struct oauth2_config *c = o->config;
     struct loop *loop = node->host->loop;
+    bool secure = strncasecmp(c->token_url, "https:", 6) == 0;
     char agent[80];
     struct http_client_options h = {
         .url = c->token_url,
@@ -596,11 +597,7 @@ static int start(struct node *node, struct error *err)
         return error_wrap(err, "client_id_file");
     if (file_value_open(&o->secret, loop, &node->log, c->client_secret.text, c->client_secret_file, err) != 0)
         return error_wrap(err, "client_secret_file");
-    if (strncasecmp(c->token_url, "https:", 6) == 0 &&
-        (h.tls = node_tls(node, &c->tls, TLS_CLIENT, "http/1.1", err)) == NULL)
-        return error_wrap(err, "token_url");
-    o->http = http_client_new(loop, &h, err);
-    tls_unref(h.tls);
+    o->http = node_http_client(node, &h, secure ? &c->tls : NULL, "http/1.1", err);
     return o->http != NULL ? 0 : error_wrap(err, "token_url");
 }
 

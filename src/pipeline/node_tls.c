@@ -16,3 +16,16 @@ struct tls *node_tls(const struct node *node, const struct tls_config *config, e
 
     return tls_new(&setup, config, err);
 }
+
+struct http_client *node_http_client(const struct node *node, const struct http_client_options *o,
+                                     const struct tls_config *config, const char *alpn, struct error *err)
+{
+    struct http_client_options with = *o;
+    struct http_client *client;
+
+    if (config != NULL && (with.tls = node_tls(node, config, TLS_CLIENT, alpn, err)) == NULL)
+        return NULL;
+    client = http_client_new(node->host->loop, &with, err);
+    tls_unref(with.tls);
+    return client;
+}

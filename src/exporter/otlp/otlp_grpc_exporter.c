@@ -140,12 +140,7 @@ static int start(struct node *node, struct error *err)
                          k->auth.authenticator);
     }
     set_keepalive(&o, &k->keepalive);
-    if (secure && (o.tls = node_tls(node, &k->tls, TLS_CLIENT, "h2", err)) == NULL) {
-        free(own);
-        return UV_EINVAL;
-    }
-    n->client = http_client_new(node->host->loop, &o, err);
-    tls_unref(o.tls);
+    n->client = node_http_client(node, &o, secure ? &k->tls : NULL, "h2", err);
     free(own);
     return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
 }

@@ -155,28 +155,20 @@ static int start(struct node *node, struct error *err)
 {
     struct otlp_exporter *n = otlp_exporter_of(node);
     const struct http_client_config *k = &((const struct otlp_http_exporter_config *)n->config)->client;
-    uint64_t idle = k->max_idle_conns_per_host > 0 ? k->max_idle_conns_per_host : 100;
     char *user_agent = otlp_exporter_user_agent(node);
     struct http_client_options o = {
         .url = n->target.url,
         .proxy_url = k->proxy_url,
         .user_agent = user_agent,
         .idle_timeout = (uint64_t)k->idle_conn_timeout.ns,
-        .max_idle = k->disable_keep_alives                              ? 0
-                    : k->max_idle_conns > 0 && k->max_idle_conns < idle ? k->max_idle_conns
-                                                                        : idle,
+        .max_idle = client_max_idle(k, 100),
         .max_connections = k->max_conns_per_host,
         .budget = node->host->budget,
         .headers = n->client_headers.v,
         .n_headers = n->client_headers.n,
     };
 
-    if (n->target.secure && (o.tls = node_tls(node, &k->tls, TLS_CLIENT, "http/1.1", err)) == NULL) {
-        free(user_agent);
-        return UV_EINVAL;
-    }
-    n->client = http_client_new(node->host->loop, &o, err);
-    tls_unref(o.tls);
+    n->client = node_http_client(node, &o, n->target.secure ? &k->tls : NULL, "http/1.1", err);
     free(user_agent);
     return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
 }

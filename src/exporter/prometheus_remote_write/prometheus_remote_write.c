@@ -177,16 +177,14 @@ static int make_client(struct remote_write_node *n, struct error *err)
 {
     const struct http_client_config *k = client_config(n->config);
     struct http_header *headers = mem_alloc((k->headers.n + 1) * sizeof(*headers));
-    uint64_t idle = k->max_idle_conns_per_host > 0 ? k->max_idle_conns_per_host : (uint64_t)n->n_shards * SHARD_PROBES;
+    bool secure = strncasecmp(k->endpoint, "https:", 6) == 0;
     struct http_client_options o = {
         .url = k->endpoint,
         .proxy_url = k->proxy_url,
         .user_agent = n->user_agent,
         .headers = headers,
         .idle_timeout = (uint64_t)k->idle_conn_timeout.ns,
-        .max_idle = k->disable_keep_alives                              ? 0
-                    : k->max_idle_conns > 0 && k->max_idle_conns < idle ? k->max_idle_conns
-                                                                        : idle,
+        .max_idle = client_max_idle(k, (uint64_t)n->n_shards * SHARD_PROBES),
         .max_connections = k->max_conns_per_host,
         .budget = n->node.host->budget,
     };
@@ -196,13 +194,7 @@ static int make_client(struct remote_write_node *n, struct error *err)
             headers[o.n_headers++] =
                 (struct http_header){ bytes_str(k->headers.v[i].key), bytes_str(k->headers.v[i].value) };
     snprintf(n->user_agent, sizeof(n->user_agent), "otelcd/%s", n->node.host->version);
-    if (strncasecmp(k->endpoint, "https:", 6) == 0 &&
-        (o.tls = node_tls(&n->node, &k->tls, TLS_CLIENT, "http/1.1", err)) == NULL) {
-        free(headers);
-        return UV_EINVAL;
-    }
-    n->client = http_client_new(n->node.host->loop, &o, err);
-    tls_unref(o.tls);
+    n->client = node_http_client(&n->node, &o, secure ? &k->tls : NULL, "http/1.1", err);
     free(headers);
     return n->client != NULL ? 0 : UV_EINVAL;
 }
