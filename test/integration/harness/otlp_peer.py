@@ -8,10 +8,8 @@ import gzip
 import http.server
 import re
 import socket
-import sys
 import threading
 import time
-import traceback
 import zlib
 from collections import namedtuple
 from concurrent import futures
@@ -23,7 +21,7 @@ from rpc import rpc_status_pb2
 
 from .limits import PATIENCE
 from .otlp import SIGNALS
-from .remote_write import unsnappy
+from .remote_write import PeerServer, unsnappy
 
 # signal: the row of harness.otlp; headers: lower-case names; raw: the body as it came; size: of the message in protobuf.
 Call = namedtuple("Call", "signal message headers raw size path")
@@ -147,17 +145,9 @@ class HttpPeer(Peer):
             def log_message(self, *args):
                 pass
 
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 128
-
-            def handle_error(self, request, client_address):
-                if not outer.closing and not isinstance(sys.exc_info()[1], OSError):
-                    outer.errors.append(traceback.format_exc())
-
         self.closing = False
         self.open = []  # connections
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = PeerServer(self, port, Handler)
         self.port = self.server.server_address[1]
         self.endpoint = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()

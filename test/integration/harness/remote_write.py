@@ -19,6 +19,21 @@ Request = namedtuple("Request", "headers message version series metadata size ra
 STALE = 0x7FF0000000000002
 
 
+class PeerServer(http.server.ThreadingHTTPServer):
+    """Of a peer with `closing` and `errors`: what its handlers raise stands there, but for what the end breaks."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, peer, port, handler):
+        self.peer = peer
+        super().__init__(("127.0.0.1", port), handler)
+
+    def handle_error(self, request, client_address):
+        if not self.peer.closing and not isinstance(sys.exc_info()[1], OSError):
+            self.peer.errors.append(traceback.format_exc())
+
+
 def unsnappy(data):
     length, at = varint(data, 0)
     out = bytearray()
@@ -233,17 +248,9 @@ class Receiver:
             def log_message(self, *args):
                 pass
 
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 128
-
-            def handle_error(self, request, client_address):
-                if not outer.closing and not isinstance(sys.exc_info()[1], OSError):
-                    outer.errors.append(traceback.format_exc())
-
         self.errors = []
         self.closing = False
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = PeerServer(self, 0, Handler)
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/api/v1/write"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
