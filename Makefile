@@ -151,7 +151,7 @@ check-asan:
 	@$(MAKE) --no-print-directory check MODE=asan
 
 ## check-tsan    the unit tests of what runs on threads, with gcc's thread sanitizer
-THREADED := base/job base/log base/decimal codec/compress wal/wal receiver/otlp/otlp_unpack exporter/debug/debug \
+THREADED := base/loop/job base/log base/decimal codec/compress wal/wal receiver/otlp/otlp_unpack exporter/debug/debug \
             exporter/file/file exporter/file/file_group exporter/file/file_output
 check-tsan:
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan unit-threaded

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Valid requests of strangers, edited at random: the first eight bytes decide, the rest is the request. What comes out
  * is valid and has the items that were not dropped. */
-#include "base/turn.h"
+#include "base/loop/turn.h"
 #include "otlp/attribute_list.h"
 #include "otlp/rewrite.h"
 #include "otlp/validate.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Request bytes through the check at the door; what passes it is then read by everything that trusts it: counted and
  * cut at every item, grouped by an attribute, and written as JSON. The first byte picks the signal. */
-#include "base/turn.h"
+#include "base/loop/turn.h"
 #include "exporter/file/file_group.h"
 #include "otlp/batch.h"
 #include "otlp/json.h"

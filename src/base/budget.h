@@ -16,7 +16,7 @@
 #define BASE_BUDGET_H
 
 #include "base/list.h"
-#include "base/turn.h"
+#include "base/loop/turn.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
-#include "base/clock.h"
+#include "base/loop/clock.h"
 
 #include <stdbool.h>
 #include <stddef.h>

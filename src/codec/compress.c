@@ -3,7 +3,7 @@
 #include "codec/compress.h"
 
 #include "base/mem.h"
-#include "base/thread.h"
+#include "base/loop/thread.h"
 #include "codec/inflate.h"
 
 #include <assert.h>

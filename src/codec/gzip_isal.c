@@ -5,7 +5,7 @@
 #ifdef HAVE_ISAL
 
 #include "base/mem.h"
-#include "base/thread.h"
+#include "base/loop/thread.h"
 
 #include <assert.h>
 #include <isa-l/igzip_lib.h>

@@ -3,7 +3,7 @@
 #include "codec/inflate.h"
 
 #include "base/mem.h"
-#include "base/thread.h"
+#include "base/loop/thread.h"
 
 #include <assert.h>
 #include <limits.h>

@@ -4,7 +4,7 @@
 #include "codec/inflate.h"
 
 #include "base/mem.h"
-#include "base/thread.h"
+#include "base/loop/thread.h"
 
 #include <stdlib.h>
 #include <uv.h>

@@ -3,7 +3,7 @@
  * option rows (markdown, and roff for the man page). */
 #include "command/command.h"
 #include "service/config.h"
-#include "base/loop.h"
+#include "base/loop/loop.h"
 #include "net/socket/tls.h"
 #include "pipeline/ledger_metrics.h"
 #include "service/process_metrics.h"

@@ -5,7 +5,7 @@
 #include "extension/basicauth.h"
 
 #include "base/mem.h"
-#include "base/watched_file.h"
+#include "base/loop/watched_file.h"
 #include "codec/base64.h"
 #include "extension/file_value.h"
 

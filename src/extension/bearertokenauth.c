@@ -6,7 +6,7 @@
  * goes, and its tokens stay; or it is empty, and nobody is let in. */
 #include "base/mem.h"
 #include "base/vec.h"
-#include "base/watched_file.h"
+#include "base/loop/watched_file.h"
 #include "extension/file_value.h"
 #include "pipeline/authenticator.h"
 #include "pipeline/component.h"

@@ -5,7 +5,7 @@
 #include "extension/file_value.h"
 
 #include "base/mem.h"
-#include "base/watched_file.h"
+#include "base/loop/watched_file.h"
 
 #include <ctype.h>
 #include <stdlib.h>

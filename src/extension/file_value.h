@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/loop.h"
+#include "base/loop/loop.h"
 
 struct watched_file;
 

@@ -14,7 +14,7 @@
 #ifndef PIPELINE_ACK_H
 #define PIPELINE_ACK_H
 
-#include "base/turn.h"
+#include "base/loop/turn.h"
 #include "pipeline/ledger.h"
 
 #include <stdbool.h>

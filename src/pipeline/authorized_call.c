@@ -5,7 +5,7 @@
  * of the turn, and never from inside of its start. It is cancelled meanwhile: whoever has it forgets it. */
 #include "pipeline/authorized_call.h"
 
-#include "base/loop.h"
+#include "base/loop/loop.h"
 
 static void tell_failure(struct turn_task *task)
 {

@@ -15,7 +15,7 @@
 #include "base/budget.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/loop.h"
+#include "base/loop/loop.h"
 #include "base/metrics.h"
 #include "config/option.h"
 #include "pipeline/consumer.h"

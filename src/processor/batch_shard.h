@@ -8,7 +8,7 @@
 #ifndef PROCESSOR_BATCH_SHARD_H
 #define PROCESSOR_BATCH_SHARD_H
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 #include "otlp/metadata.h"
 #include "pipeline/batcher.h"
 #include "pipeline/component.h"

@@ -3,7 +3,7 @@
  * by the factor, and at least as long as the peer asked for. It ends when the next wait would pass max_elapsed_time. */
 #include "queue/retry.h"
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 
 #include <stdio.h>
 

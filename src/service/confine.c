@@ -9,7 +9,7 @@
 #include "service/confine.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
+#include "base/loop/clock.h"
 #include "base/mem.h"
 
 #include <errno.h>

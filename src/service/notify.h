@@ -4,7 +4,7 @@
 #ifndef PIPELINE_NOTIFY_H
 #define PIPELINE_NOTIFY_H
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

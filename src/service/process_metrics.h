@@ -5,7 +5,7 @@
 #define PIPELINE_PROCESS_METRICS_H
 
 #include "base/budget.h"
-#include "base/clock.h"
+#include "base/loop/clock.h"
 #include "base/metrics.h"
 
 extern const struct metric_row *const process_metric_rows[];

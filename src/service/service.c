@@ -13,7 +13,7 @@
  * `reload_again`) until begin_running(). */
 #include "service/service.h"
 
-#include "base/loop.h"
+#include "base/loop/loop.h"
 #include "base/mem.h"
 #include "base/peer_shares.h"
 #include "base/process.h"

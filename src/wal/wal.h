@@ -14,7 +14,7 @@
 #include "base/block.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/loop.h"
+#include "base/loop/loop.h"
 #include "wal/wal_io.h"
 
 struct wal;

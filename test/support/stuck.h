@@ -3,7 +3,7 @@
 #ifndef SUPPORT_STUCK_H
 #define SUPPORT_STUCK_H
 
-#include "base/loop.h"
+#include "base/loop/loop.h"
 
 #define STUCK_JOBS 16 /* more than any pool has threads */
 

@@ -7,7 +7,7 @@
  * cancels call or job. */
 #include "exporter/otlp/otlp_exporter.h"
 
-#include "base/job.h"
+#include "base/loop/job.h"
 #include "net/http2/grpc.h"
 #include "otlp/json.h"
 

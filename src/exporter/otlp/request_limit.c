@@ -3,7 +3,7 @@
  * the wait before the next step up. Requests near the limit that are taken raise it by an eighth, one step a wait. */
 #include "exporter/otlp/request_limit.h"
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 #include "base/mem.h"
 
 #define LEAST_NAMED 1024 /* a smaller number in a text is no limit of anybody's */

@@ -3,7 +3,7 @@
  * is not over, the table doubles, and when it may not, the oldest of them gives way. */
 #include "exporter/prometheus_remote_write/remote_write_refused.h"
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 #include "base/mem.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * ten windows, one less. */
 #include "exporter/prometheus_remote_write/remote_write_scale.h"
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 
 #define WINDOW NS_PER_S
 #define CALM 10u /* windows */

@@ -18,7 +18,7 @@
 #define NET_HTTP_CLIENT_H
 
 #include "base/budget.h"
-#include "base/loop.h"
+#include "base/loop/loop.h"
 #include "net/http/url.h"
 #include "net/message/call.h"
 

@@ -3,7 +3,7 @@
  * is behind the end means that the peer does not count as we do: the connection is not used again. */
 #include "net/http1/response_reader.h"
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -15,7 +15,7 @@
 
 #include "base/budget.h"
 #include "base/bytes.h"
-#include "base/loop.h"
+#include "base/loop/loop.h"
 
 #include <nghttp2/nghttp2.h>
 

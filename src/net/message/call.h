@@ -7,9 +7,9 @@
 #ifndef NET_CALL_H
 #define NET_CALL_H
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 #include "base/list.h"
-#include "base/turn.h"
+#include "base/loop/turn.h"
 #include "net/message/message.h"
 
 enum http_failure {

@@ -8,7 +8,7 @@
 #define NET_CLIENT_IO_H
 
 #include "base/budget.h"
-#include "base/loop.h"
+#include "base/loop/loop.h"
 #include "net/message/call.h"
 #include "net/socket/outbox.h"
 

@@ -6,7 +6,7 @@
 
 #include "base/budget.h"
 #include "base/log.h"
-#include "base/loop.h"
+#include "base/loop/loop.h"
 #include "net/message/message.h"
 
 #include <nghttp2/nghttp2.h>

@@ -13,7 +13,7 @@
 #include "base/budget.h"
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/loop.h"
+#include "base/loop/loop.h"
 #include "base/vec.h"
 #include "net/socket/crowd.h"
 #include "net/socket/endpoint.h"

@@ -3,7 +3,7 @@
 #ifndef NET_LOOKUP_H
 #define NET_LOOKUP_H
 
-#include "base/loop.h"
+#include "base/loop/loop.h"
 
 #include <sys/socket.h>
 

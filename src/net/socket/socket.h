@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
-#include "base/loop.h"
+#include "base/loop/loop.h"
 #include "net/socket/peer.h"
 #include "net/socket/tls.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tls_new() reads the files and makes a context of OpenSSL from them; connections take it and keep it. When a watch
- * (base/watched_file.h) brings a new text, a new context is made a moment later, for the pair changes in two steps, and
- * with it new keys for session tickets, so that nobody resumes what a CA that is gone had verified.
+ * (base/loop/watched_file.h) brings a new text, a new context is made a moment later, for the pair changes in two
+ * steps, and with it new keys for session tickets, so that nobody resumes what a CA that is gone had verified.
  *
  * What can go wrong: the new texts make no context. Then the old one stays, until they change again. */
 #include "net/socket/tls_inside.h"
 
 #include "base/mem.h"
-#include "base/watched_file.h"
+#include "base/loop/watched_file.h"
 
 #include <assert.h>
 #include <openssl/err.h>

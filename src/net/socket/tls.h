@@ -2,15 +2,15 @@
 /* What the TLS connections of one server, or to one peer, share: certificate and key, whom to trust, the sessions that
  * can be resumed.
  *
- * The files are watched (base/watched_file.h). What has changed is loaded and used for the connections that come; those
- * that are open stay. What cannot be used (half written, a key of another certificate) is told in the log and counted,
- * and what there was before stays. */
+ * The files are watched (base/loop/watched_file.h). What has changed is loaded and used for the connections that come;
+ * those that are open stay. What cannot be used (half written, a key of another certificate) is told in the log and
+ * counted, and what there was before stays. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/loop.h"
+#include "base/loop/loop.h"
 #include "base/metrics.h"
 #include "config/tls_rows.h"
 

@@ -7,7 +7,7 @@
 #include "net/socket/tls_load.h"
 
 #include "base/mem.h"
-#include "base/watched_file.h"
+#include "base/loop/watched_file.h"
 #include "net/socket/tls_names.h"
 
 #include <openssl/err.h>

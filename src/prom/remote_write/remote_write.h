@@ -17,7 +17,7 @@
 #ifndef PROM_REMOTE_WRITE_H
 #define PROM_REMOTE_WRITE_H
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 #include "base/vec.h"
 #include "prom/series/collisions.h"
 #include "prom/series/translate.h"

@@ -12,7 +12,7 @@
 #ifndef PROM_SERIES_H
 #define PROM_SERIES_H
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 #include "prom/series/collisions.h"
 #include "prom/series/exemplar_store.h"
 #include "prom/series/family.h"

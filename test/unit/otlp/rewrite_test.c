@@ -2,7 +2,7 @@
 /* The rewriter against decoding, editing and encoding again with protobuf-c, for random requests and decisions. */
 #include "otlp/rewrite.h"
 
-#include "base/turn.h"
+#include "base/loop/turn.h"
 #include "otlp/any_value.h"
 #include "otlp/attribute_list.h"
 #include "otlp/validate.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/turn.h"
+#include "base/loop/turn.h"
 #include "codec/pb.h"
 #include "otlp/batch.h"
 #include "otlp/validate.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue/retry.h"
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 
 #include <check.h>
 #include <stdlib.h>

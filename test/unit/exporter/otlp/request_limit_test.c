@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exporter/otlp/request_limit.h"
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 #include "base/mem.h"
 
 #include <check.h>

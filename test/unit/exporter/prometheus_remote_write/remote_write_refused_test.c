@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exporter/prometheus_remote_write/remote_write_refused.h"
 
-#include "base/clock.h"
-#include "base/turn.h"
+#include "base/loop/clock.h"
+#include "base/loop/turn.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exporter/prometheus_remote_write/remote_write_scale.h"
 
-#include "base/clock.h"
+#include "base/loop/clock.h"
 
 #include <check.h>
 #include <stdlib.h>

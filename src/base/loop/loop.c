@@ -2,7 +2,7 @@
 /* libuv calls on_prepare() when it has called everybody back and is about to sleep: what was put off in this turn is
  * done, the timer is set to what the clock waits for first, and the clock goes stale. After the sleep on_timer() fires
  * what is due. loop_close() is for the end, when all others have closed theirs; who has not is reported. */
-#include "base/loop.h"
+#include "base/loop/loop.h"
 
 #include "base/mem.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each thread has a list under one key of pthread's, whose destructor walks it. */
-#include "base/thread.h"
+#include "base/loop/thread.h"
 
 #include "base/mem.h"
 

@@ -5,9 +5,9 @@
  *
  * What can go wrong: no thread can be made: then the loop's own does the work. Work that never ends, at a disk that is
  * gone: the others of its pool go on with the threads that are left, and jobs_close() does not wait for it. */
-#include "base/job.h"
+#include "base/loop/job.h"
 
-#include "base/loop.h"
+#include "base/loop/loop.h"
 
 #include <assert.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/watched_file.h"
+#include "base/loop/watched_file.h"
 
-#include "base/loop.h"
+#include "base/loop/loop.h"
 
 #include <check.h>
 #include <fcntl.h>

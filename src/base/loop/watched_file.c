@@ -6,9 +6,9 @@
  * What can go wrong: the file is away for a moment, while somebody replaces it in two steps: only the second look that
  * fails is a fault. The kernel has no watches left: the look every minute does alone. The owner closes while a job
  * reads: the job is abandoned, and its memory goes when it ends. libuv's handles close late, so they are apart. */
-#include "base/watched_file.h"
+#include "base/loop/watched_file.h"
 
-#include "base/loop.h"
+#include "base/loop/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /* Timers stand in a binary heap, the one that is due first at its top; each knows its place in it, so that it can be
  * moved or taken out at once. clock_fire() takes a timer out before it calls it: the callback may start it again or
  * free it. */
-#include "base/clock.h"
+#include "base/loop/clock.h"
 
 #include <assert.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/thread.h"
+#include "base/loop/thread.h"
 
 #include <check.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/clock.h"
+#include "base/loop/clock.h"
 
 #include <check.h>
 #include <stdlib.h>

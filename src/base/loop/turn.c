@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A queue through `next`; a task knows whether it stands in it, so it cannot be put in twice. It is out before it runs.
  */
-#include "base/turn.h"
+#include "base/loop/turn.h"
 
 #include <stddef.h>
 

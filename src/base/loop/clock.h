@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Time and timers, from one place that tests can move.
  *
- * A `struct clock` keeps the time of the loop's turn and a heap of timers. base/loop.h drives it with one
+ * A `struct clock` keeps the time of the loop's turn and a heap of timers. base/loop/loop.h drives it with one
  * uv_timer armed at clock_next() and says clock_sleep() before the loop waits, so that the first who asks after it
  * reads the system's clocks and all others of that turn get the same time; a test drives it with clock_advance() and
  * takes no wall time. Timers need no closing: a stopped timer may be freed at once. Durations are nanoseconds. */

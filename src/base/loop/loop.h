@@ -7,11 +7,11 @@
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
 
-#include "base/clock.h"
-#include "base/job.h"
+#include "base/loop/clock.h"
+#include "base/loop/job.h"
 #include "base/metrics.h"
 #include "base/random.h"
-#include "base/turn.h"
+#include "base/loop/turn.h"
 
 #include <uv.h>
 
