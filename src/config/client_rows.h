@@ -39,7 +39,8 @@ struct http_client_config {
     const char *proxy_url; /* "": what the environment says */
     uint64_t max_idle_conns, max_idle_conns_per_host, max_conns_per_host;
     duration idle_conn_timeout;
-    bool disable_keep_alives;
+    bool disable_keep_alives, force_attempt_http2;
+    duration http2_read_idle_timeout, http2_ping_timeout;
     struct tls_config tls; /* the URL decides whether it is used */
 };
 
@@ -86,9 +87,14 @@ extern const struct option client_keepalive_options[], client_auth_options[];
     OPT_IGNORED("write_buffer_size", "a request is written whole"),                                                   \
     OPT_REFUSED("cookies", "cookies are not kept: remove this key"),                                                  \
     OPT_REFUSED("middlewares", "middleware extensions are not served: remove this key"),                              \
-    OPT_REFUSED("force_attempt_http2", "requests go over HTTP/1.1: remove this key"),                                 \
-    OPT_REFUSED("http2_read_idle_timeout", "requests go over HTTP/1.1: remove this key"),                             \
-    OPT_REFUSED("http2_ping_timeout", "requests go over HTTP/1.1: remove this key")
+    { .key = "force_attempt_http2", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.force_attempt_http2, bool),         \
+      .def = "true", .help = "Over https, speak HTTP/2 with peers that choose it; else HTTP/1.1 with all." },         \
+    { .key = "http2_read_idle_timeout", .kind = OPTION_DURATION,                                                      \
+      .offset = OPT_FIELD(T, m.http2_read_idle_timeout, duration), .def = "0s", .min = "0s",                          \
+      .help = "Over HTTP/2, ping a peer that is quiet for so long; 0s is never." },                                   \
+    { .key = "http2_ping_timeout", .kind = OPTION_DURATION,                                                           \
+      .offset = OPT_FIELD(T, m.http2_ping_timeout, duration), .def = "0s", .min = "0s", .zero = "15s",                \
+      .help = "Without an answer to that ping for so long the connection is closed; 0s is 15s." }
 
 /* Rows for `struct grpc_client_config m` inside struct T. */
 #define GRPC_CLIENT_ROWS(T, m, endpoint_help_, compression_, compression_help_)                                       \

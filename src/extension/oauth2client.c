@@ -589,6 +589,7 @@ static int start(struct node *node, struct error *err)
         .idle_timeout = 30 * NS_PER_S,
         .max_idle = 1,
         .max_connections = 1,
+        .version = HTTP_VERSION_ALPN,
         .budget = node->host->budget,
     };
 
@@ -597,7 +598,7 @@ static int start(struct node *node, struct error *err)
         return error_wrap(err, "client_id_file");
     if (file_value_open(&o->secret, loop, &node->log, c->client_secret.text, c->client_secret_file, err) != 0)
         return error_wrap(err, "client_secret_file");
-    o->http = node_http_client(node, &h, secure ? &c->tls : NULL, "http/1.1", err);
+    o->http = node_http_client(node, &h, secure ? &c->tls : NULL, err);
     return o->http != NULL ? 0 : error_wrap(err, "token_url");
 }
 

@@ -17,13 +17,37 @@ struct tls *node_tls(const struct node *node, const struct tls_config *config, e
     return tls_new(&setup, config, err);
 }
 
+#define PING_TIMEOUT (15 * NS_PER_S)
+
+struct http_client_options node_http_client_options(const struct node *node, const struct http_client_config *c)
+{
+    return (struct http_client_options){
+        .url = c->endpoint,
+        .proxy_url = c->proxy_url,
+        .idle_timeout = (uint64_t)c->idle_conn_timeout.ns,
+        .max_connections = c->max_conns_per_host,
+        .budget = node->host->budget,
+        .version = c->force_attempt_http2 ? HTTP_VERSION_ALPN : HTTP_VERSION_1,
+        .keepalive_time = (uint64_t)c->http2_read_idle_timeout.ns,
+        .keepalive_timeout = c->http2_ping_timeout.ns > 0 ? (uint64_t)c->http2_ping_timeout.ns : PING_TIMEOUT,
+        .keepalive_permit_without_stream = true,
+    };
+}
+
+static const char *alpn_of(enum http_version version)
+{
+    return version == HTTP_VERSION_2 ? "h2" : version == HTTP_VERSION_ALPN ? "h2,http/1.1" : "http/1.1";
+}
+
 struct http_client *node_http_client(const struct node *node, const struct http_client_options *o,
-                                     const struct tls_config *config, const char *alpn, struct error *err)
+                                     const struct tls_config *config, struct error *err)
 {
     struct http_client_options with = *o;
     struct http_client *client;
 
-    if (config != NULL && (with.tls = node_tls(node, config, TLS_CLIENT, alpn, err)) == NULL)
+    if (with.version == HTTP_VERSION_ALPN && with.max_idle == 0)
+        with.version = HTTP_VERSION_1; /* each connection is for one request */
+    if (config != NULL && (with.tls = node_tls(node, config, TLS_CLIENT, alpn_of(with.version), err)) == NULL)
         return NULL;
     client = http_client_new(node->host->loop, &with, err);
     tls_unref(with.tls);

@@ -3,6 +3,7 @@
 #ifndef PIPELINE_NODE_TLS_H
 #define PIPELINE_NODE_TLS_H
 
+#include "config/client_rows.h"
 #include "net/http/http_client.h"
 #include "net/socket/tls.h"
 #include "pipeline/component.h"
@@ -12,9 +13,13 @@
 struct tls *node_tls(const struct node *node, const struct tls_config *config, enum tls_side side, const char *alpn,
                      struct error *err);
 
+/* What the keys of an HTTP client say; url is the endpoint. User agent, headers and max_idle are the caller's to add.
+ */
+struct http_client_options node_http_client_options(const struct node *node, const struct http_client_config *c);
+
 /* A client by these options, over TLS by that block; `config` NULL: in plain text. NULL and `err` when the files or the
  * URL cannot be used. */
 struct http_client *node_http_client(const struct node *node, const struct http_client_options *o,
-                                     const struct tls_config *config, const char *alpn, struct error *err);
+                                     const struct tls_config *config, struct error *err);
 
 #endif

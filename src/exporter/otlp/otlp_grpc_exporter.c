@@ -140,7 +140,7 @@ static int start(struct node *node, struct error *err)
                          k->auth.authenticator);
     }
     set_keepalive(&o, &k->keepalive);
-    n->client = node_http_client(node, &o, secure ? &k->tls : NULL, "h2", err);
+    n->client = node_http_client(node, &o, secure ? &k->tls : NULL, err);
     free(own);
     return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
 }

@@ -156,19 +156,14 @@ static int start(struct node *node, struct error *err)
     struct otlp_exporter *n = otlp_exporter_of(node);
     const struct http_client_config *k = &((const struct otlp_http_exporter_config *)n->config)->client;
     char *user_agent = otlp_exporter_user_agent(node);
-    struct http_client_options o = {
-        .url = n->target.url,
-        .proxy_url = k->proxy_url,
-        .user_agent = user_agent,
-        .idle_timeout = (uint64_t)k->idle_conn_timeout.ns,
-        .max_idle = client_max_idle(k, 100),
-        .max_connections = k->max_conns_per_host,
-        .budget = node->host->budget,
-        .headers = n->client_headers.v,
-        .n_headers = n->client_headers.n,
-    };
+    struct http_client_options o = node_http_client_options(node, k);
 
-    n->client = node_http_client(node, &o, n->target.secure ? &k->tls : NULL, "http/1.1", err);
+    o.url = n->target.url;
+    o.user_agent = user_agent;
+    o.max_idle = client_max_idle(k, 100);
+    o.headers = n->client_headers.v;
+    o.n_headers = n->client_headers.n;
+    n->client = node_http_client(node, &o, n->target.secure ? &k->tls : NULL, err);
     free(user_agent);
     return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
 }

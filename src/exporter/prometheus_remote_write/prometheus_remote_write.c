@@ -178,23 +178,17 @@ static int make_client(struct remote_write_node *n, struct error *err)
     const struct http_client_config *k = client_config(n->config);
     struct http_header *headers = mem_alloc((k->headers.n + 1) * sizeof(*headers));
     bool secure = strncasecmp(k->endpoint, "https:", 6) == 0;
-    struct http_client_options o = {
-        .url = k->endpoint,
-        .proxy_url = k->proxy_url,
-        .user_agent = n->user_agent,
-        .headers = headers,
-        .idle_timeout = (uint64_t)k->idle_conn_timeout.ns,
-        .max_idle = client_max_idle(k, (uint64_t)n->n_shards * SHARD_PROBES),
-        .max_connections = k->max_conns_per_host,
-        .budget = n->node.host->budget,
-    };
+    struct http_client_options o = node_http_client_options(&n->node, k);
 
+    o.user_agent = n->user_agent;
+    o.headers = headers;
+    o.max_idle = client_max_idle(k, (uint64_t)n->n_shards * SHARD_PROBES);
     for (size_t i = 0; i < k->headers.n; i++)
         if (n->authenticator == NULL || is_clients_header(k->headers.v[i].key))
             headers[o.n_headers++] =
                 (struct http_header){ bytes_str(k->headers.v[i].key), bytes_str(k->headers.v[i].value) };
     snprintf(n->user_agent, sizeof(n->user_agent), "otelcd/%s", n->node.host->version);
-    n->client = node_http_client(&n->node, &o, secure ? &k->tls : NULL, "http/1.1", err);
+    n->client = node_http_client(&n->node, &o, secure ? &k->tls : NULL, err);
     free(headers);
     return n->client != NULL ? 0 : UV_EINVAL;
 }

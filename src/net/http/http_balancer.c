@@ -42,7 +42,10 @@ static uint64_t backoff(struct http_client *c)
 
 static void on_again(struct clock_timer *t)
 {
-    seek_peers(container_of(t, struct http_client, balancer.again));
+    struct http_client *c = container_of(t, struct http_client, balancer.again);
+
+    if (!c->pooled)
+        seek_peers(c);
 }
 
 static void fail_waiting(struct http_client *c)
@@ -127,7 +130,9 @@ static void on_found(void *arg, const struct address *found, size_t n, const cha
     struct call_failure f = { .failure = HTTP_NOT_RESOLVED, .why = why, .whole = true };
 
     c->balancer.lookup = NULL;
-    if (n == 0)
+    if (c->pooled) /* the peer has chosen HTTP/1.1 meanwhile, and calls have theirs dialled */
+        http_client_serve(c);
+    else if (n == 0)
         note_failure(c, &f);
     else if (c->options.round_robin)
         connect_all(c, found, n);

@@ -66,7 +66,7 @@ void http_client_fail(struct http_call *call, const struct call_failure *f)
     turn_defer(&call->client->shared.loop->turn, &call->task);
 }
 
-static void wait_first(struct http_call *call)
+void http_client_wait_first(struct http_call *call)
 {
     call->waiting = true;
     list_push_front(&call->client->waiting, &call->link);
@@ -91,7 +91,7 @@ void http_client_failed(struct http_call *call, const struct call_failure *f)
         return;
     }
     call->repeats++;
-    wait_first(call);
+    http_client_wait_first(call);
 }
 
 /* ---- who goes where ---- */
@@ -122,7 +122,7 @@ static bool place(struct http_client *client, struct http_call *call)
 {
     struct http_connection *c;
 
-    if (client->options.version == HTTP_VERSION_2)
+    if (!client->pooled)
         return place_on_many(client, call);
     c = connection_with_room(client);
     if (c != NULL) {
@@ -148,7 +148,7 @@ void http_client_serve(struct http_client *client)
     while ((call = list_first(&client->waiting, struct http_call, link)) != NULL) {
         leave_line(call);
         if (!place(client, call)) {
-            wait_first(call);
+            http_client_wait_first(call);
             return;
         }
     }
@@ -158,7 +158,7 @@ void http_client_serve(struct http_client *client)
 
 static bool is_dialing(const struct http_call *call, const struct http_connection *c)
 {
-    return c != NULL ? c->state == CONN_DIALING : call->client->options.version == HTTP_VERSION_2;
+    return c != NULL ? c->state == CONN_DIALING : !call->client->pooled;
 }
 
 static void on_call_timeout(struct clock_timer *t)
@@ -243,7 +243,7 @@ void http_client_forget(struct http_client *c)
     c->stats.connections--;
     if (c->closing)
         maybe_free(c);
-    else if (c->options.version == HTTP_VERSION_1)
+    else if (c->pooled)
         http_client_serve(c);
 }
 
@@ -277,6 +277,7 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
         tls_ref(o->tls);
     if (c->options.connect_timeout == 0)
         c->options.connect_timeout = CONNECT_TIMEOUT;
+    c->pooled = o->version == HTTP_VERSION_1 || (o->version == HTTP_VERSION_ALPN && o->tls == NULL);
     list_init(&c->connections);
     list_init(&c->waiting);
     socket_shared_init(&c->sockets, READ_SIZE);

@@ -12,6 +12,10 @@
  * connection that a peer ends by GOAWAY, as its age demands, finishes what is under way while a new one takes the new
  * calls.
  *
+ * Either, as the peer chooses by ALPN when TLS begins: the first connection is made as those of HTTP/2 are, and what
+ * was agreed on decides how it goes on; a peer that chooses differently later is followed. In plain text it is
+ * HTTP/1.1.
+ *
  * https, and HTTP/2 to an address that has no scheme, go over TLS with the options that say how. Not through a proxy.
  */
 #ifndef NET_HTTP_CLIENT_H
@@ -26,7 +30,8 @@ struct http_client;
 
 enum http_version {
     HTTP_VERSION_1,
-    HTTP_VERSION_2, /* by prior knowledge */
+    HTTP_VERSION_2,    /* by prior knowledge */
+    HTTP_VERSION_ALPN, /* the peer chooses; `tls` offers "h2,http/1.1" */
 };
 
 struct resolver;
@@ -45,7 +50,8 @@ struct http_client_options {
     struct budget *budget;    /* is charged with what is kept of answers; NULL: nobody is */
     struct tls *tls;          /* net/socket/tls.h: speak it; a reference is taken. NULL: plain text */
     enum http_version version;
-    /* HTTP/2, which knows no proxy, and neither max_idle nor max_connections. */
+    /* HTTP/2, which knows no proxy, and neither max_idle nor max_connections. The peer may choose it only where
+     * connections are kept (max_idle). */
     const char *target;    /* who is dialled, as gRPC names it (net/http/target.h); NULL: the URL's host and port */
     const char *authority; /* NULL: a `host` among the headers, or the URL's */
     bool round_robin;      /* else pick_first */

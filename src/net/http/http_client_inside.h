@@ -31,6 +31,7 @@ struct http_client {
     struct list connections; /* HTTP/1.1: the newest first. HTTP/2: the next in turn first */
     struct list waiting;     /* calls for which no connection is free */
     size_t n_idle;
+    bool pooled; /* calls have connections dialled for them, as HTTP/1.1 needs it; else the balancer has */
     bool closing;
     bool held; /* it does not go with its last connection */
     struct http_client_stats stats;
@@ -46,7 +47,8 @@ struct http_connection {
     enum connection_state state; /* changed by enter_state() */
     struct dial *dial;
     struct socket *socket;   /* NULL: none yet */
-    struct http_call *first; /* HTTP/1.1: that it was dialled for, until it begins */
+    bool http2;              /* what is spoken, once that is known */
+    struct http_call *first; /* that it was dialled for, until it begins; NULL: the balancer had it dialled */
     struct list calls;
     struct address to; /* HTTP/2, round_robin: the one address that it is for; else len is 0 */
     bool retiring;     /* takes no more calls */
@@ -58,9 +60,9 @@ struct http_connection {
 
 /* ---- http_connection.c ---- */
 
-/* HTTP/1.1: dialled for this call. */
+/* Dialled for this call. */
 void http_connection_open(struct http_client *client, struct http_call *first);
-/* HTTP/2: to the first of these addresses that answers. */
+/* For no call: to the first of these addresses that answers. */
 void http_connection_open_to(struct http_client *client, const struct address *to, size_t n);
 bool http_connection_has_room(struct http_connection *c);
 bool http_connection_is_live(struct http_connection *c); /* takes calls, or may come to it */
@@ -88,8 +90,9 @@ void http_balancer_lost(struct http_client *c, bool served, const struct call_fa
 
 /* ---- http_client.c ---- */
 
-void http_client_serve(struct http_client *c);  /* there is room for calls that wait */
-void http_client_forget(struct http_client *c); /* a connection has gone */
+void http_client_serve(struct http_client *c);       /* there is room for calls that wait */
+void http_client_wait_first(struct http_call *call); /* it is the next in line */
+void http_client_forget(struct http_client *c);      /* a connection has gone */
 void http_client_answered(struct http_call *call, struct http_response *a);
 void http_client_failed(struct http_call *call, const struct call_failure *f);
 void http_client_fail(struct http_call *call, const struct call_failure *f); /* and is not repeated */

@@ -27,7 +27,7 @@ static struct http_connection *connection_of(struct client_io *io)
 static void enter_state(struct http_connection *c, enum connection_state to)
 {
     static const uint8_t allowed[] = {
-        [CONN_DIALING] = 1 << CONN_GREETING | 1 << CONN_BUSY | 1 << CONN_CLOSED,
+        [CONN_DIALING] = 1 << CONN_GREETING | 1 << CONN_IDLE | 1 << CONN_BUSY | 1 << CONN_CLOSED,
         [CONN_GREETING] = 1 << CONN_IDLE | 1 << CONN_CLOSED,
         [CONN_IDLE] = 1 << CONN_BUSY | 1 << CONN_CLOSED,
         [CONN_BUSY] = 1 << CONN_IDLE | 1 << CONN_CLOSED,
@@ -46,11 +46,6 @@ static void enter_state(struct http_connection *c, enum connection_state to)
 static bool is_open(const struct http_connection *c)
 {
     return c->state == CONN_GREETING || c->state == CONN_IDLE || c->state == CONN_BUSY;
-}
-
-static bool is_http2(const struct http_connection *c)
-{
-    return c->client->options.version == HTTP_VERSION_2;
 }
 
 /* ---- ends ---- */
@@ -94,10 +89,10 @@ void http_connection_close(struct http_connection *c)
 static void end_connection(struct http_connection *c, const struct call_failure *why)
 {
     struct http_client *client = c->client;
-    bool served = c->served, http2 = is_http2(c);
+    bool served = c->served;
 
     http_connection_close(c);
-    if (http2)
+    if (!client->pooled)
         http_balancer_lost(client, served, why);
 }
 
@@ -111,7 +106,7 @@ static void begin_rest(struct http_connection *c)
 {
     struct http_client *client = c->client;
 
-    if (client->closing || (!is_http2(c) && client->n_idle >= client->options.max_idle))
+    if (client->closing || (!c->http2 && client->n_idle >= client->options.max_idle))
         c->retiring = true;
     if (c->retiring)
         return;
@@ -135,7 +130,7 @@ static void decide_fate(struct http_connection *c)
         end_connection(c, c->io.ops->why != NULL ? c->io.ops->why(&c->io) : &in_peace);
     else if (fate == CLIENT_RESTS && c->retiring)
         http_connection_close(c);
-    else if (is_http2(c) || http_connection_has_room(c)) /* or it has none any more: another is wanted */
+    else if (c->http2 || http_connection_has_room(c)) /* or it has none any more: another is wanted */
         http_client_serve(c->client);
 }
 
@@ -330,21 +325,51 @@ static void on_no_greeting(struct clock_timer *t)
     decide_fate(c);
 }
 
-/* The socket is there, and what is to be spoken on it is known. */
-static void begin_protocol(struct http_connection *c)
+/* It is for all calls: the one that it was dialled for waits with the others. */
+static void begin_http2(struct http_connection *c)
 {
     struct http_client *client = c->client;
     struct http_call *call = c->first;
 
-    if (is_http2(c)) {
-        enter_state(c, CONN_GREETING);
-        clock_start(&client->shared.loop->clock, &c->timer, client->options.connect_timeout, on_no_greeting);
-        http2_client_open(&c->io);
-        return;
+    c->first = NULL;
+    if (call != NULL) {
+        call->io = NULL;
+        http_client_wait_first(call);
     }
+    enter_state(c, CONN_GREETING);
+    clock_start(&client->shared.loop->clock, &c->timer, client->options.connect_timeout, on_no_greeting);
+    http2_client_open(&c->io);
+}
+
+static void begin_http1(struct http_connection *c)
+{
+    struct http_call *call = c->first;
+
     c->first = NULL;
     http1_client_open(&c->io);
-    http_connection_start(c, call);
+    if (call != NULL) {
+        http_connection_start(c, call);
+        return;
+    }
+    begin_rest(c);
+    if (c->retiring)
+        http_connection_close(c);
+    else
+        http_client_serve(c->client);
+}
+
+/* The socket is there, and what is to be spoken on it is known. */
+static void begin_protocol(struct http_connection *c)
+{
+    struct http_client *client = c->client;
+    enum http_version version = client->options.version;
+
+    c->http2 = version == HTTP_VERSION_2 || (version == HTTP_VERSION_ALPN && strcmp(socket_alpn(c->socket), "h2") == 0);
+    client->pooled = !c->http2;
+    if (c->http2)
+        begin_http2(c);
+    else
+        begin_http1(c);
 }
 
 static void on_ready(void *owner)

@@ -48,7 +48,7 @@ static int set_way(struct http_origin *to, const struct http_client_options *o, 
         return UV_EINVAL;
     if (to->url.secure && o->tls == NULL)
         return error_set(err, UV_EINVAL, "https needs TLS, which is not set");
-    if (o->version == HTTP_VERSION_1 && o->tls != NULL && !to->url.secure)
+    if (o->version != HTTP_VERSION_2 && o->tls != NULL && !to->url.secure)
         return error_set(err, UV_EINVAL, "http is plain text: write https://");
     if (to->url.secure && refuse_proxy(to, proxy, err) != 0)
         return UV_EINVAL;
