@@ -25,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "test/integration")]
 
 import payload  # noqa: E402
+from hop import Hop  # noqa: E402
 from harness import otlp  # noqa: E402
 from harness.daemon import READY, TELEMETRY, Daemon  # noqa: E402
 from harness.limits import OTELCD  # noqa: E402
@@ -112,13 +113,15 @@ def cpu_seconds(pid):
     return total / 1e9
 
 
-def load(address, path, file, case_protocol="gRPC", gzipped=False, stamp=False, **options):
+def load(address, path, file, case_protocol="gRPC", gzipped=False, stamp=False, tls=False, **options):
+    """The options are bench/load's; None for one that has no value."""
     command = ["taskset", "-c", str(LOAD_CORE), LOAD, "-a", address, "-p", path, "-f", str(file), "-T", str(LONGEST)]
     command += ["-g"] if case_protocol == "gRPC" else []
     command += ["-z"] if gzipped else []
     command += ["-t"] if stamp else []
+    command += ["-s"] if tls else []
     for name, value in options.items():
-        command += ["-" + name, str(value)]
+        command += ["-" + name, *([str(value)] if value is not None else [])]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST + 60)
     assert ran.returncode == 0, f"{' '.join(command)}\n{ran.stdout}{ran.stderr}"
     return json.loads(ran.stdout)
@@ -340,9 +343,11 @@ class Bench:
 
     # --- remote write ---
 
-    def sink(self):
+    def sink(self, *pair):
+        """Discards what it is sent; through TLS where it is given a certificate and its key."""
+        options = ["0", *map(str, pair)] if pair else []
         process = subprocess.Popen(
-            ["taskset", "-c", str(LOAD_CORE), os.environ["BENCH"] + "/discard_server", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
+            ["taskset", "-c", str(LOAD_CORE), os.environ["BENCH"] + "/discard_server", "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True
         )
         self.started.append(process)
         return process, process.stdout.readline().strip()
@@ -384,77 +389,6 @@ class Bench:
         sink.terminate()
         sink.wait()
         return rate
-
-    def otlp_out(self, name, signal, body, items, requests, exporter, compression="none", gzipped=False, bar=None, share_bar=None, on_disk=False, processor=None):
-        """OTLP in over gRPC, OTLP out to who discards it: items per CPU-second, and as a share of what goes to nop."""
-        sort = otlp.SIGNALS[signal]
-        file = payload.write(self.folder / f"out-{signal}-{items}-{gzipped}", body, gzipped)
-        rates, weights = {"nop": [], "out": []}, []
-        for _ in range(self.rounds):
-            for kind in rates:
-                sink, address = self.sink()
-                endpoint = address if exporter == "otlp_grpc" else f"http://{address}"
-                text = NOP
-                if kind == "out":
-                    options = {
-                        "endpoint": endpoint,
-                        "compression": compression,
-                        "tls": {"insecure": True},
-                        "sending_queue": {"block_on_overflow": True, **({"storage": "file_storage"} if on_disk else {})},
-                    }
-                    text = NOP.replace("  nop:\n", f"  {exporter}: {json.dumps(options)}\n").replace("[nop]", f"[{exporter}]")
-                    if processor:
-                        text = text.replace("[otlp], exp", f"[otlp], processors: [{list(processor)[0]}], exp")
-                        text += f"processors: {json.dumps(processor)}\n"
-                    if on_disk:
-                        storage = {"directory": str(self.folder / "out-queue"), "create_directory": True}
-                        text += f"  extensions: [file_storage]\nextensions: {json.dumps({'file_storage': storage})}\n"
-                d = self.daemon(text)
-                push = lambda n, d=d: load(d.grpc_address(), sort.rpc, file, gzipped=gzipped, n=n, c=4, m=16)  # noqa: E731
-                held = lambda m: sum(s.value for kind in ("pipeline", "exporter") for s in m.find(f"otelcd_{kind}_held_items"))  # noqa: E731
-                push(requests // 10)
-                d.wait_metrics(lambda m: held(m) == 0)
-                before = cpu_seconds(d.process.pid)
-                push(requests)
-                d.wait_metrics(lambda m: held(m) == 0)
-                rates[kind].append(requests * items / (cpu_seconds(d.process.pid) - before))
-                if kind == "out":
-                    column = d.ledger("exporter", exporter, signal)
-                    assert column["delivered"] == (requests + requests // 10) * items, f"items are missing: {column}"
-                    weights.append(d.metrics().value("otelcd_exporter_otlp_sent_bytes", exporter=exporter, signal=signal) / column["delivered"])
-                stop(d)
-                sink.terminate()
-                sink.wait()
-        rate, nop = (statistics.median(rates[k]) for k in ("out", "nop"))
-        words = f"{rate / 1e6:8.2f} M/s  in -> nop {nop / 1e6:.2f} M/s  share {rate / nop:4.0%}  {statistics.median(weights):.0f} bytes an item"
-        self.row(f"{name}: items per CPU-second", words, rate, bar, lambda v: f"{v / 1e6:.2f} M/s")
-        if share_bar is not None:
-            self.row(f"{name}: share of in -> nop", f"{rate / nop:4.0%}", rate / nop, share_bar, lambda v: f"{v:.0%}")
-
-    def otlp_rows(self, chosen):
-        kinds = (
-            ("1000 records", "logs", payload.logs(1000), 1000, 3000),
-            ("100 spans", "traces", payload.traces(100), 100, 12000),
-            ("1000 points", "metrics", payload.metrics(1000), 1000, 4000),
-            ("10 records", "logs", payload.logs(10), 10, 40000),
-        )
-        for words, signal, body, items, requests in kinds:
-            for exporter in ("otlp_grpc", "otlp_http"):
-                for coding in ("none", "gzip", "zstd"):
-                    name = f"{words} -> {exporter}, {coding}{' both ways' if coding == 'gzip' else ''}"
-                    bars = {"share_bar": 0.5} if coding == "none" and items > 10 else {"bar": 1.5e6} if signal == "logs" and items > 10 else {}
-                    if items == 10 and coding == "none":
-                        bars = {"bar": 3e5}
-                    if chosen(name):
-                        n = requests if coding == "none" else requests // 3
-                        self.otlp_out(name, signal, body, items, n, exporter, coding, coding == "gzip", **bars)
-        plain = ("logs", payload.logs(1000), 1000, 2000, "otlp_grpc")
-        if chosen("-> otlp_grpc, attributes insert"):
-            self.otlp_out("1000 records -> otlp_grpc, attributes insert", *plain, processor={"attributes": {"actions": [INSERT]}})
-        if chosen("-> otlp_grpc, batch"):
-            self.otlp_out("1000 records -> otlp_grpc, batch", *plain, processor={"batch": {}})
-        if chosen("-> otlp_grpc, on disk"):
-            self.otlp_out("1000 records -> otlp_grpc, on disk, synced", *plain, on_disk=True)
 
     def replay(self, size=1 << 30, series=10_000):
         """A gigabyte waits on disk behind a receiver that was away: how soon after a start the first of it is delivered."""
@@ -608,7 +542,7 @@ def stop(d):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side for each row (3)")
-    parser.add_argument("words", nargs="*", help="only rows whose name has one of these words; `size` for the last part")
+    parser.add_argument("words", nargs="*", help="only rows whose name has one of these words; `size` for the series")
     args = parser.parse_args()
     chosen = lambda name: not args.words or any(w in name for w in args.words)  # noqa: E731
     print("Against nghttpd with windows of 16 MiB; a share of its default windows would be about 1.3 times as large.")
@@ -632,7 +566,7 @@ def main():
             bench.remote_write("remote write, on disk, synced", 'wal: {{directory: "{folder}"}}', 5e5)
             bench.replay()
             bench.vmagent(ours)
-        bench.otlp_rows(chosen)
+        Hop(bench, load, cpu_seconds, stop).rows(chosen)
     finally:
         bench.close()
     print(f"\n{len(bench.missed)} bars missed" + "".join(f"\n  {m}" for m in bench.missed))

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A server that discards what it is sent and answers OK: what net/ costs by itself, to set beside nghttpd.
  *
- *     build/release/bench/discard_server 127.0.0.1:0 [READ BUFFER]
+ *     build/release/bench/discard_server 127.0.0.1:0 [READ BUFFER [CERTIFICATE KEY]]
  *
+ * speaks TLS where it is given a certificate and its key,
  * prints the address it listens on; ends on SIGTERM.
  */
 #include "net/http2/grpc.h"
 #include "net/http/http_server.h"
+#include "net/socket/tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +74,22 @@ static void on_term(uv_signal_t *s, int number)
     http_server_stop(server, clock_mono(&loop.clock) + 2 * NS_PER_S, on_stopped, NULL);
 }
 
+static struct tls *open_tls(char **files, const struct logger *log)
+{
+    struct tls_setup setup = {
+        .loop = &loop, .side = TLS_SERVER, .alpn = "h2,http/1.1", .log = log, .component = "discard"
+    };
+    struct tls_config config = {
+        .on = true, .ca_file = "", .cert_file = files[0], .key_file = files[1], .client_ca_file = ""
+    };
+    struct error err;
+    struct tls *tls = tls_new(&setup, &config, &err);
+
+    if (tls == NULL)
+        fprintf(stderr, "%s\n", err.text);
+    return tls;
+}
+
 int main(int argc, char **argv)
 {
     static struct http_service service = {
@@ -92,10 +110,13 @@ int main(int argc, char **argv)
     budget_init(&budget, UINT64_MAX, &loop.turn);
     uv_signal_init(&loop.uv, &term);
     uv_signal_start(&term, on_term, SIGTERM);
+    if (argc > 4 && (options.tls = open_tls(argv + 3, &log)) == NULL)
+        return 1;
     if (http_server_listen(&server, &loop, &options, &service, &budget, &log, NULL, &err) != 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
+    tls_unref(options.tls);
     printf("%s\n", http_server_address(server));
     fflush(stdout);
     loop_run(&loop);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A load generator that replays many distinct request bodies over HTTP/2 (prior knowledge) to one loopback port, as
- * gRPC calls or plain POSTs. Each body comes round in turn; every answer is looked at, its grpc-status too. It ends
- * by itself: after -n requests or -T seconds.
+/* A load generator that replays many distinct request bodies over HTTP/2 (prior knowledge, or over TLS) to one loopback
+ * port, as gRPC calls or plain POSTs. Each body comes round in turn; every answer is looked at, its grpc-status too. It
+ * ends by itself: after -n requests or -T seconds.
  *
- *     load -a 127.0.0.1:4317 -p /path -f bodies [-g] [-z] [-n requests] [-c connections] [-m streams] [-r rate] [-t]
+ *     load -a 127.0.0.1:4317 -p /path -f bodies [-g] [-z] [-n requests] [-c connections] [-m streams] [-r rate] [-s]
+ * [-t] [-k]
  *
- * -g gRPC framing, -z bodies are gzipped, -r requests each second, -t put the time of sending where a body has the
- * mark 0x1122334455667788 (a point's fixed64 time). The file of bodies: for each its length (u32, big endian), then
- * the bytes. The last line on stdout is one JSON object. */
+ * -g gRPC framing, -s TLS (whatever the certificate says), -z bodies are gzipped, -r requests each second, -k what is
+ * refused is no failure, -t put the time of sending where a body has the mark 0x1122334455667788 (a point's fixed64
+ * time). With -r a request's latency begins when it is due. The file of bodies: for each its length (u32, big endian),
+ * then the bytes. The last line on stdout is one JSON object. */
 #include <nghttp2/nghttp2.h>
+#include <openssl/ssl.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,13 +46,14 @@ struct call {
 
 struct connection {
     int fd;
+    SSL *ssl; /* NULL: plain text */
     nghttp2_session *session;
     uint32_t open;
 };
 
 static struct {
     const char *address, *path, *file;
-    bool grpc, gzip, stamp;
+    bool grpc, gzip, stamp, tls, keep_on;
     uint64_t requests, rate, seconds;
     uint32_t connections, streams;
 } opt = { .address = "127.0.0.1:4317", .path = "/", .requests = 1000, .connections = 2, .streams = 16, .seconds = 120 };
@@ -57,7 +61,7 @@ static struct {
 static struct body *bodies;
 static size_t n_bodies;
 static struct connection *connections;
-static uint64_t begun, done, failed, bytes_sent;
+static uint64_t start, begun, done, failed, bytes_sent;
 static uint32_t *latencies; /* us */
 
 static void die(const char *what)
@@ -132,10 +136,22 @@ static void stamp(const struct body *b)
 
 /* --- one connection --- */
 
+static ssize_t ssl_result(SSL *ssl, int n)
+{
+    int why;
+
+    if (n > 0)
+        return n;
+    why = SSL_get_error(ssl, n);
+    errno = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? EAGAIN : EPIPE;
+    return -1;
+}
+
 static ssize_t on_send(nghttp2_session *session, const uint8_t *data, size_t len, int flags, void *arg)
 {
     struct connection *c = arg;
-    ssize_t n = send(c->fd, data, len, MSG_NOSIGNAL);
+    ssize_t n =
+        c->ssl != NULL ? ssl_result(c->ssl, SSL_write(c->ssl, data, (int)len)) : send(c->fd, data, len, MSG_NOSIGNAL);
 
     (void)session;
     (void)flags;
@@ -201,6 +217,12 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
         (uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, strlen(value), 0                                      \
     }
 
+/* When the request of that number is to begin, with a rate. */
+static uint64_t due_time(uint64_t number)
+{
+    return start + (uint64_t)((double)number * 1e9 / (double)opt.rate);
+}
+
 static void begin_call(struct connection *c)
 {
     struct call *call = calloc(1, sizeof(*call));
@@ -221,8 +243,8 @@ static void begin_call(struct connection *c)
         nghttp2_nv grpc = HEADER("grpc-encoding", "gzip"), http = HEADER("content-encoding", "gzip");
         headers[n++] = opt.grpc ? grpc : http;
     }
+    call->begun = opt.rate > 0 ? due_time(begun) : now_ns(CLOCK_MONOTONIC);
     call->body = &bodies[begun++ % n_bodies];
-    call->begun = now_ns(CLOCK_MONOTONIC);
     stamp(call->body);
     if (nghttp2_submit_request(c->session, NULL, headers, n, &provider, call) < 0)
         die("nghttp2_submit_request");
@@ -249,8 +271,25 @@ static int connect_socket(void)
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
         die(opt.address);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    fcntl(fd, F_SETFL, O_NONBLOCK);
     return fd;
+}
+
+static SSL *shake_hands(int fd)
+{
+    static SSL_CTX *ctx;
+    SSL *ssl;
+
+    if (ctx == NULL) {
+        ctx = SSL_CTX_new(TLS_client_method());
+        SSL_CTX_set_alpn_protos(ctx, (const unsigned char *)"\2h2", 3);
+        SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    }
+    ssl = SSL_new(ctx);
+    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || SSL_connect(ssl) != 1) {
+        fprintf(stderr, "load: the TLS handshake failed\n");
+        exit(1);
+    }
+    return ssl;
 }
 
 static void open_connection(struct connection *c)
@@ -259,6 +298,8 @@ static void open_connection(struct connection *c)
     nghttp2_settings_entry settings[] = { { NGHTTP2_SETTINGS_ENABLE_PUSH, 0 } };
 
     c->fd = connect_socket();
+    c->ssl = opt.tls ? shake_hands(c->fd) : NULL;
+    fcntl(c->fd, F_SETFL, O_NONBLOCK);
     nghttp2_session_callbacks_new(&callbacks);
     nghttp2_session_callbacks_set_send_callback(callbacks, on_send);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
@@ -271,35 +312,45 @@ static void open_connection(struct connection *c)
 static void receive(struct connection *c)
 {
     uint8_t data[65536];
-    ssize_t n = recv(c->fd, data, sizeof(data), 0);
+    ssize_t n;
 
-    if (n < 0 && errno == EAGAIN)
-        return;
-    if (n <= 0 || nghttp2_session_mem_recv(c->session, data, (size_t)n) < 0) {
-        fprintf(stderr, "load: the server closed a connection\n");
-        exit(1);
-    }
+    do {
+        n = c->ssl != NULL ? ssl_result(c->ssl, SSL_read(c->ssl, data, sizeof(data)))
+                           : recv(c->fd, data, sizeof(data), 0);
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n <= 0 || nghttp2_session_mem_recv(c->session, data, (size_t)n) < 0) {
+            fprintf(stderr, "load: the server closed a connection\n");
+            exit(1);
+        }
+    } while (c->ssl != NULL && SSL_pending(c->ssl) > 0);
 }
 
 /* --- the run --- */
 
-/* How many requests may have begun by now. */
-static uint64_t allowed(uint64_t since)
+static bool may_begin(uint64_t now)
 {
-    if (opt.rate == 0)
-        return opt.requests;
-    uint64_t due = (uint64_t)((double)opt.rate * (double)since / 1e9) + 1;
-    return due < opt.requests ? due : opt.requests;
+    return begun < opt.requests && (opt.rate == 0 || due_time(begun) <= now);
 }
 
-static void turn(uint64_t start)
+/* Until the next request is due. */
+static struct timespec pause_from(uint64_t now)
+{
+    uint64_t next = opt.rate != 0 && begun < opt.requests ? due_time(begun) : now + 100000000u;
+    uint64_t ns = next > now ? next - now : 1000; /* it waits for a stream */
+
+    return (struct timespec){ .tv_nsec = (long)(ns < 100000000u ? ns : 100000000u) };
+}
+
+static void turn(void)
 {
     struct pollfd fds[256];
-    uint64_t may = allowed(now_ns(CLOCK_MONOTONIC) - start);
+    uint64_t now = now_ns(CLOCK_MONOTONIC);
+    struct timespec pause;
 
     for (uint32_t i = 0; i < opt.connections; i++) {
         struct connection *c = &connections[i];
-        while (begun < may && c->open < opt.streams)
+        while (c->open < opt.streams && may_begin(now))
             begin_call(c);
         if (nghttp2_session_send(c->session) != 0)
             die("send");
@@ -307,7 +358,8 @@ static void turn(uint64_t start)
         if (nghttp2_session_want_write(c->session))
             fds[i].events |= POLLOUT;
     }
-    if (poll(fds, opt.connections, opt.rate != 0 ? 1 : 100) < 0 && errno != EINTR)
+    pause = pause_from(now_ns(CLOCK_MONOTONIC));
+    if (ppoll(fds, opt.connections, &pause, NULL) < 0 && errno != EINTR)
         die("poll");
     for (uint32_t i = 0; i < opt.connections; i++)
         if (fds[i].revents & (POLLIN | POLLHUP | POLLERR))
@@ -325,16 +377,17 @@ static void report(uint64_t took)
 {
     qsort(latencies, done, sizeof(*latencies), compare);
     printf("{\"requests\": %llu, \"failed\": %llu, \"bytes\": %llu, \"seconds\": %.6f, \"p50_us\": %u, \"p99_us\": %u, "
-           "\"max_us\": %u}\n",
+           "\"p999_us\": %u, \"max_us\": %u}\n",
            (unsigned long long)done, (unsigned long long)failed, (unsigned long long)bytes_sent, (double)took / 1e9,
-           done ? latencies[done / 2] : 0, done ? latencies[done * 99 / 100] : 0, done ? latencies[done - 1] : 0);
+           done ? latencies[done / 2] : 0, done ? latencies[done * 99 / 100] : 0,
+           done ? latencies[done * 999 / 1000] : 0, done ? latencies[done - 1] : 0);
 }
 
 static void read_options(int argc, char **argv)
 {
     int o;
 
-    while ((o = getopt(argc, argv, "a:p:f:gzn:c:m:r:T:t")) != -1) {
+    while ((o = getopt(argc, argv, "a:p:f:gzn:c:m:r:T:skt")) != -1) {
         switch (o) {
         case 'a':
             opt.address = optarg;
@@ -366,6 +419,12 @@ static void read_options(int argc, char **argv)
         case 'T':
             opt.seconds = strtoull(optarg, NULL, 10);
             break;
+        case 's':
+            opt.tls = true;
+            break;
+        case 'k':
+            opt.keep_on = true;
+            break;
         case 't':
             opt.stamp = true;
             break;
@@ -389,11 +448,11 @@ int main(int argc, char **argv)
         die("memory");
     for (uint32_t i = 0; i < opt.connections; i++)
         open_connection(&connections[i]);
-    uint64_t start = now_ns(CLOCK_MONOTONIC), end = start + opt.seconds * 1000000000u, now = start;
+    uint64_t now = start = now_ns(CLOCK_MONOTONIC), end = start + opt.seconds * 1000000000u;
     while (done < opt.requests && now < end) {
-        turn(start);
+        turn();
         now = now_ns(CLOCK_MONOTONIC);
     }
     report(now - start);
-    return failed == 0 && (done == opt.requests || opt.rate != 0) ? 0 : 1;
+    return (failed == 0 || opt.keep_on) && (done == opt.requests || opt.rate != 0) ? 0 : 1;
 }
