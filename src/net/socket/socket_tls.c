@@ -48,6 +48,7 @@ struct tls_socket {
     size_t dropped;
     bool heard; /* the peer has sent something */
     bool shut;  /* close_notify goes out behind what is being written */
+    bool stuck; /* writing waits for the rest of a message between the two TLS */
 };
 
 static void enter_phase(struct tls_socket *t, enum phase to)
@@ -198,6 +199,17 @@ static size_t gather_parts(struct tls_socket *t, uint8_t *record)
     return n;
 }
 
+/* OpenSSL writes nothing while a message of TLS itself, a ticket or new keys, is half there: then the rest is read,
+ * whether the owner wants to read or not. Of what has come already nothing is unread then. */
+static bool wait_for_rest(struct tls_socket *t)
+{
+    if (t->phase != OPEN || !SSL_in_init(t->ssl))
+        return false;
+    t->stuck = true;
+    stream_read(t->socket, true);
+    return true;
+}
+
 /* Up to a chunk of the message. */
 static bool encrypt_some(struct tls_socket *t)
 {
@@ -236,6 +248,8 @@ static int pump_message(struct tls_socket *t)
     int rc = flush_cipher(t);
 
     while (rc == 0 && t->at < t->parts.n) {
+        if (wait_for_rest(t))
+            return 1;
         if (!encrypt_some(t))
             return UV_EPROTO;
         rc = flush_cipher(t);
@@ -273,7 +287,7 @@ static ssize_t take_some(struct socket *s, uv_buf_t *bufs, unsigned n, size_t to
         if (bufs[i].len > 0)
             *vec_push(&t->parts) = bufs[i];
     while (rc == 0 && t->at < t->parts.n)
-        rc = encrypt_some(t) ? flush_cipher(t) : UV_EPROTO;
+        rc = wait_for_rest(t) ? 1 : encrypt_some(t) ? flush_cipher(t) : UV_EPROTO;
     for (size_t i = t->at; i < t->parts.n; i++)
         left += t->parts.v[i].len;
     t->parts.n = t->at = 0;
@@ -419,6 +433,26 @@ static size_t decrypt_bytes(struct tls_socket *t, uint8_t *out, size_t most, int
     return n;
 }
 
+/* The rest of what writing waits for. */
+static void finish_message(struct tls_socket *t)
+{
+    struct socket *s = t->socket;
+    int rc;
+
+    ERR_clear_error();
+    rc = SSL_do_handshake(t->ssl);
+    if (rc != 1 && SSL_get_error(t->ssl, rc) != SSL_ERROR_WANT_READ)
+        fail_by_openssl(t);
+    if (rc != 1)
+        return;
+    t->stuck = false;
+    if (s->most == 0)
+        stream_read(s, false);
+    rc = pump_message(t);
+    if (rc != 1 && s->writing)
+        socket_written(s, rc);
+}
+
 static void end_reading(struct tls_socket *t)
 {
     struct socket *s = t->socket;
@@ -435,7 +469,9 @@ static void pass_on(struct tls_socket *t)
     struct socket *s = t->socket;
     int error = SSL_ERROR_NONE;
 
-    while (t->phase == OPEN && error == SSL_ERROR_NONE && s->most > 0 && !s->closed) {
+    if (t->stuck)
+        finish_message(t);
+    while (t->phase == OPEN && !t->stuck && error == SSL_ERROR_NONE && s->most > 0 && !s->closed) {
         size_t most = s->most < s->shared->size ? s->most : s->shared->size;
         size_t n = decrypt_bytes(t, s->shared->plain, most, &error);
 
@@ -473,7 +509,7 @@ static int read_on(struct socket *s, bool on)
         return 0; /* it is reading anyway */
     if (t->phase == OPEN && on && (t->held.len > 0 || SSL_pending(t->ssl) > 0))
         turn_defer(&s->loop->turn, &t->deliver);
-    return stream_read(s, on && t->phase != HALF);
+    return stream_read(s, (on || t->stuck) && t->phase != HALF);
 }
 
 /* --- the handshake --- */
@@ -605,7 +641,7 @@ static void on_received(struct socket *s, struct bytes data)
 static size_t ask_size(const struct socket *s)
 {
     const struct tls_socket *t = s->kind_state;
-    size_t most = t->phase == HANDSHAKING ? HANDSHAKE_READ : s->most;
+    size_t most = t->phase == HANDSHAKING || t->stuck ? HANDSHAKE_READ : s->most;
 
     return most < s->shared->size ? most : s->shared->size;
 }

@@ -800,6 +800,94 @@ START_TEST(a_peer_that_asks_for_keys_without_end_is_cut_off)
 }
 END_TEST
 
+/* Of what the server has said, the next record goes to the client; its kind, or 0 when there is none. */
+static int pass_record(void)
+{
+    uint8_t head[5];
+
+    for (int i = 0; i < 20 && recv(relay[0], head, sizeof(head), MSG_DONTWAIT | MSG_PEEK) < 5; i++) {
+        pass(relay[1], relay[0], SIZE_MAX);
+        turn_once();
+        clock_advance(&loop.clock, 1);
+    }
+    if (recv(relay[0], head, sizeof(head), MSG_DONTWAIT | MSG_PEEK) < 5)
+        return 0;
+    pass(relay[0], relay[1], 5 + (size_t)(head[3] << 8 | head[4]));
+    turn_once();
+    return head[0];
+}
+
+/* A client whose server has begun to give it a ticket, which takes two records: the second is on its way. */
+static void give_half_a_ticket(void)
+{
+    const char *path = write_file(ca.cert);
+
+    server_config.client_ca_file = path; /* the client's certificate stands in the ticket: it is long */
+    client_config.cert_pem.text = client_id.cert;
+    client_config.key_pem.text = client_id.key;
+    server_tls = tls_of(&server_config, TLS_SERVER);
+    SSL_CTX_set_max_send_fragment(server_tls->ctx, 512);
+    connect_both("localhost");
+    while (!client.ready)
+        ck_assert_int_ne(pass_record(), 0);
+    ck_assert_int_ne(pass_record(), 0);
+    ck_assert_uint_eq(client_tls->n_sessions, 0);
+    unlink(path);
+}
+
+START_TEST(who_has_half_a_ticket_says_what_it_wanted_when_it_has_the_rest)
+{
+    for (size_t most = 0; most <= 1000; most += 1000) { /* whether it reads or not */
+        give_half_a_ticket();
+        client.most = most;
+        socket_read(client.socket, most);
+        client.written = false;
+        buf_puts(socket_out(client.socket), "hello");
+        ck_assert_int_eq(socket_flush(client.socket), 1);
+        settle();
+        ck_assert(!client.ended && client.written);
+        ck_assert_str_eq(buf_cstr(&server.got), "hello");
+        ck_assert_uint_eq(client_tls->n_sessions, 1);
+        say(&server, "good day");
+        settle();
+        ck_assert_str_eq(buf_cstr(&client.got), most > 0 ? "good day" : "");
+        socket_read(client.socket, 1000);
+        settle();
+        ck_assert_str_eq(buf_cstr(&client.got), "good day");
+        disconnect();
+        tls_unref(server_tls);
+        tls_unref(client_tls);
+        server_tls = client_tls = NULL;
+    }
+}
+END_TEST
+
+START_TEST(what_is_offered_waits_for_the_rest_of_a_ticket_too)
+{
+    static uint8_t data[100000];
+
+    give_half_a_ticket();
+    ck_assert_int_eq(socket_offer(client.socket, &(struct bytes){ data, sizeof(data) }, 1), 0);
+    ck_assert(socket_writing(client.socket) && !client.written);
+    settle();
+    ck_assert(client.written && !client.ended);
+    ck_assert_int_eq(socket_offer(client.socket, &(struct bytes){ data, 1000 }, 1), 1000);
+    settle();
+    ck_assert_uint_eq(server.got.len, 1000);
+}
+END_TEST
+
+START_TEST(half_a_ticket_and_an_end_is_an_end)
+{
+    give_half_a_ticket();
+    say(&client, "hello");
+    drop_relay();
+    settle();
+    ck_assert(client.ended && client.error != 0);
+    assert_why(&client, TLS_CLOSED, "without TLS's close_notify");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("socket_tls");
@@ -817,6 +905,9 @@ int main(void)
     tcase_add_test(tc, a_handshake_that_is_cut_at_any_byte_fails_at_both_ends);
     tcase_add_test(tc, an_end_is_told_from_a_cut);
     tcase_add_test(tc, a_peer_that_asks_for_keys_without_end_is_cut_off);
+    tcase_add_test(tc, who_has_half_a_ticket_says_what_it_wanted_when_it_has_the_rest);
+    tcase_add_test(tc, what_is_offered_waits_for_the_rest_of_a_ticket_too);
+    tcase_add_test(tc, half_a_ticket_and_an_end_is_an_end);
     tcase_add_test(tc, closing_says_goodbye);
     tcase_add_test(tc, a_spoilt_byte_ends_the_connection_and_is_not_passed_on);
     tcase_add_test(tc, a_certificate_of_another_name_is_told_with_its_names);
