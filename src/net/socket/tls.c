@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/loop/watched_file.h"
+#include "net/socket/tls_resume.h"
 
 #include <assert.h>
 #include <openssl/err.h>
@@ -115,7 +116,14 @@ static void drop_sessions(struct tls *t)
 
 SSL_SESSION *tls_take_session(struct tls *t)
 {
-    return t->n_sessions > 0 ? t->sessions[--t->n_sessions] : NULL;
+    while (t->n_sessions > 0) {
+        SSL_SESSION *session = t->sessions[--t->n_sessions];
+
+        if (tls_resume_allowed(t, session))
+            return session;
+        SSL_SESSION_free(session);
+    }
+    return NULL;
 }
 
 /* A server has given a ticket: the oldest makes way. */
@@ -125,6 +133,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 
     if (SSL_get_SSL_CTX(ssl) != t->ctx)
         return 0; /* of what the files were before */
+    tls_resume_note(ssl, session);
     if (t->n_sessions == TLS_SESSIONS) {
         SSL_SESSION_free(t->sessions[0]);
         memmove(t->sessions, t->sessions + 1, (TLS_SESSIONS - 1) * sizeof(t->sessions[0]));
@@ -153,6 +162,7 @@ static void set_server(struct tls *t, SSL_CTX *ctx)
     SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);
     SSL_CTX_set_timeout(ctx, SESSION_SECONDS);
     SSL_CTX_set_num_tickets(ctx, 1);
+    tls_resume_serve(t, ctx);
     SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     if (t->alpn_len > 0)
         SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, t);

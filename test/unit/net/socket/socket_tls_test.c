@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 struct end {
@@ -717,6 +718,104 @@ START_TEST(the_second_connection_resumes_the_first)
 }
 END_TEST
 
+/* Bytes that the server said until both were ready. */
+static uint64_t connect_anew(void)
+{
+    uint64_t before = shared[0].bytes_out;
+
+    disconnect();
+    connect_both("localhost");
+    assert_connected();
+    return shared[0].bytes_out - before;
+}
+
+/* Our clock, not that of OpenSSL: what makes it connect in full is that nothing is resumed. */
+static void set_days_from_now(int days)
+{
+    loop.clock.offset = ((int64_t)time(NULL) + days * 86400l) * (int64_t)NS_PER_S - (int64_t)loop.clock.mono;
+}
+
+static void let_the_client_have(const struct identity *id, const char *client_ca)
+{
+    server_config.client_ca_file = client_ca;
+    client_config.cert_pem.text = id->cert;
+    client_config.key_pem.text = id->key;
+}
+
+START_TEST(a_client_whose_certificate_has_expired_resumes_nothing)
+{
+    struct identity brief = identity_make(&ca, "agent", NULL, -1, 1);
+    const char *path = write_file(ca.cert);
+
+    let_the_client_have(&brief, path);
+    for (int version = 0; version < 2; version++) {
+        uint64_t full;
+
+        client_config.max_version = version == 0 ? 0 : TLS_VERSION_12;
+        set_days_from_now(0);
+        full = connect_anew();
+        ck_assert_uint_lt(connect_anew(), full * 2 / 3);
+        if (version == 0)
+            ck_assert_uint_lt(connect_anew(), full * 2 / 3); /* what was resumed may be resumed again */
+        else
+            connect_anew(); /* in 1.2 a session is taken once: this one is full */
+        set_days_from_now(2);
+        ck_assert_uint_gt(connect_anew(), full * 9 / 10);
+        disconnect();
+        tls_unref(client_tls);
+        client_tls = NULL;
+    }
+    unlink(path);
+    identity_free(&brief);
+}
+END_TEST
+
+START_TEST(a_client_whose_ca_has_expired_resumes_nothing)
+{
+    struct identity brief_ca = identity_make(NULL, "brief ca", NULL, -1, 1);
+    struct identity agent = identity_make(&brief_ca, "agent", NULL, -1, 10);
+    const char *path = write_file(brief_ca.cert);
+    uint64_t full;
+
+    let_the_client_have(&agent, path);
+    set_days_from_now(0);
+    full = connect_anew();
+    ck_assert_uint_lt(connect_anew(), full * 2 / 3);
+    set_days_from_now(2);
+    ck_assert_uint_gt(connect_anew(), full * 9 / 10);
+    unlink(path);
+    identity_free(&agent);
+    identity_free(&brief_ca);
+}
+END_TEST
+
+START_TEST(the_session_of_a_server_whose_certificate_has_expired_is_not_resumed)
+{
+    struct identity brief = identity_make(&ca, "localhost", "DNS:localhost", -1, 1);
+    uint64_t full;
+
+    server_config.cert_pem.text = brief.cert;
+    server_config.key_pem.text = brief.key;
+    set_days_from_now(0);
+    full = connect_anew();
+    ck_assert_uint_lt(connect_anew(), full * 2 / 3);
+    set_days_from_now(2);
+    ck_assert_uint_gt(connect_anew(), full * 9 / 10);
+    identity_free(&brief);
+}
+END_TEST
+
+START_TEST(keys_of_tickets_change_and_what_was_made_with_the_old_ones_is_of_no_use)
+{
+    uint64_t full = connect_anew();
+
+    ck_assert_uint_lt(connect_anew(), full * 2 / 3);
+    clock_advance(&loop.clock, 12 * 3600 * NS_PER_S);
+    ck_assert_uint_gt(connect_anew(), full * 9 / 10);
+    ck_assert_uint_lt(connect_anew(), full * 2 / 3);
+}
+END_TEST
+
 START_TEST(many_handshakes_at_once_have_their_turns)
 {
     enum { MANY = 40 };
@@ -924,6 +1023,10 @@ int main(void)
     tcase_add_test(tc, plain_http_is_told_in_its_own_tongue);
     tcase_add_test(tc, a_server_without_tls_is_told_from_one_with_it);
     tcase_add_test(tc, the_second_connection_resumes_the_first);
+    tcase_add_test(tc, a_client_whose_certificate_has_expired_resumes_nothing);
+    tcase_add_test(tc, a_client_whose_ca_has_expired_resumes_nothing);
+    tcase_add_test(tc, the_session_of_a_server_whose_certificate_has_expired_is_not_resumed);
+    tcase_add_test(tc, keys_of_tickets_change_and_what_was_made_with_the_old_ones_is_of_no_use);
     tcase_add_test(tc, many_handshakes_at_once_have_their_turns);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
