@@ -223,7 +223,13 @@ static int set_rules(SSL_CTX *ctx, const struct tls_config *c, const char **at, 
         SSL_CTX_set_security_level(ctx, 0); /* older versions sign with SHA-1 */
     *at = "cipher_suites";
     rc = tls_cipher_list(c, &list, err);
-    if (rc == 0 && list.len == 0)
+    if (rc == 0 && list.len == 0 && c->max_version != TLS_VERSION_UNSET && c->max_version != TLS_VERSION_13)
+        rc =
+            error_set(err, UV_EINVAL,
+                      "these cipher suites are all of TLS 1.3, and max_version %s allows none of them: add one such as "
+                      "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, or take max_version out",
+                      tls_version_text(c->max_version));
+    else if (rc == 0 && list.len == 0)
         min = TLS1_3_VERSION;
     else if (rc == 0 && SSL_CTX_set_cipher_list(ctx, buf_cstr(&list)) != 1)
         rc = error_set(err, UV_EINVAL, "this OpenSSL has none of the cipher suites");

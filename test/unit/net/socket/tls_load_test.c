@@ -119,6 +119,21 @@ START_TEST(a_text_that_ends_too_soon_is_told)
 }
 END_TEST
 
+START_TEST(suites_of_tls_1_3_alone_leave_nothing_to_an_older_version)
+{
+    const char *newer[] = { "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384" };
+
+    config.cipher_suites = (struct strings){ newer, 2 };
+    ck_assert_ptr_null(load_side(TLS_SERVER, NULL));
+    config.max_version = TLS_VERSION_13;
+    ck_assert_ptr_null(load_side(TLS_SERVER, NULL));
+    config.max_version = TLS_VERSION_12;
+    assert_refused("cipher_suites", "TLS 1.3", "max_version 1.2", "TLS_ECDHE_");
+    newer[1] = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
+    ck_assert_ptr_null(load_side(TLS_SERVER, NULL));
+}
+END_TEST
+
 START_TEST(a_passphrase_is_asked_of_nobody)
 {
     BIO *bio = BIO_new(BIO_s_mem());
@@ -238,6 +253,7 @@ int main(void)
     tcase_add_test(tc, a_key_of_another_certificate_is_told);
     tcase_add_test(tc, what_is_swapped_or_empty_or_no_pem_is_told);
     tcase_add_test(tc, a_text_that_ends_too_soon_is_told);
+    tcase_add_test(tc, suites_of_tls_1_3_alone_leave_nothing_to_an_older_version);
     tcase_add_test(tc, a_passphrase_is_asked_of_nobody);
     tcase_add_test(tc, a_file_that_cannot_be_read_is_named);
     tcase_add_test(tc, the_first_date_of_a_text_is_the_one_that_counts);
