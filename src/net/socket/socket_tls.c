@@ -499,6 +499,8 @@ static void on_deliver(struct turn_task *task)
     take_in(t, (struct bytes){ 0 });
     if (t->phase == OPEN && !t->socket->closed)
         pass_on(t);
+    else if (t->phase == HANDSHAKING)
+        fail_socket(t, true); /* of refuse_name() */
 }
 
 static int read_on(struct socket *s, bool on)
@@ -658,18 +660,25 @@ static int on_verified(int fine, X509_STORE_CTX *store)
     return fine;
 }
 
-/* Who the server has to be: a name or an address. */
-static void expect_name(struct tls_socket *t)
+/* Who the server has to be: a name or an address. False: OpenSSL does not take it, and would look at no name. */
+static bool expect_name(struct tls_socket *t)
 {
     uint8_t address[16];
     bool ip = inet_pton(AF_INET, t->name, address) == 1 || inet_pton(AF_INET6, t->name, address) == 1;
 
-    if (ip) {
-        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), t->name);
-        return;
-    }
-    SSL_set1_host(t->ssl, t->name);
-    SSL_set_tlsext_host_name(t->ssl, t->name);
+    if (ip)
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), t->name) == 1;
+    return SSL_set1_host(t->ssl, t->name) == 1 && SSL_set_tlsext_host_name(t->ssl, t->name) == 1;
+}
+
+/* The owner does not have its socket yet: it hears of it in a moment. */
+static void refuse_name(struct tls_socket *t)
+{
+    if (strlen(t->name) > TLSEXT_MAXLEN_host_name)
+        set_verdict(t, TLS_BROKEN, "the name of the server is longer than 255 bytes: look at server_name_override");
+    else
+        set_verdict(t, TLS_BROKEN, "OpenSSL does not take the name of the server");
+    turn_defer(&t->socket->loop->turn, &t->deliver);
 }
 
 static void begin_client(struct tls_socket *t, const char *server_name)
@@ -682,10 +691,13 @@ static void begin_client(struct tls_socket *t, const char *server_name)
                                                                  : "?");
     if (strlen(t->name) > 1 && t->name[strlen(t->name) - 1] == '.') /* an empty name would be no check at all */
         t->name[strlen(t->name) - 1] = '\0';
-    expect_name(t);
     if (session != NULL) {
         SSL_set_session(t->ssl, session);
         SSL_SESSION_free(session);
+    }
+    if (!expect_name(t)) {
+        refuse_name(t);
+        return;
     }
     SSL_set_connect_state(t->ssl);
     SSL_do_handshake(t->ssl); /* the ClientHello; the rest when the answer comes */

@@ -485,6 +485,18 @@ START_TEST(addresses_and_other_names_can_be_asked_for)
 }
 END_TEST
 
+START_TEST(a_name_that_cannot_be_asked_for_is_refused)
+{
+    char name[300];
+
+    memset(name, 'a', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    fail_for(name);
+    assert_why(&client, TLS_BROKEN, "longer than 255 bytes", "server_name_override");
+    ck_assert_uint_eq(shared[1].bytes_out, 0); /* nothing has been said */
+}
+END_TEST
+
 START_TEST(an_unknown_issuer_is_named_with_what_to_write)
 {
     client_config.ca_pem.text = other_ca.cert;
@@ -1011,6 +1023,7 @@ int main(void)
     tcase_add_test(tc, a_spoilt_byte_ends_the_connection_and_is_not_passed_on);
     tcase_add_test(tc, a_certificate_of_another_name_is_told_with_its_names);
     tcase_add_test(tc, addresses_and_other_names_can_be_asked_for);
+    tcase_add_test(tc, a_name_that_cannot_be_asked_for_is_refused);
     tcase_add_test(tc, an_unknown_issuer_is_named_with_what_to_write);
     tcase_add_test(tc, dates_are_told);
     tcase_add_test(tc, a_certificate_may_be_trusted_by_itself);
