@@ -41,7 +41,7 @@ struct tls_socket {
     VEC(uv_buf_t) parts;       /* of the owner's message */
     size_t at;                 /* the first part that is not all in cipher */
     struct turn_task deliver;
-    struct list link; /* in the line of handshakes */
+    struct list link; /* in a line of handshakes */
     struct tls_verdict verdict;
     char *name; /* of the server; NULL: we are it */
     int broken; /* writing failed */
@@ -566,18 +566,19 @@ static void step_and_measure(struct tls_socket *t)
 static void on_pace(struct clock_timer *timer)
 {
     struct tls *tls = container_of(timer, struct tls, pace);
-    struct tls_socket *t;
+    struct list *member;
 
     tls_ref(tls);
     tls->turn = clock_mono(&tls->loop->clock);
     tls->spent = 0;
-    while (tls->spent < HANDSHAKE_TIME && (t = list_first(&tls->waiting, struct tls_socket, link)) != NULL) {
-        list_remove(&t->link);
+    while (tls->spent < HANDSHAKE_TIME && (member = tls_lines_take(&tls->waiting)) != NULL) {
+        struct tls_socket *t = container_of(member, struct tls_socket, link);
+
         stream_read(t->socket, true);
         take_in(t, (struct bytes){ 0 });
         step_and_measure(t);
     }
-    if (!list_empty(&tls->waiting))
+    if (tls->waiting.n > 0)
         clock_start(&tls->loop->clock, &tls->pace, 1, on_pace);
     tls_unref(tls);
 }
@@ -592,7 +593,7 @@ static bool must_wait(struct tls_socket *t)
         tls->turn = now;
         tls->spent = 0;
     }
-    return tls->side == TLS_SERVER && (tls->spent >= HANDSHAKE_TIME || !list_empty(&tls->waiting));
+    return tls->side == TLS_SERVER && (tls->spent >= HANDSHAKE_TIME || tls->waiting.n > 0);
 }
 
 static bool is_tls(const struct tls_socket *t, struct bytes data)
@@ -619,7 +620,7 @@ static void take_handshake(struct tls_socket *t, struct bytes data)
     }
     keep_rest(t);
     stream_read(t->socket, false);
-    list_push(&t->tls->waiting, &t->link);
+    tls_lines_join(&t->tls->waiting, &t->socket->peer, &t->link);
     if (!clock_armed(&t->tls->pace))
         clock_start(&t->tls->loop->clock, &t->tls->pace, 1, on_pace);
 }
@@ -746,7 +747,7 @@ static void on_close(struct socket *s)
 {
     struct tls_socket *t = s->kind_state;
 
-    list_remove(&t->link);
+    tls_lines_leave(&t->tls->waiting, &t->link);
     turn_cancel(&s->loop->turn, &t->deliver);
     if ((t->phase == OPEN || t->phase == HALF) && t->parts.n == 0 && !t->shut && t->flying.len == 0) {
         uv_buf_t buf;

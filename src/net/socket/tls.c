@@ -354,7 +354,7 @@ struct tls *tls_new(const struct tls_setup *setup, const struct tls_config *conf
     t->loop = setup->loop;
     t->side = setup->side;
     t->metrics = setup->metrics;
-    list_init(&t->waiting);
+    tls_lines_init(&t->waiting, random_next(&t->loop->random));
     copy_config(t, config);
     copy_logger(t, setup->log);
     t->component = copy_text(t, setup->component);
@@ -382,7 +382,7 @@ void tls_unref(struct tls *t)
 {
     if (t == NULL || --t->refs > 0)
         return;
-    assert(list_empty(&t->waiting));
+    assert(t->waiting.n == 0);
     for (int i = 0; i < TLS_PARTS; i++)
         watched_file_close(t->files[i].watched);
     tls_sources_free(&t->sources);

@@ -4,8 +4,8 @@
 #define NET_TLS_INSIDE_H
 
 #include "base/arena.h"
-#include "base/list.h"
 #include "net/socket/tls.h"
+#include "net/socket/tls_lines.h"
 #include "net/socket/tls_load.h"
 
 #define TLS_SESSIONS 8
@@ -44,7 +44,7 @@ struct tls {
     size_t n_sessions;
 
     /* Servers: handshakes are computed for a few milliseconds a turn; those beyond wait here. */
-    struct list waiting;
+    struct tls_lines waiting;
     uint64_t turn;  /* mono ns of the turn that `spent` is about */
     uint64_t spent; /* ns */
     struct clock_timer pace;

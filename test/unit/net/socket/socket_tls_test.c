@@ -3,9 +3,11 @@
 #include "net/socket/socket.h"
 
 #include "base/mem.h"
+#include "net/socket/socket_kind.h"
 #include "net/socket/tls_inside.h"
 #include "support/certificates.h"
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -828,48 +830,132 @@ START_TEST(keys_of_tickets_change_and_what_was_made_with_the_old_ones_is_of_no_u
 }
 END_TEST
 
-START_TEST(many_handshakes_at_once_have_their_turns)
+struct caller {
+    struct end end;
+    int fd; /* its own */
+};
+
+/* Has said its ClientHello, and nothing has been computed of it. */
+static void call_from(struct caller *c, const char *address)
 {
-    enum { MANY = 40 };
-    static struct end ends[MANY];
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    int fds[MANY][2];
-    size_t most = 0, ready = 0;
+    SSL *ssl = SSL_new(ctx);
+    int fds[2];
 
-    server_tls = tls_of(&server_config, TLS_SERVER);
-    for (int i = 0; i < MANY; i++) {
-        SSL *ssl = SSL_new(ctx);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    c->fd = fds[1];
+    SSL_set_fd(ssl, c->fd);
+    SSL_connect(ssl);
+    memset(&c->end, 0, sizeof(c->end));
+    c->end.socket = socket_open_tls(&loop, &shared[0], fds[0], server_tls, NULL, &events, &c->end);
+    c->end.socket->peer.family = AF_INET6;
+    ck_assert_int_eq(inet_pton(AF_INET6, address, &c->end.socket->peer.address), 1);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+}
 
-        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds[i]), 0);
-        SSL_set_fd(ssl, fds[i][1]);
-        SSL_connect(ssl);
-        SSL_free(ssl);
-        memset(&ends[i], 0, sizeof(ends[i]));
-        ends[i].socket = socket_open_tls(&loop, &shared[0], fds[i][0], server_tls, NULL, &events, &ends[i]);
-    }
+static void let_all_wait(void)
+{
     server_tls->spent = UINT64_MAX / 2; /* of this turn nothing is left */
     server_tls->turn = clock_mono(&loop.clock);
     turn_once();
-    for (struct list *at = server_tls->waiting.next; at != &server_tls->waiting; at = at->next)
-        most++;
-    ck_assert_uint_eq(most, MANY);
-    socket_close(ends[3].socket); /* who leaves the line is not missed */
-    for (int i = 0; i < 200; i++) {
-        clock_advance(&loop.clock, 1);
-        turn_once();
-    }
-    ck_assert(list_empty(&server_tls->waiting));
-    for (int i = 0; i < MANY; i++) {
-        char byte;
+}
 
-        ready += recv(fds[i][1], &byte, 1, MSG_DONTWAIT) == 1; /* the ServerHello */
-        close(fds[i][1]);
-        if (i != 3)
-            socket_close(ends[i].socket);
+static void turn_on(void)
+{
+    clock_advance(&loop.clock, 1);
+    turn_once();
+}
+
+/* The ServerHello is there. */
+static bool is_answered(const struct caller *c)
+{
+    char byte;
+
+    return recv(c->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1;
+}
+
+static void hang_up(struct caller *c)
+{
+    close(c->fd);
+    if (!c->end.closed)
+        socket_close(c->end.socket);
+}
+
+START_TEST(many_handshakes_at_once_have_their_turns)
+{
+    enum { MANY = 40 };
+    static struct caller callers[MANY];
+    size_t ready = 0;
+
+    server_tls = tls_of(&server_config, TLS_SERVER);
+    for (int i = 0; i < MANY; i++)
+        call_from(&callers[i], "2001:db8::1");
+    let_all_wait();
+    ck_assert_uint_eq(server_tls->waiting.n, MANY);
+    socket_close(callers[3].end.socket); /* who leaves the line is not missed */
+    ck_assert_uint_eq(server_tls->waiting.n, MANY - 1);
+    for (int i = 0; i < 200; i++)
+        turn_on();
+    ck_assert_uint_eq(server_tls->waiting.n, 0);
+    for (int i = 0; i < MANY; i++) {
+        ready += is_answered(&callers[i]);
+        hang_up(&callers[i]);
     }
     ck_assert_uint_eq(ready, MANY - 1);
     settle();
-    SSL_CTX_free(ctx);
+}
+END_TEST
+
+static size_t count_lines(void)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < TLS_LINES; i++)
+        n += !list_empty(&server_tls->waiting.line[i]);
+    return n;
+}
+
+/* Two hosts may share a line. */
+static void call_from_another_line(struct caller *c)
+{
+    size_t before = count_lines();
+    char address[32];
+
+    for (int i = 1; count_lines() == before; i++) {
+        if (i > 1)
+            hang_up(c);
+        while (i > 1 && !c->end.closed)
+            turn_once();
+        snprintf(address, sizeof(address), "2001:db8:%x::1", (unsigned)i);
+        call_from(c, address);
+        let_all_wait();
+        ck_assert_int_lt(i, 100);
+    }
+}
+
+START_TEST(a_host_with_many_handshakes_lets_another_go_first)
+{
+    enum { MANY = 300 };
+    static struct caller crowd[MANY], one;
+    size_t answered = 0;
+
+    server_tls = tls_of(&server_config, TLS_SERVER);
+    for (int i = 0; i < MANY; i++)
+        call_from(&crowd[i], "2001:db8::1");
+    let_all_wait();
+    call_from_another_line(&one);
+    ck_assert_uint_eq(server_tls->waiting.n, MANY + 1);
+    while (!is_answered(&one))
+        turn_on();
+    for (int i = 0; i < MANY; i++)
+        answered += is_answered(&crowd[i]);
+    ck_assert_uint_lt(answered, MANY / 2);
+    for (int i = 0; i < MANY; i++)
+        hang_up(&crowd[i]);
+    hang_up(&one);
+    settle();
+    ck_assert_uint_eq(server_tls->waiting.n, 0);
 }
 END_TEST
 
@@ -1041,6 +1127,7 @@ int main(void)
     tcase_add_test(tc, the_session_of_a_server_whose_certificate_has_expired_is_not_resumed);
     tcase_add_test(tc, keys_of_tickets_change_and_what_was_made_with_the_old_ones_is_of_no_use);
     tcase_add_test(tc, many_handshakes_at_once_have_their_turns);
+    tcase_add_test(tc, a_host_with_many_handshakes_lets_another_go_first);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);
