@@ -177,21 +177,52 @@ def test_an_agent_without_a_certificate_is_told_what_to_write(otelcd, ca):
     assert answer[0] == 503 and b"the peer wants a certificate: set cert_file and key_file" in answer[2], answer
 
 
-def test_handshakes_that_are_not_ended_hold_nobody_up(otelcd, ca):
-    d = otelcd(SERVER.format(tls=pair(ca.issue("localhost"))), allow=["A TLS handshake with a client failed"])
-    crowd = [socket.create_connection(("127.0.0.1", d.http_port), PATIENCE) for _ in range(300)]
-    for s in crowd:
-        s.sendall(b"\x16\x03\x01\x02\x00")
-    assert post(d, ca).stdout.endswith(" 200 2")
-    for s in crowd:
-        s.settimeout(PATIENCE)
-        try:
-            while s.recv(4096):
-                pass
-        except ConnectionResetError:
+def client_hello():
+    """The first flight of a client, which may be sent any number of times."""
+    wire = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), wire, server_hostname="localhost").do_handshake()
+    return wire.read()
+
+
+def wait_until_closed(s):
+    s.settimeout(PATIENCE)
+    try:
+        while s.recv(65536):
             pass
-        s.close()
-    d.wait_metrics(lambda m: m.sum("otelcd_tls_failed_handshakes") == 300)
+    except ConnectionResetError:
+        pass
+    s.close()
+
+
+def test_a_thousand_handshakes_that_are_not_ended_hold_nobody_up(otelcd, ca):
+    """They may hold a quarter of the budget, which is 340 of them; those before give way, and the last are reaped."""
+    config = SERVER.format(tls=pair(ca.issue("localhost"))) + "  memory_budget_mib: 64\n"
+    d = otelcd(config, allow=["A TLS handshake with a client failed"], expect=["TLS connections hold a quarter of the memory budget"])
+    hello, crowd = client_hello(), []
+    for n in range(1000):
+        crowd.append(socket.create_connection(("127.0.0.1", d.http_port), PATIENCE, source_address=("127.0.0.2", 0)))
+        crowd[-1].sendall(hello)
+        if n % 200 == 199:
+            assert post(d, ca, "--http2").stdout.endswith(" 200 2")
+    used = d.metrics().sum("otelcd_budget_used_bytes")
+    assert 8 << 20 < used <= 16 << 20
+    for s in crowd:
+        wait_until_closed(s)
+    d.wait_metrics(lambda m: m.sum("otelcd_budget_used_bytes") < 16 << 10)
+    m = d.metrics()
+    gave_way = m.sum("otelcd_receiver_broken_connections", reason="crowded")
+    assert gave_way > 500 and gave_way + m.sum("otelcd_tls_failed_handshakes") == 1000
+
+
+def test_connections_over_tls_are_paid_for_while_they_stay(otelcd, ca):
+    d = otelcd(SERVER.format(tls=pair(ca.issue("localhost"))))
+    context = ssl.create_default_context(cafile=str(ca.cert))
+    kept = [context.wrap_socket(socket.create_connection(("127.0.0.1", d.http_port), PATIENCE), server_hostname="localhost") for _ in range(20)]
+    d.wait_metrics(lambda m: 20 * (16 << 10) <= m.sum("otelcd_budget_used_bytes") < 21 * (16 << 10))
+    for s in kept:
+        s.unwrap().close()
+    d.wait_metrics(lambda m: m.sum("otelcd_budget_used_bytes") < 16 << 10)  # the scrape's own request
 
 
 def validate(file):

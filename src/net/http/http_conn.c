@@ -18,7 +18,7 @@
 
 #define FIRST_REQUEST (60 * NS_PER_S)
 #define HANDSHAKE (10 * NS_PER_S)
-#define TLS_COST (48 * 1024ul) /* about what a TLS connection holds during its handshake */
+#define TLS_OPEN (16 * 1024ul) /* about what a TLS connection holds after its handshake */
 #define LINGER NS_PER_S
 #define LINGER_READ (64 * 1024ul)
 #define LINGER_MAX (16 * 1024ul * 1024) /* bytes read for nothing */
@@ -72,19 +72,12 @@ static void add_stash(struct http_conn *c, struct bytes data)
     buf_put(&c->stash, data);
 }
 
-/* The handshake is done, or the connection. */
-static void end_handshake(struct http_conn *c)
-{
-    if (c->shaking)
-        conn_io_release(&c->io, TLS_COST);
-    c->shaking = false;
-}
-
 /* The requests hear of it, and nothing more is served. */
 static void end_service(struct http_conn *c, enum state to)
 {
     enter_state(c, to);
-    end_handshake(c);
+    c->shaking = false;
+    conn_io_keep(&c->io, 0);
     conn_io_close(&c->io);
     if (c->io.state != NULL)
         c->io.ops->close(&c->io);
@@ -191,7 +184,8 @@ static void on_ready(void *owner)
 {
     struct http_conn *c = owner;
 
-    end_handshake(c);
+    c->shaking = false;
+    conn_io_keep(&c->io, TLS_OPEN);
     conn_io_expect(&c->io, DEADLINE_READ, FIRST_REQUEST);
 }
 
@@ -462,7 +456,7 @@ struct http_conn *http_conn_open(struct http_server *s, int fd)
     s->shared.stats.connections++;
     c->shaking = tls != NULL;
     if (c->shaking)
-        conn_io_hold(&c->io, TLS_COST);
+        conn_io_keep(&c->io, HTTP_TLS_SHAKING);
     conn_io_expect(&c->io, DEADLINE_READ, c->shaking ? HANDSHAKE : FIRST_REQUEST);
     choose_reading(c);
     return c;

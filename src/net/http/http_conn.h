@@ -8,6 +8,8 @@
 #include "net/socket/listener.h"
 #include "net/socket/socket.h"
 
+#define HTTP_TLS_SHAKING (48 * 1024ul) /* about what a connection over TLS holds during its handshake */
+
 struct http_conn;
 
 struct http_server {

@@ -9,13 +9,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
-
-static void on_accept(struct listener *l, int fd)
-{
-    struct http_server *s = container_of(l, struct http_server, listener);
-
-    http_conn_open(s, fd);
-}
+#include <unistd.h>
 
 /* Connections that rested while the configuration was reloaded. */
 static void take_over(struct http_server *s)
@@ -51,6 +45,40 @@ static void on_crowded(struct listener *l, bool gave_way)
                        "Raise the limit of open files",
                  F_STR("endpoint", l->address), F_UINT("connections", s->shared.stats.connections),
                  F_UINT("occurrences", complaint_taken(&s->full)));
+}
+
+/* A connection over TLS costs memory before anything is asked on it. */
+static bool make_room_for_tls(struct http_server *s, int fd)
+{
+    struct crowd *crowd = s->shared.crowd;
+    uint64_t limit = budget_limit(s->shared.budget);
+    struct peer peer = peer_of(fd);
+    bool made = true;
+
+    if (crowd_may_keep(crowd, HTTP_TLS_SHAKING, limit))
+        return true;
+    while (made && !crowd_may_keep(crowd, HTTP_TLS_SHAKING, limit))
+        made = crowd_make_room(crowd, &peer);
+    s->shared.stats.accept_failures += !made;
+    if (complaint_due(&s->full, &s->shared.loop->clock))
+        log_warn(s->shared.log,
+                 made ? "TLS connections hold a quarter of the memory budget: of the client with most connections one "
+                        "that is idle gives way to a new one"
+                      : "TLS connections hold a quarter of the memory budget, and every one is in use: a new one was "
+                        "refused",
+                 F_STR("endpoint", s->listener.address), F_UINT("connections", s->shared.stats.connections),
+                 F_UINT("occurrences", complaint_taken(&s->full)));
+    return made;
+}
+
+static void on_accept(struct listener *l, int fd)
+{
+    struct http_server *s = container_of(l, struct http_server, listener);
+
+    if (s->shared.options.tls != NULL && s->shared.crowd != NULL && !make_room_for_tls(s, fd))
+        close(fd);
+    else
+        http_conn_open(s, fd);
 }
 
 int http_server_listen(struct http_server **out, struct loop *loop, const struct http_server_options *options,

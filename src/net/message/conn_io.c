@@ -86,3 +86,12 @@ bool conn_io_may_hold(const struct conn_io *io)
 {
     return io->member == NULL || crowd_may_hold(io->shared->crowd, io->member, io->shared->budget->limit);
 }
+
+void conn_io_keep(struct conn_io *io, uint64_t bytes)
+{
+    budget_charge(io->shared->budget, bytes);
+    budget_give(io->shared->budget, io->kept);
+    if (io->shared->crowd != NULL)
+        io->shared->crowd->kept += bytes - io->kept;
+    io->kept = bytes;
+}

@@ -34,6 +34,7 @@ struct conn_io {
     uint64_t last_read;            /* mono ns */
     uint64_t at_rest;              /* mono ns: since when no request is under way, if none is */
     uint8_t network[HTTP_NETWORK]; /* the peer's, peer_network() */
+    uint64_t kept;                 /* bytes that the connection itself is charged with */
     bool mismatch_told;
     bool late; /* a deadline of its has passed, and is counted as that */
 };
@@ -50,6 +51,8 @@ void conn_io_late(struct conn_io *io); /* count it */
 void conn_io_hold(struct conn_io *io, uint64_t bytes);
 void conn_io_release(struct conn_io *io, uint64_t bytes);
 bool conn_io_may_hold(const struct conn_io *io);
+/* What the connection itself holds from now on, whatever is asked on it. */
+void conn_io_keep(struct conn_io *io, uint64_t bytes);
 
 enum http_fate {
     HTTP_GOES_ON,

@@ -246,3 +246,8 @@ bool crowd_may_hold(const struct crowd *c, const struct crowd_member *m, uint64_
         return true;
     return c->held <= limit / 2 && m->host->held < c->held / c->heap.n;
 }
+
+bool crowd_may_keep(const struct crowd *c, uint64_t bytes, uint64_t limit)
+{
+    return c->kept == 0 || c->kept + bytes <= limit / 4;
+}

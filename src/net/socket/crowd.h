@@ -49,6 +49,7 @@ struct crowd {
     struct crowd_host **buckets;
     size_t n_buckets;
     uint64_t held; /* of all hosts */
+    uint64_t kept; /* bytes, by connections themselves */
 };
 
 void crowd_init(struct crowd *c); /* by the limit of open files as it is */
@@ -67,5 +68,8 @@ void crowd_release(struct crowd *c, struct crowd_member *m, uint64_t bytes);
 /* May another request begin on that connection, when there are `limit` bytes for everything? Requests of all may hold a
  * quarter of them; beyond it only hosts that hold less than the average may, and beyond half of them nobody. */
 bool crowd_may_hold(const struct crowd *c, const struct crowd_member *m, uint64_t limit);
+
+/* May another connection come that keeps `bytes` for itself, whatever is asked on it? All may keep a quarter of it. */
+bool crowd_may_keep(const struct crowd *c, uint64_t bytes, uint64_t limit);
 
 #endif

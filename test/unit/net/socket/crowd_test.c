@@ -176,6 +176,16 @@ START_TEST(the_largest_host_is_known_among_thousands)
 }
 END_TEST
 
+START_TEST(connections_keep_a_quarter_for_themselves_and_one_is_always_let_in)
+{
+    ck_assert(crowd_may_keep(&crowd, 500, 1000));
+    crowd.kept = 200;
+    ck_assert(crowd_may_keep(&crowd, 50, 1000));
+    ck_assert(!crowd_may_keep(&crowd, 51, 1000));
+    crowd.kept = 0;
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("crowd");
@@ -190,6 +200,7 @@ int main(void)
     tcase_add_test(tc, who_is_busy_does_not_hide_the_others);
     tcase_add_test(tc, requests_hold_a_quarter_of_the_room_and_more_only_for_who_holds_little);
     tcase_add_test(tc, the_largest_host_is_known_among_thousands);
+    tcase_add_test(tc, connections_keep_a_quarter_for_themselves_and_one_is_always_let_in);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
