@@ -65,6 +65,7 @@ main()
         unpack prometheus prometheus
         unpack prometheus-alertmanager amtool
         unpack victoria-metrics victoria-metrics
+        unpack tinyproxy tinyproxy
     fi
 }
 

@@ -189,7 +189,7 @@ int http_balancer_init(struct http_client *c, struct error *err)
     struct http_balancer *b = &c->balancer;
 
     b->resolver = c->options.resolver != NULL ? c->options.resolver : &resolver_system;
-    if (c->options.target != NULL)
+    if (c->options.target != NULL && c->origin.tunnel_to == NULL)
         return target_parse(&b->target, c->options.target, err);
     b->target.host = mem_strdup(c->origin.dial_host);
     b->target.port = mem_strdup(c->origin.dial_port);

@@ -286,6 +286,8 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
         maybe_free(c);
         return NULL;
     }
+    if (c->origin.tunnel_to != NULL) /* whom the name stands for is the proxy's to know */
+        c->options.round_robin = false;
     set_shared(c, loop);
     return c;
 }

@@ -16,7 +16,10 @@
  * was agreed on decides how it goes on; a peer that chooses differently later is followed. In plain text it is
  * HTTP/1.1.
  *
- * https, and HTTP/2 to an address that has no scheme, go over TLS with the options that say how. Not through a proxy.
+ * https, and HTTP/2 to an address that has no scheme, go over TLS with the options that say how.
+ *
+ * A proxy in the way is asked for the whole URL over http; all else goes through it by CONNECT (net/http/tunnel.h), to
+ * the origin's name, of which it then knows the addresses.
  */
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
@@ -39,7 +42,7 @@ struct tls;
 
 struct http_client_options {
     const char *url;       /* where calls go; its userinfo is sent as basic authorization */
-    const char *proxy_url; /* NULL or "": by the environment (net/http/proxy.h) */
+    const char *proxy_url; /* NULL or "": by the environment (net/http/proxy.h); HTTP/2's is that of https */
     const char *user_agent;
     const struct http_header *headers; /* sent with every call; copied. A `host` among them takes Host's place */
     size_t n_headers;
@@ -50,7 +53,7 @@ struct http_client_options {
     struct budget *budget;    /* is charged with what is kept of answers; NULL: nobody is */
     struct tls *tls;          /* net/socket/tls.h: speak it; a reference is taken. NULL: plain text */
     enum http_version version;
-    /* HTTP/2, which knows no proxy, and neither max_idle nor max_connections. The peer may choose it only where
+    /* HTTP/2, which knows neither max_idle nor max_connections. The peer may choose it only where
      * connections are kept (max_idle). */
     const char *target;    /* who is dialled, as gRPC names it (net/http/target.h); NULL: the URL's host and port */
     const char *authority; /* NULL: a `host` among the headers, or the URL's */

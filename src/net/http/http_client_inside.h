@@ -7,6 +7,7 @@
 #include "net/http/http_client.h"
 #include "net/http/http_origin.h"
 #include "net/http/target.h"
+#include "net/http/tunnel.h"
 #include "net/message/client_io.h"
 #include "net/socket/dial.h"
 
@@ -46,6 +47,7 @@ struct http_connection {
     struct http_client *client;
     enum connection_state state; /* changed by enter_state() */
     struct dial *dial;
+    struct tunnel *tunnel;   /* behind the dial, where a proxy is in the way */
     struct socket *socket;   /* NULL: none yet */
     bool http2;              /* what is spoken, once that is known */
     struct http_call *first; /* that it was dialled for, until it begins; NULL: the balancer had it dialled */

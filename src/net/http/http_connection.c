@@ -79,6 +79,10 @@ void http_connection_close(struct http_connection *c)
         dial_cancel(c->dial);
         c->dial = NULL;
     }
+    if (c->tunnel != NULL) {
+        tunnel_cancel(c->tunnel);
+        c->tunnel = NULL;
+    }
     if (c->socket != NULL)
         socket_close(c->socket);
     else
@@ -404,17 +408,57 @@ static bool open_socket(struct http_connection *c, int fd)
     return c->socket != NULL && socket_read(c->socket, READ_SIZE) == 0;
 }
 
-static void on_dialed(void *arg, int fd, bool resolved, const char *why)
+/* `fd` leads to the origin. `early`: what it has said on it already. */
+static void begin_connection(struct http_connection *c, int fd, struct bytes early)
+{
+    if (!open_socket(c, fd)) {
+        fail_dial(c, HTTP_NOT_CONNECTED, "the socket cannot be used");
+    } else if (c->client->options.tls == NULL) {
+        begin_protocol(c);
+        if (early.len > 0)
+            on_read(c, early);
+    } else if (early.len > 0) {
+        fail_dial(c, HTTP_NOT_CONNECTED, "something was said before the TLS handshake");
+    }
+}
+
+static void on_tunnelled(void *arg, int fd, struct bytes early, const char *why)
 {
     struct http_connection *c = arg;
 
-    c->dial = NULL;
+    c->tunnel = NULL;
     if (fd < 0)
-        fail_dial(c, resolved ? HTTP_NOT_CONNECTED : HTTP_NOT_RESOLVED, why);
-    else if (!open_socket(c, fd))
-        fail_dial(c, HTTP_NOT_CONNECTED, "the socket cannot be used");
-    else if (c->client->options.tls == NULL)
-        begin_protocol(c);
+        fail_dial(c, HTTP_NOT_CONNECTED, why);
+    else
+        begin_connection(c, fd, early);
+}
+
+static void begin_tunnel(struct http_connection *c, int fd)
+{
+    const struct http_client *client = c->client;
+    const struct tunnel_options o = { client->origin.tunnel_to, client->origin.tunnel_authorization,
+                                      client->options.connect_timeout };
+
+    c->tunnel = tunnel_start(client->shared.loop, fd, &o, on_tunnelled, c);
+    if (c->tunnel == NULL)
+        fail_dial(c, HTTP_NOT_CONNECTED, "the socket to the proxy cannot be used");
+}
+
+static void on_dialed(void *arg, int fd, bool resolved, const char *why)
+{
+    struct http_connection *c = arg;
+    const struct http_origin *origin = &c->client->origin;
+    char text[400];
+
+    c->dial = NULL;
+    if (fd >= 0 && origin->tunnel_to != NULL) {
+        begin_tunnel(c, fd);
+    } else if (fd >= 0) {
+        begin_connection(c, fd, (struct bytes){ 0 });
+    } else {
+        snprintf(text, sizeof(text), "%s%s", origin->proxy_text != NULL ? "the proxy: " : "", why);
+        fail_dial(c, resolved ? HTTP_NOT_CONNECTED : HTTP_NOT_RESOLVED, text);
+    }
 }
 
 static struct http_connection *new_connection(struct http_client *client)

@@ -9,18 +9,6 @@
 #include <stdlib.h>
 #include <uv.h>
 
-/* There is no way yet through a proxy to https. Past it would be another way than the user meant. */
-static int refuse_proxy(const struct http_origin *to, const char *proxy, struct error *err)
-{
-    if (proxy == NULL || *proxy == '\0')
-        proxy = proxy_from_environment(to->url.host, url_port(&to->url), true);
-    if (*proxy == '\0')
-        return 0;
-    return error_set(err, UV_EINVAL,
-                     "https through a proxy is not served: take proxy_url out, or name the host in the "
-                     "environment's no_proxy");
-}
-
 /* Whom a TLS server has to be. */
 static char *server_name_of(const struct http_origin *to, const struct http_client_options *o)
 {
@@ -38,11 +26,39 @@ static char *server_name_of(const struct http_origin *to, const struct http_clie
     return bytes_dup(name);
 }
 
+static void put_basic(struct buf *value, struct bytes userinfo)
+{
+    struct buf plain = { 0 };
+
+    url_put_unescaped(&plain, userinfo);
+    if (memchr(userinfo.data, ':', userinfo.len) == NULL)
+        buf_putc(&plain, ':');
+    buf_puts(value, "Basic ");
+    base64_encode(buf_bytes(&plain), true, value);
+    buf_free(&plain);
+}
+
+static void set_tunnel(struct http_origin *to)
+{
+    bool v6 = memchr(to->url.host.data, ':', to->url.host.len) != NULL;
+    struct bytes host = to->url.host, port = url_port(&to->url);
+    struct buf value = { 0 };
+
+    to->tunnel_to = mem_printf("%s%.*s%s:%.*s", v6 ? "[" : "", (int)host.len, (const char *)host.data, v6 ? "]" : "",
+                               (int)port.len, (const char *)port.data);
+    if (to->proxy.userinfo.len == 0)
+        return;
+    put_basic(&value, to->proxy.userinfo);
+    to->tunnel_authorization = bytes_dup(buf_bytes(&value));
+    buf_free(&value);
+}
+
 /* Who is dialled: the origin, or the proxy. */
 static int set_way(struct http_origin *to, const struct http_client_options *o, struct error *err)
 {
     const char *proxy = o->proxy_url;
     const struct url *next = &to->url;
+    bool tunnels;
 
     if (url_parse(&to->url, bytes_str(to->url_text), err) != 0)
         return UV_EINVAL;
@@ -50,12 +66,9 @@ static int set_way(struct http_origin *to, const struct http_client_options *o, 
         return error_set(err, UV_EINVAL, "https needs TLS, which is not set");
     if (o->version != HTTP_VERSION_2 && o->tls != NULL && !to->url.secure)
         return error_set(err, UV_EINVAL, "http is plain text: write https://");
-    if (to->url.secure && refuse_proxy(to, proxy, err) != 0)
-        return UV_EINVAL;
-    if (o->version == HTTP_VERSION_2 || to->url.secure)
-        proxy = "";
-    else if (proxy == NULL || *proxy == '\0')
-        proxy = proxy_from_environment(to->url.host, url_port(&to->url), false);
+    tunnels = to->url.secure || o->version == HTTP_VERSION_2;
+    if (proxy == NULL || *proxy == '\0')
+        proxy = proxy_from_environment(to->url.host, url_port(&to->url), tunnels);
     if (*proxy != '\0') {
         struct buf text = { 0 };
 
@@ -69,6 +82,8 @@ static int set_way(struct http_origin *to, const struct http_client_options *o, 
         if (to->proxy.secure)
             return error_set(err, UV_EINVAL, "a proxy is reached over http, not https");
         next = &to->proxy;
+        if (tunnels)
+            set_tunnel(to);
     }
     to->dial_host = bytes_dup(next->host);
     to->dial_port = bytes_dup(url_port(next));
@@ -99,15 +114,10 @@ static void put_header(struct http_origin *to, struct bytes name, struct bytes v
 
 static void put_authorization(struct http_origin *to, const char *header, struct bytes userinfo)
 {
-    struct buf plain = { 0 }, value = { 0 };
+    struct buf value = { 0 };
 
-    url_put_unescaped(&plain, userinfo);
-    if (memchr(userinfo.data, ':', userinfo.len) == NULL)
-        buf_putc(&plain, ':');
-    buf_puts(&value, "Basic ");
-    base64_encode(buf_bytes(&plain), true, &value);
+    put_basic(&value, userinfo);
     put_header(to, bytes_str(header), buf_bytes(&value));
-    buf_free(&plain);
     buf_free(&value);
 }
 
@@ -144,7 +154,7 @@ static void set_fixed(struct http_origin *to, const struct http_client_options *
         put_header(to, o->headers[i].name, o->headers[i].value);
     if (to->url.userinfo.len > 0 && find_header(o, "authorization") == NULL)
         put_authorization(to, "authorization", to->url.userinfo);
-    if (to->proxy_text != NULL) {
+    if (to->proxy_text != NULL && to->tunnel_to == NULL) {
         if (to->proxy.userinfo.len > 0)
             put_authorization(to, "proxy-authorization", to->proxy.userinfo);
         buf_puts(&to->prefix, "http://");
@@ -174,6 +184,8 @@ void http_origin_free(struct http_origin *to)
     free(to->url_text);
     free(to->name);
     free(to->proxy_text);
+    free(to->tunnel_to);
+    free(to->tunnel_authorization);
     free(to->dial_host);
     free(to->dial_port);
     free(to->server_name);

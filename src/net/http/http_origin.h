@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a client's calls go: the origin, the proxy in front of it, and what is the same in each request's head. */
+/* Where a client's calls go: the origin, the proxy in front of it (HTTP/1.1 in plain text is asked of it, all else goes
+ * through it by CONNECT), and what is the same in each request's head. */
 #ifndef NET_HTTP_ORIGIN_H
 #define NET_HTTP_ORIGIN_H
 
@@ -21,6 +22,8 @@ struct http_origin {
     struct url url;
     char *proxy_text; /* NULL: straight to the origin */
     struct url proxy;
+    /* Through the proxy by CONNECT: host:port, and the proxy's authorization or NULL. Both NULL: no tunnel. */
+    char *tunnel_to, *tunnel_authorization;
 };
 
 /* UV_EINVAL and `err` when the URL, or the proxy's, is none that can be called; http_origin_free() all the same. */

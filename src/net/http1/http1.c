@@ -347,6 +347,7 @@ const char *http1_reason(int status)
         { 404, "Not Found" },
         { 405, "Method Not Allowed" },
         { 406, "Not Acceptable" },
+        { 407, "Proxy Authentication Required" },
         { 408, "Request Timeout" },
         { 413, "Content Too Large" },
         { 415, "Unsupported Media Type" },
