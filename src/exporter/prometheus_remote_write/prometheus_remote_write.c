@@ -142,7 +142,8 @@ static int create(struct node *node, const void *config, struct error *err)
     n->in_use = 1;
     n->port = &client_port;
     shard_scale_init(&n->scale, n->n_shards, clock_mono(&node->host->loop->clock));
-    n->last_held = &n->held;
+    list_init(&n->deliveries);
+    list_init(&n->held);
     n->refused.budget = node->host->budget;
     n->version = (enum remote_write_version)c->protobuf_message;
     translation_configure(&n->translation, &c->translation, !c->disable_scope_info, &c->external_labels);
@@ -232,11 +233,9 @@ static int start(struct node *node, struct error *err)
 
 static void forget_deliveries(struct remote_write_node *n)
 {
-    while (n->deliveries != NULL)
-        delivery_free(n->deliveries);
+    list_each (struct delivery, d, &n->deliveries, link)
+        delivery_free(d);
     n->under_way = 0;
-    n->held = NULL;
-    n->last_held = &n->held;
 }
 
 static void on_sender_stopped(struct node *node)

@@ -16,6 +16,7 @@
 #ifndef EXPORTER_REMOTE_WRITE_H
 #define EXPORTER_REMOTE_WRITE_H
 
+#include "base/list.h"
 #include "config/client_rows.h"
 #include "exporter/prometheus_remote_write/remote_write_answer.h"
 #include "exporter/prometheus_remote_write/remote_write_refused.h"
@@ -87,8 +88,7 @@ struct remote_write_metrics {
 
 /* One batch whose requests are on their way. */
 struct delivery {
-    struct delivery *next, **link;
-    struct delivery *next_held;
+    struct list link, held_link;
     struct remote_write_node *node;
     struct batch *batch;
     struct ack *ack;
@@ -106,7 +106,7 @@ struct delivery {
 
 /* One request. */
 struct shard_request {
-    struct shard_request *next;
+    struct list link;
     struct delivery *delivery;
     struct remote_write_request *message; /* its bytes are not here: `body` has it */
     struct buf body;                      /* compressed */
@@ -117,10 +117,6 @@ struct shard_request {
     bool careful;           /* it is not sent beside others: as a probe it failed */
     bool last_try;          /* others were taken while it got 500: if it gets that once more, it is bad */
     bool ambiguous;         /* an attempt ended without an answer, or may have before the start: it may have landed */
-};
-
-struct request_list {
-    struct shard_request *first, **last;
 };
 
 #define SHARD_PROBES 8u /* at one time */
@@ -147,8 +143,8 @@ enum shard_state {
 struct remote_write_shard {
     struct remote_write_node *node;
     enum shard_state state;
-    struct request_list requests;
-    struct request_list quarantine;         /* single units that get 500, while others are tried */
+    struct list requests;                   /* struct shard_request */
+    struct list quarantine;                 /* single units that get 500, while others are tried */
     uint32_t n_quarantined, quarantine_max; /* how many may be quarantined before it counts as the receiver's trouble */
     struct shard_attempt attempt;
     struct shard_attempt *probes; /* SHARD_PROBES of them, or NULL */
@@ -180,10 +176,10 @@ struct remote_write_node {
     uint32_t in_use; /* shards */
     struct refused_series refused;
     struct shard_scale scale;
-    struct delivery *deliveries;
-    uint32_t under_way;                 /* deliveries that were encoded */
-    struct delivery *held, **last_held; /* those that were not, until the number of shards has changed */
-    struct remote_write_resumed {       /* what may have been on its way when otelcd last stopped; it comes first */
+    struct list deliveries;
+    uint32_t under_way;           /* deliveries that were encoded */
+    struct list held;             /* those that were not, until the number of shards has changed */
+    struct remote_write_resumed { /* what may have been on its way when otelcd last stopped; it comes first */
         uint64_t items, bytes, attempts;
     } resumed;
     bool stopping;

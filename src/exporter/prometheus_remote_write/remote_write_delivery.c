@@ -107,9 +107,8 @@ static void encode_delivery(struct delivery *d, bool with_drops)
 
 void delivery_free(struct delivery *d)
 {
-    *d->link = d->next;
-    if (d->next != NULL)
-        d->next->link = d->link;
+    list_remove(&d->link);
+    list_remove(&d->held_link);
     turn_cancel(&d->node->node.host->loop->turn, &d->task);
     batch_unref(d->batch);
     free(d);
@@ -177,24 +176,16 @@ static void begin_delivery(struct delivery *d)
     encode_delivery(d, true);
 }
 
-static void hold_delivery(struct remote_write_node *n, struct delivery *d)
-{
-    *n->last_held = d;
-    n->last_held = &d->next_held;
-}
-
 /* None of the old number of shards is under way. */
 static void start_held(struct remote_write_node *n)
 {
-    struct delivery *d = n->held;
+    struct list held;
+    struct delivery *d;
 
-    n->held = NULL;
-    n->last_held = &n->held;
-    for (struct delivery *next; d != NULL; d = next) {
-        next = d->next_held;
-        d->next_held = NULL;
+    list_init(&held);
+    list_move(&held, &n->held);
+    while ((d = list_pop(&held, struct delivery, held_link)) != NULL)
         begin_delivery(d);
-    }
 }
 
 void delivery_request_ended(struct delivery *d)
@@ -236,13 +227,9 @@ void delivery_start(struct remote_write_node *n, struct batch *batch, struct ack
     d->batch = batch;
     d->ack = ack;
     d->resumed = take_resumed(n, batch);
-    d->next = n->deliveries;
-    d->link = &n->deliveries;
-    if (d->next != NULL)
-        d->next->link = &d->next;
-    n->deliveries = d;
-    if (n->held != NULL || (n->under_way > 0 && n->scale.want != n->in_use))
-        hold_delivery(n, d);
+    list_push_front(&n->deliveries, &d->link);
+    if (!list_empty(&n->held) || (n->under_way > 0 && n->scale.want != n->in_use))
+        list_push(&n->held, &d->held_link);
     else
         begin_delivery(d);
 }

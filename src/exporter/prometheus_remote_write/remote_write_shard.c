@@ -41,35 +41,14 @@ static void set_state(struct remote_write_shard *s, enum shard_state to)
 
 /* ---- requests ---- */
 
-static void list_reset(struct request_list *list)
+static struct shard_request *first_request(const struct remote_write_shard *s)
 {
-    list->first = NULL;
-    list->last = &list->first;
+    return list_first(&s->requests, struct shard_request, link);
 }
 
-static void list_append(struct request_list *list, struct shard_request *r)
+static struct shard_request *take_first(struct remote_write_shard *s)
 {
-    r->next = NULL;
-    *list->last = r;
-    list->last = &r->next;
-}
-
-static void list_prepend(struct request_list *list, struct shard_request *r)
-{
-    r->next = list->first;
-    if (list->first == NULL)
-        list->last = &r->next;
-    list->first = r;
-}
-
-static struct shard_request *list_take(struct request_list *list)
-{
-    struct shard_request *r = list->first;
-
-    list->first = r->next;
-    if (list->first == NULL)
-        list->last = &list->first;
-    return r;
+    return list_pop(&s->requests, struct shard_request, link);
 }
 
 static struct budget *budget_of(const struct remote_write_shard *s)
@@ -213,7 +192,7 @@ static void cut_request(struct remote_write_shard *s, struct shard_request *r, s
         piece->alone = by_units && piece->message->units.n == 1;
         piece->ambiguous = r->ambiguous;
         piece->retry = r->retry;
-        list_prepend(&s->requests, piece);
+        list_push_front(&s->requests, &piece->link);
     }
     buf_free(&r->message->message);
     request_end(s, r);
@@ -222,20 +201,15 @@ static void cut_request(struct remote_write_shard *s, struct shard_request *r, s
 /* Back to the front, in order. */
 static void release_quarantine(struct remote_write_shard *s)
 {
-    if (s->quarantine.first == NULL)
-        return;
-    *s->quarantine.last = s->requests.first;
-    if (s->requests.first == NULL)
-        s->requests.last = s->quarantine.last;
-    s->requests.first = s->quarantine.first;
-    list_reset(&s->quarantine);
+    list_move(&s->quarantine, &s->requests);
+    list_move(&s->requests, &s->quarantine);
     s->n_quarantined = 0;
 }
 
 /* Something was taken meanwhile: each gets one more try, for the trouble may just have ended. */
 static void retry_quarantine(struct remote_write_shard *s)
 {
-    for (struct shard_request *r = s->quarantine.first; r != NULL; r = r->next)
+    list_each (struct shard_request, r, &s->quarantine, link)
         r->last_try = true;
     release_quarantine(s);
     s->quarantine_max = QUARANTINE_FIRST;
@@ -266,18 +240,18 @@ static void wait_and_retry(struct remote_write_shard *s, const struct outcome *f
 {
     struct remote_write_node *n = s->node;
     struct clock *clock = &n->node.host->loop->clock;
-    struct shard_request *r = s->requests.first;
+    struct shard_request *r = first_request(s);
     uint64_t delay = 0;
 
     health_fail(&n->node.health[HEALTH_WORK], clock_mono(clock), HEALTH_RECOVERABLE, failure->why);
     if (n->stopping) {
-        fail_request(s, list_take(&s->requests), failure);
+        fail_request(s, take_first(s), failure);
         send_next(s);
         return;
     }
     if (!retry_next(&r->retry, &n->config->retry_on_failure, n->config->retry_forever, s->attempt.begun,
                     clock_mono(clock), failure->retry_after_ms, &n->node.host->loop->random, &delay)) {
-        list_take(&s->requests);
+        take_first(s);
         if (r->delivery->ack->refusable)
             fail_request(s, r, failure);
         else
@@ -339,13 +313,13 @@ static void end_taken(struct remote_write_shard *s, struct shard_request *r)
 /* A later batch has the same series as this one, newer: it goes past only when nothing else helps. */
 static bool may_overtake(const struct remote_write_shard *s, const struct shard_request *r)
 {
-    return s->requests.first->delivery == r->delivery || s->quarantine_max > 4 * QUARANTINE_FIRST;
+    return first_request(s)->delivery == r->delivery || s->quarantine_max > 4 * QUARANTINE_FIRST;
 }
 
 static void handle_server_error(struct remote_write_shard *s, struct bytes text, const struct outcome *failure)
 {
-    struct shard_request *r = s->requests.first;
-    bool bisecting = r->bisected || s->quarantine.first != NULL;
+    struct shard_request *r = first_request(s);
+    bool bisecting = r->bisected || !list_empty(&s->quarantine);
 
     r->server_errors++;
     if (s->node->stopping || (!bisecting && r->server_errors < SUSPICIOUS)) {
@@ -353,18 +327,18 @@ static void handle_server_error(struct remote_write_shard *s, struct bytes text,
         return;
     }
     if (is_divisible(r)) {
-        cut_request(s, list_take(&s->requests), 2);
+        cut_request(s, take_first(s), 2);
         send_next(s);
         return;
     }
     if (r->last_try) {
         remember_refused(s, r);
-        drop_request(s, list_take(&s->requests), "server_error", text);
+        drop_request(s, take_first(s), "server_error", text);
         send_next(s);
         return;
     }
-    list_append(&s->quarantine, list_take(&s->requests));
-    if (++s->n_quarantined < s->quarantine_max && s->requests.first != NULL && may_overtake(s, r)) {
+    list_push(&s->quarantine, &take_first(s)->link);
+    if (++s->n_quarantined < s->quarantine_max && !list_empty(&s->requests) && may_overtake(s, r)) {
         send_next(s);
         return;
     }
@@ -399,8 +373,8 @@ static void fall_back(struct remote_write_shard *s)
                  "prometheus.WriteRequest",
                  F_STR("endpoint", n->port->name(n)));
     n->version = REMOTE_WRITE_1;
-    while (s->requests.first != NULL && s->requests.first->message->version == REMOTE_WRITE_2) {
-        struct shard_request *r = list_take(&s->requests);
+    while (!list_empty(&s->requests) && first_request(s)->message->version == REMOTE_WRITE_2) {
+        struct shard_request *r = take_first(s);
 
         r->delivery->again = true;
         request_end(s, r);
@@ -419,7 +393,7 @@ static struct answer_meaning meaning_of(struct remote_write_shard *s, const stru
 
 static void handle_answer(struct remote_write_shard *s, const struct http_response *a)
 {
-    struct shard_request *r = s->requests.first;
+    struct shard_request *r = first_request(s);
     struct answer_meaning m = meaning_of(s, r, a);
     struct outcome failure = { .verdict = VERDICT_RETRY, .reason = m.reason, .retry_after_ms = a->retry_after_ms };
 
@@ -427,7 +401,7 @@ static void handle_answer(struct remote_write_shard *s, const struct http_respon
              (int)(a->body.len < 100 ? a->body.len : 100), (const char *)a->body.data);
     switch (m.fate) {
     case ANSWER_TAKEN:
-        end_taken(s, list_take(&s->requests));
+        end_taken(s, take_first(s));
         break;
     case ANSWER_RETRY:
         r->server_errors = 0;
@@ -441,7 +415,7 @@ static void handle_answer(struct remote_write_shard *s, const struct http_respon
         fall_back(s);
         break;
     default:
-        handle_refusal(s, list_take(&s->requests), &m, a->body);
+        handle_refusal(s, take_first(s), &m, a->body);
     }
     send_next(s);
 }
@@ -477,11 +451,11 @@ static void on_done(struct http_call *call, const struct http_response *a)
         return;
     }
     if (t->authorized.failed && t->authorized.auth.permanent) {
-        drop_request(s, list_take(&s->requests), "authenticator", bytes_str(a->why));
+        drop_request(s, take_first(s), "authenticator", bytes_str(a->why));
         send_next(s);
         return;
     }
-    s->requests.first->ambiguous = s->requests.first->ambiguous || a->ambiguous;
+    first_request(s)->ambiguous = first_request(s)->ambiguous || a->ambiguous;
     release_quarantine(s);
     failure.reason = t->authorized.failed ? "authenticator" : a->failure == HTTP_TIMED_OUT ? "timeout" : "unreachable";
     snprintf(failure.why, sizeof(failure.why), "%s", a->why);
@@ -503,7 +477,7 @@ static void settle_probe(struct remote_write_shard *s, struct shard_attempt *t, 
     } else {
         r->careful = true;
         r->ambiguous = r->ambiguous || a->ambiguous;
-        list_prepend(&s->requests, r);
+        list_push_front(&s->requests, &r->link);
     }
 }
 
@@ -530,7 +504,7 @@ static void on_probed(struct http_call *call, const struct http_response *a)
 static void send_first(struct remote_write_shard *s)
 {
     set_state(s, SHARD_SENDING);
-    attempt_start(&s->attempt, s->requests.first, on_done);
+    attempt_start(&s->attempt, first_request(s), on_done);
 }
 
 /* One unit of its own series, which was cut from a request that was refused, and has not failed otherwise. */
@@ -539,17 +513,26 @@ static bool is_probe(const struct shard_request *r)
     return r != NULL && r->alone && !r->careful && r->retry.tries == 0;
 }
 
+/* Two at least: one alone is sent as any other. */
+static bool has_probes(const struct remote_write_shard *s)
+{
+    const struct list *second = s->requests.next->next;
+
+    return is_probe(first_request(s)) && second != &s->requests &&
+           is_probe(container_of_const(second, struct shard_request, link));
+}
+
 /* As many as there is room for. Nothing behind them has one of their series. */
 static void send_probes(struct remote_write_shard *s)
 {
     if (s->probes == NULL)
         s->probes = mem_zalloc(SHARD_PROBES * sizeof(*s->probes));
-    for (size_t i = 0; i < SHARD_PROBES && is_probe(s->requests.first); i++) {
+    for (size_t i = 0; i < SHARD_PROBES && is_probe(first_request(s)); i++) {
         if (s->probes[i].request != NULL)
             continue;
         s->n_probing++;
         s->probes[i].shard = s;
-        attempt_start(&s->probes[i], list_take(&s->requests), on_probed);
+        attempt_start(&s->probes[i], take_first(s), on_probed);
     }
 }
 
@@ -558,7 +541,7 @@ static void send_next(struct remote_write_shard *s)
 {
     if (s->state != SHARD_IDLE)
         return;
-    if (s->requests.first == NULL && s->quarantine.first != NULL) { /* nothing else came: they are tried again */
+    if (list_empty(&s->requests) && !list_empty(&s->quarantine)) { /* nothing else came: they are tried again */
         static const struct outcome failure = {
             .verdict = VERDICT_RETRY,
             .reason = "server_error",
@@ -569,10 +552,10 @@ static void send_next(struct remote_write_shard *s)
         wait_and_retry(s, &failure);
         return;
     }
-    if (is_probe(s->requests.first) && is_probe(s->requests.first->next) && !s->node->stopping) {
+    if (has_probes(s) && !s->node->stopping) {
         set_state(s, SHARD_PROBING);
         send_probes(s);
-    } else if (s->requests.first != NULL) {
+    } else if (!list_empty(&s->requests)) {
         send_first(s);
     }
 }
@@ -615,9 +598,9 @@ void remote_write_shard_push(struct remote_write_shard *s, struct delivery *d, s
 {
     struct remote_write_request *refused = split_refused(s->node, &message);
 
-    list_append(&s->requests, request_new(s, d, message));
+    list_push(&s->requests, &request_new(s, d, message)->link);
     if (refused != NULL)
-        list_append(&s->requests, request_new(s, d, refused));
+        list_push(&s->requests, &request_new(s, d, refused)->link);
     send_next(s);
 }
 
@@ -636,8 +619,8 @@ void remote_write_shard_init(struct remote_write_shard *s, struct remote_write_n
 {
     *s = (struct remote_write_shard){ .node = n, .quarantine_max = QUARANTINE_FIRST };
     s->attempt.shard = s;
-    list_reset(&s->requests);
-    list_reset(&s->quarantine);
+    list_init(&s->requests);
+    list_init(&s->quarantine);
 }
 
 void remote_write_shard_close(struct remote_write_shard *s)
@@ -647,7 +630,7 @@ void remote_write_shard_close(struct remote_write_shard *s)
     attempt_free(&s->attempt);
     for (size_t i = 0; s->probes != NULL && i < SHARD_PROBES; i++) {
         if (s->probes[i].request != NULL) {
-            list_prepend(&s->requests, s->probes[i].request);
+            list_push_front(&s->requests, &s->probes[i].request->link);
             attempt_cancel(&s->probes[i]);
         }
         attempt_free(&s->probes[i]);
@@ -657,8 +640,8 @@ void remote_write_shard_close(struct remote_write_shard *s)
     s->n_probing = 0;
     clock_stop(&s->node->node.host->loop->clock, &s->timer);
     s->state = SHARD_IDLE;
-    while (s->requests.first != NULL)
-        request_free(s, list_take(&s->requests));
-    while (s->quarantine.first != NULL)
-        request_free(s, list_take(&s->quarantine));
+    while (!list_empty(&s->requests))
+        request_free(s, take_first(s));
+    while (!list_empty(&s->quarantine))
+        request_free(s, list_pop(&s->quarantine, struct shard_request, link));
 }

@@ -285,9 +285,9 @@ START_TEST(a_500_that_one_series_causes_is_found)
     ck_assert_uint_eq(ledger.delivered, 1);
     ck_assert_uint_eq(dropped("server_error"), 1);
     deliver(2, 20, false); /* the next time the other one goes first, by itself */
-    ck_assert_uint_eq(shard->requests.first->message->units.n, 1);
+    ck_assert_uint_eq(list_first(&shard->requests, struct shard_request, link)->message->units.n, 1);
     answer(204, "");
-    ck_assert_uint_eq(shard->requests.first->message->units.n, 1);
+    ck_assert_uint_eq(list_first(&shard->requests, struct shard_request, link)->message->units.n, 1);
     ck_assert_uint_eq(n_calls, 1);
 }
 END_TEST
