@@ -5,9 +5,11 @@
  *     prometheus_remote_write.c  the component: its life
  *     remote_write_delivery.c    a batch's way through, and its answer
  *     remote_write_options.c     its options, and what must hold between them
- *     remote_write_shard.c        requests one after another on one shard: answers, waits, bisecting
+ *     remote_write_shard.c       requests one after another on one shard: answers, waits, bisecting
+ *     remote_write_request.c     one of them, and its pieces
  *     remote_write_attempt.c     one HTTP request
  *     remote_write_answer.c      what an answer means
+ *     remote_write_refused.c     the series that were refused lately
  *     remote_write_scale.c       how many shards are in use
  *     remote_write_metrics.c     what is counted
  *
@@ -200,6 +202,21 @@ void remote_write_shard_push(struct remote_write_shard *s, struct delivery *d,
                              struct remote_write_request *message); /* takes it over */
 void remote_write_shard_stop(struct remote_write_shard *s);         /* no more waits: one last try for what is there */
 
+/* request */
+struct shard_request *shard_request_new(struct remote_write_shard *s, struct delivery *d,
+                                        struct remote_write_request *message); /* takes it over */
+void shard_request_free(struct remote_write_shard *s, struct shard_request *r);
+void shard_request_end(struct remote_write_shard *s, struct shard_request *r); /* frees it, and tells its delivery */
+
+/* The message's bytes again, for cutting and for naming. False: they are not what was put in. */
+bool shard_request_open(struct shard_request *r);
+
+bool shard_request_divisible(const struct shard_request *r);
+
+/* Into so many pieces, or as many as it has units; they take its place at the front. False, and it is as it was: it
+ * cannot be opened. */
+bool shard_request_cut(struct remote_write_shard *s, struct shard_request *r, size_t pieces);
+
 /* attempt */
 void attempt_start(struct shard_attempt *t, struct shard_request *r,
                    void (*on_done)(struct http_call *call, const struct http_response *a));
@@ -236,6 +253,10 @@ void remote_write_metrics_close(struct remote_write_node *n);
 void remote_write_count_attempt(struct remote_write_node *n, const struct shard_request *r);
 void remote_write_count_failed(struct remote_write_node *n, const struct remote_write_request *r);
 void remote_write_count_retried(struct remote_write_node *n, const struct remote_write_request *r);
+
+/* What the receiver says that it has written: samples and histograms. -1: it does not say. */
+int64_t remote_write_count_written(struct remote_write_node *n, const struct http_response *a);
+
 struct remote_write_reason *remote_write_reason(struct remote_write_node *n, const char *reason);
 
 #endif

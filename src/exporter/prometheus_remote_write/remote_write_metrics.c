@@ -258,3 +258,32 @@ struct remote_write_reason *remote_write_reason(struct remote_write_node *n, con
     }
     return &r[i];
 }
+
+static int64_t read_number(const struct http_response *a, const char *name)
+{
+    const struct bytes *v = http_response_header(a, name);
+    int64_t n = 0;
+
+    if (v == NULL || v->len == 0 || v->len > 18)
+        return -1;
+    for (size_t i = 0; i < v->len; i++) {
+        if (v->data[i] < '0' || v->data[i] > '9')
+            return -1;
+        n = n * 10 + (v->data[i] - '0');
+    }
+    return n;
+}
+
+int64_t remote_write_count_written(struct remote_write_node *n, const struct http_response *a)
+{
+    int64_t samples = read_number(a, "x-prometheus-remote-write-samples-written");
+    int64_t histograms = read_number(a, "x-prometheus-remote-write-histograms-written");
+    int64_t exemplars = read_number(a, "x-prometheus-remote-write-exemplars-written");
+
+    if (samples < 0 && histograms < 0)
+        return -1;
+    metric_add(n->m.written_samples, samples > 0 ? (uint64_t)samples : 0);
+    metric_add(n->m.written_histograms, histograms > 0 ? (uint64_t)histograms : 0);
+    metric_add(n->m.written_exemplars, exemplars > 0 ? (uint64_t)exemplars : 0);
+    return (samples > 0 ? samples : 0) + (histograms > 0 ? histograms : 0);
+}

@@ -87,6 +87,44 @@ bool refused_series_has(const struct refused_series *r, uint32_t series, uint64_
     return false;
 }
 
+struct question {
+    const struct refused_series *refused;
+    uint64_t now;
+};
+
+static bool was_refused(const struct remote_write_unit *unit, void *arg)
+{
+    const struct question *q = arg;
+
+    return refused_series_has(q->refused, unit->series, q->now);
+}
+
+static bool was_not_refused(const struct remote_write_unit *unit, void *arg)
+{
+    return !was_refused(unit, arg);
+}
+
+struct remote_write_request *refused_series_split(const struct refused_series *r, struct remote_write_request **message,
+                                                  uint64_t now)
+{
+    struct question q = { r, now };
+    struct remote_write_request *all = *message, *refused, *rest;
+
+    if (r->n_slots == 0)
+        return NULL;
+    refused = remote_write_select(all, was_refused, &q);
+    if (refused == NULL)
+        return NULL;
+    rest = remote_write_select(all, was_not_refused, &q);
+    if (rest == NULL) {
+        remote_write_request_free(refused);
+        return NULL;
+    }
+    remote_write_request_free(all);
+    *message = rest;
+    return refused;
+}
+
 void refused_series_free(struct refused_series *r)
 {
     if (r->slots != NULL)

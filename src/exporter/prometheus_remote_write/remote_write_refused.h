@@ -8,6 +8,7 @@
 #define EXPORTER_REMOTE_WRITE_REFUSED_H
 
 #include "base/budget.h"
+#include "prom/remote_write/remote_write.h"
 
 #define REFUSED_FOR (600 * NS_PER_S)
 #define REFUSED_MAX (64u * 1024)
@@ -26,5 +27,10 @@ struct refused_series {
 void refused_series_add(struct refused_series *r, uint32_t series, uint64_t now);
 bool refused_series_has(const struct refused_series *r, uint32_t series, uint64_t now);
 void refused_series_free(struct refused_series *r); /* its memory */
+
+/* Those of the message's series that were refused lately, taken out of it: the caller's. NULL when they are none or
+ * all, and the message is as it was. */
+struct remote_write_request *refused_series_split(const struct refused_series *r, struct remote_write_request **message,
+                                                  uint64_t now);
 
 #endif

@@ -15,7 +15,6 @@
 #include "exporter/prometheus_remote_write/remote_write.h"
 
 #include "base/mem.h"
-#include "codec/compress.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -51,62 +50,6 @@ static struct shard_request *take_first(struct remote_write_shard *s)
     return list_pop(&s->requests, struct shard_request, link);
 }
 
-static struct budget *budget_of(const struct remote_write_shard *s)
-{
-    return s->node->node.host->budget;
-}
-
-static uint64_t charge_of(const struct shard_request *r)
-{
-    return sizeof(*r) + sizeof(*r->message) + r->body.cap + r->message->units.cap * sizeof(struct remote_write_unit);
-}
-
-static struct shard_request *request_new(struct remote_write_shard *s, struct delivery *d,
-                                         struct remote_write_request *message)
-{
-    struct shard_request *r = mem_zalloc(sizeof(*r));
-
-    r->delivery = d;
-    r->message = message;
-    r->ambiguous = d->resumed;
-    if (deflate_buf(CODING_SNAPPY, 0, buf_bytes(&message->message), &r->body, NULL) != 0)
-        abort(); /* snappy's only failure is a length of 4 GiB */
-    buf_free(&message->message);
-    budget_charge(budget_of(s), charge_of(r));
-    d->open++;
-    return r;
-}
-
-static void request_free(struct remote_write_shard *s, struct shard_request *r)
-{
-    budget_give(budget_of(s), charge_of(r));
-    remote_write_request_free(r->message);
-    buf_free(&r->body);
-    free(r);
-}
-
-static void request_end(struct remote_write_shard *s, struct shard_request *r)
-{
-    struct delivery *d = r->delivery;
-
-    request_free(s, r);
-    delivery_request_ended(d);
-}
-
-/* The message itself again, for halving and for naming. */
-static bool open_request(struct shard_request *r)
-{
-    struct block *block;
-    size_t len;
-
-    if (inflate_block(CODING_SNAPPY, buf_bytes(&r->body), SIZE_MAX / 4, NULL, &block, &len, NULL) != 0)
-        return false;
-    r->message->message.len = 0;
-    buf_append(&r->message->message, block->data, len);
-    block_unref(block);
-    return true;
-}
-
 /* ---- giving up ---- */
 
 static void send_first(struct remote_write_shard *s);
@@ -130,7 +73,7 @@ static void drop_request(struct remote_write_shard *s, struct shard_request *r, 
     struct buf name = { 0 };
     char said[200];
 
-    if (open_request(r))
+    if (shard_request_open(r))
         remote_write_name(&name, r->message, 0);
     buf_free(&r->message->message);
     snprintf(said, sizeof(said), "%.*s", (int)(text.len < sizeof(said) ? text.len : sizeof(said) - 1),
@@ -138,7 +81,7 @@ static void drop_request(struct remote_write_shard *s, struct shard_request *r, 
     remote_write_count_failed(s->node, r->message);
     delivery_drop(r->delivery, count_dropped(r), reason, buf_cstr(&name), said);
     buf_free(&name);
-    request_end(s, r);
+    shard_request_end(s, r);
 }
 
 /* For now: the batch stays where it is, or comes again from the sender that waits. */
@@ -146,7 +89,7 @@ static void fail_request(struct remote_write_shard *s, struct shard_request *r, 
 {
     delivery_fail(r->delivery, r->message->items, failure);
     remote_write_count_failed(s->node, r->message);
-    request_end(s, r);
+    shard_request_end(s, r);
 }
 
 /* A single unit, for good: the next time its series is sent apart. */
@@ -161,41 +104,10 @@ static void remember_refused(struct remote_write_shard *s, const struct shard_re
 
 /* ---- bisecting ---- */
 
-static bool is_divisible(const struct shard_request *r)
-{
-    return r->message->units.n > 1 || r->message->items > 1;
-}
-
-/* Units [from, to); of a single unit items. */
-static struct remote_write_request *cut_message(const struct remote_write_request *m, size_t from, size_t to)
-{
-    return m->units.n > 1 ? remote_write_cut(m, from, to) : remote_write_cut_items(m, from, to);
-}
-
-/* In so many pieces, or as many as it has units. */
 static void cut_request(struct remote_write_shard *s, struct shard_request *r, size_t pieces)
 {
-    bool by_units = r->message->units.n > 1;
-    size_t n = by_units ? r->message->units.n : r->message->items;
-
-    assert(n > 1);
-    if (!open_request(r)) {
+    if (!shard_request_cut(s, r, pieces))
         drop_request(s, r, "rejected", bytes_str("cannot be cut"));
-        return;
-    }
-    pieces = pieces < n ? pieces : n;
-    for (size_t i = pieces; i-- > 0;) {
-        struct shard_request *piece =
-            request_new(s, r->delivery, cut_message(r->message, i * n / pieces, (i + 1) * n / pieces));
-
-        piece->bisected = true;
-        piece->alone = by_units && piece->message->units.n == 1;
-        piece->ambiguous = r->ambiguous;
-        piece->retry = r->retry;
-        list_push_front(&s->requests, &piece->link);
-    }
-    buf_free(&r->message->message);
-    request_end(s, r);
 }
 
 /* Back to the front, in order. */
@@ -267,35 +179,6 @@ static void wait_and_retry(struct remote_write_shard *s, const struct outcome *f
 
 /* ---- answers ---- */
 
-static int64_t header_number(const struct http_response *a, const char *name)
-{
-    const struct bytes *v = http_response_header(a, name);
-    int64_t n = 0;
-
-    if (v == NULL || v->len == 0 || v->len > 18)
-        return -1;
-    for (size_t i = 0; i < v->len; i++) {
-        if (v->data[i] < '0' || v->data[i] > '9')
-            return -1;
-        n = n * 10 + (v->data[i] - '0');
-    }
-    return n;
-}
-
-static int64_t read_written(struct remote_write_node *n, const struct http_response *a)
-{
-    int64_t samples = header_number(a, "x-prometheus-remote-write-samples-written");
-    int64_t histograms = header_number(a, "x-prometheus-remote-write-histograms-written");
-    int64_t exemplars = header_number(a, "x-prometheus-remote-write-exemplars-written");
-
-    if (samples < 0 && histograms < 0)
-        return -1;
-    metric_add(n->m.written_samples, samples > 0 ? (uint64_t)samples : 0);
-    metric_add(n->m.written_histograms, histograms > 0 ? (uint64_t)histograms : 0);
-    metric_add(n->m.written_exemplars, exemplars > 0 ? (uint64_t)exemplars : 0);
-    return (samples > 0 ? samples : 0) + (histograms > 0 ? histograms : 0);
-}
-
 static void end_taken(struct remote_write_shard *s, struct shard_request *r)
 {
     struct remote_write_node *n = s->node;
@@ -307,7 +190,7 @@ static void end_taken(struct remote_write_shard *s, struct shard_request *r)
     if (r->message->newest > n->highest_sent)
         n->highest_sent = r->message->newest;
     retry_quarantine(s);
-    request_end(s, r);
+    shard_request_end(s, r);
 }
 
 /* A later batch has the same series as this one, newer: it goes past only when nothing else helps. */
@@ -326,7 +209,7 @@ static void handle_server_error(struct remote_write_shard *s, struct bytes text,
         wait_and_retry(s, failure);
         return;
     }
-    if (is_divisible(r)) {
+    if (shard_request_divisible(r)) {
         cut_request(s, take_first(s), 2);
         send_next(s);
         return;
@@ -350,11 +233,11 @@ static void handle_server_error(struct remote_write_shard *s, struct bytes text,
 static void handle_refusal(struct remote_write_shard *s, struct shard_request *r, const struct answer_meaning *m,
                            struct bytes text)
 {
-    if (m->fate == ANSWER_BISECT && is_divisible(r)) {
+    if (m->fate == ANSWER_BISECT && shard_request_divisible(r)) {
         cut_request(s, r, r->message->units.n <= SINGLES ? SINGLES : 2);
     } else if (r->ambiguous && answer_may_mean_landed(m)) {
         metric_add(s->node->m.duplicates, r->message->items); /* an attempt whose answer nobody saw has landed */
-        request_end(s, r);
+        shard_request_end(s, r);
     } else {
         if (m->fate == ANSWER_BISECT)
             remember_refused(s, r);
@@ -377,7 +260,7 @@ static void fall_back(struct remote_write_shard *s)
         struct shard_request *r = take_first(s);
 
         r->delivery->again = true;
-        request_end(s, r);
+        shard_request_end(s, r);
     }
 }
 
@@ -387,7 +270,7 @@ static struct answer_meaning meaning_of(struct remote_write_shard *s, const stru
     const struct remote_write_request *message = r->message;
 
     return answer_meaning(a->status, a->body, message->version,
-                          message->version == REMOTE_WRITE_2 ? read_written(s->node, a) : -1,
+                          message->version == REMOTE_WRITE_2 ? remote_write_count_written(s->node, a) : -1,
                           message->samples + message->histograms);
 }
 
@@ -560,47 +443,14 @@ static void send_next(struct remote_write_shard *s)
     }
 }
 
-/* ---- series that were refused lately ---- */
-
-static bool was_refused(const struct remote_write_unit *unit, void *arg)
-{
-    const struct remote_write_node *n = arg;
-
-    return refused_series_has(&n->refused, unit->series, clock_mono(&n->node.host->loop->clock));
-}
-
-static bool was_not_refused(const struct remote_write_unit *unit, void *arg)
-{
-    return !was_refused(unit, arg);
-}
-
-/* Those of the message's series that were refused lately, taken out of it. NULL when they are none or all. */
-static struct remote_write_request *split_refused(struct remote_write_node *n, struct remote_write_request **message)
-{
-    struct remote_write_request *all = *message, *refused, *rest;
-
-    if (n->refused.n_slots == 0)
-        return NULL;
-    refused = remote_write_select(all, was_refused, n);
-    if (refused == NULL)
-        return NULL;
-    rest = remote_write_select(all, was_not_refused, n);
-    if (rest == NULL) {
-        remote_write_request_free(refused);
-        return NULL;
-    }
-    remote_write_request_free(all);
-    *message = rest;
-    return refused;
-}
-
 void remote_write_shard_push(struct remote_write_shard *s, struct delivery *d, struct remote_write_request *message)
 {
-    struct remote_write_request *refused = split_refused(s->node, &message);
+    struct remote_write_request *refused =
+        refused_series_split(&s->node->refused, &message, clock_mono(&s->node->node.host->loop->clock));
 
-    list_push(&s->requests, &request_new(s, d, message)->link);
+    list_push(&s->requests, &shard_request_new(s, d, message)->link);
     if (refused != NULL)
-        list_push(&s->requests, &request_new(s, d, refused)->link);
+        list_push(&s->requests, &shard_request_new(s, d, refused)->link);
     send_next(s);
 }
 
@@ -641,7 +491,7 @@ void remote_write_shard_close(struct remote_write_shard *s)
     clock_stop(&s->node->node.host->loop->clock, &s->timer);
     s->state = SHARD_IDLE;
     while (!list_empty(&s->requests))
-        request_free(s, take_first(s));
+        shard_request_free(s, take_first(s));
     while (!list_empty(&s->quarantine))
-        request_free(s, list_pop(&s->quarantine, struct shard_request, link));
+        shard_request_free(s, list_pop(&s->quarantine, struct shard_request, link));
 }
