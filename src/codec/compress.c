@@ -160,13 +160,15 @@ static int inflate_coded(enum coding c, struct bytes in, struct inflate_out *o, 
 {
     if (c == CODING_IDENTITY)
         return copy_whole(in, o, err);
-    if (c == CODING_LZ4 || c >= CODING_COUNT)
-        return inflate_bad(o, err, "this coding cannot be read here; send gzip, deflate, zstd or snappy");
+    if (c >= CODING_COUNT)
+        return inflate_bad(o, err, "this coding cannot be read here; send gzip, deflate, zstd, snappy or lz4");
     if (in.len == 0)
         return inflate_bad(o, err, "there are no bytes, not even of an empty content");
     switch (c) {
     case CODING_ZSTD:
         return zstd_inflate(in, o, err);
+    case CODING_LZ4:
+        return lz4_inflate(in, o, err);
     case CODING_SNAPPY:
         return snappy_is_framed(in) ? snappy_inflate_framed(in, o, err) : snappy_inflate_block(in, o, err);
     case CODING_SNAPPY_FRAMED:
@@ -252,6 +254,8 @@ int deflate_parts(enum coding c, int level, const struct bytes *parts, size_t n,
         return 0;
     case CODING_ZSTD:
         return zstd_deflate(level, parts, n, out, err);
+    case CODING_LZ4:
+        return lz4_deflate(parts, n, out, err);
     case CODING_SNAPPY:
     case CODING_SNAPPY_FRAMED:
         deflate_joined(c, parts, n, out);

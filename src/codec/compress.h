@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compression by content coding: gzip, zlib (what HTTP calls deflate too), zstd, snappy (block, and framed).
+/* Compression by content coding: gzip, zlib (what HTTP calls deflate too), zstd, snappy (block, and framed),
+ * lz4 (its frames).
  * Pure functions; inflating is bounded while it happens, never after. */
 #ifndef CODEC_COMPRESS_H
 #define CODEC_COMPRESS_H
@@ -15,7 +16,7 @@ enum coding {
     CODING_ZSTD,
     CODING_SNAPPY,        /* block format; a body that begins with the stream header is read as framed */
     CODING_SNAPPY_FRAMED, /* "x-snappy-framed" */
-    CODING_LZ4,           /* known by name only: inflate refuses it with a text that says so */
+    CODING_LZ4,
     CODING_COUNT,
     CODING_UNKNOWN = CODING_COUNT,
 };
@@ -28,7 +29,8 @@ const char *coding_name(enum coding c);
  *
  * 0: *out is a block whose first *len bytes are the content. UV_EFBIG: the content is larger than `max` (at most
  * max + a page has been produced). UV_ENOMEM: the budget has no room now. UV_EINVAL: corrupt, cut short,
- * or followed by what is not another member. Several gzip members or zstd frames in a row are one content. */
+ * or followed by what is not another member. Several gzip members, or frames of zstd or lz4, in a row are one content.
+ */
 int inflate_block(enum coding c, struct bytes in, size_t max, struct budget *budget, struct block **out, size_t *len,
                   struct error *err);
 

@@ -57,6 +57,9 @@ int inflate_members(enum coding c, struct bytes in, struct inflate_out *o,
 int zstd_inflate(struct bytes in, struct inflate_out *out, struct error *err);
 int zstd_deflate(int level, const struct bytes *parts, size_t n, struct buf *out, struct error *err);
 
+int lz4_inflate(struct bytes in, struct inflate_out *out, struct error *err);
+int lz4_deflate(const struct bytes *parts, size_t n, struct buf *out, struct error *err);
+
 bool snappy_is_framed(struct bytes in);
 int snappy_inflate_block(struct bytes in, struct inflate_out *out, struct error *err);
 int snappy_inflate_framed(struct bytes in, struct inflate_out *out, struct error *err);

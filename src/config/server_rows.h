@@ -108,7 +108,7 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
       .offset = OPT_FIELD(T, m.response_headers, struct string_map), .help = "Headers added to every answer." },      \
     { .key = "compression_algorithms", .kind = OPTION_STRINGS,                                                        \
       .offset = OPT_FIELD(T, m.compression_algorithms, struct strings),                                               \
-      .def = "[\"\", gzip, zstd, zlib, snappy, deflate, x-snappy-framed]",                                            \
+      .def = "[\"\", gzip, zstd, zlib, snappy, deflate, lz4, x-snappy-framed]",                                            \
       .help = "Content-Encodings that are accepted; \"\" is an uncompressed body." }
 
 #define HTTP_CONNECTION_ROWS(T, m, read_header_, write_, idle_)                                                       \

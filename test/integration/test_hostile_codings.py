@@ -5,6 +5,7 @@ import gzip
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
+import lz4.frame
 import pytest
 
 from configs import NOP
@@ -28,6 +29,9 @@ LIES = {
     "gzip, a bomb": ("gzip", gzip.compress(bytes(200 * MIB), 1), 413),
     "gzip, a bomb in 20,000 members": ("gzip", gzip.compress(bytes(4096)) * 20_000, 413),
     "gzip in gzip": ("gzip", gzip.compress(gzip.compress(bytes(100 * MIB), 1)), 400),
+    "lz4, a bomb": ("lz4", lz4.frame.compress(bytes(100 * MIB)), 413),
+    "lz4, a bomb that hides its size": ("lz4", lz4.frame.compress(bytes(100 * MIB), store_size=False, block_size=7), 413),
+    "lz4, cut short": ("lz4", lz4.frame.compress(bytes(4 * MIB))[:-9], 400),
     "deflate, a bomb": ("deflate", zlib.compress(bytes(100 * MIB), 1), 413),
 }
 

@@ -8,6 +8,7 @@ import subprocess
 import zlib
 
 import grpc
+import lz4.frame
 import pytest
 import snappy
 import zstandard
@@ -40,6 +41,7 @@ ENCODINGS = {
     "zlib": zlib.compress,
     "zstd": lambda b: zstandard.ZstdCompressor().compress(b),
     "snappy": snappy.compress,
+    "lz4": lz4.frame.compress,
 }
 
 

@@ -124,7 +124,7 @@ def sender_hears(d, request):
 
 HTTP_FORMS = [
     ("proto", "none"), ("proto", "gzip"), ("proto", "zstd"), ("proto", "snappy"), ("proto", "x-snappy-framed"),
-    ("proto", "deflate"), ("json", "none"), ("json", "gzip"),
+    ("proto", "deflate"), ("proto", "lz4"), ("json", "none"), ("json", "gzip"),
 ]  # fmt: skip
 
 

@@ -21,16 +21,14 @@ enum coding otlp_exporter_coding(const char *compression, bool grpc, struct erro
         { "x-snappy-framed", CODING_SNAPPY_FRAMED, CODING_UNKNOWN },
         { "deflate", CODING_ZLIB, CODING_UNKNOWN },
         { "zlib", CODING_ZLIB, CODING_UNKNOWN },
+        { "lz4", CODING_LZ4, CODING_UNKNOWN },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(names[i].name, compression) == 0 && (grpc ? names[i].grpc : names[i].http) != CODING_UNKNOWN)
             return grpc ? names[i].grpc : names[i].http;
-    if (strcmp(compression, "lz4") == 0)
-        error_set(err, UV_EINVAL, "lz4 is not served: write zstd, which is smaller, or snappy, which is as fast");
-    else
-        error_set(err, UV_EINVAL, "unsupported compression type \"%s\": write gzip, zstd, snappy%s or none",
-                  compression, grpc ? "" : ", x-snappy-framed, deflate");
+    error_set(err, UV_EINVAL, "unsupported compression type \"%s\": write gzip, zstd, snappy%s or none", compression,
+              grpc ? "" : ", x-snappy-framed, deflate, lz4");
     return CODING_UNKNOWN;
 }
 

@@ -39,7 +39,7 @@ static const struct option options[] = {
     HTTP_CLIENT_ROWS(T, client,
                      "Base URL of the receiver, for instance http://collector:4318: the signal's path (v1/traces, "
                      "v1/metrics, v1/logs, v1development/profiles) is added.",
-                     "30s", "gzip", "gzip, zstd, snappy, x-snappy-framed, deflate, zlib or none.", "100"),
+                     "30s", "gzip", "gzip, zstd, snappy, x-snappy-framed, deflate, zlib, lz4 or none.", "100"),
     OPT_GROUP(T, compression_params, struct compression_config, compression_options, GROUP_PLAIN, "How much to compress."),
     OPT_STRING(T, traces_endpoint, "", "URL that takes traces, used as it is; endpoint does not count for them."),
     OPT_STRING(T, metrics_endpoint, "", "The same for metrics."),

@@ -275,7 +275,7 @@ static int create(struct node *node, const void *config, struct error *err)
                          ? (size_t)c->protocols.grpc.server.max_recv_msg_size_mib << 20
                          : DEFAULT_MESSAGE;
     r->max_body = (size_t)http_body_limit(http);
-    for (int k = 0; k < CODING_LZ4 && !c->protocols.http.on; k++)
+    for (int k = 0; k < CODING_COUNT && !c->protocols.http.on; k++)
         r->coding_allowed[k] = true; /* HTTP on the gRPC port, with nothing configured for it */
     for (size_t i = 0; i < http->compression_algorithms.n && c->protocols.http.on; i++)
         r->coding_allowed[coding_by_name(bytes_str(http->compression_algorithms.v[i]))] = true;
@@ -331,10 +331,10 @@ static void check(const void *config, struct check *ck)
     for (size_t i = 0; i < codings->n; i++) {
         enum coding coding = coding_by_name(bytes_str(codings->v[i]));
 
-        if (coding == CODING_UNKNOWN || coding == CODING_LZ4)
+        if (coding == CODING_UNKNOWN)
             check_fail(ck, "protocols::http::compression_algorithms",
                        "\"%s\" is not a compression this receiver knows; it knows \"\", gzip, zlib, deflate, zstd, "
-                       "snappy and x-snappy-framed",
+                       "snappy, x-snappy-framed and lz4",
                        codings->v[i]);
     }
     if (check_was_set(ck, "protocols::http::cors") && c->protocols.http.server.cors.on &&

@@ -117,7 +117,7 @@ static void on_prefix(struct otlp_call *call)
     } else if (call->prefix[0] == 1 && call->coding == CODING_IDENTITY) {
         call_reject(call, REJECTED_PROTOCOL, GRPC_INTERNAL, 400,
                     "the message is flagged as compressed, but there is no grpc-encoding");
-    } else if (call->prefix[0] == 1 && (call->coding >= CODING_LZ4 || call->coding == CODING_SNAPPY_FRAMED)) {
+    } else if (call->prefix[0] == 1 && call->coding >= CODING_SNAPPY_FRAMED) {
         call_reject(call, REJECTED_ENCODING, GRPC_UNIMPLEMENTED, 400,
                     "this grpc-encoding is not supported; use one of " GRPC_ACCEPT_ENCODINGS);
     } else if (len > call->limit) {

@@ -15,6 +15,7 @@ from collections import namedtuple
 from concurrent import futures
 
 import grpc
+import lz4.frame
 import zstandard
 from google.protobuf import json_format
 from rpc import rpc_status_pb2
@@ -48,6 +49,7 @@ INFLATE = {
     "zstd": lambda raw: zstandard.ZstdDecompressor().decompressobj().decompress(raw),
     "snappy": unsnappy,
     "x-snappy-framed": unframed,
+    "lz4": lz4.frame.decompress,
 }
 
 

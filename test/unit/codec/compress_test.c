@@ -12,7 +12,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
-static const enum coding codings[] = { CODING_GZIP, CODING_ZLIB, CODING_ZSTD, CODING_SNAPPY, CODING_SNAPPY_FRAMED };
+static const enum coding codings[] = { CODING_GZIP,   CODING_ZLIB,          CODING_ZSTD,
+                                       CODING_SNAPPY, CODING_SNAPPY_FRAMED, CODING_LZ4 };
 static const size_t sizes[] = {
     0, 1, 2, 63, 64, 65, 1000, 4095, 4096, 4097, 32768, 65535, 65536, 65537, 300000, 2000000
 };
@@ -530,13 +531,34 @@ START_TEST(codings_are_known_by_name_without_case)
 }
 END_TEST
 
-START_TEST(lz4_is_refused_by_name)
+START_TEST(frames_of_lz4_are_one_content_and_broken_ones_none)
 {
+    static const uint8_t skipped[] = { 0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 'x', 'y', 'z' };
+    struct buf content = { 0 }, packed = { 0 };
     struct block *block;
-    size_t len;
+    size_t len, one;
 
-    ck_assert_int_eq(inflate_block(CODING_LZ4, bytes_of("abc", 3), 100, NULL, &block, &len, &err), UV_EINVAL);
-    ck_assert_str_eq(err.text, "lz4: this coding cannot be read here; send gzip, deflate, zstd or snappy");
+    fill(&content, 700000, 15);
+    ck_assert_int_eq(deflate_buf(CODING_LZ4, 0, buf_bytes(&content), &packed, &err), 0);
+    one = packed.len;
+    buf_append(&packed, skipped, sizeof(skipped));
+    ck_assert_int_eq(deflate_buf(CODING_LZ4, 0, buf_bytes(&content), &packed, &err), 0);
+    ck_assert_int_eq(inflate_block(CODING_LZ4, buf_bytes(&packed), 1400000, NULL, &block, &len, &err), 0);
+    ck_assert_uint_eq(len, 1400000);
+    ck_assert_mem_eq(block->data + 700000, content.data, content.len);
+    block_unref(block);
+    ck_assert_int_eq(inflate_block(CODING_LZ4, buf_bytes(&packed), 1399999, NULL, &block, &len, &err), UV_EFBIG);
+    for (size_t cut = 0; cut < one; cut += cut < 40 ? 1 : one / 50)
+        ck_assert_int_eq(inflate_block(CODING_LZ4, bytes_of(packed.data, cut), 1400000, NULL, &block, &len, &err),
+                         UV_EINVAL);
+    packed.data[one - 1] ^= 1; /* the content's checksum */
+    ck_assert_int_eq(inflate_block(CODING_LZ4, bytes_of(packed.data, one), 1400000, NULL, &block, &len, &err),
+                     UV_EINVAL);
+    ck_assert_str_eq(err.text, "lz4: ERROR_contentChecksum_invalid");
+    ck_assert_int_eq(inflate_block(CODING_LZ4, bytes_str("abc"), 100, NULL, &block, &len, &err), UV_EINVAL);
+    ck_assert_str_eq(err.text, "lz4: the data is cut short");
+    buf_free(&content);
+    buf_free(&packed);
 }
 END_TEST
 
@@ -600,7 +622,7 @@ int main(void)
     tcase_add_test(tc, framed_snappy_follows_its_format);
     tcase_add_test(tc, a_gzip_stream_written_in_pieces_is_one_member);
     tcase_add_test(tc, codings_are_known_by_name_without_case);
-    tcase_add_test(tc, lz4_is_refused_by_name);
+    tcase_add_test(tc, frames_of_lz4_are_one_content_and_broken_ones_none);
     tcase_add_test(tc, the_first_checksums_may_be_made_on_several_threads);
     tcase_add_test(tc, crc32c_has_the_known_values);
     suite_add_tcase(s, tc);
