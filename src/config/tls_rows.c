@@ -26,8 +26,9 @@ static const char *const versions[] = { "", "1.0", "1.1", "1.2", "1.3", NULL };
              "May cipher_suites name suites that are known to be weak?"),                                             \
     OPT_STRINGS(struct tls_config, curve_preferences, NULL,                                                           \
                 "Key exchanges in order of preference: X25519, P256, P384, P521; empty is X25519, P256, P384."),      \
-    OPT_DURATION(struct tls_config, reload_interval, "0s", "0s", NULL,                                                \
-                 "Read the files again this often, beside when the file system tells that they change; 0s is never."), \
+    OPT_DURATION(struct tls_config, reload_interval, "1m", "0s", NULL,                                                \
+                 "Look at the files this often, beside when the file system tells that they change; 0s: they are "    \
+                 "read once, at the start."),                                                                         \
     OPT_REFUSED("tpm", "keys in a TPM are not served: remove this block and put the key into key_file")
 /* clang-format on */
 

@@ -194,6 +194,26 @@ static int load_context(struct tls *t, struct error *err)
     return 0;
 }
 
+static void on_upkeep(struct clock_timer *timer);
+
+/* When a certificate expires that is told at once. */
+static void plan_upkeep(struct tls *t)
+{
+    int64_t now = (int64_t)(clock_wall(&t->loop->clock) / NS_PER_S);
+    uint64_t wait = UPKEEP;
+
+    for (int i = 0; i < TLS_PARTS; i++) {
+        int64_t left = t->validity[i].not_after - now;
+
+        if (t->validity[i].known && left >= 0 && (uint64_t)left < UPKEEP / NS_PER_S) {
+            uint64_t until = ((uint64_t)left + 1) * NS_PER_S;
+
+            wait = until < wait ? until : wait;
+        }
+    }
+    clock_start(&t->loop->clock, &t->upkeep, wait, on_upkeep);
+}
+
 /* --- files --- */
 
 static void keep_old(struct tls *t, const char *why)
@@ -229,6 +249,7 @@ static void on_settled(struct clock_timer *timer)
     count_reload(t, true);
     tell_reload(t);
     tell_dates(t);
+    plan_upkeep(t);
 }
 
 static void on_change(void *owner, struct bytes content)
@@ -263,7 +284,7 @@ static void on_upkeep(struct clock_timer *timer)
     struct tls *t = container_of(timer, struct tls, upkeep);
     unsigned char keys[80];
 
-    clock_start(&t->loop->clock, &t->upkeep, UPKEEP, on_upkeep);
+    plan_upkeep(t);
     if (t->side == TLS_SERVER && RAND_bytes(keys, sizeof(keys)) == 1)
         SSL_CTX_set_tlsext_ticket_keys(t->ctx, keys, sizeof(keys));
     OPENSSL_cleanse(keys, sizeof(keys));
@@ -281,6 +302,11 @@ static int open_files(struct tls *t, struct error *err)
         f->part = (enum tls_part)i;
         if (s->file == NULL)
             continue;
+        if (t->config.reload_interval.ns == 0) {
+            if (file_read(s->file, TLS_FILE_MAX, &s->text, err) != 0)
+                return err->code;
+            continue;
+        }
         f->watched = watched_file_open(t->loop, &o, &s->text, err);
         if (f->watched == NULL)
             return err->code;
@@ -368,7 +394,7 @@ struct tls *tls_new(const struct tls_setup *setup, const struct tls_config *conf
     tell_dates(t);
     if (t->config.reload_interval.ns > 0)
         clock_start(&t->loop->clock, &t->interval, (uint64_t)t->config.reload_interval.ns, on_interval);
-    clock_start(&t->loop->clock, &t->upkeep, UPKEEP, on_upkeep);
+    plan_upkeep(t);
     return t;
 }
 
