@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <openssl/pem.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -591,6 +592,60 @@ START_TEST(a_server_that_asks_for_certificates_gets_them)
 }
 END_TEST
 
+/* The same name and key, signed by another. */
+static char *cross_sign(const struct identity *id, const struct identity *by)
+{
+    X509 *x = X509_dup(id->x509);
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text, *copy;
+    long n;
+
+    X509_set_issuer_name(x, X509_get_subject_name(by->x509));
+    ck_assert_int_gt(X509_sign(x, by->pkey, EVP_sha256()), 0);
+    PEM_write_bio_X509(bio, x);
+    n = BIO_get_mem_data(bio, &text);
+    copy = strndup(text, (size_t)n);
+    BIO_free(bio);
+    X509_free(x);
+    return copy;
+}
+
+START_TEST(a_chain_that_loops_ends)
+{
+    struct identity a = identity_make(NULL, "loop a", NULL, -1, 10), b = identity_make(NULL, "loop b", NULL, -1, 10);
+    struct identity leaf = identity_make(&a, "localhost", "DNS:localhost", -1, 10);
+    char *a_by_b = cross_sign(&a, &b), *b_by_a = cross_sign(&b, &a);
+    char *chain = mem_printf("%s%s%s%s%s", leaf.cert, a_by_b, b_by_a, a_by_b, b_by_a);
+    const char *path = write_file(ca.cert);
+
+    server_config.cert_pem.text = chain;
+    server_config.key_pem.text = leaf.key;
+    fail_for("localhost");
+    assert_why(&client, TLS_BAD_CERTIFICATE, "is signed by \"CN=loop ", "not trusted");
+    assert_why(&server, TLS_REFUSED, "does not trust the CA of our certificate");
+    disconnect();
+
+    tls_unref(server_tls);
+    tls_unref(client_tls);
+    server_config = (struct tls_config){
+        .on = true, .cert_pem = { server_id.cert }, .key_pem = { server_id.key }, .client_ca_file = path
+    };
+    client_config.cert_pem.text = chain;
+    client_config.key_pem.text = leaf.key;
+    server_tls = tls_of(&server_config, TLS_SERVER);
+    client_tls = tls_of(&client_config, TLS_CLIENT);
+    fail_for("localhost");
+    assert_why(&server, TLS_BAD_CERTIFICATE, "is signed by \"CN=loop ", "client_ca_file");
+    unlink(path);
+    free(chain);
+    free(a_by_b);
+    free(b_by_a);
+    identity_free(&leaf);
+    identity_free(&a);
+    identity_free(&b);
+}
+END_TEST
+
 /* --- agreeing --- */
 
 START_TEST(no_version_in_common_is_told)
@@ -1115,6 +1170,7 @@ int main(void)
     tcase_add_test(tc, a_certificate_may_be_trusted_by_itself);
     tcase_add_test(tc, without_verification_any_certificate_will_do);
     tcase_add_test(tc, a_server_that_asks_for_certificates_gets_them);
+    tcase_add_test(tc, a_chain_that_loops_ends);
     tcase_add_test(tc, no_version_in_common_is_told);
     tcase_add_test(tc, old_versions_work_where_they_are_asked_for);
     tcase_add_test(tc, suites_and_curves_are_those_of_the_configuration);
