@@ -14,7 +14,7 @@ static const char usage[] =
     "                                          [--mode redacted|unredacted]\n"
     "       otelcd components                  list what can be configured [--format yaml|markdown|man]\n"
     "       otelcd healthcheck                 exit 0 when a running otelcd answers [--config FILE]\n"
-    "                                          [--endpoint host:port] [--timeout 3s]\n"
+    "                                          [--endpoint host:port|URL] [--ca FILE] [--timeout 3s]\n"
     "       otelcd wal inspect|verify|export DIRECTORY\n"
     "                                          look into a queue on disk; export writes OTLP JSON\n"
     "       otelcd version\n"
@@ -23,7 +23,7 @@ static const char usage[] =
     "--set changes one key after that: --set processors.batch.timeout=1s\n";
 
 /* What a verb takes; another flag is a mistake. */
-enum { CONFIG = 1, SET = 2, FORMAT = 4, MODE = 8, ENDPOINT = 16, TIMEOUT = 32 };
+enum { CONFIG = 1, SET = 2, FORMAT = 4, MODE = 8, ENDPOINT = 16, CA = 32, TIMEOUT = 64 };
 
 static const struct verb {
     const char *name;
@@ -36,11 +36,13 @@ static const struct verb {
     { "print-initial-config", command_print_config, CONFIG | SET | FORMAT | MODE },
     { "components", command_components, FORMAT },
     { "version", command_version, 0 },
-    { "healthcheck", command_healthcheck, CONFIG | SET | ENDPOINT | TIMEOUT },
+    { "healthcheck", command_healthcheck, CONFIG | SET | ENDPOINT | CA | TIMEOUT },
     { "wal", command_wal, 0 },
 };
 
-static const char *const flag_names[] = { "--config", "--set", "--format", "--mode", "--endpoint", "--timeout" };
+static const char *const flag_names[] = {
+    "--config", "--set", "--format", "--mode", "--endpoint", "--ca", "--timeout"
+};
 
 static void put_value(struct arguments *a, unsigned flag, const char *value)
 {
@@ -59,6 +61,9 @@ static void put_value(struct arguments *a, unsigned flag, const char *value)
         break;
     case ENDPOINT:
         a->endpoint = value;
+        break;
+    case CA:
+        a->ca = value;
         break;
     default:
         a->timeout = value;
@@ -95,7 +100,8 @@ static bool take_argument(int argc, char **argv, int *i, struct arguments *a, bo
 static unsigned given_flags(const struct arguments *a)
 {
     return (a->configs.n > 0 ? CONFIG : 0u) | (a->sets.n > 0 ? SET : 0u) | (a->format != NULL ? FORMAT : 0u) |
-           (a->mode != NULL ? MODE : 0u) | (a->endpoint != NULL ? ENDPOINT : 0u) | (a->timeout != NULL ? TIMEOUT : 0u);
+           (a->mode != NULL ? MODE : 0u) | (a->endpoint != NULL ? ENDPOINT : 0u) | (a->ca != NULL ? CA : 0u) |
+           (a->timeout != NULL ? TIMEOUT : 0u);
 }
 
 static unsigned flags_of(const char *verb)

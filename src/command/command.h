@@ -13,7 +13,8 @@ struct arguments {
     const char *verb;
     const char *mode;        /* print-config: redacted, unredacted */
     const char *format;      /* print-config: yaml, json. components: yaml, markdown, man */
-    const char *endpoint;    /* healthcheck: host:port */
+    const char *endpoint;    /* healthcheck: host:port, or a URL */
+    const char *ca;          /* healthcheck: a PEM file */
     const char *timeout;     /* healthcheck: a duration */
     const char *operands[2]; /* wal: what to do, and the directory; NULL where not given */
 };

@@ -198,8 +198,9 @@ def test_a_health_check_says_what_is_wrong_with_its_own_question(tmp_path):
     (tmp_path / "bad.yaml").write_text(CONFIG.replace("timeout:", "timeuot:"))
     ran = otelcd_command("healthcheck", "--config", str(tmp_path / "bad.yaml"))
     assert ran.returncode == 1 and "timeuot" in ran.stderr and "fixed port" not in ran.stderr
-    ran = otelcd_command("healthcheck", "--endpoint", "http://localhost:8888/metrics")
-    assert ran.returncode == 2 and "write --endpoint localhost:8888" in ran.stderr
+    for endpoint in ("ftp://localhost:8888/metrics", "localhost", "http://localhost:8888?x"):
+        ran = otelcd_command("healthcheck", "--endpoint", endpoint)
+        assert ran.returncode == 2 and "write --endpoint localhost:8888" in ran.stderr
 
 
 def test_an_unset_variable_is_no_value_and_warned_about(tmp_path):

@@ -187,3 +187,36 @@ def test_validate_reads_the_files(ca, tmp_path):
     file.write_text(SERVER.format(tls=pair(ca.issue("localhost", days=3))))
     r = validate(file)
     assert r.returncode == 0 and "expires on" in r.stdout + r.stderr
+
+
+HEALTH = """
+receivers: {{nop: {{}}}}
+exporters: {{nop: {{}}, prometheus: {{endpoint: "127.0.0.1:{shared}", tls: {{{tls}}}}}}}
+extensions: {{health_check: {{endpoint: "127.0.0.1:{port}", tls: {{{tls}}}}}}}
+service:
+  extensions: [health_check]
+  telemetry: {{logs: {{encoding: json}}, metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {shared}}}}}}}}}]}}}}
+  pipelines: {{logs: {{receivers: [nop], exporters: [nop]}}, metrics: {{receivers: [nop], exporters: [prometheus]}}}}
+"""
+
+
+def test_a_health_check_asks_over_tls(otelcd, ca, tmp_path):
+    port, shared = free_port(), free_port()
+    config = HEALTH.format(port=port, shared=shared, tls=pair(ca.issue("localhost")))
+    d = otelcd(config, telemetry=False, allow=["A TLS handshake with a client failed"])
+    strange = Authority(tmp_path, "strangers")
+
+    def check(*args):
+        r = subprocess.run([OTELCD, "healthcheck", *map(str, args)], capture_output=True, text=True, timeout=PATIENCE)
+        return r.returncode, r.stderr
+
+    url = f"https://127.0.0.1:{port}/"
+    assert check("--endpoint", url) == (0, "")
+    assert check("--endpoint", url, "--ca", ca.cert) == (0, "")
+    code, why = check("--endpoint", url, "--ca", strange.cert)
+    assert code == 1 and "the certificate: " in why and "--ca FILE says whom to trust" in why
+    assert check("--endpoint", f"http://127.0.0.1:{port}/")[0] == 1
+    assert check("--endpoint", f"127.0.0.1:{shared}") == (0, "")
+    assert check("--config", d.folder / "otelcd.yaml") == (0, "")
+    assert check("--endpoint", url, "--ca", tmp_path / "none.pem")[0] == 1
+    assert d.stop() == 0
