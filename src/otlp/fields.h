@@ -85,7 +85,8 @@ enum {
     OTLP_METRIC_METADATA = 12,
 };
 enum { OTLP_DATA_POINTS = 1, OTLP_DATA_TEMPORALITY = 2, OTLP_DATA_MONOTONIC = 3 }; /* Gauge to Summary */
-enum { OTLP_POINT_START = 2, OTLP_POINT_TIME = 3 };                                /* of every kind */
+enum { OTLP_TEMPORALITY_DELTA = 1, OTLP_TEMPORALITY_CUMULATIVE = 2 };
+enum { OTLP_POINT_START = 2, OTLP_POINT_TIME = 3 }; /* of every kind */
 enum {
     OTLP_NUMBER_DOUBLE = 4,
     OTLP_NUMBER_EXEMPLARS = 5,

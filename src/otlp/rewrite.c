@@ -234,6 +234,7 @@ static enum rewrite_verdict ask_visitor(struct walk *k, visit_function *visit, s
     k->at.message = message;
     k->at.attributes = attributes;
     k->w->edit.n = k->w->edit.len = 0;
+    k->w->edit.dropped = 0;
     return visit(k->visitor->arg, &k->at, &k->w->edit);
 }
 
@@ -354,8 +355,10 @@ static void visit_container(struct walk *k, unsigned level, const struct pb_fiel
         return;
     }
     if (verdict == REWRITE_PASS || (verdict == REWRITE_EDIT && whole)) {
-        if (verdict == REWRITE_EDIT)
+        if (verdict == REWRITE_EDIT) {
             replace_field(k, level - 1, f->number, f->start, end);
+            k->dropped += k->w->edit.dropped;
+        }
         k->levels[level - 1].kept++;
         return;
     }

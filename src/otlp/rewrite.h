@@ -27,6 +27,8 @@ struct pieces {
     struct bytes *v;
     size_t n, cap;
     size_t len; /* of all */
+    uint64_t
+        dropped; /* EDIT of a metric: how many of its data points are not in it any more; others stay, at least one */
 };
 
 static inline void pieces_add(struct pieces *p, struct bytes piece)

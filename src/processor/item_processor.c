@@ -4,6 +4,19 @@
  * its sender hears so. */
 #include "processor/item_processor.h"
 
+#include <assert.h>
+
+static void book_dropped(const struct item_processor *r, struct ack *ack, uint64_t dropped)
+{
+    uint64_t apart = losses_total(&r->apart);
+
+    assert(apart <= dropped);
+    if (dropped > apart)
+        ack_drop(ack, dropped - apart, r->dropped);
+    for (uint32_t i = 0; i < r->apart.n; i++)
+        ack_drop(ack, r->apart.v[i].items, r->apart.v[i].reason);
+}
+
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 {
     struct item_processor *r = item_processor_of(container_of(self, struct node, in));
@@ -12,14 +25,11 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 
     metric_add(r->items.incoming, batch->items);
     r->batch = batch;
-    r->n_apart = 0;
+    r->apart.n = 0;
     made = rewrite_batch(&r->rewriter, batch, &r->visitor, host_budget(r->node.host, batch->signal), &dropped);
     item_count_end(&r->items, begun);
     metric_add(r->items.outgoing, batch->items - dropped);
-    if (dropped > r->n_apart)
-        ack_drop(ack, dropped - r->n_apart, r->dropped);
-    if (r->n_apart > 0)
-        ack_drop(ack, r->n_apart, r->dropped_apart);
+    book_dropped(r, ack, dropped);
     if (made != NULL)
         consumer_send(r->node.out[batch->signal], made, ack);
     else

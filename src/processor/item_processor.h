@@ -12,9 +12,8 @@ struct item_processor {
     struct rewriter rewriter;
     struct rewrite_visitor visitor; /* .arg: the processor itself */
     const char *dropped;            /* the reason that dropped items are booked with ... */
-    const char *dropped_apart;      /* ... save those of the batch that the visitor has counted in n_apart */
-    uint64_t n_apart;
-    const struct batch *batch; /* the one being rewritten */
+    struct losses apart;            /* ... save those of the batch that the visitor has put here */
+    const struct batch *batch;      /* the one being rewritten */
     struct item_count items;
 };
 

@@ -131,7 +131,6 @@ static int create(struct node *node, const void *config, struct error *err)
     (void)err;
     p->config = config;
     item_processor_init(&p->processor, "sampled");
-    p->processor.dropped_apart = "undecidable";
     p->processor.visitor.item = node->signal == SIGNAL_TRACES ? sampler_on_span : sampler_on_record;
     if (node->signal == SIGNAL_LOGS)
         sampler_ask_record(p);

@@ -116,7 +116,7 @@ static void tell_undecided(struct sampler *p, const char *why)
 {
     struct node *node = &p->processor.node;
 
-    p->processor.n_apart++;
+    losses_add(&p->processor.apart, 1, "undecidable");
     if (complaint_due_to(&p->undecided, &node->host->loop->clock, why))
         log_warn(&node->log, "Dropped items whose sampling cannot be decided. fail_closed: false keeps them",
                  F_STR("cause", why), F_UINT("items", complaint_taken(&p->undecided)));

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/processor_rig.h"
+
+#include "base/mem.h"
+#include "config/decode.h"
+#include "config/fault.h"
+#include "otlp/json.h"
+#include "otlp/validate.h"
+#include "pipeline/ledger_tap.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+struct sender {
+    struct ack ack;
+    struct processor_rig *rig;
+};
+
+static void on_batch(struct sink *s, const struct batch *b)
+{
+    struct processor_rig *r = s->arg;
+    struct buf wire = { 0 };
+    struct validation v;
+    struct error err;
+
+    for (uint32_t i = 0; i < b->n_segments; i++)
+        buf_append(&wire, b->segments[i].data, b->segments[i].len);
+    ck_assert_msg(otlp_validate(b->signal, buf_bytes(&wire), &v), "%s", v.fault);
+    ck_assert_uint_eq(v.items, b->items);
+    ck_assert_int_eq(wire_to_json(signal_table[b->signal].request, buf_bytes(&wire), &r->out, &err), 0);
+    buf_putc(&r->out, '\n');
+    buf_free(&wire);
+}
+
+void processor_rig_init(struct processor_rig *r, const struct component *component, enum signal from, enum signal to,
+                        const char *yaml)
+{
+    struct faults faults = { 0 };
+    void *config;
+
+    *r = (struct processor_rig){ .component = component };
+    rig_init(&r->rig, 1);
+    ledger_init(&r->ledger, "pipeline", "test", from);
+    sink_init(&r->sink);
+    r->sink.on_batch = on_batch;
+    r->sink.arg = r;
+    config = arena_zalloc(&r->arena, component->config_size + 1);
+    decode_struct(&r->arena, component->options, yaml_read(&r->arena, bytes_str(yaml), "test", 1, 1, &faults), "",
+                  config, &faults);
+    ck_assert_msg(faults.list.n == 0, "%s", faults.list.n > 0 ? faults.list.v[0].text : "");
+    faults_free(&faults);
+    r->node = rig_node(&r->rig, component, config, from, &r->ledger, &r->sink.in);
+    r->node->out[to] = &r->sink.in;
+    r->tap = ledger_tap_new(&r->rig.loop.turn, &r->ledger, &r->node->in);
+}
+
+void processor_rig_stop(struct processor_rig *r)
+{
+    if (r->component->stop != NULL)
+        rig_stop(r->node, UINT64_MAX, &r->stopped);
+    else
+        r->stopped = true;
+    for (unsigned i = 0; i < 100 && !r->stopped; i++)
+        turn_run(&r->rig.loop.turn);
+    ck_assert(r->stopped);
+}
+
+void processor_rig_close(struct processor_rig *r)
+{
+    if (!r->stopped)
+        processor_rig_stop(r);
+    turn_run(&r->rig.loop.turn);
+    ck_assert(ledger_sums(&r->ledger));
+    ck_assert_uint_eq(r->ledger.held, 0);
+    ck_assert_uint_eq(r->answered, r->asked);
+    rig_destroy(r->node);
+    ledger_tap_free(r->tap);
+    sink_close(&r->sink);
+    ledger_free(&r->ledger);
+    buf_free(&r->out);
+    arena_free(&r->arena);
+    rig_close(&r->rig);
+}
+
+static void on_settled(struct ack *ack, const struct outcome *outcome)
+{
+    struct sender *s = container_of(ack, struct sender, ack);
+
+    s->rig->verdict = outcome->verdict;
+    s->rig->answered++;
+    free(s);
+}
+
+void processor_rig_send_batch(struct processor_rig *r, struct batch *batch)
+{
+    struct sender *s = mem_zalloc(sizeof(*s));
+
+    s->rig = r;
+    r->asked++;
+    ack_init(&s->ack, &r->rig.loop.turn, NULL, 0, true, on_settled);
+    consumer_send(r->tap, batch, &s->ack);
+    turn_run(&r->rig.loop.turn);
+    ck_assert(ledger_sums(&r->ledger));
+}
+
+void processor_rig_send(struct processor_rig *r, const char *json)
+{
+    struct buf text = { 0 }, wire = { 0 };
+    struct validation v;
+    struct block *block;
+    struct error err;
+
+    for (const char *p = json; *p != '\0'; p++)
+        buf_putc(&text, *p == '\'' ? '"' : *p);
+    ck_assert_msg(json_to_wire(signal_table[r->ledger.signal].request, buf_bytes(&text), 1 << 24, &wire, &err) == 0,
+                  "%s\n%s", err.text, json);
+    ck_assert_msg(otlp_validate(r->ledger.signal, buf_bytes(&wire), &v), "%s", v.fault);
+    block = block_force(&r->rig.budget, wire.len + 1);
+    if (wire.len > 0)
+        memcpy(block->data, wire.data, wire.len);
+    processor_rig_send_batch(r, batch_new(r->ledger.signal, block, bytes_of(block->data, wire.len), v.items,
+                                          clock_mono(&r->rig.loop.clock)));
+    buf_free(&text);
+    buf_free(&wire);
+}
+
+void processor_rig_send_metric(struct processor_rig *r, const char *json)
+{
+    char *request = mem_printf("{'resourceMetrics':[{'scopeMetrics':[{'metrics':[%s]}]}]}", json);
+
+    processor_rig_send(r, request);
+    free(request);
+}
+
+void processor_rig_pass(struct processor_rig *r, uint64_t ns)
+{
+    clock_advance(&r->rig.loop.clock, ns);
+    turn_run(&r->rig.loop.turn);
+    ck_assert(ledger_sums(&r->ledger));
+}
+
+const char *processor_rig_out(struct processor_rig *r)
+{
+    const char *text = buf_cstr(&r->out);
+
+    r->out.len = 0;
+    return text;
+}
+
+uint64_t processor_rig_dropped(const struct processor_rig *r, const char *reason)
+{
+    for (size_t i = 0; i < r->ledger.dropped.n; i++)
+        if (strcmp(r->ledger.dropped.v[i].reason, reason) == 0)
+            return r->ledger.dropped.v[i].items;
+    return 0;
+}
