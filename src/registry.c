@@ -11,6 +11,7 @@
     X(resource_processor)                                                                                              \
     X(span_processor)                                                                                                  \
     X(probabilistic_sampler_processor)                                                                                 \
+    X(cumulative_to_delta_processor)                                                                                   \
     X(debug_exporter)                                                                                                  \
     X(file_exporter)                                                                                                   \
     X(nop_exporter)                                                                                                    \

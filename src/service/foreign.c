@@ -65,7 +65,7 @@ static const struct foreign table[] = {
     { COMPONENT_PROCESSOR, false,
       "k8sattributes",
       "put the pod's fields into OTEL_RESOURCE_ATTRIBUTES of the services (downward API)" },
-    { COMPONENT_PROCESSOR, false, "cumulativetodelta deltatorate", "remove it: Prometheus has rate()" },
+    { COMPONENT_PROCESSOR, false, "deltatorate", "remove it: Prometheus has rate()" },
     { COMPONENT_PROCESSOR, false,
       "deltatocumulative",
       "remove it: the exporters prometheus and prometheus_remote_write add up deltas themselves" },

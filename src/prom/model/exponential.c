@@ -16,7 +16,7 @@ void exponential_free(struct exponential *x)
     vec_free(&x->negative.counts);
 }
 
-static void trim_zeros(struct exponential_side *s)
+void exponential_trim_side(struct exponential_side *s)
 {
     size_t zeros = 0;
 
@@ -48,7 +48,7 @@ bool exponential_read_side(struct exponential_side *side, struct bytes buckets)
     }
     if (side->offset + (int64_t)side->counts.n > INT32_MAX)
         return false;
-    trim_zeros(side);
+    exponential_trim_side(side);
     return true;
 }
 
@@ -116,11 +116,11 @@ static uint64_t take_below(struct exponential_side *s, int32_t scale, double *th
         taken += s->counts.v[n];
         s->counts.v[n++] = 0;
     }
-    trim_zeros(s);
+    exponential_trim_side(s);
     return taken;
 }
 
-static void raise_threshold(struct exponential *x, double threshold)
+void exponential_raise_threshold(struct exponential *x, double threshold)
 {
     double before;
 
@@ -186,7 +186,7 @@ bool exponential_add(struct exponential *x, struct exponential *other)
     add_side(&x->positive, &other->positive);
     add_side(&x->negative, &other->negative);
     x->zero_count += other->zero_count;
-    raise_threshold(x, threshold);
+    exponential_raise_threshold(x, threshold);
     return true;
 }
 

@@ -29,6 +29,9 @@ void exponential_free(struct exponential *x);
 /* A Buckets message into `side`; false when an index passes 32 bits. */
 bool exponential_read_side(struct exponential_side *side, struct bytes buckets);
 
+/* Take away what is zero at both ends. */
+void exponential_trim_side(struct exponential_side *side);
+
 /* To at most that scale: neighbours are added up. */
 void exponential_downscale(struct exponential *x, int32_t scale);
 
@@ -38,6 +41,9 @@ bool exponential_fit(struct exponential *x);
 /* Add `other` to `x`: at the smaller scale and the larger zero threshold, into whose count go the buckets below
  * it. `other` is scaled down too. False: as exponential_fit. */
 bool exponential_add(struct exponential *x, struct exponential *other);
+
+/* Buckets that reach below the threshold go into zero's; one that lies across it raises it. */
+void exponential_raise_threshold(struct exponential *x, double threshold);
 
 /* Observations in all buckets, zero's too. */
 uint64_t exponential_count(const struct exponential *x);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A metric written anew, point by point: what is the same for those who turn one temporality into the other. */
+#ifndef PROCESSOR_METRIC_EDIT_H
+#define PROCESSOR_METRIC_EDIT_H
+
+#include "otlp/digest.h"
+#include "otlp/rewrite.h"
+#include "otlp/view.h"
+
+/* The numbers of a message's fields as bits. */
+#define FIELD_BIT(number) (1u << (number))
+
+/* Append the message's fields but for those of `without`. */
+void metric_edit_copy(struct buf *out, struct bytes message, uint32_t without);
+
+/* What the metrics that come next are in, by the functions that a visitor has for resources and scopes. */
+struct stream_scope {
+    struct digest resource, scope;
+};
+
+void stream_scope_resource(struct stream_scope *s, struct bytes resource);
+void stream_scope_scope(struct stream_scope *s, struct bytes scope);
+
+/* Which metric this is: resource, scope's name and version, kind of data, monotonic or not, name, unit. */
+struct digest metric_identity(const struct stream_scope *s, const struct metric_view *metric,
+                              const struct data_view *data);
+
+/* A data point: what does not hang on its kind. */
+struct stream_point {
+    struct bytes message;
+    uint64_t start, time;
+    uint64_t value; /* numbers: the bits */
+    bool is_int;
+    bool no_value; /* flags say: no recorded value */
+    struct digest attributes;
+};
+
+/* `data`: the field of the metric that it is in. `parent` goes into the attributes' digest. */
+void stream_point_read(struct stream_point *p, unsigned data, struct bytes message, struct digest parent);
+
+/* Append the point without start time and what was measured. */
+void stream_point_copy(struct buf *out, unsigned data, struct bytes message);
+
+#endif

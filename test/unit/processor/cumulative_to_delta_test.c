@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+#include "support/processor_rig.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+extern const struct component cumulative_to_delta_processor;
+
+static struct processor_rig rig;
+
+static void begin(const char *yaml)
+{
+    processor_rig_init(&rig, &cumulative_to_delta_processor, SIGNAL_METRICS, SIGNAL_METRICS, yaml);
+}
+
+/* A cumulative point of the stream `key`. */
+static void send_point(unsigned key, unsigned time, unsigned value)
+{
+    char *json = mem_printf("{'name':'m','sum':{'aggregationTemporality':2,'isMonotonic':true,'dataPoints':["
+                            "{'startTimeUnixNano':'1','timeUnixNano':'%u','asInt':'%u','attributes':["
+                            "{'key':'k','value':{'intValue':'%u'}}]}]}}",
+                            time, value, key);
+
+    processor_rig_send_metric(&rig, json);
+    free(json);
+}
+
+static bool sent(const char *text)
+{
+    return strstr(processor_rig_out(&rig), text) != NULL;
+}
+
+START_TEST(streams_beyond_max_streams_are_dropped_and_known_ones_go_on)
+{
+    begin("{max_streams: 2}");
+    for (unsigned key = 0; key < 4; key++)
+        send_point(key, 2, 10);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "initial"), 2);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "stream_limit"), 2);
+    ck_assert_double_eq(rig_metric(&rig.rig, "otelcol_cumulativetodelta_streams_tracked", NULL), 2);
+    send_point(1, 3, 14);
+    ck_assert(sent("\"asInt\":\"4\""));
+    send_point(3, 3, 14);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "stream_limit"), 3);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(a_stream_that_nothing_comes_for_is_forgotten)
+{
+    begin("{max_staleness: 1m}");
+    send_point(0, 2, 10);
+    send_point(1, 2, 10);
+    for (unsigned i = 0; i < 4; i++) {
+        processor_rig_pass(&rig, 30 * NS_PER_S);
+        send_point(0, 3 + i, 11 + i);
+        ck_assert(sent("\"asInt\":\"1\""));
+    }
+    ck_assert_double_eq(rig_metric(&rig.rig, "otelcol_cumulativetodelta_streams_tracked", NULL), 1);
+    processor_rig_pass(&rig, 70 * NS_PER_S);
+    ck_assert_double_eq(rig_metric(&rig.rig, "otelcol_cumulativetodelta_streams_tracked", NULL), 0);
+    send_point(0, 9, 20);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "initial"), 3);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(with_max_staleness_0_nothing_is_forgotten)
+{
+    begin("{max_staleness: 0s}");
+    send_point(0, 2, 10);
+    processor_rig_pass(&rig, 1000000 * NS_PER_S);
+    send_point(0, 3, 11);
+    ck_assert(sent("\"asInt\":\"1\""));
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(without_room_in_the_budget_new_streams_are_dropped)
+{
+    begin("{}");
+    send_point(0, 2, 10);
+    budget_set_limit(&rig.rig.budget, rig.rig.budget.used + 200);
+    for (unsigned key = 1; key < 20; key++)
+        send_point(key, 2, 10);
+    ck_assert_uint_gt(processor_rig_dropped(&rig, "stream_limit"), 15);
+    send_point(0, 3, 11);
+    ck_assert(sent("\"asInt\":\"1\""));
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(histograms_are_given_back_to_the_budget)
+{
+    begin("{initial_value: keep}");
+    for (unsigned i = 1; i < 4; i++) {
+        char *json =
+            mem_printf("{'name':'h','histogram':{'aggregationTemporality':2,'dataPoints':[{'timeUnixNano':'%u',"
+                       "'count':'%u','sum':%u,'bucketCounts':['%u','%u'],'explicitBounds':[1]}]}}",
+                       i, 3 * i, i, i, 2 * i);
+
+        processor_rig_send_metric(&rig, json);
+        free(json);
+        ck_assert(sent("\"bucketCounts\":[\"1\",\"2\"]"));
+    }
+    processor_rig_close(&rig);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("cumulative_to_delta");
+    TCase *t = tcase_create("cumulative_to_delta");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_test(t, streams_beyond_max_streams_are_dropped_and_known_ones_go_on);
+    tcase_add_test(t, a_stream_that_nothing_comes_for_is_forgotten);
+    tcase_add_test(t, with_max_staleness_0_nothing_is_forgotten);
+    tcase_add_test(t, without_room_in_the_budget_new_streams_are_dropped);
+    tcase_add_test(t, histograms_are_given_back_to_the_budget);
+    suite_add_tcase(s, t);
+    runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
