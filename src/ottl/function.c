@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of the tables that functions stand in. A name is looked up once for each call that a statement writes, so a
+ * walk does. */
+#include "ottl/function.h"
+
+extern const struct ottl_function ottl_functions_basic[];
+
+static const struct ottl_function *const tables[] = {
+    ottl_functions_basic,
+};
+
+const struct ottl_function *ottl_function_table(size_t i)
+{
+    return i < sizeof(tables) / sizeof(*tables) ? tables[i] : NULL;
+}
+
+const struct ottl_function *ottl_function_find(struct bytes name, bool editor)
+{
+    const struct ottl_function *table;
+
+    for (size_t i = 0; (table = ottl_function_table(i)) != NULL; i++)
+        for (const struct ottl_function *f = table; f->name != NULL; f++)
+            if (f->editor == editor && bytes_is(name, f->name))
+                return f;
+    return NULL;
+}
+
+unsigned ottl_function_arguments(const struct ottl_function *f)
+{
+    unsigned n = 0;
+
+    while (f->args[n].name != NULL)
+        n++;
+    return n;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OTTL, the OpenTelemetry Transformation Language: statements and conditions over resources, scopes and items.
+ *
+ * A text is read into a program once, at load; a program runs over the bytes of an item and reads the fields that it
+ * names. An evaluation is the memory of a run: one for each node, used for one item after another, holding scratch
+ * memory that is bounded and the steps that one item may cost. Statements that set something leave the changed message
+ * in the item. */
+#ifndef OTTL_OTTL_H
+#define OTTL_OTTL_H
+
+#include "ottl/function.h"
+
+#define OTTL_MAX_TEXT (64u << 10)    /* bytes of a statement */
+#define OTTL_MAX_NESTING 100u        /* of parentheses, calls, lists and maps */
+#define OTTL_MAX_STEPS 1000000u      /* for one item and one run */
+#define OTTL_MAX_SCRATCH (64u << 20) /* bytes of memory for one item */
+
+/* Where in a text something is wrong, and what. */
+struct ottl_fault {
+    size_t at; /* offset in the text */
+    char text[500];
+};
+
+struct ottl_program; /* one statement or one condition */
+
+extern const char *const ottl_context_names[]; /* "resource", "scope", ..., NULL */
+
+/* The context of a prefix or of a `context:` key; OTTL_CONTEXTS: none. */
+enum ottl_context ottl_context_find(struct bytes name);
+
+/* How a text is read. */
+struct ottl_reading {
+    enum ottl_context context;
+    bool bare; /* paths without the context's prefix may stand for it */
+};
+
+/* The program, or NULL with *fault. */
+struct ottl_program *ottl_parse_condition(const char *text, struct ottl_reading how, struct ottl_fault *fault);
+struct ottl_program *ottl_parse_statement(const char *text, struct ottl_reading how, struct ottl_fault *fault);
+void ottl_program_free(struct ottl_program *p);
+const char *ottl_program_text(const struct ottl_program *p);
+
+/* The deepest context that the paths of these texts name, among `allowed` (OTTL_IN() bits); OTTL_CONTEXTS: none is
+ * named, or one that is not allowed; then *fault says so, of text fault_in. Texts that do not parse are left out. */
+enum ottl_context ottl_infer(const char *const *texts, size_t n, unsigned allowed, struct ottl_fault *fault,
+                             size_t *fault_in);
+
+/* What a program runs over. What is not there in its context is left zero. */
+struct ottl_item {
+    struct bytes resource, scope; /* the content of a Resource and an InstrumentationScope */
+    struct bytes metric;          /* contexts metric, datapoint, exemplar: the Metric with all that is in it */
+    struct bytes item;            /* a span, log record, data point or profile */
+    struct bytes below;           /* a span's event or a data point's exemplar */
+    unsigned data;                /* datapoint, exemplar: the field of the metric that they are in */
+};
+
+/* A zeroed struct is no evaluation; ottl_evaluation_new() makes one. */
+struct ottl_evaluation *ottl_evaluation_new(void);
+void ottl_evaluation_free(struct ottl_evaluation *e);
+
+/* Begin with this item: what was made for the one before is gone. `now` in ns since 1970. */
+void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t now);
+
+/* Is the condition true of the item? False in *result, and false returned, when it cannot be told: *err says why. */
+bool ottl_test(struct ottl_evaluation *e, const struct ottl_program *p, bool *result, struct error *err);
+
+/* Run the statement where its `where` holds: *ran says whether it did. */
+bool ottl_run(struct ottl_evaluation *e, const struct ottl_program *p, bool *ran, struct error *err);
+
+/* The item as it is now, after statements have run; and which of its messages have changed. */
+const struct ottl_item *ottl_item_now(const struct ottl_evaluation *e);
+enum {
+    OTTL_CHANGED_RESOURCE = 1,
+    OTTL_CHANGED_SCOPE = 2,
+    OTTL_CHANGED_METRIC = 4,
+    OTTL_CHANGED_ITEM = 8,
+    OTTL_CHANGED_BELOW = 16
+};
+unsigned ottl_changed(const struct ottl_evaluation *e);
+
+#endif
