@@ -11,70 +11,25 @@
  * after a refusal the other. */
 #include "base/mem.h"
 #include "codec/base64.h"
-#include "codec/json_scan.h"
-#include "config/client_rows.h"
 #include "extension/file_value.h"
+#include "extension/oauth2_options.h"
+#include "extension/oauth2_token.h"
 #include "net/http/http_client.h"
 #include "pipeline/authenticator.h"
 #include "pipeline/component.h"
 #include "pipeline/node_tls.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define ANSWER_MAX (64 * 1024ul)
-#define TOKEN_MAX (16 * 1024ul)
 #define WAITING_MAX 1000u
 #define TIMEOUT (30 * NS_PER_S)
 #define AFTER_FAILURE NS_PER_S     /* calls fail without another fetch */
 #define RENEW_AGAIN (5 * NS_PER_S) /* after a renewal that failed */
 #define FORGET_EVERY (10 * NS_PER_S)
 #define LONGEST (10ull * 365 * 86400) /* seconds: what lives longer lives for ever */
-
-static const char *const grant_types[] = { "client_credentials", NULL };
-
-struct oauth2_config {
-    const char *client_id, *client_id_file;
-    struct secret client_secret;
-    const char *client_secret_file;
-    const char *token_url;
-    struct strings scopes;
-    struct string_map endpoint_params;
-    duration timeout, expiry_buffer;
-    int grant_type;
-    struct tls_config tls;
-};
-
-#define NO_JWT(key) OPT_REFUSED(key, "only the grant client_credentials is served: write client_id and client_secret")
-
-static const struct option options[] = {
-    OPT_STRING(struct oauth2_config, client_id, "", "Our name for the token endpoint."),
-    OPT_STRING(struct oauth2_config, client_id_file, "", "A file that has it, in place of client_id."),
-    OPT_SECRET(struct oauth2_config, client_secret, "Our secret."),
-    OPT_STRING(struct oauth2_config, client_secret_file, "",
-               "A file that has it, in place of client_secret. Both are read again when they change."),
-    OPT_STRING(struct oauth2_config, token_url, "", "URL of the token endpoint."),
-    OPT_STRINGS(struct oauth2_config, scopes, "[]", "What the token is to allow."),
-    OPT_MAP(struct oauth2_config, endpoint_params,
-            "What the token endpoint wants to know besides, for instance audience.", .secret = true),
-    OPT_DURATION(struct oauth2_config, timeout, "0s", "0s", NULL, "Longest time for a token to come; 0 is 30s.",
-                 .zero = "30s"),
-    OPT_DURATION(struct oauth2_config, expiry_buffer, "5m", "0s", NULL,
-                 "A token is renewed this long before it ends, or after half of its life, whichever is later."),
-    OPT_ENUM(struct oauth2_config, grant_type, grant_types, "client_credentials", "How a token is asked for."),
-    OPT_GROUP(struct oauth2_config, tls, struct tls_config, tls_client_options, GROUP_PLAIN,
-              "TLS to the token endpoint."),
-    NO_JWT("client_certificate_key"),
-    NO_JWT("client_certificate_key_file"),
-    NO_JWT("client_certificate_key_id"),
-    NO_JWT("signature_algorithm"),
-    NO_JWT("iss"),
-    NO_JWT("audience"),
-    NO_JWT("claims"),
-    OPT_END,
-};
 
 enum fetch_result { FETCH_TOKEN, FETCH_FAILED, FETCH_RESULTS };
 
@@ -240,114 +195,6 @@ static void fetch_token(struct oauth2 *o)
     send_request(o);
 }
 
-/* ---- its answer ---- */
-
-struct token {
-    struct buf access_token, token_type, error, description;
-    double expires_in; /* seconds; 0: not said */
-};
-
-static void free_token(struct token *t)
-{
-    if (t->access_token.data != NULL)
-        explicit_bzero(t->access_token.data, t->access_token.cap);
-    buf_free(&t->access_token);
-    buf_free(&t->token_type);
-    buf_free(&t->error);
-    buf_free(&t->description);
-}
-
-static struct buf *field_of(struct token *t, struct bytes name)
-{
-    if (bytes_is(name, "access_token"))
-        return &t->access_token;
-    if (bytes_is(name, "token_type"))
-        return &t->token_type;
-    if (bytes_is(name, "error"))
-        return &t->error;
-    return bytes_is(name, "error_description") ? &t->description : NULL;
-}
-
-static double number_of(struct bytes text)
-{
-    char copy[32] = { 0 };
-    double v;
-
-    if (text.len == 0 || text.len >= sizeof(copy))
-        return 0;
-    memcpy(copy, text.data, text.len);
-    v = strtod(copy, NULL);
-    return isfinite(v) && v > 0 ? v : 0;
-}
-
-/* At a field's value. False: the text is no JSON. */
-static bool read_field(struct json_scan *s, struct token *t, struct buf *text, bool lifetime)
-{
-    uint8_t first = json_peek(s);
-    struct bytes value;
-
-    if (first == '"' && (text != NULL || lifetime)) {
-        if (!json_string(s, &value))
-            return false;
-        if (lifetime)
-            t->expires_in = number_of(value);
-        else
-            text->len = 0, buf_put(text, value);
-        return true;
-    }
-    if (lifetime && (first == '-' || (first >= '0' && first <= '9'))) {
-        if (!json_number(s, &value))
-            return false;
-        t->expires_in = number_of(value);
-        return true;
-    }
-    return json_skip(s);
-}
-
-static bool read_object(struct json_scan *s, struct token *t)
-{
-    if (!json_expect(s, '{', "an object"))
-        return false;
-    if (json_peek(s) == '}')
-        return true;
-    for (;;) {
-        struct bytes name;
-        struct buf *text;
-        bool lifetime;
-
-        if (json_peek(s) != '"' || !json_string(s, &name))
-            return false;
-        text = field_of(t, name);
-        lifetime = bytes_is(name, "expires_in");
-        if (!json_expect(s, ':', "a colon") || !read_field(s, t, text, lifetime))
-            return false;
-        if (json_peek(s) != ',')
-            return json_expect(s, '}', "a comma or the end");
-        s->p++;
-    }
-}
-
-static bool read_token(struct bytes answer, struct token *t)
-{
-    struct json_scan s = { .p = answer.data, .end = bytes_end(answer) };
-    bool good = answer.len > 0 && read_object(&s, t);
-
-    buf_free(&s.scratch);
-    return good;
-}
-
-/* Why it is no token; NULL: it is one. */
-static const char *fault_of(const struct token *t)
-{
-    if (t->access_token.len == 0)
-        return "there is no access_token in it";
-    if (t->access_token.len > TOKEN_MAX)
-        return "its access_token is too long";
-    if (!header_value_is_clean(buf_bytes(&t->access_token)) || !header_value_is_clean(buf_bytes(&t->token_type)))
-        return "its access_token has a character that no header may have";
-    return NULL;
-}
-
 /* ---- telling ---- */
 
 static void answer_waiting(struct oauth2 *o, enum auth_verdict v)
@@ -393,7 +240,7 @@ static void take_failure(struct oauth2 *o)
 }
 
 /* Bearer is written in its own way, whatever the endpoint calls it. */
-static void set_token(struct oauth2 *o, const struct token *t)
+static void set_token(struct oauth2 *o, const struct oauth2_token *t)
 {
     struct bytes type = buf_bytes(&t->token_type), token = buf_bytes(&t->access_token);
 
@@ -420,7 +267,7 @@ static void set_lifetime(struct oauth2 *o, double seconds)
     clock_start(&o->node.host->loop->clock, &o->renewal, life - early, on_renewal);
 }
 
-static void take_token(struct oauth2 *o, const struct token *t)
+static void take_token(struct oauth2 *o, const struct oauth2_token *t)
 {
     set_token(o, t);
     set_lifetime(o, t->expires_in);
@@ -434,7 +281,7 @@ static void take_token(struct oauth2 *o, const struct token *t)
 }
 
 /* What the endpoint says of its refusal, on one line. */
-static void put_refusal(struct oauth2 *o, int status, const struct token *t)
+static void put_refusal(struct oauth2 *o, int status, const struct oauth2_token *t)
 {
     struct buf said = { 0 };
 
@@ -450,9 +297,9 @@ static void put_refusal(struct oauth2 *o, int status, const struct token *t)
 
 static void take_answer(struct oauth2 *o, int status)
 {
-    struct token t = { 0 };
-    bool json = read_token(buf_bytes(&o->answer), &t), good = status >= 200 && status < 300;
-    const char *fault = json ? fault_of(&t) : "it is no JSON";
+    struct oauth2_token t = { 0 };
+    bool json = oauth2_token_read(buf_bytes(&o->answer), &t), good = status >= 200 && status < 300;
+    const char *fault = json ? oauth2_token_fault(&t) : "it is no JSON";
 
     o->fetching = false;
     if (good && fault == NULL) {
@@ -468,7 +315,7 @@ static void take_answer(struct oauth2 *o, int status)
             put_refusal(o, status, &t);
         take_failure(o);
     }
-    free_token(&t);
+    oauth2_token_free(&t);
 }
 
 static void on_done(struct http_call *call, const struct http_response *a)
@@ -539,24 +386,6 @@ static bool was_refused(struct client_authenticator *a, uint64_t generation)
 }
 
 /* ---- life ---- */
-
-static void check(const void *config, struct check *ck)
-{
-    const struct oauth2_config *c = config;
-    struct error err = { 0 };
-    struct url url;
-
-    if (c->client_id[0] == '\0' && c->client_id_file[0] == '\0')
-        check_fail(ck, "client_id", "no ClientID provided in the OAuth2 exporter configuration");
-    if (c->client_secret.text[0] == '\0' && c->client_secret_file[0] == '\0')
-        check_fail(ck, "client_secret", "no ClientSecret provided in OAuth Client Credentials configuration");
-    if (c->token_url[0] == '\0')
-        check_fail(ck, "token_url", "no TokenURL provided in OAuth Client Credentials configuration");
-    else if (url_parse(&url, bytes_str(c->token_url), &err) != 0)
-        check_fail(ck, "token_url", "%s", err.text);
-    else if (url.secure)
-        tls_check(&c->tls, TLS_CLIENT, "tls", ck);
-}
 
 static int create(struct node *node, const void *config, struct error *err)
 {
@@ -631,10 +460,10 @@ const struct component oauth2client_extension = {
     .stability = "beta",
     .summary = "A token by OAuth 2's client credentials, fetched and renewed, for `auth` of exporters.",
     .config_size = sizeof(struct oauth2_config),
-    .options = options,
+    .options = oauth2_options,
     .metrics = metric_rows,
     .node_size = sizeof(struct oauth2),
-    .check = check,
+    .check = oauth2_options_check,
     .create = create,
     .start = start,
     .destroy = destroy,
