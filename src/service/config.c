@@ -193,7 +193,7 @@ static void mend_logging(struct loader *l, struct arena *a, struct yaml_node *bo
     slot->value = yaml_scalar(a, verbosity, true, slot->value);
 }
 
-static const struct option *rows_of(const struct component *c)
+const struct option *config_rows_of(const struct component *c)
 {
     static const struct option none[] = { OPT_END };
 
@@ -203,7 +203,7 @@ static const struct option *rows_of(const struct component *c)
 static struct check check_of(struct loader *l, const struct config_component *cc, const char *path)
 {
     return (struct check){
-        faults_of(l), cc->body, cc->place, path, rows_of(cc->component), cc->config, cc->component->config_size
+        faults_of(l), cc->body, cc->place, path, config_rows_of(cc->component), cc->config, cc->component->config_size
     };
 }
 
@@ -226,7 +226,7 @@ static void decode_component(struct loader *l, struct config_component *cc, cons
                       : "");
         return;
     }
-    decode_struct(&cc->arena, rows_of(c), cc->body, path, config, faults_of(l));
+    decode_struct(&cc->arena, config_rows_of(c), cc->body, path, config, faults_of(l));
     cc->config = config;
     ck = check_of(l, cc, path);
     if (c->finish != NULL && faults_of(l)->n_errors == errors)
@@ -234,7 +234,7 @@ static void decode_component(struct loader *l, struct config_component *cc, cons
     if (c->check != NULL && faults_of(l)->n_errors == errors)
         c->check(config, &ck);
     cc->sound = faults_of(l)->n_errors == errors;
-    cc->fingerprint = fingerprint_struct(rows_of(c), config);
+    cc->fingerprint = fingerprint_struct(config_rows_of(c), config);
 }
 
 static void load_component(struct loader *l, enum component_kind kind, const struct yaml_pair *pair)
@@ -315,14 +315,6 @@ static void check_ambiguous(struct loader *l)
 
 /* --- the whole --- */
 
-static const struct config_component *extension_in_use(const struct loader *l, const char *id)
-{
-    for (size_t i = 0; i < l->config->n_extensions; i++)
-        if (strcmp(l->config->extensions[i]->id, id) == 0)
-            return l->config->extensions[i];
-    return NULL;
-}
-
 /* What a processor's configuration must be for the signals that it is used for. */
 static void check_uses(struct loader *l)
 {
@@ -339,72 +331,6 @@ static void check_uses(struct loader *l)
             cc->checked |= bit;
             ck = check_of(l, cc, config_path(l, "processors", cc->id));
             cc->component->check_use(cc->config, (enum signal)c->pipelines[i].signal, &ck);
-        }
-}
-
-/* In messages: what it is, and who has it. */
-static const struct {
-    const char *word, *article, *example;
-} capabilities[] = {
-    [CAPABILITY_STORAGE] = { "storage client", "a storage", "a file_storage" },
-    [CAPABILITY_AUTH_SERVER] = { "server authenticator", "a server authenticator",
-                                 "a basicauth with htpasswd, or a bearertokenauth" },
-    [CAPABILITY_AUTH_CLIENT] = { "client authenticator", "a client authenticator",
-                                 "a basicauth with client_auth, a bearertokenauth, an oauth2client or a "
-                                 "headers_setter" },
-};
-
-static bool provides_capability(const struct config_component *cc, enum capability capability)
-{
-    const struct component *c = cc->component;
-
-    if (c->provides != NULL)
-        return cc->config == NULL || c->provides(cc->config, capability);
-    return (capability == CAPABILITY_STORAGE && c->storage != NULL) ||
-           (capability == CAPABILITY_AUTH_SERVER && c->gatekeeper != NULL) ||
-           (capability == CAPABILITY_AUTH_CLIENT && c->client_authenticator != NULL);
-}
-
-static void check_extension(struct loader *l, const struct config_component *cc, const struct option *o,
-                            const char *key, const char *id)
-{
-    const struct config_component *extension = extension_in_use(l, id);
-    const char *path = config_path(l, config_sections[cc->component->kind], cc->id);
-
-    if (extension == NULL)
-        fault_add(faults_of(l), cc->place, path, false,
-                  "no %s extension found: %s names \"%s\", which is not in service::extensions",
-                  capabilities[o->capability].word, key, id);
-    else if (extension->component != NULL && !provides_capability(extension, o->capability))
-        fault_add(faults_of(l), cc->place, path, false, "requested extension is not %s extension: \"%s\"; use %s",
-                  capabilities[o->capability].article, id, capabilities[o->capability].example);
-}
-
-/* The extensions that these rows name must be started and have what is wanted of them. */
-static void check_extensions(struct loader *l, const struct config_component *cc, const struct option *rows,
-                             const char *path, const char *config)
-{
-    for (const struct option *o = rows; o->kind != OPTION_END; o++) {
-        const char *key = path[0] != '\0' ? config_path(l, path, o->key) : o->key, *id;
-
-        if (o->kind == OPTION_GROUP && (o->mode == GROUP_PLAIN || *(const bool *)(config + o->offset)))
-            check_extensions(l, cc, o->options, key, config + o->offset);
-        if (o->kind != OPTION_EXTENSION)
-            continue;
-        memcpy(&id, config + o->offset, sizeof(id));
-        if (id[0] != '\0')
-            check_extension(l, cc, o, key, id);
-    }
-}
-
-static void check_all_extensions(struct loader *l)
-{
-    for (int kind = 0; kind < COMPONENT_KINDS; kind++)
-        for (size_t i = 0; i < l->config->components[kind].n; i++) {
-            const struct config_component *cc = &l->config->components[kind].v[i];
-
-            if (cc->config != NULL)
-                check_extensions(l, cc, rows_of(cc->component), "", cc->config);
         }
 }
 
@@ -491,7 +417,7 @@ static void load_all(struct loader *l)
     before = c->faults.n_errors;
     config_load_service(l);
     check_uses(l);
-    check_all_extensions(l);
+    config_check_extensions(l);
     if (!l->unknown && c->faults.n_errors == before)
         graph_check(c, wiring_fault, l);
     if (!l->unknown && c->faults.n_errors == 0)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of loading a configuration: what its files share. Nobody but src/pipeline/config*.c includes this.
+/* The inside of loading a configuration: what its files share. Nobody but src/service/config*.c includes this.
  *
  *     config.c            sections and components; what must hold between them
  *     config_pipelines.c  service: its pipelines and extensions, and whom they name
+ *     config_extensions.c which extensions components name
  *     config_claims.c     what only one of them may have
  *     config_tree.c       the effective configuration, for printing */
-#ifndef PIPELINE_CONFIG_INSIDE_H
-#define PIPELINE_CONFIG_INSIDE_H
+#ifndef SERVICE_CONFIG_INSIDE_H
+#define SERVICE_CONFIG_INSIDE_H
 
 #include "config/decode.h"
 #include "service/config.h"
@@ -42,6 +43,11 @@ void config_load_service(struct loader *l);
 
 /* For complaints about a component's own keys. */
 struct check config_check_of(struct loader *l, const struct config_component *cc);
+
+const struct option *config_rows_of(const struct component *c); /* never NULL */
+
+/* Extensions that components name. */
+void config_check_extensions(struct loader *l);
 
 /* Two that want one address or one directory. */
 void config_check_claims(struct loader *l);

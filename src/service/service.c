@@ -16,29 +16,24 @@
 #include "base/loop/loop.h"
 #include "base/mem.h"
 #include "base/peer_shares.h"
-#include "base/process.h"
 #include "base/version.h"
 #include "net/socket/listener.h"
 #include "service/confine.h"
 #include "service/graph.h"
+#include "service/ledger_lines.h"
+#include "service/memory.h"
 #include "service/notify.h"
 #include "service/own_telemetry.h"
 #include "service/process_metrics.h"
+#include "service/signals.h"
 #include "service/view.h"
 #include "prom/endpoint/scrape_endpoint.h"
 
 #include <assert.h>
-#include <malloc.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define MIB (1024ull * 1024)
-#define FALLBACK_BUDGET (1024 * MIB) /* where the memory of the machine cannot be read */
-
-static const int watched_signals[] = { SIGTERM, SIGINT, SIGHUP };
 
 enum phase { STARTING, RUNNING, RELOADING, STOPPING, ENDED };
 
@@ -72,7 +67,7 @@ struct service {
     struct running next; /* while reloading: what comes after now */
     bool reload_again;   /* SIGHUP came while reloading */
     uint64_t ends;       /* signals that ask to end */
-    uv_signal_t signals[ARRAY_LEN(watched_signals)];
+    struct signals signals;
     struct clock_timer log_flush; /* while a slow reader has not taken all of the log */
     int exit_code;
 };
@@ -92,80 +87,6 @@ static void enter_phase(struct service *s, enum phase to)
 
     assert(allowed[s->phase] & 1 << to);
     s->phase = to;
-}
-
-/* --- the process --- */
-
-/* Blocks of request size come from the heap, not from a mapping each, and stay there for the next request. */
-static void tune_heap(void)
-{
-    mallopt(M_MMAP_THRESHOLD, (int)(32 * MIB));
-    mallopt(M_TRIM_THRESHOLD, (int)(64 * MIB));
-    mallopt(M_ARENA_MAX, 2);
-}
-
-static uint64_t limit_of(const struct service_config *c)
-{
-    uint64_t total = process_memory_total("");
-
-    if (c->memory_budget_mib > 0)
-        return c->memory_budget_mib * MIB;
-    return total > 0 ? total / 10 * 6 : FALLBACK_BUDGET;
-}
-
-/* --- ledgers at the end --- */
-
-static void put_reasons(const struct ledger_reasons *reasons, const char *column, struct log_field *fields, size_t *n,
-                        char **texts)
-{
-    for (size_t i = 0; i < reasons->n; i++) {
-        texts[*n] = mem_printf("%s{%s}", column, reasons->v[i].reason);
-        fields[*n] = F_UINT(texts[*n], reasons->v[i].items);
-        ++*n;
-    }
-}
-
-/* What was acknowledged and is lost by stopping is worth a warning. */
-static enum log_level ledger_level(const struct ledger *l)
-{
-    for (size_t i = 0; i < l->dropped.n; i++)
-        if (strcmp(l->dropped.v[i].reason, "shutdown") == 0 && l->dropped.v[i].items > 0)
-            return LOG_WARN;
-    return LOG_INFO;
-}
-
-static void log_ledger(const struct ledger *l, void *arg)
-{
-    struct service *s = arg;
-    size_t most = 7 + l->refused.n + l->dropped.n, n = 0;
-    struct log_field *fields = mem_zalloc(most * sizeof(*fields));
-    char **texts = mem_zalloc(most * sizeof(*texts));
-
-    fields[n++] = F_STR(l->kind, l->id);
-    fields[n++] = F_STR("signal", signal_table[l->signal].name);
-    fields[n++] = F_UINT("received", l->received);
-    fields[n++] = F_UINT("delivered", l->delivered);
-    fields[n++] = F_UINT("held", l->held);
-    fields[n++] = F_UINT("refused", ledger_reasons_total(&l->refused));
-    fields[n++] = F_UINT("dropped", ledger_reasons_total(&l->dropped));
-    put_reasons(&l->refused, "refused", fields, &n, texts);
-    put_reasons(&l->dropped, "dropped", fields, &n, texts);
-    log_write(&s->log, ledger_level(l), "Ledger", fields, n);
-    if (!ledger_sums(l))
-        log_write(&s->log, LOG_ERROR, "The ledger does not sum: this is a defect of otelcd", fields, n);
-    for (size_t i = 0; i < n; i++)
-        free(texts[i]);
-    free(texts);
-    free(fields);
-}
-
-static void log_ledgers(struct service *s, const struct graph *g)
-{
-    bool sampling = s->sink.sampling;
-
-    s->sink.sampling = false; /* each of these lines counts */
-    graph_ledgers(g, log_ledger, s);
-    s->sink.sampling = sampling;
 }
 
 /* --- a running configuration --- */
@@ -190,18 +111,6 @@ static void log_faults(struct service *s, const struct faults *faults)
     }
 }
 
-/* Each signal that has a pipeline has its reserve. */
-static void divide_budget(struct service *s, const struct config *c)
-{
-    uint32_t signals = 0;
-
-    for (size_t i = 0; i < c->n_pipelines; i++)
-        signals |= SIGNAL_BIT(c->pipelines[i].signal);
-    budget_set_limit(&s->budget, limit_of(c->service));
-    for (int i = 0; i < SIGNAL_COUNT; i++)
-        budget_keep(&s->shares[i], (signals & SIGNAL_BIT(i)) != 0);
-}
-
 /* The log, the budget and the level as this configuration wants them. */
 static int adopt_config(struct service *s, struct running *r, struct error *err)
 {
@@ -209,7 +118,7 @@ static int adopt_config(struct service *s, struct running *r, struct error *err)
 
     if (own_telemetry_log(&r->telemetry, &s->host, c, s->instance_id, err) != 0)
         return err->code;
-    divide_budget(s, r->config);
+    memory_divide(&s->budget, s->shares, r->config);
     s->host.level = (enum metric_level)c->telemetry.metrics.level;
     return 0;
 }
@@ -235,7 +144,7 @@ static void on_graph_stopped(struct graph *g, void *arg)
 {
     struct service *s = arg;
 
-    log_ledgers(s, g);
+    ledger_lines_log(g, &s->log);
     view_enter(&s->view, SERVICE_STOPPING, NULL, s->now.config);
     graph_free(g);
     s->now.graph = NULL;
@@ -301,28 +210,11 @@ static void stop_failed(struct service *s, const struct error *err)
     begin_stop(s);
 }
 
-/* What comes in the last milliseconds changes nothing any more, above all not the exit code: libuv gives each signal
- * its default action back, which would be to kill. */
-static void unwatch_signals(struct service *s)
-{
-    sigset_t watched, before;
-
-    sigemptyset(&watched);
-    for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++)
-        sigaddset(&watched, watched_signals[i]);
-    pthread_sigmask(SIG_BLOCK, &watched, &before);
-    for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++) {
-        uv_close((uv_handle_t *)&s->signals[i], NULL);
-        signal(watched_signals[i], SIG_IGN);
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
 static void end_service(struct service *s)
 {
     enter_phase(s, ENDED);
     listener_handover_close(&s->listeners.handover); /* the end came while reloading */
-    unwatch_signals(s);
+    signals_close(&s->signals);
     loop_stop(&s->loop);
 }
 
@@ -445,9 +337,9 @@ static void on_end_signal(struct service *s, int number)
         begin_stop(s);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_signal(void *arg, int number)
 {
-    struct service *s = handle->data;
+    struct service *s = arg;
 
     if (number != SIGHUP)
         on_end_signal(s, number);
@@ -455,17 +347,6 @@ static void on_signal(uv_signal_t *handle, int number)
         reload_config(s);
     else
         s->reload_again = true;
-}
-
-static void watch_signals(struct service *s)
-{
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may grow no longer is a write that fails */
-    for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++) {
-        uv_signal_init(&s->loop.uv, &s->signals[i]);
-        s->signals[i].data = s;
-        uv_signal_start(&s->signals[i], on_signal, watched_signals[i]);
-    }
 }
 
 /* --- a log whose reader is slow --- */
@@ -494,7 +375,7 @@ static void service_init(struct service *s, const struct config_sources *sources
                          const struct component *const *registry)
 {
     *s = (struct service){ .sources = sources, .registry = registry };
-    tune_heap();
+    memory_tune();
     loop_init(&s->loop, false);
     budget_init(&s->budget, UINT64_MAX, &s->loop.turn);
     crowd_init(&s->listeners.crowd);
@@ -559,7 +440,7 @@ static void start(struct service *s)
 {
     struct error err = { 0 };
 
-    watch_signals(s);
+    signals_watch(&s->signals, &s->loop.uv, on_signal, s);
     if (adopt_config(s, &s->now, &err) != 0) {
         stop_failed(s, &err);
         return;

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What has become of every item, in the log, when a graph has stopped. */
+#ifndef SERVICE_LEDGER_LINES_H
+#define SERVICE_LEDGER_LINES_H
+
+#include "base/log.h"
+#include "service/graph.h"
+
+/* A line each ledger, none of them sampled away: a warning where acknowledged items are lost, an error where the sums
+ * are wrong. */
+void ledger_lines_log(const struct graph *g, const struct logger *log);
+
+#endif
