@@ -8,49 +8,17 @@
  * the same, or, in the middle of an answer, breaks it. An answer that comes before its request is whole lets the
  * connection go on only when little of the body is left, which is thrown away. A budget that is overdrawn stops reading
  * bodies, a second at a time, so that nobody is stuck for good. */
-#include "net/http1/http1_conn.h"
+#include "net/http1/http1_conn_inside.h"
 
 #include "base/mem.h"
-#include "net/http1/http1.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DISCARD_MAX (64 * 1024ul) /* of a body nobody wants, to keep the connection */
-#define AHEAD_MAX 4096            /* of the next request, while one is waiting for its answer */
-#define BLANK_MAX 4               /* bytes of empty lines before a request */
-#define PAUSE_MAX NS_PER_S        /* reading stops for an overdrawn budget no longer than this at a time */
-
-enum phase {
-    HEAD, /* reading, or waiting for, a request's head */
-    BODY, /* its body */
-    DONE, /* the request is complete, the answer is not */
-};
-
-struct http1 {
-    struct conn_io *io;
-    struct request *request; /* NULL: none, or answered and gone while its body is still thrown away */
-    enum phase phase;        /* changed by enter_phase() */
-    struct http1_scan scan;
-    struct buf head; /* what has come of the head, when it did not come at once; charged to the budget */
-    struct http1_body body;
-    struct buf out;
-    struct budget_waiter room;
-    uint64_t discarded;
-    unsigned blank; /* bytes of empty lines seen before the head */
-    int minor;      /* HTTP version of the request */
-    bool served;    /* a first request has come */
-    bool keep;      /* the connection goes on after this answer */
-    bool expects;   /* the peer waits for 100 Continue before its body */
-    bool chunked;   /* the answer is */
-    bool pass;      /* read once although the budget is overdrawn */
-    bool ended;     /* the peer will send no more */
-    bool finished;
-    bool broken;
-};
-
-static const struct stream_ops stream_ops;
+#define AHEAD_MAX 4096     /* of the next request, while one is waiting for its answer */
+#define BLANK_MAX 4        /* bytes of empty lines before a request */
+#define PAUSE_MAX NS_PER_S /* reading stops for an overdrawn budget no longer than this at a time */
 
 static void enter_phase(struct http1 *h, enum phase to)
 {
@@ -62,17 +30,6 @@ static void enter_phase(struct http1 *h, enum phase to)
 
     assert(allowed[h->phase] & 1 << to);
     h->phase = to;
-}
-
-static struct buf *out_of(struct http1 *h)
-{
-    struct server_shared *shared = h->io->shared;
-
-    if (h->out.data == NULL) {
-        h->out = shared->spare_out;
-        shared->spare_out = (struct buf){ 0 };
-    }
-    return &h->out;
 }
 
 static void release_out(struct http1 *h)
@@ -108,7 +65,7 @@ static void refuse_request(struct http1 *h, struct request *r, const struct http
 
 static struct request *take_request(struct http1 *h)
 {
-    struct request *r = request_new(h->io, &stream_ops, h);
+    struct request *r = request_new(h->io, &http1_stream_ops, h);
 
     h->request = r;
     h->discarded = 0;
@@ -282,7 +239,7 @@ static void send_continue(struct http1 *h)
 
     if (h->phase != BODY || !h->expects || r == NULL || r->pub.responded || r->cut)
         return;
-    buf_puts(out_of(h), "HTTP/1.1 100 Continue\r\n\r\n");
+    buf_puts(http1_out(h), "HTTP/1.1 100 Continue\r\n\r\n");
     h->expects = false;
 }
 
@@ -308,88 +265,7 @@ static size_t input(struct conn_io *io, struct bytes data)
     return h->broken || h->finished ? data.len : used;
 }
 
-/* --- answering --- */
-
-static void grant(struct request *r, size_t n)
-{
-    (void)n;
-    r->io->kick(r->io);
-}
-
-/* May the connection go on although the answer comes before the end of the body? */
-static bool survives_answer(const struct http1 *h)
-{
-    return h->body.done || (h->body.framing == HTTP1_LENGTH && h->body.left <= DISCARD_MAX && !h->expects);
-}
-
-static void put_length(struct buf *out, size_t n)
-{
-    char text[24];
-
-    http1_put_header(out, bytes_str("Content-Length"), bytes_of(text, (size_t)snprintf(text, sizeof(text), "%zu", n)));
-}
-
-static void begin(struct request *r, int status, const struct http_header *headers, size_t n, bool whole)
-{
-    struct http1 *h = r->conn;
-    const struct server_shared *shared = h->io->shared;
-    struct buf *out = out_of(h);
-
-    h->chunked = !whole && !r->head_only && h->minor > 0;
-    h->keep = h->keep && status != 408 && (!shared->stopping || shared->hands_over) &&
-              (whole ? survives_answer(h) : h->chunked || r->head_only);
-    http1_put_status(out, 1, status);
-    for (size_t i = 0; i < n; i++)
-        if (!request_is_framing(headers[i].name))
-            http1_put_header(out, headers[i].name, headers[i].value);
-    http1_put_header(out, bytes_str("Date"), server_shared_date(h->io->shared));
-    if (whole && status >= 200 && status != 204 && status != 304)
-        put_length(out, r->body.len);
-    if (h->chunked)
-        http1_put_header(out, bytes_str("Transfer-Encoding"), bytes_str("chunked"));
-    if (!h->keep || h->minor == 0)
-        http1_put_header(out, bytes_str("Connection"), bytes_str(h->keep ? "keep-alive" : "close"));
-    http1_put_end(out);
-    if (whole && !r->head_only)
-        buf_put(out, buf_bytes(&r->body));
-    r->body.len = 0;
-}
-
-static void more(struct request *r, struct bytes data)
-{
-    struct http1 *h = r->conn;
-
-    if (h->chunked)
-        http1_put_chunk(out_of(h), data);
-    else
-        buf_put(out_of(h), data);
-}
-
-static void end(struct request *r)
-{
-    struct http1 *h = r->conn;
-
-    if (h->chunked)
-        http1_put_last_chunk(out_of(h));
-    h->keep = h->keep && survives_answer(h);
-}
-
-static size_t waiting(struct request *r)
-{
-    struct http1 *h = r->conn;
-
-    return h->out.len;
-}
-
-static void reset(struct request *r, uint32_t error_code)
-{
-    struct http1 *h = r->conn;
-
-    (void)error_code;
-    h->broken = true;
-}
-
-static const struct stream_ops stream_ops = { grant, begin, more, end, waiting, reset };
+/* --- what leaves --- */
 
 static void output(struct conn_io *io, struct buf *to)
 {
