@@ -199,3 +199,70 @@ size_t labels_count_characters(struct bytes rendered)
         n += count_characters(l.name) + count_characters(l.value);
     return n;
 }
+
+bool labels_have(struct bytes labels, struct bytes name)
+{
+    for (struct label l; labels_next(&labels, &l);)
+        if (bytes_equal(l.name, name))
+            return true;
+    return false;
+}
+
+bool labels_share_name(struct bytes a, struct bytes b)
+{
+    struct label x, y;
+    bool more = labels_next(&a, &x) && labels_next(&b, &y);
+
+    while (more) {
+        int c = bytes_compare(x.name, y.name);
+
+        if (c == 0)
+            return true;
+        more = c < 0 ? labels_next(&a, &x) : labels_next(&b, &y);
+    }
+    return false;
+}
+
+/* Where in `list` the first label begins whose name is not below `name`. */
+static size_t labels_below(struct bytes list, struct bytes name)
+{
+    struct bytes rest = list;
+
+    for (struct label l; labels_next(&rest, &l);)
+        if (bytes_compare(l.name, name) > 0) {
+            const uint8_t *at = l.name.data;
+
+            return (size_t)(at - list.data) - (at > list.data && at[-1] == '"');
+        }
+    return list.len;
+}
+
+static void put_part(struct buf *out, struct bytes part)
+{
+    if (part.len > 0 && part.data[0] == ',') {
+        part.data++;
+        part.len--;
+    }
+    if (part.len > 0 && part.data[part.len - 1] == ',')
+        part.len--;
+    if (part.len == 0)
+        return;
+    if (out->len > 0)
+        buf_putc(out, ',');
+    buf_put(out, part);
+}
+
+void labels_merge(struct buf *out, struct bytes a, struct bytes b)
+{
+    struct bytes rest = b, before = b;
+
+    for (struct label l; a.len > 0 && labels_next(&rest, &l); before = rest) {
+        size_t n = labels_below(a, l.name);
+
+        put_part(out, bytes_of(a.data, n));
+        a = bytes_of(a.data + n, a.len - n);
+        put_part(out, bytes_of(before.data, before.len - rest.len));
+    }
+    put_part(out, a);
+    put_part(out, before);
+}

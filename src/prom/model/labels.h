@@ -40,4 +40,12 @@ struct bytes labels_for_peer(struct buf *copy, enum name_escaping escaping, stru
 /* Unicode code points of all names and values together, as they are unescaped. */
 size_t labels_count_characters(struct bytes rendered);
 
+bool labels_have(struct bytes labels, struct bytes name);
+
+/* Of two lists that are sorted. */
+bool labels_share_name(struct bytes a, struct bytes b);
+
+/* `a` and `b` as one list, appended to `out`, which is empty. No name is in both. */
+void labels_merge(struct buf *out, struct bytes a, struct bytes b);
+
 #endif

@@ -27,23 +27,6 @@
 #define TYPE_CONFLICT "type_conflict"
 #define TEMPORALITY "temporality"
 
-#define SWEEP_SLICE 2048u /* slots looked at before others get a turn */
-#define SWEEP_PAUSE NS_PER_MS
-#define SWEEP_LONGEST (30 * NS_PER_S)
-
-/* ---- time ---- */
-
-uint32_t series_now(const struct series_store *s)
-{
-    return (uint32_t)((clock_mono(s->clock) - s->born) / SERIES_TICK);
-}
-
-bool series_expired(const struct series_store *s, uint32_t arrival)
-{
-    return s->options->expiration > 0 &&
-           (series_now(s) - arrival) * SERIES_TICK > s->options->expiration + SERIES_TICK - 1;
-}
-
 /* ---- results ---- */
 
 /* Add a rejected point to the result. */
@@ -103,7 +86,7 @@ static void drop_extra(struct series_store *s, struct series *x)
 }
 
 /* Take the series out. */
-static void series_end(struct series_store *s, struct series *x)
+void series_end(struct series_store *s, struct series *x)
 {
     struct family *f = series_family(x);
 
@@ -162,7 +145,7 @@ static struct series *resolve_series(struct series_store *s, struct stream *stre
     if (whole)
         buf_put(&s->labels, own);
     else
-        translate_merge(&s->labels, scope_entry_labels(stream_scope(stream)), own);
+        labels_merge(&s->labels, scope_entry_labels(stream_scope(stream)), own);
     canonical.labels = buf_bytes(&s->labels);
     canonical.hash = (uint32_t)identity_hash(s->streams.seed + (uintptr_t)stream->user, canonical.labels);
     x = table_find(&s->canonical, canonical.hash * 0x9e3779b97f4a7c15ull, same_series, &canonical);
@@ -416,50 +399,6 @@ void series_store_take(struct series_store *s, const struct batch *batch, struct
     *result = t.result;
 }
 
-/* ---- expiry ---- */
-
-static uint64_t sweep_period(const struct series_store *s)
-{
-    uint64_t period = s->options->expiration / 4;
-
-    return period > SWEEP_LONGEST ? SWEEP_LONGEST : period < SERIES_TICK ? SERIES_TICK : period;
-}
-
-/* True when the sweep has seen all. */
-static bool sweep_some(struct series_store *s)
-{
-    for (unsigned n = 0; n < SWEEP_SLICE; n++) {
-        struct series *x;
-
-        if (s->swept == NULL || s->swept_slot >= s->swept->series.end) {
-            struct family *done = s->swept;
-
-            s->swept = family_next(&s->families, done);
-            s->swept_slot = 0;
-            if (done != NULL)
-                family_release(&s->families, done);
-            if (s->swept == NULL)
-                return true;
-            continue;
-        }
-        x = slots_at(&s->swept->series, s->swept_slot++);
-        if (x != NULL && series_expired(s, x->arrival)) {
-            series_end(s, x);
-            s->expired++;
-        }
-    }
-    return false;
-}
-
-static void on_sweep(struct clock_timer *timer)
-{
-    struct series_store *s = container_of(timer, struct series_store, sweep);
-    bool all = sweep_some(s);
-
-    table_settle(&s->streams.table, SWEEP_SLICE);
-    clock_start(s->clock, timer, all && table_is_settled(&s->streams.table) ? sweep_period(s) : SWEEP_PAUSE, on_sweep);
-}
-
 /* ---- life ---- */
 
 static void on_stream_gone(struct streams *streams, struct stream *stream)
@@ -479,8 +418,7 @@ void series_store_init(struct series_store *s, const struct series_options *o, s
     s->streams.limit.max = o->max_series;
     s->families = (struct families){ .budget = budget, .random = s->streams.seed };
     table_init(&s->canonical, hash_of_series, budget);
-    if (o->expiration > 0)
-        clock_start(clock, &s->sweep, sweep_period(s), on_sweep);
+    series_sweep_start(s);
 }
 
 static void end_all(struct series_store *s, struct family *f)

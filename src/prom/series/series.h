@@ -152,6 +152,10 @@ void series_store_take(struct series_store *s, const struct batch *batch, struct
 uint32_t series_now(const struct series_store *s);
 bool series_expired(const struct series_store *s, uint32_t arrival);
 
+/* From now on series that have expired are ended. */
+void series_sweep_start(struct series_store *s);
+void series_end(struct series_store *s, struct series *x);
+
 static inline struct family *series_family(const struct series *x)
 {
     return cached_series_stream(&x->cached)->user;

@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "otlp/any_value.h"
+#include "prom/series/target.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -28,51 +29,12 @@ enum level { RESOURCE = 1, SCOPE, STREAM, CACHED_SERIES = CACHED_SERIES_KIND };
 /* What an entry costs besides its bytes: malloc's own and its place in a list. */
 #define ENTRY_COST 32
 
-/* ---- slots ---- */
-
-static uint32_t new_slot(struct slots *p)
-{
-    uint32_t chunk = 31u - (uint32_t)__builtin_clz(p->end / SLOTS_FIRST + 1);
-
-    if (chunk == p->chunks.n)
-        *vec_push(&p->chunks) = mem_alloc((SLOTS_FIRST << chunk) * sizeof(uint64_t));
-    return p->end++;
-}
-
-uint32_t slots_take(struct slots *p, void *entry)
-{
-    uint32_t slot = p->free > 0 ? p->free - 1 : new_slot(p);
-    uint64_t *cell = slots_cell(p, slot);
-
-    if (p->free > 0)
-        p->free = (uint32_t)(*cell >> 1);
-    *cell = (uint64_t)(uintptr_t)entry;
-    p->n++;
-    return slot;
-}
-
-void slots_give(struct slots *p, uint32_t slot)
-{
-    *slots_cell(p, slot) = (uint64_t)p->free << 1 | 1;
-    p->free = slot + 1;
-    p->n--;
-}
-
-void slots_free(struct slots *p)
-{
-    for (size_t i = 0; i < p->chunks.n; i++)
-        free(p->chunks.v[i]);
-    vec_free(&p->chunks);
-}
-
 /* ---- life ---- */
 
 static struct bytes behind_raw(const struct identity *id, size_t at, size_t len)
 {
     return bytes_of((const uint8_t *)id + id->raw_at + id->raw_len + at, len);
 }
-
-static uint64_t hash_of_target(const void *entry);
 
 void streams_init(struct streams *s, const struct translation *t, struct budget *budget)
 {
@@ -81,7 +43,7 @@ void streams_init(struct streams *s, const struct translation *t, struct budget 
     if (getentropy(&s->seed, sizeof(s->seed)) != 0)
         s->seed = (uint64_t)(uintptr_t)s;
     table_init(&s->table, identity_hash_of, budget);
-    table_init(&s->targets, hash_of_target, budget);
+    table_init(&s->targets, target_hash, budget);
     series_limit_init(&s->limit, budget);
 }
 
@@ -151,86 +113,7 @@ static void put_behind(struct identity *id, size_t at, struct bytes b)
         memcpy((uint8_t *)id + id->raw_at + id->raw_len + at, b.data, b.len);
 }
 
-/* ---- resources, and target_info ---- */
-
-struct target_key {
-    struct job_instance names;
-    uint64_t hash;
-};
-
-static uint64_t hash_names(const struct job_instance *j)
-{
-    return identity_hash(identity_hash(0, buf_bytes(&j->job)), buf_bytes(&j->instance));
-}
-
-static void names_free(struct job_instance *j)
-{
-    buf_free(&j->job);
-    buf_free(&j->instance);
-}
-
-static uint64_t hash_of_target(const void *entry)
-{
-    struct job_instance j = { 0 };
-    uint64_t hash;
-
-    translate_job(&j, identity_raw(entry));
-    hash = hash_names(&j);
-    names_free(&j);
-    return hash;
-}
-
-static bool same_target(const void *entry, const void *key)
-{
-    const struct target_key *k = key;
-    struct job_instance j = { 0 };
-    bool same;
-
-    translate_job(&j, identity_raw(entry));
-    same = bytes_equal(buf_bytes(&j.job), buf_bytes(&k->names.job)) &&
-           bytes_equal(buf_bytes(&j.instance), buf_bytes(&k->names.instance));
-    names_free(&j);
-    return same;
-}
-
-/* The newest resource of a job and instance is the one that is shown. */
-static void show_target(struct streams *s, struct resource_entry *r)
-{
-    struct target_key k = { 0 };
-    struct resource_entry *before;
-
-    translate_job(&k.names, identity_raw(&r->id));
-    k.hash = hash_names(&k.names);
-    before = table_find(&s->targets, k.hash, same_target, &k);
-    if (before != NULL) {
-        table_remove(&s->targets, before, k.hash);
-        before->shown = false;
-    }
-    r->older = before;
-    r->shown = table_insert(&s->targets, r, k.hash);
-    names_free(&k.names);
-}
-
-static void hide_target(struct streams *s, struct resource_entry *r)
-{
-    struct target_key k = { 0 };
-    struct resource_entry *at;
-
-    translate_job(&k.names, identity_raw(&r->id));
-    k.hash = hash_names(&k.names);
-    at = table_find(&s->targets, k.hash, same_target, &k);
-    if (at == r) {
-        table_remove(&s->targets, r, k.hash);
-        if (r->older != NULL)
-            r->older->shown = table_insert(&s->targets, r->older, k.hash);
-    } else {
-        while (at != NULL && at->older != r)
-            at = at->older;
-        if (at != NULL)
-            at->older = r->older;
-    }
-    names_free(&k.names);
-}
+/* ---- resources ---- */
 
 /* By its job, or else by all that it says. */
 static struct series_sender *hold_sender(struct streams *s, const struct resource_entry *r)
@@ -241,7 +124,7 @@ static struct series_sender *hold_sender(struct streams *s, const struct resourc
     translate_job(&j, identity_raw(&r->id));
     sender = series_sender_hold(&s->limit, j.job.len > 0 ? identity_hash(s->seed, buf_bytes(&j.job)) : r->id.hash,
                                 buf_bytes(&j.job));
-    names_free(&j);
+    job_instance_free(&j);
     return sender;
 }
 
@@ -266,7 +149,7 @@ static struct resource_entry *find_resource(struct streams *s, struct bytes raw)
     put_behind(&r->id, 0, buf_bytes(&s->labels));
     r->slot = slots_take(&s->resources, r);
     if (r->target_len > 0)
-        show_target(s, r);
+        target_show(&s->targets, r);
     return r;
 }
 
@@ -275,7 +158,7 @@ static void release_resource(struct streams *s, struct resource_entry *r)
     if (--r->children > 0)
         return;
     if (r->target_len > 0)
-        hide_target(s, r);
+        target_hide(&s->targets, r);
     slots_give(&s->resources, r->slot);
     series_sender_release(&s->limit, r->sender);
     free_entry(s, &r->id, r->target_len);
@@ -566,5 +449,5 @@ void cached_series_all_labels(struct buf *out, const struct cached_series *k)
     if (k->whole)
         buf_put(out, cached_series_labels(k));
     else
-        translate_merge(out, scope_entry_labels(stream_scope(cached_series_stream(k))), cached_series_labels(k));
+        labels_merge(out, scope_entry_labels(stream_scope(cached_series_stream(k))), cached_series_labels(k));
 }

@@ -305,6 +305,12 @@ void translate_job(struct job_instance *out, struct bytes resource)
     any_value_put(&out->job, name);
 }
 
+void job_instance_free(struct job_instance *j)
+{
+    buf_free(&j->job);
+    buf_free(&j->instance);
+}
+
 static void add_job(struct translator *s, struct bytes resource)
 {
     struct job_instance j = { 0 };
@@ -314,8 +320,7 @@ static void add_job(struct translator *s, struct bytes resource)
         add_reserved(s, bytes_str("job"), buf_bytes(&j.job));
     if (j.instance.len > 0)
         add_reserved(s, bytes_str("instance"), buf_bytes(&j.instance));
-    buf_free(&j.job);
-    buf_free(&j.instance);
+    job_instance_free(&j);
 }
 
 bool translate_target(struct translator *s, const struct translation *t, struct bytes resource, struct buf *out)
@@ -326,8 +331,7 @@ bool translate_target(struct translator *s, const struct translation *t, struct 
 
     translate_job(&j, resource);
     known = t->target_by_either ? j.job.len > 0 || j.instance.len > 0 : j.job.len > 0 && j.instance.len > 0;
-    buf_free(&j.job);
-    buf_free(&j.instance);
+    job_instance_free(&j);
     if (!known)
         return false;
     begin_labels(s);
@@ -450,29 +454,6 @@ static struct bytes own_name(enum metric_kind kind)
     return bytes_str(kind == METRIC_SUMMARY ? "quantile" : "");
 }
 
-static bool has_label(struct bytes labels, struct bytes name)
-{
-    for (struct label l; labels_next(&labels, &l);)
-        if (bytes_equal(l.name, name))
-            return true;
-    return false;
-}
-
-static bool share_a_name(struct bytes a, struct bytes b)
-{
-    struct label x, y;
-    bool more = labels_next(&a, &x) && labels_next(&b, &y);
-
-    while (more) {
-        int c = bytes_compare(x.name, y.name);
-
-        if (c == 0)
-            return true;
-        more = c < 0 ? labels_next(&a, &x) : labels_next(&b, &y);
-    }
-    return false;
-}
-
 /* Promoted attributes that cannot be labels are left out; one of the point's makes it fail. */
 static void put_whole(struct translator *s, const struct translation *t, const struct metric_scope *o,
                       enum metric_kind kind, struct bytes attributes, struct buf *out)
@@ -504,54 +485,10 @@ const char *translate_point(struct translator *s, const struct translation *t, c
     join_equal(s);
     displace_label(s, own_name(kind));
     render_labels(s, out);
-    *whole = share_a_name(common, buf_bytes(out)) || (kind > METRIC_SUM && has_label(common, own_name(kind)));
+    *whole = labels_share_name(common, buf_bytes(out)) || (kind > METRIC_SUM && labels_have(common, own_name(kind)));
     if (*whole) {
         out->len = 0;
         put_whole(s, t, o, kind, attributes, out);
     }
     return NULL;
-}
-
-/* Where in `list` the first label begins whose name is not below `name`. */
-static size_t labels_below(struct bytes list, struct bytes name)
-{
-    struct bytes rest = list;
-
-    for (struct label l; labels_next(&rest, &l);)
-        if (bytes_compare(l.name, name) > 0) {
-            const uint8_t *at = l.name.data;
-
-            return (size_t)(at - list.data) - (at > list.data && at[-1] == '"');
-        }
-    return list.len;
-}
-
-static void put_part(struct buf *out, struct bytes part)
-{
-    if (part.len > 0 && part.data[0] == ',') {
-        part.data++;
-        part.len--;
-    }
-    if (part.len > 0 && part.data[part.len - 1] == ',')
-        part.len--;
-    if (part.len == 0)
-        return;
-    if (out->len > 0)
-        buf_putc(out, ',');
-    buf_put(out, part);
-}
-
-void translate_merge(struct buf *out, struct bytes a, struct bytes b)
-{
-    struct bytes rest = b, before = b;
-
-    for (struct label l; a.len > 0 && labels_next(&rest, &l); before = rest) {
-        size_t n = labels_below(a, l.name);
-
-        put_part(out, bytes_of(a.data, n));
-        a = bytes_of(a.data + n, a.len - n);
-        put_part(out, bytes_of(before.data, before.len - rest.len));
-    }
-    put_part(out, a);
-    put_part(out, before);
 }

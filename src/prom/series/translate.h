@@ -54,6 +54,7 @@ struct job_instance {
 
 /* Empty where the resource does not say. */
 void translate_job(struct job_instance *out, struct bytes resource);
+void job_instance_free(struct job_instance *j);
 
 /* The labels of target_info, appended to `out`; false when there is none: see target_by_either. */
 bool translate_target(struct translator *s, const struct translation *t, struct bytes resource, struct buf *out);
@@ -71,8 +72,5 @@ void translate_common(struct translator *s, const struct translation *t, const s
 const char *translate_point(struct translator *s, const struct translation *t, const struct metric_scope *o,
                             struct bytes common, enum metric_kind kind, struct bytes attributes, struct buf *out,
                             bool *whole);
-
-/* `a` and `b` as one list, appended to `out`, which is empty. No name is in both. */
-void translate_merge(struct buf *out, struct bytes a, struct bytes b);
 
 #endif
