@@ -2,6 +2,7 @@
 /* The log's inside: what its files share. Nobody but src/wal/ includes this.
  *
  *     wal.c        opening, appends, settles, closing: all on the loop
+ *     wal_settle.c what is settled, and what is lost
  *     wal_open.c   taking a directory over
  *     wal_scan.c   what a directory holds (wal_scan.h)
  *     wal_group.c  one write: on a thread, where it alone touches the writer
@@ -105,6 +106,9 @@ void wal_path(const struct wal *w, uint64_t first, char out[PATH_MAX_WAL]);
 int wal_lock_directory(struct wal *w, struct error *err);
 /* The log goes on where the directory says that it was. */
 int wal_take_over(struct wal *w, struct error *err);
+
+/* Something was settled: a note of it is due. */
+void wal_dirty(struct wal *w);
 
 /* When nothing is held any more, items that damage has left uncounted are lost: how many. */
 uint64_t wal_settle_remainder(struct wal *w);
