@@ -1,58 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request is looked at here, and a run (endpoint_run.h) streams the answer; a source that is taken out is let go when
- * nobody reads it any more.
+/* The first source at an address opens its listener, the others join it; one that brings wider options has it opened
+ * anew. Requests are looked at in scrape_request.c. A source that is taken out is let go when nobody reads it any more,
+ * and with the last one the listener is closed.
  *
- * What can go wrong: as many scrapes as there are places, or as one peer may have: a reader that does not read makes
- * room, or else the newcomer is told to come again. */
-#include "prom/endpoint/scrape_endpoint.h"
+ * What can go wrong: the listener cannot be opened anew, and then it goes on as it was; who reads a source that is
+ * taken out does not end, and is cut off at the deadline. */
+#include "prom/endpoint/scrape_endpoint_inside.h"
 
 #include "base/mem.h"
-#include "base/vec.h"
 #include "net/socket/tls.h"
 #include "prom/endpoint/endpoint_options.h"
-#include "prom/endpoint/endpoint_run.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-#define RUNS_MAX 16 /* scrapes of one listener at a time */
-
-/* Somebody who waits for the last scrape of a source that was taken out. */
-struct removal {
-    struct list link;
-    struct scrape_endpoint *e;
-    struct exposition_source *source;
-    void (*done)(void *arg);
-    void *arg;
-    struct clock_timer deadline;
-};
-
-/* One listener and who is served there. */
-struct scrape_endpoint {
-    struct http_service service;
-    struct scrape_endpoints *all;
-    struct http_server *server;
-    struct http_server_options options; /* its strings are the endpoint's */
-    struct endpoint address;
-    bool stopping; /* its last source has been taken out */
-    VEC(struct exposition_source *) sources;
-    struct list runs;     /* of endpoint_run */
-    struct list removals; /* newest first */
-    struct endpoint_counters counters;
-    struct complaint left_out, busy, slow, refused;
-    struct turn_task settle;
-};
-
-struct scrape_endpoints {
-    struct loop *loop;
-    struct budget *budget;
-    struct metrics *metrics;
-    struct logger log;
-    struct listener_shared *listeners;
-    struct endpoint_pace pace;
-    struct metric_hook hook;
-    VEC(struct scrape_endpoint *) list;
-};
 
 static void collect(struct metric_hook *hook)
 {
@@ -90,181 +50,6 @@ void scrape_endpoints_free(struct scrape_endpoints *all)
     metrics_unhook(all->metrics, &all->hook);
     vec_free(&all->list);
     endpoint_pace_close(&all->pace, on_pace_closed);
-}
-
-/* --- requests --- */
-
-static struct scrape_endpoint *endpoint_of(const struct http_request *req)
-{
-    return container_of(req->service, struct scrape_endpoint, service);
-}
-
-static void refuse_scrape(struct http_request *req, enum endpoint_outcome outcome, int status, const char *name,
-                          const char *value, const char *text)
-{
-    struct http_header headers[] = {
-        { bytes_str("content-type"), bytes_str("text/plain; charset=utf-8") },
-        { bytes_str(name), bytes_str(value) },
-    };
-
-    metric_add(endpoint_of(req)->counters.requests[outcome], 1);
-    http_respond(req, status, headers, name[0] != 0 ? 2 : 1, bytes_str(text));
-}
-
-static void on_left_out(void *arg, struct exposition_source *source, struct bytes name)
-{
-    struct scrape_endpoint *e = arg;
-    struct scrape_endpoints *all = e->all;
-    const char *address = http_server_address(e->server);
-
-    endpoint_count_left_out(all->metrics, address, source->name);
-    if (complaint_due(&e->left_out, &all->loop->clock))
-        log_warn(&all->log, "Metric family left out: its name, or that of one of its series, is taken",
-                 F_BYTES("family", name), F_STR("source", source->name), F_STR("endpoint", address),
-                 F_UINT("repeated", complaint_taken(&e->left_out)));
-}
-
-static void set_running(struct scrape_endpoint *e)
-{
-    metric_set(e->counters.running, (double)endpoint_run_count(&e->runs, NULL));
-}
-
-static void refuse_busy(struct scrape_endpoint *e, struct http_request *req)
-{
-    refuse_scrape(req, ENDPOINT_BUSY, 503, "retry-after", "1", "503 too many scrapes at once: retry in a second\n");
-    if (complaint_due(&e->busy, &e->all->loop->clock))
-        log_warn(&e->all->log, "Scrape refused: too many run already",
-                 F_STR("endpoint", http_server_address(e->server)), F_STR("peer", http_request_peer(req)),
-                 F_UINT("limit", RUNS_MAX), F_UINT("repeated", complaint_taken(&e->busy)));
-}
-
-/* A good scraper is served: one that does not read its answer makes room. */
-static bool make_room(struct scrape_endpoint *e, const struct http_request *req, const uint8_t *of)
-{
-    struct endpoint_run *slow = endpoint_run_slowest(&e->runs, of);
-
-    if (slow == NULL)
-        return false;
-    if (complaint_due(&e->slow, &e->all->loop->clock))
-        log_warn(&e->all->log, "Scrape cut off: its peer does not read, and another waits to be served",
-                 F_STR("endpoint", http_server_address(e->server)), F_STR("peer", http_request_peer(slow->req)),
-                 F_STR("served", http_request_peer(req)), F_UINT("limit", RUNS_MAX),
-                 F_UINT("repeated", complaint_taken(&e->slow)));
-    slow->outcome = ENDPOINT_TIMEOUT;
-    endpoint_run_cut(slow);
-    return true;
-}
-
-/* Is there a place? A peer has at most as many as are then left (base/peer_shares.h says why), so who is alone has half
- * of them, and whoever reads fast and asks at once leaves some to the others. */
-static bool has_place(struct scrape_endpoint *e, const struct http_request *req)
-{
-    const uint8_t *network = http_request_network(req);
-    size_t all = endpoint_run_count(&e->runs, NULL), own = endpoint_run_count(&e->runs, network);
-
-    if (own > 0 && own + 1 + all + 1 > RUNS_MAX)
-        return make_room(e, req, network);
-    return all < RUNS_MAX || make_room(e, req, NULL);
-}
-
-static struct accept negotiate_format(const struct scrape_endpoint *e, const struct http_request *req)
-{
-    const struct bytes *header = http_request_header(req, "accept");
-    bool open_metrics = false;
-
-    for (size_t i = 0; i < e->sources.n; i++)
-        open_metrics = open_metrics || e->sources.v[i]->enable_open_metrics;
-    return accept_negotiate(header != NULL ? *header : bytes_of(NULL, 0), open_metrics);
-}
-
-/* What GET would say, without the exposition. */
-static void answer_head(struct http_request *req, const struct accept *accept)
-{
-    struct buf type = { 0 };
-    struct http_header header;
-
-    accept_content_type(accept, &type);
-    header = (struct http_header){ bytes_str("content-type"), buf_bytes(&type) };
-    metric_add(endpoint_of(req)->counters.requests[ENDPOINT_OK], 1);
-    http_respond_begin(req, 200, &header, 1);
-    http_respond_end(req, NULL, 0);
-    buf_free(&type);
-}
-
-static void on_request(struct http_service *service, struct http_request *req)
-{
-    struct scrape_endpoint *e = container_of(service, struct scrape_endpoint, service);
-    struct accept accept;
-
-    if (!bytes_is(req->path, "/metrics")) {
-        refuse_scrape(req, ENDPOINT_NOT_FOUND, 404, "", "", "404 page not found: the metrics are at /metrics\n");
-        return;
-    }
-    if (!bytes_is(req->method, "GET") && !bytes_is(req->method, "HEAD")) {
-        refuse_scrape(req, ENDPOINT_BAD_METHOD, 405, "allow", "GET, HEAD",
-                      "405 method not allowed, supported: [GET, HEAD]\n");
-        return;
-    }
-    accept = negotiate_format(e, req);
-    if (bytes_is(req->method, "HEAD")) {
-        answer_head(req, &accept);
-        return;
-    }
-    if (!has_place(e, req)) {
-        refuse_busy(e, req);
-        return;
-    }
-    endpoint_run_start(&e->all->pace, &e->counters, req,
-                       exposition_new(e->sources.v, e->sources.n, &accept, on_left_out, e), &accept, &e->runs);
-    set_running(e);
-}
-
-/* By the gatekeeper. */
-static void on_refused(struct http_service *service, struct http_request *req, const struct gate_refusal *refusal)
-{
-    struct scrape_endpoint *e = container_of(service, struct scrape_endpoint, service);
-    struct http_header header = gate_refusal_header(refusal);
-    struct buf text = { 0 };
-    struct http_header headers[] = { { BYTES_LIT("content-type"), BYTES_LIT("text/plain; charset=utf-8") }, header };
-
-    metric_add(e->counters.requests[refusal->busy ? ENDPOINT_BUSY : ENDPOINT_UNAUTHORIZED], 1);
-    if (complaint_due(&e->refused, &e->all->loop->clock))
-        log_warn(&e->all->log, "Scrape refused: the scraper is not let in",
-                 F_STR("endpoint", http_server_address(e->server)), F_STR("peer", http_request_peer(req)),
-                 F_STR("error", refusal->why), F_UINT("repeated", complaint_taken(&e->refused)));
-    buf_printf(&text, "%d %s\n", refusal->busy ? 503 : 401, refusal->why);
-    http_respond(req, refusal->busy ? 503 : 401, headers, ARRAY_LEN(headers), buf_bytes(&text));
-    buf_free(&text);
-}
-
-/* The body of a GET means nothing here. */
-static void on_body(struct http_request *req, struct bytes data)
-{
-    http_request_grant(req, data.len);
-}
-
-static void on_end(struct http_request *req)
-{
-    (void)req;
-}
-
-static void on_writable(struct http_request *req)
-{
-    if (req->context != NULL)
-        endpoint_run_resume(req->context);
-}
-
-static void on_close(struct http_request *req, bool aborted)
-{
-    struct scrape_endpoint *e = endpoint_of(req);
-
-    if (req->context == NULL)
-        return;
-    endpoint_run_close(req->context, aborted);
-    req->context = NULL;
-    set_running(e);
-    if (!list_empty(&e->removals))
-        turn_defer(&e->all->loop->turn, &e->settle);
 }
 
 /* --- listening --- */
@@ -367,14 +152,7 @@ static int new_endpoint(struct scrape_endpoints *all, const struct http_server_o
     e->all = all;
     e->options = copy_options(options);
     e->options.listeners = all->listeners;
-    e->service = (struct http_service){
-        .on_request = on_request,
-        .on_body = on_body,
-        .on_end = on_end,
-        .on_close = on_close,
-        .on_writable = on_writable,
-        .on_refused = on_refused,
-    };
+    e->service = scrape_request_service;
     e->settle.run = settle_task;
     list_init(&e->runs);
     list_init(&e->removals);
