@@ -12,6 +12,7 @@
     X(span_processor)                                                                                                  \
     X(probabilistic_sampler_processor)                                                                                 \
     X(cumulative_to_delta_processor)                                                                                   \
+    X(tail_sampling_processor)                                                                                         \
     X(debug_exporter)                                                                                                  \
     X(file_exporter)                                                                                                   \
     X(nop_exporter)                                                                                                    \
