@@ -268,6 +268,40 @@ class Bench:
         self.row(f"{name}: items per CPU-second", words, rate, bar, lambda v: f"{v / 1e6:.1f} M/s")
         self.row(f"{name}: of the pipeline without it", f"{rate / without:8.0%}", rate / without, share_bar, lambda v: f"{v:.0%}")
 
+    def open_traces(self, traces=60_000, spans=10, wait=5):
+        """As many traces begin in `wait` seconds, so as many are open. The first wave fills the memory; the second one, and the
+        decisions that are due meanwhile, are timed."""
+        keys = {
+            "decision_wait": f"{wait}s",
+            "num_traces": 2 * traces,
+            "max_bytes": 1 << 30,
+            "policies": [
+                {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}},
+                {"name": "slow", "type": "latency", "latency": {"threshold_ms": 4900}},
+            ],
+        }
+        waves = [payload.open_traces(traces, seed, spans) for seed in (1, 2)]
+        wire = sum(map(len, waves[0]))
+        files = [payload.write(self.folder / f"traces{i}", bodies) for i, bodies in enumerate(waves)]
+        text = NOP.replace("exporters:\n", f"processors: {json.dumps({'tail_sampling': keys})}\nexporters:\n", 1)
+        text = text.replace("traces: {receivers: [otlp], ", "traces: {receivers: [otlp], processors: [tail_sampling], ")
+        rates, memory = [], []
+        for _ in range(self.rounds):
+            d = self.daemon(text)
+            empty, used = d.rss(), []
+            for file in files:
+                before = cpu_seconds(d.process.pid)
+                load(d.grpc_address(), otlp.TRACES.rpc, file, n=len(waves[0]), c=4, m=4, r=len(waves[0]) // wait)
+                used.append(cpu_seconds(d.process.pid) - before)
+            memory.append((d.rss() - empty) / wire)
+            rates.append(traces * spans / used[1])
+            d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_pipeline_held_items")) == 0)
+            assert sum(s.value for s in d.metrics().find("otelcol_processor_tail_sampling_global_count_traces_sampled")) == 2 * traces
+            stop(d)
+        name, rate, part = f"tail_sampling, {traces:,} open traces", statistics.median(rates), statistics.median(memory)
+        self.row(f"{name}: spans per CPU-second", f"{rate / 1e6:8.2f} M/s", rate, 1e6, lambda v: f"{v / 1e6:.1f} M/s")
+        self.row(f"{name}: memory", f"{part:8.2f} times the wire", part, 1.6, lambda v: f"{v:.1f}", False)
+
     def row(self, name, text, value=None, bar=None, show=str, least=True):
         verdict = ""
         if bar is not None:
@@ -555,6 +589,8 @@ def main():
         for name, signal, processor, bar, share_bar in PROCESSORS:
             if chosen(name):
                 bench.processor(name, signal, processor, bar, share_bar)
+        if chosen("tail_sampling"):
+            bench.open_traces()
         if chosen("start") or chosen("size"):
             bench.start_and_idle()
         if chosen("size"):

@@ -37,6 +37,10 @@ def resource(attributes):
 
 def traces(spans):
     """HTTP server spans: 45 kB for 100."""
+    return [traces_request(spans).SerializeToString()]
+
+
+def traces_request(spans):
     draw = random.Random(spans)
     request = trace_service_pb2.ExportTraceServiceRequest()
     rs = request.resource_spans.add(schema_url="https://opentelemetry.io/schemas/1.37.0")
@@ -70,7 +74,29 @@ def traces(spans):
         )
         if i % 4 == 0:
             put(span.events.add(name="cache miss", time_unix_nano=start + 1000).attributes, cache__key=f"cart:{82_000 + i}")
-    return [request.SerializeToString()]
+    return request
+
+
+def open_traces(traces, seed, spans=10, requests=4, each=100):
+    """Whole traces whose spans, of 220 bytes, come in several requests: of `each` traces at a time, a part of every trace in
+    each request."""
+    draw = random.Random(seed)
+    whole = traces_request(spans * each).resource_spans[0].scope_spans[0].spans
+    for span in whole:
+        del span.attributes[4:], span.events[:]
+    bodies = []
+    for _ in range(traces // each):
+        ids = [draw.randbytes(16) for _ in range(each)]
+        for part in range(requests):
+            request = traces_request(0)
+            group = request.resource_spans[0].scope_spans[0]
+            for i, trace_id in enumerate(ids):
+                for k in range(part * spans // requests, (part + 1) * spans // requests):
+                    span = group.spans.add()
+                    span.CopyFrom(whole[i * spans + k])
+                    span.trace_id = trace_id
+            bodies.append(request.SerializeToString())
+    return bodies
 
 
 def logs(records, wide=False):
