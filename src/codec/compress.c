@@ -200,6 +200,22 @@ int inflate_block(enum coding c, struct bytes in, size_t max, struct budget *bud
     return 0;
 }
 
+/* gzip ends with the length of its last member, modulo 2^32. */
+static bool is_one_member(struct bytes packed, size_t len)
+{
+    uint32_t last;
+
+    if (packed.len < 18)
+        return false;
+    memcpy(&last, bytes_end(packed) - sizeof(last), sizeof(last));
+    return last == (uint32_t)len;
+}
+
+bool coding_is_single(enum coding c, struct bytes packed, size_t len)
+{
+    return (c == CODING_GZIP && is_one_member(packed, len)) || (c == CODING_ZSTD && zstd_is_one_frame(packed));
+}
+
 /* One stream for each way of deflating is kept: making one costs more than a small body does. */
 static void deflate_once(const struct gzip_engine *e, enum coding c, int level, const struct bytes *parts, size_t n,
                          struct buf *out)

@@ -34,6 +34,10 @@ const char *coding_name(enum coding c);
 int inflate_block(enum coding c, struct bytes in, size_t max, struct budget *budget, struct block **out, size_t *len,
                   struct error *err);
 
+/* Whether every reader takes these bytes, which inflate_block has made `len` bytes of, for one content: gzip of one
+ * member, zstd of one frame. False for the other codings. */
+bool coding_is_single(enum coding c, struct bytes packed, size_t len);
+
 /* Compress whole. level 0 = the fastest that is good (ISA-L level 1 where it exists for gzip); 1-9 zlib's, zstd's
  * own for zstd. Appends to `out`. */
 int deflate_buf(enum coding c, int level, struct bytes in, struct buf *out, struct error *err);

@@ -55,6 +55,7 @@ int inflate_members(enum coding c, struct bytes in, struct inflate_out *o,
                     struct error *err);
 
 int zstd_inflate(struct bytes in, struct inflate_out *out, struct error *err);
+bool zstd_is_one_frame(struct bytes packed);
 int zstd_deflate(int level, const struct bytes *parts, size_t n, struct buf *out, struct error *err);
 
 int lz4_inflate(struct bytes in, struct inflate_out *out, struct error *err);

@@ -97,6 +97,11 @@ int zstd_inflate(struct bytes in, struct inflate_out *o, struct error *err)
     return rc;
 }
 
+bool zstd_is_one_frame(struct bytes packed)
+{
+    return ZSTD_findFrameCompressedSize(packed.data, packed.len) == packed.len;
+}
+
 static int deflate_whole(int level, struct bytes in, struct buf *out, struct error *err)
 {
     size_t room = ZSTD_compressBound(in.len);

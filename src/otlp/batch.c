@@ -45,6 +45,8 @@ void batch_unref(struct batch *b)
         return;
     for (uint32_t i = 0; i < b->n_segments; i++)
         block_unref(b->segments[i].block);
+    if (b->packed.block != NULL)
+        block_unref(b->packed.block);
     metadata_unref(b->metadata);
     free(b);
 }
@@ -92,6 +94,9 @@ struct batch *batch_with_metadata(struct batch *b, struct metadata *metadata)
         for (uint32_t i = 0; i < b->n_segments; i++)
             (void)block_ref(b->segments[i].block);
         copy = batch_of(b->signal, b->segments, b->n_segments, b->items, b->arrival);
+        copy->packed = b->packed;
+        if (copy->packed.block != NULL)
+            (void)block_ref(copy->packed.block);
         batch_unref(b);
         b = copy;
     }

@@ -10,6 +10,7 @@
 
 #include "base/block.h"
 #include "base/vec.h"
+#include "codec/compress.h"
 #include "otlp/signal.h"
 
 struct metadata; /* otlp/metadata.h */
@@ -21,6 +22,13 @@ struct segment {
     uint64_t items; /* of this segment; 0 = not counted */
 };
 
+/* The whole content as a client sent it, compressed. */
+struct packed {
+    struct block *block; /* one reference; NULL: nobody has kept it */
+    struct bytes data;
+    enum coding coding;
+};
+
 struct batch {
     uint32_t refs;
     enum signal signal;
@@ -28,6 +36,7 @@ struct batch {
     uint64_t bytes;            /* sum of the segments' lengths */
     uint64_t arrival;          /* mono ns of the oldest part */
     struct metadata *metadata; /* the client's, where a receiver was told to keep it; may be NULL */
+    struct packed packed;      /* only while the batch is what came in one request */
     uint32_t n_segments;
     struct segment segments[];
 };

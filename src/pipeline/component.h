@@ -50,6 +50,7 @@ struct host {
     struct scrape_endpoints *scrape_endpoints; /* prom/endpoint/scrape_endpoint.h: listeners that several may share */
     const struct service_view *view;           /* pipeline/service_view.h: what may be seen of all this */
     const char *version;
+    uint32_t forwarded;  /* bits of enum coding: of what wants_packed says in the running graph */
     bool client_address; /* a node of the running graph reads METADATA_ADDRESS: receivers have to put it there */
     /* The storage (pipeline/storage.h) that the extension `id` offers to this exporter; NULL when it is none, which
      * validation has found out before. The extension's, for as long as the exporter lives. */
@@ -84,6 +85,7 @@ struct node {
     enum signal signal;   /* of what comes in; for .shared receivers SIGNAL_COUNT */
     const char *pipeline; /* processors: "metrics/2"; else NULL */
     struct host *host;
+    uint32_t wants_packed;     /* set by create(): a bit for each coding that it sends on as it came (otlp/batch.h) */
     bool wants_client_address; /* set by create(): it reads METADATA_ADDRESS of what comes in */
     struct strings wants_auth; /* likewise, of who sent it: METADATA_AUTH and an attribute's name, each */
     struct logger log;         /* carries id, kind and signal */

@@ -46,10 +46,12 @@ static void want_attribute(struct graph *g, const char *name)
 static void gather_wants(struct graph *g)
 {
     g->host->client_address = false;
+    g->host->forwarded = 0;
     for (size_t i = 0; i < g->nodes.n; i++) {
         const struct node *n = node_of(g->nodes.v[i]);
 
         g->host->client_address |= n->wants_client_address;
+        g->host->forwarded |= n->wants_packed;
         for (size_t k = 0; k < n->wants_auth.n; k++)
             want_attribute(g, n->wants_auth.v[k]);
     }

@@ -168,6 +168,8 @@ void otlp_exporter_create(struct otlp_exporter *n, const struct otlp_settings *s
     n->name = n->target.url;
     list_init(&n->exports);
     request_limit_init(&n->limit, s->max_request_bytes);
+    if (otlp_exporter_forwards(n))
+        n->node.wants_packed = 1u << s->coding;
     set_headers(n);
     set_labels(n);
     otlp_exporter_metrics_init(n);

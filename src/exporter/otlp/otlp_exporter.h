@@ -139,6 +139,13 @@ static inline struct otlp_exporter *otlp_exporter_of(struct node *node)
     return container_of(node, struct otlp_exporter, node);
 }
 
+/* What has come in the exporter's own coding may go on as it came. A level that the user has asked for is one that the
+ * sender may not have used. */
+static inline bool otlp_exporter_forwards(const struct otlp_exporter *n)
+{
+    return !n->settings.json && n->settings.coding != CODING_IDENTITY && n->settings.level == 0;
+}
+
 /* otlp_exporter_options.c: what both components make of a value.
  * The coding that `compression` names; CODING_UNKNOWN and a sentence when it is none that can be written. */
 enum coding otlp_exporter_coding(const char *compression, bool grpc, struct error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request: the part's own bytes where nothing is to be done to them, else what an encoding made of them, on a
- * thread where that takes long; then the call; then its answer goes to the export.
+/* One request: the part's own bytes where nothing is to be done to them, or those that a client has compressed, else
+ * what an encoding made of them, on a thread where that takes long; then the call; then its answer goes to the export.
  *
  * What can go wrong: the body comes out longer than a request may be (JSON is), and the export cuts its part; nobody
  * can be reached, or no answer comes in time, which is an answer too (otlp_answer.h); the exporter goes first, and
@@ -172,10 +172,19 @@ static void on_done(struct http_call *call, const struct http_response *response
     otlp_export_answered(r, &a);
 }
 
+/* Nothing has been done to what a client has compressed as we would. */
+static bool goes_as_it_came(const struct otlp_request *r)
+{
+    const struct packed *p = &r->batch->packed;
+
+    return p->block != NULL && p->coding == r->node->settings.coding && otlp_exporter_forwards(r->node);
+}
+
 /* The parts of the body, which stay where they are until the answer; those of a gRPC message behind its prefix. */
 static void set_parts(struct otlp_request *r)
 {
     const struct otlp_encoding *e = r->encoding;
+    bool coded = e != NULL || goes_as_it_came(r);
     uint64_t length = 0;
 
     r->parts.n = 0;
@@ -183,13 +192,15 @@ static void set_parts(struct otlp_request *r)
         *vec_push(&r->parts) = bytes_of(r->prefix, sizeof(r->prefix));
     if (e != NULL)
         *vec_push(&r->parts) = buf_bytes(e->coding == CODING_IDENTITY ? &e->content : &e->body);
-    for (uint32_t i = 0; e == NULL && i < r->batch->n_segments; i++)
+    else if (coded)
+        *vec_push(&r->parts) = r->batch->packed.data;
+    for (uint32_t i = 0; !coded && i < r->batch->n_segments; i++)
         *vec_push(&r->parts) = bytes_of(r->batch->segments[i].data, r->batch->segments[i].len);
     for (size_t i = 0; i < r->parts.n; i++)
         length += r->parts.v[i].len;
     metric_add(r->node->m.bytes, length);
     if (r->node->settings.grpc)
-        grpc_prefix_put(r->prefix, e != NULL, (uint32_t)(length - sizeof(r->prefix)));
+        grpc_prefix_put(r->prefix, coded, (uint32_t)(length - sizeof(r->prefix)));
 }
 
 static void start_call(struct otlp_request *r)
@@ -315,7 +326,7 @@ void otlp_request_start(struct otlp_request *r, struct otlp_exporter *n, const s
     r->batch = batch;
     r->size = batch->bytes;
     r->begun = clock_mono(&n->node.host->loop->clock);
-    if (n->settings.json || n->settings.coding != CODING_IDENTITY)
+    if ((n->settings.json || n->settings.coding != CODING_IDENTITY) && !goes_as_it_came(r))
         start_encoding(r);
     else
         send_request(r);

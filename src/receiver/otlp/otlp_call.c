@@ -186,13 +186,27 @@ static void reject_unpacked(struct otlp_call *call, const struct unpacking *u)
     }
 }
 
+/* What came, where an exporter of this graph may send it on as it is, and nothing in it was mended. */
+static struct packed packed_of(const struct otlp_call *call, const struct unpacking *u)
+{
+    struct bytes came = bytes_of(call->block->data, call->len);
+
+    if (u->fault != UNPACK_DONE || u->json || u->repairs.strings > 0 || u->validation.items == 0 ||
+        (call->receiver->node.host->forwarded & 1u << u->coding) == 0 ||
+        !coding_is_single(u->coding, came, u->body.len))
+        return (struct packed){ 0 };
+    return (struct packed){ block_ref(call->block), came, u->coding };
+}
+
 void call_unpacked(struct otlp_call *call, struct unpacking *u)
 {
     struct otlp *r = call->receiver;
     struct host *host = r->node.host;
+    struct packed packed = { 0 };
     struct batch *batch;
 
     if (u->block != NULL) {
+        packed = packed_of(call, u);
         block_unref(call->block);
         call->block = u->block;
         u->block = NULL;
@@ -215,6 +229,7 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
     batch = batch_new(call->signal, call->block, u->body, call->items, clock_mono(&host->loop->clock));
     call->block = NULL;
     batch->metadata = metadata_ref(call->metadata);
+    batch->packed = packed;
     call_move(call, CALL_PIPELINE);
     ack_init(&call->ack, &host->loop->turn, NULL, call->items, true, on_settled);
     consumer_send(r->node.out[call->signal], batch, &call->ack);

@@ -516,6 +516,27 @@ START_TEST(a_gzip_stream_written_in_pieces_is_one_member)
 }
 END_TEST
 
+START_TEST(several_members_or_frames_are_told_from_one)
+{
+    static const enum coding both[] = { CODING_GZIP, CODING_ZSTD };
+    struct buf content = { 0 };
+
+    fill(&content, 30000, 15);
+    for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+        struct buf packed = { 0 };
+
+        ck_assert_int_eq(deflate_buf(both[i], 0, buf_bytes(&content), &packed, &err), 0);
+        ck_assert(coding_is_single(both[i], buf_bytes(&packed), content.len));
+        ck_assert(!coding_is_single(CODING_ZLIB, buf_bytes(&packed), content.len));
+        ck_assert_int_eq(deflate_buf(both[i], 0, buf_bytes(&content), &packed, &err), 0);
+        ck_assert(!coding_is_single(both[i], buf_bytes(&packed), 2 * content.len));
+        ck_assert(!coding_is_single(both[i], bytes_of(packed.data, 3), content.len));
+        buf_free(&packed);
+    }
+    buf_free(&content);
+}
+END_TEST
+
 START_TEST(codings_are_known_by_name_without_case)
 {
     ck_assert_int_eq(coding_by_name(bytes_str("GZip")), CODING_GZIP);
@@ -621,6 +642,7 @@ int main(void)
     tcase_add_test(tc, zstd_frames_in_a_row_and_without_a_size_are_read);
     tcase_add_test(tc, framed_snappy_follows_its_format);
     tcase_add_test(tc, a_gzip_stream_written_in_pieces_is_one_member);
+    tcase_add_test(tc, several_members_or_frames_are_told_from_one);
     tcase_add_test(tc, codings_are_known_by_name_without_case);
     tcase_add_test(tc, frames_of_lz4_are_one_content_and_broken_ones_none);
     tcase_add_test(tc, the_first_checksums_may_be_made_on_several_threads);
