@@ -51,7 +51,7 @@ static void check_endpoint(const struct grpc_client_config *c, struct check *ck)
     struct error err = { 0 };
     struct otlp_target target;
 
-    if (otlp_target_grpc(&target, c->endpoint, &err) != 0)
+    if (otlp_target_grpc(&target, c->endpoint, !tls_config_is_plain(&c->tls), &err) != 0)
         check_fail(ck, "endpoint", "%s", err.text);
     else if (target.secure || !tls_config_is_plain(&c->tls))
         tls_check(&c->tls, TLS_CLIENT, "tls", ck);
@@ -98,7 +98,7 @@ static int create(struct node *node, const void *config, struct error *err)
     };
 
     n->config = config;
-    if (otlp_target_grpc(&n->target, c->client.endpoint, err) != 0)
+    if (otlp_target_grpc(&n->target, c->client.endpoint, !tls_config_is_plain(&c->client.tls), err) != 0)
         return UV_EINVAL;
     otlp_exporter_create(n, &s);
     return 0;
@@ -117,7 +117,6 @@ static int start(struct node *node, struct error *err)
 {
     struct otlp_exporter *n = otlp_exporter_of(node);
     const struct grpc_client_config *k = &((const struct otlp_grpc_exporter_config *)n->config)->client;
-    bool secure = n->target.secure || !tls_config_is_plain(&k->tls);
     char *own = otlp_exporter_user_agent(node);
     struct http_client_options o = {
         .url = n->target.url,
@@ -132,7 +131,7 @@ static int start(struct node *node, struct error *err)
         .n_headers = n->client_headers.n,
     };
 
-    if (n->authenticator != NULL && n->authenticator->secure_only && !secure) {
+    if (n->authenticator != NULL && n->authenticator->secure_only && !n->target.secure) {
         free(own);
         return error_set(err, UV_EINVAL,
                          "the credentials of auth::authenticator \"%s\" require transport level security: they are not "
@@ -140,7 +139,7 @@ static int start(struct node *node, struct error *err)
                          k->auth.authenticator);
     }
     set_keepalive(&o, &k->keepalive);
-    n->client = node_http_client(node, &o, secure ? &k->tls : NULL, err);
+    n->client = node_http_client(node, &o, n->target.secure ? &k->tls : NULL, err);
     free(own);
     return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
 }

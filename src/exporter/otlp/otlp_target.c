@@ -18,14 +18,15 @@ static const char *skip_prefix(const char *text, const char *prefix)
     return strncmp(text, prefix, len) == 0 ? text + len : text;
 }
 
-int otlp_target_grpc(struct otlp_target *t, const char *endpoint, struct error *err)
+int otlp_target_grpc(struct otlp_target *t, const char *endpoint, bool tls, struct error *err)
 {
-    const char *text = skip_prefix(endpoint, "https://");
+    const char *text = skip_prefix(endpoint, "https://"), *scheme;
     struct target target;
     int rc;
 
-    *t = (struct otlp_target){ .secure = text != endpoint };
-    text = t->secure ? text : skip_prefix(endpoint, "http://");
+    *t = (struct otlp_target){ .secure = tls || text != endpoint };
+    scheme = t->secure ? "https" : "http";
+    text = text != endpoint ? text : skip_prefix(endpoint, "http://");
     if (*skip_prefix(text, "dns:///") == '\0')
         return error_set(err, UV_EINVAL,
                          "requires a non-empty \"endpoint\": write host:port, for instance collector:4317");
@@ -34,13 +35,13 @@ int otlp_target_grpc(struct otlp_target *t, const char *endpoint, struct error *
     if (rc == 0 && target.is_unix) {
         t->address = mem_strdup(skip_prefix(strchr(t->dial, ':') + 1, "//"));
         t->port = mem_strdup("");
-        t->url = mem_strdup("http://localhost");
+        t->url = mem_printf("%s://localhost", scheme);
     } else if (rc == 0) {
         bool v6 = strchr(target.host, ':') != NULL;
 
         t->address = mem_strdup(target.host);
         t->port = mem_strdup(target.port);
-        t->url = mem_printf("http://%s%s%s:%s", v6 ? "[" : "", target.host, v6 ? "]" : "", target.port);
+        t->url = mem_printf("%s://%s%s%s:%s", scheme, v6 ? "[" : "", target.host, v6 ? "]" : "", target.port);
     }
     target_free(&target);
     return rc;

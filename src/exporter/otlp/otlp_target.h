@@ -8,17 +8,18 @@
 #include "otlp/signal.h"
 
 struct otlp_target {
-    bool secure;   /* https:// was written */
-    char *url;     /* HTTP: the whole one. gRPC: http://host:port, for people and for :authority; of a unix socket
-                    * http://localhost */
+    bool secure;   /* over TLS */
+    char *url;     /* HTTP: the whole one. gRPC: http://host:port or https://, for people and for :authority; of a unix
+                    * socket http://localhost */
     char *dial;    /* gRPC: what is dialled, as gRPC writes targets; else NULL */
     char *address; /* what metrics call server_address; of a unix socket its path */
     char *port;    /* server_port; "" of a unix socket */
     char *path;    /* HTTP: url_path; else NULL */
 };
 
-/* UV_EINVAL and `err` when it cannot be dialled; otlp_target_free() all the same. */
-int otlp_target_grpc(struct otlp_target *t, const char *endpoint, struct error *err);
+/* `tls`: where no scheme is written, or http://. UV_EINVAL and `err` when it cannot be dialled; otlp_target_free() all
+ * the same. */
+int otlp_target_grpc(struct otlp_target *t, const char *endpoint, bool tls, struct error *err);
 
 /* `endpoint` is the base URL, `own` the signal's own, which goes before it; "" = not written. */
 int otlp_target_http(struct otlp_target *t, const char *endpoint, const char *own, enum signal signal,

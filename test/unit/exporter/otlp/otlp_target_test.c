@@ -20,22 +20,25 @@ static void teardown(void)
 
 static const struct {
     const char *endpoint, *dial, *url, *address, *port;
-    bool secure;
+    bool tls, secure;
 } good[] = {
-    { "collector:4317", "collector:4317", "http://collector:4317", "collector", "4317", false },
-    { "http://collector:4317", "collector:4317", "http://collector:4317", "collector", "4317", false },
-    { "https://collector:4317", "collector:4317", "http://collector:4317", "collector", "4317", true },
-    { "dns:///collector:4317", "dns:///collector:4317", "http://collector:4317", "collector", "4317", false },
-    { "passthrough:///10.0.0.1:1", "passthrough:///10.0.0.1:1", "http://10.0.0.1:1", "10.0.0.1", "1", false },
-    { "[::1]:4317", "[::1]:4317", "http://[::1]:4317", "::1", "4317", false },
-    { ":4317", "localhost:4317", "http://localhost:4317", "localhost", "4317", false },
-    { "unix:///run/c.sock", "unix:///run/c.sock", "http://localhost", "/run/c.sock", "", false },
-    { "unix:c.sock", "unix:c.sock", "http://localhost", "c.sock", "", false },
+    { "collector:4317", "collector:4317", "http://collector:4317", "collector", "4317", false, false },
+    { "http://collector:4317", "collector:4317", "http://collector:4317", "collector", "4317", false, false },
+    { "https://collector:4317", "collector:4317", "https://collector:4317", "collector", "4317", false, true },
+    { "collector:4317", "collector:4317", "https://collector:4317", "collector", "4317", true, true },
+    { "http://collector:4317", "collector:4317", "https://collector:4317", "collector", "4317", true, true },
+    { "unix:c.sock", "unix:c.sock", "https://localhost", "c.sock", "", true, true },
+    { "dns:///collector:4317", "dns:///collector:4317", "http://collector:4317", "collector", "4317", false, false },
+    { "passthrough:///10.0.0.1:1", "passthrough:///10.0.0.1:1", "http://10.0.0.1:1", "10.0.0.1", "1", false, false },
+    { "[::1]:4317", "[::1]:4317", "http://[::1]:4317", "::1", "4317", false, false },
+    { ":4317", "localhost:4317", "http://localhost:4317", "localhost", "4317", false, false },
+    { "unix:///run/c.sock", "unix:///run/c.sock", "http://localhost", "/run/c.sock", "", false, false },
+    { "unix:c.sock", "unix:c.sock", "http://localhost", "c.sock", "", false, false },
 };
 
 START_TEST(the_forms_of_a_grpc_endpoint_are_known)
 {
-    ck_assert_msg(otlp_target_grpc(&t, good[_i].endpoint, &err) == 0, "%s", err.text);
+    ck_assert_msg(otlp_target_grpc(&t, good[_i].endpoint, good[_i].tls, &err) == 0, "%s", err.text);
     ck_assert_str_eq(t.dial, good[_i].dial);
     ck_assert_str_eq(t.url, good[_i].url);
     ck_assert_str_eq(t.address, good[_i].address);
@@ -62,7 +65,7 @@ static const struct {
 
 START_TEST(a_grpc_endpoint_that_cannot_be_dialled_says_why)
 {
-    ck_assert_int_ne(otlp_target_grpc(&t, bad[_i].endpoint, &err), 0);
+    ck_assert_int_ne(otlp_target_grpc(&t, bad[_i].endpoint, true, &err), 0);
     ck_assert_msg(strstr(err.text, bad[_i].words) != NULL, "%s", err.text);
 }
 END_TEST
