@@ -125,6 +125,18 @@ def test_an_agent_without_a_certificate_is_told_what_to_write(otelcd, ca):
     assert answer[0] == 503 and b"the peer wants a certificate: set cert_file and key_file" in answer[2], answer
 
 
+def test_who_it_was_that_tls_failed_with_is_in_the_line(otelcd, ca, tmp_path):
+    """With the name, and the address that was dialled: a name may have several."""
+    other = Authority(tmp_path, "other ca")
+    gateway = otelcd(SERVER.format(tls=pair(ca.issue("localhost"))), expect=["A TLS handshake with a client failed"])
+    agent = otelcd(AGENT.format(grpc=gateway.grpc_port, http=gateway.http_port, tls=f"ca_file: '{other.cert}'"), expect=["Exporting failed"])
+    assert agent.http("POST", "/v1/logs", JSON.encode(), {"Content-Type": "application/json"})[0] == 200
+    faults = {r["otelcol.component.id"]: r["error"] for r in [agent.wait_log("Exporting failed", n) for n in (1, 2)]}
+    assert f"localhost (127.0.0.1:{gateway.grpc_port}): certificate " in faults["otlp_grpc"]
+    assert f"127.0.0.1 (127.0.0.1:{gateway.http_port}): certificate " in faults["otlp_http"]
+    gateway.wait_log("A TLS handshake with a client failed")
+
+
 def client_hello():
     """The first flight of a client, which may be sent any number of times."""
     wire = ssl.MemoryBIO()

@@ -190,13 +190,24 @@ static void on_read(void *owner, struct bytes data)
 
 static void fail_dial(struct http_connection *c, enum http_failure failure, const char *why);
 
+/* With whom; the address is that of the proxy where there is one, which has no part in it. */
+static void fail_handshake(struct http_connection *c, const char *why)
+{
+    const struct http_origin *origin = &c->client->origin;
+    char peer[PEER_TEXT], text[400];
+
+    peer_format(socket_peer(c->socket), peer, sizeof(peer));
+    snprintf(text, sizeof(text), "%.80s (%s%s): %s", origin->server_name,
+             origin->proxy_text != NULL ? "through the proxy " : "", peer, why);
+    fail_dial(c, HTTP_NOT_CONNECTED, text);
+}
+
 static void end_socket(struct http_connection *c, int error)
 {
     const char *why = socket_why(c->socket);
 
     if (c->state == CONN_DIALING) {
-        fail_dial(c, HTTP_NOT_CONNECTED,
-                  why[0] != '\0' ? why : "the connection broke before the TLS handshake was done");
+        fail_handshake(c, why[0] != '\0' ? why : "the connection broke before the TLS handshake was done");
         return;
     }
     if (!is_open(c))
@@ -389,7 +400,7 @@ static void on_no_handshake(struct clock_timer *t)
     struct http_connection *c = container_of(t, struct http_connection, timer);
 
     tls_count_failure(c->client->options.tls, TLS_TIMEOUT);
-    fail_dial(c, HTTP_NOT_CONNECTED, "the TLS handshake was not done in time");
+    fail_handshake(c, "the TLS handshake was not done in time");
 }
 
 static bool open_socket(struct http_connection *c, int fd)
