@@ -52,4 +52,6 @@ void oauth2_options_check(const void *config, struct check *ck)
         check_fail(ck, "token_url", "%s", err.text);
     else if (url.secure)
         tls_check(&c->tls, TLS_CLIENT, "tls", ck);
+    else
+        tls_check_plain(&c->tls, "tls", ck);
 }

@@ -232,3 +232,33 @@ def test_a_health_check_asks_over_tls(otelcd, ca, tmp_path):
     assert check("--config", d.folder / "otelcd.yaml") == (0, "")
     assert check("--endpoint", url, "--ca", tmp_path / "none.pem")[0] == 1
     assert d.stop() == 0
+
+
+PLAIN = """
+extensions:
+  oauth2client: {client_id: a, client_secret: b, token_url: "http://127.0.0.1:1/token", tls: {ca_file: CA}}
+receivers:
+  otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}
+exporters:
+  otlp_http: {endpoint: "http://127.0.0.1:1", tls: {ca_file: CA}}
+  otlp_http/signal: {logs_endpoint: "http://127.0.0.1:1", tls: {cert_pem: x}}
+  otlp_http/fine: {logs_endpoint: "https://127.0.0.1:1", endpoint: "http://127.0.0.1:1", tls: {ca_file: CA}}
+  prometheus_remote_write: {endpoint: "http://127.0.0.1:1/api/v1/write", tls: {ca_file: CA}}
+service:
+  extensions: [oauth2client]
+  pipelines:
+    logs: {receivers: [otlp], exporters: [otlp_http, otlp_http/signal, otlp_http/fine]}
+    metrics: {receivers: [otlp], exporters: [prometheus_remote_write]}
+"""
+
+
+def test_a_tls_block_beside_plain_http_is_told(ca, tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(PLAIN.replace("CA", f"'{ca.cert}'"))
+    r = validate(file)
+    said = r.stdout + r.stderr
+    assert r.returncode == 0, said
+    for path in ["exporters::otlp_http::tls::ca_file", "exporters::otlp_http/signal::tls::cert_pem", "exporters::prometheus_remote_write::tls::ca_file",
+                 "extensions::oauth2client::tls::ca_file"]:
+        assert f"{path}: has no effect: http:// is plain text; write https:// in the endpoint" in said
+    assert said.count("http:// is plain text") == 4

@@ -53,7 +53,7 @@ static void check_endpoint(const struct grpc_client_config *c, struct check *ck)
 
     if (otlp_target_grpc(&target, c->endpoint, !tls_config_is_plain(&c->tls), &err) != 0)
         check_fail(ck, "endpoint", "%s", err.text);
-    else if (target.secure || !tls_config_is_plain(&c->tls))
+    else if (target.secure)
         tls_check(&c->tls, TLS_CLIENT, "tls", ck);
     otlp_target_free(&target);
 }

@@ -106,6 +106,8 @@ static void check(const void *config, struct check *ck)
     check_url(c->client.proxy_url, "proxy_url", &secure, ck);
     if (secure)
         tls_check(&c->client.tls, TLS_CLIENT, "tls", ck);
+    else
+        tls_check_plain(&c->client.tls, "tls", ck);
     if (otlp_exporter_coding(c->client.compression, false, &err) == CODING_UNKNOWN)
         check_fail(ck, "compression", "%s", err.text);
     else

@@ -144,6 +144,8 @@ static void check_client(const struct remote_write_config *c, struct check *ck)
         check_fail(ck, at, "invalid endpoint: %s", err.text);
     else if (url.secure)
         tls_check(&k->tls, TLS_CLIENT, c->http.on ? "http::tls" : "tls", ck);
+    else
+        tls_check_plain(&k->tls, c->http.on ? "http::tls" : "tls", ck);
     if (k->auth.on && url_parse(&url, bytes_str(k->endpoint), &err) == 0 && url.userinfo.len > 0)
         check_fail(ck, at, "user:password@ and auth both say who we are: remove one of them");
     if (k->proxy_url[0] != '\0' && url_parse(&url, bytes_str(k->proxy_url), &err) != 0)

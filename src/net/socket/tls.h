@@ -58,5 +58,7 @@ void tls_count_failure(struct tls *t, enum tls_failure why);
 /* For a component's check(): what is wrong with the block at `path` ("protocols::grpc::tls"), and with the files that
  * it names, is reported there; also when they expire soon. */
 void tls_check(const struct tls_config *config, enum tls_side side, const char *path, struct check *ck);
+/* The same for a client whose endpoint is http://: what is written for TLS is in vain. */
+void tls_check_plain(const struct tls_config *config, const char *path, struct check *ck);
 
 #endif

@@ -113,3 +113,16 @@ void tls_check(const struct tls_config *c, enum tls_side side, const char *path,
     if (sound)
         check_files(c, side, path, ck);
 }
+
+void tls_check_plain(const struct tls_config *c, const char *path, struct check *ck)
+{
+    const char *key = is_set(c->ca_file)         ? "ca_file"
+                      : is_set(c->ca_pem.text)   ? "ca_pem"
+                      : is_set(c->cert_file)     ? "cert_file"
+                      : is_set(c->cert_pem.text) ? "cert_pem"
+                                                 : NULL;
+    char at[PATH_TEXT];
+
+    if (key != NULL)
+        check_warn(ck, at_key(at, path, key), "has no effect: http:// is plain text; write https:// in the endpoint");
+}
