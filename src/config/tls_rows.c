@@ -3,6 +3,11 @@
  */
 #include "config/tls_rows.h"
 
+#include "base/buf.h"
+#include "base/bytes.h"
+
+#include <string.h>
+
 static const char *const versions[] = { "", "1.0", "1.1", "1.2", "1.3", NULL };
 
 /* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
@@ -50,3 +55,37 @@ const struct option tls_client_options[] = {
                "The name that the server's certificate must be valid for; empty is the endpoint's host."),
     OPT_END,
 };
+
+static void put_text(struct buf *out, const char *text)
+{
+    if (text != NULL)
+        buf_puts(out, text);
+    buf_putc(out, '\0');
+}
+
+static void put_list(struct buf *out, struct strings list)
+{
+    for (size_t i = 0; i < list.n; i++)
+        put_text(out, list.v[i]);
+    buf_putc(out, '\1');
+}
+
+uint64_t tls_config_hash(const struct tls_config *c)
+{
+    const char *const texts[] = { c->ca_file,     c->cert_file,     c->key_file,     c->client_ca_file,
+                                  c->ca_pem.text, c->cert_pem.text, c->key_pem.text, c->server_name_override };
+    struct buf all = { 0 };
+    uint64_t hash;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        put_text(&all, texts[i]);
+    put_list(&all, c->cipher_suites);
+    put_list(&all, c->curve_preferences);
+    buf_printf(&all, "%d %d %d %d %d %d %lld", c->include_system_ca_certs_pool, c->min_version, c->max_version,
+               c->include_insecure_cipher_suites, c->insecure, c->insecure_skip_verify,
+               (long long)c->reload_interval.ns);
+    hash = bytes_hash(buf_bytes(&all));
+    explicit_bzero(all.data, all.cap);
+    buf_free(&all);
+    return c->on ? hash | 1 : 0;
+}

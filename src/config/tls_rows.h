@@ -26,6 +26,9 @@ struct tls_config {
 
 extern const struct option tls_server_options[], tls_client_options[];
 
+/* Equal for two blocks that say the same, in this process; 0 for none. */
+uint64_t tls_config_hash(const struct tls_config *c);
+
 static inline bool tls_config_has_ca(const struct tls_config *c)
 {
     return c->ca_file[0] != '\0' || (c->ca_pem.text != NULL && c->ca_pem.text[0] != '\0');

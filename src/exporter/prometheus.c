@@ -356,7 +356,7 @@ static void claim(const void *config, struct claims *claims)
 {
     const struct prometheus_config *c = config;
 
-    claim_address(claims, "endpoint", c->http.endpoint, c->http.transport, true);
+    claim_shared_address(claims, "endpoint", &c->http);
 }
 
 static int start(struct node *node, struct error *err)

@@ -69,9 +69,12 @@ static inline struct budget *host_budget(const struct host *host, enum signal si
 }
 
 /* What a component needs for itself (config_claims.c). `path`: of the key, as for check_fail(). An address that is
- * `shareable` may be that of others that are. */
+ * shared may be that of others that share it, by the same authenticator ("" = none) and TLS (tls_config_hash(); who has
+ * none takes that of others). */
 struct claims;
-void claim_address(struct claims *c, const char *path, const char *endpoint, const char *transport, bool shareable);
+struct http_server_config; /* config/server_rows.h */
+void claim_address(struct claims *c, const char *path, const char *endpoint, const char *transport);
+void claim_shared_address(struct claims *c, const char *path, const struct http_server_config *server);
 void claim_directory(struct claims *c, const char *path, const char *directory);
 /* A file or directory that it makes, writes or removes; others may do so too. Directories and unix sockets that are
  * claimed need not be named again. The text is copied. */

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/vec.h"
 #include "pipeline/component.h"
+#include "config/server_rows.h"
 #include "service/service_config.h"
 
 #include <stdlib.h>
@@ -17,7 +18,8 @@ struct claim {
     const char *what;  /* as written */
     const char *place; /* host, directory or socket; "*" = every host */
     const char *port;  /* NULL: it is no address of a host */
-    bool shareable;
+    const char *auth;  /* of who shares it: an authenticator, "" = none; NULL: it is not shared */
+    uint64_t tls;      /* 0: plain, or that of others */
 };
 
 struct claims {
@@ -28,14 +30,40 @@ struct claims {
     VEC(const char *) writes;
 };
 
-static bool claims_clash(const struct claim *a, const struct claim *b)
+static bool claims_meet(const struct claim *a, const struct claim *b)
 {
-    if ((a->shareable && b->shareable) || (a->port == NULL) != (b->port == NULL))
+    if ((a->port == NULL) != (b->port == NULL))
         return false;
     if (a->port == NULL)
         return strcmp(a->place, b->place) == 0;
     return strcmp(a->port, b->port) == 0 &&
            (a->place[0] == '*' || b->place[0] == '*' || strcmp(a->place, b->place) == 0);
+}
+
+/* What two that would share an address differ in; NULL: nothing. */
+static const char *difference_of(const struct claim *a, const struct claim *b)
+{
+    if (strcmp(a->auth, b->auth) != 0)
+        return "auth";
+    return a->tls != 0 && b->tls != 0 && a->tls != b->tls ? "tls" : NULL;
+}
+
+static void tell_clash(struct check *ck, const char *path, const struct claim *x, const struct claim *other)
+{
+    const char *what = x->auth != NULL && other->auth != NULL ? difference_of(x, other) : NULL;
+
+    if (what != NULL)
+        check_fail(ck, path,
+                   "%s is served by %s (%s) too, and their %s differs: give both the same, or an address of its own",
+                   x->what, other->owner, other->what, what);
+    else
+        check_fail(ck, path, "%s is taken by %s (%s); give one of them another %s", x->what, other->owner, other->what,
+                   x->port != NULL ? "port" : "path");
+}
+
+static bool claims_clash(const struct claim *a, const struct claim *b)
+{
+    return claims_meet(a, b) && (a->auth == NULL || b->auth == NULL || difference_of(a, b) != NULL);
 }
 
 static void add_claim(struct claims *c, const char *path, struct claim x)
@@ -47,8 +75,7 @@ static void add_claim(struct claims *c, const char *path, struct claim x)
         if (!claims_clash(&c->all.v[i], &x))
             continue;
         ck = config_check_of(c->l, c->cc);
-        check_fail(&ck, path, "%s is taken by %s (%s); give one of them another %s", x.what, c->all.v[i].owner,
-                   c->all.v[i].what, x.port != NULL ? "port" : "path");
+        tell_clash(&ck, path, &x, &c->all.v[i]);
         return;
     }
     *vec_push(&c->all) = x;
@@ -74,12 +101,13 @@ void claim_writes(struct claims *c, const char *file)
     *vec_push(&c->writes) = arena_strdup(&c->l->config->arena, file);
 }
 
-void claim_address(struct claims *c, const char *path, const char *endpoint, const char *transport, bool shareable)
+static void claim_endpoint(struct claims *c, const char *path, const char *endpoint, const char *transport,
+                           struct claim x)
 {
     struct arena *a = &c->l->config->arena;
-    struct claim x = { .what = endpoint, .shareable = shareable };
     const char *colon = strrchr(endpoint, ':');
 
+    x.what = endpoint;
     if (transport != NULL && strcmp(transport, "unix") == 0) {
         x.place = endpoint;
         if (endpoint[0] != '@')
@@ -91,6 +119,19 @@ void claim_address(struct claims *c, const char *path, const char *endpoint, con
         x.port = colon + 1;
     }
     add_claim(c, path, x);
+}
+
+void claim_address(struct claims *c, const char *path, const char *endpoint, const char *transport)
+{
+    claim_endpoint(c, path, endpoint, transport, (struct claim){ 0 });
+}
+
+void claim_shared_address(struct claims *c, const char *path, const struct http_server_config *server)
+{
+    struct claim x = { .auth = server->auth.on ? server->auth.authenticator : "",
+                       .tls = tls_config_hash(&server->tls) };
+
+    claim_endpoint(c, path, server->endpoint, server->transport, x);
 }
 
 void claim_directory(struct claims *c, const char *path, const char *directory)
@@ -119,7 +160,7 @@ static void claim_own(struct claims *c)
     for (size_t i = 0; s != NULL && i < s->n_scrapes; i++) {
         char *endpoint = prometheus_reader_endpoint(&s->scrapes[i]);
 
-        claim_address(c, "", arena_strdup(&c->l->config->arena, endpoint), "tcp", true);
+        claim_endpoint(c, "", arena_strdup(&c->l->config->arena, endpoint), "tcp", (struct claim){ .auth = "" });
         free(endpoint);
     }
 }

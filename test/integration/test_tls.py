@@ -262,3 +262,21 @@ def test_a_tls_block_beside_plain_http_is_told(ca, tmp_path):
                  "extensions::oauth2client::tls::ca_file"]:
         assert f"{path}: has no effect: http:// is plain text; write https:// in the endpoint" in said
     assert said.count("http:// is plain text") == 4
+
+
+def test_two_scrape_endpoints_at_one_address_have_one_certificate(ca, tmp_path):
+    config = """
+receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:0"}}}}}}}}
+exporters:
+  prometheus: {{endpoint: "127.0.0.1:18889", tls: {{{}}}}}
+  prometheus/2: {{endpoint: "127.0.0.1:18889"{}}}
+service: {{pipelines: {{metrics: {{receivers: [otlp], exporters: [prometheus, prometheus/2]}}}}}}
+"""
+    one, two = pair(ca.issue("localhost")), pair(ca.issue("localhost", file="two"))
+    file = tmp_path / "c.yaml"
+    for other, said in [(two, "their tls differs"), (one + f", client_ca_file: '{ca.cert}'", "their tls differs"), (one, None)]:
+        file.write_text(config.format(one, f", tls: {{{other}}}"))
+        r = validate(file)
+        assert (said or "") in r.stdout + r.stderr and (r.returncode != 0) == (said is not None), r
+    file.write_text(config.format(one, ""))
+    assert validate(file).returncode == 0

@@ -263,11 +263,11 @@ static void claim(const void *config, struct claims *claims)
     const struct health_check_config *c = config;
 
     if (!is_second_form(c))
-        claim_address(claims, "endpoint", c->server.endpoint, c->server.transport, false);
+        claim_address(claims, "endpoint", c->server.endpoint, c->server.transport);
     if (c->http.on)
-        claim_address(claims, "http::endpoint", c->http.server.endpoint, c->http.server.transport, false);
+        claim_address(claims, "http::endpoint", c->http.server.endpoint, c->http.server.transport);
     if (c->grpc.on)
-        claim_address(claims, "grpc::endpoint", c->grpc.server.endpoint, c->grpc.server.transport, false);
+        claim_address(claims, "grpc::endpoint", c->grpc.server.endpoint, c->grpc.server.transport);
 }
 
 static const struct option response_body_rows[] = {

@@ -358,7 +358,7 @@ static void claim(const void *config, struct claims *claims)
 {
     const struct pprof_config *c = config;
 
-    claim_address(claims, "endpoint", c->endpoint, "tcp", false);
+    claim_address(claims, "endpoint", c->endpoint, "tcp");
     if (c->save_to_file[0] != '\0')
         claim_writes(claims, c->save_to_file);
 }

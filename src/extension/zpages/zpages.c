@@ -141,7 +141,7 @@ static void claim(const void *config, struct claims *claims)
 {
     const struct zpages_config *c = config;
 
-    claim_address(claims, "endpoint", c->server.endpoint, c->server.transport, false);
+    claim_address(claims, "endpoint", c->server.endpoint, c->server.transport);
 }
 
 static const struct option expvar_rows[] = {

@@ -404,6 +404,11 @@ struct tls *tls_ref(struct tls *t)
     return t;
 }
 
+bool tls_same(const struct tls *a, const struct tls *b)
+{
+    return tls_config_hash(&a->config) == tls_config_hash(&b->config);
+}
+
 void tls_unref(struct tls *t)
 {
     if (t == NULL || --t->refs > 0)

@@ -50,7 +50,8 @@ struct tls_setup {
  * caller's. */
 struct tls *tls_new(const struct tls_setup *setup, const struct tls_config *config, struct error *err);
 struct tls *tls_ref(struct tls *t);
-void tls_unref(struct tls *t); /* NULL is none */
+void tls_unref(struct tls *t);                           /* NULL is none */
+bool tls_same(const struct tls *a, const struct tls *b); /* their configurations say the same */
 
 /* Count a handshake that failed. */
 void tls_count_failure(struct tls *t, enum tls_failure why);

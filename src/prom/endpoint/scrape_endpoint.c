@@ -128,6 +128,11 @@ static int join_endpoint(struct scrape_endpoint *e, const struct http_server_opt
                          "%s is served by \"%s\" too, and their auth differs: give both the same authenticator, or an "
                          "address of its own",
                          options->endpoint, e->sources.v[0]->name);
+    if (options->tls != NULL && before.tls != NULL && !tls_same(options->tls, before.tls))
+        return error_set(err, UV_EADDRINUSE,
+                         "%s is served by \"%s\" too, and their tls differs: give both the same, or an address of its "
+                         "own",
+                         options->endpoint, e->sources.v[0]->name);
     if (http_options_join(&joined, options) || wider) {
         joined.endpoint = wider ? options->endpoint : before.endpoint;
         joined.transport = wider ? options->transport : before.transport;

@@ -347,9 +347,9 @@ static void claim(const void *config, struct claims *claims)
     const struct otlp_protocols_config *p = &((const struct otlp_config *)config)->protocols;
 
     if (p->grpc.on)
-        claim_address(claims, "protocols::grpc::endpoint", p->grpc.server.endpoint, p->grpc.server.transport, false);
+        claim_address(claims, "protocols::grpc::endpoint", p->grpc.server.endpoint, p->grpc.server.transport);
     if (p->http.on)
-        claim_address(claims, "protocols::http::endpoint", p->http.server.endpoint, p->http.server.transport, false);
+        claim_address(claims, "protocols::http::endpoint", p->http.server.endpoint, p->http.server.transport);
 }
 
 static const struct option grpc_rows[] = {
