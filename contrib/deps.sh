@@ -9,7 +9,7 @@ build="gcc g++ libc6-dev make pkg-config libuv1-dev libnghttp2-dev libprotobuf-c
 case "$(uname -m)" in x86_64 | aarch64) build+=" libisal-dev" ;; esac
 test="check python3 python3-pytest python3-pytest-xdist python3-grpcio python3-protobuf python3-snappy
       python3-prometheus-client python3-zstandard python3-lz4 python3-h2 curl nghttp2-client nghttp2-server procps iproute2 systemd mandoc ca-certificates
-      docker-compose"
+      docker-compose liblua5.3-0 libopentracing-c-wrapper0"
 # libsnappy.a is C++.
 static="g++ ca-certificates"
 lint="clang libclang-rt-dev clang-tidy clang-format cppcheck"
@@ -34,7 +34,7 @@ apt() { apt-get -q -o DPkg::Lock::Timeout=300 "$@"; }
 
 unpack() # PACKAGE COMMAND, unless the command is there
 {
-    command -v "$2" >/dev/null || [ -x build/peers/usr/bin/"$2" ] && return
+    command -v "$2" >/dev/null || [ -x build/peers/usr/bin/"$2" ] || [ -x build/peers/usr/sbin/"$2" ] && return
     local dir
     dir=$(mktemp -d) && (cd "$dir" && chmod 755 . && apt download "$1") >/dev/null &&
         mkdir -p build/peers && dpkg-deb -x "$dir/$1"_*.deb build/peers
@@ -66,6 +66,9 @@ main()
         unpack prometheus-alertmanager amtool
         unpack victoria-metrics victoria-metrics
         unpack tinyproxy tinyproxy
+        unpack nginx nginx
+        unpack haproxy haproxy
+        unpack nghttp2-proxy nghttpx
     fi
 }
 

@@ -20,7 +20,7 @@ PATIENCE = 60.0 if SANITIZED else 30.0
 
 def tool(name, package=None):
     """The path of a program that a test needs. Without it the test is skipped aloud; under CI it fails."""
-    path = shutil.which(name) or shutil.which(name, path=f"{ROOT}/build/peers/usr/bin:{ROOT}/build/bin:/usr/sbin")
+    path = shutil.which(name) or shutil.which(name, path=f"{ROOT}/build/peers/usr/bin:{ROOT}/build/peers/usr/sbin:{ROOT}/build/bin:/usr/sbin")
     if path is None:
         missing(f"{name} is not installed ({package or name})")
     return path

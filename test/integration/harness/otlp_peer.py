@@ -220,11 +220,12 @@ def inflated(raw):
 
 
 class GrpcPeer(Peer):
-    """answer(call) -> None: all is well; a response message; or (code, text, seconds of a RetryInfo or None); it may block."""
+    """answer(call) -> None: all is well; a response message; or (code, text, seconds of a RetryInfo or None); it may block.
+    tls: (certificate, key, CA of the clients or None)."""
 
     exporter = "otlp_grpc"
 
-    def __init__(self, answer=None, port=0, options=()):
+    def __init__(self, answer=None, port=0, options=(), tls=None):
         super().__init__()
         self.answer = answer or (lambda call: None)
         self.server = grpc.server(
@@ -238,10 +239,17 @@ class GrpcPeer(Peer):
                 response_serializer=bytes,
             )
             self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": handler}),))
-        self.port = self.server.add_insecure_port(f"127.0.0.1:{port}")
+        self.port = self._listen(f"127.0.0.1:{port}", tls)
         assert self.port != 0
         self.endpoint = f"127.0.0.1:{self.port}"
         self.server.start()
+
+    def _listen(self, address, tls):
+        if tls is None:
+            return self.server.add_insecure_port(address)
+        cert, key, ca = (None if path is None else path.read_bytes() for path in tls)
+        credentials = grpc.ssl_server_credentials([(key, cert)], ca, require_client_auth=ca is not None)
+        return self.server.add_secure_port(address, credentials)
 
     def _handler(self, signal):
         def serve(raw, context):

@@ -3,6 +3,7 @@
 
 import json
 import re
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -15,9 +16,17 @@ FEATURES = "native-histograms,exemplar-storage"
 
 
 class Prometheus:
-    """target None: nothing is scraped, remote write is taken. config: the whole of prometheus.yml, in place of target's."""
+    """target None: nothing is scraped, remote write is taken. config: the whole of prometheus.yml, in place of target's. tls: (CA,
+    certificate, key), with which it serves."""
 
-    def __init__(self, folder, target, features=FEATURES, config=None, program=None, flags=()):
+    scheme, context = "http", None
+
+    def __init__(self, folder, target, features=FEATURES, config=None, program=None, flags=(), tls=None):
+        if tls is not None:
+            self.scheme, self.context = "https", ssl.create_default_context(cafile=str(tls[0]))
+            served = f"tls_server_config: {{cert_file: '{tls[1]}', key_file: '{tls[2]}'}}\n"
+            (folder / "web.yml").write_text(served)
+            flags = [*flags, f"--web.config.file={folder}/web.yml"]
         scrapes = f"""
 scrape_configs:
   - job_name: otelcd
@@ -60,9 +69,9 @@ scrape_configs:
             time.sleep(0.05)
 
     def api(self, path, **query):
-        url = f"http://{self.address}/api/v1/{path}?" + urllib.parse.urlencode(query)
+        url = f"{self.scheme}://{self.address}/api/v1/{path}?" + urllib.parse.urlencode(query)
         try:
-            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            with urllib.request.urlopen(url, timeout=PATIENCE, context=self.context) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as e:
             raise AssertionError(f"{path} {query}: {e.code} {e.read().decode()}") from e
@@ -87,7 +96,7 @@ scrape_configs:
 
     @property
     def write_url(self):
-        return f"http://{self.address}/api/v1/write"
+        return f"{self.scheme}://{self.address}/api/v1/write"
 
     def close(self):
         self.process.terminate()

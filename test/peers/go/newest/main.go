@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A service written the way the usual tutorial does it, on the newest SDK, with logs, exemplars and an exponential
-// histogram too: `peer MODE ENDPOINT` with MODE grpc or http; both are pointed at whatever port they are given.
+// histogram too: `peer MODE ENDPOINT` with MODE grpc or http; both are pointed at whatever port they are given, in plain text.
+// Without ENDPOINT the SDK's environment says where to and how (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_CERTIFICATE ...).
 package main
 
 import (
@@ -36,7 +37,31 @@ type exporters struct {
 	logs    sdklog.Exporter
 }
 
+func fromEnvironment(ctx context.Context, mode string) (e exporters, err error) {
+	if mode == "grpc" {
+		if e.traces, err = otlptracegrpc.New(ctx); err != nil {
+			return e, err
+		}
+		if e.metrics, err = otlpmetricgrpc.New(ctx); err != nil {
+			return e, err
+		}
+		e.logs, err = otlploggrpc.New(ctx)
+		return e, err
+	}
+	if e.traces, err = otlptracehttp.New(ctx); err != nil {
+		return e, err
+	}
+	if e.metrics, err = otlpmetrichttp.New(ctx); err != nil {
+		return e, err
+	}
+	e.logs, err = otlploghttp.New(ctx)
+	return e, err
+}
+
 func newExporters(ctx context.Context, mode, endpoint string) (e exporters, err error) {
+	if endpoint == "" {
+		return fromEnvironment(ctx, mode)
+	}
 	if mode == "grpc" {
 		if e.traces, err = otlptracegrpc.New(ctx, otlptracegrpc.WithInsecure(), otlptracegrpc.WithEndpoint(endpoint),
 			otlptracegrpc.WithCompressor("gzip")); err != nil {
@@ -123,7 +148,11 @@ func main() {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Fatal(err) }))
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if err := run(ctx, os.Args[1], os.Args[2]); err != nil {
+	endpoint := ""
+	if len(os.Args) > 2 {
+		endpoint = os.Args[2]
+	}
+	if err := run(ctx, os.Args[1], endpoint); err != nil {
 		log.Fatal(err)
 	}
 }
