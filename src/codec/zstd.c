@@ -11,8 +11,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-/* zstd's own default is 3; 1 is nearly as small on OTLP and half as much work. */
-enum { FASTEST_GOOD = 1 };
+/* zstd's own default is 3. On OTLP 1 is nearly as small, and -1 larger than that by 4 %, at half of its work. */
+enum { FASTEST_GOOD = -1 };
 
 static void free_decoder(void *d)
 {
