@@ -17,10 +17,10 @@ Q := $(if $(V),,@)
 say = @$(if $(V),:,echo '  $(1)')
 PYTHON := /usr/bin/python3
 
-PKGS := libuv libnghttp2 libprotobuf-c yaml-0.1 zlib libzstd liblz4 libxxhash re2 nettle openssl
+PKGS := libuv libnghttp2 libprotobuf-c yaml-0.1 zlib libdeflate libzstd liblz4 libxxhash re2 nettle openssl
 ifeq ($(MODE),static)
-# Debian has no libisal.a: zlib does its work here.
-LIBS := -luv_a -lnghttp2 -lprotobuf-c -lyaml -lz -lzstd -llz4 -lxxhash -lre2 -lnettle -lcrypt -lssl -lcrypto -lsnappy -lstdc++ \
+# Debian has no libisal.a: libdeflate and zlib do its work here.
+LIBS := -luv_a -lnghttp2 -lprotobuf-c -lyaml -lz -ldeflate -lzstd -llz4 -lxxhash -lre2 -lnettle -lcrypt -lssl -lcrypto -lsnappy -lstdc++ \
         -lpthread -ldl -lrt -lm
 else
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcrypt -lsnappy -lstdc++ -lm

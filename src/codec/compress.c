@@ -11,9 +11,11 @@
 #include <uv.h>
 
 #ifdef HAVE_ISAL
-#define FASTEST gzip_isal
+#define STREAMS gzip_writer_isal
+#define WHOLE_MAX (16 * 1024ul) /* up to here libdeflate is as fast as ISA-L, and smaller */
 #else
-#define FASTEST gzip_zlib
+#define STREAMS gzip_writer_zlib
+#define WHOLE_MAX SIZE_MAX
 #endif
 
 static const struct {
@@ -104,6 +106,16 @@ int inflate_room(struct inflate_out *o, struct error *err)
     return 0;
 }
 
+bool inflate_double(struct inflate_out *o)
+{
+    size_t cap = 2 * o->block->cap < most_bytes(o) ? 2 * o->block->cap : most_bytes(o);
+    struct block *grown = cap > o->block->cap ? block_grow(o->block, cap, false) : NULL;
+
+    if (grown != NULL)
+        o->block = grown;
+    return grown != NULL;
+}
+
 int inflate_bad(const struct inflate_out *o, struct error *err, const char *what)
 {
     return error_set(err, UV_EINVAL, "%s: %s", o->coding, what);
@@ -174,7 +186,7 @@ static int inflate_coded(enum coding c, struct bytes in, struct inflate_out *o, 
     case CODING_SNAPPY_FRAMED:
         return snappy_inflate_framed(in, o, err);
     default:
-        return FASTEST.inflate(c, in, o, err);
+        return gzip_reader_libdeflate.inflate(c, in, o, err);
     }
 }
 
@@ -216,24 +228,23 @@ bool coding_is_single(enum coding c, struct bytes packed, size_t len)
     return (c == CODING_GZIP && is_one_member(packed, len)) || (c == CODING_ZSTD && zstd_is_one_frame(packed));
 }
 
-/* One stream for each way of deflating is kept: making one costs more than a small body does. */
-static void deflate_once(const struct gzip_engine *e, enum coding c, int level, const struct bytes *parts, size_t n,
-                         struct buf *out)
+/* Streams are kept: making one costs more than a small body does. */
+static void deflate_stream(enum coding c, const struct bytes *parts, size_t n, struct buf *out)
 {
-    static _Thread_local void *kept[2][10];
-    void **stream = &kept[c == CODING_ZLIB][level];
+    static _Thread_local void *kept[2];
+    void **stream = &kept[c == CODING_ZLIB];
 
     if (*stream == NULL) {
-        *stream = e->stream_new(c, level);
-        thread_at_end(e->stream_free, *stream);
+        *stream = STREAMS.stream_new(c, 0);
+        thread_at_end(STREAMS.stream_free, *stream);
     }
     for (size_t i = 0; i + 1 < n; i++)
-        e->stream_write(*stream, parts[i], false, out);
-    e->stream_write(*stream, n > 0 ? parts[n - 1] : bytes_of(NULL, 0), true, out);
+        STREAMS.stream_write(*stream, parts[i], false, out);
+    STREAMS.stream_write(*stream, parts[n - 1], true, out);
 }
 
-/* snappy is a matter of whole runs. */
-static void deflate_joined(enum coding c, const struct bytes *parts, size_t n, struct buf *out)
+/* What is a matter of whole runs. */
+static void deflate_joined(enum coding c, int level, const struct bytes *parts, size_t n, struct buf *out)
 {
     struct buf joined = { 0 };
     struct bytes in = n > 0 ? parts[0] : bytes_of(NULL, 0);
@@ -243,11 +254,22 @@ static void deflate_joined(enum coding c, const struct bytes *parts, size_t n, s
             buf_put(&joined, parts[i]);
         in = buf_bytes(&joined);
     }
-    if (c == CODING_SNAPPY)
+    if (c == CODING_GZIP || c == CODING_ZLIB)
+        gzip_deflate_whole(c, level > 0 ? level : 1, in, out);
+    else if (c == CODING_SNAPPY)
         snappy_deflate_block(in, out);
     else
         snappy_deflate_framed(in, out);
     buf_free(&joined);
+}
+
+static bool is_small(const struct bytes *parts, size_t n)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < n; i++)
+        total += parts[i].len;
+    return total <= WHOLE_MAX;
 }
 
 int deflate_buf(enum coding c, int level, struct bytes in, struct buf *out, struct error *err)
@@ -266,7 +288,10 @@ int deflate_parts(enum coding c, int level, const struct bytes *parts, size_t n,
     case CODING_ZLIB:
         if (level < 0 || level > 9)
             return error_set(err, UV_EINVAL, "%s: level %d is not one of 0 to 9", coding_name(c), level);
-        deflate_once(level == 0 ? &FASTEST : &gzip_zlib, c, level, parts, n, out);
+        if (level > 0 || is_small(parts, n))
+            deflate_joined(c, level, parts, n, out);
+        else
+            deflate_stream(c, parts, n, out);
         return 0;
     case CODING_ZSTD:
         return zstd_deflate(level, parts, n, out, err);
@@ -274,7 +299,7 @@ int deflate_parts(enum coding c, int level, const struct bytes *parts, size_t n,
         return lz4_deflate(parts, n, out, err);
     case CODING_SNAPPY:
     case CODING_SNAPPY_FRAMED:
-        deflate_joined(c, parts, n, out);
+        deflate_joined(c, 0, parts, n, out);
         return 0;
     default:
         return error_set(err, UV_EINVAL, "%s: this coding cannot be written here", coding_name(c));
@@ -289,24 +314,24 @@ struct gzip_stream *gzip_stream_new(void)
 {
     struct gzip_stream *s = mem_alloc(sizeof(*s));
 
-    s->stream = FASTEST.stream_new(CODING_GZIP, 0);
+    s->stream = STREAMS.stream_new(CODING_GZIP, 0);
     return s;
 }
 
 void gzip_stream_write(struct gzip_stream *s, struct bytes in, struct buf *out)
 {
-    FASTEST.stream_write(s->stream, in, false, out);
+    STREAMS.stream_write(s->stream, in, false, out);
 }
 
 void gzip_stream_end(struct gzip_stream *s, struct buf *out)
 {
-    FASTEST.stream_write(s->stream, bytes_of(NULL, 0), true, out);
+    STREAMS.stream_write(s->stream, bytes_of(NULL, 0), true, out);
 }
 
 void gzip_stream_free(struct gzip_stream *s)
 {
     if (s == NULL)
         return;
-    FASTEST.stream_free(s->stream);
+    STREAMS.stream_free(s->stream);
     free(s);
 }

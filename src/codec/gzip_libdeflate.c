@@ -94,11 +94,11 @@ const struct gzip_reader gzip_reader_libdeflate = { "libdeflate", inflate_whole 
 void gzip_deflate_whole(enum coding c, int level, struct bytes in, struct buf *out)
 {
     struct libdeflate_compressor *z = kept_compressor(level);
-    size_t room = c == CODING_GZIP ? libdeflate_gzip_compress_bound(z, in.len) :
-                                     libdeflate_zlib_compress_bound(z, in.len);
+    size_t room =
+        c == CODING_GZIP ? libdeflate_gzip_compress_bound(z, in.len) : libdeflate_zlib_compress_bound(z, in.len);
     uint8_t *to = buf_reserve(out, room);
-    size_t got = c == CODING_GZIP ? libdeflate_gzip_compress(z, in.data, in.len, to, room) :
-                                    libdeflate_zlib_compress(z, in.data, in.len, to, room);
+    size_t got = c == CODING_GZIP ? libdeflate_gzip_compress(z, in.data, in.len, to, room)
+                                  : libdeflate_zlib_compress(z, in.data, in.len, to, room);
 
     assert(got > 0); /* there was room */
     out->len += got;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gzip and zlib by zlib: for levels that a user asks for, and for hosts without ISA-L. */
+/* gzip and zlib by zlib: what libdeflate cannot read at once, or finds fault with; and streams on hosts without ISA-L.
+ */
 #include "codec/inflate.h"
 
 #include "base/mem.h"
@@ -62,7 +63,7 @@ static int inflate_step(z_stream *z, struct bytes *in, struct inflate_out *o)
 }
 
 /* Read one member to its end; *in is then what lies behind. */
-static int inflate_member(enum coding c, struct bytes *in, struct inflate_out *o, struct error *err)
+int zlib_inflate_member(enum coding c, struct bytes *in, struct inflate_out *o, struct error *err)
 {
     z_stream *z = kept_inflater(c);
 
@@ -89,7 +90,7 @@ static int inflate_member(enum coding c, struct bytes *in, struct inflate_out *o
 
 static int zlib_inflate(enum coding c, struct bytes in, struct inflate_out *o, struct error *err)
 {
-    return inflate_members(c, in, o, inflate_member, err);
+    return inflate_members(c, in, o, zlib_inflate_member, err);
 }
 
 static void *stream_new(enum coding c, int level)
@@ -129,4 +130,5 @@ static void stream_free(void *stream)
     free(stream);
 }
 
-const struct gzip_engine gzip_zlib = { "zlib", zlib_inflate, stream_new, stream_write, stream_free };
+const struct gzip_reader gzip_reader_zlib = { "zlib", zlib_inflate };
+const struct gzip_writer gzip_writer_zlib = { "zlib", stream_new, stream_write, stream_free };

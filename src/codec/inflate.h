@@ -33,20 +33,34 @@ int inflate_check(const struct inflate_out *o, struct error *err);
 /* UV_EINVAL with "<coding>: <what>". */
 int inflate_bad(const struct inflate_out *o, struct error *err, const char *what);
 
-/* gzip and zlib (RFC 1952 and 1950) by one of two libraries; each is whole, so each can be tested alone. A stream
- * is reusable: after `end` it begins anew. */
-struct gzip_engine {
+/* Twice the room, if it is allowed and the budget has it; what is in the block stays. */
+bool inflate_double(struct inflate_out *o);
+
+/* gzip and zlib (RFC 1952 and 1950). Each reader and each writer is whole, so that each can be tested alone. */
+struct gzip_reader {
     const char *name;
     int (*inflate)(enum coding c, struct bytes in, struct inflate_out *out, struct error *err);
+};
+
+/* A stream is reusable: after `end` it begins anew. */
+struct gzip_writer {
+    const char *name;
     void *(*stream_new)(enum coding c, int level); /* never NULL */
     void (*stream_write)(void *stream, struct bytes in, bool end, struct buf *out);
     void (*stream_free)(void *stream);
 };
 
-extern const struct gzip_engine gzip_zlib;
+extern const struct gzip_reader gzip_reader_zlib, gzip_reader_libdeflate;
+extern const struct gzip_writer gzip_writer_zlib;
 #ifdef HAVE_ISAL
-extern const struct gzip_engine gzip_isal; /* its streams have one level; `level` is not looked at */
+extern const struct gzip_writer gzip_writer_isal; /* its streams have one level; `level` is not looked at */
 #endif
+
+/* Appends a content whole; level 1 to 9. */
+void gzip_deflate_whole(enum coding c, int level, struct bytes in, struct buf *out);
+
+/* For inflate_members(): one member by zlib. */
+int zlib_inflate_member(enum coding c, struct bytes *in, struct inflate_out *o, struct error *err);
 
 /* Members of gzip one after another, or the one stream of zlib. `member` reads one to its end, and leaves in *in what
  * lies behind. */

@@ -18,10 +18,11 @@ static const size_t sizes[] = {
     0, 1, 2, 63, 64, 65, 1000, 4095, 4096, 4097, 32768, 65535, 65536, 65537, 300000, 2000000
 };
 
-static const struct gzip_engine *const engines[] = {
-    &gzip_zlib,
+static const struct gzip_reader *const readers[] = { &gzip_reader_zlib, &gzip_reader_libdeflate };
+static const struct gzip_writer *const writers[] = {
+    &gzip_writer_zlib,
 #ifdef HAVE_ISAL
-    &gzip_isal,
+    &gzip_writer_isal,
 #endif
 };
 
@@ -123,7 +124,7 @@ START_TEST(every_level_of_gzip_and_zstd_works)
 }
 END_TEST
 
-static int run(const struct gzip_engine *e, enum coding c, struct bytes in, size_t max, struct inflate_out *o)
+static int run(const struct gzip_reader *e, enum coding c, struct bytes in, size_t max, struct inflate_out *o)
 {
     int rc;
 
@@ -133,8 +134,8 @@ static int run(const struct gzip_engine *e, enum coding c, struct bytes in, size
     return rc != 0 ? rc : inflate_check(o, &err);
 }
 
-/* Fails when the engine does not give `want`. */
-static void expect(const struct gzip_engine *e, enum coding c, struct bytes in, const struct buf *want)
+/* Fails when the reader does not give `want`. */
+static void expect(const struct gzip_reader *e, enum coding c, struct bytes in, const struct buf *want)
 {
     struct inflate_out o;
 
@@ -143,7 +144,7 @@ static void expect(const struct gzip_engine *e, enum coding c, struct bytes in, 
     block_unref(o.block);
 }
 
-static void expect_fault(const struct gzip_engine *e, enum coding c, struct bytes in, size_t max, int code)
+static void expect_fault(const struct gzip_reader *e, enum coding c, struct bytes in, size_t max, int code)
 {
     struct inflate_out o;
     int rc = run(e, c, in, max, &o);
@@ -155,24 +156,24 @@ static void expect_fault(const struct gzip_engine *e, enum coding c, struct byte
     }
 }
 
-START_TEST(each_gzip_engine_reads_what_the_other_writes)
+START_TEST(each_reader_of_gzip_reads_what_each_writer_writes)
 {
     struct buf content = { 0 }, packed = { 0 };
 
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
-        for (size_t w = 0; w < ARRAY_LEN(engines); w++)
+        for (size_t w = 0; w < ARRAY_LEN(writers); w++)
             for (int zlib = 0; zlib < 2; zlib++) {
                 enum coding c = zlib ? CODING_ZLIB : CODING_GZIP;
-                void *stream = engines[w]->stream_new(c, 0);
+                void *stream = writers[w]->stream_new(c, 0);
 
                 fill(&content, sizes[i], 20);
                 for (int again = 0; again < 2; again++) { /* a stream is reusable after its end */
                     packed.len = 0;
-                    engines[w]->stream_write(stream, buf_bytes(&content), true, &packed);
-                    for (size_t r = 0; r < ARRAY_LEN(engines); r++)
-                        expect(engines[r], c, buf_bytes(&packed), &content);
+                    writers[w]->stream_write(stream, buf_bytes(&content), true, &packed);
+                    for (size_t r = 0; r < ARRAY_LEN(readers); r++)
+                        expect(readers[r], c, buf_bytes(&packed), &content);
                 }
-                engines[w]->stream_free(stream);
+                writers[w]->stream_free(stream);
             }
     buf_free(&content);
     buf_free(&packed);
@@ -188,9 +189,9 @@ START_TEST(several_gzip_members_in_a_row_are_one_content)
         buf_put(&all, buf_bytes(&content));
         ck_assert_int_eq(deflate_buf(CODING_GZIP, (int)i % 3, buf_bytes(&content), &packed, &err), 0);
     }
-    for (size_t e = 0; e < ARRAY_LEN(engines); e++) {
-        expect(engines[e], CODING_GZIP, buf_bytes(&packed), &all);
-        expect_fault(engines[e], CODING_GZIP, buf_bytes(&packed), all.len - 1, UV_EFBIG);
+    for (size_t e = 0; e < ARRAY_LEN(readers); e++) {
+        expect(readers[e], CODING_GZIP, buf_bytes(&packed), &all);
+        expect_fault(readers[e], CODING_GZIP, buf_bytes(&packed), all.len - 1, UV_EFBIG);
     }
     buf_free(&content);
     buf_free(&packed);
@@ -219,8 +220,8 @@ START_TEST(gzip_headers_with_every_optional_part_are_read)
     z.next_out = packed;
     z.avail_out = sizeof(packed);
     ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
-    for (size_t e = 0; e < ARRAY_LEN(engines); e++)
-        expect(engines[e], CODING_GZIP, bytes_of(packed, z.total_out), &content);
+    for (size_t e = 0; e < ARRAY_LEN(readers); e++)
+        expect(readers[e], CODING_GZIP, bytes_of(packed, z.total_out), &content);
     deflateEnd(&z);
     buf_free(&content);
 }
@@ -244,8 +245,8 @@ START_TEST(data_cut_short_anywhere_is_refused)
                               UV_EINVAL,
                           "%s cut to %zu of %zu", coding_name(codings[c]), len, packed.len);
             if (codings[c] == CODING_GZIP && len > 0)
-                for (size_t e = 0; e < ARRAY_LEN(engines); e++)
-                    expect_fault(engines[e], CODING_GZIP, bytes_of(packed.data, len), 1 << 20, UV_EINVAL);
+                for (size_t e = 0; e < ARRAY_LEN(readers); e++)
+                    expect_fault(readers[e], CODING_GZIP, bytes_of(packed.data, len), 1 << 20, UV_EINVAL);
         }
     }
     buf_free(&content);
@@ -268,8 +269,8 @@ START_TEST(bytes_after_the_end_are_refused)
             packed.len += more;
             ck_assert_int_eq(inflate_block(codings[c], buf_bytes(&packed), 1 << 20, NULL, &block, &len, &err),
                              UV_EINVAL);
-            for (size_t e = 0; e < ARRAY_LEN(engines) && c < 2; e++)
-                expect_fault(engines[e], codings[c], buf_bytes(&packed), 1 << 20, UV_EINVAL);
+            for (size_t e = 0; e < ARRAY_LEN(readers) && c < 2; e++)
+                expect_fault(readers[e], codings[c], buf_bytes(&packed), 1 << 20, UV_EINVAL);
         }
     buf_free(&content);
     buf_free(&packed);
@@ -285,8 +286,8 @@ START_TEST(a_wrong_checksum_is_refused)
         packed.len = 0;
         ck_assert_int_eq(deflate_buf(codings[c], 0, buf_bytes(&content), &packed, &err), 0);
         packed.data[packed.len - 4] ^= 1;
-        for (size_t e = 0; e < ARRAY_LEN(engines); e++)
-            expect_fault(engines[e], codings[c], buf_bytes(&packed), 1 << 20, UV_EINVAL);
+        for (size_t e = 0; e < ARRAY_LEN(readers); e++)
+            expect_fault(readers[e], codings[c], buf_bytes(&packed), 1 << 20, UV_EINVAL);
     }
     buf_free(&content);
     buf_free(&packed);
@@ -310,8 +311,8 @@ START_TEST(a_bomb_stops_a_page_after_the_limit)
         ck_assert_int_eq(inflate_block(codings[c], buf_bytes(&packed), MAX, &budget, &block, &len, &err), UV_EFBIG);
         ck_assert_uint_le(budget.peak, MAX + INFLATE_PAGE + sizeof(struct block));
         ck_assert_uint_eq(budget.used, 0);
-        for (size_t e = 0; e < ARRAY_LEN(engines) && c < 2; e++)
-            expect_fault(engines[e], codings[c], buf_bytes(&packed), MAX, UV_EFBIG);
+        for (size_t e = 0; e < ARRAY_LEN(readers) && c < 2; e++)
+            expect_fault(readers[e], codings[c], buf_bytes(&packed), MAX, UV_EFBIG);
     }
     ck_assert_int_eq(inflate_block(CODING_IDENTITY, buf_bytes(&zeros), MAX, NULL, &block, &len, &err), UV_EFBIG);
     ck_assert_str_eq(err.text, "identity: the content is larger than the limit of 1048576 bytes");
@@ -363,6 +364,46 @@ START_TEST(a_spent_budget_refuses_and_gets_everything_back)
     }
     buf_free(&content);
     buf_free(&packed);
+}
+END_TEST
+
+/* Its size is not known, and to double the block is more than there is. */
+START_TEST(a_content_that_just_fits_the_budget_is_read)
+{
+    struct buf content = { 0 }, packed = { 0 };
+    struct budget budget;
+    struct block *block;
+    size_t len;
+
+    fill(&content, 1000000, 0);
+    ck_assert_int_eq(deflate_buf(CODING_ZLIB, 6, buf_bytes(&content), &packed, &err), 0);
+    ck_assert_uint_lt(packed.len, content.len / 20);
+    budget_init(&budget, content.len + 2 * INFLATE_PAGE, NULL);
+    ck_assert_msg(inflate_block(CODING_ZLIB, buf_bytes(&packed), SIZE_MAX, &budget, &block, &len, &err) == 0, "%s",
+                  err.text);
+    assert_content(block, len, &content);
+    block_unref(block);
+    ck_assert_uint_eq(budget.used, 0);
+    buf_free(&content);
+    buf_free(&packed);
+}
+END_TEST
+
+/* The second needs more room than the first left. */
+START_TEST(members_of_unlike_size_are_one_content)
+{
+    struct buf content = { 0 }, packed = { 0 }, all = { 0 };
+
+    for (size_t i = 0; i < 3; i++) {
+        fill(&content, i == 1 ? 900000 : 10, 0);
+        buf_put(&all, buf_bytes(&content));
+        ck_assert_int_eq(deflate_buf(CODING_GZIP, 9, buf_bytes(&content), &packed, &err), 0);
+    }
+    for (size_t e = 0; e < ARRAY_LEN(readers); e++)
+        expect(readers[e], CODING_GZIP, buf_bytes(&packed), &all);
+    buf_free(&content);
+    buf_free(&packed);
+    buf_free(&all);
 }
 END_TEST
 
@@ -509,8 +550,8 @@ START_TEST(a_gzip_stream_written_in_pieces_is_one_member)
     }
     gzip_stream_end(s, &packed);
     gzip_stream_free(s);
-    for (size_t e = 0; e < ARRAY_LEN(engines); e++)
-        expect(engines[e], CODING_GZIP, buf_bytes(&packed), &content);
+    for (size_t e = 0; e < ARRAY_LEN(readers); e++)
+        expect(readers[e], CODING_GZIP, buf_bytes(&packed), &content);
     buf_free(&content);
     buf_free(&packed);
 }
@@ -628,7 +669,7 @@ int main(void)
     tcase_add_test(tc, a_content_in_parts_deflates_as_one);
     tcase_add_test(tc, what_is_deflated_inflates_to_itself_in_every_coding_and_size);
     tcase_add_test(tc, every_level_of_gzip_and_zstd_works);
-    tcase_add_test(tc, each_gzip_engine_reads_what_the_other_writes);
+    tcase_add_test(tc, each_reader_of_gzip_reads_what_each_writer_writes);
     tcase_add_test(tc, several_gzip_members_in_a_row_are_one_content);
     tcase_add_test(tc, gzip_headers_with_every_optional_part_are_read);
     tcase_add_test(tc, data_cut_short_anywhere_is_refused);
@@ -637,6 +678,8 @@ int main(void)
     tcase_add_test(tc, a_bomb_stops_a_page_after_the_limit);
     tcase_add_test(tc, a_content_of_exactly_the_limit_passes_and_one_byte_more_does_not);
     tcase_add_test(tc, a_spent_budget_refuses_and_gets_everything_back);
+    tcase_add_test(tc, a_content_that_just_fits_the_budget_is_read);
+    tcase_add_test(tc, members_of_unlike_size_are_one_content);
     tcase_add_test(tc, a_length_that_lies_costs_no_memory);
     tcase_add_test(tc, what_a_header_declares_allocates_nothing_that_the_limit_or_the_bytes_do_not_allow);
     tcase_add_test(tc, zstd_frames_in_a_row_and_without_a_size_are_read);
