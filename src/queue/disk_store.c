@@ -3,9 +3,9 @@
  *
  * put() appends a batch; when the sync is back, its sender is answered, and the batch becomes an entry from memory, for
  * it is still there. As long as attempts keep up nothing is ever read. When they fall behind, and memory holds a window
- * of it (WINDOW), the store is `behind`: what is appended from then on is on disk alone, and next() reads it back
- * in order, a record at a time, as the partitions empty. At the end of what there is to read it has caught up. done()
- * marks the record as settled, with what became of its items.
+ * of it, the store is `behind`: what is appended from then on is on disk alone, and next() reads it back in order, a
+ * record at a time, as the partitions empty. At the end of what there is to read it has caught up. done() marks the
+ * record as settled, with what became of its items.
  *
  * An append that fails answers RETRY: nothing is taken that is not safe. A read that fails is tried again every second,
  * with a line in the log. What is damaged, or no batch any more, is dropped{wal_corrupt}. At the start the
@@ -22,6 +22,8 @@
 #include <stdlib.h>
 
 #define WINDOW (16ull * 1024 * 1024) /* bytes in the queue that are kept in memory too */
+#define WIDE_WINDOW (4 * WINDOW)     /* while there is something to send, and the budget is BUDGET_PARTS times that */
+#define BUDGET_PARTS 16
 #define READ_WINDOW (4ull * 1024 * 1024)
 #define READ_AGAIN (1 * NS_PER_S)
 
@@ -88,6 +90,16 @@ static const char *reason_of(int status)
     return status == UV_ENOSPC ? "storage_full" : "storage_failed";
 }
 
+/* All that one sync has brought is here at once, so that a narrow window would be full though everything flows. */
+static uint64_t window_of(const struct sender *s)
+{
+    uint64_t part = budget_limit(s->node->host->budget) / BUDGET_PARTS;
+
+    if (list_empty(&s->due) || part < WINDOW)
+        return WINDOW;
+    return part < WIDE_WINDOW ? part : WIDE_WINDOW;
+}
+
 /* It is on disk. */
 static void take_in(struct disk_store *d, struct append *x)
 {
@@ -96,7 +108,7 @@ static void take_in(struct disk_store *d, struct append *x)
     health_ok(&s->node->health[HEALTH_DISK], clock_mono(&s->node->host->loop->clock));
     ack_move(x->ack, &s->hold, x->ack->open);
     ack_safe(x->ack);
-    if (s->stopping || d->behind || s->ready.bytes + x->batch->bytes > WINDOW) {
+    if (s->stopping || d->behind || s->ready.bytes + x->batch->bytes > window_of(s)) {
         d->behind = true;
         return;
     }
@@ -184,10 +196,17 @@ static void put(struct store *st, struct batch *batch, struct ack *ack)
 
 /* ---- reading back ---- */
 
-/* Of what was written long ago the CRC speaks, not the program that wrote it: look again. */
-static struct batch *batch_from(struct sender *s, const struct wal_read *r)
+/* What this process has written was valid, and its checksum is right. Of what was there before, the checksum speaks,
+ * not the program that wrote it: look again. */
+static bool is_valid(const struct disk_store *d, const struct wal_read *r, struct bytes content)
 {
     struct validation v;
+
+    return r->seq > d->inherited || (otlp_validate((enum signal)r->kind, content, &v) && v.items == r->items);
+}
+
+static struct batch *batch_from(struct disk_store *d, const struct wal_read *r)
+{
     struct bytes content = r->content, front;
     struct batch *b;
     uint32_t len;
@@ -200,9 +219,10 @@ static struct batch *batch_from(struct sender *s, const struct wal_read *r)
         return NULL;
     front = bytes_of(content.data, len);
     content = bytes_skip(content, len);
-    if (!otlp_validate((enum signal)r->kind, content, &v) || v.items != r->items)
+    if (!is_valid(d, r, content))
         return NULL;
-    b = batch_new((enum signal)r->kind, r->block, content, r->items, clock_mono(&s->node->host->loop->clock));
+    b = batch_new((enum signal)r->kind, r->block, content, r->items,
+                  clock_mono(&d->store.sender->node->host->loop->clock));
     b->metadata = read_front(front);
     return b;
 }
@@ -222,7 +242,7 @@ static void take_entry(struct disk_store *d, struct wal_read *r)
         block_unref(r->block);
         return;
     }
-    b = batch_from(s, r);
+    b = batch_from(d, r);
     d->newest = r->seq;
     if (b != NULL) {
         sender_push(s, b, r->seq, NULL);
@@ -362,6 +382,7 @@ static void take_totals(struct disk_store *d)
         ledger_drop(l, t->dropped[i].items, static_reason(t->dropped[i].reason));
     l->durable = true;
     s->hold.open = l->held;
+    d->inherited = wal_last(d->wal);
     d->behind = wal_held(d->wal).records > 0;
 }
 

@@ -9,8 +9,9 @@ struct disk_store {
     struct store store;
     struct wal *wal; /* NULL: not opened, or closed */
     char *directory;
-    uint64_t newest; /* of the log's records, the one that became an entry last */
-    bool behind;     /* there are records that are no entries yet */
+    uint64_t newest;    /* of the log's records, the one that became an entry last */
+    uint64_t inherited; /* records up to this one were there at the start */
+    bool behind;        /* there are records that are no entries yet */
     struct wal_read read;
     bool reading, closing;
     struct clock_timer read_timer;

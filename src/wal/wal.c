@@ -332,6 +332,11 @@ int wal_append(struct wal *w, struct wal_append *a)
 
 /* ---- what there is ---- */
 
+uint64_t wal_last(const struct wal *w)
+{
+    return w->state.last;
+}
+
 const struct wal_totals *wal_totals(const struct wal *w)
 {
     return &w->state.totals;

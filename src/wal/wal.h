@@ -106,6 +106,7 @@ void wal_read_cancel(struct wal *w, struct wal_read *r);
 uint64_t wal_settle(struct wal *w, uint64_t seq, uint64_t delivered, const struct wal_reason *dropped,
                     size_t n_dropped);
 
+uint64_t wal_last(const struct wal *w); /* the newest record there ever was; 0 = none */
 const struct wal_totals *wal_totals(const struct wal *w);
 struct wal_held wal_held(const struct wal *w);
 const struct wal_stats *wal_stats(const struct wal *w);
