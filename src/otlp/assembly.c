@@ -94,43 +94,52 @@ struct bytes assembly_keep(struct assembly *a, struct bytes b)
 
 /* ---- messages by their keys ---- */
 
-static struct message **slot_of(const struct assembly *a, const struct digest *key)
+static struct known_message *slot_of(const struct assembly *a, const struct digest *key)
 {
     size_t at = key->lo & (a->n_slots - 1);
 
-    while (a->known[at] != NULL && !digest_equal(&a->known[at]->key, key))
+    while (a->known[at].message != NULL && !digest_equal(&a->known[at].key, key))
         at = (at + 1) & (a->n_slots - 1);
     return &a->known[at];
 }
 
 static void grow_slots(struct assembly *a)
 {
-    struct message **old = a->known;
+    struct known_message *old = a->known;
     size_t n = a->n_slots;
 
     a->n_slots *= 2;
     a->known = mem_zalloc(a->n_slots * sizeof(*a->known));
     for (size_t i = 0; i < n; i++)
-        if (old[i] != NULL)
-            *slot_of(a, &old[i]->key) = old[i];
+        if (old[i].message != NULL)
+            *slot_of(a, &old[i].key) = old[i];
     free(old);
+}
+
+struct message *assembly_known(const struct assembly *a, const struct digest *key)
+{
+    return slot_of(a, key)->message;
+}
+
+void assembly_know(struct assembly *a, const struct digest *key, struct message *m)
+{
+    if (++a->n_known > a->n_slots / 2)
+        grow_slots(a);
+    *slot_of(a, key) = (struct known_message){ *key, m };
 }
 
 struct message *assembly_find(struct assembly *a, struct message *parent, uint32_t number, const struct digest *key,
                               bool *made)
 {
-    struct message **slot = slot_of(a, key);
+    struct message *m = assembly_known(a, key);
 
-    *made = *slot == NULL;
+    *made = m == NULL;
     if (!*made)
-        return *slot;
-    if (++a->n_known > a->n_slots / 2) {
-        grow_slots(a);
-        slot = slot_of(a, key);
-    }
-    *slot = assembly_add(a, parent, number);
-    (*slot)->key = *key;
-    return *slot;
+        return m;
+    m = assembly_add(a, parent, number);
+    m->key = *key;
+    assembly_know(a, key, m);
+    return m;
 }
 
 /* ---- the batch ---- */

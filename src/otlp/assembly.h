@@ -33,11 +33,16 @@ struct message {
     void *user;
 };
 
+struct known_message {
+    struct digest key;
+    struct message *message; /* NULL: a free slot */
+};
+
 struct assembly {
     struct arena arena;
-    struct message *root;    /* the request */
-    struct message **known;  /* by digest: open addressing, a power of two of slots */
-    size_t n_known, n_slots; /* taken, in all */
+    struct message *root;        /* the request */
+    struct known_message *known; /* by digest: open addressing, a power of two of slots */
+    size_t n_known, n_slots;     /* taken, in all */
 };
 
 void assembly_init(struct assembly *a);
@@ -52,6 +57,10 @@ struct message *assembly_add(struct assembly *a, struct message *parent, uint32_
 /* The one that was made for this key, or a new one (*made), empty. The key tells the parent too. */
 struct message *assembly_find(struct assembly *a, struct message *parent, uint32_t number, const struct digest *key,
                               bool *made);
+
+/* The one that is known by that key, or NULL; and another key for one that is not known by it. */
+struct message *assembly_known(const struct assembly *a, const struct digest *key);
+void assembly_know(struct assembly *a, const struct digest *key, struct message *m);
 
 void assembly_put(struct assembly *a, struct message *m, struct bytes fields);
 struct message_part *assembly_put_field(struct assembly *a, struct message *m, uint32_t number, struct bytes content);

@@ -428,10 +428,6 @@ static uint64_t convert_points(struct cumulative *p, const struct metric_view *m
     return left;
 }
 
-#define DATA_FIELDS                                                                                                    \
-    (FIELD_BIT(OTLP_METRIC_GAUGE) | FIELD_BIT(OTLP_METRIC_SUM) | FIELD_BIT(OTLP_METRIC_HISTOGRAM) |                    \
-     FIELD_BIT(OTLP_METRIC_EXPONENTIAL) | FIELD_BIT(OTLP_METRIC_SUMMARY))
-
 static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct cumulative *p = arg;
@@ -463,7 +459,7 @@ static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct 
         !is_selected(p, m.name, type))
         return REWRITE_KEEP;
     p->out.len = 0;
-    metric_edit_copy(&p->out, at->message, DATA_FIELDS);
+    metric_edit_copy(&p->out, at->message, METRIC_DATA_FIELDS);
     mark = pb_begin(&p->out, m.view.which);
     metric_edit_copy(&p->out, m.data, FIELD_BIT(OTLP_DATA_POINTS) | FIELD_BIT(OTLP_DATA_TEMPORALITY));
     pb_put_uint(&p->out, OTLP_DATA_TEMPORALITY, OTLP_TEMPORALITY_DELTA);

@@ -10,6 +10,11 @@
 /* The numbers of a message's fields as bits. */
 #define FIELD_BIT(number) (1u << (number))
 
+/* Those of a Metric that hold its data. */
+#define METRIC_DATA_FIELDS                                                                                             \
+    (FIELD_BIT(OTLP_METRIC_GAUGE) | FIELD_BIT(OTLP_METRIC_SUM) | FIELD_BIT(OTLP_METRIC_HISTOGRAM) |                    \
+     FIELD_BIT(OTLP_METRIC_EXPONENTIAL) | FIELD_BIT(OTLP_METRIC_SUMMARY))
+
 /* Append the message's fields but for those of `without`. */
 void metric_edit_copy(struct buf *out, struct bytes message, uint32_t without);
 

@@ -58,7 +58,7 @@ static const struct foreign table[] = {
     { COMPONENT_PROCESSOR, false, "transform", OTTL },
     { COMPONENT_PROCESSOR, false, "filter", FILTER },
     { COMPONENT_PROCESSOR, false, "tailsampling", SAMPLE },
-    { COMPONENT_PROCESSOR, false, "groupbytrace groupbyattrs", NULL },
+    { COMPONENT_PROCESSOR, false, "groupbytrace", NULL },
     { COMPONENT_PROCESSOR, false,
       "resourcedetection",
       "put the attributes into OTEL_RESOURCE_ATTRIBUTES of the services, or write them into a processor resource" },

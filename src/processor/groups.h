@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The resources, scopes and metrics of a request that is put together of items of others (otlp/assembly.h): each is
+ * made when it is asked for first, of the bytes that it is given then, which are kept. A key tells what the group is
+ * in, too.
+ */
+#ifndef PROCESSOR_GROUPS_H
+#define PROCESSOR_GROUPS_H
+
+#include "otlp/assembly.h"
+
+/* ResourceSpans and their like; `resource`: the content of the Resource. `schema_url` may be empty. */
+struct message *groups_resource(struct assembly *a, const struct digest *key, struct bytes resource,
+                                struct bytes schema_url);
+
+/* ScopeSpans and their like: what spans and log records are put into. */
+struct message *groups_scope(struct assembly *a, struct message *resource, const struct digest *key, struct bytes scope,
+                             struct bytes schema_url);
+
+/* The data of a metric (its Gauge, Sum ...), which points are put into. `metric` is a Metric, whose `data` that is;
+ * its data points and the fields in `without` (bits, of the Metric) are not copied. */
+struct message *groups_metric(struct assembly *a, struct message *scope, const struct digest *key, struct bytes metric,
+                              uint32_t without);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+#include "support/processor_rig.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+extern const struct component groupbyattrs_processor;
+
+static struct processor_rig rig;
+
+START_TEST(an_item_goes_to_the_resource_with_its_attributes)
+{
+    processor_rig_init(&rig, &groupbyattrs_processor, SIGNAL_LOGS, SIGNAL_LOGS, "{keys: [host, '', host]}");
+    processor_rig_send(&rig,
+                       "{'resourceLogs':[{'resource':{'attributes':[{'key':'host','value':{'stringValue':'a'}}]},"
+                       "'scopeLogs':[{'logRecords':[{'severityText':'1','attributes':[{'key':'x','value':{"
+                       "'intValue':'1'}},{'key':'host','value':{'stringValue':'b'}}]},{'severityText':'2'}]}]}]}");
+    ck_assert_str_eq(processor_rig_out(&rig),
+                     "{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"host\",\"value\":{\"stringValue\":"
+                     "\"b\"}}]},\"scopeLogs\":[{\"logRecords\":[{\"severityText\":\"1\",\"attributes\":[{\"key\":\"x\","
+                     "\"value\":{\"intValue\":\"1\"}}]}]}]},{\"resource\":{\"attributes\":[{\"key\":\"host\",\"value\":"
+                     "{\"stringValue\":\"a\"}}]},\"scopeLogs\":[{\"logRecords\":[{\"severityText\":\"2\"}]}]}]}\n");
+    ck_assert_double_eq(rig_metric(&rig.rig, "otelcol_processor_groupbyattrs_num_grouped_logs", NULL), 1);
+    ck_assert_double_eq(rig_metric(&rig.rig, "otelcol_processor_groupbyattrs_num_non_grouped_logs", NULL), 1);
+    ck_assert_double_eq(rig_metric(&rig.rig, "otelcol_processor_groupbyattrs_log_groups", NULL), 1);
+    ck_assert_uint_eq(rig.ledger.delivered, 2);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+/* A thousand resources in one batch, and the answer of what is behind goes back to the sender. */
+START_TEST(a_batch_may_have_any_number_of_groups)
+{
+    struct buf json = { 0 };
+
+    processor_rig_init(&rig, &groupbyattrs_processor, SIGNAL_LOGS, SIGNAL_LOGS, "{keys: [k]}");
+    rig.sink.answer = (struct outcome){ .verdict = VERDICT_RETRY, .reason = "away" };
+    buf_puts(&json, "{'resourceLogs':[{'scopeLogs':[{'logRecords':[{}");
+    for (unsigned i = 0; i < 3000; i++)
+        buf_printf(&json, ",{'attributes':[{'key':'k','value':{'intValue':'%u'}}]}", i % 1000);
+    buf_puts(&json, "]}]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    ck_assert_uint_eq(rig.sink.items, 3001);
+    ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
+    buf_free(&json);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("groupbyattrs");
+    TCase *t = tcase_create("groupbyattrs");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_test(t, an_item_goes_to_the_resource_with_its_attributes);
+    tcase_add_test(t, a_batch_may_have_any_number_of_groups);
+    suite_add_tcase(s, t);
+    runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
