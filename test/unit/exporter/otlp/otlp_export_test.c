@@ -6,6 +6,7 @@
 #include "support/rig.h"
 
 #include <check.h>
+#include <sys/resource.h>
 #include <stdio.h>
 
 static struct rig rig;
@@ -228,6 +229,11 @@ END_TEST
 
 START_TEST(many_items_that_are_too_large_as_json_are_dropped_without_a_stack_of_them)
 {
+    struct rlimit stack;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_STACK, &stack), 0);
+    stack.rlim_cur = 1 << 20; /* 52 bytes an item */
+    ck_assert_int_eq(setrlimit(RLIMIT_STACK, &stack), 0);
     n.settings.json = true;
     request_limit_init(&n.limit, 40); /* wire bytes of a few items, JSON of none */
     send_logs(20000);
