@@ -36,7 +36,6 @@ static const struct {
     { "unavailable", "the peer cannot take it now: look at its own log" },
     { "too_large", "a single item is larger than the peer takes: raise its limit (the Go collector: "
                    "max_recv_msg_size_mib, max_request_body_size)" },
-    { "answer_too_large", "the peer's answer has more than 4 MiB: is that a receiver of OTLP?" },
     { "not_otlp", "what answers there is no receiver of OTLP: look at `endpoint`" },
     { "bad_answer", "the peer's answer is no OTLP: look at `endpoint`" },
     { "invalid", "the peer finds the data invalid: its own log may say more" },
@@ -261,11 +260,12 @@ static void read_http_failure(struct otlp_answer *out, const struct otlp_questio
     buf_free(&said);
 }
 
-static void refuse_large_answer(struct otlp_answer *out, const struct otlp_question *q)
+/* The peer has the data: sent again it would be there twice. What it may have rejected is not known. */
+static void take_unread(struct otlp_answer *out, const struct otlp_question *q)
 {
-    set_fate(out, OTLP_REFUSED, "answer_too_large");
-    out->code = GRPC_RESOURCE_EXHAUSTED;
-    snprintf(out->text, sizeof(out->text), "%s sent an answer that is larger than 4 MiB, or cannot be inflated",
+    out->reason = "answer_too_large";
+    snprintf(out->text, sizeof(out->text),
+             "%s took it, with an answer that is larger than 4 MiB or cannot be inflated: what it says is not known",
              q->peer);
 }
 
@@ -275,8 +275,8 @@ static void read_http(struct otlp_answer *out, const struct otlp_question *q, co
     struct block *block = NULL;
     struct bytes body;
 
-    if (!plain_body(a, &block, &body) && success)
-        refuse_large_answer(out, q);
+    if (!plain_body(a, &block, &body) && success && !media_is(a, "text/html"))
+        take_unread(out, q);
     else if (success)
         read_http_success(out, q, a, body);
     else
@@ -352,7 +352,7 @@ static void read_grpc_success(struct otlp_answer *out, const struct otlp_questio
     if (grpc_message(a, &block, &message))
         read_partial(out, q, message);
     else
-        refuse_large_answer(out, q);
+        take_unread(out, q);
     if (block != NULL)
         block_unref(block);
 }

@@ -27,7 +27,8 @@ enum otlp_fate {
 
 struct otlp_answer {
     enum otlp_fate fate;
-    const char *reason; /* static, for counters and ledgers; of a TAKEN one why items were rejected */
+    const char *reason; /* static, for counters and ledgers; of a TAKEN one why items were rejected, or why it is not
+                         * known whether any were */
     const char *advice; /* static: what to do about it; NULL = nothing that otelcd's user can */
     uint64_t rejected;
     uint64_t retry_after_ms; /* 0 = the peer named none */

@@ -197,7 +197,7 @@ static void put_bomb(enum coding coding, struct buf *out)
     buf_free(&zeros);
 }
 
-START_TEST(an_answer_that_inflates_too_far_is_refused)
+START_TEST(an_answer_that_inflates_too_far_is_a_success_unread)
 {
     question.grpc = _i == 1;
     add_header("content-type", "application/x-protobuf");
@@ -209,12 +209,14 @@ START_TEST(an_answer_that_inflates_too_far_is_refused)
     if (_i == 1)
         grpc_prefix_put(body.data, true, (uint32_t)body.len - 5);
     ask();
-    ck_assert_int_eq(answer.fate, OTLP_REFUSED);
+    ck_assert_int_eq(answer.fate, OTLP_TAKEN); /* that it was taken is known */
     ck_assert_str_eq(answer.reason, "answer_too_large");
+    ck_assert_uint_eq(answer.rejected, 0);
+    ck_assert_ptr_nonnull(strstr(answer.text, "larger than 4 MiB"));
 }
 END_TEST
 
-START_TEST(an_answer_of_four_mebibytes_is_refused)
+START_TEST(an_answer_of_four_mebibytes_is_a_success_unread)
 {
     question.grpc = _i == 1;
     add_header("content-type", "application/json");
@@ -222,8 +224,10 @@ START_TEST(an_answer_of_four_mebibytes_is_refused)
     memset(buf_reserve(&body, OTLP_ANSWER_MAX), ' ', OTLP_ANSWER_MAX);
     body.len = OTLP_ANSWER_MAX;
     ask();
-    ck_assert_int_eq(answer.fate, OTLP_REFUSED);
+    ck_assert_int_eq(answer.fate, OTLP_TAKEN); /* that it was taken is known */
     ck_assert_str_eq(answer.reason, "answer_too_large");
+    ck_assert_uint_eq(answer.rejected, 0);
+    ck_assert_ptr_nonnull(strstr(answer.text, "larger than 4 MiB"));
 }
 END_TEST
 
@@ -395,8 +399,8 @@ int main(void)
     tcase_add_loop_test(tc, a_partial_success_says_how_many_and_why, 0, 2);
     tcase_add_loop_test(tc, a_success_without_a_message_is_one, 0, 2);
     tcase_add_loop_test(tc, a_message_that_is_no_response_is_refused, 0, 2);
-    tcase_add_loop_test(tc, an_answer_that_inflates_too_far_is_refused, 0, 2);
-    tcase_add_loop_test(tc, an_answer_of_four_mebibytes_is_refused, 0, 2);
+    tcase_add_loop_test(tc, an_answer_that_inflates_too_far_is_a_success_unread, 0, 2);
+    tcase_add_loop_test(tc, an_answer_of_four_mebibytes_is_a_success_unread, 0, 2);
     tcase_add_loop_test(tc, a_compressed_answer_is_read, 0, 2);
     tcase_add_test(tc, an_answer_without_a_grpc_status_is_judged_by_its_http_status);
     tcase_add_loop_test(tc, every_http_status_has_the_fate_that_otlp_gives_it, 0, (int)ARRAY_LEN(statuses));
