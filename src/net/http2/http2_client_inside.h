@@ -35,9 +35,10 @@ struct http2_stream {
     bool sent;  /* its HEADERS have left */
     bool heard; /* a field of the answer has come */
     bool has_head;
-    bool ended; /* the peer's side is whole */
-    bool reset; /* by us */
-    bool cut;   /* fields, or bytes of the body, were left out */
+    bool ended;      /* the peer's side is whole */
+    bool reset;      /* by us */
+    bool cut;        /* fields, or bytes of the body, were left out */
+    bool cut_status; /* a grpc-status was kept beyond what is kept of fields */
     bool paused;
     unsigned interim;
     /* What is sent. */

@@ -14,6 +14,7 @@
 #define OUTPUT_ONCE (256 * 1024ul)
 #define HEADER_MAX (64 * 1024ul)
 #define FIELDS_MAX 256
+#define STATUS_MAX 100 /* a grpc-status, as HPACK counts it */
 #define INTERIM_MAX 16
 #define THROWN_MAX (1024 * 1024ul) /* of a body that is longer than what is kept */
 
@@ -149,6 +150,17 @@ static void take_status(struct http2_stream *s, nghttp2_vec value)
     s->status = (value.base[0] - '0') * 100 + (value.base[1] - '0') * 10 + value.base[2] - '0';
 }
 
+/* May the field be kept too? What has become of the request has its place whatever stands before it, once. */
+static bool has_room(struct http2_stream *s, nghttp2_vec name, size_t size)
+{
+    if (s->header_bytes + size <= HEADER_MAX && s->fields.n < FIELDS_MAX)
+        return true;
+    if (s->cut_status || size > STATUS_MAX || !bytes_is(bytes_of(name.base, name.len), "grpc-status"))
+        return false;
+    s->cut_status = true;
+    return true;
+}
+
 void http2_stream_header(struct http2_stream *s, nghttp2_rcbuf *name, nghttp2_rcbuf *value, size_t size)
 {
     nghttp2_vec n = nghttp2_rcbuf_get_buf(name);
@@ -160,7 +172,7 @@ void http2_stream_header(struct http2_stream *s, nghttp2_rcbuf *name, nghttp2_rc
             take_status(s, nghttp2_rcbuf_get_buf(value));
         return;
     }
-    if (s->header_bytes + size > HEADER_MAX || s->fields.n == FIELDS_MAX) {
+    if (!has_room(s, n, size)) {
         s->cut = true;
         return;
     }

@@ -478,6 +478,38 @@ START_TEST(of_very_many_or_long_fields_the_first_are_kept)
 }
 END_TEST
 
+START_TEST(the_status_of_grpc_is_kept_whatever_stands_before_it)
+{
+    struct memory_call many = { .told = 0 }, longs = { .told = 0 };
+    struct buf block = { 0 };
+
+    open_client();
+    memory_client_start(&m, &many);
+    put_field(&block, ":status", "200");
+    for (int i = 0; i < 300; i++)
+        put_field(&block, "x", "");
+    for (int i = 0; i < 10; i++)
+        put_field(&block, "grpc-status", "3"); /* but not as often as the peer likes */
+    put_block(1, buf_bytes(&block));
+    hear();
+    ck_assert(many.cut);
+    ck_assert_uint_eq(many.n_headers, 257);
+    ck_assert_str_eq(many.field, "grpc-status: 3");
+
+    memory_client_start(&m, &longs);
+    block.len = 0;
+    put_field(&block, ":status", "200");
+    put_long_field(&block, "grpc-message", 60000);
+    put_long_field(&block, "grpc-message", 60000);
+    put_field(&block, "grpc-status", "3");
+    put_block(3, buf_bytes(&block));
+    hear();
+    ck_assert_uint_eq(longs.n_headers, 2);
+    ck_assert_str_eq(longs.field, "grpc-status: 3");
+    buf_free(&block);
+}
+END_TEST
+
 START_TEST(a_status_text_of_a_megabyte_ends_the_connection)
 {
     struct memory_call c = { .told = 0 };
@@ -752,6 +784,7 @@ int main(void)
     tcase_add_test(tc, another_protocol_is_named);
     tcase_add_test(tc, interim_answers_are_skipped_and_end_somewhere);
     tcase_add_test(tc, of_very_many_or_long_fields_the_first_are_kept);
+    tcase_add_test(tc, the_status_of_grpc_is_kept_whatever_stands_before_it);
     tcase_add_test(tc, a_status_text_of_a_megabyte_ends_the_connection);
     tcase_add_test(tc, trailers_without_end_end_the_connection);
     tcase_add_test(tc, of_a_long_answer_the_beginning_is_kept_and_the_rest_not_read);
