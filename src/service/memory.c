@@ -11,6 +11,9 @@
 #define HEAP_KEPT_MIN (64 * MIB)
 #define HEAP_KEPT_MAX (256 * MIB)
 #define FALLBACK_BUDGET (1024 * MIB)
+#define LOOK (5 * NS_PER_S)
+#define LEAST (32 * MIB) /* a peak below it is not worth it */
+#define FAR 4            /* the budget is far below its peak when it is this part of it */
 
 void memory_tune(void)
 {
@@ -49,4 +52,41 @@ void memory_divide(struct budget *budget, struct budget shares[SIGNAL_COUNT], co
     size_heap(budget_limit(budget));
     for (int i = 0; i < SIGNAL_COUNT; i++)
         budget_keep(&shares[i], (signals & SIGNAL_BIT(i)) != 0);
+}
+
+static void give_back(struct memory_keeper *k)
+{
+    uint64_t before = process_rss(), began = uv_hrtime();
+
+    malloc_trim(0);
+    log_info(k->log, "Gave memory back to the system", F_UINT("rss_before_mib", before / MIB),
+             F_UINT("rss_mib", process_rss() / MIB), F_DOUBLE("seconds", (double)(uv_hrtime() - began) / 1e9));
+    k->high = k->budget->used;
+}
+
+static void on_look(struct clock_timer *timer)
+{
+    struct memory_keeper *k = container_of(timer, struct memory_keeper, timer);
+    uint64_t used = k->budget->used, high = k->budget->peak > k->seen ? k->budget->peak : used;
+    bool low;
+
+    k->high = high > k->high ? high : k->high;
+    k->seen = k->budget->peak;
+    low = k->high >= LEAST && used <= k->high / FAR;
+    if (low && k->low)
+        give_back(k);
+    k->low = low;
+    clock_start(&k->loop->clock, &k->timer, LOOK, on_look);
+}
+
+void memory_keeper_start(struct memory_keeper *k, struct loop *loop, const struct budget *budget,
+                         const struct logger *log)
+{
+    *k = (struct memory_keeper){ .loop = loop, .budget = budget, .log = log };
+    clock_start(&loop->clock, &k->timer, LOOK, on_look);
+}
+
+void memory_keeper_stop(struct memory_keeper *k)
+{
+    clock_stop(&k->loop->clock, &k->timer);
 }

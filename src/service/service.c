@@ -58,6 +58,7 @@ struct service {
     bool sandboxed; /* service::sandbox at the start of the process */
     struct confinement confinement;
     struct process_metrics process;
+    struct memory_keeper memory;
     struct view view; /* of `now`, for those who show it */
     struct notify notify;
     struct listener_shared listeners; /* while reloading: what now hands over to next */
@@ -403,6 +404,7 @@ static void service_init(struct service *s, const struct config_sources *sources
     notify_init(&s->notify, &s->loop.clock);
     loop_measure(&s->loop, &s->metrics);
     process_metrics_init(&s->process, &s->metrics, &s->loop.clock, &s->budget, OTELCD_VERSION);
+    memory_keeper_start(&s->memory, &s->loop, &s->budget, &s->log);
     s->host.scrape_endpoints = scrape_endpoints_new(&s->loop, &s->budget, &s->metrics, &s->sink, &s->listeners);
 }
 
@@ -416,6 +418,7 @@ static void on_left_open(void *arg, const char *type)
 static int service_close(struct service *s)
 {
     scrape_endpoints_free(s->host.scrape_endpoints);
+    memory_keeper_stop(&s->memory);
     process_metrics_close(&s->process);
     notify_close(&s->notify);
     turn_run(&s->loop.turn);

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
+from configs import NOP
 from harness import otlp
-from harness.limits import SANITIZED
+from harness.limits import PATIENCE, SANITIZED
 from harness.stranger import Stranger
 from harness.watch import MIB, PeakRss, recovery, serves
 
@@ -117,3 +118,33 @@ def test_metrics_that_nobody_takes_do_not_pass_the_hard_limit_nor_silence_traces
         figure("peak RSS", peak.mib, "MiB")
         figure("held", d.ledger("exporter", "prometheus_remote_write", "metrics")["held"], "points")
         assert peak.mib < 200 or SANITIZED
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps what was freed")
+def test_memory_goes_back_to_the_system_after_an_attack(otelcd, figure):
+    """What is freed lies under what is still there: the heap does not shrink by itself."""
+    d = otelcd(NOP.replace("service:\n", "service:\n  memory_budget_mib: 1024\n", 1))
+    head = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 10000000\r\n\r\n"
+
+    def begin(n, what):
+        host, port = d.http_address().rsplit(":", 1)
+        crowd = [socket.create_connection((host, int(port)), timeout=PATIENCE) for _ in range(n)]
+        for s in crowd:
+            s.sendall(what)
+        return crowd
+
+    before = d.rss()
+    attackers = begin(20, head + bytes(8_000_000))
+    d.wait_metrics(lambda m: m.sum("otelcd_budget_used_bytes") > 150_000_000)
+    peak = d.rss()
+    stay = begin(200, head[:40])
+    for s in attackers:
+        s.close()
+    d.wait_metrics(lambda m: m.sum("otelcd_budget_used_bytes") < 1_000_000)
+    given = d.wait_log("Gave memory back to the system")
+    assert given["rss_before_mib"] > 100 > 32 > (d.rss() - before) >> 20
+    figure("peak RSS", peak >> 20, "MiB")
+    figure("RSS at the end", d.rss() >> 20, "MiB")
+    figure("time that it took the loop", given["seconds"] * 1e3, "ms")
+    for s in stay:
+        s.close()
