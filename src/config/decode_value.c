@@ -4,6 +4,7 @@
 #include "config/decode_inside.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -127,43 +128,72 @@ static void out_of_range(struct decoder *d, const struct option *o, const struct
         fault_add(d->faults, n, path, false, "%s is out of range: it must be %s or less", n->text, o->max);
 }
 
-static void decode_number(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+#define EXACT 9007199254740992.0 /* 2^53 */
+
+/* A number with a fraction where a whole one belongs: cut, as the Go collector does without a word. */
+static bool cut_fraction(struct decoder *d, const struct yaml_node *n, const char *path, double *v)
+{
+    if (!yaml_float(n, v) || !(fabs(*v) < EXACT))
+        return false;
+    *v = trunc(*v);
+    fault_add(d->faults, n, path, true, "%s is read as %.0f: write a whole number", n->text, *v + 0.0);
+    return true;
+}
+
+static void decode_uint(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                        char *field)
+{
+    uint64_t v;
+    int64_t negative;
+    double cut;
+
+    if (!yaml_uint(n, &v)) {
+        if (yaml_int(n, &negative) || (yaml_float(n, &cut) && cut < 0)) {
+            fault_add(d->faults, n, path, false, "%s is out of range: it must not be negative", n->text);
+            return;
+        }
+        if (!cut_fraction(d, n, path, &cut)) {
+            decoder_wrong_type(d, n, path, "an integer");
+            return;
+        }
+        v = (uint64_t)cut;
+    }
+    if ((o->min != NULL && v < strtoull(o->min, NULL, 10)) || (o->max != NULL && v > strtoull(o->max, NULL, 10)))
+        out_of_range(d, o, n, path);
+    else
+        memcpy(field, &v, sizeof(v));
+}
+
+static void decode_int(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                       char *field)
+{
+    int64_t v;
+    double cut;
+
+    if (!yaml_int(n, &v)) {
+        if (!cut_fraction(d, n, path, &cut)) {
+            decoder_wrong_type(d, n, path, "an integer");
+            return;
+        }
+        v = (int64_t)cut;
+    }
+    if ((o->min != NULL && v < strtoll(o->min, NULL, 10)) || (o->max != NULL && v > strtoll(o->max, NULL, 10)))
+        out_of_range(d, o, n, path);
+    else
+        memcpy(field, &v, sizeof(v));
+}
+
+static void decode_double(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
                           char *field)
 {
-    if (o->kind == OPTION_UINT) {
-        uint64_t v;
-        int64_t negative;
+    double v;
 
-        if (!yaml_uint(n, &v)) {
-            if (yaml_int(n, &negative))
-                fault_add(d->faults, n, path, false, "%s is out of range: it must not be negative", n->text);
-            else
-                decoder_wrong_type(d, n, path, "an integer");
-        } else if ((o->min != NULL && v < strtoull(o->min, NULL, 10)) ||
-                   (o->max != NULL && v > strtoull(o->max, NULL, 10))) {
-            out_of_range(d, o, n, path);
-        } else {
-            memcpy(field, &v, sizeof(v));
-        }
-    } else if (o->kind == OPTION_INT) {
-        int64_t v;
-
-        if (!yaml_int(n, &v))
-            decoder_wrong_type(d, n, path, "an integer");
-        else if ((o->min != NULL && v < strtoll(o->min, NULL, 10)) || (o->max != NULL && v > strtoll(o->max, NULL, 10)))
-            out_of_range(d, o, n, path);
-        else
-            memcpy(field, &v, sizeof(v));
-    } else {
-        double v;
-
-        if (!yaml_float(n, &v))
-            decoder_wrong_type(d, n, path, "a number");
-        else if ((o->min != NULL && v < strtod(o->min, NULL)) || (o->max != NULL && v > strtod(o->max, NULL)))
-            out_of_range(d, o, n, path);
-        else
-            memcpy(field, &v, sizeof(v));
-    }
+    if (!yaml_float(n, &v))
+        decoder_wrong_type(d, n, path, "a number");
+    else if ((o->min != NULL && v < strtod(o->min, NULL)) || (o->max != NULL && v > strtod(o->max, NULL)))
+        out_of_range(d, o, n, path);
+    else
+        memcpy(field, &v, sizeof(v));
 }
 
 static void decode_duration(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
@@ -336,9 +366,13 @@ void decode_simple(struct decoder *d, const struct option *o, const struct yaml_
             decoder_wrong_type(d, n, path, "true or false");
         break;
     case OPTION_UINT:
+        decode_uint(d, o, n, path, field);
+        break;
     case OPTION_INT:
+        decode_int(d, o, n, path, field);
+        break;
     case OPTION_DOUBLE:
-        decode_number(d, o, n, path, field);
+        decode_double(d, o, n, path, field);
         break;
     case OPTION_DURATION:
         decode_duration(d, o, n, path, field);

@@ -125,7 +125,12 @@ static const struct {
     { "count: '5'", "1:8: c::count: expected an integer, got a string \"5\"; write it without quotes" },
     { "count: 0", "1:8: c::count: 0 is out of range: it must be between 1 and 10" },
     { "count: -1", "1:8: c::count: -1 is out of range: it must not be negative" },
-    { "count: 1.5", "1:8: c::count: expected an integer, got a number \"1.5\"" },
+    { "count: 1.5", "1:8: c::count: 1.5 is read as 1: write a whole number" },
+    { "count: 0.9", "1:8: c::count: 0.9 is read as 0: write a whole number\n"
+                    "1:8: c::count: 0.9 is out of range: it must be between 1 and 10" },
+    { "count: -1.5", "1:8: c::count: -1.5 is out of range: it must not be negative" },
+    { "level: -1.5", "1:8: c::level: -1.5 is read as -1: write a whole number" },
+    { "level: .inf", "1:8: c::level: expected an integer, got a number \".inf\"" },
     { "count: 99999999999999999999", "1:8: c::count: expected an integer, got a number \"99999999999999999999\"" },
     { "level: -6", "1:8: c::level: -6 is out of range: it must be -5 or more" },
     { "ratio: 2", "1:8: c::ratio: 2 is out of range: it must be between 0 and 1" },
