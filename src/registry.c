@@ -13,6 +13,7 @@
     X(probabilistic_sampler_processor)                                                                                 \
     X(cumulative_to_delta_processor)                                                                                   \
     X(tail_sampling_processor)                                                                                         \
+    X(metrics_transform_processor)                                                                                     \
     X(groupbyattrs_processor)                                                                                          \
     X(debug_exporter)                                                                                                  \
     X(file_exporter)                                                                                                   \

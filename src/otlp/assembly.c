@@ -11,7 +11,7 @@
 
 #define FIRST_SLOTS 64u
 
-static struct message *new_message(struct assembly *a, uint32_t number)
+struct message *assembly_new(struct assembly *a, uint32_t number)
 {
     struct message *m = arena_zalloc(&a->arena, sizeof(*m));
 
@@ -24,7 +24,7 @@ void assembly_init(struct assembly *a)
 {
     *a = (struct assembly){ .n_slots = FIRST_SLOTS };
     a->known = mem_zalloc(a->n_slots * sizeof(*a->known));
-    a->root = new_message(a, 0);
+    a->root = assembly_new(a, 0);
 }
 
 void assembly_free(struct assembly *a)
@@ -44,7 +44,7 @@ void assembly_clear(struct assembly *a)
     }
     memset(a->known, 0, a->n_slots * sizeof(*a->known));
     a->n_known = 0;
-    a->root = new_message(a, 0);
+    a->root = assembly_new(a, 0);
 }
 
 size_t assembly_size(const struct assembly *a)
@@ -62,11 +62,16 @@ static struct message_part *add_part(struct assembly *a, struct message *m)
     return p;
 }
 
+void assembly_join(struct assembly *a, struct message *parent, struct message *m)
+{
+    add_part(a, parent)->child = m;
+}
+
 struct message *assembly_add(struct assembly *a, struct message *parent, uint32_t number)
 {
-    struct message *m = new_message(a, number);
+    struct message *m = assembly_new(a, number);
 
-    add_part(a, parent)->child = m;
+    assembly_join(a, parent, m);
     return m;
 }
 

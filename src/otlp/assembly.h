@@ -52,6 +52,10 @@ void assembly_clear(struct assembly *a); /* back to an empty request; some memor
 /* Bytes of memory that it has now: for who charges a budget. */
 size_t assembly_size(const struct assembly *a);
 
+/* A message that is in none yet; and put it into one, in the field that it was made for. */
+struct message *assembly_new(struct assembly *a, uint32_t number);
+void assembly_join(struct assembly *a, struct message *parent, struct message *m);
+
 /* A message in field `number` of `parent`. */
 struct message *assembly_add(struct assembly *a, struct message *parent, uint32_t number);
 /* The one that was made for this key, or a new one (*made), empty. The key tells the parent too. */

@@ -312,6 +312,13 @@ void ack_drop(struct ack *ack, uint64_t n, const char *reason)
         ledger_drop(ack->ledger, n, reason);
 }
 
+void ack_make(struct ack *ack, uint64_t n)
+{
+    ack->open += n;
+    if (ack->ledger != NULL)
+        ledger_receive(ack->ledger, n);
+}
+
 void ack_move(struct ack *from, struct ack *to, uint64_t n)
 {
     assert(from->ledger == to->ledger && from->open >= n);

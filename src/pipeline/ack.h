@@ -103,6 +103,9 @@ void ack_fail(struct ack *ack, enum verdict verdict, const char *reason, const c
  * above. The sender is not told; it is of what was rejected (outcome_reject). */
 void ack_drop(struct ack *ack, uint64_t n, const char *reason);
 
+/* `n` items more, which were made here, are held under the ack: booked as received. */
+void ack_make(struct ack *ack, uint64_t n);
+
 /* `n` items are from now on held under `to` (same ledger). Books nothing. */
 void ack_move(struct ack *from, struct ack *to, uint64_t n);
 

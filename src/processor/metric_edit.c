@@ -56,6 +56,11 @@ static enum metric_kind kind_of(unsigned data)
     }
 }
 
+unsigned metric_attributes_field(unsigned data)
+{
+    return point_attributes_field(kind_of(data));
+}
+
 void stream_point_read(struct stream_point *p, unsigned data, struct bytes message, struct digest parent)
 {
     enum metric_kind kind = kind_of(data);

@@ -15,6 +15,9 @@
     (FIELD_BIT(OTLP_METRIC_GAUGE) | FIELD_BIT(OTLP_METRIC_SUM) | FIELD_BIT(OTLP_METRIC_HISTOGRAM) |                    \
      FIELD_BIT(OTLP_METRIC_EXPONENTIAL) | FIELD_BIT(OTLP_METRIC_SUMMARY))
 
+/* The field of a data point's attributes, by the field of the metric that it is in. */
+unsigned metric_attributes_field(unsigned data);
+
 /* Append the message's fields but for those of `without`. */
 void metric_edit_copy(struct buf *out, struct bytes message, uint32_t without);
 

@@ -70,7 +70,7 @@ static const struct foreign table[] = {
       "deltatocumulative",
       "remove it: the exporters prometheus and prometheus_remote_write add up deltas themselves" },
     { COMPONENT_PROCESSOR, false,
-      "experimentalmetricsgeneration interval metricsgeneration metricstarttime metricstransform",
+      "experimentalmetricsgeneration interval metricsgeneration metricstarttime",
       METRICS },
     { COMPONENT_PROCESSOR, false,
       "redaction",

@@ -1,0 +1,648 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The metrics_transform processor: metrics renamed, copied, combined and grouped, their labels and values changed.
+ *
+ * The batch is walked scope by scope. The metrics of a scope go through the transforms in their order; those that none
+ * of them means stay the bytes that they are. When nothing was touched in the whole batch it goes on as it is, else it
+ * is put together anew. Points that a transform makes are booked as received, those that it merges or deletes as
+ * dropped.
+ *
+ * What can go wrong: metrics that are to be combined do not fit together; they stay as they are, with a warning. */
+#include "base/mem.h"
+#include "otlp/assembly.h"
+#include "otlp/metadata.h"
+#include "pipeline/item_count.h"
+#include "processor/metric_edit.h"
+#include "processor/metrics_transform/transform.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct metrics_transform_config {
+    struct option_list transforms; /* of struct transform_config */
+};
+
+static const char *const aggregations[] = { "", "sum", "mean", "min", "max", "median", "count", NULL };
+static const char *const actions[] = { "", "update", "insert", "combine", "group", NULL };
+static const char *const cases[] = { "", "lower", "upper", NULL };
+static const char *const match_types[] = { "strict", "regexp", NULL };
+static const char *const operation_actions[] = {
+    "",
+    "add_label",
+    "update_label",
+    "delete_label_value",
+    "toggle_scalar_data_type",
+    "experimental_scale_value",
+    "aggregate_labels",
+    "aggregate_label_values",
+    NULL,
+};
+
+static const struct option value_action_options[] = {
+    OPT_STRING(struct value_action_config, value, "", "A value of the label ..."),
+    OPT_STRING(struct value_action_config, new_value, "", "... and what it becomes."),
+    OPT_END,
+};
+
+static const struct option operation_options[] = {
+    OPT_ENUM(struct operation_config, action, operation_actions, "", "What to do."),
+    OPT_STRING(struct operation_config, label, "", "The attribute that is meant."),
+    OPT_STRING(struct operation_config, new_label, "",
+               "update_label: its new name. add_label: the attribute that is added where it is not there."),
+    OPT_STRING(struct operation_config, new_value, "",
+               "add_label, aggregate_label_values: the value. {{version}} stands for otelcd's."),
+    OPT_STRING(struct operation_config, label_value, "", "delete_label_value: points with this value of `label` go."),
+    OPT_STRINGS(struct operation_config, label_set, NULL, "aggregate_labels: the attributes that stay."),
+    OPT_STRINGS(struct operation_config, aggregated_values, NULL,
+                "aggregate_label_values: values of `label` that become new_value."),
+    OPT_ENUM(struct operation_config, aggregation_type, aggregations, "",
+             "How points are merged that have the same attributes and time then: sum, mean, min, max, median, count. "
+             "Histograms are always added up."),
+    OPT_DOUBLE(struct operation_config, experimental_scale, "0", NULL, NULL,
+               "experimental_scale_value: what values are multiplied with."),
+    OPT_LIST(struct operation_config, value_actions, struct value_action_config, value_action_options,
+             "update_label: values that change."),
+    OPT_END,
+};
+
+static const struct option transform_options[] = {
+    OPT_STRING(struct transform_config, include, "", "The metric's name, or a pattern."),
+    OPT_ENUM(struct transform_config, match_type, match_types, "strict", "What `include` and the label values are."),
+    OPT_MAP(struct transform_config, experimental_match_labels,
+            "Only points with these attributes. An empty value means that it is not there."),
+    OPT_ENUM(struct transform_config, action, actions, "",
+             "update: change it. insert: change a copy. combine: make one of all that match. group: put all that match "
+             "under a resource of their own."),
+    OPT_STRING(struct transform_config, new_name, "",
+               "The new name; after a pattern $1, ${1} and ${name} stand for its groups (in YAML $$1)."),
+    OPT_ENUM(struct transform_config, aggregation_type, aggregations, "",
+             "combine: how points with the same attributes and time are merged."),
+    OPT_ENUM(struct transform_config, submatch_case, cases, "",
+             "combine: what the groups of the pattern have matched becomes an attribute each; in lower or upper case."),
+    OPT_MAP(struct transform_config, group_resource_labels, "group: attributes of the new resource."),
+    OPT_LIST(struct transform_config, operations, struct operation_config, operation_options,
+             "What is done to the points, in this order."),
+    OPT_END,
+};
+
+static const struct option options[] = {
+    OPT_LIST(struct metrics_transform_config, transforms, struct transform_config, transform_options,
+             "What to do, in this order; each sees what those before have left."),
+    OPT_END,
+};
+
+static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
+                                                        &item_count_duration, NULL };
+
+typedef VEC(struct work_metric *) work_metrics;
+
+struct metrics_transform {
+    struct node node;
+    struct transform *transforms;
+    size_t n;
+    struct work work;
+    struct assembly assembly;
+    struct complaint uncombined;
+    work_metrics metrics;            /* of the scope */
+    work_metrics matched, originals; /* what a transform takes out of it: copies, and what they are of */
+    bool touched;                    /* the batch */
+    struct bytes resource, scope;    /* the containers where the walk is */
+    VEC(struct message *) grouped;   /* resources made by `group`, and their scopes */
+    struct item_count items;
+};
+
+/* ---- one transform on the metrics of a scope ---- */
+
+/* A metric without points is meant where no labels are asked for. */
+static bool means_name_alone(const struct transform *t, const struct work_metric *m)
+{
+    return m->n == 0 && t->config->experimental_match_labels.n == 0;
+}
+
+/* Of the metric, a copy with the points that are meant; NULL: none is. */
+static struct work_metric *copy_matched(struct metrics_transform *p, const struct transform *t, struct work_metric *m)
+{
+    struct work_metric *copy;
+
+    if (m->data == 0 || !transform_has_name(t, m->name))
+        return NULL;
+    work_metric_open(&p->work, m);
+    copy = work_metric_copy(&p->work, m);
+    for (size_t i = 0; i < m->n; i++)
+        if (transform_has_point(t, m->points[i]))
+            work_metric_add(&p->work, copy, work_point_copy(&p->work, m->points[i]));
+    return copy->n > 0 || means_name_alone(t, m) ? copy : NULL;
+}
+
+static bool is_meant(struct metrics_transform *p, const struct transform *t, struct work_metric *m)
+{
+    if (m->data == 0 || !transform_has_name(t, m->name))
+        return false;
+    work_metric_open(&p->work, m);
+    for (size_t i = 0; i < m->n; i++)
+        if (transform_has_point(t, m->points[i]))
+            return true;
+    return means_name_alone(t, m);
+}
+
+static void update_metrics(struct metrics_transform *p, const struct transform *t)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->metrics.n; i++) {
+        struct work_metric *m = p->metrics.v[i];
+
+        if (is_meant(p, t, m)) {
+            p->touched = true;
+            if (!transform_apply(t, &p->work, m))
+                continue;
+        }
+        p->metrics.v[n++] = m;
+    }
+    p->metrics.n = n;
+}
+
+static void insert_metrics(struct metrics_transform *p, const struct transform *t)
+{
+    size_t n = p->metrics.n;
+
+    for (size_t i = 0; i < n; i++) {
+        struct work_metric *copy = copy_matched(p, t, p->metrics.v[i]);
+
+        if (copy == NULL)
+            continue;
+        p->work.made += copy->n;
+        p->touched = true;
+        if (transform_apply(t, &p->work, copy))
+            *vec_push(&p->metrics) = copy;
+    }
+}
+
+/* Points that the labels do not mean are left out. */
+static void delete_unmatched(struct metrics_transform *p)
+{
+    for (size_t i = 0; i < p->matched.n; i++)
+        p->work.deleted += p->originals.v[i]->n - p->matched.v[i]->n;
+}
+
+/* Metrics that are meant, out of the scope. */
+static void take_matched(struct metrics_transform *p, const struct transform *t)
+{
+    size_t n = 0;
+
+    p->matched.n = p->originals.n = 0;
+    for (size_t i = 0; i < p->metrics.n; i++) {
+        struct work_metric *m = p->metrics.v[i], *copy = copy_matched(p, t, m);
+
+        if (copy != NULL) {
+            *vec_push(&p->matched) = copy;
+            *vec_push(&p->originals) = m;
+        } else {
+            p->metrics.v[n++] = m;
+        }
+    }
+    p->metrics.n = n;
+}
+
+/* ---- combine ---- */
+
+static struct bytes in_case(struct metrics_transform *p, int how, struct bytes text)
+{
+    uint8_t *to = arena_alloc_bytes(&p->work.arena, text.len + 1);
+
+    for (size_t i = 0; i < text.len; i++)
+        to[i] = how == CASE_AS_IT_IS ? text.data[i]
+                                     : (uint8_t)(how == CASE_LOWER ? tolower(text.data[i]) : toupper(text.data[i]));
+    return bytes_of(to, text.len);
+}
+
+/* What the groups of the pattern have matched in its name become attributes of its points. */
+static void add_groups(struct metrics_transform *p, const struct transform *t, struct work_metric *m)
+{
+    struct bytes found[REGEX_MAX_GROUPS + 1];
+
+    if (t->name == NULL || !regex_find(t->name, m->name, found))
+        return;
+    for (unsigned i = 1; i <= regex_groups(t->name); i++) {
+        const char *called = regex_group_name(t->name, i);
+        struct bytes key = called != NULL ? bytes_str(called) : bytes_str(arena_printf(&p->work.arena, "$%u", i));
+        struct bytes value = work_string(&p->work, in_case(p, t->config->submatch_case, found[i]));
+
+        for (size_t k = 0; k < m->n; k++)
+            work_point_set(&p->work, m->points[k], key, value);
+    }
+}
+
+static struct digest key_set(const struct work_point *p)
+{
+    struct digest_set keys = { 0 };
+
+    for (size_t i = 0; i < p->n; i++)
+        digest_set_add(&keys, p->attributes[i].key);
+    return digest_set_of((struct digest){ 0 }, &keys);
+}
+
+static bool has_other_keys(const struct work_metric *m, const struct digest *keys)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        struct digest k = key_set(m->points[i]);
+
+        if (!digest_equal(&k, keys))
+            return true;
+    }
+    return false;
+}
+
+/* Why the metrics cannot be one; NULL: they can. */
+static const char *find_misfit(const struct metrics_transform *p)
+{
+    const struct work_metric *first = p->matched.v[0];
+    struct data_view d = data_view(first->data_head);
+    struct bytes unit = metric_view(first->head).unit;
+    struct digest keys = first->n > 0 ? key_set(first->points[0]) : (struct digest){ 0 };
+
+    for (size_t i = 0; i < p->matched.n; i++) {
+        const struct work_metric *m = p->matched.v[i];
+
+        if (m->data == OTLP_METRIC_SUMMARY)
+            return "Summary metrics cannot be combined";
+        if (m->data != first->data)
+            return "metrics cannot be combined as they are of different types";
+        if (!bytes_equal(metric_view(m->head).unit, unit))
+            return "metrics cannot be combined as they have different units";
+        if (data_view(m->data_head).temporality != d.temporality)
+            return "metrics cannot be combined as they have different aggregation temporalities";
+        if (data_view(m->data_head).monotonic != d.monotonic)
+            return "metrics cannot be combined as they have different monotonicity";
+        if (has_other_keys(m, &keys))
+            return "metrics cannot be combined as they have different attributes";
+    }
+    return NULL;
+}
+
+/* They stay, behind the others. */
+static void put_back(struct metrics_transform *p, const struct transform *t, const char *misfit)
+{
+    for (size_t i = 0; i < p->originals.n; i++)
+        *vec_push(&p->metrics) = p->originals.v[i];
+    if (complaint_due(&p->uncombined, &p->node.host->loop->clock))
+        log_warn(&p->node.log, misfit, F_STR("new_name", t->config->new_name),
+                 F_UINT("repeated", complaint_taken(&p->uncombined)));
+}
+
+static void combine_metrics(struct metrics_transform *p, const struct transform *t)
+{
+    struct work_metric *sum;
+    const char *misfit;
+
+    take_matched(p, t);
+    misfit = p->matched.n > 0 ? find_misfit(p) : NULL;
+    if (misfit != NULL)
+        put_back(p, t, misfit);
+    if (p->matched.n == 0 || misfit != NULL)
+        return;
+    p->touched = true;
+    delete_unmatched(p);
+    sum = work_metric_copy(&p->work, p->matched.v[0]);
+    sum->name = bytes_str(t->config->new_name);
+    for (size_t i = 0; i < p->matched.n; i++) {
+        add_groups(p, t, p->matched.v[i]);
+        for (size_t k = 0; k < p->matched.v[i]->n; k++)
+            work_metric_add(&p->work, sum, p->matched.v[i]->points[k]);
+    }
+    work_metric_merge(&p->work, sum, (enum aggregation)t->config->aggregation_type);
+    if (transform_apply(t, &p->work, sum))
+        *vec_push(&p->metrics) = sum;
+}
+
+/* ---- the batch put together ---- */
+
+static void put_container(struct assembly *a, struct message *m, struct bytes container)
+{
+    struct pb_reader r = pb_reader(container);
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number != OTLP_RESOURCE_GROUP_SCOPES)
+            assembly_put(a, m, bytes_of(f.start, (size_t)(r.p - f.start)));
+}
+
+static void put_point(struct metrics_transform *p, struct message *data, uint32_t number, const struct work_point *x)
+{
+    struct assembly *a = &p->assembly;
+    struct message *point = assembly_add(a, data, OTLP_DATA_POINTS);
+
+    assembly_put(a, point, x->rest);
+    for (size_t i = 0; i < x->n; i++) {
+        struct message *attribute = assembly_add(a, point, number);
+
+        assembly_put_field(a, attribute, OTLP_KEY_VALUE_KEY, x->attributes[i].key);
+        assembly_put_field(a, attribute, OTLP_KEY_VALUE_VALUE, x->attributes[i].value);
+    }
+}
+
+static void put_metric(struct metrics_transform *p, struct message *scope, const struct work_metric *m)
+{
+    struct assembly *a = &p->assembly;
+    struct message *metric, *data;
+
+    if (!m->opened) {
+        assembly_put_field(a, scope, OTLP_SCOPE_GROUP_ITEMS, m->raw);
+        return;
+    }
+    metric = assembly_add(a, scope, OTLP_SCOPE_GROUP_ITEMS);
+    assembly_put_field(a, metric, OTLP_METRIC_NAME, m->name);
+    assembly_put(a, metric, m->head);
+    data = assembly_add(a, metric, m->data);
+    assembly_put(a, data, m->data_head);
+    for (size_t i = 0; i < m->n; i++)
+        put_point(p, data, metric_attributes_field(m->data), m->points[i]);
+}
+
+/* The resource of a group: the source's, with the labels. */
+static struct bytes make_resource(struct metrics_transform *p, const struct transform *t)
+{
+    const struct string_map *labels = &t->config->group_resource_labels;
+    struct pb_reader r = pb_reader(resource_group_view(p->resource).resource);
+    struct buf out = { 0 };
+    struct bytes made;
+
+    for (struct pb_field f; pb_next(&r, &f);) {
+        bool replaced = false;
+
+        for (size_t i = 0; f.number == OTLP_RESOURCE_ATTRIBUTES && i < labels->n; i++)
+            replaced = replaced || bytes_is(key_value_view(f.bytes).key, labels->v[i].key);
+        if (!replaced)
+            buf_append(&out, f.start, (size_t)(r.p - f.start));
+    }
+    for (size_t i = 0; i < labels->n; i++) {
+        size_t mark = pb_begin(&out, OTLP_RESOURCE_ATTRIBUTES);
+
+        pb_put_str(&out, OTLP_KEY_VALUE_KEY, labels->v[i].key);
+        pb_put_bytes(&out, OTLP_KEY_VALUE_VALUE, work_string(&p->work, bytes_str(labels->v[i].value)));
+        pb_end(&out, mark);
+    }
+    made = work_keep(&p->work, buf_bytes(&out));
+    buf_free(&out);
+    return made;
+}
+
+static void group_metrics(struct metrics_transform *p, const struct transform *t)
+{
+    struct assembly *a = &p->assembly;
+    struct message *resource, *scope;
+    struct bytes head = scope_group_view(p->scope).scope;
+
+    take_matched(p, t);
+    if (p->matched.n == 0)
+        return;
+    p->touched = true;
+    delete_unmatched(p);
+    resource = assembly_new(a, OTLP_REQUEST_RESOURCES);
+    *vec_push(&p->grouped) = resource;
+    assembly_put_field(a, resource, OTLP_RESOURCE_GROUP_RESOURCE, make_resource(p, t));
+    scope = assembly_add(a, resource, OTLP_RESOURCE_GROUP_SCOPES);
+    if (head.len > 0)
+        assembly_put_field(a, scope, OTLP_SCOPE_GROUP_SCOPE, head);
+    for (size_t i = 0; i < p->matched.n; i++)
+        put_metric(p, scope, p->matched.v[i]);
+}
+
+/* ---- the walk ---- */
+
+static void run_transform(struct metrics_transform *p, const struct transform *t)
+{
+    switch ((enum transform_action)t->config->action) {
+    case ACTION_UPDATE:
+        update_metrics(p, t);
+        break;
+    case ACTION_INSERT:
+        insert_metrics(p, t);
+        break;
+    case ACTION_COMBINE:
+        combine_metrics(p, t);
+        break;
+    case ACTION_GROUP:
+        group_metrics(p, t);
+        break;
+    default:
+        break;
+    }
+}
+
+static void take_scope(struct metrics_transform *p, struct message *resource)
+{
+    struct pb_reader r = pb_reader(p->scope);
+    struct message *scope;
+    struct bytes metric;
+
+    p->metrics.n = 0;
+    while (message_next(&r, OTLP_SCOPE_GROUP_ITEMS, &metric))
+        *vec_push(&p->metrics) = work_metric_new(&p->work, metric);
+    for (size_t i = 0; i < p->n; i++)
+        run_transform(p, &p->transforms[i]);
+    if (p->metrics.n == 0)
+        return;
+    scope = assembly_add(&p->assembly, resource, OTLP_RESOURCE_GROUP_SCOPES);
+    put_container(&p->assembly, scope, p->scope);
+    for (size_t i = 0; i < p->metrics.n; i++)
+        put_metric(p, scope, p->metrics.v[i]);
+}
+
+static void take_resource(struct metrics_transform *p)
+{
+    struct message *resource = assembly_new(&p->assembly, OTLP_REQUEST_RESOURCES);
+    struct pb_reader r = pb_reader(p->resource);
+    uint32_t head;
+
+    put_container(&p->assembly, resource, p->resource);
+    head = resource->n_parts;
+    while (message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &p->scope))
+        take_scope(p, resource);
+    if (resource->n_parts > head)
+        assembly_join(&p->assembly, p->assembly.root, resource);
+}
+
+static void walk_batch(struct metrics_transform *p, const struct batch *batch)
+{
+    p->touched = false;
+    p->grouped.n = 0;
+    p->work.made = p->work.merged = p->work.deleted = 0;
+    for (uint32_t i = 0; i < batch->n_segments; i++) {
+        struct pb_reader r = pb_reader(bytes_of(batch->segments[i].data, batch->segments[i].len));
+
+        while (message_next(&r, OTLP_REQUEST_RESOURCES, &p->resource))
+            take_resource(p);
+    }
+    for (size_t i = 0; i < p->grouped.n; i++)
+        assembly_join(&p->assembly, p->assembly.root, p->grouped.v[i]);
+}
+
+/* The batch as it is now; NULL: nothing is left. */
+static struct batch *transform_batch(struct metrics_transform *p, struct batch *batch)
+{
+    uint64_t items = batch->items + p->work.made - p->work.merged - p->work.deleted;
+    struct batch *made;
+
+    if (!p->touched)
+        return batch_ref(batch);
+    if (items == 0)
+        return NULL;
+    made =
+        assembly_batch(&p->assembly, SIGNAL_METRICS, host_budget(p->node.host, SIGNAL_METRICS), items, batch->arrival);
+    made->metadata = metadata_ref(batch->metadata);
+    return made;
+}
+
+static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    struct metrics_transform *p = container_of(container_of(self, struct node, in), struct metrics_transform, node);
+    uint64_t begun = item_count_begin(&p->items);
+    struct batch *made;
+
+    metric_add(p->items.incoming, batch->items);
+    walk_batch(p, batch);
+    made = transform_batch(p, batch);
+    item_count_end(&p->items, begun);
+    metric_add(p->items.outgoing, made != NULL ? made->items : 0);
+    ack_make(ack, p->work.made);
+    ack_drop(ack, p->work.merged, "merged");
+    ack_drop(ack, p->work.deleted, "deleted");
+    assembly_clear(&p->assembly);
+    arena_reset(&p->work.arena);
+    batch_unref(batch);
+    if (made != NULL)
+        consumer_send(p->node.out[SIGNAL_METRICS], made, ack);
+    else
+        ack_safe(ack);
+}
+
+/* ---- the component ---- */
+
+static void check_pattern(const char *pattern, const char *at, struct check *ck)
+{
+    struct error err;
+    struct regex *r = regex_new(pattern, &err);
+
+    if (r == NULL)
+        check_fail(ck, at, "%s", err.text);
+    regex_free(r);
+}
+
+static void need(bool there, const char *at, const char *field, const char *while_action, unsigned operation,
+                 struct check *ck)
+{
+    char number[32] = "";
+
+    if (there)
+        return;
+    if (operation > 0)
+        snprintf(number, sizeof(number), "operation %u: ", operation);
+    if (while_action != NULL)
+        check_fail(ck, at, "%smissing required field \"%s\" while \"action\" is %s", number, field, while_action);
+    else
+        check_fail(ck, at, "%smissing required field \"%s\"", number, field);
+}
+
+static void check_operation(const struct operation_config *op, const char *at, unsigned number, struct check *ck)
+{
+    const char *action = operation_actions[op->action];
+    bool label = op->action == OPERATION_UPDATE_LABEL || op->action == OPERATION_DELETE_LABEL_VALUE ||
+                 op->action == OPERATION_AGGREGATE_VALUES;
+
+    need(op->action != OPERATION_NONE, at, "action", NULL, number, ck);
+    need(!label || op->label[0] != '\0', at, "label", action, number, ck);
+    need(op->action != OPERATION_ADD_LABEL || op->new_label[0] != '\0', at, "new_label", action, number, ck);
+    need(op->action != OPERATION_ADD_LABEL || op->new_value[0] != '\0', at, "new_value", action, number, ck);
+    need(op->action != OPERATION_SCALE || op->experimental_scale != 0, at, "experimental_scale", action, number, ck);
+}
+
+static void check_transform(const struct transform_config *t, const char *at, struct check *ck)
+{
+    const struct operation_config *ops = t->operations.v;
+    const char *action = actions[t->action];
+    char path[96];
+
+    need(t->include[0] != '\0', at, "include", NULL, 0, ck);
+    need(t->action != ACTION_NONE, at, "action", NULL, 0, ck);
+    need(t->action != ACTION_INSERT || t->new_name[0] != '\0', at, "new_name", action, 0, ck);
+    need(t->action != ACTION_COMBINE || t->new_name[0] != '\0', at, "new_name", action, 0, ck);
+    need(t->action != ACTION_COMBINE || t->aggregation_type != AGGREGATE_NONE, at, "aggregation_type", action, 0, ck);
+    need(t->action != ACTION_GROUP || t->group_resource_labels.n > 0, at, "group_resource_labels", action, 0, ck);
+    snprintf(path, sizeof(path), "%s::include", at);
+    if (t->match_type == 1)
+        check_pattern(t->include, path, ck);
+    for (size_t i = 0; t->match_type == 1 && i < t->experimental_match_labels.n; i++) {
+        snprintf(path, sizeof(path), "%s::experimental_match_labels", at);
+        check_pattern(t->experimental_match_labels.v[i].value, path, ck);
+    }
+    for (size_t i = 0; i < t->operations.n; i++) {
+        snprintf(path, sizeof(path), "%s::operations::%zu", at, i);
+        check_operation(&ops[i], path, (unsigned)i + 1, ck);
+    }
+}
+
+static void check(const void *config, struct check *ck)
+{
+    const struct metrics_transform_config *c = config;
+    const struct transform_config *t = c->transforms.v;
+    char at[48];
+
+    for (size_t i = 0; i < c->transforms.n; i++) {
+        snprintf(at, sizeof(at), "transforms::%zu", i);
+        check_transform(&t[i], at, ck);
+    }
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct metrics_transform *p = container_of(node, struct metrics_transform, node);
+    const struct metrics_transform_config *c = config;
+    const struct transform_config *t = c->transforms.v;
+
+    (void)err;
+    node->in.consume = consume;
+    p->n = c->transforms.n;
+    p->transforms = mem_zalloc((p->n + 1) * sizeof(*p->transforms));
+    for (size_t i = 0; i < p->n; i++)
+        transform_init(&p->transforms[i], &t[i]);
+    p->work.version = node->host->version;
+    assembly_init(&p->assembly);
+    item_count_init(&p->items, node);
+    return 0;
+}
+
+static void destroy(struct node *node)
+{
+    struct metrics_transform *p = container_of(node, struct metrics_transform, node);
+
+    for (size_t i = 0; i < p->n; i++)
+        transform_free(&p->transforms[i]);
+    free(p->transforms);
+    assembly_free(&p->assembly);
+    arena_free(&p->work.arena);
+    buf_free(&p->work.scratch);
+    vec_free(&p->metrics);
+    vec_free(&p->matched);
+    vec_free(&p->originals);
+    vec_free(&p->grouped);
+}
+
+static const char *const aliases[] = { "metricstransform", NULL };
+
+extern const struct component metrics_transform_processor;
+const struct component metrics_transform_processor = {
+    .type = "metrics_transform",
+    .aliases = aliases,
+    .kind = COMPONENT_PROCESSOR,
+    .signals = SIGNAL_BIT(SIGNAL_METRICS),
+    .stability = "beta",
+    .summary = "Renames, copies, combines and groups metrics, and changes their labels and values.",
+    .config_size = sizeof(struct metrics_transform_config),
+    .options = options,
+    .metrics = metric_rows,
+    .node_size = sizeof(struct metrics_transform),
+    .check = check,
+    .create = create,
+    .destroy = destroy,
+};

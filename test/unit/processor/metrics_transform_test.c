@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/processor_rig.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+extern const struct component metrics_transform_processor;
+
+static struct processor_rig rig;
+
+static void send_two(void)
+{
+    processor_rig_send_metric(&rig, "{'name':'m','sum':{'dataPoints':[{'asInt':'1','attributes':[{'key':'k','value':{"
+                                    "'stringValue':'a'}}]},{'asInt':'2'}]}}");
+}
+
+static void begin(const char *yaml)
+{
+    processor_rig_init(&rig, &metrics_transform_processor, SIGNAL_METRICS, SIGNAL_METRICS, yaml);
+    send_two();
+}
+
+static void end_with(uint64_t received, uint64_t delivered, const char *reason, uint64_t dropped)
+{
+    ck_assert_uint_eq(rig.ledger.received, received);
+    ck_assert_uint_eq(rig.ledger.delivered, delivered);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, reason), dropped);
+    ck_assert_uint_eq(rig.sink.items, delivered);
+    processor_rig_close(&rig);
+}
+
+START_TEST(points_that_are_made_are_received)
+{
+    begin("{transforms: [{include: m, action: insert, new_name: n}]}");
+    end_with(4, 4, "deleted", 0);
+}
+END_TEST
+
+START_TEST(points_that_become_one_are_dropped_as_merged)
+{
+    begin("{transforms: [{include: m, action: update, operations: [{action: aggregate_labels, aggregation_type: "
+          "sum}]}]}");
+    ck_assert(strstr(processor_rig_out(&rig), "\"asInt\":\"3\"") != NULL);
+    end_with(2, 1, "merged", 1);
+}
+END_TEST
+
+START_TEST(points_that_are_deleted_are_dropped_even_when_none_is_left)
+{
+    begin("{transforms: [{include: m, action: update, operations: [{action: delete_label_value, label: k, label_value: "
+          "a}]}, {include: m, action: update, operations: [{action: add_label, new_label: k, new_value: b}, {action: "
+          "delete_label_value, label: k, label_value: b}]}]}");
+    ck_assert_uint_eq(rig.sink.batches, 0);
+    end_with(2, 0, "deleted", 2);
+}
+END_TEST
+
+static const struct batch *came;
+
+static void note_batch(struct sink *s, const struct batch *b)
+{
+    (void)s;
+    came = b;
+}
+
+START_TEST(what_no_transform_means_goes_on_as_the_batch_that_it_is)
+{
+    begin("{transforms: [{include: other, action: update, new_name: n}]}");
+    rig.sink.on_batch = note_batch;
+    rig.sink.hold = true;
+    send_two();
+    ck_assert_ptr_eq(came, rig.sink.held.v[0].batch);
+    ck_assert_uint_eq(came->refs, 1);
+    sink_settle(&rig.sink, 0, &(struct outcome){ .verdict = VERDICT_SAFE });
+    turn_run(&rig.rig.loop.turn);
+    end_with(4, 4, "deleted", 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("metrics_transform");
+    TCase *t = tcase_create("metrics_transform");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_test(t, points_that_are_made_are_received);
+    tcase_add_test(t, points_that_become_one_are_dropped_as_merged);
+    tcase_add_test(t, points_that_are_deleted_are_dropped_even_when_none_is_left);
+    tcase_add_test(t, what_no_transform_means_goes_on_as_the_batch_that_it_is);
+    suite_add_tcase(s, t);
+    runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
