@@ -71,31 +71,6 @@ static int32_t read_unit(const uint8_t *p, const uint8_t *end)
     return v;
 }
 
-static void put_code_point(struct buf *b, uint32_t c)
-{
-    uint8_t *to = buf_reserve(b, 4);
-
-    if (c < 0x80) {
-        to[0] = (uint8_t)c;
-        b->len += 1;
-    } else if (c < 0x800) {
-        to[0] = (uint8_t)(0xc0 | c >> 6);
-        to[1] = (uint8_t)(0x80 | (c & 0x3f));
-        b->len += 2;
-    } else if (c < 0x10000) {
-        to[0] = (uint8_t)(0xe0 | c >> 12);
-        to[1] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-        to[2] = (uint8_t)(0x80 | (c & 0x3f));
-        b->len += 3;
-    } else {
-        to[0] = (uint8_t)(0xf0 | c >> 18);
-        to[1] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
-        to[2] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-        to[3] = (uint8_t)(0x80 | (c & 0x3f));
-        b->len += 4;
-    }
-}
-
 /* Behind \u. */
 static bool read_code_point(struct json_scan *s)
 {
@@ -105,18 +80,18 @@ static bool read_code_point(struct json_scan *s)
         return set_fault(s, s->p, "\\u wants four hex digits");
     s->p += 4;
     if (unit < 0xd800 || unit > 0xdfff) {
-        put_code_point(&s->scratch, (uint32_t)unit);
+        utf8_put(&s->scratch, (uint32_t)unit);
         return true;
     }
     if (unit < 0xdc00 && s->end - s->p >= 6 && s->p[0] == '\\' && s->p[1] == 'u') {
         low = read_unit(s->p + 2, s->end);
         if (low >= 0xdc00 && low <= 0xdfff) {
             s->p += 6;
-            put_code_point(&s->scratch, 0x10000u + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
+            utf8_put(&s->scratch, 0x10000u + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
             return true;
         }
     }
-    put_code_point(&s->scratch, 0xfffd);
+    utf8_put(&s->scratch, 0xfffd);
     return true;
 }
 

@@ -72,3 +72,28 @@ void utf8_repair(struct bytes s, struct buf *out)
         bad = len == 0;
     }
 }
+
+void utf8_put(struct buf *b, uint32_t c)
+{
+    uint8_t *to = buf_reserve(b, 4);
+
+    if (c < 0x80) {
+        to[0] = (uint8_t)c;
+        b->len += 1;
+    } else if (c < 0x800) {
+        to[0] = (uint8_t)(0xc0 | c >> 6);
+        to[1] = (uint8_t)(0x80 | (c & 0x3f));
+        b->len += 2;
+    } else if (c < 0x10000) {
+        to[0] = (uint8_t)(0xe0 | c >> 12);
+        to[1] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+        to[2] = (uint8_t)(0x80 | (c & 0x3f));
+        b->len += 3;
+    } else {
+        to[0] = (uint8_t)(0xf0 | c >> 18);
+        to[1] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
+        to[2] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+        to[3] = (uint8_t)(0x80 | (c & 0x3f));
+        b->len += 4;
+    }
+}

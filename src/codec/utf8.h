@@ -43,6 +43,9 @@ static inline bool utf8_valid_in(const uint8_t *p, size_t n, const uint8_t *end)
  * twice as long, but for one character at the end. */
 void utf8_repair(struct bytes s, struct buf *out);
 
+/* Append the code point, which is one that UTF-8 may hold. */
+void utf8_put(struct buf *b, uint32_t c);
+
 static inline bool utf8_valid(struct bytes s)
 {
     return s.len == 0 || utf8_valid_in(s.data, s.len, s.data + s.len);
