@@ -40,10 +40,9 @@ struct ottl_program *ottl_parse_statement(const char *text, struct ottl_reading 
 void ottl_program_free(struct ottl_program *p);
 const char *ottl_program_text(const struct ottl_program *p);
 
-/* The deepest context that the paths of these texts name, among `allowed` (OTTL_IN() bits); OTTL_CONTEXTS: none is
- * named, or one that is not allowed; then *fault says so, of text fault_in. Texts that do not parse are left out. */
-enum ottl_context ottl_infer(const char *const *texts, size_t n, unsigned allowed, struct ottl_fault *fault,
-                             size_t *fault_in);
+/* The context that these texts are about, by the prefixes of their paths, among `allowed` (OTTL_IN() bits).
+ * OTTL_CONTEXTS with *fault: none is named, or one that is not allowed. Texts that are none of OTTL say nothing. */
+enum ottl_context ottl_infer(const char *const *texts, size_t n, unsigned allowed, struct ottl_fault *fault);
 
 /* What a program runs over. What is not there in its context is left zero. */
 struct ottl_item {

@@ -7,8 +7,9 @@
 #include "base/decimal.h"
 #include "config/decode.h"
 #include "otlp/fields.h"
+#include "ottl/message.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 const char *ottl_type_name(enum ottl_type type)
@@ -90,21 +91,6 @@ struct bytes ottl_keep(struct arena *a, struct bytes b)
     return bytes_of(copy, b.len);
 }
 
-/* A field that is bytes, at `at`: how it is written, for which there is room. */
-static uint8_t *put_field(uint8_t *at, uint32_t number, struct bytes content)
-{
-    at += pb_put_varint_at(at, PB_TAG(number, PB_LEN));
-    at += pb_put_varint_at(at, content.len);
-    if (content.len > 0)
-        memcpy(at, content.data, content.len);
-    return at + content.len;
-}
-
-static size_t field_len(uint32_t number, size_t content)
-{
-    return pb_varint_len(PB_TAG(number, PB_LEN)) + pb_varint_len(content) + content;
-}
-
 /* Of strings, which are the most, without a detour. */
 bool ottl_value_keep(struct arena *a, const struct ottl_value *v, struct bytes *any_value)
 {
@@ -115,7 +101,7 @@ bool ottl_value_keep(struct arena *a, const struct ottl_value *v, struct bytes *
         size_t n = field_len(OTLP_ANY_STRING, v->bytes.len);
         uint8_t *at = arena_alloc_bytes(a, n);
 
-        put_field(at, OTLP_ANY_STRING, v->bytes);
+        field_put(at, OTLP_ANY_STRING, v->bytes);
         *any_value = bytes_of(at, n);
         return true;
     }
@@ -132,8 +118,8 @@ void ottl_map_put(struct buf *map, struct bytes key, struct bytes any_value)
 
     end = at + pb_put_varint_at(at, PB_TAG(OTLP_LIST_VALUES, PB_LEN));
     end += pb_put_varint_at(end, pair);
-    end = put_field(end, OTLP_KEY_VALUE_KEY, key);
-    end = put_field(end, OTLP_KEY_VALUE_VALUE, any_value);
+    end = field_put(end, OTLP_KEY_VALUE_KEY, key);
+    end = field_put(end, OTLP_KEY_VALUE_VALUE, any_value);
     map->len += (size_t)(end - at);
 }
 
@@ -233,11 +219,11 @@ struct bytes ottl_list_set(struct arena *a, struct bytes list, int64_t at, struc
 
 /* ---- text ---- */
 
-static void put_time(struct buf *out, int64_t ns)
+static void put_time(struct buf *out, int64_t ns, int32_t offset)
 {
-    int64_t rest = ns % 1000000000, seconds = ns / 1000000000;
+    int64_t rest = ns % 1000000000, seconds = ns / 1000000000 + offset;
     time_t t = (time_t)(rest < 0 ? seconds - 1 : seconds);
-    int n = (int)(rest < 0 ? rest + 1000000000 : rest), digits = 9;
+    int n = (int)(rest < 0 ? rest + 1000000000 : rest), digits = 9, minutes = abs(offset) / 60;
     struct tm tm;
 
     gmtime_r(&t, &tm);
@@ -249,7 +235,10 @@ static void put_time(struct buf *out, int64_t ns)
     }
     if (n > 0)
         buf_printf(out, ".%0*d", digits, n);
-    buf_putc(out, 'Z');
+    if (offset == 0)
+        buf_putc(out, 'Z');
+    else
+        buf_printf(out, "%c%02d:%02d", offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
 }
 
 static void put_hex(struct buf *out, struct bytes b)
@@ -277,7 +266,7 @@ bool ottl_value_text(struct arena *a, const struct ottl_value *v, struct bytes *
     if (v->type == OTTL_BYTES)
         put_hex(&out, v->bytes);
     else if (v->type == OTTL_TIME)
-        put_time(&out, v->integer);
+        put_time(&out, v->integer, v->offset);
     else if (v->type == OTTL_DURATION)
         duration_print(v->integer, &out);
     else if (ottl_value_put(&any, v))

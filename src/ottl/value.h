@@ -29,6 +29,7 @@ struct ottl_function;
 
 struct ottl_value {
     enum ottl_type type;
+    int32_t offset; /* TIME: seconds east of UTC that its text and its hours are told in */
     union {
         bool boolean;
         int64_t integer;

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A program's tree is walked for each item. Each node costs a step, and functions take more for work of their own; past
+ * the limit, or with more scratch memory than an item may have, the statement fails. What fails says why once, in the
+ * caller's error, and every level above gives up. Values are never copied on the way: they point into the item, the
+ * program or the scratch memory. */
+#include "ottl/ottl_inside.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool eval_fail(struct ottl_evaluation *e, const char *fmt, ...)
+{
+    va_list args;
+    char text[400];
+
+    if (e->err == NULL)
+        return false;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    error_set(e->err, -1, "%s", text);
+    return false;
+}
+
+bool eval_spend(struct ottl_evaluation *e, uint64_t steps)
+{
+    e->steps += steps;
+    if (e->steps > OTTL_MAX_STEPS)
+        return eval_fail(e, "more than %u steps for one item", OTTL_MAX_STEPS);
+    if (e->arena.total > OTTL_MAX_SCRATCH)
+        return eval_fail(e, "more than %u MiB of memory for one item", OTTL_MAX_SCRATCH >> 20);
+    return true;
+}
+
+/* ---- arithmetic ---- */
+
+static bool reckon_ints(struct ottl_evaluation *e, char op, int64_t y, struct ottl_value *x)
+{
+    uint64_t a = (uint64_t)x->integer, b = (uint64_t)y;
+
+    if (op == '/' && y == 0)
+        return eval_fail(e, "a division by 0");
+    if (op == '/') /* of the least integer by -1 Go makes the least integer */
+        x->integer = y == -1 ? (int64_t)(0 - a) : x->integer / y;
+    else
+        x->integer = (int64_t)(op == '+' ? a + b : op == '-' ? a - b : a * b);
+    return true;
+}
+
+static bool reckon_doubles(struct ottl_evaluation *e, char op, double y, struct ottl_value *x)
+{
+    double a = x->type == OTTL_INT ? (double)x->integer : x->number;
+
+    if (op == '/' && y == 0)
+        return eval_fail(e, "a division by 0");
+    *x = ottl_double(op == '+' ? a + y : op == '-' ? a - y : op == '*' ? a * y : a / y);
+    return true;
+}
+
+/* Times and durations: what their sum or difference is; NIL: there is none. */
+static enum ottl_type reckoned_type(enum ottl_type x, char op, enum ottl_type y)
+{
+    if (op == '-' && x == OTTL_TIME && y == OTTL_TIME)
+        return OTTL_DURATION;
+    if ((op == '+' || op == '-') && y == OTTL_DURATION)
+        return x;
+    return op == '+' && x == OTTL_DURATION && y == OTTL_TIME ? OTTL_TIME : OTTL_NIL;
+}
+
+static bool reckon(struct ottl_evaluation *e, char op, const struct ottl_value *y, struct ottl_value *x)
+{
+    enum ottl_type type;
+
+    if (x->type == OTTL_INT && y->type == OTTL_INT)
+        return reckon_ints(e, op, y->integer, x);
+    if ((x->type == OTTL_INT || x->type == OTTL_DOUBLE) && (y->type == OTTL_INT || y->type == OTTL_DOUBLE))
+        return reckon_doubles(e, op, y->type == OTTL_INT ? (double)y->integer : y->number, x);
+    type = x->type == OTTL_TIME || x->type == OTTL_DURATION ? reckoned_type(x->type, op, y->type) : OTTL_NIL;
+    if (type == OTTL_NIL)
+        return eval_fail(e, "%s %c %s is nothing that can be reckoned", ottl_type_name(x->type), op,
+                         ottl_type_name(y->type));
+    reckon_ints(e, op, y->integer, x);
+    if (x->type != OTTL_TIME)
+        x->offset = y->offset;
+    x->type = type;
+    return true;
+}
+
+static bool eval_chain(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+{
+    struct ottl_value y = ottl_nil();
+
+    if (!eval_value(e, n->kids[0], v))
+        return false;
+    for (uint32_t i = 1; i < n->n; i++)
+        if (!eval_value(e, n->kids[i], &y) || !reckon(e, n->ops[i - 1], &y, v))
+            return false;
+    return true;
+}
+
+static bool eval_negate(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+{
+    if (!eval_value(e, n->kids[0], v))
+        return false;
+    if (v->type == OTTL_INT)
+        v->integer = (int64_t)(0 - (uint64_t)v->integer);
+    else if (v->type == OTTL_DOUBLE)
+        v->number = -v->number;
+    else
+        return eval_fail(e, "%s has no opposite", ottl_type_name(v->type));
+    return true;
+}
+
+/* ---- lists and maps ---- */
+
+static bool put_element(struct ottl_evaluation *e, struct buf *out, const struct node *key, const struct node *kid)
+{
+    struct ottl_value v = ottl_nil();
+    struct bytes any;
+
+    if (!eval_value(e, kid, &v))
+        return false;
+    if (!ottl_value_keep(&e->arena, &v, &any))
+        return eval_fail(e, "%s cannot be in a list or map", ottl_type_name(v.type));
+    if (key != NULL)
+        ottl_map_put(out, key->value.bytes, any);
+    else
+        ottl_list_put(out, any);
+    return true;
+}
+
+static bool eval_list(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+{
+    struct buf out = { 0 };
+    bool map = n->kind == NODE_MAP, good = true;
+
+    for (uint32_t i = map; good && i < n->n; i += 1 + map)
+        good = put_element(e, &out, map ? n->kids[i - 1] : NULL, n->kids[i]);
+    *v = ottl_bytes(map ? OTTL_MAP : OTTL_LIST, ottl_keep(&e->arena, buf_bytes(&out)));
+    buf_free(&out);
+    return good;
+}
+
+static bool index_map(struct ottl_evaluation *e, const struct ottl_value *key, struct ottl_value *v)
+{
+    if (key->type != OTTL_STRING)
+        return eval_fail(e, "the key of a map is a string, not %s", ottl_type_name(key->type));
+    *v = ottl_map_get(v->bytes, key->bytes);
+    return true;
+}
+
+bool eval_index(struct ottl_evaluation *e, struct node *const *keys, size_t n, struct ottl_value *v)
+{
+    struct ottl_value key = ottl_nil();
+
+    for (size_t i = 0; i < n; i++) {
+        if (!eval_value(e, keys[i], &key))
+            return false;
+        if (v->type == OTTL_MAP) {
+            if (!index_map(e, &key, v))
+                return false;
+            if (v->type == OTTL_NIL)
+                return true;
+        } else if (v->type == OTTL_LIST) {
+            if (key.type != OTTL_INT)
+                return eval_fail(e, "the index of a list is an integer, not %s", ottl_type_name(key.type));
+            if (!ottl_list_get(v->bytes, key.integer, v))
+                return eval_fail(e, "index %lld is out of bounds", (long long)key.integer);
+        } else {
+            return eval_fail(e, "%s cannot be indexed", ottl_type_name(v->type));
+        }
+    }
+    return true;
+}
+
+/* ---- conditions ---- */
+
+static bool eval_truth(struct ottl_evaluation *e, const struct node *n, bool *truth);
+
+static bool eval_all(struct ottl_evaluation *e, const struct node *n, bool *truth)
+{
+    bool stops = n->kind == NODE_OR;
+
+    for (uint32_t i = 0; i < n->n; i++) {
+        if (!eval_truth(e, n->kids[i], truth))
+            return false;
+        if (*truth == stops)
+            return true;
+    }
+    return true;
+}
+
+static bool eval_comparison(struct ottl_evaluation *e, const struct node *n, bool *truth)
+{
+    struct ottl_value a = ottl_nil(), b = ottl_nil();
+
+    if (!eval_value(e, n->kids[0], &a) || !eval_value(e, n->kids[1], &b))
+        return false;
+    if (a.type >= OTTL_LIST && a.type <= OTTL_MAP && a.type == b.type &&
+        !eval_spend(e, (a.bytes.len + b.bytes.len) / 64))
+        return false;
+    *truth = ottl_compare(&a, n->op, &b);
+    return true;
+}
+
+static bool eval_truth(struct ottl_evaluation *e, const struct node *n, bool *truth)
+{
+    struct ottl_value v = ottl_nil();
+
+    switch (n->kind) {
+    case NODE_COMPARE:
+        return eval_comparison(e, n, truth);
+    case NODE_AND:
+    case NODE_OR:
+        return eval_all(e, n, truth);
+    case NODE_NOT:
+        if (!eval_truth(e, n->kids[0], truth))
+            return false;
+        *truth = !*truth;
+        return true;
+    case NODE_TRUTH:
+        n = n->kids[0];
+        break;
+    default:
+        break;
+    }
+    if (!eval_value(e, n, &v))
+        return false;
+    if (v.type != OTTL_BOOL)
+        return eval_fail(e, "the condition is %s and no boolean", ottl_type_name(v.type));
+    *truth = v.boolean;
+    return true;
+}
+
+bool eval_value(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+{
+    if (!eval_spend(e, 1))
+        return false;
+    switch (n->kind) {
+    case NODE_LITERAL:
+    case NODE_FUNCTION:
+        *v = n->value;
+        return true;
+    case NODE_PATH:
+        return path_get(e, n, v);
+    case NODE_CALL:
+        return eval_call(e, n, v);
+    case NODE_INDEX:
+        return eval_value(e, n->kids[0], v) && eval_index(e, n->kids + 1, n->n - 1, v);
+    case NODE_LIST:
+    case NODE_MAP:
+        return eval_list(e, n, v);
+    case NODE_CHAIN:
+        return eval_chain(e, n, v);
+    case NODE_NEGATE:
+        return eval_negate(e, n, v);
+    default:
+        return eval_fail(e, "no value");
+    }
+}
+
+/* ---- an evaluation ---- */
+
+struct ottl_evaluation *ottl_evaluation_new(void)
+{
+    return mem_zalloc(sizeof(struct ottl_evaluation));
+}
+
+void ottl_evaluation_free(struct ottl_evaluation *e)
+{
+    if (e == NULL)
+        return;
+    arena_free(&e->arena);
+    vec_free(&e->appended);
+    free(e);
+}
+
+void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t now)
+{
+    if (e->arena.total > 0)
+        arena_reset(&e->arena);
+    e->item = *item;
+    e->changed = 0;
+    e->cache = bytes_of(NULL, 0);
+    e->steps = 0;
+    e->now = now;
+    e->appended.n = 0;
+}
+
+bool ottl_test(struct ottl_evaluation *e, const struct ottl_program *p, bool *result, struct error *err)
+{
+    e->err = err;
+    *result = true;
+    if (p->where == NULL || eval_truth(e, p->where, result))
+        return true;
+    *result = false;
+    return false;
+}
+
+bool ottl_run(struct ottl_evaluation *e, const struct ottl_program *p, bool *ran, struct error *err)
+{
+    struct ottl_value none = ottl_nil();
+
+    if (!ottl_test(e, p, ran, err))
+        return false;
+    return !*ran || p->editor == NULL || eval_call(e, p->editor, &none);
+}
+
+const struct ottl_item *ottl_item_now(const struct ottl_evaluation *e)
+{
+    return &e->item;
+}
+
+unsigned ottl_changed(const struct ottl_evaluation *e)
+{
+    return e->changed;
+}

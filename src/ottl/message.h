@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Single fields of a message, read where they are and changed in a copy. */
+#ifndef OTTL_MESSAGE_H
+#define OTTL_MESSAGE_H
+
+#include "base/arena.h"
+#include "otlp/any_value.h"
+
+/* How long a field of bytes is, tag and all, and how it is written where there is room; returns what follows. */
+static inline size_t field_len(uint32_t number, size_t content)
+{
+    return pb_varint_len(PB_TAG(number, PB_LEN)) + pb_varint_len(content) + content;
+}
+
+static inline uint8_t *field_put(uint8_t *at, uint32_t number, struct bytes content)
+{
+    at += pb_put_varint_at(at, PB_TAG(number, PB_LEN));
+    at += pb_put_varint_at(at, content.len);
+    if (content.len > 0)
+        memcpy(at, content.data, content.len);
+    return at + content.len;
+}
+
+/* The last field of that number. */
+bool message_find(struct bytes message, uint32_t number, struct pb_field *field);
+/* The content of a field that is bytes; none where it is missing. */
+struct bytes message_bytes(struct bytes message, uint32_t number);
+/* The value of a field that is a number; 0 where it is missing. */
+uint64_t message_number(struct bytes message, uint32_t number);
+
+/* The message with `field`, tag and all or nothing, in the place of all fields of that number; at the end when there
+ * was none. In the arena. */
+struct bytes message_replace(struct arena *a, struct bytes message, uint32_t number, struct bytes field);
+/* The same, with the content of a field that is bytes. */
+struct bytes message_replace_bytes(struct arena *a, struct bytes message, uint32_t number, struct bytes content);
+
+/* The value of an attribute, the content of an AnyValue; false: there is none of that key. */
+bool message_attribute(struct bytes message, uint32_t number, struct bytes key, struct bytes *any_value);
+/* The message with that value of the attribute, others of its key gone; or without it. */
+struct bytes message_attribute_set(struct arena *a, struct bytes message, uint32_t number, struct bytes key,
+                                   struct bytes any_value);
+struct bytes message_attribute_delete(struct arena *a, struct bytes message, uint32_t number, struct bytes key);
+
+/* All attributes as the content of a KeyValueList, and back. */
+struct bytes message_map(struct arena *a, struct bytes message, uint32_t number);
+struct bytes message_map_set(struct arena *a, struct bytes message, uint32_t number, struct bytes map);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parser makes and the evaluator runs: a tree of nodes in the program's arena. */
+#ifndef OTTL_OTTL_INSIDE_H
+#define OTTL_OTTL_INSIDE_H
+
+#include "base/vec.h"
+#include "config/fault.h"
+#include "ottl/lexer.h"
+#include "ottl/message.h"
+
+/* ---- paths ---- */
+
+/* What a path holds, and so how it is read and set. */
+enum path_shape {
+    PATH_STRING,
+    PATH_INT,       /* a varint */
+    PATH_SINT,      /* a varint in zigzag */
+    PATH_BOOL,      /* a varint */
+    PATH_FIXED32,   /* an int */
+    PATH_FIXED64,   /* an int */
+    PATH_TIME,      /* the same as a time */
+    PATH_DOUBLE,    /* in 8 bytes */
+    PATH_SFIXED64,  /* an int in 8 bytes: one of a oneof with a double */
+    PATH_TRACE_ID,  /* 16 bytes */
+    PATH_SPAN_ID,   /* 8 bytes */
+    PATH_TRACE_HEX, /* an id as text */
+    PATH_SPAN_HEX,
+    PATH_ANY,          /* an AnyValue */
+    PATH_ANY_TEXT,     /* as text */
+    PATH_MAP,          /* attributes */
+    PATH_TRACE_STATE,  /* a string that may be indexed */
+    PATH_KIND,         /* of spans: its name */
+    PATH_KIND_OLD,     /* the same as SPAN_KIND_... */
+    PATH_TYPE,         /* of metrics: which data it has */
+    PATH_COUNTS,       /* a list of ints of 8 bytes, packed */
+    PATH_SMALL_COUNTS, /* a list of varints, packed */
+    PATH_BOUNDS,       /* a list of doubles, packed */
+    PATH_CACHE,        /* the item's scratch map */
+    PATH_OBJECTS,      /* known, and not served: what has no form as a value */
+};
+
+/* The messages of an item. */
+enum part { PART_RESOURCE, PART_SCOPE, PART_METRIC, PART_ITEM, PART_BELOW, PARTS };
+
+struct path_row {
+    const char *name; /* without the context */
+    enum path_shape shape;
+    /* The field; of data points by what their metric has: numbers, histogram, exponential histogram, summary; 0: these
+     * have none. */
+    uint8_t number[4];
+    uint8_t outer; /* the field of the part that is the message with the field; 0: the part itself */
+    uint8_t rival; /* the other member of a oneof */
+    bool in_data;  /* of a metric: in the message that its data is */
+};
+
+/* The rows of a context, NULL-named at the end; and which part of an item they are of. */
+const struct path_row *path_rows(enum ottl_context context);
+enum part path_part(enum ottl_context context);
+
+/* May a program of that context say something of `other`? */
+bool context_sees(enum ottl_context context, enum ottl_context other);
+
+/* ---- nodes ---- */
+
+enum node_kind {
+    NODE_LITERAL,  /* value */
+    NODE_PATH,     /* row, part; kids are its keys */
+    NODE_CALL,     /* function; kids are its arguments by the row, NULL where not given */
+    NODE_INDEX,    /* kids[0] by the keys behind it */
+    NODE_FUNCTION, /* value: a converter's name as an argument */
+    NODE_LIST,     /* kids */
+    NODE_MAP,      /* kids, keys as literals and values in turn */
+    NODE_CHAIN,    /* kids with arithmetic in between: ops */
+    NODE_NEGATE,   /* kids[0] */
+    NODE_COMPARE,  /* kids[0] and [1] by op */
+    NODE_TRUTH,    /* kids[0], which must be a boolean */
+    NODE_NOT,      /* kids[0] */
+    NODE_AND,      /* kids */
+    NODE_OR,       /* kids */
+};
+
+struct node {
+    enum node_kind kind;
+    uint32_t n; /* kids */
+    struct node **kids;
+    size_t at; /* offset in the text */
+    union {
+        struct ottl_value value;
+        struct {
+            const struct path_row *row;
+            enum part part;
+            bool in_points; /* its part is a data point: the field's number hangs on the metric's data */
+        };
+        struct {
+            const struct ottl_function *function;
+            void *state;
+        };
+        const char *ops;
+        enum ottl_operator op;
+    };
+};
+
+struct ottl_program {
+    struct arena arena;
+    const char *text;
+    enum ottl_context context;
+    struct node *editor;         /* NULL: a condition */
+    struct node *where;          /* NULL: always */
+    VEC(struct node *) prepared; /* calls with a state to be released */
+};
+
+/* ---- parsing ---- */
+
+struct parser {
+    struct ottl_program *program;
+    struct ottl_reading how;
+    const struct token *token; /* the next one */
+    struct ottl_fault *fault;
+    unsigned depth;
+};
+
+struct node *node_new(struct parser *p, enum node_kind kind, size_t at);
+void node_push(struct parser *p, struct node *n, struct node *kid);
+struct node *parse_fail(struct parser *p, size_t at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));                        /* NULL */
+bool parse_sign(struct parser *p, char sign, const char *behind); /* it is next and taken, or a fault */
+bool parse_enter(struct parser *p);                               /* one level deeper, or a fault */
+
+struct node *parse_value(struct parser *p);
+struct node *parse_path(struct parser *p);
+bool parse_keys(struct parser *p, struct node *n);
+struct node *parse_call(struct parser *p, bool editor);
+
+/* ---- running ---- */
+
+struct ottl_evaluation {
+    struct arena arena;
+    struct ottl_item item;
+    unsigned changed;
+    struct bytes cache;
+    uint64_t steps;
+    int64_t now;
+    struct error *err;
+    VEC(struct bytes) appended; /* metrics */
+};
+
+bool eval_fail(struct ottl_evaluation *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool eval_spend(struct ottl_evaluation *e, uint64_t steps);
+bool eval_value(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
+bool eval_call(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
+bool eval_index(struct ottl_evaluation *e, struct node *const *keys, size_t n, struct ottl_value *v);
+/* One argument as its kind. */
+bool eval_convert(struct ottl_evaluation *e, enum ottl_kind kind, struct ottl_value *v);
+
+bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
+bool path_set(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v);
+bool path_delete(struct ottl_evaluation *e, const struct node *n, struct bytes key);
+
+/* The field of a metric that is its data, 0: none; and that. */
+uint32_t metric_data(struct bytes metric, struct bytes *data);
+struct bytes *item_part(struct ottl_item *item, enum part part);
+/* The field's number in this item; 0: it has none. */
+uint32_t path_number(const struct ottl_evaluation *e, const struct node *n);
+
+#endif

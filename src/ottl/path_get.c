@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A path's value is read where it lies: the part of the item, the message in it, the one field that the row names. What
+ * is missing is what proto3 says that it is, and so are fields that this kind of metric has not; keys that a map has
+ * not are nil. */
+#include "otlp/fields.h"
+#include "ottl/ottl_inside.h"
+
+struct bytes *item_part(struct ottl_item *item, enum part part)
+{
+    switch (part) {
+    case PART_RESOURCE:
+        return &item->resource;
+    case PART_SCOPE:
+        return &item->scope;
+    case PART_METRIC:
+        return &item->metric;
+    case PART_ITEM:
+        return &item->item;
+    default:
+        return &item->below;
+    }
+}
+
+uint32_t metric_data(struct bytes metric, struct bytes *data)
+{
+    struct pb_reader r = pb_reader(metric);
+    uint32_t number = 0;
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.wire == PB_LEN && (f.number == OTLP_METRIC_GAUGE || f.number == OTLP_METRIC_SUM ||
+                                 (f.number >= OTLP_METRIC_HISTOGRAM && f.number <= OTLP_METRIC_SUMMARY))) {
+            number = f.number;
+            *data = f.bytes;
+        }
+    return number;
+}
+
+uint32_t path_number(const struct ottl_evaluation *e, const struct node *n)
+{
+    if (!n->in_points)
+        return n->row->number[0];
+    switch (e->item.data) {
+    case OTLP_METRIC_HISTOGRAM:
+        return n->row->number[1];
+    case OTLP_METRIC_EXPONENTIAL:
+        return n->row->number[2];
+    case OTLP_METRIC_SUMMARY:
+        return n->row->number[3];
+    default:
+        return n->row->number[0];
+    }
+}
+
+static const char *const kinds[] = { "Unspecified", "Internal", "Server", "Client", "Producer", "Consumer" };
+static const char *const old_kinds[] = { "SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL", "SPAN_KIND_SERVER",
+                                         "SPAN_KIND_CLIENT",      "SPAN_KIND_PRODUCER", "SPAN_KIND_CONSUMER" };
+
+static struct ottl_value kind_value(uint64_t kind, bool old)
+{
+    return ottl_string(bytes_str(kind > 5 ? "" : (old ? old_kinds : kinds)[kind]));
+}
+
+static struct ottl_value type_value(struct bytes metric)
+{
+    struct bytes data;
+
+    switch (metric_data(metric, &data)) {
+    case OTLP_METRIC_GAUGE:
+        return ottl_int(1);
+    case OTLP_METRIC_SUM:
+        return ottl_int(2);
+    case OTLP_METRIC_HISTOGRAM:
+        return ottl_int(3);
+    case OTLP_METRIC_EXPONENTIAL:
+        return ottl_int(4);
+    case OTLP_METRIC_SUMMARY:
+        return ottl_int(5);
+    default:
+        return ottl_int(0);
+    }
+}
+
+/* Of ids that are missing the zeros. */
+static struct ottl_value id_value(struct bytes id, size_t len)
+{
+    static const uint8_t zeros[16];
+
+    return ottl_bytes(OTTL_BYTES, id.len == len ? id : bytes_of(zeros, len));
+}
+
+static struct ottl_value hex_value(struct ottl_evaluation *e, struct bytes id, size_t len)
+{
+    struct ottl_value v = id_value(id, len);
+    struct bytes text = { NULL, 0 };
+
+    ottl_value_text(&e->arena, &v, &text);
+    return ottl_string(text);
+}
+
+/* As Go's AsString(). */
+static struct ottl_value any_text_value(struct ottl_evaluation *e, struct bytes any)
+{
+    struct ottl_value v = ottl_value_read(any);
+    struct buf out = { 0 };
+
+    if (v.type == OTTL_STRING)
+        return v;
+    any_value_put(&out, any);
+    v = ottl_string(ottl_keep(&e->arena, buf_bytes(&out)));
+    buf_free(&out);
+    return v;
+}
+
+/* ---- packed numbers as lists ---- */
+
+static struct ottl_value number_value(enum path_shape shape, uint64_t bits)
+{
+    return shape == PATH_BOUNDS ? ottl_double(pb_double(bits)) : ottl_int((int64_t)bits);
+}
+
+static void put_number(struct buf *out, enum path_shape shape, uint64_t bits)
+{
+    struct ottl_value v = number_value(shape, bits);
+    struct buf any = { 0 };
+
+    ottl_value_put(&any, &v);
+    ottl_list_put(out, buf_bytes(&any));
+    buf_free(&any);
+}
+
+static void put_packed(struct buf *out, enum path_shape shape, struct bytes packed)
+{
+    const uint8_t *p = packed.data, *end = bytes_end(packed);
+    uint64_t bits;
+
+    while (p != end) {
+        if (shape == PATH_SMALL_COUNTS) {
+            if (!pb_varint(&p, end, &bits))
+                return;
+        } else {
+            if (end - p < 8)
+                return;
+            bits = pb_load64(p);
+            p += 8;
+        }
+        put_number(out, shape, bits);
+    }
+}
+
+static struct ottl_value list_value(struct ottl_evaluation *e, enum path_shape shape, struct bytes message,
+                                    uint32_t number)
+{
+    struct pb_reader r = pb_reader(message);
+    struct buf out = { 0 };
+    struct ottl_value v;
+
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (f.number != number)
+            continue;
+        if (f.wire == PB_LEN)
+            put_packed(&out, shape, f.bytes);
+        else
+            put_number(&out, shape, f.u64);
+    }
+    v = ottl_bytes(OTTL_LIST, ottl_keep(&e->arena, buf_bytes(&out)));
+    buf_free(&out);
+    return v;
+}
+
+/* ---- shapes with keys ---- */
+
+static bool get_map(struct ottl_evaluation *e, const struct node *n, struct bytes message, uint32_t number,
+                    struct ottl_value *v)
+{
+    struct ottl_value key = ottl_nil();
+    struct bytes any;
+
+    if (n->n == 0) {
+        *v = ottl_bytes(OTTL_MAP, message_map(&e->arena, message, number));
+        return eval_spend(e, message.len / 64);
+    }
+    if (!eval_value(e, n->kids[0], &key))
+        return false;
+    if (key.type != OTTL_STRING)
+        return eval_fail(e, "the key of %s is a string, not %s", n->row->name, ottl_type_name(key.type));
+    if (!message_attribute(message, number, key.bytes, &any)) {
+        *v = ottl_nil();
+        return true;
+    }
+    *v = ottl_value_read(any);
+    return n->n == 1 || eval_index(e, n->kids + 1, n->n - 1, v);
+}
+
+/* The member `key` of a trace state; false: there is none. */
+static bool find_member(struct bytes text, struct bytes key, struct bytes *value)
+{
+    while (text.len > 0) {
+        const uint8_t *comma = memchr(text.data, ',', text.len);
+        size_t n = comma != NULL ? (size_t)(comma - text.data) : text.len;
+        struct bytes member = bytes_trim(bytes_of(text.data, n));
+
+        if (member.len > key.len && member.data[key.len] == '=' &&
+            (key.len == 0 || memcmp(member.data, key.data, key.len) == 0)) {
+            *value = bytes_skip(member, key.len + 1);
+            return true;
+        }
+        text = bytes_skip(text, comma != NULL ? n + 1 : n);
+    }
+    return false;
+}
+
+static bool get_trace_state(struct ottl_evaluation *e, const struct node *n, struct bytes text, struct ottl_value *v)
+{
+    struct bytes member = bytes_of("", 0);
+    struct ottl_value key = ottl_nil();
+
+    *v = ottl_string(text);
+    if (n->n == 0)
+        return true;
+    if (!eval_value(e, n->kids[0], &key))
+        return false;
+    if (key.type != OTTL_STRING)
+        return eval_fail(e, "the key of %s is a string", n->row->name);
+    find_member(text, key.bytes, &member);
+    *v = ottl_string(member);
+    return true;
+}
+
+static bool get_cache(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+{
+    *v = ottl_bytes(OTTL_MAP, e->cache);
+    return eval_index(e, n->kids, n->n, v);
+}
+
+/* ---- all ---- */
+
+/* What is one field, of the message that it is in. */
+static struct ottl_value get_field(struct ottl_evaluation *e, enum path_shape shape, struct bytes message,
+                                   uint32_t number)
+{
+    struct ottl_value v;
+
+    switch (shape) {
+    case PATH_STRING:
+        return ottl_string(message_bytes(message, number));
+    case PATH_SINT:
+        return ottl_int(pb_unzigzag(message_number(message, number)));
+    case PATH_BOOL:
+        return ottl_bool(message_number(message, number) != 0);
+    case PATH_TIME:
+        v = ottl_int((int64_t)message_number(message, number));
+        v.type = OTTL_TIME;
+        return v;
+    case PATH_DOUBLE:
+        return ottl_double(pb_double(message_number(message, number)));
+    case PATH_TRACE_ID:
+        return id_value(message_bytes(message, number), 16);
+    case PATH_SPAN_ID:
+        return id_value(message_bytes(message, number), 8);
+    case PATH_TRACE_HEX:
+        return hex_value(e, message_bytes(message, number), 16);
+    case PATH_SPAN_HEX:
+        return hex_value(e, message_bytes(message, number), 8);
+    case PATH_ANY_TEXT:
+        return any_text_value(e, message_bytes(message, number));
+    case PATH_KIND:
+    case PATH_KIND_OLD:
+        return kind_value(message_number(message, number), shape == PATH_KIND_OLD);
+    default:
+        return ottl_int((int64_t)message_number(message, number));
+    }
+}
+
+/* The message that the field is in, when the item has it. */
+static bool find_message(struct ottl_evaluation *e, const struct node *n, struct bytes *message, uint32_t *number)
+{
+    *message = *item_part(&e->item, n->part);
+    *number = path_number(e, n);
+    if (n->row->in_data) {
+        uint32_t kind = metric_data(*message, message);
+
+        return kind == OTLP_METRIC_SUM ||
+               (n->row->shape == PATH_INT && (kind == OTLP_METRIC_HISTOGRAM || kind == OTLP_METRIC_EXPONENTIAL));
+    }
+    if (n->row->outer != 0)
+        *message = message_bytes(*message, n->row->outer);
+    return *number != 0;
+}
+
+bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+{
+    enum path_shape shape = n->row->shape;
+    struct bytes message;
+    uint32_t number;
+
+    if (shape == PATH_CACHE)
+        return get_cache(e, n, v);
+    if (shape == PATH_TYPE) {
+        *v = type_value(e->item.metric);
+        return true;
+    }
+    if (!find_message(e, n, &message, &number)) {
+        *v = ottl_nil();
+        return true;
+    }
+    switch (shape) {
+    case PATH_MAP:
+        return get_map(e, n, message, number, v);
+    case PATH_ANY:
+        *v = ottl_value_read(message_bytes(message, number));
+        return n->n == 0 || eval_index(e, n->kids, n->n, v);
+    case PATH_TRACE_STATE:
+        return get_trace_state(e, n, message_bytes(message, number), v);
+    case PATH_COUNTS:
+    case PATH_SMALL_COUNTS:
+    case PATH_BOUNDS:
+        *v = list_value(e, shape, message, number);
+        return eval_spend(e, v->bytes.len / 16) && eval_index(e, n->kids, n->n, v);
+    default:
+        *v = get_field(e, shape, message, number);
+        return true;
+    }
+}
