@@ -31,7 +31,7 @@ struct http_conn {
     struct conn_io io;
     struct socket *socket;
     struct http_server *server;
-    struct http_conn *next, *prev;
+    struct list link; /* in the server's */
     struct crowd_member member;
     struct turn_task flush;
     enum state state;
@@ -89,12 +89,7 @@ static void on_closed(void *owner)
     struct http_conn *c = owner;
     struct http_server *s = c->server;
 
-    if (c->prev != NULL)
-        c->prev->next = c->next;
-    else
-        s->conns = c->next;
-    if (c->next != NULL)
-        c->next->prev = c->prev;
+    list_remove(&c->link);
     free(c->peer);
     free(c);
     http_server_forget(s);
@@ -411,9 +406,10 @@ static const char *peer_text(struct conn_io *io)
     return c->peer;
 }
 
-struct http_conn *http_conn_next(const struct http_conn *c)
+void http_server_each(struct http_server *s, void (*call)(struct http_conn *c))
 {
-    return c->next;
+    list_each (struct http_conn, c, &s->conns, link)
+        call(c);
 }
 
 void http_conn_drain(struct http_conn *c)
@@ -448,10 +444,7 @@ struct http_conn *http_conn_open(struct http_server *s, int fd)
         crowd_join(s->shared.crowd, &c->member, socket_peer(c->socket));
         c->io.member = &c->member;
     }
-    c->next = s->conns;
-    if (s->conns != NULL)
-        s->conns->prev = c;
-    s->conns = c;
+    list_push_front(&s->conns, &c->link);
     s->shared.stats.accepted++;
     s->shared.stats.connections++;
     c->shaking = tls != NULL;

@@ -3,6 +3,7 @@
 #ifndef NET_HTTP_CONN_H
 #define NET_HTTP_CONN_H
 
+#include "base/list.h"
 #include "net/http/http_server.h"
 #include "net/message/conn_io.h"
 #include "net/socket/listener.h"
@@ -16,7 +17,7 @@ struct http_server {
     struct server_shared shared;
     struct socket_shared sockets;
     struct listener listener;
-    struct http_conn *conns;
+    struct list conns;           /* of struct http_conn, the newest first */
     struct complaint full;       /* out of file descriptors */
     struct complaint tls;        /* TLS on this plain port; handshakes that fail */
     struct clock_timer deadline; /* of stopping */
@@ -29,8 +30,8 @@ struct http_conn *http_conn_open(struct http_server *s, int fd); /* takes the fd
 void http_conn_take_over(struct http_server *s, struct resting *r);
 void http_conn_drain(struct http_conn *c); /* end when the running requests have */
 void http_conn_cut(struct http_conn *c);   /* end now */
-struct http_conn *http_conn_next(const struct http_conn *c);
 
-void http_server_forget(struct http_server *s); /* a connection has closed */
+void http_server_each(struct http_server *s, void (*call)(struct http_conn *c)); /* which may close it */
+void http_server_forget(struct http_server *s);                                  /* a connection has closed */
 
 #endif

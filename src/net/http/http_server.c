@@ -109,6 +109,7 @@ int http_server_listen(struct http_server **out, struct loop *loop, const struct
     }
     if (options->tls != NULL)
         tls_ref(options->tls);
+    list_init(&s->conns);
     server_shared_init(&s->shared);
     http2_shared_init(&s->shared);
     socket_shared_init(&s->sockets, s->shared.options.read_buffer_size);
@@ -139,7 +140,7 @@ const struct http_server_stats *http_server_stats(const struct http_server *s)
 /* Called from the loop, with nothing of ours above on the stack: done() may free the server. */
 static void check_done(struct http_server *s)
 {
-    if (s->done == NULL || !s->listener_closed || s->conns != NULL)
+    if (s->done == NULL || !s->listener_closed || !list_empty(&s->conns))
         return;
     clock_stop(&s->shared.loop->clock, &s->deadline);
     s->done(s, s->arg);
@@ -162,8 +163,7 @@ static void on_listener_closed(struct listener *l)
 
 static void cut_all(struct http_server *s)
 {
-    for (struct http_conn *c = s->conns; c != NULL; c = http_conn_next(c))
-        http_conn_cut(c);
+    http_server_each(s, http_conn_cut);
 }
 
 static void on_deadline(struct clock_timer *t)
@@ -182,8 +182,7 @@ void http_server_stop(struct http_server *s, uint64_t deadline, void (*done)(str
     s->shared.stopping = true;
     s->shared.hands_over = listener_hands_over(&s->listener);
     listener_close(&s->listener, on_listener_closed);
-    for (struct http_conn *c = s->conns; c != NULL; c = http_conn_next(c))
-        http_conn_drain(c);
+    http_server_each(s, http_conn_drain);
     if (deadline > now)
         clock_start(&s->shared.loop->clock, &s->deadline, deadline - now, on_deadline);
     else
@@ -200,7 +199,7 @@ void http_server_free(struct http_server *s)
 {
     if (s == NULL)
         return;
-    assert(s->listener_closed && s->conns == NULL);
+    assert(s->listener_closed && list_empty(&s->conns));
     clock_stop(&s->shared.loop->clock, &s->deadline);
     socket_shared_free(&s->sockets);
     tls_unref(s->shared.options.tls);

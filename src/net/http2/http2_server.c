@@ -31,10 +31,7 @@ static void begin_headers(struct http2_session *s, const nghttp2_headers *frame)
     r = request_new(h->io, &http2_stream_ops, h);
     r->pub.http2 = true;
     r->stream_id = frame->hd.stream_id;
-    r->next = h->open;
-    if (h->open != NULL)
-        h->open->prev = r;
-    h->open = r;
+    list_push_front(&h->open, &r->link);
     h->n_open++;
     nghttp2_session_set_stream_user_data(s->ng, r->stream_id, r);
 }
@@ -191,12 +188,7 @@ static void note_sent(struct http2_session *s, const nghttp2_frame *frame)
 
 static void forget(struct http2 *h, struct request *r)
 {
-    if (r->prev != NULL)
-        r->prev->next = r->next;
-    else
-        h->open = r->next;
-    if (r->next != NULL)
-        r->next->prev = r->prev;
+    list_remove(&r->link);
     h->n_open--;
     h->io->at_rest = clock_mono(&h->io->shared->loop->clock);
 }
@@ -270,10 +262,8 @@ static void flushed(struct conn_io *io)
 
     if (h->writable_due) {
         h->writable_due = false;
-        for (struct request *r = h->open, *next; r != NULL; r = next) {
-            next = r->next;
+        list_each (struct request, r, &h->open, link)
             request_writable(r);
-        }
     }
     if (nghttp2_session_want_write(h->session.ng))
         io->kick(io);
@@ -310,11 +300,14 @@ static enum crowd_rank rank(struct conn_io *io)
     const struct http2 *h = io->state;
     unsigned looks = 0;
 
-    if (h->open == NULL)
+    if (list_empty(&h->open))
         return h->session.last_stream > 0 ? CROWD_IDLE : CROWD_STRANGER;
-    for (const struct request *r = h->open; r != NULL && looks < LOOKS; r = r->next, looks++)
+    list_each (const struct request, r, &h->open, link) {
         if (r->body_ended || r->pub.responded)
             return CROWD_BUSY;
+        if (++looks == LOOKS)
+            break;
+    }
     return CROWD_UNFINISHED;
 }
 
@@ -329,7 +322,7 @@ static void drain(struct conn_io *io)
 {
     struct http2 *h = io->state;
 
-    for (struct request *r = h->open; r != NULL; r = r->next)
+    list_each (struct request, r, &h->open, link)
         request_hurry(r);
     http2_drain(h, "graceful_stop");
 }
@@ -337,10 +330,9 @@ static void drain(struct conn_io *io)
 static void close_session(struct conn_io *io)
 {
     struct http2 *h = io->state;
+    struct request *r;
 
-    while (h->open != NULL) {
-        struct request *r = h->open;
-
+    while ((r = list_first(&h->open, struct request, link)) != NULL) {
         nghttp2_session_set_stream_user_data(h->session.ng, r->stream_id, NULL);
         forget(h, r);
         request_close(r, !r->answer_sent);
@@ -382,6 +374,7 @@ void http2_open(struct conn_io *io)
     struct http2 *h = mem_zalloc(sizeof(*h));
 
     h->io = io;
+    list_init(&h->open);
     h->session = (struct http2_session){ .side = &side,
                                          .loop = io->shared->loop,
                                          .budget = io->shared->budget,

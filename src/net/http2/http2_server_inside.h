@@ -17,7 +17,7 @@ enum http2_phase {
 struct http2 {
     struct http2_session session;
     struct conn_io *io;
-    struct request *open; /* all streams that have a request */
+    struct list open; /* all streams that have a request */
     size_t n_open;
     enum http2_phase phase; /* of an open session; changed in http2_server_guard.c */
     const char *reason;     /* of the GOAWAY: "max_age", "max_idle", "graceful_stop" */

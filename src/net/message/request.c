@@ -51,10 +51,9 @@ static void wipe(struct request *r)
 struct request *request_new(struct conn_io *io, const struct stream_ops *ops, void *conn)
 {
     struct server_shared *shared = io->shared;
-    struct request *r = shared->spare;
+    struct request *r = list_pop(&shared->spare, struct request, link);
 
     if (r != NULL) {
-        shared->spare = r->next;
         shared->n_spare--;
         wipe(r);
     } else {
@@ -83,19 +82,15 @@ static void recycle(struct request *r)
         free_request(r);
         return;
     }
-    r->next = shared->spare;
-    shared->spare = r;
+    list_push_front(&shared->spare, &r->link);
     shared->n_spare++;
 }
 
 void request_free_spares(struct server_shared *shared)
 {
-    while (shared->spare != NULL) {
-        struct request *r = shared->spare;
-
-        shared->spare = r->next;
+    list_each (struct request, r, &shared->spare, link)
         free_request(r);
-    }
+    list_init(&shared->spare);
     shared->n_spare = 0;
 }
 

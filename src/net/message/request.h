@@ -4,6 +4,7 @@
 #ifndef NET_REQUEST_H
 #define NET_REQUEST_H
 
+#include "base/list.h"
 #include "base/vec.h"
 #include "net/message/conn_io.h"
 
@@ -24,8 +25,8 @@ struct request {
     struct http_request pub;
     const struct stream_ops *ops;
     struct conn_io *io;
-    void *conn; /* the protocol's connection */
-    struct request *next, *prev;
+    void *conn;               /* the protocol's connection */
+    struct list link;         /* HTTP/2: of the connection's; of one that is not in use: in `spare` */
     struct clock_timer timer; /* read_timeout, then write_timeout */
     int32_t stream_id;
     bool announced;    /* the service knows of it; not before it has been let in */

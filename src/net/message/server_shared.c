@@ -25,6 +25,7 @@ void server_shared_init(struct server_shared *shared)
 {
     struct http_server_options *o = &shared->options;
 
+    list_init(&shared->spare);
     o->max_concurrent_streams = o->max_concurrent_streams ? o->max_concurrent_streams : 1000;
     o->initial_window = o->initial_window ? o->initial_window : 65535;
     if (o->initial_window > INT32_MAX)

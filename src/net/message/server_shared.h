@@ -4,6 +4,7 @@
 #ifndef NET_SERVER_SHARED_H
 #define NET_SERVER_SHARED_H
 
+#include "base/list.h"
 #include "base/budget.h"
 #include "base/log.h"
 #include "base/loop/loop.h"
@@ -71,7 +72,7 @@ struct server_shared {
     void (*on_mismatch)(struct http_service *, struct http_request *);
     struct http_server_stats stats;
     struct complaint bad_peers;
-    struct request *spare; /* requests for the next who needs one */
+    struct list spare; /* requests for the next who needs one */
     size_t n_spare;
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
