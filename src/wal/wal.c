@@ -82,8 +82,6 @@ void wal_dirty(struct wal *w)
 
 static void clear_group(struct wal *w, struct wal_group *g)
 {
-    g->first = NULL;
-    g->last = &g->first;
     g->n = g->items = g->bytes = 0;
     g->first_seq = w->state.last + 1;
     g->heads.len = g->note.len = g->opening.len = 0;
@@ -93,15 +91,13 @@ static void clear_group(struct wal *w, struct wal_group *g)
 static void take_appends(struct wal *w, struct wal_group *g)
 {
     struct wal_record r = { .type = WAL_DATA, .time = clock_wall(&w->loop->clock) };
+    uint64_t most = longest_record(w) < GROUP_BYTES ? longest_record(w) : GROUP_BYTES;
 
-    while (w->waiting != NULL && (g->n == 0 || g->bytes + wal_padded(w->waiting->length) <= GROUP_BYTES) &&
-           (g->n == 0 || g->bytes + wal_padded(w->waiting->length) <= longest_record(w))) {
-        struct wal_append *a = w->waiting;
-
-        w->waiting = a->next;
-        a->next = NULL;
-        *g->last = a;
-        g->last = &a->next;
+    list_each (struct wal_append, a, &w->waiting, link) {
+        if (g->n > 0 && g->bytes + wal_padded(a->length) > most)
+            break;
+        list_remove(&a->link);
+        list_push(&g->appends, &a->link);
         a->seq = g->first_seq + g->n;
         r.length = (uint32_t)a->length;
         r.kind = a->kind;
@@ -114,8 +110,6 @@ static void take_appends(struct wal *w, struct wal_group *g)
         g->items += a->items;
         g->bytes += wal_padded(a->length);
     }
-    if (w->waiting == NULL)
-        w->last_waiting = &w->waiting;
     w->waiting_bytes -= g->bytes;
 }
 
@@ -206,7 +200,7 @@ static void begin_group(struct wal *w)
 {
     struct wal_group *g = &w->group;
 
-    if (!is_idle(w) || (w->waiting == NULL && !w->dirty))
+    if (!is_idle(w) || (list_empty(&w->waiting) && !w->dirty))
         return;
     clock_stop(&w->loop->clock, &w->note_timer);
     take_work(w, g);
@@ -281,25 +275,25 @@ static void on_group_done(struct job *job)
 {
     struct wal_group *g = container_of(job, struct wal_group, job);
     struct wal *w = g->wal;
-    struct wal_append *a = g->first, *next;
     int result = g->status;
+    struct list appends;
+    struct wal_append *a;
 
     if (g->state == WAL_GROUP_ROTATING)
         w->stuck = !g->rotated;
     move_group(g, WAL_GROUP_IDLE);
-    g->first = NULL;
+    list_init(&appends);
+    list_move(&appends, &g->appends);
     take_results(w, g);
     if (result == 0)
         book_success(w, g);
     else
         book_failure(w, g);
-    for (; a != NULL; a = next) {
-        next = a->next;
+    while ((a = list_pop(&appends, struct wal_append, link)) != NULL)
         a->on_done(a, result);
-    }
     if (w->closing) {
         finish_closing(w);
-    } else if (w->waiting != NULL) {
+    } else if (!list_empty(&w->waiting)) {
         begin_group(w);
     } else if (w->dirty) {
         clock_start(&w->loop->clock, &w->note_timer, result == 0 ? NOTE_AFTER : NOTE_AFTER_FAILURE, on_note_due);
@@ -322,9 +316,7 @@ int wal_append(struct wal *w, struct wal_append *a)
     if (used_bytes(w) + w->waiting_bytes + (is_idle(w) ? 0 : w->group.bytes) + length + w->segment_bytes > w->max_bytes)
         return UV_ENOSPC;
     a->length = length;
-    a->next = NULL;
-    *w->last_waiting = a;
-    w->last_waiting = &a->next;
+    list_push(&w->waiting, &a->link);
     w->waiting_bytes += wal_padded(length);
     turn_defer(&w->loop->turn, &w->kick);
     return 0;
@@ -406,7 +398,8 @@ int wal_open(struct wal **out, struct loop *loop, const struct logger *log, cons
     w->segment_bytes = segment_size(o);
     w->sync = o->sync;
     w->writer.fd = w->reader.fd = -1;
-    w->last_waiting = &w->waiting;
+    list_init(&w->waiting);
+    list_init(&w->group.appends);
     w->kick.run = on_kick;
     rc = wal_lock_directory(w, err);
     if (rc == 0) {
@@ -440,17 +433,16 @@ static void on_closed_turn(struct turn_task *task)
 /* One more group for what is left, once; what fails now stays undone. */
 static void finish_closing(struct wal *w)
 {
+    struct wal_append *a;
+
     if (w->reader.running)
         return;
-    if (w->group.status == 0 && (w->waiting != NULL || w->dirty)) {
+    if (w->group.status == 0 && (!list_empty(&w->waiting) || w->dirty)) {
         begin_group(w);
         return;
     }
-    for (struct wal_append *a = w->waiting, *next; a != NULL; a = next) {
-        next = a->next;
+    while ((a = list_pop(&w->waiting, struct wal_append, link)) != NULL)
         a->on_done(a, UV_ECANCELED);
-    }
-    w->waiting = NULL;
     w->kick.run = on_closed_turn;
     turn_defer(&w->loop->turn, &w->kick);
 }

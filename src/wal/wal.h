@@ -11,6 +11,7 @@
 #ifndef WAL_WAL_H
 #define WAL_WAL_H
 
+#include "base/list.h"
 #include "base/block.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -72,7 +73,7 @@ struct wal_append {
 
     /* The log's. */
     uint64_t seq; /* its place in the order, from 1 on; known when on_done says 0 */
-    struct wal_append *next;
+    struct list link;
     uint64_t length; /* on the disk */
 };
 

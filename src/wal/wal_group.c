@@ -96,7 +96,7 @@ static void gather_parts(struct wal_group *g)
     uint8_t *head = g->heads.data;
 
     g->parts.n = 0;
-    for (struct wal_append *a = g->first; a != NULL; a = a->next, head += WAL_RECORD_HEAD) {
+    list_each (struct wal_append, a, &g->appends, link) {
         uint64_t length = a->length;
 
         wal_record_seal(head, a->parts, a->n_parts);
@@ -106,6 +106,7 @@ static void gather_parts(struct wal_group *g)
                 *vec_push(&g->parts) = (struct iovec){ (void *)(uintptr_t)a->parts[i].data, a->parts[i].len };
         if (wal_padded(length) > length)
             *vec_push(&g->parts) = (struct iovec){ zeros, wal_padded(length) - length };
+        head += WAL_RECORD_HEAD;
     }
     if (g->note.len > 0)
         *vec_push(&g->parts) = (struct iovec){ g->note.data, g->note.len };

@@ -33,7 +33,7 @@ struct wal_group {
     struct job job;
     struct wal *wal;
     enum wal_group_state state;
-    struct wal_append *first, **last;
+    struct list appends;
     uint64_t n, items, bytes; /* of the records, padded */
     uint64_t first_seq;
     struct buf heads;     /* of the records */
@@ -85,7 +85,7 @@ struct wal {
     struct wal_state state;
     wal_segments segments; /* ascending; the writer's is the last */
     struct wal_writer writer;
-    struct wal_append *waiting, **last_waiting;
+    struct list waiting; /* appends that are in no group yet */
     uint64_t waiting_bytes;
     struct wal_group group;
     struct turn_task kick;
