@@ -14,7 +14,7 @@
 void batcher_init(struct batcher *b)
 {
     *b = (struct batcher){ 0 };
-    b->last = &b->first;
+    list_init(&b->entries);
 }
 
 void batcher_free(struct batcher *b)
@@ -43,25 +43,24 @@ static void take_amount(struct amount *a, uint64_t requests, const struct batch 
     a->bytes -= b->bytes;
 }
 
+static struct batcher_entry *first_entry(const struct batcher *b)
+{
+    return list_first(&b->entries, struct batcher_entry, link);
+}
+
 void batcher_put(struct batcher *b, struct batcher_entry *e, struct batch *batch)
 {
-    e->next = NULL;
     e->rest = batch;
-    *b->last = e;
-    b->last = &e->next;
+    list_push(&b->entries, &e->link);
     add_amount(&b->waiting, 1, batch);
 }
 
 struct batcher_entry *batcher_remove(struct batcher *b)
 {
-    struct batcher_entry *e = b->first;
+    struct batcher_entry *e = list_pop(&b->entries, struct batcher_entry, link);
 
-    if (e == NULL)
-        return NULL;
-    take_amount(&b->waiting, 1, e->rest);
-    b->first = e->next;
-    if (b->first == NULL)
-        b->last = &b->first;
+    if (e != NULL)
+        take_amount(&b->waiting, 1, e->rest);
     return e;
 }
 
@@ -78,7 +77,7 @@ static struct batch *take_first(struct batcher *b)
 /* The first one is `tail` from now on. */
 static void keep_tail(struct batcher *b, struct batch *tail)
 {
-    struct batcher_entry *e = b->first;
+    struct batcher_entry *e = first_entry(b);
 
     take_amount(&b->waiting, 0, e->rest);
     batch_unref(e->rest);
@@ -130,7 +129,7 @@ static uint64_t items_whole(const struct batcher_limits *l, const struct batch *
 static struct batch *take_head(struct batcher *b, const struct batcher_limits *l, struct budget *budget, uint64_t room,
                                bool force)
 {
-    struct batch *batch = b->first->rest, *head, *tail;
+    struct batch *batch = first_entry(b)->rest, *head, *tail;
     uint64_t items = items_within(l, batch, room), each = items_within(l, batch, l->most);
     uint64_t whole = items_whole(l, batch, room);
 
@@ -156,7 +155,7 @@ static struct batch *take_head(struct batcher *b, const struct batcher_limits *l
 static struct batch *take_some(struct batcher *b, const struct batcher_limits *l, struct budget *budget, uint64_t room,
                                bool force)
 {
-    const struct batch *batch = b->first->rest;
+    const struct batch *batch = first_entry(b)->rest;
 
     if (batcher_weight(l, batch->items, batch->bytes) <= room || (batch->items == 1 && force))
         return take_first(b);
@@ -169,8 +168,8 @@ struct batch *batcher_take(struct batcher *b, const struct batcher_limits *l, st
 {
     uint64_t weight = 0;
 
-    while (b->first != NULL && (weight == 0 || weight < l->least) && (l->most == 0 || weight < l->most)) {
-        struct batcher_entry *e = b->first;
+    while (!list_empty(&b->entries) && (weight == 0 || weight < l->least) && (l->most == 0 || weight < l->most)) {
+        struct batcher_entry *e = first_entry(b);
         uint64_t room = l->most > 0 ? l->most - weight : UINT64_MAX;
         struct batch *part = take_some(b, l, budget, room, weight == 0);
 
@@ -184,16 +183,16 @@ struct batch *batcher_take(struct batcher *b, const struct batcher_limits *l, st
 
 struct batch *batcher_take_whole(struct batcher *b, uint64_t bytes, uint64_t requests, slices *out)
 {
-    const struct metadata *metadata = b->first->rest->metadata;
+    const struct metadata *metadata = first_entry(b)->rest->metadata;
     uint64_t sum = 0;
 
     do {
-        struct batcher_entry *e = b->first;
+        struct batcher_entry *e = first_entry(b);
         struct batch *part = take_first(b);
 
         sum += part->bytes;
         add_slice(b, e, part, out);
-    } while (b->first != NULL && bytes > 0 && sum + b->first->rest->bytes <= bytes &&
-             (requests == 0 || b->parts.n < requests) && b->first->rest->metadata == metadata);
+    } while (!list_empty(&b->entries) && bytes > 0 && sum + first_entry(b)->rest->bytes <= bytes &&
+             (requests == 0 || b->parts.n < requests) && first_entry(b)->rest->metadata == metadata);
     return merge_parts(b);
 }

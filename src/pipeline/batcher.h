@@ -8,11 +8,12 @@
 #ifndef PIPELINE_BATCHER_H
 #define PIPELINE_BATCHER_H
 
+#include "base/list.h"
 #include "base/vec.h"
 #include "otlp/batch.h"
 
 struct batcher_entry {
-    struct batcher_entry *next;
+    struct list link;
     struct batch *rest; /* what has not been taken; NULL: all has, and the batcher knows it no more */
 };
 
@@ -33,7 +34,7 @@ struct batcher_limits {
 };
 
 struct batcher {
-    struct batcher_entry *first, **last;
+    struct list entries;
     struct amount waiting;
     VEC(struct batch *) parts;
 };

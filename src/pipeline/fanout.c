@@ -3,6 +3,7 @@
  * its own that books nothing. When the last branch has answered, the request goes back to the free list. */
 #include "pipeline/fanout.h"
 
+#include "base/list.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -17,18 +18,16 @@ struct branch {
 
 /* One batch on its way through the branches. */
 struct spread {
-    struct spread *next; /* in the free list */
-    struct spread *all;  /* in the list of all */
+    struct list link;
     struct fanout *fanout;
     struct ack *sender;
-    bool busy;
     struct branch branches[];
 };
 
 struct fanout {
     struct consumer in;
     struct turn *turn;
-    struct spread *unused, *all;
+    struct list unused, busy; /* of struct spread */
     size_t n;
     struct consumer *to[];
 };
@@ -47,24 +46,18 @@ static void on_branch_settled(struct ack *ack, const struct outcome *outcome)
         last = last && s->branches[i].spread == NULL;
     if (!last)
         return;
-    s->busy = false;
-    s->next = f->unused;
-    f->unused = s;
+    list_remove(&s->link);
+    list_push_front(&f->unused, &s->link);
 }
 
 static struct spread *take_spread(struct fanout *f)
 {
-    struct spread *s = f->unused;
+    struct spread *s = list_pop(&f->unused, struct spread, link);
 
-    if (s != NULL) {
-        f->unused = s->next;
-    } else {
+    if (s == NULL)
         s = mem_zalloc(sizeof(*s) + f->n * sizeof(s->branches[0]));
-        s->fanout = f;
-        s->all = f->all;
-        f->all = s;
-    }
-    s->busy = true;
+    s->fanout = f;
+    list_push_front(&f->busy, &s->link);
     return s;
 }
 
@@ -94,6 +87,8 @@ struct consumer *fanout_new(struct turn *turn, struct consumer *const *to, size_
     f->in.consume = consume;
     f->turn = turn;
     f->n = n;
+    list_init(&f->unused);
+    list_init(&f->busy);
     for (size_t i = 0; i < n; i++)
         f->to[i] = to[i];
     return &f->in;
@@ -103,14 +98,13 @@ void fanout_free(struct consumer *fanout)
 {
     struct fanout *f = container_of(fanout, struct fanout, in);
 
-    while (f->all != NULL) {
-        struct spread *s = f->all;
-
-        f->all = s->all;
-        for (size_t i = 0; s->busy && i < f->n; i++)
+    list_each (struct spread, s, &f->busy, link) {
+        for (size_t i = 0; i < f->n; i++)
             if (s->branches[i].spread != NULL)
                 ack_cancel(&s->branches[i].ack);
         free(s);
     }
+    list_each (struct spread, s, &f->unused, link)
+        free(s);
     free(f);
 }

@@ -3,16 +3,16 @@
  * when that settles, which books what became of them, the outcome goes on to the sender's ack, losses included. */
 #include "pipeline/ledger_tap.h"
 
+#include "base/list.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
 
 /* One batch on its way. */
 struct in_flight {
-    struct in_flight *next; /* in the free list */
-    struct in_flight *all;  /* in the list of all */
+    struct list link;
     struct ledger_tap *tap;
-    struct ack *sender; /* NULL: in the free list */
+    struct ack *sender;
     struct ack ack;
 };
 
@@ -21,7 +21,7 @@ struct ledger_tap {
     struct turn *turn;
     struct ledger *ledger;
     struct consumer *to;
-    struct in_flight *unused, *all;
+    struct list unused, busy; /* of struct in_flight */
 };
 
 static void on_settled(struct ack *ack, const struct outcome *outcome)
@@ -29,9 +29,8 @@ static void on_settled(struct ack *ack, const struct outcome *outcome)
     struct in_flight *f = container_of(ack, struct in_flight, ack);
     struct ack *sender = f->sender;
 
-    f->sender = NULL;
-    f->next = f->tap->unused;
-    f->tap->unused = f;
+    list_remove(&f->link);
+    list_push_front(&f->tap->unused, &f->link);
     if (outcome->verdict == VERDICT_SAFE && outcome->lost.n == 0)
         ack_safe(sender);
     else
@@ -40,16 +39,12 @@ static void on_settled(struct ack *ack, const struct outcome *outcome)
 
 static struct in_flight *take_in_flight(struct ledger_tap *tap)
 {
-    struct in_flight *f = tap->unused;
+    struct in_flight *f = list_pop(&tap->unused, struct in_flight, link);
 
-    if (f != NULL) {
-        tap->unused = f->next;
-        return f;
-    }
-    f = mem_zalloc(sizeof(*f));
+    if (f == NULL)
+        f = mem_zalloc(sizeof(*f));
     f->tap = tap;
-    f->all = tap->all;
-    tap->all = f;
+    list_push_front(&tap->busy, &f->link);
     return f;
 }
 
@@ -72,6 +67,8 @@ struct consumer *ledger_tap_new(struct turn *turn, struct ledger *ledger, struct
     tap->turn = turn;
     tap->ledger = ledger;
     tap->to = to;
+    list_init(&tap->unused);
+    list_init(&tap->busy);
     return &tap->in;
 }
 
@@ -79,13 +76,11 @@ void ledger_tap_free(struct consumer *self)
 {
     struct ledger_tap *tap = container_of(self, struct ledger_tap, in);
 
-    while (tap->all != NULL) {
-        struct in_flight *f = tap->all;
-
-        tap->all = f->all;
-        if (f->sender != NULL)
-            ack_cancel(&f->ack);
+    list_each (struct in_flight, f, &tap->busy, link) {
+        ack_cancel(&f->ack);
         free(f);
     }
+    list_each (struct in_flight, f, &tap->unused, link)
+        free(f);
     free(tap);
 }

@@ -245,7 +245,7 @@ void shard_take(struct shard *s, struct batch *batch, struct ack *ack)
 
 bool shard_idle(const struct shard *s)
 {
-    return !is_out(s) && s->batcher.first == NULL && list_empty(&s->waiting);
+    return !is_out(s) && list_empty(&s->batcher.entries) && list_empty(&s->waiting);
 }
 
 void shard_flush(struct shard *s)

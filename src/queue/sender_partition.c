@@ -88,7 +88,7 @@ static void queue_if_due(struct partition *p)
     struct sender *s = p->sender;
     struct clock *clock = &s->node->host->loop->clock;
 
-    if (p->batcher.first == NULL || list_linked(&p->due))
+    if (list_empty(&p->batcher.entries) || list_linked(&p->due))
         return;
     if (is_due(p)) {
         clock_stop(clock, &p->timer);
@@ -109,7 +109,7 @@ static void on_late(struct clock_timer *t)
 
 static void flush_partition(struct partition *p)
 {
-    p->late = p->batcher.first != NULL;
+    p->late = !list_empty(&p->batcher.entries);
     queue_if_due(p);
 }
 
@@ -170,7 +170,7 @@ bool sender_partitions_take(struct sender *s, struct attempt *a)
     if (s->partition == NULL)
         a->batch = batch_with_metadata(a->batch, p->member.metadata);
     p->late = false;
-    if (s->partition == NULL && p->batcher.first == NULL)
+    if (s->partition == NULL && list_empty(&p->batcher.entries))
         drop_partition(p);
     else
         queue_if_due(p);

@@ -145,7 +145,7 @@ START_TEST(items_leave_in_the_order_in_which_they_came)
     put(0, 7);
     put(1, 20);
     put(2, 5);
-    while (batcher.first != NULL) {
+    while (!list_empty(&batcher.entries)) {
         b = take_items(UINT64_MAX, 6);
         expect_bodies(b, first);
         first += (unsigned)b->items;
@@ -175,11 +175,11 @@ START_TEST(no_batch_has_more_bytes_than_the_largest_size)
 
     put(0, 100);
     put(1, 300);
-    while (batcher.first != NULL) {
+    while (!list_empty(&batcher.entries)) {
         struct batch *b = take_bytes(UINT64_MAX, 256);
 
         ck_assert_uint_le(b->bytes, 256);
-        ck_assert_uint_gt(b->bytes, batcher.first != NULL ? 128 : 0); /* and it is not all crumbs */
+        ck_assert_uint_gt(b->bytes, !list_empty(&batcher.entries) ? 128 : 0); /* and it is not all crumbs */
         items += b->items;
         batch_unref(b);
     }
@@ -227,7 +227,7 @@ START_TEST(a_cut_entry_has_its_tail_as_rest_until_it_is_used_up)
     put(0, 10);
     put(1, 1);
     expect_items(take_items(UINT64_MAX, 4), 4, 1, 0);
-    ck_assert_ptr_eq(batcher.first, &entries[0]);
+    ck_assert_ptr_eq(list_first(&batcher.entries, struct batcher_entry, link), &entries[0]);
     ck_assert_ptr_nonnull(entries[0].rest);
     ck_assert_uint_eq(entries[0].rest->items, 6);
     expect_waiting(2, 7);
@@ -258,7 +258,7 @@ START_TEST(each_entry_gets_its_share_of_what_became_of_a_batch)
 
     put(0, 4);
     put(1, 25);
-    for (int round = 0; batcher.first != NULL; round++) {
+    for (int round = 0; !list_empty(&batcher.entries); round++) {
         batch_unref(take_items(UINT64_MAX, 10));
         outcome_clear(&sent);
         if (round == 0)
