@@ -78,8 +78,7 @@ static void encode(struct remote_write *rw, const struct batch *batch)
     remote_write_encode(rw, batch, &result);
     for (size_t i = 0; i < result.n_drops; i++)
         items += result.drops[i].items;
-    for (struct remote_write_request *r = result.first, *next; r != NULL; r = next) {
-        next = r->next;
+    list_each (struct remote_write_request, r, &result.requests, link) {
         items += r->items;
         remote_write_text(&text, r);
         check_halves(r);

@@ -95,8 +95,7 @@ static void encode_delivery(struct delivery *d, bool with_drops)
         d->untranslated += result.drops[i].items;
         metric_add(n->m.failed_translations, result.drops[i].items);
     }
-    for (struct remote_write_request *r = result.first, *next; r != NULL; r = next) {
-        next = r->next;
+    list_each (struct remote_write_request, r, &result.requests, link) {
         metric_add(n->m.translated, r->samples + r->histograms);
         if (r->newest > n->highest)
             n->highest = r->newest;

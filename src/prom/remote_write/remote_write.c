@@ -233,17 +233,16 @@ static void discard_messages(struct remote_write *rw)
             remote_write_request_free(rw->messages[i].request);
             rw->messages[i].request = NULL;
         }
-    for (struct remote_write_request *r; (r = rw->result->first) != NULL;) {
-        rw->result->first = r->next;
+    list_each (struct remote_write_request, r, &rw->result->requests, link)
         remote_write_request_free(r);
-    }
-    rw->result->last = &rw->result->first;
+    list_init(&rw->result->requests);
     rw->result->n_drops = 0;
 }
 
 void remote_write_encode(struct remote_write *rw, const struct batch *b, struct remote_write_result *result)
 {
-    *result = (struct remote_write_result){ .last = &result->first };
+    *result = (struct remote_write_result){ 0 };
+    list_init(&result->requests);
     rw->result = result;
     rw->tick = (uint32_t)(clock_mono(rw->options.clock) / REMOTE_WRITE_TICK);
     rw->batch++;

@@ -17,6 +17,7 @@
 #ifndef PROM_REMOTE_WRITE_H
 #define PROM_REMOTE_WRITE_H
 
+#include "base/list.h"
 #include "base/loop/clock.h"
 #include "base/vec.h"
 #include "prom/series/collisions.h"
@@ -26,7 +27,7 @@ enum remote_write_version { REMOTE_WRITE_1, REMOTE_WRITE_2 };
 
 /* One message. A zeroed one is empty. */
 struct remote_write_request {
-    struct remote_write_request *next; /* the holder's */
+    struct list link; /* the holder's */
     enum remote_write_version version;
     uint32_t shard;
     struct buf message; /* not compressed */
@@ -76,7 +77,7 @@ struct remote_write_options {
 
 /* What comes out of one batch. */
 struct remote_write_result {
-    struct remote_write_request *first, **last; /* in order; the caller's */
+    struct list requests; /* in order; the caller's */
     struct remote_write_drop {
         const char *reason; /* static: "delta_temporality", "duplicate_timestamp", "bad_name", "bad_label", "malformed",
                              * "scale", "no_value", "type_conflict" */

@@ -44,8 +44,7 @@ void remote_write_finish(struct remote_write *rw, struct message *m)
         remote_write_request_free(r);
         return;
     }
-    *rw->result->last = r;
-    rw->result->last = &r->next;
+    list_push(&rw->result->requests, &r->link);
 }
 
 struct message *remote_write_message(struct remote_write *rw, uint32_t shard, uint32_t items, uint32_t series)

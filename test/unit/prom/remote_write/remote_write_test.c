@@ -60,6 +60,11 @@ static void teardown(void)
     buf_free(&text);
 }
 
+static struct remote_write_request *first_request(void)
+{
+    return list_first(&result.requests, struct remote_write_request, link);
+}
+
 /* What the requests say, in their order. */
 static const char *encode(const char *json)
 {
@@ -70,10 +75,9 @@ static const char *encode(const char *json)
     remote_write_encode(rw, b, &result);
     batch_unref(b);
     text.len = items = requests = shards_used = first_series = 0;
-    if (result.first != NULL)
-        first_series = result.first->units.v[0].series;
-    for (struct remote_write_request *r = result.first, *next; r != NULL; r = next) {
-        next = r->next;
+    if (!list_empty(&result.requests))
+        first_series = first_request()->units.v[0].series;
+    list_each (struct remote_write_request, r, &result.requests, link) {
         remote_write_text(&text, r);
         items += r->items;
         requests++;
@@ -266,10 +270,10 @@ START_TEST(a_unit_of_several_samples_is_cut_between_them)
     rw = remote_write_new(&options);
     remote_write_encode(rw, b, &result);
     batch_unref(b);
-    ck_assert_uint_eq(result.first->units.n, 1);
-    ck_assert_uint_eq(result.first->items, 3);
-    front = remote_write_cut_items(result.first, 0, 1);
-    back = remote_write_cut_items(result.first, 1, 3);
+    ck_assert_uint_eq(first_request()->units.n, 1);
+    ck_assert_uint_eq(first_request()->items, 3);
+    front = remote_write_cut_items(first_request(), 0, 1);
+    back = remote_write_cut_items(first_request(), 1, 3);
     remote_write_text(&text, front);
     ck_assert_str_eq(buf_cstr(&text), "g 1 1700000000010\n");
     text.len = 0;
@@ -279,7 +283,7 @@ START_TEST(a_unit_of_several_samples_is_cut_between_them)
     ck_assert_uint_eq(back->samples, 2);
     remote_write_request_free(front);
     remote_write_request_free(back);
-    remote_write_request_free(result.first);
+    remote_write_request_free(first_request());
 }
 END_TEST
 
@@ -305,7 +309,7 @@ START_TEST(series_are_taken_out_of_a_message_by_their_hash)
     rw = remote_write_new(&options);
     remote_write_encode(rw, b, &result);
     batch_unref(b);
-    whole = result.first;
+    whole = first_request();
     second = whole->units.v[1].series;
     ck_assert_uint_ne(second, whole->units.v[0].series);
     some = remote_write_select(whole, is_other_than, &second);
