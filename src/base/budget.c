@@ -41,6 +41,12 @@ static bool has_room(const struct budget *b)
     return budget_room(b) > some;
 }
 
+static void add_waiter(struct budget *b, struct budget_waiter *w)
+{
+    list_push(&b->waiters, &w->link);
+    whole_of(b)->n_waiting++;
+}
+
 /* Each waiter that stood here when we began has its turn once; those who need more than there is, and those who are
  * refused again, queue up behind. */
 static void wake_waiters(struct turn_task *task)
@@ -53,10 +59,11 @@ static void wake_waiters(struct turn_task *task)
     while (n-- > 0 && !list_empty(&b->waiters) && has_room(b)) {
         struct budget_waiter *w = list_pop(&b->waiters, struct budget_waiter, link);
 
+        whole_of(b)->n_waiting--;
         if (w->need <= budget_room(b))
             w->on_room(w);
         else
-            list_push(&b->waiters, &w->link);
+            add_waiter(b, w);
     }
 }
 
@@ -82,9 +89,11 @@ static void call_waiters(struct budget *b)
         turn_defer(b->turn, &b->wake);
 }
 
-/* There may be more room than before. */
+/* There may be more room than before. As a rule nobody waits for it. */
 static void call_all(struct budget *whole)
 {
+    if (whole->n_waiting == 0)
+        return;
     call_waiters(whole);
     for (size_t i = 0; i < whole->n_shares; i++)
         call_waiters(&whole->shares[i]);
@@ -163,12 +172,13 @@ void budget_wait(struct budget *b, struct budget_waiter *w, void (*on_room)(stru
     w->on_room = on_room;
     if (list_linked(&w->link))
         return;
-    list_push(&b->waiters, &w->link);
+    add_waiter(b, w);
     call_waiters(b);
 }
 
 void budget_cancel(struct budget *b, struct budget_waiter *w)
 {
-    (void)b;
+    if (list_linked(&w->link))
+        whole_of(b)->n_waiting--;
     list_remove(&w->link);
 }

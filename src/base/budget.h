@@ -40,6 +40,7 @@ struct budget {
     uint64_t refusals; /* times budget_take said no */
     uint64_t reserve;  /* of a share */
     uint64_t kept;     /* of the whole: the sum of what shares use less than their reserves */
+    size_t n_waiting;  /* of the whole: for it and for its shares */
     struct list waiters;
     struct turn *turn;
     struct turn_task wake;
