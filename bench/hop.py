@@ -41,6 +41,7 @@ class Hop:
     def __init__(self, bench, load, cpu_seconds, stop):
         self.bench, self.load, self.cpu_seconds, self.stop = bench, load, cpu_seconds, stop
         self.cert = self.key = None
+        self.queues = 0  # each run has one of its own: the ledger of a queue on disk goes on where it was
 
     # --- what runs ---
 
@@ -68,7 +69,8 @@ class Hop:
             queue = {"block_on_overflow": True} if way.queue else {"enabled": False}
             if way.disk:
                 queue["storage"] = "file_storage"
-                extensions["file_storage"] = {"directory": str(self.bench.folder / "out-queue"), "create_directory": True}
+                self.queues += 1
+                extensions["file_storage"] = {"directory": str(self.bench.folder / f"queue{self.queues}"), "create_directory": True}
             exporter = {
                 way.exporter: {
                     "endpoint": scheme + address,
@@ -173,6 +175,10 @@ class Hop:
                 name = f"1000 records -> {exporter}, {words}"
                 if chosen(name):
                     self.compare(name, records, Way(exporter, processor=processor), NOWHERE, "in -> nop")
+            name = f"1000 wide records -> {exporter}, gzip both ways, attributes insert"
+            if chosen(name):
+                way = Way(exporter, "gzip", True, processor=INSERT)
+                self.compare(name, all_kinds[1], way, NOWHERE._replace(gzipped=True), "in -> nop", requests=all_kinds[1].requests // 2)
             name = f"1000 records -> {exporter}, queue on disk, synced"
             if chosen(name):
                 self.compare(name, records, Way(exporter, disk=True), Way(exporter), "in memory", share_bar=0.7)
