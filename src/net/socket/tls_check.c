@@ -80,6 +80,17 @@ static void warn_of_dates(const struct tls_loaded *l, const struct tls_sources *
     }
 }
 
+static void warn_of_curves(const struct tls_config *c, const char *path, struct check *ck)
+{
+    char at[PATH_TEXT];
+
+    for (size_t i = 0; i < c->curve_preferences.n && c->curve_preferences.n > 1; i++)
+        if (tls_curve_is_missing(c->curve_preferences.v[i]))
+            check_warn(ck, at_key(at, path, "curve_preferences"),
+                       "%s is not in OpenSSL 3.0, which otelcd is built with: the other key exchanges are offered",
+                       c->curve_preferences.v[i]);
+}
+
 static void check_files(const struct tls_config *c, enum tls_side side, const char *path, struct check *ck)
 {
     struct tls_sources sources = { 0 };
@@ -110,6 +121,7 @@ void tls_check(const struct tls_config *c, enum tls_side side, const char *path,
     if (side == TLS_SERVER && tls_config_has_ca(c))
         check_warn(ck, at_key(at, path, is_set(c->ca_file) ? "ca_file" : "ca_pem"),
                    "has no effect on a server: write client_ca_file to ask clients for certificates");
+    warn_of_curves(c, path, ck);
     if (sound)
         check_files(c, side, path, ck);
 }

@@ -122,6 +122,11 @@ int tls_cipher_list(const struct tls_config *c, struct buf *out, struct error *e
     return 0;
 }
 
+bool tls_curve_is_missing(const char *name)
+{
+    return strcmp(name, "X25519MLKEM768") == 0;
+}
+
 int tls_curve_list(const struct tls_config *c, struct buf *out, struct error *err)
 {
     if (c->curve_preferences.n == 0)
@@ -132,7 +137,9 @@ int tls_curve_list(const struct tls_config *c, struct buf *out, struct error *er
         for (size_t k = 0; k < sizeof(curves) / sizeof(curves[0]); k++)
             if (strcmp(curves[k].name, name) == 0)
                 openssl = curves[k].openssl;
-        if (openssl == NULL && strcmp(name, "X25519MLKEM768") == 0)
+        if (openssl == NULL && tls_curve_is_missing(name) && c->curve_preferences.n > 1)
+            continue; /* the others are what there is to choose from */
+        if (openssl == NULL && tls_curve_is_missing(name))
             return error_set(err, UV_EINVAL,
                              "X25519MLKEM768 is not in OpenSSL 3.0, which otelcd is built with: write "
                              "X25519");

@@ -17,7 +17,10 @@ const char *tls_version_text(int name);
  * UV_EINVAL and a sentence for a name that is unknown, weak and not allowed to be, or not in OpenSSL. */
 int tls_cipher_list(const struct tls_config *c, struct buf *out, struct error *err);
 
-/* The same for curves. */
+/* A curve that Go has, and the OpenSSL that otelcd is built with has not. */
+bool tls_curve_is_missing(const char *name);
+
+/* The same for curves. One that is missing is left out where there are others. */
 int tls_curve_list(const struct tls_config *c, struct buf *out, struct error *err);
 
 #endif
