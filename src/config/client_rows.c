@@ -13,6 +13,8 @@ const struct option client_keepalive_options[] = {
     OPT_END,
 };
 
+const struct option client_cookies_options[] = { OPT_END };
+
 /* A line's end becomes a blank, for secrets are often kept in files that have one. */
 static bool has_control_character(const char *value)
 {

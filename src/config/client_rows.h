@@ -30,6 +30,10 @@ struct grpc_client_config {
     struct client_auth_config auth;
 };
 
+struct client_cookies_config {
+    bool on;
+};
+
 struct http_client_config {
     const char *endpoint; /* a URL */
     struct client_auth_config auth;
@@ -42,9 +46,10 @@ struct http_client_config {
     bool disable_keep_alives, force_attempt_http2;
     duration http2_read_idle_timeout, http2_ping_timeout;
     struct tls_config tls; /* the URL decides whether it is used */
+    struct client_cookies_config cookies;
 };
 
-extern const struct option client_keepalive_options[], client_auth_options[];
+extern const struct option client_keepalive_options[], client_auth_options[], client_cookies_options[];
 
 /* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
 /* clang-format off */
@@ -86,7 +91,9 @@ extern const struct option client_keepalive_options[], client_auth_options[];
       .help = "TLS to https:// endpoints." },                                                                         \
     OPT_IGNORED("read_buffer_size", "a connection's buffer has 64 KiB"),                                              \
     OPT_IGNORED("write_buffer_size", "a request is written whole"),                                                   \
-    OPT_REFUSED("cookies", "cookies are not kept: remove this key"),                                                  \
+    { .key = "cookies", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.cookies, struct client_cookies_config),        \
+      .options = client_cookies_options, .size = sizeof(struct client_cookies_config), .mode = GROUP_NONE,            \
+      .help = "Keep the cookies that the peer sets, for what is sent next: {} is on." },                              \
     OPT_REFUSED("middlewares", "middleware extensions are not served: remove this key"),                              \
     { .key = "force_attempt_http2", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.force_attempt_http2, bool),         \
       .def = "true", .help = "Over https, speak HTTP/2 with peers that choose it; else HTTP/1.1 with all." },         \

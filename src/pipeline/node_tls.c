@@ -26,6 +26,7 @@ struct http_client_options node_http_client_options(const struct node *node, con
         .proxy_url = c->proxy_url,
         .idle_timeout = (uint64_t)c->idle_conn_timeout.ns,
         .max_connections = c->max_conns_per_host,
+        .cookies = c->cookies.on,
         .budget = node->host->budget,
         .version = c->force_attempt_http2 ? HTTP_VERSION_ALPN : HTTP_VERSION_1,
         .keepalive_time = (uint64_t)c->http2_read_idle_timeout.ns,

@@ -2,7 +2,9 @@
 """The ways from a client of ours to its peer: which protocol is spoken over TLS, and what stands between."""
 
 import concurrent.futures
+import http.server
 import subprocess
+import threading
 
 import pytest
 from harness.authority import Authority
@@ -195,3 +197,53 @@ def test_a_proxy_of_the_world_opens_tunnels_too(otelcd, ca, tmp_path):
     finally:
         proxy.kill()
         proxy.wait(PATIENCE)
+
+
+# ---- cookies ----
+
+
+class Sticky(http.server.BaseHTTPRequestHandler):
+    """A load balancer that knows its clients by a cookie."""
+
+    protocol_version, seen = "HTTP/1.1", []
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.seen.append(self.headers.get("cookie"))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-protobuf")
+        self.send_header("Set-Cookie", f"lb=node{len(self.seen)}; Path=/; Max-Age=3600")
+        self.send_header("Set-Cookie", "other=1; Domain=elsewhere.example")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("more, seen", [(["cookies: {}"], [None, "lb=node1", "lb=node2"]), (["cookies: {enabled: false}"], [None] * 3), ([], [None] * 3)])
+def test_cookies_of_the_peer_come_back_where_they_are_kept(otelcd, ca, more, seen):
+    handler = type("Own", (Sticky,), {"seen": []})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        config = agent_config(ca, server.server_port, *more).replace("https:", "http:")
+        agent = otelcd(config.replace(f"tls: {{ca_file: '{ca.cert}'}}", ""))
+        for n in range(3):
+            send(agent)
+            agent.wait_metrics(lambda m, n=n: m.sum("otelcd_exporter_delivered_items") == n + 1)
+        assert handler.seen == seen
+        agent.stop()
+        server.shutdown()
+
+
+def test_cookies_come_back_over_http_2_too(otelcd, ca):
+    config = GATEWAY.replace('{http: {endpoint: "127.0.0.1:0"}', '{http: {endpoint: "127.0.0.1:0", include_metadata: true, response_headers: {set-cookie: "lb=here; Secure"}}')
+    config = config.replace("debug: {}", "debug: {verbosity: detailed}").replace("receivers: [otlp],", "receivers: [otlp], processors: [attributes],")
+    gateway = otelcd(config + "processors: {attributes: {actions: [{key: crumb, from_context: metadata.cookie, action: insert}]}}\n")
+    with TlsFront(gateway.http_port, ca.issue("localhost"), ["h2"]) as front:
+        agent = otelcd(agent_config(ca, front.port, "cookies: {}"))
+        for n in range(2):
+            send(agent)
+            delivered(gateway, n + 1)
+        assert gateway.log().count("crumb: Str(lb=here)") == 1
+        agent.stop()

@@ -22,6 +22,39 @@
 
 /* ---- ends of calls ---- */
 
+static struct cookie_request request_of(const struct http_call *call)
+{
+    const struct http_client *c = call->client;
+    struct bytes path = call->path != NULL ? bytes_str(call->path) : c->shared.head.path;
+    const uint8_t *query = path.len > 0 ? memchr(path.data, '?', path.len) : NULL;
+
+    if (query != NULL)
+        path.len = (size_t)(query - path.data);
+    return (struct cookie_request){ c->origin.url.host, path, c->options.tls != NULL };
+}
+
+static void take_cookies(const struct http_call *call, const struct http_response *a)
+{
+    struct http_client *c = call->client;
+    struct cookie_request r = request_of(call);
+
+    for (size_t i = 0; c->options.cookies && i < a->n_headers; i++)
+        if (bytes_is(a->headers[i].name, "set-cookie"))
+            cookie_jar_take(&c->jar, a->headers[i].value, &r, clock_wall(&c->shared.loop->clock));
+}
+
+void http_client_bake(struct http_call *call)
+{
+    struct http_client *c = call->client;
+    struct cookie_request r = request_of(call);
+
+    if (!c->options.cookies)
+        return;
+    c->cookie.len = 0;
+    cookie_jar_put(&c->jar, &r, clock_wall(&c->shared.loop->clock), &c->cookie);
+    c->shared.head.cookie = buf_bytes(&c->cookie);
+}
+
 static void end_call(struct http_call *call)
 {
     clock_stop(&call->client->shared.loop->clock, &call->timer);
@@ -33,6 +66,7 @@ void http_client_answered(struct http_call *call, struct http_response *a)
 
     if (after != NULL)
         a->retry_after_ms = http_retry_after(*after, clock_wall(&call->client->shared.loop->clock));
+    take_cookies(call, a);
     end_call(call);
     call->on_done(call, a); /* may start another call, on this connection even */
 }
@@ -234,6 +268,8 @@ static void maybe_free(struct http_client *c)
     http_balancer_free(c);
     socket_shared_free(&c->sockets);
     http_origin_free(&c->origin);
+    cookie_jar_free(&c->jar);
+    buf_free(&c->cookie);
     tls_unref(c->options.tls);
     free(c);
 }
@@ -280,6 +316,7 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
     c->pooled = o->version == HTTP_VERSION_1 || (o->version == HTTP_VERSION_ALPN && o->tls == NULL);
     list_init(&c->connections);
     list_init(&c->waiting);
+    cookie_jar_init(&c->jar);
     socket_shared_init(&c->sockets, READ_SIZE);
     c->shared.loop = loop;
     if (http_origin_init(&c->origin, o, err) != 0 || http_balancer_init(c, err) != 0) {

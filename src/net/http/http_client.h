@@ -50,6 +50,7 @@ struct http_client_options {
     uint64_t idle_timeout;    /* ns; a kept connection closes after it; 0 = never */
     size_t max_idle;          /* connections kept; 0 = none */
     size_t max_connections;   /* at one time; further calls wait. 0 = no limit */
+    bool cookies;             /* keep what the peer sets, and send it again (net/http/cookie_jar.h) */
     struct budget *budget;    /* is charged with what is kept of answers; NULL: nobody is */
     struct tls *tls;          /* net/socket/tls.h: speak it; a reference is taken. NULL: plain text */
     enum http_version version;

@@ -4,6 +4,7 @@
 #ifndef NET_HTTP_CLIENT_INSIDE_H
 #define NET_HTTP_CLIENT_INSIDE_H
 
+#include "net/http/cookie_jar.h"
 #include "net/http/http_client.h"
 #include "net/http/http_origin.h"
 #include "net/http/target.h"
@@ -29,6 +30,8 @@ struct http_client {
     struct socket_shared sockets;
     struct http_origin origin;
     struct http_balancer balancer;
+    struct cookie_jar jar;   /* empty without options.cookies */
+    struct buf cookie;       /* what shared.head has */
     struct list connections; /* HTTP/1.1: the newest first. HTTP/2: the next in turn first */
     struct list waiting;     /* calls for which no connection is free */
     size_t n_idle;
@@ -95,6 +98,7 @@ void http_balancer_lost(struct http_client *c, bool served, const struct call_fa
 void http_client_serve(struct http_client *c);       /* there is room for calls that wait */
 void http_client_wait_first(struct http_call *call); /* it is the next in line */
 void http_client_forget(struct http_client *c);      /* a connection has gone */
+void http_client_bake(struct http_call *call);       /* the cookies of a call that begins */
 void http_client_answered(struct http_call *call, struct http_response *a);
 void http_client_failed(struct http_call *call, const struct call_failure *f);
 void http_client_fail(struct http_call *call, const struct call_failure *f); /* and is not repeated */

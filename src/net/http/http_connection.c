@@ -283,6 +283,7 @@ void http_connection_start(struct http_connection *c, struct http_call *call)
         enter_state(c, CONN_BUSY);
     call->io = &c->io;
     list_push(&c->calls, &call->link);
+    http_client_bake(call);
     c->io.ops->start(&c->io, call);
 }
 

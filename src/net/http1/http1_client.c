@@ -175,6 +175,8 @@ static void put_head(const struct client_head *head, const struct http_call *cal
     buf_put(out, head->lines);
     for (size_t i = 0; i < call->n_headers; i++)
         http1_put_header(out, call->headers[i].name, call->headers[i].value);
+    if (head->cookie.len > 0)
+        http1_put_header(out, bytes_str("cookie"), head->cookie);
     snprintf(length, sizeof(length), "%zu", total);
     http1_put_header(out, bytes_str("content-length"), bytes_str(length));
     http1_put_end(out);

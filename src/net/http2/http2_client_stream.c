@@ -323,6 +323,8 @@ static size_t put_head(nghttp2_nv *nv, const struct http2_stream *s, char *lengt
     nv[n++] = nv_of(bytes_str(":path"), call->path != NULL ? bytes_str(call->path) : head->path);
     n = put_fields(nv, n, head->headers, head->n_headers);
     n = put_fields(nv, n, call->headers, call->n_headers);
+    if (head->cookie.len > 0)
+        nv[n++] = nv_of(bytes_str("cookie"), head->cookie);
     if (!is_grpc(call)) { /* whose clients send none */
         snprintf(length, cap, "%zu", s->total);
         nv[n++] = nv_of(bytes_str("content-length"), bytes_str(length));
@@ -383,7 +385,7 @@ bool http2_stream_start(struct http2_client *h, struct http_call *call)
 {
     struct http2_stream *s = mem_zalloc(sizeof(*s));
     nghttp2_data_provider body = { { .ptr = s }, give_length };
-    size_t most = 5 + h->io->shared->head.n_headers + call->n_headers;
+    size_t most = 6 + h->io->shared->head.n_headers + call->n_headers;
     nghttp2_nv few[32], *nv = most <= ARRAY_LEN(few) ? few : mem_alloc(most * sizeof(*nv));
     char length[24];
     size_t n;

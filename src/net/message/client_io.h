@@ -23,6 +23,7 @@ struct client_head {
     struct bytes authority;
     const struct http_header *headers; /* HTTP/2: names in lower case */
     size_t n_headers;
+    struct bytes cookie; /* Cookie's value for the call that begins; empty: none */
 };
 
 /* What all connections of a client share. */
