@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,7 +37,9 @@ static bool set_host(SSL *ssl, const struct tls_question *q)
 {
     if (!q->verify || X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), q->host) == 1)
         return true;
-    return SSL_set1_host(ssl, q->host) == 1 && SSL_set_tlsext_host_name(ssl, q->host) == 1;
+    /* what SSL_set_tlsext_host_name() is, without its cast */
+    return SSL_set1_host(ssl, q->host) == 1 &&
+           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)q->host) == 1;
 }
 
 static ssize_t talk(SSL *ssl, const struct tls_question *q, char *answer, size_t cap)
