@@ -52,6 +52,25 @@ void check_fail(struct check *ck, const char *path, const char *fmt, ...)
     va_end(args);
 }
 
+void check_fail_in(struct check *ck, const char *path, size_t offset, const char *fmt, ...)
+{
+    bool exact;
+    const struct yaml_node *n = node_of(ck->node, path, &exact);
+    int line, column;
+    char full[512];
+    va_list args;
+
+    va_start(args, fmt);
+    if (n == NULL || !exact || n->kind != YAML_SCALAR) {
+        report(ck, path, false, fmt, args);
+    } else {
+        yaml_place(n, offset, &line, &column);
+        snprintf(full, sizeof(full), "%s::%s", ck->path, path);
+        fault_vadd(ck->faults, n->file, line, column, full, false, fmt, args);
+    }
+    va_end(args);
+}
+
 void check_warn(struct check *ck, const char *path, const char *fmt, ...)
 {
     va_list args;

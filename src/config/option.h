@@ -175,6 +175,9 @@ static inline bool option_is_text(const struct option *o)
  * component itself); the error is placed at that key's value, or where the key would stand. */
 struct check;
 void check_fail(struct check *ck, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The same at a byte of the text that stands there. */
+void check_fail_in(struct check *ck, const char *path, size_t offset, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 void check_warn(struct check *ck, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The user wrote that key, and not just its default (so that what print-config prints is no mistake). */
 bool check_was_set(struct check *ck, const char *path);

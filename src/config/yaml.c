@@ -25,6 +25,7 @@ struct reader {
     int line, column; /* where the text begins */
     struct faults *faults;
     size_t nodes;
+    size_t index, offset; /* of the text, in characters and in bytes: where the last scalar was */
     bool failed;
     VEC(struct anchor) anchors;
 };
@@ -158,6 +159,7 @@ static struct yaml_node *copy_below(struct arena *a, const struct yaml_node *n, 
     c->plain = n->plain;
     c->quoted = n->quoted;
     c->comment = n->comment;
+    c->source = n->source != NULL ? arena_strdup(a, n->source) : NULL;
     c->text = n->text != NULL ? arena_strdup(a, n->text) : NULL;
     c->original = n->original != NULL ? arena_strdup(a, n->original) : NULL;
     for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++)
@@ -236,6 +238,7 @@ static struct yaml_node *copy_node(struct reader *r, const struct yaml_node *n, 
 
     c->text = n->text;
     c->plain = n->plain;
+    c->source = n->source;
     if (r->failed)
         return c;
     for (size_t i = 0; n->kind == YAML_MAP && i < n->n && !r->failed; i++)
@@ -262,6 +265,27 @@ static struct yaml_node *read_alias(struct reader *r, const yaml_event_t *event)
     return node_at(r, YAML_NULL, event->start_mark);
 }
 
+/* The offset of a mark in bytes; marks come in order. */
+static size_t offset_of(struct reader *r, yaml_mark_t mark)
+{
+    if (mark.index < r->index)
+        r->index = r->offset = 0;
+    for (; r->index < mark.index && r->offset < r->text.len; r->index++)
+        do
+            r->offset++;
+        while (r->offset < r->text.len && (r->text.data[r->offset] & 0xc0) == 0x80);
+    return r->offset;
+}
+
+/* What stands in the file; nothing when that is the text. */
+static void keep_source(struct reader *r, struct yaml_node *n, const yaml_event_t *event)
+{
+    size_t from = offset_of(r, event->start_mark), len = offset_of(r, event->end_mark) - from;
+
+    if (len != event->data.scalar.length || memcmp(r->text.data + from, n->text, len) != 0)
+        n->source = arena_strndup(r->arena, r->text.data + from, len);
+}
+
 static struct yaml_node *read_scalar(struct reader *r, const yaml_event_t *event)
 {
     struct yaml_node *n = node_at(r, YAML_SCALAR, event->start_mark);
@@ -271,6 +295,7 @@ static struct yaml_node *read_scalar(struct reader *r, const yaml_event_t *event
         add_fault(r, event->start_mark, "a value must not contain NUL");
     n->text = arena_strndup(r->arena, event->data.scalar.value, event->data.scalar.length);
     n->plain = event->data.scalar.plain_implicit;
+    keep_source(r, n, event);
     if (tag != NULL && strcmp(tag, "tag:yaml.org,2002:str") == 0)
         n->plain = false;
     else if (tag != NULL && strcmp(tag, "tag:yaml.org,2002:binary") == 0)

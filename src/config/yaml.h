@@ -39,6 +39,7 @@ struct yaml_node {
     const char *original; /* of a value that came from ${...}: the text as it was, for string fields; else NULL */
     bool quoted;          /* that ${...} stood in quotes or behind !!str: text, where any type may stand */
     const char *comment;  /* written beside it, for the reader; NULL: none */
+    const char *source;   /* as it stands in the file, where that is not the text itself; else NULL */
     /* MAP, LIST */
     size_t n, cap;
     union {
@@ -62,6 +63,9 @@ const char *yaml_type_name(const struct yaml_node *n); /* "a map", "a list", "th
 
 struct yaml_node *yaml_get(const struct yaml_node *map, const char *key); /* NULL when absent or not a map */
 const struct yaml_pair *yaml_pair(const struct yaml_node *map, const char *key);
+
+/* Where the byte at an offset of a scalar's text stands in the file. */
+void yaml_place(const struct yaml_node *n, size_t offset, int *line, int *column);
 
 /* Building: nodes at the place of `at`. */
 struct yaml_node *yaml_new(struct arena *a, enum yaml_kind kind, const struct yaml_node *at);

@@ -28,6 +28,15 @@ extern const char *const ottl_context_names[]; /* "resource", "scope", ..., NULL
 /* The context of a prefix or of a `context:` key; OTTL_CONTEXTS: none. */
 enum ottl_context ottl_context_find(struct bytes name);
 
+/* The messages of an item that a statement has changed. */
+enum {
+    OTTL_CHANGED_RESOURCE = 1,
+    OTTL_CHANGED_SCOPE = 2,
+    OTTL_CHANGED_METRIC = 4,
+    OTTL_CHANGED_ITEM = 8,
+    OTTL_CHANGED_BELOW = 16
+};
+
 /* How a text is read. */
 struct ottl_reading {
     enum ottl_context context;
@@ -39,6 +48,9 @@ struct ottl_program *ottl_parse_condition(const char *text, struct ottl_reading 
 struct ottl_program *ottl_parse_statement(const char *text, struct ottl_reading how, struct ottl_fault *fault);
 void ottl_program_free(struct ottl_program *p);
 const char *ottl_program_text(const struct ottl_program *p);
+enum ottl_context ottl_program_context(const struct ottl_program *p);
+/* What the statement may set: OTTL_CHANGED_... bits. */
+unsigned ottl_program_writes(const struct ottl_program *p);
 
 /* The context that these texts are about, by the prefixes of their paths, among `allowed` (OTTL_IN() bits).
  * OTTL_CONTEXTS with *fault: none is named, or one that is not allowed. Texts that are none of OTTL say nothing. */
@@ -68,13 +80,6 @@ bool ottl_run(struct ottl_evaluation *e, const struct ottl_program *p, bool *ran
 
 /* The item as it is now, after statements have run; and which of its messages have changed. */
 const struct ottl_item *ottl_item_now(const struct ottl_evaluation *e);
-enum {
-    OTTL_CHANGED_RESOURCE = 1,
-    OTTL_CHANGED_SCOPE = 2,
-    OTTL_CHANGED_METRIC = 4,
-    OTTL_CHANGED_ITEM = 8,
-    OTTL_CHANGED_BELOW = 16
-};
 unsigned ottl_changed(const struct ottl_evaluation *e);
 
 #endif

@@ -288,3 +288,24 @@ const char *ottl_program_text(const struct ottl_program *p)
 {
     return p->text;
 }
+
+enum ottl_context ottl_program_context(const struct ottl_program *p)
+{
+    return p->context;
+}
+
+unsigned ottl_program_writes(const struct ottl_program *p)
+{
+    static const unsigned bits[PARTS] = { OTTL_CHANGED_RESOURCE, OTTL_CHANGED_SCOPE, OTTL_CHANGED_METRIC,
+                                          OTTL_CHANGED_ITEM, OTTL_CHANGED_BELOW };
+    unsigned writes = 0;
+
+    for (unsigned i = 0; p->editor != NULL && i < p->editor->n; i++) {
+        enum ottl_kind kind = p->editor->function->args[i].kind;
+        const struct node *n = p->editor->kids[i];
+
+        if (n != NULL && (kind == OTTL_TAKES_TARGET || kind == OTTL_TAKES_TARGET_MAP) && n->row->shape != PATH_CACHE)
+            writes |= bits[n->part];
+    }
+    return writes;
+}

@@ -84,8 +84,7 @@ bool parse_keys(struct parser *p, struct node *n)
 
 static bool may_have_keys(enum path_shape shape)
 {
-    return shape == PATH_MAP || shape == PATH_ANY || shape == PATH_CACHE || shape == PATH_TRACE_STATE ||
-           shape == PATH_COUNTS || shape == PATH_SMALL_COUNTS || shape == PATH_BOUNDS;
+    return shape == PATH_MAP || shape == PATH_ANY || shape == PATH_CACHE || shape == PATH_TRACE_STATE;
 }
 
 static bool take_keys(struct parser *p, struct node *n)

@@ -315,7 +315,7 @@ bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value
     case PATH_SMALL_COUNTS:
     case PATH_BOUNDS:
         *v = list_value(e, shape, message, number);
-        return eval_spend(e, v->bytes.len / 16) && eval_index(e, n->kids, n->n, v);
+        return eval_spend(e, v->bytes.len / 16);
     default:
         *v = get_field(e, shape, message, number);
         return true;

@@ -381,22 +381,12 @@ static bool set_member(struct ottl_evaluation *e, const struct node *n, struct b
 static bool set_list(struct ottl_evaluation *e, const struct node *n, struct bytes message, uint32_t number,
                      const struct ottl_value *v)
 {
-    struct ottl_value list = *v, key = ottl_nil();
     struct buf out = { 0 };
-    struct bytes any;
     bool good;
 
-    if (n->n > 0) {
-        if (n->n > 1 || !eval_value(e, n->kids[0], &key) ||
-            !path_get(e, &(struct node){ .kind = NODE_PATH, .row = n->row, .part = n->part, .in_points = n->in_points },
-                      &list))
-            return eval_fail(e, "%s has one index", n->row->name);
-        if (!ottl_value_keep(&e->arena, v, &any) || !set_in_list(e, n->kids, 1, &key, &list.bytes, v))
-            return false;
-    }
-    if (list.type != OTTL_LIST)
+    if (v->type != OTTL_LIST)
         return complain_type(e, n, OTTL_LIST, v);
-    good = put_numbers(e, &out, n, number, list.bytes);
+    good = put_numbers(e, &out, n, number, v->bytes);
     if (good)
         good = put_message(e, n, message_replace(&e->arena, message, number, ottl_keep(&e->arena, buf_bytes(&out))));
     buf_free(&out);
