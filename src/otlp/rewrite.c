@@ -226,6 +226,14 @@ struct bytes visit_scope(const struct visit *at)
     return find_head(at->walk, LEVEL_SCOPE);
 }
 
+uint64_t visit_count(const struct visit *at, unsigned level)
+{
+    const struct walk *k = at->walk;
+
+    return path_count(level == LEVEL_METRIC ? at->metric : k->containers[level - LEVEL_RESOURCE], level,
+                      k->batch->signal);
+}
+
 typedef enum rewrite_verdict visit_function(void *arg, const struct visit *at, struct pieces *edit);
 
 static enum rewrite_verdict ask_visitor(struct walk *k, visit_function *visit, struct bytes message,

@@ -60,6 +60,9 @@ struct visit {
 struct bytes visit_resource(const struct visit *at);
 struct bytes visit_scope(const struct visit *at);
 
+/* How many items are below: of a resource, scope or metric that is asked about, by its level. */
+uint64_t visit_count(const struct visit *at, unsigned level);
+
 /* What is NULL keeps. EDIT of a resource or scope that is missing adds it. Below items there are events in spans and
  * exemplars in data points; a span without its events stays. In profiles only resources and scopes are asked about. */
 struct rewrite_visitor {

@@ -17,6 +17,16 @@ static void book_dropped(const struct item_processor *r, struct ack *ack, uint64
         ack_drop(ack, r->apart.v[i].items, r->apart.v[i].reason);
 }
 
+/* A visitor could not do its work, and was not to pass over that. */
+static void reject_batch(struct item_processor *r, struct batch *batch, struct batch *made, struct ack *ack)
+{
+    ack_fail(ack, VERDICT_REJECT, "statement", "%s", r->fault.text);
+    if (made != NULL)
+        batch_unref(made);
+    r->batch = NULL;
+    batch_unref(batch);
+}
+
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 {
     struct item_processor *r = item_processor_of(container_of(self, struct node, in));
@@ -26,8 +36,13 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     metric_add(r->items.incoming, batch->items);
     r->batch = batch;
     r->apart.n = 0;
+    r->fault.code = 0;
     made = rewrite_batch(&r->rewriter, batch, &r->visitor, host_budget(r->node.host, batch->signal), &dropped);
     item_count_end(&r->items, begun);
+    if (r->fault.code != 0) {
+        reject_batch(r, batch, made, ack);
+        return;
+    }
     metric_add(r->items.outgoing, batch->items - dropped);
     book_dropped(r, ack, dropped);
     if (made != NULL)

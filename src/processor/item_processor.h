@@ -14,6 +14,7 @@ struct item_processor {
     const char *dropped;            /* the reason that dropped items are booked with ... */
     struct losses apart;            /* ... save those of the batch that the visitor has put here */
     const struct batch *batch;      /* the one being rewritten */
+    struct error fault;             /* set by a visitor: the batch is rejected with that text */
     struct item_count items;
 };
 
