@@ -10,6 +10,8 @@
     X(attributes_processor)                                                                                            \
     X(resource_processor)                                                                                              \
     X(span_processor)                                                                                                  \
+    X(filter_processor)                                                                                                \
+    X(transform_processor)                                                                                             \
     X(probabilistic_sampler_processor)                                                                                 \
     X(cumulative_to_delta_processor)                                                                                   \
     X(tail_sampling_processor)                                                                                         \

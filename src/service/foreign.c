@@ -13,8 +13,6 @@
     "let the services send OTLP, as the SDKs of all languages do, and write "                                          \
     "`otlp: {protocols: {grpc: {endpoint: \"0.0.0.0:4317\"}, http: {endpoint: \"0.0.0.0:4318\"}}}`"
 #define LOGS "let the services send their logs as OTLP, or let an agent that reads them send OTLP to otelcd"
-#define OTTL "the processors attributes, resource and span rename, set, extract and delete"
-#define FILTER "leave it out at the source (views and samplers of the SDKs), or with relabelling in Prometheus"
 #define SAMPLE "probabilistic_sampler decides by the trace id"
 #define METRICS "let Prometheus compute it: recording rules, relabelling"
 #define SPANMETRICS "the SDKs measure requests themselves, for instance http.server.request.duration"
@@ -55,8 +53,6 @@ static const struct foreign table[] = {
       " sqlserver sshcheck systemd tcpcheck tlscheck vcenter windowsperfcounters windowsservice"
       " yanggrpc zookeeper",
       "run the Prometheus exporter of that system and let Prometheus scrape it" },
-    { COMPONENT_PROCESSOR, false, "transform", OTTL },
-    { COMPONENT_PROCESSOR, false, "filter", FILTER },
     { COMPONENT_PROCESSOR, false, "tailsampling", SAMPLE },
     { COMPONENT_PROCESSOR, false, "groupbytrace", NULL },
     { COMPONENT_PROCESSOR, false,

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The filter processor: drops what a condition is true of.
+ *
+ * Conditions are kept by their context and asked from the resource down, so that what a parent drops is not descended
+ * into. A dropped item is booked in the ledger as `filtered`, and counted by the condition that did it. Conditions that
+ * fail are passed over, or reject the batch, as the error mode says. */
+#include "processor/filter/filter_config.h"
+#include "processor/item_processor.h"
+
+#include <stdio.h>
+
+#define LABEL 200u /* bytes of a condition in a metric */
+
+static const struct metric_row dropped_row =
+    METRIC_ROW("otelcd_processor_dropped_items", METRIC_COUNTER, "{items}",
+               "Items that a processor dropped, by the condition that was true of them.");
+
+static const struct metric_row filtered_rows[] = {
+    [SIGNAL_TRACES] = METRIC_ROW("otelcol_processor_filter_spans_filtered", METRIC_COUNTER, "{spans}",
+                                 "Number of spans dropped by the filter processor."),
+    [SIGNAL_METRICS] = METRIC_ROW("otelcol_processor_filter_datapoints_filtered", METRIC_COUNTER, "{datapoints}",
+                                  "Number of metric data points dropped by the filter processor."),
+    [SIGNAL_LOGS] = METRIC_ROW("otelcol_processor_filter_logs_filtered", METRIC_COUNTER, "{logs}",
+                               "Number of log records dropped by the filter processor."),
+};
+
+static const struct metric_row *const metric_rows[] = {
+    &filtered_rows[SIGNAL_TRACES],
+    &filtered_rows[SIGNAL_METRICS],
+    &filtered_rows[SIGNAL_LOGS],
+    &dropped_row,
+    &statement_fault_row,
+    &item_count_incoming,
+    &item_count_outgoing,
+    &item_count_duration,
+    NULL,
+};
+
+struct filter {
+    struct item_processor processor;
+    struct statement_list lists[OTTL_CONTEXTS];
+    struct selection *selections[FILTER_SELECTIONS];
+    enum selected selected[FILTER_SELECTIONS];
+    struct metric *filtered;  /* all */
+    struct metric *unmatched; /* by include and exclude */
+    struct ottl_evaluation *evaluation;
+};
+
+static void count_dropped(struct filter *f, struct metric *by, uint64_t items)
+{
+    metric_add(f->filtered, items);
+    metric_add(by, items);
+}
+
+/* Is one of the context's conditions true? */
+static struct statement *ask(struct filter *f, enum ottl_context context, const struct ottl_item *item)
+{
+    struct statement *s;
+    struct error err = { 0 };
+    bool failed = false;
+
+    if (f->lists[context].v.n == 0 || f->processor.fault.code != 0)
+        return NULL;
+    ottl_begin(f->evaluation, item, statement_now(&f->processor.node));
+    s = statement_list_test(&f->lists[context], f->evaluation, &failed, &err);
+    if (failed)
+        f->processor.fault = err;
+    return s;
+}
+
+/* By include and exclude: false: it goes. */
+static bool is_selected(struct filter *f, unsigned level, struct bytes message)
+{
+    for (unsigned i = 0; i < FILTER_SELECTIONS; i++) {
+        struct selection *s = f->selections[i];
+
+        if (s == NULL || (level > LEVEL_RESOURCE && f->selected[i] != SELECTED_SOME))
+            continue;
+        if (level > LEVEL_SCOPE) {
+            if (!selection_item(s, message))
+                return false;
+            continue;
+        }
+        f->selected[i] = level == LEVEL_RESOURCE ? selection_resource(s, message) : selection_scope(s, message);
+        if (f->selected[i] == SELECTED_NONE)
+            return false;
+    }
+    return true;
+}
+
+static enum rewrite_verdict judge(struct filter *f, struct statement *s, bool selected, uint64_t items)
+{
+    if (s == NULL && selected)
+        return REWRITE_KEEP;
+    count_dropped(f, s != NULL ? s->counted : f->unmatched, items);
+    return REWRITE_DROP;
+}
+
+static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
+{
+    struct filter *f = arg;
+    struct ottl_item item = { .resource = at->message };
+    struct statement *s = ask(f, OTTL_RESOURCE, &item);
+    bool selected = s != NULL || is_selected(f, LEVEL_RESOURCE, at->message);
+
+    (void)edit;
+    return s == NULL && selected ? REWRITE_KEEP : judge(f, s, selected, visit_count(at, LEVEL_RESOURCE));
+}
+
+static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
+{
+    struct filter *f = arg;
+    struct ottl_item item = { .resource = visit_resource(at), .scope = at->message };
+    struct statement *s = ask(f, OTTL_SCOPE, &item);
+    bool selected = s != NULL || is_selected(f, LEVEL_SCOPE, at->message);
+
+    (void)edit;
+    return s == NULL && selected ? REWRITE_KEEP : judge(f, s, selected, visit_count(at, LEVEL_SCOPE));
+}
+
+static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
+{
+    struct filter *f = arg;
+    struct ottl_item item = { .resource = visit_resource(at), .scope = visit_scope(at), .metric = at->metric };
+    struct statement *s = ask(f, OTTL_METRIC, &item);
+    bool selected = s != NULL || is_selected(f, LEVEL_METRIC, at->message);
+
+    (void)edit;
+    return s == NULL && selected ? REWRITE_KEEP : judge(f, s, selected, visit_count(at, LEVEL_METRIC));
+}
+
+static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
+{
+    static const enum ottl_context contexts[] = {
+        [SIGNAL_TRACES] = OTTL_SPAN, [SIGNAL_METRICS] = OTTL_DATAPOINT, [SIGNAL_LOGS] = OTTL_LOG
+    };
+    struct filter *f = arg;
+    enum signal signal = f->processor.node.signal;
+    struct ottl_item item = { .resource = visit_resource(at),
+                              .scope = visit_scope(at),
+                              .metric = at->metric,
+                              .item = at->message,
+                              .data = at->data };
+    struct statement *s = ask(f, contexts[signal], &item);
+
+    (void)edit;
+    return judge(f, s, s != NULL || signal == SIGNAL_METRICS || is_selected(f, LEVELS, at->message), 1);
+}
+
+/* Events are no items: they are counted nowhere. */
+static enum rewrite_verdict on_event(void *arg, const struct visit *at, struct pieces *edit)
+{
+    struct filter *f = arg;
+    struct ottl_item item = {
+        .resource = visit_resource(at), .scope = visit_scope(at), .item = at->item, .below = at->message
+    };
+
+    (void)edit;
+    return ask(f, OTTL_SPANEVENT, &item) != NULL ? REWRITE_DROP : REWRITE_KEEP;
+}
+
+/* ---- the component ---- */
+
+static struct metric *counter_of(struct node *node, const char *condition)
+{
+    char text[LABEL + 1];
+    const struct metric_label labels[] = { { "processor", node->id }, { "condition", text } };
+
+    snprintf(text, sizeof(text), "%s", condition);
+    return metrics_get(node->host->metrics, &dropped_row, labels, ARRAY_LEN(labels));
+}
+
+static void take_condition(void *arg, const struct statement_text *t)
+{
+    struct filter *f = arg;
+    struct node *node = &f->processor.node;
+
+    statement_list_add(&f->lists[t->how.context], node, t)->counted = counter_of(node, t->text);
+}
+
+/* Who has nothing to ask is not called. */
+static void set_visitor(struct filter *f)
+{
+    struct rewrite_visitor *v = &f->processor.visitor;
+    bool selects = f->selections[0] != NULL || f->selections[1] != NULL || f->selections[2] != NULL;
+    enum signal signal = f->processor.node.signal;
+
+    v->resource = selects || f->lists[OTTL_RESOURCE].v.n > 0 ? on_resource : NULL;
+    v->scope = selects || f->lists[OTTL_SCOPE].v.n > 0 ? on_scope : NULL;
+    if (signal == SIGNAL_METRICS)
+        v->metric = selects || f->lists[OTTL_METRIC].v.n > 0 ? on_metric : NULL;
+    if ((selects && signal != SIGNAL_METRICS) || f->lists[OTTL_SPAN].v.n + f->lists[OTTL_LOG].v.n > 0 ||
+        f->lists[OTTL_DATAPOINT].v.n > 0)
+        v->item = on_item;
+    v->below = f->lists[OTTL_SPANEVENT].v.n > 0 ? on_event : NULL;
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct filter *f = container_of(item_processor_of(node), struct filter, processor);
+    const struct metric_label labels[] = { { "filter", node->id } };
+
+    (void)err;
+    item_processor_init(&f->processor, "filtered");
+    f->evaluation = ottl_evaluation_new();
+    f->filtered = metrics_get(node->host->metrics, &filtered_rows[node->signal], labels, ARRAY_LEN(labels));
+    filter_gather(config, node->signal, NULL, take_condition, f);
+    filter_selections(config, node->signal, f->selections);
+    f->unmatched = counter_of(node, "include, exclude");
+    set_visitor(f);
+    return 0;
+}
+
+static void destroy(struct node *node)
+{
+    struct filter *f = container_of(item_processor_of(node), struct filter, processor);
+
+    for (unsigned i = 0; i < OTTL_CONTEXTS; i++)
+        statement_list_free(&f->lists[i]);
+    for (unsigned i = 0; i < FILTER_SELECTIONS; i++)
+        selection_free(f->selections[i]);
+    ottl_evaluation_free(f->evaluation);
+    item_processor_free(&f->processor);
+}
+
+extern const struct component filter_processor;
+const struct component filter_processor = {
+    .type = "filter",
+    .kind = COMPONENT_PROCESSOR,
+    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
+    .stability = "alpha",
+    .summary = "Drops spans, span events, metrics, data points and log records that a condition is true of.",
+    .config_size = sizeof(struct filter_config),
+    .options = filter_options,
+    .metrics = metric_rows,
+    .node_size = sizeof(struct filter),
+    .check = filter_check,
+    .create = create,
+    .destroy = destroy,
+};

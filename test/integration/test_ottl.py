@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What filter and transform count, log and refuse; what they make of items is in test_processors.py."""
+
+import subprocess
+
+import pytest
+from harness import otlp
+from harness.limits import OTELCD, PATIENCE
+
+CONFIG = """
+receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: "127.0.0.1:0"}}
+      http: {{endpoint: "127.0.0.1:0"}}
+processors:
+  {processor}
+exporters:
+  nop:
+service:
+  pipelines:
+    logs: {{receivers: [otlp], processors: [{name}], exporters: [nop]}}
+"""
+
+
+def config(name, body):
+    return CONFIG.format(name=name, processor=f"{name}: {body}")
+
+
+def records(*severities):
+    request = otlp.logs(len(severities))
+    for record, severity in zip(request.resource_logs[0].scope_logs[0].log_records, severities):
+        record.severity_number = severity
+    return request
+
+
+def test_what_a_condition_drops_is_in_the_ledger_and_counted_by_condition(otelcd):
+    d = otelcd(config("filter", '{log_conditions: ["log.severity_number < 9", "log.severity_number > 20"]}'))
+    d.export(records(1, 5, 9, 17, 24))
+    assert d.ledger("pipeline", "logs") == {"received": 5, "delivered": 2, "held": 0, "refused": 0, "dropped": 3}
+    assert d.metric("otelcd_pipeline_dropped_items", reason="filtered") == 3
+    assert d.metric("otelcol_processor_filter_logs_filtered", filter="filter") == 3
+    assert d.metric("otelcd_processor_dropped_items", processor="filter", condition="log.severity_number < 9") == 2
+    assert d.metric("otelcd_processor_dropped_items", processor="filter", condition="log.severity_number > 20") == 1
+
+
+def test_when_nothing_is_left_the_sender_hears_that_all_is_well(otelcd):
+    d = otelcd(config("filter", '{log_conditions: ["log.severity_number >= 0"]}'))
+    d.export(records(1, 2))
+    assert d.ledger("pipeline", "logs") == {"received": 2, "delivered": 0, "held": 0, "refused": 0, "dropped": 2}
+
+
+@pytest.mark.parametrize("name, key", [("filter", "log_conditions"), ("transform", "log_statements")])
+def test_a_text_that_fails_is_passed_over_counted_and_told_with_the_item(otelcd, name, key):
+    text = "log.severity_number / 0 == 1" if name == "filter" else "set(log.severity_number, 1 / 0)"
+    d = otelcd(config(name, f'{{{key}: ["{text}"]}}'))
+    d.export(records(1, 2, 3))
+    assert d.ledger("pipeline", "logs")["delivered"] == 3
+    assert d.metric("otelcd_statement_faults", component=name, statement=text) == 3
+    d.expect_warning("could not be run")
+    line = d.wait_log("could not be run")
+    assert line["statement"] == text and line["context"] == "log" and "a division by 0" in line["reason"] and line["sample"]
+
+
+@pytest.mark.parametrize("name, key", [("filter", "log_conditions"), ("transform", "log_statements")])
+def test_with_propagate_a_text_that_fails_rejects_the_batch(otelcd, name, key):
+    text = "log.severity_number / 0 == 1" if name == "filter" else "set(log.severity_number, 1 / 0)"
+    d = otelcd(config(name, f'{{error_mode: propagate, {key}: ["{text}"]}}'))
+    status, _, body = d.http("POST", otlp.SIGNALS["logs"].path, records(1).SerializeToString(), {"Content-Type": "application/x-protobuf"})
+    assert status == 400 and b"a division by 0" in body
+    ledger = d.ledger("pipeline", "logs")
+    assert ledger["refused"] == 1 and ledger["delivered"] == 0
+
+
+FAULTS = """
+processors:
+  filter:
+    log_conditions:
+      - log.severity_number < SEVERITY_NUMBER_WRN
+      - 'log.attributes["it''s"] == spn.name'
+      - |
+        log.body == "x" and
+          log.bdy == 3
+      - >-
+        log.body ==
+        resource.atributes["x"]
+      - "log.body == \\"a\\\\\\\\d\\" or log.body = 3"
+"""
+
+PLACES = [
+    ":7:31: processors::filter::log_conditions::0: the context log has no name SEVERITY_NUMBER_WRN",
+    ":8:37: processors::filter::log_conditions::1: a path begins with its context here: log.spn",
+    ":11:11: processors::filter::log_conditions::2: the context log has no field bdy; did you mean body?",
+    ":14:9: processors::filter::log_conditions::3: the context resource has no field atributes; did you mean attributes?",
+    ":15:45: processors::filter::log_conditions::4: write == to compare",
+]
+
+
+def test_a_mistake_has_its_line_and_column_inside_of_the_text(tmp_path):
+    text = 'receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}\nexporters: {nop: }\n'
+    text += "service: {pipelines: {logs: {receivers: [otlp], processors: [filter], exporters: [nop]}}}" + FAULTS
+    (tmp_path / "c.yaml").write_text(text)
+    result = subprocess.run([OTELCD, "validate", "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE)
+    assert result.returncode == 1
+    for place in PLACES:
+        assert place in result.stderr, result.stderr
