@@ -56,6 +56,7 @@ SCRAPE = NOP.replace("  nop:\n", '  nop:\n  prometheus: {endpoint: "127.0.0.1:0"
 INSERT = {"key": "deployment.environment", "action": "insert", "value": "production"}
 RENAME = [{"key": "user", "action": "insert", "from_attribute": "user.email"}, {"key": "user.email", "action": "delete"}]
 NOBODY = {"match_type": "strict", "resources": [{"key": "service.name", "value": "nobody"}]}
+TEN = [f'set(log.attributes["k{i}"], "x") where log.severity_number == {i + 30}' for i in range(10)]
 # Name, signal, processor; bars in items per CPU-second and as a share of the pipeline without it.
 PROCESSORS = [
     ("processor attributes, insert and rename", "logs", {"attributes": {"actions": [INSERT, *RENAME]}}, 2e6, 0.6),
@@ -63,6 +64,10 @@ PROCESSORS = [
     ("processor attributes, include nobody", "logs", {"attributes": {"include": NOBODY, "actions": [INSERT]}}, None, 0.95),
     ("processor resource, upsert", "logs", {"resource": {"attributes": [{"key": "env", "action": "upsert", "value": "x"}]}}, None, None),
     ("processor probabilistic_sampler, 10 %", "traces", {"probabilistic_sampler": {"sampling_percentage": 10}}, 2e6, None),
+    ("processor filter, severity", "logs", {"filter": {"log_conditions": ["log.severity_number < SEVERITY_NUMBER_DEBUG"]}}, 3.5e6, 0.6),
+    ("processor filter, an attribute", "logs", {"filter": {"log_conditions": ['log.attributes["user"] == "nobody"']}}, 3e6, None),
+    ("processor transform, set an attribute", "logs", {"transform": {"log_statements": ['set(log.attributes["k"], log.severity_text)']}}, 1.5e6, None),
+    ("processor transform, ten statements for nobody", "logs", {"transform": {"log_statements": TEN}}, None, 0.5),
     ("processor span, name from attributes", "traces", {"span": {"name": {"from_attributes": ["http.request.method", "http.route"], "separator": " "}}}, None, None),
 ]
 

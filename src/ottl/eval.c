@@ -192,16 +192,28 @@ static bool eval_all(struct ottl_evaluation *e, const struct node *n, bool *trut
     return true;
 }
 
+/* A literal where it stands, else what is evaluated into *v; NULL: it failed. */
+static inline const struct ottl_value *eval_operand(struct ottl_evaluation *e, const struct node *n,
+                                                    struct ottl_value *v)
+{
+    if (n->kind == NODE_LITERAL)
+        return &n->value;
+    return eval_value(e, n, v) ? v : NULL;
+}
+
 static bool eval_comparison(struct ottl_evaluation *e, const struct node *n, bool *truth)
 {
-    struct ottl_value a = ottl_nil(), b = ottl_nil();
+    struct ottl_value x = ottl_nil(), y = ottl_nil();
+    const struct ottl_value *a = eval_operand(e, n->kids[0], &x), *b = NULL;
 
-    if (!eval_value(e, n->kids[0], &a) || !eval_value(e, n->kids[1], &b))
+    if (a != NULL)
+        b = eval_operand(e, n->kids[1], &y);
+    if (b == NULL)
         return false;
-    if (a.type >= OTTL_LIST && a.type <= OTTL_MAP && a.type == b.type &&
-        !eval_spend(e, (a.bytes.len + b.bytes.len) / 64))
+    if ((a->type == OTTL_LIST || a->type == OTTL_MAP) && a->type == b->type &&
+        !eval_spend(e, (a->bytes.len + b->bytes.len) / 64))
         return false;
-    *truth = ottl_compare(&a, n->op, &b);
+    *truth = ottl_compare(a, n->op, b);
     return true;
 }
 
@@ -283,6 +295,7 @@ void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t
         arena_reset(&e->arena);
     e->item = *item;
     e->changed = 0;
+    e->index.data = NULL;
     e->cache = bytes_of(NULL, 0);
     e->steps = 0;
     e->now = now;

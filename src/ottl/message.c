@@ -47,6 +47,46 @@ bool message_find(struct bytes message, uint32_t number, struct pb_field *field)
     return found;
 }
 
+static void index_message(struct message_index *index, struct bytes message)
+{
+    const uint8_t *p = message.data, *end = bytes_end(message);
+
+    memset(index->at, 0, sizeof(index->at));
+    index->data = message.data;
+    index->len = message.len;
+    while (p != end) {
+        const uint8_t *next = pass_short(p, end);
+        uint32_t number = p[0] >> 3;
+
+        if (next == NULL) {
+            struct pb_reader r = pb_reader(bytes_of(p, (size_t)(end - p)));
+            struct pb_field f;
+
+            if (!pb_next(&r, &f))
+                return;
+            next = r.p;
+            number = f.number;
+        }
+        if (number < INDEXED_FIELDS)
+            index->at[number] = (uint32_t)(p - message.data) + 1;
+        p = next;
+    }
+}
+
+bool message_find_indexed(struct message_index *index, struct bytes message, uint32_t number, struct pb_field *field)
+{
+    struct pb_reader r;
+
+    if (message.len == 0 || number >= INDEXED_FIELDS || message.len >= UINT32_MAX)
+        return message_find(message, number, field);
+    if (index->data != message.data || index->len != message.len)
+        index_message(index, message);
+    if (index->at[number] == 0)
+        return false;
+    r = pb_reader(bytes_skip(message, index->at[number] - 1));
+    return pb_next(&r, field);
+}
+
 struct bytes message_bytes(struct bytes message, uint32_t number)
 {
     struct pb_field f;

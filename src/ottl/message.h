@@ -23,6 +23,17 @@ static inline uint8_t *field_put(uint8_t *at, uint32_t number, struct bytes cont
 
 /* The last field of that number. */
 bool message_find(struct bytes message, uint32_t number, struct pb_field *field);
+/* Where the last field of each small number begins, for a message that is asked again and again. */
+#define INDEXED_FIELDS 24u
+struct message_index {
+    const uint8_t *data; /* of the message that it is of; NULL: of none */
+    size_t len;
+    uint32_t at[INDEXED_FIELDS]; /* offset + 1; 0: there is none */
+};
+
+/* The same as message_find(). The index becomes that of the message when it is another's. */
+bool message_find_indexed(struct message_index *index, struct bytes message, uint32_t number, struct pb_field *field);
+
 /* The content of a field that is bytes; none where it is missing. */
 struct bytes message_bytes(struct bytes message, uint32_t number);
 /* The value of a field that is a number; 0 where it is missing. */

@@ -138,6 +138,7 @@ struct ottl_evaluation {
     struct ottl_item item;
     unsigned changed;
     struct bytes cache;
+    struct message_index index; /* of the item */
     uint64_t steps;
     int64_t now;
     struct error *err;

@@ -234,6 +234,27 @@ static bool get_cache(struct ottl_evaluation *e, const struct node *n, struct ot
 
 /* ---- all ---- */
 
+/* Fields of the item itself are found by its index: several statements ask for them. */
+static bool find_field(struct ottl_evaluation *e, struct bytes message, uint32_t number, struct pb_field *f)
+{
+    return message.data == e->item.item.data ? message_find_indexed(&e->index, message, number, f)
+                                             : message_find(message, number, f);
+}
+
+static uint64_t read_number(struct ottl_evaluation *e, struct bytes message, uint32_t number)
+{
+    struct pb_field f;
+
+    return find_field(e, message, number, &f) && f.wire != PB_LEN ? f.u64 : 0;
+}
+
+static struct bytes read_bytes(struct ottl_evaluation *e, struct bytes message, uint32_t number)
+{
+    struct pb_field f;
+
+    return find_field(e, message, number, &f) && f.wire == PB_LEN ? f.bytes : bytes_of("", 0);
+}
+
 /* What is one field, of the message that it is in. */
 static struct ottl_value get_field(struct ottl_evaluation *e, enum path_shape shape, struct bytes message,
                                    uint32_t number)
@@ -242,32 +263,32 @@ static struct ottl_value get_field(struct ottl_evaluation *e, enum path_shape sh
 
     switch (shape) {
     case PATH_STRING:
-        return ottl_string(message_bytes(message, number));
+        return ottl_string(read_bytes(e, message, number));
     case PATH_SINT:
-        return ottl_int(pb_unzigzag(message_number(message, number)));
+        return ottl_int(pb_unzigzag(read_number(e, message, number)));
     case PATH_BOOL:
-        return ottl_bool(message_number(message, number) != 0);
+        return ottl_bool(read_number(e, message, number) != 0);
     case PATH_TIME:
-        v = ottl_int((int64_t)message_number(message, number));
+        v = ottl_int((int64_t)read_number(e, message, number));
         v.type = OTTL_TIME;
         return v;
     case PATH_DOUBLE:
-        return ottl_double(pb_double(message_number(message, number)));
+        return ottl_double(pb_double(read_number(e, message, number)));
     case PATH_TRACE_ID:
-        return id_value(message_bytes(message, number), 16);
+        return id_value(read_bytes(e, message, number), 16);
     case PATH_SPAN_ID:
-        return id_value(message_bytes(message, number), 8);
+        return id_value(read_bytes(e, message, number), 8);
     case PATH_TRACE_HEX:
-        return hex_value(e, message_bytes(message, number), 16);
+        return hex_value(e, read_bytes(e, message, number), 16);
     case PATH_SPAN_HEX:
-        return hex_value(e, message_bytes(message, number), 8);
+        return hex_value(e, read_bytes(e, message, number), 8);
     case PATH_ANY_TEXT:
-        return any_text_value(e, message_bytes(message, number));
+        return any_text_value(e, read_bytes(e, message, number));
     case PATH_KIND:
     case PATH_KIND_OLD:
-        return kind_value(message_number(message, number), shape == PATH_KIND_OLD);
+        return kind_value(read_number(e, message, number), shape == PATH_KIND_OLD);
     default:
-        return ottl_int((int64_t)message_number(message, number));
+        return ottl_int((int64_t)read_number(e, message, number));
     }
 }
 
@@ -307,10 +328,10 @@ bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value
     case PATH_MAP:
         return get_map(e, n, message, number, v);
     case PATH_ANY:
-        *v = ottl_value_read(message_bytes(message, number));
+        *v = ottl_value_read(read_bytes(e, message, number));
         return n->n == 0 || eval_index(e, n->kids, n->n, v);
     case PATH_TRACE_STATE:
-        return get_trace_state(e, n, message_bytes(message, number), v);
+        return get_trace_state(e, n, read_bytes(e, message, number), v);
     case PATH_COUNTS:
     case PATH_SMALL_COUNTS:
     case PATH_BOUNDS:

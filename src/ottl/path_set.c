@@ -3,6 +3,7 @@
  * follow from the inside out. The item then has the new message, which the next statement sees. A value of a type that
  * the path does not hold fails the statement and changes nothing. */
 #include "otlp/fields.h"
+#include "otlp/validate.h"
 #include "ottl/ottl_inside.h"
 
 #include <ctype.h>
@@ -223,6 +224,36 @@ static bool put_numbers(struct ottl_evaluation *e, struct buf *out, const struct
 static bool set_keyed(struct ottl_evaluation *e, struct node *const *keys, size_t n, struct bytes *any,
                       const struct ottl_value *v);
 
+#define DEPTH_ABOVE 14u /* messages that a value of an attribute is in, with some to spare for its keys */
+
+/* Messages within messages below the content of an AnyValue; past `most` it is not looked further. */
+static unsigned depth_of(struct bytes any, unsigned most)
+{
+    struct ottl_value v = ottl_value_read(any);
+    struct pb_reader r = pb_reader(v.bytes);
+    unsigned deepest = 0;
+
+    if ((v.type != OTTL_LIST && v.type != OTTL_MAP) || most == 0)
+        return most == 0;
+    for (struct pb_field f; pb_next(&r, &f);) {
+        unsigned below;
+
+        if (f.number != OTLP_LIST_VALUES || f.wire != PB_LEN)
+            continue;
+        below = depth_of(v.type == OTTL_MAP ? attribute_of(f.bytes).value : f.bytes, most - (most > 3 ? 3 : most));
+        deepest = below > deepest ? below : deepest;
+    }
+    return deepest + 3;
+}
+
+/* No value comes to be that no peer would take. */
+static bool is_shallow(struct ottl_evaluation *e, struct bytes any)
+{
+    if (depth_of(any, VALIDATE_MAX_DEPTH) + DEPTH_ABOVE <= VALIDATE_MAX_DEPTH)
+        return true;
+    return eval_fail(e, "the value would be nested deeper than OTLP allows");
+}
+
 static bool set_in_map(struct ottl_evaluation *e, struct node *const *keys, size_t n, const struct ottl_value *key,
                        struct bytes *map, const struct ottl_value *v)
 {
@@ -305,6 +336,8 @@ static bool set_map(struct ottl_evaluation *e, const struct node *n, struct byte
     if (n->n == 0) {
         if (v->type != OTTL_MAP)
             return complain_type(e, n, OTTL_MAP, v);
+        if (!ottl_value_keep(&e->arena, v, &any) || !is_shallow(e, any))
+            return false;
         return put_message(e, n, message_map_set(&e->arena, message, number, v->bytes));
     }
     if (!eval_value(e, n->kids[0], &key))
@@ -313,7 +346,7 @@ static bool set_map(struct ottl_evaluation *e, const struct node *n, struct byte
         return eval_fail(e, "the key of %s is a string, not %s", n->row->name, ottl_type_name(key.type));
     if (n->n > 1)
         message_attribute(message, number, key.bytes, &any);
-    if (!set_keyed(e, n->kids + 1, n->n - 1, &any, v))
+    if (!set_keyed(e, n->kids + 1, n->n - 1, &any, v) || !is_shallow(e, any))
         return false;
     return put_message(e, n, message_attribute_set(&e->arena, message, number, key.bytes, any));
 }
@@ -326,7 +359,7 @@ static bool set_any(struct ottl_evaluation *e, const struct node *n, struct byte
 
     if (n->n > 0 && old.type != OTTL_MAP && old.type != OTTL_LIST)
         return eval_fail(e, "%s is %s and cannot be indexed", n->row->name, ottl_type_name(old.type));
-    if (!set_keyed(e, n->kids, n->n, &any, v))
+    if (!set_keyed(e, n->kids, n->n, &any, v) || !is_shallow(e, any))
         return false;
     return put_message(e, n, message_replace_bytes(&e->arena, message, number, any));
 }
@@ -338,7 +371,7 @@ static bool set_cache(struct ottl_evaluation *e, const struct node *n, const str
 
     if (n->n == 0 && v->type != OTTL_MAP)
         return complain_type(e, n, OTTL_MAP, v);
-    if (!ottl_value_keep(&e->arena, &whole, &any) || !set_keyed(e, n->kids, n->n, &any, v))
+    if (!ottl_value_keep(&e->arena, &whole, &any) || !set_keyed(e, n->kids, n->n, &any, v) || !is_shallow(e, any))
         return false;
     e->cache = ottl_value_read(any).bytes;
     return true;
