@@ -86,7 +86,7 @@ static void check(const struct batch *made)
 static void run_batch(struct run *r, enum signal signal, struct bytes request, uint64_t items)
 {
     struct rewrite_visitor visitor = { .arg = r };
-    struct rewriter w = { .edit = { NULL, 0, 0, 0 } };
+    struct rewriter w = { .edit = { .n = 0 } };
     struct block *block;
     struct budget budget;
     struct turn turn;

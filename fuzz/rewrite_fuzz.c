@@ -98,7 +98,7 @@ static void rewrite(enum signal signal, struct bytes request, uint64_t items, ui
 {
     struct edits e = { .salt = salt };
     struct rewrite_visitor all = { on_resource, on_scope, on_metric, on_item, on_below, &e };
-    struct rewriter w = { .edit = { NULL, 0, 0, 0 } };
+    struct rewriter w = { .edit = { .n = 0 } };
     struct block *block;
     struct budget budget;
     struct turn turn;

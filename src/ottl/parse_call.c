@@ -283,7 +283,7 @@ static bool known_value(struct parser *p, const struct node *n, bool list, struc
 
 static bool prepare_call(struct parser *p, struct node *call)
 {
-    struct ottl_value args[OTTL_MAX_ARGUMENTS] = { { OTTL_NIL } };
+    struct ottl_value args[OTTL_MAX_ARGUMENTS] = { { .type = OTTL_NIL } };
     struct ottl_prepare pre = { .args = args, .at = UINT_MAX };
 
     if (call->function->prepare == NULL)
