@@ -60,3 +60,9 @@ const struct option http_auth_options[] = {
 };
 
 const struct option grpc_auth_options[] = { AUTHENTICATOR_ROW, OPT_END };
+
+void http_cors_check(const struct http_cors_config *c, const char *path, struct check *ck)
+{
+    if (check_was_set(ck, path) && c->on && c->allowed_origins.n == 0)
+        check_warn(ck, path, "CORS is off, because allowed_origins is empty");
+}

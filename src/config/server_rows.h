@@ -66,6 +66,9 @@ struct grpc_server_config {
 extern const char *const server_transports[]; /* what `transport` may say; NULL-terminated */
 extern const struct option http_cors_options[], grpc_keepalive_options[], http_auth_options[], grpc_auth_options[];
 
+/* What a component's check() says of the `cors` block at `path`. */
+void http_cors_check(const struct http_cors_config *c, const char *path, struct check *ck);
+
 #define SERVER_DEFAULT_BODY 20971520u
 
 static inline uint64_t http_body_limit(const struct http_server_config *c)
@@ -94,18 +97,24 @@ static inline uint64_t http_body_limit(const struct http_server_config *c)
     { .key = "transport", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.transport, const char *), .def = "tcp",     \
       .names = server_transports, .help = "Kind of socket." }
 
-#define HTTP_REQUEST_ROWS(T, m)                                                                                       \
+#define HTTP_CORS_ROW(T, m)                                                                                           \
     { .key = "cors", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.cors, struct http_cors_config),                   \
       .options = http_cors_options, .size = sizeof(struct http_cors_config), .mode = GROUP_NONE,                      \
-      .help = "Cross-origin requests from browsers; active when allowed_origins is not empty." },                     \
+      .help = "Cross-origin requests from browsers; active when allowed_origins is not empty." }
+
+#define HTTP_RESPONSE_HEADERS_ROW(T, m)                                                                               \
+    { .key = "response_headers", .kind = OPTION_HEADERS,                                                              \
+      .offset = OPT_FIELD(T, m.response_headers, struct string_map), .help = "Headers added to every answer." }
+
+#define HTTP_REQUEST_ROWS(T, m)                                                                                       \
+    HTTP_CORS_ROW(T, m),                                                                                              \
     { .key = "max_request_body_size", .kind = OPTION_INT,                                                             \
       .offset = OPT_FIELD(T, m.max_request_body_size, int64_t), .def = "20971520", .max = "4294967296",              \
       .help = "Most bytes of a body, as received and again after decompression; 0 or less is the default.", \
       .zero = "20971520" },         \
     { .key = "include_metadata", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.include_metadata, bool),               \
       .def = "false", .help = "Keep the request's headers as client metadata for the pipelines." },                   \
-    { .key = "response_headers", .kind = OPTION_HEADERS,                                                              \
-      .offset = OPT_FIELD(T, m.response_headers, struct string_map), .help = "Headers added to every answer." },      \
+    HTTP_RESPONSE_HEADERS_ROW(T, m),                                                                                  \
     { .key = "compression_algorithms", .kind = OPTION_STRINGS,                                                        \
       .offset = OPT_FIELD(T, m.compression_algorithms, struct strings),                                               \
       .def = "[\"\", gzip, zstd, zlib, snappy, deflate, lz4, x-snappy-framed]",                                            \

@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include "config/server_rows.h"
 #include "net/socket/endpoint.h"
-#include "pipeline/authenticator.h"
 #include "pipeline/component.h"
+#include "pipeline/node_server.h"
 #include "pipeline/node_tls.h"
 #include "prom/endpoint/scrape_endpoint.h"
 #include "prom/endpoint/series_source.h"
@@ -363,18 +363,9 @@ static int start(struct node *node, struct error *err)
 {
     struct prometheus_node *n = prometheus_of(node);
     const struct http_server_config *c = &n->config->http;
-    struct http_server_options o = {
-        .endpoint = c->endpoint,
-        .transport = c->transport,
-        .read_header_timeout = (uint64_t)c->read_header_timeout.ns,
-        .read_timeout = (uint64_t)c->read_timeout.ns,
-        .write_timeout = (uint64_t)c->write_timeout.ns,
-        .idle_timeout = (uint64_t)c->idle_timeout.ns,
-        .no_keep_alive = !c->keep_alives_enabled,
-    };
+    struct http_server_options o = node_http_server_options(node, c);
     int rc;
 
-    gatekeeper_set(node, &c->auth, &o);
     if (c->tls.on) {
         o.tls = node_tls(node, &c->tls, TLS_SERVER, "h2,http/1.1", err);
         if (o.tls == NULL)

@@ -7,7 +7,8 @@
 
 #include "base/mem.h"
 #include "net/socket/endpoint.h"
-#include "pipeline/node_tls.h"
+#include "net/socket/tls.h"
+#include "pipeline/node_server.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -106,38 +107,12 @@ static size_t put_own_headers(struct http_header *h, const char *content_type)
     return n;
 }
 
-/* Names of headers are lower case here, and the user's need not be. */
-static char *lower_name(const char *name)
-{
-    char *copy = mem_strdup(name);
-
-    for (char *p = copy; *p != '\0'; p++)
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p + ('a' - 'A'));
-    return copy;
-}
-
 void page_answer(struct page *page, int status, const char *content_type, struct bytes body)
 {
-    const struct string_map *added = page->server->headers;
-    size_t n_added = added != NULL ? added->n : 0, n;
-    struct http_header *h;
-    char **names;
+    struct http_header headers[HEADERS_MAX];
 
-    if (page->req->responded) /* a request that went wrong behind its head has had its answer */
-        return;
-    h = mem_zalloc((HEADERS_MAX + n_added) * sizeof(*h));
-    names = mem_zalloc((n_added + 1) * sizeof(*names));
-    n = put_own_headers(h, content_type);
-    for (size_t i = 0; i < n_added; i++) {
-        names[i] = lower_name(added->v[i].key);
-        h[n++] = (struct http_header){ bytes_str(names[i]), bytes_str(added->v[i].value) };
-    }
-    http_respond(page->req, status, h, n, body);
-    for (size_t i = 0; i < n_added; i++)
-        free(names[i]);
-    free(names);
-    free(h);
+    if (!page->req->responded) /* a request that went wrong behind its head has had its answer */
+        http_respond(page->req, status, headers, put_own_headers(headers, content_type), body);
 }
 
 void page_answer_text(struct page *page, int status, const char *text)
@@ -191,60 +166,36 @@ bool page_parameter(const struct page *page, const char *name, struct buf *value
 
 /* ---- life ---- */
 
-static uint64_t ns_of(duration d)
-{
-    return d.ns > 0 ? (uint64_t)d.ns : 0;
-}
-
-struct http_server_options page_server_options(const struct http_server_config *c)
-{
-    return (struct http_server_options){
-        .endpoint = c->endpoint,
-        .transport = c->transport,
-        .read_header_timeout = ns_of(c->read_header_timeout),
-        .read_timeout = ns_of(c->read_timeout),
-        .write_timeout = ns_of(c->write_timeout),
-        .idle_timeout = ns_of(c->idle_timeout),
-        .no_keep_alive = !c->keep_alives_enabled,
-    };
-}
-
 void page_server_check(const struct http_server_config *c, const char *path, const char *empty, struct check *ck)
 {
-    char tls[64];
+    int before = (int)(strlen(path) - strlen("endpoint"));
+    char beside[64];
 
     if (c->endpoint[strspn(c->endpoint, " \t")] == '\0')
         check_fail(ck, path, "%s", empty);
     else
         endpoint_check_option(path, c->endpoint, c->transport, ck);
-    snprintf(tls, sizeof(tls), "%.*stls", (int)(strlen(path) - strlen("endpoint")), path);
+    snprintf(beside, sizeof(beside), "%.*stls", before, path);
     if (c->tls.on)
-        tls_check(&c->tls, TLS_SERVER, tls, ck);
+        tls_check(&c->tls, TLS_SERVER, beside, ck);
+    snprintf(beside, sizeof(beside), "%.*scors", before, path);
+    http_cors_check(&c->cors, beside, ck);
 }
 
-int page_server_listen(struct page_server *s, struct node *node, struct http_server_options *options,
-                       const struct tls_config *tls, const struct string_map *headers, struct error *err)
+int page_server_listen(struct page_server *s, struct node *node, const struct http_server_options *options,
+                       const struct tls_config *tls, struct error *err)
 {
-    struct host *host = node->host;
     int rc;
 
     s->node = node;
-    s->headers = headers;
     list_init(&s->open);
     s->service =
         (struct http_service){ .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close };
-    options->listeners = host->listeners;
-    if (tls != NULL && tls->on) {
-        options->tls = node_tls(node, tls, TLS_SERVER, "h2,http/1.1", err);
-        if (options->tls == NULL)
-            return err->code;
-    }
-    rc = http_server_listen(&s->http, host->loop, options, &s->service, host->budget, &node->log, NULL, err);
-    tls_unref(options->tls);
+    rc = node_server_listen(&s->http, node, options, tls, &s->service, NULL, err);
     if (rc != 0)
         return rc;
     log_info(&node->log, "Serving pages", F_STR("endpoint", http_server_address(s->http)),
-             F_BOOL("tls", options->tls != NULL));
+             F_BOOL("tls", tls != NULL && tls->on));
     return 0;
 }
 

@@ -22,8 +22,7 @@
     OPT_IGNORED("max_request_body_size", "bodies of these requests are not read"),                                    \
     OPT_IGNORED("compression_algorithms", "bodies of these requests are not read"),                                   \
     OPT_REFUSED("cors", "is not served here, for no web page of another origin has to read this: remove it"),         \
-    { .key = "response_headers", .kind = OPTION_HEADERS,                                                              \
-      .offset = OPT_FIELD(T, m.response_headers, struct string_map), .help = "Headers added to every answer." },      \
+    HTTP_RESPONSE_HEADERS_ROW(T, m),                                                                                  \
     HTTP_CONNECTION_ROWS(T, m, "1m", "30s", "1m")
 /* clang-format on */
 
@@ -42,7 +41,6 @@ struct page_server {
     struct http_service service;
     struct node *node;
     struct http_server *http;
-    const struct string_map *headers; /* of every answer; may be NULL */
     struct list open;
     size_t n_open;
     void (*on_page)(struct page_server *s, struct page *page); /* answer it, now or later */
@@ -53,14 +51,11 @@ struct page_server {
     void (*stopped)(struct page_server *s);
 };
 
-/* Set the callbacks before. `options`: with endpoint, transport and times; the rest is filled in. `tls` may be NULL. */
-int page_server_listen(struct page_server *s, struct node *node, struct http_server_options *options,
-                       const struct tls_config *tls, const struct string_map *headers, struct error *err);
+/* Set the callbacks before. `tls` may be NULL. */
+int page_server_listen(struct page_server *s, struct node *node, const struct http_server_options *options,
+                       const struct tls_config *tls, struct error *err);
 
-/* From the rows above. */
-struct http_server_options page_server_options(const struct http_server_config *c);
-
-/* What a component's check() says of the endpoint at `path` ("http::endpoint"), and of the `tls` beside it. */
+/* What a component's check() says of the endpoint at `path` ("http::endpoint"), and of `tls` and `cors` beside it. */
 void page_server_check(const struct http_server_config *c, const char *path, const char *empty, struct check *ck);
 
 /* s->stopped follows, now or later; also when it does not listen. */

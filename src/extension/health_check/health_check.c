@@ -9,12 +9,11 @@
  * What can go wrong: an address that is taken, and nothing starts. Peers that do not read: extension/page_server.h. */
 #include "extension/health_check/health_check.h"
 
-#include "pipeline/authenticator.h"
-
 #include "base/mem.h"
 #include "config/decode.h"
 #include "net/socket/endpoint.h"
-#include "pipeline/node_tls.h"
+#include "net/socket/tls.h"
+#include "pipeline/node_server.h"
 
 #include <string.h>
 
@@ -168,11 +167,10 @@ static int listen_http(struct health_check *h, struct error *err)
 {
     bool second = is_second_form(h->config);
     const struct http_server_config *c = second ? &h->config->http.server : &h->config->server;
-    struct http_server_options o = page_server_options(c);
+    struct http_server_options o = node_http_server_options(&h->node, c);
 
-    gatekeeper_set(&h->node, &c->auth, &o);
     h->http.on_page = second ? answer_second_form : answer_first_form;
-    return page_server_listen(&h->http, &h->node, &o, &c->tls, &c->response_headers, err);
+    return page_server_listen(&h->http, &h->node, &o, &c->tls, err);
 }
 
 static int start(struct node *node, struct error *err)

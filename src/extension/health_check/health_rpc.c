@@ -7,11 +7,10 @@
  * so. */
 #include "extension/health_check/health_check.h"
 
-#include "pipeline/authenticator.h"
-
 #include "base/block.h"
 #include "base/mem.h"
 #include "codec/compress.h"
+#include "pipeline/node_server.h"
 
 #include <stdlib.h>
 
@@ -211,42 +210,13 @@ void health_rpc_stopping(struct health_check *h)
 
 /* ---- listening ---- */
 
-static uint64_t ns_of(duration d)
-{
-    return d.ns > 0 ? (uint64_t)d.ns : 0;
-}
-
-static struct http_server_options options_of(const struct grpc_server_config *c)
-{
-    const struct keepalive_parameters_config *p = &c->keepalive.server_parameters;
-    struct http_server_options o = {
-        .endpoint = c->endpoint,
-        .transport = c->transport,
-        .expect_http2 = true,
-        .max_concurrent_streams = (uint32_t)c->max_concurrent_streams,
-        .enforce_keepalive = c->keepalive.on && c->keepalive.enforcement_policy.on,
-        .keepalive_min_time = ns_of(c->keepalive.enforcement_policy.min_time),
-        .keepalive_permit_without_stream = c->keepalive.enforcement_policy.permit_without_stream,
-        .keepalive_time = p->time.ns > 0 ? ns_of(p->time) : NS_PER_S * 3600 * 2,
-        .keepalive_timeout = p->timeout.ns > 0 ? ns_of(p->timeout) : 20 * NS_PER_S,
-    };
-
-    if (c->keepalive.on && p->on) {
-        o.max_connection_idle = ns_of(p->max_connection_idle);
-        o.max_connection_age = ns_of(p->max_connection_age);
-        o.max_connection_age_grace = ns_of(p->max_connection_age_grace);
-    }
-    return o;
-}
-
 int health_rpc_listen(struct health_check *h, struct error *err)
 {
-    struct http_server_options o = options_of(&h->config->grpc.server);
+    struct http_server_options o = node_grpc_server_options(&h->node, &h->config->grpc.server);
 
-    gatekeeper_set(&h->node, &h->config->grpc.server.auth, &o);
     h->grpc.on_page = on_page;
     h->grpc.on_body = on_body;
     h->grpc.on_end = on_end;
     h->grpc.on_gone = on_gone;
-    return page_server_listen(&h->grpc, &h->node, &o, &h->config->grpc.server.tls, NULL, err);
+    return page_server_listen(&h->grpc, &h->node, &o, &h->config->grpc.server.tls, err);
 }

@@ -313,9 +313,13 @@ static int create(struct node *node, const void *config, struct error *err)
 static int start(struct node *node, struct error *err)
 {
     struct pprof *p = pprof_of(node);
-    struct http_server_options o = { .endpoint = p->config->endpoint, .transport = "tcp" };
+    struct http_server_options o = {
+        .endpoint = p->config->endpoint,
+        .transport = "tcp",
+        .listeners = node->host->listeners,
+    };
 
-    if (page_server_listen(&p->pages, node, &o, NULL, NULL, err) != 0)
+    if (page_server_listen(&p->pages, node, &o, NULL, err) != 0)
         return err->code;
     return p->config->save_to_file[0] != '\0' ? open_file(p, err) : 0;
 }

@@ -5,7 +5,7 @@
 
 #include "base/log_recent.h"
 #include "base/mem.h"
-#include "pipeline/authenticator.h"
+#include "pipeline/node_server.h"
 
 #include <string.h>
 
@@ -106,11 +106,10 @@ static int create(struct node *node, const void *config, struct error *err)
 static int start(struct node *node, struct error *err)
 {
     struct zpages *z = zpages_of(node);
-    struct http_server_options o = page_server_options(&z->config->server);
+    struct http_server_options o = node_http_server_options(node, &z->config->server);
 
     log_keep_recent(node->host->log);
-    gatekeeper_set(node, &z->config->server.auth, &o);
-    return page_server_listen(&z->pages, node, &o, &z->config->server.tls, &z->config->server.response_headers, err);
+    return page_server_listen(&z->pages, node, &o, &z->config->server.tls, err);
 }
 
 static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *))

@@ -16,6 +16,7 @@
 #ifndef NET_MESSAGE_H
 #define NET_MESSAGE_H
 
+#include "base/vec.h"
 #include "base/buf.h"
 #include "base/bytes.h"
 
@@ -44,11 +45,12 @@ struct http_service {
     void (*on_end)(struct http_request *req); /* body complete; trailers, if any, are not kept */
     void (*on_close)(struct http_request *req, bool aborted);
     void (*on_writable)(struct http_request *req); /* after http_respond_write said false; may be NULL */
-    /* Where the server has a gatekeeper (net/message/gate.h). Both may be NULL. */
-    bool (*is_public)(struct http_service *s, const struct http_request *req); /* everybody may come in with that */
+    /* Where the server has a gatekeeper (net/message/gate.h). May be NULL. */
     void (*on_refused)(struct http_service *s, struct http_request *req, const struct gate_refusal *refusal); /* answer
                                                       it; nothing else is called for this request */
 };
+
+typedef VEC(struct http_header) http_headers;
 
 /* --- the request --- */
 

@@ -3,6 +3,7 @@
  * HTTP/1.1 and HTTP/2 is behind struct stream_ops. */
 #include "net/message/request.h"
 
+#include "net/message/cors.h"
 #include "net/message/gate_request.h"
 
 #include "base/mem.h"
@@ -119,13 +120,13 @@ bool request_is_framing(struct bytes name)
 {
     switch (name.len) {
     case 7:
-        return bytes_is(name, "upgrade");
+        return bytes_equal_nocase(name, bytes_str("upgrade"));
     case 10:
-        return bytes_is(name, "connection") || bytes_is(name, "keep-alive");
+        return bytes_equal_nocase(name, bytes_str("connection")) || bytes_equal_nocase(name, bytes_str("keep-alive"));
     case 14:
-        return bytes_is(name, "content-length");
+        return bytes_equal_nocase(name, bytes_str("content-length"));
     case 17:
-        return bytes_is(name, "transfer-encoding");
+        return bytes_equal_nocase(name, bytes_str("transfer-encoding"));
     default:
         return false;
     }
@@ -190,14 +191,6 @@ void request_tell(struct request *r, struct bytes body, bool ended)
         service->on_end(&r->pub);
 }
 
-static bool is_public(const struct request *r)
-{
-    struct http_service *service = r->pub.service;
-
-    return r->io->shared->options.gatekeeper == NULL ||
-           (service->is_public != NULL && service->is_public(service, &r->pub));
-}
-
 void request_announce(struct request *r)
 {
     struct server_shared *shared = r->io->shared;
@@ -208,7 +201,9 @@ void request_announce(struct request *r)
     if (!r->io->mismatch_told && shared->on_mismatch != NULL && r->pub.http2 != shared->options.expect_http2)
         shared->on_mismatch(shared->service, &r->pub);
     r->io->mismatch_told = true;
-    if (is_public(r))
+    if (shared->options.cors != NULL && cors_is_preflight(&r->pub)) /* before it says who it is */
+        http_respond(&r->pub, 204, NULL, 0, bytes_of(NULL, 0));
+    else if (shared->options.gatekeeper == NULL)
         request_tell(r, bytes_of(NULL, 0), false);
     else
         gate_ask(r);
@@ -299,6 +294,29 @@ static void answer_complete(struct request *r)
     expect_within(r, r->io->shared->options.write_timeout);
 }
 
+/* With what belongs on every answer of the server. */
+static void begin_answer(struct request *r, int status, const struct http_header *headers, size_t n, bool whole)
+{
+    const struct http_server_options *o = &r->io->shared->options;
+    size_t n_added = o->response_headers != NULL ? o->response_headers->n : 0;
+    http_headers all = { 0 };
+    char age[CORS_AGE];
+
+    if (n_added == 0 && o->cors == NULL) {
+        r->ops->begin(r, status, headers, n, whole);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        *vec_push(&all) = headers[i];
+    for (size_t i = 0; i < n_added; i++)
+        *vec_push(&all) = (struct http_header){ bytes_str(o->response_headers->v[i].key),
+                                                bytes_str(o->response_headers->v[i].value) };
+    if (o->cors != NULL)
+        cors_add_headers(o->cors, &r->pub, &all, age);
+    r->ops->begin(r, status, all.v, all.n, whole);
+    vec_free(&all);
+}
+
 void http_respond(struct http_request *req, int status, const struct http_header *headers, size_t n, struct bytes body)
 {
     struct request *r = request_of(req);
@@ -312,7 +330,7 @@ void http_respond(struct http_request *req, int status, const struct http_header
     r->body.len = 0;
     buf_put(&r->body, body);
     answer_complete(r);
-    r->ops->begin(r, status, headers, n, true);
+    begin_answer(r, status, headers, n, true);
     r->io->kick(r->io);
 }
 
@@ -326,7 +344,7 @@ void http_respond_begin(struct http_request *req, int status, const struct http_
         return;
     if (!may_have_body(r, status))
         r->head_only = true;
-    r->ops->begin(r, status, headers, n, false);
+    begin_answer(r, status, headers, n, false);
     r->io->kick(r->io);
 }
 

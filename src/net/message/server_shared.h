@@ -14,6 +14,8 @@
 
 struct crowd;
 struct gatekeeper;
+struct http_cors_config;
+struct string_map;
 struct strings;
 struct listener_shared;
 struct request;
@@ -44,8 +46,10 @@ struct http_server_options {
     uint64_t keepalive_min_time;                /* of client pings; 0 = 5 min */
     bool keepalive_permit_without_stream;
     bool enforce_keepalive;
-    struct gatekeeper *gatekeeper;         /* net/message/gate.h: who may come in; NULL: everybody */
-    const struct strings *gate_parameters; /* of a URL's query, which count as headers there; NULL: none do */
+    const struct http_cors_config *cors; /* net/message/cors.h: which pages of other origins may use it. NULL: none */
+    const struct string_map *response_headers; /* of every answer; may be NULL */
+    struct gatekeeper *gatekeeper;             /* net/message/gate.h: who may come in; NULL: everybody */
+    const struct strings *gate_parameters;     /* of a URL's query, which count as headers there; NULL: none do */
 };
 
 struct http_server_stats {

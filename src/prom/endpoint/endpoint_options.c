@@ -3,6 +3,8 @@
  * the larger, for whoever needs more must have it. */
 #include "prom/endpoint/endpoint_options.h"
 
+#include "config/option.h"
+
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/un.h>
@@ -83,6 +85,15 @@ bool http_options_join(struct http_server_options *into, const struct http_serve
     JOIN(enforce_keepalive);
     if (into->tls == NULL && other->tls != NULL) {
         into->tls = other->tls;
+        changed = true;
+    }
+    if ((into->response_headers == NULL || into->response_headers->n == 0) && other->response_headers != NULL &&
+        other->response_headers->n > 0) {
+        into->response_headers = other->response_headers;
+        changed = true;
+    }
+    if (into->cors == NULL && other->cors != NULL) {
+        into->cors = other->cors;
         changed = true;
     }
     return changed;

@@ -4,8 +4,8 @@
 #include "receiver/otlp/otlp.h"
 
 #include "net/socket/endpoint.h"
-#include "pipeline/authenticator.h"
-#include "pipeline/node_tls.h"
+#include "net/socket/tls.h"
+#include "pipeline/node_server.h"
 
 #include <stdlib.h>
 
@@ -84,12 +84,6 @@ static void on_close(struct http_request *req, bool aborted)
         clock_stop(&call->receiver->node.host->loop->clock, &call->deadline);
 }
 
-/* Browsers ask what they may do before they say who they are. */
-static bool is_public(struct http_service *s, const struct http_request *req)
-{
-    return http_is_preflight(container_of(s, struct otlp_port, service)->receiver, req);
-}
-
 static void on_refused(struct http_service *s, struct http_request *req, const struct gate_refusal *refusal)
 {
     struct otlp *r = container_of(s, struct otlp_port, service)->receiver;
@@ -110,7 +104,6 @@ const struct http_service otlp_service = {
     .on_body = on_body,
     .on_end = on_end,
     .on_close = on_close,
-    .is_public = is_public,
     .on_refused = on_refused,
 };
 
@@ -126,74 +119,20 @@ void receiver_stopped_if_idle(struct otlp *r)
     }
 }
 
-static uint64_t ns_of(duration d)
-{
-    return d.ns > 0 ? (uint64_t)d.ns : 0;
-}
-
-static void grpc_options(const struct grpc_server_config *c, struct http_server_options *o)
-{
-    *o = (struct http_server_options){
-        .endpoint = c->endpoint,
-        .transport = c->transport,
-        .expect_http2 = true,
-        .max_concurrent_streams = (uint32_t)c->max_concurrent_streams,
-        .initial_window = RECEIVER_INITIAL_WINDOW,
-        .read_buffer_size = (size_t)c->read_buffer_size,
-        .write_buffer_size = (size_t)c->write_buffer_size,
-        .enforce_keepalive = c->keepalive.on && c->keepalive.enforcement_policy.on,
-        .keepalive_min_time = ns_of(c->keepalive.enforcement_policy.min_time),
-        .keepalive_permit_without_stream = c->keepalive.enforcement_policy.permit_without_stream,
-        .keepalive_time = NS_PER_S * 3600 * 2,
-        .keepalive_timeout = 20 * NS_PER_S,
-    };
-    if (c->keepalive.on && c->keepalive.server_parameters.on) {
-        o->max_connection_idle = ns_of(c->keepalive.server_parameters.max_connection_idle);
-        o->max_connection_age = ns_of(c->keepalive.server_parameters.max_connection_age);
-        o->max_connection_age_grace = ns_of(c->keepalive.server_parameters.max_connection_age_grace);
-        if (c->keepalive.server_parameters.time.ns > 0)
-            o->keepalive_time = ns_of(c->keepalive.server_parameters.time);
-        if (c->keepalive.server_parameters.timeout.ns > 0)
-            o->keepalive_timeout = ns_of(c->keepalive.server_parameters.timeout);
-    }
-}
-
-static void http_options(const struct http_server_config *c, struct http_server_options *o)
-{
-    *o = (struct http_server_options){
-        .endpoint = c->endpoint,
-        .transport = c->transport,
-        .initial_window = RECEIVER_INITIAL_WINDOW,
-        .read_header_timeout = ns_of(c->read_header_timeout),
-        .read_timeout = ns_of(c->read_timeout),
-        .write_timeout = ns_of(c->write_timeout),
-        .idle_timeout = ns_of(c->idle_timeout),
-        .no_keep_alive = !c->keep_alives_enabled,
-    };
-}
-
 static int listen_on(struct otlp *r, enum transport t, struct http_server_options *o, const char *msg,
                      struct error *err)
 {
-    struct host *host = r->node.host;
+    static const char *const paths[] = { [TRANSPORT_GRPC] = "protocols::grpc", [TRANSPORT_HTTP] = "protocols::http" };
     struct otlp_port *port = &r->ports[t];
     const struct otlp_protocols_config *p = &r->config->protocols;
     const struct tls_config *tls = t == TRANSPORT_GRPC ? &p->grpc.server.tls : &p->http.server.tls;
-    int rc;
 
-    o->listeners = host->listeners;
+    o->initial_window = RECEIVER_INITIAL_WINDOW;
     port->service = otlp_service;
     port->receiver = r;
     port->meant = t;
-    if (tls->on) {
-        o->tls = node_tls(&r->node, tls, TLS_SERVER, "h2,http/1.1", err);
-        if (o->tls == NULL)
-            return error_wrap(err, "protocols::%s", transport_names[t]);
-    }
-    rc = http_server_listen(&port->server, host->loop, o, &port->service, host->budget, &r->node.log, NULL, err);
-    tls_unref(o->tls);
-    if (rc != 0)
-        return error_wrap(err, "protocols::%s::endpoint", transport_names[t]);
+    if (node_server_listen(&port->server, &r->node, o, tls, &port->service, paths[t], err) != 0)
+        return err->code;
     r->servers_open++;
     log_info(&r->node.log, msg, F_STR("endpoint", http_server_address(port->server)), F_BOOL("tls", tls->on));
     return 0;
@@ -206,14 +145,12 @@ static int start(struct node *node, struct error *err)
     struct http_server_options o;
 
     if (c->protocols.grpc.on) {
-        grpc_options(&c->protocols.grpc.server, &o);
-        gatekeeper_set(node, &c->protocols.grpc.server.auth, &o);
+        o = node_grpc_server_options(node, &c->protocols.grpc.server);
         if (listen_on(r, TRANSPORT_GRPC, &o, "Starting GRPC server", err) != 0)
             return err->code;
     }
     if (c->protocols.http.on) {
-        http_options(&c->protocols.http.server, &o);
-        gatekeeper_set(node, &c->protocols.http.server.auth, &o);
+        o = node_http_server_options(node, &c->protocols.http.server);
         if (listen_on(r, TRANSPORT_HTTP, &o, "Starting HTTP server", err) != 0)
             return err->code;
     }
@@ -337,9 +274,7 @@ static void check(const void *config, struct check *ck)
                        "snappy, x-snappy-framed and lz4",
                        codings->v[i]);
     }
-    if (check_was_set(ck, "protocols::http::cors") && c->protocols.http.server.cors.on &&
-        c->protocols.http.server.cors.allowed_origins.n == 0)
-        check_warn(ck, "protocols::http::cors", "CORS is off, because allowed_origins is empty");
+    http_cors_check(&c->protocols.http.server.cors, "protocols::http::cors", ck);
 }
 
 static void claim(const void *config, struct claims *claims)

@@ -282,7 +282,6 @@ const char *otlp_path_doubled(const struct otlp *r, struct bytes path);
 /* --- otlp_http.c --- */
 
 void http_on_request(struct otlp_port *port, struct http_request *req);
-bool http_is_preflight(const struct otlp *r, const struct http_request *req);
 void http_answer_refused(struct otlp *r, struct http_request *req, const struct gate_refusal *refusal);
 void http_answer_ok(struct otlp_call *call, struct bytes message); /* message: protobuf form of the response */
 void http_answer_fault(struct otlp_call *call, int http_status, enum grpc_status code, const char *message,

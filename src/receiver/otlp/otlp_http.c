@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A call as OTLP/HTTP: paths, methods, media types, codings, status bodies in the request's own encoding, CORS
+/* A call as OTLP/HTTP: paths, methods, media types, codings, status bodies in the request's own encoding
  * (the OTLP specification). */
 #include "receiver/otlp/otlp.h"
 
@@ -7,135 +7,10 @@
 #include "rpc/rpc_status.pb-c.h"
 
 #include <stdio.h>
-#include <strings.h>
 
 static void header_add(struct otlp *r, const char *name, struct bytes value)
 {
     *vec_push(&r->headers) = (struct http_header){ bytes_str(name), value };
-}
-
-/* --- CORS: as the browser asks and the configuration allows; credentials are always allowed --- */
-
-/* One `*` in an allowed origin stands for any run of characters. */
-static bool origin_matches(const char *pattern, struct bytes origin)
-{
-    const char *star = strchr(pattern, '*');
-    size_t head, tail;
-
-    if (star == NULL)
-        return bytes_equal_nocase(bytes_str(pattern), origin);
-    head = (size_t)(star - pattern);
-    tail = strlen(star + 1);
-    return origin.len >= head + tail && strncasecmp(pattern, (const char *)origin.data, head) == 0 &&
-           strncasecmp(star + 1, (const char *)origin.data + origin.len - tail, tail) == 0;
-}
-
-static bool origin_allowed(const struct http_cors_config *cors, struct bytes origin)
-{
-    for (size_t i = 0; i < cors->allowed_origins.n; i++)
-        if (origin_matches(cors->allowed_origins.v[i], origin))
-            return true;
-    return false;
-}
-
-static bool cors_active(const struct http_cors_config *cors)
-{
-    return cors->on && cors->allowed_origins.n > 0;
-}
-
-/* The origin itself also where `*` allows all: browsers do not take "*" together with credentials (Fetch 3.2.4). */
-static void add_origin(struct otlp *r, struct bytes origin)
-{
-    header_add(r, "access-control-allow-origin", origin);
-    header_add(r, "access-control-allow-credentials", bytes_str("true"));
-}
-
-static bool name_allowed(const struct http_cors_config *cors, struct bytes name)
-{
-    static const char *const always[] = { "accept", "content-type", "x-requested-with" };
-
-    for (size_t i = 0; i < cors->allowed_headers.n; i++)
-        if (strcmp(cors->allowed_headers.v[i], "*") == 0 ||
-            bytes_equal_nocase(bytes_str(cors->allowed_headers.v[i]), name))
-            return true;
-    for (size_t i = 0; cors->allowed_headers.n == 0 && i < ARRAY_LEN(always); i++)
-        if (bytes_equal_nocase(bytes_str(always[i]), name))
-            return true;
-    return false;
-}
-
-/* Is every name of this comma-separated list allowed? */
-static bool headers_allowed(const struct http_cors_config *cors, struct bytes list)
-{
-    size_t i = 0;
-
-    while (i < list.len) {
-        size_t start, end;
-
-        while (i < list.len && (list.data[i] == ' ' || list.data[i] == ',' || list.data[i] == '\t'))
-            i++;
-        start = i;
-        while (i < list.len && list.data[i] != ',')
-            i++;
-        for (end = i; end > start && (list.data[end - 1] == ' ' || list.data[end - 1] == '\t');)
-            end--;
-        if (end > start && !name_allowed(cors, bytes_of(list.data + start, end - start)))
-            return false;
-    }
-    return true;
-}
-
-/* Headers that belong on any answer: CORS and the configured response_headers. */
-static void common_headers(struct otlp *r, struct http_request *req)
-{
-    const struct http_server_config *c = &r->config->protocols.http.server;
-    const struct bytes *origin = http_request_header(req, "origin");
-
-    for (size_t i = 0; i < c->response_headers.n; i++)
-        header_add(r, c->response_headers.v[i].key, bytes_str(c->response_headers.v[i].value));
-    if (!cors_active(&c->cors))
-        return;
-    header_add(r, "vary", bytes_str("Origin"));
-    if (origin == NULL || !origin_allowed(&c->cors, *origin))
-        return;
-    add_origin(r, *origin);
-    for (size_t i = 0; i < c->cors.exposed_headers.n; i++)
-        header_add(r, "access-control-expose-headers", bytes_str(c->cors.exposed_headers.v[i]));
-}
-
-bool http_is_preflight(const struct otlp *r, const struct http_request *req)
-{
-    return cors_active(&r->config->protocols.http.server.cors) && bytes_is(req->method, "OPTIONS") &&
-           http_request_header(req, "access-control-request-method") != NULL;
-}
-
-/* A preflight is answered 204 whatever it asks; what is allowed is said in headers. False: not a preflight. */
-static bool answer_preflight(struct otlp *r, struct http_request *req)
-{
-    const struct http_cors_config *cors = &r->config->protocols.http.server.cors;
-    const struct bytes *method = http_request_header(req, "access-control-request-method");
-    const struct bytes *names = http_request_header(req, "access-control-request-headers");
-    const struct bytes *origin = http_request_header(req, "origin");
-    char age[24];
-
-    if (!http_is_preflight(r, req))
-        return false;
-    r->headers.n = 0;
-    header_add(r, "vary", bytes_str("Origin, Access-Control-Request-Method, Access-Control-Request-Headers"));
-    if (origin != NULL && origin_allowed(cors, *origin) &&
-        (bytes_is(*method, "POST") || bytes_is(*method, "GET") || bytes_is(*method, "HEAD")) &&
-        (names == NULL || headers_allowed(cors, *names))) {
-        add_origin(r, *origin);
-        header_add(r, "access-control-allow-methods", *method);
-        if (names != NULL && names->len > 0)
-            header_add(r, "access-control-allow-headers", *names);
-        if (cors->max_age > 0) {
-            snprintf(age, sizeof(age), "%lld", (long long)cors->max_age);
-            header_add(r, "access-control-max-age", bytes_str(age));
-        }
-    }
-    http_respond(req, 204, r->headers.v, r->headers.n, bytes_of(NULL, 0));
-    return true;
 }
 
 /* --- answers --- */
@@ -148,7 +23,6 @@ static void answer_text(struct otlp *r, struct http_request *req, int status, co
     header_add(r, "x-content-type-options", bytes_str("nosniff"));
     if (status == 405)
         header_add(r, "allow", bytes_str("POST"));
-    common_headers(r, req);
     http_respond(req, status, r->headers.v, r->headers.n, bytes_str(text));
 }
 
@@ -174,7 +48,6 @@ void http_answer_ok(struct otlp_call *call, struct bytes message)
 
     r->headers.n = 0;
     header_add(r, "content-type", media_type(call->json));
-    common_headers(r, call->req);
     http_respond(call->req, 200, r->headers.v, r->headers.n,
                  encoded(signal_table[call->signal].response, message, call->json, &text));
     buf_free(&text);
@@ -193,7 +66,6 @@ static void answer_status(struct otlp *r, struct http_request *req, bool json, i
         snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)((retry_after_ms + 999) / 1000));
         header_add(r, "retry-after", bytes_str(seconds));
     }
-    common_headers(r, req);
     http_respond(req, status, r->headers.v, r->headers.n,
                  encoded(&rpc__status__descriptor, buf_bytes(&packed), json, &text));
     buf_free(&packed);
@@ -302,8 +174,6 @@ void http_on_request(struct otlp_port *port, struct http_request *req)
     struct otlp_call *call;
     bool json;
 
-    if (answer_preflight(r, req))
-        return;
     if (s == SIGNAL_COUNT && grpc_serves(req->path)) {
         answer_bad_protocol(r, req, 415,
                             "415 unsupported media type: this is a gRPC method, its content type is application/grpc");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests before a gatekeeper that says what the test wants, at once or later. */
+#include "config/server_rows.h"
 #include "net/message/gate.h"
 
 #include "support/frames.h"
@@ -19,6 +20,7 @@ static struct {
     char name[64]; /* what the service was told */
 } keeper;
 static struct strings parameters;
+static struct http_cors_config cors;
 
 static enum gate_verdict ask(struct gatekeeper *g, struct gate_question *q)
 {
@@ -52,22 +54,20 @@ static void on_request(struct http_service *s, struct http_request *req)
     recorder_on_request(s, req);
 }
 
-static bool is_public(struct http_service *s, const struct http_request *req)
-{
-    (void)s;
-    return bytes_is(req->path, "/public");
-}
-
 static void set_up(void)
 {
-    struct http_server_options options = { .gatekeeper = &keeper.gatekeeper, .gate_parameters = &parameters };
+    struct http_server_options options = {
+        .cors = &cors,
+        .gatekeeper = &keeper.gatekeeper,
+        .gate_parameters = &parameters,
+    };
 
     memset(&keeper, 0, sizeof(keeper));
     keeper.gatekeeper = (struct gatekeeper){ ask, forget };
     parameters = (struct strings){ 0 };
+    cors = (struct http_cors_config){ .on = true };
     recorder_init(&r);
     r.service.on_request = on_request;
-    r.service.is_public = is_public;
     memory_open(&m, &options, &r.service, http1_open);
 }
 
@@ -205,12 +205,16 @@ START_TEST(a_question_is_forgotten_when_its_peer_goes)
 }
 END_TEST
 
-START_TEST(what_is_public_is_served_to_everybody)
+START_TEST(a_browser_that_asks_what_it_may_do_is_answered_before_it_says_who_it_is)
 {
+    const char *origin = "https://a.example";
+
+    cors.allowed_origins = (struct strings){ &origin, 1 };
     keeper.says = GATE_DENIED;
-    say("GET /public HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect_said("HTTP/1.1 200");
+    say("OPTIONS / HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: GET\r\n\r\n");
+    expect_said("HTTP/1.1 204");
     ck_assert_uint_eq(keeper.asked, 0);
+    expect_log("");
 }
 END_TEST
 
@@ -244,7 +248,7 @@ int main(void)
     tcase_add_test(tc, who_is_not_let_in_in_the_end_is_refused_as_at_once);
     tcase_add_test(tc, without_room_for_what_is_held_the_request_may_come_again_and_a_late_answer_is_no_news);
     tcase_add_test(tc, a_question_is_forgotten_when_its_peer_goes);
-    tcase_add_test(tc, what_is_public_is_served_to_everybody);
+    tcase_add_test(tc, a_browser_that_asks_what_it_may_do_is_answered_before_it_says_who_it_is);
     tcase_add_test(tc, a_parameter_counts_as_a_header_only_where_it_is_named);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);
