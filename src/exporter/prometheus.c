@@ -34,8 +34,8 @@ static const struct option options[] = {
     OPT_IGNORED("max_request_body_size", "a scrape is a GET without a body"),
     OPT_IGNORED("compression_algorithms",
                 "a scrape is a GET without a body; answers are compressed as the scraper asks"),
-    OPT_REFUSED("cors", "is not served on a scrape endpoint: remove it"),
-    OPT_REFUSED("response_headers", "is not served on a scrape endpoint: remove it"),
+    HTTP_CORS_ROW(struct prometheus_config, http),
+    HTTP_RESPONSE_HEADERS_ROW(struct prometheus_config, http),
     HTTP_CONNECTION_ROWS(struct prometheus_config, http, "1m", "30s", "1m"),
     TRANSLATION_ROWS(struct prometheus_config, translation),
     OPT_MAP(struct prometheus_config, const_labels, "Labels that every series gets, where it has none of that name."),
@@ -288,6 +288,7 @@ static void check(const void *config, struct check *ck)
         endpoint_check_option("endpoint", c->http.endpoint, c->http.transport, ck);
     if (c->http.tls.on)
         tls_check(&c->http.tls, TLS_SERVER, "tls", ck);
+    http_cors_check(&c->http.cors, "cors", ck);
     translation_check(&c->translation, ck);
     translation_check_constants(&c->const_labels, "const_labels", ck);
 }

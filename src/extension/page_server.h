@@ -21,8 +21,7 @@
     OPT_IGNORED("include_metadata", "these requests bring no data"),                                                  \
     OPT_IGNORED("max_request_body_size", "bodies of these requests are not read"),                                    \
     OPT_IGNORED("compression_algorithms", "bodies of these requests are not read"),                                   \
-    OPT_REFUSED("cors", "is not served here, for no web page of another origin has to read this: remove it"),         \
-    HTTP_RESPONSE_HEADERS_ROW(T, m),                                                                                  \
+    HTTP_CORS_ROW(T, m), HTTP_RESPONSE_HEADERS_ROW(T, m),                                                             \
     HTTP_CONNECTION_ROWS(T, m, "1m", "30s", "1m")
 /* clang-format on */
 
