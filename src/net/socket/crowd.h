@@ -3,7 +3,12 @@
  *
  * A process has so many file descriptors. A part of them is kept in reserve, so that files, and those whom we call,
  * find one whatever strangers do. When connections have taken the rest, one of them gives way to the next caller: of
- * the host that has most of them one that waits for its peer, not for us. */
+ * the host that has most of them one that waits for its peer, not for us.
+ *
+ * There is another table of peers, base/peer_shares.h. They are two, for they ask different things of different lives:
+ * this one knows every connection, in the order in which they would give way, and ends with the sockets; that one knows
+ * who holds a part of a budget, whoever lends it, without regard to connections, and an entry ends with what is held.
+ */
 #ifndef NET_CROWD_H
 #define NET_CROWD_H
 
