@@ -24,6 +24,25 @@ bool bytes_equal_nocase(struct bytes a, struct bytes b)
     return a.len == b.len && (a.len == 0 || strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0);
 }
 
+bool bytes_contain_nocase(struct bytes s, struct bytes part)
+{
+    for (size_t at = 0; at + part.len <= s.len; at++)
+        if (bytes_equal_nocase(bytes_of(s.data + at, part.len), part))
+            return true;
+    return false;
+}
+
+bool bytes_decimal(struct bytes s, uint64_t *v)
+{
+    *v = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.data[i] < '0' || s.data[i] > '9')
+            return false;
+        *v = *v * 10 + (uint64_t)(s.data[i] - '0');
+    }
+    return s.len > 0 && s.len <= 18;
+}
+
 bool bytes_match(struct bytes s, const char *pattern)
 {
     const char *star = NULL;

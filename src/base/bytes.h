@@ -57,6 +57,12 @@ int bytes_compare(struct bytes a, struct bytes b);
 /* ASCII case folded; for header names and the like. */
 bool bytes_equal_nocase(struct bytes a, struct bytes b);
 
+/* Is `part` in it, ASCII case folded? */
+bool bytes_contain_nocase(struct bytes s, struct bytes part);
+
+/* A number of 1 to 18 digits and nothing else. */
+bool bytes_decimal(struct bytes s, uint64_t *v);
+
 /* Without the blanks and tabs at both ends. */
 static inline struct bytes bytes_trim(struct bytes s)
 {

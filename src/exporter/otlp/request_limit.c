@@ -38,16 +38,6 @@ void request_limit_taken(struct request_limit *l, uint64_t size, uint64_t mono)
     l->next = mono + l->wait;
 }
 
-static bool has_words(struct bytes text, const char *words)
-{
-    size_t len = strlen(words);
-
-    for (size_t at = 0; at + len <= text.len; at++)
-        if (bytes_equal_nocase(bytes_of(text.data + at, len), bytes_str(words)))
-            return true;
-    return false;
-}
-
 /* The least number in the text: what was sent is named beside it, and is larger. */
 static uint64_t least_number(struct bytes text)
 {
@@ -81,7 +71,7 @@ bool request_limit_named(struct bytes text, uint64_t *named)
     bool found = false;
 
     for (size_t i = 0; i < ARRAY_LEN(words) && !found; i++)
-        found = has_words(text, words[i]);
+        found = bytes_contain_nocase(text, bytes_str(words[i]));
     *named = found ? least_number(text) : 0;
     return found;
 }

@@ -60,20 +60,10 @@ const char *answer_advice(const char *reason)
     return "the receiver refuses it";
 }
 
-static bool has_words(struct bytes text, const char *words)
-{
-    size_t len = strlen(words);
-
-    for (size_t at = 0; at + len <= text.len; at++)
-        if (bytes_equal_nocase(bytes_of(text.data + at, len), bytes_str(words)))
-            return true;
-    return false;
-}
-
 static const char *reason_in(struct bytes body, const char *otherwise)
 {
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        if (has_words(body, texts[i].words))
+        if (bytes_contain_nocase(body, bytes_str(texts[i].words)))
             return texts[i].reason;
     return otherwise;
 }

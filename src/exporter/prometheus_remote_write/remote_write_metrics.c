@@ -262,16 +262,9 @@ struct remote_write_reason *remote_write_reason(struct remote_write_node *n, con
 static int64_t read_number(const struct http_response *a, const char *name)
 {
     const struct bytes *v = http_response_header(a, name);
-    int64_t n = 0;
+    uint64_t n;
 
-    if (v == NULL || v->len == 0 || v->len > 18)
-        return -1;
-    for (size_t i = 0; i < v->len; i++) {
-        if (v->data[i] < '0' || v->data[i] > '9')
-            return -1;
-        n = n * 10 + (v->data[i] - '0');
-    }
-    return n;
+    return v != NULL && bytes_decimal(*v, &n) ? (int64_t)n : -1;
 }
 
 int64_t remote_write_count_written(struct remote_write_node *n, const struct http_response *a)

@@ -42,16 +42,9 @@ static bool is_loopback(struct bytes host)
 /* Of a block, behind the slash; more than any block has where it is no number. */
 static unsigned bits_of(struct bytes text)
 {
-    unsigned bits = 0;
+    uint64_t bits;
 
-    if (text.len == 0 || text.len > 3)
-        return UINT_MAX;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return UINT_MAX;
-        bits = bits * 10 + (unsigned)(text.data[i] - '0');
-    }
-    return bits;
+    return text.len <= 3 && bytes_decimal(text, &bits) ? (unsigned)bits : UINT_MAX;
 }
 
 static bool in_block(const struct address *a, struct bytes block)

@@ -28,16 +28,9 @@ static size_t find_any(struct bytes s, const char *any)
 
 static bool is_port(struct bytes s)
 {
-    uint32_t v = 0;
+    uint64_t v;
 
-    if (s.len == 0 || s.len > 5)
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.data[i] < '0' || s.data[i] > '9')
-            return false;
-        v = v * 10 + s.data[i] - '0';
-    }
-    return v > 0 && v < 65536;
+    return s.len <= 5 && bytes_decimal(s, &v) && v > 0 && v < 65536;
 }
 
 static int split_authority(struct url *u, struct bytes authority, struct error *err)

@@ -210,15 +210,13 @@ static int parse_header(struct http_header *h, struct bytes line, struct http1_f
 
 static int parse_length(struct http1_head *h, struct bytes v, struct http1_fault *fault)
 {
-    int64_t n = 0;
+    uint64_t n;
 
-    if (v.len == 0 || v.len > 18 || !all_of_class(v, DIGIT))
+    if (!bytes_decimal(v, &n))
         return refuse_head(fault, 400, "Content-Length must be one plain number");
-    for (size_t i = 0; i < v.len; i++)
-        n = n * 10 + (v.data[i] - '0');
-    if (h->content_length >= 0 && h->content_length != n)
+    if (h->content_length >= 0 && h->content_length != (int64_t)n)
         return refuse_head(fault, 400, "two Content-Length headers differ");
-    h->content_length = n;
+    h->content_length = (int64_t)n;
     return 0;
 }
 

@@ -19,16 +19,11 @@ bool grpc_timeout_parse(struct bytes value, uint64_t *ns)
 {
     static const char units[] = "HMSmun";
     static const uint64_t unit_ns[] = { 3600000000000ull, 60000000000ull, 1000000000ull, 1000000ull, 1000ull, 1ull };
-    uint64_t n = 0;
+    uint64_t n;
     const char *unit;
 
-    if (value.len < 2 || value.len > 9)
+    if (value.len < 2 || value.len > 9 || !bytes_decimal(bytes_of(value.data, value.len - 1), &n))
         return false;
-    for (size_t i = 0; i + 1 < value.len; i++) {
-        if (value.data[i] < '0' || value.data[i] > '9')
-            return false;
-        n = n * 10 + (uint64_t)(value.data[i] - '0');
-    }
     unit = memchr(units, value.data[value.len - 1], sizeof(units) - 1);
     if (unit == NULL)
         return false;

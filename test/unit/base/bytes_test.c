@@ -76,6 +76,27 @@ START_TEST(a_star_is_any_run_and_a_question_mark_any_one)
 }
 END_TEST
 
+START_TEST(a_number_is_1_to_18_digits_and_nothing_else)
+{
+    uint64_t v;
+
+    ck_assert(bytes_decimal(bytes_str("0"), &v) && v == 0);
+    ck_assert(bytes_decimal(bytes_str("999999999999999999"), &v) && v == 999999999999999999);
+    ck_assert(!bytes_decimal(bytes_str("1000000000000000000"), &v));
+    ck_assert(!bytes_decimal(bytes_str(""), &v));
+    ck_assert(!bytes_decimal(bytes_str("+1"), &v));
+    ck_assert(!bytes_decimal(bytes_str("1 "), &v));
+}
+END_TEST
+
+START_TEST(words_are_found_wherever_they_stand_in_either_case)
+{
+    ck_assert(bytes_contain_nocase(bytes_str("Too LARGE"), bytes_str("too large")));
+    ck_assert(bytes_contain_nocase(bytes_str("it is too large"), bytes_str("Large")));
+    ck_assert(!bytes_contain_nocase(bytes_str("larg"), bytes_str("large")));
+}
+END_TEST
+
 START_TEST(blanks_and_tabs_go_at_both_ends_and_nowhere_else)
 {
     ck_assert(bytes_is(bytes_trim(bytes_str(" \ta \tb\t ")), "a \tb"));
@@ -95,6 +116,8 @@ static int run_suite(void)
     tcase_add_test(tc, two_processes_place_the_same_keys_differently);
     tcase_add_test(tc, one_process_finds_its_keys_again);
     tcase_add_test(tc, a_star_is_any_run_and_a_question_mark_any_one);
+    tcase_add_test(tc, a_number_is_1_to_18_digits_and_nothing_else);
+    tcase_add_test(tc, words_are_found_wherever_they_stand_in_either_case);
     tcase_add_test(tc, blanks_and_tabs_go_at_both_ends_and_nowhere_else);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
