@@ -110,6 +110,18 @@ bad:
     return false;
 }
 
+/* The bytes of that field, the last one where there are several; empty when it is absent. */
+static inline struct bytes pb_find_bytes(struct bytes message, uint32_t number)
+{
+    struct pb_reader r = pb_reader(message);
+    struct bytes found = { NULL, 0 };
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number == number && f.wire == PB_LEN)
+            found = f.bytes;
+    return found;
+}
+
 static inline double pb_double(uint64_t bits)
 {
     double d;

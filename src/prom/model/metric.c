@@ -45,18 +45,6 @@ void metric_walk_free(struct metric_walk *w)
     buf_free(&w->head_raw);
 }
 
-/* The field of that number; empty when it is absent. */
-static struct bytes find_field(struct bytes message, uint32_t number)
-{
-    struct pb_reader r = pb_reader(message);
-    struct bytes found = { NULL, 0 };
-
-    for (struct pb_field f; pb_next(&r, &f);)
-        if (f.number == number && f.wire == PB_LEN)
-            found = f.bytes;
-    return found;
-}
-
 static bool next_message(struct pb_reader *r, uint32_t number, struct bytes *message)
 {
     for (struct pb_field f; pb_next(r, &f);)
@@ -77,7 +65,7 @@ static bool next_resource(struct metric_walk *w)
         w->resources = pb_reader(bytes_of(w->batch->segments[w->segment].data, w->batch->segments[w->segment].len));
         w->segment++;
     }
-    w->resource = find_field(message, OTLP_RESOURCE_GROUP_RESOURCE);
+    w->resource = pb_find_bytes(message, OTLP_RESOURCE_GROUP_RESOURCE);
     w->resource_n++;
     w->scopes = pb_reader(message);
     return true;
@@ -90,8 +78,8 @@ static bool next_scope(struct metric_walk *w)
     while (!next_message(&w->scopes, OTLP_RESOURCE_GROUP_SCOPES, &message))
         if (!next_resource(w))
             return false;
-    w->scope = find_field(message, OTLP_SCOPE_GROUP_SCOPE);
-    w->schema_url = find_field(message, OTLP_SCOPE_GROUP_SCHEMA_URL);
+    w->scope = pb_find_bytes(message, OTLP_SCOPE_GROUP_SCOPE);
+    w->schema_url = pb_find_bytes(message, OTLP_SCOPE_GROUP_SCHEMA_URL);
     w->scope_n++;
     w->metrics = pb_reader(message);
     return true;

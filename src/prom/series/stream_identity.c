@@ -19,17 +19,6 @@ static uint64_t hash_attributes(struct bytes message, uint32_t number)
     return sum;
 }
 
-static struct bytes find_bytes(struct bytes message, uint32_t number)
-{
-    struct pb_reader r = pb_reader(message);
-    struct bytes found = { NULL, 0 };
-
-    for (struct pb_field f; pb_next(&r, &f);)
-        if (f.number == number && f.wire == PB_LEN)
-            found = f.bytes;
-    return found;
-}
-
 static struct bytes head_of(const struct stream *s)
 {
     struct bytes raw = identity_raw(&s->id);
@@ -45,9 +34,9 @@ static uint64_t hash_resource(const struct metric_scope *s)
 static uint64_t hash_scope(const struct metric_scope *s)
 {
     uint64_t hash =
-        identity_hash(hash_attributes(s->scope, OTLP_SCOPE_ATTRIBUTES), find_bytes(s->scope, OTLP_SCOPE_NAME));
+        identity_hash(hash_attributes(s->scope, OTLP_SCOPE_ATTRIBUTES), pb_find_bytes(s->scope, OTLP_SCOPE_NAME));
 
-    return identity_hash(identity_hash(hash, find_bytes(s->scope, OTLP_SCOPE_VERSION)), s->schema_url);
+    return identity_hash(identity_hash(hash, pb_find_bytes(s->scope, OTLP_SCOPE_VERSION)), s->schema_url);
 }
 
 /* Its description is not what a metric is. */
@@ -55,7 +44,7 @@ static uint64_t hash_metric(const struct stream *s)
 {
     struct bytes raw = identity_raw(&s->id), head = head_of(s);
     uint64_t hash =
-        identity_hash(identity_hash(0, find_bytes(head, OTLP_METRIC_NAME)), find_bytes(head, OTLP_METRIC_UNIT));
+        identity_hash(identity_hash(0, pb_find_bytes(head, OTLP_METRIC_NAME)), pb_find_bytes(head, OTLP_METRIC_UNIT));
 
     return identity_hash(hash, bytes_of(raw.data + raw.len - HEAD_TAIL, HEAD_TAIL));
 }
@@ -106,16 +95,16 @@ static void put_others(struct buf *out, struct bytes message, uint32_t number, s
 
 static void put_scope(struct buf *out, const struct metric_scope *s)
 {
-    buf_put(out, find_bytes(s->scope, OTLP_SCOPE_NAME));
+    buf_put(out, pb_find_bytes(s->scope, OTLP_SCOPE_NAME));
     buf_putc(out, ' ');
-    buf_put(out, find_bytes(s->scope, OTLP_SCOPE_VERSION));
+    buf_put(out, pb_find_bytes(s->scope, OTLP_SCOPE_VERSION));
 }
 
 static void put_metric(struct buf *out, const struct stream *s)
 {
-    struct bytes unit = find_bytes(head_of(s), OTLP_METRIC_UNIT);
+    struct bytes unit = pb_find_bytes(head_of(s), OTLP_METRIC_UNIT);
 
-    buf_put(out, find_bytes(head_of(s), OTLP_METRIC_NAME));
+    buf_put(out, pb_find_bytes(head_of(s), OTLP_METRIC_NAME));
     if (unit.len > 0) {
         buf_puts(out, ", unit ");
         buf_put(out, unit);
