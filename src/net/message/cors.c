@@ -49,20 +49,14 @@ static bool name_allowed(const struct http_cors_config *cors, struct bytes name)
 /* Is every name of this comma-separated list allowed? */
 static bool headers_allowed(const struct http_cors_config *cors, struct bytes list)
 {
-    size_t i = 0;
+    while (list.len > 0) {
+        const uint8_t *comma = memchr(list.data, ',', list.len);
+        size_t len = comma != NULL ? (size_t)(comma - list.data) : list.len;
+        struct bytes name = bytes_trim(bytes_of(list.data, len));
 
-    while (i < list.len) {
-        size_t start, end;
-
-        while (i < list.len && (list.data[i] == ' ' || list.data[i] == ',' || list.data[i] == '\t'))
-            i++;
-        start = i;
-        while (i < list.len && list.data[i] != ',')
-            i++;
-        for (end = i; end > start && (list.data[end - 1] == ' ' || list.data[end - 1] == '\t');)
-            end--;
-        if (end > start && !name_allowed(cors, bytes_of(list.data + start, end - start)))
+        if (name.len > 0 && !name_allowed(cors, name))
             return false;
+        list = bytes_skip(list, len + (comma != NULL));
     }
     return true;
 }

@@ -294,6 +294,15 @@ static void answer_complete(struct request *r)
     expect_within(r, r->io->shared->options.write_timeout);
 }
 
+/* The one answer. False: nobody is there to get it. */
+static bool may_answer(struct request *r, int status)
+{
+    assert(!r->pub.responded);
+    r->pub.responded = true;
+    r->head_only = r->head_only || !may_have_body(r, status);
+    return !r->cut;
+}
+
 /* With what belongs on every answer of the server. */
 static void begin_answer(struct request *r, int status, const struct http_header *headers, size_t n, bool whole)
 {
@@ -321,12 +330,8 @@ void http_respond(struct http_request *req, int status, const struct http_header
 {
     struct request *r = request_of(req);
 
-    assert(!req->responded);
-    req->responded = true;
-    if (r->cut)
+    if (!may_answer(r, status))
         return;
-    if (!may_have_body(r, status))
-        r->head_only = true;
     r->body.len = 0;
     buf_put(&r->body, body);
     answer_complete(r);
@@ -338,12 +343,8 @@ void http_respond_begin(struct http_request *req, int status, const struct http_
 {
     struct request *r = request_of(req);
 
-    assert(!req->responded);
-    req->responded = true;
-    if (r->cut)
+    if (!may_answer(r, status))
         return;
-    if (!may_have_body(r, status))
-        r->head_only = true;
     begin_answer(r, status, headers, n, false);
     r->io->kick(r->io);
 }
