@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from harness.daemon import Daemon, check_log, check_stopped  # noqa: E402
 from harness.limits import free_port  # noqa: E402
 from harness.prometheus import Prometheus, VictoriaMetrics  # noqa: E402
+from harness.remote_write import Receiver  # noqa: E402
 
 
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)
@@ -123,3 +124,17 @@ def victoria_metrics(tmp_path):
 def unused_port():
     """A TCP port that was free a moment ago: for the few tests where two parts must name the same one."""
     return free_port()
+
+
+@pytest.fixture
+def receiver():
+    """receiver(answer=None): a remote write receiver that runs until the test ends."""
+    running = []
+
+    def start(answer=None):
+        running.append(Receiver(answer))
+        return running[-1]
+
+    yield start
+    for r in running:
+        r.close()

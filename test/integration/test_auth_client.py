@@ -11,7 +11,6 @@ import urllib.parse
 import pytest
 from harness.limits import PATIENCE
 from harness.otlp import Metrics, traces
-from harness.remote_write import Receiver
 from test_auth import BEARER, TOKEN, basic, faults, server, swap
 
 CLIENT = """
@@ -39,19 +38,6 @@ def client(url, id, text, *more, exporter="prometheus_remote_write", signal="met
     lines = [x for k, v in written.items() for x in (f"  {k}:", *("    " + y for y in v.strip("\n").splitlines()))]
     return CLIENT.format(extensions="\n".join(lines), url=url, id=id, ids=", ".join(written), exporter=exporter,
                          signal=signal, more="\n    ".join(more))
-
-
-@pytest.fixture
-def receiver():
-    running = []
-
-    def start(answer=None):
-        running.append(Receiver(answer))
-        return running[-1]
-
-    yield start
-    for r in running:
-        r.close()
 
 
 class TokenServer:

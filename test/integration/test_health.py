@@ -12,7 +12,6 @@ import grpc
 import pytest
 from harness.limits import OTELCD, PATIENCE, SANITIZED
 from harness.otlp import Metrics
-from harness.remote_write import Receiver
 from rpc import health_pb2
 from test_hostile_http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PING, Attacker, frame, literal
 
@@ -40,19 +39,6 @@ def config(health='{endpoint: "127.0.0.1:0"}', exporters="{nop: }", exporter="no
 def writing_to(url, health, *more):
     options = ", ".join((f"endpoint: {url}", "retry_on_failure: {initial_interval: 10ms, max_interval: 20ms}", *more))
     return config(health, f"{{prometheus_remote_write: {{{options}}}}}", "prometheus_remote_write")
-
-
-@pytest.fixture
-def receiver():
-    running = []
-
-    def start(answer=None):
-        running.append(Receiver(answer))
-        return running[-1]
-
-    yield start
-    for r in running:
-        r.close()
 
 
 def address(d, n=0):

@@ -34,19 +34,6 @@ def config(url, *more):
     return PIPELINE.format(url=url, more="\n    ".join(more))
 
 
-@pytest.fixture
-def receiver():
-    running = []
-
-    def start(answer=None):
-        running.append(Receiver(answer))
-        return running[-1]
-
-    yield start
-    for r in running:
-        r.close()
-
-
 def settled(d):
     return d.ledger(*EXPORTER)["held"] == 0
 
