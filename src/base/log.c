@@ -60,10 +60,7 @@ static bool sampled_out(struct log_sink *s, enum log_level level, const char *ms
     c->n++;
     if (c->n <= s->initial)
         return false;
-    if (s->thereafter > 0 && (c->n - s->initial) % s->thereafter == 0)
-        return false;
-    s->suppressed++;
-    return true;
+    return s->thereafter == 0 || (c->n - s->initial) % s->thereafter != 0;
 }
 
 static void put_time(struct buf *b, uint64_t wall)

@@ -65,7 +65,6 @@ struct log_sink {
     uint64_t tick_ns;
     uint64_t initial, thereafter;
     struct log_counter *counters; /* fixed table, made on first use */
-    uint64_t suppressed;          /* lines that sampling held back */
     bool bare;                    /* console lines without time and level */
     /* What a slow reader has not taken yet: writing never waits. Past LOG_BACKLOG_MAX lines are lost and counted. */
     struct buf backlog;

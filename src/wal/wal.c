@@ -248,7 +248,6 @@ static void take_results(struct wal *w, struct wal_group *g)
 static void book_failure(struct wal *w, struct wal_group *g)
 {
     w->stats.sync_failures++;
-    w->stats.append_failures += g->n;
     w->dirty |= g->noted || g->spoilt;
     if (g->spoilt || g->status == UV_EEXIST) { /* at least one, so that the next segment gets a name of its own */
         w->state.last += g->n > 0 ? g->n : 1;

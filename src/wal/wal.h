@@ -47,8 +47,7 @@ struct wal_held {
 };
 
 struct wal_stats {
-    uint64_t appends, append_failures, syncs, sync_failures, reads, bytes_written, bytes_read;
-    uint64_t torn_bytes;                     /* cut off at opening */
+    uint64_t appends, syncs, sync_failures, reads, bytes_written;
     uint64_t corrupt_records, corrupt_items; /* skipped: their numbers are known from those around them */
     uint64_t segments;                       /* now */
 };

@@ -65,7 +65,6 @@ struct wal_reader {
     uint64_t end;
     uint64_t seq;    /* of the last record that was seen */
     uint64_t before; /* items of all records up to it */
-    bool resync;     /* looking for the next whole record */
     uint8_t *data;   /* [base, base + len) of the file */
     uint64_t base;
     size_t len, cap;

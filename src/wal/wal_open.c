@@ -61,7 +61,6 @@ static void cut_tail(struct wal *w, const struct wal_scan *s)
         w->io->close(w->io->arg, fd);
     }
     newest->bytes = s->end;
-    w->stats.torn_bytes = s->torn;
     if (s->torn > 0)
         log_warn(&w->log, "The log ended in the middle of a record that nobody was told is safe; it is cut off",
                  F_STR("directory", w->directory), F_UINT("bytes", s->torn));

@@ -93,7 +93,6 @@ static int open_segment(struct wal *w, const struct wal_segment *s)
     w->reader.first = s->first;
     w->reader.at = WAL_HEAD;
     w->reader.end = s->bytes;
-    w->reader.resync = false;
     if (w->reader.fd >= 0)
         return 0;
     w->reader.end = w->reader.at;
@@ -132,7 +131,6 @@ static void on_job_done(struct job *job)
     r->running = false;
     r->base = r->at;
     r->len = r->got > 0 ? (size_t)r->got : 0;
-    w->stats.bytes_read += r->len;
     if (r->got >= 0 && r->len < r->want)
         r->end = r->at + r->len; /* the file has no more: what was behind is lost */
     if (r->gone) {

@@ -190,7 +190,6 @@ static void tell_handshake(struct http_conn *c, const char *why)
     struct buf cause = { 0 };
     uint8_t network[16];
 
-    shared->stats.handshakes_failed++;
     peer_network(socket_peer(c->socket), network);
     buf_printf(&cause, "%016llx%s", (unsigned long long)bytes_hash(bytes_of(network, sizeof(network))), why);
     if (complaint_due_to(&c->server->tls, &shared->loop->clock, buf_cstr(&cause)))

@@ -57,7 +57,6 @@ struct http_server_stats {
     uint64_t accepted;            /* in all */
     uint64_t protocol_errors;     /* connections or requests ended for what the peer sent */
     uint64_t tls_on_plain;        /* connections whose first bytes were a TLS ClientHello */
-    uint64_t handshakes_failed;   /* TLS */
     uint64_t gave_way;            /* connections that gave way to others where descriptors are scarce */
     uint64_t accept_failures;     /* EMFILE and the like; accepting pauses and comes again */
     uint64_t ping_strikes;        /* connections closed with too_many_pings */
