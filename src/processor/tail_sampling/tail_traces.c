@@ -330,7 +330,8 @@ static bool has_room(const struct tail *t)
 {
     if (t->config->block_on_overflow && t->traces.table.n >= t->config->num_traces)
         return false;
-    return t->traces.store.bytes <= t->max_bytes;
+    /* With nothing held there are the tables themselves, and they stay. */
+    return t->traces.store.bytes <= t->max_bytes || (!has_traces(t) && release_idle(&t->release));
 }
 
 static void take_outside(struct tail *t)

@@ -186,6 +186,20 @@ START_TEST(while_a_send_is_out_memory_is_bounded_and_senders_wait_outside)
 }
 END_TEST
 
+/* The empty tables take more than that. */
+START_TEST(with_hardly_any_memory_allowed_each_batch_is_decided_at_once)
+{
+    config.max_bytes = 100;
+    begin();
+    for (unsigned i = 1; i <= 3; i++) {
+        ck_assert(send_spans(i, 2, 0)->settled);
+        ck_assert_uint_eq(ledger.delivered, 2 * i);
+    }
+    stop_node();
+    finish();
+}
+END_TEST
+
 START_TEST(what_cannot_leave_is_dropped_with_the_reason_and_told)
 {
     sink.answer = (struct outcome){ .verdict = VERDICT_RETRY, .reason = "queue_full", .why = "full" };
@@ -343,6 +357,7 @@ int main(void)
     tcase_add_test(t, a_sender_is_answered_at_once_and_the_trace_leaves_when_it_is_due);
     tcase_add_test(t, traces_that_came_apart_are_due_apart);
     tcase_add_test(t, while_a_send_is_out_memory_is_bounded_and_senders_wait_outside);
+    tcase_add_test(t, with_hardly_any_memory_allowed_each_batch_is_decided_at_once);
     tcase_add_test(t, what_cannot_leave_is_dropped_with_the_reason_and_told);
     tcase_add_test(t, a_stop_decides_what_is_held_and_waits_for_it_to_leave);
     tcase_add_test(t, a_node_that_is_torn_down_gives_back_what_it_holds);
