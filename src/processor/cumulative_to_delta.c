@@ -7,7 +7,8 @@
  *
  * What can go wrong: nothing is known of the stream (initial), the values have fallen (reset; they are what comes next
  * is measured from), a histogram has other buckets than before, there is no room to remember another stream. Such
- * points are dropped by these reasons. */
+ * points are dropped by these reasons; and those of data that other data of the same metric stands behind, which is
+ * what counts then (it is a oneof), as overwritten. */
 #include "base/mem.h"
 #include "codec/regex.h"
 #include "processor/item_processor.h"
@@ -550,7 +551,7 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     p->config = config;
-    item_processor_init(&p->processor, NULL);
+    item_processor_init(&p->processor, "overwritten");
     p->processor.visitor.resource = on_resource;
     p->processor.visitor.scope = on_scope;
     p->processor.visitor.metric = on_metric;

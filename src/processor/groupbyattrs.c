@@ -157,7 +157,7 @@ static struct message *find_group(struct groupbyattrs *p, const struct visit *at
         return group;
     metric = metric_view(at->metric);
     key = digest_number(digest_bytes(key, metric.name), at->data);
-    return groups_metric(&p->assembly, group, &key, at->metric, 0);
+    return groups_metric(&p->assembly, group, &key, at->metric, at->data, 0);
 }
 
 /* ---- the walk ---- */

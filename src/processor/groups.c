@@ -36,7 +36,7 @@ struct message *groups_scope(struct assembly *a, struct message *resource, const
 }
 
 struct message *groups_metric(struct assembly *a, struct message *scope, const struct digest *key, struct bytes metric,
-                              uint32_t without)
+                              uint32_t number, uint32_t without)
 {
     bool made;
     struct message *m = assembly_find(a, scope, OTLP_SCOPE_GROUP_ITEMS, key, &made), *data;
@@ -49,7 +49,7 @@ struct message *groups_metric(struct assembly *a, struct message *scope, const s
     metric_edit_copy(&head, metric, METRIC_DATA_FIELDS | without);
     assembly_put(a, m, assembly_keep(a, buf_bytes(&head)));
     head.len = 0;
-    data = assembly_add(a, m, v.view.which);
+    data = assembly_add(a, m, number);
     metric_edit_copy(&head, v.data, FIELD_BIT(OTLP_DATA_POINTS));
     assembly_put(a, data, assembly_keep(a, buf_bytes(&head)));
     buf_free(&head);

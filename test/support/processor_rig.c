@@ -2,8 +2,10 @@
 #include "support/processor_rig.h"
 
 #include "base/mem.h"
+#include "codec/pb.h"
 #include "config/decode.h"
 #include "config/fault.h"
+#include "otlp/fields.h"
 #include "otlp/json.h"
 #include "otlp/validate.h"
 #include "pipeline/ledger_tap.h"
@@ -103,25 +105,59 @@ void processor_rig_send_batch(struct processor_rig *r, struct batch *batch)
     ck_assert(ledger_sums(&r->ledger));
 }
 
+void processor_rig_send_wire(struct processor_rig *r, struct bytes wire)
+{
+    struct block *block = block_force(&r->rig.budget, wire.len + 1);
+    struct validation v;
+
+    ck_assert_msg(otlp_validate(r->ledger.signal, wire, &v), "%s", v.fault);
+    if (wire.len > 0)
+        memcpy(block->data, wire.data, wire.len);
+    processor_rig_send_batch(r, batch_new(r->ledger.signal, block, bytes_of(block->data, wire.len), v.items,
+                                          clock_mono(&r->rig.loop.clock)));
+}
+
 void processor_rig_send(struct processor_rig *r, const char *json)
 {
     struct buf text = { 0 }, wire = { 0 };
-    struct validation v;
-    struct block *block;
     struct error err;
 
     for (const char *p = json; *p != '\0'; p++)
         buf_putc(&text, *p == '\'' ? '"' : *p);
     ck_assert_msg(json_to_wire(signal_table[r->ledger.signal].request, buf_bytes(&text), 1 << 24, &wire, &err) == 0,
                   "%s\n%s", err.text, json);
-    ck_assert_msg(otlp_validate(r->ledger.signal, buf_bytes(&wire), &v), "%s", v.fault);
-    block = block_force(&r->rig.budget, wire.len + 1);
-    if (wire.len > 0)
-        memcpy(block->data, wire.data, wire.len);
-    processor_rig_send_batch(r, batch_new(r->ledger.signal, block, bytes_of(block->data, wire.len), v.items,
-                                          clock_mono(&r->rig.loop.clock)));
+    processor_rig_send_wire(r, buf_bytes(&wire));
     buf_free(&text);
     buf_free(&wire);
+}
+
+void processor_rig_send_two_data(struct processor_rig *r, const char *name)
+{
+    static const uint32_t parts[] = { OTLP_METRIC_HISTOGRAM, OTLP_METRIC_SUM };
+    const double bounds[] = { 1, 2, 3 };
+    struct buf b = { 0 };
+    size_t resource = pb_begin(&b, OTLP_REQUEST_RESOURCES), scope = pb_begin(&b, OTLP_RESOURCE_GROUP_SCOPES);
+    size_t metric = pb_begin(&b, OTLP_SCOPE_GROUP_ITEMS);
+
+    pb_put_str(&b, OTLP_METRIC_NAME, name);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        size_t data = pb_begin(&b, parts[i]), point = pb_begin(&b, OTLP_DATA_POINTS);
+
+        if (parts[i] == OTLP_METRIC_HISTOGRAM)
+            pb_put_bytes(&b, OTLP_HISTOGRAM_BOUNDS, bytes_of(bounds, sizeof(bounds)));
+        else
+            pb_put_fixed64(&b, OTLP_NUMBER_INT, 5);
+        pb_end(&b, point);
+        pb_put_uint(&b, OTLP_DATA_TEMPORALITY, OTLP_TEMPORALITY_CUMULATIVE);
+        if (parts[i] == OTLP_METRIC_SUM)
+            pb_put_uint(&b, OTLP_DATA_MONOTONIC, 1);
+        pb_end(&b, data);
+    }
+    pb_end(&b, metric);
+    pb_end(&b, scope);
+    pb_end(&b, resource);
+    processor_rig_send_wire(r, buf_bytes(&b));
+    buf_free(&b);
 }
 
 void processor_rig_send_metric(struct processor_rig *r, const char *json)

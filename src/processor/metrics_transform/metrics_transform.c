@@ -467,7 +467,7 @@ static void walk_batch(struct metrics_transform *p, const struct batch *batch)
 {
     p->touched = false;
     p->grouped.n = 0;
-    p->work.made = p->work.merged = p->work.deleted = 0;
+    p->work.made = p->work.merged = p->work.deleted = p->work.overwritten = 0;
     for (uint32_t i = 0; i < batch->n_segments; i++) {
         struct pb_reader r = pb_reader(bytes_of(batch->segments[i].data, batch->segments[i].len));
 
@@ -481,10 +481,10 @@ static void walk_batch(struct metrics_transform *p, const struct batch *batch)
 /* The batch as it is now; NULL: nothing is left. */
 static struct batch *transform_batch(struct metrics_transform *p, struct batch *batch)
 {
-    uint64_t items = batch->items + p->work.made - p->work.merged - p->work.deleted;
+    uint64_t items = batch->items + p->work.made - p->work.merged - p->work.deleted - p->work.overwritten;
     struct batch *made;
 
-    if (!p->touched)
+    if (!p->touched && p->work.overwritten == 0)
         return batch_ref(batch);
     if (items == 0)
         return NULL;
@@ -508,6 +508,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     ack_make(ack, p->work.made);
     ack_drop(ack, p->work.merged, "merged");
     ack_drop(ack, p->work.deleted, "deleted");
+    ack_drop(ack, p->work.overwritten, "overwritten");
     assembly_clear(&p->assembly);
     arena_reset(&p->work.arena);
     batch_unref(batch);

@@ -87,6 +87,7 @@ struct work {
     struct arena arena;
     struct buf scratch;
     uint64_t made, merged, deleted; /* data points */
+    uint64_t overwritten;           /* data points in data that other data of the same metric stands behind */
     const char *version;
 };
 

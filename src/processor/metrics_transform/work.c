@@ -3,6 +3,7 @@
  * Nothing is freed by itself: the arena goes with the batch. */
 #include "base/mem.h"
 #include "otlp/any_value.h"
+#include "otlp/path.h"
 #include "processor/metric_edit.h"
 #include "processor/metrics_transform/transform.h"
 
@@ -84,6 +85,7 @@ void work_metric_open(struct work *w, struct work_metric *m)
     m->data_head = keep_without(w, v.data, FIELD_BIT(OTLP_DATA_POINTS));
     while (message_next(&r, OTLP_DATA_POINTS, &point))
         work_metric_add(w, m, open_point(w, m->data, point));
+    w->overwritten += path_count(m->raw, LEVEL_METRIC, SIGNAL_METRICS) - m->n;
 }
 
 struct work_metric *work_metric_copy(struct work *w, const struct work_metric *m)

@@ -48,6 +48,15 @@ START_TEST(a_batch_may_have_any_number_of_groups)
 }
 END_TEST
 
+START_TEST(points_stay_in_the_kind_of_data_that_they_are_of)
+{
+    processor_rig_init(&rig, &groupbyattrs_processor, SIGNAL_METRICS, SIGNAL_METRICS, "{}");
+    processor_rig_send_two_data(&rig, "m");
+    ck_assert_uint_eq(rig.ledger.delivered, 2);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("groupbyattrs");
@@ -57,6 +66,7 @@ int main(void)
 
     tcase_add_test(t, an_item_goes_to_the_resource_with_its_attributes);
     tcase_add_test(t, a_batch_may_have_any_number_of_groups);
+    tcase_add_test(t, points_stay_in_the_kind_of_data_that_they_are_of);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

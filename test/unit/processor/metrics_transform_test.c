@@ -77,6 +77,16 @@ START_TEST(what_no_transform_means_goes_on_as_the_batch_that_it_is)
 }
 END_TEST
 
+START_TEST(data_that_other_data_stands_behind_is_dropped_and_counted)
+{
+    begin("{transforms: [{include: x, action: update, new_name: n}, {include: y, action: update, operations: [{action: "
+          "update_label, label: k, new_label: l}]}]}");
+    processor_rig_send_two_data(&rig, "x");
+    processor_rig_send_two_data(&rig, "y");
+    end_with(6, 4, "overwritten", 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("metrics_transform");
@@ -88,6 +98,7 @@ int main(void)
     tcase_add_test(t, points_that_become_one_are_dropped_as_merged);
     tcase_add_test(t, points_that_are_deleted_are_dropped_even_when_none_is_left);
     tcase_add_test(t, what_no_transform_means_goes_on_as_the_batch_that_it_is);
+    tcase_add_test(t, data_that_other_data_stands_behind_is_dropped_and_counted);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
