@@ -336,17 +336,19 @@ static bool add_histogram(struct cumulative *p, struct cumulative_stream *s)
     return true;
 }
 
+/* A stream without a histogram is as good as new: of its points before none could be remembered. */
 static enum result convert_histogram(struct cumulative *p, struct cumulative_stream *s, unsigned data,
-                                     const struct stream_point *point, bool fresh)
+                                     const struct stream_point *point)
 {
+    bool fresh = s->histogram == NULL;
     enum result result;
     uint64_t start = s->time;
 
-    if (!add_histogram(p, s))
-        return NO_ROOM;
     if (!stream_histogram_read(&p->read, data, point->message) ||
         !stream_histogram_read(&p->delta, data, point->message))
         return BUCKET_MISMATCH;
+    if (!add_histogram(p, s))
+        return NO_ROOM;
     if (isnan(p->read.sum))
         p->read.sum = p->delta.sum = s->histogram->sum;
     result = fresh ? judge_first(p, point, &start) : subtract_histogram(data, &p->delta, s->histogram);
@@ -373,7 +375,7 @@ static enum result convert_point(struct cumulative *p, unsigned data, const stru
     s = container_of(stream, struct cumulative_stream, stream);
     if (data == OTLP_METRIC_SUM)
         return convert_number(p, s, point, known == NULL);
-    return convert_histogram(p, s, data, point, known == NULL);
+    return convert_histogram(p, s, data, point);
 }
 
 static enum result take_point(struct cumulative *p, unsigned data, struct bytes message, struct digest metric)

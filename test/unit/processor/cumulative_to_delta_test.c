@@ -108,6 +108,39 @@ START_TEST(histograms_are_given_back_to_the_budget)
 }
 END_TEST
 
+static void send_histogram(unsigned time, unsigned count, const char *more)
+{
+    char *json = mem_printf("{'name':'h','exponentialHistogram':{'aggregationTemporality':2,'dataPoints':["
+                            "{'startTimeUnixNano':'1','timeUnixNano':'%u','count':'%u','zeroCount':'%u'%s}]}}",
+                            time, count, count, more);
+
+    processor_rig_send_metric(&rig, json);
+    free(json);
+}
+
+START_TEST(a_histogram_behind_one_that_could_not_be_remembered_is_not_measured_from_nothing)
+{
+    begin("{}");
+    send_histogram(2, 1000, ",'positive':{'offset':2147483647,'bucketCounts':['1','1']}");
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "bucket_mismatch"), 1);
+    send_histogram(3, 1001, "");
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "initial"), 1);
+    send_histogram(4, 1003, "");
+    ck_assert(sent("\"count\":\"2\""));
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(data_that_other_data_stands_behind_is_dropped_and_counted)
+{
+    begin("{initial_value: keep}");
+    processor_rig_send_two_data(&rig, "m");
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "overwritten"), 1);
+    ck_assert(sent("\"asInt\":\"5\""));
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("cumulative_to_delta");
@@ -120,6 +153,8 @@ int main(void)
     tcase_add_test(t, with_max_staleness_0_nothing_is_forgotten);
     tcase_add_test(t, without_room_in_the_budget_new_streams_are_dropped);
     tcase_add_test(t, histograms_are_given_back_to_the_budget);
+    tcase_add_test(t, a_histogram_behind_one_that_could_not_be_remembered_is_not_measured_from_nothing);
+    tcase_add_test(t, data_that_other_data_stands_behind_is_dropped_and_counted);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
