@@ -6,7 +6,10 @@
  * it goes to: the first time the new resource is made, and its attributes as a set say which group that is; from then
  * on the same values lead there at once. In the group, scopes of one name and version are one, and so are metrics of
  * one name and type, as in the Go collector. Nothing is lost and nothing is held: the new batch goes on in the same
- * turn, in place of the old one. */
+ * turn, in place of the old one.
+ *
+ * What can go wrong: a large resource of many items that all go to others of their own would be copied for each. Past a
+ * bound on such copies in a batch items stay where they are, attributes and all. */
 #include "base/mem.h"
 #include "otlp/attribute_list.h"
 #include "otlp/metadata.h"
@@ -17,6 +20,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#define COPIES_MAX (32ull * 1024 * 1024) /* bytes of new resources in a batch, or ... */
+#define BUDGET_PARTS 8                   /* ... this part of the budget, if that is less */
 
 struct groupbyattrs_config {
     struct strings keys;
@@ -79,7 +85,9 @@ struct groupbyattrs {
     struct assembly assembly;
     struct attribute_list resource;
     struct buf scratch;
-    VEC(struct bytes) taken; /* KeyValues of the item that go to its resource */
+    VEC(struct bytes) taken; /* KeyValues of the item that go to its resource, one of each key */
+    uint64_t copied;         /* bytes of the resources that were made for the batch */
+    struct complaint crowded;
     struct bytes scope_name, scope_version;
     struct digest of_resource;
     struct item_count items;
@@ -96,8 +104,21 @@ static bool is_key(const struct groupbyattrs *p, struct bytes key)
     return false;
 }
 
-/* The item's attributes that go to its resource; true: it has some. */
-static bool take_attributes(struct groupbyattrs *p, const struct visit *at)
+/* Of a key that comes twice the last one counts. */
+static void take_attribute(struct groupbyattrs *p, struct bytes field)
+{
+    struct bytes key = attribute_of(field).key;
+
+    for (size_t i = 0; i < p->taken.n; i++)
+        if (bytes_equal(attribute_of(p->taken.v[i]).key, key)) {
+            p->taken.v[i] = field;
+            return;
+        }
+    *vec_push(&p->taken) = field;
+}
+
+/* The item's attributes that go to its resource. */
+static void take_attributes(struct groupbyattrs *p, const struct visit *at)
 {
     struct pb_reader r = pb_reader(at->message);
     struct bytes field;
@@ -105,8 +126,7 @@ static bool take_attributes(struct groupbyattrs *p, const struct visit *at)
     p->taken.n = 0;
     while (p->config->keys.n > 0 && message_next(&r, at->attributes, &field))
         if (is_key(p, attribute_of(field).key))
-            *vec_push(&p->taken) = field;
-    return p->taken.n > 0;
+            take_attribute(p, field);
 }
 
 /* The resource with what was taken, as the content of a Resource: nothing but attributes. */
@@ -125,21 +145,48 @@ static struct bytes make_resource(struct groupbyattrs *p, struct bytes resource)
     return buf_bytes(&p->scratch);
 }
 
-/* What has led to a group once leads there again; groups of one set of attributes are one. */
-static struct message *find_resource(struct groupbyattrs *p, const struct visit *at)
+static struct digest way_of(const struct groupbyattrs *p)
 {
     struct digest_set taken = { 0 };
-    struct digest way, key;
-    struct message *group;
-    struct bytes resource;
 
     for (size_t i = 0; i < p->taken.n; i++)
         digest_set_add(&taken, p->taken.v[i]);
-    way = digest_set_of(p->of_resource, &taken);
-    group = assembly_known(&p->assembly, &way);
+    return digest_set_of(p->of_resource, &taken);
+}
+
+/* There are too many copies of resources: the item stays with its own. */
+static void stay(struct groupbyattrs *p)
+{
+    p->taken.n = 0;
+    if (complaint_due(&p->crowded, &p->node.host->loop->clock))
+        log_warn(&p->node.log,
+                 "Items stay with their resource, attributes and all: with so many groups the batch would be too large",
+                 F_UINT("copied_bytes", p->copied), F_UINT("repeated", complaint_taken(&p->crowded)));
+}
+
+static bool may_copy(const struct groupbyattrs *p, struct bytes resource)
+{
+    uint64_t part = budget_limit(p->node.host->budget) / BUDGET_PARTS;
+
+    return p->copied + resource.len <= (part < COPIES_MAX ? part : COPIES_MAX);
+}
+
+/* What has led to a group once leads there again; groups of one set of attributes are one. */
+static struct message *find_resource(struct groupbyattrs *p, const struct visit *at)
+{
+    struct digest way = way_of(p), key;
+    struct message *group = assembly_known(&p->assembly, &way);
+    struct bytes resource;
+
+    if (group == NULL && p->taken.n > 0 && !may_copy(p, visit_resource(at))) {
+        stay(p);
+        way = way_of(p);
+        group = assembly_known(&p->assembly, &way);
+    }
     if (group != NULL)
         return group;
     resource = make_resource(p, visit_resource(at));
+    p->copied += p->taken.n > 0 ? resource.len : 0;
     key = digest_attributes((struct digest){ 0 }, resource, OTLP_RESOURCE_ATTRIBUTES);
     group = groups_resource(&p->assembly, &key, resource, bytes_of(NULL, 0));
     assembly_know(&p->assembly, &way, group);
@@ -202,10 +249,13 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
 {
     struct groupbyattrs *p = arg;
     uint32_t number = at->data != 0 ? OTLP_DATA_POINTS : OTLP_SCOPE_GROUP_ITEMS;
-    bool has = take_attributes(p, at);
-    struct message *group = find_group(p, at);
+    struct message *group;
+    bool has;
 
     (void)edit;
+    take_attributes(p, at);
+    group = find_group(p, at);
+    has = p->taken.n > 0;
     metric_add(has ? p->grouped : p->other, 1);
     if (has)
         put_item(p, group, number, at);
@@ -218,7 +268,10 @@ static struct batch *regroup_batch(struct groupbyattrs *p, struct batch *batch)
 {
     struct budget *budget = host_budget(p->node.host, batch->signal);
     uint64_t dropped;
-    struct batch *made = rewrite_batch(&p->walker, batch, &p->visitor, budget, &dropped);
+    struct batch *made;
+
+    p->copied = 0;
+    made = rewrite_batch(&p->walker, batch, &p->visitor, budget, &dropped);
 
     batch_unref(made);
     metric_observe(p->groups, (double)p->assembly.root->n_parts);

@@ -57,6 +57,31 @@ START_TEST(points_stay_in_the_kind_of_data_that_they_are_of)
 }
 END_TEST
 
+/* 200 items with a key's value of their own each, and a resource of 64 KiB. */
+START_TEST(copies_of_a_large_resource_are_bounded_and_no_item_is_lost)
+{
+    struct buf json = { 0 };
+    uint64_t limit;
+
+    processor_rig_init(&rig, &groupbyattrs_processor, SIGNAL_LOGS, SIGNAL_LOGS, "{keys: [k]}");
+    limit = budget_limit(&rig.rig.budget);
+    budget_set_limit(&rig.rig.budget, 8 << 20);
+    buf_printf(&json, "{'resourceLogs':[{'resource':{'attributes':[{'key':'%065536u'}]},'scopeLogs':[{'logRecords':[{}",
+               0);
+    for (unsigned i = 0; i < 200; i++)
+        buf_printf(&json,
+                   ",{'attributes':[{'key':'k','value':{'intValue':'0'}},{'key':'k','value':{'intValue':'%u'}}]}", i);
+    buf_puts(&json, "]}]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    ck_assert_uint_eq(rig.sink.items, 201);
+    ck_assert_uint_lt(strlen(processor_rig_out(&rig)), 2 << 20);
+    ck_assert_double_eq(rig_metric(&rig.rig, "otelcol_processor_groupbyattrs_num_grouped_logs", NULL), 15);
+    budget_set_limit(&rig.rig.budget, limit);
+    buf_free(&json);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("groupbyattrs");
@@ -67,6 +92,7 @@ int main(void)
     tcase_add_test(t, an_item_goes_to_the_resource_with_its_attributes);
     tcase_add_test(t, a_batch_may_have_any_number_of_groups);
     tcase_add_test(t, points_stay_in_the_kind_of_data_that_they_are_of);
+    tcase_add_test(t, copies_of_a_large_resource_are_bounded_and_no_item_is_lost);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
