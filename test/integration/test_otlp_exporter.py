@@ -224,6 +224,19 @@ def test_a_partial_success_is_counted_and_told_to_who_waits(peer, started, queue
     assert len(p.calls) == 1
 
 
+def test_no_more_is_told_as_rejected_than_came(peer, otelcd, tmp_path):
+    p = peer()
+    p.answer = lambda call: partial(p, call, 2, "both")
+    options = {"endpoint": p.endpoint, "tls": {"insecure": True}, **QUEUES["off"]}
+    config = CONFIG.format(folder=tmp_path, exporter=p.exporter, options=json.dumps(options))
+    config = config.replace("metrics: {receivers: [otlp],", "metrics: {receivers: [otlp], processors: [metrics_transform],")
+    twice = {"transforms": [{"include": "m", "action": "insert", "new_name": "n"}]}
+    d = otelcd(config + "processors:\n  metrics_transform: " + json.dumps(twice), expect=["Partial success response"])
+    assert d.export(otlp.Metrics().gauge("m", 1).request).partial_success.rejected_data_points == 1
+    assert d.metric("otelcol_receiver_accepted_metric_points", receiver="otlp", transport="grpc") == 0
+    assert exported(d, p, "metrics")["dropped"] == 2
+
+
 QUEUES = {
     "off": {"sending_queue": {"enabled": False}},
     "memory": {"sending_queue": {"num_consumers": 1}},

@@ -124,12 +124,12 @@ void call_reject(struct otlp_call *call, enum rejection why, enum grpc_status co
 
 /* From the verdict to the wire: SAFE is OK, REJECT says never again, RETRY says later (style: only receivers know
  * what a verdict looks like). A status that a backend gave is passed on as it is. */
-static void answer_outcome(struct otlp_call *call, const struct outcome *o)
+static void answer_outcome(struct otlp_call *call, const struct outcome *o, uint64_t refused)
 {
     enum grpc_status code = o->verdict == VERDICT_REJECT ? GRPC_INVALID_ARGUMENT : GRPC_UNAVAILABLE;
 
     if (o->verdict == VERDICT_SAFE) {
-        answer_ok(call, o->rejected, o->rejected > 0 ? o->why : "");
+        answer_ok(call, refused, refused > 0 ? o->why : "");
         return;
     }
     if (o->grpc_status != 0)
@@ -137,18 +137,19 @@ static void answer_outcome(struct otlp_call *call, const struct outcome *o)
     answer_fault(call, code, grpc_status_to_http(code), o->why, o->retry_after_ms);
 }
 
+/* More may have been rejected than came, where a processor makes items of others. */
 static void on_settled(struct ack *ack, const struct outcome *o)
 {
     struct otlp_call *call = container_of(ack, struct otlp_call, ack);
     struct otlp *r = call->receiver;
-    uint64_t refused = o->verdict == VERDICT_SAFE ? o->rejected : call->items;
+    uint64_t refused = o->verdict == VERDICT_SAFE && o->rejected < call->items ? o->rejected : call->items;
 
     metric_add(r->accepted[call->signal][call->transport], call->items - refused);
     metric_add(r->refused[call->signal][call->transport], refused);
     metric_add(r->failed[call->signal][call->transport], 0);
     call_move(call, CALL_ANSWERED);
     if (call->req != NULL)
-        answer_outcome(call, o); /* on_close comes later and frees the call */
+        answer_outcome(call, o, refused); /* on_close comes later and frees the call */
     else
         call_free(call);
 }
