@@ -54,11 +54,11 @@ int re2_shim_search(const re2_shim *r, const char *text, size_t len)
     return r->re.Match(re2::StringPiece(text, len), 0, len, RE2::UNANCHORED, nullptr, 0);
 }
 
-int re2_shim_find(re2_shim *r, const char *text, size_t len, re2_shim_span *found)
+int re2_shim_find(re2_shim *r, const char *text, size_t len, size_t from, re2_shim_span *found)
 {
     int n = static_cast<int>(r->pieces.size());
 
-    if (!r->re.Match(re2::StringPiece(text, len), 0, len, RE2::UNANCHORED, r->pieces.data(), n))
+    if (!r->re.Match(re2::StringPiece(text, len), from, len, RE2::UNANCHORED, r->pieces.data(), n))
         return 0;
     for (const auto &piece : r->pieces)
         *found++ = { piece.data(), piece.size() };

@@ -23,9 +23,10 @@ void re2_shim_free(struct re2_shim *r);
 unsigned re2_shim_groups(const struct re2_shim *r);                    /* without the whole */
 const char *re2_shim_group_name(const struct re2_shim *r, unsigned i); /* NULL: it has none */
 
-/* Is there a match anywhere? The second also says where: the whole and the groups go to `found`. */
+/* Is there a match anywhere? The second also says where: the whole and the groups go to `found`. It begins at `from`;
+ * what stands before is context. */
 int re2_shim_search(const struct re2_shim *r, const char *text, size_t len);
-int re2_shim_find(struct re2_shim *r, const char *text, size_t len, struct re2_shim_span *found);
+int re2_shim_find(struct re2_shim *r, const char *text, size_t len, size_t from, struct re2_shim_span *found);
 
 #ifdef __cplusplus
 }

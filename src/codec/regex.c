@@ -126,9 +126,14 @@ bool regex_search(struct regex *r, struct bytes subject)
 
 bool regex_find(struct regex *r, struct bytes subject, struct bytes *found)
 {
+    return regex_find_from(r, subject, 0, found);
+}
+
+bool regex_find_from(struct regex *r, struct bytes subject, size_t from, struct bytes *found)
+{
     if (subject.data == NULL)
         subject = bytes_of("", 0); /* a group that took part in it has data */
-    if (re2_shim_find(r->re, (const char *)subject.data, subject.len, r->found) == 0)
+    if (re2_shim_find(r->re, (const char *)subject.data, subject.len, from, r->found) == 0)
         return false;
     for (unsigned i = 0; i <= r->groups; i++)
         found[i] = bytes_of(r->found[i].data, r->found[i].len);

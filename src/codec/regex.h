@@ -26,4 +26,7 @@ const char *regex_group_name(const struct regex *r, unsigned i); /* of group i, 
  * no part. `found` has room for regex_groups() + 1. */
 bool regex_find(struct regex *r, struct bytes subject, struct bytes *found);
 
+/* The first that begins at `from`, at most subject.len, or behind; what stands before is there for ^ and \b. */
+bool regex_find_from(struct regex *r, struct bytes subject, size_t from, struct bytes *found);
+
 #endif

@@ -119,6 +119,18 @@ START_TEST(groups_are_found_by_number_and_name)
 }
 END_TEST
 
+START_TEST(a_search_from_within_the_text_still_knows_what_stands_before)
+{
+    struct regex *r = regex_new("^a|\\bb", NULL);
+    struct bytes text = bytes_str("a ab b"), found[REGEX_MAX_GROUPS + 1];
+
+    ck_assert(regex_find_from(r, text, 0, found) && found[0].data == text.data);
+    ck_assert(regex_find_from(r, text, 1, found) && found[0].data == text.data + 5);
+    ck_assert(!regex_find_from(r, text, 6, found));
+    regex_free(r);
+}
+END_TEST
+
 START_TEST(a_long_text_is_searched_whatever_the_pattern)
 {
     static const struct {
@@ -153,6 +165,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_pattern_means_what_it_means_in_go);
     tcase_add_test(tc, groups_are_found_by_number_and_name);
+    tcase_add_test(tc, a_search_from_within_the_text_still_knows_what_stands_before);
     tcase_add_test(tc, a_long_text_is_searched_whatever_the_pattern);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);
