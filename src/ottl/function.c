@@ -3,10 +3,12 @@
  * walk does. */
 #include "ottl/function.h"
 
-extern const struct ottl_function ottl_functions_basic[];
+#include "ottl/function/tables.h"
 
 static const struct ottl_function *const tables[] = {
-    ottl_functions_basic,
+    ottl_functions_editors,  ottl_functions_keys,    ottl_functions_replace, ottl_functions_types,
+    ottl_functions_lists,    ottl_functions_strings, ottl_functions_format,  ottl_functions_hash,
+    ottl_functions_encoding, ottl_functions_pairs,   ottl_functions_time,    ottl_functions_network,
 };
 
 const struct ottl_function *ottl_function_table(size_t i)

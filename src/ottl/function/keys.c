@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Editors that leave keys out of a map. What stays is copied as it is, field by field. */
+#include "ottl/function/make.h"
+#include "ottl/function/tables.h"
+
+static bool call_delete_key(struct ottl_call *c, struct ottl_value *result)
+{
+    (void)result;
+    return ottl_target_delete(c, 0, c->args[1].bytes);
+}
+
+/* The map with the pairs whose key the function wants; nothing is set where it wants all. */
+static bool keep_pairs(struct ottl_call *c, bool (*wanted)(const struct ottl_call *c, void *arg, struct bytes key),
+                       void *arg)
+{
+    struct ottl_value target;
+    struct buf out = { 0 };
+    struct pb_reader r;
+    bool changed = false;
+
+    if (!ottl_target_get(c, 0, &target) || !ottl_spend(c, ottl_list_len(target.bytes)))
+        return false;
+    r = pb_reader(target.bytes);
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (wanted(c, arg, attribute_of(f.bytes).key))
+            buf_append(&out, f.start, (size_t)(r.p - f.start));
+        else
+            changed = true;
+    target.bytes = ottl_take(c, &out);
+    return !changed || ottl_target_set(c, 0, &target);
+}
+
+static bool is_listed(const struct ottl_call *c, void *arg, struct bytes key)
+{
+    (void)arg;
+    for (size_t i = 0; i < c->args[1].n; i++)
+        if (bytes_equal(c->args[1].values[i].bytes, key))
+            return true;
+    return false;
+}
+
+static bool call_keep_keys(struct ottl_call *c, struct ottl_value *result)
+{
+    (void)result;
+    return keep_pairs(c, is_listed, NULL);
+}
+
+static bool matches(const struct ottl_call *c, void *arg, struct bytes key)
+{
+    (void)c;
+    return regex_search(arg, key);
+}
+
+static bool differs(const struct ottl_call *c, void *arg, struct bytes key)
+{
+    return !matches(c, arg, key);
+}
+
+static bool prepare_matching(struct ottl_prepare *p)
+{
+    return ottl_pattern_prepare(p, 1);
+}
+
+static bool call_delete_matching(struct ottl_call *c, struct ottl_value *result)
+{
+    struct regex *re = ottl_pattern_of(c, 1);
+
+    (void)result;
+    return re != NULL && keep_pairs(c, differs, re);
+}
+
+static bool call_keep_matching(struct ottl_call *c, struct ottl_value *result)
+{
+    struct regex *re = ottl_pattern_of(c, 1);
+
+    (void)result;
+    return re != NULL && keep_pairs(c, matches, re);
+}
+
+#define TARGET_MAP                                                                                                     \
+    {                                                                                                                  \
+        .name = "target", .kind = OTTL_TAKES_TARGET_MAP                                                                \
+    }
+
+const struct ottl_function ottl_functions_keys[] = {
+    { .name = "delete_key",
+      .editor = true,
+      .args = { TARGET_MAP, OTTL_ARGUMENT("key", OTTL_TAKES_STRING) },
+      .help = "Takes the key out of the map.",
+      .call = call_delete_key },
+    { .name = "delete_matching_keys",
+      .editor = true,
+      .args = { TARGET_MAP, OTTL_ARGUMENT("pattern", OTTL_TAKES_STRING) },
+      .help = "Takes the keys out of the map in which the regular expression matches.",
+      .prepare = prepare_matching,
+      .release = ottl_pattern_release,
+      .call = call_delete_matching },
+    { .name = "keep_keys",
+      .editor = true,
+      .args = { TARGET_MAP, { .name = "keys", .kind = OTTL_TAKES_STRING, .list = true } },
+      .help = "Takes all other keys out of the map.",
+      .call = call_keep_keys },
+    { .name = "keep_matching_keys",
+      .editor = true,
+      .args = { TARGET_MAP, OTTL_ARGUMENT("pattern", OTTL_TAKES_STRING) },
+      .help = "Takes the keys out of the map in which the regular expression does not match.",
+      .prepare = prepare_matching,
+      .release = ottl_pattern_release,
+      .call = call_keep_matching },
+    { 0 },
+};

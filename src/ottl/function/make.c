@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Results are put together in a buf, whose size the caller has spent steps for, and then moved into the arena. */
+#include "ottl/function/make.h"
+
+#include "base/mem.h"
+#include "codec/utf8.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct bytes ottl_take(struct ottl_call *c, struct buf *b)
+{
+    struct bytes kept = { 0 };
+
+    if (b->len > 0)
+        kept = bytes_of(memcpy(arena_alloc_bytes(c->arena, b->len), b->data, b->len), b->len);
+    buf_free(b);
+    return kept;
+}
+
+bool ottl_give_text(struct ottl_call *c, struct buf *b, struct ottl_value *result)
+{
+    if (!utf8_valid(buf_bytes(b))) {
+        struct buf repaired = { 0 };
+
+        utf8_repair(buf_bytes(b), &repaired);
+        buf_free(b);
+        *b = repaired;
+    }
+    return ottl_give(c, b, OTTL_STRING, result);
+}
+
+bool ottl_give(struct ottl_call *c, struct buf *b, enum ottl_type type, struct ottl_value *result)
+{
+    *result = ottl_bytes(type, ottl_take(c, b));
+    return true;
+}
+
+void ottl_put_element(struct buf *list, const struct ottl_value *v)
+{
+    size_t mark = pb_begin(list, 1);
+
+    ottl_value_put(list, v);
+    pb_end(list, mark);
+}
+
+void ottl_put_string(struct buf *list, struct bytes text)
+{
+    struct ottl_value v = ottl_string(text);
+
+    ottl_put_element(list, &v);
+}
+
+void ottl_put_pair(struct buf *map, struct bytes key, const struct ottl_value *v)
+{
+    size_t pair = pb_begin(map, 1), value;
+
+    pb_put_bytes(map, 1, key);
+    value = pb_begin(map, 2);
+    ottl_value_put(map, v);
+    pb_end(map, value);
+    pb_end(map, pair);
+}
+
+void ottl_put_text_pair(struct buf *map, struct bytes key, struct bytes text)
+{
+    struct ottl_value v = ottl_string(text);
+
+    ottl_put_pair(map, key, &v);
+}
+
+/* ---- keys that come twice ---- */
+
+struct keyed_pair {
+    struct bytes key, field;
+    size_t order;
+};
+
+static int compare_keyed(const void *a, const void *b)
+{
+    const struct keyed_pair *x = a, *y = b;
+    int order = bytes_compare(x->key, y->key);
+
+    return order != 0 ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+static int compare_order(const void *a, const void *b)
+{
+    const struct keyed_pair *x = a, *y = b;
+
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+void ottl_unique(struct buf *map)
+{
+    VEC(struct keyed_pair) pairs = { 0 };
+    struct pb_reader r = pb_reader(buf_bytes(map));
+    struct buf out = { 0 };
+    size_t kept = 0;
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        *vec_push(&pairs) =
+            (struct keyed_pair){ attribute_of(f.bytes).key, bytes_of(f.start, (size_t)(r.p - f.start)), pairs.n };
+    if (pairs.n > 1)
+        qsort(pairs.v, pairs.n, sizeof(*pairs.v), compare_keyed);
+    for (size_t i = 0; i < pairs.n; i++)
+        if (i + 1 == pairs.n || !bytes_equal(pairs.v[i].key, pairs.v[i + 1].key))
+            pairs.v[kept++] = pairs.v[i];
+    if (kept < pairs.n) {
+        qsort(pairs.v, kept, sizeof(*pairs.v), compare_order);
+        for (size_t i = 0; i < kept; i++)
+            buf_put(&out, pairs.v[i].field);
+        buf_free(map);
+        *map = out;
+    }
+    vec_free(&pairs);
+}
+
+/* ---- what is read ---- */
+
+bool ottl_next_pair(struct pb_reader *r, struct bytes *key, struct ottl_value *v)
+{
+    struct attribute a;
+
+    if (!attribute_next(r, 1, &a))
+        return false;
+    *key = a.key;
+    *v = ottl_value_read(a.value);
+    return true;
+}
+
+bool ottl_next_element(struct pb_reader *r, struct ottl_value *v)
+{
+    for (struct pb_field f; pb_next(r, &f);)
+        if (f.number == 1 && f.wire == PB_LEN) {
+            *v = ottl_value_read(f.bytes);
+            return true;
+        }
+    return false;
+}
+
+const char *ottl_go_type(const struct ottl_value *v)
+{
+    static const char *const names[] = {
+        [OTTL_NIL] = "nil",
+        [OTTL_BOOL] = "bool",
+        [OTTL_INT] = "int64",
+        [OTTL_DOUBLE] = "float64",
+        [OTTL_STRING] = "string",
+        [OTTL_BYTES] = "[]uint8",
+        [OTTL_LIST] = "pcommon.Slice",
+        [OTTL_MAP] = "pcommon.Map",
+        [OTTL_TIME] = "time.Time",
+        [OTTL_DURATION] = "time.Duration",
+        [OTTL_VALUES] = "[]interface {}",
+        [OTTL_FUNCTION] = "function",
+    };
+
+    return names[v->type];
+}
+
+struct bytes ottl_text_or(const struct ottl_call *c, unsigned i, const char *otherwise)
+{
+    return ottl_given(c, i) ? c->args[i].bytes : bytes_str(otherwise);
+}
+
+bool ottl_bool_or(const struct ottl_call *c, unsigned i, bool otherwise)
+{
+    return ottl_given(c, i) ? c->args[i].boolean : otherwise;
+}
+
+bool ottl_refuse(struct ottl_prepare *p, unsigned i, const char *fmt, ...)
+{
+    char text[sizeof(p->err.text)];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    p->at = i;
+    error_set(&p->err, -1, "%s", text);
+    return false;
+}
+
+/* ---- patterns ---- */
+
+/* The pattern of these bytes, or NULL with `err`. */
+static struct regex *compile_bytes(struct bytes text, struct error *err)
+{
+    char *pattern;
+    struct regex *re;
+
+    if (text.len > 0 && memchr(text.data, 0, text.len) != NULL) {
+        error_set(err, -1, "invalid regular expression: it has a NUL in it");
+        return NULL;
+    }
+    pattern = bytes_dup(text);
+    re = regex_new(pattern, err);
+    free(pattern);
+    return re;
+}
+
+bool ottl_pattern_prepare(struct ottl_prepare *p, unsigned i)
+{
+    struct ottl_pattern *pattern = mem_zalloc(sizeof(*pattern));
+
+    p->state = pattern;
+    if (!ottl_known(p, i))
+        return true;
+    pattern->re = compile_bytes(p->args[i].bytes, &p->err);
+    p->at = i;
+    buf_put(&pattern->text, p->args[i].bytes);
+    return pattern->re != NULL;
+}
+
+void ottl_pattern_release(void *state)
+{
+    struct ottl_pattern *pattern = state;
+
+    if (pattern == NULL)
+        return;
+    regex_free(pattern->re);
+    buf_free(&pattern->text);
+    free(pattern);
+}
+
+#define PATTERN_STEPS 2000 /* what it costs to compile one, more or less */
+
+struct regex *ottl_pattern_of(struct ottl_call *c, unsigned i)
+{
+    struct ottl_pattern *pattern = c->state;
+    struct bytes text = c->args[i].bytes;
+    struct error err = { 0 };
+
+    if (pattern->re != NULL && bytes_equal(buf_bytes(&pattern->text), text))
+        return pattern->re;
+    if (!ottl_spend(c, PATTERN_STEPS + text.len))
+        return NULL;
+    regex_free(pattern->re);
+    pattern->text.len = 0;
+    buf_put(&pattern->text, text);
+    pattern->re = compile_bytes(text, &err);
+    if (pattern->re == NULL)
+        ottl_fail(c, "%s", err.text);
+    return pattern->re;
+}

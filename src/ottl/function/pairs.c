@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key=value text to maps and back.
+ *
+ * Reading cuts at each pair delimiter that is not in quotes, then each part at its first delimiter. Writing puts quotes
+ * around what would be cut. */
+#include "ottl/function/make.h"
+#include "ottl/function/tables.h"
+
+static bool prepare_pairs(struct ottl_prepare *p)
+{
+    struct bytes delimiter = ottl_known(p, 1) ? p->args[1].bytes : bytes_str("=");
+    struct bytes pair = ottl_known(p, 2) ? p->args[2].bytes : bytes_str(" ");
+
+    if (delimiter.len == 0)
+        return ottl_refuse(p, 1, "delimiter cannot be set to an empty string");
+    if (pair.len == 0)
+        return ottl_refuse(p, 2, "pair delimiter cannot be set to an empty string");
+    if (bytes_equal(delimiter, pair))
+        return ottl_refuse(p, 2, "pair delimiter cannot be equal to delimiter");
+    return true;
+}
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static struct bytes trim_blanks(struct bytes s)
+{
+    while (s.len > 0 && is_blank(s.data[0]))
+        s = bytes_skip(s, 1);
+    while (s.len > 0 && is_blank(s.data[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+static bool begins_with(struct bytes s, struct bytes with)
+{
+    return s.len >= with.len && memcmp(s.data, with.data, with.len) == 0;
+}
+
+/* The part up to the next delimiter outside of quotes; *rest: what is behind it. False: a quote has no end. */
+static bool take_part(struct bytes *rest, struct bytes delimiter, struct bytes *part)
+{
+    uint8_t quote = 0;
+
+    for (size_t i = 0; i < rest->len; i++) {
+        uint8_t c = rest->data[i];
+        bool escaped = i > 0 && rest->data[i - 1] == '\\';
+
+        if (quote == 0 && begins_with(bytes_skip(*rest, i), delimiter)) {
+            *part = bytes_of(rest->data, i);
+            *rest = bytes_skip(*rest, i + delimiter.len);
+            return true;
+        }
+        if (quote == 0 && (c == '"' || c == '\'') && !escaped)
+            quote = c;
+        else if (c == quote && !escaped)
+            quote = 0;
+    }
+    *part = *rest;
+    *rest = bytes_of("", 0);
+    return quote == 0;
+}
+
+static struct bytes strip_quotes(struct bytes s)
+{
+    if (s.len >= 2 && (s.data[0] == '"' || s.data[0] == '\'') && s.data[s.len - 1] == s.data[0])
+        return bytes_of(s.data + 1, s.len - 2);
+    return s;
+}
+
+static bool put_part(struct ottl_call *c, struct bytes part, struct bytes delimiter, struct buf *out)
+{
+    const uint8_t *found = part.len > 0 ? memmem(part.data, part.len, delimiter.data, delimiter.len) : NULL;
+    struct bytes key;
+
+    if (found == NULL)
+        return ottl_fail(c, "\"%.*s\" has no delimiter in it", (int)(part.len < 80 ? part.len : 80),
+                         (const char *)part.data);
+    key = bytes_of(part.data, (size_t)(found - part.data));
+    ottl_put_text_pair(out, strip_quotes(trim_blanks(key)),
+                       strip_quotes(trim_blanks(bytes_skip(part, key.len + delimiter.len))));
+    return true;
+}
+
+static bool call_parse(struct ottl_call *c, struct ottl_value *result)
+{
+    struct bytes rest = c->args[0].bytes, delimiter = ottl_text_or(c, 1, "="), pair = ottl_text_or(c, 2, " "), part;
+    struct buf out = { 0 };
+    bool good = true;
+
+    if (rest.len == 0)
+        return ottl_fail(c, "cannot parse from empty target");
+    if (!ottl_spend(c, rest.len / 8))
+        return false;
+    while (good && rest.len > 0) {
+        good = take_part(&rest, pair, &part) || ottl_fail(c, "never reached the end of a quoted value");
+        if (good && trim_blanks(part).len > 0)
+            good = put_part(c, trim_blanks(part), delimiter, &out);
+    }
+    if (!good) {
+        buf_free(&out);
+        return false;
+    }
+    ottl_unique(&out);
+    return ottl_give(c, &out, OTTL_MAP, result);
+}
+
+/* ---- writing ---- */
+
+struct text_pair {
+    struct bytes key, value;
+};
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct text_pair *x = a, *y = b;
+
+    return bytes_compare(x->key, y->key);
+}
+
+static bool has(struct bytes s, struct bytes what)
+{
+    return s.len > 0 && memmem(s.data, s.len, what.data, what.len) != NULL;
+}
+
+/* Quotes get a backslash, and what has a delimiter in it stands in quotes. */
+static void put_quoted(struct bytes s, struct bytes delimiter, struct bytes pair, struct buf *out)
+{
+    bool quoted = has(s, delimiter) || has(s, pair);
+
+    if (quoted)
+        buf_putc(out, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.data[i] == '"')
+            buf_putc(out, '\\');
+        buf_putc(out, (char)s.data[i]);
+    }
+    if (quoted)
+        buf_putc(out, '"');
+}
+
+static bool call_write(struct ottl_call *c, struct ottl_value *result)
+{
+    struct bytes delimiter = ottl_text_or(c, 1, "="), between = ottl_text_or(c, 2, " ");
+    struct pb_reader r = pb_reader(c->args[0].bytes);
+    VEC(struct text_pair) pairs = { 0 };
+    struct text_pair one;
+    struct ottl_value v;
+    struct buf out = { 0 };
+
+    if (!ottl_spend(c, c->args[0].bytes.len / 8))
+        return false;
+    while (ottl_next_pair(&r, &one.key, &v)) {
+        one.value = bytes_of("", 0);
+        ottl_value_text(c->arena, &v, &one.value);
+        *vec_push(&pairs) = one;
+    }
+    if (ottl_bool_or(c, 3, false) && pairs.n > 1)
+        qsort(pairs.v, pairs.n, sizeof(*pairs.v), compare_keys);
+    for (size_t i = 0; i < pairs.n; i++) {
+        if (i > 0)
+            buf_put(&out, between);
+        put_quoted(pairs.v[i].key, delimiter, between, &out);
+        buf_put(&out, delimiter);
+        put_quoted(pairs.v[i].value, delimiter, between, &out);
+    }
+    vec_free(&pairs);
+    return ottl_give(c, &out, OTTL_STRING, result);
+}
+
+const struct ottl_function ottl_functions_pairs[] = {
+    { .name = "ParseKeyValue",
+      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_STRING), OTTL_OPTION("delimiter", OTTL_TAKES_STRING),
+                OTTL_OPTION("pair_delimiter", OTTL_TAKES_STRING) },
+      .gives = "a map of strings",
+      .help = "The map that the string is: k1=v1 k2=\"v 2\". The delimiters are = and a blank where none are given.",
+      .prepare = prepare_pairs,
+      .call = call_parse },
+    { .name = "ToKeyValueString",
+      .args = { OTTL_ARGUMENT("target", OTTL_TAKES_MAP), OTTL_OPTION("delimiter", OTTL_TAKES_STRING),
+                OTTL_OPTION("pair_delimiter", OTTL_TAKES_STRING), OTTL_OPTION("sort_output", OTTL_TAKES_BOOL) },
+      .gives = "a string",
+      .help = "The map as k1=v1 k2=v2, in the order of its keys with sort_output.",
+      .prepare = prepare_pairs,
+      .call = call_write },
+    { 0 },
+};

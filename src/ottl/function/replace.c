@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* replace_pattern(), replace_match() and those that do it to a whole map.
+ *
+ * A pattern is a regular expression, of which each match is replaced by the replacement with $1 and ${name} put in; a
+ * glob is made a regular expression of the whole value. The replacement may go through a converter and a format first.
+ * What is replaced costs steps, so that neither matches nor replacements without end are made. */
+#include "ottl/function/format.h"
+#include "ottl/function/make.h"
+#include "ottl/function/tables.h"
+
+#include "base/mem.h"
+
+/* Where each function has them. */
+struct replace_args {
+    unsigned pattern, replacement, function, format;
+};
+
+static const struct replace_args of_one = { 1, 2, 3, 4 }, of_all = { 2, 3, 4, 5 };
+
+/* ---- the replacement ---- */
+
+static bool is_name_letter(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+}
+
+/* The name behind a `$`; how many bytes it takes, 0: it is none. */
+static size_t read_group_name(struct bytes s, struct bytes *name)
+{
+    size_t brace = s.len > 0 && s.data[0] == '{', n = brace;
+
+    while (n < s.len && is_name_letter(s.data[n]))
+        n++;
+    *name = bytes_of(s.data + brace, n - brace);
+    if (name->len == 0 || (brace && (n == s.len || s.data[n] != '}')))
+        return 0;
+    return n + brace;
+}
+
+static struct bytes group_of(const struct regex *re, struct bytes name, const struct bytes *found)
+{
+    unsigned long number = 0;
+    bool numeric = true;
+
+    for (size_t i = 0; i < name.len; i++) {
+        numeric = numeric && name.data[i] >= '0' && name.data[i] <= '9';
+        number = numeric && number < 1000 ? number * 10 + (name.data[i] - '0') : number;
+    }
+    if (numeric)
+        return number <= regex_groups(re) ? found[number] : bytes_of("", 0);
+    for (unsigned i = 1; i <= regex_groups(re); i++)
+        if (regex_group_name(re, i) != NULL && bytes_is(name, regex_group_name(re, i)) && found[i].data != NULL)
+            return found[i];
+    return bytes_of("", 0);
+}
+
+static void expand_replacement(const struct regex *re, struct bytes replacement, const struct bytes *found,
+                               struct buf *out)
+{
+    for (size_t i = 0; i < replacement.len;) {
+        struct bytes rest = bytes_skip(replacement, i + 1), name;
+        size_t n;
+
+        if (replacement.data[i] != '$' || rest.len == 0) {
+            buf_putc(out, (char)replacement.data[i++]);
+        } else if (rest.data[0] == '$') {
+            buf_putc(out, '$');
+            i += 2;
+        } else if ((n = read_group_name(rest, &name)) == 0) {
+            buf_putc(out, '$');
+            i++;
+        } else {
+            buf_put(out, group_of(re, name, found));
+            i += 1 + n;
+        }
+    }
+}
+
+/* Through the converter and the format, where they are given. */
+static bool convert_replacement(struct ottl_call *c, const struct replace_args *at, struct buf *text)
+{
+    struct ottl_value in, out;
+    struct buf formatted = { 0 };
+
+    if (!ottl_given(c, at->function))
+        return true;
+    in = ottl_string(ottl_take(c, text));
+    if (!ottl_call_function(c, at->function, &in, &out))
+        return false;
+    if (out.type != OTTL_STRING)
+        return ottl_fail(c, "the converter of a replacement must give a string, and this one gives %s",
+                         ottl_type_name(out.type));
+    if (!ottl_given(c, at->format)) {
+        buf_put(text, out.bytes);
+        return true;
+    }
+    if (!ottl_format(c, c->args[at->format].bytes, &out, 1, &formatted)) {
+        buf_free(&formatted);
+        return false;
+    }
+    buf_free(text);
+    *text = formatted;
+    return true;
+}
+
+static bool check_format(struct ottl_prepare *p, const struct replace_args *at)
+{
+    struct bytes f = p->args[at->format].bytes;
+
+    if (ottl_known(p, at->format) && (f.len < 2 || memmem(f.data, f.len, "%s", 2) == NULL))
+        return ottl_refuse(p, at->format, "the format has one %%s, for the replacement");
+    return true;
+}
+
+/* ---- patterns ---- */
+
+static size_t character_len(struct bytes s, size_t at)
+{
+    size_t n = 1;
+
+    while (at + n < s.len && (s.data[at + n] & 0xc0) == 0x80)
+        n++;
+    return n;
+}
+
+/* Append the text with all matches replaced. *changed: there was one. */
+static bool replace_matches(struct ottl_call *c, const struct replace_args *at, struct regex *re, struct bytes s,
+                            struct buf *out, bool *changed)
+{
+    struct bytes found[REGEX_MAX_GROUPS + 1];
+    struct buf text = { 0 };
+    size_t from = 0, done = 0;
+    bool good = true;
+
+    *changed = false;
+    while (good && from <= s.len && regex_find_from(re, s, from, found)) {
+        size_t begin = found[0].len > 0 || found[0].data != NULL ? (size_t)(found[0].data - s.data) : from;
+        size_t end = begin + found[0].len;
+
+        if (s.data == NULL)
+            begin = end = 0;
+        if (end > done || begin == 0 || begin > done) {
+            *changed = true;
+            text.len = 0;
+            expand_replacement(re, c->args[at->replacement].bytes, found, &text);
+            good = ottl_spend(c, 2 + (end - from) / 64 + text.len / 64) && convert_replacement(c, at, &text);
+            if (begin > done)
+                buf_append(out, s.data + done, begin - done);
+            buf_put(out, buf_bytes(&text));
+            done = end;
+        }
+        from = end > from ? end : from + (from < s.len ? character_len(s, from) : 1);
+    }
+    buf_free(&text);
+    if (done < s.len)
+        buf_append(out, s.data + done, s.len - done);
+    return good;
+}
+
+/* ---- globs ---- */
+
+/* A glob as a regular expression: `*` any text, `?` any character, [a-z], [!a-z], {this,that}, \ before what stands for
+ * itself. False: it has no end. */
+static bool translate_glob(struct bytes glob, struct buf *out)
+{
+    unsigned braces = 0;
+    bool in_class = false;
+
+    buf_puts(out, "^(?s:");
+    for (size_t i = 0; i < glob.len; i++) {
+        char c = (char)glob.data[i];
+
+        if (c == '\\' && i + 1 < glob.len) {
+            c = (char)glob.data[++i];
+            buf_printf(out, (uint8_t)c < 0x80 && !is_name_letter((uint8_t)c) ? "\\%c" : "%c", c);
+        } else if (in_class) {
+            in_class = c != ']';
+            buf_printf(out, strchr("\\[^", c) != NULL ? "\\%c" : "%c", c);
+        } else if (c == '[') {
+            bool negated = i + 1 < glob.len && glob.data[i + 1] == '!';
+
+            buf_puts(out, negated ? "[^" : "[");
+            i += negated;
+            in_class = true;
+        } else if (c == '*') {
+            buf_puts(out, ".*");
+        } else if (c == '?') {
+            buf_putc(out, '.');
+        } else if (c == '{') {
+            braces++;
+            buf_puts(out, "(?:");
+        } else if (c == '}' && braces > 0) {
+            braces--;
+            buf_putc(out, ')');
+        } else if (c == ',' && braces > 0) {
+            buf_putc(out, '|');
+        } else {
+            buf_printf(out, strchr("\\.+|()[]{}^$", c) != NULL ? "\\%c" : "%c", c);
+        }
+    }
+    buf_puts(out, ")$");
+    return !in_class && braces == 0;
+}
+
+/* For a call: the state of a pattern of the glob, known at load or made now. */
+static struct regex *compile_glob(struct bytes glob, struct error *err)
+{
+    struct regex *re = NULL;
+    struct buf text = { 0 };
+
+    if (glob.len > REGEX_MAX_PATTERN / 4 ||
+        memchr(glob.len > 0 ? glob.data : (const uint8_t *)"x", 0, glob.len) != NULL)
+        error_set(err, -1, "a pattern of more than %u bytes, or with a NUL in it", REGEX_MAX_PATTERN / 4);
+    else if (!translate_glob(glob, &text))
+        error_set(err, -1, "the pattern ends inside of [ ] or { }");
+    else
+        re = regex_new(buf_cstr(&text), err);
+    buf_free(&text);
+    return re;
+}
+
+static bool prepare_glob(struct ottl_prepare *p, unsigned i)
+{
+    struct ottl_pattern *pattern = mem_zalloc(sizeof(*pattern));
+
+    p->state = pattern;
+    p->at = i;
+    if (!ottl_known(p, i))
+        return true;
+    buf_put(&pattern->text, p->args[i].bytes);
+    pattern->re = compile_glob(p->args[i].bytes, &p->err);
+    return pattern->re != NULL;
+}
+
+static struct regex *glob_of(struct ottl_call *c, unsigned i)
+{
+    struct ottl_pattern *pattern = c->state;
+    struct bytes glob = c->args[i].bytes;
+    struct error err = { 0 };
+
+    if (pattern->re != NULL && bytes_equal(buf_bytes(&pattern->text), glob))
+        return pattern->re;
+    if (!ottl_spend(c, 2000 + glob.len))
+        return NULL;
+    regex_free(pattern->re);
+    pattern->text.len = 0;
+    buf_put(&pattern->text, glob);
+    pattern->re = compile_glob(glob, &err);
+    if (pattern->re == NULL)
+        ottl_fail(c, "%s", err.text);
+    return pattern->re;
+}
+
+/* ---- one value ---- */
+
+static bool set_text(struct ottl_call *c, struct buf *out)
+{
+    struct ottl_value v;
+
+    ottl_give_text(c, out, &v);
+    return ottl_target_set(c, 0, &v);
+}
+
+static bool prepare_pattern(struct ottl_prepare *p)
+{
+    return ottl_pattern_prepare(p, of_one.pattern) && check_format(p, &of_one);
+}
+
+static bool call_pattern(struct ottl_call *c, struct ottl_value *result)
+{
+    struct regex *re = ottl_pattern_of(c, of_one.pattern);
+    struct ottl_value target;
+    struct buf out = { 0 };
+    bool changed, good;
+
+    (void)result;
+    if (re == NULL || !ottl_target_get(c, 0, &target))
+        return false;
+    if (target.type != OTTL_STRING)
+        return true;
+    good = replace_matches(c, &of_one, re, target.bytes, &out, &changed);
+    if (good && changed)
+        return set_text(c, &out);
+    buf_free(&out);
+    return good;
+}
+
+static bool prepare_match(struct ottl_prepare *p)
+{
+    return prepare_glob(p, of_one.pattern) && check_format(p, &of_one);
+}
+
+static bool call_match(struct ottl_call *c, struct ottl_value *result)
+{
+    struct regex *re = glob_of(c, of_one.pattern);
+    struct ottl_value target;
+    struct buf out = { 0 };
+
+    (void)result;
+    if (re == NULL || !ottl_target_get(c, 0, &target))
+        return false;
+    if (target.type != OTTL_STRING || !regex_search(re, target.bytes))
+        return true;
+    buf_put(&out, c->args[of_one.replacement].bytes);
+    if (convert_replacement(c, &of_one, &out))
+        return set_text(c, &out);
+    buf_free(&out);
+    return false;
+}
+
+/* ---- all of a map ---- */
+
+static bool prepare_patterns(struct ottl_prepare *p)
+{
+    if (!ottl_pattern_prepare(p, of_all.pattern))
+        return false;
+    if (ottl_known(p, 1) && !bytes_is(p->args[1].bytes, "key") && !bytes_is(p->args[1].bytes, "value"))
+        return ottl_refuse(p, 1, "the mode is either 'key' or 'value'");
+    return check_format(p, &of_all);
+}
+
+/* One pair of the map, its key or value replaced. */
+static bool replace_in_pair(struct ottl_call *c, struct regex *re, bool keys, struct bytes key, struct ottl_value v,
+                            struct buf *out, bool *changed)
+{
+    struct buf text = { 0 };
+    bool here = false, good = true;
+
+    if (keys || v.type == OTTL_STRING)
+        good = replace_matches(c, &of_all, re, keys ? key : v.bytes, &text, &here);
+    if (here && keys)
+        key = buf_bytes(&text);
+    else if (here)
+        v.bytes = buf_bytes(&text);
+    ottl_put_pair(out, key, &v);
+    buf_free(&text);
+    *changed |= here;
+    return good;
+}
+
+static bool call_patterns(struct ottl_call *c, struct ottl_value *result)
+{
+    struct regex *re = ottl_pattern_of(c, of_all.pattern);
+    bool keys = bytes_is(c->args[1].bytes, "key"), good = true, changed = false;
+    struct ottl_value target, v;
+    struct buf out = { 0 };
+    struct pb_reader r;
+
+    (void)result;
+    if (re == NULL || !ottl_target_get(c, 0, &target))
+        return false;
+    r = pb_reader(target.bytes);
+    for (struct bytes key; good && ottl_next_pair(&r, &key, &v);)
+        good = ottl_spend(c, 1) && replace_in_pair(c, re, keys, key, v, &out, &changed);
+    if (!good || !changed) {
+        buf_free(&out);
+        return good;
+    }
+    if (keys)
+        ottl_unique(&out);
+    target.bytes = ottl_take(c, &out);
+    return ottl_target_set(c, 0, &target);
+}
+
+static bool prepare_matches(struct ottl_prepare *p)
+{
+    return prepare_glob(p, of_one.pattern) && check_format(p, &of_one);
+}
+
+static bool call_matches(struct ottl_call *c, struct ottl_value *result)
+{
+    struct regex *re = glob_of(c, of_one.pattern);
+    struct ottl_value target, v;
+    struct buf out = { 0 }, text = { 0 };
+    struct pb_reader r;
+    bool good = true, changed = false;
+
+    (void)result;
+    if (re == NULL || !ottl_target_get(c, 0, &target))
+        return false;
+    r = pb_reader(target.bytes);
+    for (struct bytes key; good && ottl_next_pair(&r, &key, &v);) {
+        good = ottl_spend(c, 1);
+        if (good && v.type == OTTL_STRING && regex_search(re, v.bytes)) {
+            text.len = 0;
+            buf_put(&text, c->args[of_one.replacement].bytes);
+            good = convert_replacement(c, &of_one, &text);
+            v.bytes = buf_bytes(&text);
+            changed = true;
+        }
+        ottl_put_pair(&out, key, &v);
+    }
+    buf_free(&text);
+    target.bytes = ottl_take(c, &out);
+    return good && (!changed || ottl_target_set(c, 0, &target));
+}
+
+#define FUNCTION OTTL_OPTIONAL("function", OTTL_TAKES_FUNCTION), OTTL_OPTIONAL("replacement_format", OTTL_TAKES_STRING)
+
+const struct ottl_function ottl_functions_replace[] = {
+    { .name = "replace_pattern",
+      .editor = true,
+      .args = { { .name = "target", .kind = OTTL_TAKES_TARGET },
+                OTTL_ARGUMENT("regex_pattern", OTTL_TAKES_STRING),
+                OTTL_ARGUMENT("replacement", OTTL_TAKES_STRING),
+                FUNCTION },
+      .help =
+          "Replaces each match of the regular expression in the string; $1 and ${name} in the replacement are groups.",
+      .prepare = prepare_pattern,
+      .release = ottl_pattern_release,
+      .call = call_pattern },
+    { .name = "replace_match",
+      .editor = true,
+      .args = { { .name = "target", .kind = OTTL_TAKES_TARGET },
+                OTTL_ARGUMENT("pattern", OTTL_TAKES_STRING),
+                OTTL_ARGUMENT("replacement", OTTL_TAKES_STRING),
+                FUNCTION },
+      .help = "Replaces the string where the glob matches all of it.",
+      .prepare = prepare_match,
+      .release = ottl_pattern_release,
+      .call = call_match },
+    { .name = "replace_all_patterns",
+      .editor = true,
+      .args = { { .name = "target", .kind = OTTL_TAKES_TARGET_MAP },
+                OTTL_LITERAL("mode", OTTL_TAKES_STRING),
+                OTTL_ARGUMENT("regex_pattern", OTTL_TAKES_STRING),
+                OTTL_ARGUMENT("replacement", OTTL_TAKES_STRING),
+                FUNCTION },
+      .help = "Replaces each match of the regular expression in the map's keys (mode \"key\") or strings (\"value\").",
+      .prepare = prepare_patterns,
+      .release = ottl_pattern_release,
+      .call = call_patterns },
+    { .name = "replace_all_matches",
+      .editor = true,
+      .args = { { .name = "target", .kind = OTTL_TAKES_TARGET_MAP },
+                OTTL_ARGUMENT("pattern", OTTL_TAKES_STRING),
+                OTTL_ARGUMENT("replacement", OTTL_TAKES_STRING),
+                FUNCTION },
+      .help = "Replaces those strings of the map that the glob matches.",
+      .prepare = prepare_matches,
+      .release = ottl_pattern_release,
+      .call = call_matches },
+    { 0 },
+};

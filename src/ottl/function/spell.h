@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Doubles and durations as Go prints and reads them. */
+#ifndef OTTL_FUNCTION_SPELL_H
+#define OTTL_FUNCTION_SPELL_H
+
+#include "base/buf.h"
+
+/* Append the fewest digits that read back as the same double: as 1.5, or 1e+21 where the exponent of ten is below -4 or
+ * from 21 on (`wide`), else from 6 on. +Inf, -Inf and NaN have their names. */
+void spell_double(struct buf *out, double v, bool wide);
+
+/* Append 1h2m3.5s, 1.5ms, 0s. */
+void spell_duration(struct buf *out, int64_t ns);
+
+/* A run of numbers with units (ns, us, ms, s, m, h), with a sign, or 0. False: it is none, or too large. */
+bool read_duration(struct bytes text, int64_t *ns);
+
+#endif

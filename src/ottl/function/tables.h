@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The functions of OTTL, a table for each family; each ends with a row without a name. */
+#ifndef OTTL_FUNCTION_TABLES_H
+#define OTTL_FUNCTION_TABLES_H
+
+#include "ottl/function.h"
+
+extern const struct ottl_function ottl_functions_types[];
+extern const struct ottl_function ottl_functions_lists[];
+extern const struct ottl_function ottl_functions_strings[];
+extern const struct ottl_function ottl_functions_format[];
+extern const struct ottl_function ottl_functions_hash[];
+extern const struct ottl_function ottl_functions_encoding[];
+extern const struct ottl_function ottl_functions_pairs[];
+extern const struct ottl_function ottl_functions_time[];
+extern const struct ottl_function ottl_functions_network[];
+extern const struct ottl_function ottl_functions_editors[];
+extern const struct ottl_function ottl_functions_keys[];
+extern const struct ottl_function ottl_functions_replace[];
+
+#endif

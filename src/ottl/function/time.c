@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Times and durations: read, written, taken apart.
+ *
+ * A time is nanoseconds in UTC and the offset of the clock that it was read from, in which its hours and its text are
+ * told. Formats and zones are literals, so they are read at load. */
+#include "base/mem.h"
+#include "ottl/function/make.h"
+#include "ottl/function/spell.h"
+#include "ottl/function/tables.h"
+#include "ottl/function/time_text.h"
+
+#include <strings.h>
+
+#define NS 1000000000
+
+__extension__ typedef __int128 int128;
+
+static struct ottl_value time_value(int64_t ns, int32_t offset)
+{
+    return (struct ottl_value){ .type = OTTL_TIME, .offset = offset, .integer = ns };
+}
+
+/* What Time() and FormatTime() are prepared to. */
+struct time_state {
+    struct time_format *format;
+    struct time_zone *zone; /* NULL: UTC */
+};
+
+static void release_time(void *state)
+{
+    struct time_state *s = state;
+
+    if (s == NULL)
+        return;
+    time_format_free(s->format);
+    time_zone_free(s->zone);
+    free(s);
+}
+
+static bool prepare_format(struct ottl_prepare *p, bool writes)
+{
+    struct time_state *s = mem_zalloc(sizeof(*s));
+
+    p->state = s;
+    p->at = 1;
+    s->format = time_format_new(p->args[1].bytes, writes, &p->err);
+    return s->format != NULL;
+}
+
+static bool prepare_format_time(struct ottl_prepare *p)
+{
+    return prepare_format(p, true);
+}
+
+static bool is_english(struct bytes locale)
+{
+    return locale.len >= 2 && strncasecmp((const char *)locale.data, "en", 2) == 0 &&
+           (locale.len == 2 || locale.data[2] == '-' || locale.data[2] == '_');
+}
+
+static bool prepare_time(struct ottl_prepare *p)
+{
+    struct time_state *s;
+
+    if (!prepare_format(p, false))
+        return false;
+    s = p->state;
+    if (ottl_known(p, 3) && !is_english(p->args[3].bytes))
+        return ottl_refuse(p, 3,
+                           "names of months and days are read in English only; write `en`, or a format of digits");
+    if (!ottl_known(p, 2))
+        return true;
+    p->at = 2;
+    s->zone = time_zone_new(p->args[2].bytes, &p->err);
+    return s->zone != NULL;
+}
+
+static bool call_time(struct ottl_call *c, struct ottl_value *result)
+{
+    const struct time_state *s = c->state;
+    struct time_reading t;
+    struct error err;
+
+    if (c->args[0].bytes.len == 0)
+        return ottl_fail(c, "time cannot be nil");
+    if (!ottl_spend(c, c->args[0].bytes.len / 8))
+        return false;
+    if (!time_format_read(s->format, c->args[0].bytes, s->zone, ottl_now(c), &t, &err))
+        return ottl_fail(c, "%s", err.text);
+    *result = time_value(t.ns, t.offset);
+    return true;
+}
+
+static bool call_format_time(struct ottl_call *c, struct ottl_value *result)
+{
+    const struct time_state *s = c->state;
+    struct buf out = { 0 };
+
+    time_format_put(s->format, c->args[0].integer, c->args[0].offset, &out);
+    return ottl_give_text(c, &out, result);
+}
+
+static bool call_now(struct ottl_call *c, struct ottl_value *result)
+{
+    *result = time_value(ottl_now(c), 0);
+    return true;
+}
+
+/* Go counts multiples of the duration from the year 1. */
+static bool call_truncate(struct ottl_call *c, struct ottl_value *result)
+{
+    int64_t unit = c->args[1].integer, left;
+
+    *result = c->args[0];
+    if (unit <= 0)
+        return true;
+    left = (int64_t)(((int128)c->args[0].integer + (int128)62135596800 * NS) % unit);
+    result->integer = c->args[0].integer - left;
+    return true;
+}
+
+static bool call_unix(struct ottl_call *c, struct ottl_value *result)
+{
+    int64_t ns;
+
+    if (__builtin_mul_overflow(c->args[0].integer, (int64_t)NS, &ns) ||
+        __builtin_add_overflow(ns, ottl_given(c, 1) ? c->args[1].integer : 0, &ns))
+        return ottl_fail(c, "the time is outside of the years 1678 to 2262");
+    *result = time_value(ns, 0);
+    return true;
+}
+
+/* ---- a number of units since 1970 ---- */
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
+static bool call_unix_nano(struct ottl_call *c, struct ottl_value *result)
+{
+    *result = ottl_int(c->args[0].integer);
+    return true;
+}
+
+static bool call_unix_micro(struct ottl_call *c, struct ottl_value *result)
+{
+    *result = ottl_int(floor_div(c->args[0].integer, 1000));
+    return true;
+}
+
+static bool call_unix_milli(struct ottl_call *c, struct ottl_value *result)
+{
+    *result = ottl_int(floor_div(c->args[0].integer, 1000000));
+    return true;
+}
+
+static bool call_unix_seconds(struct ottl_call *c, struct ottl_value *result)
+{
+    *result = ottl_int(floor_div(c->args[0].integer, NS));
+    return true;
+}
+
+/* ---- parts ---- */
+
+static struct time_parts parts(const struct ottl_call *c)
+{
+    return time_parts_of(c->args[0].integer, c->args[0].offset);
+}
+
+#define PART(call_it, member)                                                                                          \
+    static bool call_it(struct ottl_call *c, struct ottl_value *result)                                                \
+    {                                                                                                                  \
+        *result = ottl_int(parts(c).member);                                                                           \
+        return true;                                                                                                   \
+    }
+
+PART(call_year, year)
+PART(call_month, month)
+PART(call_day, day)
+PART(call_weekday, weekday)
+PART(call_hour, hour)
+PART(call_minute, minute)
+PART(call_second, second)
+PART(call_nanosecond, nanosecond)
+
+/* ---- durations ---- */
+
+static bool call_duration(struct ottl_call *c, struct ottl_value *result)
+{
+    struct bytes text = c->args[0].bytes;
+    int64_t ns;
+
+    if (text.len > 64 || !read_duration(text, &ns))
+        return ottl_fail(c, "\"%.*s\" is no duration such as 1h30m or 100ms", (int)(text.len < 64 ? text.len : 64),
+                         (const char *)text.data);
+    *result = (struct ottl_value){ .type = OTTL_DURATION, .integer = ns };
+    return true;
+}
+
+#define UNIT(call_it, unit)                                                                                            \
+    static bool call_it(struct ottl_call *c, struct ottl_value *result)                                                \
+    {                                                                                                                  \
+        int64_t ns = c->args[0].integer, one = (unit);                                                                 \
+                                                                                                                       \
+        *result = ottl_double((double)(ns / one) + (double)(ns % one) / (double)one);                                  \
+        return true;                                                                                                   \
+    }
+
+#define WHOLE(call_it, unit)                                                                                           \
+    static bool call_it(struct ottl_call *c, struct ottl_value *result)                                                \
+    {                                                                                                                  \
+        *result = ottl_int(c->args[0].integer / (unit));                                                               \
+        return true;                                                                                                   \
+    }
+
+UNIT(call_hours, (int64_t)3600 * NS)
+UNIT(call_minutes, (int64_t)60 * NS)
+UNIT(call_seconds, NS)
+WHOLE(call_milliseconds, 1000000)
+WHOLE(call_microseconds, 1000)
+WHOLE(call_nanoseconds, 1)
+
+#define OF_TIME(n, call_it, what)                                                                                      \
+    {                                                                                                                  \
+        .name = (n), .args = { OTTL_ARGUMENT("time", OTTL_TAKES_TIME) }, .gives = "an integer", .call = (call_it),     \
+        .help = what                                                                                                   \
+    }
+
+#define OF_DURATION(n, call_it, out, what)                                                                             \
+    {                                                                                                                  \
+        .name = (n), .args = { OTTL_ARGUMENT("duration", OTTL_TAKES_DURATION) }, .gives = (out), .call = (call_it),    \
+        .help = "The duration in " what "."                                                                            \
+    }
+
+const struct ottl_function ottl_functions_time[] = {
+    { .name = "Now", .gives = "a time", .help = "The time now.", .call = call_now },
+    { .name = "Time",
+      .args = { OTTL_ARGUMENT("time", OTTL_TAKES_STRING), OTTL_LITERAL("format", OTTL_TAKES_STRING),
+                OTTL_OPTION("location", OTTL_TAKES_STRING), OTTL_OPTION("locale", OTTL_TAKES_STRING) },
+      .gives = "a time",
+      .help = "The time that the string is by the format (%Y-%m-%dT%H:%M:%S%z); without a zone of its own in that of "
+              "`location`, or UTC.",
+      .prepare = prepare_time,
+      .release = release_time,
+      .call = call_time },
+    { .name = "FormatTime",
+      .args = { OTTL_ARGUMENT("time", OTTL_TAKES_TIME), OTTL_LITERAL("format", OTTL_TAKES_STRING) },
+      .gives = "a string",
+      .help = "The time by the format.",
+      .prepare = prepare_format_time,
+      .release = release_time,
+      .call = call_format_time },
+    { .name = "TruncateTime",
+      .args = { OTTL_ARGUMENT("time", OTTL_TAKES_TIME), OTTL_ARGUMENT("duration", OTTL_TAKES_DURATION) },
+      .gives = "a time",
+      .help = "The time, down to a multiple of the duration.",
+      .call = call_truncate },
+    { .name = "Unix",
+      .args = { OTTL_ARGUMENT("seconds", OTTL_TAKES_INT), OTTL_OPTIONAL("nanoseconds", OTTL_TAKES_INT) },
+      .gives = "a time",
+      .help = "The time so many seconds and nanoseconds after 1970.",
+      .call = call_unix },
+    OF_TIME("UnixNano", call_unix_nano, "Nanoseconds since 1970."),
+    OF_TIME("UnixMicro", call_unix_micro, "Microseconds since 1970."),
+    OF_TIME("UnixMilli", call_unix_milli, "Milliseconds since 1970."),
+    OF_TIME("UnixSeconds", call_unix_seconds, "Seconds since 1970."),
+    OF_TIME("Year", call_year, "The time's year."),
+    OF_TIME("Month", call_month, "The time's month, January 1."),
+    OF_TIME("Day", call_day, "The time's day of the month."),
+    OF_TIME("Weekday", call_weekday, "The time's day of the week, Sunday 0."),
+    OF_TIME("Hour", call_hour, "The time's hour."),
+    OF_TIME("Minute", call_minute, "The time's minute."),
+    OF_TIME("Second", call_second, "The time's second."),
+    OF_TIME("Nanosecond", call_nanosecond, "The time's nanosecond of its second."),
+    { .name = "Duration",
+      .args = { OTTL_ARGUMENT("duration", OTTL_TAKES_STRING) },
+      .gives = "a duration",
+      .help = "The duration that the string is: 1h30m, 100ms.",
+      .call = call_duration },
+    OF_DURATION("Hours", call_hours, "a double", "hours"),
+    OF_DURATION("Minutes", call_minutes, "a double", "minutes"),
+    OF_DURATION("Seconds", call_seconds, "a double", "seconds"),
+    OF_DURATION("Milliseconds", call_milliseconds, "an integer", "whole milliseconds"),
+    OF_DURATION("Microseconds", call_microseconds, "an integer", "whole microseconds"),
+    OF_DURATION("Nanoseconds", call_nanoseconds, "an integer", "nanoseconds"),
+    { 0 },
+};
