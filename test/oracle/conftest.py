@@ -63,7 +63,7 @@ class Collector:
                 s.bind(("127.0.0.1", 0))
                 self.ports[name] = f"127.0.0.1:{s.getsockname()[1]}"
             config = config.replace("127.0.0.1:0", self.ports[name], 1)
-        return config + "\n  telemetry: {logs: {encoding: json}, metrics: {level: none}}\n"
+        return config + "\n  telemetry: {logs: {encoding: json, sampling: {enabled: false}}, metrics: {level: none}}\n"
 
     def close(self):
         self.process.terminate()
