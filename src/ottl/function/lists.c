@@ -171,7 +171,8 @@ static bool call_sort(struct ottl_call *c, struct ottl_value *result)
     struct pb_reader r = pb_reader(c->args[0].bytes);
     for (struct ottl_value v; ottl_next_element(&r, &v);)
         *vec_push(&elements) = sorted_element(c, &v, by);
-    qsort(elements.v, elements.n, sizeof(*elements.v), compare[by]);
+    if (elements.n > 1)
+        qsort(elements.v, elements.n, sizeof(*elements.v), compare[by]);
     for (size_t i = 0; i < elements.n; i++)
         ottl_put_element(&out, &elements.v[down ? elements.n - 1 - i : i].value);
     vec_free(&elements);

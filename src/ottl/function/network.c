@@ -163,7 +163,7 @@ static bool call_community(struct ottl_call *c, struct ottl_value *result)
     int64_t seed = ottl_given(c, 5) ? c->args[5].integer : 0;
     struct buf flow = { 0 }, out = { 0 };
     uint8_t digest[SHA_DIGEST_LENGTH];
-    struct endpoint from, to;
+    struct endpoint from = { 0 }, to = { 0 };
     bool swapped;
 
     if (!read_endpoint(c, 0, "source", &from) || !read_endpoint(c, 2, "destination", &to))

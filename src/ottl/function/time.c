@@ -201,9 +201,9 @@ static bool call_duration(struct ottl_call *c, struct ottl_value *result)
 #define UNIT(call_it, unit)                                                                                            \
     static bool call_it(struct ottl_call *c, struct ottl_value *result)                                                \
     {                                                                                                                  \
-        int64_t ns = c->args[0].integer, one = (unit);                                                                 \
+        int64_t ns = c->args[0].integer, one = (unit), whole = ns / one;                                               \
                                                                                                                        \
-        *result = ottl_double((double)(ns / one) + (double)(ns % one) / (double)one);                                  \
+        *result = ottl_double((double)whole + (double)(ns % one) / (double)one);                                       \
         return true;                                                                                                   \
     }
 
