@@ -62,9 +62,18 @@ bad:
 static const struct {
     const char *name, *means;
 } charsets[] = {
-    { "", NULL },         { "nop", NULL },          { "utf-8", NULL },        { "utf8", NULL },
-    { "ascii", "ASCII" }, { "us-ascii", "ASCII" },  { "utf-16", "UTF-16LE" }, { "utf16", "UTF-16LE" },
-    { "big5", "BIG5" },   { "shift_jis", "CP932" }, { "gbk", "GBK" },         { "latin1", "ISO-8859-1" },
+    { "", NULL },
+    { "nop", NULL },
+    { "utf-8", NULL },
+    { "utf8", NULL },
+    { "ascii", "ASCII" },
+    { "us-ascii", "ASCII" },
+    { "utf-16", "UTF-16LE" },
+    { "utf16", "UTF-16LE" },
+    { "big5", "BIG5-HKSCS" },
+    { "shift_jis", "CP932" },
+    { "gbk", "GBK" },
+    { "latin1", "ISO-8859-1" },
 };
 
 #define MAX_CHARSET 40

@@ -278,7 +278,8 @@ static int64_t year_of(int64_t at)
 static int64_t rule_time(const struct zone_rule *r, int64_t year)
 {
     int64_t first = days_from_civil(year, r->month, 1), next;
-    int64_t weekday = ((first + 4) % 7 + 7) % 7, day = first + (r->weekday - weekday + 7) % 7 + 7 * (r->week - 1);
+    int64_t weekday = ((first + 4) % 7 + 7) % 7,
+            day = first + (r->weekday - weekday + 7) % 7 + (int64_t)7 * (r->week - 1);
 
     next = r->month == 12 ? days_from_civil(year + 1, 1, 1) : days_from_civil(year, r->month + 1, 1);
     if (day >= next)

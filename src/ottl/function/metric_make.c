@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attributes are copied as whole fields with the tag of where they go; all else is written anew. */
+#include "ottl/function/metric_make.h"
+
+struct metric_point metric_point(uint32_t kind, struct bytes message)
+{
+    struct metric_point p = { .message = message };
+
+    if (kind == OTLP_METRIC_HISTOGRAM) {
+        struct histogram_view v = histogram_view(message);
+
+        p.attributes = OTLP_HISTOGRAM_ATTRIBUTES;
+        p.start = v.start;
+        p.time = v.time;
+    } else if (kind == OTLP_METRIC_EXPONENTIAL) {
+        struct exponential_view v = exponential_view(message);
+
+        p.attributes = OTLP_EXPONENTIAL_ATTRIBUTES;
+        p.start = v.start;
+        p.time = v.time;
+    } else if (kind == OTLP_METRIC_SUMMARY) {
+        struct summary_view v = summary_view(message);
+
+        p.attributes = OTLP_SUMMARY_ATTRIBUTES;
+        p.start = v.start;
+        p.time = v.time;
+    } else {
+        struct number_view v = number_view(message);
+
+        p.attributes = OTLP_NUMBER_ATTRIBUTES;
+        p.start = v.start;
+        p.time = v.time;
+    }
+    return p;
+}
+
+static void put_common(struct buf *data, const struct metric_point *point)
+{
+    struct pb_reader r = pb_reader(point->message);
+
+    for (struct bytes pair; message_next(&r, point->attributes, &pair);)
+        if (point->extra == NULL || !bytes_equal(attribute_of(pair).key, point->extra_key))
+            pb_put_bytes(data, OTLP_NUMBER_ATTRIBUTES, pair);
+    if (point->extra != NULL) {
+        size_t pair = pb_begin(data, OTLP_NUMBER_ATTRIBUTES), value;
+
+        pb_put_bytes(data, OTLP_KEY_VALUE_KEY, point->extra_key);
+        value = pb_begin(data, OTLP_KEY_VALUE_VALUE);
+        ottl_value_put(data, point->extra);
+        pb_end(data, value);
+        pb_end(data, pair);
+    }
+    if (point->start != 0)
+        pb_put_fixed64(data, OTLP_POINT_START, point->start);
+    if (point->time != 0)
+        pb_put_fixed64(data, OTLP_POINT_TIME, point->time);
+}
+
+void metric_put_double(struct buf *data, const struct metric_point *point, double v)
+{
+    size_t mark = pb_begin(data, OTLP_DATA_POINTS);
+
+    put_common(data, point);
+    pb_put_double(data, OTLP_NUMBER_DOUBLE, v);
+    pb_end(data, mark);
+}
+
+void metric_put_integer(struct buf *data, const struct metric_point *point, int64_t v)
+{
+    size_t mark = pb_begin(data, OTLP_DATA_POINTS);
+
+    put_common(data, point);
+    pb_put_fixed64(data, OTLP_NUMBER_INT, (uint64_t)v);
+    pb_end(data, mark);
+}
+
+void metric_put_points(struct bytes data, struct buf *out)
+{
+    struct pb_reader r = pb_reader(data);
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number == OTLP_DATA_POINTS)
+            buf_append(out, f.start, (size_t)(r.p - f.start));
+}
+
+static bool is_data(uint32_t number)
+{
+    return number >= OTLP_METRIC_GAUGE && number <= OTLP_METRIC_SUMMARY;
+}
+
+void metric_replace_data(struct bytes metric, uint32_t kind, struct bytes data, struct buf *out)
+{
+    struct pb_reader r = pb_reader(metric);
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (!is_data(f.number))
+            buf_append(out, f.start, (size_t)(r.p - f.start));
+    pb_put_bytes(out, kind, data);
+}
+
+void metric_put_new(const struct metric_view *old, struct bytes suffix, struct bytes description, struct bytes unit,
+                    uint32_t kind, struct bytes data, struct buf *out)
+{
+    size_t mark = pb_begin(out, OTLP_METRIC_NAME);
+
+    buf_put(out, old->name);
+    buf_put(out, suffix);
+    pb_end(out, mark);
+    if (description.len > 0)
+        pb_put_bytes(out, OTLP_METRIC_DESCRIPTION, description);
+    if (unit.len > 0)
+        pb_put_bytes(out, OTLP_METRIC_UNIT, unit);
+    pb_put_bytes(out, kind, data);
+}
