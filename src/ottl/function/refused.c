@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Functions that the Go collector has and otelcd does not: a statement that uses one is refused at load, with the
+ * sentence that stands here. */
+#include "ottl/function/tables.h"
+
+#define REFUSED(n, is_editor, why)                                                                                     \
+    {                                                                                                                  \
+        .name = (n), .editor = (is_editor), .help = why                                                                \
+    }
+
+#define WHY_XML                                                                                                        \
+    "It is not served: otelcd reads no XML. Let the sender write JSON, or take what is needed with ExtractPatterns()."
+#define WHY_LAMBDA "It is not served: functions of values (lambdas) stand behind an alpha gate in Go, too."
+#define WHY_AGGREGATE "It is not served: use the metrics_transform processor, whose aggregate_labels does it."
+
+const struct ottl_function ottl_functions_refused[] = {
+    REFUSED(
+        "UserAgent", false,
+        "It is not served: it needs the database of user agents, which is not part of otelcd. Use ExtractPatterns()."),
+    REFUSED("ParseXML", false, WHY_XML),
+    REFUSED("ParseSimplifiedXML", false, WHY_XML),
+    REFUSED("GetXML", false, WHY_XML),
+    REFUSED("InsertXML", false, WHY_XML),
+    REFUSED("RemoveXML", false, WHY_XML),
+    REFUSED("ConvertAttributesToElementsXML", false, WHY_XML),
+    REFUSED("ConvertTextToElementsXML", false, WHY_XML),
+    REFUSED("All", false, WHY_LAMBDA),
+    REFUSED("Any", false, WHY_LAMBDA),
+    REFUSED("Filter", false, WHY_LAMBDA),
+    REFUSED("Find", false, WHY_LAMBDA),
+    REFUSED("MapEach", false, WHY_LAMBDA),
+    REFUSED("MapKeys", false, WHY_LAMBDA),
+    REFUSED("Reduce", false, WHY_LAMBDA),
+    REFUSED("When", false, "It is not served. Write two statements, each with its own `where`."),
+    REFUSED("aggregate_on_attributes", true, WHY_AGGREGATE),
+    REFUSED("aggregate_on_attribute_value", true, WHY_AGGREGATE),
+    REFUSED("convert_exponential_histogram_to_histogram", true,
+            "It is not served: let the SDK send histograms with explicit bounds."),
+    REFUSED("extract_percentile_metric", true, "It is not served: let the backend compute percentiles of histograms."),
+    REFUSED("merge_histogram_buckets", true,
+            "It is not served: let a view of the SDK set the bounds of its histograms."),
+    REFUSED("set_semconv_span_name", true, "It is not served. Use set(span.name, ...) with `where`."),
+    { 0 },
+};
