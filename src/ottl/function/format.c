@@ -76,10 +76,10 @@ static void put_integer(struct formatting *f, int64_t v, unsigned base, bool upp
     size_t n = sizeof(digits);
     uint64_t left = v < 0 ? -(uint64_t)v : (uint64_t)v;
 
-    while (left > 0 || n == sizeof(digits)) {
+    do {
         digits[--n] = (upper ? "0123456789ABCDEF" : "0123456789abcdef")[left % base];
         left /= base;
-    }
+    } while (left > 0);
     if (v < 0)
         buf_putc(&f->text, '-');
     else if (f->plus)

@@ -71,18 +71,19 @@ static const struct {
 
 #define UNITS (sizeof(units) / sizeof(*units))
 
-/* v in units of 10^digits, without zeros at the end. */
-static void put_fraction(struct buf *out, uint64_t v, uint64_t unit)
+/* v in units of `unit`, which has so many zeros, and what is left without zeros at its end. */
+static void put_fraction(struct buf *out, uint64_t v, uint64_t unit, int zeros)
 {
+    char digits[24];
+    int n = zeros;
+
     buf_printf(out, "%llu", (unsigned long long)(v / unit));
-    v %= unit;
-    if (v > 0)
+    snprintf(digits, sizeof(digits), "%0*llu", zeros, (unsigned long long)(v % unit));
+    while (n > 0 && digits[n - 1] == '0')
+        n--;
+    if (n > 0)
         buf_putc(out, '.');
-    while (v > 0) {
-        unit /= 10;
-        buf_putc(out, (char)('0' + v / unit));
-        v %= unit;
-    }
+    buf_append(out, digits, (size_t)n);
 }
 
 void spell_duration(struct buf *out, int64_t ns)
@@ -94,7 +95,7 @@ void spell_duration(struct buf *out, int64_t ns)
     if (v > 0 && v < 1000000000u) {
         uint64_t unit = v < 1000 ? 1 : v < 1000000 ? 1000 : 1000000;
 
-        put_fraction(out, v, unit);
+        put_fraction(out, v, unit, unit == 1 ? 0 : unit == 1000 ? 3 : 6);
         buf_puts(out, unit == 1 ? "ns" : unit == 1000 ? "\xc2\xb5s" : "ms");
         return;
     }
@@ -102,7 +103,7 @@ void spell_duration(struct buf *out, int64_t ns)
         buf_printf(out, "%lluh", (unsigned long long)(v / 3600000000000u));
     if (v >= 60000000000u)
         buf_printf(out, "%llum", (unsigned long long)(v / 60000000000u % 60));
-    put_fraction(out, v % 60000000000u, 1000000000u);
+    put_fraction(out, v % 60000000000u, 1000000000u, 9);
     buf_putc(out, 's');
 }
 
