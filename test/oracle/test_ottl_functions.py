@@ -78,4 +78,5 @@ def test_the_collector_answers_each_statement_as_is_kept(collector, request, nam
         found.append(case)
     if request.config.getoption("--rewrite"):
         cases.keep_expected(name, found)
+        cases.keep_record()
     assert found == cases.expected(name)

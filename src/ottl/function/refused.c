@@ -8,15 +8,13 @@
         .name = (n), .editor = (is_editor), .help = why                                                                \
     }
 
-#define WHY_XML                                                                                                        \
-    "It is not served: otelcd reads no XML. Let the sender write JSON, or take what is needed with ExtractPatterns()."
-#define WHY_LAMBDA "It is not served: functions of values (lambdas) stand behind an alpha gate in Go, too."
-#define WHY_AGGREGATE "It is not served: use the metrics_transform processor, whose aggregate_labels does it."
+#define WHY_XML "otelcd reads no XML. Let the sender write JSON, or take what is needed with ExtractPatterns()."
+#define WHY_LAMBDA "functions of values (lambdas) stand behind an alpha gate in Go, too."
+#define WHY_AGGREGATE "use the metrics_transform processor, whose aggregate_labels does it."
 
 const struct ottl_function ottl_functions_refused[] = {
-    REFUSED(
-        "UserAgent", false,
-        "It is not served: it needs the database of user agents, which is not part of otelcd. Use ExtractPatterns()."),
+    REFUSED("UserAgent", false,
+            "it needs the database of user agents, which is not part of otelcd. Use ExtractPatterns()."),
     REFUSED("ParseXML", false, WHY_XML),
     REFUSED("ParseSimplifiedXML", false, WHY_XML),
     REFUSED("GetXML", false, WHY_XML),
@@ -31,14 +29,12 @@ const struct ottl_function ottl_functions_refused[] = {
     REFUSED("MapEach", false, WHY_LAMBDA),
     REFUSED("MapKeys", false, WHY_LAMBDA),
     REFUSED("Reduce", false, WHY_LAMBDA),
-    REFUSED("When", false, "It is not served. Write two statements, each with its own `where`."),
+    REFUSED("When", false, "Write two statements, each with its own `where`."),
     REFUSED("aggregate_on_attributes", true, WHY_AGGREGATE),
     REFUSED("aggregate_on_attribute_value", true, WHY_AGGREGATE),
-    REFUSED("convert_exponential_histogram_to_histogram", true,
-            "It is not served: let the SDK send histograms with explicit bounds."),
-    REFUSED("extract_percentile_metric", true, "It is not served: let the backend compute percentiles of histograms."),
-    REFUSED("merge_histogram_buckets", true,
-            "It is not served: let a view of the SDK set the bounds of its histograms."),
-    REFUSED("set_semconv_span_name", true, "It is not served. Use set(span.name, ...) with `where`."),
+    REFUSED("convert_exponential_histogram_to_histogram", true, "let the SDK send histograms with explicit bounds."),
+    REFUSED("extract_percentile_metric", true, "let the backend compute percentiles of histograms."),
+    REFUSED("merge_histogram_buckets", true, "let a view of the SDK set the bounds of its histograms."),
+    REFUSED("set_semconv_span_name", true, "Use set(span.name, ...) with `where`."),
     { 0 },
 };
