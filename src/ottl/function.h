@@ -64,7 +64,7 @@ enum ottl_context {
 struct ottl_prepare {
     const struct ottl_value *args; /* by the row's order */
     uint32_t known;                /* bit i: args[i] is a literal */
-    void *state;                   /* for call(); release() frees it */
+    void *state;                   /* for call(); release() frees it, after a fault of prepare() too */
     struct error err;              /* on a fault ... */
     unsigned at;                   /* ... of this argument */
 };

@@ -292,6 +292,8 @@ static bool prepare_call(struct parser *p, struct node *call)
         if (call->kids[i] != NULL && known_value(p, call->kids[i], call->function->args[i].list, &args[i]))
             pre.known |= 1u << i;
     if (!call->function->prepare(&pre)) {
+        if (call->function->release != NULL)
+            call->function->release(pre.state);
         size_t at = pre.at < call->n && call->kids[pre.at] != NULL ? call->kids[pre.at]->at : call->at;
 
         parse_fail(p, at, "%s: %s", call->function->name, pre.err.text);
