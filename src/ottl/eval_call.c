@@ -320,12 +320,21 @@ bool ottl_target_delete(struct ottl_call *c, unsigned i, struct bytes key)
     return path_delete(c->evaluation, target_of(c, i), key);
 }
 
+/* One that is served and needs no second argument, no list, and nothing that its prepare() would have made. */
+static bool takes_one_value(const struct ottl_function *f)
+{
+    return f->call != NULL && f->args[0].name != NULL && !f->args[0].list && f->prepare == NULL &&
+           (f->args[1].name == NULL || f->args[1].optional);
+}
+
 bool ottl_call_function(struct ottl_call *c, unsigned i, const struct ottl_value *in, struct ottl_value *out)
 {
     const struct ottl_function *f = c->args[i].function;
     struct ottl_value arg = *in;
     struct ottl_call inner = { .evaluation = c->evaluation, .arena = c->arena, .args = &arg, .given = 1 };
 
+    if (!takes_one_value(f))
+        return ottl_fail(c, "%s is no converter of one argument", f->name);
     if (!eval_spend(c->evaluation, 1) || !eval_convert(c->evaluation, f->args[0].kind, &arg))
         return false;
     return f->call(&inner, out);
