@@ -474,6 +474,7 @@ def test_ten_thousand_batches_wait_out_an_outage_in_order_without_a_gap_and_with
     up = threading.Event()
     r = receiver(lambda request: (204, {}, b"") if up.is_set() else (503, {}, b"down"))
     text = config(r.url, wal(tmp_path / "wal"), "retry_on_failure: {initial_interval: 5ms, max_interval: 50ms}")
+    text = text.replace("service:\n", "service:\n  memory_budget_mib: 256\n")  # of which the queue has a part in memory
     d = otelcd(text, allow=["Remote write failed"])
     series, pad = 50, "x" * 4000
     call = d.caller(Metrics().request)
