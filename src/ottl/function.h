@@ -84,6 +84,7 @@ struct ottl_function {
     const char *name; /* "set", "Concat"; NULL: the end of a table */
     struct ottl_argument args[OTTL_MAX_ARGUMENTS + 1];
     bool editor;
+    bool appends;      /* it calls ottl_metric_append() */
     unsigned contexts; /* OTTL_IN() bits, or OTTL_EVERYWHERE */
     const char *help;  /* one sentence */
     const char *gives; /* converters: "a string", "a map or nil" */

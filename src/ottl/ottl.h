@@ -49,7 +49,8 @@ struct ottl_program *ottl_parse_statement(const char *text, struct ottl_reading 
 void ottl_program_free(struct ottl_program *p);
 const char *ottl_program_text(const struct ottl_program *p);
 enum ottl_context ottl_program_context(const struct ottl_program *p);
-/* What the statement may set: OTTL_CHANGED_... bits. */
+/* What the statement may set: OTTL_CHANGED_... bits, and OTTL_APPENDS when it may add metrics. */
+#define OTTL_APPENDS 32u
 unsigned ottl_program_writes(const struct ottl_program *p);
 
 /* The context that these texts are about, by the prefixes of their paths, among `allowed` (OTTL_IN() bits).

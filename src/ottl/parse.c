@@ -307,5 +307,7 @@ unsigned ottl_program_writes(const struct ottl_program *p)
         if (n != NULL && (kind == OTTL_TAKES_TARGET || kind == OTTL_TAKES_TARGET_MAP) && n->row->shape != PATH_CACHE)
             writes |= bits[n->part];
     }
+    if (p->editor != NULL && p->editor->function->appends)
+        writes |= OTTL_APPENDS;
     return writes;
 }

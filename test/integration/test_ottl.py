@@ -104,3 +104,19 @@ def test_a_mistake_has_its_line_and_column_inside_of_the_text(tmp_path):
     assert result.returncode == 1
     for place in PLACES:
         assert place in result.stderr, result.stderr
+
+
+REFUSED = {
+    'metric_statements: [{context: metric, statements: [\'copy_metric("x")\']}]': "statements that add metrics are not served here",
+    'metric_statements: [\'set(metric.name, "x") where datapoint.count == 1\']': "sets only what is the datapoint's own here",
+    'log_statements: [\'set(resource.attributes["a"], log.body)\']': "sets only what is the log's own here",
+}
+
+
+@pytest.mark.parametrize("body", REFUSED)
+def test_what_transform_cannot_do_is_refused_by_name(tmp_path, body):
+    signal = body.split("_")[0] + "s"
+    text = config("transform", "{" + body + "}").replace("    logs:", f"    {signal}:")
+    (tmp_path / "c.yaml").write_text(text)
+    result = subprocess.run([OTELCD, "validate", "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE)
+    assert result.returncode == 1 and REFUSED[body] in result.stderr, result.stderr

@@ -169,7 +169,10 @@ static void check_text(void *arg, const struct statement_text *t)
     if (!statement_check(t, arg) || t->condition)
         return;
     p = ottl_parse_statement(t->text, t->how, &ignored);
-    if (p != NULL && (ottl_program_writes(p) & ~own_message(t->how.context)) != 0)
+    if (p != NULL && (ottl_program_writes(p) & OTTL_APPENDS) != 0)
+        check_fail(arg, t->path,
+                   "statements that add metrics are not served here: remove it, or let Prometheus compute it");
+    else if (p != NULL && (ottl_program_writes(p) & ~own_message(t->how.context)) != 0)
         check_fail(
             arg, t->path,
             "a statement of the context %s sets only what is the %s's own here: write what it sets of others in a "
