@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 const struct metric_row policy_decided_row =
     METRIC_ROW("otelcol_processor_tail_sampling_count_traces_sampled", METRIC_COUNTER, "{traces}",
@@ -13,6 +14,9 @@ const struct metric_row policy_decided_row =
 const struct metric_row policy_executions_row =
     METRIC_ROW("otelcol_processor_tail_sampling_sampling_policy_execution_count", METRIC_COUNTER, "{executions}",
                "How often a policy was asked.");
+const struct metric_row policy_time_row =
+    METRIC_ROW("otelcol_processor_tail_sampling_sampling_policy_execution_time_sum", METRIC_COUNTER, "us",
+               "How long a policy took, all in all.");
 
 static enum decision ask(struct policies *all, struct policy *p, const struct decision_trace *t);
 
@@ -76,15 +80,22 @@ static enum decision ask(struct policies *all, struct policy *p, const struct de
         return ask_not(all, p, t);
     case POLICY_COMPOSITE:
         return ask_composite(all, p, t);
+    case POLICY_OTTL_CONDITION:
+        return policy_conditions_ask(all, p->conditions, t);
     default:
         return policy_leaf_samples(p, t, clock_mono(all->clock)) ? DECISION_SAMPLED : DECISION_NOT_SAMPLED;
     }
 }
 
-static enum decision ask_counted(struct policies *all, struct policy *p, const struct decision_trace *t)
+/* `at`: when it is asked, and when it has answered. */
+static enum decision ask_counted(struct policies *all, struct policy *p, const struct decision_trace *t, uint64_t *at)
 {
     enum decision d = ask(all, p, t);
+    uint64_t now = uv_hrtime();
 
+    p->spent += now - *at;
+    *at = now;
+    metric_set(p->time, (double)(p->spent / NS_PER_US));
     metric_add(p->executions, 1);
     metric_add(d == DECISION_ERROR ? all->errors : p->decided[d], 1);
     return d;
@@ -93,9 +104,10 @@ static enum decision ask_counted(struct policies *all, struct policy *p, const s
 enum decision policies_decide(struct policies *p, const struct decision_trace *t)
 {
     enum decision sum = DECISION_NOT_SAMPLED;
+    uint64_t at = uv_hrtime();
 
     for (size_t i = 0; i < p->n; i++) {
-        enum decision d = ask_counted(p, p->v[i], t);
+        enum decision d = ask_counted(p, p->v[i], t, &at);
 
         if (d == DECISION_DROPPED)
             return d;
@@ -110,8 +122,10 @@ enum decision policies_decide(struct policies *p, const struct decision_trace *t
 
 enum decision policies_decide_early(struct policies *p, const struct decision_trace *t)
 {
+    uint64_t at = uv_hrtime();
+
     for (size_t i = 0; i < p->n; i++) {
-        enum decision d = ask_counted(p, p->v[i], t);
+        enum decision d = ask_counted(p, p->v[i], t, &at);
 
         if (d == DECISION_DROPPED || d == DECISION_SAMPLED)
             return d;
@@ -234,6 +248,7 @@ static void count_policy(struct policy *p, const char *label, struct metrics *me
         p->decided[d] = metrics_get(metrics, &policy_decided_row, labels, ARRAY_LEN(labels));
     }
     p->executions = metrics_get(metrics, &policy_executions_row, &(struct metric_label){ "policy", name }, 1);
+    p->time = metrics_get(metrics, &policy_time_row, &(struct metric_label){ "policy", name }, 1);
     free(name);
 }
 

@@ -6,6 +6,7 @@
 #ifndef PROCESSOR_TAIL_SAMPLING_POLICY_H
 #define PROCESSOR_TAIL_SAMPLING_POLICY_H
 
+#include "base/log.h"
 #include "base/loop/clock.h"
 #include "base/metrics.h"
 #include "processor/tail_sampling/id_table.h"
@@ -46,6 +47,8 @@ struct policies {
     bool want_facts;  /* one of them asks for struct span_facts */
     const struct clock *clock;
     struct metric *errors;
+    const struct logger *log; /* of conditions that cannot be evaluated */
+    struct complaint complaint;
 };
 
 /* `label`: of the metric `policy`, in front of a policy's name; "" is none. The configuration stays; it has been
@@ -61,6 +64,6 @@ enum decision policies_decide(struct policies *p, const struct decision_trace *t
 enum decision policies_decide_early(struct policies *p, const struct decision_trace *t);
 
 /* For the processor's own list of rows. */
-extern const struct metric_row policy_decided_row, policy_executions_row;
+extern const struct metric_row policy_decided_row, policy_executions_row, policy_time_row;
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "codec/regex.h"
 #include "config/fault.h"
+#include "ottl/ottl.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@ static const char *const type_names[] = {
     NULL,
 };
 
-static const char *const error_modes[] = { "ignore", "silent", "propagate", NULL }; /* enum error_mode */
+static const char *const error_modes[] = { "ignore", "silent", "propagate", NULL }; /* enum condition_errors */
 
 /* ---- rows ---- */
 
@@ -257,6 +258,30 @@ static void check_string(const struct checking *k, const struct string_config *c
     }
 }
 
+static void check_conditions(const struct checking *k, const char *key, const struct strings *texts,
+                             enum ottl_context context)
+{
+    for (size_t i = 0; i < texts->n; i++) {
+        struct ottl_fault fault;
+        struct ottl_program *p =
+            ottl_parse_condition(texts->v[i], (struct ottl_reading){ .context = context, .bare = true }, &fault);
+
+        if (p == NULL)
+            fail(k, key, "%s, in \"%s\", at character %zu", fault.text, texts->v[i], fault.at + 1);
+        ottl_program_free(p);
+    }
+}
+
+static void check_condition(const struct checking *k, const struct condition_config *c)
+{
+    if (c->span.n == 0 && c->spanevent.n == 0)
+        fail(k, "ottl_condition",
+             "expected at least one OTTL condition to filter on: write span: [...] or "
+             "spanevent: [...]");
+    check_conditions(k, "ottl_condition::span", &c->span, OTTL_SPAN);
+    check_conditions(k, "ottl_condition::spanevent", &c->spanevent, OTTL_SPANEVENT);
+}
+
 static void check_leaf(const struct checking *k, const struct leaf_config *c, enum policy_type type)
 {
     switch (type) {
@@ -269,6 +294,9 @@ static void check_leaf(const struct checking *k, const struct leaf_config *c, en
         break;
     case POLICY_STRING_ATTRIBUTE:
         check_string(k, &c->string_attribute);
+        break;
+    case POLICY_OTTL_CONDITION:
+        check_condition(k, &c->ottl_condition);
         break;
     case POLICY_TRACE_STATE:
         if (!c->trace_state.on)

@@ -83,9 +83,12 @@ struct boolean_config {
     bool value, invert_match;
 };
 
+/* Conditions that cannot be evaluated. */
+enum condition_errors { CONDITION_IGNORE, CONDITION_SILENT, CONDITION_PROPAGATE };
+
 struct condition_config {
-    bool on; /* it is written */
-    int error_mode;
+    bool on;        /* it is written */
+    int error_mode; /* enum condition_errors */
     struct strings span, spanevent;
 };
 

@@ -20,11 +20,13 @@ struct policy {
     struct policy **subs;               /* of and, not, drop, composite */
     size_t n_subs;
     VEC(struct regex *) patterns;
-    uint64_t threshold;         /* probabilistic */
-    struct bucket bucket;       /* rate_limiting, bytes_limiting */
-    uint64_t allotted, sampled; /* spans in a second: of a policy below composite */
-    uint64_t total, second;     /* of composite: the most in a second, and which one it is, wall clock */
-    struct metric *decided[DECISIONS], *executions; /* of the outermost ones */
+    struct policy_conditions *conditions; /* ottl_condition */
+    uint64_t threshold;                   /* probabilistic */
+    struct bucket bucket;                 /* rate_limiting, bytes_limiting */
+    uint64_t allotted, sampled;           /* spans in a second: of a policy below composite */
+    uint64_t total, second;               /* of composite: the most in a second, and which one it is, wall clock */
+    struct metric *decided[DECISIONS], *executions, *time; /* of the outermost ones */
+    uint64_t spent;                                        /* ns */
 };
 
 /* By p->type and p->leaf, which are set. */
@@ -33,5 +35,10 @@ void policy_leaf_free(struct policy *p);
 
 bool policy_leaf_wants_facts(const struct policy *p);
 bool policy_leaf_samples(struct policy *p, const struct decision_trace *t, uint64_t now);
+
+/* ottl_condition, in policy_condition.c. `wall`: ns since 1970. */
+struct policy_conditions *policy_conditions_new(const struct condition_config *c);
+void policy_conditions_free(struct policy_conditions *c);
+enum decision policy_conditions_ask(struct policies *all, struct policy_conditions *c, const struct decision_trace *t);
 
 #endif

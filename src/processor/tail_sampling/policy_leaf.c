@@ -278,6 +278,8 @@ void policy_leaf_init(struct policy *p, uint64_t now)
     struct error err;
 
     p->threshold = threshold_of(c->probabilistic.sampling_percentage / 100);
+    if (p->type == POLICY_OTTL_CONDITION)
+        p->conditions = policy_conditions_new(&c->ottl_condition);
     if (p->type == POLICY_RATE_LIMITING)
         fill_bucket(&p->bucket, c->rate_limiting.spans_per_second, c->rate_limiting.burst_capacity, now);
     if (p->type == POLICY_BYTES_LIMITING)
@@ -292,4 +294,5 @@ void policy_leaf_free(struct policy *p)
     for (size_t i = 0; i < p->patterns.n; i++)
         regex_free(p->patterns.v[i]);
     vec_free(&p->patterns);
+    policy_conditions_free(p->conditions);
 }

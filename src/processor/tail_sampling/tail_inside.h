@@ -57,7 +57,7 @@ struct tail {
     double held_seen; /* what `held` was told last */
     struct item_count items;
     struct metric *global[DECISIONS], *new_traces, *held, *held_bytes, *early_traces, *early_bytes, *too_large,
-        *late[2], *late_age, *removal_age;
+        *late[2], *late_age, *removal_age, *timer_latency;
 };
 
 static inline struct tail *tail_of(struct node *node)

@@ -90,6 +90,17 @@ static const struct metric_row row_late_age =
     TAIL_HISTOGRAM("sampling_late_span_age", "s", "From a trace's decision to spans that came after it.");
 static const struct metric_row row_removal_age =
     TAIL_HISTOGRAM("sampling_trace_removal_age", "s", "From a trace's first span to its decision.");
+static const double timer_bounds[] = { 1,   2,   5,    10,   25,   50,   75,   100,   150,   200,   300,  400,
+                                       500, 750, 1000, 2000, 3000, 4000, 5000, 10000, 20000, 30000, 50000 };
+static const struct metric_row row_timer = {
+    .name = "otelcol_processor_tail_sampling_sampling_decision_timer_latency",
+    .type = METRIC_HISTOGRAM,
+    .level = LEVEL_BASIC,
+    .unit = "ms",
+    .help = "How long deciding the traces that were due took, each time.",
+    .bounds = timer_bounds,
+    .n_bounds = ARRAY_LEN(timer_bounds),
+};
 static const struct metric_row row_errors =
     TAIL_ROW("sampling_policy_evaluation_error", METRIC_COUNTER, "{errors}", "Policies that could not be evaluated.");
 
@@ -109,6 +120,8 @@ static const struct metric_row *const metric_rows[] = {
     &row_errors,
     &policy_decided_row,
     &policy_executions_row,
+    &policy_time_row,
+    &row_timer,
     NULL,
 };
 
@@ -207,6 +220,7 @@ static void count_all(struct tail *t)
     t->early_bytes = metrics_get(m, &row_early, &(struct metric_label){ "reason", "max_bytes" }, 1);
     t->too_large = metrics_get(m, &row_large, NULL, 0);
     t->late_age = metrics_get(m, &row_late_age, NULL, 0);
+    t->timer_latency = metrics_get(m, &row_timer, NULL, 0);
     t->removal_age = metrics_get(m, &row_removal_age, NULL, 0);
     t->policies.errors = metrics_get(m, &row_errors, NULL, 0);
     t->hook.collect = collect;
@@ -255,6 +269,7 @@ static int create(struct node *node, const void *config, struct error *err)
     decided_init(&t->decided, most_sampled > 0 ? most_sampled : c->num_traces,
                  most_others > 0 ? most_others : c->num_traces, budget);
     t->policies.first_match = c->sample_on_first_match;
+    t->policies.log = &node->log;
     policies_init(&t->policies, &c->policies, name_of(node->id), node->host->metrics, clock_of(t));
     ack_init(&t->pool, &node->host->loop->turn, node->ledger, 0, false, on_pool_settled);
     count_all(t);

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <uv.h>
 
 #define TICK_NS (20 * NS_PER_MS) /* decisions that are due within it are made together */
 #define TURN_SPANS 20000u        /* as many are decided in one turn of the loop */
@@ -369,13 +370,14 @@ void tail_advance(struct tail *t)
 static void on_due(struct clock_timer *timer)
 {
     struct tail *t = container_of(timer, struct tail, timer);
-    uint64_t horizon = clock_mono(clock_of(t)) + TICK_NS, spans = 0;
+    uint64_t horizon = clock_mono(clock_of(t)) + TICK_NS, began = uv_hrtime(), spans = 0;
     struct held_trace *trace;
 
     while (spans < TURN_SPANS && (trace = trace_table_next(&t->traces)) != NULL && trace->due <= horizon) {
         spans += trace->spans.spans;
         decide_trace(t, trace);
     }
+    metric_observe(t->timer_latency, (double)(uv_hrtime() - began) / (double)NS_PER_MS);
     tail_advance(t);
 }
 

@@ -60,6 +60,11 @@ def put_value(attributes, key, value):
 STATES = ["", "vendor=a", "other=1,vendor=b", "vendor=", "ot=th:8;rv:00000000000001,vendor=a", "no state", "vendor=c"]
 
 
+def events_of(r):
+    for _ in range(r.choice([0, 0, 0, 1, 2])):
+        yield r.choice(["exception", "retry", "cache miss"]), {"kind": r.choice(["io", "parse", 7])}
+
+
 def spans_of(i):
     """The spans of trace i, each with the number of its resource and of its scope."""
     r = random.Random(i)
@@ -83,6 +88,7 @@ def spans_of(i):
             "status": r.choices([0, 1, 2], [0.75, 0.15, 0.1])[0],
             "trace_state": r.choice(STATES),
             "flags": r.choice([0, 0, 0, 1, 0x101, 0x300]),
+            "events": list(events_of(random.Random(f"{i}/{j}"))),
         }, attributes
 
 
@@ -107,8 +113,12 @@ def build(spans):
             scopes[resource, scope] = group.scope_spans.add()
             scopes[resource, scope].scope.name = f"scope-{scope}"
         fields = dict(fields)
-        status = fields.pop("status")
+        status, events = fields.pop("status"), fields.pop("events", [])
         span = scopes[resource, scope].spans.add(**fields)
+        for name, values in events:
+            event = span.events.add(name=name)
+            for key, value in values.items():
+                put_value(event.attributes, key, value)
         if status:
             span.status.code = status
         for key, value in attributes.items():
