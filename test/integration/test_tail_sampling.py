@@ -19,7 +19,7 @@ def test_the_same_traces_are_kept_in_any_order_and_in_any_grouping(otelcd, tmp_p
     """They are those that the Go collector keeps."""
     names = list(tails.CASES)
     d = otelcd(tails.config(tmp_path, names))
-    d.expect_warning("Fault in the configuration")  # a cache size, a policy without a part
+    d.expect_warning("Fault in the configuration", "could not be evaluated")  # a cache size, a part, ottl_error_ignored
     for request in tails.requests(seed, each=each):
         d.export(request)
     assert d.stop() == 0
@@ -213,6 +213,11 @@ def test_what_is_behind_refuses_and_the_loss_is_counted_and_told(otelcd, tmp_pat
             {"sampling_strategy": "span-ingest", "policies": [{"name": "p", "type": "rate_limiting"}]},
             'requires all policies to be stateless, but policy "p" is stateful',
         ),
+        (
+            {"policies": [{"name": "p", "type": "ottl_condition", "ottl_condition": {"span": ["span.nam == 1"]}}]},
+            "policies::0::ottl_condition::span::0: the context span has no field nam; did you mean name?",
+        ),
+        ({"policies": [{"name": "p", "type": "ottl_condition"}]}, "expected at least one OTTL condition"),
         ({"tail_storage": "file_storage"}, "spans are held in memory"),
         (
             {"policies": [{"name": "p", "type": "and", "and": {"and_sub_policy": [{"name": "q", "type": "drop"}]}}]},

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "processor/tail_sampling/policy_inside.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -95,7 +96,7 @@ static enum decision ask_counted(struct policies *all, struct policy *p, const s
 
     p->spent += now - *at;
     *at = now;
-    metric_set(p->time, (double)(p->spent / NS_PER_US));
+    metric_set(p->time, trunc((double)p->spent / NS_PER_US));
     metric_add(p->executions, 1);
     metric_add(d == DECISION_ERROR ? all->errors : p->decided[d], 1);
     return d;

@@ -265,9 +265,11 @@ static void check_conditions(const struct checking *k, const char *key, const st
         struct ottl_fault fault;
         struct ottl_program *p =
             ottl_parse_condition(texts->v[i], (struct ottl_reading){ .context = context, .bare = true }, &fault);
+        char at[sizeof(k->path) + 64];
 
+        snprintf(at, sizeof(at), "%s::ottl_condition::%s::%zu", k->path, key, i);
         if (p == NULL)
-            fail(k, key, "%s, in \"%s\", at character %zu", fault.text, texts->v[i], fault.at + 1);
+            check_fail_in(k->ck, at, fault.at, "%s", fault.text);
         ottl_program_free(p);
     }
 }
@@ -278,8 +280,8 @@ static void check_condition(const struct checking *k, const struct condition_con
         fail(k, "ottl_condition",
              "expected at least one OTTL condition to filter on: write span: [...] or "
              "spanevent: [...]");
-    check_conditions(k, "ottl_condition::span", &c->span, OTTL_SPAN);
-    check_conditions(k, "ottl_condition::spanevent", &c->spanevent, OTTL_SPANEVENT);
+    check_conditions(k, "span", &c->span, OTTL_SPAN);
+    check_conditions(k, "spanevent", &c->spanevent, OTTL_SPANEVENT);
 }
 
 static void check_leaf(const struct checking *k, const struct leaf_config *c, enum policy_type type)
