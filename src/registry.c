@@ -15,6 +15,7 @@
     X(probabilistic_sampler_processor)                                                                                 \
     X(cumulative_to_delta_processor)                                                                                   \
     X(tail_sampling_processor)                                                                                         \
+    X(delta_to_cumulative_processor)                                                                                   \
     X(metrics_transform_processor)                                                                                     \
     X(groupbyattrs_processor)                                                                                          \
     X(debug_exporter)                                                                                                  \

@@ -231,17 +231,6 @@ static bool subtract_number(const struct stream_point *point, uint64_t before, u
     return pb_double(point->value) >= pb_double(before);
 }
 
-static void put_number(struct cumulative *p, const struct stream_point *point, uint64_t start, uint64_t value)
-{
-    size_t mark = pb_begin(&p->out, OTLP_DATA_POINTS);
-
-    if (start != 0)
-        pb_put_fixed64(&p->out, OTLP_POINT_START, start);
-    stream_point_copy(&p->out, OTLP_METRIC_SUM, point->message);
-    pb_put_fixed64(&p->out, point->is_int ? OTLP_NUMBER_INT : OTLP_NUMBER_DOUBLE, value);
-    pb_end(&p->out, mark);
-}
-
 static enum result convert_number(struct cumulative *p, struct cumulative_stream *s, const struct stream_point *point,
                                   bool fresh)
 {
@@ -255,7 +244,7 @@ static enum result convert_number(struct cumulative *p, struct cumulative_stream
     s->value = point->value;
     s->time = point->time;
     if (result == SENT)
-        put_number(p, point, start, value);
+        stream_point_put(&p->out, point, OTLP_METRIC_SUM, start, point->is_int, value);
     return result;
 }
 

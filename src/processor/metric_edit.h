@@ -39,7 +39,8 @@ struct stream_point {
     uint64_t start, time;
     uint64_t value; /* numbers: the bits */
     bool is_int;
-    bool no_value; /* flags say: no recorded value */
+    bool no_value;      /* flags say: no recorded value */
+    struct bytes usual; /* a number of start, time, value and these attributes, nothing else; no data: another form */
     struct digest attributes;
 };
 
@@ -48,5 +49,9 @@ void stream_point_read(struct stream_point *p, unsigned data, struct bytes messa
 
 /* Append the point without start time and what was measured. */
 void stream_point_copy(struct buf *out, unsigned data, struct bytes message);
+
+/* Append a number's point, as a field of its metric's data, with another start (0: none) and value. */
+void stream_point_put(struct buf *out, const struct stream_point *p, unsigned data, uint64_t start, bool is_int,
+                      uint64_t value);
 
 #endif

@@ -169,7 +169,7 @@ static void add_side(struct exponential_side *to, const struct exponential_side 
         to->counts.v[(size_t)(from->offset - to->offset) + i] += from->counts.v[i];
 }
 
-bool exponential_add(struct exponential *x, struct exponential *other)
+bool exponential_add_within(struct exponential *x, struct exponential *other, uint64_t buckets, int32_t coarsest)
 {
     int32_t scale = x->scale < other->scale ? x->scale : other->scale;
     double threshold = fmax(x->zero_threshold, other->zero_threshold);
@@ -177,10 +177,10 @@ bool exponential_add(struct exponential *x, struct exponential *other)
     for (;; scale--) {
         exponential_downscale(x, scale);
         exponential_downscale(other, scale);
-        if (joint_width(&x->positive, &other->positive) <= EXPONENTIAL_BUCKETS_MAX &&
-            joint_width(&x->negative, &other->negative) <= EXPONENTIAL_BUCKETS_MAX)
+        if (joint_width(&x->positive, &other->positive) <= buckets &&
+            joint_width(&x->negative, &other->negative) <= buckets)
             break;
-        if (scale <= EXPONENTIAL_SCALE_MIN)
+        if (scale <= coarsest)
             return false;
     }
     add_side(&x->positive, &other->positive);
@@ -188,6 +188,11 @@ bool exponential_add(struct exponential *x, struct exponential *other)
     x->zero_count += other->zero_count;
     exponential_raise_threshold(x, threshold);
     return true;
+}
+
+bool exponential_add(struct exponential *x, struct exponential *other)
+{
+    return exponential_add_within(x, other, EXPONENTIAL_BUCKETS_MAX, EXPONENTIAL_SCALE_MIN);
 }
 
 uint64_t exponential_count(const struct exponential *x)

@@ -42,6 +42,9 @@ bool exponential_fit(struct exponential *x);
  * it. `other` is scaled down too. False: as exponential_fit. */
 bool exponential_add(struct exponential *x, struct exponential *other);
 
+/* The same, with no more than `buckets` on a side and no scale below `coarsest`. */
+bool exponential_add_within(struct exponential *x, struct exponential *other, uint64_t buckets, int32_t coarsest);
+
 /* Buckets that reach below the threshold go into zero's; one that lies across it raises it. */
 void exponential_raise_threshold(struct exponential *x, double threshold);
 
