@@ -17,6 +17,7 @@
     X(tail_sampling_processor)                                                                                         \
     X(delta_to_cumulative_processor)                                                                                   \
     X(metrics_transform_processor)                                                                                     \
+    X(redaction_processor)                                                                                             \
     X(groupbyattrs_processor)                                                                                          \
     X(debug_exporter)                                                                                                  \
     X(file_exporter)                                                                                                   \

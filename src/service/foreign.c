@@ -66,9 +66,6 @@ static const struct foreign table[] = {
       "experimentalmetricsgeneration interval metricsgeneration metricstarttime",
       METRICS },
     { COMPONENT_PROCESSOR, false,
-      "redaction",
-      "delete or hash the attributes by their names with a processor attributes" },
-    { COMPONENT_PROCESSOR, false,
       "awsecsattributes coralogix datadog datadogsemantics dnslookup geoip isolationforest"
       " logdedup logstransform lookup remotetap schema sumologic unroll",
       NULL },

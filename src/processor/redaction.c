@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The redaction processor: attributes that are not allowed go, values that must not be seen are masked.
+ *
+ * Each message with attributes (resource, scope, span, span event, log record, data point) is gone through once; it is
+ * written anew only where something changes. Bodies of log records are masked too: of maps and lists what is in them,
+ * by the keys of the innermost map. Of an attribute, in this order: it is ignored, not allowed and removed, allowed for
+ * its value, masked for its key, masked where a pattern matches its value. */
+#include "base/mem.h"
+#include "codec/regex.h"
+#include "otlp/any_value.h"
+#include "otlp/view.h"
+#include "processor/item_processor.h"
+#include "processor/redaction_mask.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct redaction_config {
+    bool allow_all_keys, redact_all_types;
+    struct strings allowed_keys, ignored_keys, ignored_key_patterns, blocked_key_patterns, blocked_values,
+        allowed_values;
+    int hash_function, summary;
+    struct secret hmac_key;
+};
+
+enum summary { SUMMARY_SILENT, SUMMARY_INFO, SUMMARY_DEBUG };
+static const char *const summaries[] = { "silent", "info", "debug", "", NULL };
+
+static const struct option options[] = {
+    OPT_BOOL(struct redaction_config, allow_all_keys, "false",
+             "Attributes of any key may stay. Without it, and without allowed_keys, every attribute is removed."),
+    OPT_STRINGS(struct redaction_config, allowed_keys, NULL, "Attributes that may stay; all others are removed."),
+    OPT_STRINGS(struct redaction_config, ignored_keys, NULL, "Attributes that stay as they are."),
+    OPT_STRINGS(struct redaction_config, ignored_key_patterns, NULL, "The same, by patterns of their keys."),
+    OPT_STRINGS(struct redaction_config, blocked_key_patterns, NULL, "Attributes whose values are masked whole."),
+    OPT_STRINGS(struct redaction_config, blocked_values, NULL,
+                "Patterns: what they match in a value is masked, in this order."),
+    OPT_STRINGS(struct redaction_config, allowed_values, NULL, "Patterns: a value that one matches is never masked."),
+    OPT_BOOL(struct redaction_config, redact_all_types, "false",
+             "Look at values of all types, as text; else at strings only."),
+    OPT_ENUM(struct redaction_config, hash_function, mask_names, "",
+             "Put the hash of what is masked in its place, not ****: sha1, sha3, md5, hmac-sha256, hmac-sha512."),
+    OPT_SECRET(struct redaction_config, hmac_key, "The key of the hmac functions, 32 or 64 bytes at least."),
+    OPT_ENUM(struct redaction_config, summary, summaries, "silent",
+             "info: put redaction.redacted.count, redaction.masked.count and the like into the attributes. debug: the "
+             "keys, too."),
+    OPT_REFUSED("url_sanitizer", "mask parts of paths with blocked_values"),
+    OPT_REFUSED("db_sanitizer", "remove or mask db.statement and the like by their keys"),
+    OPT_END,
+};
+
+static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
+                                                        &item_count_duration, NULL };
+
+struct patterns {
+    struct regex **v;
+    size_t n;
+};
+
+enum fate { IGNORED, REMOVED, ALLOWED, MASKED, FATES };
+
+/* What became of the attributes of one message. */
+struct tally {
+    uint64_t n[FATES];
+    VEC(struct bytes) keys[FATES]; /* debug */
+};
+
+struct redaction {
+    struct item_processor processor;
+    const struct redaction_config *config;
+    struct mask mask;
+    struct patterns ignored, blocked_keys, blocked_values, allowed_values;
+    struct tally tally, body_tally;
+    struct buf out, text, masked[2];
+    bool changed;
+};
+
+static struct redaction *redaction_of(struct node *node)
+{
+    return container_of(item_processor_of(node), struct redaction, processor);
+}
+
+/* ---- keys and values ---- */
+
+static bool matches_one(const struct patterns *p, struct bytes text)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (regex_search(p->v[i], text))
+            return true;
+    return false;
+}
+
+static bool is_listed(const struct strings *list, struct bytes key)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (bytes_is(key, list->v[i]))
+            return true;
+    return false;
+}
+
+static bool is_own(const struct redaction *p, struct bytes key)
+{
+    return p->config->summary != SUMMARY_SILENT && key.len > 10 && memcmp(key.data, "redaction.", 10) == 0;
+}
+
+static bool is_ignored(const struct redaction *p, struct bytes key)
+{
+    return is_listed(&p->config->ignored_keys, key) || matches_one(&p->ignored, key);
+}
+
+static bool is_removed(const struct redaction *p, struct bytes key)
+{
+    return !p->config->allow_all_keys && !is_listed(&p->config->allowed_keys, key);
+}
+
+/* The text with all that the patterns match masked; false: nothing was. */
+static bool mask_matches(struct redaction *p, struct bytes text, struct bytes *masked)
+{
+    bool found = false;
+
+    *masked = text;
+    for (size_t i = 0; i < p->blocked_values.n; i++) {
+        struct buf *to = masked->data == p->masked[0].data ? &p->masked[1] : &p->masked[0];
+
+        if (!mask_matching(&p->mask, p->blocked_values.v[i], *masked, to))
+            continue;
+        *masked = buf_bytes(to);
+        found = true;
+    }
+    return found;
+}
+
+/* What becomes of a value under this key: a text in its place, if it is MASKED. */
+static enum fate judge_value(struct redaction *p, struct bytes key, struct bytes value, struct bytes *masked)
+{
+    struct value v = value_read(value);
+    bool seen = v.type == VALUE_STRING || p->config->redact_all_types;
+
+    p->text.len = 0;
+    any_value_put(&p->text, value);
+    if (seen && matches_one(&p->allowed_values, buf_bytes(&p->text)))
+        return ALLOWED;
+    if (matches_one(&p->blocked_keys, key)) {
+        mask_lines(&p->mask, buf_bytes(&p->text), &p->masked[0]);
+        *masked = buf_bytes(&p->masked[0]);
+        return MASKED;
+    }
+    return seen && mask_matches(p, buf_bytes(&p->text), masked) ? MASKED : ALLOWED;
+}
+
+static void count_fate(const struct redaction *p, struct tally *t, enum fate fate, struct bytes key)
+{
+    t->n[fate]++;
+    if (p->config->summary == SUMMARY_DEBUG && fate != IGNORED)
+        *vec_push(&t->keys[fate]) = key;
+}
+
+static void clear_tally(struct tally *t)
+{
+    for (unsigned i = 0; i < FATES; i++)
+        t->n[i] = t->keys[i].n = 0;
+}
+
+/* ---- attributes ---- */
+
+static void put_string(struct buf *out, uint32_t number, struct bytes text)
+{
+    size_t mark = pb_begin(out, number);
+
+    pb_put_bytes(out, OTLP_ANY_STRING, text);
+    pb_end(out, mark);
+}
+
+static void put_text_pair(struct buf *out, uint32_t number, struct bytes key, struct bytes text)
+{
+    size_t mark = pb_begin(out, number);
+
+    pb_put_bytes(out, OTLP_KEY_VALUE_KEY, key);
+    put_string(out, OTLP_KEY_VALUE_VALUE, text);
+    pb_end(out, mark);
+}
+
+static void copy_field(struct buf *out, const struct pb_field *f, const uint8_t *end)
+{
+    buf_append(out, f->start, (size_t)(end - f->start));
+}
+
+static void redact_attribute(struct redaction *p, const struct pb_field *f, const uint8_t *end)
+{
+    struct attribute a = attribute_of(f->bytes);
+    struct bytes masked = { NULL, 0 };
+    enum fate fate;
+
+    if (is_own(p, a.key)) {
+        copy_field(&p->out, f, end);
+        return;
+    }
+    fate = is_ignored(p, a.key) ? IGNORED : is_removed(p, a.key) ? REMOVED : judge_value(p, a.key, a.value, &masked);
+    count_fate(p, &p->tally, fate, a.key);
+    if (fate == MASKED)
+        put_text_pair(&p->out, f->number, a.key, masked);
+    else if (fate != REMOVED)
+        copy_field(&p->out, f, end);
+    p->changed = p->changed || fate == MASKED || fate == REMOVED;
+}
+
+/* ---- bodies ---- */
+
+static void redact_value(struct redaction *p, struct bytes key, struct bytes value, unsigned depth);
+
+/* An entry of a map, as a field of it. */
+static void redact_entry(struct redaction *p, const struct pb_field *f, const uint8_t *end, unsigned depth)
+{
+    struct attribute a = attribute_of(f->bytes);
+    size_t mark, inner;
+
+    if (is_ignored(p, a.key) || is_removed(p, a.key)) {
+        bool ignored = is_ignored(p, a.key);
+
+        count_fate(p, &p->body_tally, ignored ? IGNORED : REMOVED, a.key);
+        if (ignored)
+            copy_field(&p->out, f, end);
+        p->changed = p->changed || !ignored;
+        return;
+    }
+    mark = pb_begin(&p->out, OTLP_LIST_VALUES);
+    pb_put_bytes(&p->out, OTLP_KEY_VALUE_KEY, a.key);
+    inner = pb_begin(&p->out, OTLP_KEY_VALUE_VALUE);
+    redact_value(p, a.key, a.value, depth);
+    pb_end(&p->out, inner);
+    pb_end(&p->out, mark);
+}
+
+static void redact_members(struct redaction *p, struct bytes key, const struct value *v, unsigned depth)
+{
+    bool map = v->type == VALUE_MAP;
+    size_t mark = pb_begin(&p->out, map ? OTLP_ANY_MAP : OTLP_ANY_ARRAY), inner;
+    struct pb_reader r = pb_reader(v->bytes);
+
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (f.number != OTLP_LIST_VALUES || f.wire != PB_LEN)
+            continue;
+        if (map) {
+            redact_entry(p, &f, r.p, depth);
+            continue;
+        }
+        inner = pb_begin(&p->out, OTLP_LIST_VALUES);
+        redact_value(p, key, f.bytes, depth);
+        pb_end(&p->out, inner);
+    }
+    pb_end(&p->out, mark);
+}
+
+/* The content of an AnyValue, redacted. Validation has bounded how deep it goes. */
+static void redact_value(struct redaction *p, struct bytes key, struct bytes value,
+                         unsigned depth) // NOLINT(misc-no-recursion)
+{
+    struct value v = value_read(value);
+    struct bytes masked = { NULL, 0 };
+    enum fate fate;
+
+    if (v.type == VALUE_MAP || v.type == VALUE_ARRAY) {
+        redact_members(p, key, &v, depth + 1);
+        return;
+    }
+    fate = judge_value(p, key, value, &masked);
+    count_fate(p, &p->body_tally, fate, key);
+    if (fate == MASKED)
+        pb_put_bytes(&p->out, OTLP_ANY_STRING, masked);
+    else
+        buf_put(&p->out, value);
+    p->changed = p->changed || fate == MASKED;
+}
+
+static void redact_body(struct redaction *p, struct bytes body)
+{
+    size_t mark = pb_begin(&p->out, OTLP_LOG_BODY);
+
+    redact_value(p, bytes_of("", 0), body, 0);
+    pb_end(&p->out, mark);
+}
+
+/* ---- what was done, as attributes ---- */
+
+static int compare_keys(const void *a, const void *b)
+{
+    return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
+}
+
+/* Of those that another redaction left: the value of that key, and the message without it. */
+static struct bytes take_own(struct redaction *p, size_t from, unsigned number, struct bytes key)
+{
+    struct pb_reader r = pb_reader(bytes_of(p->out.data + from, p->out.len - from));
+
+    for (struct pb_field f; pb_next(&r, &f);) {
+        struct attribute a;
+
+        if (f.number != number || f.wire != PB_LEN)
+            continue;
+        a = attribute_of(f.bytes);
+        if (!bytes_equal(a.key, key))
+            continue;
+        p->masked[1].len = 0;
+        buf_put(&p->masked[1], a.value);
+        memmove(p->out.data + (f.start - p->out.data), r.p, (size_t)(p->out.data + p->out.len - r.p));
+        p->out.len -= (size_t)(r.p - f.start);
+        return buf_bytes(&p->masked[1]);
+    }
+    return bytes_of(NULL, 0);
+}
+
+static void put_count(struct redaction *p, size_t from, unsigned number, const char *key, uint64_t n)
+{
+    struct value before = value_read(take_own(p, from, number, bytes_str(key)));
+    size_t mark, value;
+
+    n += before.type == VALUE_INT ? (uint64_t)before.integer : 0;
+    mark = pb_begin(&p->out, number);
+    pb_put_str(&p->out, OTLP_KEY_VALUE_KEY, key);
+    value = pb_begin(&p->out, OTLP_KEY_VALUE_VALUE);
+    pb_put_uint(&p->out, OTLP_ANY_INT, n);
+    pb_end(&p->out, value);
+    pb_end(&p->out, mark);
+}
+
+static void put_keys(struct redaction *p, size_t from, unsigned number, const char *name, struct tally *t,
+                     enum fate fate)
+{
+    struct value before = value_read(take_own(p, from, number, bytes_str(name)));
+
+    p->text.len = 0;
+    if (before.type == VALUE_STRING && before.bytes.len > 0) {
+        buf_put(&p->text, before.bytes);
+        buf_putc(&p->text, ',');
+    }
+    qsort(t->keys[fate].v, t->keys[fate].n, sizeof(struct bytes), compare_keys);
+    for (size_t i = 0; i < t->keys[fate].n; i++) {
+        if (i > 0)
+            buf_putc(&p->text, ',');
+        buf_put(&p->text, t->keys[fate].v[i]);
+    }
+    put_text_pair(&p->out, number, bytes_str(name), buf_bytes(&p->text));
+}
+
+/* `from`: where in `out` the message begins. */
+static void put_summary(struct redaction *p, size_t from, unsigned number, const char *prefix, struct tally *t)
+{
+    static const char *const words[FATES] = { "ignored", "redacted", "allowed", "masked" };
+    char name[64];
+
+    for (unsigned fate = 0; fate < FATES && p->config->summary != SUMMARY_SILENT; fate++) {
+        if (t->n[fate] == 0)
+            continue;
+        snprintf(name, sizeof(name), "%s.%s.count", prefix, words[fate]);
+        put_count(p, from, number, name, t->n[fate]);
+        snprintf(name, sizeof(name), "%s.%s.keys", prefix, words[fate]);
+        if (t->keys[fate].n > 0)
+            put_keys(p, from, number, name, t, (enum fate)fate);
+        p->changed = true;
+    }
+}
+
+/* ---- messages ---- */
+
+enum { IS_LOG = 1, IS_SPAN = 2 };
+
+/* The message, redacted, behind what is in `out`. Events of spans are messages too. */
+static void redact_message(struct redaction *p, struct bytes message, unsigned attributes,
+                           unsigned is) // NOLINT(misc-no-recursion): once, for events
+{
+    struct pb_reader r = pb_reader(message);
+    size_t from = p->out.len;
+
+    clear_tally(&p->tally);
+    clear_tally(&p->body_tally);
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number == attributes && f.wire == PB_LEN)
+            redact_attribute(p, &f, r.p);
+        else if (is == IS_LOG && f.number == OTLP_LOG_BODY && f.wire == PB_LEN)
+            redact_body(p, f.bytes);
+        else if (is != IS_SPAN || f.number != OTLP_SPAN_EVENTS)
+            copy_field(&p->out, &f, r.p);
+    put_summary(p, from, attributes, "redaction", &p->tally);
+    put_summary(p, from, attributes, "redaction.body", &p->body_tally);
+    r = pb_reader(message);
+    for (struct bytes event; is == IS_SPAN && message_next(&r, OTLP_SPAN_EVENTS, &event);) {
+        size_t mark = pb_begin(&p->out, OTLP_SPAN_EVENTS);
+
+        redact_message(p, event, OTLP_EVENT_ATTRIBUTES, 0);
+        pb_end(&p->out, mark);
+    }
+}
+
+static enum rewrite_verdict visit_message(struct redaction *p, const struct visit *at, struct pieces *edit, unsigned is)
+{
+    p->out.len = 0;
+    p->changed = false;
+    redact_message(p, at->message, at->attributes, is);
+    if (!p->changed)
+        return REWRITE_KEEP;
+    pieces_add(edit, buf_bytes(&p->out));
+    return REWRITE_EDIT;
+}
+
+static enum rewrite_verdict on_container(void *arg, const struct visit *at, struct pieces *edit)
+{
+    return visit_message(arg, at, edit, 0);
+}
+
+static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
+{
+    struct redaction *p = arg;
+    enum signal signal = p->processor.node.signal;
+
+    return visit_message(p, at, edit, signal == SIGNAL_LOGS ? IS_LOG : signal == SIGNAL_TRACES ? IS_SPAN : 0);
+}
+
+/* ---- the component ---- */
+
+static void check_patterns(const struct strings *list, const char *key, const char *what, struct check *ck)
+{
+    char at[64];
+
+    for (size_t i = 0; i < list->n; i++) {
+        struct error err;
+        struct regex *r = regex_new(list->v[i], &err);
+
+        snprintf(at, sizeof(at), "%s::%zu", key, i);
+        if (r == NULL)
+            check_fail(ck, at, "failed to process %s list: %s", what, err.text);
+        regex_free(r);
+    }
+}
+
+static void finish(void *config, struct check *ck)
+{
+    struct redaction_config *c = config;
+
+    (void)ck;
+    if (c->summary > SUMMARY_DEBUG)
+        c->summary = SUMMARY_SILENT;
+}
+
+static void check(const void *config, struct check *ck)
+{
+    const struct redaction_config *c = config;
+
+    check_patterns(&c->ignored_key_patterns, "ignored_key_patterns", "ignore keys", ck);
+    check_patterns(&c->blocked_key_patterns, "blocked_key_patterns", "block keys", ck);
+    check_patterns(&c->blocked_values, "blocked_values", "block", ck);
+    check_patterns(&c->allowed_values, "allowed_values", "allow", ck);
+    mask_check(c->hash_function, &c->hmac_key, ck);
+    if (!c->allow_all_keys && c->allowed_keys.n == 0)
+        check_warn(ck, "",
+                   "without allow_all_keys and allowed_keys every attribute is removed, service.name too: write "
+                   "`allow_all_keys: true` to mask values only");
+}
+
+static struct patterns compile(const struct strings *list)
+{
+    struct patterns p = { mem_zalloc((list->n + 1) * sizeof(struct regex *)), list->n };
+    struct error err;
+
+    for (size_t i = 0; i < list->n; i++)
+        p.v[i] = regex_new(list->v[i], &err);
+    return p;
+}
+
+static void free_patterns(struct patterns *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        regex_free(p->v[i]);
+    free(p->v);
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct redaction *p = redaction_of(node);
+    struct rewrite_visitor *v = &p->processor.visitor;
+
+    (void)err;
+    p->config = config;
+    item_processor_init(&p->processor, NULL);
+    v->resource = v->scope = on_container;
+    v->item = on_item;
+    p->mask = (struct mask){ (enum mask_function)p->config->hash_function, p->config->hmac_key.text };
+    p->ignored = compile(&p->config->ignored_key_patterns);
+    p->blocked_keys = compile(&p->config->blocked_key_patterns);
+    p->blocked_values = compile(&p->config->blocked_values);
+    p->allowed_values = compile(&p->config->allowed_values);
+    return 0;
+}
+
+static void destroy(struct node *node)
+{
+    struct redaction *p = redaction_of(node);
+
+    free_patterns(&p->ignored);
+    free_patterns(&p->blocked_keys);
+    free_patterns(&p->blocked_values);
+    free_patterns(&p->allowed_values);
+    for (unsigned i = 0; i < FATES; i++) {
+        vec_free(&p->tally.keys[i]);
+        vec_free(&p->body_tally.keys[i]);
+    }
+    buf_free(&p->out);
+    buf_free(&p->text);
+    buf_free(&p->masked[0]);
+    buf_free(&p->masked[1]);
+    item_processor_free(&p->processor);
+}
+
+extern const struct component redaction_processor;
+const struct component redaction_processor = {
+    .type = "redaction",
+    .kind = COMPONENT_PROCESSOR,
+    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
+    .stability = "beta",
+    .summary = "Removes attributes that are not allowed, and masks values that must not be seen.",
+    .config_size = sizeof(struct redaction_config),
+    .options = options,
+    .metrics = metric_rows,
+    .node_size = sizeof(struct redaction),
+    .finish = finish,
+    .check = check,
+    .create = create,
+    .destroy = destroy,
+};

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/processor_rig.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+extern const struct component redaction_processor;
+
+static struct processor_rig rig;
+
+/* What becomes of a log record of these attributes and this body, of a resource `service.name`. */
+static const char *redact(const char *yaml, const char *attributes, const char *body)
+{
+    struct buf json = { 0 };
+
+    processor_rig_init(&rig, &redaction_processor, SIGNAL_LOGS, SIGNAL_LOGS, yaml);
+    buf_printf(&json,
+               "{'resourceLogs':[{'resource':{'attributes':[{'key':'service.name','value':{'stringValue':'s'}}]},"
+               "'scopeLogs':[{'logRecords':[{'body':%s,'attributes':[%s]}]}]}]}",
+               body, attributes);
+    processor_rig_send(&rig, buf_cstr(&json));
+    buf_free(&json);
+    return processor_rig_out(&rig);
+}
+
+#define PAIR(key, value) "{'key':'" key "','value':{'stringValue':'" value "'}}"
+#define CARD PAIR("card", "4111 1111, 4222 2222") "," PAIR("token", "abc") "," PAIR("id", "7")
+#define TEXT "{'stringValue':'paid with 4111 1111'}"
+
+/* {yaml, attributes, body, what must be there, what must not} */
+static const char *const cases[][5] = {
+    { "{}", CARD, TEXT, "paid with", "key" },
+    { "{allowed_keys: [id]}", CARD, TEXT, "\"id\"", "service.name" },
+    { "{allow_all_keys: true, blocked_values: ['4[0-9]{3} [0-9]{4}']}", CARD, TEXT, "\"****, ****\"", "4111" },
+    { "{allow_all_keys: true, blocked_values: ['^4']}", CARD, TEXT, "****111 1111, 4222 2222", "\"4" },
+    { "{allow_all_keys: true, blocked_values: ['4'], allowed_values: ['^4111']}", CARD, TEXT, "4222 2222",
+      "4111 1111\"}" },
+    { "{allow_all_keys: true, blocked_key_patterns: [tok]}", CARD, TEXT, "{\"stringValue\":\"****\"}", "abc" },
+    { "{allow_all_keys: true, blocked_key_patterns: [tok]}", PAIR("tok", "a\\nb\\n"), TEXT, "\"****\\n****\\n****\"",
+      "a"
+      "\\n" },
+    { "{allow_all_keys: true, blocked_key_patterns: [tok], ignored_keys: [token]}", CARD, TEXT, "abc", "****" },
+    { "{allow_all_keys: true, blocked_values: [b], hash_function: md5}", CARD, TEXT,
+      "a92eb5ffee6ae2fec3ad71c777531578fc", "abc" },
+    { "{allow_all_keys: true, blocked_values: [abc], hash_function: sha1}", CARD, TEXT,
+      "a9993e364706816aba3e25717850c26c9cd0d89d", "abc" },
+    { "{allow_all_keys: true, blocked_values: [abc], hash_function: sha3}", CARD, TEXT,
+      "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532", "abc" },
+    { "{allow_all_keys: true, blocked_values: [abc], hash_function: hmac-sha256, hmac_key: "
+      "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk}",
+      CARD, TEXT, "1", "abc" },
+    { "{allow_all_keys: true, blocked_values: ['7']}", "{'key':'n','value':{'intValue':'7'}}", TEXT,
+      "\"intValue\":\"7\"", "****" },
+    { "{allow_all_keys: true, blocked_values: ['7'], redact_all_types: true}", "{'key':'n','value':{'intValue':'7'}}",
+      TEXT, "****", "\"7\"" },
+    { "{allow_all_keys: true, blocked_values: ['4111'], blocked_key_patterns: [pw]}", "",
+      "{'kvlistValue':{'values':[{'key':'a','value':{'arrayValue':{'values':[{'stringValue':'4111'},{'intValue':'4111'}"
+      "]}}},"
+      "{'key':'pw','value':{'boolValue':true}}]}}",
+      "{\"stringValue\":\"****\"},{\"intValue\":\"4111\"}", "true" },
+    { "{allowed_keys: [a], summary: debug}", CARD,
+      "{'kvlistValue':{'values':[{'key':'a','value':{'intValue':'1'}},{'key':'b','value':{'intValue':'1'}}]}}",
+      "\"redaction.redacted.keys\",\"value\":{\"stringValue\":\"card,id,token\"}", "\"key\":\"b\"" },
+    { "{allow_all_keys: true, blocked_values: [abc], summary: info}",
+      CARD ",{'key':'redaction.masked.count','value':{'intValue':'4'}}", TEXT,
+      "\"redaction.masked.count\",\"value\":{\"intValue\":\"5\"}", "keys" },
+};
+
+START_TEST(a_record_comes_out_without_what_must_not_be_seen)
+{
+    const char *const *c = cases[_i], *out = redact(c[0], c[1], c[2]);
+
+    ck_assert_msg(strstr(out, c[3]) != NULL, "%s\nof %s\nhas no %s", out, c[0], c[3]);
+    ck_assert_msg(strstr(out, c[4]) == NULL, "%s\nof %s\nhas %s", out, c[0], c[4]);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(events_of_spans_and_their_spans_are_redacted_alike)
+{
+    const char *out;
+
+    processor_rig_init(&rig, &redaction_processor, SIGNAL_TRACES, SIGNAL_TRACES,
+                       "{allow_all_keys: true, blocked_values: [secret]}");
+    processor_rig_send(&rig,
+                       "{'resourceSpans':[{'scopeSpans':[{'spans':[{'name':'secret','attributes':[" PAIR(
+                           "a", "secret") "],'events':[{'name':'e','attributes':[" PAIR("b", "my secret") "]}]}]}]}]}");
+    out = processor_rig_out(&rig);
+    ck_assert(strstr(out, "\"name\":\"secret\"") != NULL);
+    ck_assert(strstr(out, "\"stringValue\":\"****\"") != NULL);
+    ck_assert(strstr(out, "\"stringValue\":\"my ****\"") != NULL);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("redaction");
+    TCase *t = tcase_create("redaction");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_loop_test(t, a_record_comes_out_without_what_must_not_be_seen, 0, sizeof(cases) / sizeof(*cases));
+    tcase_add_test(t, events_of_spans_and_their_spans_are_redacted_alike);
+    suite_add_tcase(s, t);
+    runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
