@@ -18,6 +18,7 @@
     X(delta_to_cumulative_processor)                                                                                   \
     X(metrics_transform_processor)                                                                                     \
     X(redaction_processor)                                                                                             \
+    X(interval_processor)                                                                                              \
     X(groupbyattrs_processor)                                                                                          \
     X(debug_exporter)                                                                                                  \
     X(file_exporter)                                                                                                   \

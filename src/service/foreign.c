@@ -63,7 +63,7 @@ static const struct foreign table[] = {
       "put the pod's fields into OTEL_RESOURCE_ATTRIBUTES of the services (downward API)" },
     { COMPONENT_PROCESSOR, false, "deltatorate", "remove it: Prometheus has rate()" },
     { COMPONENT_PROCESSOR, false,
-      "experimentalmetricsgeneration interval metricsgeneration metricstarttime",
+      "experimentalmetricsgeneration metricsgeneration metricstarttime",
       METRICS },
     { COMPONENT_PROCESSOR, false,
       "awsecsattributes coralogix datadog datadogsemantics dnslookup geoip isolationforest"

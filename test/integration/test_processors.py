@@ -4,6 +4,7 @@
 import hashlib
 import json
 import re
+import signal
 import subprocess
 
 import pytest
@@ -268,3 +269,42 @@ def test_the_time_a_processor_takes_is_measured_at_level_detailed(otelcd, level)
     d.export(otlp.traces(1))
     found = [s.value for s in d.metrics().find("otelcol_processor_internal_duration_count", processor="attributes")]
     assert found == ([1] if level == "detailed" else [])
+
+
+HOLDING = """
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}, http: {{endpoint: "127.0.0.1:0"}}}}}}
+processors: {{{name}: {{interval: 1h}}}}
+exporters:
+  file: {{path: {folder}/out, append: true}}
+service:
+  pipelines:
+    {signal}: {{receivers: [otlp], processors: [{name}], exporters: [file]}}
+"""
+
+
+def gauges(value):
+    """Two points of one stream, the newer one first."""
+    return {
+        "resourceMetrics": [
+            {
+                "scopeMetrics": [
+                    {"metrics": [{"name": "g", "gauge": {"dataPoints": [{"timeUnixNano": str(v), "asInt": str(v)} for v in (value, value - 1)]}}]}
+                ]
+            }
+        ]
+    }
+
+
+def test_what_interval_holds_leaves_at_a_reload_and_at_the_end(otelcd, tmp_path):
+    d = otelcd(HOLDING.format(name="interval", signal="metrics", folder=tmp_path))
+    assert d.http("POST", "/v1/metrics", json.dumps(gauges(7)), {"Content-Type": "application/json"})[0] == 200
+    d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_pipeline_held_items")) == 1)
+    assert d.metric("otelcd_pipeline_dropped_items", reason="superseded") == 1
+    d.terminate(signal.SIGHUP)
+    d.wait_log("Everything is ready", 2)
+    assert (tmp_path / "out").read_text().count('"asInt":"7"') == 1
+    address = d.records("^Starting HTTP server$")[-1]["endpoint"]
+    assert d.http("POST", "/v1/metrics", json.dumps(gauges(9)), {"Content-Type": "application/json"}, address=address)[0] == 200
+    assert d.stop() == 0
+    assert (tmp_path / "out").read_text().count('"asInt":"9"') == 1

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The interval processor: of each stream only the newest point, once an interval.
+ *
+ * A batch is rewritten without the points that are gathered here, and what is left of it goes on at once with the
+ * sender's ack. Each gathered point is looked up by its stream: a newer one takes the place of the one that is held,
+ * which is dropped as superseded; an older one is dropped itself. Once an interval, and at the stop, all that is held
+ * goes on in one batch, and nothing is known of the streams any more. */
+#include "base/mem.h"
+#include "processor/groups.h"
+#include "processor/holder.h"
+#include "processor/item_processor.h"
+#include "processor/metric_edit.h"
+
+#include <stdlib.h>
+
+struct pass_config {
+    bool gauge, summary;
+};
+
+struct interval_config {
+    duration interval;
+    struct pass_config pass_through;
+};
+
+static const struct option pass_options[] = {
+    OPT_BOOL(struct pass_config, gauge, "false", "Gauges go on at once."),
+    OPT_BOOL(struct pass_config, summary, "false", "Summaries go on at once."),
+    OPT_END,
+};
+
+static const struct option options[] = {
+    OPT_DURATION(struct interval_config, interval, "60s", NULL, NULL, "How often the newest points are sent."),
+    OPT_GROUP(struct interval_config, pass_through, struct pass_config, pass_options, GROUP_PLAIN, "What is not held."),
+    OPT_END,
+};
+
+static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
+                                                        &item_count_duration, NULL };
+
+struct interval {
+    struct item_processor processor;
+    const struct interval_config *config;
+    struct holder holder;
+    struct stream_scope scope;
+    uint64_t taken, superseded; /* of the batch */
+};
+
+/* A point that is held: in the assembly. */
+struct held_point {
+    struct message_part *part;
+    uint64_t time;
+    uint8_t *memory; /* of its bytes */
+    size_t room;
+};
+
+static struct interval *interval_of(struct node *node)
+{
+    return container_of(item_processor_of(node), struct interval, processor);
+}
+
+/* ---- which metrics ---- */
+
+static bool is_held(const struct interval *p, const struct metric_view *m, const struct data_view *d)
+{
+    switch (m->view.which) {
+    case OTLP_METRIC_SUM:
+        return d->temporality == OTLP_TEMPORALITY_CUMULATIVE && d->monotonic != 0;
+    case OTLP_METRIC_HISTOGRAM:
+    case OTLP_METRIC_EXPONENTIAL:
+        return d->temporality == OTLP_TEMPORALITY_CUMULATIVE;
+    case OTLP_METRIC_GAUGE:
+        return !p->config->pass_through.gauge;
+    case OTLP_METRIC_SUMMARY:
+        return !p->config->pass_through.summary;
+    default:
+        return false;
+    }
+}
+
+/* ---- points ---- */
+
+/* Where the points of the visited metric go. */
+static struct message *find_data(struct interval *p, const struct visit *at, const struct digest *metric)
+{
+    struct assembly *a = &p->holder.assembly;
+    struct message *m = groups_resource(a, &p->scope.resource, visit_resource(at), bytes_of(NULL, 0));
+
+    m = groups_scope(a, m, &p->scope.scope, visit_scope(at), bytes_of(NULL, 0));
+    return groups_metric(a, m, metric, at->metric, metric_view(at->metric).view.which, FIELD_BIT(OTLP_METRIC_METADATA));
+}
+
+/* Into the room that it has; a larger one leaves that unused until the interval ends, so it gets some to spare. */
+static void store_point(struct interval *p, struct held_point *h, const struct stream_point *point)
+{
+    if (h->memory == NULL || h->room < point->message.len) {
+        h->room = point->message.len + (h->memory != NULL ? point->message.len / 2 : 0);
+        h->memory = arena_alloc_bytes(&p->holder.assembly.arena, h->room + 1);
+    }
+    if (point->message.len > 0)
+        memcpy(h->memory, point->message.data, point->message.len);
+    h->part->bytes = bytes_of(h->memory, point->message.len);
+    h->time = point->time;
+}
+
+/* False: a stream's point is there already, and one of the two is lost. */
+static bool hold_point(struct interval *p, struct message *data, const struct stream_point *point)
+{
+    struct assembly *a = &p->holder.assembly;
+    struct message *entry = assembly_known(a, &point->attributes);
+    struct held_point *h;
+
+    if (entry != NULL) {
+        h = entry->user;
+        if (point->time >= h->time)
+            store_point(p, h, point);
+        return false;
+    }
+    entry = assembly_new(a, 0);
+    h = entry->user = arena_zalloc(&a->arena, sizeof(*h));
+    h->part = assembly_put_field(a, data, OTLP_DATA_POINTS, bytes_of(NULL, 0));
+    store_point(p, h, point);
+    assembly_know(a, &point->attributes, entry);
+    return true;
+}
+
+static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
+{
+    struct interval *p = arg;
+
+    (void)edit;
+    stream_scope_resource(&p->scope, at->message);
+    return REWRITE_KEEP;
+}
+
+static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
+{
+    struct interval *p = arg;
+
+    (void)edit;
+    stream_scope_scope(&p->scope, at->message);
+    return REWRITE_KEEP;
+}
+
+static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
+{
+    struct interval *p = arg;
+    struct metric_view m = metric_view(at->message);
+    struct data_view d = data_view(m.data);
+    struct pb_reader r = pb_reader(m.data);
+    struct digest id;
+    struct message *data = NULL;
+    struct bytes message;
+
+    (void)edit;
+    if (!is_held(p, &m, &d))
+        return REWRITE_PASS;
+    id = digest_number(metric_identity(&p->scope, &m, &d), d.temporality);
+    while (message_next(&r, OTLP_DATA_POINTS, &message)) {
+        struct stream_point point;
+        bool fresh;
+
+        if (data == NULL)
+            data = find_data(p, at, &id);
+        stream_point_read(&point, m.view.which, message, id);
+        fresh = hold_point(p, data, &point);
+        p->taken += fresh;
+        p->superseded += !fresh;
+    }
+    return REWRITE_DROP;
+}
+
+/* ---- batches ---- */
+
+static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    struct interval *p = interval_of(container_of(self, struct node, in));
+    struct node *node = &p->processor.node;
+    uint64_t begun = item_count_begin(&p->processor.items), gone;
+    struct batch *made;
+
+    if (!holder_admit(&p->holder, batch, ack)) {
+        batch_unref(batch);
+        return;
+    }
+    metric_add(p->processor.items.incoming, batch->items);
+    p->taken = p->superseded = 0;
+    made = rewrite_batch(&p->processor.rewriter, batch, &p->processor.visitor, host_budget(node->host, SIGNAL_METRICS),
+                         &gone);
+    ack_drop(ack, p->superseded, "superseded");
+    ack_drop(ack, gone - p->taken - p->superseded, "overwritten"); /* data before other data of the same metric */
+    holder_keep(&p->holder, ack, p->taken);
+    holder_charge(&p->holder);
+    item_count_end(&p->processor.items, begun);
+    metric_add(p->processor.items.outgoing, made != NULL ? made->items : 0);
+    batch_unref(batch);
+    if (made != NULL)
+        consumer_send(node->out[SIGNAL_METRICS], made, ack);
+    else
+        ack_safe(ack);
+}
+
+static void check(const void *config, struct check *ck)
+{
+    if (((const struct interval_config *)config)->interval.ns <= 0)
+        check_fail(ck, "interval", "invalid interval value: write a duration above 0");
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    struct interval *p = interval_of(node);
+
+    (void)err;
+    p->config = config;
+    item_processor_init(&p->processor, NULL);
+    node->in.consume = consume;
+    p->processor.visitor.resource = on_resource;
+    p->processor.visitor.scope = on_scope;
+    p->processor.visitor.metric = on_metric;
+    holder_init(&p->holder, node, (uint64_t)p->config->interval.ns);
+    return 0;
+}
+
+static int start(struct node *node, struct error *err)
+{
+    (void)err;
+    holder_start(&interval_of(node)->holder);
+    return 0;
+}
+
+static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *node))
+{
+    (void)deadline;
+    holder_stop(&interval_of(node)->holder, done);
+}
+
+static void destroy(struct node *node)
+{
+    struct interval *p = interval_of(node);
+
+    holder_free(&p->holder);
+    item_processor_free(&p->processor);
+}
+
+extern const struct component interval_processor;
+const struct component interval_processor = {
+    .type = "interval",
+    .kind = COMPONENT_PROCESSOR,
+    .signals = SIGNAL_BIT(SIGNAL_METRICS),
+    .stability = "alpha",
+    .summary = "Sends the newest point of each stream once an interval.",
+    .config_size = sizeof(struct interval_config),
+    .options = options,
+    .metrics = metric_rows,
+    .node_size = sizeof(struct interval),
+    .check = check,
+    .create = create,
+    .start = start,
+    .stop = stop,
+    .destroy = destroy,
+};
