@@ -27,6 +27,7 @@
     X(otlp_http_exporter)                                                                                              \
     X(prometheus_exporter)                                                                                             \
     X(prometheus_remote_write_exporter)                                                                                \
+    X(count_connector)                                                                                                 \
     X(forward_connector)                                                                                               \
     X(basicauth_extension)                                                                                             \
     X(bearertokenauth_extension)                                                                                       \

@@ -38,13 +38,14 @@ static void print_signals(const struct component *c)
 {
     bool connector = c->kind == COMPONENT_CONNECTOR;
 
-    for (int s = 0; s < SIGNAL_COUNT; s++) {
-        const char *name = signal_table[s].name;
+    for (unsigned s = 0; s < SIGNAL_COUNT; s++)
+        for (unsigned to = 0; to < SIGNAL_COUNT; to++) {
+            bool out = c->makes != 0 ? (c->makes & SIGNAL_BIT(to)) != 0 : to == s;
 
-        if ((c->signals & SIGNAL_BIT((unsigned)s)) != 0)
-            printf("        %s%s%s: %c%s\n", name, connector ? "-to-" : "", connector ? name : "",
-                   c->stability[0] & ~0x20, c->stability + 1);
-    }
+            if ((c->signals & SIGNAL_BIT(s)) != 0 && out)
+                printf("        %s%s%s: %c%s\n", signal_table[s].name, connector ? "-to-" : "",
+                       connector ? signal_table[to].name : "", c->stability[0] & ~0x20, c->stability + 1);
+        }
 }
 
 static void print_yaml(void)

@@ -108,7 +108,8 @@ struct component {
     const char *type;           /* "otlp_grpc" */
     const char *const *aliases; /* old spellings, NULL-terminated; each warns once when used */
     enum component_kind kind;
-    uint32_t signals; /* SIGNAL_BITs it takes (connectors: from == to) */
+    uint32_t signals; /* SIGNAL_BITs it takes */
+    uint32_t makes;   /* connectors: SIGNAL_BITs that come out of each; 0: the signal that goes in */
     bool shared;
     const char *stability; /* "stable", "beta", "alpha": as the Go collector says of it */
     const char *summary;   /* one sentence */

@@ -113,7 +113,7 @@ static const struct foreign table[] = {
       "routing roundrobin failover",
       "write a pipeline for each destination, and list an exporter in several of them" },
     { COMPONENT_CONNECTOR, false,
-      "count exceptions signaltometrics sum",
+      "exceptions signaltometrics sum",
       METRICS },
     { COMPONENT_CONNECTOR, false, "datadog grafanacloud metricsaslogs otlpjson slowsql", NULL },
     { COMPONENT_EXTENSION, false, "remotetap", NO_NEED },

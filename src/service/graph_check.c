@@ -16,7 +16,9 @@ struct checker {
 
 bool connector_supports(const struct component *connector, enum signal from, enum signal to)
 {
-    return from == to && (connector->signals & SIGNAL_BIT(from)) != 0;
+    uint32_t out = connector->makes != 0 ? connector->makes : SIGNAL_BIT(from);
+
+    return (connector->signals & SIGNAL_BIT(from)) != 0 && (out & SIGNAL_BIT(to)) != 0;
 }
 
 static void report_fault(struct checker *c, const struct config_pipeline *p, char *text)

@@ -6,6 +6,7 @@ signal      traces, metrics or logs
 input       the OTLP JSON request in inputs/ that goes through, without .json
 metadata    headers of the request; the receiver keeps them
 processors  as in a configuration; the pipeline has all of them, in this order
+connectors  instead of processors: one that makes metrics of what comes
 
 expected/<name>.txt is what the debug exporter shows of the result, attributes sorted; <name>.collector.txt what the Go
 collector shows instead (- ours, + its), for reasons that stand in docs/differences.md."""
@@ -35,7 +36,26 @@ service:
 """
 
 
+CONNECTED = """
+receivers:
+  otlp:
+    protocols:
+      grpc: {endpoint: "127.0.0.1:0"}
+      http: {endpoint: "127.0.0.1:0", include_metadata: true}
+connectors: %s
+exporters:
+  debug: {verbosity: detailed, use_internal_logger: false, sampling_initial: 1000000}
+service:
+  pipelines:
+    %s: {receivers: [otlp], exporters: [%s]}
+    metrics/made: {receivers: [%s], exporters: [debug]}
+"""
+
+
 def config(case):
+    if "connectors" in case:
+        (name,) = case["connectors"]
+        return CONNECTED % (json.dumps(case["connectors"]), case["signal"], name, name)
     return CONFIG % (json.dumps(case["processors"]), case["signal"], ", ".join(case["processors"]))
 
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the count connector counts: metrics by section, each with conditions and attributes, read from the
+ * configuration's trees. */
+#ifndef CONNECTOR_COUNT_COUNT_H
+#define CONNECTOR_COUNT_COUNT_H
+
+#include "base/arena.h"
+#include "config/option.h"
+#include "ottl/ottl.h"
+
+enum count_section { COUNT_SPANS, COUNT_EVENTS, COUNT_METRICS, COUNT_POINTS, COUNT_LOGS, COUNT_SECTIONS };
+
+struct count_config {
+    const struct yaml_node *spans, *spanevents, *metrics, *datapoints, *logs;
+};
+
+struct counted_attribute {
+    const char *key;
+    struct bytes fallback; /* the content of an AnyValue; no data: an item without it is not counted */
+};
+
+struct counted_metric {
+    const char *name, *description;
+    struct ottl_program **conditions; /* one must be true; none: all are counted */
+    size_t n_conditions;
+    struct counted_attribute *attributes;
+    size_t n_attributes;
+};
+
+struct count_list {
+    struct counted_metric *v;
+    size_t n;
+};
+
+/* The metrics of a section, the default one where nothing is written. What is wrong goes to `ck`, unless it is NULL:
+ * then the tree is known to be right. In the arena; the programs are the caller's to free. */
+struct count_list count_list_read(struct arena *a, const struct count_config *c, enum count_section section,
+                                  struct check *ck);
+void count_list_free(struct count_list *l);
+
+#endif
