@@ -29,7 +29,8 @@ static const struct option pass_options[] = {
 };
 
 static const struct option options[] = {
-    OPT_DURATION(struct interval_config, interval, "60s", NULL, NULL, "How often the newest points are sent."),
+    OPT_DURATION(struct interval_config, interval, "60s", NULL, NULL,
+                 "How often the newest points are sent. What is held was answered: a kill -9 loses it."),
     OPT_GROUP(struct interval_config, pass_through, struct pass_config, pass_options, GROUP_PLAIN, "What is not held."),
     OPT_END,
 };
