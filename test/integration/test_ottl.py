@@ -108,8 +108,8 @@ def test_a_mistake_has_its_line_and_column_inside_of_the_text(tmp_path):
 
 REFUSED = {
     'metric_statements: [{context: metric, statements: [\'copy_metric("x")\']}]': "statements that add metrics are not served here",
-    'metric_statements: [\'set(metric.name, "x") where datapoint.count == 1\']': "sets only what is the datapoint's own here",
-    'log_statements: [\'set(resource.attributes["a"], log.body)\']': "sets only what is the log's own here",
+    'metric_statements: [\'set(metric.name, "x") where datapoint.count == 1\']': "sets what is the datapoint's own, its resource's or",
+    'trace_statements: [\'set(span.name, "x") where spanevent.name == "y"\']': "sets what is the spanevent's own, its resource's or",
 }
 
 

@@ -143,8 +143,7 @@ static void begin_check(void *arg, enum ottl_context context)
     (void)context;
 }
 
-/* What a statement of the context may set: its own message alone. */
-static unsigned own_message(enum ottl_context context)
+unsigned transform_own_message(enum ottl_context context)
 {
     switch (context) {
     case OTTL_RESOURCE:
@@ -161,6 +160,15 @@ static unsigned own_message(enum ottl_context context)
     }
 }
 
+unsigned transform_may_write(enum ottl_context context)
+{
+    unsigned own = transform_own_message(context);
+
+    if (context == OTTL_RESOURCE)
+        return own;
+    return context == OTTL_SCOPE ? own | OTTL_CHANGED_RESOURCE : own | OTTL_CHANGED_RESOURCE | OTTL_CHANGED_SCOPE;
+}
+
 static void check_text(void *arg, const struct statement_text *t)
 {
     struct ottl_fault ignored;
@@ -172,12 +180,11 @@ static void check_text(void *arg, const struct statement_text *t)
     if (p != NULL && (ottl_program_writes(p) & OTTL_APPENDS) != 0)
         check_fail(arg, t->path,
                    "statements that add metrics are not served here: remove it, or let Prometheus compute it");
-    else if (p != NULL && (ottl_program_writes(p) & ~own_message(t->how.context)) != 0)
-        check_fail(
-            arg, t->path,
-            "a statement of the context %s sets only what is the %s's own here: write what it sets of others in a "
-            "group of their context",
-            ottl_context_names[t->how.context], ottl_context_names[t->how.context]);
+    else if (p != NULL && (ottl_program_writes(p) & ~transform_may_write(t->how.context)) != 0)
+        check_fail(arg, t->path,
+                   "a statement of the context %s sets what is the %s's own, its resource's or its scope's: write what "
+                   "it sets of others in a group of their context",
+                   ottl_context_names[t->how.context], ottl_context_names[t->how.context]);
     ottl_program_free(p);
 }
 
