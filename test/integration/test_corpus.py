@@ -41,7 +41,7 @@ MISTAKES = [
     r'references extension "memory_limiter" which is not configured',
 ]
 # Values that the Go collector has and otelcd says it has not.
-NOT_SERVED = r"not supported for uri|exactly one output is served|comes with a later version"
+NOT_SERVED = r"not supported for uri|exactly one output is served|comes with a later version|is not served here"
 
 
 def components_as(form):
