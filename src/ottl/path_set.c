@@ -230,11 +230,12 @@ static bool set_keyed(struct ottl_evaluation *e, struct node *const *keys, size_
 static unsigned depth_of(struct bytes any, unsigned most)
 {
     struct ottl_value v = ottl_value_read(any);
-    struct pb_reader r = pb_reader(v.bytes);
     unsigned deepest = 0;
+    struct pb_reader r;
 
     if ((v.type != OTTL_LIST && v.type != OTTL_MAP) || most == 0)
         return most == 0;
+    r = pb_reader(v.bytes);
     for (struct pb_field f; pb_next(&r, &f);) {
         unsigned below;
 
