@@ -85,15 +85,28 @@ void metric_put_points(struct bytes data, struct buf *out)
 
 static bool is_data(uint32_t number)
 {
-    return number >= OTLP_METRIC_GAUGE && number <= OTLP_METRIC_SUMMARY;
+    return number == OTLP_METRIC_GAUGE || number == OTLP_METRIC_SUM ||
+           (number >= OTLP_METRIC_HISTOGRAM && number <= OTLP_METRIC_SUMMARY);
+}
+
+static const uint8_t *find_data(struct bytes metric)
+{
+    struct pb_reader r = pb_reader(metric);
+    const uint8_t *last = NULL;
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (is_data(f.number))
+            last = f.start;
+    return last;
 }
 
 void metric_replace_data(struct bytes metric, uint32_t kind, struct bytes data, struct buf *out)
 {
+    const uint8_t *old = find_data(metric);
     struct pb_reader r = pb_reader(metric);
 
     for (struct pb_field f; pb_next(&r, &f);)
-        if (!is_data(f.number))
+        if (f.start != old)
             buf_append(out, f.start, (size_t)(r.p - f.start));
     pb_put_bytes(out, kind, data);
 }

@@ -25,7 +25,8 @@ void metric_put_integer(struct buf *data, const struct metric_point *point, int6
 /* Append the data points of `data` as they are. */
 void metric_put_points(struct bytes data, struct buf *out);
 
-/* Append the metric with that data in the place of its own. */
+/* Append the metric with that data in the place of its own, which is the last where there are several: the others'
+ * points were received too, and stay. */
 void metric_replace_data(struct bytes metric, uint32_t kind, struct bytes data, struct buf *out);
 
 /* Append a metric with the old one's name and the suffix. */
