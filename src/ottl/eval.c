@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define KEPT_SCRATCH (1u << 20) /* what more one item took is given back, and not held against the next */
+
 bool eval_fail(struct ottl_evaluation *e, const char *fmt, ...)
 {
     va_list args;
@@ -291,7 +293,9 @@ void ottl_evaluation_free(struct ottl_evaluation *e)
 
 void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t now)
 {
-    if (e->arena.total > 0)
+    if (e->arena.total > KEPT_SCRATCH)
+        arena_free(&e->arena);
+    else if (e->arena.total > 0)
         arena_reset(&e->arena);
     e->item = *item;
     e->changed = 0;

@@ -282,6 +282,26 @@ START_TEST(what_changes_nothing_leaves_the_item_where_it_was)
 }
 END_TEST
 
+/* Control characters become six bytes each in JSON. */
+START_TEST(an_item_that_took_too_much_memory_is_not_held_against_the_next)
+{
+    char *text = mem_zalloc(12000001);
+    struct buf small = record;
+    struct error err = { 0 };
+
+    memset(text, 1, 12000000);
+    record = (struct buf){ 0 };
+    put_text(&record, OTLP_LOG_ATTRIBUTES, "big", text);
+    begin();
+    run_text("set(severity_text, String(attributes))", &err, false);
+    buf_free(&record);
+    record = small;
+    begin();
+    run_text("set(severity_text, \"x\")", &err, true);
+    free(text);
+}
+END_TEST
+
 START_TEST(the_context_is_the_deepest_that_a_path_names)
 {
     const char *texts[] = { "resource.attributes[\"a\"] == \"span.name\"",
@@ -309,6 +329,7 @@ int main(void)
     tcase_add_test(c, nesting_and_size_are_bounded);
     tcase_add_loop_test(c, statements_change_the_item_and_see_each_other, 0, sizeof(changes) / sizeof(*changes));
     tcase_add_test(c, what_changes_nothing_leaves_the_item_where_it_was);
+    tcase_add_test(c, an_item_that_took_too_much_memory_is_not_held_against_the_next);
     tcase_add_test(c, the_context_is_the_deepest_that_a_path_names);
     suite_add_tcase(s, c);
     r = srunner_create(s);
