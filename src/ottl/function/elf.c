@@ -120,7 +120,7 @@ static bool read_line(struct elf_reader *r, struct bytes line)
     if (r->fields.len == 0)
         return ottl_fail(r->call, "invalid ELF: data entry found before #Fields directive");
     while (good && take_field(&names, &name)) {
-        if (!ottl_spend(r->call, 1)) {
+        if (!ottl_spend(r->call, 1 + name.len / 8)) {
             good = false;
             break;
         }

@@ -302,6 +302,27 @@ START_TEST(an_item_that_took_too_much_memory_is_not_held_against_the_next)
 }
 END_TEST
 
+/* Each of 4,000 entries would have a name of 100,000 bytes. */
+START_TEST(names_of_fields_count_in_the_steps_of_each_line)
+{
+    static const char head[] = "#Version: 1.0\n#Fields: ";
+    size_t name = 100000, lines = 4000, n = sizeof(head) - 1;
+    char *text = mem_zalloc(n + name + 1 + 2 * lines + 1);
+    struct error err = { 0 };
+
+    memcpy(text, head, n);
+    memset(text + n, 'a', name);
+    text[n + name] = '\n';
+    for (size_t i = 0; i < lines; i++)
+        memcpy(text + n + name + 1 + 2 * i, "x\n", 2);
+    put_text(&record, OTLP_LOG_ATTRIBUTES, "elf", text);
+    begin();
+    run_text("set(attributes[\"out\"], ParseELF(attributes[\"elf\"]))", &err, false);
+    ck_assert_msg(strstr(err.text, "steps") != NULL, "%s", err.text);
+    free(text);
+}
+END_TEST
+
 START_TEST(the_context_is_the_deepest_that_a_path_names)
 {
     const char *texts[] = { "resource.attributes[\"a\"] == \"span.name\"",
@@ -330,6 +351,7 @@ int main(void)
     tcase_add_loop_test(c, statements_change_the_item_and_see_each_other, 0, sizeof(changes) / sizeof(*changes));
     tcase_add_test(c, what_changes_nothing_leaves_the_item_where_it_was);
     tcase_add_test(c, an_item_that_took_too_much_memory_is_not_held_against_the_next);
+    tcase_add_test(c, names_of_fields_count_in_the_steps_of_each_line);
     tcase_add_test(c, the_context_is_the_deepest_that_a_path_names);
     suite_add_tcase(s, c);
     r = srunner_create(s);
