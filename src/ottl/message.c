@@ -140,7 +140,9 @@ static struct bytes end_copy(struct copy *c, struct bytes message, struct bytes 
     return made;
 }
 
-struct bytes message_replace(struct arena *a, struct bytes message, uint32_t number, struct bytes field)
+/* `field` in the place of the first field of that number, and of that key where there is one; the others go. */
+static struct bytes replace_fields(struct arena *a, struct bytes message, uint32_t number, const struct bytes *key,
+                                   struct bytes field)
 {
     struct pb_reader r = pb_reader(message);
     bool placed = false;
@@ -148,7 +150,7 @@ struct bytes message_replace(struct arena *a, struct bytes message, uint32_t num
     struct bytes made = begin_copy(a, &c, message, field.len);
 
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number != number)
+        if (f.number != number || (key != NULL && (f.wire != PB_LEN || !bytes_equal(attribute_of(f.bytes).key, *key))))
             continue;
         copy_to(&c, f.start);
         if (!placed)
@@ -162,6 +164,11 @@ struct bytes message_replace(struct arena *a, struct bytes message, uint32_t num
         made.len += field.len;
     }
     return made;
+}
+
+struct bytes message_replace(struct arena *a, struct bytes message, uint32_t number, struct bytes field)
+{
+    return replace_fields(a, message, number, NULL, field);
 }
 
 struct bytes message_replace_bytes(struct arena *a, struct bytes message, uint32_t number, struct bytes content)
@@ -231,32 +238,6 @@ bool message_attribute(struct bytes message, uint32_t number, struct bytes key, 
     return false;
 }
 
-/* Attributes of that key out, `field` where the first was, or at the end. */
-static struct bytes replace_attribute(struct arena *a, struct bytes message, uint32_t number, struct bytes key,
-                                      struct bytes field)
-{
-    struct pb_reader r = pb_reader(message);
-    bool placed = false;
-    struct copy c;
-    struct bytes made = begin_copy(a, &c, message, field.len);
-
-    for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number != number || f.wire != PB_LEN || !bytes_equal(attribute_of(f.bytes).key, key))
-            continue;
-        copy_to(&c, f.start);
-        if (!placed)
-            copy_in(&c, field);
-        placed = true;
-        c.from = r.p;
-    }
-    made = end_copy(&c, message, made);
-    if (!placed) {
-        copy_in(&c, field);
-        made.len += field.len;
-    }
-    return made;
-}
-
 struct bytes message_attribute_set(struct arena *a, struct bytes message, uint32_t number, struct bytes key,
                                    struct bytes any_value)
 {
@@ -268,12 +249,12 @@ struct bytes message_attribute_set(struct arena *a, struct bytes message, uint32
     at += pb_put_varint_at(at, pair);
     at = field_put(at, OTLP_KEY_VALUE_KEY, key);
     field_put(at, OTLP_KEY_VALUE_VALUE, any_value);
-    return replace_attribute(a, message, number, key, bytes_of(field, n));
+    return replace_fields(a, message, number, &key, bytes_of(field, n));
 }
 
 struct bytes message_attribute_delete(struct arena *a, struct bytes message, uint32_t number, struct bytes key)
 {
-    return replace_attribute(a, message, number, key, bytes_of(NULL, 0));
+    return replace_fields(a, message, number, &key, bytes_of(NULL, 0));
 }
 
 /* The fields of number `from` alone, as fields of number `to`: both are below 16, so their tags are one byte. */
