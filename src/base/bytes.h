@@ -81,6 +81,16 @@ bool bytes_match_any(struct bytes s, const char *const *patterns, size_t n); /* 
  * that crowd one spot of a table; but two keys may share a hash, so compare the bytes too. */
 uint64_t bytes_hash(struct bytes b);
 
+#define BYTES_FNV1A 0xcbf29ce484222325u /* to begin with */
+
+/* FNV-1a of 64 bits, going on from `hash`: for what others compute too. */
+static inline uint64_t bytes_fnv1a(uint64_t hash, struct bytes b)
+{
+    for (size_t i = 0; i < b.len; i++)
+        hash = (hash ^ b.data[i]) * 0x100000001b3u;
+    return hash;
+}
+
 /* A NUL-terminated copy for the caller to free(). Embedded NULs are copied as they are. */
 char *bytes_dup(struct bytes b);
 

@@ -55,13 +55,10 @@ static bool call_md5(struct ottl_call *c, struct ottl_value *result)
 static bool call_fnv(struct ottl_call *c, struct ottl_value *result)
 {
     struct bytes s = c->args[0].bytes;
-    uint64_t hash = 0xcbf29ce484222325u;
 
     if (!ottl_spend(c, s.len / 64))
         return false;
-    for (size_t i = 0; i < s.len; i++)
-        hash = (hash ^ s.data[i]) * 0x100000001b3u;
-    *result = ottl_int((int64_t)hash);
+    *result = ottl_int((int64_t)bytes_fnv1a(BYTES_FNV1A, s));
     return true;
 }
 

@@ -159,24 +159,13 @@ static bool status_samples(const struct status_code_config *c, const struct deci
 }
 
 #define DEFAULT_SALT "default-hash-seed"
-#define FNV_BASIS 0xcbf29ce484222325u
-#define FNV_PRIME 0x100000001b3u
-
-static uint64_t fnv1a(uint64_t hash, const void *data, size_t len)
-{
-    const uint8_t *p = data;
-
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ p[i]) * FNV_PRIME;
-    return hash;
-}
 
 static bool hash_samples(const struct policy *p, const struct decision_trace *t)
 {
     const char *given = p->leaf->probabilistic.hash_salt, *salt = given[0] != '\0' ? given : DEFAULT_SALT;
-    uint64_t hash = fnv1a(FNV_BASIS, salt, strlen(salt));
+    uint64_t hash = bytes_fnv1a(BYTES_FNV1A, bytes_str(salt));
 
-    return fnv1a(hash, t->id, TRACE_ID_SIZE) <= p->threshold;
+    return bytes_fnv1a(hash, bytes_of(t->id, TRACE_ID_SIZE)) <= p->threshold;
 }
 
 __extension__ typedef unsigned __int128 uint128;
