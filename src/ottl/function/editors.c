@@ -65,7 +65,7 @@ static bool call_append(struct ottl_call *c, struct ottl_value *result)
 
 static bool call_delete_index(struct ottl_call *c, struct ottl_value *result)
 {
-    int64_t start = c->args[1].integer, end = ottl_given(c, 2) ? c->args[2].integer : start + 1, len, i = 0;
+    int64_t start = c->args[1].integer, end, len, i = 0;
     struct ottl_value target, v;
     struct buf out = { 0 };
 
@@ -75,6 +75,7 @@ static bool call_delete_index(struct ottl_call *c, struct ottl_value *result)
     if (target.type != OTTL_LIST)
         return ottl_fail(c, "expected pcommon.Slice but got %s", ottl_go_type(&target));
     len = (int64_t)ottl_list_len(target.bytes);
+    end = ottl_given(c, 2) ? c->args[2].integer : start < len ? start + 1 : len;
     if (start < 0 || start >= len)
         return ottl_fail(c, "startIndex %lld out of bounds for slice of length %lld", (long long)start, (long long)len);
     if (end < start)

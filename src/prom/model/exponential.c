@@ -99,7 +99,7 @@ bool exponential_fit(struct exponential *x)
 
 static double bound_of(int64_t index, int32_t scale)
 {
-    return exp2(ldexp((double)index, -scale));
+    return exp2(ldexp((double)index, scale == INT32_MIN ? INT32_MAX : -scale));
 }
 
 /* Take the buckets that reach below the threshold; one that lies across it raises it. */
