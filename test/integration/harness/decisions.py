@@ -101,9 +101,22 @@ def kept(signal, path):
     return found
 
 
+def read_bits(path, n):
+    """The numbers below n whose bit is set."""
+    data = zlib.decompress(path.read_bytes())
+    return {i for i in range(n) if data[i // 8] >> i % 8 & 1}
+
+
+def write_bits(path, numbers, n):
+    data = bytearray((n + 7) // 8)
+    for i in numbers:
+        data[i // 8] |= 1 << i % 8
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(zlib.compress(bytes(data), 9))
+
+
 def expected(name):
-    data = zlib.decompress((FOLDER / f"{name}.bits").read_bytes())
-    return {i for i in range(ITEMS) if data[i // 8] >> i % 8 & 1}
+    return read_bits(FOLDER / f"{name}.bits", ITEMS)
 
 
 def ours(name):
@@ -116,8 +129,4 @@ def ours(name):
 
 
 def keep_expected(name, found):
-    data = bytearray((ITEMS + 7) // 8)
-    for i in found:
-        data[i // 8] |= 1 << i % 8
-    FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{name}.bits").write_bytes(zlib.compress(bytes(data), 9))
+    write_bits(FOLDER / f"{name}.bits", found, ITEMS)

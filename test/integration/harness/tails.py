@@ -8,11 +8,10 @@ of its own."""
 import hashlib
 import json
 import random
-import zlib
 
 import yaml
 
-from . import otlp
+from . import decisions, otlp
 from .limits import ROOT
 
 FOLDER = ROOT / "test/data/tail_sampling"
@@ -43,18 +42,6 @@ service:
 
 def trace_of(i):
     return hashlib.sha256(b"tail-%d" % i).digest()[:16]
-
-
-def put_value(attributes, key, value):
-    v = attributes.add(key=key).value
-    if isinstance(value, bool):
-        v.bool_value = value
-    elif isinstance(value, int):
-        v.int_value = value
-    elif isinstance(value, float):
-        v.double_value = value
-    else:
-        v.string_value = value
 
 
 STATES = ["", "vendor=a", "other=1,vendor=b", "vendor=", "ot=th:8;rv:00000000000001,vendor=a", "no state", "vendor=c"]
@@ -108,8 +95,7 @@ def build(spans):
     for resource, scope, fields, attributes in spans:
         if (resource, scope) not in scopes:
             group = request.resource_spans.add(schema_url=f"https://schemas/{resource}")
-            for key, value in RESOURCES[resource].items():
-                put_value(group.resource.attributes, key, value)
+            otlp.put(group.resource.attributes, RESOURCES[resource])
             scopes[resource, scope] = group.scope_spans.add()
             scopes[resource, scope].scope.name = f"scope-{scope}"
         fields = dict(fields)
@@ -117,12 +103,10 @@ def build(spans):
         span = scopes[resource, scope].spans.add(**fields)
         for name, values in events:
             event = span.events.add(name=name)
-            for key, value in values.items():
-                put_value(event.attributes, key, value)
+            otlp.put(event.attributes, values)
         if status:
             span.status.code = status
-        for key, value in attributes.items():
-            put_value(span.attributes, key, value)
+        otlp.put(span.attributes, attributes)
     return request
 
 
@@ -191,12 +175,8 @@ def kept_of_many(path):
 
 
 def expected_of_many(name):
-    data = zlib.decompress((FOLDER / f"{name}.bits").read_bytes())
-    return {i for i in range(MANY) if data[i // 8] >> i % 8 & 1}
+    return decisions.read_bits(FOLDER / f"{name}.bits", MANY)
 
 
 def keep_expected_of_many(name, found):
-    data = bytearray((MANY + 7) // 8)
-    for i in found:
-        data[i // 8] |= 1 << i % 8
-    (FOLDER / f"{name}.bits").write_bytes(zlib.compress(bytes(data), 9))
+    decisions.write_bits(FOLDER / f"{name}.bits", found, MANY)
