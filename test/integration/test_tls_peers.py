@@ -3,6 +3,7 @@
 ends under load."""
 
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -72,7 +73,8 @@ def test_the_sdk_for_go_without_the_certificate_that_is_asked_for_is_turned_away
     d, _ = served(otelcd, ca, True, expect=["the client sent no certificate"])
     ran = subprocess.run([program, "http"], capture_output=True, text=True, timeout=2 * PATIENCE,
                          env={**os.environ, **environment(d, ca, "http", None)})
-    assert ran.returncode != 0 and "certificate required" in ran.stderr
+    # TLS 1.3's client is done before the server looks: what it says then depends on which of its hands meets the alert first.
+    assert ran.returncode != 0 and re.search("certificate required|client conn could not be established", ran.stderr), ran.stderr
     assert d.metrics().sum("otelcd_pipeline_received_items") == 0
 
 
