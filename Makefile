@@ -191,10 +191,11 @@ $(FUZZERS:%=$(B)/fuzz/%_replay): $(B)/fuzz/%_replay: $(B)/fuzz/%_fuzz.o $(B)/fuz
 $(B)/fuzz/%_replay.ok: $(B)/fuzz/%_replay fuzz/corpus/%
 	@./$< fuzz/corpus/$* && touch $@
 
-## fuzz          each driver for FUZZ_SECONDS (60) with libFuzzer, clang, ASan and UBSan; FUZZ=name for one, FUZZ_SEED=n to repeat
+## fuzz          each driver for FUZZ_SECONDS (60) with libFuzzer, clang, ASan and UBSan; FUZZ=name for one, FUZZ_SEED=n to repeat,
+##               FUZZ_RUNS=n (or table: fuzz/runs) to go as far on each machine
 fuzz: deps-lint
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=fuzz CC="$(if $(CLANG),$(CC),clang)" fuzzers
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) JOBS=$(JOBS) contrib/fuzz.sh $(or $(FUZZ),$(FUZZERS))
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_RUNS=$(FUZZ_RUNS) JOBS=$(JOBS) contrib/fuzz.sh $(or $(FUZZ),$(FUZZERS))
 fuzzers: $(FUZZERS:%=$(B)/fuzz/%_fuzz)
 $(FUZZERS:%=$(B)/fuzz/%_fuzz): %: %.o $(B)/fuzz/same_seeds.o $(B)/support.a $(B)/core.a
 	$(call say,LD $@)
