@@ -16,7 +16,7 @@
 #include "otlp/view.h"
 #include "pipeline/item_count.h"
 #include "processor/groups.h"
-#include "processor/metric_edit.h"
+#include "processor/stream/metric_edit.h"
 
 #include <stdlib.h>
 #include <string.h>

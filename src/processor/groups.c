@@ -4,7 +4,7 @@
 
 #include "otlp/fields.h"
 #include "otlp/view.h"
-#include "processor/metric_edit.h"
+#include "processor/stream/metric_edit.h"
 
 struct message *groups_resource(struct assembly *a, const struct digest *key, struct bytes resource,
                                 struct bytes schema_url)

@@ -9,7 +9,7 @@
 #include "processor/groups.h"
 #include "processor/holder.h"
 #include "processor/item_processor.h"
-#include "processor/metric_edit.h"
+#include "processor/stream/metric_edit.h"
 
 #include <stdlib.h>
 

@@ -4,9 +4,9 @@
  *
  * What can go wrong: buckets of exponential histograms past 32 bits; such points stay as they are. */
 #include "base/mem.h"
-#include "processor/metric_edit.h"
+#include "processor/stream/metric_edit.h"
 #include "processor/metrics_transform/transform.h"
-#include "processor/stream_histogram.h"
+#include "processor/stream/stream_histogram.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 #include "otlp/assembly.h"
 #include "otlp/metadata.h"
 #include "pipeline/item_count.h"
-#include "processor/metric_edit.h"
+#include "processor/stream/metric_edit.h"
 #include "processor/metrics_transform/transform.h"
 
 #include <assert.h>

@@ -4,9 +4,9 @@
  * An update that means only some of a metric's points may not change what all have in common: its name and sets of
  * labels stay, label values and numbers of those points change. */
 #include "base/mem.h"
-#include "processor/metric_edit.h"
+#include "processor/stream/metric_edit.h"
 #include "processor/metrics_transform/transform.h"
-#include "processor/stream_histogram.h"
+#include "processor/stream/stream_histogram.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "otlp/any_value.h"
 #include "otlp/path.h"
-#include "processor/metric_edit.h"
+#include "processor/stream/metric_edit.h"
 #include "processor/metrics_transform/transform.h"
 
 struct bytes work_keep(struct work *w, struct bytes b)

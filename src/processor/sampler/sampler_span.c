@@ -3,7 +3,7 @@
  * what is kept gets the trace state with the new threshold in place of the old one. A trace state that is not of the
  * grammar makes the span undecidable, whatever the mode; a priority overrules all. */
 #include "otlp/fields.h"
-#include "processor/sampler.h"
+#include "processor/sampler/sampler.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 /* A hash table (base/table.h), and a list by age: who is seen goes to its end, but not again for a 32nd of the time
  * after which entries go, so that a busy stream does not touch its neighbours with each point. A timer takes old ones
  * off the front, some at a time. */
-#include "processor/stream_table.h"
+#include "processor/stream/stream_table.h"
 
 #include "base/mem.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Matches are looked for one behind the other; an empty match right behind one is none, as in Go. */
-#include "processor/redaction_mask.h"
+#include "processor/redaction/redaction_mask.h"
 
 #include <nettle/hmac.h>
 #include <nettle/md5.h>

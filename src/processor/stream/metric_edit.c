@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is not replaced is copied in runs. A number in the form that SDKs write (start, time, value, attributes) is read
  * without looking at each field. */
-#include "processor/metric_edit.h"
+#include "processor/stream/metric_edit.h"
 
 #include "prom/model/metric.h"
-#include "processor/stream_histogram.h"
+#include "processor/stream/stream_histogram.h"
 
 void metric_edit_copy(struct buf *out, struct bytes message, uint32_t without)
 {

@@ -6,7 +6,7 @@
  * the trace id, and the threshold counts with what was sampled before. What a kept item was sampled with is written
  * into its trace state, of log records into two attributes. The modes, hashes and thresholds are those of the Go
  * collector's processor, so a tier of both decides alike. */
-#include "processor/sampler.h"
+#include "processor/sampler/sampler.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,25 +5,16 @@
  * written anew only where something changes. Bodies of log records are masked too: of maps and lists what is in them,
  * by the keys of the innermost map. Of an attribute, in this order: it is ignored, not allowed and removed, allowed for
  * its value, masked for its key, masked where a pattern matches its value. */
+#include "processor/redaction/redaction.h"
+
 #include "base/mem.h"
 #include "codec/regex.h"
 #include "otlp/any_value.h"
 #include "otlp/view.h"
-#include "processor/item_processor.h"
-#include "processor/redaction_mask.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct redaction_config {
-    bool allow_all_keys, redact_all_types;
-    struct strings allowed_keys, ignored_keys, ignored_key_patterns, blocked_key_patterns, blocked_values,
-        allowed_values;
-    int hash_function, summary;
-    struct secret hmac_key;
-};
-
-enum summary { SUMMARY_SILENT, SUMMARY_INFO, SUMMARY_DEBUG };
 static const char *const summaries[] = { "silent", "info", "debug", "", NULL };
 
 static const struct option options[] = {
@@ -51,29 +42,6 @@ static const struct option options[] = {
 
 static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
                                                         &item_count_duration, NULL };
-
-struct patterns {
-    struct regex **v;
-    size_t n;
-};
-
-enum fate { IGNORED, REMOVED, ALLOWED, MASKED, FATES };
-
-/* What became of the attributes of one message. */
-struct tally {
-    uint64_t n[FATES];
-    VEC(struct bytes) keys[FATES]; /* debug */
-};
-
-struct redaction {
-    struct item_processor processor;
-    const struct redaction_config *config;
-    struct mask mask;
-    struct patterns ignored, blocked_keys, blocked_values, allowed_values;
-    struct tally tally, body_tally;
-    struct buf out, text, masked[2];
-    bool changed;
-};
 
 static struct redaction *redaction_of(struct node *node)
 {
@@ -148,37 +116,7 @@ static enum fate judge_value(struct redaction *p, struct bytes key, struct bytes
     return seen && mask_matches(p, buf_bytes(&p->text), masked) ? MASKED : ALLOWED;
 }
 
-static void count_fate(const struct redaction *p, struct tally *t, enum fate fate, struct bytes key)
-{
-    t->n[fate]++;
-    if (p->config->summary == SUMMARY_DEBUG && fate != IGNORED)
-        *vec_push(&t->keys[fate]) = key;
-}
-
-static void clear_tally(struct tally *t)
-{
-    for (unsigned i = 0; i < FATES; i++)
-        t->n[i] = t->keys[i].n = 0;
-}
-
 /* ---- attributes ---- */
-
-static void put_string(struct buf *out, uint32_t number, struct bytes text)
-{
-    size_t mark = pb_begin(out, number);
-
-    pb_put_bytes(out, OTLP_ANY_STRING, text);
-    pb_end(out, mark);
-}
-
-static void put_text_pair(struct buf *out, uint32_t number, struct bytes key, struct bytes text)
-{
-    size_t mark = pb_begin(out, number);
-
-    pb_put_bytes(out, OTLP_KEY_VALUE_KEY, key);
-    put_string(out, OTLP_KEY_VALUE_VALUE, text);
-    pb_end(out, mark);
-}
 
 static void copy_field(struct buf *out, const struct pb_field *f, const uint8_t *end)
 {
@@ -196,9 +134,9 @@ static void redact_attribute(struct redaction *p, const struct pb_field *f, cons
         return;
     }
     fate = is_ignored(p, a.key) ? IGNORED : is_removed(p, a.key) ? REMOVED : judge_value(p, a.key, a.value, &masked);
-    count_fate(p, &p->tally, fate, a.key);
+    tally_count(p, &p->tally, fate, a.key);
     if (fate == MASKED)
-        put_text_pair(&p->out, f->number, a.key, masked);
+        redaction_put_pair(&p->out, f->number, a.key, masked);
     else if (fate != REMOVED)
         copy_field(&p->out, f, end);
     p->changed = p->changed || fate == MASKED || fate == REMOVED;
@@ -217,7 +155,7 @@ static void redact_entry(struct redaction *p, const struct pb_field *f, const ui
     if (is_ignored(p, a.key) || is_removed(p, a.key)) {
         bool ignored = is_ignored(p, a.key);
 
-        count_fate(p, &p->body_tally, ignored ? IGNORED : REMOVED, a.key);
+        tally_count(p, &p->body_tally, ignored ? IGNORED : REMOVED, a.key);
         if (ignored)
             copy_field(&p->out, f, end);
         p->changed = p->changed || !ignored;
@@ -264,7 +202,7 @@ static void redact_value(struct redaction *p, struct bytes key, struct bytes val
         return;
     }
     fate = judge_value(p, key, value, &masked);
-    count_fate(p, &p->body_tally, fate, key);
+    tally_count(p, &p->body_tally, fate, key);
     if (fate == MASKED)
         pb_put_bytes(&p->out, OTLP_ANY_STRING, masked);
     else
@@ -280,86 +218,6 @@ static void redact_body(struct redaction *p, struct bytes body)
     pb_end(&p->out, mark);
 }
 
-/* ---- what was done, as attributes ---- */
-
-static int compare_keys(const void *a, const void *b)
-{
-    return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
-}
-
-/* Of those that another redaction left: the value of that key, and the message without it. */
-static struct bytes take_own(struct redaction *p, size_t from, unsigned number, struct bytes key)
-{
-    struct pb_reader r = pb_reader(bytes_of(p->out.data + from, p->out.len - from));
-
-    for (struct pb_field f; pb_next(&r, &f);) {
-        struct attribute a;
-
-        if (f.number != number || f.wire != PB_LEN)
-            continue;
-        a = attribute_of(f.bytes);
-        if (!bytes_equal(a.key, key))
-            continue;
-        p->masked[1].len = 0;
-        buf_put(&p->masked[1], a.value);
-        memmove(p->out.data + (f.start - p->out.data), r.p, (size_t)(p->out.data + p->out.len - r.p));
-        p->out.len -= (size_t)(r.p - f.start);
-        return buf_bytes(&p->masked[1]);
-    }
-    return bytes_of(NULL, 0);
-}
-
-static void put_count(struct redaction *p, size_t from, unsigned number, const char *key, uint64_t n)
-{
-    struct value before = value_read(take_own(p, from, number, bytes_str(key)));
-    size_t mark, value;
-
-    n += before.type == VALUE_INT ? (uint64_t)before.integer : 0;
-    mark = pb_begin(&p->out, number);
-    pb_put_str(&p->out, OTLP_KEY_VALUE_KEY, key);
-    value = pb_begin(&p->out, OTLP_KEY_VALUE_VALUE);
-    pb_put_uint(&p->out, OTLP_ANY_INT, n);
-    pb_end(&p->out, value);
-    pb_end(&p->out, mark);
-}
-
-static void put_keys(struct redaction *p, size_t from, unsigned number, const char *name, struct tally *t,
-                     enum fate fate)
-{
-    struct value before = value_read(take_own(p, from, number, bytes_str(name)));
-
-    p->text.len = 0;
-    if (before.type == VALUE_STRING && before.bytes.len > 0) {
-        buf_put(&p->text, before.bytes);
-        buf_putc(&p->text, ',');
-    }
-    qsort(t->keys[fate].v, t->keys[fate].n, sizeof(struct bytes), compare_keys);
-    for (size_t i = 0; i < t->keys[fate].n; i++) {
-        if (i > 0)
-            buf_putc(&p->text, ',');
-        buf_put(&p->text, t->keys[fate].v[i]);
-    }
-    put_text_pair(&p->out, number, bytes_str(name), buf_bytes(&p->text));
-}
-
-/* `from`: where in `out` the message begins. */
-static void put_summary(struct redaction *p, size_t from, unsigned number, const char *prefix, struct tally *t)
-{
-    static const char *const words[FATES] = { "ignored", "redacted", "allowed", "masked" };
-    char name[64];
-
-    for (unsigned fate = 0; fate < FATES && p->config->summary != SUMMARY_SILENT; fate++) {
-        if (t->n[fate] == 0)
-            continue;
-        snprintf(name, sizeof(name), "%s.%s.count", prefix, words[fate]);
-        put_count(p, from, number, name, t->n[fate]);
-        snprintf(name, sizeof(name), "%s.%s.keys", prefix, words[fate]);
-        if (t->keys[fate].n > 0)
-            put_keys(p, from, number, name, t, (enum fate)fate);
-        p->changed = true;
-    }
-}
-
 /* ---- messages ---- */
 
 enum { IS_LOG = 1, IS_SPAN = 2 };
@@ -371,8 +229,8 @@ static void redact_message(struct redaction *p, struct bytes message, unsigned a
     struct pb_reader r = pb_reader(message);
     size_t from = p->out.len;
 
-    clear_tally(&p->tally);
-    clear_tally(&p->body_tally);
+    tally_clear(&p->tally);
+    tally_clear(&p->body_tally);
     for (struct pb_field f; pb_next(&r, &f);)
         if (f.number == attributes && f.wire == PB_LEN)
             redact_attribute(p, &f, r.p);
@@ -380,8 +238,8 @@ static void redact_message(struct redaction *p, struct bytes message, unsigned a
             redact_body(p, f.bytes);
         else if (is != IS_SPAN || f.number != OTLP_SPAN_EVENTS)
             copy_field(&p->out, &f, r.p);
-    put_summary(p, from, attributes, "redaction", &p->tally);
-    put_summary(p, from, attributes, "redaction.body", &p->body_tally);
+    redaction_summarize(p, from, attributes, "redaction", &p->tally);
+    redaction_summarize(p, from, attributes, "redaction.body", &p->body_tally);
     r = pb_reader(message);
     for (struct bytes event; is == IS_SPAN && message_next(&r, OTLP_SPAN_EVENTS, &event);) {
         size_t mark = pb_begin(&p->out, OTLP_SPAN_EVENTS);

@@ -3,7 +3,7 @@
  * an attribute, a priority may overrule that, and of what is kept the attributes are written again. Attributes that
  * are not of the form make the record undecidable. */
 #include "otlp/view.h"
-#include "processor/sampler.h"
+#include "processor/sampler/sampler.h"
 
 #define RANDOMNESS_ATTRIBUTE "sampling.randomness"
 #define THRESHOLD_ATTRIBUTE "sampling.threshold"

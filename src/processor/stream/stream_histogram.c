@@ -2,7 +2,7 @@
 /* The fields of HistogramDataPoint and ExponentialHistogramDataPoint that say what was measured, into arrays and back.
  * Repeated numbers are read packed or one by one, and written packed. Bounds and counts that do not fit together are
  * the reader's to notice. */
-#include "processor/stream_histogram.h"
+#include "processor/stream/stream_histogram.h"
 
 #include "codec/pb.h"
 

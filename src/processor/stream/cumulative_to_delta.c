@@ -12,9 +12,9 @@
 #include "base/mem.h"
 #include "codec/regex.h"
 #include "processor/item_processor.h"
-#include "processor/metric_edit.h"
-#include "processor/stream_histogram.h"
-#include "processor/stream_table.h"
+#include "processor/stream/metric_edit.h"
+#include "processor/stream/stream_histogram.h"
+#include "processor/stream/stream_table.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * threshold decides. With hash_seed the hash is the randomness and nothing else counts; the other modes take what was
  * decided before into account. What cannot be decided, because what it carries is malformed, contradicts itself or is
  * not there, goes by fail_closed, has a reason of its own, and is told of; at 100 % it is kept. */
-#include "processor/sampler.h"
+#include "processor/sampler/sampler.h"
 
 bool sampler_is_empty_id(struct bytes id)
 {
