@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is wrong with a block of properties, found when the configuration is read. */
 #include "codec/regex.h"
+#include "config/check_place.h"
 #include "config/yaml.h"
 #include "otlp/match.h"
 
@@ -8,24 +9,10 @@
 #include <string.h>
 
 struct checking {
+    struct check_place place;
     const struct match_config *c;
-    const char *path;
-    struct check *ck;
     bool regexp;
 };
-
-static const char *path_below(const struct checking *k, char *out, size_t size, const char *key)
-{
-    snprintf(out, size, "%s::%s", k->path, key);
-    return out;
-}
-
-static void fail_at(const struct checking *k, const char *key, const char *text)
-{
-    char at[256];
-
-    check_fail(k->ck, path_below(k, at, sizeof(at), key), "%s", text);
-}
 
 static void check_pattern(const struct checking *k, const char *key, const char *pattern)
 {
@@ -33,7 +20,7 @@ static void check_pattern(const struct checking *k, const char *key, const char 
     struct regex *r = regex_new(pattern, &err);
 
     if (r == NULL)
-        fail_at(k, key, err.text);
+        check_place_fail(&k->place, key, "%s", err.text);
     regex_free(r);
 }
 
@@ -61,7 +48,7 @@ static void check_attributes(const struct checking *k, const char *key, const st
 
         if (a[i].key == NULL || a[i].key[0] == '\0') {
             snprintf(element, sizeof(element), "%s::%zu::key", key, i);
-            fail_at(k, element, "can't have empty key in the list of attributes");
+            check_place_fail(&k->place, element, "can't have empty key in the list of attributes");
         }
         if (!k->regexp || a[i].value == NULL || a[i].value->kind == YAML_NULL)
             continue;
@@ -69,7 +56,7 @@ static void check_attributes(const struct checking *k, const char *key, const st
         if (is_string(a[i].value))
             check_pattern(k, element, a[i].value->text);
         else
-            fail_at(k, element, "match_type: regexp wants a string here; put the pattern in quotes");
+            check_place_fail(&k->place, element, "match_type: regexp wants a string here; put the pattern in quotes");
     }
 }
 
@@ -82,7 +69,7 @@ static void check_libraries(const struct checking *k)
 
         snprintf(element, sizeof(element), "libraries::%zu::version", i);
         if (l[i].version != NULL && l[i].version->kind > YAML_SCALAR)
-            fail_at(k, element, "expected a string");
+            check_place_fail(&k->place, element, "expected a string");
         else if (k->regexp && l[i].version != NULL && l[i].version->kind == YAML_SCALAR)
             check_pattern(k, element, l[i].version->text);
         snprintf(element, sizeof(element), "libraries::%zu::name", i);
@@ -104,9 +91,10 @@ static void check_kinds(const struct checking *k)
             found |= strcmp(known[n], k->c->span_kinds.v[i]) == 0;
         snprintf(element, sizeof(element), "span_kinds::%zu", i);
         if (!found)
-            fail_at(k, element,
-                    "span_kinds string must match one of the standard span kinds when match_type=strict: "
-                    "[SPAN_KIND_CLIENT SPAN_KIND_CONSUMER SPAN_KIND_INTERNAL SPAN_KIND_PRODUCER SPAN_KIND_SERVER]");
+            check_place_fail(
+                &k->place, element,
+                "span_kinds string must match one of the standard span kinds when match_type=strict: "
+                "[SPAN_KIND_CLIENT SPAN_KIND_CONSUMER SPAN_KIND_INTERNAL SPAN_KIND_PRODUCER SPAN_KIND_SERVER]");
     }
 }
 
@@ -132,12 +120,8 @@ static void check_strange(const struct checking *k, enum signal signal)
     static const char *const words[] = { "trace spans", "metrics", "log records" };
 
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (keys[i].given && (keys[i].signals & SIGNAL_BIT(signal)) == 0) {
-            char at[256];
-
-            check_fail(k->ck, path_below(k, at, sizeof(at), keys[i].key), "%s should not be specified for %s",
-                       keys[i].key, words[signal]);
-        }
+        if (keys[i].given && (keys[i].signals & SIGNAL_BIT(signal)) == 0)
+            check_place_fail(&k->place, keys[i].key, "%s should not be specified for %s", keys[i].key, words[signal]);
 }
 
 static void check_some(const struct checking *k, enum signal signal)
@@ -155,18 +139,19 @@ static void check_some(const struct checking *k, enum signal signal)
                 c->metric_names.n + c->attributes.n + c->resources.n + c->libraries.n ==
             0 &&
         !c->log_severity_number.on)
-        check_fail(k->ck, k->path, "%s", texts[signal]);
+        check_place_fail(&k->place, "", "%s", texts[signal]);
 }
 
 void match_check(const struct match_config *c, enum signal signal, const char *path, struct check *ck)
 {
     const char *type = c->match_type != NULL ? c->match_type : "";
-    struct checking k = { c, path, ck, strcmp(type, "regexp") == 0 };
+    struct checking k = { .place = { .ck = ck }, .c = c, .regexp = strcmp(type, "regexp") == 0 };
 
     if (!c->on)
         return;
+    snprintf(k.place.path, sizeof(k.place.path), "%s", path);
     if (!k.regexp && strcmp(type, "strict") != 0)
-        fail_at(&k, "match_type", "unrecognized match_type: write strict or regexp");
+        check_place_fail(&k.place, "match_type", "unrecognized match_type: write strict or regexp");
     check_some(&k, signal);
     check_strange(&k, signal);
     check_kinds(&k);

@@ -6,6 +6,7 @@
 
 #include "base/vec.h"
 #include "codec/regex.h"
+#include "config/check_place.h"
 #include "otlp/any_value_yaml.h"
 #include "processor/attribute_convert.h"
 
@@ -59,29 +60,15 @@ static bool has_node(const struct yaml_node *n)
 /* ---- checked ---- */
 
 struct checking {
+    struct check_place place;
     const struct action_config *c;
-    struct check *ck;
-    char path[64]; /* "actions::2" */
-    size_t at;
 };
-
-__attribute__((format(printf, 3, 4))) static void fail(const struct checking *k, const char *key, const char *fmt, ...)
-{
-    char at[128], text[256];
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    snprintf(at, sizeof(at), "%s%s%s", k->path, key[0] != '\0' ? "::" : "", key);
-    check_fail(k->ck, at, "%s", text);
-}
 
 /* A key that the action has no use for. */
 static void refuse_key(const struct checking *k, const char *key, bool given)
 {
     if (given)
-        fail(k, key, "action \"%s\" does not use \"%s\"", k->c->action, key);
+        check_place_fail(&k->place, key, "action \"%s\" does not use \"%s\"", k->c->action, key);
 }
 
 static void check_source(const struct checking *k)
@@ -90,12 +77,15 @@ static void check_source(const struct checking *k)
     int sources = has_node(c->value) + is_given(c->from_attribute) + is_given(c->from_context);
 
     if (sources == 0 && !has_node(c->default_value))
-        fail(k, c->value != NULL ? "value" : "",
-             "either \"value\", \"from_attribute\", \"from_context\" or \"default_value\" must be specified");
+        check_place_fail(
+            &k->place, c->value != NULL ? "value" : "",
+            "either \"value\", \"from_attribute\", \"from_context\" or \"default_value\" must be specified");
     if (sources > 1)
-        fail(k, "", "multiple value sources: write one of \"value\", \"from_attribute\" and \"from_context\"");
+        check_place_fail(&k->place, "",
+                         "multiple value sources: write one of \"value\", \"from_attribute\" and \"from_context\"");
     if (is_given(c->from_context) && strcmp(c->from_context, AUTH_PREFIX) == 0)
-        fail(k, "from_context", "auth. and the name of what the authenticator knows, for instance auth.username");
+        check_place_fail(&k->place, "from_context",
+                         "auth. and the name of what the authenticator knows, for instance auth.username");
     refuse_key(k, "pattern", is_given(c->pattern));
     refuse_key(k, "converted_type", is_given(c->converted_type));
 }
@@ -115,9 +105,10 @@ static void check_groups(const struct checking *k, const struct regex *r)
     for (unsigned i = 1; i <= regex_groups(r); i++)
         unnamed |= regex_group_name(r, i) == NULL;
     if (regex_groups(r) == 0)
-        fail(k, "pattern", "contains no named matcher groups: write (?P<name>...)");
+        check_place_fail(&k->place, "pattern", "contains no named matcher groups: write (?P<name>...)");
     else if (unnamed)
-        fail(k, "pattern", "contains at least one unnamed matcher group: write (?P<name>...), or (?:...)");
+        check_place_fail(&k->place, "pattern",
+                         "contains at least one unnamed matcher group: write (?P<name>...), or (?:...)");
 }
 
 static void check_pattern(const struct checking *k, bool extract)
@@ -127,12 +118,12 @@ static void check_pattern(const struct checking *k, bool extract)
 
     if (!is_given(k->c->pattern)) {
         if (extract)
-            fail(k, "pattern", "missing required field \"pattern\" for action \"extract\"");
+            check_place_fail(&k->place, "pattern", "missing required field \"pattern\" for action \"extract\"");
         return;
     }
     r = regex_new(k->c->pattern, &err);
     if (r == NULL)
-        fail(k, "pattern", "%s", err.text);
+        check_place_fail(&k->place, "pattern", "%s", err.text);
     else if (extract)
         check_groups(k, r);
     regex_free(r);
@@ -145,9 +136,10 @@ static void check_conversion(const struct checking *k)
     check_no_source(k);
     refuse_key(k, "pattern", is_given(k->c->pattern));
     if (!is_given(type))
-        fail(k, "converted_type", "missing required field \"converted_type\" for action \"convert\"");
+        check_place_fail(&k->place, "converted_type",
+                         "missing required field \"converted_type\" for action \"convert\"");
     else if (strcmp(type, "int") != 0 && strcmp(type, "double") != 0 && strcmp(type, "string") != 0)
-        fail(k, "converted_type", "invalid value \"%s\": write int, double or string", type);
+        check_place_fail(&k->place, "converted_type", "invalid value \"%s\": write int, double or string", type);
 }
 
 static void check_action(const struct checking *k)
@@ -155,14 +147,15 @@ static void check_action(const struct checking *k)
     enum kind kind = kind_of(k->c->action);
 
     if (kind == KINDS) {
-        fail(k, "action", "unsupported action \"%s\": write insert, update, upsert, delete, hash, extract or convert",
-             k->c->action != NULL ? k->c->action : "");
+        check_place_fail(&k->place, "action",
+                         "unsupported action \"%s\": write insert, update, upsert, delete, hash, extract or convert",
+                         k->c->action != NULL ? k->c->action : "");
         return;
     }
     if (!is_given(k->c->key) && kind != DELETE && kind != HASH)
-        fail(k, "key", "missing required field \"key\"");
+        check_place_fail(&k->place, "key", "missing required field \"key\"");
     if (!is_given(k->c->key) && !is_given(k->c->pattern) && (kind == DELETE || kind == HASH))
-        fail(k, "key", "at least one of \"key\" and \"pattern\" has to be used");
+        check_place_fail(&k->place, "key", "at least one of \"key\" and \"pattern\" has to be used");
     switch (kind) {
     case INSERT:
     case UPDATE:
@@ -182,13 +175,13 @@ static void check_action(const struct checking *k)
 void actions_check(const struct option_list *actions, const char *key, struct check *ck)
 {
     const struct action_config *c = actions->v;
+    const struct check_place body = { .ck = ck };
 
     if (actions->n == 0)
         check_fail(ck, key, "missing required field \"%s\": write a list of actions", key);
     for (size_t i = 0; i < actions->n; i++) {
-        struct checking k = { .c = &c[i], .ck = ck, .at = i };
+        struct checking k = { check_place_item(&body, key, i), &c[i] };
 
-        snprintf(k.path, sizeof(k.path), "%s::%zu", key, i);
         check_action(&k);
     }
 }

@@ -24,6 +24,7 @@ enum policy_type {
     POLICY_NOT,
     POLICY_DROP,
     POLICY_COMPOSITE,
+    POLICY_TYPES,
 };
 
 struct latency_config {
@@ -155,6 +156,8 @@ struct policy_config {
 };
 
 extern const struct option policy_rows[]; /* of struct policy_config, for the processor's own list */
+
+extern const char *const policy_type_names[POLICY_TYPES + 1]; /* ends with NULL */
 
 /* A name that policies_check() has let pass. */
 enum policy_type policy_type_of(const char *name);
