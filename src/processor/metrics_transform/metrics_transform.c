@@ -23,71 +23,8 @@ struct metrics_transform_config {
     struct option_list transforms; /* of struct transform_config */
 };
 
-static const char *const aggregations[] = { "", "sum", "mean", "min", "max", "median", "count", NULL };
-static const char *const actions[] = { "", "update", "insert", "combine", "group", NULL };
-static const char *const cases[] = { "", "lower", "upper", NULL };
-static const char *const match_types[] = { "strict", "regexp", NULL };
-static const char *const operation_actions[] = {
-    "",
-    "add_label",
-    "update_label",
-    "delete_label_value",
-    "toggle_scalar_data_type",
-    "experimental_scale_value",
-    "aggregate_labels",
-    "aggregate_label_values",
-    NULL,
-};
-
-static const struct option value_action_options[] = {
-    OPT_STRING(struct value_action_config, value, "", "A value of the label ..."),
-    OPT_STRING(struct value_action_config, new_value, "", "... and what it becomes."),
-    OPT_END,
-};
-
-static const struct option operation_options[] = {
-    OPT_ENUM(struct operation_config, action, operation_actions, "", "What to do."),
-    OPT_STRING(struct operation_config, label, "", "The attribute that is meant."),
-    OPT_STRING(struct operation_config, new_label, "",
-               "update_label: its new name. add_label: the attribute that is added where it is not there."),
-    OPT_STRING(struct operation_config, new_value, "",
-               "add_label, aggregate_label_values: the value. {{version}} stands for otelcd's."),
-    OPT_STRING(struct operation_config, label_value, "", "delete_label_value: points with this value of `label` go."),
-    OPT_STRINGS(struct operation_config, label_set, NULL, "aggregate_labels: the attributes that stay."),
-    OPT_STRINGS(struct operation_config, aggregated_values, NULL,
-                "aggregate_label_values: values of `label` that become new_value."),
-    OPT_ENUM(struct operation_config, aggregation_type, aggregations, "",
-             "How points are merged that have the same attributes and time then: sum, mean, min, max, median, count. "
-             "Histograms are always added up."),
-    OPT_DOUBLE(struct operation_config, experimental_scale, "0", NULL, NULL,
-               "experimental_scale_value: what values are multiplied with."),
-    OPT_LIST(struct operation_config, value_actions, struct value_action_config, value_action_options,
-             "update_label: values that change."),
-    OPT_END,
-};
-
-static const struct option transform_options[] = {
-    OPT_STRING(struct transform_config, include, "", "The metric's name, or a pattern."),
-    OPT_ENUM(struct transform_config, match_type, match_types, "strict", "What `include` and the label values are."),
-    OPT_MAP(struct transform_config, experimental_match_labels,
-            "Only points with these attributes. An empty value means that it is not there."),
-    OPT_ENUM(struct transform_config, action, actions, "",
-             "update: change it. insert: change a copy. combine: make one of all that match. group: put all that match "
-             "under a resource of their own."),
-    OPT_STRING(struct transform_config, new_name, "",
-               "The new name; after a pattern $1, ${1} and ${name} stand for its groups (in YAML $$1)."),
-    OPT_ENUM(struct transform_config, aggregation_type, aggregations, "",
-             "combine: how points with the same attributes and time are merged."),
-    OPT_ENUM(struct transform_config, submatch_case, cases, "",
-             "combine: what the groups of the pattern have matched becomes an attribute each; in lower or upper case."),
-    OPT_MAP(struct transform_config, group_resource_labels, "group: attributes of the new resource."),
-    OPT_LIST(struct transform_config, operations, struct operation_config, operation_options,
-             "What is done to the points, in this order."),
-    OPT_END,
-};
-
 static const struct option options[] = {
-    OPT_LIST(struct metrics_transform_config, transforms, struct transform_config, transform_options,
+    OPT_LIST(struct metrics_transform_config, transforms, struct transform_config, transform_rows,
              "What to do, in this order; each sees what those before have left."),
     OPT_END,
 };
@@ -109,6 +46,8 @@ struct metrics_transform {
     bool touched;                    /* the batch */
     struct bytes resource, scope;    /* the containers where the walk is */
     VEC(struct message *) grouped;   /* resources made by `group`, and their scopes */
+    struct message **group_of;    /* by transform: the last that it made of the resource where the walk is, or NULL */
+    uint64_t copied, batch_bytes; /* by `group`; of the batch */
     struct item_count items;
 };
 
@@ -387,10 +326,27 @@ static struct bytes make_resource(struct metrics_transform *p, const struct tran
     return made;
 }
 
+/* One for each scope, as in the Go collector, until the copies are as large as the batch: then scopes of one resource
+ * share what was made for one of them. */
+static struct message *find_group(struct metrics_transform *p, const struct transform *t)
+{
+    struct message **group = &p->group_of[t - p->transforms];
+    struct bytes made;
+
+    if (*group != NULL && p->copied >= p->batch_bytes)
+        return *group;
+    made = make_resource(p, t);
+    p->copied += made.len;
+    *group = assembly_new(&p->assembly, OTLP_REQUEST_RESOURCES);
+    *vec_push(&p->grouped) = *group;
+    assembly_put_field(&p->assembly, *group, OTLP_RESOURCE_GROUP_RESOURCE, made);
+    return *group;
+}
+
 static void group_metrics(struct metrics_transform *p, const struct transform *t)
 {
     struct assembly *a = &p->assembly;
-    struct message *resource, *scope;
+    struct message *scope;
     struct bytes head = scope_group_view(p->scope).scope;
 
     take_matched(p, t);
@@ -398,10 +354,7 @@ static void group_metrics(struct metrics_transform *p, const struct transform *t
         return;
     p->touched = true;
     delete_unmatched(p);
-    resource = assembly_new(a, OTLP_REQUEST_RESOURCES);
-    *vec_push(&p->grouped) = resource;
-    assembly_put_field(a, resource, OTLP_RESOURCE_GROUP_RESOURCE, make_resource(p, t));
-    scope = assembly_add(a, resource, OTLP_RESOURCE_GROUP_SCOPES);
+    scope = assembly_add(a, find_group(p, t), OTLP_RESOURCE_GROUP_SCOPES);
     if (head.len > 0)
         assembly_put_field(a, scope, OTLP_SCOPE_GROUP_SCOPE, head);
     for (size_t i = 0; i < p->matched.n; i++)
@@ -455,6 +408,7 @@ static void take_resource(struct metrics_transform *p)
     struct pb_reader r = pb_reader(p->resource);
     uint32_t head;
 
+    memset(p->group_of, 0, p->n * sizeof(struct message *));
     put_container(&p->assembly, resource, p->resource);
     head = resource->n_parts;
     while (message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &p->scope))
@@ -467,6 +421,8 @@ static void walk_batch(struct metrics_transform *p, const struct batch *batch)
 {
     p->touched = false;
     p->grouped.n = 0;
+    p->copied = 0;
+    p->batch_bytes = batch->bytes;
     p->work.made = p->work.merged = p->work.deleted = p->work.overwritten = 0;
     for (uint32_t i = 0; i < batch->n_segments; i++) {
         struct pb_reader r = pb_reader(bytes_of(batch->segments[i].data, batch->segments[i].len));
@@ -520,79 +476,9 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 
 /* ---- the component ---- */
 
-static void check_pattern(const char *pattern, const char *at, struct check *ck)
-{
-    struct error err;
-    struct regex *r = regex_new(pattern, &err);
-
-    if (r == NULL)
-        check_fail(ck, at, "%s", err.text);
-    regex_free(r);
-}
-
-static void need(bool there, const char *at, const char *field, const char *while_action, unsigned operation,
-                 struct check *ck)
-{
-    char number[32] = "";
-
-    if (there)
-        return;
-    if (operation > 0)
-        snprintf(number, sizeof(number), "operation %u: ", operation);
-    if (while_action != NULL)
-        check_fail(ck, at, "%smissing required field \"%s\" while \"action\" is %s", number, field, while_action);
-    else
-        check_fail(ck, at, "%smissing required field \"%s\"", number, field);
-}
-
-static void check_operation(const struct operation_config *op, const char *at, unsigned number, struct check *ck)
-{
-    const char *action = operation_actions[op->action];
-    bool label = op->action == OPERATION_UPDATE_LABEL || op->action == OPERATION_DELETE_LABEL_VALUE ||
-                 op->action == OPERATION_AGGREGATE_VALUES;
-
-    need(op->action != OPERATION_NONE, at, "action", NULL, number, ck);
-    need(!label || op->label[0] != '\0', at, "label", action, number, ck);
-    need(op->action != OPERATION_ADD_LABEL || op->new_label[0] != '\0', at, "new_label", action, number, ck);
-    need(op->action != OPERATION_ADD_LABEL || op->new_value[0] != '\0', at, "new_value", action, number, ck);
-    need(op->action != OPERATION_SCALE || op->experimental_scale != 0, at, "experimental_scale", action, number, ck);
-}
-
-static void check_transform(const struct transform_config *t, const char *at, struct check *ck)
-{
-    const struct operation_config *ops = t->operations.v;
-    const char *action = actions[t->action];
-    char path[96];
-
-    need(t->include[0] != '\0', at, "include", NULL, 0, ck);
-    need(t->action != ACTION_NONE, at, "action", NULL, 0, ck);
-    need(t->action != ACTION_INSERT || t->new_name[0] != '\0', at, "new_name", action, 0, ck);
-    need(t->action != ACTION_COMBINE || t->new_name[0] != '\0', at, "new_name", action, 0, ck);
-    need(t->action != ACTION_COMBINE || t->aggregation_type != AGGREGATE_NONE, at, "aggregation_type", action, 0, ck);
-    need(t->action != ACTION_GROUP || t->group_resource_labels.n > 0, at, "group_resource_labels", action, 0, ck);
-    snprintf(path, sizeof(path), "%s::include", at);
-    if (t->match_type == 1)
-        check_pattern(t->include, path, ck);
-    for (size_t i = 0; t->match_type == 1 && i < t->experimental_match_labels.n; i++) {
-        snprintf(path, sizeof(path), "%s::experimental_match_labels", at);
-        check_pattern(t->experimental_match_labels.v[i].value, path, ck);
-    }
-    for (size_t i = 0; i < t->operations.n; i++) {
-        snprintf(path, sizeof(path), "%s::operations::%zu", at, i);
-        check_operation(&ops[i], path, (unsigned)i + 1, ck);
-    }
-}
-
 static void check(const void *config, struct check *ck)
 {
-    const struct metrics_transform_config *c = config;
-    const struct transform_config *t = c->transforms.v;
-    char at[48];
-
-    for (size_t i = 0; i < c->transforms.n; i++) {
-        snprintf(at, sizeof(at), "transforms::%zu", i);
-        check_transform(&t[i], at, ck);
-    }
+    transforms_check(&((const struct metrics_transform_config *)config)->transforms, ck);
 }
 
 static int create(struct node *node, const void *config, struct error *err)
@@ -605,6 +491,7 @@ static int create(struct node *node, const void *config, struct error *err)
     node->in.consume = consume;
     p->n = c->transforms.n;
     p->transforms = mem_zalloc((p->n + 1) * sizeof(*p->transforms));
+    p->group_of = mem_zalloc((p->n + 1) * sizeof(struct message *));
     for (size_t i = 0; i < p->n; i++)
         transform_init(&p->transforms[i], &t[i]);
     p->work.version = node->host->version;
@@ -620,6 +507,7 @@ static void destroy(struct node *node)
     for (size_t i = 0; i < p->n; i++)
         transform_free(&p->transforms[i]);
     free(p->transforms);
+    free(p->group_of);
     assembly_free(&p->assembly);
     arena_free(&p->work.arena);
     buf_free(&p->work.scratch);

@@ -61,6 +61,11 @@ struct transform_config {
     struct option_list operations; /* of struct operation_config */
 };
 
+extern const struct option transform_rows[]; /* of struct transform_config, for the processor's list */
+
+/* `transforms`: a list of struct transform_config at the path "transforms". */
+void transforms_check(const struct option_list *transforms, struct check *ck);
+
 struct attribute_pair {
     struct bytes key, value; /* the content of an AnyValue */
 };

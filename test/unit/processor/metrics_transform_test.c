@@ -77,6 +77,32 @@ START_TEST(what_no_transform_means_goes_on_as_the_batch_that_it_is)
 }
 END_TEST
 
+/* One large resource with many scopes, each with a metric that is grouped. */
+static void send_scopes(unsigned n, unsigned size)
+{
+    struct buf json = { 0 };
+
+    buf_puts(&json, "{'resourceMetrics':[{'resource':{'attributes':[{'key':'k','value':{'stringValue':'");
+    for (unsigned i = 0; i < size; i++)
+        buf_putc(&json, 'x');
+    buf_puts(&json, "'}}]},'scopeMetrics':[");
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(&json, "%s{'metrics':[{'name':'m','gauge':{'dataPoints':[{'asInt':'1'}]}}]}", i > 0 ? "," : "");
+    buf_puts(&json, "]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    buf_free(&json);
+}
+
+START_TEST(a_resource_is_not_copied_for_each_of_its_scopes_without_bound)
+{
+    begin("{transforms: [{include: other, action: group, group_resource_labels: {a: b}}, {include: m, action: group, "
+          "group_resource_labels: {a: b}}]}");
+    send_scopes(1000, 10000);
+    ck_assert_uint_lt(strlen(processor_rig_out(&rig)), 500000); /* as JSON; with a copy for each it is ten million */
+    end_with(1002, 1002, "deleted", 0);
+}
+END_TEST
+
 START_TEST(data_that_other_data_stands_behind_is_dropped_and_counted)
 {
     begin("{transforms: [{include: x, action: update, new_name: n}, {include: y, action: update, operations: [{action: "
@@ -98,6 +124,7 @@ int main(void)
     tcase_add_test(t, points_that_become_one_are_dropped_as_merged);
     tcase_add_test(t, points_that_are_deleted_are_dropped_even_when_none_is_left);
     tcase_add_test(t, what_no_transform_means_goes_on_as_the_batch_that_it_is);
+    tcase_add_test(t, a_resource_is_not_copied_for_each_of_its_scopes_without_bound);
     tcase_add_test(t, data_that_other_data_stands_behind_is_dropped_and_counted);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
