@@ -12,7 +12,7 @@ static const char usage[] =
     "       otelcd validate --config FILE      say what is wrong with a configuration, all of it\n"
     "       otelcd print-config --config FILE  print it with every default [--format yaml|json]\n"
     "                                          [--mode redacted|unredacted]\n"
-    "       otelcd components                  list what can be configured [--format yaml|markdown|man]\n"
+    "       otelcd components                  list what can be configured [--format yaml|markdown|man|ottl]\n"
     "       otelcd healthcheck                 exit 0 when a running otelcd answers [--config FILE]\n"
     "                                          [--endpoint host:port|URL] [--ca FILE] [--timeout 3s]\n"
     "       otelcd wal inspect|verify|export DIRECTORY\n"

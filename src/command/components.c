@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `otelcd components`: what there is, as the Go collector lists it (YAML), and the reference that is made of the
- * option rows (markdown, and roff for the man page). */
+ * option rows (markdown, and roff for the man page); and the reference of OTTL (ottl). */
 #include "command/command.h"
 #include "service/config.h"
 #include "base/loop/loop.h"
+#include "ottl/reference.h"
 #include "net/socket/tls.h"
 #include "pipeline/ledger_metrics.h"
 #include "service/process_metrics.h"
@@ -280,6 +281,15 @@ static void print_reference(const struct writer *w)
     write_own_metrics(w);
 }
 
+static void print_language(void)
+{
+    struct buf page = { 0 };
+
+    ottl_reference_write(&page);
+    fwrite(page.data, 1, page.len, stdout);
+    buf_free(&page);
+}
+
 int command_components(const struct arguments *a)
 {
     if (a->format == NULL || strcmp(a->format, "yaml") == 0) {
@@ -288,8 +298,10 @@ int command_components(const struct arguments *a)
         print_reference(&markdown);
     } else if (strcmp(a->format, "man") == 0) {
         print_reference(&man);
+    } else if (strcmp(a->format, "ottl") == 0) {
+        print_language();
     } else {
-        fprintf(stderr, "otelcd components: --format is yaml, markdown or man\n");
+        fprintf(stderr, "otelcd components: --format is yaml, markdown, man or ottl\n");
         return 2;
     }
     return 0;

@@ -60,6 +60,15 @@ enum part path_part(enum ottl_context context);
 /* May a program of that context say something of `other`? */
 bool context_sees(enum ottl_context context, enum ottl_context other);
 
+/* A name that stands for a number; those of severities are made of their parts and are none of these. */
+struct ottl_symbol {
+    const char *name;
+    int64_t value;
+    unsigned contexts; /* OTTL_IN() bits */
+};
+
+const struct ottl_symbol *ottl_symbols(size_t *n);
+
 /* ---- nodes ---- */
 
 enum node_kind {

@@ -13,11 +13,7 @@
 #define METRICS (OTTL_IN(OTTL_METRIC) | OTTL_IN(OTTL_DATAPOINT))
 #define SPANS (OTTL_IN(OTTL_SPAN) | OTTL_IN(OTTL_SPANEVENT))
 
-static const struct symbol {
-    const char *name;
-    int64_t value;
-    unsigned contexts;
-} symbols[] = {
+static const struct ottl_symbol symbols[] = {
     { "SPAN_KIND_UNSPECIFIED", 0, SPANS },
     { "SPAN_KIND_INTERNAL", 1, SPANS },
     { "SPAN_KIND_SERVER", 2, SPANS },
@@ -40,6 +36,12 @@ static const struct symbol {
     { "FLAG_NO_RECORDED_VALUE", 1, OTTL_IN(OTTL_DATAPOINT) },
     { "SEVERITY_NUMBER_UNSPECIFIED", 0, OTTL_IN(OTTL_LOG) },
 };
+
+const struct ottl_symbol *ottl_symbols(size_t *n)
+{
+    *n = sizeof(symbols) / sizeof(*symbols);
+    return symbols;
+}
 
 /* SEVERITY_NUMBER_WARN3 is 15. */
 static bool find_severity(struct bytes word, int64_t *value)

@@ -229,7 +229,8 @@ const struct component filter_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
     .stability = "alpha",
-    .summary = "Drops spans, span events, metrics, data points and log records that a condition is true of.",
+    .summary = "Drops spans, span events, metrics, data points and log records that a condition is true of. What the "
+               "conditions may say is in docs/reference/ottl.md.",
     .config_size = sizeof(struct filter_config),
     .options = filter_options,
     .metrics = metric_rows,

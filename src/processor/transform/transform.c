@@ -345,7 +345,8 @@ const struct component transform_processor = {
         SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS) | SIGNAL_BIT(SIGNAL_PROFILES),
     .stability = "beta",
     .summary =
-        "Changes resources, scopes, spans, span events, metrics, data points and log records by statements of OTTL.",
+        "Changes resources, scopes, spans, span events, metrics, data points and log records by statements of OTTL, "
+        "whose functions, paths and names are in docs/reference/ottl.md.",
     .config_size = sizeof(struct transform_config),
     .options = transform_options,
     .metrics = metric_rows,
