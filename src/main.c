@@ -2,6 +2,7 @@
 /* The command line. */
 #include "command/command.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,32 +18,43 @@ static const char usage[] =
     "                                          [--endpoint host:port|URL] [--ca FILE] [--timeout 3s]\n"
     "       otelcd wal inspect|verify|export DIRECTORY\n"
     "                                          look into a queue on disk; export writes OTLP JSON\n"
+    "       otelcd ottl STATEMENT... <FILE     try statements, or a condition, of OTTL on a file of OTLP JSON\n"
+    "                                          [--context NAME] [--json]\n"
     "       otelcd version\n"
     "\n"
     "--config (-c) takes a file name, file:NAME, env:VARIABLE or yaml:TEXT; several are merged in order.\n"
     "--set changes one key after that: --set processors.batch.timeout=1s\n";
 
 /* What a verb takes; another flag is a mistake. */
-enum { CONFIG = 1, SET = 2, FORMAT = 4, MODE = 8, ENDPOINT = 16, CA = 32, TIMEOUT = 64 };
+enum { CONFIG = 1, SET = 2, FORMAT = 4, MODE = 8, ENDPOINT = 16, CA = 32, TIMEOUT = 64, CONTEXT = 128, JSON = 256 };
 
 static const struct verb {
     const char *name;
     int (*run)(const struct arguments *a);
     unsigned flags;
+    unsigned operands; /* at most */
 } verbs[] = {
-    { "run", command_run, CONFIG | SET },
-    { "validate", command_validate, CONFIG | SET },
-    { "print-config", command_print_config, CONFIG | SET | FORMAT | MODE },
-    { "print-initial-config", command_print_config, CONFIG | SET | FORMAT | MODE },
-    { "components", command_components, FORMAT },
-    { "version", command_version, 0 },
-    { "healthcheck", command_healthcheck, CONFIG | SET | ENDPOINT | CA | TIMEOUT },
-    { "wal", command_wal, 0 },
+    { "run", command_run, CONFIG | SET, 0 },
+    { "validate", command_validate, CONFIG | SET, 0 },
+    { "print-config", command_print_config, CONFIG | SET | FORMAT | MODE, 0 },
+    { "print-initial-config", command_print_config, CONFIG | SET | FORMAT | MODE, 0 },
+    { "components", command_components, FORMAT, 0 },
+    { "version", command_version, 0, 0 },
+    { "healthcheck", command_healthcheck, CONFIG | SET | ENDPOINT | CA | TIMEOUT, 0 },
+    { "wal", command_wal, 0, 2 },
+    { "ottl", command_ottl, CONTEXT | JSON, UINT_MAX },
 };
 
-static const char *const flag_names[] = {
-    "--config", "--set", "--format", "--mode", "--endpoint", "--ca", "--timeout"
-};
+static const char *const flag_names[] = { "--config", "--set",     "--format",  "--mode", "--endpoint",
+                                          "--ca",     "--timeout", "--context", "--json" };
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (strcmp(name, verbs[i].name) == 0)
+            return &verbs[i];
+    return NULL;
+}
 
 static void put_value(struct arguments *a, unsigned flag, const char *value)
 {
@@ -65,9 +77,26 @@ static void put_value(struct arguments *a, unsigned flag, const char *value)
     case CA:
         a->ca = value;
         break;
+    case CONTEXT:
+        a->context = value;
+        break;
     default:
         a->timeout = value;
     }
+}
+
+/* The verb, or what it is about. */
+static bool take_word(struct arguments *a, const char *word)
+{
+    const struct verb *verb = a->verb != NULL ? find_verb(a->verb) : NULL;
+
+    if (a->verb == NULL)
+        a->verb = word;
+    else if (verb != NULL && a->operands.n < verb->operands)
+        *vec_push(&a->operands) = word;
+    else
+        return false;
+    return true;
 }
 
 /* `--name value`, `--name=value`, `-c value`, the verb or what it is about; false when it is none of these. */
@@ -81,6 +110,10 @@ static bool take_argument(int argc, char **argv, int *i, struct arguments *a, bo
 
         if (!whole && (strncmp(arg, flag_names[f], n) != 0 || arg[n] != '='))
             continue;
+        if (1u << f == JSON) {
+            a->json = true;
+            return whole;
+        }
         *missing = whole && *i + 1 == argc;
         if (!*missing)
             put_value(a, 1u << f, whole ? argv[++*i] : arg + n + 1);
@@ -88,48 +121,40 @@ static bool take_argument(int argc, char **argv, int *i, struct arguments *a, bo
     }
     if (arg[0] == '-')
         return false;
-    if (a->verb == NULL)
-        a->verb = arg;
-    else if (strcmp(a->verb, "wal") == 0 && a->operands[1] == NULL)
-        a->operands[a->operands[0] != NULL] = arg;
-    else
-        return false;
-    return true;
+    return take_word(a, arg);
 }
 
 static unsigned given_flags(const struct arguments *a)
 {
     return (a->configs.n > 0 ? CONFIG : 0u) | (a->sets.n > 0 ? SET : 0u) | (a->format != NULL ? FORMAT : 0u) |
            (a->mode != NULL ? MODE : 0u) | (a->endpoint != NULL ? ENDPOINT : 0u) | (a->ca != NULL ? CA : 0u) |
-           (a->timeout != NULL ? TIMEOUT : 0u);
+           (a->timeout != NULL ? TIMEOUT : 0u) | (a->context != NULL ? CONTEXT : 0u) | (a->json ? JSON : 0u);
 }
 
 static unsigned flags_of(const char *verb)
 {
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        if (strcmp(verb, verbs[i].name) == 0)
-            return verbs[i].flags;
-    return 0;
+    const struct verb *found = find_verb(verb);
+
+    return found != NULL ? found->flags : 0;
 }
 
 static int run_verb(const struct arguments *a)
 {
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-        if (strcmp(a->verb, verbs[i].name) != 0)
-            continue;
-        for (size_t f = 0; f < ARRAY_LEN(flag_names); f++)
-            if ((given_flags(a) & ~verbs[i].flags & (1u << f)) != 0) {
-                fprintf(stderr, "otelcd: %s does not take %s; otelcd --help lists what it takes\n", a->verb,
-                        flag_names[f]);
-                return 2;
-            }
-        return verbs[i].run(a);
+    const struct verb *verb = find_verb(a->verb);
+
+    if (verb == NULL) {
+        fprintf(stderr,
+                "otelcd: there is no command \"%s\"; otelcd --help lists them; a configuration is given with "
+                "--config FILE\n",
+                a->verb);
+        return 2;
     }
-    fprintf(stderr,
-            "otelcd: there is no command \"%s\"; otelcd --help lists them; a configuration is given with "
-            "--config FILE\n",
-            a->verb);
-    return 2;
+    for (size_t f = 0; f < ARRAY_LEN(flag_names); f++)
+        if ((given_flags(a) & ~verb->flags & (1u << f)) != 0) {
+            fprintf(stderr, "otelcd: %s does not take %s; otelcd --help lists what it takes\n", a->verb, flag_names[f]);
+            return 2;
+        }
+    return verb->run(a);
 }
 
 static void say_unknown(const struct arguments *a, const char *arg, bool missing)
@@ -170,5 +195,6 @@ int main(int argc, char **argv)
     }
     vec_free(&a.configs);
     vec_free(&a.sets);
+    vec_free(&a.operands);
     return code;
 }

@@ -11,12 +11,14 @@
 struct arguments {
     VEC(const char *) configs, sets;
     const char *verb;
-    const char *mode;        /* print-config: redacted, unredacted */
-    const char *format;      /* print-config: yaml, json. components: yaml, markdown, man */
-    const char *endpoint;    /* healthcheck: host:port, or a URL */
-    const char *ca;          /* healthcheck: a PEM file */
-    const char *timeout;     /* healthcheck: a duration */
-    const char *operands[2]; /* wal: what to do, and the directory; NULL where not given */
+    const char *mode;           /* print-config: redacted, unredacted */
+    const char *format;         /* print-config: yaml, json. components: yaml, markdown, man */
+    const char *endpoint;       /* healthcheck: host:port, or a URL */
+    const char *ca;             /* healthcheck: a PEM file */
+    const char *timeout;        /* healthcheck: a duration */
+    const char *context;        /* ottl: of paths without one */
+    bool json;                  /* ottl: the result alone */
+    VEC(const char *) operands; /* wal: what to do, and the directory. ottl: statements */
 };
 
 int command_run(const struct arguments *a);
@@ -26,6 +28,7 @@ int command_print_config(const struct arguments *a);
 int command_version(const struct arguments *a);
 int command_healthcheck(const struct arguments *a);
 int command_wal(const struct arguments *a);
+int command_ottl(const struct arguments *a);
 
 struct config_sources arguments_sources(const struct arguments *a);
 

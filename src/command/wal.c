@@ -246,8 +246,8 @@ static int run_verb(struct view *v, const char *what)
 
 int command_wal(const struct arguments *a)
 {
-    const char *what = a->operands[0];
-    struct view v = { .directory = a->operands[1] };
+    const char *what = a->operands.n > 0 ? a->operands.v[0] : NULL;
+    struct view v = { .directory = a->operands.n > 1 ? a->operands.v[1] : NULL };
     int code;
 
     if (what == NULL || v.directory == NULL ||

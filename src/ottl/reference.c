@@ -175,7 +175,7 @@ static const char introduction[] =
     "# Reference of OTTL\n\n"
     "Made by `make docs` from the rows in the source; do not edit. Where otelcd knowingly differs from the Collector "
     "is in\n"
-    "[differences.md](../differences.md).\n\n"
+    "[differences.md](../differences.md). `otelcd ottl 'STATEMENT' <requests.json` tries one.\n\n"
     "A statement is an editor, perhaps with a condition: `set(log.attributes[\"team\"], \"web\") where "
     "resource.attributes[\"k\"] == 1`.\n"
     "A condition is what may stand behind `where`. Values are compared with `==`, `!=`, `<`, `<=`, `>` and `>=`, "

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A condition of OTTL, asked of all that it is about in a batch. */
+#ifndef COMMAND_CONDITION_WALK_H
+#define COMMAND_CONDITION_WALK_H
+
+#include "base/error.h"
+#include "otlp/batch.h"
+#include "ottl/ottl.h"
+
+struct condition_count {
+    uint64_t asked, held; /* of how many, and of how many it is true */
+    uint64_t failed;      /* could not be told; the first of them by ... */
+    struct error why;
+};
+
+/* Adds to the count. Those of which it is true, with what they are in, are the batch that is returned; NULL: none. The
+ * caller's reference to `b` stays. Of profiles nothing can be left out: they come back whole. */
+struct batch *condition_walk(const struct ottl_program *condition, struct batch *b, struct budget *budget, int64_t now,
+                             struct condition_count *count);
+
+#endif
