@@ -149,3 +149,57 @@ const char *regex_group_name(const struct regex *r, unsigned i)
 {
     return r->names[i];
 }
+
+/* ---- expanding ---- */
+
+static bool is_name_letter(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+}
+
+/* The name behind a `$`; how many bytes it takes, 0: it is none. */
+static size_t read_group_name(struct bytes s, struct bytes *name)
+{
+    size_t brace = s.len > 0 && s.data[0] == '{', n = brace;
+
+    while (n < s.len && is_name_letter(s.data[n]))
+        n++;
+    *name = bytes_of(s.data + brace, n - brace);
+    if (name->len == 0 || (brace && (n == s.len || s.data[n] != '}')))
+        return 0;
+    return n + brace;
+}
+
+/* Digits are a number, unless they begin with a 0 that is not all of it: those are a name that no group has. */
+static struct bytes group_called(const struct regex *r, struct bytes name, const struct bytes *found)
+{
+    uint64_t number;
+
+    if (bytes_decimal(name, &number) && (name.len == 1 || name.data[0] != '0'))
+        return number <= r->groups ? found[number] : bytes_of("", 0);
+    for (unsigned i = 1; i <= r->groups; i++)
+        if (r->names[i] != NULL && bytes_is(name, r->names[i]) && found[i].data != NULL)
+            return found[i];
+    return bytes_of("", 0);
+}
+
+void regex_expand(const struct regex *r, struct bytes text, const struct bytes *found, struct buf *out)
+{
+    for (size_t i = 0; i < text.len;) {
+        struct bytes rest = bytes_skip(text, i + 1), name;
+        size_t n;
+
+        if (text.data[i] != '$' || rest.len == 0) {
+            buf_putc(out, (char)text.data[i++]);
+        } else if (rest.data[0] == '$') {
+            buf_putc(out, '$');
+            i += 2;
+        } else if ((n = read_group_name(rest, &name)) == 0) {
+            buf_putc(out, '$');
+            i++;
+        } else {
+            buf_put(out, group_called(r, name, found));
+            i += 1 + n;
+        }
+    }
+}

@@ -29,4 +29,9 @@ bool regex_find(struct regex *r, struct bytes subject, struct bytes *found);
 /* The first that begins at `from`, at most subject.len, or behind; what stands before is there for ^ and \b. */
 bool regex_find_from(struct regex *r, struct bytes subject, size_t from, struct bytes *found);
 
+/* Append the text with what was found put in for $1, ${1}, $name and ${name}, as Go's Expand does: a name goes on for
+ * as long as it can ($1x is the group "1x"), a group that is not there or took no part is nothing, $$ is a dollar, and
+ * a dollar that begins none of these is one. */
+void regex_expand(const struct regex *r, struct bytes text, const struct bytes *found, struct buf *out);
+
 #endif

@@ -10,6 +10,8 @@
 
 #include "base/mem.h"
 
+#include <ctype.h>
+
 /* Where each function has them. */
 struct replace_args {
     unsigned pattern, replacement, function, format;
@@ -18,63 +20,6 @@ struct replace_args {
 static const struct replace_args of_one = { 1, 2, 3, 4 }, of_all = { 2, 3, 4, 5 };
 
 /* ---- the replacement ---- */
-
-static bool is_name_letter(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
-}
-
-/* The name behind a `$`; how many bytes it takes, 0: it is none. */
-static size_t read_group_name(struct bytes s, struct bytes *name)
-{
-    size_t brace = s.len > 0 && s.data[0] == '{', n = brace;
-
-    while (n < s.len && is_name_letter(s.data[n]))
-        n++;
-    *name = bytes_of(s.data + brace, n - brace);
-    if (name->len == 0 || (brace && (n == s.len || s.data[n] != '}')))
-        return 0;
-    return n + brace;
-}
-
-static struct bytes group_of(const struct regex *re, struct bytes name, const struct bytes *found)
-{
-    unsigned long number = 0;
-    bool numeric = true;
-
-    for (size_t i = 0; i < name.len; i++) {
-        numeric = numeric && name.data[i] >= '0' && name.data[i] <= '9';
-        number = numeric && number < 1000 ? number * 10 + (name.data[i] - '0') : number;
-    }
-    if (numeric)
-        return number <= regex_groups(re) ? found[number] : bytes_of("", 0);
-    for (unsigned i = 1; i <= regex_groups(re); i++)
-        if (regex_group_name(re, i) != NULL && bytes_is(name, regex_group_name(re, i)) && found[i].data != NULL)
-            return found[i];
-    return bytes_of("", 0);
-}
-
-static void expand_replacement(const struct regex *re, struct bytes replacement, const struct bytes *found,
-                               struct buf *out)
-{
-    for (size_t i = 0; i < replacement.len;) {
-        struct bytes rest = bytes_skip(replacement, i + 1), name;
-        size_t n;
-
-        if (replacement.data[i] != '$' || rest.len == 0) {
-            buf_putc(out, (char)replacement.data[i++]);
-        } else if (rest.data[0] == '$') {
-            buf_putc(out, '$');
-            i += 2;
-        } else if ((n = read_group_name(rest, &name)) == 0) {
-            buf_putc(out, '$');
-            i++;
-        } else {
-            buf_put(out, group_of(re, name, found));
-            i += 1 + n;
-        }
-    }
-}
 
 /* Through the converter and the format, where they are given. */
 static bool convert_replacement(struct ottl_call *c, const struct replace_args *at, struct buf *text)
@@ -142,7 +87,7 @@ static bool replace_matches(struct ottl_call *c, const struct replace_args *at, 
         if (end > done || begin == 0 || begin > done) {
             *changed = true;
             text.len = 0;
-            expand_replacement(re, c->args[at->replacement].bytes, found, &text);
+            regex_expand(re, c->args[at->replacement].bytes, found, &text);
             good = ottl_spend(c, 2 + (end - from) / 64 + text.len / 64) && convert_replacement(c, at, &text);
             if (begin > done)
                 buf_append(out, s.data + done, begin - done);
@@ -172,7 +117,7 @@ static bool translate_glob(struct bytes glob, struct buf *out)
 
         if (c == '\\' && i + 1 < glob.len) {
             c = (char)glob.data[++i];
-            buf_printf(out, (uint8_t)c < 0x80 && !is_name_letter((uint8_t)c) ? "\\%c" : "%c", c);
+            buf_printf(out, (uint8_t)c < 0x80 && !isalnum((uint8_t)c) && c != '_' ? "\\%c" : "%c", c);
         } else if (in_class) {
             in_class = c != ']';
             buf_printf(out, strchr("\\[^", c) != NULL ? "\\%c" : "%c", c);

@@ -8,7 +8,6 @@
 #include "processor/metrics_transform/transform.h"
 #include "processor/stream/stream_histogram.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,62 +62,16 @@ bool transform_has_point(const struct transform *t, const struct work_point *p)
 
 /* ---- names ---- */
 
-static size_t name_length(const char *s)
-{
-    size_t n = 0;
-
-    while (isalnum((unsigned char)s[n]) || s[n] == '_')
-        n++;
-    return n;
-}
-
-static void put_group(struct buf *out, const struct regex *r, const struct bytes *found, struct bytes name)
-{
-    for (unsigned i = 0; i <= regex_groups(r); i++) {
-        char number[16];
-        const char *called = i > 0 ? regex_group_name(r, i) : NULL;
-
-        snprintf(number, sizeof(number), "%u", i);
-        if (bytes_is(name, number) || (called != NULL && bytes_is(name, called))) {
-            buf_put(out, found[i]);
-            return;
-        }
-    }
-}
-
-/* What `$` begins: "$$", "$1", "$name", "${name}"; returns behind it. A `$` that begins none of them is one. */
-static const char *expand_one(struct buf *out, const struct regex *r, const struct bytes *found, const char *s)
-{
-    bool braces = s[1] == '{';
-    size_t n = name_length(s + 1 + braces);
-
-    if (s[1] == '$') {
-        buf_putc(out, '$');
-        return s + 2;
-    }
-    if (n == 0 || (braces && s[2 + n] != '}')) {
-        buf_putc(out, '$');
-        return s + 1;
-    }
-    put_group(out, r, found, bytes_of(s + 1 + braces, n));
-    return s + 1 + n + 2 * (size_t)braces;
-}
-
 struct bytes transform_expand(const struct transform *t, struct work *w, struct bytes name)
 {
     struct bytes found[REGEX_MAX_GROUPS + 1];
-    const char *s = t->config->new_name;
 
     if (t->name == NULL)
-        return bytes_str(s);
+        return bytes_str(t->config->new_name);
     if (!regex_find(t->name, name, found))
         return bytes_of("", 0);
     w->scratch.len = 0;
-    while (*s != '\0')
-        if (*s == '$')
-            s = expand_one(&w->scratch, t->name, found, s);
-        else
-            buf_putc(&w->scratch, *s++);
+    regex_expand(t->name, bytes_str(t->config->new_name), found, &w->scratch);
     return work_keep(w, buf_bytes(&w->scratch));
 }
 
