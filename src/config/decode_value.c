@@ -85,11 +85,11 @@ void decoder_wrong_type(struct decoder *d, const struct yaml_node *n, const char
 /* --- values --- */
 
 /* The string a node stands for, or NULL after a fault. */
-static const char *string_of(struct decoder *d, const struct yaml_node *n, const char *path)
+static const char *string_of(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path)
 {
     if (n->original != NULL)
         return n->original;
-    if (n->kind == YAML_SCALAR && yaml_type(n) == YAML_STR)
+    if (n->kind == YAML_SCALAR && (o->scalar || yaml_type(n) == YAML_STR))
         return n->text;
     if (n->kind == YAML_SCALAR)
         fault_add(d->faults, n, path, false, "expected a string, got %s; put it in quotes: \"%s\"", show_value(d, n),
@@ -221,7 +221,7 @@ static int enum_index(const struct option *o, const char *word)
 static void decode_enum(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
                         char *field)
 {
-    const char *word = n->kind == YAML_SCALAR && n->original == NULL && n->plain ? n->text : string_of(d, n, path);
+    const char *word = n->kind == YAML_SCALAR && n->original == NULL && n->plain ? n->text : string_of(d, o, n, path);
     int i = word != NULL ? enum_index(o, word) : -1;
 
     if (word != NULL && i < 0)
@@ -234,7 +234,7 @@ static void decode_enum(struct decoder *d, const struct option *o, const struct 
 static void decode_string(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
                           char *field)
 {
-    const char *s = string_of(d, n, path);
+    const char *s = string_of(d, o, n, path);
 
     if (s != NULL && o->kind == OPTION_STRING && o->names != NULL && enum_index(o, s) < 0)
         fault_add(d->faults, n, path, false, "\"%s\" is not one of %s%s", s, decoder_list(d, o->names),
@@ -257,7 +257,8 @@ static void push_string(struct decoder *d, struct strings *list, size_t *cap, co
 }
 
 /* A list of strings; a plain string is split at commas. */
-static void decode_strings(struct decoder *d, const struct yaml_node *n, const char *path, char *field)
+static void decode_strings(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                           char *field)
 {
     struct strings list = { 0 };
     size_t cap = 0;
@@ -266,13 +267,14 @@ static void decode_strings(struct decoder *d, const struct yaml_node *n, const c
         for (size_t i = 0; i < n->n; i++) {
             const struct yaml_node *item = n->items[i];
             const char *s =
-                item->kind == YAML_NULL ? "" : string_of(d, item, arena_printf(d->arena, "%s::%zu", path, i));
+                item->kind == YAML_NULL ? "" : string_of(d, o, item, arena_printf(d->arena, "%s::%zu", path, i));
 
             if (s != NULL)
                 push_string(d, &list, &cap, s);
         }
     } else {
-        const char *s = n->kind == YAML_SCALAR && yaml_type(n) == YAML_STR ? string_of(d, n, path) : NULL;
+        const char *s =
+            n->kind == YAML_SCALAR && (o->scalar || yaml_type(n) == YAML_STR) ? string_of(d, o, n, path) : NULL;
 
         if (s == NULL)
             decoder_wrong_type(d, n, path, "a list of strings");
@@ -287,7 +289,8 @@ static void decode_strings(struct decoder *d, const struct yaml_node *n, const c
     memcpy(field, &list, sizeof(list));
 }
 
-static void decode_map(struct decoder *d, const struct yaml_node *n, const char *path, char *field)
+static void decode_map(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                       char *field)
 {
     struct string_map map = { 0 };
 
@@ -299,7 +302,7 @@ static void decode_map(struct decoder *d, const struct yaml_node *n, const char 
     for (size_t i = 0; i < n->n; i++) {
         const char *value = n->pairs[i].value->kind == YAML_NULL && n->pairs[i].value->original == NULL
                                 ? ""
-                                : string_of(d, n->pairs[i].value, decoder_join(d, path, n->pairs[i].key));
+                                : string_of(d, o, n->pairs[i].value, decoder_join(d, path, n->pairs[i].key));
 
         if (value != NULL)
             map.v[map.n++] = (struct string_pair){ n->pairs[i].key, value };
@@ -308,12 +311,13 @@ static void decode_map(struct decoder *d, const struct yaml_node *n, const char 
 }
 
 /* A map, or a list of {name, value}. */
-static void decode_headers(struct decoder *d, const struct yaml_node *n, const char *path, char *field)
+static void decode_headers(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                           char *field)
 {
     struct string_map map = { 0 };
 
     if (n->kind != YAML_LIST) {
-        decode_map(d, n, path, field);
+        decode_map(d, o, n, path, field);
         return;
     }
     map.v = arena_zalloc(d->arena, n->n * sizeof(*map.v));
@@ -325,8 +329,8 @@ static void decode_headers(struct decoder *d, const struct yaml_node *n, const c
             fault_add(d->faults, n->items[i], path, false, "a header is written `- name: x` with `value: y` below it");
             continue;
         }
-        k = string_of(d, name, path);
-        v = string_of(d, value, path);
+        k = string_of(d, o, name, path);
+        v = string_of(d, o, value, path);
         if (k != NULL && v != NULL)
             map.v[map.n++] = (struct string_pair){ k, v };
     }
@@ -386,13 +390,13 @@ void decode_simple(struct decoder *d, const struct option *o, const struct yaml_
         decode_enum(d, o, n, path, field);
         break;
     case OPTION_STRINGS:
-        decode_strings(d, n, path, field);
+        decode_strings(d, o, n, path, field);
         break;
     case OPTION_MAP:
-        decode_map(d, n, path, field);
+        decode_map(d, o, n, path, field);
         break;
     case OPTION_HEADERS:
-        decode_headers(d, n, path, field);
+        decode_headers(d, o, n, path, field);
         break;
     case OPTION_NODE:
         decode_node(d, o, n, field);
