@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc/self/maps names the files. Each is mapped and its sections are read as ELF of this machine's kind. The files
- * are the ones that run, yet every offset is checked: what does not fit leaves a mapping without names. */
+ * are the ones that run, yet every offset is checked: what does not fit leaves a mapping without names, and tables that
+ * say the same bytes again and again are not read further than a file has room for symbols. */
 #include "extension/pprof/symbol_map.h"
 
 #include "base/mem.h"
@@ -72,12 +73,13 @@ static void add_symbols(struct mapping *m, const Elf64_Shdr *sections, size_t n,
 {
     const Elf64_Sym *sym = at(m, table->sh_offset, table->sh_size / sizeof(*sym), sizeof(*sym));
     const Elf64_Shdr *strings = table->sh_link < n ? &sections[table->sh_link] : NULL;
+    size_t most = m->file_size / sizeof(*sym);
 
     if (sym == NULL || strings == NULL || strings->sh_size == 0 || strings->sh_offset > m->file_size ||
         strings->sh_size > m->file_size - strings->sh_offset ||
         ((const char *)m->file)[strings->sh_offset + strings->sh_size - 1] != '\0')
         return;
-    for (size_t i = 0; i < table->sh_size / sizeof(*sym); i++)
+    for (size_t i = 0; i < table->sh_size / sizeof(*sym) && m->symbols.n < most; i++)
         if ((ELF64_ST_TYPE(sym[i].st_info) == STT_FUNC || ELF64_ST_TYPE(sym[i].st_info) == STT_GNU_IFUNC) &&
             sym[i].st_value != 0 && sym[i].st_name < strings->sh_size)
             *vec_push(&m->symbols) = (struct symbol){ sym[i].st_value, sym[i].st_size,
