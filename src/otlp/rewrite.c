@@ -45,7 +45,7 @@ struct walk {
     size_t len;                /* of what is in it */
     size_t slice;              /* begins in it; what is before has been made a slice */
     bool changed;
-    uint64_t dropped;
+    uint64_t dropped, made;
 };
 
 /* ---- output ---- */
@@ -160,19 +160,25 @@ static void leave_out(struct walk *k, unsigned level, const uint8_t *start, cons
     k->changed = true;
 }
 
-static void replace_field(struct walk *k, unsigned level, uint32_t number, const uint8_t *start, const uint8_t *end)
+static void put_pieces(struct walk *k)
 {
     const struct pieces *p = &k->w->edit;
-    uint8_t *at;
+    uint8_t *at = reserve_output(k, p->len);
 
-    leave_out(k, level, start, end);
-    put_head(k, number, p->len);
-    at = reserve_output(k, p->len);
     for (size_t i = 0; i < p->n; i++) {
         memcpy(at, p->v[i].data, p->v[i].len);
         at += p->v[i].len;
     }
     k->len += p->len;
+}
+
+static void replace_field(struct walk *k, unsigned level, uint32_t number, const uint8_t *start, const uint8_t *end)
+{
+    const struct pieces *p = &k->w->edit;
+
+    leave_out(k, level, start, end);
+    put_head(k, number, p->len);
+    put_pieces(k);
 }
 
 static void drop_field(struct walk *k, unsigned level, unsigned below, const struct pb_field *f, const uint8_t *end)
@@ -242,7 +248,7 @@ static enum rewrite_verdict ask_visitor(struct walk *k, visit_function *visit, s
     k->at.message = message;
     k->at.attributes = attributes;
     k->w->edit.n = k->w->edit.len = 0;
-    k->w->edit.dropped = 0;
+    k->w->edit.dropped = k->w->edit.made = 0;
     return visit(k->visitor->arg, &k->at, &k->w->edit);
 }
 
@@ -351,6 +357,19 @@ static void enter_container(struct walk *k, unsigned level, const struct pb_fiel
     }
 }
 
+/* What is to stand behind all that is in the scope. */
+static void end_scope(struct walk *k, unsigned level)
+{
+    const uint8_t *end = k->levels[level].end;
+
+    if (ask_visitor(k, k->visitor->scope_end, bytes_of(NULL, 0), 0) != REWRITE_EDIT)
+        return;
+    leave_out(k, level, end, end);
+    put_pieces(k);
+    k->levels[level].kept++;
+    k->made += k->w->edit.made;
+}
+
 static void visit_container(struct walk *k, unsigned level, const struct pb_field *f, const uint8_t *end)
 {
     bool whole = level == LEVEL_METRIC;
@@ -376,6 +395,8 @@ static void visit_container(struct walk *k, unsigned level, const struct pb_fiel
         k->levels[level].edited = true;
     }
     visit_children(k, level, f->bytes);
+    if (level == LEVEL_SCOPE && k->visitor->scope_end != NULL)
+        end_scope(k, level);
     close_level(k, level);
 }
 
@@ -438,7 +459,7 @@ static struct batch *make_result(struct walk *k, const struct batch *b)
         assert(block != NULL);
         *vec_push(&segments) = (struct segment){ .block = block_ref(block), .data = data, .len = s->len };
     }
-    made = batch_of(b->signal, segments.v, (uint32_t)segments.n, b->items - k->dropped, b->arrival);
+    made = batch_of(b->signal, segments.v, (uint32_t)segments.n, b->items - k->dropped + k->made, b->arrival);
     made->metadata = metadata_ref(b->metadata);
     vec_free(&segments);
     return made;
@@ -456,10 +477,11 @@ struct batch *rewrite_batch(struct rewriter *w, struct batch *b, const struct re
         walk_segment(&k, &b->segments[i]);
     assert(k.dropped <= b->items && (k.dropped == 0 || b->signal != SIGNAL_PROFILES));
     *dropped = k.dropped;
+    w->made = k.made;
     if (!k.changed)
         made = batch_ref(b);
     else
-        made = b->items == k.dropped ? NULL : make_result(&k, b);
+        made = b->items == k.dropped && k.made == 0 ? NULL : make_result(&k, b);
     if (k.out != NULL)
         block_unref(k.out);
     return made;

@@ -28,7 +28,8 @@ struct pieces {
     size_t n, cap;
     size_t len; /* of all */
     uint64_t
-        dropped; /* EDIT of a metric: how many of its data points are not in it any more; others stay, at least one */
+        dropped;   /* EDIT of a metric: how many of its data points are not in it any more; others stay, at least one */
+    uint64_t made; /* EDIT of a scope's end: how many items are in the pieces */
 };
 
 static inline void pieces_add(struct pieces *p, struct bytes piece)
@@ -63,14 +64,17 @@ struct bytes visit_scope(const struct visit *at);
 /* How many items are below: of a resource, scope or metric that is asked about, by its level. */
 uint64_t visit_count(const struct visit *at, unsigned level);
 
-/* What is NULL keeps. EDIT of a resource or scope that is missing adds it. Below items there are events in spans and
- * exemplars in data points; a span without its events stays. In profiles only resources and scopes are asked about. */
+/* What is NULL keeps. EDIT of a resource or scope that is missing adds it. scope_end() is asked when all that is in a
+ * scope has been: it keeps, or edits, and the pieces are fields that stand behind the others of its container. Below
+ * items there are events in spans and exemplars in data points; a span without its events stays. In profiles only
+ * resources and scopes are asked about. */
 struct rewrite_visitor {
     enum rewrite_verdict (*resource)(void *arg, const struct visit *at, struct pieces *edit);
     enum rewrite_verdict (*scope)(void *arg, const struct visit *at, struct pieces *edit);
     enum rewrite_verdict (*metric)(void *arg, const struct visit *at, struct pieces *edit);
     enum rewrite_verdict (*item)(void *arg, const struct visit *at, struct pieces *edit);
     enum rewrite_verdict (*below)(void *arg, const struct visit *at, struct pieces *edit);
+    enum rewrite_verdict (*scope_end)(void *arg, const struct visit *at, struct pieces *edit);
     void *arg;
 };
 
@@ -86,13 +90,14 @@ struct rewriter {
     struct pieces edit;
     struct buf merged[2]; /* resources and scopes that came in several parts */
     VEC(struct rewrite_slice) slices;
+    uint64_t made; /* items that the last walk has added */
 };
 
 void rewriter_free(struct rewriter *w);
 
 /* The batch as the visitor wants it: `b` itself, with one more reference, when nothing changes; NULL when no item is
  * left. What is copied is charged to `budget` whatever its limit. *dropped: items that went (events and exemplars
- * are none). The caller's reference to
+ * are none); w->made: those that came. The caller's reference to
  * `b` stays. Metadata and arrival are those of `b`. Profiles: nothing may be dropped. */
 struct batch *rewrite_batch(struct rewriter *w, struct batch *b, const struct rewrite_visitor *visitor,
                             struct budget *budget, uint64_t *dropped);

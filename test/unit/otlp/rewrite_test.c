@@ -14,6 +14,7 @@
 static struct turn turn;
 static struct budget budget;
 static uint64_t salt; /* of the decisions */
+static enum signal walked;
 
 /* ---- what is decided about a message hangs on its bytes and those of what it is in ---- */
 
@@ -97,6 +98,22 @@ static enum rewrite_verdict on_below(void *arg, const struct visit *at, struct p
     (void)arg;
     edit_attributes(at->message, at->attributes, edit);
     return decide(BELOW, at->message, context_of(at, BELOW));
+}
+
+/* Behind what some scopes hold there is an item more: an empty one, or a metric without data. */
+static bool is_longer(uint64_t context)
+{
+    return ((context ^ salt) * 0x9e3779b97f4a7c15) >> 62 == 1;
+}
+
+static enum rewrite_verdict on_scope_end(void *arg, const struct visit *at, struct pieces *edit)
+{
+    static const uint8_t empty[] = { 0x12, 0 };
+
+    (void)arg;
+    pieces_add(edit, bytes_of(empty, sizeof(empty)));
+    edit->made = walked != SIGNAL_METRICS;
+    return is_longer(context_of(at, METRIC)) ? REWRITE_EDIT : REWRITE_KEEP;
 }
 
 /* ---- the slow way ---- */
@@ -213,7 +230,7 @@ static uint64_t slow_count(ProtobufCMessage *m, unsigned level, enum signal sign
     return n;
 }
 
-static uint64_t slow_dropped;
+static uint64_t slow_dropped, slow_made;
 static bool slow_changed;
 
 static bool slow_children(ProtobufCMessage *m, unsigned level, enum signal signal);
@@ -237,6 +254,22 @@ static void slow_below(ProtobufCMessage *item)
         else
             i++;
     }
+}
+
+/* True: something stands at the end of the scope now. */
+static bool slow_end(ProtobufCMessage *group, enum signal signal)
+{
+    const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field(group->descriptor, 2);
+    struct bytes none = { NULL, 0 };
+    ProtobufCMessage ***v = member(group, f);
+
+    if (!is_longer(context_hash(buf_bytes(&above[RESOURCE]), buf_bytes(&above[SCOPE]), none, none)))
+        return false;
+    *v = realloc(*v, (*count_of(group, f) + 1) * sizeof(**v));
+    (*v)[(*count_of(group, f))++] = read_as(f->descriptor, none);
+    slow_made += signal != SIGNAL_METRICS;
+    slow_changed = true;
+    return true;
 }
 
 /* False: it goes. */
@@ -270,7 +303,8 @@ static bool slow_visit(ProtobufCMessage **child, unsigned level, enum signal sig
     }
     if (item || v == REWRITE_PASS || (v == REWRITE_EDIT && head == NULL))
         return true;
-    return slow_children(*child, level, signal);
+    v = slow_children(*child, level, signal) ? REWRITE_KEEP : REWRITE_DROP;
+    return (level == LEVEL_SCOPE && slow_end(*child, signal)) || v == REWRITE_KEEP;
 }
 
 static bool slow_children(ProtobufCMessage *m, unsigned level, enum signal signal)
@@ -361,13 +395,15 @@ static void compare(enum signal signal, uint64_t seed, struct rewriter *w, const
         buf_append(&bytes, b->segments[i].data, b->segments[i].len);
     salt = random_message_next(&state);
     tree = read_as(signal_table[signal].request, buf_bytes(&bytes));
-    slow_dropped = 0;
+    slow_dropped = slow_made = 0;
     slow_changed = false;
     slow_children(tree, 0, signal);
     packed_put(&want, tree);
     protobuf_c_message_free_unpacked(tree, NULL);
+    walked = signal;
     made = rewrite_batch(w, b, visitor, &budget, &dropped);
     ck_assert_uint_eq(dropped, slow_dropped);
+    ck_assert_uint_eq(w->made, slow_made);
     ck_assert_int_eq(made == b, !slow_changed);
     if (made == NULL) {
         ck_assert_uint_eq(b->items, slow_dropped);
@@ -376,7 +412,7 @@ static void compare(enum signal signal, uint64_t seed, struct rewriter *w, const
 
         gather(&raw, made);
         canonical_put(&got, signal_table[signal].request, buf_bytes(&raw));
-        ck_assert_uint_eq(made->items, b->items - dropped);
+        ck_assert_uint_eq(made->items, b->items - dropped + w->made);
         ck_assert_uint_eq(path_count(buf_bytes(&raw), 0, signal), made->items);
         ck_assert_msg(bytes_equal(buf_bytes(&got), buf_bytes(&want)), "seed %llu", (unsigned long long)seed);
         buf_free(&raw);
@@ -389,7 +425,7 @@ static void compare(enum signal signal, uint64_t seed, struct rewriter *w, const
     buf_free(&got);
 }
 
-static const struct rewrite_visitor all = { on_resource, on_scope, on_metric, on_item, on_below, NULL };
+static const struct rewrite_visitor all = { on_resource, on_scope, on_metric, on_item, on_below, on_scope_end, NULL };
 
 START_TEST(rewriting_the_bytes_equals_decoding_editing_and_encoding)
 {
