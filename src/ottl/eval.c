@@ -279,7 +279,10 @@ bool eval_value(struct ottl_evaluation *e, const struct node *n, struct ottl_val
 
 struct ottl_evaluation *ottl_evaluation_new(void)
 {
-    return mem_zalloc(sizeof(struct ottl_evaluation));
+    struct ottl_evaluation *e = mem_zalloc(sizeof(*e));
+
+    e->allowed = OTTL_MAX_SCRATCH;
+    return e;
 }
 
 void ottl_evaluation_free(struct ottl_evaluation *e)
@@ -333,4 +336,15 @@ const struct ottl_item *ottl_item_now(const struct ottl_evaluation *e)
 unsigned ottl_changed(const struct ottl_evaluation *e)
 {
     return e->changed;
+}
+
+void ottl_allow_metrics(struct ottl_evaluation *e, size_t bytes)
+{
+    e->allowed = bytes;
+}
+
+size_t ottl_added(const struct ottl_evaluation *e, const struct bytes **metrics)
+{
+    *metrics = e->appended.v;
+    return e->appended.n;
 }

@@ -339,28 +339,3 @@ bool ottl_call_function(struct ottl_call *c, unsigned i, const struct ottl_value
         return false;
     return f->call(&inner, out);
 }
-
-struct bytes ottl_metric(struct ottl_call *c)
-{
-    return c->evaluation->item.metric;
-}
-
-bool ottl_metric_set(struct ottl_call *c, struct bytes metric)
-{
-    c->evaluation->item.metric = metric;
-    c->evaluation->changed |= OTTL_CHANGED_METRIC;
-    return eval_spend(c->evaluation, metric.len / 64);
-}
-
-bool ottl_metric_append(struct ottl_call *c, struct bytes metric)
-{
-    *vec_push(&c->evaluation->appended) = metric;
-    return eval_spend(c->evaluation, 1 + metric.len / 64);
-}
-
-struct bytes ottl_message(struct ottl_call *c)
-{
-    const struct ottl_item *item = &c->evaluation->item;
-
-    return item->below.data != NULL ? item->below : item->item.data != NULL ? item->item : item->metric;
-}

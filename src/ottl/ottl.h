@@ -57,13 +57,22 @@ unsigned ottl_program_writes(const struct ottl_program *p);
  * OTTL_CONTEXTS with *fault: none is named, or one that is not allowed. Texts that are none of OTTL say nothing. */
 enum ottl_context ottl_infer(const char *const *texts, size_t n, unsigned allowed, struct ottl_fault *fault);
 
+/* What is in a message beside the one at work, where the message itself is given without: the fields of what was before
+ * it, as statements have left them, and the bytes of what is behind it, other fields of the message among them. */
+struct ottl_beside {
+    bool given;
+    struct bytes before, behind;
+};
+
 /* What a program runs over. What is not there in its context is left zero. */
 struct ottl_item {
-    struct bytes resource, scope; /* the content of a Resource and an InstrumentationScope */
-    struct bytes metric;          /* contexts metric, datapoint, exemplar: the Metric with all that is in it */
-    struct bytes item;            /* a span, log record, data point or profile */
-    struct bytes below;           /* a span's event or a data point's exemplar */
-    unsigned data;                /* datapoint, exemplar: the field of the metric that they are in */
+    struct bytes resource, scope;    /* the content of a Resource and an InstrumentationScope */
+    struct bytes metric;             /* contexts metric, datapoint, exemplar: the Metric with all that is in it */
+    struct bytes item;               /* a span, log record, data point or profile */
+    struct bytes below;              /* a span's event or a data point's exemplar */
+    unsigned data;                   /* datapoint, exemplar: the field of the metric that they are in */
+    struct ottl_beside beside_item;  /* given: `metric` is without its data points, the other ones are here */
+    struct ottl_beside beside_below; /* given: `item` is without its events or exemplars */
 };
 
 /* A zeroed struct is no evaluation; ottl_evaluation_new() makes one. */
@@ -78,6 +87,15 @@ bool ottl_test(struct ottl_evaluation *e, const struct ottl_program *p, bool *re
 
 /* Run the statement where its `where` holds: *ran says whether it did. */
 bool ottl_run(struct ottl_evaluation *e, const struct ottl_program *p, bool *ran, struct error *err);
+
+/* Metrics of so many bytes may be added from now on, all together; past it statements that add some fail. At first it
+ * is as much as scratch memory. */
+void ottl_allow_metrics(struct ottl_evaluation *e, size_t bytes);
+/* Those that were added since the item began, in order; good until the next one begins. */
+size_t ottl_added(const struct ottl_evaluation *e, const struct bytes **metrics);
+
+/* A metric of its head, which has a message of data without points, and of the points' fields. */
+void ottl_put_whole_metric(struct buf *out, struct bytes head, struct bytes points);
 
 /* The item as it is now, after statements have run; and which of its messages have changed. */
 const struct ottl_item *ottl_item_now(const struct ottl_evaluation *e);

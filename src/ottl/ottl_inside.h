@@ -152,6 +152,7 @@ struct ottl_evaluation {
     int64_t now;
     struct error *err;
     VEC(struct bytes) appended; /* metrics */
+    size_t allowed;             /* bytes of such that may still come */
 };
 
 bool eval_fail(struct ottl_evaluation *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What filter and transform count, log and refuse; what they make of items is in test_processors.py."""
 
+import json
 import subprocess
 
 import pytest
@@ -106,17 +107,18 @@ def test_a_mistake_has_its_line_and_column_inside_of_the_text(tmp_path):
         assert place in result.stderr, result.stderr
 
 
-REFUSED = {
-    'metric_statements: [{context: metric, statements: [\'copy_metric("x")\']}]': "statements that add metrics are not served here",
-    'metric_statements: [\'set(metric.name, "x") where datapoint.count == 1\']': "sets what is the datapoint's own, its resource's or",
-    'trace_statements: [\'set(span.name, "x") where spanevent.name == "y"\']': "sets what is the spanevent's own, its resource's or",
-}
+METRICS = CONFIG.replace("    logs:", "    metrics:")
 
 
-@pytest.mark.parametrize("body", REFUSED)
-def test_what_transform_cannot_do_is_refused_by_name(tmp_path, body):
-    signal = body.split("_")[0] + "s"
-    text = config("transform", "{" + body + "}").replace("    logs:", f"    {signal}:")
-    (tmp_path / "c.yaml").write_text(text)
-    result = subprocess.run([OTELCD, "validate", "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE)
-    assert result.returncode == 1 and REFUSED[body] in result.stderr, result.stderr
+def test_data_points_that_a_statement_adds_are_received_and_those_that_fail_to_come_are_told(otelcd):
+    text = 'copy_metric(name="copy") where name == "m"'
+    body = "{metric_statements: [{context: metric, statements: ['%s', 'copy_metric() where name == \"copy\"']}]}" % text
+    d = otelcd(METRICS.format(name="transform", processor=f"transform: {body}"))
+    point = {"asInt": "1", "timeUnixNano": "1"}
+    request = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "m", "gauge": {"dataPoints": [point]}}] * 3}]}]}
+    status, _, body = d.http("POST", "/v1/metrics", json.dumps(request).encode(), {"Content-Type": "application/json"})
+    assert status == 200, body
+    n = 3 + 3 * 10
+    assert d.ledger("pipeline", "metrics") == {"received": n, "delivered": n, "held": 0, "refused": 0, "dropped": 0}
+    assert d.metric("otelcd_statement_faults", component="transform", statement='copy_metric() where name == "copy"') == 3
+    d.expect_warning("could not be run")

@@ -143,49 +143,9 @@ static void begin_check(void *arg, enum ottl_context context)
     (void)context;
 }
 
-unsigned transform_own_message(enum ottl_context context)
-{
-    switch (context) {
-    case OTTL_RESOURCE:
-        return OTTL_CHANGED_RESOURCE;
-    case OTTL_SCOPE:
-        return OTTL_CHANGED_SCOPE;
-    case OTTL_METRIC:
-        return OTTL_CHANGED_METRIC;
-    case OTTL_SPANEVENT:
-    case OTTL_EXEMPLAR:
-        return OTTL_CHANGED_BELOW;
-    default:
-        return OTTL_CHANGED_ITEM;
-    }
-}
-
-unsigned transform_may_write(enum ottl_context context)
-{
-    unsigned own = transform_own_message(context);
-
-    if (context == OTTL_RESOURCE)
-        return own;
-    return context == OTTL_SCOPE ? own | OTTL_CHANGED_RESOURCE : own | OTTL_CHANGED_RESOURCE | OTTL_CHANGED_SCOPE;
-}
-
 static void check_text(void *arg, const struct statement_text *t)
 {
-    struct ottl_fault ignored;
-    struct ottl_program *p;
-
-    if (!statement_check(t, arg) || t->condition)
-        return;
-    p = ottl_parse_statement(t->text, t->how, &ignored);
-    if (p != NULL && (ottl_program_writes(p) & OTTL_APPENDS) != 0)
-        check_fail(arg, t->path,
-                   "statements that add metrics are not served here: remove it, or let Prometheus compute it");
-    else if (p != NULL && (ottl_program_writes(p) & ~transform_may_write(t->how.context)) != 0)
-        check_fail(arg, t->path,
-                   "a statement of the context %s sets what is the %s's own, its resource's or its scope's: write what "
-                   "it sets of others in a group of their context",
-                   ottl_context_names[t->how.context], ottl_context_names[t->how.context]);
-    ottl_program_free(p);
+    statement_check(t, arg);
 }
 
 void transform_check(const void *config, struct check *ck)
