@@ -18,6 +18,8 @@ static const char usage[] =
     "                                          [--endpoint host:port|URL] [--ca FILE] [--timeout 3s]\n"
     "       otelcd wal inspect|verify|export DIRECTORY\n"
     "                                          look into a queue on disk; export writes OTLP JSON\n"
+    "       otelcd test FILE...                run the tests of a configuration that stand in the files\n"
+    "                                          [--filter TEXT] [--format text|tap]\n"
     "       otelcd ottl STATEMENT... <FILE     try statements, or a condition, of OTTL on a file of OTLP JSON\n"
     "                                          [--context NAME] [--json]\n"
     "       otelcd version\n"
@@ -26,7 +28,18 @@ static const char usage[] =
     "--set changes one key after that: --set processors.batch.timeout=1s\n";
 
 /* What a verb takes; another flag is a mistake. */
-enum { CONFIG = 1, SET = 2, FORMAT = 4, MODE = 8, ENDPOINT = 16, CA = 32, TIMEOUT = 64, CONTEXT = 128, JSON = 256 };
+enum {
+    CONFIG = 1,
+    SET = 2,
+    FORMAT = 4,
+    MODE = 8,
+    ENDPOINT = 16,
+    CA = 32,
+    TIMEOUT = 64,
+    CONTEXT = 128,
+    JSON = 256,
+    FILTER = 512
+};
 
 static const struct verb {
     const char *name;
@@ -42,11 +55,12 @@ static const struct verb {
     { "version", command_version, 0, 0 },
     { "healthcheck", command_healthcheck, CONFIG | SET | ENDPOINT | CA | TIMEOUT, 0 },
     { "wal", command_wal, 0, 2 },
+    { "test", command_test, FORMAT | FILTER, UINT_MAX },
     { "ottl", command_ottl, CONTEXT | JSON, UINT_MAX },
 };
 
 static const char *const flag_names[] = { "--config", "--set",     "--format",  "--mode", "--endpoint",
-                                          "--ca",     "--timeout", "--context", "--json" };
+                                          "--ca",     "--timeout", "--context", "--json", "--filter" };
 
 static const struct verb *find_verb(const char *name)
 {
@@ -79,6 +93,9 @@ static void put_value(struct arguments *a, unsigned flag, const char *value)
         break;
     case CONTEXT:
         a->context = value;
+        break;
+    case FILTER:
+        a->filter = value;
         break;
     default:
         a->timeout = value;
@@ -128,7 +145,8 @@ static unsigned given_flags(const struct arguments *a)
 {
     return (a->configs.n > 0 ? CONFIG : 0u) | (a->sets.n > 0 ? SET : 0u) | (a->format != NULL ? FORMAT : 0u) |
            (a->mode != NULL ? MODE : 0u) | (a->endpoint != NULL ? ENDPOINT : 0u) | (a->ca != NULL ? CA : 0u) |
-           (a->timeout != NULL ? TIMEOUT : 0u) | (a->context != NULL ? CONTEXT : 0u) | (a->json ? JSON : 0u);
+           (a->timeout != NULL ? TIMEOUT : 0u) | (a->context != NULL ? CONTEXT : 0u) | (a->json ? JSON : 0u) |
+           (a->filter != NULL ? FILTER : 0u);
 }
 
 static unsigned flags_of(const char *verb)

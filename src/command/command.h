@@ -12,13 +12,14 @@ struct arguments {
     VEC(const char *) configs, sets;
     const char *verb;
     const char *mode;           /* print-config: redacted, unredacted */
-    const char *format;         /* print-config: yaml, json. components: yaml, markdown, man */
+    const char *format;         /* print-config: yaml, json. components: yaml, markdown, man, ottl. test: text, tap */
     const char *endpoint;       /* healthcheck: host:port, or a URL */
     const char *ca;             /* healthcheck: a PEM file */
     const char *timeout;        /* healthcheck: a duration */
     const char *context;        /* ottl: of paths without one */
+    const char *filter;         /* test: what the name has */
     bool json;                  /* ottl: the result alone */
-    VEC(const char *) operands; /* wal: what to do, and the directory. ottl: statements */
+    VEC(const char *) operands; /* wal: what to do, and the directory. ottl: statements. test: files */
 };
 
 int command_run(const struct arguments *a);
@@ -29,6 +30,7 @@ int command_version(const struct arguments *a);
 int command_healthcheck(const struct arguments *a);
 int command_wal(const struct arguments *a);
 int command_ottl(const struct arguments *a);
+int command_test(const struct arguments *a);
 
 struct config_sources arguments_sources(const struct arguments *a);
 

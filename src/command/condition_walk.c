@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rewriter (otlp/rewrite.h) walks to where the condition's context is, and drops what it is not true of. What it
- * cannot be told of counts as false. */
+/* The rewriter (otlp/rewrite.h) walks to where the condition's context is, and drops what has not the wanted answer.
+ * What it cannot be told of counts as false. */
 #include "command/condition_walk.h"
 
 #include "otlp/rewrite.h"
 
 struct asking {
-    const struct ottl_program *condition;
+    const struct condition_question *question;
     struct ottl_evaluation *evaluation;
-    int64_t now;
     bool keep; /* profiles */
     struct condition_count *count;
 };
@@ -18,12 +17,12 @@ static enum rewrite_verdict ask(struct asking *a, const struct ottl_item *item)
     struct error err = { 0 };
     bool held = false;
 
-    ottl_begin(a->evaluation, item, a->now);
+    ottl_begin(a->evaluation, item, a->question->now);
     a->count->asked++;
-    if (!ottl_test(a->evaluation, a->condition, &held, &err) && a->count->failed++ == 0)
+    if (!ottl_test(a->evaluation, a->question->condition, &held, &err) && a->count->failed++ == 0)
         a->count->why = err;
     a->count->held += held;
-    return held || a->keep ? REWRITE_KEEP : REWRITE_DROP;
+    return held == a->question->wanted || a->keep ? REWRITE_KEEP : REWRITE_DROP;
 }
 
 static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
@@ -96,22 +95,19 @@ static void set_visitor(struct rewrite_visitor *v, enum ottl_context context)
     }
 }
 
-struct batch *condition_walk(const struct ottl_program *condition, struct batch *b, struct budget *budget, int64_t now,
-                             struct condition_count *count)
+struct batch *condition_walk(const struct condition_question *q, struct batch *b, struct condition_count *count)
 {
-    struct asking a = { .condition = condition,
-                        .evaluation = ottl_evaluation_new(),
-                        .now = now,
-                        .keep = b->signal == SIGNAL_PROFILES,
-                        .count = count };
+    struct asking a = {
+        .question = q, .evaluation = ottl_evaluation_new(), .keep = b->signal == SIGNAL_PROFILES, .count = count
+    };
     struct rewrite_visitor visitor = { .arg = &a };
     struct rewriter rewriter = { 0 };
-    struct batch *held;
+    struct batch *left;
     uint64_t dropped;
 
-    set_visitor(&visitor, ottl_program_context(condition));
-    held = rewrite_batch(&rewriter, b, &visitor, budget, &dropped);
+    set_visitor(&visitor, ottl_program_context(q->condition));
+    left = rewrite_batch(&rewriter, b, &visitor, q->budget, &dropped);
     rewriter_free(&rewriter);
     ottl_evaluation_free(a.evaluation);
-    return held;
+    return left;
 }

@@ -13,9 +13,15 @@ struct condition_count {
     struct error why;
 };
 
-/* Adds to the count. Those of which it is true, with what they are in, are the batch that is returned; NULL: none. The
- * caller's reference to `b` stays. Of profiles nothing can be left out: they come back whole. */
-struct batch *condition_walk(const struct ottl_program *condition, struct batch *b, struct budget *budget, int64_t now,
-                             struct condition_count *count);
+struct condition_question {
+    const struct ottl_program *condition;
+    bool wanted; /* which answer leaves an item in the batch that is returned; what fails is false */
+    int64_t now; /* wall, ns */
+    struct budget *budget;
+};
+
+/* Adds to the count. Those with the wanted answer, with what they are in, are the batch that is returned; NULL: none.
+ * The caller's reference to `b` stays. Of profiles nothing can be left out: they come back whole. */
+struct batch *condition_walk(const struct condition_question *q, struct batch *b, struct condition_count *count);
 
 #endif

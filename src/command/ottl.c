@@ -218,7 +218,8 @@ static bool run_condition(struct trying *t, struct trial *trial, struct batch *b
     struct condition_count count = { 0 };
     struct item_texts texts = { 0 };
     struct error err = { 0 };
-    struct batch *held = condition_walk(t->program, batch, trial_budget(trial), (int64_t)trial_wall(trial), &count);
+    const struct condition_question q = { t->program, true, (int64_t)trial_wall(trial), trial_budget(trial) };
+    struct batch *held = condition_walk(&q, batch, &count);
 
     if (t->arguments->json) {
         print_json(held);

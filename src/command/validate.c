@@ -8,7 +8,8 @@
 
 struct config_sources arguments_sources(const struct arguments *a)
 {
-    return (struct config_sources){ a->configs.v, a->configs.n, a->sets.v, a->sets.n, false };
+    return (
+        struct config_sources){ .uris = a->configs.v, .n_uris = a->configs.n, .sets = a->sets.v, .n_sets = a->sets.n };
 }
 
 int command_validate(const struct arguments *a)

@@ -230,13 +230,20 @@ static struct yaml_node *read_set(struct arena *a, const char *set, struct fault
     return value != NULL ? map : NULL;
 }
 
+/* The URIs, the tree, the sets. */
+static struct yaml_node *read_one(struct arena *a, const struct config_sources *s, size_t i, struct faults *faults)
+{
+    if (i < s->n_uris)
+        return read_uri(a, s->uris[i], s, faults);
+    return i == s->n_uris ? yaml_copy(a, s->tree) : read_set(a, s->sets[i - s->n_uris - 1], faults);
+}
+
 struct yaml_node *source_read(struct arena *a, const struct config_sources *s, struct faults *faults)
 {
     struct yaml_node *tree = NULL;
 
-    for (size_t i = 0; i < s->n_uris + s->n_sets; i++) {
-        struct yaml_node *n =
-            i < s->n_uris ? read_uri(a, s->uris[i], s, faults) : read_set(a, s->sets[i - s->n_uris], faults);
+    for (size_t i = 0; i < s->n_uris + 1 + s->n_sets; i++) {
+        struct yaml_node *n = read_one(a, s, i, faults);
 
         if (n == NULL || n->kind == YAML_NULL)
             continue;

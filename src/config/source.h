@@ -11,7 +11,8 @@ struct config_sources {
     size_t n_uris;
     const char *const *sets; /* --set key=value, in order */
     size_t n_sets;
-    bool offline; /* tests and fuzzing: no variable is set and no file exists */
+    const struct yaml_node *tree; /* behind the URIs and before the sets; NULL: none. It is copied */
+    bool offline;                 /* tests and fuzzing: no variable is set and no file exists */
 };
 
 /* The merged and expanded tree; NULL when nothing could be read at all. Faults are reported, each at its place. */

@@ -431,7 +431,7 @@ struct config *config_load(const struct config_sources *sources, const struct co
     struct config *c = mem_zalloc(sizeof(*c));
     struct loader l = { .config = c, .all = all };
 
-    if (sources->n_uris == 0) {
+    if (sources->n_uris == 0 && sources->tree == NULL) {
         fault_add(&c->faults, NULL, "", false,
                   "at least one config flag must be provided: --config FILE; otelcd --help says more");
         return c;
@@ -441,7 +441,8 @@ struct config *config_load(const struct config_sources *sources, const struct co
     if (l.root != NULL)
         load_all(&l);
     else if (!l.torn)
-        fault_add(&c->faults, NULL, "", false, "%s: empty configuration file" EMPTY_HINT, sources->uris[0]);
+        fault_add(&c->faults, NULL, "", false, "%s: empty configuration file" EMPTY_HINT,
+                  sources->n_uris > 0 ? sources->uris[0] : sources->tree->file);
     faults_settle(&c->faults);
     return c;
 }

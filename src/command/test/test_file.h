@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A file of tests of a configuration, read and checked: what is wrong with it is known before anything runs. */
+#ifndef COMMAND_TEST_TEST_FILE_H
+#define COMMAND_TEST_TEST_FILE_H
+
+#include "config/decode.h"
+#include "ottl/ottl.h"
+#include "service/config.h"
+
+enum step_kind { STEP_SEND, STEP_ADVANCE, STEP_STOP, STEP_EXPECT };
+
+/* What a client was told. */
+enum answer_wanted { ANSWER_GOOD, ANSWER_ACCEPTED, ANSWER_WAITING, ANSWER_REJECTED, ANSWER_RETRY };
+
+struct step_condition {
+    struct ottl_program *program;
+    int64_t items; /* of how many it is true; -1: of all */
+};
+
+struct step_count {
+    const char *reason;
+    uint64_t items;
+};
+
+/* One line of a ledger. */
+struct step_ledger {
+    const char *pipeline; /* NULL: the step asks for none of this */
+    bool has_dropped, has_refused;
+    VEC(struct step_count) dropped, refused;
+    int64_t held, delivered; /* -1: not asked for */
+};
+
+struct step {
+    enum step_kind kind;
+    const struct yaml_node *place;
+    /* send, expect: whom to or from, and of which signal; NULL: a step that looks at a ledger only */
+    const char *component;
+    enum signal signal;
+    bool has_request; /* send; expect: exactly this */
+    struct buf request;
+    struct string_map metadata; /* send: the client's */
+    enum answer_wanted answer;
+    uint64_t ns;   /* advance */
+    int64_t items; /* expect: so many; -1: any number */
+    VEC(struct step_condition) conditions;
+    struct step_ledger ledger;
+};
+
+struct test_case {
+    const char *name;
+    const struct yaml_node *place;
+    VEC(struct step) steps;
+};
+
+struct test_file {
+    const char *path;
+    struct arena arena;
+    struct faults faults; /* of the file, and of the configuration */
+    struct config_sources sources;
+    struct config *config; /* never run: the names that steps use are its */
+    VEC(struct test_case) cases;
+};
+
+/* Reads it. faults.n_errors > 0: it cannot be run. */
+void test_file_read(struct test_file *f, const char *path, const struct component *const *registry);
+void test_file_free(struct test_file *f);
+
+/* The configuration once more, for one run. */
+struct config *test_file_config(const struct test_file *f, const struct component *const *registry);
+
+#endif
