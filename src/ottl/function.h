@@ -52,6 +52,7 @@ enum ottl_context {
     OTTL_EXEMPLAR,
     OTTL_LOG,
     OTTL_PROFILE,
+    OTTL_OTELCOL, /* what is known of who sent it: the item is a message of ottl/client.h */
     OTTL_CONTEXTS,
 };
 

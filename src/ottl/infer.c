@@ -5,8 +5,8 @@
 #include "ottl/ottl_inside.h"
 
 /* The deepest first. */
-static const enum ottl_context depths[] = { OTTL_LOG,  OTTL_EXEMPLAR, OTTL_DATAPOINT, OTTL_METRIC,  OTTL_SPANEVENT,
-                                            OTTL_SPAN, OTTL_PROFILE,  OTTL_SCOPE,     OTTL_RESOURCE };
+static const enum ottl_context depths[] = { OTTL_LOG,  OTTL_EXEMPLAR, OTTL_DATAPOINT, OTTL_METRIC,   OTTL_SPANEVENT,
+                                            OTTL_SPAN, OTTL_PROFILE,  OTTL_SCOPE,     OTTL_RESOURCE, OTTL_OTELCOL };
 
 static unsigned depth_of(enum ottl_context context)
 {

@@ -28,6 +28,7 @@ enum path_shape {
     PATH_ANY,          /* an AnyValue */
     PATH_ANY_TEXT,     /* as text */
     PATH_MAP,          /* attributes */
+    PATH_METADATA,     /* the same by names in lower case, whatever case they are asked for in; not set */
     PATH_TRACE_STATE,  /* a string that may be indexed */
     PATH_KIND,         /* of spans: its name */
     PATH_KIND_OLD,     /* the same as SPAN_KIND_... */

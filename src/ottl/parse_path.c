@@ -84,7 +84,8 @@ bool parse_keys(struct parser *p, struct node *n)
 
 static bool may_have_keys(enum path_shape shape)
 {
-    return shape == PATH_MAP || shape == PATH_ANY || shape == PATH_CACHE || shape == PATH_TRACE_STATE;
+    return shape == PATH_MAP || shape == PATH_METADATA || shape == PATH_ANY || shape == PATH_CACHE ||
+           shape == PATH_TRACE_STATE;
 }
 
 static bool take_keys(struct parser *p, struct node *n)
@@ -98,7 +99,7 @@ static bool take_keys(struct parser *p, struct node *n)
         parse_fail(p, bracket->at, "%s holds no keys", n->row->name);
         return false;
     }
-    if ((n->row->shape == PATH_MAP || n->row->shape == PATH_CACHE) && n->n > first &&
+    if ((n->row->shape == PATH_MAP || n->row->shape == PATH_METADATA || n->row->shape == PATH_CACHE) && n->n > first &&
         n->kids[first]->kind == NODE_LITERAL && n->kids[first]->value.type != OTTL_STRING) {
         parse_fail(p, n->kids[first]->at, "the key of a map is a string");
         return false;

@@ -169,6 +169,16 @@ static struct ottl_value list_value(struct ottl_evaluation *e, enum path_shape s
 
 /* ---- shapes with keys ---- */
 
+static struct bytes lower_name(struct ottl_evaluation *e, struct bytes name)
+{
+    char *lower = arena_strndup(&e->arena, name.data, name.len);
+
+    for (size_t i = 0; i < name.len; i++)
+        if (lower[i] >= 'A' && lower[i] <= 'Z')
+            lower[i] = (char)(lower[i] + ('a' - 'A'));
+    return bytes_of(lower, name.len);
+}
+
 static bool get_map(struct ottl_evaluation *e, const struct node *n, struct bytes message, uint32_t number,
                     struct ottl_value *v)
 {
@@ -183,6 +193,8 @@ static bool get_map(struct ottl_evaluation *e, const struct node *n, struct byte
         return false;
     if (key.type != OTTL_STRING)
         return eval_fail(e, "the key of %s is a string, not %s", n->row->name, ottl_type_name(key.type));
+    if (n->row->shape == PATH_METADATA)
+        key.bytes = lower_name(e, key.bytes);
     if (!message_attribute(message, number, key.bytes, &any)) {
         *v = ottl_nil();
         return true;
@@ -326,6 +338,7 @@ bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value
     }
     switch (shape) {
     case PATH_MAP:
+    case PATH_METADATA:
         return get_map(e, n, message, number, v);
     case PATH_ANY:
         *v = ottl_value_read(read_bytes(e, message, number));

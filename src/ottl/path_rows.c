@@ -2,6 +2,7 @@
 /* The paths of each context as rows: what a field is called, what it holds, and which field of the wire that is. Of
  * data points the numbers are four, for their messages differ by the data of their metric. */
 #include "otlp/fields.h"
+#include "ottl/client.h"
 #include "ottl/ottl_inside.h"
 
 #include <stddef.h>
@@ -139,6 +140,13 @@ static const struct path_row exemplar_rows[] = {
 };
 
 static const struct path_row profile_rows[] = { CACHE, END };
+
+static const struct path_row otelcol_rows[] = {
+    ROW("client.metadata", PATH_METADATA, OTTL_CLIENT_METADATA),
+    ROW("client.addr", PATH_STRING, OTTL_CLIENT_ADDRESS),
+    ROW("grpc.metadata", PATH_METADATA, OTTL_CLIENT_METADATA),
+    CACHE, END,
+};
 /* clang-format on */
 
 static const struct context_row {
@@ -160,10 +168,11 @@ static const struct context_row {
                             OTTL_IN(OTTL_RESOURCE) },
     [OTTL_LOG] = { log_rows, PART_ITEM, OTTL_IN(OTTL_LOG) | OTTL_IN(OTTL_SCOPE) | OTTL_IN(OTTL_RESOURCE) },
     [OTTL_PROFILE] = { profile_rows, PART_ITEM, OTTL_IN(OTTL_PROFILE) | OTTL_IN(OTTL_SCOPE) | OTTL_IN(OTTL_RESOURCE) },
+    [OTTL_OTELCOL] = { otelcol_rows, PART_ITEM, OTTL_IN(OTTL_OTELCOL) },
 };
 
-const char *const ottl_context_names[] = { "resource",  "scope",    "span", "spanevent", "metric",
-                                           "datapoint", "exemplar", "log",  "profile",   NULL };
+const char *const ottl_context_names[] = { "resource", "scope", "span",    "spanevent", "metric", "datapoint",
+                                           "exemplar", "log",   "profile", "otelcol",   NULL };
 
 enum ottl_context ottl_context_find(struct bytes name)
 {

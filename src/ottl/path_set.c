@@ -476,6 +476,8 @@ bool path_set(struct ottl_evaluation *e, const struct node *n, const struct ottl
         return eval_fail(e, "data points of this kind have no %s", n->row->name);
     message = inner_message(e, n);
     switch (n->row->shape) {
+    case PATH_METADATA:
+        return eval_fail(e, "%s cannot be set", n->row->name);
     case PATH_MAP:
         return set_map(e, n, message, number, v);
     case PATH_ANY:
