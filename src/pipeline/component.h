@@ -81,6 +81,12 @@ void claim_directory(struct claims *c, const char *path, const char *directory);
 void claim_writes(struct claims *c, const char *file);
 void claim_output(struct claims *c, const char *output); /* the same, unless it is stdout or stderr */
 
+/* One of the pipelines behind a connector: its tap. */
+struct pipeline_end {
+    const char *pipeline; /* "traces/2" */
+    struct consumer *in;
+};
+
 struct node {
     struct consumer in; /* first: what others send to. NULL consume for receivers and extensions */
     const struct component *component;
@@ -96,6 +102,9 @@ struct node {
                                 * when .shared, for there is one for each signal. An ack that comes in always books in it */
     /* Where to send, by signal: receivers, processors and connectors. NULL: that signal has no pipeline here. */
     struct consumer *out[SIGNAL_COUNT];
+    /* Connectors: those that out[] sends to, one by one, for who chooses among them; in the order written. */
+    const struct pipeline_end *ends;
+    size_t n_ends;
     struct health health[HEALTH_CAUSES]; /* what it says of itself */
     bool kept_behind;                    /* processors: an exporter behind keeps on disk what it has accepted */
     struct sender *sender;               /* exporters with a queue (queue/sender.h); else NULL */
@@ -126,6 +135,9 @@ struct component {
     void (*check)(const void *config, struct check *ck);
     /* Processors: what hangs on the signal; called for each that a pipeline uses it for, after check(). May be NULL. */
     void (*check_use)(const void *config, enum signal signal, struct check *ck);
+    /* Connectors: what hangs on the pipelines behind it. Called for each signal that goes in, after check(); `ends` are
+     * the ids of those of that signal. May be NULL. */
+    void (*check_ends)(const void *config, enum signal signal, const struct strings *ends, struct check *ck);
     /* Exporters: what SAFE was said of survives the process, by this configuration: it is in a file, or stays on a
      * disk until it is delivered. NULL: never. */
     bool (*keeps)(const void *config);

@@ -334,6 +334,41 @@ static void check_uses(struct loader *l)
         }
 }
 
+/* What a connector's configuration must be for the pipelines of that signal that it feeds, if any feeds it. */
+static void check_ends(struct loader *l, struct config_component *cc, enum signal signal)
+{
+    const struct config *c = l->config;
+    const char **ids = arena_alloc(&l->config->arena, (c->n_pipelines + 1) * sizeof(*ids));
+    struct strings ends = { ids, 0 };
+    bool fed = false;
+    struct check ck;
+
+    for (size_t i = 0; i < c->n_pipelines; i++) {
+        const struct config_pipeline *p = &c->pipelines[i];
+
+        if (p->signal != (int)signal)
+            continue;
+        fed |= config_lists(p->exporters, p->n_exporters, cc);
+        if (config_lists(p->receivers, p->n_receivers, cc))
+            ids[ends.n++] = p->id;
+    }
+    if (!fed)
+        return;
+    ck = config_check_of(l, cc);
+    cc->component->check_ends(cc->config, signal, &ends, &ck);
+}
+
+static void check_connectors(struct loader *l)
+{
+    for (size_t i = 0; i < l->config->components[COMPONENT_CONNECTOR].n; i++) {
+        struct config_component *cc = &l->config->components[COMPONENT_CONNECTOR].v[i];
+
+        for (enum signal s = 0; s < SIGNAL_COUNT; s++)
+            if (cc->component != NULL && cc->component->check_ends != NULL && cc->sound)
+                check_ends(l, cc, s);
+    }
+}
+
 static void warn_unused(struct loader *l)
 {
     for (int kind = 0; kind < COMPONENT_KINDS; kind++)
@@ -417,6 +452,7 @@ static void load_all(struct loader *l)
     before = c->faults.n_errors;
     config_load_service(l);
     check_uses(l);
+    check_connectors(l);
     config_check_extensions(l);
     if (!l->unknown && c->faults.n_errors == before)
         graph_check(c, wiring_fault, l);

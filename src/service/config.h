@@ -49,6 +49,15 @@ struct config {
     struct faults faults; /* errors and warnings */
 };
 
+/* Is the component in that list of a pipeline? */
+static inline bool config_lists(struct config_component *const *list, size_t n, const struct config_component *cc)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == cc)
+            return true;
+    return false;
+}
+
 /* By kind: the key of its section, and the word for one of it. */
 extern const char *const config_sections[COMPONENT_KINDS];
 extern const char *const config_words[COMPONENT_KINDS];

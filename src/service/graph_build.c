@@ -101,14 +101,6 @@ static struct consumer *join_consumers(struct graph *g, consumers *list)
     return one;
 }
 
-static bool is_listed(struct config_component *const *list, size_t n, const struct config_component *cc)
-{
-    for (size_t i = 0; i < n; i++)
-        if (list[i] == cc)
-            return true;
-    return false;
-}
-
 /* The taps of the pipelines of that signal that name cc among their receivers. */
 static struct consumer *entries_after(struct graph *g, const struct config_component *cc, enum signal signal)
 {
@@ -117,12 +109,25 @@ static struct consumer *entries_after(struct graph *g, const struct config_compo
     for (size_t i = 0; i < g->config->n_pipelines; i++) {
         const struct config_pipeline *p = &g->config->pipelines[i];
 
-        if (p->signal == (int)signal && is_listed(p->receivers, p->n_receivers, cc)) {
+        if (p->signal == (int)signal && config_lists(p->receivers, p->n_receivers, cc)) {
             assert(g->pipes[i].tap != NULL);
             *vec_push(&list) = g->pipes[i].tap;
         }
     }
     return join_consumers(g, &list);
+}
+
+static void list_ends(struct graph *g, struct node *n, const struct config_component *cc, enum signal signal)
+{
+    struct pipeline_end *ends = mem_zalloc(g->config->n_pipelines * sizeof(*ends));
+
+    for (size_t i = 0; i < g->config->n_pipelines; i++) {
+        const struct config_pipeline *p = &g->config->pipelines[i];
+
+        if (p->signal == (int)signal && config_lists(p->receivers, p->n_receivers, cc))
+            ends[n->n_ends++] = (struct pipeline_end){ p->id, g->pipes[i].tap };
+    }
+    n->ends = ends;
 }
 
 /* A connector is one node for each signal that comes out of it. */
@@ -140,6 +145,8 @@ static void add_connector(struct graph *g, const struct config_component *cc, en
         n = node_of(gn);
         if (n->out[to] == NULL)
             n->out[to] = entries_after(g, cc, to);
+        if (n->ends == NULL)
+            list_ends(g, n, cc, to);
         if (n->out[to] != NULL)
             *vec_push(list) = &n->in;
     }
@@ -196,7 +203,7 @@ static bool feeds_pipeline(const struct config_pipeline *a, const struct config_
 {
     for (size_t i = 0; i < a->n_exporters; i++)
         if (a->exporters[i]->component->kind == COMPONENT_CONNECTOR &&
-            is_listed(b->receivers, b->n_receivers, a->exporters[i]) &&
+            config_lists(b->receivers, b->n_receivers, a->exporters[i]) &&
             connector_supports(a->exporters[i]->component, (enum signal)a->signal, (enum signal)b->signal))
             return true;
     return false;
@@ -250,7 +257,7 @@ static size_t place_pipe(struct graph *g, const struct pipe *pipe, size_t rank)
         struct graph_node *gn = g->nodes.v[i];
 
         if (gn->config->component->kind == COMPONENT_CONNECTOR && (int)gn->to == pipe->config->signal &&
-            is_listed(pipe->config->receivers, pipe->config->n_receivers, gn->config))
+            config_lists(pipe->config->receivers, pipe->config->n_receivers, gn->config))
             place_node(g, gn, rank++);
     }
     for (size_t i = 0; i < pipe->config->n_processors; i++)
@@ -433,8 +440,10 @@ void graph_free(struct graph *g)
         free_exporter_tap(g->exporter_taps.v[i]);
     for (size_t i = 0; i < g->fanouts.n; i++)
         fanout_free(g->fanouts.v[i]);
-    for (size_t i = 0; i < g->nodes.n; i++)
+    for (size_t i = 0; i < g->nodes.n; i++) {
+        free((void *)(uintptr_t)node_of(g->nodes.v[i])->ends);
         free(g->nodes.v[i]);
+    }
     for (size_t i = 0; i < g->shared.n; i++)
         free(g->shared.v[i]);
     turn_cancel(&g->host->loop->turn, &g->advance);

@@ -33,14 +33,6 @@ static bool is_connector(const struct config_component *cc)
     return cc->component->kind == COMPONENT_CONNECTOR;
 }
 
-static bool is_listed(struct config_component *const *list, size_t n, const struct config_component *cc)
-{
-    for (size_t i = 0; i < n; i++)
-        if (list[i] == cc)
-            return true;
-    return false;
-}
-
 static bool carries_signal(const struct config_component *cc, int signal)
 {
     return (cc->component->signals & SIGNAL_BIT((unsigned)signal)) != 0;
@@ -74,10 +66,10 @@ static bool has_partner(const struct config *config, const struct config_compone
     for (size_t i = 0; i < config->n_pipelines; i++) {
         const struct config_pipeline *q = &config->pipelines[i];
 
-        if (as_exporter && is_listed(q->receivers, q->n_receivers, cc) &&
+        if (as_exporter && config_lists(q->receivers, q->n_receivers, cc) &&
             connector_supports(cc->component, (enum signal)signal, (enum signal)q->signal))
             return true;
-        if (!as_exporter && is_listed(q->exporters, q->n_exporters, cc) &&
+        if (!as_exporter && config_lists(q->exporters, q->n_exporters, cc) &&
             connector_supports(cc->component, (enum signal)q->signal, (enum signal)signal))
             return true;
     }
@@ -93,8 +85,8 @@ static void check_connector(struct checker *c, const struct config_component *cc
     for (size_t i = 0; i < c->config->n_pipelines; i++) {
         const struct config_pipeline *p = &c->config->pipelines[i];
 
-        if (!(as_exporter ? is_listed(p->exporters, p->n_exporters, cc)
-                          : is_listed(p->receivers, p->n_receivers, cc)) ||
+        if (!(as_exporter ? config_lists(p->exporters, p->n_exporters, cc)
+                          : config_lists(p->receivers, p->n_receivers, cc)) ||
             has_partner(c->config, cc, p->signal, as_exporter))
             continue;
         if (first == NULL)
@@ -153,7 +145,7 @@ static bool next_fed(const struct config *config, struct hop *h, size_t *fed)
         for (; is_connector(cc) && h->next < config->n_pipelines; h->next++) {
             const struct config_pipeline *q = &config->pipelines[h->next];
 
-            if (is_listed(q->receivers, q->n_receivers, cc) &&
+            if (config_lists(q->receivers, q->n_receivers, cc) &&
                 connector_supports(cc->component, (enum signal)p->signal, (enum signal)q->signal)) {
                 h->through = cc;
                 *fed = h->next++;

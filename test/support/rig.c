@@ -121,6 +121,8 @@ struct node *rig_node(struct rig *r, const struct component *component, const vo
     node->log = (struct logger){ .sink = &r->log };
     node->ledger = ledger;
     node->out[signal] = out;
+    node->ends = r->ends;
+    node->n_ends = r->n_ends;
     ck_assert_msg(component->create(node, config, &err) == 0, "%s", err.text);
     if (component->start != NULL)
         ck_assert_msg(component->start(node, &err) == 0, "%s", err.text);

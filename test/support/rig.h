@@ -12,7 +12,9 @@ struct rig {
     struct metrics metrics;
     struct log_sink log;
     struct host host;
-    uint64_t random; /* state of rig_random */
+    uint64_t random;                 /* state of rig_random */
+    const struct pipeline_end *ends; /* of connectors that rig_node() makes */
+    size_t n_ends;
 };
 
 void rig_init(struct rig *r, uint64_t seed);
