@@ -29,6 +29,7 @@
     X(prometheus_remote_write_exporter)                                                                                \
     X(count_connector)                                                                                                 \
     X(forward_connector)                                                                                               \
+    X(routing_connector)                                                                                               \
     X(basicauth_extension)                                                                                             \
     X(bearertokenauth_extension)                                                                                       \
     X(headers_setter_extension)                                                                                        \
