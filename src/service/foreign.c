@@ -67,7 +67,7 @@ static const struct foreign table[] = {
       METRICS },
     { COMPONENT_PROCESSOR, false,
       "awsecsattributes coralogix datadog datadogsemantics dnslookup geoip isolationforest"
-      " logdedup logstransform lookup remotetap schema sumologic unroll",
+      " logstransform lookup remotetap schema sumologic unroll",
       NULL },
     { COMPONENT_PROCESSOR, true,
       "queuedretry",
@@ -110,7 +110,7 @@ static const struct foreign table[] = {
       DELIVERS },
     { COMPONENT_CONNECTOR, false, "spanmetrics servicegraph", SPANMETRICS },
     { COMPONENT_CONNECTOR, false,
-      "routing roundrobin failover",
+      "roundrobin failover",
       "write a pipeline for each destination, and list an exporter in several of them" },
     { COMPONENT_CONNECTOR, false,
       "exceptions signaltometrics sum",
