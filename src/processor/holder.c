@@ -7,6 +7,8 @@
 
 #include <assert.h>
 
+#define ITEM_COST 512u /* of what an item is found by and put together of, however small it is */
+
 static void on_pool_settled(struct ack *ack, const struct outcome *outcome)
 {
     (void)ack;
@@ -122,7 +124,7 @@ void holder_stop(struct holder *h, void (*stopped)(struct node *node))
 
 bool holder_admit(struct holder *h, const struct batch *batch, struct ack *ack)
 {
-    if (budget_room(budget_of(h)) >= 2 * batch->bytes)
+    if (budget_room(budget_of(h)) >= 2 * batch->bytes + ITEM_COST * batch->items)
         return true;
     budget_refuse(budget_of(h));
     ack_fail(ack, VERDICT_RETRY, "memory_limit", "no room to hold more before the next interval ends");

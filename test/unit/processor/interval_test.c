@@ -124,6 +124,30 @@ START_TEST(without_room_senders_come_again)
 }
 END_TEST
 
+START_TEST(points_are_admitted_by_what_they_take_however_small_they_are)
+{
+    struct buf json = { 0 };
+    uint64_t used;
+
+    begin("{}");
+    used = rig.rig.budget.used;
+    buf_puts(&json, "{'name':'m','gauge':{'dataPoints':[");
+    for (unsigned i = 0; i < 1000; i++)
+        buf_printf(&json, "%s{'asInt':'1','attributes':[{'key':'k','value':{'intValue':'%u'}}]}", i > 0 ? "," : "", i);
+    buf_puts(&json, "]}}");
+    budget_set_limit(&rig.rig.budget, used + 150000);
+    processor_rig_send_metric(&rig, buf_cstr(&json));
+    ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
+    budget_set_limit(&rig.rig.budget, used + 800000);
+    processor_rig_send_metric(&rig, buf_cstr(&json));
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    ck_assert_uint_gt(rig.rig.budget.used, used + 150000); /* so it would not have fitted */
+    ck_assert_uint_lt(rig.rig.budget.used, used + 800000);
+    buf_free(&json);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 START_TEST(data_that_other_data_stands_behind_is_dropped_and_counted)
 {
     begin("{}");
@@ -149,6 +173,7 @@ int main(void)
     tcase_add_test(t, a_send_that_fails_drops_what_it_had);
     tcase_add_test(t, while_a_send_is_out_the_next_one_waits);
     tcase_add_test(t, without_room_senders_come_again);
+    tcase_add_test(t, points_are_admitted_by_what_they_take_however_small_they_are);
     tcase_add_test(t, data_that_other_data_stands_behind_is_dropped_and_counted);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
