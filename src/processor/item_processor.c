@@ -17,10 +17,15 @@ static void book_dropped(const struct item_processor *r, struct ack *ack, uint64
         ack_drop(ack, r->apart.v[i].items, r->apart.v[i].reason);
 }
 
-/* A visitor could not do its work, and was not to pass over that. */
-static void reject_batch(struct item_processor *r, struct batch *batch, struct batch *made, struct ack *ack)
+/* A visitor could not do its work and was not to pass over that, or there is no room for what it makes. */
+static void refuse_batch(struct item_processor *r, struct batch *batch, struct batch *made, struct ack *ack)
 {
-    ack_fail(ack, VERDICT_REJECT, "statement", "%s", r->fault.text);
+    if (r->fault.code != 0) {
+        ack_fail(ack, VERDICT_REJECT, "statement", "%s", r->fault.text);
+    } else {
+        budget_refuse(host_budget(r->node.host, batch->signal));
+        ack_fail(ack, VERDICT_RETRY, "memory_limit", "no room for what would be made of it");
+    }
     if (made != NULL)
         batch_unref(made);
     r->batch = NULL;
@@ -37,10 +42,11 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     r->batch = batch;
     r->apart.n = 0;
     r->fault.code = 0;
+    r->full = false;
     made = rewrite_batch(&r->rewriter, batch, &r->visitor, host_budget(r->node.host, batch->signal), &dropped);
     item_count_end(&r->items, begun);
-    if (r->fault.code != 0) {
-        reject_batch(r, batch, made, ack);
+    if (r->fault.code != 0 || r->full) {
+        refuse_batch(r, batch, made, ack);
         return;
     }
     metric_add(r->items.outgoing, batch->items - dropped);

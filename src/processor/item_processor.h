@@ -15,6 +15,7 @@ struct item_processor {
     struct losses apart;            /* ... save those of the batch that the visitor has put here */
     const struct batch *batch;      /* the one being rewritten */
     struct error fault;             /* set by a visitor: the batch is rejected with that text */
+    bool full;                      /* set by a visitor: the budget has no room; the sender is to come again */
     struct item_count items;
 };
 

@@ -11,10 +11,8 @@
  * what counts then (it is a oneof), as overwritten. */
 #include "base/mem.h"
 #include "codec/regex.h"
-#include "processor/item_processor.h"
-#include "processor/stream/metric_edit.h"
-#include "processor/stream/stream_histogram.h"
-#include "processor/stream/stream_table.h"
+#include "config/check_place.h"
+#include "processor/stream/stream_processor.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -105,31 +103,19 @@ struct filter {
     struct regex **patterns;
 };
 
-/* What is remembered of a stream. */
-struct cumulative_stream {
-    struct stream stream;
-    uint64_t time;
-    uint64_t value; /* bits of a double or an integer */
-    struct stream_histogram *histogram;
-};
-
 struct cumulative {
-    struct item_processor processor;
+    struct stream_processor streams;
     const struct cumulative_config *config;
     struct filter include, exclude;
-    struct stream_table streams;
     uint64_t born; /* wall ns */
-    struct metric_hook hook;
-    struct metric *points[TYPES], *dropped[TYPES][RESULTS], *tracked;
-    struct complaint no_room, mismatch;
-    struct stream_scope scope;
-    struct stream_histogram read, delta;
-    struct buf out;
+    struct metric *points[TYPES], *dropped[TYPES][RESULTS];
+    struct complaint mismatch;
+    struct stream_histogram delta; /* scratch */
 };
 
-static struct cumulative *cumulative_of(struct node *node)
+static struct cumulative *cumulative_of(struct stream_processor *p)
 {
-    return container_of(item_processor_of(node), struct cumulative, processor);
+    return container_of(p, struct cumulative, streams);
 }
 
 /* ---- which metrics ---- */
@@ -169,14 +155,6 @@ static bool has_type(const struct filter *f, unsigned type)
     return false;
 }
 
-static bool is_selected(const struct cumulative *p, struct bytes name, unsigned type)
-{
-    const struct filter *in = &p->include, *out = &p->exclude;
-
-    return (in->config->metrics.n == 0 || has_name(in, name)) &&
-           (in->config->metric_types.n == 0 || has_type(in, type)) && !has_name(out, name) && !has_type(out, type);
-}
-
 static unsigned type_of(unsigned data)
 {
     switch (data) {
@@ -191,19 +169,19 @@ static unsigned type_of(unsigned data)
     }
 }
 
-/* ---- numbers ---- */
-
-static void on_gone(struct stream_table *t, struct stream *stream)
+static bool selects(struct stream_processor *processor, const struct metric_view *m, const struct data_view *d)
 {
-    struct cumulative_stream *s = container_of(stream, struct cumulative_stream, stream);
+    const struct cumulative *p = cumulative_of(processor);
+    const struct filter *in = &p->include, *out = &p->exclude;
+    unsigned type = type_of(m->view.which);
 
-    if (s->histogram == NULL)
-        return;
-    stream_histogram_free(s->histogram);
-    stream_histogram_charge(s->histogram, t->budget);
-    budget_give(t->budget, sizeof(*s->histogram));
-    free(s->histogram);
+    if (type == TYPES || (type == TYPE_SUM && d->monotonic == 0))
+        return false;
+    return (in->config->metrics.n == 0 || has_name(in, m->name)) &&
+           (in->config->metric_types.n == 0 || has_type(in, type)) && !has_name(out, m->name) && !has_type(out, type);
 }
+
+/* ---- numbers ---- */
 
 /* *start: of the point that is sent. */
 static enum result judge_first(const struct cumulative *p, const struct stream_point *point, uint64_t *start)
@@ -231,7 +209,7 @@ static bool subtract_number(const struct stream_point *point, uint64_t before, u
     return pb_double(point->value) >= pb_double(before);
 }
 
-static enum result convert_number(struct cumulative *p, struct cumulative_stream *s, const struct stream_point *point,
+static enum result convert_number(struct cumulative *p, struct stream_state *s, const struct stream_point *point,
                                   bool fresh)
 {
     enum result result = SENT;
@@ -244,7 +222,7 @@ static enum result convert_number(struct cumulative *p, struct cumulative_stream
     s->value = point->value;
     s->time = point->time;
     if (result == SENT)
-        stream_point_put(&p->out, point, OTLP_METRIC_SUM, start, point->is_int, value);
+        stream_point_put(&p->streams.out, point, OTLP_METRIC_SUM, start, point->is_int, value);
     return result;
 }
 
@@ -303,49 +281,26 @@ static enum result subtract_histogram(unsigned data, struct stream_histogram *d,
     return RESET;
 }
 
-static void put_histogram(struct cumulative *p, unsigned data, const struct stream_point *point, uint64_t start)
-{
-    size_t mark = pb_begin(&p->out, OTLP_DATA_POINTS);
-
-    p->delta.has_min = p->delta.has_max = false;
-    if (start != 0)
-        pb_put_fixed64(&p->out, OTLP_POINT_START, start);
-    stream_point_copy(&p->out, data, point->message);
-    stream_histogram_write(&p->out, data, &p->delta);
-    pb_end(&p->out, mark);
-}
-
-static bool add_histogram(struct cumulative *p, struct cumulative_stream *s)
-{
-    if (s->histogram != NULL)
-        return true;
-    if (!budget_take(p->streams.budget, sizeof(*s->histogram)))
-        return false;
-    s->histogram = mem_zalloc(sizeof(*s->histogram));
-    return true;
-}
-
 /* A stream without a histogram is as good as new: of its points before none could be remembered. */
-static enum result convert_histogram(struct cumulative *p, struct cumulative_stream *s, unsigned data,
+static enum result convert_histogram(struct cumulative *p, struct stream_state *s, unsigned data,
                                      const struct stream_point *point)
 {
+    struct stream_histogram *read = &p->streams.read;
     bool fresh = s->histogram == NULL;
     enum result result;
     uint64_t start = s->time;
 
-    if (!stream_histogram_read(&p->read, data, point->message) ||
-        !stream_histogram_read(&p->delta, data, point->message))
-        return BUCKET_MISMATCH;
-    if (!add_histogram(p, s))
+    if (!stream_processor_add_histogram(&p->streams, s))
         return NO_ROOM;
-    if (isnan(p->read.sum))
-        p->read.sum = p->delta.sum = s->histogram->sum;
+    if (isnan(read->sum))
+        read->sum = p->delta.sum = s->histogram->sum;
     result = fresh ? judge_first(p, point, &start) : subtract_histogram(data, &p->delta, s->histogram);
-    stream_histogram_swap(s->histogram, &p->read);
-    stream_histogram_charge(s->histogram, p->streams.budget);
+    stream_histogram_swap(s->histogram, read);
+    stream_histogram_charge(s->histogram, p->streams.streams.budget);
     s->time = point->time;
+    p->delta.has_min = p->delta.has_max = false;
     if (result == SENT)
-        put_histogram(p, data, point, start);
+        stream_processor_put_histogram(&p->streams, data, point, start, &p->delta);
     return result;
 }
 
@@ -354,16 +309,17 @@ static enum result convert_histogram(struct cumulative *p, struct cumulative_str
 static enum result convert_point(struct cumulative *p, unsigned data, const struct stream_point *point)
 {
     struct digest id = digest_number(point->attributes, point->start << 1 | point->is_int);
-    struct stream *known = stream_table_find(&p->streams, &id), *stream = known;
-    struct cumulative_stream *s;
+    struct stream_state *s;
+    bool fresh;
 
-    if (stream == NULL)
-        stream = stream_table_add(&p->streams, &id);
-    if (stream == NULL)
+    if (data != OTLP_METRIC_SUM && (!stream_histogram_read(&p->streams.read, data, point->message) ||
+                                    !stream_histogram_read(&p->delta, data, point->message)))
+        return BUCKET_MISMATCH;
+    s = stream_processor_find(&p->streams, &id, &fresh);
+    if (s == NULL)
         return NO_ROOM;
-    s = container_of(stream, struct cumulative_stream, stream);
     if (data == OTLP_METRIC_SUM)
-        return convert_number(p, s, point, known == NULL);
+        return convert_number(p, s, point, fresh);
     return convert_histogram(p, s, data, point);
 }
 
@@ -375,18 +331,10 @@ static enum result take_point(struct cumulative *p, unsigned data, struct bytes 
     if (point.no_value)
         return NO_VALUE;
     if (data == OTLP_METRIC_SUM && !point.is_int && isnan(pb_double(point.value))) {
-        pb_put_bytes(&p->out, OTLP_DATA_POINTS, message);
+        pb_put_bytes(&p->streams.out, OTLP_DATA_POINTS, message);
         return SENT_AS_IT_IS;
     }
     return convert_point(p, data, &point);
-}
-
-static void complain(struct cumulative *p, struct complaint *c, const char *text, struct bytes name)
-{
-    struct node *node = &p->processor.node;
-
-    if (complaint_due(c, &node->host->loop->clock))
-        log_warn(&node->log, text, F_BYTES("metric", name), F_UINT("repeated", complaint_taken(c)));
 }
 
 static void count_result(struct cumulative *p, unsigned type, enum result result, struct bytes name)
@@ -395,112 +343,60 @@ static void count_result(struct cumulative *p, unsigned type, enum result result
     if (result <= SENT_AS_IT_IS)
         return;
     metric_add(p->dropped[type][result], 1);
-    losses_add(&p->processor.apart, 1, reasons[result]);
+    losses_add(&p->streams.processor.apart, 1, reasons[result]);
     if (result == BUCKET_MISMATCH)
-        complain(p, &p->mismatch, "Points in histogram series have different buckets; some data are dropped", name);
+        stream_processor_complain(&p->streams, &p->mismatch,
+                                  "Points in histogram series have different buckets; some data are dropped", name);
     else if (result == NO_ROOM)
-        complain(p, &p->no_room, "Points of new streams are dropped: max_streams or the memory budget is reached",
-                 name);
+        stream_processor_complain_of_room(&p->streams, name);
 }
 
-/* The points of the data, converted; how many are left. */
-static uint64_t convert_points(struct cumulative *p, const struct metric_view *m, struct digest metric)
+static bool convert(struct stream_processor *processor, const struct metric_view *m, struct bytes message,
+                    struct digest metric)
 {
-    struct pb_reader r = pb_reader(m->data);
-    unsigned data = m->view.which, type = type_of(data);
-    struct bytes message;
-    uint64_t left = 0;
+    struct cumulative *p = cumulative_of(processor);
+    enum result result = take_point(p, m->view.which, message, metric);
 
-    while (message_next(&r, OTLP_DATA_POINTS, &message)) {
-        enum result result = take_point(p, data, message, metric);
-
-        count_result(p, type, result, m->name);
-        left += result <= SENT_AS_IT_IS;
-    }
-    return left;
-}
-
-static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
-{
-    struct cumulative *p = arg;
-
-    (void)edit;
-    stream_scope_resource(&p->scope, at->message);
-    return REWRITE_KEEP;
-}
-
-static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
-{
-    struct cumulative *p = arg;
-
-    (void)edit;
-    stream_scope_scope(&p->scope, at->message);
-    return REWRITE_KEEP;
-}
-
-static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
-{
-    struct cumulative *p = arg;
-    struct metric_view m = metric_view(at->message);
-    struct data_view d = data_view(m.data);
-    unsigned type = type_of(m.view.which);
-    uint64_t points = path_count(at->message, LEVEL_METRIC, SIGNAL_METRICS), left;
-    size_t mark;
-
-    if (type == TYPES || d.temporality != OTLP_TEMPORALITY_CUMULATIVE || (type == TYPE_SUM && d.monotonic == 0) ||
-        !is_selected(p, m.name, type))
-        return REWRITE_KEEP;
-    p->out.len = 0;
-    metric_edit_copy(&p->out, at->message, METRIC_DATA_FIELDS);
-    mark = pb_begin(&p->out, m.view.which);
-    metric_edit_copy(&p->out, m.data, FIELD_BIT(OTLP_DATA_POINTS) | FIELD_BIT(OTLP_DATA_TEMPORALITY));
-    pb_put_uint(&p->out, OTLP_DATA_TEMPORALITY, OTLP_TEMPORALITY_DELTA);
-    left = convert_points(p, &m, metric_identity(&p->scope, &m, &d));
-    pb_end(&p->out, mark);
-    if (left == 0)
-        return REWRITE_DROP;
-    edit->dropped = points - left;
-    pieces_add(edit, buf_bytes(&p->out));
-    return REWRITE_EDIT;
+    count_result(p, type_of(m->view.which), result, m->name);
+    return result <= SENT_AS_IT_IS;
 }
 
 /* ---- the component ---- */
 
-static void check_types(const struct filter_config *c, const char *path, struct check *ck)
+static void check_types(const struct filter_config *c, const char *path, const struct check_place *at)
 {
     for (size_t i = 0; i < c->metric_types.n; i++) {
         const char *type = c->metric_types.v[i];
-        char at[64];
+        struct check_place place = check_place_item(at, "metric_types", i);
 
-        if (strcasecmp(type, type_names[0]) == 0 || strcasecmp(type, type_names[1]) == 0 ||
-            strcasecmp(type, type_names[2]) == 0)
-            continue;
-        snprintf(at, sizeof(at), "%s::metric_types::%zu", path, i);
-        check_fail(ck, at,
-                   "found invalid metric type in %s.metric_types: %s. Valid values are [exponentialhistogram histogram "
-                   "sum]",
-                   path, type);
+        if (strcasecmp(type, type_names[0]) != 0 && strcasecmp(type, type_names[1]) != 0 &&
+            strcasecmp(type, type_names[2]) != 0)
+            check_place_fail(&place, "",
+                             "found invalid metric type in %s.metric_types: %s. Valid values are "
+                             "[exponentialhistogram histogram sum]",
+                             path, type);
     }
 }
 
 static void check_filter(const struct filter_config *c, const char *path, struct check *ck)
 {
-    char at[64];
+    struct check_place at = { .ck = ck };
 
+    snprintf(at.path, sizeof(at.path), "%s", path);
     if (c->match_type == MATCH_UNSET && c->metrics.n > 0)
-        check_fail(ck, path, "match_type must be set if metrics are supplied: write strict or regexp");
+        check_place_fail(&at, "", "match_type must be set if metrics are supplied: write strict or regexp");
     if (c->match_type != MATCH_UNSET && c->metrics.n == 0)
-        check_fail(ck, path, "metrics must be supplied if match_type is set");
+        check_place_fail(&at, "", "metrics must be supplied if match_type is set");
     for (size_t i = 0; c->match_type == MATCH_REGEXP && i < c->metrics.n; i++) {
+        struct check_place place = check_place_item(&at, "metrics", i);
         struct error err;
         struct regex *r = regex_new(c->metrics.v[i], &err);
 
-        snprintf(at, sizeof(at), "%s::metrics::%zu", path, i);
         if (r == NULL)
-            check_fail(ck, at, "%s", err.text);
+            check_place_fail(&place, "", "%s", err.text);
         regex_free(r);
     }
-    check_types(c, path, ck);
+    check_types(c, path, &at);
 }
 
 static void check(const void *config, struct check *ck)
@@ -511,17 +407,8 @@ static void check(const void *config, struct check *ck)
     check_filter(&c->exclude, "exclude", ck);
 }
 
-static void on_collect(struct metric_hook *hook)
+static void count_into(struct cumulative *p, struct metrics *m)
 {
-    const struct cumulative *p = container_of(hook, struct cumulative, hook);
-
-    metric_set(p->tracked, (double)p->streams.n);
-}
-
-static void count_into(struct cumulative *p)
-{
-    struct metrics *m = p->processor.node.host->metrics;
-
     for (unsigned type = 0; type < TYPES; type++) {
         struct metric_label labels[2] = { { "metric_type", type_names[type] } };
 
@@ -531,44 +418,39 @@ static void count_into(struct cumulative *p)
             p->dropped[type][i] = metrics_get(m, &row_dropped, labels, 2);
         }
     }
-    p->tracked = metrics_get(m, &row_tracked, NULL, 0);
-    p->hook.collect = on_collect;
-    metrics_hook(m, &p->hook);
 }
+
+static const struct stream_conversion conversion = {
+    .from = OTLP_TEMPORALITY_CUMULATIVE,
+    .to = OTLP_TEMPORALITY_DELTA,
+    .state_size = sizeof(struct stream_state),
+    .selects = selects,
+    .convert = convert,
+};
 
 static int create(struct node *node, const void *config, struct error *err)
 {
-    struct cumulative *p = cumulative_of(node);
+    struct cumulative *p = cumulative_of(stream_processor_of(node));
 
     (void)err;
     p->config = config;
-    item_processor_init(&p->processor, "overwritten");
-    p->processor.visitor.resource = on_resource;
-    p->processor.visitor.scope = on_scope;
-    p->processor.visitor.metric = on_metric;
     filter_init(&p->include, &p->config->include);
     filter_init(&p->exclude, &p->config->exclude);
-    stream_table_init(&p->streams, &node->host->loop->clock, host_budget(node->host, SIGNAL_METRICS),
-                      sizeof(struct cumulative_stream));
-    stream_table_limit(&p->streams, (uint64_t)p->config->max_staleness.ns, p->config->max_streams);
-    p->streams.on_gone = on_gone;
     p->born = clock_wall(&node->host->loop->clock);
-    count_into(p);
+    stream_processor_init(&p->streams, &conversion, &row_tracked, (uint64_t)p->config->max_staleness.ns,
+                          p->config->max_streams);
+    count_into(p, node->host->metrics);
     return 0;
 }
 
 static void destroy(struct node *node)
 {
-    struct cumulative *p = cumulative_of(node);
+    struct cumulative *p = cumulative_of(stream_processor_of(node));
 
-    metrics_unhook(node->host->metrics, &p->hook);
-    stream_table_free(&p->streams);
     filter_free(&p->include);
     filter_free(&p->exclude);
-    stream_histogram_free(&p->read);
     stream_histogram_free(&p->delta);
-    buf_free(&p->out);
-    item_processor_free(&p->processor);
+    stream_processor_free(&p->streams);
 }
 
 static const char *const aliases[] = { "cumulativetodelta", NULL };

@@ -8,15 +8,10 @@
  * What can go wrong: a point is not newer than what its stream has, or begins before it; there is no room for another
  * stream. Such points are dropped, by these reasons; and those of data that other data of the same metric stands
  * behind, as overwritten. A histogram whose buckets are others than before begins anew. */
-#include "base/mem.h"
 #include "config/decode.h"
-#include "processor/item_processor.h"
-#include "processor/stream/metric_edit.h"
-#include "processor/stream/stream_histogram.h"
-#include "processor/stream/stream_table.h"
+#include "processor/stream/stream_processor.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 struct delta_config {
     duration max_stale;
@@ -59,41 +54,20 @@ static const char *const errors[RESULTS] = {
     [MALFORMED] = "malformed",
 };
 
-struct delta_stream {
-    struct stream stream;
-    uint64_t start, time;
-    uint64_t value; /* the sum, as bits */
+struct delta_state {
+    struct stream_state state; /* .value is the sum */
+    uint64_t start;
     bool is_int;
-    struct stream_histogram *histogram;
 };
 
 struct delta {
-    struct item_processor processor;
-    const struct delta_config *config;
-    struct stream_table streams;
-    struct metric_hook hook;
-    struct metric *results[RESULTS], *tracked, *limit, *stale;
-    struct complaint no_room;
-    struct stream_scope scope;
-    struct stream_histogram read;
-    struct buf out;
+    struct stream_processor streams;
+    struct metric *results[RESULTS];
 };
 
-static struct delta *delta_of(struct node *node)
+static struct delta *delta_of(struct stream_processor *p)
 {
-    return container_of(item_processor_of(node), struct delta, processor);
-}
-
-static void on_gone(struct stream_table *t, struct stream *stream)
-{
-    struct delta_stream *s = container_of(stream, struct delta_stream, stream);
-
-    if (s->histogram == NULL)
-        return;
-    stream_histogram_free(s->histogram);
-    stream_histogram_charge(s->histogram, t->budget);
-    budget_give(t->budget, sizeof(*s->histogram));
-    free(s->histogram);
+    return container_of(p, struct delta, streams);
 }
 
 /* ---- addition ---- */
@@ -104,25 +78,27 @@ static double as_double(bool is_int, uint64_t bits)
 }
 
 /* Integers wrap around; with a double it becomes one. */
-static void add_number(struct delta_stream *s, const struct stream_point *point)
+static void add_number(struct delta_state *s, const struct stream_point *point)
 {
+    uint64_t *sum = &s->state.value;
+
     if (s->is_int && point->is_int) {
-        s->value += point->value;
+        *sum += point->value;
         return;
     }
-    s->value = pb_bits(as_double(s->is_int, s->value) + as_double(point->is_int, point->value));
+    *sum = pb_bits(as_double(s->is_int, *sum) + as_double(point->is_int, point->value));
     s->is_int = false;
 }
 
-static void take_number(struct delta *p, struct delta_stream *s, const struct stream_point *point, bool fresh)
+static void take_number(struct delta *p, struct delta_state *s, const struct stream_point *point, bool fresh)
 {
     if (fresh) {
-        s->value = point->value;
+        s->state.value = point->value;
         s->is_int = point->is_int;
     } else {
         add_number(s, point);
     }
-    stream_point_put(&p->out, point, OTLP_METRIC_SUM, s->start, s->is_int, s->value);
+    stream_point_put(&p->streams.out, point, OTLP_METRIC_SUM, s->start, s->is_int, s->state.value);
 }
 
 static void add_explicit(struct stream_histogram *to, const struct stream_histogram *from)
@@ -151,36 +127,21 @@ static bool add_histogram(unsigned data, struct stream_histogram *to, struct str
     return true;
 }
 
-static bool make_histogram(struct delta *p, struct delta_stream *s)
+/* A stream without a histogram is as good as new: there was no room for its first. */
+static enum result take_histogram(struct delta *p, struct delta_state *s, unsigned data,
+                                  const struct stream_point *point)
 {
-    if (s->histogram != NULL)
-        return true;
-    if (!budget_take(p->streams.budget, sizeof(*s->histogram)))
-        return false;
-    s->histogram = mem_zalloc(sizeof(*s->histogram));
-    return true;
-}
+    struct stream_histogram *read = &p->streams.read;
+    bool fresh = s->state.histogram == NULL;
 
-static enum result take_histogram(struct delta *p, struct delta_stream *s, unsigned data,
-                                  const struct stream_point *point, bool fresh)
-{
-    size_t mark;
-
-    if (!make_histogram(p, s))
+    if (!stream_processor_add_histogram(&p->streams, &s->state))
         return NO_ROOM;
-    if (!stream_histogram_read(&p->read, data, point->message))
-        return MALFORMED;
-    if (fresh || !add_histogram(data, s->histogram, &p->read)) {
-        stream_histogram_swap(s->histogram, &p->read);
+    if (fresh || !add_histogram(data, s->state.histogram, read)) {
+        stream_histogram_swap(s->state.histogram, read);
         s->start = point->start;
     }
-    stream_histogram_charge(s->histogram, p->streams.budget);
-    mark = pb_begin(&p->out, OTLP_DATA_POINTS);
-    if (s->start != 0)
-        pb_put_fixed64(&p->out, OTLP_POINT_START, s->start);
-    stream_point_copy(&p->out, data, point->message);
-    stream_histogram_write(&p->out, data, s->histogram);
-    pb_end(&p->out, mark);
+    stream_histogram_charge(s->state.histogram, p->streams.streams.budget);
+    stream_processor_put_histogram(&p->streams, data, point, s->start, s->state.histogram);
     return ADDED;
 }
 
@@ -188,103 +149,53 @@ static enum result take_histogram(struct delta *p, struct delta_stream *s, unsig
 
 static enum result add_point(struct delta *p, unsigned data, const struct stream_point *point)
 {
-    struct stream *known = stream_table_find(&p->streams, &point->attributes), *stream = known;
-    struct delta_stream *s;
+    struct stream_state *state;
+    struct delta_state *s;
     enum result result = ADDED;
+    bool fresh;
 
-    if (stream == NULL)
-        stream = stream_table_add(&p->streams, &point->attributes);
-    if (stream == NULL)
+    if (data != OTLP_METRIC_SUM && !stream_histogram_read(&p->streams.read, data, point->message))
+        return MALFORMED;
+    state = stream_processor_find(&p->streams, &point->attributes, &fresh);
+    if (state == NULL)
         return NO_ROOM;
-    s = container_of(stream, struct delta_stream, stream);
-    if (known != NULL && point->start < s->start)
+    s = container_of(state, struct delta_state, state);
+    if (!fresh && point->start < s->start)
         return OLDER_START;
-    if (known != NULL && point->time <= s->time)
+    if (!fresh && point->time <= state->time)
         return OUT_OF_ORDER;
-    if (known == NULL)
+    if (fresh)
         s->start = point->start;
     if (data == OTLP_METRIC_SUM)
-        take_number(p, s, point, known == NULL);
+        take_number(p, s, point, fresh);
     else
-        result = take_histogram(p, s, data, point, known == NULL || s->histogram == NULL);
+        result = take_histogram(p, s, data, point);
     if (result == ADDED)
-        s->time = point->time;
+        state->time = point->time;
     return result;
 }
 
 static void count_result(struct delta *p, enum result result, struct bytes name)
 {
-    struct node *node = &p->processor.node;
-
     metric_add(p->results[result], 1);
     if (result == ADDED)
         return;
-    losses_add(&p->processor.apart, 1, reasons[result]);
-    if (result == NO_ROOM && complaint_due(&p->no_room, &node->host->loop->clock))
-        log_warn(&node->log, "Points of new streams are dropped: max_streams or the memory budget is reached",
-                 F_BYTES("metric", name), F_UINT("repeated", complaint_taken(&p->no_room)));
+    losses_add(&p->streams.processor.apart, 1, reasons[result]);
+    if (result == NO_ROOM)
+        stream_processor_complain_of_room(&p->streams, name);
 }
 
-static uint64_t add_points(struct delta *p, const struct metric_view *m, struct digest metric)
+static bool convert(struct stream_processor *processor, const struct metric_view *m, struct bytes message,
+                    struct digest metric)
 {
-    struct pb_reader r = pb_reader(m->data);
-    struct bytes message;
-    uint64_t left = 0;
+    struct delta *p = delta_of(processor);
+    struct stream_point point;
+    enum result result;
 
-    while (message_next(&r, OTLP_DATA_POINTS, &message)) {
-        struct stream_point point;
-        enum result result;
-
-        stream_point_read(&point, m->view.which, message, metric);
-        result = point.no_value ? NO_VALUE : add_point(p, m->view.which, &point);
-        count_result(p, result, m->name);
-        left += result == ADDED;
-    }
-    return left;
-}
-
-static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
-{
-    struct delta *p = arg;
-
-    (void)edit;
-    stream_scope_resource(&p->scope, at->message);
-    return REWRITE_KEEP;
-}
-
-static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
-{
-    struct delta *p = arg;
-
-    (void)edit;
-    stream_scope_scope(&p->scope, at->message);
-    return REWRITE_KEEP;
-}
-
-static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
-{
-    struct delta *p = arg;
-    struct metric_view m = metric_view(at->message);
-    struct data_view d = data_view(m.data);
-    bool summed = m.view.which == OTLP_METRIC_SUM || m.view.which == OTLP_METRIC_HISTOGRAM ||
-                  m.view.which == OTLP_METRIC_EXPONENTIAL;
-    uint64_t left;
-    size_t mark;
-
-    if (!summed || d.temporality != OTLP_TEMPORALITY_DELTA)
-        return REWRITE_KEEP;
-    p->out.len = 0;
-    metric_edit_copy(&p->out, at->message, METRIC_DATA_FIELDS);
-    mark = pb_begin(&p->out, m.view.which);
-    metric_edit_copy(&p->out, m.data, FIELD_BIT(OTLP_DATA_POINTS) | FIELD_BIT(OTLP_DATA_TEMPORALITY));
-    pb_put_uint(&p->out, OTLP_DATA_TEMPORALITY, OTLP_TEMPORALITY_CUMULATIVE);
-    left = add_points(p, &m, metric_identity(&p->scope, &m, &d));
-    if (left == 0)
-        return REWRITE_DROP;
-    edit->dropped = path_count(at->message, LEVEL_METRIC, SIGNAL_METRICS) - left;
-    pb_end(&p->out, mark);
-    pieces_add(edit, buf_bytes(&p->out));
-    return REWRITE_EDIT;
+    stream_point_read(&point, m->view.which, message, metric);
+    result = point.no_value ? NO_VALUE : add_point(p, m->view.which, &point);
+    count_result(p, result, m->name);
+    return result == ADDED;
 }
 
 /* ---- the component ---- */
@@ -304,59 +215,39 @@ static void check(const void *config, struct check *ck)
         check_fail(ck, "max_streams", "max_streams must be a positive number (got %lld)", (long long)c->max_streams);
 }
 
-static void on_collect(struct metric_hook *hook)
+static void count_into(struct delta *p, struct metrics *m, const struct delta_config *c)
 {
-    const struct delta *p = container_of(hook, struct delta, hook);
-
-    metric_set(p->tracked, (double)p->streams.n);
-    metric_set(p->limit, (double)p->config->max_streams);
-    metric_set(p->stale, (double)p->config->max_stale.ns / 1e9);
-}
-
-static void count_into(struct delta *p)
-{
-    struct metrics *m = p->processor.node.host->metrics;
-
     p->results[ADDED] = metrics_get(m, &row_points, NULL, 0);
     for (unsigned i = ADDED + 1; i < RESULTS; i++) {
         const struct metric_label label = { "error", errors[i] };
 
         p->results[i] = metrics_get(m, &row_points, &label, 1);
     }
-    p->tracked = metrics_get(m, &row_tracked, NULL, 0);
-    p->limit = metrics_get(m, &row_limit, NULL, 0);
-    p->stale = metrics_get(m, &row_stale, NULL, 0);
-    p->hook.collect = on_collect;
-    metrics_hook(m, &p->hook);
+    metric_set(metrics_get(m, &row_limit, NULL, 0), (double)c->max_streams);
+    metric_set(metrics_get(m, &row_stale, NULL, 0), (double)c->max_stale.ns / 1e9);
 }
+
+static const struct stream_conversion conversion = {
+    .from = OTLP_TEMPORALITY_DELTA,
+    .to = OTLP_TEMPORALITY_CUMULATIVE,
+    .state_size = sizeof(struct delta_state),
+    .convert = convert,
+};
 
 static int create(struct node *node, const void *config, struct error *err)
 {
-    struct delta *p = delta_of(node);
+    struct delta *p = delta_of(stream_processor_of(node));
+    const struct delta_config *c = config;
 
     (void)err;
-    p->config = config;
-    item_processor_init(&p->processor, "overwritten");
-    p->processor.visitor.resource = on_resource;
-    p->processor.visitor.scope = on_scope;
-    p->processor.visitor.metric = on_metric;
-    stream_table_init(&p->streams, &node->host->loop->clock, host_budget(node->host, SIGNAL_METRICS),
-                      sizeof(struct delta_stream));
-    stream_table_limit(&p->streams, (uint64_t)p->config->max_stale.ns, (uint64_t)p->config->max_streams);
-    p->streams.on_gone = on_gone;
-    count_into(p);
+    stream_processor_init(&p->streams, &conversion, &row_tracked, (uint64_t)c->max_stale.ns, (uint64_t)c->max_streams);
+    count_into(p, node->host->metrics, c);
     return 0;
 }
 
 static void destroy(struct node *node)
 {
-    struct delta *p = delta_of(node);
-
-    metrics_unhook(node->host->metrics, &p->hook);
-    stream_table_free(&p->streams);
-    stream_histogram_free(&p->read);
-    buf_free(&p->out);
-    item_processor_free(&p->processor);
+    stream_processor_free(stream_processor_of(node));
 }
 
 static const char *const aliases[] = { "deltatocumulative", NULL };

@@ -112,6 +112,63 @@ START_TEST(exponential_histograms_are_added_up_at_the_coarser_scale)
 }
 END_TEST
 
+START_TEST(a_malformed_point_leaves_nothing_behind)
+{
+    begin("{}");
+    send_data("exponentialHistogram", 5, "'count':1,'positive':{'offset':2147483647,'bucketCounts':[1,1]}");
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "malformed"), 1);
+    send_data("exponentialHistogram", 4, "'count':3,'scale':6,'positive':{'offset':4,'bucketCounts':[1,2]}");
+    ck_assert(sent("\"count\":\"3\",\"scale\":6,"));
+    processor_rig_close(&rig);
+}
+END_TEST
+
+/* Small points that are added to a stream with as many buckets as there can be. */
+static void send_many(unsigned from, unsigned n)
+{
+    struct buf json = { 0 };
+
+    buf_puts(&json, "{'name':'h','exponentialHistogram':{'aggregationTemporality':1,'dataPoints':[");
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(&json, "%s{'startTimeUnixNano':'1','timeUnixNano':'%u','count':1,'zeroCount':1}", i > 0 ? "," : "",
+                   from + i);
+    buf_puts(&json, "]}}");
+    processor_rig_send_metric(&rig, buf_cstr(&json));
+    buf_free(&json);
+}
+
+static void send_wide(void)
+{
+    struct buf json = { 0 };
+
+    buf_puts(&json, "'count':9,'positive':{'bucketCounts':[");
+    for (unsigned i = 0; i < 160; i++)
+        buf_printf(&json, "%s'9223372036854775807'", i > 0 ? "," : "");
+    buf_puts(&json, "]}");
+    send_data("exponentialHistogram", 2, buf_cstr(&json));
+    buf_free(&json);
+}
+
+START_TEST(sums_that_the_budget_has_no_room_for_are_refused)
+{
+    uint64_t used;
+
+    begin("{}");
+    send_wide();
+    used = rig.rig.budget.used;
+    rig.rig.budget.peak = used;
+    budget_set_limit(&rig.rig.budget, used + 2000000);
+    send_many(3, 10000);
+    ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
+    ck_assert_uint_le(rig.rig.budget.peak, rig.rig.budget.limit);
+    ck_assert_uint_eq(rig.rig.budget.used, used);
+    budget_set_limit(&rig.rig.budget, UINT64_MAX);
+    send_many(20000, 10000);
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 START_TEST(streams_beyond_max_streams_are_dropped_and_stale_ones_make_room)
 {
     begin("{max_streams: 2, max_stale: 1m}");
@@ -136,6 +193,8 @@ int main(void)
     tcase_add_test(t, what_is_not_newer_is_dropped_with_its_reason);
     tcase_add_test(t, histograms_are_added_up_and_other_bounds_begin_anew);
     tcase_add_test(t, exponential_histograms_are_added_up_at_the_coarser_scale);
+    tcase_add_test(t, a_malformed_point_leaves_nothing_behind);
+    tcase_add_test(t, sums_that_the_budget_has_no_room_for_are_refused);
     tcase_add_test(t, streams_beyond_max_streams_are_dropped_and_stale_ones_make_room);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
