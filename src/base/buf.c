@@ -8,6 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+void buf_wipe(struct buf *b)
+{
+    if (b->data != NULL)
+        explicit_bzero(b->data, b->cap);
+    buf_free(b);
+}
+
 void buf_free(struct buf *b)
 {
     free(b->data);

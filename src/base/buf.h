@@ -13,6 +13,7 @@ struct buf {
 };
 
 void buf_free(struct buf *b); /* back to empty, memory given back */
+void buf_wipe(struct buf *b); /* the same for what is secret: nothing of it is left in that memory */
 
 /* Room for `n` more bytes; returns where they go. The caller then adds to b->len what it wrote. */
 uint8_t *buf_reserve(struct buf *b, size_t n);

@@ -141,9 +141,7 @@ static int start_server(struct basicauth *b, struct error *err)
     if (rc == 0)
         use_users(b, &users);
     htpasswd_free(&users);
-    if (content.data != NULL)
-        explicit_bzero(content.data, content.cap);
-    buf_free(&content);
+    buf_wipe(&content);
     return rc;
 }
 
@@ -158,8 +156,7 @@ static void set_header(struct file_value *v)
     b->header.len = 0;
     buf_puts(&b->header, "Basic ");
     base64_encode(buf_bytes(&text), true, &b->header);
-    explicit_bzero(text.data, text.cap);
-    buf_free(&text);
+    buf_wipe(&text);
     if (strchr(b->username.text, ':') != NULL)
         log_error(&b->node.log,
                   "Our name has a colon, which basic authentication cannot say: the peer will take a "
@@ -278,9 +275,7 @@ static void destroy(struct node *node)
     password_checker_close(&b->checker);
     file_value_close(&b->username);
     file_value_close(&b->password);
-    if (b->header.data != NULL)
-        explicit_bzero(b->header.data, b->header.cap);
-    buf_free(&b->header);
+    buf_wipe(&b->header);
 }
 
 static struct gatekeeper *gatekeeper(struct node *node)

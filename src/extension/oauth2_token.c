@@ -13,9 +13,7 @@
 
 void oauth2_token_free(struct oauth2_token *t)
 {
-    if (t->access_token.data != NULL)
-        explicit_bzero(t->access_token.data, t->access_token.cap);
-    buf_free(&t->access_token);
+    buf_wipe(&t->access_token);
     buf_free(&t->token_type);
     buf_free(&t->error);
     buf_free(&t->description);

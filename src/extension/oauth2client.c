@@ -148,8 +148,7 @@ static void make_authorization(struct oauth2 *o)
     o->authorization.len = 0;
     buf_puts(&o->authorization, "Basic ");
     base64_encode(buf_bytes(&text), true, &o->authorization);
-    explicit_bzero(text.data, text.cap);
-    buf_free(&text);
+    buf_wipe(&text);
 }
 
 static void on_answer(struct http_call *call, struct bytes data)
@@ -443,9 +442,9 @@ static void destroy(struct node *node)
     forget_token(o);
     file_value_close(&o->id);
     file_value_close(&o->secret);
-    buf_free(&o->form);
-    buf_free(&o->authorization);
-    buf_free(&o->answer);
+    buf_wipe(&o->form);
+    buf_wipe(&o->authorization);
+    buf_wipe(&o->answer);
 }
 
 static struct client_authenticator *client_authenticator(struct node *node)
