@@ -74,6 +74,15 @@ static void on_end(struct http_request *req)
         page->server->on_end(page);
 }
 
+/* What takes its time is not gone on with for one who may have gone. */
+static void on_peer_end(struct http_request *req)
+{
+    struct page *page = req->context;
+
+    if (page != NULL && page->lasting && !req->responded)
+        http_request_reset(req, HTTP2_CANCEL);
+}
+
 static void on_close(struct http_request *req, bool aborted)
 {
     struct page *page = req->context;
@@ -189,8 +198,9 @@ int page_server_listen(struct page_server *s, struct node *node, const struct ht
 
     s->node = node;
     list_init(&s->open);
-    s->service =
-        (struct http_service){ .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close };
+    s->service = (struct http_service){
+        .on_request = on_request, .on_body = on_body, .on_end = on_end, .on_close = on_close, .on_peer_end = on_peer_end
+    };
     rc = node_server_listen(&s->http, node, options, tls, &s->service, NULL, err);
     if (rc != 0)
         return rc;

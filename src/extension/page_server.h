@@ -32,7 +32,7 @@ struct page {
     struct list link; /* in the server's `open`, oldest first */
     struct page_server *server;
     struct http_request *req;
-    bool lasting; /* its answer takes its time: it makes no room for others */
+    bool lasting; /* its answer takes its time: it makes no room for others, and ends with its peer */
     void *context;
 };
 

@@ -148,6 +148,15 @@ def test_there_is_one_profile_at_a_time_and_who_is_cut_off_ends_his(otelcd):
     assert answer[0] == 200 and read_profile(answer[1]) is not None
 
 
+def test_who_closes_ends_his_profile(otelcd):
+    d = otelcd(config())
+    begin(d).close()
+    deadline = time.monotonic() + PATIENCE
+    while (answer := ask(d, "profile?seconds=1"))[0] == 500:  # until it is seen to have gone
+        assert time.monotonic() < deadline
+    assert answer[0] == 200
+
+
 def test_the_end_of_the_program_ends_a_profile_with_what_there_is(otelcd):
     d = otelcd(config(), end=False)
     s = begin(d)

@@ -378,6 +378,8 @@ static void on_end(struct conn_io *io)
     h->ended = true;
     if (h->phase == BODY)
         h->broken = true;
+    else if (h->phase == DONE && h->request != NULL)
+        request_peer_end(h->request);
 }
 
 static void on_deadline(struct conn_io *io, enum http_deadline which)

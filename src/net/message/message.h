@@ -45,6 +45,9 @@ struct http_service {
     void (*on_end)(struct http_request *req); /* body complete; trailers, if any, are not kept */
     void (*on_close)(struct http_request *req, bool aborted);
     void (*on_writable)(struct http_request *req); /* after http_respond_write said false; may be NULL */
+    /* HTTP/1.1: the peer has ended its side of the connection while it waits for the answer. Most that do so have gone;
+     * one that has only said all it has to say waits on. May be NULL. */
+    void (*on_peer_end)(struct http_request *req);
     /* Where the server has a gatekeeper (net/message/gate.h). May be NULL. */
     void (*on_refused)(struct http_service *s, struct http_request *req, const struct gate_refusal *refusal); /* answer
                                                       it; nothing else is called for this request */

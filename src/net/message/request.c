@@ -240,6 +240,12 @@ void request_writable(struct request *r)
         r->pub.service->on_writable(&r->pub);
 }
 
+void request_peer_end(struct request *r)
+{
+    if (is_heard(r) && r->pub.service->on_peer_end != NULL)
+        r->pub.service->on_peer_end(&r->pub);
+}
+
 void request_close(struct request *r, bool aborted)
 {
     clock_stop(&r->io->shared->loop->clock, &r->timer);

@@ -66,6 +66,7 @@ void request_announce(struct request *r);
 void request_body(struct request *r, struct bytes data);
 void request_end(struct request *r);
 void request_writable(struct request *r);
+void request_peer_end(struct request *r);
 void request_close(struct request *r, bool aborted); /* on_close, and the request is free */
 
 /* HTTP/2: the answer has left before the body was whole. A peer that ends it soon is left in peace; one that goes on,
