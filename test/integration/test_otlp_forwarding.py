@@ -115,3 +115,37 @@ def test_one_that_the_peer_finds_too_large_is_cut(started):
     assert d.post(request, packed("gzip", request.SerializeToString()), {"Content-Encoding": "gzip"})[0] == 200
     d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") == 0)
     assert d.ledger("exporter", "otlp_http", "logs")["delivered"] == 50 and len(p.taken) > 1
+
+
+def test_a_peer_that_cannot_read_the_clients_bytes_gets_them_in_our_own(started):
+    """As one that knows no more than deflate's smallest window, or finds a fault in an optional field of gzip."""
+    refused = []
+
+    def strict(call):
+        if call.raw == raw:
+            refused.append(call.size)
+            return 400, {}, b"cannot inflate"
+        return None
+
+    d, p = started(strict, compression="gzip")
+    request = otlp.sample("logs", 50)
+    raw = packed("gzip", request.SerializeToString())
+    assert d.post(request, raw, {"Content-Encoding": "gzip"})[0] == 200
+    p.wait(lambda p: len(p.taken) == 1)
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") == 0)
+    assert len(refused) == 1 and p.taken[0].raw != raw and INFLATE["gzip"](p.taken[0].raw) == request.SerializeToString()
+    assert d.ledger("exporter", "otlp_http", "logs")["delivered"] == 50
+
+
+def test_what_the_peer_refuses_in_our_own_coding_too_is_dropped(started):
+    calls = []
+
+    def never(call):
+        calls.append(call.raw)
+        return 400, {}, b"no"
+
+    d, p = started(never, compression="gzip", allow=["."])
+    request = otlp.sample("logs", 50)
+    assert d.post(request, packed("gzip", request.SerializeToString()), {"Content-Encoding": "gzip"})[0] == 200
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_dropped_items") == 50)
+    assert len(calls) == 2 and calls[0] != calls[1]

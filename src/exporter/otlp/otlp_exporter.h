@@ -83,6 +83,7 @@ struct otlp_request {
     const struct batch *batch;
     uint64_t size;                  /* bytes before compression */
     struct otlp_encoding *encoding; /* the body where it is not the batch's own bytes; or NULL */
+    bool anew;                      /* the peer has refused the client's bytes: in our own */
     uint8_t prefix[5];              /* gRPC's */
     VEC(struct bytes) parts;
     struct http_call call;

@@ -2,9 +2,9 @@
 /* One request: the part's own bytes where nothing is to be done to them, or those that a client has compressed, else
  * what an encoding made of them, on a thread where that takes long; then the call; then its answer goes to the export.
  *
- * What can go wrong: the body comes out longer than a request may be (JSON is), and the export cuts its part; nobody
- * can be reached, or no answer comes in time, which is an answer too (otlp_answer.h); the exporter goes first, and
- * cancels call or job. */
+ * What can go wrong: the body comes out longer than a request may be (JSON is), and the export cuts its part; the peer
+ * cannot read what the client has compressed, and gets it once more, compressed by us; nobody can be reached, or no
+ * answer comes in time, which is an answer too (otlp_answer.h); the exporter goes first, and cancels call or job. */
 #include "exporter/otlp/otlp_exporter.h"
 
 #include "base/loop/job.h"
@@ -155,6 +155,22 @@ static void count_answer(struct otlp_request *r, const struct otlp_answer *a)
     metric_observe(n->m.seconds, (double)took / (double)NS_PER_S);
 }
 
+/* Nothing has been done to what a client has compressed as we would. */
+static bool goes_as_it_came(const struct otlp_request *r)
+{
+    const struct packed *p = &r->batch->packed;
+
+    return !r->anew && p->block != NULL && p->coding == r->node->settings.coding && otlp_exporter_forwards(r->node);
+}
+
+/* A peer that cannot read a body says that it is no good (400, INVALID_ARGUMENT), or that it failed (INTERNAL). */
+static bool may_be_the_coding(const struct otlp_answer *a)
+{
+    return a->code == GRPC_INVALID_ARGUMENT || a->code == GRPC_INTERNAL;
+}
+
+static void begin_request(struct otlp_request *r);
+
 static void on_done(struct http_call *call, const struct http_response *response)
 {
     struct otlp_request *r = container_of(call, struct otlp_request, call);
@@ -164,20 +180,18 @@ static void on_done(struct http_call *call, const struct http_response *response
     };
     struct otlp_answer a;
 
+    bool forwarded = goes_as_it_came(r);
+
     otlp_answer_read(&a, &q, response);
     if (a.code == GRPC_UNAUTHENTICATED && n->authenticator != NULL && authenticator_refused(n->authenticator, &r->auth))
         a.fate = OTLP_RETRY; /* with something else to say */
     count_answer(r, &a);
     end_request(r);
-    otlp_export_answered(r, &a);
-}
-
-/* Nothing has been done to what a client has compressed as we would. */
-static bool goes_as_it_came(const struct otlp_request *r)
-{
-    const struct packed *p = &r->batch->packed;
-
-    return p->block != NULL && p->coding == r->node->settings.coding && otlp_exporter_forwards(r->node);
+    r->anew = forwarded && a.fate == OTLP_REFUSED && may_be_the_coding(&a);
+    if (r->anew)
+        begin_request(r);
+    else
+        otlp_export_answered(r, &a);
 }
 
 /* The parts of the body, which stay where they are until the answer; those of a gRPC message behind its prefix. */
@@ -320,16 +334,24 @@ static void start_encoding(struct otlp_request *r)
     take_encoded(r);
 }
 
-void otlp_request_start(struct otlp_request *r, struct otlp_exporter *n, const struct batch *batch)
+static void begin_request(struct otlp_request *r)
 {
-    r->node = n;
-    r->batch = batch;
-    r->size = batch->bytes;
+    const struct otlp_exporter *n = r->node;
+
+    r->size = r->batch->bytes;
     r->begun = clock_mono(&n->node.host->loop->clock);
     if ((n->settings.json || n->settings.coding != CODING_IDENTITY) && !goes_as_it_came(r))
         start_encoding(r);
     else
         send_request(r);
+}
+
+void otlp_request_start(struct otlp_request *r, struct otlp_exporter *n, const struct batch *batch)
+{
+    r->node = n;
+    r->batch = batch;
+    r->anew = false;
+    begin_request(r);
 }
 
 void otlp_request_free(struct otlp_request *r)
