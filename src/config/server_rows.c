@@ -2,6 +2,8 @@
 /* The tables behind the macros of server_rows.h; nothing else. */
 #include "config/server_rows.h"
 
+#include <string.h>
+
 const char *const server_transports[] = { "tcp", "tcp4", "tcp6", "unix", NULL };
 
 const struct option http_cors_options[] = {
@@ -65,4 +67,34 @@ void http_cors_check(const struct http_cors_config *c, const char *path, struct 
 {
     if (check_was_set(ck, path) && c->on && c->allowed_origins.n == 0)
         check_warn(ck, path, "CORS is off, because allowed_origins is empty");
+}
+
+static bool is_same(struct strings a, struct strings b)
+{
+    for (size_t i = 0; i < a.n && a.n == b.n; i++)
+        if (strcmp(a.v[i], b.v[i]) != 0)
+            return false;
+    return a.n == b.n;
+}
+
+static bool has_cors(const struct http_cors_config *c)
+{
+    return c != NULL && c->on && c->allowed_origins.n > 0;
+}
+
+bool http_cors_agree(const struct http_cors_config *a, const struct http_cors_config *b)
+{
+    return !has_cors(a) || !has_cors(b) ||
+           (is_same(a->allowed_origins, b->allowed_origins) && is_same(a->allowed_headers, b->allowed_headers) &&
+            is_same(a->exposed_headers, b->exposed_headers) && a->max_age == b->max_age);
+}
+
+bool response_headers_agree(const struct string_map *a, const struct string_map *b)
+{
+    if (a == NULL || b == NULL || a->n == 0 || b->n == 0)
+        return true;
+    for (size_t i = 0; i < a->n && a->n == b->n; i++)
+        if (strcmp(a->v[i].key, b->v[i].key) != 0 || strcmp(a->v[i].value, b->v[i].value) != 0)
+            return false;
+    return a->n == b->n;
 }

@@ -69,6 +69,10 @@ extern const struct option http_cors_options[], grpc_keepalive_options[], http_a
 /* What a component's check() says of the `cors` block at `path`. */
 void http_cors_check(const struct http_cors_config *c, const char *path, struct check *ck);
 
+/* May two that share a listener have these? Yes, where they say the same, or one of them nothing; NULL is nothing. */
+bool http_cors_agree(const struct http_cors_config *a, const struct http_cors_config *b);
+bool response_headers_agree(const struct string_map *a, const struct string_map *b);
+
 #define SERVER_DEFAULT_BODY 20971520u
 
 static inline uint64_t http_body_limit(const struct http_server_config *c)

@@ -14,12 +14,13 @@
 #include <string.h>
 
 struct claim {
-    const char *owner; /* "receivers::otlp" */
-    const char *what;  /* as written */
-    const char *place; /* host, directory or socket; "*" = every host */
-    const char *port;  /* NULL: it is no address of a host */
-    const char *auth;  /* of who shares it: an authenticator, "" = none; NULL: it is not shared */
-    uint64_t tls;      /* 0: plain, or that of others */
+    const char *owner;                       /* "receivers::otlp" */
+    const char *what;                        /* as written */
+    const char *place;                       /* host, directory or socket; "*" = every host */
+    const char *port;                        /* NULL: it is no address of a host */
+    const char *auth;                        /* of who shares it: an authenticator, "" = none; NULL: it is not shared */
+    uint64_t tls;                            /* 0: plain, or that of others */
+    const struct http_server_config *server; /* where it is shared; NULL: nothing is said of it */
 };
 
 struct claims {
@@ -45,7 +46,14 @@ static const char *difference_of(const struct claim *a, const struct claim *b)
 {
     if (strcmp(a->auth, b->auth) != 0)
         return "auth";
-    return a->tls != 0 && b->tls != 0 && a->tls != b->tls ? "tls" : NULL;
+    if (a->tls != 0 && b->tls != 0 && a->tls != b->tls)
+        return "tls";
+    if (a->server == NULL || b->server == NULL)
+        return NULL;
+    if (!http_cors_agree(&a->server->cors, &b->server->cors))
+        return "cors";
+    return response_headers_agree(&a->server->response_headers, &b->server->response_headers) ? NULL
+                                                                                              : "response_headers";
 }
 
 static void tell_clash(struct check *ck, const char *path, const struct claim *x, const struct claim *other)
@@ -129,7 +137,8 @@ void claim_address(struct claims *c, const char *path, const char *endpoint, con
 void claim_shared_address(struct claims *c, const char *path, const struct http_server_config *server)
 {
     struct claim x = { .auth = server->auth.on ? server->auth.authenticator : "",
-                       .tls = tls_config_hash(&server->tls) };
+                       .tls = tls_config_hash(&server->tls),
+                       .server = server };
 
     claim_endpoint(c, path, server->endpoint, server->transport, x);
 }

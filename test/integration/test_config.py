@@ -158,6 +158,23 @@ service: {{pipelines: {{metrics: {{receivers: [otlp], exporters: [prometheus, pr
     assert "/2::wal::directory: /tmp/q/ is taken by exporters::prometheus_remote_write (/tmp/q)" in wrong.stderr
 
 
+@pytest.mark.parametrize("what, first, second", [
+    ("cors", "cors: {allowed_origins: [a]}", "cors: {allowed_origins: [a], max_age: 7}"),
+    ("response_headers", "response_headers: {x-a: 1s}", "response_headers: {x-a: 2s}"),
+])
+def test_two_that_share_a_scrape_address_agree_on_what_browsers_are_told(tmp_path, what, first, second):
+    shared = """
+receivers: {{otlp: {{protocols: {{grpc: }}}}}}
+exporters: {{prometheus: {{endpoint: "localhost:9999", {0}}}, prometheus/2: {{endpoint: "localhost:9999", {1}}}}}
+service: {{pipelines: {{metrics: {{receivers: [otlp], exporters: [prometheus, prometheus/2]}}}}}}
+"""
+    wrong = validate(tmp_path, shared.format(first, second))
+    assert f"localhost:9999 is served by exporters::prometheus (localhost:9999) too, and their {what} differs: give both the same" in wrong.stderr
+    assert wrong.returncode == 1
+    assert validate(tmp_path, shared.format(first, first)).returncode == 0
+    assert validate(tmp_path, shared.format(first, "namespace: x")).returncode == 0
+
+
 def test_the_password_of_a_url_is_shown_to_nobody(tmp_path):
     text = "receivers: {otlp: {protocols: {grpc: }}}\nexporters: {prometheus_remote_write: {endpoint: 'http://user:pa55@host/p@th?token=s3cret=&x&y=1'}}\n"
     (tmp_path / "a.yaml").write_text(text + "service: {pipelines: {metrics: {receivers: [otlp], exporters: [prometheus_remote_write]}}}\n")

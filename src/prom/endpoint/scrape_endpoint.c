@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "net/socket/tls.h"
+#include "config/server_rows.h"
 #include "prom/endpoint/endpoint_options.h"
 
 #include <assert.h>
@@ -115,24 +116,32 @@ static struct http_server_options copy_options(const struct http_server_options 
     return copy;
 }
 
+/* What cannot be had both ways; NULL: nothing. */
+static const char *difference_of(const struct http_server_options *a, const struct http_server_options *b)
+{
+    if (a->gatekeeper != b->gatekeeper)
+        return "auth";
+    if (a->tls != NULL && b->tls != NULL && !tls_same(a->tls, b->tls))
+        return "tls";
+    if (!http_cors_agree(a->cors, b->cors))
+        return "cors";
+    return response_headers_agree(a->response_headers, b->response_headers) ? NULL : "response_headers";
+}
+
 /* Let `source` in at an endpoint that listens already. */
 static int join_endpoint(struct scrape_endpoint *e, const struct http_server_options *options,
                          const struct endpoint *address, struct exposition_source *source, struct error *err)
 {
     struct http_server_options joined = e->options, before = e->options;
     bool wider = address_is_wildcard(address) && !address_is_wildcard(&e->address);
+    const char *difference = difference_of(options, &before);
     int rc;
 
-    if (options->gatekeeper != before.gatekeeper)
-        return error_set(err, UV_EADDRINUSE,
-                         "%s is served by \"%s\" too, and their auth differs: give both the same authenticator, or an "
-                         "address of its own",
-                         options->endpoint, e->sources.v[0]->name);
-    if (options->tls != NULL && before.tls != NULL && !tls_same(options->tls, before.tls))
-        return error_set(err, UV_EADDRINUSE,
-                         "%s is served by \"%s\" too, and their tls differs: give both the same, or an address of its "
-                         "own",
-                         options->endpoint, e->sources.v[0]->name);
+    if (difference != NULL)
+        return error_set(
+            err, UV_EADDRINUSE,
+            "%s is served by \"%s\" too, and their %s differs: give both the same, or an address of its own",
+            options->endpoint, e->sources.v[0]->name, difference);
     if (http_options_join(&joined, options) || wider) {
         joined.endpoint = wider ? options->endpoint : before.endpoint;
         joined.transport = wider ? options->transport : before.transport;
