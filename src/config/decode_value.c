@@ -289,23 +289,35 @@ static void decode_strings(struct decoder *d, const struct option *o, const stru
     memcpy(field, &list, sizeof(list));
 }
 
+static void decode_pair(struct decoder *d, const struct option *o, const char *key, const struct yaml_node *n,
+                        const char *path, struct string_map *map)
+{
+    const char *value =
+        n->kind == YAML_NULL && n->original == NULL ? "" : string_of(d, o, n, decoder_join(d, path, key));
+
+    if (value != NULL)
+        map->v[map->n++] = (struct string_pair){ key, value };
+}
+
 static void decode_map(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
                        char *field)
 {
     struct string_map map = { 0 };
+    size_t most = 0;
 
     if (n->kind != YAML_MAP) {
         decoder_wrong_type(d, n, path, "a map of names to strings");
         return;
     }
-    map.v = arena_zalloc(d->arena, n->n * sizeof(*map.v));
+    for (size_t i = 0; i < n->n; i++)
+        most += o->repeats && n->pairs[i].value->kind == YAML_LIST ? n->pairs[i].value->n : 1;
+    map.v = arena_zalloc(d->arena, most * sizeof(*map.v));
     for (size_t i = 0; i < n->n; i++) {
-        const char *value = n->pairs[i].value->kind == YAML_NULL && n->pairs[i].value->original == NULL
-                                ? ""
-                                : string_of(d, o, n->pairs[i].value, decoder_join(d, path, n->pairs[i].key));
+        struct yaml_node *value = n->pairs[i].value;
+        bool list = o->repeats && value->kind == YAML_LIST;
 
-        if (value != NULL)
-            map.v[map.n++] = (struct string_pair){ n->pairs[i].key, value };
+        for (size_t k = 0; k < (list ? value->n : 1); k++)
+            decode_pair(d, o, n->pairs[i].key, list ? value->items[k] : value, path, &map);
     }
     memcpy(field, &map, sizeof(map));
 }

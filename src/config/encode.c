@@ -23,8 +23,13 @@ static struct yaml_node *map_node(struct arena *a, const struct string_map *map,
 {
     struct yaml_node *n = yaml_new(a, YAML_MAP, NULL);
 
-    for (size_t i = 0; i < map->n; i++)
-        yaml_put(a, n, map->v[i].key, 0, 0, text_node(a, false, hide ? "[REDACTED]" : map->v[i].value));
+    for (size_t i = 0, k; i < map->n; i = k) {
+        struct yaml_node *list = yaml_new(a, YAML_LIST, NULL);
+
+        for (k = i; k < map->n && strcmp(map->v[k].key, map->v[i].key) == 0; k++)
+            yaml_push(a, list, text_node(a, false, hide ? "[REDACTED]" : map->v[k].value));
+        yaml_put(a, n, map->v[i].key, 0, 0, list->n == 1 ? list->items[0] : list);
+    }
     return n;
 }
 

@@ -100,6 +100,7 @@ struct option {
     bool any;                     /* OPTION_NODE: values of any type, so that what is text must be known */
     bool secret;                  /* OPTION_STRINGS, OPTION_MAP: values are never printed */
     bool scalar;                  /* text of any kind: a number or a bool is taken as it is written */
+    bool repeats;                 /* OPTION_MAP: a value may be a list, then its name comes once for each */
 };
 
 #define OPT_FIELD(T, f, ctype) _Generic(&((T *)0)->f, ctype * : offsetof(T, f))

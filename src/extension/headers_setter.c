@@ -13,6 +13,7 @@
 #include "pipeline/authenticator.h"
 #include "pipeline/component.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -75,7 +76,6 @@ struct headers_setter {
     VEC(const char *) reads;
     VEC(const char *) wants_auth;
     enum { ADDITIONAL_UNKNOWN, ADDITIONAL_ASKED, ADDITIONAL_KNOWN } found;
-    bool circle; /* additional_auth leads back to this one */
 };
 
 static struct headers_setter *setter_of(struct node *node)
@@ -168,15 +168,13 @@ static void find_additional(struct headers_setter *h)
 {
     const char *id = h->config->additional_auth;
 
-    h->circle |= h->found == ADDITIONAL_ASKED;
+    assert(h->found != ADDITIONAL_ASKED); /* circles are faults of the configuration */
     if (h->found != ADDITIONAL_UNKNOWN)
         return;
     h->found = ADDITIONAL_ASKED;
     if (id[0] != '\0')
         h->additional = h->node.host->find_client_authenticator(&h->node, id);
     h->found = ADDITIONAL_KNOWN;
-    if (h->circle)
-        h->additional = NULL;
     if (h->additional == NULL)
         return;
     h->client.secure_only = h->additional->secure_only;
@@ -281,8 +279,6 @@ static int start(struct node *node, struct error *err)
     struct headers_setter *h = setter_of(node);
 
     find_additional(h);
-    if (h->circle)
-        return error_set(err, UV_ELOOP, "additional_auth: %s leads back to %s", h->config->additional_auth, node->id);
     for (size_t i = 0; i < h->n; i++) {
         const struct header_config *c = h->settings[i].config;
 

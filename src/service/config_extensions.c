@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Components name extensions (OPT_EXTENSION) that must be started and have what is wanted of them. All rows of all
- * components are walked, groups that are on with theirs. */
+ * components are walked, groups that are on with theirs. An extension that names others must not come to itself by
+ * them. */
 #include "service/config_inside.h"
 
+#include "base/mem.h"
+
+#include <stdlib.h>
 #include <string.h>
+
+/* All names that a component's rows have. */
+struct naming {
+    struct loader *l;
+    const struct config_component *cc;
+    void (*named)(const struct naming *v, const struct option *o, const char *key, const char *id);
+    struct circle *circle; /* of look_for_circle() */
+};
 
 static const struct config_component *extension_in_use(const struct loader *l, const char *id)
 {
@@ -36,10 +48,10 @@ static bool provides_capability(const struct config_component *cc, enum capabili
            (capability == CAPABILITY_AUTH_CLIENT && c->client_authenticator != NULL);
 }
 
-static void check_extension(struct loader *l, const struct config_component *cc, const struct option *o,
-                            const char *key, const char *id)
+static void check_extension(const struct naming *v, const struct option *o, const char *key, const char *id)
 {
-    const struct config_component *extension = extension_in_use(l, id);
+    struct loader *l = v->l;
+    const struct config_component *cc = v->cc, *extension = extension_in_use(l, id);
     const char *path = config_path(l, config_sections[cc->component->kind], cc->id);
 
     if (extension == NULL)
@@ -51,29 +63,72 @@ static void check_extension(struct loader *l, const struct config_component *cc,
                   capabilities[o->capability].article, id, capabilities[o->capability].example);
 }
 
-static void check_rows(struct loader *l, const struct config_component *cc, const struct option *rows, const char *path,
-                       const char *config)
+static void walk_rows(const struct naming *v, const struct option *rows, const char *path, const char *config)
 {
     for (const struct option *o = rows; o->kind != OPTION_END; o++) {
-        const char *key = path[0] != '\0' ? config_path(l, path, o->key) : o->key, *id;
+        const char *key = path[0] != '\0' ? config_path(v->l, path, o->key) : o->key, *id;
 
         if (o->kind == OPTION_GROUP && (o->mode == GROUP_PLAIN || *(const bool *)(config + o->offset)))
-            check_rows(l, cc, o->options, key, config + o->offset);
+            walk_rows(v, o->options, key, config + o->offset);
         if (o->kind != OPTION_EXTENSION)
             continue;
         memcpy(&id, config + o->offset, sizeof(id));
         if (id[0] != '\0')
-            check_extension(l, cc, o, key, id);
+            v->named(v, o, key, id);
     }
+}
+
+static void walk_component(const struct naming *v)
+{
+    if (v->cc->config != NULL)
+        walk_rows(v, config_rows_of(v->cc->component), "", v->cc->config);
+}
+
+/* --- circles --- */
+
+struct circle {
+    const struct config_component *begin;
+    const struct config_component **queue; /* those that were come to, each once */
+    size_t n;
+    const char *last; /* who leads back; NULL: nobody */
+};
+
+static void come_to(const struct naming *v, const struct option *o, const char *key, const char *id)
+{
+    struct circle *c = v->circle;
+    const struct config_component *next = extension_in_use(v->l, id);
+
+    (void)o;
+    (void)key;
+    if (next == c->begin)
+        c->last = v->cc->id;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->queue[i] == next)
+            return;
+    if (next != NULL)
+        c->queue[c->n++] = next;
+}
+
+static void check_circle(struct loader *l, const struct config_component *cc)
+{
+    struct circle c = { .begin = cc, .n = 1 };
+
+    c.queue = mem_alloc((l->config->n_extensions + 1) * sizeof(*c.queue));
+    c.queue[0] = cc;
+    for (size_t i = 0; i < c.n && c.last == NULL; i++)
+        walk_component(&(struct naming){ l, c.queue[i], come_to, &c });
+    free(c.queue);
+    if (c.last != NULL)
+        fault_add(faults_of(l), cc->place, config_path(l, "extensions", cc->id), false,
+                  "the extensions that it names lead back to itself (\"%s\" names it): take one of the names out",
+                  c.last);
 }
 
 void config_check_extensions(struct loader *l)
 {
     for (int kind = 0; kind < COMPONENT_KINDS; kind++)
-        for (size_t i = 0; i < l->config->components[kind].n; i++) {
-            const struct config_component *cc = &l->config->components[kind].v[i];
-
-            if (cc->config != NULL)
-                check_rows(l, cc, config_rows_of(cc->component), "", cc->config);
-        }
+        for (size_t i = 0; i < l->config->components[kind].n; i++)
+            walk_component(&(struct naming){ l, &l->config->components[kind].v[i], check_extension, NULL });
+    for (size_t i = 0; i < l->config->n_extensions; i++)
+        check_circle(l, l->config->extensions[i]);
 }

@@ -12,6 +12,7 @@ import pytest
 from harness.limits import PATIENCE
 from harness.otlp import Metrics, traces
 from test_auth import BEARER, TOKEN, basic, faults, server, swap
+from test_config import otelcd_command
 
 CLIENT = """
 extensions:
@@ -52,7 +53,8 @@ class TokenServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+                text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                form = {k: v if len(v) > 1 else v[0] for k, v in urllib.parse.parse_qs(text, True).items()}
                 with outer.changed:
                     outer.requests.append((form, dict(self.headers)))
                     n = len(outer.requests)
@@ -183,6 +185,19 @@ def test_a_token_is_fetched_once_for_all_that_wait_and_used_from_then_on(otelcd,
     form, headers = s.requests[0]
     assert form == {"grant_type": "client_credentials", "scope": "a b c", "audience": "x&y"}
     assert headers["authorization"] == basic("us%20%26%20co", "se%3Acret")
+
+
+def test_what_the_endpoint_wants_to_know_is_a_text_of_any_kind_or_several(otelcd, receiver, token_server, tmp_path):
+    s, r = token_server(lambda form, headers, n: token(n)), receiver()
+    text = client(r.url, "oauth2client", oauth2(s.url, "endpoint_params: {tenant: 0x12, offline: true, audience: [a, b c], none: }"))
+    d = otelcd(text)
+    send(d)
+    r.wait(lambda r: r.samples)
+    form, _ = s.requests[0]
+    assert form == {"grant_type": "client_credentials", "tenant": "0x12", "offline": "true", "audience": ["a", "b c"], "none": ""}
+    (tmp_path / "params.yaml").write_text(text)
+    shown = otelcd_command("print-config", "--config", str(tmp_path / "params.yaml")).stdout
+    assert "audience: [\"[REDACTED]\", \"[REDACTED]\"]" in shown or shown.count("[REDACTED]") >= 5, shown
 
 
 def test_an_endpoint_that_looks_for_us_in_the_form_finds_us_there(otelcd, receiver, token_server):
@@ -318,12 +333,15 @@ def test_another_authenticator_adds_its_headers(otelcd, receiver):
     assert said(r) == ["Bearer x"] and said(r, "x-scope-orgid") == ["a"]
 
 
-def test_authenticators_that_lead_back_to_themselves_do_not_start(otelcd):
-    d = otelcd(client("http://127.0.0.1:1/x", "headers_setter", TENANT + "additional_auth: headers_setter/2\n",
-                      others={"headers_setter/2": TENANT + "additional_auth: headers_setter\n"}),
-               ready=False, end=False, allow=[".*"])
-    assert d.wait_end() != 0
-    assert "leads back to" in d.log()
+@pytest.mark.parametrize("back_to, each", [("headers_setter", True), ("headers_setter/2", False)])
+def test_authenticators_that_lead_back_to_themselves_are_a_fault(tmp_path, back_to, each):
+    third = {"headers_setter/2": TENANT + "additional_auth: headers_setter/3\n",
+             "headers_setter/3": TENANT + f"additional_auth: {back_to}\n"}
+    said = faults(tmp_path, client("http://127.0.0.1:1/x", "headers_setter",
+                                   TENANT + "additional_auth: headers_setter/2\n", others=third))
+    lead = [f'extensions::headers_setter{n}: the extensions that it names lead back to itself' in said for n in ("", "/2", "/3")]
+    assert lead == [each, True, True]
+    assert '("headers_setter/3" names it)' in said
 
 
 @pytest.mark.parametrize("text, fault", [
