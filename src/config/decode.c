@@ -37,11 +37,36 @@ static void decode_group(struct decoder *d, const struct option *o, const struct
     memcpy(field, &on, sizeof(on));
 }
 
+/* A map whose keys are the first field of the structs. */
+static void decode_keyed(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                         char *field)
+{
+    struct option_list list = { 0 };
+
+    if (n->kind != YAML_MAP) {
+        decoder_wrong_type(d, n, path, "a map of names to maps");
+        return;
+    }
+    list.n = n->n;
+    list.v = arena_zalloc(d->arena, n->n * o->size);
+    for (size_t i = 0; i < n->n; i++) {
+        char *at = (char *)list.v + i * o->size;
+
+        decode_rows(d, o->options + 1, n->pairs[i].value, decoder_join(d, path, n->pairs[i].key), false, at);
+        memcpy(at + o->options[0].offset, &n->pairs[i].key, sizeof(n->pairs[i].key));
+    }
+    memcpy(field, &list, sizeof(list));
+}
+
 static void decode_list(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
                         char *field)
 {
     struct option_list list = { 0 };
 
+    if (o->keyed) {
+        decode_keyed(d, o, n, path, field);
+        return;
+    }
     if (n->kind != YAML_LIST) {
         decoder_wrong_type(d, n, path, "a list");
         return;

@@ -46,10 +46,18 @@ static struct yaml_node *duration_node(struct arena *a, duration v)
 
 static struct yaml_node *list_node(struct arena *a, const struct option *o, const struct option_list *list, bool reveal)
 {
-    struct yaml_node *n = yaml_new(a, YAML_LIST, NULL);
+    struct yaml_node *n = yaml_new(a, o->keyed ? YAML_MAP : YAML_LIST, NULL);
 
-    for (size_t i = 0; i < list->n; i++)
-        yaml_push(a, n, encode_struct(a, o->options, (const char *)list->v + i * o->size, reveal));
+    for (size_t i = 0; i < list->n; i++) {
+        const char *at = (const char *)list->v + i * o->size, *key;
+
+        if (!o->keyed) {
+            yaml_push(a, n, encode_struct(a, o->options, at, reveal));
+            continue;
+        }
+        memcpy(&key, at + o->options[0].offset, sizeof(key));
+        yaml_put(a, n, key, 0, 0, encode_struct(a, o->options + 1, at, reveal));
+    }
     return n;
 }
 

@@ -58,7 +58,7 @@ enum option_kind {
     OPTION_MAP,       /* string to string */
     OPTION_HEADERS,   /* a map, or a list of {name, value}; values never printed */
     OPTION_GROUP,     /* nested struct with its own rows */
-    OPTION_LIST,      /* list of such structs */
+    OPTION_LIST,      /* list of such structs, or a map of them: .keyed */
     OPTION_NODE,      /* any YAML, kept as a tree: const struct yaml_node * */
     OPTION_IGNORED,   /* known to the Go collector, without effect here: warned about with .help, and not kept */
     OPTION_REFUSED,   /* known to the Go collector, not served here: named in an error whose end is .help */
@@ -99,6 +99,7 @@ struct option {
     bool nocase;                  /* OPTION_ENUM */
     bool any;                     /* OPTION_NODE: values of any type, so that what is text must be known */
     bool secret;                  /* OPTION_STRINGS, OPTION_MAP: values are never printed */
+    bool keyed;                   /* OPTION_LIST: written as a map, whose keys are the string of the first row */
     bool scalar;                  /* text of any kind: a number or a bool is taken as it is written */
     bool repeats;                 /* OPTION_MAP: a value may be a list, then its name comes once for each */
 };

@@ -14,6 +14,11 @@ struct item {
     const char *name;
 };
 
+struct header {
+    const char *name;
+    struct strings values;
+};
+
 struct sample {
     bool flag;
     uint64_t count;
@@ -26,7 +31,8 @@ struct sample {
     struct strings list;
     struct string_map map, headers;
     struct inner plain, none, def, some;
-    struct option_list items;
+    struct option_list items, keyed;
+    const char *text;
 };
 
 static const char *const modes[] = { "fast", "slow", NULL };
@@ -38,6 +44,12 @@ static const struct option inner_rows[] = {
 
 static const struct option item_rows[] = {
     OPT_STRING(struct item, name, NULL, "A name.", .required = true),
+    OPT_END,
+};
+
+static const struct option header_rows[] = {
+    OPT_STRING(struct header, name, "", "A name."),
+    OPT_STRINGS(struct header, values, NULL, "Values.", .scalar = true),
     OPT_END,
 };
 
@@ -58,6 +70,8 @@ static const struct option rows[] = {
     OPT_GROUP(struct sample, def, struct inner, inner_rows, GROUP_DEFAULT, "A group."),
     OPT_GROUP(struct sample, some, struct inner, inner_rows, GROUP_SOME, "A group."),
     OPT_LIST(struct sample, items, struct item, item_rows, "Items."),
+    OPT_LIST(struct sample, keyed, struct header, header_rows, "Headers by their names.", .keyed = true),
+    OPT_STRING(struct sample, text, "", "Any text.", .scalar = true),
     OPT_REFUSED("tls", "not served yet"),
     OPT_END,
 };
@@ -97,6 +111,33 @@ START_TEST(defaults_are_read_from_their_texts)
     ck_assert_uint_eq(s.list.n, 2);
     ck_assert_str_eq(s.list.v[1], "b");
     ck_assert(!s.none.on && !s.def.on && s.some.on && s.plain.n == 7 && s.def.n == 7);
+}
+END_TEST
+
+START_TEST(a_map_of_structs_is_read_with_its_keys)
+{
+    const struct header *h;
+
+    ck_assert_str_eq(decode("{keyed: {X-A: {values: [a, 1]}, name: }}"), "");
+    h = s.keyed.v;
+    ck_assert_uint_eq(s.keyed.n, 2);
+    ck_assert_str_eq(h[0].name, "X-A");
+    ck_assert_str_eq(h[0].values.v[1], "1");
+    ck_assert_str_eq(h[1].name, "name");
+    ck_assert_str_eq(decode("{keyed: {a: {name: b}}}"),
+                     "1:14: c::keyed::a: has invalid keys: name; the keys here are values");
+    faults = (struct faults){ 0 };
+    ck_assert(strstr(decode("{keyed: [a]}"), "c::keyed: expected a map of names to maps, got a list") != NULL);
+}
+END_TEST
+
+START_TEST(text_may_be_written_as_a_number_where_the_row_says_so)
+{
+    ck_assert_str_eq(decode("{text: 8000}"), "");
+    ck_assert_str_eq(s.text, "8000");
+    ck_assert_str_eq(decode("{text: true}"), "");
+    ck_assert_str_eq(s.text, "true");
+    ck_assert(strstr(decode("{text: [1]}"), "expected a string, got a list") != NULL);
 }
 END_TEST
 
@@ -233,14 +274,14 @@ END_TEST
 
 START_TEST(the_struct_prints_as_it_would_be_written_with_its_secrets_hidden)
 {
-    decode("{key: k, headers: {a: b}, none: {}}");
+    decode("{keyed: {h: {values: [v]}}, key: k, headers: {a: b}, none: {}}");
     out.len = 0;
     yaml_write(encode_struct(&arena, rows, &s, false), &out, true);
     ck_assert_str_eq(buf_cstr(&out),
                      "{\"flag\":true,\"count\":5,\"level\":-1,\"ratio\":0.5,\"wait\":\"200ms\",\"name\":\"x\","
                      "\"key\":\"[REDACTED]\",\"mode\":\"fast\",\"list\":[\"a\",\"b\"],\"map\":{},"
                      "\"headers\":{\"a\":\"[REDACTED]\"},\"plain\":{\"n\":7},\"none\":{\"n\":7},\"some\":{\"n\":7},"
-                     "\"items\":[]}\n");
+                     "\"items\":[],\"keyed\":{\"h\":{\"values\":[\"v\"]}},\"text\":\"\"}\n");
 }
 END_TEST
 
@@ -318,6 +359,8 @@ int main(void)
 
     tcase_add_checked_fixture(tc, NULL, teardown);
     tcase_add_test(tc, defaults_are_read_from_their_texts);
+    tcase_add_test(tc, a_map_of_structs_is_read_with_its_keys);
+    tcase_add_test(tc, text_may_be_written_as_a_number_where_the_row_says_so);
     tcase_add_test(tc, values_of_every_kind_are_read);
     tcase_add_loop_test(tc, what_is_wrong_is_told_with_its_place_and_the_way_out, 0, sizeof(bad) / sizeof(*bad));
     tcase_add_loop_test(tc, durations_are_read_and_printed_as_go_does, 0, sizeof(durations) / sizeof(*durations));

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file_value_open() takes what is written, or the content of a watched file, and from then on each new content that can
+ * be the value. One that cannot (empty, several lines, control characters), or a file that cannot be read any more, is
+ * told, and the old value stays. What was secret is wiped before its memory goes. */
+#include "pipeline/file_value.h"
+
+#include "base/mem.h"
+#include "base/loop/watched_file.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT (64 * 1024ul)
+
+bool header_value_is_clean(struct bytes value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if ((value.data[i] < ' ' && value.data[i] != '\t') || value.data[i] == 0x7f)
+            return false;
+    return true;
+}
+
+bool header_name_is_valid(const char *name)
+{
+    return name[0] != '\0' &&
+           name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")] == '\0';
+}
+
+static struct bytes trimmed(struct bytes s)
+{
+    while (s.len > 0 && isspace(s.data[0]))
+        s = bytes_skip(s, 1);
+    while (s.len > 0 && isspace(s.data[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+static void forget(char *secret)
+{
+    if (secret != NULL)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
+/* Why the content cannot be the value; NULL: it can, and is. */
+static const char *take(struct file_value *v, struct bytes content)
+{
+    struct bytes value = trimmed(content);
+
+    if (value.len == 0)
+        return "it is empty";
+    if (!header_value_is_clean(value))
+        return "it has more than one line, or control characters";
+    forget(v->memory);
+    v->text = v->memory = bytes_dup(value);
+    v->generation++;
+    return NULL;
+}
+
+static void on_change(void *owner, struct bytes content)
+{
+    struct file_value *v = owner;
+    const char *why = take(v, content);
+
+    if (why != NULL) {
+        log_error(v->log, "A file's new content cannot be used: the old one stays in use", F_STR("file", v->path),
+                  F_STR("error", why));
+        return;
+    }
+    log_info(v->log, "A file has changed and was read anew", F_STR("file", v->path));
+    if (v->changed != NULL)
+        v->changed(v);
+}
+
+static void on_fault(void *owner, const char *why)
+{
+    const struct file_value *v = owner;
+
+    log_error(v->log, "A file cannot be read any more: what was in it stays in use", F_STR("file", v->path),
+              F_STR("error", why));
+}
+
+int file_value_open(struct file_value *v, struct loop *loop, const struct logger *log, const char *written,
+                    const char *path, struct error *err)
+{
+    struct watched_file_options o = {
+        .path = path, .limit = LIMIT, .on_change = on_change, .on_fault = on_fault, .owner = v
+    };
+    struct buf content = { 0 };
+    const char *why;
+
+    v->path = path;
+    v->log = log;
+    v->text = written;
+    if (path[0] == '\0')
+        return 0;
+    v->file = watched_file_open(loop, &o, &content, err);
+    if (v->file == NULL)
+        return err->code;
+    why = take(v, buf_bytes(&content));
+    explicit_bzero(content.data, content.cap);
+    buf_free(&content);
+    return why == NULL ? 0 : error_set(err, UV_EINVAL, "%s: %s", path, why);
+}
+
+void file_value_close(struct file_value *v)
+{
+    watched_file_close(v->file);
+    v->file = NULL;
+    forget(v->memory);
+    v->memory = NULL;
+    v->text = "";
+}
