@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/loop/watched_file.h"
 #include "codec/base64.h"
-#include "extension/file_value.h"
+#include "pipeline/file_value.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "base/loop/watched_file.h"
-#include "extension/file_value.h"
+#include "pipeline/file_value.h"
 #include "pipeline/authenticator.h"
 #include "pipeline/component.h"
 

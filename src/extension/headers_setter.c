@@ -9,7 +9,7 @@
  * say whose the data is, and never will: the call fails for good. */
 #include "base/mem.h"
 #include "base/vec.h"
-#include "extension/file_value.h"
+#include "pipeline/file_value.h"
 #include "pipeline/authenticator.h"
 #include "pipeline/component.h"
 

@@ -3,7 +3,7 @@
 #include "extension/oauth2_token.h"
 
 #include "codec/json_scan.h"
-#include "extension/file_value.h"
+#include "pipeline/file_value.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
  * after a refusal the other. */
 #include "base/mem.h"
 #include "codec/base64.h"
-#include "extension/file_value.h"
+#include "pipeline/file_value.h"
 #include "extension/oauth2_options.h"
 #include "extension/oauth2_token.h"
 #include "net/http/http_client.h"
