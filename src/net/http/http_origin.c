@@ -68,7 +68,7 @@ static int set_way(struct http_origin *to, const struct http_client_options *o, 
         return error_set(err, UV_EINVAL, "http is plain text: write https://");
     tunnels = to->url.secure || o->version == HTTP_VERSION_2;
     if (proxy == NULL || *proxy == '\0')
-        proxy = proxy_from_environment(to->url.host, url_port(&to->url), tunnels);
+        proxy = o->direct ? "" : proxy_from_environment(to->url.host, url_port(&to->url), tunnels);
     if (*proxy != '\0') {
         struct buf text = { 0 };
 
