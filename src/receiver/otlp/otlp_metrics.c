@@ -2,33 +2,9 @@
 /* What the otlp receiver counts of itself. */
 #include "receiver/otlp/otlp.h"
 
+#include "pipeline/receiver_items.h"
+
 const char *const transport_names[] = { "grpc", "http" };
-
-#define ITEM_ROWS(signal_word, noun)                                                                                   \
-    {                                                                                                                  \
-        { .name = "otelcol_receiver_accepted_" signal_word,                                                            \
-          .type = METRIC_COUNTER,                                                                                      \
-          .level = LEVEL_BASIC,                                                                                        \
-          .unit = "{" noun "}",                                                                                        \
-          .help = "Number of " noun " that the pipelines took." },                                                     \
-            { .name = "otelcol_receiver_refused_" signal_word,                                                         \
-              .type = METRIC_COUNTER,                                                                                  \
-              .level = LEVEL_BASIC,                                                                                    \
-              .unit = "{" noun "}",                                                                                    \
-              .help = "Number of " noun " that the pipelines did not take; the sender was told." },                    \
-            { .name = "otelcol_receiver_failed_" signal_word,                                                          \
-              .type = METRIC_COUNTER,                                                                                  \
-              .level = LEVEL_BASIC,                                                                                    \
-              .unit = "{" noun "}",                                                                                    \
-              .help = "Number of " noun " that failed in the receiver itself." },                                      \
-    }
-
-static const struct metric_row item_rows[SIGNAL_COUNT][3] = {
-    [SIGNAL_TRACES] = ITEM_ROWS("spans", "spans"),
-    [SIGNAL_METRICS] = ITEM_ROWS("metric_points", "datapoints"),
-    [SIGNAL_LOGS] = ITEM_ROWS("log_records", "records"),
-    [SIGNAL_PROFILES] = ITEM_ROWS("profile_samples", "samples"),
-};
 
 static const struct metric_row rejected_row = {
     .name = "otelcd_receiver_rejected_requests",
@@ -76,18 +52,18 @@ static const struct metric_row broken_row = {
 };
 
 const struct metric_row *const otlp_receiver_metrics[] = {
-    &item_rows[SIGNAL_TRACES][0],
-    &item_rows[SIGNAL_TRACES][1],
-    &item_rows[SIGNAL_TRACES][2],
-    &item_rows[SIGNAL_METRICS][0],
-    &item_rows[SIGNAL_METRICS][1],
-    &item_rows[SIGNAL_METRICS][2],
-    &item_rows[SIGNAL_LOGS][0],
-    &item_rows[SIGNAL_LOGS][1],
-    &item_rows[SIGNAL_LOGS][2],
-    &item_rows[SIGNAL_PROFILES][0],
-    &item_rows[SIGNAL_PROFILES][1],
-    &item_rows[SIGNAL_PROFILES][2],
+    &receiver_item_rows[SIGNAL_TRACES][0],
+    &receiver_item_rows[SIGNAL_TRACES][1],
+    &receiver_item_rows[SIGNAL_TRACES][2],
+    &receiver_item_rows[SIGNAL_METRICS][0],
+    &receiver_item_rows[SIGNAL_METRICS][1],
+    &receiver_item_rows[SIGNAL_METRICS][2],
+    &receiver_item_rows[SIGNAL_LOGS][0],
+    &receiver_item_rows[SIGNAL_LOGS][1],
+    &receiver_item_rows[SIGNAL_LOGS][2],
+    &receiver_item_rows[SIGNAL_PROFILES][0],
+    &receiver_item_rows[SIGNAL_PROFILES][1],
+    &receiver_item_rows[SIGNAL_PROFILES][2],
     &rejected_row,
     &waits_row,
     &repaired_row,
@@ -140,9 +116,9 @@ void receiver_metrics_init(struct otlp *r)
         struct metric_label labels[] = { { "receiver", r->node.id }, { "transport", transport_names[t] }, { 0 } };
 
         for (int s = 0; s < SIGNAL_COUNT; s++) {
-            r->accepted[s][t] = metrics_get(m, &item_rows[s][0], labels, 2);
-            r->refused[s][t] = metrics_get(m, &item_rows[s][1], labels, 2);
-            r->failed[s][t] = metrics_get(m, &item_rows[s][2], labels, 2);
+            r->accepted[s][t] = metrics_get(m, &receiver_item_rows[s][0], labels, 2);
+            r->refused[s][t] = metrics_get(m, &receiver_item_rows[s][1], labels, 2);
+            r->failed[s][t] = metrics_get(m, &receiver_item_rows[s][2], labels, 2);
         }
         for (int i = 0; i < REJECTED_COUNT; i++) {
             labels[2] = (struct metric_label){ "reason", rejection_names[i] };
