@@ -232,6 +232,16 @@ struct bytes visit_scope(const struct visit *at)
     return find_head(at->walk, LEVEL_SCOPE);
 }
 
+struct bytes visit_schema_url(const struct visit *at, unsigned level)
+{
+    struct pb_reader r = pb_reader(at->walk->containers[level - LEVEL_RESOURCE]);
+    struct bytes url = { NULL, 0 };
+
+    for (struct bytes last; message_next(&r, OTLP_SCOPE_GROUP_SCHEMA_URL, &last);)
+        url = last;
+    return url;
+}
+
 uint64_t visit_count(const struct visit *at, unsigned level)
 {
     const struct walk *k = at->walk;

@@ -61,6 +61,9 @@ struct visit {
 struct bytes visit_resource(const struct visit *at);
 struct bytes visit_scope(const struct visit *at);
 
+/* The schema_url of what the message is in, or no bytes: LEVEL_RESOURCE or LEVEL_SCOPE. */
+struct bytes visit_schema_url(const struct visit *at, unsigned level);
+
 /* How many items are below: of a resource, scope or metric that is asked about, by its level. */
 uint64_t visit_count(const struct visit *at, unsigned level);
 

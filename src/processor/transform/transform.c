@@ -4,7 +4,8 @@
  * A batch is walked once for each group, in the group's context (walk.h): an item on which a condition of the group is
  * true, or every one where the group has none, has all statements run on it, and what they made of it replaces it. What
  * nothing changes stays by reference. A statement that fails is passed over, or rejects the batch, as its error mode
- * says. Data points that statements add are booked as received, those that they make one of as dropped. */
+ * says. With flatten_data every log record has a resource and a scope of its own meanwhile (flatten.h). Data points
+ * that statements add are booked as received, those that they make one of as dropped. */
 #include "processor/transform/transform.h"
 
 #include <stdlib.h>
@@ -34,6 +35,15 @@ static struct batch *walk_group(struct transform *t, struct transform_group *g, 
     return transform_walk_run(w, batch, host_budget(t->node.host, batch->signal));
 }
 
+static struct batch *walk_groups(struct transform *t, struct batch *batch)
+{
+    if (t->flattens)
+        return flattener_run(&t->flattener, &t->walk, batch, host_budget(t->node.host, batch->signal));
+    for (size_t i = 0; i < t->groups.n && t->walk.fault.code == 0; i++)
+        batch = walk_group(t, t->groups.v[i], batch);
+    return batch;
+}
+
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 {
     struct transform *t = container_of(container_of(self, struct node, in), struct transform, node);
@@ -43,8 +53,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     metric_add(t->items.incoming, batch->items);
     transform_walk_begin(w);
     w->now = statement_now(&t->node);
-    for (size_t i = 0; i < t->groups.n && w->fault.code == 0; i++)
-        batch = walk_group(t, t->groups.v[i], batch);
+    batch = walk_groups(t, batch);
     item_count_end(&t->items, begun);
     if (w->fault.code != 0) {
         ack_fail(ack, VERDICT_REJECT, "statement", "%s", w->fault.text);
@@ -84,12 +93,17 @@ static int create(struct node *node, const void *config, struct error *err)
 {
     struct transform *t = container_of(node, struct transform, node);
     const struct transform_reader r = { begin_group, take_text, t };
+    const struct transform_config *c = config;
 
     (void)err;
     node->in.consume = consume;
     item_count_init(&t->items, node);
     t->walk.evaluation = ottl_evaluation_new();
-    transform_read(config, node->signal, NULL, &r);
+    transform_read(c, node->signal, NULL, &r);
+    t->flattens = c->flatten_data && node->signal == SIGNAL_LOGS;
+    flattener_init(&t->flattener);
+    for (size_t i = 0; i < t->groups.n; i++)
+        *vec_push(&t->flattener.groups) = (struct flat_group){ t->groups.v[i]->context, run_group, t->groups.v[i] };
     return 0;
 }
 
@@ -105,6 +119,7 @@ static void destroy(struct node *node)
     vec_free(&t->groups);
     ottl_evaluation_free(t->walk.evaluation);
     transform_walk_free(&t->walk);
+    flattener_free(&t->flattener);
 }
 
 extern const struct component transform_processor;

@@ -5,10 +5,11 @@
 
 #include "pipeline/item_count.h"
 #include "pipeline/statement_list.h"
-#include "processor/transform/walk.h"
+#include "processor/transform/flatten.h"
 
 struct transform_config {
     int error_mode;
+    bool flatten_data;
     const struct yaml_node *trace_statements, *metric_statements, *log_statements, *profile_statements;
 };
 
@@ -28,6 +29,8 @@ struct transform {
     struct node node;
     VEC(struct transform_group *) groups;
     struct transform_walk walk;
+    struct flattener flattener;
+    bool flattens;
     struct item_count items;
 };
 

@@ -21,9 +21,9 @@ const struct option transform_options[] = {
     OPT_NODE(struct transform_config, metric_statements, STATEMENTS),
     OPT_NODE(struct transform_config, log_statements, STATEMENTS),
     OPT_NODE(struct transform_config, profile_statements, STATEMENTS),
-    OPT_REFUSED("flatten_data",
-                "a statement of the context log that sets resource.attributes sets them for all records of "
-                "the resource: let a groupbyattrs processor make resources of attributes"),
+    OPT_BOOL(struct transform_config, flatten_data, "false",
+             "Statements on a log record change its resource and its scope for it alone; records whose resources and "
+             "scopes are equal afterwards stand together."),
     OPT_END,
 };
 
