@@ -24,7 +24,7 @@ def test_the_collector_makes_the_same_of_it_but_for_what_is_listed(otelcd, colle
     rewrite = request.config.getoption("--rewrite")
     case = processed.CASES[name]
     path = otlp.SIGNALS[case["signal"]].path
-    c = collector(processed.config(case))
+    c = collector(processed.config(case), *processed.arguments(case))
     assert ask(c.ports["http"], "POST", path, processed.request(case), processed.headers(case))[0] == 200
     expected = processed.FOLDER / f"expected/{name}.txt"
     if rewrite:

@@ -7,6 +7,7 @@ input       the OTLP JSON request in inputs/ that goes through, without .json
 metadata    headers of the request; the receiver keeps them
 processors  as in a configuration; the pipeline has all of them, in this order
 connectors  instead of processors: one that makes metrics of what comes
+gate        a feature gate that the Go collector wants to be open
 
 expected/<name>.txt is what the debug exporter shows of the result, attributes sorted; <name>.collector.txt what the Go
 collector shows instead (- ours, + its), for reasons that stand in docs/differences.md."""
@@ -57,6 +58,11 @@ def config(case):
         (name,) = case["connectors"]
         return CONNECTED % (json.dumps(case["connectors"]), case["signal"], name, name)
     return CONFIG % (json.dumps(case["processors"]), case["signal"], ", ".join(case["processors"]))
+
+
+def arguments(case):
+    """Of the Go collector's command line."""
+    return ["--feature-gates=" + case["gate"]] if "gate" in case else []
 
 
 def request(case):
