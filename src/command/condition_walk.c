@@ -68,6 +68,7 @@ static enum rewrite_verdict on_below(void *arg, const struct visit *at, struct p
                                     .metric = at->metric,
                                     .item = at->item,
                                     .below = at->message,
+                                    .index = at->index,
                                     .data = at->data };
 
     (void)edit;

@@ -309,12 +309,14 @@ static void visit_below(struct walk *k, unsigned level, struct bytes item)
     struct pb_reader r = pb_reader(item);
 
     k->at.item = item;
+    k->at.index = 0;
     for (struct pb_field f; pb_next(&r, &f);) {
         enum rewrite_verdict verdict;
 
         if (f.number != k->fields.below || f.wire != PB_LEN)
             continue;
         verdict = ask_visitor(k, k->visitor->below, f.bytes, k->fields.below_attributes);
+        k->at.index++;
         if (verdict == REWRITE_DROP)
             leave_out(k, level, f.start, r.p);
         else if (verdict == REWRITE_EDIT)

@@ -53,7 +53,8 @@ struct visit {
     unsigned attributes;  /* number of its attributes' field; of a metric that of its metadata */
     unsigned data;        /* data points and exemplars: the field of the metric that they are in; else 0 */
     struct bytes metric;  /* data points and exemplars: the Metric, data and all; of a metric itself */
-    struct bytes item;    /* events and exemplars: the span or data point */
+    struct bytes item;    /* events and exemplars: the span or data point ... */
+    size_t index;         /* ... and the how manyth of it, from 0 */
     struct walk *walk;
 };
 

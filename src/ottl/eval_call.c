@@ -153,6 +153,8 @@ static bool convert_text(struct ottl_evaluation *e, struct ottl_value *v)
 
     if (v->type == OTTL_STRING || v->type == OTTL_NIL)
         return true;
+    if (v->type == OTTL_OBJECTS)
+        return eval_fail(e, "%s have no text", ottl_type_name(v->type));
     if (v->type >= OTTL_BYTES && v->type <= OTTL_MAP && !eval_spend(e, v->bytes.len / 16))
         return false;
     ottl_value_text(&e->arena, v, &text);

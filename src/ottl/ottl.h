@@ -61,6 +61,7 @@ enum ottl_context ottl_infer(const char *const *texts, size_t n, unsigned allowe
  * it, as statements have left them, and the bytes of what is behind it, other fields of the message among them. */
 struct ottl_beside {
     bool given;
+    size_t count; /* of all, the one at work too */
     struct bytes before, behind;
 };
 
@@ -71,6 +72,7 @@ struct ottl_item {
     struct bytes item;               /* a span, log record, data point or profile */
     struct bytes below;              /* a span's event or a data point's exemplar */
     unsigned data;                   /* datapoint, exemplar: the field of the metric that they are in */
+    size_t index;                    /* of the event in its span */
     struct ottl_beside beside_item;  /* given: `metric` is without its data points, the other ones are here */
     struct ottl_beside beside_below; /* given: `item` is without its events or exemplars */
 };

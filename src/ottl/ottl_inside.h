@@ -37,7 +37,10 @@ enum path_shape {
     PATH_SMALL_COUNTS, /* a list of varints, packed */
     PATH_BOUNDS,       /* a list of doubles, packed */
     PATH_CACHE,        /* the item's scratch map */
-    PATH_OBJECTS,      /* known, and not served: what has no form as a value */
+    PATH_OBJECT,       /* one message that is no value; sort */
+    PATH_OBJECTS,      /* a list of such; sort */
+    PATH_INDEX,        /* of the event in its span */
+    PATH_REFUSED,      /* known, and not served */
 };
 
 /* The messages of an item. */
@@ -52,6 +55,7 @@ struct path_row {
     uint8_t outer; /* the field of the part that is the message with the field; 0: the part itself */
     uint8_t rival; /* the other member of a oneof */
     bool in_data;  /* of a metric: in the message that its data is */
+    uint8_t sort;  /* enum ottl_sort */
 };
 
 /* The rows of a context, NULL-named at the end; and which part of an item they are of. */
@@ -163,6 +167,13 @@ bool eval_call(struct ottl_evaluation *e, const struct node *n, struct ottl_valu
 bool eval_index(struct ottl_evaluation *e, struct node *const *keys, size_t n, struct ottl_value *v);
 /* One argument as its kind. */
 bool eval_convert(struct ottl_evaluation *e, enum ottl_kind kind, struct ottl_value *v);
+
+/* The message that the field is in, when the item has it. */
+bool path_find(struct ottl_evaluation *e, const struct node *n, struct bytes *message, uint32_t *number);
+bool objects_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
+bool objects_set(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v);
+/* The message that the field of the path is in has become this. */
+bool path_put_message(struct ottl_evaluation *e, const struct node *n, struct bytes message);
 
 bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
 bool path_set(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v);

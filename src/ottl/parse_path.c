@@ -129,8 +129,8 @@ struct node *parse_path(struct parser *p)
         row++;
     if (row->name == NULL)
         return complain_name(p, at, context, name);
-    if (row->shape == PATH_OBJECTS)
-        return parse_fail(p, at, "%s cannot be read or set here as a whole", name);
+    if (row->shape == PATH_REFUSED)
+        return parse_fail(p, at, "%s can neither be read nor set here", name);
     n = node_new(p, NODE_PATH, at);
     n->row = row;
     n->part = path_part(context);

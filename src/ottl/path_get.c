@@ -304,15 +304,14 @@ static struct ottl_value get_field(struct ottl_evaluation *e, enum path_shape sh
     }
 }
 
-/* The message that the field is in, when the item has it. */
-static bool find_message(struct ottl_evaluation *e, const struct node *n, struct bytes *message, uint32_t *number)
+bool path_find(struct ottl_evaluation *e, const struct node *n, struct bytes *message, uint32_t *number)
 {
     *message = *item_part(&e->item, n->part);
     *number = path_number(e, n);
     if (n->row->in_data) {
         uint32_t kind = metric_data(*message, message);
 
-        return kind == OTLP_METRIC_SUM ||
+        return kind == OTLP_METRIC_SUM || (n->row->shape == PATH_OBJECTS && kind != 0) ||
                (n->row->shape == PATH_INT && (kind == OTLP_METRIC_HISTOGRAM || kind == OTLP_METRIC_EXPONENTIAL));
     }
     if (n->row->outer != 0)
@@ -328,11 +327,13 @@ bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value
 
     if (shape == PATH_CACHE)
         return get_cache(e, n, v);
-    if (shape == PATH_TYPE) {
-        *v = type_value(e->item.metric);
+    if (shape == PATH_OBJECT || shape == PATH_OBJECTS)
+        return objects_get(e, n, v);
+    if (shape == PATH_TYPE || shape == PATH_INDEX) {
+        *v = shape == PATH_TYPE ? type_value(e->item.metric) : ottl_int((int64_t)e->item.index);
         return true;
     }
-    if (!find_message(e, n, &message, &number)) {
+    if (!path_find(e, n, &message, &number)) {
         *v = ottl_nil();
         return true;
     }

@@ -16,7 +16,7 @@
 static const struct path_row resource_rows[] = {
     ROW("attributes", PATH_MAP, OTLP_RESOURCE_ATTRIBUTES),
     ROW("dropped_attributes_count", PATH_INT, OTLP_RESOURCE_DROPPED_ATTRIBUTES),
-    ROW("schema_url", PATH_OBJECTS, 0),
+    ROW("schema_url", PATH_REFUSED, 0),
     CACHE, END,
 };
 
@@ -25,7 +25,7 @@ static const struct path_row scope_rows[] = {
     ROW("version", PATH_STRING, OTLP_SCOPE_VERSION),
     ROW("attributes", PATH_MAP, OTLP_SCOPE_ATTRIBUTES),
     ROW("dropped_attributes_count", PATH_INT, OTLP_SCOPE_DROPPED_ATTRIBUTES),
-    ROW("schema_url", PATH_OBJECTS, 0),
+    ROW("schema_url", PATH_REFUSED, 0),
     CACHE, END,
 };
 
@@ -37,7 +37,7 @@ static const struct path_row span_rows[] = {
     ROW("kind.deprecated_string", PATH_KIND_OLD, OTLP_SPAN_KIND),
     ROW("status.code", PATH_INT, OTLP_STATUS_CODE, .outer = OTLP_SPAN_STATUS),
     ROW("status.message", PATH_STRING, OTLP_STATUS_MESSAGE, .outer = OTLP_SPAN_STATUS),
-    ROW("status", PATH_OBJECTS, OTLP_SPAN_STATUS),
+    ROW("status", PATH_OBJECT, OTLP_SPAN_STATUS, .sort = OTTL_SORT_STATUS),
     ROW("trace_id", PATH_TRACE_ID, OTLP_SPAN_TRACE_ID),
     ROW("trace_id.string", PATH_TRACE_HEX, OTLP_SPAN_TRACE_ID),
     ROW("span_id", PATH_SPAN_ID, OTLP_SPAN_SPAN_ID),
@@ -53,8 +53,8 @@ static const struct path_row span_rows[] = {
     ROW("dropped_events_count", PATH_INT, OTLP_SPAN_DROPPED_EVENTS),
     ROW("dropped_links_count", PATH_INT, OTLP_SPAN_DROPPED_LINKS),
     ROW("flags", PATH_FIXED32, OTLP_SPAN_FLAGS),
-    ROW("events", PATH_OBJECTS, OTLP_SPAN_EVENTS),
-    ROW("links", PATH_OBJECTS, OTLP_SPAN_LINKS),
+    ROW("events", PATH_OBJECTS, OTLP_SPAN_EVENTS, .sort = OTTL_SORT_EVENTS),
+    ROW("links", PATH_OBJECTS, OTLP_SPAN_LINKS, .sort = OTTL_SORT_LINKS),
     CACHE, END,
 };
 
@@ -64,6 +64,7 @@ static const struct path_row spanevent_rows[] = {
     ROW("time_unix_nano", PATH_FIXED64, OTLP_EVENT_TIME),
     ROW("time", PATH_TIME, OTLP_EVENT_TIME),
     ROW("dropped_attributes_count", PATH_INT, OTLP_EVENT_DROPPED_ATTRIBUTES),
+    ROW("event_index", PATH_INDEX, OTLP_EVENT_TIME),
     CACHE, END,
 };
 
@@ -95,7 +96,7 @@ static const struct path_row metric_rows[] = {
     ROW("aggregation_temporality", PATH_INT, OTLP_DATA_TEMPORALITY, .in_data = true),
     ROW("is_monotonic", PATH_BOOL, OTLP_DATA_MONOTONIC, .in_data = true),
     ROW("metadata", PATH_MAP, OTLP_METRIC_METADATA),
-    ROW("data_points", PATH_OBJECTS, 0),
+    ROW("data_points", PATH_OBJECTS, OTLP_DATA_POINTS, .in_data = true, .sort = OTTL_SORT_POINTS),
     CACHE, END,
 };
 
@@ -119,10 +120,11 @@ static const struct path_row datapoint_rows[] = {
     POINT("positive.bucket_counts", PATH_SMALL_COUNTS, 0, 0, OTLP_BUCKETS_COUNTS, 0, .outer = OTLP_EXPONENTIAL_POSITIVE),
     POINT("negative.offset", PATH_SINT, 0, 0, OTLP_BUCKETS_OFFSET, 0, .outer = OTLP_EXPONENTIAL_NEGATIVE),
     POINT("negative.bucket_counts", PATH_SMALL_COUNTS, 0, 0, OTLP_BUCKETS_COUNTS, 0, .outer = OTLP_EXPONENTIAL_NEGATIVE),
-    ROW("positive", PATH_OBJECTS, 0),
-    ROW("negative", PATH_OBJECTS, 0),
-    ROW("exemplars", PATH_OBJECTS, 0),
-    ROW("quantile_values", PATH_OBJECTS, 0),
+    POINT("positive", PATH_OBJECT, 0, 0, OTLP_EXPONENTIAL_POSITIVE, 0, .sort = OTTL_SORT_BUCKETS),
+    POINT("negative", PATH_OBJECT, 0, 0, OTLP_EXPONENTIAL_NEGATIVE, 0, .sort = OTTL_SORT_BUCKETS),
+    POINT("exemplars", PATH_OBJECTS, OTLP_NUMBER_EXEMPLARS, OTLP_HISTOGRAM_EXEMPLARS, OTLP_EXPONENTIAL_EXEMPLARS, 0,
+          .sort = OTTL_SORT_EXEMPLARS),
+    POINT("quantile_values", PATH_OBJECTS, 0, 0, 0, OTLP_SUMMARY_QUANTILES, .sort = OTTL_SORT_QUANTILES),
     CACHE, END,
 };
 

@@ -20,7 +20,7 @@ static bool put_part(struct ottl_evaluation *e, enum part part, struct bytes mes
 }
 
 /* The same, from the message that the field is in. */
-static bool put_message(struct ottl_evaluation *e, const struct node *n, struct bytes message)
+bool path_put_message(struct ottl_evaluation *e, const struct node *n, struct bytes message)
 {
     struct bytes whole = *item_part(&e->item, n->part), data;
 
@@ -339,7 +339,7 @@ static bool set_map(struct ottl_evaluation *e, const struct node *n, struct byte
             return complain_type(e, n, OTTL_MAP, v);
         if (!ottl_value_keep(&e->arena, v, &any) || !is_shallow(e, any))
             return false;
-        return put_message(e, n, message_map_set(&e->arena, message, number, v->bytes));
+        return path_put_message(e, n, message_map_set(&e->arena, message, number, v->bytes));
     }
     if (!eval_value(e, n->kids[0], &key))
         return false;
@@ -349,7 +349,7 @@ static bool set_map(struct ottl_evaluation *e, const struct node *n, struct byte
         message_attribute(message, number, key.bytes, &any);
     if (!set_keyed(e, n->kids + 1, n->n - 1, &any, v) || !is_shallow(e, any))
         return false;
-    return put_message(e, n, message_attribute_set(&e->arena, message, number, key.bytes, any));
+    return path_put_message(e, n, message_attribute_set(&e->arena, message, number, key.bytes, any));
 }
 
 static bool set_any(struct ottl_evaluation *e, const struct node *n, struct bytes message, uint32_t number,
@@ -362,7 +362,7 @@ static bool set_any(struct ottl_evaluation *e, const struct node *n, struct byte
         return eval_fail(e, "%s is %s and cannot be indexed", n->row->name, ottl_type_name(old.type));
     if (!set_keyed(e, n->kids, n->n, &any, v) || !is_shallow(e, any))
         return false;
-    return put_message(e, n, message_replace_bytes(&e->arena, message, number, any));
+    return path_put_message(e, n, message_replace_bytes(&e->arena, message, number, any));
 }
 
 static bool set_cache(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v)
@@ -407,7 +407,7 @@ static bool set_member(struct ottl_evaluation *e, const struct node *n, struct b
     }
     made = ottl_string(ottl_keep(&e->arena, buf_bytes(&out)));
     buf_free(&out);
-    return put_message(e, n, message_replace_bytes(&e->arena, message, number, made.bytes));
+    return path_put_message(e, n, message_replace_bytes(&e->arena, message, number, made.bytes));
 }
 
 /* ---- all ---- */
@@ -422,7 +422,8 @@ static bool set_list(struct ottl_evaluation *e, const struct node *n, struct byt
         return complain_type(e, n, OTTL_LIST, v);
     good = put_numbers(e, &out, n, number, v->bytes);
     if (good)
-        good = put_message(e, n, message_replace(&e->arena, message, number, ottl_keep(&e->arena, buf_bytes(&out))));
+        good =
+            path_put_message(e, n, message_replace(&e->arena, message, number, ottl_keep(&e->arena, buf_bytes(&out))));
     buf_free(&out);
     return good;
 }
@@ -443,7 +444,7 @@ static bool set_field(struct ottl_evaluation *e, const struct node *n, struct by
         message = message_replace(&e->arena, message, number, ottl_keep(&e->arena, buf_bytes(&out)));
         if (n->row->rival != 0)
             message = message_replace(&e->arena, message, n->row->rival, bytes_of(NULL, 0));
-        good = put_message(e, n, message);
+        good = path_put_message(e, n, message);
     }
     buf_free(&out);
     return good;
@@ -470,8 +471,12 @@ bool path_set(struct ottl_evaluation *e, const struct node *n, const struct ottl
 
     if (n->row->shape == PATH_CACHE)
         return set_cache(e, n, v);
+    if (n->row->shape == PATH_OBJECT || n->row->shape == PATH_OBJECTS)
+        return objects_set(e, n, v);
     if (n->row->shape == PATH_TYPE || is_without(e, n))
         return true;
+    if (n->row->shape == PATH_INDEX)
+        return eval_fail(e, "%s cannot be set", n->row->name);
     if (number == 0)
         return eval_fail(e, "data points of this kind have no %s", n->row->name);
     message = inner_message(e, n);
@@ -503,7 +508,7 @@ bool path_delete(struct ottl_evaluation *e, const struct node *n, struct bytes k
 
         if (!message_attribute(message, number, key, &any))
             return true;
-        return put_message(e, n, message_attribute_delete(&e->arena, message, number, key));
+        return path_put_message(e, n, message_attribute_delete(&e->arena, message, number, key));
     }
     if (!path_get(e, n, &map))
         return false;

@@ -21,6 +21,7 @@ const char *ottl_type_name(enum ottl_type type)
         [OTTL_LIST] = "a list",     [OTTL_MAP] = "a map",
         [OTTL_TIME] = "a time",     [OTTL_DURATION] = "a duration",
         [OTTL_VALUES] = "a list",   [OTTL_FUNCTION] = "a function",
+        [OTTL_OBJECTS] = "objects",
     };
 
     return names[type];

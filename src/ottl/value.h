@@ -23,13 +23,30 @@ enum ottl_type {
     OTTL_DURATION, /* .integer: ns */
     OTTL_VALUES,   /* arguments only: a list that the statement writes out, element by element */
     OTTL_FUNCTION, /* arguments only: a converter by its name */
+    OTTL_OBJECTS,  /* of paths only, such as span.events: .n is how many there are in the list, or .bytes the content of
+                    * the one message; .sort tells what they are */
+};
+
+/* What objects are. */
+enum ottl_sort {
+    OTTL_SORT_NONE,
+    OTTL_SORT_STATUS, /* one message */
+    OTTL_SORT_BUCKETS,
+    OTTL_SORT_EVENTS, /* from here on lists */
+    OTTL_SORT_LINKS,
+    OTTL_SORT_POINTS,
+    OTTL_SORT_EXEMPLARS,
+    OTTL_SORT_QUANTILES,
 };
 
 struct ottl_function;
 
 struct ottl_value {
     enum ottl_type type;
-    int32_t offset; /* TIME: seconds east of UTC that its text and its hours are told in */
+    union {
+        int32_t offset;      /* TIME: seconds east of UTC that its text and its hours are told in */
+        enum ottl_sort sort; /* OBJECTS */
+    };
     union {
         bool boolean;
         int64_t integer;
@@ -95,6 +112,12 @@ struct ottl_value ottl_map_get(struct bytes map, struct bytes key);
 /* The map with that key at its place or at the end, in the arena. */
 struct bytes ottl_map_set(struct arena *a, struct bytes map, struct bytes key, struct bytes any_value);
 size_t ottl_list_len(struct bytes list); /* of a map its pairs */
+
+/* Objects that are a list. */
+static inline bool ottl_is_objects(const struct ottl_value *v)
+{
+    return v->type == OTTL_OBJECTS && v->sort >= OTTL_SORT_EVENTS;
+}
 
 /* The element at an index; false: there is none. */
 bool ottl_list_get(struct bytes list, int64_t at, struct ottl_value *v);

@@ -268,9 +268,11 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
 static enum rewrite_verdict on_event(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct count *p = arg;
-    const struct ottl_item item = {
-        .resource = visit_resource(at), .scope = visit_scope(at), .item = at->item, .below = at->message
-    };
+    const struct ottl_item item = { .resource = visit_resource(at),
+                                    .scope = visit_scope(at),
+                                    .item = at->item,
+                                    .below = at->message,
+                                    .index = at->index };
 
     (void)edit;
     note_time(&p->times[COUNT_EVENTS], event_view(at->message).time);

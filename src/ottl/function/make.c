@@ -154,6 +154,7 @@ const char *ottl_go_type(const struct ottl_value *v)
         [OTTL_DURATION] = "time.Duration",
         [OTTL_VALUES] = "[]interface {}",
         [OTTL_FUNCTION] = "function",
+        [OTTL_OBJECTS] = "objects",
     };
 
     return names[v->type];

@@ -40,7 +40,9 @@ static bool call_is_map(struct ottl_call *c, struct ottl_value *result)
 
 static bool call_is_list(struct ottl_call *c, struct ottl_value *result)
 {
-    *result = ottl_bool(c->args[0].type == OTTL_LIST || c->args[0].type == OTTL_VALUES);
+    const struct ottl_value *v = &c->args[0];
+
+    *result = ottl_bool(v->type == OTTL_LIST || v->type == OTTL_VALUES || ottl_is_objects(v));
     return true;
 }
 
@@ -65,6 +67,8 @@ static bool is_empty(const struct ottl_value *v)
         return ottl_list_len(v->bytes) == 0;
     case OTTL_VALUES:
         return v->n == 0;
+    case OTTL_OBJECTS:
+        return ottl_is_objects(v) ? v->n == 0 : v->bytes.len == 0;
     case OTTL_FUNCTION:
         break;
     }
@@ -119,7 +123,7 @@ static bool call_len(struct ottl_call *c, struct ottl_value *result)
         n = v->bytes.len;
     else if (v->type == OTTL_LIST || v->type == OTTL_MAP)
         n = ottl_list_len(v->bytes);
-    else if (v->type == OTTL_VALUES)
+    else if (v->type == OTTL_VALUES || ottl_is_objects(v))
         n = v->n;
     else
         return ottl_fail(c, "it takes a string, bytes, a list or a map, and was given %s", ottl_type_name(v->type));
@@ -191,7 +195,7 @@ const struct ottl_function ottl_functions_types[] = {
     { .name = "Len",
       .args = { OTTL_ARGUMENT("target", OTTL_TAKES_ANY) },
       .gives = "an integer",
-      .help = "How many bytes a string has, how many elements a list or map.",
+      .help = "How many bytes a string has, how many elements a list or map, how many objects such as span.events.",
       .call = call_len },
     { .name = "Coalesce",
       .args = { { .name = "values", .kind = OTTL_TAKES_ANY, .list = true } },

@@ -151,9 +151,11 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
 static enum rewrite_verdict on_event(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct filter *f = arg;
-    struct ottl_item item = {
-        .resource = visit_resource(at), .scope = visit_scope(at), .item = at->item, .below = at->message
-    };
+    struct ottl_item item = { .resource = visit_resource(at),
+                              .scope = visit_scope(at),
+                              .item = at->item,
+                              .below = at->message,
+                              .index = at->index };
 
     (void)edit;
     return ask(f, OTTL_SPANEVENT, &item) != NULL ? REWRITE_DROP : REWRITE_KEEP;

@@ -213,6 +213,7 @@ static enum rewrite_verdict on_below(void *arg, const struct visit *at, struct p
     item.metric = at->metric;
     item.item = at->item;
     item.below = at->message;
+    item.index = at->index;
     item.data = at->data;
     if (!(transform_run_item(arg, &item, &now) & OTTL_CHANGED_BELOW))
         return REWRITE_KEEP;

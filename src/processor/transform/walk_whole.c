@@ -6,26 +6,32 @@
 
 #include "otlp/view.h"
 
-static void put_others(struct buf *out, struct bytes message, uint32_t number)
+/* All fields but those of that number; how many these are. */
+static size_t put_others(struct buf *out, struct bytes message, uint32_t number)
 {
     struct pb_reader r = pb_reader(message);
+    size_t n = 0;
 
     for (struct pb_field f; pb_next(&r, &f);)
         if (f.number != number || f.wire != PB_LEN)
             buf_append(out, f.start, (size_t)(r.p - f.start));
+        else
+            n++;
+    return n;
 }
 
-static void begin_head(struct transform_head *h, struct bytes message, uint32_t number)
+/* The head of a message; how many fields it is without. */
+static size_t begin_head(struct transform_head *h, struct bytes message, uint32_t number)
 {
     h->message.len = h->done.len = 0;
     h->changed = false;
-    put_others(&h->message, message, number);
+    return put_others(&h->message, message, number);
 }
 
-static void begin_metric(struct transform_head *h, struct bytes metric, const struct metric_view *m)
+static size_t begin_metric(struct transform_head *h, struct bytes metric, const struct metric_view *m)
 {
     struct pb_reader r = pb_reader(metric);
-    size_t data;
+    size_t data, n;
 
     h->message.len = h->done.len = 0;
     h->changed = false;
@@ -33,8 +39,9 @@ static void begin_metric(struct transform_head *h, struct bytes metric, const st
         if (f.bytes.data != m->data.data || f.number != m->view.which)
             buf_append(&h->message, f.start, (size_t)(r.p - f.start));
     data = pb_begin(&h->message, m->view.which);
-    put_others(&h->message, m->data, OTLP_DATA_POINTS);
+    n = put_others(&h->message, m->data, OTLP_DATA_POINTS);
     pb_end(&h->message, data);
+    return n;
 }
 
 static void keep_head(struct transform_head *h, struct bytes now)
@@ -53,8 +60,8 @@ static struct bytes rest_of(const struct pb_reader *r)
 static void walk_below(struct transform_walk *w, const struct visit *at, const struct ottl_item *in, uint32_t number)
 {
     struct pb_reader r = pb_reader(in->item);
+    size_t index = 0, n = begin_head(&w->item, in->item, number);
 
-    begin_head(&w->item, in->item, number);
     for (struct pb_field f; pb_next(&r, &f);) {
         struct ottl_item item = transform_item_in(w, at);
         const struct ottl_item *now;
@@ -67,7 +74,8 @@ static void walk_below(struct transform_walk *w, const struct visit *at, const s
         item.beside_item = in->beside_item;
         item.item = buf_bytes(&w->item.message);
         item.below = f.bytes;
-        item.beside_below = (struct ottl_beside){ true, buf_bytes(&w->item.done), rest_of(&r) };
+        item.index = index++;
+        item.beside_below = (struct ottl_beside){ true, n, buf_bytes(&w->item.done), rest_of(&r) };
         changed = transform_run_item(w, &item, &now);
         pb_put_bytes(&w->item.done, number, now->below);
         w->item.changed |= (changed & OTTL_CHANGED_BELOW) != 0;
@@ -127,10 +135,11 @@ bool transform_walk_metric(struct transform_walk *w, const struct visit *at, str
 {
     struct metric_view m = metric_view(metric);
     struct pb_reader r = pb_reader(m.data);
+    size_t n;
 
     if (m.view.which == 0)
         return false;
-    begin_metric(&w->metric, metric, &m);
+    n = begin_metric(&w->metric, metric, &m);
     for (struct pb_field f; pb_next(&r, &f);) {
         struct ottl_item item = transform_item_in(w, at);
 
@@ -139,7 +148,7 @@ bool transform_walk_metric(struct transform_walk *w, const struct visit *at, str
         item.metric = buf_bytes(&w->metric.message);
         item.item = f.bytes;
         item.data = m.view.which;
-        item.beside_item = (struct ottl_beside){ true, buf_bytes(&w->metric.done), rest_of(&r) };
+        item.beside_item = (struct ottl_beside){ true, n, buf_bytes(&w->metric.done), rest_of(&r) };
         walk_point(w, at, &item);
     }
     if (!w->metric.changed)
