@@ -65,7 +65,7 @@ main()
         unpack prometheus prometheus
         unpack prometheus-alertmanager amtool
         unpack victoria-metrics victoria-metrics
-        unpack tinyproxy tinyproxy
+        unpack tinyproxy-bin tinyproxy
         unpack nginx nginx
         unpack haproxy haproxy
         unpack nghttp2-proxy nghttpx
