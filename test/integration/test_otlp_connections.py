@@ -230,6 +230,24 @@ def test_keepalive_finds_a_dead_connection_and_another_takes_its_place(otelcd, p
     assert len(p.connections) == 2
 
 
+def test_without_keepalive_a_dead_connection_costs_no_more_than_the_calls_that_were_on_it(otelcd, peer):
+    def on_request(connection, stream):
+        if connection.number == 1 and stream > 1:
+            connection.frozen.set()
+        else:
+            connection.answer(stream)
+
+    p = peer(on_request)
+    d = otelcd(config(p.endpoint, timeout="500ms"), allow=["Exporting failed"])
+    d.export(named("first"))
+    p.wait(lambda p: len(p.taken) == 1)
+    d.export(named("second"))
+    p.wait(lambda p: len(p.taken) == 2)
+    settled(d, 2)
+    arrived_once(p, ["first", "second"])
+    assert len(p.connections) == 2
+
+
 def test_without_keepalive_a_peer_that_falls_silent_costs_each_call_its_timeout_alone(otelcd, peer):
     def on_request(connection, stream):
         if stream > 1 and len(connection.peer.calls) < 4:

@@ -212,6 +212,8 @@ static void on_call_timeout(struct clock_timer *t)
              (double)call->timeout / (double)NS_PER_S, call->client->balancer.why[0] != '\0' && c == NULL ? ": " : "",
              c == NULL ? call->client->balancer.why : "");
     f.why = why;
+    if (progress == CALL_SENT && c->io.ops->doubt != NULL)
+        c->io.ops->doubt(&c->io, call->timeout);
     http_call_cancel(call);
     if (progress == CALL_QUEUED)
         f.chance = CALL_UNSEEN;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The preface and our SETTINGS leave at once; when the peer's SETTINGS have come, calls may begin, each as a stream
- * (http2_client_stream.c). Answers are told as their streams end. A quiet peer is pinged.
+ * (http2_client_stream.c). Answers are told as their streams end. A quiet peer is pinged: by keepalive, or when a call
+ * had no answer in its time and nothing else has come either.
  *
  * What can go wrong: the peer speaks another protocol, which its first bytes tell; it sends GOAWAY, and what it has
  * not looked at fails as unseen while the rest goes on; it breaks the rules, does not answer a ping, or goes. Then all
@@ -14,6 +15,7 @@
 #define HEADER_LIST 65536
 #define STREAMS_MAX 1000u /* at a time, whatever the peer allows */
 #define STREAM_WINDOW 65535
+#define DOUBT_LEAST NS_PER_S /* an answer to a ping may take so long on a slow way */
 
 static const char *error_name(uint32_t code)
 {
@@ -314,15 +316,21 @@ static void on_watch(struct clock_timer *t)
 {
     struct http2_client *h = container_of(t, struct http2_client, alive);
     struct client_shared *shared = h->io->shared;
-    uint64_t again;
+    uint64_t timeout = h->doubt > 0 ? h->doubt : shared->keepalive_timeout, again;
     char why[HTTP2_WHY];
 
-    if (h->n_calls == 0 && !shared->keepalive_permit_without_stream && !h->session.ping_out)
+    if (h->doubt > 0 && h->session.ping_out && h->session.last_read > h->session.pinged_at) {
+        h->doubt = 0;
+        h->session.ping_out = false;
+        watch(h);
+        return;
+    }
+    if (h->n_calls == 0 && !shared->keepalive_permit_without_stream && !h->session.ping_out && h->doubt == 0)
         return; /* until the next call */
-    again = http2_session_look_alive(&h->session, shared->keepalive_time, shared->keepalive_timeout);
+    again = http2_session_look_alive(&h->session, h->doubt > 0 ? 1 : shared->keepalive_time, timeout);
     if (h->session.state == HTTP2_BROKEN) {
-        snprintf(why, sizeof(why), "the peer has not answered a keepalive ping within %.3g s",
-                 (double)shared->keepalive_timeout / (double)NS_PER_S);
+        snprintf(why, sizeof(why), "the peer has not answered a %sping within %.3g s", h->doubt > 0 ? "" : "keepalive ",
+                 (double)timeout / (double)NS_PER_S);
         break_client(h, HTTP_CLOSED, why);
     } else {
         clock_start(&shared->loop->clock, &h->alive, again, on_watch);
@@ -337,6 +345,22 @@ static void watch(struct http2_client *h)
     if (time == 0 || clock_armed(&h->alive))
         return;
     clock_start(&shared->loop->clock, &h->alive, quiet < time ? time - quiet : 1, on_watch);
+}
+
+/* No more than one call pays for a connection that leads nowhere any more: without keepalive TCP would find that out in
+ * a quarter of an hour. One that is slow answers the ping. */
+static void doubt(struct client_io *io, uint64_t waited)
+{
+    struct http2_client *h = io->state;
+    struct client_shared *shared = io->shared;
+    uint64_t timeout = waited > DOUBT_LEAST ? waited : DOUBT_LEAST;
+
+    if (h->session.state != HTTP2_OPEN || h->session.ping_out || h->doubt > 0 ||
+        clock_mono(&shared->loop->clock) - h->session.last_read < waited)
+        return;
+    h->doubt = timeout < shared->keepalive_timeout ? timeout : shared->keepalive_timeout;
+    clock_stop(&shared->loop->clock, &h->alive);
+    clock_start(&shared->loop->clock, &h->alive, 1, on_watch);
 }
 
 /* ---- calls ---- */
@@ -431,6 +455,7 @@ static const struct client_ops ops = {
     .leave = leave,
     .pause = pause_call,
     .progress = progress_of,
+    .doubt = doubt,
     .input = input,
     .output = output,
     .end = end,

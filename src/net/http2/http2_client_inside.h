@@ -22,6 +22,7 @@ struct http2_client {
     bool goodbye;  /* the session was killed, and what it says at the end has been pulled */
     bool is_wrong; /* another protocol is spoken: there is nobody to say anything to */
     struct clock_timer alive;
+    uint64_t doubt; /* ns: how long a ping may take that asks whether the peer is there at all; 0: nobody asks */
     struct call_failure end; /* why it is at its end; its `why` is `why` */
     char why[HTTP2_WHY];
 };

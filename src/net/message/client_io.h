@@ -87,6 +87,8 @@ struct client_ops {
     void (*leave)(struct client_io *io, struct http_call *call);
     void (*pause)(struct client_io *io, struct http_call *call, bool on);
     enum call_progress (*progress)(struct client_io *io, struct http_call *call);
+    /* A call has had no answer for so long (ns): is the peer there? NULL: the connection ends with such a call. */
+    void (*doubt)(struct client_io *io, uint64_t waited);
     void (*input)(struct client_io *io, struct bytes data);
     bool (*output)(struct client_io *io); /* what may leave goes into io->out; false: there was nothing */
     /* The peer has ended (0), or the socket failed: its calls fail, but for one that ends with the connection. */

@@ -709,6 +709,52 @@ START_TEST(a_peer_that_is_quiet_is_pinged_and_given_up_when_it_stays_so)
 }
 END_TEST
 
+START_TEST(a_call_without_an_answer_has_the_peer_asked_whether_it_is_there)
+{
+    struct memory_call c = { .told = 0 }, next = { .told = 0 };
+    struct frame f;
+
+    open_client();
+    m.shared.keepalive_timeout = 20 * NS_PER_S;
+    memory_client_start(&m, &c);
+    pass_time(3 * NS_PER_S);
+    m.io.ops->doubt(&m.io, 2 * NS_PER_S);
+    memory_client_leave(&m, &c);
+    pass_time(NS_PER_S);
+    ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_PING), 1);
+    ck_assert(find_frame(&m.out, NGHTTP2_PING, 0, 0, &f));
+    put_frame(&in, NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, f.payload); /* it is slow, no more */
+    hear();
+    pass_time(60 * NS_PER_S);
+    ck_assert(!m.dead);
+    ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_PING), 1);
+    memory_client_start(&m, &next);
+    m.io.ops->doubt(&m.io, 2 * NS_PER_S);
+    pass_time(NS_PER_S);
+    ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_PING), 2);
+    pass_time(2 * NS_PER_S);
+    expect_failure(&next, HTTP_CLOSED, CALL_MAYBE_DONE, "not answered a ping within 2 s");
+    ck_assert(m.dead);
+}
+END_TEST
+
+START_TEST(what_has_come_meanwhile_is_an_answer_too)
+{
+    struct memory_call c = { .told = 0 };
+
+    open_client();
+    memory_client_start(&m, &c);
+    pass_time(3 * NS_PER_S);
+    put_ping(&in, true);
+    hear();
+    m.io.ops->doubt(&m.io, 2 * NS_PER_S);
+    pass_time(10 * NS_PER_S);
+    ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_PING), 0);
+    ck_assert(!m.dead);
+    memory_client_leave(&m, &c);
+}
+END_TEST
+
 START_TEST(a_peer_that_objects_to_pings_gets_half_as_many)
 {
     open_with_keepalive(true);
@@ -793,6 +839,8 @@ int main(void)
     tcase_add_test(tc, an_answer_that_breaks_the_rules_costs_its_call_alone);
     tcase_add_test(tc, floods_of_frames_that_bring_nothing_end_the_connection);
     tcase_add_test(tc, a_peer_that_is_quiet_is_pinged_and_given_up_when_it_stays_so);
+    tcase_add_test(tc, a_call_without_an_answer_has_the_peer_asked_whether_it_is_there);
+    tcase_add_test(tc, what_has_come_meanwhile_is_an_answer_too);
     tcase_add_test(tc, a_peer_that_objects_to_pings_gets_half_as_many);
     tcase_add_test(tc, frames_for_a_call_that_has_left_are_expected);
     tcase_add_test(tc, but_not_for_ever);
