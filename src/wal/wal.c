@@ -312,8 +312,12 @@ int wal_append(struct wal *w, struct wal_append *a)
         length += a->parts[i].len;
     if (wal_padded(length) > longest_record(w))
         return UV_EFBIG;
-    if (used_bytes(w) + w->waiting_bytes + (is_idle(w) ? 0 : w->group.bytes) + length + w->segment_bytes > w->max_bytes)
+    if (used_bytes(w) + w->waiting_bytes + (is_idle(w) ? 0 : w->group.bytes) + length + w->segment_bytes >
+        w->max_bytes) {
+        if (note_frees(w))
+            turn_defer(&w->loop->turn, &w->kick); /* somebody waits for what the note sets free */
         return UV_ENOSPC;
+    }
     a->length = length;
     list_push(&w->waiting, &a->link);
     w->waiting_bytes += wal_padded(length);
