@@ -210,6 +210,10 @@ build/py/.done: $(PROTOS)
 	$(Q)cd proto && protoc -I. -I/usr/include --python_out=$(abspath build/py) $(PROTOS:proto/%=%) protobuf-c/protobuf-c.proto
 	@touch $@
 
+## peers         compile the backends that Debian lacks, for their tests: Jaeger, Prometheus 3 and others (Go; minutes, once)
+peers:
+	@PYTHONPATH=test/integration $(PYTHON) -m harness.compiled $(patsubst test/peers/%/go.mod,%,$(wildcard test/peers/*/go.mod))
+
 ## oracle        compare with the Go collector itself, built from modules here (slow the first time)
 oracle: build/py/.done
 	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/otelcd
@@ -295,7 +299,7 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: all build/otelcd run deps check check-asan check-tsan tests unit unit-threaded layers headers replay fuzz fuzzers integration oracle \
+.PHONY: all build/otelcd run deps check check-asan check-tsan tests unit unit-threaded layers headers replay fuzz fuzzers integration peers oracle \
         bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image check-stack \
         check-systemd install clean help up test-logs test-metrics test-traces test-correlation test-alerts down clean-stack demo
 .SECONDARY:

@@ -109,10 +109,10 @@ def writable_prometheus(prometheus):
 def victoria_metrics(tmp_path):
     running = []
 
-    def start():
+    def start(**more):
         folder = tmp_path / f"victoria{len(running)}"
         folder.mkdir()
-        running.append(VictoriaMetrics(folder))
+        running.append(VictoriaMetrics(folder, **more))
         return running[-1]
 
     yield start

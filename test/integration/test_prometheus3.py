@@ -4,51 +4,22 @@
 Debian has version 2. This one is compiled from Go modules (test/peers/prometheus3), which takes minutes with cold caches: under
 CI=true it is, and where OTELCD_PROMETHEUS3=1 asks for it; else only what was compiled once already is used."""
 
-import fcntl
-import os
-import subprocess
-
 import pytest
 
 from configs import SCRAPE
 from harness import otlp
-from harness.limits import CI, ROOT, missing, tool
+from harness.compiled import compiled
+from harness.limits import CI
 from test_prometheus import everything
 
-PEER = ROOT / "test/peers/prometheus3"
-PACKAGE = "github.com/prometheus/prometheus/cmd/prometheus"
 FEATURES = "exemplar-storage,metadata-wal-records"
 
 pytestmark = pytest.mark.xdist_group("prometheus3")  # one worker compiles it, the others go on
 
 
-def go_is_new_enough(go):
-    """go.mod says which Go it wants; none is downloaded."""
-    wanted = next(line.split()[1] for line in (PEER / "go.mod").read_text().splitlines() if line.startswith("go "))
-    has = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True).stdout.strip().removeprefix("go")
-    parts = lambda v: [int(x) for x in v.split("-")[0].split(".")]
-    return parts(has) >= parts(wanted), has, wanted
-
-
 @pytest.fixture(scope="module")
 def program():
-    built = ROOT / "build/peers/prometheus3"
-    built.parent.mkdir(parents=True, exist_ok=True)
-    with open(f"{built}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if built.exists():
-            return str(built)
-        if not CI and os.environ.get("OTELCD_PROMETHEUS3") != "1":
-            pytest.skip("Prometheus 3 is not compiled yet, which takes minutes: OTELCD_PROMETHEUS3=1 asks for it")
-        new_enough, has, wanted = go_is_new_enough(tool("go"))
-        if not new_enough:
-            pytest.skip(f"Prometheus 3 wants Go {wanted}; here is {has}")
-        environment = {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -trimpath"}
-        command = [tool("go"), "build", "-ldflags", "-s -w", "-o", str(built), PACKAGE]
-        ran = subprocess.run(command, cwd=PEER, env=environment, capture_output=True, text=True)
-        if ran.returncode != 0:
-            missing(f"Prometheus 3 could not be compiled: {ran.stderr[-2000:]}")
-    return str(built)
+    return compiled("prometheus3", minutes="minutes", asked=CI)
 
 
 @pytest.fixture

@@ -111,17 +111,18 @@ scrape_configs:
 class VictoriaMetrics(Prometheus):
     """A single-node VictoriaMetrics, which answers the same queries."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, program=None, flags=()):
         self.log = folder / "victoria.log"
         port = free_port()  # it cannot be asked which port it took
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [
-                    tool("victoria-metrics"),
+                    program or tool("victoria-metrics"),
                     f"-storageDataPath={folder}/data",
                     f"-httpListenAddr=127.0.0.1:{port}",
                     "-search.latencyOffset=0s",
                     "-search.disableCache",
+                    *flags,
                 ],
                 stderr=log,
                 stdout=log,
@@ -141,3 +142,7 @@ class VictoriaMetrics(Prometheus):
         if path == "targets":
             return {"activeTargets": []}
         return super().api(path, **query)
+
+    def flush(self):
+        """What was taken can be asked for from here on."""
+        urllib.request.urlopen(f"http://{self.address}/internal/force_flush", timeout=PATIENCE).close()
