@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define RECORDS 48
-#define ITEMS 3
+#define ITEMS 3ul
 
 static struct loop loop;
 static struct log_sink sink;

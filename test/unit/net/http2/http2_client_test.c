@@ -238,8 +238,8 @@ START_TEST(who_leaves_in_mid_body_takes_his_memory_with_him)
     hear();
     m.stuck = true;
     memory_client_start(&m, &c);
-    ck_assert_uint_ge(outbox_waiting(&m.io.out), 256 * 1024);
-    ck_assert_uint_lt(outbox_waiting(&m.io.out), 300 * 1024);
+    ck_assert_uint_ge(outbox_waiting(&m.io.out), 256 * 1024ul);
+    ck_assert_uint_lt(outbox_waiting(&m.io.out), 300 * 1024ul);
     memory_client_leave(&m, &c);
     memset(body, 'x', LARGE);
     m.stuck = false;
@@ -588,7 +588,7 @@ START_TEST(a_body_is_passed_on_no_faster_than_is_wanted)
     for (int i = 0; i < 3; i++)
         put_data(&in, 1, 16384, false);
     hear();
-    ck_assert_uint_eq(passed, 3 * 16384);
+    ck_assert_uint_eq(passed, 3ul * 16384);
     ck_assert(!find_frame(&m.out, NGHTTP2_WINDOW_UPDATE, 1, 0, &f));
     m.io.ops->pause(&m.io, &c.call, false);
     turn_run(&m.loop.turn);
