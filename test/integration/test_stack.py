@@ -12,6 +12,7 @@ import time
 import pytest
 
 from harness import dashboards, otlp
+from harness.otlp_peer import GrpcPeer
 from harness.dashboards import FILES, RULES, STACK
 from harness.limits import OTELCD, PATIENCE, ROOT, missing, tool
 
@@ -195,9 +196,16 @@ def rules_of(p):
     return [r for g in p.api("rules")["groups"] for r in g["rules"]]
 
 
-def test_every_panel_and_rule_has_data(victoria_metrics, otelcd, prometheus, unused_port, tmp_path):
+@pytest.fixture
+def traces():
+    peer = GrpcPeer()
+    yield peer
+    peer.close()
+
+
+def test_every_panel_and_rule_has_data(victoria_metrics, otelcd, prometheus, traces, unused_port, tmp_path):
     v = victoria_metrics()
-    env = {"REMOTE_WRITE_URL": f"http://{v.address}/api/v1/write", "OTELCD_QUEUE": str(tmp_path / "queue")}
+    env = {"REMOTE_WRITE_URL": f"http://{v.address}/api/v1/write", "OTELCD_QUEUE": str(tmp_path / "queue"), "JAEGER_ENDPOINT": traces.endpoint}
     d = otelcd(local((STACK / "otelcd.yaml").read_text(), unused_port), telemetry=False, env=env)
     config = local_prometheus(unused_port).replace(f"{STACK}/rules/*.yml", str(hurried_rules(tmp_path)))
     p = prometheus(None, config=config)
@@ -217,7 +225,7 @@ def test_every_panel_and_rule_has_data(victoria_metrics, otelcd, prometheus, unu
     assert p.value('histogram_quantile(0.95, sum by (le) (rate(http_server_request_duration_seconds_bucket{job="frontend"}[5s])))') > 0.5
     p.wait('job:http_server_errors:ratio_rate2m{job="backend"} > 0.2')
     assert len(p.wait("otelcd:pipeline_ledger_difference:items == 0")) == 3
-    assert len(p.query("otelcd:exporter_ledger_difference:items == 0")) == 4
+    assert len(p.query("otelcd:exporter_ledger_difference:items == 0")) == 5
     broken = [r for r in rules_of(p) if r["health"] != "ok"]
     assert not broken, broken
     quiet = [r["name"] for r in rules_of(p) if r["name"].startswith("Otelcd") and r["state"] != "inactive"]

@@ -17,6 +17,7 @@ import pytest
 
 from harness import otlp
 from harness.alerts import Alertmanager, Bridge, DingTalk, Mail, wait
+from harness.backends import Jaeger, TraceStandIn
 from harness.dashboards import RULES, STACK
 from harness.limits import PATIENCE, ROOT, tool
 from test_stack import LANGUAGE, local, local_prometheus
@@ -42,7 +43,7 @@ def test_compose_is_valid_closed_and_bounded():
     assert ran.returncode == 0, ran.stderr
     yaml = pytest.importorskip("yaml")  # docker-compose needs it too
     services = yaml.safe_load(ran.stdout)["services"]
-    assert set(services) >= {"otelcd", "frontend", "backend", "prometheus", "victoria-metrics", "alertmanager", "grafana"}
+    assert set(services) >= {"otelcd", "frontend", "backend", "prometheus", "victoria-metrics", "jaeger", "alertmanager", "grafana"}
     for name, s in services.items():
         assert all(str(p).startswith("127.0.0.1:") for p in s.get("ports", [])), f"{name} listens beyond this machine"
         assert s.get("mem_limit"), f"{name} may take all memory"
@@ -226,11 +227,20 @@ def hurried(text):
     return re.sub(r"for: \w+", "for: 1s", text.replace("interval: 15s", "interval: 1s").replace("[2m]", "[8s]"))
 
 
+def trace_backend(folder):
+    """Jaeger with the stack's own file, where it is compiled; else who answers as it does."""
+    program = ROOT / "build/peers/jaeger"
+    if not program.exists():
+        return TraceStandIn()
+    return Jaeger(folder, str(program))
+
+
 @pytest.fixture
 def loop(victoria_metrics, otelcd, prometheus, parts, unused_port, tmp_path):
     """The stack without containers; the environment that tells the script where it is."""
     v = victoria_metrics()
-    env = {"REMOTE_WRITE_URL": f"http://{v.address}/api/v1/write", "OTELCD_QUEUE": str(tmp_path / "queue")}
+    jaeger = parts(trace_backend(tmp_path))
+    env = {"REMOTE_WRITE_URL": f"http://{v.address}/api/v1/write", "OTELCD_QUEUE": str(tmp_path / "queue"), "JAEGER_ENDPOINT": jaeger.grpc}
     d = otelcd(local((STACK / "otelcd.yaml").read_text(), unused_port), telemetry=False, env=env)
     bridge = parts(Bridge(tmp_path))
     am = parts(Alertmanager(tmp_path, bridge.address, parts(Mail()).address))
@@ -243,6 +253,7 @@ def loop(victoria_metrics, otelcd, prometheus, parts, unused_port, tmp_path):
         "FRONTEND": parts(Frontend(d)).url,
         "PROMETHEUS": f"http://{p.address}",
         "VICTORIA_METRICS": f"http://{v.address}",
+        "JAEGER": f"http://{jaeger.query}",
         "ALERTMANAGER": f"http://{am.address}",
         "BRIDGE": f"http://{bridge.address}",
         "OTELCD_LOGS": f"cat {d.folder}/stdout",
@@ -256,9 +267,11 @@ def test_each_test_of_the_stack_finds_what_it_looks_for(loop):
     assert "found: backend: Str(order 1 paid)\n             frontend: Str(order 1 paid)\n" in ran.stdout
     ran = run(SCRIPT, "test-traces", env=loop)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "found: backend: GET /cart/1\n             frontend: GET /cart/1\n" in ran.stdout
+    assert ran.stdout.count("found: backend: GET /cart/1\n             frontend: GET /cart/1\n") == 2, ran.stdout
+    ran = run(SCRIPT, "test-traces", env={**loop, "JAEGER": ""})
+    assert ran.returncode == 0 and "jaeger: not asked" in ran.stdout, ran.stdout + ran.stderr
     ran = run(SCRIPT, "test-metrics", env=loop)
-    assert ran.returncode == 0 and ran.stdout.count("found: 7") == 2, ran.stdout + ran.stderr
+    assert ran.returncode == 0 and ran.stdout.count("found: 8") == 2, ran.stdout + ran.stderr
     ran = run(SCRIPT, "test-correlation", env=loop)
     assert ran.returncode == 0 and "found: http_server_request_duration_seconds_bucket\n" in ran.stdout, ran.stdout + ran.stderr
     trace = re.search("exemplars of trace ([0-9a-f]{32})", ran.stdout)[1]
@@ -275,6 +288,7 @@ def test_each_test_of_the_stack_finds_what_it_looks_for(loop):
     [
         ("test-logs", {"OTELCD_LOGS": "true"}, "Do logs arrive?"),
         ("test-traces", {"OTELCD_LOGS": "true"}, "Spans arrived:"),
+        ("test-traces", {"JAEGER": "http://127.0.0.1:1"}, "Spans sent:"),
         ("test-metrics", {"PROMETHEUS": "http://127.0.0.1:1"}, "does not scrape otelcd"),
         ("test-metrics", {"VICTORIA_METRICS": "http://127.0.0.1:1"}, "There it is nothing."),
         ("test-correlation", {"PROMETHEUS": "http://127.0.0.1:1"}, "Are there exemplars at all?"),
