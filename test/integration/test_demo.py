@@ -196,6 +196,20 @@ def test_a_request_is_one_trace_through_both_services(demo):
     assert (client["parentSpanId"], b["parentSpanId"], own["parentSpanId"]) == (a["spanId"], client["spanId"], b["spanId"])
 
 
+def test_jaeger_has_a_request_as_one_trace_where_there_is_a_jaeger(demo):
+    if demo.at["jaeger"] is None:
+        assert "is not here (`make peers` compiles it)" in demo.text()
+        pytest.skip("jaeger is not compiled: `make peers` does so")
+    trace_id = demo.work()[1]["trace_id"]
+
+    def names():
+        status, body = get(f"{demo.at['jaeger']}/api/v3/traces/{trace_id}")
+        found = json.loads(body)["result"]["resourceSpans"] if status == 200 else []
+        return {s["name"] for r in found for scope in r["scopeSpans"] for s in scope["spans"]}
+
+    wait(lambda: names() == {"GET /work", "HTTP GET", "GET /order", "take order"}, lambda: f"{trace_id}: {names()}")
+
+
 def test_correlate_shows_spans_lines_and_exemplars_of_one_trace(demo):
     trace_id = demo.work("/slow")[1]["trace_id"]
     ran = demo.correlate(trace_id.upper())
