@@ -5,6 +5,8 @@
  * many, or very long ones, no pairs are looked for. */
 #include "command/item_text.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,18 +94,8 @@ static void put_line(struct buf *out, char mark, struct bytes line)
 {
     buf_putc(out, mark);
     buf_putc(out, ' ');
-    buf_put(out, line);
+    log_put_visible(out, line);
     buf_putc(out, '\n');
-}
-
-static void put_whole(struct buf *out, char mark, const char *text)
-{
-    while (*text != '\0') {
-        size_t len = strcspn(text, "\n");
-
-        put_line(out, mark, bytes_of(text, len));
-        text += len + (text[len] == '\n');
-    }
 }
 
 static void put_pair(struct buf *out, const struct lines *a, const struct lines *b, lengths table)
@@ -155,7 +147,7 @@ static void show_missing(struct work *w, const char *text, texts *left, struct b
     const char **alike = find_alike(w, text, left);
 
     if (alike == NULL) {
-        put_whole(out, '-', text);
+        item_text_print(text, "- ", out);
         return;
     }
     split_lines(*alike, &w->b);
@@ -182,7 +174,7 @@ size_t item_texts_diff(const struct item_texts *before, const struct item_texts 
             continue;
         if (shown++ > 0)
             buf_puts(out, "\n");
-        put_whole(out, '+', b.v[k]);
+        item_text_print(b.v[k], "+ ", out);
     }
     if (total > shown)
         buf_printf(out, "... and %zu more\n", total - shown);

@@ -2,9 +2,10 @@
 /* A batch is cut into requests of one item (otlp/batch.h), so that each has its own resource, scope and metric; the
  * JSON of each is read as a tree, which is brought into the readable form and written as YAML.
  *
- * A tree of more nodes than the reader of YAML takes, or a text with a NUL, cannot be shown. */
+ * A tree of more nodes than the reader of YAML takes cannot be shown. */
 #include "command/item_text.h"
 
+#include "base/log.h"
 #include "otlp/json.h"
 
 #include <stdlib.h>
@@ -30,6 +31,14 @@ static int by_key(const void *pa, const void *pb)
 }
 
 static struct yaml_node *simplify_pairs(struct arena *a, struct yaml_node *list);
+
+/* An AnyValue: one that is there and empty is as one that is not there. */
+static struct yaml_node *simplify_value(struct arena *a, struct yaml_node *n, const struct yaml_node *at)
+{
+    if (n == NULL || (n->kind == YAML_MAP && n->n == 0))
+        return yaml_new(a, YAML_NULL, at);
+    return simplify(a, n);
+}
 
 static struct yaml_node *simplify_list(struct arena *a, struct yaml_node *list)
 {
@@ -61,6 +70,15 @@ static struct yaml_node *simplify_bytes(struct yaml_node *n)
     return n;
 }
 
+static struct yaml_node *simplify_array(struct arena *a, struct yaml_node *values, const struct yaml_node *at)
+{
+    if (values == NULL)
+        return yaml_new(a, YAML_LIST, at);
+    for (size_t i = 0; i < values->n; i++)
+        values->items[i] = simplify_value(a, values->items[i], at);
+    return values;
+}
+
 /* The member of an AnyValue. */
 static struct yaml_node *simplify_any(struct arena *a, const char *which, struct yaml_node *v)
 {
@@ -73,7 +91,7 @@ static struct yaml_node *simplify_any(struct arena *a, const char *which, struct
     if (strcmp(which, "bytesValue") == 0)
         return simplify_bytes(v);
     if (strcmp(which, "arrayValue") == 0)
-        return values != NULL ? simplify_list(a, values) : yaml_new(a, YAML_LIST, v);
+        return simplify_array(a, values, v);
     if (strcmp(which, "kvlistValue") == 0)
         return values != NULL ? simplify_pairs(a, values) : yaml_new(a, YAML_MAP, v);
     return v;
@@ -102,11 +120,27 @@ static struct yaml_node *simplify_pairs(struct arena *a, struct yaml_node *list)
     for (size_t i = 0; i < list->n; i++) {
         struct yaml_node *key = yaml_get(list->items[i], "key"), *value = yaml_get(list->items[i], "value");
 
-        yaml_put(a, map, key != NULL ? key->text : "", 0, 0,
-                 value != NULL ? simplify(a, value) : yaml_new(a, YAML_NULL, list));
+        yaml_put(a, map, key != NULL ? key->text : "", 0, 0, simplify_value(a, value, list));
     }
     if (map->n > 1)
         qsort(map->pairs, map->n, sizeof(*map->pairs), by_key);
+    return map;
+}
+
+/* A message. */
+static struct yaml_node *simplify_map(struct arena *a, struct yaml_node *map)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < map->n; i++) {
+        struct yaml_pair pair = map->pairs[i];
+
+        if (strcmp(pair.key, "body") == 0 && pair.value->kind == YAML_MAP && pair.value->n == 0)
+            continue;
+        pair.value = simplify(a, pair.value);
+        map->pairs[n++] = pair;
+    }
+    map->n = n;
     return map;
 }
 
@@ -118,9 +152,7 @@ static struct yaml_node *simplify(struct arena *a, struct yaml_node *n)
         return simplify_pairs(a, n);
     if (n->kind == YAML_LIST)
         return simplify_list(a, n);
-    for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++)
-        n->pairs[i].value = simplify(a, n->pairs[i].value);
-    return n;
+    return n->kind == YAML_MAP ? simplify_map(a, n) : n;
 }
 
 /* ---- an item ---- */
@@ -158,18 +190,38 @@ static struct yaml_node *flatten(struct arena *a, enum signal signal, struct yam
     return flat;
 }
 
+/* Trees have texts that end at a NUL: one within a text is shown as its escape. */
+static void show_nuls(const struct buf *json, struct buf *out)
+{
+    static const char nul[] = "\\u0000";
+
+    out->len = 0;
+    for (size_t i = 0; i < json->len; i++) {
+        bool escape = json->data[i] == '\\' && i + 1 < json->len;
+
+        if (escape && json->len - i >= sizeof(nul) - 1 && memcmp(json->data + i, nul, sizeof(nul) - 1) == 0)
+            buf_putc(out, '\\');
+        buf_putc(out, (char)json->data[i]);
+        if (escape)
+            buf_putc(out, (char)json->data[++i]);
+    }
+}
+
 static bool add_one(struct item_texts *t, const struct batch *one, struct error *err)
 {
     struct buf wire = { 0 }, json = { 0 };
     struct faults faults = { 0 };
     struct arena arena = { 0 };
     struct yaml_node *tree;
+    bool ok;
 
     for (uint32_t i = 0; i < one->n_segments; i++)
         buf_append(&wire, one->segments[i].data, one->segments[i].len);
     wire_to_json(signal_table[one->signal].request, buf_bytes(&wire), &json, NULL);
-    tree = yaml_read(&arena, buf_bytes(&json), "", 1, 1, &faults);
-    if (tree != NULL) {
+    show_nuls(&json, &wire);
+    tree = yaml_read(&arena, buf_bytes(&wire), "", 1, 1, &faults);
+    ok = tree != NULL && faults.n_errors == 0;
+    if (ok) {
         json.len = 0;
         tree = simplify(&arena, flatten(&arena, one->signal, tree));
         yaml_write(tree, &json, false);
@@ -181,7 +233,7 @@ static bool add_one(struct item_texts *t, const struct batch *one, struct error 
     buf_free(&json);
     faults_free(&faults);
     arena_free(&arena);
-    return tree != NULL;
+    return ok;
 }
 
 bool item_texts_add(struct item_texts *t, struct batch *b, struct budget *budget, struct error *err)
@@ -197,6 +249,18 @@ bool item_texts_add(struct item_texts *t, struct batch *b, struct budget *budget
     }
     vec_free(&parts);
     return ok;
+}
+
+void item_text_print(const char *text, const char *before, struct buf *out)
+{
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+
+        buf_puts(out, before);
+        log_put_visible(out, bytes_of(text, len));
+        buf_putc(out, '\n');
+        text += len + (text[len] == '\n');
+    }
 }
 
 void item_texts_free(struct item_texts *t)

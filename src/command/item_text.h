@@ -19,6 +19,9 @@ struct item_texts {
 bool item_texts_add(struct item_texts *t, struct batch *b, struct budget *budget, struct error *err);
 void item_texts_free(struct item_texts *t);
 
+/* Its lines for a terminal, each behind `before`: what would act on it (controls, changes of direction) as escapes. */
+void item_text_print(const char *text, const char *before, struct buf *out);
+
 /* What of `before` is not in `after` and the other way round, whatever their order, to be read: pairs that are much
  * alike line by line, others whole. At most `most` differences are shown. Returns how many there are. */
 size_t item_texts_diff(const struct item_texts *before, const struct item_texts *after, size_t most, struct buf *out);

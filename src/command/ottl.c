@@ -213,6 +213,20 @@ static bool run_statements(struct trying *t, struct trial *trial, struct batch *
     return ok;
 }
 
+static void print_items(const struct item_texts *t)
+{
+    struct buf out = { 0 };
+
+    for (size_t i = 0; i < t->v.n && i < MOST_SHOWN; i++) {
+        item_text_print(t->v.v[i], "", &out);
+        buf_putc(&out, '\n');
+    }
+    if (t->v.n > MOST_SHOWN)
+        buf_printf(&out, "... and %zu more\n\n", t->v.n - MOST_SHOWN);
+    fwrite(out.data, 1, out.len, stdout);
+    buf_free(&out);
+}
+
 static bool run_condition(struct trying *t, struct trial *trial, struct batch *batch)
 {
     struct condition_count count = { 0 };
@@ -224,10 +238,7 @@ static bool run_condition(struct trying *t, struct trial *trial, struct batch *b
     if (t->arguments->json) {
         print_json(held);
     } else if (held != NULL && item_texts_add(&texts, held, trial_budget(trial), &err)) {
-        for (size_t i = 0; i < texts.v.n && i < MOST_SHOWN; i++)
-            printf("%s\n", texts.v.v[i]);
-        if (texts.v.n > MOST_SHOWN)
-            printf("... and %zu more\n\n", texts.v.n - MOST_SHOWN);
+        print_items(&texts);
     }
     if (!t->arguments->json)
         printf("true of %llu of %llu (%s)\n", (unsigned long long)count.held, (unsigned long long)count.asked,

@@ -138,7 +138,7 @@ static void show_items(struct run *r, const struct item_texts *t, const char *ti
     for (size_t i = 0; i < t->v.n && i < MOST_SHOWN; i++) {
         if (i > 0)
             buf_putc(r->told, '\n');
-        tell_text(r, t->v.v[i]);
+        item_text_print(t->v.v[i], "    ", r->told);
     }
     if (t->v.n > MOST_SHOWN)
         buf_printf(r->told, "    ... and %zu more\n", t->v.n - MOST_SHOWN);
