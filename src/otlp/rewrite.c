@@ -461,6 +461,8 @@ static struct batch *make_result(struct walk *k, const struct batch *b)
     struct batch *made;
 
     put_slice(k);
+    if (k->w->slices.n == 0)
+        return NULL; /* there was not an item in it */
     if (k->out != NULL && k->out->cap - k->len > k->len / 4)
         k->out = block_shrink(k->out, k->len);
     for (size_t i = 0; i < k->w->slices.n; i++) {
@@ -493,7 +495,7 @@ struct batch *rewrite_batch(struct rewriter *w, struct batch *b, const struct re
     if (!k.changed)
         made = batch_ref(b);
     else
-        made = b->items == k.dropped && k.made == 0 ? NULL : make_result(&k, b);
+        made = k.dropped > 0 && b->items == k.dropped && k.made == 0 ? NULL : make_result(&k, b);
     if (k.out != NULL)
         block_unref(k.out);
     return made;

@@ -99,10 +99,10 @@ struct rewriter {
 
 void rewriter_free(struct rewriter *w);
 
-/* The batch as the visitor wants it: `b` itself, with one more reference, when nothing changes; NULL when no item is
- * left. What is copied is charged to `budget` whatever its limit. *dropped: items that went (events and exemplars
- * are none); w->made: those that came. The caller's reference to
- * `b` stays. Metadata and arrival are those of `b`. Profiles: nothing may be dropped. */
+/* The batch as the visitor wants it: `b` itself, with one more reference, when nothing changes; NULL when the visitor
+ * dropped all that it had (one without items has its resources, changed or not). What is copied is charged to `budget`
+ * whatever its limit. *dropped: items that went (events and exemplars are none); w->made: those that came. The caller's
+ * reference to `b` stays. Metadata and arrival are those of `b`. Profiles: nothing may be dropped. */
 struct batch *rewrite_batch(struct rewriter *w, struct batch *b, const struct rewrite_visitor *visitor,
                             struct budget *budget, uint64_t *dropped);
 
