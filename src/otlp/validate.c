@@ -41,6 +41,8 @@ struct action {
 
 struct table {
     const ProtobufCMessageDescriptor *type;
+    uint16_t members; /* fields of which a message has one at most: what a Metric holds, what an AnyValue is */
+    const char *why;  /* another one is wrong */
     struct action by_tag[128];
 };
 
@@ -125,6 +127,20 @@ static struct action action_of(const ProtobufCFieldDescriptor *f, enum pb_wire w
     return a;
 }
 
+/* The oneofs whose second member would make items or values go that were counted. */
+static uint16_t members_of(const ProtobufCMessageDescriptor *type)
+{
+    const char *name = type->short_name;
+    uint16_t members = 0;
+
+    if (strcmp(name, "Metric") != 0 && strcmp(name, "AnyValue") != 0)
+        return 0;
+    for (unsigned i = 0; i < type->n_fields; i++)
+        if ((type->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 && type->fields[i].id < 16)
+            members |= (uint16_t)(1u << type->fields[i].id);
+    return members;
+}
+
 static uint8_t compile_table(const ProtobufCMessageDescriptor *type)
 {
     static const enum pb_wire wires[] = { PB_VARINT, PB_FIXED64, PB_LEN, PB_FIXED32 };
@@ -136,6 +152,9 @@ static uint8_t compile_table(const ProtobufCMessageDescriptor *type)
     assert(n_tables < MAX_MESSAGES);
     at = n_tables++;
     tables[at].type = type; /* before the fields: messages may contain themselves */
+    tables[at].members = members_of(type);
+    tables[at].why = strcmp(type->short_name, "Metric") == 0 ? "a second kind of data, where a metric has one"
+                                                             : "a second value, where an AnyValue is one";
     for (unsigned tag = 0; tag < 128; tag++)
         if ((tag & 7) == 3 || (tag & 7) == 4 || (tag & 7) > 5 || tag < 8)
             tables[at].by_tag[tag].op = OP_WRONG_WIRE;
@@ -253,17 +272,41 @@ static const uint8_t *skip_scalar(struct scan *s, unsigned wire, const uint8_t *
     }
 }
 
+/* The second member of the message's oneof, or NULL. The fields have been scanned. */
+static const uint8_t *second_member(const struct table *t, struct bytes message)
+{
+    struct pb_reader r = pb_reader(message);
+    bool has = false;
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number < 16 && (t->members >> f.number & 1) != 0) {
+            if (has)
+                return f.start;
+            has = true;
+        }
+    return NULL;
+}
+
+static bool has_one_member(struct scan *s, const struct table *t, struct bytes message)
+{
+    const uint8_t *second = second_member(t, message);
+
+    return second == NULL || set_fault(s, second, t->why);
+}
+
 /* One message from p to end. False: s says why. */
 static bool scan_message(struct scan *s, const struct table *t, const uint8_t *p, const uint8_t *end, unsigned depth)
 {
+    const uint8_t *begin = p, *start = p;
+
     if (depth > VALIDATE_MAX_DEPTH)
         return set_fault(s, p, "nested too deep");
     while (p < end) {
-        const uint8_t *start = p;
         struct action a;
         uint64_t tag;
         size_t len;
 
+        start = p;
         if (__builtin_expect(*p < 0x80, 1)) {
             tag = *p++;
             a = t->by_tag[tag];
@@ -306,7 +349,7 @@ static bool scan_message(struct scan *s, const struct table *t, const uint8_t *p
         }
         p += len;
     }
-    return true;
+    return t->members == 0 || start == begin || has_one_member(s, t, bytes_of(begin, (size_t)(end - begin)));
 }
 
 /* --- naming a fault --- */

@@ -105,16 +105,22 @@ void processor_rig_send_batch(struct processor_rig *r, struct batch *batch)
     ck_assert(ledger_sums(&r->ledger));
 }
 
-void processor_rig_send_wire(struct processor_rig *r, struct bytes wire)
+static void send_items(struct processor_rig *r, struct bytes wire, uint64_t items)
 {
     struct block *block = block_force(&r->rig.budget, wire.len + 1);
+
+    if (wire.len > 0)
+        memcpy(block->data, wire.data, wire.len);
+    processor_rig_send_batch(
+        r, batch_new(r->ledger.signal, block, bytes_of(block->data, wire.len), items, clock_mono(&r->rig.loop.clock)));
+}
+
+void processor_rig_send_wire(struct processor_rig *r, struct bytes wire)
+{
     struct validation v;
 
     ck_assert_msg(otlp_validate(r->ledger.signal, wire, &v), "%s", v.fault);
-    if (wire.len > 0)
-        memcpy(block->data, wire.data, wire.len);
-    processor_rig_send_batch(r, batch_new(r->ledger.signal, block, bytes_of(block->data, wire.len), v.items,
-                                          clock_mono(&r->rig.loop.clock)));
+    send_items(r, wire, v.items);
 }
 
 void processor_rig_send(struct processor_rig *r, const char *json)
@@ -156,7 +162,7 @@ void processor_rig_send_two_data(struct processor_rig *r, const char *name)
     pb_end(&b, metric);
     pb_end(&b, scope);
     pb_end(&b, resource);
-    processor_rig_send_wire(r, buf_bytes(&b));
+    send_items(r, buf_bytes(&b), 2);
     buf_free(&b);
 }
 

@@ -30,7 +30,8 @@ void processor_rig_close(struct processor_rig *r);
 
 void processor_rig_send(struct processor_rig *r, const char *json); /* and a turn */
 void processor_rig_send_wire(struct processor_rig *r, struct bytes wire);
-/* A metric with a Histogram of one point and, behind it, a cumulative Sum of one: only a stranger writes both. */
+/* A metric with a Histogram of one point and, behind it, a cumulative Sum of one, which the validator refuses: a
+ * processor must not lose count of them for all that. */
 void processor_rig_send_two_data(struct processor_rig *r, const char *name);
 void processor_rig_send_batch(struct processor_rig *r, struct batch *batch);
 /* A metric of a resource and scope that are empty. */

@@ -2,6 +2,7 @@
 #include "otlp/validate.h"
 
 #include "codec/pb.h"
+#include "otlp/fields.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -203,6 +204,50 @@ START_TEST(values_may_nest_as_deep_as_the_limit_and_no_deeper)
 }
 END_TEST
 
+/* Go keeps the last of them and forgets the points of the others; here nothing is counted that nobody keeps. */
+START_TEST(a_metric_with_two_kinds_of_data_is_refused)
+{
+    static const unsigned second[] = { OTLP_METRIC_SUM, OTLP_METRIC_GAUGE };
+    size_t metric, data;
+
+    open_scope();
+    metric = pb_begin(&b, 2);
+    for (int i = 0; i < 2; i++) {
+        data = pb_begin(&b, i == 0 ? OTLP_METRIC_SUM : second[_i]);
+        pb_put_str(&b, OTLP_DATA_POINTS, "");
+        pb_end(&b, data);
+    }
+    pb_put_str(&b, OTLP_METRIC_NAME, "m");
+    pb_end(&b, metric);
+    close_scope();
+    ck_assert(!valid(SIGNAL_METRICS));
+    ck_assert_msg(strstr(v.fault, _i == 0 ? "metrics[0].sum: a second kind of data" : "metrics[0].gauge: a second") !=
+                      NULL,
+                  "%s", v.fault);
+}
+END_TEST
+
+START_TEST(a_value_with_two_members_is_refused)
+{
+    size_t record, body;
+
+    open_scope();
+    record = pb_begin(&b, 2);
+    body = pb_begin(&b, OTLP_LOG_BODY);
+    pb_put_str(&b, OTLP_ANY_STRING, "x");
+    if (_i == 1)
+        pb_put_uint(&b, OTLP_ANY_INT, 1);
+    if (_i == 2)
+        pb_put_uint(&b, 99, 1); /* what nobody knows yet is no member */
+    pb_end(&b, body);
+    pb_end(&b, record);
+    close_scope();
+    ck_assert(valid(SIGNAL_LOGS) == (_i != 1));
+    if (_i == 1)
+        ck_assert_msg(strstr(v.fault, "body.int_value: a second value") != NULL, "%s", v.fault);
+}
+END_TEST
+
 START_TEST(a_request_cut_short_is_refused_or_shorter_by_whole_fields)
 {
     size_t span, kv, any, full;
@@ -264,6 +309,8 @@ int main(void)
     tcase_add_test(tc, packed_and_unpacked_numbers_are_both_valid);
     tcase_add_test(tc, packed_numbers_that_do_not_fill_up_are_refused);
     tcase_add_test(tc, values_may_nest_as_deep_as_the_limit_and_no_deeper);
+    tcase_add_loop_test(tc, a_metric_with_two_kinds_of_data_is_refused, 0, 2);
+    tcase_add_loop_test(tc, a_value_with_two_members_is_refused, 0, 3);
     tcase_add_test(tc, a_request_cut_short_is_refused_or_shorter_by_whole_fields);
     tcase_add_loop_test(tc, random_bytes_never_lead_outside, 0, 8);
     suite_add_tcase(s, tc);
