@@ -290,37 +290,59 @@ static bool array_equal(struct bytes a, struct bytes b)
     }
 }
 
-static size_t map_size(struct bytes map)
+/* How many pairs both have; false: not the same number. Walked side by side, so that the shorter one is the work. */
+static bool same_size(struct bytes a, struct bytes b, size_t *n)
 {
-    struct pb_reader r = pb_reader(map);
-    size_t n = 0;
+    struct pb_reader r = pb_reader(a), s = pb_reader(b);
+    struct attribute x, y;
 
-    for (struct attribute a; attribute_next(&r, OTLP_LIST_VALUES, &a);)
-        n++;
-    return n;
+    for (*n = 0;; ++*n) {
+        bool more = attribute_next(&r, OTLP_LIST_VALUES, &x), others = attribute_next(&s, OTLP_LIST_VALUES, &y);
+
+        if (!more || !others)
+            return more == others;
+    }
 }
 
-/* Bounded work: a map of strangers is compared with one that a configuration wrote, so one of the two is small. */
+/* The first pair of that key among sorted ones. */
+static const struct attribute *find_sorted(const struct attribute *v, size_t n, struct bytes key)
+{
+    size_t low = 0, high = n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (bytes_compare(v[middle].key, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n && bytes_equal(v[low].key, key) ? &v[low] : NULL;
+}
+
+/* Of equal keys the first of `b` counts. Sorted, for both may come from strangers; all in all the work is that of
+ * reading `a` and sorting it. */
 static bool map_equal(struct bytes a, struct bytes b)
 {
-    struct pb_reader r = pb_reader(a);
+    struct pb_reader r = pb_reader(a), s = pb_reader(b);
+    VEC(struct attribute) sorted = { 0 };
+    struct attribute x;
+    bool equal;
+    size_t n;
 
-    if (map_size(a) != map_size(b))
+    if (!same_size(a, b, &n))
         return false;
-    for (struct attribute x; attribute_next(&r, OTLP_LIST_VALUES, &x);) {
-        struct pb_reader s = pb_reader(b);
-        bool found = false;
+    while (attribute_next(&s, OTLP_LIST_VALUES, &x))
+        *vec_push(&sorted) = x;
+    if (sorted.n > 1)
+        qsort(sorted.v, sorted.n, sizeof(*sorted.v), by_key);
+    for (equal = true; equal && attribute_next(&r, OTLP_LIST_VALUES, &x);) {
+        const struct attribute *y = find_sorted(sorted.v, sorted.n, x.key);
 
-        for (struct attribute y; !found && attribute_next(&s, OTLP_LIST_VALUES, &y);)
-            if (bytes_equal(x.key, y.key)) {
-                if (!any_equal(x.value, y.value))
-                    return false;
-                found = true;
-            }
-        if (!found)
-            return false;
+        equal = y != NULL && any_equal(x.value, y->value);
     }
-    return true;
+    vec_free(&sorted);
+    return equal;
 }
 
 bool value_equal(const struct value *a, const struct value *b)

@@ -71,6 +71,19 @@ static enum ottl_type reckoned_type(enum ottl_type x, char op, enum ottl_type y)
     return op == '+' && x == OTTL_DURATION && y == OTTL_TIME ? OTTL_TIME : OTTL_NIL;
 }
 
+/* Between two times lies at most the longest duration, as Go has it; durations go around. */
+static bool reckon_times(struct ottl_evaluation *e, char op, enum ottl_type type, int64_t y, struct ottl_value *x)
+{
+    int64_t a = x->integer;
+    bool wraps = op == '+' ? __builtin_add_overflow(a, y, &x->integer) : __builtin_sub_overflow(a, y, &x->integer);
+
+    if (wraps && type == OTTL_TIME)
+        return eval_fail(e, "the time is outside of the years 1678 to 2262");
+    if (wraps && x->type == OTTL_TIME)
+        x->integer = a < 0 ? INT64_MIN : INT64_MAX;
+    return true;
+}
+
 static bool reckon(struct ottl_evaluation *e, char op, const struct ottl_value *y, struct ottl_value *x)
 {
     enum ottl_type type;
@@ -83,7 +96,8 @@ static bool reckon(struct ottl_evaluation *e, char op, const struct ottl_value *
     if (type == OTTL_NIL)
         return eval_fail(e, "%s %c %s is nothing that can be reckoned", ottl_type_name(x->type), op,
                          ottl_type_name(y->type));
-    reckon_ints(e, op, y->integer, x);
+    if (!reckon_times(e, op, type, y->integer, x))
+        return false;
     if (x->type != OTTL_TIME)
         x->offset = y->offset;
     x->type = type;

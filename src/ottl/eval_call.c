@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A call: its arguments are evaluated in the row's order and converted to what the row takes; targets are left to the
  * function, which gets and sets them through here. What a function says it failed of gets its name in front. */
+#include "otlp/fields.h"
 #include "ottl/ottl_inside.h"
 
 #include <errno.h>
@@ -189,24 +190,23 @@ bool eval_convert(struct ottl_evaluation *e, enum ottl_kind kind, struct ottl_va
 
 /* ---- arguments ---- */
 
-/* A list that a path or converter gave, as values. */
-static void spread_list(struct ottl_evaluation *e, struct ottl_value *v)
+/* A list that a path or converter gave, as values: a step for each, before there is memory for them. */
+static bool spread_list(struct ottl_evaluation *e, enum ottl_kind kind, struct ottl_value *v)
 {
-    size_t n = ottl_list_len(v->bytes), i = 0;
-    struct ottl_value *values = arena_alloc(&e->arena, (n + 1) * sizeof(*values));
     struct pb_reader r = pb_reader(v->bytes);
+    struct ottl_value *values;
+    size_t n = 0, i = 0;
 
+    if (!eval_spend(e, v->bytes.len / 64) || !eval_spend(e, n = ottl_list_len(v->bytes)))
+        return false;
+    values = arena_alloc(&e->arena, (n + 1) * sizeof(*values));
     for (struct pb_field f; i < n && pb_next(&r, &f);)
-        if (f.number == 1 && f.wire == PB_LEN)
-            values[i++] = ottl_value_read(f.bytes);
+        if (f.number == OTLP_LIST_VALUES && f.wire == PB_LEN) {
+            values[i] = ottl_value_read(f.bytes);
+            if (!eval_convert(e, kind, &values[i++]))
+                return false;
+        }
     *v = (struct ottl_value){ .type = OTTL_VALUES, .values = values, .n = i };
-}
-
-static bool convert_all(struct ottl_evaluation *e, enum ottl_kind kind, struct ottl_value *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!eval_convert(e, kind, &values[i]))
-            return false;
     return true;
 }
 
@@ -227,13 +227,7 @@ static bool eval_list_argument(struct ottl_evaluation *e, const struct node *n, 
         return false;
     if (v->type != OTTL_LIST)
         return eval_fail(e, "takes a list and got %s", ottl_type_name(v->type));
-    if (!eval_spend(e, v->bytes.len / 16))
-        return false;
-    spread_list(e, v);
-    values = arena_alloc(&e->arena, (v->n + 1) * sizeof(*values));
-    memcpy(values, v->values, v->n * sizeof(*values));
-    v->values = values;
-    return convert_all(e, kind, values, v->n);
+    return spread_list(e, kind, v);
 }
 
 static bool eval_argument(struct ottl_evaluation *e, const struct node *call, unsigned i, struct ottl_value *v)

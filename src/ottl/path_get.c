@@ -5,6 +5,8 @@
 #include "otlp/fields.h"
 #include "ottl/ottl_inside.h"
 
+#define WALKED_BYTES 1024u /* of a message in which a field is looked for, for one step */
+
 struct bytes *item_part(struct ottl_item *item, enum part part)
 {
     switch (part) {
@@ -98,17 +100,19 @@ static struct ottl_value hex_value(struct ottl_evaluation *e, struct bytes id, s
 }
 
 /* As Go's AsString(). */
-static struct ottl_value any_text_value(struct ottl_evaluation *e, struct bytes any)
+static bool get_any_text(struct ottl_evaluation *e, struct bytes any, struct ottl_value *v)
 {
-    struct ottl_value v = ottl_value_read(any);
     struct buf out = { 0 };
 
-    if (v.type == OTTL_STRING)
-        return v;
+    *v = ottl_value_read(any);
+    if (v->type == OTTL_STRING)
+        return true;
+    if (!eval_spend(e, any.len / 16))
+        return false;
     any_value_put(&out, any);
-    v = ottl_string(ottl_keep(&e->arena, buf_bytes(&out)));
+    *v = ottl_string(ottl_keep(&e->arena, buf_bytes(&out)));
     buf_free(&out);
-    return v;
+    return true;
 }
 
 /* ---- packed numbers as lists ---- */
@@ -121,11 +125,10 @@ static struct ottl_value number_value(enum path_shape shape, uint64_t bits)
 static void put_number(struct buf *out, enum path_shape shape, uint64_t bits)
 {
     struct ottl_value v = number_value(shape, bits);
-    struct buf any = { 0 };
+    size_t mark = pb_begin(out, OTLP_LIST_VALUES);
 
-    ottl_value_put(&any, &v);
-    ottl_list_put(out, buf_bytes(&any));
-    buf_free(&any);
+    ottl_value_put(out, &v);
+    pb_end(out, mark);
 }
 
 static void put_packed(struct buf *out, enum path_shape shape, struct bytes packed)
@@ -147,13 +150,26 @@ static void put_packed(struct buf *out, enum path_shape shape, struct bytes pack
     }
 }
 
-static struct ottl_value list_value(struct ottl_evaluation *e, enum path_shape shape, struct bytes message,
-                                    uint32_t number)
+/* As many numbers as the fields may have, before there is memory for them. */
+static bool spend_numbers(struct ottl_evaluation *e, enum path_shape shape, struct bytes message, uint32_t number)
+{
+    struct pb_reader r = pb_reader(message);
+    uint64_t n = 0;
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number == number)
+            n += f.wire != PB_LEN ? 1 : shape == PATH_SMALL_COUNTS ? f.bytes.len : f.bytes.len / 8;
+    return eval_spend(e, message.len / 256 + n);
+}
+
+static bool get_list(struct ottl_evaluation *e, enum path_shape shape, struct bytes message, uint32_t number,
+                     struct ottl_value *v)
 {
     struct pb_reader r = pb_reader(message);
     struct buf out = { 0 };
-    struct ottl_value v;
 
+    if (!spend_numbers(e, shape, message, number))
+        return false;
     for (struct pb_field f; pb_next(&r, &f);) {
         if (f.number != number)
             continue;
@@ -162,9 +178,9 @@ static struct ottl_value list_value(struct ottl_evaluation *e, enum path_shape s
         else
             put_number(&out, shape, f.u64);
     }
-    v = ottl_bytes(OTTL_LIST, ottl_keep(&e->arena, buf_bytes(&out)));
+    *v = ottl_bytes(OTTL_LIST, ottl_keep(&e->arena, buf_bytes(&out)));
     buf_free(&out);
-    return v;
+    return true;
 }
 
 /* ---- shapes with keys ---- */
@@ -186,8 +202,10 @@ static bool get_map(struct ottl_evaluation *e, const struct node *n, struct byte
     struct bytes any;
 
     if (n->n == 0) {
+        if (!eval_spend(e, message.len / 64))
+            return false;
         *v = ottl_bytes(OTTL_MAP, message_map(&e->arena, message, number));
-        return eval_spend(e, message.len / 64);
+        return true;
     }
     if (!eval_value(e, n->kids[0], &key))
         return false;
@@ -294,8 +312,6 @@ static struct ottl_value get_field(struct ottl_evaluation *e, enum path_shape sh
         return hex_value(e, read_bytes(e, message, number), 16);
     case PATH_SPAN_HEX:
         return hex_value(e, read_bytes(e, message, number), 8);
-    case PATH_ANY_TEXT:
-        return any_text_value(e, read_bytes(e, message, number));
     case PATH_KIND:
     case PATH_KIND_OLD:
         return kind_value(read_number(e, message, number), shape == PATH_KIND_OLD);
@@ -337,6 +353,8 @@ bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value
         *v = ottl_nil();
         return true;
     }
+    if (!eval_spend(e, message.len / WALKED_BYTES))
+        return false;
     switch (shape) {
     case PATH_MAP:
     case PATH_METADATA:
@@ -344,13 +362,14 @@ bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value
     case PATH_ANY:
         *v = ottl_value_read(read_bytes(e, message, number));
         return n->n == 0 || eval_index(e, n->kids, n->n, v);
+    case PATH_ANY_TEXT:
+        return get_any_text(e, read_bytes(e, message, number), v);
     case PATH_TRACE_STATE:
         return get_trace_state(e, n, read_bytes(e, message, number), v);
     case PATH_COUNTS:
     case PATH_SMALL_COUNTS:
     case PATH_BOUNDS:
-        *v = list_value(e, shape, message, number);
-        return eval_spend(e, v->bytes.len / 16);
+        return get_list(e, shape, message, number, v);
     default:
         *v = get_field(e, shape, message, number);
         return true;

@@ -29,8 +29,10 @@ static bool put_appended(struct ottl_call *c, struct buf *out, const struct ottl
 {
     if (v->type == OTTL_MAP || v->type == OTTL_LIST)
         return ottl_fail(c, "%s cannot be appended", ottl_type_name(v->type));
+    if (!ottl_spend(c, 1 + (v->type == OTTL_STRING || v->type == OTTL_BYTES ? v->bytes.len / 64 : 0)))
+        return false;
     ottl_put_element(out, v);
-    return ottl_spend(c, 1);
+    return true;
 }
 
 static bool call_append(struct ottl_call *c, struct ottl_value *result)
@@ -74,6 +76,8 @@ static bool call_delete_index(struct ottl_call *c, struct ottl_value *result)
         return false;
     if (target.type != OTTL_LIST)
         return ottl_fail(c, "expected pcommon.Slice but got %s", ottl_go_type(&target));
+    if (!ottl_spend(c, target.bytes.len / 64))
+        return false;
     len = (int64_t)ottl_list_len(target.bytes);
     end = ottl_given(c, 2) ? c->args[2].integer : start < len ? start + 1 : len;
     if (start < 0 || start >= len)
@@ -117,13 +121,16 @@ static bool is_priority(const struct ottl_call *c, struct bytes key)
 
 static bool call_limit(struct ottl_call *c, struct ottl_value *result)
 {
-    uint64_t limit = (uint64_t)c->args[1].integer, others;
+    uint64_t limit = (uint64_t)c->args[1].integer, others, keys = 0;
     struct ottl_value target, v;
     struct buf out = { 0 };
     struct pb_reader r;
 
     (void)result;
-    if (!ottl_target_get(c, 0, &target) || !ottl_spend(c, ottl_list_len(target.bytes) * (c->args[2].n / 16 + 1)))
+    for (size_t i = 0; i < c->args[2].n; i++)
+        keys += 8 + c->args[2].values[i].bytes.len;
+    if (!ottl_target_get(c, 0, &target) || !ottl_spend(c, target.bytes.len / 64) ||
+        !ottl_spend(c, ottl_list_len(target.bytes) * (keys / 128 + 1)))
         return false;
     if (ottl_list_len(target.bytes) <= limit)
         return true;
@@ -278,7 +285,8 @@ static bool call_merge(struct ottl_call *c, struct ottl_value *result)
     struct pb_reader r;
 
     (void)result;
-    if (!ottl_target_get(c, 0, &target) || !ottl_spend(c, 4 * (ottl_list_len(target.bytes) + ottl_list_len(source))))
+    if (!ottl_target_get(c, 0, &target) || !ottl_spend(c, (target.bytes.len + source.len) / 32) ||
+        !ottl_spend(c, 4 * (ottl_list_len(target.bytes) + ottl_list_len(source))))
         return false;
     read_sorted(source, &theirs);
     read_sorted(target.bytes, &ours);
@@ -396,7 +404,7 @@ static bool call_flatten(struct ottl_call *c, struct ottl_value *result)
     bool good;
 
     (void)result;
-    if (!ottl_target_get(c, 0, &target))
+    if (!ottl_target_get(c, 0, &target) || !ottl_spend(c, target.bytes.len / 32))
         return false;
     buf_put(&f.key, ottl_text_or(c, 1, ""));
     good = flatten_map(&f, target.bytes, 0);

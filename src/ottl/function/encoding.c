@@ -125,6 +125,16 @@ static bool open_decoder(struct decoder *d, struct bytes name)
     return d->plain || d->charset != (iconv_t)-1;
 }
 
+/* What the encoding keeps back until it knows what follows. */
+static void flush_charset(iconv_t charset, struct buf *out)
+{
+    size_t room = 64, had = room;
+    char *to = (char *)buf_reserve(out, room);
+
+    iconv(charset, NULL, NULL, &to, &room);
+    out->len += had - room;
+}
+
 static void convert_charset(iconv_t charset, struct bytes in, struct buf *out)
 {
     char *from = bytes_dup(in), *p = from;
@@ -143,6 +153,7 @@ static void convert_charset(iconv_t charset, struct bytes in, struct buf *out)
         p++;
         left--;
     }
+    flush_charset(charset, out);
     free(from);
 }
 
@@ -175,8 +186,8 @@ static bool call_decode(struct ottl_call *c, struct ottl_value *result)
     if (c->args[0].type != OTTL_STRING && c->args[0].type != OTTL_BYTES)
         return ottl_fail(c, "it takes a string or bytes, and was given %s", ottl_type_name(c->args[0].type));
     if (!bytes_is(name, d->name) || (d->base64 == NULL && !d->plain && d->charset == (iconv_t)-1))
-        if (!ottl_spend(c, 100) || !open_decoder(d, name))
-            return ottl_fail(c, "there is no such encoding");
+        if (!ottl_spend(c, 100) || (!open_decoder(d, name) && !ottl_fail(c, "there is no such encoding")))
+            return false;
     if (!ottl_spend(c, in.len / 8))
         return false;
     if (d->base64 != NULL && !decode_base64(in, d->base64, &out)) {

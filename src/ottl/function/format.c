@@ -236,6 +236,8 @@ static bool format_other(struct formatting *f, const struct ottl_value *v, char 
     struct bytes json;
     bool done;
 
+    if ((v->type == OTTL_LIST || v->type == OTTL_MAP) && !ottl_spend(f->call, v->bytes.len / 16))
+        return false;
     if (v->type == OTTL_DURATION)
         spell_duration(&text, v->integer);
     else if (v->type == OTTL_TIME)

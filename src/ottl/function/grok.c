@@ -226,8 +226,8 @@ static bool call_grok(struct ottl_call *c, struct ottl_value *result)
     struct buf out = { 0 };
 
     if (g->re == NULL || !bytes_equal(buf_bytes(&g->text), c->args[1].bytes))
-        if (!ottl_spend(c, 10000) || !compile_grok(g, c->args[1].bytes, &err))
-            return ottl_fail(c, "%s", err.text);
+        if (!ottl_spend(c, 10000) || (!compile_grok(g, c->args[1].bytes, &err) && !ottl_fail(c, "%s", err.text)))
+            return false;
     if (!ottl_spend(c, 2 + text.len / 16))
         return false;
     if (regex_find(g->re, text, found))

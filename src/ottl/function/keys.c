@@ -9,16 +9,18 @@ static bool call_delete_key(struct ottl_call *c, struct ottl_value *result)
     return ottl_target_delete(c, 0, c->args[1].bytes);
 }
 
-/* The map with the pairs whose key the function wants; nothing is set where it wants all. */
+/* The map with the pairs whose key the function wants, which costs `steps` for each; nothing is set where it wants all.
+ */
 static bool keep_pairs(struct ottl_call *c, bool (*wanted)(const struct ottl_call *c, void *arg, struct bytes key),
-                       void *arg)
+                       void *arg, uint64_t steps)
 {
     struct ottl_value target;
     struct buf out = { 0 };
     struct pb_reader r;
     bool changed = false;
 
-    if (!ottl_target_get(c, 0, &target) || !ottl_spend(c, ottl_list_len(target.bytes)))
+    if (!ottl_target_get(c, 0, &target) || !ottl_spend(c, target.bytes.len / 64) ||
+        !ottl_spend(c, ottl_list_len(target.bytes) * steps))
         return false;
     r = pb_reader(target.bytes);
     for (struct pb_field f; pb_next(&r, &f);)
@@ -26,8 +28,12 @@ static bool keep_pairs(struct ottl_call *c, bool (*wanted)(const struct ottl_cal
             buf_append(&out, f.start, (size_t)(r.p - f.start));
         else
             changed = true;
+    if (!changed) {
+        buf_free(&out);
+        return true;
+    }
     target.bytes = ottl_take(c, &out);
-    return !changed || ottl_target_set(c, 0, &target);
+    return ottl_target_set(c, 0, &target);
 }
 
 static bool is_listed(const struct ottl_call *c, void *arg, struct bytes key)
@@ -39,10 +45,15 @@ static bool is_listed(const struct ottl_call *c, void *arg, struct bytes key)
     return false;
 }
 
+/* Keys that stand in the statement are few; those that come with the item are as many as its sender likes, and long. */
 static bool call_keep_keys(struct ottl_call *c, struct ottl_value *result)
 {
+    uint64_t bytes = 0;
+
     (void)result;
-    return keep_pairs(c, is_listed, NULL);
+    for (size_t i = 0; i < c->args[1].n; i++)
+        bytes += 8 + c->args[1].values[i].bytes.len;
+    return keep_pairs(c, is_listed, NULL, 1 + bytes / 128);
 }
 
 static bool matches(const struct ottl_call *c, void *arg, struct bytes key)
@@ -66,7 +77,7 @@ static bool call_delete_matching(struct ottl_call *c, struct ottl_value *result)
     struct regex *re = ottl_pattern_of(c, 1);
 
     (void)result;
-    return re != NULL && keep_pairs(c, differs, re);
+    return re != NULL && keep_pairs(c, differs, re, 2);
 }
 
 static bool call_keep_matching(struct ottl_call *c, struct ottl_value *result)
@@ -74,7 +85,7 @@ static bool call_keep_matching(struct ottl_call *c, struct ottl_value *result)
     struct regex *re = ottl_pattern_of(c, 1);
 
     (void)result;
-    return re != NULL && keep_pairs(c, matches, re);
+    return re != NULL && keep_pairs(c, matches, re, 2);
 }
 
 #define TARGET_MAP                                                                                                     \

@@ -13,6 +13,8 @@ static bool call_keys(struct ottl_call *c, struct ottl_value *result)
     struct buf out = { 0 };
     struct ottl_value v;
 
+    if (!ottl_spend(c, c->args[0].bytes.len / 32))
+        return false;
     for (struct bytes key; ottl_next_pair(&r, &key, &v);)
         ottl_put_string(&out, key);
     return ottl_give(c, &out, OTTL_LIST, result);
@@ -24,6 +26,8 @@ static bool call_values(struct ottl_call *c, struct ottl_value *result)
     struct buf out = { 0 };
     struct ottl_value v;
 
+    if (!ottl_spend(c, c->args[0].bytes.len / 32))
+        return false;
     for (struct bytes key; ottl_next_pair(&r, &key, &v);)
         ottl_put_element(&out, &v);
     return ottl_give(c, &out, OTTL_LIST, result);
@@ -37,7 +41,9 @@ static bool find_element(struct ottl_call *c, const struct ottl_value *wanted, i
 
     *at = -1;
     for (int64_t i = 0; *at < 0 && ottl_next_element(&r, &v); i++) {
-        if (!ottl_spend(c, 1))
+        bool nested = v.type == OTTL_LIST || v.type == OTTL_MAP;
+
+        if (!ottl_spend(c, 1 + (nested && v.type == wanted->type ? v.bytes.len / 32 : 0)))
             return false;
         if (ottl_compare(&v, OTTL_EQ, wanted))
             *at = i;
@@ -65,6 +71,8 @@ static bool call_index(struct ottl_call *c, struct ottl_value *result)
 
         if (wanted->type != OTTL_STRING)
             return ottl_fail(c, "in a string it looks for a string, not for %s", ottl_type_name(wanted->type));
+        if (!ottl_spend(c, in->bytes.len / 64))
+            return false;
         found = wanted->bytes.len > 0 ? memmem(in->bytes.data, in->bytes.len, wanted->bytes.data, wanted->bytes.len)
                                       : in->bytes.data;
         if (wanted->bytes.len == 0)
@@ -163,6 +171,8 @@ static bool call_sort(struct ottl_call *c, struct ottl_value *result)
     if (c->args[0].type != OTTL_LIST)
         return ottl_fail(c, "it takes a list, and was given %s", ottl_type_name(c->args[0].type));
     *result = c->args[0];
+    if (!ottl_spend(c, c->args[0].bytes.len / 32))
+        return false;
     by = sort_by(c->args[0].bytes);
     if (by == SORT_NOT || c->args[0].bytes.len == 0)
         return true;
@@ -221,6 +231,8 @@ static bool call_slice_to_map(struct ottl_call *c, struct ottl_value *result)
     struct buf out = { 0 };
     struct ottl_value v;
 
+    if (!ottl_spend(c, c->args[0].bytes.len / 32))
+        return false;
     for (size_t i = 0; ottl_next_element(&r, &v); i++)
         if (!ottl_spend(c, 1) || !put_entry(c, i, v, &out)) {
             buf_free(&out);

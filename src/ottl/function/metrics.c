@@ -194,10 +194,12 @@ static bool call_summary_sum(struct ottl_call *c, struct ottl_value *result)
 
 /* ---- quantiles of summaries ---- */
 
-static void put_quantiles(struct bytes summary, struct bytes key, struct buf *data)
+/* Each has all attributes of its summary, which its sender may have made many: each costs what it came to. */
+static bool put_quantiles(struct ottl_call *c, struct bytes summary, struct bytes key, struct buf *data)
 {
     struct metric_point point = metric_point(OTLP_METRIC_SUMMARY, summary);
     struct pb_reader r = pb_reader(summary);
+    size_t before;
 
     for (struct bytes message; message_next(&r, OTLP_SUMMARY_QUANTILES, &message);) {
         struct quantile_view q = quantile_view(message);
@@ -205,8 +207,12 @@ static void put_quantiles(struct bytes summary, struct bytes key, struct buf *da
 
         point.extra_key = key;
         point.extra = &v;
+        before = data->len;
         metric_put_double(data, &point, q.value);
+        if (!ottl_spend(c, 1 + (data->len - before) / 64))
+            return false;
     }
+    return true;
 }
 
 static bool call_quantiles(struct ottl_call *c, struct ottl_value *result)
@@ -219,11 +225,10 @@ static bool call_quantiles(struct ottl_call *c, struct ottl_value *result)
     if (m.view.which != OTLP_METRIC_SUMMARY)
         return true;
     for (struct bytes message; message_next(&r, OTLP_DATA_POINTS, &message);) {
-        if (!ottl_spend(c, 1 + message.len / 8)) {
+        if (!ottl_spend(c, 1 + message.len / 64) || !put_quantiles(c, message, ottl_text_or(c, 0, "quantile"), &data)) {
             buf_free(&data);
             return false;
         }
-        put_quantiles(message, ottl_text_or(c, 0, "quantile"), &data);
     }
     metric_put_new(&m, ottl_text_or(c, 1, ".quantiles"), m.description, m.unit, OTLP_METRIC_GAUGE, buf_bytes(&data),
                    &out);

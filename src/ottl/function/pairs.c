@@ -92,7 +92,7 @@ static bool call_parse(struct ottl_call *c, struct ottl_value *result)
 
     if (rest.len == 0)
         return ottl_fail(c, "cannot parse from empty target");
-    if (!ottl_spend(c, rest.len / 8))
+    if (!ottl_spend(c, rest.len / 8 * (1 + pair.len / 16)))
         return false;
     while (good && rest.len > 0) {
         good = take_part(&rest, pair, &part) || ottl_fail(c, "never reached the end of a quoted value");
@@ -149,6 +149,7 @@ static bool call_write(struct ottl_call *c, struct ottl_value *result)
     struct text_pair one;
     struct ottl_value v;
     struct buf out = { 0 };
+    bool good;
 
     if (!ottl_spend(c, c->args[0].bytes.len / 8))
         return false;
@@ -159,7 +160,8 @@ static bool call_write(struct ottl_call *c, struct ottl_value *result)
     }
     if (ottl_bool_or(c, 3, false) && pairs.n > 1)
         qsort(pairs.v, pairs.n, sizeof(*pairs.v), compare_keys);
-    for (size_t i = 0; i < pairs.n; i++) {
+    good = ottl_spend(c, pairs.n * (1 + (delimiter.len + between.len) / 64));
+    for (size_t i = 0; good && i < pairs.n; i++) {
         if (i > 0)
             buf_put(&out, between);
         put_quoted(pairs.v[i].key, delimiter, between, &out);
@@ -167,7 +169,7 @@ static bool call_write(struct ottl_call *c, struct ottl_value *result)
         put_quoted(pairs.v[i].value, delimiter, between, &out);
     }
     vec_free(&pairs);
-    return ottl_give(c, &out, OTTL_STRING, result);
+    return good && ottl_give(c, &out, OTTL_STRING, result);
 }
 
 const struct ottl_function ottl_functions_pairs[] = {

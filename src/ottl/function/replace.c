@@ -68,17 +68,31 @@ static size_t character_len(struct bytes s, size_t at)
     return n;
 }
 
+/* Bytes that the replacement may come to: a group is a part of the match. */
+static uint64_t most_expanded(struct bytes replacement, struct bytes match)
+{
+    uint64_t names = 0;
+
+    for (size_t i = 0; i < replacement.len; i++)
+        names += replacement.data[i] == '$';
+    return replacement.len + names * match.len;
+}
+
+/* A search may read all that is left before it knows where a match ends, each time. */
+#define SEARCHED_BYTES 4096u /* for one step */
+
 /* Append the text with all matches replaced. *changed: there was one. */
 static bool replace_matches(struct ottl_call *c, const struct replace_args *at, struct regex *re, struct bytes s,
                             struct buf *out, bool *changed)
 {
-    struct bytes found[REGEX_MAX_GROUPS + 1];
+    struct bytes found[REGEX_MAX_GROUPS + 1], replacement = c->args[at->replacement].bytes;
     struct buf text = { 0 };
     size_t from = 0, done = 0;
     bool good = true;
 
     *changed = false;
-    while (good && from <= s.len && regex_find_from(re, s, from, found)) {
+    while (good && from <= s.len && (good = ottl_spend(c, 1 + (s.len - from) / SEARCHED_BYTES)) &&
+           regex_find_from(re, s, from, found)) {
         size_t begin = found[0].len > 0 || found[0].data != NULL ? (size_t)(found[0].data - s.data) : from;
         size_t end = begin + found[0].len;
 
@@ -87,8 +101,10 @@ static bool replace_matches(struct ottl_call *c, const struct replace_args *at, 
         if (end > done || begin == 0 || begin > done) {
             *changed = true;
             text.len = 0;
-            regex_expand(re, c->args[at->replacement].bytes, found, &text);
-            good = ottl_spend(c, 2 + (end - from) / 64 + text.len / 64) && convert_replacement(c, at, &text);
+            good = ottl_spend(c, 1 + (end - from) / 64 + most_expanded(replacement, found[0]) / 64);
+            if (good)
+                regex_expand(re, replacement, found, &text);
+            good = good && convert_replacement(c, at, &text);
             if (begin > done)
                 buf_append(out, s.data + done, begin - done);
             buf_put(out, buf_bytes(&text));
@@ -244,7 +260,11 @@ static bool call_match(struct ottl_call *c, struct ottl_value *result)
     (void)result;
     if (re == NULL || !ottl_target_get(c, 0, &target))
         return false;
-    if (target.type != OTTL_STRING || !regex_search(re, target.bytes))
+    if (target.type != OTTL_STRING)
+        return true;
+    if (!ottl_spend(c, (target.bytes.len + c->args[of_one.replacement].bytes.len) / 64))
+        return false;
+    if (!regex_search(re, target.bytes))
         return true;
     buf_put(&out, c->args[of_one.replacement].bytes);
     if (convert_replacement(c, &of_one, &out))
@@ -296,7 +316,7 @@ static bool call_patterns(struct ottl_call *c, struct ottl_value *result)
         return false;
     r = pb_reader(target.bytes);
     for (struct bytes key; good && ottl_next_pair(&r, &key, &v);)
-        good = ottl_spend(c, 1) && replace_in_pair(c, re, keys, key, v, &out, &changed);
+        good = ottl_spend(c, 1 + key.len / 64) && replace_in_pair(c, re, keys, key, v, &out, &changed);
     if (!good || !changed) {
         buf_free(&out);
         return good;
@@ -325,19 +345,25 @@ static bool call_matches(struct ottl_call *c, struct ottl_value *result)
         return false;
     r = pb_reader(target.bytes);
     for (struct bytes key; good && ottl_next_pair(&r, &key, &v);) {
-        good = ottl_spend(c, 1);
+        good = ottl_spend(c, 1 + (key.len + (v.type == OTTL_STRING ? v.bytes.len : 0)) / 64);
         if (good && v.type == OTTL_STRING && regex_search(re, v.bytes)) {
             text.len = 0;
-            buf_put(&text, c->args[of_one.replacement].bytes);
-            good = convert_replacement(c, &of_one, &text);
+            good = ottl_spend(c, c->args[of_one.replacement].bytes.len / 64);
+            if (good)
+                buf_put(&text, c->args[of_one.replacement].bytes);
+            good = good && convert_replacement(c, &of_one, &text) && ottl_spend(c, text.len / 64);
             v.bytes = buf_bytes(&text);
             changed = true;
         }
         ottl_put_pair(&out, key, &v);
     }
     buf_free(&text);
+    if (!good || !changed) {
+        buf_free(&out);
+        return good;
+    }
     target.bytes = ottl_take(c, &out);
-    return good && (!changed || ottl_target_set(c, 0, &target));
+    return ottl_target_set(c, 0, &target);
 }
 
 #define FUNCTION OTTL_OPTIONAL("function", OTTL_TAKES_FUNCTION), OTTL_OPTIONAL("replacement_format", OTTL_TAKES_STRING)

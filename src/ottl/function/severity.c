@@ -73,6 +73,8 @@ static bool call_severity(struct ottl_call *c, struct ottl_value *result)
     struct ottl_value criteria;
     bool matches;
 
+    if (!ottl_spend(c, c->args[1].bytes.len / 32))
+        return false;
     for (struct bytes level; ottl_next_pair(&r, &level, &criteria);) {
         if (!meets_one(c, &criteria, &matches))
             return false;

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #define NS 1000000000
+#define ZONE_STEPS 1000 /* for a zone by its name in the text, which may be looked for among the system's files */
 
 __extension__ typedef __int128 int128;
 
@@ -83,7 +84,7 @@ static bool call_time(struct ottl_call *c, struct ottl_value *result)
 
     if (c->args[0].bytes.len == 0)
         return ottl_fail(c, "time cannot be nil");
-    if (!ottl_spend(c, c->args[0].bytes.len / 8))
+    if (!ottl_spend(c, c->args[0].bytes.len / 8 + (time_format_names_zone(s->format) ? ZONE_STEPS : 0)))
         return false;
     if (!time_format_read(s->format, c->args[0].bytes, s->zone, ottl_now(c), &t, &err))
         return ottl_fail(c, "%s", err.text);
@@ -115,7 +116,8 @@ static bool call_truncate(struct ottl_call *c, struct ottl_value *result)
     if (unit <= 0)
         return true;
     left = (int64_t)(((int128)c->args[0].integer + (int128)62135596800 * NS) % unit);
-    result->integer = c->args[0].integer - left;
+    if (__builtin_sub_overflow(c->args[0].integer, left, &result->integer))
+        return ottl_fail(c, "the time is outside of the years 1678 to 2262");
     return true;
 }
 

@@ -30,7 +30,8 @@ static int64_t floor_div(int64_t a, int64_t b)
 struct time_parts time_parts_of(int64_t ns, int32_t offset)
 {
     int64_t seconds = floor_div(ns, TIME_NS) + offset, day = floor_div(seconds, 86400), left = seconds - day * 86400;
-    struct time_parts t = { .nanosecond = (int)(ns - floor_div(ns, TIME_NS) * TIME_NS) };
+    int64_t nanosecond = ns % TIME_NS;
+    struct time_parts t = { .nanosecond = (int)(nanosecond < 0 ? nanosecond + TIME_NS : nanosecond) };
 
     civil_from_days(day, &t);
     t.weekday = (int)(((day + 4) % 7 + 7) % 7);

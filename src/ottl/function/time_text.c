@@ -94,6 +94,14 @@ struct time_format *time_format_new(struct bytes format, bool writes, struct err
     return NULL;
 }
 
+bool time_format_names_zone(const struct time_format *f)
+{
+    for (size_t i = 0; i < f->elements.n; i++)
+        if (f->elements.v[i].directive == 'Z')
+            return true;
+    return false;
+}
+
 /* ---- writing ---- */
 
 static void put_offset(struct buf *out, int32_t offset, const char *form)

@@ -15,6 +15,8 @@ struct time_format;
 /* `writes`: for time_format_put(). NULL: err says why. */
 struct time_format *time_format_new(struct bytes format, bool writes, struct error *err);
 void time_format_free(struct time_format *f);
+/* Does the text name its zone, EST or CET? To find out which that is costs more than all else. */
+bool time_format_names_zone(const struct time_format *f);
 
 struct time_reading {
     int64_t ns;     /* since 1970, in UTC */

@@ -46,6 +46,14 @@ static bool call_is_list(struct ottl_call *c, struct ottl_value *result)
     return true;
 }
 
+static bool has_element(struct bytes list)
+{
+    struct pb_reader r = pb_reader(list);
+    struct ottl_value v;
+
+    return ottl_next_element(&r, &v);
+}
+
 static bool is_empty(const struct ottl_value *v)
 {
     switch (v->type) {
@@ -64,7 +72,7 @@ static bool is_empty(const struct ottl_value *v)
         return v->bytes.len == 0;
     case OTTL_LIST:
     case OTTL_MAP:
-        return ottl_list_len(v->bytes) == 0;
+        return !has_element(v->bytes);
     case OTTL_VALUES:
         return v->n == 0;
     case OTTL_OBJECTS:
@@ -119,6 +127,8 @@ static bool call_len(struct ottl_call *c, struct ottl_value *result)
     const struct ottl_value *v = &c->args[0];
     size_t n;
 
+    if ((v->type == OTTL_LIST || v->type == OTTL_MAP) && !ottl_spend(c, v->bytes.len / 64))
+        return false;
     if (v->type == OTTL_STRING || v->type == OTTL_BYTES)
         n = v->bytes.len;
     else if (v->type == OTTL_LIST || v->type == OTTL_MAP)

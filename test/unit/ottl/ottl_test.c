@@ -118,6 +118,10 @@ static const struct truth {
     { "trace_id == 0x30313233343536373839616263646566", true },
     { "trace_id.string == \"30313233343536373839616263646566\"", true },
     { "span_id.string == \"0000000000000000\"", true },
+    { "Nanosecond(Unix(-9223372036, -854775808)) == 145224192", true },
+    { "Second(Unix(-9223372036, -854775808)) == 43", true },
+    { "Unix(9223372036) - Unix(-9223372036) == Duration(\"2562047h47m16.854775807s\")", true },
+    { "Decode(\"hello\", \"windows-1258\") == \"hello\"", true },
     { "time_unix_nano == 1700000000000000000", true },
     { "observed_time - time < time - observed_time", true },
     { "[1, 2] == [1, 2]", true },
@@ -144,6 +148,9 @@ static const char *const untold[][2] = {
     { "time * 2 == 1", "a time * an integer is nothing that can be reckoned" },
     { "attributes[\"nobody\"] + 1 == 1", "nil + an integer is nothing that can be reckoned" },
     { "body[\"x\"] == 1", "a string cannot be indexed" },
+    { "Unix(9223372036) + Duration(\"1s\") == Now()", "the time is outside of the years 1678 to 2262" },
+    { "TruncateTime(Unix(-9223372036), Duration(\"24h\")) == Now()",
+      "TruncateTime: the time is outside of the years 1678 to 2262" },
     { "attributes[\"user\"][0] == 1", "a string cannot be indexed" },
 };
 

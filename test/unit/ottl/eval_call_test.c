@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an item costs: work and memory that its sender can make grow are counted in steps before they are done, so that
+ * a statement on the worst of items fails soon and with little. */
+#include "ottl/ottl.h"
+
+#include "base/mem.h"
+#include "otlp/fields.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static struct buf item;
+static struct ottl_evaluation *evaluation;
+
+static void setup(void)
+{
+    evaluation = ottl_evaluation_new();
+}
+
+static void teardown(void)
+{
+    ottl_evaluation_free(evaluation);
+    buf_free(&item);
+}
+
+static void put_fill(struct buf *b, unsigned number, size_t n, uint8_t with)
+{
+    size_t mark = pb_begin(b, number);
+
+    memset(buf_reserve(b, n), with, n);
+    b->len += n;
+    pb_end(b, mark);
+}
+
+/* ---- attributes of a log record: `text`, `list`, `map` and `keys` ---- */
+
+static size_t marks[2];
+
+static void open_attribute(const char *key)
+{
+    marks[0] = pb_begin(&item, OTLP_LOG_ATTRIBUTES);
+    pb_put_str(&item, OTLP_KEY_VALUE_KEY, key);
+    marks[1] = pb_begin(&item, OTLP_KEY_VALUE_VALUE);
+}
+
+static void close_attribute(void)
+{
+    pb_end(&item, marks[1]);
+    pb_end(&item, marks[0]);
+}
+
+static void put_attribute(const char *key, unsigned member, struct buf *content)
+{
+    open_attribute(key);
+    pb_put_bytes(&item, member, buf_bytes(content));
+    close_attribute();
+    buf_free(content);
+}
+
+static void put_text(size_t n)
+{
+    open_attribute("text");
+    put_fill(&item, OTLP_ANY_STRING, n, 'a');
+    close_attribute();
+}
+
+static void put_list(size_t n)
+{
+    struct buf list = { 0 };
+
+    for (size_t i = 0; i < n; i++)
+        pb_put_bytes(&list, OTLP_LIST_VALUES, bytes_of(NULL, 0));
+    put_attribute("list", OTLP_ANY_ARRAY, &list);
+}
+
+static void put_text_element(struct buf *out, size_t i)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "key%06zu", i);
+    pb_put_str(out, OTLP_ANY_STRING, text);
+}
+
+/* `first` + `step` * i are the numbers of its keys. */
+static void put_map(const char *key, size_t n, size_t first, long step)
+{
+    struct buf map = { 0 };
+
+    for (size_t i = 0; i < n; i++) {
+        size_t pair = pb_begin(&map, OTLP_LIST_VALUES), value;
+
+        put_text_element(&map, first + (size_t)(step * (long)i));
+        value = pb_begin(&map, OTLP_KEY_VALUE_VALUE);
+        pb_put_str(&map, OTLP_ANY_STRING, "v");
+        pb_end(&map, value);
+        pb_end(&map, pair);
+    }
+    put_attribute(key, OTLP_ANY_MAP, &map);
+}
+
+static void put_keys(size_t n)
+{
+    struct buf list = { 0 };
+
+    for (size_t i = 0; i < n; i++) {
+        size_t mark = pb_begin(&list, OTLP_LIST_VALUES);
+
+        put_text_element(&list, 500000 + i);
+        pb_end(&list, mark);
+    }
+    put_attribute("keys", OTLP_ANY_ARRAY, &list);
+}
+
+/* ---- running ---- */
+
+static bool run(const char *text, enum ottl_context context, unsigned data, struct error *err)
+{
+    struct ottl_item log = { .item = buf_bytes(&item) }, metric = { .metric = buf_bytes(&item) },
+                     point = { .item = buf_bytes(&item), .data = data };
+    struct ottl_fault fault;
+    struct ottl_program *p =
+        ottl_parse_statement(text, (struct ottl_reading){ .context = context, .bare = true }, &fault);
+    bool ran, good;
+
+    ck_assert_msg(p != NULL, "%s: %zu: %s", text, fault.at, fault.text);
+    ottl_begin(evaluation, context == OTTL_LOG ? &log : context == OTTL_METRIC ? &metric : &point, 0);
+    good = ottl_run(evaluation, p, &ran, err);
+    ottl_program_free(p);
+    return good;
+}
+
+/* It fails for its steps, and takes little on the way. */
+static void assert_costly(const char *text, enum ottl_context context, unsigned data)
+{
+    struct rusage before, after;
+    struct error err = { 0 };
+
+    getrusage(RUSAGE_SELF, &before);
+    ck_assert_msg(!run(text, context, data, &err), "%s", text);
+    getrusage(RUSAGE_SELF, &after);
+    ck_assert_msg(strstr(err.text, "steps") != NULL || strstr(err.text, "memory") != NULL, "%s: %s", text, err.text);
+    ck_assert_msg(after.ru_maxrss - before.ru_maxrss < 150000, "%s: %ld KiB", text, after.ru_maxrss - before.ru_maxrss);
+}
+
+static const char *const costly[] = {
+    "set(severity_text, Concat(attributes[\"list\"], \"\"))",
+    "append(attributes[\"out\"], values=attributes[\"list\"])",
+    "replace_all_matches(attributes[\"map\"], \"*\", attributes[\"text\"])",
+    "replace_all_patterns(attributes[\"map\"], \"value\", \".\", attributes[\"text\"])",
+    "replace_pattern(attributes[\"text\"], \"a(.*z)?\", \"b\")",
+    "keep_keys(attributes[\"map\"], attributes[\"keys\"])",
+};
+
+START_TEST(what_a_sender_makes_large_costs_steps_before_it_is_done)
+{
+    put_text(1000000);
+    put_list(2000000);
+    put_map("map", 5000, 0, 1);
+    put_keys(5000);
+    assert_costly(costly[_i], OTTL_LOG, 0);
+}
+END_TEST
+
+START_TEST(a_replacement_that_names_the_match_often_costs_what_it_comes_to)
+{
+    struct buf text = { 0 };
+
+    put_text(1000000);
+    buf_puts(&text, "replace_pattern(attributes[\"text\"], \".*\", \"");
+    for (int i = 0; i < 1000; i++)
+        buf_puts(&text, "$0");
+    buf_puts(&text, "\")");
+    assert_costly(buf_cstr(&text), OTTL_LOG, 0);
+    buf_free(&text);
+}
+END_TEST
+
+START_TEST(long_delimiters_cost_steps_for_each_pair)
+{
+    struct buf text = { 0 };
+
+    put_map("map", 5000, 0, 1);
+    buf_puts(&text, "set(severity_text, ToKeyValueString(attributes[\"map\"], \"");
+    for (int i = 0; i < 60000; i++)
+        buf_putc(&text, '=');
+    buf_puts(&text, "\", \" \"))");
+    assert_costly(buf_cstr(&text), OTTL_LOG, 0);
+    buf_free(&text);
+}
+END_TEST
+
+START_TEST(packed_numbers_cost_a_step_each)
+{
+    size_t buckets = pb_begin(&item, OTLP_EXPONENTIAL_POSITIVE);
+
+    put_fill(&item, OTLP_BUCKETS_COUNTS, 4000000, 1);
+    pb_end(&item, buckets);
+    assert_costly("set(cache[\"n\"], Len(positive.bucket_counts))", OTTL_DATAPOINT, OTLP_METRIC_EXPONENTIAL);
+}
+END_TEST
+
+/* Each of 2,000 quantiles would have 100,000 bytes of attributes. */
+START_TEST(quantiles_cost_the_attributes_that_each_of_them_gets)
+{
+    size_t summary = pb_begin(&item, OTLP_METRIC_SUMMARY), point = pb_begin(&item, OTLP_DATA_POINTS);
+    size_t pair = pb_begin(&item, OTLP_SUMMARY_ATTRIBUTES);
+
+    put_fill(&item, OTLP_KEY_VALUE_KEY, 100000, 'k');
+    pb_end(&item, pair);
+    for (int i = 0; i < 2000; i++)
+        pb_put_bytes(&item, OTLP_SUMMARY_QUANTILES, bytes_of(NULL, 0));
+    pb_end(&item, point);
+    pb_end(&item, summary);
+    assert_costly("convert_summary_quantile_val_to_gauge()", OTTL_METRIC, 0);
+}
+END_TEST
+
+START_TEST(large_maps_in_another_order_are_compared_at_once)
+{
+    struct error err = { 0 };
+
+    put_map("map", 40000, 0, 1);
+    put_map("other", 40000, 39999, -1);
+    ck_assert_msg(
+        run("set(severity_text, \"same\") where attributes[\"map\"] == attributes[\"other\"]", OTTL_LOG, 0, &err), "%s",
+        err.text);
+    ck_assert(ottl_changed(evaluation) == OTTL_CHANGED_ITEM);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("eval_call");
+    TCase *c = tcase_create("all");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_set_timeout(c, 60);
+    tcase_add_loop_test(c, what_a_sender_makes_large_costs_steps_before_it_is_done, 0,
+                        sizeof(costly) / sizeof(*costly));
+    tcase_add_test(c, a_replacement_that_names_the_match_often_costs_what_it_comes_to);
+    tcase_add_test(c, long_delimiters_cost_steps_for_each_pair);
+    tcase_add_test(c, packed_numbers_cost_a_step_each);
+    tcase_add_test(c, quantiles_cost_the_attributes_that_each_of_them_gets);
+    tcase_add_test(c, large_maps_in_another_order_are_compared_at_once);
+    suite_add_tcase(s, c);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
