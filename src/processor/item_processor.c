@@ -45,6 +45,8 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     r->full = false;
     made = rewrite_batch(&r->rewriter, batch, &r->visitor, host_budget(r->node.host, batch->signal), &dropped);
     item_count_end(&r->items, begun);
+    if (r->judged != NULL)
+        r->judged(r);
     if (r->fault.code != 0 || r->full) {
         refuse_batch(r, batch, made, ack);
         return;

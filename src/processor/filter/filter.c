@@ -36,20 +36,42 @@ static const struct metric_row *const metric_rows[] = {
     NULL,
 };
 
+struct dropped_by {
+    struct metric *by; /* the condition's */
+    uint64_t items;
+};
+
 struct filter {
     struct item_processor processor;
     struct statement_list lists[OTTL_CONTEXTS];
     struct selection *selections[FILTER_SELECTIONS];
     enum selected selected[FILTER_SELECTIONS];
-    struct metric *filtered;  /* all */
-    struct metric *unmatched; /* by include and exclude */
+    VEC(struct dropped_by) dropped; /* of the batch */
+    struct metric *filtered;        /* all */
+    struct metric *unmatched;       /* by include and exclude */
     struct ottl_evaluation *evaluation;
 };
 
-static void count_dropped(struct filter *f, struct metric *by, uint64_t items)
+static void note_dropped(struct filter *f, struct metric *by, uint64_t items)
 {
-    metric_add(f->filtered, items);
-    metric_add(by, items);
+    for (size_t i = 0; i < f->dropped.n; i++)
+        if (f->dropped.v[i].by == by) {
+            f->dropped.v[i].items += items;
+            return;
+        }
+    *vec_push(&f->dropped) = (struct dropped_by){ by, items };
+}
+
+/* Of a batch that is rejected nothing was dropped: its sender has all of it, and may send it again. */
+static void count_dropped(struct item_processor *r)
+{
+    struct filter *f = container_of(r, struct filter, processor);
+
+    for (size_t i = 0; i < f->dropped.n && r->fault.code == 0 && !r->full; i++) {
+        metric_add(f->filtered, f->dropped.v[i].items);
+        metric_add(f->dropped.v[i].by, f->dropped.v[i].items);
+    }
+    f->dropped.n = 0;
 }
 
 /* Is one of the context's conditions true? */
@@ -92,7 +114,7 @@ static enum rewrite_verdict judge(struct filter *f, struct statement *s, bool se
 {
     if (s == NULL && selected)
         return REWRITE_KEEP;
-    count_dropped(f, s != NULL ? s->counted : f->unmatched, items);
+    note_dropped(f, s != NULL ? s->counted : f->unmatched, items);
     return REWRITE_DROP;
 }
 
@@ -204,6 +226,7 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     item_processor_init(&f->processor, "filtered");
+    f->processor.judged = count_dropped;
     f->evaluation = ottl_evaluation_new();
     f->filtered = metrics_get(node->host->metrics, &filtered_rows[node->signal], labels, ARRAY_LEN(labels));
     filter_gather(config, node->signal, NULL, take_condition, f);
@@ -222,6 +245,7 @@ static void destroy(struct node *node)
     for (unsigned i = 0; i < FILTER_SELECTIONS; i++)
         selection_free(f->selections[i]);
     ottl_evaluation_free(f->evaluation);
+    vec_free(&f->dropped);
     item_processor_free(&f->processor);
 }
 
