@@ -36,16 +36,26 @@ static int compare_places(const void *a, const void *b)
     return x->number == y->number ? 0 : x->number < y->number ? -1 : 1;
 }
 
+/* What the head adds to the batch: it stands there once. */
+static size_t take_head(const struct release *r, struct head *h)
+{
+    if (h->batch_number == r->batch_number)
+        return 0;
+    h->batch_number = r->batch_number;
+    return h->len;
+}
+
 static void take_batch(struct release *r)
 {
     uint64_t bytes = 0;
 
     r->batch.n = 0;
     r->out_spans = 0;
+    r->batch_number++;
     while (r->waiting.first != NULL && bytes < BATCH_BYTES && r->out_spans < BATCH_SPANS) {
         struct fragment *f = fragments_pop(&r->waiting);
 
-        bytes += f->len;
+        bytes += f->len + take_head(r, f->scope) + take_head(r, f->scope->parent);
         r->out_spans += f->spans;
         *vec_push(&r->batch) = f;
     }

@@ -16,7 +16,8 @@ struct head {
     struct head *next;   /* in its slot */
     struct head *parent; /* of a scope: its resource, one reference; else NULL */
     uint64_t hash;
-    uint64_t number; /* in the order in which they were first seen */
+    uint64_t number;       /* in the order in which they were first seen */
+    uint64_t batch_number; /* the last batch that it went out with; 0: none */
     size_t refs;
     size_t len;
     uint8_t data[];

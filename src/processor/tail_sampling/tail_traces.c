@@ -81,12 +81,18 @@ static bool has_traces(const struct tail *t)
     return t->traces.table.n > 0;
 }
 
-/* Past a bound the oldest go. */
+/* What is not decided. What is will leave by itself, and deciding more would not make it leave sooner. */
+static uint64_t undecided_bytes(const struct tail *t)
+{
+    return t->traces.store.bytes - t->release.waiting.bytes;
+}
+
+/* Past a bound the oldest go. With sampled spans that cannot leave it is batches that wait (has_room). */
 static void keep_bounds(struct tail *t)
 {
     while (!t->config->block_on_overflow && t->traces.table.n > t->config->num_traces)
         decide_oldest(t, "num_traces", t->early_traces);
-    while (has_traces(t) && t->traces.store.bytes > t->max_bytes)
+    while (has_traces(t) && undecided_bytes(t) > t->max_bytes)
         decide_oldest(t, "max_bytes", t->early_bytes);
 }
 
@@ -120,11 +126,20 @@ struct run {
     struct span_facts facts;   /* likewise */
 };
 
+/* An id of zeros is none. */
+static bool is_missing(struct bytes id)
+{
+    for (size_t i = 0; i < id.len; i++)
+        if (id.data[i] != 0)
+            return false;
+    return true;
+}
+
 static void read_field(struct run *run, const struct pb_field *f, uint64_t *code)
 {
     switch (f->number) {
     case OTLP_SPAN_PARENT_ID:
-        run->root &= f->bytes.len == 0;
+        run->root = run->root && is_missing(f->bytes);
         break;
     case OTLP_SPAN_START:
         run->facts.start = f->u64;

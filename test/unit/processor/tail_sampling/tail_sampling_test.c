@@ -29,6 +29,7 @@ static struct policy_config policies[4];
 static struct node *node;
 static struct consumer *tap;
 static struct sender senders[SENDERS];
+static struct bytes parent; /* of the spans that are sent */
 static size_t n_senders;
 
 static void on_settled(struct ack *ack, const struct outcome *o)
@@ -53,6 +54,7 @@ static void setup(void)
         .max_bytes = 1 << 20,
     };
     n_senders = 0;
+    parent = bytes_of(NULL, 0);
 }
 
 static void begin(void)
@@ -87,19 +89,29 @@ static void put_spans(struct buf *out, unsigned trace, unsigned n, uint64_t ms)
         size_t span = pb_begin(out, OTLP_SCOPE_GROUP_ITEMS);
 
         pb_put_bytes(out, OTLP_SPAN_TRACE_ID, bytes_of(id, sizeof(id)));
+        if (parent.len > 0)
+            pb_put_bytes(out, OTLP_SPAN_PARENT_ID, parent);
         pb_put_fixed64(out, OTLP_SPAN_START, 1000 * MS);
         pb_put_fixed64(out, OTLP_SPAN_END, (1000 + ms) * MS);
         pb_end(out, span);
     }
 }
 
-static struct sender *send_spans(unsigned trace, unsigned n, uint64_t ms)
+/* Its resource has a schema URL of so many bytes. */
+static struct sender *send_spans_of(unsigned trace, unsigned n, uint64_t ms, size_t url)
 {
     struct sender *s = &senders[n_senders++];
     struct buf b = { 0 };
-    size_t resource = pb_begin(&b, OTLP_REQUEST_RESOURCES), scope = pb_begin(&b, OTLP_RESOURCE_GROUP_SCOPES);
+    size_t resource = pb_begin(&b, OTLP_REQUEST_RESOURCES), scope, mark;
     struct block *block;
 
+    if (url > 0) {
+        mark = pb_begin(&b, OTLP_RESOURCE_GROUP_SCHEMA_URL);
+        memset(buf_reserve(&b, url), 'a' + (int)(trace % 26), url);
+        b.len += url;
+        pb_end(&b, mark);
+    }
+    scope = pb_begin(&b, OTLP_RESOURCE_GROUP_SCOPES);
     put_spans(&b, trace, n, ms);
     pb_end(&b, scope);
     pb_end(&b, resource);
@@ -111,6 +123,11 @@ static struct sender *send_spans(unsigned trace, unsigned n, uint64_t ms)
     buf_free(&b);
     turn_run(&rig.loop.turn);
     return s;
+}
+
+static struct sender *send_spans(unsigned trace, unsigned n, uint64_t ms)
+{
+    return send_spans_of(trace, n, ms, 0);
 }
 
 static void stop_node(void)
@@ -182,6 +199,68 @@ START_TEST(while_a_send_is_out_memory_is_bounded_and_senders_wait_outside)
     sink.hold = false;
     stop_node();
     ck_assert_uint_eq(ledger.delivered, 2000);
+    finish();
+}
+END_TEST
+
+/* What is behind has stopped, and a megabyte is decided and waits: what came later is not decided before
+ * its time for that, its senders wait. */
+START_TEST(what_cannot_leave_makes_nothing_else_decided_early)
+{
+    struct sender *last = NULL;
+    unsigned i = 0;
+
+    config.max_bytes = 3 << 19;
+    sink.hold = true;
+    begin();
+    for (; i < 14; i++)
+        send_spans(i, 2000, 0);
+    pass(1100 * MS);
+    ck_assert_uint_eq(sink.held.n, 1);
+    for (; i < 21; i++)
+        send_spans(i, 2000, 0);
+    pass(1100 * MS);
+    for (; i < 35; i++)
+        last = send_spans(i, 2000, 0);
+    ck_assert(!last->settled);
+    ck_assert_uint_ge(held(), 3);
+    ck_assert_double_le(rig_metric(&rig, "otelcd_processor_tail_sampling_early_decisions", "reason", "max_bytes", NULL),
+                        0);
+    for (int k = 0; k < 100 && sink.held.n > 0; k++) {
+        sink_settle(&sink, 0, &(struct outcome){ .verdict = VERDICT_SAFE });
+        turn_run(&rig.loop.turn);
+        pass(1100 * MS);
+    }
+    ck_assert(last->settled);
+    stop_node();
+    ck_assert_uint_eq(ledger.delivered, 70000);
+    finish();
+}
+END_TEST
+
+START_TEST(resources_count_in_the_megabyte_of_a_batch)
+{
+    config.max_bytes = 8 << 20;
+    begin();
+    for (unsigned i = 0; i < 8; i++)
+        send_spans_of(i, 1, 0, 300000);
+    pass(1100 * MS);
+    ck_assert_uint_eq(sink.items, 8);
+    ck_assert_uint_eq(sink.batches, 2);
+    stop_node();
+    finish();
+}
+END_TEST
+
+START_TEST(a_parent_of_zeros_is_none)
+{
+    config.decision_wait_after_root_received.ns = 100 * MS;
+    parent = _i == 0 ? bytes_str("12345678") : bytes_of("\0\0\0\0\0\0\0\0", 8);
+    begin();
+    send_spans(1, 1, 0);
+    pass(200 * MS);
+    ck_assert_uint_eq(sink.items, _i == 0 ? 0 : 1);
+    stop_node();
     finish();
 }
 END_TEST
@@ -357,6 +436,9 @@ int main(void)
     tcase_add_test(t, a_sender_is_answered_at_once_and_the_trace_leaves_when_it_is_due);
     tcase_add_test(t, traces_that_came_apart_are_due_apart);
     tcase_add_test(t, while_a_send_is_out_memory_is_bounded_and_senders_wait_outside);
+    tcase_add_test(t, what_cannot_leave_makes_nothing_else_decided_early);
+    tcase_add_test(t, resources_count_in_the_megabyte_of_a_batch);
+    tcase_add_loop_test(t, a_parent_of_zeros_is_none, 0, 2);
     tcase_add_test(t, with_hardly_any_memory_allowed_each_batch_is_decided_at_once);
     tcase_add_test(t, what_cannot_leave_is_dropped_with_the_reason_and_told);
     tcase_add_test(t, a_stop_decides_what_is_held_and_waits_for_it_to_leave);
