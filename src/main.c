@@ -19,7 +19,7 @@ static const char usage[] =
     "       otelcd wal inspect|verify|export DIRECTORY\n"
     "                                          look into a queue on disk; export writes OTLP JSON\n"
     "       otelcd test FILE...                run the tests of a configuration that stand in the files\n"
-    "                                          [--filter TEXT] [--format text|tap]\n"
+    "                                          [--filter TEXT] [--format text|tap|junit]\n"
     "       otelcd ottl STATEMENT... <FILE     try statements, or a condition, of OTTL on a file of OTLP JSON\n"
     "                                          [--context NAME] [--json]\n"
     "       otelcd version\n"

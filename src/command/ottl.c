@@ -186,7 +186,11 @@ static bool print_diff(struct batch *before, struct batch *after, struct budget 
         size_t n = item_texts_diff(&a, &b, MOST_SHOWN, &out);
 
         fwrite(out.data, 1, out.len, stdout);
-        printf("%s%zu of %zu items changed\n", n > 0 ? "\n" : "", n, a.v.n);
+        fputs(n > 0 ? "\n" : "", stdout);
+        if (a.v.n == b.v.n)
+            printf("%zu of %zu items changed\n", n, a.v.n);
+        else
+            printf("%zu items before, %zu after\n", a.v.n, b.v.n);
     } else {
         fprintf(stderr, "otelcd ottl: %s\n", err.text);
     }

@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 
@@ -256,6 +257,17 @@ def test_a_failed_test_leaves_the_others_alone(tmp_path):
     assert all(re.match("ok|not ok|#|TAP|1\\.\\.2$", line) for line in lines)
 
 
+def test_results_can_be_had_as_junit(tmp_path):
+    (tmp_path / "t.yaml").write_text("processors: {batch: }\ntests:\n"
+                                     "  - {name: 'a < b & \"c\"', steps: [{expect: {signal: logs, items: 1}}]}\n"
+                                     "  - {name: good, steps: [{expect: {signal: logs, items: 0}}]}\n")
+    ran = run(tmp_path / "t.yaml", "--format", "junit")
+    suite = ElementTree.fromstring(ran.stdout)
+    assert ran.returncode == 1 and suite.attrib == {"name": "otelcd test", "tests": "2", "failures": "1"}
+    assert [c.get("name") for c in suite] == ['a < b & "c"', "good"] and all(c.get("classname") == f"{tmp_path}/t.yaml" for c in suite)
+    assert "0 items came out, not 1" in suite[0].find("failure").text and suite[1].find("failure") is None
+
+
 # ---- what is wrong ----
 
 
@@ -283,7 +295,7 @@ def test_a_failed_test_leaves_the_others_alone(tmp_path):
     ("nothing: true and something else", ["expect: {nothing: true, logs: []}"]),
     ("signal: says traces, and what is expected are logs", ["expect: {signal: traces, logs: []}"]),
     ("the resource of spans:, metrics: or logs:", ["send: {otlp: {resourceLogs: []}, resource: {a: b}}"]),
-    ("advance", ["advance: -1s"]), ("advance", ["advance: soon"]),
+    ("advance", ["advance: 9000h"]), ("advance", ["advance: -1s"]), ("advance", ["advance: soon"]),
 ])
 def test_a_mistake_in_a_file_is_told_at_its_place(tmp_path, told, steps):
     is_wrong(tmp_path, told, "{batch: }", *steps)

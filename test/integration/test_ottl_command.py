@@ -56,6 +56,12 @@ def test_several_statements_run_in_their_order():
         assert {"key": "n", "value": {"intValue": "2"}} in record["attributes"]
 
 
+def test_items_that_statements_add_are_shown_too():
+    ran = ottl(METRICS, 'copy_metric(name="copy") where metric.name == "queue"')
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.count("+   name: copy\n") == 2 and ran.stdout.endswith("\n2 items before, 4 after\n")
+
+
 def test_dollars_and_quotes_of_a_statement_stay_what_they_are():
     ran = ottl(LOGS, r'replace_pattern(log.body, "(o)", "$1$$\"${1}")', "--json")
     assert (ran.returncode, ran.stderr) == (0, "")
