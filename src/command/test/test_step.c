@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A step is one of send, advance, stop and expect. Whom it is about follows from the configuration where the step does
  * not say it and there is one only; its request is read, its conditions are parsed. */
+#include "command/request_keys.h"
 #include "command/request_text.h"
 #include "command/test/test_file_inside.h"
 #include "pipeline/statement_list.h"
@@ -132,6 +133,26 @@ static unsigned count_data(const struct test_data *d)
     return n;
 }
 
+static void tell_key(void *arg, const struct yaml_node *map, const struct yaml_pair *pair, const char *near)
+{
+    const struct yaml_node place = { .file = map->file, .line = pair->line, .column = pair->column };
+
+    test_fault(arg, &place, "OTLP has no %s here%s%s%s", pair->key, near != NULL ? "; did you mean \"" : "",
+               near != NULL ? near : "", near != NULL ? "\"?" : "");
+}
+
+static void check_keys(const struct test_place *at, const struct test_data *d, const struct yaml_node *items,
+                       enum signal signal)
+{
+    struct test_place place = *at;
+    const struct key_complaint to = { tell_key, &place };
+
+    if (d->otlp != NULL)
+        request_keys_check(signal, d->otlp, &to);
+    for (size_t i = 0; items != NULL && items->kind == YAML_LIST && i < items->n; i++)
+        request_keys_check_item(signal, items->items[i], &to);
+}
+
 /* One of the forms that a request has, into s->request and s->signal. */
 static bool read_data(const struct test_place *at, const struct test_data *d, struct step *s)
 {
@@ -154,6 +175,8 @@ static bool read_data(const struct test_place *at, const struct test_data *d, st
         ok = read_data_file(at, d, s, &err);
     if (!ok)
         test_fault(at, place, "%s", err.text);
+    else
+        check_keys(at, d, items, s->signal);
     return ok;
 }
 
