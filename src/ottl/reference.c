@@ -44,6 +44,7 @@ static const char *const shape_words[] = {
     [PATH_ANY] = "any value; may be indexed",
     [PATH_ANY_TEXT] = "string: the value as text",
     [PATH_MAP] = "map; may be indexed",
+    [PATH_METADATA] = "map from names in lower case to lists of strings; may be indexed in any case; cannot be set",
     [PATH_TRACE_STATE] = "string; may be indexed by a vendor's key",
     [PATH_KIND] = "string: `Server`",
     [PATH_KIND_OLD] = "string: `SPAN_KIND_SERVER`",

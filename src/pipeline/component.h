@@ -50,8 +50,9 @@ struct host {
     struct scrape_endpoints *scrape_endpoints; /* prom/endpoint/scrape_endpoint.h: listeners that several may share */
     const struct service_view *view;           /* pipeline/service_view.h: what may be seen of all this */
     const char *version;
-    uint32_t forwarded;  /* bits of enum coding: of what wants_packed says in the running graph */
-    bool client_address; /* a node of the running graph reads METADATA_ADDRESS: receivers have to put it there */
+    const char *instance_id; /* our service.instance.id */
+    uint32_t forwarded;      /* bits of enum coding: of what wants_packed says in the running graph */
+    bool client_address;     /* a node of the running graph reads METADATA_ADDRESS: receivers have to put it there */
     /* The storage (pipeline/storage.h) that the extension `id` offers to this exporter; NULL when it is none, which
      * validation has found out before. The extension's, for as long as the exporter lives. */
     const struct storage *(*find_storage)(const struct node *node, const char *id);

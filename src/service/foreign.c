@@ -15,7 +15,6 @@
 #define LOGS "let the services send their logs as OTLP, or let an agent that reads them send OTLP to otelcd"
 #define SAMPLE "probabilistic_sampler decides by the trace id"
 #define METRICS "let Prometheus compute it: recording rules, relabelling"
-#define SPANMETRICS "the SDKs measure requests themselves, for instance http.server.request.duration"
 #define DELIVERS "otelcd delivers to otlp_grpc, otlp_http, prometheus, prometheus_remote_write, file and debug"
 #define NO_NEED "remove it; the metrics of otelcd itself say what it does"
 
@@ -72,7 +71,8 @@ static const struct foreign table[] = {
     { COMPONENT_PROCESSOR, true,
       "queuedretry",
       "remove it: every exporter that sends has a queue (sending_queue) and tries again (retry_on_failure)" },
-    { COMPONENT_PROCESSOR, true, "spanmetrics servicegraph", SPANMETRICS },
+    { COMPONENT_PROCESSOR, true, "spanmetrics", "write the connector span_metrics" },
+    { COMPONENT_PROCESSOR, true, "servicegraph", "write the connector service_graph" },
     { COMPONENT_PROCESSOR, true, "routing", "write a pipeline for each destination" },
     { COMPONENT_PROCESSOR, true,
       "k8stagger",
@@ -108,7 +108,6 @@ static const struct foreign table[] = {
       " pulsar rabbitmq sematext sentry signalfx splunkhec stef sumologic syslog"
       " tencentcloudlogservice tinybird zipkin",
       DELIVERS },
-    { COMPONENT_CONNECTOR, false, "spanmetrics servicegraph", SPANMETRICS },
     { COMPONENT_CONNECTOR, false,
       "roundrobin failover",
       "write a pipeline for each destination, and list an exporter in several of them" },

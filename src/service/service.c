@@ -400,6 +400,7 @@ static void service_init(struct service *s, const struct config_sources *sources
         .version = OTELCD_VERSION,
     };
     own_instance_id(s->instance_id);
+    s->host.instance_id = s->instance_id;
     view_init(&s->view, &s->loop.clock);
     notify_init(&s->notify, &s->loop.clock);
     loop_measure(&s->loop, &s->metrics);

@@ -23,6 +23,7 @@ void rig_init(struct rig *r, uint64_t seed)
         .level = LEVEL_DETAILED,
         .log = &r->log,
         .version = "test",
+        .instance_id = "rig",
     };
 }
 
