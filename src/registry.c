@@ -20,6 +20,7 @@
     X(redaction_processor)                                                                                             \
     X(interval_processor)                                                                                              \
     X(groupbyattrs_processor)                                                                                          \
+    X(groupbytrace_processor)                                                                                          \
     X(log_dedup_processor)                                                                                             \
     X(debug_exporter)                                                                                                  \
     X(file_exporter)                                                                                                   \

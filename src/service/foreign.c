@@ -53,7 +53,6 @@ static const struct foreign table[] = {
       " yanggrpc zookeeper",
       "run the Prometheus exporter of that system and let Prometheus scrape it" },
     { COMPONENT_PROCESSOR, false, "tailsampling", SAMPLE },
-    { COMPONENT_PROCESSOR, false, "groupbytrace", NULL },
     { COMPONENT_PROCESSOR, false,
       "resourcedetection",
       "put the attributes into OTEL_RESOURCE_ATTRIBUTES of the services, or write them into a processor resource" },

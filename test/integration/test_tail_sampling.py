@@ -192,7 +192,7 @@ def test_what_is_behind_refuses_and_the_loss_is_counted_and_told(otelcd, tmp_pat
         'otlp_http: {endpoint: "http://127.0.0.1:1", retry_on_failure: {enabled: false}, sending_queue: {enabled: false}}',
     )
     d = otelcd(text.replace("exporters: [file]", "exporters: [otlp_http]"))
-    d.expect_warning("Sampled spans are lost", "Exporting failed")
+    d.expect_warning("Held spans are lost", "Exporting failed")
     d.export(trace(1, 0, 1, error=True))
     d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_pipeline_dropped_items")) == 2)
     assert d.ledger("pipeline", "traces")["delivered"] == 0

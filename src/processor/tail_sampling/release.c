@@ -169,7 +169,7 @@ static struct batch *make_batch(struct release *r)
 static void complain_failure(struct release *r, const struct outcome *o)
 {
     if (complaint_due(&r->complaint, &r->node->host->loop->clock))
-        log_warn(&r->node->log, "Sampled spans are lost: what is behind refuses them",
+        log_warn(&r->node->log, "Held spans are lost: what is behind refuses them",
                  F_STR("error", o->why[0] ? o->why : o->reason), F_UINT("dropped_items", r->out_spans),
                  F_UINT("repeated", complaint_taken(&r->complaint)));
 }
