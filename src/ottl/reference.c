@@ -7,54 +7,108 @@
 
 #include <stdlib.h>
 
-static const char *const kind_words[] = {
-    [OTTL_TAKES_ANY] = "any value",
-    [OTTL_TAKES_STRING] = "string",
-    [OTTL_TAKES_STRING_LIKE] = "any value, as text",
-    [OTTL_TAKES_INT] = "integer",
-    [OTTL_TAKES_INT_LIKE] = "what can be an integer",
-    [OTTL_TAKES_DOUBLE] = "float",
-    [OTTL_TAKES_DOUBLE_LIKE] = "what can be a float",
-    [OTTL_TAKES_BOOL] = "boolean",
-    [OTTL_TAKES_BOOL_LIKE] = "what can be a boolean",
-    [OTTL_TAKES_BYTES_LIKE] = "string, bytes or number",
-    [OTTL_TAKES_LIST] = "list",
-    [OTTL_TAKES_MAP] = "map",
-    [OTTL_TAKES_TIME] = "time",
-    [OTTL_TAKES_DURATION] = "duration",
-    [OTTL_TAKES_TARGET] = "path",
-    [OTTL_TAKES_TARGET_MAP] = "path of a map",
-    [OTTL_TAKES_FUNCTION] = "name of a converter",
-};
+/* Without a default: the compiler names a kind or shape that has no words. */
 
-static const char *const shape_words[] = {
-    [PATH_STRING] = "string",
-    [PATH_INT] = "integer",
-    [PATH_SINT] = "integer",
-    [PATH_BOOL] = "boolean",
-    [PATH_FIXED32] = "integer",
-    [PATH_FIXED64] = "integer",
-    [PATH_TIME] = "time",
-    [PATH_DOUBLE] = "float",
-    [PATH_SFIXED64] = "integer",
-    [PATH_TRACE_ID] = "bytes (16)",
-    [PATH_SPAN_ID] = "bytes (8)",
-    [PATH_TRACE_HEX] = "string (32 hexadecimal digits)",
-    [PATH_SPAN_HEX] = "string (16 hexadecimal digits)",
-    [PATH_ANY] = "any value; may be indexed",
-    [PATH_ANY_TEXT] = "string: the value as text",
-    [PATH_MAP] = "map; may be indexed",
-    [PATH_METADATA] = "map from names in lower case to lists of strings; may be indexed in any case; cannot be set",
-    [PATH_TRACE_STATE] = "string; may be indexed by a vendor's key",
-    [PATH_KIND] = "string: `Server`",
-    [PATH_KIND_OLD] = "string: `SPAN_KIND_SERVER`",
-    [PATH_TYPE] = "integer: METRIC_DATA_TYPE_...; cannot be set",
-    [PATH_COUNTS] = "list of integers",
-    [PATH_SMALL_COUNTS] = "list of integers",
-    [PATH_BOUNDS] = "list of floats",
-    [PATH_CACHE] = "map that lives as long as the item is worked on",
-    [PATH_OBJECTS] = "not served as a whole",
-};
+static const char *kind_words(enum ottl_kind kind)
+{
+    switch (kind) {
+    case OTTL_TAKES_ANY:
+        return "any value";
+    case OTTL_TAKES_STRING:
+        return "string";
+    case OTTL_TAKES_STRING_LIKE:
+        return "any value, as text";
+    case OTTL_TAKES_INT:
+        return "integer";
+    case OTTL_TAKES_INT_LIKE:
+        return "what can be an integer";
+    case OTTL_TAKES_DOUBLE:
+        return "float";
+    case OTTL_TAKES_DOUBLE_LIKE:
+        return "what can be a float";
+    case OTTL_TAKES_BOOL:
+        return "boolean";
+    case OTTL_TAKES_BOOL_LIKE:
+        return "what can be a boolean";
+    case OTTL_TAKES_BYTES_LIKE:
+        return "string, bytes or number";
+    case OTTL_TAKES_LIST:
+        return "list";
+    case OTTL_TAKES_MAP:
+        return "map";
+    case OTTL_TAKES_TIME:
+        return "time";
+    case OTTL_TAKES_DURATION:
+        return "duration";
+    case OTTL_TAKES_TARGET:
+        return "path";
+    case OTTL_TAKES_TARGET_MAP:
+        return "path of a map";
+    case OTTL_TAKES_FUNCTION:
+        return "name of a converter";
+    }
+    return "";
+}
+
+static const char *shape_words(enum path_shape shape)
+{
+    switch (shape) {
+    case PATH_STRING:
+        return "string";
+    case PATH_INT:
+    case PATH_SINT:
+    case PATH_FIXED32:
+    case PATH_FIXED64:
+    case PATH_SFIXED64:
+        return "integer";
+    case PATH_BOOL:
+        return "boolean";
+    case PATH_TIME:
+        return "time";
+    case PATH_DOUBLE:
+        return "float";
+    case PATH_TRACE_ID:
+        return "bytes (16)";
+    case PATH_SPAN_ID:
+        return "bytes (8)";
+    case PATH_TRACE_HEX:
+        return "string (32 hexadecimal digits)";
+    case PATH_SPAN_HEX:
+        return "string (16 hexadecimal digits)";
+    case PATH_ANY:
+        return "any value; may be indexed";
+    case PATH_ANY_TEXT:
+        return "string: the value as text";
+    case PATH_MAP:
+        return "map; may be indexed";
+    case PATH_METADATA:
+        return "map from names in lower case to lists of strings; may be indexed in any case; cannot be set";
+    case PATH_TRACE_STATE:
+        return "string; may be indexed by a vendor's key";
+    case PATH_KIND:
+        return "string: `Server`";
+    case PATH_KIND_OLD:
+        return "string: `SPAN_KIND_SERVER`";
+    case PATH_TYPE:
+        return "integer: METRIC_DATA_TYPE_...; cannot be set";
+    case PATH_COUNTS:
+    case PATH_SMALL_COUNTS:
+        return "list of integers";
+    case PATH_BOUNDS:
+        return "list of floats";
+    case PATH_CACHE:
+        return "map that lives as long as the item is worked on";
+    case PATH_OBJECT:
+        return "object: compared with, and set to, its like";
+    case PATH_OBJECTS:
+        return "list of objects: counted, compared with, and set to, its like";
+    case PATH_INDEX:
+        return "integer: which event of its span this is; cannot be set";
+    case PATH_REFUSED:
+        return "not served";
+    }
+    return "";
+}
 
 /* ---- functions ---- */
 
@@ -76,7 +130,7 @@ static void put_contexts(struct buf *out, unsigned contexts)
 
 static void put_argument(struct buf *out, const struct ottl_argument *a)
 {
-    buf_printf(out, "    - `%s`: %s%s%s%s\n", a->name, a->list ? "list, of each: " : "", kind_words[a->kind],
+    buf_printf(out, "    - `%s`: %s%s%s%s\n", a->name, a->list ? "list, of each: " : "", kind_words(a->kind),
                a->literal ? ", written out" : "", a->optional ? "; may be missing" : "");
 }
 
@@ -148,7 +202,7 @@ static void put_paths(struct buf *out, enum ottl_context context)
         }
     buf_puts(out, ".\n\n");
     for (const struct path_row *row = path_rows(context); row->name != NULL; row++)
-        buf_printf(out, "- `%s.%s`: %s\n", ottl_context_names[context], row->name, shape_words[row->shape]);
+        buf_printf(out, "- `%s.%s`: %s\n", ottl_context_names[context], row->name, shape_words(row->shape));
 }
 
 static void put_symbols(struct buf *out, enum ottl_context context)

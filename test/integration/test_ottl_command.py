@@ -74,6 +74,7 @@ def test_dollars_and_quotes_of_a_statement_stay_what_they_are():
     ("logs", 'not (log.body == "oops") and true', "true of 1 of 2 (log)"),
     ("traces", "span.kind == SPAN_KIND_SERVER", "true of 1 of 2 (span)"),
     ("traces", 'spanevent.name == "b"', "true of 1 of 2 (spanevent)"),
+    ("traces", "spanevent.event_index == 1", "true of 1 of 2 (spanevent)"),
     ("metrics", "datapoint.value_int == 3", "true of 1 of 2 (datapoint)"),
     ("metrics", 'metric.name == "other"', "true of 0 of 1 (metric)"),
 ])
