@@ -31,6 +31,8 @@
     X(prometheus_remote_write_exporter)                                                                                \
     X(count_connector)                                                                                                 \
     X(forward_connector)                                                                                               \
+    X(sum_connector)                                                                                                   \
+    X(exceptions_connector)                                                                                            \
     X(span_metrics_connector)                                                                                          \
     X(service_graph_connector)                                                                                         \
     X(routing_connector)                                                                                               \

@@ -111,7 +111,7 @@ static const struct foreign table[] = {
       "roundrobin failover",
       "write a pipeline for each destination, and list an exporter in several of them" },
     { COMPONENT_CONNECTOR, false,
-      "exceptions signaltometrics sum",
+      "signaltometrics",
       METRICS },
     { COMPONENT_CONNECTOR, false, "datadog grafanacloud metricsaslogs otlpjson slowsql", NULL },
     { COMPONENT_EXTENSION, false, "remotetap", NO_NEED },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The count connector: spans, span events, metrics, data points and log records, counted.
+/* The connectors count and sum: spans, span events, metrics, data points and log records, counted, or an attribute of
+ * theirs summed up.
  *
  * A batch is walked. For each thing each metric of its section asks its conditions, gathers its attributes (of the
  * item, else the scope, else the resource, else the default) and counts it. Of each resource one comes out, with a
@@ -12,14 +13,18 @@
 #include "base/mem.h"
 #include "connector/count/relay.h"
 #include "otlp/assembly.h"
+#include "otlp/any_value.h"
 #include "otlp/metadata.h"
 #include "otlp/rewrite.h"
 #include "otlp/view.h"
 #include "pipeline/component.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define SCOPE_NAME "github.com/open-telemetry/opentelemetry-collector-contrib/connector/countconnector"
 
-static const struct option options[] = {
+static const struct option count_options[] = {
     OPT_ANY(struct count_config, spans,
             "Metrics that count spans: name: {description, conditions: [OTTL], attributes: [{key, default_value}]}. "
             "Absent: trace.span.count."),
@@ -31,11 +36,24 @@ static const struct option options[] = {
     OPT_END,
 };
 
+#define SUMS(what)                                                                                                     \
+    "Metrics that sum up an attribute of " what                                                                        \
+    ": name: {source_attribute, description, conditions: [OTTL], attributes: [{key, default_value}]}."
+static const struct option sum_options[] = {
+    OPT_ANY(struct count_config, spans, SUMS("spans")),
+    OPT_ANY(struct count_config, spanevents, SUMS("span events")),
+    OPT_ANY(struct count_config, metrics, SUMS("metrics (of their metadata), without attributes")),
+    OPT_ANY(struct count_config, datapoints, SUMS("data points")),
+    OPT_ANY(struct count_config, logs, SUMS("log records")),
+    OPT_END,
+};
+
 /* A point of the resource that is being counted. */
 struct counter {
     struct message *point;
     enum count_section section;
     uint64_t n;
+    double sum;
 };
 
 struct span_of_time {
@@ -44,6 +62,7 @@ struct span_of_time {
 
 struct count {
     struct node node;
+    bool sums;
     struct arena arena;
     struct count_list lists[COUNT_SECTIONS];
     struct ottl_evaluation *evaluation;
@@ -51,7 +70,7 @@ struct count {
     struct rewrite_visitor visitor;
     struct relay relay;
     struct assembly assembly;
-    struct buf scratch;
+    struct buf scratch, text;
     /* Of the batch, and of the resource that is walked. */
     uint64_t points;
     bool failed;
@@ -84,6 +103,44 @@ static bool find_attribute(struct bytes message, unsigned number, const char *ke
     return false;
 }
 
+static void put_attribute(struct count *p, const char *key, struct bytes value)
+{
+    size_t mark = pb_begin(&p->scratch, OTLP_NUMBER_ATTRIBUTES);
+
+    pb_put_str(&p->scratch, OTLP_KEY_VALUE_KEY, key);
+    pb_put_bytes(&p->scratch, OTLP_KEY_VALUE_VALUE, value);
+    pb_end(&p->scratch, mark);
+}
+
+/* Of a sum: the item's, as text. What is zero, false or empty counts as missing, as in the Go collector. */
+static bool gather_texts(struct count *p, const struct counted_metric *m, const struct visit *at)
+{
+    struct buf any = { 0 };
+
+    p->scratch.len = 0;
+    for (size_t i = 0; i < m->n_attributes; i++) {
+        const struct counted_attribute *a = &m->attributes[i];
+        struct bytes value;
+
+        p->text.len = 0;
+        if (find_attribute(at->message, at->attributes, a->key, &value))
+            any_value_put(&p->text, value);
+        if (p->text.len == 0 || bytes_is(buf_bytes(&p->text), "0") || bytes_is(buf_bytes(&p->text), "false")) {
+            p->text.len = 0;
+            any_value_put(&p->text, a->fallback);
+        }
+        if (p->text.len == 0) {
+            buf_free(&any);
+            return false;
+        }
+        any.len = 0;
+        pb_put_bytes(&any, OTLP_ANY_STRING, buf_bytes(&p->text));
+        put_attribute(p, a->key, buf_bytes(&any));
+    }
+    buf_free(&any);
+    return true;
+}
+
 /* The attributes of the metric as fields of a data point, in `scratch`; false: one is missing. */
 static bool gather_attributes(struct count *p, const struct counted_metric *m, const struct visit *at)
 {
@@ -91,16 +148,12 @@ static bool gather_attributes(struct count *p, const struct counted_metric *m, c
     for (size_t i = 0; i < m->n_attributes; i++) {
         const struct counted_attribute *a = &m->attributes[i];
         struct bytes value = a->fallback;
-        size_t mark;
 
         if (!find_attribute(at->message, at->attributes, a->key, &value) &&
             !find_attribute(visit_scope(at), OTLP_SCOPE_ATTRIBUTES, a->key, &value) &&
             !find_attribute(visit_resource(at), OTLP_RESOURCE_ATTRIBUTES, a->key, &value) && a->fallback.data == NULL)
             return false;
-        mark = pb_begin(&p->scratch, OTLP_NUMBER_ATTRIBUTES);
-        pb_put_str(&p->scratch, OTLP_KEY_VALUE_KEY, a->key);
-        pb_put_bytes(&p->scratch, OTLP_KEY_VALUE_VALUE, value);
-        pb_end(&p->scratch, mark);
+        put_attribute(p, a->key, value);
     }
     return true;
 }
@@ -129,7 +182,8 @@ static void make_resource(struct count *p, const struct visit *at)
         assembly_put_field(a, head, OTLP_RESOURCE_ATTRIBUTES, assembly_keep(a, attribute));
     p->scope = assembly_add(a, p->resource, OTLP_RESOURCE_GROUP_SCOPES);
     scope = assembly_add(a, p->scope, OTLP_SCOPE_GROUP_SCOPE);
-    assembly_put_field(a, scope, OTLP_SCOPE_NAME, bytes_str(SCOPE_NAME));
+    if (!p->sums)
+        assembly_put_field(a, scope, OTLP_SCOPE_NAME, bytes_str(SCOPE_NAME));
 }
 
 /* The data of the metric in the resource that is walked. */
@@ -153,6 +207,29 @@ static struct message *find_data(struct count *p, const struct counted_metric *m
     return data;
 }
 
+/* What the item adds to a sum: 0 where it has no number. */
+static double amount_of(const struct counted_metric *m, const struct visit *at)
+{
+    struct bytes any;
+    struct value v;
+    char text[64], *end;
+    double number;
+
+    if (!find_attribute(at->message, at->attributes, m->source, &any))
+        return 0;
+    v = value_read(any);
+    if (v.type == VALUE_INT)
+        return (double)v.integer;
+    if (v.type == VALUE_DOUBLE)
+        return v.number;
+    if (v.type != VALUE_STRING || v.bytes.len == 0 || v.bytes.len >= sizeof(text) || v.bytes.data[0] <= ' ')
+        return 0;
+    memcpy(text, v.bytes.data, v.bytes.len);
+    text[v.bytes.len] = '\0';
+    number = strtod(text, &end);
+    return *end == '\0' ? number : 0;
+}
+
 static void count_for(struct count *p, enum count_section section, const struct counted_metric *m,
                       const struct visit *at)
 {
@@ -161,7 +238,7 @@ static void count_for(struct count *p, enum count_section section, const struct 
     struct counter *c;
     bool made;
 
-    if (!is_wanted(p, m) || !gather_attributes(p, m, at))
+    if (!is_wanted(p, m) || !(p->sums ? gather_texts(p, m, at) : gather_attributes(p, m, at)))
         return;
     if (p->resource == NULL)
         make_resource(p, at);
@@ -176,6 +253,8 @@ static void count_for(struct count *p, enum count_section section, const struct 
     }
     c = point->user;
     c->n++;
+    if (p->sums)
+        c->sum += amount_of(m, at);
 }
 
 static void note_time(struct span_of_time *t, uint64_t time)
@@ -209,9 +288,14 @@ static void close_resource(struct count *p)
         const struct span_of_time *t = &p->times[c->section];
 
         p->scratch.len = 0;
-        pb_put_fixed64(&p->scratch, OTLP_POINT_START, t->first != 0 ? t->first : now);
-        pb_put_fixed64(&p->scratch, OTLP_POINT_TIME, t->last != 0 ? t->last : now);
-        pb_put_fixed64(&p->scratch, OTLP_NUMBER_INT, c->n);
+        if (p->sums) {
+            pb_put_fixed64(&p->scratch, OTLP_POINT_TIME, now);
+            pb_put_double(&p->scratch, OTLP_NUMBER_DOUBLE, c->sum);
+        } else {
+            pb_put_fixed64(&p->scratch, OTLP_POINT_START, t->first != 0 ? t->first : now);
+            pb_put_fixed64(&p->scratch, OTLP_POINT_TIME, t->last != 0 ? t->last : now);
+            pb_put_fixed64(&p->scratch, OTLP_NUMBER_INT, c->n);
+        }
         assembly_put(&p->assembly, c->point, assembly_keep(&p->assembly, buf_bytes(&p->scratch)));
     }
     p->points += p->counters.n;
@@ -312,16 +396,27 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 
 /* ---- the component ---- */
 
-static void check(const void *config, struct check *ck)
+static void check_lists(const void *config, bool sums, struct check *ck)
 {
     struct arena arena = { 0 };
 
     for (unsigned section = 0; section < COUNT_SECTIONS; section++) {
-        struct count_list l = count_list_read(&arena, config, (enum count_section)section, ck);
+        struct count_reading how = { (enum count_section)section, sums };
+        struct count_list l = count_list_read(&arena, config, how, ck);
 
         count_list_free(&l);
     }
     arena_free(&arena);
+}
+
+static void count_check(const void *config, struct check *ck)
+{
+    check_lists(config, false, ck);
+}
+
+static void sum_check(const void *config, struct check *ck)
+{
+    check_lists(config, true, ck);
 }
 
 static int create(struct node *node, const void *config, struct error *err)
@@ -330,9 +425,13 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     node->in.consume = consume;
+    p->sums = node->component->options == sum_options;
     p->evaluation = ottl_evaluation_new();
-    for (unsigned section = 0; section < COUNT_SECTIONS; section++)
-        p->lists[section] = count_list_read(&p->arena, config, (enum count_section)section, NULL);
+    for (unsigned section = 0; section < COUNT_SECTIONS; section++) {
+        struct count_reading how = { (enum count_section)section, p->sums };
+
+        p->lists[section] = count_list_read(&p->arena, config, how, NULL);
+    }
     p->visitor = (struct rewrite_visitor){ .resource = on_resource, .item = on_item, .arg = p };
     p->visitor.metric = node->signal == SIGNAL_METRICS ? on_metric : NULL;
     p->visitor.below = node->signal == SIGNAL_TRACES ? on_event : NULL;
@@ -354,6 +453,7 @@ static void destroy(struct node *node)
     rewriter_free(&p->walker);
     vec_free(&p->counters);
     buf_free(&p->scratch);
+    buf_free(&p->text);
 }
 
 extern const struct component count_connector;
@@ -365,9 +465,25 @@ const struct component count_connector = {
     .stability = "alpha",
     .summary = "Counts spans, span events, metrics, data points and log records.",
     .config_size = sizeof(struct count_config),
-    .options = options,
+    .options = count_options,
     .node_size = sizeof(struct count),
-    .check = check,
+    .check = count_check,
+    .create = create,
+    .destroy = destroy,
+};
+
+extern const struct component sum_connector;
+const struct component sum_connector = {
+    .type = "sum",
+    .kind = COMPONENT_CONNECTOR,
+    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
+    .makes = SIGNAL_BIT(SIGNAL_METRICS),
+    .stability = "alpha",
+    .summary = "Sums up an attribute of spans, span events, metrics, data points and log records.",
+    .config_size = sizeof(struct count_config),
+    .options = sum_options,
+    .node_size = sizeof(struct count),
+    .check = sum_check,
     .create = create,
     .destroy = destroy,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the count connector counts: metrics by section, each with conditions and attributes, read from the
- * configuration's trees. */
+/* What the connectors count and sum count and sum: metrics by section, each with conditions and attributes, read from
+ * the configuration's trees. */
 #ifndef CONNECTOR_COUNT_COUNT_H
 #define CONNECTOR_COUNT_COUNT_H
 
@@ -21,6 +21,7 @@ struct counted_attribute {
 
 struct counted_metric {
     const char *name, *description;
+    const char *source;               /* sum: the attribute that is summed up */
     struct ottl_program **conditions; /* one must be true; none: all are counted */
     size_t n_conditions;
     struct counted_attribute *attributes;
@@ -32,9 +33,15 @@ struct count_list {
     size_t n;
 };
 
-/* The metrics of a section, the default one where nothing is written. What is wrong goes to `ck`, unless it is NULL:
- * then the tree is known to be right. In the arena; the programs are the caller's to free. */
-struct count_list count_list_read(struct arena *a, const struct count_config *c, enum count_section section,
+/* What is read. */
+struct count_reading {
+    enum count_section section;
+    bool sums; /* metrics have a source, and there is no default one */
+};
+
+/* The metrics of a section; of what is counted the default one where nothing is written. What is wrong goes to `ck`,
+ * unless it is NULL: then the tree is known to be right. In the arena; the programs are the caller's to free. */
+struct count_list count_list_read(struct arena *a, const struct count_config *c, struct count_reading how,
                                   struct check *ck);
 void count_list_free(struct count_list *l);
 

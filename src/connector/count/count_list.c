@@ -21,6 +21,7 @@ static const struct section {
 struct list_reader {
     struct arena *arena;
     const struct section *section;
+    bool sums;
     struct check *ck;
     char path[200]; /* of the metric */
 };
@@ -119,13 +120,20 @@ static void read_attributes(const struct list_reader *r, struct counted_metric *
     m->n_attributes = n;
 }
 
+static bool is_key(const struct list_reader *r, const char *key)
+{
+    return strcmp(key, "description") == 0 || strcmp(key, "conditions") == 0 || strcmp(key, "attributes") == 0 ||
+           (r->sums && strcmp(key, "source_attribute") == 0);
+}
+
 static void check_keys(const struct list_reader *r, const struct yaml_node *n)
 {
     for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++) {
         const char *key = n->pairs[i].key;
 
-        if (strcmp(key, "description") != 0 && strcmp(key, "conditions") != 0 && strcmp(key, "attributes") != 0)
-            fail(r, key, "unknown key \"%s\": write description, conditions or attributes", key);
+        if (!is_key(r, key))
+            fail(r, key, "unknown key \"%s\": write %sdescription, conditions or attributes", key,
+                 r->sums ? "source_attribute, " : "");
     }
     if (n->kind == YAML_LIST || n->kind == YAML_SCALAR)
         fail(r, "", "write a map, not %s", yaml_type_name(n));
@@ -138,22 +146,26 @@ static void read_metric(struct list_reader *r, struct counted_metric *m, const s
     if (m->name[0] == '\0')
         fail(r, "", "%s: metric name missing", r->section->key);
     check_keys(r, pair->value);
+    if (r->sums)
+        m->source = text_of(r, yaml_get(pair->value, "source_attribute"), "source_attribute");
+    if (r->sums && m->source[0] == '\0')
+        fail(r, "source_attribute", "%s: metric source_attribute missing", r->section->key);
     m->description = text_of(r, yaml_get(pair->value, "description"), "description");
     read_conditions(r, m, yaml_get(pair->value, "conditions"));
     read_attributes(r, m, yaml_get(pair->value, "attributes"));
 }
 
-struct count_list count_list_read(struct arena *a, const struct count_config *c, enum count_section section,
+struct count_list count_list_read(struct arena *a, const struct count_config *c, struct count_reading how,
                                   struct check *ck)
 {
-    struct list_reader r = { .arena = a, .section = &sections[section], .ck = ck };
-    const struct yaml_node *tree = tree_of(c, section);
+    struct list_reader r = { .arena = a, .section = &sections[how.section], .sums = how.sums, .ck = ck };
+    const struct yaml_node *tree = tree_of(c, how.section);
     struct count_list l = { .n = tree != NULL && tree->kind == YAML_MAP ? tree->n : 0 };
 
     snprintf(r.path, sizeof(r.path), "%s", r.section->key);
     l.v = arena_zalloc(a, (l.n + 1) * sizeof(*l.v));
     if (tree == NULL || tree->kind == YAML_NULL || (tree->kind == YAML_MAP && tree->n == 0)) {
-        l.n = 1;
+        l.n = how.sums ? 0 : 1;
         l.v[0] = (struct counted_metric){ .name = r.section->name, .description = r.section->description };
         return l;
     }

@@ -118,7 +118,7 @@ void dimension_list_add(struct dimension_list *l, struct slot_names *names, stru
     for (size_t i = 0; i < written->n; i++) {
         const struct dimension_config *c = (const struct dimension_config *)written->v + i;
 
-        if (c->glob[0] != '\0')
+        if (c->glob != NULL && c->glob[0] != '\0')
             l->globs[l->n_globs++] = dimension_glob(c->glob, &err);
         else
             l->v[l->n++] = (struct dimension){ bytes_str(c->name), slot_names_add(names, bytes_str(c->name)),
