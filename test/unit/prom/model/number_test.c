@@ -107,6 +107,69 @@ START_TEST(seconds_keep_every_digit)
 }
 END_TEST
 
+START_TEST(numbers_are_read_as_go_reads_them)
+{
+    static const struct {
+        const char *text;
+        double v;
+    } good[] = {
+        { "0", 0 },
+        { "-0", -0.0 },
+        { "+1", 1 },
+        { "1.", 1 },
+        { ".5", .5 },
+        { "00012", 12 },
+        { "1e3", 1000 },
+        { "1E+3", 1000 },
+        { "1e-3", .001 },
+        { "123456789012345678", 123456789012345678.0 },
+        { "4.9351e-05", 4.9351e-05 },
+        { "7.424100000000001e-05", 7.424100000000001e-05 },
+        { "1.7976931348623157e308", 1.7976931348623157e308 },
+        { "5e-324", 5e-324 },
+        { "1e-400", 0 },
+        { "0.000000000000000000000000000001", 1e-30 },
+        { "100000000000000000000000000000", 1e29 },
+        { "Inf", INFINITY },
+        { "+INFINITY", INFINITY },
+        { "-inf", -INFINITY },
+    };
+    static const char *const bad[] = { "",    ".",     "-",    "+",     "e5",   "1e",   "1e+",
+                                       "1_0", "0x1p3", "0x10", "1 ",    " 1",   "nanx", "+NaN",
+                                       "in",  "1e999", "--1",  "1.2.3", "1e5.", "true", "NaN(1)" };
+    double v;
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        ck_assert_msg(number_read(bytes_str(good[i].text), &v), "%s", good[i].text);
+        ck_assert_msg(memcmp(&v, &good[i].v, sizeof(v)) == 0, "%s is %.17g", good[i].text, v);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ck_assert_msg(!number_read(bytes_str(bad[i]), &v), "%s", bad[i]);
+    ck_assert(number_read(bytes_str("nAn"), &v) && isnan(v));
+}
+END_TEST
+
+START_TEST(what_is_written_is_read_back)
+{
+    char text[NUMBER_MAX];
+    uint64_t bits = 88172645463325252u;
+    double v, back;
+
+    for (int i = 0; i < 200000; i++) {
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        memcpy(&v, &bits, sizeof(v));
+        if (i % 2 == 0)
+            v = (double)(bits % 100000000) / 1000;
+        if (isnan(v) || isinf(v))
+            continue;
+        ck_assert(number_read(bytes_of(text, number_put(text, v)), &back));
+        ck_assert_msg(back == v, "%.17g %.17g", back, v);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("number");
@@ -118,6 +181,8 @@ int main(void)
     tcase_add_loop_test(tc, numbers_are_written_as_go_writes_them, 0, (int)(sizeof(table) / sizeof(table[0])));
     tcase_add_test(tc, any_double_reads_back_from_at_most_NUMBER_MAX_bytes);
     tcase_add_test(tc, seconds_keep_every_digit);
+    tcase_add_test(tc, numbers_are_read_as_go_reads_them);
+    tcase_add_test(tc, what_is_written_is_read_back);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
