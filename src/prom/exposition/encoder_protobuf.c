@@ -5,41 +5,18 @@
 #include "prom/exposition/encoder_protobuf.h"
 
 #include "codec/pb.h"
+#include "prom/exposition/protobuf_fields.h"
 #include "prom/model/exemplar.h"
 
 #include <math.h>
 
-/* Field numbers of io.prometheus.client (proto/prom/prometheus_client.proto). */
-enum { FAMILY_NAME = 1, FAMILY_HELP, FAMILY_TYPE, FAMILY_METRIC, FAMILY_UNIT };
-enum { METRIC_LABEL = 1, METRIC_GAUGE, METRIC_COUNTER, METRIC_SUMMARY, METRIC_UNTYPED, METRIC_TIME, METRIC_HISTOGRAM };
-enum { TYPE_COUNTER, TYPE_GAUGE, TYPE_SUMMARY, TYPE_UNTYPED, TYPE_HISTOGRAM };
-enum { LABEL_NAME = 1, LABEL_VALUE };
-enum { VALUE = 1, COUNTER_EXEMPLAR, COUNTER_CREATED };
-enum { SAMPLE_COUNT = 1, SAMPLE_SUM };
-enum { SUMMARY_QUANTILE = 3, SUMMARY_CREATED };
-enum { QUANTILE = 1, QUANTILE_VALUE };
-enum { BUCKET_COUNT = 1, BUCKET_BOUND, BUCKET_EXEMPLAR };
-enum { SPAN_OFFSET = 1, SPAN_LENGTH };
-enum { EXEMPLAR_LABEL = 1, EXEMPLAR_VALUE, EXEMPLAR_TIME };
-enum {
-    HISTOGRAM_BUCKET = 3,
-    HISTOGRAM_SCHEMA = 5,
-    HISTOGRAM_ZERO_THRESHOLD,
-    HISTOGRAM_ZERO_COUNT,
-    HISTOGRAM_NEGATIVE_SPAN = 9,
-    HISTOGRAM_NEGATIVE_DELTA,
-    HISTOGRAM_POSITIVE_SPAN = 12,
-    HISTOGRAM_POSITIVE_DELTA,
-    HISTOGRAM_CREATED = 15,
-    HISTOGRAM_EXEMPLAR,
-};
-
 static uint64_t type_number(enum family_type type)
 {
     static const uint8_t numbers[] = {
-        [FAMILY_COUNTER] = TYPE_COUNTER, [FAMILY_GAUGE] = TYPE_GAUGE,     [FAMILY_HISTOGRAM] = TYPE_HISTOGRAM,
-        [FAMILY_SUMMARY] = TYPE_SUMMARY, [FAMILY_UNKNOWN] = TYPE_UNTYPED, [FAMILY_INFO] = TYPE_GAUGE,
-        [FAMILY_STATESET] = TYPE_GAUGE,
+        [FAMILY_COUNTER] = PROTO_TYPE_COUNTER,     [FAMILY_GAUGE] = PROTO_TYPE_GAUGE,
+        [FAMILY_HISTOGRAM] = PROTO_TYPE_HISTOGRAM, [FAMILY_SUMMARY] = PROTO_TYPE_SUMMARY,
+        [FAMILY_UNKNOWN] = PROTO_TYPE_UNTYPED,     [FAMILY_INFO] = PROTO_TYPE_GAUGE,
+        [FAMILY_STATESET] = PROTO_TYPE_GAUGE,
     };
 
     return numbers[type];
@@ -48,11 +25,11 @@ static uint64_t type_number(enum family_type type)
 void protobuf_family_begin(struct encoder *e, struct bytes name, struct bytes help, struct bytes unit)
 {
     e->mark = e->out->len;
-    pb_put_bytes(e->out, FAMILY_NAME, name);
-    pb_put_bytes(e->out, FAMILY_HELP, help);
-    pb_put_uint(e->out, FAMILY_TYPE, type_number(e->type));
+    pb_put_bytes(e->out, PROTO_FAMILY_NAME, name);
+    pb_put_bytes(e->out, PROTO_FAMILY_HELP, help);
+    pb_put_uint(e->out, PROTO_FAMILY_TYPE, type_number(e->type));
     if (unit.len > 0)
-        pb_put_bytes(e->out, FAMILY_UNIT, unit);
+        pb_put_bytes(e->out, PROTO_FAMILY_UNIT, unit);
 }
 
 /* The length goes in front now that it is known. */
@@ -84,9 +61,9 @@ static void put_label(struct buf *out, uint32_t field, struct bytes name, struct
     size_t len = string_size(name.len) + string_size(value.len);
     uint8_t *p = put_head(buf_reserve(out, len + 11), field, len);
 
-    p = put_head(p, LABEL_NAME, name.len);
+    p = put_head(p, PROTO_LABEL_NAME, name.len);
     memcpy(p, name.data, name.len);
-    p = put_head(p + name.len, LABEL_VALUE, value.len);
+    p = put_head(p + name.len, PROTO_LABEL_VALUE, value.len);
     memcpy(p, value.data, value.len);
     out->len = (size_t)(p + value.len - out->data);
 }
@@ -125,16 +102,16 @@ static void put_time(struct buf *out, uint32_t field, uint64_t ns)
 
 static size_t metric_begin(struct encoder *e, struct bytes labels)
 {
-    size_t mark = pb_begin(e->out, FAMILY_METRIC);
+    size_t mark = pb_begin(e->out, PROTO_FAMILY_METRIC);
 
-    put_labels(e, METRIC_LABEL, labels);
+    put_labels(e, PROTO_METRIC_LABEL, labels);
     return mark;
 }
 
 static void metric_end(struct encoder *e, size_t mark, const struct sample_extra *x)
 {
     if (x != NULL && x->timestamp_ms != 0)
-        pb_put_uint(e->out, METRIC_TIME, x->timestamp_ms);
+        pb_put_uint(e->out, PROTO_METRIC_TIME, x->timestamp_ms);
     pb_end(e->out, mark);
 }
 
@@ -143,10 +120,10 @@ static void put_exemplar(struct encoder *e, uint32_t field, const struct exempla
     size_t mark = pb_begin(e->out, field);
     struct buf copy = { 0 };
 
-    put_labels(e, EXEMPLAR_LABEL, labels_for_peer(&copy, e->escaping, x->labels));
-    pb_put_double(e->out, EXEMPLAR_VALUE, x->value);
+    put_labels(e, PROTO_EXEMPLAR_LABEL, labels_for_peer(&copy, e->escaping, x->labels));
+    pb_put_double(e->out, PROTO_EXEMPLAR_VALUE, x->value);
     if (x->time_ns != 0)
-        put_time(e->out, EXEMPLAR_TIME, x->time_ns);
+        put_time(e->out, PROTO_EXEMPLAR_TIME, x->time_ns);
     pb_end(e->out, mark);
     buf_free(&copy);
 }
@@ -159,16 +136,16 @@ static void put_start(struct encoder *e, uint32_t field, const struct sample_ext
 
 void protobuf_value(struct encoder *e, struct bytes labels, double value, const struct sample_extra *x)
 {
-    uint32_t field = e->type == FAMILY_COUNTER   ? METRIC_COUNTER
-                     : e->type == FAMILY_UNKNOWN ? METRIC_UNTYPED
-                                                 : METRIC_GAUGE;
+    uint32_t field = e->type == FAMILY_COUNTER   ? PROTO_METRIC_COUNTER
+                     : e->type == FAMILY_UNKNOWN ? PROTO_METRIC_UNTYPED
+                                                 : PROTO_METRIC_GAUGE;
     size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, field);
 
-    pb_put_double(e->out, VALUE, value);
+    pb_put_double(e->out, PROTO_VALUE, value);
     if (e->type == FAMILY_COUNTER) {
         if (x != NULL && x->n_exemplars > 0 && exemplar_fits(&x->exemplars[0]))
-            put_exemplar(e, COUNTER_EXEMPLAR, &x->exemplars[0]);
-        put_start(e, COUNTER_CREATED, x);
+            put_exemplar(e, PROTO_COUNTER_EXEMPLAR, &x->exemplars[0]);
+        put_start(e, PROTO_COUNTER_CREATED, x);
     }
     pb_end(e->out, mark);
     metric_end(e, metric, x);
@@ -176,12 +153,12 @@ void protobuf_value(struct encoder *e, struct bytes labels, double value, const 
 
 static void put_bucket(struct encoder *e, double bound, uint64_t count, const struct exemplar *x)
 {
-    size_t mark = pb_begin(e->out, HISTOGRAM_BUCKET);
+    size_t mark = pb_begin(e->out, PROTO_HISTOGRAM_BUCKET);
 
-    pb_put_uint(e->out, BUCKET_COUNT, count);
-    pb_put_double(e->out, BUCKET_BOUND, bound);
+    pb_put_uint(e->out, PROTO_BUCKET_COUNT, count);
+    pb_put_double(e->out, PROTO_BUCKET_BOUND, bound);
     if (x != NULL)
-        put_exemplar(e, BUCKET_EXEMPLAR, x);
+        put_exemplar(e, PROTO_BUCKET_EXEMPLAR, x);
     pb_end(e->out, mark);
 }
 
@@ -189,19 +166,19 @@ static void put_bucket(struct encoder *e, double bound, uint64_t count, const st
 void protobuf_histogram(struct encoder *e, struct bytes labels, const struct classic_histogram *h,
                         const struct sample_extra *x)
 {
-    size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, METRIC_HISTOGRAM);
+    size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, PROTO_METRIC_HISTOGRAM);
     double low = -INFINITY;
     const struct exemplar *last;
 
-    pb_put_uint(e->out, SAMPLE_COUNT, h->count);
+    pb_put_uint(e->out, PROTO_SAMPLE_COUNT, h->count);
     if (h->has_sum)
-        pb_put_double(e->out, SAMPLE_SUM, h->sum);
+        pb_put_double(e->out, PROTO_SAMPLE_SUM, h->sum);
     for (size_t i = 0; i < h->n; low = h->bounds[i++])
         put_bucket(e, h->bounds[i], h->counts[i], exemplar_between(x, low, h->bounds[i]));
     last = exemplar_between(x, low, INFINITY);
     if (last != NULL)
         put_bucket(e, INFINITY, h->count, last);
-    put_start(e, HISTOGRAM_CREATED, x);
+    put_start(e, PROTO_HISTOGRAM_CREATED, x);
     pb_end(e->out, mark);
     metric_end(e, metric, x);
 }
@@ -211,8 +188,8 @@ static void put_spans(struct buf *out, uint32_t field, const struct native_span 
     for (size_t i = 0; i < n; i++) {
         size_t mark = pb_begin(out, field);
 
-        pb_put_uint(out, SPAN_OFFSET, pb_zigzag(spans[i].offset));
-        pb_put_uint(out, SPAN_LENGTH, spans[i].length);
+        pb_put_uint(out, PROTO_SPAN_OFFSET, pb_zigzag(spans[i].offset));
+        pb_put_uint(out, PROTO_SPAN_LENGTH, spans[i].length);
         pb_end(out, mark);
     }
 }
@@ -233,23 +210,23 @@ void protobuf_native(struct encoder *e, struct bytes labels, const struct native
                      const struct sample_extra *x)
 {
     static const struct native_span no_op = { 0, 0 };
-    size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, METRIC_HISTOGRAM);
+    size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, PROTO_METRIC_HISTOGRAM);
 
-    pb_put_uint(e->out, SAMPLE_COUNT, h->count);
-    pb_put_double(e->out, SAMPLE_SUM, h->sum);
-    pb_put_uint(e->out, HISTOGRAM_SCHEMA, pb_zigzag(h->schema));
-    pb_put_double(e->out, HISTOGRAM_ZERO_THRESHOLD, h->zero_threshold);
-    pb_put_uint(e->out, HISTOGRAM_ZERO_COUNT, h->zero_count);
-    put_spans(e->out, HISTOGRAM_NEGATIVE_SPAN, h->negative_spans, h->n_negative_spans);
-    put_deltas(e->out, HISTOGRAM_NEGATIVE_DELTA, h->negative_deltas, h->n_negative_deltas);
-    put_spans(e->out, HISTOGRAM_POSITIVE_SPAN, h->positive_spans, h->n_positive_spans);
-    put_deltas(e->out, HISTOGRAM_POSITIVE_DELTA, h->positive_deltas, h->n_positive_deltas);
+    pb_put_uint(e->out, PROTO_SAMPLE_COUNT, h->count);
+    pb_put_double(e->out, PROTO_SAMPLE_SUM, h->sum);
+    pb_put_uint(e->out, PROTO_HISTOGRAM_SCHEMA, pb_zigzag(h->schema));
+    pb_put_double(e->out, PROTO_HISTOGRAM_ZERO_THRESHOLD, h->zero_threshold);
+    pb_put_uint(e->out, PROTO_HISTOGRAM_ZERO_COUNT, h->zero_count);
+    put_spans(e->out, PROTO_HISTOGRAM_NEGATIVE_SPAN, h->negative_spans, h->n_negative_spans);
+    put_deltas(e->out, PROTO_HISTOGRAM_NEGATIVE_DELTA, h->negative_deltas, h->n_negative_deltas);
+    put_spans(e->out, PROTO_HISTOGRAM_POSITIVE_SPAN, h->positive_spans, h->n_positive_spans);
+    put_deltas(e->out, PROTO_HISTOGRAM_POSITIVE_DELTA, h->positive_deltas, h->n_positive_deltas);
     if (looks_classic(h))
-        put_spans(e->out, HISTOGRAM_POSITIVE_SPAN, &no_op, 1);
-    put_start(e, HISTOGRAM_CREATED, x);
+        put_spans(e->out, PROTO_HISTOGRAM_POSITIVE_SPAN, &no_op, 1);
+    put_start(e, PROTO_HISTOGRAM_CREATED, x);
     for (size_t i = 0; x != NULL && i < x->n_exemplars; i++)
         if (x->exemplars[i].time_ns != 0 && exemplar_fits(&x->exemplars[i]))
-            put_exemplar(e, HISTOGRAM_EXEMPLAR, &x->exemplars[i]);
+            put_exemplar(e, PROTO_HISTOGRAM_EXEMPLAR, &x->exemplars[i]);
     pb_end(e->out, mark);
     metric_end(e, metric, x);
 }
@@ -257,18 +234,18 @@ void protobuf_native(struct encoder *e, struct bytes labels, const struct native
 void protobuf_summary(struct encoder *e, struct bytes labels, const struct quantile *q, size_t n, uint64_t count,
                       double sum, const struct sample_extra *x)
 {
-    size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, METRIC_SUMMARY);
+    size_t metric = metric_begin(e, labels), mark = pb_begin(e->out, PROTO_METRIC_SUMMARY);
 
-    pb_put_uint(e->out, SAMPLE_COUNT, count);
-    pb_put_double(e->out, SAMPLE_SUM, sum);
+    pb_put_uint(e->out, PROTO_SAMPLE_COUNT, count);
+    pb_put_double(e->out, PROTO_SAMPLE_SUM, sum);
     for (size_t i = 0; i < n; i++) {
-        size_t at = pb_begin(e->out, SUMMARY_QUANTILE);
+        size_t at = pb_begin(e->out, PROTO_SUMMARY_QUANTILE);
 
-        pb_put_double(e->out, QUANTILE, q[i].quantile);
-        pb_put_double(e->out, QUANTILE_VALUE, q[i].value);
+        pb_put_double(e->out, PROTO_QUANTILE, q[i].quantile);
+        pb_put_double(e->out, PROTO_QUANTILE_VALUE, q[i].value);
         pb_end(e->out, at);
     }
-    put_start(e, SUMMARY_CREATED, x);
+    put_start(e, PROTO_SUMMARY_CREATED, x);
     pb_end(e->out, mark);
     metric_end(e, metric, x);
 }
