@@ -346,7 +346,8 @@ static int create(struct node *node, const void *config, struct error *err)
     series_store_init(&n->store, &n->options, &node->host->loop->clock, node->host->budget);
     collisions_init(&n->collisions, node->host->metrics, node->id, &node->log, &node->host->loop->clock);
     n->store.collisions = &n->collisions;
-    series_limit_tell(&n->store.streams.limit, node->host->metrics, node->id, &node->log, &node->host->loop->clock);
+    series_limit_tell(&n->store.streams.limit, node->host->metrics, (struct metric_label){ "exporter", node->id },
+                      &node->log, &node->host->loop->clock);
     series_source_init(&n->source, node->id, &n->store);
     n->source.source.enable_open_metrics = n->config->enable_open_metrics;
     set_metrics(n);

@@ -41,7 +41,8 @@ struct remote_write *remote_write_make_encoder(struct remote_write_node *n)
     };
     struct remote_write *encoder = remote_write_new(&o);
 
-    series_limit_tell(remote_write_limit(encoder), n->node.host->metrics, n->node.id, &n->node.log, o.clock);
+    series_limit_tell(remote_write_limit(encoder), n->node.host->metrics,
+                      (struct metric_label){ "exporter", n->node.id }, &n->node.log, o.clock);
     remote_write_use_shards(encoder, n->in_use);
     return encoder;
 }

@@ -27,7 +27,7 @@ const struct metric_row series_limit_fill_row = {
     .type = METRIC_GAUGE,
     .level = LEVEL_BASIC,
     .unit = "1",
-    .help = "How near the exporter is to the end of what series it may have: at 1 new ones are refused.",
+    .help = "How near an exporter or receiver is to the end of what series it may have: at 1 new ones are refused.",
 };
 const struct metric_row series_limit_refused_row = {
     .name = "otelcd_prometheus_series_limit_refused",
@@ -41,7 +41,7 @@ const struct metric_row series_limit_refused_row = {
 struct series_growth {
     struct growth_sketch sketch;
     struct metrics *metrics;
-    const char *exporter;
+    struct metric_label whose;
     const struct logger *log;
     struct clock *clock;
     struct metric *fill;
@@ -98,17 +98,16 @@ void series_limit_init(struct series_limit *l, struct budget *budget)
     table_init(&l->senders, hash_of_sender, budget);
 }
 
-void series_limit_tell(struct series_limit *l, struct metrics *metrics, const char *exporter, const struct logger *log,
-                       struct clock *clock)
+void series_limit_tell(struct series_limit *l, struct metrics *metrics, struct metric_label whose,
+                       const struct logger *log, struct clock *clock)
 {
-    const struct metric_label label = { "exporter", exporter };
     struct series_growth *g = l->growth = mem_zalloc(sizeof(*g));
 
     g->metrics = metrics;
-    g->exporter = exporter;
+    g->whose = whose;
     g->log = log;
     g->clock = clock;
-    g->fill = metrics_get(metrics, &series_limit_fill_row, &label, 1);
+    g->fill = metrics_get(metrics, &series_limit_fill_row, &whose, 1);
 }
 
 void series_limit_free(struct series_limit *l)
@@ -157,10 +156,8 @@ static bool has_its_share(const struct series_limit *l, const struct series_send
 
 static struct metric *counter_of(struct series_growth *g, const struct growth *top)
 {
-    const struct metric_label labels[] = { { "exporter", g->exporter },
-                                           { "metric", top->metric },
-                                           { "label", top->label } };
-    const struct metric_label other[] = { { "exporter", g->exporter }, { "metric", "other" }, { "label", "other" } };
+    const struct metric_label labels[] = { g->whose, { "metric", top->metric }, { "label", top->label } };
+    const struct metric_label other[] = { g->whose, { "metric", "other" }, { "label", "other" } };
 
     for (size_t i = 0; i < g->refused.n; i++)
         if (strcmp(g->refused.v[i]->labels[1].value, top->metric) == 0 &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many series an exporter may have, and whose they are.
+/* How many series an exporter or a receiver may have, and whose they are.
  *
  * New series end where their number reaches `max_series`, or their memory its share of the budget, whichever comes
  * first. The last tenth is for senders that have less than an equal share: one that runs away does not silence the
@@ -15,8 +15,8 @@
 
 #define SERIES_LIMIT "series_limit" /* the reason */
 #define SERIES_LIMIT_ADVICE                                                                                            \
-    "the exporter has as many series as it may have: take the attribute away that has ever new values, or raise "      \
-    "max_series or the memory budget"
+    "there are as many series as there may be: take the attribute away that has ever new values, or raise max_series " \
+    "or the memory budget"
 
 /* Of the option max_series. */
 #define SERIES_LIMIT_HELP                                                                                              \
@@ -46,9 +46,10 @@ struct series_limit {
 void series_limit_init(struct series_limit *l, struct budget *budget);
 void series_limit_free(struct series_limit *l); /* when all senders have gone */
 
-/* Who tells of it. All outlive the limit; without this call nothing is counted and told. */
-void series_limit_tell(struct series_limit *l, struct metrics *metrics, const char *exporter, const struct logger *log,
-                       struct clock *clock);
+/* Who tells of it, under which label: {"exporter", its id}. All outlive the limit; without this call nothing is counted
+ * and told. */
+void series_limit_tell(struct series_limit *l, struct metrics *metrics, struct metric_label whose,
+                       const struct logger *log, struct clock *clock);
 
 /* The sender of that hash and job, with one resource more. NULL: the table is crowded. */
 struct series_sender *series_sender_hold(struct series_limit *l, uint64_t hash, struct bytes job);
