@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The intake's inside: what its files share. Nobody but src/prom/intake/ includes this.
+ *
+ *     intake.c          life of store and intakes; a take from its begin to its end
+ *     intake_sample.c   one sample: duplicates, limits, times; which lines were there, in their order
+ *     intake_line.c     a line that is seen for the first time: where its points go
+ *     intake_labels.c   its labels: those of the target, relabelling, limits
+ *     intake_family.c   what TYPE, HELP and UNIT said, and what that makes of a name
+ *     intake_place.c    resources, scopes and metrics, found by what they are called; what they are sent as
+ *     intake_point.c    points on the wire
+ *     intake_exemplar.c exemplars on the wire
+ *     intake_protobuf.c pages of protobuf: families, samples and native histograms
+ *     intake_report.c   up and the others, ends of series
+ *     page.c            pages of text
+ *
+ * All that is remembered stands in one table of identities (prom/series/identity.h), each below what it is of:
+ *
+ *     intake -- family (name)
+ *        |----- line (text of a series) ......................> point
+ *        '----- resource (job, instance) -- scope -- metric -- point (attributes)
+ *
+ * A line is a series of Prometheus; a point is what it becomes: several lines make one histogram. What nothing is below
+ * any more goes. The series' lines lie in an array in the order of the last page, so that the one that follows is known
+ * before it is read. */
+#ifndef PROM_INTAKE_INSIDE_H
+#define PROM_INTAKE_INSIDE_H
+
+#include "base/list.h"
+#include "codec/pb.h"
+#include "otlp/assembly.h"
+#include "otlp/fields.h"
+#include "otlp/view.h"
+#include "prom/intake/intake.h"
+#include "prom/intake/page.h"
+#include "prom/series/series_limit.h"
+
+/* Of the metrics that are sent. */
+enum metric_kind { METRIC_NUMBER_GAUGE, METRIC_SUM, METRIC_EXPLICIT, METRIC_EXPONENTIAL, METRIC_SUMMARY };
+
+enum identity_kind { OF_INTAKE, OF_FAMILY, OF_LINE, OF_RESOURCE, OF_SCOPE, OF_METRIC, OF_POINT };
+
+/* What a line is to its point. */
+enum line_role {
+    LINE_DROPPED, /* it has none: relabelling took it away */
+    LINE_INFO,    /* target_info: attributes of its resource */
+    LINE_NUMBER,
+    LINE_BUCKET, /* of a histogram or a summary: a bound or quantile, and what is below */
+    LINE_SUM,
+    LINE_COUNT,
+    LINE_CREATED,
+    LINE_NATIVE, /* all of a histogram */
+    LINE_UNFIT,  /* it should be part of a histogram or summary, but cannot */
+};
+
+#define LINE_TRACKED 1u         /* its end is told: it has no times of its own */
+#define LINE_FRESH 2u           /* no page that had it was taken before */
+#define LINE_PART 4u            /* one of the lines that are one histogram and count as one sample */
+#define LINE_NOWHERE UINT32_MAX /* it is not in the intake's lines yet */
+
+struct line {
+    struct identity id; /* parent: the intake; kind: OF_LINE */
+    struct out_point *point;
+    uint32_t seen;  /* the last pass that had it */
+    uint32_t place; /* in the intake's lines */
+    uint32_t slot;  /* BUCKET: in the distribution's buckets */
+    uint16_t version;
+    uint8_t role;
+    uint8_t flags;
+    uint8_t raw[];
+};
+
+struct bucket {
+    double bound, value;
+    uint32_t seen;
+};
+
+/* What the lines of a histogram or summary said in this pass. Also a counter that may have a start. */
+struct distribution {
+    double count, sum;
+    uint64_t start_ns;
+    int64_t time_ms;
+    uint32_t seen; /* the last pass that put something in */
+    bool has_count, has_sum, has_ended, sorted;
+    VEC(struct bucket) buckets;
+    struct exemplar_bytes *exemplars, **last_exemplar; /* in the take's memory */
+};
+
+struct exemplar_bytes {
+    struct exemplar_bytes *next;
+    struct bytes field; /* the content */
+};
+
+struct out_point {
+    struct identity id; /* parent: the metric; raw: its attributes as they are sent */
+    union {
+        uint8_t *value;                    /* direct: where its value stands, in the pass that saw it last */
+        struct distribution *distribution; /* else */
+    };
+    uint32_t seen;
+    uint32_t n_lines; /* that are of it */
+    bool gathered;    /* it has a distribution */
+    uint8_t raw[];
+};
+
+struct out_metric {
+    struct identity id; /* parent: the scope; raw: kind, type, name */
+    uint32_t n_points;
+    uint32_t pass;    /* the last one that it has points in */
+    uint16_t version; /* of what families say, when its head was made */
+    enum metric_kind kind;
+    enum page_type type;
+    struct bytes head, tail; /* its fields before the points, and behind them; allocated */
+    struct message *data;    /* in this pass */
+    uint8_t raw[];
+};
+
+struct out_scope {
+    struct identity id; /* parent: the resource; raw: the InstrumentationScope's fields, then the schema URL */
+    uint32_t n_metrics;
+    uint32_t pass;
+    uint32_t schema_len;
+    struct message *message;
+    uint8_t raw[];
+};
+
+struct out_resource {
+    struct identity id; /* parent: the intake; raw: job, NUL, instance */
+    uint32_t n_scopes;
+    uint32_t pass;
+    struct bytes attributes;       /* whole fields; allocated */
+    VEC(struct out_point *) infos; /* target_info in this pass */
+    uint32_t infos_pass;
+    struct message *message;
+    uint8_t raw[];
+};
+
+struct family {
+    struct identity id; /* parent: the intake; raw: the name */
+    struct list link;   /* of the intake's families */
+    enum page_type type;
+    struct bytes help, unit; /* allocated */
+    bool told;               /* something was said of it, else only asked */
+    bool asked;              /* a line depends on it */
+    uint32_t seen;           /* the last pass that said something */
+    uint8_t raw[];
+};
+
+#define REPORTS 8
+
+struct intake {
+    struct identity id;
+    struct intake_store *store;
+    const struct intake_rules *rules;
+    struct label_set labels; /* public ones of the target */
+    struct bytes extra;      /* attributes of its resources behind the first ones; allocated */
+    struct bytes scheme;     /* allocated */
+    struct series_sender *sender;
+    VEC(struct line *) lines; /* those of the last page that was taken come first, in its order */
+    size_t n_good;            /* so many: their series have not ended */
+    size_t n_taken;           /* how many there were when a page was taken */
+    struct list families;
+    size_t n_families;
+    uint16_t version; /* of what families say; a line of another one is read anew */
+    uint32_t pass;    /* of this take, the last of all if none is under way */
+    bool gathers;     /* counters: a page has had `_created` for one */
+    struct out_point *reports[REPORTS];
+};
+
+/* A take, and the scratch that is kept for the next. */
+struct take {
+    struct intake *in;
+    uint64_t time_ms;
+    struct intake_result *result;
+    struct assembly assembly;
+    struct label_set labels, exemplar_labels;
+    struct buf empty; /* names of labels without a value, each behind a NUL */
+    struct buf attributes, scratch, name;
+    struct buf key, native;   /* protobuf */
+    VEC(struct line *) lines; /* in this page's order, once it is another than that of the last */
+    bool diverged;
+    size_t n_lines;   /* of this page */
+    size_t predicted; /* index of the line that may come next, in the intake's */
+    VEC(struct out_point *) gathered;
+    VEC(struct out_point *) released; /* by lines that went elsewhere: they stay until the batch is made */
+    VEC(struct bucket) buckets;       /* of one point, in order */
+    VEC(struct out_resource *) informed;
+    struct message_part *open; /* of the metric that points are being put into */
+    struct out_metric *open_metric;
+    uint8_t *room, *room_end; /* behind the open part */
+    uint64_t n_points;
+    uint64_t n_appended; /* for the sample limit */
+    bool over_limit, over_buckets;
+    bool again; /* the page has to be read once more */
+    char fault[400];
+};
+
+struct intake_store {
+    struct budget *budget;
+    struct series_limit limit;
+    struct table known;
+    struct bytes scope; /* the default scope; allocated */
+    uint64_t n_intakes; /* ever, for their hashes */
+    struct take take;
+};
+
+/* One sample as its page has it. */
+struct sample {
+    struct bytes key; /* by which its line is known */
+    double value;
+    bool has_time;
+    int64_t time_ms;
+    uint64_t start_ns;     /* 0: none */
+    struct bytes exemplar; /* the content of one of OTLP; no data: none */
+    struct bytes native;   /* fields of a point, exemplars and all, when it is all of a native histogram */
+    uint32_t observed;     /* NATIVE: buckets that are not empty */
+    /* Fill the take's labels and `empty`: called when the line is not known. NULL, or what is wrong with it (static).
+     */
+    const char *(*read_labels)(struct take *t, const struct sample *s);
+    const void *from; /* for read_labels */
+};
+
+/* intake.c */
+void fail_take(struct take *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static inline bool take_failed(const struct take *t)
+{
+    return t->fault[0] != '\0';
+}
+
+/* intake_sample.c */
+struct line *take_predicted(const struct take *t);
+void take_sample(struct take *t, const struct sample *s, struct line *predicted);
+
+/* intake_line.c */
+enum line_outcome {
+    LINE_MADE,
+    LINE_FAULT,   /* the take has failed */
+    LINE_REFUSED, /* there are as many series as there may be */
+    LINE_LEFT,    /* relabelling drops it, and there is no room to remember that */
+};
+struct line *line_find(const struct take *t, struct bytes key);
+/* The line of that sample: *l, which was read under another version, is read anew, or it is NULL and one is made. */
+enum line_outcome line_make(struct take *t, const struct sample *s, struct line **l);
+void line_drop(struct intake *in, struct line *l);
+struct out_point *report_point(struct take *t, const char *name); /* with one line; NULL: there is none */
+struct distribution *point_distribution(struct intake *in, struct out_point *p); /* made if need be */
+
+/* intake_labels.c: of the take's labels */
+void labels_add_target(struct take *t, bool honor);
+bool labels_check(struct take *t);                         /* false: the take has failed */
+bool labels_admit(struct take *t);                         /* is there room for one more series? */
+void labels_encode(struct take *t, enum metric_kind kind); /* into the take's attributes */
+struct out_resource *labels_resource(struct take *t);      /* NULL: no job, no instance, or no room in the table */
+
+/* intake_family.c */
+void family_say_type(struct take *t, struct bytes name, enum page_type type);
+void family_say_help(struct take *t, struct bytes name, struct bytes help);
+void family_say_unit(struct take *t, struct bytes name, struct bytes unit);
+void families_expire(struct intake *in);
+void families_free(struct intake *in);
+struct family_view {
+    struct bytes name; /* of the metric, before suffixes are trimmed */
+    enum page_type type;
+    struct bytes help, unit;
+    struct bytes family; /* whose metadata that is */
+};
+void family_resolve(struct take *t, struct bytes name, struct family_view *v);
+
+/* intake_place.c */
+struct out_resource *out_resource_get(struct take *t, struct bytes job, struct bytes instance);
+struct out_scope *out_scope_get(struct take *t, struct out_resource *r, const struct label_set *labels);
+struct out_metric *out_metric_get(struct take *t, struct out_scope *sc, const struct family_view *v, bool native);
+struct out_point *out_point_get(struct take *t, struct out_metric *m, struct bytes attributes);
+void out_point_release(struct intake *in, struct out_point *p);     /* one line less */
+void out_resource_prune(struct intake *in, struct out_resource *r); /* of what nothing came to be below */
+void out_scope_prune(struct intake *in, struct out_scope *sc);
+void out_metric_prune(struct intake *in, struct out_metric *m);
+void put_attribute(struct buf *b, unsigned number, struct bytes name, struct bytes value);
+void put_infos(struct take *t);
+bool label_is_of_scope(struct bytes name, struct bytes *rest);
+struct message *out_metric_data(struct take *t, struct out_metric *m); /* that this pass puts points into */
+
+/* intake_point.c */
+void put_sample(struct take *t, struct line *l, const struct sample *s, int64_t time_ms);
+void put_report(struct take *t, struct out_point *p, double value);
+void end_line(struct take *t, struct line *l);        /* its series has ended */
+void end_report(struct take *t, struct out_point *p); /* the same for one that has no line */
+void put_gathered(struct take *t);                    /* at the end: points that were put together of several lines */
+void close_open(struct take *t);                      /* before the batch is made */
+
+/* intake_exemplar.c: the content of one of OTLP, in the take's memory */
+struct bytes exemplar_of_text(struct take *t, const struct page_exemplar *x, int64_t time_ms);
+struct bytes exemplar_of_message(struct take *t, struct bytes message, int64_t time_ms, bool *has_time);
+
+bool protobuf_time(struct bytes message, uint64_t *ns); /* a Timestamp; false: it is none that may be */
+
+/* intake_protobuf.c */
+void take_protobuf(struct take *t, struct bytes body);
+
+/* intake_report.c */
+void put_reports(struct take *t, const struct intake_scrape *scrape);
+void end_reports(struct take *t);
+void free_reports(struct intake *in);
+
+#endif

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A page of protobuf is a row of families, each with its length in front. A series has no text there, so its line is
+ * known by what stands for it: the family's name, the labels as they are sent, what part it is of its metric, and the
+ * bound. Classic histograms and summaries are taken apart into the series that text would have, for relabelling sees
+ * each; what they say is put together again behind it.
+ *
+ * What can go wrong: a message that is cut short or does not parse fails the page; so do types that nobody knows, and a
+ * native histogram whose spans do not fit its buckets. */
+#include "codec/utf8.h"
+#include "prom/exposition/protobuf_fields.h"
+#include "prom/intake/intake_inside.h"
+#include "prom/intake/native_reading.h"
+#include "prom/model/number.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* What part of its metric a series is. */
+enum part { PART_ALL, PART_COUNT, PART_SUM, PART_BUCKET, PART_QUANTILE };
+
+struct proto_family {
+    struct bytes name, help, unit;
+    uint64_t type;
+};
+
+struct proto_series {
+    const struct proto_family *family;
+    struct bytes metric; /* the message */
+    enum part part;
+    double bound;
+};
+
+/* The part of a metric that is the same for all of its series. */
+struct proto_metric {
+    struct bytes message;
+    struct bytes value; /* the Counter, Gauge, ... */
+    bool has_time;
+    int64_t time_ms;
+    uint64_t start_ns;
+    size_t key_len; /* of the take's key: family and labels */
+};
+
+static const struct {
+    enum page_type type;
+    uint32_t value;
+    uint32_t created; /* its field in the value; 0: it has none */
+} types[] = {
+    [PROTO_TYPE_COUNTER] = { PAGE_COUNTER, PROTO_METRIC_COUNTER, PROTO_COUNTER_CREATED },
+    [PROTO_TYPE_GAUGE] = { PAGE_GAUGE, PROTO_METRIC_GAUGE, 0 },
+    [PROTO_TYPE_SUMMARY] = { PAGE_SUMMARY, PROTO_METRIC_SUMMARY, PROTO_SUMMARY_CREATED },
+    [PROTO_TYPE_UNTYPED] = { PAGE_UNKNOWN, PROTO_METRIC_UNTYPED, 0 },
+    [PROTO_TYPE_HISTOGRAM] = { PAGE_HISTOGRAM, PROTO_METRIC_HISTOGRAM, PROTO_HISTOGRAM_CREATED },
+    [PROTO_TYPE_GAUGE_HISTOGRAM] = { PAGE_GAUGE_HISTOGRAM, PROTO_METRIC_HISTOGRAM, PROTO_HISTOGRAM_CREATED },
+};
+
+/* ---- labels of a series that is not known ---- */
+
+static const char *put_pairs(struct take *t, struct bytes metric)
+{
+    struct pb_reader r = pb_reader(metric);
+
+    for (struct bytes pair; message_next(&r, PROTO_METRIC_LABEL, &pair);) {
+        struct bytes name = pb_find_bytes(pair, PROTO_LABEL_NAME), value = pb_find_bytes(pair, PROTO_LABEL_VALUE);
+
+        if (label_set_get(&t->labels, name).len > 0)
+            return "a label stands there twice";
+        if (value.len > 0) {
+            label_set_put(&t->labels, name, value);
+        } else {
+            buf_put(&t->empty, name);
+            buf_putc(&t->empty, '\0');
+        }
+    }
+    return NULL;
+}
+
+static const char *read_proto_labels(struct take *t, const struct sample *s)
+{
+    static const char *const suffixes[] = {
+        [PART_ALL] = "", [PART_COUNT] = "_count", [PART_SUM] = "_sum", [PART_BUCKET] = "_bucket", [PART_QUANTILE] = ""
+    };
+    const struct proto_series *p = s->from;
+    char text[NUMBER_MAX];
+    const char *fault;
+
+    label_set_reset(&t->labels);
+    t->empty.len = t->name.len = 0;
+    fault = put_pairs(t, p->metric);
+    if (fault != NULL)
+        return fault;
+    buf_put(&t->name, p->family->name);
+    buf_puts(&t->name, suffixes[p->part]);
+    label_set_copy(&t->labels, bytes_str("__name__"), buf_bytes(&t->name));
+    if (p->part == PART_BUCKET || p->part == PART_QUANTILE)
+        label_set_copy(&t->labels, bytes_str(p->part == PART_BUCKET ? "le" : "quantile"),
+                       bytes_of(text, number_put_om(text, p->bound)));
+    return NULL;
+}
+
+/* ---- series ---- */
+
+static void take_series(struct take *t, const struct proto_metric *m, const struct proto_series *p, struct sample *s)
+{
+    struct line *predicted = take_predicted(t);
+
+    t->key.len = m->key_len;
+    buf_putc(&t->key, (char)(s->native.data != NULL ? 'n' : (int)p->part));
+    buf_append(&t->key, &p->bound, sizeof(p->bound));
+    s->key = buf_bytes(&t->key);
+    s->has_time = m->has_time;
+    s->time_ms = m->time_ms;
+    s->start_ns = m->start_ns;
+    s->read_labels = read_proto_labels;
+    s->from = p;
+    if (predicted != NULL && !bytes_equal(identity_raw(&predicted->id), s->key))
+        predicted = NULL;
+    take_sample(t, s, predicted);
+}
+
+static int64_t sample_time(const struct take *t, const struct proto_metric *m)
+{
+    return m->has_time && t->in->rules->honor_timestamps ? m->time_ms : (int64_t)t->time_ms;
+}
+
+static void take_part(struct take *t, const struct proto_metric *m, struct proto_series *p, enum part part,
+                      double value)
+{
+    struct sample s = { .value = value };
+
+    p->part = part;
+    take_series(t, m, p, &s);
+}
+
+static double read_double(struct bytes message, uint32_t number)
+{
+    struct pb_reader r = pb_reader(message);
+    double v = 0;
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number == number && f.wire == PB_FIXED64)
+            v = pb_double(f.u64);
+    return v;
+}
+
+static void take_number(struct take *t, const struct proto_metric *m, struct proto_series *p, bool counter)
+{
+    struct sample s = { .value = read_double(m->value, PROTO_VALUE) };
+    struct bytes exemplar = counter ? pb_find_bytes(m->value, PROTO_COUNTER_EXEMPLAR) : bytes_of(NULL, 0);
+    bool has_time;
+
+    if (exemplar.data != NULL)
+        s.exemplar = exemplar_of_message(t, exemplar, sample_time(t, m), &has_time);
+    take_series(t, m, p, &s);
+}
+
+/* Count and sum, which histograms and summaries begin with; a count may be a float. */
+static void take_totals(struct take *t, const struct proto_metric *m, struct proto_series *p, double *count)
+{
+    struct pb_reader r = pb_reader(m->value);
+    double sum = 0, real = 0;
+    uint64_t whole = 0;
+
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (f.number == PROTO_SAMPLE_COUNT && f.wire == PB_VARINT)
+            whole = f.u64;
+        if (f.number == PROTO_SAMPLE_SUM && f.wire == PB_FIXED64)
+            sum = pb_double(f.u64);
+        if (f.number == PROTO_HISTOGRAM_COUNT_FLOAT && f.wire == PB_FIXED64)
+            real = pb_double(f.u64);
+    }
+    *count = real != 0 ? real : (double)whole;
+    take_part(t, m, p, PART_COUNT, *count);
+    take_part(t, m, p, PART_SUM, sum);
+}
+
+static void take_bucket(struct take *t, const struct proto_metric *m, struct proto_series *p, struct bytes bucket)
+{
+    struct pb_reader r = pb_reader(bucket);
+    struct sample s = { 0 };
+    uint64_t whole = 0;
+    bool has_time;
+
+    p->part = PART_BUCKET;
+    p->bound = 0;
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (f.number == PROTO_BUCKET_COUNT && f.wire == PB_VARINT)
+            whole = f.u64;
+        if (f.number == PROTO_BUCKET_BOUND && f.wire == PB_FIXED64)
+            p->bound = pb_double(f.u64);
+        if (f.number == PROTO_BUCKET_COUNT_FLOAT && f.wire == PB_FIXED64)
+            s.value = pb_double(f.u64);
+        if (f.number == PROTO_BUCKET_EXEMPLAR && f.wire == PB_LEN)
+            s.exemplar = exemplar_of_message(t, f.bytes, sample_time(t, m), &has_time);
+    }
+    if (s.value == 0)
+        s.value = (double)whole;
+    take_series(t, m, p, &s);
+}
+
+static void take_classic(struct take *t, const struct proto_metric *m, struct proto_series *p)
+{
+    struct pb_reader r = pb_reader(m->value);
+    double count;
+
+    take_totals(t, m, p, &count);
+    p->bound = 0;
+    for (struct bytes bucket; message_next(&r, PROTO_HISTOGRAM_BUCKET, &bucket) && !take_failed(t);) {
+        take_bucket(t, m, p, bucket);
+        if (isinf(p->bound) && p->bound > 0)
+            return;
+    }
+    p->bound = INFINITY;
+    take_part(t, m, p, PART_BUCKET, count);
+}
+
+static void take_summary(struct take *t, const struct proto_metric *m, struct proto_series *p)
+{
+    struct pb_reader r = pb_reader(m->value);
+    double count;
+
+    take_totals(t, m, p, &count);
+    for (struct bytes quantile; message_next(&r, PROTO_SUMMARY_QUANTILE, &quantile) && !take_failed(t);) {
+        p->bound = read_double(quantile, PROTO_QUANTILE);
+        take_part(t, m, p, PART_QUANTILE, read_double(quantile, PROTO_QUANTILE_VALUE));
+    }
+}
+
+/* ---- native histograms ---- */
+
+/* Those that have a time; of the histogram itself, or where it has none, of its buckets. */
+static void put_exemplars(struct take *t, const struct proto_metric *m)
+{
+    struct pb_reader r = pb_reader(m->value);
+    bool own = pb_find_bytes(m->value, PROTO_HISTOGRAM_EXEMPLAR).data != NULL, has_time;
+
+    for (struct pb_field f; pb_next(&r, &f);) {
+        struct bytes x = f.number == PROTO_HISTOGRAM_EXEMPLAR && f.wire == PB_LEN ? f.bytes : bytes_of(NULL, 0);
+
+        if (!own && f.number == PROTO_HISTOGRAM_BUCKET && f.wire == PB_LEN)
+            x = pb_find_bytes(f.bytes, PROTO_BUCKET_EXEMPLAR);
+        if (x.data == NULL)
+            continue;
+        x = exemplar_of_message(t, x, (int64_t)t->time_ms, &has_time);
+        if (has_time)
+            pb_put_bytes(&t->native, OTLP_EXPONENTIAL_EXEMPLARS, x);
+    }
+}
+
+static void take_native(struct take *t, const struct proto_metric *m, struct proto_series *p)
+{
+    const struct intake_rules *rules = t->in->rules;
+    struct sample s = { 0 };
+    const char *fault;
+
+    p->part = PART_ALL;
+    p->bound = 0;
+    t->native.len = 0;
+    fault = native_read(m->value, rules->max_schema, rules->bucket_limit, &t->native);
+    if (fault == native_over_limit) {
+        t->over_buckets = true;
+        t->result->scraped++;
+        t->result->kept++;
+        return;
+    }
+    if (fault != NULL) {
+        fail_take(t, "histogram %.*s: %s", p->family->name.len < 100 ? (int)p->family->name.len : 100,
+                  (const char *)p->family->name.data, fault);
+        return;
+    }
+    put_exemplars(t, m);
+    s.native = buf_bytes(&t->native);
+    take_series(t, m, p, &s);
+}
+
+static void take_histogram(struct take *t, const struct proto_metric *m, struct proto_series *p)
+{
+    bool native = t->in->rules->native_histograms && native_is(m->value);
+
+    if (native)
+        take_native(t, m, p);
+    if (!native || (t->in->rules->classic_too && pb_find_bytes(m->value, PROTO_HISTOGRAM_BUCKET).data != NULL))
+        take_classic(t, m, p);
+}
+
+/* ---- metrics and families ---- */
+
+/* What is inside parses too. */
+static bool parses(struct bytes message)
+{
+    struct pb_reader r = pb_reader(message);
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        ;
+    return !r.bad;
+}
+
+/* Its labels are put behind the family's name in the take's key. */
+static bool read_metric(struct take *t, const struct proto_family *family, struct proto_metric *m)
+{
+    struct pb_reader r = pb_reader(m->message);
+    struct bytes created;
+
+    t->key.len = 0;
+    buf_put(&t->key, family->name);
+    buf_putc(&t->key, (char)0xff);
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (f.wire == PB_LEN && !parses(f.bytes))
+            return false;
+        if (f.number == PROTO_METRIC_LABEL && f.wire == PB_LEN) {
+            buf_append(&t->key, f.start, (size_t)(r.p - f.start));
+        } else if (f.number == types[family->type].value && f.wire == PB_LEN) {
+            m->value = f.bytes;
+        } else if (f.number == PROTO_METRIC_TIME && f.wire == PB_VARINT) {
+            m->time_ms = (int64_t)f.u64;
+            m->has_time = m->time_ms != 0;
+        }
+    }
+    m->key_len = t->key.len;
+    if (types[family->type].created != 0) {
+        created = pb_find_bytes(m->value, types[family->type].created);
+        if (created.data != NULL && !protobuf_time(created, &m->start_ns))
+            m->start_ns = 0;
+    }
+    return !r.bad;
+}
+
+static void take_metric(struct take *t, const struct proto_family *family, struct bytes message)
+{
+    struct proto_metric m = { .message = message };
+    struct proto_series p = { .family = family, .metric = message };
+
+    if (!read_metric(t, family, &m)) {
+        fail_take(t, "a metric of %.*s does not parse", family->name.len < 100 ? (int)family->name.len : 100,
+                  (const char *)family->name.data);
+        return;
+    }
+    switch (family->type) {
+    case PROTO_TYPE_SUMMARY:
+        take_summary(t, &m, &p);
+        break;
+    case PROTO_TYPE_HISTOGRAM:
+    case PROTO_TYPE_GAUGE_HISTOGRAM:
+        take_histogram(t, &m, &p);
+        break;
+    default:
+        take_number(t, &m, &p, family->type == PROTO_TYPE_COUNTER);
+        break;
+    }
+}
+
+/* NULL, or what is wrong. */
+static const char *read_family(struct proto_family *family, struct bytes message, bool *any)
+{
+    struct pb_reader r = pb_reader(message);
+
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (f.number == PROTO_FAMILY_NAME && f.wire == PB_LEN)
+            family->name = f.bytes;
+        if (f.number == PROTO_FAMILY_HELP && f.wire == PB_LEN)
+            family->help = f.bytes;
+        if (f.number == PROTO_FAMILY_UNIT && f.wire == PB_LEN)
+            family->unit = f.bytes;
+        if (f.number == PROTO_FAMILY_TYPE && f.wire == PB_VARINT)
+            family->type = f.u64;
+        *any |= f.number == PROTO_FAMILY_METRIC && f.wire == PB_LEN;
+    }
+    if (r.bad)
+        return "it does not parse";
+    if (family->name.len == 0 || !utf8_valid(family->name))
+        return "its name is missing, or not valid UTF-8";
+    if (!utf8_valid(family->help) || !utf8_valid(family->unit))
+        return "its help or unit is not valid UTF-8";
+    return family->type < sizeof(types) / sizeof(types[0]) ? NULL : "no such type of a metric";
+}
+
+static void take_family(struct take *t, struct bytes message)
+{
+    struct proto_family family = { 0 };
+    struct pb_reader r = pb_reader(message);
+    bool any = false;
+    const char *fault = read_family(&family, message, &any);
+
+    if (any && fault == NULL) {
+        family_say_help(t, family.name, family.help);
+        if (family.unit.len > 0)
+            family_say_unit(t, family.name, family.unit);
+        family_say_type(t, family.name, types[family.type].type);
+        for (struct bytes metric; message_next(&r, PROTO_FAMILY_METRIC, &metric) && !take_failed(t);)
+            take_metric(t, &family, metric);
+    } else if (fault != NULL) {
+        fail_take(t, "a family (`%.*s`): %s", family.name.len < 100 ? (int)family.name.len : 100,
+                  (const char *)family.name.data, fault);
+    }
+}
+
+void take_protobuf(struct take *t, struct bytes body)
+{
+    const uint8_t *p = body.data, *end = bytes_end(body);
+    char fault[sizeof(t->fault)];
+    size_t n = 0;
+
+    while (p < end && !take_failed(t)) {
+        uint64_t len;
+
+        n++;
+        if (!pb_varint(&p, end, &len) || len > (uint64_t)(end - p)) {
+            fail_take(t, "the page is cut short");
+            break;
+        }
+        take_family(t, bytes_of(p, (size_t)len));
+        p += len;
+    }
+    if (!take_failed(t))
+        return;
+    memcpy(fault, t->fault, sizeof(fault));
+    t->fault[0] = '\0';
+    fail_take(t, "message %zu: %s", n, fault);
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/intake/intake.h"
+#include "support/intake_rig.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static struct intake_rig r;
+
+static void setup(void)
+{
+    intake_rig_init(&r);
+}
+
+static void teardown(void)
+{
+    intake_rig_close(&r);
+}
+
+#define TEXT(page, shown) ck_assert_str_eq(intake_rig_text(&r, page), shown)
+#define OPENMETRICS(page, shown) ck_assert_str_eq(intake_rig_openmetrics(&r, page), shown)
+#define GOOD() ck_assert_msg(r.result.error.code == 0, "%s", r.result.error.text)
+#define BAD(text) ck_assert_msg(strstr(intake_rig_error(&r), text) != NULL, "%s", intake_rig_error(&r))
+
+START_TEST(types_become_those_of_otlp)
+{
+    TEXT("# HELP c_total Many \\\\ things\\n.\n# TYPE c_total counter\nc_total{b=\"2\",a=\"1\"} 3\n"
+         "# TYPE g gauge\ng -1.5\n# TYPE u untyped\nu 1\nnothing_said 2e3\n",
+         "# c_total counter: Many \\ things\n.\nc_total{a=1,b=2} 3\n# g gauge: \ng{} -1.5\nu{} 1\nnothing_said{} "
+         "2000\n");
+    GOOD();
+    ck_assert_uint_eq(r.result.scraped, 4);
+    ck_assert_uint_eq(r.result.added, 4);
+    TEXT(
+        "# HELP c_total Many \\\\ things\\n.\n# TYPE c_total counter\nc_total{b=\"2\",a=\"1\"} 4\n"
+        "# TYPE g gauge\ng -2.5\n# TYPE u untyped\nu 2\nnothing_said NaN\n",
+        "# c_total counter: Many \\ things\n.\nc_total{a=1,b=2} 4\n# g gauge: \ng{} -2.5\nu{} 2\nnothing_said{} NaN\n");
+    ck_assert_uint_eq(r.result.added, 0);
+}
+END_TEST
+
+START_TEST(lines_of_a_histogram_are_one_point)
+{
+    static const char page[] = "# TYPE h histogram\nh_bucket{a=\"x\",le=\"0.5\"} 1\nh_bucket{a=\"x\",le=\"1\"} 3\n"
+                               "h_bucket{a=\"x\",le=\"+Inf\"} 6\nh_sum{a=\"x\"} 4.25\nh_count{a=\"x\"} 6\n";
+    static const char shown[] = "# h histogram: \nh{a=x} count=6 sum=4.25 0.5:1 1:2 +Inf:3\n";
+
+    TEXT(page, shown);
+    ck_assert_uint_eq(r.result.scraped, 5);
+    TEXT(page, shown);
+}
+END_TEST
+
+START_TEST(buckets_are_sorted_and_none_but_the_count_is_needed)
+{
+    TEXT("# TYPE h histogram\nh_count 6\nh_bucket{le=\"1\"} 3\nh_bucket{le=\"0.5\"} 1\n# TYPE i histogram\ni_count 2\n"
+         "# TYPE k histogram\nk_bucket{le=\"1\"} 3\nk_sum 3\n",
+         "# h histogram: \nh{} count=6 0.5:1 1:2 +Inf:3\n# i histogram: \ni{} count=2 +Inf:2\n");
+    ck_assert_uint_eq(r.result.unfit, 0);
+}
+END_TEST
+
+START_TEST(a_summary_has_its_quantiles_in_order)
+{
+    TEXT("# TYPE s summary\ns{quantile=\"0.9\"} 5\ns{quantile=\"0.5\"} NaN\ns_sum 10\ns_count 3\n",
+         "# s summary: \ns{} count=3 sum=10 q0.5:NaN q0.9:5\n");
+}
+END_TEST
+
+START_TEST(a_bucket_without_a_bound_is_counted_and_left_out)
+{
+    TEXT("# TYPE h histogram\nh_bucket 1\nh_bucket{le=\"x\"} 1\nh_count 1\n", "# h histogram: \nh{} count=1 +Inf:1\n");
+    GOOD();
+    ck_assert_uint_eq(r.result.unfit, 2);
+    ck_assert_uint_eq(r.result.kept, 3);
+}
+END_TEST
+
+START_TEST(openmetrics_has_units_starts_and_exemplars)
+{
+    static const char page[] =
+        "# TYPE a_seconds counter\n# UNIT a_seconds seconds\n# HELP a_seconds \\\"A\\\"\n"
+        "a_seconds_total{x=\"1\"} 3.0 # {trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\",b=\"c\"} 0.5 1700000001.25\n"
+        "a_seconds_created{x=\"1\"} 1600000000.5\n"
+        "# TYPE h histogram\nh_bucket{le=\"1.0\"} 2 # {span_id=\"00f067aa0ba902b7\"} 0.75\nh_bucket{le=\"+Inf\"} 3\n"
+        "h_count 3\nh_sum 4.25\nh_created 1600000001\n# EOF\n";
+    static const char shown[] =
+        "# a_seconds_total s counter: \"A\"\n"
+        "a_seconds_total{x=1} 3 from=1600000000500000000 {4bf92f3577b34da6a3ce929d0e0e4736b=c=0.5@1700000001250}\n"
+        "# h histogram: \nh{} count=3 sum=4.25 1:2 +Inf:1 from=1600000001000000000 {/00f067aa0ba902b7=0.75@%llu}\n";
+    char expected[600];
+
+    for (int i = 0; i < 2; i++) {
+        const char *got = intake_rig_openmetrics(&r, page);
+
+        snprintf(expected, sizeof(expected), shown, (unsigned long long)r.time_ms);
+        ck_assert_str_eq(got, expected);
+        ck_assert_uint_eq(r.result.scraped, 7);
+        ck_assert_uint_eq(r.result.added, i == 0 ? 7 : 0);
+    }
+}
+END_TEST
+
+START_TEST(info_and_stateset_are_sums_that_may_fall)
+{
+    OPENMETRICS("# TYPE i info\ni_info{v=\"1\"} 1\n# TYPE s stateset\ns{s=\"on\"} 1\n# TYPE g gaugehistogram\n"
+                "g_bucket{le=\"1\"} 2\ng_gcount 2\ng_gsum 3\n# EOF\n",
+                "# i info sum: \ni{v=1} 1\n# s stateset sum: \ns{s=on} 1\n# g gaugehistogram: \ng{le=1} 2\n"
+                "g_gcount{} 2\ng_gsum{} 3\n");
+}
+END_TEST
+
+START_TEST(a_series_that_is_gone_has_ended_once)
+{
+    TEXT("a 1\nb{x=\"y\"} 2\n# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_sum 1\nh_count 1\n# TYPE s summary\n"
+         "s{quantile=\"0.5\"} 1\ns_sum 1\ns_count 1\n",
+         "a{} 1\nb{x=y} 2\n# h histogram: \nh{} count=1 sum=1 1:1 +Inf:0\n# s summary: \ns{} count=1 sum=1 q0.5:1\n");
+    TEXT("a 1\n", "a{} 1\nb{x=y} ended\n# h histogram: \nh{} 1:0 +Inf:0 ended\n# s summary: \ns{} q0.5:0 ended\n");
+    TEXT("a 1\n", "a{} 1\n");
+    TEXT("a 1\nb{x=\"y\"} 2\n", "a{} 1\nb{x=y} 2\n");
+    ck_assert_uint_eq(r.result.added, 1);
+}
+END_TEST
+
+START_TEST(after_a_failed_page_everything_has_ended_and_is_known_when_it_comes_back)
+{
+    r.with_reports = true;
+    TEXT("a 1\nb 2\n", "a{} 1\nb{} 2\n# up gauge: The scraping was successful\nup{} 1\n"
+                       "# scrape_duration_seconds s gauge: Duration of the scrape\nscrape_duration_seconds{} 0.25\n"
+                       "# scrape_samples_scraped gauge: The number of samples the target exposed\n"
+                       "scrape_samples_scraped{} 2\n"
+                       "# scrape_samples_post_metric_relabeling gauge: The number of samples remaining after metric "
+                       "relabeling was applied\nscrape_samples_post_metric_relabeling{} 2\n"
+                       "# scrape_series_added gauge: The approximate number of new series in this scrape\n"
+                       "scrape_series_added{} 2\n");
+    r.with_reports = false;
+    TEXT("a 1\nb x\n", "a{} ended\nb{} ended\n");
+    BAD("line 2: the value is not a number: `b x`");
+    ck_assert_uint_eq(r.result.scraped, 1);
+    ck_assert_str_eq(intake_rig_fail(&r), "");
+    TEXT("a 1\nb 3\n", "a{} 1\nb{} 3\n");
+    ck_assert_uint_eq(r.result.added, 0);
+    ck_assert_str_eq(intake_rig_fail(&r), "a{} ended\nb{} ended\n");
+}
+END_TEST
+
+START_TEST(a_page_without_samples_is_good_and_ends_all)
+{
+    TEXT("a 1\n", "a{} 1\n");
+    TEXT("", "a{} ended\n");
+    GOOD();
+    TEXT("a 1\n", "a{} 1\n");
+    ck_assert_uint_eq(r.result.added, 0);
+}
+END_TEST
+
+START_TEST(when_the_target_goes_its_report_ends_too)
+{
+    TEXT("a 1\n", "a{} 1\n");
+    r.with_reports = true;
+    ck_assert_ptr_nonnull(
+        strstr(intake_rig_end(&r), "a{} ended\n# up gauge: The scraping was successful\nup{} ended\n"));
+}
+END_TEST
+
+START_TEST(of_a_series_that_comes_twice_the_first_counts)
+{
+    TEXT("a 1\na 2\nb 1\n", "a{} 1\nb{} 1\n");
+    ck_assert_uint_eq(r.result.duplicates, 1);
+    ck_assert_uint_eq(r.result.kept, 3);
+    TEXT("b{x=\"1\",y=\"2\"} 1\nb{y=\"2\",x=\"1\"} 2\n", "b{x=1,y=2} 2\nb{} ended\na{} ended\n");
+}
+END_TEST
+
+START_TEST(times_are_kept_and_such_series_do_not_end)
+{
+    TEXT("a 1 1699999999000\nb 2 99999999999999\n", "a{} 1 @1699999999000\n");
+    ck_assert_uint_eq(r.result.too_far, 1);
+    TEXT("c 1\n", "c{} 1\n");
+    OPENMETRICS("a 1 1699999998.5\n# EOF\n", "a{} 1 @1699999998500\nc{} ended\n");
+}
+END_TEST
+
+START_TEST(times_may_be_left_to_the_scrape)
+{
+    r.rules.honor_timestamps = false;
+    TEXT("a 1 1699999999000\n", "a{} 1\n");
+    TEXT("", "a{} ended\n");
+}
+END_TEST
+
+START_TEST(series_with_times_end_if_that_is_wanted)
+{
+    r.rules.track_timestamps_staleness = true;
+    TEXT("a 1 1699999999000\n", "a{} 1 @1699999999000\n");
+    TEXT("b 1\n", "b{} 1\na{} ended\n");
+}
+END_TEST
+
+START_TEST(labels_of_the_target_win_unless_those_of_the_page_are_honored)
+{
+    label_set_copy(&r.target, bytes_str("env"), bytes_str("prod"));
+    r.with_resources = true;
+    TEXT("a{job=\"k\",exported_job=\"m\",env=\"dev\"} 1\n",
+         "[service.name=j,server.address=host,service.instance.id=host:80,server.port=80,url.scheme=http]\n"
+         "a{env=prod,exported_env=dev,exported_exported_job=k,exported_job=m} 1\n");
+}
+END_TEST
+
+START_TEST(honored_labels_decide_the_resource)
+{
+    label_set_copy(&r.target, bytes_str("env"), bytes_str("prod"));
+    r.rules.honor_labels = true;
+    r.with_resources = r.with_reports = true;
+    ck_assert_ptr_nonnull(strstr(
+        intake_rig_text(&r, "a{job=\"k\",instance=\"localhost\",env=\"\"} 1\n"),
+        "[service.name=k,service.instance.id=localhost,server.port=,url.scheme=http]\na{} 1\n"
+        "[service.name=j,server.address=host,service.instance.id=host:80,server.port=80,url.scheme=http]\n# up"));
+}
+END_TEST
+
+START_TEST(target_info_is_of_the_resource_and_scope_labels_of_the_scope)
+{
+    r.with_resources = true;
+    TEXT("target_info{a_b=\"1\",url_scheme=\"x\",service_version=\"2\"} 1\n"
+         "x{otel_scope_name=\"lib\",otel_scope_version=\"3\",otel_scope_k=\"v\",otel_scope_schema_url=\"u\",z=\"1\"} "
+         "1\n",
+         "[service.name=j,server.address=host,service.instance.id=host:80,server.port=80,url.scheme=http,a_b=1,"
+         "service_version=2,url_scheme=x]\n<lib 3 uk=v>\nx{z=1} 1\n");
+    ck_assert_uint_eq(r.result.added, 2);
+}
+END_TEST
+
+START_TEST(external_labels_are_on_all_points)
+{
+    struct label_set external = { 0 };
+
+    label_set_copy(&external, bytes_str("region"), bytes_str("eu"));
+    r.rules.external_labels = &external;
+    OPENMETRICS("# TYPE c counter\nc_total 1 # {a=\"b\"} 1 1\n# EOF\n",
+                "# c_total counter: \nc_total{region=eu} 1 {a=b=1@1000}\n");
+    label_set_free(&external);
+}
+END_TEST
+
+START_TEST(limits_fail_the_page)
+{
+    r.rules.sample_limit = 2;
+    r.rules.label_limit = 4;
+    r.rules.label_name_length_limit = 8;
+    r.rules.label_value_length_limit = 10;
+    TEXT("a 1\nb 1\n", "a{} 1\nb{} 1\n");
+    TEXT("a 1\nb 1\nc 1\nd 1\n", "a{} ended\nb{} ended\n");
+    BAD("sample limit exceeded");
+    ck_assert_uint_eq(r.result.scraped, 4);
+    TEXT("a{x=\"1\",y=\"2\"} 1\n", "");
+    BAD("line 1: label_limit exceeded (metric: a, number of labels: 5, limit: 4)");
+    TEXT("a{abcdefghi=\"1\"} 1\n", "");
+    BAD("label_name_length_limit exceeded (metric: a, label name: abcdefghi, length: 9, limit: 8)");
+    TEXT("a{b=\"01234567890\"} 1\n", "");
+    BAD("label_value_length_limit exceeded (metric: a, label name: b, value: \"01234567890\", length: 11, limit: 10)");
+}
+END_TEST
+
+START_TEST(known_series_go_on_when_there_are_as_many_as_there_may_be)
+{
+    r.max_series = 2;
+    TEXT("a 1\nb 1\nc 1\n", "a{} 1\nb{} 1\n");
+    GOOD();
+    ck_assert_uint_eq(r.result.refused, 1);
+    TEXT("c 1\nb 2\na 2\n", "b{} 2\na{} 2\n");
+    TEXT("b 2\n", "b{} 2\na{} ended\n");
+    TEXT("c 1\nb 2\n", "c{} 1\nb{} 2\n");
+}
+END_TEST
+
+START_TEST(what_is_said_of_a_family_later_holds_from_then_on)
+{
+    TEXT("a_total 1\n", "a_total{} 1\n");
+    TEXT("# TYPE a_total counter\na_total 2\n", "# a_total counter: \na_total{} 2\n");
+    TEXT("# TYPE a_total counter\n# HELP a_total x\na_total 2\n", "# a_total counter: x\na_total{} 2\n");
+    ck_assert_uint_eq(r.result.added, 0);
+    TEXT("a_total 2\n", "# a_total counter: x\na_total{} 2\n");
+    for (int i = 0; i < 11; i++)
+        intake_rig_text(&r, "a_total 2\n");
+    TEXT("a_total 2\n", "a_total{} 2\n");
+}
+END_TEST
+
+START_TEST(suffixes_and_units_are_taken_off_names_if_wanted)
+{
+    r.rules.trim_suffixes = true;
+    OPENMETRICS("# TYPE a_seconds counter\n# UNIT a_seconds seconds\na_seconds_total 1\n# EOF\n",
+                "# a s counter: \na{} 1\n");
+}
+END_TEST
+
+START_TEST(names_may_be_any_text_in_quotes)
+{
+    TEXT("# TYPE \"a.b\" gauge\n{\"a.b\",\"c.d\"=\"x\",e=\"y\"} 1\n", "# a.b gauge: \na.b{c.d=x,e=y} 1\n");
+    r.rules.legacy_names = true;
+    TEXT("{\"a.c\"} 1\n", "# a.b gauge: \na.b{c.d=x,e=y} ended\n");
+    BAD("invalid metric name or label names");
+}
+END_TEST
+
+START_TEST(classic_histograms_count_once_where_they_are_taken_as_custom_ones)
+{
+    r.rules.classic_to_custom = true;
+    TEXT("# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n",
+         "# h histogram: \nh{} count=2 sum=3 1:1 +Inf:1\n");
+    ck_assert_uint_eq(r.result.scraped, 1);
+    ck_assert_uint_eq(r.result.kept, 1);
+    ck_assert_uint_eq(r.result.added, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("intake");
+    TCase *tc = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, types_become_those_of_otlp);
+    tcase_add_test(tc, lines_of_a_histogram_are_one_point);
+    tcase_add_test(tc, buckets_are_sorted_and_none_but_the_count_is_needed);
+    tcase_add_test(tc, a_summary_has_its_quantiles_in_order);
+    tcase_add_test(tc, a_bucket_without_a_bound_is_counted_and_left_out);
+    tcase_add_test(tc, openmetrics_has_units_starts_and_exemplars);
+    tcase_add_test(tc, info_and_stateset_are_sums_that_may_fall);
+    tcase_add_test(tc, a_series_that_is_gone_has_ended_once);
+    tcase_add_test(tc, after_a_failed_page_everything_has_ended_and_is_known_when_it_comes_back);
+    tcase_add_test(tc, a_page_without_samples_is_good_and_ends_all);
+    tcase_add_test(tc, when_the_target_goes_its_report_ends_too);
+    tcase_add_test(tc, of_a_series_that_comes_twice_the_first_counts);
+    tcase_add_test(tc, times_are_kept_and_such_series_do_not_end);
+    tcase_add_test(tc, times_may_be_left_to_the_scrape);
+    tcase_add_test(tc, series_with_times_end_if_that_is_wanted);
+    tcase_add_test(tc, labels_of_the_target_win_unless_those_of_the_page_are_honored);
+    tcase_add_test(tc, honored_labels_decide_the_resource);
+    tcase_add_test(tc, target_info_is_of_the_resource_and_scope_labels_of_the_scope);
+    tcase_add_test(tc, external_labels_are_on_all_points);
+    tcase_add_test(tc, limits_fail_the_page);
+    tcase_add_test(tc, known_series_go_on_when_there_are_as_many_as_there_may_be);
+    tcase_add_test(tc, what_is_said_of_a_family_later_holds_from_then_on);
+    tcase_add_test(tc, suffixes_and_units_are_taken_off_names_if_wanted);
+    tcase_add_test(tc, names_may_be_any_text_in_quotes);
+    tcase_add_test(tc, classic_histograms_count_once_where_they_are_taken_as_custom_ones);
+    suite_add_tcase(s, tc);
+    runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
