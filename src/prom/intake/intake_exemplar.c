@@ -2,6 +2,7 @@
 /* An exemplar's labels `trace_id` and `span_id`, in any case, become the ids where they are hexadecimal: one that is
  * too short has zeros in front, of one that is too long the front counts. What they are not, and all other labels, are
  * filtered attributes. */
+#include "codec/utf8.h"
 #include "prom/exposition/protobuf_fields.h"
 #include "prom/intake/intake_inside.h"
 
@@ -36,6 +37,8 @@ static void put_label(struct buf *b, struct bytes name, struct bytes value)
 {
     uint8_t id[16] = { 0 };
 
+    if (!utf8_valid(name) || !utf8_valid(value))
+        return; /* of protobuf; in text that is a fault */
     if (bytes_equal_nocase(name, bytes_str("trace_id")) && read_id(value, id, 16))
         pb_put_bytes(b, OTLP_EXEMPLAR_TRACE_ID, bytes_of(id, 16));
     else if (bytes_equal_nocase(name, bytes_str("span_id")) && read_id(value, id, 8))

@@ -470,8 +470,9 @@ void end_line(struct take *t, struct line *l)
         end_report(t, p);
     } else if (!here) {
         end_gathered(t, p);
-    } else if (l->role == LINE_COUNT || l->role == LINE_SUM) {
+    } else if (l->role == LINE_COUNT && !p->distribution->has_count) {
+        p->distribution->has_count = p->distribution->has_ended = true;
+    } else if (l->role == LINE_SUM && !p->distribution->has_sum) {
         p->distribution->has_ended = true;
-        p->distribution->has_count |= l->role == LINE_COUNT;
     }
 }

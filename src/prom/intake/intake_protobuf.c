@@ -40,17 +40,25 @@ struct proto_metric {
     size_t key_len; /* of the take's key: family and labels */
 };
 
+#define HISTOGRAM_MESSAGES                                                                                             \
+    (1u << PROTO_HISTOGRAM_BUCKET | 1u << PROTO_HISTOGRAM_NEGATIVE_SPAN | 1u << PROTO_HISTOGRAM_POSITIVE_SPAN |        \
+     1u << PROTO_HISTOGRAM_CREATED | 1u << PROTO_HISTOGRAM_EXEMPLAR)
+
 static const struct {
     enum page_type type;
     uint32_t value;
-    uint32_t created; /* its field in the value; 0: it has none */
+    uint32_t created;  /* its field in the value; 0: it has none */
+    uint32_t messages; /* which fields of the value are messages: bits */
 } types[] = {
-    [PROTO_TYPE_COUNTER] = { PAGE_COUNTER, PROTO_METRIC_COUNTER, PROTO_COUNTER_CREATED },
-    [PROTO_TYPE_GAUGE] = { PAGE_GAUGE, PROTO_METRIC_GAUGE, 0 },
-    [PROTO_TYPE_SUMMARY] = { PAGE_SUMMARY, PROTO_METRIC_SUMMARY, PROTO_SUMMARY_CREATED },
-    [PROTO_TYPE_UNTYPED] = { PAGE_UNKNOWN, PROTO_METRIC_UNTYPED, 0 },
-    [PROTO_TYPE_HISTOGRAM] = { PAGE_HISTOGRAM, PROTO_METRIC_HISTOGRAM, PROTO_HISTOGRAM_CREATED },
-    [PROTO_TYPE_GAUGE_HISTOGRAM] = { PAGE_GAUGE_HISTOGRAM, PROTO_METRIC_HISTOGRAM, PROTO_HISTOGRAM_CREATED },
+    [PROTO_TYPE_COUNTER] = { PAGE_COUNTER, PROTO_METRIC_COUNTER, PROTO_COUNTER_CREATED,
+                             1u << PROTO_COUNTER_EXEMPLAR | 1u << PROTO_COUNTER_CREATED },
+    [PROTO_TYPE_GAUGE] = { PAGE_GAUGE, PROTO_METRIC_GAUGE, 0, 0 },
+    [PROTO_TYPE_SUMMARY] = { PAGE_SUMMARY, PROTO_METRIC_SUMMARY, PROTO_SUMMARY_CREATED,
+                             1u << PROTO_SUMMARY_QUANTILE | 1u << PROTO_SUMMARY_CREATED },
+    [PROTO_TYPE_UNTYPED] = { PAGE_UNKNOWN, PROTO_METRIC_UNTYPED, 0, 0 },
+    [PROTO_TYPE_HISTOGRAM] = { PAGE_HISTOGRAM, PROTO_METRIC_HISTOGRAM, PROTO_HISTOGRAM_CREATED, HISTOGRAM_MESSAGES },
+    [PROTO_TYPE_GAUGE_HISTOGRAM] = { PAGE_GAUGE_HISTOGRAM, PROTO_METRIC_HISTOGRAM, PROTO_HISTOGRAM_CREATED,
+                                     HISTOGRAM_MESSAGES },
 };
 
 /* ---- labels of a series that is not known ---- */
@@ -284,13 +292,20 @@ static void take_histogram(struct take *t, const struct proto_metric *m, struct 
 
 /* ---- metrics and families ---- */
 
-/* What is inside parses too. */
-static bool parses(struct bytes message)
+/* It parses, and so do those of its fields that are messages (bits). */
+static bool parses(struct bytes message, uint32_t messages)
 {
     struct pb_reader r = pb_reader(message);
 
-    for (struct pb_field f; pb_next(&r, &f);)
-        ;
+    for (struct pb_field f; pb_next(&r, &f);) {
+        struct pb_reader inner = pb_reader(
+            f.wire == PB_LEN && f.number < 32 && (messages >> f.number & 1) != 0 ? f.bytes : bytes_of(NULL, 0));
+
+        for (struct pb_field g; pb_next(&inner, &g);)
+            ;
+        if (inner.bad)
+            return false;
+    }
     return !r.bad;
 }
 
@@ -304,7 +319,8 @@ static bool read_metric(struct take *t, const struct proto_family *family, struc
     buf_put(&t->key, family->name);
     buf_putc(&t->key, (char)0xff);
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.wire == PB_LEN && !parses(f.bytes))
+        if (f.wire == PB_LEN &&
+            !parses(f.bytes, f.number == types[family->type].value ? types[family->type].messages : 0))
             return false;
         if (f.number == PROTO_METRIC_LABEL && f.wire == PB_LEN) {
             buf_append(&t->key, f.start, (size_t)(r.p - f.start));
