@@ -146,8 +146,12 @@ void families_expire(struct intake *in)
 
 void families_free(struct intake *in)
 {
-    while (!list_empty(&in->families))
-        drop_family(in, container_of(in->families.next, struct family, link));
+    struct list *next;
+
+    for (struct list *at = in->families.next; at != &in->families; at = next) {
+        next = at->next;
+        drop_family(in, container_of(at, struct family, link));
+    }
 }
 
 /* ---- what a name is ---- */

@@ -79,7 +79,8 @@ struct distribution {
     double count, sum;
     uint64_t start_ns;
     int64_t time_ms;
-    uint32_t seen; /* the last pass that put something in */
+    uint32_t seen;   /* the last pass that put something in */
+    uint32_t before; /* the one before that: whose bounds are shown when it ends */
     bool has_count, has_sum, has_ended, sorted;
     VEC(struct bucket) buckets;
     struct exemplar_bytes *exemplars, **last_exemplar; /* in the take's memory */

@@ -63,8 +63,9 @@ static uint8_t *put_fixed64(uint8_t *p, unsigned number, uint64_t v)
 
 static uint8_t *put_bytes(uint8_t *p, struct bytes b)
 {
-    if (b.len > 0)
-        memcpy(p, b.data, b.len);
+    if (b.data == NULL)
+        return p;
+    memcpy(p, b.data, b.len);
     return p + b.len;
 }
 
@@ -202,6 +203,7 @@ static struct distribution *gather_point(struct take *t, struct out_point *p, in
 
     if (p->seen == t->in->pass)
         return d;
+    d->before = d->seen;
     p->seen = d->seen = t->in->pass;
     d->time_ms = time_ms;
     d->start_ns = 0;
@@ -274,7 +276,7 @@ static void sort_buckets(struct take *t, const struct distribution *d)
 {
     t->buckets.n = 0;
     for (size_t i = 0; i < d->buckets.n; i++)
-        if (d->buckets.v[i].seen == d->seen)
+        if (d->buckets.v[i].seen == d->seen || (d->has_ended && d->buckets.v[i].seen == d->before))
             *vec_push(&t->buckets) = d->buckets.v[i];
     if (!d->sorted && t->buckets.n > 1)
         qsort(t->buckets.v, t->buckets.n, sizeof(*t->buckets.v), by_bound);
@@ -438,7 +440,8 @@ static void end_gathered(struct take *t, struct out_point *p)
 {
     struct distribution *d = p->distribution;
 
-    p->seen = t->in->pass; /* the distribution's stays: its buckets are those of that pass */
+    p->seen = t->in->pass;
+    d->before = d->seen; /* its buckets are those of that pass */
     d->has_ended = true;
     d->start_ns = 0;
     d->exemplars = NULL;

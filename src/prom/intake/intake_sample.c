@@ -87,7 +87,7 @@ static struct line *get_line(struct take *t, const struct sample *s, struct line
 
 void take_sample(struct take *t, const struct sample *s, struct line *predicted)
 {
-    bool timed = s->has_time && t->in->rules->honor_timestamps, again;
+    bool timed = s->has_time && t->in->rules->honor_timestamps, again, part, over;
     int64_t time_ms = timed ? s->time_ms : (int64_t)t->time_ms;
     struct line *l;
 
@@ -105,18 +105,20 @@ void take_sample(struct take *t, const struct sample *s, struct line *predicted)
         place_line(t, l);
     if (l->role == LINE_DROPPED)
         return;
-    if (is_part(t, l))
-        t->result->scraped--;
-    else
-        count_kept(t, l, again);
     if (again && !timed) {
+        t->result->kept++;
         t->result->duplicates++;
         return;
     }
+    part = is_part(t, l);
+    over = !part && is_over_limit(t);
+    if (part)
+        t->result->scraped--;
+    else
+        count_kept(t, l, again);
     l->flags = (uint8_t)(l->flags & ~LINE_TRACKED);
     if (!timed || t->in->rules->track_timestamps_staleness)
         l->flags |= LINE_TRACKED;
-    if (!is_part(t, l) && is_over_limit(t))
-        return;
-    put_sample(t, l, s, time_ms);
+    if (!over)
+        put_sample(t, l, s, time_ms);
 }

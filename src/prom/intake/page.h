@@ -32,29 +32,28 @@ extern const char *const page_type_names[PAGE_TYPE_COUNT]; /* as OpenMetrics has
 struct page_exemplar {
     struct bytes labels; /* what is between the braces, judged already */
     double value;
-    bool has_time;
     int64_t time_ms;
+    bool has_time;
 };
 
 struct page {
     struct bytes body;
     const uint8_t *p, *end;
     const uint8_t *entry; /* where the last one begins */
-    bool openmetrics;
     /* PAGE_SAMPLE */
     struct bytes series; /* the text of name and labels */
-    bool expected;       /* it is the expected one */
     double value;
-    bool has_time;
     int64_t time_ms;
-    bool has_exemplar;
     struct page_exemplar exemplar;
     /* PAGE_TYPE, PAGE_HELP, PAGE_UNIT */
     struct bytes name; /* of the family */
-    enum page_type type;
     struct bytes text; /* of help and unit, without escapes */
     const char *fault; /* PAGE_BAD: what is wrong with the line (static) */
     struct buf unescaped, unescaped_name;
+    enum page_type type;
+    bool openmetrics;
+    bool expected; /* the sample's series is the expected one */
+    bool has_time, has_exemplar;
 };
 
 /* The body outlives the page. */

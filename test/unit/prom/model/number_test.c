@@ -141,7 +141,7 @@ START_TEST(numbers_are_read_as_go_reads_them)
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         ck_assert_msg(number_read(bytes_str(good[i].text), &v), "%s", good[i].text);
-        ck_assert_msg(memcmp(&v, &good[i].v, sizeof(v)) == 0, "%s is %.17g", good[i].text, v);
+        ck_assert_msg(v == good[i].v && !signbit(v) == !signbit(good[i].v), "%s is %.17g", good[i].text, v);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         ck_assert_msg(!number_read(bytes_str(bad[i]), &v), "%s", bad[i]);
