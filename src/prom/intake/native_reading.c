@@ -175,10 +175,13 @@ static uint64_t count_filled(const struct side *side, unsigned shift)
 
 static bool fits(const struct side *side, unsigned shift)
 {
-    const struct filled *first = side->filled.v, *last = first + side->filled.n - 1;
+    const struct filled *v = side->filled.v;
+    size_t n = side->filled.n;
 
-    return side->filled.n == 0 ||
-           (last->index >= first->index && (last->index >> shift) - (first->index >> shift) < EXPONENTIAL_BUCKETS_MAX);
+    if (n == 0)
+        return true;
+    return v[n - 1].index >= v[0].index &&
+           (v[n - 1].index >> shift) - (v[0].index >> shift) < EXPONENTIAL_BUCKETS_MAX;
 }
 
 static void put_side(struct buf *out, uint32_t number, const struct side *side, unsigned shift)
