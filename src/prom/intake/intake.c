@@ -169,11 +169,14 @@ static void trim_scratch(struct take *t)
 
 static void end_take(struct take *t)
 {
+    const struct intake_store *s = t->in->store;
+
     put_gathered(t);
     close_open(t);
     put_infos(t);
     if (t->n_points > 0)
-        t->result->batch = assembly_batch(&t->assembly, SIGNAL_METRICS, t->in->store->budget, t->n_points, 0);
+        t->result->batch = assembly_batch(&t->assembly, SIGNAL_METRICS, s->budget, t->n_points,
+                                          s->clock != NULL ? clock_mono(s->clock) : 0);
     assembly_clear(&t->assembly);
     for (size_t i = 0; i < t->released.n; i++)
         out_point_release(t->in, t->released.v[i]);

@@ -53,11 +53,11 @@ struct intake_store_options {
     struct budget *budget;
     uint64_t max_series; /* as in prom/series/series_limit.h */
     const char *version; /* of otelcd, for the scope of what names none */
+    struct clock *clock; /* when batches arrive; may be NULL without metrics */
     /* Who tells of the limit; all outlive the store. metrics NULL: nobody is told. */
     struct metrics *metrics;
     const char *receiver; /* its id */
     const struct logger *log;
-    struct clock *clock;
 };
 
 struct intake_store;

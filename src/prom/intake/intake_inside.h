@@ -200,7 +200,8 @@ struct intake_store {
     struct series_limit limit;
     struct table known;
     struct bytes scope; /* the default scope; allocated */
-    uint64_t n_intakes; /* ever, for their hashes */
+    const struct clock *clock; /* NULL: a test has none */
+    uint64_t n_intakes;        /* ever, for their hashes */
     struct take take;
 };
 

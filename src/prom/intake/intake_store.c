@@ -25,6 +25,7 @@ struct intake_store *intake_store_new(const struct intake_store_options *o)
     struct buf scope = { 0 };
 
     s->budget = o->budget;
+    s->clock = o->clock;
     series_limit_init(&s->limit, o->budget);
     s->limit.max = o->max_series;
     if (o->metrics != NULL)
