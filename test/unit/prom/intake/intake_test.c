@@ -315,6 +315,66 @@ START_TEST(classic_histograms_count_once_where_they_are_taken_as_custom_ones)
 }
 END_TEST
 
+START_TEST(series_that_are_ever_new_take_no_more_memory_than_their_limit)
+{
+    struct buf page = { 0 };
+    uint64_t most = 0;
+
+    r.max_series = 1000;
+    for (unsigned scrape = 0; scrape < 6; scrape++) {
+        page.len = 0;
+        for (unsigned i = 0; i < 5000; i++)
+            buf_printf(&page, "# TYPE m_%u_%u gauge\nm_%u_%u{id=\"%u\"} 1\n", scrape, i, scrape, i, i);
+        intake_rig_take(&r, INTAKE_TEXT, buf_bytes(&page));
+        GOOD();
+        ck_assert_uint_ge(r.result.refused, 4000);
+        most = r.rig.budget.used > most ? r.rig.budget.used : most;
+        ck_assert(scrape < 2 || r.rig.budget.used < 12000000);
+    }
+    for (int i = 0; i < 12; i++)
+        intake_rig_text(&r, "a 1\n");
+    ck_assert_uint_lt(r.rig.budget.used, most / 2);
+    buf_free(&page);
+}
+END_TEST
+
+START_TEST(a_label_that_is_larger_than_the_room_is_refused)
+{
+    struct buf page = { 0 };
+
+    budget_set_limit(&r.rig.budget, 2000000);
+    buf_puts(&page, "a 1\nb{c=\"");
+    for (size_t i = 0; i < 1000000; i++)
+        buf_putc(&page, 'x');
+    buf_puts(&page, "\"} 1\n");
+    ck_assert_str_eq(intake_rig_take(&r, INTAKE_TEXT, buf_bytes(&page)), "a{} 1\n");
+    GOOD();
+    ck_assert_uint_eq(r.result.refused, 1);
+    ck_assert_uint_lt(r.rig.budget.peak, 1000000);
+    buf_free(&page);
+}
+END_TEST
+
+START_TEST(pages_that_always_fail_do_not_pile_up_what_they_name)
+{
+    struct buf page = { 0 };
+    uint64_t after_two = 0;
+
+    for (unsigned scrape = 0; scrape < 12; scrape++) {
+        page.len = 0;
+        for (unsigned i = 0; i < 3000; i++)
+            buf_printf(&page, "# TYPE m_%u_%u gauge\nm_%u_%u 1\n", scrape, i, scrape, i);
+        buf_puts(&page, "}\n");
+        ck_assert_str_eq(intake_rig_take(&r, INTAKE_TEXT, buf_bytes(&page)), "");
+        BAD("line 6001: a line begins with a name");
+        if (scrape == 1)
+            after_two = r.rig.budget.used;
+    }
+    ck_assert_uint_lt(r.rig.budget.used, 8 * after_two);
+    buf_free(&page);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("intake");
@@ -348,6 +408,9 @@ int main(void)
     tcase_add_test(tc, suffixes_and_units_are_taken_off_names_if_wanted);
     tcase_add_test(tc, names_may_be_any_text_in_quotes);
     tcase_add_test(tc, classic_histograms_count_once_where_they_are_taken_as_custom_ones);
+    tcase_add_test(tc, series_that_are_ever_new_take_no_more_memory_than_their_limit);
+    tcase_add_test(tc, a_label_that_is_larger_than_the_room_is_refused);
+    tcase_add_test(tc, pages_that_always_fail_do_not_pile_up_what_they_name);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
