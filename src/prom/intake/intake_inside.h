@@ -199,7 +199,7 @@ struct intake_store {
     struct budget *budget;
     struct series_limit limit;
     struct table known;
-    struct bytes scope; /* the default scope; allocated */
+    struct bytes scope;        /* the default scope; allocated */
     const struct clock *clock; /* NULL: a test has none */
     uint64_t n_intakes;        /* ever, for their hashes */
     struct take take;

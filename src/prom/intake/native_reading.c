@@ -180,8 +180,7 @@ static bool fits(const struct side *side, unsigned shift)
 
     if (n == 0)
         return true;
-    return v[n - 1].index >= v[0].index &&
-           (v[n - 1].index >> shift) - (v[0].index >> shift) < EXPONENTIAL_BUCKETS_MAX;
+    return v[n - 1].index >= v[0].index && (v[n - 1].index >> shift) - (v[0].index >> shift) < EXPONENTIAL_BUCKETS_MAX;
 }
 
 static void put_side(struct buf *out, uint32_t number, const struct side *side, unsigned shift)

@@ -144,7 +144,8 @@ static void sort_lines(const char *text, struct buf *out)
     for (char *line; (line = strsep(&rest, "\n")) != NULL;)
         if (!is_own(line))
             *vec_push(&lines) = line;
-    qsort(lines.v, lines.n, sizeof(*lines.v), by_text);
+    if (lines.n > 1)
+        qsort(lines.v, lines.n, sizeof(*lines.v), by_text);
     out->len = 0;
     for (size_t i = 0; i < lines.n; i++)
         buf_printf(out, "%s\n", lines.v[i]);
