@@ -16,7 +16,8 @@ SEED = int(os.environ.get("OTTL_SEED", "1"))
 PROGRAMS = int(os.environ.get("OTTL_PROGRAMS", "60"))
 AT_ONCE = 60  # pipelines of one otelcd
 ITEMS = 60
-SIGNALS = {"log": "logs", "span": "traces", "datapoint": "metrics", "metric": "metrics", "resource": "logs", "scope": "traces"}
+SIGNALS = {"log": "logs", "span": "traces", "datapoint": "metrics", "metric": "metrics", "resource": "logs", "scope": "traces",
+           "spanevent": "traces"}
 KEYS = {"logs": "log_conditions", "traces": "trace_conditions", "metrics": "metric_conditions"}
 
 
@@ -41,8 +42,11 @@ def messages(path, kind):
         data = data[4 + n :]
 
 
-def numbers_left(signal, request):
-    """The ids of its items."""
+def numbers_left(context, request):
+    """The ids of its items, or of the events of its spans."""
+    signal = SIGNALS[context]
+    if context == "spanevent":
+        return [e.time_unix_nano for rs in request.resource_spans for ss in rs.scope_spans for s in ss.spans for e in s.events]
     if signal == "logs":
         return [r.observed_time_unix_nano for rl in request.resource_logs for sl in rl.scope_logs for r in sl.log_records]
     if signal == "traces":
@@ -51,15 +55,16 @@ def numbers_left(signal, request):
             for p in getattr(m, m.WhichOneof("data")).data_points]
 
 
-def filtered(otelcd, folder, signal, programs, wire):
+def filtered(otelcd, folder, context, programs, wire):
     """What is left of the request, by condition."""
     folder.mkdir()
-    d = otelcd(config(signal, programs, folder))
+    signal = SIGNALS[context]
+    d = otelcd(config(signal, [(context, c.text) for c in programs], folder))
     sort = otlp.SIGNALS[signal]
     status, _, body = d.http("POST", sort.path, wire, {"Content-Type": "application/x-protobuf"})
     assert status == 200, body
     d.stop()
-    return [sorted(n for m in messages(folder / f"{i}.pb", sort.request) for n in numbers_left(signal, m)) for i in range(len(programs))]
+    return [sorted(n for m in messages(folder / f"{i}.pb", sort.request) for n in numbers_left(context, m)) for i in range(len(programs))]
 
 
 @pytest.mark.parametrize("context", SIGNALS)
@@ -70,7 +75,8 @@ def test_a_filter_drops_what_its_condition_is_true_of_as_decoded(otelcd, tmp_pat
     for begin in range(0, len(drawn), AT_ONCE):
         part = drawn[begin : begin + AT_ONCE]
         wire, items = conditions.request(signal, f"{context} {SEED} {begin}", ITEMS)
-        left = filtered(otelcd, tmp_path / str(begin), signal, [(context, c.text) for c in part], wire)
+        items = conditions.events(items) if context == "spanevent" else items
+        left = filtered(otelcd, tmp_path / str(begin), context, part, wire)
         for condition, ours in zip(part, left):
             for number, item in items:
                 truth = conditions.told(condition, item)

@@ -46,7 +46,7 @@ static const struct option expect_options[] = {
 
 static const struct option step_options[] = {
     OPT_GROUP(struct test_step, send, struct test_send, send_options, GROUP_NONE, "A receiver gets a request."),
-    OPT_DURATION(struct test_step, advance, "0s", "0s", "8784h", "Time moves on, by a year at most."),
+    OPT_DURATION(struct test_step, advance, "0s", "0s", "744h", "Time moves on, by a month at most."),
     OPT_BOOL(struct test_step, stop, "false", "Stops as SIGTERM does."),
     OPT_GROUP(struct test_step, expect, struct test_expect, expect_options, GROUP_NONE, "What came out."),
     OPT_END,

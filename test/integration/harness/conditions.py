@@ -13,7 +13,7 @@ from collections import namedtuple
 
 from otlp import common_pb2, logs_pb2, metrics_pb2, resource_pb2, trace_pb2
 
-Item = namedtuple("Item", "resource scope metric item data")
+Item = namedtuple("Item", "resource scope metric item data below index", defaults=(None, 0))
 Drawn = namedtuple("Drawn", "text of")
 
 
@@ -235,6 +235,12 @@ SPAN = [
     hexed("span.trace_id", 16, lambda i: i.item.trace_id),
     hexed("span.parent_span_id", 8, lambda i: i.item.parent_span_id),
 ]
+EVENT = [
+    *[attributes_path("spanevent.attributes", lambda i: i.below.attributes)] * 3,
+    field("spanevent.name", lambda i: i.below.name),
+    field("spanevent.dropped_attributes_count", lambda i: i.below.dropped_attributes_count),
+    field("spanevent.event_index", lambda i: i.index),
+]
 TYPES = ["gauge", "sum", "histogram", "exponential_histogram", "summary"]
 
 
@@ -278,6 +284,7 @@ CONTEXTS = {
     "scope": (COMMON, []),
     "log": (LOG * 2 + COMMON, [("SEVERITY_NUMBER_INFO", 9), ("SEVERITY_NUMBER_WARN2", 14), ("SEVERITY_NUMBER_ERROR", 17)]),
     "span": (SPAN * 2 + COMMON, [("SPAN_KIND_SERVER", 2), ("SPAN_KIND_CLIENT", 3), ("STATUS_CODE_ERROR", 2), ("STATUS_CODE_OK", 1)]),
+    "spanevent": (EVENT * 3 + SPAN + COMMON, [("SPAN_KIND_SERVER", 2)]),
     "metric": (METRIC * 2 + COMMON, [("METRIC_DATA_TYPE_SUM", 2), ("AGGREGATION_TEMPORALITY_DELTA", 1)]),
     "datapoint": (POINT * 2 + COMMON, [("METRIC_DATA_TYPE_HISTOGRAM", 3), ("FLAG_NO_RECORDED_VALUE", 1)]),
 }
@@ -531,6 +538,9 @@ def draw_span(r, number):
         span.status.code = r.randrange(3)
         span.status.message = r.choice(TEXTS)
     put_attributes(r, span.attributes)
+    for at in range(r.choice([0, 0, 1, 2, 3])):
+        event = span.events.add(time_unix_nano=number * 8 + at, name=r.choice(TEXTS), dropped_attributes_count=r.choice([0, 1, 7]))
+        put_attributes(r, event.attributes)
     return span
 
 
@@ -634,6 +644,11 @@ def draw_items(r, signal, count, first):
         wire += wrap(2, jumbled(r, outer) + wrap({"gauge": 5, "sum": 7, "histogram": 9, "exponential_histogram": 10, "summary": 11}[data], content))
         items.append((number, metric, point, data))
     return wire, items
+
+
+def events(items):
+    """Of spans: the id and what it is, of each of their events."""
+    return [(e.time_unix_nano, i._replace(below=e, index=at)) for _, i in items for at, e in enumerate(i.item.events)]
 
 
 def request(signal, seed, count):
