@@ -130,7 +130,19 @@ static void list_ends(struct graph *g, struct node *n, const struct config_compo
     n->ends = ends;
 }
 
-/* A connector is one node for each signal that comes out of it. */
+/* Does a pipeline of that signal name it among its receivers? */
+static bool is_received(const struct graph *g, const struct config_component *cc, enum signal signal)
+{
+    for (size_t i = 0; i < g->config->n_pipelines; i++) {
+        const struct config_pipeline *p = &g->config->pipelines[i];
+
+        if (p->signal == (int)signal && config_lists(p->receivers, p->n_receivers, cc))
+            return true;
+    }
+    return false;
+}
+
+/* A connector is one node for each signal that comes out of it here. */
 static void add_connector(struct graph *g, const struct config_component *cc, enum signal from, void *to_list)
 {
     consumers *list = to_list;
@@ -139,7 +151,7 @@ static void add_connector(struct graph *g, const struct config_component *cc, en
         struct graph_node *gn;
         struct node *n;
 
-        if (!connector_supports(cc->component, from, to))
+        if (!connector_supports(cc->component, from, to) || !is_received(g, cc, to))
             continue;
         gn = get_node(g, cc, from, to);
         n = node_of(gn);
@@ -147,8 +159,7 @@ static void add_connector(struct graph *g, const struct config_component *cc, en
             n->out[to] = entries_after(g, cc, to);
         if (n->ends == NULL)
             list_ends(g, n, cc, to);
-        if (n->out[to] != NULL)
-            *vec_push(list) = &n->in;
+        *vec_push(list) = &n->in;
     }
 }
 

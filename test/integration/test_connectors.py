@@ -72,6 +72,54 @@ def test_exceptions_become_metrics_and_records(otelcd, tmp_path):
     assert kinds == [{"exception.type": "Boom", "exception.stacktrace": "", "service.name": "shop"}] * 2
 
 
+def test_a_connector_that_makes_two_signals_may_be_asked_for_one(otelcd, tmp_path):
+    d = otelcd(made(tmp_path, "exceptions", {}))
+    assert d.http("POST", "/v1/traces", connected.request({"input": "shop"}), JSON)[0] == 200
+    d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_pipeline_delivered_items", pipeline="metrics")) == 1)
+
+
+EMPTY = """
+receivers:
+  otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}
+processors:
+  log_dedup:
+  groupbytrace:
+connectors:
+  routing/l: {table: [{context: log, condition: "severity_number == 1", pipelines: [logs/o]}], default_pipelines: [logs/o]}
+  routing/t: {table: [{condition: 'attributes["a"] == 1', pipelines: [traces/o]}]}
+  routing/m: {table: [{context: datapoint, condition: "value_int == 1", pipelines: [metrics/o]}]}
+  span_metrics:
+  service_graph:
+  exceptions:
+  sum: {spans: {a: {source_attribute: b}}}
+exporters:
+  nop:
+service:
+  pipelines:
+    logs/i: {receivers: [otlp], processors: [log_dedup], exporters: [routing/l]}
+    logs/o: {receivers: [routing/l, exceptions], exporters: [nop]}
+    traces/i: {receivers: [otlp], processors: [groupbytrace], exporters: [routing/t, span_metrics, service_graph, exceptions, sum]}
+    traces/j: {receivers: [otlp], exporters: [routing/t, span_metrics, service_graph, exceptions, sum]}
+    traces/o: {receivers: [routing/t], exporters: [nop]}
+    metrics/i: {receivers: [otlp], exporters: [routing/m]}
+    metrics/o: {receivers: [routing/m, span_metrics, service_graph, exceptions, sum], exporters: [nop]}
+"""
+
+
+def test_requests_without_an_item_harm_nobody(otelcd):
+    d = otelcd(EMPTY)
+    for signal, request in (
+        ("traces", {}),
+        ("logs", {}),
+        ("metrics", {}),
+        ("traces", {"resourceSpans": [{}]}),
+        ("traces", {"resourceSpans": [{"scopeSpans": [{"scope": {"name": "s"}}]}]}),
+        ("logs", {"resourceLogs": [{}, {"scopeLogs": [{}]}]}),
+        ("metrics", {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "m"}, {"name": "n", "gauge": {}}]}]}]}),
+    ):
+        assert d.http("POST", f"/v1/{signal}", json.dumps(request), JSON)[0] == 200
+
+
 @pytest.mark.parametrize(
     "name, options, complaint",
     [
