@@ -66,6 +66,7 @@ static void leave_call(struct player *p, size_t i)
     if (i >= p->begun || p->calls[i].told > 0 || p->left[i])
         return;
     p->left[i] = true;
+    p->m.io.ops->doubt(&p->m.io, NS_PER_S / 10);
     memory_client_leave(&p->m, &p->calls[i]);
 }
 
