@@ -256,6 +256,16 @@ static void push_string(struct decoder *d, struct strings *list, size_t *cap, co
     list->v[list->n++] = s;
 }
 
+static void split_strings(struct decoder *d, const char *s, struct strings *list, size_t *cap)
+{
+    while (s != NULL && *s != '\0') {
+        size_t len = strcspn(s, ",");
+
+        push_string(d, list, cap, arena_strndup(d->arena, s, len));
+        s += len + (s[len] == ',');
+    }
+}
+
 /* A list of strings; a plain string is split at commas. */
 static void decode_strings(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
                            char *field)
@@ -278,46 +288,67 @@ static void decode_strings(struct decoder *d, const struct option *o, const stru
 
         if (s == NULL)
             decoder_wrong_type(d, n, path, "a list of strings");
-
-        while (s != NULL && *s != '\0') {
-            size_t len = strcspn(s, ",");
-
-            push_string(d, &list, &cap, arena_strndup(d->arena, s, len));
-            s += len + (s[len] == ',');
-        }
+        split_strings(d, s, &list, &cap);
     }
     memcpy(field, &list, sizeof(list));
 }
 
-static void decode_pair(struct decoder *d, const struct option *o, const char *key, const struct yaml_node *n,
-                        const char *path, struct string_map *map)
+static const char *map_value(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
+                             const char *key)
 {
-    const char *value =
-        n->kind == YAML_NULL && n->original == NULL ? "" : string_of(d, o, n, decoder_join(d, path, key));
+    return n->kind == YAML_NULL && n->original == NULL ? "" : string_of(d, o, n, decoder_join(d, path, key));
+}
 
-    if (value != NULL)
-        map->v[map->n++] = (struct string_pair){ key, value };
+/* Room for n more. */
+static struct string_pair *grow_pairs(struct decoder *d, const struct string_map *map, size_t n)
+{
+    struct string_pair *v = arena_zalloc(d->arena, (map->n + n + 1) * sizeof(*v));
+
+    if (map->n > 0)
+        memcpy(v, map->v, map->n * sizeof(*v));
+    return v;
+}
+
+/* The values of one name: a list of them, or a text that is split at commas; an empty one is none. */
+static void decode_repeated(struct decoder *d, const struct option *o, const struct yaml_pair *pair, const char *path,
+                            struct string_map *map)
+{
+    const struct yaml_node *n = pair->value;
+    struct strings list = { 0 };
+    size_t cap = 0;
+
+    if (n->kind == YAML_LIST)
+        for (size_t i = 0; i < n->n; i++) {
+            const char *value = map_value(d, o, n->items[i], path, pair->key);
+
+            if (value != NULL)
+                push_string(d, &list, &cap, value);
+        }
+    else
+        split_strings(d, map_value(d, o, n, path, pair->key), &list, &cap);
+    map->v = grow_pairs(d, map, list.n);
+    for (size_t i = 0; i < list.n; i++)
+        map->v[map->n++] = (struct string_pair){ pair->key, list.v[i] };
 }
 
 static void decode_map(struct decoder *d, const struct option *o, const struct yaml_node *n, const char *path,
                        char *field)
 {
     struct string_map map = { 0 };
-    size_t most = 0;
 
     if (n->kind != YAML_MAP) {
         decoder_wrong_type(d, n, path, "a map of names to strings");
         return;
     }
-    for (size_t i = 0; i < n->n; i++)
-        most += o->repeats && n->pairs[i].value->kind == YAML_LIST ? n->pairs[i].value->n : 1;
-    map.v = arena_zalloc(d->arena, most * sizeof(*map.v));
+    if (!o->repeats)
+        map.v = arena_zalloc(d->arena, n->n * sizeof(*map.v));
     for (size_t i = 0; i < n->n; i++) {
-        struct yaml_node *value = n->pairs[i].value;
-        bool list = o->repeats && value->kind == YAML_LIST;
+        const char *value = o->repeats ? NULL : map_value(d, o, n->pairs[i].value, path, n->pairs[i].key);
 
-        for (size_t k = 0; k < (list ? value->n : 1); k++)
-            decode_pair(d, o, n->pairs[i].key, list ? value->items[k] : value, path, &map);
+        if (o->repeats)
+            decode_repeated(d, o, &n->pairs[i], path, &map);
+        else if (value != NULL)
+            map.v[map.n++] = (struct string_pair){ n->pairs[i].key, value };
     }
     memcpy(field, &map, sizeof(map));
 }

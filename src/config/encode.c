@@ -19,16 +19,22 @@ static struct yaml_node *strings_node(struct arena *a, const struct strings *lis
     return n;
 }
 
-static struct yaml_node *map_node(struct arena *a, const struct string_map *map, bool hide)
+static struct yaml_node *map_node(struct arena *a, const struct option *o, const struct string_map *map, bool hide)
 {
     struct yaml_node *n = yaml_new(a, YAML_MAP, NULL);
 
-    for (size_t i = 0, k; i < map->n; i = k) {
-        struct yaml_node *list = yaml_new(a, YAML_LIST, NULL);
+    for (size_t i = 0; i < map->n; i++) {
+        struct yaml_node *value = text_node(a, false, hide ? "[REDACTED]" : map->v[i].value), *list;
 
-        for (k = i; k < map->n && strcmp(map->v[k].key, map->v[i].key) == 0; k++)
-            yaml_push(a, list, text_node(a, false, hide ? "[REDACTED]" : map->v[k].value));
-        yaml_put(a, n, map->v[i].key, 0, 0, list->n == 1 ? list->items[0] : list);
+        if (o->repeats) { /* a name's values are next to each other */
+            list = i > 0 && strcmp(map->v[i].key, map->v[i - 1].key) == 0 ? n->pairs[n->n - 1].value
+                                                                          : yaml_new(a, YAML_LIST, NULL);
+            yaml_push(a, list, value);
+            value = list;
+            if (list->n > 1)
+                continue;
+        }
+        yaml_put(a, n, map->v[i].key, 0, 0, value);
     }
     return n;
 }
@@ -163,7 +169,7 @@ static struct yaml_node *value_node(struct arena *a, const struct option *o, con
         return strings_node(a, field, o->secret && !reveal);
     case OPTION_MAP:
     case OPTION_HEADERS:
-        return map_node(a, field, (o->kind == OPTION_HEADERS || o->secret) && !reveal);
+        return map_node(a, o, field, (o->kind == OPTION_HEADERS || o->secret) && !reveal);
     case OPTION_LIST:
         return list_node(a, o, field, reveal);
     case OPTION_GROUP:

@@ -101,7 +101,7 @@ struct option {
     bool secret;                  /* OPTION_STRINGS, OPTION_MAP: values are never printed */
     bool keyed;                   /* OPTION_LIST: written as a map, whose keys are the string of the first row */
     bool scalar;                  /* text of any kind: a number or a bool is taken as it is written */
-    bool repeats;                 /* OPTION_MAP: a value may be a list, then its name comes once for each */
+    bool repeats; /* OPTION_MAP: a value may be a list, or a text split at commas: the name comes once for each */
 };
 
 #define OPT_FIELD(T, f, ctype) _Generic(&((T *)0)->f, ctype * : offsetof(T, f))

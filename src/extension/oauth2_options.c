@@ -17,10 +17,10 @@ const struct option oauth2_options[] = {
                "A file that has it, in place of client_secret. Both are read again when they change."),
     OPT_STRING(struct oauth2_config, token_url, "", "URL of the token endpoint."),
     OPT_STRINGS(struct oauth2_config, scopes, "[]", "What the token is to allow."),
-    OPT_MAP(
-        struct oauth2_config, endpoint_params,
-        "What the token endpoint wants to know besides, for instance audience. A list sends the name once for each.",
-        .secret = true, .scalar = true, .repeats = true),
+    OPT_MAP(struct oauth2_config, endpoint_params,
+            "What the token endpoint wants to know besides, for instance audience. A list, or a text with commas, "
+            "sends the name once for each.",
+            .secret = true, .scalar = true, .repeats = true),
     OPT_DURATION(struct oauth2_config, timeout, "0s", "0s", NULL, "Longest time for a token to come; 0 is 30s.",
                  .zero = "30s"),
     OPT_DURATION(struct oauth2_config, expiry_buffer, "5m", "0s", NULL,

@@ -189,15 +189,17 @@ def test_a_token_is_fetched_once_for_all_that_wait_and_used_from_then_on(otelcd,
 
 def test_what_the_endpoint_wants_to_know_is_a_text_of_any_kind_or_several(otelcd, receiver, token_server, tmp_path):
     s, r = token_server(lambda form, headers, n: token(n)), receiver()
-    text = client(r.url, "oauth2client", oauth2(s.url, "endpoint_params: {tenant: 0x12, offline: true, audience: [a, b c], none: }"))
+    text = client(r.url, "oauth2client", oauth2(s.url, "endpoint_params: {tenant: 0x12, offline: true, audience: [a, 'b, c'], scopes: 'x,y', none: }"))
     d = otelcd(text)
     send(d)
     r.wait(lambda r: r.samples)
     form, _ = s.requests[0]
-    assert form == {"grant_type": "client_credentials", "tenant": "0x12", "offline": "true", "audience": ["a", "b c"], "none": ""}
+    assert form == {"grant_type": "client_credentials", "tenant": "0x12", "offline": "true", "audience": ["a", "b, c"], "scopes": ["x", "y"]}
     (tmp_path / "params.yaml").write_text(text)
     shown = otelcd_command("print-config", "--config", str(tmp_path / "params.yaml")).stdout
-    assert "audience: [\"[REDACTED]\", \"[REDACTED]\"]" in shown or shown.count("[REDACTED]") >= 5, shown
+    assert shown.count("[REDACTED]") == 7, shown  # client_secret and each value
+    revealed = otelcd_command("print-config", "--mode", "unredacted", "--config", str(tmp_path / "params.yaml")).stdout
+    assert '- b, c' in revealed.replace('"', ''), revealed
 
 
 def test_an_endpoint_that_looks_for_us_in_the_form_finds_us_there(otelcd, receiver, token_server):
