@@ -77,3 +77,15 @@ struct bytes ottl_message(struct ottl_call *c)
 
     return item->below.data != NULL ? item->below : item->item.data != NULL ? item->item : item->metric;
 }
+
+bool ottl_message_set(struct ottl_call *c, struct bytes message)
+{
+    c->evaluation->item.item = message;
+    c->evaluation->changed |= OTTL_CHANGED_ITEM;
+    return eval_spend(c->evaluation, message.len / 64);
+}
+
+unsigned ottl_message_data(const struct ottl_call *c)
+{
+    return c->evaluation->item.data;
+}

@@ -136,5 +136,9 @@ bool ottl_metric_set(struct ottl_call *c, struct bytes metric);
 bool ottl_metric_append(struct ottl_call *c, struct bytes metric);
 /* The data point or other message that the program's context is about, as it is now. */
 struct bytes ottl_message(struct ottl_call *c);
+/* It becomes this. For functions of one context whose message is an item: a span, a data point, a log record. */
+bool ottl_message_set(struct ottl_call *c, struct bytes message);
+/* Of a data point or exemplar: the field of the metric that it is in. */
+unsigned ottl_message_data(const struct ottl_call *c);
 
 #endif

@@ -2,6 +2,8 @@
 /* Attributes are copied as whole fields with the tag of where they go; all else is written anew. */
 #include "ottl/function/metric_make.h"
 
+#include <math.h>
+
 struct metric_point metric_point(uint32_t kind, struct bytes message)
 {
     struct metric_point p = { .message = message };
@@ -81,6 +83,59 @@ void metric_put_points(struct bytes data, struct buf *out)
     for (struct pb_field f; pb_next(&r, &f);)
         if (f.number == OTLP_DATA_POINTS)
             buf_append(out, f.start, (size_t)(r.p - f.start));
+}
+
+static void take_packed(struct metric_numbers *m, struct bytes packed, bool varints)
+{
+    const uint8_t *p = packed.data, *end = bytes_end(packed);
+
+    while (p != end) {
+        if (varints) {
+            if (!pb_varint(&p, end, &m->v[m->n]))
+                return;
+        } else {
+            if (end - p < 8)
+                return;
+            m->v[m->n] = pb_load64(p);
+            p += 8;
+        }
+        m->n++;
+    }
+}
+
+/* None has less than one byte, or eight. */
+struct metric_numbers metric_numbers(struct arena *a, struct bytes message, uint32_t number, bool varints)
+{
+    struct pb_reader r = pb_reader(message);
+    struct metric_numbers m = { 0 };
+    size_t most = 0;
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number == number)
+            most += f.wire != PB_LEN ? 1 : varints ? f.bytes.len : f.bytes.len / 8;
+    m.v = arena_alloc(a, (most + 1) * sizeof(*m.v));
+    r = pb_reader(message);
+    for (struct pb_field f; pb_next(&r, &f);) {
+        if (f.number != number)
+            continue;
+        if (f.wire == PB_LEN)
+            take_packed(&m, f.bytes, varints);
+        else
+            m.v[m.n++] = f.u64;
+    }
+    return m;
+}
+
+double metric_power_bound(int64_t index, int64_t scale)
+{
+    int64_t exponent;
+
+    if (scale > 0)
+        return exp((double)index * ldexp(0.693147180559945309417232121458176568, (int)(scale < 5000 ? -scale : -5000)));
+    if (index == 0 || scale < -12)
+        return index == 0 ? 1 : index > 0 ? INFINITY : 0;
+    exponent = index * ((int64_t)1 << -scale);
+    return ldexp(1, (int)(exponent > 5000 ? 5000 : exponent < -5000 ? -5000 : exponent));
 }
 
 static bool is_data(uint32_t number)

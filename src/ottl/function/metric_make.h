@@ -15,6 +15,16 @@ struct metric_point {
     const struct ottl_value *extra; /* ... to this value; NULL: none */
 };
 
+/* A repeated number, packed or not: varints, or the bits of 8 bytes each. */
+struct metric_numbers {
+    uint64_t *v;
+    size_t n;
+};
+struct metric_numbers metric_numbers(struct arena *a, struct bytes message, uint32_t number, bool varints);
+
+/* The lower bound of a bucket of an exponential histogram, as OpenTelemetry defines it. */
+double metric_power_bound(int64_t index, int64_t scale);
+
 /* `kind` is the number of the metric's data field. */
 struct metric_point metric_point(uint32_t kind, struct bytes message);
 

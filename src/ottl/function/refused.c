@@ -32,9 +32,5 @@ const struct ottl_function ottl_functions_refused[] = {
     REFUSED("When", false, "Write two statements, each with its own `where`."),
     REFUSED("aggregate_on_attributes", true, WHY_AGGREGATE),
     REFUSED("aggregate_on_attribute_value", true, WHY_AGGREGATE),
-    REFUSED("convert_exponential_histogram_to_histogram", true, "let the SDK send histograms with explicit bounds."),
-    REFUSED("extract_percentile_metric", true, "let the backend compute percentiles of histograms."),
-    REFUSED("merge_histogram_buckets", true, "let a view of the SDK set the bounds of its histograms."),
-    REFUSED("set_semconv_span_name", true, "Use set(span.name, ...) with `where`."),
     { 0 },
 };
