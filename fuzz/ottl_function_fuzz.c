@@ -45,6 +45,8 @@ static const char *const texts[] = {
     "ToKeyValueString(ParseKeyValue(body, \":\", \",\"), \"=\", \" \", true)",
     "Murmur3Hash128(body)",
     "IsMatch(\"some text\", body)",
+    "ParseXML(body)",
+    "ParseSimplifiedXML(body)",
 };
 
 #define TEXTS (sizeof(texts) / sizeof(*texts))

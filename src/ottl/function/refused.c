@@ -8,15 +8,13 @@
         .name = (n), .editor = (is_editor), .help = why                                                                \
     }
 
-#define WHY_XML "otelcd reads no XML. Let the sender write JSON, or take what is needed with ExtractPatterns()."
+#define WHY_XML "otelcd has no XPath. Use ParseXML() or ParseSimplifiedXML(), and take what is needed of the map."
 #define WHY_LAMBDA "functions of values (lambdas) stand behind an alpha gate in Go, too."
 #define WHY_AGGREGATE "use the metrics_transform processor, whose aggregate_labels does it."
 
 const struct ottl_function ottl_functions_refused[] = {
     REFUSED("UserAgent", false,
             "it needs the database of user agents, which is not part of otelcd. Use ExtractPatterns()."),
-    REFUSED("ParseXML", false, WHY_XML),
-    REFUSED("ParseSimplifiedXML", false, WHY_XML),
     REFUSED("GetXML", false, WHY_XML),
     REFUSED("InsertXML", false, WHY_XML),
     REFUSED("RemoveXML", false, WHY_XML),
