@@ -89,3 +89,22 @@ unsigned ottl_message_data(const struct ottl_call *c)
 {
     return c->evaluation->item.data;
 }
+
+void ottl_evaluation_aggregates(struct ottl_evaluation *e, void (*aggregate)(const struct ottl_aggregation *a,
+                                                                             struct bytes metric, struct buf *out))
+{
+    e->aggregate = aggregate;
+}
+
+bool ottl_aggregate(struct ottl_call *c, const struct ottl_aggregation *a, struct bytes *metric)
+{
+    struct ottl_evaluation *e = c->evaluation;
+    struct buf out = { 0 };
+
+    if (e->aggregate == NULL)
+        return eval_fail(e, "data points are not aggregated here");
+    e->aggregate(a, ottl_metric(c), &out);
+    *metric = ottl_keep(c->arena, buf_bytes(&out));
+    buf_free(&out);
+    return true;
+}

@@ -134,6 +134,26 @@ bool ottl_call_function(struct ottl_call *c, unsigned i, const struct ottl_value
 struct bytes ottl_metric(struct ottl_call *c);
 bool ottl_metric_set(struct ottl_call *c, struct bytes metric);
 bool ottl_metric_append(struct ottl_call *c, struct bytes metric);
+/* Data points of a metric that are to be one. */
+enum ottl_merging {
+    OTTL_MERGE_SUM,
+    OTTL_MERGE_MEAN,
+    OTTL_MERGE_MIN,
+    OTTL_MERGE_MAX,
+    OTTL_MERGE_MEDIAN,
+    OTTL_MERGE_COUNT
+};
+struct ottl_aggregation {
+    enum ottl_merging how;
+    bool keeps;                         /* only attributes in the list, */
+    const struct ottl_value *attribute; /* or: where this one, or NULL, has a value of the list it becomes `value`, */
+    const struct ottl_value *value;
+    const struct ottl_value *list; /* strings */
+    size_t n;
+};
+/* The metric with the points that are alike then made one each, in the arena. */
+bool ottl_aggregate(struct ottl_call *c, const struct ottl_aggregation *a, struct bytes *metric);
+
 /* The data point or other message that the program's context is about, as it is now. */
 struct bytes ottl_message(struct ottl_call *c);
 /* It becomes this. For functions of one context whose message is an item: a span, a data point, a log record. */

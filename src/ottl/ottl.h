@@ -96,6 +96,11 @@ void ottl_allow_metrics(struct ottl_evaluation *e, size_t bytes);
 /* Those that were added since the item began, in order; good until the next one begins. */
 size_t ottl_added(const struct ottl_evaluation *e, const struct bytes **metrics);
 
+/* Who makes one of data points, for statements that aggregate; without one they fail. The metric as it becomes is put
+ * at the end of `out`. */
+void ottl_evaluation_aggregates(struct ottl_evaluation *e, void (*aggregate)(const struct ottl_aggregation *a,
+                                                                             struct bytes metric, struct buf *out));
+
 /* A metric of its head, which has a message of data without points, and of the points' fields. */
 void ottl_put_whole_metric(struct buf *out, struct bytes head, struct bytes points);
 

@@ -158,6 +158,7 @@ struct ottl_evaluation {
     struct error *err;
     VEC(struct bytes) appended; /* metrics */
     size_t allowed;             /* bytes of such that may still come */
+    void (*aggregate)(const struct ottl_aggregation *a, struct bytes metric, struct buf *out); /* or NULL */
 };
 
 bool eval_fail(struct ottl_evaluation *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -10,7 +10,6 @@
 
 #define WHY_XML "otelcd has no XPath. Use ParseXML() or ParseSimplifiedXML(), and take what is needed of the map."
 #define WHY_LAMBDA "functions of values (lambdas) stand behind an alpha gate in Go, too."
-#define WHY_AGGREGATE "use the metrics_transform processor, whose aggregate_labels does it."
 
 const struct ottl_function ottl_functions_refused[] = {
     REFUSED("UserAgent", false,
@@ -28,7 +27,5 @@ const struct ottl_function ottl_functions_refused[] = {
     REFUSED("MapKeys", false, WHY_LAMBDA),
     REFUSED("Reduce", false, WHY_LAMBDA),
     REFUSED("When", false, "Write two statements, each with its own `where`."),
-    REFUSED("aggregate_on_attributes", true, WHY_AGGREGATE),
-    REFUSED("aggregate_on_attribute_value", true, WHY_AGGREGATE),
     { 0 },
 };

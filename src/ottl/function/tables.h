@@ -21,6 +21,7 @@ extern const struct ottl_function ottl_functions_elf[];
 extern const struct ottl_function ottl_functions_metrics[];
 extern const struct ottl_function ottl_functions_grok[];
 extern const struct ottl_function ottl_functions_scale[];
+extern const struct ottl_function ottl_functions_aggregate[];
 extern const struct ottl_function ottl_functions_xml[];
 extern const struct ottl_function ottl_functions_percentile[];
 extern const struct ottl_function ottl_functions_histograms[];

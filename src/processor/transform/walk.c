@@ -366,6 +366,7 @@ struct batch *transform_walk_run(struct transform_walk *w, struct batch *batch, 
 
 void transform_walk_begin(struct transform_walk *w)
 {
+    ottl_evaluation_aggregates(w->evaluation, transform_aggregate);
     w->fault.code = 0;
     w->made = w->merged = 0;
     w->added_len = 0;

@@ -17,4 +17,7 @@ bool transform_walk_metric(struct transform_walk *w, const struct visit *at, str
 /* Each event of the span. True: something has changed, and w->item is the span: its message, and its events. */
 bool transform_walk_span(struct transform_walk *w, const struct visit *at, struct bytes span);
 
+/* For ottl_evaluation_aggregates(). */
+void transform_aggregate(const struct ottl_aggregation *a, struct bytes metric, struct buf *out);
+
 #endif

@@ -74,6 +74,20 @@ START_TEST(data_points_without_end_change_their_metric_in_proportion)
 }
 END_TEST
 
+START_TEST(data_points_that_become_one_are_dropped_as_merged)
+{
+    processor_rig_init(&rig, &transform_processor, SIGNAL_METRICS, SIGNAL_METRICS,
+                       "{metric_statements: [{context: metric, statements: ['copy_metric(name=\"n\")  where name == "
+                       "\"m\"', 'aggregate_on_attributes(\"sum\", [])']}]}");
+    processor_rig_send_metric(&rig, "{'name':'m','gauge':{" POINTS "}}");
+    ck_assert_uint_eq(rig.ledger.received, 3); /* the copy has one point when it is counted */
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "merged"), 1);
+    ck_assert_uint_eq(rig.ledger.delivered, 2);
+    ck_assert_uint_eq(rig.sink.items, 2);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("transform");
@@ -85,6 +99,7 @@ int main(void)
     tcase_add_test(t, a_statement_that_copies_whatever_it_sees_comes_to_an_end);
     tcase_add_test(t, copies_that_would_be_more_than_a_batch_may_get_are_not_made);
     tcase_add_test(t, data_points_without_end_change_their_metric_in_proportion);
+    tcase_add_test(t, data_points_that_become_one_are_dropped_as_merged);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* aggregate_on_attributes() and aggregate_on_attribute_value(): what they mean is read here; who runs the statements
+ * knows how data points become one (ottl_evaluation_aggregates()). */
+#include "ottl/function/make.h"
+#include "ottl/function/tables.h"
+#include "otlp/view.h"
+
+static bool read_merging(struct bytes name, enum ottl_merging *how)
+{
+    static const char *const names[] = { "sum", "mean", "min", "max", "median", "count" };
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (bytes_is(name, names[i])) {
+            *how = (enum ottl_merging)i;
+            return true;
+        }
+    return false;
+}
+
+static bool prepare_aggregate(struct ottl_prepare *p)
+{
+    enum ottl_merging how;
+
+    if (ottl_known(p, 0) && !read_merging(p->args[0].bytes, &how))
+        return ottl_refuse(p, 0, "the function is \"sum\", \"mean\", \"min\", \"max\", \"median\" or \"count\"");
+    return true;
+}
+
+static bool aggregate(struct ottl_call *c, struct ottl_aggregation *a)
+{
+    struct metric_view m = metric_view(ottl_metric(c));
+    struct bytes merged;
+
+    if (m.view.which == OTLP_METRIC_SUMMARY)
+        return ottl_fail(c, "the data points of a summary cannot be aggregated");
+    if (m.view.which == 0)
+        return true;
+    read_merging(c->args[0].bytes, &a->how);
+    return ottl_spend(c, m.data.len / 16) && ottl_aggregate(c, a, &merged) && ottl_metric_set(c, merged);
+}
+
+static bool call_attributes(struct ottl_call *c, struct ottl_value *result)
+{
+    struct ottl_aggregation a = { .keeps = ottl_given(c, 1), .list = c->args[1].values, .n = c->args[1].n };
+
+    (void)result;
+    return aggregate(c, &a);
+}
+
+static bool call_value(struct ottl_call *c, struct ottl_value *result)
+{
+    struct ottl_aggregation a = {
+        .attribute = &c->args[1], .list = c->args[2].values, .n = c->args[2].n, .value = &c->args[3]
+    };
+
+    (void)result;
+    return aggregate(c, &a);
+}
+
+const struct ottl_function ottl_functions_aggregate[] = {
+    { .name = "aggregate_on_attributes",
+      .editor = true,
+      .contexts = OTTL_IN(OTTL_METRIC),
+      .args = { OTTL_LITERAL("aggregation_function", OTTL_TAKES_STRING),
+                { .name = "attributes", .kind = OTTL_TAKES_STRING, .optional = true, .literal = true, .list = true } },
+      .help =
+          "Takes all other attributes from the metric's data points, and makes one of those that are alike then and "
+          "of one time: their sum, mean, min, max, median or count; histograms are always added up.",
+      .prepare = prepare_aggregate,
+      .call = call_attributes },
+    { .name = "aggregate_on_attribute_value",
+      .editor = true,
+      .contexts = OTTL_IN(OTTL_METRIC),
+      .args = { OTTL_LITERAL("aggregation_function", OTTL_TAKES_STRING),
+                OTTL_LITERAL("attribute", OTTL_TAKES_STRING),
+                { .name = "values", .kind = OTTL_TAKES_STRING, .literal = true, .list = true },
+                OTTL_LITERAL("new_value", OTTL_TAKES_STRING) },
+      .help = "Gives the attribute the new value where it has one of the values, and makes one of data points that are "
+              "alike then, as aggregate_on_attributes does.",
+      .prepare = prepare_aggregate,
+      .call = call_value },
+    { 0 },
+};
