@@ -7,6 +7,7 @@
 #include "ottl/function/metric_make.h"
 #include "ottl/function/make.h"
 #include "ottl/function/tables.h"
+#include "ottl/message.h"
 
 /* ---- one kind becomes another ---- */
 
@@ -257,6 +258,41 @@ static bool call_copy(struct ottl_call *c, struct ottl_value *result)
     return ottl_metric_append(c, ottl_take(c, &out));
 }
 
+/* ---- what data points have ---- */
+
+/* Any of them: the attribute, and with `text` with that string. */
+static bool find_attribute(struct ottl_call *c, const struct bytes *text, struct ottl_value *result)
+{
+    struct metric_view m = metric_view(ottl_metric(c));
+    struct pb_reader r = pb_reader(m.data);
+    bool found = false;
+
+    if (m.view.which == 0)
+        return ottl_fail(c, "the metric has no data");
+    if (!ottl_spend(c, m.data.len / 64))
+        return false;
+    for (struct bytes message, any; !found && message_next(&r, OTLP_DATA_POINTS, &message);) {
+        struct ottl_value v;
+
+        if (!message_attribute(message, metric_point(m.view.which, message).attributes, c->args[0].bytes, &any))
+            continue;
+        v = ottl_value_read(any);
+        found = text == NULL || (v.type == OTTL_STRING && bytes_equal(v.bytes, *text));
+    }
+    *result = ottl_bool(found);
+    return true;
+}
+
+static bool call_has_key(struct ottl_call *c, struct ottl_value *result)
+{
+    return find_attribute(c, NULL, result);
+}
+
+static bool call_has_attribute(struct ottl_call *c, struct ottl_value *result)
+{
+    return find_attribute(c, &c->args[1].bytes, result);
+}
+
 #define IN_METRIC .editor = true, .contexts = OTTL_IN(OTTL_METRIC)
 #define IN_DATAPOINT .editor = true, .contexts = OTTL_IN(OTTL_DATAPOINT)
 
@@ -315,5 +351,17 @@ const struct ottl_function ottl_functions_metrics[] = {
           "Adds a copy of the metric, with another name, description or unit. Later statements see the copy too, so "
           "let `where` name the original.",
       .call = call_copy },
+    { .name = "HasAttrKeyOnDatapoint",
+      .contexts = OTTL_IN(OTTL_METRIC),
+      .args = { OTTL_LITERAL("key", OTTL_TAKES_STRING) },
+      .gives = "true or false",
+      .help = "Whether a data point of the metric has an attribute of that key.",
+      .call = call_has_key },
+    { .name = "HasAttrOnDatapoint",
+      .contexts = OTTL_IN(OTTL_METRIC),
+      .args = { OTTL_LITERAL("key", OTTL_TAKES_STRING), OTTL_LITERAL("expected_val", OTTL_TAKES_STRING) },
+      .gives = "true or false",
+      .help = "Whether a data point of the metric has an attribute of that key and that string.",
+      .call = call_has_attribute },
     { 0 },
 };
