@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics and their points, put together on the wire. */
-#ifndef OTTL_FUNCTION_METRIC_MAKE_H
-#define OTTL_FUNCTION_METRIC_MAKE_H
+#ifndef OTTL_FUNCTION_METRIC_METRIC_MAKE_H
+#define OTTL_FUNCTION_METRIC_METRIC_MAKE_H
 
 #include "otlp/view.h"
 #include "ottl/value.h"

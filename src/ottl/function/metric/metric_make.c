@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attributes are copied as whole fields with the tag of where they go; all else is written anew. */
-#include "ottl/function/metric_make.h"
+#include "ottl/function/metric/metric_make.h"
 
 #include <math.h>
 

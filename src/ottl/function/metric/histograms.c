@@ -5,7 +5,7 @@
  * of the new ones that the range lies in, by the rule that is named; zeros and negative values have their places among
  * them, so that all that was counted is in some bucket. */
 #include "ottl/function/make.h"
-#include "ottl/function/metric_make.h"
+#include "ottl/function/metric/metric_make.h"
 #include "ottl/function/tables.h"
 #include "base/random.h"
 

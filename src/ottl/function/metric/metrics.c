@@ -4,7 +4,7 @@
  * A metric is read as its fields; what an editor does not mean is copied as it stands. A new metric has the name with a
  * suffix, the description and the unit, and points with the times and attributes of the old ones; it is appended behind
  * the metrics of its scope. */
-#include "ottl/function/metric_make.h"
+#include "ottl/function/metric/metric_make.h"
 #include "ottl/function/make.h"
 #include "ottl/function/tables.h"
 #include "ottl/message.h"

@@ -3,7 +3,7 @@
  * as near as its buckets tell. Within a bucket values are taken to lie evenly, in an exponential one evenly by their
  * logarithm. Points without counts are passed over; one whose buckets contradict its count fails the statement. */
 #include "ottl/function/make.h"
-#include "ottl/function/metric_make.h"
+#include "ottl/function/metric/metric_make.h"
 #include "ottl/function/tables.h"
 
 #include <math.h>
