@@ -39,6 +39,33 @@ static struct yaml_node *map_node(struct arena *a, const struct option *o, const
     return n;
 }
 
+static bool repeats_a_name(const struct string_map *map)
+{
+    for (size_t i = 0; i < map->n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(map->v[i].key, map->v[k].key) == 0)
+                return true;
+    return false;
+}
+
+/* A map, where it can be one. */
+static struct yaml_node *headers_node(struct arena *a, const struct option *o, const struct string_map *map, bool hide)
+{
+    struct yaml_node *n;
+
+    if (!repeats_a_name(map))
+        return map_node(a, o, map, hide);
+    n = yaml_new(a, YAML_LIST, NULL);
+    for (size_t i = 0; i < map->n; i++) {
+        struct yaml_node *header = yaml_new(a, YAML_MAP, NULL);
+
+        yaml_put(a, header, "name", 0, 0, text_node(a, false, map->v[i].key));
+        yaml_put(a, header, "value", 0, 0, text_node(a, false, hide ? "[REDACTED]" : map->v[i].value));
+        yaml_push(a, n, header);
+    }
+    return n;
+}
+
 static struct yaml_node *duration_node(struct arena *a, duration v)
 {
     struct buf b = { 0 };
@@ -168,8 +195,9 @@ static struct yaml_node *value_node(struct arena *a, const struct option *o, con
     case OPTION_STRINGS:
         return strings_node(a, field, o->secret && !reveal);
     case OPTION_MAP:
+        return map_node(a, o, field, o->secret && !reveal);
     case OPTION_HEADERS:
-        return map_node(a, o, field, (o->kind == OPTION_HEADERS || o->secret) && !reveal);
+        return headers_node(a, o, field, !reveal);
     case OPTION_LIST:
         return list_node(a, o, field, reveal);
     case OPTION_GROUP:

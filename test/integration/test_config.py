@@ -175,6 +175,17 @@ service: {{pipelines: {{metrics: {{receivers: [otlp], exporters: [prometheus, pr
     assert validate(tmp_path, shared.format(first, "namespace: x")).returncode == 0
 
 
+def test_headers_of_one_name_are_printed_as_they_can_be_read_again(tmp_path):
+    headers = "[{name: x-a, value: one}, {name: x-b, value: two}, {name: x-a, value: three}]"
+    text = "receivers: {otlp: {protocols: {grpc: }}}\nexporters: {otlp_http: {endpoint: 'http://x', headers: " + headers + "}}\n"
+    (tmp_path / "a.yaml").write_text(text + "service: {pipelines: {logs: {receivers: [otlp], exporters: [otlp_http]}}}\n")
+    first = otelcd_command("print-config", "--mode", "unredacted", "--config", str(tmp_path / "a.yaml"))
+    assert first.returncode == 0 and first.stdout.count("name: x-a") == 2, first.stdout
+    (tmp_path / "b.yaml").write_text(first.stdout)
+    again = otelcd_command("print-config", "--mode", "unredacted", "--config", str(tmp_path / "b.yaml"))
+    assert (again.returncode, again.stdout) == (0, first.stdout)
+
+
 def test_the_password_of_a_url_is_shown_to_nobody(tmp_path):
     text = "receivers: {otlp: {protocols: {grpc: }}}\nexporters: {prometheus_remote_write: {endpoint: 'http://user:pa55@host/p@th?token=s3cret=&x&y=1'}}\n"
     (tmp_path / "a.yaml").write_text(text + "service: {pipelines: {metrics: {receivers: [otlp], exporters: [prometheus_remote_write]}}}\n")
