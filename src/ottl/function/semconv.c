@@ -218,7 +218,7 @@ static bool prepare_span_name(struct ottl_prepare *p)
     if (ottl_known(p, 0) && !read_version(p->args[0].bytes, v))
         return ottl_refuse(p, 0, "the version is written as in \"1.37.0\"");
     if (ottl_known(p, 0) && (v[0] != 1 || v[1] < 37 || v[1] > 40 || (v[1] == 40 && v[2] > 0)))
-        return ottl_refuse(p, 0, "the versions from 1.37.0 to 1.40.0 are known");
+        return ottl_refuse(p, 0, "that version is not served here: write one from 1.37.0 to 1.40.0");
     if (ottl_known(p, 1) && p->args[1].bytes.len == 0)
         return ottl_refuse(p, 1, "the attribute needs a name");
     return true;
