@@ -8,6 +8,8 @@
 #include "otlp/metadata.h"
 #include "processor/groups.h"
 
+#define KEPT_MEMORY (256u << 10) /* what one large batch took is given back */
+
 void flattener_init(struct flattener *f)
 {
     assembly_init(&f->assembly);
@@ -156,6 +158,11 @@ struct batch *flattener_run(struct flattener *f, struct transform_walk *w, struc
         made->metadata = metadata_ref(batch->metadata);
     }
     assembly_clear(&f->assembly);
+    if (f->record.cap + f->resource.content.cap + f->scope.content.cap > KEPT_MEMORY) {
+        buf_free(&f->record);
+        buf_free(&f->resource.content);
+        buf_free(&f->scope.content);
+    }
     batch_unref(batch);
     return made;
 }

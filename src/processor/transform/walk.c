@@ -8,6 +8,8 @@
  * Their bytes and their generations are limited, for a statement that copies whatever it sees would never end. */
 #include "processor/transform/walk_inside.h"
 
+#define KEPT_MEMORY (256u << 10)
+
 unsigned transform_own_message(enum ottl_context context)
 {
     switch (context) {
@@ -345,6 +347,18 @@ static struct batch *walk_batch(struct transform_walk *w, const struct rewrite_v
     return made;
 }
 
+/* What one large batch took is given back. */
+static void trim_memory(struct transform_walk *w)
+{
+    struct buf *const bufs[] = { &w->metric.message, &w->metric.done, &w->item.message, &w->item.done, &w->out };
+
+    for (size_t i = 0; i < sizeof(bufs) / sizeof(*bufs); i++)
+        if (bufs[i]->cap > KEPT_MEMORY)
+            buf_free(bufs[i]);
+    if (w->memory.total > KEPT_MEMORY)
+        arena_free(&w->memory);
+}
+
 struct batch *transform_walk_run(struct transform_walk *w, struct batch *batch, struct budget *budget)
 {
     const struct rewrite_visitor writer = {
@@ -361,6 +375,7 @@ struct batch *transform_walk_run(struct transform_walk *w, struct batch *batch, 
         batch = walk_batch(w, &writer, batch, budget);
     clear_parents(&w->resources);
     clear_parents(&w->scopes);
+    trim_memory(w);
     return batch;
 }
 
