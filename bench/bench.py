@@ -71,6 +71,13 @@ PROCESSORS = [
     ("processor span, name from attributes", "traces", {"span": {"name": {"from_attributes": ["http.request.method", "http.route"], "separator": " "}}}, None, None),
 ]
 
+METHOD_AND_STATUS = [{"name": "http.request.method"}, {"name": "http.response.status_code"}]
+# The same of connectors, whose metrics go nowhere.
+CONNECTORS = [
+    ("connector span_metrics, two dimensions", "traces", {"span_metrics": {"dimensions": METHOD_AND_STATUS}}, 2.5e6, None),
+    ("connector service_graph", "traces", {"service_graph": {}}, 1.5e6, None),
+]
+
 # bar: the least share of the discard server that is asked for. requests: for one run.
 Case = namedtuple("Case", "name signal bodies items protocol gzip requests config known bar", defaults=(NOP, False, None))
 
@@ -248,15 +255,25 @@ class Bench:
             lambda v: f"{v:.0%}",
         )
 
+    def connector(self, name, signal, connector, bar=None, share_bar=None):
+        kind = next(iter(connector))
+        text = NOP.replace("exporters:\n", f"connectors: {json.dumps(connector)}\nexporters:\n", 1)
+        text = text.replace(f"{signal}: {{receivers: [otlp], exporters: [nop]", f"{signal}: {{receivers: [otlp], exporters: [{kind}]")
+        self.beside_plain(name, signal, text.replace("metrics: {receivers: [otlp]", f"metrics: {{receivers: [otlp, {kind}]"), bar, share_bar)
+
     def processor(self, name, signal, processor, bar=None, share_bar=None):
-        """A pipeline with the processor, the same without it, and the discard server, in turn."""
+        kind = next(iter(processor))
+        text = NOP.replace("exporters:\n", f"processors: {json.dumps(processor)}\nexporters:\n", 1)
+        text = text.replace(f"{signal}: {{receivers: [otlp], ", f"{signal}: {{receivers: [otlp], processors: [{kind}], ")
+        self.beside_plain(name, signal, text, bar, share_bar)
+
+    def beside_plain(self, name, signal, text, bar, share_bar):
+        """That configuration, a plain pipeline, and the discard server, in turn."""
         wide = signal == "logs"
         bodies, items, requests = (lambda: payload.logs(1000, True), 1000, 3000) if wide else (lambda: payload.traces(100), 100, 12000)
         case = Case(f"{signal} for processors", signal, bodies, items, "gRPC", False, requests)
         plain = self.daemon(NOP)
-        text = NOP.replace("exporters:\n", f"processors: {json.dumps(processor)}\nexporters:\n", 1)
-        kind = next(iter(processor))
-        ours = self.daemon(text.replace(f"{signal}: {{receivers: [otlp], ", f"{signal}: {{receivers: [otlp], processors: [{kind}], "))
+        ours = self.daemon(text)
         rates = {"plain": [], "ours": [], "discard": []}
         for _ in range(self.rounds):
             discard = Discard(self.folder)
@@ -594,6 +611,9 @@ def main():
         for name, signal, processor, bar, share_bar in PROCESSORS:
             if chosen(name):
                 bench.processor(name, signal, processor, bar, share_bar)
+        for name, signal, connector, bar, share_bar in CONNECTORS:
+            if chosen(name):
+                bench.connector(name, signal, connector, bar, share_bar)
         if chosen("tail_sampling"):
             bench.open_traces()
         if chosen("start") or chosen("size"):
