@@ -12,6 +12,13 @@ struct error {
     char text[508];
 };
 
+/* No error, without the work of making all of the text empty: for what runs for each item. */
+static inline void error_clear(struct error *err)
+{
+    err->code = 0;
+    err->text[0] = '\0';
+}
+
 /* Both cut what does not fit. error_set returns `code`, so `return error_set(err, UV_EINVAL, ...)` works. */
 int error_set(struct error *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -217,6 +217,52 @@ static inline const struct ottl_value *eval_operand(struct ottl_evaluation *e, c
     return eval_value(e, n, v) ? v : NULL;
 }
 
+static inline bool compare_ints(int64_t x, enum ottl_operator op, int64_t y)
+{
+    switch (op) {
+    case OTTL_EQ:
+        return x == y;
+    case OTTL_NE:
+        return x != y;
+    case OTTL_LT:
+        return x < y;
+    case OTTL_LE:
+        return x <= y;
+    case OTTL_GT:
+        return x > y;
+    default:
+        return x >= y;
+    }
+}
+
+/* Both do what eval_comparison() does, in the same steps, without asking of each node what it is. */
+static bool test_number(struct ottl_evaluation *e, const struct node *n, bool *truth)
+{
+    uint64_t v;
+
+    if (!eval_spend(e, 1 + e->item.item.len / WALKED_BYTES))
+        return false;
+    v = message_number_indexed(&e->index, e->item.item, n->kids[0]->row->number[0]);
+    *truth = compare_ints((int64_t)v, n->op, n->kids[1]->value.integer);
+    return true;
+}
+
+static bool test_attribute(struct ottl_evaluation *e, const struct node *n, bool *truth)
+{
+    const struct node *path = n->kids[0];
+    struct bytes message = *item_part(&e->item, path->part), any;
+    struct ottl_value v;
+
+    if (!eval_spend(e, 2 + message.len / WALKED_BYTES))
+        return false;
+    *truth = n->op == OTTL_NE;
+    if (!message_attribute(message, path->row->number[0], path->kids[0]->value.bytes, &any))
+        return true;
+    v = ottl_value_read(any);
+    *truth = ottl_compare(&v, n->op, &n->kids[1]->value);
+    return true;
+}
+
 static bool eval_comparison(struct ottl_evaluation *e, const struct node *n, bool *truth)
 {
     struct ottl_value x = ottl_nil(), y = ottl_nil();
@@ -239,7 +285,9 @@ static bool eval_truth(struct ottl_evaluation *e, const struct node *n, bool *tr
 
     switch (n->kind) {
     case NODE_COMPARE:
-        return eval_comparison(e, n, truth);
+        return n->direct == DIRECT_NUMBER      ? test_number(e, n, truth)
+               : n->direct == DIRECT_ATTRIBUTE ? test_attribute(e, n, truth)
+                                               : eval_comparison(e, n, truth);
     case NODE_AND:
     case NODE_OR:
         return eval_all(e, n, truth);
@@ -316,7 +364,7 @@ void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t
         arena_reset(&e->arena);
     e->item = *item;
     e->changed = 0;
-    e->index.data = NULL;
+    message_index_begin(&e->index);
     e->cache = bytes_of(NULL, 0);
     e->steps = 0;
     e->now = now;
@@ -335,11 +383,14 @@ bool ottl_test(struct ottl_evaluation *e, const struct ottl_program *p, bool *re
 
 bool ottl_run(struct ottl_evaluation *e, const struct ottl_program *p, bool *ran, struct error *err)
 {
-    struct ottl_value none = ottl_nil();
+    struct ottl_value none;
 
     if (!ottl_test(e, p, ran, err))
         return false;
-    return !*ran || p->editor == NULL || eval_call(e, p->editor, &none);
+    if (!*ran || p->editor == NULL)
+        return true;
+    none = ottl_nil();
+    return eval_call(e, p->editor, &none);
 }
 
 const struct ottl_item *ottl_item_now(const struct ottl_evaluation *e)

@@ -77,7 +77,9 @@ bool message_find_indexed(struct message_index *index, struct bytes message, uin
 {
     struct pb_reader r;
 
-    if (message.len == 0 || number >= INDEXED_FIELDS || message.len >= UINT32_MAX)
+    index->asked++;
+    if (message.len == 0 || number >= INDEXED_FIELDS || message.len >= UINT32_MAX ||
+        (index->asked == 1 && !index->worth))
         return message_find(message, number, field);
     if (index->data != message.data || index->len != message.len)
         index_message(index, message);
@@ -85,6 +87,22 @@ bool message_find_indexed(struct message_index *index, struct bytes message, uin
         return false;
     r = pb_reader(bytes_skip(message, index->at[number] - 1));
     return pb_next(&r, field);
+}
+
+uint64_t message_number_indexed(struct message_index *index, struct bytes message, uint32_t number)
+{
+    const uint8_t *p;
+    struct pb_field f;
+
+    if (index->data == message.data && index->len == message.len && message.len > 0) {
+        index->asked++;
+        if (index->at[number] == 0)
+            return 0;
+        p = message.data + index->at[number] - 1;
+        if (p[0] == PB_TAG(number, PB_VARINT) && p[1] < 0x80) /* of a varint there is at least a byte */
+            return p[1];
+    }
+    return message_find_indexed(index, message, number, &f) && f.wire != PB_LEN ? f.u64 : 0;
 }
 
 struct bytes message_bytes(struct bytes message, uint32_t number)
@@ -99,6 +117,32 @@ uint64_t message_number(struct bytes message, uint32_t number)
     struct pb_field f;
 
     return message_find(message, number, &f) && f.wire != PB_LEN ? f.u64 : 0;
+}
+
+/* ---- the shape of attributes ---- */
+
+/* Is the field at p, of the form that encoders write, an attribute with this key? Its value then. */
+static inline bool is_usual_attribute(const uint8_t *p, size_t len, struct bytes key, struct bytes *value)
+{
+    /* tag, length, tag of the key, its length, key, tag of the value, its length, value */
+    size_t rest;
+
+    if (len < key.len + 6 || p[2] != PB_TAG(OTLP_KEY_VALUE_KEY, PB_LEN) || p[3] != key.len || key.len >= 0x80 ||
+        (key.len > 0 && memcmp(p + 4, key.data, key.len) != 0))
+        return false;
+    rest = len - key.len - 6;
+    if (p[key.len + 4] != PB_TAG(OTLP_KEY_VALUE_VALUE, PB_LEN) || p[key.len + 5] != rest)
+        return false;
+    *value = bytes_of(p + key.len + 6, rest);
+    return true;
+}
+
+/* An attribute that was looked at whole by its shape alone and has another key: it is none. */
+static inline bool is_other_usual(const uint8_t *p, size_t len, size_t key_len)
+{
+    return len >= 6 && p[2] == PB_TAG(OTLP_KEY_VALUE_KEY, PB_LEN) && p[3] < 0x80 && (size_t)p[3] + 6 <= len &&
+           p[p[3] + 4] == PB_TAG(OTLP_KEY_VALUE_VALUE, PB_LEN) && p[p[3] + 5] == len - p[3] - 6 &&
+           (p[3] != key_len || key_len < 0x80);
 }
 
 /* ---- changes ---- */
@@ -140,23 +184,51 @@ static struct bytes end_copy(struct copy *c, struct bytes message, struct bytes 
     return made;
 }
 
+/* Behind the field at p, when its shape alone says that it is none of that number and key; else NULL. */
+static inline const uint8_t *pass_other(const uint8_t *p, const uint8_t *end, uint32_t number, const struct bytes *key)
+{
+    const uint8_t *next = pass_short(p, end);
+    struct bytes value;
+    size_t len;
+
+    if (next == NULL || p[0] >> 3 != number)
+        return next;
+    len = (size_t)(next - p);
+    if (key == NULL || (p[0] & 7) != PB_LEN || is_usual_attribute(p, len, *key, &value) ||
+        !is_other_usual(p, len, key->len))
+        return NULL;
+    return next;
+}
+
 /* `field` in the place of the first field of that number, and of that key where there is one; the others go. */
 static struct bytes replace_fields(struct arena *a, struct bytes message, uint32_t number, const struct bytes *key,
                                    struct bytes field)
 {
-    struct pb_reader r = pb_reader(message);
+    const uint8_t *p = message.data, *end = bytes_end(message);
     bool placed = false;
     struct copy c;
     struct bytes made = begin_copy(a, &c, message, field.len);
 
-    for (struct pb_field f; pb_next(&r, &f);) {
+    while (p != end) {
+        const uint8_t *next = pass_other(p, end, number, key);
+        struct pb_reader r;
+        struct pb_field f;
+
+        if (next != NULL) {
+            p = next;
+            continue;
+        }
+        r = pb_reader(bytes_of(p, (size_t)(end - p)));
+        if (!pb_next(&r, &f))
+            break;
+        p = r.p;
         if (f.number != number || (key != NULL && (f.wire != PB_LEN || !bytes_equal(attribute_of(f.bytes).key, *key))))
             continue;
         copy_to(&c, f.start);
         if (!placed)
             copy_in(&c, field);
         placed = true;
-        c.from = r.p;
+        c.from = p;
     }
     made = end_copy(&c, message, made);
     if (!placed) {
@@ -181,30 +253,6 @@ struct bytes message_replace_bytes(struct arena *a, struct bytes message, uint32
 }
 
 /* ---- attributes ---- */
-
-/* Is the field at p, of the form that encoders write, an attribute with this key? Its value then. */
-static inline bool is_usual_attribute(const uint8_t *p, size_t len, struct bytes key, struct bytes *value)
-{
-    /* tag, length, tag of the key, its length, key, tag of the value, its length, value */
-    size_t rest;
-
-    if (len < key.len + 6 || p[2] != PB_TAG(OTLP_KEY_VALUE_KEY, PB_LEN) || p[3] != key.len || key.len >= 0x80 ||
-        (key.len > 0 && memcmp(p + 4, key.data, key.len) != 0))
-        return false;
-    rest = len - key.len - 6;
-    if (p[key.len + 4] != PB_TAG(OTLP_KEY_VALUE_VALUE, PB_LEN) || p[key.len + 5] != rest)
-        return false;
-    *value = bytes_of(p + key.len + 6, rest);
-    return true;
-}
-
-/* An attribute that was looked at whole by its shape alone and has another key: it is none. */
-static inline bool is_other_usual(const uint8_t *p, size_t len, size_t key_len)
-{
-    return len >= 6 && p[2] == PB_TAG(OTLP_KEY_VALUE_KEY, PB_LEN) && p[3] < 0x80 && (size_t)p[3] + 6 <= len &&
-           p[p[3] + 4] == PB_TAG(OTLP_KEY_VALUE_VALUE, PB_LEN) && p[p[3] + 5] == len - p[3] - 6 &&
-           (p[3] != key_len || key_len < 0x80);
-}
 
 bool message_attribute(struct bytes message, uint32_t number, struct bytes key, struct bytes *any_value)
 {

@@ -28,11 +28,24 @@ bool message_find(struct bytes message, uint32_t number, struct pb_field *field)
 struct message_index {
     const uint8_t *data; /* of the message that it is of; NULL: of none */
     size_t len;
+    uint32_t asked; /* how often since it began */
+    bool worth;     /* the one before was asked more than once: then an index is less work than to look each time */
     uint32_t at[INDEXED_FIELDS]; /* offset + 1; 0: there is none */
 };
 
+/* The next item: the index is of no message. */
+static inline void message_index_begin(struct message_index *index)
+{
+    index->worth = index->asked > 1;
+    index->asked = 0;
+    index->data = NULL;
+}
+
 /* The same as message_find(). The index becomes that of the message when it is another's. */
 bool message_find_indexed(struct message_index *index, struct bytes message, uint32_t number, struct pb_field *field);
+
+/* The value of a field that is a number, below INDEXED_FIELDS; 0 where it is missing. */
+uint64_t message_number_indexed(struct message_index *index, struct bytes message, uint32_t number);
 
 /* The content of a field that is bytes; none where it is missing. */
 struct bytes message_bytes(struct bytes message, uint32_t number);

@@ -93,9 +93,19 @@ enum node_kind {
     NODE_OR,       /* kids */
 };
 
+/* Comparisons that need no walk of the tree: what most conditions are. */
+enum direct {
+    DIRECT_NOT,
+    DIRECT_NUMBER,    /* an integer of the item with a literal one */
+    DIRECT_ATTRIBUTE, /* an attribute of the item, its scope or resource, == or != a literal string */
+};
+
+#define WALKED_BYTES 1024u /* of a message in which a field is looked for, for one step */
+
 struct node {
     enum node_kind kind;
-    uint32_t n; /* kids */
+    enum direct direct; /* COMPARE */
+    uint32_t n;         /* kids */
     struct node **kids;
     size_t at; /* offset in the text */
     union {

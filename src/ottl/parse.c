@@ -126,6 +126,24 @@ static enum ottl_operator operator_of(struct bytes text)
     return (enum ottl_operator)i;
 }
 
+static enum direct direct_of(const struct node *n)
+{
+    const struct node *path = n->kids[0], *literal = n->kids[1];
+    enum path_shape shape;
+
+    if (path->kind != NODE_PATH || literal->kind != NODE_LITERAL || path->in_points || path->row->outer != 0 ||
+        path->row->in_data)
+        return DIRECT_NOT;
+    shape = path->row->shape;
+    if ((shape == PATH_INT || shape == PATH_FIXED32 || shape == PATH_FIXED64) && path->part == PART_ITEM &&
+        path->row->number[0] > 0 && path->row->number[0] < 16 && literal->value.type == OTTL_INT)
+        return DIRECT_NUMBER;
+    if (shape == PATH_MAP && path->n == 1 && path->kids[0]->kind == NODE_LITERAL &&
+        path->kids[0]->value.type == OTTL_STRING && literal->value.type == OTTL_STRING && n->op <= OTTL_NE)
+        return DIRECT_ATTRIBUTE;
+    return DIRECT_NOT;
+}
+
 static struct node *parse_comparison(struct parser *p)
 {
     struct node *left, *right, *n;
@@ -147,6 +165,7 @@ static struct node *parse_comparison(struct parser *p)
         return NULL;
     node_push(p, n, left);
     node_push(p, n, right);
+    n->direct = direct_of(n);
     return n;
 }
 

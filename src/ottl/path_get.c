@@ -5,8 +5,6 @@
 #include "otlp/fields.h"
 #include "ottl/ottl_inside.h"
 
-#define WALKED_BYTES 1024u /* of a message in which a field is looked for, for one step */
-
 struct bytes *item_part(struct ottl_item *item, enum part part)
 {
     switch (part) {

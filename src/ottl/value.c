@@ -29,8 +29,13 @@ const char *ottl_type_name(enum ottl_type type)
 
 struct ottl_value ottl_value_read(struct bytes any_value)
 {
-    struct value v = value_read(any_value);
+    struct value v;
 
+    /* a short string, which most are, by its shape */
+    if (any_value.len >= 2 && any_value.data[0] == PB_TAG(OTLP_ANY_STRING, PB_LEN) && any_value.data[1] < 0x80 &&
+        any_value.data[1] == any_value.len - 2)
+        return ottl_string(bytes_of(any_value.data + 2, any_value.len - 2));
+    v = value_read(any_value);
     switch (v.type) {
     case VALUE_STRING:
         return ottl_string(v.bytes);

@@ -78,11 +78,12 @@ static void count_dropped(struct item_processor *r)
 static struct statement *ask(struct filter *f, enum ottl_context context, const struct ottl_item *item)
 {
     struct statement *s;
-    struct error err = { 0 };
+    struct error err;
     bool failed = false;
 
     if (f->lists[context].v.n == 0 || f->processor.fault.code != 0)
         return NULL;
+    error_clear(&err);
     ottl_begin(f->evaluation, item, statement_now(&f->processor.node));
     s = statement_list_test(&f->lists[context], f->evaluation, &failed, &err);
     if (failed)

@@ -130,11 +130,12 @@ static void take_added(struct transform_walk *w)
 unsigned transform_run_item(struct transform_walk *w, const struct ottl_item *item, const struct ottl_item **now)
 {
     unsigned changed, above;
-    struct error err = { 0 };
+    struct error err;
 
     *now = item;
     if (w->fault.code != 0)
         return 0;
+    error_clear(&err);
     if ((w->writes & OTTL_APPENDS) != 0)
         ottl_allow_metrics(w->evaluation,
                            w->generation < TRANSFORM_MAX_GENERATIONS ? TRANSFORM_MAX_ADDED - w->added_len : 0);
