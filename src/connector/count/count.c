@@ -7,22 +7,18 @@
  * delta for each set of attributes. The batch of counts goes on, and the sender of what was counted hears how that
  * went.
  *
- * What can go wrong: a condition cannot be told; then nothing of the batch goes on, and its sender is refused. */
-#include "connector/count/count.h"
+ * What can go wrong: a condition cannot be told; then nothing of the batch goes on, and its sender is refused. Values
+ * without end would make points without end: past a bound on the memory of a batch's points, what has new values is
+ * counted in one point for each metric of the resource, which says so (otel.metric.overflow, as in the SDKs). Where
+ * that is too much, too, for there are as many resources, the sender is refused. */
+#include "connector/count/count_inside.h"
 
 #include "base/mem.h"
-#include "connector/count/relay.h"
-#include "otlp/assembly.h"
-#include "otlp/any_value.h"
 #include "otlp/metadata.h"
-#include "otlp/rewrite.h"
 #include "otlp/view.h"
-#include "pipeline/component.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#define SCOPE_NAME "github.com/open-telemetry/opentelemetry-collector-contrib/connector/countconnector"
+#define COPIES_MAX (32ull * 1024 * 1024) /* bytes of points made of a batch, or ... */
+#define BUDGET_PARTS 8                   /* ... this part of the budget, if that is less; as much again for resources */
 
 static const struct option count_options[] = {
     OPT_ANY(struct count_config, spans,
@@ -48,214 +44,12 @@ static const struct option sum_options[] = {
     OPT_END,
 };
 
-/* A point of the resource that is being counted. */
-struct counter {
-    struct message *point;
-    enum count_section section;
-    uint64_t n;
-    double sum;
-};
-
-struct span_of_time {
-    uint64_t first, last; /* 0: none */
-};
-
-struct count {
-    struct node node;
-    bool sums;
-    struct arena arena;
-    struct count_list lists[COUNT_SECTIONS];
-    struct ottl_evaluation *evaluation;
-    struct rewriter walker;
-    struct rewrite_visitor visitor;
-    struct relay relay;
-    struct assembly assembly;
-    struct buf scratch, text;
-    /* Of the batch, and of the resource that is walked. */
-    uint64_t points;
-    bool failed;
-    struct error err;
-    struct message *resource, *scope; /* NULL: nothing was counted yet */
-    uint64_t n_resources;
-    VEC(struct counter *) counters;
-    struct span_of_time times[COUNT_SECTIONS];
-};
-
 static struct count *count_of(struct node *node)
 {
     return container_of(node, struct count, node);
 }
 
 /* ---- one thing ---- */
-
-static bool find_attribute(struct bytes message, unsigned number, const char *key, struct bytes *value)
-{
-    struct pb_reader r = pb_reader(message);
-
-    for (struct bytes field; message_next(&r, number, &field);) {
-        struct key_value_view v = key_value_view(field);
-
-        if (bytes_is(v.key, key)) {
-            *value = v.value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void put_attribute(struct count *p, const char *key, struct bytes value)
-{
-    size_t mark = pb_begin(&p->scratch, OTLP_NUMBER_ATTRIBUTES);
-
-    pb_put_str(&p->scratch, OTLP_KEY_VALUE_KEY, key);
-    pb_put_bytes(&p->scratch, OTLP_KEY_VALUE_VALUE, value);
-    pb_end(&p->scratch, mark);
-}
-
-/* Of a sum: the item's, as text. What is zero, false or empty counts as missing, as in the Go collector. */
-static bool gather_texts(struct count *p, const struct counted_metric *m, const struct visit *at)
-{
-    struct buf any = { 0 };
-
-    p->scratch.len = 0;
-    for (size_t i = 0; i < m->n_attributes; i++) {
-        const struct counted_attribute *a = &m->attributes[i];
-        struct bytes value;
-
-        p->text.len = 0;
-        if (find_attribute(at->message, at->attributes, a->key, &value))
-            any_value_put(&p->text, value);
-        if (p->text.len == 0 || bytes_is(buf_bytes(&p->text), "0") || bytes_is(buf_bytes(&p->text), "false")) {
-            p->text.len = 0;
-            any_value_put(&p->text, a->fallback);
-        }
-        if (p->text.len == 0) {
-            buf_free(&any);
-            return false;
-        }
-        any.len = 0;
-        pb_put_bytes(&any, OTLP_ANY_STRING, buf_bytes(&p->text));
-        put_attribute(p, a->key, buf_bytes(&any));
-    }
-    buf_free(&any);
-    return true;
-}
-
-/* The attributes of the metric as fields of a data point, in `scratch`; false: one is missing. */
-static bool gather_attributes(struct count *p, const struct counted_metric *m, const struct visit *at)
-{
-    p->scratch.len = 0;
-    for (size_t i = 0; i < m->n_attributes; i++) {
-        const struct counted_attribute *a = &m->attributes[i];
-        struct bytes value = a->fallback;
-
-        if (!find_attribute(at->message, at->attributes, a->key, &value) &&
-            !find_attribute(visit_scope(at), OTLP_SCOPE_ATTRIBUTES, a->key, &value) &&
-            !find_attribute(visit_resource(at), OTLP_RESOURCE_ATTRIBUTES, a->key, &value) && a->fallback.data == NULL)
-            return false;
-        put_attribute(p, a->key, value);
-    }
-    return true;
-}
-
-static bool is_wanted(struct count *p, const struct counted_metric *m)
-{
-    bool wanted = m->n_conditions == 0;
-
-    for (size_t i = 0; i < m->n_conditions && !wanted; i++)
-        if (!ottl_test(p->evaluation, m->conditions[i], &wanted, &p->err)) {
-            p->failed = true;
-            return false;
-        }
-    return wanted;
-}
-
-static void make_resource(struct count *p, const struct visit *at)
-{
-    struct assembly *a = &p->assembly;
-    struct message *head, *scope;
-    struct pb_reader r = pb_reader(visit_resource(at));
-
-    p->resource = assembly_add(a, a->root, OTLP_REQUEST_RESOURCES);
-    head = assembly_add(a, p->resource, OTLP_RESOURCE_GROUP_RESOURCE);
-    for (struct bytes attribute; message_next(&r, OTLP_RESOURCE_ATTRIBUTES, &attribute);)
-        assembly_put_field(a, head, OTLP_RESOURCE_ATTRIBUTES, assembly_keep(a, attribute));
-    p->scope = assembly_add(a, p->resource, OTLP_RESOURCE_GROUP_SCOPES);
-    scope = assembly_add(a, p->scope, OTLP_SCOPE_GROUP_SCOPE);
-    if (!p->sums)
-        assembly_put_field(a, scope, OTLP_SCOPE_NAME, bytes_str(SCOPE_NAME));
-}
-
-/* The data of the metric in the resource that is walked. */
-static struct message *find_data(struct count *p, const struct counted_metric *m, const struct digest *key)
-{
-    struct assembly *a = &p->assembly;
-    bool made;
-    struct message *metric = assembly_find(a, p->scope, OTLP_SCOPE_GROUP_ITEMS, key, &made), *data;
-    struct buf fields = { 0 };
-
-    if (!made)
-        return metric->user;
-    assembly_put_field(a, metric, OTLP_METRIC_NAME, bytes_str(m->name));
-    if (m->description[0] != '\0')
-        assembly_put_field(a, metric, OTLP_METRIC_DESCRIPTION, bytes_str(m->description));
-    metric->user = data = assembly_add(a, metric, OTLP_METRIC_SUM);
-    pb_put_uint(&fields, OTLP_DATA_TEMPORALITY, OTLP_TEMPORALITY_DELTA);
-    pb_put_uint(&fields, OTLP_DATA_MONOTONIC, 1);
-    assembly_put(a, data, assembly_keep(a, buf_bytes(&fields)));
-    buf_free(&fields);
-    return data;
-}
-
-/* What the item adds to a sum: 0 where it has no number. */
-static double amount_of(const struct counted_metric *m, const struct visit *at)
-{
-    struct bytes any;
-    struct value v;
-    char text[64], *end;
-    double number;
-
-    if (!find_attribute(at->message, at->attributes, m->source, &any))
-        return 0;
-    v = value_read(any);
-    if (v.type == VALUE_INT)
-        return (double)v.integer;
-    if (v.type == VALUE_DOUBLE)
-        return v.number;
-    if (v.type != VALUE_STRING || v.bytes.len == 0 || v.bytes.len >= sizeof(text) || v.bytes.data[0] <= ' ')
-        return 0;
-    memcpy(text, v.bytes.data, v.bytes.len);
-    text[v.bytes.len] = '\0';
-    number = strtod(text, &end);
-    return *end == '\0' ? number : 0;
-}
-
-static void count_for(struct count *p, enum count_section section, const struct counted_metric *m,
-                      const struct visit *at)
-{
-    struct digest key = digest_number(digest_number((struct digest){ 0 }, p->n_resources), (uint64_t)(uintptr_t)m);
-    struct message *data, *point;
-    struct counter *c;
-    bool made;
-
-    if (!is_wanted(p, m) || !(p->sums ? gather_texts(p, m, at) : gather_attributes(p, m, at)))
-        return;
-    if (p->resource == NULL)
-        make_resource(p, at);
-    data = find_data(p, m, &key);
-    key = digest_bytes(key, buf_bytes(&p->scratch));
-    point = assembly_find(&p->assembly, data, OTLP_DATA_POINTS, &key, &made);
-    if (made) {
-        c = point->user = arena_zalloc(&p->assembly.arena, sizeof(*c));
-        *c = (struct counter){ .point = point, .section = section };
-        assembly_put(&p->assembly, point, assembly_keep(&p->assembly, buf_bytes(&p->scratch)));
-        *vec_push(&p->counters) = c;
-    }
-    c = point->user;
-    c->n++;
-    if (p->sums)
-        c->sum += amount_of(m, at);
-}
 
 static void note_time(struct span_of_time *t, uint64_t time)
 {
@@ -304,6 +98,7 @@ static void close_resource(struct count *p)
         p->times[i] = (struct span_of_time){ 0 };
     p->resource = p->scope = NULL;
     p->n_resources++;
+    count_forget_above(p);
 }
 
 static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
@@ -311,6 +106,14 @@ static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struc
     (void)at;
     (void)edit;
     close_resource(arg);
+    return REWRITE_KEEP;
+}
+
+static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
+{
+    (void)at;
+    (void)edit;
+    count_forget_above(arg);
     return REWRITE_KEEP;
 }
 
@@ -366,10 +169,11 @@ static enum rewrite_verdict on_event(void *arg, const struct visit *at, struct p
 
 static void walk_batch(struct count *p, struct batch *batch)
 {
-    uint64_t dropped;
+    uint64_t dropped, part = budget_limit(p->node.host->budget) / BUDGET_PARTS;
 
-    p->failed = false;
-    p->points = 0;
+    p->failed = p->crowded_out = false;
+    p->points = p->copied = 0;
+    p->room = part < COPIES_MAX ? part : COPIES_MAX;
     batch_unref(rewrite_batch(&p->walker, batch, &p->visitor, host_budget(p->node.host, batch->signal), &dropped));
     close_resource(p);
 }
@@ -381,7 +185,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 
     walk_batch(p, batch);
     if (p->failed) {
-        ack_fail(ack, VERDICT_REJECT, "condition", "%s", p->err.text);
+        ack_fail(ack, VERDICT_REJECT, p->crowded_out ? "too_large" : "condition", "%s", p->err.text);
     } else if (p->points == 0) {
         ack_safe(ack);
     } else {
@@ -432,7 +236,8 @@ static int create(struct node *node, const void *config, struct error *err)
 
         p->lists[section] = count_list_read(&p->arena, config, how, NULL);
     }
-    p->visitor = (struct rewrite_visitor){ .resource = on_resource, .item = on_item, .arg = p };
+    p->overflow = count_overflow(&p->arena);
+    p->visitor = (struct rewrite_visitor){ .resource = on_resource, .scope = on_scope, .item = on_item, .arg = p };
     p->visitor.metric = node->signal == SIGNAL_METRICS ? on_metric : NULL;
     p->visitor.below = node->signal == SIGNAL_TRACES ? on_event : NULL;
     relay_init(&p->relay, &node->host->loop->turn);
@@ -452,6 +257,7 @@ static void destroy(struct node *node)
     arena_free(&p->arena);
     rewriter_free(&p->walker);
     vec_free(&p->counters);
+    vec_free(&p->values);
     buf_free(&p->scratch);
     buf_free(&p->text);
 }

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "config/option.h"
+#include "otlp/digest.h"
 #include "ottl/ottl.h"
 
 enum count_section { COUNT_SPANS, COUNT_EVENTS, COUNT_METRICS, COUNT_POINTS, COUNT_LOGS, COUNT_SECTIONS };
@@ -17,6 +18,10 @@ struct count_config {
 struct counted_attribute {
     const char *key;
     struct bytes fallback; /* the content of an AnyValue; no data: an item without it is not counted */
+    /* While a batch is walked: what the scope has of it, or else the resource, looked for once for each scope. */
+    bool looked;
+    struct bytes above; /* no data: nothing */
+    struct digest digest;
 };
 
 struct counted_metric {
