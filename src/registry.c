@@ -4,6 +4,7 @@
 
 #define COMPONENTS(X)                                                                                                  \
     X(otlp_receiver)                                                                                                   \
+    X(prometheus_receiver)                                                                                             \
     X(nop_receiver)                                                                                                    \
     X(batch_processor)                                                                                                 \
     X(memory_limiter_processor)                                                                                        \

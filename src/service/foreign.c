@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define SCRAPE "otelcd does not scrape yet: let Prometheus scrape the targets, or let the services send OTLP"
+#define SCRAPE "write a prometheus receiver, with these targets under scrape_configs"
 /* What stands between ` is a configuration that works: test_config.py tries each. */
 #define SDKS                                                                                                           \
     "let the services send OTLP, as the SDKs of all languages do, and write "                                          \
@@ -21,24 +21,24 @@
 /* Set by hand. */
 /* clang-format off */
 static const struct foreign table[] = {
+    { COMPONENT_RECEIVER, false, "prometheusexec purefa purefb simpleprometheus prometheussimple", SCRAPE },
     { COMPONENT_RECEIVER, false,
-      "prometheus prometheusexec prometheusremotewrite purefa purefb simpleprometheus"
-      " prometheussimple",
-      SCRAPE },
+      "prometheusremotewrite",
+      "scrape the same targets with a prometheus receiver, or let who sends remote write send it to the backend" },
     { COMPONENT_RECEIVER, false, "awsxray datadog jaeger sapm skywalking zipkin", SDKS },
     { COMPONENT_RECEIVER, true, "opencensus", SDKS },
     { COMPONENT_RECEIVER, false, "fluentforward loki splunkhec syslog tcplog udplog webhookevent", LOGS },
     { COMPONENT_RECEIVER, false, "filelog filestats journald namedpipe otlpjsonfile windowseventlog", LOGS },
-    { COMPONENT_RECEIVER, false, "hostmetrics", "run node_exporter and let Prometheus scrape it" },
-    { COMPONENT_RECEIVER, false, "dockerstats podmanstats", "run cAdvisor and let Prometheus scrape it" },
+    { COMPONENT_RECEIVER, false, "hostmetrics", "run node_exporter and scrape it with a prometheus receiver" },
+    { COMPONENT_RECEIVER, false, "dockerstats podmanstats", "run cAdvisor and scrape it with a prometheus receiver" },
     { COMPONENT_RECEIVER, false,
       "k8scluster k8sevents k8slog k8sobjects kubeletstats receivercreator",
-      "let Prometheus scrape the kubelet and kube-state-metrics" },
+      "scrape the kubelet and kube-state-metrics with a prometheus receiver" },
     { COMPONENT_RECEIVER, false,
       "awscloudwatch awsfirehose awss3 azureeventhub cloudflare googlecloudpubsub kafka"
       " kafkametrics pulsar rabbitmq solace",
       NULL },
-    { COMPONENT_RECEIVER, false, "statsd", "run statsd_exporter and let Prometheus scrape it" },
+    { COMPONENT_RECEIVER, false, "statsd", "run statsd_exporter and scrape it with a prometheus receiver" },
     { COMPONENT_RECEIVER, false,
       "carbon collectd faro influxdb libhoney netflow otelarrow signalfx snmp stef wavefront",
       NULL },
@@ -51,7 +51,7 @@ static const struct foreign table[] = {
       " nsxt ntp oracledb osquery postgresql redfish redis riak saphana snowflake sqlquery"
       " sqlserver sshcheck systemd tcpcheck tlscheck vcenter windowsperfcounters windowsservice"
       " yanggrpc zookeeper",
-      "run the Prometheus exporter of that system and let Prometheus scrape it" },
+      "run the Prometheus exporter of that system and scrape it with a prometheus receiver" },
     { COMPONENT_PROCESSOR, false, "tailsampling", SAMPLE },
     { COMPONENT_PROCESSOR, false,
       "resourcedetection",

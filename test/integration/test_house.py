@@ -16,6 +16,7 @@ from harness import otlp
 from harness.limits import OTELCD, PATIENCE, ROOT, SANITIZED, tool
 from harness.otlp_peer import GrpcPeer, HttpPeer
 from harness.remote_write import Receiver
+from harness.targets import Target
 
 EXAMPLES = sorted(p.name for p in (ROOT / "config").glob("*.yaml"))
 
@@ -38,7 +39,7 @@ def test_each_example_is_valid(name):
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", ""), ran.stderr
 
 
-@pytest.mark.parametrize("name", [n for n in EXAMPLES if n != "debug.yaml"])
+@pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in ("debug.yaml", "scrape.yaml")])
 def test_each_example_starts_and_takes_data(otelcd, name, tmp_path):
     receiver, gateway, backend = Receiver(), GrpcPeer(), HttpPeer()
     env = {
@@ -52,6 +53,18 @@ def test_each_example_starts_and_takes_data(otelcd, name, tmp_path):
     d.wait_metrics(lambda m: m.sum("otelcd_pipeline_delivered_items") == 1 and m.sum("otelcd_exporter_held_items") == 0)
     for peer in (receiver, gateway, backend):
         peer.close()
+
+
+def test_the_example_that_scrapes_sends_what_it_scrapes(otelcd, tmp_path):
+    receiver, target = Receiver(), Target(b"load 0.5\n")
+    text = (ROOT / "config/scrape.yaml").read_text().replace("scrape_interval: 15s", "scrape_interval: 1s")
+    text = text.replace("localhost:9100", target.address).replace("localhost:8888", target.address)
+    env = {"OTELCD_QUEUE": str(tmp_path / "queue"), "REMOTE_WRITE_URL": receiver.url}
+    d = otelcd(text, env=env, allow=["Failed to scrape Prometheus endpoint"])
+    d.wait_metrics(lambda m: m.sum("otelcd_pipeline_delivered_items") >= 12 and m.sum("otelcd_exporter_held_items") == 0)
+    assert {"load", "up"} <= {s.name for s in receiver.samples}
+    target.close()
+    receiver.close()
 
 
 def test_kill_9_loses_nothing_that_was_acknowledged_with_the_shipped_remote_write_file(otelcd, tmp_path):

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all sources have: their lists, and the static one, which is told once. */
+#include "receiver/prometheus/discovery.h"
+
+#include <stdlib.h>
+
+void target_list_free(struct target_list *l)
+{
+    for (size_t i = 0; i < l->targets.n; i++)
+        label_set_free(&l->targets.v[i]);
+    vec_free(&l->targets);
+}
+
+struct discovery_list *discovery_find(struct discovery *d, const char *name)
+{
+    for (size_t i = 0; i < d->lists.n; i++)
+        if (strcmp(d->lists.v[i].name, name) == 0)
+            return &d->lists.v[i];
+    return NULL;
+}
+
+void discovery_set(struct discovery *d, const char *name, struct target_list *found)
+{
+    struct discovery_list *l = discovery_find(d, name);
+
+    if (l == NULL) {
+        l = vec_push(&d->lists);
+        *l = (struct discovery_list){ .name = mem_strdup(name) };
+    }
+    target_list_free(&l->found);
+    l->found = *found;
+    *found = (struct target_list){ 0 };
+    l->seen = true;
+    complaint_over(&d->complaint);
+    d->changed(d->owner);
+}
+
+void discovery_remove(struct discovery *d, size_t i)
+{
+    free(d->lists.v[i].name);
+    target_list_free(&d->lists.v[i].found);
+    d->lists.v[i] = d->lists.v[--d->lists.n];
+    d->changed(d->owner);
+}
+
+void discovery_fail(struct discovery *d, const char *kind, const char *where, const char *why)
+{
+    if (complaint_due_to(&d->complaint, &d->node->host->loop->clock, why))
+        log_error(&d->node->log, "Unable to refresh target groups: what was found before stays",
+                  F_STR("discovery", kind), F_STR("from", where), F_STR("error", why),
+                  F_UINT("times", complaint_taken(&d->complaint)));
+}
+
+void discovery_close(struct discovery *d)
+{
+    for (size_t i = 0; i < d->lists.n; i++) {
+        free(d->lists.v[i].name);
+        target_list_free(&d->lists.v[i].found);
+    }
+    vec_free(&d->lists);
+}
+
+/* ---- static_configs ---- */
+
+struct static_discovery {
+    struct discovery base;
+    const struct option_list *groups;
+};
+
+static void start(struct discovery *d)
+{
+    struct target_list found = { 0 };
+
+    target_list_static(container_of(d, struct static_discovery, base)->groups, &found);
+    discovery_set(d, "static", &found);
+}
+
+static void free_static(struct discovery *d)
+{
+    discovery_close(d);
+    free(container_of(d, struct static_discovery, base));
+}
+
+static const struct discovery_ops static_ops = { .start = start, .free = free_static };
+
+struct discovery *static_discovery_new(const struct node *node, const struct option_list *groups)
+{
+    struct static_discovery *s = mem_zalloc(sizeof(*s));
+
+    s->base.ops = &static_ops;
+    s->base.node = node;
+    s->groups = groups;
+    return &s->base;
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fetch_start() makes the call; its body comes into a block that grows with it and is charged to the budget; when all
+ * is there it is inflated, into another one. A redirect is another call, to the same client, or to one of its own where
+ * it leads to another host: who we are is not told there.
+ *
+ * What can go wrong ends it with a fault and a sentence. A body that reaches the limit is not read on; the connection
+ * goes then. */
+#include "receiver/prometheus/fetch.h"
+
+#include "codec/compress.h"
+#include "net/http1/http1.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define MOST_REDIRECTS 10
+#define FIRST_ROOM 16384u
+#define IDLE_TALK 65536u /* bytes of a body that nobody reads: of an error, of a redirect */
+
+static void start_call(struct fetch *f);
+
+/* ---- the end ---- */
+
+static void leave_away(struct fetch *f)
+{
+    if (f->away != NULL)
+        http_client_close(f->away);
+    f->away = NULL;
+}
+
+static void end_fetch(struct fetch *f)
+{
+    f->running = false;
+    leave_away(f);
+    f->on_done(f);
+}
+
+__attribute__((format(printf, 3, 4))) static void set_fault(struct fetch *f, enum fetch_fault fault, const char *fmt,
+                                                            ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(f->why, sizeof(f->why), fmt, args);
+    va_end(args);
+    f->fault = fault;
+    f->body = bytes_of("", 0);
+}
+
+static void set_status_fault(struct fetch *f, int status)
+{
+    set_fault(f, FETCH_STATUS, "server returned HTTP status %d %s", status, http1_reason(status));
+}
+
+static void fail_later(struct turn_task *task)
+{
+    end_fetch(container_of(task, struct fetch, failing));
+}
+
+/* From inside start or a callback of the call, which is over. */
+static void fail_soon(struct fetch *f)
+{
+    f->failing.run = fail_later;
+    turn_defer(&f->caller->node->host->loop->turn, &f->failing);
+}
+
+/* ---- the body ---- */
+
+static bool make_room(struct fetch *f, size_t n)
+{
+    size_t cap = f->block != NULL ? f->block->cap : f->usual < FIRST_ROOM ? FIRST_ROOM : f->usual;
+    struct block *grown;
+
+    while (cap < f->len + n)
+        cap *= 2;
+    if (f->block == NULL) {
+        f->block = block_new(f->caller->node->host->budget, cap);
+        return f->block != NULL;
+    }
+    if (cap == f->block->cap)
+        return true;
+    grown = block_grow(f->block, cap, false);
+    if (grown != NULL)
+        f->block = grown;
+    return grown != NULL;
+}
+
+static void on_body(struct http_call *call, struct bytes data)
+{
+    struct fetch *f = container_of(call, struct fetch, call);
+
+    if (call->status != 200) {
+        f->len += data.len;
+        if (f->len <= IDLE_TALK)
+            return;
+        set_status_fault(f, call->status);
+    } else if (data.len == 0) {
+        return;
+    } else if (data.len >= f->limit || f->len >= f->limit - data.len) {
+        set_fault(f, FETCH_TOO_LARGE, "body size limit exceeded: %llu bytes", (unsigned long long)f->limit);
+    } else if (!make_room(f, data.len)) {
+        set_fault(f, FETCH_NO_ROOM, "no room in the memory budget for the body");
+    }
+    if (f->fault != FETCH_DONE) {
+        http_call_cancel(call);
+        fail_soon(f);
+        return;
+    }
+    memcpy(f->block->data + f->len, data.data, data.len);
+    f->len += data.len;
+}
+
+static void inflate(struct fetch *f, enum coding coding)
+{
+    struct block *block;
+    struct error err;
+    size_t len;
+    int rc = inflate_block(coding, f->body, (size_t)f->limit, f->caller->node->host->budget, &block, &len, &err);
+
+    if (rc == UV_EFBIG || (rc == 0 && len >= f->limit))
+        set_fault(f, FETCH_TOO_LARGE, "body size limit exceeded: %llu bytes", (unsigned long long)f->limit);
+    else if (rc == UV_ENOMEM)
+        set_fault(f, FETCH_NO_ROOM, "no room in the memory budget for the body");
+    else if (rc != 0)
+        set_fault(f, FETCH_CODING, "the body cannot be inflated: %s", err.text);
+    if (rc != 0)
+        return;
+    block_unref(f->block);
+    f->block = block;
+    if (f->fault == FETCH_DONE)
+        f->body = bytes_of(block->data, len);
+}
+
+static void take_answer(struct fetch *f, const struct http_response *a)
+{
+    const struct bytes *type = http_response_header(a, "content-type");
+    const struct bytes *coding_header = http_response_header(a, "content-encoding");
+    enum coding coding = coding_header != NULL ? coding_by_name(*coding_header) : CODING_IDENTITY;
+
+    free(f->type_memory);
+    f->type_memory = type != NULL ? bytes_dup(*type) : NULL;
+    f->type = type != NULL ? bytes_str(f->type_memory) : bytes_of("", 0);
+    f->usual = f->len;
+    f->body = f->block != NULL ? bytes_of(f->block->data, f->len) : bytes_of("", 0);
+    if (coding != CODING_IDENTITY && coding != CODING_GZIP)
+        set_fault(f, FETCH_CODING, "the body is in a coding that was not asked for");
+    else if (coding == CODING_GZIP && f->len > 0)
+        inflate(f, coding);
+}
+
+/* ---- redirects ---- */
+
+static bool is_scheme(struct bytes s, const char *name)
+{
+    size_t n = strlen(name);
+
+    return s.len >= n && bytes_equal_nocase(bytes_of(s.data, n), bytes_str(name));
+}
+
+/* Behind the last / of the path, query aside. */
+static size_t directory_length(struct bytes target)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < target.len && target.data[i] != '?'; i++)
+        if (target.data[i] == '/')
+            n = i + 1;
+    return n;
+}
+
+bool fetch_resolve(const char *base, struct bytes location, struct buf *out)
+{
+    size_t len = location.len;
+    struct url u;
+
+    for (size_t i = 0; i < len; i++) {
+        if (location.data[i] <= ' ' || location.data[i] == 0x7f)
+            return false;
+        if (location.data[i] == '#')
+            len = i;
+    }
+    location.len = len;
+    if (is_scheme(location, "http://") || is_scheme(location, "https://")) {
+        buf_put(out, location);
+        return true;
+    }
+    if (url_parse(&u, bytes_str(base), NULL) != 0 || memmem(location.data, len, "://", 3) != NULL)
+        return false;
+    buf_puts(out, u.secure ? "https:" : "http:");
+    if (len >= 2 && memcmp(location.data, "//", 2) == 0) {
+        buf_put(out, location);
+        return true;
+    }
+    buf_puts(out, "//");
+    url_put_authority(out, &u);
+    if (len == 0 || location.data[0] == '?') {
+        const uint8_t *query = memchr(u.target.data, '?', u.target.len);
+
+        buf_put(out, bytes_of(u.target.data, query != NULL ? (size_t)(query - u.target.data) : u.target.len));
+    } else if (location.data[0] != '/') {
+        buf_put(out, bytes_of(u.target.data, directory_length(u.target)));
+    }
+    buf_put(out, location);
+    return true;
+}
+
+static bool same_origin(const char *a, const char *b)
+{
+    struct url x, y;
+
+    return url_parse(&x, bytes_str(a), NULL) == 0 && url_parse(&y, bytes_str(b), NULL) == 0 && x.secure == y.secure &&
+           bytes_equal_nocase(x.host, y.host) && bytes_equal(url_port(&x), url_port(&y));
+}
+
+static bool is_redirect(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* False: it is not followed. */
+static bool follow(struct fetch *f, const struct http_response *a)
+{
+    const struct bytes *location = http_response_header(a, "location");
+    struct buf to = { 0 };
+
+    if (!is_redirect(a->status) || !f->caller->config->follow_redirects || location == NULL)
+        return false;
+    if (f->redirects++ == MOST_REDIRECTS) {
+        set_fault(f, FETCH_REDIRECTS, "stopped after %d redirects", MOST_REDIRECTS);
+        return false;
+    }
+    if (!fetch_resolve(f->place != NULL ? f->place : f->url, *location, &to)) {
+        set_fault(f, FETCH_REDIRECTS, "redirected to what is no URL of http");
+        buf_free(&to);
+        return false;
+    }
+    free(f->place);
+    f->place = bytes_dup(buf_bytes(&to));
+    buf_free(&to);
+    start_call(f);
+    return true;
+}
+
+/* ---- the call ---- */
+
+static void on_done(struct http_call *call, const struct http_response *a)
+{
+    struct fetch *f = container_of(call, struct fetch, call);
+
+    if (a->failure == HTTP_ANSWERED && follow(f, a))
+        return;
+    if (f->fault != FETCH_DONE) {
+        end_fetch(f);
+        return;
+    }
+    if (a->failure == HTTP_TIMED_OUT ||
+        (a->failure != HTTP_ANSWERED && clock_mono(&f->caller->node->host->loop->clock) >= f->deadline))
+        set_fault(f, FETCH_TIMEOUT, "%s", a->why);
+    else if (a->failure != HTTP_ANSWERED)
+        set_fault(f, FETCH_UNREACHED, "%s", a->why);
+    else if (a->status != 200)
+        set_status_fault(f, a->status);
+    else
+        take_answer(f, a);
+    end_fetch(f);
+}
+
+/* Of this URL, its path and query. */
+static const char *path_of(const char *url)
+{
+    struct url u;
+
+    if (url_parse(&u, bytes_str(url), NULL) != 0)
+        return "/";
+    return (const char *)u.target.data;
+}
+
+static void set_headers(struct fetch *f, bool trusted)
+{
+    call_headers_reset(&f->headers);
+    call_headers_add(&f->headers, bytes_str("accept"), bytes_str(f->accept));
+    call_headers_add(&f->headers, bytes_str("accept-encoding"), bytes_str(f->gzip ? "gzip" : "identity"));
+    if (f->extra_name != NULL)
+        call_headers_add(&f->headers, bytes_str(f->extra_name), bytes_str(f->extra_value));
+    scrape_caller_headers(f->caller, trusted, &f->headers);
+}
+
+/* The client for where it goes now; NULL after a fault. */
+static struct http_client *choose_client(struct fetch *f, bool home)
+{
+    struct http_client **at = home ? &f->client : &f->away;
+    struct error err;
+
+    leave_away(f);
+    if (*at == NULL && (*at = scrape_caller_client(f->caller, home ? f->url : f->place, &err)) == NULL)
+        set_fault(f, f->redirects > 0 ? FETCH_REDIRECTS : FETCH_UNREACHED, "%s", err.text);
+    return *at;
+}
+
+static void start_call(struct fetch *f)
+{
+    uint64_t now = clock_mono(&f->caller->node->host->loop->clock);
+    const char *url = f->place != NULL ? f->place : f->url;
+    bool home = f->place == NULL || same_origin(f->place, f->url);
+    struct http_client *client = choose_client(f, home);
+
+    if (client != NULL && now >= f->deadline)
+        set_fault(f, FETCH_TIMEOUT, "redirects took all the time");
+    if (f->fault != FETCH_DONE) {
+        fail_soon(f);
+        return;
+    }
+    set_headers(f, home);
+    f->len = 0;
+    f->call = (struct http_call){
+        .method = "GET",
+        .path = path_of(url),
+        .headers = f->headers.list.v,
+        .n_headers = f->headers.list.n,
+        .timeout = f->deadline - now,
+        .max_response = SIZE_MAX,
+        .repeatable = true,
+        .on_body = on_body,
+        .on_done = on_done,
+    };
+    http_call_start(client, &f->call);
+}
+
+void fetch_start(struct fetch *f)
+{
+    fetch_release(f);
+    free(f->place);
+    f->place = NULL;
+    f->redirects = 0;
+    f->fault = FETCH_DONE;
+    f->why[0] = '\0';
+    f->body = bytes_of("", 0);
+    f->type = bytes_of("", 0);
+    f->running = true;
+    f->deadline = clock_mono(&f->caller->node->host->loop->clock) + f->timeout;
+    start_call(f);
+}
+
+void fetch_cancel(struct fetch *f)
+{
+    if (!f->running)
+        return;
+    f->running = false;
+    if (f->failing.queued)
+        turn_cancel(&f->caller->node->host->loop->turn, &f->failing);
+    else
+        http_call_cancel(&f->call);
+    leave_away(f);
+}
+
+void fetch_release(struct fetch *f)
+{
+    if (f->block != NULL)
+        block_unref(f->block);
+    f->block = NULL;
+    f->body = bytes_of("", 0);
+    f->len = 0;
+}
+
+void fetch_free(struct fetch *f)
+{
+    fetch_release(f);
+    leave_away(f);
+    if (f->client != NULL)
+        http_client_close(f->client);
+    f->client = NULL;
+    call_headers_free(&f->headers);
+    free(f->place);
+    free(f->type_memory);
+    f->place = f->type_memory = NULL;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Targets that stand in files. A job on a thread expands the patterns and reads the files; on the loop they are read as
+ * lists of groups. That is done at the start, at each refresh_interval, and a moment after something has happened in
+ * one of the directories (the kernel tells).
+ *
+ * A file that cannot be read, or has a fault, keeps the targets that it had; one that is gone has none. */
+#include "receiver/prometheus/discovery.h"
+
+#include "base/loop/watched_file.h"
+
+#include <glob.h>
+#include <libgen.h>
+#include <stdlib.h>
+
+#define SOON (100 * NS_PER_MS) /* who writes a file may do it in several steps */
+#define MOST_FILES 1000u
+
+struct file_discovery;
+
+/* libuv's handles close late, so they are apart. */
+struct watch {
+    uv_fs_event_t event;
+    struct file_discovery *of; /* NULL: it is being closed */
+};
+
+struct found_file {
+    char *path;
+    struct buf content;
+    struct error fault;
+};
+
+struct reading {
+    struct job job;
+    struct file_discovery *of;
+    VEC(char *) patterns;
+    VEC(struct found_file) files;
+};
+
+struct file_discovery {
+    struct discovery base;
+    const struct file_sd_config *config;
+    struct clock_timer timer;
+    struct reading *reading; /* NULL: none is under way */
+    bool again;              /* something happened meanwhile */
+    VEC(struct watch *) watches;
+};
+
+static void look(struct clock_timer *timer);
+
+static void look_after(struct file_discovery *f, uint64_t delay)
+{
+    clock_start(&f->base.node->host->loop->clock, &f->timer, delay, look);
+}
+
+/* ---- on the thread ---- */
+
+static void read_matches(struct reading *r, const char *pattern)
+{
+    glob_t found;
+
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc && r->files.n < MOST_FILES; i++) {
+        struct found_file *file = vec_push(&r->files);
+
+        *file = (struct found_file){ .path = mem_strdup(found.gl_pathv[i]) };
+        (void)file_read(file->path, DISCOVERY_MAX_BYTES, &file->content, &file->fault);
+    }
+    globfree(&found);
+}
+
+static void read_on_thread(struct job *job)
+{
+    struct reading *r = container_of(job, struct reading, job);
+
+    for (size_t i = 0; i < r->patterns.n; i++)
+        read_matches(r, r->patterns.v[i]);
+}
+
+static void free_reading(struct job *job)
+{
+    struct reading *r = container_of(job, struct reading, job);
+
+    for (size_t i = 0; i < r->patterns.n; i++)
+        free(r->patterns.v[i]);
+    for (size_t i = 0; i < r->files.n; i++) {
+        free(r->files.v[i].path);
+        buf_free(&r->files.v[i].content);
+    }
+    vec_free(&r->patterns);
+    vec_free(&r->files);
+    free(r);
+}
+
+/* ---- on the loop ---- */
+
+static bool is_json(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    return dot != NULL && (strcmp(dot, ".json") == 0 || strcmp(dot, ".JSON") == 0);
+}
+
+static void take_file(struct file_discovery *f, struct found_file *file)
+{
+    struct discovery_list *l = discovery_find(&f->base, file->path);
+    struct target_list found = { 0 };
+    struct error err = file->fault;
+
+    if (err.code == 0 &&
+        target_list_read(buf_bytes(&file->content), is_json(file->path), "__meta_filepath", file->path, &found, &err)) {
+        discovery_set(&f->base, file->path, &found);
+        return;
+    }
+    discovery_fail(&f->base, "file", file->path, err.text);
+    if (l != NULL)
+        l->seen = true;
+}
+
+static void on_read(struct job *job)
+{
+    struct reading *r = container_of(job, struct reading, job);
+    struct file_discovery *f = r->of;
+
+    f->reading = NULL;
+    for (size_t i = 0; i < f->base.lists.n; i++)
+        f->base.lists.v[i].seen = false;
+    for (size_t i = 0; i < r->files.n; i++)
+        take_file(f, &r->files.v[i]);
+    for (size_t i = f->base.lists.n; i > 0; i--)
+        if (!f->base.lists.v[i - 1].seen)
+            discovery_remove(&f->base, i - 1);
+    free_reading(job);
+    look_after(f, f->again ? SOON : f->config->refresh);
+    f->again = false;
+}
+
+static void look(struct clock_timer *timer)
+{
+    struct file_discovery *f = container_of(timer, struct file_discovery, timer);
+    struct reading *r;
+
+    if (f->reading != NULL) {
+        f->again = true;
+        return;
+    }
+    r = f->reading = mem_zalloc(sizeof(*r));
+    r->job = (struct job){ .work = read_on_thread, .done = on_read, .drop = free_reading };
+    r->of = f;
+    for (size_t i = 0; i < f->config->files.n; i++)
+        *vec_push(&r->patterns) = mem_strdup(f->config->files.v[i]);
+    job_start(f->base.node->host->loop, JOB_DISK, &r->job);
+}
+
+/* ---- directories ---- */
+
+static void on_event(uv_fs_event_t *event, const char *name, int events, int status)
+{
+    struct file_discovery *f = container_of(event, struct watch, event)->of;
+
+    (void)name;
+    (void)events;
+    (void)status;
+    if (f != NULL && f->reading == NULL)
+        look_after(f, SOON);
+    else if (f != NULL)
+        f->again = true;
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    free(container_of(handle, struct watch, event));
+}
+
+static void close_watch(struct watch *w)
+{
+    w->of = NULL;
+    uv_close((uv_handle_t *)&w->event, on_watch_closed);
+}
+
+/* One that cannot be watched is looked at every refresh_interval all the same. */
+static void watch_directory_of(struct file_discovery *f, const char *pattern)
+{
+    char *copy = mem_strdup(pattern);
+    struct watch *w = mem_zalloc(sizeof(*w));
+
+    w->of = f;
+    uv_fs_event_init(&f->base.node->host->loop->uv, &w->event);
+    uv_unref((uv_handle_t *)&w->event);
+    if (uv_fs_event_start(&w->event, on_event, dirname(copy), 0) == 0)
+        *vec_push(&f->watches) = w;
+    else
+        close_watch(w);
+    free(copy);
+}
+
+static void start(struct discovery *d)
+{
+    struct file_discovery *f = container_of(d, struct file_discovery, base);
+
+    for (size_t i = 0; i < f->config->files.n; i++)
+        watch_directory_of(f, f->config->files.v[i]);
+    look(&f->timer);
+}
+
+static void free_discovery(struct discovery *d)
+{
+    struct file_discovery *f = container_of(d, struct file_discovery, base);
+
+    clock_stop(&d->node->host->loop->clock, &f->timer);
+    for (size_t i = 0; i < f->watches.n; i++)
+        close_watch(f->watches.v[i]);
+    vec_free(&f->watches);
+    if (f->reading != NULL)
+        job_abandon(&f->reading->job);
+    discovery_close(d);
+    free(f);
+}
+
+static const struct discovery_ops file_ops = { .start = start, .free = free_discovery };
+
+struct discovery *file_discovery_new(const struct node *node, const struct file_sd_config *c)
+{
+    struct file_discovery *f = mem_zalloc(sizeof(*f));
+
+    f->base.ops = &file_ops;
+    f->base.node = node;
+    f->config = c;
+    return &f->base;
+}

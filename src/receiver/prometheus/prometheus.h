@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the prometheus receiver: jobs, their targets, and what finds them.
+ *
+ * A *source* of discovery (discovery.h) has lists of target groups; a job makes targets of all its sources' groups,
+ * relabelled, and keeps those that it has already. A target scrapes by itself, at its own moment of each interval. */
+#ifndef RECEIVER_PROMETHEUS_H
+#define RECEIVER_PROMETHEUS_H
+
+#include "base/table.h"
+#include "pipeline/component.h"
+#include "prom/intake/intake.h"
+#include "prom/relabel/relabel.h"
+#include "receiver/prometheus/discovery.h"
+#include "receiver/prometheus/fetch.h"
+
+struct prometheus_receiver;
+struct scrape_job;
+
+/* ---- a target ---- */
+
+enum target_state {
+    TARGET_WAITING, /* for its moment */
+    TARGET_IN_LINE, /* its moment has come; as many scrapes are under way as may be */
+    TARGET_FETCHING,
+    TARGET_DELIVERING, /* the pipeline has not answered yet */
+    TARGET_STATES
+};
+
+enum target_health { TARGET_UNKNOWN, TARGET_UP, TARGET_DOWN, TARGET_HEALTHS };
+
+/* What a target is, before it scrapes. */
+struct target_plan {
+    struct label_set labels; /* after relabelling, without __meta_ */
+    struct buf url;
+    uint64_t interval, timeout; /* ns */
+    bool native_histograms, classic_to_custom, classic_too;
+    uint64_t identity; /* equal for two that are the same, in any process */
+};
+
+enum plan_verdict { PLAN_KEPT, PLAN_DROPPED, PLAN_BROKEN };
+
+/* `discovered` has what was found; on return it has all that relabelling began with. BROKEN: `err` says why. A zeroed
+ * plan, or one that was used, is overwritten. */
+enum plan_verdict target_plan_make(struct target_plan *p, const struct scrape_job *job, struct label_set *discovered,
+                                   struct error *err);
+void target_plan_free(struct target_plan *p);
+
+struct scrape_target {
+    struct list link;  /* the job's */
+    struct list place; /* in the receiver's line */
+    struct scrape_job *job;
+    uint64_t identity;
+    char *name; /* its labels, for people */
+    char *url;
+    uint64_t interval, offset; /* ns; it is scraped when the wall clock's rest modulo interval is offset */
+    enum target_state state;
+    enum target_health health;
+    bool seen;    /* in the sync that runs */
+    bool leaving; /* it is no target any more: its series end, then it goes */
+    bool scraped; /* there are series that would have to end */
+    struct clock_timer timer;
+    uint64_t due;     /* wall ns: its moment */
+    uint64_t began;   /* mono ns */
+    uint64_t time_ms; /* wall: of the samples */
+    struct intake_rules rules;
+    struct intake *intake;
+    struct fetch fetch;
+    struct ack ack;
+    uint64_t items; /* under the ack */
+    struct complaint complaint, refused, left_out;
+};
+
+struct scrape_target *scrape_target_new(struct scrape_job *job, const struct target_plan *plan,
+                                        const struct label_set *discovered);
+/* Its series end in a while, and then it is gone by itself. False: it is gone now. */
+bool scrape_target_leave(struct scrape_target *t);
+/* The receiver stops. `once_more`: after one more scrape. */
+void scrape_target_stop(struct scrape_target *t, bool once_more);
+bool scrape_target_is_idle(const struct scrape_target *t); /* nothing is under way */
+void scrape_target_free(struct scrape_target *t);
+void scrape_target_begin(struct scrape_target *t); /* in line: there is room now */
+
+/* ---- a job ---- */
+
+struct scrape_job {
+    struct prometheus_receiver *receiver;
+    const struct scrape_job_config *config;
+    struct relabel *target_rules, *sample_rules;
+    struct intake_rules rules;
+    struct scrape_caller caller;
+    char *accept;
+    enum intake_format fallback;
+    uint64_t limit; /* bytes of a body */
+    struct list sources;
+    struct list targets;
+    struct table known; /* those that are not leaving, by their identity */
+    struct turn_task sync;
+    uint64_t n_targets, n_leaving, n_found; /* n_found: before target_limit */
+    uint64_t healths[TARGET_HEALTHS];
+    char forced[120]; /* why all scrapes fail; "": they do not */
+    struct complaint broken;
+    struct metric *targets_metric[TARGET_HEALTHS], *failures[FETCH_FAULTS + 2], *missed;
+};
+
+int scrape_job_open(struct scrape_job *job, struct prometheus_receiver *r, const struct scrape_job_config *c,
+                    struct error *err);
+void scrape_job_start(struct scrape_job *job);
+void scrape_job_end_discovery(struct scrape_job *job); /* nothing is found any more */
+void scrape_job_close(struct scrape_job *job);
+void scrape_job_count(struct scrape_job *job, enum target_health from, enum target_health to);
+
+/* Beside those of enum fetch_fault. */
+enum { FAILURE_EXPOSITION = FETCH_FAULTS, FAILURE_TARGET_LIMIT };
+
+/* ---- the receiver ---- */
+
+struct prometheus_receiver {
+    struct node node;
+    const struct prometheus_receiver_config *config;
+    struct intake_store *store;
+    struct label_set external_labels;
+    struct scrape_job *jobs;
+    size_t n_jobs;
+    struct list line;  /* targets that wait for room */
+    unsigned fetching; /* scrapes under way */
+    struct turn_task serve;
+    bool stopping;
+    void (*on_stopped)(struct node *node);
+    struct metric_hook hook;
+    struct metric *accepted, *refused;
+};
+
+void prometheus_enter_line(struct prometheus_receiver *r, struct scrape_target *t);
+void prometheus_leave_line(struct prometheus_receiver *r, struct scrape_target *t);
+void prometheus_fetched(struct prometheus_receiver *r); /* a scrape is over: there is room for another */
+void prometheus_idle(struct prometheus_receiver *r);    /* a target has nothing under way any more */
+void prometheus_tell_health(struct prometheus_receiver *r, const char *why); /* why the last scrape failed; NULL: it
+                                                                              * did not */
+
+extern const struct metric_row *const prometheus_receiver_metrics[];
+void prometheus_metrics_init(struct prometheus_receiver *r);
+void prometheus_job_metrics_init(struct scrape_job *job);
+void prometheus_metrics_close(struct prometheus_receiver *r);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the sources have found is looked through at the end of the turn in which it changed: each target is relabelled
+ * and, if the job has it already, left alone; those that were not met have gone. */
+#include "receiver/prometheus/prometheus.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define MOST_LEAVING 10000u /* targets that wait for their series to end; beyond it they go at once */
+
+/* ---- the request ---- */
+
+struct protocol_row {
+    const char *type;
+    bool escaping; /* takes ;escaping= */
+    enum intake_format format;
+};
+
+static const struct protocol_row protocols[PROTOCOL_COUNT] = {
+    [PROTOCOL_PROTO] = { "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+                         false, INTAKE_PROTOBUF },
+    [PROTOCOL_OPENMETRICS_1] = { "application/openmetrics-text;version=1.0.0", true, INTAKE_OPENMETRICS },
+    [PROTOCOL_OPENMETRICS_0] = { "application/openmetrics-text;version=0.0.1", false, INTAKE_OPENMETRICS },
+    [PROTOCOL_TEXT_1] = { "text/plain;version=1.0.0", true, INTAKE_TEXT },
+    [PROTOCOL_TEXT_0] = { "text/plain;version=0.0.4", false, INTAKE_TEXT },
+};
+
+static void put_protocol(struct buf *out, int protocol, const char *escaping, unsigned weight)
+{
+    buf_puts(out, protocols[protocol].type);
+    if (protocols[protocol].escaping)
+        buf_printf(out, ";escaping=%s", escaping);
+    buf_printf(out, ";q=0.%u,", weight);
+}
+
+/* Weights fall by a tenth, from above what all that there are would need. */
+static char *make_accept(const struct scrape_common *c)
+{
+    const struct strings *p = &c->scrape_protocols;
+    unsigned weight = PROTOCOL_COUNT + 1;
+    struct buf out = { 0 };
+    char *text;
+
+    for (size_t i = 0; i < p->n; i++)
+        put_protocol(&out, scrape_protocol_of(p->v[i]), c->escaping, weight--);
+    for (int i = c->native_histograms ? 0 : PROTOCOL_PROTO + 1; i < PROTOCOL_COUNT && p->n == 0; i++)
+        put_protocol(&out, i, c->escaping, weight--);
+    buf_printf(&out, "*/*;q=0.%u", weight);
+    text = bytes_dup(buf_bytes(&out));
+    buf_free(&out);
+    return text;
+}
+
+/* ---- targets ---- */
+
+static uint64_t hash_of_target(const void *entry)
+{
+    return ((const struct scrape_target *)entry)->identity;
+}
+
+static bool is_target(const void *entry, const void *key)
+{
+    return ((const struct scrape_target *)entry)->identity == *(const uint64_t *)key;
+}
+
+/* The target that this is; a new one where there is none. NULL: there is no room for it. */
+static struct scrape_target *find_target(struct scrape_job *job, const struct target_plan *plan,
+                                         const struct label_set *found)
+{
+    struct scrape_target *t = table_find(&job->known, plan->identity, is_target, &plan->identity);
+
+    if (t != NULL)
+        return t;
+    t = scrape_target_new(job, plan, found);
+    if (table_insert(&job->known, t, plan->identity))
+        return t;
+    scrape_target_free(t);
+    return NULL;
+}
+
+static void meet_target(struct scrape_job *job, struct target_plan *plan, struct label_set *found)
+{
+    struct error err;
+    struct scrape_target *t;
+
+    switch (target_plan_make(plan, job, found, &err)) {
+    case PLAN_KEPT:
+        t = find_target(job, plan, found);
+        job->n_found += t != NULL && !t->seen;
+        if (t != NULL)
+            t->seen = true;
+        break;
+    case PLAN_BROKEN:
+        if (complaint_due(&job->broken, &job->receiver->node.host->loop->clock))
+            log_error(&job->receiver->node.log, "Creating target failed", F_STR("job", job->config->job_name),
+                      F_BYTES("address", label_set_get(found, bytes_str("__address__"))), F_STR("error", err.text),
+                      F_UINT("targets", complaint_taken(&job->broken)));
+        break;
+    case PLAN_DROPPED:
+        break;
+    }
+}
+
+static void meet_all(struct scrape_job *job)
+{
+    struct target_plan plan = { 0 };
+    struct label_set found = { 0 };
+
+    list_each (struct discovery, d, &job->sources, link)
+        for (size_t l = 0; l < d->lists.n; l++)
+            for (size_t i = 0; i < d->lists.v[l].found.targets.n; i++) {
+                const struct label_set *s = &d->lists.v[l].found.targets.v[i];
+
+                label_set_reset(&found);
+                for (size_t k = 0; k < s->list.n; k++)
+                    label_set_put(&found, s->list.v[k].name, s->list.v[k].value);
+                meet_target(job, &plan, &found);
+            }
+    label_set_free(&found);
+    target_plan_free(&plan);
+}
+
+static void sync_targets(struct turn_task *task)
+{
+    struct scrape_job *job = container_of(task, struct scrape_job, sync);
+    uint64_t limit = job->config->common.target_limit;
+
+    list_each (struct scrape_target, t, &job->targets, link)
+        t->seen = false;
+    job->n_found = 0;
+    meet_all(job);
+    list_each (struct scrape_target, t, &job->targets, link) {
+        if (t->seen || t->leaving)
+            continue;
+        table_remove(&job->known, t, t->identity);
+        if (scrape_target_leave(t) && job->n_leaving > MOST_LEAVING && t->state == TARGET_WAITING)
+            scrape_target_free(t);
+    }
+    job->forced[0] = '\0';
+    if (limit > 0 && job->n_found > limit)
+        snprintf(job->forced, sizeof(job->forced), "target_limit exceeded (number of targets: %llu, limit: %llu)",
+                 (unsigned long long)job->n_found, (unsigned long long)limit);
+}
+
+static void on_changed(void *owner)
+{
+    struct scrape_job *job = owner;
+
+    turn_defer(&job->receiver->node.host->loop->turn, &job->sync);
+}
+
+void scrape_job_count(struct scrape_job *job, enum target_health from, enum target_health to)
+{
+    if (from < TARGET_HEALTHS)
+        job->healths[from]--;
+    if (to < TARGET_HEALTHS)
+        job->healths[to]++;
+}
+
+/* ---- the job ---- */
+
+static void add_source(struct scrape_job *job, struct discovery *d)
+{
+    d->changed = on_changed;
+    d->owner = job;
+    list_push(&job->sources, &d->link);
+}
+
+static int open_sources(struct scrape_job *job, struct error *err)
+{
+    const struct scrape_job_config *c = job->config;
+    const struct file_sd_config *files = c->file_sd_configs.v;
+    const struct http_sd_config *http = c->http_sd_configs.v;
+    const struct node *node = &job->receiver->node;
+
+    if (c->static_configs.n > 0)
+        add_source(job, static_discovery_new(node, &c->static_configs));
+    for (size_t i = 0; i < c->file_sd_configs.n; i++)
+        add_source(job, file_discovery_new(node, &files[i]));
+    for (size_t i = 0; i < c->http_sd_configs.n; i++) {
+        struct discovery *d = http_discovery_new(node, &http[i], err);
+
+        if (d == NULL)
+            return err->code;
+        add_source(job, d);
+    }
+    return 0;
+}
+
+/* By how much the buckets of a native histogram grow, at each schema: 2^2^-schema. */
+static int32_t schema_of(double factor)
+{
+    double schema;
+
+    if (factor <= 1)
+        return 8;
+    schema = floor(-log2(log2(factor)));
+    return schema > 8 ? 8 : schema < -4 ? -4 : (int32_t)schema;
+}
+
+static struct intake_rules make_rules(const struct scrape_job *job)
+{
+    const struct scrape_job_config *c = job->config;
+    const struct prometheus_receiver_config *r = job->receiver->config;
+
+    return (struct intake_rules){
+        .honor_labels = c->honor_labels,
+        .honor_timestamps = c->honor_timestamps,
+        .track_timestamps_staleness = c->track_timestamps_staleness,
+        .legacy_names = c->common.validation == VALIDATION_LEGACY,
+        .trim_suffixes = r->trim_metric_suffixes,
+        .report_more = c->common.more_series,
+        .sample_limit = c->common.sample_limit,
+        .label_limit = c->common.label_limit,
+        .label_name_length_limit = c->common.label_name_length_limit,
+        .label_value_length_limit = c->common.label_value_length_limit,
+        .bucket_limit = c->native_histogram_bucket_limit,
+        .max_schema = schema_of(c->native_histogram_min_bucket_factor),
+        .relabel = job->sample_rules,
+        .external_labels = job->receiver->external_labels.list.n > 0 ? &job->receiver->external_labels : NULL,
+    };
+}
+
+int scrape_job_open(struct scrape_job *job, struct prometheus_receiver *r, const struct scrape_job_config *c,
+                    struct error *err)
+{
+    bool utf8 = c->common.validation != VALIDATION_LEGACY;
+    uint64_t most = budget_limit(host_budget(r->node.host, SIGNAL_METRICS)) / 4;
+
+    job->receiver = r;
+    job->config = c;
+    job->sync.run = sync_targets;
+    list_init(&job->sources);
+    list_init(&job->targets);
+    table_init(&job->known, hash_of_target, host_budget(r->node.host, SIGNAL_METRICS));
+    job->target_rules = relabel_new(&c->relabel_configs, utf8);
+    job->sample_rules = relabel_new(&c->metric_relabel_configs, utf8);
+    job->rules = make_rules(job);
+    job->accept = make_accept(&c->common);
+    job->fallback = protocols[scrape_protocol_of(c->fallback_scrape_protocol)].format;
+    job->limit = c->common.body_size > 0 && c->common.body_size < most ? c->common.body_size : most;
+    prometheus_job_metrics_init(job);
+    if (scrape_caller_open(&job->caller, &r->node, &c->client, strcmp(c->scheme, "https") == 0, err) != 0 ||
+        open_sources(job, err) != 0)
+        return error_wrap(err, "job %s", c->job_name);
+    return 0;
+}
+
+void scrape_job_start(struct scrape_job *job)
+{
+    log_info(&job->receiver->node.log, "Scrape job added", F_STR("jobName", job->config->job_name));
+    list_each (struct discovery, d, &job->sources, link)
+        d->ops->start(d);
+}
+
+void scrape_job_end_discovery(struct scrape_job *job)
+{
+    turn_cancel(&job->receiver->node.host->loop->turn, &job->sync);
+    list_each (struct discovery, d, &job->sources, link) {
+        list_remove(&d->link);
+        d->ops->free(d);
+    }
+}
+
+void scrape_job_close(struct scrape_job *job)
+{
+    if (job->receiver == NULL)
+        return;
+    scrape_job_end_discovery(job);
+    list_each (struct scrape_target, t, &job->targets, link)
+        scrape_target_free(t);
+    table_free(&job->known);
+    scrape_caller_close(&job->caller);
+    relabel_free(job->target_rules);
+    relabel_free(job->sample_rules);
+    free(job->accept);
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A target's life: at its moment of each interval it fetches the page, has it taken in (prom/intake/intake.h), sends
+ * what that made into the pipeline, and waits for the answer and for the next moment. Moments that pass meanwhile are
+ * counted and left out: one scrape at a time.
+ *
+ * A target that is none any more waits for two of its moments, as Prometheus does, and then has its series end.
+ *
+ * What can go wrong: the page cannot be had, or is none: `up` is 0, and the log says why, with back-off. The pipeline
+ * does not take the points: they are refused, and nobody can send them again. */
+#include "receiver/prometheus/prometheus.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+static const bool allowed[TARGET_STATES][TARGET_STATES] = {
+    [TARGET_WAITING] = { [TARGET_IN_LINE] = true, [TARGET_DELIVERING] = true },
+    [TARGET_IN_LINE] = { [TARGET_WAITING] = true, [TARGET_FETCHING] = true, [TARGET_DELIVERING] = true },
+    [TARGET_FETCHING] = { [TARGET_WAITING] = true, [TARGET_DELIVERING] = true },
+    [TARGET_DELIVERING] = { [TARGET_WAITING] = true },
+};
+
+static void enter_state(struct scrape_target *t, enum target_state to)
+{
+    assert(allowed[t->state][to]);
+    t->state = to;
+}
+
+static struct clock *clock_of(const struct scrape_target *t)
+{
+    return &t->job->receiver->node.host->loop->clock;
+}
+
+static void on_moment(struct clock_timer *timer);
+static void on_end(struct clock_timer *timer);
+
+/* ---- moments ---- */
+
+/* The first moment after `now`, both wall ns. */
+static uint64_t next_moment(const struct scrape_target *t, uint64_t now)
+{
+    uint64_t at = now - now % t->interval + t->offset;
+
+    return at > now ? at : at + t->interval;
+}
+
+static void wait_moment(struct scrape_target *t)
+{
+    uint64_t now = clock_wall(clock_of(t)), next = next_moment(t, now);
+
+    if (t->due != 0 && next > t->due + t->interval)
+        metric_add(t->job->missed, (next - t->due) / t->interval - 1);
+    t->due = next;
+    clock_start(clock_of(t), &t->timer, next - now, on_moment);
+}
+
+static void wait_first(struct scrape_target *t)
+{
+    uint64_t now = clock_wall(clock_of(t));
+    uint64_t later = (uint64_t)t->job->receiver->config->initial_scrape_offset.ns;
+
+    t->due = next_moment(t, now);
+    clock_start(clock_of(t), &t->timer, t->due - now + later, on_moment);
+    t->due += later;
+}
+
+/* The moment itself, where the scrape began close to it. */
+static uint64_t time_of_scrape(const struct scrape_target *t, uint64_t now)
+{
+    uint64_t close = t->interval / 100 < 2 * NS_PER_MS ? t->interval / 100 : 2 * NS_PER_MS;
+    uint64_t off = now > t->due ? now - t->due : t->due - now;
+
+    return (off <= close ? t->due : now) / NS_PER_MS;
+}
+
+/* ---- the pipeline ---- */
+
+static void settle_down(struct scrape_target *t)
+{
+    struct prometheus_receiver *r = t->job->receiver;
+
+    if (r->stopping) {
+        prometheus_idle(r);
+        return;
+    }
+    if (!t->leaving)
+        wait_moment(t);
+    else if (!clock_armed(&t->timer))
+        scrape_target_free(t);
+}
+
+static void on_settled(struct ack *ack, const struct outcome *o)
+{
+    struct scrape_target *t = container_of(ack, struct scrape_target, ack);
+    struct prometheus_receiver *r = t->job->receiver;
+    uint64_t refused = o->verdict == VERDICT_SAFE && o->rejected < t->items ? o->rejected : t->items;
+
+    if (o->verdict == VERDICT_SAFE && o->rejected == 0)
+        refused = 0;
+    metric_add(r->accepted, t->items - refused);
+    metric_add(r->refused, refused);
+    if (refused > 0 && complaint_due(&t->refused, clock_of(t)))
+        log_warn(&r->node.log, "Scrape commit failed: the pipeline did not take its points, which are lost",
+                 F_STR("target_labels", t->name), F_STR("error", o->why), F_UINT("points", refused),
+                 F_UINT("repeated", complaint_taken(&t->refused)));
+    else if (refused == 0)
+        complaint_over(&t->refused);
+    enter_state(t, TARGET_WAITING);
+    settle_down(t);
+}
+
+static void deliver(struct scrape_target *t, struct batch *batch)
+{
+    struct prometheus_receiver *r = t->job->receiver;
+
+    if (batch == NULL) {
+        if (t->state != TARGET_WAITING)
+            enter_state(t, TARGET_WAITING);
+        settle_down(t);
+        return;
+    }
+    enter_state(t, TARGET_DELIVERING);
+    t->items = batch->items;
+    ack_init(&t->ack, &r->node.host->loop->turn, NULL, t->items, true, on_settled);
+    consumer_send(r->node.out[SIGNAL_METRICS], batch, &t->ack);
+}
+
+/* ---- what came of a scrape ---- */
+
+static void set_health(struct scrape_target *t, enum target_health to)
+{
+    scrape_job_count(t->job, t->health, to);
+    t->health = to;
+}
+
+static void tell_failure(struct scrape_target *t, unsigned reason, const char *why)
+{
+    struct prometheus_receiver *r = t->job->receiver;
+
+    metric_add(t->job->failures[reason], 1);
+    set_health(t, TARGET_DOWN);
+    if (complaint_due_to(&t->complaint, clock_of(t), why))
+        log_warn(&r->node.log, "Failed to scrape Prometheus endpoint", F_STR("error", why),
+                 F_UINT("scrape_timestamp", t->time_ms), F_STR("target_labels", t->name), F_STR("url", t->url),
+                 F_UINT("scrapes", complaint_taken(&t->complaint)));
+    prometheus_tell_health(r, why);
+}
+
+static void tell_left_out(struct scrape_target *t, const struct intake_result *got)
+{
+    struct prometheus_receiver *r = t->job->receiver;
+
+    if (got->duplicates + got->too_far + got->unfit + got->refused == 0) {
+        complaint_over(&t->left_out);
+        return;
+    }
+    if (complaint_due(&t->left_out, clock_of(t)))
+        log_warn(&r->node.log, "Samples of a scrape were left out", F_STR("target_labels", t->name),
+                 F_UINT("duplicates", got->duplicates), F_UINT("too_far_in_time", got->too_far),
+                 F_UINT("unfit", got->unfit), F_UINT("beyond_series_limit", got->refused),
+                 F_UINT("scrapes", complaint_taken(&t->left_out)));
+}
+
+static void tell_success(struct scrape_target *t, const struct intake_result *got)
+{
+    struct prometheus_receiver *r = t->job->receiver;
+
+    set_health(t, TARGET_UP);
+    if (complaint_over(&t->complaint))
+        log_info(&r->node.log, "Prometheus endpoint is scraped again", F_STR("target_labels", t->name),
+                 F_STR("url", t->url));
+    tell_left_out(t, got);
+    prometheus_tell_health(r, NULL);
+}
+
+static struct intake_scrape describe_scrape(const struct scrape_target *t, int64_t size)
+{
+    return (struct intake_scrape){ .time_ms = t->time_ms,
+                                   .duration_ns = clock_mono(clock_of(t)) - t->began,
+                                   .body_size = size };
+}
+
+static void take_failure(struct scrape_target *t, unsigned reason, const char *why)
+{
+    struct intake_scrape s = describe_scrape(t, reason == FETCH_TOO_LARGE ? -1 : 0);
+    struct intake_result got = { 0 };
+
+    tell_failure(t, reason, why);
+    intake_fail(t->intake, &s, &got);
+    deliver(t, got.batch);
+}
+
+static void take_page(struct scrape_target *t)
+{
+    struct fetch *f = &t->fetch;
+    struct intake_scrape s = describe_scrape(t, (int64_t)f->body.len);
+    struct intake_result got = { 0 };
+    enum intake_format format;
+
+    (void)intake_format_of(f->type, t->job->fallback, &format);
+    intake_take(t->intake, format, f->body, &s, &got);
+    fetch_release(f);
+    if (got.error.code != 0)
+        tell_failure(t, FAILURE_EXPOSITION, got.error.text);
+    else
+        tell_success(t, &got);
+    deliver(t, got.batch);
+}
+
+static void on_fetched(struct fetch *f)
+{
+    struct scrape_target *t = container_of(f, struct scrape_target, fetch);
+
+    prometheus_fetched(t->job->receiver);
+    t->scraped = true;
+    if (f->fault == FETCH_DONE)
+        take_page(t);
+    else
+        take_failure(t, f->fault, f->why);
+}
+
+/* ---- the beginning of one ---- */
+
+static void on_moment(struct clock_timer *timer)
+{
+    struct scrape_target *t = container_of(timer, struct scrape_target, timer);
+
+    enter_state(t, TARGET_IN_LINE);
+    prometheus_enter_line(t->job->receiver, t);
+}
+
+void scrape_target_begin(struct scrape_target *t)
+{
+    t->began = clock_mono(clock_of(t));
+    t->time_ms = time_of_scrape(t, clock_wall(clock_of(t)));
+    enter_state(t, TARGET_FETCHING);
+    if (t->job->forced[0] == '\0') {
+        fetch_start(&t->fetch);
+        return;
+    }
+    prometheus_fetched(t->job->receiver);
+    t->scraped = true;
+    take_failure(t, FAILURE_TARGET_LIMIT, t->job->forced);
+}
+
+/* ---- coming and going ---- */
+
+static char *describe_labels(const struct label_set *labels)
+{
+    struct buf text = { 0 };
+    char *copy;
+
+    buf_putc(&text, '{');
+    for (size_t i = 0; i < labels->list.n; i++) {
+        const struct label_pair *l = &labels->list.v[i];
+
+        if (l->name.len >= 2 && memcmp(l->name.data, "__", 2) == 0)
+            continue;
+        buf_puts(&text, text.len > 1 ? ", " : "");
+        buf_put(&text, l->name);
+        buf_putc(&text, '=');
+        log_quote(&text, l->value);
+    }
+    buf_putc(&text, '}');
+    copy = bytes_dup(buf_bytes(&text));
+    buf_free(&text);
+    return copy;
+}
+
+struct scrape_target *scrape_target_new(struct scrape_job *job, const struct target_plan *plan,
+                                        const struct label_set *discovered)
+{
+    struct scrape_target *t = mem_zalloc(sizeof(*t));
+    struct intake_target target = { &plan->labels, discovered };
+
+    t->job = job;
+    t->identity = plan->identity;
+    t->name = describe_labels(&plan->labels);
+    t->url = bytes_dup(buf_bytes(&plan->url));
+    t->interval = plan->interval;
+    t->offset = plan->identity % plan->interval;
+    t->rules = job->rules;
+    t->rules.native_histograms = plan->native_histograms;
+    t->rules.classic_to_custom = plan->classic_to_custom;
+    t->rules.classic_too = plan->classic_too;
+    t->rules.timeout_ns = plan->timeout;
+    t->intake = intake_new(job->receiver->store, &t->rules, &target);
+    t->fetch = (struct fetch){
+        .caller = &job->caller,
+        .url = t->url,
+        .timeout = plan->timeout,
+        .limit = job->limit,
+        .accept = job->accept,
+        .gzip = job->config->enable_compression,
+        .extra_name = "x-prometheus-scrape-timeout-seconds",
+        .on_done = on_fetched,
+    };
+    t->fetch.extra_value = mem_printf("%.15g", (double)plan->timeout / (double)NS_PER_S);
+    list_push(&job->targets, &t->link);
+    job->n_targets++;
+    job->healths[TARGET_UNKNOWN]++;
+    wait_first(t);
+    return t;
+}
+
+static void stop_scraping(struct scrape_target *t)
+{
+    clock_stop(clock_of(t), &t->timer);
+    if (t->state == TARGET_IN_LINE) {
+        prometheus_leave_line(t->job->receiver, t);
+        enter_state(t, TARGET_WAITING);
+    } else if (t->state == TARGET_FETCHING) {
+        fetch_cancel(&t->fetch);
+        enter_state(t, TARGET_WAITING);
+        prometheus_fetched(t->job->receiver);
+    }
+}
+
+static void on_end(struct clock_timer *timer)
+{
+    struct scrape_target *t = container_of(timer, struct scrape_target, timer);
+    struct intake_result got = { 0 };
+
+    if (t->state == TARGET_DELIVERING) {
+        clock_start(clock_of(t), &t->timer, t->interval / 10 + 1, on_end);
+        return;
+    }
+    intake_end(t->intake, t->due / NS_PER_MS, &got);
+    deliver(t, got.batch);
+}
+
+bool scrape_target_leave(struct scrape_target *t)
+{
+    uint64_t now = clock_wall(clock_of(t));
+
+    stop_scraping(t);
+    t->leaving = true;
+    t->job->n_targets--;
+    t->job->n_leaving++;
+    scrape_job_count(t->job, t->health, TARGET_HEALTHS);
+    t->health = TARGET_HEALTHS;
+    if (!t->scraped) {
+        scrape_target_free(t);
+        return false;
+    }
+    t->due = next_moment(t, now);
+    clock_start(clock_of(t), &t->timer, t->due - now + t->interval + t->interval / 10, on_end);
+    return true;
+}
+
+void scrape_target_stop(struct scrape_target *t, bool once_more)
+{
+    if (t->leaving || !once_more) {
+        stop_scraping(t);
+        return;
+    }
+    clock_stop(clock_of(t), &t->timer);
+    if (t->state == TARGET_WAITING) {
+        t->due = clock_wall(clock_of(t));
+        on_moment(&t->timer);
+    }
+}
+
+bool scrape_target_is_idle(const struct scrape_target *t)
+{
+    return t->state == TARGET_WAITING;
+}
+
+void scrape_target_free(struct scrape_target *t)
+{
+    stop_scraping(t);
+    if (t->state == TARGET_DELIVERING)
+        ack_cancel(&t->ack);
+    if (t->leaving)
+        t->job->n_leaving--;
+    list_remove(&t->link);
+    fetch_free(&t->fetch);
+    intake_free(t->intake);
+    free((char *)(uintptr_t)t->fetch.extra_value);
+    free(t->name);
+    free(t->url);
+    free(t);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "receiver/prometheus/fetch.h"
+
+#include <check.h>
+
+static const struct {
+    const char *base, *location, *to; /* NULL: nowhere */
+} places[] = {
+    { "http://a:1/x/y?q=1", "http://b/z", "http://b/z" },
+    { "http://a:1/x/y?q=1", "HTTPS://b/z#part", "HTTPS://b/z" },
+    { "http://a:1/x/y?q=1", "//b:2/z", "http://b:2/z" },
+    { "https://a/x/y", "//b/z", "https://b/z" },
+    { "http://a:1/x/y?q=1", "/z?r=2", "http://a:1/z?r=2" },
+    { "http://a:1/x/y?q=/1/2", "z", "http://a:1/x/z" },
+    { "http://a:1", "z", "http://a:1/z" },
+    { "http://a:1/x/y?q=1", "?r=2", "http://a:1/x/y?r=2" },
+    { "http://[::1]:9/x", "/z", "http://[::1]:9/z" },
+    { "http://me:secret@a:1/x", "/z", "http://a:1/z" },
+    { "http://a:1/x/y?q=1", "", "http://a:1/x/y" },
+    { "http://a:1/x", "gopher://b/", NULL },
+    { "http://a:1/x", "/a b", NULL },
+    { "http://a:1/x", "/a\r\nx: y", NULL },
+};
+
+START_TEST(a_location_is_read_from_where_it_was_told)
+{
+    struct buf out = { 0 };
+    bool good = fetch_resolve(places[_i].base, bytes_str(places[_i].location), &out);
+
+    ck_assert_int_eq(good, places[_i].to != NULL);
+    if (good)
+        ck_assert_str_eq(buf_cstr(&out), places[_i].to);
+    buf_free(&out);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("fetch");
+    TCase *tc = tcase_create("fetch");
+    SRunner *sr;
+    int failed;
+
+    tcase_add_loop_test(tc, a_location_is_read_from_where_it_was_told, 0, sizeof(places) / sizeof(*places));
+    suite_add_tcase(s, tc);
+    sr = srunner_create(s);
+    srunner_run_all(sr, CK_NORMAL);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed != 0;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "receiver/prometheus/discovery.h"
+
+#include <check.h>
+
+static const struct {
+    const char *text;
+    bool json;
+    const char *found; /* the labels of each target */
+} lists[] = {
+    { "[]", true, "" },
+    { " [ {\"targets\": [\"a:1\", \"b:2\"], \"labels\": {\"x\": \"y\"}}, {\"targets\": [\"c\"]} ] \n", true,
+      "{__address__=a:1 m=v x=y}{__address__=b:2 m=v x=y}{__address__=c m=v}" },
+    { "[{\"labels\":{\"x\":\"\\u00e4\\\"\"},\"targets\":[\"a\"]}]", true, "{__address__=a m=v x=\xc3\xa4\"}" },
+    { "[{\"targets\": null, \"labels\": null}, {}]", true, "" },
+    { "[{\"targets\":[\"a\"],\"labels\":{\"x\":\"\",\"__address__\":\"no\"}}]", true, "{__address__=a m=v}" },
+    { "- targets: ['a:1', b:2]\n  labels: {x: y, n: 1, t: true}\n- targets: [c]\n", false,
+      "{__address__=a:1 m=v n=1 t=true x=y}{__address__=b:2 m=v n=1 t=true x=y}{__address__=c m=v}" },
+    { "", false, "" },
+    { "[{targets: [a]}]", false, "{__address__=a m=v}" },
+};
+
+static void put_lists(const struct target_list *l, struct buf *out)
+{
+    for (size_t i = 0; i < l->targets.n; i++) {
+        const struct label_set *s = &l->targets.v[i];
+
+        for (size_t k = 0; k < s->list.n; k++) {
+            buf_puts(out, k == 0 ? "{" : " ");
+            buf_put(out, s->list.v[k].name);
+            buf_putc(out, '=');
+            buf_put(out, s->list.v[k].value);
+        }
+        buf_putc(out, '}');
+    }
+}
+
+START_TEST(groups_become_targets_with_their_labels)
+{
+    struct target_list found = { 0 };
+    struct buf out = { 0 };
+    struct error err = { 0 };
+
+    ck_assert_msg(target_list_read(bytes_str(lists[_i].text), lists[_i].json, "m", "v", &found, &err), "%s", err.text);
+    put_lists(&found, &out);
+    ck_assert_str_eq(buf_cstr(&out), lists[_i].found);
+    target_list_free(&found);
+    buf_free(&out);
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    bool json;
+    const char *why;
+} faults[] = {
+    { "", true, "expected a list of groups" },
+    { "{}", true, "expected a list of groups" },
+    { "[{\"targets\":[\"a\"]}", true, "expected a comma" },
+    { "[{\"targets\":[\"a\"]}] x", true, "nothing behind the list" },
+    { "[{\"targets\":[5]}]", true, "expected a string" },
+    { "[{\"targets\":\"a\"}]", true, "expected a list of targets" },
+    { "[{\"labels\":{\"a\":1}}]", true, "expected a string" },
+    { "[{\"target\":[\"a\"]}]", true, "expected one of the keys targets and labels" },
+    { "[{\"targets\":[\"\xff\"]}]", true, "UTF-8" },
+    { "[5]", true, "expected a group" },
+    { "- 5", false, "expected a group" },
+    { "targets: [a]", false, "expected a list of groups" },
+    { "- targets: a", false, "expected a list of targets" },
+    { "- targets: [[a]]", false, "expected a target" },
+    { "- labels: {a: [b]}", false, "expected a label's value" },
+    { "- labels: [b]", false, "expected a map of labels" },
+    { "- sources: [b]", false, "the keys targets and labels" },
+    { "- targets: [a", false, "line" },
+};
+
+START_TEST(a_list_with_a_fault_is_none)
+{
+    struct target_list found = { 0 };
+    struct error err = { 0 };
+
+    ck_assert(!target_list_read(bytes_str(faults[_i].text), faults[_i].json, "m", "v", &found, &err));
+    ck_assert_msg(strstr(err.text, faults[_i].why) != NULL, "%s: %s", faults[_i].text, err.text);
+    ck_assert_uint_eq(found.targets.n, 0);
+}
+END_TEST
+
+#define N(table) (sizeof(table) / sizeof(*(table)))
+
+int main(void)
+{
+    Suite *s = suite_create("target_list");
+    TCase *tc = tcase_create("target_list");
+    SRunner *sr;
+    int failed;
+
+    tcase_add_loop_test(tc, groups_become_targets_with_their_labels, 0, N(lists));
+    tcase_add_loop_test(tc, a_list_with_a_fault_is_none, 0, N(faults));
+    suite_add_tcase(s, tc);
+    sr = srunner_create(s);
+    srunner_run_all(sr, CK_NORMAL);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed != 0;
+}
