@@ -28,6 +28,7 @@ static void teardown(void)
 static struct yaml_node *read_yaml(const char *path)
 {
     FILE *f = fopen(path, "r");
+    struct yaml_node *node;
     struct buf text = { 0 };
     size_t n;
 
@@ -35,7 +36,9 @@ static struct yaml_node *read_yaml(const char *path)
     while ((n = fread(buf_reserve(&text, 4096), 1, 4096, f)) > 0)
         text.len += n;
     fclose(f);
-    return yaml_read(&arena, bytes_of(arena_strndup(&arena, text.data, text.len), text.len), path, 1, 1, &faults);
+    node = yaml_read(&arena, buf_bytes(&text), path, 1, 1, &faults);
+    buf_free(&text);
+    return node;
 }
 
 struct rules {
