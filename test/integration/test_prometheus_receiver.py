@@ -11,6 +11,7 @@ import subprocess
 import pytest
 from harness.authority import Authority
 from harness.limits import OTELCD, PATIENCE
+from harness.name_server import NameServer
 from harness.targets import TEXT, Target, config, job, points, wait_point, wait_points
 
 PAGE = b"# TYPE requests_total counter\nrequests_total{path=\"/\"} 7\n# TYPE load gauge\nload 0.5\n"
@@ -323,6 +324,33 @@ def test_a_server_of_discovery_that_fails_changes_nothing(otelcd, target, answer
     assert d.metric("otelcd_scraper_targets", job="test", health="up") == 1
 
 
+@pytest.fixture
+def name_server(tmp_path):
+    server = NameServer(tmp_path)
+    yield server
+    server.close()
+
+
+def test_targets_that_have_dns_records_come_and_go(otelcd, target, name_server):
+    a, srv = target(), target()
+    port = int(a.address.partition(":")[2])
+    name_server.records = {("a.test", "A"): ["127.0.0.1"], ("_web.test", "SRV"): [("127.0.0.1", int(srv.address.partition(":")[2]))]}
+    rules = [{"action": "labelmap", "regex": "__meta_dns_(name|srv_record_target)"}]
+    every = {"refresh_interval": "500ms"}
+    jobs = [{"job_name": "a", "dns_sd_configs": [{"names": ["a.test"], "type": "A", "port": port, **every}], "relabel_configs": rules},
+            {"job_name": "srv", "dns_sd_configs": [{"names": ["_web.test"], **every}], "relabel_configs": rules}]
+    d = otelcd(config(jobs), allow=[FAILED], expect=["Unable to refresh target groups"], under=name_server.command)
+    assert wait_point(d, "load", job="a", instance=a.address).labels == {"name": "a.test"}
+    assert wait_point(d, "load", job="srv", instance=srv.address).labels == {"name": "_web.test", "srv_record_target": "127.0.0.1."}
+    name_server.failing = True
+    d.wait_log("^Unable to refresh target groups")
+    a.wait_asked(len(a.asked) + 2)  # what was found before stays
+    name_server.failing = False
+    name_server.records = {("a.test", "AAAA"): ["::1"]}
+    d.wait_metrics(lambda samples: samples.sum("otelcd_scraper_targets") == 0)
+    assert wait_point(d, "up", job="srv", stale=True) and wait_point(d, "up", job="a", stale=True)
+
+
 def test_a_reload_keeps_drops_and_adds_jobs(scraper, target):
     kept, dropped, added = target(), target(), target()
     d = scraper(config([job(kept, name="kept"), job(dropped, name="dropped")]))
@@ -383,6 +411,7 @@ FAULTS = {
     "unknown": ("scrape_configs: [{job_name: a, bogus: 1}]", "has invalid keys: bogus"),
     "protocol": ("scrape_configs: [{job_name: a, scrape_protocols: [Foo]}]", "unknown scrape protocol Foo, supported: [OpenMetricsText0.0.1"),
     "file": ("scrape_configs: [{job_name: a, file_sd_configs: [{files: [foo.txt]}]}]", 'path name "foo.txt" is not valid for file discovery'),
+    "port": ("scrape_configs: [{job_name: a, dns_sd_configs: [{names: [x], type: A}]}]", "a port is required in DNS-SD configs"),
     "kubernetes": ("scrape_configs: [{job_name: a, kubernetes_sd_configs: [{role: pod}]}]", "this discovery is not served"),
     "remote write": ("scrape_configs: [{job_name: a}]\n      remote_write: [{url: x}]", "unsupported features: remote_write"),
     "auth": ("scrape_configs: [{job_name: a, basic_auth: {username: x}, bearer_token: y}]", "at most one of basic_auth, oauth2 & authorization"),

@@ -9,6 +9,28 @@ void target_list_free(struct target_list *l)
     for (size_t i = 0; i < l->targets.n; i++)
         label_set_free(&l->targets.v[i]);
     vec_free(&l->targets);
+    arena_free(&l->memory);
+}
+
+uint64_t target_list_size(const struct target_list *l)
+{
+    uint64_t size = l->memory.total + l->targets.cap * sizeof(*l->targets.v);
+
+    for (size_t i = 0; i < l->targets.n; i++)
+        size += l->targets.v[i].list.cap * sizeof(struct label_pair);
+    return size;
+}
+
+static struct budget *budget_of(const struct discovery *d)
+{
+    return host_budget(d->node->host, SIGNAL_METRICS);
+}
+
+static void free_list(struct discovery *d, struct discovery_list *l)
+{
+    budget_give(budget_of(d), l->charged);
+    target_list_free(&l->found);
+    free(l->name);
 }
 
 struct discovery_list *discovery_find(struct discovery *d, const char *name)
@@ -28,7 +50,10 @@ void discovery_set(struct discovery *d, const char *name, struct target_list *fo
         *l = (struct discovery_list){ .name = mem_strdup(name) };
     }
     target_list_free(&l->found);
+    budget_give(budget_of(d), l->charged);
     l->found = *found;
+    l->charged = target_list_size(found);
+    budget_charge(budget_of(d), l->charged);
     *found = (struct target_list){ 0 };
     l->seen = true;
     complaint_over(&d->complaint);
@@ -37,8 +62,7 @@ void discovery_set(struct discovery *d, const char *name, struct target_list *fo
 
 void discovery_remove(struct discovery *d, size_t i)
 {
-    free(d->lists.v[i].name);
-    target_list_free(&d->lists.v[i].found);
+    free_list(d, &d->lists.v[i]);
     d->lists.v[i] = d->lists.v[--d->lists.n];
     d->changed(d->owner);
 }
@@ -53,10 +77,8 @@ void discovery_fail(struct discovery *d, const char *kind, const char *where, co
 
 void discovery_close(struct discovery *d)
 {
-    for (size_t i = 0; i < d->lists.n; i++) {
-        free(d->lists.v[i].name);
-        target_list_free(&d->lists.v[i].found);
-    }
+    for (size_t i = 0; i < d->lists.n; i++)
+        free_list(d, &d->lists.v[i]);
     vec_free(&d->lists);
 }
 

@@ -15,12 +15,14 @@
 struct scrape_job;
 struct discovery;
 
-/* Targets that were found together: their labels, __address__ among them. */
+/* Targets that were found together: their labels, __address__ among them, in memory that they share. */
 struct target_list {
     VEC(struct label_set) targets;
+    struct arena memory;
 };
 
 void target_list_free(struct target_list *l);
+uint64_t target_list_size(const struct target_list *l); /* bytes */
 
 /* Lists of {targets, labels}, as files and servers have them; `json`: by JSON's grammar. Each target gets `meta` =
  * `value` too. False and `err`: it is none, and the list is empty. */
@@ -32,7 +34,8 @@ void target_list_static(const struct option_list *groups, struct target_list *ou
 struct discovery_list {
     char *name;
     struct target_list found;
-    bool seen; /* the source's to use */
+    uint64_t charged; /* to the budget */
+    bool seen;        /* the source's to use */
 };
 
 struct discovery_ops {
@@ -62,5 +65,6 @@ void discovery_close(struct discovery *d); /* for free(): what all have */
 struct discovery *static_discovery_new(const struct node *node, const struct option_list *groups);
 struct discovery *file_discovery_new(const struct node *node, const struct file_sd_config *c);
 struct discovery *http_discovery_new(const struct node *node, const struct http_sd_config *c, struct error *err);
+struct discovery *dns_discovery_new(const struct node *node, const struct dns_sd_config *c);
 
 #endif

@@ -66,10 +66,12 @@ struct scrape_target {
     struct intake *intake;
     struct fetch fetch;
     struct ack ack;
-    uint64_t items; /* under the ack */
+    uint64_t items;   /* under the ack */
+    uint64_t charged; /* to the budget: for itself, its client and its connection */
     struct complaint complaint, refused, left_out;
 };
 
+/* NULL: the memory budget has no room for it. */
 struct scrape_target *scrape_target_new(struct scrape_job *job, const struct target_plan *plan,
                                         const struct label_set *discovered);
 /* Its series end in a while, and then it is gone by itself. False: it is gone now. */
@@ -95,10 +97,10 @@ struct scrape_job {
     struct list targets;
     struct table known; /* those that are not leaving, by their identity */
     struct turn_task sync;
-    uint64_t n_targets, n_leaving, n_found; /* n_found: before target_limit */
+    uint64_t n_leaving, n_found; /* n_found: before target_limit */
     uint64_t healths[TARGET_HEALTHS];
     char forced[120]; /* why all scrapes fail; "": they do not */
-    struct complaint broken;
+    struct complaint broken, no_room;
     struct metric *targets_metric[TARGET_HEALTHS], *failures[FETCH_FAULTS + 2], *missed;
 };
 

@@ -10,6 +10,7 @@
 #include "config/yaml.h"
 #include "net/http/url.h"
 #include "prom/relabel/relabel.h"
+#include "receiver/prometheus/dns_query.h"
 #include "receiver/prometheus/prom_text.h"
 
 #include <stdarg.h>
@@ -78,6 +79,7 @@ static void finish_discovery(struct scrape_job_config *c)
 {
     struct file_sd_config *file = c->file_sd_configs.v;
     struct http_sd_config *http = c->http_sd_configs.v;
+    struct dns_sd_config *dns = c->dns_sd_configs.v;
 
     for (size_t i = 0; i < c->file_sd_configs.n; i++)
         file[i].refresh = scrape_duration(file[i].refresh_interval);
@@ -85,6 +87,8 @@ static void finish_discovery(struct scrape_job_config *c)
         http[i].refresh = scrape_duration(http[i].refresh_interval);
         scrape_client_finish(&http[i].client);
     }
+    for (size_t i = 0; i < c->dns_sd_configs.n; i++)
+        dns[i].refresh = scrape_duration(dns[i].refresh_interval);
 }
 
 void scrape_config_finish(void *config, struct check *ck)
@@ -284,6 +288,20 @@ static void check_http(const struct job_check *j)
     }
 }
 
+static void check_dns(const struct job_check *j)
+{
+    const struct dns_sd_config *d = j->c->dns_sd_configs.v;
+    char key[64], path[KEY_ROOM];
+
+    for (size_t i = 0; i < j->c->dns_sd_configs.n; i++) {
+        snprintf(key, sizeof(key), "dns_sd_configs::%zu::port", i);
+        if (d[i].port == 0 && d[i].type != DNS_SRV)
+            fail_job(j, key, "a port is required in DNS-SD configs for all record types except SRV: write port");
+        snprintf(key, sizeof(key), "dns_sd_configs::%zu::refresh_interval", i);
+        scrape_duration_check(d[i].refresh_interval, key_path(j, key, path), false, j->ck);
+    }
+}
+
 static void check_rules(const struct job_check *j)
 {
     bool utf8 = j->c->common.validation != VALIDATION_LEGACY;
@@ -311,6 +329,7 @@ static void check_job(const struct job_check *j)
     check_static(j);
     check_files(j);
     check_http(j);
+    check_dns(j);
     check_rules(j);
     scrape_client_check(&j->c->client, key_path(j, "", path), j->ck);
 }

@@ -68,6 +68,14 @@ struct http_sd_config {
     struct scrape_client_config client;
 };
 
+struct dns_sd_config {
+    struct strings names;
+    int type; /* enum dns_type of dns_query.h */
+    uint64_t port;
+    const char *refresh_interval;
+    uint64_t refresh;
+};
+
 /* ---- jobs ---- */
 
 enum scrape_protocol {
@@ -108,7 +116,7 @@ struct scrape_job_config {
     uint64_t native_histogram_bucket_limit;
     double native_histogram_min_bucket_factor;
     struct scrape_client_config client;
-    struct option_list static_configs, file_sd_configs, http_sd_configs;
+    struct option_list static_configs, file_sd_configs, http_sd_configs, dns_sd_configs;
     struct option_list relabel_configs, metric_relabel_configs;
 };
 

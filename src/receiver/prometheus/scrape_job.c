@@ -72,9 +72,13 @@ static struct scrape_target *find_target(struct scrape_job *job, const struct ta
     if (t != NULL)
         return t;
     t = scrape_target_new(job, plan, found);
-    if (table_insert(&job->known, t, plan->identity))
+    if (t != NULL && table_insert(&job->known, t, plan->identity))
         return t;
-    scrape_target_free(t);
+    if (t != NULL)
+        scrape_target_free(t);
+    if (complaint_due(&job->no_room, &job->receiver->node.host->loop->clock))
+        log_error(&job->receiver->node.log, "No room in the memory budget for another target",
+                  F_STR("job", job->config->job_name), F_UINT("targets", complaint_taken(&job->no_room)));
     return NULL;
 }
 
@@ -171,8 +175,11 @@ static int open_sources(struct scrape_job *job, struct error *err)
     const struct scrape_job_config *c = job->config;
     const struct file_sd_config *files = c->file_sd_configs.v;
     const struct http_sd_config *http = c->http_sd_configs.v;
+    const struct dns_sd_config *dns = c->dns_sd_configs.v;
     const struct node *node = &job->receiver->node;
 
+    for (size_t i = 0; i < c->dns_sd_configs.n; i++)
+        add_source(job, dns_discovery_new(node, &dns[i]));
     if (c->static_configs.n > 0)
         add_source(job, static_discovery_new(node, &c->static_configs));
     for (size_t i = 0; i < c->file_sd_configs.n; i++)

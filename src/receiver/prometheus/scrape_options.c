@@ -3,6 +3,7 @@
  * that are not served, are named, with what to write. */
 #include "config/option.h"
 #include "prom/relabel/relabel.h"
+#include "receiver/prometheus/dns_query.h"
 #include "receiver/prometheus/scrape_config.h"
 
 const char *const scrape_protocol_names[PROTOCOL_COUNT + 1] = {
@@ -44,6 +45,19 @@ static const struct option http_sd_options[] = {
 };
 #undef T
 
+static const char *const dns_types[] = { [DNS_A] = "A", [DNS_AAAA] = "AAAA", [DNS_SRV] = "SRV", [DNS_SRV + 1] = NULL };
+
+#define T struct dns_sd_config
+static const struct option dns_sd_options[] = {
+    OPT_STRINGS(T, names, NULL, "Names to look up, in the DNS alone: /etc/hosts is not looked at.", .required = true),
+    OPT_ENUM(T, type, dns_types, "SRV", "Which records. Those of mail and name servers (MX, NS) are not served.",
+             .nocase = true),
+    OPT_UINT(T, port, "0", NULL, "65535", "The port of what A and AAAA records name."),
+    OPT_STRING(T, refresh_interval, "30s", "They are looked up this often."),
+    OPT_END,
+};
+#undef T
+
 /* clang-format off */
 #define NOT_SERVED(mech_)                                                                                             \
     OPT_REFUSED(mech_ "_sd_configs", "this discovery is not served: write the targets into static_configs, or have "  \
@@ -71,12 +85,13 @@ static const struct option job_options[] = {
     OPT_LIST(T, static_configs, struct static_config, static_options, "Targets that are written here."),
     OPT_LIST(T, file_sd_configs, struct file_sd_config, file_sd_options, "Targets that stand in files."),
     OPT_LIST(T, http_sd_configs, struct http_sd_config, http_sd_options, "Targets that a server knows."),
+    OPT_LIST(T, dns_sd_configs, struct dns_sd_config, dns_sd_options, "Targets that have DNS records."),
     OPT_LIST(T, relabel_configs, struct relabel_config, relabel_options, "Rules that change a target's labels, or drop "
              "it."),
     OPT_LIST(T, metric_relabel_configs, struct relabel_config, relabel_options, "Rules that change the labels of its "
              "samples, or drop them."),
     OPT_REFUSED("scrape_classic_histograms", "the key is always_scrape_classic_histograms"),
-    NOT_SERVED("azure"), NOT_SERVED("consul"), NOT_SERVED("digitalocean"), NOT_SERVED("dns"), NOT_SERVED("docker"),
+    NOT_SERVED("azure"), NOT_SERVED("consul"), NOT_SERVED("digitalocean"), NOT_SERVED("docker"),
     NOT_SERVED("dockerswarm"), NOT_SERVED("ec2"), NOT_SERVED("ecs"), NOT_SERVED("elasticache"), NOT_SERVED("eureka"),
     NOT_SERVED("gce"), NOT_SERVED("hetzner"), NOT_SERVED("ionos"), NOT_SERVED("kubernetes"), NOT_SERVED("kuma"),
     NOT_SERVED("lightsail"), NOT_SERVED("linode"), NOT_SERVED("marathon"), NOT_SERVED("msk"), NOT_SERVED("nerve"),

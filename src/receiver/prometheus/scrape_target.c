@@ -12,6 +12,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+#define CLIENT_COST 8192u /* bytes: what a client and a connection that is kept take, about */
+
 static const bool allowed[TARGET_STATES][TARGET_STATES] = {
     [TARGET_WAITING] = { [TARGET_IN_LINE] = true, [TARGET_DELIVERING] = true },
     [TARGET_IN_LINE] = { [TARGET_WAITING] = true, [TARGET_FETCHING] = true, [TARGET_DELIVERING] = true },
@@ -266,12 +268,22 @@ static char *describe_labels(const struct label_set *labels)
     return copy;
 }
 
+static struct budget *budget_of(const struct scrape_job *job)
+{
+    return host_budget(job->receiver->node.host, SIGNAL_METRICS);
+}
+
 struct scrape_target *scrape_target_new(struct scrape_job *job, const struct target_plan *plan,
                                         const struct label_set *discovered)
 {
-    struct scrape_target *t = mem_zalloc(sizeof(*t));
     struct intake_target target = { &plan->labels, discovered };
+    uint64_t cost = sizeof(struct scrape_target) + CLIENT_COST + 4 * plan->url.len + plan->labels.memory.total;
+    struct scrape_target *t;
 
+    if (!budget_take(budget_of(job), cost))
+        return NULL;
+    t = mem_zalloc(sizeof(*t));
+    t->charged = cost;
     t->job = job;
     t->identity = plan->identity;
     t->name = describe_labels(&plan->labels);
@@ -296,7 +308,6 @@ struct scrape_target *scrape_target_new(struct scrape_job *job, const struct tar
     };
     t->fetch.extra_value = mem_printf("%.15g", (double)plan->timeout / (double)NS_PER_S);
     list_push(&job->targets, &t->link);
-    job->n_targets++;
     job->healths[TARGET_UNKNOWN]++;
     wait_first(t);
     return t;
@@ -334,7 +345,6 @@ bool scrape_target_leave(struct scrape_target *t)
 
     stop_scraping(t);
     t->leaving = true;
-    t->job->n_targets--;
     t->job->n_leaving++;
     scrape_job_count(t->job, t->health, TARGET_HEALTHS);
     t->health = TARGET_HEALTHS;
@@ -372,6 +382,8 @@ void scrape_target_free(struct scrape_target *t)
         ack_cancel(&t->ack);
     if (t->leaving)
         t->job->n_leaving--;
+    scrape_job_count(t->job, t->health, TARGET_HEALTHS);
+    budget_give(budget_of(t->job), t->charged);
     list_remove(&t->link);
     fetch_free(&t->fetch);
     intake_free(t->intake);

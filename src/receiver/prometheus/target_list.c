@@ -24,26 +24,34 @@ static void empty_group(struct group *g)
     label_set_free(&g->labels);
 }
 
-/* False and `err`: there are too many. */
+static struct bytes keep_text(struct target_list *l, struct bytes text)
+{
+    return bytes_of(arena_strndup(&l->memory, text.data, text.len), text.len);
+}
+
+/* The labels are kept once for all of the group's targets. False and `err`: there are too many. */
 static bool add_targets(const struct group *g, const char *meta, const char *value, struct target_list *out,
                         struct error *err)
 {
-    for (size_t i = 0; i < g->targets.n; i++) {
-        struct label_set *s;
+    struct label_set common = { 0 };
+    bool room = out->targets.n + g->targets.n <= DISCOVERY_MAX_TARGETS;
 
-        if (out->targets.n == DISCOVERY_MAX_TARGETS) {
-            error_set(err, UV_E2BIG, "there are more than %u targets", DISCOVERY_MAX_TARGETS);
-            return false;
-        }
-        s = vec_push(&out->targets);
+    for (size_t k = 0; k < g->labels.list.n; k++)
+        label_set_put(&common, keep_text(out, g->labels.list.v[k].name), keep_text(out, g->labels.list.v[k].value));
+    if (meta != NULL)
+        label_set_put(&common, bytes_str(meta), keep_text(out, bytes_str(value)));
+    for (size_t i = 0; room && i < g->targets.n; i++) {
+        struct label_set *s = vec_push(&out->targets);
+
         *s = (struct label_set){ 0 };
-        for (size_t k = 0; k < g->labels.list.n; k++)
-            label_set_copy(s, g->labels.list.v[k].name, g->labels.list.v[k].value);
-        if (meta != NULL)
-            label_set_copy(s, bytes_str(meta), bytes_str(value));
-        label_set_copy(s, bytes_str(ADDRESS), bytes_str(g->targets.v[i]));
+        for (size_t k = 0; k < common.list.n; k++)
+            label_set_put(s, common.list.v[k].name, common.list.v[k].value);
+        label_set_put(s, bytes_str(ADDRESS), keep_text(out, bytes_str(g->targets.v[i])));
     }
-    return true;
+    label_set_free(&common);
+    if (!room)
+        error_set(err, UV_E2BIG, "there are more than %u targets", DISCOVERY_MAX_TARGETS);
+    return room;
 }
 
 void target_list_static(const struct option_list *groups, struct target_list *out)
