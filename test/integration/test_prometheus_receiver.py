@@ -3,6 +3,7 @@
 
 import base64
 import gzip
+import hashlib
 import json
 import signal
 import ssl
@@ -122,6 +123,17 @@ def test_the_formats_that_are_asked_for_are_those_of_the_configuration(scraper, 
     accept = native.wait_asked()[1]["Accept"]
     assert accept.startswith("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,")
     assert accept.endswith("text/plain;version=0.0.4;q=0.2,*/*;q=0.1")
+
+
+def test_a_large_compressed_page_is_inflated_beside_the_loop(scraper, target):
+    body = b"".join(b'm{n="%d",hash="%s"} %d\n' % (n, hashlib.sha256(b"%d" % n).hexdigest().encode(), n) for n in range(8000))
+    packed = gzip.compress(body, 1)
+    assert len(packed) > 256 * 1024
+    t = target((200, {**TEXT, "Content-Encoding": "gzip"}, packed))
+    padded = target((200, {**TEXT, "Content-Encoding": "gzip"}, gzip.compress(b"a 1\n" + body + b"# nothing\n" * 2_000_000, 1)))
+    d = scraper(config([{**job(t, padded), "scrape_interval": "5s", "scrape_timeout": "5s"}]))
+    assert wait_point(d, "scrape_samples_scraped", instance=t.address, value=8000)
+    assert wait_point(d, "scrape_samples_scraped", instance=padded.address, value=8001)
 
 
 # --- who we are ---

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fetch_start() makes the call; its body comes into a block that grows with it and is charged to the budget; when all
- * is there it is inflated, into another one. A redirect is another call, to the same client, or to one of its own where
- * it leads to another host: who we are is not told there.
+ * is there it is inflated, into another one; a large one on a thread. A redirect is another call, to the same client,
+ * or to one of its own where it leads to another host: who we are is not told there.
  *
  * What can go wrong ends it with a fault and a sentence. A body that reaches the limit is not read on; the connection
  * goes then. */
@@ -15,6 +15,9 @@
 
 #define MOST_REDIRECTS 10
 #define FIRST_ROOM 16384u
+#define LAST_ROOM ((size_t)1024 * 1024)
+#define LARGE ((size_t)128 * 1024) /* compressed bytes: a thread inflates them */
+#define USUAL_RATIO 16   /* more than that is seldom inside; it is then tried again with all that is allowed */
 #define IDLE_TALK 65536u /* bytes of a body that nobody reads: of an error, of a redirect */
 
 static void start_call(struct fetch *f);
@@ -68,7 +71,8 @@ static void fail_soon(struct fetch *f)
 
 static bool make_room(struct fetch *f, size_t n)
 {
-    size_t cap = f->block != NULL ? f->block->cap : f->usual < FIRST_ROOM ? FIRST_ROOM : f->usual;
+    size_t usual = f->usual < FIRST_ROOM ? FIRST_ROOM : f->usual < LAST_ROOM ? f->usual : LAST_ROOM;
+    size_t cap = f->block != NULL ? f->block->cap : usual;
     struct block *grown;
 
     while (cap < f->len + n)
@@ -110,19 +114,16 @@ static void on_body(struct http_call *call, struct bytes data)
     f->len += data.len;
 }
 
-static void inflate(struct fetch *f, enum coding coding)
-{
-    struct block *block;
-    struct error err;
-    size_t len;
-    int rc = inflate_block(coding, f->body, (size_t)f->limit, f->caller->node->host->budget, &block, &len, &err);
+/* ---- inflating ---- */
 
+static void take_inflated(struct fetch *f, int rc, struct block *block, size_t len, const struct error *err)
+{
     if (rc == UV_EFBIG || (rc == 0 && len >= f->limit))
         set_fault(f, FETCH_TOO_LARGE, "body size limit exceeded: %llu bytes", (unsigned long long)f->limit);
     else if (rc == UV_ENOMEM)
         set_fault(f, FETCH_NO_ROOM, "no room in the memory budget for the body");
     else if (rc != 0)
-        set_fault(f, FETCH_CODING, "the body cannot be inflated: %s", err.text);
+        set_fault(f, FETCH_CODING, "the body cannot be inflated: %s", err->text);
     if (rc != 0)
         return;
     block_unref(f->block);
@@ -131,7 +132,98 @@ static void inflate(struct fetch *f, enum coding coding)
         f->body = bytes_of(block->data, len);
 }
 
-static void take_answer(struct fetch *f, const struct http_response *a)
+/* Beside the loop. It reads a block that nobody changes and allocates without the budget, which is the loop's: the most
+ * that it can need is charged before. */
+struct inflating {
+    struct job job;
+    struct fetch *of;
+    struct budget *budget;
+    struct block *in;
+    struct bytes packed;
+    uint64_t max, charge;
+    int rc;
+    struct block *out;
+    size_t len;
+    struct error err;
+};
+
+static void inflate_on_thread(struct job *job)
+{
+    struct inflating *i = container_of(job, struct inflating, job);
+
+    i->rc = inflate_block(CODING_GZIP, i->packed, (size_t)i->max, NULL, &i->out, &i->len, &i->err);
+}
+
+static void free_inflating(struct job *job)
+{
+    struct inflating *i = container_of(job, struct inflating, job);
+
+    budget_give(i->budget, i->charge);
+    block_unref(i->in);
+    if (i->out != NULL)
+        block_unref(i->out);
+    free(i);
+}
+
+static bool begin_inflating(struct fetch *f, uint64_t max);
+
+static void on_inflated(struct job *job)
+{
+    struct inflating *i = container_of(job, struct inflating, job);
+    struct fetch *f = i->of;
+    bool again = i->rc == UV_EFBIG && i->max < f->limit;
+
+    f->inflating = NULL;
+    if (i->rc == 0)
+        block_adopt(i->out, i->budget);
+    if (!again)
+        take_inflated(f, i->rc, i->out, i->len, &i->err);
+    if (i->rc == 0)
+        i->out = NULL;
+    free_inflating(job);
+    if (!again || !begin_inflating(f, f->limit))
+        end_fetch(f);
+}
+
+/* False: there is no room for it, and that is the fault. */
+static bool begin_inflating(struct fetch *f, uint64_t max)
+{
+    struct budget *budget = f->caller->node->host->budget;
+    struct inflating *i;
+
+    if (!budget_take(budget, max)) {
+        take_inflated(f, UV_ENOMEM, NULL, 0, NULL);
+        return false;
+    }
+    i = f->inflating = mem_zalloc(sizeof(*i));
+    i->job = (struct job){ .work = inflate_on_thread, .done = on_inflated, .drop = free_inflating };
+    i->of = f;
+    i->budget = budget;
+    i->in = block_ref(f->block);
+    i->packed = bytes_of(f->block->data, f->len);
+    i->max = i->charge = max;
+    job_start(f->caller->node->host->loop, JOB_CPU, &i->job);
+    return true;
+}
+
+/* False: a thread does it. */
+static bool inflate(struct fetch *f)
+{
+    uint64_t likely = f->len * USUAL_RATIO;
+    struct block *block = NULL;
+    struct error err;
+    size_t len = 0;
+    int rc;
+
+    if (f->len > LARGE)
+        return !begin_inflating(f, likely < f->limit ? likely : f->limit);
+    rc = inflate_block(CODING_GZIP, f->body, (size_t)f->limit, f->caller->node->host->budget, &block, &len, &err);
+    take_inflated(f, rc, block, len, &err);
+    return true;
+}
+
+/* False: it goes on. */
+static bool take_answer(struct fetch *f, const struct http_response *a)
 {
     const struct bytes *type = http_response_header(a, "content-type");
     const struct bytes *coding_header = http_response_header(a, "content-encoding");
@@ -144,8 +236,9 @@ static void take_answer(struct fetch *f, const struct http_response *a)
     f->body = f->block != NULL ? bytes_of(f->block->data, f->len) : bytes_of("", 0);
     if (coding != CODING_IDENTITY && coding != CODING_GZIP)
         set_fault(f, FETCH_CODING, "the body is in a coding that was not asked for");
-    else if (coding == CODING_GZIP && f->len > 0)
-        inflate(f, coding);
+    else if (coding == CODING_GZIP && f->block != NULL)
+        return inflate(f);
+    return true;
 }
 
 /* ---- redirects ---- */
@@ -260,8 +353,8 @@ static void on_done(struct http_call *call, const struct http_response *a)
         set_fault(f, FETCH_UNREACHED, "%s", a->why);
     else if (a->status != 200)
         set_status_fault(f, a->status);
-    else
-        take_answer(f, a);
+    else if (!take_answer(f, a))
+        return;
     end_fetch(f);
 }
 
@@ -346,10 +439,13 @@ void fetch_cancel(struct fetch *f)
     if (!f->running)
         return;
     f->running = false;
-    if (f->failing.queued)
+    if (f->inflating != NULL)
+        job_abandon(&f->inflating->job);
+    else if (f->failing.queued)
         turn_cancel(&f->caller->node->host->loop->turn, &f->failing);
     else
         http_call_cancel(&f->call);
+    f->inflating = NULL;
     leave_away(f);
 }
 

@@ -44,8 +44,9 @@ struct fetch {
     struct call_headers headers;
     struct turn_task failing;
     struct block *block;
-    size_t len, usual; /* bytes that have come; and that came the last time */
-    uint64_t deadline; /* mono ns */
+    struct inflating *inflating; /* NULL: no thread does */
+    size_t len, usual;           /* bytes that have come; and that came the last time */
+    uint64_t deadline;           /* mono ns */
     unsigned redirects;
     char *place, *type_memory; /* the URL after a redirect */
     bool running;

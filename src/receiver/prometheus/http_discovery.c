@@ -52,7 +52,7 @@ static void on_answer(struct fetch *f)
         (void)target_list_read(f->body, true, "__meta_url", h->config->url, &found, &err);
     fetch_release(f);
     if (err.code != 0)
-        discovery_fail(&h->base, "http", http_client_name(f->client), err.text);
+        discovery_fail(&h->base, "http", f->client != NULL ? http_client_name(f->client) : "its server", err.text);
     else
         discovery_set(&h->base, "http", &found);
     clock_start(&h->base.node->host->loop->clock, &h->timer, h->config->refresh, ask);

@@ -195,8 +195,8 @@ extern const struct option scrape_basic_options[], scrape_authorization_options[
     { .key = "scrape_timeout", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.scrape_timeout, const char *),         \
       .def = "", .help = "A scrape that takes longer has failed; empty is 10s, or the interval where that is less." },\
     { .key = "body_size_limit", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.body_size_limit, const char *),       \
-      .def = "0", .help = "Most bytes of an exposition, uncompressed: 10MB, 512KiB; 0 is a quarter of the memory "    \
-      "budget.", .scalar = true },                                                                                    \
+      .def = "0", .help = "Most bytes of an exposition, uncompressed: 10MB, 512KiB; 0 is 128MB. A quarter of the "    \
+      "memory budget is the most in any case.", .scalar = true },                                                                                    \
     { .key = "scrape_protocols", .kind = OPTION_STRINGS, .offset = OPT_FIELD(T, m.scrape_protocols, struct strings),  \
       .help = "Formats that are asked for, the best first: PrometheusProto, OpenMetricsText1.0.0, "                   \
       "OpenMetricsText0.0.1, PrometheusText1.0.0, PrometheusText0.0.4." },                                            \

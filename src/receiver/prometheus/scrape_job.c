@@ -8,6 +8,8 @@
 
 #define MOST_LEAVING 10000u /* targets that wait for their series to end; beyond it they go at once */
 
+#define USUAL_MOST (128u << 20) /* bytes of a body, where no limit is set: what is read in a moment */
+
 /* ---- the request ---- */
 
 struct protocol_row {
@@ -233,6 +235,7 @@ int scrape_job_open(struct scrape_job *job, struct prometheus_receiver *r, const
 {
     bool utf8 = c->common.validation != VALIDATION_LEGACY;
     uint64_t most = budget_limit(host_budget(r->node.host, SIGNAL_METRICS)) / 4;
+    uint64_t wanted = c->common.body_size > 0 ? c->common.body_size : USUAL_MOST;
 
     job->receiver = r;
     job->config = c;
@@ -245,7 +248,7 @@ int scrape_job_open(struct scrape_job *job, struct prometheus_receiver *r, const
     job->rules = make_rules(job);
     job->accept = make_accept(&c->common);
     job->fallback = protocols[scrape_protocol_of(c->fallback_scrape_protocol)].format;
-    job->limit = c->common.body_size > 0 && c->common.body_size < most ? c->common.body_size : most;
+    job->limit = wanted < most ? wanted : most;
     prometheus_job_metrics_init(job);
     if (scrape_caller_open(&job->caller, &r->node, &c->client, strcmp(c->scheme, "https") == 0, err) != 0 ||
         open_sources(job, err) != 0)
