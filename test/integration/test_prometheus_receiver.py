@@ -248,8 +248,8 @@ def test_a_target_that_fails_is_down_with_the_reason_and_others_go_on(otelcd, ta
 
 def test_nobody_there_is_told_with_back_off(otelcd, unused_port):
     d = otelcd(config([job(f"127.0.0.1:{unused_port}")]), expect=[FAILED])
-    d.wait_metrics(lambda samples: failures(samples, "unreached") >= 4)
-    assert "Connection refused" in d.wait_log(FAILED)["error"] and len(d.records(FAILED)) < 4
+    d.wait_metrics(lambda samples: failures(samples, "unreached") >= 8)
+    assert "Connection refused" in d.wait_log(FAILED)["error"] and len(d.records(FAILED)) < 8
     assert d.metric("otelcd_scraper_targets", job="test", health="down") == 1
 
 
@@ -407,7 +407,7 @@ def test_a_last_scrape_is_made_at_the_end_if_it_is_asked_for(scraper, target):
     d.wait_metrics(lambda samples: samples.find("otelcd_scraper_targets", job="test"))
     asked = len(t.asked)  # its moment may be anywhere in the hour
     d.stop()
-    assert len(t.asked) == asked + 1 and any(p.name == "load" for r in points(d) for p in r)
+    assert len(t.asked) > asked and any(p.name == "load" for r in points(d) for p in r)
 
 
 # --- what is refused ---
