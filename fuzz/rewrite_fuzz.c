@@ -97,7 +97,9 @@ static void check(const struct batch *made, const struct batch *b, uint64_t drop
 static void rewrite(enum signal signal, struct bytes request, uint64_t items, uint64_t salt)
 {
     struct edits e = { .salt = salt };
-    struct rewrite_visitor all = { on_resource, on_scope, on_metric, on_item, on_below, &e };
+    struct rewrite_visitor all = {
+        .resource = on_resource, .scope = on_scope, .metric = on_metric, .item = on_item, .below = on_below, .arg = &e
+    };
     struct rewriter w = { .edit = { .n = 0 } };
     struct block *block;
     struct budget budget;
