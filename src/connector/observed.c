@@ -42,7 +42,8 @@ void observed_reset(struct observed *o, const struct observed_shape *shape)
     uint64_t *buckets = o->buckets;
     uint32_t room = o->room;
 
-    memset(buckets, 0, room * sizeof(*buckets));
+    if (room > 0)
+        memset(buckets, 0, room * sizeof(*buckets));
     *o = (struct observed){ .scale = FINEST, .buckets = buckets, .room = room };
     o->n = shape->exponential ? 0 : room;
 }

@@ -106,6 +106,9 @@ END_TEST
 START_TEST(what_was_reset_begins_anew)
 {
     begin(8);
+    observed_add(&o, &shape, 0, 1);
+    observed_reset(&o, &shape);
+    ck_assert_uint_eq(total(), 0);
     observed_add(&o, &shape, 1e-9, 1);
     observed_add(&o, &shape, 1e9, 1);
     observed_reset(&o, &shape);
