@@ -370,7 +370,7 @@ START_TEST(pages_that_always_fail_do_not_pile_up_what_they_name)
         if (scrape == 1)
             after_two = r.rig.budget.used;
     }
-    ck_assert_uint_lt(r.rig.budget.used, 8 * after_two);
+    ck_assert_uint_lt(r.rig.budget.used, 4 * after_two);
     buf_free(&page);
 }
 END_TEST
