@@ -426,9 +426,10 @@ struct message *out_metric_data(struct take *t, struct out_metric *m)
         return m->data;
     m->pass = t->in->pass;
     message = assembly_add(&t->assembly, scope_message(t, scope_of(m)), OTLP_SCOPE_GROUP_ITEMS);
-    assembly_put(&t->assembly, message, m->head);
+    /* copies: what is said of its family may change before the page has ended, and the head with it */
+    assembly_put(&t->assembly, message, assembly_keep(&t->assembly, m->head));
     m->data = assembly_add(&t->assembly, message, fields[m->kind]);
-    assembly_put(&t->assembly, message, m->tail);
+    assembly_put(&t->assembly, message, assembly_keep(&t->assembly, m->tail));
     if (m->kind != METRIC_NUMBER_GAUGE && m->kind != METRIC_SUMMARY)
         assembly_put(&t->assembly, m->data, bytes_of(cumulative, m->type == PAGE_COUNTER ? 4 : 2));
     return m->data;

@@ -287,6 +287,13 @@ START_TEST(what_is_said_of_a_family_later_holds_from_then_on)
 }
 END_TEST
 
+START_TEST(what_is_said_in_the_middle_of_a_page_holds_from_the_next_on)
+{
+    TEXT("# HELP a x\na{b=\"1\"} 1\n# HELP a y\na{b=\"2\"} 2\n", "# a unknown: x\na{b=1} 1\na{b=2} 2\n");
+    TEXT("# HELP a y\na{b=\"1\"} 1\na{b=\"2\"} 2\n", "# a unknown: y\na{b=1} 1\na{b=2} 2\n");
+}
+END_TEST
+
 START_TEST(suffixes_and_units_are_taken_off_names_if_wanted)
 {
     r.rules.trim_suffixes = true;
@@ -405,6 +412,7 @@ int main(void)
     tcase_add_test(tc, limits_fail_the_page);
     tcase_add_test(tc, known_series_go_on_when_there_are_as_many_as_there_may_be);
     tcase_add_test(tc, what_is_said_of_a_family_later_holds_from_then_on);
+    tcase_add_test(tc, what_is_said_in_the_middle_of_a_page_holds_from_the_next_on);
     tcase_add_test(tc, suffixes_and_units_are_taken_off_names_if_wanted);
     tcase_add_test(tc, names_may_be_any_text_in_quotes);
     tcase_add_test(tc, classic_histograms_count_once_where_they_are_taken_as_custom_ones);
