@@ -84,9 +84,10 @@ static bool is_held(const struct interval *p, const struct metric_view *m, const
 static struct message *find_data(struct interval *p, const struct visit *at, const struct digest *metric)
 {
     struct assembly *a = &p->holder.assembly;
-    struct message *m = groups_resource(a, &p->scope.resource, visit_resource(at), bytes_of(NULL, 0));
+    struct message *m =
+        groups_resource(a, &p->scope.resource, visit_resource(at), visit_schema_url(at, LEVEL_RESOURCE));
 
-    m = groups_scope(a, m, &p->scope.scope, visit_scope(at), bytes_of(NULL, 0));
+    m = groups_scope(a, m, &p->scope.scope, visit_scope(at), visit_schema_url(at, LEVEL_SCOPE));
     return groups_metric(a, m, metric, at->metric, metric_view(at->metric).view.which, FIELD_BIT(OTLP_METRIC_METADATA));
 }
 
@@ -112,7 +113,7 @@ static bool hold_point(struct interval *p, struct message *data, const struct st
 
     if (entry != NULL) {
         h = entry->user;
-        if (point->time >= h->time)
+        if (point->time > h->time)
             store_point(p, h, point);
         return false;
     }

@@ -3,8 +3,8 @@
  *
  * Each message with attributes (resource, scope, span, span event, log record, data point) is gone through once; it is
  * written anew only where something changes. Bodies of log records are masked too: of maps and lists what is in them,
- * by the keys of the innermost map. Of an attribute, in this order: it is ignored, not allowed and removed, allowed for
- * its value, masked for its key, masked where a pattern matches its value. */
+ * by the keys of the innermost map, and whatever the type. Of an attribute, in this order: it is ignored, not allowed
+ * and removed, allowed for its value, masked for its key, masked where a pattern matches its value. */
 #include "processor/redaction/redaction.h"
 
 #include "base/mem.h"
@@ -99,11 +99,8 @@ static bool mask_matches(struct redaction *p, struct bytes text, struct bytes *m
 }
 
 /* What becomes of a value under this key: a text in its place, if it is MASKED. */
-static enum fate judge_value(struct redaction *p, struct bytes key, struct bytes value, struct bytes *masked)
+static enum fate judge_value(struct redaction *p, struct bytes key, struct bytes value, bool seen, struct bytes *masked)
 {
-    struct value v = value_read(value);
-    bool seen = v.type == VALUE_STRING || p->config->redact_all_types;
-
     p->text.len = 0;
     any_value_put(&p->text, value);
     if (seen && matches_one(&p->allowed_values, buf_bytes(&p->text)))
@@ -113,7 +110,16 @@ static enum fate judge_value(struct redaction *p, struct bytes key, struct bytes
         *masked = buf_bytes(&p->masked[0]);
         return MASKED;
     }
-    return seen && mask_matches(p, buf_bytes(&p->text), masked) ? MASKED : ALLOWED;
+    return seen && mask_matches(p, buf_bytes(&p->text), masked) ? MASKED : LEFT;
+}
+
+static enum fate judge_attribute(struct redaction *p, const struct attribute *a, struct bytes *masked)
+{
+    bool seen = value_read(a->value).type == VALUE_STRING || p->config->redact_all_types;
+
+    if (is_ignored(p, a->key))
+        return IGNORED;
+    return is_removed(p, a->key) ? REMOVED : judge_value(p, a->key, a->value, seen, masked);
 }
 
 /* ---- attributes ---- */
@@ -133,7 +139,7 @@ static void redact_attribute(struct redaction *p, const struct pb_field *f, cons
         copy_field(&p->out, f, end);
         return;
     }
-    fate = is_ignored(p, a.key) ? IGNORED : is_removed(p, a.key) ? REMOVED : judge_value(p, a.key, a.value, &masked);
+    fate = judge_attribute(p, &a, &masked);
     tally_count(p, &p->tally, fate, a.key);
     if (fate == MASKED)
         redaction_put_pair(&p->out, f->number, a.key, masked);
@@ -201,8 +207,9 @@ static void redact_value(struct redaction *p, struct bytes key, struct bytes val
         redact_members(p, key, &v, depth + 1);
         return;
     }
-    fate = judge_value(p, key, value, &masked);
-    tally_count(p, &p->body_tally, fate, key);
+    fate = judge_value(p, key, value, v.type != VALUE_EMPTY, &masked);
+    if (key.len > 0 || fate != ALLOWED)
+        tally_count(p, &p->body_tally, fate, key.len > 0 ? key : bytes_str("body"));
     if (fate == MASKED)
         pb_put_bytes(&p->out, OTLP_ANY_STRING, masked);
     else
@@ -314,7 +321,7 @@ static void check(const void *config, struct check *ck)
                    "`allow_all_keys: true` to mask values only");
 }
 
-static struct patterns compile(const struct strings *list)
+static struct patterns compile_patterns(const struct strings *list)
 {
     struct patterns p = { mem_zalloc((list->n + 1) * sizeof(struct regex *)), list->n };
     struct error err;
@@ -342,10 +349,10 @@ static int create(struct node *node, const void *config, struct error *err)
     v->resource = v->scope = on_container;
     v->item = on_item;
     p->mask = (struct mask){ (enum mask_function)p->config->hash_function, p->config->hmac_key.text };
-    p->ignored = compile(&p->config->ignored_key_patterns);
-    p->blocked_keys = compile(&p->config->blocked_key_patterns);
-    p->blocked_values = compile(&p->config->blocked_values);
-    p->allowed_values = compile(&p->config->allowed_values);
+    p->ignored = compile_patterns(&p->config->ignored_key_patterns);
+    p->blocked_keys = compile_patterns(&p->config->blocked_key_patterns);
+    p->blocked_values = compile_patterns(&p->config->blocked_values);
+    p->allowed_values = compile_patterns(&p->config->allowed_values);
     return 0;
 }
 

@@ -22,7 +22,8 @@ struct patterns {
     size_t n;
 };
 
-enum fate { IGNORED, REMOVED, ALLOWED, MASKED, FATES };
+/* ALLOWED is what allowed_values says; of what is LEFT nobody has said anything, and it is not told. */
+enum fate { IGNORED, REMOVED, ALLOWED, MASKED, FATES, LEFT = FATES };
 
 /* What became of the attributes of one message. */
 struct tally {
@@ -47,8 +48,7 @@ void tally_count(const struct redaction *p, struct tally *t, enum fate fate, str
  * message begins; `number`: the field of its attributes. */
 void redaction_summarize(struct redaction *p, size_t from, unsigned number, const char *prefix, struct tally *t);
 
-/* Append an AnyValue of text, and an attribute of text, as fields. */
-void redaction_put_string(struct buf *out, uint32_t number, struct bytes text);
+/* Append an attribute of text, as a field. */
 void redaction_put_pair(struct buf *out, uint32_t number, struct bytes key, struct bytes text);
 
 #endif

@@ -12,6 +12,8 @@
 
 void tally_count(const struct redaction *p, struct tally *t, enum fate fate, struct bytes key)
 {
+    if (fate == LEFT)
+        return;
     t->n[fate]++;
     if (p->config->summary == SUMMARY_DEBUG && fate != IGNORED)
         *vec_push(&t->keys[fate]) = key;
@@ -23,7 +25,7 @@ void tally_clear(struct tally *t)
         t->n[i] = t->keys[i].n = 0;
 }
 
-void redaction_put_string(struct buf *out, uint32_t number, struct bytes text)
+static void put_string(struct buf *out, uint32_t number, struct bytes text)
 {
     size_t mark = pb_begin(out, number);
 
@@ -36,7 +38,7 @@ void redaction_put_pair(struct buf *out, uint32_t number, struct bytes key, stru
     size_t mark = pb_begin(out, number);
 
     pb_put_bytes(out, OTLP_KEY_VALUE_KEY, key);
-    redaction_put_string(out, OTLP_KEY_VALUE_VALUE, text);
+    put_string(out, OTLP_KEY_VALUE_VALUE, text);
     pb_end(out, mark);
 }
 

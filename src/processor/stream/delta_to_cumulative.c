@@ -77,11 +77,13 @@ static double as_double(bool is_int, uint64_t bits)
     return is_int ? (double)(int64_t)bits : pb_double(bits);
 }
 
-/* Integers wrap around; with a double it becomes one. */
+/* Integers wrap around; with a double it becomes one. Without a value nothing is added. */
 static void add_number(struct delta_state *s, const struct stream_point *point)
 {
     uint64_t *sum = &s->state.value;
 
+    if (!point->has_value)
+        return;
     if (s->is_int && point->is_int) {
         *sum += point->value;
         return;

@@ -75,6 +75,7 @@ void stream_point_read(struct stream_point *p, unsigned data, struct bytes messa
         .time = point.time,
         .value = point.value,
         .is_int = point.is_int,
+        .has_value = point.has_value,
         .no_value = (point.flags & POINT_NO_VALUE) != 0,
     };
     if (!point.has_exemplars && point.flags == 0 && point.start != 0 && point.time != 0 &&

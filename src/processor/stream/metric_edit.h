@@ -39,6 +39,7 @@ struct stream_point {
     uint64_t start, time;
     uint64_t value; /* numbers: the bits */
     bool is_int;
+    bool has_value;     /* numbers: there is one; else it is 0 */
     bool no_value;      /* flags say: no recorded value */
     struct bytes usual; /* a number of start, time, value and these attributes, nothing else; no data: another form */
     struct digest attributes;

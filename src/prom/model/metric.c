@@ -174,6 +174,7 @@ static bool read_usual_number(struct point *p, struct bytes b)
     p->start = pb_load64(b.data + 1);
     p->time = pb_load64(b.data + 10);
     p->value = pb_load64(b.data + 19);
+    p->has_value = true;
     p->is_int = b.data[18] == PB_TAG(OTLP_NUMBER_INT, PB_FIXED64);
     p->attributes = bytes_of(attributes, (size_t)(end - attributes));
     return true;
@@ -183,6 +184,7 @@ static void read_number(struct point *p, const struct pb_field *f)
 {
     if ((f->number == OTLP_NUMBER_DOUBLE || f->number == OTLP_NUMBER_INT) && f->wire == PB_FIXED64) {
         p->value = f->u64;
+        p->has_value = true;
         p->is_int = f->number == OTLP_NUMBER_INT;
     }
 }

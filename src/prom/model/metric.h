@@ -49,6 +49,7 @@ struct point {
     uint64_t time, start;    /* wall ns */
     uint64_t value;          /* NUMBER: bits of a double or an int64 */
     bool is_int;
+    bool has_value; /* NUMBER: there is one */
     bool has_exemplars;
     uint32_t flags;
 };

@@ -57,7 +57,7 @@ static const char *const cases[][5] = {
       "{'kvlistValue':{'values':[{'key':'a','value':{'arrayValue':{'values':[{'stringValue':'4111'},{'intValue':'4111'}"
       "]}}},"
       "{'key':'pw','value':{'boolValue':true}}]}}",
-      "{\"stringValue\":\"****\"},{\"intValue\":\"4111\"}", "true" },
+      "{\"stringValue\":\"****\"},{\"stringValue\":\"****\"}", "true" },
     { "{allowed_keys: [a], summary: debug}", CARD,
       "{'kvlistValue':{'values':[{'key':'a','value':{'intValue':'1'}},{'key':'b','value':{'intValue':'1'}}]}}",
       "\"redaction.redacted.keys\",\"value\":{\"stringValue\":\"card,id,token\"}", "\"key\":\"b\"" },
