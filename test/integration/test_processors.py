@@ -26,6 +26,10 @@ def test_a_case_comes_out_as_expected(otelcd, name):
         d.expect_warning("a statement could not be run")
     if d.metric("otelcd_pipeline_dropped_items", reason="bucket_mismatch"):
         d.expect_warning("different buckets")
+    if d.metric("otelcd_pipeline_dropped_items", reason="stream_limit"):
+        d.expect_warning("Points of new streams are dropped")
+    if "nothing_allowed" in name:
+        d.expect_warning("every attribute is removed")
     if "misfit" in name:
         d.expect_warning("cannot be combined")
 

@@ -14,7 +14,7 @@ import yaml
 from .limits import ROOT
 
 FOLDER = ROOT / "test/data/ottl/functions"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.txt"))
+NAMES = sorted(path.stem for path in FOLDER.glob("*.txt") if path.stem != "differences")  # of statements
 
 ATTRIBUTES = {
     "s": "hello world",
@@ -132,7 +132,6 @@ def keep_expected(name, found):
     (FOLDER / f"{name}.json").write_text(f"[\n{lines}\n]\n")
 
 
-
 def guarded(statement, number):
     return f"{statement} where flags == {number}"
 
@@ -175,9 +174,9 @@ def changes(record):
 
 
 def results(text):
-    """Of what the file exporter wrote: changes by number."""
+    """Of what the file exporter wrote: changes by number. Go prints addresses, which are others each time."""
     found = {}
-    for line in text.splitlines():
+    for line in re.sub(r"\b0x[0-9a-f]{9,}", "0xADDRESS", text).splitlines():
         for group in json.loads(line)["resourceLogs"]:
             for scope in group["scopeLogs"]:
                 for record in scope["logRecords"]:
