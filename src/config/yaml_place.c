@@ -16,7 +16,7 @@ static bool is_blank(char c)
 }
 
 /* Columns count characters. */
-static void step(struct walk *w)
+static void step_character(struct walk *w)
 {
     if (*w->p == '\0')
         return;
@@ -31,13 +31,13 @@ static void step(struct walk *w)
 static void step_many(struct walk *w, int n)
 {
     while (n-- > 0)
-        step(w);
+        step_character(w);
 }
 
 static void skip_blanks(struct walk *w)
 {
     while (*w->p != '\0' && is_blank(*w->p))
-        step(w);
+        step_character(w);
 }
 
 /* An escape of double quotes, as long as it is. */
@@ -53,16 +53,16 @@ static void begin(struct walk *w)
 {
     if (*w->p == '"' || *w->p == '\'') {
         w->escapes = *w->p == '"';
-        step(w);
+        step_character(w);
     } else if (*w->p == '|' || *w->p == '>') {
         while (*w->p != '\0' && *w->p != '\n')
-            step(w);
+            step_character(w);
         skip_blanks(w);
     }
 }
 
 /* Past what stands for one character of the text. */
-static void pass(struct walk *w, char c, bool single)
+static void pass_character(struct walk *w, char c, bool single)
 {
     while (w->escapes && w->p[0] == '\\' && w->p[1] == '\n') {
         step_many(w, 2);
@@ -77,9 +77,9 @@ static void pass(struct walk *w, char c, bool single)
             skip_blanks(w);
         if (*w->p != c)
             return;
-        step(w);
+        step_character(w);
         if ((single && c == '\'' && *w->p == '\'') || (c == '$' && *w->p == '$'))
-            step(w);
+            step_character(w);
     }
 }
 
@@ -92,7 +92,7 @@ void yaml_place(const struct yaml_node *n, size_t offset, int *line, int *column
     if (n->source != NULL)
         begin(&w);
     for (size_t i = 0; i < offset && n->text[i] != '\0'; i++)
-        pass(&w, n->text[i], single);
+        pass_character(&w, n->text[i], single);
     if (offset < strlen(n->text) && !is_blank(n->text[offset]))
         skip_blanks(&w);
     *line = w.line;

@@ -226,7 +226,7 @@ static bool take_some(struct prometheus_node *n, struct series_taking *taking)
 }
 
 /* The oldest batch that waits. */
-static void go_on(struct prometheus_node *n, bool to_the_end)
+static void take_first(struct prometheus_node *n, bool to_the_end)
 {
     struct waiting *w = list_first(&n->waiting, struct waiting, link);
 
@@ -244,7 +244,7 @@ static void on_turn(struct clock_timer *timer)
     struct prometheus_node *n = container_of(timer, struct prometheus_node, timer);
 
     do
-        go_on(n, false);
+        take_first(n, false);
     while (!list_empty(&n->waiting) && n->left > 0);
     if (!list_empty(&n->waiting))
         clock_start(&n->node.host->loop->clock, timer, 1, on_turn);
@@ -397,7 +397,7 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
 
     n->stopped = done;
     while (!list_empty(&n->waiting))
-        go_on(n, true);
+        take_first(n, true);
     clock_stop(&node->host->loop->clock, &n->timer);
     if (n->serving)
         scrape_endpoints_remove(node->host->scrape_endpoints, &n->source.source, deadline, on_removed, n);

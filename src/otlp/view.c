@@ -93,11 +93,6 @@ static const struct row scope_group_rows[] = {
 };
 VIEW(scope_group)
 
-static const struct row resource_rows[] = {
-    [OTLP_RESOURCE_DROPPED_ATTRIBUTES] = VARINT(resource_view, dropped_attributes),
-};
-VIEW(resource)
-
 static const struct row scope_rows[] = {
     [OTLP_SCOPE_NAME] = BYTES(scope_view, name),
     [OTLP_SCOPE_VERSION] = BYTES(scope_view, version),

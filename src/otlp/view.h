@@ -50,11 +50,6 @@ struct scope_group_view { /* ScopeSpans and their like */
     struct bytes scope, schema_url;
 };
 
-struct resource_view {
-    struct view view;
-    uint64_t dropped_attributes;
-};
-
 struct scope_view {
     struct view view;
     struct bytes name, version;
@@ -149,7 +144,6 @@ struct exemplar_view {
 struct key_value_view key_value_view(struct bytes message);
 struct resource_group_view resource_group_view(struct bytes message);
 struct scope_group_view scope_group_view(struct bytes message);
-struct resource_view resource_view(struct bytes message);
 struct scope_view scope_view(struct bytes message);
 struct span_view span_view(struct bytes message);
 struct status_view status_view(struct bytes message);

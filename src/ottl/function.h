@@ -130,7 +130,7 @@ bool ottl_target_delete(struct ottl_call *c, unsigned i, struct bytes key);
 bool ottl_call_function(struct ottl_call *c, unsigned i, const struct ottl_value *in, struct ottl_value *out);
 
 /* In the contexts metric, datapoint and exemplar: the Metric as it is now. metric_set() is for editors of the metric
- * context, metric_append() adds one behind those of its scope; later statements come to it too. */
+ * context, ottl_metric_append() adds one behind those of its scope; later statements come to it too. */
 struct bytes ottl_metric(struct ottl_call *c);
 bool ottl_metric_set(struct ottl_call *c, struct bytes metric);
 bool ottl_metric_append(struct ottl_call *c, struct bytes metric);

@@ -40,7 +40,7 @@ static struct bytes copy_lower(struct arena *a, struct bytes name)
     return bytes_of(to, name.len);
 }
 
-static struct bytes copy(struct arena *a, struct bytes s)
+static struct bytes copy_bytes(struct arena *a, struct bytes s)
 {
     uint8_t *to = arena_alloc_bytes(a, s.len);
 
@@ -51,7 +51,7 @@ static struct bytes copy(struct arena *a, struct bytes s)
 
 void call_headers_add(struct call_headers *h, struct bytes name, struct bytes value)
 {
-    *vec_push(&h->list) = (struct http_header){ copy_lower(&h->memory, name), copy(&h->memory, value) };
+    *vec_push(&h->list) = (struct http_header){ copy_lower(&h->memory, name), copy_bytes(&h->memory, value) };
 }
 
 void call_headers_remove(struct call_headers *h, struct bytes name)

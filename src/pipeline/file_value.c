@@ -36,7 +36,7 @@ static struct bytes trimmed(struct bytes s)
     return s;
 }
 
-static void forget(char *secret)
+static void forget_secret(char *secret)
 {
     if (secret != NULL)
         explicit_bzero(secret, strlen(secret));
@@ -44,7 +44,7 @@ static void forget(char *secret)
 }
 
 /* Why the content cannot be the value; NULL: it can, and is. */
-static const char *take(struct file_value *v, struct bytes content)
+static const char *take_content(struct file_value *v, struct bytes content)
 {
     struct bytes value = trimmed(content);
 
@@ -52,7 +52,7 @@ static const char *take(struct file_value *v, struct bytes content)
         return "it is empty";
     if (!header_value_is_clean(value))
         return "it has more than one line, or control characters";
-    forget(v->memory);
+    forget_secret(v->memory);
     v->text = v->memory = bytes_dup(value);
     v->generation++;
     return NULL;
@@ -61,7 +61,7 @@ static const char *take(struct file_value *v, struct bytes content)
 static void on_change(void *owner, struct bytes content)
 {
     struct file_value *v = owner;
-    const char *why = take(v, content);
+    const char *why = take_content(v, content);
 
     if (why != NULL) {
         log_error(v->log, "A file's new content cannot be used: the old one stays in use", F_STR("file", v->path),
@@ -98,7 +98,7 @@ int file_value_open(struct file_value *v, struct loop *loop, const struct logger
     v->file = watched_file_open(loop, &o, &content, err);
     if (v->file == NULL)
         return err->code;
-    why = take(v, buf_bytes(&content));
+    why = take_content(v, buf_bytes(&content));
     explicit_bzero(content.data, content.cap);
     buf_free(&content);
     return why == NULL ? 0 : error_set(err, UV_EINVAL, "%s: %s", path, why);
@@ -108,7 +108,7 @@ void file_value_close(struct file_value *v)
 {
     watched_file_close(v->file);
     v->file = NULL;
-    forget(v->memory);
+    forget_secret(v->memory);
     v->memory = NULL;
     v->text = "";
 }

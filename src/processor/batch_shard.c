@@ -143,6 +143,11 @@ static bool has_room(const struct shard *s)
     return s->hold_ack || !is_out(s) || pending_items(s) < trigger_items(s);
 }
 
+static bool is_idle(const struct shard *s)
+{
+    return !is_out(s) && list_empty(&s->batcher.entries) && list_empty(&s->waiting);
+}
+
 /* Whatever can happen now. */
 static void advance_shard(struct shard *s)
 {
@@ -156,7 +161,7 @@ static void advance_shard(struct shard *s)
         else
             break;
     }
-    if (is_flushing(s) && shard_idle(s)) {
+    if (is_flushing(s) && is_idle(s)) {
         enter_state(s, SHARD_FLUSHED);
         s->on_idle(s);
     }
@@ -241,11 +246,6 @@ void shard_take(struct shard *s, struct batch *batch, struct ack *ack)
 {
     list_push(&s->waiting, &take_arrival(s, batch, ack)->link);
     advance_shard(s);
-}
-
-bool shard_idle(const struct shard *s)
-{
-    return !is_out(s) && list_empty(&s->batcher.entries) && list_empty(&s->waiting);
 }
 
 void shard_flush(struct shard *s)

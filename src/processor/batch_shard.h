@@ -75,7 +75,6 @@ void shard_init(struct shard *s, struct node *node, const struct batch_config *c
 void shard_take(struct shard *s, struct batch *batch, struct ack *ack);
 
 void shard_flush(struct shard *s); /* send all that is left; on_idle follows, perhaps at once */
-bool shard_idle(const struct shard *s);
 
 void shard_close(struct shard *s); /* gives up what is left without an answer */
 

@@ -119,7 +119,7 @@ void sender_tell_later(struct ack *ack, const char *reason, const char *why)
     ack_settle(ack, &o);
 }
 
-void sender_refuse(struct sender *s, struct batch *batch, struct ack *ack, const char *reason, const char *why)
+static void refuse_batch(struct sender *s, struct batch *batch, struct ack *ack, const char *reason, const char *why)
 {
     metric_add(s->enqueue_failed, batch->items);
     batch_unref(batch);
@@ -148,7 +148,7 @@ static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
         batch_unref(batch);
         ack_safe(ack);
     } else if (s->stopping) {
-        sender_refuse(s, batch, ack, "shutdown", "the exporter is shutting down");
+        refuse_batch(s, batch, ack, "shutdown", "the exporter is shutting down");
     } else if (has_room(s, batch) && list_empty(&s->blocked)) {
         s->store->ops->put(s->store, batch, ack);
         turn_defer(&node->host->loop->turn, &s->pump_task); /* so that what comes in one turn can go together */
@@ -159,7 +159,7 @@ static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
     } else if (s->options.block_on_overflow) {
         block_sender(s, batch, ack);
     } else {
-        sender_refuse(s, batch, ack, "queue_full", "sending queue is full");
+        refuse_batch(s, batch, ack, "queue_full", "sending queue is full");
     }
 }
 
@@ -268,7 +268,7 @@ static void refuse_blocked(struct sender *s)
     struct blocked *b;
 
     while ((b = list_pop(&s->blocked, struct blocked, link)) != NULL) {
-        sender_refuse(s, b->batch, b->ack, "shutdown", "the exporter is shutting down");
+        refuse_batch(s, b->batch, b->ack, "shutdown", "the exporter is shutting down");
         free(b);
     }
 }

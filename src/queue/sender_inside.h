@@ -104,7 +104,6 @@ void sender_end_if_done(struct sender *s, struct queue_entry *e);
 void sender_book_loss(struct sender *s, uint64_t items); /* of entries that are given up, unless the store keeps them */
 /* Not now, but in a second: a hop behind takes some refusals without a delay for final. */
 void sender_tell_later(struct ack *ack, const char *reason, const char *why);
-void sender_refuse(struct sender *s, struct batch *batch, struct ack *ack, const char *reason, const char *why);
 void sender_maybe_stopped(struct sender *s);
 uint64_t sender_size(const struct sender *s); /* what counts against queue_size */
 

@@ -34,7 +34,7 @@ struct otlp_encoding {
     struct error err;
 };
 
-static void move(struct otlp_request *r, enum request_state to)
+static void enter_state(struct otlp_request *r, enum request_state to)
 {
     static const uint8_t allowed[REQUEST_STATES] = {
         [REQUEST_NONE] = 1 << REQUEST_ENCODING | 1 << REQUEST_ASKING | 1 << REQUEST_SENDING,
@@ -143,7 +143,7 @@ static void end_request(struct otlp_request *r)
         free_encoding(r->encoding);
     r->encoding = NULL;
     r->parts.n = 0;
-    move(r, REQUEST_NONE);
+    enter_state(r, REQUEST_NONE);
 }
 
 static void count_answer(struct otlp_request *r, const struct otlp_answer *a)
@@ -219,7 +219,7 @@ static void set_parts(struct otlp_request *r)
 
 static void start_call(struct otlp_request *r)
 {
-    move(r, REQUEST_SENDING);
+    enter_state(r, REQUEST_SENDING);
     r->node->port->start(r->node, &r->call);
 }
 
@@ -262,7 +262,7 @@ static void ask_authenticator(struct otlp_request *r)
     for (size_t i = 0; i < n->headers.n; i++)
         call_headers_add(&r->headers, n->headers.v[i].name, n->headers.v[i].value);
     r->auth = (struct auth_request){ .metadata = r->batch->metadata, .headers = &r->headers, .done = on_authorized };
-    move(r, REQUEST_ASKING);
+    enter_state(r, REQUEST_ASKING);
     take_verdict(r, authenticator_ask(n->authenticator, &r->auth));
 }
 
@@ -325,7 +325,7 @@ static void start_encoding(struct otlp_request *r)
     struct otlp_encoding *e = r->encoding = new_encoding(r);
 
     recharge(e, (e->json ? JSON_SIZE : 1) * r->batch->bytes);
-    move(r, REQUEST_ENCODING);
+    enter_state(r, REQUEST_ENCODING);
     if (r->batch->bytes >= (e->json ? LARGE_JSON : LARGE_CODED)) {
         job_start(r->node->node.host->loop, JOB_CPU, &e->job);
         return;

@@ -49,21 +49,21 @@ static void set_slots(struct refused_series *r, uint32_t n)
     budget_charge(r->budget, n * sizeof(*r->slots));
 }
 
-static void put(struct refused_series *r, uint32_t series, uint32_t until, uint32_t now)
+static void put_series(struct refused_series *r, uint32_t series, uint32_t until, uint32_t now)
 {
     struct refused_slot *oldest, *s = find_slot(r, series, now, &oldest);
 
     *(s != NULL ? s : oldest) = (struct refused_slot){ series, until };
 }
 
-static void grow(struct refused_series *r, uint32_t now)
+static void grow_table(struct refused_series *r, uint32_t now)
 {
     struct refused_series before = *r;
 
     set_slots(r, before.n_slots * 2);
     for (uint32_t i = 0; i < before.n_slots; i++)
         if (!is_over(&before.slots[i], now))
-            put(r, before.slots[i].series, before.slots[i].until, now);
+            put_series(r, before.slots[i].series, before.slots[i].until, now);
     refused_series_free(&before);
 }
 
@@ -75,8 +75,8 @@ void refused_series_add(struct refused_series *r, uint32_t series, uint64_t now)
     if (r->n_slots == 0)
         set_slots(r, FIRST);
     while (find_slot(r, series, s, &oldest) == NULL && r->n_slots < REFUSED_MAX)
-        grow(r, s);
-    put(r, series, s + (uint32_t)(REFUSED_FOR / NS_PER_S), s);
+        grow_table(r, s);
+    put_series(r, series, s + (uint32_t)(REFUSED_FOR / NS_PER_S), s);
 }
 
 bool refused_series_has(const struct refused_series *r, uint32_t series, uint64_t now)

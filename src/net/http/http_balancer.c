@@ -29,7 +29,7 @@ static bool has_live(struct http_client *c)
 /* ---- failures ---- */
 
 /* ±20 %, as gRPC has it: who lost the same peer together does not come back together. */
-static uint64_t backoff(struct http_client *c)
+static uint64_t next_backoff(struct http_client *c)
 {
     uint64_t delay = BACKOFF_FIRST;
 
@@ -74,7 +74,7 @@ static void note_failure(struct http_client *c, const struct call_failure *why)
     if (!has_live(c) && !c->options.wait_for_ready)
         fail_waiting(c);
     else if (!clock_armed(&b->again))
-        clock_start(&c->shared.loop->clock, &b->again, backoff(c), on_again);
+        clock_start(&c->shared.loop->clock, &b->again, next_backoff(c), on_again);
 }
 
 void http_balancer_lost(struct http_client *c, bool served, const struct call_failure *why)

@@ -152,7 +152,7 @@ static bool place_on_many(struct http_client *client, struct http_call *call)
     return true;
 }
 
-static bool place(struct http_client *client, struct http_call *call)
+static bool place_call(struct http_client *client, struct http_call *call)
 {
     struct http_connection *c;
 
@@ -181,7 +181,7 @@ void http_client_serve(struct http_client *client)
 
     while ((call = list_first(&client->waiting, struct http_call, link)) != NULL) {
         leave_line(call);
-        if (!place(client, call)) {
+        if (!place_call(client, call)) {
             http_client_wait_first(call);
             return;
         }
@@ -231,7 +231,7 @@ void http_call_start(struct http_client *c, struct http_call *call)
     call->task = (struct turn_task){ .run = tell_failure };
     if (call->timeout > 0)
         clock_start(&c->shared.loop->clock, &call->timer, call->timeout, on_call_timeout);
-    if (list_empty(&c->waiting) && place(c, call))
+    if (list_empty(&c->waiting) && place_call(c, call))
         return;
     call->waiting = true;
     list_push(&c->waiting, &call->link);

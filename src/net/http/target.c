@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-static const char *after(const char *text, const char *prefix)
+static const char *skip_prefix(const char *text, const char *prefix)
 {
     size_t n = strlen(prefix);
 
@@ -64,16 +64,16 @@ int target_parse(struct target *to, const char *text, struct error *err)
     const char *rest;
 
     *to = (struct target){ 0 };
-    if ((rest = after(text, "unix-abstract:")) != NULL)
+    if ((rest = skip_prefix(text, "unix-abstract:")) != NULL)
         return set_unix(to, rest, true, err);
-    if ((rest = after(text, "unix://")) != NULL)
+    if ((rest = skip_prefix(text, "unix://")) != NULL)
         return *rest == '/' ? set_unix(to, rest, false, err)
                             : error_set(err, UV_EINVAL, "%s: write unix:///absolute/path, or unix:path", text);
-    if ((rest = after(text, "unix:")) != NULL)
+    if ((rest = skip_prefix(text, "unix:")) != NULL)
         return set_unix(to, rest, false, err);
-    if ((rest = after(text, "dns:///")) != NULL || (rest = after(text, "passthrough:///")) != NULL)
+    if ((rest = skip_prefix(text, "dns:///")) != NULL || (rest = skip_prefix(text, "passthrough:///")) != NULL)
         return set_host(to, rest, err);
-    if (after(text, "dns://") != NULL)
+    if (skip_prefix(text, "dns://") != NULL)
         return error_set(err, UV_EINVAL,
                          "%s: names are looked up as the system does it, not at a server of their own: write dns:///",
                          text);

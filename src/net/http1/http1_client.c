@@ -24,7 +24,7 @@ struct http1_client {
 };
 
 /* What the reader keeps is in the budget's books. False: there is no room for more. */
-static bool charge(struct http1_client *h)
+static bool charge_buffer(struct http1_client *h)
 {
     struct budget *budget = h->io->shared->budget;
     uint64_t more = h->reader.body.len > h->charged ? h->reader.body.len - h->charged : 0;
@@ -37,7 +37,7 @@ static bool charge(struct http1_client *h)
     return true;
 }
 
-static void uncharge(struct http1_client *h)
+static void give_buffer(struct http1_client *h)
 {
     if (h->charged > 0)
         budget_give(h->io->shared->budget, h->charged);
@@ -56,7 +56,7 @@ static void end_with(struct http1_client *h, const struct call_failure *f)
         h->io->failed(h->io, call, f);
 }
 
-static void fail(struct http1_client *h, enum http_failure failure, const char *why)
+static void fail_call(struct http1_client *h, enum http_failure failure, const char *why)
 {
     struct call_failure f = {
         .failure = failure,
@@ -111,7 +111,7 @@ static void answered(struct http1_client *h)
         outbox_free(&h->io->out);
     h->io->answered(h->io, call, &a);
     if (h->call == NULL)
-        uncharge(h);
+        give_buffer(h);
 }
 
 static void pass_body(void *arg, struct bytes data)
@@ -139,12 +139,12 @@ static void input(struct client_io *io, struct bytes data)
     progress = response_reader_take(&h->reader, data, &why);
     if (h->call == NULL) /* cancelled by whom its body was passed to */
         return;
-    if (progress != RESPONSE_BROKEN && !charge(h))
-        fail(h, HTTP_BROKEN_RESPONSE, "there is no room in the memory budget for the answer");
+    if (progress != RESPONSE_BROKEN && !charge_buffer(h))
+        fail_call(h, HTTP_BROKEN_RESPONSE, "there is no room in the memory budget for the answer");
     else if (progress == RESPONSE_DONE)
         answered(h);
     else if (progress == RESPONSE_BROKEN)
-        fail(h, HTTP_BROKEN_RESPONSE, why);
+        fail_call(h, HTTP_BROKEN_RESPONSE, why);
 }
 
 static void end(struct client_io *io, const char *why, int error)
@@ -154,7 +154,7 @@ static void end(struct client_io *io, const char *why, int error)
     if (h->call != NULL && error == 0 && response_reader_end(&h->reader) == RESPONSE_DONE)
         answered(h);
     else
-        fail(h, HTTP_CLOSED, why);
+        fail_call(h, HTTP_CLOSED, why);
     h->ended = true;
 }
 
@@ -189,7 +189,7 @@ static void start(struct client_io *io, struct http_call *call)
     assert(h->call == NULL && !h->ended);
     h->call = call;
     h->calls++;
-    uncharge(h);
+    give_buffer(h);
     response_reader_begin(&h->reader, call->max_response, call->on_body != NULL ? pass_body : NULL, h);
     put_head(&io->shared->head, call, outbox_own(&io->out));
     for (size_t i = 0; i < call->n_parts; i++)
@@ -214,7 +214,7 @@ static void pause_reading(struct client_io *io, struct http_call *call, bool on)
 
     (void)call;
     if (!io->read(io, !on))
-        fail(h, HTTP_CLOSED, "the socket cannot be read");
+        fail_call(h, HTTP_CLOSED, "the socket cannot be read");
 }
 
 static size_t room(struct client_io *io)
@@ -243,7 +243,7 @@ static void close_client(struct client_io *io)
 {
     struct http1_client *h = io->state;
 
-    uncharge(h);
+    give_buffer(h);
     response_reader_free(&h->reader);
     free(h);
     io->state = NULL;

@@ -36,7 +36,7 @@ static void begin_headers(struct http2_session *s, const nghttp2_headers *frame)
     nghttp2_session_set_stream_user_data(s->ng, r->stream_id, r);
 }
 
-static struct bytes keep(struct request *r, nghttp2_rcbuf *buf)
+static struct bytes keep_buffer(struct request *r, nghttp2_rcbuf *buf)
 {
     nghttp2_vec v = nghttp2_rcbuf_get_buf(buf);
 
@@ -48,11 +48,11 @@ static struct bytes keep(struct request *r, nghttp2_rcbuf *buf)
 static void keep_pseudo(struct request *r, struct bytes name, nghttp2_rcbuf *value)
 {
     if (bytes_is(name, ":path"))
-        request_split_path(r, keep(r, value));
+        request_split_path(r, keep_buffer(r, value));
     else if (bytes_is(name, ":method"))
-        r->pub.method = keep(r, value);
+        r->pub.method = keep_buffer(r, value);
     else if (bytes_is(name, ":authority"))
-        r->pub.authority = keep(r, value);
+        r->pub.authority = keep_buffer(r, value);
 }
 
 /* nghttp2 has seen that it is a number. */
@@ -69,8 +69,8 @@ static void keep_header(struct request *r, nghttp2_rcbuf *name, nghttp2_rcbuf *v
 {
     struct http_header *f = request_add_header(r);
 
-    f->name = keep(r, name);
-    f->value = keep(r, value);
+    f->name = keep_buffer(r, name);
+    f->value = keep_buffer(r, value);
     r->pub.n_headers++;
     if (f->name.len == 14 && bytes_is(f->name, "content-length"))
         r->pub.content_length = number_of(f->value);
@@ -186,7 +186,7 @@ static void note_sent(struct http2_session *s, const nghttp2_frame *frame)
         request_dismiss(r); /* the rest of the body is of no interest: RFC 9113 8.1 */
 }
 
-static void forget(struct http2 *h, struct request *r)
+static void forget_request(struct http2 *h, struct request *r)
 {
     list_remove(&r->link);
     h->n_open--;
@@ -201,7 +201,7 @@ static void note_closed(struct http2_session *s, int32_t stream_id, uint32_t err
     if (r == NULL)
         return;
     nghttp2_session_set_stream_user_data(s->ng, stream_id, NULL);
-    forget(http2_of(s), r);
+    forget_request(http2_of(s), r);
     request_close(r, !r->answer_sent);
 }
 
@@ -334,7 +334,7 @@ static void close_session(struct conn_io *io)
 
     while ((r = list_first(&h->open, struct request, link)) != NULL) {
         nghttp2_session_set_stream_user_data(h->session.ng, r->stream_id, NULL);
-        forget(h, r);
+        forget_request(h, r);
         request_close(r, !r->answer_sent);
     }
     http2_session_close(&h->session);

@@ -26,7 +26,7 @@ static const struct http_server_options *options_of(const struct http2 *h)
 
 /* --- the end --- */
 
-static void move(struct http2 *h, enum http2_phase to)
+static void enter_phase(struct http2 *h, enum http2_phase to)
 {
     static const uint8_t allowed[] = {
         [HTTP2_SERVING] = 1 << HTTP2_NOTICED,
@@ -48,7 +48,7 @@ static void drain_for_real(struct http2 *h)
 {
     if (!is_in(h, HTTP2_NOTICED))
         return;
-    move(h, HTTP2_DRAINING);
+    enter_phase(h, HTTP2_DRAINING);
     conn_io_expect(h->io, DEADLINE_DRAIN, 0);
     nghttp2_submit_goaway(h->session.ng, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h->session.ng),
                           NGHTTP2_NO_ERROR, (const uint8_t *)h->reason, strlen(h->reason));
@@ -59,7 +59,7 @@ void http2_drain(struct http2 *h, const char *reason)
 {
     if (!is_in(h, HTTP2_SERVING))
         return;
-    move(h, HTTP2_NOTICED);
+    enter_phase(h, HTTP2_NOTICED);
     h->reason = reason;
     nghttp2_submit_shutdown_notice(h->session.ng);
     nghttp2_submit_ping(h->session.ng, NGHTTP2_FLAG_NONE, notice_ping);
@@ -105,7 +105,7 @@ void http2_note_ping(struct http2 *h, const nghttp2_ping *frame)
 /* --- time --- */
 
 /* ±10 %, so that the connections of a fleet that was started together do not all end together. */
-static uint64_t jitter(uint64_t time)
+static uint64_t jitter_time(uint64_t time)
 {
     uint32_t random = 0;
 
@@ -127,7 +127,7 @@ void http2_guard_open(struct http2 *h)
 
     h->io->at_rest = now_of(h);
     conn_io_expect(h->io, DEADLINE_IDLE, idle_time(h));
-    conn_io_expect(h->io, DEADLINE_AGE, o->max_connection_age ? jitter(o->max_connection_age) : 0);
+    conn_io_expect(h->io, DEADLINE_AGE, o->max_connection_age ? jitter_time(o->max_connection_age) : 0);
     conn_io_expect(h->io, DEADLINE_KEEPALIVE, o->keepalive_time);
 }
 

@@ -16,7 +16,7 @@
 #define LATE_MAX (16ul << 20)     /* bytes on their way to a stream when we reset it: a connection's largest window */
 #define LATE_HEADERS (16ul << 10) /* what HEADERS count for in that, beside their length */
 
-static void move(struct http2_session *s, enum http2_state to)
+static void enter_state(struct http2_session *s, enum http2_state to)
 {
     static const uint8_t allowed[] = {
         [HTTP2_OPEN] = 1 << HTTP2_KILLED | 1 << HTTP2_BROKEN,
@@ -32,7 +32,7 @@ void http2_session_kill(struct http2_session *s, uint32_t code, const char *debu
 {
     if (!http2_session_is_open(s))
         return;
-    move(s, HTTP2_KILLED);
+    enter_state(s, HTTP2_KILLED);
     nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(s->ng), code,
                           (const uint8_t *)debug, strlen(debug));
     s->side->complain(s, reason);
@@ -41,7 +41,7 @@ void http2_session_kill(struct http2_session *s, uint32_t code, const char *debu
 
 void http2_session_break(struct http2_session *s)
 {
-    move(s, HTTP2_BROKEN);
+    enter_state(s, HTTP2_BROKEN);
 }
 
 /* --- what arrives --- */

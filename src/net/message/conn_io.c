@@ -7,7 +7,7 @@
 
 static void on_timer(struct clock_timer *t);
 
-static void arm(struct conn_io *io)
+static void arm_timer(struct conn_io *io)
 {
     uint64_t now = clock_mono(&io->shared->loop->clock), first = UINT64_MAX;
 
@@ -29,7 +29,7 @@ static void on_timer(struct clock_timer *t)
             io->on_deadline(io, (enum http_deadline)i);
         }
     }
-    arm(io);
+    arm_timer(io);
 }
 
 void conn_io_expect(struct conn_io *io, enum http_deadline which, uint64_t after)

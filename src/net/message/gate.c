@@ -71,7 +71,7 @@ struct bytes gate_credential(struct gate_question *q, const char *name)
     return header != NULL ? *header : bytes_of(NULL, 0);
 }
 
-void gate_question_free(struct gate_question *q)
+static void free_question(struct gate_question *q)
 {
     if (q->decoded.data != NULL)
         explicit_bzero(q->decoded.data, q->decoded.cap);
@@ -201,7 +201,7 @@ void gate_close(struct request *r)
     r->gate = NULL;
     if (gate->waits)
         gate->question.gatekeeper->forget(gate->question.gatekeeper, &gate->question);
-    gate_question_free(&gate->question);
+    free_question(&gate->question);
     buf_free(&gate->held);
     explicit_bzero(gate->question.name, sizeof(gate->question.name));
     free(gate);

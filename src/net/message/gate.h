@@ -38,7 +38,7 @@ struct gate_question {
     size_t n_attributes;
     char name[GATE_NAME]; /* in here */
 
-    struct buf decoded; /* a parameter; freed by gate_question_free() */
+    struct buf decoded; /* a parameter */
     struct list link;   /* the gatekeeper's, while it has not answered */
 };
 
@@ -52,7 +52,5 @@ struct gatekeeper {
 /* What the request says under that name (in lower case): as a parameter where that counts, else in its first header.
  * NULL data: nothing. Valid until the next call, or as long as the request. */
 struct bytes gate_credential(struct gate_question *q, const char *name);
-
-void gate_question_free(struct gate_question *q);
 
 #endif

@@ -37,7 +37,7 @@ static void free_request(struct request *r)
 }
 
 /* The same memory, as after its allocation but for its buffers. */
-static void wipe(struct request *r)
+static void wipe_request(struct request *r)
 {
     struct request old = *r;
 
@@ -56,7 +56,7 @@ struct request *request_new(struct conn_io *io, const struct stream_ops *ops, vo
 
     if (r != NULL) {
         shared->n_spare--;
-        wipe(r);
+        wipe_request(r);
     } else {
         r = mem_zalloc(sizeof(*r));
     }
@@ -71,7 +71,7 @@ struct request *request_new(struct conn_io *io, const struct stream_ops *ops, vo
     return r;
 }
 
-static void recycle(struct request *r)
+static void recycle_request(struct request *r)
 {
     struct server_shared *shared = r->io->shared;
 
@@ -252,7 +252,7 @@ void request_close(struct request *r, bool aborted)
     gate_close(r);
     if (r->announced)
         r->pub.service->on_close(&r->pub, aborted || r->cut);
-    recycle(r);
+    recycle_request(r);
 }
 
 /* --- the service's calls --- */

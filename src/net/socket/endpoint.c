@@ -70,7 +70,7 @@ static bool is_dotted_port(const char *text)
 }
 
 /* host and port of "host:port"; host without brackets. */
-static int split(const char *text, char host[HOST_MAX], long *port, struct error *err)
+static int split_endpoint(const char *text, char host[HOST_MAX], long *port, struct error *err)
 {
     const char *colon = strrchr(text, ':'), *dot = strrchr(text, '.');
     bool bracketed = text[0] == '[';
@@ -107,7 +107,7 @@ int endpoint_check(const char *text, const char *transport, struct error *err)
     char host[HOST_MAX];
     long port;
 
-    return strcmp(transport, "unix") == 0 ? parse_unix(&scratch, text, err) : split(text, host, &port, err);
+    return strcmp(transport, "unix") == 0 ? parse_unix(&scratch, text, err) : split_endpoint(text, host, &port, err);
 }
 
 void endpoint_check_option(const char *path, const char *text, const char *transport, struct check *ck)
@@ -134,7 +134,7 @@ static void set_inet6(struct endpoint *out, const struct in6_addr *a, long port)
     out->len = sizeof(*in);
 }
 
-static int resolve(struct endpoint *out, const char *host, long port, int family, struct error *err)
+static int resolve_host(struct endpoint *out, const char *host, long port, int family, struct error *err)
 {
     struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_STREAM };
     struct addrinfo *list = NULL, *pick;
@@ -162,7 +162,7 @@ static int parse_tcp(struct endpoint *out, const char *text, int family, struct 
     struct in6_addr a6;
     long port = 0;
 
-    if (split(text, host, &port, err) != 0)
+    if (split_endpoint(text, host, &port, err) != 0)
         return UV_EINVAL;
     if (host[0] == '\0') {
         if (family == AF_INET)
@@ -178,13 +178,13 @@ static int parse_tcp(struct endpoint *out, const char *text, int family, struct 
     } else if (family != AF_INET && inet_pton(AF_INET6, host, &a6) == 1) {
         set_inet6(out, &a6, port);
     } else {
-        return resolve(out, host, port, family, err);
+        return resolve_host(out, host, port, family, err);
     }
     return 0;
 }
 
 /* As Go listens: a wildcard of either family, without the family being asked for, is both. */
-static void widen(struct endpoint *e)
+static void widen_unspecified(struct endpoint *e)
 {
     const struct sockaddr_in *in = (const struct sockaddr_in *)&e->addr;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&e->addr;
@@ -220,7 +220,7 @@ int endpoint_parse(struct endpoint *out, const char *text, const char *transport
             continue;
         rc = parse_tcp(out, text, families[i].family, err);
         if (rc == 0 && families[i].family == AF_UNSPEC)
-            widen(out);
+            widen_unspecified(out);
         return rc;
     }
     return error_set(err, UV_EINVAL, "invalid transport type \"%s\"; write tcp, tcp4, tcp6 or unix", transport);

@@ -305,7 +305,7 @@ static void pause_accepting(struct listener *l)
 }
 
 /* accept() failed. True: it may be tried again at once. */
-static bool survives(struct listener *l, int error)
+static bool survives_error(struct listener *l, int error)
 {
     if (error == EAGAIN || error == EWOULDBLOCK)
         return false;
@@ -328,7 +328,7 @@ static void accept_some(uv_poll_t *poll, int status, int events)
     for (int i = 0; i < ACCEPTS_PER_TURN && l->socket.fd >= 0 && !l->crowded; i++) {
         int fd = accept4(l->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-        if (fd < 0 && !survives(l, errno))
+        if (fd < 0 && !survives_error(l, errno))
             return;
         if (fd < 0)
             continue;
@@ -350,7 +350,7 @@ void listener_resume(struct listener *l)
         uv_poll_start(&l->poll, UV_READABLE, accept_some);
 }
 
-static const char *hint(int code, bool local)
+static const char *hint_of(int code, bool local)
 {
     return code == -EADDRINUSE && local ? "; `ss -lxp` shows who listens there: end it, or choose another path"
            : code == -EADDRINUSE        ? "; `ss -ltnp` shows who listens there: end it, or choose another port"
@@ -378,7 +378,7 @@ int listener_open(struct listener *l, struct loop *loop, struct listener_shared 
     }
     if (rc != 0)
         return error_set(err, rc, "listen on %s: %s%s", endpoint, uv_strerror(rc),
-                         hint(rc, e.addr.ss_family == AF_UNIX));
+                         hint_of(rc, e.addr.ss_family == AF_UNIX));
     rc = uv_poll_init(&loop->uv, &l->poll, l->socket.fd);
     if (rc != 0) {
         close_listening(&l->socket);

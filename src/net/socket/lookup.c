@@ -19,7 +19,7 @@ struct lookup {
     char name[256];
 };
 
-static void tell(struct lookup *l, const struct address *found, size_t n, const char *why)
+static void tell_found(struct lookup *l, const struct address *found, size_t n, const char *why)
 {
     lookup_done *done = l->done;
     void *arg = l->arg;
@@ -44,12 +44,12 @@ static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo 
         found[n++].len = a->ai_addrlen;
     }
     uv_freeaddrinfo(addresses);
-    tell(request->data, found, n, status != 0 ? uv_strerror(status) : n == 0 ? "no address" : NULL);
+    tell_found(request->data, found, n, status != 0 ? uv_strerror(status) : n == 0 ? "no address" : NULL);
 }
 
 static void on_no_lookup(struct clock_timer *t)
 {
-    tell(container_of(t, struct lookup, timer), NULL, 0, "not a host's name");
+    tell_found(container_of(t, struct lookup, timer), NULL, 0, "not a host's name");
 }
 
 static struct lookup *start_lookup(struct loop *loop, const char *host, const char *port, lookup_done *done, void *arg)

@@ -27,7 +27,7 @@ static void push_run(struct outbox *o, struct outbox_run run)
     o->len += run.len;
 }
 
-static void seal(struct outbox *o)
+static void seal_text(struct outbox *o)
 {
     push_run(o, (struct outbox_run){ .at = o->sealed, .len = o->own.len - o->sealed });
     o->sealed = o->own.len;
@@ -40,13 +40,13 @@ struct buf *outbox_own(struct outbox *o)
 
 void outbox_refer(struct outbox *o, const void *owner, struct bytes data)
 {
-    seal(o);
+    seal_text(o);
     push_run(o, (struct outbox_run){ .owner = owner, .data = data.data, .len = data.len });
 }
 
 void outbox_keep(struct outbox *o, const void *owner)
 {
-    seal(o);
+    seal_text(o);
     for (size_t i = o->first; i < o->runs.n; i++) {
         struct outbox_run *run = &o->runs.v[i];
 
@@ -61,7 +61,7 @@ void outbox_keep(struct outbox *o, const void *owner)
 
 size_t outbox_waiting(struct outbox *o)
 {
-    seal(o);
+    seal_text(o);
     return o->len;
 }
 
@@ -95,7 +95,7 @@ static void strike_off(struct outbox *o, size_t n)
 
 int outbox_send(struct outbox *o, struct socket *s)
 {
-    seal(o);
+    seal_text(o);
     while (o->len > 0) {
         struct bytes parts[AT_ONCE];
         size_t n = 0;

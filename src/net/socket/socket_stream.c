@@ -59,7 +59,7 @@ static void on_write(uv_write_t *request, int status)
 }
 
 /* Leave out the first n bytes. */
-static unsigned skip(uv_buf_t **bufs, unsigned n_bufs, size_t n)
+static unsigned skip_bytes(uv_buf_t **bufs, unsigned n_bufs, size_t n)
 {
     while (n_bufs > 0 && n >= (*bufs)->len) {
         n -= (*bufs)->len;
@@ -84,7 +84,7 @@ int stream_write(struct socket *s, uv_buf_t *bufs, unsigned n_bufs, size_t total
     s->shared->bytes_out += total;
     if ((size_t)n == total)
         return 0;
-    n_bufs = skip(&bufs, n_bufs, (size_t)n);
+    n_bufs = skip_bytes(&bufs, n_bufs, (size_t)n);
     n = uv_write(&s->request, &s->uv.stream, bufs, n_bufs, on_write);
     return n == 0 ? 1 : n;
 }
@@ -115,7 +115,7 @@ ssize_t stream_offer(struct socket *s, uv_buf_t *bufs, unsigned n_bufs, size_t t
     s->shared->bytes_out += (uint64_t)n;
     if ((size_t)n == total)
         return n;
-    skip(&bufs, n_bufs, (size_t)n);
+    skip_bytes(&bufs, n_bufs, (size_t)n);
     rung = ring(s, bytes_of(bufs->base, bufs->len));
     if (rung > 0)
         s->shared->bytes_out += (uint64_t)rung;

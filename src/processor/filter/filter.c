@@ -111,7 +111,7 @@ static bool is_selected(struct filter *f, unsigned level, struct bytes message)
     return true;
 }
 
-static enum rewrite_verdict judge(struct filter *f, struct statement *s, bool selected, uint64_t items)
+static enum rewrite_verdict judge_statement(struct filter *f, struct statement *s, bool selected, uint64_t items)
 {
     if (s == NULL && selected)
         return REWRITE_KEEP;
@@ -127,7 +127,7 @@ static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struc
     bool selected = s != NULL || is_selected(f, LEVEL_RESOURCE, at->message);
 
     (void)edit;
-    return s == NULL && selected ? REWRITE_KEEP : judge(f, s, selected, visit_count(at, LEVEL_RESOURCE));
+    return s == NULL && selected ? REWRITE_KEEP : judge_statement(f, s, selected, visit_count(at, LEVEL_RESOURCE));
 }
 
 static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
@@ -138,7 +138,7 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
     bool selected = s != NULL || is_selected(f, LEVEL_SCOPE, at->message);
 
     (void)edit;
-    return s == NULL && selected ? REWRITE_KEEP : judge(f, s, selected, visit_count(at, LEVEL_SCOPE));
+    return s == NULL && selected ? REWRITE_KEEP : judge_statement(f, s, selected, visit_count(at, LEVEL_SCOPE));
 }
 
 static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
@@ -149,7 +149,7 @@ static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct 
     bool selected = s != NULL || is_selected(f, LEVEL_METRIC, at->message);
 
     (void)edit;
-    return s == NULL && selected ? REWRITE_KEEP : judge(f, s, selected, visit_count(at, LEVEL_METRIC));
+    return s == NULL && selected ? REWRITE_KEEP : judge_statement(f, s, selected, visit_count(at, LEVEL_METRIC));
 }
 
 static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
@@ -167,7 +167,7 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
     struct statement *s = ask(f, contexts[signal], &item);
 
     (void)edit;
-    return judge(f, s, s != NULL || signal == SIGNAL_METRICS || is_selected(f, LEVELS, at->message), 1);
+    return judge_statement(f, s, s != NULL || signal == SIGNAL_METRICS || is_selected(f, LEVELS, at->message), 1);
 }
 
 /* Events are no items: they are counted nowhere. */

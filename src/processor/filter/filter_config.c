@@ -124,7 +124,7 @@ struct gathering {
     int errors;
 };
 
-static void complain(const struct gathering *g, const char *path, const char *text)
+static void report_fault(const struct gathering *g, const char *path, const char *text)
 {
     if (g->ck != NULL)
         check_fail(g->ck, path, "%s", text);
@@ -138,7 +138,7 @@ static void take_inferred(const struct gathering *g, const char *path, const cha
     struct statement_text t = { path, text, { context, false }, true, errors };
 
     if (context == OTTL_CONTEXTS)
-        complain(g, path, fault.text);
+        report_fault(g, path, fault.text);
     else
         g->take(g->arg, &t);
 }
@@ -171,7 +171,7 @@ static void gather_list(const struct gathering *g, const char *key, const struct
     if (list == NULL || list->kind == YAML_NULL)
         return;
     if (list->kind != YAML_LIST) {
-        complain(g, key, "a list of conditions is wanted here");
+        report_fault(g, key, "a list of conditions is wanted here");
         return;
     }
     for (size_t i = 0; i < list->n; i++) {
@@ -179,13 +179,13 @@ static void gather_list(const struct gathering *g, const char *key, const struct
 
         snprintf(at, sizeof(at), "%s::%zu", key, i);
         if ((n->kind == YAML_MAP) != (list->items[0]->kind == YAML_MAP))
-            complain(g, at, "conditions and groups of them cannot stand in one list");
+            report_fault(g, at, "conditions and groups of them cannot stand in one list");
         else if (n->kind == YAML_MAP)
             take_group(g, at, n);
         else if (statement_is_text(n))
             take_inferred(g, at, n->text, g->errors);
         else
-            complain(g, at, "a condition is a text: put it in quotes");
+            report_fault(g, at, "a condition is a text: put it in quotes");
     }
 }
 

@@ -11,7 +11,7 @@
 
 /* ---- names ---- */
 
-static bool fail(struct check *ck, const char *path, const char *text)
+static bool report_fault(struct check *ck, const char *path, const char *text)
 {
     if (ck != NULL)
         check_fail(ck, path, "%s", text);
@@ -42,10 +42,10 @@ static bool read_field(struct dedup_field *f, struct arena *a, const char *name,
     f->in_body = bytes_is(first, "body");
     f->keys = keys;
     if (!f->in_body && !bytes_is(first, "attributes"))
-        return fail(ck, path, "a field begins with body or attributes: write body.key or attributes.key");
+        return report_fault(ck, path, "a field begins with body or attributes: write body.key or attributes.key");
     while (name != NULL) {
         if (f->n == DEDUP_FIELD_DEPTH)
-            return fail(ck, path, "a field has at most 32 keys");
+            return report_fault(ck, path, "a field has at most 32 keys");
         keys[f->n++] = take_part(a, &name);
     }
     return true;
@@ -63,12 +63,12 @@ bool dedup_fields_read(struct dedup_fields *f, struct arena *a, const struct str
         snprintf(path, sizeof(path), "%s::%zu", key, i);
         good &= read_field(&f->v[i], a, names->v[i], path, ck);
         if (taken_out && f->v[i].in_body && f->v[i].n == 0)
-            good = fail(ck, path, "cannot exclude the entire body");
+            good = report_fault(ck, path, "cannot exclude the entire body");
         if (!taken_out && !f->v[i].in_body && f->v[i].n == 0)
-            good = fail(ck, path, "name the attributes one by one: attributes.key");
+            good = report_fault(ck, path, "name the attributes one by one: attributes.key");
         for (size_t k = 0; k < i; k++)
             if (strcmp(names->v[i], names->v[k]) == 0)
-                good = fail(ck, path, taken_out ? "duplicate exclude_field" : "duplicate include_field");
+                good = report_fault(ck, path, taken_out ? "duplicate exclude_field" : "duplicate include_field");
     }
     return good;
 }

@@ -62,7 +62,9 @@ bool transform_has_point(const struct transform *t, const struct work_point *p)
 
 /* ---- names ---- */
 
-struct bytes transform_expand(const struct transform *t, struct work *w, struct bytes name)
+/* What the name becomes: the template is new_name of the configuration, $1 and ${name} stand for groups. NULL: it
+ * stays. */
+static struct bytes expand_name(const struct transform *t, struct work *w, struct bytes name)
 {
     struct bytes found[REGEX_MAX_GROUPS + 1];
 
@@ -339,7 +341,7 @@ bool transform_apply(const struct transform *t, struct work *w, struct work_metr
     size_t had = m->n;
 
     if (whole && t->config->new_name[0] != '\0' && t->config->action != ACTION_COMBINE) {
-        struct bytes name = transform_expand(t, w, m->name);
+        struct bytes name = expand_name(t, w, m->name);
 
         m->name = name.len > 0 ? name : m->name;
     }

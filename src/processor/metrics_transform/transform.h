@@ -107,8 +107,6 @@ void transform_init(struct transform *t, const struct transform_config *c);
 void transform_free(struct transform *t);
 bool transform_has_name(const struct transform *t, struct bytes name);
 bool transform_has_point(const struct transform *t, const struct work_point *p);
-/* What the name becomes; NULL: it stays. The template is the config's new_name, $1 and ${name} stand for groups. */
-struct bytes transform_expand(const struct transform *t, struct work *w, struct bytes name);
 
 struct bytes work_keep(struct work *w, struct bytes b);
 struct bytes work_string(struct work *w, struct bytes text); /* as an AnyValue */

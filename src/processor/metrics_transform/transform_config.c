@@ -79,8 +79,8 @@ static void check_pattern(const struct check_place *at, const char *key, const c
     regex_free(r);
 }
 
-static void need(const struct check_place *at, bool there, const char *field, const char *while_action,
-                 unsigned operation)
+static void need_field(const struct check_place *at, bool there, const char *field, const char *while_action,
+                       unsigned operation)
 {
     char number[32] = "";
 
@@ -100,11 +100,11 @@ static void check_operation(const struct operation_config *op, const struct chec
     bool label = op->action == OPERATION_UPDATE_LABEL || op->action == OPERATION_DELETE_LABEL_VALUE ||
                  op->action == OPERATION_AGGREGATE_VALUES;
 
-    need(at, op->action != OPERATION_NONE, "action", NULL, number);
-    need(at, !label || op->label[0] != '\0', "label", action, number);
-    need(at, op->action != OPERATION_ADD_LABEL || op->new_label[0] != '\0', "new_label", action, number);
-    need(at, op->action != OPERATION_ADD_LABEL || op->new_value[0] != '\0', "new_value", action, number);
-    need(at, op->action != OPERATION_SCALE || op->experimental_scale != 0, "experimental_scale", action, number);
+    need_field(at, op->action != OPERATION_NONE, "action", NULL, number);
+    need_field(at, !label || op->label[0] != '\0', "label", action, number);
+    need_field(at, op->action != OPERATION_ADD_LABEL || op->new_label[0] != '\0', "new_label", action, number);
+    need_field(at, op->action != OPERATION_ADD_LABEL || op->new_value[0] != '\0', "new_value", action, number);
+    need_field(at, op->action != OPERATION_SCALE || op->experimental_scale != 0, "experimental_scale", action, number);
 }
 
 static void check_transform(const struct transform_config *t, const struct check_place *at)
@@ -112,12 +112,12 @@ static void check_transform(const struct transform_config *t, const struct check
     const struct operation_config *ops = t->operations.v;
     const char *action = actions[t->action];
 
-    need(at, t->include[0] != '\0', "include", NULL, 0);
-    need(at, t->action != ACTION_NONE, "action", NULL, 0);
-    need(at, t->action != ACTION_INSERT || t->new_name[0] != '\0', "new_name", action, 0);
-    need(at, t->action != ACTION_COMBINE || t->new_name[0] != '\0', "new_name", action, 0);
-    need(at, t->action != ACTION_COMBINE || t->aggregation_type != AGGREGATE_NONE, "aggregation_type", action, 0);
-    need(at, t->action != ACTION_GROUP || t->group_resource_labels.n > 0, "group_resource_labels", action, 0);
+    need_field(at, t->include[0] != '\0', "include", NULL, 0);
+    need_field(at, t->action != ACTION_NONE, "action", NULL, 0);
+    need_field(at, t->action != ACTION_INSERT || t->new_name[0] != '\0', "new_name", action, 0);
+    need_field(at, t->action != ACTION_COMBINE || t->new_name[0] != '\0', "new_name", action, 0);
+    need_field(at, t->action != ACTION_COMBINE || t->aggregation_type != AGGREGATE_NONE, "aggregation_type", action, 0);
+    need_field(at, t->action != ACTION_GROUP || t->group_resource_labels.n > 0, "group_resource_labels", action, 0);
     if (t->match_type == 1)
         check_pattern(at, "include", t->include);
     for (size_t i = 0; t->match_type == 1 && i < t->experimental_match_labels.n; i++)

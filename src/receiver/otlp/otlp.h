@@ -220,7 +220,6 @@ struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enu
 /* --- otlp_metrics.c --- */
 
 extern const struct metric_row *const otlp_receiver_metrics[]; /* NULL-terminated */
-extern const char *const transport_names[];                    /* by enum transport */
 
 void receiver_metrics_init(struct otlp *r);
 void receiver_metrics_close(struct otlp *r);

@@ -97,7 +97,7 @@ static bool overdraw(struct otlp_call *call, uint64_t n)
 }
 
 /* Pay for a block of `cap` bytes; false when the call has been answered. */
-static bool pay(struct otlp_call *call, size_t cap)
+static bool charge_body(struct otlp_call *call, size_t cap)
 {
     uint64_t n = CALL_COST + (uint64_t)cap;
 
@@ -132,7 +132,7 @@ bool body_open(struct otlp_call *call)
     call->peer = peer_share_open(host_of(call)->peers, http_request_network(call->req));
     call->begun = clock_mono(&host_of(call)->loop->clock);
     receiver_watch_bodies(call->receiver);
-    return pay(call, 0);
+    return charge_body(call, 0);
 }
 
 /* --- the window --- */
@@ -217,7 +217,7 @@ static bool make_room(struct otlp_call *call, size_t n)
 
     if (call->block != NULL && call->len + n <= call->block->cap)
         return true;
-    if (!pay(call, cap))
+    if (!charge_body(call, cap))
         return false;
     block = call->block == NULL ? block_new(NULL, cap) : block_grow(call->block, cap, false);
     if (block == NULL) {

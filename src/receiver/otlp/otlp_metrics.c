@@ -4,7 +4,7 @@
 
 #include "pipeline/receiver_items.h"
 
-const char *const transport_names[] = { "grpc", "http" };
+static const char *const transport_names[] = { "grpc", "http" };
 
 static const struct metric_row rejected_row = {
     .name = "otelcd_receiver_rejected_requests",

@@ -74,7 +74,7 @@ enum signal otlp_path_signal(struct otlp *r, struct bytes path)
     return signal_at(r, buf_bytes(&r->scratch));
 }
 
-static bool begins(struct bytes path, const char *with)
+static bool begins_with(struct bytes path, const char *with)
 {
     size_t len = strlen(with);
 
@@ -84,7 +84,7 @@ static bool begins(struct bytes path, const char *with)
 const char *otlp_path_doubled(const struct otlp *r, struct bytes path)
 {
     for (int s = 0; s < SIGNAL_COUNT; s++)
-        if (begins(path, r->paths[s]) && signal_at(r, bytes_skip(path, strlen(r->paths[s]))) != SIGNAL_COUNT)
+        if (begins_with(path, r->paths[s]) && signal_at(r, bytes_skip(path, strlen(r->paths[s]))) != SIGNAL_COUNT)
             return r->paths[s];
     return NULL;
 }
