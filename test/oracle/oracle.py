@@ -99,4 +99,5 @@ def settle(listed, found, rewrite):
         listed.write_text("".join(line + "\n" for line in found))
     elif rewrite:
         listed.unlink(missing_ok=True)
-    assert found == (listed.read_text().split("\n")[:-1] if listed.exists() else [])
+    known = listed.read_text().split("\n")[:-1] if listed.exists() else []
+    assert found == known, "\n".join(["not as in", str(listed), *differences("", known, found)])
