@@ -5,6 +5,8 @@ import collections
 import difflib
 import http.client
 import re
+import sys
+import time
 
 from harness.limits import PATIENCE
 
@@ -23,6 +25,28 @@ def ask(address, method, path, body=None, headers=None):
 def differences(form, ours, theirs):
     diff = difflib.unified_diff(ours, theirs, n=0, lineterm="")
     return [f"{form} {line}".lstrip() for line in diff if line[0] in "+-" and line[:3] not in ("---", "+++")]
+
+
+REST = 3  # s; only where expected files are written anew
+
+
+def gather(read, n):
+    """What read() lists, when there are `n`. It comes a moment after the answer, or once an interval. `n` None: when
+    nothing has come for some seconds."""
+    deadline = time.monotonic() + (PATIENCE if n is not None else REST)
+    found = read()
+    while len(found) < (n if n is not None else sys.maxsize) and time.monotonic() < deadline:
+        time.sleep(0.02)
+        before, found = found, read()
+        if n is None and len(found) != len(before):
+            deadline = time.monotonic() + REST
+    return found
+
+
+def their_length(expected, listed):
+    """How many lines the Go collector shows of what is expected of us, after what is listed."""
+    found = listed.read_text().split("\n") if listed.exists() else []
+    return len(expected) + sum({"-": -1, "+": 1}.get(line[:1], 0) for line in found)
 
 
 LEVELS = ["Resource(Metrics|Spans|Log)", "Scope(Metrics|Spans|Logs)", "Metric|Span|LogRecord", r"\w*DataPoints", "SpanEvent|SpanLink|Exemplar"]

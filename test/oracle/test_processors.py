@@ -2,41 +2,18 @@
 """The same configuration and request through the Go collector's processors and ours (harness/processed.py)."""
 
 import re
-import sys
-import time
 
 import pytest
 from harness import decisions, otlp, processed
-from harness.limits import PATIENCE
-from oracle import ask, differences, in_order, settle
+from oracle import ask, differences, gather, in_order, settle, their_length
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
-REST = 3  # s; only where expected files are written anew
 
 
 def shown(collector):
     """Without the empty requests that it sends on once an interval."""
     lines = iter(processed.lines(collector.stdout.read_text()))
     return [line for line in lines if not (re.match(r'\w+\t{"resource \w+": 0,', line) and next(lines, "") == "")]
-
-
-def wait_lines(collector, n):
-    """It writes to its stdout before it answers, but a moment may pass until the file has it, and what is held for an
-    interval comes after. `n` None: what comes until nothing has come for some seconds."""
-    deadline = time.monotonic() + (PATIENCE if n is not None else REST)
-    found = []
-    while len(found) < (n or sys.maxsize) and time.monotonic() < deadline:
-        time.sleep(0.02)
-        before, found = found, shown(collector)
-        if n is None and len(found) != len(before):
-            deadline = time.monotonic() + REST
-    return found
-
-
-def their_length(name, listed):
-    """How many lines it shows, after what is listed."""
-    found = listed.read_text().split("\n") if listed.exists() else []
-    return len(processed.expected(name)) + sum({"-": -1, "+": 1}.get(line[:1], 0) for line in found)
 
 
 @pytest.mark.parametrize("name", processed.CASES)
@@ -54,7 +31,7 @@ def test_the_collector_makes_the_same_of_it_but_for_what_is_listed(otelcd, colle
         ours = processed.lines((d.folder / "stdout").read_text())
         expected.write_text("".join(line + "\n" for line in ours))
     listed = processed.FOLDER / f"expected/{name}.collector.txt"
-    theirs = wait_lines(c, None if rewrite else their_length(name, listed))
+    theirs = gather(lambda: shown(c), None if rewrite else their_length(processed.expected(name), listed))
     found = differences("", processed.expected(name), in_order(processed.expected(name), theirs))
     settle(listed, found, rewrite)
 
