@@ -3,6 +3,8 @@
  * all of them, but not more often than once a second. */
 #include "connector/exceptions/exceptions.h"
 
+#include "connector/key_parts.h"
+
 #define PAUSE_NS NS_PER_S
 #define SCOPE_NAME "exceptionsconnector"
 #define EXEMPLARS_MOST 100u
@@ -18,24 +20,16 @@ static struct clock *clock_of(const struct exceptions *p)
 
 /* ---- in ---- */
 
-static void put_part(struct buf *key, struct bytes part)
-{
-    uint32_t len = part.data != NULL ? (uint32_t)part.len : UINT32_MAX;
-
-    buf_append(key, &len, sizeof(len));
-    buf_put(key, part);
-}
-
 static struct bytes make_key(struct exceptions *p, const struct dimension_sources *from)
 {
     p->key.len = 0;
     buf_append(&p->key, &p->family->number, sizeof(p->family->number));
-    put_part(&p->key, p->service);
-    put_part(&p->key, p->span.name);
-    put_part(&p->key, exceptions_kind(p));
-    put_part(&p->key, exceptions_status(p));
+    key_part_put(&p->key, p->service);
+    key_part_put(&p->key, p->span.name);
+    key_part_put(&p->key, exceptions_kind(p));
+    key_part_put(&p->key, exceptions_status(p));
     for (size_t i = 0; i < p->dimensions.n; i++)
-        put_part(&p->key, dimension_value(&p->dimensions.v[i], from));
+        key_part_put(&p->key, dimension_value(&p->dimensions.v[i], from));
     return buf_bytes(&p->key);
 }
 

@@ -8,6 +8,7 @@
  * counted in the one that stands for the rest. */
 #include "connector/service_graph/service_graph.h"
 
+#include "connector/key_parts.h"
 #include "otlp/any_value.h"
 #include "otlp/view.h"
 
@@ -43,31 +44,6 @@ static struct bytes text_of(struct bytes any, struct buf *scratch)
     return scratch->len > 0 ? buf_bytes(scratch) : bytes_of("", 0);
 }
 
-static void put_part(struct buf *out, struct bytes part)
-{
-    uint32_t len = part.data != NULL ? (uint32_t)part.len : UINT32_MAX;
-    uint8_t *at = buf_reserve(out, sizeof(len) + part.len);
-
-    memcpy(at, &len, sizeof(len));
-    if (part.data != NULL && part.len > 0)
-        memcpy(at + sizeof(len), part.data, part.len);
-    out->len += sizeof(len) + part.len;
-}
-
-/* The next part of what put_part() has written; false: it is absent. */
-static bool next_part(struct bytes *from, struct bytes *part)
-{
-    uint32_t len;
-
-    memcpy(&len, from->data, sizeof(len));
-    *from = bytes_skip(*from, sizeof(len));
-    if (len == UINT32_MAX)
-        return false;
-    *part = bytes_of(from->data, len);
-    *from = bytes_skip(*from, len);
-    return true;
-}
-
 /* ---- series ---- */
 
 static void put_attribute(struct service_graph *p, const char *prefix, const char *name, const struct value *value)
@@ -95,7 +71,7 @@ static void put_dimensions(struct service_graph *p, const char *prefix, struct b
     struct bytes value;
 
     for (size_t i = 0; i < names->n; i++)
-        if (next_part(&values, &value))
+        if (key_part_next(&values, &value))
             put_text(p, prefix, names->v[i], value);
 }
 
@@ -120,7 +96,7 @@ static struct bytes make_key(struct service_graph *p, const struct request *r)
     p->key.len = 0;
     buf_append(&p->key, head, sizeof(head));
     for (unsigned i = 0; i < SIDES; i++) {
-        put_part(&p->key, r->service[i]);
+        key_part_put(&p->key, r->service[i]);
         buf_put(&p->key, r->values[i]);
     }
     return buf_bytes(&p->key);
@@ -292,7 +268,7 @@ static struct bytes read_values(struct service_graph *p)
 
         if (v.data == NULL)
             v = p->span_slots.v[p->dimensions[i]];
-        put_part(&p->values, v.data != NULL ? text_of(v, &p->text) : v);
+        key_part_put(&p->values, v.data != NULL ? text_of(v, &p->text) : v);
     }
     return buf_bytes(&p->values);
 }

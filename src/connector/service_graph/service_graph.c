@@ -7,6 +7,7 @@
 #include "connector/service_graph/service_graph.h"
 
 #include "base/mem.h"
+#include "connector/key_parts.h"
 
 #include <stdlib.h>
 
@@ -161,7 +162,6 @@ static int create(struct node *node, const void *config, struct error *err)
 {
     struct service_graph *p = service_graph_of(node);
     struct budget *budget = host_budget(node->host, SIGNAL_METRICS);
-    const uint32_t absent = UINT32_MAX;
 
     (void)err;
     node->in.consume = consume;
@@ -174,7 +174,7 @@ static int create(struct node *node, const void *config, struct error *err)
     set_slots(p, p->peers, &p->config->virtual_node_peer_attributes);
     set_slots(p, p->databases, &p->config->database_name_attributes);
     for (size_t i = 0; i < p->config->dimensions.n; i++)
-        buf_append(&p->absent, &absent, sizeof(absent));
+        key_part_put(&p->absent, bytes_of(NULL, 0));
     set_metrics(p);
     slice_sender_init(&p->sender, node, pause_of(p->config->metrics_flush_interval, 0));
     p->sender.begin = service_graph_begin;

@@ -4,6 +4,7 @@
  * attributes of its points are written. */
 #include "connector/span_metrics/span_metrics_inside.h"
 
+#include "connector/key_parts.h"
 #include "otlp/trace_state.h"
 #include "otlp/view.h"
 
@@ -60,30 +61,12 @@ static void adjust_span(struct span_metrics *p, struct seen *s, struct bytes tra
 
 /* ---- keys ---- */
 
-static uint8_t *write_part(uint8_t *at, struct bytes part)
-{
-    uint32_t len = part.data != NULL ? (uint32_t)part.len : UINT32_MAX;
-
-    memcpy(at, &len, sizeof(len));
-    at += sizeof(len);
-    if (part.data != NULL && part.len > 0)
-        memcpy(at, part.data, part.len);
-    return at + part.len;
-}
-
-static void put_part(struct buf *key, struct bytes part)
-{
-    uint8_t *at = buf_reserve(key, sizeof(uint32_t) + part.len);
-
-    key->len += (size_t)(write_part(at, part) - at);
-}
-
 static size_t values_size(const struct dimension_list *l, const struct dimension_sources *from)
 {
     size_t size = 0;
 
     for (size_t i = 0; i < l->n; i++)
-        size += sizeof(uint32_t) + dimension_value(&l->v[i], from).len;
+        size += key_part_size(dimension_value(&l->v[i], from));
     return size;
 }
 
@@ -94,7 +77,7 @@ static void put_values(struct span_metrics *p, const struct dimension_list *l, c
     if (l->n > 0) {
         begun = at = buf_reserve(&p->key, values_size(l, from));
         for (size_t i = 0; i < l->n; i++)
-            at = write_part(at, dimension_value(&l->v[i], from));
+            at = key_part_write(at, dimension_value(&l->v[i], from));
         p->key.len += (size_t)(at - begun);
     }
     if (l->n_globs == 0)
@@ -102,8 +85,8 @@ static void put_values(struct span_metrics *p, const struct dimension_list *l, c
     p->found.n = 0;
     dimension_list_find(l, from, &p->found);
     for (size_t i = 0; i < p->found.n; i++) {
-        put_part(&p->key, p->found.v[i].name);
-        put_part(&p->key, p->found.v[i].value);
+        key_part_put(&p->key, p->found.v[i].name);
+        key_part_put(&p->key, p->found.v[i].value);
     }
 }
 
@@ -120,12 +103,12 @@ static struct bytes make_key(struct span_metrics *p, const struct family *f, con
     p->key.len = 0;
     buf_append(&p->key, head, sizeof(head));
     if ((p->without & WITHOUT_NAME) == 0)
-        put_part(&p->key, s->name);
+        key_part_put(&p->key, s->name);
     if ((p->without & WITHOUT_SERVICE) == 0 && p->config->resource_metrics_key_attributes.n > 0)
-        put_part(&p->key, p->service);
+        key_part_put(&p->key, p->service);
     if (p->scope_name.data != NULL) {
-        put_part(&p->key, p->scope_name);
-        put_part(&p->key, p->scope_version);
+        key_part_put(&p->key, p->scope_name);
+        key_part_put(&p->key, p->scope_version);
     }
     put_values(p, &p->everywhere, from);
     put_values(p, &p->further[f->kind], from);
