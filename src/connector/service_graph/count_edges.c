@@ -9,14 +9,15 @@
 #include "connector/service_graph/service_graph.h"
 
 #include "connector/key_parts.h"
+#include "connector/span_reading.h"
 #include "otlp/any_value.h"
-#include "otlp/view.h"
 
 #include <string.h>
 
 #define NS_PER_SECOND 1e9
 
 enum { KIND_SERVER = 2, KIND_CLIENT = 3, KIND_PRODUCER = 4, KIND_CONSUMER = 5 };
+enum { STATUS_ERROR = 2 };
 
 static const char *const connections[] = { "", "messaging_system", "database", "virtual_node" };
 static const char *const virtual_sides[] = { "", "client", "server" };
@@ -220,45 +221,6 @@ bool service_graph_expire(struct service_graph *p, unsigned most)
 
 /* ---- spans ---- */
 
-struct seen {
-    struct bytes trace_id, span_id, parent_id;
-    uint64_t kind, start, end;
-    bool failed;
-};
-
-static void take_field(struct service_graph *p, struct seen *s, const struct pb_field *f)
-{
-    switch (f->number) {
-    case OTLP_SPAN_TRACE_ID:
-        s->trace_id = f->bytes;
-        break;
-    case OTLP_SPAN_SPAN_ID:
-        s->span_id = f->bytes;
-        break;
-    case OTLP_SPAN_PARENT_ID:
-        s->parent_id = f->bytes;
-        break;
-    case OTLP_SPAN_KIND:
-        s->kind = f->u64;
-        break;
-    case OTLP_SPAN_START:
-        s->start = f->u64;
-        break;
-    case OTLP_SPAN_END:
-        s->end = f->u64;
-        break;
-    case OTLP_SPAN_ATTRIBUTES:
-        if (slots_want(&p->names, f->bytes))
-            slots_put(&p->span_slots, &p->names, f->bytes);
-        break;
-    case OTLP_SPAN_STATUS:
-        s->failed = status_view(f->bytes).code == 2;
-        break;
-    default:
-        break;
-    }
-}
-
 /* The values of the dimensions, of the resource before the span, as they stand in keys. */
 static struct bytes read_values(struct service_graph *p)
 {
@@ -306,15 +268,11 @@ static void put_id(uint8_t *at, struct bytes id, size_t size)
 
 static void count_span(struct service_graph *p, struct bytes message)
 {
-    struct pb_reader r = pb_reader(message);
-    struct seen s = { .kind = 0 };
+    struct span_reading s = span_reading_of(message, &p->span_slots, &p->names);
     uint8_t key[EDGE_KEY_SIZE];
     struct edge_side side;
     bool client;
 
-    slots_begin(&p->span_slots, &p->names, message, OTLP_SPAN_ATTRIBUTES);
-    for (struct pb_field f; pb_next(&r, &f);)
-        take_field(p, &s, &f);
     if (s.kind < KIND_SERVER || s.kind > KIND_CONSUMER)
         return;
     client = s.kind == KIND_CLIENT || s.kind == KIND_PRODUCER;
@@ -323,7 +281,7 @@ static void count_span(struct service_graph *p, struct bytes message)
     side = (struct edge_side){ .key = key,
                                .side = client ? SIDE_CLIENT : SIDE_SERVER,
                                .connection = s.kind >= KIND_PRODUCER ? CONNECTION_MESSAGING : CONNECTION_PLAIN,
-                               .failed = s.failed,
+                               .failed = s.status == STATUS_ERROR,
                                .latency = s.end > s.start ? (double)(s.end - s.start) / NS_PER_SECOND : 0,
                                .service = p->service,
                                .values = read_values(p) };

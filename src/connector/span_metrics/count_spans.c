@@ -5,8 +5,8 @@
 #include "connector/span_metrics/span_metrics_inside.h"
 
 #include "connector/key_parts.h"
+#include "connector/span_reading.h"
 #include "otlp/trace_state.h"
-#include "otlp/view.h"
 
 #include <string.h>
 
@@ -16,8 +16,7 @@ static const char *const statuses[] = { "STATUS_CODE_UNSET", "STATUS_CODE_OK", "
 
 /* What is counted of a span. */
 struct seen {
-    struct bytes message, name, trace_id, span_id;
-    uint64_t kind, status, start, end;
+    struct span_reading span; /* of kinds and statuses that nobody knows each is one past the last */
     double duration;
     uint64_t n; /* it stands for so many */
     bool adjusted;
@@ -44,9 +43,10 @@ static void read_adjustment(struct adjustment *a, struct bytes text)
     a->adjusted = true;
 }
 
-static void adjust_span(struct span_metrics *p, struct seen *s, struct bytes trace_state)
+static void adjust_span(struct span_metrics *p, struct seen *s)
 {
     struct adjustment *a = &p->adjustment;
+    struct bytes trace_state = s->span.trace_state;
 
     s->n = 1;
     if (trace_state.len == 0)
@@ -97,13 +97,13 @@ static struct bytes make_key(struct span_metrics *p, const struct family *f, con
     uint8_t head[sizeof(f->number) + 3];
 
     memcpy(head, &f->number, sizeof(f->number));
-    head[sizeof(f->number)] = (p->without & WITHOUT_KIND) != 0 ? 0 : (uint8_t)s->kind;
-    head[sizeof(f->number) + 1] = (p->without & WITHOUT_STATUS) != 0 ? 0 : (uint8_t)s->status;
+    head[sizeof(f->number)] = (p->without & WITHOUT_KIND) != 0 ? 0 : (uint8_t)s->span.kind;
+    head[sizeof(f->number) + 1] = (p->without & WITHOUT_STATUS) != 0 ? 0 : (uint8_t)s->span.status;
     head[sizeof(f->number) + 2] = p->config->enable_metrics_sampling_method && s->adjusted;
     p->key.len = 0;
     buf_append(&p->key, head, sizeof(head));
     if ((p->without & WITHOUT_NAME) == 0)
-        key_part_put(&p->key, s->name);
+        key_part_put(&p->key, s->span.name);
     if ((p->without & WITHOUT_SERVICE) == 0 && p->config->resource_metrics_key_attributes.n > 0)
         key_part_put(&p->key, p->service);
     if (p->scope_name.data != NULL) {
@@ -138,11 +138,11 @@ static void put_fixed_attributes(struct span_metrics *p, const struct seen *s)
     if ((p->without & WITHOUT_SERVICE) == 0)
         put_text(p, "service.name", p->service);
     if ((p->without & WITHOUT_NAME) == 0)
-        put_text(p, "span.name", s->name);
+        put_text(p, "span.name", s->span.name);
     if ((p->without & WITHOUT_KIND) == 0)
-        put_text(p, "span.kind", bytes_str(s->kind < ARRAY_LEN(kinds) ? kinds[s->kind] : ""));
+        put_text(p, "span.kind", bytes_str(s->span.kind < ARRAY_LEN(kinds) ? kinds[s->span.kind] : ""));
     if ((p->without & WITHOUT_STATUS) == 0)
-        put_text(p, "status.code", bytes_str(s->status < ARRAY_LEN(statuses) ? statuses[s->status] : ""));
+        put_text(p, "status.code", bytes_str(s->span.status < ARRAY_LEN(statuses) ? statuses[s->span.status] : ""));
     if ((p->without & WITHOUT_INSTANCE) == 0)
         put_text(p, "collector.instance.id", bytes_str(p->node.host->instance_id));
     if (p->scope_name.data != NULL) {
@@ -216,11 +216,11 @@ static void count_in(struct span_metrics *p, struct family *f, const struct seen
 
     span_series_touch(&p->store, series, p->mono);
     if (p->config->exemplars.enabled && series->n_exemplars < p->store.limits.exemplars && !series->is_overflow &&
-        s->trace_id.len == sizeof(e.trace_id)) {
+        s->span.trace_id.len == sizeof(e.trace_id)) {
         memset(&e, 0, sizeof(e));
-        memcpy(e.trace_id, s->trace_id.data, sizeof(e.trace_id));
-        if (s->span_id.len == sizeof(e.span_id))
-            memcpy(e.span_id, s->span_id.data, sizeof(e.span_id));
+        memcpy(e.trace_id, s->span.trace_id.data, sizeof(e.trace_id));
+        if (s->span.span_id.len == sizeof(e.span_id))
+            memcpy(e.span_id, s->span.span_id.data, sizeof(e.span_id));
         e.value = s->duration;
         span_series_exemplar(&p->store, series, &e);
     }
@@ -237,7 +237,7 @@ static void count_in(struct span_metrics *p, struct family *f, const struct seen
 static void count_events(struct span_metrics *p, struct resource_series *r, const struct seen *s,
                          struct dimension_sources *from)
 {
-    struct pb_reader events = pb_reader(s->message);
+    struct pb_reader events = pb_reader(s->span.message);
 
     from->event = &p->event_slots;
     for (struct bytes event; message_next(&events, OTLP_SPAN_EVENTS, &event);) {
@@ -247,67 +247,19 @@ static void count_events(struct span_metrics *p, struct resource_series *r, cons
     from->event = NULL;
 }
 
-/* Most statuses are nothing but the code. */
-static uint64_t code_of(struct bytes status)
-{
-    if (status.len == 0)
-        return 0;
-    if (status.len == 2 && status.data[0] == PB_TAG(OTLP_STATUS_CODE, PB_VARINT))
-        return status.data[1];
-    return status_view(status).code;
-}
-
-static void take_field(struct span_metrics *p, struct seen *s, const struct pb_field *f, struct bytes *trace_state)
-{
-    switch (f->number) {
-    case OTLP_SPAN_TRACE_ID:
-        s->trace_id = f->bytes;
-        break;
-    case OTLP_SPAN_SPAN_ID:
-        s->span_id = f->bytes;
-        break;
-    case OTLP_SPAN_TRACE_STATE:
-        *trace_state = f->bytes;
-        break;
-    case OTLP_SPAN_NAME:
-        s->name = f->bytes;
-        break;
-    case OTLP_SPAN_KIND:
-        s->kind = f->u64 < ARRAY_LEN(kinds) ? f->u64 : ARRAY_LEN(kinds);
-        break;
-    case OTLP_SPAN_START:
-        s->start = f->u64;
-        break;
-    case OTLP_SPAN_END:
-        s->end = f->u64;
-        break;
-    case OTLP_SPAN_ATTRIBUTES:
-        if (slots_want(&p->slot_names, f->bytes))
-            slots_put(&p->span_slots, &p->slot_names, f->bytes);
-        break;
-    case OTLP_SPAN_STATUS:
-        s->status = code_of(f->bytes);
-        break;
-    default:
-        break;
-    }
-}
-
-/* One pass over the span; flat, for it is most of what a span costs. */
+/* Flat, for it is most of what a span costs. */
 __attribute__((flatten)) static void read_span(struct span_metrics *p, struct seen *s, struct bytes message)
 {
-    struct pb_reader r = pb_reader(message);
-    struct bytes trace_state = bytes_of(NULL, 0);
-
-    *s = (struct seen){ .message = message, .name = bytes_of("", 0) };
-    slots_begin(&p->span_slots, &p->slot_names, message, OTLP_SPAN_ATTRIBUTES);
-    for (struct pb_field f; pb_next(&r, &f);)
-        take_field(p, s, &f, &trace_state);
-    if (s->status > ARRAY_LEN(statuses))
-        s->status = ARRAY_LEN(statuses);
-    if (s->end > s->start)
-        s->duration = (double)(s->end - s->start) / p->unit;
-    adjust_span(p, s, trace_state);
+    *s = (struct seen){ .span = span_reading_of(message, &p->span_slots, &p->slot_names) };
+    if (s->span.name.data == NULL)
+        s->span.name = bytes_of("", 0);
+    if (s->span.kind > ARRAY_LEN(kinds))
+        s->span.kind = ARRAY_LEN(kinds);
+    if (s->span.status > ARRAY_LEN(statuses))
+        s->span.status = ARRAY_LEN(statuses);
+    if (s->span.end > s->span.start)
+        s->duration = (double)(s->span.end - s->span.start) / p->unit;
+    adjust_span(p, s);
 }
 
 static void count_span(struct span_metrics *p, struct resource_series *r, struct bytes message)
