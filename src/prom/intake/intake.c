@@ -159,6 +159,8 @@ static void trim_scratch(struct take *t)
         vec_free(&t->lines);
     if (t->gathered.cap * sizeof(*t->gathered.v) > SCRATCH_KEPT)
         vec_free(&t->gathered);
+    if (t->fields.cap * sizeof(*t->fields.v) > SCRATCH_KEPT)
+        vec_free(&t->fields);
     if (t->scratch.cap > SCRATCH_KEPT)
         buf_free(&t->scratch);
     if (t->attributes.cap > SCRATCH_KEPT)

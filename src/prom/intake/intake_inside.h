@@ -167,6 +167,12 @@ struct intake {
     struct out_point *reports[REPORTS];
 };
 
+/* An attribute as a whole field, and where it stood. */
+struct keyed_field {
+    struct bytes key, field;
+    uint32_t place;
+};
+
 /* A take, and the scratch that is kept for the next. */
 struct take {
     struct intake *in;
@@ -185,7 +191,8 @@ struct take {
     VEC(struct out_point *) released; /* by lines that went elsewhere: they stay until the batch is made */
     VEC(struct bucket) buckets;       /* of one point, in order */
     VEC(struct out_resource *) informed;
-    struct message_part *open; /* of the metric that points are being put into */
+    VEC(struct keyed_field) fields; /* of one of them */
+    struct message_part *open;      /* of the metric that points are being put into */
     struct out_metric *open_metric;
     uint8_t *room, *room_end; /* behind the open part */
     uint64_t n_points;

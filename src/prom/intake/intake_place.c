@@ -200,42 +200,55 @@ static struct message *resource_message(struct take *t, struct out_resource *r)
 
 /* ---- target_info ---- */
 
-/* An attribute of that key in `fields`, all of them attributes. */
-static bool has_key(struct bytes fields, struct bytes key)
+/* Each attribute of `fields`, with its key, behind those that are there. */
+static void collect_fields(struct take *t, struct bytes fields)
 {
     struct pb_reader r = pb_reader(fields);
 
-    for (struct bytes kv; message_next(&r, OTLP_RESOURCE_ATTRIBUTES, &kv);)
-        if (bytes_equal(pb_find_bytes(kv, OTLP_KEY_VALUE_KEY), key))
-            return true;
-    return false;
+    for (struct pb_field f; pb_next(&r, &f);) {
+        uint32_t n = (uint32_t)t->fields.n;
+
+        *vec_push(&t->fields) = (struct keyed_field){ pb_find_bytes(f.bytes, OTLP_KEY_VALUE_KEY),
+                                                      bytes_of(f.start, (size_t)(r.p - f.start)), n };
+    }
 }
 
-/* What is in `fields` and not in `others`, behind that. */
-static void put_others(struct buf *out, struct bytes fields, struct bytes others)
+static int by_key(const void *a, const void *b)
 {
-    struct pb_reader r = pb_reader(fields);
+    const struct keyed_field *x = a, *y = b;
+    int order = bytes_compare(x->key, y->key);
 
-    for (struct pb_field f; pb_next(&r, &f);)
-        if (!has_key(others, pb_find_bytes(f.bytes, OTLP_KEY_VALUE_KEY)))
-            buf_append(out, f.start, (size_t)(r.p - f.start));
+    return order != 0 ? order : (x->place > y->place) - (x->place < y->place);
 }
 
-/* The resource's own attributes, in their place the last value that a target_info gave them, then the other ones. */
+static int by_place(const void *a, const void *b)
+{
+    const struct keyed_field *x = a, *y = b;
+
+    return (x->place > y->place) - (x->place < y->place);
+}
+
+/* The resource's own attributes and those of target_info; of several with one key the last. */
 static struct bytes merge_infos(struct take *t, const struct out_resource *r)
 {
     struct buf *b = &t->scratch;
-    struct bytes merged = r->attributes;
+    struct keyed_field *v;
 
-    for (size_t i = 0; i < r->infos.n; i++) {
-        struct bytes info = identity_raw(&r->infos.v[i]->id);
-
-        b->len = 0;
-        put_others(b, merged, info);
-        buf_put(b, info);
-        merged = assembly_keep(&t->assembly, buf_bytes(b));
-    }
-    return merged;
+    t->fields.n = b->len = 0;
+    collect_fields(t, r->attributes);
+    for (size_t i = 0; i < r->infos.n; i++)
+        collect_fields(t, identity_raw(&r->infos.v[i]->id));
+    v = t->fields.v;
+    if (t->fields.n > 1)
+        qsort(v, t->fields.n, sizeof(*v), by_key);
+    for (size_t i = 1; i < t->fields.n; i++)
+        if (bytes_equal(v[i].key, v[i - 1].key))
+            v[i - 1].field.len = 0;
+    if (t->fields.n > 1)
+        qsort(v, t->fields.n, sizeof(*v), by_place);
+    for (size_t i = 0; i < t->fields.n; i++)
+        buf_put(b, v[i].field);
+    return assembly_keep(&t->assembly, buf_bytes(b));
 }
 
 void put_infos(struct take *t)

@@ -7,6 +7,7 @@
  * What can go wrong: a message that is cut short or does not parse fails the page; so do types that nobody knows, and a
  * native histogram whose spans do not fit its buckets. */
 #include "codec/utf8.h"
+#include "otlp/digest.h"
 #include "prom/exposition/protobuf_fields.h"
 #include "prom/intake/intake_inside.h"
 #include "prom/intake/native_reading.h"
@@ -14,6 +15,8 @@
 
 #include <math.h>
 #include <stdio.h>
+
+#define LONG_KEY ((size_t)256) /* bytes of name and labels; of more a digest stands for them */
 
 /* What part of its metric a series is. */
 enum part { PART_ALL, PART_COUNT, PART_SUM, PART_BUCKET, PART_QUANTILE };
@@ -70,16 +73,14 @@ static const char *put_pairs(struct take *t, struct bytes metric)
     for (struct bytes pair; message_next(&r, PROTO_METRIC_LABEL, &pair);) {
         struct bytes name = pb_find_bytes(pair, PROTO_LABEL_NAME), value = pb_find_bytes(pair, PROTO_LABEL_VALUE);
 
-        if (label_set_get(&t->labels, name).len > 0)
-            return "a label stands there twice";
         if (value.len > 0) {
-            label_set_put(&t->labels, name, value);
+            page_add_label(&t->labels, name, value, false);
         } else {
             buf_put(&t->empty, name);
             buf_putc(&t->empty, '\0');
         }
     }
-    return NULL;
+    return page_sort_labels(&t->labels);
 }
 
 static const char *read_proto_labels(struct take *t, const struct sample *s)
@@ -98,6 +99,8 @@ static const char *read_proto_labels(struct take *t, const struct sample *s)
         return fault;
     buf_put(&t->name, p->family->name);
     buf_puts(&t->name, suffixes[p->part]);
+    if (label_set_get(&t->labels, bytes_str("__name__")).len > 0)
+        return "a label stands there twice";
     label_set_copy(&t->labels, bytes_str("__name__"), buf_bytes(&t->name));
     if (p->part == PART_BUCKET || p->part == PART_QUANTILE)
         label_set_copy(&t->labels, bytes_str(p->part == PART_BUCKET ? "le" : "quantile"),
@@ -330,6 +333,12 @@ static bool read_metric(struct take *t, const struct proto_family *family, struc
             m->time_ms = (int64_t)f.u64;
             m->has_time = m->time_ms != 0;
         }
+    }
+    if (t->key.len > LONG_KEY) { /* each of the series would compare, hash and keep all of it */
+        struct digest d = digest_bytes((struct digest){ 0, 0 }, buf_bytes(&t->key));
+
+        t->key.len = 0;
+        buf_append(&t->key, &d, sizeof(d));
     }
     m->key_len = t->key.len;
     if (types[family->type].created != 0) {

@@ -60,6 +60,7 @@ void intake_store_free(struct intake_store *s)
     vec_free(&t->released);
     vec_free(&t->buckets);
     vec_free(&t->informed);
+    vec_free(&t->fields);
     drop(s->scope);
     free(s);
 }

@@ -71,6 +71,11 @@ size_t page_line(const struct page *g, struct bytes *some);
  * (static). */
 const char *page_read_series(struct bytes series, bool openmetrics, struct label_set *labels, struct buf *empty);
 
+/* Put a label behind the others, in whatever order, copied or not; then, when all are there, bring them in order. NULL,
+ * or what is wrong with them (static). For who reads them one by one. */
+void page_add_label(struct label_set *labels, struct bytes name, struct bytes value, bool copied);
+const char *page_sort_labels(struct label_set *labels);
+
 /* The labels of an exemplar, in the same way. */
 void page_read_exemplar(struct bytes text, struct label_set *labels);
 

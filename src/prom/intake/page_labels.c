@@ -9,9 +9,11 @@
 #include "codec/utf8.h"
 #include "prom/intake/page.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define METRIC_NAME BYTES_LIT("__name__")
+#define LABELS_OF_ONE 1024u /* of one series */
 
 const uint8_t *page_skip_name(const uint8_t *p, const uint8_t *end, bool colons)
 {
@@ -64,6 +66,43 @@ struct braces {
     struct buf unescaped[2];
 };
 
+/* ---- in order ---- */
+
+void page_add_label(struct label_set *labels, struct bytes name, struct bytes value, bool copied)
+{
+    uint8_t *copy = copied ? arena_alloc_bytes(&labels->memory, name.len + value.len) : NULL;
+
+    if (copied) {
+        if (name.len > 0)
+            memcpy(copy, name.data, name.len);
+        memcpy(copy + name.len, value.data, value.len);
+        name.data = copy;
+        value.data = copy + name.len;
+    }
+    *vec_push(&labels->list) = (struct label_pair){ name, value };
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return bytes_compare(((const struct label_pair *)a)->name, ((const struct label_pair *)b)->name);
+}
+
+const char *page_sort_labels(struct label_set *labels)
+{
+    const struct label_pair *v = labels->list.v;
+
+    if (labels->list.n > LABELS_OF_ONE)
+        return "a series has more than 1024 labels";
+    if (labels->list.n > 1)
+        qsort(labels->list.v, labels->list.n, sizeof(*v), by_name);
+    for (size_t i = 1; i < labels->list.n; i++)
+        if (bytes_equal(v[i].name, v[i - 1].name))
+            return "a label stands there twice";
+    return NULL;
+}
+
+/* ---- in braces ---- */
+
 static void skip_blanks(struct braces *b)
 {
     while (!b->strict && b->p < b->end && (*b->p == ' ' || *b->p == '\t'))
@@ -98,10 +137,8 @@ static const char *put_label(struct braces *b, struct bytes name, struct bytes v
         return "a label is not valid UTF-8";
     if (b->labels == NULL)
         return NULL;
-    if (label_set_get(b->labels, name).len > 0)
-        return "a label stands there twice";
     if (value.len > 0) {
-        label_set_copy(b->labels, name, value);
+        page_add_label(b->labels, name, value, true);
     } else if (b->empty != NULL) {
         buf_put(b->empty, name);
         buf_putc(b->empty, '\0');
@@ -190,7 +227,7 @@ const char *page_read_series(struct bytes series, bool openmetrics, struct label
     empty->len = 0;
     if (name_end > b.p) {
         b.name = bytes_of(b.p, (size_t)(name_end - b.p));
-        label_set_copy(labels, (struct bytes)METRIC_NAME, b.name);
+        page_add_label(labels, (struct bytes)METRIC_NAME, b.name, true);
     }
     b.p = name_end;
     skip_blanks(&b);
@@ -200,6 +237,8 @@ const char *page_read_series(struct bytes series, bool openmetrics, struct label
     }
     if (fault == NULL && b.name.data == NULL)
         fault = "the name of the metric is missing";
+    if (fault == NULL)
+        fault = page_sort_labels(labels);
     free_braces(&b);
     return fault;
 }
@@ -222,5 +261,7 @@ void page_read_exemplar(struct bytes text, struct label_set *labels)
 
     label_set_reset(labels);
     take_braces(&b);
+    if (page_sort_labels(labels) != NULL)
+        label_set_reset(labels);
     free_braces(&b);
 }

@@ -235,6 +235,37 @@ START_TEST(a_metric_without_a_value_is_zero)
 }
 END_TEST
 
+START_TEST(a_long_label_is_not_kept_for_each_bucket)
+{
+    struct buf metric = { 0 }, histogram = { 0 }, label = { 0 };
+
+    pb_put_str(&label, PROTO_LABEL_NAME, "a");
+    pb_put_tag(&label, PROTO_LABEL_VALUE, PB_LEN);
+    pb_put_varint(&label, 100000);
+    for (int i = 0; i < 100000; i++)
+        buf_putc(&label, 'x');
+    for (int i = 0; i < 1000; i++) {
+        size_t mark = pb_begin(&histogram, PROTO_HISTOGRAM_BUCKET);
+
+        pb_put_double(&histogram, PROTO_BUCKET_BOUND, i);
+        pb_end(&histogram, mark);
+    }
+    pb_put_bytes(&metric, PROTO_METRIC_LABEL, buf_bytes(&label));
+    pb_put_bytes(&metric, PROTO_METRIC_HISTOGRAM, buf_bytes(&histogram));
+    put_family("h", PROTO_TYPE_HISTOGRAM, buf_bytes(&metric));
+    for (int i = 0; i < 2; i++) {
+        intake_rig_take(&r, INTAKE_PROTOBUF, buf_bytes(&page));
+        GOOD();
+        ck_assert_uint_eq(r.result.scraped, 1003);
+        ck_assert_uint_eq(r.result.added, i == 0 ? 1003 : 0);
+    }
+    ck_assert_uint_lt(r.rig.budget.used, 1000000);
+    buf_free(&metric);
+    buf_free(&histogram);
+    buf_free(&label);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("intake_protobuf");
@@ -251,6 +282,7 @@ int main(void)
     tcase_add_test(tc, spans_have_as_many_buckets_as_there_are);
     tcase_add_test(tc, a_page_that_does_not_parse_is_left_out);
     tcase_add_test(tc, a_metric_without_a_value_is_zero);
+    tcase_add_test(tc, a_long_label_is_not_kept_for_each_bucket);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

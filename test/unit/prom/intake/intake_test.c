@@ -382,6 +382,46 @@ START_TEST(pages_that_always_fail_do_not_pile_up_what_they_name)
 }
 END_TEST
 
+/* So many labels, in falling order. */
+static void put_labelled(struct buf *page, unsigned n)
+{
+    page->len = 0;
+    buf_puts(page, "a{");
+    for (unsigned i = n; i > 0; i--)
+        buf_printf(page, "l%05u=\"x\",", i);
+    buf_puts(page, "} 1\n");
+}
+
+START_TEST(a_series_has_a_thousand_labels_at_most)
+{
+    struct buf page = { 0 };
+
+    put_labelled(&page, 1023);
+    ck_assert_ptr_nonnull(strstr(intake_rig_take(&r, INTAKE_TEXT, buf_bytes(&page)), "a{l00001=x,l00002=x,"));
+    GOOD();
+    put_labelled(&page, 100000);
+    intake_rig_take(&r, INTAKE_TEXT, buf_bytes(&page));
+    BAD("line 1: a series has more than 1024 labels");
+    buf_free(&page);
+}
+END_TEST
+
+START_TEST(many_target_infos_are_one_resource)
+{
+    struct buf page = { 0 };
+    const char *shown;
+
+    r.with_resources = true;
+    for (unsigned i = 0; i < 20000; i++)
+        buf_printf(&page, "target_info{n%u=\"x\",same=\"%u\"} 1\n", i, i);
+    shown = intake_rig_take(&r, INTAKE_TEXT, buf_bytes(&page));
+    GOOD();
+    ck_assert_ptr_nonnull(strstr(shown, "url.scheme=http,n0=x,n1=x,"));
+    ck_assert_ptr_nonnull(strstr(shown, ",n19999=x,same=19999]\n"));
+    buf_free(&page);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("intake");
@@ -419,6 +459,8 @@ int main(void)
     tcase_add_test(tc, series_that_are_ever_new_take_no_more_memory_than_their_limit);
     tcase_add_test(tc, a_label_that_is_larger_than_the_room_is_refused);
     tcase_add_test(tc, pages_that_always_fail_do_not_pile_up_what_they_name);
+    tcase_add_test(tc, a_series_has_a_thousand_labels_at_most);
+    tcase_add_test(tc, many_target_infos_are_one_resource);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
