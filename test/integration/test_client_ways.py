@@ -75,7 +75,7 @@ def test_http_1_is_spoken_over_https_to(otelcd, ca, alpn, more, chosen):
         assert set(front.chosen) == {chosen}
         front.mute.set()
         send(agent, 5)
-        gateway.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items") == 25)  # nobody waits for the answer of another
+        gateway.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items") >= 25)  # nobody waits for the answer of another
         assert len(front.chosen) >= 5
         front.mute.clear()
         front.cut()
