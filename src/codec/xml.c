@@ -4,8 +4,6 @@
  * without quotes, unknown entities, control characters. */
 #include "codec/xml.h"
 
-#include "base/buf.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -446,4 +444,35 @@ void xml_link_twins(struct arena *a, struct xml_node *parent)
             all[i - 1].node->twin = all[i].node;
             all[i].node->is_twin = true;
         }
+}
+
+static const char *find_entity(uint8_t c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;"; /* the name is not of HTML 4 */
+    default:
+        return NULL;
+    }
+}
+
+void xml_put_text(struct buf *out, struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        const char *entity = find_entity(c);
+
+        if (entity != NULL)
+            buf_puts(out, entity);
+        else if (c >= ' ' || c == '\n' || c == '\t')
+            buf_putc(out, (char)c);
+    }
 }

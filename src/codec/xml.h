@@ -7,6 +7,7 @@
 #define CODEC_XML_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 #define XML_MAX_DEPTH 100u
 #define XML_MAX_NODES 100000u
@@ -37,5 +38,9 @@ struct xml_node *xml_read(struct arena *a, struct bytes text, size_t *end, struc
 
 /* Among the elements that are its children. */
 void xml_link_twins(struct arena *a, struct xml_node *parent);
+
+/* Text as it is written in elements and, with either kind of quotes, in attributes, of HTML as well: what would be
+ * markup is escaped, and control characters, which XML cannot hold, are left out. */
+void xml_put_text(struct buf *out, struct bytes text);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines are printed test by test. XML has its counts in front, so its test cases are gathered and printed at the end;
- * what XML cannot hold, control characters, is left out of it. */
+/* Lines are printed test by test. XML has its counts in front, so its test cases are gathered and printed at the end.
+ */
 #include "command/test/test_report.h"
+
+#include "codec/xml.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,40 +40,18 @@ static void print_indented(const char *before, const char *text)
     }
 }
 
-static void put_xml(struct buf *out, const char *text)
-{
-    for (; *text != '\0'; text++)
-        switch (*text) {
-        case '&':
-            buf_puts(out, "&amp;");
-            break;
-        case '<':
-            buf_puts(out, "&lt;");
-            break;
-        case '>':
-            buf_puts(out, "&gt;");
-            break;
-        case '"':
-            buf_puts(out, "&quot;");
-            break;
-        default:
-            if ((unsigned char)*text >= ' ' || *text == '\n' || *text == '\t')
-                buf_putc(out, *text);
-        }
-}
-
 static void put_case(struct buf *out, const char *file, const char *name, const char *told)
 {
     buf_puts(out, "  <testcase classname=\"");
-    put_xml(out, file);
+    xml_put_text(out, bytes_str(file));
     buf_puts(out, "\" name=\"");
-    put_xml(out, name);
+    xml_put_text(out, bytes_str(name));
     if (told == NULL) {
         buf_puts(out, "\"/>\n");
         return;
     }
     buf_puts(out, "\">\n    <failure>");
-    put_xml(out, told);
+    xml_put_text(out, bytes_str(told));
     buf_puts(out, "</failure>\n  </testcase>\n");
 }
 

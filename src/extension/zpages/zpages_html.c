@@ -3,6 +3,7 @@
 #include "extension/zpages/zpages.h"
 
 #include "base/log.h"
+#include "codec/xml.h"
 #include "config/decode.h"
 
 #include <stdarg.h>
@@ -22,39 +23,12 @@ static const char style[] =
 
 static const char *const pages[] = { "servicez", "pipelinez", "extensionz", "featurez", "tracez" };
 
-static void put_escaped(struct buf *out, struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = (char)text.data[i];
-
-        switch (c) {
-        case '&':
-            buf_puts(out, "&amp;");
-            break;
-        case '<':
-            buf_puts(out, "&lt;");
-            break;
-        case '>':
-            buf_puts(out, "&gt;");
-            break;
-        case '"':
-            buf_puts(out, "&quot;");
-            break;
-        case '\'':
-            buf_puts(out, "&#39;");
-            break;
-        default:
-            buf_putc(out, c);
-        }
-    }
-}
-
 void html_text(struct buf *out, struct bytes text)
 {
     struct buf visible = { 0 };
 
     log_put_visible(&visible, text);
-    put_escaped(out, buf_bytes(&visible));
+    xml_put_text(out, buf_bytes(&visible));
     buf_free(&visible);
 }
 

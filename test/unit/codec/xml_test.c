@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/xml.h"
 
-#include "base/buf.h"
-
 #include <check.h>
 #include <stdlib.h>
 
@@ -140,6 +138,21 @@ START_TEST(elements_of_one_name_are_linked)
 }
 END_TEST
 
+START_TEST(text_that_is_written_is_read_as_it_was)
+{
+    struct buf out = { 0 };
+
+    buf_puts(&out, "<a x='");
+    xml_put_text(&out, bytes_str("<b/> & 'c' \"d\""));
+    buf_puts(&out, "'>");
+    xml_put_text(&out, (struct bytes)BYTES_LIT("</a>\1]]>\0\n\t\u20ac&lt;"));
+    buf_puts(&out, "</a>");
+    ck_assert_str_eq(tree_of(buf_bytes(&out)), "a[x=<b/> & 'c' \"d\"]('</a>]]>\n\t\u20ac&lt;')");
+    buf_free(&out);
+    arena_free(&arena);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("xml");
@@ -152,6 +165,7 @@ int main(void)
     tcase_add_test(t, what_is_wanted_is_the_first_element_and_where_it_ends);
     tcase_add_test(t, depth_and_number_are_limited);
     tcase_add_test(t, elements_of_one_name_are_linked);
+    tcase_add_test(t, text_that_is_written_is_read_as_it_was);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
