@@ -1,27 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Resource by resource, scope by scope: what is around the spans becomes a head, and the spans are handed on as often
- * as the trace changes. Of a span nothing but its trace's id is read. */
+/* Scope by scope the spans are handed on as often as the trace changes. Of a span nothing but its trace's id is read.
+ */
 #include "processor/groupbytrace/span_runs.h"
 
 #include "otlp/view.h"
 
 struct reader {
-    struct span_store *store;
-    struct pieces *scratch;
     void (*take)(void *arg, const struct span_run *run);
     void *arg;
 };
-
-static struct head *read_head(const struct reader *d, struct head *parent, struct bytes message, uint32_t but)
-{
-    struct pb_reader r = pb_reader(message);
-
-    d->scratch->n = d->scratch->len = 0;
-    for (struct pb_field f; pb_next(&r, &f);)
-        if (f.number != but)
-            pieces_add(d->scratch, bytes_of(f.start, (size_t)(r.p - f.start)));
-    return span_store_head(d->store, parent, d->scratch);
-}
 
 /* The first that is one counts. */
 static void read_id(uint8_t id[TRACE_ID_SIZE], struct bytes span)
@@ -36,8 +23,9 @@ static void read_id(uint8_t id[TRACE_ID_SIZE], struct bytes span)
         }
 }
 
-static void read_scope(const struct reader *d, struct bytes group, struct head *scope)
+static void read_scope(void *arg, struct bytes group, struct head *scope)
 {
+    const struct reader *d = arg;
     struct pb_reader r = pb_reader(group);
     struct span_run run = { .scope = scope };
     uint8_t id[TRACE_ID_SIZE];
@@ -60,29 +48,10 @@ static void read_scope(const struct reader *d, struct bytes group, struct head *
         d->take(d->arg, &run);
 }
 
-static void read_resource(const struct reader *d, struct bytes group)
-{
-    struct head *resource = read_head(d, NULL, group, OTLP_RESOURCE_GROUP_SCOPES);
-    struct pb_reader r = pb_reader(group);
-
-    for (struct bytes scope_group; message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &scope_group);) {
-        struct head *scope = read_head(d, resource, scope_group, OTLP_SCOPE_GROUP_ITEMS);
-
-        read_scope(d, scope_group, scope);
-        span_store_release(d->store, scope);
-    }
-    span_store_release(d->store, resource);
-}
-
 void span_runs_read(struct span_store *store, const struct batch *batch, struct pieces *scratch,
                     void (*take)(void *arg, const struct span_run *run), void *arg)
 {
-    const struct reader d = { store, scratch, take, arg };
+    struct reader d = { take, arg };
 
-    for (uint32_t i = 0; i < batch->n_segments; i++) {
-        struct pb_reader r = pb_reader(bytes_of(batch->segments[i].data, batch->segments[i].len));
-
-        for (struct bytes group; message_next(&r, OTLP_REQUEST_RESOURCES, &group);)
-            read_resource(&d, group);
-    }
+    span_store_scopes(store, batch, scratch, read_scope, &d);
 }

@@ -3,6 +3,7 @@
 #include "processor/tail_sampling/span_store.h"
 
 #include "base/mem.h"
+#include "otlp/view.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -134,6 +135,52 @@ void span_store_release(struct span_store *s, struct head *h)
         s->bytes -= head_cost(h);
         free(h);
         h = parent;
+    }
+}
+
+struct scope_walk {
+    struct span_store *store;
+    struct pieces *scratch;
+    void (*take)(void *arg, struct bytes scope_group, struct head *scope);
+    void *arg;
+};
+
+/* Every field of the message but those of this number. */
+static struct head *read_head(const struct scope_walk *w, struct head *parent, struct bytes message, uint32_t but)
+{
+    struct pb_reader r = pb_reader(message);
+
+    w->scratch->n = w->scratch->len = 0;
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number != but)
+            pieces_add(w->scratch, bytes_of(f.start, (size_t)(r.p - f.start)));
+    return span_store_head(w->store, parent, w->scratch);
+}
+
+static void walk_resource(const struct scope_walk *w, struct bytes group)
+{
+    struct head *resource = read_head(w, NULL, group, OTLP_RESOURCE_GROUP_SCOPES);
+    struct pb_reader r = pb_reader(group);
+
+    for (struct bytes scope_group; message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &scope_group);) {
+        struct head *scope = read_head(w, resource, scope_group, OTLP_SCOPE_GROUP_ITEMS);
+
+        w->take(w->arg, scope_group, scope);
+        span_store_release(w->store, scope);
+    }
+    span_store_release(w->store, resource);
+}
+
+void span_store_scopes(struct span_store *s, const struct batch *batch, struct pieces *scratch,
+                       void (*take)(void *arg, struct bytes scope_group, struct head *scope), void *arg)
+{
+    const struct scope_walk w = { s, scratch, take, arg };
+
+    for (uint32_t i = 0; i < batch->n_segments; i++) {
+        struct pb_reader r = pb_reader(bytes_of(batch->segments[i].data, batch->segments[i].len));
+
+        for (struct bytes group; message_next(&r, OTLP_REQUEST_RESOURCES, &group);)
+            walk_resource(&w, group);
     }
 }
 

@@ -52,6 +52,11 @@ void span_store_free(struct span_store *s); /* no fragment is left */
 struct head *span_store_head(struct span_store *s, struct head *parent, const struct pieces *content);
 void span_store_release(struct span_store *s, struct head *h); /* one reference less */
 
+/* Go through the batch's scopes: `take` gets each ScopeSpans, and its head, which is there until it returns. `scratch`
+ * is kept for the next time. */
+void span_store_scopes(struct span_store *s, const struct batch *batch, struct pieces *scratch,
+                       void (*take)(void *arg, struct bytes scope_group, struct head *scope), void *arg);
+
 /* Put a copy of `run`, `n` spans with their tags, at the end of `to`. */
 void span_store_add(struct span_store *s, struct fragments *to, struct head *scope, struct bytes run, uint32_t n);
 

@@ -242,8 +242,9 @@ static void take_run(struct tail *t, struct head *scope, const struct run *run)
 }
 
 /* The runs of a scope, one after another. */
-static void take_spans(struct tail *t, struct bytes scope_group, struct head *scope)
+static void take_scope(void *arg, struct bytes scope_group, struct head *scope)
 {
+    struct tail *t = arg;
     bool all = t->policies.want_facts || t->config->decision_wait_after_root_received.ns > 0;
     struct pb_reader r = pb_reader(scope_group);
     struct run run = { .n = 0 }, next;
@@ -266,32 +267,6 @@ static void take_spans(struct tail *t, struct bytes scope_group, struct head *sc
     }
     if (run.n > 0)
         take_run(t, scope, &run);
-}
-
-/* Every field of the message but those of this number. */
-static struct head *read_head(struct tail *t, struct head *parent, struct bytes message, uint32_t but)
-{
-    struct pb_reader r = pb_reader(message);
-
-    t->head.n = t->head.len = 0;
-    for (struct pb_field f; pb_next(&r, &f);)
-        if (f.number != but)
-            pieces_add(&t->head, bytes_of(f.start, (size_t)(r.p - f.start)));
-    return span_store_head(&t->traces.store, parent, &t->head);
-}
-
-static void take_resource(struct tail *t, struct bytes group)
-{
-    struct head *resource = read_head(t, NULL, group, OTLP_RESOURCE_GROUP_SCOPES);
-    struct pb_reader r = pb_reader(group);
-
-    for (struct bytes scope_group; message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &scope_group);) {
-        struct head *scope = read_head(t, resource, scope_group, OTLP_SCOPE_GROUP_ITEMS);
-
-        take_spans(t, scope_group, scope);
-        span_store_release(&t->traces.store, scope);
-    }
-    span_store_release(&t->traces.store, resource);
 }
 
 /* Those that grew: too large, or with span-ingest decided by what came. */
@@ -325,12 +300,7 @@ static void take_batch(struct tail *t, struct batch *batch, struct ack *ack)
 
     metric_add(t->items.incoming, batch->items);
     ack_move(ack, &t->pool, batch->items);
-    for (uint32_t i = 0; i < batch->n_segments; i++) {
-        struct pb_reader r = pb_reader(bytes_of(batch->segments[i].data, batch->segments[i].len));
-
-        for (struct bytes group; message_next(&r, OTLP_REQUEST_RESOURCES, &group);)
-            take_resource(t, group);
-    }
+    span_store_scopes(&t->traces.store, batch, &t->head, take_scope, t);
     batch_unref(batch);
     look_at_touched(t);
     ack_safe(ack);
