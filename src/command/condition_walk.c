@@ -3,21 +3,25 @@
  * What it cannot be told of counts as false. */
 #include "command/condition_walk.h"
 
-#include "otlp/rewrite.h"
+#include "ottl/visited.h"
 
 struct asking {
     const struct condition_question *question;
     struct ottl_evaluation *evaluation;
+    struct ottl_item (*item_of)(const struct visit *at);
     bool keep; /* profiles */
     struct condition_count *count;
 };
 
-static enum rewrite_verdict ask(struct asking *a, const struct ottl_item *item)
+static enum rewrite_verdict ask(void *arg, const struct visit *at, struct pieces *edit)
 {
+    struct asking *a = arg;
+    const struct ottl_item item = a->item_of(at);
     struct error err = { 0 };
     bool held = false;
 
-    ottl_begin(a->evaluation, item, a->question->now);
+    (void)edit;
+    ottl_begin(a->evaluation, &item, a->question->now);
     a->count->asked++;
     if (!ottl_test(a->evaluation, a->question->condition, &held, &err) && a->count->failed++ == 0)
         a->count->why = err;
@@ -25,74 +29,29 @@ static enum rewrite_verdict ask(struct asking *a, const struct ottl_item *item)
     return held == a->question->wanted || a->keep ? REWRITE_KEEP : REWRITE_DROP;
 }
 
-static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
-{
-    const struct ottl_item item = { .resource = at->message };
-
-    (void)edit;
-    return ask(arg, &item);
-}
-
-static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
-{
-    const struct ottl_item item = { .resource = visit_resource(at), .scope = at->message };
-
-    (void)edit;
-    return ask(arg, &item);
-}
-
-static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
-{
-    const struct ottl_item item = { .resource = visit_resource(at), .scope = visit_scope(at), .metric = at->metric };
-
-    (void)edit;
-    return ask(arg, &item);
-}
-
-static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
-{
-    const struct ottl_item item = { .resource = visit_resource(at),
-                                    .scope = visit_scope(at),
-                                    .metric = at->metric,
-                                    .item = at->message,
-                                    .data = at->data };
-
-    (void)edit;
-    return ask(arg, &item);
-}
-
-static enum rewrite_verdict on_below(void *arg, const struct visit *at, struct pieces *edit)
-{
-    const struct ottl_item item = { .resource = visit_resource(at),
-                                    .scope = visit_scope(at),
-                                    .metric = at->metric,
-                                    .item = at->item,
-                                    .below = at->message,
-                                    .index = at->index,
-                                    .data = at->data };
-
-    (void)edit;
-    return ask(arg, &item);
-}
-
-static void set_visitor(struct rewrite_visitor *v, enum ottl_context context)
+static void ask_about(struct asking *a, struct rewrite_visitor *v, enum ottl_context context)
 {
     switch (context) {
     case OTTL_RESOURCE:
-        v->resource = on_resource;
+        v->resource = ask;
+        a->item_of = visited_resource;
         break;
     case OTTL_SCOPE:
-        v->scope = on_scope;
+        v->scope = ask;
+        a->item_of = visited_scope;
         break;
     case OTTL_METRIC:
-        v->metric = on_metric;
+        v->metric = ask;
+        a->item_of = visited_metric;
         break;
     case OTTL_SPANEVENT:
     case OTTL_EXEMPLAR:
-        v->below = on_below;
+        v->below = ask;
+        a->item_of = visited_below;
         break;
     default:
-        v->item = on_item;
+        v->item = ask;
+        a->item_of = visited_item;
     }
 }
 
@@ -106,7 +65,7 @@ struct batch *condition_walk(const struct condition_question *q, struct batch *b
     struct batch *left;
     uint64_t dropped;
 
-    set_visitor(&visitor, ottl_program_context(q->condition));
+    ask_about(&a, &visitor, ottl_program_context(q->condition));
     left = rewrite_batch(&rewriter, b, &visitor, q->budget, &dropped);
     rewriter_free(&rewriter);
     ottl_evaluation_free(a.evaluation);

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "otlp/metadata.h"
 #include "otlp/view.h"
+#include "ottl/visited.h"
 
 #define COPIES_MAX (32ull * 1024 * 1024) /* bytes of points made of a batch, or ... */
 #define BUDGET_PARTS 8                   /* ... this part of the budget, if that is less; as much again for resources */
@@ -119,7 +120,7 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
 
 static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
 {
-    const struct ottl_item item = { .resource = visit_resource(at), .scope = visit_scope(at), .metric = at->message };
+    const struct ottl_item item = visited_metric(at);
 
     (void)edit;
     count_one(arg, COUNT_METRICS, at, &item);
@@ -129,11 +130,7 @@ static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct 
 static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct count *p = arg;
-    const struct ottl_item item = { .resource = visit_resource(at),
-                                    .scope = visit_scope(at),
-                                    .metric = at->metric,
-                                    .item = at->message,
-                                    .data = at->data };
+    const struct ottl_item item = visited_item(at);
 
     (void)edit;
     if (p->node.signal == SIGNAL_METRICS) {
@@ -155,11 +152,7 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
 static enum rewrite_verdict on_event(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct count *p = arg;
-    const struct ottl_item item = { .resource = visit_resource(at),
-                                    .scope = visit_scope(at),
-                                    .item = at->item,
-                                    .below = at->message,
-                                    .index = at->index };
+    const struct ottl_item item = visited_below(at);
 
     (void)edit;
     note_time(&p->times[COUNT_EVENTS], event_view(at->message).time);

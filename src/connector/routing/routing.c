@@ -12,8 +12,8 @@
 #include "connector/routing/routing_table.h"
 #include "connector/routing/split.h"
 #include "otlp/metadata.h"
-#include "otlp/rewrite.h"
 #include "ottl/client.h"
+#include "ottl/visited.h"
 #include "pipeline/fanout.h"
 
 #include <assert.h>
@@ -115,13 +115,9 @@ static struct ottl_item item_of(const struct routing *p, const struct route *r, 
     case OTTL_RESOURCE:
         return (struct ottl_item){ .resource = visit_resource(at) };
     case OTTL_METRIC:
-        return (struct ottl_item){ .resource = visit_resource(at), .scope = visit_scope(at), .metric = at->metric };
+        return visited_metric(at);
     default:
-        return (struct ottl_item){ .resource = visit_resource(at),
-                                   .scope = visit_scope(at),
-                                   .metric = at->metric,
-                                   .item = at->message,
-                                   .data = at->data };
+        return visited_item(at);
     }
 }
 

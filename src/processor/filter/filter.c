@@ -4,6 +4,7 @@
  * Conditions are kept by their context and asked from the resource down, so that what a parent drops is not descended
  * into. A dropped item is booked in the ledger as `filtered`, and counted by the condition that did it. Conditions that
  * fail are passed over, or reject the batch, as the error mode says. */
+#include "ottl/visited.h"
 #include "processor/filter/filter_config.h"
 #include "processor/item_processor.h"
 
@@ -122,7 +123,7 @@ static enum rewrite_verdict judge_statement(struct filter *f, struct statement *
 static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct filter *f = arg;
-    struct ottl_item item = { .resource = at->message };
+    struct ottl_item item = visited_resource(at);
     struct statement *s = ask(f, OTTL_RESOURCE, &item);
     bool selected = s != NULL || is_selected(f, LEVEL_RESOURCE, at->message);
 
@@ -133,7 +134,7 @@ static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struc
 static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct filter *f = arg;
-    struct ottl_item item = { .resource = visit_resource(at), .scope = at->message };
+    struct ottl_item item = visited_scope(at);
     struct statement *s = ask(f, OTTL_SCOPE, &item);
     bool selected = s != NULL || is_selected(f, LEVEL_SCOPE, at->message);
 
@@ -144,7 +145,7 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
 static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct filter *f = arg;
-    struct ottl_item item = { .resource = visit_resource(at), .scope = visit_scope(at), .metric = at->metric };
+    struct ottl_item item = visited_metric(at);
     struct statement *s = ask(f, OTTL_METRIC, &item);
     bool selected = s != NULL || is_selected(f, LEVEL_METRIC, at->message);
 
@@ -159,11 +160,7 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
     };
     struct filter *f = arg;
     enum signal signal = f->processor.node.signal;
-    struct ottl_item item = { .resource = visit_resource(at),
-                              .scope = visit_scope(at),
-                              .metric = at->metric,
-                              .item = at->message,
-                              .data = at->data };
+    struct ottl_item item = visited_item(at);
     struct statement *s = ask(f, contexts[signal], &item);
 
     (void)edit;
@@ -174,11 +171,7 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
 static enum rewrite_verdict on_event(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct filter *f = arg;
-    struct ottl_item item = { .resource = visit_resource(at),
-                              .scope = visit_scope(at),
-                              .item = at->item,
-                              .below = at->message,
-                              .index = at->index };
+    struct ottl_item item = visited_below(at);
 
     (void)edit;
     return ask(f, OTTL_SPANEVENT, &item) != NULL ? REWRITE_DROP : REWRITE_KEEP;

@@ -11,6 +11,7 @@
 #include "otlp/any_value.h"
 #include "otlp/view.h"
 #include "ottl/function/time_text.h"
+#include "ottl/visited.h"
 #include "pipeline/statement_list.h"
 #include "processor/groups.h"
 #include "processor/holder.h"
@@ -190,7 +191,7 @@ static void let_go(struct log_dedup *p)
 
 static bool is_wanted(struct log_dedup *p, const struct visit *at)
 {
-    const struct ottl_item item = { .resource = visit_resource(at), .scope = visit_scope(at), .item = at->message };
+    const struct ottl_item item = visited_item(at);
     bool failed = false;
 
     if (p->conditions.v.n == 0)
