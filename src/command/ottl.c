@@ -72,7 +72,7 @@ static bool find_context(struct trying *t)
 {
     unsigned allowed = statement_contexts[t->signal];
     const char *name = t->arguments->context;
-    struct ottl_fault fault = { 0 };
+    struct ottl_fault fault = { 0 }, none;
 
     t->how.bare = name != NULL;
     if (name == NULL)
@@ -88,7 +88,8 @@ static bool find_context(struct trying *t)
         return false;
     }
     if (t->how.context == OTTL_CONTEXTS)
-        fprintf(stderr, "otelcd ottl: %s; or say it with --context\n", fault.text);
+        fprintf(stderr, "otelcd ottl: %s%s\n", fault.text,
+                ottl_infer(t->texts, t->n, ~0u, &none) == OTTL_CONTEXTS ? "; or say it with --context" : "");
     return t->how.context != OTTL_CONTEXTS;
 }
 

@@ -67,18 +67,21 @@ enum ottl_context ottl_infer(const char *const *texts, size_t n, unsigned allowe
 {
     struct inference f = { .deepest = OTTL_CONTEXTS, .served = ~0u };
     enum ottl_context context;
+    char names[160];
 
     for (size_t i = 0; i < n; i++)
         if (strlen(texts[i]) <= OTTL_MAX_TEXT)
             note_text(&f, texts[i]);
+    ottl_context_list(allowed, names, sizeof(names));
     if (f.deepest == OTTL_CONTEXTS) {
-        ottl_fault_set(fault, 0,
-                       "no path says which context this is about: begin it with resource., scope., span. ...");
+        ottl_fault_set(fault, 0, "no path says which context this is about: begin one with its name and a dot: %s",
+                       names);
         return OTTL_CONTEXTS;
     }
     context = fit_context(&f);
     if ((allowed >> context & 1) != 0)
         return context;
-    ottl_fault_set(fault, 0, "the context %s is none of this signal's", ottl_context_names[context]);
+    ottl_fault_set(fault, 0, "the context %s is none of this signal's, which are %s", ottl_context_names[context],
+                   names);
     return OTTL_CONTEXTS;
 }

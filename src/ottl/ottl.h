@@ -27,6 +27,8 @@ extern const char *const ottl_context_names[]; /* "resource", "scope", ..., NULL
 
 /* The context of a prefix or of a `context:` key; OTTL_CONTEXTS: none. */
 enum ottl_context ottl_context_find(struct bytes name);
+/* OTTL_IN() bits in words, cut where text has no room: "resource, scope or log". */
+void ottl_context_list(unsigned among, char *text, size_t size);
 
 /* The messages of an item that a statement has changed. */
 enum {

@@ -224,6 +224,9 @@ static bool parse_end(struct parser *p)
         return true;
     if (is_behind_value(t) || token_is(t, ')') || token_is(t, ']'))
         parse_fail(p, t->at, "`%.*s` is one too many", (int)t->text.len, (const char *)t->text.data);
+    else if (p->program->editor != NULL && p->program->where == NULL)
+        parse_fail(p, t->at, "the text should end before `%.*s`; a condition begins with `where`", (int)t->text.len,
+                   (const char *)t->text.data);
     else
         parse_fail(p, t->at, "the text should end before `%.*s`; conditions are joined by `and` and `or`",
                    (int)t->text.len, (const char *)t->text.data);

@@ -64,13 +64,22 @@ static struct node *complain_name(struct parser *p, size_t at, enum ottl_context
     return parse_fail(p, at, "the context %s has no field %s", ottl_context_names[context], name);
 }
 
+/* A key has failed that is one word: a string without its quotes, most likely. */
+static void advise_quotes(struct parser *p, const struct token *key)
+{
+    if (key->kind == TOKEN_WORD && token_is(key + 1, ']'))
+        parse_fail(p, key->at, "a key is a string in quotes, [\"%.*s\"], or an integer", (int)key->text.len,
+                   (const char *)key->text.data);
+}
+
 bool parse_keys(struct parser *p, struct node *n)
 {
     while (token_is(p->token, '[')) {
-        struct node *key;
+        const struct token *first = ++p->token;
+        struct node *key = parse_value(p);
 
-        p->token++;
-        key = parse_value(p);
+        if (key == NULL)
+            advise_quotes(p, first);
         if (key == NULL || !parse_sign(p, ']', "behind the key"))
             return false;
         if (key->kind == NODE_LITERAL && key->value.type != OTTL_STRING && key->value.type != OTTL_INT) {

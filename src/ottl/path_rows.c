@@ -186,6 +186,23 @@ enum ottl_context ottl_context_find(struct bytes name)
     return OTTL_CONTEXTS;
 }
 
+void ottl_context_list(unsigned among, char *text, size_t size)
+{
+    size_t n = 0;
+
+    text[0] = '\0';
+    for (unsigned i = 0; i < OTTL_CONTEXTS && n < size; i++) {
+        bool last = (among & (OTTL_IN(OTTL_CONTEXTS) - 1) & ~(2 * OTTL_IN(i) - 1)) == 0;
+
+        if ((among & OTTL_IN(i)) != 0)
+            n += (size_t)snprintf(text + n, size - n, "%s%s",
+                                  n == 0 ? ""
+                                  : last ? " or "
+                                         : ", ",
+                                  ottl_context_names[i]);
+    }
+}
+
 const struct path_row *path_rows(enum ottl_context context)
 {
     return contexts[context].rows;

@@ -49,6 +49,17 @@ bool statement_strings_read(struct strings *s, const struct yaml_node *list, con
     return good;
 }
 
+static bool complain_context(const char *name, const char *path, unsigned contexts, struct check *ck)
+{
+    char names[160];
+
+    if (ck == NULL)
+        return false;
+    ottl_context_list(contexts, names, sizeof(names));
+    check_fail(ck, path, "\"%s\" is no context of this signal: write %s", name, names);
+    return false;
+}
+
 static bool read_context(struct statement_group *g, const struct yaml_node *n, const char *path, unsigned contexts,
                          struct check *ck)
 {
@@ -58,7 +69,7 @@ static bool read_context(struct statement_group *g, const struct yaml_node *n, c
         return true;
     g->context = ottl_context_find(bytes_str(n->text));
     if (g->context == OTTL_CONTEXTS || (contexts >> g->context & 1) == 0)
-        return complain(ck, path, "that context is none of this signal's");
+        return complain_context(n->text, path, contexts, ck);
     return true;
 }
 

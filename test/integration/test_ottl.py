@@ -107,6 +107,14 @@ def test_a_mistake_has_its_line_and_column_inside_of_the_text(tmp_path):
         assert place in result.stderr, result.stderr
 
 
+def test_a_context_that_the_signal_has_not_is_told_with_those_that_it_has(tmp_path):
+    text = config("transform", "{log_statements: [{context: spn, statements: ['set(body, 1)']}]}")
+    (tmp_path / "c.yaml").write_text(text)
+    result = subprocess.run([OTELCD, "validate", "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE)
+    assert result.returncode == 1
+    assert 'log_statements::0::context: "spn" is no context of this signal: write resource, scope or log\n' in result.stderr
+
+
 METRICS = CONFIG.replace("    logs:", "    metrics:")
 
 

@@ -97,7 +97,9 @@ def test_paths_need_no_context_where_it_is_said():
 @pytest.mark.parametrize("args, told", [
     (["set(log.bdy, 1)"], "line 1, column 5: the context log has no field bdy; did you mean body?\n    set(log.bdy, 1)\n        ^\n"),
     (["true ==\n log.bdy"], "line 2, column 2: the context log has no field bdy"),
-    (["set(body, 1)"], "or say it with --context"),
+    (["set(body, 1)"], "a dot: resource, scope or log; or say it with --context\n"),
+    (["set(span.name, 1)"], "the context span is none of this signal's, which are resource, scope or log\n"),
+    (["set(log.body, 1) were true"], "the text should end before `were`; a condition begins with `where`"),
     (["set(name, 1)", "--context", "span"], "logs have no context span: take resource scope log"),
     (["set(resource.attributes, 1)", "sett(resource.attributes, 1)"], "did you mean set?"),
 ])

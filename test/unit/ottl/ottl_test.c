@@ -185,6 +185,7 @@ static const struct wrong {
     { "body == 0x123", 8, "bytes have two digits each" },
     { "body == \"\\xff\"", 8, "the string is not valid UTF-8" },
     { "name() == 1", 0, "an editor such as name stands alone, at the beginning of a statement" },
+    { "attributes[x] == 1", 11, "a key is a string in quotes, [\"x\"], or an integer" },
     { "attributes[1] == 1", 11, "the key of a map is a string" },
     { "severity_text[\"x\"] == 1", 13, "severity_text holds no keys" },
 };
@@ -216,7 +217,7 @@ START_TEST(nesting_and_size_are_bounded)
     p += sprintf(p, "0");
     for (unsigned i = 0; i < 20000; i++)
         p += sprintf(p, "+1");
-    strcpy(p, " == 20000");
+    sprintf(p, " == 20000");
     ck_assert(test_text(deep, NULL));
     free(deep);
 }
@@ -339,7 +340,14 @@ START_TEST(the_context_is_the_deepest_that_a_path_names)
     ck_assert_int_eq(ottl_infer(texts, 1, ~0u, &fault), OTTL_RESOURCE);
     ck_assert_int_eq(ottl_infer(texts, 2, ~0u, &fault), OTTL_SPAN);
     ck_assert_int_eq(ottl_infer(texts, 2, OTTL_IN(OTTL_LOG), &fault), OTTL_CONTEXTS);
-    ck_assert_str_eq(fault.text, "the context span is none of this signal's");
+    ck_assert_str_eq(fault.text, "the context span is none of this signal's, which are log");
+    ck_assert_int_eq(ottl_infer(texts, 2, OTTL_IN(OTTL_LOG) | OTTL_IN(OTTL_SCOPE) | OTTL_IN(OTTL_RESOURCE), &fault),
+                     OTTL_CONTEXTS);
+    ck_assert_str_eq(fault.text, "the context span is none of this signal's, which are resource, scope or log");
+    texts[0] = "true";
+    ck_assert_int_eq(ottl_infer(texts, 1, OTTL_IN(OTTL_METRIC) | OTTL_IN(OTTL_SCOPE), &fault), OTTL_CONTEXTS);
+    ck_assert_str_eq(fault.text, "no path says which context this is about: begin one with its name and a dot: scope "
+                                 "or metric");
 }
 END_TEST
 
