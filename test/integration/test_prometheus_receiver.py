@@ -417,6 +417,8 @@ FAULTS = {
     "no name": ("scrape_configs: [{static_configs: [{targets: [a:1]}]}]", "job_name is empty"),
     "twice": ("scrape_configs: [{job_name: a}, {job_name: a}]", 'found multiple scrape configs with job name "a"'),
     "duration": ("scrape_configs: [{job_name: a, scrape_interval: '90'}]", 'not a valid duration string: "90"'),
+    "bare number": ("scrape_configs: [{job_name: a, scrape_interval: 90}]", 'not a valid duration string: "90": write 15s'),
+    "discovery's": ("scrape_configs: [{job_name: a, file_sd_configs: [{files: [a.yaml], refresh_interval: 30}]}]", 'not a valid duration string: "30": write 15s'),
     "timeout": ("scrape_configs: [{job_name: a, scrape_interval: 5s, scrape_timeout: 6s}]", "scrape timeout greater than scrape interval"),
     "global": ("global: {scrape_interval: 1s, scrape_timeout: 2s}", "global scrape timeout greater than scrape interval"),
     "target": ("scrape_configs: [{job_name: a, static_configs: [{targets: ['http://x:1/m']}]}]", '"http://x:1/m" is not a valid hostname'),

@@ -191,9 +191,10 @@ extern const struct option scrape_basic_options[], scrape_authorization_options[
 #define SCRAPE_COMMON_ROWS(T, m, interval_, scheme_)                                                                  \
     { .key = "scrape_interval", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.scrape_interval, const char *),       \
       .def = (interval_), .help = "Time from scrape to scrape of a target: 15s, 1m, 1h30m; for jobs empty is that "   \
-      "of global." },                                                                                                 \
+      "of global.", .scalar = true },                                                                                 \
     { .key = "scrape_timeout", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.scrape_timeout, const char *),         \
-      .def = "", .help = "A scrape that takes longer has failed; empty is 10s, or the interval where that is less." },\
+      .def = "", .help = "A scrape that takes longer has failed; empty is 10s, or the interval where that is less.",   \
+      .scalar = true },                                                                                               \
     { .key = "body_size_limit", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.body_size_limit, const char *),       \
       .def = "0", .help = "Most bytes of an exposition, uncompressed: 10MB, 512KiB; 0 is 128MB. A quarter of the "    \
       "memory budget is the most in any case.", .scalar = true },                                                                                    \

@@ -31,7 +31,7 @@ static const struct option file_sd_options[] = {
                 "Files with lists of targets and labels, .json, .yml or .yaml; the last part of a path "
                 "may have one *.",
                 .required = true),
-    OPT_STRING(T, refresh_interval, "5m", "They are read again this often, beside when they change."),
+    OPT_STRING(T, refresh_interval, "5m", "They are read again this often, beside when they change.", .scalar = true),
     OPT_END,
 };
 #undef T
@@ -39,7 +39,7 @@ static const struct option file_sd_options[] = {
 #define T struct http_sd_config
 static const struct option http_sd_options[] = {
     OPT_STRING(T, url, "", "The URL that answers with a JSON list of targets and labels.", .required = true),
-    OPT_STRING(T, refresh_interval, "1m", "It is asked this often."),
+    OPT_STRING(T, refresh_interval, "1m", "It is asked this often.", .scalar = true),
     SCRAPE_CLIENT_ROWS(T, client),
     OPT_END,
 };
@@ -53,7 +53,7 @@ static const struct option dns_sd_options[] = {
     OPT_ENUM(T, type, dns_types, "SRV", "Which records. Those of mail and name servers (MX, NS) are not served.",
              .nocase = true),
     OPT_UINT(T, port, "0", NULL, "65535", "The port of what A and AAAA records name."),
-    OPT_STRING(T, refresh_interval, "30s", "They are looked up this often."),
+    OPT_STRING(T, refresh_interval, "30s", "They are looked up this often.", .scalar = true),
     OPT_END,
 };
 #undef T
