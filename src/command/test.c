@@ -41,7 +41,11 @@ int command_test(const struct arguments *a)
     struct test_report r;
     size_t wrong = 0;
 
-    if (!test_report_format(a->format, &format) || a->operands.n == 0) {
+    if (!test_report_format(a->format, &format)) {
+        fprintf(stderr, "otelcd test: there is no format %s: take text, tap or junit\n", a->format);
+        return 2;
+    }
+    if (a->operands.n == 0) {
         fputs(usage, stderr);
         return 2;
     }

@@ -319,6 +319,8 @@ def test_a_mistake_in_what_is_tested_is_told(tmp_path, head, told):
 
 
 def test_a_command_line_without_files_has_its_own_exit_code(tmp_path):
-    assert run().returncode == 2 and run("x.yaml", "--format", "xml").returncode == 2
+    assert run().returncode == 2
+    wrong = run("x.yaml", "--format", "xml")
+    assert wrong.returncode == 2 and "no format xml: take text, tap or junit" in wrong.stderr
     ran = run(tmp_path / "none.yaml")
     assert ran.returncode == 2 and "none.yaml: cannot read the tests" in ran.stderr
