@@ -12,6 +12,9 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define SETTLE_TURNS 20u
 
 struct sender {
     struct ack ack;
@@ -181,6 +184,13 @@ void processor_rig_pass(struct processor_rig *r, uint64_t ns)
     ck_assert(ledger_sums(&r->ledger));
 }
 
+void processor_rig_settle(struct processor_rig *r, uint64_t ns)
+{
+    processor_rig_pass(r, ns);
+    for (unsigned i = 0; i < SETTLE_TURNS; i++)
+        processor_rig_pass(r, 0);
+}
+
 const char *processor_rig_out(struct processor_rig *r)
 {
     const char *text = buf_cstr(&r->out);
@@ -195,4 +205,13 @@ uint64_t processor_rig_dropped(const struct processor_rig *r, const char *reason
         if (strcmp(r->ledger.dropped.v[i].reason, reason) == 0)
             return r->ledger.dropped.v[i].items;
     return 0;
+}
+
+unsigned occurrences(const char *text, const char *part)
+{
+    unsigned n = 0;
+
+    for (const char *p = text; (p = strstr(p, part)) != NULL; p += strlen(part))
+        n++;
+    return n;
 }

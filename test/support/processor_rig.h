@@ -36,12 +36,16 @@ void processor_rig_send_two_data(struct processor_rig *r, const char *name);
 void processor_rig_send_batch(struct processor_rig *r, struct batch *batch);
 /* A metric of a resource and scope that are empty. */
 void processor_rig_send_metric(struct processor_rig *r, const char *json);
-void processor_rig_pass(struct processor_rig *r, uint64_t ns); /* time, and a turn */
+void processor_rig_pass(struct processor_rig *r, uint64_t ns);   /* time, and a turn */
+void processor_rig_settle(struct processor_rig *r, uint64_t ns); /* time, and turns until all that is due is sent */
 void processor_rig_stop(struct processor_rig *r);
 
 /* What came out since the last call; valid until the next. */
 const char *processor_rig_out(struct processor_rig *r);
 
 uint64_t processor_rig_dropped(const struct processor_rig *r, const char *reason);
+
+/* How often the part is in the text. */
+unsigned occurrences(const char *text, const char *part);
 
 #endif

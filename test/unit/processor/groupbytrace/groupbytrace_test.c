@@ -20,15 +20,6 @@ static void begin(const char *yaml)
     processor_rig_init(&rig, &groupbytrace_processor, SIGNAL_TRACES, SIGNAL_TRACES, yaml);
 }
 
-static unsigned occurrences(const char *text, const char *part)
-{
-    unsigned n = 0;
-
-    for (const char *p = text; (p = strstr(p, part)) != NULL; p += strlen(part))
-        n++;
-    return n;
-}
-
 START_TEST(a_trace_leaves_whole_and_by_itself)
 {
     const char *out;

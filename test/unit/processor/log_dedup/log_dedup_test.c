@@ -18,15 +18,6 @@ static void begin(const char *yaml)
     processor_rig_init(&rig, &log_dedup_processor, SIGNAL_LOGS, SIGNAL_LOGS, yaml);
 }
 
-static unsigned occurrences(const char *text, const char *part)
-{
-    unsigned n = 0;
-
-    for (const char *p = text; (p = strstr(p, part)) != NULL; p += strlen(part))
-        n++;
-    return n;
-}
-
 START_TEST(equal_records_are_one_with_their_number_and_times)
 {
     const char *out;
