@@ -116,11 +116,11 @@ static void complain_failure(struct sender *s, const struct attempt *a, const st
 {
     bool told = s->options.wait_for_result;
 
-    if (complaint_due_to(&s->failing, &s->node->host->loop->clock, o->why))
+    if (complaint_due_to(&s->losing, &s->node->host->loop->clock, o->why))
         log_error(&s->node->log, told ? "Exporting failed. The sender is told." : "Exporting failed. Dropping data.",
                   F_STR("error", o->why), F_STR("reason", o->reason != NULL ? o->reason : ""),
                   F_UINT(told ? "refused_items" : "dropped_items", a->batch->items),
-                  F_UINT("repeated", complaint_taken(&s->failing)));
+                  F_UINT("repeated", complaint_taken(&s->losing)));
 }
 
 static void start_try(struct attempt *a);
@@ -179,6 +179,14 @@ static void tell_health(const struct attempt *a, const struct outcome *o)
         health_fail(h, now, o->verdict == VERDICT_RETRY ? HEALTH_RECOVERABLE : HEALTH_PERMANENT, o->why);
 }
 
+/* True once when there had been a run of failures. */
+static bool end_complaints(struct sender *s)
+{
+    bool lost = complaint_over(&s->losing);
+
+    return complaint_over(&s->failing) || lost;
+}
+
 static void on_settled(struct ack *ack, const struct outcome *o)
 {
     struct attempt *a = container_of(ack, struct attempt, ack);
@@ -191,7 +199,7 @@ static void on_settled(struct ack *ack, const struct outcome *o)
         return;
     if (o->verdict != VERDICT_SAFE)
         complain_failure(s, a, o);
-    else if (complaint_over(&s->failing))
+    else if (end_complaints(s))
         log_info(&s->node->log, "Exporting works again");
     finish_attempt(a, o);
 }

@@ -89,7 +89,7 @@ struct sender {
     void (*on_stopped)(struct node *);
     struct clock_timer deadline;
     struct turn_task pump_task;
-    struct complaint failing;
+    struct complaint failing, losing; /* apart: what is tried again must not keep back what is lost */
     /* Own telemetry. */
     struct metric_hook hook;
     struct metric *size, *capacity, *enqueue_failed, *retried;

@@ -319,6 +319,19 @@ def test_with_a_queue_what_is_refused_for_good_is_dropped_by_its_reason(peer, st
     assert dropped(d, "invalid") == 3
 
 
+def test_what_is_given_up_is_told_though_its_retries_were(peer, started):
+    """The line of the first retry holds the next ones back for a while, but not that of the loss."""
+    p = peer()
+    p.answer = lambda call: refusal(p, "UNAVAILABLE", 503, "closed for today")
+    retry = {"initial_interval": "10ms", "max_interval": "20ms", "max_elapsed_time": "100ms"}
+    d = started(p, {"retry_on_failure": retry}, expect=["The peer does not take", "Dropping data"], allow=["closed for today"])
+    d.export(otlp.logs(3))
+    assert dropped(d, "unavailable") == 3
+    told = d.records("The peer does not take")[0]
+    assert told["items"] == 3, told
+    assert [(r["reason"], r["dropped_items"]) for r in d.records("Dropping data")] == [("unavailable", 3)]
+
+
 @pytest.mark.parametrize("retries", ["on", "off"])
 def test_an_ambiguous_end_of_the_connection_is_tried_again(started, retries):
     p = HttpPeer(lambda call: (lambda handler: None) if len(p.calls) < 3 else None)

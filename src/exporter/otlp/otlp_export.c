@@ -216,7 +216,7 @@ void otlp_export_answered(struct otlp_request *r, const struct otlp_answer *a)
         handle_too_large(e, a, r->size);
         break;
     case OTLP_RETRY:
-        otlp_exporter_complain(e->node, a, 0);
+        otlp_exporter_complain(e->node, a, first_part(e)->items);
         settle_for_now(e, a);
         return;
     }
