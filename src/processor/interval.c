@@ -7,8 +7,7 @@
  * goes on in one batch, and nothing is known of the streams any more. */
 #include "base/mem.h"
 #include "processor/groups.h"
-#include "processor/holder.h"
-#include "processor/item_processor.h"
+#include "processor/holding_processor.h"
 #include "processor/stream/metric_edit.h"
 
 #include <stdlib.h>
@@ -39,11 +38,10 @@ static const struct metric_row *const metric_rows[] = { &item_count_incoming, &i
                                                         &item_count_duration, NULL };
 
 struct interval {
-    struct item_processor processor;
+    struct holding_processor held;
     const struct interval_config *config;
-    struct holder holder;
     struct stream_scope scope;
-    uint64_t taken, superseded; /* of the batch */
+    uint64_t superseded; /* of the batch */
 };
 
 /* A point that is held: in the assembly. */
@@ -56,7 +54,7 @@ struct held_point {
 
 static struct interval *interval_of(struct node *node)
 {
-    return container_of(item_processor_of(node), struct interval, processor);
+    return container_of(holding_processor_of(node), struct interval, held);
 }
 
 /* ---- which metrics ---- */
@@ -83,7 +81,7 @@ static bool is_held(const struct interval *p, const struct metric_view *m, const
 /* Where the points of the visited metric go. */
 static struct message *find_data(struct interval *p, const struct visit *at, const struct digest *metric)
 {
-    struct assembly *a = &p->holder.assembly;
+    struct assembly *a = &p->held.holder.assembly;
     struct message *m =
         groups_resource(a, &p->scope.resource, visit_resource(at), visit_schema_url(at, LEVEL_RESOURCE));
 
@@ -96,7 +94,7 @@ static void store_point(struct interval *p, struct held_point *h, const struct s
 {
     if (h->memory == NULL || h->room < point->message.len) {
         h->room = point->message.len + (h->memory != NULL ? point->message.len / 2 : 0);
-        h->memory = arena_alloc_bytes(&p->holder.assembly.arena, h->room + 1);
+        h->memory = arena_alloc_bytes(&p->held.holder.assembly.arena, h->room + 1);
     }
     if (point->message.len > 0)
         memcpy(h->memory, point->message.data, point->message.len);
@@ -107,7 +105,7 @@ static void store_point(struct interval *p, struct held_point *h, const struct s
 /* False: a stream's point is there already, and one of the two is lost. */
 static bool hold_point(struct interval *p, struct message *data, const struct stream_point *point)
 {
-    struct assembly *a = &p->holder.assembly;
+    struct assembly *a = &p->held.holder.assembly;
     struct message *entry = assembly_known(a, &point->attributes);
     struct held_point *h;
 
@@ -165,7 +163,7 @@ static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct 
             data = find_data(p, at, &id);
         stream_point_read(&point, m.view.which, message, id);
         fresh = hold_point(p, data, &point);
-        p->taken += fresh;
+        p->held.taken += fresh;
         p->superseded += !fresh;
     }
     return REWRITE_DROP;
@@ -173,32 +171,13 @@ static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct 
 
 /* ---- batches ---- */
 
-static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+static void book(struct holding_processor *held, struct ack *ack, uint64_t gone)
 {
-    struct interval *p = interval_of(container_of(self, struct node, in));
-    struct node *node = &p->processor.node;
-    uint64_t begun = item_count_begin(&p->processor.items), gone;
-    struct batch *made;
+    struct interval *p = container_of(held, struct interval, held);
 
-    if (!holder_admit(&p->holder, batch, ack)) {
-        batch_unref(batch);
-        return;
-    }
-    metric_add(p->processor.items.incoming, batch->items);
-    p->taken = p->superseded = 0;
-    made = rewrite_batch(&p->processor.rewriter, batch, &p->processor.visitor, host_budget(node->host, SIGNAL_METRICS),
-                         &gone);
     ack_drop(ack, p->superseded, "superseded");
-    ack_drop(ack, gone - p->taken - p->superseded, "overwritten"); /* data before other data of the same metric */
-    holder_keep(&p->holder, ack, p->taken);
-    holder_charge(&p->holder);
-    item_count_end(&p->processor.items, begun);
-    metric_add(p->processor.items.outgoing, made != NULL ? made->items : 0);
-    batch_unref(batch);
-    if (made != NULL)
-        consumer_send(node->out[SIGNAL_METRICS], made, ack);
-    else
-        ack_safe(ack);
+    ack_drop(ack, gone - held->taken - p->superseded, "overwritten"); /* data before other data of the same metric */
+    p->superseded = 0;
 }
 
 static void check(const void *config, struct check *ck)
@@ -213,34 +192,17 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     p->config = config;
-    item_processor_init(&p->processor, NULL);
-    node->in.consume = consume;
-    p->processor.visitor.resource = on_resource;
-    p->processor.visitor.scope = on_scope;
-    p->processor.visitor.metric = on_metric;
-    holder_init(&p->holder, node, (uint64_t)p->config->interval.ns);
+    holding_processor_init(&p->held, (uint64_t)p->config->interval.ns);
+    p->held.book = book;
+    p->held.processor.visitor.resource = on_resource;
+    p->held.processor.visitor.scope = on_scope;
+    p->held.processor.visitor.metric = on_metric;
     return 0;
-}
-
-static int start(struct node *node, struct error *err)
-{
-    (void)err;
-    holder_start(&interval_of(node)->holder);
-    return 0;
-}
-
-static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *node))
-{
-    (void)deadline;
-    holder_stop(&interval_of(node)->holder, done);
 }
 
 static void destroy(struct node *node)
 {
-    struct interval *p = interval_of(node);
-
-    holder_free(&p->holder);
-    item_processor_free(&p->processor);
+    holding_processor_free(holding_processor_of(node));
 }
 
 extern const struct component interval_processor;
@@ -256,7 +218,7 @@ const struct component interval_processor = {
     .node_size = sizeof(struct interval),
     .check = check,
     .create = create,
-    .start = start,
-    .stop = stop,
+    .start = holding_processor_start,
+    .stop = holding_processor_stop,
     .destroy = destroy,
 };

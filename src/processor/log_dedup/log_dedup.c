@@ -14,8 +14,7 @@
 #include "ottl/visited.h"
 #include "pipeline/statement_list.h"
 #include "processor/groups.h"
-#include "processor/holder.h"
-#include "processor/item_processor.h"
+#include "processor/holding_processor.h"
 #include "processor/log_dedup/dedup_fields.h"
 
 #include <stdio.h>
@@ -67,7 +66,7 @@ static const struct metric_row *const metric_rows[] = { &aggregated_row,      &s
                                                         &item_count_duration, NULL };
 
 struct log_dedup {
-    struct item_processor processor;
+    struct holding_processor held;
     const struct log_dedup_config *config;
     struct arena arena; /* of the fields */
     struct dedup_fields excluded, included;
@@ -75,11 +74,10 @@ struct log_dedup {
     struct ottl_evaluation *evaluation;
     struct time_zone *zone;
     struct time_format *format;
-    struct holder holder;
     struct list records; /* struct held_record, in the order they came */
     struct buf scratch[2], text;
     struct digest of_resource, of_scope;
-    uint64_t taken, repeated; /* of the batch */
+    uint64_t repeated; /* of the batch */
     struct complaint full;
     struct metric *aggregated;
 };
@@ -93,7 +91,7 @@ struct held_record {
 
 static struct log_dedup *dedup_of(struct node *node)
 {
-    return container_of(item_processor_of(node), struct log_dedup, processor);
+    return container_of(holding_processor_of(node), struct log_dedup, held);
 }
 
 /* ---- what is equal ---- */
@@ -160,13 +158,13 @@ static struct bytes keep_record(struct log_dedup *p, struct bytes record)
             continue;
         buf_append(&p->text, f.start, (size_t)(r.p - f.start));
     }
-    return assembly_keep(&p->holder.assembly, buf_bytes(&p->text));
+    return assembly_keep(&p->held.holder.assembly, buf_bytes(&p->text));
 }
 
 static void hold_record(struct log_dedup *p, const struct visit *at, struct bytes record, const struct digest *key,
                         uint64_t now)
 {
-    struct assembly *a = &p->holder.assembly;
+    struct assembly *a = &p->held.holder.assembly;
     struct message *group = groups_resource(a, &p->of_resource, visit_resource(at), bytes_of(NULL, 0));
     struct held_record *h = arena_zalloc(&a->arena, sizeof(*h));
 
@@ -178,14 +176,14 @@ static void hold_record(struct log_dedup *p, const struct visit *at, struct byte
     h->first = h->last = now;
     list_push(&p->records, &h->link);
     assembly_know(a, key, h->record);
-    p->taken++;
+    p->held.taken++;
 }
 
 /* There are too many different ones. */
 static void let_go(struct log_dedup *p)
 {
-    if (complaint_due(&p->full, &p->processor.node.host->loop->clock))
-        log_warn(&p->processor.node.log, "Too many different log records are held: new ones go on at once",
+    if (complaint_due(&p->full, &p->held.processor.node.host->loop->clock))
+        log_warn(&p->held.processor.node.log, "Too many different log records are held: new ones go on at once",
                  F_UINT("max_records", p->config->max_records), F_UINT("repeated", complaint_taken(&p->full)));
 }
 
@@ -196,14 +194,14 @@ static bool is_wanted(struct log_dedup *p, const struct visit *at)
 
     if (p->conditions.v.n == 0)
         return true;
-    ottl_begin(p->evaluation, &item, statement_now(&p->processor.node));
-    return statement_list_test(&p->conditions, p->evaluation, &failed, &p->processor.fault) != NULL;
+    ottl_begin(p->evaluation, &item, statement_now(&p->held.processor.node));
+    return statement_list_test(&p->conditions, p->evaluation, &failed, &p->held.processor.fault) != NULL;
 }
 
 static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct log_dedup *p = arg;
-    uint64_t now = clock_wall(&p->processor.node.host->loop->clock);
+    uint64_t now = clock_wall(&p->held.processor.node.host->loop->clock);
     struct bytes record;
     struct message *known;
     struct held_record *h;
@@ -214,7 +212,7 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
         return REWRITE_KEEP;
     record = dedup_fields_remove(&p->excluded, at->message, p->scratch);
     key = record_digest(p, record);
-    known = assembly_known(&p->holder.assembly, &key);
+    known = assembly_known(&p->held.holder.assembly, &key);
     if (known != NULL) {
         h = known->user;
         h->n++;
@@ -222,7 +220,7 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
         p->repeated++;
         return REWRITE_DROP;
     }
-    if (p->holder.items + p->taken >= p->config->max_records) {
+    if (p->held.holder.items + p->held.taken >= p->config->max_records) {
         let_go(p);
         return REWRITE_KEEP;
     }
@@ -262,8 +260,8 @@ static void put_time(struct log_dedup *p, const char *key, uint64_t time)
 /* The count and the times of each record. */
 static void prepare(struct holder *holder)
 {
-    struct log_dedup *p = container_of(holder, struct log_dedup, holder);
-    uint64_t now = clock_wall(&p->processor.node.host->loop->clock);
+    struct log_dedup *p = container_of(holder, struct log_dedup, held.holder);
+    uint64_t now = clock_wall(&p->held.processor.node.host->loop->clock);
     struct buf *out = &p->scratch[0];
 
     list_each (struct held_record, h, &p->records, link) {
@@ -274,44 +272,26 @@ static void prepare(struct holder *holder)
                       (struct value){ .type = VALUE_INT, .integer = (int64_t)h->n });
         put_time(p, FIRST, h->first);
         put_time(p, LAST, h->last);
-        assembly_put(&p->holder.assembly, h->record, assembly_keep(&p->holder.assembly, buf_bytes(out)));
+        assembly_put(&p->held.holder.assembly, h->record, assembly_keep(&p->held.holder.assembly, buf_bytes(out)));
         metric_observe(p->aggregated, (double)h->n);
     }
-    metric_add(p->processor.items.outgoing, p->holder.items);
+    metric_add(p->held.processor.items.outgoing, p->held.holder.items);
 }
 
 static void cleared(struct holder *holder)
 {
-    list_init(&container_of(holder, struct log_dedup, holder)->records);
+    list_init(&container_of(holder, struct log_dedup, held.holder)->records);
 }
 
 /* ---- batches ---- */
 
-static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+static void book(struct holding_processor *held, struct ack *ack, uint64_t gone)
 {
-    struct log_dedup *p = dedup_of(container_of(self, struct node, in));
-    struct node *node = &p->processor.node;
-    uint64_t begun = item_count_begin(&p->processor.items), gone;
-    struct batch *made;
+    struct log_dedup *p = container_of(held, struct log_dedup, held);
 
-    if (!holder_admit(&p->holder, batch, ack)) {
-        batch_unref(batch);
-        return;
-    }
-    metric_add(p->processor.items.incoming, batch->items);
-    p->taken = p->repeated = 0;
-    made = rewrite_batch(&p->processor.rewriter, batch, &p->processor.visitor, host_budget(node->host, SIGNAL_LOGS),
-                         &gone);
+    (void)gone;
     ack_drop(ack, p->repeated, "deduplicated");
-    holder_keep(&p->holder, ack, p->taken);
-    holder_charge(&p->holder);
-    item_count_end(&p->processor.items, begun);
-    metric_add(p->processor.items.outgoing, made != NULL ? made->items : 0);
-    batch_unref(batch);
-    if (made != NULL)
-        consumer_send(node->out[SIGNAL_LOGS], made, ack);
-    else
-        ack_safe(ack);
+    p->repeated = 0;
 }
 
 /* ---- the component ---- */
@@ -356,11 +336,11 @@ static void set_up(struct log_dedup *p, struct node *node)
 {
     const struct log_dedup_config *c = p->config;
 
-    item_processor_init(&p->processor, NULL);
-    node->in.consume = consume;
-    p->processor.visitor.resource = on_resource;
-    p->processor.visitor.scope = on_scope;
-    p->processor.visitor.item = on_item;
+    holding_processor_init(&p->held, (uint64_t)c->interval.ns);
+    p->held.book = book;
+    p->held.processor.visitor.resource = on_resource;
+    p->held.processor.visitor.scope = on_scope;
+    p->held.processor.visitor.item = on_item;
     p->evaluation = ottl_evaluation_new();
     for (size_t i = 0; i < c->conditions.n; i++) {
         struct statement_text t = { "", c->conditions.v[i], { OTTL_LOG, true }, true, ERRORS_IGNORE };
@@ -369,9 +349,8 @@ static void set_up(struct log_dedup *p, struct node *node)
     }
     dedup_fields_read(&p->excluded, &p->arena, &c->exclude_fields, true, NULL);
     dedup_fields_read(&p->included, &p->arena, &c->include_fields, false, NULL);
-    holder_init(&p->holder, node, (uint64_t)c->interval.ns);
-    p->holder.prepare = prepare;
-    p->holder.cleared = cleared;
+    p->held.holder.prepare = prepare;
+    p->held.holder.cleared = cleared;
     list_init(&p->records);
     p->aggregated = metrics_get(node->host->metrics, &aggregated_row, NULL, 0);
 }
@@ -387,25 +366,11 @@ static int create(struct node *node, const void *config, struct error *err)
     return p->zone != NULL && p->format != NULL ? 0 : err->code;
 }
 
-static int start(struct node *node, struct error *err)
-{
-    (void)err;
-    holder_start(&dedup_of(node)->holder);
-    return 0;
-}
-
-static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *node))
-{
-    (void)deadline;
-    holder_stop(&dedup_of(node)->holder, done);
-}
-
 static void destroy(struct node *node)
 {
     struct log_dedup *p = dedup_of(node);
 
-    holder_free(&p->holder);
-    item_processor_free(&p->processor);
+    holding_processor_free(&p->held);
     statement_list_free(&p->conditions);
     ottl_evaluation_free(p->evaluation);
     time_zone_free(p->zone);
@@ -432,7 +397,7 @@ const struct component log_dedup_processor = {
     .node_size = sizeof(struct log_dedup),
     .check = check,
     .create = create,
-    .start = start,
-    .stop = stop,
+    .start = holding_processor_start,
+    .stop = holding_processor_stop,
     .destroy = destroy,
 };
