@@ -17,11 +17,11 @@ struct config_component {
     const struct component *component;
     const void *config;            /* component->config_size bytes */
     uint64_t fingerprint;          /* of `config`: two loads that say the same have the same one */
-    bool sound;                    /* decoded and checked without a fault */
-    uint32_t checked;              /* SIGNAL_BITs that check_use() was asked about */
-    bool used;                     /* in some pipeline or in service::extensions */
     const struct yaml_node *place; /* of the body, or the key when there is none; NULL in tests */
     const struct yaml_node *body;  /* may be NULL */
+    uint32_t checked;              /* SIGNAL_BITs that check_use() was asked about */
+    bool sound;                    /* decoded and checked without a fault */
+    bool used;                     /* in some pipeline or in service::extensions */
 };
 
 struct config_pipeline {

@@ -38,14 +38,52 @@ static bool carries_signal(const struct config_component *cc, int signal)
     return (cc->component->signals & SIGNAL_BIT((unsigned)signal)) != 0;
 }
 
+/* "traces, logs"; the caller frees it. */
+static char *signals_text(uint32_t signals)
+{
+    struct buf names = { 0 };
+    char *text;
+
+    for (unsigned i = 0; i < SIGNAL_COUNT; i++)
+        if ((signals & SIGNAL_BIT(i)) != 0)
+            buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", signal_table[i].name);
+    text = mem_strdup(buf_cstr(&names));
+    buf_free(&names);
+    return text;
+}
+
+/* What pipelines a connector joins, as the end of a message; the caller frees it. */
+static char *joins_text(const struct component *connector)
+{
+    char *from = signals_text(connector->signals), *to = signals_text(connector->makes);
+    char *text = connector->makes != 0 ? mem_printf("; it takes %s and makes %s", from, to)
+                                       : mem_strdup("; it joins pipelines of one signal");
+
+    free(from);
+    free(to);
+    return text;
+}
+
+/* Report that `cc` does not take the pipeline's signal: `what` failed to be created. */
+static void report_unsupported(struct checker *c, const struct config_pipeline *p, const struct config_component *cc,
+                               char *what)
+{
+    char *signals = signals_text(cc->component->signals);
+
+    report_fault(
+        c, p,
+        mem_printf("failed to create \"%s\" %s: telemetry type is not supported; it is for %s", cc->id, what, signals));
+    free(signals);
+    free(what);
+}
+
 static void check_ends(struct checker *c, const struct config_pipeline *p, struct config_component *const *list,
                        size_t n, const char *kind)
 {
     for (size_t i = 0; i < n; i++)
         if (!is_connector(list[i]) && !carries_signal(list[i], p->signal))
-            report_fault(c, p,
-                         mem_printf("failed to create \"%s\" %s for data type \"%s\": telemetry type is not supported",
-                                    list[i]->id, kind, signal_table[p->signal].name));
+            report_unsupported(c, p, list[i],
+                               mem_printf("%s for data type \"%s\"", kind, signal_table[p->signal].name));
 }
 
 static void check_signals(struct checker *c, const struct config_pipeline *p)
@@ -53,10 +91,7 @@ static void check_signals(struct checker *c, const struct config_pipeline *p)
     check_ends(c, p, p->receivers, p->n_receivers, "receiver");
     for (size_t i = 0; i < p->n_processors; i++)
         if (!carries_signal(p->processors[i], p->signal))
-            report_fault(
-                c, p,
-                mem_printf("failed to create \"%s\" processor, in pipeline \"%s\": telemetry type is not supported",
-                           p->processors[i]->id, p->id));
+            report_unsupported(c, p, p->processors[i], mem_printf("processor, in pipeline \"%s\"", p->id));
     check_ends(c, p, p->exporters, p->n_exporters, "exporter");
 }
 
@@ -93,11 +128,16 @@ static void check_connector(struct checker *c, const struct config_component *cc
             first = p;
         buf_printf(&names, "%s%s", names.len > 0 ? " " : "", p->id);
     }
-    if (first != NULL)
+    if (first != NULL) {
+        char *joins = joins_text(cc->component);
+
         report_fault(
             c, first,
-            mem_printf("connector \"%s\" used as %s in [%s] pipeline but not used in any supported %s pipeline", cc->id,
-                       as_exporter ? "exporter" : "receiver", buf_cstr(&names), as_exporter ? "receiver" : "exporter"));
+            mem_printf("connector \"%s\" used as %s in [%s] pipeline but not used in any supported %s pipeline%s",
+                       cc->id, as_exporter ? "exporter" : "receiver", buf_cstr(&names),
+                       as_exporter ? "receiver" : "exporter", joins));
+        free(joins);
+    }
     buf_free(&names);
 }
 

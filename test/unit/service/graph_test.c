@@ -150,7 +150,7 @@ static void pipeline(const char *text)
     p->signal = (int)signal_by_name(bytes_of(p->id, strcspn(p->id, "/")));
     for (char *word; (word = strtok_r(NULL, ": ", &save)) != NULL;) {
         if (strcmp(word, ">") == 0)
-            at++;
+            ck_assert_uint_lt(++at, 3);
         else
             lists[at][(*counts[at])++] = component_of(word);
     }
@@ -390,8 +390,11 @@ START_TEST(a_component_that_does_not_carry_the_signal_is_named)
 {
     pipeline("traces/x: r1 > q1 > l1");
     pipeline("logs: r1 > q1 > l1");
-    expect_faults("failed to create \"q1\" processor, in pipeline \"traces/x\": telemetry type is not supported\n"
-                  "failed to create \"l1\" exporter for data type \"traces\": telemetry type is not supported\n");
+    expect_faults(
+        "failed to create \"q1\" processor, in pipeline \"traces/x\": telemetry type is not supported; it "
+        "is for logs\n"
+        "failed to create \"l1\" exporter for data type \"traces\": telemetry type is not supported; it is for "
+        "logs\n");
 }
 END_TEST
 
@@ -401,9 +404,9 @@ START_TEST(a_connector_with_one_end_is_named)
     pipeline("traces/in2: r1 > > e1 c1");
     pipeline("logs: c1 > > e1");
     expect_faults("connector \"c1\" used as exporter in [traces/in traces/in2] pipeline but not used in any supported "
-                  "receiver pipeline\n"
+                  "receiver pipeline; it joins pipelines of one signal\n"
                   "connector \"c1\" used as receiver in [logs] pipeline but not used in any supported exporter "
-                  "pipeline\n");
+                  "pipeline; it joins pipelines of one signal\n");
 }
 END_TEST
 
