@@ -265,7 +265,7 @@ static void book_success(struct wal *w, struct wal_group *g)
     w->state.totals.appended += g->items;
     w->stats.appends += g->n;
     if (complaint_over(&w->failing))
-        log_info(&w->log, "The log can be written again", F_STR("directory", w->directory));
+        log_info(&w->log, "The queue on disk can be written again", F_STR("directory", w->directory));
 }
 
 static void finish_closing(struct wal *w);
