@@ -13,6 +13,8 @@
 #include "prom/exposition/protobuf_fields.h"
 #include "prom/model/exponential.h"
 
+#define FILLED_MAX (1u << 20) /* buckets of one side: more than the finest schema has */
+
 const char native_over_limit[] = "histogram bucket limit exceeded";
 
 struct filled { /* a bucket with something in it; OTLP's index: of its lower bound */
@@ -134,14 +136,17 @@ static uint64_t whole_of(double v)
     return v >= 0x1p64 ? UINT64_MAX : v > 0 ? (uint64_t)v : 0;
 }
 
-static bool read_side(struct side *side, bool real)
+/* NULL, or what is wrong with it. */
+static const char *read_side(struct side *side, bool real)
 {
+    static const char other_number[] = "its spans are of another number of buckets than it has";
     struct pb_reader spans = pb_reader(side->message);
     struct numbers n = { .message = pb_reader(side->message),
                          .number = real ? side->count : side->delta,
                          .fixed = real };
     int64_t index = -1, sum = 0; /* a bucket of Prometheus is known by its upper bound */
     struct bytes span;
+    bool first = true;
     uint64_t v;
 
     while (message_next(&spans, side->span, &span)) {
@@ -149,18 +154,23 @@ static bool read_side(struct side *side, bool real)
         uint32_t length;
 
         read_span(span, &offset, &length);
+        if (!first && offset < 0)
+            return "a span of its buckets begins before the end of the one before";
+        first = false;
         for (index += offset; length > 0; length--, index++) {
             uint64_t count;
 
             if (!next_number(&n, &v))
-                return false;
+                return other_number;
+            if (side->filled.n >= FILLED_MAX)
+                return "it has more buckets than there are";
             sum = (int64_t)((uint64_t)sum + (uint64_t)pb_unzigzag(v));
             count = real ? whole_of(pb_double(v)) : sum > 0 ? (uint64_t)sum : 0;
             if (count > 0)
                 *vec_push(&side->filled) = (struct filled){ index, count };
         }
     }
-    return !next_number(&n, &v);
+    return next_number(&n, &v) ? other_number : NULL;
 }
 
 /* How many have something in them, at a scale that is so much coarser. */
@@ -253,9 +263,9 @@ const char *native_read(struct bytes histogram, int32_t max_schema, uint64_t buc
     read_heads(histogram, &h);
     if (h.schema < EXPONENTIAL_SCALE_MIN || h.schema > EXPONENTIAL_SCALE_MAX)
         fault = "no such schema of native histograms";
-    else if (!read_side(&h.sides[0], is_real(&h)) || !read_side(&h.sides[1], is_real(&h)))
-        fault = "its spans are of another number of buckets than it has";
-    else
+    for (size_t i = 0; i < 2 && fault == NULL; i++)
+        fault = read_side(&h.sides[i], is_real(&h));
+    if (fault == NULL)
         fault = write_native(&h, max_schema, bucket_limit, out);
     vec_free(&h.sides[0].filled);
     vec_free(&h.sides[1].filled);

@@ -170,6 +170,17 @@ START_TEST(buckets_that_lie_far_apart_take_no_memory)
 }
 END_TEST
 
+START_TEST(spans_do_not_go_back)
+{
+    const struct native_span back[] = { { 0, 1 }, { 2000000000, 1 }, { -2000000000, 1 } };
+
+    r.rules.native_histograms = true;
+    write_native(0, back, 3, deltas, 3);
+    SHOWS("");
+    BAD("message 1: histogram n: a span of its buckets begins before the end of the one before");
+}
+END_TEST
+
 START_TEST(spans_have_as_many_buckets_as_there_are)
 {
     r.rules.native_histograms = true;
@@ -235,16 +246,17 @@ START_TEST(a_metric_without_a_value_is_zero)
 }
 END_TEST
 
-START_TEST(a_long_label_is_not_kept_for_each_bucket)
+/* A label of that length, and a histogram of so many buckets. */
+static void put_long_histogram(size_t length, unsigned n)
 {
     struct buf metric = { 0 }, histogram = { 0 }, label = { 0 };
 
     pb_put_str(&label, PROTO_LABEL_NAME, "a");
     pb_put_tag(&label, PROTO_LABEL_VALUE, PB_LEN);
-    pb_put_varint(&label, 100000);
-    for (int i = 0; i < 100000; i++)
+    pb_put_varint(&label, length);
+    for (size_t i = 0; i < length; i++)
         buf_putc(&label, 'x');
-    for (int i = 0; i < 1000; i++) {
+    for (unsigned i = 0; i < n; i++) {
         size_t mark = pb_begin(&histogram, PROTO_HISTOGRAM_BUCKET);
 
         pb_put_double(&histogram, PROTO_BUCKET_BOUND, i);
@@ -253,6 +265,14 @@ START_TEST(a_long_label_is_not_kept_for_each_bucket)
     pb_put_bytes(&metric, PROTO_METRIC_LABEL, buf_bytes(&label));
     pb_put_bytes(&metric, PROTO_METRIC_HISTOGRAM, buf_bytes(&histogram));
     put_family("h", PROTO_TYPE_HISTOGRAM, buf_bytes(&metric));
+    buf_free(&metric);
+    buf_free(&histogram);
+    buf_free(&label);
+}
+
+START_TEST(a_long_label_is_not_kept_for_each_bucket)
+{
+    put_long_histogram(100000, 1000);
     for (int i = 0; i < 2; i++) {
         intake_rig_take(&r, INTAKE_PROTOBUF, buf_bytes(&page));
         GOOD();
@@ -260,9 +280,6 @@ START_TEST(a_long_label_is_not_kept_for_each_bucket)
         ck_assert_uint_eq(r.result.added, i == 0 ? 1003 : 0);
     }
     ck_assert_uint_lt(r.rig.budget.used, 1000000);
-    buf_free(&metric);
-    buf_free(&histogram);
-    buf_free(&label);
 }
 END_TEST
 
@@ -279,6 +296,7 @@ int main(void)
     tcase_add_test(tc, native_histograms_are_classic_ones_unless_wanted);
     tcase_add_test(tc, native_histograms_are_made_coarser_to_fit);
     tcase_add_test(tc, buckets_that_lie_far_apart_take_no_memory);
+    tcase_add_test(tc, spans_do_not_go_back);
     tcase_add_test(tc, spans_have_as_many_buckets_as_there_are);
     tcase_add_test(tc, a_page_that_does_not_parse_is_left_out);
     tcase_add_test(tc, a_metric_without_a_value_is_zero);
