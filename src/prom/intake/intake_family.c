@@ -157,22 +157,28 @@ void families_free(struct intake *in)
 /* ---- what a name is ---- */
 
 static const struct {
-    const char *name, *help, *unit;
+    const char *name;
+    enum page_type type;
+    const char *help, *unit;
 } reports[] = {
-    { "up", "The scraping was successful", "" },
-    { "scrape_duration_seconds", "Duration of the scrape", "seconds" },
-    { "scrape_samples_scraped", "The number of samples the target exposed", "" },
-    { "scrape_series_added", "The approximate number of new series in this scrape", "" },
-    { "scrape_samples_post_metric_relabeling", "The number of samples remaining after metric relabeling was applied",
-      "" },
+    { "up", PAGE_GAUGE, "The scraping was successful", "" },
+    { "scrape_duration_seconds", PAGE_GAUGE, "Duration of the scrape", "seconds" },
+    { "scrape_samples_scraped", PAGE_GAUGE, "The number of samples the target exposed", "" },
+    { "scrape_series_added", PAGE_GAUGE, "The approximate number of new series in this scrape", "" },
+    { "scrape_samples_post_metric_relabeling", PAGE_GAUGE,
+      "The number of samples remaining after metric relabeling was applied", "" },
+    { "scrape_timeout_seconds", PAGE_UNKNOWN, "", "" },
+    { "scrape_sample_limit", PAGE_UNKNOWN, "", "" },
+    { "scrape_body_size_bytes", PAGE_UNKNOWN, "", "" },
 };
 
-/* Those that are the scrape's own are known without anybody saying so. */
+/* Those that are the scrape's own are what they are, whatever a page says of them. */
 static bool resolve_report(struct bytes name, struct family_view *v)
 {
     for (size_t i = 0; i < ARRAY_LEN(reports); i++)
         if (bytes_is(name, reports[i].name)) {
-            *v = (struct family_view){ name, PAGE_GAUGE, bytes_str(reports[i].help), bytes_str(reports[i].unit), name };
+            *v = (struct family_view){ name, reports[i].type, bytes_str(reports[i].help), bytes_str(reports[i].unit),
+                                       name };
             return true;
         }
     return false;

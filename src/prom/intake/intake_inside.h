@@ -308,6 +308,7 @@ void take_protobuf(struct take *t, struct bytes body);
 /* intake_report.c */
 void put_reports(struct take *t, const struct intake_scrape *scrape);
 void end_reports(struct take *t);
+bool point_reports(const struct intake *in, const struct out_point *p); /* it is one of the reports' */
 void free_reports(struct intake *in);
 
 #endif

@@ -464,8 +464,8 @@ void end_line(struct take *t, struct line *l)
     struct out_point *p = l->point;
     bool here = p != NULL && p->seen == t->in->pass;
 
-    if (p == NULL || l->role == LINE_INFO || l->role == LINE_CREATED)
-        return;
+    if (p == NULL || l->role == LINE_INFO || l->role == LINE_CREATED || point_reports(t->in, p))
+        return; /* a report goes on, though the page had a line like it */
     if (l->role == LINE_NATIVE && !here) {
         p->seen = t->in->pass;
         write_native(t, p, (struct bytes){ NULL, 0 }, 0, (int64_t)t->time_ms);

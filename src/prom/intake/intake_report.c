@@ -56,6 +56,14 @@ void end_reports(struct take *t)
             end_report(t, t->in->reports[i]);
 }
 
+bool point_reports(const struct intake *in, const struct out_point *p)
+{
+    for (size_t i = 0; i < REPORTS; i++)
+        if (in->reports[i] == p)
+            return true;
+    return false;
+}
+
 void free_reports(struct intake *in)
 {
     for (size_t i = 0; i < REPORTS; i++)

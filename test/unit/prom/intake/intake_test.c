@@ -231,6 +231,22 @@ START_TEST(target_info_is_of_the_resource_and_scope_labels_of_the_scope)
 }
 END_TEST
 
+START_TEST(what_a_page_says_of_reports_changes_nothing)
+{
+    r.rules.report_more = r.with_reports = true;
+    intake_rig_openmetrics(&r, "# TYPE a counter\na_total 1\na_created 1\n# TYPE scrape_sample_limit counter\n"
+                               "scrape_sample_limit 5\nup 7\n# EOF\n");
+    GOOD();
+    for (int i = 0; i < 3; i++) {
+        intake_rig_text(&r, i == 1 ? "c 1\nup 9\n" : "b 1\n");
+        ck_assert_ptr_nonnull(strstr(buf_cstr(&r.text), "\nup{} 1\n"));
+        ck_assert_ptr_nonnull(strstr(buf_cstr(&r.text), "\nscrape_sample_limit{} 0\n"));
+    }
+    intake_rig_text(&r, "up 9\n");
+    ck_assert_ptr_nonnull(strstr(intake_rig_fail(&r), "\nup{} 0\n"));
+}
+END_TEST
+
 START_TEST(external_labels_are_on_all_points)
 {
     struct label_set external = { 0 };
@@ -448,6 +464,7 @@ int main(void)
     tcase_add_test(tc, labels_of_the_target_win_unless_those_of_the_page_are_honored);
     tcase_add_test(tc, honored_labels_decide_the_resource);
     tcase_add_test(tc, target_info_is_of_the_resource_and_scope_labels_of_the_scope);
+    tcase_add_test(tc, what_a_page_says_of_reports_changes_nothing);
     tcase_add_test(tc, external_labels_are_on_all_points);
     tcase_add_test(tc, limits_fail_the_page);
     tcase_add_test(tc, known_series_go_on_when_there_are_as_many_as_there_may_be);
