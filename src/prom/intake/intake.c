@@ -152,21 +152,31 @@ static void begin_take(struct take *t, struct intake *in, uint64_t time_ms, stru
     begin_pass(t);
 }
 
+static void trim_labels(struct label_set *s)
+{
+    label_set_reset(s);
+    if (s->memory.total > SCRATCH_KEPT)
+        label_set_free(s);
+}
+
 /* Memory that one large page needed is not kept for ever. */
 static void trim_scratch(struct take *t)
 {
+    struct buf *const bufs[] = { &t->scratch, &t->attributes, &t->empty, &t->name, &t->key, &t->native };
+
     if (t->lines.cap * sizeof(*t->lines.v) > SCRATCH_KEPT)
         vec_free(&t->lines);
     if (t->gathered.cap * sizeof(*t->gathered.v) > SCRATCH_KEPT)
         vec_free(&t->gathered);
     if (t->fields.cap * sizeof(*t->fields.v) > SCRATCH_KEPT)
         vec_free(&t->fields);
-    if (t->scratch.cap > SCRATCH_KEPT)
-        buf_free(&t->scratch);
-    if (t->attributes.cap > SCRATCH_KEPT)
-        buf_free(&t->attributes);
-    label_set_reset(&t->labels);
-    label_set_reset(&t->exemplar_labels);
+    if (t->released.cap * sizeof(*t->released.v) > SCRATCH_KEPT)
+        vec_free(&t->released);
+    for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
+        if (bufs[i]->cap > SCRATCH_KEPT)
+            buf_free(bufs[i]);
+    trim_labels(&t->labels);
+    trim_labels(&t->exemplar_labels);
 }
 
 static void end_take(struct take *t)
