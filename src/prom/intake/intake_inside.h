@@ -183,6 +183,7 @@ struct take {
     struct buf empty; /* names of labels without a value, each behind a NUL */
     struct buf attributes, scratch, name;
     struct buf key, native;   /* protobuf */
+    uint64_t spread;          /* protobuf: bytes of labels that may still be read in this page */
     VEC(struct line *) lines; /* in this page's order, once it is another than that of the last */
     bool diverged;
     size_t n_lines;   /* of this page */

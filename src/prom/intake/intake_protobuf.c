@@ -18,6 +18,11 @@
 
 #define LONG_KEY ((size_t)256) /* bytes of name and labels; of more a digest stands for them */
 
+/* The labels of a metric are read once for each of its buckets that is not known: a small page could make as much work
+ * as a very large one of text. So many bytes of them are read. */
+#define SPREAD_MIN (128u << 20)
+#define SPREAD_RATIO 64u /* times the size of the page, beside that */
+
 /* What part of its metric a series is. */
 enum part { PART_ALL, PART_COUNT, PART_SUM, PART_BUCKET, PART_QUANTILE };
 
@@ -73,6 +78,9 @@ static const char *put_pairs(struct take *t, struct bytes metric)
     for (struct bytes pair; message_next(&r, PROTO_METRIC_LABEL, &pair);) {
         struct bytes name = pb_find_bytes(pair, PROTO_LABEL_NAME), value = pb_find_bytes(pair, PROTO_LABEL_VALUE);
 
+        if (t->spread < name.len + value.len)
+            return "there are too long labels for so many buckets";
+        t->spread -= name.len + value.len;
         if (value.len > 0) {
             page_add_label(&t->labels, name, value, false);
         } else {
@@ -424,6 +432,7 @@ void take_protobuf(struct take *t, struct bytes body)
     char fault[sizeof(t->fault)];
     size_t n = 0;
 
+    t->spread = SPREAD_MIN + SPREAD_RATIO * (uint64_t)body.len;
     while (p < end && !take_failed(t)) {
         uint64_t len;
 

@@ -283,6 +283,14 @@ START_TEST(a_long_label_is_not_kept_for_each_bucket)
 }
 END_TEST
 
+START_TEST(a_long_label_is_not_read_for_any_number_of_buckets)
+{
+    put_long_histogram(100000, 2000);
+    intake_rig_take(&r, INTAKE_PROTOBUF, buf_bytes(&page));
+    BAD("message 1: there are too long labels for so many buckets");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("intake_protobuf");
@@ -301,6 +309,7 @@ int main(void)
     tcase_add_test(tc, a_page_that_does_not_parse_is_left_out);
     tcase_add_test(tc, a_metric_without_a_value_is_zero);
     tcase_add_test(tc, a_long_label_is_not_kept_for_each_bucket);
+    tcase_add_test(tc, a_long_label_is_not_read_for_any_number_of_buckets);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
