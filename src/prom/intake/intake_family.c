@@ -52,17 +52,25 @@ static struct family *get_family(struct take *t, struct bytes name)
 static void drop_text(struct intake *in, struct bytes *text)
 {
     budget_give(in->store->budget, text->len);
+    series_limit_shrink(&in->store->limit, in->sender, text->len);
     free((void *)(uintptr_t)text->data);
     *text = (struct bytes){ NULL, 0 };
 }
 
-static void set_text(struct intake *in, struct bytes *text, struct bytes to)
+/* Is it another one now? Where there is no room it is none. */
+static bool set_text(struct intake *in, struct bytes *text, struct bytes to)
 {
+    bool had = text->len > 0;
+
+    if (bytes_equal(*text, to))
+        return false;
     drop_text(in, text);
-    if (to.len == 0)
-        return;
+    if (to.len == 0 || series_limit_fill(&in->store->limit) >= 1)
+        return had;
     budget_charge(in->store->budget, to.len);
+    series_limit_grow(&in->store->limit, in->sender, to.len);
     *text = bytes_of(memcpy(mem_alloc(to.len), to.data, to.len), to.len);
+    return true;
 }
 
 static void drop_family(struct intake *in, struct family *f)
@@ -103,27 +111,17 @@ void family_say_type(struct take *t, struct bytes name, enum page_type type)
 void family_say_help(struct take *t, struct bytes name, struct bytes help)
 {
     struct family *f = get_family(t, name);
-    bool changed;
 
-    if (f == NULL)
-        return;
-    changed = !bytes_equal(f->help, help);
-    if (changed)
-        set_text(t->in, &f->help, help);
-    mark_said(t, f, changed);
+    if (f != NULL)
+        mark_said(t, f, set_text(t->in, &f->help, help));
 }
 
 void family_say_unit(struct take *t, struct bytes name, struct bytes unit)
 {
     struct family *f = get_family(t, name);
-    bool changed;
 
-    if (f == NULL)
-        return;
-    changed = !bytes_equal(f->unit, unit);
-    if (changed)
-        set_text(t->in, &f->unit, unit);
-    mark_said(t, f, changed);
+    if (f != NULL)
+        mark_said(t, f, set_text(t->in, &f->unit, unit));
 }
 
 void families_expire(struct intake *in)

@@ -43,12 +43,14 @@ void put_attribute(struct buf *b, unsigned number, struct bytes name, struct byt
 static struct bytes keep_bytes(struct intake *in, struct bytes b)
 {
     budget_charge(in->store->budget, b.len);
+    series_limit_grow(&in->store->limit, in->sender, b.len);
     return b.len == 0 ? b : bytes_of(memcpy(mem_alloc(b.len), b.data, b.len), b.len);
 }
 
 static void drop_bytes(struct intake *in, struct bytes b)
 {
     budget_give(in->store->budget, b.len);
+    series_limit_shrink(&in->store->limit, in->sender, b.len);
     if (b.len > 0)
         free((void *)(uintptr_t)b.data);
 }

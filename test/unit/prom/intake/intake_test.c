@@ -378,6 +378,25 @@ START_TEST(a_label_that_is_larger_than_the_room_is_refused)
 }
 END_TEST
 
+START_TEST(a_long_help_is_not_repeated_without_end)
+{
+    struct buf page = { 0 };
+
+    budget_set_limit(&r.rig.budget, 8000000);
+    buf_puts(&page, "# TYPE a gauge\n# HELP a ");
+    for (size_t i = 0; i < 100000; i++)
+        buf_putc(&page, 'x');
+    buf_putc(&page, '\n');
+    for (unsigned i = 0; i < 1000; i++)
+        buf_printf(&page, "a{otel_scope_name=\"%u\"} 1\n", i);
+    intake_rig_take(&r, INTAKE_TEXT, buf_bytes(&page));
+    GOOD();
+    ck_assert_uint_ge(r.result.refused, 900);
+    ck_assert_uint_lt(r.rig.budget.used, 5000000);
+    buf_free(&page);
+}
+END_TEST
+
 START_TEST(pages_that_always_fail_do_not_pile_up_what_they_name)
 {
     struct buf page = { 0 };
@@ -475,6 +494,7 @@ int main(void)
     tcase_add_test(tc, classic_histograms_count_once_where_they_are_taken_as_custom_ones);
     tcase_add_test(tc, series_that_are_ever_new_take_no_more_memory_than_their_limit);
     tcase_add_test(tc, a_label_that_is_larger_than_the_room_is_refused);
+    tcase_add_test(tc, a_long_help_is_not_repeated_without_end);
     tcase_add_test(tc, pages_that_always_fail_do_not_pile_up_what_they_name);
     tcase_add_test(tc, a_series_has_a_thousand_labels_at_most);
     tcase_add_test(tc, many_target_infos_are_one_resource);
