@@ -278,14 +278,20 @@ static const char *take_seconds(struct page *g, int64_t *ms)
     return NULL;
 }
 
+/* All that an int64_t holds: one in nanoseconds costs its sample, and not the page. */
 static const char *take_milliseconds(struct page *g, int64_t *ms)
 {
-    uint64_t v;
+    struct bytes word = take_word(g);
 
-    if (!bytes_decimal(take_word(g), &v))
-        return "the time is not a number of milliseconds";
-    *ms = (int64_t)v;
-    return NULL;
+    *ms = 0;
+    for (size_t i = 0; i < word.len; i++) {
+        uint8_t c = word.data[i];
+
+        if (c < '0' || c > '9' || *ms > (INT64_MAX - (c - '0')) / 10)
+            return "the time is not a number of milliseconds";
+        *ms = *ms * 10 + (c - '0');
+    }
+    return word.len > 0 ? NULL : "the time is not a number of milliseconds";
 }
 
 /* Behind ` # {`. */

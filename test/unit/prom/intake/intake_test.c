@@ -176,6 +176,8 @@ START_TEST(times_are_kept_and_such_series_do_not_end)
 {
     TEXT("a 1 1699999999000\nb 2 99999999999999\n", "a{} 1 @1699999999000\n");
     ck_assert_uint_eq(r.result.too_far, 1);
+    TEXT("a 1 1699999999000\nb 2 1700000000000000000\n", "a{} 1 @1699999999000\n");
+    ck_assert_uint_eq(r.result.too_far, 1);
     TEXT("c 1\n", "c{} 1\n");
     OPENMETRICS("a 1 1699999998.5\n# EOF\n", "a{} 1 @1699999998500\nc{} ended\n");
 }
