@@ -10,6 +10,8 @@
 #include "receiver/prometheus/scrape_config.h"
 
 #define DISCOVERY_MAX_TARGETS 100000u /* of one list */
+#define DISCOVERY_MAX_LABELS 1000u    /* of one group */
+#define DISCOVERY_MAX_PAIRS 4000000u  /* labels of all targets of a list */
 #define DISCOVERY_MAX_BYTES (16u << 20)
 
 struct scrape_job;
@@ -18,6 +20,7 @@ struct discovery;
 /* Targets that were found together: their labels, __address__ among them, in memory that they share. */
 struct target_list {
     VEC(struct label_set) targets;
+    size_t n_pairs; /* labels of all of them */
     struct arena memory;
 };
 

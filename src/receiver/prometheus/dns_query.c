@@ -51,7 +51,7 @@ static bool put_letter(char *out, size_t *n, uint8_t c)
 static bool read_name(const struct message *m, size_t at, char *out, size_t *end)
 {
     unsigned hops = 0;
-    size_t n = 0;
+    size_t n = 0, all = 0;
 
     *end = 0;
     while (at < m->len && m->data[at] != 0) {
@@ -64,7 +64,8 @@ static bool read_name(const struct message *m, size_t at, char *out, size_t *end
             at = u16_at(m, at) & 0x3fff;
             continue;
         }
-        if (label > 63 || m->len - at <= label)
+        all += 1 + label;
+        if (label > 63 || m->len - at <= label || all > DNS_NAME - 2)
             return false;
         for (size_t i = 1; out != NULL && i <= label; i++)
             if (!put_letter(out, &n, m->data[at + i]))

@@ -29,29 +29,49 @@ static struct bytes keep_text(struct target_list *l, struct bytes text)
     return bytes_of(arena_strndup(&l->memory, text.data, text.len), text.len);
 }
 
+/* Is there room for the group's targets? */
+static bool has_room(const struct group *g, const struct target_list *out, struct error *err)
+{
+    if (out->targets.n + g->targets.n > DISCOVERY_MAX_TARGETS)
+        error_set(err, UV_E2BIG, "there are more than %u targets", DISCOVERY_MAX_TARGETS);
+    else if (out->n_pairs + g->targets.n * (g->labels.list.n + 2) > DISCOVERY_MAX_PAIRS)
+        error_set(err, UV_E2BIG, "the targets have more than %u labels together", DISCOVERY_MAX_PAIRS);
+    else
+        return true;
+    return false;
+}
+
+static bool has_labels_left(const struct group *g, struct error *err)
+{
+    if (g->labels.list.n < DISCOVERY_MAX_LABELS)
+        return true;
+    error_set(err, UV_E2BIG, "a group has more than %u labels", DISCOVERY_MAX_LABELS);
+    return false;
+}
+
 /* The labels are kept once for all of the group's targets. False and `err`: there are too many. */
 static bool add_targets(const struct group *g, const char *meta, const char *value, struct target_list *out,
                         struct error *err)
 {
     struct label_set common = { 0 };
-    bool room = out->targets.n + g->targets.n <= DISCOVERY_MAX_TARGETS;
 
+    if (!has_room(g, out, err))
+        return false;
     for (size_t k = 0; k < g->labels.list.n; k++)
         label_set_put(&common, keep_text(out, g->labels.list.v[k].name), keep_text(out, g->labels.list.v[k].value));
     if (meta != NULL)
         label_set_put(&common, bytes_str(meta), keep_text(out, bytes_str(value)));
-    for (size_t i = 0; room && i < g->targets.n; i++) {
+    for (size_t i = 0; i < g->targets.n; i++) {
         struct label_set *s = vec_push(&out->targets);
 
         *s = (struct label_set){ 0 };
         for (size_t k = 0; k < common.list.n; k++)
             label_set_put(s, common.list.v[k].name, common.list.v[k].value);
         label_set_put(s, bytes_str(ADDRESS), keep_text(out, bytes_str(g->targets.v[i])));
+        out->n_pairs += s->list.n;
     }
     label_set_free(&common);
-    if (!room)
-        error_set(err, UV_E2BIG, "there are more than %u targets", DISCOVERY_MAX_TARGETS);
-    return room;
+    return true;
 }
 
 void target_list_static(const struct option_list *groups, struct target_list *out)
@@ -107,14 +127,16 @@ static bool read_json_targets(struct json_scan *s, struct group *g)
     while (next_item(s, ']', &first, &more)) {
         if (!more)
             return true;
-        if (g->targets.n > DISCOVERY_MAX_TARGETS || !json_text(s, &text))
+        if (g->targets.n == DISCOVERY_MAX_TARGETS)
+            s->fault = "no more than 100000 targets";
+        if (g->targets.n == DISCOVERY_MAX_TARGETS || !json_text(s, &text))
             return false;
         *vec_push(&g->targets) = bytes_dup(text);
     }
     return false;
 }
 
-static bool read_json_labels(struct json_scan *s, struct group *g)
+static bool read_json_labels(struct json_scan *s, struct group *g, struct error *err)
 {
     bool first = true, more, good;
     struct bytes text;
@@ -126,7 +148,7 @@ static bool read_json_labels(struct json_scan *s, struct group *g)
 
         if (!more)
             return true;
-        if (!json_text(s, &text))
+        if (!json_text(s, &text) || !has_labels_left(g, err))
             return false;
         name = bytes_dup(text);
         good = expect(s, ':', "a colon") && json_text(s, &text);
@@ -139,7 +161,7 @@ static bool read_json_labels(struct json_scan *s, struct group *g)
     return false;
 }
 
-static bool read_json_group(struct json_scan *s, struct group *g)
+static bool read_json_group(struct json_scan *s, struct group *g, struct error *err)
 {
     bool first = true, more;
     struct bytes key;
@@ -159,7 +181,7 @@ static bool read_json_group(struct json_scan *s, struct group *g)
             return false;
         if (json_peek(s) == 'n' ? !json_literal(s, "null")
             : targets           ? !read_json_targets(s, g)
-            : labels            ? !read_json_labels(s, g)
+            : labels            ? !read_json_labels(s, g, err)
                                 : (s->fault = "one of the keys targets and labels", true))
             return false;
     }
@@ -176,7 +198,7 @@ static bool read_json(struct bytes text, const char *meta, const char *value, st
     while (good && (good = next_item(&s, ']', &first, &more)) && more) {
         struct group g = { 0 };
 
-        good = read_json_group(&s, &g) && add_targets(&g, meta, value, out, err);
+        good = read_json_group(&s, &g, err) && add_targets(&g, meta, value, out, err);
         empty_group(&g);
     }
     if (good && json_peek(&s) != 0) {
@@ -223,6 +245,8 @@ static bool read_yaml_labels(const struct yaml_node *n, struct group *g, struct 
 
         if (v->kind == YAML_LIST || v->kind == YAML_MAP)
             return wrong_yaml(v, "a label's value", err);
+        if (!has_labels_left(g, err))
+            return false;
         if (v->kind == YAML_SCALAR && n->pairs[i].key[0] != '\0')
             label_set_put(&g->labels, bytes_str(n->pairs[i].key), bytes_str(v->text));
     }

@@ -137,6 +137,20 @@ static const struct {
     const char *found; /* NULL: an error */
 } answers[] = { { 0, "127.0.0.9:0 " }, { 3, "" }, { 2, NULL } };
 
+START_TEST(a_name_is_no_longer_than_names_can_be)
+{
+    for (size_t n = 3; n <= 4; n++) {
+        uint8_t message[12 + 4 * 64 + 5] = { [5] = 1 };
+        struct dns_records found = { 0 };
+
+        for (size_t i = 0; i < n; i++)
+            memset(message + 12 + i * 64, i + 1 < n ? 63 : 62, 64);
+        message[12 + n * 64 - 1] = 0;
+        ck_assert_int_eq(dns_answer_read(bytes_of(message, 12 + n * 64 + 4), DNS_A, &found), n == 3);
+    }
+}
+END_TEST
+
 START_TEST(a_server_is_asked)
 {
     struct dns_records found = { 0 };
@@ -168,6 +182,7 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, records_of_the_type_are_read_and_broken_messages_are_refused, 0, N(messages));
+    tcase_add_test(tc, a_name_is_no_longer_than_names_can_be);
     tcase_add_loop_test(tc, a_server_is_asked, 0, N(answers));
     suite_add_tcase(s, tc);
     sr = srunner_create(s);

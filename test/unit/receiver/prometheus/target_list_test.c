@@ -87,6 +87,48 @@ END_TEST
 
 #define N(table) (sizeof(table) / sizeof(*(table)))
 
+/* So many labels, in JSON or YAML, and targets. */
+static void write_list(bool json, unsigned labels, unsigned targets, struct buf *out)
+{
+    buf_puts(out, json ? "[{\"labels\": {" : "- labels: {");
+    for (unsigned i = labels; i > 0; i--)
+        buf_printf(out, json ? "\"x%u\": \"1\"%s" : "x%u: 1%s", i, i > 1 ? ", " : "");
+    buf_puts(out, json ? "}, \"targets\": [" : "}\n  targets: [");
+    for (unsigned i = 0; i < targets; i++)
+        buf_printf(out, "\"a:%u\"%s", i, i + 1 < targets ? "," : "");
+    buf_puts(out, json ? "]}]" : "]\n");
+}
+
+static const struct {
+    bool json;
+    unsigned labels, targets;
+    const char *why; /* NULL: nothing is wrong */
+} sizes[] = {
+    { true, 1000, 2, NULL },
+    { true, 1001, 2, "a group has more than 1000 labels" },
+    { false, 1001, 2, "a group has more than 1000 labels" },
+    { true, 1000, 5000, "the targets have more than 4000000 labels together" },
+    { true, 1, 100002, "expected no more than 100000 targets" },
+    { false, 1, 40000, NULL },
+};
+
+START_TEST(lists_are_limited)
+{
+    struct target_list found = { 0 };
+    struct error err = { 0 };
+    struct buf text = { 0 };
+    bool good;
+
+    write_list(sizes[_i].json, sizes[_i].labels, sizes[_i].targets, &text);
+    good = target_list_read(buf_bytes(&text), sizes[_i].json, "m", "v", &found, &err);
+    ck_assert_msg(good == (sizes[_i].why == NULL), "%s", err.text);
+    if (!good)
+        ck_assert_msg(strstr(err.text, sizes[_i].why) != NULL, "%s", err.text);
+    target_list_free(&found);
+    buf_free(&text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("target_list");
@@ -96,6 +138,8 @@ int main(void)
 
     tcase_add_loop_test(tc, groups_become_targets_with_their_labels, 0, N(lists));
     tcase_add_loop_test(tc, a_list_with_a_fault_is_none, 0, N(faults));
+    tcase_add_loop_test(tc, lists_are_limited, 0, N(sizes));
+    tcase_set_timeout(tc, 60);
     suite_add_tcase(s, tc);
     sr = srunner_create(s);
     srunner_run_all(sr, CK_NORMAL);
