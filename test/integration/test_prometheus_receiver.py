@@ -8,6 +8,7 @@ import json
 import signal
 import ssl
 import subprocess
+import time
 
 import pytest
 from harness.authority import Authority
@@ -303,6 +304,23 @@ def test_targets_in_files_come_and_go(scraper, target, tmp_path):
     d.wait_metrics(lambda samples: samples.find("otelcd_scraper_targets", health="up")[0].value == 1)
     assert wait_point(d, "load", instance=second.address, stale=True)
     assert wait_point(d, "up", instance=second.address, stale=True)
+
+
+def test_series_of_a_target_that_is_found_again_soon_go_on(scraper, target, tmp_path):
+    t = target()
+    found = tmp_path / "a.json"
+    found.write_text(json.dumps([{"targets": [t.address]}]))
+    jobs = [{"job_name": "test", "file_sd_configs": [{"files": [str(found)]}], "scrape_interval": "3s", "scrape_timeout": "3s"}]
+    d = scraper(config(jobs), allow=["Unable to refresh target groups"])  # half a file may be read
+    wait_point(d, "load", value=0.5)
+    gone = time.monotonic()
+    found.write_text("[]")
+    d.wait_metrics(lambda samples: samples.sum("otelcd_scraper_targets") == 0)
+    found.write_text(json.dumps([{"targets": [t.address]}]))
+    d.wait_metrics(lambda samples: samples.sum("otelcd_scraper_targets") == 1)
+    soon = time.monotonic() - gone < 3  # its series would end after 3 to 6 seconds more
+    t.wait_asked(len(t.asked) + 3)
+    assert not soon or d.records(FAILED) or not any(p.stale for r in points(d) for p in r)
 
 
 def test_targets_that_a_server_knows_come_and_go(scraper, target):

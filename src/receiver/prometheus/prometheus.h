@@ -56,6 +56,7 @@ struct scrape_target {
     enum target_state state;
     enum target_health health;
     bool seen;    /* in the sync that runs */
+    bool known;   /* it is in the job's table */
     bool leaving; /* it is no target any more: its series end, then it goes */
     bool scraped; /* there are series that would have to end */
     struct clock_timer timer;
@@ -76,6 +77,8 @@ struct scrape_target *scrape_target_new(struct scrape_job *job, const struct tar
                                         const struct label_set *discovered);
 /* Its series end in a while, and then it is gone by itself. False: it is gone now. */
 bool scrape_target_leave(struct scrape_target *t);
+/* It was found again before that: it goes on. */
+void scrape_target_come_back(struct scrape_target *t);
 /* The receiver stops. `once_more`: after one more scrape. */
 void scrape_target_stop(struct scrape_target *t, bool once_more);
 bool scrape_target_is_idle(const struct scrape_target *t); /* nothing is under way */
@@ -95,7 +98,7 @@ struct scrape_job {
     uint64_t limit; /* bytes of a body */
     struct list sources;
     struct list targets;
-    struct table known; /* those that are not leaving, by their identity */
+    struct table known; /* by their identity, those that leave among them */
     struct turn_task sync;
     uint64_t n_leaving, n_found; /* n_found: before target_limit */
     uint64_t healths[TARGET_HEALTHS];

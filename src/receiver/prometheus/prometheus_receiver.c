@@ -158,9 +158,9 @@ static void destroy(struct node *node)
     struct prometheus_receiver *r = container_of(node, struct prometheus_receiver, node);
 
     r->on_stopped = NULL;
-    turn_cancel(&node->host->loop->turn, &r->serve);
     for (size_t i = 0; i < r->n_jobs; i++)
         scrape_job_close(&r->jobs[i]);
+    turn_cancel(&node->host->loop->turn, &r->serve); /* a scrape that was given up has made room */
     free(r->jobs);
     prometheus_metrics_close(r);
     if (r->store != NULL)

@@ -71,10 +71,12 @@ static struct scrape_target *find_target(struct scrape_job *job, const struct ta
 {
     struct scrape_target *t = table_find(&job->known, plan->identity, is_target, &plan->identity);
 
+    if (t != NULL && t->leaving)
+        scrape_target_come_back(t);
     if (t != NULL)
         return t;
     t = scrape_target_new(job, plan, found);
-    if (t != NULL && table_insert(&job->known, t, plan->identity))
+    if (t != NULL && (t->known = table_insert(&job->known, t, plan->identity)))
         return t;
     if (t != NULL)
         scrape_target_free(t);
@@ -138,7 +140,6 @@ static void sync_targets(struct turn_task *task)
     list_each (struct scrape_target, t, &job->targets, link) {
         if (t->seen || t->leaving)
             continue;
-        table_remove(&job->known, t, t->identity);
         if (scrape_target_leave(t) && job->n_leaving > MOST_LEAVING && t->state == TARGET_WAITING)
             scrape_target_free(t);
     }

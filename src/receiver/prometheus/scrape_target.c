@@ -357,6 +357,18 @@ bool scrape_target_leave(struct scrape_target *t)
     return true;
 }
 
+void scrape_target_come_back(struct scrape_target *t)
+{
+    t->leaving = false;
+    t->job->n_leaving--;
+    t->health = TARGET_UNKNOWN;
+    scrape_job_count(t->job, TARGET_HEALTHS, t->health);
+    clock_stop(clock_of(t), &t->timer);
+    t->due = 0;
+    if (t->state == TARGET_WAITING)
+        wait_moment(t);
+}
+
 void scrape_target_stop(struct scrape_target *t, bool once_more)
 {
     if (t->leaving || !once_more) {
@@ -384,6 +396,8 @@ void scrape_target_free(struct scrape_target *t)
         t->job->n_leaving--;
     scrape_job_count(t->job, t->health, TARGET_HEALTHS);
     budget_give(budget_of(t->job), t->charged);
+    if (t->known)
+        table_remove(&t->job->known, t, t->identity);
     list_remove(&t->link);
     fetch_free(&t->fetch);
     intake_free(t->intake);
