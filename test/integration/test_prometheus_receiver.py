@@ -306,6 +306,20 @@ def test_targets_in_files_come_and_go(scraper, target, tmp_path):
     assert wait_point(d, "up", instance=second.address, stale=True)
 
 
+def test_files_are_found_where_other_files_change_all_the_time(scraper, target, tmp_path):
+    t = target()
+    writer = subprocess.Popen(["sh", "-c", "while :; do : > other; done"], cwd=tmp_path)
+    try:
+        d = scraper(config([{"job_name": "test", "file_sd_configs": [{"files": [str(tmp_path / "*.json")], "refresh_interval": "1s"}]}]))
+        d.wait_metrics(lambda samples: samples.find("otelcd_scraper_targets", job="test"))
+        (tmp_path / "new").write_text(json.dumps([{"targets": [t.address]}]))
+        (tmp_path / "new").rename(tmp_path / "a.json")
+        t.wait_asked()
+    finally:
+        writer.kill()
+        writer.wait()
+
+
 def test_series_of_a_target_that_is_found_again_soon_go_on(scraper, target, tmp_path):
     t = target()
     found = tmp_path / "a.json"

@@ -42,6 +42,7 @@ struct file_discovery {
     struct clock_timer timer;
     struct reading *reading; /* NULL: none is under way */
     bool again;              /* something happened meanwhile */
+    bool soon;               /* it will be looked at in a moment, however much more happens */
     VEC(struct watch *) watches;
 };
 
@@ -140,6 +141,7 @@ static void look(struct clock_timer *timer)
     struct file_discovery *f = container_of(timer, struct file_discovery, timer);
     struct reading *r;
 
+    f->soon = false;
     if (f->reading != NULL) {
         f->again = true;
         return;
@@ -161,10 +163,14 @@ static void on_event(uv_fs_event_t *event, const char *name, int events, int sta
     (void)name;
     (void)events;
     (void)status;
-    if (f != NULL && f->reading == NULL)
-        look_after(f, SOON);
-    else if (f != NULL)
+    if (f == NULL)
+        return;
+    if (f->reading != NULL) {
         f->again = true;
+    } else if (!f->soon) {
+        f->soon = true;
+        look_after(f, SOON);
+    }
 }
 
 static void on_watch_closed(uv_handle_t *handle)
