@@ -247,6 +247,14 @@ def test_a_target_that_fails_is_down_with_the_reason_and_others_go_on(otelcd, ta
     assert wait_point(d, "up", job="good", value=1)
 
 
+def test_the_log_shows_no_secrets_of_a_url(scraper, unused_port):
+    address = f"127.0.0.1:{unused_port}"
+    jobs = [job(f"me:hush@{address}", params={"token": ["hush"]}, relabel_configs=[{"target_label": "instance", "replacement": "x"}])]
+    d = scraper(config(jobs))
+    assert d.wait_log(FAILED)["url"] == f"http://{address}/metrics"
+    assert not any("hush" in str(record) for record in d.records("."))
+
+
 def test_nobody_there_is_told_with_back_off(otelcd, unused_port):
     d = otelcd(config([job(f"127.0.0.1:{unused_port}")]), expect=[FAILED])
     d.wait_metrics(lambda samples: failures(samples, "unreached") >= 8)

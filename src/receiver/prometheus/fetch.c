@@ -393,7 +393,6 @@ static struct http_client *choose_client(struct fetch *f, bool home)
 static void start_call(struct fetch *f)
 {
     uint64_t now = clock_mono(&f->caller->node->host->loop->clock);
-    const char *url = f->place != NULL ? f->place : f->url;
     bool home = f->place == NULL || same_origin(f->place, f->url);
     struct http_client *client = choose_client(f, home);
 
@@ -407,7 +406,7 @@ static void start_call(struct fetch *f)
     f->len = 0;
     f->call = (struct http_call){
         .method = "GET",
-        .path = path_of(url),
+        .path = f->place != NULL ? path_of(f->place) : NULL,
         .headers = f->headers.list.v,
         .n_headers = f->headers.list.n,
         .timeout = f->deadline - now,

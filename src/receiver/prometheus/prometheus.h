@@ -52,6 +52,7 @@ struct scrape_target {
     uint64_t identity;
     char *name; /* its labels, for people */
     char *url;
+    char *shown_url;           /* as much as may stand in the log */
     uint64_t interval, offset; /* ns; it is scraped when the wall clock's rest modulo interval is offset */
     enum target_state state;
     enum target_health health;

@@ -142,7 +142,7 @@ static void tell_failure(struct scrape_target *t, unsigned reason, const char *w
     set_health(t, TARGET_DOWN);
     if (complaint_due_to(&t->complaint, clock_of(t), why))
         log_warn(&r->node.log, "Failed to scrape Prometheus endpoint", F_STR("error", why),
-                 F_UINT("scrape_timestamp", t->time_ms), F_STR("target_labels", t->name), F_STR("url", t->url),
+                 F_UINT("scrape_timestamp", t->time_ms), F_STR("target_labels", t->name), F_STR("url", t->shown_url),
                  F_UINT("scrapes", complaint_taken(&t->complaint)));
     prometheus_tell_health(r, why);
 }
@@ -169,7 +169,7 @@ static void tell_success(struct scrape_target *t, const struct intake_result *go
     set_health(t, TARGET_UP);
     if (complaint_over(&t->complaint))
         log_info(&r->node.log, "Prometheus endpoint is scraped again", F_STR("target_labels", t->name),
-                 F_STR("url", t->url));
+                 F_STR("url", t->shown_url));
     tell_left_out(t, got);
     prometheus_tell_health(r, NULL);
 }
@@ -268,6 +268,23 @@ static char *describe_labels(const struct label_set *labels)
     return copy;
 }
 
+/* Without what may be a secret: user, password and query. */
+static char *describe_url(struct bytes url)
+{
+    const uint8_t *query = memchr(url.data, '?', url.len);
+    struct buf text = { 0 };
+    struct url u;
+    char *copy;
+
+    if (url_parse(&u, url, NULL) == 0)
+        url_put_safe(&text, &u);
+    else
+        buf_put(&text, query != NULL ? bytes_of(url.data, (size_t)(query - url.data)) : url);
+    copy = bytes_dup(buf_bytes(&text));
+    buf_free(&text);
+    return copy;
+}
+
 static struct budget *budget_of(const struct scrape_job *job)
 {
     return host_budget(job->receiver->node.host, SIGNAL_METRICS);
@@ -288,6 +305,7 @@ struct scrape_target *scrape_target_new(struct scrape_job *job, const struct tar
     t->identity = plan->identity;
     t->name = describe_labels(&plan->labels);
     t->url = bytes_dup(buf_bytes(&plan->url));
+    t->shown_url = describe_url(buf_bytes(&plan->url));
     t->interval = plan->interval;
     t->offset = plan->identity % plan->interval;
     t->rules = job->rules;
@@ -404,5 +422,6 @@ void scrape_target_free(struct scrape_target *t)
     free((char *)(uintptr_t)t->fetch.extra_value);
     free(t->name);
     free(t->url);
+    free(t->shown_url);
     free(t);
 }
