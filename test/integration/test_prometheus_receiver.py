@@ -281,6 +281,18 @@ def test_more_targets_than_target_limit_fail_all_of_them(otelcd, target):
     assert wait_point(d, "up", instance=t.address, value=0) and t.asked == []
 
 
+def test_samples_that_are_left_out_are_counted_by_reason(otelcd, target):
+    t = target(b"# TYPE h histogram\na 1\na 2\na 3\nb 1\nb 1 99999999999999\nh_bucket 1\nh_count 1\n")
+    d = otelcd(config([job(t)]), expect=["Samples of a scrape were left out"], allow=[FAILED])
+    wait_point(d, "a", value=1)
+    told = d.wait_log("Samples of a scrape were left out")
+    assert [int(told[k]) for k in ("duplicates", "too_far_in_time", "unfit", "beyond_series_limit")] == [2, 1, 1, 0]
+    samples = d.metrics()
+    n = {reason: samples.find("otelcd_scraper_left_out", job="test", reason=reason)[0].value
+         for reason in ("duplicate", "too_far_in_time", "unfit", "series_limit")}  # fmt: skip
+    assert n["unfit"] >= 1 and n == {"duplicate": 2 * n["unfit"], "too_far_in_time": n["unfit"], "unfit": n["unfit"], "series_limit": 0}
+
+
 # --- targets that come and go ---
 
 

@@ -88,6 +88,9 @@ void scrape_target_begin(struct scrape_target *t); /* in line: there is room now
 
 /* ---- a job ---- */
 
+/* Why a sample of a page that was taken is not among the points. */
+enum left_out { LEFT_OUT_DUPLICATE, LEFT_OUT_TOO_FAR, LEFT_OUT_UNFIT, LEFT_OUT_SERIES_LIMIT, LEFT_OUT_REASONS };
+
 struct scrape_job {
     struct prometheus_receiver *receiver;
     const struct scrape_job_config *config;
@@ -106,6 +109,7 @@ struct scrape_job {
     char forced[120]; /* why all scrapes fail; "": they do not */
     struct complaint broken, no_room;
     struct metric *targets_metric[TARGET_HEALTHS], *failures[FETCH_FAULTS + 2], *missed;
+    struct metric *left_out[LEFT_OUT_REASONS];
 };
 
 int scrape_job_open(struct scrape_job *job, struct prometheus_receiver *r, const struct scrape_job_config *c,

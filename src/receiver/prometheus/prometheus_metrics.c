@@ -18,12 +18,19 @@ static const struct metric_row missed_row =
                "Scrapes that did not begin in time, because the one before was not over, or as many as may be were "
                "under way.");
 
+static const struct metric_row left_out_row = METRIC_ROW(
+    "otelcd_scraper_left_out", METRIC_COUNTER, "{samples}",
+    "Samples of pages that are in no point, by reason: duplicate (their series was there already), "
+    "too_far_in_time (more than 10 minutes ahead, or before 1970), unfit (parts of a histogram or summary that "
+    "do not fit it), series_limit (max_series).");
+
 const struct metric_row *const prometheus_receiver_metrics[] = {
     &receiver_item_rows[SIGNAL_METRICS][RECEIVER_ACCEPTED],
     &receiver_item_rows[SIGNAL_METRICS][RECEIVER_REFUSED],
     &targets_row,
     &failures_row,
     &missed_row,
+    &left_out_row,
     NULL,
 };
 
@@ -42,6 +49,8 @@ static const char *const failure_names[] = {
     [FAILURE_TARGET_LIMIT] = "target_limit",
 };
 
+static const char *const left_out_names[LEFT_OUT_REASONS] = { "duplicate", "too_far_in_time", "unfit", "series_limit" };
+
 void prometheus_job_metrics_init(struct scrape_job *job)
 {
     struct metrics *m = job->receiver->node.host->metrics;
@@ -55,6 +64,10 @@ void prometheus_job_metrics_init(struct scrape_job *job)
     for (size_t i = 1; i < sizeof(failure_names) / sizeof(*failure_names); i++) {
         labels[2] = (struct metric_label){ "reason", failure_names[i] };
         job->failures[i] = metrics_get(m, &failures_row, labels, 3);
+    }
+    for (size_t i = 0; i < LEFT_OUT_REASONS; i++) {
+        labels[2] = (struct metric_label){ "reason", left_out_names[i] };
+        job->left_out[i] = metrics_get(m, &left_out_row, labels, 3);
     }
 }
 

@@ -151,6 +151,10 @@ static void tell_left_out(struct scrape_target *t, const struct intake_result *g
 {
     struct prometheus_receiver *r = t->job->receiver;
 
+    metric_add(t->job->left_out[LEFT_OUT_DUPLICATE], got->duplicates);
+    metric_add(t->job->left_out[LEFT_OUT_TOO_FAR], got->too_far);
+    metric_add(t->job->left_out[LEFT_OUT_UNFIT], got->unfit);
+    metric_add(t->job->left_out[LEFT_OUT_SERIES_LIMIT], got->refused);
     if (got->duplicates + got->too_far + got->unfit + got->refused == 0) {
         complaint_over(&t->left_out);
         return;
