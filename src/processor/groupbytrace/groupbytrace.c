@@ -6,7 +6,9 @@
  * time; spans that come later are a trace that waits anew.
  *
  * What can go wrong: there are too many traces, or they are too large; then the oldest leave before their time, and
- * when they cannot, because what is behind is slow, senders are told to come again. At the end all leave. */
+ * when they cannot, because what is behind is slow, senders are told to come again. Each trace takes a copy of its
+ * resource along, which may be large and have many traces: what is on its way is bounded in bytes too, at the end as
+ * well, when all leave. */
 #include "pipeline/item_count.h"
 #include "processor/groupbytrace/span_runs.h"
 #include "processor/tail_sampling/release.h"
@@ -18,7 +20,8 @@
 #define DEFAULT_SHARE 4u /* max_bytes: this part of the budget */
 #define LEAST_BYTES (1u << 20)
 #define TICK_NS (20 * NS_PER_MS) /* traces that are due within it leave together */
-#define OUT_MOST 1000u           /* traces on their way */
+#define OUT_MOST 1000u           /* traces on their way ... */
+#define OUT_BYTES (16ull << 20)  /* ... and bytes; one goes in any case */
 #define TURN_SPANS 20000u        /* as many leave in one turn of the loop */
 
 struct groupbytrace_config {
@@ -74,6 +77,7 @@ struct leaving {
     struct list link;
     struct groupbytrace *processor;
     struct release release;
+    size_t bytes; /* of what of it is out */
 };
 
 struct groupbytrace {
@@ -83,7 +87,7 @@ struct groupbytrace {
     struct trace_table traces;
     struct ack pool; /* holds what is here; its senders were answered */
     struct list out, unused;
-    uint64_t n_out;
+    uint64_t n_out, out_bytes;
     struct clock_timer timer;
     enum phase phase;
     void (*stopped)(struct node *node);
@@ -122,6 +126,16 @@ static struct leaving *new_leaving(struct groupbytrace *p)
     return l;
 }
 
+/* Another part of the trace is out, or none. */
+static void note_bytes(struct leaving *l)
+{
+    size_t now = l->release.out ? l->release.out_bytes : 0;
+
+    l->processor->out_bytes += now;
+    l->processor->out_bytes -= l->bytes;
+    l->bytes = now;
+}
+
 static void let_go(struct groupbytrace *p, struct held_trace *trace)
 {
     struct leaving *l = new_leaving(p);
@@ -130,11 +144,12 @@ static void let_go(struct groupbytrace *p, struct held_trace *trace)
     metric_add(p->spans_released, trace->spans.spans);
     trace_table_take(&p->traces, trace, &l->release.waiting);
     release_advance(&l->release);
+    note_bytes(l);
 }
 
 static bool may_send(const struct groupbytrace *p)
 {
-    return p->n_out < OUT_MOST || p->phase != PHASE_OPEN;
+    return p->n_out < OUT_MOST && p->out_bytes < OUT_BYTES;
 }
 
 static void complain_early(struct groupbytrace *p, const char *key)
@@ -252,7 +267,14 @@ static void enter_phase(struct groupbytrace *p, enum phase to)
 
 static void finish_stop(struct groupbytrace *p)
 {
-    if (p->phase != PHASE_STOPPING || p->n_out > 0)
+    struct held_trace *trace;
+
+    if (p->phase != PHASE_STOPPING)
+        return;
+    while (may_send(p) && (trace = trace_table_next(&p->traces)) != NULL)
+        let_go(p, trace);
+    span_store_charge(&p->traces.store);
+    if (p->n_out > 0)
         return;
     enter_phase(p, PHASE_STOPPED);
     p->stopped(&p->node);
@@ -263,6 +285,7 @@ static void on_sent(struct release *r)
     struct leaving *l = container_of(r, struct leaving, release);
     struct groupbytrace *p = l->processor;
 
+    note_bytes(l);
     if (!release_idle(r))
         return;
     list_remove(&l->link);
@@ -278,15 +301,11 @@ static void on_sent(struct release *r)
 static void stop(struct node *node, uint64_t deadline, void (*done)(struct node *node))
 {
     struct groupbytrace *p = processor_of(node);
-    struct held_trace *trace;
 
     (void)deadline;
     p->stopped = done;
     enter_phase(p, PHASE_STOPPING);
     clock_stop(clock_of(p), &p->timer);
-    while ((trace = trace_table_next(&p->traces)) != NULL)
-        let_go(p, trace);
-    span_store_charge(&p->traces.store);
     finish_stop(p);
 }
 

@@ -155,6 +155,7 @@ static struct batch *make_batch(struct release *r)
     struct block *block = block_force(r->store->budget, len);
     uint8_t *at = block->data;
 
+    r->out_bytes = len;
     for (size_t i = 0, end; i < r->batch.n; i = end) {
         end = resource_end(r, i);
         at = write_resource(r, at, i, end);

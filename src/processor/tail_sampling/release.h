@@ -20,6 +20,7 @@ struct release {
     bool out;
     struct ack ack; /* of the send that is out */
     uint64_t out_spans;
+    size_t out_bytes;      /* of the last one that was sent */
     uint64_t batch_number; /* of the last one, from 1 */
     struct complaint complaint;
     VEC(struct fragment *) batch; /* scratch */

@@ -135,6 +135,37 @@ START_TEST(spans_without_an_id_are_a_trace)
 }
 END_TEST
 
+/* Each trace takes its resource along: of 5 MB ones four are on their way at most, which is the first to pass 16. */
+START_TEST(what_is_on_its_way_is_bounded_in_bytes)
+{
+    struct buf json = { 0 };
+
+    begin("{}");
+    rig.sink.hold = true;
+    buf_puts(&json, "{'resourceSpans':[{'resource':{'attributes':[{'key':'r','value':{'stringValue':'");
+    for (unsigned i = 0; i < 5000000; i++)
+        buf_putc(&json, 'x');
+    buf_puts(&json, "'}}]},'scopeSpans':[{'spans':[");
+    for (unsigned i = 1; i <= 6; i++)
+        buf_printf(&json, "%s{'traceId':'%032x'}", i > 1 ? "," : "", i);
+    buf_puts(&json, "]}]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    processor_rig_pass(&rig, SECOND);
+    ck_assert_uint_eq(rig.sink.held.n, 4);
+    rig.sink.hold = false;
+    while (rig.sink.held.n > 0)
+        sink_settle(&rig.sink, 0, &(struct outcome){ .verdict = VERDICT_SAFE });
+    processor_rig_pass(&rig, 0);
+    processor_rig_pass(&rig, SECOND);
+    ck_assert_uint_eq(rig.ledger.delivered, 6);
+    processor_rig_send(&rig, buf_cstr(&json));
+    processor_rig_stop(&rig);
+    ck_assert_uint_eq(rig.ledger.delivered, 12);
+    buf_free(&json);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("groupbytrace");
@@ -150,6 +181,7 @@ int main(void)
     tcase_add_test(t, what_is_refused_behind_is_dropped);
     tcase_add_test(t, at_the_end_all_leave);
     tcase_add_test(t, spans_without_an_id_are_a_trace);
+    tcase_add_test(t, what_is_on_its_way_is_bounded_in_bytes);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
