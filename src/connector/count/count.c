@@ -99,7 +99,7 @@ static void close_resource(struct count *p)
         p->times[i] = (struct span_of_time){ 0 };
     p->resource = p->scope = NULL;
     p->n_resources++;
-    count_forget_above(p);
+    count_forget_above(p, true);
 }
 
 static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
@@ -114,7 +114,7 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
 {
     (void)at;
     (void)edit;
-    count_forget_above(arg);
+    count_forget_above(arg, false);
     return REWRITE_KEEP;
 }
 

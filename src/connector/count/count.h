@@ -18,10 +18,13 @@ struct count_config {
 struct counted_attribute {
     const char *key;
     struct bytes fallback; /* the content of an AnyValue; no data: an item without it is not counted */
-    /* While a batch is walked: what the scope has of it, or else the resource, looked for once for each scope. */
-    bool looked;
-    struct bytes above; /* no data: nothing */
-    struct digest digest;
+    /* While a batch is walked: what the resource has of it, or else the default, looked for once for each resource; and
+     * what the scope has, or else that, once for each scope. */
+    struct above {
+        bool looked;
+        struct bytes value; /* no data: nothing */
+        struct digest digest;
+    } resource, scope;
 };
 
 struct counted_metric {

@@ -53,8 +53,8 @@ struct count {
 /* The thing counts for the metric, if it is wanted and has all attributes; or the batch has failed. */
 void count_for(struct count *p, enum count_section section, const struct counted_metric *m, const struct visit *at);
 
-/* Another scope or resource begins. */
-void count_forget_above(struct count *p);
+/* Another scope begins, or another resource. */
+void count_forget_above(struct count *p, bool resource);
 
 struct bytes count_overflow(struct arena *a);
 

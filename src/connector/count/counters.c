@@ -69,23 +69,38 @@ static bool gather_texts(struct count *p, const struct counted_metric *m, const 
 }
 
 /* Scopes and resources may be large, and have many items: each is looked through once, and hashed once. */
-static void look_above(struct counted_attribute *a, const struct visit *at)
+static void look_at_resource(struct counted_attribute *a, const struct visit *at)
 {
-    if (a->looked)
+    if (a->resource.looked)
         return;
-    a->looked = true;
-    a->above = a->fallback;
-    if (!find_attribute(visit_scope(at), OTLP_SCOPE_ATTRIBUTES, a->key, &a->above))
-        find_attribute(visit_resource(at), OTLP_RESOURCE_ATTRIBUTES, a->key, &a->above);
-    a->digest = digest_bytes((struct digest){ 0 }, a->above);
+    a->resource = (struct above){ .looked = true, .value = a->fallback };
+    find_attribute(visit_resource(at), OTLP_RESOURCE_ATTRIBUTES, a->key, &a->resource.value);
+    a->resource.digest = digest_bytes((struct digest){ 0 }, a->resource.value);
 }
 
-void count_forget_above(struct count *p)
+static void look_above(struct counted_attribute *a, const struct visit *at)
+{
+    if (a->scope.looked)
+        return;
+    a->scope.looked = true;
+    if (find_attribute(visit_scope(at), OTLP_SCOPE_ATTRIBUTES, a->key, &a->scope.value)) {
+        a->scope.digest = digest_bytes((struct digest){ 0 }, a->scope.value);
+        return;
+    }
+    look_at_resource(a, at);
+    a->scope = a->resource;
+}
+
+void count_forget_above(struct count *p, bool resource)
 {
     for (unsigned section = 0; section < COUNT_SECTIONS; section++)
         for (size_t i = 0; i < p->lists[section].n; i++)
-            for (size_t k = 0; k < p->lists[section].v[i].n_attributes; k++)
-                p->lists[section].v[i].attributes[k].looked = false;
+            for (size_t k = 0; k < p->lists[section].v[i].n_attributes; k++) {
+                struct counted_attribute *a = &p->lists[section].v[i].attributes[k];
+
+                a->scope.looked = false;
+                a->resource.looked = a->resource.looked && !resource;
+            }
 }
 
 /* The values of the metric's attributes, in `values` and in the digest; false: one is missing. */
@@ -101,8 +116,8 @@ static bool gather_values(struct count *p, const struct counted_metric *m, const
             digest = digest_bytes((struct digest){ 0 }, value);
         } else {
             look_above(a, at);
-            value = a->above;
-            digest = a->digest;
+            value = a->scope.value;
+            digest = a->scope.digest;
         }
         if (value.data == NULL)
             return false;

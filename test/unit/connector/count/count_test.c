@@ -139,6 +139,27 @@ START_TEST(values_are_those_of_the_scope_and_resource_that_an_item_is_in)
 }
 END_TEST
 
+/* It would take minutes to look through the resource for each scope. */
+START_TEST(a_large_resource_is_looked_through_once_for_all_of_its_scopes)
+{
+    struct buf json = { 0 };
+
+    begin("{logs: {l: {attributes: [{key: a}]}}}");
+    buf_puts(&json, "{'resourceLogs':[{'resource':{'attributes':[");
+    for (unsigned i = 0; i < 40000; i++)
+        buf_puts(&json, "{'key':'b','value':{'intValue':'1'}},");
+    buf_puts(&json, "{'key':'a','value':{'stringValue':'r'}}]},'scopeLogs':[");
+    for (unsigned i = 0; i < 40000; i++)
+        buf_printf(&json, "%s{'logRecords':[{}]}", i > 0 ? "," : "");
+    buf_puts(&json, "]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    ck_assert_uint_eq(rig.sink.items, 1);
+    ck_assert(strstr(processor_rig_out(&rig), "\"asInt\":\"40000\"") != NULL);
+    buf_free(&json);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("count");
@@ -153,6 +174,7 @@ int main(void)
     tcase_add_test(t, a_request_of_resources_without_end_is_refused_whole);
     tcase_add_test(t, values_are_those_of_the_scope_and_resource_that_an_item_is_in);
     tcase_add_test(t, a_condition_that_cannot_be_told_refuses_the_request);
+    tcase_add_test(t, a_large_resource_is_looked_through_once_for_all_of_its_scopes);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
