@@ -60,7 +60,15 @@ static void not_configured(struct loader *l, enum component_kind kind, const cha
                   config_words[kind], id, config_sections[kind]);
 }
 
-/* A list of ids into a list of components. */
+static bool is_listed(struct config_component *const *list, size_t n, const struct config_component *cc)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == cc)
+            return true;
+    return false;
+}
+
+/* A list of ids into a list of components, each once. */
 static void load_references(struct loader *l, enum component_kind kind, const struct yaml_node *list, const char *path,
                             struct config_component ***out, size_t *n)
 {
@@ -93,10 +101,15 @@ static void load_references(struct loader *l, enum component_kind kind, const st
             continue;
         }
         cc->used = true;
-        for (size_t k = 0; k < *n && kind == COMPONENT_PROCESSOR; k++)
-            if ((*out)[k] == cc)
-                fault_add(faults_of(l), item, path, false, "references processor \"%s\" multiple times", id);
-        (*out)[(*n)++] = cc;
+        if (!is_listed(*out, *n, cc)) {
+            (*out)[(*n)++] = cc;
+            continue;
+        }
+        if (kind == COMPONENT_PROCESSOR)
+            fault_add(faults_of(l), item, path, false, "references processor \"%s\" multiple times", id);
+        else
+            fault_add(faults_of(l), item, path, true, "references %s \"%s\" multiple times: it is there once",
+                      config_words[kind], id);
     }
 }
 

@@ -177,6 +177,8 @@ static const struct {
       "processors: {batch: }\n"
       "service: {pipelines: {traces: {receivers: [nop], processors: [batch, batch], exporters: [nop]}}}",
       "4:70: service::pipelines::traces: references processor \"batch\" multiple times" },
+    { RECEIVERS EXPORTERS "service: {pipelines: {traces: {receivers: [nop], exporters: [nop, nop]}}}",
+      "?3:67: service::pipelines::traces: references exporter \"nop\" multiple times: it is there once" },
     { RECEIVERS EXPORTERS
       "service: {extensions: [remotetap], pipelines: {traces: {receivers: [nop], exporters: [nop]}}}",
       "3:24: service::extensions: references extension \"remotetap\" which is not configured; write it under "
