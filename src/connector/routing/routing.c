@@ -35,6 +35,7 @@ struct group {
 };
 
 #define NO_GROUP SIZE_MAX
+#define RUNS_KEPT 4096u /* of each group, from one batch to the next */
 
 struct route {
     struct route_question question;
@@ -318,6 +319,14 @@ static struct group *only_group(const struct routing *p, const struct batch *bat
     return only;
 }
 
+/* What the runs of a large batch took is given back. */
+static void shrink_runs(struct routing *p)
+{
+    for (size_t i = 0; i < p->n_groups; i++)
+        if (p->groups[i].runs.cap > RUNS_KEPT)
+            vec_free(&p->groups[i].runs);
+}
+
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 {
     struct routing *p = routing_of(container_of(self, struct node, in));
@@ -327,16 +336,14 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     if (p->failed) {
         ack_fail(ack, VERDICT_REJECT, "condition", "%s", p->err.text);
         batch_unref(batch);
-        return;
-    }
-    only = only_group(p, batch);
-    if (only != NULL) {
+    } else if ((only = only_group(p, batch)) != NULL) {
         consumer_send(only->to, batch, ack);
-        return;
+    } else {
+        drop_unrouted(p, ack);
+        send_parts(p, batch, ack);
+        batch_unref(batch);
     }
-    drop_unrouted(p, ack);
-    send_parts(p, batch, ack);
-    batch_unref(batch);
+    shrink_runs(p);
 }
 
 /* ---- the component ---- */
