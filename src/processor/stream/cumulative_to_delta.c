@@ -358,6 +358,7 @@ static bool convert(struct stream_processor *processor, const struct metric_view
     enum result result = take_point(p, m->view.which, message, metric);
 
     count_result(p, type_of(m->view.which), result, m->name);
+    stream_histogram_shrink(&p->delta);
     return result <= SENT_AS_IT_IS;
 }
 

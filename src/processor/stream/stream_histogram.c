@@ -6,6 +6,8 @@
 
 #include "codec/pb.h"
 
+#define SCRATCH_KEPT (256ul * 1024)
+
 _Static_assert((int)OTLP_HISTOGRAM_COUNT == (int)OTLP_EXPONENTIAL_COUNT, "one number for both");
 _Static_assert((int)OTLP_HISTOGRAM_SUM == (int)OTLP_EXPONENTIAL_SUM, "one number for both");
 
@@ -210,10 +212,21 @@ void stream_histogram_swap(struct stream_histogram *a, struct stream_histogram *
     b->charged = of_b;
 }
 
+static uint64_t bytes_of_arrays(const struct stream_histogram *h)
+{
+    return 8 *
+           (h->bounds.cap + h->counts.cap + h->exponential.positive.counts.cap + h->exponential.negative.counts.cap);
+}
+
+void stream_histogram_shrink(struct stream_histogram *h)
+{
+    if (bytes_of_arrays(h) > SCRATCH_KEPT)
+        stream_histogram_free(h);
+}
+
 void stream_histogram_charge(struct stream_histogram *h, struct budget *budget)
 {
-    uint64_t takes =
-        8 * (h->bounds.cap + h->counts.cap + h->exponential.positive.counts.cap + h->exponential.negative.counts.cap);
+    uint64_t takes = bytes_of_arrays(h);
 
     if (takes > h->charged)
         budget_charge(budget, takes - h->charged);

@@ -34,6 +34,9 @@ bool stream_histogram_same_bounds(const struct stream_histogram *a, const struct
 /* Trade what the two have, but for what is charged. */
 void stream_histogram_swap(struct stream_histogram *a, struct stream_histogram *b);
 
+/* Give the memory back, if it is much: for scratch, when a large point was read. */
+void stream_histogram_shrink(struct stream_histogram *h);
+
 /* Charge what its arrays take now, whatever the limit; or give it back, when they were freed. */
 void stream_histogram_charge(struct stream_histogram *h, struct budget *budget);
 

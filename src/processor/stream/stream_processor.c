@@ -103,6 +103,7 @@ static uint64_t convert_points(struct stream_processor *p, const struct metric_v
         left += p->conversion->convert(p, m, message, metric);
         p->processor.full = !reserve_room(p, m);
     }
+    stream_histogram_shrink(&p->read);
     return left;
 }
 
