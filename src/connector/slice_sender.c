@@ -92,18 +92,23 @@ static void send_slice(struct slice_sender *s)
     struct budget *budget = host_budget(s->node->host, SIGNAL_METRICS);
     struct block *block;
     struct batch *batch;
+    size_t len;
 
     clock_stop(clock_of(s), &s->next);
     s->out.len = 0;
     s->points = 0;
+    s->head = 0;
     s->fill(s);
     if (s->points == 0) {
         finish_sending(s);
         return;
     }
-    block = block_force(budget, s->out.len);
-    memcpy(block->data, s->out.data, s->out.len);
-    batch = batch_new(SIGNAL_METRICS, block, bytes_of(block->data, s->out.len), s->points, clock_mono(clock_of(s)));
+    len = s->out.len;
+    block = block_force(budget, len);
+    memcpy(block->data, s->out.data, len);
+    if (s->out.cap > 2 * SLICE_BYTES) /* one point may be large */
+        buf_free(&s->out);
+    batch = batch_new(SIGNAL_METRICS, block, bytes_of(block->data, len), s->points, clock_mono(clock_of(s)));
     s->waiting = true;
     ack_init(&s->ack, &s->node->host->loop->turn, NULL, s->points, false, on_settled);
     consumer_send(s->node->out[SIGNAL_METRICS], batch, &s->ack);

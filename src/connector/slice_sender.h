@@ -9,7 +9,9 @@
 
 #include "pipeline/component.h"
 
+/* Of a slice, about. */
 #define SLICE_POINTS 4000u
+#define SLICE_BYTES (1ul << 20)
 
 enum sender_phase { SENDER_OPEN, SENDER_STOPPING, SENDER_STOPPED };
 
@@ -18,12 +20,13 @@ struct slice_sender {
     uint64_t interval; /* ns; 0: whenever slice_sender_send() says so */
     /* The first slice is asked for next. `last`: it is the last time. */
     void (*begin)(struct slice_sender *s, bool last);
-    /* Write requests to `out` and count points, about SLICE_POINTS; none: there are no more. */
+    /* Write requests to `out` and count points, until the slice is full; none: there are no more. */
     void (*fill)(struct slice_sender *s);
     void (*finish)(struct slice_sender *s); /* all slices are answered */
     uint64_t wall, mono;                    /* of when it began */
     struct buf out;
     uint64_t points; /* of the slice */
+    size_t head; /* bytes of `out` that go before the points at hand: a resource may be large, and is in each slice */
     bool on, last;
     enum sender_phase phase;
     struct ack ack;
@@ -39,6 +42,12 @@ void slice_sender_free(struct slice_sender *s);
 
 void slice_sender_start(struct slice_sender *s);
 void slice_sender_stop(struct slice_sender *s, void (*done)(struct node *node));
+
+/* There is a point in it, and no room for another. */
+static inline bool slice_sender_full(const struct slice_sender *s)
+{
+    return s->points >= SLICE_POINTS || (s->points > 0 && s->out.len - s->head >= SLICE_BYTES);
+}
 
 /* Send now, unless it is under way. */
 void slice_sender_send(struct slice_sender *s);

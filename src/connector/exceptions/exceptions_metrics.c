@@ -133,7 +133,7 @@ static void put_point(struct exceptions *p, struct series *s)
 
 static void put_points(struct exceptions *p)
 {
-    while (p->next != NULL && p->sender.points < SLICE_POINTS) {
+    while (p->next != NULL && !slice_sender_full(&p->sender)) {
         struct list *behind = p->next->link.next;
 
         put_point(p, p->next);

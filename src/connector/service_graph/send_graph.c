@@ -64,7 +64,7 @@ static bool put_points(struct service_graph *p, unsigned metric)
     struct graph_series *s =
         p->at.series != NULL ? p->at.series : list_first(&p->series.all, struct graph_series, link);
 
-    for (; s != NULL && p->sender.points < SLICE_POINTS;) {
+    while (s != NULL && !slice_sender_full(&p->sender)) {
         if (is_due(p, s, metric))
             put_point(p, s, metric);
         s = s->link.next != &p->series.all ? container_of(s->link.next, struct graph_series, link) : NULL;

@@ -132,7 +132,7 @@ static bool put_points(struct span_metrics *p, struct family *f, unsigned metric
 {
     struct series *s = p->at.series != NULL ? p->at.series : list_first(&f->series, struct series, link);
 
-    while (s != NULL && p->sender.points < SLICE_POINTS) {
+    while (s != NULL && !slice_sender_full(&p->sender)) {
         struct series *next = next_series(f, s);
 
         if (is_due(p, s, metric)) {
@@ -215,6 +215,7 @@ static void put_resource(struct span_metrics *p)
     size_t begun = p->sender.out.len, group = pb_begin(&p->sender.out, OTLP_REQUEST_RESOURCES), scope, at;
 
     pb_put_bytes(&p->sender.out, OTLP_RESOURCE_GROUP_RESOURCE, bytes_of(r->attributes, r->attributes_len));
+    p->sender.head = p->sender.out.len;
     scope = pb_begin(&p->sender.out, OTLP_RESOURCE_GROUP_SCOPES);
     at = pb_begin(&p->sender.out, OTLP_SCOPE_GROUP_SCOPE);
     pb_put_str(&p->sender.out, OTLP_SCOPE_NAME, SCOPE_NAME);
@@ -244,8 +245,10 @@ void span_metrics_fill(struct slice_sender *s)
 {
     struct span_metrics *p = metrics_of(s);
 
-    while (p->at.resource != NULL && s->points < SLICE_POINTS)
+    while (p->at.resource != NULL && !slice_sender_full(s)) {
         put_resource(p);
+        s->head = 0;
+    }
 }
 
 /* Of deltas all but the youngest idle series are forgotten. */
