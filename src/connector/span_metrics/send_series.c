@@ -63,10 +63,28 @@ static void put_times(struct span_metrics *p, const struct series *s)
     pb_put_fixed64(&p->sender.out, OTLP_POINT_TIME, now);
 }
 
+/* Nothing has come for that long; what came since this time began is no "long ago". */
+static bool has_expired(const struct span_metrics *p, uint64_t last_seen, duration expiration)
+{
+    return !p->store.delta && expiration.ns > 0 && p->sender.mono >= last_seen &&
+           p->sender.mono - last_seen >= (uint64_t)expiration.ns;
+}
+
+static bool is_leaving(const struct span_metrics *p, const struct resource_series *r)
+{
+    return r->leaving || has_expired(p, r->last_seen, p->config->metrics_expiration);
+}
+
+/* This is the last time for the series. */
+static bool goes(const struct span_metrics *p, const struct series *s)
+{
+    return p->sender.last || p->at.going || has_expired(p, s->last_seen, p->config->series_expiration);
+}
+
 /* A cumulative sum begins with 0, so that whoever computes rates sees the first spans; not if there is no next time. */
 static void put_sum(struct span_metrics *p, struct series *s)
 {
-    bool hidden = !p->store.delta && !s->sent && !p->sender.last;
+    bool hidden = !p->store.delta && !s->sent && !goes(p, s);
     size_t at = pb_begin(&p->sender.out, OTLP_DATA_POINTS);
 
     put_times(p, s);
@@ -107,12 +125,10 @@ static bool is_due(const struct span_metrics *p, const struct series *s, unsigne
 /* Nothing of the series is left to be sent this time. */
 static void finish_series(struct span_metrics *p, struct series *s)
 {
-    uint64_t expiration = (uint64_t)p->config->series_expiration.ns;
-
     span_series_clear_exemplars(&p->store, s);
     if (p->store.delta)
         span_series_rest(&p->store, s, p->sender.wall);
-    else if (expiration > 0 && p->sender.mono - s->last_seen >= expiration)
+    else if (has_expired(p, s->last_seen, p->config->series_expiration))
         span_series_remove(&p->store, s);
 }
 
@@ -197,14 +213,11 @@ static bool is_empty(const struct resource_series *r)
 static void finish_resource(struct span_metrics *p)
 {
     struct resource_series *r = p->at.resource;
-    uint64_t expiration = (uint64_t)p->config->metrics_expiration.ns;
     struct list *next = r->link.next;
-    bool expired = !p->store.delta && expiration > 0 && p->sender.mono >= r->last_seen &&
-                   p->sender.mono - r->last_seen >= expiration;
 
     p->at.metric = 0;
     p->at.resource = next != &p->store.all ? container_of(next, struct resource_series, link) : NULL;
-    if (r->leaving || expired || is_empty(r))
+    if ((p->at.going && is_leaving(p, r)) || is_empty(r))
         span_series_remove_resource(&p->store, r);
 }
 
@@ -214,6 +227,8 @@ static void put_resource(struct span_metrics *p)
     uint64_t before = p->sender.points;
     size_t begun = p->sender.out.len, group = pb_begin(&p->sender.out, OTLP_REQUEST_RESOURCES), scope, at;
 
+    if (p->at.metric == 0 && p->at.series == NULL)
+        p->at.going = is_leaving(p, r);
     pb_put_bytes(&p->sender.out, OTLP_RESOURCE_GROUP_RESOURCE, bytes_of(r->attributes, r->attributes_len));
     p->sender.head = p->sender.out.len;
     scope = pb_begin(&p->sender.out, OTLP_RESOURCE_GROUP_SCOPES);

@@ -31,6 +31,7 @@ struct place {
     unsigned metric;       /* of the resource */
     struct series *series; /* of the metric; NULL: its first */
     uint64_t serial;       /* series that were made later wait for the next time */
+    bool going;            /* the resource is sent for the last time */
 };
 
 struct span_metrics {
