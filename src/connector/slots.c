@@ -28,8 +28,10 @@ static struct bytes value_of(struct bytes value)
 static void put_slot(struct slots *s, const struct slot_names *names, struct bytes key, struct bytes value)
 {
     for (size_t i = 0; i < names->n; i++)
-        if (bytes_equal(names->v[i], key) && s->v[i].data == NULL)
+        if (bytes_equal(names->v[i], key) && s->v[i].data == NULL) {
             s->v[i] = value_of(value);
+            (void)short_part_new(s->v[i], &s->digests[i]);
+        }
 }
 
 /* A key and a value that stand one behind the other with short lengths, as everybody writes them, are found without a

@@ -5,8 +5,10 @@
 #define CONNECTOR_SLOTS_H
 
 #include "codec/pb.h"
+#include "otlp/digest.h"
 
 #define SLOTS_MOST 256u
+#define SHORT_MOST 256u /* bytes of what stands in keys as it is */
 
 /* Names, each once. */
 struct slot_names {
@@ -20,7 +22,23 @@ struct slots {
     struct bytes message;
     unsigned number; /* of its attributes' field */
     struct bytes v[SLOTS_MOST];
+    struct digest digests[SLOTS_MOST]; /* of those that are not short */
 };
+
+/* What stands for the bytes in a key: one value may be that of many items, and is copied and hashed with each key. No
+ * stranger knows a digest, so none is taken for it. */
+static inline struct bytes short_part(struct bytes value, const struct digest *digest)
+{
+    return value.len <= SHORT_MOST ? value : bytes_of(digest, sizeof(*digest));
+}
+
+/* The digest is made if it is needed. */
+static inline struct bytes short_part_new(struct bytes value, struct digest *digest)
+{
+    if (value.len > SHORT_MOST)
+        *digest = digest_bytes((struct digest){ 0 }, value);
+    return short_part(value, digest);
+}
 
 size_t slot_names_add(struct slot_names *names, struct bytes name);
 

@@ -95,6 +95,9 @@ static void take_span(struct exceptions *p, struct bytes message)
         if (!read) {
             p->span = span_view(message);
             slots_read(&p->span_slots, &p->names, message, OTLP_SPAN_ATTRIBUTES);
+            (void)short_part_new(p->span.name, &p->name_digest);
+            if (exceptions_makes_logs(p))
+                exceptions_logs_enter(p);
             read = true;
         }
         slots_read(&p->event_slots, &p->names, event, OTLP_EVENT_ATTRIBUTES);
@@ -127,6 +130,7 @@ static void take_resource(struct exceptions *p, struct bytes group)
     p->service = service_of(resource);
     if (p->service.data == NULL)
         return;
+    (void)short_part_new(p->service, &p->service_digest);
     slots_read(&p->resource_slots, &p->names, resource, OTLP_RESOURCE_ATTRIBUTES);
     for (struct bytes scope; message_next(&scopes, OTLP_RESOURCE_GROUP_SCOPES, &scope);) {
         struct pb_reader spans = pb_reader(scope);
@@ -233,6 +237,7 @@ static void destroy(struct node *node)
     buf_free(&p->key);
     buf_free(&p->attributes);
     buf_free(&p->text);
+    buf_free(&p->kept);
 }
 
 extern const struct component exceptions_connector;

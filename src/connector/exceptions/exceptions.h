@@ -34,6 +34,7 @@ struct exceptions {
     /* What the walk is in. */
     struct bytes service, scope; /* service: no data: the resource has none */
     struct span_view span;
+    struct digest service_digest, name_digest; /* where they are not short */
     struct slots span_slots, event_slots, resource_slots;
     struct buf key, attributes, text;
     /* Metrics: the series, of one family. */
@@ -51,6 +52,7 @@ struct exceptions {
     struct assembly logs;
     struct message *group; /* of the scope; NULL: it has no exception yet */
     uint64_t records, left_out;
+    struct buf kept; /* of the span: attributes that its records have */
     struct complaint crowded;
     struct metric *not_made;
     struct relay relay;
@@ -83,6 +85,7 @@ void exceptions_metrics_free(struct exceptions *p);
 extern const struct metric_row exceptions_overflow_row, exceptions_left_out_row;
 
 /* exceptions_logs.c */
+void exceptions_logs_enter(struct exceptions *p); /* another span, whose exceptions come next */
 void exceptions_logs_take(struct exceptions *p, struct bytes event);
 void exceptions_logs_send(struct exceptions *p, const struct batch *batch, struct ack *ack);
 

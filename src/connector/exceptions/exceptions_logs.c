@@ -13,13 +13,16 @@
 #define MADE_MOST (64ull * 1024 * 1024) /* bytes of records of a batch, or ... */
 #define BUDGET_PARTS 8                  /* ... this part of the budget, if that is less */
 
+#define KEPT_MOST (64ul * 1024) /* bytes of scratch memory, from one batch to the next */
+
 #define STACKTRACE "exception.stacktrace"
 
 const struct metric_row exceptions_left_out_row =
     METRIC_ROW("otelcd_exceptions_left_out", METRIC_COUNTER, "{exceptions}",
                "Exceptions that no log record was made of, because their batch had too many.");
 
-static bool is_replaced(const struct exceptions *p, const struct dimension_sources *from, struct bytes key)
+/* What exceptions are told apart by is looked for in the span first: what of it has such a name is what they get. */
+static bool is_replaced(const struct exceptions *p, struct bytes key)
 {
     static const char *const names[] = { "service.name", "span.name", "span.kind", "status.code", STACKTRACE };
 
@@ -28,7 +31,7 @@ static bool is_replaced(const struct exceptions *p, const struct dimension_sourc
             return true;
     for (size_t i = 0; i < p->dimensions.n; i++)
         if (bytes_equal(key, p->dimensions.v[i].name))
-            return dimension_value(&p->dimensions.v[i], from).data != NULL;
+            return true;
     return false;
 }
 
@@ -60,17 +63,25 @@ static struct bytes stacktrace_of(struct bytes event)
 static void put_attributes(struct exceptions *p, struct bytes event)
 {
     const struct dimension_sources from = { &p->span_slots, &p->event_slots, &p->resource_slots };
-    struct pb_reader r = pb_reader(p->span.view.message);
 
-    for (struct bytes field; message_next(&r, OTLP_SPAN_ATTRIBUTES, &field);)
-        if (!is_replaced(p, &from, attribute_of(field).key))
-            pb_put_bytes(&p->attributes, OTLP_LOG_ATTRIBUTES, field);
+    buf_put(&p->attributes, buf_bytes(&p->kept));
     exceptions_put_text(p, OTLP_LOG_ATTRIBUTES, "span.name", p->span.name);
     exceptions_put_text(p, OTLP_LOG_ATTRIBUTES, "span.kind", exceptions_kind(p));
     exceptions_put_text(p, OTLP_LOG_ATTRIBUTES, "status.code", exceptions_status(p));
     exceptions_put_text(p, OTLP_LOG_ATTRIBUTES, "service.name", p->service);
     put_dimensions(p, &from);
     exceptions_put_text(p, OTLP_LOG_ATTRIBUTES, STACKTRACE, stacktrace_of(event));
+}
+
+/* Once for all of its exceptions: the span may be large, and have many. */
+void exceptions_logs_enter(struct exceptions *p)
+{
+    struct pb_reader r = pb_reader(p->span.view.message);
+
+    p->kept.len = 0;
+    for (struct bytes field; message_next(&r, OTLP_SPAN_ATTRIBUTES, &field);)
+        if (!is_replaced(p, attribute_of(field).key))
+            pb_put_bytes(&p->kept, OTLP_LOG_ATTRIBUTES, field);
 }
 
 static struct message *group_of(struct exceptions *p)
@@ -140,4 +151,6 @@ void exceptions_logs_send(struct exceptions *p, const struct batch *batch, struc
     }
     p->records = 0;
     assembly_clear(&p->logs);
+    if (p->kept.cap > KEPT_MOST)
+        buf_free(&p->kept);
 }

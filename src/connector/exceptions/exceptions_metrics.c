@@ -24,12 +24,12 @@ static struct bytes make_key(struct exceptions *p, const struct dimension_source
 {
     p->key.len = 0;
     buf_append(&p->key, &p->family->number, sizeof(p->family->number));
-    key_part_put(&p->key, p->service);
-    key_part_put(&p->key, p->span.name);
+    key_part_put(&p->key, short_part(p->service, &p->service_digest));
+    key_part_put(&p->key, short_part(p->span.name, &p->name_digest));
     key_part_put(&p->key, exceptions_kind(p));
     key_part_put(&p->key, exceptions_status(p));
     for (size_t i = 0; i < p->dimensions.n; i++)
-        key_part_put(&p->key, dimension_value(&p->dimensions.v[i], from));
+        key_part_put(&p->key, dimension_key(&p->dimensions.v[i], from));
     return buf_bytes(&p->key);
 }
 
@@ -47,6 +47,12 @@ static struct bytes make_attributes(struct exceptions *p, const struct dimension
             exceptions_put_value(p, OTLP_LIST_VALUES, p->dimensions.v[i].name, value);
     }
     return buf_bytes(&p->attributes);
+}
+
+/* What they take at least. */
+static size_t attributes_size(const struct exceptions *p, const struct dimension_sources *from)
+{
+    return p->service.len + p->span.name.len + dimension_list_size(&p->dimensions, from);
 }
 
 /* The one family is there from the first exception on. */
@@ -70,7 +76,7 @@ static struct series *find_series(struct exceptions *p, const struct dimension_s
     uint64_t hash = bytes_hash(key);
     struct series *s = span_series_find(&p->store, key, hash);
 
-    if (s == NULL)
+    if (s == NULL && span_series_may_add(&p->store, p->family, attributes_size(p, from)))
         s = span_series_add(&p->store, p->family, key, hash, make_attributes(p, from), p->start);
     if (s != NULL)
         return s;

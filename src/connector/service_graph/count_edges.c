@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define NS_PER_SECOND 1e9
+#define TEXT_MOST 1024u /* bytes of a name or value: a resource's are put into the keys of all of its spans */
 
 enum { KIND_SERVER = 2, KIND_CLIENT = 3, KIND_PRODUCER = 4, KIND_CONSUMER = 5 };
 enum { STATUS_ERROR = 2 };
@@ -33,16 +34,27 @@ struct request {
 
 /* ---- texts ---- */
 
-/* As text: in place where it is a string, else in `scratch`. */
+/* Between characters. */
+static struct bytes cut_text(struct bytes text)
+{
+    if (text.len <= TEXT_MOST)
+        return text;
+    text.len = TEXT_MOST;
+    while (text.len > 0 && (text.data[text.len] & 0xc0) == 0x80)
+        text.len--;
+    return text;
+}
+
+/* As text, of TEXT_MOST bytes at most: in place where it is a string, else in `scratch`. */
 static struct bytes text_of(struct bytes any, struct buf *scratch)
 {
     struct value v = value_read(any);
 
     if (v.type == VALUE_STRING)
-        return v.bytes.data != NULL ? v.bytes : bytes_of("", 0);
+        return v.bytes.data != NULL ? cut_text(v.bytes) : bytes_of("", 0);
     scratch->len = 0;
     any_value_put(scratch, any);
-    return scratch->len > 0 ? buf_bytes(scratch) : bytes_of("", 0);
+    return scratch->len > 0 ? cut_text(buf_bytes(scratch)) : bytes_of("", 0);
 }
 
 /* ---- series ---- */
@@ -221,17 +233,39 @@ bool service_graph_expire(struct service_graph *p, unsigned most)
 
 /* ---- spans ---- */
 
-/* The values of the dimensions, of the resource before the span, as they stand in keys. */
+/* The resource's slots as texts, once for all of its spans. */
+static void read_texts(struct service_graph *p)
+{
+    p->resource_texts.len = 0;
+    for (size_t i = 0; i < p->names.n; i++) {
+        struct bytes v = p->resource_slots.v[i], text;
+
+        if (v.data == NULL)
+            continue;
+        text = text_of(v, &p->text);
+        p->texts[i] = (struct graph_text){ p->resource_texts.len, text.len };
+        buf_put(&p->resource_texts, text);
+    }
+}
+
+/* The slot's text, of the resource before the span; no data: neither has it. */
+static struct bytes read_text(struct service_graph *p, size_t slot, struct buf *scratch)
+{
+    struct bytes v = p->span_slots.v[slot];
+
+    if (p->resource_slots.v[slot].data == NULL)
+        return v.data != NULL ? text_of(v, scratch) : v;
+    if (p->texts[slot].len == 0)
+        return bytes_of("", 0);
+    return bytes_of(p->resource_texts.data + p->texts[slot].at, p->texts[slot].len);
+}
+
+/* The values of the dimensions, as they stand in keys. */
 static struct bytes read_values(struct service_graph *p)
 {
     p->values.len = 0;
-    for (size_t i = 0; i < p->config->dimensions.n; i++) {
-        struct bytes v = p->resource_slots.v[p->dimensions[i]];
-
-        if (v.data == NULL)
-            v = p->span_slots.v[p->dimensions[i]];
-        key_part_put(&p->values, v.data != NULL ? text_of(v, &p->text) : v);
-    }
+    for (size_t i = 0; i < p->config->dimensions.n; i++)
+        key_part_put(&p->values, read_text(p, p->dimensions[i], &p->text));
     return buf_bytes(&p->values);
 }
 
@@ -247,13 +281,10 @@ static struct bytes read_peer(struct service_graph *p)
 static struct bytes read_database(struct service_graph *p)
 {
     for (size_t i = 0; i < p->config->database_name_attributes.n; i++) {
-        struct bytes v = p->resource_slots.v[p->databases[i]];
+        struct bytes v = read_text(p, p->databases[i], &p->database_text);
 
         if (v.data == NULL)
-            v = p->span_slots.v[p->databases[i]];
-        if (v.data == NULL)
             continue;
-        v = text_of(v, &p->database_text);
         return v.len > 0 ? v : bytes_of(NULL, 0);
     }
     return bytes_of(NULL, 0);
@@ -311,6 +342,7 @@ static void count_resource(struct service_graph *p, struct bytes group)
     if (p->service.len == 0)
         return;
     slots_read(&p->resource_slots, &p->names, resource, OTLP_RESOURCE_ATTRIBUTES);
+    read_texts(p);
     for (struct bytes scope; message_next(&scopes, OTLP_RESOURCE_GROUP_SCOPES, &scope);) {
         struct pb_reader spans = pb_reader(scope);
 

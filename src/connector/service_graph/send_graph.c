@@ -36,8 +36,8 @@ static void put_attributes(struct service_graph *p, const struct graph_series *s
 static void put_point(struct service_graph *p, const struct graph_series *s, unsigned metric)
 {
     struct buf *out = &p->sender.out;
-    uint64_t offset = (uint64_t)p->config->metrics_timestamp_offset.ns;
-    uint64_t now = p->sender.wall > offset ? p->sender.wall - offset : 0;
+    int64_t offset = p->config->metrics_timestamp_offset.ns; /* below 0: the points are of later */
+    uint64_t now = offset > 0 && p->sender.wall < (uint64_t)offset ? 0 : p->sender.wall - (uint64_t)offset;
     size_t at = pb_begin(out, OTLP_DATA_POINTS);
 
     pb_put_fixed64(out, OTLP_POINT_START, p->start < now ? p->start : now);

@@ -198,6 +198,7 @@ static void destroy(struct node *node)
     buf_free(&p->absent);
     buf_free(&p->attributes);
     buf_free(&p->text);
+    buf_free(&p->resource_texts);
     buf_free(&p->service_text);
     buf_free(&p->peer_text);
     buf_free(&p->database_text);

@@ -24,6 +24,10 @@ struct service_graph {
     struct graph_store series;
     struct slots span_slots, resource_slots;
     struct bytes service; /* of the resource that is read; no data: it has none */
+    struct graph_text {
+        size_t at, len;
+    } texts[SLOTS_MOST]; /* in resource_texts: of the resource's slots */
+    struct buf resource_texts;
     struct buf key, values, absent, attributes, text, service_text, peer_text, database_text;
     uint64_t start; /* wall ns */
     struct clock_timer expire_timer, clean_timer;

@@ -17,6 +17,8 @@ static const char *const statuses[] = { "STATUS_CODE_UNSET", "STATUS_CODE_OK", "
 /* What is counted of a span. */
 struct seen {
     struct span_reading span; /* of kinds and statuses that nobody knows each is one past the last */
+    struct bytes name_key;    /* what stands for the name in keys */
+    struct digest name_digest;
     double duration;
     uint64_t n; /* it stands for so many */
     bool adjusted;
@@ -61,12 +63,12 @@ static void adjust_span(struct span_metrics *p, struct seen *s)
 
 /* ---- keys ---- */
 
-static size_t values_size(const struct dimension_list *l, const struct dimension_sources *from)
+static size_t keys_size(const struct dimension_list *l, const struct dimension_sources *from)
 {
     size_t size = 0;
 
     for (size_t i = 0; i < l->n; i++)
-        size += key_part_size(dimension_value(&l->v[i], from));
+        size += key_part_size(dimension_key(&l->v[i], from));
     return size;
 }
 
@@ -75,18 +77,20 @@ static void put_values(struct span_metrics *p, const struct dimension_list *l, c
     uint8_t *begun, *at;
 
     if (l->n > 0) {
-        begun = at = buf_reserve(&p->key, values_size(l, from));
+        begun = at = buf_reserve(&p->key, keys_size(l, from));
         for (size_t i = 0; i < l->n; i++)
-            at = key_part_write(at, dimension_value(&l->v[i], from));
+            at = key_part_write(at, dimension_key(&l->v[i], from));
         p->key.len += (size_t)(at - begun);
     }
     if (l->n_globs == 0)
         return;
     p->found.n = 0;
-    dimension_list_find(l, from, &p->found);
+    dimension_list_find(l, from->event != NULL, &p->found);
     for (size_t i = 0; i < p->found.n; i++) {
-        key_part_put(&p->key, p->found.v[i].name);
-        key_part_put(&p->key, p->found.v[i].value);
+        const struct found_attribute *f = &p->found.v[i];
+
+        key_part_put(&p->key, short_part(f->name, &f->name_digest));
+        key_part_put(&p->key, short_part(f->value, &f->digest));
     }
 }
 
@@ -103,12 +107,12 @@ static struct bytes make_key(struct span_metrics *p, const struct family *f, con
     p->key.len = 0;
     buf_append(&p->key, head, sizeof(head));
     if ((p->without & WITHOUT_NAME) == 0)
-        key_part_put(&p->key, s->span.name);
+        key_part_put(&p->key, s->name_key);
     if ((p->without & WITHOUT_SERVICE) == 0 && p->config->resource_metrics_key_attributes.n > 0)
-        key_part_put(&p->key, p->service);
+        key_part_put(&p->key, short_part(p->service, &p->service_digest));
     if (p->scope_name.data != NULL) {
         key_part_put(&p->key, p->scope_name);
-        key_part_put(&p->key, p->scope_version);
+        key_part_put(&p->key, short_part(p->scope_version, &p->version_digest));
     }
     put_values(p, &p->everywhere, from);
     put_values(p, &p->further[f->kind], from);
@@ -176,7 +180,7 @@ static void put_dimensions(struct span_metrics *p, const struct dimension_list *
     for (size_t i = 0; i < l->n; i++)
         put_dimension(p, l->v[i].name, dimension_value(&l->v[i], from));
     p->found.n = 0;
-    dimension_list_find(l, from, &p->found);
+    dimension_list_find(l, from->event != NULL, &p->found);
     for (size_t i = 0; i < p->found.n; i++)
         put_dimension(p, p->found.v[i].name, p->found.v[i].value);
 }
@@ -191,6 +195,14 @@ static struct bytes make_attributes(struct span_metrics *p, const struct family 
     return buf_bytes(&p->attributes);
 }
 
+/* What the attributes take, about: what may be large of them. */
+static size_t attributes_size(const struct span_metrics *p, const struct family *f, const struct seen *s,
+                              const struct dimension_sources *from)
+{
+    return p->service.len + s->span.name.len + dimension_list_size(&p->everywhere, from) +
+           dimension_list_size(&p->further[f->kind], from);
+}
+
 /* ---- counting ---- */
 
 static struct series *find_series(struct span_metrics *p, struct family *f, const struct seen *s,
@@ -200,7 +212,7 @@ static struct series *find_series(struct span_metrics *p, struct family *f, cons
     uint64_t hash = bytes_hash(key);
     struct series *found = span_series_find(&p->store, key, hash);
 
-    if (found == NULL)
+    if (found == NULL && span_series_may_add(&p->store, f, attributes_size(p, f, s, from)))
         found = span_series_add(&p->store, f, key, hash, make_attributes(p, f, s, from), p->wall);
     if (found != NULL)
         return found;
@@ -234,6 +246,15 @@ static void count_in(struct span_metrics *p, struct family *f, const struct seen
     }
 }
 
+static void enter_lists(struct span_metrics *p, enum found_place place, const struct slots *in)
+{
+    if (!p->globbed)
+        return;
+    dimension_list_enter(&p->everywhere, place, in);
+    for (unsigned i = 0; i < FAMILIES; i++)
+        dimension_list_enter(&p->further[i], place, in);
+}
+
 static void count_events(struct span_metrics *p, struct resource_series *r, const struct seen *s,
                          struct dimension_sources *from)
 {
@@ -242,6 +263,7 @@ static void count_events(struct span_metrics *p, struct resource_series *r, cons
     from->event = &p->event_slots;
     for (struct bytes event; message_next(&events, OTLP_SPAN_EVENTS, &event);) {
         slots_read(&p->event_slots, &p->slot_names, event, OTLP_EVENT_ATTRIBUTES);
+        enter_lists(p, FOUND_EVENT, &p->event_slots);
         count_in(p, &r->families[FAMILY_EVENTS], s, from);
     }
     from->event = NULL;
@@ -253,6 +275,7 @@ __attribute__((flatten)) static void read_span(struct span_metrics *p, struct se
     *s = (struct seen){ .span = span_reading_of(message, &p->span_slots, &p->slot_names) };
     if (s->span.name.data == NULL)
         s->span.name = bytes_of("", 0);
+    s->name_key = short_part_new(s->span.name, &s->name_digest);
     if (s->span.kind > ARRAY_LEN(kinds))
         s->span.kind = ARRAY_LEN(kinds);
     if (s->span.status > ARRAY_LEN(statuses))
@@ -268,6 +291,7 @@ static void count_span(struct span_metrics *p, struct resource_series *r, struct
     struct seen s;
 
     read_span(p, &s, message);
+    enter_lists(p, FOUND_SPAN, &p->span_slots);
     count_in(p, &r->families[FAMILY_CALLS], &s, &from);
     if (!p->shared && !p->config->histogram.disable)
         count_in(p, &r->families[FAMILY_DURATIONS], &s, &from);
@@ -290,6 +314,7 @@ static void enter_scope(struct span_metrics *p, struct bytes group)
         if (v.name.len > 0 && bytes_is(v.name, wanted->v[i])) {
             p->scope_name = v.name;
             p->scope_version = v.version.data != NULL ? v.version : bytes_of("", 0);
+            (void)short_part_new(p->scope_version, &p->version_digest);
         }
 }
 
@@ -329,6 +354,7 @@ static struct digest read_resource(struct span_metrics *p, struct bytes resource
             digest_set_add(&set, field);
         pb_put_bytes(&p->scratch, OTLP_RESOURCE_ATTRIBUTES, field);
     }
+    (void)short_part_new(p->service, &p->service_digest);
     return digest_set_of((struct digest){ 0 }, &set);
 }
 
@@ -365,6 +391,7 @@ static void count_resource(struct span_metrics *p, struct bytes group)
     struct resource_series *r = find_resource(p, resource, &uncounted);
 
     slots_read(&p->resource_slots, &p->slot_names, resource, OTLP_RESOURCE_ATTRIBUTES);
+    enter_lists(p, FOUND_RESOURCE, &p->resource_slots);
     for (struct bytes scope; message_next(&scopes, OTLP_RESOURCE_GROUP_SCOPES, &scope);) {
         struct pb_reader spans = pb_reader(scope);
 

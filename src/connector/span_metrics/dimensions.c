@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patterns are made regular expressions; they look at all attributes. */
+/* Patterns are made regular expressions; they look at all attributes, once for each message. */
 #include "connector/span_metrics/dimensions.h"
 
 #include "config/yaml.h"
@@ -130,19 +130,11 @@ void dimension_list_free(struct dimension_list *l)
 {
     for (size_t i = 0; i < l->n_globs; i++)
         regex_free(l->globs[i]);
+    for (unsigned place = 0; place < FOUND_PLACES; place++)
+        vec_free(&l->found[place]);
 }
 
 /* ---- by pattern ---- */
-
-static bool has_attribute(const struct slots *s, struct bytes name)
-{
-    struct pb_reader r = pb_reader(s->message);
-
-    for (struct attribute a; attribute_next(&r, s->number, &a);)
-        if (bytes_equal(a.key, name))
-            return true;
-    return false;
-}
 
 static bool is_wanted(const struct dimension_list *l, struct bytes name)
 {
@@ -157,42 +149,56 @@ static int compare_names(const void *a, const void *b)
     return bytes_compare(((const struct found_attribute *)a)->name, ((const struct found_attribute *)b)->name);
 }
 
-static bool is_found(const found_attributes *found, size_t from, struct bytes name)
+static bool is_found(const found_attributes *found, struct bytes name)
 {
-    for (size_t i = from; i < found->n; i++)
+    for (size_t i = 0; i < found->n; i++)
         if (bytes_equal(found->v[i].name, name))
             return true;
     return false;
 }
 
-static struct bytes value_of(struct bytes value)
+static void add_found(found_attributes *found, struct bytes name, struct bytes value)
 {
-    return value.data != NULL ? value : bytes_of("", 0);
+    struct found_attribute *f = vec_push(found);
+
+    *f = (struct found_attribute){ .name = name, .value = value.data != NULL ? value : bytes_of("", 0) };
+    (void)short_part_new(f->name, &f->name_digest);
+    (void)short_part_new(f->value, &f->digest);
 }
 
-/* Those of the message that neither of the others has, sorted. */
-static void find_in(const struct dimension_list *l, const struct slots *in, const struct slots *before,
-                    const struct slots *before_that, found_attributes *found)
+void dimension_list_enter(struct dimension_list *l, enum found_place place, const struct slots *in)
 {
     struct pb_reader r = pb_reader(in->message);
-    size_t from = found->n;
+    found_attributes *found = &l->found[place];
+    struct attribute a;
 
-    for (struct attribute a; attribute_next(&r, in->number, &a);) {
-        if (!is_wanted(l, a.key) || is_found(found, from, a.key) || (before != NULL && has_attribute(before, a.key)) ||
-            (before_that != NULL && has_attribute(before_that, a.key)))
-            continue;
-        *vec_push(found) = (struct found_attribute){ a.key, value_of(a.value) };
-    }
-    if (found->n > from)
-        qsort(found->v + from, found->n - from, sizeof(*found->v), compare_names);
+    found->n = 0;
+    while (l->n_globs > 0 && found->n < GLOB_MOST && attribute_next(&r, in->number, &a))
+        if (is_wanted(l, a.key) && !is_found(found, a.key))
+            add_found(found, a.key, a.value);
+    if (found->n > 1)
+        qsort(found->v, found->n, sizeof(*found->v), compare_names);
 }
 
-void dimension_list_find(const struct dimension_list *l, const struct dimension_sources *s, found_attributes *found)
+void dimension_list_find(const struct dimension_list *l, bool event, found_attributes *found)
 {
-    if (l->n_globs == 0)
-        return;
-    find_in(l, s->span, NULL, NULL, found);
-    if (s->event != NULL)
-        find_in(l, s->event, s->span, NULL, found);
-    find_in(l, s->resource, s->span, s->event, found);
+    for (unsigned place = 0; place < FOUND_PLACES; place++) {
+        const found_attributes *from = &l->found[place];
+
+        for (size_t i = 0; (event || place != FOUND_EVENT) && i < from->n; i++)
+            if (place == FOUND_SPAN || !is_found(found, from->v[i].name))
+                *vec_push(found) = from->v[i];
+    }
+}
+
+size_t dimension_list_size(const struct dimension_list *l, const struct dimension_sources *s)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        size += dimension_value(&l->v[i], s).len;
+    for (unsigned place = 0; place < FOUND_PLACES; place++)
+        for (size_t i = 0; i < l->found[place].n; i++)
+            size += l->found[place].v[i].name.len + l->found[place].v[i].value.len;
+    return size;
 }

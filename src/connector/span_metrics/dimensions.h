@@ -22,11 +22,22 @@ struct dimension {
     struct bytes fallback; /* an AnyValue; no data: there is none */
 };
 
+/* An attribute that a pattern matches. */
+struct found_attribute {
+    struct bytes name, value;
+    struct digest name_digest, digest; /* where they are not short */
+};
+
+typedef VEC(struct found_attribute) found_attributes;
+
+enum found_place { FOUND_SPAN, FOUND_EVENT, FOUND_RESOURCE, FOUND_PLACES };
+
 struct dimension_list {
     struct dimension v[DIMENSIONS_MOST];
     size_t n;
     struct regex *globs[DIMENSIONS_MOST];
     size_t n_globs;
+    found_attributes found[FOUND_PLACES]; /* what patterns match of the messages at hand */
 };
 
 /* From a configuration that was checked. */
@@ -39,25 +50,39 @@ struct dimension_sources {
     struct slots *span, *event, *resource;
 };
 
+static inline const struct slots *dimension_source(const struct dimension *d, const struct dimension_sources *s)
+{
+    if (s->span->v[d->slot].data != NULL)
+        return s->span;
+    return s->event != NULL && s->event->v[d->slot].data != NULL ? s->event : s->resource;
+}
+
 static inline struct bytes dimension_value(const struct dimension *d, const struct dimension_sources *s)
 {
-    struct bytes v = s->span->v[d->slot];
+    struct bytes v = dimension_source(d, s)->v[d->slot];
 
-    if (v.data == NULL && s->event != NULL)
-        v = s->event->v[d->slot];
-    if (v.data == NULL)
-        v = s->resource->v[d->slot];
     return v.data != NULL ? v : d->fallback;
 }
 
-/* An attribute that a pattern matches. */
-struct found_attribute {
-    struct bytes name, value;
-};
+/* What stands for the value in a key. */
+static inline struct bytes dimension_key(const struct dimension *d, const struct dimension_sources *s)
+{
+    const struct slots *from = dimension_source(d, s);
+    struct bytes v = from->v[d->slot];
 
-typedef VEC(struct found_attribute) found_attributes;
+    return v.data != NULL ? short_part(v, &from->digests[d->slot]) : d->fallback;
+}
 
-/* Those that patterns of the list match, by name; of one name the first place counts. */
-void dimension_list_find(const struct dimension_list *l, const struct dimension_sources *s, found_attributes *found);
+/* Another span, event or resource: patterns look through it once, whatever comes of it. The first GLOB_MOST that they
+ * match are taken. */
+#define GLOB_MOST 128u
+void dimension_list_enter(struct dimension_list *l, enum found_place place, const struct slots *in);
+
+/* Those that patterns of the list match, by name, of the span, of the event where there is one, of the resource; of one
+ * name the first place counts. */
+void dimension_list_find(const struct dimension_list *l, bool event, found_attributes *found);
+
+/* Bytes of the values, and of what patterns have found. */
+size_t dimension_list_size(const struct dimension_list *l, const struct dimension_sources *s);
 
 #endif

@@ -109,6 +109,9 @@ static void set_dimensions(struct span_metrics *p)
     dimension_list_add(&p->further[FAMILY_DURATIONS], &p->slot_names, &p->arena, &c->histogram.dimensions);
     if (c->events.enabled)
         dimension_list_add(&p->further[FAMILY_EVENTS], &p->slot_names, &p->arena, &c->events.dimensions);
+    p->globbed = p->everywhere.n_globs > 0;
+    for (unsigned i = 0; i < FAMILIES; i++)
+        p->globbed |= p->further[i].n_globs > 0;
     p->shared = !c->histogram.disable && c->calls_dimensions.n == 0 && c->histogram.dimensions.n == 0;
 }
 

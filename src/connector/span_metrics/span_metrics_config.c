@@ -23,8 +23,10 @@ static const struct option dimension_rows[] = {
       .offset = OPT_FIELD(struct dimension_config, fallback, const struct yaml_node *),
       .any = true,
       .help = "What it is where neither has it. Without this the dimension is left out then." },
-    OPT_STRING(struct dimension_config, glob, "",
-               "Instead of a name: all attributes whose names match. `*` and `?` do not match dots, `**` does."),
+    OPT_STRING(
+        struct dimension_config, glob, "",
+        "Instead of a name: all attributes whose names match, the first 128 of the span and of the resource. `*` and "
+        "`?` do not match dots, `**` does."),
     OPT_END,
 };
 

@@ -44,6 +44,7 @@ struct span_metrics {
     struct slot_names slot_names;
     struct dimension_list everywhere, further[FAMILIES]; /* further: of each metric only */
     bool shared;                                         /* calls and durations have the same dimensions */
+    bool globbed;                                        /* a list has patterns */
     double *bounds;
     struct span_series store;
     struct random random;
@@ -51,6 +52,7 @@ struct span_metrics {
     uint64_t wall, mono;
     struct slots span_slots, event_slots, resource_slots;
     struct bytes service, scope_name, scope_version; /* scope: where it is asked for, else no data */
+    struct digest service_digest, version_digest;    /* where they are not short */
     struct adjustment adjustment;
     found_attributes found;
     struct buf key, attributes, scratch;

@@ -167,6 +167,11 @@ static struct series *make_series(struct span_series *s, struct family *f, struc
     return made;
 }
 
+bool span_series_may_add(const struct span_series *s, const struct family *f, size_t bytes)
+{
+    return (s->limits.series == 0 || f->n < s->limits.series) && budget_room(s->budget) >= bytes;
+}
+
 struct series *span_series_add(struct span_series *s, struct family *f, struct bytes key, uint64_t hash,
                                struct bytes attributes, uint64_t wall)
 {

@@ -89,6 +89,10 @@ void span_series_remove_resource(struct span_series *s, struct resource_series *
 /* NULL: not known. The key begins with the family's number. */
 struct series *span_series_find(struct span_series *s, struct bytes key, uint64_t hash);
 
+/* Is there room for a new one that takes so many bytes? To be asked before its attributes are put together, which is
+ * work for nothing else. */
+bool span_series_may_add(const struct span_series *s, const struct family *f, size_t bytes);
+
 /* A new one; NULL: there is no room for it in the family or the budget. `wall`: it begins now. */
 struct series *span_series_add(struct span_series *s, struct family *f, struct bytes key, uint64_t hash,
                                struct bytes attributes, uint64_t wall);

@@ -92,16 +92,48 @@ START_TEST(what_finds_no_place_to_wait_is_counted)
 }
 END_TEST
 
+/* A client's span, `ms` long. */
+static void send_call(unsigned id, unsigned ms, bool failed)
+{
+    struct buf json = { 0 };
+
+    buf_printf(&json,
+               "{'resourceSpans':[{'resource':{'attributes':[{'key':'service.name','value':{'stringValue':'web'}}]},"
+               "'scopeSpans':[{'spans':[{'traceId':'%032x','spanId':'%016x','kind':3,'startTimeUnixNano':'1000000',"
+               "'endTimeUnixNano':'%u000000','status':{'code':%u}}]}]}]}",
+               7, id, ms + 1, failed ? 2 : 0);
+    processor_rig_send(&rig, buf_cstr(&json));
+    buf_free(&json);
+}
+
 START_TEST(the_same_side_twice_is_one_request)
 {
+    const char *out;
+
     begin("{}");
-    send_span("web", 3, 1);
-    send_span("web", 3, 1);
+    send_call(1, 1, true);
+    send_call(1, 4, false);
     send_span("shop", 2, 1);
     send_span("shop", 2, 1);
     ck_assert_int_eq(counted("total_edges"), 2);
     pass(MINUTE);
-    ck_assert(strstr(processor_rig_out(&rig), "\"asInt\":\"1\"") != NULL);
+    out = processor_rig_out(&rig);
+    ck_assert_uint_eq(rig.sink.items, 4);
+    ck_assert_msg(occurrences(out, "\"asInt\":\"1\"") == 2 && occurrences(out, "\"boolValue\":true") == 4, "%s", out);
+    ck_assert_msg(occurrences(out, "\"sum\":0.004,") == 1 && occurrences(out, "\"sum\":0.001,") == 1, "%s", out);
+    ck_assert_int_eq(counted("expired_edges"), 1);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(the_same_side_again_does_not_wait_longer)
+{
+    begin("{store_expiration_loop: 1s}");
+    send_call(1, 1, false);
+    pass(SECOND + SECOND / 2);
+    send_call(1, 1, false);
+    pass(SECOND + SECOND / 2);
+    ck_assert_int_eq(counted("expired_edges"), 1);
     processor_rig_close(&rig);
 }
 END_TEST
@@ -187,6 +219,27 @@ START_TEST(without_memory_nothing_waits)
 }
 END_TEST
 
+START_TEST(names_are_cut_at_1024_bytes)
+{
+    char name[2001];
+    struct buf cut = { 0 };
+    const char *out;
+
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    begin("{}");
+    send_span(name, 3, 1);
+    send_span("b", 2, 1);
+    pass(MINUTE);
+    out = processor_rig_out(&rig);
+    buf_printf(&cut, "\"%.1024s\"", name);
+    ck_assert_ptr_nonnull(strstr(out, buf_cstr(&cut)));
+    ck_assert_ptr_null(strstr(out, name));
+    buf_free(&cut);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("service_graph");
@@ -198,12 +251,14 @@ int main(void)
     tcase_add_test(t, a_side_that_waits_in_vain_is_a_request_to_nobody_known);
     tcase_add_test(t, what_finds_no_place_to_wait_is_counted);
     tcase_add_test(t, the_same_side_twice_is_one_request);
+    tcase_add_test(t, the_same_side_again_does_not_wait_longer);
     tcase_add_test(t, too_many_series_are_one);
     tcase_add_test(t, series_that_nobody_uses_are_forgotten);
     tcase_add_test(t, without_an_interval_metrics_follow_each_batch);
     tcase_add_test(t, times_are_moved_by_the_offset);
     tcase_add_test(t, at_the_end_everything_is_sent);
     tcase_add_test(t, without_memory_nothing_waits);
+    tcase_add_test(t, names_are_cut_at_1024_bytes);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

@@ -233,6 +233,99 @@ START_TEST(a_refused_slice_is_no_end)
 }
 END_TEST
 
+static int series(void)
+{
+    return (int)rig_metric(&rig.rig, "otelcd_span_metrics_series", "connector", "span_metrics", NULL);
+}
+
+/* The first slice is answered when time has passed and the spans have come again, new ones among them. */
+START_TEST(series_used_between_slices_do_not_expire_and_new_ones_wait)
+{
+    begin("{series_expiration: 30s}");
+    send_spans(0, 2000);
+    send_spans(2000, 2500);
+    rig.sink.hold = true;
+    processor_rig_pass(&rig, MINUTE);
+    ck_assert_uint_eq(rig.sink.held.n, 1);
+    clock_advance(&rig.rig.loop.clock, 1000000000);
+    send_spans(0, 2000);
+    send_spans(2000, 2510);
+    rig.sink.hold = false;
+    sink_settle(&rig.sink, 0, &(struct outcome){ .verdict = VERDICT_SAFE });
+    pass(0);
+    ck_assert_uint_eq(rig.sink.items, 9000);
+    ck_assert_int_eq(series(), 4510);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(a_sum_that_is_sent_only_once_has_all)
+{
+    begin("{resource_metrics_cache_size: 1}");
+    processor_rig_send(&rig, REQUEST(RESOURCE("a", SPAN("x")) "," RESOURCE("b", SPAN("x"))));
+    pass(MINUTE);
+    ck_assert_uint_eq(occurrences(processor_rig_out(&rig), "\"asInt\":\"1\""), 1);
+    processor_rig_close(&rig);
+    begin("{series_expiration: 30s}");
+    send_spans(0, 1);
+    pass(MINUTE);
+    ck_assert_uint_eq(occurrences(processor_rig_out(&rig), "\"asInt\":\"1\""), 1);
+    ck_assert_int_eq(series(), 0);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+static void put_letters(struct buf *out, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        buf_putc(out, 'x');
+}
+
+START_TEST(a_slice_has_about_a_megabyte_of_points)
+{
+    struct buf json = { 0 };
+
+    begin("{histogram: {disable: true}}");
+    buf_puts(&json, "{'resourceSpans':[{'resource':{'attributes':[{'key':'service.name','value':{'stringValue':'a'}}]},"
+                    "'scopeSpans':[{'spans':[");
+    for (unsigned i = 0; i < 6; i++) {
+        buf_printf(&json, "%s{'name':'%u", i > 0 ? "," : "", i);
+        put_letters(&json, 600000);
+        buf_puts(&json, "'}");
+    }
+    buf_puts(&json, "]}]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    pass(MINUTE);
+    ck_assert_uint_eq(rig.sink.items, 6);
+    ck_assert_uint_eq(rig.sink.batches, 3);
+    buf_free(&json);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+/* The value stands in the series' attributes once, and in no key: so no span of the resource copies it. */
+START_TEST(a_large_value_of_a_resource_is_not_part_of_each_spans_key)
+{
+    struct buf json = { 0 };
+    uint64_t before;
+
+    begin("{dimensions: [{name: d}], histogram: {disable: true}}");
+    before = rig.rig.budget.used;
+    buf_puts(&json, "{'resourceSpans':[{'resource':{'attributes':[{'key':'service.name','value':{'stringValue':'a'}},"
+                    "{'key':'d','value':{'stringValue':'");
+    put_letters(&json, 100000);
+    buf_puts(&json, "'}}]},'scopeSpans':[{'spans':[{'name':'y'},{'name':'y'}]}]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    ck_assert_int_eq(series(), 1);
+    /* the resource's attributes, and the series' */
+    ck_assert_uint_lt(rig.rig.budget.used - before, 250000);
+    processor_rig_send(&rig, buf_cstr(&json));
+    ck_assert_int_eq(series(), 1);
+    buf_free(&json);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("span_metrics");
@@ -253,6 +346,10 @@ int main(void)
     tcase_add_test(t, many_series_leave_in_slices);
     tcase_add_test(t, series_that_are_made_while_others_are_sent_wait);
     tcase_add_test(t, a_refused_slice_is_no_end);
+    tcase_add_test(t, series_used_between_slices_do_not_expire_and_new_ones_wait);
+    tcase_add_test(t, a_sum_that_is_sent_only_once_has_all);
+    tcase_add_test(t, a_slice_has_about_a_megabyte_of_points);
+    tcase_add_test(t, a_large_value_of_a_resource_is_not_part_of_each_spans_key);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
