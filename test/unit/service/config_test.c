@@ -64,7 +64,7 @@ static const struct {
       "send their logs as OTLP, or let an agent that reads them send OTLP to otelcd\n"
       "1:33: receivers::host_metrics: \"host_metrics\" is a receiver of the Go collector that otelcd does not have; "
       "run "
-      "node_exporter and let Prometheus scrape it\n"
+      "node_exporter and scrape it with a prometheus receiver\n"
       "2:20: exporters::loki: \"loki\" is an exporter that the Go collector once had; Loki takes OTLP: write "
       "`otlp_http: {endpoint: \"http://loki:3100/otlp\"}`\n"
       "2:28: exporters::dbg: unknown type: \"dbg\" for id: \"dbg\" (valid values: [debug file nop otlp_grpc otlp_http "
@@ -138,9 +138,10 @@ static const struct {
       "1:45: receivers::nop/a b: invalid character(s) in name \"a b\"\n"
       "1:58: receivers::nop: duplicate name \"nop\"" },
     { "receivers: {nop: , nopp: , x/y: }\n" EXPORTERS PIPELINES,
-      "1:20: receivers::nopp: unknown type: \"nopp\" for id: \"nopp\" (valid values: [otlp nop]); did you mean "
+      "1:20: receivers::nopp: unknown type: \"nopp\" for id: \"nopp\" (valid values: [otlp prometheus nop]); did you "
+      "mean "
       "\"nop\"?\n"
-      "1:28: receivers::x/y: unknown type: \"x\" for id: \"x/y\" (valid values: [otlp nop])" },
+      "1:28: receivers::x/y: unknown type: \"x\" for id: \"x/y\" (valid values: [otlp prometheus nop])" },
     /* bodies */
     { RECEIVERS EXPORTERS PIPELINES "processors: {batch: {timeuot: 1s}, memory_limiter: 5}",
       "4:22: processors::batch: has invalid keys: timeuot; did you mean \"timeout\"?\n"
@@ -191,7 +192,8 @@ static const struct {
       "it; "
       "the metrics of otelcd itself say what it does" },
     { "receivers: {nop: , forward: }\n" EXPORTERS "connectors: {forward: }\n" PIPELINES,
-      "1:20: receivers::forward: unknown type: \"forward\" for id: \"forward\" (valid values: [otlp nop]); it belongs "
+      "1:20: receivers::forward: unknown type: \"forward\" for id: \"forward\" (valid values: [otlp prometheus nop]); "
+      "it belongs "
       "under connectors\n"
       "3:14: connectors::forward: ambiguous ID: Found both \"forward\" receiver and \"forward\" connector. Change one "
       "of "
@@ -212,7 +214,7 @@ static const struct {
                           "service: {pipelines: {traces: {receivers: [nop], exporters: [forward]}}}",
       "4:23: service::pipelines::traces: connector \"forward\" used as exporter in [traces] pipeline but not used in "
       "any "
-      "supported receiver pipeline" },
+      "supported receiver pipeline; it joins pipelines of one signal" },
     /* service::telemetry */
     { TELEMETRY("{logs: {level: DEBUG, encoding: json, initial_fields: {a: 1}}, metrics: {level: Detailed}}"), "" },
     { TELEMETRY("{logs: {level: warning}}"), "" },
