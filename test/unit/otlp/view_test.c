@@ -21,7 +21,6 @@ struct viewed {
 static const struct viewed all[] = {
     { TYPE(key_value), ROWS(key_value_rows) },
     { TYPE(instrumentation_scope), ROWS(scope_rows) },
-    { TYPE(resource), ROWS(resource_rows) },
     { TYPE(resource_spans), ROWS(resource_group_rows) },
     { TYPE(resource_metrics), ROWS(resource_group_rows) },
     { TYPE(resource_logs), ROWS(resource_group_rows) },
