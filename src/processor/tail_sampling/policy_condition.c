@@ -87,7 +87,8 @@ static enum decision ask_events(struct asked *a)
     struct pb_reader r = pb_reader(a->item.item);
     enum decision d = DECISION_NOT_SAMPLED;
 
-    while (d == DECISION_NOT_SAMPLED && message_next(&r, OTLP_SPAN_EVENTS, &a->item.below))
+    a->item.index = 0;
+    for (; d == DECISION_NOT_SAMPLED && message_next(&r, OTLP_SPAN_EVENTS, &a->item.below); a->item.index++)
         d = ask_item(a, c->event.v, c->event.n);
     a->item.below = bytes_of(NULL, 0);
     return d;
