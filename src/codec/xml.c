@@ -12,6 +12,7 @@ struct reader {
     const uint8_t *start, *p, *end;
     struct xml_node *open; /* the document at first */
     unsigned depth, nodes;
+    bool has_element; /* the document */
     struct xml_fault *fault;
 };
 
@@ -259,6 +260,7 @@ static bool open_element(struct reader *r)
     r->p++;
     if (!count_node(r) || !read_name(r, &n->name))
         return false;
+    r->has_element = true;
     for (;;) {
         skip_space(r);
         if (is_next(r, "/>")) {
@@ -380,15 +382,6 @@ static bool read_one(struct reader *r)
     return *r->p == '<' ? open_element(r) : read_characters(r);
 }
 
-static bool has_element(const struct xml_node *document)
-{
-    const struct xml_node *n = document->first;
-
-    while (n != NULL && n->name.len == 0)
-        n = n->next;
-    return n != NULL;
-}
-
 struct xml_node *xml_read(struct arena *a, struct bytes text, size_t *end, struct xml_fault *fault)
 {
     struct xml_node *document = arena_zalloc(a, sizeof(*document));
@@ -396,14 +389,14 @@ struct xml_node *xml_read(struct arena *a, struct bytes text, size_t *end, struc
         .arena = a, .start = text.data, .p = text.data, .end = bytes_end(text), .open = document, .fault = fault
     };
 
-    while (r.p != r.end && (end == NULL || r.depth > 0 || !has_element(document)))
+    while (r.p != r.end && (end == NULL || r.depth > 0 || !r.has_element))
         if (!read_one(&r))
             return NULL;
     if (end != NULL)
         *end = (size_t)(r.p - r.start);
     if (r.depth > 0)
         fail(&r, "the text ends inside of an element");
-    else if (!has_element(document))
+    else if (!r.has_element)
         fail(&r, "no element");
     else
         return document;

@@ -107,6 +107,23 @@ START_TEST(what_is_wanted_is_the_first_element_and_where_it_ends)
 }
 END_TEST
 
+/* Each text before the element was once walked over for each one that follows. */
+START_TEST(texts_before_the_element_are_read_once)
+{
+    struct xml_fault fault;
+    struct buf text = { 0 };
+    size_t end = 0;
+
+    for (unsigned i = 0; i < XML_MAX_NODES - 1; i++)
+        buf_puts(&text, " <?x?>");
+    buf_puts(&text, "<a/>");
+    ck_assert_ptr_nonnull(xml_read(&arena, buf_bytes(&text), &end, &fault));
+    ck_assert_uint_eq(end, text.len);
+    buf_free(&text);
+    arena_free(&arena);
+}
+END_TEST
+
 START_TEST(depth_and_number_are_limited)
 {
     struct buf deep = { 0 }, many = { 0 };
@@ -163,6 +180,7 @@ int main(void)
     tcase_add_test(t, elements_attributes_and_texts_become_a_tree);
     tcase_add_test(t, what_is_no_xml_is_told_at_its_place);
     tcase_add_test(t, what_is_wanted_is_the_first_element_and_where_it_ends);
+    tcase_add_test(t, texts_before_the_element_are_read_once);
     tcase_add_test(t, depth_and_number_are_limited);
     tcase_add_test(t, elements_of_one_name_are_linked);
     tcase_add_test(t, text_that_is_written_is_read_as_it_was);
