@@ -52,14 +52,15 @@ static double share_of(const struct conversion *v, size_t bucket, double lower, 
     return to > from ? (to - from) / (upper - lower) : 0;
 }
 
-/* By chance, each bucket up to what its share of the range is; what is left evenly, beginning anywhere. */
+/* By chance, each bucket up to what its share of the range is; what is left evenly, beginning anywhere. Of a range
+ * without end no share is known (NaN): it gets no more than the others. */
 static void spread_randomly(struct conversion *v, uint64_t count, double lower, double upper, size_t first, size_t last)
 {
     uint64_t left = count, n = last - first + 1, begin;
 
     for (size_t i = first; i <= last; i++) {
         double share = (double)count * share_of(v, i, lower, upper) * random_share(&v->random);
-        uint64_t given = share >= (double)left ? left : (uint64_t)share;
+        uint64_t given = share >= (double)left ? left : share > 0 ? (uint64_t)share : 0;
 
         v->counts[i] += given;
         left -= given;
