@@ -381,16 +381,31 @@ bool ottl_test(struct ottl_evaluation *e, const struct ottl_program *p, bool *re
     return false;
 }
 
+/* An editor may run out of steps or memory when it has set something: then it is as if it had not. */
+static bool edit_item(struct ottl_evaluation *e, const struct node *editor)
+{
+    struct ottl_item item = e->item;
+    struct bytes cache = e->cache;
+    unsigned changed = e->changed;
+    size_t appended = e->appended.n;
+    struct ottl_value none = ottl_nil();
+
+    if (eval_call(e, editor, &none))
+        return true;
+    e->item = item;
+    e->cache = cache;
+    e->changed = changed;
+    e->appended.n = appended;
+    return false;
+}
+
 bool ottl_run(struct ottl_evaluation *e, const struct ottl_program *p, bool *ran, struct error *err)
 {
-    struct ottl_value none;
-
     if (!ottl_test(e, p, ran, err))
         return false;
     if (!*ran || p->editor == NULL)
         return true;
-    none = ottl_nil();
-    return eval_call(e, p->editor, &none);
+    return edit_item(e, p->editor);
 }
 
 const struct ottl_item *ottl_item_now(const struct ottl_evaluation *e)
@@ -406,6 +421,11 @@ unsigned ottl_changed(const struct ottl_evaluation *e)
 void ottl_allow_metrics(struct ottl_evaluation *e, size_t bytes)
 {
     e->allowed = bytes;
+}
+
+size_t ottl_allowed(const struct ottl_evaluation *e)
+{
+    return e->allowed;
 }
 
 size_t ottl_added(const struct ottl_evaluation *e, const struct bytes **metrics)

@@ -258,7 +258,7 @@ bool eval_call(struct ottl_evaluation *e, const struct node *n, struct ottl_valu
         }
         c.given |= 1u << i;
     }
-    if (n->function->call(&c, v))
+    if ((!n->function->appends || eval_may_append(e)) && n->function->call(&c, v))
         return eval_spend(e, 0);
     if (e->err != NULL)
         error_wrap(e->err, "%s", n->function->name);

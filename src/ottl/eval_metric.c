@@ -6,6 +6,8 @@
 #include "otlp/fields.h"
 #include "ottl/ottl_inside.h"
 
+#define READ_PART 16u /* so many bytes that are read count as one that is written */
+
 static bool is_data(uint32_t number)
 {
     return number == OTLP_METRIC_GAUGE || number == OTLP_METRIC_SUM ||
@@ -60,13 +62,31 @@ bool ottl_metric_set(struct ottl_call *c, struct bytes metric)
     return eval_spend(c->evaluation, metric.len / 64);
 }
 
+bool eval_may_append(struct ottl_evaluation *e)
+{
+    return e->allowed > 0 ||
+           eval_fail(e, "too many metrics are added, or copies of copies: let `where` say of which metric");
+}
+
+/* Of a data point's metric all points are read for each of them, which counts a little too. */
+static size_t append_cost(const struct ottl_evaluation *e, struct bytes metric)
+{
+    const struct ottl_beside *beside = &e->item.beside_item;
+
+    return metric.len + (beside->given ? (beside->before.len + beside->behind.len) / READ_PART : 0);
+}
+
+/* After the first that is too long none is tried any more: what it takes to make one would be spent for nothing. */
 bool ottl_metric_append(struct ottl_call *c, struct bytes metric)
 {
     struct ottl_evaluation *e = c->evaluation;
+    size_t cost = append_cost(e, metric);
 
-    if (metric.len > e->allowed)
-        return eval_fail(e, "too many metrics are added, or copies of copies: let `where` say of which metric");
-    e->allowed -= metric.len;
+    if (cost > e->allowed) {
+        e->allowed = 0;
+        return eval_may_append(e);
+    }
+    e->allowed -= cost;
     *vec_push(&e->appended) = metric;
     return eval_spend(e, 1 + metric.len / 64);
 }

@@ -89,12 +89,13 @@ void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t
 /* Is the condition true of the item? False in *result, and false returned, when it cannot be told: *err says why. */
 bool ottl_test(struct ottl_evaluation *e, const struct ottl_program *p, bool *result, struct error *err);
 
-/* Run the statement where its `where` holds: *ran says whether it did. */
+/* Run the statement where its `where` holds: *ran says whether it did. One that fails has changed nothing. */
 bool ottl_run(struct ottl_evaluation *e, const struct ottl_program *p, bool *ran, struct error *err);
 
-/* Metrics of so many bytes may be added from now on, all together; past it statements that add some fail. At first it
- * is as much as scratch memory. */
+/* Metrics of so many bytes may be added from now on, all together; once one was too long, statements that add some
+ * fail. At first it is as much as scratch memory. */
 void ottl_allow_metrics(struct ottl_evaluation *e, size_t bytes);
+size_t ottl_allowed(const struct ottl_evaluation *e); /* what is left of it */
 /* Those that were added since the item began, in order; good until the next one begins. */
 size_t ottl_added(const struct ottl_evaluation *e, const struct bytes **metrics);
 

@@ -174,6 +174,7 @@ struct ottl_evaluation {
 bool eval_fail(struct ottl_evaluation *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool eval_spend(struct ottl_evaluation *e, uint64_t steps);
 bool eval_value(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
+bool eval_may_append(struct ottl_evaluation *e); /* false: no metric may be added any more */
 bool eval_call(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
 bool eval_index(struct ottl_evaluation *e, struct node *const *keys, size_t n, struct ottl_value *v);
 /* One argument as its kind. */

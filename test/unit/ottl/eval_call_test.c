@@ -244,6 +244,37 @@ START_TEST(large_maps_in_another_order_are_compared_at_once)
 }
 END_TEST
 
+START_TEST(a_statement_that_runs_out_of_steps_or_memory_has_changed_nothing)
+{
+    const struct ottl_reading how = { .context = OTTL_LOG, .bare = true };
+    struct ottl_fault fault;
+    struct ottl_program *p =
+        ottl_parse_statement("set(attributes[\"n\"], Concat([attributes[\"n\"], \"x\"], \"\"))", how, &fault);
+    const struct ottl_item *now;
+    struct ottl_item whole;
+    struct error err = { 0 };
+    struct bytes before;
+    unsigned changed;
+    bool ran = false;
+
+    put_text(1 << 20);
+    open_attribute("n");
+    pb_put_str(&item, OTLP_ANY_STRING, "");
+    close_attribute();
+    whole = (struct ottl_item){ .item = buf_bytes(&item) };
+    ottl_begin(evaluation, &whole, 0);
+    now = ottl_item_now(evaluation);
+    do {
+        before = now->item;
+        changed = ottl_changed(evaluation);
+    } while (ottl_run(evaluation, p, &ran, &err));
+    ck_assert_uint_eq(changed, OTTL_CHANGED_ITEM); /* by those before */
+    ck_assert_ptr_eq(now->item.data, before.data);
+    ck_assert_uint_eq(now->item.len, before.len);
+    ottl_program_free(p);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("eval_call");
@@ -260,6 +291,7 @@ int main(void)
     tcase_add_test(c, packed_numbers_cost_a_step_each);
     tcase_add_test(c, quantiles_cost_the_attributes_that_each_of_them_gets);
     tcase_add_test(c, large_maps_in_another_order_are_compared_at_once);
+    tcase_add_test(c, a_statement_that_runs_out_of_steps_or_memory_has_changed_nothing);
     suite_add_tcase(s, c);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
