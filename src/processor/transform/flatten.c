@@ -2,12 +2,17 @@
 /* Records are visited where they lie. Each begins with the resource and scope that it came with; all groups run over
  * the three, and what comes of it is put into the assembly under keys made of the resource and the scope as they are
  * then. A key that came is reckoned once for each resource and scope. Records that nothing changes are not copied until
- * the batch is made. */
+ * the batch is made.
+ *
+ * What can go wrong: a long resource has many records, each of which makes another one of it. Such a batch is given up
+ * before it is made, for it would be as large as the product. */
 #include "processor/transform/flatten.h"
 
 #include "otlp/metadata.h"
 #include "processor/groups.h"
 
+#define COPIES_MAX (32ull << 20) /* bytes of resources and scopes that are made for a batch, or ... */
+#define BUDGET_PARTS 8           /* ... this part of the budget, if that is less */
 #define KEPT_MEMORY (256u << 10) /* what one large batch took is given back */
 
 void flattener_init(struct flattener *f)
@@ -72,8 +77,9 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
 
 /* ---- a record ---- */
 
-static void keep(struct buf *kept, struct bytes now)
+static void keep(struct transform_walk *w, struct buf *kept, struct bytes now)
 {
+    transform_count_copy(w, now);
     kept->len = 0;
     buf_put(kept, now);
 }
@@ -97,16 +103,30 @@ static bool run_group(struct flattener *f, const struct flat_group *g, struct by
     now = ottl_item_now(e);
     changed = ottl_changed(e);
     if (changed & OTTL_CHANGED_RESOURCE)
-        keep(&f->resource.content, now->resource);
+        keep(f->walk, &f->resource.content, now->resource);
     if (changed & OTTL_CHANGED_SCOPE)
-        keep(&f->scope.content, now->scope);
+        keep(f->walk, &f->scope.content, now->scope);
     f->resource.changed |= (changed & OTTL_CHANGED_RESOURCE) != 0;
     f->scope.changed |= (changed & OTTL_CHANGED_SCOPE) != 0;
     if (!(changed & OTTL_CHANGED_ITEM))
         return false;
-    keep(&f->record, now->item);
+    f->record.len = 0;
+    buf_put(&f->record, now->item);
     *record = buf_bytes(&f->record);
     return true;
+}
+
+/* `known`: messages that the assembly knew before it was asked for the group of the part. */
+static void count_copy(struct flattener *f, const struct flat_part *p, size_t known)
+{
+    if (p->changed && f->assembly.n_known > known)
+        f->copies += p->content.len;
+    if (f->copies > f->most_copies && f->walk->fault.code == 0)
+        error_set(
+            &f->walk->fault, -1,
+            "flatten_data makes resources and scopes of more than %llu MiB: send fewer items in a request, or set "
+            "fewer values of items in their resource",
+            (unsigned long long)f->most_copies >> 20);
 }
 
 static struct message *group_of(struct flattener *f)
@@ -114,10 +134,14 @@ static struct message *group_of(struct flattener *f)
     struct digest of_resource = key_now(&f->resource, OTLP_RESOURCE_ATTRIBUTES);
     struct digest of_scope = key_now(&f->scope, OTLP_SCOPE_ATTRIBUTES);
     struct digest key = digest_number(digest_number(of_resource, of_scope.lo), of_scope.hi);
-    struct message *resource =
-        groups_resource(&f->assembly, &of_resource, part_now(&f->resource), f->resource.schema_url);
+    size_t known = f->assembly.n_known;
+    struct message *group = groups_resource(&f->assembly, &of_resource, part_now(&f->resource), f->resource.schema_url);
 
-    return groups_scope(&f->assembly, resource, &key, part_now(&f->scope), f->scope.schema_url);
+    count_copy(f, &f->resource, known);
+    known = f->assembly.n_known;
+    group = groups_scope(&f->assembly, group, &key, part_now(&f->scope), f->scope.schema_url);
+    count_copy(f, &f->scope, known);
+    return group;
 }
 
 static enum rewrite_verdict on_record(void *arg, const struct visit *at, struct pieces *edit)
@@ -145,12 +169,15 @@ struct batch *flattener_run(struct flattener *f, struct transform_walk *w, struc
 {
     static const struct rewrite_visitor like = { .resource = on_resource, .scope = on_scope, .item = on_record };
     struct rewrite_visitor visitor = like;
+    uint64_t part = budget_limit(budget) / BUDGET_PARTS;
     struct batch *made;
     uint64_t dropped;
 
     visitor.arg = f;
     f->walk = w;
     f->changed = false;
+    f->copies = 0;
+    f->most_copies = part < COPIES_MAX ? part : COPIES_MAX;
     made = rewrite_batch(&f->walker, batch, &visitor, budget, &dropped); /* which changes nothing */
     if (f->changed && w->fault.code == 0) {
         batch_unref(made);

@@ -28,14 +28,17 @@ struct flattener {
     struct flat_part resource, scope;
     struct buf record;
     struct transform_walk *walk; /* at work: its evaluation, its time and its fault */
-    bool changed;                /* anything, in this batch */
+    uint64_t copies,
+        most_copies; /* bytes of resources and scopes that were made for this batch, and of how many at most */
+    bool changed;    /* anything, in this batch */
 };
 
 void flattener_init(struct flattener *f);
 void flattener_free(struct flattener *f);
 
 /* Every record goes through all groups with a resource and a scope of its own, and those with equal ones stand together
- * afterwards. The batch itself when nothing changes; the caller's reference to it goes. */
+ * afterwards. The batch itself when nothing changes; the caller's reference to it goes. One whose resources would
+ * become too many is given up (walk->fault). */
 struct batch *flattener_run(struct flattener *f, struct transform_walk *w, struct batch *batch, struct budget *budget);
 
 #endif

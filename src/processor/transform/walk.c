@@ -5,7 +5,8 @@
  * items are walked, each item finding them as the one before has left them, and are written by a second walk. A metric
  * whose data points change it, and a span whose events do, is taken apart (walk_whole.c). Metrics that are added wait
  * until the scope ends; then they are run on like those that came in, which may add more, and are written behind them.
- * Their bytes and their generations are limited, for a statement that copies whatever it sees would never end. */
+ * Their bytes and their generations are limited, for a statement that copies whatever it sees would never end; so are
+ * the copies of resources and scopes that items change, for a long one may have many items. */
 #include "processor/transform/walk_inside.h"
 
 #define KEPT_MEMORY (256u << 10)
@@ -70,10 +71,21 @@ struct ottl_item transform_item_in(const struct transform_walk *w, const struct 
                                .scope = parent_now(&w->scopes, visit_scope(at)) };
 }
 
-static void keep_parent(struct transform_parents *p, struct bytes now)
+void transform_count_copy(struct transform_walk *w, struct bytes parent)
+{
+    w->copied += parent.len;
+    if (w->copied > TRANSFORM_MAX_COPIED && w->fault.code == 0)
+        error_set(&w->fault, -1,
+                  "items change resources and scopes of more than %u MiB, all together: change them in a group of the "
+                  "context resource or scope, or send fewer items in a request",
+                  TRANSFORM_MAX_COPIED >> 20);
+}
+
+static void keep_parent(struct transform_walk *w, struct transform_parents *p, struct bytes now)
 {
     struct transform_parent *last = &p->v.v[p->v.n - 1];
 
+    transform_count_copy(w, now);
     last->changed = true;
     last->content.len = 0;
     buf_put(&last->content, now);
@@ -116,12 +128,13 @@ static void take_added(struct transform_walk *w)
     const struct bytes *metrics;
     size_t n = ottl_added(w->evaluation, &metrics);
 
+    if (w->generation < TRANSFORM_MAX_GENERATIONS)
+        w->added_len = TRANSFORM_MAX_ADDED - ottl_allowed(w->evaluation);
     for (size_t i = 0; i < n; i++) {
         uint8_t *copy = arena_alloc_bytes(&w->memory, metrics[i].len + 1);
 
         if (metrics[i].len > 0)
             memcpy(copy, metrics[i].data, metrics[i].len);
-        w->added_len += metrics[i].len;
         *vec_push(&w->added) =
             (struct transform_added){ bytes_of(copy, metrics[i].len), .generation = w->generation + 1 };
     }
@@ -146,9 +159,9 @@ unsigned transform_run_item(struct transform_walk *w, const struct ottl_item *it
     *now = ottl_item_now(w->evaluation);
     above = changed & w->writes & ~transform_own_message(w->context);
     if (above & OTTL_CHANGED_RESOURCE)
-        keep_parent(&w->resources, (*now)->resource);
+        keep_parent(w, &w->resources, (*now)->resource);
     if (above & OTTL_CHANGED_SCOPE)
-        keep_parent(&w->scopes, (*now)->scope);
+        keep_parent(w, &w->scopes, (*now)->scope);
     if ((w->writes & OTTL_APPENDS) != 0)
         take_added(w);
     return changed;
@@ -386,6 +399,7 @@ void transform_walk_begin(struct transform_walk *w)
     w->fault.code = 0;
     w->made = w->merged = 0;
     w->added_len = 0;
+    w->copied = 0;
 }
 
 void transform_walk_free(struct transform_walk *w)

@@ -9,6 +9,7 @@
 #include "ottl/ottl.h"
 
 #define TRANSFORM_MAX_ADDED (64u << 20) /* bytes of metrics that statements may add to a batch */
+#define TRANSFORM_MAX_COPIED (1u << 30) /* bytes of resources and scopes that items change, each time that one does */
 #define TRANSFORM_MAX_GENERATIONS 10u   /* of metrics that are made of metrics that were made */
 
 /* A resource or scope as statements on what is in it have made it. */
@@ -49,7 +50,8 @@ struct transform_walk {
     /* Of a batch: transform_walk_begin() clears them. */
     struct error fault;
     uint64_t made, merged; /* data points that statements have added, and made one of */
-    size_t added_len;      /* bytes of metrics that were added */
+    size_t added_len;      /* what is used up of TRANSFORM_MAX_ADDED */
+    uint64_t copied;       /* of TRANSFORM_MAX_COPIED */
 
     struct rewriter rewriter;
     struct transform_parents resources, scopes;
@@ -65,6 +67,9 @@ unsigned transform_own_message(enum ottl_context context);
 
 void transform_walk_free(struct transform_walk *w); /* but for the evaluation */
 void transform_walk_begin(struct transform_walk *w);
+
+/* An item has changed the resource or scope that it is in: its copy counts. Past the limit the batch is given up. */
+void transform_count_copy(struct transform_walk *w, struct bytes parent);
 
 /* The batch after the walk; the caller's reference to `batch` goes. With a fault what is returned means nothing. */
 struct batch *transform_walk_run(struct transform_walk *w, struct batch *batch, struct budget *budget);

@@ -88,6 +88,84 @@ START_TEST(data_points_that_become_one_are_dropped_as_merged)
 }
 END_TEST
 
+/* To find out that there is no room costs as much as to make a metric: it is found out once. */
+START_TEST(after_the_first_copy_that_is_too_long_none_is_made)
+{
+    struct buf json = { 0 };
+
+    processor_rig_init(
+        &rig, &transform_processor, SIGNAL_METRICS, SIGNAL_METRICS,
+        "{metric_statements: [{context: metric, error_mode: silent, statements: ['copy_metric()', 'copy_metric()']}]}");
+    buf_puts(&json, "{'resourceMetrics':[{'scopeMetrics':[{'metrics':[{'name':'m','description':'");
+    for (unsigned i = 0; i < 1u << 19; i++)
+        buf_puts(&json, "sixteen letters.");
+    buf_puts(&json, "','gauge':{" POINTS "}}]},{'metrics':[{'name':'short','gauge':{" POINTS "}}]}]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    ck_assert_uint_eq(rig.ledger.delivered, 18); /* 7 copies of 8 MiB and more, and both that came: 2 points each */
+    processor_rig_close(&rig);
+    buf_free(&json);
+}
+END_TEST
+
+/* A resource of so many bytes with so many records, whose bodies are numbers. */
+static void send_records(unsigned bytes, unsigned n)
+{
+    struct buf json = { 0 };
+
+    buf_puts(&json, "{'resourceLogs':[{'resource':{'attributes':[{'key':'long','value':{'stringValue':'");
+    for (unsigned i = 0; i < bytes / 16; i++)
+        buf_puts(&json, "sixteen letters.");
+    buf_puts(&json, "'}}]},'scopeLogs':[{'logRecords':[");
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(&json, "%s{'body':{'stringValue':'%u'}}", i > 0 ? "," : "", i);
+    buf_puts(&json, "]}]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    buf_free(&json);
+}
+
+START_TEST(a_long_resource_for_each_of_many_records_is_not_made)
+{
+    processor_rig_init(&rig, &transform_processor, SIGNAL_LOGS, SIGNAL_LOGS,
+                       "{flatten_data: true, log_statements: ['set(resource.attributes[\"x\"], log.body)']}");
+    send_records(64 << 10, 400);
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    ck_assert_uint_eq(rig.ledger.delivered, 400);
+    send_records(64 << 10, 600);
+    ck_assert_int_eq(rig.verdict, VERDICT_REJECT);
+    ck_assert_uint_eq(rig.ledger.delivered, 400);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(items_without_end_that_change_a_long_resource_are_refused)
+{
+    processor_rig_init(&rig, &transform_processor, SIGNAL_LOGS, SIGNAL_LOGS,
+                       "{log_statements: ['set(resource.attributes[\"x\"], log.body)']}");
+    send_records(8 << 20, 130);
+    ck_assert_int_eq(rig.verdict, VERDICT_REJECT);
+    ck_assert_uint_eq(rig.ledger.delivered, 0);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+/* The bucket from 1 to what no double holds: of an endless range no share can be reckoned. */
+START_TEST(a_bucket_without_end_is_spread_and_stays_what_it_counts)
+{
+    const char *out;
+
+    processor_rig_init(&rig, &transform_processor, SIGNAL_METRICS, SIGNAL_METRICS,
+                       "{metric_statements: [{context: metric, statements: "
+                       "['convert_exponential_histogram_to_histogram(\"random\", [1.0, 10.0])']}]}");
+    processor_rig_send_metric(&rig, "{'name':'m','exponentialHistogram':{'aggregationTemporality':1,'dataPoints':[{"
+                                    "'count':'9','scale':-10,'positive':{'bucketCounts':['9']}}]}}");
+    out = processor_rig_out(&rig);
+    ck_assert_msg(strstr(out, "\"bucketCounts\":[\"0\",\"4\",\"5\"]") != NULL ||
+                      strstr(out, "\"bucketCounts\":[\"0\",\"5\",\"4\"]") != NULL,
+                  "%s", out);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("transform");
@@ -100,6 +178,11 @@ int main(void)
     tcase_add_test(t, copies_that_would_be_more_than_a_batch_may_get_are_not_made);
     tcase_add_test(t, data_points_without_end_change_their_metric_in_proportion);
     tcase_add_test(t, data_points_that_become_one_are_dropped_as_merged);
+    tcase_add_test(t, after_the_first_copy_that_is_too_long_none_is_made);
+    tcase_add_test(t, a_long_resource_for_each_of_many_records_is_not_made);
+    tcase_add_test(t, items_without_end_that_change_a_long_resource_are_refused);
+    tcase_add_test(t, a_bucket_without_end_is_spread_and_stays_what_it_counts);
+    tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
