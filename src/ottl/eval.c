@@ -352,6 +352,7 @@ void ottl_evaluation_free(struct ottl_evaluation *e)
     if (e == NULL)
         return;
     arena_free(&e->arena);
+    buf_free(&e->head.head);
     vec_free(&e->appended);
     free(e);
 }
@@ -363,6 +364,7 @@ void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t
     else if (e->arena.total > 0)
         arena_reset(&e->arena);
     e->item = *item;
+    eval_head_take(&e->head, &e->item);
     e->changed = 0;
     message_index_begin(&e->index);
     e->cache = bytes_of(NULL, 0);

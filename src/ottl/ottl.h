@@ -69,12 +69,12 @@ struct ottl_beside {
 
 /* What a program runs over. What is not there in its context is left zero. */
 struct ottl_item {
-    struct bytes resource, scope;    /* the content of a Resource and an InstrumentationScope */
-    struct bytes metric;             /* contexts metric, datapoint, exemplar: the Metric with all that is in it */
-    struct bytes item;               /* a span, log record, data point or profile */
-    struct bytes below;              /* a span's event or a data point's exemplar */
-    unsigned data;                   /* datapoint, exemplar: the field of the metric that they are in */
-    size_t index;                    /* of the event in its span */
+    struct bytes resource, scope; /* the content of a Resource and an InstrumentationScope */
+    struct bytes metric;          /* contexts metric, datapoint, exemplar: the Metric with all that is in it */
+    struct bytes item;            /* a span, log record, data point or profile */
+    struct bytes below;           /* a span's event or a data point's exemplar */
+    unsigned data;                /* datapoint, exemplar: the field of the metric that they are in */
+    size_t index; /* of the event in its span, or exemplar in its point, all of which are begun with from 0 */
     struct ottl_beside beside_item;  /* given: `metric` is without its data points, the other ones are here */
     struct ottl_beside beside_below; /* given: `item` is without its events or exemplars */
 };
@@ -107,7 +107,8 @@ void ottl_evaluation_aggregates(struct ottl_evaluation *e, void (*aggregate)(con
 /* A metric of its head, which has a message of data without points, and of the points' fields. */
 void ottl_put_whole_metric(struct buf *out, struct bytes head, struct bytes points);
 
-/* The item as it is now, after statements have run; and which of its messages have changed. */
+/* The item as it is now, after statements have run; and which of its messages have changed. One that is long, and that
+ * an event or exemplar is in, is without these. */
 const struct ottl_item *ottl_item_now(const struct ottl_evaluation *e);
 unsigned ottl_changed(const struct ottl_evaluation *e);
 

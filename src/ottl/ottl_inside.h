@@ -157,8 +157,17 @@ struct node *parse_call(struct parser *p, bool editor);
 
 /* ---- running ---- */
 
+/* A long span without its events, or data point without its exemplars. */
+struct eval_head {
+    struct buf head;
+    struct bytes of; /* the message that it is of ... */
+    size_t index;    /* ... when the event of that index was begun with */
+    size_t count;    /* of events */
+};
+
 struct ottl_evaluation {
     struct arena arena;
+    struct eval_head head;
     struct ottl_item item;
     unsigned changed;
     struct bytes cache;
@@ -170,6 +179,9 @@ struct ottl_evaluation {
     size_t allowed;             /* bytes of such that may still come */
     void (*aggregate)(const struct ottl_aggregation *a, struct bytes metric, struct buf *out); /* or NULL */
 };
+
+/* The item, of an event or exemplar, looks into the head of a long message that it is in. */
+void eval_head_take(struct eval_head *h, struct ottl_item *item);
 
 bool eval_fail(struct ottl_evaluation *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool eval_spend(struct ottl_evaluation *e, uint64_t steps);

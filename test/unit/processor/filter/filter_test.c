@@ -38,6 +38,27 @@ START_TEST(what_a_rejected_batch_would_have_dropped_is_not_counted)
 }
 END_TEST
 
+/* Each event asks about its span, which has them all: twice 3 MB for each of 100,000, if it walked over them. */
+START_TEST(events_without_end_do_not_each_walk_over_the_others)
+{
+    struct buf json = { 0 };
+
+    processor_rig_init(
+        &rig, &filter_processor, SIGNAL_TRACES, SIGNAL_TRACES,
+        "{error_mode: propagate, traces: {spanevent: ['span.attributes[\"none\"] == nil and span.name == "
+        "\"s\" and Len(span.events) == 100000 and event_index < 99999']}}");
+    buf_puts(&json, "{'resourceSpans':[{'scopeSpans':[{'spans':[{'events':[");
+    for (unsigned i = 0; i < 100000; i++)
+        buf_printf(&json, "%s{'timeUnixNano':'%u','name':'a name of an event'}", i > 0 ? "," : "", i);
+    buf_puts(&json, "],'name':'s'},{'name':'t','events':[{'name':'of another'}]}]}]}]}");
+    processor_rig_send(&rig, buf_cstr(&json));
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    ck_assert_ptr_nonnull(strstr(processor_rig_out(&rig), "\"events\":[{\"timeUnixNano\":\"99999\","));
+    processor_rig_close(&rig);
+    buf_free(&json);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("filter");
@@ -46,6 +67,8 @@ int main(void)
     int failed;
 
     tcase_add_test(t, what_a_rejected_batch_would_have_dropped_is_not_counted);
+    tcase_add_test(t, events_without_end_do_not_each_walk_over_the_others);
+    tcase_set_timeout(t, 20);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
