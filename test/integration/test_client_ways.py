@@ -245,5 +245,6 @@ def test_cookies_come_back_over_http_2_too(otelcd, ca):
         for n in range(2):
             send(agent)
             delivered(gateway, n + 1)
-        assert gateway.log().count("crumb: Str(lb=here)") == 1
+        gateway.wait_log(r"crumb: Str\(lb=here\)")
         agent.stop()
+        assert gateway.log().count("crumb: Str(lb=here)") == 1

@@ -109,8 +109,7 @@ def test_a_configuration_of_others_runs_and_carries_data(otelcd, peers, tmp_path
     d = otelcd(yaml.safe_dump(here(tree, peers, tmp_path)), allow=["Fault in the configuration"])
     for receiver, signal in sorted(sent):
         send(d, receiver, signal)
-    d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") + m.sum("otelcd_pipeline_held_items") == 0)
-    assert d.stop() == 0  # what connectors hold goes out while the peers are there
+    assert d.stop() == 0  # what is held, for as long as tail_sampling wants, goes out while the peers are there
     ledgers = d.final_ledgers()
     chosen = {id for id, p in pipelines.items() if any(re.match("filter|tail_sampling", x) for x in p.get("processors") or [])}
     fed = {id for id, p in pipelines.items() if any((r, id.split("/")[0]) in sent for r in p["receivers"])}

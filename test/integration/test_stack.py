@@ -203,7 +203,7 @@ def traces():
     peer.close()
 
 
-def test_every_panel_and_rule_has_data(victoria_metrics, otelcd, prometheus, traces, unused_port, tmp_path):
+def test_every_panel_and_rule_has_data(victoria_metrics, traces, otelcd, prometheus, unused_port, tmp_path):
     v = victoria_metrics()
     env = {"REMOTE_WRITE_URL": f"http://{v.address}/api/v1/write", "OTELCD_QUEUE": str(tmp_path / "queue"), "JAEGER_ENDPOINT": traces.endpoint}
     d = otelcd(local((STACK / "otelcd.yaml").read_text(), unused_port), telemetry=False, env=env)

@@ -126,6 +126,7 @@ START_TEST(a_map_of_structs_is_read_with_its_keys)
     ck_assert_str_eq(h[1].name, "name");
     ck_assert_str_eq(decode("{keyed: {a: {name: b}}}"),
                      "1:14: c::keyed::a: has invalid keys: name; the keys here are values");
+    faults_free(&faults);
     faults = (struct faults){ 0 };
     ck_assert(strstr(decode("{keyed: [a]}"), "c::keyed: expected a map of names to maps, got a list") != NULL);
 }
