@@ -415,6 +415,18 @@ def test_targets_that_have_dns_records_come_and_go(otelcd, target, name_server):
     assert wait_point(d, "up", job="srv", stale=True) and wait_point(d, "up", job="a", stale=True)
 
 
+def test_targets_are_found_by_the_records_of_mail_and_name_servers(scraper, target, name_server):
+    t = target()
+    port = int(t.address.partition(":")[2])
+    name_server.records = {("shop.test", "MX"): ["mail.test"], ("shop.test", "NS"): ["ns.test"],
+                           ("mail.test", "A"): ["127.0.0.1"], ("ns.test", "A"): ["127.0.0.1"]}
+    rules = [{"action": "labelmap", "regex": "__meta_dns_(.*)"}]
+    jobs = [{"job_name": kind, "dns_sd_configs": [{"names": ["shop.test"], "type": kind, "port": port}], "relabel_configs": rules} for kind in ("MX", "ns")]
+    d = scraper(config(jobs), under=name_server.command)
+    assert wait_point(d, "load", job="MX", instance=f"mail.test:{port}").labels == {"name": "shop.test", "mx_record_target": "mail.test."}
+    assert wait_point(d, "load", job="ns", instance=f"ns.test:{port}").labels == {"name": "shop.test", "ns_record_target": "ns.test."}
+
+
 def test_a_reload_keeps_drops_and_adds_jobs(scraper, target):
     kept, dropped, added = target(), target(), target()
     d = scraper(config([job(kept, name="kept"), job(dropped, name="dropped")]))
@@ -468,6 +480,7 @@ FAULTS = {
     "no jobs": ("", "receivers::prometheus::config: no Prometheus scrape_configs or target_allocator set"),
     "no name": ("scrape_configs: [{static_configs: [{targets: [a:1]}]}]", "job_name is empty"),
     "twice": ("scrape_configs: [{job_name: a}, {job_name: a}]", 'found multiple scrape configs with job name "a"'),
+    "scheme": ("scrape_configs: [{job_name: a, scheme: foo}]", 'unsupported scheme "foo": write http or https'),
     "duration": ("scrape_configs: [{job_name: a, scrape_interval: '90'}]", 'not a valid duration string: "90"'),
     "bare number": ("scrape_configs: [{job_name: a, scrape_interval: 90}]", 'not a valid duration string: "90": write 15s'),
     "discovery's": ("scrape_configs: [{job_name: a, file_sd_configs: [{files: [a.yaml], refresh_interval: 30}]}]", 'not a valid duration string: "30": write 15s'),

@@ -325,6 +325,8 @@ static void check_job(const struct job_check *j)
     if (scrape_protocol_of(j->c->fallback_scrape_protocol) < 0)
         fail_job(j, "fallback_scrape_protocol", "unknown scrape protocol %.60s: write one of those of scrape_protocols",
                  j->c->fallback_scrape_protocol);
+    if (strcmp(j->c->scheme, "http") != 0 && strcmp(j->c->scheme, "https") != 0)
+        fail_job(j, "scheme", "unsupported scheme \"%.60s\": write http or https", j->c->scheme);
     check_params(j);
     check_static(j);
     check_files(j);
