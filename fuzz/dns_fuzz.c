@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     /* Exactly as many bytes as there are, so that a reader who goes on is seen. */
     copy = mem_alloc(len);
     memcpy(copy, data + 1, len - 1);
-    if (!dns_answer_read(bytes_of(copy, len - 1), (enum dns_type)(data[0] % 3), &found) && found.list.n > 0)
+    if (!dns_answer_read(bytes_of(copy, len - 1), (enum dns_type)(data[0] % DNS_TYPES), &found) && found.list.n > 0)
         abort();
     if (found.list.n > DNS_MAX_RECORDS)
         abort();

@@ -66,6 +66,10 @@ static struct bytes keep(struct target_list *l, const char *text)
 static void add_record(const struct dns_discovery *d, const char *name, const struct dns_record *r,
                        struct target_list *found)
 {
+    static const char *const labels[DNS_TYPES] = { [DNS_SRV] = "__meta_dns_srv_record_target",
+                                                   [DNS_MX] = "__meta_dns_mx_record_target",
+                                                   [DNS_NS] = "__meta_dns_ns_record_target" };
+    const char *label = labels[d->config->type];
     bool srv = d->config->type == DNS_SRV, v6 = strchr(r->host, ':') != NULL;
     unsigned port = srv ? r->port : (unsigned)d->config->port;
     size_t len = strlen(r->host);
@@ -74,12 +78,13 @@ static void add_record(const struct dns_discovery *d, const char *name, const st
 
     *s = (struct label_set){ 0 };
     label_set_put(s, bytes_str("__meta_dns_name"), keep(found, name));
+    if (label != NULL)
+        label_set_put(s, bytes_str(label), keep(found, r->host));
     if (srv) {
-        label_set_put(s, bytes_str("__meta_dns_srv_record_target"), keep(found, r->host));
         snprintf(text, sizeof(text), "%u", port);
         label_set_put(s, bytes_str("__meta_dns_srv_record_port"), keep(found, text));
     }
-    len -= srv && len > 0 && r->host[len - 1] == '.';
+    len -= label != NULL && len > 0 && r->host[len - 1] == '.';
     snprintf(text, sizeof(text), "%s%.*s%s:%u", v6 ? "[" : "", (int)len, r->host, v6 ? "]" : "", port);
     label_set_put(s, bytes_str("__address__"), keep(found, text));
 }

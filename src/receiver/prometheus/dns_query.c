@@ -94,7 +94,7 @@ static bool skip_name(struct message *m)
 
 /* ---- records ---- */
 
-static const unsigned types[] = { [DNS_A] = 1, [DNS_AAAA] = 28, [DNS_SRV] = 33 };
+static const unsigned types[] = { [DNS_A] = 1, [DNS_AAAA] = 28, [DNS_SRV] = 33, [DNS_MX] = 15, [DNS_NS] = 2 };
 
 /* Its data are the n bytes at m->at. */
 static bool read_data(const struct message *m, enum dns_type type, size_t n, struct dns_record *r)
@@ -111,6 +111,12 @@ static bool read_data(const struct message *m, enum dns_type type, size_t n, str
             return false;
         r->port = (uint16_t)u16_at(m, m->at + 4);
         return read_name(m, m->at + 6, r->host, &end) && end == m->at + n;
+    case DNS_MX:
+        return n >= 3 && read_name(m, m->at + 2, r->host, &end) && end == m->at + n;
+    case DNS_NS:
+        return read_name(m, m->at, r->host, &end) && end == m->at + n;
+    case DNS_TYPES:
+        break;
     }
     return false;
 }

@@ -9,12 +9,12 @@
 
 #include <netinet/in.h>
 
-enum dns_type { DNS_A, DNS_AAAA, DNS_SRV };
+enum dns_type { DNS_A, DNS_AAAA, DNS_SRV, DNS_MX, DNS_NS, DNS_TYPES };
 
 #define DNS_NAME 256
 
 struct dns_record {
-    char host[DNS_NAME]; /* SRV: the target, with its dot at the end; else an address */
+    char host[DNS_NAME]; /* SRV, MX, NS: a name, with its dot at the end; else an address */
     uint16_t port;       /* SRV; else 0 */
 };
 

@@ -45,14 +45,15 @@ static const struct option http_sd_options[] = {
 };
 #undef T
 
-static const char *const dns_types[] = { [DNS_A] = "A", [DNS_AAAA] = "AAAA", [DNS_SRV] = "SRV", [DNS_SRV + 1] = NULL };
+static const char *const dns_types[DNS_TYPES + 1] = {
+    [DNS_A] = "A", [DNS_AAAA] = "AAAA", [DNS_SRV] = "SRV", [DNS_MX] = "MX", [DNS_NS] = "NS",
+};
 
 #define T struct dns_sd_config
 static const struct option dns_sd_options[] = {
     OPT_STRINGS(T, names, NULL, "Names to look up, in the DNS alone: /etc/hosts is not looked at.", .required = true),
-    OPT_ENUM(T, type, dns_types, "SRV", "Which records. Those of mail and name servers (MX, NS) are not served.",
-             .nocase = true),
-    OPT_UINT(T, port, "0", NULL, "65535", "The port of what A and AAAA records name."),
+    OPT_ENUM(T, type, dns_types, "SRV", "Which records.", .nocase = true),
+    OPT_UINT(T, port, "0", NULL, "65535", "The port of what records other than SRV name."),
     OPT_STRING(T, refresh_interval, "30s", "They are looked up this often.", .scalar = true),
     OPT_END,
 };

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 MOUNT = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
-TYPES = {"A": 1, "AAAA": 28, "SRV": 33}
+TYPES = {"A": 1, "AAAA": 28, "SRV": 33, "MX": 15, "NS": 2}
 
 
 def wire_name(name):
@@ -22,6 +22,8 @@ def data_of(kind, value):
     if kind == "SRV":
         host, port = value
         return struct.pack(">HHH", 0, 0, port) + wire_name(host)
+    if kind in ("MX", "NS"):
+        return (struct.pack(">H", 10) if kind == "MX" else b"") + wire_name(value)
     return socket.inet_pton(socket.AF_INET if kind == "A" else socket.AF_INET6, value)
 
 

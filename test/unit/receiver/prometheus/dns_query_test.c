@@ -43,6 +43,11 @@ static const struct {
     { DNS_SRV, MESSAGE(HEADER("\1") QUESTION("\x21") RECORD("\x21", "\x08") "\0\1\0\2\x23\x8c\xc0\x2a"),
       NULL }, /* to itself */
     { DNS_SRV, MESSAGE(HEADER("\1") QUESTION("\x21") RECORD("\x21", "\x0a") "\0\1\0\2\x23\x8c\2\n;\0"), NULL },
+    { DNS_MX, MESSAGE(HEADER("\1") QUESTION("\x0f") RECORD("\x0f", "\x07") "\0\x0a\1m\xc0\x11\0"), NULL },
+    { DNS_MX, MESSAGE(HEADER("\1") QUESTION("\x0f") RECORD("\x0f", "\x06") "\0\x0a\1m\xc0\x11"), "m.x.:0 " },
+    { DNS_MX, MESSAGE(HEADER("\1") QUESTION("\x0f") RECORD("\x0f", "\x02") "\0\x0a"), NULL },
+    { DNS_NS, MESSAGE(HEADER("\1") QUESTION("\2") RECORD("\2", "\4") "\1n\xc0\x11"), "n.x.:0 " },
+    { DNS_NS, MESSAGE(HEADER("\1") QUESTION("\2") RECORD("\2", "\0")), NULL },
     { DNS_A, MESSAGE("\0\1\x81\x80\0\1"), NULL },
 };
 
