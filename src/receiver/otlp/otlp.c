@@ -49,11 +49,11 @@ static void on_body(struct http_request *req, struct bytes data)
         return;
     if (call->transport == TRANSPORT_GRPC)
         grpc_on_body(call, data);
-    else if (!body_add(call, data))
+    else if (!body_add(&call->body, data))
         call_reject(call, REJECTED_TOO_LARGE, GRPC_RESOURCE_EXHAUSTED, 413,
                     "the body is larger than %zu bytes; send smaller batches or raise "
                     "protocols::http::max_request_body_size",
-                    call->limit);
+                    call->body.limit);
 }
 
 static void on_end(struct http_request *req)
@@ -65,7 +65,7 @@ static void on_end(struct http_request *req)
     if (call->transport == TRANSPORT_GRPC)
         grpc_on_end(call);
     else
-        body_end(call);
+        body_end(&call->body);
 }
 
 static void on_close(struct http_request *req, bool aborted)
@@ -127,7 +127,7 @@ static int listen_on(struct otlp *r, enum transport t, struct http_server_option
     const struct otlp_protocols_config *p = &r->config->protocols;
     const struct tls_config *tls = t == TRANSPORT_GRPC ? &p->grpc.server.tls : &p->http.server.tls;
 
-    o->initial_window = RECEIVER_INITIAL_WINDOW;
+    o->initial_window = BODY_WINDOW;
     port->service = otlp_service;
     port->receiver = r;
     port->meant = t;
@@ -230,7 +230,7 @@ static void destroy(struct node *node)
     struct otlp_call *call;
 
     r->on_stopped = NULL;
-    clock_stop(&r->node.host->loop->clock, &r->watch);
+    body_keeper_close(&r->bodies);
     unpack_abandon(r);
     for (int t = 0; t < TRANSPORT_COUNT; t++)
         if (r->ports[t].server != NULL)

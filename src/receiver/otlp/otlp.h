@@ -3,7 +3,6 @@
  *
  *     otlp.c         the component: options, listeners, start and stop
  *     otlp_call.c    one call: from its body to a batch, from the pipeline's verdict to the answer
- *     otlp_body.c    gathers a body into one block, granting the peer only what the budget has room for
  *     otlp_unpack.c  inflates, turns from JSON and validates it, large ones beside the loop
  *     otlp_foreign.c is a body without an item meant for somebody else?
  *     otlp_grpc.c    a call as gRPC: message prefix, statuses, health service
@@ -15,7 +14,6 @@
 #define RECEIVER_OTLP_H
 
 #include "base/list.h"
-#include "base/peer_shares.h"
 #include "codec/compress.h"
 #include "config/server_rows.h"
 #include "net/http2/grpc_health.h"
@@ -24,6 +22,7 @@
 #include "otlp/metadata.h"
 #include "otlp/validate.h"
 #include "pipeline/component.h"
+#include "pipeline/request_body.h"
 
 enum transport { TRANSPORT_GRPC, TRANSPORT_HTTP, TRANSPORT_COUNT };
 
@@ -74,8 +73,7 @@ struct otlp_port { /* one listener */
     struct complaint mismatch;
 };
 
-#define RECEIVER_INITIAL_WINDOW ((size_t)256 * 1024) /* bytes a request may send before we know how long it is */
-#define BROKEN_COUNT 6                               /* reasons of otelcd_receiver_broken_connections */
+#define BROKEN_COUNT 6 /* reasons of otelcd_receiver_broken_connections */
 
 struct otlp {
     struct node node;
@@ -85,16 +83,14 @@ struct otlp {
     char *path_memory[SIGNAL_COUNT]; /* those we had to mend */
     size_t max_message;              /* gRPC */
     size_t max_body;                 /* HTTP */
-    size_t usual_body;               /* how long the last one was */
+    struct body_keeper bodies;
     bool coding_allowed[CODING_COUNT];
     struct list calls;     /* open, newest first */
     struct list idle;      /* spare ones */
     struct list to_unpack; /* large ones that wait for the pool */
     unsigned jobs;         /* that run there */
     unsigned n_idle;
-    uint64_t overdrawn;       /* bytes that bodies hold beyond the budget's limit */
-    struct clock_timer watch; /* for bodies that come too slowly */
-    bool stopping;            /* requests in flight are still served: what is behind us runs until we have stopped */
+    bool stopping; /* requests in flight are still served: what is behind us runs until we have stopped */
     void (*on_stopped)(struct node *);
     unsigned servers_open;
     struct complaint rejected_log[REJECTED_COUNT]; /* each reason its own: a loud one hides no other */
@@ -102,7 +98,6 @@ struct otlp {
     struct metric *refused[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *failed[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *rejected[TRANSPORT_COUNT][REJECTED_COUNT];
-    struct metric *waits; /* bodies that had to wait for the budget */
     struct metric *repaired[TRANSPORT_COUNT];
     struct complaint repaired_log;
     struct metric *connections[TRANSPORT_COUNT];
@@ -135,23 +130,7 @@ struct otlp_call {
     struct metadata *metadata;
     struct clock_timer deadline; /* grpc-timeout */
 
-    /* The body (otlp_body.c). */
-    struct budget *budget;   /* of its signal */
-    struct peer_share *peer; /* until the body is whole */
-    uint64_t paid;           /* to both, likewise; then the block is charged */
-    uint64_t overdrawn;      /* of that: beyond the limit */
-    uint64_t begun;          /* mono ns; moved on by the time that it waited for us */
-    uint64_t waits_since;    /* mono ns, while `over` */
-    struct block *block;
-    size_t len;      /* received into block */
-    size_t expected; /* length announced; SIZE_MAX when not */
-    size_t limit;    /* most bytes it may have */
-    size_t granted;  /* the peer may have sent this much by now */
-    size_t overhead; /* bytes on the wire that are not kept: the gRPC prefix */
-    bool ended;      /* the body is whole, but the budget has not let it in yet */
-    bool over;       /* waiting for the budget */
-    struct budget_waiter waiter;
-    struct clock_timer patience; /* the longest wait for the budget */
+    struct request_body body;
 
     /* Unpacking (otlp_unpack.c). */
     struct unpack_job *job;
@@ -204,8 +183,8 @@ void call_free(struct otlp_call *call); /* its ack is not out */
 /* To its next state; asserts that it is one of those that follow. */
 void call_move(struct otlp_call *call, enum call_state to);
 
-/* The body is whole and in call->block: unpack it, and hand on or answer, now or later. */
-void call_deliver(struct otlp_call *call);
+/* Begin with its body. False: it has been answered, for the budget is full. */
+bool call_open_body(struct otlp_call *call);
 
 /* What came out. call_unpacked() takes u->block. */
 void call_unpacked(struct otlp_call *call, struct unpacking *u);
@@ -228,22 +207,6 @@ void receiver_metrics_close(struct otlp *r);
 void receiver_count_rejected(struct otlp *r, enum transport transport, enum rejection why, struct http_request *req,
                              const char *text);
 void receiver_count_repaired(struct otlp *r, const struct otlp_call *call, const struct text_repairs *repairs);
-
-/* --- otlp_body.c --- */
-
-/* A new call joins those whose bodies are gathered. False: it has been answered, for the budget is full. */
-bool body_open(struct otlp_call *call);
-/* Begin: `expected` bytes are announced (SIZE_MAX: unknown). The caller has compared them with call->limit. */
-void body_begin(struct otlp_call *call, size_t expected);
-/* False when call->limit is passed; the call has not been answered then. True: it is kept, or the call answered. */
-bool body_add(struct otlp_call *call, struct bytes data);
-/* All is here: call_deliver() now or as soon as the budget has room. */
-void body_end(struct otlp_call *call);
-/* call_deliver() again when the budget has room for `need` bytes, or reject after a while. */
-void body_wait(struct otlp_call *call, uint64_t need);
-void body_drop(struct otlp_call *call); /* give everything back; safe at any time */
-/* Every few seconds, as long as there are unfinished bodies, those that come too slowly are ended. */
-void receiver_watch_bodies(struct otlp *r);
 
 /* --- otlp_unpack.c --- */
 

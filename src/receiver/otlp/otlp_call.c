@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One call of the otlp receiver, from its request to its answer.
  *
- * The happy path: on_request makes it, its body is gathered into one block (otlp_body.c), call_unpack()
+ * The happy path: on_request makes it, its body is gathered into one block (pipeline/request_body.h), call_unpack()
  * inflates and validates, call_unpacked() makes a batch that points into the block, consume() hands it on; when the ack
  * settles the answer leaves. What can go wrong: the peer leaves early (the call stays until its ack has settled, then
- * answers nobody); the bytes are bad (answered, counted, logged with back-off); the budget is spent (otlp_body.c
+ * answers nobody); the bytes are bad (answered, counted, logged with back-off); the budget is spent (the body
  * waits). */
 #include "receiver/otlp/otlp.h"
 
@@ -17,8 +17,32 @@
 
 #define IDLE_CALLS 256u /* spare call structs kept */
 
+static void on_whole(struct request_body *body)
+{
+    struct otlp_call *call = container_of(body, struct otlp_call, body);
+
+    if (call->health == GRPC_HEALTH_NONE)
+        call_unpack(call);
+    else if (call_inflate(call))
+        call_answer_health(call);
+}
+
+static void on_body_refused(struct request_body *body, enum body_refusal why, const char *text)
+{
+    struct otlp_call *call = container_of(body, struct otlp_call, body);
+
+    if (why == BODY_TOO_SLOW)
+        call_reject(call, REJECTED_SLOW, GRPC_DEADLINE_EXCEEDED, 408, "%s", text);
+    else
+        call_reject(call, REJECTED_BUDGET, GRPC_UNAVAILABLE, 503, "%s", text);
+}
+
 void calls_init(struct otlp *r)
 {
+    r->bodies.host = r->node.host;
+    r->bodies.whole = on_whole;
+    r->bodies.refuse = on_body_refused;
+    body_keeper_init(&r->bodies);
     list_init(&r->calls);
     list_init(&r->idle);
     list_init(&r->to_unpack);
@@ -38,10 +62,15 @@ struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transp
     call->req = req;
     call->transport = transport;
     call->signal = signal;
-    call->granted = RECEIVER_INITIAL_WINDOW;
     list_push_front(&r->calls, &call->link);
     req->context = call;
     return call;
+}
+
+bool call_open_body(struct otlp_call *call)
+{
+    return body_open(&call->body, &call->receiver->bodies, call->req,
+                     host_budget(call->receiver->node.host, call->signal));
 }
 
 void call_move(struct otlp_call *call, enum call_state to)
@@ -61,7 +90,7 @@ void call_free(struct otlp_call *call)
 {
     struct otlp *r = call->receiver;
 
-    body_drop(call);
+    body_drop(&call->body);
     clock_stop(&r->node.host->loop->clock, &call->deadline);
     metadata_unref(call->metadata);
     list_remove(&call->link);
@@ -118,7 +147,7 @@ void call_reject(struct otlp_call *call, enum rejection why, enum grpc_status co
     va_end(args);
     receiver_count_rejected(call->receiver, call->transport, why, call->req, text);
     call_move(call, CALL_ANSWERED);
-    body_drop(call);
+    body_drop(&call->body);
     answer_fault(call, code, http_status, text, why == REJECTED_BUDGET ? 1000 : 0);
 }
 
@@ -166,7 +195,7 @@ static void reject_unpacked(struct otlp_call *call, const struct unpacking *u)
     case UNPACK_INFLATES_TOO_FAR:
         call_reject(call, REJECTED_TOO_LARGE, GRPC_RESOURCE_EXHAUSTED, 413,
                     "the request is larger than %zu bytes after decompression; send smaller batches or raise %s",
-                    call->limit, limit_key(call));
+                    call->body.limit, limit_key(call));
         break;
     case UNPACK_NO_ROOM:
         call_reject(call, REJECTED_BUDGET, GRPC_UNAVAILABLE, 503,
@@ -190,13 +219,13 @@ static void reject_unpacked(struct otlp_call *call, const struct unpacking *u)
 /* What came, where an exporter of this graph may send it on as it is, and nothing in it was mended. */
 static struct packed packed_of(const struct otlp_call *call, const struct unpacking *u)
 {
-    struct bytes came = bytes_of(call->block->data, call->len);
+    struct bytes came = bytes_of(call->body.block->data, call->body.len);
 
     if (u->fault != UNPACK_DONE || u->json || u->repairs.strings > 0 || u->validation.items == 0 ||
         (call->receiver->node.host->forwarded & 1u << u->coding) == 0 ||
         !coding_is_single(u->coding, came, u->body.len))
         return (struct packed){ 0 };
-    return (struct packed){ block_ref(call->block), came, u->coding };
+    return (struct packed){ block_ref(call->body.block), came, u->coding };
 }
 
 void call_unpacked(struct otlp_call *call, struct unpacking *u)
@@ -208,8 +237,8 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
 
     if (u->block != NULL) {
         packed = packed_of(call, u);
-        block_unref(call->block);
-        call->block = u->block;
+        block_unref(call->body.block);
+        call->body.block = u->block;
         u->block = NULL;
     }
     if (u->fault != UNPACK_DONE) {
@@ -222,26 +251,18 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
         if (u->foreign)
             receiver_count_rejected(r, call->transport, REJECTED_NOTHING, call->req, u->err.text);
         call_move(call, CALL_ANSWERED);
-        body_drop(call);
+        body_drop(&call->body);
         answer_ok(call, 0, u->foreign ? u->err.text : "");
         return;
     }
     call->items = u->validation.items;
-    batch = batch_new(call->signal, call->block, u->body, call->items, clock_mono(&host->loop->clock));
-    call->block = NULL;
+    batch = batch_new(call->signal, call->body.block, u->body, call->items, clock_mono(&host->loop->clock));
+    call->body.block = NULL;
     batch->metadata = metadata_ref(call->metadata);
     batch->packed = packed;
     call_move(call, CALL_PIPELINE);
     ack_init(&call->ack, &host->loop->turn, NULL, call->items, true, on_settled);
     consumer_send(r->node.out[call->signal], batch, &call->ack);
-}
-
-void call_deliver(struct otlp_call *call)
-{
-    if (call->health == GRPC_HEALTH_NONE)
-        call_unpack(call);
-    else if (call_inflate(call))
-        call_answer_health(call);
 }
 
 /* The IP address of "10.1.2.3:5678" or "[::1]:5678"; of a unix socket none. */

@@ -97,14 +97,14 @@ void grpc_on_request(struct otlp_port *port, struct http_request *req)
     }
     call = call_new(r, req, TRANSPORT_GRPC, s);
     call->health = health;
-    call->limit = health != GRPC_HEALTH_NONE ? GRPC_HEALTH_LIMIT : r->max_message;
-    call->overhead = GRPC_PREFIX_LEN;
+    call->body.limit = health != GRPC_HEALTH_NONE ? GRPC_HEALTH_LIMIT : r->max_message;
+    call->body.overhead = GRPC_PREFIX_LEN;
     encoding = http_request_header(req, "grpc-encoding");
     call->coding = encoding != NULL ? coding_by_name(*encoding) : CODING_IDENTITY;
     call->metadata = receiver_metadata(r, req, TRANSPORT_GRPC);
     if (timeout > 0)
         clock_start(&r->node.host->loop->clock, &call->deadline, timeout, on_deadline);
-    body_open(call);
+    call_open_body(call);
 }
 
 /* The prefix is whole: what follows, may it come, and how is it coded? */
@@ -120,15 +120,15 @@ static void on_prefix(struct otlp_call *call)
     } else if (call->prefix[0] == 1 && call->coding >= CODING_SNAPPY_FRAMED) {
         call_reject(call, REJECTED_ENCODING, GRPC_UNIMPLEMENTED, 400,
                     "this grpc-encoding is not supported; use one of " GRPC_ACCEPT_ENCODINGS);
-    } else if (len > call->limit) {
+    } else if (len > call->body.limit) {
         call_reject(call, REJECTED_TOO_LARGE, GRPC_RESOURCE_EXHAUSTED, 413,
                     "received message larger than max (%zu vs. %zu); send smaller batches or raise "
                     "protocols::grpc::max_recv_msg_size_mib",
-                    len, call->limit);
+                    len, call->body.limit);
     } else {
         if (call->prefix[0] == 0)
             call->coding = CODING_IDENTITY;
-        body_begin(call, len);
+        body_begin(&call->body, len);
     }
 }
 
@@ -149,21 +149,21 @@ void grpc_on_body(struct otlp_call *call, struct bytes data)
     }
     if (call->state != CALL_BODY || data.len == 0)
         return;
-    if (data.len > call->expected - call->len) {
+    if (data.len > call->body.expected - call->body.len) {
         call_reject(call, REJECTED_PROTOCOL, GRPC_INTERNAL, 400, "more than one message in a unary call");
         return;
     }
-    body_add(call, data);
+    body_add(&call->body, data);
 }
 
 void grpc_on_end(struct otlp_call *call)
 {
     if (call->prefix_len == 0)
         call_reject(call, REJECTED_PROTOCOL, GRPC_INTERNAL, 400, "the call has no message");
-    else if (call->prefix_len < GRPC_PREFIX_LEN || call->len < call->expected)
+    else if (call->prefix_len < GRPC_PREFIX_LEN || call->body.len < call->body.expected)
         call_reject(call, REJECTED_PROTOCOL, GRPC_INTERNAL, 400, "unexpected EOF: the message is cut short");
     else
-        body_end(call);
+        body_end(&call->body);
 }
 
 /* --- health --- */
@@ -210,7 +210,7 @@ void call_answer_health(struct otlp_call *call)
     struct otlp *r = call->receiver;
     struct bytes service;
 
-    if (!grpc_health_parse(bytes_of(call->block->data, call->len), &service)) {
+    if (!grpc_health_parse(bytes_of(call->body.block->data, call->body.len), &service)) {
         call_reject(call, REJECTED_MESSAGE, GRPC_INVALID_ARGUMENT, 400, "malformed HealthCheckRequest");
         return;
     }
@@ -221,7 +221,7 @@ void call_answer_health(struct otlp_call *call)
         grpc_health_answer_check(call->req, serving_of(r, service));
     else
         grpc_health_answer_watch(call->req, serving_of(r, service));
-    body_drop(call);
+    body_drop(&call->body);
 }
 
 void receiver_tell_watchers(struct otlp *r)

@@ -155,11 +155,11 @@ static bool refused_by_headers(struct otlp_call *call, const struct bytes *codin
         call_reject(call, REJECTED_ENCODING, GRPC_INVALID_ARGUMENT, 400, "unsupported Content-Encoding: %.*s",
                     coding != NULL ? (int)(coding->len < 64 ? coding->len : 64) : 0,
                     coding != NULL ? (const char *)coding->data : "");
-    } else if (req->content_length > 0 && (uint64_t)req->content_length > call->limit) {
+    } else if (req->content_length > 0 && (uint64_t)req->content_length > call->body.limit) {
         call_reject(call, REJECTED_TOO_LARGE, GRPC_RESOURCE_EXHAUSTED, 413,
                     "the body of %lld bytes is larger than %zu; send smaller batches or raise "
                     "protocols::http::max_request_body_size",
-                    (long long)req->content_length, call->limit);
+                    (long long)req->content_length, call->body.limit);
     } else {
         return false;
     }
@@ -194,14 +194,14 @@ void http_on_request(struct otlp_port *port, struct http_request *req)
     }
     call = call_new(r, req, TRANSPORT_HTTP, s);
     call->json = json;
-    call->limit = r->max_body;
+    call->body.limit = r->max_body;
     call->coding = coding == NULL || coding->len == 0 ? CODING_IDENTITY : coding_by_name(*coding);
     if (coding != NULL && coding->len > 0 && call->coding == CODING_IDENTITY)
         call->coding = CODING_UNKNOWN; /* spelled out, "identity" is no Content-Encoding (RFC 9110 8.4.1) */
     if (refused_by_headers(call, coding))
         return;
     call->metadata = receiver_metadata(r, req, TRANSPORT_HTTP);
-    if (!body_open(call))
+    if (!call_open_body(call))
         return;
-    body_begin(call, req->content_length >= 0 ? (size_t)req->content_length : SIZE_MAX);
+    body_begin(&call->body, req->content_length >= 0 ? (size_t)req->content_length : SIZE_MAX);
 }

@@ -131,7 +131,7 @@ void receiver_metrics_init(struct otlp *r)
         r->connections[t] = metrics_get(m, &connections_row, labels, 2);
         r->repaired[t] = metrics_get(m, &repaired_row, labels, 2);
     }
-    r->waits = metrics_get(m, &waits_row, &(struct metric_label){ "receiver", r->node.id }, 1);
+    r->bodies.waits = metrics_get(m, &waits_row, &(struct metric_label){ "receiver", r->node.id }, 1);
     r->hook.collect = collect;
     metrics_hook(m, &r->hook);
 }

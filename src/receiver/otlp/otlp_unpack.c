@@ -118,9 +118,9 @@ static struct unpacking work_of(const struct otlp_call *call)
         .signal = call->signal,
         .coding = call->coding,
         .json = call->json,
-        .limit = call->limit,
-        .body = bytes_of(call->block->data, call->len),
-        .budget = call->budget,
+        .limit = call->body.limit,
+        .body = bytes_of(call->body.block->data, call->body.len),
+        .budget = call->body.budget,
     };
 }
 
@@ -148,12 +148,12 @@ static bool unpack_small(struct otlp_call *call)
     struct unpacking u = work_of(call);
     size_t most = u.json ? LARGE_JSON : LARGE_WIRE;
 
-    if (call->len >= (u.coding != CODING_IDENTITY ? LARGE_CODED : most))
+    if (call->body.len >= (u.coding != CODING_IDENTITY ? LARGE_CODED : most))
         return false;
     if (u.coding != CODING_IDENTITY && u.limit > most)
         u.limit = most;
     unpack_here(call, &u);
-    if (u.fault == UNPACK_INFLATES_TOO_FAR && u.limit < call->limit)
+    if (u.fault == UNPACK_INFLATES_TOO_FAR && u.limit < call->body.limit)
         return false;
     call_unpacked(call, &u);
     return true;
@@ -175,7 +175,7 @@ static void drop_call(struct otlp_call *call)
         return;
     }
     call_move(call, CALL_ANSWERED); /* its deadline has passed; on_close frees it */
-    body_drop(call);
+    body_drop(&call->body);
 }
 
 static void run_jobs(struct otlp *r);
@@ -208,8 +208,8 @@ static void take_result(struct otlp_call *call, struct unpack_job *job)
     run_jobs(call->receiver);
     if (!is_waited_for(call)) {
         drop_call(call);
-    } else if (hit_its_limit(&job->u) && job->u.limit < call->limit) {
-        call->unpack_limit = call->limit;
+    } else if (hit_its_limit(&job->u) && job->u.limit < call->body.limit) {
+        call->unpack_limit = call->body.limit;
         queue_call(call);
     } else {
         if (job->u.block != NULL)
@@ -246,18 +246,18 @@ static void on_dropped(struct job *job)
 /* What a job is allowed at first. */
 static size_t first_limit(const struct otlp_call *call)
 {
-    size_t usual = call->len < call->limit / USUAL_RATIO ? call->len * USUAL_RATIO : call->limit;
+    size_t usual = call->body.len < call->body.limit / USUAL_RATIO ? call->body.len * USUAL_RATIO : call->body.limit;
 
     if (usual < LARGE_WIRE)
         usual = LARGE_WIRE;
-    return call->coding == CODING_IDENTITY || usual > call->limit ? call->limit : usual;
+    return call->coding == CODING_IDENTITY || usual > call->body.limit ? call->body.limit : usual;
 }
 
 /* What it allocates at most: the inflated text, and for JSON its wire form twice (which is shorter than the text). */
 static uint64_t charge_of(const struct otlp_call *call, size_t limit)
 {
     bool coded = call->coding != CODING_IDENTITY;
-    uint64_t text = coded ? limit : call->len;
+    uint64_t text = coded ? limit : call->body.len;
 
     return (coded ? text : 0) + (call->json ? 2 * text : 0);
 }
@@ -265,7 +265,7 @@ static uint64_t charge_of(const struct otlp_call *call, size_t limit)
 static void begin_job(struct otlp_call *call)
 {
     struct otlp *r = call->receiver;
-    struct budget *budget = call->budget;
+    struct budget *budget = call->body.budget;
     size_t limit = call->unpack_limit > 0 ? call->unpack_limit : first_limit(call);
     uint64_t charge = charge_of(call, limit);
     struct unpack_job *job;
@@ -279,7 +279,7 @@ static void begin_job(struct otlp_call *call)
         return;
     }
     if (!budget_take(budget, charge)) {
-        body_wait(call, charge);
+        body_wait(&call->body, charge);
         return;
     }
     job = mem_zalloc(sizeof(*job));
@@ -287,7 +287,7 @@ static void begin_job(struct otlp_call *call)
     job->call = call;
     job->budget = budget;
     job->charge = charge;
-    job->body = block_ref(call->block);
+    job->body = block_ref(call->body.block);
     job->u = work_of(call);
     job->u.budget = NULL;
     job->u.limit = limit;
@@ -325,9 +325,9 @@ bool call_inflate(struct otlp_call *call)
         call_unpacked(call, &u);
         return false;
     }
-    block_unref(call->block);
-    call->block = u.block;
-    call->len = u.body.len;
+    block_unref(call->body.block);
+    call->body.block = u.block;
+    call->body.len = u.body.len;
     return true;
 }
 

@@ -21,7 +21,7 @@ static void setup(void)
 {
     rig_init(&rig, 1);
     rig.budget.limit = 1u << 30;
-    receiver = (struct otlp){ .node.host = &rig.host, .waits = &waits };
+    receiver = (struct otlp){ .node.host = &rig.host, .bodies.waits = &waits };
     calls_init(&receiver);
     stuck_begin(&stuck, &rig.loop, JOB_CPU);
 }
@@ -41,12 +41,13 @@ static struct otlp_call *take_call(struct http_request *req)
     struct otlp_call *call = call_new(&receiver, req, TRANSPORT_HTTP, SIGNAL_LOGS);
 
     call->json = true;
-    call->limit = 16 * LONG;
-    call->budget = &rig.budget;
-    call->block = block_new(&rig.budget, LONG);
-    call->len = LONG;
-    call->ended = true;
-    memset(call->block->data, ' ', LONG);
+    call->body.limit = 16 * LONG;
+    call->body.keeper = &receiver.bodies;
+    call->body.budget = &rig.budget;
+    call->body.block = block_new(&rig.budget, LONG);
+    call->body.len = LONG;
+    call->body.ended = true;
+    memset(call->body.block->data, ' ', LONG);
     call_unpack(call);
     return call;
 }

@@ -20,7 +20,7 @@ static const char *plain[] = { "" };
 
 static void setup(void)
 {
-    struct http_server_options options = { .initial_window = RECEIVER_INITIAL_WINDOW };
+    struct http_server_options options = { .initial_window = BODY_WINDOW };
 
     memory_open(&m, &options, &receiver.ports[TRANSPORT_HTTP].service, http1_open);
     metrics_init(&metrics);
@@ -113,7 +113,7 @@ START_TEST(when_no_body_is_on_its_way_no_timer_is_left)
     send_zeros(2);
     ck_assert(says("HTTP/1.1 "));
     wait_s(6);
-    ck_assert(!clock_armed(&receiver.watch));
+    ck_assert(!clock_armed(&receiver.bodies.watch));
 }
 END_TEST
 
@@ -124,12 +124,12 @@ START_TEST(the_time_that_a_body_waits_for_the_budget_is_not_its_own)
     wait_s(18);
     budget_charge(&m.budget, 10 * MIB);
     send_zeros(2000); /* held beyond the limit */
-    ck_assert(list_first(&receiver.calls, struct otlp_call, link)->over);
+    ck_assert(list_first(&receiver.calls, struct otlp_call, link)->body.over);
     wait_s(4);
     budget_give(&m.budget, 10 * MIB);
     turn_run(&m.loop.turn);
-    ck_assert(!list_first(&receiver.calls, struct otlp_call, link)->over);
-    ck_assert_uint_eq(receiver.overdrawn, 0);
+    ck_assert(!list_first(&receiver.calls, struct otlp_call, link)->body.over);
+    ck_assert_uint_eq(receiver.bodies.overdrawn, 0);
     wait_s(5);
     ck_assert_uint_eq(m.out.len, 0);
     wait_s(5);
@@ -175,7 +175,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("otlp_body");
+    Suite *s = suite_create("request_body");
     TCase *tc = tcase_create("all");
     SRunner *r;
     int failed;
