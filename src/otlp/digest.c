@@ -40,6 +40,13 @@ struct digest digest_bytes(struct digest parent, struct bytes b)
     return join(parent, h.low64, h.high64);
 }
 
+struct digest digest_plain(struct bytes b)
+{
+    XXH128_hash_t h = hash_bytes(b);
+
+    return (struct digest){ h.low64, h.high64 };
+}
+
 struct digest digest_number(struct digest parent, uint64_t n)
 {
     return join(parent, n, 0);

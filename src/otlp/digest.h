@@ -20,6 +20,8 @@ static inline bool digest_equal(const struct digest *a, const struct digest *b)
 
 /* Of these bytes, in that. Parts of different meaning are put in one after the other: lengths count. */
 struct digest digest_bytes(struct digest parent, struct bytes b);
+/* Of what stands in nothing: half the work. */
+struct digest digest_plain(struct bytes b);
 struct digest digest_number(struct digest parent, uint64_t n);
 
 /* Of the fields of that number: a set, whose order means nothing. Values are known by their bytes: int 1 is not "1".

@@ -82,8 +82,11 @@ static void take_page_sample(struct take *t, struct page *g, struct line *predic
 static bool take_entry(struct take *t, struct page *g)
 {
     struct line *predicted = take_predicted(t);
+    struct page_series expected = { 0 };
 
-    switch (page_next(g, predicted != NULL ? identity_raw(&predicted->id) : bytes_of(NULL, 0))) {
+    if (predicted != NULL)
+        expected = (struct page_series){ predicted->text_len, line_digest(t->in, &predicted->digest) };
+    switch (page_next(g, &expected)) {
     case PAGE_SAMPLE:
         take_page_sample(t, g, predicted);
         return true;
@@ -150,6 +153,7 @@ static void begin_take(struct take *t, struct intake *in, uint64_t time_ms, stru
     t->result = result;
     t->fault[0] = '\0';
     begin_pass(t);
+    t->first_pass = in->pass;
 }
 
 static void trim_labels(struct label_set *s)
@@ -236,7 +240,7 @@ static void settle_lines(struct take *t)
     in->lines.n = t->n_lines;
     for (size_t i = 0; i < t->n_lines; i++) {
         in->lines.v[i] = t->lines.v[i];
-        in->lines.v[i]->place = (uint32_t)i;
+        in->lines.v[i]->flags |= LINE_LISTED;
     }
 }
 
@@ -247,8 +251,8 @@ static void keep_lines(struct take *t)
     size_t cap = in->lines.cap;
 
     for (size_t i = 0; i < t->lines.n; i++)
-        if (t->lines.v[i]->place == LINE_NOWHERE) {
-            t->lines.v[i]->place = (uint32_t)in->lines.n;
+        if (!(t->lines.v[i]->flags & LINE_LISTED)) {
+            t->lines.v[i]->flags |= LINE_LISTED;
             *vec_push(&in->lines) = t->lines.v[i];
         }
     budget_charge(in->store->budget, (in->lines.cap - cap) * sizeof(*in->lines.v));
@@ -263,23 +267,14 @@ static void drop_spare_lines(struct intake *in)
         line_drop(in, in->lines.v[--in->lines.n]);
 }
 
-static void mark_known(struct intake *in)
-{
-    for (size_t i = 0; i < in->lines.n; i++)
-        in->lines.v[i]->flags = (uint8_t)(in->lines.v[i]->flags & ~LINE_FRESH);
-}
-
 /* ---- takes ---- */
 
 /* Nothing of the page counts. */
 static void leave_page(struct take *t)
 {
     struct intake *in = t->in;
-    bool any = t->lines.n > 0;
 
     keep_lines(t);
-    if (any)
-        mark_known(in);
     begin_pass(t);
     end_lines(t, true);
     in->n_good = 0;
@@ -306,8 +301,6 @@ static void settle_page(struct take *t)
     end_lines(t, false);
     put_gathered(t);
     settle_lines(t);
-    if (t->result->added > 0)
-        mark_known(in);
     in->n_good = in->n_taken = in->lines.n;
     families_expire(in);
 }

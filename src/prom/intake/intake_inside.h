@@ -13,7 +13,8 @@
  *     intake_report.c   up and the others, ends of series
  *     page.c            pages of text
  *
- * All that is remembered stands in one table of identities (prom/series/identity.h), each below what it is of:
+ * What is remembered is found in three tables: lines by the digest of their text, points by what they are in and their
+ * attributes, and all others as identities (prom/series/identity.h). Each is below what it is of:
  *
  *     intake -- family (name)
  *        |----- line (text of a series) ......................> point
@@ -37,7 +38,7 @@
 /* Of the metrics that are sent. */
 enum metric_kind { METRIC_NUMBER_GAUGE, METRIC_SUM, METRIC_EXPLICIT, METRIC_EXPONENTIAL, METRIC_SUMMARY };
 
-enum identity_kind { OF_INTAKE, OF_FAMILY, OF_LINE, OF_RESOURCE, OF_SCOPE, OF_METRIC, OF_POINT };
+enum identity_kind { OF_INTAKE, OF_FAMILY, OF_RESOURCE, OF_SCOPE, OF_METRIC, OF_POINT };
 
 /* What a line is to its point. */
 enum line_role {
@@ -52,21 +53,24 @@ enum line_role {
     LINE_UNFIT,  /* it should be part of a histogram or summary, but cannot */
 };
 
-#define LINE_TRACKED 1u         /* its end is told: it has no times of its own */
-#define LINE_FRESH 2u           /* no page that had it was taken before */
-#define LINE_PART 4u            /* one of the lines that are one histogram and count as one sample */
-#define LINE_NOWHERE UINT32_MAX /* it is not in the intake's lines yet */
+#define LINE_TRACKED 1u /* its end is told: it has no times of its own */
+#define LINE_FRESH 2u   /* no page that had it was taken before */
+#define LINE_PART 4u    /* one of the lines that are one histogram and count as one sample */
+#define LINE_LISTED 8u  /* it stands in the intake's lines */
 
+#define LINE_LONGEST ((1u << 24) - 1) /* bytes of its text; a longer one is refused */
+
+/* As small as may be, for there is one for each series: its text is known by its digest and its length. */
 struct line {
-    struct identity id; /* parent: the intake; kind: OF_LINE */
+    struct digest digest; /* of its text, mixed with the intake's */
     struct out_point *point;
+    uint32_t text_len : 24;
+    uint32_t role : 4;
+    uint32_t flags : 4;
     uint32_t seen;  /* the last pass that had it */
-    uint32_t place; /* in the intake's lines */
-    uint32_t slot;  /* BUCKET: in the distribution's buckets */
+    uint32_t place; /* in the intake's lines, or where it stood in a page that failed */
+    uint16_t slot;  /* BUCKET: in the distribution's buckets */
     uint16_t version;
-    uint8_t role;
-    uint8_t flags;
-    uint8_t raw[];
 };
 
 struct bucket {
@@ -91,17 +95,25 @@ struct exemplar_bytes {
     struct bytes field; /* the content */
 };
 
+struct out_metric;
+
 struct out_point {
-    struct identity id; /* parent: the metric; raw: its attributes as they are sent */
+    struct out_metric *metric;
     union {
         uint8_t *value;                    /* direct: where its value stands, in the pass that saw it last */
         struct distribution *distribution; /* else */
     };
     uint32_t seen;
     uint32_t n_lines; /* that are of it */
-    bool gathered;    /* it has a distribution */
-    uint8_t raw[];
+    uint32_t raw_len : 31;
+    uint32_t gathered : 1; /* it has a distribution */
+    uint8_t raw[];         /* its attributes as they are sent */
 };
+
+static inline struct bytes point_attributes(const struct out_point *p)
+{
+    return bytes_of(p->raw, p->raw_len);
+}
 
 struct out_metric {
     struct identity id; /* parent: the scope; raw: kind, type, name */
@@ -150,6 +162,7 @@ struct family {
 
 struct intake {
     struct identity id;
+    struct digest digest; /* mixed into those of its lines */
     struct intake_store *store;
     const struct intake_rules *rules;
     struct label_set labels; /* public ones of the target */
@@ -198,6 +211,7 @@ struct take {
     uint8_t *room, *room_end; /* behind the open part */
     uint64_t n_points;
     uint64_t n_appended; /* for the sample limit */
+    uint32_t first_pass; /* of this take */
     bool over_limit, over_buckets;
     bool again; /* the page has to be read once more */
     char fault[400];
@@ -206,7 +220,7 @@ struct take {
 struct intake_store {
     struct budget *budget;
     struct series_limit limit;
-    struct table known;
+    struct table known, lines, points;
     struct bytes scope;        /* the default scope; allocated */
     const struct clock *clock; /* NULL: a test has none */
     uint64_t n_intakes;        /* ever, for their hashes */
@@ -247,10 +261,13 @@ enum line_outcome {
     LINE_REFUSED, /* there are as many series as there may be */
     LINE_LEFT,    /* relabelling drops it, and there is no room to remember that */
 };
-struct line *line_find(const struct take *t, struct bytes key);
+/* `digest`: of the line's text, whatever the intake. */
+struct digest line_digest(const struct intake *in, const struct digest *digest);
+struct line *line_find(const struct take *t, const struct digest *digest);
 /* The line of that sample: *l, which was read under another version, is read anew, or it is NULL and one is made. */
 enum line_outcome line_make(struct take *t, const struct sample *s, struct line **l);
 void line_drop(struct intake *in, struct line *l);
+uint64_t line_hash_of(const void *entry);                         /* for the table */
 struct out_point *report_point(struct take *t, const char *name); /* with one line; NULL: there is none */
 struct distribution *point_distribution(struct intake *in, struct out_point *p); /* made if need be */
 
@@ -279,6 +296,7 @@ void family_resolve(struct take *t, struct bytes name, struct family_view *v);
 struct out_resource *out_resource_get(struct take *t, struct bytes job, struct bytes instance);
 struct out_scope *out_scope_get(struct take *t, struct out_resource *r, const struct label_set *labels);
 struct out_metric *out_metric_get(struct take *t, struct out_scope *sc, const struct family_view *v, bool native);
+uint64_t point_hash_of(const void *entry); /* for the table */
 struct out_point *out_point_get(struct take *t, struct out_metric *m, struct bytes attributes);
 void out_point_release(struct intake *in, struct out_point *p);     /* one line less */
 void out_resource_prune(struct intake *in, struct out_resource *r); /* of what nothing came to be below */

@@ -19,22 +19,32 @@
 struct placing {
     enum line_role role;
     struct out_point *point;
-    uint32_t slot;
+    uint16_t slot;
     double bound;
     bool part; /* of a histogram that counts as one sample; its role is known */
 };
 
-static uint64_t line_hash(const struct intake *in, struct bytes key)
+/* Mixed, for two targets may have the same text; to mix twice gives back what it was. */
+struct digest line_digest(const struct intake *in, const struct digest *digest)
 {
-    return identity_hash(in->id.hash ^ OF_LINE, key);
+    return (struct digest){ digest->lo ^ in->digest.lo, digest->hi ^ in->digest.hi };
 }
 
-struct line *line_find(const struct take *t, struct bytes key)
+uint64_t line_hash_of(const void *entry)
 {
-    struct identity_key k = { .parent = &t->in->id, .raw = key, .hash = line_hash(t->in, key) };
-    struct identity *id = identity_find(&t->in->store->known, &k);
+    return ((const struct line *)entry)->digest.lo;
+}
 
-    return id != NULL ? container_of(id, struct line, id) : NULL;
+static bool is_line(const void *entry, const void *key)
+{
+    return digest_equal(&((const struct line *)entry)->digest, key);
+}
+
+struct line *line_find(const struct take *t, const struct digest *digest)
+{
+    struct digest d = line_digest(t->in, digest);
+
+    return table_find(&t->in->store->lines, d.lo, is_line, &d);
 }
 
 /* ---- roles ---- */
@@ -98,7 +108,7 @@ struct distribution *point_distribution(struct intake *in, struct out_point *p)
 }
 
 /* Where the bucket of that bound is; false: there are too many. */
-static bool find_slot(struct intake *in, struct out_point *p, double bound, uint32_t *slot)
+static bool find_slot(struct intake *in, struct out_point *p, double bound, uint16_t *slot)
 {
     struct distribution *d = point_distribution(in, p);
     size_t cap = d->buckets.cap;
@@ -106,13 +116,13 @@ static bool find_slot(struct intake *in, struct out_point *p, double bound, uint
 
     for (size_t i = 0; i < d->buckets.n && !(above && d->sorted); i++)
         if (d->buckets.v[i].bound == bound) {
-            *slot = (uint32_t)i;
+            *slot = (uint16_t)i;
             return true;
         }
     if (d->buckets.n >= BUCKETS_OF_ONE)
         return false;
     d->sorted &= above;
-    *slot = (uint32_t)d->buckets.n;
+    *slot = (uint16_t)d->buckets.n;
     *vec_push(&d->buckets) = (struct bucket){ .bound = bound };
     budget_charge(in->store->budget, (d->buckets.cap - cap) * sizeof(struct bucket));
     return true;
@@ -257,7 +267,7 @@ static enum line_outcome place_sample(struct take *t, const struct sample *s, bo
 /* What it counts as: itself, and about as much for its point. */
 static size_t line_cost(const struct line *l)
 {
-    return 2 * (sizeof(*l) + l->id.raw_len);
+    return sizeof(*l) + sizeof(struct out_point) + sizeof(uint64_t) * 6 + l->text_len;
 }
 
 /* One that is dropped is no series, but takes memory. */
@@ -280,28 +290,22 @@ static void uncount_line(struct intake *in, const struct line *l)
 static struct line *new_line(struct take *t, struct bytes key)
 {
     struct intake *in = t->in;
-    struct line *l = mem_alloc(sizeof(*l) + key.len);
+    struct digest d = digest_plain(key);
+    struct line *l = mem_alloc(sizeof(*l));
 
-    *l = (struct line){ .id = { .hash = line_hash(in, key),
-                                .parent = &in->id,
-                                .raw_len = (uint32_t)key.len,
-                                .raw_at = offsetof(struct line, raw),
-                                .kind = OF_LINE },
-                        .place = LINE_NOWHERE,
-                        .flags = LINE_FRESH };
-    memcpy(l->raw, key.data, key.len);
-    if (!table_insert(&in->store->known, &l->id, l->id.hash)) {
+    *l = (struct line){ .digest = line_digest(in, &d), .text_len = key.len & LINE_LONGEST, .flags = LINE_FRESH };
+    if (!table_insert(&in->store->lines, l, line_hash_of(l))) {
         free(l);
         return NULL;
     }
-    budget_charge(in->store->budget, sizeof(*l) + key.len);
+    budget_charge(in->store->budget, sizeof(*l));
     return l;
 }
 
 enum line_outcome line_make(struct take *t, const struct sample *s, struct line **l)
 {
     struct placing to = { 0 };
-    enum line_outcome outcome = place_sample(t, s, *l != NULL, &to);
+    enum line_outcome outcome = s->key.len > LINE_LONGEST ? LINE_REFUSED : place_sample(t, s, *l != NULL, &to);
 
     if (outcome != LINE_MADE)
         return outcome;
@@ -315,9 +319,9 @@ enum line_outcome line_make(struct take *t, const struct sample *s, struct line 
         return LINE_REFUSED;
     }
     (*l)->point = to.point;
-    (*l)->role = (uint8_t)to.role;
+    (*l)->role = to.role & 15u;
     (*l)->slot = to.slot;
-    (*l)->flags = (uint8_t)(((*l)->flags & ~LINE_PART) | (to.part ? LINE_PART : 0));
+    (*l)->flags = ((*l)->flags & ~LINE_PART & 15u) | (to.part ? LINE_PART : 0u);
     (*l)->version = t->in->version;
     count_line(t->in, *l);
     return LINE_MADE;
@@ -327,8 +331,8 @@ void line_drop(struct intake *in, struct line *l)
 {
     if (l->point != NULL)
         out_point_release(in, l->point);
-    table_remove(&in->store->known, &l->id, l->id.hash);
+    table_remove(&in->store->lines, l, line_hash_of(l));
     uncount_line(in, l);
-    budget_give(in->store->budget, sizeof(*l) + l->id.raw_len);
+    budget_give(in->store->budget, sizeof(*l));
     free(l);
 }

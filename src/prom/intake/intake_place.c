@@ -239,7 +239,7 @@ static struct bytes merge_infos(struct take *t, const struct out_resource *r)
     t->fields.n = b->len = 0;
     collect_fields(t, r->attributes);
     for (size_t i = 0; i < r->infos.n; i++)
-        collect_fields(t, identity_raw(&r->infos.v[i]->id));
+        collect_fields(t, point_attributes(r->infos.v[i]));
     v = t->fields.v;
     if (t->fields.n > 1)
         qsort(v, t->fields.n, sizeof(*v), by_key);
@@ -482,23 +482,62 @@ void out_metric_prune(struct intake *in, struct out_metric *m)
 
 /* ---- points ---- */
 
+struct point_key {
+    struct out_metric *metric;
+    struct bytes attributes;
+};
+
+static uint64_t hash_point(const struct out_metric *m, struct bytes attributes)
+{
+    return identity_hash(m->id.hash ^ OF_POINT, attributes);
+}
+
+uint64_t point_hash_of(const void *entry)
+{
+    const struct out_point *p = entry;
+
+    return hash_point(p->metric, point_attributes(p));
+}
+
+static bool is_point(const void *entry, const void *key)
+{
+    const struct out_point *p = entry;
+    const struct point_key *k = key;
+
+    return p->metric == k->metric && bytes_equal(point_attributes(p), k->attributes);
+}
+
+static size_t point_size(size_t attributes)
+{
+    size_t size = offsetof(struct out_point, raw) + attributes;
+
+    return size > sizeof(struct out_point) ? size : sizeof(struct out_point);
+}
+
 struct out_point *out_point_get(struct take *t, struct out_metric *m, struct bytes attributes)
 {
-    struct identity_key k;
-    struct identity *id = find(t, &m->id, OF_POINT, attributes, &k);
+    const struct point_key k = { m, attributes };
+    uint64_t hash = hash_point(m, attributes);
+    struct out_point *p = table_find(&t->in->store->points, hash, is_point, &k);
 
-    if (id == NULL) {
-        id = make(t, &k, OF_POINT, offsetof(struct out_point, raw));
-        if (id == NULL)
-            return NULL;
-        m->n_points++;
+    if (p != NULL)
+        return p;
+    p = mem_alloc(point_size(attributes.len));
+    *p = (struct out_point){ .metric = m, .raw_len = attributes.len & 0x7fffffffu };
+    if (attributes.len > 0)
+        memcpy(p->raw, attributes.data, attributes.len);
+    if (!table_insert(&t->in->store->points, p, hash)) {
+        free(p);
+        return NULL;
     }
-    return container_of(id, struct out_point, id);
+    budget_charge(t->in->store->budget, point_size(attributes.len));
+    m->n_points++;
+    return p;
 }
 
 void out_point_release(struct intake *in, struct out_point *p)
 {
-    struct out_metric *m = container_of(p->id.parent, struct out_metric, id);
+    struct out_metric *m = p->metric;
 
     if (p->n_lines > 0 && --p->n_lines > 0)
         return;
@@ -507,7 +546,9 @@ void out_point_release(struct intake *in, struct out_point *p)
         vec_free(&p->distribution->buckets);
         free(p->distribution);
     }
-    unmake(in, &p->id);
+    table_remove(&in->store->points, p, point_hash_of(p));
+    budget_give(in->store->budget, point_size(p->raw_len));
+    free(p);
     m->n_points--;
     out_metric_prune(in, m);
 }

@@ -87,11 +87,6 @@ static uint8_t *put_no_value(uint8_t *p, unsigned number)
     return p;
 }
 
-static struct out_metric *metric_of(const struct out_point *p)
-{
-    return container_of(p->id.parent, struct out_metric, id);
-}
-
 static uint64_t nanoseconds(int64_t ms)
 {
     return (uint64_t)ms * MS_IN_NS;
@@ -114,14 +109,14 @@ struct number {
 /* Returns where the value stands. */
 static uint8_t *write_number(struct take *t, struct out_point *p, const struct number *n)
 {
-    struct bytes attributes = identity_raw(&p->id);
+    struct bytes attributes = point_attributes(p);
     bool stale = is_stale(n->value);
     size_t len = 9 + (n->start_ns != 0 ? 9u : 0) + (stale ? 2u : 9u) + attributes.len;
     uint8_t *at, *value;
 
     for (const struct exemplar_bytes *x = n->exemplars; x != NULL; x = x->next)
         len += field_size(x->field.len);
-    at = begin_point(t, metric_of(p), len);
+    at = begin_point(t, p->metric, len);
     if (n->start_ns != 0)
         at = put_fixed64(at, OTLP_POINT_START, n->start_ns);
     at = put_fixed64(at, OTLP_POINT_TIME, nanoseconds(n->time_ms));
@@ -171,10 +166,10 @@ void put_report(struct take *t, struct out_point *p, double value)
 
 static void write_native(struct take *t, struct out_point *p, struct bytes fields, uint64_t start_ns, int64_t time_ms)
 {
-    struct bytes attributes = identity_raw(&p->id);
+    struct bytes attributes = point_attributes(p);
     bool ended = fields.data == NULL;
     uint8_t *at =
-        begin_point(t, metric_of(p), 9 + (start_ns != 0 ? 9u : 0) + attributes.len + fields.len + (ended ? 2u : 0));
+        begin_point(t, p->metric, 9 + (start_ns != 0 ? 9u : 0) + attributes.len + fields.len + (ended ? 2u : 0));
 
     at = put_bytes(at, attributes);
     if (start_ns != 0)
@@ -297,8 +292,7 @@ static uint64_t bucket_count(const struct take *t, const struct distribution *d,
 
 static size_t common_size(const struct out_point *p, const struct distribution *d)
 {
-    return 9 + (d->start_ns != 0 ? 9u : 0) + identity_raw(&p->id).len +
-           (d->has_ended ? 2u : 9u + (d->has_sum ? 9u : 0));
+    return 9 + (d->start_ns != 0 ? 9u : 0) + point_attributes(p).len + (d->has_ended ? 2u : 9u + (d->has_sum ? 9u : 0));
 }
 
 static uint8_t *put_common(uint8_t *at, const struct distribution *d)
@@ -322,7 +316,7 @@ static void write_histogram(struct take *t, struct out_point *p, const struct di
 
     for (x = d->exemplars; x != NULL; x = x->next)
         len += field_size(x->field.len);
-    at = put_common(begin_point(t, metric_of(p), len), d);
+    at = put_common(begin_point(t, p->metric, len), d);
     at = put_length(at, OTLP_HISTOGRAM_BUCKETS, 8 * (n + 1));
     for (size_t i = 0; i <= n; i++, at += 8)
         memcpy(at, &(uint64_t){ bucket_count(t, d, i, n) }, 8);
@@ -332,7 +326,7 @@ static void write_histogram(struct take *t, struct out_point *p, const struct di
         memcpy(at, &t->buckets.v[i].bound, 8);
     for (x = d->exemplars; x != NULL; x = x->next)
         at = put_bytes(put_length(at, OTLP_HISTOGRAM_EXEMPLARS, x->field.len), x->field);
-    at = put_bytes(at, identity_raw(&p->id));
+    at = put_bytes(at, point_attributes(p));
     if (d->has_ended)
         put_no_value(at, OTLP_HISTOGRAM_FLAGS);
 }
@@ -345,7 +339,7 @@ static size_t quantile_size(const struct distribution *d)
 static void write_summary(struct take *t, struct out_point *p, const struct distribution *d)
 {
     size_t each = quantile_size(d);
-    uint8_t *at = begin_point(t, metric_of(p), common_size(p, d) + t->buckets.n * field_size(each));
+    uint8_t *at = begin_point(t, p->metric, common_size(p, d) + t->buckets.n * field_size(each));
 
     at = put_common(at, d);
     for (size_t i = 0; i < t->buckets.n; i++) {
@@ -354,7 +348,7 @@ static void write_summary(struct take *t, struct out_point *p, const struct dist
         if (!d->has_ended)
             at = put_fixed64(at, OTLP_QUANTILE_VALUE, pb_bits(t->buckets.v[i].value));
     }
-    at = put_bytes(at, identity_raw(&p->id));
+    at = put_bytes(at, point_attributes(p));
     if (d->has_ended)
         put_no_value(at, OTLP_SUMMARY_FLAGS);
 }
@@ -362,7 +356,7 @@ static void write_summary(struct take *t, struct out_point *p, const struct dist
 static void write_gathered(struct take *t, struct out_point *p)
 {
     struct distribution *d = p->distribution;
-    enum metric_kind kind = metric_of(p)->kind;
+    enum metric_kind kind = p->metric->kind;
     struct number n = { d->has_ended ? pb_double(STALE_NAN) : d->sum, d->start_ns, d->time_ms, d->exemplars };
 
     if (kind == METRIC_SUM) {
@@ -390,7 +384,7 @@ void put_gathered(struct take *t)
 
 static void put_info(struct take *t, struct out_point *p)
 {
-    struct out_metric *m = metric_of(p);
+    struct out_metric *m = p->metric;
     struct out_resource *r =
         container_of(container_of(m->id.parent, struct out_scope, id)->id.parent, struct out_resource, id);
 
@@ -416,13 +410,13 @@ void put_sample(struct take *t, struct line *l, const struct sample *s, int64_t 
         put_native(t, p, s, time_ms);
         break;
     case LINE_NUMBER:
-        if (!t->in->gathers || metric_of(p)->kind != METRIC_SUM)
+        if (!t->in->gathers || p->metric->kind != METRIC_SUM)
             put_number(t, p, s, time_ms);
         else
             gather_sample(t, l, s, time_ms);
         break;
     case LINE_CREATED:
-        if (!t->in->gathers && metric_of(p)->kind == METRIC_SUM) {
+        if (!t->in->gathers && p->metric->kind == METRIC_SUM) {
             t->in->gathers = t->again = true; /* its value may have been written without it */
             break;
         }

@@ -131,8 +131,15 @@ static void take_series(struct take *t, const struct proto_metric *m, const stru
     s->start_ns = m->start_ns;
     s->read_labels = read_proto_labels;
     s->from = p;
-    if (predicted != NULL && !bytes_equal(identity_raw(&predicted->id), s->key))
+    if (predicted != NULL && predicted->text_len == s->key.len) {
+        struct digest d = digest_plain(s->key);
+
+        d = line_digest(t->in, &d);
+        if (!digest_equal(&d, &predicted->digest))
+            predicted = NULL;
+    } else {
         predicted = NULL;
+    }
     take_sample(t, s, predicted);
 }
 

@@ -26,6 +26,8 @@ static void diverge(struct take *t)
 /* It is in this page, for the first time. */
 static void place_line(struct take *t, struct line *l)
 {
+    if (l->seen != 0 && l->seen < t->first_pass)
+        l->flags &= ~LINE_FRESH & 15u;
     l->seen = t->in->pass;
     if (!t->diverged && t->n_lines < t->in->lines.n && t->in->lines.v[t->n_lines] == l) {
         t->predicted = ++t->n_lines;
@@ -33,10 +35,10 @@ static void place_line(struct take *t, struct line *l)
     }
     if (!t->diverged)
         diverge(t);
-    if (l->place != LINE_NOWHERE)
-        t->predicted = l->place + 1;
+    if (l->flags & LINE_LISTED)
+        t->predicted = l->place + 1u;
+    l->place = (uint32_t)t->n_lines++;
     *vec_push(&t->lines) = l;
-    t->n_lines++;
 }
 
 /* It was read, and relabelling did not drop it. */
@@ -71,8 +73,11 @@ static struct line *get_line(struct take *t, const struct sample *s, struct line
 {
     enum line_outcome outcome;
 
-    if (l == NULL)
-        l = line_find(t, s->key);
+    if (l == NULL) {
+        struct digest d = digest_plain(s->key);
+
+        l = line_find(t, &d);
+    }
     if (l != NULL && l->version == t->in->version)
         return l;
     outcome = line_make(t, s, &l);
@@ -116,7 +121,7 @@ void take_sample(struct take *t, const struct sample *s, struct line *predicted)
         t->result->scraped--;
     else
         count_kept(t, l, again);
-    l->flags = (uint8_t)(l->flags & ~LINE_TRACKED);
+    l->flags &= ~LINE_TRACKED & 15u;
     if (!timed || t->in->rules->track_timestamps_staleness)
         l->flags |= LINE_TRACKED;
     if (!over)

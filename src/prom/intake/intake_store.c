@@ -31,6 +31,8 @@ struct intake_store *intake_store_new(const struct intake_store_options *o)
     if (o->metrics != NULL)
         series_limit_tell(&s->limit, o->metrics, (struct metric_label){ "receiver", o->receiver }, o->log, o->clock);
     table_init(&s->known, identity_hash_of, o->budget);
+    table_init(&s->lines, line_hash_of, o->budget);
+    table_init(&s->points, point_hash_of, o->budget);
     pb_put_str(&scope, OTLP_SCOPE_NAME, SCOPE_NAME);
     pb_put_str(&scope, OTLP_SCOPE_VERSION, o->version);
     s->scope = keep(buf_bytes(&scope));
@@ -43,9 +45,11 @@ void intake_store_free(struct intake_store *s)
 {
     struct take *t = &s->take;
 
-    assert(s->known.n == 0);
+    assert(s->known.n == 0 && s->lines.n == 0 && s->points.n == 0);
     series_limit_free(&s->limit);
     table_free(&s->known);
+    table_free(&s->lines);
+    table_free(&s->points);
     assembly_free(&t->assembly);
     label_set_free(&t->labels);
     label_set_free(&t->exemplar_labels);
@@ -67,7 +71,7 @@ void intake_store_free(struct intake_store *s)
 
 void intake_store_collect(struct intake_store *s)
 {
-    s->limit.others = table_size(&s->known);
+    s->limit.others = table_size(&s->known) + table_size(&s->lines) + table_size(&s->points);
     series_limit_collect(&s->limit);
 }
 
@@ -130,6 +134,7 @@ struct intake *intake_new(struct intake_store *s, const struct intake_rules *rul
     uint64_t number = s->n_intakes++;
     struct bytes job = label_set_get(target->labels, bytes_str("job"));
 
+    in->digest = digest_number((struct digest){ 0, 0 }, number);
     in->id = (struct identity){ .hash = bytes_hash(bytes_of(&number, sizeof(number))), .kind = OF_INTAKE };
     in->store = s;
     in->rules = rules;

@@ -232,12 +232,18 @@ static const uint8_t *find_series_end(struct page *g)
 }
 
 /* The expected series stands here, and a value may follow. */
-static bool stands_here(const struct page *g, struct bytes expected)
+static bool stands_here(const struct page *g, const struct page_series *expected)
 {
-    const uint8_t *p = g->p + expected.len;
+    const uint8_t *p = g->p;
+    struct digest d;
 
-    if (expected.len == 0 || (size_t)(g->end - g->p) <= expected.len || (*p != ' ' && *p != '\t') ||
-        memcmp(g->p, expected.data, expected.len) != 0)
+    if (expected->len == 0 || (size_t)(g->end - p) <= expected->len)
+        return false;
+    p += expected->len;
+    if (*p != ' ' && *p != '\t')
+        return false;
+    d = digest_plain(bytes_of(g->p, expected->len));
+    if (!digest_equal(&d, &expected->digest))
         return false;
     p = skip_blanks(p, g->end);
     return p == g->end || *p != '{';
@@ -342,13 +348,13 @@ static const char *take_rest(struct page *g)
     return fault;
 }
 
-static enum page_entry read_sample(struct page *g, struct bytes expected)
+static enum page_entry read_sample(struct page *g, const struct page_series *expected)
 {
     const uint8_t *end;
     const char *fault;
 
     g->expected = stands_here(g, expected);
-    end = g->expected ? g->p + expected.len : find_series_end(g);
+    end = g->expected ? g->p + expected->len : find_series_end(g);
     if (end == NULL)
         return PAGE_BAD;
     g->series = bytes_of(g->p, (size_t)(end - g->p));
@@ -367,7 +373,7 @@ static enum page_entry read_sample(struct page *g, struct bytes expected)
     return PAGE_SAMPLE;
 }
 
-enum page_entry page_next(struct page *g, struct bytes expected)
+enum page_entry page_next(struct page *g, const struct page_series *expected)
 {
     enum page_entry e;
 

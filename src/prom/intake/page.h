@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "otlp/digest.h"
 #include "prom/relabel/label_set.h"
 
 enum page_entry { PAGE_END, PAGE_SAMPLE, PAGE_TYPE, PAGE_HELP, PAGE_UNIT, PAGE_BAD };
@@ -60,8 +61,14 @@ struct page {
 void page_init(struct page *g, struct bytes body, bool openmetrics);
 void page_free(struct page *g);
 
-/* The next entry. `expected` is how the series of the next sample may be written; empty: nobody knows. */
-enum page_entry page_next(struct page *g, struct bytes expected);
+/* How the series of the next sample may be written. */
+struct page_series {
+    size_t len; /* of its text; 0: nobody knows */
+    struct digest digest;
+};
+
+/* The next entry. */
+enum page_entry page_next(struct page *g, const struct page_series *expected);
 
 /* For an error: the number of the line that was read last, from 1, and some of it. */
 size_t page_line(const struct page *g, struct bytes *some);

@@ -399,6 +399,25 @@ START_TEST(a_long_help_is_not_repeated_without_end)
 }
 END_TEST
 
+/* The page is a request too, which is gone by then. */
+START_TEST(a_series_takes_150_bytes_beside_its_labels)
+{
+    enum { SERIES = 20000, LABELS = 8 + sizeof("method") - 1 + 3 + 8 + sizeof("path") - 1 + 13 };
+    struct buf page = { 0 };
+    uint64_t before;
+
+    intake_rig_text(&r, "a 1\n");
+    before = r.rig.budget.used;
+    for (unsigned i = 0; i < SERIES; i++)
+        buf_printf(&page, "b{method=\"GET\",path=\"/items/%06u\"} 1\n", i);
+    intake_rig_take(&r, INTAKE_TEXT, buf_bytes(&page));
+    GOOD();
+    ck_assert_uint_eq(r.result.added, SERIES);
+    ck_assert_uint_le((r.rig.budget.used - before) / SERIES, 150 + LABELS);
+    buf_free(&page);
+}
+END_TEST
+
 START_TEST(pages_that_always_fail_do_not_pile_up_what_they_name)
 {
     struct buf page = { 0 };
@@ -497,6 +516,7 @@ int main(void)
     tcase_add_test(tc, series_that_are_ever_new_take_no_more_memory_than_their_limit);
     tcase_add_test(tc, a_label_that_is_larger_than_the_room_is_refused);
     tcase_add_test(tc, a_long_help_is_not_repeated_without_end);
+    tcase_add_test(tc, a_series_takes_150_bytes_beside_its_labels);
     tcase_add_test(tc, pages_that_always_fail_do_not_pile_up_what_they_name);
     tcase_add_test(tc, a_series_has_a_thousand_labels_at_most);
     tcase_add_test(tc, many_target_infos_are_one_resource);
