@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line. */
-#include "command/command.h"
+#include "command/verb.h"
 
-#include <limits.h>
+#include "base/mem.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ static const char usage[] =
     "\n"
     "usage: otelcd --config FILE [--config FILE]... [--set key=value]...\n"
     "       otelcd validate --config FILE      say what is wrong with a configuration, all of it\n"
+    "                                          [--format text|json|sarif]\n"
     "       otelcd print-config --config FILE  print it with every default [--format yaml|json]\n"
     "                                          [--mode redacted|unredacted]\n"
     "       otelcd components                  list what can be configured [--format yaml|markdown|man|ottl]\n"
@@ -27,74 +29,31 @@ static const char usage[] =
     "--config (-c) takes a file name, file:NAME, env:VARIABLE or yaml:TEXT; several are merged in order.\n"
     "--set changes one key after that: --set processors.batch.timeout=1s\n";
 
-/* What a verb takes; another flag is a mistake. */
-enum {
-    CONFIG = 1,
-    SET = 2,
-    FORMAT = 4,
-    MODE = 8,
-    ENDPOINT = 16,
-    CA = 32,
-    TIMEOUT = 64,
-    CONTEXT = 128,
-    JSON = 256,
-    FILTER = 512
-};
-
-static const struct verb {
-    const char *name;
-    int (*run)(const struct arguments *a);
-    unsigned flags;
-    unsigned operands; /* at most */
-} verbs[] = {
-    { "run", command_run, CONFIG | SET, 0 },
-    { "validate", command_validate, CONFIG | SET, 0 },
-    { "print-config", command_print_config, CONFIG | SET | FORMAT | MODE, 0 },
-    { "print-initial-config", command_print_config, CONFIG | SET | FORMAT | MODE, 0 },
-    { "components", command_components, FORMAT, 0 },
-    { "version", command_version, 0, 0 },
-    { "healthcheck", command_healthcheck, CONFIG | SET | ENDPOINT | CA | TIMEOUT, 0 },
-    { "wal", command_wal, 0, 2 },
-    { "test", command_test, FORMAT | FILTER, UINT_MAX },
-    { "ottl", command_ottl, CONTEXT | JSON, UINT_MAX },
-};
-
-static const char *const flag_names[] = { "--config", "--set",     "--format",  "--mode", "--endpoint",
-                                          "--ca",     "--timeout", "--context", "--json", "--filter" };
-
-static const struct verb *find_verb(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        if (strcmp(name, verbs[i].name) == 0)
-            return &verbs[i];
-    return NULL;
-}
-
 static void put_value(struct arguments *a, unsigned flag, const char *value)
 {
     switch (flag) {
-    case CONFIG:
+    case FLAG_CONFIG:
         *vec_push(&a->configs) = value;
         break;
-    case SET:
+    case FLAG_SET:
         *vec_push(&a->sets) = value;
         break;
-    case FORMAT:
+    case FLAG_FORMAT:
         a->format = value;
         break;
-    case MODE:
+    case FLAG_MODE:
         a->mode = value;
         break;
-    case ENDPOINT:
+    case FLAG_ENDPOINT:
         a->endpoint = value;
         break;
-    case CA:
+    case FLAG_CA:
         a->ca = value;
         break;
-    case CONTEXT:
+    case FLAG_CONTEXT:
         a->context = value;
         break;
-    case FILTER:
+    case FLAG_FILTER:
         a->filter = value;
         break;
     default:
@@ -105,7 +64,7 @@ static void put_value(struct arguments *a, unsigned flag, const char *value)
 /* The verb, or what it is about. */
 static bool take_word(struct arguments *a, const char *word)
 {
-    const struct verb *verb = a->verb != NULL ? find_verb(a->verb) : NULL;
+    const struct verb *verb = verb_find(a->verb);
 
     if (a->verb == NULL)
         a->verb = word;
@@ -121,13 +80,13 @@ static bool take_argument(int argc, char **argv, int *i, struct arguments *a, bo
 {
     const char *arg = argv[*i];
 
-    for (unsigned f = 0; f < ARRAY_LEN(flag_names); f++) {
-        size_t n = strlen(flag_names[f]);
-        bool whole = strcmp(arg, flag_names[f]) == 0 || (f == 0 && strcmp(arg, "-c") == 0);
+    for (unsigned f = 0; f < FLAGS; f++) {
+        size_t n = strlen(verb_flags[f].name);
+        bool whole = strcmp(arg, verb_flags[f].name) == 0 || (f == 0 && strcmp(arg, "-c") == 0);
 
-        if (!whole && (strncmp(arg, flag_names[f], n) != 0 || arg[n] != '='))
+        if (!whole && (strncmp(arg, verb_flags[f].name, n) != 0 || arg[n] != '='))
             continue;
-        if (1u << f == JSON) {
+        if (1u << f == FLAG_JSON) {
             a->json = true;
             return whole;
         }
@@ -143,22 +102,23 @@ static bool take_argument(int argc, char **argv, int *i, struct arguments *a, bo
 
 static unsigned given_flags(const struct arguments *a)
 {
-    return (a->configs.n > 0 ? CONFIG : 0u) | (a->sets.n > 0 ? SET : 0u) | (a->format != NULL ? FORMAT : 0u) |
-           (a->mode != NULL ? MODE : 0u) | (a->endpoint != NULL ? ENDPOINT : 0u) | (a->ca != NULL ? CA : 0u) |
-           (a->timeout != NULL ? TIMEOUT : 0u) | (a->context != NULL ? CONTEXT : 0u) | (a->json ? JSON : 0u) |
-           (a->filter != NULL ? FILTER : 0u);
+    return (a->configs.n > 0 ? FLAG_CONFIG : 0u) | (a->sets.n > 0 ? FLAG_SET : 0u) |
+           (a->format != NULL ? FLAG_FORMAT : 0u) | (a->mode != NULL ? FLAG_MODE : 0u) |
+           (a->endpoint != NULL ? FLAG_ENDPOINT : 0u) | (a->ca != NULL ? FLAG_CA : 0u) |
+           (a->timeout != NULL ? FLAG_TIMEOUT : 0u) | (a->context != NULL ? FLAG_CONTEXT : 0u) |
+           (a->json ? FLAG_JSON : 0u) | (a->filter != NULL ? FLAG_FILTER : 0u);
 }
 
 static unsigned flags_of(const char *verb)
 {
-    const struct verb *found = find_verb(verb);
+    const struct verb *found = verb_find(verb);
 
     return found != NULL ? found->flags : 0;
 }
 
 static int run_verb(const struct arguments *a)
 {
-    const struct verb *verb = find_verb(a->verb);
+    const struct verb *verb = verb_find(a->verb);
 
     if (verb == NULL) {
         fprintf(stderr,
@@ -167,9 +127,10 @@ static int run_verb(const struct arguments *a)
                 a->verb);
         return 2;
     }
-    for (size_t f = 0; f < ARRAY_LEN(flag_names); f++)
+    for (size_t f = 0; f < FLAGS; f++)
         if ((given_flags(a) & ~verb->flags & (1u << f)) != 0) {
-            fprintf(stderr, "otelcd: %s does not take %s; otelcd --help lists what it takes\n", a->verb, flag_names[f]);
+            fprintf(stderr, "otelcd: %s does not take %s; otelcd --help lists what it takes\n", a->verb,
+                    verb_flags[f].name);
             return 2;
         }
     return verb->run(a);
@@ -179,7 +140,7 @@ static void say_unknown(const struct arguments *a, const char *arg, bool missing
 {
     if (missing)
         fprintf(stderr, "otelcd: %s needs a value\n", arg);
-    else if (arg[0] != '-' && (flags_of(a->verb) & CONFIG) != 0)
+    else if (arg[0] != '-' && (flags_of(a->verb) & FLAG_CONFIG) != 0)
         fprintf(stderr, "otelcd: a configuration is given with --config: write otelcd %s --config %s\n", a->verb, arg);
     else
         fprintf(stderr, "otelcd: unknown argument %s; otelcd --help lists them\n", arg);

@@ -12,14 +12,15 @@ struct arguments {
     VEC(const char *) configs, sets;
     const char *verb;
     const char *mode;     /* print-config: redacted, unredacted */
-    const char *format;   /* print-config: yaml, json. components: yaml, markdown, man, ottl. test: text, tap, junit */
+    const char *format;   /* as struct verb has them for each */
     const char *endpoint; /* healthcheck: host:port, or a URL */
     const char *ca;       /* healthcheck: a PEM file */
     const char *timeout;  /* healthcheck: a duration */
     const char *context;  /* ottl: of paths without one */
     const char *filter;   /* test: what the name has */
     bool json;            /* ottl: the result alone */
-    VEC(const char *) operands; /* wal: what to do, and the directory. ottl: statements. test: files */
+    VEC(const char *)
+    operands; /* wal: what to do, and the directory. ottl: statements. test: files. */
 };
 
 int command_run(const struct arguments *a);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `otelcd validate`, `print-config` and `version`. */
 #include "command/command.h"
+#include "command/fault_report.h"
 #include "service/config.h"
 
 #include <stdio.h>
@@ -15,11 +16,26 @@ struct config_sources arguments_sources(const struct arguments *a)
 int command_validate(const struct arguments *a)
 {
     struct config_sources sources = arguments_sources(a);
-    struct config *c = config_load(&sources, component_registry);
-    int code = c->faults.n_errors > 0;
+    bool json = a->format != NULL && strcmp(a->format, "json") == 0;
+    bool sarif = a->format != NULL && strcmp(a->format, "sarif") == 0;
+    struct buf out = { 0 };
+    struct config *c;
+    int code;
 
-    faults_print(&c->faults, stderr);
-    faults_print_count(&c->faults, stderr);
+    if (a->format != NULL && !json && !sarif && strcmp(a->format, "text") != 0) {
+        fprintf(stderr, "otelcd validate: --format is text, json or sarif\n");
+        return 2;
+    }
+    c = config_load(&sources, component_registry);
+    code = c->faults.n_errors > 0;
+    if (json || sarif) {
+        (json ? fault_report_json : fault_report_sarif)(&c->faults, &out);
+        fwrite(out.data, 1, out.len, stdout);
+    } else {
+        faults_print(&c->faults, stderr);
+        faults_print_count(&c->faults, stderr);
+    }
+    buf_free(&out);
     config_free(c);
     return code;
 }

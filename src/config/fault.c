@@ -125,10 +125,45 @@ static int by_place(const void *pa, const void *pb)
     return d != 0 ? d : strcmp(a->text, b->text);
 }
 
-void faults_print(struct faults *f, FILE *to)
+bool faults_are_cut(const struct faults *f)
+{
+    return f->list.n >= MOST_FAULTS;
+}
+
+void faults_sort(struct faults *f)
 {
     if (f->list.n > 0)
         qsort(f->list.v, f->list.n, sizeof(*f->list.v), by_place);
+}
+
+/* How advice begins where a colon stands before it. */
+static bool is_advice(const char *s)
+{
+    static const char *const words[] = { "write ", "remove ", "use ",  "put ", "give ", "make ",
+                                         "set ",   "leave ",  "take ", "let ", NULL };
+
+    for (size_t i = 0; words[i] != NULL; i++)
+        if (strncmp(s, words[i], strlen(words[i])) == 0)
+            return true;
+    return false;
+}
+
+const char *fault_remedy(const struct fault *x)
+{
+    char quote = '\0';
+
+    for (const char *p = x->text; *p != '\0'; p++) {
+        if (quote != '\0' ? *p == quote : (*p == '"' || *p == '`') && strchr(p + 1, *p) != NULL)
+            quote = quote == '\0' ? *p : '\0';
+        else if (quote == '\0' && p > x->text && p[1] == ' ' && (*p == ';' || (*p == ':' && is_advice(p + 2))))
+            return p + 2;
+    }
+    return NULL;
+}
+
+void faults_print(struct faults *f, FILE *to)
+{
+    faults_sort(f);
     for (size_t i = 0; i < f->list.n; i++) {
         const struct fault *x = &f->list.v[i];
 
@@ -139,7 +174,7 @@ void faults_print(struct faults *f, FILE *to)
         fprintf(to, "%s%s%s%s%s\n", x->file[0] != '\0' ? " " : "", x->warning ? "warning: " : "", x->path,
                 x->path[0] != '\0' ? ": " : "", x->text);
     }
-    if (f->list.n >= MOST_FAULTS)
+    if (faults_are_cut(f))
         fprintf(to, "(%zu faults are shown; mend these first)\n", f->list.n);
 }
 

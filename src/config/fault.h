@@ -40,7 +40,17 @@ void fault_unset(struct faults *f, const struct yaml_node *node, const char *pat
 /* When all is found: a variable that is not set is told where it causes an error, as a part of that, and else once. */
 void faults_settle(struct faults *f);
 
-/* One line each, in the order of their places: "file:line:column: path: text". */
+/* There were more than are kept. */
+bool faults_are_cut(const struct faults *f);
+
+/* In the order of their places. */
+void faults_sort(struct faults *f);
+
+/* Where its text begins to say what to write instead: behind the "; " or ": " after what is wrong. NULL: it does not.
+ */
+const char *fault_remedy(const struct fault *x);
+
+/* One line each, sorted: "file:line:column: path: text". */
 void faults_print(struct faults *f, FILE *to);
 /* "2 faults, 1 warning"; nothing when there are none. */
 void faults_print_count(const struct faults *f, FILE *to);

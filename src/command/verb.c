@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two tables. A new verb is a row here, its lines in the usage of main.c and in the man page. */
+#include "command/verb.h"
+
+#include "base/mem.h"
+
+#include <limits.h>
+#include <string.h>
+
+const struct verb verbs[] = {
+    { "run", command_run, "run the daemon", FLAG_CONFIG | FLAG_SET, 0, NULL, NULL, false },
+    { "validate", command_validate, "say what is wrong with a configuration", FLAG_CONFIG | FLAG_SET | FLAG_FORMAT, 0,
+      "text json sarif", NULL, false },
+    { "print-config", command_print_config, "print a configuration with every default",
+      FLAG_CONFIG | FLAG_SET | FLAG_FORMAT | FLAG_MODE, 0, "yaml json", NULL, false },
+    { "print-initial-config", command_print_config, "the same as print-config",
+      FLAG_CONFIG | FLAG_SET | FLAG_FORMAT | FLAG_MODE, 0, "yaml json", NULL, false },
+    { "components", command_components, "list what can be configured", FLAG_FORMAT, 0, "yaml markdown man ottl", NULL,
+      false },
+    { "version", command_version, "print the version", 0, 0, NULL, NULL, false },
+    { "healthcheck", command_healthcheck, "ask whether a running otelcd answers",
+      FLAG_CONFIG | FLAG_SET | FLAG_ENDPOINT | FLAG_CA | FLAG_TIMEOUT, 0, NULL, NULL, false },
+    { "wal", command_wal, "look into a queue on disk", 0, 2, NULL, "inspect verify export", true },
+    { "test", command_test, "run the tests of a configuration", FLAG_FORMAT | FLAG_FILTER, UINT_MAX, "text tap junit",
+      NULL, true },
+    { "ottl", command_ottl, "try statements of OTTL", FLAG_CONTEXT | FLAG_JSON, UINT_MAX, NULL, NULL, false },
+    { NULL, NULL, NULL, 0, 0, NULL, NULL, false },
+};
+
+const struct verb_flag verb_flags[FLAGS] = {
+    { "--config", VALUE_FILE, NULL, "a configuration" },
+    { "--set", VALUE_KEY, NULL, "change one key" },
+    { "--format", VALUE_FORMAT, NULL, "how it is written" },
+    { "--mode", VALUE_WORD, "redacted unredacted", "with or without secrets" },
+    { "--endpoint", VALUE_WORD, NULL, "host:port or a URL" },
+    { "--ca", VALUE_FILE, NULL, "certificates of who is asked" },
+    { "--timeout", VALUE_WORD, NULL, "how long to wait" },
+    { "--context", VALUE_WORD, "resource scope span spanevent metric datapoint exemplar log",
+      "what paths are about that have no prefix" },
+    { "--json", VALUE_NONE, NULL, "the result alone" },
+    { "--filter", VALUE_WORD, NULL, "tests whose name has this" },
+};
+
+const struct verb *verb_find(const char *name)
+{
+    for (const struct verb *v = verbs; name != NULL && v->name != NULL; v++)
+        if (strcmp(name, v->name) == 0)
+            return v;
+    return NULL;
+}
