@@ -281,10 +281,15 @@ demo: deps-build deps-test
 	@contrib/example/demo --otelcd $(B)/otelcd $(ARGS)
 
 ## install       DESTDIR and PREFIX (/usr/local); an existing configuration stays
+COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 install: all
 	install -Dm755 $(B)/otelcd $(DESTDIR)$(PREFIX)/bin/otelcd
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/otelcd.8
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man5 man/otelcd.yaml.5
+	@mkdir -p $(COMPLETIONS:%=$(DESTDIR)$(PREFIX)/share/%)
+	$(B)/otelcd completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/otelcd
+	$(B)/otelcd completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_otelcd
+	$(B)/otelcd completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/otelcd.fish
 	@test -e $(DESTDIR)$(SYSCONFDIR)/otelcd/otelcd.yaml || \
 	    install -Dm644 config/otelcd.yaml $(DESTDIR)$(SYSCONFDIR)/otelcd/otelcd.yaml
 	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system

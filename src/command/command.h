@@ -20,7 +20,7 @@ struct arguments {
     const char *filter;   /* test: what the name has */
     bool json;            /* ottl: the result alone */
     VEC(const char *)
-    operands; /* wal: what to do, and the directory. ottl: statements. test: files. */
+    operands; /* wal: what to do, and the directory. ottl: statements. test: files. completion: the shell */
 };
 
 int command_run(const struct arguments *a);
@@ -32,6 +32,7 @@ int command_healthcheck(const struct arguments *a);
 int command_wal(const struct arguments *a);
 int command_ottl(const struct arguments *a);
 int command_test(const struct arguments *a);
+int command_completion(const struct arguments *a);
 
 struct config_sources arguments_sources(const struct arguments *a);
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What otelcd says to other programs: faults as JSON and SARIF."""
+"""What otelcd says to other programs: faults as JSON and SARIF, the completion of shells."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness.limits import OTELCD, PATIENCE, ROOT
+from harness.limits import OTELCD, PATIENCE, ROOT, tool
 
 MISTAKEN = """\
 receivers:
@@ -84,3 +84,83 @@ def test_a_place_that_is_no_file_is_no_artifact():
 def test_a_format_that_is_not_there_is_a_mistake_of_the_command_line():
     ran = run("validate", "-c", str(ROOT / "config/otelcd.yaml"), "--format", "xml")
     assert (ran.returncode, ran.stdout) == (2, "") and "text, json or sarif" in ran.stderr
+
+
+# --- completion ---
+
+BASH = """
+source "$SCRIPT"
+compopt() { :; }
+COMP_WORDS=(otelcd "$@"); COMP_CWORD=$#
+COMP_WORDS[0]=$OTELCD
+_otelcd
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+# What zsh's completion is told, without a terminal.
+ZSH = """
+compdef() { : }
+source "$SCRIPT"
+compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -rl -- "$@" }
+_files() { print -rl -- *(N) }
+_describe() { print -rl -- ${${(P)2}%%:*} }
+compset() { : }
+words=("$OTELCD" "$@"); CURRENT=$#words
+_otelcd
+"""
+FISH = """
+source "$SCRIPT"
+function otelcd; $OTELCD $argv; end
+complete -C "$LINE"
+"""
+SHELLS = {"bash": (BASH, ["bash", "--norc", "-c"], ["-"]), "zsh": (ZSH, ["zsh", "-f", "-c"], ["-"]), "fish": (FISH, ["fish", "--no-config", "-c"], [])}
+
+
+@pytest.fixture(params=SHELLS)
+def completed(request, tmp_path):
+    """What the shell offers for the last of these words."""
+    shell = request.param
+    script, command, zeroth = SHELLS[shell]
+    tool(shell)
+    (tmp_path / "script").write_text(run("completion", shell).stdout)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "mine.yaml").write_text("")
+
+    def ask(*words):
+        ran = subprocess.run([*command, script, *zeroth, *(words if shell != "fish" else [])],
+                             capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path / "here",
+                             env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "SCRIPT": str(tmp_path / "script"), "OTELCD": str(OTELCD), "LINE": " ".join(("otelcd", *words))})
+        assert ran.returncode in (0, 1) and ran.stderr == "", ran.stderr
+        return {line.split("\t")[0].removesuffix("=") for line in ran.stdout.split("\n") if line}
+
+    return ask
+
+
+def test_a_shell_offers_the_verbs(completed):
+    assert completed("") >= {"validate", "print-config", "components", "completion", "healthcheck", "wal", "test", "ottl", "version"}
+
+
+def test_a_shell_offers_the_flags_of_a_verb_and_no_others(completed):
+    offered = completed("validate", "--")
+    assert offered >= {"--config", "--set", "--format"} and not offered & {"--ca", "--mode", "--filter"}
+
+
+def test_a_shell_offers_what_a_flag_of_that_verb_can_be(completed):
+    assert completed("validate", "--format", "") == {"text", "json", "sarif"}
+    assert completed("print-config", "--format", "") == {"yaml", "json"}
+    assert completed("print-config", "--mode", "") == {"redacted", "unredacted"}
+
+
+def test_a_shell_offers_files_where_one_is_wanted(completed):
+    assert completed("--config", "") == {"mine.yaml"}
+    assert "mine.yaml" in completed("test", "")
+
+
+def test_a_shell_offers_the_keys_of_the_configuration(completed):
+    offered = completed("validate", "--set", "service.telemetry.l")
+    assert "service.telemetry.logs.level" in offered
+    assert "processors.batch.send_batch_size" in completed("validate", "--set", "processors.b")
+
+
+def test_another_shell_is_a_mistake_of_the_command_line():
+    ran = run("completion", "csh")
+    assert (ran.returncode, ran.stdout) == (2, "") and "bash|zsh|fish" in ran.stderr
