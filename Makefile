@@ -286,7 +286,8 @@ install: all
 	install -Dm755 $(B)/otelcd $(DESTDIR)$(PREFIX)/bin/otelcd
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/otelcd.8
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man5 man/otelcd.yaml.5
-	@mkdir -p $(COMPLETIONS:%=$(DESTDIR)$(PREFIX)/share/%)
+	@mkdir -p $(COMPLETIONS:%=$(DESTDIR)$(PREFIX)/share/%) $(DESTDIR)$(PREFIX)/share/otelcd
+	$(B)/otelcd schema >$(DESTDIR)$(PREFIX)/share/otelcd/otelcd.schema.json
 	$(B)/otelcd completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/otelcd
 	$(B)/otelcd completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_otelcd
 	$(B)/otelcd completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/otelcd.fish

@@ -16,6 +16,7 @@ static const char usage[] =
     "       otelcd print-config --config FILE  print it with every default [--format yaml|json]\n"
     "                                          [--mode redacted|unredacted]\n"
     "       otelcd components                  list what can be configured [--format yaml|markdown|man|ottl]\n"
+    "       otelcd schema                      print a JSON Schema of the configuration, for editors\n"
     "       otelcd completion bash|zsh|fish    write the completion of a shell\n"
     "       otelcd healthcheck                 exit 0 when a running otelcd answers [--config FILE]\n"
     "                                          [--endpoint host:port|URL] [--ca FILE] [--timeout 3s]\n"

@@ -32,6 +32,7 @@ int command_healthcheck(const struct arguments *a);
 int command_wal(const struct arguments *a);
 int command_ottl(const struct arguments *a);
 int command_test(const struct arguments *a);
+int command_schema(const struct arguments *a);
 int command_completion(const struct arguments *a);
 
 struct config_sources arguments_sources(const struct arguments *a);

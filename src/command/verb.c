@@ -17,6 +17,7 @@ const struct verb verbs[] = {
       FLAG_CONFIG | FLAG_SET | FLAG_FORMAT | FLAG_MODE, 0, "yaml json", NULL, false },
     { "components", command_components, "list what can be configured", FLAG_FORMAT, 0, "yaml markdown man ottl", NULL,
       false },
+    { "schema", command_schema, "print a JSON Schema of the configuration", 0, 0, NULL, NULL, false },
     { "completion", command_completion, "write the completion of a shell", 0, 1, NULL, "bash zsh fish keys", false },
     { "version", command_version, "print the version", 0, 0, NULL, NULL, false },
     { "healthcheck", command_healthcheck, "ask whether a running otelcd answers",

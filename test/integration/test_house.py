@@ -150,6 +150,7 @@ def test_install_puts_everything_in_its_place(tmp_path):
         "usr/bin/otelcd",
         "usr/share/man/man8/otelcd.8",
         "usr/share/man/man5/otelcd.yaml.5",
+        "usr/share/otelcd/otelcd.schema.json",
         "usr/share/bash-completion/completions/otelcd",
         "usr/share/zsh/site-functions/_otelcd",
         "usr/share/fish/vendor_completions.d/otelcd.fish",
