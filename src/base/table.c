@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 
 #define SMALLEST 512u /* a page */
-#define MOVES 4u /* old slots moved with each insertion: done when a quarter of what the new array takes has come */
+#define MOVES 8u /* old slots moved with each insertion: done when an eighth of what the new array takes has come */
 #define REMOVED 1u
 
 /* Zeroed, page by page as they are used: a large array costs nothing when it is made. */
