@@ -48,7 +48,7 @@ static void run_batch(struct transform_walk *w, enum signal signal, struct bytes
     block = block_force(&budget, request.len);
     if (request.len > 0)
         memcpy(block->data, request.data, request.len);
-    transform_walk_begin(w);
+    transform_walk_begin(w, items);
     b = transform_walk_run(w, batch_new(signal, block, bytes_of(block->data, request.len), items, 1), &budget);
     check(b);
     if (b->items != items + w->made - w->merged || count(b) != b->items)

@@ -65,6 +65,7 @@ struct batch *condition_walk(const struct condition_question *q, struct batch *b
     struct batch *left;
     uint64_t dropped;
 
+    ottl_begin_batch(a.evaluation, b->items);
     ask_about(&a, &visitor, ottl_program_context(q->condition));
     left = rewrite_batch(&rewriter, b, &visitor, q->budget, &dropped);
     rewriter_free(&rewriter);

@@ -310,6 +310,7 @@ static void visit_below(struct walk *k, unsigned level, struct bytes item)
 
     k->at.item = item;
     k->at.index = 0;
+    k->at.in.item = ++k->w->serial;
     for (struct pb_field f; pb_next(&r, &f);) {
         enum rewrite_verdict verdict;
 
@@ -323,6 +324,7 @@ static void visit_below(struct walk *k, unsigned level, struct bytes item)
             replace_field(k, level, f.number, f.start, r.p);
     }
     k->at.item = bytes_of(NULL, 0);
+    k->at.in.item = 0;
 }
 
 static struct level level_of(const struct pb_field *f, const uint8_t *end)
@@ -355,7 +357,12 @@ static void visit_item(struct walk *k, unsigned level, const struct pb_field *f,
 static void enter_container(struct walk *k, unsigned level, const struct pb_field *f)
 {
     bool headed = level == LEVEL_RESOURCE || level == LEVEL_SCOPE;
+    uint64_t *const serials[] = {
+        [LEVEL_RESOURCE] = &k->at.in.resource, [LEVEL_SCOPE] = &k->at.in.scope, [LEVEL_METRIC] = &k->at.in.metric
+    };
 
+    if (level <= LEVEL_METRIC)
+        *serials[level] = ++k->w->serial;
     if (headed) {
         k->containers[level - LEVEL_RESOURCE] = f->bytes;
         k->found[level - LEVEL_RESOURCE] = false;

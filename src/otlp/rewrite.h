@@ -45,6 +45,13 @@ static inline void pieces_add(struct pieces *p, struct bytes piece)
 
 struct walk;
 
+/* What a message is in, by numbers that no two messages of a rewriter have in common: so one who has looked into the
+ * one before knows whether this is another. */
+struct visit_serials {
+    uint64_t resource, scope, metric;
+    uint64_t item; /* events and exemplars */
+};
+
 /* A message that is asked about, and what it is in. The bytes are as they came in, whatever the visitor said of those
  * above; they are good until it returns. */
 struct visit {
@@ -55,6 +62,7 @@ struct visit {
     struct bytes metric;  /* data points and exemplars: the Metric, data and all; of a metric itself */
     struct bytes item;    /* events and exemplars: the span or data point ... */
     size_t index;         /* ... and the how manyth of it, from 0 */
+    struct visit_serials in;
     struct walk *walk;
 };
 
@@ -94,7 +102,8 @@ struct rewriter {
     struct pieces edit;
     struct buf merged[2]; /* resources and scopes that came in several parts */
     VEC(struct rewrite_slice) slices;
-    uint64_t made; /* items that the last walk has added */
+    uint64_t made;   /* items that the last walk has added */
+    uint64_t serial; /* the last one that was given to a message */
 };
 
 void rewriter_free(struct rewriter *w);

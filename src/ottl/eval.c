@@ -29,8 +29,11 @@ bool eval_fail(struct ottl_evaluation *e, const char *fmt, ...)
 bool eval_spend(struct ottl_evaluation *e, uint64_t steps)
 {
     e->steps += steps;
-    if (e->steps > OTTL_MAX_STEPS)
-        return eval_fail(e, "more than %u steps for one item", OTTL_MAX_STEPS);
+    if (e->steps > e->limit)
+        return e->limit == OTTL_MAX_STEPS
+                   ? eval_fail(e, "more than %u steps for one item", OTTL_MAX_STEPS)
+                   : eval_fail(e, "the batch's items have taken all steps that it has: %u, and %u for each",
+                               OTTL_BATCH_STEPS, OTTL_BATCH_ITEM_STEPS);
     if (e->arena.total > OTTL_MAX_SCRATCH)
         return eval_fail(e, "more than %u MiB of memory for one item", OTTL_MAX_SCRATCH >> 20);
     return true;
@@ -256,7 +259,7 @@ static bool test_attribute(struct ottl_evaluation *e, const struct node *n, bool
     if (!eval_spend(e, 2 + message.len / WALKED_BYTES))
         return false;
     *truth = n->op == OTTL_NE;
-    if (!message_attribute(message, path->row->number[0], path->kids[0]->value.bytes, &any))
+    if (!eval_attribute(e, path, message, &any))
         return true;
     v = ottl_value_read(any);
     *truth = ottl_compare(&v, n->op, &n->kids[1]->value);
@@ -344,6 +347,7 @@ struct ottl_evaluation *ottl_evaluation_new(void)
     struct ottl_evaluation *e = mem_zalloc(sizeof(*e));
 
     e->allowed = OTTL_MAX_SCRATCH;
+    ottl_begin_batch(e, 0);
     return e;
 }
 
@@ -352,9 +356,22 @@ void ottl_evaluation_free(struct ottl_evaluation *e)
     if (e == NULL)
         return;
     arena_free(&e->arena);
-    buf_free(&e->head.head);
+    eval_heads_free(e);
     vec_free(&e->appended);
     free(e);
+}
+
+static void limit_steps(struct ottl_evaluation *e)
+{
+    e->left -= e->steps < e->left ? e->steps : e->left;
+    e->steps = 0;
+    e->limit = e->left < OTTL_MAX_STEPS ? e->left : OTTL_MAX_STEPS;
+}
+
+void ottl_begin_batch(struct ottl_evaluation *e, uint64_t items)
+{
+    e->steps = 0;
+    e->left = OTTL_BATCH_STEPS + items * OTTL_BATCH_ITEM_STEPS;
 }
 
 void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t now)
@@ -364,11 +381,11 @@ void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t
     else if (e->arena.total > 0)
         arena_reset(&e->arena);
     e->item = *item;
-    eval_head_take(&e->head, &e->item);
+    eval_heads_take(e);
     e->changed = 0;
     message_index_begin(&e->index);
     e->cache = bytes_of(NULL, 0);
-    e->steps = 0;
+    limit_steps(e);
     e->now = now;
     e->appended.n = 0;
 }

@@ -42,6 +42,8 @@ struct bytes ottl_metric(struct ottl_call *c)
 
     if (!item->beside_item.given)
         return item->metric;
+    if (item->metric.data == c->evaluation->metric_head.head.data) /* which statements do not change */
+        return c->evaluation->metric_head.whole;
     buf_put(&points, item->beside_item.before);
     pb_put_bytes(&points, OTLP_DATA_POINTS, item->item);
     r = pb_reader(item->beside_item.behind);

@@ -112,13 +112,6 @@ struct bytes message_bytes(struct bytes message, uint32_t number)
     return message_find(message, number, &f) && f.wire == PB_LEN ? f.bytes : bytes_of("", 0);
 }
 
-uint64_t message_number(struct bytes message, uint32_t number)
-{
-    struct pb_field f;
-
-    return message_find(message, number, &f) && f.wire != PB_LEN ? f.u64 : 0;
-}
-
 /* ---- the shape of attributes ---- */
 
 /* Is the field at p, of the form that encoders write, an attribute with this key? Its value then. */

@@ -49,8 +49,6 @@ uint64_t message_number_indexed(struct message_index *index, struct bytes messag
 
 /* The content of a field that is bytes; none where it is missing. */
 struct bytes message_bytes(struct bytes message, uint32_t number);
-/* The value of a field that is a number; 0 where it is missing. */
-uint64_t message_number(struct bytes message, uint32_t number);
 
 /* The message with `field`, tag and all or nothing, in the place of all fields of that number; at the end when there
  * was none. In the arena. */

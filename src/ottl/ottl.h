@@ -8,11 +8,14 @@
 #ifndef OTTL_OTTL_H
 #define OTTL_OTTL_H
 
+#include "otlp/rewrite.h"
 #include "ottl/function.h"
 
 #define OTTL_MAX_TEXT (64u << 10)    /* bytes of a statement */
 #define OTTL_MAX_NESTING 100u        /* of parentheses, calls, lists and maps */
 #define OTTL_MAX_STEPS 1000000u      /* for one item and one run */
+#define OTTL_BATCH_STEPS 100000000u  /* for all items of a batch, and ... */
+#define OTTL_BATCH_ITEM_STEPS 2000u  /* ... so many more for each of them */
 #define OTTL_MAX_SCRATCH (64u << 20) /* bytes of memory for one item */
 
 /* Where in a text something is wrong, and what. */
@@ -69,12 +72,14 @@ struct ottl_beside {
 
 /* What a program runs over. What is not there in its context is left zero. */
 struct ottl_item {
-    struct bytes resource, scope; /* the content of a Resource and an InstrumentationScope */
-    struct bytes metric;          /* contexts metric, datapoint, exemplar: the Metric with all that is in it */
-    struct bytes item;            /* a span, log record, data point or profile */
-    struct bytes below;           /* a span's event or a data point's exemplar */
-    unsigned data;                /* datapoint, exemplar: the field of the metric that they are in */
-    size_t index; /* of the event in its span, or exemplar in its point, all of which are begun with from 0 */
+    struct bytes resource, scope;    /* the content of a Resource and an InstrumentationScope */
+    struct bytes metric;             /* contexts metric, datapoint, exemplar: the Metric with all that is in it */
+    struct bytes item;               /* a span, log record, data point or profile */
+    struct bytes below;              /* a span's event or a data point's exemplar */
+    unsigned data;                   /* datapoint, exemplar: the field of the metric that they are in */
+    size_t index;                    /* of the event in its span, or exemplar in its point */
+    struct visit_serials in;         /* of `resource`, `scope`, `metric`, and `item` where there is one below; 0 of what
+                                      * no number is known, which is looked into anew each time */
     struct ottl_beside beside_item;  /* given: `metric` is without its data points, the other ones are here */
     struct ottl_beside beside_below; /* given: `item` is without its events or exemplars */
 };
@@ -82,6 +87,10 @@ struct ottl_item {
 /* A zeroed struct is no evaluation; ottl_evaluation_new() makes one. */
 struct ottl_evaluation *ottl_evaluation_new(void);
 void ottl_evaluation_free(struct ottl_evaluation *e);
+
+/* A batch of so many items begins: what its statements may do together is limited from here on. Past the limit each
+ * fails. */
+void ottl_begin_batch(struct ottl_evaluation *e, uint64_t items);
 
 /* Begin with this item: what was made for the one before is gone. `now` in ns since 1970. */
 void ottl_begin(struct ottl_evaluation *e, const struct ottl_item *item, int64_t now);
@@ -104,11 +113,15 @@ size_t ottl_added(const struct ottl_evaluation *e, const struct bytes **metrics)
 void ottl_evaluation_aggregates(struct ottl_evaluation *e, void (*aggregate)(const struct ottl_aggregation *a,
                                                                              struct bytes metric, struct buf *out));
 
+/* The message without its fields of that number, or metric without its points: how many these are. */
+size_t ottl_put_head(struct buf *out, struct bytes message, uint32_t number);
+size_t ottl_put_metric_head(struct buf *out, struct bytes metric);
+
 /* A metric of its head, which has a message of data without points, and of the points' fields. */
 void ottl_put_whole_metric(struct buf *out, struct bytes head, struct bytes points);
 
-/* The item as it is now, after statements have run; and which of its messages have changed. One that is long, and that
- * an event or exemplar is in, is without these. */
+/* The item as it is now, after statements have run; and which of its messages have changed. Those that are long and
+ * were looked into are without what is of the item's kind in them: events, exemplars, data points. */
 const struct ottl_item *ottl_item_now(const struct ottl_evaluation *e);
 unsigned ottl_changed(const struct ottl_evaluation *e);
 

@@ -157,22 +157,42 @@ struct node *parse_call(struct parser *p, bool editor);
 
 /* ---- running ---- */
 
-/* A long span without its events, or data point without its exemplars. */
+/* A long span without its events, data point without its exemplars, or metric without its points. */
 struct eval_head {
     struct buf head;
-    struct bytes of; /* the message that it is of ... */
-    size_t index;    /* ... when the event of that index was begun with */
-    size_t count;    /* of events */
+    uint64_t serial;    /* of the message that it is of; 0: of none */
+    struct bytes whole; /* that message, while items are in it */
+    size_t count;       /* of what it is without */
 };
+
+/* A long message that items are in. */
+struct eval_above {
+    uint64_t serial;
+    struct message_index index;
+};
+
+/* What a path with a literal key has found in one. */
+struct eval_found {
+    const struct node *path;
+    uint64_t serial;
+    bool there;
+    struct bytes any;
+};
+
+#define EVAL_FOUND 32u
+#define EVAL_LONG 4096u /* bytes of a message; in shorter ones what is asked for is looked for each time */
 
 struct ottl_evaluation {
     struct arena arena;
-    struct eval_head head;
+    struct eval_head metric_head, item_head;
+    struct eval_above above[PART_ITEM + 1];
+    struct eval_found found[EVAL_FOUND];
     struct ottl_item item;
     unsigned changed;
     struct bytes cache;
     struct message_index index; /* of the item */
-    uint64_t steps;
+    uint64_t steps, limit;      /* of the item, and how many it may take ... */
+    uint64_t left;              /* ... of those that the batch had, when it began, without those of the items before */
     int64_t now;
     struct error *err;
     VEC(struct bytes) appended; /* metrics */
@@ -180,8 +200,13 @@ struct ottl_evaluation {
     void (*aggregate)(const struct ottl_aggregation *a, struct bytes metric, struct buf *out); /* or NULL */
 };
 
-/* The item, of an event or exemplar, looks into the head of a long message that it is in. */
-void eval_head_take(struct eval_head *h, struct ottl_item *item);
+/* The item looks into the heads of long messages that it is in. */
+void eval_heads_take(struct ottl_evaluation *e);
+void eval_heads_free(struct ottl_evaluation *e);
+/* Of a long message that other items are in too, as it came; else NULL. */
+struct message_index *eval_index_above(struct ottl_evaluation *e, enum part part, struct bytes message);
+/* message_attribute() by a path whose key is a literal; the message is that of the path. */
+bool eval_attribute(struct ottl_evaluation *e, const struct node *path, struct bytes message, struct bytes *any);
 
 bool eval_fail(struct ottl_evaluation *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool eval_spend(struct ottl_evaluation *e, uint64_t steps);

@@ -211,7 +211,9 @@ static bool get_map(struct ottl_evaluation *e, const struct node *n, struct byte
         return eval_fail(e, "the key of %s is a string, not %s", n->row->name, ottl_type_name(key.type));
     if (n->row->shape == PATH_METADATA)
         key.bytes = lower_name(e, key.bytes);
-    if (!message_attribute(message, number, key.bytes, &any)) {
+    if (!(n->kids[0]->kind == NODE_LITERAL && n->row->shape == PATH_MAP
+              ? eval_attribute(e, n, message, &any)
+              : message_attribute(message, number, key.bytes, &any))) {
         *v = ottl_nil();
         return true;
     }
@@ -262,11 +264,24 @@ static bool get_cache(struct ottl_evaluation *e, const struct node *n, struct ot
 
 /* ---- all ---- */
 
-/* Fields of the item itself are found by its index: several statements ask for them. */
+/* Fields of the item itself, and of long messages that it is in, are found by an index: they are asked for again. */
+static struct message_index *index_of(struct ottl_evaluation *e, struct bytes message)
+{
+    struct message_index *above = NULL;
+
+    if (message.len < EVAL_LONG)
+        return message.data == e->item.item.data ? &e->index : NULL;
+    for (enum part part = PART_RESOURCE; part <= PART_ITEM && above == NULL; part++)
+        if (message.data == item_part(&e->item, part)->data)
+            above = eval_index_above(e, part, message);
+    return above != NULL || message.data != e->item.item.data ? above : &e->index;
+}
+
 static bool find_field(struct ottl_evaluation *e, struct bytes message, uint32_t number, struct pb_field *f)
 {
-    return message.data == e->item.item.data ? message_find_indexed(&e->index, message, number, f)
-                                             : message_find(message, number, f);
+    struct message_index *index = index_of(e, message);
+
+    return index != NULL ? message_find_indexed(index, message, number, f) : message_find(message, number, f);
 }
 
 static uint64_t read_number(struct ottl_evaluation *e, struct bytes message, uint32_t number)
@@ -339,6 +354,8 @@ bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value
     struct bytes message;
     uint32_t number;
 
+    if (n->part == PART_METRIC && !eval_spend(e, e->item.metric.len / WALKED_BYTES))
+        return false;
     if (shape == PATH_CACHE)
         return get_cache(e, n, v);
     if (shape == PATH_OBJECT || shape == PATH_OBJECTS)

@@ -9,17 +9,19 @@
 
 static inline struct ottl_item visited_resource(const struct visit *at)
 {
-    return (struct ottl_item){ .resource = at->message };
+    return (struct ottl_item){ .resource = at->message, .in = at->in };
 }
 
 static inline struct ottl_item visited_scope(const struct visit *at)
 {
-    return (struct ottl_item){ .resource = visit_resource(at), .scope = at->message };
+    return (struct ottl_item){ .resource = visit_resource(at), .scope = at->message, .in = at->in };
 }
 
 static inline struct ottl_item visited_metric(const struct visit *at)
 {
-    return (struct ottl_item){ .resource = visit_resource(at), .scope = visit_scope(at), .metric = at->metric };
+    return (struct ottl_item){
+        .resource = visit_resource(at), .scope = visit_scope(at), .metric = at->metric, .in = at->in
+    };
 }
 
 /* A span, log record, data point or profile. */
@@ -29,7 +31,8 @@ static inline struct ottl_item visited_item(const struct visit *at)
                                .scope = visit_scope(at),
                                .metric = at->metric,
                                .item = at->message,
-                               .data = at->data };
+                               .data = at->data,
+                               .in = at->in };
 }
 
 /* A span's event or a data point's exemplar. */
@@ -41,7 +44,8 @@ static inline struct ottl_item visited_below(const struct visit *at)
                                .item = at->item,
                                .below = at->message,
                                .index = at->index,
-                               .data = at->data };
+                               .data = at->data,
+                               .in = at->in };
 }
 
 #endif

@@ -18,6 +18,8 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     }
     metric_add(items->incoming, batch->items);
     p->taken = 0;
+    if (p->processor.begins != NULL)
+        p->processor.begins(&p->processor, batch);
     made = rewrite_batch(&p->processor.rewriter, batch, &p->processor.visitor, host_budget(node->host, node->signal),
                          &gone);
     p->book(p, ack, gone);

@@ -43,6 +43,8 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     r->apart.n = 0;
     r->fault.code = 0;
     r->full = false;
+    if (r->begins != NULL)
+        r->begins(r, batch);
     made = rewrite_batch(&r->rewriter, batch, &r->visitor, host_budget(r->node.host, batch->signal), &dropped);
     item_count_end(&r->items, begun);
     if (r->judged != NULL)

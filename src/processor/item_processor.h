@@ -16,6 +16,7 @@ struct item_processor {
     const struct batch *batch;      /* the one being rewritten */
     struct error fault;             /* set by a visitor: the batch is rejected with that text */
     bool full;                      /* set by a visitor: the budget has no room; the sender is to come again */
+    void (*begins)(struct item_processor *r, const struct batch *b); /* it will be walked; may be NULL */
     void (*judged)(struct item_processor *r); /* the batch was walked: it goes on, or is refused; may be NULL */
     struct item_count items;
 };

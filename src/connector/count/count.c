@@ -176,6 +176,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     struct count *p = count_of(container_of(self, struct node, in));
     struct batch *made;
 
+    ottl_begin_batch(p->evaluation, batch->items);
     walk_batch(p, batch);
     if (p->failed) {
         ack_fail(ack, VERDICT_REJECT, p->crowded_out ? "too_large" : "condition", "%s", p->err.text);

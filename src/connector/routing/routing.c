@@ -332,6 +332,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     struct routing *p = routing_of(container_of(self, struct node, in));
     struct group *only;
 
+    ottl_begin_batch(p->evaluation, batch->items);
     walk_batch(p, batch);
     if (p->failed) {
         ack_fail(ack, VERDICT_REJECT, "condition", "%s", p->err.text);

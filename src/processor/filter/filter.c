@@ -63,6 +63,11 @@ static void note_dropped(struct filter *f, struct metric *by, uint64_t items)
     *vec_push(&f->dropped) = (struct dropped_by){ by, items };
 }
 
+static void begin_batch(struct item_processor *r, const struct batch *b)
+{
+    ottl_begin_batch(container_of(r, struct filter, processor)->evaluation, b->items);
+}
+
 /* Of a batch that is rejected nothing was dropped: its sender has all of it, and may send it again. */
 static void count_dropped(struct item_processor *r)
 {
@@ -220,6 +225,7 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     item_processor_init(&f->processor, "filtered");
+    f->processor.begins = begin_batch;
     f->processor.judged = count_dropped;
     f->evaluation = ottl_evaluation_new();
     f->filtered = metrics_get(node->host->metrics, &filtered_rows[node->signal], labels, ARRAY_LEN(labels));

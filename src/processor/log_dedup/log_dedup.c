@@ -198,6 +198,11 @@ static bool is_wanted(struct log_dedup *p, const struct visit *at)
     return statement_list_test(&p->conditions, p->evaluation, &failed, &p->held.processor.fault) != NULL;
 }
 
+static void begin_batch(struct item_processor *r, const struct batch *b)
+{
+    ottl_begin_batch(container_of(r, struct log_dedup, held.processor)->evaluation, b->items);
+}
+
 static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct log_dedup *p = arg;
@@ -338,6 +343,7 @@ static void set_up(struct log_dedup *p, struct node *node)
 
     holding_processor_init(&p->held, (uint64_t)c->interval.ns);
     p->held.book = book;
+    p->held.processor.begins = begin_batch;
     p->held.processor.visitor.resource = on_resource;
     p->held.processor.visitor.scope = on_scope;
     p->held.processor.visitor.item = on_item;

@@ -12,6 +12,7 @@
 struct policy_conditions {
     const struct condition_config *config;
     struct ottl_evaluation *evaluation;
+    uint64_t serial; /* of the last message that has been asked about with what is in it */
     VEC(struct ottl_program *) span, event;
 };
 
@@ -83,14 +84,16 @@ static enum decision ask_item(struct asked *a, struct ottl_program *const *progr
 
 static enum decision ask_events(struct asked *a)
 {
-    const struct policy_conditions *c = a->conditions;
+    struct policy_conditions *c = a->conditions;
     struct pb_reader r = pb_reader(a->item.item);
     enum decision d = DECISION_NOT_SAMPLED;
 
+    a->item.in.item = ++c->serial;
     a->item.index = 0;
     for (; d == DECISION_NOT_SAMPLED && message_next(&r, OTLP_SPAN_EVENTS, &a->item.below); a->item.index++)
         d = ask_item(a, c->event.v, c->event.n);
     a->item.below = bytes_of(NULL, 0);
+    a->item.in.item = 0;
     return d;
 }
 
@@ -120,11 +123,14 @@ enum decision policy_conditions_ask(struct policies *all, struct policy_conditio
     struct asked a = { .all = all, .conditions = c, .now = (int64_t)clock_wall(all->clock) };
     enum decision d = DECISION_NOT_SAMPLED;
 
+    ottl_begin_batch(c->evaluation, t->spans);
     for (const struct fragment *f = t->first; f != NULL; f = f->next) {
         struct pb_reader r = pb_reader(fragment_bytes(f));
 
         a.item.resource = message_in(f->scope->parent, OTLP_RESOURCE_GROUP_RESOURCE);
         a.item.scope = message_in(f->scope, OTLP_SCOPE_GROUP_SCOPE);
+        a.item.in.resource = ++c->serial;
+        a.item.in.scope = ++c->serial;
         while (d == DECISION_NOT_SAMPLED && message_next(&r, OTLP_SCOPE_GROUP_ITEMS, &a.item.item))
             d = ask_span(&a);
         if (d != DECISION_NOT_SAMPLED)

@@ -51,7 +51,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     uint64_t begun = item_count_begin(&t->items);
 
     metric_add(t->items.incoming, batch->items);
-    transform_walk_begin(w);
+    transform_walk_begin(w, batch->items);
     w->now = statement_now(&t->node);
     batch = walk_groups(t, batch);
     item_count_end(&t->items, begun);

@@ -58,17 +58,24 @@ static enum rewrite_verdict note_scope(void *arg, const struct visit *at, struct
 }
 
 /* As the items before have left it, or as it came. */
-static struct bytes parent_now(const struct transform_parents *p, struct bytes came)
+static void take_parent(const struct transform_parents *p, struct bytes *parent, uint64_t *serial)
 {
     const struct transform_parent *last = p->v.n > 0 ? &p->v.v[p->v.n - 1] : NULL;
 
-    return last != NULL && last->changed ? buf_bytes(&last->content) : came;
+    if (last == NULL || !last->changed)
+        return;
+    *parent = buf_bytes(&last->content);
+    *serial = 0;
 }
 
 struct ottl_item transform_item_in(const struct transform_walk *w, const struct visit *at)
 {
-    return (struct ottl_item){ .resource = parent_now(&w->resources, visit_resource(at)),
-                               .scope = parent_now(&w->scopes, visit_scope(at)) };
+    struct ottl_item item = { .resource = visit_resource(at), .scope = visit_scope(at), .in = at->in };
+
+    item.in.metric = item.in.item = 0;
+    take_parent(&w->resources, &item.resource, &item.in.resource);
+    take_parent(&w->scopes, &item.scope, &item.in.scope);
+    return item;
 }
 
 void transform_count_copy(struct transform_walk *w, struct bytes parent)
@@ -213,6 +220,7 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
     const struct ottl_item *now;
 
     item.metric = at->metric;
+    item.in.metric = at->in.metric;
     item.item = at->message;
     item.data = at->data;
     if (!(transform_run_item(arg, &item, &now) & OTTL_CHANGED_ITEM))
@@ -227,7 +235,9 @@ static enum rewrite_verdict on_below(void *arg, const struct visit *at, struct p
     const struct ottl_item *now;
 
     item.metric = at->metric;
+    item.in.metric = at->in.metric;
     item.item = at->item;
+    item.in.item = at->in.item;
     item.below = at->message;
     item.index = at->index;
     item.data = at->data;
@@ -393,8 +403,9 @@ struct batch *transform_walk_run(struct transform_walk *w, struct batch *batch, 
     return batch;
 }
 
-void transform_walk_begin(struct transform_walk *w)
+void transform_walk_begin(struct transform_walk *w, uint64_t items)
 {
+    ottl_begin_batch(w->evaluation, items);
     ottl_evaluation_aggregates(w->evaluation, transform_aggregate);
     w->fault.code = 0;
     w->made = w->merged = 0;

@@ -66,7 +66,7 @@ struct transform_walk {
 unsigned transform_own_message(enum ottl_context context);
 
 void transform_walk_free(struct transform_walk *w); /* but for the evaluation */
-void transform_walk_begin(struct transform_walk *w);
+void transform_walk_begin(struct transform_walk *w, uint64_t items);
 
 /* An item has changed the resource or scope that it is in: its copy counts. Past the limit the batch is given up. */
 void transform_count_copy(struct transform_walk *w, struct bytes parent);

@@ -6,42 +6,19 @@
 
 #include "otlp/view.h"
 
-/* All fields but those of that number; how many these are. */
-static size_t put_others(struct buf *out, struct bytes message, uint32_t number)
-{
-    struct pb_reader r = pb_reader(message);
-    size_t n = 0;
-
-    for (struct pb_field f; pb_next(&r, &f);)
-        if (f.number != number || f.wire != PB_LEN)
-            buf_append(out, f.start, (size_t)(r.p - f.start));
-        else
-            n++;
-    return n;
-}
-
 /* The head of a message; how many fields it is without. */
 static size_t begin_head(struct transform_head *h, struct bytes message, uint32_t number)
 {
     h->message.len = h->done.len = 0;
     h->changed = false;
-    return put_others(&h->message, message, number);
+    return ottl_put_head(&h->message, message, number);
 }
 
-static size_t begin_metric(struct transform_head *h, struct bytes metric, const struct metric_view *m)
+static size_t begin_metric(struct transform_head *h, struct bytes metric)
 {
-    struct pb_reader r = pb_reader(metric);
-    size_t data, n;
-
     h->message.len = h->done.len = 0;
     h->changed = false;
-    for (struct pb_field f; pb_next(&r, &f);)
-        if (f.bytes.data != m->data.data || f.number != m->view.which)
-            buf_append(&h->message, f.start, (size_t)(r.p - f.start));
-    data = pb_begin(&h->message, m->view.which);
-    n = put_others(&h->message, m->data, OTLP_DATA_POINTS);
-    pb_end(&h->message, data);
-    return n;
+    return ottl_put_metric_head(&h->message, metric);
 }
 
 static void keep_head(struct transform_head *h, struct bytes now)
@@ -139,7 +116,7 @@ bool transform_walk_metric(struct transform_walk *w, const struct visit *at, str
 
     if (m.view.which == 0)
         return false;
-    n = begin_metric(&w->metric, metric, &m);
+    n = begin_metric(&w->metric, metric);
     for (struct pb_field f; pb_next(&r, &f);) {
         struct ottl_item item = transform_item_in(w, at);
 

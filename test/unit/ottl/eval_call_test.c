@@ -283,7 +283,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(c, setup, teardown);
-    tcase_set_timeout(c, 60);
+    tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, what_a_sender_makes_large_costs_steps_before_it_is_done, 0,
                         sizeof(costly) / sizeof(*costly));
     tcase_add_test(c, a_replacement_that_names_the_match_often_costs_what_it_comes_to);

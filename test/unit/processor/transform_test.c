@@ -166,6 +166,28 @@ START_TEST(a_bucket_without_end_is_spread_and_stays_what_it_counts)
 }
 END_TEST
 
+/* Every second of 50,000 points has exemplars, and each of these asks about the point and the metric. */
+START_TEST(exemplars_of_many_points_do_not_each_walk_over_the_metric)
+{
+    struct buf json = { 0 };
+
+    processor_rig_init(&rig, &transform_processor, SIGNAL_METRICS, SIGNAL_METRICS,
+                       "{metric_statements: [{context: exemplar, error_mode: propagate, statements: "
+                       "['set(exemplar.filtered_attributes[\"of\"], metric.name) where metric.is_monotonic == true and "
+                       "Len(metric.data_points) == 50000 and Len(datapoint.exemplars) == 2']}]}");
+    buf_puts(&json, "{'name':'m','sum':{'isMonotonic':true,'dataPoints':[");
+    for (unsigned i = 0; i < 50000; i++)
+        buf_printf(&json, "%s{'asInt':'%u'%s}", i > 0 ? "," : "", i,
+                   i % 2 == 0 ? ",'exemplars':[{'asInt':'1'},{'asInt':'2'}]" : "");
+    buf_puts(&json, "]}}");
+    processor_rig_send_metric(&rig, buf_cstr(&json));
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    ck_assert_uint_eq(occurrences(processor_rig_out(&rig), "\"key\":\"of\""), 50000);
+    processor_rig_close(&rig);
+    buf_free(&json);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("transform");
@@ -182,7 +204,8 @@ int main(void)
     tcase_add_test(t, a_long_resource_for_each_of_many_records_is_not_made);
     tcase_add_test(t, items_without_end_that_change_a_long_resource_are_refused);
     tcase_add_test(t, a_bucket_without_end_is_spread_and_stays_what_it_counts);
-    tcase_set_timeout(t, 120);
+    tcase_add_test(t, exemplars_of_many_points_do_not_each_walk_over_the_metric);
+    tcase_set_timeout(t, 300);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
