@@ -236,6 +236,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     uint64_t begun = item_count_begin(&p->items);
 
     if (is_full(p)) {
+        budget_refuse(host_budget(p->node.host, SIGNAL_TRACES));
         ack_fail(ack, VERDICT_RETRY, "memory_limit", "no room to hold more traces: what is behind is slow");
         batch_unref(batch);
         return;

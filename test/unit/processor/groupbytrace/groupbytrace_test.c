@@ -92,6 +92,7 @@ START_TEST(when_nothing_can_leave_senders_come_again)
     ck_assert_uint_eq(rig.sink.held.n, 1000);
     processor_rig_send(&rig, buf_cstr(&json));
     ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
+    ck_assert_uint_eq(rig.rig.budget.refusals, 1);
     while (rig.sink.held.n > 0)
         sink_settle(&rig.sink, 0, &(struct outcome){ .verdict = VERDICT_SAFE });
     rig.sink.hold = false;
