@@ -3,12 +3,12 @@
  * histograms with the same buckets. The first one of each group stays, with the earliest start of all.
  *
  * What can go wrong: buckets of exponential histograms past 32 bits; such points stay as they are. */
+#include "base/double.h"
 #include "base/mem.h"
 #include "processor/stream/metric_edit.h"
 #include "processor/metrics_transform/transform.h"
 #include "processor/stream/stream_histogram.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 /* What two points must share to be merged. */
@@ -62,6 +62,8 @@ static int compare_doubles(const void *a, const void *b)
 
     memcpy(&x, a, sizeof(x));
     memcpy(&y, b, sizeof(y));
+    if (isnan(x) || isnan(y)) /* before all others */
+        return isnan(y) - isnan(x);
     return (x > y) - (x < y);
 }
 
@@ -82,9 +84,9 @@ static double merge_doubles(double *v, size_t n, enum aggregation how)
         if (how == AGGREGATE_SUM || how == AGGREGATE_MEAN)
             sum += v[i];
         else if (how == AGGREGATE_MAX)
-            sum = fmax(sum, v[i]);
+            sum = double_max(sum, v[i]);
         else if (how == AGGREGATE_MIN)
-            sum = fmin(sum, v[i]);
+            sum = double_min(sum, v[i]);
     if (how == AGGREGATE_MEAN)
         sum /= (double)n;
     if (how == AGGREGATE_COUNT)
@@ -167,8 +169,8 @@ static void add_counts(struct stream_histogram *to, const struct stream_histogra
 {
     to->count += from->count;
     to->sum += from->sum;
-    to->min = fmin(to->min, from->min);
-    to->max = fmax(to->max, from->max);
+    to->min = from->min < to->min ? from->min : to->min; /* NaN stays when it is the first, as in the Go collector */
+    to->max = from->max > to->max ? from->max : to->max;
     for (size_t i = 0; i < to->counts.n && i < from->counts.n; i++)
         to->counts.v[i] += from->counts.v[i];
 }

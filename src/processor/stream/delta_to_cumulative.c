@@ -8,10 +8,9 @@
  * What can go wrong: a point is not newer than what its stream has, or begins before it; there is no room for another
  * stream. Such points are dropped, by these reasons; and those of data that other data of the same metric stands
  * behind, as overwritten. A histogram whose buckets are others than before begins anew. */
+#include "base/double.h"
 #include "config/decode.h"
 #include "processor/stream/stream_processor.h"
-
-#include <math.h>
 
 struct delta_config {
     duration max_stale;
@@ -121,8 +120,8 @@ static bool add_histogram(unsigned data, struct stream_histogram *to, struct str
     }
     to->count += from->count;
     to->sum += from->sum;
-    to->min = fmin(to->min, from->min);
-    to->max = fmax(to->max, from->max);
+    to->min = double_min(to->min, from->min);
+    to->max = double_max(to->max, from->max);
     to->has_sum = to->has_sum && from->has_sum;
     to->has_min = to->has_min && from->has_min;
     to->has_max = to->has_max && from->has_max;
