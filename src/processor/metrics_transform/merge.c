@@ -286,3 +286,51 @@ void work_metric_merge(struct work *w, struct work_metric *m, enum aggregation h
             merge_group(w, m, &groups[i], how);
     free(groups);
 }
+
+/* ---- metrics ---- */
+
+static struct digest key_set(const struct work_point *p)
+{
+    struct digest_set keys = { 0 };
+
+    for (size_t i = 0; i < p->n; i++)
+        digest_set_add(&keys, p->attributes[i].key);
+    return digest_set_of((struct digest){ 0 }, &keys);
+}
+
+static bool has_other_keys(const struct work_metric *m, const struct digest *keys)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        struct digest k = key_set(m->points[i]);
+
+        if (!digest_equal(&k, keys))
+            return true;
+    }
+    return false;
+}
+
+const char *work_metrics_misfit(struct work_metric *const *metrics, size_t n)
+{
+    const struct work_metric *first = metrics[0];
+    struct data_view d = data_view(first->data_head);
+    struct bytes unit = metric_view(first->head).unit;
+    struct digest keys = first->n > 0 ? key_set(first->points[0]) : (struct digest){ 0 };
+
+    for (size_t i = 0; i < n; i++) {
+        const struct work_metric *m = metrics[i];
+
+        if (m->data == OTLP_METRIC_SUMMARY)
+            return "Summary metrics cannot be combined";
+        if (m->data != first->data)
+            return "metrics cannot be combined as they are of different types";
+        if (!bytes_equal(metric_view(m->head).unit, unit))
+            return "metrics cannot be combined as they have different units";
+        if (data_view(m->data_head).temporality != d.temporality)
+            return "metrics cannot be combined as they have different aggregation temporalities";
+        if (data_view(m->data_head).monotonic != d.monotonic)
+            return "metrics cannot be combined as they have different monotonicity";
+        if (has_other_keys(m, &keys))
+            return "metrics cannot be combined as they have different attributes";
+    }
+    return NULL;
+}

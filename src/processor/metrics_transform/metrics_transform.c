@@ -6,7 +6,9 @@
  * is put together anew. Points that a transform makes are booked as received, those that it merges or deletes as
  * dropped.
  *
- * What can go wrong: metrics that are to be combined do not fit together; they stay as they are, with a warning. */
+ * What can go wrong: metrics that are to be combined do not fit together; they stay as they are, with a warning. What
+ * is made on the way is charged while it grows: when there is no room its sender is to come again, and of what would
+ * take most of the budget nothing is made. */
 #include "base/mem.h"
 #include "otlp/assembly.h"
 #include "otlp/metadata.h"
@@ -32,6 +34,9 @@ static const struct option options[] = {
 static const struct metric_row *const metric_rows[] = { &item_count_incoming, &item_count_outgoing,
                                                         &item_count_duration, NULL };
 
+#define KEPT_MEMORY (256u << 10)
+#define MOST 2u /* what is made of a batch may take this part of the budget */
+
 typedef VEC(struct work_metric *) work_metrics;
 
 struct metrics_transform {
@@ -48,8 +53,45 @@ struct metrics_transform {
     VEC(struct message *) grouped;   /* resources made by `group`, and their scopes */
     struct message **group_of;    /* by transform: the last that it made of the resource where the walk is, or NULL */
     uint64_t copied, batch_bytes; /* by `group`; of the batch */
+    uint64_t charged;             /* for what is made of the batch */
+    bool full, too_large;         /* it is given up: for now, or for good */
     struct item_count items;
 };
+
+/* ---- memory ---- */
+
+static struct budget *budget_of(const struct metrics_transform *p)
+{
+    return host_budget(p->node.host, SIGNAL_METRICS);
+}
+
+/* After each step; false: the batch is given up. */
+static bool charge_work(struct metrics_transform *p)
+{
+    uint64_t size = p->work.arena.total + assembly_size(&p->assembly);
+    uint64_t more = size > p->charged ? size - p->charged : 0;
+
+    p->too_large = p->too_large || size > budget_limit(budget_of(p)) / MOST;
+    if (p->too_large || p->full)
+        return false;
+    if (more == 0)
+        return true;
+    p->full = !budget_take(budget_of(p), more);
+    if (!p->full)
+        p->charged = size;
+    return !p->full;
+}
+
+static void clear_work(struct metrics_transform *p)
+{
+    assembly_clear(&p->assembly);
+    if (p->work.arena.total > KEPT_MEMORY)
+        arena_free(&p->work.arena);
+    else
+        arena_reset(&p->work.arena);
+    budget_give(budget_of(p), p->charged);
+    p->charged = 0;
+}
 
 /* ---- one transform on the metrics of a scope ---- */
 
@@ -173,53 +215,6 @@ static void add_groups(struct metrics_transform *p, const struct transform *t, s
     }
 }
 
-static struct digest key_set(const struct work_point *p)
-{
-    struct digest_set keys = { 0 };
-
-    for (size_t i = 0; i < p->n; i++)
-        digest_set_add(&keys, p->attributes[i].key);
-    return digest_set_of((struct digest){ 0 }, &keys);
-}
-
-static bool has_other_keys(const struct work_metric *m, const struct digest *keys)
-{
-    for (size_t i = 0; i < m->n; i++) {
-        struct digest k = key_set(m->points[i]);
-
-        if (!digest_equal(&k, keys))
-            return true;
-    }
-    return false;
-}
-
-/* Why the metrics cannot be one; NULL: they can. */
-static const char *find_misfit(const struct metrics_transform *p)
-{
-    const struct work_metric *first = p->matched.v[0];
-    struct data_view d = data_view(first->data_head);
-    struct bytes unit = metric_view(first->head).unit;
-    struct digest keys = first->n > 0 ? key_set(first->points[0]) : (struct digest){ 0 };
-
-    for (size_t i = 0; i < p->matched.n; i++) {
-        const struct work_metric *m = p->matched.v[i];
-
-        if (m->data == OTLP_METRIC_SUMMARY)
-            return "Summary metrics cannot be combined";
-        if (m->data != first->data)
-            return "metrics cannot be combined as they are of different types";
-        if (!bytes_equal(metric_view(m->head).unit, unit))
-            return "metrics cannot be combined as they have different units";
-        if (data_view(m->data_head).temporality != d.temporality)
-            return "metrics cannot be combined as they have different aggregation temporalities";
-        if (data_view(m->data_head).monotonic != d.monotonic)
-            return "metrics cannot be combined as they have different monotonicity";
-        if (has_other_keys(m, &keys))
-            return "metrics cannot be combined as they have different attributes";
-    }
-    return NULL;
-}
-
 /* They stay, behind the others. */
 static void put_back(struct metrics_transform *p, const struct transform *t, const char *misfit)
 {
@@ -236,7 +231,7 @@ static void combine_metrics(struct metrics_transform *p, const struct transform 
     const char *misfit;
 
     take_matched(p, t);
-    misfit = p->matched.n > 0 ? find_misfit(p) : NULL;
+    misfit = p->matched.n > 0 ? work_metrics_misfit(p->matched.v, p->matched.n) : NULL;
     if (misfit != NULL)
         put_back(p, t, misfit);
     if (p->matched.n == 0 || misfit != NULL)
@@ -392,9 +387,9 @@ static void take_scope(struct metrics_transform *p, struct message *resource)
     p->metrics.n = 0;
     while (message_next(&r, OTLP_SCOPE_GROUP_ITEMS, &metric))
         *vec_push(&p->metrics) = work_metric_new(&p->work, metric);
-    for (size_t i = 0; i < p->n; i++)
+    for (size_t i = 0; i < p->n && charge_work(p); i++)
         run_transform(p, &p->transforms[i]);
-    if (p->metrics.n == 0)
+    if (!charge_work(p) || p->metrics.n == 0)
         return;
     scope = assembly_add(&p->assembly, resource, OTLP_RESOURCE_GROUP_SCOPES);
     put_container(&p->assembly, scope, p->scope);
@@ -411,7 +406,7 @@ static void take_resource(struct metrics_transform *p)
     memset(p->group_of, 0, p->n * sizeof(struct message *));
     put_container(&p->assembly, resource, p->resource);
     head = resource->n_parts;
-    while (message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &p->scope))
+    while (charge_work(p) && message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &p->scope))
         take_scope(p, resource);
     if (resource->n_parts > head)
         assembly_join(&p->assembly, p->assembly.root, resource);
@@ -419,7 +414,7 @@ static void take_resource(struct metrics_transform *p)
 
 static void walk_batch(struct metrics_transform *p, const struct batch *batch)
 {
-    p->touched = false;
+    p->touched = p->full = p->too_large = false;
     p->grouped.n = 0;
     p->copied = 0;
     p->batch_bytes = batch->bytes;
@@ -427,9 +422,10 @@ static void walk_batch(struct metrics_transform *p, const struct batch *batch)
     for (uint32_t i = 0; i < batch->n_segments; i++) {
         struct pb_reader r = pb_reader(bytes_of(batch->segments[i].data, batch->segments[i].len));
 
-        while (message_next(&r, OTLP_REQUEST_RESOURCES, &p->resource))
+        while (charge_work(p) && message_next(&r, OTLP_REQUEST_RESOURCES, &p->resource))
             take_resource(p);
     }
+    charge_work(p);
     for (size_t i = 0; i < p->grouped.n; i++)
         assembly_join(&p->assembly, p->assembly.root, p->grouped.v[i]);
 }
@@ -444,10 +440,20 @@ static struct batch *transform_batch(struct metrics_transform *p, struct batch *
         return batch_ref(batch);
     if (items == 0)
         return NULL;
-    made =
-        assembly_batch(&p->assembly, SIGNAL_METRICS, host_budget(p->node.host, SIGNAL_METRICS), items, batch->arrival);
+    made = assembly_batch(&p->assembly, SIGNAL_METRICS, budget_of(p), items, batch->arrival);
     made->metadata = metadata_ref(batch->metadata);
     return made;
+}
+
+static void refuse_batch(struct metrics_transform *p, struct batch *batch, struct ack *ack)
+{
+    if (p->too_large)
+        ack_fail(ack, VERDICT_REJECT, "too_large",
+                 "the transforms make more of it than half of the memory budget has room for: send smaller batches");
+    else
+        ack_fail(ack, VERDICT_RETRY, "memory_limit", "no room for what would be made of it");
+    clear_work(p);
+    batch_unref(batch);
 }
 
 static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
@@ -458,6 +464,11 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 
     metric_add(p->items.incoming, batch->items);
     walk_batch(p, batch);
+    if (p->full || p->too_large) {
+        item_count_end(&p->items, begun);
+        refuse_batch(p, batch, ack);
+        return;
+    }
     made = transform_batch(p, batch);
     item_count_end(&p->items, begun);
     metric_add(p->items.outgoing, made != NULL ? made->items : 0);
@@ -465,8 +476,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     ack_drop(ack, p->work.merged, "merged");
     ack_drop(ack, p->work.deleted, "deleted");
     ack_drop(ack, p->work.overwritten, "overwritten");
-    assembly_clear(&p->assembly);
-    arena_reset(&p->work.arena);
+    clear_work(p);
     batch_unref(batch);
     if (made != NULL)
         consumer_send(p->node.out[SIGNAL_METRICS], made, ack);

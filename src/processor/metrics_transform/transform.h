@@ -127,4 +127,7 @@ bool transform_apply(const struct transform *t, struct work *w, struct work_metr
 /* Merge points that have the same attributes and time. */
 void work_metric_merge(struct work *w, struct work_metric *m, enum aggregation how);
 
+/* Why the metrics cannot be one; NULL: they can. n > 0. */
+const char *work_metrics_misfit(struct work_metric *const *metrics, size_t n);
+
 #endif

@@ -113,6 +113,56 @@ START_TEST(data_that_other_data_stands_behind_is_dropped_and_counted)
 }
 END_TEST
 
+/* Each transform makes twice as much of what is there. */
+#define DOUBLE "{include: m, action: insert, new_name: m}"
+#define DOUBLE5 DOUBLE ", " DOUBLE ", " DOUBLE ", " DOUBLE ", " DOUBLE
+#define ROOM ((uint64_t)4 << 20)
+
+static void send_points(unsigned n)
+{
+    struct buf json = { 0 };
+
+    buf_puts(&json, "{'name':'m','gauge':{'dataPoints':[");
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(&json, "%s{'asInt':'%u'}", i > 0 ? "," : "", i);
+    buf_puts(&json, "]}}");
+    processor_rig_send_metric(&rig, buf_cstr(&json));
+    buf_free(&json);
+}
+
+START_TEST(what_would_take_more_than_half_of_the_budget_is_rejected)
+{
+    begin("{transforms: [" DOUBLE5 ", " DOUBLE5 "]}");
+    budget_set_limit(&rig.rig.budget, ROOM);
+    send_points(1000);
+    ck_assert_int_eq(rig.verdict, VERDICT_REJECT);
+    ck_assert_uint_le(rig.rig.budget.peak, ROOM);
+    ck_assert_uint_le(rig.rig.budget.used, ROOM / 100);
+    send_points(1);
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(what_there_is_no_room_for_is_to_come_again)
+{
+    uint64_t used;
+
+    begin("{transforms: [" DOUBLE5 "]}");
+    budget_set_limit(&rig.rig.budget, 16 * ROOM);
+    used = budget_room(&rig.rig.budget) - ROOM;
+    budget_charge(&rig.rig.budget, used);
+    send_points(1000);
+    ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
+    ck_assert_uint_eq(rig.rig.budget.refusals, 1);
+    budget_give(&rig.rig.budget, used);
+    send_points(1000);
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    ck_assert_uint_eq(rig.sink.items, 2 * 32 + 1000 * 32);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("metrics_transform");
@@ -126,6 +176,8 @@ int main(void)
     tcase_add_test(t, what_no_transform_means_goes_on_as_the_batch_that_it_is);
     tcase_add_test(t, a_resource_is_not_copied_for_each_of_its_scopes_without_bound);
     tcase_add_test(t, data_that_other_data_stands_behind_is_dropped_and_counted);
+    tcase_add_test(t, what_would_take_more_than_half_of_the_budget_is_rejected);
+    tcase_add_test(t, what_there_is_no_room_for_is_to_come_again);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
