@@ -26,6 +26,7 @@ sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "test/integration")]
 
 import payload  # noqa: E402
 from hop import Hop  # noqa: E402
+from scrape import Scrape  # noqa: E402
 from harness import otlp  # noqa: E402
 from harness.daemon import READY, TELEMETRY, Daemon  # noqa: E402
 from harness.limits import OTELCD  # noqa: E402
@@ -639,6 +640,7 @@ def main():
             bench.replay()
             bench.vmagent(ours)
         Hop(bench, load, cpu_seconds, stop).rows(chosen)
+        Scrape(bench, SERVER_CORE, cpu_seconds, stop, stalls).rows(chosen)
     finally:
         bench.close()
     print(f"\n{len(bench.missed)} bars missed" + "".join(f"\n  {m}" for m in bench.missed))

@@ -108,7 +108,8 @@ static void run(const struct page_kind *k)
             double began = now();
 
             intake_take(targets[i], formats[k->format], buf_bytes(&page), &scrape, &result);
-            batch_unref(result.batch);
+            while (result.points != NULL)
+                batch_unref(intake_points_next(&result.points));
             if (result.error.code != 0) {
                 fprintf(stderr, "%s\n", result.error.text);
                 exit(1);

@@ -6,21 +6,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void check_result(struct intake_result *result)
+static void check_batch(struct batch *batch)
 {
     struct validation v;
 
-    if (result->kept > result->scraped + 1 || result->added > result->kept)
-        abort();
-    if (result->batch == NULL)
-        return;
-    if (!otlp_validate(SIGNAL_METRICS, bytes_of(result->batch->segments[0].data, result->batch->segments[0].len), &v)) {
+    if (!otlp_validate(SIGNAL_METRICS, bytes_of(batch->segments[0].data, batch->segments[0].len), &v)) {
         fprintf(stderr, "%s\n", v.fault);
         abort();
     }
-    if (v.items != result->batch->items)
+    if (v.items != batch->items)
         abort();
-    batch_unref(result->batch);
+    batch_unref(batch);
+}
+
+static void check_result(struct intake_result *result)
+{
+    if (result->kept > result->scraped + 1 || result->added > result->kept)
+        abort();
+    while (result->points != NULL)
+        check_batch(intake_points_next(&result->points));
+}
+
+/* One that is given up after some steps. */
+static void take_some(struct intake_store *store, struct intake *in, enum intake_format format, struct bytes page,
+                      size_t steps)
+{
+    struct intake_scrape scrape = { .time_ms = 1700000010000u, .body_size = (int64_t)page.len };
+    struct intake_result result;
+    bool done = false;
+
+    intake_begin_page(in, format, page, &scrape, &result);
+    for (size_t i = 0; i < steps && !done; i++)
+        done = intake_work(store);
+    intake_cancel(in);
+    intake_points_free(result.points);
 }
 
 static void take(struct intake *in, enum intake_format format, struct bytes page, uint64_t time_ms)
@@ -41,7 +60,7 @@ static struct bytes first_page(enum intake_format format, struct bytes input)
     return cut != NULL ? bytes_of(input.data, (size_t)(cut - input.data)) : input;
 }
 
-static void take_pages(struct intake *in, enum intake_format format, struct bytes input)
+static void take_pages(struct intake_store *store, struct intake *in, enum intake_format format, struct bytes input)
 {
     struct bytes first = first_page(format, input), second = bytes_skip(input, first.len);
     struct intake_result result;
@@ -51,6 +70,7 @@ static void take_pages(struct intake *in, enum intake_format format, struct byte
     else
         second = bytes_skip(second, second.len > 0);
     take(in, format, first, 1700000000000u);
+    take_some(store, in, format, second, input.len % 13);
     take(in, format, second, 1700000015000u);
     take(in, format, first, 1700000030000u);
     take(in, format, first, 1700000045000u);
@@ -86,7 +106,7 @@ void intake_fuzz(enum intake_format format, struct bytes input)
     store = intake_store_new(
         &(struct intake_store_options){ .budget = &budget, .version = "1", .max_series = choice & 64 ? 30 : 0 });
     in = intake_new(store, &rules, &target);
-    take_pages(in, format, bytes_skip(input, input.len > 0));
+    take_pages(store, in, format, bytes_skip(input, input.len > 0));
     intake_free(in);
     intake_store_free(store);
     label_set_free(&labels);

@@ -248,16 +248,12 @@ static void show_scope(const struct intake_rig *r, struct buf *b, struct bytes g
         show_metric(r, b, m);
 }
 
-static const char *show(struct intake_rig *r)
+static void show_batch(struct intake_rig *r, struct batch *batch)
 {
-    struct batch *batch = r->result.batch;
     struct validation v;
     struct bytes request;
     struct pb_reader resources;
 
-    r->text.len = 0;
-    if (batch == NULL)
-        return buf_cstr(&r->text);
     request = bytes_of(batch->segments[0].data, batch->segments[0].len);
     ck_assert_msg(otlp_validate(SIGNAL_METRICS, request, &v), "%s", v.fault);
     ck_assert_uint_eq(v.items, batch->items);
@@ -274,7 +270,13 @@ static const char *show(struct intake_rig *r)
             show_scope(r, &r->text, s);
     }
     batch_unref(batch);
-    r->result.batch = NULL;
+}
+
+static const char *show(struct intake_rig *r)
+{
+    r->text.len = 0;
+    for (r->n_batches = 0; r->result.points != NULL; r->n_batches++)
+        show_batch(r, intake_points_next(&r->result.points));
     return buf_cstr(&r->text);
 }
 

@@ -15,7 +15,8 @@ struct intake_rig {
     struct label_set target, discovered;
     struct intake_store *store; /* made with the first page */
     struct intake *intake;
-    struct intake_result result; /* of the last page; its batch is gone */
+    struct intake_result result; /* of the last page; its points are gone */
+    size_t n_batches;            /* that they were */
     uint64_t time_ms;
     struct buf text;
     bool with_reports, with_resources; /* else they are not shown */

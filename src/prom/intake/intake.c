@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A take: the page's samples become points in the assembly; then lines that did not come are ended, gathered points are
- * written, the report is added, and the assembly becomes a batch. Lines that did not come are forgotten.
+/* A take: the page's samples become points in assemblies; then lines that did not come are ended, gathered points are
+ * written, the report is added, and the assemblies become batches. Lines that did not come are forgotten. Each phase
+ * goes through something in steps; between two of them the loop may do other things, but to this store.
  *
- * What can go wrong: a fault anywhere. The assembly is emptied, and what had been there with the last page is ended;
+ * What can go wrong: a fault anywhere. The assemblies are emptied, and what had been there with the last page is ended;
  * lines are kept for the next page, unless they have become many. A page that gives a counter a start for the first
  * time is read once more, since its values may have been written without it. */
 #include "prom/intake/intake.h"
@@ -10,12 +11,12 @@
 #include "base/mem.h"
 #include "prom/intake/intake_inside.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SPARE_LINES 1000u /* of pages that were not taken */
 #define SCRATCH_KEPT ((size_t)1 << 20)
 
 void fail_take(struct take *t, const char *fmt, ...)
@@ -54,77 +55,29 @@ bool intake_format_of(struct bytes content_type, enum intake_format fallback, en
     return false;
 }
 
-/* ---- text ---- */
+/* ---- phases ---- */
 
-static const char *read_text_labels(struct take *t, const struct sample *s)
+#define PHASE(p) (1u << (p))
+
+static const uint16_t allowed[TAKE_PHASES] = {
+    [TAKE_IDLE] = PHASE(TAKE_READ) | PHASE(TAKE_KEEP),
+    [TAKE_READ] = PHASE(TAKE_FAULT) | PHASE(TAKE_KEEP) | PHASE(TAKE_END) | PHASE(TAKE_IDLE),
+    [TAKE_FAULT] = PHASE(TAKE_KEEP) | PHASE(TAKE_IDLE),
+    [TAKE_KEEP] = PHASE(TAKE_READ) | PHASE(TAKE_END) | PHASE(TAKE_IDLE),
+    [TAKE_END] = PHASE(TAKE_GATHER) | PHASE(TAKE_IDLE),
+    [TAKE_GATHER] = PHASE(TAKE_FINISH) | PHASE(TAKE_IDLE),
+    [TAKE_FINISH] = PHASE(TAKE_DROP) | PHASE(TAKE_RELEASE) | PHASE(TAKE_IDLE),
+    [TAKE_DROP] = PHASE(TAKE_RELEASE),
+    [TAKE_RELEASE] = PHASE(TAKE_FAMILIES),
+    [TAKE_FAMILIES] = PHASE(TAKE_SPARE),
+    [TAKE_SPARE] = PHASE(TAKE_IDLE),
+};
+
+static void enter_phase(struct take *t, enum take_phase to)
 {
-    const struct page *g = s->from;
-
-    return page_read_series(s->key, g->openmetrics, &t->labels, &t->empty);
-}
-
-static void take_page_sample(struct take *t, struct page *g, struct line *predicted)
-{
-    struct sample s = { .key = g->series,
-                        .value = g->value,
-                        .has_time = g->has_time,
-                        .time_ms = g->time_ms,
-                        .read_labels = read_text_labels,
-                        .from = g };
-
-    if (g->has_exemplar)
-        s.exemplar = exemplar_of_text(t, &g->exemplar,
-                                      g->has_time && t->in->rules->honor_timestamps ? g->time_ms : (int64_t)t->time_ms);
-    take_sample(t, &s, g->expected ? predicted : NULL);
-}
-
-/* False: the page ends here. */
-static bool take_entry(struct take *t, struct page *g)
-{
-    struct line *predicted = take_predicted(t);
-    struct page_series expected = { 0 };
-
-    if (predicted != NULL)
-        expected = (struct page_series){ predicted->text_len, line_digest(t->in, &predicted->digest) };
-    switch (page_next(g, &expected)) {
-    case PAGE_SAMPLE:
-        take_page_sample(t, g, predicted);
-        return true;
-    case PAGE_TYPE:
-        family_say_type(t, g->name, g->type);
-        return true;
-    case PAGE_HELP:
-        family_say_help(t, g->name, g->text);
-        return true;
-    case PAGE_UNIT:
-        family_say_unit(t, g->name, g->text);
-        return true;
-    case PAGE_BAD:
-        fail_take(t, "%s", g->fault);
-        return false;
-    case PAGE_END:
-        break;
-    }
-    return false;
-}
-
-static void take_text(struct take *t, struct bytes body, bool openmetrics)
-{
-    struct page g;
-    struct bytes some;
-    char fault[sizeof(t->fault)];
-    size_t line;
-
-    page_init(&g, body, openmetrics);
-    while (!take_failed(t) && !t->again && take_entry(t, &g))
-        ;
-    if (take_failed(t)) {
-        line = page_line(&g, &some);
-        memcpy(fault, t->fault, sizeof(fault));
-        t->fault[0] = '\0';
-        fail_take(t, "line %zu: %s: `%.*s`", line, fault, (int)some.len, (const char *)some.data);
-    }
-    page_free(&g);
+    assert(allowed[t->phase] & PHASE(to));
+    t->phase = to;
+    t->at = 0;
 }
 
 /* ---- a pass ---- */
@@ -132,28 +85,24 @@ static void take_text(struct take *t, struct bytes body, bool openmetrics)
 static void begin_pass(struct take *t)
 {
     t->in->pass++;
-    assembly_clear(&t->assembly);
+    pieces_clear(t);
+    forget_infos(t);
     t->gathered.n = t->lines.n = 0;
-    for (size_t i = 0; i < t->informed.n; i++)
-        t->informed.v[i]->infos.n = 0;
-    t->informed.n = 0;
     t->diverged = t->again = t->over_limit = t->over_buckets = false;
     t->n_lines = t->predicted = 0;
     t->open = NULL;
     t->open_metric = NULL;
     t->room = t->room_end = NULL;
-    t->n_points = t->n_appended = 0;
+    t->n_appended = 0;
 }
 
-static void begin_take(struct take *t, struct intake *in, uint64_t time_ms, struct intake_result *result)
+static void begin_reading(struct take *t)
 {
-    *result = (struct intake_result){ 0 };
-    t->in = in;
-    t->time_ms = time_ms;
-    t->result = result;
-    t->fault[0] = '\0';
-    begin_pass(t);
-    t->first_pass = in->pass;
+    enter_phase(t, TAKE_READ);
+    if (t->format == INTAKE_PROTOBUF)
+        protobuf_begin(t);
+    else
+        text_begin(t);
 }
 
 static void trim_labels(struct label_set *s)
@@ -183,170 +132,210 @@ static void trim_scratch(struct take *t)
     trim_labels(&t->exemplar_labels);
 }
 
-static void end_take(struct take *t)
-{
-    const struct intake_store *s = t->in->store;
+/* ---- from phase to phase ---- */
 
-    put_gathered(t);
-    close_open(t);
-    put_infos(t);
-    if (t->n_points > 0)
-        t->result->batch = assembly_batch(&t->assembly, SIGNAL_METRICS, s->budget, t->n_points,
-                                          s->clock != NULL ? clock_mono(s->clock) : 0);
-    assembly_clear(&t->assembly);
-    for (size_t i = 0; i < t->released.n; i++)
-        out_point_release(t->in, t->released.v[i]);
-    t->released.n = 0;
-    trim_scratch(t);
-    t->in = NULL;
-}
-
-/* ---- lines that did not come ---- */
-
-static void end_lines(struct take *t, bool all)
-{
-    struct intake *in = t->in;
-
-    for (size_t i = 0; i < in->n_good; i++) {
-        struct line *l = in->lines.v[i];
-
-        if ((all || l->seen != in->pass) && (l->flags & LINE_TRACKED))
-            end_line(t, l);
-    }
-}
-
-/* The lines of this page are those of the intake from now on; the others go. */
-static void settle_lines(struct take *t)
-{
-    struct intake *in = t->in;
-
-    if (!t->diverged && t->n_lines == in->lines.n)
-        return;
-    for (size_t i = t->diverged ? 0 : t->n_lines; i < in->lines.n; i++)
-        if (in->lines.v[i]->seen != in->pass) {
-            if (in->lines.v[i]->point != NULL)
-                *vec_push(&t->released) = in->lines.v[i]->point;
-            in->lines.v[i]->point = NULL;
-            line_drop(in, in->lines.v[i]);
-        }
-    if (!t->diverged) {
-        in->lines.n = t->n_lines;
-        return;
-    }
-    budget_give(in->store->budget, in->lines.cap * sizeof(*in->lines.v));
-    in->lines.v = mem_realloc(in->lines.v, (t->n_lines + 1) * sizeof(*in->lines.v));
-    in->lines.cap = t->n_lines + 1;
-    budget_charge(in->store->budget, in->lines.cap * sizeof(*in->lines.v));
-    in->lines.n = t->n_lines;
-    for (size_t i = 0; i < t->n_lines; i++) {
-        in->lines.v[i] = t->lines.v[i];
-        in->lines.v[i]->flags |= LINE_LISTED;
-    }
-}
-
-/* The lines of before stay, and those of this page are put behind them. */
-static void keep_lines(struct take *t)
-{
-    struct intake *in = t->in;
-    size_t cap = in->lines.cap;
-
-    for (size_t i = 0; i < t->lines.n; i++)
-        if (!(t->lines.v[i]->flags & LINE_LISTED)) {
-            t->lines.v[i]->flags |= LINE_LISTED;
-            *vec_push(&in->lines) = t->lines.v[i];
-        }
-    budget_charge(in->store->budget, (in->lines.cap - cap) * sizeof(*in->lines.v));
-}
-
-/* Nobody has come for them in a page that was taken, and they are too many. */
-static void drop_spare_lines(struct intake *in)
-{
-    if (in->lines.n <= 2 * in->n_taken + SPARE_LINES)
-        return;
-    while (in->lines.n > in->n_taken)
-        line_drop(in, in->lines.v[--in->lines.n]);
-}
-
-/* ---- takes ---- */
-
-/* Nothing of the page counts. */
 static void leave_page(struct take *t)
 {
-    struct intake *in = t->in;
-
-    keep_lines(t);
-    begin_pass(t);
-    end_lines(t, true);
-    in->n_good = 0;
-    if (in->n_families > 4 * (in->lines.n + SPARE_LINES))
-        families_expire(in);
+    if (take_failed(t))
+        error_set(&t->result->error, -EINVAL, "%s", t->fault);
+    t->left = true;
+    enter_phase(t, TAKE_KEEP);
 }
 
-static void read_page(struct take *t, enum intake_format format, struct bytes body)
+static void end_reading(struct take *t)
 {
-    if (format == INTAKE_PROTOBUF)
-        take_protobuf(t, body);
-    else
-        take_text(t, body, format == INTAKE_OPENMETRICS);
+    bool at_fault = take_failed(t) && t->format != INTAKE_PROTOBUF;
+
     if (!take_failed(t) && !t->again && t->over_limit)
         fail_take(t, "sample limit exceeded");
     if (!take_failed(t) && !t->again && t->over_buckets)
         fail_take(t, "histogram bucket limit exceeded");
+    if (at_fault)
+        enter_phase(t, TAKE_FAULT);
+    else if (take_failed(t))
+        leave_page(t);
+    else
+        enter_phase(t, t->again ? TAKE_KEEP : TAKE_END);
 }
 
-static void settle_page(struct take *t)
+static void end_keeping(struct take *t)
 {
-    struct intake *in = t->in;
+    begin_pass(t);
+    if (!t->left) { /* again */
+        *t->result = (struct intake_result){ 0 };
+        text_end(t);
+        begin_reading(t);
+        return;
+    }
+    enter_phase(t, TAKE_END);
+}
 
-    end_lines(t, false);
-    put_gathered(t);
-    settle_lines(t);
-    in->n_good = in->n_taken = in->lines.n;
-    families_expire(in);
+static void finish_points(struct take *t)
+{
+    if (t->left)
+        t->in->n_good = 0;
+    if (t->kind == TAKE_FAILURE)
+        error_set(&t->result->error, -EIO, "there was no page");
+    if (t->kind == TAKE_LAST)
+        end_reports(t);
+    else
+        put_reports(t, &t->scrape);
+    close_open(t);
+    put_infos(t);
+    t->result->points = pieces_detach(t);
+    enter_phase(t, t->left ? TAKE_RELEASE : TAKE_DROP);
+}
+
+static void end_take(struct take *t)
+{
+    text_end(t);
+    pieces_clear(t);
+    t->gathered.n = 0;
+    trim_scratch(t);
+    enter_phase(t, TAKE_IDLE);
+    t->in = NULL;
+}
+
+bool intake_work(struct intake_store *s)
+{
+    struct take *t = &s->take;
+
+    switch (t->phase) {
+    case TAKE_READ:
+        if (!(t->format == INTAKE_PROTOBUF ? protobuf_read_some(t) : text_read_some(t)))
+            end_reading(t);
+        break;
+    case TAKE_FAULT:
+        if (!text_place_fault(t))
+            leave_page(t);
+        break;
+    case TAKE_KEEP:
+        if (!keep_lines(t))
+            end_keeping(t);
+        break;
+    case TAKE_END:
+        if (!end_lines(t))
+            enter_phase(t, TAKE_GATHER);
+        break;
+    case TAKE_GATHER:
+        if (!put_gathered(t))
+            enter_phase(t, TAKE_FINISH);
+        break;
+    case TAKE_FINISH:
+        finish_points(t);
+        break;
+    case TAKE_DROP:
+        if (!drop_lines(t))
+            enter_phase(t, TAKE_RELEASE);
+        break;
+    case TAKE_RELEASE:
+        if (!release_points(t))
+            enter_phase(t, TAKE_FAMILIES);
+        break;
+    case TAKE_FAMILIES:
+        if (!expire_families(t))
+            enter_phase(t, TAKE_SPARE);
+        break;
+    case TAKE_SPARE:
+        if (!drop_spare_lines(t))
+            end_take(t);
+        break;
+    case TAKE_IDLE:
+    case TAKE_PHASES:
+        break;
+    }
+    return t->phase == TAKE_IDLE;
+}
+
+/* ---- takes ---- */
+
+static struct take *begin_take(struct intake *in, enum take_kind kind, const struct intake_scrape *scrape,
+                               struct intake_result *result)
+{
+    struct take *t = &in->store->take;
+
+    assert(t->phase == TAKE_IDLE);
+    *result = (struct intake_result){ 0 };
+    t->in = in;
+    t->kind = kind;
+    t->scrape = *scrape;
+    t->time_ms = scrape->time_ms;
+    t->result = result;
+    t->fault[0] = '\0';
+    t->left = false;
+    t->family = NULL;
+    begin_pass(t);
+    t->first_pass = in->pass;
+    return t;
+}
+
+void intake_begin_page(struct intake *in, enum intake_format format, struct bytes body,
+                       const struct intake_scrape *scrape, struct intake_result *result)
+{
+    struct take *t = begin_take(in, TAKE_PAGE, scrape, result);
+
+    t->format = format;
+    t->body = body;
+    if (body.len > 0)
+        begin_reading(t);
+    else
+        leave_page(t);
+}
+
+void intake_begin_failure(struct intake *in, const struct intake_scrape *scrape, struct intake_result *result)
+{
+    leave_page(begin_take(in, TAKE_FAILURE, scrape, result));
+}
+
+void intake_begin_end(struct intake *in, uint64_t time_ms, struct intake_result *result)
+{
+    leave_page(begin_take(in, TAKE_LAST, &(struct intake_scrape){ .time_ms = time_ms }, result));
+}
+
+void intake_cancel(struct intake *in)
+{
+    struct take *t = &in->store->take;
+
+    if (t->in != in)
+        return;
+    if (t->phase > TAKE_FINISH) { /* what is left is the intake's own */
+        while (!intake_work(in->store))
+            ;
+        intake_points_free(t->result->points);
+        t->result->points = NULL;
+        return;
+    }
+    forget_infos(t);
+    if (t->phase != TAKE_KEEP)
+        t->at = 0;
+    while (keep_lines(t))
+        ;
+    while (release_points(t))
+        ;
+    end_take(t);
+}
+
+static void work_to_end(struct intake *in)
+{
+    while (!intake_work(in->store))
+        ;
 }
 
 void intake_take(struct intake *in, enum intake_format format, struct bytes body, const struct intake_scrape *scrape,
                  struct intake_result *result)
 {
-    struct take *t = &in->store->take;
-
-    begin_take(t, in, scrape->time_ms, result);
-    if (body.len > 0)
-        read_page(t, format, body);
-    if (t->again) {
-        keep_lines(t);
-        *result = (struct intake_result){ 0 };
-        begin_pass(t);
-        read_page(t, format, body);
-    }
-    if (take_failed(t))
-        error_set(&result->error, -EINVAL, "%s", t->fault);
-    if (take_failed(t) || body.len == 0)
-        leave_page(t);
-    else
-        settle_page(t);
-    put_reports(t, scrape);
-    end_take(t);
-    drop_spare_lines(in);
+    intake_begin_page(in, format, body, scrape, result);
+    work_to_end(in);
 }
 
 void intake_fail(struct intake *in, const struct intake_scrape *scrape, struct intake_result *result)
 {
-    struct take *t = &in->store->take;
-
-    begin_take(t, in, scrape->time_ms, result);
-    leave_page(t);
-    error_set(&result->error, -EIO, "there was no page");
-    put_reports(t, scrape);
-    end_take(t);
+    intake_begin_failure(in, scrape, result);
+    work_to_end(in);
 }
 
 void intake_end(struct intake *in, uint64_t time_ms, struct intake_result *result)
 {
-    struct take *t = &in->store->take;
-
-    begin_take(t, in, time_ms, result);
-    leave_page(t);
-    end_reports(t);
-    end_take(t);
+    intake_begin_end(in, time_ms, result);
+    work_to_end(in);
 }

@@ -8,7 +8,8 @@
  *
  * A page is taken whole or not at all: one bad line and all its samples are left out, `up` is 0 and all series have
  * ended (points with NoRecordedValue), as when the target cannot be reached. All of this on the loop's thread, in 100
- * to 300 ns a sample. */
+ * to 300 ns a sample, or 2 µs where it is new; so that a large page stalls nobody, it is done in small steps
+ * (intake_work), and what came of it leaves in batches of some thousand points. */
 #ifndef PROM_INTAKE_H
 #define PROM_INTAKE_H
 
@@ -76,26 +77,43 @@ struct intake_scrape {
     int64_t body_size;    /* for scrape_body_size_bytes; -1: it was too large */
 };
 
+struct intake_points;
+
 struct intake_result {
-    struct batch *batch; /* one reference; NULL: no point is left */
-    uint64_t scraped;    /* samples that were read */
-    uint64_t kept;       /* and not dropped in relabelling */
-    uint64_t added;      /* of new series */
-    uint64_t duplicates; /* left out: their series was there already */
-    uint64_t too_far;    /* left out: more than 10 minutes in the future, or before 1970 */
-    uint64_t refused;    /* left out: there are as many series as there may be */
-    uint64_t unfit;      /* left out: parts of a histogram or summary that do not fit it */
-    struct error error;  /* code 0: all is well. Else nothing of the page was taken, and this says why and where */
+    struct intake_points *points; /* the caller's; NULL: no point is left */
+    uint64_t scraped;             /* samples that were read */
+    uint64_t kept;                /* and not dropped in relabelling */
+    uint64_t added;               /* of new series */
+    uint64_t duplicates;          /* left out: their series was there already */
+    uint64_t too_far;             /* left out: more than 10 minutes in the future, or before 1970 */
+    uint64_t refused;             /* left out: there are as many series as there may be */
+    uint64_t unfit;               /* left out: parts of a histogram or summary that do not fit it */
+    struct error error; /* code 0: all is well. Else nothing of the page was taken, and this says why and where */
 };
 
-/* A page. The result has the points that report on the scrape (`up` and others) in any case. */
+/* A take begins; the store has one at a time. `body` and `result` stay where they are until it is done.
+ *
+ * Of a page: the result has the points that report on the scrape (`up` and others) in any case. */
+void intake_begin_page(struct intake *in, enum intake_format format, struct bytes body,
+                       const struct intake_scrape *scrape, struct intake_result *result);
+/* There was no page: `up` is 0. */
+void intake_begin_failure(struct intake *in, const struct intake_scrape *scrape, struct intake_result *result);
+/* The target is gone: its series and those that report on it end at that time, and are forgotten. */
+void intake_begin_end(struct intake *in, uint64_t time_ms, struct intake_result *result);
+
+/* A step of the take that is under way, of some 50 µs; true: it is done. */
+bool intake_work(struct intake_store *s);
+void intake_cancel(struct intake *in); /* the take that is under way, if it is of this intake: nothing comes of it */
+
+/* The next batch of the points, of one reference. When it is the last, *points is NULL. */
+struct batch *intake_points_next(struct intake_points **points);
+void intake_points_free(struct intake_points *points);            /* the rest of them; NULL: none */
+uint64_t intake_points_count(const struct intake_points *points); /* of points; NULL: 0 */
+
+/* The same in one go. */
 void intake_take(struct intake *in, enum intake_format format, struct bytes body, const struct intake_scrape *scrape,
                  struct intake_result *result);
-
-/* There was no page: `up` is 0. */
 void intake_fail(struct intake *in, const struct intake_scrape *scrape, struct intake_result *result);
-
-/* The target is gone: its series and those that report on it have ended at that time. */
 void intake_end(struct intake *in, uint64_t time_ms, struct intake_result *result);
 
 #endif

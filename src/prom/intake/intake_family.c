@@ -124,22 +124,34 @@ void family_say_unit(struct take *t, struct bytes name, struct bytes unit)
         mark_said(t, f, set_text(t->in, &f->unit, unit));
 }
 
-void families_expire(struct intake *in)
+/* After a page that was taken, or where they have become many. */
+static bool begin_expiry(struct take *t)
 {
-    bool many = in->n_families > 4 * (in->lines.n + SPARE);
-    bool asked = false;
-    struct list *next;
+    t->families_many = t->in->n_families > 4 * (t->in->lines.n + SPARE);
+    t->families_asked = false;
+    t->family = t->in->families.next;
+    return !t->left || t->families_many;
+}
 
-    for (struct list *at = in->families.next; at != &in->families; at = next) {
-        struct family *f = container_of(at, struct family, link);
+bool expire_families(struct take *t)
+{
+    struct intake *in = t->in;
 
-        next = at->next;
-        if (f->told ? in->pass - f->seen <= KEPT : !many)
+    if (t->family == NULL && !begin_expiry(t))
+        return false;
+    for (unsigned i = 0; i < MANY_A_STEP && t->family != &in->families; i++) {
+        struct family *f = container_of(t->family, struct family, link);
+
+        t->family = t->family->next;
+        if (f->told ? in->pass - f->seen <= KEPT : !t->families_many)
             continue;
-        asked |= f->asked;
+        t->families_asked |= f->asked;
         drop_family(in, f);
     }
-    in->version = (uint16_t)(in->version + asked);
+    if (t->family != &in->families)
+        return true;
+    in->version = (uint16_t)(in->version + t->families_asked);
+    return false;
 }
 
 void families_free(struct intake *in)

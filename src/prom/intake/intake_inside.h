@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The intake's inside: what its files share. Nobody but src/prom/intake/ includes this.
  *
- *     intake.c          life of store and intakes; a take from its begin to its end
+ *     intake.c          a take from its begin to its end, in steps
+ *     intake_store.c    life of store and intakes
+ *     intake_text.c     pages of text: their entries, the line of a fault
+ *     intake_settle.c   lines and points that are not needed any more
+ *     intake_pieces.c   the assemblies that the points are put into, and the batches of them
  *     intake_sample.c   one sample: duplicates, limits, times; which lines were there, in their order
  *     intake_line.c     a line that is seen for the first time: where its points go
  *     intake_labels.c   its labels: those of the target, relabelling, limits
  *     intake_family.c   what TYPE, HELP and UNIT said, and what that makes of a name
  *     intake_place.c    resources, scopes and metrics, found by what they are called; what they are sent as
+ *     intake_infos.c    target_info
  *     intake_point.c    points on the wire
  *     intake_exemplar.c exemplars on the wire
  *     intake_protobuf.c pages of protobuf: families, samples and native histograms
  *     intake_report.c   up and the others, ends of series
- *     page.c            pages of text
+ *     page.c            the grammar of text
  *
  * What is remembered is found in three tables: lines by the digest of their text, points by what they are in and their
  * attributes, and all others as identities (prom/series/identity.h). Each is below what it is of:
@@ -56,7 +61,7 @@ enum line_role {
 #define LINE_TRACKED 1u /* its end is told: it has no times of its own */
 #define LINE_FRESH 2u   /* no page that had it was taken before */
 #define LINE_PART 4u    /* one of the lines that are one histogram and count as one sample */
-#define LINE_LISTED 8u  /* it stands in the intake's lines */
+#define LINE_LISTED 8u  /* FRESH: it stands in the intake's lines all the same */
 
 #define LINE_LONGEST ((1u << 24) - 1) /* bytes of its text; a longer one is refused */
 
@@ -118,19 +123,19 @@ static inline struct bytes point_attributes(const struct out_point *p)
 struct out_metric {
     struct identity id; /* parent: the scope; raw: kind, type, name */
     uint32_t n_points;
-    uint32_t pass;    /* the last one that it has points in */
+    uint32_t piece;   /* the last one that it has points in */
     uint16_t version; /* of what families say, when its head was made */
     enum metric_kind kind;
     enum page_type type;
     struct bytes head, tail; /* its fields before the points, and behind them; allocated */
-    struct message *data;    /* in this pass */
+    struct message *data;    /* in that piece */
     uint8_t raw[];
 };
 
 struct out_scope {
     struct identity id; /* parent: the resource; raw: the InstrumentationScope's fields, then the schema URL */
     uint32_t n_metrics;
-    uint32_t pass;
+    uint32_t piece;
     uint32_t schema_len;
     struct message *message;
     uint8_t raw[];
@@ -139,10 +144,9 @@ struct out_scope {
 struct out_resource {
     struct identity id; /* parent: the intake; raw: job, NUL, instance */
     uint32_t n_scopes;
-    uint32_t pass;
+    uint32_t piece;
     struct bytes attributes;       /* whole fields; allocated */
     VEC(struct out_point *) infos; /* target_info in this pass */
-    uint32_t infos_pass;
     struct message *message;
     uint8_t raw[];
 };
@@ -186,17 +190,99 @@ struct keyed_field {
     uint32_t place;
 };
 
+/* Where a take is. What goes round when: intake.c. */
+enum take_phase {
+    TAKE_IDLE,     /* there is none */
+    TAKE_READ,     /* the page's samples */
+    TAKE_FAULT,    /* which line was it? */
+    TAKE_KEEP,     /* lines of a page that does not count */
+    TAKE_END,      /* series that were not there */
+    TAKE_GATHER,   /* points of several lines */
+    TAKE_FINISH,   /* the report */
+    TAKE_DROP,     /* lines that did not come */
+    TAKE_RELEASE,  /* points that lines have left */
+    TAKE_FAMILIES, /* what is not said of families any more */
+    TAKE_SPARE,    /* lines of pages that failed */
+    TAKE_PHASES
+};
+
+enum take_kind { TAKE_PAGE, TAKE_FAILURE, TAKE_LAST };
+
+/* Some thousand points, or a MiB of them. */
+struct piece {
+    struct piece *next;
+    struct assembly assembly;
+    uint64_t n_points;
+    size_t charged;
+};
+
+/* A page of protobuf, between two steps. */
+enum proto_stage { PROTO_MESSAGE, PROTO_FIELDS, PROTO_METRICS, PROTO_BUCKETS };
+
+struct proto_family {
+    struct bytes message, name, help, unit;
+    uint64_t type;
+    bool any; /* it has metrics */
+};
+
+/* The part of a metric that is the same for all of its series. */
+struct proto_metric {
+    struct bytes message;
+    struct bytes value; /* the Counter, Gauge, ... */
+    bool has_time;
+    int64_t time_ms;
+    uint64_t start_ns;
+    size_t key_len; /* of the take's key: family and labels */
+};
+
+/* What part of its metric a series is. */
+enum part { PART_ALL, PART_COUNT, PART_SUM, PART_BUCKET, PART_QUANTILE };
+
+struct proto_series {
+    const struct proto_family *family;
+    struct bytes metric; /* the message */
+    enum part part;
+    double bound;
+};
+
+struct proto_reading {
+    const uint8_t *p, *end;
+    size_t n; /* messages */
+    enum proto_stage stage;
+    struct pb_reader fields;  /* of the family's message */
+    struct pb_reader buckets; /* or quantiles, of the metric's value */
+    struct proto_family family;
+    struct proto_metric metric;
+    struct proto_series series;
+    double count;
+    uint64_t spread; /* bytes of labels that may still be read in this page */
+};
+
 /* A take, and the scratch that is kept for the next. */
 struct take {
     struct intake *in;
+    enum take_phase phase;
+    enum take_kind kind;
+    enum intake_format format;
+    struct bytes body;
+    struct intake_scrape scrape;
     uint64_t time_ms;
     struct intake_result *result;
-    struct assembly assembly;
+    struct page page;             /* text */
+    struct page_place fault_line; /* how far it is counted */
+    struct proto_reading proto;
+    bool left;           /* the page does not count */
+    size_t at;           /* in what the phase goes through */
+    struct list *family; /* the same */
+    bool families_many, families_asked;
+    struct piece *pieces, **last_piece; /* that are full */
+    struct assembly assembly;           /* of the piece that is filled */
+    uint32_t piece;                     /* its number, of all in the store's life */
+    VEC(struct message *) resources;    /* in all pieces; user: whose */
     struct label_set labels, exemplar_labels;
     struct buf empty; /* names of labels without a value, each behind a NUL */
     struct buf attributes, scratch, name;
     struct buf key, native;   /* protobuf */
-    uint64_t spread;          /* protobuf: bytes of labels that may still be read in this page */
     VEC(struct line *) lines; /* in this page's order, once it is another than that of the last */
     bool diverged;
     size_t n_lines;   /* of this page */
@@ -209,9 +295,9 @@ struct take {
     struct message_part *open;      /* of the metric that points are being put into */
     struct out_metric *open_metric;
     uint8_t *room, *room_end; /* behind the open part */
-    uint64_t n_points;
-    uint64_t n_appended; /* for the sample limit */
-    uint32_t first_pass; /* of this take */
+    uint64_t n_points;        /* of the piece */
+    uint64_t n_appended;      /* for the sample limit */
+    uint32_t first_pass;      /* of this take */
     bool over_limit, over_buckets;
     bool again; /* the page has to be read once more */
     char fault[400];
@@ -243,11 +329,39 @@ struct sample {
     const void *from; /* for read_labels */
 };
 
-/* intake.c */
+/* intake.c: a step's worth of what takes some ns, and of what takes a µs */
+#define MANY_A_STEP ((size_t)512)
+#define SOME_A_STEP ((size_t)64)
 void fail_take(struct take *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static inline bool take_failed(const struct take *t)
 {
     return t->fault[0] != '\0';
+}
+
+/* intake_text.c: false: the page has ended, or is bad */
+void text_begin(struct take *t);
+bool text_read_some(struct take *t);
+bool text_place_fault(struct take *t); /* the same */
+void text_end(struct take *t);
+
+/* intake_settle.c: each false when there is no more to do */
+bool keep_lines(struct take *t);
+bool end_lines(struct take *t);
+bool drop_lines(struct take *t);
+bool release_points(struct take *t);
+bool expire_families(struct take *t);
+bool drop_spare_lines(struct take *t);
+
+/* intake_pieces.c */
+void pieces_init(struct take *t);
+void pieces_clear(struct take *t);                   /* of this pass; another may begin */
+void pieces_seal(struct take *t);                    /* the piece is full: another begins */
+struct assembly *pieces_last(struct take *t);        /* of the last one: its memory outlives the others' */
+struct intake_points *pieces_detach(struct take *t); /* all of them */
+
+static inline bool line_is_listed(const struct line *l)
+{
+    return (l->flags & (LINE_FRESH | LINE_LISTED)) != LINE_FRESH;
 }
 
 /* intake_sample.c */
@@ -282,7 +396,6 @@ struct out_resource *labels_resource(struct take *t);      /* NULL: no job, no i
 void family_say_type(struct take *t, struct bytes name, enum page_type type);
 void family_say_help(struct take *t, struct bytes name, struct bytes help);
 void family_say_unit(struct take *t, struct bytes name, struct bytes unit);
-void families_expire(struct intake *in);
 void families_free(struct intake *in);
 struct family_view {
     struct bytes name; /* of the metric, before suffixes are trimmed */
@@ -303,16 +416,19 @@ void out_resource_prune(struct intake *in, struct out_resource *r); /* of what n
 void out_scope_prune(struct intake *in, struct out_scope *sc);
 void out_metric_prune(struct intake *in, struct out_metric *m);
 void put_attribute(struct buf *b, unsigned number, struct bytes name, struct bytes value);
-void put_infos(struct take *t);
 bool label_is_of_scope(struct bytes name, struct bytes *rest);
 struct message *out_metric_data(struct take *t, struct out_metric *m); /* that this pass puts points into */
+
+/* intake_infos.c */
+void put_infos(struct take *t);
+void forget_infos(struct take *t); /* of this pass */
 
 /* intake_point.c */
 void put_sample(struct take *t, struct line *l, const struct sample *s, int64_t time_ms);
 void put_report(struct take *t, struct out_point *p, double value);
 void end_line(struct take *t, struct line *l);        /* its series has ended */
 void end_report(struct take *t, struct out_point *p); /* the same for one that has no line */
-void put_gathered(struct take *t);                    /* at the end: points that were put together of several lines */
+bool put_gathered(struct take *t);                    /* points that were put together of several lines; false: all */
 void close_open(struct take *t);                      /* before the batch is made */
 
 /* intake_exemplar.c: the content of one of OTLP, in the take's memory */
@@ -321,8 +437,9 @@ struct bytes exemplar_of_message(struct take *t, struct bytes message, int64_t t
 
 bool protobuf_time(struct bytes message, uint64_t *ns); /* a Timestamp; false: it is none that may be */
 
-/* intake_protobuf.c */
-void take_protobuf(struct take *t, struct bytes body);
+/* intake_protobuf.c: as those of text */
+void protobuf_begin(struct take *t);
+bool protobuf_read_some(struct take *t);
 
 /* intake_report.c */
 void put_reports(struct take *t, const struct intake_scrape *scrape);

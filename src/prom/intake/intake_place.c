@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where points go: the resource that job and instance name, the scope that the otel_scope_* labels name, the metric.
  * Each is made when the first line needs it, with the bytes that it is sent as, and goes with the last point that is in
- * it. In each pass those that get points are put into the assembly once more.
+ * it. In each piece those that get points are put into the assembly once more, as copies.
  *
  * What can go wrong: the table is too crowded for one more. Then it is NULL, and the series is refused. */
 #include "base/mem.h"
@@ -190,79 +190,15 @@ static struct message *resource_message(struct take *t, struct out_resource *r)
 {
     struct message *m;
 
-    if (r->pass == t->in->pass)
+    if (r->piece == t->piece)
         return r->message;
-    r->pass = t->in->pass;
+    r->piece = t->piece;
     r->message = assembly_add(&t->assembly, t->assembly.root, OTLP_REQUEST_RESOURCES);
     m = assembly_add(&t->assembly, r->message, OTLP_RESOURCE_GROUP_RESOURCE);
-    assembly_put(&t->assembly, m, r->attributes);
+    assembly_put(&t->assembly, m, assembly_keep(&t->assembly, r->attributes));
     m->user = r;
+    *vec_push(&t->resources) = m;
     return r->message;
-}
-
-/* ---- target_info ---- */
-
-/* Each attribute of `fields`, with its key, behind those that are there. */
-static void collect_fields(struct take *t, struct bytes fields)
-{
-    struct pb_reader r = pb_reader(fields);
-
-    for (struct pb_field f; pb_next(&r, &f);) {
-        uint32_t n = (uint32_t)t->fields.n;
-
-        *vec_push(&t->fields) = (struct keyed_field){ pb_find_bytes(f.bytes, OTLP_KEY_VALUE_KEY),
-                                                      bytes_of(f.start, (size_t)(r.p - f.start)), n };
-    }
-}
-
-static int by_key(const void *a, const void *b)
-{
-    const struct keyed_field *x = a, *y = b;
-    int order = bytes_compare(x->key, y->key);
-
-    return order != 0 ? order : (x->place > y->place) - (x->place < y->place);
-}
-
-static int by_place(const void *a, const void *b)
-{
-    const struct keyed_field *x = a, *y = b;
-
-    return (x->place > y->place) - (x->place < y->place);
-}
-
-/* The resource's own attributes and those of target_info; of several with one key the last. */
-static struct bytes merge_infos(struct take *t, const struct out_resource *r)
-{
-    struct buf *b = &t->scratch;
-    struct keyed_field *v;
-
-    t->fields.n = b->len = 0;
-    collect_fields(t, r->attributes);
-    for (size_t i = 0; i < r->infos.n; i++)
-        collect_fields(t, point_attributes(r->infos.v[i]));
-    v = t->fields.v;
-    if (t->fields.n > 1)
-        qsort(v, t->fields.n, sizeof(*v), by_key);
-    for (size_t i = 1; i < t->fields.n; i++)
-        if (bytes_equal(v[i].key, v[i - 1].key))
-            v[i - 1].field.len = 0;
-    if (t->fields.n > 1)
-        qsort(v, t->fields.n, sizeof(*v), by_place);
-    for (size_t i = 0; i < t->fields.n; i++)
-        buf_put(b, v[i].field);
-    return assembly_keep(&t->assembly, buf_bytes(b));
-}
-
-void put_infos(struct take *t)
-{
-    for (size_t i = 0; i < t->informed.n; i++) {
-        struct out_resource *r = t->informed.v[i];
-
-        if (r->pass == t->in->pass) /* else it has no points */
-            r->message->first->child->first->bytes = merge_infos(t, r);
-        r->infos.n = 0;
-    }
-    t->informed.n = 0;
 }
 
 /* ---- scopes ---- */
@@ -337,12 +273,13 @@ static struct out_resource *resource_of(const struct out_scope *sc)
 
 static struct message *scope_message(struct take *t, struct out_scope *sc)
 {
-    struct bytes raw = identity_raw(&sc->id);
-    size_t n = raw.len - sc->schema_len;
+    size_t n = sc->id.raw_len - sc->schema_len;
+    struct bytes raw;
 
-    if (sc->pass == t->in->pass)
+    if (sc->piece == t->piece)
         return sc->message;
-    sc->pass = t->in->pass;
+    sc->piece = t->piece;
+    raw = assembly_keep(&t->assembly, identity_raw(&sc->id));
     sc->message = assembly_add(&t->assembly, resource_message(t, resource_of(sc)), OTLP_RESOURCE_GROUP_SCOPES);
     assembly_put_field(&t->assembly, sc->message, OTLP_SCOPE_GROUP_SCOPE, bytes_of(raw.data, n));
     if (sc->schema_len > 0)
@@ -437,9 +374,9 @@ struct message *out_metric_data(struct take *t, struct out_metric *m)
                                           PB_TAG(OTLP_DATA_MONOTONIC, PB_VARINT), 1 };
     struct message *message;
 
-    if (m->pass == t->in->pass)
+    if (m->piece == t->piece)
         return m->data;
-    m->pass = t->in->pass;
+    m->piece = t->piece;
     message = assembly_add(&t->assembly, scope_message(t, scope_of(m)), OTLP_SCOPE_GROUP_ITEMS);
     /* copies: what is said of its family may change before the page has ended, and the head with it */
     assembly_put(&t->assembly, message, assembly_keep(&t->assembly, m->head));

@@ -45,6 +45,7 @@ static uint8_t *begin_point(struct take *t, struct out_metric *m, size_t len)
     size_t size = 1 + pb_varint_len(len) + len;
     uint8_t *p;
 
+    pieces_seal(t);
     if (t->open_metric != m || (size_t)(t->room_end - t->room) < size)
         open_part(t, m, size);
     p = t->room;
@@ -373,11 +374,11 @@ static void write_gathered(struct take *t, struct out_point *p)
         write_histogram(t, p, d);
 }
 
-void put_gathered(struct take *t)
+bool put_gathered(struct take *t)
 {
-    for (size_t i = 0; i < t->gathered.n; i++)
-        write_gathered(t, t->gathered.v[i]);
-    t->gathered.n = 0;
+    for (unsigned i = 0; i < SOME_A_STEP && t->at < t->gathered.n; i++)
+        write_gathered(t, t->gathered.v[t->at++]);
+    return t->at < t->gathered.n;
 }
 
 /* ---- one sample ---- */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A page of protobuf is a row of families, each with its length in front. A series has no text there, so its line is
- * known by what stands for it: the family's name, the labels as they are sent, what part it is of its metric, and the
- * bound. Classic histograms and summaries are taken apart into the series that text would have, for relabelling sees
- * each; what they say is put together again behind it.
+/* A page of protobuf is a row of families, each with its length in front: its fields are read, then its metrics one by
+ * one, then the buckets of each, so that a step may end between any two of them. A series has no text there, so its
+ * line is known by what stands for it: the family's name, the labels as they are sent, what part it is of its metric,
+ * and the bound. Classic histograms and summaries are taken apart into the series that text would have, for relabelling
+ * sees each; what they say is put together again behind it.
  *
  * What can go wrong: a message that is cut short or does not parse fails the page; so do types that nobody knows, and a
  * native histogram whose spans do not fit its buckets. */
@@ -22,31 +23,6 @@
  * as a very large one of text. So many bytes of them are read. */
 #define SPREAD_MIN (128u << 20)
 #define SPREAD_RATIO 64u /* times the size of the page, beside that */
-
-/* What part of its metric a series is. */
-enum part { PART_ALL, PART_COUNT, PART_SUM, PART_BUCKET, PART_QUANTILE };
-
-struct proto_family {
-    struct bytes name, help, unit;
-    uint64_t type;
-};
-
-struct proto_series {
-    const struct proto_family *family;
-    struct bytes metric; /* the message */
-    enum part part;
-    double bound;
-};
-
-/* The part of a metric that is the same for all of its series. */
-struct proto_metric {
-    struct bytes message;
-    struct bytes value; /* the Counter, Gauge, ... */
-    bool has_time;
-    int64_t time_ms;
-    uint64_t start_ns;
-    size_t key_len; /* of the take's key: family and labels */
-};
 
 #define HISTOGRAM_MESSAGES                                                                                             \
     (1u << PROTO_HISTOGRAM_BUCKET | 1u << PROTO_HISTOGRAM_NEGATIVE_SPAN | 1u << PROTO_HISTOGRAM_POSITIVE_SPAN |        \
@@ -78,9 +54,9 @@ static const char *put_pairs(struct take *t, struct bytes metric)
     for (struct bytes pair; message_next(&r, PROTO_METRIC_LABEL, &pair);) {
         struct bytes name = pb_find_bytes(pair, PROTO_LABEL_NAME), value = pb_find_bytes(pair, PROTO_LABEL_VALUE);
 
-        if (t->spread < name.len + value.len)
+        if (t->proto.spread < name.len + value.len)
             return "there are too long labels for so many buckets";
-        t->spread -= name.len + value.len;
+        t->proto.spread -= name.len + value.len;
         if (value.len > 0) {
             page_add_label(&t->labels, name, value, false);
         } else {
@@ -223,32 +199,42 @@ static void take_bucket(struct take *t, const struct proto_metric *m, struct pro
     take_series(t, m, p, &s);
 }
 
-static void take_classic(struct take *t, const struct proto_metric *m, struct proto_series *p)
+/* A classic histogram or a summary: its buckets or quantiles come one by one. */
+static void begin_buckets(struct take *t)
 {
-    struct pb_reader r = pb_reader(m->value);
-    double count;
+    struct proto_reading *r = &t->proto;
 
-    take_totals(t, m, p, &count);
-    p->bound = 0;
-    for (struct bytes bucket; message_next(&r, PROTO_HISTOGRAM_BUCKET, &bucket) && !take_failed(t);) {
-        take_bucket(t, m, p, bucket);
-        if (isinf(p->bound) && p->bound > 0)
-            return;
-    }
-    p->bound = INFINITY;
-    take_part(t, m, p, PART_BUCKET, count);
+    take_totals(t, &r->metric, &r->series, &r->count);
+    r->series.bound = 0;
+    r->buckets = pb_reader(r->metric.value);
+    r->stage = PROTO_BUCKETS;
 }
 
-static void take_summary(struct take *t, const struct proto_metric *m, struct proto_series *p)
+/* False: that was the last. */
+static bool take_next_bucket(struct take *t)
 {
-    struct pb_reader r = pb_reader(m->value);
-    double count;
+    struct proto_reading *r = &t->proto;
+    struct bytes bucket;
 
-    take_totals(t, m, p, &count);
-    for (struct bytes quantile; message_next(&r, PROTO_SUMMARY_QUANTILE, &quantile) && !take_failed(t);) {
-        p->bound = read_double(quantile, PROTO_QUANTILE);
-        take_part(t, m, p, PART_QUANTILE, read_double(quantile, PROTO_QUANTILE_VALUE));
+    if (!message_next(&r->buckets, PROTO_HISTOGRAM_BUCKET, &bucket)) {
+        r->series.bound = INFINITY;
+        take_part(t, &r->metric, &r->series, PART_BUCKET, r->count);
+        return false;
     }
+    take_bucket(t, &r->metric, &r->series, bucket);
+    return !(isinf(r->series.bound) && r->series.bound > 0);
+}
+
+static bool take_next_quantile(struct take *t)
+{
+    struct proto_reading *r = &t->proto;
+    struct bytes quantile;
+
+    if (!message_next(&r->buckets, PROTO_SUMMARY_QUANTILE, &quantile))
+        return false;
+    r->series.bound = read_double(quantile, PROTO_QUANTILE);
+    take_part(t, &r->metric, &r->series, PART_QUANTILE, read_double(quantile, PROTO_QUANTILE_VALUE));
+    return true;
 }
 
 /* ---- native histograms ---- */
@@ -305,7 +291,7 @@ static void take_histogram(struct take *t, const struct proto_metric *m, struct 
     if (native)
         take_native(t, m, p);
     if (!native || (t->in->rules->classic_too && pb_find_bytes(m->value, PROTO_HISTOGRAM_BUCKET).data != NULL))
-        take_classic(t, m, p);
+        begin_buckets(t);
 }
 
 /* ---- metrics and families ---- */
@@ -364,47 +350,38 @@ static bool read_metric(struct take *t, const struct proto_family *family, struc
     return !r.bad;
 }
 
-static void take_metric(struct take *t, const struct proto_family *family, struct bytes message)
+static void take_metric(struct take *t, struct bytes message)
 {
-    struct proto_metric m = { .message = message };
-    struct proto_series p = { .family = family, .metric = message };
+    struct proto_reading *r = &t->proto;
+    const struct bytes *name = &r->family.name;
 
-    if (!read_metric(t, family, &m)) {
-        fail_take(t, "a metric of %.*s does not parse", family->name.len < 100 ? (int)family->name.len : 100,
-                  (const char *)family->name.data);
+    r->metric = (struct proto_metric){ .message = message };
+    r->series = (struct proto_series){ .family = &r->family, .metric = message };
+    if (!read_metric(t, &r->family, &r->metric)) {
+        fail_take(t, "a metric of %.*s does not parse", name->len < 100 ? (int)name->len : 100,
+                  (const char *)name->data);
         return;
     }
-    switch (family->type) {
+    switch (r->family.type) {
     case PROTO_TYPE_SUMMARY:
-        take_summary(t, &m, &p);
+        begin_buckets(t);
         break;
     case PROTO_TYPE_HISTOGRAM:
     case PROTO_TYPE_GAUGE_HISTOGRAM:
-        take_histogram(t, &m, &p);
+        take_histogram(t, &r->metric, &r->series);
         break;
     default:
-        take_number(t, &m, &p, family->type == PROTO_TYPE_COUNTER);
+        take_number(t, &r->metric, &r->series, r->family.type == PROTO_TYPE_COUNTER);
         break;
     }
 }
 
 /* NULL, or what is wrong. */
-static const char *read_family(struct proto_family *family, struct bytes message, bool *any)
+static const char *check_family(const struct proto_reading *r)
 {
-    struct pb_reader r = pb_reader(message);
+    const struct proto_family *family = &r->family;
 
-    for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number == PROTO_FAMILY_NAME && f.wire == PB_LEN)
-            family->name = f.bytes;
-        if (f.number == PROTO_FAMILY_HELP && f.wire == PB_LEN)
-            family->help = f.bytes;
-        if (f.number == PROTO_FAMILY_UNIT && f.wire == PB_LEN)
-            family->unit = f.bytes;
-        if (f.number == PROTO_FAMILY_TYPE && f.wire == PB_VARINT)
-            family->type = f.u64;
-        *any |= f.number == PROTO_FAMILY_METRIC && f.wire == PB_LEN;
-    }
-    if (r.bad)
+    if (r->fields.bad)
         return "it does not parse";
     if (family->name.len == 0 || !utf8_valid(family->name))
         return "its name is missing, or not valid UTF-8";
@@ -413,47 +390,113 @@ static const char *read_family(struct proto_family *family, struct bytes message
     return family->type < sizeof(types) / sizeof(types[0]) ? NULL : "no such type of a metric";
 }
 
-static void take_family(struct take *t, struct bytes message)
+static void begin_family(struct take *t)
 {
-    struct proto_family family = { 0 };
-    struct pb_reader r = pb_reader(message);
-    bool any = false;
-    const char *fault = read_family(&family, message, &any);
+    struct proto_reading *r = &t->proto;
+    const struct proto_family *family = &r->family;
+    const char *fault = check_family(r);
 
-    if (any && fault == NULL) {
-        family_say_help(t, family.name, family.help);
-        if (family.unit.len > 0)
-            family_say_unit(t, family.name, family.unit);
-        family_say_type(t, family.name, types[family.type].type);
-        for (struct bytes metric; message_next(&r, PROTO_FAMILY_METRIC, &metric) && !take_failed(t);)
-            take_metric(t, &family, metric);
-    } else if (fault != NULL) {
-        fail_take(t, "a family (`%.*s`): %s", family.name.len < 100 ? (int)family.name.len : 100,
-                  (const char *)family.name.data, fault);
+    r->stage = PROTO_MESSAGE;
+    if (fault != NULL) {
+        fail_take(t, "a family (`%.*s`): %s", family->name.len < 100 ? (int)family->name.len : 100,
+                  (const char *)family->name.data, fault);
+        return;
     }
+    if (!family->any)
+        return;
+    family_say_help(t, family->name, family->help);
+    if (family->unit.len > 0)
+        family_say_unit(t, family->name, family->unit);
+    family_say_type(t, family->name, types[family->type].type);
+    r->fields = pb_reader(family->message);
+    r->stage = PROTO_METRICS;
 }
 
-void take_protobuf(struct take *t, struct bytes body)
+/* ---- in steps ---- */
+
+static void read_family_field(struct take *t)
 {
-    const uint8_t *p = body.data, *end = bytes_end(body);
-    char fault[sizeof(t->fault)];
-    size_t n = 0;
+    struct proto_family *family = &t->proto.family;
+    struct pb_field f;
 
-    t->spread = SPREAD_MIN + SPREAD_RATIO * (uint64_t)body.len;
-    while (p < end && !take_failed(t)) {
-        uint64_t len;
-
-        n++;
-        if (!pb_varint(&p, end, &len) || len > (uint64_t)(end - p)) {
-            fail_take(t, "the page is cut short");
-            break;
-        }
-        take_family(t, bytes_of(p, (size_t)len));
-        p += len;
-    }
-    if (!take_failed(t))
+    if (!pb_next(&t->proto.fields, &f)) {
+        begin_family(t);
         return;
+    }
+    if (f.number == PROTO_FAMILY_NAME && f.wire == PB_LEN)
+        family->name = f.bytes;
+    if (f.number == PROTO_FAMILY_HELP && f.wire == PB_LEN)
+        family->help = f.bytes;
+    if (f.number == PROTO_FAMILY_UNIT && f.wire == PB_LEN)
+        family->unit = f.bytes;
+    if (f.number == PROTO_FAMILY_TYPE && f.wire == PB_VARINT)
+        family->type = f.u64;
+    family->any |= f.number == PROTO_FAMILY_METRIC && f.wire == PB_LEN;
+}
+
+/* False: the page ends here. */
+static bool read_message(struct take *t)
+{
+    struct proto_reading *r = &t->proto;
+    uint64_t len;
+
+    if (r->p == r->end)
+        return false;
+    r->n++;
+    if (!pb_varint(&r->p, r->end, &len) || len > (uint64_t)(r->end - r->p)) {
+        fail_take(t, "the page is cut short");
+        return false;
+    }
+    r->family = (struct proto_family){ .message = bytes_of(r->p, (size_t)len) };
+    r->fields = pb_reader(r->family.message);
+    r->p += len;
+    r->stage = PROTO_FIELDS;
+    return true;
+}
+
+static bool read_next(struct take *t)
+{
+    struct proto_reading *r = &t->proto;
+    struct bytes metric;
+
+    switch (r->stage) {
+    case PROTO_MESSAGE:
+        return read_message(t);
+    case PROTO_FIELDS:
+        read_family_field(t);
+        break;
+    case PROTO_METRICS:
+        if (message_next(&r->fields, PROTO_FAMILY_METRIC, &metric))
+            take_metric(t, metric);
+        else
+            r->stage = PROTO_MESSAGE;
+        break;
+    case PROTO_BUCKETS:
+        if (!(r->family.type == PROTO_TYPE_SUMMARY ? take_next_quantile(t) : take_next_bucket(t)))
+            r->stage = PROTO_METRICS;
+        break;
+    }
+    return true;
+}
+
+void protobuf_begin(struct take *t)
+{
+    t->proto = (struct proto_reading){ .p = t->body.data,
+                                       .end = bytes_end(t->body),
+                                       .spread = SPREAD_MIN + SPREAD_RATIO * (uint64_t)t->body.len };
+}
+
+bool protobuf_read_some(struct take *t)
+{
+    char fault[sizeof(t->fault)];
+    bool more = true;
+
+    for (unsigned i = 0; i < SOME_A_STEP && more; i++)
+        more = !take_failed(t) && !t->again && read_next(t);
+    if (more || !take_failed(t))
+        return more;
     memcpy(fault, t->fault, sizeof(fault));
     t->fault[0] = '\0';
-    fail_take(t, "message %zu: %s", n, fault);
+    fail_take(t, "message %zu: %s", t->proto.n, fault);
+    return false;
 }

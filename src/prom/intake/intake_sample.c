@@ -17,9 +17,11 @@ struct line *take_predicted(const struct take *t)
 /* From here on the page's order is another than the last one's. */
 static void diverge(struct take *t)
 {
-    t->lines.n = 0;
-    for (size_t i = 0; i < t->n_lines; i++)
-        *vec_push(&t->lines) = t->in->lines.v[i];
+    if (t->lines.cap < t->n_lines)
+        t->lines.v = mem_realloc(t->lines.v, (t->lines.cap = t->n_lines) * sizeof(*t->lines.v));
+    if (t->n_lines > 0)
+        memcpy(t->lines.v, t->in->lines.v, t->n_lines * sizeof(*t->lines.v));
+    t->lines.n = t->n_lines;
     t->diverged = true;
 }
 
@@ -35,7 +37,7 @@ static void place_line(struct take *t, struct line *l)
     }
     if (!t->diverged)
         diverge(t);
-    if (l->flags & LINE_LISTED)
+    if (line_is_listed(l))
         t->predicted = l->place + 1u;
     l->place = (uint32_t)t->n_lines++;
     *vec_push(&t->lines) = l;

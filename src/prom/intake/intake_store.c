@@ -37,7 +37,7 @@ struct intake_store *intake_store_new(const struct intake_store_options *o)
     pb_put_str(&scope, OTLP_SCOPE_VERSION, o->version);
     s->scope = keep(buf_bytes(&scope));
     buf_free(&scope);
-    assembly_init(&s->take.assembly);
+    pieces_init(&s->take);
     return s;
 }
 
@@ -64,6 +64,7 @@ void intake_store_free(struct intake_store *s)
     vec_free(&t->released);
     vec_free(&t->buckets);
     vec_free(&t->informed);
+    vec_free(&t->resources);
     vec_free(&t->fields);
     drop(s->scope);
     free(s);
@@ -156,6 +157,7 @@ struct intake *intake_new(struct intake_store *s, const struct intake_rules *rul
 
 void intake_free(struct intake *in)
 {
+    intake_cancel(in);
     for (size_t i = 0; i < in->lines.n; i++)
         line_drop(in, in->lines.v[i]);
     free_reports(in);

@@ -34,23 +34,43 @@ void page_free(struct page *g)
     buf_free(&g->unescaped_name);
 }
 
+/* Of the line, as much as an error shows. */
+static struct bytes show_line(const struct page *g, const uint8_t *line)
+{
+    size_t n = (size_t)(g->end - line);
+    const uint8_t *stop;
+
+    n = n < SOME ? n : SOME;
+    stop = n > 0 ? memchr(line, '\n', n) : NULL;
+    return bytes_of(line, stop != NULL ? (size_t)(stop - line) : n);
+}
+
+bool page_place_line(const struct page *g, struct page_place *place, size_t most)
+{
+    const uint8_t *stop, *lf;
+
+    if (place->at == NULL)
+        *place = (struct page_place){ .at = g->body.data, .line = g->body.data, .n = 1 };
+    stop = (size_t)(g->entry - place->at) > most ? place->at + most : g->entry;
+    while (place->at < stop && (lf = memchr(place->at, '\n', (size_t)(stop - place->at))) != NULL) {
+        place->at = lf + 1;
+        if (place->at == g->end)
+            break;
+        place->n++;
+        place->line = place->at;
+    }
+    place->at = stop;
+    place->some = show_line(g, place->line);
+    return stop == g->entry;
+}
+
 size_t page_line(const struct page *g, struct bytes *some)
 {
-    const uint8_t *at = g->entry, *line = g->body.data, *stop;
-    size_t n = 1;
+    struct page_place place = { 0 };
 
-    for (const uint8_t *p = g->body.data; p < at; p++) {
-        if (*p != '\n' || p + 1 == g->end)
-            continue;
-        n++;
-        line = p + 1;
-    }
-    *some = bytes_of(line, (size_t)(g->end - line));
-    stop = some->len > 0 ? memchr(line, '\n', some->len) : NULL;
-    if (stop != NULL)
-        some->len = (size_t)(stop - line);
-    some->len = some->len < SOME ? some->len : SOME;
-    return n;
+    page_place_line(g, &place, SIZE_MAX);
+    *some = place.some;
+    return place.n;
 }
 
 static enum page_entry say_fault(struct page *g, const char *fault)

@@ -73,6 +73,14 @@ enum page_entry page_next(struct page *g, const struct page_series *expected);
 /* For an error: the number of the line that was read last, from 1, and some of it. */
 size_t page_line(const struct page *g, struct bytes *some);
 
+/* The same in steps, of so many bytes; zeroed at first. False: it is not there yet. */
+struct page_place {
+    const uint8_t *at, *line;
+    size_t n;
+    struct bytes some;
+};
+bool page_place_line(const struct page *g, struct page_place *place, size_t most);
+
 /* The labels that the text of a series names, unescaped, `__name__` among them, into `labels` (emptied first), copies
  * in its memory. *empty gets the names of labels with an empty value, each behind a NUL. NULL, or what is wrong with it
  * (static). */

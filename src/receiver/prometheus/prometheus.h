@@ -6,6 +6,7 @@
 #ifndef RECEIVER_PROMETHEUS_H
 #define RECEIVER_PROMETHEUS_H
 
+#include "base/loop/slicer.h"
 #include "base/table.h"
 #include "pipeline/component.h"
 #include "prom/intake/intake.h"
@@ -22,9 +23,13 @@ enum target_state {
     TARGET_WAITING, /* for its moment */
     TARGET_IN_LINE, /* its moment has come; as many scrapes are under way as may be */
     TARGET_FETCHING,
+    TARGET_READING,    /* its page, or what came instead, waits to be taken in, or is */
     TARGET_DELIVERING, /* the pipeline has not answered yet */
     TARGET_STATES
 };
+
+/* What is taken in. */
+enum target_reading { READING_PAGE, READING_FAILURE, READING_END };
 
 enum target_health { TARGET_UNKNOWN, TARGET_UP, TARGET_DOWN, TARGET_HEALTHS };
 
@@ -47,7 +52,7 @@ void target_plan_free(struct target_plan *p);
 
 struct scrape_target {
     struct list link;  /* the job's */
-    struct list place; /* in the receiver's line */
+    struct list place; /* in the receiver's line, or among those that read or send */
     struct scrape_job *job;
     uint64_t identity;
     char *name; /* its labels, for people */
@@ -56,10 +61,10 @@ struct scrape_target {
     uint64_t interval, offset; /* ns; it is scraped when the wall clock's rest modulo interval is offset */
     enum target_state state;
     enum target_health health;
-    bool seen;    /* in the sync that runs */
-    bool known;   /* it is in the job's table */
-    bool leaving; /* it is no target any more: its series end, then it goes */
-    bool scraped; /* there are series that would have to end */
+    uint64_t sync; /* the last one that met it */
+    bool known;    /* it is in the job's table */
+    bool leaving;  /* it is no target any more: its series end, then it goes */
+    bool scraped;  /* there are series that would have to end */
     struct clock_timer timer;
     uint64_t due;     /* wall ns: its moment */
     uint64_t began;   /* mono ns */
@@ -67,6 +72,11 @@ struct scrape_target {
     struct intake_rules rules;
     struct intake *intake;
     struct fetch fetch;
+    enum target_reading reading;
+    bool begun; /* READING: it is its turn */
+    struct intake_scrape scrape;
+    struct intake_result got;
+    struct intake_points *points; /* that are not sent yet */
     struct ack ack;
     uint64_t items;   /* under the ack */
     uint64_t charged; /* to the budget: for itself, its client and its connection */
@@ -84,12 +94,24 @@ void scrape_target_come_back(struct scrape_target *t);
 void scrape_target_stop(struct scrape_target *t, bool once_more);
 bool scrape_target_is_idle(const struct scrape_target *t); /* nothing is under way */
 void scrape_target_free(struct scrape_target *t);
-void scrape_target_begin(struct scrape_target *t); /* in line: there is room now */
+void scrape_target_begin(struct scrape_target *t);     /* in line: there is room now */
+void scrape_target_read(struct scrape_target *t);      /* what was read has made its points */
+void scrape_target_delivered(struct scrape_target *t); /* and they are answered for, if there were any */
+void scrape_target_give_up(struct scrape_target *t);   /* what is not sent yet is not sent */
 
 /* ---- a job ---- */
 
 /* Why a sample of a page that was taken is not among the points. */
 enum left_out { LEFT_OUT_DUPLICATE, LEFT_OUT_TOO_FAR, LEFT_OUT_UNFIT, LEFT_OUT_SERIES_LIMIT, LEFT_OUT_REASONS };
+
+/* Where the going through all that was found stands: the next target of the next list of the next source. */
+struct job_sync {
+    bool on, changed; /* changed: while it ran */
+    uint64_t number;
+    uint64_t n_found;
+    size_t source, list, target;
+    struct list *leaving; /* the last part: those that were not met; NULL: not yet */
+};
 
 struct scrape_job {
     struct prometheus_receiver *receiver;
@@ -104,6 +126,9 @@ struct scrape_job {
     struct list targets;
     struct table known; /* by their identity, those that leave among them */
     struct turn_task sync;
+    struct job_sync syncing;
+    struct target_plan plan; /* of the one that is looked at, and what was found of it */
+    struct label_set found;
     uint64_t n_leaving, n_found; /* n_found: before target_limit */
     uint64_t healths[TARGET_HEALTHS];
     char forced[120]; /* why all scrapes fail; "": they do not */
@@ -115,6 +140,7 @@ struct scrape_job {
 int scrape_job_open(struct scrape_job *job, struct prometheus_receiver *r, const struct scrape_job_config *c,
                     struct error *err);
 void scrape_job_start(struct scrape_job *job);
+bool scrape_job_sync_some(struct scrape_job *job);     /* false: it knows all that was found */
 void scrape_job_end_discovery(struct scrape_job *job); /* nothing is found any more */
 void scrape_job_close(struct scrape_job *job);
 void scrape_job_count(struct scrape_job *job, enum target_health from, enum target_health to);
@@ -131,8 +157,12 @@ struct prometheus_receiver {
     struct label_set external_labels;
     struct scrape_job *jobs;
     size_t n_jobs;
-    struct list line;  /* targets that wait for room */
-    unsigned fetching; /* scrapes under way */
+    struct list line;         /* targets that wait for room */
+    struct list reads, sends; /* targets whose pages, and whose batches, wait for a slice */
+    struct slicer *slicer;
+    uint64_t steps;
+    uint64_t waiting_bytes; /* of pages */
+    unsigned fetching;      /* scrapes under way, till their page is read */
     struct turn_task serve;
     bool stopping;
     void (*on_stopped)(struct node *node);
@@ -142,8 +172,15 @@ struct prometheus_receiver {
 
 void prometheus_enter_line(struct prometheus_receiver *r, struct scrape_target *t);
 void prometheus_leave_line(struct prometheus_receiver *r, struct scrape_target *t);
-void prometheus_fetched(struct prometheus_receiver *r); /* a scrape is over: there is room for another */
-void prometheus_idle(struct prometheus_receiver *r);    /* a target has nothing under way any more */
+void prometheus_fetched(struct prometheus_receiver *r); /* a page is read: there is room for another scrape */
+
+/* scrape_reading.c. The target is READING, and what it reads in fetch and scrape. */
+void prometheus_read(struct scrape_target *t, enum target_reading what);
+void prometheus_cancel_read(struct scrape_target *t);
+uint64_t prometheus_cancel_send(struct scrape_target *t); /* how many points are lost */
+bool prometheus_step(void *receiver);                     /* of the slicer */
+
+void prometheus_idle(struct prometheus_receiver *r); /* a target has nothing under way any more */
 void prometheus_tell_health(struct prometheus_receiver *r, const char *why); /* why the last scrape failed; NULL: it
                                                                               * did not */
 

@@ -9,12 +9,13 @@
 #include <assert.h>
 
 #define MOST_FETCHING 500u
+#define MOST_WAITING (16u << 20) /* bytes of pages that wait to be read: until then no other is fetched */
 
 /* ---- the line ---- */
 
 static void serve_line(struct prometheus_receiver *r)
 {
-    while (r->fetching < MOST_FETCHING && !list_empty(&r->line)) {
+    while (r->fetching < MOST_FETCHING && r->waiting_bytes < MOST_WAITING && !list_empty(&r->line)) {
         struct scrape_target *t = list_pop(&r->line, struct scrape_target, place);
 
         r->fetching++;
@@ -88,6 +89,9 @@ static int create(struct node *node, const void *config, struct error *err)
     r->config = c;
     r->serve.run = serve_later;
     list_init(&r->line);
+    list_init(&r->reads);
+    list_init(&r->sends);
+    r->slicer = slicer_new(node->host->loop, prometheus_step, r);
     for (size_t i = 0; i < external->n; i++)
         label_set_put(&r->external_labels, bytes_str(external->v[i].key), bytes_str(external->v[i].value));
     prometheus_metrics_init(r);
@@ -149,7 +153,9 @@ static void hurry(struct node *node)
 {
     struct prometheus_receiver *r = container_of(node, struct prometheus_receiver, node);
 
-    stop_targets(r, false);
+    for (size_t i = 0; i < r->n_jobs; i++)
+        list_each (struct scrape_target, t, &r->jobs[i].targets, link)
+            scrape_target_give_up(t);
     prometheus_idle(r);
 }
 
@@ -161,6 +167,7 @@ static void destroy(struct node *node)
     for (size_t i = 0; i < r->n_jobs; i++)
         scrape_job_close(&r->jobs[i]);
     turn_cancel(&node->host->loop->turn, &r->serve); /* a scrape that was given up has made room */
+    slicer_free(r->slicer);
     free(r->jobs);
     prometheus_metrics_close(r);
     if (r->store != NULL)

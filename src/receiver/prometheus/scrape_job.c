@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the sources have found is looked through at the end of the turn in which it changed: each target is relabelled
- * and, if the job has it already, left alone; those that were not met have gone. */
+/* What the sources have found is looked through from the end of the turn on in which it changed, in steps: each target
+ * is relabelled and, if the job has it already, left alone; those that were not met have gone. */
 #include "receiver/prometheus/prometheus.h"
 
 #include <math.h>
@@ -94,9 +94,9 @@ static void meet_target(struct scrape_job *job, struct target_plan *plan, struct
     switch (target_plan_make(plan, job, found, &err)) {
     case PLAN_KEPT:
         t = find_target(job, plan, found);
-        job->n_found += t != NULL && !t->seen;
+        job->syncing.n_found += t != NULL && t->sync != job->syncing.number;
         if (t != NULL)
-            t->seen = true;
+            t->sync = job->syncing.number;
         break;
     case PLAN_BROKEN:
         if (complaint_due(&job->broken, &job->receiver->node.host->loop->clock))
@@ -109,44 +109,101 @@ static void meet_target(struct scrape_job *job, struct target_plan *plan, struct
     }
 }
 
-static void meet_all(struct scrape_job *job)
+/* ---- in steps ---- */
+
+static struct discovery *source_at(const struct scrape_job *job, size_t n)
 {
-    struct target_plan plan = { 0 };
-    struct label_set found = { 0 };
-
     list_each (struct discovery, d, &job->sources, link)
-        for (size_t l = 0; l < d->lists.n; l++)
-            for (size_t i = 0; i < d->lists.v[l].found.targets.n; i++) {
-                const struct label_set *s = &d->lists.v[l].found.targets.v[i];
+        if (n-- == 0)
+            return d;
+    return NULL;
+}
 
-                label_set_reset(&found);
-                for (size_t k = 0; k < s->list.n; k++)
-                    label_set_put(&found, s->list.v[k].name, s->list.v[k].value);
-                meet_target(job, &plan, &found);
-            }
-    label_set_free(&found);
-    target_plan_free(&plan);
+/* The next of what was found. NULL: that was all. Lists may change between two steps: then all is gone through again,
+ * and until then it is enough that nothing is read that is not there. */
+static const struct label_set *next_found(struct scrape_job *job)
+{
+    struct job_sync *s = &job->syncing;
+
+    for (const struct discovery *d; (d = source_at(job, s->source)) != NULL; s->source++, s->list = 0)
+        for (; s->list < d->lists.n; s->list++, s->target = 0)
+            if (s->target < d->lists.v[s->list].found.targets.n)
+                return &d->lists.v[s->list].found.targets.v[s->target++];
+    return NULL;
+}
+
+static void meet_next(struct scrape_job *job, const struct label_set *s)
+{
+    label_set_reset(&job->found);
+    for (size_t k = 0; k < s->list.n; k++)
+        label_set_put(&job->found, s->list.v[k].name, s->list.v[k].value);
+    meet_target(job, &job->plan, &job->found);
+}
+
+/* False: that was the last. */
+static bool leave_next(struct scrape_job *job)
+{
+    struct job_sync *s = &job->syncing;
+    struct scrape_target *t;
+
+    if (s->leaving == &job->targets)
+        return false;
+    t = container_of(s->leaving, struct scrape_target, link);
+    s->leaving = s->leaving->next;
+    if (t->sync == s->number || t->leaving)
+        return true;
+    if (scrape_target_leave(t) && job->n_leaving > MOST_LEAVING && t->state == TARGET_WAITING)
+        scrape_target_free(t);
+    return true;
+}
+
+static void end_sync(struct scrape_job *job)
+{
+    uint64_t limit = job->config->common.target_limit;
+
+    job->n_found = job->syncing.n_found;
+    job->forced[0] = '\0';
+    if (limit > 0 && job->n_found > limit)
+        snprintf(job->forced, sizeof(job->forced), "target_limit exceeded (number of targets: %llu, limit: %llu)",
+                 (unsigned long long)job->n_found, (unsigned long long)limit);
+    job->syncing.on = false;
+}
+
+static void begin_sync(struct scrape_job *job)
+{
+    job->syncing = (struct job_sync){ .on = true, .number = job->syncing.number + 1 };
+}
+
+bool scrape_job_sync_some(struct scrape_job *job)
+{
+    struct job_sync *s = &job->syncing;
+    const struct label_set *found;
+
+    if (!s->on)
+        return false;
+    if (s->leaving == NULL && (found = next_found(job)) != NULL) {
+        meet_next(job, found);
+    } else if (s->changed) { /* who was not met may only have moved */
+        begin_sync(job);
+    } else if (s->leaving == NULL) {
+        s->leaving = job->targets.next;
+    } else if (!leave_next(job)) {
+        end_sync(job);
+        label_set_free(&job->found);
+        target_plan_free(&job->plan);
+    }
+    return s->on;
 }
 
 static void sync_targets(struct turn_task *task)
 {
     struct scrape_job *job = container_of(task, struct scrape_job, sync);
-    uint64_t limit = job->config->common.target_limit;
 
-    list_each (struct scrape_target, t, &job->targets, link)
-        t->seen = false;
-    job->n_found = 0;
-    meet_all(job);
-    list_each (struct scrape_target, t, &job->targets, link) {
-        if (t->seen || t->leaving)
-            continue;
-        if (scrape_target_leave(t) && job->n_leaving > MOST_LEAVING && t->state == TARGET_WAITING)
-            scrape_target_free(t);
-    }
-    job->forced[0] = '\0';
-    if (limit > 0 && job->n_found > limit)
-        snprintf(job->forced, sizeof(job->forced), "target_limit exceeded (number of targets: %llu, limit: %llu)",
-                 (unsigned long long)job->n_found, (unsigned long long)limit);
+    if (job->syncing.on)
+        job->syncing.changed = true;
+    else
+        begin_sync(job);
+    slicer_start(job->receiver->slicer);
 }
 
 static void on_changed(void *owner)
@@ -267,6 +324,9 @@ void scrape_job_start(struct scrape_job *job)
 void scrape_job_end_discovery(struct scrape_job *job)
 {
     turn_cancel(&job->receiver->node.host->loop->turn, &job->sync);
+    job->syncing.on = false;
+    label_set_free(&job->found);
+    target_plan_free(&job->plan);
     list_each (struct discovery, d, &job->sources, link) {
         list_remove(&d->link);
         d->ops->free(d);

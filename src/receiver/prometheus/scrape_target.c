@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A target's life: at its moment of each interval it fetches the page, has it taken in (prom/intake/intake.h), sends
- * what that made into the pipeline, and waits for the answer and for the next moment. Moments that pass meanwhile are
+/* A target's life: at its moment of each interval it fetches the page, has it taken in (scrape_reading.c) and what that
+ * made sent into the pipeline, and waits for the answer and for the next moment. Moments that pass meanwhile are
  * counted and left out: one scrape at a time.
  *
  * A target that is none any more waits for two of its moments, as Prometheus does, and then has its series end.
@@ -15,9 +15,10 @@
 #define CLIENT_COST 8192u /* bytes: what a client and a connection that is kept take, about */
 
 static const bool allowed[TARGET_STATES][TARGET_STATES] = {
-    [TARGET_WAITING] = { [TARGET_IN_LINE] = true, [TARGET_DELIVERING] = true },
-    [TARGET_IN_LINE] = { [TARGET_WAITING] = true, [TARGET_FETCHING] = true, [TARGET_DELIVERING] = true },
-    [TARGET_FETCHING] = { [TARGET_WAITING] = true, [TARGET_DELIVERING] = true },
+    [TARGET_WAITING] = { [TARGET_IN_LINE] = true, [TARGET_READING] = true },
+    [TARGET_IN_LINE] = { [TARGET_WAITING] = true, [TARGET_FETCHING] = true },
+    [TARGET_FETCHING] = { [TARGET_WAITING] = true, [TARGET_READING] = true },
+    [TARGET_READING] = { [TARGET_WAITING] = true, [TARGET_DELIVERING] = true },
     [TARGET_DELIVERING] = { [TARGET_WAITING] = true },
 };
 
@@ -90,40 +91,10 @@ static void settle_down(struct scrape_target *t)
         scrape_target_free(t);
 }
 
-static void on_settled(struct ack *ack, const struct outcome *o)
+void scrape_target_delivered(struct scrape_target *t)
 {
-    struct scrape_target *t = container_of(ack, struct scrape_target, ack);
-    struct prometheus_receiver *r = t->job->receiver;
-    uint64_t refused = o->verdict == VERDICT_SAFE && o->rejected < t->items ? o->rejected : t->items;
-
-    if (o->verdict == VERDICT_SAFE && o->rejected == 0)
-        refused = 0;
-    metric_add(r->accepted, t->items - refused);
-    metric_add(r->refused, refused);
-    if (refused > 0 && complaint_due(&t->refused, clock_of(t)))
-        log_warn(&r->node.log, "Scrape commit failed: the pipeline did not take its points, which are lost",
-                 F_STR("target_labels", t->name), F_STR("error", o->why), F_UINT("points", refused),
-                 F_UINT("repeated", complaint_taken(&t->refused)));
-    else if (refused == 0)
-        complaint_over(&t->refused);
     enter_state(t, TARGET_WAITING);
     settle_down(t);
-}
-
-static void deliver(struct scrape_target *t, struct batch *batch)
-{
-    struct prometheus_receiver *r = t->job->receiver;
-
-    if (batch == NULL) {
-        if (t->state != TARGET_WAITING)
-            enter_state(t, TARGET_WAITING);
-        settle_down(t);
-        return;
-    }
-    enter_state(t, TARGET_DELIVERING);
-    t->items = batch->items;
-    ack_init(&t->ack, &r->node.host->loop->turn, NULL, t->items, true, on_settled);
-    consumer_send(r->node.out[SIGNAL_METRICS], batch, &t->ack);
 }
 
 /* ---- what came of a scrape ---- */
@@ -185,43 +156,36 @@ static struct intake_scrape describe_scrape(const struct scrape_target *t, int64
                                    .body_size = size };
 }
 
-static void take_failure(struct scrape_target *t, unsigned reason, const char *why)
+static void read_failure(struct scrape_target *t, unsigned reason, const char *why)
 {
-    struct intake_scrape s = describe_scrape(t, reason == FETCH_TOO_LARGE ? -1 : 0);
-    struct intake_result got = { 0 };
-
+    enter_state(t, TARGET_READING);
     tell_failure(t, reason, why);
-    intake_fail(t->intake, &s, &got);
-    deliver(t, got.batch);
+    t->scrape = describe_scrape(t, reason == FETCH_TOO_LARGE ? -1 : 0);
+    prometheus_read(t, READING_FAILURE);
 }
 
-static void take_page(struct scrape_target *t)
+void scrape_target_read(struct scrape_target *t)
 {
-    struct fetch *f = &t->fetch;
-    struct intake_scrape s = describe_scrape(t, (int64_t)f->body.len);
-    struct intake_result got = { 0 };
-    enum intake_format format;
-
-    (void)intake_format_of(f->type, t->job->fallback, &format);
-    intake_take(t->intake, format, f->body, &s, &got);
-    fetch_release(f);
-    if (got.error.code != 0)
-        tell_failure(t, FAILURE_EXPOSITION, got.error.text);
-    else
-        tell_success(t, &got);
-    deliver(t, got.batch);
+    if (t->reading == READING_PAGE && t->got.error.code != 0)
+        tell_failure(t, FAILURE_EXPOSITION, t->got.error.text);
+    else if (t->reading == READING_PAGE)
+        tell_success(t, &t->got);
+    if (t->points != NULL)
+        enter_state(t, TARGET_DELIVERING);
 }
 
 static void on_fetched(struct fetch *f)
 {
     struct scrape_target *t = container_of(f, struct scrape_target, fetch);
 
-    prometheus_fetched(t->job->receiver);
     t->scraped = true;
-    if (f->fault == FETCH_DONE)
-        take_page(t);
-    else
-        take_failure(t, f->fault, f->why);
+    if (f->fault != FETCH_DONE) {
+        read_failure(t, f->fault, f->why);
+        return;
+    }
+    enter_state(t, TARGET_READING);
+    t->scrape = describe_scrape(t, (int64_t)f->body.len);
+    prometheus_read(t, READING_PAGE);
 }
 
 /* ---- the beginning of one ---- */
@@ -243,9 +207,8 @@ void scrape_target_begin(struct scrape_target *t)
         fetch_start(&t->fetch);
         return;
     }
-    prometheus_fetched(t->job->receiver);
     t->scraped = true;
-    take_failure(t, FAILURE_TARGET_LIMIT, t->job->forced);
+    read_failure(t, FAILURE_TARGET_LIMIT, t->job->forced);
 }
 
 /* ---- coming and going ---- */
@@ -345,20 +308,35 @@ static void stop_scraping(struct scrape_target *t)
         fetch_cancel(&t->fetch);
         enter_state(t, TARGET_WAITING);
         prometheus_fetched(t->job->receiver);
+    } else if (t->state == TARGET_READING) {
+        prometheus_cancel_read(t);
+        enter_state(t, TARGET_WAITING);
     }
+}
+
+void scrape_target_give_up(struct scrape_target *t)
+{
+    bool answered = list_linked(&t->place); /* it waits for its turn to send on */
+
+    stop_scraping(t);
+    if (t->state != TARGET_DELIVERING || t->points == NULL)
+        return;
+    metric_add(t->job->receiver->refused, prometheus_cancel_send(t));
+    if (answered)
+        enter_state(t, TARGET_WAITING);
 }
 
 static void on_end(struct clock_timer *timer)
 {
     struct scrape_target *t = container_of(timer, struct scrape_target, timer);
-    struct intake_result got = { 0 };
 
     if (t->state == TARGET_DELIVERING) {
         clock_start(clock_of(t), &t->timer, t->interval / 10 + 1, on_end);
         return;
     }
-    intake_end(t->intake, t->due / NS_PER_MS, &got);
-    deliver(t, got.batch);
+    enter_state(t, TARGET_READING);
+    t->scrape = (struct intake_scrape){ .time_ms = t->due / NS_PER_MS };
+    prometheus_read(t, READING_END);
 }
 
 bool scrape_target_leave(struct scrape_target *t)
@@ -412,14 +390,18 @@ bool scrape_target_is_idle(const struct scrape_target *t)
 void scrape_target_free(struct scrape_target *t)
 {
     stop_scraping(t);
-    if (t->state == TARGET_DELIVERING)
+    if (t->state == TARGET_DELIVERING && !list_linked(&t->place))
         ack_cancel(&t->ack);
+    if (t->points != NULL)
+        prometheus_cancel_send(t);
     if (t->leaving)
         t->job->n_leaving--;
     scrape_job_count(t->job, t->health, TARGET_HEALTHS);
     budget_give(budget_of(t->job), t->charged);
     if (t->known)
         table_remove(&t->job->known, t, t->identity);
+    if (t->job->syncing.leaving == &t->link)
+        t->job->syncing.leaving = t->link.next;
     list_remove(&t->link);
     fetch_free(&t->fetch);
     intake_free(t->intake);

@@ -167,6 +167,7 @@ static void check_round(enum encoder_format shown, enum intake_format taken, con
     struct intake_rig in;
     struct intake_scrape scrape = { .time_ms = INTAKE_RIG_TIME };
     struct buf before = { 0 }, after = { 0 };
+    struct batch *batch;
 
     init_series(&first);
     init_series(&second);
@@ -181,9 +182,11 @@ static void check_round(enum encoder_format shown, enum intake_format taken, con
         scrape.time_ms += 1000;
         ck_assert_msg(in.result.error.code == 0, "%s", in.result.error.text);
         ck_assert_uint_eq(in.result.unfit + in.result.duplicates + in.result.refused, 0);
-        series_store_take(&second.store, in.result.batch, &second.result);
+        batch = intake_points_next(&in.result.points);
+        ck_assert_ptr_null(in.result.points);
+        series_store_take(&second.store, batch, &second.result);
         ck_assert_uint_eq(second.result.n_reasons, 0);
-        batch_unref(in.result.batch);
+        batch_unref(batch);
     }
     for (int format = ENCODER_TEXT; format <= ENCODER_OPENMETRICS && format <= (int)shown;
          format++) { /* text has no units */

@@ -399,7 +399,68 @@ START_TEST(a_long_help_is_not_repeated_without_end)
 }
 END_TEST
 
-/* The page is a request too, which is gone by then. */
+/* Counters with starts, histograms, summaries, a family that is told late, target_info. */
+static void put_mixed_page(struct buf *b, unsigned n)
+{
+    buf_puts(b, "# TYPE target info\n# TYPE h histogram\n# TYPE c counter\ntarget_info{build=\"7\"} 1\n");
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(b,
+                   "c_total{i=\"%u\"} %u\nc_created{i=\"%u\"} 1\nh_bucket{i=\"%u\",le=\"+Inf\"} 1\nh_sum{i=\"%u\"} 1\n"
+                   "h_count{i=\"%u\"} 1\n",
+                   i, i, i, i, i, i);
+    buf_puts(b, "# EOF\n");
+}
+
+START_TEST(a_page_that_is_given_up_at_any_step_leaves_the_next_as_it_was)
+{
+    struct intake_scrape scrape = { .time_ms = INTAKE_RIG_TIME + 1 };
+    struct buf page = { 0 }, expected = { 0 };
+    unsigned steps = 0;
+    bool done = false;
+
+    r.with_resources = true;
+    put_mixed_page(&page, 200);
+    intake_rig_take(&r, INTAKE_OPENMETRICS, buf_bytes(&page));
+    buf_puts(&expected, intake_rig_take(&r, INTAKE_OPENMETRICS, buf_bytes(&page)));
+    while (!done) {
+        intake_rig_openmetrics(&r, steps % 2 ? "a 1\n# EOF\n" : "a 1\nbad\n");
+        intake_begin_page(r.intake, INTAKE_OPENMETRICS, buf_bytes(&page), &scrape, &r.result);
+        for (unsigned i = 0; i < steps && !done; i++)
+            done = intake_work(r.store);
+        intake_cancel(r.intake);
+        if (done)
+            intake_points_free(r.result.points);
+        steps++;
+        intake_rig_take(&r, INTAKE_OPENMETRICS, buf_bytes(&page)); /* what was there in between ends */
+        GOOD();
+        ck_assert(bytes_is(buf_bytes(&expected), intake_rig_take(&r, INTAKE_OPENMETRICS, buf_bytes(&page))));
+        GOOD();
+    }
+    ck_assert_uint_gt(steps, 20);
+    buf_free(&page);
+    buf_free(&expected);
+}
+END_TEST
+
+START_TEST(a_large_page_leaves_in_batches_that_each_have_their_resource)
+{
+    struct buf page = { 0 };
+    const char *shown;
+    size_t resources = 0;
+
+    r.with_resources = true;
+    put_mixed_page(&page, 4000);
+    shown = intake_rig_take(&r, INTAKE_OPENMETRICS, buf_bytes(&page));
+    GOOD();
+    ck_assert_uint_eq(r.result.scraped, 20001);
+    ck_assert_uint_eq(r.n_batches, 5);
+    for (const char *at = shown; (at = strstr(at, "build=7")) != NULL; at++)
+        resources++;
+    ck_assert_uint_eq(resources, r.n_batches);
+    buf_free(&page);
+}
+END_TEST
+
 START_TEST(a_series_takes_150_bytes_beside_its_labels)
 {
     enum { SERIES = 20000, LABELS = 8 + sizeof("method") - 1 + 3 + 8 + sizeof("path") - 1 + 13 };
@@ -516,6 +577,8 @@ int main(void)
     tcase_add_test(tc, series_that_are_ever_new_take_no_more_memory_than_their_limit);
     tcase_add_test(tc, a_label_that_is_larger_than_the_room_is_refused);
     tcase_add_test(tc, a_long_help_is_not_repeated_without_end);
+    tcase_add_test(tc, a_page_that_is_given_up_at_any_step_leaves_the_next_as_it_was);
+    tcase_add_test(tc, a_large_page_leaves_in_batches_that_each_have_their_resource);
     tcase_add_test(tc, a_series_takes_150_bytes_beside_its_labels);
     tcase_add_test(tc, pages_that_always_fail_do_not_pile_up_what_they_name);
     tcase_add_test(tc, a_series_has_a_thousand_labels_at_most);

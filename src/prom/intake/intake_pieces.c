@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The points of a take are put into assemblies, the next one when one is large enough; only when the take is over
+ * batches are made of them, one when it is asked for. Nothing in a piece lies in the memory of the intake, so lines may
+ * go before its batch is made; an exemplar or the attributes of target_info may lie in another piece's. */
+#include "base/mem.h"
+#include "prom/intake/intake_inside.h"
+
+#define PIECE_POINTS 2000u
+#define PIECE_BYTES ((size_t)1 << 20)
+
+struct intake_points {
+    struct budget *budget;
+    const struct clock *clock;
+    struct piece *first;
+};
+
+static void free_piece(struct budget *budget, struct piece *p)
+{
+    budget_give(budget, p->charged);
+    assembly_free(&p->assembly);
+    free(p);
+}
+
+static void drop_pieces(struct budget *budget, struct piece *p)
+{
+    while (p != NULL) {
+        struct piece *next = p->next;
+
+        free_piece(budget, p);
+        p = next;
+    }
+}
+
+void pieces_init(struct take *t)
+{
+    assembly_init(&t->assembly);
+    t->last_piece = &t->pieces;
+}
+
+void pieces_clear(struct take *t)
+{
+    drop_pieces(t->in->store->budget, t->pieces);
+    t->pieces = NULL;
+    t->last_piece = &t->pieces;
+    assembly_clear(&t->assembly);
+    t->resources.n = 0;
+    t->n_points = 0;
+    t->piece++;
+}
+
+static void push_piece(struct take *t)
+{
+    struct piece *p = mem_alloc(sizeof(*p));
+
+    *p = (struct piece){ .assembly = t->assembly, .n_points = t->n_points, .charged = assembly_size(&t->assembly) };
+    budget_charge(t->in->store->budget, p->charged);
+    *t->last_piece = p;
+    t->last_piece = &p->next;
+    assembly_init(&t->assembly);
+    t->n_points = 0;
+    t->piece++;
+}
+
+void pieces_seal(struct take *t)
+{
+    if (t->n_points >= PIECE_POINTS || (t->n_points > 0 && t->assembly.arena.total >= PIECE_BYTES)) {
+        close_open(t);
+        t->room = t->room_end = NULL;
+        push_piece(t);
+    }
+}
+
+struct assembly *pieces_last(struct take *t)
+{
+    if (t->n_points > 0 || t->pieces == NULL)
+        return &t->assembly;
+    return &container_of(t->last_piece, struct piece, next)->assembly;
+}
+
+struct intake_points *pieces_detach(struct take *t)
+{
+    struct intake_points *points;
+
+    if (t->n_points > 0)
+        push_piece(t);
+    if (t->pieces == NULL)
+        return NULL;
+    points = mem_alloc(sizeof(*points));
+    *points = (struct intake_points){ t->in->store->budget, t->in->store->clock, t->pieces };
+    t->pieces = NULL;
+    t->last_piece = &t->pieces;
+    return points;
+}
+
+struct batch *intake_points_next(struct intake_points **points)
+{
+    struct intake_points *p = *points;
+    struct piece *first = p->first;
+    struct batch *batch = assembly_batch(&first->assembly, SIGNAL_METRICS, p->budget, first->n_points,
+                                         p->clock != NULL ? clock_mono(p->clock) : 0);
+
+    p->first = first->next;
+    free_piece(p->budget, first);
+    if (p->first == NULL) {
+        free(p);
+        *points = NULL;
+    }
+    return batch;
+}
+
+void intake_points_free(struct intake_points *points)
+{
+    if (points == NULL)
+        return;
+    drop_pieces(points->budget, points->first);
+    free(points);
+}
+
+uint64_t intake_points_count(const struct intake_points *points)
+{
+    uint64_t n = 0;
+
+    for (const struct piece *p = points != NULL ? points->first : NULL; p != NULL; p = p->next)
+        n += p->n_points;
+    return n;
+}
