@@ -72,6 +72,15 @@ struct batch *batch_with_metadata(struct batch *b, struct metadata *metadata);
 void batch_split(struct batch *b, uint64_t items, uint64_t each, struct budget *budget, struct batch **head,
                  struct batch **tail);
 
+struct item_range {
+    uint64_t first, last; /* counted from 0 */
+};
+typedef VEC(struct item_range) item_ranges;
+
+/* What is left of `b`, whose reference is taken over, without some of its items: `n` ranges, ascending and apart. NULL:
+ * nothing is. Cut as by batch_split(); only for mergeable signals. */
+struct batch *batch_without(struct batch *b, const struct item_range *ranges, size_t n, struct budget *budget);
+
 typedef VEC(struct batch *) batch_parts;
 
 /* Cut between items into batches of no more than `most` bytes, which are appended to `parts`, in order; the caller's

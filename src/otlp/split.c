@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* batch_split: a batch cut in two by its items; batch_cut: cut in as many as its bytes ask for.
+/* batch_split: a batch cut in two by its items; batch_without: some of them left out; batch_cut: cut in as many as its
+ * bytes ask for.
  *
  * A segment that the cut goes through is taken apart along the path from the request down to an item, and written
  * anew in pieces. A level of the path (request, resource, scope, and for metrics metric and data) is opened in a piece
@@ -180,6 +181,40 @@ void batch_split(struct batch *b, uint64_t items, uint64_t each, struct budget *
     vec_free(&front);
     vec_free(&back);
     vec_free(&pieces);
+}
+
+/* The first `items` of *rest, which then is what follows them, or NULL. */
+static struct batch *take_head(struct batch **rest, uint64_t items, struct budget *budget)
+{
+    struct batch *whole = *rest, *head;
+
+    if (items >= whole->items) {
+        *rest = NULL;
+        return whole;
+    }
+    batch_split(whole, items, whole->items, budget, &head, rest);
+    batch_unref(whole);
+    return head;
+}
+
+struct batch *batch_without(struct batch *b, const struct item_range *ranges, size_t n, struct budget *budget)
+{
+    batch_parts kept = { 0 };
+    struct batch *rest = b, *left;
+    uint64_t at = 0; /* items before those of `rest` */
+
+    for (size_t i = 0; i < n && rest != NULL; i++) {
+        if (ranges[i].first > at)
+            *vec_push(&kept) = take_head(&rest, ranges[i].first - at, budget);
+        if (rest != NULL)
+            batch_unref(take_head(&rest, ranges[i].last - ranges[i].first + 1, budget));
+        at = ranges[i].last + 1;
+    }
+    if (rest != NULL)
+        *vec_push(&kept) = rest;
+    left = kept.n > 0 ? batch_merge(kept.v, kept.n) : NULL;
+    vec_free(&kept);
+    return left;
 }
 
 /* What has been gathered becomes a batch. */

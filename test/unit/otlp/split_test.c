@@ -184,6 +184,48 @@ START_TEST(cutting_again_by_the_same_number_copies_nothing_more)
 }
 END_TEST
 
+/* Items `first` to `last`, and the one behind the next, are left out. */
+static void check_without(struct batch *whole, uint64_t first, uint64_t last, const struct buf *lines)
+{
+    struct item_range out[] = { { first, last }, { last + 2, last + 2 } };
+    size_t n = last + 2 < whole->items ? 2 : 1;
+    struct buf want = { 0 }, got = { 0 };
+    const char *line = buf_cstr((struct buf *)(uintptr_t)lines);
+    struct batch *left = batch_without(batch_ref(whole), out, n, &budget);
+
+    for (uint64_t i = 0; i < whole->items; i++) {
+        size_t length = strcspn(line, "\n") + 1;
+
+        if (i < first || (i > last && (n == 1 || i != last + 2)))
+            buf_append(&want, line, length);
+        line += length;
+    }
+    if (left != NULL)
+        collect_batch(left, &got);
+    ck_assert_str_eq(buf_cstr(&got), buf_cstr(&want));
+    ck_assert(left != NULL || want.len == 0);
+    if (left != NULL)
+        batch_unref(left);
+    buf_free(&want);
+    buf_free(&got);
+}
+
+START_TEST(what_is_left_out_is_gone_and_nothing_else)
+{
+    enum signal s = (enum signal)_i;
+    struct batch *parts[2] = { make(s, 2, 1, 3), make(s, 1, 2, 2) };
+    struct batch *whole = batch_merge(parts, 2);
+    struct buf lines = { 0 };
+
+    collect_batch(whole, &lines);
+    for (uint64_t first = 0; first < whole->items; first++)
+        for (uint64_t last = first; last < whole->items; last++)
+            check_without(whole, first, last, &lines);
+    batch_unref(whole);
+    buf_free(&lines);
+}
+END_TEST
+
 /* Every part fits, or is one item; together they are what they were cut from. */
 static void check_cut(struct batch *whole, uint64_t most, const struct buf *want, struct buf *got)
 {
@@ -249,6 +291,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, every_cut_keeps_all_items_their_order_and_what_stands_above_them, 0, SIGNAL_PROFILES);
+    tcase_add_loop_test(tc, what_is_left_out_is_gone_and_nothing_else, 0, SIGNAL_PROFILES);
     tcase_add_test(tc, cutting_again_by_the_same_number_copies_nothing_more);
     tcase_add_loop_test(tc, a_cut_by_bytes_fits_everywhere_and_loses_nothing, 0, SIGNAL_PROFILES);
     tcase_add_test(tc, a_cut_by_bytes_shares_what_fits_and_fills_its_parts);
