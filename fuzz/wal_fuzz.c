@@ -53,6 +53,31 @@ static bool is_ours(struct bytes content)
     return bytes_is(content, "the record that was appended");
 }
 
+/* Ascending, and apart. */
+static void check_pieces(const struct wal *w, uint64_t seq)
+{
+    const struct wal_piece *p;
+    size_t n;
+
+    p = wal_pieces(w, seq, &n);
+    for (size_t i = 0; i < n; i++)
+        require(p[i].seq == seq && p[i].first <= p[i].last && (i == 0 || p[i].first > p[i - 1].last));
+}
+
+/* The first item of a record with several is done with: at the next start it still is, or the record is not there. */
+static void settle_first(struct wal *w, const struct wal_read *r)
+{
+    struct wal_part part = { .seq = r->seq, .items = r->items, .first = 0, .n = 1 };
+    const struct wal_piece *p;
+    size_t n;
+
+    if (r->items < 2 || is_ours(r->content))
+        return;
+    p = wal_pieces(w, r->seq, &n);
+    if (n == 0 || p->first > 0)
+        wal_settle_part(w, &part, 1, NULL, 0);
+}
+
 /* True when what was appended is there. */
 static bool read_all(struct wal *w)
 {
@@ -66,6 +91,8 @@ static bool read_all(struct wal *w)
             break;
         found = found || is_ours(x.r.content);
         require(x.r.seq > x.r.after);
+        check_pieces(w, x.r.seq);
+        settle_first(w, &x.r);
         x.r.after = x.r.seq;
         block_unref(x.r.block);
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A queue of records on disk that survives whatever happens (docs/wal-format.md has the bytes).
  *
- * Records are appended, read in order, and settled in any order. An append is answered when it is on the disk: those
- * that come while a write and its sync run on a thread are gathered and go with the next. What was answered with
- * 0 and not settled is found again after a crash. A settled record may be found again, too, when the crash came before
- * the note of it was synced: at least once, in order.
+ * Records are appended, read in order, and settled in any order, whole or in pieces. An append is answered when it is
+ * on the disk: those that come while a write and its sync run on a thread are gathered and go with the next. What was
+ * answered with 0 and not settled is found again after a crash. What is settled may be found again, too, when the crash
+ * came before the note of it was synced: at least once, in order.
  *
  * Opening never fails for what is in the files: a torn tail is cut, what is damaged is skipped, and both are counted.
  * It knows bytes, kinds and numbers of items, nothing of what they are. */
@@ -105,6 +105,24 @@ void wal_read_cancel(struct wal *w, struct wal_read *r);
  * lost, and booked as dropped{wal_corrupt}. */
 uint64_t wal_settle(struct wal *w, uint64_t seq, uint64_t delivered, const struct wal_reason *dropped,
                     size_t n_dropped);
+
+/* Some of a record's items, in the order in which they stand in it. */
+struct wal_part {
+    uint64_t seq;
+    uint64_t items;    /* of the whole record */
+    uint64_t first, n; /* counted from 0 */
+};
+
+struct wal_piece {
+    uint64_t seq, first, last; /* items, counted from 0 */
+};
+
+/* Likewise these items alone, none of them twice; those that are settled may lie between them. With the last of its
+ * items the record is settled. Of a record that is not, wal_pieces() says what is settled: *n pieces, ascending and
+ * apart, good until the next call to the log. */
+uint64_t wal_settle_part(struct wal *w, const struct wal_part *part, uint64_t delivered,
+                         const struct wal_reason *dropped, size_t n_dropped);
+const struct wal_piece *wal_pieces(const struct wal *w, uint64_t seq, size_t *n);
 
 uint64_t wal_last(const struct wal *w); /* the newest record there ever was; 0 = none */
 const struct wal_totals *wal_totals(const struct wal *w);

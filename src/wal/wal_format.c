@@ -3,7 +3,8 @@
  * itself. wal_record_peek() believes only what can be true of a head, wal_record_intact() then the whole.
  *
  * What is settled is a floor, below which all is, and sorted ranges above it that join as they meet. A state writes
- * RANGES_MAX of them at most; records of those left out come again after a crash. */
+ * RANGES_MAX of them at most; records of those left out come again after a crash. Of records that are held, sorted
+ * pieces say which items are settled; those that a state has no room for are left out of its sums, too. */
 #include "wal/wal_format.h"
 
 #include "codec/crc32c.h"
@@ -105,6 +106,7 @@ bool wal_record_intact(const struct wal_record *r, const uint8_t *at)
 void wal_state_free(struct wal_state *s)
 {
     vec_free(&s->settled);
+    vec_free(&s->pieces);
 }
 
 static void append32(struct buf *b, uint32_t v)
@@ -117,9 +119,51 @@ static void append64(struct buf *b, uint64_t v)
     buf_append(b, &v, 8);
 }
 
+static uint64_t take_some(uint64_t *from, uint64_t most)
+{
+    uint64_t n = *from < most ? *from : most;
+
+    *from -= n;
+    return n;
+}
+
+/* The sums without the items of pieces that are left out: these are held again. */
+static struct wal_totals totals_with(const struct wal_state *s, uint32_t n_pieces)
+{
+    struct wal_totals t = s->totals;
+    uint64_t left_out = 0;
+
+    for (size_t i = n_pieces; i < s->pieces.n; i++)
+        left_out += s->pieces.v[i].last - s->pieces.v[i].first + 1;
+    left_out -= take_some(&t.delivered, left_out);
+    for (uint32_t i = 0; i < t.n_dropped; i++)
+        left_out -= take_some(&t.dropped[i].items, left_out);
+    return t;
+}
+
+static void put_totals(struct buf *out, const struct wal_totals *t)
+{
+    for (uint32_t i = 0; i < t->n_dropped; i++) {
+        buf_append(out, t->dropped[i].reason, sizeof(t->dropped[i].reason));
+        append64(out, t->dropped[i].items);
+    }
+}
+
+static void put_pieces(struct buf *out, const struct wal_state *s, uint32_t n)
+{
+    append64(out, n);
+    for (uint32_t i = 0; i < n; i++) {
+        append64(out, s->pieces.v[i].seq);
+        append64(out, s->pieces.v[i].first);
+        append64(out, s->pieces.v[i].last);
+    }
+}
+
 void wal_state_put(struct buf *out, const struct wal_state *s)
 {
     uint32_t n_ranges = s->settled.n < RANGES_MAX ? (uint32_t)s->settled.n : RANGES_MAX;
+    uint32_t n_pieces = s->pieces.n < WAL_PIECES_MAX ? (uint32_t)s->pieces.n : WAL_PIECES_MAX;
+    struct wal_totals totals = totals_with(s, n_pieces);
     size_t start = out->len, length;
     struct wal_record r = { .type = WAL_STATE, .seq = s->last, .before = s->totals.appended };
     struct bytes content;
@@ -127,17 +171,15 @@ void wal_state_put(struct buf *out, const struct wal_state *s)
     memset(buf_reserve(out, WAL_RECORD_HEAD), 0, WAL_RECORD_HEAD);
     out->len += WAL_RECORD_HEAD;
     append64(out, s->floor);
-    append64(out, s->totals.delivered);
-    append32(out, s->totals.n_dropped);
+    append64(out, totals.delivered);
+    append32(out, totals.n_dropped);
     append32(out, n_ranges);
-    for (uint32_t i = 0; i < s->totals.n_dropped; i++) {
-        buf_append(out, s->totals.dropped[i].reason, sizeof(s->totals.dropped[i].reason));
-        append64(out, s->totals.dropped[i].items);
-    }
+    put_totals(out, &totals);
     for (uint32_t i = 0; i < n_ranges; i++) {
         append64(out, s->settled.v[i].first);
         append64(out, s->settled.v[i].last);
     }
+    put_pieces(out, s, n_pieces);
     length = out->len - start;
     r.length = (uint32_t)length;
     wal_record_put(out->data + start, &r);
@@ -147,17 +189,64 @@ void wal_state_put(struct buf *out, const struct wal_state *s)
         buf_putc(out, '\0');
 }
 
+static struct wal_piece piece_at(const uint8_t *p)
+{
+    return (struct wal_piece){ pb_load64(p), pb_load64(p + 8), pb_load64(p + 16) };
+}
+
+static bool is_behind(const struct wal_piece *a, const struct wal_piece *b)
+{
+    return a->seq > b->seq || (a->seq == b->seq && a->first > b->last);
+}
+
+/* What stands behind the ranges; nothing in version 1. False: no pieces, and no end of a state either. */
+static bool check_pieces(struct bytes tail, uint64_t *n)
+{
+    struct wal_piece last = { 0 };
+
+    *n = 0;
+    if (tail.len == 0)
+        return true;
+    if (tail.len < 8)
+        return false;
+    *n = pb_load64(tail.data);
+    if (*n > WAL_PIECES_MAX || tail.len != 8 + *n * 24)
+        return false;
+    for (uint64_t i = 0; i < *n; i++) {
+        struct wal_piece p = piece_at(tail.data + 8 + i * 24);
+
+        if (p.seq == 0 || p.first > p.last || p.last > UINT32_MAX || (i > 0 && !is_behind(&p, &last)))
+            return false;
+        last = p;
+    }
+    return true;
+}
+
+static void read_pieces(struct wal_state *s, const uint8_t *p, uint64_t n)
+{
+    s->pieces.n = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        struct wal_piece piece = piece_at(p + i * 24);
+
+        if (!wal_state_is_settled(s, piece.seq))
+            *vec_push(&s->pieces) = piece;
+    }
+}
+
 /* `last` and `appended` are the record head's. */
 bool wal_state_read(struct wal_state *s, struct bytes content)
 {
     const uint8_t *p = content.data;
     uint32_t n_dropped, n_ranges;
+    uint64_t n_pieces, length;
 
     if (content.len < 24)
         return false;
     n_dropped = pb_load32(p + 16);
     n_ranges = pb_load32(p + 20);
-    if (n_dropped > WAL_REASONS || n_ranges > RANGES_MAX || content.len != 24 + n_dropped * 40ull + n_ranges * 16ull)
+    length = 24 + n_dropped * 40ull + n_ranges * 16ull;
+    if (n_dropped > WAL_REASONS || n_ranges > RANGES_MAX || content.len < length ||
+        !check_pieces(bytes_skip(content, length), &n_pieces))
         return false;
     s->floor = pb_load64(p);
     s->totals.delivered = pb_load64(p + 8);
@@ -171,6 +260,7 @@ bool wal_state_read(struct wal_state *s, struct bytes content)
     s->settled.n = 0;
     for (uint32_t i = 0; i < n_ranges; i++, p += 16)
         *vec_push(&s->settled) = (struct wal_range){ pb_load64(p), pb_load64(p + 8) };
+    read_pieces(s, p + 8, n_pieces);
     return true;
 }
 
@@ -208,10 +298,13 @@ static void raise_floor(struct wal_state *s)
         remove_ranges(s, 0, n);
 }
 
+static void forget_pieces(struct wal_state *s, uint64_t first, uint64_t last);
+
 void wal_state_settle(struct wal_state *s, uint64_t first, uint64_t last)
 {
     size_t at, end;
 
+    forget_pieces(s, first, last);
     if (first <= s->floor + 1) {
         if (last > s->floor)
             s->floor = last;
@@ -250,6 +343,81 @@ uint64_t wal_state_held(const struct wal_state *s)
         held -= s->settled.v[i].last - s->settled.v[i].first + 1;
     return held;
 }
+
+/* ---- pieces ---- */
+
+/* The first piece of `seq`, or of a later record. */
+static size_t pieces_from(const struct wal_state *s, uint64_t seq)
+{
+    size_t low = 0, high = s->pieces.n;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (s->pieces.v[middle].seq < seq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static size_t pieces_behind(const struct wal_state *s, uint64_t seq)
+{
+    return seq == UINT64_MAX ? s->pieces.n : pieces_from(s, seq + 1);
+}
+
+static void remove_pieces(struct wal_state *s, size_t from, size_t to)
+{
+    if (to > from)
+        memmove(&s->pieces.v[from], &s->pieces.v[to], (s->pieces.n - to) * sizeof(s->pieces.v[0]));
+    s->pieces.n -= to - from;
+}
+
+static void forget_pieces(struct wal_state *s, uint64_t first, uint64_t last)
+{
+    if (s->pieces.n > 0 && first <= last)
+        remove_pieces(s, pieces_from(s, first), pieces_behind(s, last));
+}
+
+void wal_state_settle_piece(struct wal_state *s, const struct wal_piece *piece)
+{
+    size_t at = pieces_from(s, piece->seq), end, stop = pieces_behind(s, piece->seq);
+    struct wal_piece joined = *piece;
+
+    while (at < stop && s->pieces.v[at].last + 1 < joined.first)
+        at++;
+    for (end = at; end < stop && s->pieces.v[end].first <= joined.last + 1; end++) {
+        joined.first = s->pieces.v[end].first < joined.first ? s->pieces.v[end].first : joined.first;
+        joined.last = s->pieces.v[end].last > joined.last ? s->pieces.v[end].last : joined.last;
+    }
+    if (end == at) {
+        (void)vec_push(&s->pieces);
+        memmove(&s->pieces.v[at + 1], &s->pieces.v[at], (s->pieces.n - 1 - at) * sizeof(s->pieces.v[0]));
+    } else {
+        remove_pieces(s, at + 1, end);
+    }
+    s->pieces.v[at] = joined;
+}
+
+const struct wal_piece *wal_state_pieces(const struct wal_state *s, uint64_t seq, size_t *n)
+{
+    size_t from = pieces_from(s, seq);
+
+    *n = pieces_behind(s, seq) - from;
+    return *n > 0 ? &s->pieces.v[from] : NULL;
+}
+
+uint64_t wal_state_piece_items(const struct wal_state *s, uint64_t first, uint64_t last)
+{
+    uint64_t n = 0;
+
+    for (size_t i = pieces_from(s, first); i < s->pieces.n && s->pieces.v[i].seq <= last; i++)
+        n += s->pieces.v[i].last - s->pieces.v[i].first + 1;
+    return n;
+}
+
+/* ---- sums ---- */
 
 void wal_totals_drop(struct wal_totals *t, const char *reason, uint64_t items)
 {

@@ -7,7 +7,7 @@
 #include "base/vec.h"
 #include "wal/wal.h"
 
-#define WAL_VERSION 1
+#define WAL_VERSION 2                 /* 1 had no pieces */
 #define WAL_SEGMENT_MAX (64ull << 20) /* bytes; what is behind them in a file is not ours */
 #define WAL_HEAD 64                   /* bytes of a segment's head */
 #define WAL_RECORD_HEAD 48            /* bytes of a record's head */
@@ -52,11 +52,14 @@ struct wal_range {
     uint64_t first, last;
 };
 
+#define WAL_PIECES_MAX 128 /* in a state; the items of those beyond come again after a crash */
+
 /* What is settled, and what became of everything. */
 struct wal_state {
     uint64_t last;                 /* data record */
     uint64_t floor;                /* all up to it are settled */
     VEC(struct wal_range) settled; /* above it: ascending, apart */
+    VEC(struct wal_piece) pieces;  /* of records that are not: ascending, apart */
     struct wal_totals totals;
 };
 
@@ -64,8 +67,13 @@ void wal_state_free(struct wal_state *s);
 void wal_state_put(struct buf *out, const struct wal_state *s); /* a whole record, sealed and padded */
 bool wal_state_read(struct wal_state *s, struct bytes content);
 
-/* Mark one record, or all of a range, settled. */
+/* Mark one record, or all of a range, settled. Pieces of them are forgotten. */
 void wal_state_settle(struct wal_state *s, uint64_t first, uint64_t last);
+void wal_state_settle_piece(struct wal_state *s, const struct wal_piece *piece); /* of a record that is held */
+/* Those of one record: *n of them. Good until the next change. */
+const struct wal_piece *wal_state_pieces(const struct wal_state *s, uint64_t seq, size_t *n);
+/* How many items are in pieces of the records `first` to `last`. */
+uint64_t wal_state_piece_items(const struct wal_state *s, uint64_t first, uint64_t last);
 bool wal_state_is_settled(const struct wal_state *s, uint64_t seq);
 uint64_t wal_state_held(const struct wal_state *s); /* records */
 void wal_totals_drop(struct wal_totals *t, const char *reason, uint64_t items);
