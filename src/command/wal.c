@@ -4,8 +4,9 @@
  * at that moment then looks torn. */
 #include "base/mem.h"
 #include "command/command.h"
+#include "otlp/batch.h"
 #include "otlp/json.h"
-#include "otlp/signal.h"
+#include "otlp/validate.h"
 #include "wal/wal_scan.h"
 
 #include <dirent.h>
@@ -165,6 +166,12 @@ static void print_segment(struct view *v, const struct wal_segment *s, const str
            (unsigned long long)sums.states);
 }
 
+static void print_piece(const struct wal_piece *p)
+{
+    printf("record %llu is held in part: its items %llu to %llu, counted from 0, are done with\n",
+           (unsigned long long)p->seq, (unsigned long long)p->first, (unsigned long long)p->last);
+}
+
 static void print_totals(const struct view *v)
 {
     const struct wal_totals *t = &v->scan.state.totals;
@@ -175,12 +182,73 @@ static void print_totals(const struct view *v)
     for (uint32_t i = 0; i < t->n_dropped; i++)
         printf(", dropped{%s} %llu", t->dropped[i].reason, (unsigned long long)t->dropped[i].items);
     printf("\n");
+    for (size_t i = 0; i < v->scan.state.pieces.n; i++)
+        print_piece(&v->scan.state.pieces.v[i]);
+}
+
+static void put_line(enum signal signal, struct bytes request, struct buf *line)
+{
+    line->len = 0;
+    wire_to_json(signal_table[signal].request, request, line, NULL);
+    buf_putc(line, '\n');
+    fwrite(line->data, 1, line->len, stdout);
+}
+
+/* Whether the request can be cut, and has all the items that the pieces speak of. */
+static bool can_be_cut(const struct wal_record *r, struct bytes request, const struct wal_piece *last)
+{
+    struct validation valid;
+
+    return signal_table[r->kind].mergeable && otlp_validate((enum signal)r->kind, request, &valid) &&
+           valid.items == r->items && last->last < r->items;
+}
+
+/* What is left of a request that is settled in part; NULL: nothing. */
+static struct batch *rest_of(const struct wal_record *r, struct bytes request, const struct wal_piece *pieces, size_t n)
+{
+    struct block *block = block_force(NULL, request.len);
+    item_ranges settled = { 0 };
+    struct batch *rest;
+
+    for (size_t i = 0; i < n; i++)
+        *vec_push(&settled) = (struct item_range){ pieces[i].first, pieces[i].last };
+    memcpy(block->data, request.data, request.len);
+    rest = batch_without(batch_new((enum signal)r->kind, block, bytes_of(block->data, request.len), r->items, 0),
+                         settled.v, settled.n, NULL);
+    vec_free(&settled);
+    return rest;
+}
+
+static void put_rest(const struct wal_record *r, struct batch *rest, struct buf *line)
+{
+    struct buf whole = { 0 };
+
+    for (uint32_t i = 0; i < rest->n_segments; i++)
+        buf_append(&whole, rest->segments[i].data, rest->segments[i].len);
+    put_line((enum signal)r->kind, buf_bytes(&whole), line);
+    buf_free(&whole);
+    batch_unref(rest);
+}
+
+static void put_held(const struct view *v, const struct wal_record *r, struct bytes request, struct buf *line)
+{
+    const struct wal_piece *pieces;
+    struct batch *rest;
+    size_t n;
+
+    pieces = wal_state_pieces(&v->scan.state, r->seq, &n);
+    if (n == 0 || !can_be_cut(r, request, &pieces[n - 1])) {
+        put_line((enum signal)r->kind, request, line);
+        return;
+    }
+    rest = rest_of(r, request, pieces, n);
+    if (rest != NULL)
+        put_rest(r, rest, line);
 }
 
 static void print_record(struct view *v, const struct wal_record *r, const uint8_t *at, void *arg)
 {
     struct bytes content = bytes_of(at + WAL_RECORD_HEAD, r->length - WAL_RECORD_HEAD);
-    struct buf *line = arg;
     uint32_t front;
 
     if (r->type != WAL_DATA || wal_state_is_settled(&v->scan.state, r->seq) || r->kind >= SIGNAL_COUNT ||
@@ -189,10 +257,7 @@ static void print_record(struct view *v, const struct wal_record *r, const uint8
     memcpy(&front, content.data, sizeof(front));
     if (front > content.len - sizeof(front))
         return;
-    line->len = 0;
-    wire_to_json(signal_table[r->kind].request, bytes_skip(content, sizeof(front) + front), line, NULL);
-    buf_putc(line, '\n');
-    fwrite(line->data, 1, line->len, stdout);
+    put_held(v, r, bytes_skip(content, sizeof(front) + front), arg);
 }
 
 /* Each segment in turn. */

@@ -92,7 +92,7 @@ uint64_t losses_total(const struct losses *l)
 }
 
 /* Up to `items` of what `from` has lost, to `to`. */
-static void take_losses(struct losses *to, struct losses *from, uint64_t items)
+void losses_move(struct losses *to, struct losses *from, uint64_t items)
 {
     for (uint32_t i = 0; i < from->n && items > 0; i++) {
         uint64_t n = from->v[i].items < items ? from->v[i].items : items;
@@ -100,6 +100,16 @@ static void take_losses(struct losses *to, struct losses *from, uint64_t items)
         losses_add(to, n, from->v[i].reason);
         from->v[i].items -= n;
         items -= n;
+    }
+}
+
+void losses_take_away(struct losses *from, const struct losses *known)
+{
+    for (uint32_t i = 0; i < known->n; i++) {
+        struct ledger_reason *r = find_loss(from, known->v[i].reason);
+
+        if (r != NULL)
+            r->items -= known->v[i].items < r->items ? known->v[i].items : r->items;
     }
 }
 
@@ -185,7 +195,7 @@ void outcome_add(struct outcome *sum, const struct outcome *more)
 
     outcome_copy(&part, more);
     complete_losses(&part);
-    take_losses(&sum->lost, &part.lost, UINT64_MAX);
+    losses_move(&sum->lost, &part.lost, UINT64_MAX);
     add_rejected(sum, &part, part.rejected);
 }
 
@@ -194,7 +204,7 @@ void outcome_add_part(struct outcome *sum, struct outcome *sent, uint64_t items)
     uint64_t own = sent->rejected < items ? sent->rejected : items;
 
     complete_losses(sent);
-    take_losses(&sum->lost, &sent->lost, items);
+    losses_move(&sum->lost, &sent->lost, items);
     if (sent->verdict != VERDICT_SAFE) {
         outcome_join(sum, sent);
         return;
@@ -269,7 +279,7 @@ static void take_answer(struct ack *ack)
     if (--ack->owed > 0)
         return;
     book_open(ack);
-    take_losses(&ack->worst.lost, &ack->dropped, UINT64_MAX);
+    losses_move(&ack->worst.lost, &ack->dropped, UINT64_MAX);
     turn_defer(ack->turn, &ack->task);
 }
 

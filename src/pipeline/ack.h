@@ -38,6 +38,8 @@ struct losses {
 
 void losses_add(struct losses *l, uint64_t items, const char *reason); /* static text; 0 items: nothing */
 uint64_t losses_total(const struct losses *l);
+void losses_move(struct losses *to, struct losses *from, uint64_t items); /* up to so many, the first there are */
+void losses_take_away(struct losses *from, const struct losses *known);   /* as far as they are there */
 
 /* With SAFE, what of the batch is not delivered stands in `lost`: what was rejected, which the sender is told (OTLP's
  * partial_success: `rejected` and `why`), and what was left out on purpose (ack_drop), which it is not. Every ledger on

@@ -51,6 +51,7 @@ static struct batcher_entry *first_entry(const struct batcher *b)
 void batcher_put(struct batcher *b, struct batcher_entry *e, struct batch *batch)
 {
     e->rest = batch;
+    e->taken = 0;
     list_push(&b->entries, &e->link);
     add_amount(&b->waiting, 1, batch);
 }
@@ -87,7 +88,8 @@ static void keep_tail(struct batcher *b, struct batch *tail)
 
 static void add_slice(struct batcher *b, struct batcher_entry *e, struct batch *part, slices *out)
 {
-    *vec_push(out) = (struct slice){ e, part->items };
+    *vec_push(out) = (struct slice){ e, e->taken, part->items };
+    e->taken += part->items;
     *vec_push(&b->parts) = part;
 }
 

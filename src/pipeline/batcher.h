@@ -15,10 +15,12 @@
 struct batcher_entry {
     struct list link;
     struct batch *rest; /* what has not been taken; NULL: all has, and the batcher knows it no more */
+    uint64_t taken;     /* items; those of `rest` follow them */
 };
 
 struct slice {
     struct batcher_entry *entry;
+    uint64_t first; /* of the entry's items, counted from 0 */
     uint64_t items;
 };
 typedef VEC(struct slice) slices;

@@ -4,8 +4,8 @@
  * put() appends a batch; when the sync is back, its sender is answered, and the batch becomes an entry from memory, for
  * it is still there. As long as attempts keep up nothing is ever read. When they fall behind, and memory holds a window
  * of it, the store is `behind`: what is appended from then on is on disk alone, and next() reads it back in order, a
- * record at a time, as the partitions empty. At the end of what there is to read it has caught up. done() marks the
- * record as settled, with what became of its items.
+ * record at a time, as the partitions empty. At the end of what there is to read it has caught up. part() marks items
+ * of a record as settled, with what became of them: after a restart an entry is what is left of its record.
  *
  * An append that fails answers RETRY: nothing is taken that is not safe. A read that fails is tried again every second,
  * with a line in the log. What is damaged, or no batch any more, is dropped{wal_corrupt}. At the start the
@@ -13,9 +13,6 @@
 #include "queue/disk_store.h"
 
 #include "base/mem.h"
-#include "codec/pb.h"
-#include "otlp/metadata.h"
-#include "otlp/validate.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -41,42 +38,6 @@ struct append {
     struct buf front; /* what stands before the request's bytes */
     struct bytes parts[];
 };
-
-/* The record: length of what is known of the client, that, the request. */
-static void put_front(struct buf *out, const struct metadata *m)
-{
-    uint32_t len = 0;
-
-    buf_append(out, &len, sizeof(len));
-    for (uint32_t i = 0; m != NULL && i < m->n; i++) {
-        pb_put_bytes(out, 1, m->entries[i].name);
-        pb_put_bytes(out, 2, m->entries[i].value);
-    }
-    len = (uint32_t)(out->len - sizeof(len));
-    memcpy(out->data, &len, sizeof(len));
-}
-
-static struct metadata *read_front(struct bytes front)
-{
-    VEC(struct metadata_entry) entries = { 0 };
-    struct metadata_entry e = { 0 };
-    struct pb_reader r = pb_reader(front);
-    struct metadata *m;
-
-    for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.wire != PB_LEN)
-            continue;
-        if (f.number == 1) {
-            e.name = f.bytes;
-        } else {
-            e.value = f.bytes;
-            *vec_push(&entries) = e;
-        }
-    }
-    m = metadata_new(entries.v, (uint32_t)entries.n);
-    vec_free(&entries);
-    return m;
-}
 
 static void free_append(struct append *x)
 {
@@ -155,7 +116,7 @@ static struct append *make_append(struct disk_store *d, struct batch *batch, str
     x->store = d;
     x->batch = batch;
     x->ack = ack;
-    put_front(&x->front, batch->metadata);
+    disk_record_front(&x->front, batch->metadata);
     x->parts[0] = buf_bytes(&x->front);
     for (uint32_t i = 0; i < batch->n_segments; i++)
         x->parts[i + 1] = bytes_of(batch->segments[i].data, batch->segments[i].len);
@@ -196,60 +157,71 @@ static void put(struct store *st, struct batch *batch, struct ack *ack)
 
 /* ---- reading back ---- */
 
-/* What this process has written was valid, and its checksum is right. Of what was there before, the checksum speaks,
- * not the program that wrote it: look again. */
-static bool is_valid(const struct disk_store *d, const struct wal_read *r, struct bytes content)
-{
-    struct validation v;
-
-    return r->seq > d->inherited || (otlp_validate((enum signal)r->kind, content, &v) && v.items == r->items);
-}
-
-static struct batch *batch_from(struct disk_store *d, const struct wal_read *r)
-{
-    struct bytes content = r->content, front;
-    struct batch *b;
-    uint32_t len;
-
-    if (content.len < sizeof(len) || r->kind >= SIGNAL_COUNT)
-        return NULL;
-    memcpy(&len, content.data, sizeof(len));
-    content = bytes_skip(content, sizeof(len));
-    if (len > content.len)
-        return NULL;
-    front = bytes_of(content.data, len);
-    content = bytes_skip(content, len);
-    if (!is_valid(d, r, content))
-        return NULL;
-    b = batch_new((enum signal)r->kind, r->block, content, r->items,
-                  clock_mono(&d->store.sender->node->host->loop->clock));
-    b->metadata = read_front(front);
-    return b;
-}
-
 static void drop_lost(struct sender *s, uint64_t items)
 {
     s->hold.open -= items;
     ledger_drop(s->node->ledger, items, "wal_corrupt");
 }
 
-static void take_entry(struct disk_store *d, struct wal_read *r)
+static void drop_record(struct disk_store *d, const struct wal_read *r, uint64_t settled)
+{
+    uint64_t items = r->items > settled ? r->items - settled : 0;
+
+    drop_lost(d->store.sender, items + wal_settle(d->wal, r->seq, 0, &(struct wal_reason){ "wal_corrupt", items }, 1));
+}
+
+/* Of a record, the items that are settled: their number. */
+static uint64_t read_settled(const struct disk_store *d, const struct wal_read *r, item_ranges *settled)
+{
+    const struct wal_piece *pieces;
+    uint64_t items = 0;
+    size_t n;
+
+    pieces = wal_pieces(d->wal, r->seq, &n);
+    for (size_t i = 0; i < n; i++) {
+        *vec_push(settled) = (struct item_range){ pieces[i].first, pieces[i].last };
+        items += pieces[i].last - pieces[i].first + 1;
+    }
+    return items;
+}
+
+/* Whether they are pieces of such a batch. */
+static bool can_be_settled(const struct batch *b, const item_ranges *settled)
+{
+    return settled->n == 0 || (signal_table[b->signal].mergeable && settled->v[settled->n - 1].last < b->items);
+}
+
+static void take_record(struct disk_store *d, const struct wal_read *r, struct batch *b)
 {
     struct sender *s = d->store.sender;
-    struct batch *b;
+    item_ranges settled = { 0 };
+    uint64_t n_settled = read_settled(d, r, &settled);
+    struct queue_entry *e;
 
-    if (s->stopping) { /* it stays where it is */
+    if (b != NULL && can_be_settled(b, &settled) && n_settled < r->items) {
+        b = settled.n > 0 ? batch_without(b, settled.v, settled.n, d->read.budget) : b;
+        e = sender_push(s, b, r->seq, NULL);
+        e->recorded = r->items;
+        e->settled = settled;
+        return;
+    }
+    if (b != NULL)
+        batch_unref(b);
+    else
+        block_unref(r->block);
+    drop_record(d, r, n_settled);
+    vec_free(&settled);
+}
+
+static void take_entry(struct disk_store *d, struct wal_read *r)
+{
+
+    if (d->store.sender->stopping) { /* it stays where it is */
         block_unref(r->block);
         return;
     }
-    b = batch_from(d, r);
     d->newest = r->seq;
-    if (b != NULL) {
-        sender_push(s, b, r->seq, NULL);
-        return;
-    }
-    drop_lost(s, r->items + wal_settle(d->wal, r->seq, 0, &(struct wal_reason){ "wal_corrupt", r->items }, 1));
-    block_unref(r->block);
+    take_record(d, r, disk_record_batch(d, r));
 }
 
 static void read_more(struct disk_store *d);
@@ -326,19 +298,25 @@ static void next(struct store *st)
 
 _Static_assert(LOSSES_MAX <= WAL_REASONS, "a state on disk has room for the reasons of one entry");
 
-/* What was given up stays for the next start. */
-static void done(struct store *st, const struct queue_entry *e)
+/* Where in its record an item of the entry is. */
+static uint64_t place_of(const struct queue_entry *e, uint64_t item)
 {
-    const struct losses *lost = &e->outcome.lost;
+    for (size_t i = 0; i < e->settled.n && e->settled.v[i].first <= item; i++)
+        item += e->settled.v[i].last - e->settled.v[i].first + 1;
+    return item;
+}
+
+static void part(struct store *st, const struct queue_entry *e, uint64_t first, uint64_t n, const struct losses *lost)
+{
+    uint64_t from = place_of(e, first), to = place_of(e, first + n - 1);
+    struct wal_part known = { .seq = e->seq, .items = e->recorded, .first = from, .n = to - from + 1 };
     struct wal_reason dropped[LOSSES_MAX] = { 0 };
 
-    if (e->given_up)
-        return;
     for (uint32_t i = 0; i < lost->n; i++) {
         snprintf(dropped[i].reason, sizeof(dropped[i].reason), "%s", lost->v[i].reason);
         dropped[i].items = lost->v[i].items;
     }
-    drop_lost(st->sender, wal_settle(disk_of(st)->wal, e->seq, e->items - losses_total(lost), dropped, lost->n));
+    drop_lost(st->sender, wal_settle_part(disk_of(st)->wal, &known, n - losses_total(lost), dropped, lost->n));
 }
 
 static struct amount held(const struct store *st)
@@ -458,7 +436,7 @@ struct store *disk_store_new(struct sender *s)
         .start = start,
         .put = put,
         .next = next,
-        .done = done,
+        .part = part,
         .stop = stop,
         .held = held,
         .free = free_store,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the queue on disk, for its metrics (disk_store_metrics.c). Nobody else includes this. */
+/* The inside of the queue on disk, for its metrics (disk_store_metrics.c) and its records (disk_record.c). Nobody else
+ * includes this. */
 #ifndef QUEUE_DISK_STORE_H
 #define QUEUE_DISK_STORE_H
 
@@ -28,5 +29,10 @@ extern const struct metric_row disk_store_size, disk_store_capacity, disk_store_
 
 void disk_store_metrics_init(struct disk_store *d);
 void disk_store_metrics_close(struct disk_store *d);
+
+/* What stands before the request's bytes. */
+void disk_record_front(struct buf *out, const struct metadata *m);
+/* A record that was read, as a batch, which takes the block over. NULL: it is none, and the block stays. */
+struct batch *disk_record_batch(const struct disk_store *d, const struct wal_read *r);
 
 #endif

@@ -44,7 +44,6 @@ static const struct outcome at_shutdown = { .verdict = VERDICT_RETRY,
 
 void sender_give_up(struct queue_entry *e)
 {
-    e->given_up = true;
     outcome_join(&e->outcome, &at_shutdown);
 }
 
@@ -52,9 +51,11 @@ void sender_end_if_done(struct sender *s, struct queue_entry *e)
 {
     if (e->attempts > 0 || e->in.rest != NULL)
         return;
-    s->store->ops->done(s->store, e);
+    if (s->store->ops->done != NULL)
+        s->store->ops->done(s->store, e);
     if (e->waiter != NULL)
         ack_settle(e->waiter, &e->outcome);
+    vec_free(&e->settled);
     free(e);
 }
 
@@ -100,15 +101,16 @@ void sender_pump(struct sender *s)
     sender_maybe_stopped(s);
 }
 
-void sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack *waiter)
+struct queue_entry *sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack *waiter)
 {
     struct queue_entry *e = mem_zalloc(sizeof(*e));
 
     e->seq = seq;
-    e->items = batch->items;
+    e->items = e->recorded = batch->items;
     e->bytes = batch->bytes;
     e->waiter = waiter;
     sender_partitions_put(s, e, batch);
+    return e;
 }
 
 void sender_tell_later(struct ack *ack, const char *reason, const char *why)

@@ -5,8 +5,9 @@
  * settled SAFE, REJECT or RETRY (a part of it with ack_drop or `rejected`).
  *
  * In memory, a batch is answered when it is in the queue. On disk (wal/), when it is synced there; what is not
- * delivered is found again at the next start, in order. The items stay `held` in the exporter's ledger until an attempt
- * has settled them, and the ledger goes on where it was after a restart from disk. */
+ * delivered is found again at the next start, in order, and of a batch that was delivered in part the rest. The items
+ * stay `held` in the exporter's ledger until an attempt has settled them, and the ledger goes on where it was after a
+ * restart from disk. */
 #ifndef QUEUE_SENDER_H
 #define QUEUE_SENDER_H
 
@@ -61,9 +62,12 @@ void sender_hurry(struct sender *s); /* while it stops: the deadline is now */
 
 void sender_free(struct sender *s);
 
-/* For the exporter, of the attempt that it was given with `ack`, right before it settles that with RETRY: `done` is
- * what became of a part of the batch, with SAFE, and only `rest`, whose reference goes with it, is to be tried again.
- */
+/* For an exporter that sends the batch of an attempt, which it was given with `ack`, in parts. As soon as it knows what
+ * became of the next `items` of it, in their order, it says so, and what of them is lost. On disk these are not kept
+ * any longer. What it settles with is of the whole batch all the same. */
+void sender_attempt_part(struct ack *ack, uint64_t items, const struct losses *lost);
+/* Right before it settles that with RETRY: `done` is what became of all that was told, with SAFE, and only `rest`,
+ * whose reference goes with it, is to be tried again. */
 void sender_attempt_narrow(struct ack *ack, struct batch *rest, const struct outcome *done);
 
 #endif

@@ -7,9 +7,11 @@
  *
  * When the answer is RETRY the attempt waits, by retry_on_failure, and hands the same batch over again, or what is left
  * of it where the exporter has done a part (sender_attempt_narrow). When the time for that has run out, or the answer
- * is REJECT, all of it is lost with the answer's reason. When the sender stops, a wait ends: in a store that keeps, the
- * entries stay for the next start; else there is one last try. At the deadline what is not back is given up. An
- * answer that comes later, while the store closes, changes nothing: until the sender goes the attempt is there. */
+ * is REJECT, all of it is lost with the answer's reason. A store that keeps hears of each part as soon as it is known
+ * what became of it (sender_attempt_part), so that no more comes again than what was not answered. When the sender
+ * stops, a wait ends: in a store that keeps, the entries stay for the next start; else there is one last try. At the
+ * deadline what is not back is given up. An answer that comes later, while the store closes, changes nothing: until the
+ * sender goes the attempt is there. */
 #include "queue/sender_inside.h"
 
 #include "base/mem.h"
@@ -68,6 +70,41 @@ static void book_attempt(struct sender *s, struct attempt *a, const struct outco
     ledger_deliver(l, a->items - losses_total(&o->lost));
 }
 
+/* What became of the next `n` items that were not told yet, `lost` of them: slice by slice. */
+static void tell_store(struct attempt *a, uint64_t n, struct losses *lost)
+{
+    struct store *st = a->sender->store;
+    uint64_t before = 0; /* items of the slices before */
+
+    for (size_t i = 0; i < a->slices.n && n > 0 && st->ops->part != NULL; i++) {
+        const struct slice *x = &a->slices.v[i];
+        uint64_t from = a->told - before, items = x->items - from;
+        struct losses own = { 0 };
+
+        before += x->items;
+        if (a->told >= before)
+            continue;
+        if (items > n)
+            items = n;
+        losses_move(&own, lost, items);
+        st->ops->part(st, entry_of(x->entry), x->first + from, items, &own);
+        a->told += items;
+        n -= items;
+    }
+    a->told += n;
+}
+
+/* All is known now: what the store has not heard of goes to it. */
+static void tell_rest(struct attempt *a, const struct losses *all)
+{
+    struct losses rest = *all;
+
+    if (a->sender->store->ops->part == NULL)
+        return;
+    losses_take_away(&rest, &a->told_lost);
+    tell_store(a, a->items - a->told, &rest);
+}
+
 /* The last try's outcome, which is of a->batch, becomes that of the whole attempt. When a part was safe before, a
  * refusal of the rest is no refusal of all: whoever waits hears how many were rejected. */
 static void add_done(struct attempt *a, struct outcome *o)
@@ -95,6 +132,7 @@ static void finish_attempt(struct attempt *a, const struct outcome *outcome)
     outcome_copy(&o, outcome);
     add_done(a, &o);
     assert(losses_total(&o.lost) <= a->items);
+    tell_rest(a, &o.lost);
     book_attempt(s, a, &o);
     for (size_t i = 0; i < a->slices.n; i++)
         outcome_add_part(&entry_of(a->slices.v[i].entry)->outcome, &o, a->slices.v[i].items);
@@ -102,8 +140,24 @@ static void finish_attempt(struct attempt *a, const struct outcome *outcome)
     sender_pump(s);
 }
 
+/* What became of a part of it is known, and stays so. The rest is lost, or left where it is kept. */
+static void book_given_up(struct sender *s, struct attempt *a)
+{
+    struct ledger *l = s->node->ledger;
+    uint64_t n = s->freeing ? 0 : a->told;
+
+    if (s->options.wait_for_result)
+        return;
+    s->hold.open -= n;
+    for (uint32_t i = 0; i < a->told_lost.n && n > 0; i++)
+        ledger_drop(l, a->told_lost.v[i].items, a->told_lost.v[i].reason);
+    ledger_deliver(l, n - (n > 0 ? losses_total(&a->told_lost) : 0));
+    sender_book_loss(s, a->items - n);
+}
+
 static void give_up_attempt(struct attempt *a, bool unanswered)
 {
+    book_given_up(a->sender, a);
     for (size_t i = 0; i < a->slices.n; i++)
         sender_give_up(entry_of(a->slices.v[i].entry));
     end_attempt(a, unanswered);
@@ -214,6 +268,20 @@ static void start_try(struct attempt *a)
     consumer_send(s->options.attempt, batch_ref(a->batch), &a->ack);
 }
 
+void sender_attempt_part(struct ack *ack, uint64_t items, const struct losses *lost)
+{
+    struct attempt *a = container_of(ack, struct attempt, ack);
+    struct losses known = { 0 }, all = *lost;
+
+    if (a->state == ATTEMPT_ENDED)
+        return;
+    assert(a->state == ATTEMPT_UNDER_WAY && a->told + items <= a->items);
+    losses_move(&known, &all, items);
+    all = known;
+    losses_move(&a->told_lost, &all, items);
+    tell_store(a, items, &known);
+}
+
 void sender_attempt_narrow(struct ack *ack, struct batch *rest, const struct outcome *done)
 {
     struct attempt *a = container_of(ack, struct attempt, ack);
@@ -222,7 +290,7 @@ void sender_attempt_narrow(struct ack *ack, struct batch *rest, const struct out
         batch_unref(rest);
         return;
     }
-    assert(a->state == ATTEMPT_UNDER_WAY && rest->items <= a->batch->items);
+    assert(a->state == ATTEMPT_UNDER_WAY && rest->items == a->items - a->told);
     outcome_add(&a->done, done);
     batch_unref(a->batch);
     a->batch = rest;
@@ -262,30 +330,10 @@ void sender_attempts_end_waits(struct sender *s)
     }
 }
 
-/* What earlier tries of it did is done. Where it is kept, all of it comes again. */
-static void book_done(struct sender *s, struct attempt *a)
-{
-    struct ledger *l = s->node->ledger;
-    uint64_t n = a->items - a->batch->items;
-
-    if (n == 0 || s->freeing || s->store->ops->keeps)
-        return;
-    s->hold.open -= n;
-    for (uint32_t i = 0; i < a->done.lost.n; i++)
-        ledger_drop(l, a->done.lost.v[i].items, a->done.lost.v[i].reason);
-    ledger_deliver(l, n - losses_total(&a->done.lost));
-    a->items -= n;
-}
-
 void sender_attempts_give_up(struct sender *s)
 {
-    list_each (struct attempt, a, &s->attempts, link) {
-        if (!s->options.wait_for_result) {
-            book_done(s, a);
-            sender_book_loss(s, a->items);
-        }
+    list_each (struct attempt, a, &s->attempts, link)
         give_up_attempt(a, a->state == ATTEMPT_UNDER_WAY);
-    }
 }
 
 void sender_attempts_free(struct sender *s)

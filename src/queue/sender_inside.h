@@ -19,8 +19,9 @@ struct queue_entry {
     struct batcher_entry in; /* its partition: what is in no attempt yet */
     uint64_t seq;            /* on disk; 0 = in memory */
     uint64_t items, bytes;
+    uint64_t recorded;      /* items of the record on disk: more, when some of them were settled before the start */
+    item_ranges settled;    /* those */
     uint32_t attempts;      /* that have a part of it */
-    bool given_up;          /* a part of it was: in a store that keeps, all of it stays */
     struct ack *waiter;     /* wait_for_result: who waits; the items are in the ledger by it. Else NULL */
     struct outcome outcome; /* of the slices that are settled */
 };
@@ -57,6 +58,8 @@ struct attempt {
     uint64_t items;
     struct batch *batch; /* all of them as one; after a try that did a part of it, what is left */
     struct outcome done; /* of the items that are not in `batch` any more */
+    uint64_t told;       /* items, from the first on, of which the store knows what became */
+    struct losses told_lost;
     struct retry retry;
     struct clock_timer timer;
     uint64_t begun;
@@ -96,8 +99,8 @@ struct sender {
     struct metric *batch_items, *batch_bytes; /* NULL = not kept */
 };
 
-/* A batch takes its place; sender_pump() follows. */
-void sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack *waiter);
+/* A batch takes its place; sender_pump() follows. The entry is there at least until then. */
+struct queue_entry *sender_push(struct sender *s, struct batch *batch, uint64_t seq, struct ack *waiter);
 void sender_pump(struct sender *s);
 void sender_give_up(struct queue_entry *e); /* a part of it, when the sender stops */
 void sender_end_if_done(struct sender *s, struct queue_entry *e);

@@ -26,7 +26,11 @@ struct store_ops {
     void (*put)(struct store *st, struct batch *batch, struct ack *ack);
     /* Attempts have made room in the partitions: what is in the store alone may follow, now or later. */
     void (*next)(struct store *st);
-    /* Nothing of the entry waits or is under way: its outcome is known, or it was given up. */
+    /* What became of some of an entry's items, `n` from `first` on, is known: they need not be kept. NULL: they go with
+     * the entry. */
+    void (*part)(struct store *st, const struct queue_entry *e, uint64_t first, uint64_t n, const struct losses *lost);
+    /* Nothing of the entry waits or is under way: its outcome is known, or it was given up. NULL: that is all the same.
+     */
     void (*done)(struct store *st, const struct queue_entry *e);
     /* No attempt is under way and none will be: close. False: not yet, and sender_maybe_stopped() follows. */
     bool (*stop)(struct store *st);

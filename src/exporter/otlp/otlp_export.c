@@ -4,9 +4,9 @@
  * take its place, down to single items. A single item that is too large is dropped, and nothing else ever is for its
  * size.
  *
- * With the last answer the batch is settled: safe, with what was rejected and why; or, when nothing of it was taken, as
- * refused. The first answer that says to come again ends it before: the sender keeps what is left, and hands it over
- * again when its time has come.
+ * With each answer but the last the sender hears of that part; with the last the batch is settled: safe, with what was
+ * rejected and why; or, when nothing of it was taken, as refused. The first answer that says to come again ends it
+ * before: the sender keeps what is left, and hands it over again when its time has come.
  *
  * A part may have its answer while it is still being begun (a body that is encoded on the spot and comes out too long).
  * So parts are begun in one loop, to which such an answer returns instead of beginning the next one on top of it. */
@@ -72,11 +72,16 @@ static struct batch *first_part(const struct otlp_export *e)
     return e->parts.v[e->parts.n - 1];
 }
 
-static void end_part(struct otlp_export *e)
+/* The last one is told by settling. */
+static void end_part(struct otlp_export *e, uint64_t rejected, const char *reason)
 {
     struct batch *part = e->parts.v[--e->parts.n];
+    struct losses lost = { 0 };
 
     e->answered += part->items;
+    losses_add(&lost, rejected, reason);
+    if (e->parts.n > 0)
+        sender_attempt_part(e->ack, part->items, &lost);
     batch_unref(part);
 }
 
@@ -95,7 +100,7 @@ static void refuse_part(struct otlp_export *e, const struct otlp_answer *a)
     e->refusal = (struct outcome){ .verdict = VERDICT_REJECT, .reason = a->reason, .grpc_status = code_to_pass(a) };
     snprintf(e->refusal.why, sizeof(e->refusal.why), "%s", a->text);
     outcome_reject(&e->done, items, a->reason, "%s", a->text);
-    end_part(e);
+    end_part(e, items, a->reason);
 }
 
 /* What is one item, or cannot be cut, and still too large. */
@@ -198,7 +203,7 @@ static void take_part(struct otlp_export *e, const struct otlp_answer *a, uint64
     outcome_reject(&e->done, a->rejected, "rejected_by_peer", "%s", a->text);
     if (a->rejected == 0 && complaint_over(&n->refusing))
         log_info(&n->node.log, "The peer takes what is sent again");
-    end_part(e);
+    end_part(e, a->rejected, "rejected_by_peer");
 }
 
 void otlp_export_answered(struct otlp_request *r, const struct otlp_answer *a)

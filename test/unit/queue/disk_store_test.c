@@ -15,7 +15,7 @@
 #define MS NS_PER_MS
 #define BATCHES 40
 #define ITEMS 3
-#define NUMBERS (BATCHES * ITEMS)
+#define NUMBERS ((size_t)BATCHES * ITEMS)
 
 static struct rig rig;
 static struct sim_fs fs;
@@ -45,6 +45,8 @@ static const struct outcome never = { .verdict = VERDICT_REJECT, .reason = "bad"
 
 static const struct component queue = { .type = "queue", .kind = COMPONENT_EXPORTER };
 
+static bool in_pieces; /* entries go out cut and joined, and what is to come again was taken in part */
+
 static void set_up(void)
 {
     rig_init(&rig, 1);
@@ -59,6 +61,8 @@ static void set_up(void)
         .retry_forever = true,
         .disk = { .directory = "d", .max_bytes = 1u << 20, .segment_bytes = 65536, .sync = true, .io = &fs.io },
     };
+    if (in_pieces)
+        options.batch = (struct sender_batch){ .on = true, .flush = 100 * MS, .least = 4, .most = 4 };
     n_clients = 0;
     memset(delivered, 0, sizeof(delivered));
     memset(refused, 0, sizeof(refused));
@@ -153,14 +157,33 @@ static void send_batch(void)
 /* The last byte of an item is its number; an item has 7 bytes. */
 static void mark(bool *numbers, const struct batch *b)
 {
-    for (uint32_t i = 0; i < b->n_segments; i++)
-        for (size_t at = b->segments[i].len; at > b->segments[i].len - 7 * ITEMS; at -= 7)
-            numbers[b->segments[i].data[at - 1]] = true;
+    for (uint32_t i = 0; i < b->n_segments; i++) {
+        const struct segment *s = &b->segments[i];
+        uint64_t items = s->items > 0 ? s->items : b->items;
+
+        for (size_t at = s->len; at > s->len - 7 * items; at -= 7)
+            numbers[s->data[at - 1]] = true;
+    }
+}
+
+/* The exporter has sent the first item in a request of its own, and was told that it is taken. */
+static void take_first_item(struct sink_entry *e)
+{
+    const struct losses none = { 0 };
+    struct batch *head, *tail;
+
+    batch_split(e->batch, 1, 100, &rig.budget, &head, &tail);
+    mark(delivered, head);
+    batch_unref(head);
+    sender_attempt_part(e->ack, 1, &none);
+    sender_attempt_narrow(e->ack, tail, &safe);
 }
 
 static void answer(const struct outcome *o)
 {
     while (sink.held.n > 0) {
+        if (o->verdict == VERDICT_RETRY && in_pieces && sink.held.v[0].batch->items > 1)
+            take_first_item(&sink.held.v[0]);
         if (o->verdict != VERDICT_RETRY)
             mark(o->verdict == VERDICT_SAFE ? delivered : refused, sink.held.v[0].batch);
         sink_settle(&sink, 0, o);
@@ -258,6 +281,7 @@ START_TEST(nothing_the_queue_acknowledged_is_lost_wherever_the_machine_stops)
     static const char *const names[] = { "stop, unsynced lost", "stop, unsynced kept", "stop, torn",
                                          "stop, reordered" };
 
+    in_pieces = _i == 1;
     points = acknowledged = 0;
     for (int how = 0; how < SIM_CRASHES; how++)
         for (uint64_t point = 1; attempt(SIM_STOP, point, (enum sim_crash)how, names[how], 0); point++)
@@ -274,6 +298,7 @@ START_TEST(nothing_the_queue_acknowledged_is_lost_whichever_call_fails)
         const char *name;
     } faults[] = { { SIM_EIO, "EIO" }, { SIM_ENOSPC, "ENOSPC" }, { SIM_SHORT, "short write" } };
 
+    in_pieces = _i == 1;
     points = acknowledged = 0;
     for (size_t i = 0; i < ARRAY_LEN(faults); i++)
         for (uint64_t point = 1; attempt(faults[i].fault, point, SIM_LOSE, faults[i].name, 0); point++)
@@ -312,6 +337,7 @@ START_TEST(nothing_the_queue_acknowledged_is_lost_when_the_machine_stops_with_a_
 {
     static const uint64_t capacities[] = { 72 << 10, 150 << 10 };
 
+    in_pieces = _i == 1;
     points = acknowledged = turned_away = 0;
     for (size_t i = 0; i < ARRAY_LEN(capacities); i++)
         for (int how = 0; how < SIM_CRASHES; how++)
@@ -348,6 +374,159 @@ START_TEST(an_answer_between_the_deadline_and_the_end_changes_nothing)
 }
 END_TEST
 
+/* ---- what was answered in part ---- */
+
+static unsigned times[NUMBERS]; /* that an item was taken by the receiver */
+
+static void take(const struct batch *b)
+{
+    bool numbers[NUMBERS + 24] = { false };
+
+    mark(numbers, b);
+    for (size_t i = 0; i < NUMBERS; i++)
+        times[i] += numbers[i];
+}
+
+static void send_logs(uint64_t items)
+{
+    struct client *c = &clients[n_clients++];
+
+    *c = (struct client){ 0 };
+    ack_init(&c->ack, &rig.loop.turn, NULL, items, true, on_settled);
+    consumer_send(tap, rig_logs(&rig, 0, items), &c->ack);
+    run();
+    ck_assert_int_eq(c->outcome.verdict, VERDICT_SAFE);
+}
+
+/* One of those that the exporter has. */
+static void take_held(size_t i)
+{
+    take(sink.held.v[i].batch);
+    sink_settle(&sink, i, &safe);
+}
+
+/* The next process. _i 0: this one is stopped; else the machine stops without a word, after the note was written. */
+static void restart_after(int how)
+{
+    run();
+    clock_advance(&rig.loop.clock, 150 * MS);
+    run();
+    if (how > 0) {
+        fs.fault = SIM_STOP;
+        fs.fail_at = fs.calls + 1;
+    }
+    end_queue();
+    if (how > 0)
+        sim_fs_crash(&fs, SIM_LOSE);
+    fs.fail_at = 0;
+    ck_assert(start_queue());
+    run();
+}
+
+static void take_all(void)
+{
+    for (int i = 0; i < 100 && ledger.held > 0; i++) {
+        while (sink.held.n > 0)
+            take_held(0);
+        run();
+        clock_advance(&rig.loop.clock, 150 * MS);
+        run();
+    }
+}
+
+static void check_taken_once(uint64_t items)
+{
+    for (size_t i = 0; i < items; i++)
+        ck_assert_msg(times[i] == 1, "item %zu was taken %u times", i, times[i]);
+    ck_assert_uint_eq(ledger.received, items);
+    ck_assert_uint_eq(ledger.delivered, items);
+    ck_assert_uint_eq(ledger.held, 0);
+}
+
+static void set_up_pieces(uint64_t most)
+{
+    in_pieces = false;
+    set_up();
+    memset(times, 0, sizeof(times));
+    options.consumers = 4;
+    if (most > 0)
+        options.batch = (struct sender_batch){ .on = true, .flush = 100 * MS, .least = most, .most = most };
+    ck_assert(start_queue());
+}
+
+START_TEST(slices_that_were_answered_do_not_come_again)
+{
+    set_up_pieces(3);
+    send_logs(16); /* 3, 3, 3, 3 are under way, 3, 1 wait */
+    ck_assert_uint_eq(sink.held.n, 4);
+    take_held(3);
+    take_held(1);
+    restart_after(_i);
+    ck_assert_uint_eq(ledger.delivered, 6);
+    ck_assert_uint_eq(ledger.held, 10);
+    ck_assert_uint_eq(sink.held.n, 3); /* of what is left: 3, 3, 3, and 1 that waits for more */
+    take_held(2);
+    restart_after(_i); /* what is left of what was left */
+    ck_assert_uint_eq(ledger.held, 7);
+    take_all();
+    check_taken_once(16);
+    restart_after(0);
+    ck_assert_uint_eq(ledger.held, 0);
+    end_queue();
+    tear_down();
+}
+END_TEST
+
+/* Taken, and of the next two one is rejected; the answer to the rest never comes. */
+START_TEST(parts_that_were_answered_do_not_come_again)
+{
+    struct losses none = { 0 }, one = { 0 };
+    struct batch *head, *tail;
+    struct sink_entry e;
+
+    losses_add(&one, 1, "bad");
+    set_up_pieces(0);
+    send_logs(10);
+    e = sink.held.v[0];
+    batch_split(e.batch, 6, 100, &rig.budget, &head, &tail);
+    take(head);
+    sender_attempt_part(e.ack, 4, &none);
+    sender_attempt_part(e.ack, 2, &one);
+    batch_unref(head);
+    batch_unref(tail);
+    restart_after(_i);
+    ck_assert_uint_eq(ledger.delivered, 5);
+    ck_assert_uint_eq(ledger_reasons_total(&ledger.dropped), 1);
+    ck_assert_uint_eq(ledger.held, 4);
+    ck_assert_uint_eq(sink.held.v[0].batch->items, 4);
+    take_all();
+    for (size_t i = 0; i < 10; i++)
+        ck_assert_uint_eq(times[i], 1);
+    ck_assert_uint_eq(ledger.delivered, 9);
+    end_queue();
+    tear_down();
+}
+END_TEST
+
+/* What was narrowed is taken as known when the sender stops between two tries. */
+START_TEST(a_batch_that_waits_for_its_next_try_comes_again_without_what_was_taken)
+{
+    set_up_pieces(0);
+    send_logs(10);
+    in_pieces = true;
+    answer(&come_again);
+    in_pieces = false;
+    restart_after(_i);
+    ck_assert_uint_eq(ledger.delivered, 1);
+    ck_assert_uint_eq(ledger.held, 9);
+    times[0] = 1;
+    take_all();
+    check_taken_once(10);
+    end_queue();
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("disk_store");
@@ -356,11 +535,14 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, 120);
-    tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_wherever_the_machine_stops);
-    tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_whichever_call_fails);
+    tcase_add_loop_test(tc, nothing_the_queue_acknowledged_is_lost_wherever_the_machine_stops, 0, 2);
+    tcase_add_loop_test(tc, nothing_the_queue_acknowledged_is_lost_whichever_call_fails, 0, 2);
     tcase_add_test(tc, a_disk_that_cannot_be_read_is_counted_and_asked_again);
-    tcase_add_test(tc, nothing_the_queue_acknowledged_is_lost_when_the_machine_stops_with_a_full_disk);
+    tcase_add_loop_test(tc, nothing_the_queue_acknowledged_is_lost_when_the_machine_stops_with_a_full_disk, 0, 2);
     tcase_add_test(tc, an_answer_between_the_deadline_and_the_end_changes_nothing);
+    tcase_add_loop_test(tc, slices_that_were_answered_do_not_come_again, 0, 2);
+    tcase_add_loop_test(tc, parts_that_were_answered_do_not_come_again, 0, 2);
+    tcase_add_loop_test(tc, a_batch_that_waits_for_its_next_try_comes_again_without_what_was_taken, 0, 2);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -336,6 +336,7 @@ static void narrow(uint64_t items, uint64_t rejected)
     outcome_reject(&done, rejected, "half_bad", "some were bad");
     batch_split(e.batch, e.batch->items - items, items, &rig.budget, &head, &tail);
     batch_unref(head);
+    sender_attempt_part(e.ack, e.batch->items - items, &done.lost);
     sender_attempt_narrow(e.ack, tail, &done);
     sink_settle(&sink, 0, &come_again);
     turn_run(&rig.loop.turn);
