@@ -77,7 +77,7 @@ static void on_close(struct http_request *req, bool aborted)
     call->req = NULL;
     req->context = NULL;
     if (aborted && call->state == CALL_BODY)
-        metric_add(call->receiver->rejected[call->transport][REJECTED_ABORTED], 1);
+        metric_add(call->receiver->requests[call->transport].rejected[REJECTED_ABORTED], 1);
     if (call->state != CALL_PIPELINE && call->state != CALL_UNPACKING)
         call_free(call);
     else
@@ -90,8 +90,8 @@ static void on_refused(struct http_service *s, struct http_request *req, const s
     const struct bytes *type = http_request_header(req, "content-type");
     bool grpc = type != NULL && grpc_content_type(*type);
 
-    receiver_count_rejected(r, grpc ? TRANSPORT_GRPC : TRANSPORT_HTTP,
-                            refusal->busy ? REJECTED_BUSY : REJECTED_STRANGER, req, refusal->why);
+    receiver_requests_reject(&r->requests[grpc ? TRANSPORT_GRPC : TRANSPORT_HTTP],
+                             refusal->busy ? REJECTED_BUSY : REJECTED_STRANGER, req, refusal->why);
     if (grpc)
         grpc_answer_fault(req, 200, refusal->busy ? GRPC_UNAVAILABLE : GRPC_UNAUTHENTICATED, refusal->why,
                           refusal->busy ? 1000 : 0);

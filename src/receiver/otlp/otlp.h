@@ -19,28 +19,12 @@
 #include "net/http2/grpc_health.h"
 #include "net/http/http_server.h"
 #include "otlp/json.h"
-#include "otlp/metadata.h"
 #include "otlp/validate.h"
 #include "pipeline/component.h"
+#include "pipeline/receiver_requests.h"
 #include "pipeline/request_body.h"
 
 enum transport { TRANSPORT_GRPC, TRANSPORT_HTTP, TRANSPORT_COUNT };
-
-/* Why a request never became a batch: the label `reason` of otelcd_receiver_rejected_requests. */
-enum rejection {
-    REJECTED_MESSAGE,  /* not valid protobuf or JSON of its type */
-    REJECTED_ENCODING, /* compressed data that does not inflate, or an unknown coding */
-    REJECTED_TOO_LARGE,
-    REJECTED_PROTOCOL, /* content type, method, framing, cut short */
-    REJECTED_UNKNOWN,  /* path or service that is not served */
-    REJECTED_BUDGET,   /* no room in the memory budget for too long: the sender is asked to come again */
-    REJECTED_ABORTED,  /* the peer went away in the middle of a body */
-    REJECTED_SLOW,     /* its body came too slowly */
-    REJECTED_NOTHING,  /* has fields, but none that we know: answered with a success, as OTLP demands */
-    REJECTED_STRANGER, /* its credentials are missing or wrong */
-    REJECTED_BUSY,     /* too many whose passwords have to be looked at: the sender is asked to come again */
-    REJECTED_COUNT
-};
 
 struct otlp_grpc_config {
     bool on;
@@ -73,8 +57,6 @@ struct otlp_port { /* one listener */
     struct complaint mismatch;
 };
 
-#define BROKEN_COUNT 6 /* reasons of otelcd_receiver_broken_connections */
-
 struct otlp {
     struct node node;
     const struct otlp_config *config;
@@ -93,16 +75,12 @@ struct otlp {
     bool stopping; /* requests in flight are still served: what is behind us runs until we have stopped */
     void (*on_stopped)(struct node *);
     unsigned servers_open;
-    struct complaint rejected_log[REJECTED_COUNT]; /* each reason its own: a loud one hides no other */
+    struct receiver_requests requests[TRANSPORT_COUNT];
     struct metric *accepted[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *refused[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *failed[SIGNAL_COUNT][TRANSPORT_COUNT];
-    struct metric *rejected[TRANSPORT_COUNT][REJECTED_COUNT];
     struct metric *repaired[TRANSPORT_COUNT];
     struct complaint repaired_log;
-    struct metric *connections[TRANSPORT_COUNT];
-    struct metric *broken[TRANSPORT_COUNT][BROKEN_COUNT];
-    uint64_t broken_seen[TRANSPORT_COUNT][BROKEN_COUNT]; /* of the server's own counts, what `broken` has */
     struct metric_hook hook;
     VEC(struct http_header) headers; /* scratch for one answer */
     struct buf scratch;              /* likewise */
@@ -193,8 +171,8 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u);
 void call_reject(struct otlp_call *call, enum rejection why, enum grpc_status code, int http_status, const char *fmt,
                  ...) __attribute__((format(printf, 5, 6)));
 
-/* The request's headers as client metadata, where the configuration wants them kept; else NULL. */
-struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enum transport transport);
+/* What the configuration and the graph want to know of who sent it; NULL: nothing. */
+struct metadata *receiver_metadata(const struct otlp *r, const struct http_request *req, enum transport transport);
 
 /* --- otlp_metrics.c --- */
 
@@ -203,9 +181,6 @@ extern const struct metric_row *const otlp_receiver_metrics[]; /* NULL-terminate
 void receiver_metrics_init(struct otlp *r);
 void receiver_metrics_close(struct otlp *r);
 
-/* Count, and log with back-off, a request that never became a batch. */
-void receiver_count_rejected(struct otlp *r, enum transport transport, enum rejection why, struct http_request *req,
-                             const char *text);
 void receiver_count_repaired(struct otlp *r, const struct otlp_call *call, const struct text_repairs *repairs);
 
 /* --- otlp_unpack.c --- */

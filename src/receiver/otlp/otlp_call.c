@@ -145,7 +145,7 @@ void call_reject(struct otlp_call *call, enum rejection why, enum grpc_status co
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    receiver_count_rejected(call->receiver, call->transport, why, call->req, text);
+    receiver_requests_reject(&call->receiver->requests[call->transport], why, call->req, text);
     call_move(call, CALL_ANSWERED);
     body_drop(&call->body);
     answer_fault(call, code, http_status, text, why == REJECTED_BUDGET ? 1000 : 0);
@@ -249,7 +249,7 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
         receiver_count_repaired(r, call, &u->repairs);
     if (u->validation.items == 0) { /* nothing to do is done */
         if (u->foreign)
-            receiver_count_rejected(r, call->transport, REJECTED_NOTHING, call->req, u->err.text);
+            receiver_requests_reject(&r->requests[call->transport], REJECTED_NOTHING, call->req, u->err.text);
         call_move(call, CALL_ANSWERED);
         body_drop(&call->body);
         answer_ok(call, 0, u->foreign ? u->err.text : "");
@@ -265,53 +265,11 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
     consumer_send(r->node.out[call->signal], batch, &call->ack);
 }
 
-/* The IP address of "10.1.2.3:5678" or "[::1]:5678"; of a unix socket none. */
-static struct bytes address_of(const char *peer)
+struct metadata *receiver_metadata(const struct otlp *r, const struct http_request *req, enum transport transport)
 {
-    const char *colon = strrchr(peer, ':');
+    const struct otlp_protocols_config *p = &r->config->protocols;
 
-    if (colon == NULL)
-        return bytes_of(NULL, 0);
-    if (peer[0] == '[')
-        return bytes_of(peer + 1, (size_t)(colon - peer) - 2);
-    return bytes_of(peer, (size_t)(colon - peer));
-}
-
-/* Of who sent it, what somebody in the graph reads. */
-static uint32_t put_attributes(const struct otlp *r, const struct http_request *req, struct metadata_entry *out)
-{
-    const struct strings *wanted = &r->node.host->auth_attributes;
-    uint32_t n = 0;
-
-    for (size_t i = 0; i < wanted->n; i++) {
-        struct bytes name = bytes_str(wanted->v[i]);
-
-        for (size_t k = 0; k < req->n_attributes; k++)
-            if (bytes_equal(req->attributes[k].name, bytes_skip(name, strlen(METADATA_AUTH))))
-                out[n++] = (struct metadata_entry){ name, req->attributes[k].value };
-    }
-    return n;
-}
-
-struct metadata *receiver_metadata(struct otlp *r, struct http_request *req, enum transport transport)
-{
-    bool keep = transport == TRANSPORT_GRPC ? r->config->protocols.grpc.server.include_metadata
-                                            : r->config->protocols.http.server.include_metadata;
-    struct metadata_entry *entries;
-    struct metadata *m;
-    uint32_t n = 0;
-
-    if (!keep && !r->node.host->client_address && req->n_attributes == 0)
-        return NULL;
-    entries = mem_alloc((req->n_headers + 2 + req->n_attributes) * sizeof(*entries));
-    for (size_t i = 0; keep && i < req->n_headers; i++)
-        entries[n++] = (struct metadata_entry){ req->headers[i].name, req->headers[i].value };
-    if (r->node.host->client_address)
-        entries[n++] = (struct metadata_entry){ bytes_str(METADATA_ADDRESS), address_of(http_request_peer(req)) };
-    if (keep && req->authority.len > 0 && http_request_header(req, "host") == NULL)
-        entries[n++] = (struct metadata_entry){ bytes_str("host"), req->authority };
-    n += put_attributes(r, req, entries + n);
-    m = metadata_new(entries, n);
-    free(entries);
-    return m;
+    return receiver_request_metadata(r->node.host, req,
+                                     transport == TRANSPORT_GRPC ? p->grpc.server.include_metadata
+                                                                 : p->http.server.include_metadata);
 }

@@ -62,7 +62,7 @@ static bool acceptable(struct otlp_port *port, struct http_request *req, uint64_
     }
     if (fault == NULL)
         return true;
-    receiver_count_rejected(r, TRANSPORT_GRPC, REJECTED_PROTOCOL, req, fault);
+    receiver_requests_reject(&r->requests[TRANSPORT_GRPC], REJECTED_PROTOCOL, req, fault);
     grpc_answer_fault(req, status, GRPC_INTERNAL, fault, 0);
     return false;
 }
@@ -76,7 +76,7 @@ static void fail_unknown(struct otlp *r, struct http_request *req, enum signal s
     else
         snprintf(text, sizeof(text), "unknown service or method %.*s", (int)(req->path.len < 160 ? req->path.len : 160),
                  (const char *)req->path.data);
-    receiver_count_rejected(r, TRANSPORT_GRPC, REJECTED_UNKNOWN, req, text);
+    receiver_requests_reject(&r->requests[TRANSPORT_GRPC], REJECTED_UNKNOWN, req, text);
     grpc_answer_fault(req, 200, GRPC_UNIMPLEMENTED, text, 0);
 }
 

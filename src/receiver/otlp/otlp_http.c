@@ -134,14 +134,14 @@ static void answer_not_found(struct otlp *r, struct http_request *req)
     describe_paths(r, req->path, advice, sizeof(advice));
     snprintf(why, sizeof(why), "unknown path %.*s; %s", (int)(req->path.len < 100 ? req->path.len : 100),
              (const char *)req->path.data, advice);
-    receiver_count_rejected(r, TRANSPORT_HTTP, REJECTED_UNKNOWN, req, why);
+    receiver_requests_reject(&r->requests[TRANSPORT_HTTP], REJECTED_UNKNOWN, req, why);
     snprintf(why, sizeof(why), "404 page not found; %s\n", advice);
     answer_text(r, req, 404, why);
 }
 
 static void answer_bad_protocol(struct otlp *r, struct http_request *req, int status, const char *text)
 {
-    receiver_count_rejected(r, TRANSPORT_HTTP, REJECTED_PROTOCOL, req, text);
+    receiver_requests_reject(&r->requests[TRANSPORT_HTTP], REJECTED_PROTOCOL, req, text);
     answer_text(r, req, status, text);
 }
 

@@ -169,7 +169,7 @@ static bool is_waited_for(const struct otlp_call *call)
 /* Nobody wants the answer any more. */
 static void drop_call(struct otlp_call *call)
 {
-    metric_add(call->receiver->rejected[call->transport][REJECTED_ABORTED], 1);
+    metric_add(call->receiver->requests[call->transport].rejected[REJECTED_ABORTED], 1);
     if (call->req == NULL) {
         call_free(call);
         return;

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a receiver that is sent requests over HTTP counts and tells of those that never became a batch, and of its
+ * connections: one of these for each transport. */
+#ifndef PIPELINE_RECEIVER_REQUESTS_H
+#define PIPELINE_RECEIVER_REQUESTS_H
+
+#include "net/http/http_server.h"
+#include "otlp/metadata.h"
+#include "pipeline/component.h"
+
+/* Why a request never became a batch: the label `reason` of otelcd_receiver_rejected_requests. */
+enum rejection {
+    REJECTED_MESSAGE,  /* not valid protobuf or JSON of its type */
+    REJECTED_ENCODING, /* compressed data that does not inflate, or an unknown coding */
+    REJECTED_TOO_LARGE,
+    REJECTED_PROTOCOL, /* content type, method, framing, cut short */
+    REJECTED_UNKNOWN,  /* path or service that is not served */
+    REJECTED_BUDGET,   /* no room in the memory budget for too long: the sender is asked to come again */
+    REJECTED_ABORTED,  /* the peer went away in the middle of a body */
+    REJECTED_SLOW,     /* its body came too slowly */
+    REJECTED_NOTHING,  /* has fields, but none that we know: answered with a success, as OTLP demands */
+    REJECTED_STRANGER, /* its credentials are missing or wrong */
+    REJECTED_BUSY,     /* too many whose passwords have to be looked at: the sender is asked to come again */
+    REJECTED_COUNT
+};
+
+#define BROKEN_COUNT 6 /* reasons of otelcd_receiver_broken_connections */
+
+extern const struct metric_row receiver_rejected_row, receiver_waits_row, receiver_connections_row, receiver_broken_row;
+
+struct receiver_requests {
+    const struct node *node;
+    const char *transport;
+    struct complaint log[REJECTED_COUNT]; /* each reason its own: a loud one hides no other */
+    struct metric *rejected[REJECTED_COUNT];
+    struct metric *connections;
+    struct metric *broken[BROKEN_COUNT];
+    uint64_t broken_seen[BROKEN_COUNT]; /* of the server's own counts, what `broken` has */
+};
+
+/* `transport` is static. */
+void receiver_requests_init(struct receiver_requests *r, const struct node *node, const char *transport);
+
+/* For the receiver's metric hook; `server` may be NULL. */
+void receiver_requests_collect(struct receiver_requests *r, const struct http_server *server);
+
+/* Count one that was rejected, and log it with back-off. `req`: NULL where its peer has gone. */
+void receiver_requests_reject(struct receiver_requests *r, enum rejection why, const struct http_request *req,
+                              const char *text);
+
+/* What of a request is client metadata: its headers, where the configuration wants them kept, and what somebody in the
+ * graph reads of its address and of who sent it. NULL: nothing. */
+struct metadata *receiver_request_metadata(const struct host *host, const struct http_request *req, bool keep_headers);
+
+#endif
