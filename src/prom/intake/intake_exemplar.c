@@ -33,7 +33,7 @@ static bool read_id(struct bytes text, uint8_t *id, size_t n)
     return true;
 }
 
-static void put_label(struct buf *b, struct bytes name, struct bytes value)
+void exemplar_put_label(struct buf *b, struct bytes name, struct bytes value)
 {
     uint8_t id[16] = { 0 };
 
@@ -62,7 +62,7 @@ struct bytes exemplar_of_text(struct take *t, const struct page_exemplar *x, int
     page_read_exemplar(x->labels, &t->exemplar_labels);
     begin(b, (uint64_t)(x->has_time ? x->time_ms : time_ms) * NS_PER_MS_OF_WALL, x->value);
     for (size_t i = 0; i < labels->list.n; i++)
-        put_label(b, labels->list.v[i].name, labels->list.v[i].value);
+        exemplar_put_label(b, labels->list.v[i].name, labels->list.v[i].value);
     return assembly_keep(&t->assembly, buf_bytes(b));
 }
 
@@ -100,6 +100,6 @@ struct bytes exemplar_of_message(struct take *t, struct bytes message, int64_t t
     begin(b, time_ns, value);
     r = pb_reader(message);
     for (struct bytes pair; message_next(&r, PROTO_EXEMPLAR_LABEL, &pair);)
-        put_label(b, pb_find_bytes(pair, PROTO_LABEL_NAME), pb_find_bytes(pair, PROTO_LABEL_VALUE));
+        exemplar_put_label(b, pb_find_bytes(pair, PROTO_LABEL_NAME), pb_find_bytes(pair, PROTO_LABEL_VALUE));
     return assembly_keep(&t->assembly, buf_bytes(b));
 }

@@ -433,6 +433,7 @@ void close_open(struct take *t);                      /* before the batch is mad
 
 /* intake_exemplar.c: the content of one of OTLP, in the take's memory */
 struct bytes exemplar_of_text(struct take *t, const struct page_exemplar *x, int64_t time_ms);
+void exemplar_put_label(struct buf *b, struct bytes name, struct bytes value);
 struct bytes exemplar_of_message(struct take *t, struct bytes message, int64_t time_ms, bool *has_time);
 
 bool protobuf_time(struct bytes message, uint64_t *ns); /* a Timestamp; false: it is none that may be */

@@ -7,12 +7,12 @@
  * What can go wrong: two lines say the same series: as in Prometheus' receiver the last value counts, if the times are
  * the same. Lines of one histogram have different times: the later ones are left out, and counted. */
 #include "prom/intake/intake_inside.h"
+#include "prom/model/sample.h"
 
 #include <math.h>
 
 #define CHUNK ((size_t)64 * 1024)
 #define MS_IN_NS 1000000
-#define STALE_NAN 0x7ff0000000000002ull /* Prometheus': the series has ended */
 
 /* ---- room ---- */
 

@@ -267,7 +267,7 @@ static void take_native(struct take *t, const struct proto_metric *m, struct pro
     p->part = PART_ALL;
     p->bound = 0;
     t->native.len = 0;
-    fault = native_read(m->value, rules->max_schema, rules->bucket_limit, &t->native);
+    fault = native_read(&native_of_page, m->value, rules->max_schema, rules->bucket_limit, &t->native);
     if (fault == native_over_limit) {
         t->over_buckets = true;
         t->result->scraped++;

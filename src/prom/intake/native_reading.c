@@ -12,6 +12,9 @@
 #include "otlp/view.h"
 #include "prom/exposition/protobuf_fields.h"
 #include "prom/model/exponential.h"
+#include "prom/model/remote_write_fields.h"
+
+#include <math.h>
 
 #define FILLED_MAX (1u << 20) /* buckets of one side: more than the finest schema has */
 
@@ -42,24 +45,51 @@ static bool is_real(const struct native *h)
     return h->real_count > 0 || h->real_zero_count > 0;
 }
 
-static void read_heads(struct bytes histogram, struct native *h)
+const struct native_form native_of_page = {
+    .count = PROTO_SAMPLE_COUNT,
+    .real_count = PROTO_HISTOGRAM_COUNT_FLOAT,
+    .sum = PROTO_SAMPLE_SUM,
+    .schema = PROTO_HISTOGRAM_SCHEMA,
+    .zero_threshold = PROTO_HISTOGRAM_ZERO_THRESHOLD,
+    .zero_count = PROTO_HISTOGRAM_ZERO_COUNT,
+    .real_zero_count = PROTO_HISTOGRAM_ZERO_COUNT_FLOAT,
+    .spans = { PROTO_HISTOGRAM_POSITIVE_SPAN, PROTO_HISTOGRAM_NEGATIVE_SPAN },
+    .deltas = { PROTO_HISTOGRAM_POSITIVE_DELTA, PROTO_HISTOGRAM_NEGATIVE_DELTA },
+    .counts = { PROTO_HISTOGRAM_POSITIVE_COUNT, PROTO_HISTOGRAM_NEGATIVE_COUNT },
+};
+
+const struct native_form native_of_remote_write = {
+    .count = NATIVE_COUNT,
+    .real_count = NATIVE_COUNT_FLOAT,
+    .sum = NATIVE_SUM,
+    .schema = NATIVE_SCHEMA,
+    .zero_threshold = NATIVE_ZERO_THRESHOLD,
+    .zero_count = NATIVE_ZERO_COUNT,
+    .real_zero_count = NATIVE_ZERO_COUNT_FLOAT,
+    .spans = { NATIVE_POSITIVE_SPANS, NATIVE_NEGATIVE_SPANS },
+    .deltas = { NATIVE_POSITIVE_DELTAS, NATIVE_NEGATIVE_DELTAS },
+    .counts = { NATIVE_POSITIVE_COUNTS, NATIVE_NEGATIVE_COUNTS },
+    .custom_values = NATIVE_CUSTOM_VALUES,
+};
+
+static void read_heads(const struct native_form *form, struct bytes histogram, struct native *h)
 {
     struct pb_reader r = pb_reader(histogram);
 
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number == PROTO_SAMPLE_COUNT && f.wire == PB_VARINT)
+        if (f.number == form->count && f.wire == PB_VARINT)
             h->count = f.u64;
-        if (f.number == PROTO_SAMPLE_SUM && f.wire == PB_FIXED64)
+        if (f.number == form->sum && f.wire == PB_FIXED64)
             h->sum = pb_double(f.u64);
-        if (f.number == PROTO_HISTOGRAM_COUNT_FLOAT && f.wire == PB_FIXED64)
+        if (f.number == form->real_count && f.wire == PB_FIXED64)
             h->real_count = pb_double(f.u64);
-        if (f.number == PROTO_HISTOGRAM_SCHEMA && f.wire == PB_VARINT)
+        if (f.number == form->schema && f.wire == PB_VARINT)
             h->schema = (int32_t)pb_unzigzag(f.u64);
-        if (f.number == PROTO_HISTOGRAM_ZERO_THRESHOLD && f.wire == PB_FIXED64)
+        if (f.number == form->zero_threshold && f.wire == PB_FIXED64)
             h->zero_threshold = pb_double(f.u64);
-        if (f.number == PROTO_HISTOGRAM_ZERO_COUNT && f.wire == PB_VARINT)
+        if (f.number == form->zero_count && f.wire == PB_VARINT)
             h->zero_count = f.u64;
-        if (f.number == PROTO_HISTOGRAM_ZERO_COUNT_FLOAT && f.wire == PB_FIXED64)
+        if (f.number == form->real_zero_count && f.wire == PB_FIXED64)
             h->real_zero_count = pb_double(f.u64);
     }
 }
@@ -69,7 +99,7 @@ bool native_is(struct bytes histogram)
     struct native h = { 0 };
     struct pb_reader r = pb_reader(histogram);
 
-    read_heads(histogram, &h);
+    read_heads(&native_of_page, histogram, &h);
     if (h.zero_threshold > 0 || h.zero_count > 0)
         return true;
     for (struct pb_field f; pb_next(&r, &f);)
@@ -248,26 +278,94 @@ static const char *write_native(const struct native *h, int32_t max_schema, uint
     return NULL;
 }
 
-const char *native_read(struct bytes histogram, int32_t max_schema, uint64_t bucket_limit, struct buf *out)
+static struct native open_native(const struct native_form *form, struct bytes histogram)
 {
-    struct native h = { .sides = { { .message = histogram,
-                                     .span = PROTO_HISTOGRAM_POSITIVE_SPAN,
-                                     .delta = PROTO_HISTOGRAM_POSITIVE_DELTA,
-                                     .count = PROTO_HISTOGRAM_POSITIVE_COUNT },
-                                   { .message = histogram,
-                                     .span = PROTO_HISTOGRAM_NEGATIVE_SPAN,
-                                     .delta = PROTO_HISTOGRAM_NEGATIVE_DELTA,
-                                     .count = PROTO_HISTOGRAM_NEGATIVE_COUNT } } };
+    struct native h = { 0 };
+
+    for (size_t i = 0; i < 2; i++)
+        h.sides[i] = (struct side){
+            .message = histogram, .span = form->spans[i], .delta = form->deltas[i], .count = form->counts[i]
+        };
+    read_heads(form, histogram, &h);
+    return h;
+}
+
+static void close_native(struct native *h)
+{
+    vec_free(&h->sides[0].filled);
+    vec_free(&h->sides[1].filled);
+}
+
+const char *native_read(const struct native_form *form, struct bytes histogram, int32_t max_schema,
+                        uint64_t bucket_limit, struct buf *out)
+{
+    struct native h = open_native(form, histogram);
     const char *fault = NULL;
 
-    read_heads(histogram, &h);
     if (h.schema < EXPONENTIAL_SCALE_MIN || h.schema > EXPONENTIAL_SCALE_MAX)
         fault = "no such schema of native histograms";
     for (size_t i = 0; i < 2 && fault == NULL; i++)
         fault = read_side(&h.sides[i], is_real(&h));
     if (fault == NULL)
         fault = write_native(&h, max_schema, bucket_limit, out);
-    vec_free(&h.sides[0].filled);
-    vec_free(&h.sides[1].filled);
+    close_native(&h);
+    return fault;
+}
+
+/* ---- of custom buckets ---- */
+
+/* Each 8 bytes, in order. */
+static const char *put_bounds(const struct native_form *form, struct bytes histogram, struct buf *out, size_t *n)
+{
+    struct numbers numbers = { .message = pb_reader(histogram), .number = form->custom_values, .fixed = true };
+    size_t mark = pb_begin(out, OTLP_HISTOGRAM_BOUNDS);
+    double before = 0;
+    uint64_t bits;
+
+    for (*n = 0; next_number(&numbers, &bits); ++*n) {
+        double bound = pb_double(bits);
+
+        if (*n >= EXPONENTIAL_BUCKETS_MAX)
+            return "it has more bounds than there may be";
+        if (!(bound < INFINITY) || (*n > 0 && !(bound > before)))
+            return "its bounds do not ascend";
+        before = bound;
+        buf_append(out, &bits, sizeof(bits));
+    }
+    pb_end(out, mark);
+    return NULL;
+}
+
+/* Its indices count from 0; read_side() has them one lower. */
+static const char *put_counts(const struct side *side, size_t n_bounds, struct buf *out)
+{
+    size_t mark = pb_begin(out, OTLP_HISTOGRAM_BUCKETS);
+    size_t at = 0;
+
+    for (size_t i = 0; i <= n_bounds; i++) {
+        uint64_t count = 0;
+
+        if (at < side->filled.n && side->filled.v[at].index + 1 == (int64_t)i)
+            count = side->filled.v[at++].count;
+        buf_append(out, &count, sizeof(count));
+    }
+    pb_end(out, mark);
+    return at == side->filled.n ? NULL : "it has buckets beyond its bounds";
+}
+
+const char *native_read_custom(const struct native_form *form, struct bytes histogram, struct buf *out)
+{
+    struct native h = open_native(form, histogram);
+    const char *fault = read_side(&h.sides[0], is_real(&h));
+    size_t n;
+
+    if (fault == NULL) {
+        pb_put_fixed64(out, OTLP_HISTOGRAM_COUNT, is_real(&h) ? whole_of(h.real_count) : h.count);
+        pb_put_double(out, OTLP_HISTOGRAM_SUM, h.sum);
+        fault = put_bounds(form, histogram, out, &n);
+    }
+    if (fault == NULL)
+        fault = put_counts(&h.sides[0], n, out);
+    close_native(&h);
     return fault;
 }

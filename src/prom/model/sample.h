@@ -61,6 +61,8 @@ struct native_histogram {
     size_t n_custom_values;
 };
 
+#define STALE_NAN 0x7ff0000000000002ull /* bits of a value: the series has ended */
+
 #define NATIVE_CUSTOM (-53)
 
 struct quantile {

@@ -8,7 +8,7 @@
 
 #include "codec/pb.h"
 #include "prom/model/labels.h"
-#include "prom/remote_write/remote_write_fields.h"
+#include "prom/model/remote_write_fields.h"
 
 #include <stdlib.h>
 

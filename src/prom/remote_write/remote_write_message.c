@@ -6,7 +6,7 @@
 
 #include "codec/pb.h"
 #include "prom/model/exemplar.h"
-#include "prom/remote_write/remote_write_fields.h"
+#include "prom/model/remote_write_fields.h"
 
 #include <assert.h>
 #include <endian.h>

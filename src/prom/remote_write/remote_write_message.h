@@ -8,8 +8,6 @@
 #include "prom/remote_write/remote_write.h"
 #include "prom/remote_write/remote_write_labels.h"
 
-#define STALE_NAN 0x7ff0000000000002ull
-
 /* The kinds of metadata, as both versions number them. */
 enum remote_write_type {
     REMOTE_UNKNOWN,
