@@ -206,10 +206,13 @@ static void release_scope(struct streams *s, struct scope_entry *o)
 
 /* ---- streams ---- */
 
-static enum family_type type_of(const struct metric_head *h)
+/* `part`: the hint says that it is one of those that make a histogram or a summary. */
+static enum family_type type_of(const struct metric_head *h, bool *part)
 {
     struct buf hint = { 0 };
     enum family_type type = FAMILY_GAUGE;
+
+    *part = false;
 
     switch (h->kind) {
     case METRIC_SUM:
@@ -229,6 +232,8 @@ static enum family_type type_of(const struct metric_head *h)
         type = FAMILY_INFO;
     else if (bytes_is(buf_bytes(&hint), "stateset"))
         type = FAMILY_STATESET;
+    else
+        *part = bytes_is(buf_bytes(&hint), "histogram") || bytes_is(buf_bytes(&hint), "summary");
     buf_free(&hint);
     return type;
 }
@@ -260,7 +265,7 @@ static struct stream *new_stream(struct streams *s, const struct identity_key *k
     x->kind = h->kind;
     x->temporality = h->temporality;
     x->monotonic = h->monotonic;
-    x->type = type_of(h);
+    x->type = type_of(h, &x->part);
     x->name_len = (uint32_t)name_len;
     x->unit_len = (uint32_t)(s->name.len - name_len);
     x->help_len = (uint32_t)h->description.len;

@@ -42,6 +42,7 @@ struct stream {
     enum metric_kind kind;
     enum temporality temporality;
     bool monotonic;
+    bool part; /* a gauge that is a series of a histogram or a summary, as remote write had it */
     enum family_type type;
     void *user;                            /* the holder's */
     uint32_t name_len, unit_len, help_len; /* as in Prometheus; behind the raw bytes */
