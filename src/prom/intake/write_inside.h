@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the write intake share. Nobody but src/prom/intake/write_*.c includes this.
+ *
+ *     write_intake.c    what is remembered: families, targets, series
+ *     write_reading.c   a request from its first byte to its batch
+ *     write_labels.c    the labels of one series
+ *     write_place.c     resource, scope and metric
+ *     write_points.c    its samples, histograms and exemplars, as points of OTLP
+ *
+ * All that is remembered goes when nobody has asked for it for a while, the oldest first where there is no room. */
+#ifndef PROM_WRITE_INSIDE_H
+#define PROM_WRITE_INSIDE_H
+
+#include "base/list.h"
+#include "base/vec.h"
+#include "codec/pb.h"
+#include "otlp/assembly.h"
+#include "otlp/fields.h"
+#include "prom/intake/page.h"
+#include "prom/intake/write_intake.h"
+#include "prom/series/series_limit.h"
+
+/* What the message says of a metric. */
+struct write_family {
+    enum page_type type;
+    struct bytes help, unit;
+};
+
+enum write_kind { WRITE_GAUGE, WRITE_COUNTER, WRITE_EXPONENTIAL, WRITE_EXPLICIT, WRITE_KINDS };
+
+struct write_pair {
+    struct bytes name, value;
+};
+
+struct write_pairs {
+    VEC(struct write_pair) all;
+    size_t bytes;
+    struct bytes name; /* while its value has not come */
+    bool has_name;
+};
+
+/* The labels of one series: sorted, each once, without those that have no value. */
+struct write_labels {
+    struct write_pairs pairs;
+    struct bytes name, job, instance;
+};
+
+struct write_intake {
+    struct budget *budget;
+    struct clock *clock;
+    struct series_limit limit;
+    struct table known;                    /* families and targets */
+    struct table seen;                     /* series */
+    struct list families, targets, series; /* the one that was asked for last is the last */
+    uint64_t n_families, n_targets;
+    struct buf key; /* scratch */
+};
+
+/* An exemplar whose series has no point yet. */
+struct pending_exemplar {
+    struct digest series;
+    struct bytes content;
+};
+
+struct write_reading {
+    struct write_intake *w;
+    enum write_version version;
+    enum { READ_SYMBOLS, READ_SERIES } part; /* version 1 has no symbols */
+    struct bytes message;
+    struct pb_reader reader;
+    VEC(struct bytes) symbols;
+    uint64_t charged; /* to the budget */
+    size_t most;      /* bytes that points may still take */
+    bool over;        /* they would take more */
+    struct assembly assembly;
+    struct write_result result;
+    uint64_t points;
+    const char *fault;
+    /* The series that is read. */
+    struct write_labels labels;
+    struct write_family family;
+    struct write_pairs exemplar_labels;
+    struct buf attributes, scope, point, scratch;
+    VEC(struct pending_exemplar) pending;
+};
+
+/* Where the points of a series go. */
+struct series_place {
+    struct digest key; /* of the series */
+    struct digest resource_key, scope_key;
+    struct bytes schema_url;
+    struct message *data[WRITE_KINDS];    /* NULL: not made yet */
+    struct bytes attributes[WRITE_KINDS]; /* with it */
+    enum write_kind number_kind;
+    enum page_type type;
+    uint64_t created_ms; /* of all of the series, as older senders of version 2 have it */
+    bool admitted, refused;
+};
+
+/* write_intake.c */
+void families_remember(struct write_intake *w, struct bytes name, const struct write_family *f);
+void families_find(struct write_intake *w, struct bytes name, struct write_family *f);
+/* Attributes of a resource, whole fields; empty: nothing is known. Valid until the next is remembered. */
+void targets_remember(struct write_intake *w, const struct write_labels *l, struct bytes attributes);
+struct bytes targets_find(struct write_intake *w, const struct write_labels *l);
+/* May that series be? It is counted as one from now on. */
+bool series_admit(struct write_intake *w, const struct digest *series, const struct write_labels *l);
+
+/* write_labels.c: NULL, or what is wrong with them (static) */
+const char *labels_read(struct write_reading *r, struct bytes series);
+const char *pairs_read(const struct write_reading *r, struct bytes message, struct write_pairs *to);
+bool symbol_find(const struct write_reading *r, uint64_t number, struct bytes *symbol);
+
+/* write_place.c: of the labels that were read */
+void place_open(struct write_reading *r, struct series_place *p);
+struct message *place_data(struct write_reading *r, struct series_place *p, enum write_kind kind);
+void attributes_encode(struct write_reading *r, unsigned field);
+void target_take(struct write_reading *r, bool ended); /* they are those of target_info */
+
+/* write_points.c */
+void points_take(struct write_reading *r, struct bytes series); /* or it is left out */
+void points_settle(struct write_reading *r); /* exemplars that came before the points of their series */
+
+#endif

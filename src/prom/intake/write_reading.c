@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request is read from its first byte to its last, a slice a turn: of version 2 the symbols first, which stand in
+ * front of the series but need not; then series by series. What comes of it is gathered in an assembly of its own,
+ * whose growth is charged, and becomes a batch in the end.
+ *
+ * What can go wrong: the message is none: then nothing of it counts. It has more symbols, or would make more bytes,
+ * than may be. There is no room in the budget. */
+#include "base/mem.h"
+#include "prom/intake/write_inside.h"
+#include "prom/model/remote_write_fields.h"
+
+#include <stdlib.h>
+
+#define SLICE ((size_t)64 * 1024) /* bytes read and made */
+#define SYMBOLS_MOST 500000u
+
+struct write_reading *write_reading_new(struct write_intake *w, enum write_version version, struct bytes message,
+                                        size_t most)
+{
+    struct write_reading *r = mem_zalloc(sizeof(*r));
+
+    r->w = w;
+    r->version = version;
+    r->part = version == WRITE_2 ? READ_SYMBOLS : READ_SERIES;
+    r->message = message;
+    r->reader = pb_reader(message);
+    r->most = most;
+    assembly_init(&r->assembly);
+    return r;
+}
+
+void write_reading_free(struct write_reading *r)
+{
+    budget_give(r->w->budget, r->charged);
+    assembly_free(&r->assembly);
+    vec_free(&r->symbols);
+    vec_free(&r->labels.pairs.all);
+    vec_free(&r->exemplar_labels.all);
+    vec_free(&r->pending);
+    buf_free(&r->attributes);
+    buf_free(&r->scope);
+    buf_free(&r->point);
+    buf_free(&r->scratch);
+    free(r);
+}
+
+const char *write_reading_fault(const struct write_reading *r)
+{
+    return r->fault;
+}
+
+static enum write_step fail(struct write_reading *r, enum write_step how, const char *why)
+{
+    r->fault = why;
+    return how;
+}
+
+/* ---- the parts of a message ---- */
+
+static const char *take_metadata(struct write_reading *r, struct bytes metadata)
+{
+    struct pb_reader fields = pb_reader(metadata);
+    struct write_family family = { 0 };
+    struct bytes name = { NULL, 0 };
+
+    for (struct pb_field f; pb_next(&fields, &f);) {
+        if (f.number == V1_METADATA_TYPE && f.wire == PB_VARINT && f.u64 < PAGE_TYPE_COUNT)
+            family.type = (enum page_type)f.u64;
+        if (f.number == V1_METADATA_FAMILY && f.wire == PB_LEN)
+            name = f.bytes;
+        if (f.number == V1_METADATA_HELP && f.wire == PB_LEN)
+            family.help = f.bytes;
+        if (f.number == V1_METADATA_UNIT && f.wire == PB_LEN)
+            family.unit = f.bytes;
+    }
+    if (fields.bad)
+        return "what is said of a metric does not parse";
+    families_remember(r->w, name, &family);
+    r->result.metadata++;
+    return NULL;
+}
+
+/* Several parts, until the slice is full or the message has ended. */
+static enum write_step read_series(struct write_reading *r)
+{
+    const uint8_t *from = r->reader.p;
+    size_t most = r->most;
+    struct pb_field f;
+
+    while ((size_t)(r->reader.p - from) + (most - r->most) < SLICE && !r->over) {
+        const char *fault = NULL;
+
+        if (!pb_next(&r->reader, &f))
+            return r->reader.bad ? fail(r, WRITE_MALFORMED, "the message is no protobuf") : WRITE_WHOLE;
+        if (f.wire != PB_LEN)
+            continue;
+        if (f.number == (r->version == WRITE_1 ? V1_SERIES : V2_SERIES))
+            points_take(r, f.bytes);
+        else if (f.number == V1_METADATA && r->version == WRITE_1)
+            fault = take_metadata(r, f.bytes);
+        if (fault != NULL)
+            return fail(r, WRITE_MALFORMED, fault);
+    }
+    return r->over ? fail(r, WRITE_TOO_LARGE, "its labels would take more memory than a request may") : WRITE_MORE;
+}
+
+static enum write_step read_symbols(struct write_reading *r)
+{
+    const uint8_t *from = r->reader.p;
+    size_t n = r->symbols.n;
+    struct pb_field f;
+
+    while ((size_t)(r->reader.p - from) < 8 * SLICE && r->symbols.n - n < SLICE / 16) {
+        if (!pb_next(&r->reader, &f)) {
+            if (r->reader.bad)
+                return fail(r, WRITE_MALFORMED, "the message is no protobuf");
+            r->part = READ_SERIES;
+            r->reader = pb_reader(r->message);
+            return WRITE_MORE;
+        }
+        if (f.number != V2_SYMBOLS || f.wire != PB_LEN)
+            continue;
+        if (r->symbols.n >= SYMBOLS_MOST)
+            return fail(r, WRITE_MALFORMED, "the message has more than 500000 symbols");
+        *vec_push(&r->symbols) = f.bytes;
+    }
+    return WRITE_MORE;
+}
+
+/* ---- steps ---- */
+
+/* What it has taken until now. False: that is more than there is room for. */
+static bool charge(struct write_reading *r)
+{
+    uint64_t now =
+        assembly_size(&r->assembly) + r->symbols.cap * sizeof(*r->symbols.v) + r->pending.cap * sizeof(*r->pending.v);
+
+    if (now > r->charged && !budget_take(r->w->budget, now - r->charged))
+        return false;
+    r->charged = now > r->charged ? now : r->charged;
+    return true;
+}
+
+enum write_step write_reading_step(struct write_reading *r)
+{
+    enum write_step step = r->part == READ_SYMBOLS ? read_symbols(r) : read_series(r);
+
+    if ((step == WRITE_MORE || step == WRITE_WHOLE) && !charge(r))
+        return fail(r, WRITE_NO_ROOM, "no room in the memory budget for this request; send it again later");
+    return step;
+}
+
+void write_reading_end(struct write_reading *r, struct write_result *result)
+{
+    points_settle(r);
+    *result = r->result;
+    if (r->points > 0)
+        result->batch = assembly_batch(&r->assembly, SIGNAL_METRICS, r->w->budget, r->points, clock_mono(r->w->clock));
+}

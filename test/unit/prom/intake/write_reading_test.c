@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Remote writes taken in, slice by slice, on a clock and a budget that the test has in its hand. What they become is in
+ * test/integration/test_remote_write_receiver.py. */
+#include "base/loop/clock.h"
+#include "codec/pb.h"
+#include "prom/intake/write_intake.h"
+#include "prom/model/remote_write_fields.h"
+
+#include <check.h>
+#include <stdio.h>
+
+static struct budget budget;
+static struct clock the_clock;
+static struct turn turn;
+static struct write_intake *intake;
+static struct buf message;
+static struct write_result result;
+
+static void open_intake(uint64_t max_series)
+{
+    intake = write_intake_new(
+        &(struct write_intake_options){ .budget = &budget, .clock = &the_clock, .max_series = max_series });
+}
+
+static void setup(void)
+{
+    turn_init(&turn);
+    clock_init(&the_clock, true);
+    budget_init(&budget, 1u << 26, &turn);
+    open_intake(0);
+}
+
+static void teardown(void)
+{
+    write_intake_free(intake);
+    ck_assert_uint_eq(budget.used, 0);
+    buf_free(&message);
+    message = (struct buf){ 0 };
+    clock_free(&the_clock);
+}
+
+static void put_label(const char *name, const char *value)
+{
+    size_t mark = pb_begin(&message, V1_LABELS);
+
+    pb_put_str(&message, LABEL_NAME, name);
+    pb_put_str(&message, LABEL_VALUE, value);
+    pb_end(&message, mark);
+}
+
+/* A series of one sample. */
+static void put_series(const char *name, const char *id)
+{
+    size_t series = pb_begin(&message, V1_SERIES), sample;
+
+    put_label("__name__", name);
+    put_label("id", id);
+    put_label("job", "j");
+    sample = pb_begin(&message, V1_SAMPLES);
+    pb_put_double(&message, SAMPLE_VALUE, 1);
+    pb_put_uint(&message, SAMPLE_TIME, 1700000000000u);
+    pb_end(&message, sample);
+    pb_end(&message, series);
+}
+
+static void put_many(unsigned from, unsigned n)
+{
+    char id[24];
+
+    for (unsigned i = from; i < from + n; i++) {
+        snprintf(id, sizeof(id), "%u", i);
+        put_series("m", id);
+    }
+}
+
+/* Returns how many steps it took; the message is gone. */
+static unsigned take(enum write_step expected, size_t most)
+{
+    struct write_reading *r = write_reading_new(intake, WRITE_1, buf_bytes(&message), most);
+    enum write_step step;
+    unsigned n = 1;
+
+    while ((step = write_reading_step(r)) == WRITE_MORE)
+        n++;
+    ck_assert_int_eq(step, expected);
+    result = (struct write_result){ 0 };
+    if (step == WRITE_WHOLE)
+        write_reading_end(r, &result);
+    write_reading_free(r);
+    message.len = 0;
+    return n;
+}
+
+static uint64_t take_points(void)
+{
+    uint64_t n;
+
+    take(WRITE_WHOLE, 1u << 26);
+    n = result.batch != NULL ? result.batch->items : 0;
+    if (result.batch != NULL)
+        batch_unref(result.batch);
+    return n;
+}
+
+START_TEST(a_large_request_takes_many_slices)
+{
+    put_many(0, 5000);
+    ck_assert_uint_gt(take(WRITE_WHOLE, 1u << 26), 10);
+    ck_assert_uint_eq(result.batch->items, 5000);
+    ck_assert_uint_eq(result.samples, 5000);
+    batch_unref(result.batch);
+}
+END_TEST
+
+START_TEST(what_would_take_more_than_it_may_is_too_large)
+{
+    put_many(0, 5000);
+    take(WRITE_TOO_LARGE, 100000);
+}
+END_TEST
+
+START_TEST(without_room_in_the_budget_nothing_is_taken)
+{
+    put_many(0, 5000);
+    budget_charge(&budget, (1u << 26) - 100000);
+    take(WRITE_NO_ROOM, 1u << 26);
+    budget_give(&budget, (1u << 26) - 100000);
+}
+END_TEST
+
+START_TEST(a_series_for_which_nothing_came_for_a_while_makes_room)
+{
+    write_intake_free(intake);
+    open_intake(10);
+    put_many(0, 15);
+    ck_assert_uint_eq(take_points(), 10);
+    ck_assert_uint_eq(result.refused, 5);
+    clock_advance(&the_clock, 540 * NS_PER_S);
+    put_many(0, 5);
+    ck_assert_uint_eq(take_points(), 5);
+    clock_advance(&the_clock, 120 * NS_PER_S);
+    put_many(10, 15);
+    ck_assert_uint_eq(take_points(), 5);
+}
+END_TEST
+
+START_TEST(families_are_bounded_and_the_oldest_go)
+{
+    char name[24];
+
+    for (unsigned i = 0; i < 20010; i++) {
+        size_t mark = pb_begin(&message, V1_METADATA);
+
+        snprintf(name, sizeof(name), "f%u", i);
+        pb_put_uint(&message, V1_METADATA_TYPE, 2);
+        pb_put_str(&message, V1_METADATA_FAMILY, name);
+        pb_put_str(&message, V1_METADATA_HELP, "What it is.");
+        pb_end(&message, mark);
+    }
+    ck_assert_uint_eq(take_points(), 0);
+    ck_assert_uint_eq(result.metadata, 20010);
+    put_series("f0", "1");
+    put_series("f20009", "1");
+    take(WRITE_WHOLE, 1u << 26);
+    ck_assert_ptr_nonnull(memmem(result.batch->segments[0].data, result.batch->segments[0].len, "What it is.", 11));
+    ck_assert_uint_eq(result.batch->items, 2);
+    batch_unref(result.batch);
+}
+END_TEST
+
+START_TEST(a_message_that_does_not_parse_leaves_nothing)
+{
+    put_many(0, 10);
+    message.len -= 1;
+    take(WRITE_MALFORMED, 1u << 26);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("write_reading");
+    TCase *tc = tcase_create("all");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, a_large_request_takes_many_slices);
+    tcase_add_test(tc, what_would_take_more_than_it_may_is_too_large);
+    tcase_add_test(tc, without_room_in_the_budget_nothing_is_taken);
+    tcase_add_test(tc, a_series_for_which_nothing_came_for_a_while_makes_room);
+    tcase_add_test(tc, families_are_bounded_and_the_oldest_go);
+    tcase_add_test(tc, a_message_that_does_not_parse_leaves_nothing);
+    suite_add_tcase(s, tc);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
