@@ -5,6 +5,7 @@
 #define COMPONENTS(X)                                                                                                  \
     X(otlp_receiver)                                                                                                   \
     X(prometheus_receiver)                                                                                             \
+    X(prometheus_remote_write_receiver)                                                                                \
     X(nop_receiver)                                                                                                    \
     X(batch_processor)                                                                                                 \
     X(memory_limiter_processor)                                                                                        \

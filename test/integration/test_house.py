@@ -12,12 +12,13 @@ import threading
 import pytest
 
 from configs import NOP
-from harness import otlp
+from harness import otlp, pushed
 from harness.limits import OTELCD, PATIENCE, ROOT, SANITIZED, tool
 from harness.otlp_peer import GrpcPeer, HttpPeer
 from harness.remote_write import Receiver
 from harness.targets import Target
 
+RELAY = "remote-write-relay.yaml"
 EXAMPLES = sorted(p.name for p in (ROOT / "config").glob("*.yaml"))
 
 
@@ -39,7 +40,7 @@ def test_each_example_is_valid(name):
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", ""), ran.stderr
 
 
-@pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in ("debug.yaml", "scrape.yaml")])
+@pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in ("debug.yaml", "scrape.yaml", RELAY)])
 def test_each_example_starts_and_takes_data(otelcd, name, tmp_path):
     receiver, gateway, backend = Receiver(), GrpcPeer(), HttpPeer()
     env = {
@@ -64,6 +65,28 @@ def test_the_example_that_scrapes_sends_what_it_scrapes(otelcd, tmp_path):
     d.wait_metrics(lambda m: m.sum("otelcd_pipeline_delivered_items") >= 12 and m.sum("otelcd_exporter_held_items") == 0)
     assert {"load", "up"} <= {s.name for s in receiver.samples}
     target.close()
+    receiver.close()
+
+
+def test_the_example_that_relays_loses_nothing_that_it_answered_when_it_is_killed(otelcd, tmp_path):
+    receiver = Receiver(lambda request: (503, {}, b"not yet"))
+    env = {"OTELCD_QUEUE": str(tmp_path / "queue"), "REMOTE_WRITE_URL": receiver.url}
+    text = free_ports((ROOT / "config" / RELAY).read_text())
+    acknowledged = set()
+    for round in range(4):
+        d = otelcd(text, env=env, end=False, allow=["."])
+        for i in range(20):
+            value = round * 1000 + i
+            body = pushed.v2(pushed.Series("m", pushed.sample(value, at=pushed.NOW + value)))
+            if pushed.push(d, body)[0] == 204:
+                acknowledged.add(value)
+        d.process.kill()
+        d.process.wait()
+    receiver.answer = lambda request: (204, {}, b"")
+    d = otelcd(text, env=env, allow=["."])
+    receiver.wait(lambda r: acknowledged <= {s.value for s in r.samples})
+    assert len(acknowledged) == 80
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") == 0)
     receiver.close()
 
 
