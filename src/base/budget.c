@@ -34,6 +34,17 @@ uint64_t budget_room(const struct budget *b)
     return open + own < all ? open + own : all;
 }
 
+uint64_t budget_most(const struct budget *b)
+{
+    const struct budget *whole = b->whole != NULL ? b->whole : b;
+    uint64_t most = whole->limit;
+
+    for (size_t i = 0; i < whole->n_shares; i++)
+        if (&whole->shares[i] != b)
+            most = less_or_zero(most, whole->shares[i].reserve);
+    return most;
+}
+
 static bool has_room(const struct budget *b)
 {
     uint64_t some = b->reserve > 0 ? b->reserve / 2 : budget_limit(b) / 8;

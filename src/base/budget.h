@@ -63,6 +63,9 @@ static inline uint64_t budget_limit(const struct budget *b)
     return b->whole != NULL ? b->whole->limit : b->limit;
 }
 
+/* The most that there can be room for: when nothing is used, and others keep their reserves. */
+uint64_t budget_most(const struct budget *b);
+
 /* How much budget_take() would give now. */
 uint64_t budget_room(const struct budget *b);
 

@@ -2,7 +2,8 @@
 /* The timer fires once an interval; if a send is out then, the next goes when it is settled. At the stop what is there
  * goes at once, and the node has stopped when the last send is settled.
  *
- * What can go wrong: the send fails, and what it had is dropped, for its senders have been answered. */
+ * What can go wrong: the send fails, and what it had is dropped, for its senders have been answered. A batch for which
+ * there could never be room is refused for good; without room now its sender comes again. */
 #include "processor/holder.h"
 
 #include <assert.h>
@@ -124,10 +125,19 @@ void holder_stop(struct holder *h, void (*stopped)(struct node *node))
 
 bool holder_admit(struct holder *h, const struct batch *batch, struct ack *ack)
 {
-    if (budget_room(budget_of(h)) >= 2 * batch->bytes + ITEM_COST * batch->items)
+    uint64_t need = 2 * batch->bytes + ITEM_COST * batch->items, most = budget_most(budget_of(h));
+    uint64_t whole = need + batch->bytes; /* it is there already, too */
+
+    if (budget_room(budget_of(h)) >= need)
         return true;
     budget_refuse(budget_of(h));
-    ack_fail(ack, VERDICT_RETRY, "memory_limit", "no room to hold more before the next interval ends");
+    if (whole > most)
+        ack_fail(ack, VERDICT_REJECT, "too_large",
+                 "to hold a batch of %llu bytes takes %llu, and all memory that there may be is %llu: send smaller "
+                 "batches, or raise memory_budget_mib",
+                 (unsigned long long)batch->bytes, (unsigned long long)whole, (unsigned long long)most);
+    else
+        ack_fail(ack, VERDICT_RETRY, "memory_limit", "no room to hold more before the next interval ends");
     return false;
 }
 

@@ -5,7 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define LIMIT 1600 /* a reserve is 100 */
+#define LIMIT 1600ul /* a reserve is 100 */
 
 static struct turn turn;
 static struct budget whole, shares[3];
@@ -45,6 +45,18 @@ START_TEST(a_share_finds_its_reserve_whatever_the_others_have_taken)
     ck_assert(!budget_take(&shares[1], 1)); /* what one gives back of its reserve is not the other's */
     ck_assert(budget_take(&shares[0], 60));
     ck_assert_uint_eq(whole.refusals, 4);
+}
+END_TEST
+
+START_TEST(the_most_that_one_may_ever_have_is_known)
+{
+    ck_assert(budget_take(&shares[0], 50));
+    ck_assert_uint_eq(budget_most(&whole), LIMIT - 200);
+    ck_assert_uint_eq(budget_most(&shares[0]), LIMIT - 100);
+    ck_assert_uint_eq(budget_most(&shares[2]), LIMIT - 200);
+    budget_give(&shares[0], 50);
+    ck_assert_uint_eq(budget_room(&shares[0]), budget_most(&shares[0]));
+    ck_assert_uint_eq(budget_room(&shares[2]), budget_most(&shares[2]));
 }
 END_TEST
 
@@ -169,6 +181,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, NULL);
     tcase_add_test(tc, a_share_finds_its_reserve_whatever_the_others_have_taken);
+    tcase_add_test(tc, the_most_that_one_may_ever_have_is_known);
     tcase_add_test(tc, one_share_may_take_all_but_what_is_kept_for_the_others);
     tcase_add_test(tc, a_charge_by_force_takes_nobodys_reserve_while_there_is_memory);
     tcase_add_test(tc, a_new_limit_moves_the_reserves);

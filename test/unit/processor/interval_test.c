@@ -116,10 +116,25 @@ START_TEST(without_room_senders_come_again)
 {
     begin("{}");
     send_point(0, 2, "");
+    budget_charge(&rig.rig.budget, 10000);
     budget_set_limit(&rig.rig.budget, rig.rig.budget.used + 10);
     send_point(1, 2, "");
     ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
     ck_assert_uint_eq(rig.ledger.held, 1);
+    budget_give(&rig.rig.budget, 10000);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(what_there_could_never_be_room_for_is_refused_for_good)
+{
+    begin("{}");
+    budget_set_limit(&rig.rig.budget, 512);
+    send_point(1, 2, "");
+    ck_assert_int_eq(rig.verdict, VERDICT_REJECT);
+    ck_assert_uint_eq(ledger_reasons_total(&rig.ledger.refused), 1);
+    ck_assert_str_eq(rig.ledger.refused.v[0].reason, "too_large");
+    ck_assert_uint_eq(rig.ledger.held, 0);
     processor_rig_close(&rig);
 }
 END_TEST
@@ -137,7 +152,7 @@ START_TEST(points_are_admitted_by_what_they_take_however_small_they_are)
     buf_puts(&json, "]}}");
     budget_set_limit(&rig.rig.budget, used + 150000);
     processor_rig_send_metric(&rig, buf_cstr(&json));
-    ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
+    ck_assert_int_eq(rig.verdict, VERDICT_REJECT);
     budget_set_limit(&rig.rig.budget, used + 800000);
     processor_rig_send_metric(&rig, buf_cstr(&json));
     ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
@@ -173,6 +188,7 @@ int main(void)
     tcase_add_test(t, a_send_that_fails_drops_what_it_had);
     tcase_add_test(t, while_a_send_is_out_the_next_one_waits);
     tcase_add_test(t, without_room_senders_come_again);
+    tcase_add_test(t, what_there_could_never_be_room_for_is_refused_for_good);
     tcase_add_test(t, points_are_admitted_by_what_they_take_however_small_they_are);
     tcase_add_test(t, data_that_other_data_stands_behind_is_dropped_and_counted);
     suite_add_tcase(s, t);

@@ -172,9 +172,14 @@ END_TEST
 START_TEST(without_room_senders_come_again)
 {
     begin("{}");
-    rig.rig.budget.limit = 1;
+    budget_charge(&rig.rig.budget, 10000);
+    rig.rig.budget.limit = 10001;
     processor_rig_send(&rig, LOGS("{}"));
     ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
+    budget_give(&rig.rig.budget, 10000);
+    rig.rig.budget.limit = 10;
+    processor_rig_send(&rig, LOGS("{}"));
+    ck_assert_int_eq(rig.verdict, VERDICT_REJECT);
     ck_assert_uint_eq(rig.ledger.held, 0);
     processor_rig_close(&rig);
 }
