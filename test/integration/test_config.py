@@ -194,6 +194,18 @@ def test_the_password_of_a_url_is_shown_to_nobody(tmp_path):
     assert "http://user:pa55@host/p@th?token=s3cret=&x&y=1" in otelcd_command("print-config", "--mode", "unredacted", "--config", str(tmp_path / "a.yaml")).stdout
 
 
+def test_the_password_of_a_proxy_is_shown_to_nobody(tmp_path):
+    proxy = "proxy_url: 'http://user:pa55@proxy:3128'"
+    scrape = "{config: {scrape_configs: [{job_name: a, " + proxy + ", static_configs: [{targets: ['h:1']}]}]}}"
+    text = "receivers: {prometheus: " + scrape + "}\nexporters:\n"
+    text += "".join(f"  {x}: {{endpoint: 'http://h/x', {proxy}}}\n" for x in ("otlp_http", "prometheus_remote_write"))
+    text += "service: {pipelines: {metrics: {receivers: [prometheus], exporters: [otlp_http, prometheus_remote_write]}}}\n"
+    (tmp_path / "a.yaml").write_text(text)
+    run = otelcd_command("print-config", "--config", str(tmp_path / "a.yaml"))
+    assert run.returncode == 0 and run.stdout.count("http://[REDACTED]@proxy:3128") == 3, run.stdout + run.stderr
+    assert "pa55" not in run.stdout + run.stderr
+
+
 def test_print_config_says_what_a_zero_stands_for(tmp_path):
     (tmp_path / "a.yaml").write_text(CONFIG)
     shown = otelcd_command("print-config", "--config", str(tmp_path / "a.yaml")).stdout
