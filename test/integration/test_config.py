@@ -194,6 +194,15 @@ def test_the_password_of_a_url_is_shown_to_nobody(tmp_path):
     assert "http://user:pa55@host/p@th?token=s3cret=&x&y=1" in otelcd_command("print-config", "--mode", "unredacted", "--config", str(tmp_path / "a.yaml")).stdout
 
 
+def test_a_ballast_is_accepted_with_a_warning_and_does_nothing(otelcd, tmp_path):
+    text = CONFIG + "extensions: {memory_ballast: {size_mib: 512}}\n"
+    text = text.replace("service:\n", "service:\n  extensions: [memory_ballast]\n")
+    ran = validate(tmp_path, text)
+    assert ran.returncode == 0 and "extensions::memory_ballast: has no effect" in ran.stderr, ran.stderr
+    d = otelcd(text.replace(":4317", ":0").replace(":4318", ":0"), expect=["has no effect"])
+    assert d.rss() < 100 << 20
+
+
 def test_the_password_of_a_proxy_is_shown_to_nobody(tmp_path):
     proxy = "proxy_url: 'http://user:pa55@proxy:3128'"
     scrape = "{config: {scrape_configs: [{job_name: a, " + proxy + ", static_configs: [{targets: ['h:1']}]}]}}"
