@@ -311,6 +311,21 @@ def test_a_refusal_for_good_says_what_to_do_and_is_not_sent_again(peer, started,
     assert exported(d, p)["refused"] == 3
 
 
+@pytest.mark.parametrize(
+    "code, http, retry, reason, advice",
+    [("RESOURCE_EXHAUSTED", 429, 0.01, "throttled", "send less"), ("UNAVAILABLE", 503, None, "unavailable", "its own log")],
+)
+def test_a_refusal_for_now_says_what_to_do_and_is_tried_again(peer, started, code, http, retry, reason, advice):
+    p = peer()
+    p.answer = lambda call: refusal(p, code, http, "busy", retry if p.exporter == "otlp_grpc" else None) if len(p.calls) == 1 else None
+    d = started(p, expect=["does not take what is sent for now"], allow=["busy"])
+    d.export(otlp.logs(3))
+    p.wait_items(3)
+    record = d.records("does not take what is sent for now")[0]
+    assert record["reason"] == reason and advice in record["advice"] and "busy" in record["answer"]
+    assert exported(d, p)["delivered"] == 3
+
+
 def test_with_a_queue_what_is_refused_for_good_is_dropped_by_its_reason(peer, started):
     p = peer()
     p.answer = lambda call: refusal(p, "INVALID_ARGUMENT", 400, "never")
