@@ -16,6 +16,7 @@ static const char usage[] =
     "       otelcd print-config --config FILE  print it with every default [--format yaml|json]\n"
     "                                          [--mode redacted|unredacted]\n"
     "       otelcd components                  list what can be configured [--format yaml|markdown|man|ottl]\n"
+    "       otelcd migrate FILE                say what of a Go collector's configuration runs here [--write [OUT]]\n"
     "       otelcd schema                      print a JSON Schema of the configuration, for editors\n"
     "       otelcd completion bash|zsh|fish    write the completion of a shell\n"
     "       otelcd healthcheck                 exit 0 when a running otelcd answers [--config FILE]\n"
@@ -88,8 +89,8 @@ static bool take_argument(int argc, char **argv, int *i, struct arguments *a, bo
 
         if (!whole && (strncmp(arg, verb_flags[f].name, n) != 0 || arg[n] != '='))
             continue;
-        if (1u << f == FLAG_JSON) {
-            a->json = true;
+        if (verb_flags[f].value == VALUE_NONE) {
+            *(1u << f == FLAG_JSON ? &a->json : &a->write) = true;
             return whole;
         }
         *missing = whole && *i + 1 == argc;
@@ -108,7 +109,7 @@ static unsigned given_flags(const struct arguments *a)
            (a->format != NULL ? FLAG_FORMAT : 0u) | (a->mode != NULL ? FLAG_MODE : 0u) |
            (a->endpoint != NULL ? FLAG_ENDPOINT : 0u) | (a->ca != NULL ? FLAG_CA : 0u) |
            (a->timeout != NULL ? FLAG_TIMEOUT : 0u) | (a->context != NULL ? FLAG_CONTEXT : 0u) |
-           (a->json ? FLAG_JSON : 0u) | (a->filter != NULL ? FLAG_FILTER : 0u);
+           (a->json ? FLAG_JSON : 0u) | (a->filter != NULL ? FLAG_FILTER : 0u) | (a->write ? FLAG_WRITE : 0u);
 }
 
 static unsigned flags_of(const char *verb)

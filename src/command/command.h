@@ -19,8 +19,10 @@ struct arguments {
     const char *context;  /* ottl: of paths without one */
     const char *filter;   /* test: what the name has */
     bool json;            /* ottl: the result alone */
+    bool write;           /* migrate: give the new file */
     VEC(const char *)
-    operands; /* wal: what to do, and the directory. ottl: statements. test: files. completion: the shell */
+    operands; /* wal: what to do, and the directory. ottl: statements. test: files. completion: the shell. migrate: the
+               * file, and the new one */
 };
 
 int command_run(const struct arguments *a);
@@ -32,6 +34,7 @@ int command_healthcheck(const struct arguments *a);
 int command_wal(const struct arguments *a);
 int command_ottl(const struct arguments *a);
 int command_test(const struct arguments *a);
+int command_migrate(const struct arguments *a);
 int command_schema(const struct arguments *a);
 int command_completion(const struct arguments *a);
 

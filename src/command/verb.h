@@ -17,7 +17,8 @@ enum {
     FLAG_CONTEXT = 128,
     FLAG_JSON = 256,
     FLAG_FILTER = 512,
-    FLAGS = 10 /* how many there are */
+    FLAG_WRITE = 1024,
+    FLAGS = 11 /* how many there are */
 };
 
 struct verb {
