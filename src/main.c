@@ -16,6 +16,7 @@ static const char usage[] =
     "       otelcd print-config --config FILE  print it with every default [--format yaml|json]\n"
     "                                          [--mode redacted|unredacted]\n"
     "       otelcd components                  list what can be configured [--format yaml|markdown|man|ottl]\n"
+    "       otelcd explain --config FILE       say what listens where, what is lost when, what is needed\n"
     "       otelcd migrate FILE                say what of a Go collector's configuration runs here [--write [OUT]]\n"
     "       otelcd schema                      print a JSON Schema of the configuration, for editors\n"
     "       otelcd completion bash|zsh|fish    write the completion of a shell\n"

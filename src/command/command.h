@@ -34,6 +34,7 @@ int command_healthcheck(const struct arguments *a);
 int command_wal(const struct arguments *a);
 int command_ottl(const struct arguments *a);
 int command_test(const struct arguments *a);
+int command_explain(const struct arguments *a);
 int command_migrate(const struct arguments *a);
 int command_schema(const struct arguments *a);
 int command_completion(const struct arguments *a);

@@ -17,6 +17,7 @@ const struct verb verbs[] = {
       FLAG_CONFIG | FLAG_SET | FLAG_FORMAT | FLAG_MODE, 0, "yaml json", NULL, false },
     { "components", command_components, "list what can be configured", FLAG_FORMAT, 0, "yaml markdown man ottl", NULL,
       false },
+    { "explain", command_explain, "say what a configuration will do", FLAG_CONFIG | FLAG_SET, 0, NULL, NULL, false },
     { "migrate", command_migrate, "move a configuration of the Go collector here", FLAG_WRITE, 2, NULL, NULL, true },
     { "schema", command_schema, "print a JSON Schema of the configuration", 0, 0, NULL, NULL, false },
     { "completion", command_completion, "write the completion of a shell", 0, 1, NULL, "bash zsh fish keys", false },

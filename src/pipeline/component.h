@@ -123,7 +123,8 @@ struct component {
     bool shared;
     const char *stability; /* "stable", "beta", "alpha": as the Go collector says of it */
     const char *summary;   /* one sentence */
-    const char *safe;      /* exporters: what SAFE means here, one sentence */
+    const char *safe;      /* what SAFE means here, one sentence: exporters, receivers, and who answers before what is
+                            * behind it has; NULL: the answer is that of what is behind */
     size_t config_size;
     const struct option *options;            /* ends with OPT_END */
     const struct metric_row *const *metrics; /* what it counts, NULL-terminated; for the reference */

@@ -212,6 +212,7 @@ const struct component interval_processor = {
     .signals = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "alpha",
     .summary = "Sends the newest point of each stream once an interval.",
+    .safe = "Points that wait for the interval are held in memory; for the others, what is behind says so.",
     .config_size = sizeof(struct interval_config),
     .options = options,
     .metrics = metric_rows,

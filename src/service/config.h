@@ -24,6 +24,14 @@ struct config_component {
     bool used;                     /* in some pipeline or in service::extensions */
 };
 
+/* What a component has for itself: an address to listen on, or a directory. */
+struct config_claim {
+    const char *owner; /* "receivers::otlp" */
+    const char *key;   /* where it says so: "protocols::grpc::endpoint"; "" = its reader */
+    const char *what;  /* as written */
+    bool address;
+};
+
 struct config_pipeline {
     const char *id;                /* "traces/2" */
     const struct yaml_node *place; /* NULL in tests */
@@ -44,7 +52,9 @@ struct config {
     struct config_pipeline *pipelines;
     size_t n_pipelines;
     const struct service_config *service; /* the rest of `service:` */
-    const char **writes;                  /* files and directories that otelcd makes, writes or removes */
+    struct config_claim *claims;          /* of components in use, when there is no fault */
+    size_t n_claims;
+    const char **writes; /* files and directories that otelcd makes, writes or removes */
     size_t n_writes;
     struct faults faults; /* errors and warnings */
 };

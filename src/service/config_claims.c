@@ -29,6 +29,7 @@ struct claims {
     const char *owner;
     VEC(struct claim) all;
     VEC(const char *) writes;
+    VEC(struct config_claim) told; /* those of port 0 too */
 };
 
 static bool claims_meet(const struct claim *a, const struct claim *b)
@@ -109,6 +110,14 @@ void claim_writes(struct claims *c, const char *file)
     *vec_push(&c->writes) = arena_strdup(&c->l->config->arena, file);
 }
 
+/* For who wants to know. */
+static void tell_claim(struct claims *c, const char *path, const char *what, bool address)
+{
+    struct arena *a = &c->l->config->arena;
+
+    *vec_push(&c->told) = (struct config_claim){ c->owner, arena_strdup(a, path), arena_strdup(a, what), address };
+}
+
 static void claim_endpoint(struct claims *c, const char *path, const char *endpoint, const char *transport,
                            struct claim x)
 {
@@ -116,6 +125,7 @@ static void claim_endpoint(struct claims *c, const char *path, const char *endpo
     const char *colon = strrchr(endpoint, ':');
 
     x.what = endpoint;
+    tell_claim(c, path, endpoint, true);
     if (transport != NULL && strcmp(transport, "unix") == 0) {
         x.place = endpoint;
         if (endpoint[0] != '@')
@@ -150,6 +160,7 @@ void claim_directory(struct claims *c, const char *path, const char *directory)
     while (n > 1 && directory[n - 1] == '/')
         n--;
     claim_writes(c, directory);
+    tell_claim(c, path, directory, false);
     add_claim(c, path, (struct claim){ .what = directory, .place = arena_strndup(&c->l->config->arena, directory, n) });
 }
 
@@ -193,6 +204,11 @@ void config_check_claims(struct loader *l)
     l->config->writes = arena_alloc(&l->config->arena, (c.writes.n + 1) * sizeof(*c.writes.v));
     for (size_t i = 0; i < c.writes.n; i++)
         l->config->writes[i] = c.writes.v[i];
+    l->config->n_claims = c.told.n;
+    l->config->claims = arena_zalloc(&l->config->arena, (c.told.n + 1) * sizeof(*c.told.v));
+    if (c.told.n > 0)
+        memcpy(l->config->claims, c.told.v, c.told.n * sizeof(*c.told.v));
+    vec_free(&c.told);
     vec_free(&c.writes);
     vec_free(&c.all);
 }

@@ -33,7 +33,7 @@ static void size_heap(uint64_t limit)
     mallopt(M_TRIM_THRESHOLD, (int)kept);
 }
 
-static uint64_t limit_of(const struct service_config *c)
+uint64_t memory_limit(const struct service_config *c)
 {
     uint64_t total = process_memory_total("");
 
@@ -48,7 +48,7 @@ void memory_divide(struct budget *budget, struct budget shares[SIGNAL_COUNT], co
 
     for (size_t i = 0; i < c->n_pipelines; i++)
         signals |= SIGNAL_BIT(c->pipelines[i].signal);
-    budget_set_limit(budget, limit_of(c->service));
+    budget_set_limit(budget, memory_limit(c->service));
     size_heap(budget_limit(budget));
     for (int i = 0; i < SIGNAL_COUNT; i++)
         budget_keep(&shares[i], (signals & SIGNAL_BIT(i)) != 0);

@@ -216,6 +216,7 @@ const struct component service_graph_connector = {
     .makes = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "alpha",
     .summary = "Counts and measures the requests between services.",
+    .safe = "Counted in memory; the metrics that are made of it are sent on once an interval.",
     .config_size = sizeof(struct service_graph_config),
     .options = service_graph_options,
     .metrics = metric_rows,

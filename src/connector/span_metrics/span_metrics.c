@@ -208,6 +208,7 @@ const struct component span_metrics_connector = {
     .makes = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "alpha",
     .summary = "Counts spans and measures their durations, by service, span name and dimensions of choice.",
+    .safe = "Counted in memory; the metrics that are made of it are sent on once an interval.",
     .config_size = sizeof(struct span_metrics_config),
     .options = span_metrics_options,
     .metrics = metric_rows,

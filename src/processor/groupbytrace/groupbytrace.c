@@ -404,6 +404,7 @@ const struct component groupbytrace_processor = {
     .signals = SIGNAL_BIT(SIGNAL_TRACES),
     .stability = "beta",
     .summary = "Holds the spans of a trace for a while, and hands them on together.",
+    .safe = "Held in memory until its trace leaves.",
     .config_size = sizeof(struct groupbytrace_config),
     .options = options,
     .metrics = metric_rows,

@@ -397,6 +397,7 @@ const struct component log_dedup_processor = {
     .signals = SIGNAL_BIT(SIGNAL_LOGS),
     .stability = "alpha",
     .summary = "Of equal log records one, once an interval, with how many there were.",
+    .safe = "Records that wait for the interval are held in memory; for the others, what is behind says so.",
     .config_size = sizeof(struct log_dedup_config),
     .options = options,
     .metrics = metric_rows,

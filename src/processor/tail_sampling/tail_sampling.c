@@ -306,6 +306,7 @@ const struct component tail_sampling_processor = {
     .signals = SIGNAL_BIT(SIGNAL_TRACES),
     .stability = "beta",
     .summary = "Holds the spans of a trace until it is whole, then keeps or drops the trace.",
+    .safe = "Held in memory until its trace is decided.",
     .config_size = sizeof(struct tail_config),
     .options = options,
     .metrics = metric_rows,

@@ -321,6 +321,7 @@ const struct component otlp_receiver = {
     .shared = true,
     .stability = "stable",
     .summary = "Takes OTLP over gRPC and HTTP.",
+    .safe = "A sender is told OK when all pipelines behind have said that its items are safe; until then it waits.",
     .config_size = sizeof(struct otlp_config),
     .options = options,
     .metrics = otlp_receiver_metrics,

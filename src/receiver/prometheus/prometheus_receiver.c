@@ -181,6 +181,7 @@ const struct component prometheus_receiver = {
     .signals = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "beta",
     .summary = "Scrapes Prometheus endpoints.",
+    .safe = "A target is scraped again when the pipelines behind have its last samples; nobody else waits.",
     .config_size = sizeof(struct prometheus_receiver_config),
     .options = prometheus_receiver_options,
     .metrics = prometheus_receiver_metrics,
