@@ -6,11 +6,15 @@
  * half there, so its rest is read first. */
 #include "net/socket/tls_socket.h"
 
+#include "base/mem.h"
+
 #include <assert.h>
 #include <openssl/err.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RECORD 16384                /* plain text in one record */
+#define RECORD_MORE 128             /* what a record has beside it, at most */
 #define CHUNK (16 * (size_t)RECORD) /* plain text that is on its way at once */
 #define KEEP_SPARE (320 * 1024ul)
 
@@ -57,12 +61,24 @@ static void release_buffers(struct tls_socket *t)
     }
 }
 
+/* With room for the next chunk of the message as a whole: a buffer that grows as the records come is copied again and
+ * again, and in the end too large to be kept. */
 static void borrow_buffer(struct tls_socket *t)
 {
-    if (t->cipher.data != NULL)
+    size_t most = 0;
+
+    for (size_t i = t->at; i < t->parts.n && most < CHUNK; i++)
+        most += t->parts.v[i].len;
+    most = most < CHUNK ? most : CHUNK;
+    most += (most / RECORD + 2) * RECORD_MORE;
+    if (t->cipher.data == NULL) {
+        t->cipher = t->socket->shared->spare_cipher;
+        t->socket->shared->spare_cipher = (struct buf){ 0 };
+    }
+    if (t->cipher.len > 0 || t->cipher.cap >= most)
         return;
-    t->cipher = t->socket->shared->spare_cipher;
-    t->socket->shared->spare_cipher = (struct buf){ 0 };
+    free(t->cipher.data);
+    t->cipher = (struct buf){ .data = mem_alloc(most), .cap = most };
 }
 
 static bool encrypt_bytes(struct tls_socket *t, const void *data, size_t n)
