@@ -221,6 +221,8 @@ static int set_rules(SSL_CTX *ctx, const struct tls_config *c, const char **at, 
 
     if (c->include_insecure_cipher_suites || min < TLS1_2_VERSION)
         SSL_CTX_set_security_level(ctx, 0); /* older versions sign with SHA-1 */
+    if (SSL_CTX_set_ciphersuites(ctx, TLS_SUITES_13) != 1)
+        ERR_clear_error(); /* a policy of this machine forbids them: OpenSSL's own stay */
     *at = "cipher_suites";
     rc = tls_cipher_list(c, &list, err);
     if (rc == 0 && list.len == 0 && c->max_version != TLS_VERSION_UNSET && c->max_version != TLS_VERSION_13)

@@ -8,9 +8,10 @@
 #include <openssl/ssl.h>
 #include <uv.h>
 
+/* As Go has them: AES-128 is a tenth faster than AES-256, and nobody breaks either. */
 #define DEFAULT_SUITES                                                                                                 \
-    "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:"                  \
-    "ECDHE-RSA-AES256-SHA"
+    "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:"                     \
+    "ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
 #define DEFAULT_CURVES "X25519:P-256:P-384"
 
 enum suite_kind { SUITE_SAFE, SUITE_WEAK, SUITE_13 };

@@ -7,6 +7,9 @@
 #include "base/error.h"
 #include "config/tls_rows.h"
 
+/* All of TLS 1.3, in Go's order. They cannot be chosen from. */
+#define TLS_SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+
 /* TLS1_2_VERSION and the like; 0 for TLS_VERSION_UNSET. */
 int tls_version_number(int name);
 

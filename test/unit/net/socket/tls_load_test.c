@@ -243,6 +243,26 @@ START_TEST(every_suite_that_has_a_name_is_in_openssl)
 }
 END_TEST
 
+START_TEST(aes_128_is_what_a_server_takes_first_as_in_go)
+{
+    struct tls_sources sources = { 0 };
+    struct tls_loaded loaded;
+    STACK_OF(SSL_CIPHER) * suites;
+    struct error err;
+
+    tls_sources_note(&config, TLS_SERVER, &sources);
+    ck_assert_int_eq(tls_load(&config, TLS_SERVER, &sources, &loaded, NULL, &err), 0);
+    suites = SSL_CTX_get_ciphers(loaded.ctx);
+    ck_assert_str_eq(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(suites, 0)), "TLS_AES_128_GCM_SHA256");
+    ck_assert_str_eq(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(suites, 1)), "TLS_AES_256_GCM_SHA384");
+    ck_assert_str_eq(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(suites, 2)), "TLS_CHACHA20_POLY1305_SHA256");
+    ck_assert_str_eq(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(suites, 3)), "ECDHE-ECDSA-AES128-GCM-SHA256");
+    ck_assert_str_eq(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(suites, 4)), "ECDHE-RSA-AES128-GCM-SHA256");
+    SSL_CTX_free(loaded.ctx);
+    tls_sources_free(&sources);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tls_load");
@@ -261,6 +281,7 @@ int main(void)
     tcase_add_test(tc, the_first_date_of_a_text_is_the_one_that_counts);
     tcase_add_test(tc, suites_and_curves_have_go_names);
     tcase_add_test(tc, every_suite_that_has_a_name_is_in_openssl);
+    tcase_add_test(tc, aes_128_is_what_a_server_takes_first_as_in_go);
     suite_add_tcase(s, tc);
     srunner_run_all(sr, CK_NORMAL);
     failed = srunner_ntests_failed(sr);
