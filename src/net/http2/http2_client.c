@@ -470,6 +470,7 @@ static void make_kit(struct client_shared *shared)
 {
     http2_session_kit(&shared->callbacks, &shared->option);
     nghttp2_session_callbacks_set_send_data_callback(shared->callbacks, http2_stream_send_data);
+    nghttp2_session_callbacks_set_data_source_read_length_callback(shared->callbacks, http2_stream_frame_size);
 }
 
 void http2_client_close_shared(struct client_shared *shared)

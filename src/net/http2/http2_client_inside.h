@@ -80,5 +80,7 @@ void http2_stream_free(struct http2_stream *s);
 /* nghttp2's, for the kit. */
 int http2_stream_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t len,
                            nghttp2_data_source *source, void *user);
+ssize_t http2_stream_frame_size(nghttp2_session *ng, uint8_t type, int32_t stream_id, int32_t connection_window,
+                                int32_t stream_window, uint32_t peer_max, void *user);
 
 #endif

@@ -352,6 +352,19 @@ static ssize_t give_length(nghttp2_session *ng, int32_t stream_id, uint8_t *buf,
     return (ssize_t)n;
 }
 
+/* nghttp2 looks at the windows itself. */
+ssize_t http2_stream_frame_size(nghttp2_session *ng, uint8_t type, int32_t stream_id, int32_t connection_window,
+                                int32_t stream_window, uint32_t peer_max, void *user)
+{
+    (void)ng;
+    (void)type;
+    (void)stream_id;
+    (void)connection_window;
+    (void)stream_window;
+    (void)user;
+    return peer_max < HTTP2_FRAME_MAX ? peer_max : HTTP2_FRAME_MAX;
+}
+
 int http2_stream_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t len,
                            nghttp2_data_source *source, void *user)
 {

@@ -370,6 +370,7 @@ void http2_open(struct conn_io *io)
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)o->initial_window },
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
           o->max_header_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)o->max_header_bytes },
+        { NGHTTP2_SETTINGS_MAX_FRAME_SIZE, HTTP2_FRAME_MAX },
     };
     struct http2 *h = mem_zalloc(sizeof(*h));
 

@@ -11,9 +11,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define QUEUE_MAX 1000            /* frames waiting to go out before reading stops */
-#define CONTINUATIONS_MAX 8       /* of one header block */
-#define LATE_MAX (16ul << 20)     /* bytes on their way to a stream when we reset it: a connection's largest window */
+#define QUEUE_MAX 1000        /* frames waiting to go out before reading stops */
+#define CONTINUATIONS_MAX 8   /* of one header block */
+#define CONTROL_MAX 16384u    /* of a frame that nghttp2 keeps as a whole until it is there: any but DATA and headers */
+#define LATE_MAX (16ul << 20) /* bytes on their way to a stream when we reset it: a connection's largest window */
 #define LATE_HEADERS (16ul << 10) /* what HEADERS count for in that, beside their length */
 
 static void enter_state(struct http2_session *s, enum http2_state to)
@@ -199,7 +200,10 @@ static void judge_frame(struct http2_session *s)
 
     s->frame_left = hd.length;
     s->frame_seen = 0;
-    if (hd.type == NGHTTP2_CONTINUATION) {
+    if (hd.length > CONTROL_MAX && hd.type != NGHTTP2_DATA && hd.type != NGHTTP2_HEADERS &&
+        hd.type != NGHTTP2_CONTINUATION) {
+        http2_session_kill(s, NGHTTP2_FRAME_SIZE_ERROR, "frame too large", "a frame that is too large");
+    } else if (hd.type == NGHTTP2_CONTINUATION) {
         if (++s->continuations > CONTINUATIONS_MAX)
             http2_session_kill(s, NGHTTP2_ENHANCE_YOUR_CALM, "too many CONTINUATION frames",
                                "too many CONTINUATION frames");

@@ -36,6 +36,10 @@ struct http2_side {
     bool strict; /* HEADERS on a stream that is closed end the connection */
 };
 
+/* Payload of a DATA frame: what we say that we take, and the most that we send where the peer takes as much. Fewer
+ * frames are less work, and with TLS fewer bytes that have to be put together for a record. */
+#define HTTP2_FRAME_MAX 262144u
+
 enum http2_state { HTTP2_OPEN, HTTP2_KILLED, HTTP2_BROKEN };
 
 struct http2_session {

@@ -227,6 +227,33 @@ START_TEST(a_body_leaves_as_the_windows_of_the_peer_allow)
 }
 END_TEST
 
+START_TEST(frames_are_as_large_as_the_peer_takes_them_up_to_a_limit)
+{
+    static const uint32_t takes[] = { 16384, 100000, 1 << 24, 16384 };
+
+    for (int i = 0; i < 4; i++) {
+        struct memory_call c = { .call = { .parts = &part, .n_parts = 1 } };
+        uint32_t most = takes[i] < HTTP2_FRAME_MAX ? takes[i] : HTTP2_FRAME_MAX;
+        struct frame f;
+
+        open_client();
+        put_setting(&in, NGHTTP2_SETTINGS_MAX_FRAME_SIZE, takes[i] < 1 << 24 ? takes[i] : (1 << 24) - 1);
+        put_setting(&in, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 2 * LARGE);
+        put_word_frame(&in, NGHTTP2_WINDOW_UPDATE, 0, 1 << 24);
+        hear();
+        memory_client_start(&m, &c);
+        ck_assert_uint_eq(sent_body(1), LARGE);
+        ck_assert(find_frame(&m.out, NGHTTP2_DATA, 1, 0, &f));
+        ck_assert_uint_eq(f.payload.len, most);
+        ck_assert_uint_le(count_frames(&m.out, NGHTTP2_DATA), LARGE / most + 2);
+        answer(1);
+        ck_assert_int_eq(c.status, 200);
+        if (i < 3)
+            memory_client_close(&m);
+    }
+}
+END_TEST
+
 START_TEST(who_leaves_in_mid_body_takes_his_memory_with_him)
 {
     struct memory_call c = { .call = { .parts = &part, .n_parts = 1 } }, other = { .told = 0 };
@@ -820,6 +847,7 @@ int main(void)
     tcase_add_test(tc, a_call_is_told_whole_wherever_the_answer_is_cut);
     tcase_add_test(tc, an_answer_of_trailers_alone_has_them_as_headers);
     tcase_add_test(tc, a_body_leaves_as_the_windows_of_the_peer_allow);
+    tcase_add_test(tc, frames_are_as_large_as_the_peer_takes_them_up_to_a_limit);
     tcase_add_test(tc, who_leaves_in_mid_body_takes_his_memory_with_him);
     tcase_add_test(tc, an_answer_before_the_request_is_whole_ends_both);
     tcase_add_test(tc, a_stream_that_is_refused_was_not_seen);

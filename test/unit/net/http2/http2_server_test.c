@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/http2/http2_server.h"
 
+#include "net/http2/http2_session.h"
 #include "support/frames.h"
 #include "support/http_recorder.h"
 #include "support/memory_conn.h"
@@ -80,10 +81,35 @@ START_TEST(settings_tell_the_limits)
     options.max_header_bytes = 8192;
     start();
     ck_assert(find_frame(&m.out, NGHTTP2_SETTINGS, 0, 0, &f));
-    ck_assert_uint_eq(f.payload.len, 18);
+    ck_assert_uint_eq(f.payload.len, 24);
     ck_assert_uint_eq(u32_at(f.payload, 2), 7);
     ck_assert_uint_eq(u32_at(f.payload, 8), 1 << 20);
     ck_assert_uint_eq(u32_at(f.payload, 14), 8192);
+    ck_assert_uint_eq(u32_at(f.payload, 20), HTTP2_FRAME_MAX);
+}
+END_TEST
+
+START_TEST(data_comes_in_large_frames_and_nothing_else_does)
+{
+    static const uint8_t types[] = { NGHTTP2_PING, NGHTTP2_SETTINGS, NGHTTP2_GOAWAY, NGHTTP2_WINDOW_UPDATE, 0x42 };
+    uint8_t *zeros = calloc(1, 16385);
+
+    options.initial_window = 1 << 20;
+    start_clean();
+    put_request(&in, 1, "POST", "/", false);
+    put_data(&in, 1, HTTP2_FRAME_MAX, true);
+    send_in();
+    expect_log("POST /;body 262144;end;close;");
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        memory_close(&m);
+        start_clean();
+        put_frame(&in, types[i], 0, 0, bytes_of(zeros, 16385));
+        in.len -= 16385; /* its head is enough */
+        send_in();
+        expect_goaway(0, 0, NGHTTP2_FRAME_SIZE_ERROR, "frame too large");
+        ck_assert_int_eq(m.fate, HTTP_FINISHED);
+    }
+    free(zeros);
 }
 END_TEST
 
@@ -275,7 +301,7 @@ START_TEST(the_connections_credit_returns_without_the_service)
         if (i % 30 == 29)
             send_in();
     }
-    ck_assert_uint_eq(r.body_bytes, 3000 * 16384);
+    ck_assert_uint_eq(r.body_bytes, 3000ul * 16384);
     for (unsigned i = 0; find_frame(&m.out, NGHTTP2_WINDOW_UPDATE, 0, i, &f); i++)
         credit += u32_at(f.payload, 0);
     ck_assert_uint_gt(credit, r.body_bytes);
@@ -648,10 +674,10 @@ START_TEST(strangers_have_a_minute_for_headers_and_answers_and_a_quarter_of_an_h
     ck_assert_uint_eq(r.open, 0);
     expect_reset(1, NGHTTP2_CANCEL);
     ck_assert_int_eq(m.fate, HTTP_GOES_ON);
-    clock_advance(&m.loop.clock, 14 * 60 * NS_PER_S);
+    clock_advance(&m.loop.clock, 14 * (60 * NS_PER_S));
     turn_run(&m.loop.turn);
     ck_assert_uint_eq(count_frames(&m.out, NGHTTP2_GOAWAY), 0);
-    clock_advance(&m.loop.clock, 2 * 60 * NS_PER_S);
+    clock_advance(&m.loop.clock, 2 * (60 * NS_PER_S));
     turn_run(&m.loop.turn);
     ck_assert_uint_gt(count_frames(&m.out, NGHTTP2_GOAWAY), 0);
 }
@@ -826,6 +852,7 @@ int main(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, settings_tell_the_limits);
+    tcase_add_test(tc, data_comes_in_large_frames_and_nothing_else_does);
     tcase_add_test(tc, a_request_is_told_and_answered_wherever_the_bytes_are_cut);
     tcase_add_test(tc, an_answer_without_a_body_is_one_frame);
     tcase_add_test(tc, trailers_end_the_stream_after_the_data);
