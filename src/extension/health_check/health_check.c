@@ -46,9 +46,9 @@ static bool is_path(const struct page *page, const char *path)
     return strcmp(path, "/") == 0 || bytes_is(page->req->path, path);
 }
 
-static void answer_first_form(struct page_server *s, struct page *page)
+static void answer_first_form(struct page_set *s, struct page *page)
 {
-    const struct health_check *h = container_of(s, struct health_check, http);
+    const struct health_check *h = container_of(s, struct health_check, http.pages);
     const struct service_view *v = h->node.host->view;
     struct buf body = { 0 }, reasons = { 0 };
     const char *own;
@@ -102,9 +102,9 @@ static void answer_status(const struct health_check *h, struct page *page)
     buf_free(&ignored);
 }
 
-static void answer_second_form(struct page_server *s, struct page *page)
+static void answer_second_form(struct page_set *s, struct page *page)
 {
-    const struct health_check *h = container_of(s, struct health_check, http);
+    const struct health_check *h = container_of(s, struct health_check, http.pages);
     const struct health_http_config *c = &h->config->http;
     const struct service_view *v = h->node.host->view;
 
@@ -158,8 +158,8 @@ static int create(struct node *node, const void *config, struct error *err)
     h->config = config;
     h->http.stopped = on_http_stopped;
     h->grpc.stopped = on_grpc_stopped;
-    list_init(&h->http.open);
-    list_init(&h->grpc.open);
+    list_init(&h->http.pages.open);
+    list_init(&h->grpc.pages.open);
     return 0;
 }
 
@@ -169,7 +169,7 @@ static int listen_http(struct health_check *h, struct error *err)
     const struct http_server_config *c = second ? &h->config->http.server : &h->config->server;
     struct http_server_options o = node_http_server_options(&h->node, c);
 
-    h->http.on_page = second ? answer_second_form : answer_first_form;
+    h->http.pages.on_page = second ? answer_second_form : answer_first_form;
     return page_server_listen(&h->http, &h->node, &o, &c->tls, err);
 }
 

@@ -26,7 +26,7 @@ struct rpc {
 
 static struct health_check *health_of(const struct page *page)
 {
-    return container_of(page->server, struct health_check, grpc);
+    return container_of(page->set, struct health_check, grpc.pages);
 }
 
 static enum grpc_serving serving_of(const struct health_check *h, struct bytes service)
@@ -40,7 +40,7 @@ static enum grpc_serving serving_of(const struct health_check *h, struct bytes s
 
 /* ---- the request ---- */
 
-static void on_page(struct page_server *s, struct page *page)
+static void on_page(struct page_set *s, struct page *page)
 {
     struct http_request *req = page->req;
     const struct bytes *type = http_request_header(req, "content-type");
@@ -106,7 +106,8 @@ static void begin_watch(struct health_check *h, struct page *page, struct bytes 
     buf_put(&name, service);
     buf_free(&rpc->body);
     rpc->body = name;
-    rpc->watching = page->lasting = true;
+    rpc->watching = true;
+    page_last(page);
     h->n_watchers++;
     rpc->told = serving_of(h, buf_bytes(&rpc->body));
     grpc_health_answer_watch(page->req, rpc->told);
@@ -181,7 +182,7 @@ void health_rpc_tell(struct health_check *h)
 {
     if (h->n_watchers == 0)
         return;
-    list_each (struct page, page, &h->grpc.open, link) {
+    list_each (struct page, page, &h->grpc.pages.open, link) {
         struct rpc *rpc = page->context;
         enum grpc_serving now;
 
@@ -197,7 +198,7 @@ void health_rpc_tell(struct health_check *h)
 
 void health_rpc_stopping(struct health_check *h)
 {
-    list_each (struct page, page, &h->grpc.open, link) {
+    list_each (struct page, page, &h->grpc.pages.open, link) {
         struct rpc *rpc = page->context;
 
         if (rpc == NULL || !rpc->watching)
@@ -214,9 +215,9 @@ int health_rpc_listen(struct health_check *h, struct error *err)
 {
     struct http_server_options o = node_grpc_server_options(&h->node, &h->config->grpc.server);
 
-    h->grpc.on_page = on_page;
-    h->grpc.on_body = on_body;
-    h->grpc.on_end = on_end;
-    h->grpc.on_gone = on_gone;
+    h->grpc.pages.on_page = on_page;
+    h->grpc.pages.on_body = on_body;
+    h->grpc.pages.on_end = on_end;
+    h->grpc.pages.on_gone = on_gone;
     return page_server_listen(&h->grpc, &h->node, &o, &h->config->grpc.server.tls, err);
 }

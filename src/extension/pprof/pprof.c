@@ -137,13 +137,13 @@ static void start_profile(struct pprof *p, struct page *page)
         page_answer_text(page, err.code == UV_EBUSY ? 500 : 503, text);
     } else {
         p->page = page;
-        page->lasting = true;
+        page_last(page);
     }
 }
 
 static void on_gone(struct page *page)
 {
-    struct pprof *p = container_of(page->server, struct pprof, pages);
+    struct pprof *p = container_of(page->set, struct pprof, pages.pages);
 
     if (p->page != page)
         return;
@@ -230,10 +230,10 @@ static bool is_of_go(struct bytes name)
     return false;
 }
 
-static void on_page(struct page_server *s, struct page *page)
+static void on_page(struct page_set *s, struct page *page)
 {
     static const char root[] = "/debug/pprof/";
-    struct pprof *p = container_of(s, struct pprof, pages);
+    struct pprof *p = container_of(s, struct pprof, pages.pages);
     struct bytes path = page->req->path, name = { 0 };
     struct buf out = { 0 };
 
@@ -304,8 +304,8 @@ static int create(struct node *node, const void *config, struct error *err)
     (void)err;
     p->config = config;
     p->fd = -1;
-    p->pages.on_page = on_page;
-    p->pages.on_gone = on_gone;
+    p->pages.pages.on_page = on_page;
+    p->pages.pages.on_gone = on_gone;
     p->pages.stopped = on_stopped;
     return 0;
 }

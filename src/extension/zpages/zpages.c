@@ -61,9 +61,9 @@ static bool begins_with(struct bytes text, const char *with)
     return text.len >= n && memcmp(text.data, with, n) == 0;
 }
 
-static void on_page(struct page_server *s, struct page *page)
+static void on_page(struct page_set *s, struct page *page)
 {
-    const struct zpages *z = container_of(s, struct zpages, pages);
+    const struct zpages *z = container_of(s, struct zpages, pages.pages);
     struct bytes path = page->req->path, name = bytes_of(NULL, 0);
     struct buf out = { 0 };
 
@@ -98,7 +98,7 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     z->config = config;
-    z->pages.on_page = on_page;
+    z->pages.pages.on_page = on_page;
     z->pages.stopped = on_stopped;
     return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pages, from what the service shows of itself (pipeline/service_view.h). A page is made anew for each request, in
- * one go: its size follows from the configuration, and from a log whose last lines are kept up to a bound. */
+ * one go: its size follows from the configuration, and from a log whose last lines are kept up to a bound. One style
+ * for all: the reader's own colours, light or dark; nothing is loaded from anywhere. */
 #include "extension/zpages/zpages.h"
 
 #include "base/log_recent.h"
@@ -18,6 +19,35 @@
 #else
 #define COMPILER "gcc " __VERSION__
 #endif
+
+static const char style[] =
+    ":root{color-scheme:light dark}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:75em;margin:1em auto;padding:0 1em}"
+    "table{border-collapse:collapse;margin:.5em 0 1.5em}"
+    "th,td{border:1px solid GrayText;padding:.2em .6em;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
+    "td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
+    "tr.bad td,p.bad{border-left:4px solid #c33}"
+    "p.bad{padding-left:.5em}"
+    "pre{overflow:auto;border:1px solid GrayText;padding:.6em}"
+    "nav a{margin-right:1em}";
+
+static const char *const pages[] = { "servicez", "pipelinez", "extensionz", "featurez", "tracez" };
+
+static void put_head(struct buf *out, const char *title)
+{
+    buf_printf(out,
+               "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+               "content=\"width=device-width\"><title>otelcd: %s</title><style>%s</style></head><body><nav>",
+               title, style);
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+        buf_printf(out, "<a href=\"/debug/%s\">%s</a>", pages[i], pages[i]);
+    buf_printf(out, "</nav><h1>%s</h1>", title);
+}
+
+static void put_foot(struct buf *out)
+{
+    buf_puts(out, "</body></html>\n");
+}
 
 static const struct clock *clock_of(const struct host *host)
 {
@@ -56,7 +86,7 @@ void put_servicez(struct buf *out, const struct host *host)
     };
     const struct service_view *v = host->view;
 
-    html_begin(out, "Service");
+    put_head(out, "Service");
     buf_puts(out, "<table>");
     html_row(out, "Program", "otelcd %s", host->version);
     html_row(out, "Built with", "%s", COMPILER);
@@ -70,7 +100,7 @@ void put_servicez(struct buf *out, const struct host *host)
     html_row(out, "Resident memory", "%.1f MiB", (double)process_rss() / MIB);
     buf_puts(out, "</table>");
     put_budget(out, host->budget);
-    html_end(out);
+    put_foot(out);
 }
 
 /* ---- pipelinez ---- */
@@ -166,7 +196,7 @@ void put_pipelinez(struct buf *out, const struct host *host, struct bytes only)
 {
     struct putting x = { out, host, only, 0 };
 
-    html_begin(out, "Pipelines");
+    put_head(out, "Pipelines");
     buf_puts(out, "<p>Items, as the ledgers have them: received = delivered + held + refused + dropped. An exporter's "
                   "ledger is of what came from all pipelines of its signal.</p>");
     host->view->each_pipeline(host->view, put_pipeline, &x);
@@ -183,7 +213,7 @@ void put_pipelinez(struct buf *out, const struct host *host, struct bytes only)
         rest = bytes_skip(rest, line.len + (end != NULL));
     }
     buf_puts(out, "</pre></details>");
-    html_end(out);
+    put_foot(out);
 }
 
 /* ---- extensionz, featurez ---- */
@@ -205,19 +235,19 @@ void put_extensionz(struct buf *out, const struct host *host)
 {
     struct putting x = { .out = out, .host = host };
 
-    html_begin(out, "Extensions");
+    put_head(out, "Extensions");
     buf_puts(out, "<table><tr><th>Extension</th><th>What it does</th><th>How it is</th></tr>");
     host->view->each_extension(host->view, put_extension, &x);
     buf_puts(out, "</table>");
-    html_end(out);
+    put_foot(out);
 }
 
 void put_featurez(struct buf *out)
 {
-    html_begin(out, "Features");
+    put_head(out, "Features");
     buf_puts(out, "<p>otelcd has no feature gates: what they switch in the Go collector is decided. "
                   "<code>--feature-gates</code> says so and does not start.</p>");
-    html_end(out);
+    put_foot(out);
 }
 
 /* ---- tracez ---- */
@@ -236,7 +266,7 @@ void put_tracez(struct buf *out, const struct host *host)
     const struct log_recent *recent = host->log->recent;
     const struct log_recent_line *line;
 
-    html_begin(out, "Traces");
+    put_head(out, "Traces");
     buf_printf(out,
                "<p>otelcd makes no spans of itself, so there are none to show. What went wrong lately is here instead: "
                "the last %u warnings and errors of its log, newest first.</p>",
@@ -249,14 +279,14 @@ void put_tracez(struct buf *out, const struct host *host)
             put_line(out, line);
         buf_puts(out, "</table>");
     }
-    html_end(out);
+    put_foot(out);
 }
 
 /* ---- index, expvarz ---- */
 
 void put_index(struct buf *out, const struct host *host, bool expvar)
 {
-    html_begin(out, "otelcd");
+    put_head(out, "otelcd");
     buf_puts(out, "<table>"
                   "<tr><td><a href=\"/debug/servicez\">servicez</a></td><td>program, process, memory</td></tr>"
                   "<tr><td><a href=\"/debug/pipelinez\">pipelinez</a></td><td>pipelines with their ledgers, components "
@@ -267,7 +297,7 @@ void put_index(struct buf *out, const struct host *host, bool expvar)
     if (expvar)
         buf_puts(out, "<tr><td><a href=\"/debug/expvarz\">expvarz</a></td><td>memory, as JSON</td></tr>");
     buf_printf(out, "</table><p>otelcd %s</p>", host->version);
-    html_end(out);
+    put_foot(out);
 }
 
 /* Of Go's variables those that mean something here, by their names. */
