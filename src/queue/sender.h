@@ -62,6 +62,15 @@ void sender_hurry(struct sender *s); /* while it stops: the deadline is now */
 
 void sender_free(struct sender *s);
 
+/* What is in the queue, and what there is room for. */
+struct sender_fill {
+    uint64_t size, capacity; /* capacity UINT64_MAX: no limit of its own */
+    const char *unit;        /* "requests", "items" or "bytes" */
+    bool on_disk;
+};
+
+struct sender_fill sender_fill(const struct sender *s);
+
 /* For an exporter that sends the batch of an attempt, which it was given with `ack`, in parts. As soon as it knows what
  * became of the next `items` of it, in their order, it says so, and what of them is lost. On disk these are not kept
  * any longer. What it settles with is of the whole batch all the same. */

@@ -68,13 +68,28 @@ static bool is_disk_bound(const struct sender *s)
     return s->store->ops->keeps && s->options.queue_size == UINT64_MAX;
 }
 
+struct sender_fill sender_fill(const struct sender *s)
+{
+    static const char *const units[] = {
+        [SIZER_REQUESTS] = "requests", [SIZER_ITEMS] = "items", [SIZER_BYTES] = "bytes"
+    };
+    bool disk = is_disk_bound(s);
+
+    return (struct sender_fill){
+        .size = disk ? s->store->ops->held(s->store).bytes : sender_size(s),
+        .capacity = disk ? s->options.disk.max_bytes : s->options.queue_size,
+        .unit = units[disk ? SIZER_BYTES : s->options.sizer],
+        .on_disk = s->store->ops->keeps,
+    };
+}
+
 static void collect(struct metric_hook *hook)
 {
     struct sender *s = container_of(hook, struct sender, hook);
-    bool disk = is_disk_bound(s);
+    struct sender_fill fill = sender_fill(s);
 
-    metric_set(s->size, (double)(disk ? s->store->ops->held(s->store).bytes : sender_size(s)));
-    metric_set(s->capacity, (double)(disk ? s->options.disk.max_bytes : s->options.queue_size));
+    metric_set(s->size, (double)fill.size);
+    metric_set(s->capacity, (double)fill.capacity);
 }
 
 void sender_metrics_init(struct sender *s)
