@@ -33,6 +33,7 @@ enum component_kind {
 
 struct node;
 struct service_view;
+struct site;
 struct storage;
 struct gatekeeper;
 struct client_authenticator;
@@ -48,6 +49,7 @@ struct host {
     struct log_sink *log;
     struct listener_shared *listeners;         /* net/socket/listener.h: for whoever listens */
     struct scrape_endpoints *scrape_endpoints; /* prom/endpoint/scrape_endpoint.h: listeners that several may share */
+    struct site *site;                         /* page/site.h: what is served beside /metrics; NULL: nothing */
     const struct service_view *view;           /* pipeline/service_view.h: what may be seen of all this */
     const char *version;
     const char *instance_id; /* our service.instance.id */

@@ -12,7 +12,11 @@ enum service_phase {
     SERVICE_STOPPING, /* for good, or until a new configuration has taken over */
 };
 
+/* What a node is to the pipeline that it is shown in: a connector is a receiver of one and an exporter of another. */
+enum view_role { VIEW_RECEIVER, VIEW_PROCESSOR, VIEW_EXPORTER };
+
 struct view_node {
+    enum view_role role;
     const struct node *node;
     const struct ledger *ledger; /* exporters: of what came from pipelines of this signal; else NULL */
 };

@@ -5,7 +5,9 @@
  */
 #include "service/own_telemetry.h"
 
+#include "base/log_recent.h"
 #include "base/mem.h"
+#include "page/site.h"
 #include "prom/endpoint/scrape_endpoint.h"
 #include "prom/endpoint/own_metrics_source.h"
 
@@ -154,6 +156,9 @@ static int serve_at(struct own_telemetry *t, const struct prometheus_reader_conf
         return serve_error(c, err);
     }
     t->served[t->n_served++] = own;
+    if (t->page)
+        scrape_endpoints_set_site(t->host->scrape_endpoints, own_metrics_source_base(own),
+                                  &t->host->site->pages.service);
     return 0;
 }
 
@@ -169,6 +174,9 @@ int own_telemetry_serve(struct own_telemetry *t, const struct service_config *co
     };
     int code = 0;
 
+    t->page = config->telemetry.page.enabled && t->host->site != NULL;
+    if (t->page)
+        log_keep_recent(t->host->log);
     for (size_t i = 0; i < t->resource.n; i++)
         attributes[i] =
             (struct own_metrics_attribute){ bytes_str(t->resource.v[i].name), bytes_str(t->resource.v[i].value) };
@@ -192,6 +200,8 @@ void own_telemetry_stop(struct own_telemetry *t, uint64_t deadline, void (*done)
     t->done = done;
     t->arg = arg;
     t->closing = 1 + t->n_served;
+    if (t->page)
+        site_dismiss(t->host->site);
     for (size_t i = 0; i < t->n_served; i++)
         scrape_endpoints_remove(t->host->scrape_endpoints, own_metrics_source_base(t->served[i]), deadline, on_closed,
                                 t);

@@ -19,6 +19,7 @@ struct own_telemetry {
     size_t n_fields;
     struct own_metrics_source **served;
     size_t n_served;
+    bool page;      /* host->site is served there too */
     size_t closing; /* sources that have not called back, and one while own_telemetry_stop runs */
     void (*done)(void *arg);
     void *arg;

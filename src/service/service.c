@@ -18,6 +18,7 @@
 #include "base/peer_shares.h"
 #include "base/version.h"
 #include "net/socket/listener.h"
+#include "page/site.h"
 #include "service/confine.h"
 #include "service/graph.h"
 #include "service/ledger_lines.h"
@@ -60,6 +61,7 @@ struct service {
     struct process_metrics process;
     struct memory_keeper memory;
     struct view view; /* of `now`, for those who show it */
+    struct site site; /* the page of it */
     struct notify notify;
     struct listener_shared listeners; /* while reloading: what now hands over to next */
     char instance_id[37];
@@ -407,6 +409,8 @@ static void service_init(struct service *s, const struct config_sources *sources
     process_metrics_init(&s->process, &s->metrics, &s->loop.clock, &s->budget, OTELCD_VERSION);
     memory_keeper_start(&s->memory, &s->loop, &s->budget, &s->log);
     s->host.scrape_endpoints = scrape_endpoints_new(&s->loop, &s->budget, &s->metrics, &s->sink, &s->listeners);
+    site_init(&s->site, &s->host);
+    s->host.site = &s->site;
 }
 
 static void on_left_open(void *arg, const char *type)

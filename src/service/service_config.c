@@ -104,10 +104,18 @@ static const struct option traces_options[] = {
     OPT_END,
 };
 
+static const struct option page_options[] = {
+    OPT_BOOL(struct page_config, enabled, "true",
+             "Serve the page of what runs at / beside /metrics, with /healthz, /readyz and /api/v1/."),
+    OPT_END,
+};
+
 static const struct option telemetry_options[] = {
     OPT_GROUP(struct telemetry_config, logs, struct logs_config, logs_options, GROUP_PLAIN, "The log."),
     OPT_GROUP(struct telemetry_config, metrics, struct metrics_config, metrics_options, GROUP_PLAIN, "Own metrics."),
     OPT_GROUP(struct telemetry_config, traces, struct traces_config, traces_options, GROUP_PLAIN, "Own traces."),
+    OPT_GROUP(struct telemetry_config, page, struct page_config, page_options, GROUP_PLAIN,
+              "The page for people (otelcd's own key), where own metrics are served."),
     OPT_NODE(struct telemetry_config, resource,
              "Attributes of otelcd itself: a map of names to strings, or attributes: [{name, value}]."),
     OPT_END,

@@ -65,10 +65,15 @@ struct traces_config {
     struct strings propagators;
 };
 
+struct page_config {
+    bool enabled;
+};
+
 struct telemetry_config {
     struct logs_config logs;
     struct metrics_config metrics;
     struct traces_config traces;
+    struct page_config page;
     const struct yaml_node *resource;
 };
 

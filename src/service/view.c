@@ -28,9 +28,11 @@ static bool is_here(const struct graph_node *gn, const struct config_component *
 static void add_nodes(const struct graph *g, const struct config_component *cc, enum signal from, enum signal to,
                       view_nodes *out)
 {
+    enum view_role role = to == SIGNAL_COUNT ? VIEW_EXPORTER : VIEW_RECEIVER;
+
     for (size_t i = 0; i < g->nodes.n; i++)
         if (is_here(g->nodes.v[i], cc, from, to))
-            *vec_push(out) = (struct view_node){ .node = node_of(g->nodes.v[i]) };
+            *vec_push(out) = (struct view_node){ .role = role, .node = node_of(g->nodes.v[i]) };
 }
 
 static const struct ledger *find_ledger(const struct graph *g, const struct node *node, enum signal signal)
@@ -58,7 +60,7 @@ static void list_nodes(const struct graph *g, const struct pipe *pipe, view_node
     for (size_t i = 0; i < p->n_receivers; i++)
         add_nodes(g, p->receivers[i], SIGNAL_COUNT, signal, out);
     for (size_t i = 0; i < p->n_processors; i++)
-        *vec_push(out) = (struct view_node){ .node = node_of(pipe->processors[i]) };
+        *vec_push(out) = (struct view_node){ .role = VIEW_PROCESSOR, .node = node_of(pipe->processors[i]) };
     for (size_t i = 0; i < p->n_exporters; i++)
         add_exporter(g, p->exporters[i], signal, out);
 }

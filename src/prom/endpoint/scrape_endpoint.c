@@ -224,6 +224,16 @@ int scrape_endpoints_port(const struct scrape_endpoints *all, const struct expos
     return e == NULL ? 0 : http_server_port(e->server);
 }
 
+void scrape_endpoints_set_site(struct scrape_endpoints *all, const struct exposition_source *source,
+                               struct http_service *site)
+{
+    struct scrape_endpoint *e = find_endpoint(all, source);
+
+    assert(e != NULL && (e->site == NULL || e->site == site));
+    e->site = site;
+    e->site_owner = source;
+}
+
 /* --- taking out --- */
 
 static bool is_read(const struct scrape_endpoint *e, const struct exposition_source *source)
@@ -300,6 +310,8 @@ void scrape_endpoints_remove(struct scrape_endpoints *all, struct exposition_sou
     i = index_of(e, source);
     memmove(&e->sources.v[i], &e->sources.v[i + 1], (e->sources.n - i - 1) * sizeof(e->sources.v[0]));
     e->sources.n--;
+    if (e->site_owner == source)
+        e->site_owner = NULL;
     *r = (struct removal){ .e = e, .source = source, .done = done, .arg = arg };
     list_push_front(&e->removals, &r->link);
     if (e->sources.n == 0) {

@@ -23,11 +23,16 @@ void scrape_endpoints_free(struct scrape_endpoints *all); /* after every source 
 /* Serve `source` on the endpoint. An address equal to one that is served already (after resolving; also when one of
  * them is the wildcard of the other's port) shares its listener, which is then bound as widely as either asks, with
  * the more generous of each HTTP option, and TLS where one of them asks for it, by the first one's certificate.
- * Anything but GET and HEAD of /metrics gets 404 or 405, a seventeenth scrape at a time 503, unless one of the sixteen
- * is not read by its peer: that is cut off. Sources of one address have the same gatekeeper, or
- * the second one is not let in. */
+ * Anything but GET and HEAD of /metrics gets 404 or 405, unless there is a site for it, a seventeenth scrape at a time
+ * 503, unless one of the sixteen is not read by its peer: that is cut off. Sources of one address have the same
+ * gatekeeper, or the second one is not let in. */
 int scrape_endpoints_add(struct scrape_endpoints *all, const struct http_server_options *options,
                          struct exposition_source *source, struct error *err);
+
+/* Who answers what is not /metrics where `source` is served: from now on, and until the source is taken out. A request
+ * that it was given stays its own until on_close. One site for all sources; it lives as long as the endpoints. */
+void scrape_endpoints_set_site(struct scrape_endpoints *all, const struct exposition_source *source,
+                               struct http_service *site);
 
 /* All rows of what the endpoints count, NULL-terminated; for the reference. */
 extern const struct metric_row *const endpoint_metric_rows[];

@@ -33,6 +33,8 @@ struct scrape_endpoint {
     struct endpoint_counters counters;
     struct complaint left_out, busy, slow, refused;
     struct turn_task settle;
+    struct http_service *site;                  /* NULL: there never was one */
+    const struct exposition_source *site_owner; /* NULL: it takes nothing new */
 };
 
 struct scrape_endpoints {

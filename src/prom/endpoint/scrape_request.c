@@ -9,6 +9,8 @@
 
 #define RUNS_MAX 16 /* scrapes of one listener at a time */
 
+static const char not_found[] = "404 page not found: the metrics are at /metrics\n";
+
 static struct scrape_endpoint *endpoint_of(const struct http_request *req)
 {
     return container_of(req->service, struct scrape_endpoint, service);
@@ -106,13 +108,26 @@ static void answer_head(struct http_request *req, const struct accept *accept)
     buf_free(&type);
 }
 
+/* Of what is not for the metrics, where there is, or was, a site. */
+static bool is_for_site(const struct http_request *req)
+{
+    return endpoint_of(req)->site != NULL && !bytes_is(req->path, "/metrics");
+}
+
 static void on_request(struct http_service *service, struct http_request *req)
 {
     struct scrape_endpoint *e = container_of(service, struct scrape_endpoint, service);
     struct accept accept;
 
+    if (is_for_site(req)) {
+        if (e->site_owner != NULL)
+            e->site->on_request(e->site, req);
+        else
+            refuse_scrape(req, ENDPOINT_NOT_FOUND, 404, "", "", not_found);
+        return;
+    }
     if (!bytes_is(req->path, "/metrics")) {
-        refuse_scrape(req, ENDPOINT_NOT_FOUND, 404, "", "", "404 page not found: the metrics are at /metrics\n");
+        refuse_scrape(req, ENDPOINT_NOT_FOUND, 404, "", "", not_found);
         return;
     }
     if (!bytes_is(req->method, "GET") && !bytes_is(req->method, "HEAD")) {
@@ -165,14 +180,26 @@ static void on_end(struct http_request *req)
 
 static void on_writable(struct http_request *req)
 {
-    if (req->context != NULL)
+    if (is_for_site(req))
+        endpoint_of(req)->site->on_writable(req);
+    else if (req->context != NULL)
         endpoint_run_resume(req->context);
+}
+
+static void on_peer_end(struct http_request *req)
+{
+    if (is_for_site(req))
+        endpoint_of(req)->site->on_peer_end(req);
 }
 
 static void on_close(struct http_request *req, bool aborted)
 {
     struct scrape_endpoint *e = endpoint_of(req);
 
+    if (is_for_site(req)) {
+        e->site->on_close(req, aborted);
+        return;
+    }
     if (req->context == NULL)
         return;
     endpoint_run_close(req->context, aborted);
@@ -188,5 +215,6 @@ const struct http_service scrape_request_service = {
     .on_end = on_end,
     .on_close = on_close,
     .on_writable = on_writable,
+    .on_peer_end = on_peer_end,
     .on_refused = on_refused,
 };

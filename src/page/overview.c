@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One walk over what the service shows (pipeline/service_view.h). A number that moves has its place in the JSON of
+ * page/status.h as an attribute: data-k is shown as it is, data-r as what it gains in a second. The script looks there,
+ * and loads the page anew when another configuration runs. */
+#include "page/overview.h"
+
+#include "base/log_recent.h"
+#include "base/process.h"
+#include "page/html.h"
+#include "page/status.h"
+#include "queue/sender.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define MIB (1024.0 * 1024.0)
+
+struct putting {
+    struct buf *out;
+    const struct host *host;
+    size_t n_pipelines, n_extensions;
+};
+
+/* ---- numbers ---- */
+
+/* With commas, as the script writes them. */
+static void put_count(struct buf *out, uint64_t n)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof(digits), "%" PRIu64, n);
+
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            buf_putc(out, ',');
+        buf_putc(out, digits[i]);
+    }
+}
+
+static void put_moving(struct buf *out, const char *path, const char *member, uint64_t n)
+{
+    buf_printf(out, "<b data-k=\"%s.%s\">", path, member);
+    put_count(out, n);
+    buf_puts(out, "</b>");
+}
+
+/* ---- the ledger ---- */
+
+struct column {
+    const char *name, *help;
+};
+
+static void put_column(struct buf *out, const struct column *c, const char *path, uint64_t n)
+{
+    buf_printf(out, "<dt title=\"%s\">%s</dt><dd>", c->help, c->name);
+    put_moving(out, path, c->name, n);
+    buf_printf(out, " <i data-r=\"%s.%s\"></i></dd>", path, c->name);
+}
+
+static void put_reasons(struct buf *out, const struct ledger_reasons *reasons)
+{
+    if (reasons->n == 0)
+        return;
+    buf_puts(out, "<dd class=\"why\">");
+    for (size_t i = 0; i < reasons->n; i++) {
+        put_count(out, reasons->v[i].items);
+        buf_putc(out, ' ');
+        html_text(out, bytes_str(reasons->v[i].reason));
+        buf_puts(out, i + 1 < reasons->n ? ", " : "");
+    }
+    buf_puts(out, "</dd>");
+}
+
+static void put_ledger(struct buf *out, const char *path, const struct ledger *l)
+{
+    static const struct column received = { "received", "came in" };
+    static const struct column delivered = { "delivered", "the exporters have it" };
+    static const struct column held = { "held", "inside, and not settled yet" };
+    static const struct column refused = { "refused", "not taken, and the sender was told" };
+    static const struct column dropped = { "dropped", "taken, then lost or left out on purpose" };
+
+    buf_puts(out, "<dl>");
+    put_column(out, &received, path, l->received);
+    put_column(out, &delivered, path, l->delivered);
+    put_column(out, &held, path, l->held);
+    put_column(out, &refused, path, ledger_reasons_total(&l->refused));
+    put_reasons(out, &l->refused);
+    put_column(out, &dropped, path, ledger_reasons_total(&l->dropped));
+    put_reasons(out, &l->dropped);
+    buf_puts(out, "</dl>");
+}
+
+/* ---- pipelines ---- */
+
+static void put_failure(struct putting *x, const struct health *h)
+{
+    buf_printf(x->out, "<p class=\"bad\">%s for ", h->state == HEALTH_PERMANENT ? "refused" : "failing");
+    html_ago(x->out, clock_mono(&x->host->loop->clock), h->since);
+    buf_puts(x->out, ": ");
+    html_text(x->out, bytes_str(h->reason));
+    buf_puts(x->out, "</p>");
+}
+
+static void put_queue(struct buf *out, const char *path, const struct sender *sender)
+{
+    struct sender_fill fill = sender_fill(sender);
+    char place[96];
+
+    snprintf(place, sizeof(place), "%s.queue", path);
+    buf_puts(out, "<p>queue ");
+    put_moving(out, place, "size", fill.size);
+    if (fill.capacity != UINT64_MAX) {
+        buf_puts(out, " of ");
+        put_count(out, fill.capacity);
+    }
+    buf_printf(out, " %s%s</p>", fill.unit, fill.on_disk ? ", on disk" : "");
+}
+
+static void put_node(struct putting *x, const struct view_node *n, const char *path)
+{
+    const struct health *h = health_worst(n->node->health);
+    char place[96];
+
+    buf_printf(x->out, "<li class=\"%s\"><small>%s</small> <strong>", status_state_name(h->state),
+               status_kinds[n->node->component->kind]);
+    html_text(x->out, bytes_str(n->node->id));
+    buf_puts(x->out, "</strong>");
+    if (h->state != HEALTH_OK)
+        put_failure(x, h);
+    if (n->ledger != NULL) {
+        snprintf(place, sizeof(place), "%s.ledger", path);
+        put_ledger(x->out, place, n->ledger);
+    }
+    if (n->node->sender != NULL)
+        put_queue(x->out, path, n->node->sender);
+    buf_puts(x->out, "</li>");
+}
+
+/* Receivers stand beside each other and so do exporters; what passes one processor passes the next. */
+static void put_role(struct putting *x, const struct view_pipeline *p, enum view_role role)
+{
+    char path[80];
+    bool any = false;
+
+    for (size_t i = 0; i < p->n_nodes; i++) {
+        if (p->nodes[i].role != role)
+            continue;
+        if (!any)
+            buf_printf(x->out, "<ol class=\"%s\">", role == VIEW_PROCESSOR ? "chain" : "side");
+        any = true;
+        snprintf(path, sizeof(path), "pipelines.%zu.nodes.%zu", x->n_pipelines, i);
+        put_node(x, &p->nodes[i], path);
+    }
+    if (any)
+        buf_puts(x->out, "</ol>");
+}
+
+static void put_pipeline(const struct view_pipeline *p, void *arg)
+{
+    struct putting *x = arg;
+    char path[80];
+
+    buf_puts(x->out, "<section><h2>");
+    html_text(x->out, bytes_str(p->id));
+    buf_puts(x->out, "</h2>");
+    snprintf(path, sizeof(path), "pipelines.%zu.ledger", x->n_pipelines);
+    put_ledger(x->out, path, p->ledger);
+    buf_puts(x->out, "<div class=\"flow\">");
+    for (int role = VIEW_RECEIVER; role <= VIEW_EXPORTER; role++)
+        put_role(x, p, (enum view_role)role);
+    buf_puts(x->out, "</div></section>");
+    x->n_pipelines++;
+}
+
+static void put_extension(const struct node *extension, void *arg)
+{
+    struct putting *x = arg;
+    const struct health *h = health_worst(extension->health);
+
+    if (x->n_extensions++ == 0)
+        buf_puts(x->out, "<section><h2>Extensions</h2><div class=\"flow\"><ol class=\"side\">");
+    buf_printf(x->out, "<li class=\"%s\"><strong>", status_state_name(h->state));
+    html_text(x->out, bytes_str(extension->id));
+    buf_puts(x->out, "</strong>");
+    if (h->state != HEALTH_OK)
+        put_failure(x, h);
+    buf_puts(x->out, "</li>");
+}
+
+static void put_extensions(struct putting *x)
+{
+    x->host->view->each_extension(x->host->view, put_extension, x);
+    if (x->n_extensions > 0)
+        buf_puts(x->out, "</ol></div></section>");
+}
+
+/* ---- what is about the whole ---- */
+
+static void put_head(struct putting *x)
+{
+    const struct service_view *v = x->host->view;
+    bool well = status_is_well(x->host);
+
+    buf_printf(x->out,
+               "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+               "content=\"width=device-width\"><title>otelcd</title><link rel=\"stylesheet\" href=\"page.css\">"
+               "<script src=\"page.js\" defer></script></head><body><header><h1>otelcd</h1>"
+               "<p id=\"state\" class=\"%s\">%s, %s</p><p>version %s, up ",
+               well ? "ok" : "failing", status_phases[v->phase], well ? "all is well" : "not all is well",
+               x->host->version);
+    html_ago(x->out, clock_wall(&x->host->loop->clock), v->started);
+    buf_puts(x->out, "</p><nav><a href=\"metrics\">metrics</a> <a href=\"api/v1/status\">status as JSON</a> "
+                     "<a href=\"api/v1/config\">configuration</a> <a href=\"readyz\">ready?</a></nav></header><main>");
+}
+
+static void put_memory(struct putting *x)
+{
+    const struct budget *b = x->host->budget;
+
+    buf_puts(x->out, "<section><h2>Memory</h2><p>budget ");
+    put_moving(x->out, "budget", "used_bytes", b->used);
+    if (b->limit != UINT64_MAX) {
+        buf_puts(x->out, " of ");
+        put_count(x->out, b->limit);
+    }
+    buf_puts(x->out, " bytes, senders refused ");
+    put_moving(x->out, "budget", "refusals", b->refusals);
+    buf_puts(x->out, " times; resident ");
+    put_moving(x->out, "service", "resident_bytes", process_rss());
+    buf_puts(x->out, " bytes</p></section>");
+}
+
+static void put_log(struct putting *x)
+{
+    const struct log_recent *recent = x->host->log->recent;
+    const struct log_recent_line *line;
+
+    buf_printf(x->out, "<section><h2>Last warnings and errors</h2><ul class=\"log\" data-lines=\"%zu\">",
+               recent != NULL ? recent->total : 0);
+    if (recent == NULL || recent->total == 0)
+        buf_puts(x->out, "<li>none</li>");
+    for (size_t i = 0; recent != NULL && (line = log_recent_line(recent, i)) != NULL; i++) {
+        buf_printf(x->out, "<li><time>");
+        html_time(x->out, line->wall);
+        buf_printf(x->out, "</time> %s <code>", line->level >= LOG_ERROR ? "error" : "warn");
+        html_text(x->out, bytes_of(line->text, line->len));
+        buf_printf(x->out, "%s</code></li>", line->cut ? "…" : "");
+    }
+    buf_puts(x->out, "</ul></section>");
+}
+
+static void put_config(struct putting *x)
+{
+    buf_puts(x->out, "<section><details><summary>The configuration, with its defaults</summary><pre>");
+    html_text(x->out, x->host->view->config(x->host->view, false));
+    buf_puts(x->out, "</pre></details></section>");
+}
+
+void overview_put(struct buf *out, const struct host *host)
+{
+    struct putting x = { .out = out, .host = host };
+
+    put_head(&x);
+    host->view->each_pipeline(host->view, put_pipeline, &x);
+    put_memory(&x);
+    put_extensions(&x);
+    put_log(&x);
+    put_config(&x);
+    buf_puts(out, "</main></body></html>\n");
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The page of the running service, and its API: what is answered beside /metrics.
+ *
+ *     /                   the page (page/overview.h), with /page.css and /page.js
+ *     /healthz            200 for as long as the loop turns
+ *     /readyz             200 when the configuration runs, else 503
+ *     /api/v1/status      page/status.h as JSON; ?format=text for a terminal
+ *     /api/v1/events      the same each second, without the log, as server-sent events
+ *     /api/v1/config      the effective configuration as YAML, secrets hidden; ?format=json
+ *
+ * Read only. Another site's script gets nothing: what a browser says comes from elsewhere is refused. Watchers are
+ * bounded in number, and one that does not read is left. */
+#ifndef PAGE_SITE_H
+#define PAGE_SITE_H
+
+#include "page/page.h"
+#include "pipeline/component.h"
+
+#define WATCHERS_MAX 64
+
+struct site {
+    struct page_set pages; /* pages.service is what the scrape endpoints are given */
+    const struct host *host;
+    struct clock_timer tick;
+    size_t n_watchers;
+};
+
+void site_init(struct site *s, const struct host *host);
+
+/* All who watch are told goodbye; they may come again. Before the endpoint that they came by closes. */
+void site_dismiss(struct site *s);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One walk over what the service shows of itself (pipeline/service_view.h). It is as large as the configuration, and as
+ * the last lines of the log, which are bounded. */
+#include "page/status.h"
+
+#include "base/log_recent.h"
+#include "base/process.h"
+#include "codec/json_write.h"
+#include "queue/sender.h"
+
+#include <unistd.h>
+
+const char *const status_phases[] = {
+    [SERVICE_STARTING] = "starting", [SERVICE_READY] = "running", [SERVICE_STOPPING] = "stopping"
+};
+
+const char *const status_kinds[] = {
+    [COMPONENT_RECEIVER] = "receiver",   [COMPONENT_PROCESSOR] = "processor", [COMPONENT_EXPORTER] = "exporter",
+    [COMPONENT_CONNECTOR] = "connector", [COMPONENT_EXTENSION] = "extension",
+};
+
+const char *status_state_name(enum health_state state)
+{
+    return state == HEALTH_OK ? "ok" : state == HEALTH_RECOVERABLE ? "failing" : "refused";
+}
+
+struct putting {
+    struct json_writer json;
+    const struct host *host;
+};
+
+static double seconds(uint64_t ns)
+{
+    uint64_t ms = ns / NS_PER_MS;
+
+    return (double)ms / 1000;
+}
+
+static double seconds_since(uint64_t now, uint64_t then)
+{
+    return seconds(now > then ? now - then : 0);
+}
+
+/* ---- the service ---- */
+
+static void put_service(struct putting *x)
+{
+    const struct service_view *v = x->host->view;
+    uint64_t now = clock_wall(&x->host->loop->clock);
+
+    json_begin(&x->json, "service", '{');
+    json_write_text(&x->json, "version", bytes_str(x->host->version));
+    json_write_text(&x->json, "instance", bytes_str(x->host->instance_id));
+    json_write_text(&x->json, "phase", bytes_str(status_phases[v->phase]));
+    json_write_uint(&x->json, "pid", (uint64_t)getpid());
+    json_write_double(&x->json, "time", seconds(now));
+    json_write_double(&x->json, "up_seconds", seconds_since(now, v->started));
+    if (v->ready_since > 0)
+        json_write_double(&x->json, "ready_seconds", seconds_since(now, v->ready_since));
+    else
+        json_write_null(&x->json, "ready_seconds");
+    json_write_double(&x->json, "cpu_seconds", process_cpu_seconds());
+    json_write_uint(&x->json, "resident_bytes", process_rss());
+    json_end(&x->json, '}');
+}
+
+static void put_budget(struct putting *x)
+{
+    const struct budget *b = x->host->budget;
+
+    json_begin(&x->json, "budget", '{');
+    json_write_uint(&x->json, "used_bytes", b->used);
+    json_write_uint(&x->json, "peak_bytes", b->peak);
+    if (b->limit == UINT64_MAX)
+        json_write_null(&x->json, "limit_bytes");
+    else
+        json_write_uint(&x->json, "limit_bytes", b->limit);
+    json_write_uint(&x->json, "refusals", b->refusals);
+    json_end(&x->json, '}');
+}
+
+/* ---- pipelines ---- */
+
+static void put_reasons(struct putting *x, const char *key, const struct ledger_reasons *reasons)
+{
+    json_begin(&x->json, key, '{');
+    for (size_t i = 0; i < reasons->n; i++)
+        json_write_member(&x->json, bytes_str(reasons->v[i].reason), reasons->v[i].items);
+    json_end(&x->json, '}');
+}
+
+static void put_ledger(struct putting *x, const struct ledger *l)
+{
+    json_begin(&x->json, "ledger", '{');
+    json_write_uint(&x->json, "received", l->received);
+    json_write_uint(&x->json, "delivered", l->delivered);
+    json_write_uint(&x->json, "held", l->held);
+    json_write_uint(&x->json, "refused", ledger_reasons_total(&l->refused));
+    json_write_uint(&x->json, "dropped", ledger_reasons_total(&l->dropped));
+    put_reasons(x, "refused_by", &l->refused);
+    put_reasons(x, "dropped_by", &l->dropped);
+    json_end(&x->json, '}');
+}
+
+static void put_queue(struct putting *x, const struct sender *sender)
+{
+    struct sender_fill fill = sender_fill(sender);
+
+    json_begin(&x->json, "queue", '{');
+    json_write_uint(&x->json, "size", fill.size);
+    if (fill.capacity == UINT64_MAX)
+        json_write_null(&x->json, "capacity");
+    else
+        json_write_uint(&x->json, "capacity", fill.capacity);
+    json_write_text(&x->json, "unit", bytes_str(fill.unit));
+    json_write_bool(&x->json, "on_disk", fill.on_disk);
+    json_end(&x->json, '}');
+}
+
+/* `role`: in its pipeline; NULL: it is an extension. */
+static void put_node(struct putting *x, const char *role, const struct node *node, const struct ledger *ledger)
+{
+    const struct health *h = health_worst(node->health);
+
+    json_begin(&x->json, NULL, '{');
+    json_write_text(&x->json, "kind", bytes_str(status_kinds[node->component->kind]));
+    json_write_text(&x->json, "id", bytes_str(node->id));
+    if (role != NULL)
+        json_write_text(&x->json, "role", bytes_str(role));
+    json_write_text(&x->json, "state", bytes_str(status_state_name(h->state)));
+    if (h->state != HEALTH_OK) {
+        json_write_double(&x->json, "failing_seconds", seconds_since(clock_mono(&x->host->loop->clock), h->since));
+        json_write_uint(&x->json, "failures", h->failures);
+        json_write_text(&x->json, "reason", bytes_str(h->reason));
+    }
+    if (ledger != NULL)
+        put_ledger(x, ledger);
+    if (node->sender != NULL)
+        put_queue(x, node->sender);
+    json_end(&x->json, '}');
+}
+
+static void put_pipeline(const struct view_pipeline *p, void *arg)
+{
+    static const char *const roles[] = { "receiver", "processor", "exporter" };
+    struct putting *x = arg;
+
+    json_begin(&x->json, NULL, '{');
+    json_write_text(&x->json, "id", bytes_str(p->id));
+    json_write_text(&x->json, "signal", bytes_str(signal_table[p->signal].name));
+    put_ledger(x, p->ledger);
+    json_begin(&x->json, "nodes", '[');
+    for (size_t i = 0; i < p->n_nodes; i++)
+        put_node(x, roles[p->nodes[i].role], p->nodes[i].node, p->nodes[i].ledger);
+    json_end(&x->json, ']');
+    json_end(&x->json, '}');
+}
+
+static void put_extension(const struct node *extension, void *arg)
+{
+    put_node(arg, NULL, extension, NULL);
+}
+
+/* ---- the log ---- */
+
+static void put_log(struct putting *x)
+{
+    const struct log_recent *recent = x->host->log->recent;
+    const struct log_recent_line *line;
+
+    json_begin(&x->json, "log", '[');
+    for (size_t i = 0; recent != NULL && (line = log_recent_line(recent, i)) != NULL; i++) {
+        json_begin(&x->json, NULL, '{');
+        json_write_double(&x->json, "time", seconds(line->wall));
+        json_write_text(&x->json, "level", bytes_str(line->level >= LOG_ERROR ? "error" : "warn"));
+        json_write_text(&x->json, "text", bytes_of(line->text, line->len));
+        json_write_bool(&x->json, "cut", line->cut);
+        json_end(&x->json, '}');
+    }
+    json_end(&x->json, ']');
+}
+
+void status_put(struct buf *out, const struct host *host, bool log)
+{
+    struct putting x = { .json = { .out = out }, .host = host };
+
+    json_begin(&x.json, NULL, '{');
+    put_service(&x);
+    put_budget(&x);
+    json_write_bool(&x.json, "well", status_is_well(host));
+    json_write_uint(&x.json, "log_lines", host->log->recent != NULL ? host->log->recent->total : 0);
+    json_begin(&x.json, "pipelines", '[');
+    host->view->each_pipeline(host->view, put_pipeline, &x);
+    json_end(&x.json, ']');
+    json_begin(&x.json, "extensions", '[');
+    host->view->each_extension(host->view, put_extension, &x);
+    json_end(&x.json, ']');
+    if (log)
+        put_log(&x);
+    json_end(&x.json, '}');
+}
+
+/* ---- well or not ---- */
+
+static void look_at(const struct view_pipeline *p, void *arg)
+{
+    bool *well = arg;
+
+    for (size_t i = 0; i < p->n_nodes; i++)
+        *well = *well && health_worst(p->nodes[i].node->health)->state == HEALTH_OK;
+}
+
+bool status_is_well(const struct host *host)
+{
+    bool well = host->view->phase == SERVICE_READY;
+
+    host->view->each_pipeline(host->view, look_at, &well);
+    return well;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What runs and how it is, as JSON: /api/v1/status and its events. docs/page.md says what each member means. */
+#ifndef PAGE_STATUS_H
+#define PAGE_STATUS_H
+
+#include "pipeline/service_view.h"
+
+/* Append it; `log`: the last lines too. */
+void status_put(struct buf *out, const struct host *host, bool log);
+
+/* The same in lines for a terminal: whether all is well, who fails and why, then the ledgers. */
+void status_put_text(struct buf *out, const struct host *host);
+
+/* Ready, and no node of any pipeline says that it fails. */
+bool status_is_well(const struct host *host);
+
+extern const char *const status_phases[]; /* by enum service_phase */
+extern const char *const status_kinds[];  /* by enum component_kind */
+const char *status_state_name(enum health_state state);
+
+#endif

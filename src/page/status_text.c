@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state in lines for a terminal: two walks over the pipelines, first for who fails, then for the ledgers. What
+ * others wrote is made visible on the way. */
+#include "base/log.h"
+#include "base/process.h"
+#include "page/html.h"
+#include "page/status.h"
+#include "queue/sender.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#define MIB (1024.0 * 1024.0)
+
+struct putting {
+    struct buf *out;
+    const struct host *host;
+};
+
+static void put_head(struct putting *x)
+{
+    const struct service_view *v = x->host->view;
+    const struct budget *b = x->host->budget;
+
+    buf_printf(x->out, "otelcd %s (pid %ld) is %s, for ", x->host->version, (long)getpid(), status_phases[v->phase]);
+    html_ago(x->out, clock_wall(&x->host->loop->clock), v->started);
+    buf_printf(x->out, "; %.1f MiB resident, the budget has %.1f", (double)process_rss() / MIB, (double)b->used / MIB);
+    if (b->limit != UINT64_MAX)
+        buf_printf(x->out, " of %.1f", (double)b->limit / MIB);
+    buf_printf(x->out, " MiB in use, %s\n", status_is_well(x->host) ? "all is well" : "not all is well");
+}
+
+static void put_failure(struct putting *x, const char *pipeline, const struct node *node)
+{
+    const struct health *h = health_worst(node->health);
+
+    if (h->state == HEALTH_OK)
+        return;
+    buf_printf(x->out, "%s: %s ", pipeline, status_kinds[node->component->kind]);
+    log_put_visible(x->out, bytes_str(node->id));
+    buf_printf(x->out, " %s for ", h->state == HEALTH_PERMANENT ? "is refused" : "fails");
+    html_ago(x->out, clock_mono(&x->host->loop->clock), h->since);
+    buf_printf(x->out, " (%" PRIu64 " in a row): ", h->failures);
+    log_put_visible(x->out, bytes_str(h->reason));
+    buf_putc(x->out, '\n');
+}
+
+static void put_failures(const struct view_pipeline *p, void *arg)
+{
+    for (size_t i = 0; i < p->n_nodes; i++)
+        put_failure(arg, p->id, p->nodes[i].node);
+}
+
+static void put_reasons(struct buf *out, const char *what, const struct ledger_reasons *reasons)
+{
+    for (size_t i = 0; i < reasons->n; i++)
+        buf_printf(out, "  %s %s %" PRIu64, what, reasons->v[i].reason, reasons->v[i].items);
+}
+
+static void put_ledger(struct buf *out, const char *indent, const char *name, const struct ledger *l)
+{
+    buf_printf(out, "%s%-*s", indent, 32 - (int)(indent[0] == ' ' ? 2 : 0), name);
+    buf_printf(out, " %14" PRIu64 " %14" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10" PRIu64, l->received, l->delivered,
+               l->held, ledger_reasons_total(&l->refused), ledger_reasons_total(&l->dropped));
+    put_reasons(out, "refused", &l->refused);
+    put_reasons(out, "dropped", &l->dropped);
+}
+
+static void put_exporter(struct buf *out, const struct view_node *n)
+{
+    struct sender_fill fill;
+
+    put_ledger(out, "  ", n->node->id, n->ledger);
+    if (n->node->sender != NULL) {
+        fill = sender_fill(n->node->sender);
+        buf_printf(out, "  queue %" PRIu64, fill.size);
+        if (fill.capacity != UINT64_MAX)
+            buf_printf(out, " of %" PRIu64, fill.capacity);
+        buf_printf(out, " %s%s", fill.unit, fill.on_disk ? " on disk" : "");
+    }
+    buf_putc(out, '\n');
+}
+
+static void put_pipeline(const struct view_pipeline *p, void *arg)
+{
+    struct putting *x = arg;
+
+    put_ledger(x->out, "", p->id, p->ledger);
+    buf_putc(x->out, '\n');
+    for (size_t i = 0; i < p->n_nodes; i++)
+        if (p->nodes[i].ledger != NULL)
+            put_exporter(x->out, &p->nodes[i]);
+}
+
+void status_put_text(struct buf *out, const struct host *host)
+{
+    struct putting x = { out, host };
+
+    put_head(&x);
+    host->view->each_pipeline(host->view, put_failures, &x);
+    buf_printf(out, "%-32s %14s %14s %10s %10s %10s\n", "PIPELINE, exporters", "RECEIVED", "DELIVERED", "HELD",
+               "REFUSED", "DROPPED");
+    host->view->each_pipeline(host->view, put_pipeline, &x);
+}

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page beside /metrics, and its API: somebody who has never seen otelcd sees whether data arrives, whether it leaves,
+and where it stopped."""
+
+import http.client
+import json
+import re
+import signal
+import urllib.request
+
+import pytest
+from harness.browser import Browser
+
+CONFIG = """
+receivers:
+  otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}, http: {endpoint: "127.0.0.1:0"}}}
+processors:
+  filter: {error_mode: ignore, log_conditions: ['log.severity_number < 5']}
+exporters:
+  nop:
+  otlp_grpc: {endpoint: "127.0.0.1:1", tls: {insecure: true}, headers: {authorization: hush}, retry_on_failure: {max_elapsed_time: 0s}}
+service:
+  telemetry: {PAGE}
+  pipelines:
+    traces: {receivers: [otlp], exporters: [nop]}
+    logs: {receivers: [otlp], processors: [filter], exporters: [otlp_grpc]}
+"""
+CALM = re.sub("  otlp_grpc: .*\n", "", CONFIG).replace("exporters: [otlp_grpc]", "exporters: [nop]")
+JSON = {"content-type": "application/json"}
+
+
+def base(d):
+    return d.records("^Starting Prometheus scrape endpoint$")[-1]["endpoint"]
+
+
+def ask(d, path, headers=None, method="GET"):
+    c = http.client.HTTPConnection(base(d), timeout=30)
+    c.request(method, path, headers=headers or {})
+    r = c.getresponse()
+    body = r.read().decode()
+    c.close()
+    return r.status, {k.lower(): v for k, v in r.getheaders()}, body
+
+
+def status(d):
+    code, _, body = ask(d, "/api/v1/status")
+    assert code == 200
+    return json.loads(body)
+
+
+def send_logs(d, *severities):
+    body = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"severityNumber": s} for s in severities]}]}]}
+    request = urllib.request.Request(f"http://{d.http_address()}/v1/logs", json.dumps(body).encode(), JSON)
+    urllib.request.urlopen(request, timeout=30).read()
+
+
+def send_spans(d, n):
+    span = {"traceId": "11" * 16, "spanId": "22" * 8, "name": "a"}
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [span] * n}]}]}
+    request = urllib.request.Request(f"http://{d.http_address()}/v1/traces", json.dumps(body).encode(), JSON)
+    urllib.request.urlopen(request, timeout=30).read()
+
+
+def configured(page="", text=CALM):
+    return text.replace("{PAGE}", page or "{}")
+
+
+def test_the_status_has_the_numbers_of_the_ledger(otelcd):
+    d = otelcd(configured())
+    send_logs(d, 9, 9, 1)
+    s = status(d)
+    assert s["service"]["phase"] == "running" and s["well"] is True
+    pipelines = {p["id"]: p for p in s["pipelines"]}
+    ledger = pipelines["logs"]["ledger"]
+    assert (ledger["received"], ledger["delivered"], ledger["dropped"]) == (3, 2, 1)
+    assert ledger["dropped_by"] == {"filtered": 1}
+    assert ledger["received"] == ledger["delivered"] + ledger["held"] + ledger["refused"] + ledger["dropped"]
+    assert [(n["role"], n["id"]) for n in pipelines["logs"]["nodes"]] == [("receiver", "otlp"), ("processor", "filter"), ("exporter", "nop")]
+
+
+def test_the_status_says_who_fails_and_why(otelcd):
+    d = otelcd(configured(text=CONFIG))
+    send_logs(d, 9)
+
+    def failing():
+        nodes = [n for p in status(d)["pipelines"] for n in p["nodes"] if n["id"] == "otlp_grpc"]
+        return nodes[0] if nodes[0]["state"] == "failing" else None
+
+    d.wait_metrics(lambda _: failing() is not None)
+    node = failing()
+    assert "Connection refused" in node["reason"] and node["queue"]["size"] == 1 and node["queue"]["unit"] == "requests"
+    assert status(d)["well"] is False
+    code, _, text = ask(d, "/api/v1/status?format=text")
+    assert code == 200 and "not all is well" in text.splitlines()[0]
+    assert re.search(r"^logs: exporter otlp_grpc fails for .*Connection refused$", text, re.M), text
+    d.expect_warning("otlp_grpc")
+
+
+def test_the_page_is_whole_without_its_script(otelcd):
+    d = otelcd(configured())
+    send_logs(d, 9, 1)
+    code, headers, text = ask(d, "/")
+    assert code == 200 and headers["content-type"] == "text/html; charset=utf-8"
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe-inline" not in policy and "frame-ancestors 'none'" in policy
+    assert '<b data-k="pipelines.1.ledger.received">2</b>' in text and "1 filtered" in text
+    assert "<script>" not in text and " style=" not in text and "onclick" not in text
+    assert not re.search(r'(src|href)="(https?:)?//', text)
+    for path, kind in (("/page.css", "text/css"), ("/page.js", "text/javascript")):
+        code, headers, _ = ask(d, path)
+        assert code == 200 and headers["content-type"].startswith(kind)
+
+
+def test_the_configuration_is_shown_without_its_secrets(otelcd):
+    d = otelcd(configured(text=CONFIG))
+    for path in ("/", "/api/v1/config", "/api/v1/config?format=json"):
+        code, _, text = ask(d, path)
+        assert code == 200 and "otlp_grpc" in text and "hush" not in text
+    json.loads(text)
+
+
+def test_probes_say_whether_it_lives_and_whether_it_is_ready(otelcd):
+    d = otelcd(configured())
+    assert ask(d, "/healthz")[::2] == (200, "ok\n")
+    assert ask(d, "/readyz")[::2] == (200, "ready\n")
+
+
+def test_scripts_of_other_sites_get_nothing(otelcd):
+    d = otelcd(configured())
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}, {"Origin": "http://evil.test"}):
+        for path in ("/", "/api/v1/status", "/api/v1/events", "/api/v1/config"):
+            code, answer, body = ask(d, path, headers)
+            assert code == 403 and "access-control-allow-origin" not in answer and "pipelines" not in body
+    assert ask(d, "/", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"})[0] == 200
+    assert ask(d, "/api/v1/status", {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"})[0] == 200
+
+
+def test_what_is_not_there_is_told_and_nothing_is_written(otelcd):
+    d = otelcd(configured())
+    code, _, body = ask(d, "/nothing")
+    assert code == 404 and "/metrics" in body
+    for method in ("POST", "PUT", "DELETE"):
+        assert ask(d, "/api/v1/status", method=method)[0] == 405
+    for path in ("/", "/api/v1/events"):
+        code, _, body = ask(d, path, method="HEAD")
+        assert code == 200 and body == ""
+
+
+class Events:
+    def __init__(self, d):
+        self.connection = http.client.HTTPConnection(base(d), timeout=60)
+        self.connection.request("GET", "/api/v1/events")
+        self.answer = self.connection.getresponse()
+
+    def next(self):
+        """None: it has ended."""
+        while True:
+            line = self.answer.readline()
+            if not line:
+                return None
+            if line.startswith(b"data: "):
+                return json.loads(line[6:])
+
+    def close(self):
+        self.answer.close()
+        self.connection.close()
+
+
+def test_events_follow_what_comes_in(otelcd):
+    d = otelcd(configured())
+    events = Events(d)
+    assert events.answer.status == 200 and events.answer.getheader("content-type") == "text/event-stream"
+    first = events.next()
+    assert first["pipelines"][0]["ledger"]["received"] == 0 and "log" not in first
+    send_spans(d, 7)
+    while (now := events.next())["pipelines"][0]["ledger"]["received"] != 7:
+        assert now["pipelines"][0]["ledger"]["received"] == 0
+    assert now["service"]["time"] > first["service"]["time"]
+    events.close()
+
+
+def test_watchers_are_bounded_and_make_room_when_they_go(otelcd):
+    d = otelcd(configured())
+    watchers = [Events(d) for _ in range(64)]
+    assert all(w.next() is not None for w in watchers)
+    code, _, body = ask(d, "/api/v1/events")
+    assert code == 503 and "too many watch" in body
+    assert ask(d, "/")[0] == 200 and ask(d, "/metrics")[0] == 200
+    for w in watchers:
+        w.close()
+
+    def is_served():
+        one = Events(d)
+        served = one.answer.status == 200
+        one.close()
+        return served
+
+    d.wait_metrics(lambda _: is_served())
+
+
+def test_a_stop_tells_those_who_watch_goodbye(otelcd):
+    d = otelcd(configured().replace("service:", "service:\n  shutdown_timeout: 60s", 1))
+    events = Events(d)
+    assert events.next() is not None
+    d.terminate()
+    while events.next() is not None:
+        pass
+    events.close()
+
+
+def test_a_reload_keeps_the_page(otelcd):
+    d = otelcd(configured())
+    events = Events(d)
+    assert events.next()["pipelines"][0]["id"] == "traces"
+    (d.folder / "otelcd.yaml").write_text(configured().replace("traces:", "traces/new:"))
+    d.terminate(signal.SIGHUP)
+    d.wait_log("Everything is ready", 2)
+    assert ask(d, "/readyz")[0] == 200 and status(d)["pipelines"][0]["id"] == "traces/new"
+    events.close()
+    assert d.stop() == 0
+
+
+def test_the_page_may_be_left_out(otelcd):
+    d = otelcd(configured(page="{page: {enabled: false}}"))
+    for path in ("/", "/healthz", "/api/v1/status", "/api/v1/events"):
+        assert ask(d, path)[::2] == (404, "404 page not found: the metrics are at /metrics\n")
+    assert ask(d, "/metrics")[0] == 200
+
+
+def test_a_strangers_text_is_shown_and_not_run(otelcd):
+    d = otelcd(configured())
+    d.http("POST", "/v1/logs", '{"<script>alert(1)</script>\u202e": []}'.encode(), JSON)
+    d.expect_warning("nothing in it that OTLP knows")
+    _, _, text = ask(d, "/")
+    assert "<script>alert" not in text and "&lt;script&gt;alert(1)" in text and "\u202e" not in text
+    assert "<script>alert(1)" in status(d)["log"][0]["text"]
+
+
+@pytest.fixture
+def browser():
+    b = Browser()
+    yield b
+    b.close()
+
+
+def test_a_browser_shows_numbers_that_move(otelcd, browser):
+    d = otelcd(configured(text=CONFIG))
+    browser.open(f"http://{base(d)}/")
+    received = "document.querySelector('[data-k=\"pipelines.0.ledger.received\"]')"
+    browser.wait(f"{received} && {received}.textContent === '0'", "the page is not there")
+    send_spans(d, 1234)
+    browser.wait(f"{received}.textContent === '1,234'", "the number does not move")
+    browser.wait("document.querySelector('[data-r=\"pipelines.0.ledger.received\"]').textContent.endsWith('/s')", "there is no rate")
+    send_logs(d, 9)
+    browser.wait("document.querySelector('#state').className === 'failing'", "the state is not told")
+    browser.wait("document.querySelector('li.failing .bad') !== null", "nobody is shown to fail")
+    assert "Connection refused" in browser.value("document.querySelector('li.failing .bad').textContent")
+    assert d.http("POST", "/v1/logs", b"{", JSON)[0] == 400
+    browser.wait("document.querySelector('ul.log').innerText.includes('warn')", "the log does not grow")
+    assert browser.complaints() == []
+    assert all(url.startswith((f"http://{base(d)}/", "about:")) for url in browser.requests())
+    d.expect_warning("Request rejected", "Exporting failed. Dropping")
