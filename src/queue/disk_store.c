@@ -191,6 +191,19 @@ static bool can_be_settled(const struct batch *b, const item_ranges *settled)
     return settled->n == 0 || (signal_table[b->signal].mergeable && settled->v[settled->n - 1].last < b->items);
 }
 
+/* What the sums on disk take for settled comes again all the same, where a crash has cost the note of it: `items` more
+ * than those of the entries that there are must be held. */
+static void count_again(struct sender *s, uint64_t items)
+{
+    uint64_t all = s->ready.items + items, missing;
+
+    list_each (struct attempt, a, &s->attempts, link)
+        all += a->items;
+    missing = all > s->hold.open ? all - s->hold.open : 0;
+    ledger_receive(s->node->ledger, missing);
+    s->hold.open += missing;
+}
+
 static void take_record(struct disk_store *d, const struct wal_read *r, struct batch *b)
 {
     struct sender *s = d->store.sender;
@@ -200,6 +213,7 @@ static void take_record(struct disk_store *d, const struct wal_read *r, struct b
 
     if (b != NULL && can_be_settled(b, &settled) && n_settled < r->items) {
         b = settled.n > 0 ? batch_without(b, settled.v, settled.n, d->read.budget) : b;
+        count_again(s, b->items);
         e = sender_push(s, b, r->seq, NULL);
         e->recorded = r->items;
         e->settled = settled;
