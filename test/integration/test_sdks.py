@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from configs import SCRAPE
+from harness.compiled import skip_where_go_is_too_old, wanted_go
 from harness.limits import PATIENCE, ROOT, missing, tool
 
 PEERS = ROOT / "test/peers"
@@ -22,10 +23,12 @@ def go_peer(version):
     """The program of test/peers/go/<version>, built once."""
     BUILT.mkdir(parents=True, exist_ok=True)
     program = BUILT / f"go-{version}"
+    go = tool("go")
+    skip_where_go_is_too_old(go, wanted_go(f"go/{version}"), f"the Go peer {version}")
     with open(f"{program}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several pytest processes may want it at once
         ran = subprocess.run(
-            [tool("go"), "build", "-o", str(program), "."],
+            [go, "build", "-o", str(program), "."],
             cwd=PEERS / "go" / version,
             env={**os.environ, "GOFLAGS": "-buildvcs=false"},
             capture_output=True,

@@ -22,11 +22,23 @@ def _wanted(name, word):
     return next(line.split()[1] for line in (ROOT / "test/peers" / name / "go.mod").read_text().splitlines() if line.startswith(word + " "))
 
 
+def wanted_go(peer):
+    """What the peer's go.mod asks for."""
+    return _wanted(peer, "go")
+
+
 def go_is_new_enough(go, wanted):
     """No other Go is downloaded than the one that is there."""
     has = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True).stdout.strip().removeprefix("go")
     parts = lambda v: [int(x) for x in v.split("-")[0].split(".")]
     return parts(has) >= parts(wanted), has
+
+
+def skip_where_go_is_too_old(go, wanted, what):
+    """Skips, under CI too: what a distribution's Go cannot do is nobody's mistake. From 1.21 on Go fetches a newer one by itself."""
+    enough, has = go_is_new_enough(go, wanted)
+    if not enough and not go_is_new_enough(go, "1.21")[0]:
+        pytest.skip(f"{what} wants Go {wanted}; here is {has}")
 
 
 def _compile(go, name, to):
