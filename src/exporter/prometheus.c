@@ -86,8 +86,15 @@ static const struct metric_row row_rejected = {
     .help = "Points that could not be shown, by reason.",
 };
 static const struct metric_row *const metric_rows[] = {
-    &row_series,   &row_bytes,      &row_expired,           &row_ended,
-    &row_rejected, &collisions_row, &series_limit_fill_row, &series_limit_refused_row,
+    &row_series,
+    &row_bytes,
+    &row_expired,
+    &row_ended,
+    &row_rejected,
+    &collisions_row,
+    &displaced_row,
+    &series_limit_fill_row,
+    &series_limit_refused_row,
     NULL,
 };
 
@@ -316,6 +323,7 @@ static void collect(struct metric_hook *hook)
     metric_set(n->bytes, (double)(n->store.bytes + n->store.streams.bytes));
     metric_add_since(n->expired, &n->seen_expired, n->store.expired);
     series_limit_collect(&n->store.streams.limit);
+    collisions_displaced(&n->collisions, n->store.streams.translator.displaced);
     metric_add_since(n->ended, &n->seen_ended, n->store.ended);
 }
 

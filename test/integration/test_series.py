@@ -3,6 +3,8 @@
 
 import json
 
+import pytest
+
 from configs import SCRAPE
 from harness import otlp
 from harness.remote_write import Receiver, accept
@@ -55,6 +57,27 @@ def test_attributes_called_job_or_instance_keep_their_series_apart(otelcd):
     assert samples.value("queue_len", job="shop", exported_job="import") == 3
     assert samples.value("queue_len", job="shop", exported_job="export") == 9
     assert samples.value("queue_len", job="shop", instance="disk0") == 1  # nothing else is called so here
+
+
+CHOSEN = "resource_to_telemetry_conversion: {enabled: true, include: [host.*, zone], exclude: [host.id]}"
+
+
+@pytest.mark.parametrize("remote", [False, True], ids=["scrape", "remote_write"])
+def test_chosen_attributes_of_the_resource_are_labels_and_what_makes_way_for_them_is_kept(otelcd, receiver, remote):
+    r = receiver()
+    exporter = f"prometheus_remote_write: {{endpoint: '{r.url}', {CHOSEN}}}" if remote else f"prometheus: {{endpoint: '127.0.0.1:0', {CHOSEN}}}"
+    d = otelcd(SCRAPE.replace('prometheus: {endpoint: "127.0.0.1:0", enable_open_metrics: true}', exporter).replace("[prometheus]", f"[{exporter.partition(':')[0]}]"))
+    about = (("service.name", "shop"), ("host.name", "web-1"), ("host.id", "7"), ("zone", "a"), ("os", "linux"))
+    send(d, request(gauge("load", (1, {"host.name": "its own"}), (2, {"host.name": "web-1"})), resource=about))
+    if remote:
+        r.wait(lambda r: len(r.values("load")) == 2)
+        labels = [s.labels for s in sorted(r.samples, key=lambda s: s.value) if s.name == "load"]
+    else:
+        labels = [s.labels for s in sorted(d.metrics("prometheus").find("load"), key=lambda s: s.value)]
+    base = {"job": "shop", "host_name": "web-1", "zone": "a"}
+    shown = [{k: v for k, v in one.items() if v and not k.startswith("otel_scope")} for one in labels]
+    assert shown == [{**base, "exported_host_name": "its own"}, base]
+    assert d.metric("otelcd_prometheus_labels_displaced", exporter=exporter.partition(":")[0]) == 1
 
 
 def test_hosts_without_a_service_name_are_told_that_they_share_a_series(otelcd):

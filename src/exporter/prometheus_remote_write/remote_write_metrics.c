@@ -94,6 +94,7 @@ static const struct metric_row row_not_sent = METRIC_ROW("otelcd_remote_write_po
 
 const struct metric_row *const remote_write_metric_rows[] = {
     &collisions_row,
+    &displaced_row,
     &series_limit_fill_row,
     &series_limit_refused_row,
     &row_samples,
@@ -142,6 +143,7 @@ static void collect(struct metric_hook *hook)
         metric_set(m->highest_sent, (double)n->highest_sent / 1000);
     metric_set(m->series, (double)remote_write_series(n->encoder));
     series_limit_collect(remote_write_limit(n->encoder));
+    collisions_displaced(&n->collisions, remote_write_displaced(n->encoder));
     metric_set(m->series_bytes, (double)remote_write_memory(n->encoder));
     metric_set(m->connections, n->client != NULL ? (double)http_client_stats(n->client)->connections : 0);
 }

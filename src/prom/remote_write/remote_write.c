@@ -277,6 +277,11 @@ uint64_t remote_write_series(const struct remote_write *rw)
     return rw->streams.n_cached;
 }
 
+uint64_t remote_write_displaced(const struct remote_write *rw)
+{
+    return rw->streams.translator.displaced;
+}
+
 struct series_limit *remote_write_limit(struct remote_write *rw)
 {
     return &rw->streams.limit;

@@ -105,6 +105,7 @@ void remote_write_sweep(struct remote_write *rw);
 enum remote_write_version remote_write_version(const struct remote_write *rw);
 uint64_t remote_write_series(const struct remote_write *rw); /* how many are known */
 struct series_limit *remote_write_limit(struct remote_write *rw);
-uint64_t remote_write_memory(const struct remote_write *rw); /* bytes, as charged to the budget, without tables */
+uint64_t remote_write_displaced(const struct remote_write *rw); /* labels, by promoted attributes (translate.h) */
+uint64_t remote_write_memory(const struct remote_write *rw);    /* bytes, as charged to the budget, without tables */
 
 #endif

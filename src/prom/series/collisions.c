@@ -18,15 +18,33 @@ const struct metric_row collisions_row = {
     .help = "Points that met another sender's series of the same name and labels, by metric; beyond 100 names: other.",
 };
 
+const struct metric_row displaced_row = {
+    .name = "otelcd_prometheus_labels_displaced",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_BASIC,
+    .unit = "{labels}",
+    .help =
+        "Labels of points that are exported_<name>, because a promoted attribute of their resource has their name and "
+        "another value; counted when the labels of a series are worked out.",
+};
+
 void collisions_init(struct collisions *c, struct metrics *metrics, const char *exporter, const struct logger *log,
                      struct clock *clock)
 {
+    const struct metric_label label = { "exporter", exporter };
+
     *c = (struct collisions){ .metrics = metrics, .exporter = exporter, .log = log, .clock = clock };
+    c->displaced = metrics_get(metrics, &displaced_row, &label, 1);
 }
 
 void collisions_free(struct collisions *c)
 {
     vec_free(&c->by_metric);
+}
+
+void collisions_displaced(struct collisions *c, uint64_t total)
+{
+    metric_add_since(c->displaced, &c->displaced_seen, total);
 }
 
 static struct metric *counter_of(struct collisions *c, struct bytes name)

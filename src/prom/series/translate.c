@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How attributes become labels.
  *
- * Attributes are gathered in a list, sorted by key (of one key the last stays), and given names and values in one
+ * Attributes are gathered in a list, sorted by key (of one key the last stays; where a promoted attribute of the
+ * resource has the key of one of the point's, the latter is called exported_<name>), and given names and values in one
  * scratch text. Those that come to one name are joined. Then come the labels that the exporter gives: of the scope,
  * job and instance, and `le` or `quantile` from the exposition; an attribute of such a name makes way as
  * `exported_...`. Constant labels come last, where there is none of their name. The list is rendered sorted by name.
@@ -28,6 +29,8 @@ struct translated {
     struct bytes raw; /* AnyValue */
     size_t name_at, name_len, value_at, value_len;
     uint32_t order;
+    bool promoted; /* it is the resource's */
+    bool exported; /* its name is exported_<name> */
     bool gone;
 };
 
@@ -61,9 +64,9 @@ static bool is_promoted(const struct translation *t, struct bytes key)
 
 /* ---- the list ---- */
 
-static void add_attribute(struct translator *s, struct attribute a)
+static void add_attribute(struct translator *s, struct attribute a, bool promoted)
 {
-    struct translated x = { .key = a.key, .raw = a.value, .order = (uint32_t)s->all.n };
+    struct translated x = { .key = a.key, .raw = a.value, .order = (uint32_t)s->all.n, .promoted = promoted };
 
     if (s->all.n < LABELS_MAX)
         *vec_push(&s->all) = x;
@@ -77,7 +80,7 @@ static void add_promoted(struct translator *s, const struct translation *t, stru
 
     for (struct attribute a; t->promote && attribute_next(&r, OTLP_RESOURCE_ATTRIBUTES, &a);)
         if (is_promoted(t, a.key))
-            add_attribute(s, a);
+            add_attribute(s, a, true);
 }
 
 static int by_key(const void *a, const void *b)
@@ -125,11 +128,20 @@ static void squeeze_labels(struct translator *s)
     s->all.n = n;
 }
 
-/* Of several attributes of one key the last stays. */
+/* Of several attributes of one key the last stays; but a point's own that says something else than its resource's makes
+ * way for it. */
 static void drop_repeated_keys(struct translator *s)
 {
-    for (size_t i = 0; i + 1 < s->all.n; i++)
-        s->all.v[i].gone = bytes_equal(s->all.v[i].key, s->all.v[i + 1].key);
+    for (size_t i = 0; i + 1 < s->all.n; i++) {
+        struct translated *x = &s->all.v[i];
+        const struct translated *next = &s->all.v[i + 1];
+
+        if (!bytes_equal(x->key, next->key))
+            continue;
+        x->exported = next->promoted && !x->promoted && !bytes_equal(x->raw, next->raw);
+        x->gone = !x->exported;
+        s->displaced += x->exported;
+    }
     squeeze_labels(s);
 }
 
@@ -148,6 +160,8 @@ static bool put_label_name(struct buf *out, const struct translation *t, struct 
 static bool put_name(struct translator *s, const struct translation *t, struct translated *x)
 {
     x->name_at = s->text.len;
+    if (x->exported)
+        buf_puts(&s->text, EXPORTED);
     if (!put_label_name(&s->text, t, x->key))
         return false;
     x->name_len = s->text.len - x->name_at;
@@ -337,7 +351,7 @@ bool translate_target(struct translator *s, const struct translation *t, struct 
     begin_labels(s);
     for (struct attribute a; attribute_next(&r, OTLP_RESOURCE_ATTRIBUTES, &a);)
         if (!is_service(a.key))
-            add_attribute(s, a);
+            add_attribute(s, a, false);
     if (t->target_by_either && s->all.n == 0)
         return false;
     sort_by_key(s);
@@ -369,7 +383,7 @@ static void put_scope_attributes(struct translator *s, const struct translation 
     struct buf key = { 0 };
 
     for (struct attribute a; attribute_next(&r, OTLP_SCOPE_ATTRIBUTES, &a);)
-        add_attribute(s, a);
+        add_attribute(s, a, false);
     sort_by_key(s);
     for (size_t i = 0; i < s->all.n; i++) {
         struct translated *x = &s->all.v[i];
@@ -443,7 +457,7 @@ static void add_attributes(struct translator *s, enum metric_kind kind, struct b
 
     for (struct attribute a; attribute_next(&r, point_attributes_field(kind), &a);)
         if (a.key.len > 0) /* OTLP wants keys that are not empty: it names nothing */
-            add_attribute(s, a);
+            add_attribute(s, a, false);
 }
 
 /* The name that the exposition itself gives to a label of such a point's samples; empty: none. */

@@ -39,6 +39,7 @@ struct translator {
     VEC(struct translated) all;
     struct buf text; /* names and values */
     bool too_many;
+    uint64_t displaced; /* ever: labels of points that made way for a promoted attribute */
 };
 
 void translator_free(struct translator *s);

@@ -28,11 +28,19 @@ const struct option conversion_options[] = {
     OPT_BOOL(struct conversion_config, enabled, "false", "Make all resource attributes labels of every series."),
     OPT_BOOL(struct conversion_config, exclude_service_attributes, "false",
              "All but service.name, service.namespace and service.instance.id."),
+    OPT_STRINGS(struct conversion_config, include, "[]",
+                "These alone, where it is enabled; * is any run of characters, ? any one. Empty: all."),
+    OPT_STRINGS(struct conversion_config, exclude, "[]", "Not these, whatever include says."),
     OPT_END,
 };
 
 void translation_check(const struct translation_config *c, struct check *ck)
 {
+    const struct conversion_config *conversion = &c->resource_to_telemetry_conversion;
+
+    if (!conversion->enabled && conversion->include.n + conversion->exclude.n > 0)
+        check_fail(ck, "resource_to_telemetry_conversion",
+                   "include and exclude have no effect without enabled: write `enabled: true` beside them");
     if (c->resource_constant_labels.on && c->resource_to_telemetry_conversion.enabled)
         check_fail(ck, "resource_constant_labels",
                    "cannot configure both resource_constant_labels and resource_to_telemetry_conversion: remove the "
@@ -83,6 +91,8 @@ void translation_configure(struct configured_translation *out, const struct tran
 {
     const struct resource_labels_config *labels = &c->resource_constant_labels;
     const struct conversion_config *conversion = &c->resource_to_telemetry_conversion;
+    const struct strings *included = conversion->enabled ? &conversion->include : &labels->included;
+    const struct strings *excluded = conversion->enabled ? &conversion->exclude : &labels->excluded;
 
     *out = (struct configured_translation){ .translation = {
                                                 .strategy = strategy_of(c),
@@ -92,10 +102,10 @@ void translation_configure(struct configured_translation *out, const struct tran
                                                            labels->excluded.n > 0,
                                                 .leave_service_out =
                                                     conversion->enabled && conversion->exclude_service_attributes,
-                                                .included = labels->included.v,
-                                                .n_included = labels->included.n,
-                                                .excluded = labels->excluded.v,
-                                                .n_excluded = labels->excluded.n,
+                                                .included = included->v,
+                                                .n_included = included->n,
+                                                .excluded = excluded->v,
+                                                .n_excluded = excluded->n,
                                             } };
     set_constants(out, constants);
 }

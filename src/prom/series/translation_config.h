@@ -15,6 +15,7 @@ struct resource_labels_config {
 struct conversion_config {
     bool enabled;
     bool exclude_service_attributes;
+    struct strings include, exclude;
 };
 
 struct translation_config {
@@ -41,7 +42,7 @@ extern const char *const translation_strategies[];
     { .key = "resource_to_telemetry_conversion", .kind = OPTION_GROUP,                                                \
       .offset = OPT_FIELD(T, m.resource_to_telemetry_conversion, struct conversion_config),                           \
       .options = conversion_options, .size = sizeof(struct conversion_config), .mode = GROUP_PLAIN,                   \
-      .help = "The older form of resource_constant_labels." },                                                        \
+      .help = "Resource attributes as labels of every series, in the Collector's older form." },                                                        \
     { .key = "add_metric_suffixes", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.add_metric_suffixes, bool),         \
       .def = "true", .help = "Add unit and type to names. Has no effect when translation_strategy is set." },          \
     { .key = "translation_strategy", .kind = OPTION_ENUM, .offset = OPT_FIELD(T, m.translation_strategy, int),        \

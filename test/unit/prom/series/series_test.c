@@ -664,7 +664,7 @@ START_TEST(constant_labels_stand_where_there_is_none_of_their_name)
 }
 END_TEST
 
-START_TEST(promoted_resource_attributes_take_the_place_of_the_points_own)
+START_TEST(promoted_resource_attributes_take_the_name_of_the_points_own)
 {
     static const char *const included[] = { "host.*", "?one" }, *const excluded[] = { "*.id" };
 
@@ -689,7 +689,7 @@ START_TEST(promoted_resource_attributes_take_the_place_of_the_points_own)
                                                                                                                      "}"
                                                                                                                      "]"
                                                                                                                      "}");
-    SHOWS("g{host_name=\"h\",x=\"y\",zone=\"z\"} 1\ng{host_name=\"h;mine\",zone=\"z\"} "
+    SHOWS("g{exported_host_name=\"mine\",host_name=\"h\",x=\"y\",zone=\"z\"} 1\ng{host_name=\"h;mine\",zone=\"z\"} "
           "2\ng{host_name=\"h\",zone=\"z\"} 3\n");
 }
 END_TEST
@@ -861,7 +861,7 @@ int main(void)
     tcase_add_test(t, of_resources_of_one_job_and_instance_the_newest_is_the_target);
     tcase_add_test(t, scopes_give_labels_even_when_empty);
     tcase_add_test(t, constant_labels_stand_where_there_is_none_of_their_name);
-    tcase_add_test(t, promoted_resource_attributes_take_the_place_of_the_points_own);
+    tcase_add_test(t, promoted_resource_attributes_take_the_name_of_the_points_own);
     tcase_add_test(t, with_a_namespace_target_info_is_a_family_too);
     tcase_add_test(t, exemplars_are_the_newest_of_each_bucket_of_the_newest_point);
     tcase_add_test(t, an_exemplar_too_long_for_its_attributes_keeps_its_ids);
