@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "test/integration")]
 
 import payload  # noqa: E402
 from hop import Hop  # noqa: E402
-from scrape import Scrape  # noqa: E402
+from scrape import Scrape, free_port  # noqa: E402
 from harness import otlp  # noqa: E402
 from harness.daemon import READY, TELEMETRY, Daemon  # noqa: E402
 from harness.limits import OTELCD  # noqa: E402
@@ -65,6 +65,8 @@ GO = {
     "processor filter, severity": 0.61e6,
     "processor transform, set and Concat": 0.47e6,
     "tail_sampling": 0.15e6,
+    "connector span_metrics, two dimensions": 0.24e6,
+    "connector service_graph": 0.30e6,
 }
 # Name, signal, processor; bars in items per CPU-second and as a share of the pipeline without it.
 PROCESSORS = [
@@ -268,9 +270,38 @@ class Bench:
 
     def connector(self, name, signal, connector, bar=None, share_bar=None):
         kind = next(iter(connector))
+        if os.environ.get("ORACLE"):
+            GO[name] = self.go_connector({kind.replace("_", ""): connector[kind]})
         text = NOP.replace("exporters:\n", f"connectors: {json.dumps(connector)}\nexporters:\n", 1)
         text = text.replace(f"{signal}: {{receivers: [otlp], exporters: [nop]", f"{signal}: {{receivers: [otlp], exporters: [{kind}]")
         self.beside_plain(name, signal, text.replace("metrics: {receivers: [otlp]", f"metrics: {{receivers: [otlp, {kind}]"), bar, share_bar)
+
+    def go_connector(self, connector):
+        """The Go collector's, with the same spans: for each second on the processor."""
+        kind, grpc, telemetry = next(iter(connector)), free_port(), free_port()
+        reader = {"pull": {"exporter": {"prometheus": {"host": "127.0.0.1", "port": telemetry}}}}
+        config = {
+            "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{grpc}"}}}},
+            "connectors": connector,
+            "exporters": {"nop": None},
+            "service": {
+                "pipelines": {"traces": {"receivers": ["otlp"], "exporters": [kind]}, "metrics": {"receivers": [kind], "exporters": ["nop"]}},
+                "telemetry": {"metrics": {"readers": [reader]}, "logs": {"level": "error"}},
+            },
+        }
+        file = self.folder / "go-connector.yaml"
+        file.write_text(json.dumps(config))
+        process = subprocess.Popen(["taskset", "-c", str(SERVER_CORE), os.environ["ORACLE"], "--config", str(file)])
+        self.started.append(process)
+        deadline = time.monotonic() + 60
+        while not _is_open(grpc):
+            assert time.monotonic() < deadline and process.poll() is None, "the Go collector does not start"
+            time.sleep(0.1)
+        case = Case("traces for processors", "traces", lambda: payload.traces(100), 100, "gRPC", False, 3000)
+        rates = [self.one(case, f"127.0.0.1:{grpc}", process.pid)[0] for _ in range(self.rounds + 1)]
+        process.terminate()
+        process.wait()
+        return statistics.median(rates[1:])
 
     def processor(self, name, signal, processor, bar=None, share_bar=None):
         kind = next(iter(processor))

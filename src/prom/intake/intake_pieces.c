@@ -5,7 +5,8 @@
 #include "base/mem.h"
 #include "prom/intake/intake_inside.h"
 
-#define PIECE_POINTS 2000u
+#define PIECE_POINTS 6000u
+#define PIECE_NEW_POINTS 1200u /* where most series are new: for who takes them they are so much more work */
 #define PIECE_BYTES ((size_t)1 << 20)
 
 struct intake_points {
@@ -63,7 +64,9 @@ static void push_piece(struct take *t)
 
 void pieces_seal(struct take *t)
 {
-    if (t->n_points >= PIECE_POINTS || (t->n_points > 0 && t->assembly.arena.total >= PIECE_BYTES)) {
+    uint64_t most = t->result->added > t->result->kept / 2 ? PIECE_NEW_POINTS : PIECE_POINTS;
+
+    if (t->n_points >= most || (t->n_points > 0 && t->assembly.arena.total >= PIECE_BYTES)) {
         close_open(t);
         t->room = t->room_end = NULL;
         push_piece(t);
