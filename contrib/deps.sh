@@ -63,6 +63,7 @@ main()
     fi
     if [ "$part" = test ]; then
         unpack prometheus prometheus
+        unpack prometheus-node-exporter prometheus-node-exporter
         unpack prometheus-alertmanager amtool
         unpack victoria-metrics victoria-metrics
         unpack tinyproxy-bin tinyproxy

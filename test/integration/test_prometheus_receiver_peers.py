@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The prometheus receiver beside a real Prometheus, and with targets that other programs are."""
 
+import contextlib
+import json
+import subprocess
 import threading
 import time
+import urllib.request
 import wsgiref.simple_server
 
 import prometheus_client
 import pytest
-from harness.limits import PATIENCE
+from harness.compiled import compiled
+from harness.limits import PATIENCE, ROOT, free_port, tool
 from harness.otlp import sample
 from harness.targets import Target, config, job, wait_point, wait_points
+from test_sdks import BUILT, PEERS, made_once, make, toolchain
 
 FAILED = "Failed to scrape Prometheus endpoint"
 
@@ -116,3 +122,116 @@ service: {pipelines: {metrics: {receivers: [otlp], exporters: [prometheus]}}}
     d = otelcd(config([job(sender.scrape_address("prometheus"))]), allow=[FAILED])
     got = wait_points(d, lambda requests: next((r for r in requests if any(p.name == "up" and p.value == 1 for p in r)), None))
     assert len([p for p in got if p.name not in ("up",) and not p.name.startswith("scrape_")]) >= 3
+
+
+# --- what other programs show ---
+
+
+@contextlib.contextmanager
+def running(address, *command):
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                urllib.request.urlopen(f"http://{address}/metrics", timeout=PATIENCE).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline and process.poll() is None, command
+                time.sleep(0.05)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def node_exporter():
+    address = f"127.0.0.1:{free_port()}"
+    quiet = [f"--no-collector.{c}" for c in ("netclass", "netdev", "filesystem", "diskstats", "arp", "cpufreq")]  # others' devices come and go
+    return running(address, tool("prometheus-node-exporter"), f"--web.listen-address={address}", *quiet)
+
+
+def go_client(version):
+    address = f"127.0.0.1:{free_port()}"
+    return running(address, compiled(f"client_{version}"), address)
+
+
+def java_client():
+    folder, sources = BUILT / "java_metrics", sorted((PEERS / "java_metrics").iterdir())
+    javac, maven = toolchain("javac", "the client for Java"), toolchain("mvn", "the client for Java")
+    copy = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+    with made_once(folder, *sources) as due:
+        if due:
+            pom = str(PEERS / "java_metrics/pom.xml")
+            make("mvn failed", maven, "-q", "-B", "-f", pom, copy, f"-DoutputDirectory={folder / 'lib'}")
+            make("javac failed", javac, "-cp", f"{folder}/lib/*", "-d", str(folder / "classes"), str(PEERS / "java_metrics/Metrics.java"))
+    port = free_port()
+    small = ["-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    return running(f"127.0.0.1:{port}", tool("java"), *small, "-cp", f"{folder}/classes:{folder}/lib/*", "Metrics", str(port))
+
+
+REAL = {
+    "node_exporter": node_exporter,
+    "Go, newest": lambda: go_client("newest"),
+    "Go, oldest": lambda: go_client("oldest"),
+    "Java": java_client,
+}
+
+
+def names_of(p):
+    """Series without their values. A bound is a number, which Prometheus 2 leaves as it was written."""
+    number = lambda k, v: float(v) if k in ("le", "quantile") else v  # noqa: E731
+    return {frozenset((k, str(number(k, v))) for k, v in labels) for labels in series_of(p)}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_targets_become_the_series_that_prometheus_has_of_them(otelcd, prometheus, writable_prometheus, name):
+    with REAL[name]() as address:
+        scrape = {**job(address), "scrape_interval": "1s", "scrape_timeout": "1s"}
+        its_own = prometheus(None, features="exemplar-storage", config=json.dumps({"scrape_configs": [scrape]}))  # no native histograms
+        written = writable_prometheus()
+        text = config([scrape]).replace(
+            "file: {path: points}",
+            f"{{prometheus_remote_write: {{endpoint: '{written.write_url}', disable_scope_info: true}}, prometheus: {{endpoint: '127.0.0.1:0'}}}}",
+        )
+        d = otelcd(text.replace("exporters: [file]", "exporters: [prometheus_remote_write, prometheus]"), allow=[FAILED])
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            left, right = names_of(its_own), names_of(written)
+            if left == right and len(left) > 10:
+                break
+            assert time.monotonic() < deadline, sorted(map(sorted, left ^ right))[:10]
+            time.sleep(0.3)
+        page = urllib.request.urlopen(f"http://{d.scrape_address('prometheus')}/metrics", timeout=PATIENCE).read()
+        ran = subprocess.run([tool("promtool"), "check", "metrics"], input=page, capture_output=True)
+        assert ran.returncode in (0, 3), ran.stderr  # 3: it does not like the names that the target chose
+        assert d.stop() == 0
+
+
+# What the Go collector has besides, and why it is not there.
+NOT_OURS = {
+    "otelcol_process_runtime_total_alloc_bytes",  # the allocator does not count it
+    "otelcol_exporter_in_flight_requests",  # of its queue
+    "otelcol_receiver_failed_metric_points",  # what failed inside is refused, or dropped with its reason
+    "promhttp_metric_handler_errors_total",  # of Go's client library
+}
+
+
+def test_the_self_scrape_has_the_names_that_the_go_collector_gives_itself(otelcd, unused_port):
+    """test/data/self_scrape.txt: what v0.158.0 writes to a file of its own endpoint, scraped by its own receiver, of a pipeline
+    like this one: name, kind, unit."""
+    text = config([job(f"127.0.0.1:{unused_port}", name="otel-collector")], above="processors: {batch: {timeout: 100ms}}", pipeline="processors: [batch],")
+    text += f"  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {unused_port}}}}}}}}}]}}}}\n"
+    d = otelcd(text, allow=[FAILED])
+    expected = {tuple(line.split(",")) for line in (ROOT / "test/data/self_scrape.txt").read_text().split() if line.split(",")[0] not in NOT_OURS}
+
+    def found(_):
+        path = d.folder / "points"
+        requests = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        kinds = {
+            (m["name"], next(k for k in ("sum", "gauge", "histogram", "summary") if k in m), m.get("unit", ""))
+            for r in requests for rm in r["resourceMetrics"] for sm in rm["scopeMetrics"] for m in sm["metrics"]
+        }  # fmt: skip
+        return kinds if expected <= kinds else None
+
+    assert wait_points(d, found)

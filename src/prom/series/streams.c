@@ -213,10 +213,11 @@ static enum family_type type_of(const struct metric_head *h, bool *part)
     enum family_type type = FAMILY_GAUGE;
 
     *part = false;
-
     switch (h->kind) {
     case METRIC_SUM:
-        return h->monotonic ? FAMILY_COUNTER : FAMILY_GAUGE;
+        if (h->monotonic)
+            return FAMILY_COUNTER;
+        break;
     case METRIC_EXPLICIT:
     case METRIC_EXPONENTIAL:
         return FAMILY_HISTOGRAM;
@@ -226,14 +227,15 @@ static enum family_type type_of(const struct metric_head *h, bool *part)
         break;
     }
     any_value_put(&hint, h->type_hint);
-    if (bytes_is(buf_bytes(&hint), "unknown"))
+    if (bytes_is(buf_bytes(&hint), "unknown") && h->kind != METRIC_SUM)
         type = FAMILY_UNKNOWN;
     else if (bytes_is(buf_bytes(&hint), "info"))
         type = FAMILY_INFO;
     else if (bytes_is(buf_bytes(&hint), "stateset"))
         type = FAMILY_STATESET;
     else
-        *part = bytes_is(buf_bytes(&hint), "histogram") || bytes_is(buf_bytes(&hint), "summary");
+        *part =
+            h->kind != METRIC_SUM && (bytes_is(buf_bytes(&hint), "histogram") || bytes_is(buf_bytes(&hint), "summary"));
     buf_free(&hint);
     return type;
 }
@@ -243,6 +245,18 @@ static enum name_type name_type_of(const struct metric_head *h)
     if (h->kind == METRIC_SUM && h->monotonic)
         return NAME_COUNTER;
     return h->kind == METRIC_NUMBER_GAUGE ? NAME_GAUGE : NAME_OTHER;
+}
+
+/* An info of Prometheus that was scraped is a sum, and is called without its end. */
+static void end_info_name(struct buf *name, const struct metric_head *h)
+{
+    static const char end[] = "_info";
+    size_t n = sizeof(end) - 1;
+    bool part;
+
+    if (h->kind == METRIC_SUM && type_of(h, &part) == FAMILY_INFO &&
+        (name->len < n || memcmp(name->data + name->len - n, end, n) != 0))
+        buf_puts(name, end);
 }
 
 static struct stream *new_stream(struct streams *s, const struct identity_key *key, const struct metric_head *h,
@@ -256,6 +270,7 @@ static struct stream *new_stream(struct streams *s, const struct identity_key *k
     *reason = BAD_NAME;
     if (!name_metric(&s->name, t->strategy, t->ns, h->name, h->unit, name_type_of(h)))
         return NULL;
+    end_info_name(&s->name, h);
     name_len = s->name.len;
     name_unit(&s->name, t->strategy, h->unit);
     *reason = NO_ROOM;

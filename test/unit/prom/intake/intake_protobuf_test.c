@@ -74,6 +74,28 @@ static const char written[] =
     "{4bf92f3577b34da6a3ce929d0e0e4736=0.75@1700000001250}\n"
     "# s summary: S\ns{} count=7 sum=8.5 q0.5:2 q0.9:NaN\n";
 
+START_TEST(payloads_of_nan_are_values_but_for_the_one_that_ends_a_series)
+{
+    static const uint64_t bits[] = { 0x7ff8000000000001, 0x7ff4000000000bad, 0xfff8000000000000, 0x7ff0000000000002,
+                                     0x7ff0000000000003 };
+    char name[2] = "a";
+    struct encoder e;
+
+    encoder_init(&e, ENCODER_PROTOBUF, NAME_ESCAPE_NONE, &page);
+    for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++, name[0]++) {
+        begin(&e, name, FAMILY_GAUGE, "");
+        encoder_value(&e, bytes_str(""), pb_double(bits[i]), NULL);
+        encoder_family_end(&e);
+    }
+    encoder_end(&e);
+    encoder_free(&e);
+    for (unsigned i = 0; i < 2; i++)
+        SHOWS("# a gauge: \na{} NaN\n# b gauge: \nb{} NaN\n# c gauge: \nc{} NaN\n# d gauge: \nd{} ended\n"
+              "# e gauge: \ne{} NaN\n");
+    GOOD();
+}
+END_TEST
+
 START_TEST(protobuf_says_what_openmetrics_says)
 {
     write_page(ENCODER_PROTOBUF);
@@ -300,6 +322,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, protobuf_says_what_openmetrics_says);
+    tcase_add_test(tc, payloads_of_nan_are_values_but_for_the_one_that_ends_a_series);
     tcase_add_test(tc, native_histograms_are_exponential_ones);
     tcase_add_test(tc, native_histograms_are_classic_ones_unless_wanted);
     tcase_add_test(tc, native_histograms_are_made_coarser_to_fit);

@@ -224,6 +224,31 @@ START_TEST(what_is_shown_and_taken_in_again_shows_the_same)
 }
 END_TEST
 
+START_TEST(an_info_is_shown_under_the_name_that_it_was_scraped_under)
+{
+    static const char page[] =
+        "# TYPE build info\nbuild_info{v=\"1\"} 1\n# TYPE phase stateset\nphase{phase=\"on\"} 1\n# EOF\n";
+    struct intake_scrape scrape = { .time_ms = INTAKE_RIG_TIME };
+    struct series_rig shown;
+    struct intake_rig in;
+    struct batch *batch;
+
+    init_series(&shown);
+    intake_rig_init(&in);
+    intake_rig_text(&in, "");
+    series_rig_show(&shown, ENCODER_TEXT, 100); /* opens it */
+    intake_take(in.intake, INTAKE_OPENMETRICS, bytes_str(page), &scrape, &in.result);
+    batch = intake_points_next(&in.result.points);
+    series_store_take(&shown.store, batch, &shown.result);
+    batch_unref(batch);
+    series_rig_show(&shown, ENCODER_OPENMETRICS, 100);
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&shown.text), "# TYPE build info\n"));
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&shown.text), "\nbuild_info{"));
+    intake_rig_close(&in);
+    series_rig_close(&shown);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("intake_round");
@@ -232,6 +257,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, an_info_is_shown_under_the_name_that_it_was_scraped_under);
     tcase_add_loop_test(tc, what_is_shown_and_taken_in_again_shows_the_same, 0, 3);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
