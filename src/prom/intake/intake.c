@@ -64,7 +64,8 @@ static const uint16_t allowed[TAKE_PHASES] = {
     [TAKE_READ] = PHASE(TAKE_FAULT) | PHASE(TAKE_KEEP) | PHASE(TAKE_END) | PHASE(TAKE_IDLE),
     [TAKE_FAULT] = PHASE(TAKE_KEEP) | PHASE(TAKE_IDLE),
     [TAKE_KEEP] = PHASE(TAKE_READ) | PHASE(TAKE_END) | PHASE(TAKE_IDLE),
-    [TAKE_END] = PHASE(TAKE_GATHER) | PHASE(TAKE_IDLE),
+    [TAKE_END] = PHASE(TAKE_MOVED) | PHASE(TAKE_IDLE),
+    [TAKE_MOVED] = PHASE(TAKE_GATHER) | PHASE(TAKE_IDLE),
     [TAKE_GATHER] = PHASE(TAKE_FINISH) | PHASE(TAKE_IDLE),
     [TAKE_FINISH] = PHASE(TAKE_DROP) | PHASE(TAKE_RELEASE) | PHASE(TAKE_IDLE),
     [TAKE_DROP] = PHASE(TAKE_RELEASE),
@@ -88,6 +89,7 @@ static void begin_pass(struct take *t)
     pieces_clear(t);
     forget_infos(t);
     t->gathered.n = t->lines.n = 0;
+    t->moved.n = t->left ? t->moved.n : 0;
     t->diverged = t->again = t->over_limit = t->over_buckets = false;
     t->n_lines = t->predicted = 0;
     t->open = NULL;
@@ -125,6 +127,8 @@ static void trim_scratch(struct take *t)
         vec_free(&t->fields);
     if (t->released.cap * sizeof(*t->released.v) > SCRATCH_KEPT)
         vec_free(&t->released);
+    if (t->moved.cap * sizeof(*t->moved.v) > SCRATCH_KEPT)
+        vec_free(&t->moved);
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         if (bufs[i]->cap > SCRATCH_KEPT)
             buf_free(bufs[i]);
@@ -190,7 +194,7 @@ static void end_take(struct take *t)
 {
     text_end(t);
     pieces_clear(t);
-    t->gathered.n = 0;
+    t->gathered.n = t->moved.n = 0;
     trim_scratch(t);
     enter_phase(t, TAKE_IDLE);
     t->in = NULL;
@@ -215,6 +219,10 @@ bool intake_work(struct intake_store *s)
         break;
     case TAKE_END:
         if (!end_lines(t))
+            enter_phase(t, TAKE_MOVED);
+        break;
+    case TAKE_MOVED:
+        if (!end_moved(t))
             enter_phase(t, TAKE_GATHER);
         break;
     case TAKE_GATHER:

@@ -13,6 +13,7 @@
  *     intake_place.c    resources, scopes and metrics, found by what they are called; what they are sent as
  *     intake_infos.c    target_info
  *     intake_point.c    points on the wire
+ *     intake_moved.c    points whose lines became others
  *     intake_exemplar.c exemplars on the wire
  *     intake_protobuf.c pages of protobuf: families, samples and native histograms
  *     intake_report.c   up and the others, ends of series
@@ -175,6 +176,7 @@ struct intake {
     struct series_sender *sender;
     VEC(struct line *) lines; /* those of the last page that was taken come first, in its order */
     size_t n_good;            /* so many: their series have not ended */
+    uint32_t good_pass;       /* the one that saw them */
     size_t n_taken;           /* how many there were when a page was taken */
     struct list families;
     size_t n_families;
@@ -197,6 +199,7 @@ enum take_phase {
     TAKE_FAULT,    /* which line was it? */
     TAKE_KEEP,     /* lines of a page that does not count */
     TAKE_END,      /* series that were not there */
+    TAKE_MOVED,    /* points of several lines that have become others */
     TAKE_GATHER,   /* points of several lines */
     TAKE_FINISH,   /* the report */
     TAKE_DROP,     /* lines that did not come */
@@ -289,6 +292,7 @@ struct take {
     size_t predicted; /* index of the line that may come next, in the intake's */
     VEC(struct out_point *) gathered;
     VEC(struct out_point *) released; /* by lines that went elsewhere: they stay until the batch is made */
+    VEC(struct out_point *) moved;    /* those of several lines among them whose stream ends with that */
     VEC(struct bucket) buckets;       /* of one point, in order */
     VEC(struct out_resource *) informed;
     VEC(struct keyed_field) fields; /* of one of them */
@@ -426,10 +430,15 @@ void forget_infos(struct take *t); /* of this pass */
 /* intake_point.c */
 void put_sample(struct take *t, struct line *l, const struct sample *s, int64_t time_ms);
 void put_report(struct take *t, struct out_point *p, double value);
-void end_line(struct take *t, struct line *l);        /* its series has ended */
-void end_report(struct take *t, struct out_point *p); /* the same for one that has no line */
-bool put_gathered(struct take *t);                    /* points that were put together of several lines; false: all */
-void close_open(struct take *t);                      /* before the batch is made */
+void end_line(struct take *t, struct line *l);          /* its series has ended */
+void end_gathered(struct take *t, struct out_point *p); /* all of it */
+void end_report(struct take *t, struct out_point *p);   /* the same for one that has no line */
+bool put_gathered(struct take *t);                      /* points that were put together of several lines; false: all */
+void close_open(struct take *t);                        /* before the batch is made */
+
+/* intake_moved.c */
+void leave_point(struct take *t, struct line *l, const struct out_point *to); /* the line goes to another, or none */
+bool end_moved(struct take *t); /* a step: those of several lines that were left; false: all are done */
 
 /* intake_exemplar.c: the content of one of OTLP, in the take's memory */
 struct bytes exemplar_of_text(struct take *t, const struct page_exemplar *x, int64_t time_ms);

@@ -311,8 +311,10 @@ enum line_outcome line_make(struct take *t, const struct sample *s, struct line 
         return outcome;
     if (*l != NULL) {
         uncount_line(t->in, *l);
-        if ((*l)->point != NULL)
+        if ((*l)->point != NULL) {
+            leave_point(t, *l, to.point);
             *vec_push(&t->released) = (*l)->point;
+        }
     } else if ((*l = new_line(t, s->key)) == NULL) {
         if (to.point != NULL)
             out_point_release(t->in, to.point);

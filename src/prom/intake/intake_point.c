@@ -431,7 +431,7 @@ void put_sample(struct take *t, struct line *l, const struct sample *s, int64_t 
 
 /* ---- ends ---- */
 
-static void end_gathered(struct take *t, struct out_point *p)
+void end_gathered(struct take *t, struct out_point *p)
 {
     struct distribution *d = p->distribution;
 

@@ -82,6 +82,7 @@ bool drop_lines(struct take *t)
         return true;
     set_lines(t);
     in->n_good = in->n_taken = in->lines.n;
+    in->good_pass = in->pass;
     return false;
 }
 

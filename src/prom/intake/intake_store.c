@@ -62,6 +62,7 @@ void intake_store_free(struct intake_store *s)
     vec_free(&t->lines);
     vec_free(&t->gathered);
     vec_free(&t->released);
+    vec_free(&t->moved);
     vec_free(&t->buckets);
     vec_free(&t->informed);
     vec_free(&t->resources);

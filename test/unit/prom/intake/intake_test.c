@@ -295,13 +295,34 @@ END_TEST
 START_TEST(what_is_said_of_a_family_later_holds_from_then_on)
 {
     TEXT("a_total 1\n", "a_total{} 1\n");
-    TEXT("# TYPE a_total counter\na_total 2\n", "# a_total counter: \na_total{} 2\n");
+    TEXT("# TYPE a_total counter\na_total 2\n", "a_total{} @1700000014999 ended\n# a_total counter: \na_total{} 2\n");
     TEXT("# TYPE a_total counter\n# HELP a_total x\na_total 2\n", "# a_total counter: x\na_total{} 2\n");
     ck_assert_uint_eq(r.result.added, 0);
     TEXT("a_total 2\n", "# a_total counter: x\na_total{} 2\n");
     for (int i = 0; i < 11; i++)
         intake_rig_text(&r, "a_total 2\n");
     TEXT("a_total 2\n", "a_total{} 2\n");
+}
+END_TEST
+
+START_TEST(a_family_of_another_type_has_ended_as_what_it_was)
+{
+    TEXT("# TYPE a counter\na{x=\"1\"} 1\na{x=\"2\"} 1\n", "# a counter: \na{x=1} 1\na{x=2} 1\n");
+    TEXT("# TYPE a gauge\na{x=\"1\"} 1\na{x=\"2\"} 1\n",
+         "# a counter: \na{x=1} @1700000014999 ended\na{x=2} @1700000014999 ended\n# a gauge: \na{x=1} 1\na{x=2} 1\n");
+    TEXT("# TYPE a gauge\na{x=\"1\"} 2\na{x=\"2\"} 1\n", "# a gauge: \na{x=1} 2\na{x=2} 1\n");
+    TEXT("# TYPE a untyped\na{x=\"1\"} 2\na{x=\"2\"} 1\n", "a{x=1} 2\na{x=2} 1\n");
+}
+END_TEST
+
+START_TEST(a_histogram_that_is_none_any_more_has_ended)
+{
+    TEXT("# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_count 1\n", "# h histogram: \nh{} count=1 1:1 +Inf:0\n");
+    TEXT("# TYPE h gauge\nh_bucket{le=\"1\"} 1\nh_count 1\n",
+         "h_bucket{le=1} 1\nh_count{} 1\n# h histogram: \nh{} 1:0 +Inf:0 @1700000014999 ended\n");
+    TEXT("# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_count 1\n",
+         "h_bucket{le=1} @1700000029999 ended\nh_count{} @1700000029999 ended\n# h histogram: \nh{} count=1 1:1 "
+         "+Inf:0\n");
 }
 END_TEST
 
@@ -572,6 +593,8 @@ int main(void)
     tcase_add_test(tc, limits_fail_the_page);
     tcase_add_test(tc, known_series_go_on_when_there_are_as_many_as_there_may_be);
     tcase_add_test(tc, what_is_said_of_a_family_later_holds_from_then_on);
+    tcase_add_test(tc, a_family_of_another_type_has_ended_as_what_it_was);
+    tcase_add_test(tc, a_histogram_that_is_none_any_more_has_ended);
     tcase_add_test(tc, what_is_said_in_the_middle_of_a_page_holds_from_the_next_on);
     tcase_add_test(tc, suffixes_and_units_are_taken_off_names_if_wanted);
     tcase_add_test(tc, names_may_be_any_text_in_quotes);
