@@ -520,3 +520,25 @@ def test_dollars_of_rules_are_those_of_the_collector(scraper, target):
                  {source_labels: [__address__], regex: '(.*):(.*)', target_label: c, replacement: '$${1}x'}]"""
     text = config([job(t)]).replace('"job_name": "test"', '"job_name": "test", "relabel_configs": ' + rules)
     assert wait_point(scraper(text), "up").labels == {"a": "127.0.0.1", "b": "127.0.0.1", "c": "127.0.0.1x"}
+
+
+def test_a_target_that_found_no_room_is_scraped_as_soon_as_there_is_some(otelcd, tmp_path):
+    target, many, one = Target(b"load 1\n"), tmp_path / "many.json", tmp_path / "one.json"
+    crowd = [{"targets": ["127.0.0.1:1"], "labels": {"n": str(i)}} for i in range(20000)]
+    many.write_text(json.dumps(crowd))
+    one.write_text("[]")
+    jobs = [
+        {"job_name": "crowd", "scrape_interval": "1h", "file_sd_configs": [{"files": [str(many)]}]},
+        {"job_name": "one", "file_sd_configs": [{"files": [str(one)], "refresh_interval": "1h"}]},
+    ]
+    text = config(jobs).replace("service:\n", "service:\n  memory_budget_mib: 64\n")
+    no_room = "No room in the memory budget for another target"
+    d = otelcd(text, allow=[no_room, "Failed to scrape"])
+    d.wait_log(no_room)
+    one.write_text(json.dumps([{"targets": [target.address]}]))
+    n = 2
+    while d.wait_log(no_room, n)["job"] != "one":
+        n += 1
+    many.write_text("[]")
+    assert wait_point(d, "load").value == 1
+    target.close()

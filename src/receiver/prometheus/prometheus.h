@@ -13,6 +13,7 @@
 #include "prom/relabel/relabel.h"
 #include "receiver/prometheus/discovery.h"
 #include "receiver/prometheus/fetch.h"
+#include "receiver/prometheus/scrape_moment.h"
 
 struct prometheus_receiver;
 struct scrape_job;
@@ -57,8 +58,7 @@ struct scrape_target {
     uint64_t identity;
     char *name; /* its labels, for people */
     char *url;
-    char *shown_url;           /* as much as may stand in the log */
-    uint64_t interval, offset; /* ns; it is scraped when the wall clock's rest modulo interval is offset */
+    char *shown_url; /* as much as may stand in the log */
     enum target_state state;
     enum target_health health;
     uint64_t sync; /* the last one that met it */
@@ -66,7 +66,7 @@ struct scrape_target {
     bool leaving;  /* it is no target any more: its series end, then it goes */
     bool scraped;  /* there are series that would have to end */
     struct clock_timer timer;
-    uint64_t due;     /* wall ns: its moment */
+    struct scrape_moment moment;
     uint64_t began;   /* mono ns */
     uint64_t time_ms; /* wall: of the samples */
     struct intake_rules rules;
@@ -111,6 +111,7 @@ struct job_sync {
     uint64_t n_found;
     size_t source, list, target;
     struct list *leaving; /* the last part: those that were not met; NULL: not yet */
+    bool crowded;         /* one found no room */
 };
 
 struct scrape_job {
@@ -133,6 +134,9 @@ struct scrape_job {
     uint64_t healths[TARGET_HEALTHS];
     char forced[120]; /* why all scrapes fail; "": they do not */
     struct complaint broken, no_room;
+    struct budget_waiter room; /* while a target has none */
+    struct clock_timer again;  /* then what was found is looked at again */
+    uint64_t again_after;      /* ns: how long after there is some; 0: at the last look all had room */
     struct metric *targets_metric[TARGET_HEALTHS], *failures[FETCH_FAULTS + 2], *missed;
     struct metric *left_out[LEFT_OUT_REASONS];
 };

@@ -6,6 +6,9 @@
 #include <math.h>
 #include <stdio.h>
 
+#define ROOM_FOR_ONE ((uint64_t)64 * 1024) /* in the budget: who waits for it looks again at what was found */
+#define AGAIN_SOON NS_PER_S
+#define AGAIN_LATE (64 * NS_PER_S)
 #define MOST_LEAVING 10000u /* targets that wait for their series to end; beyond it they go at once */
 
 #define USUAL_MOST (128u << 20) /* bytes of a body, where no limit is set: what is read in a moment */
@@ -65,6 +68,33 @@ static bool is_target(const void *entry, const void *key)
     return ((const struct scrape_target *)entry)->identity == *(const uint64_t *)key;
 }
 
+static void on_changed(void *owner);
+
+static void on_again(struct clock_timer *timer)
+{
+    on_changed(container_of(timer, struct scrape_job, again));
+}
+
+/* All is looked through again: more and more seldom, as long as there is always one that finds no room. */
+static void on_room(struct budget_waiter *w)
+{
+    struct scrape_job *job = container_of(w, struct scrape_job, room);
+
+    job->again_after = job->again_after == 0 ? AGAIN_SOON : 2 * job->again_after;
+    if (job->again_after > AGAIN_LATE)
+        job->again_after = AGAIN_LATE;
+    clock_start(&job->receiver->node.host->loop->clock, &job->again, job->again_after, on_again);
+}
+
+static void wait_for_room(struct scrape_job *job)
+{
+    job->syncing.crowded = true;
+    if (clock_armed(&job->again))
+        return;
+    job->room.need = ROOM_FOR_ONE;
+    budget_wait(host_budget(job->receiver->node.host, SIGNAL_METRICS), &job->room, on_room);
+}
+
 /* The target that this is; a new one where there is none. NULL: there is no room for it. */
 static struct scrape_target *find_target(struct scrape_job *job, const struct target_plan *plan,
                                          const struct label_set *found)
@@ -80,6 +110,7 @@ static struct scrape_target *find_target(struct scrape_job *job, const struct ta
         return t;
     if (t != NULL)
         scrape_target_free(t);
+    wait_for_room(job);
     if (complaint_due(&job->no_room, &job->receiver->node.host->loop->clock))
         log_error(&job->receiver->node.log, "No room in the memory budget for another target",
                   F_STR("job", job->config->job_name), F_UINT("targets", complaint_taken(&job->no_room)));
@@ -166,6 +197,8 @@ static void end_sync(struct scrape_job *job)
     if (limit > 0 && job->n_found > limit)
         snprintf(job->forced, sizeof(job->forced), "target_limit exceeded (number of targets: %llu, limit: %llu)",
                  (unsigned long long)job->n_found, (unsigned long long)limit);
+    if (!job->syncing.crowded)
+        job->again_after = 0;
     job->syncing.on = false;
 }
 
@@ -323,6 +356,8 @@ void scrape_job_start(struct scrape_job *job)
 
 void scrape_job_end_discovery(struct scrape_job *job)
 {
+    budget_cancel(host_budget(job->receiver->node.host, SIGNAL_METRICS), &job->room);
+    clock_stop(&job->receiver->node.host->loop->clock, &job->again);
     turn_cancel(&job->receiver->node.host->loop->turn, &job->sync);
     job->syncing.on = false;
     label_set_free(&job->found);

@@ -38,41 +38,38 @@ static void on_end(struct clock_timer *timer);
 
 /* ---- moments ---- */
 
-/* The first moment after `now`, both wall ns. */
-static uint64_t next_moment(const struct scrape_target *t, uint64_t now)
-{
-    uint64_t at = now - now % t->interval + t->offset;
-
-    return at > now ? at : at + t->interval;
-}
-
 static void wait_moment(struct scrape_target *t)
 {
-    uint64_t now = clock_wall(clock_of(t)), next = next_moment(t, now);
+    const struct clock *c = clock_of(t);
+    uint64_t missed, wait = scrape_moment_next(&t->moment, clock_wall(c), clock_mono(c), &missed);
 
-    if (t->due != 0 && next > t->due + t->interval)
-        metric_add(t->job->missed, (next - t->due) / t->interval - 1);
-    t->due = next;
-    clock_start(clock_of(t), &t->timer, next - now, on_moment);
+    metric_add(t->job->missed, missed);
+    clock_start(clock_of(t), &t->timer, wait, on_moment);
+}
+
+/* Be due so long after the next moment. */
+static uint64_t set_moment(struct scrape_target *t, uint64_t later)
+{
+    const struct clock *c = clock_of(t);
+    uint64_t now = clock_wall(c);
+
+    return scrape_moment_set(&t->moment, scrape_moment_after(&t->moment, now) + later, now, clock_mono(c));
 }
 
 static void wait_first(struct scrape_target *t)
 {
-    uint64_t now = clock_wall(clock_of(t));
-    uint64_t later = (uint64_t)t->job->receiver->config->initial_scrape_offset.ns;
+    uint64_t wait = set_moment(t, (uint64_t)t->job->receiver->config->initial_scrape_offset.ns);
 
-    t->due = next_moment(t, now);
-    clock_start(clock_of(t), &t->timer, t->due - now + later, on_moment);
-    t->due += later;
+    clock_start(clock_of(t), &t->timer, wait, on_moment);
 }
 
 /* The moment itself, where the scrape began close to it. */
 static uint64_t time_of_scrape(const struct scrape_target *t, uint64_t now)
 {
-    uint64_t close = t->interval / 100 < 2 * NS_PER_MS ? t->interval / 100 : 2 * NS_PER_MS;
-    uint64_t off = now > t->due ? now - t->due : t->due - now;
+    uint64_t close = t->moment.interval / 100 < 2 * NS_PER_MS ? t->moment.interval / 100 : 2 * NS_PER_MS;
+    uint64_t off = now > t->moment.due ? now - t->moment.due : t->moment.due - now;
 
-    return (off <= close ? t->due : now) / NS_PER_MS;
+    return (off <= close ? t->moment.due : now) / NS_PER_MS;
 }
 
 /* ---- the pipeline ---- */
@@ -273,8 +270,8 @@ struct scrape_target *scrape_target_new(struct scrape_job *job, const struct tar
     t->name = describe_labels(&plan->labels);
     t->url = bytes_dup(buf_bytes(&plan->url));
     t->shown_url = describe_url(buf_bytes(&plan->url));
-    t->interval = plan->interval;
-    t->offset = plan->identity % plan->interval;
+    t->moment.interval = plan->interval;
+    t->moment.offset = plan->identity % plan->interval;
     t->rules = job->rules;
     t->rules.native_histograms = plan->native_histograms;
     t->rules.classic_to_custom = plan->classic_to_custom;
@@ -331,17 +328,17 @@ static void on_end(struct clock_timer *timer)
     struct scrape_target *t = container_of(timer, struct scrape_target, timer);
 
     if (t->state == TARGET_DELIVERING) {
-        clock_start(clock_of(t), &t->timer, t->interval / 10 + 1, on_end);
+        clock_start(clock_of(t), &t->timer, t->moment.interval / 10 + 1, on_end);
         return;
     }
     enter_state(t, TARGET_READING);
-    t->scrape = (struct intake_scrape){ .time_ms = t->due / NS_PER_MS };
+    t->scrape = (struct intake_scrape){ .time_ms = t->moment.due / NS_PER_MS };
     prometheus_read(t, READING_END);
 }
 
 bool scrape_target_leave(struct scrape_target *t)
 {
-    uint64_t now = clock_wall(clock_of(t));
+    uint64_t wait;
 
     stop_scraping(t);
     t->leaving = true;
@@ -352,8 +349,8 @@ bool scrape_target_leave(struct scrape_target *t)
         scrape_target_free(t);
         return false;
     }
-    t->due = next_moment(t, now);
-    clock_start(clock_of(t), &t->timer, t->due - now + t->interval + t->interval / 10, on_end);
+    wait = set_moment(t, 0);
+    clock_start(clock_of(t), &t->timer, wait + t->moment.interval + t->moment.interval / 10, on_end);
     return true;
 }
 
@@ -364,7 +361,7 @@ void scrape_target_come_back(struct scrape_target *t)
     t->health = TARGET_UNKNOWN;
     scrape_job_count(t->job, TARGET_HEALTHS, t->health);
     clock_stop(clock_of(t), &t->timer);
-    t->due = 0;
+    t->moment.due = 0;
     if (t->state == TARGET_WAITING)
         wait_moment(t);
 }
@@ -377,7 +374,7 @@ void scrape_target_stop(struct scrape_target *t, bool once_more)
     }
     clock_stop(clock_of(t), &t->timer);
     if (t->state == TARGET_WAITING) {
-        t->due = clock_wall(clock_of(t));
+        t->moment.due = clock_wall(clock_of(t));
         on_moment(&t->timer);
     }
 }
