@@ -4,7 +4,6 @@
  * without quotes, unknown entities, control characters. */
 #include "codec/xml.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct reader {
@@ -13,6 +12,7 @@ struct reader {
     struct xml_node *open; /* the document at first */
     unsigned depth, nodes;
     bool has_element; /* the document */
+    bool all;         /* comments and instructions are nodes */
     struct xml_fault *fault;
 };
 
@@ -82,12 +82,15 @@ static bool read_name(struct reader *r, struct bytes *name)
 }
 
 /* Without its prefix. */
-static struct bytes local_name(struct bytes name)
+static void split_name(struct bytes *name, struct bytes *prefix)
 {
-    const uint8_t *colon = memchr(name.data, ':', name.len);
-    size_t at = colon != NULL ? (size_t)(colon - name.data) : 0;
+    const uint8_t *colon = memchr(name->data, ':', name->len);
+    size_t at = colon != NULL ? (size_t)(colon - name->data) : 0;
 
-    return at > 0 && at + 1 < name.len ? bytes_skip(name, at + 1) : name;
+    if (at == 0 || at + 1 == name->len)
+        return;
+    *prefix = bytes_of(name->data, at);
+    *name = bytes_skip(*name, at + 1);
 }
 
 /* ---- text ---- */
@@ -210,16 +213,13 @@ static bool read_text(struct reader *r, const uint8_t *to, bool refers, struct b
 
 /* ---- nodes ---- */
 
-static struct xml_node *add_node(struct reader *r)
+static struct xml_node *add_node(struct reader *r, enum xml_kind kind)
 {
     struct xml_node *n = arena_zalloc(r->arena, sizeof(*n));
 
-    n->parent = r->open;
-    if (r->open->last != NULL)
-        r->open->last->next = n;
-    else
-        r->open->first = n;
-    r->open->last = n;
+    n->kind = kind;
+    n->order = r->nodes + 1;
+    xml_append(r->open, n);
     return n;
 }
 
@@ -230,7 +230,8 @@ static bool read_attribute(struct reader *r, struct xml_attribute ***last)
 
     if (!count_node(r) || !read_name(r, &a->name))
         return false;
-    a->name = local_name(a->name);
+    split_name(&a->name, &a->prefix);
+    a->order = r->nodes;
     skip_space(r);
     if (!is_next(r, "="))
         return fail(r, "an attribute has a value: name=\"value\"");
@@ -254,7 +255,7 @@ static bool read_attribute(struct reader *r, struct xml_attribute ***last)
 
 static bool open_element(struct reader *r)
 {
-    struct xml_node *n = add_node(r);
+    struct xml_node *n = add_node(r, XML_ELEMENT);
     struct xml_attribute **last = &n->attributes;
 
     r->p++;
@@ -265,7 +266,7 @@ static bool open_element(struct reader *r)
         skip_space(r);
         if (is_next(r, "/>")) {
             r->p += 2;
-            n->name = local_name(n->name);
+            split_name(&n->name, &n->prefix);
             return true;
         }
         if (is_next(r, ">"))
@@ -295,20 +296,22 @@ static bool close_element(struct reader *r)
     if (!is_next(r, ">"))
         return fail(r, "the end of an element is written </name>");
     r->p++;
-    r->open->name = local_name(r->open->name);
+    split_name(&r->open->name, &r->open->prefix);
     r->open = r->open->parent;
     r->depth--;
     return true;
 }
 
-static bool add_text(struct reader *r, const uint8_t *to, bool refers)
+static bool add_text(struct reader *r, const uint8_t *to, enum xml_kind kind)
 {
     struct bytes text;
+    struct xml_node *n;
 
-    if (!count_node(r) || !read_text(r, to, refers, &text))
+    if (!read_text(r, to, kind == XML_TEXT, &text))
         return false;
-    add_node(r)->text = text;
-    return true;
+    n = add_node(r, kind);
+    n->text = text;
+    return count_node(r);
 }
 
 static bool read_cdata(struct reader *r)
@@ -319,7 +322,7 @@ static bool read_cdata(struct reader *r)
     to = memmem(r->p, (size_t)(r->end - r->p), "]]>", 3);
     if (to == NULL)
         return fail(r, "a CDATA section without its end");
-    if (!add_text(r, to, false))
+    if (!add_text(r, to, XML_CDATA))
         return false;
     r->p = to + 3;
     return true;
@@ -346,15 +349,31 @@ static bool skip_directive(struct reader *r)
     return fail(r, "a declaration without its end");
 }
 
-static bool skip_comment(struct reader *r)
+static bool add_markup(struct reader *r, const uint8_t *from, const uint8_t *to, enum xml_kind kind)
 {
-    r->p += 4;
+    if (!r->all)
+        return true;
+    add_node(r, kind)->text = bytes_of(from, (size_t)(to - from));
+    return count_node(r);
+}
+
+static bool read_comment(struct reader *r)
+{
+    const uint8_t *from = r->p += 4;
+
     if (!skip_past(r, "--", "a comment without its end"))
         return false;
     if (!is_next(r, ">"))
         return fail(r, "two hyphens in a comment");
     r->p++;
-    return true;
+    return add_markup(r, from, r->p - 3, XML_COMMENT);
+}
+
+static bool read_instruction(struct reader *r)
+{
+    const uint8_t *from = r->p + 2;
+
+    return skip_past(r, "?>", "an instruction without its end") && add_markup(r, from, r->p - 2, XML_INSTRUCTION);
 }
 
 static bool read_characters(struct reader *r)
@@ -364,7 +383,7 @@ static bool read_characters(struct reader *r)
     to = to != NULL ? to : r->end;
     if (memmem(r->p, (size_t)(to - r->p), "]]>", 3) != NULL)
         return fail(r, "]]> outside of a CDATA section");
-    return add_text(r, to, true);
+    return add_text(r, to, XML_TEXT);
 }
 
 static bool read_one(struct reader *r)
@@ -372,9 +391,9 @@ static bool read_one(struct reader *r)
     if (is_next(r, "</"))
         return close_element(r);
     if (is_next(r, "<?"))
-        return skip_past(r, "?>", "an instruction without its end");
+        return read_instruction(r);
     if (is_next(r, "<!--"))
-        return skip_comment(r);
+        return read_comment(r);
     if (is_next(r, "<![CDATA["))
         return read_cdata(r);
     if (is_next(r, "<!"))
@@ -382,90 +401,37 @@ static bool read_one(struct reader *r)
     return *r->p == '<' ? open_element(r) : read_characters(r);
 }
 
-struct xml_node *xml_read(struct arena *a, struct bytes text, size_t *end, struct xml_fault *fault)
+static struct xml_node *read_document(struct reader *r, size_t *end)
 {
-    struct xml_node *document = arena_zalloc(a, sizeof(*document));
-    struct reader r = {
-        .arena = a, .start = text.data, .p = text.data, .end = bytes_end(text), .open = document, .fault = fault
-    };
+    struct xml_node *document = arena_zalloc(r->arena, sizeof(*document));
 
-    while (r.p != r.end && (end == NULL || r.depth > 0 || !r.has_element))
-        if (!read_one(&r))
+    r->open = document;
+    while (r->p != r->end && (end == NULL || r->depth > 0 || !r->has_element))
+        if (!read_one(r))
             return NULL;
     if (end != NULL)
-        *end = (size_t)(r.p - r.start);
-    if (r.depth > 0)
-        fail(&r, "the text ends inside of an element");
-    else if (!r.has_element)
-        fail(&r, "no element");
+        *end = (size_t)(r->p - r->start);
+    if (r->depth > 0)
+        fail(r, "the text ends inside of an element");
+    else if (!r->has_element)
+        fail(r, "no element");
     else
         return document;
     return NULL;
 }
 
-struct named {
-    struct xml_node *node;
-    size_t at;
-};
-
-static int compare_named(const void *a, const void *b)
+struct xml_node *xml_read(struct arena *a, struct bytes text, size_t *end, struct xml_fault *fault)
 {
-    const struct named *x = a, *y = b;
-    int order = bytes_compare(x->node->name, y->node->name);
+    struct reader r = { .arena = a, .start = text.data, .p = text.data, .end = bytes_end(text), .fault = fault };
 
-    return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
+    return read_document(&r, end);
 }
 
-void xml_link_twins(struct arena *a, struct xml_node *parent)
+struct xml_node *xml_read_all(struct arena *a, struct bytes text, struct xml_fault *fault)
 {
-    struct named *all;
-    size_t n = 0;
+    struct reader r = {
+        .arena = a, .start = text.data, .p = text.data, .end = bytes_end(text), .fault = fault, .all = true
+    };
 
-    for (const struct xml_node *c = parent->first; c != NULL; c = c->next)
-        n += c->name.len > 0;
-    all = arena_alloc(a, (n + 1) * sizeof(*all));
-    n = 0;
-    for (struct xml_node *c = parent->first; c != NULL; c = c->next)
-        if (c->name.len > 0) {
-            all[n] = (struct named){ c, n };
-            n++;
-        }
-    if (n > 1)
-        qsort(all, n, sizeof(*all), compare_named);
-    for (size_t i = 1; i < n; i++)
-        if (bytes_equal(all[i - 1].node->name, all[i].node->name)) {
-            all[i - 1].node->twin = all[i].node;
-            all[i].node->is_twin = true;
-        }
-}
-
-static const char *find_entity(uint8_t c)
-{
-    switch (c) {
-    case '&':
-        return "&amp;";
-    case '<':
-        return "&lt;";
-    case '>':
-        return "&gt;";
-    case '"':
-        return "&quot;";
-    case '\'':
-        return "&#39;"; /* the name is not of HTML 4 */
-    default:
-        return NULL;
-    }
-}
-
-void xml_put_text(struct buf *out, struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        const char *entity = find_entity(c);
-
-        if (entity != NULL)
-            buf_puts(out, entity);
-        else if (c >= ' ' || c == '\n' || c == '\t')
-            buf_putc(out, (char)c);
-    }
+    return read_document(&r, NULL);
 }

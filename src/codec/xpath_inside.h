@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files of XPath: the tree of an expression, and values. */
+#ifndef CODEC_XPATH_INSIDE_H
+#define CODEC_XPATH_INSIDE_H
+
+#include "codec/xpath.h"
+
+enum xpath_axis {
+    AXIS_CHILD,
+    AXIS_DESCENDANT,
+    AXIS_DESCENDANT_OR_SELF,
+    AXIS_PARENT,
+    AXIS_ANCESTOR,
+    AXIS_ANCESTOR_OR_SELF,
+    AXIS_FOLLOWING_SIBLING,
+    AXIS_PRECEDING_SIBLING,
+    AXIS_FOLLOWING,
+    AXIS_PRECEDING,
+    AXIS_ATTRIBUTE,
+    AXIS_SELF,
+    AXES,
+};
+
+enum xpath_test { TEST_NAME, TEST_ANY_NAME, TEST_NODE, TEST_TEXT, TEST_COMMENT, TEST_INSTRUCTION };
+
+struct xpath_expr;
+
+struct xpath_exprs {
+    struct xpath_expr **v;
+    size_t n, cap;
+};
+
+struct xpath_step {
+    enum xpath_axis axis;
+    enum xpath_test test;
+    struct bytes prefix, name; /* NAME; of ANY_NAME the prefix, or none; of INSTRUCTION the target, or none */
+    struct xpath_exprs predicates;
+    struct xpath_step *next;
+};
+
+/* Operators, the weakest first; those of one level stand together. */
+enum xpath_operator { OP_OR, OP_AND, OP_EQ, OP_NE, OP_LE, OP_LT, OP_GE, OP_GT, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD };
+
+enum xpath_kind {
+    EXPR_PATH,   /* steps from the context's node, from the document, or from what `left` selects */
+    EXPR_BINARY, /* left op right */
+    EXPR_UNION,  /* left and right */
+    EXPR_NEGATE, /* left */
+    EXPR_NUMBER,
+    EXPR_TEXT,
+    EXPR_CALL,
+};
+
+struct xpath_expr {
+    enum xpath_kind kind;
+    enum xpath_operator op;
+    bool absolute;
+    struct xpath_expr *left, *right;
+    struct xpath_exprs predicates; /* PATH with `left`: of what that selects */
+    struct xpath_step *steps;
+    double number;
+    struct bytes text;
+    const struct xpath_function *function;
+    struct xpath_exprs args;
+};
+
+struct xpath {
+    struct arena arena;
+    struct xpath_expr *expr;
+};
+
+enum xpath_type { XPATH_NODES, XPATH_NUMBER, XPATH_TEXT, XPATH_BOOLEAN };
+
+struct xpath_value {
+    enum xpath_type type;
+    struct xpath_nodes nodes;
+    double number;
+    bool boolean;
+    struct bytes text;
+};
+
+struct xpath_context {
+    const struct xpath_run *run;
+    struct xml_node *document;
+    struct xpath_node node;
+    size_t position, size;
+};
+
+struct xpath_function {
+    const char *name;
+    unsigned min, max;
+    bool nodes; /* its first argument selects nodes */
+    bool (*call)(const struct xpath_context *c, const struct xpath_exprs *args, struct xpath_value *v);
+};
+
+const struct xpath_function *xpath_function_find(struct bytes name);
+
+bool xpath_eval(const struct xpath_context *c, const struct xpath_expr *e, struct xpath_value *v);
+bool xpath_text_of_node(const struct xpath_context *c, struct xpath_node node, struct bytes *text);
+/* The value as one of that type; the first node's text is that of nodes. */
+bool xpath_text(const struct xpath_context *c, const struct xpath_value *v, struct bytes *text);
+bool xpath_number(const struct xpath_context *c, const struct xpath_value *v, double *number);
+bool xpath_boolean(const struct xpath_value *v);
+double xpath_read_number(struct bytes text);
+bool xpath_compare(const struct xpath_context *c, enum xpath_operator op, const struct xpath_value *x,
+                   const struct xpath_value *y, bool *result);
+void xpath_nodes_add(struct arena *a, struct xpath_nodes *nodes, struct xpath_node n);
+
+static inline bool xpath_spend(const struct xpath_context *c, uint64_t steps)
+{
+    return c->run->spend(c->run->arg, steps);
+}
+
+#endif
