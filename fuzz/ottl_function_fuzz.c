@@ -47,6 +47,11 @@ static const char *const texts[] = {
     "IsMatch(\"some text\", body)",
     "ParseXML(body)",
     "ParseSimplifiedXML(body)",
+    "GetXML(body, \"//*[@b or . = 1] | //text()\")",
+    "RemoveXML(body, \"//*[2] | //@*\")",
+    "InsertXML(body, \"/*\", body)",
+    "ConvertAttributesToElementsXML(body)",
+    "ConvertTextToElementsXML(body)",
 };
 
 #define TEXTS (sizeof(texts) / sizeof(*texts))

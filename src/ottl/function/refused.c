@@ -8,17 +8,11 @@
         .name = (n), .editor = (is_editor), .help = why                                                                \
     }
 
-#define WHY_XML "otelcd has no XPath. Use ParseXML() or ParseSimplifiedXML(), and take what is needed of the map."
 #define WHY_LAMBDA "functions of values (lambdas) stand behind an alpha gate in Go, too."
 
 const struct ottl_function ottl_functions_refused[] = {
     REFUSED("UserAgent", false,
             "it needs the database of user agents, which is not part of otelcd. Use ExtractPatterns()."),
-    REFUSED("GetXML", false, WHY_XML),
-    REFUSED("InsertXML", false, WHY_XML),
-    REFUSED("RemoveXML", false, WHY_XML),
-    REFUSED("ConvertAttributesToElementsXML", false, WHY_XML),
-    REFUSED("ConvertTextToElementsXML", false, WHY_XML),
     REFUSED("All", false, WHY_LAMBDA),
     REFUSED("Any", false, WHY_LAMBDA),
     REFUSED("Filter", false, WHY_LAMBDA),

@@ -23,6 +23,7 @@ extern const struct ottl_function ottl_functions_grok[];
 extern const struct ottl_function ottl_functions_scale[];
 extern const struct ottl_function ottl_functions_aggregate[];
 extern const struct ottl_function ottl_functions_xml[];
+extern const struct ottl_function ottl_functions_xpath[];
 extern const struct ottl_function ottl_functions_percentile[];
 extern const struct ottl_function ottl_functions_histograms[];
 extern const struct ottl_function ottl_functions_semconv[];
