@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log_dedup processor: of equal log records one, once an interval, with how many there were.
  *
- * A batch is rewritten without the records that are gathered here. The first of its kind is held in the assembly, with
- * an entry that counts; what is equal to it only counts, and is dropped as `deduplicated`. Once an interval, and at the
- * stop, what is held goes on in one batch, each record with its count and when it was seen first and last.
+ * A batch is rewritten without the records that are gathered here (dedup_batch.c). The first of its kind is held in the
+ * assembly, with an entry that counts; what is equal to it only counts, and is dropped as `deduplicated`. Once an
+ * interval, and at the stop, what is held goes on in one batch, each record with its count and when it was seen first
+ * and last.
  *
  * What can go wrong: there are too many different records; further new ones go on at once, uncounted, with a warning.
  * A condition cannot be told: the record goes on at once. There is no room in the budget: senders come again. */
@@ -12,23 +13,14 @@
 #include "otlp/view.h"
 #include "ottl/function/time_text.h"
 #include "ottl/visited.h"
-#include "pipeline/statement_list.h"
 #include "processor/groups.h"
-#include "processor/holding_processor.h"
-#include "processor/log_dedup/dedup_fields.h"
+#include "processor/log_dedup/log_dedup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define FIRST "first_observed_timestamp"
 #define LAST "last_observed_timestamp"
-
-struct log_dedup_config {
-    duration interval;
-    const char *log_count_attribute, *timezone;
-    struct strings exclude_fields, include_fields, conditions;
-    uint64_t max_records;
-};
 
 static const struct option options[] = {
     OPT_DURATION(struct log_dedup_config, interval, "10s", NULL, NULL,
@@ -64,23 +56,6 @@ static const struct metric_row aggregated_row = {
 static const struct metric_row *const metric_rows[] = { &aggregated_row,      &statement_fault_row,
                                                         &item_count_incoming, &item_count_outgoing,
                                                         &item_count_duration, NULL };
-
-struct log_dedup {
-    struct holding_processor held;
-    const struct log_dedup_config *config;
-    struct arena arena; /* of the fields */
-    struct dedup_fields excluded, included;
-    struct statement_list conditions;
-    struct ottl_evaluation *evaluation;
-    struct time_zone *zone;
-    struct time_format *format;
-    struct list records; /* struct held_record, in the order they came */
-    struct buf scratch[2], text;
-    struct digest of_resource, of_scope;
-    uint64_t repeated; /* of the batch */
-    struct complaint full;
-    struct metric *aggregated;
-};
 
 /* In the assembly. */
 struct held_record {
@@ -187,22 +162,6 @@ static void let_go(struct log_dedup *p)
                  F_UINT("max_records", p->config->max_records), F_UINT("repeated", complaint_taken(&p->full)));
 }
 
-static bool is_wanted(struct log_dedup *p, const struct visit *at)
-{
-    const struct ottl_item item = visited_item(at);
-    bool failed = false;
-
-    if (p->conditions.v.n == 0)
-        return true;
-    ottl_begin(p->evaluation, &item, statement_now(&p->held.processor.node));
-    return statement_list_test(&p->conditions, p->evaluation, &failed, &p->held.processor.fault) != NULL;
-}
-
-static void begin_batch(struct item_processor *r, const struct batch *b)
-{
-    ottl_begin_batch(container_of(r, struct log_dedup, held.processor)->evaluation, b->items);
-}
-
 static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct log_dedup *p = arg;
@@ -213,8 +172,8 @@ static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pi
     struct digest key;
 
     (void)edit;
-    if (!is_wanted(p, at))
-        return REWRITE_KEEP;
+    if (p->wanted != NULL && !p->wanted[p->at++])
+        return REWRITE_DROP; /* it has gone on */
     record = dedup_fields_remove(&p->excluded, at->message, p->scratch);
     key = record_digest(p, record);
     known = assembly_known(&p->held.holder.assembly, &key);
@@ -288,17 +247,6 @@ static void cleared(struct holder *holder)
     list_init(&container_of(holder, struct log_dedup, held.holder)->records);
 }
 
-/* ---- batches ---- */
-
-static void book(struct holding_processor *held, struct ack *ack, uint64_t gone)
-{
-    struct log_dedup *p = container_of(held, struct log_dedup, held);
-
-    (void)gone;
-    ack_drop(ack, p->repeated, "deduplicated");
-    p->repeated = 0;
-}
-
 /* ---- the component ---- */
 
 static void check_conditions(const struct log_dedup_config *c, struct check *ck)
@@ -342,8 +290,7 @@ static void set_up(struct log_dedup *p, struct node *node)
     const struct log_dedup_config *c = p->config;
 
     holding_processor_init(&p->held, (uint64_t)c->interval.ns);
-    p->held.book = book;
-    p->held.processor.begins = begin_batch;
+    dedup_batches_init(p);
     p->held.processor.visitor.resource = on_resource;
     p->held.processor.visitor.scope = on_scope;
     p->held.processor.visitor.item = on_item;
@@ -376,6 +323,7 @@ static void destroy(struct node *node)
 {
     struct log_dedup *p = dedup_of(node);
 
+    dedup_batches_free(p);
     holding_processor_free(&p->held);
     statement_list_free(&p->conditions);
     ottl_evaluation_free(p->evaluation);

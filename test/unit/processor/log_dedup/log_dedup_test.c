@@ -185,6 +185,71 @@ START_TEST(without_room_senders_come_again)
 }
 END_TEST
 
+#define THREE                                                                                                          \
+    LOGS("{'severityNumber':9," TEXT("x") "},{'severityNumber':1," TEXT("y") "},{'severityNumber':9," TEXT("x") "}")
+
+/* What is not wanted is refused for now; when its sender comes again all are counted for the first time. */
+START_TEST(a_batch_that_comes_again_is_counted_once)
+{
+    const char *out;
+
+    begin("{conditions: ['severity_number >= 9']}");
+    rig.sink.answer = (struct outcome){ .verdict = VERDICT_RETRY, .reason = "queue_full" };
+    processor_rig_send(&rig, THREE);
+    ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
+    ck_assert_uint_eq(rig.ledger.refused.v[0].items, 3);
+    ck_assert_uint_eq(rig.ledger.held, 0);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "deduplicated"), 0);
+    rig.sink.answer = (struct outcome){ 0 };
+    processor_rig_send(&rig, THREE);
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    ck_assert_uint_eq(rig.ledger.held, 1);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "deduplicated"), 1);
+    processor_rig_out(&rig);
+    processor_rig_stop(&rig);
+    out = processor_rig_out(&rig);
+    ck_assert_msg(strstr(out, "{\"key\":\"log_count\",\"value\":{\"intValue\":\"2\"}}") != NULL, "%s", out);
+    ck_assert_uint_eq(rig.ledger.delivered, 2);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+/* The others wait for how that goes, also when all is to stop meanwhile. */
+START_TEST(what_waits_when_all_stops_is_sent)
+{
+    const struct outcome safe = { 0 };
+
+    begin("{conditions: ['severity_number >= 9']}");
+    rig.sink.hold = true;
+    processor_rig_send(&rig, THREE);
+    ck_assert_uint_eq(rig.answered, 0);
+    ck_assert_uint_eq(rig.ledger.held, 3);
+    rig.sink.hold = false;
+    sink_settle(&rig.sink, 0, &safe);
+    processor_rig_pass(&rig, 0);
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    processor_rig_stop(&rig);
+    ck_assert_uint_eq(rig.ledger.delivered, 2);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(a_record_without_a_place_is_rejected_when_it_cannot_go_on)
+{
+    begin("{max_records: 1}");
+    rig.sink.answer = (struct outcome){ .verdict = VERDICT_RETRY, .reason = "queue_full" };
+    processor_rig_send(&rig, LOGS("{" TEXT("x") "},{" TEXT("y") "},{" TEXT("x") "}"));
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "deduplicated"), 1);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "queue_full"), 1);
+    ck_assert_uint_eq(rig.ledger.held, 1);
+    rig.sink.answer = (struct outcome){ 0 };
+    processor_rig_stop(&rig);
+    ck_assert_uint_eq(rig.ledger.delivered, 1);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("log_dedup");
@@ -203,6 +268,9 @@ int main(void)
     tcase_add_test(t, a_record_that_was_counted_before_has_one_count);
     tcase_add_test(t, what_cannot_be_sent_is_dropped_with_its_reason);
     tcase_add_test(t, without_room_senders_come_again);
+    tcase_add_test(t, a_batch_that_comes_again_is_counted_once);
+    tcase_add_test(t, what_waits_when_all_stops_is_sent);
+    tcase_add_test(t, a_record_without_a_place_is_rejected_when_it_cannot_go_on);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
