@@ -3,7 +3,8 @@
  * before is answered and in a later turn of the loop, so that many series stall nobody.
  *
  * Its holder writes the slices. At the stop all is sent once more, for the last time, and then the node has stopped. A
- * slice that is refused is told, and not sent again. */
+ * slice that is refused for now is sent again, and those behind it wait; one that is refused for good, or at the stop,
+ * is told and lost. */
 #ifndef CONNECTOR_SLICE_SENDER_H
 #define CONNECTOR_SLICE_SENDER_H
 
@@ -30,7 +31,9 @@ struct slice_sender {
     bool on, last;
     enum sender_phase phase;
     struct ack ack;
-    bool waiting; /* for the answer */
+    struct batch *sent; /* what is to be answered, or sent again; NULL: nothing */
+    bool waiting;       /* for the answer */
+    unsigned tries;     /* of that */
     struct clock_timer timer, next;
     struct complaint failed;
     void (*stopped)(struct node *node);

@@ -233,6 +233,46 @@ START_TEST(a_refused_slice_is_no_end)
 }
 END_TEST
 
+START_TEST(deltas_that_are_refused_for_now_are_sent_again)
+{
+    begin("{aggregation_temporality: AGGREGATION_TEMPORALITY_DELTA}");
+    rig.sink.answer = (struct outcome){ .verdict = VERDICT_RETRY, .reason = "away" };
+    processor_rig_send(&rig, REQUEST(RESOURCE("a", SPAN("x"))));
+    pass(MINUTE);
+    ck_assert_uint_eq(rig.sink.batches, 1);
+    pass(MINUTE / 60);
+    ck_assert_uint_eq(rig.sink.batches, 2);
+    rig.sink.answer = (struct outcome){ 0 };
+    processor_rig_out(&rig);
+    pass(MINUTE / 30);
+    ck_assert(strstr(processor_rig_out(&rig), "\"timeUnixNano\":\"1700000060000000000\",\"asInt\":\"1\"") != NULL);
+    pass(MINUTE);
+    ck_assert_uint_eq(rig.sink.batches, 3);
+    rig.sink.answer = (struct outcome){ .verdict = VERDICT_REJECT, .reason = "never" };
+    processor_rig_send(&rig, REQUEST(RESOURCE("a", SPAN("x"))));
+    pass(MINUTE);
+    pass(MINUTE);
+    ck_assert_uint_eq(rig.sink.batches, 4);
+    processor_rig_close(&rig);
+}
+END_TEST
+
+START_TEST(what_waits_to_be_sent_again_is_tried_once_more_at_the_end)
+{
+    begin("{aggregation_temporality: AGGREGATION_TEMPORALITY_DELTA}");
+    rig.sink.answer = (struct outcome){ .verdict = VERDICT_RETRY, .reason = "away" };
+    processor_rig_send(&rig, REQUEST(RESOURCE("a", SPAN("x"))));
+    pass(MINUTE);
+    processor_rig_send(&rig, REQUEST(RESOURCE("a", SPAN("y"))));
+    processor_rig_stop(&rig);
+    for (unsigned i = 0; i < 5 && !rig.stopped; i++)
+        processor_rig_pass(&rig, 0);
+    ck_assert(rig.stopped);
+    ck_assert_uint_eq(rig.sink.batches, 3);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 static int series(void)
 {
     return (int)rig_metric(&rig.rig, "otelcd_span_metrics_series", "connector", "span_metrics", NULL);
@@ -350,6 +390,8 @@ int main(void)
     tcase_add_test(t, a_sum_that_is_sent_only_once_has_all);
     tcase_add_test(t, a_slice_has_about_a_megabyte_of_points);
     tcase_add_test(t, a_large_value_of_a_resource_is_not_part_of_each_spans_key);
+    tcase_add_test(t, deltas_that_are_refused_for_now_are_sent_again);
+    tcase_add_test(t, what_waits_to_be_sent_again_is_tried_once_more_at_the_end);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
