@@ -6,15 +6,25 @@
 
 #include <assert.h>
 
-static void book_dropped(const struct item_processor *r, struct ack *ack, uint64_t dropped)
+/* By their reasons, in `apart` from here on. */
+static void book_dropped(struct item_processor *r, struct ack *ack, uint64_t dropped)
 {
     uint64_t apart = losses_total(&r->apart);
 
     assert(apart <= dropped);
-    if (dropped > apart)
-        ack_drop(ack, dropped - apart, r->dropped);
+    losses_add(&r->apart, dropped - apart, r->dropped);
     for (uint32_t i = 0; i < r->apart.n; i++)
         ack_drop(ack, r->apart.v[i].items, r->apart.v[i].reason);
+}
+
+static void send_made(struct item_processor *r, const struct batch *batch, struct batch *made, struct ack *ack)
+{
+    if (made == NULL)
+        ack_safe(ack);
+    else if (r->refused != NULL)
+        refused_batches_send(r->refused, batch, &r->apart, made, ack);
+    else
+        consumer_send(r->node.out[batch->signal], made, ack);
 }
 
 /* A visitor could not do its work and was not to pass over that, or there is no room for what it makes. */
@@ -39,6 +49,8 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     uint64_t dropped, begun = item_count_begin(&r->items);
 
     metric_add(r->items.incoming, batch->items);
+    if (r->refused != NULL && refused_batches_again(r->refused, batch, ack))
+        return;
     r->batch = batch;
     r->apart.n = 0;
     r->fault.code = 0;
@@ -55,10 +67,7 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     }
     metric_add(r->items.outgoing, batch->items - dropped);
     book_dropped(r, ack, dropped);
-    if (made != NULL)
-        consumer_send(r->node.out[batch->signal], made, ack);
-    else
-        ack_safe(ack);
+    send_made(r, batch, made, ack);
     r->batch = NULL;
     batch_unref(batch);
 }

@@ -5,6 +5,7 @@
 
 #include "otlp/rewrite.h"
 #include "pipeline/item_count.h"
+#include "processor/refused_batches.h"
 
 /* A processor's struct begins with it. */
 struct item_processor {
@@ -18,6 +19,7 @@ struct item_processor {
     bool full;                      /* set by a visitor: the budget has no room; the sender is to come again */
     void (*begins)(struct item_processor *r, const struct batch *b); /* it will be walked; may be NULL */
     void (*judged)(struct item_processor *r); /* the batch was walked: it goes on, or is refused; may be NULL */
+    struct refused_batches *refused;          /* whoever remembers what has been seen; NULL: nothing is */
     struct item_count items;
 };
 

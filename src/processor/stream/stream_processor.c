@@ -195,6 +195,8 @@ void stream_processor_init(struct stream_processor *p, const struct stream_conve
     struct rewrite_visitor *v = &p->processor.visitor;
 
     item_processor_init(&p->processor, "overwritten");
+    refused_batches_init(&p->refused, &p->processor.node);
+    p->processor.refused = &p->refused;
     v->resource = on_resource;
     v->scope = on_scope;
     v->metric = on_metric;
@@ -211,6 +213,7 @@ void stream_processor_free(struct stream_processor *p)
 {
     metrics_unhook(p->processor.node.host->metrics, &p->hook);
     clear_out(p);
+    refused_batches_free(&p->refused);
     stream_table_free(&p->streams);
     stream_histogram_free(&p->read);
     buf_free(&p->out);

@@ -33,6 +33,7 @@ struct stream_conversion {
 /* A processor's struct begins with it. */
 struct stream_processor {
     struct item_processor processor;
+    struct refused_batches refused;
     const struct stream_conversion *conversion;
     struct stream_table streams;
     struct stream_scope scope;

@@ -141,6 +141,58 @@ START_TEST(data_that_other_data_stands_behind_is_dropped_and_counted)
 }
 END_TEST
 
+/* What the sender sends again is what it was made of: the difference to the point before is sent, not to itself. */
+START_TEST(a_batch_that_is_refused_for_now_is_the_same_delta_when_it_comes_again)
+{
+    begin("{initial_value: drop}");
+    send_point(0, 2, 10);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "initial"), 1);
+    rig.sink.answer = (struct outcome){ .verdict = VERDICT_RETRY, .reason = "queue_full" };
+    for (unsigned i = 0; i < 3; i++) {
+        send_point(0, 3, 14);
+        ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
+        ck_assert(sent("\"asInt\":\"4\""));
+    }
+    rig.sink.answer = (struct outcome){ 0 };
+    send_point(0, 3, 14);
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    ck_assert(sent("\"asInt\":\"4\""));
+    send_point(0, 4, 15);
+    ck_assert(sent("\"asInt\":\"1\""));
+    send_point(0, 3, 14);
+    ck_assert(!sent("\"asInt\":\"4\""));
+    processor_rig_close(&rig);
+}
+END_TEST
+
+#define MIXED                                                                                                          \
+    "{'resourceMetrics':[{'scopeMetrics':[{'metrics':[{'name':'m','sum':{'aggregationTemporality':2,'isMonotonic':"    \
+    "true,'dataPoints':[{'startTimeUnixNano':'1','timeUnixNano':'2','asInt':'10'}]}},{'name':'g','gauge':{"            \
+    "'dataPoints':[{'asInt':'7'}]}}]}]}]}"
+
+/* What was dropped of it is each time; and what nobody comes for again does not pile up. */
+START_TEST(what_is_kept_of_refused_batches_is_limited_and_its_losses_are_counted)
+{
+    begin("{initial_value: drop}");
+    rig.sink.answer = (struct outcome){ .verdict = VERDICT_RETRY, .reason = "queue_full" };
+    processor_rig_send(&rig, MIXED);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "initial"), 1);
+    for (unsigned i = 0; i < 10; i++)
+        processor_rig_send(&rig, MIXED);
+    ck_assert_uint_eq(processor_rig_dropped(&rig, "initial"), 11);
+    budget_set_limit(&rig.rig.budget, 1u << 20);
+    for (unsigned i = 0; i < 200; i++)
+        send_point(1 + i, 2, 1);
+    for (unsigned i = 0; i < 200; i++)
+        send_point(1 + i, 3, 2);
+    ck_assert_uint_le(rig.rig.budget.used, 1u << 18);
+    rig.sink.answer = (struct outcome){ 0 };
+    processor_rig_send(&rig, MIXED);
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("cumulative_to_delta");
@@ -155,6 +207,8 @@ int main(void)
     tcase_add_test(t, histograms_are_given_back_to_the_budget);
     tcase_add_test(t, a_histogram_behind_one_that_could_not_be_remembered_is_not_measured_from_nothing);
     tcase_add_test(t, data_that_other_data_stands_behind_is_dropped_and_counted);
+    tcase_add_test(t, a_batch_that_is_refused_for_now_is_the_same_delta_when_it_comes_again);
+    tcase_add_test(t, what_is_kept_of_refused_batches_is_limited_and_its_losses_are_counted);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
