@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 import pytest
+from harness import grouped
 from harness.limits import OTELCD, PATIENCE
 
 CONFIG = """
@@ -73,3 +74,13 @@ def test_what_is_not_served_is_refused(tmp_path, option, complaint):
     (tmp_path / "c.yaml").write_text(config(tmp_path, **{option: True}))
     ran = subprocess.run([OTELCD, "validate", "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE)
     assert ran.returncode == 1 and f"{option}: " in ran.stderr and complaint in ran.stderr
+
+
+@pytest.mark.parametrize("name", grouped.CASES)
+def test_what_leaves_together_is_what_the_go_collector_sends_together(otelcd, tmp_path, name):
+    d = otelcd(grouped.config(tmp_path / "out"))
+    for request in grouped.requests(name):
+        assert d.http("POST", "/v1/traces", request, {"Content-Type": "application/json"})[0] == 200
+    d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_pipeline_held_items")) == 0)
+    assert d.stop() == 0
+    assert grouped.left(tmp_path / "out") == grouped.expected(name)

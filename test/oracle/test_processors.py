@@ -4,8 +4,8 @@
 import re
 
 import pytest
-from harness import decisions, otlp, processed
-from oracle import ask, differences, gather, in_order, settle, their_length
+from harness import decisions, grouped, otlp, processed
+from oracle import JSON, ask, differences, gather, in_order, settle, their_length
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
@@ -48,3 +48,17 @@ def test_the_collector_keeps_the_same_of_a_hundred_thousand_items(collector, req
     if request.config.getoption("--rewrite"):
         decisions.keep_expected(name, found)
     assert found == decisions.expected(name)
+
+
+@pytest.mark.parametrize("name", grouped.CASES)
+def test_the_collector_sends_the_same_spans_together(collector, request, name, tmp_path):
+    c = collector(grouped.config(tmp_path / "out"))
+    for body in grouped.requests(name):
+        assert ask(c.ports["http"], "POST", "/v1/traces", body, JSON)[0] == 200
+    rewrite = request.config.getoption("--rewrite")
+    gather(lambda: grouped.left(tmp_path / "out"), None if rewrite else len(grouped.expected(name)))
+    c.close()
+    found = grouped.left(tmp_path / "out")
+    if rewrite:
+        grouped.keep_expected(name, found)
+    assert found == grouped.expected(name)
