@@ -298,6 +298,8 @@ static struct item_fields fields_of_item(const struct walk *k)
     default:
         if (k->batch->signal == SIGNAL_TRACES)
             return (struct item_fields){ OTLP_SPAN_ATTRIBUTES, OTLP_SPAN_EVENTS, OTLP_EVENT_ATTRIBUTES };
+        if (k->batch->signal == SIGNAL_PROFILES)
+            return (struct item_fields){ 0, 0, 0 };
         return (struct item_fields){ OTLP_LOG_ATTRIBUTES, 0, 0 };
     }
 }
@@ -424,8 +426,6 @@ static bool is_asked(const struct walk *k, unsigned level)
 {
     const struct rewrite_visitor *v = k->visitor;
 
-    if (k->batch->signal == SIGNAL_PROFILES && level >= LEVEL_SCOPE)
-        return false;
     return v->item != NULL || v->below != NULL || (level < LEVEL_METRIC && v->metric != NULL) ||
            (level < LEVEL_SCOPE && v->scope != NULL) || (level < LEVEL_RESOURCE && v->resource != NULL);
 }

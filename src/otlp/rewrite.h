@@ -78,8 +78,8 @@ uint64_t visit_count(const struct visit *at, unsigned level);
 
 /* What is NULL keeps. EDIT of a resource or scope that is missing adds it. scope_end() is asked when all that is in a
  * scope has been: it keeps, or edits, and the pieces are fields that stand behind the others of its container. Below
- * items there are events in spans and exemplars in data points; a span without its events stays. In profiles only
- * resources and scopes are asked about. */
+ * items there are events in spans and exemplars in data points; a span without its events stays. The
+ * items that are asked about in profiles are these, not their samples; they may be edited. */
 struct rewrite_visitor {
     enum rewrite_verdict (*resource)(void *arg, const struct visit *at, struct pieces *edit);
     enum rewrite_verdict (*scope)(void *arg, const struct visit *at, struct pieces *edit);

@@ -13,16 +13,17 @@
 /* What a path holds, and so how it is read and set. */
 enum path_shape {
     PATH_STRING,
-    PATH_INT,       /* a varint */
-    PATH_SINT,      /* a varint in zigzag */
-    PATH_BOOL,      /* a varint */
-    PATH_FIXED32,   /* an int */
-    PATH_FIXED64,   /* an int */
-    PATH_TIME,      /* the same as a time */
-    PATH_DOUBLE,    /* in 8 bytes */
-    PATH_SFIXED64,  /* an int in 8 bytes: one of a oneof with a double */
-    PATH_TRACE_ID,  /* 16 bytes */
-    PATH_SPAN_ID,   /* 8 bytes */
+    PATH_INT,      /* a varint */
+    PATH_SINT,     /* a varint in zigzag */
+    PATH_BOOL,     /* a varint */
+    PATH_FIXED32,  /* an int */
+    PATH_FIXED64,  /* an int */
+    PATH_TIME,     /* the same as a time */
+    PATH_DOUBLE,   /* in 8 bytes */
+    PATH_SFIXED64, /* an int in 8 bytes: one of a oneof with a double */
+    PATH_TRACE_ID, /* 16 bytes */
+    PATH_SPAN_ID,  /* 8 bytes */
+    PATH_BYTES,
     PATH_TRACE_HEX, /* an id as text */
     PATH_SPAN_HEX,
     PATH_ANY,          /* an AnyValue */

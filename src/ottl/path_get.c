@@ -317,6 +317,8 @@ static struct ottl_value get_field(struct ottl_evaluation *e, enum path_shape sh
         return v;
     case PATH_DOUBLE:
         return ottl_double(pb_double(read_number(e, message, number)));
+    case PATH_BYTES:
+        return ottl_bytes(OTTL_BYTES, read_bytes(e, message, number));
     case PATH_TRACE_ID:
         return id_value(read_bytes(e, message, number), 16);
     case PATH_SPAN_ID:

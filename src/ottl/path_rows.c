@@ -141,7 +141,29 @@ static const struct path_row exemplar_rows[] = {
     CACHE, END,
 };
 
-static const struct path_row profile_rows[] = { CACHE, END };
+/* Attributes and what was sampled stand in the dictionary of the whole request. */
+static const struct path_row profile_rows[] = {
+    ROW("profile_id", PATH_TRACE_ID, OTLP_PROFILE_ID),
+    ROW("profile_id.string", PATH_TRACE_HEX, OTLP_PROFILE_ID),
+    ROW("time_unix_nano", PATH_FIXED64, OTLP_PROFILE_TIME),
+    ROW("time", PATH_TIME, OTLP_PROFILE_TIME),
+    ROW("duration_unix_nano", PATH_INT, OTLP_PROFILE_DURATION),
+    ROW("duration", PATH_INT, OTLP_PROFILE_DURATION),
+    ROW("period", PATH_INT, OTLP_PROFILE_PERIOD),
+    ROW("dropped_attributes_count", PATH_INT, OTLP_PROFILE_DROPPED_ATTRIBUTES),
+    ROW("original_payload_format", PATH_STRING, OTLP_PROFILE_FORMAT),
+    ROW("original_payload", PATH_BYTES, OTLP_PROFILE_PAYLOAD),
+    ROW("attributes", PATH_REFUSED, 0),
+    ROW("attribute_indices", PATH_REFUSED, 0),
+    ROW("sample", PATH_REFUSED, 0),
+    ROW("sample_type", PATH_REFUSED, 0),
+    ROW("sample_type.type", PATH_REFUSED, 0),
+    ROW("sample_type.unit", PATH_REFUSED, 0),
+    ROW("period_type", PATH_REFUSED, 0),
+    ROW("period_type.type", PATH_REFUSED, 0),
+    ROW("period_type.unit", PATH_REFUSED, 0),
+    CACHE, END,
+};
 
 static const struct path_row otelcol_rows[] = {
     ROW("client.metadata", PATH_METADATA, OTTL_CLIENT_METADATA),

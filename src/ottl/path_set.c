@@ -72,6 +72,7 @@ static enum ottl_type type_of_shape(enum path_shape shape)
         return OTTL_DOUBLE;
     case PATH_TRACE_ID:
     case PATH_SPAN_ID:
+    case PATH_BYTES:
         return OTTL_BYTES;
     case PATH_COUNTS:
     case PATH_SMALL_COUNTS:
@@ -174,6 +175,9 @@ static bool put_field(struct ottl_evaluation *e, struct buf *out, enum path_shap
         return true;
     case PATH_DOUBLE:
         pb_put_double(out, number, v->number);
+        return true;
+    case PATH_BYTES:
+        pb_put_bytes(out, number, v->bytes);
         return true;
     case PATH_TRACE_ID:
     case PATH_SPAN_ID:

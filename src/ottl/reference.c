@@ -67,6 +67,8 @@ static const char *shape_words(enum path_shape shape)
         return "time";
     case PATH_DOUBLE:
         return "float";
+    case PATH_BYTES:
+        return "bytes";
     case PATH_TRACE_ID:
         return "bytes (16)";
     case PATH_SPAN_ID:

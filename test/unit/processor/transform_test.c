@@ -188,6 +188,31 @@ START_TEST(exemplars_of_many_points_do_not_each_walk_over_the_metric)
 }
 END_TEST
 
+START_TEST(fields_of_profiles_are_read_and_set)
+{
+    const char *out;
+
+    processor_rig_init(
+        &rig, &transform_processor, SIGNAL_PROFILES, SIGNAL_PROFILES,
+        "{profile_statements: ['set(profile.period, profile.period * 33)', 'set(profile.original_payload_format, "
+        "Concat([profile.profile_id.string, String(profile.duration), scope.name], \"|\"))', "
+        "'set(profile.original_payload, profile.profile_id)', 'set(profile.profile_id.string, "
+        "\"0202030405060708090a0b0c0d0e0f10\")', 'set(resource.attributes[\"n\"], profile.period)']}");
+    processor_rig_send(&rig, "{'resourceProfiles':[{'scopeProfiles':[{'scope':{'name':'s'},'profiles':[{'profileId':"
+                             "'0102030405060708090a0b0c0d0e0f10','durationNano':'7','period':'3','samples':["
+                             "{'values':['1']},{'values':['2']}]}]}]}],'dictionary':{'stringTable':['']}}");
+    ck_assert_int_eq(rig.verdict, VERDICT_SAFE);
+    ck_assert_uint_eq(rig.ledger.delivered, 2);
+    out = processor_rig_out(&rig);
+    ck_assert_msg(strstr(out, "\"period\":\"99\"") != NULL && strstr(out, "\"intValue\":\"99\"") != NULL &&
+                      strstr(out, "\"0102030405060708090a0b0c0d0e0f10|7|s\"") != NULL &&
+                      strstr(out, "\"AQIDBAUGBwgJCgsMDQ4PEA==\"") != NULL &&
+                      strstr(out, "\"profileId\":\"0202030405060708090a0b0c0d0e0f10\"") != NULL,
+                  "%s", out);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("transform");
@@ -205,6 +230,7 @@ int main(void)
     tcase_add_test(t, items_without_end_that_change_a_long_resource_are_refused);
     tcase_add_test(t, a_bucket_without_end_is_spread_and_stays_what_it_counts);
     tcase_add_test(t, exemplars_of_many_points_do_not_each_walk_over_the_metric);
+    tcase_add_test(t, fields_of_profiles_are_read_and_set);
     tcase_set_timeout(t, 300);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
