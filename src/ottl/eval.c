@@ -347,7 +347,7 @@ struct ottl_evaluation *ottl_evaluation_new(void)
     struct ottl_evaluation *e = mem_zalloc(sizeof(*e));
 
     e->allowed = OTTL_MAX_SCRATCH;
-    ottl_begin_batch(e, 0);
+    e->left = UINT64_MAX;
     return e;
 }
 

@@ -89,7 +89,7 @@ struct ottl_evaluation *ottl_evaluation_new(void);
 void ottl_evaluation_free(struct ottl_evaluation *e);
 
 /* A batch of so many items begins: what its statements may do together is limited from here on. Past the limit each
- * fails. */
+ * fails. Who has not said so has no such limit. */
 void ottl_begin_batch(struct ottl_evaluation *e, uint64_t items);
 
 /* Begin with this item: what was made for the one before is gone. `now` in ns since 1970. */
