@@ -259,7 +259,8 @@ static bool test_attribute(struct ottl_evaluation *e, const struct node *n, bool
     if (!eval_spend(e, 2 + message.len / WALKED_BYTES))
         return false;
     *truth = n->op == OTTL_NE;
-    if (!eval_attribute(e, path, message, &any))
+    if (message.len < EVAL_LONG ? !message_attribute(message, path->row->number[0], path->kids[0]->value.bytes, &any)
+                                : !eval_attribute(e, path, message, &any))
         return true;
     v = ottl_value_read(any);
     *truth = ottl_compare(&v, n->op, &n->kids[1]->value);

@@ -211,7 +211,7 @@ static bool get_map(struct ottl_evaluation *e, const struct node *n, struct byte
         return eval_fail(e, "the key of %s is a string, not %s", n->row->name, ottl_type_name(key.type));
     if (n->row->shape == PATH_METADATA)
         key.bytes = lower_name(e, key.bytes);
-    if (!(n->kids[0]->kind == NODE_LITERAL && n->row->shape == PATH_MAP
+    if (!(message.len >= EVAL_LONG && n->kids[0]->kind == NODE_LITERAL && n->row->shape == PATH_MAP
               ? eval_attribute(e, n, message, &any)
               : message_attribute(message, number, key.bytes, &any))) {
         *v = ottl_nil();
