@@ -88,14 +88,13 @@ static void keep(struct refused_batches *r, struct refused *x)
 static void on_settled(struct ack *ack, const struct outcome *outcome)
 {
     struct refused *x = container_of(ack, struct refused, ack);
-    struct ack *sender = x->sender;
 
+    ack_settle(x->sender, outcome); /* first, for the outcome is the ack's */
     list_remove(&x->link);
     if (outcome->verdict == VERDICT_RETRY && ack->refusable)
         keep(x->all, x);
     else
         free_refused(x);
-    ack_settle(sender, outcome);
 }
 
 static void send_on(struct refused *x, struct batch *made, struct ack *ack)
