@@ -129,7 +129,7 @@ static struct yaml_node *whole_schema(struct arena *a)
     struct yaml_node *n = schema_read(
         a, "{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\", \"title\": \"Configuration of otelcd\", "
            "\"$defs\": {\"variable\": {\"type\": \"string\", \"description\": \"A value from elsewhere: ${env:NAME}, "
-           "${env:NAME:-default} or ${file:PATH}.\", \"pattern\": \"^\\\\s*\\\\$\\\\{[^$]*\\\\}\\\\s*$\"}}, "
+           "${env:NAME:-default} or ${file:PATH}.\", \"pattern\": \"^\\\\s*\\\\$\\\\{[\\\\s\\\\S]*\\\\}\\\\s*$\"}}, "
            "\"type\": \"object\", \"required\": [\"receivers\", \"exporters\", \"service\"]}");
     struct yaml_node *properties = yaml_new(a, YAML_MAP, NULL);
 

@@ -235,7 +235,7 @@ static struct yaml_node *value_schema(struct arena *a, const struct option *o)
     case OPTION_LIST:
         return list_schema(a, o);
     case OPTION_REFUSED:
-        return schema_read(a, "{\"anyOf\": [{\"type\": \"null\"}, {\"type\": \"array\", \"maxItems\": 0}]}");
+        return schema_or(a, schema_read(a, "{\"type\": \"array\", \"maxItems\": 0}"), true);
     case OPTION_NODE:
     case OPTION_IGNORED:
     case OPTION_END:
