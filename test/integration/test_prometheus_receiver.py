@@ -440,6 +440,15 @@ def test_a_reload_keeps_drops_and_adds_jobs(scraper, target):
     assert d.wait_end() == 0
 
 
+def test_a_stop_that_overtakes_a_reload_leaves_nothing_open(scraper, target):
+    t = target()
+    d = scraper(config([job(t)]))
+    assert wait_point(d, "up", value=1)
+    d.process.send_signal(signal.SIGHUP)
+    d.process.send_signal(signal.SIGTERM)
+    assert d.wait_end() == 0
+
+
 # --- the pipeline ---
 
 

@@ -91,7 +91,6 @@ static int create(struct node *node, const void *config, struct error *err)
     list_init(&r->line);
     list_init(&r->reads);
     list_init(&r->sends);
-    r->slicer = slicer_new(node->host->loop, prometheus_step, r);
     for (size_t i = 0; i < external->n; i++)
         label_set_put(&r->external_labels, bytes_str(external->v[i].key), bytes_str(external->v[i].value));
     prometheus_metrics_init(r);
@@ -110,6 +109,7 @@ static int start(struct node *node, struct error *err)
     struct prometheus_receiver *r = container_of(node, struct prometheus_receiver, node);
 
     (void)err;
+    r->slicer = slicer_new(node->host->loop, prometheus_step, r);
     for (size_t i = 0; i < r->n_jobs; i++)
         scrape_job_start(&r->jobs[i]);
     return 0;
