@@ -95,6 +95,8 @@ static const struct metric_row *const metric_rows[] = {
     &displaced_row,
     &series_limit_fill_row,
     &series_limit_refused_row,
+    &series_top_metrics_row,
+    &series_top_labels_row,
     NULL,
 };
 

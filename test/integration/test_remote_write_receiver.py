@@ -274,6 +274,8 @@ def test_max_series_refuses_new_ones_and_names_the_culprit(otelcd):
     assert status == 400 and "max_series" in text and written[0] <= 100
     assert push(d, pushed.v2(Series("logins_total", sample(2), user_id="1", job="auth", instance="i")))[0] == 204  # a known one goes on
     assert d.metric("otelcd_receiver_left_out", reason="series_limit") == 300 - written[0]
+    assert d.metric("otelcd_prometheus_largest_metrics", receiver="prometheusremotewrite", metric="logins_total") == written[0]
+    assert d.metric("otelcd_prometheus_label_values", receiver="prometheusremotewrite", label="user_id") > written[0] / 2
     named = {"receiver": "prometheusremotewrite", "metric": "logins_total", "label": "user_id"}
     assert d.metric("otelcd_prometheus_series_limit_refused", **named) > 0
 

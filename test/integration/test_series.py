@@ -80,6 +80,22 @@ def test_chosen_attributes_of_the_resource_are_labels_and_what_makes_way_for_the
     assert d.metric("otelcd_prometheus_labels_displaced", exporter=exporter.partition(":")[0]) == 1
 
 
+@pytest.mark.parametrize("exporter", ["prometheus", "prometheus_remote_write"])
+def test_the_largest_metrics_and_the_labels_with_most_values_are_shown(otelcd, receiver, exporter):
+    r = receiver()
+    text = SCRAPE
+    if exporter != "prometheus":
+        text = text.replace('prometheus: {endpoint: "127.0.0.1:0", enable_open_metrics: true}', f"{exporter}: {{endpoint: '{r.url}'}}")
+    d = otelcd(text.replace("[prometheus]", f"[{exporter}]"))
+    many = [(i, {"user": f"u{i}", "zone": f"z{i % 3}"}) for i in range(40)]
+    send(d, request(gauge("logins", *many), gauge("load", (1, {"zone": "z1"}))))
+    d.wait_metrics(lambda m: m.find("otelcd_prometheus_largest_metrics"))
+    assert d.metric("otelcd_prometheus_largest_metrics", exporter=exporter, metric="logins") == 40
+    assert d.metric("otelcd_prometheus_largest_metrics", exporter=exporter, metric="load") == 1
+    assert 25 <= d.metric("otelcd_prometheus_label_values", exporter=exporter, label="user") <= 60
+    assert d.metric("otelcd_prometheus_label_values", exporter=exporter, label="zone") == 3
+
+
 def test_hosts_without_a_service_name_are_told_that_they_share_a_series(otelcd):
     d = otelcd(SCRAPE, expect=["Several senders have one series"])
     hosts = [request(gauge("load", (n, {})), resource=(("host.name", f"web-{n}"),)) for n in (1, 2)]

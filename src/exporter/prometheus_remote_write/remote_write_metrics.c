@@ -97,6 +97,8 @@ const struct metric_row *const remote_write_metric_rows[] = {
     &displaced_row,
     &series_limit_fill_row,
     &series_limit_refused_row,
+    &series_top_metrics_row,
+    &series_top_labels_row,
     &row_samples,
     &row_histograms,
     &row_exemplars,

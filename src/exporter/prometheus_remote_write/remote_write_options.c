@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "net/socket/tls.h"
+#include "prom/series/series_limit.h"
 
 /* clang-format off */
 #define ENDPOINT_HELP "URL of the receiver, for instance http://prometheus:9090/api/v1/write."
@@ -77,8 +78,7 @@ const struct option remote_write_options[] = {
     OPT_DURATION(T, series_expiration, "10m", "1m", NULL,
                  "A series that was not seen for so long is forgotten, and costs a little more when it comes again."),
     OPT_UINT(T, max_series, "0", NULL, NULL,
-             "Most series at one time; new ones beyond it are refused, known ones go on. The last tenth is for services that "
-             "have less than an equal share. 0: all are sent, and remembered as far as half of the memory budget goes."),
+             SERIES_LIMIT_WORDS "0: all are sent, and remembered as far as half of the memory budget goes."),
     OPT_BOOL(T, convert_explicit_histograms_to_nhcb, "false",
              "Send explicit histograms as native ones with custom buckets. Needs Remote-Write 2.0; a receiver that knows "
              "only 1.0 gets them as they are."),

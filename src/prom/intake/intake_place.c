@@ -451,6 +451,22 @@ static size_t point_size(size_t attributes)
     return size > sizeof(struct out_point) ? size : sizeof(struct out_point);
 }
 
+static struct bytes metric_name(const struct out_metric *m)
+{
+    return bytes_skip(identity_raw(&m->id), 2);
+}
+
+/* A series more, of the take's labels. */
+static void count_point(struct take *t, const struct out_metric *m)
+{
+    struct series_top *top = t->in->store->limit.top;
+
+    series_top_made(top, metric_name(m));
+    for (size_t i = 0; top != NULL && i < t->labels.list.n; i++)
+        if (!bytes_is(t->labels.list.v[i].name, "__name__"))
+            series_top_label(top, t->labels.list.v[i].name, t->labels.list.v[i].value);
+}
+
 struct out_point *out_point_get(struct take *t, struct out_metric *m, struct bytes attributes)
 {
     const struct point_key k = { m, attributes };
@@ -469,6 +485,7 @@ struct out_point *out_point_get(struct take *t, struct out_metric *m, struct byt
     }
     budget_charge(t->in->store->budget, point_size(attributes.len));
     m->n_points++;
+    count_point(t, m);
     return p;
 }
 
@@ -487,5 +504,6 @@ void out_point_release(struct intake *in, struct out_point *p)
     budget_give(in->store->budget, point_size(p->raw_len));
     free(p);
     m->n_points--;
+    series_top_gone(in->store->limit.top, metric_name(m));
     out_metric_prune(in, m);
 }

@@ -35,6 +35,8 @@ struct known_series {
     struct digest key;
     struct series_sender *sender;
     uint64_t used; /* mono ns */
+    uint32_t name_len;
+    uint8_t name[]; /* of its metric */
 };
 
 /* ---- texts ---- */
@@ -222,13 +224,19 @@ static bool same_series(const void *entry, const void *key)
     return digest_equal(&s->key, key);
 }
 
+static size_t series_size(const struct known_series *s)
+{
+    return sizeof(*s) + s->name_len;
+}
+
 static void drop_series(struct write_intake *w, struct known_series *s)
 {
+    series_top_gone(w->limit.top, bytes_of(s->name, s->name_len));
     list_remove(&s->link);
     table_remove(&w->seen, s, s->key.lo);
-    series_limit_uncount(&w->limit, s->sender, sizeof(*s));
+    series_limit_uncount(&w->limit, s->sender, series_size(s));
     series_sender_release(&w->limit, s->sender);
-    budget_give(w->budget, sizeof(*s));
+    budget_give(w->budget, series_size(s));
     free(s);
 }
 
@@ -250,6 +258,16 @@ static void render(struct write_intake *w, const struct write_labels *l)
                 labels_put(&w->key, l->pairs.all.v[i].name, l->pairs.all.v[i].value);
 }
 
+static void count_top(struct write_intake *w, const struct write_labels *l)
+{
+    struct series_top *top = w->limit.top;
+
+    series_top_made(top, l->name);
+    for (size_t i = 0; top != NULL && i < l->pairs.all.n; i++)
+        if (!bytes_is(l->pairs.all.v[i].name, "__name__"))
+            series_top_label(top, l->pairs.all.v[i].name, l->pairs.all.v[i].value);
+}
+
 static bool make_series(struct write_intake *w, const struct digest *key, const struct write_labels *l, uint64_t now)
 {
     struct series_sender *sender = series_sender_hold(&w->limit, bytes_hash(l->job), l->job);
@@ -262,16 +280,18 @@ static bool make_series(struct write_intake *w, const struct digest *key, const 
         series_sender_release(&w->limit, sender);
         return false;
     }
-    s = mem_alloc(sizeof(*s));
-    *s = (struct known_series){ .key = *key, .sender = sender, .used = now };
+    s = mem_alloc(sizeof(*s) + l->name.len);
+    *s = (struct known_series){ .key = *key, .sender = sender, .used = now, .name_len = (uint32_t)l->name.len };
+    memcpy(s->name, l->name.data, l->name.len);
     if (!table_insert(&w->seen, s, key->lo)) {
         series_sender_release(&w->limit, sender);
         free(s);
         return false;
     }
     list_push(&w->series, &s->link);
-    series_limit_count(&w->limit, sender, sizeof(*s));
-    budget_charge(w->budget, sizeof(*s));
+    series_limit_count(&w->limit, sender, series_size(s));
+    budget_charge(w->budget, series_size(s));
+    count_top(w, l);
     return true;
 }
 

@@ -183,6 +183,7 @@ static struct remote_series *keep_series(struct remote_write *rw, struct stream 
 static void drop_series(struct remote_write *rw, struct remote_series *x)
 {
     remote_write_unindex(rw, x);
+    series_top_gone(rw->streams.limit.top, stream_name(cached_series_stream(&x->cached)));
     streams_drop(&rw->streams, &x->cached);
 }
 
@@ -215,6 +216,10 @@ const char *remote_write_find(struct remote_write *rw, struct stream *stream, co
     join_labels(&rw->labels, l, whole, &rw->own);
     hash = remote_write_hash(rw, &rw->labels);
     x = keep_series(rw, stream, key, whole, hash);
+    if (x != NULL) {
+        series_top_made(rw->streams.limit.top, stream_name(stream));
+        series_top_labels(rw->streams.limit.top, rendered);
+    }
     *out = (struct series_ref){ x, (uint32_t)(hash >> 32) % rw->shards, (uint32_t)(hash >> 32),
                                 hash + stream_shape(stream) };
     return NULL;

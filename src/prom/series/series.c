@@ -95,6 +95,7 @@ void series_end(struct series_store *s, struct series *x)
     table_remove(&s->canonical, x, hash_of_series(x));
     slots_give(&f->series, x->slot);
     s->n_series--;
+    series_top_gone(s->streams.limit.top, stream_name(cached_series_stream(&x->cached)));
     streams_drop(&s->streams, &x->cached);
 }
 
@@ -112,6 +113,8 @@ static struct series *add_series(struct series_store *s, struct stream *stream, 
     }
     x->slot = slots_take(&((struct family *)stream->user)->series, x);
     s->n_series++;
+    series_top_made(s->streams.limit.top, stream_name(stream));
+    series_top_labels(s->streams.limit.top, own);
     return x;
 }
 

@@ -108,12 +108,15 @@ void series_limit_tell(struct series_limit *l, struct metrics *metrics, struct m
     g->log = log;
     g->clock = clock;
     g->fill = metrics_get(metrics, &series_limit_fill_row, &whose, 1);
+    l->top = series_top_new(metrics, whose, l->budget);
 }
 
 void series_limit_free(struct series_limit *l)
 {
     assert(l->series == 0 && l->bytes == 0 && l->senders.n == 0);
     table_free(&l->senders);
+    series_top_free(l->top);
+    l->top = NULL;
     if (l->growth == NULL)
         return;
     growth_sketch_free(&l->growth->sketch);
@@ -229,4 +232,5 @@ void series_limit_collect(struct series_limit *l)
 {
     if (l->growth != NULL)
         metric_set(l->growth->fill, series_limit_fill(l));
+    series_top_collect(l->top);
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "prom/series/identity.h"
+#include "prom/series/series_top.h"
 
 #define SERIES_LIMIT "series_limit" /* the reason */
 #define SERIES_LIMIT_ADVICE                                                                                            \
@@ -19,9 +20,11 @@
     "or the memory budget"
 
 /* Of the option max_series. */
-#define SERIES_LIMIT_HELP                                                                                              \
+#define SERIES_LIMIT_WORDS                                                                                             \
     "Most series at one time; new ones beyond it are refused, known ones go on. The last tenth is for services that "  \
-    "have less than an equal share. 0: as many as fit into half of the memory budget, which is the most anyway."
+    "have less than an equal share. "
+#define SERIES_LIMIT_HELP                                                                                              \
+    SERIES_LIMIT_WORDS "0: as many as fit into half of the memory budget, which is the most anyway."
 
 /* Rows of what it counts. */
 extern const struct metric_row series_limit_fill_row, series_limit_refused_row;
@@ -41,6 +44,7 @@ struct series_limit {
     struct budget *budget;
     struct table senders;
     struct series_growth *growth; /* NULL: nobody is told */
+    struct series_top *top;       /* likewise; the holder says which series are made and go */
 };
 
 void series_limit_init(struct series_limit *l, struct budget *budget);

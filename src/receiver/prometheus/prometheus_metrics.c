@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the prometheus receiver counts of itself. */
 #include "pipeline/receiver_items.h"
+#include "prom/series/series_limit.h"
 #include "receiver/prometheus/prometheus.h"
 
 static const struct metric_row targets_row =
@@ -31,6 +32,10 @@ const struct metric_row *const prometheus_receiver_metrics[] = {
     &failures_row,
     &missed_row,
     &left_out_row,
+    &series_limit_fill_row,
+    &series_limit_refused_row,
+    &series_top_metrics_row,
+    &series_top_labels_row,
     NULL,
 };
 

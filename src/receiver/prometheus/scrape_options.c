@@ -3,6 +3,7 @@
  * that are not served, are named, with what to write. */
 #include "config/option.h"
 #include "prom/relabel/relabel.h"
+#include "prom/series/series_limit.h"
 #include "receiver/prometheus/dns_query.h"
 #include "receiver/prometheus/scrape_config.h"
 
@@ -142,8 +143,7 @@ const struct option prometheus_receiver_options[] = {
     OPT_BOOL(T, scrape_on_shutdown, "false", "Scrape each target once more at the end."),
     OPT_DURATION(T, initial_scrape_offset, "0s", "0s", NULL, "Wait so much longer before the first scrape."),
     OPT_IGNORED("discovery_reload_on_startup", "targets are scraped as soon as they are found, always"),
-    OPT_UINT(T, max_series, "0", NULL, NULL, "Most series at one time; new ones beyond it are left out, known ones go "
-             "on. 0: as many as half of the memory budget has room for."),
+    OPT_UINT(T, max_series, "0", NULL, NULL, SERIES_LIMIT_HELP),
     OPT_REFUSED("target_allocator", "targets are not fetched from an allocator: write the jobs into config, or "
                 "http_sd_configs with its URL <endpoint>/jobs/<job>/targets?collector_id=<id>"),
     OPT_REFUSED("api_server", "there is no Prometheus API here: /metrics and zpages show what is scraped; remove this "

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which metrics have most series, and which labels most values: counted when a series is made and when it goes, shown
+ * in otelcd's own metrics, ten of each. Samples cost nothing.
+ *
+ * Both are named by strangers, so both are bounded: 5,000 metrics and 128 labels, those that come first; and no more
+ * than 100 different ones of each are shown in the life of the process. The values of a label are estimated (64 bytes a
+ * label, mostly within 15 %), and are those of all series since the start. */
+#ifndef PROM_SERIES_TOP_H
+#define PROM_SERIES_TOP_H
+
+#include "base/budget.h"
+#include "base/bytes.h"
+#include "base/metrics.h"
+
+extern const struct metric_row series_top_metrics_row, series_top_labels_row;
+
+struct series_top;
+
+/* `whose`: the label that says whose series these are, {"exporter", its id}. All outlive it. */
+struct series_top *series_top_new(struct metrics *metrics, struct metric_label whose, struct budget *budget);
+void series_top_free(struct series_top *t); /* NULL is passed over, here and below */
+
+/* A series of that metric was made, or goes. */
+void series_top_made(struct series_top *t, struct bytes metric);
+void series_top_gone(struct series_top *t, struct bytes metric);
+
+/* It has that label. */
+void series_top_label(struct series_top *t, struct bytes name, struct bytes value);
+void series_top_labels(struct series_top *t, struct bytes rendered); /* those (prom/model/labels.h) */
+
+void series_top_collect(struct series_top *t); /* for the holder's metric hook */
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prom/series/series_top.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct metrics registry;
+static struct budget budget;
+static struct turn turn;
+static struct series_top *top;
+
+static void setup(void)
+{
+    turn_init(&turn);
+    budget_init(&budget, UINT64_MAX, &turn);
+    metrics_init(&registry);
+    top = series_top_new(&registry, (struct metric_label){ "exporter", "e" }, &budget);
+}
+
+static void teardown(void)
+{
+    series_top_free(top);
+    metrics_free(&registry);
+    ck_assert_uint_eq(budget.used, 0);
+}
+
+static const struct metric *find(const struct metric_row *row, const char *name)
+{
+    for (size_t f = 0; f < registry.families.n; f++)
+        for (size_t i = 0; registry.families.v[f]->row == row && i < registry.families.v[f]->members.n; i++) {
+            const struct metric *m = registry.families.v[f]->members.v[i];
+
+            if (strcmp(m->labels[1].value, name) == 0 && m->touched)
+                return m;
+        }
+    return NULL;
+}
+
+static void make(unsigned metric, unsigned n)
+{
+    char name[24];
+
+    snprintf(name, sizeof(name), "m%u", metric);
+    for (unsigned i = 0; i < n; i++)
+        series_top_made(top, bytes_str(name));
+}
+
+START_TEST(the_ten_largest_metrics_are_shown_and_those_that_shrink_no_more)
+{
+    for (unsigned i = 1; i <= 15; i++)
+        make(i, 10 * i);
+    series_top_collect(top);
+    ck_assert_double_eq(find(&series_top_metrics_row, "m15")->value, 150);
+    ck_assert_double_eq(find(&series_top_metrics_row, "m6")->value, 60);
+    ck_assert_ptr_null(find(&series_top_metrics_row, "m5"));
+    for (unsigned i = 0; i < 150; i++)
+        series_top_gone(top, bytes_str("m15"));
+    series_top_collect(top);
+    ck_assert_ptr_null(find(&series_top_metrics_row, "m15"));
+    ck_assert_double_eq(find(&series_top_metrics_row, "m5")->value, 50);
+}
+END_TEST
+
+START_TEST(values_of_a_label_are_estimated)
+{
+    char value[24];
+
+    for (unsigned i = 0; i < 100000; i++) {
+        snprintf(value, sizeof(value), "user-%u", i);
+        series_top_label(top, bytes_str("user"), bytes_str(value));
+        snprintf(value, sizeof(value), "%u", i % 10);
+        series_top_label(top, bytes_str("code"), bytes_str(value));
+    }
+    series_top_labels(top, bytes_str("zone=\"a\""));
+    series_top_collect(top);
+    ck_assert_double_ge(find(&series_top_labels_row, "user")->value, 60000);
+    ck_assert_double_le(find(&series_top_labels_row, "user")->value, 140000);
+    ck_assert_double_ge(find(&series_top_labels_row, "code")->value, 8);
+    ck_assert_double_le(find(&series_top_labels_row, "code")->value, 12);
+    ck_assert_double_eq(find(&series_top_labels_row, "zone")->value, 1);
+}
+END_TEST
+
+START_TEST(names_without_end_take_no_more_than_their_share)
+{
+    char name[24];
+
+    for (unsigned i = 0; i < 100000; i++) {
+        snprintf(name, sizeof(name), "n%u", i);
+        series_top_made(top, bytes_str(name));
+        series_top_label(top, bytes_str(name), bytes_str("x"));
+        if (i % 1000 == 0)
+            series_top_collect(top);
+    }
+    ck_assert_uint_lt(budget.used, 1u << 20);
+    for (unsigned i = 0; i < 100000; i++) {
+        snprintf(name, sizeof(name), "n%u", i);
+        series_top_gone(top, bytes_str(name));
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("series_top");
+    TCase *tc = tcase_create("all");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, the_ten_largest_metrics_are_shown_and_those_that_shrink_no_more);
+    tcase_add_test(tc, values_of_a_label_are_estimated);
+    tcase_add_test(tc, names_without_end_take_no_more_than_their_share);
+    suite_add_tcase(s, tc);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
