@@ -138,10 +138,12 @@ static const struct {
       "1:45: receivers::nop/a b: invalid character(s) in name \"a b\"\n"
       "1:58: receivers::nop: duplicate name \"nop\"" },
     { "receivers: {nop: , nopp: , x/y: }\n" EXPORTERS PIPELINES,
-      "1:20: receivers::nopp: unknown type: \"nopp\" for id: \"nopp\" (valid values: [otlp prometheus nop]); did you "
+      "1:20: receivers::nopp: unknown type: \"nopp\" for id: \"nopp\" (valid values: [otlp prometheus "
+      "prometheusremotewrite nop]); did you "
       "mean "
       "\"nop\"?\n"
-      "1:28: receivers::x/y: unknown type: \"x\" for id: \"x/y\" (valid values: [otlp prometheus nop])" },
+      "1:28: receivers::x/y: unknown type: \"x\" for id: \"x/y\" (valid values: [otlp prometheus prometheusremotewrite "
+      "nop])" },
     /* bodies */
     { RECEIVERS EXPORTERS PIPELINES "processors: {batch: {timeuot: 1s}, memory_limiter: 5}",
       "4:22: processors::batch: has invalid keys: timeuot; did you mean \"timeout\"?\n"
@@ -192,7 +194,8 @@ static const struct {
       "it; "
       "the metrics of otelcd itself say what it does" },
     { "receivers: {nop: , forward: }\n" EXPORTERS "connectors: {forward: }\n" PIPELINES,
-      "1:20: receivers::forward: unknown type: \"forward\" for id: \"forward\" (valid values: [otlp prometheus nop]); "
+      "1:20: receivers::forward: unknown type: \"forward\" for id: \"forward\" (valid values: [otlp prometheus "
+      "prometheusremotewrite nop]); "
       "it belongs "
       "under connectors\n"
       "3:14: connectors::forward: ambiguous ID: Found both \"forward\" receiver and \"forward\" connector. Change one "
