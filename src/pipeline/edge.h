@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A way from one node to the next, or from a tap to what stands behind it, that can be turned while it is in use: a
+ * reload gives what it keeps other neighbours. Who sends knows the edge for as long as he lives, and keeps nothing of
+ * what is behind it. Answers do not come back this way: they go by the ack. */
+#ifndef PIPELINE_EDGE_H
+#define PIPELINE_EDGE_H
+
+#include "base/list.h"
+#include "pipeline/consumer.h"
+
+struct edge {
+    struct consumer in;
+    struct consumer *to; /* NULL: what comes waits, or is refused once the edge has ended */
+    bool ended;
+    struct list waiting; /* in the order it came */
+};
+
+/* It leads nowhere yet: what comes waits. */
+void edge_init(struct edge *e);
+
+/* From now on to `to`, which gets first what waits here; NULL: what comes waits. What is under way stays where it is.
+ */
+void edge_lead(struct edge *e, struct consumer *to);
+
+/* What waits here, and what comes from now on, is answered RETRY "shutdown". */
+void edge_end(struct edge *e);
+
+/* Forgets what waits: nobody listens for the answers any more. */
+void edge_free(struct edge *e);
+
+#endif

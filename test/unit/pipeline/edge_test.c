@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An edge between a sender and two sinks. */
+#include "pipeline/edge.h"
+
+#include "support/rig.h"
+#include "support/sink.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static struct rig rig;
+static struct edge edge;
+static struct sink first, second;
+static struct ack acks[4];
+static struct outcome answers[4];
+static int settled;
+
+static void on_settled(struct ack *ack, const struct outcome *o)
+{
+    answers[ack - acks] = *o;
+    settled++;
+}
+
+static void setup(void)
+{
+    rig_init(&rig, 1);
+    edge_init(&edge);
+    sink_init(&first);
+    sink_init(&second);
+    settled = 0;
+}
+
+static void teardown(void)
+{
+    edge_free(&edge);
+    sink_close(&first);
+    sink_close(&second);
+    rig_close(&rig);
+}
+
+static void send_through(int i, uint64_t items)
+{
+    ack_init(&acks[i], &rig.loop.turn, NULL, items, true, on_settled);
+    consumer_send(&edge.in, rig_logs(&rig, 0, items), &acks[i]);
+    turn_run(&rig.loop.turn);
+}
+
+START_TEST(what_comes_while_it_leads_nowhere_waits_and_goes_on_in_order)
+{
+    second.hold = true;
+    send_through(0, 3);
+    send_through(1, 5);
+    ck_assert_int_eq(settled, 0);
+    edge_lead(&edge, &second.in);
+    send_through(2, 7);
+    ck_assert_uint_eq(second.held.n, 3);
+    for (uint64_t i = 0; i < 3; i++)
+        ck_assert_uint_eq(second.held.v[i].batch->items, 3 + 2 * i);
+}
+END_TEST
+
+START_TEST(a_turned_edge_leaves_what_is_under_way_where_it_is)
+{
+    static const struct outcome refused = { .verdict = VERDICT_REJECT, .reason = "failed" };
+
+    first.hold = true;
+    edge_lead(&edge, &first.in);
+    send_through(0, 3);
+    edge_lead(&edge, &second.in);
+    send_through(1, 5);
+    ck_assert_int_eq(settled, 1);
+    ck_assert_uint_eq(second.items, 5);
+    sink_settle(&first, 0, &refused);
+    turn_run(&rig.loop.turn);
+    ck_assert_int_eq(answers[0].verdict, VERDICT_REJECT);
+}
+END_TEST
+
+START_TEST(at_its_end_what_waits_and_what_comes_is_told_to_come_again)
+{
+    send_through(0, 3);
+    edge_end(&edge);
+    send_through(1, 5);
+    ck_assert_int_eq(settled, 2);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(answers[i].verdict, VERDICT_RETRY);
+        ck_assert_str_eq(answers[i].reason, "shutdown");
+    }
+    edge_lead(&edge, &first.in);
+    send_through(2, 7);
+    ck_assert_uint_eq(first.items, 7);
+}
+END_TEST
+
+START_TEST(what_waits_in_one_that_is_freed_is_forgotten)
+{
+    send_through(0, 3);
+    edge_free(&edge);
+    ck_assert_int_eq(settled, 0);
+    edge_init(&edge);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("edge");
+    TCase *tc = tcase_create("edge");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, what_comes_while_it_leads_nowhere_waits_and_goes_on_in_order);
+    tcase_add_test(tc, a_turned_edge_leaves_what_is_under_way_where_it_is);
+    tcase_add_test(tc, at_its_end_what_waits_and_what_comes_is_told_to_come_again);
+    tcase_add_test(tc, what_waits_in_one_that_is_freed_is_forgotten);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
