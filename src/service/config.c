@@ -216,7 +216,7 @@ static void decode_component(struct loader *l, struct config_component *cc, cons
 {
     const struct component *c = cc->component;
     size_t errors = faults_of(l)->n_errors;
-    void *config = arena_zalloc(&cc->arena, c->config_size > 0 ? c->config_size : 1);
+    void *config = arena_zalloc(&cc->memory->arena, c->config_size > 0 ? c->config_size : 1);
     struct check ck;
 
     if (cc->body != NULL && cc->body->kind != YAML_MAP && cc->body->kind != YAML_NULL) {
@@ -226,7 +226,7 @@ static void decode_component(struct loader *l, struct config_component *cc, cons
                       : "");
         return;
     }
-    decode_struct(&cc->arena, config_rows_of(c), cc->body, path, config, faults_of(l));
+    decode_struct(&cc->memory->arena, config_rows_of(c), cc->body, path, config, faults_of(l));
     cc->config = config;
     ck = check_of(l, cc, path);
     if (c->finish != NULL && faults_of(l)->n_errors == errors)
@@ -256,10 +256,11 @@ static void load_component(struct loader *l, enum component_kind kind, const str
             return;
         }
     l->config->components[kind].n++;
-    cc->id = arena_strdup(&cc->arena, id);
+    cc->memory = config_memory_ref(mem_zalloc(sizeof(*cc->memory)));
+    cc->id = arena_strdup(&cc->memory->arena, id);
     cc->component = component_find(l->all, kind, type, &by_alias);
-    cc->place = yaml_copy(&cc->arena, place);
-    cc->body = body = yaml_copy(&cc->arena, pair->value);
+    cc->place = yaml_copy(&cc->memory->arena, place);
+    cc->body = body = yaml_copy(&cc->memory->arena, pair->value);
     if (cc->component == NULL) {
         unknown_type(l, kind, type, id, place, path);
         return;
@@ -268,7 +269,7 @@ static void load_component(struct loader *l, enum component_kind kind, const str
         fault_add(faults_of(l), place, path, true, "\"%.*s\" alias is deprecated; use \"%s\" instead", (int)type.len,
                   (const char *)type.data, cc->component->type);
     if (kind == COMPONENT_EXPORTER && bytes_is(type, "logging"))
-        mend_logging(l, &cc->arena, body, path);
+        mend_logging(l, &cc->memory->arena, body, path);
     decode_component(l, cc, path);
 }
 
@@ -481,14 +482,4 @@ struct config *config_load(const struct config_sources *sources, const struct co
                   sources->n_uris > 0 ? sources->uris[0] : sources->tree->file);
     faults_settle(&c->faults);
     return c;
-}
-
-void config_free(struct config *c)
-{
-    for (int kind = 0; kind < COMPONENT_KINDS; kind++)
-        for (size_t i = 0; i < c->components[kind].n; i++)
-            arena_free(&c->components[kind].v[i].arena);
-    faults_free(&c->faults);
-    arena_free(&c->arena);
-    free(c);
 }

@@ -11,9 +11,19 @@
 #include "pipeline/component.h"
 #include "service/service_config.h"
 
+/* The memory of one component's configuration, by counting: a node that a reload keeps needs it for as long as it
+ * lives, and the configuration that it is from is gone by then. */
+struct config_memory {
+    struct arena arena;
+    uint32_t refs;
+};
+
+struct config_memory *config_memory_ref(struct config_memory *m); /* NULL is none, here and there */
+void config_memory_unref(struct config_memory *m);
+
 struct config_component {
-    struct arena arena; /* its id, its configuration and all that this points to */
-    const char *id;     /* "otlp/2", as written */
+    struct config_memory *memory; /* its id, its configuration and all that this points to; NULL in tests */
+    const char *id;               /* "otlp/2", as written */
     const struct component *component;
     const void *config;            /* component->config_size bytes */
     uint64_t fingerprint;          /* of `config`: two loads that say the same have the same one */
@@ -42,6 +52,7 @@ struct config_pipeline {
 };
 
 struct config {
+    uint32_t refs;      /* beside the first one */
     struct arena arena; /* all of it lives here but for what components have of their own */
     struct {
         struct config_component *v;
@@ -75,6 +86,7 @@ extern const char *const config_words[COMPONENT_KINDS];
 /* Never NULL. When faults.n_errors > 0 only `faults` may be used. `all` is the registry. The environment and the files
  * named are read; nothing else is touched. */
 struct config *config_load(const struct config_sources *sources, const struct component *const *all);
+struct config *config_ref(struct config *c); /* another config_free() is owed */
 void config_free(struct config *c);
 
 /* The effective configuration, defaults included, as a tree in the config's arena; secrets hidden unless `reveal`. */

@@ -5,6 +5,7 @@
  *     config_pipelines.c  service: its pipelines and extensions, and whom they name
  *     config_extensions.c which extensions components name
  *     config_claims.c     what only one of them may have
+ *     config_memory.c     how long it lives
  *     config_tree.c       the effective configuration, for printing */
 #ifndef SERVICE_CONFIG_INSIDE_H
 #define SERVICE_CONFIG_INSIDE_H

@@ -338,20 +338,19 @@ END_TEST
 
 START_TEST(a_component_keeps_its_configuration_when_the_rest_is_freed)
 {
-    struct config_component *in_config, kept;
+    struct config_component kept;
     struct arena scratch = { 0 };
     uint64_t fingerprint;
 
     load(ATTRIBUTES("[a, {b: c}]"));
-    in_config = &c->components[COMPONENT_PROCESSOR].v[0];
-    kept = *in_config;
-    in_config->arena = (struct arena){ 0 };
+    kept = c->components[COMPONENT_PROCESSOR].v[0];
+    (void)config_memory_ref(kept.memory);
     teardown();
     ck_assert_str_eq(kept.id, "attributes");
     yaml_write(encode_struct(&scratch, kept.component->options, kept.config, true), &out, true);
     ck_assert_ptr_nonnull(strstr(buf_cstr(&out), "[\"a\",{\"b\":\"c\"}]"));
     fingerprint = kept.fingerprint;
-    arena_free(&kept.arena);
+    config_memory_unref(kept.memory);
     arena_free(&scratch);
 
     load(ATTRIBUTES("['a', {b: c}] # the same\n "));
