@@ -102,8 +102,12 @@ struct metric *metrics_get(struct metrics *m, const struct metric_row *row, cons
 
 void metrics_hook(struct metrics *m, struct metric_hook *hook)
 {
-    hook->next = m->hooks;
-    m->hooks = hook;
+    struct metric_hook **at = &m->hooks;
+
+    while (*at != NULL)
+        at = &(*at)->next;
+    hook->next = NULL;
+    *at = hook;
 }
 
 void metrics_unhook(struct metrics *m, struct metric_hook *hook)

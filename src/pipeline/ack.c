@@ -336,6 +336,14 @@ void ack_move(struct ack *from, struct ack *to, uint64_t n)
     to->open += n;
 }
 
+void ack_withdraw(struct ack *ack, uint64_t n)
+{
+    assert(ack->open >= n);
+    ack->open -= n;
+    if (ack->ledger != NULL)
+        ledger_withdraw(ack->ledger, n);
+}
+
 void ack_cancel(struct ack *ack)
 {
     turn_cancel(ack->turn, &ack->task);

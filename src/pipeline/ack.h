@@ -111,6 +111,9 @@ void ack_make(struct ack *ack, uint64_t n);
 /* `n` items are from now on held under `to` (same ledger). Books nothing. */
 void ack_move(struct ack *from, struct ack *to, uint64_t n);
 
+/* `n` items that are held under the ack leave the ledger as if they had never come to it: another one counts them. */
+void ack_withdraw(struct ack *ack, uint64_t n);
+
 /* Forget a settled or unsettled ack whose memory goes: on_settled does not come any more. Books nothing. */
 void ack_cancel(struct ack *ack);
 

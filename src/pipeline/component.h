@@ -3,7 +3,8 @@
  *
  * The life of a node: the graph allocates `node_size` zeroed bytes, fills in `struct node` (its first member), and
  * calls create() with the decoded configuration. Nodes are started from the exporters back to the receivers and
- * stopped from the receivers on; stop() comes also to one whose start() has failed. After stop() has called back,
+ * stopped from the receivers on; stop() comes also to one whose start() has failed. A reload keeps nodes whose
+ * configuration is the same, and stops and starts others around them. After stop() has called back,
  * nothing is sent to the node any more and it sends nothing; destroy() frees what create() and start() made (the graph
  * frees the node itself).
  *
@@ -103,7 +104,8 @@ struct node {
     struct logger log;         /* carries id, kind and signal */
     struct ledger *ledger;     /* processors: the pipeline's. Exporters: their own, which the graph keeps in front; NULL
                                 * when .shared, for there is one for each signal. An ack that comes in always books in it */
-    /* Where to send, by signal: receivers, processors and connectors. NULL: that signal has no pipeline here. */
+    /* Where to send, by signal: receivers, processors and connectors. NULL: that signal has no pipeline here. A reload
+     * may change that between two turns of the loop, for a receiver of several signals. */
     struct consumer *out[SIGNAL_COUNT];
     /* Connectors: those that out[] sends to, one by one, for who chooses among them; in the order written. */
     const struct pipeline_end *ends;
@@ -111,6 +113,11 @@ struct node {
     struct health health[HEALTH_CAUSES]; /* what it says of itself */
     bool kept_behind;                    /* processors: an exporter behind keeps on disk what it has accepted */
     struct sender *sender;               /* exporters with a queue (queue/sender.h); else NULL */
+    /* Exporters that keep what they have accepted in memory, when a reload replaces them: before stop(), and after it
+     * while is_handing(), what they hold is for `to`. NULL: nobody takes it (any more). Themselves NULL where there is
+     * never such a thing. */
+    void (*hand_over)(struct node *node, struct consumer *to);
+    bool (*is_handing)(const struct node *node);
     /* Between stop() and done(): what this node waits for that can be neither cut short nor freed ("the disk"); NULL:
      * nothing. Itself NULL where there is never such a thing. */
     const char *(*blocked_on)(const struct node *node);
@@ -155,6 +162,11 @@ struct component {
     /* Between stop() and done(): the deadline is now. NULL: nothing here waits for it. */
     void (*hurry)(struct node *node);
     void (*destroy)(struct node *node); /* may be NULL */
+    /* A reload may keep a node whose configuration is the same as before, with all that it has. Both may be NULL.
+     * is_stale(): something outside has changed that it only looks at when it starts (its file was moved away): it is
+     * replaced all the same. on_reload(): it runs on after a reload, which has set the budget's limits anew. */
+    bool (*is_stale)(struct node *node);
+    void (*on_reload)(struct node *node);
     /* Extensions: what they are for others. */
     bool (*provides)(const void *config, enum capability capability); /* NULL: what the calls below are there for */
     const struct storage *(*storage)(const struct node *node);        /* pipeline/storage.h */
@@ -163,7 +175,7 @@ struct component {
 };
 
 /* One object that all nodes of one component id share (memory_limiter's checker): *slot starts NULL and lives
- * as long as the graph. */
+ * as long as one of them, also when a reload replaces some and keeps others. */
 void **node_shared(struct node *node);
 
 /* The end of every array of components. registry.c holds the array of all; the graph is given it. */

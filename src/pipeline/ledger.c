@@ -76,6 +76,13 @@ void ledger_drop(struct ledger *l, uint64_t n, const char *reason)
     *column_of(&l->dropped, reason) += n;
 }
 
+void ledger_withdraw(struct ledger *l, uint64_t n)
+{
+    let_go(l, n);
+    assert(l->received >= n);
+    l->received -= n;
+}
+
 uint64_t ledger_reasons_total(const struct ledger_reasons *reasons)
 {
     uint64_t sum = 0;

@@ -50,6 +50,8 @@ void ledger_deliver(struct ledger *l, uint64_t n); /* held -> delivered */
 void ledger_refuse(struct ledger *l, uint64_t n, const char *reason);
 void ledger_drop(struct ledger *l, uint64_t n, const char *reason);
 
+void ledger_withdraw(struct ledger *l, uint64_t n); /* held, and from now on counted by another ledger: it never came */
+
 uint64_t ledger_reasons_total(const struct ledger_reasons *reasons);
 
 bool ledger_sums(const struct ledger *l);

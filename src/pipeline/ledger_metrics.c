@@ -99,9 +99,19 @@ struct ledger_metrics {
     VEC(struct shown_ledger *) ledgers;
 };
 
+static void take_back(struct metric *x, uint64_t n)
+{
+    if (x != NULL)
+        metric_set(x, x->value - (double)n);
+}
+
+/* What was withdrawn is given back: another ledger of these labels has it. */
 static void give_counter(struct shown *s, uint64_t now)
 {
-    metric_add(s->metric, now - s->given);
+    if (now >= s->given)
+        metric_add(s->metric, now - s->given);
+    else
+        take_back(s->metric, s->given - now);
     s->given = now;
 }
 
@@ -196,12 +206,6 @@ void ledger_metrics_add(struct ledger_metrics *m, struct ledger *ledger)
     show_ledger(m, l);
 }
 
-static void take_back(struct metric *x, uint64_t n)
-{
-    if (x != NULL)
-        metric_set(x, x->value - (double)n);
-}
-
 /* The ledger that takes this one's place begins with all that is on disk: it is not to be counted twice. */
 static void withdraw_ledger(struct shown_ledger *l)
 {
@@ -216,17 +220,44 @@ static void withdraw_ledger(struct shown_ledger *l)
         take_back(l->dropped.v[i].metric, l->dropped.v[i].given);
 }
 
+bool ledger_metrics_move(struct ledger_metrics *m, struct ledger_metrics *from, struct ledger *ledger)
+{
+    for (size_t i = 0; i < from->ledgers.n; i++) {
+        if (from->ledgers.v[i]->ledger != ledger)
+            continue;
+        *vec_push(&m->ledgers) = from->ledgers.v[i];
+        from->ledgers.v[i] = from->ledgers.v[--from->ledgers.n];
+        return true;
+    }
+    return false;
+}
+
+static void end_ledger(struct ledger_metrics *m, size_t i)
+{
+    struct shown_ledger *l = m->ledgers.v[i];
+
+    if (l->ledger->durable)
+        withdraw_ledger(l);
+    vec_free(&l->refused);
+    vec_free(&l->dropped);
+    free(l);
+    m->ledgers.v[i] = m->ledgers.v[--m->ledgers.n];
+}
+
+void ledger_metrics_end_durable(struct ledger_metrics *m)
+{
+    collect(&m->hook);
+    for (size_t i = m->ledgers.n; i-- > 0;)
+        if (m->ledgers.v[i]->ledger->durable)
+            end_ledger(m, i);
+}
+
 void ledger_metrics_free(struct ledger_metrics *m)
 {
     collect(&m->hook);
     metrics_unhook(m->metrics, &m->hook);
-    for (size_t i = 0; i < m->ledgers.n; i++) {
-        if (m->ledgers.v[i]->ledger->durable)
-            withdraw_ledger(m->ledgers.v[i]);
-        vec_free(&m->ledgers.v[i]->refused);
-        vec_free(&m->ledgers.v[i]->dropped);
-        free(m->ledgers.v[i]);
-    }
+    while (m->ledgers.n > 0)
+        end_ledger(m, m->ledgers.n - 1);
     vec_free(&m->ledgers);
     free(m);
 }

@@ -19,6 +19,13 @@ struct ledger_metrics *ledger_metrics_new(struct metrics *metrics);
 /* Show this ledger from now on; received, delivered and held at once, with 0. */
 void ledger_metrics_add(struct ledger_metrics *m, struct ledger *ledger);
 
+/* Of one that is shown by `from`: `m` goes on with it. False: it was not. */
+bool ledger_metrics_move(struct ledger_metrics *m, struct ledger_metrics *from, struct ledger *ledger);
+
+/* Copies the final numbers of those that are on disk, and looks at them no more: another ledger begins with what is
+ * there. */
+void ledger_metrics_end_durable(struct ledger_metrics *m);
+
 /* Copies the final numbers (nothing is held any more), and no ledger is looked at again. */
 void ledger_metrics_free(struct ledger_metrics *m);
 

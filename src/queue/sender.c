@@ -8,9 +8,11 @@
  * attempt has ended, when a partition has waited long enough, when the disk has answered.
  *
  * When there is no room, senders are refused or wait, as block_on_overflow says; a batch that the whole queue could not
- * hold is refused for good. sender_stop() takes no more. A store in memory gets one last attempt for everything until
- * shortly before the deadline, and what is left is dropped{shutdown}; a store that keeps leaves the rest for the
- * next start. sender_maybe_stopped() is asked whenever something ends, and says done() once. */
+ * hold is refused for good. sender_stop() takes no more. Where another exporter takes this one's place, what waits in
+ * memory is handed to it (handover.h), and so is what the last try of it does not deliver. A store in memory gets one
+ * last attempt for everything until shortly before the deadline, and what is left is dropped{shutdown}; a store that
+ * keeps leaves the rest for the next start. sender_maybe_stopped() is asked whenever something ends, and says done()
+ * once. */
 #include "queue/sender_inside.h"
 
 #include "base/mem.h"
@@ -165,6 +167,40 @@ static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
     }
 }
 
+/* ---- to another exporter ---- */
+
+/* Whoever waits for an entry of which a part is under way is told to come again. */
+static void hand_entry(struct sender *s, struct queue_entry *e)
+{
+    if (e->waiter == NULL) {
+        handover_give(s->heir, e->in.rest, &s->hold);
+    } else if (e->attempts == 0 && e->in.rest->items == e->items) {
+        handover_give_waiting(s->heir, e->in.rest, e->waiter);
+        e->waiter = NULL;
+    } else {
+        sender_give_up(e);
+        batch_unref(e->in.rest);
+    }
+    e->in.rest = NULL;
+    sender_end_if_done(s, e);
+}
+
+static void hand_over(struct node *node, struct consumer *to)
+{
+    struct sender *s = node->sender;
+
+    if (s->store->ops->keeps || (s->heir == NULL && (to == NULL || s->stopping)))
+        return;
+    if (s->heir == NULL)
+        s->heir = handover_new(node->host->loop, node->ledger);
+    handover_lead(s->heir, to);
+}
+
+static bool is_handing(const struct node *node)
+{
+    return node->sender != NULL && node->sender->heir != NULL && handover_is_busy(node->sender->heir);
+}
+
 /* ---- life ---- */
 
 static void add_key(struct sender *s, const char *key)
@@ -205,6 +241,8 @@ struct sender *sender_new(struct node *node, const struct sender_options *o)
     ack_init(&s->hold, &node->host->loop->turn, node->ledger, 0, false, NULL);
     s->store = o->disk.directory != NULL ? disk_store_new(s) : memory_store_new(s);
     node->sender = s;
+    node->hand_over = hand_over;
+    node->is_handing = is_handing;
     node->in.consume = consume;
     sender_metrics_init(s);
     return s;
@@ -270,7 +308,10 @@ static void refuse_blocked(struct sender *s)
     struct blocked *b;
 
     while ((b = list_pop(&s->blocked, struct blocked, link)) != NULL) {
-        refuse_batch(s, b->batch, b->ack, "shutdown", "the exporter is shutting down");
+        if (s->heir != NULL && !s->freeing)
+            handover_give_waiting(s->heir, b->batch, b->ack);
+        else
+            refuse_batch(s, b->batch, b->ack, "shutdown", "the exporter is shutting down");
         free(b);
     }
 }
@@ -285,6 +326,8 @@ void sender_stop(struct sender *s, uint64_t deadline, void (*done)(struct node *
     refuse_blocked(s);
     if (s->store->ops->keeps)
         sender_partitions_empty(s, give_up_entry);
+    else if (s->heir != NULL)
+        sender_partitions_empty(s, hand_entry);
     else
         sender_partitions_flush(s);
     clock_start(clock, &s->deadline, deadline > now + STOP_MARGIN ? deadline - now - STOP_MARGIN : 1, on_deadline);
@@ -310,6 +353,7 @@ void sender_free(struct sender *s)
     turn_cancel(&s->node->host->loop->turn, &s->pump_task);
     sender_partitions_free(s);
     vec_free(&s->keys);
+    handover_free(s->heir);
     sender_metrics_close(s);
     s->store->ops->free(s->store);
     s->node->sender = NULL;

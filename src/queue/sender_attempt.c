@@ -198,6 +198,36 @@ static void wait_for_retry(struct attempt *a, const struct outcome *o, uint64_t 
     clock_start(clock, &a->timer, delay, on_retry);
 }
 
+/* What earlier tries of it did is done. What the last one may have done besides is sent again. */
+static void book_done(struct sender *s, struct attempt *a)
+{
+    struct ledger *l = s->node->ledger;
+    uint64_t n = a->items - a->batch->items;
+
+    if (n == 0)
+        return;
+    s->hold.open -= n;
+    for (uint32_t i = 0; i < a->done.lost.n; i++)
+        ledger_drop(l, a->done.lost.v[i].items, a->done.lost.v[i].reason);
+    ledger_deliver(l, n - losses_total(&a->done.lost));
+    a->items -= n;
+}
+
+/* What the exporter has not delivered goes to the one that takes its place. */
+static void hand_attempt(struct attempt *a, bool unanswered)
+{
+    struct sender *s = a->sender;
+
+    book_done(s, a);
+    handover_give(s->heir, batch_ref(a->batch), &s->hold);
+    end_attempt(a, unanswered);
+}
+
+static bool has_heir(const struct sender *s)
+{
+    return s->stopping && !s->freeing && s->heir != NULL && !s->options.wait_for_result;
+}
+
 /* True when it will be tried again, or need not be. */
 static bool try_again(struct attempt *a, const struct outcome *o)
 {
@@ -207,6 +237,11 @@ static bool try_again(struct attempt *a, const struct outcome *o)
 
     if (s->stopping && s->store->ops->keeps) {
         give_up_attempt(a, false);
+        sender_maybe_stopped(s);
+        return true;
+    }
+    if (has_heir(s)) {
+        hand_attempt(a, false);
         sender_maybe_stopped(s);
         return true;
     }
@@ -325,6 +360,8 @@ void sender_attempts_end_waits(struct sender *s)
         clock_stop(&s->node->host->loop->clock, &a->timer);
         if (s->store->ops->keeps)
             give_up_attempt(a, false);
+        else if (has_heir(s))
+            hand_attempt(a, false);
         else
             start_try(a);
     }
@@ -332,8 +369,12 @@ void sender_attempts_end_waits(struct sender *s)
 
 void sender_attempts_give_up(struct sender *s)
 {
-    list_each (struct attempt, a, &s->attempts, link)
-        give_up_attempt(a, a->state == ATTEMPT_UNDER_WAY);
+    list_each (struct attempt, a, &s->attempts, link) {
+        if (has_heir(s))
+            hand_attempt(a, a->state == ATTEMPT_UNDER_WAY);
+        else
+            give_up_attempt(a, a->state == ATTEMPT_UNDER_WAY);
+    }
 }
 
 void sender_attempts_free(struct sender *s)

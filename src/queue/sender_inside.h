@@ -12,6 +12,7 @@
 #include "otlp/metadata_table.h"
 #include "pipeline/batcher.h"
 #include "queue/sender.h"
+#include "queue/handover.h"
 #include "queue/store.h"
 
 /* A batch that was taken in, until all of its items are settled. */
@@ -88,7 +89,8 @@ struct sender {
     uint32_t n_attempts;
     struct list blocked;
     bool stopping, stopped;
-    bool freeing; /* the graph has closed the ledger */
+    bool freeing;          /* the graph has closed the ledger */
+    struct handover *heir; /* in memory: of what is here when it stops; NULL: there is none */
     void (*on_stopped)(struct node *);
     struct clock_timer deadline;
     struct turn_task pump_task;
