@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct spread;
 
@@ -92,6 +93,18 @@ struct consumer *fanout_new(struct turn *turn, struct consumer *const *to, size_
     for (size_t i = 0; i < n; i++)
         f->to[i] = to[i];
     return &f->in;
+}
+
+bool fanout_leads_to(const struct consumer *fanout, struct consumer *const *to, size_t n)
+{
+    const struct fanout *f = container_of_const(fanout, struct fanout, in);
+
+    return f->n == n && memcmp(f->to, to, n * sizeof(to[0])) == 0;
+}
+
+bool fanout_is_busy(const struct consumer *fanout)
+{
+    return !list_empty(&container_of_const(fanout, struct fanout, in)->busy);
 }
 
 void fanout_free(struct consumer *fanout)

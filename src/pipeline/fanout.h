@@ -15,6 +15,10 @@
 /* `to` is copied. n >= 1; the consumers and the turn outlive the fan-out. */
 struct consumer *fanout_new(struct turn *turn, struct consumer *const *to, size_t n);
 
+bool fanout_leads_to(const struct consumer *fanout, struct consumer *const *to,
+                     size_t n);                     /* just these, in that order */
+bool fanout_is_busy(const struct consumer *fanout); /* an answer is still to come */
+
 /* Requests that are still on their way are forgotten with it. */
 void fanout_free(struct consumer *fanout);
 

@@ -72,6 +72,11 @@ struct consumer *ledger_tap_new(struct turn *turn, struct ledger *ledger, struct
     return &tap->in;
 }
 
+bool ledger_tap_is_busy(const struct consumer *self)
+{
+    return !list_empty(&container_of_const(self, struct ledger_tap, in)->busy);
+}
+
 void ledger_tap_free(struct consumer *self)
 {
     struct ledger_tap *tap = container_of(self, struct ledger_tap, in);

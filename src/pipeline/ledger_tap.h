@@ -13,6 +13,8 @@
 /* The turn, ledger and consumer outlive the tap. */
 struct consumer *ledger_tap_new(struct turn *turn, struct ledger *ledger, struct consumer *to);
 
+bool ledger_tap_is_busy(const struct consumer *tap); /* an answer is still to come */
+
 /* What is still in flight is forgotten with it. */
 void ledger_tap_free(struct consumer *tap);
 

@@ -100,6 +100,7 @@ struct checker {
     struct clock_timer timer;
     struct freeing soft, hard;
     uint64_t last_freed;       /* mono ns; 0 = never */
+    uint64_t budget;           /* the most that it may be; 0: as it was */
     uint64_t most_used;        /* of the budget, since then, as far as looks have seen it */
     uint64_t usage, used_then; /* at the last look; of the budget then */
     enum { PASSES, PAST_SOFT, PAST_HARD } state;
@@ -108,6 +109,7 @@ struct checker {
 
 struct limiter {
     struct node node;
+    const struct memory_limiter_config *config;
     struct checker *checker;
     struct list link; /* in the checker's users */
     struct item_count items;
@@ -337,6 +339,7 @@ static int create(struct node *node, const void *config, struct error *err)
     if (*slot == NULL)
         *slot = checker_new(node, config);
     l->checker = *slot;
+    l->config = config;
     list_push(&l->checker->users, &l->link);
     node->in.consume = consume;
     item_count_init(&l->items, node);
@@ -345,8 +348,14 @@ static int create(struct node *node, const void *config, struct error *err)
     return 0;
 }
 
+static void apply_budget(const struct checker *c)
+{
+    if (c->budget > 0 && c->budget < c->host->budget->limit)
+        budget_set_limit(c->host->budget, c->budget);
+}
+
 /* So that what receivers let in, with what there is already, stays below the hard limit. */
-static void lower_budget(const struct checker *c)
+static void lower_budget(struct checker *c)
 {
     uint64_t hard = c->limits.hard, least = hard / LEAST, used = c->host->budget->used, rss, other, most;
 
@@ -354,9 +363,14 @@ static void lower_budget(const struct checker *c)
     rss = process_rss();
     other = (rss > used ? rss - used : 0) + hard / SLACK;
     most = hard > other + least ? hard - other : least;
+    c->budget = most;
+    apply_budget(c);
+}
 
-    if (most < c->host->budget->limit)
-        budget_set_limit(c->host->budget, most);
+/* The budget is what the configuration says again: it goes on with what was found out before. */
+static void on_reload(struct node *node)
+{
+    apply_budget(limiter_of(node)->checker);
 }
 
 static int start(struct node *node, struct error *err)
@@ -392,8 +406,13 @@ static void destroy(struct node *node)
     if (l->checker == NULL)
         return;
     list_remove(&l->link);
-    if (!list_empty(&l->checker->users))
+    if (!list_empty(&l->checker->users)) { /* a reload has taken its pipeline, and kept others */
+        struct limiter *other = list_first(&l->checker->users, struct limiter, link);
+
+        l->checker->config = other->config;
+        l->checker->log = &other->node.log;
         return;
+    }
     clock_stop(&node->host->loop->clock, &l->checker->timer);
     free(l->checker);
     *node_shared(node) = NULL;
@@ -414,4 +433,5 @@ const struct component memory_limiter_processor = {
     .create = create,
     .start = start,
     .destroy = destroy,
+    .on_reload = on_reload,
 };

@@ -6,6 +6,8 @@
  * second nobody is waited for. */
 #include "service/graph.h"
 
+#include "pipeline/fanout.h"
+#include "pipeline/ledger_tap.h"
 #include "service/graph_build.h"
 
 #include <assert.h>
@@ -25,15 +27,6 @@ static int start_error(const struct graph_node *gn, struct error *err)
                                                                               : "cannot start pipelines");
 }
 
-static void show_ledgers(struct graph *g)
-{
-    g->shown = ledger_metrics_new(g->host->metrics);
-    for (size_t i = 0; i < g->config->n_pipelines; i++)
-        ledger_metrics_add(g->shown, &g->pipes[i].ledger);
-    for (size_t i = 0; i < g->exporter_taps.n; i++)
-        ledger_metrics_add(g->shown, &g->exporter_taps.v[i]->ledger);
-}
-
 static void want_attribute(struct graph *g, const char *name)
 {
     for (size_t i = 0; i < g->auth_attributes.n; i++)
@@ -42,9 +35,9 @@ static void want_attribute(struct graph *g, const char *name)
     *vec_push(&g->auth_attributes) = name;
 }
 
-/* What this graph's nodes want of the receivers; what an earlier graph's wanted is over. */
-static void gather_wants(struct graph *g)
+void graph_gather_wants(struct graph *g)
 {
+    g->auth_attributes.n = 0;
     g->host->client_address = false;
     g->host->forwarded = 0;
     for (size_t i = 0; i < g->nodes.n; i++) {
@@ -58,18 +51,136 @@ static void gather_wants(struct graph *g)
     g->host->auth_attributes = (struct strings){ g->auth_attributes.v, g->auth_attributes.n };
 }
 
-int graph_start(struct graph *g, struct error *err)
+static int start_node(struct graph *g, struct graph_node *gn, struct error *err)
 {
-    gather_wants(g);
-    show_ledgers(g);
+    const struct component *c = gn->config->component;
+
+    graph_node_move(gn, NODE_STARTED); /* also when it fails half-way: what it has begun must be stopped */
+    if (c->start != NULL && c->start(node_of(gn), err) != 0)
+        return start_error(gn, err);
+    for (size_t i = 0; g->wired && i < g->exporter_taps.n; i++)
+        graph_open_tap(g->exporter_taps.v[i]);
+    return 0;
+}
+
+/* Does it have something that nobody else may have, its predecessor say? */
+static bool is_exclusive(const struct graph_node *gn)
+{
+    const struct component *c = gn->config->component;
+
+    return c->kind == COMPONENT_RECEIVER || c->kind == COMPONENT_EXTENSION || c->claim != NULL ||
+           (c->keeps != NULL && c->keeps(gn->config->config));
+}
+
+/* What names an extension that has not started cannot start either. */
+static bool brings_extension(const struct graph *g)
+{
+    for (size_t i = 0; i < g->nodes.n; i++)
+        if (g->nodes.v[i]->config->component->kind == COMPONENT_EXTENSION && g->nodes.v[i]->twin == NULL)
+            return true;
+    return false;
+}
+
+int graph_start_ahead(struct graph *g, struct error *err)
+{
+    bool exporters = !brings_extension(g);
+
     for (size_t i = g->order.n; i-- > 0;) {
         struct graph_node *gn = g->order.v[i];
 
-        graph_node_move(gn, NODE_STARTED); /* also when it fails half-way: what it has begun must be stopped */
-        if (gn->config->component->start != NULL && gn->config->component->start(node_of(gn), err) != 0)
-            return start_error(gn, err);
+        if (gn->state != NODE_CREATED || is_exclusive(gn) ||
+            (gn->config->component->kind == COMPONENT_EXPORTER && !exporters))
+            continue;
+        if (start_node(g, gn, err) != 0)
+            return err->code;
     }
     return 0;
+}
+
+int graph_start(struct graph *g, struct error *err)
+{
+    if (!g->wired)
+        graph_take_over(g);
+    for (size_t i = g->order.n; i-- > 0;)
+        if (g->order.v[i]->state == NODE_CREATED && start_node(g, g->order.v[i], err) != 0)
+            return err->code;
+    return 0;
+}
+
+bool graph_is_exclusive(const struct graph *g)
+{
+    for (size_t i = 0; i < g->order.n; i++)
+        if (is_exclusive(g->order.v[i]) && g->order.v[i]->state == NODE_STARTED)
+            return true;
+    return false;
+}
+
+static void give_up_ledger(const struct graph *g, const struct graph *owner, struct ledger *l)
+{
+    if (owner == g && !l->durable)
+        ledger_drop(l, l->held, "shutdown");
+}
+
+void graph_end_durable(struct graph *g)
+{
+    if (g->shown != NULL)
+        ledger_metrics_end_durable(g->shown);
+}
+
+void graph_give_up(struct graph *g)
+{
+    for (size_t i = 0; i < g->config->n_pipelines; i++)
+        if (g->pipes[i].entrance != NULL)
+            give_up_ledger(g, g->pipes[i].entrance->owner, &g->pipes[i].entrance->ledger);
+    for (size_t i = 0; i < g->exporter_taps.n; i++)
+        give_up_ledger(g, g->exporter_taps.v[i]->owner, &g->exporter_taps.v[i]->ledger);
+}
+
+/* Who has not stopped by now sends no more to those who go on: they may be the next to stop. */
+static void end_edges(struct graph *g)
+{
+    for (size_t i = 0; i < g->nodes.n; i++)
+        for (int k = 0; k < SIGNAL_COUNT; k++)
+            edge_end(&g->nodes.v[i]->edges[k]);
+    for (size_t i = 0; i < g->exporter_taps.n; i++)
+        if (g->exporter_taps.v[i]->owner == g)
+            edge_end(&g->exporter_taps.v[i]->edge);
+    for (size_t i = 0; i < g->config->n_pipelines; i++)
+        if (g->pipes[i].entrance != NULL && g->pipes[i].entrance->owner == g)
+            edge_end(&g->pipes[i].entrance->edge);
+}
+
+void graph_hand_over(struct graph *g, const struct graph *to)
+{
+    for (size_t i = 0; i < g->exporter_taps.n; i++) {
+        struct exporter_tap *e = g->exporter_taps.v[i];
+        struct node *n = node_of(e->node);
+
+        if (e->owner == g && e->node->state >= NODE_STARTED && n->hand_over != NULL)
+            n->hand_over(n, graph_find_heir(to, e));
+    }
+}
+
+static bool is_handing(struct graph_node *gn)
+{
+    const struct node *n = node_of(gn);
+
+    return n->is_handing != NULL && n->is_handing(n);
+}
+
+bool graph_is_idle(const struct graph *g)
+{
+    bool idle = g->finished;
+
+    for (size_t i = 0; i < g->nodes.n; i++)
+        idle = idle && g->nodes.v[i]->state != NODE_STARTED && g->nodes.v[i]->state != NODE_STOPPING;
+    for (size_t i = 0; i < g->config->n_pipelines; i++)
+        idle = idle && (g->pipes[i].entrance == NULL || !ledger_tap_is_busy(g->pipes[i].entrance->tap));
+    for (size_t i = 0; i < g->exporter_taps.n; i++)
+        idle = idle && !ledger_tap_is_busy(g->exporter_taps.v[i]->tap) && !is_handing(g->exporter_taps.v[i]->node);
+    for (size_t i = 0; i < g->fanouts.n; i++)
+        idle = idle && !fanout_is_busy(g->fanouts.v[i].in);
+    return idle;
 }
 
 static void finish_walk(struct graph *g)
@@ -77,11 +188,10 @@ static void finish_walk(struct graph *g)
     g->finished = true;
     clock_stop(&g->host->loop->clock, &g->timer);
     turn_cancel(&g->host->loop->turn, &g->advance);
-    for (size_t i = 0; i < g->config->n_pipelines; i++)
-        ledger_drop(&g->pipes[i].ledger, g->pipes[i].ledger.held, "shutdown");
-    for (size_t i = 0; i < g->exporter_taps.n; i++)
-        if (!g->exporter_taps.v[i]->ledger.durable)
-            ledger_drop(&g->exporter_taps.v[i]->ledger, g->exporter_taps.v[i]->ledger.held, "shutdown");
+    if (g->leaving)
+        end_edges(g);
+    else
+        graph_give_up(g);
     g->done(g, g->arg);
 }
 
@@ -146,7 +256,7 @@ static void on_last_wait_over(struct clock_timer *t)
 {
     struct graph *g = container_of(t, struct graph, timer);
 
-    for (size_t i = 0; i < g->order.n; i++) {
+    for (size_t i = 0; !g->leaving && i < g->order.n; i++) {
         const struct node *n = node_of(g->order.v[i]);
         bool may_block = g->order.v[i]->state == NODE_STOPPING && n->blocked_on != NULL;
         const char *what = may_block ? n->blocked_on(n) : NULL;
@@ -190,6 +300,12 @@ void graph_stop(struct graph *g, uint64_t deadline, void (*done)(struct graph *,
     turn_defer(&g->host->loop->turn, &g->advance);
 }
 
+void graph_leave(struct graph *g, uint64_t deadline, void (*done)(struct graph *, void *arg), void *arg)
+{
+    g->leaving = true;
+    graph_stop(g, deadline, done, arg);
+}
+
 void graph_hurry(struct graph *g)
 {
     if (!g->stopping || g->cut || g->finished)
@@ -208,7 +324,8 @@ void graph_hurry(struct graph *g)
 void graph_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg)
 {
     for (size_t i = 0; i < g->config->n_pipelines; i++)
-        visit(&g->pipes[i].ledger, arg);
+        if (g->pipes[i].entrance != NULL)
+            visit(&g->pipes[i].entrance->ledger, arg);
     for (size_t i = 0; i < g->exporter_taps.n; i++)
         visit(&g->exporter_taps.v[i]->ledger, arg);
 }

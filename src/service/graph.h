@@ -27,11 +27,30 @@ bool connector_supports(const struct component *connector, enum signal from, enu
 size_t graph_check(const struct config *config,
                    void (*fault)(void *arg, const struct config_pipeline *pipeline, const char *text), void *arg);
 
-/* Nothing is started; the config outlives the graph. The error names the first fault. */
-int graph_build(struct graph **out, struct host *host, const struct config *config, struct error *err);
+/* Nothing is started; the config outlives the graph. The error names the first fault.
+ *
+ * With a `previous` graph, one that runs, what is the same in both is going to stay, with its sockets, queues, series
+ * and counters (graph_keep.c). Until graph_take_over() the previous graph is not touched, and this one can be stopped
+ * and freed. The previous graph outlives that moment. */
+int graph_build(struct graph **out, struct host *host, const struct config *config, struct graph *previous,
+                struct error *err);
 
-/* Exporters first, receivers last. On failure what was started is stopped by graph_stop as usual. */
+/* Starts what can run beside that whose place it takes: all but receivers, extensions, and exporters with an address, a
+ * file or a queue on disk. */
+int graph_start_ahead(struct graph *g, struct error *err);
+
+/* The moves of a reload: what is kept comes over from the previous graph, and what comes in goes the new ways. Batches
+ * for an exporter that has not started wait. graph_leave() is due for the previous graph. */
+void graph_take_over(struct graph *g);
+
+void graph_tell_reload(struct graph *g); /* component.on_reload, of all that run */
+
+/* Exporters first, receivers last; what runs already is left alone. On failure what was started is stopped by
+ * graph_stop as usual. */
 int graph_start(struct graph *g, struct error *err);
+
+/* Of one that was taken over from: is there something to stop first, before the new one can start all of its own? */
+bool graph_is_exclusive(const struct graph *g);
 
 /* Receivers first. done() when every node has stopped; what has not by `deadline` (mono ns) is named in the log, told
  * to stop at once, and a second later no longer waited for. Items still held then are booked as dropped{shutdown}.
@@ -39,10 +58,20 @@ int graph_start(struct graph *g, struct error *err);
  */
 void graph_stop(struct graph *g, uint64_t deadline, void (*done)(struct graph *, void *arg), void *arg);
 
+/* The same for what a later graph has not taken over. Items that are still held after the deadline stay so, for who
+ * holds them may be at work in the later graph: graph_is_idle() says when the last answer has come. */
+void graph_leave(struct graph *g, uint64_t deadline, void (*done)(struct graph *, void *arg), void *arg);
+/* What exporters of `g`, which leaves, hold in memory goes to those of the same id and signal in `to`. */
+void graph_hand_over(struct graph *g, const struct graph *to);
+bool graph_is_idle(const struct graph *g);
+void graph_end_durable(
+    struct graph *g);                /* its queues on disk are somebody else's: nobody counts them for it any more */
+void graph_give_up(struct graph *g); /* what is held is booked as dropped{shutdown}: graph_free follows */
+
 /* The deadline is now (a second signal). No effect unless stopping. */
 void graph_hurry(struct graph *g);
 
-void graph_free(struct graph *g); /* before start, or after done() */
+void graph_free(struct graph *g); /* before start, or after done(); of one that leaves, when it is idle or given up */
 
 /* Walk the ledgers: for /metrics and the shutdown log. */
 void graph_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg);

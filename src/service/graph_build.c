@@ -18,7 +18,7 @@ const char *component_kind_name(enum component_kind kind)
 }
 
 /* The words of a line of this node: its id and kind; its pipeline (processors); its signals. */
-static void set_log(struct graph_node *gn)
+void graph_node_set_log(struct graph_node *gn)
 {
     struct node *n = node_of(gn);
     size_t at = 0;
@@ -33,14 +33,16 @@ static void set_log(struct graph_node *gn)
 }
 
 static struct graph_node *make_node(struct graph *g, const struct config_component *cc, enum signal from,
-                                    enum signal to, const struct config_pipeline *pipeline)
+                                    enum signal to, const struct pipe *pipe)
 {
+    const struct config_pipeline *pipeline = pipe != NULL ? pipe->config : NULL;
     struct graph_node *gn = mem_zalloc(sizeof(*gn) + cc->component->node_size);
     struct node *n = node_of(gn);
 
     assert(cc->component->node_size >= sizeof(struct node));
     gn->graph = g;
     gn->config = cc;
+    gn->memory_of_config = config_memory_ref(cc->memory);
     gn->from = from;
     gn->to = to;
     gn->pipeline = pipeline;
@@ -49,9 +51,27 @@ static struct graph_node *make_node(struct graph *g, const struct config_compone
     n->signal = from;
     n->pipeline = pipeline != NULL ? pipeline->id : NULL;
     n->host = g->host;
-    set_log(gn);
+    n->kept_behind = pipe != NULL && pipe->kept;
+    for (int i = 0; i < SIGNAL_COUNT; i++)
+        edge_init(&gn->edges[i]);
+    graph_node_set_log(gn);
+    graph_node_identify(gn, n->kept_behind);
     *vec_push(&g->nodes) = gn;
     return gn;
+}
+
+static struct consumer *way_into(struct graph_node *gn)
+{
+    return &node_of(real_node(gn))->in;
+}
+
+/* What goes out of the node as that signal goes to `to` as soon as the graph has taken over. */
+static void lead_out(struct graph *g, struct graph_node *gn, enum signal signal, struct consumer *to)
+{
+    struct edge *e = &real_node(gn)->edges[signal];
+
+    *vec_push(&g->wires) = (struct wire){ e, to };
+    node_of(gn)->out[signal] = &e->in;
 }
 
 /* The one node of these, made when it is asked for first. */
@@ -71,15 +91,19 @@ static struct graph_node *get_node(struct graph *g, const struct config_componen
 static struct exporter_tap *get_exporter_tap(struct graph *g, const struct config_component *cc, enum signal signal)
 {
     struct graph_node *gn = get_node(g, cc, signal, signal);
-    struct exporter_tap *e;
+    struct exporter_tap *e = graph_find_tap(g, gn, signal);
 
-    for (size_t i = 0; i < g->exporter_taps.n; i++)
-        if (g->exporter_taps.v[i]->node == gn && g->exporter_taps.v[i]->ledger.signal == signal)
-            return g->exporter_taps.v[i];
-    e = mem_zalloc(sizeof(*e));
-    e->node = gn;
-    ledger_init(&e->ledger, "exporter", cc->id, signal);
-    e->tap = ledger_tap_new(&g->host->loop->turn, &e->ledger, &node_of(gn)->in);
+    if (e != NULL)
+        return e;
+    e = gn->twin != NULL ? graph_find_tap(g->previous, gn->twin, signal) : NULL;
+    if (e == NULL) {
+        e = mem_zalloc(sizeof(*e));
+        e->owner = g;
+        e->node = gn;
+        ledger_init(&e->ledger, "exporter", cc->id, signal);
+        edge_init(&e->edge);
+        e->tap = ledger_tap_new(&g->host->loop->turn, &e->ledger, &e->edge.in);
+    }
     if (!cc->component->shared)
         node_of(gn)->ledger = &e->ledger;
     *vec_push(&g->exporter_taps) = e;
@@ -91,12 +115,17 @@ typedef VEC(struct consumer *) consumers;
 /* One consumer for all of them. Empties the list. */
 static struct consumer *join_consumers(struct graph *g, consumers *list)
 {
-    struct consumer *one = NULL;
+    const struct graph *owner = g->previous;
+    struct consumer *one = list->n > 0 ? list->v[0] : NULL;
 
-    if (list->n == 1)
-        one = list->v[0];
-    else if (list->n > 1)
-        one = *vec_push(&g->fanouts) = fanout_new(&g->host->loop->turn, list->v, list->n);
+    if (list->n > 1) {
+        one = graph_find_fanout(g->previous, list->v, list->n);
+        if (one == NULL) {
+            one = fanout_new(&g->host->loop->turn, list->v, list->n);
+            owner = g;
+        }
+        *vec_push(&g->fanouts) = (struct graph_fanout){ owner, one };
+    }
     vec_free(list);
     return one;
 }
@@ -110,8 +139,7 @@ static struct consumer *entries_after(struct graph *g, const struct config_compo
         const struct config_pipeline *p = &g->config->pipelines[i];
 
         if (p->signal == (int)signal && config_lists(p->receivers, p->n_receivers, cc)) {
-            assert(g->pipes[i].tap != NULL);
-            *vec_push(&list) = g->pipes[i].tap;
+            *vec_push(&list) = g->pipes[i].entrance->tap;
         }
     }
     return join_consumers(g, &list);
@@ -125,7 +153,7 @@ static void list_ends(struct graph *g, struct node *n, const struct config_compo
         const struct config_pipeline *p = &g->config->pipelines[i];
 
         if (p->signal == (int)signal && config_lists(p->receivers, p->n_receivers, cc))
-            ends[n->n_ends++] = (struct pipeline_end){ p->id, g->pipes[i].tap };
+            ends[n->n_ends++] = (struct pipeline_end){ g->pipes[i].entrance->ledger.id, g->pipes[i].entrance->tap };
     }
     n->ends = ends;
 }
@@ -156,10 +184,10 @@ static void add_connector(struct graph *g, const struct config_component *cc, en
         gn = get_node(g, cc, from, to);
         n = node_of(gn);
         if (n->out[to] == NULL)
-            n->out[to] = entries_after(g, cc, to);
+            lead_out(g, gn, to, entries_after(g, cc, to));
         if (n->ends == NULL)
             list_ends(g, n, cc, to);
-        *vec_push(list) = &n->in;
+        *vec_push(list) = way_into(gn);
     }
 }
 
@@ -185,27 +213,27 @@ static void link_pipe(struct graph *g, struct pipe *pipe)
     assert(next != NULL);
     pipe->processors = mem_zalloc(p->n_processors * sizeof(struct graph_node *));
     for (size_t i = p->n_processors; i-- > 0;) {
-        struct graph_node *gn = make_node(g, p->processors[i], (enum signal)p->signal, (enum signal)p->signal, p);
+        struct graph_node *gn = make_node(g, p->processors[i], (enum signal)p->signal, (enum signal)p->signal, pipe);
 
-        node_of(gn)->ledger = &pipe->ledger;
-        node_of(gn)->out[p->signal] = next;
-        next = &node_of(gn)->in;
+        node_of(gn)->ledger = &pipe->entrance->ledger;
+        lead_out(g, gn, (enum signal)p->signal, next);
+        next = way_into(gn);
         pipe->processors[i] = gn;
     }
-    pipe->tap = ledger_tap_new(&g->host->loop->turn, &pipe->ledger, next);
+    *vec_push(&g->wires) = (struct wire){ &pipe->entrance->edge, next };
 }
 
 static void link_receivers(struct graph *g, const struct config_pipeline *p)
 {
     for (size_t i = 0; i < p->n_receivers; i++) {
         const struct config_component *cc = p->receivers[i];
-        struct node *n;
+        struct graph_node *gn;
 
         if (cc->component->kind == COMPONENT_CONNECTOR)
             continue;
-        n = node_of(get_node(g, cc, (enum signal)p->signal, (enum signal)p->signal));
-        if (n->out[p->signal] == NULL)
-            n->out[p->signal] = entries_after(g, cc, (enum signal)p->signal);
+        gn = get_node(g, cc, (enum signal)p->signal, (enum signal)p->signal);
+        if (node_of(gn)->out[p->signal] == NULL)
+            lead_out(g, gn, (enum signal)p->signal, entries_after(g, cc, (enum signal)p->signal));
     }
 }
 
@@ -308,6 +336,8 @@ static int create_nodes(struct graph *g, struct error *err)
         struct graph_node *gn = g->order.v[i];
         const struct component *c = gn->config->component;
 
+        if (gn->twin != NULL)
+            continue;
         if (c->create(node_of(gn), gn->config->config, err) != 0)
             return create_error(gn, err);
         graph_node_move(gn, NODE_CREATED);
@@ -329,12 +359,18 @@ static bool is_kept(const struct graph *g, const struct pipe *pipe)
     return false;
 }
 
-/* Those that it feeds know already. */
-static void mark_kept(struct graph *g, struct pipe *pipe)
+static struct entrance *get_entrance(struct graph *g, const struct config_pipeline *p)
 {
-    pipe->kept = is_kept(g, pipe);
-    for (size_t i = 0; i < pipe->config->n_processors; i++)
-        node_of(pipe->processors[i])->kept_behind = pipe->kept;
+    struct entrance *e = g->previous != NULL ? graph_find_entrance(g->previous, p->id) : NULL;
+
+    if (e != NULL)
+        return e;
+    e = mem_zalloc(sizeof(*e));
+    e->owner = g;
+    ledger_init(&e->ledger, "pipeline", p->id, (enum signal)p->signal);
+    edge_init(&e->edge);
+    e->tap = ledger_tap_new(&g->host->loop->turn, &e->ledger, &e->edge.in);
+    return e;
 }
 
 static void link_all(struct graph *g)
@@ -345,11 +381,13 @@ static void link_all(struct graph *g)
     sort_pipes(g);
     for (size_t i = 0; i < n; i++) {
         g->pipes[i].config = &g->config->pipelines[i];
-        ledger_init(&g->pipes[i].ledger, "pipeline", g->pipes[i].config->id, (enum signal)g->pipes[i].config->signal);
+        g->pipes[i].entrance = get_entrance(g, g->pipes[i].config);
     }
     for (size_t i = n; i-- > 0;) {
-        link_pipe(g, &g->pipes[g->topo[i]]);
-        mark_kept(g, &g->pipes[g->topo[i]]);
+        struct pipe *pipe = &g->pipes[g->topo[i]];
+
+        pipe->kept = is_kept(g, pipe); /* those that it feeds know already */
+        link_pipe(g, pipe);
     }
     for (size_t i = 0; i < n; i++)
         link_receivers(g, g->pipes[i].config);
@@ -370,7 +408,7 @@ static struct node *find_extension(const struct node *node, const char *id)
     struct graph *g = graph_node_of((struct node *)(uintptr_t)node)->graph;
 
     for (size_t i = 0; i < g->nodes.n; i++) {
-        struct node *n = node_of(g->nodes.v[i]);
+        struct node *n = node_of(real_node(g->nodes.v[i]));
 
         if (n->component->kind == COMPONENT_EXTENSION && strcmp(n->id, id) == 0)
             return n;
@@ -399,7 +437,8 @@ static struct client_authenticator *find_client_authenticator(const struct node 
     return n != NULL && n->component->client_authenticator != NULL ? n->component->client_authenticator(n) : NULL;
 }
 
-int graph_build(struct graph **out, struct host *host, const struct config *config, struct error *err)
+int graph_build(struct graph **out, struct host *host, const struct config *config, struct graph *previous,
+                struct error *err)
 {
     struct error fault = { 0 };
     struct graph *g;
@@ -413,6 +452,7 @@ int graph_build(struct graph **out, struct host *host, const struct config *conf
     host->find_gatekeeper = find_gatekeeper;
     host->find_client_authenticator = find_client_authenticator;
     g->config = config;
+    g->previous = previous;
     g->log.sink = host->log;
     link_all(g);
     place_all(g);
@@ -422,65 +462,4 @@ int graph_build(struct graph **out, struct host *host, const struct config *conf
     }
     *out = g;
     return 0;
-}
-
-static void free_pipe(struct pipe *p)
-{
-    ledger_tap_free(p->tap);
-    ledger_free(&p->ledger);
-    free(p->processors);
-}
-
-static void free_exporter_tap(struct exporter_tap *e)
-{
-    ledger_tap_free(e->tap);
-    ledger_free(&e->ledger);
-    free(e);
-}
-
-void graph_free(struct graph *g)
-{
-    for (size_t i = 0; i < g->order.n; i++)
-        if (g->order.v[i]->state >= NODE_CREATED && g->order.v[i]->config->component->destroy != NULL)
-            g->order.v[i]->config->component->destroy(node_of(g->order.v[i]));
-    if (g->shown != NULL)
-        ledger_metrics_free(g->shown);
-    for (size_t i = 0; i < g->config->n_pipelines; i++)
-        free_pipe(&g->pipes[i]);
-    for (size_t i = 0; i < g->exporter_taps.n; i++)
-        free_exporter_tap(g->exporter_taps.v[i]);
-    for (size_t i = 0; i < g->fanouts.n; i++)
-        fanout_free(g->fanouts.v[i]);
-    for (size_t i = 0; i < g->nodes.n; i++) {
-        free((void *)(uintptr_t)node_of(g->nodes.v[i])->ends);
-        free(g->nodes.v[i]);
-    }
-    for (size_t i = 0; i < g->shared.n; i++)
-        free(g->shared.v[i]);
-    turn_cancel(&g->host->loop->turn, &g->advance);
-    clock_stop(&g->host->loop->clock, &g->timer);
-    vec_free(&g->exporter_taps);
-    vec_free(&g->fanouts);
-    vec_free(&g->nodes);
-    vec_free(&g->order);
-    vec_free(&g->shared);
-    vec_free(&g->auth_attributes);
-    free(g->pipes);
-    free(g->topo);
-    free(g);
-}
-
-void **node_shared(struct node *node)
-{
-    struct graph_node *gn = graph_node_of(node);
-    struct graph *g = gn->graph;
-    struct shared_slot *slot;
-
-    for (size_t i = 0; i < g->shared.n; i++)
-        if (g->shared.v[i]->config == gn->config)
-            return &g->shared.v[i]->object;
-    slot = mem_zalloc(sizeof(*slot));
-    slot->config = gn->config;
-    *vec_push(&g->shared) = slot;
-    return &slot->object;
 }

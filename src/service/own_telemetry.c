@@ -180,11 +180,23 @@ int own_telemetry_serve(struct own_telemetry *t, const struct service_config *co
     for (size_t i = 0; i < t->resource.n; i++)
         attributes[i] =
             (struct own_metrics_attribute){ bytes_str(t->resource.v[i].name), bytes_str(t->resource.v[i].value) };
+    t->is_served = true;
     t->served = mem_zalloc(config->n_scrapes * sizeof(struct own_metrics_source *));
     for (size_t i = 0; code == 0 && i < config->n_scrapes; i++)
         code = serve_at(t, &config->scrapes[i], &o, err);
     free(attributes);
     return code;
+}
+
+void own_telemetry_move(struct own_telemetry *to, struct own_telemetry *from)
+{
+    to->served = from->served;
+    to->n_served = from->n_served;
+    to->is_served = from->is_served;
+    to->page = from->page;
+    from->page = false;
+    from->served = NULL;
+    from->n_served = 0;
 }
 
 static void on_closed(void *arg)

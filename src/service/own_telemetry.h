@@ -19,7 +19,8 @@ struct own_telemetry {
     size_t n_fields;
     struct own_metrics_source **served;
     size_t n_served;
-    bool page;      /* host->site is served there too */
+    bool page; /* host->site is served there too */
+    bool is_served;
     size_t closing; /* sources that have not called back, and one while own_telemetry_stop runs */
     void (*done)(void *arg);
     void *arg;
@@ -31,6 +32,9 @@ int own_telemetry_log(struct own_telemetry *t, struct host *host, const struct s
 
 /* Serve host->metrics where the config says. On failure what was begun is taken back by own_telemetry_stop. */
 int own_telemetry_serve(struct own_telemetry *t, const struct service_config *config, struct error *err);
+
+/* What `from` serves, `to` serves from now on: its configuration says the same. */
+void own_telemetry_move(struct own_telemetry *to, struct own_telemetry *from);
 
 /* Serve no more. done() once no scrape runs. */
 void own_telemetry_stop(struct own_telemetry *t, uint64_t deadline, void (*done)(void *arg), void *arg);

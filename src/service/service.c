@@ -3,32 +3,18 @@
  *
  * service_run() loads the configuration, start() makes `now` of it, and the loop runs until a signal. SIGTERM stops the
  * graph, then own telemetry, whose metrics can be read for as long as there is something to see; on_running_stopped()
- * ends the loop. SIGHUP loads the configuration again, checks it and builds its graph as `next`, all while `now` goes
- * on, and only then stops `now` the same way; switch_over() starts `next`, and the old configuration is kept until that
- * runs. The listening sockets stay open in between.
+ * ends the loop. SIGHUP reloads (service_reload.c): then `now` is another one, with those nodes of the first that need
+ * not be others.
  *
- * What can go wrong: faults in a new configuration, and nothing was stopped; a new one that does not start, and
- * on_next_stopped() goes back to the old one, which may fail too: then the process ends. A second signal to end hurries
- * what is stopping, the third does not wait. Signals that come while something is under way are kept (`ends`,
- * `reload_again`) until begin_running(). */
-#include "service/service.h"
+ * What can go wrong: something that does not start, and the process ends after it has stopped what did. A second signal
+ * to end hurries what is stopping, the third does not wait. Signals that come while a reload is under way are kept
+ * (`ends`, `reload_again`) until service_begin_running(). */
+#include "service/service_inside.h"
 
-#include "base/loop/loop.h"
 #include "base/mem.h"
-#include "base/peer_shares.h"
 #include "base/version.h"
-#include "net/socket/listener.h"
-#include "page/site.h"
-#include "service/confine.h"
-#include "service/graph.h"
-#include "service/ledger_lines.h"
-#include "service/memory.h"
-#include "service/notify.h"
-#include "service/own_telemetry.h"
-#include "service/process_metrics.h"
-#include "service/signals.h"
-#include "service/view.h"
 #include "prom/endpoint/scrape_endpoint.h"
+#include "service/ledger_lines.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -36,54 +22,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum phase { STARTING, RUNNING, RELOADING, STOPPING, ENDED };
-
-/* A configuration and what was made of it. */
-struct running {
-    struct config *config;
-    struct graph *graph;
-    struct own_telemetry telemetry;
-};
-
-struct service {
-    const struct config_sources *sources;
-    const struct component *const *registry;
-    struct loop loop;
-    struct budget budget;
-    struct budget shares[SIGNAL_COUNT];
-    struct peer_shares peers;
-    struct metrics metrics;
-    struct log_sink sink;
-    struct logger log;
-    struct host host;
-    bool sandboxed; /* service::sandbox at the start of the process */
-    struct confinement confinement;
-    struct process_metrics process;
-    struct memory_keeper memory;
-    struct view view; /* of `now`, for those who show it */
-    struct site site; /* the page of it */
-    struct notify notify;
-    struct listener_shared listeners; /* while reloading: what now hands over to next */
-    char instance_id[37];
-    enum phase phase;
-    struct running now;
-    struct running next; /* while reloading: what comes after now */
-    bool reload_again;   /* SIGHUP came while reloading */
-    uint64_t ends;       /* signals that ask to end */
-    struct signals signals;
-    struct clock_timer log_flush; /* while a slow reader has not taken all of the log */
-    int exit_code;
-};
-
 static void begin_stop(struct service *s);
-static void reload_config(struct service *s);
 
-static void enter_phase(struct service *s, enum phase to)
+void service_enter_phase(struct service *s, enum phase to)
 {
     static const uint8_t allowed[] = {
         [STARTING] = 1 << RUNNING | 1 << STOPPING,
         [RUNNING] = 1 << RELOADING | 1 << STOPPING,
-        [RELOADING] = 1 << RUNNING | 1 << STOPPING | 1 << ENDED, /* asked to end once all has stopped anyway */
+        [RELOADING] = 1 << RUNNING | 1 << STOPPING,
         [STOPPING] = 1 << ENDED,
         [ENDED] = 0,
     };
@@ -104,7 +50,7 @@ static void free_running(struct running *r)
     *r = (struct running){ 0 };
 }
 
-static void log_faults(struct service *s, const struct faults *faults)
+void service_log_faults(struct service *s, const struct faults *faults)
 {
     for (size_t i = 0; i < faults->list.n; i++) {
         const struct fault *f = &faults->list.v[i];
@@ -130,15 +76,15 @@ static int start_running(struct service *s, struct running *r, struct error *err
 {
     if (own_telemetry_serve(&r->telemetry, r->config->service, err) != 0)
         return err->code;
-    if (r->graph == NULL && graph_build(&r->graph, &s->host, r->config, err) != 0)
+    if (r->graph == NULL && graph_build(&r->graph, &s->host, r->config, NULL, err) != 0)
         return err->code;
     view_enter(&s->view, SERVICE_STARTING, r->graph, r->config);
     return graph_start(r->graph, err);
 }
 
-static uint64_t deadline_of(const struct service *s, const struct running *r)
+uint64_t service_deadline(const struct service *s, const struct config *config)
 {
-    return clock_mono(&s->loop.clock) + (uint64_t)r->config->service->shutdown_timeout.ns;
+    return clock_mono(&s->loop.clock) + (uint64_t)config->service->shutdown_timeout.ns;
 }
 
 static void on_running_stopped(void *arg);
@@ -147,6 +93,7 @@ static void on_graph_stopped(struct graph *g, void *arg)
 {
     struct service *s = arg;
 
+    leavers_give_up(s);
     ledger_lines_log(g, &s->log);
     view_enter(&s->view, SERVICE_STOPPING, NULL, s->now.config);
     graph_free(g);
@@ -157,7 +104,7 @@ static void on_graph_stopped(struct graph *g, void *arg)
 /* on_running_stopped follows, perhaps at once. */
 static void stop_running(struct service *s)
 {
-    uint64_t deadline = deadline_of(s, &s->now);
+    uint64_t deadline = s->end_by > 0 ? s->end_by : service_deadline(s, s->now.config);
 
     view_enter(&s->view, SERVICE_STOPPING, s->now.graph, s->now.config);
     if (s->now.graph != NULL)
@@ -166,11 +113,9 @@ static void stop_running(struct service *s)
         own_telemetry_stop(&s->now.telemetry, clock_mono(&s->loop.clock) + NS_PER_S, on_running_stopped, s);
 }
 
-/* Something runs: the configuration that was asked for or, after a failed reload, the one before; `text` says which
- * when addresses that nobody listens on any more are closed. What came meanwhile has its turn. */
-static void begin_running(struct service *s, enum log_level level, const char *text)
+void service_begin_running(struct service *s, enum log_level level, const char *text)
 {
-    enter_phase(s, RUNNING);
+    service_enter_phase(s, RUNNING);
     view_enter(&s->view, SERVICE_READY, s->now.graph, s->now.config);
     listener_handover_close(&s->listeners.handover);
     log_at(&s->log, level, text);
@@ -179,34 +124,34 @@ static void begin_running(struct service *s, enum log_level level, const char *t
         begin_stop(s);
     } else if (s->reload_again) {
         s->reload_again = false;
-        reload_config(s);
+        service_reload(s);
     }
 }
 
-static void say_ready(struct service *s)
+void service_say_ready(struct service *s)
 {
-    begin_running(s, LOG_INFO, "Everything is ready. Begin running and processing data.");
-}
-
-/* A reload has failed. This is the last line about it, so that nobody takes the next one for success. */
-static void say_still_old(struct service *s, enum log_level level, const char *text)
-{
-    process_metrics_reloaded(&s->process, false);
-    begin_running(s, level, text);
+    service_begin_running(s, LOG_INFO, "Everything is ready. Begin running and processing data.");
 }
 
 /* --- the end --- */
 
+static void end_service(struct service *s);
+
+static void on_running_stopped(void *arg)
+{
+    end_service(arg);
+}
+
 static void begin_stop(struct service *s)
 {
-    enter_phase(s, STOPPING);
+    service_enter_phase(s, STOPPING);
     listener_handover_close(&s->listeners.handover);
     log_info(&s->log, "Starting shutdown...");
     notify_stopping(&s->notify);
     stop_running(s);
 }
 
-static void stop_failed(struct service *s, const struct error *err)
+void service_stop_failed(struct service *s, const struct error *err)
 {
     log_error(&s->log, "Cannot go on", F_STR("error", err->text));
     s->exit_code = EXIT_CODE_FAILED;
@@ -215,118 +160,22 @@ static void stop_failed(struct service *s, const struct error *err)
 
 static void end_service(struct service *s)
 {
-    enter_phase(s, ENDED);
+    service_enter_phase(s, ENDED);
     listener_handover_close(&s->listeners.handover); /* the end came while reloading */
     signals_close(&s->signals);
     loop_stop(&s->loop);
 }
 
-/* --- reloading --- */
-
-/* The new configuration did not start: back to the one that did. */
-static void on_next_stopped(struct service *s)
-{
-    struct error err = { 0 };
-
-    free_running(&s->now);
-    s->now = s->next;
-    s->next = (struct running){ 0 };
-    s->now.telemetry = (struct own_telemetry){ 0 };
-    if (adopt_config(s, &s->now, &err) != 0 || start_running(s, &s->now, &err) != 0) {
-        stop_failed(s, &err);
-        return;
-    }
-    say_still_old(s, LOG_WARN, "Running on the old configuration");
-}
-
-/* The old graph has stopped: `next` takes over, and the old configuration is kept until that runs. */
-static void switch_over(struct service *s)
-{
-    struct config *old = s->now.config;
-    struct error err = { 0 };
-
-    s->now.config = NULL;
-    free_running(&s->now);
-    s->now = s->next;
-    s->next = (struct running){ .config = old };
-    if (adopt_config(s, &s->now, &err) == 0 && start_running(s, &s->now, &err) == 0) {
-        free_running(&s->next);
-        process_metrics_reloaded(&s->process, true);
-        log_faults(s, &s->now.config->faults);
-        say_ready(s);
-        return;
-    }
-    log_error(&s->log, "The new configuration does not start", F_STR("error", err.text));
-    stop_running(s);
-}
-
-static void on_running_stopped(void *arg)
-{
-    struct service *s = arg;
-
-    if (s->phase == RELOADING && s->next.graph != NULL && s->ends == 0) {
-        switch_over(s);
-    } else if (s->phase == RELOADING && s->next.config != NULL && s->ends == 0) {
-        on_next_stopped(s);
-    } else {
-        if (s->phase == RELOADING)
-            log_info(&s->log, "Starting shutdown...");
-        end_service(s);
-    }
-}
-
-/* What the process has given up does not come back by a reload. */
-static bool may_write(struct service *s, const struct config *config)
-{
-    const char *lacks = confinement_lacks(&s->confinement, config);
-
-    if (lacks != NULL)
-        log_error(&s->log,
-                  "The running process gave up writing there, or the directory was made anew: restart otelcd for this "
-                  "change, or start it with service::sandbox: false",
-                  F_STR("path", lacks));
-    return lacks == NULL;
-}
-
-static void say_what_takes_a_restart(struct service *s, const struct config *config)
-{
-    if (config->service->sandbox != s->sandboxed)
-        log_warn(&s->log, "service::sandbox counts when the process starts: restart otelcd for this change",
-                 F_BOOL("configured", config->service->sandbox));
-}
-
-/* What is wrong is found before anything is stopped. */
-static void reload_config(struct service *s)
-{
-    struct config *config;
-    enum metric_level level = s->host.level;
-    struct graph *graph = NULL;
-    struct error err = { 0 };
-
-    enter_phase(s, RELOADING);
-    log_info(&s->log, "Config updated, restart service");
-    notify_reloading(&s->notify);
-    config = config_load(s->sources, s->registry);
-    if (config->faults.n_errors > 0) {
-        log_faults(s, &config->faults);
-    } else if (may_write(s, config)) {
-        s->host.level = (enum metric_level)config->service->telemetry.metrics.level; /* nodes look at it */
-        if (graph_build(&graph, &s->host, config, &err) != 0)
-            log_error(&s->log, "Fault in the configuration", F_STR("fault", err.text));
-    }
-    if (graph == NULL) {
-        s->host.level = level;
-        config_free(config);
-        say_still_old(s, LOG_ERROR, "The new configuration has faults: running on with the old one");
-        return;
-    }
-    say_what_takes_a_restart(s, config);
-    s->next = (struct running){ .config = config, .graph = graph };
-    listener_handover_open(&s->listeners.handover);
-    stop_running(s);
-}
-
 /* --- signals --- */
+
+/* Whatever is stopping. */
+static void hurry_end(struct service *s)
+{
+    s->end_by = clock_mono(&s->loop.clock);
+    if (s->now.graph != NULL)
+        graph_hurry(s->now.graph);
+    leavers_hurry(s);
+}
 
 static void on_end_signal(struct service *s, int number)
 {
@@ -334,8 +183,10 @@ static void on_end_signal(struct service *s, int number)
     s->ends++;
     if (s->ends > 2)
         _exit(EXIT_CODE_FAILED);
-    if (s->ends == 2 && s->now.graph != NULL)
-        graph_hurry(s->now.graph);
+    if (s->ends == 1)
+        s->end_by = service_deadline(s, s->now.config);
+    if (s->ends == 2)
+        hurry_end(s);
     if (s->phase == RUNNING)
         begin_stop(s);
 }
@@ -347,7 +198,7 @@ static void on_signal(void *arg, int number)
     if (number != SIGHUP)
         on_end_signal(s, number);
     else if (s->phase == RUNNING)
-        reload_config(s);
+        service_reload(s);
     else
         s->reload_again = true;
 }
@@ -378,6 +229,7 @@ static void service_init(struct service *s, const struct config_sources *sources
                          const struct component *const *registry)
 {
     *s = (struct service){ .sources = sources, .registry = registry };
+    list_init(&s->leavers);
     memory_tune();
     loop_init(&s->loop, false);
     budget_init(&s->budget, UINT64_MAX, &s->loop.turn);
@@ -435,7 +287,6 @@ static int service_close(struct service *s)
     if (s->exit_code == EXIT_CODE_OK)
         log_info(&s->log, "Shutdown complete.");
     free_running(&s->now);
-    free_running(&s->next);
     view_free(&s->view);
     peer_shares_free(&s->peers);
     confinement_free(&s->confinement);
@@ -450,19 +301,19 @@ static void start(struct service *s)
 
     signals_watch(&s->signals, &s->loop.uv, on_signal, s);
     if (adopt_config(s, &s->now, &err) != 0) {
-        stop_failed(s, &err);
+        service_stop_failed(s, &err);
         return;
     }
-    log_faults(s, &s->now.config->faults);
+    service_log_faults(s, &s->now.config->faults);
     log_info(&s->log, "Starting otelcd...", F_STR("Version", OTELCD_VERSION),
              F_INT("NumCPU", sysconf(_SC_NPROCESSORS_ONLN)));
     s->sandboxed = s->now.config->service->sandbox;
     if (s->sandboxed)
         confine(&s->confinement, s->now.config, &s->log);
     if (start_running(s, &s->now, &err) != 0)
-        stop_failed(s, &err);
+        service_stop_failed(s, &err);
     else
-        say_ready(s);
+        service_say_ready(s);
 }
 
 int service_run(const struct config_sources *sources, const struct component *const *registry)

@@ -403,3 +403,18 @@ void service_config_finish(struct arena *a, struct service_config *c, const stru
     finish_logs(&c->telemetry.logs, node, faults);
     drop_idle(&c->telemetry, node, faults);
 }
+
+bool service_config_same_metrics(const struct service_config *a, const struct service_config *b)
+{
+    const struct string_map *x = &a->resource, *y = &b->resource;
+    bool same = x->n == y->n && a->telemetry.page.enabled == b->telemetry.page.enabled &&
+                fingerprint_struct(metrics_options, &a->telemetry.metrics) ==
+                    fingerprint_struct(metrics_options, &b->telemetry.metrics);
+
+    for (size_t i = 0; same && i < x->n; i++) {
+        const char *p = x->v[i].value, *q = y->v[i].value;
+
+        same = strcmp(x->v[i].key, y->v[i].key) == 0 && (p == NULL) == (q == NULL) && (p == NULL || strcmp(p, q) == 0);
+    }
+    return same;
+}

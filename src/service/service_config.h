@@ -93,6 +93,9 @@ extern const struct option service_options[];
 
 enum log_level logs_level(const struct logs_config *c);
 
+/* Are own metrics served in the same way, with the same resource? */
+bool service_config_same_metrics(const struct service_config *a, const struct service_config *b);
+
 char *prometheus_reader_endpoint(const struct prometheus_reader_config *r); /* "host:port"; the caller's to free */
 
 /* Check, and make scrapes and resource. `node` is the service section, for places. */

@@ -168,7 +168,7 @@ struct trial *trial_new(struct config *config, struct log_sink *log, struct erro
     t->config = config;
     init_host(t, log);
     put_doubles(t);
-    if (graph_build(&t->graph, &t->host, config, err) != 0 || graph_start(t->graph, err) != 0) {
+    if (graph_build(&t->graph, &t->host, config, NULL, err) != 0 || graph_start(t->graph, err) != 0) {
         trial_free(t);
         return NULL;
     }
@@ -323,6 +323,6 @@ const struct ledger *trial_ledger(const struct trial *t, const char *pipeline)
 {
     for (size_t i = 0; i < t->config->n_pipelines; i++)
         if (strcmp(t->config->pipelines[i].id, pipeline) == 0)
-            return &t->graph->pipes[i].ledger;
+            return &t->graph->pipes[i].entrance->ledger;
     return NULL;
 }

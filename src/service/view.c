@@ -76,7 +76,9 @@ static void each_pipeline(const struct service_view *v, void (*visit)(const stru
 
         nodes.n = 0;
         list_nodes(g, pipe, &nodes);
-        visit(&(struct view_pipeline){ pipe->config->id, pipe->ledger.signal, &pipe->ledger, nodes.v, nodes.n }, arg);
+        visit(&(struct view_pipeline){ pipe->config->id, pipe->entrance->ledger.signal, &pipe->entrance->ledger,
+                                       nodes.v, nodes.n },
+              arg);
     }
     vec_free(&nodes);
 }

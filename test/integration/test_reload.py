@@ -26,6 +26,11 @@ def rewrite(d, config):
     d.terminate(signal.SIGHUP)
 
 
+def other(config, n):
+    """The same with another receiver of OTLP, for what is alike is kept."""
+    return config.replace("http: {endpoint", f"http: {{max_request_body_size: {20_000_000 + n}, endpoint")
+
+
 def test_a_good_configuration_takes_over_and_what_was_held_is_delivered(otelcd):
     d = otelcd(BATCH)
     d.export(otlp.traces(3))
@@ -272,7 +277,7 @@ def test_a_reload_refuses_no_connection(otelcd, tmp_path, family):
     callers = Callers(family, address)
     for n in range(2, 12):
         seen = callers.answered
-        rewrite(d, config)
+        rewrite(d, other(config, n))
         d.wait_log("^" + READY, n)
         wait(lambda: callers.answered > seen, "nobody is answered after a reload")
     callers.end()
@@ -293,7 +298,7 @@ def test_no_caller_sees_an_error_however_often_the_configuration_is_reloaded(ote
     callers = [kind(socket.AF_INET, ("127.0.0.1", port)) for _ in range(4)]
     for n in range(2, 42):
         seen = callers[n % 4].answered
-        rewrite(d, fixed(port))
+        rewrite(d, other(fixed(port), n))
         d.wait_log("^" + READY, n)
         wait(lambda: callers[n % 4].answered > seen, f"a caller is not answered after a reload: {callers[n % 4].failed}")
     for c in callers:
@@ -316,7 +321,7 @@ def test_a_connection_without_a_request_outlives_a_reload(otelcd, sent):
         for s in fresh, kept:
             s.sendall(sent)
         d.scrape()  # the loop has turned since
-        rewrite(d, fixed(port))
+        rewrite(d, other(fixed(port), 1))
         d.wait_log("^" + READY, 2)
         for s in fresh, kept:
             s.sendall(REQUEST[len(sent) :])
@@ -353,7 +358,7 @@ def test_an_end_asked_for_while_reloading_closes_what_was_kept(otelcd):
     with socket.create_connection(("127.0.0.1", port)) as s:
         s.sendall(REQUEST[:-1])
         wait(lambda: "otelcd_receiver_connections" in d.scrape()[1].decode(), "the connection does not arrive")
-        d.terminate(signal.SIGHUP)
+        rewrite(d, other(fixed(port), 1))
         d.wait_log("^Config updated")
         d.terminate()
         assert d.wait_end() == 0

@@ -109,10 +109,8 @@ def test_a_reload_does_not_count_what_is_on_disk_twice(otelcd, tmp_path):
     d.export(otlp.traces(5))
     d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") == 0)
     d.close_clients()
-    d.terminate(signal.SIGHUP)
-    d.wait_log("^Everything is ready", 2)
-    scrape = d.records("^Starting Prometheus scrape endpoint$")[-1]["endpoint"]
-    text = d.http("GET", "/metrics", address=scrape)[2].decode()
+    d.reload(config("{storage: file_storage, num_consumers: 3}", tmp_path / "q"))
+    text = d.scrape()[1].decode()
     assert 'otelcd_exporter_received_items{exporter="debug",signal="traces"} 5\n' in text
     assert 'otelcd_exporter_delivered_items{exporter="debug",signal="traces"} 5\n' in text
     assert 'otelcol_exporter_sent_spans{exporter="debug"} 5\n' in text

@@ -175,15 +175,26 @@ def test_at_the_end_what_is_pending_is_dropped_where_the_user_says_so(otelcd, tm
     assert d.final_ledgers()["pipeline", "traces"]["dropped"] == 2
 
 
-def test_a_reload_decides_what_is_held_by_what_is_there(otelcd, tmp_path):
+def test_a_reload_that_changes_it_decides_what_is_held_by_what_is_there(otelcd, tmp_path):
     d = otelcd(config(tmp_path, decision_wait="1h"))
     d.export(trace(1, 0, error=True))
     d.export(trace(2, 0))
-    d.terminate(signal.SIGHUP)
-    d.wait_log("Everything is ready", 2)
-    d.export(trace(3, 0, error=True), address=d.records("^Starting GRPC server$")[-1]["endpoint"])
+    d.reload(config(tmp_path, decision_wait="2h"))
+    d.export(trace(3, 0, error=True))
     assert d.stop() == 0
     assert sorted(tails.kept(tmp_path / "kept")) == [1, 3]
+
+
+def test_a_reload_that_does_not_touch_it_keeps_what_is_held(otelcd, tmp_path):
+    """The trace's error comes after the reload: by then it would have been decided without."""
+    text = config(tmp_path, decision_wait="1h")
+    d = otelcd(text)
+    d.export(trace(1, 0))
+    d.reload(text.replace("flush_interval: 100ms", "flush_interval: 200ms"))
+    assert d.ledger("pipeline", "traces")["held"] == 1
+    d.export(trace(1, 1, error=True))
+    assert d.stop() == 0
+    assert {n: len(spans) for n, spans in tails.kept(tmp_path / "kept").items()} == {1: 2}
 
 
 def test_what_is_behind_refuses_and_the_loss_is_counted_and_told(otelcd, tmp_path):

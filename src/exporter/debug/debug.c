@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BACKLOG_FULL (1u << 20) /* bytes that the reader has not taken: no new text is begun */
@@ -387,6 +388,22 @@ static int open_sink(struct debug *d, struct log_sink *s, const char *path, stru
     return 0;
 }
 
+/* Somebody has moved one of its files away, and wants a new one. */
+static bool is_stale(struct node *node)
+{
+    const struct debug *d = debug_of(node);
+    bool stale = false;
+
+    for (size_t i = 0; d->sinks != NULL && i < d->n; i++) {
+        const char *path = d->config->output_paths.v[i];
+        struct stat now, open;
+
+        if (!is_stream(path) && fstat(d->sinks[i].fd, &open) == 0 && S_ISREG(open.st_mode))
+            stale |= stat(file_name(path), &now) != 0 || now.st_ino != open.st_ino || now.st_dev != open.st_dev;
+    }
+    return stale;
+}
+
 static int open_sinks(struct debug *d, struct error *err)
 {
     if (d->config->use_internal_logger)
@@ -482,6 +499,7 @@ const struct component debug_exporter = {
     .create = create,
     .start = start,
     .stop = stop,
+    .is_stale = is_stale,
     .hurry = hurry,
     .destroy = destroy,
 };

@@ -295,6 +295,12 @@ static int start(struct node *node, struct error *err)
     return file_writer_open(f->writer, err);
 }
 
+/* Somebody has moved its file away, and wants a new one. */
+static bool is_stale(struct node *node)
+{
+    return file_writer_was_moved(file_of(node)->writer);
+}
+
 /* A disk or a reader that hangs: those who have been waiting are told, before nobody can be told any more. */
 static void on_late(struct clock_timer *t)
 {
@@ -369,6 +375,7 @@ const struct component file_exporter = {
     .keeps = keeps,
     .start = start,
     .stop = stop,
+    .is_stale = is_stale,
     .hurry = hurry,
     .destroy = destroy,
 };

@@ -59,11 +59,21 @@ int file_output_open(struct file_output *o, bool truncate, struct error *err)
     if (o->fd < 0)
         return set_failed(err, errno, "open", o);
     o->regular = fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode);
+    atomic_store(&o->device, o->regular ? st.st_dev : 0);
+    atomic_store(&o->inode, o->regular ? st.st_ino : 0);
     if (o->regular) {
         o->torn = false; /* the offset may be another file's */
         o->unended = o->lines && ends_within_line(o->path, st.st_size);
     }
     return 0;
+}
+
+bool file_output_was_moved(const struct file_output *o)
+{
+    struct stat st;
+    uint64_t inode = atomic_load(&o->inode);
+
+    return inode != 0 && (stat(o->path, &st) != 0 || st.st_ino != inode || st.st_dev != atomic_load(&o->device));
 }
 
 void file_output_close(struct file_output *o)

@@ -24,14 +24,15 @@ struct file_rotation {
 
 struct file_output {
     char *path;
-    int fd;           /* -1: to be opened with the next write */
-    bool regular;     /* can be cut and rotated */
-    bool torn;        /* what lies behind `begin` (of a regular file) is to be taken back */
-    bool unended;     /* somebody's last line has no newline yet */
-    bool lines;       /* messages end with a newline */
-    mode_t mode;      /* of a file that is made */
-    uint64_t begin;   /* where the last write began */
-    uint64_t rotated; /* times */
+    int fd;                             /* -1: to be opened with the next write */
+    bool regular;                       /* can be cut and rotated */
+    bool torn;                          /* what lies behind `begin` (of a regular file) is to be taken back */
+    bool unended;                       /* somebody's last line has no newline yet */
+    bool lines;                         /* messages end with a newline */
+    mode_t mode;                        /* of a file that is made */
+    uint64_t begin;                     /* where the last write began */
+    uint64_t rotated;                   /* times */
+    atomic_uint_fast64_t device, inode; /* of the regular file that was opened last; 0: of none */
     const struct file_rotation *rotation;
     const atomic_bool *cancelled; /* a reader that does not read is not waited for any longer */
 };
@@ -39,6 +40,9 @@ struct file_output {
 /* Opens the file, makes it when it is missing; `truncate`: empties it. 0 or a negative errno and `err`. A symbolic link
  * is refused (-ELOOP), for somebody may have put it there; those in /dev and /proc are the system's. */
 int file_output_open(struct file_output *o, bool truncate, struct error *err);
+
+/* From any thread: another file, or none, has its name by now. */
+bool file_output_was_moved(const struct file_output *o);
 
 /* 0: all of it is in the file. Else a negative errno and `err`, and none of it is. */
 int file_output_write(struct file_output *o, struct bytes message, struct error *err);

@@ -74,6 +74,11 @@ int file_writer_open(struct file_writer *w, struct error *err)
     return rc;
 }
 
+bool file_writer_was_moved(const struct file_writer *w)
+{
+    return w->attribute != NULL || file_output_was_moved(&w->output);
+}
+
 void file_writer_cancel(struct file_writer *w)
 {
     atomic_store(&w->cancelled, true);

@@ -38,6 +38,10 @@ int file_writer_open(struct file_writer *w, struct error *err);
 
 void file_writer_write(struct file_writer *w, const struct batch *batch, struct file_written *out);
 
+/* From any thread: what it writes to is not what has that name by now; of groups of files that is not known, and said.
+ */
+bool file_writer_was_moved(const struct file_writer *w);
+
 void file_writer_cancel(struct file_writer *w); /* from any thread: wait for no reader any longer */
 
 uint64_t file_writer_bytes(const struct file_writer *w);   /* written so far */

@@ -262,7 +262,12 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
     batch->packed = packed;
     call_move(call, CALL_PIPELINE);
     ack_init(&call->ack, &host->loop->turn, NULL, call->items, true, on_settled);
-    consumer_send(r->node.out[call->signal], batch, &call->ack);
+    if (r->node.out[call->signal] != NULL) {
+        consumer_send(r->node.out[call->signal], batch, &call->ack);
+    } else { /* a reload took its pipelines away while the body came */
+        batch_unref(batch);
+        ack_fail(&call->ack, VERDICT_RETRY, "shutdown", "there is no pipeline for this signal any more");
+    }
 }
 
 struct metadata *receiver_metadata(const struct otlp *r, const struct http_request *req, enum transport transport)

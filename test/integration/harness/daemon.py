@@ -108,11 +108,20 @@ class Daemon:
         self.wait_log("^" + re.escape(READY))
         return self
 
+    def reload(self, config=None, result="^" + re.escape(READY)):
+        """SIGHUP, with another configuration if one is given, until the log says what came of it."""
+        n = len(self.records(result))
+        if config is not None:
+            (self.folder / "otelcd.yaml").write_text(config)
+        self.process.send_signal(signal.SIGHUP)
+        self.wait_log(result, n + 1)
+
     # --- where it listens ---
 
     def endpoint(self, message, component=None):
-        for r in self.records(message):
-            if component in (None, r.get("otelcol.component.id")):
+        found = [r for r in self.records(message) if component in (None, r.get("otelcol.component.id"))]
+        for r in reversed(found):  # where it listens since the last reload
+            if r.get("otelcol.component.id") == found[0].get("otelcol.component.id"):
                 return r["endpoint"]
         raise AssertionError(f"nothing listens for {message!r} of {component or 'any component'}\n{self.log()}")
 

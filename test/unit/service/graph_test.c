@@ -182,7 +182,7 @@ static struct graph *build(void)
     struct graph *g;
     struct error err = { 0 };
 
-    ck_assert_msg(graph_build(&g, &rig.host, &config, &err) == 0, "%s", err.text);
+    ck_assert_msg(graph_build(&g, &rig.host, &config, NULL, &err) == 0, "%s", err.text);
     return g;
 }
 
@@ -382,7 +382,7 @@ static void expect_faults(const char *text)
 
     ck_assert_uint_gt(graph_check(&config, note_fault, NULL), 0);
     expect(text);
-    ck_assert_int_ne(graph_build(&g, &rig.host, &config, &err), 0);
+    ck_assert_int_ne(graph_build(&g, &rig.host, &config, NULL, &err), 0);
     ck_assert(strncmp(err.text, text, strlen(err.text)) == 0);
 }
 
