@@ -2,22 +2,24 @@
 /* What a graph keeps of the one before it.
  *
  * A node is known by its component, id, signals and pipeline. Its fingerprint is of all that it was made with: its own
- * configuration, that of the extensions it names, the level of our own metrics, and what it was told of its
- * neighbours. While a graph is built, a node that is known and has the same fingerprint in the running graph is that
- * one's place-holder: nothing is created, and what is connected to it is connected to its twin. The same holds for what
- * stands in front of pipelines and exporters, and for fan-outs. Nothing of the running graph is touched by that, so
- * that it can be given up at any moment.
+ * configuration, that of the extensions it names, certificates that are not watched, the level of our own metrics, and
+ * what it was told of its neighbours. While a graph is built, a node that is known and has the same fingerprint in the
+ * running graph is that one's place-holder: nothing is created, and what is connected to it is connected to its twin.
+ * The same holds for what stands in front of pipelines and exporters, and for fan-outs. Nothing of the running graph is
+ * touched by that, so that it can be given up at any moment.
  *
  * graph_take_over() then moves what is kept, turns the edges, and leaves in the previous graph what is to stop. It
  * cannot fail. What is under way finds its way back by its acks, whichever graph their owners are in by then. */
 #include "service/graph_build.h"
 
 #include "base/mem.h"
+#include "config/tls_rows.h"
 #include "pipeline/fanout.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- fingerprints ---- */
 
@@ -40,7 +42,28 @@ static uint64_t hash_extension(const struct config *c, const char *id, int depth
     return 0;
 }
 
-/* Of the extensions that the rows name. */
+/* Certificates that nobody watches count as what they are now. */
+static uint64_t hash_file(uint64_t h, const char *path)
+{
+    struct stat st = { 0 };
+
+    if (path == NULL || path[0] == '\0')
+        return h;
+    (void)stat(path, &st);
+    h = chain_hashes(h, chain_hashes(st.st_ino, (uint64_t)st.st_size));
+    return chain_hashes(h, (uint64_t)st.st_mtim.tv_sec * NS_PER_S + (uint64_t)st.st_mtim.tv_nsec);
+}
+
+static uint64_t hash_tls(const struct option *rows, const void *group)
+{
+    const struct tls_config *c = group;
+
+    if ((rows != tls_server_options && rows != tls_client_options) || c->reload_interval.ns > 0)
+        return 0;
+    return hash_file(hash_file(hash_file(hash_file(1, c->ca_file), c->cert_file), c->key_file), c->client_ca_file);
+}
+
+/* Of the extensions that the rows name, and of files. */
 static uint64_t hash_named(const struct config *c, const struct option *rows, const char *config, int depth)
 {
     uint64_t h = 0;
@@ -49,7 +72,8 @@ static uint64_t hash_named(const struct config *c, const struct option *rows, co
         const char *id;
 
         if (o->kind == OPTION_GROUP && (o->mode == GROUP_PLAIN || *(const bool *)(config + o->offset)))
-            h = chain_hashes(h, hash_named(c, o->options, config + o->offset, depth));
+            h = chain_hashes(chain_hashes(h, hash_tls(o->options, config + o->offset)),
+                             hash_named(c, o->options, config + o->offset, depth));
         if (o->kind != OPTION_EXTENSION)
             continue;
         memcpy(&id, config + o->offset, sizeof(id));
