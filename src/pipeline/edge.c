@@ -63,6 +63,17 @@ void edge_lead(struct edge *e, struct consumer *to)
     }
 }
 
+void edge_give(struct edge *e, struct consumer *to)
+{
+    struct waiting *w;
+
+    while ((w = list_pop(&e->waiting, struct waiting, link)) != NULL) {
+        ack_withdraw(w->ack, w->ack->open);
+        consumer_send(to, w->batch, w->ack);
+        free(w);
+    }
+}
+
 void edge_end(struct edge *e)
 {
     struct waiting *w;

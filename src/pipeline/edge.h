@@ -22,6 +22,9 @@ void edge_init(struct edge *e);
  */
 void edge_lead(struct edge *e, struct consumer *to);
 
+/* What waits here goes to `to`, and leaves the ledger that it was booked in as if it had never come: `to` books it. */
+void edge_give(struct edge *e, struct consumer *to);
+
 /* What waits here, and what comes from now on, is answered RETRY "shutdown". */
 void edge_end(struct edge *e);
 

@@ -154,11 +154,24 @@ void graph_hand_over(struct graph *g, const struct graph *to)
 {
     for (size_t i = 0; i < g->exporter_taps.n; i++) {
         struct exporter_tap *e = g->exporter_taps.v[i];
+        struct consumer *heir = graph_find_heir(to, e);
         struct node *n = node_of(e->node);
 
-        if (e->owner == g && e->node->state >= NODE_STARTED && n->hand_over != NULL)
-            n->hand_over(n, graph_find_heir(to, e));
+        if (e->owner != g)
+            continue;
+        if (e->node->state >= NODE_STARTED && n->hand_over != NULL)
+            n->hand_over(n, heir);
+        if (e->node->state < NODE_STARTED && heir != NULL)
+            edge_give(&e->edge, heir);
     }
+}
+
+/* What waits for exporters that will not start any more is told so. */
+static void end_closed_edges(struct graph *g)
+{
+    for (size_t i = 0; i < g->exporter_taps.n; i++)
+        if (g->exporter_taps.v[i]->owner == g && g->exporter_taps.v[i]->edge.to == NULL)
+            edge_end(&g->exporter_taps.v[i]->edge);
 }
 
 static bool is_handing(struct graph_node *gn)
@@ -292,6 +305,7 @@ void graph_stop(struct graph *g, uint64_t deadline, void (*done)(struct graph *,
 
     assert(!g->stopping);
     g->stopping = true;
+    end_closed_edges(g);
     g->deadline = deadline;
     g->done = done;
     g->arg = arg;

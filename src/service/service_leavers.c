@@ -27,18 +27,19 @@ struct leaver {
 static void free_leaver(struct leaver *l)
 {
     ledger_lines_log(l->graph, &l->service->log);
+    list_remove(&l->link);
     graph_free(l->graph);
     config_free(l->config);
-    list_remove(&l->link);
     free(l);
 }
 
 static void free_idle(struct service *s)
 {
-    struct leaver *l;
-
-    while ((l = list_first(&s->leavers, struct leaver, link)) != NULL && graph_is_idle(l->graph))
+    list_each (struct leaver, l, &s->leavers, link) {
+        if (!graph_is_idle(l->graph))
+            break;
         free_leaver(l);
+    }
 }
 
 static void on_look(struct clock_timer *t)

@@ -89,13 +89,13 @@ static void start_rest(struct service *s)
 
     r->started = true;
     leavers_end_durable(s);
-    if (!s->now.telemetry.is_served && own_telemetry_serve(&s->now.telemetry, s->now.config->service, &err) != 0)
-        r->failed = true;
-    else if (graph_start(s->now.graph, &err) != 0)
-        r->failed = true;
-    if (!r->failed)
-        return;
-    say_no_start(s, &err);
+    r->failed =
+        (!s->now.telemetry.is_served && own_telemetry_serve(&s->now.telemetry, s->now.config->service, &err) != 0) ||
+        graph_start(s->now.graph, &err) != 0;
+    if (r->failed)
+        say_no_start(s, &err);
+    else
+        view_enter(&s->view, SERVICE_READY, s->now.graph, s->now.config);
 }
 
 static void on_drained(struct service *s)

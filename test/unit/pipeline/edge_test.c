@@ -11,13 +11,15 @@
 static struct rig rig;
 static struct edge edge;
 static struct sink first, second;
-static struct ack acks[4];
-static struct outcome answers[4];
+static struct request {
+    struct ack ack;
+    struct outcome answer;
+} requests[4];
 static int settled;
 
 static void on_settled(struct ack *ack, const struct outcome *o)
 {
-    answers[ack - acks] = *o;
+    container_of(ack, struct request, ack)->answer = *o;
     settled++;
 }
 
@@ -40,8 +42,8 @@ static void teardown(void)
 
 static void send_through(int i, uint64_t items)
 {
-    ack_init(&acks[i], &rig.loop.turn, NULL, items, true, on_settled);
-    consumer_send(&edge.in, rig_logs(&rig, 0, items), &acks[i]);
+    ack_init(&requests[i].ack, &rig.loop.turn, NULL, items, true, on_settled);
+    consumer_send(&edge.in, rig_logs(&rig, 0, items), &requests[i].ack);
     turn_run(&rig.loop.turn);
 }
 
@@ -72,7 +74,7 @@ START_TEST(a_turned_edge_leaves_what_is_under_way_where_it_is)
     ck_assert_uint_eq(second.items, 5);
     sink_settle(&first, 0, &refused);
     turn_run(&rig.loop.turn);
-    ck_assert_int_eq(answers[0].verdict, VERDICT_REJECT);
+    ck_assert_int_eq(requests[0].answer.verdict, VERDICT_REJECT);
 }
 END_TEST
 
@@ -83,12 +85,29 @@ START_TEST(at_its_end_what_waits_and_what_comes_is_told_to_come_again)
     send_through(1, 5);
     ck_assert_int_eq(settled, 2);
     for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(answers[i].verdict, VERDICT_RETRY);
-        ck_assert_str_eq(answers[i].reason, "shutdown");
+        ck_assert_int_eq(requests[i].answer.verdict, VERDICT_RETRY);
+        ck_assert_str_eq(requests[i].answer.reason, "shutdown");
     }
     edge_lead(&edge, &first.in);
     send_through(2, 7);
     ck_assert_uint_eq(first.items, 7);
+}
+END_TEST
+
+START_TEST(what_waits_can_be_given_to_another_who_books_it)
+{
+    struct ledger ledger;
+
+    ledger_init(&ledger, "exporter", "x", SIGNAL_LOGS);
+    ledger_receive(&ledger, 3);
+    ack_init(&requests[0].ack, &rig.loop.turn, &ledger, 3, true, on_settled);
+    consumer_send(&edge.in, rig_logs(&rig, 0, 3), &requests[0].ack);
+    edge_give(&edge, &second.in);
+    turn_run(&rig.loop.turn);
+    ck_assert_int_eq(settled, 1);
+    ck_assert_uint_eq(second.items, 3);
+    ck_assert_uint_eq(ledger.received + ledger.delivered + ledger.held, 0);
+    ledger_free(&ledger);
 }
 END_TEST
 
@@ -112,6 +131,7 @@ int main(void)
     tcase_add_test(tc, what_comes_while_it_leads_nowhere_waits_and_goes_on_in_order);
     tcase_add_test(tc, a_turned_edge_leaves_what_is_under_way_where_it_is);
     tcase_add_test(tc, at_its_end_what_waits_and_what_comes_is_told_to_come_again);
+    tcase_add_test(tc, what_waits_can_be_given_to_another_who_books_it);
     tcase_add_test(tc, what_waits_in_one_that_is_freed_is_forgotten);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -190,6 +190,7 @@ static void take_over(const char *text)
     ck_assert_int_eq(graph_start_ahead(graph, &err), 0);
     buf_puts(&story, "| ");
     graph_take_over(graph);
+    graph_hand_over(old, graph);
     graph_leave(old, clock_mono(&rig.loop.clock) + NS_PER_S, on_done, &left);
     turn_run(&rig.loop.turn);
 }
@@ -380,6 +381,38 @@ START_TEST(a_new_graph_that_does_not_start_leaves_the_old_one_as_it_was)
 }
 END_TEST
 
+START_TEST(what_waited_for_an_exporter_that_did_not_start_goes_to_the_one_from_before)
+{
+    const char *before = CONFIG("", "", "", TWO);
+    struct error err = { 0 };
+    struct config *failed;
+    struct graph *first;
+
+    begin(before);
+    take_over("{extensions: {x: {n: 2}}, receivers: {r: }, exporters: {e: , e/2: {ext: x}}, service: {extensions: [x], "
+              "pipelines: {logs/2: {receivers: [r], exporters: [e, e/2]}}}}");
+    first = old;
+    failed = next_config;
+    send_items(5);
+    ck_assert_int_eq(settled, 0);
+    failing = "x";
+    ck_assert_int_ne(graph_start(graph, &err), 0);
+    failing = NULL;
+    story.len = 0;
+    take_over(before);
+    start_rest();
+    expect("| -x +x +e/2 >e/2 ");
+    ck_assert_int_eq(settled, 1);
+    ck_assert_int_eq(answer.verdict, VERDICT_SAFE);
+    ck_assert_uint_eq(ledger_of(graph, "e/2")->delivered, 5);
+    ck_assert_uint_eq(ledger_of(old, "e/2")->received, 0);
+    graph_free(first);
+    config_free(config);
+    config = failed;
+    free_old();
+}
+END_TEST
+
 START_TEST(who_has_not_stopped_by_the_deadline_sends_no_more_and_is_waited_for)
 {
     begin(CONFIG("", "", "", ONE));
@@ -437,6 +470,7 @@ int main(void)
     tcase_add_test(tc, the_counts_of_what_is_kept_go_on_and_those_of_what_left_stay_in_the_metrics);
     tcase_add_test(tc, batches_for_an_exporter_that_has_not_started_wait_for_it);
     tcase_add_test(tc, a_new_graph_that_does_not_start_leaves_the_old_one_as_it_was);
+    tcase_add_test(tc, what_waited_for_an_exporter_that_did_not_start_goes_to_the_one_from_before);
     tcase_add_test(tc, who_has_not_stopped_by_the_deadline_sends_no_more_and_is_waited_for);
     tcase_add_test(tc, one_reload_after_the_other_keeps_the_same_nodes);
     suite_add_tcase(suite, tc);
