@@ -10,7 +10,7 @@
 static const char usage[] =
     "otelcd: an OpenTelemetry collector daemon\n"
     "\n"
-    "usage: otelcd --config FILE [--config FILE]... [--set key=value]...\n"
+    "usage: otelcd --config FILE [--config FILE]... [--set key=value]... [--watch]\n"
     "       otelcd validate --config FILE      say what is wrong with a configuration, all of it\n"
     "                                          [--format text|json|sarif]\n"
     "       otelcd print-config --config FILE  print it with every default [--format yaml|json]\n"
@@ -31,7 +31,8 @@ static const char usage[] =
     "       otelcd version\n"
     "\n"
     "--config (-c) takes a file name, file:NAME, env:VARIABLE or yaml:TEXT; several are merged in order.\n"
-    "--set changes one key after that: --set processors.batch.timeout=1s\n";
+    "--set changes one key after that: --set processors.batch.timeout=1s\n"
+    "--watch reads the configuration again when one of its files changes, as SIGHUP does.\n";
 
 static void put_value(struct arguments *a, unsigned flag, const char *value)
 {
@@ -65,6 +66,13 @@ static void put_value(struct arguments *a, unsigned flag, const char *value)
     }
 }
 
+static void set_flag(struct arguments *a, unsigned flag)
+{
+    a->json |= flag == FLAG_JSON;
+    a->write |= flag == FLAG_WRITE;
+    a->watch |= flag == FLAG_WATCH;
+}
+
 /* The verb, or what it is about. */
 static bool take_word(struct arguments *a, const char *word)
 {
@@ -91,7 +99,7 @@ static bool take_argument(int argc, char **argv, int *i, struct arguments *a, bo
         if (!whole && (strncmp(arg, verb_flags[f].name, n) != 0 || arg[n] != '='))
             continue;
         if (verb_flags[f].value == VALUE_NONE) {
-            *(1u << f == FLAG_JSON ? &a->json : &a->write) = true;
+            set_flag(a, 1u << f);
             return whole;
         }
         *missing = whole && *i + 1 == argc;
@@ -110,7 +118,8 @@ static unsigned given_flags(const struct arguments *a)
            (a->format != NULL ? FLAG_FORMAT : 0u) | (a->mode != NULL ? FLAG_MODE : 0u) |
            (a->endpoint != NULL ? FLAG_ENDPOINT : 0u) | (a->ca != NULL ? FLAG_CA : 0u) |
            (a->timeout != NULL ? FLAG_TIMEOUT : 0u) | (a->context != NULL ? FLAG_CONTEXT : 0u) |
-           (a->json ? FLAG_JSON : 0u) | (a->filter != NULL ? FLAG_FILTER : 0u) | (a->write ? FLAG_WRITE : 0u);
+           (a->json ? FLAG_JSON : 0u) | (a->filter != NULL ? FLAG_FILTER : 0u) | (a->write ? FLAG_WRITE : 0u) |
+           (a->watch ? FLAG_WATCH : 0u);
 }
 
 static unsigned flags_of(const char *verb)

@@ -18,6 +18,7 @@ struct arguments {
     const char *timeout;  /* healthcheck: a duration */
     const char *context;  /* ottl: of paths without one */
     const char *filter;   /* test: what the name has */
+    bool watch;           /* run: reload when the files change */
     bool json;            /* ottl: the result alone */
     bool write;           /* migrate: give the new file */
     VEC(const char *)

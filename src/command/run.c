@@ -7,5 +7,5 @@ int command_run(const struct arguments *a)
 {
     struct config_sources sources = arguments_sources(a);
 
-    return service_run(&sources, component_registry);
+    return service_run(&sources, component_registry, a->watch);
 }

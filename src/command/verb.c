@@ -8,7 +8,7 @@
 #include <string.h>
 
 const struct verb verbs[] = {
-    { "run", command_run, "run the daemon", FLAG_CONFIG | FLAG_SET, 0, NULL, NULL, false },
+    { "run", command_run, "run the daemon", FLAG_CONFIG | FLAG_SET | FLAG_WATCH, 0, NULL, NULL, false },
     { "validate", command_validate, "say what is wrong with a configuration", FLAG_CONFIG | FLAG_SET | FLAG_FORMAT, 0,
       "text json sarif", NULL, false },
     { "print-config", command_print_config, "print a configuration with every default",
@@ -44,6 +44,7 @@ const struct verb_flag verb_flags[FLAGS] = {
     { "--json", VALUE_NONE, NULL, "the result alone" },
     { "--filter", VALUE_WORD, NULL, "tests whose name has this" },
     { "--write", VALUE_NONE, NULL, "give the new file" },
+    { "--watch", VALUE_NONE, NULL, "reload when a file changes" },
 };
 
 const struct verb *verb_find(const char *name)

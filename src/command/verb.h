@@ -18,7 +18,8 @@ enum {
     FLAG_JSON = 256,
     FLAG_FILTER = 512,
     FLAG_WRITE = 1024,
-    FLAGS = 11 /* how many there are */
+    FLAG_WATCH = 2048,
+    FLAGS = 12 /* how many there are */
 };
 
 struct verb {

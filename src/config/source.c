@@ -170,20 +170,33 @@ static struct yaml_node *read_env(struct arena *a, const char *uri, const struct
     return value != NULL ? yaml_read(a, bytes_str(value), uri, 1, 1, faults) : NULL;
 }
 
+static bool has_scheme(const char *uri)
+{
+    const char *colon = strchr(uri, ':');
+
+    return colon != NULL && colon - uri >= 2 && isalpha((unsigned char)uri[0]) &&
+           memchr(uri, '/', (size_t)(colon - uri)) == NULL;
+}
+
+const char *source_path(const char *uri)
+{
+    if (strncmp(uri, "file:", 5) == 0)
+        return uri + 5;
+    return has_scheme(uri) ? NULL : uri;
+}
+
 static struct yaml_node *read_uri(struct arena *a, const char *uri, const struct config_sources *s,
                                   struct faults *faults)
 {
     struct yaml_node place = { .file = uri };
-    const char *colon = strchr(uri, ':');
+    const char *path = source_path(uri);
 
-    if (strncmp(uri, "file:", 5) == 0)
-        return read_file(a, uri + 5, s, faults);
+    if (path != NULL)
+        return read_file(a, path, s, faults);
     if (strncmp(uri, "yaml:", 5) == 0)
         return yaml_read(a, bytes_str(uri + 5), "yaml:", 1, 1, faults);
     if (strncmp(uri, "env:", 4) == 0)
         return read_env(a, uri, s, faults);
-    if (colon == NULL || colon - uri < 2 || !isalpha((unsigned char)uri[0]) || memchr(uri, '/', (size_t)(colon - uri)))
-        return read_file(a, uri, s, faults);
     if (strncmp(uri, "http:", 5) == 0 || strncmp(uri, "https:", 6) == 0)
         fault_add(faults, &place, "", false,
                   "unsupported scheme on URI \"%s\": otelcd does not fetch its configuration over the network; "

@@ -18,6 +18,9 @@ struct config_sources {
 /* The merged and expanded tree; NULL when nothing could be read at all. Faults are reported, each at its place. */
 struct yaml_node *source_read(struct arena *a, const struct config_sources *s, struct faults *faults);
 
+/* The file that a URI of --config names; NULL: it names none. */
+const char *source_path(const char *uri);
+
 /* May a variable have this name? [a-zA-Z_][a-zA-Z0-9_]* */
 bool source_is_name(const char *s);
 

@@ -163,6 +163,7 @@ static void end_service(struct service *s)
     service_enter_phase(s, ENDED);
     listener_handover_close(&s->listeners.handover); /* the end came while reloading */
     signals_close(&s->signals);
+    config_watch_close(s->watch);
     loop_stop(&s->loop);
 }
 
@@ -191,16 +192,30 @@ static void on_end_signal(struct service *s, int number)
         begin_stop(s);
 }
 
+static void reload_when_running(struct service *s)
+{
+    if (s->phase == RUNNING)
+        service_reload(s);
+    else
+        s->reload_again = true;
+}
+
 static void on_signal(void *arg, int number)
 {
     struct service *s = arg;
 
-    if (number != SIGHUP)
-        on_end_signal(s, number);
-    else if (s->phase == RUNNING)
-        service_reload(s);
+    if (number == SIGHUP)
+        reload_when_running(s);
     else
-        s->reload_again = true;
+        on_end_signal(s, number);
+}
+
+static void on_config_changed(void *arg)
+{
+    struct service *s = arg;
+
+    log_info(&s->log, "The configuration has changed");
+    reload_when_running(s);
 }
 
 /* --- a log whose reader is slow --- */
@@ -316,7 +331,7 @@ static void start(struct service *s)
         service_say_ready(s);
 }
 
-int service_run(const struct config_sources *sources, const struct component *const *registry)
+int service_run(const struct config_sources *sources, const struct component *const *registry, bool watch)
 {
     struct config *config = config_load(sources, registry);
     struct service s;
@@ -328,6 +343,8 @@ int service_run(const struct config_sources *sources, const struct component *co
     }
     service_init(&s, sources, registry);
     s.now.config = config;
+    if (watch)
+        s.watch = config_watch_open(&s.loop, sources, &s.log, on_config_changed, &s);
     start(&s);
     loop_run(&s.loop);
     return service_close(&s);

@@ -15,7 +15,7 @@
 #define EXIT_CODE_OK 0     /* ended by a signal, in order */
 #define EXIT_CODE_FAILED 1 /* the configuration has faults, or something did not start; the log or stderr says what */
 
-/* Runs until a signal ends it; returns the exit code. */
-int service_run(const struct config_sources *sources, const struct component *const *registry);
+/* Runs until a signal ends it; returns the exit code. `watch`: a change of a configuration's file is a SIGHUP. */
+int service_run(const struct config_sources *sources, const struct component *const *registry, bool watch);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/peer_shares.h"
 #include "net/socket/listener.h"
 #include "page/site.h"
+#include "service/config_watch.h"
 #include "service/confine.h"
 #include "service/graph.h"
 #include "service/memory.h"
@@ -67,6 +68,7 @@ struct service {
     enum phase phase;
     struct running now;
     struct reload reload;
+    struct config_watch *watch;     /* NULL: nobody asked for it */
     struct list leavers;            /* the older ones first */
     struct clock_timer leavers_due; /* while there are some: to look whether they are idle */
     bool reload_again;              /* SIGHUP came while reloading */

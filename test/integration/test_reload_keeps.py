@@ -332,6 +332,44 @@ def test_what_does_not_start_leaves_the_rest_alone(otelcd, connect):
     assert d.stop() == 0
 
 
+# --- --watch ---
+
+
+def nop(n):
+    return config(exporters=lines(f"debug: {{verbosity: {['basic', 'normal'][n % 2]}}}"), pipelines=pipes("traces: {receivers: [otlp], exporters: [debug]}"))
+
+
+def test_a_watched_file_is_read_again_when_it_changes(otelcd, connect):
+    d = otelcd(nop(0), args=["--watch"], expect=["nowhere", "running on with the old one"])
+    c = connect(d)
+    (d.folder / "otelcd.yaml").write_text(nop(1))
+    d.wait_log("^Everything is ready", 2)
+    (d.folder / "otelcd.yaml").write_text(nop(1).replace("exporters: [debug]", "exporters: [nowhere]"))
+    d.wait_log("running on with the old one")
+    (d.folder / "new").write_text(nop(0))
+    (d.folder / "new").rename(d.folder / "otelcd.yaml")
+    d.wait_log("^Everything is ready", 3)
+    assert c.post(otlp.traces(1)) == 200
+    c.close()
+    assert d.stop() == 0
+
+
+def test_a_turned_link_of_a_watched_config_map_is_followed(otelcd, tmp_path):
+    """As Kubernetes does it: the file leads to ..data/FILE, and ..data to a directory that another one takes the place of."""
+    volume = tmp_path / "volume"
+    for n in (1, 2):
+        (volume / f"..{n}").mkdir(parents=True)
+        (volume / f"..{n}" / "more.yaml").write_text(f"exporters: {{debug: {{verbosity: {['basic', 'normal'][n % 2]}}}}}")
+    (volume / "..data").symlink_to("..1")
+    (volume / "more.yaml").symlink_to("..data/more.yaml")
+    d = otelcd(nop(0), args=["--watch", "--config", str(volume / "more.yaml")])
+    (volume / "..tmp").symlink_to("..2")
+    (volume / "..tmp").rename(volume / "..data")
+    d.wait_log("^Everything is ready", 2)
+    assert len(d.records("^The configuration has changed$")) == 1
+    assert d.stop() == 0
+
+
 # --- all of it, for long ---
 
 
