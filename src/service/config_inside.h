@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of loading a configuration: what its files share. Nobody but src/service/config*.c includes this.
  *
- *     config.c            sections and components; what must hold between them
- *     config_pipelines.c  service: its pipelines and extensions, and whom they name
- *     config_extensions.c which extensions components name
- *     config_claims.c     what only one of them may have
- *     config_memory.c     how long it lives
- *     config_tree.c       the effective configuration, for printing */
+ *     config.c                sections and components; what must hold between them
+ *     config_pipelines.c      service: its pipelines and extensions, and whom they name
+ *     config_extensions.c     which extensions components name
+ *     config_claims.c         what only one of them may have
+ *     config_tree.c           the effective configuration, for printing
+ *     reload/config_memory.c  how long it lives */
 #ifndef SERVICE_CONFIG_INSIDE_H
 #define SERVICE_CONFIG_INSIDE_H
 

@@ -30,8 +30,8 @@ size_t graph_check(const struct config *config,
 /* Nothing is started; the config outlives the graph. The error names the first fault.
  *
  * With a `previous` graph, one that runs, what is the same in both is going to stay, with its sockets, queues, series
- * and counters (graph_keep.c). Until graph_take_over() the previous graph is not touched, and this one can be stopped
- * and freed. The previous graph outlives that moment. */
+ * and counters (reload/graph_keep.c). Until graph_take_over() the previous graph is not touched, and this one can be
+ * stopped and freed. The previous graph outlives that moment. */
 int graph_build(struct graph **out, struct host *host, const struct config *config, struct graph *previous,
                 struct error *err);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of a graph, for those who build it and run it.
  *
- *     graph_build.c  nodes, and how they are connected
- *     graph_keep.c   what a graph keeps of the one before it
- *     graph_parts.c  what it is made of, and how that is freed
- *     graph.c        start and stop */
+ *     graph_build.c        nodes, and how they are connected
+ *     graph_parts.c        what it is made of, and how that is freed
+ *     graph.c              start and stop
+ *     reload/graph_keep.c  what it keeps of the one before it */
 #ifndef PIPELINE_GRAPH_BUILD_H
 #define PIPELINE_GRAPH_BUILD_H
 
@@ -25,7 +25,7 @@ struct graph_node {
     struct graph_node *twin; /* of the running graph, which stays in this one's place; NULL: none, or it has come */
     const struct config_component *config;
     struct config_memory *memory_of_config; /* what it was made with */
-    uint64_t fingerprint;                   /* of all that it was made with: graph_keep.c */
+    uint64_t fingerprint;                   /* of all that it was made with: reload/graph_keep.c */
     uint64_t config_fingerprint;
     enum signal from, to;                   /* connectors: to; others: the same twice */
     const struct config_pipeline *pipeline; /* processors */
@@ -144,7 +144,7 @@ const char *component_kind_name(enum component_kind kind); /* "receiver" */
 
 void graph_node_set_log(struct graph_node *gn); /* the words of its lines in the log */
 
-/* graph_keep.c: what of the previous graph can stay */
+/* reload/graph_keep.c: what of the previous graph can stay */
 
 /* The node's fingerprint, and its twin if there is one. `kept`: node.kept_behind. */
 void graph_node_identify(struct graph_node *gn, bool kept);

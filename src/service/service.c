@@ -3,7 +3,7 @@
  *
  * service_run() loads the configuration, start() makes `now` of it, and the loop runs until a signal. SIGTERM stops the
  * graph, then own telemetry, whose metrics can be read for as long as there is something to see; on_running_stopped()
- * ends the loop. SIGHUP reloads (service_reload.c): then `now` is another one, with those nodes of the first that need
+ * ends the loop. SIGHUP reloads (reload/reload.c): then `now` is another one, with those nodes of the first that need
  * not be others.
  *
  * What can go wrong: something that does not start, and the process ends after it has stopped what did. A second signal

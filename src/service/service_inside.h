@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the running daemon. Nobody but src/service/service*.c includes this.
+/* The inside of the running daemon. Nobody but src/service/service.c and reload/ includes this.
  *
- *     service.c          from the first line of the log to the last
- *     service_reload.c   a new configuration
- *     service_leavers.c  what a reload has left behind, until the last answer has come */
+ *     service.c         from the first line of the log to the last
+ *     reload/reload.c   a new configuration
+ *     reload/leavers.c  what a reload has left behind, until the last answer has come */
 #ifndef SERVICE_SERVICE_INSIDE_H
 #define SERVICE_SERVICE_INSIDE_H
 
@@ -12,13 +12,13 @@
 #include "base/peer_shares.h"
 #include "net/socket/listener.h"
 #include "page/site.h"
-#include "service/config_watch.h"
 #include "service/confine.h"
 #include "service/graph.h"
 #include "service/memory.h"
 #include "service/notify.h"
 #include "service/own_telemetry.h"
 #include "service/process_metrics.h"
+#include "service/reload/config_watch.h"
 #include "service/service.h"
 #include "service/signals.h"
 #include "service/view.h"

@@ -2,7 +2,7 @@
 /* Each file that --config names is watched (base/loop/watched_file.h), which knows of files that are replaced and of
  * symbolic links that are turned, and tells only of content that is new and whole. A change waits for others, since a
  * directory that is replaced as a whole changes several files one after another; but not for ever. */
-#include "service/config_watch.h"
+#include "service/reload/config_watch.h"
 
 #include "base/loop/loop.h"
 #include "base/loop/watched_file.h"

@@ -2,11 +2,11 @@
 /* A new configuration, beside the one that runs.
  *
  * service_reload() reads and checks it and builds its graph, whose nodes stand for those that run where nothing has
- * changed (graph_keep.c). It starts those that are new and can run beside the old ones, and opens the log. Up to here
- * a fault changes nothing. Then the new graph takes over, in one go: what comes in goes the new ways from now on. What
- * is not kept stops (service_leavers.c), and what needs its address, file or queue on disk starts after it; batches for
- * an exporter that has not started wait in front of it. The listening sockets of receivers that are replaced stay open
- * in between (net/socket/listener.h).
+ * changed (reload/graph_keep.c). It starts those that are new and can run beside the old ones, and opens the log. Up to
+ * here a fault changes nothing. Then the new graph takes over, in one go: what comes in goes the new ways from now on.
+ * What is not kept stops (reload/leavers.c), and what needs its address, file or queue on disk starts after it; batches
+ * for an exporter that has not started wait in front of it. The listening sockets of receivers that are replaced stay
+ * open in between (net/socket/listener.h).
  *
  * What does not start now is a failure that comes too late to change nothing: the configuration before is made again,
  * in the same way. If that fails too the process ends. */
