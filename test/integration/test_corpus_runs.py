@@ -76,6 +76,8 @@ def here(tree, peers, folder):
         if id.split("/")[0] == "otlp":
             for protocol in config["protocols"]:
                 config["protocols"][protocol] = {**(config["protocols"][protocol] or {}), "endpoint": ANY}
+        if id.split("/")[0] == "prometheusremotewrite":
+            tree["receivers"][id] = {**(config or {}), "endpoint": ANY}
         if id.split("/")[0] == "prometheus":
             for job in config["config"]["scrape_configs"]:
                 job.update(scrape_interval="1y", scrape_timeout="1s")  # nobody is there to be scraped
