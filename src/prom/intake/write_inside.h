@@ -20,6 +20,8 @@
 #include "prom/intake/write_intake.h"
 #include "prom/series/series_limit.h"
 
+#define TEXT_MOST ((size_t)64 * 1024) /* what is said of a family or a target; more is as if nothing was */
+
 /* What the message says of a metric. */
 struct write_family {
     enum page_type type;
@@ -71,7 +73,8 @@ struct write_reading {
     VEC(struct bytes) symbols;
     uint64_t charged; /* to the budget */
     size_t most;      /* bytes that points may still take */
-    bool over;        /* they would take more */
+    size_t texts;     /* bytes of text that may still be looked at: a number of a symbol stands for many */
+    bool over;        /* it would be more */
     struct assembly assembly;
     struct write_result result;
     uint64_t points;
@@ -106,9 +109,14 @@ struct bytes targets_find(struct write_intake *w, const struct write_labels *l);
 /* May that series be? It is counted as one from now on. */
 bool series_admit(struct write_intake *w, const struct digest *series, const struct write_labels *l);
 
+/* write_reading.c: so much of what may be is used. False: it is too much, and the request is refused soon. */
+bool room_take(struct write_reading *r, size_t n);
+bool texts_take(struct write_reading *r, size_t n);
+struct bytes bytes_keep(struct write_reading *r, struct bytes b); /* a copy that takes room */
+
 /* write_labels.c: NULL, or what is wrong with them (static) */
 const char *labels_read(struct write_reading *r, struct bytes series);
-const char *pairs_read(const struct write_reading *r, struct bytes message, struct write_pairs *to);
+const char *pairs_read(struct write_reading *r, struct bytes message, struct write_pairs *to);
 bool symbol_find(const struct write_reading *r, uint64_t number, struct bytes *symbol);
 
 /* write_place.c: of the labels that were read */

@@ -14,7 +14,6 @@
 
 #define FAMILIES_MOST 20000u
 #define TARGETS_MOST 10000u
-#define TEXT_MOST ((size_t)64 * 1024) /* of one of them */
 #define SERIES_AGE (600 * NS_PER_S)
 #define EXPIRED_AT_ONCE 4u /* with each series that is asked for */
 #define EXPIRED_NOW_AND_THEN 20000u

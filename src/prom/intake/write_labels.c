@@ -21,11 +21,11 @@ static const char *add_label(struct write_pairs *to, struct bytes name, struct b
         return "a label has no name";
     if (value.len == 0)
         return NULL; /* as if it was not there */
+    if (to->all.n >= LABELS_MOST || name.len + value.len > LABEL_BYTES_MOST - to->bytes)
+        return "it has more than 512 labels, or more than 128 KiB of them";
+    to->bytes += name.len + value.len;
     if (!utf8_valid(name) || !utf8_valid(value))
         return "a label is not UTF-8";
-    to->bytes += name.len + value.len;
-    if (to->all.n >= LABELS_MOST || to->bytes > LABEL_BYTES_MOST)
-        return "it has more than 512 labels, or more than 128 KiB of them";
     *vec_push(&to->all) = (struct write_pair){ name, value };
     return NULL;
 }
@@ -79,7 +79,7 @@ static const char *add_numbers(const struct write_reading *r, struct write_pairs
     return fault;
 }
 
-const char *pairs_read(const struct write_reading *r, struct bytes message, struct write_pairs *to)
+const char *pairs_read(struct write_reading *r, struct bytes message, struct write_pairs *to)
 {
     struct pb_reader fields = pb_reader(message);
     const char *fault = NULL;
@@ -96,6 +96,7 @@ const char *pairs_read(const struct write_reading *r, struct bytes message, stru
         else if (r->version == WRITE_2 && f.wire == PB_VARINT)
             fault = add_number(r, to, f.u64);
     }
+    (void)texts_take(r, to->bytes);
     if (fault != NULL)
         return fault;
     if (fields.bad)

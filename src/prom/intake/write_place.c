@@ -79,7 +79,7 @@ static struct bytes encode_resource(struct write_reading *r)
     }
     put_named(b, "service.instance.id", l->instance);
     buf_put(b, targets_find(r->w, l));
-    return assembly_keep(&r->assembly, buf_bytes(b));
+    return bytes_keep(r, buf_bytes(b));
 }
 
 static struct digest resource_key(const struct write_labels *l)
@@ -133,7 +133,7 @@ static struct message *find_scope(struct write_reading *r, struct series_place *
     if (!made)
         return m;
     if (r->scope.len > 0)
-        assembly_put_field(&r->assembly, m, OTLP_SCOPE_GROUP_SCOPE, assembly_keep(&r->assembly, buf_bytes(&r->scope)));
+        assembly_put_field(&r->assembly, m, OTLP_SCOPE_GROUP_SCOPE, bytes_keep(r, buf_bytes(&r->scope)));
     if (p->schema_url.len > 0)
         assembly_put_field(&r->assembly, m, OTLP_SCOPE_GROUP_SCHEMA_URL, p->schema_url);
     return m;
@@ -149,7 +149,7 @@ static void put_head(struct write_reading *r, struct message *m)
         pb_put_bytes(b, OTLP_METRIC_DESCRIPTION, r->family.help);
     if (r->family.unit.len > 0)
         put_unit(b, OTLP_METRIC_UNIT, r->family.unit);
-    assembly_put(&r->assembly, m, assembly_keep(&r->assembly, buf_bytes(b)));
+    assembly_put(&r->assembly, m, bytes_keep(r, buf_bytes(b)));
 }
 
 static struct message *make_metric(struct write_reading *r, struct message *m, enum write_kind kind,
@@ -168,7 +168,7 @@ static struct message *make_metric(struct write_reading *r, struct message *m, e
         assembly_put(&r->assembly, data, bytes_of(cumulative, kind == WRITE_COUNTER ? 4 : 2));
     b->len = 0;
     put_attribute(b, OTLP_METRIC_METADATA, bytes_str("prometheus.type"), bytes_str(page_type_names[type]));
-    assembly_put(&r->assembly, m, assembly_keep(&r->assembly, buf_bytes(b)));
+    assembly_put(&r->assembly, m, bytes_keep(r, buf_bytes(b)));
     return data;
 }
 

@@ -49,21 +49,11 @@ static void leave_out(struct write_reading *r, uint64_t *count, const char *why)
                  (const char *)name.data, why);
 }
 
-static bool take_room(struct write_reading *r, size_t n)
-{
-    if (n > r->most) {
-        r->over = true;
-        return false;
-    }
-    r->most -= n;
-    return true;
-}
-
 static void open_metric(struct write_reading *r, struct series_place *p, enum write_kind kind)
 {
     p->data[kind] = place_data(r, p, kind);
     attributes_encode(r, attribute_fields[kind]);
-    p->attributes[kind] = assembly_keep(&r->assembly, buf_bytes(&r->attributes));
+    p->attributes[kind] = bytes_keep(r, buf_bytes(&r->attributes));
 }
 
 /* The point that was begun. False: it was left out. */
@@ -78,7 +68,7 @@ static bool put_point(struct write_reading *r, struct series_place *p, enum writ
     }
     if (p->data[kind] == NULL)
         open_metric(r, p, kind);
-    if (!take_room(r, POINT_COST + fields.len + p->attributes[kind].len))
+    if (!room_take(r, POINT_COST + fields.len + p->attributes[kind].len))
         return false;
     point = assembly_add(&r->assembly, p->data[kind], OTLP_DATA_POINTS);
     assembly_put(&r->assembly, point, assembly_keep(&r->assembly, fields));
@@ -230,7 +220,7 @@ static void take_exemplar(struct write_reading *r, const struct series_place *p,
         leave_out(r, &r->result.invalid, fault);
         return;
     }
-    if (!take_room(r, POINT_COST / 2 + r->point.len))
+    if (!room_take(r, POINT_COST / 2 + r->point.len))
         return;
     content = assembly_keep(&r->assembly, buf_bytes(&r->point));
     if (!put_exemplar(r, &p->key, content))
@@ -298,6 +288,12 @@ static const char *read_metadata(struct write_reading *r, struct bytes metadata)
     return fields.bad ? "its metadata does not parse" : NULL;
 }
 
+static void forget_long(struct bytes *text)
+{
+    if (text->len > TEXT_MOST)
+        *text = bytes_of(NULL, 0);
+}
+
 /* What is said of the whole series, before any of its points. */
 static const char *read_family(struct write_reading *r, struct bytes series, uint64_t *created)
 {
@@ -315,6 +311,10 @@ static const char *read_family(struct write_reading *r, struct bytes series, uin
         if (f.number == V2_CREATED && f.wire == PB_VARINT)
             *created = f.u64 <= INT64_MAX ? f.u64 : 0;
     }
+    forget_long(&r->family.help);
+    forget_long(&r->family.unit);
+    if (fault == NULL && !texts_take(r, r->family.help.len + r->family.unit.len))
+        return NULL;
     if (fault == NULL && (!utf8_valid(r->family.help) || !utf8_valid(r->family.unit)))
         return "its metadata is not UTF-8";
     return fault;

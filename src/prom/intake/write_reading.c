@@ -13,6 +13,8 @@
 
 #define SLICE ((size_t)64 * 1024) /* bytes read and made */
 #define SYMBOLS_MOST 500000u
+#define TEXT_RATIO 8u  /* text may be looked at for so many times the bytes that points may take */
+#define TEXT_CHEAPER 4 /* than bytes that are read and made */
 
 struct write_reading *write_reading_new(struct write_intake *w, enum write_version version, struct bytes message,
                                         size_t most)
@@ -25,6 +27,7 @@ struct write_reading *write_reading_new(struct write_intake *w, enum write_versi
     r->message = message;
     r->reader = pb_reader(message);
     r->most = most;
+    r->texts = most < SIZE_MAX / TEXT_RATIO ? TEXT_RATIO * most : SIZE_MAX;
     assembly_init(&r->assembly);
     return r;
 }
@@ -53,6 +56,33 @@ static enum write_step fail(struct write_reading *r, enum write_step how, const 
 {
     r->fault = why;
     return how;
+}
+
+/* ---- what it may take ---- */
+
+static bool take_of(struct write_reading *r, size_t *left, size_t n)
+{
+    if (n > *left) {
+        r->over = true;
+        return false;
+    }
+    *left -= n;
+    return true;
+}
+
+bool room_take(struct write_reading *r, size_t n)
+{
+    return take_of(r, &r->most, n);
+}
+
+bool texts_take(struct write_reading *r, size_t n)
+{
+    return take_of(r, &r->texts, n);
+}
+
+struct bytes bytes_keep(struct write_reading *r, struct bytes b)
+{
+    return room_take(r, b.len) ? assembly_keep(&r->assembly, b) : bytes_of(NULL, 0);
 }
 
 /* ---- the parts of a message ---- */
@@ -84,10 +114,10 @@ static const char *take_metadata(struct write_reading *r, struct bytes metadata)
 static enum write_step read_series(struct write_reading *r)
 {
     const uint8_t *from = r->reader.p;
-    size_t most = r->most;
+    size_t most = r->most, texts = r->texts;
     struct pb_field f;
 
-    while ((size_t)(r->reader.p - from) + (most - r->most) < SLICE && !r->over) {
+    while ((size_t)(r->reader.p - from) + (most - r->most) + (texts - r->texts) / TEXT_CHEAPER < SLICE && !r->over) {
         const char *fault = NULL;
 
         if (!pb_next(&r->reader, &f))

@@ -15,6 +15,7 @@ static struct turn turn;
 static struct write_intake *intake;
 static struct buf message;
 static struct write_result result;
+static enum write_version version;
 
 static void open_intake(uint64_t max_series)
 {
@@ -28,6 +29,7 @@ static void setup(void)
     clock_init(&the_clock, true);
     budget_init(&budget, 1u << 26, &turn);
     open_intake(0);
+    version = WRITE_1;
 }
 
 static void teardown(void)
@@ -63,6 +65,38 @@ static void put_series(const char *name, const char *id)
     pb_end(&message, series);
 }
 
+/* Version 2: that text, so often, as one symbol. */
+static void put_symbol(const char *text, unsigned times)
+{
+    size_t symbol = pb_begin(&message, V2_SYMBOLS);
+
+    for (unsigned i = 0; i < times; i++)
+        buf_puts(&message, text);
+    pb_end(&message, symbol);
+}
+
+/* Of these symbols, with one sample or none; `help`: 0, or the number of what is said of it. */
+static void put_numbers(const unsigned *numbers, size_t n, bool sample, unsigned help)
+{
+    size_t series = pb_begin(&message, V2_SERIES), mark = pb_begin(&message, V2_REFS);
+
+    for (size_t i = 0; i < n; i++)
+        pb_put_varint(&message, numbers[i]);
+    pb_end(&message, mark);
+    if (sample) {
+        mark = pb_begin(&message, V2_SAMPLES);
+        pb_put_double(&message, SAMPLE_VALUE, 1);
+        pb_put_uint(&message, SAMPLE_TIME, 1700000000000u);
+        pb_end(&message, mark);
+    }
+    if (help > 0) {
+        mark = pb_begin(&message, V2_METADATA);
+        pb_put_uint(&message, V2_METADATA_HELP, help);
+        pb_end(&message, mark);
+    }
+    pb_end(&message, series);
+}
+
 static void put_many(unsigned from, unsigned n)
 {
     char id[24];
@@ -76,7 +110,7 @@ static void put_many(unsigned from, unsigned n)
 /* Returns how many steps it took; the message is gone. */
 static unsigned take(enum write_step expected, size_t most)
 {
-    struct write_reading *r = write_reading_new(intake, WRITE_1, buf_bytes(&message), most);
+    struct write_reading *r = write_reading_new(intake, version, buf_bytes(&message), most);
     enum write_step step;
     unsigned n = 1;
 
@@ -116,6 +150,60 @@ START_TEST(what_would_take_more_than_it_may_is_too_large)
 {
     put_many(0, 5000);
     take(WRITE_TOO_LARGE, 100000);
+}
+END_TEST
+
+START_TEST(what_many_say_with_one_symbol_takes_room_for_each)
+{
+    version = WRITE_2;
+    put_symbol("__name__", 1);
+    put_symbol("word", 15000);
+    for (unsigned i = 2; i < 302; i++) {
+        char name[24];
+
+        snprintf(name, sizeof(name), "m%u", i);
+        put_symbol(name, 1);
+        put_numbers((unsigned[]){ 0, i }, 2, true, 1);
+    }
+    take(WRITE_TOO_LARGE, 1u << 20);
+}
+END_TEST
+
+START_TEST(a_description_beyond_all_measure_is_none)
+{
+    version = WRITE_2;
+    put_symbol("__name__", 1);
+    put_symbol("m", 1);
+    put_symbol("word", 20000);
+    put_numbers((unsigned[]){ 0, 1 }, 2, true, 2);
+    ck_assert_uint_eq(take_points(), 1);
+    ck_assert_str_eq(result.why, "");
+}
+END_TEST
+
+START_TEST(labels_that_make_no_point_are_looked_at_within_bounds)
+{
+    version = WRITE_2;
+    put_symbol("__name__", 1);
+    put_symbol("m", 1);
+    put_symbol("word", 25000);
+    for (unsigned i = 0; i < 1000; i++)
+        put_numbers((unsigned[]){ 0, 1, 1, 2 }, 4, false, 0);
+    take(WRITE_TOO_LARGE, 1u << 20);
+}
+END_TEST
+
+START_TEST(what_is_said_of_a_target_again_and_again_takes_room)
+{
+    version = WRITE_2;
+    put_symbol("__name__", 1);
+    put_symbol("target_info", 1);
+    put_symbol("word", 15000);
+    put_symbol("job", 1);
+    put_numbers((unsigned[]){ 0, 3, 3, 3 }, 4, true, 0);
+    for (unsigned i = 0; i < 100; i++)
+        put_numbers((unsigned[]){ 0, 1, 3, 3, 1, 2 }, 6, true, 0);
+    take(WRITE_TOO_LARGE, 1u << 20);
 }
 END_TEST
 
@@ -186,6 +274,10 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_large_request_takes_many_slices);
     tcase_add_test(tc, what_would_take_more_than_it_may_is_too_large);
+    tcase_add_test(tc, what_many_say_with_one_symbol_takes_room_for_each);
+    tcase_add_test(tc, a_description_beyond_all_measure_is_none);
+    tcase_add_test(tc, labels_that_make_no_point_are_looked_at_within_bounds);
+    tcase_add_test(tc, what_is_said_of_a_target_again_and_again_takes_room);
     tcase_add_test(tc, without_room_in_the_budget_nothing_is_taken);
     tcase_add_test(tc, a_series_for_which_nothing_came_for_a_while_makes_room);
     tcase_add_test(tc, families_are_bounded_and_the_oldest_go);
