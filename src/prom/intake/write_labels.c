@@ -139,11 +139,11 @@ const char *labels_read(struct write_reading *r, struct bytes series)
     struct write_labels *l = &r->labels;
     const char *fault = pairs_read(r, series, &l->pairs);
 
+    l->name = l->job = l->instance = bytes_of(NULL, 0);
     if (fault != NULL)
         return fault;
     if (!sort_pairs(&l->pairs))
         return "a label is there twice";
-    l->name = l->job = l->instance = bytes_of(NULL, 0);
     for (size_t i = 0; i < l->pairs.all.n; i++) {
         const struct write_pair *p = &l->pairs.all.v[i];
 

@@ -44,9 +44,13 @@ static void leave_out(struct write_reading *r, uint64_t *count, const char *why)
     struct bytes name = r->labels.name;
 
     (*count)++;
-    if (r->result.why[0] == '\0')
+    if (r->result.why[0] != '\0')
+        return;
+    if (name.len > 0)
         snprintf(r->result.why, sizeof(r->result.why), "series %.*s: %s", (int)(name.len < 100 ? name.len : 100),
                  (const char *)name.data, why);
+    else
+        snprintf(r->result.why, sizeof(r->result.why), "a series: %s", why);
 }
 
 static void open_metric(struct write_reading *r, struct series_place *p, enum write_kind kind)

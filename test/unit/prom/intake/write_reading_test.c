@@ -256,6 +256,16 @@ START_TEST(families_are_bounded_and_the_oldest_go)
 }
 END_TEST
 
+START_TEST(the_first_fault_is_said_of_its_own_series)
+{
+    put_series("good", "1");
+    put_series("bad", "\xff");
+    take(WRITE_WHOLE, 1u << 26);
+    ck_assert_str_eq(result.why, "a series: a label is not UTF-8");
+    batch_unref(result.batch);
+}
+END_TEST
+
 START_TEST(a_message_that_does_not_parse_leaves_nothing)
 {
     put_many(0, 10);
@@ -281,6 +291,7 @@ int main(void)
     tcase_add_test(tc, without_room_in_the_budget_nothing_is_taken);
     tcase_add_test(tc, a_series_for_which_nothing_came_for_a_while_makes_room);
     tcase_add_test(tc, families_are_bounded_and_the_oldest_go);
+    tcase_add_test(tc, the_first_fault_is_said_of_its_own_series);
     tcase_add_test(tc, a_message_that_does_not_parse_leaves_nothing);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
