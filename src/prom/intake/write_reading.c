@@ -6,6 +6,7 @@
  * What can go wrong: the message is none: then nothing of it counts. It has more symbols, or would make more bytes,
  * than may be. There is no room in the budget. */
 #include "base/mem.h"
+#include "codec/utf8.h"
 #include "prom/intake/write_inside.h"
 #include "prom/model/remote_write_fields.h"
 
@@ -105,6 +106,8 @@ static const char *take_metadata(struct write_reading *r, struct bytes metadata)
     }
     if (fields.bad)
         return "what is said of a metric does not parse";
+    if (!utf8_valid(family.help) || !utf8_valid(family.unit))
+        family.help = family.unit = bytes_of(NULL, 0);
     families_remember(r->w, name, &family);
     r->result.metadata++;
     return NULL;

@@ -256,6 +256,22 @@ START_TEST(families_are_bounded_and_the_oldest_go)
 }
 END_TEST
 
+START_TEST(a_description_that_is_no_text_is_none)
+{
+    size_t mark = pb_begin(&message, V1_METADATA);
+
+    pb_put_uint(&message, V1_METADATA_TYPE, 2);
+    pb_put_str(&message, V1_METADATA_FAMILY, "m");
+    pb_put_str(&message, V1_METADATA_HELP, "not \xff text");
+    pb_put_str(&message, V1_METADATA_UNIT, "\xc3");
+    pb_end(&message, mark);
+    put_series("m", "1");
+    take(WRITE_WHOLE, 1u << 26);
+    ck_assert_ptr_null(memchr(result.batch->segments[0].data, 0xff, result.batch->segments[0].len));
+    batch_unref(result.batch);
+}
+END_TEST
+
 START_TEST(the_first_fault_is_said_of_its_own_series)
 {
     put_series("good", "1");
@@ -291,6 +307,7 @@ int main(void)
     tcase_add_test(tc, without_room_in_the_budget_nothing_is_taken);
     tcase_add_test(tc, a_series_for_which_nothing_came_for_a_while_makes_room);
     tcase_add_test(tc, families_are_bounded_and_the_oldest_go);
+    tcase_add_test(tc, a_description_that_is_no_text_is_none);
     tcase_add_test(tc, the_first_fault_is_said_of_its_own_series);
     tcase_add_test(tc, a_message_that_does_not_parse_leaves_nothing);
     suite_add_tcase(s, tc);
