@@ -265,7 +265,9 @@ class Scrape:
     def many_series(self, targets, series, bar):
         """In so many targets; two rounds."""
         served = Targets("text", targets, series)
-        d = self.daemon(served.config("text", "15s"))
+        config = served.config("text", "15s")
+        config["scrape_configs"][0]["body_size_limit"] = "256MB"  # 128 MiB are usual
+        d = self.daemon(config)
         empty = d.rss()
         d.wait_metrics(lambda m: m.sum("otelcol_receiver_accepted_metric_points") >= 2 * targets * series)
         rss, stall = d.rss(), self.stalls(d)
