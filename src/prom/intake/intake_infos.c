@@ -58,8 +58,10 @@ static struct bytes merge_infos(struct take *t, const struct out_resource *r)
 
 void forget_infos(struct take *t)
 {
-    for (size_t i = 0; i < t->informed.n; i++)
+    for (size_t i = 0; i < t->informed.n; i++) {
         t->informed.v[i]->infos.n = 0;
+        t->informed.v[i]->merged.len = 0;
+    }
     t->informed.n = 0;
 }
 
@@ -68,8 +70,10 @@ void put_infos(struct take *t)
     for (size_t i = 0; i < t->resources.n; i++) {
         struct out_resource *r = t->resources.v[i]->user;
 
+        if (r->infos.n > 0 && r->merged.len == 0)
+            r->merged = merge_infos(t, r);
         if (r->infos.n > 0)
-            t->resources.v[i]->first->bytes = merge_infos(t, r);
+            t->resources.v[i]->first->bytes = r->merged;
     }
     forget_infos(t);
 }

@@ -148,6 +148,7 @@ struct out_resource {
     uint32_t piece;
     struct bytes attributes;       /* whole fields; allocated */
     VEC(struct out_point *) infos; /* target_info in this pass */
+    struct bytes merged;           /* with what they say, for all pieces; empty: not yet */
     struct message *message;
     uint8_t raw[];
 };
@@ -280,7 +281,8 @@ struct take {
     bool families_many, families_asked;
     struct piece *pieces, **last_piece; /* that are full */
     struct assembly assembly;           /* of the piece that is filled */
-    uint32_t piece;                     /* its number, of all in the store's life */
+    uint32_t piece, first_piece;        /* its number, of all in the store's life; that of the take's first */
+    size_t repeated;                    /* bytes of it that earlier pieces have, too */
     VEC(struct message *) resources;    /* in all pieces; user: whose */
     struct label_set labels, exemplar_labels;
     struct buf empty; /* names of labels without a value, each behind a NUL */
@@ -358,8 +360,10 @@ bool drop_spare_lines(struct take *t);
 
 /* intake_pieces.c */
 void pieces_init(struct take *t);
-void pieces_clear(struct take *t);                   /* of this pass; another may begin */
-void pieces_seal(struct take *t);                    /* the piece is full: another begins */
+void pieces_clear(struct take *t); /* of this pass; another may begin */
+void pieces_seal(struct take *t);  /* the piece is full: another begins */
+/* A copy into the open piece of what `before` had last: a number of a piece. */
+struct bytes pieces_copy(struct take *t, uint32_t before, struct bytes b);
 struct assembly *pieces_last(struct take *t);        /* of the last one: its memory outlives the others' */
 struct intake_points *pieces_detach(struct take *t); /* all of them */
 

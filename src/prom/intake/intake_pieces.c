@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The points of a take are put into assemblies, the next one when one is large enough; only when the take is over
  * batches are made of them, one when it is asked for. Nothing in a piece lies in the memory of the intake, so lines may
- * go before its batch is made; an exemplar or the attributes of target_info may lie in another piece's. */
+ * go before its batch is made. What stands above the points is in each piece once more: one piece is as long as it
+ * takes to have as much of its own as it repeats, so that a long help is not in memory for every point. An exemplar or
+ * the attributes of target_info may lie in another piece's. */
 #include "base/mem.h"
 #include "prom/intake/intake_inside.h"
 
@@ -46,31 +48,52 @@ void pieces_clear(struct take *t)
     assembly_clear(&t->assembly);
     t->resources.n = 0;
     t->n_points = 0;
-    t->piece++;
+    t->repeated = 0;
+    t->first_piece = ++t->piece;
+}
+
+/* What it takes by now. */
+static void charge_piece(struct budget *budget, struct piece *p)
+{
+    size_t size = assembly_size(&p->assembly);
+
+    budget_charge(budget, size - p->charged);
+    p->charged = size;
 }
 
 static void push_piece(struct take *t)
 {
     struct piece *p = mem_alloc(sizeof(*p));
 
-    *p = (struct piece){ .assembly = t->assembly, .n_points = t->n_points, .charged = assembly_size(&t->assembly) };
-    budget_charge(t->in->store->budget, p->charged);
+    *p = (struct piece){ .assembly = t->assembly, .n_points = t->n_points };
+    charge_piece(t->in->store->budget, p);
     *t->last_piece = p;
     t->last_piece = &p->next;
     assembly_init(&t->assembly);
     t->n_points = 0;
+    t->repeated = 0;
     t->piece++;
 }
 
 void pieces_seal(struct take *t)
 {
     uint64_t most = t->result->added > t->result->kept / 2 ? PIECE_NEW_POINTS : PIECE_POINTS;
+    size_t size = t->assembly.arena.total;
 
-    if (t->n_points >= most || (t->n_points > 0 && t->assembly.arena.total >= PIECE_BYTES)) {
+    if (size / 2 < t->repeated)
+        return;
+    if (t->n_points >= most || (t->n_points > 0 && size >= PIECE_BYTES)) {
         close_open(t);
         t->room = t->room_end = NULL;
         push_piece(t);
     }
+}
+
+struct bytes pieces_copy(struct take *t, uint32_t before, struct bytes b)
+{
+    if (before - t->first_piece < t->piece - t->first_piece)
+        t->repeated += b.len;
+    return assembly_keep(&t->assembly, b);
 }
 
 struct assembly *pieces_last(struct take *t)
@@ -88,6 +111,7 @@ struct intake_points *pieces_detach(struct take *t)
         push_piece(t);
     if (t->pieces == NULL)
         return NULL;
+    charge_piece(t->in->store->budget, container_of(t->last_piece, struct piece, next));
     points = mem_alloc(sizeof(*points));
     *points = (struct intake_points){ t->in->store->budget, t->in->store->clock, t->pieces };
     t->pieces = NULL;

@@ -188,14 +188,16 @@ static void drop_resource(struct intake *in, struct out_resource *r)
 
 static struct message *resource_message(struct take *t, struct out_resource *r)
 {
+    struct bytes attributes;
     struct message *m;
 
     if (r->piece == t->piece)
         return r->message;
+    attributes = pieces_copy(t, r->piece, r->attributes);
     r->piece = t->piece;
     r->message = assembly_add(&t->assembly, t->assembly.root, OTLP_REQUEST_RESOURCES);
     m = assembly_add(&t->assembly, r->message, OTLP_RESOURCE_GROUP_RESOURCE);
-    assembly_put(&t->assembly, m, assembly_keep(&t->assembly, r->attributes));
+    assembly_put(&t->assembly, m, attributes);
     m->user = r;
     *vec_push(&t->resources) = m;
     return r->message;
@@ -278,8 +280,8 @@ static struct message *scope_message(struct take *t, struct out_scope *sc)
 
     if (sc->piece == t->piece)
         return sc->message;
+    raw = pieces_copy(t, sc->piece, identity_raw(&sc->id));
     sc->piece = t->piece;
-    raw = assembly_keep(&t->assembly, identity_raw(&sc->id));
     sc->message = assembly_add(&t->assembly, resource_message(t, resource_of(sc)), OTLP_RESOURCE_GROUP_SCOPES);
     assembly_put_field(&t->assembly, sc->message, OTLP_SCOPE_GROUP_SCOPE, bytes_of(raw.data, n));
     if (sc->schema_len > 0)
@@ -373,15 +375,16 @@ struct message *out_metric_data(struct take *t, struct out_metric *m)
     static const uint8_t cumulative[] = { PB_TAG(OTLP_DATA_TEMPORALITY, PB_VARINT), OTLP_TEMPORALITY_CUMULATIVE,
                                           PB_TAG(OTLP_DATA_MONOTONIC, PB_VARINT), 1 };
     struct message *message;
+    uint32_t before = m->piece;
 
-    if (m->piece == t->piece)
+    if (before == t->piece)
         return m->data;
     m->piece = t->piece;
     message = assembly_add(&t->assembly, scope_message(t, scope_of(m)), OTLP_SCOPE_GROUP_ITEMS);
     /* copies: what is said of its family may change before the page has ended, and the head with it */
-    assembly_put(&t->assembly, message, assembly_keep(&t->assembly, m->head));
+    assembly_put(&t->assembly, message, pieces_copy(t, before, m->head));
     m->data = assembly_add(&t->assembly, message, fields[m->kind]);
-    assembly_put(&t->assembly, message, assembly_keep(&t->assembly, m->tail));
+    assembly_put(&t->assembly, message, pieces_copy(t, before, m->tail));
     if (m->kind != METRIC_NUMBER_GAUGE && m->kind != METRIC_SUMMARY)
         assembly_put(&t->assembly, m->data, bytes_of(cumulative, m->type == PAGE_COUNTER ? 4 : 2));
     return m->data;

@@ -420,6 +420,50 @@ START_TEST(a_long_help_is_not_repeated_without_end)
 }
 END_TEST
 
+/* A line of `n` letters between the other texts. */
+static void put_long(struct buf *b, const char *before, size_t n, const char *behind)
+{
+    buf_puts(b, before);
+    for (size_t i = 0; i < n; i++)
+        buf_putc(b, 'x');
+    buf_puts(b, behind);
+}
+
+START_TEST(what_all_points_share_is_not_in_memory_for_each)
+{
+    struct intake_scrape scrape = { .time_ms = INTAKE_RIG_TIME + 1 };
+    struct buf page = { 0 };
+
+    intake_rig_text(&r, "b 1\n");
+    put_long(&page, "# TYPE a gauge\n# HELP a ", 1100000, "\n");
+    for (unsigned i = 0; i < 200; i++)
+        buf_printf(&page, "a{i=\"%u\"} 1\n", i);
+    intake_begin_page(r.intake, INTAKE_TEXT, buf_bytes(&page), &scrape, &r.result);
+    while (!intake_work(r.store))
+        ;
+    GOOD();
+    ck_assert_uint_eq(intake_points_count(r.result.points), 206); /* the end of b, and the report */
+    ck_assert_uint_lt(r.rig.budget.peak, 20000000);
+    intake_points_free(r.result.points);
+    buf_free(&page);
+}
+END_TEST
+
+START_TEST(what_target_info_says_is_in_memory_once)
+{
+    struct buf page = { 0 };
+
+    put_long(&page, "target_info{a=\"", 1000000, "\"} 1\n");
+    for (unsigned i = 0; i < 40000; i++)
+        buf_printf(&page, "a{i=\"%u\"} 1\n", i);
+    intake_rig_take(&r, INTAKE_TEXT, buf_bytes(&page));
+    GOOD();
+    ck_assert_uint_gt(r.n_batches, 30);
+    ck_assert_uint_lt(r.rig.budget.peak, 25000000);
+    buf_free(&page);
+}
+END_TEST
+
 /* Counters with starts, histograms, summaries, a family that is told late, target_info. */
 static void put_mixed_page(struct buf *b, unsigned n)
 {
@@ -602,6 +646,8 @@ int main(void)
     tcase_add_test(tc, series_that_are_ever_new_take_no_more_memory_than_their_limit);
     tcase_add_test(tc, a_label_that_is_larger_than_the_room_is_refused);
     tcase_add_test(tc, a_long_help_is_not_repeated_without_end);
+    tcase_add_test(tc, what_all_points_share_is_not_in_memory_for_each);
+    tcase_add_test(tc, what_target_info_says_is_in_memory_once);
     tcase_add_test(tc, a_page_that_is_given_up_at_any_step_leaves_the_next_as_it_was);
     tcase_add_test(tc, a_large_page_leaves_in_batches_that_each_have_their_resource);
     tcase_add_test(tc, a_series_takes_150_bytes_beside_its_labels);
