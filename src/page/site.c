@@ -103,7 +103,8 @@ static void on_writable(struct page *page)
         ((struct watcher *)page->context)->full_since = 0;
 }
 
-static void on_gone(struct page *page)
+/* It watches no more. */
+static void end_watch(struct page *page)
 {
     struct site *s = site_of(page->set);
 
@@ -115,11 +116,15 @@ static void on_gone(struct page *page)
         clock_stop(&s->host->loop->clock, &s->tick);
 }
 
+/* One that does not read stays open for a while: nothing is written behind the end. */
 void site_dismiss(struct site *s)
 {
-    list_each (struct page, page, &s->pages.open, link)
-        if (page->context != NULL)
-            http_respond_end(page->req, NULL, 0);
+    list_each (struct page, page, &s->pages.open, link) {
+        if (page->context == NULL)
+            continue;
+        end_watch(page);
+        http_respond_end(page->req, NULL, 0);
+    }
 }
 
 /* ---- answers ---- */
@@ -232,7 +237,7 @@ void site_init(struct site *s, const struct host *host)
     *s = (struct site){ .host = host };
     s->pages.on_page = on_page;
     s->pages.on_writable = on_writable;
-    s->pages.on_gone = on_gone;
+    s->pages.on_gone = end_watch;
     s->pages.policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
                       "form-action 'none'; frame-ancestors 'none'";
     page_set_init(&s->pages);

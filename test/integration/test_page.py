@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import signal
+import socket
 import urllib.request
 
 import pytest
@@ -206,6 +207,29 @@ def test_a_stop_tells_those_who_watch_goodbye(otelcd):
     while events.next() is not None:
         pass
     events.close()
+
+
+def watch_without_a_window(d):
+    """Over HTTP/2, with a window of nothing: the events wait in the connection."""
+    host, port = base(d).rsplit(":", 1)
+    request = b"\x82\x86\x04\x0e/api/v1/events\x01\x09localhost"
+    s = socket.create_connection((host, int(port)), timeout=60)
+    s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\6\4\0\0\0\0\0" + b"\0\4\0\0\0\0")
+    s.sendall(b"\0\0" + bytes([len(request)]) + b"\1\5\0\0\0\1" + request)
+    answered = b""
+    while b"\1\4\0\0\0\1" not in answered:
+        more = s.recv(4096)
+        assert more
+        answered += more
+    return s
+
+
+def test_a_stop_ends_who_watches_and_takes_nothing(otelcd):
+    d = otelcd(configured())
+    watchers = [watch_without_a_window(d) for _ in range(8)]
+    assert d.stop() == 0
+    for w in watchers:
+        w.close()
 
 
 def test_a_reload_keeps_the_page(otelcd):
