@@ -56,7 +56,8 @@ static int start_node(struct graph *g, struct graph_node *gn, struct error *err)
     const struct component *c = gn->config->component;
 
     graph_node_move(gn, NODE_STARTED); /* also when it fails half-way: what it has begun must be stopped */
-    if (c->start != NULL && c->start(node_of(gn), err) != 0)
+    gn->failed = c->start != NULL && c->start(node_of(gn), err) != 0;
+    if (gn->failed)
         return start_error(gn, err);
     for (size_t i = 0; g->wired && i < g->exporter_taps.n; i++)
         graph_open_tap(g->exporter_taps.v[i]);

@@ -31,6 +31,7 @@ struct graph_node {
     const struct config_pipeline *pipeline; /* processors */
     size_t rank;                            /* nodes of a lower rank stop first */
     enum node_state state;
+    bool failed; /* to start: it is stopped as one that has, and not kept */
     bool placed; /* in graph->order */
     struct log_field fields[4];
     struct edge edges[SIGNAL_COUNT];              /* behind node.out */

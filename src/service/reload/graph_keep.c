@@ -128,7 +128,7 @@ void graph_node_identify(struct graph_node *gn, bool kept)
         struct graph_node *other = previous->nodes.v[i];
         const struct component *c = node_of(other)->component;
 
-        if (other->state == NODE_STARTED && other->fingerprint == h && is_same(gn, other) &&
+        if (other->state == NODE_STARTED && !other->failed && other->fingerprint == h && is_same(gn, other) &&
             (c->is_stale == NULL || !c->is_stale(node_of(other))))
             gn->twin = other;
     }

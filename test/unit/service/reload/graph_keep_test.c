@@ -413,6 +413,31 @@ START_TEST(what_waited_for_an_exporter_that_did_not_start_goes_to_the_one_from_b
 }
 END_TEST
 
+START_TEST(what_has_failed_to_start_is_not_kept_by_the_way_back)
+{
+    const char *same = CONFIG("n: 2", "", "", ONE);
+    struct error err = { 0 };
+    struct config *first_config;
+    struct graph *first;
+
+    begin(CONFIG("", "", "", ONE));
+    take_over(same);
+    first = old;
+    first_config = config;
+    config = next_config;
+    failing = "r";
+    ck_assert_int_ne(graph_start(graph, &err), 0);
+    failing = NULL;
+    expect("| -r ");
+    take_over(same);
+    start_rest();
+    expect("| -r +r ");
+    graph_free(first);
+    config_free(first_config);
+    free_old();
+}
+END_TEST
+
 START_TEST(who_has_not_stopped_by_the_deadline_sends_no_more_and_is_waited_for)
 {
     begin(CONFIG("", "", "", ONE));
@@ -471,6 +496,7 @@ int main(void)
     tcase_add_test(tc, batches_for_an_exporter_that_has_not_started_wait_for_it);
     tcase_add_test(tc, a_new_graph_that_does_not_start_leaves_the_old_one_as_it_was);
     tcase_add_test(tc, what_waited_for_an_exporter_that_did_not_start_goes_to_the_one_from_before);
+    tcase_add_test(tc, what_has_failed_to_start_is_not_kept_by_the_way_back);
     tcase_add_test(tc, who_has_not_stopped_by_the_deadline_sends_no_more_and_is_waited_for);
     tcase_add_test(tc, one_reload_after_the_other_keeps_the_same_nodes);
     suite_add_tcase(suite, tc);
