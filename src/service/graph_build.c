@@ -112,20 +112,30 @@ static struct exporter_tap *get_exporter_tap(struct graph *g, const struct confi
 
 typedef VEC(struct consumer *) consumers;
 
+/* Two that lead to the same are one: what a graph has of the one before it has a single owner. */
+static struct consumer *get_fanout(struct graph *g, const consumers *list)
+{
+    const struct graph *owner = g->previous;
+    struct consumer *one = graph_find_fanout(g, list->v, list->n);
+
+    if (one != NULL)
+        return one;
+    one = graph_find_fanout(g->previous, list->v, list->n);
+    if (one == NULL) {
+        one = fanout_new(&g->host->loop->turn, list->v, list->n);
+        owner = g;
+    }
+    *vec_push(&g->fanouts) = (struct graph_fanout){ owner, one };
+    return one;
+}
+
 /* One consumer for all of them. Empties the list. */
 static struct consumer *join_consumers(struct graph *g, consumers *list)
 {
-    const struct graph *owner = g->previous;
     struct consumer *one = list->n > 0 ? list->v[0] : NULL;
 
-    if (list->n > 1) {
-        one = graph_find_fanout(g->previous, list->v, list->n);
-        if (one == NULL) {
-            one = fanout_new(&g->host->loop->turn, list->v, list->n);
-            owner = g;
-        }
-        *vec_push(&g->fanouts) = (struct graph_fanout){ owner, one };
-    }
+    if (list->n > 1)
+        one = get_fanout(g, list);
     vec_free(list);
     return one;
 }

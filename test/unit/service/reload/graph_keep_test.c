@@ -438,6 +438,28 @@ START_TEST(what_has_failed_to_start_is_not_kept_by_the_way_back)
 }
 END_TEST
 
+/* Two processors with the same exporters behind them. */
+START_TEST(ways_that_branch_to_the_same_are_kept_as_one)
+{
+    const char *branches = "logs: {receivers: [r], processors: [p], exporters: [e, e/2]}, "
+                           "logs/2: {receivers: [r], processors: [p], exporters: [e, e/2]}";
+    char *texts[] = { mem_printf(CONFIG("", "", "", "%s"), branches),
+                      mem_printf(CONFIG("", "n: 2", "", "%s"), branches) };
+
+    begin(texts[0]);
+    for (int i = 1; i <= 4; i++) {
+        take_over(texts[i % 2]);
+        start_rest();
+        send_items(3);
+        ck_assert_int_eq(settled, i);
+        free_old();
+    }
+    ck_assert_uint_eq(ledger_of(graph, "e")->delivered, 24);
+    free(texts[0]);
+    free(texts[1]);
+}
+END_TEST
+
 START_TEST(who_has_not_stopped_by_the_deadline_sends_no_more_and_is_waited_for)
 {
     begin(CONFIG("", "", "", ONE));
@@ -497,6 +519,7 @@ int main(void)
     tcase_add_test(tc, a_new_graph_that_does_not_start_leaves_the_old_one_as_it_was);
     tcase_add_test(tc, what_waited_for_an_exporter_that_did_not_start_goes_to_the_one_from_before);
     tcase_add_test(tc, what_has_failed_to_start_is_not_kept_by_the_way_back);
+    tcase_add_test(tc, ways_that_branch_to_the_same_are_kept_as_one);
     tcase_add_test(tc, who_has_not_stopped_by_the_deadline_sends_no_more_and_is_waited_for);
     tcase_add_test(tc, one_reload_after_the_other_keeps_the_same_nodes);
     suite_add_tcase(suite, tc);
