@@ -43,6 +43,16 @@ static inline bool utf8_valid_in(const uint8_t *p, size_t n, const uint8_t *end)
  * twice as long, but for one character at the end. */
 void utf8_repair(struct bytes s, struct buf *out);
 
+/* Not more than `most` bytes of it, and no part of a character at the end. */
+static inline struct bytes utf8_cut(struct bytes s, size_t most)
+{
+    if (s.len <= most)
+        return s;
+    while (most > 0 && (s.data[most] & 0xc0) == 0x80)
+        most--;
+    return bytes_of(s.data, most);
+}
+
 /* Append the code point, which is one that UTF-8 may hold. */
 void utf8_put(struct buf *b, uint32_t c);
 

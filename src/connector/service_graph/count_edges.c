@@ -8,6 +8,7 @@
  * counted in the one that stands for the rest. */
 #include "connector/service_graph/service_graph.h"
 
+#include "codec/utf8.h"
 #include "connector/key_parts.h"
 #include "connector/span_reading.h"
 #include "otlp/any_value.h"
@@ -34,27 +35,16 @@ struct request {
 
 /* ---- texts ---- */
 
-/* Between characters. */
-static struct bytes cut_text(struct bytes text)
-{
-    if (text.len <= TEXT_MOST)
-        return text;
-    text.len = TEXT_MOST;
-    while (text.len > 0 && (text.data[text.len] & 0xc0) == 0x80)
-        text.len--;
-    return text;
-}
-
 /* As text, of TEXT_MOST bytes at most: in place where it is a string, else in `scratch`. */
 static struct bytes text_of(struct bytes any, struct buf *scratch)
 {
     struct value v = value_read(any);
 
     if (v.type == VALUE_STRING)
-        return v.bytes.data != NULL ? cut_text(v.bytes) : bytes_of("", 0);
+        return v.bytes.data != NULL ? utf8_cut(v.bytes, TEXT_MOST) : bytes_of("", 0);
     scratch->len = 0;
     any_value_put(scratch, any);
-    return scratch->len > 0 ? cut_text(buf_bytes(scratch)) : bytes_of("", 0);
+    return scratch->len > 0 ? utf8_cut(buf_bytes(scratch), TEXT_MOST) : bytes_of("", 0);
 }
 
 /* ---- series ---- */

@@ -127,12 +127,7 @@ void peer_text_put(struct buf *out, struct bytes text, size_t most)
 
     while (text.len > 0 && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r'))
         text.len--;
-    if (text.len > most) {
-        text.len = most;
-        while (text.len > 0 && (text.data[text.len] & 0xc0) == 0x80) /* not through a character */
-            text.len--;
-    }
-    utf8_repair(text, &valid);
+    utf8_repair(utf8_cut(text, most), &valid);
     log_put_visible(out, buf_bytes(&valid));
     buf_free(&valid);
 }

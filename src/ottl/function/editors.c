@@ -5,6 +5,7 @@
  * Each reads the target, puts the new value together beside it and sets it; where nothing changes nothing is set, so
  * that the item stays as it came. */
 #include "codec/base64.h"
+#include "codec/utf8.h"
 #include "ottl/function/make.h"
 #include "ottl/function/tables.h"
 
@@ -161,16 +162,6 @@ static bool prepare_truncate(struct ottl_prepare *p)
     return true;
 }
 
-/* At most so many bytes, and no part of a character. */
-static struct bytes cut_text(struct bytes s, size_t limit)
-{
-    if (s.len <= limit)
-        return s;
-    while (limit > 0 && (s.data[limit] & 0xc0) == 0x80)
-        limit--;
-    return bytes_of(s.data, limit);
-}
-
 static bool call_truncate_all(struct ottl_call *c, struct ottl_value *result)
 {
     size_t limit = (size_t)c->args[1].integer;
@@ -187,7 +178,7 @@ static bool call_truncate_all(struct ottl_call *c, struct ottl_value *result)
     for (struct bytes key; ottl_next_pair(&r, &key, &v);) {
         if (v.type == OTTL_STRING && v.bytes.len > limit) {
             text.len = 0;
-            buf_put(&text, cut_text(v.bytes, limit - marker.len));
+            buf_put(&text, utf8_cut(v.bytes, limit - marker.len));
             buf_put(&text, marker);
             v = ottl_string(buf_bytes(&text));
             changed = true;

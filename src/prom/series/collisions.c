@@ -4,6 +4,8 @@
  * What can go wrong: strangers make up names without end: beyond METRICS_MAX they are counted together. */
 #include "prom/series/collisions.h"
 
+#include "codec/utf8.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -51,9 +53,9 @@ static struct metric *counter_of(struct collisions *c, struct bytes name)
 {
     char text[128];
     struct metric_label labels[] = { { "exporter", c->exporter }, { "metric", text } };
-    int len = (int)(name.len < sizeof(text) ? name.len : sizeof(text) - 1);
 
-    snprintf(text, sizeof(text), "%.*s", len, (const char *)name.data);
+    name = utf8_cut(name, sizeof(text) - 1);
+    snprintf(text, sizeof(text), "%.*s", (int)name.len, (const char *)name.data);
     for (size_t i = 0; i < c->by_metric.n; i++)
         if (strcmp(c->by_metric.v[i]->labels[1].value, text) == 0)
             return c->by_metric.v[i];

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "base/vec.h"
+#include "codec/utf8.h"
 #include "prom/model/labels.h"
 
 #include <math.h>
@@ -156,7 +157,7 @@ static struct top_label *get_label(struct series_top *t, struct bytes name)
         return NULL;
     t->n_labels++;
     l->hash = hash;
-    l->len = name.len < NAME_SHOWN ? (uint32_t)name.len : NAME_SHOWN - 1;
+    l->len = (uint32_t)utf8_cut(name, NAME_SHOWN - 1).len;
     memcpy(l->name, name.data, l->len);
     return l;
 }
@@ -219,8 +220,8 @@ static struct metric *metric_for(struct series_top *t, struct shown *s, struct b
     char text[NAME_SHOWN];
     const struct metric_label labels[] = { t->whose, { s->label, text } };
 
-    snprintf(text, sizeof(text), "%.*s", (int)(name.len < sizeof(text) ? name.len : sizeof(text) - 1),
-             (const char *)name.data);
+    name = utf8_cut(name, sizeof(text) - 1);
+    snprintf(text, sizeof(text), "%.*s", (int)name.len, (const char *)name.data);
     for (size_t i = 0; i < s->all.n; i++) {
         struct metric *known = s->all.v[i];
 

@@ -82,6 +82,24 @@ START_TEST(values_of_a_label_are_estimated)
 }
 END_TEST
 
+START_TEST(a_long_name_is_cut_between_characters)
+{
+    static const char end[] = "\xc3\xa4\xc3\xa4";
+    char name[128 + sizeof(end)], shown[128];
+
+    memset(name, 'x', 126);
+    memcpy(name + 126, end, sizeof(end));
+    series_top_made(top, bytes_str(name));
+    series_top_label(top, bytes_str(name), bytes_str("v"));
+    series_top_collect(top);
+    memset(shown, 'x', 126);
+    shown[126] = '\0';
+    ck_assert_ptr_nonnull(find(&series_top_metrics_row, shown));
+    ck_assert_ptr_nonnull(find(&series_top_labels_row, shown));
+    series_top_gone(top, bytes_str(name));
+}
+END_TEST
+
 START_TEST(names_without_end_take_no_more_than_their_share)
 {
     char name[24];
@@ -111,6 +129,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, the_ten_largest_metrics_are_shown_and_those_that_shrink_no_more);
     tcase_add_test(tc, values_of_a_label_are_estimated);
+    tcase_add_test(tc, a_long_name_is_cut_between_characters);
     tcase_add_test(tc, names_without_end_take_no_more_than_their_share);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
