@@ -369,10 +369,30 @@ static void take_info(struct write_reading *r, struct bytes series)
     r->result.samples += n;
 }
 
+/* Samples and histograms of which it is known what became. */
+static uint64_t known_points(const struct write_reading *r)
+{
+    return r->result.samples + r->result.histograms + r->result.invalid + r->result.refused;
+}
+
+/* The series is left out, from the sample on that is bad: all that it still had. */
+static void leave_rest_out(struct write_reading *r, struct bytes series, uint64_t known, const char *fault)
+{
+    const uint32_t histograms = r->version == WRITE_1 ? V1_HISTOGRAMS : V2_HISTOGRAMS;
+    struct pb_reader fields = pb_reader(series);
+
+    leave_out(r, &r->result.invalid, fault);
+    for (struct pb_field f; pb_next(&fields, &f);)
+        if (f.wire == PB_LEN && (f.number == V1_SAMPLES || f.number == histograms))
+            known++;
+    if (known > known_points(r))
+        r->result.invalid += known - known_points(r);
+}
+
 void points_take(struct write_reading *r, struct bytes series)
 {
     struct series_place p;
-    uint64_t created = 0;
+    uint64_t created = 0, known = known_points(r);
     const char *fault = labels_read(r, series);
 
     if (fault == NULL && bytes_is(r->labels.name, "target_info")) {
@@ -390,5 +410,5 @@ void points_take(struct write_reading *r, struct bytes series)
     if (fault == NULL)
         take_exemplars(r, &p, series);
     else
-        leave_out(r, &r->result.invalid, fault);
+        leave_rest_out(r, series, known, fault);
 }

@@ -272,6 +272,22 @@ START_TEST(a_description_that_is_no_text_is_none)
 }
 END_TEST
 
+START_TEST(all_samples_of_a_bad_series_are_left_out)
+{
+    size_t series = pb_begin(&message, V1_SERIES), sample;
+
+    put_label("__name__", "\xff");
+    for (unsigned i = 0; i < 5; i++) {
+        sample = pb_begin(&message, V1_SAMPLES);
+        pb_put_uint(&message, SAMPLE_TIME, 1700000000000u + i);
+        pb_end(&message, sample);
+    }
+    pb_end(&message, series);
+    ck_assert_uint_eq(take_points(), 0);
+    ck_assert_uint_eq(result.invalid, 5);
+}
+END_TEST
+
 START_TEST(the_first_fault_is_said_of_its_own_series)
 {
     put_series("good", "1");
@@ -308,6 +324,7 @@ int main(void)
     tcase_add_test(tc, a_series_for_which_nothing_came_for_a_while_makes_room);
     tcase_add_test(tc, families_are_bounded_and_the_oldest_go);
     tcase_add_test(tc, a_description_that_is_no_text_is_none);
+    tcase_add_test(tc, all_samples_of_a_bad_series_are_left_out);
     tcase_add_test(tc, the_first_fault_is_said_of_its_own_series);
     tcase_add_test(tc, a_message_that_does_not_parse_leaves_nothing);
     suite_add_tcase(s, tc);
