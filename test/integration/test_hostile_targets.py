@@ -5,6 +5,7 @@ Those that hang, dribble, send too much or nothing that can be read: test_promet
 import itertools
 
 import pytest
+from harness.limits import SANITIZED
 from harness.targets import TEXT, Target, config, job, wait_point, wait_points
 
 FAILED = "Failed to scrape Prometheus endpoint"
@@ -47,7 +48,7 @@ def test_without_body_size_limit_a_quarter_of_the_memory_budget_is(otelcd, targe
     d = otelcd(text, expect=[FAILED])
     error = failure_with(d, "body size limit")
     assert 4 * MIB <= int(error.split()[-2]) <= 8 * MIB
-    assert d.rss() < 64 * MIB
+    assert SANITIZED or d.rss() < 64 * MIB  # a sanitizer keeps what was freed
     assert wait_point(d, "a", job="good", value=1)
 
 
