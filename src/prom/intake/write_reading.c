@@ -113,6 +113,9 @@ static const char *take_metadata(struct write_reading *r, struct bytes metadata)
     return NULL;
 }
 
+/* Each version skips the other's series as fields that it does not know, and would have all written that it lost. */
+static const char other_version[] = "the message is of the other version of remote write than its Content-Type says";
+
 /* Several parts, until the slice is full or the message has ended. */
 static enum write_step read_series(struct write_reading *r)
 {
@@ -127,7 +130,9 @@ static enum write_step read_series(struct write_reading *r)
             return r->reader.bad ? fail(r, WRITE_MALFORMED, "the message is no protobuf") : WRITE_WHOLE;
         if (f.wire != PB_LEN)
             continue;
-        if (f.number == (r->version == WRITE_1 ? V1_SERIES : V2_SERIES))
+        if (f.number == (r->version == WRITE_1 ? V2_SERIES : V1_SERIES))
+            fault = other_version;
+        else if (f.number == (r->version == WRITE_1 ? V1_SERIES : V2_SERIES))
             points_take(r, f.bytes);
         else if (f.number == V1_METADATA && r->version == WRITE_1)
             fault = take_metadata(r, f.bytes);

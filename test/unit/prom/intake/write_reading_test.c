@@ -298,6 +298,19 @@ START_TEST(the_first_fault_is_said_of_its_own_series)
 }
 END_TEST
 
+START_TEST(a_message_of_the_other_version_is_refused)
+{
+    put_many(0, 10);
+    version = WRITE_2;
+    take(WRITE_MALFORMED, 1u << 26);
+    put_symbol("__name__", 1);
+    put_symbol("m", 1);
+    put_numbers((unsigned[]){ 0, 1 }, 2, true, 0);
+    version = WRITE_1;
+    take(WRITE_MALFORMED, 1u << 26);
+}
+END_TEST
+
 START_TEST(a_message_that_does_not_parse_leaves_nothing)
 {
     put_many(0, 10);
@@ -326,6 +339,7 @@ int main(void)
     tcase_add_test(tc, a_description_that_is_no_text_is_none);
     tcase_add_test(tc, all_samples_of_a_bad_series_are_left_out);
     tcase_add_test(tc, the_first_fault_is_said_of_its_own_series);
+    tcase_add_test(tc, a_message_of_the_other_version_is_refused);
     tcase_add_test(tc, a_message_that_does_not_parse_leaves_nothing);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
