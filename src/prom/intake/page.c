@@ -14,6 +14,7 @@
 
 #define SOME ((size_t)80) /* bytes of a line in an error */
 #define MS_PER_S 1000
+#define LONG_SERIES 1024u /* bytes */
 
 const char *const page_type_names[PAGE_TYPE_COUNT] = {
     [PAGE_UNKNOWN] = "unknown",     [PAGE_COUNTER] = "counter",   [PAGE_GAUGE] = "gauge",
@@ -251,8 +252,9 @@ static const uint8_t *find_series_end(struct page *g)
     return NULL;
 }
 
-/* The expected series stands here, and a value may follow. */
-static bool stands_here(const struct page *g, const struct page_series *expected)
+/* The expected series stands here, and a value may follow. A long one is only digested where the line's own text is as
+ * long: else each of many short lines would have all of it digested. */
+static bool stands_here(struct page *g, const struct page_series *expected)
 {
     const uint8_t *p = g->p;
     struct digest d;
@@ -260,7 +262,7 @@ static bool stands_here(const struct page *g, const struct page_series *expected
     if (expected->len == 0 || (size_t)(g->end - p) <= expected->len)
         return false;
     p += expected->len;
-    if (*p != ' ' && *p != '\t')
+    if ((*p != ' ' && *p != '\t') || (expected->len > LONG_SERIES && find_series_end(g) != p))
         return false;
     d = digest_plain(bytes_of(g->p, expected->len));
     if (!digest_equal(&d, &expected->digest))

@@ -449,6 +449,22 @@ START_TEST(what_all_points_share_is_not_in_memory_for_each)
 }
 END_TEST
 
+START_TEST(a_long_line_is_not_looked_for_at_each_short_one)
+{
+    struct buf page = { 0 };
+
+    put_long(&page, "b{c=\"", (4u << 20) + 2, "\"} 1\n"); /* its text ends where a short line has its blank */
+    intake_rig_take(&r, INTAKE_TEXT, buf_bytes(&page));
+    GOOD();
+    page.len = 0;
+    for (unsigned i = 0; i < 1300000; i++)
+        buf_puts(&page, "a 1\n");
+    intake_rig_take(&r, INTAKE_TEXT, buf_bytes(&page));
+    GOOD();
+    buf_free(&page);
+}
+END_TEST
+
 START_TEST(what_target_info_says_is_in_memory_once)
 {
     struct buf page = { 0 };
@@ -647,6 +663,7 @@ int main(void)
     tcase_add_test(tc, a_label_that_is_larger_than_the_room_is_refused);
     tcase_add_test(tc, a_long_help_is_not_repeated_without_end);
     tcase_add_test(tc, what_all_points_share_is_not_in_memory_for_each);
+    tcase_add_test(tc, a_long_line_is_not_looked_for_at_each_short_one);
     tcase_add_test(tc, what_target_info_says_is_in_memory_once);
     tcase_add_test(tc, a_page_that_is_given_up_at_any_step_leaves_the_next_as_it_was);
     tcase_add_test(tc, a_large_page_leaves_in_batches_that_each_have_their_resource);
