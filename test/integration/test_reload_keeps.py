@@ -94,6 +94,28 @@ def test_connections_of_an_unchanged_receiver_stay(otelcd, connect):
     assert d.stop() == 0
 
 
+def test_an_address_that_two_share_stays_when_one_of_them_is_another(otelcd):
+    port = free_port()
+
+    def text(one, other):
+        shared = f"endpoint: '127.0.0.1:{port}', response_headers: {{x-who: both-of-us}}"
+        return config(
+            exporters=lines(f"prometheus: {{{shared}, namespace: {one}}}", f"prometheus/2: {{{shared}, namespace: {other}}}"),
+            pipelines=pipes("metrics: {receivers: [otlp], exporters: [prometheus, prometheus/2]}"),
+        )
+
+    d = otelcd(text("a", "b"))
+    for one, other in (("c", "b"), ("c", "d"), ("e", "d")):
+        d.reload(text(one, other))
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        c.request("GET", "/metrics")
+        answer = c.getresponse()
+        assert (answer.status, answer.getheader("x-who")) == (200, "both-of-us")
+        answer.read()
+        c.close()
+    assert d.stop() == 0
+
+
 def test_what_a_processor_holds_stays_when_the_exporter_behind_it_is_another(otelcd):
     def text(exporter):
         return config(

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* addresses_meet() compares what two listeners would bind, wildcards included; http_options_join() takes of each option
- * the larger, for whoever needs more must have it. */
+ * the larger, for whoever needs more must have it; http_options_keep() makes them the listener's own. */
 #include "prom/endpoint/endpoint_options.h"
 
-#include "config/option.h"
+#include "config/server_rows.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -97,4 +97,49 @@ bool http_options_join(struct http_server_options *into, const struct http_serve
         changed = true;
     }
     return changed;
+}
+
+static struct strings copy_strings(struct arena *memory, struct strings from)
+{
+    struct strings copy = { arena_alloc(memory, from.n * sizeof(*copy.v)), from.n };
+
+    for (size_t i = 0; i < from.n; i++)
+        copy.v[i] = arena_strdup(memory, from.v[i]);
+    return copy;
+}
+
+static const struct http_cors_config *copy_cors(struct arena *memory, const struct http_cors_config *from)
+{
+    struct http_cors_config *copy = arena_alloc(memory, sizeof(*copy));
+
+    *copy = *from;
+    copy->allowed_origins = copy_strings(memory, from->allowed_origins);
+    copy->allowed_headers = copy_strings(memory, from->allowed_headers);
+    copy->exposed_headers = copy_strings(memory, from->exposed_headers);
+    return copy;
+}
+
+static const struct string_map *copy_map(struct arena *memory, const struct string_map *from)
+{
+    struct string_map *copy = arena_alloc(memory, sizeof(*copy));
+
+    *copy = (struct string_map){ arena_alloc(memory, from->n * sizeof(*copy->v)), from->n };
+    for (size_t i = 0; i < from->n; i++)
+        copy->v[i] = (struct string_pair){ .key = arena_strdup(memory, from->v[i].key),
+                                           .value = arena_strdup(memory, from->v[i].value) };
+    return copy;
+}
+
+void http_options_keep(struct http_server_options *o, struct arena *memory)
+{
+    if (o->cors != NULL)
+        o->cors = copy_cors(memory, o->cors);
+    if (o->response_headers != NULL)
+        o->response_headers = copy_map(memory, o->response_headers);
+    if (o->gate_parameters != NULL) {
+        struct strings *copy = arena_alloc(memory, sizeof(*copy));
+
+        *copy = copy_strings(memory, *o->gate_parameters);
+        o->gate_parameters = copy;
+    }
 }

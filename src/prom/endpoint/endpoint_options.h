@@ -3,6 +3,7 @@
 #ifndef PROM_ENDPOINT_OPTIONS_H
 #define PROM_ENDPOINT_OPTIONS_H
 
+#include "base/arena.h"
 #include "net/socket/endpoint.h"
 #include "net/http/http_server.h"
 
@@ -15,5 +16,9 @@ bool address_is_wildcard(const struct endpoint *e);
 /* Make *into serve for both: the more generous of each (0 counts as not set: the least), and TLS where either has it.
  * True when *into has become another. Endpoint and transport are left alone. */
 bool http_options_join(struct http_server_options *into, const struct http_server_options *other);
+
+/* What *o points to of a component's configuration is copied: the component may go, and the listener stay for others.
+ */
+void http_options_keep(struct http_server_options *o, struct arena *memory);
 
 #endif

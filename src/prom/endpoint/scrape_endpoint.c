@@ -102,10 +102,11 @@ static void free_endpoint(struct scrape_endpoint *e)
 {
     vec_free(&e->sources);
     free_options(&e->options);
+    arena_free(&e->memory);
     free(e);
 }
 
-static struct http_server_options copy_options(const struct http_server_options *o)
+static struct http_server_options copy_options(struct scrape_endpoint *e, const struct http_server_options *o)
 {
     struct http_server_options copy = *o;
 
@@ -113,6 +114,7 @@ static struct http_server_options copy_options(const struct http_server_options 
     copy.transport = mem_strdup(o->transport != NULL ? o->transport : "tcp");
     if (o->tls != NULL)
         tls_ref(o->tls);
+    http_options_keep(&copy, &e->memory);
     return copy;
 }
 
@@ -145,7 +147,7 @@ static int join_endpoint(struct scrape_endpoint *e, const struct http_server_opt
     if (http_options_join(&joined, options) || wider) {
         joined.endpoint = wider ? options->endpoint : before.endpoint;
         joined.transport = wider ? options->transport : before.transport;
-        joined = copy_options(&joined);
+        joined = copy_options(e, &joined);
         rc = replace_listener(e, &joined, err);
         free_options(rc == 0 ? &before : &joined);
         if (rc != 0)
@@ -164,7 +166,7 @@ static int new_endpoint(struct scrape_endpoints *all, const struct http_server_o
     int rc;
 
     e->all = all;
-    e->options = copy_options(options);
+    e->options = copy_options(e, options);
     e->options.listeners = all->listeners;
     e->service = scrape_request_service;
     e->settle.run = settle_task;

@@ -4,6 +4,7 @@
 #ifndef PROM_SCRAPE_ENDPOINT_INSIDE_H
 #define PROM_SCRAPE_ENDPOINT_INSIDE_H
 
+#include "base/arena.h"
 #include "base/vec.h"
 #include "net/socket/endpoint.h"
 #include "prom/endpoint/endpoint_run.h"
@@ -25,6 +26,7 @@ struct scrape_endpoint {
     struct scrape_endpoints *all;
     struct http_server *server;
     struct http_server_options options; /* its strings are the endpoint's */
+    struct arena memory;                /* of what the options point to */
     struct endpoint address;
     bool stopping; /* its last source has been taken out */
     VEC(struct exposition_source *) sources;
