@@ -11,12 +11,13 @@
 #include <string.h>
 
 #define MAX_DEPTH 50u
+#define MAX_OPERATORS 1000u /* their left sides are in each other */
 
 struct parser {
     struct arena *arena;
     const char *start, *p, *end;
     struct xpath_fault *fault;
-    unsigned depth;
+    unsigned depth, operators;
 };
 
 static void *fail(struct parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -29,6 +30,11 @@ static void *fail(struct parser *p, const char *fmt, ...)
     vsnprintf(p->fault->text, sizeof(p->fault->text), fmt, args);
     va_end(args);
     return NULL;
+}
+
+static bool count_operator(struct parser *p)
+{
+    return ++p->operators <= MAX_OPERATORS || fail(p, "it has more than %u operators", MAX_OPERATORS) != NULL;
 }
 
 static void skip_space(struct parser *p)
@@ -426,7 +432,7 @@ static struct xpath_expr *parse_union(struct parser *p)
     while (left != NULL && take(p, "|")) {
         e = make_expr(p, EXPR_UNION);
         e->left = left;
-        e->right = parse_path(p);
+        e->right = count_operator(p) ? parse_path(p) : NULL;
         if (e->right == NULL)
             return NULL;
         if (!gives_nodes(e->left) || !gives_nodes(e->right))
@@ -493,7 +499,7 @@ static struct xpath_expr *parse_level(struct parser *p, unsigned level)
 
         e->op = op;
         e->left = left;
-        e->right = parse_level(p, level + 1);
+        e->right = count_operator(p) ? parse_level(p, level + 1) : NULL;
         if (e->right == NULL)
             return NULL;
         left = e;

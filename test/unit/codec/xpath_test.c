@@ -163,6 +163,30 @@ START_TEST(nesting_is_limited)
 }
 END_TEST
 
+/* Each is in the left side of the next one. */
+START_TEST(operators_are_limited)
+{
+    static const char *const signs[] = { "+1", "|a", " and 1" };
+
+    for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
+        struct buf text = { 0 };
+        struct xpath_fault fault;
+        struct xpath *x;
+
+        buf_puts(&text, "a");
+        for (unsigned k = 0; k < 1000; k++)
+            buf_puts(&text, signs[i]);
+        x = xpath_new(buf_bytes(&text), &fault);
+        ck_assert_msg(x != NULL, "%s", fault.text);
+        xpath_free(x);
+        buf_puts(&text, signs[i]);
+        ck_assert_ptr_null(xpath_new(buf_bytes(&text), &fault));
+        ck_assert_str_eq(fault.text, "it has more than 1000 operators");
+        buf_free(&text);
+    }
+}
+END_TEST
+
 /* 3000 elements: each with all before it, and each with the text of all. */
 START_TEST(what_a_short_path_may_cost_is_counted)
 {
@@ -192,6 +216,7 @@ int main(void)
     tcase_add_test(t, axes_predicates_and_functions_select_what_xpath_says);
     tcase_add_test(t, what_is_no_xpath_is_refused_at_its_place);
     tcase_add_test(t, nesting_is_limited);
+    tcase_add_test(t, operators_are_limited);
     tcase_add_test(t, what_a_short_path_may_cost_is_counted);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
