@@ -357,7 +357,7 @@ static bool call_translate(const struct xpath_context *c, const struct xpath_exp
     struct buf out = { 0 };
 
     if (!text_at(c, args, 0, &s) || !text_at(c, args, 1, &from) || !text_at(c, args, 2, &to) ||
-        !xpath_spend(c, s.len * (from.len / TEXT_STEP + 1) / TEXT_STEP))
+        !xpath_spend(c, s.len * (from.len / TEXT_STEP + 1))) /* each character is looked for */
         return false;
     for (size_t i = 0; i < s.len; i += character_len(s, i))
         put_translated(&out, bytes_of(s.data + i, character_len(s, i)), from, to);

@@ -206,6 +206,22 @@ START_TEST(what_a_short_path_may_cost_is_counted)
 }
 END_TEST
 
+/* 4000 characters, each looked for among 4000. */
+START_TEST(translate_costs_the_product_of_its_texts)
+{
+    struct buf xml = { 0 };
+
+    buf_puts(&xml, "<a>");
+    for (unsigned i = 0; i < 4000; i++)
+        buf_putc(&xml, 'z');
+    buf_puts(&xml, "</a>");
+    ck_assert_str_eq(selected(buf_cstr(&xml), "//a[translate(., ., 'x') = '']", 900000), "!");
+    ck_assert_str_ne(selected(buf_cstr(&xml), "//a[translate(., 'yz', 'x') = '']/b", 900000), "!");
+    arena_free(&arena);
+    buf_free(&xml);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("xpath");
@@ -218,6 +234,7 @@ int main(void)
     tcase_add_test(t, nesting_is_limited);
     tcase_add_test(t, operators_are_limited);
     tcase_add_test(t, what_a_short_path_may_cost_is_counted);
+    tcase_add_test(t, translate_costs_the_product_of_its_texts);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
