@@ -99,19 +99,26 @@ static bool call_get(struct ottl_call *c, struct ottl_value *result)
 
 /* ---- RemoveXML ---- */
 
-static void remove_attribute(struct xml_node *element, const struct xml_attribute *gone)
-{
-    struct xml_attribute **at = &element->attributes;
+/* Attributes are removed in the order of the document: the next one of an element stands behind the last. */
+struct removal {
+    const struct xml_node *element;
+    struct xml_attribute **at;
+};
 
-    while (*at != NULL && *at != gone)
-        at = &(*at)->next;
-    if (*at != NULL)
-        *at = gone->next;
+static void remove_attribute(struct removal *r, struct xml_node *element, const struct xml_attribute *gone)
+{
+    if (r->at == NULL || r->element != element)
+        *r = (struct removal){ element, &element->attributes };
+    while (*r->at != NULL && *r->at != gone)
+        r->at = &(*r->at)->next;
+    if (*r->at != NULL)
+        *r->at = gone->next;
 }
 
 static bool call_remove(struct ottl_call *c, struct ottl_value *result)
 {
     struct xpath_nodes found = { 0 };
+    struct removal removal = { 0 };
     struct xml_node *document;
 
     *result = ottl_string(bytes_of("", 0));
@@ -122,7 +129,7 @@ static bool call_remove(struct ottl_call *c, struct ottl_value *result)
         return false;
     for (size_t i = 0; i < found.n; i++)
         if (found.v[i].attribute != NULL)
-            remove_attribute(found.v[i].node, found.v[i].attribute);
+            remove_attribute(&removal, found.v[i].node, found.v[i].attribute);
         else
             xml_remove(found.v[i].node);
     return give_xml(c, document, result);
@@ -176,6 +183,7 @@ static bool call_convert_attributes(struct ottl_call *c, struct ottl_value *resu
 {
     struct xml_node *document = read_xml(c, c->args[0].bytes);
     struct xpath_nodes found = { 0 };
+    struct removal removal = { 0 };
 
     if (document == NULL || !select_nodes(c, document, "//@*", &found))
         return false;
@@ -186,7 +194,7 @@ static bool call_convert_attributes(struct ottl_call *c, struct ottl_value *resu
         if (a == NULL || bytes_is(a->prefix, "xmlns") || (a->prefix.len == 0 && bytes_is(a->name, "xmlns")))
             continue;
         xml_append(element, make_element(c, a->prefix, a->name, a->value));
-        remove_attribute(element, a);
+        remove_attribute(&removal, element, a);
         if (!ottl_spend(c, 1))
             return false;
     }

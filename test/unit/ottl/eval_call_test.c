@@ -244,6 +244,49 @@ START_TEST(large_maps_in_another_order_are_compared_at_once)
 }
 END_TEST
 
+/* 45,000 attributes, each behind 45,000 others that stay. */
+static void put_long_element(void)
+{
+    struct buf xml = { 0 };
+
+    buf_puts(&xml, "<e");
+    for (unsigned i = 0; i < 90000; i++)
+        buf_puts(&xml, i < 45000 ? " a=''" : " b=''");
+    buf_puts(&xml, "/>");
+    put_attribute("text", OTLP_ANY_STRING, &xml);
+}
+
+/* CPU time in ms; it gives a text of that length. */
+static long run_removal(const char *function, char name, unsigned len)
+{
+    char *text = mem_printf("set(severity_text, \"\") where Len(%s(attributes[\"text\"], \"//@%c\")) == %u", function,
+                            name, len);
+    struct rusage before, after;
+    struct error err = { 0 };
+
+    getrusage(RUSAGE_SELF, &before);
+    ck_assert_msg(run(text, OTTL_LOG, 0, &err), "%s", err.text);
+    getrusage(RUSAGE_SELF, &after);
+    ck_assert_msg(ottl_changed(evaluation) == OTTL_CHANGED_ITEM, "%s", text);
+    free(text);
+    return (after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1000 +
+           (after.ru_utime.tv_usec - before.ru_utime.tv_usec) / 1000;
+}
+
+/* The last ones cost no more than the first ones. */
+START_TEST(many_attributes_of_an_element_are_removed_at_once)
+{
+    const char *function = _i == 0 ? "RemoveXML" : "ConvertAttributesToElementsXML";
+    unsigned len = 7 + 45000 * (_i == 0 ? 5 : 12);
+    long first, last;
+
+    put_long_element();
+    first = run_removal(function, 'a', len);
+    last = run_removal(function, 'b', len);
+    ck_assert_msg(last <= 10 * first + 500, "%ld ms, and %ld ms", first, last);
+}
+END_TEST
+
 START_TEST(a_statement_that_runs_out_of_steps_or_memory_has_changed_nothing)
 {
     const struct ottl_reading how = { .context = OTTL_LOG, .bare = true };
@@ -291,6 +334,7 @@ int main(void)
     tcase_add_test(c, packed_numbers_cost_a_step_each);
     tcase_add_test(c, quantiles_cost_the_attributes_that_each_of_them_gets);
     tcase_add_test(c, large_maps_in_another_order_are_compared_at_once);
+    tcase_add_loop_test(c, many_attributes_of_an_element_are_removed_at_once, 0, 2);
     tcase_add_test(c, a_statement_that_runs_out_of_steps_or_memory_has_changed_nothing);
     suite_add_tcase(s, c);
     r = srunner_create(s);
