@@ -63,6 +63,7 @@ void refused_batches_free(struct refused_batches *r)
 {
     struct refused *x;
 
+    clock_stop(clock_of(r), &r->timer);
     while ((x = list_pop(&r->under_way, struct refused, link)) != NULL) {
         ack_cancel(&x->ack);
         free_refused(x);
@@ -71,18 +72,29 @@ void refused_batches_free(struct refused_batches *r)
         forget_oldest(r);
 }
 
+static void forget_old(struct clock_timer *t)
+{
+    struct refused_batches *r = container_of(t, struct refused_batches, timer);
+    uint64_t now = clock_mono(clock_of(r));
+    const struct refused *oldest;
+
+    while ((oldest = list_first(&r->kept, struct refused, link)) != NULL && now - oldest->since >= AGE)
+        forget_oldest(r);
+    if (oldest != NULL)
+        clock_start(clock_of(r), t, oldest->since + AGE - now, forget_old);
+}
+
 static void keep(struct refused_batches *r, struct refused *x)
 {
-    uint64_t most = budget_limit(host_budget(r->node->host, r->node->signal)) / SHARE, now = clock_mono(clock_of(r));
-    struct refused *oldest;
+    uint64_t most = budget_limit(host_budget(r->node->host, r->node->signal)) / SHARE;
 
     list_push(&r->kept, &x->link);
-    x->since = now;
+    x->since = clock_mono(clock_of(r));
     r->n++;
     r->bytes += x->made->bytes;
-    while ((oldest = list_first(&r->kept, struct refused, link)) != NULL &&
-           (r->n > MOST || r->bytes > most || now - oldest->since > AGE))
+    while (r->n > MOST || r->bytes > most)
         forget_oldest(r);
+    forget_old(&r->timer);
 }
 
 static void on_settled(struct ack *ack, const struct outcome *outcome)

@@ -13,8 +13,9 @@
 struct refused_batches {
     struct node *node;
     struct list under_way, kept;
-    size_t n;       /* kept */
-    uint64_t bytes; /* of what was made of them */
+    size_t n;                 /* kept */
+    uint64_t bytes;           /* of what was made of them */
+    struct clock_timer timer; /* the oldest one goes */
 };
 
 void refused_batches_init(struct refused_batches *r, struct node *node);

@@ -193,6 +193,27 @@ START_TEST(what_is_kept_of_refused_batches_is_limited_and_its_losses_are_counted
 }
 END_TEST
 
+/* A sender that comes after five minutes has given up before; what was made for it is given back. */
+START_TEST(what_is_kept_of_a_refused_batch_is_forgotten_after_five_minutes)
+{
+    uint64_t before;
+
+    begin("{initial_value: drop}");
+    send_point(0, 2, 10);
+    before = rig.rig.budget.used;
+    rig.sink.answer = (struct outcome){ .verdict = VERDICT_RETRY, .reason = "queue_full" };
+    send_point(0, 3, 14);
+    ck_assert(sent("\"asInt\":\"4\""));
+    rig.sink.answer = (struct outcome){ 0 };
+    send_point(1, 3, 14);
+    ck_assert_uint_gt(rig.rig.budget.used, before);
+    processor_rig_pass(&rig, 300 * NS_PER_S);
+    send_point(0, 3, 14);
+    ck_assert(!sent("\"asInt\":\"4\""));
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("cumulative_to_delta");
@@ -209,6 +230,7 @@ int main(void)
     tcase_add_test(t, data_that_other_data_stands_behind_is_dropped_and_counted);
     tcase_add_test(t, a_batch_that_is_refused_for_now_is_the_same_delta_when_it_comes_again);
     tcase_add_test(t, what_is_kept_of_refused_batches_is_limited_and_its_losses_are_counted);
+    tcase_add_test(t, what_is_kept_of_a_refused_batch_is_forgotten_after_five_minutes);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
