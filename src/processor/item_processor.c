@@ -46,11 +46,14 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
 {
     struct item_processor *r = item_processor_of(container_of(self, struct node, in));
     struct batch *made;
-    uint64_t dropped, begun = item_count_begin(&r->items);
+    uint64_t dropped, again, begun = item_count_begin(&r->items);
 
     metric_add(r->items.incoming, batch->items);
-    if (r->refused != NULL && refused_batches_again(r->refused, batch, ack))
+    if (r->refused != NULL && refused_batches_again(r->refused, batch, ack, &again)) {
+        item_count_end(&r->items, begun);
+        metric_add(r->items.outgoing, again);
         return;
+    }
     r->batch = batch;
     r->apart.n = 0;
     r->fault.code = 0;

@@ -145,7 +145,7 @@ static struct refused *find(struct refused_batches *r, const struct batch *batch
     return NULL;
 }
 
-bool refused_batches_again(struct refused_batches *r, struct batch *batch, struct ack *ack)
+bool refused_batches_again(struct refused_batches *r, struct batch *batch, struct ack *ack, uint64_t *items)
 {
     struct refused *x = find(r, batch);
     struct batch *made;
@@ -159,6 +159,7 @@ bool refused_batches_again(struct refused_batches *r, struct batch *batch, struc
         ack_drop(ack, x->dropped.v[i].items, x->dropped.v[i].reason);
     made = batch_with_metadata(batch_ref(x->made), batch->metadata);
     batch_unref(batch);
+    *items = made->items;
     send_on(x, made, ack);
     return true;
 }

@@ -26,8 +26,8 @@ void refused_batches_free(struct refused_batches *r); /* what is under way is fo
 void refused_batches_send(struct refused_batches *r, const struct batch *batch, const struct losses *dropped,
                           struct batch *made, struct ack *ack);
 
-/* False: the batch is none of those that were refused. Else what was made of it is sent, and the reference to it and
- * the ack are taken over. */
-bool refused_batches_again(struct refused_batches *r, struct batch *batch, struct ack *ack);
+/* False: the batch is none of those that were refused. Else what was made of it is sent, *items of them, and the
+ * reference to it and the ack are taken over. */
+bool refused_batches_again(struct refused_batches *r, struct batch *batch, struct ack *ack, uint64_t *items);
 
 #endif

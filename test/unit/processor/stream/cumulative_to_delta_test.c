@@ -152,6 +152,9 @@ START_TEST(a_batch_that_is_refused_for_now_is_the_same_delta_when_it_comes_again
         send_point(0, 3, 14);
         ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
         ck_assert(sent("\"asInt\":\"4\""));
+        ck_assert_double_eq(rig_metric(&rig.rig, "otelcol_processor_outgoing_items", "otel_signal", "metrics",
+                                       "processor", "cumulative_to_delta", NULL),
+                            i + 1);
     }
     rig.sink.answer = (struct outcome){ 0 };
     send_point(0, 3, 14);
