@@ -19,7 +19,7 @@ struct refused {
     struct digest of;
     struct losses dropped;
     struct batch *made;
-    uint64_t since;
+    uint64_t since, bytes;
 };
 
 static struct clock *clock_of(const struct refused_batches *r)
@@ -55,7 +55,7 @@ static void forget_oldest(struct refused_batches *r)
     struct refused *x = list_pop(&r->kept, struct refused, link);
 
     r->n--;
-    r->bytes -= x->made->bytes;
+    r->bytes -= x->bytes;
     free_refused(x);
 }
 
@@ -84,6 +84,25 @@ static void forget_old(struct clock_timer *t)
         clock_start(clock_of(r), t, oldest->since + AGE - now, forget_old);
 }
 
+/* Of the blocks, a slice of which keeps all of one. What is rewritten slices two, in turn: the one that came in, and
+ * what was made. */
+static uint64_t size_of(const struct batch *b)
+{
+    const struct block *last = NULL, *before = NULL;
+    uint64_t size = b->packed.block != NULL ? b->packed.block->cap : 0;
+
+    for (uint32_t i = 0; i < b->n_segments; i++) {
+        const struct block *block = b->segments[i].block;
+
+        if (block == last || block == before)
+            continue;
+        size += block->cap;
+        before = last;
+        last = block;
+    }
+    return size;
+}
+
 static void keep(struct refused_batches *r, struct refused *x)
 {
     uint64_t most = budget_limit(host_budget(r->node->host, r->node->signal)) / SHARE;
@@ -91,7 +110,8 @@ static void keep(struct refused_batches *r, struct refused *x)
     list_push(&r->kept, &x->link);
     x->since = clock_mono(clock_of(r));
     r->n++;
-    r->bytes += x->made->bytes;
+    x->bytes = size_of(x->made);
+    r->bytes += x->bytes;
     while (r->n > MOST || r->bytes > most)
         forget_oldest(r);
     forget_old(&r->timer);
@@ -153,7 +173,7 @@ bool refused_batches_again(struct refused_batches *r, struct batch *batch, struc
     if (x == NULL)
         return false;
     r->n--;
-    r->bytes -= x->made->bytes;
+    r->bytes -= x->bytes;
     list_remove(&x->link);
     for (uint32_t i = 0; i < x->dropped.n; i++)
         ack_drop(ack, x->dropped.v[i].items, x->dropped.v[i].reason);

@@ -14,7 +14,7 @@ struct refused_batches {
     struct node *node;
     struct list under_way, kept;
     size_t n;                 /* kept */
-    uint64_t bytes;           /* of what was made of them */
+    uint64_t bytes;           /* of all that they keep from being given back */
     struct clock_timer timer; /* the oldest one goes */
 };
 

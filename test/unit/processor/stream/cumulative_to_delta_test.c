@@ -217,6 +217,32 @@ START_TEST(what_is_kept_of_a_refused_batch_is_forgotten_after_five_minutes)
 }
 END_TEST
 
+/* What goes on is a hundredth of a request that stays as a whole. */
+START_TEST(what_is_kept_of_refused_batches_is_limited_by_what_it_is_in)
+{
+    char *padding = mem_printf("%0800000d", 0);
+
+    begin("{initial_value: drop}");
+    budget_set_limit(&rig.rig.budget, 32u << 20);
+    rig.sink.answer = (struct outcome){ .verdict = VERDICT_RETRY, .reason = "queue_full" };
+    for (unsigned i = 0; i < 10; i++) {
+        char *json =
+            mem_printf("{'resourceMetrics':[{'scopeMetrics':[{'metrics':[{'name':'m%u','description':'%s','sum':"
+                       "{'aggregationTemporality':2,'isMonotonic':true,'dataPoints':[{'timeUnixNano':'2',"
+                       "'asInt':'10'}]}}]}]},{'scopeMetrics':[{'metrics':[{'name':'g','description':'%.8000s',"
+                       "'gauge':{'dataPoints':[{'asInt':'7'}]}}]}]}]}",
+                       i, padding, padding);
+
+        processor_rig_send(&rig, json);
+        ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
+        free(json);
+    }
+    ck_assert_uint_le(rig.rig.budget.used, 3u << 20);
+    processor_rig_close(&rig);
+    free(padding);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("cumulative_to_delta");
@@ -233,6 +259,7 @@ int main(void)
     tcase_add_test(t, data_that_other_data_stands_behind_is_dropped_and_counted);
     tcase_add_test(t, a_batch_that_is_refused_for_now_is_the_same_delta_when_it_comes_again);
     tcase_add_test(t, what_is_kept_of_refused_batches_is_limited_and_its_losses_are_counted);
+    tcase_add_test(t, what_is_kept_of_refused_batches_is_limited_by_what_it_is_in);
     tcase_add_test(t, what_is_kept_of_a_refused_batch_is_forgotten_after_five_minutes);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
