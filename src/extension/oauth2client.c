@@ -15,6 +15,7 @@
 #include "extension/oauth2_options.h"
 #include "extension/oauth2_token.h"
 #include "net/http/http_client.h"
+#include "net/http/url.h"
 #include "pipeline/authenticator.h"
 #include "pipeline/component.h"
 #include "pipeline/node_tls.h"
@@ -99,13 +100,7 @@ static void forget_token(struct oauth2 *o)
 
 static void put_escaped(struct buf *out, struct bytes s)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-
-    for (size_t i = 0; i < s.len; i++)
-        if (s.data[i] != '\0' && strchr(plain, s.data[i]) != NULL)
-            buf_putc(out, (char)s.data[i]);
-        else
-            buf_printf(out, "%%%02X", s.data[i]);
+    url_put_escaped(out, s, "-._~");
 }
 
 static void put_parameter(struct buf *out, const char *name, const char *value)

@@ -118,6 +118,20 @@ void url_put_safe(struct buf *out, const struct url *u)
         buf_put(out, bytes_of(u->target.data, find_any(u->target, "?")));
 }
 
+static bool is_alphanumeric(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+void url_put_escaped(struct buf *out, struct bytes s, const char *plain)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (is_alphanumeric(s.data[i]) || (s.data[i] != '\0' && strchr(plain, s.data[i]) != NULL))
+            buf_putc(out, (char)s.data[i]);
+        else
+            buf_printf(out, "%%%02X", s.data[i]);
+}
+
 void url_put_unescaped(struct buf *out, struct bytes s)
 {
     for (size_t i = 0; i < s.len; i++) {

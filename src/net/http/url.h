@@ -27,6 +27,9 @@ void url_put_safe(struct buf *out, const struct url *u);
 /* Append host and, where it was written, port: as in a Host header. */
 void url_put_authority(struct buf *out, const struct url *u);
 
+/* Append `s` with %XX for all but letters, digits and what is in `plain`, "-._~" for a part of a query. */
+void url_put_escaped(struct buf *out, struct bytes s, const char *plain);
+
 /* Append `s` with %XX taken back. */
 void url_put_unescaped(struct buf *out, struct bytes s);
 

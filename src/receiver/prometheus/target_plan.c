@@ -66,30 +66,24 @@ static void put_defaults(const struct scrape_job *job, struct label_set *s)
 
 /* ---- the URL ---- */
 
-static bool is_plain(uint8_t c, const char *further)
+/* As in a form: a space is a plus. */
+static void put_form(struct buf *out, struct bytes s)
 {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c != '\0' && strchr(further, c) != NULL);
-}
+    size_t from = out->len;
 
-static void put_escaped(struct buf *out, struct bytes s, const char *plain, bool plus)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (is_plain(s.data[i], plain))
-            buf_putc(out, (char)s.data[i]);
-        else if (plus && s.data[i] == ' ')
-            buf_putc(out, '+');
-        else
-            buf_printf(out, "%%%02X", s.data[i]);
+    url_put_escaped(out, s, "-_.~ ");
+    for (size_t i = from; i < out->len; i++)
+        if (out->data[i] == ' ')
+            out->data[i] = '+';
 }
 
 static void put_parameter(struct buf *out, bool *first, struct bytes name, struct bytes value)
 {
     buf_putc(out, *first ? '?' : '&');
     *first = false;
-    put_escaped(out, name, "-_.~", true);
+    put_form(out, name);
     buf_putc(out, '=');
-    put_escaped(out, value, "-_.~", true);
+    put_form(out, value);
 }
 
 /* The labels are sorted, and so are the parameters. The values behind the first are the job's. */
@@ -124,7 +118,7 @@ static void put_url(struct target_plan *p, const struct scrape_job *job)
     buf_put(&p->url, label_set_get(&p->labels, bytes_str("__address__")));
     if (path.len == 0 || path.data[0] != '/')
         buf_putc(&p->url, '/');
-    put_escaped(&p->url, path, "-_.~$&+,/:;=@!'()*", false);
+    url_put_escaped(&p->url, path, "-_.~$&+,/:;=@!'()*");
     put_parameters(&p->url, job, &p->labels);
 }
 

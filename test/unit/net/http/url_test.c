@@ -113,6 +113,20 @@ START_TEST(a_nul_byte_ends_nothing_and_is_refused)
 }
 END_TEST
 
+START_TEST(what_is_not_plain_is_escaped)
+{
+    static const uint8_t bytes[] = { 'a', 'Z', '9', '-', '.', '~', ' ', '/', 0, 0xff, '%' };
+    struct buf out = { 0 };
+
+    url_put_escaped(&out, bytes_of(bytes, sizeof(bytes)), "-._~");
+    ck_assert_str_eq(buf_cstr(&out), "aZ9-.~%20%2F%00%FF%25");
+    out.len = 0;
+    url_put_escaped(&out, bytes_str("a/b c"), "/");
+    ck_assert_str_eq(buf_cstr(&out), "a/b%20c");
+    buf_free(&out);
+}
+END_TEST
+
 START_TEST(escapes_are_taken_back_where_they_are_whole)
 {
     static const struct {
@@ -144,6 +158,7 @@ int main(void)
     tcase_add_loop_test(tc, what_is_no_url_is_told_in_words, 0, ARRAY_LEN(bad));
     tcase_add_test(tc, no_fault_shows_the_password);
     tcase_add_test(tc, a_nul_byte_ends_nothing_and_is_refused);
+    tcase_add_test(tc, what_is_not_plain_is_escaped);
     tcase_add_test(tc, escapes_are_taken_back_where_they_are_whole);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);
