@@ -102,6 +102,7 @@ static void answered(struct http1_client *h)
         .trailers = h->reader.trailers,
         .n_trailers = h->reader.n_trailers,
         .body = buf_bytes(&h->reader.body),
+        .cut = h->reader.thrown > 0,
     };
 
     h->call = NULL;

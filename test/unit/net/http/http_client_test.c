@@ -22,14 +22,13 @@ struct told {
     struct http_call call;
     unsigned times;
     enum http_failure failure;
-    bool ambiguous;
+    bool ambiguous, cut, pauses, cancels;
     enum http_spoken spoken;
     int status;
     uint64_t retry_after_ms;
     char why[240], body[64], header[64], trailer[64];
     size_t body_len;
     struct buf passed; /* by on_body */
-    bool pauses, cancels;
 };
 
 static struct loop loop;
@@ -103,6 +102,7 @@ static void on_done(struct http_call *call, const struct http_response *a)
     t->status = a->status;
     t->retry_after_ms = a->retry_after_ms;
     t->body_len = a->body.len;
+    t->cut = a->cut;
     snprintf(t->why, sizeof(t->why), "%s", a->why);
     snprintf(t->body, sizeof(t->body), "%.*s", (int)a->body.len, (const char *)a->body.data);
     snprintf(t->trailer, sizeof(t->trailer), "%.*s", a->n_trailers > 0 ? (int)a->trailers[0].value.len : 0,
@@ -524,6 +524,7 @@ START_TEST(of_a_long_answer_the_beginning_is_kept)
     say(fd, "HTTP/1.1 400 No\r\nContent-Length: 26\r\n\r\nabcdefghijklmnopqrstuvwxyz");
     ck_assert_uint_eq(t.times, 1);
     ck_assert_str_eq(t.body, "abcd");
+    ck_assert(t.cut);
     ck_assert(!is_closed(fd));
 
     memset(flood, 'f', sizeof(flood) - 1);
@@ -647,7 +648,7 @@ START_TEST(a_body_is_passed_on_as_it_comes_and_not_faster_than_is_wanted)
     }
     paused = t.passed.len;
     ck_assert_uint_gt(paused, 0);
-    ck_assert_uint_le(paused, 64 * 1024); /* one read; the rest waits where it costs nobody anything */
+    ck_assert_uint_le(paused, 64ul * 1024); /* one read; the rest waits where it costs nobody anything */
     t.pauses = false;
     http_call_resume(&t.call);
     while (sent < sizeof(large)) {
