@@ -55,9 +55,10 @@ struct http_client_options {
     struct budget *budget;    /* is charged with what is kept of answers; NULL: nobody is */
     struct tls *tls;          /* net/socket/tls.h: speak it; a reference is taken. NULL: plain text */
     enum http_version version;
+    const char *target; /* who is dialled, as gRPC names it (net/http/target.h); NULL: the URL's host and port.
+                         * HTTP/1.1: a unix socket alone */
     /* HTTP/2, which knows neither max_idle nor max_connections. The peer may choose it only where
      * connections are kept (max_idle). */
-    const char *target;    /* who is dialled, as gRPC names it (net/http/target.h); NULL: the URL's host and port */
     const char *authority; /* NULL: a `host` among the headers, or the URL's */
     bool round_robin;      /* else pick_first */
     bool wait_for_ready;

@@ -490,27 +490,37 @@ static struct http_connection *new_connection(struct http_client *client)
     return c;
 }
 
+/* Addresses of the balancer's target. */
+static void dial_target(struct http_connection *c, const struct address *to, size_t n)
+{
+    const struct target *target = &c->client->balancer.target;
+    char name[300];
+
+    if (target->is_unix)
+        endpoint_format(&target->address.addr, target->address.len, name, sizeof(name));
+    else
+        snprintf(name, sizeof(name), "%s:%s", target->host, target->port);
+    c->dial = dial_start_at(c->client->shared.loop, name, to, n, c->client->options.connect_timeout, on_dialed, c);
+}
+
 void http_connection_open(struct http_client *client, struct http_call *first)
 {
     struct http_connection *c = new_connection(client);
 
     c->first = first;
     first->io = &c->io;
-    c->dial = dial_start(client->shared.loop, client->origin.dial_host, client->origin.dial_port,
-                         client->options.connect_timeout, on_dialed, c);
+    if (client->balancer.target.is_unix)
+        dial_target(c, &client->balancer.target.address, 1);
+    else
+        c->dial = dial_start(client->shared.loop, client->origin.dial_host, client->origin.dial_port,
+                             client->options.connect_timeout, on_dialed, c);
 }
 
 void http_connection_open_to(struct http_client *client, const struct address *to, size_t n)
 {
     struct http_connection *c = new_connection(client);
-    const struct target *target = &client->balancer.target;
-    char name[300];
 
     if (client->options.round_robin)
         c->to = *to;
-    if (target->is_unix)
-        endpoint_format(&target->address.addr, target->address.len, name, sizeof(name));
-    else
-        snprintf(name, sizeof(name), "%s:%s", target->host, target->port);
-    c->dial = dial_start_at(client->shared.loop, name, to, n, client->options.connect_timeout, on_dialed, c);
+    dial_target(c, to, n);
 }
