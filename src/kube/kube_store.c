@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An object that comes again takes the place of the one that was there. One for which there is no room is refused, and
+ * what was known of it is gone, for it is out of date: who has asked for it tries again later. */
+#include "kube/kube_store.h"
+
+#include <stdlib.h>
+#include <uv.h>
+
+static uint64_t hash_key(struct bytes key)
+{
+    return bytes_hash(key);
+}
+
+static uint64_t hash_of(const void *entry)
+{
+    return hash_key(((const struct kube_object *)entry)->key);
+}
+
+static bool has_key(const void *entry, const void *key)
+{
+    return bytes_equal(((const struct kube_object *)entry)->key, *(const struct bytes *)key);
+}
+
+void kube_store_init(struct kube_store *s, struct budget *budget)
+{
+    *s = (struct kube_store){ .budget = budget };
+    list_init(&s->objects);
+    table_init(&s->table, hash_of, budget);
+}
+
+static void free_object(struct kube_store *s, struct kube_object *o)
+{
+    budget_give(s->budget, o->charged);
+    list_remove(&o->link);
+    arena_free(&o->memory);
+    free(o);
+    s->n--;
+}
+
+void kube_store_free(struct kube_store *s)
+{
+    if (s->budget == NULL)
+        return;
+    list_each (struct kube_object, o, &s->objects, link)
+        free_object(s, o);
+    table_free(&s->table);
+}
+
+const struct kube_object *kube_store_find(const struct kube_store *s, struct bytes key)
+{
+    return table_find(&s->table, hash_key(key), has_key, &key);
+}
+
+/* "namespace/name"; empty: it has no name. */
+static struct bytes put_key(struct arena *a, struct bytes ns, struct bytes name)
+{
+    size_t len = ns.len + (ns.len > 0) + name.len;
+    uint8_t *key = arena_alloc_bytes(a, len + 1);
+
+    if (name.len == 0)
+        return name;
+    memcpy(key + len - name.len, name.data, name.len);
+    if (ns.len > 0) {
+        memcpy(key, ns.data, ns.len);
+        key[ns.len] = '/';
+    }
+    return bytes_of(key, len);
+}
+
+const struct kube_object *kube_store_get(const struct kube_store *s, struct bytes ns, struct bytes name)
+{
+    struct arena scratch = { 0 };
+    const struct kube_object *found = kube_store_find(s, put_key(&scratch, ns, name));
+
+    arena_free(&scratch);
+    return found;
+}
+
+static bool is_same(const struct kube_object *known, const struct json_node *root)
+{
+    struct bytes version = json_text_at(root, "metadata.resourceVersion");
+
+    return version.len > 0 && bytes_equal(version, json_text_at(known->root, "metadata.resourceVersion"));
+}
+
+static void remove_object(struct kube_store *s, struct kube_object *o)
+{
+    table_remove(&s->table, o, hash_of(o));
+    free_object(s, o);
+}
+
+static struct kube_object *find_mine(struct kube_store *s, struct bytes key)
+{
+    return table_find(&s->table, hash_key(key), has_key, &key);
+}
+
+static int add_object(struct kube_store *s, struct kube_object *o, struct error *err)
+{
+    o->charged = sizeof(*o) + o->memory.total;
+    if (s->n >= KUBE_MAX_OBJECTS)
+        return error_set(err, UV_E2BIG, "there are more than %u objects: choose fewer by namespaces or selectors",
+                         KUBE_MAX_OBJECTS);
+    if (!budget_take(s->budget, o->charged))
+        return error_set(err, UV_ENOMEM, "no room in the memory budget for another object");
+    if (!table_insert(&s->table, o, hash_of(o))) {
+        budget_give(s->budget, o->charged);
+        return error_set(err, UV_ENOMEM, "no place for another object");
+    }
+    list_push(&s->objects, &o->link);
+    s->n++;
+    return 0;
+}
+
+enum kube_put kube_store_put(struct kube_store *s, struct json_node *root, struct arena *memory, struct error *err)
+{
+    struct bytes key = put_key(memory, json_text_at(root, "metadata.namespace"), json_text_at(root, "metadata.name"));
+    struct kube_object *known = key.len > 0 ? find_mine(s, key) : NULL, *o;
+
+    if (known != NULL && is_same(known, root)) {
+        known->listed = s->listing;
+        arena_free(memory);
+        return KUBE_SAME;
+    }
+    if (key.len == 0) {
+        arena_free(memory);
+        error_set(err, UV_EINVAL, "an object has no metadata.name");
+        return KUBE_REFUSED;
+    }
+    o = mem_alloc(sizeof(*o));
+    *o = (struct kube_object){ .key = key, .root = root, .memory = *memory, .listed = s->listing };
+    *memory = (struct arena){ 0 };
+    if (known != NULL)
+        remove_object(s, known);
+    if (add_object(s, o, err) == 0)
+        return KUBE_CHANGED;
+    arena_free(&o->memory);
+    free(o);
+    return KUBE_REFUSED;
+}
+
+bool kube_store_remove(struct kube_store *s, const struct json_node *root)
+{
+    struct arena scratch = { 0 };
+    struct bytes key = put_key(&scratch, json_text_at(root, "metadata.namespace"), json_text_at(root, "metadata.name"));
+    struct kube_object *o = find_mine(s, key);
+
+    if (o != NULL)
+        remove_object(s, o);
+    arena_free(&scratch);
+    return o != NULL;
+}
+
+void kube_store_begin(struct kube_store *s)
+{
+    s->listing++;
+}
+
+size_t kube_store_end(struct kube_store *s)
+{
+    size_t n = 0;
+
+    list_each (struct kube_object, o, &s->objects, link)
+        if (o->listed != s->listing) {
+            remove_object(s, o);
+            n++;
+        }
+    return n;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects of one kind, as an API server of Kubernetes told them: of each the fields that are wanted, as a tree. They
+ * are paid for to the budget, and there is a limit to their number. */
+#ifndef KUBE_STORE_H
+#define KUBE_STORE_H
+
+#include "base/budget.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "base/table.h"
+#include "codec/json_tree.h"
+
+#define KUBE_MAX_OBJECTS 100000u /* of one store */
+
+struct kube_object {
+    struct list link;
+    struct bytes key; /* "namespace/name", or "name" for what is in none */
+    struct json_node *root;
+    struct arena memory; /* all of it */
+    uint64_t charged;
+    uint64_t listed; /* the listing that had it last */
+};
+
+struct kube_store {
+    struct list objects; /* the newest last */
+    struct table table;
+    struct budget *budget;
+    size_t n;
+    uint64_t listing;
+};
+
+void kube_store_init(struct kube_store *s, struct budget *budget);
+void kube_store_free(struct kube_store *s);
+
+const struct kube_object *kube_store_find(const struct kube_store *s, struct bytes key);
+/* Of that namespace and that name. */
+const struct kube_object *kube_store_get(const struct kube_store *s, struct bytes ns, struct bytes name);
+
+enum kube_put { KUBE_CHANGED, KUBE_SAME, KUBE_REFUSED };
+
+/* Takes the tree and its memory over. SAME: that version of it was there. REFUSED, with `err`: it has no name, or there
+ * is no room for it. */
+enum kube_put kube_store_put(struct kube_store *s, struct json_node *root, struct arena *memory, struct error *err);
+bool kube_store_remove(struct kube_store *s, const struct json_node *root); /* false: it was not there */
+
+void kube_store_begin(struct kube_store *s); /* a listing begins ... */
+size_t kube_store_end(struct kube_store *s); /* ... and has ended: what it did not have goes. How many those were */
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pages and events, and the store that they fill. */
+#include "kube/kube_answer.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static const struct json_tree_rules rules = { .max_nodes = 100, .max_depth = 8 };
+
+struct rig {
+    struct turn turn;
+    struct budget budget;
+    struct kube_store store;
+};
+
+static void open_rig(struct rig *r, uint64_t limit)
+{
+    turn_init(&r->turn);
+    budget_init(&r->budget, limit, &r->turn);
+    kube_store_init(&r->store, &r->budget);
+}
+
+static void close_rig(struct rig *r)
+{
+    kube_store_free(&r->store);
+    ck_assert_uint_eq(r->budget.used, 0);
+    ck_assert_uint_eq(r->store.n, 0);
+}
+
+/* The keys in the store, with their versions. */
+static void put_keys(struct buf *out, const struct kube_store *s)
+{
+    list_each (struct kube_object, o, &s->objects, link) {
+        buf_put(out, o->key);
+        buf_putc(out, '@');
+        buf_put(out, json_text_at(o->root, "metadata.resourceVersion"));
+        buf_putc(out, ' ');
+    }
+}
+
+static void check_keys(const struct kube_store *s, const char *expected)
+{
+    struct buf out = { 0 };
+
+    put_keys(&out, s);
+    ck_assert_str_eq(buf_cstr(&out), expected);
+    buf_free(&out);
+}
+
+#define OBJECT(ns, name, version)                                                                                      \
+    "{\"metadata\":{\"namespace\":\"" ns "\",\"name\":\"" name "\",\"resourceVersion\":\"" version "\"}}"
+#define LIST(version, next, items)                                                                                     \
+    "{\"kind\":\"PodList\",\"items\":[" items "],\"metadata\":{\"resourceVersion\":\"" version                         \
+    "\",\"continue\":\"" next "\"}}"
+
+START_TEST(pages_fill_the_store_and_what_was_not_listed_goes)
+{
+    struct kube_page page = { 0 };
+    struct error err;
+    struct rig r;
+
+    open_rig(&r, UINT64_MAX);
+    kube_store_begin(&r.store);
+    ck_assert(kube_page_read(bytes_str(LIST("7", "more", OBJECT("a", "x", "1") "," OBJECT("", "node", "2"))), &rules,
+                             &r.store, &page, &err));
+    ck_assert_str_eq(page.version, "7");
+    ck_assert_str_eq(buf_cstr(&page.next), "more");
+    ck_assert(page.changed && page.n == 2);
+    ck_assert(kube_page_read(bytes_str(LIST("7", "", OBJECT("b", "y", "3"))), &rules, &r.store, &page, &err));
+    ck_assert(page.next.len == 0 && page.n == 1);
+    ck_assert_uint_eq(kube_store_end(&r.store), 0);
+    check_keys(&r.store, "a/x@1 node@2 b/y@3 ");
+    ck_assert_ptr_nonnull(kube_store_get(&r.store, bytes_str("b"), bytes_str("y")));
+    ck_assert_ptr_nonnull(kube_store_find(&r.store, bytes_str("node")));
+    ck_assert_ptr_null(kube_store_get(&r.store, bytes_str("a"), bytes_str("y")));
+
+    kube_store_begin(&r.store);
+    page.changed = false;
+    ck_assert(kube_page_read(bytes_str(LIST("9", "", OBJECT("a", "x", "1"))), &rules, &r.store, &page, &err));
+    ck_assert(!page.changed); /* that version was known */
+    ck_assert_uint_eq(kube_store_end(&r.store), 2);
+    check_keys(&r.store, "a/x@1 ");
+    buf_free(&page.next);
+    close_rig(&r);
+}
+END_TEST
+
+static const struct {
+    const char *text, *why;
+} broken[] = {
+    { "", "no JSON" },
+    { "[]", "no JSON" },
+    { "{\"kind\":\"PodList\"}", "no items" },
+    { "{\"items\":{}}", "a list of objects" },
+    { "{\"items\":[" OBJECT("a", "x", "1"), "no JSON" },
+    { "{\"items\":[" OBJECT("a", "x", "1") "]} x", "nothing behind" },
+    { "{\"items\":[" OBJECT("a", "x", "1") " " OBJECT("a", "y", "1") "]}", "a comma" },
+    { "{\"items\":[{}]}", "no metadata.name" },
+    { "{\"items\":[5]}", "no metadata.name" },
+    { "{\"metadata\":[,],\"items\":[]}", "no JSON" },
+    { "{\"a\":1 \"items\":[]}", "a comma" },
+};
+
+START_TEST(what_is_no_page_is_refused)
+{
+    struct kube_page page = { 0 };
+    struct error err;
+    struct rig r;
+
+    open_rig(&r, UINT64_MAX);
+    ck_assert(!kube_page_read(bytes_str(broken[_i].text), &rules, &r.store, &page, &err));
+    ck_assert_msg(strstr(err.text, broken[_i].why) != NULL, "%s: %s", broken[_i].text, err.text);
+    buf_free(&page.next);
+    close_rig(&r);
+}
+END_TEST
+
+START_TEST(objects_without_room_are_refused_and_leave_nothing)
+{
+    struct kube_page page = { 0 };
+    struct error err;
+    struct rig r;
+
+    open_rig(&r, UINT64_MAX);
+    budget_set_limit(&r.budget, r.budget.used + 6000); /* one has 4 KiB */
+    ck_assert(!kube_page_read(bytes_str(LIST("7", "", OBJECT("a", "x", "1") "," OBJECT("a", "y", "1"))), &rules,
+                              &r.store, &page, &err));
+    ck_assert_ptr_nonnull(strstr(err.text, "no room in the memory budget"));
+    check_keys(&r.store, "a/x@1 ");
+    buf_free(&page.next);
+    close_rig(&r);
+}
+END_TEST
+
+#define EVENT(type, object) "{\"type\":\"" type "\",\"object\":" object "}"
+
+static const struct {
+    const char *line;
+    bool good, changed;
+    int code;
+    const char *version, *keys;
+} events[] = {
+    { EVENT("ADDED", OBJECT("a", "y", "5")), true, true, 0, "5", "a/x@1 a/y@5 " },
+    { "{\"object\":" OBJECT("a", "y", "5") ",\"type\":\"ADDED\"}", true, true, 0, "5", "a/x@1 a/y@5 " },
+    { EVENT("MODIFIED", OBJECT("a", "x", "6")), true, true, 0, "6", "a/x@6 " },
+    { EVENT("MODIFIED", OBJECT("a", "x", "1")), true, false, 0, "1", "a/x@1 " },
+    { EVENT("DELETED", OBJECT("a", "x", "7")), true, true, 0, "7", "" },
+    { EVENT("DELETED", OBJECT("a", "z", "7")), true, false, 0, "7", "a/x@1 " },
+    { EVENT("BOOKMARK", "{\"metadata\":{\"resourceVersion\":\"9\"}}"), true, false, 0, "9", "a/x@1 " },
+    { EVENT("NEWS", OBJECT("a", "q", "9")), true, false, 0, "9", "a/x@1 " },
+    { EVENT("ERROR", "{\"code\":410,\"message\":\"too old\"}"), true, false, 410, "", "a/x@1 " },
+    { EVENT("ERROR", "{}"), true, false, 500, "", "a/x@1 " },
+    { EVENT("ERROR", "{\"code\":-1}"), true, false, 500, "", "a/x@1 " },
+    { EVENT("ADDED", "{}"), false, false, 0, "", "a/x@1 " },
+    { EVENT("ADDED", "7"), false, false, 0, "", "a/x@1 " },
+    { "{\"type\":\"ADDED\"}", false, false, 0, "", "a/x@1 " },
+    { "{\"type\":5,\"object\":{}}", false, false, 0, "", "a/x@1 " },
+    { "{\"type\":\"ADDED\",\"object\":", false, false, 0, "", "a/x@1 " },
+    { "nonsense", false, false, 0, "", "a/x@1 " },
+};
+
+START_TEST(events_change_the_store)
+{
+    struct kube_page page = { 0 };
+    struct kube_event e;
+    struct error err;
+    struct rig r;
+
+    open_rig(&r, UINT64_MAX);
+    ck_assert(kube_page_read(bytes_str(LIST("1", "", OBJECT("a", "x", "1"))), &rules, &r.store, &page, &err));
+    ck_assert_msg(kube_event_read(bytes_str(events[_i].line), &rules, &r.store, &e, &err) == events[_i].good, "%s: %s",
+                  events[_i].line, err.text);
+    ck_assert_int_eq(e.changed, events[_i].changed);
+    ck_assert_int_eq(e.code, events[_i].code);
+    if (events[_i].good)
+        ck_assert_str_eq(e.version, events[_i].version);
+    check_keys(&r.store, events[_i].keys);
+    buf_free(&page.next);
+    close_rig(&r);
+}
+END_TEST
+
+START_TEST(a_version_that_is_too_long_is_a_fault)
+{
+    struct buf line = { 0 };
+    struct kube_event e;
+    struct error err;
+    struct rig r;
+
+    open_rig(&r, UINT64_MAX);
+    buf_puts(&line, "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"");
+    for (int i = 0; i < KUBE_MAX_TEXT; i++)
+        buf_putc(&line, '1');
+    buf_puts(&line, "\"}}}");
+    ck_assert(!kube_event_read(buf_bytes(&line), &rules, &r.store, &e, &err));
+    ck_assert_ptr_nonnull(strstr(err.text, "too long"));
+    buf_free(&line);
+    close_rig(&r);
+}
+END_TEST
+
+START_TEST(a_status_has_a_message_that_the_log_can_show)
+{
+    char out[12];
+
+    kube_status_read(bytes_str("{\"kind\":\"Status\",\"message\":\"no\\nway, never ever\"}"), out, sizeof(out));
+    ck_assert_str_eq(out, "no way, nev");
+    kube_status_read(bytes_str("<html>"), out, sizeof(out));
+    ck_assert_str_eq(out, "");
+}
+END_TEST
+
+#define N(table) (sizeof(table) / sizeof(*(table)))
+
+int main(void)
+{
+    Suite *s = suite_create("kube_answer");
+    TCase *tc = tcase_create("kube_answer");
+    SRunner *sr;
+    int failed;
+
+    tcase_add_test(tc, pages_fill_the_store_and_what_was_not_listed_goes);
+    tcase_add_loop_test(tc, what_is_no_page_is_refused, 0, N(broken));
+    tcase_add_test(tc, objects_without_room_are_refused_and_leave_nothing);
+    tcase_add_loop_test(tc, events_change_the_store, 0, N(events));
+    tcase_add_test(tc, a_version_that_is_too_long_is_a_fault);
+    tcase_add_test(tc, a_status_has_a_message_that_the_log_can_show);
+    suite_add_tcase(s, tc);
+    sr = srunner_create(s);
+    srunner_run_all(sr, CK_NORMAL);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed != 0;
+}
