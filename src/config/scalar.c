@@ -258,7 +258,7 @@ void yaml_put_float(struct buf *out, double v)
     buf_puts(out, text);
 }
 
-static void put_json_string(struct buf *out, const char *s)
+void yaml_put_quoted(struct buf *out, const char *s)
 {
     buf_putc(out, '"');
     for (; *s != '\0'; s++) {
@@ -318,7 +318,7 @@ static void put_json_scalar(const struct yaml_node *n, struct buf *out)
     case YAML_TIME:
         break;
     }
-    put_json_string(out, n->text);
+    yaml_put_quoted(out, n->text);
 }
 
 static void put_scalar(const struct yaml_node *n, struct buf *out)
@@ -330,7 +330,7 @@ static void put_scalar(const struct yaml_node *n, struct buf *out)
     if (type != YAML_STR || safe_plain(n->text))
         buf_puts(out, n->text);
     else
-        put_json_string(out, n->text);
+        yaml_put_quoted(out, n->text);
 }
 
 static void put_json(const struct yaml_node *n, struct buf *out)
@@ -344,7 +344,7 @@ static void put_json(const struct yaml_node *n, struct buf *out)
         if (i > 0)
             buf_putc(out, ',');
         if (n->kind == YAML_MAP) {
-            put_json_string(out, n->pairs[i].key);
+            yaml_put_quoted(out, n->pairs[i].key);
             buf_putc(out, ':');
         }
         put_json(n->kind == YAML_MAP ? n->pairs[i].value : n->items[i], out);
@@ -397,7 +397,7 @@ static void put_block(const struct yaml_node *n, struct buf *out, int indent, bo
         if (safe_plain(n->pairs[i].key))
             buf_puts(out, n->pairs[i].key);
         else
-            put_json_string(out, n->pairs[i].key);
+            yaml_put_quoted(out, n->pairs[i].key);
         buf_putc(out, ':');
         put_value(n->pairs[i].value, out, indent + 2);
     }

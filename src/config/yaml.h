@@ -64,6 +64,10 @@ const char *yaml_type_name(const struct yaml_node *n); /* "a map", "a list", "th
 struct yaml_node *yaml_get(const struct yaml_node *map, const char *key); /* NULL when absent or not a map */
 const struct yaml_pair *yaml_pair(const struct yaml_node *map, const char *key);
 
+/* Append it in quotes, as JSON has them, which is YAML too. */
+struct buf;
+void yaml_put_quoted(struct buf *out, const char *text);
+
 /* Where the byte at an offset of a scalar's text stands in the file. */
 void yaml_place(const struct yaml_node *n, size_t offset, int *line, int *column);
 

@@ -500,7 +500,7 @@ FAULTS = {
     "protocol": ("scrape_configs: [{job_name: a, scrape_protocols: [Foo]}]", "unknown scrape protocol Foo, supported: [OpenMetricsText0.0.1"),
     "file": ("scrape_configs: [{job_name: a, file_sd_configs: [{files: [foo.txt]}]}]", 'path name "foo.txt" is not valid for file discovery'),
     "port": ("scrape_configs: [{job_name: a, dns_sd_configs: [{names: [x], type: A}]}]", "a port is required in DNS-SD configs"),
-    "kubernetes": ("scrape_configs: [{job_name: a, kubernetes_sd_configs: [{role: pod}]}]", "this discovery is not served"),
+    "discovery": ("scrape_configs: [{job_name: a, ec2_sd_configs: [{region: x}]}]", "this discovery is not served"),
     "remote write": ("scrape_configs: [{job_name: a}]\n      remote_write: [{url: x}]", "unsupported features: remote_write"),
     "auth": ("scrape_configs: [{job_name: a, basic_auth: {username: x}, bearer_token: y}]", "at most one of basic_auth, oauth2 & authorization"),
     "basic": ("scrape_configs: [{job_name: a, authorization: {type: Basic}}]", 'use "basic_auth" instead'),

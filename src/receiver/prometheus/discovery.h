@@ -69,5 +69,9 @@ struct discovery *static_discovery_new(const struct node *node, const struct opt
 struct discovery *file_discovery_new(const struct node *node, const struct file_sd_config *c);
 struct discovery *http_discovery_new(const struct node *node, const struct http_sd_config *c, struct error *err);
 struct discovery *dns_discovery_new(const struct node *node, const struct dns_sd_config *c);
+struct discovery *docker_discovery_new(const struct node *node, const struct docker_sd_config *c, struct error *err);
+struct discovery *consul_discovery_new(const struct node *node, const struct consul_sd_config *c, struct error *err);
+struct discovery *kubernetes_discovery_new(const struct node *node, const struct kubernetes_sd_config *c,
+                                           struct error *err);
 
 #endif

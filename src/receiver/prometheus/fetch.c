@@ -222,6 +222,16 @@ static bool inflate(struct fetch *f)
     return true;
 }
 
+static void keep_header(struct fetch *f, const struct http_response *a)
+{
+    const struct bytes *value = f->kept_name != NULL ? http_response_header(a, f->kept_name) : NULL;
+    size_t n = value != NULL && value->len < sizeof(f->kept) ? value->len : 0;
+
+    if (n > 0)
+        memcpy(f->kept, value->data, n);
+    f->kept[n] = '\0';
+}
+
 /* False: it goes on. */
 static bool take_answer(struct fetch *f, const struct http_response *a)
 {
@@ -232,6 +242,7 @@ static bool take_answer(struct fetch *f, const struct http_response *a)
     free(f->type_memory);
     f->type_memory = type != NULL ? bytes_dup(*type) : NULL;
     f->type = type != NULL ? bytes_str(f->type_memory) : bytes_of("", 0);
+    keep_header(f, a);
     f->usual = f->len;
     f->body = f->block != NULL ? bytes_of(f->block->data, f->len) : bytes_of("", 0);
     if (coding != CODING_IDENTITY && coding != CODING_GZIP)
@@ -373,7 +384,7 @@ static void set_headers(struct fetch *f, bool trusted)
     call_headers_reset(&f->headers);
     call_headers_add(&f->headers, bytes_str("accept"), bytes_str(f->accept));
     call_headers_add(&f->headers, bytes_str("accept-encoding"), bytes_str(f->gzip ? "gzip" : "identity"));
-    if (f->extra_name != NULL)
+    if (f->extra_name != NULL && (trusted || !f->extra_is_secret))
         call_headers_add(&f->headers, bytes_str(f->extra_name), bytes_str(f->extra_value));
     scrape_caller_headers(f->caller, trusted, &f->headers);
 }
@@ -381,11 +392,13 @@ static void set_headers(struct fetch *f, bool trusted)
 /* The client for where it goes now; NULL after a fault. */
 static struct http_client *choose_client(struct fetch *f, bool home)
 {
+    static const struct scrape_way plain = { 0 };
     struct http_client **at = home ? &f->client : &f->away;
     struct error err;
 
     leave_away(f);
-    if (*at == NULL && (*at = scrape_caller_client(f->caller, home ? f->url : f->place, &err)) == NULL)
+    if (*at == NULL &&
+        (*at = scrape_caller_client(f->caller, home ? f->url : f->place, home ? &f->way : &plain, &err)) == NULL)
         set_fault(f, f->redirects > 0 ? FETCH_REDIRECTS : FETCH_UNREACHED, "%s", err.text);
     return *at;
 }
@@ -406,7 +419,9 @@ static void start_call(struct fetch *f)
     f->len = 0;
     f->call = (struct http_call){
         .method = "GET",
-        .path = f->place != NULL ? path_of(f->place) : NULL,
+        .path = f->place != NULL ? path_of(f->place)
+                : f->url_changes ? path_of(f->url)
+                                 : NULL,
         .headers = f->headers.list.v,
         .n_headers = f->headers.list.n,
         .timeout = f->deadline - now,

@@ -27,7 +27,11 @@ struct fetch {
     uint64_t limit;                       /* bytes of the body, inflated: as many are too many */
     const char *accept;                   /* stays */
     bool gzip;                            /* ask for it */
+    bool url_changes;                     /* from start to start, to others of the same origin that have a path */
+    bool extra_is_secret;                 /* it goes to no other host */
     const char *extra_name, *extra_value; /* one more header; stays */
+    const char *kept_name;                /* a header of the answer that is kept; NULL: none */
+    struct scrape_way way;                /* of the client at home */
     /* From the loop. The body may be taken out of `block`. */
     void (*on_done)(struct fetch *f);
 
@@ -35,6 +39,7 @@ struct fetch {
     enum fetch_fault fault;
     char why[300];
     struct bytes type; /* Content-Type; empty: none */
+    char kept[64];     /* the header's value; "": there was none, or a longer one */
     struct bytes body;
 
     /* Its own; zeroed at first. */

@@ -74,15 +74,18 @@ void scrape_caller_close(struct scrape_caller *c)
     *c = (struct scrape_caller){ 0 };
 }
 
-struct http_client *scrape_caller_client(struct scrape_caller *c, const char *url, struct error *err)
+struct http_client *scrape_caller_client(struct scrape_caller *c, const char *url, const struct scrape_way *way,
+                                         struct error *err)
 {
     const struct scrape_client_config *k = c->config;
     struct http_client_options o = {
         .url = url,
         .user_agent = c->user_agent,
         .idle_timeout = 300 * NS_PER_S,
-        .max_idle = 1,
-        .max_connections = 1,
+        .max_idle = way->lasting ? 4 : 1,
+        .max_connections = way->lasting ? 0 : 1,
+        .keepalive_time = way->lasting ? 30 * NS_PER_S : 0,
+        .target = way->target,
         .budget = c->node->host->budget,
         .direct = !k->proxy_from_environment,
     };
@@ -90,7 +93,9 @@ struct http_client *scrape_caller_client(struct scrape_caller *c, const char *ur
 
     if (url_parse(&u, bytes_str(url), err) != 0)
         return NULL;
-    if (k->proxy_url[0] != '\0' && !proxy_is_bypassed(k->no_proxy, u.host, url_port(&u)))
+    if (way->target != NULL)
+        o.direct = true;
+    else if (k->proxy_url[0] != '\0' && !proxy_is_bypassed(k->no_proxy, u.host, url_port(&u)))
         o.proxy_url = k->proxy_url;
     if (u.secure && open_tls(c, err) != 0)
         return NULL;

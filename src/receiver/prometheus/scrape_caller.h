@@ -27,8 +27,15 @@ int scrape_caller_open(struct scrape_caller *c, const struct node *node, const s
                        bool secure, struct error *err);
 void scrape_caller_close(struct scrape_caller *c);
 
+/* How a client's connections are. Zeroed: one, to the URL's host. */
+struct scrape_way {
+    bool lasting;       /* calls take long: there are as many connections as calls, and quiet peers are pinged */
+    const char *target; /* who is dialled (net/http/target.h), a unix socket; stays. NULL: the URL's host */
+};
+
 /* A client for the origin of that URL. NULL and `err` when it cannot be called. */
-struct http_client *scrape_caller_client(struct scrape_caller *c, const char *url, struct error *err);
+struct http_client *scrape_caller_client(struct scrape_caller *c, const char *url, const struct scrape_way *way,
+                                         struct error *err);
 
 /* Add what is sent with each request; `trusted`: also who we are. */
 void scrape_caller_headers(const struct scrape_caller *c, bool trusted, struct call_headers *h);

@@ -89,6 +89,7 @@ static void finish_discovery(struct scrape_job_config *c)
     }
     for (size_t i = 0; i < c->dns_sd_configs.n; i++)
         dns[i].refresh = scrape_duration(dns[i].refresh_interval);
+    server_discovery_finish(c);
 }
 
 void scrape_config_finish(void *config, struct check *ck)
@@ -332,6 +333,7 @@ static void check_job(const struct job_check *j)
     check_files(j);
     check_http(j);
     check_dns(j);
+    server_discovery_check(j->c, j->path, j->ck);
     check_rules(j);
     scrape_client_check(&j->c->client, key_path(j, "", path), j->ck);
 }

@@ -76,6 +76,53 @@ struct dns_sd_config {
     uint64_t refresh;
 };
 
+struct docker_filter {
+    const char *name;
+    struct strings values;
+};
+
+struct docker_sd_config {
+    const char *host, *host_networking_host, *refresh_interval;
+    uint64_t port, refresh;
+    struct option_list filters; /* of struct docker_filter */
+    bool match_first_network;
+    struct scrape_client_config client;
+};
+
+struct consul_sd_config {
+    const char *server, *scheme, *path_prefix, *datacenter, *namespace, *partition, *tag_separator, *username;
+    struct secret token, password;
+    struct strings services, tags;
+    struct string_map node_meta;
+    const char *filter, *health_filter, *refresh_interval;
+    uint64_t refresh;
+    bool allow_stale;
+    struct scrape_client_config client;
+};
+
+struct kubernetes_selector {
+    int role; /* 1 + enum kubernetes_role; 0: not written */
+    const char *label, *field;
+};
+
+struct kubernetes_namespaces {
+    bool own_namespace;
+    struct strings names;
+};
+
+struct kubernetes_attach {
+    bool node, namespace, deployment, job, cronjob;
+};
+
+struct kubernetes_sd_config {
+    int role; /* likewise */
+    const char *api_server;
+    struct kubernetes_namespaces namespaces;
+    struct option_list selectors; /* of struct kubernetes_selector */
+    struct kubernetes_attach attach;
+    struct scrape_client_config client;
+};
+
 /* ---- jobs ---- */
 
 enum scrape_protocol {
@@ -117,6 +164,7 @@ struct scrape_job_config {
     double native_histogram_min_bucket_factor;
     struct scrape_client_config client;
     struct option_list static_configs, file_sd_configs, http_sd_configs, dns_sd_configs;
+    struct option_list docker_sd_configs, consul_sd_configs, kubernetes_sd_configs;
     struct option_list relabel_configs, metric_relabel_configs;
 };
 
@@ -146,6 +194,11 @@ void scrape_client_check(const struct scrape_client_config *c, const char *path,
 /* `refresh_interval`, or 0 after a fault. */
 uint64_t scrape_duration(const char *text);
 void scrape_duration_check(const char *text, const char *path, bool zero, struct check *ck);
+
+/* Of the sources that are servers of a kind; `path` is the job's. */
+extern const struct option docker_sd_options[], consul_sd_options[], kubernetes_sd_options[];
+void server_discovery_finish(struct scrape_job_config *c);
+void server_discovery_check(const struct scrape_job_config *c, const char *path, struct check *ck);
 
 extern const struct option scrape_basic_options[], scrape_authorization_options[], scrape_tls_options[],
     scrape_header_options[];

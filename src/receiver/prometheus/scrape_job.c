@@ -256,11 +256,35 @@ void scrape_job_count(struct scrape_job *job, enum target_health from, enum targ
 
 /* ---- the job ---- */
 
-static void add_source(struct scrape_job *job, struct discovery *d)
+/* False: there is none. */
+static bool add_source(struct scrape_job *job, struct discovery *d)
 {
+    if (d == NULL)
+        return false;
     d->changed = on_changed;
     d->owner = job;
     list_push(&job->sources, &d->link);
+    return true;
+}
+
+static int open_servers(struct scrape_job *job, struct error *err)
+{
+    const struct scrape_job_config *c = job->config;
+    const struct docker_sd_config *docker = c->docker_sd_configs.v;
+    const struct consul_sd_config *consul = c->consul_sd_configs.v;
+    const struct kubernetes_sd_config *kubernetes = c->kubernetes_sd_configs.v;
+    const struct node *node = &job->receiver->node;
+
+    for (size_t i = 0; i < c->docker_sd_configs.n; i++)
+        if (!add_source(job, docker_discovery_new(node, &docker[i], err)))
+            return err->code;
+    for (size_t i = 0; i < c->consul_sd_configs.n; i++)
+        if (!add_source(job, consul_discovery_new(node, &consul[i], err)))
+            return err->code;
+    for (size_t i = 0; i < c->kubernetes_sd_configs.n; i++)
+        if (!add_source(job, kubernetes_discovery_new(node, &kubernetes[i], err)))
+            return err->code;
+    return 0;
 }
 
 static int open_sources(struct scrape_job *job, struct error *err)
@@ -272,19 +296,15 @@ static int open_sources(struct scrape_job *job, struct error *err)
     const struct node *node = &job->receiver->node;
 
     for (size_t i = 0; i < c->dns_sd_configs.n; i++)
-        add_source(job, dns_discovery_new(node, &dns[i]));
+        (void)add_source(job, dns_discovery_new(node, &dns[i]));
     if (c->static_configs.n > 0)
-        add_source(job, static_discovery_new(node, &c->static_configs));
+        (void)add_source(job, static_discovery_new(node, &c->static_configs));
     for (size_t i = 0; i < c->file_sd_configs.n; i++)
-        add_source(job, file_discovery_new(node, &files[i]));
-    for (size_t i = 0; i < c->http_sd_configs.n; i++) {
-        struct discovery *d = http_discovery_new(node, &http[i], err);
-
-        if (d == NULL)
+        (void)add_source(job, file_discovery_new(node, &files[i]));
+    for (size_t i = 0; i < c->http_sd_configs.n; i++)
+        if (!add_source(job, http_discovery_new(node, &http[i], err)))
             return err->code;
-        add_source(job, d);
-    }
-    return 0;
+    return open_servers(job, err);
 }
 
 /* By how much the buckets of a native histogram grow, at each schema: 2^2^-schema. */

@@ -88,14 +88,18 @@ static const struct option job_options[] = {
     OPT_LIST(T, file_sd_configs, struct file_sd_config, file_sd_options, "Targets that stand in files."),
     OPT_LIST(T, http_sd_configs, struct http_sd_config, http_sd_options, "Targets that a server knows."),
     OPT_LIST(T, dns_sd_configs, struct dns_sd_config, dns_sd_options, "Targets that have DNS records."),
+    OPT_LIST(T, docker_sd_configs, struct docker_sd_config, docker_sd_options, "Targets that run in containers of Docker."),
+    OPT_LIST(T, consul_sd_configs, struct consul_sd_config, consul_sd_options, "Targets that Consul knows."),
+    OPT_LIST(T, kubernetes_sd_configs, struct kubernetes_sd_config, kubernetes_sd_options, "Targets that run in a cluster "
+             "of Kubernetes."),
     OPT_LIST(T, relabel_configs, struct relabel_config, relabel_options, "Rules that change a target's labels, or drop "
              "it."),
     OPT_LIST(T, metric_relabel_configs, struct relabel_config, relabel_options, "Rules that change the labels of its "
              "samples, or drop them."),
     OPT_REFUSED("scrape_classic_histograms", "the key is always_scrape_classic_histograms"),
-    NOT_SERVED("azure"), NOT_SERVED("consul"), NOT_SERVED("digitalocean"), NOT_SERVED("docker"),
+    NOT_SERVED("azure"), NOT_SERVED("digitalocean"),
     NOT_SERVED("dockerswarm"), NOT_SERVED("ec2"), NOT_SERVED("ecs"), NOT_SERVED("elasticache"), NOT_SERVED("eureka"),
-    NOT_SERVED("gce"), NOT_SERVED("hetzner"), NOT_SERVED("ionos"), NOT_SERVED("kubernetes"), NOT_SERVED("kuma"),
+    NOT_SERVED("gce"), NOT_SERVED("hetzner"), NOT_SERVED("ionos"), NOT_SERVED("kuma"),
     NOT_SERVED("lightsail"), NOT_SERVED("linode"), NOT_SERVED("marathon"), NOT_SERVED("msk"), NOT_SERVED("nerve"),
     NOT_SERVED("nomad"), NOT_SERVED("openstack"), NOT_SERVED("ovhcloud"), NOT_SERVED("puppetdb"), NOT_SERVED("rds"),
     NOT_SERVED("scaleway"), NOT_SERVED("serverset"), NOT_SERVED("stackit"), NOT_SERVED("triton"), NOT_SERVED("uyuni"),

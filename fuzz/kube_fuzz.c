@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Arbitrary bytes as what an API server of Kubernetes answers: pages and lines of a watch, then the targets of what is
+ * there, by each role. What is refused leaves nothing that is charged; targets have addresses and sorted labels. The
+ * bytes are lines: the first letter of each says into which store it goes, a capital that it is an event. */
+#include "kube/kube_answer.h"
+#include "receiver/prometheus/kubernetes_targets.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#define STORES (KUBERNETES_ROLES + 3)
+
+static void check_targets(const struct target_list *found)
+{
+    for (size_t i = 0; i < found->targets.n; i++) {
+        const struct label_set *s = &found->targets.v[i];
+
+        for (size_t k = 0; k < s->list.n; k++)
+            if (s->list.v[k].name.len == 0 || s->list.v[k].value.len == 0 ||
+                (k > 0 && bytes_compare(s->list.v[k - 1].name, s->list.v[k].name) >= 0))
+                abort();
+    }
+    if (found->targets.n > DISCOVERY_MAX_TARGETS || found->n_pairs > DISCOVERY_MAX_PAIRS)
+        abort();
+}
+
+static void make_targets(const struct kube_store *stores, enum kubernetes_role role)
+{
+    struct kubernetes_view v = { .role = role, .job = true, .cronjob = true };
+    struct target_list found = { 0 };
+    struct target_group g = { .out = &found };
+
+    for (size_t i = 0; i < KUBERNETES_ROLES; i++)
+        v.of_role[i] = &stores[i];
+    v.namespaces = &stores[KUBERNETES_ROLES];
+    v.replicasets = &stores[KUBERNETES_ROLES + 1];
+    v.jobs = &stores[KUBERNETES_ROLES + 2];
+    kubernetes_targets_make(&v, &g);
+    check_targets(&found);
+    target_group_free(&g);
+    target_list_free(&found);
+}
+
+static void take_line(struct kube_store *stores, struct bytes line)
+{
+    static const struct json_tree_rules rules = { .max_nodes = 10000,
+                                                  .max_depth = 16,
+                                                  .keep = kubernetes_field_is_known };
+    struct kube_store *s = &stores[(unsigned)tolower(line.data[0]) % STORES];
+    /* Exactly as many bytes as there are, so that a reader who goes on is seen. */
+    uint8_t *copy = mem_alloc(line.len);
+    struct bytes text = bytes_of(copy, line.len - 1);
+    struct kube_page page = { 0 };
+    struct error err = { 0 };
+    struct kube_event e;
+    char why[40];
+
+    memcpy(copy, line.data + 1, line.len - 1);
+    if (!(isupper(line.data[0]) ? kube_event_read(text, &rules, s, &e, &err)
+                                : kube_page_read(text, &rules, s, &page, &err)) &&
+        err.text[0] == '\0')
+        abort();
+    kube_status_read(text, why, sizeof(why));
+    buf_free(&page.next);
+    free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct kube_store stores[STORES];
+    struct budget budget;
+    struct turn turn;
+
+    turn_init(&turn);
+    budget_init(&budget, 4u << 20, &turn);
+    for (size_t i = 0; i < STORES; i++)
+        kube_store_init(&stores[i], &budget);
+    while (len > 0) {
+        const uint8_t *end = memchr(data, '\n', len);
+        size_t n = end != NULL ? (size_t)(end - data) : len;
+
+        if (n > 0)
+            take_line(stores, bytes_of(data, n));
+        data += n + (end != NULL);
+        len -= n + (end != NULL);
+    }
+    for (int i = 0; i < KUBERNETES_ROLES; i++)
+        make_targets(stores, (enum kubernetes_role)i);
+    for (size_t i = 0; i < STORES; i++) {
+        kube_store_begin(&stores[i]);
+        (void)kube_store_end(&stores[i]);
+        kube_store_free(&stores[i]);
+    }
+    if (budget.used != 0)
+        abort();
+    return 0;
+}

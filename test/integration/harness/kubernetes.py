@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An API server of Kubernetes as far as a client that lists and watches sees it: pages, versions, events, bookmarks, and
+versions that are too old."""
+
+import collections
+import json
+import threading
+import urllib.parse
+
+from .limits import PATIENCE
+from .targets import Target
+
+JSON = {"Content-Type": "application/json"}
+
+Event = collections.namedtuple("Event", "version kind ns type object")
+
+
+def meta(name, ns="shop", **more):
+    return {"name": name, "namespace": ns, **more}
+
+
+def pod(name, ip="127.0.0.1", ports=(), ns="shop", labels=None, **status):
+    return {
+        "metadata": meta(name, ns, uid="uid-" + name, labels=labels or {"app": name}),
+        "spec": {"nodeName": "node-1", "containers": [{"name": "main", "image": "shop:1", "env": [{"name": "SECRET", "value": "x"}],
+                                                        "ports": [{"containerPort": p, "name": f"p{p}", "protocol": "TCP"} for p in ports]}]},
+        "status": {"podIP": ip, "hostIP": "10.0.0.1", "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}], **status},
+    }  # fmt: skip
+
+
+class ApiServer:
+    """objects: {("pods", "shop", "a"): {...}}, changed by put() and delete(). answer: a function of the handler, its path
+    and its parameters that may answer in place of the server; asked: (path, parameters, headers)."""
+
+    def __init__(self, tls=None):
+        self.objects, self.events, self.version, self.oldest = {}, [], 100, 0
+        self.changed = threading.Condition()
+        self.asked, self.answer, self.page = [], None, 500
+        self.generation = 0
+        self.closing = False
+        self.target = Target(self._serve, tls=tls)
+        self.address = self.target.address
+
+    def put(self, kind, obj, tell=True):
+        key = (kind, obj["metadata"].get("namespace"), obj["metadata"]["name"])
+        with self.changed:
+            self.version += 1
+            obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
+            self._tell("MODIFIED" if key in self.objects else "ADDED", key, obj, tell)
+            self.objects[key] = obj
+
+    def delete(self, kind, ns, name, tell=True):
+        with self.changed:
+            self.version += 1
+            self._tell("DELETED", (kind, ns, name), self.objects.pop((kind, ns, name)), tell)
+
+    def _tell(self, event, key, obj, tell):
+        if tell:
+            self.events.append(Event(self.version, key[0], key[1], event, obj))
+        self.changed.notify_all()
+
+    def forget(self):
+        """Versions from before now are too old, and the watches that are under way end."""
+        with self.changed:
+            self.version += 1
+            self.oldest = self.version
+            self.generation += 1
+            self.changed.notify_all()
+
+    def end_watches(self):
+        with self.changed:
+            self.generation += 1
+            self.changed.notify_all()
+
+    def say(self, kind, event, obj):
+        """To the watches of a kind: as it is."""
+        with self.changed:
+            self.events.append(Event(self.version, kind, None, event, obj))
+            self.changed.notify_all()
+
+    def wait_asked(self, path, n=1, **parameters):
+        with self.changed:
+            met = lambda: [a for a in self.asked if a[0] == path and all(a[1].get(k) == v for k, v in parameters.items())]
+            assert self.changed.wait_for(lambda: len(met()) >= n, PATIENCE), self.asked
+            return met()[n - 1]
+
+    def _serve(self, handler):
+        path, _, query = handler.path.partition("?")
+        parameters = dict(urllib.parse.parse_qsl(query))
+        with self.changed:
+            self.asked.append((path, parameters, handler.headers))
+            self.changed.notify_all()
+        if self.answer:
+            answer = self.answer(handler, path, parameters)
+            if answer is not False:
+                return answer
+        parts = path.strip("/").split("/")
+        kind = parts[-1]
+        ns = parts[-2] if "namespaces" in parts[:-1] else None
+        if parameters.get("watch") == "true":
+            return self._watch(handler, kind, ns, parameters)
+        return self._list(kind, ns, parameters)
+
+    def _list(self, kind, ns, parameters):
+        with self.changed:
+            found = [o for k, o in sorted(self.objects.items(), key=str) if k[0] == kind and ns in (None, k[1])]
+            at = int(parameters.get("continue", "0").strip("at ") or 0)
+            page = found[at : at + self.page]
+            about = {"resourceVersion": str(self.version)}
+            if at + self.page < len(found):
+                about["continue"] = f"at {at + self.page}"
+            return 200, JSON, json.dumps({"kind": "List", "metadata": about, "items": page}).encode()
+
+    def _watch(self, handler, kind, ns, parameters):
+        since = int(parameters.get("resourceVersion") or 0)
+        if since < self.oldest:
+            return 410, JSON, json.dumps({"kind": "Status", "code": 410, "message": "too old resource version"}).encode()
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.send_header("Content-Type", "application/json")
+        handler.end_headers()
+        with self.changed:
+            generation, at = self.generation, 0
+            while True:
+                for e in self.events[at:]:
+                    if e.kind == kind and (e.version > since or e.ns is None) and ns in (None, e.ns):
+                        self._chunk(handler, json.dumps({"type": e.type, "object": e.object}).encode() + b"\n")
+                at = len(self.events)
+                if generation != self.generation or self.closing:
+                    break
+                self.changed.wait(1)
+        self._chunk(handler, b"")
+        return None
+
+    @staticmethod
+    def _chunk(handler, data):
+        handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        handler.wfile.flush()
+
+    def close(self):
+        with self.changed:
+            self.closing = True
+            self.changed.notify_all()
+        self.target.close()
