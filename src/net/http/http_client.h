@@ -43,7 +43,9 @@ struct tls;
 struct http_client_options {
     const char *url;       /* where calls go; its userinfo is sent as basic authorization */
     const char *proxy_url; /* NULL or "": by the environment (net/http/proxy.h); HTTP/2's is that of https */
-    bool direct;           /* without a proxy_url there is none, whatever the environment says */
+    const struct http_header *proxy_headers; /* of CONNECT alone; copied */
+    size_t n_proxy_headers;
+    bool direct; /* without a proxy_url there is none, whatever the environment says */
     const char *user_agent;
     const struct http_header *headers; /* sent with every call; copied. A `host` among them takes Host's place */
     size_t n_headers;

@@ -449,7 +449,7 @@ static void begin_tunnel(struct http_connection *c, int fd)
 {
     const struct http_client *client = c->client;
     const struct tunnel_options o = { client->origin.tunnel_to, client->origin.tunnel_authorization,
-                                      client->options.connect_timeout };
+                                      buf_bytes(&client->origin.tunnel_lines), client->options.connect_timeout };
 
     c->tunnel = tunnel_start(client->shared.loop, fd, &o, on_tunnelled, c);
     if (c->tunnel == NULL)

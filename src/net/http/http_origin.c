@@ -38,7 +38,7 @@ static void put_basic(struct buf *value, struct bytes userinfo)
     buf_free(&plain);
 }
 
-static void set_tunnel(struct http_origin *to)
+static void set_tunnel(struct http_origin *to, const struct http_client_options *o)
 {
     bool v6 = memchr(to->url.host.data, ':', to->url.host.len) != NULL;
     struct bytes host = to->url.host, port = url_port(&to->url);
@@ -46,6 +46,10 @@ static void set_tunnel(struct http_origin *to)
 
     to->tunnel_to = mem_printf("%s%.*s%s:%.*s", v6 ? "[" : "", (int)host.len, (const char *)host.data, v6 ? "]" : "",
                                (int)port.len, (const char *)port.data);
+    for (size_t i = 0; i < o->n_proxy_headers; i++)
+        if (to->proxy.userinfo.len == 0 ||
+            !bytes_equal_nocase(o->proxy_headers[i].name, bytes_str("proxy-authorization")))
+            http1_put_header(&to->tunnel_lines, o->proxy_headers[i].name, o->proxy_headers[i].value);
     if (to->proxy.userinfo.len == 0)
         return;
     put_basic(&value, to->proxy.userinfo);
@@ -83,7 +87,7 @@ static int set_way(struct http_origin *to, const struct http_client_options *o, 
             return error_set(err, UV_EINVAL, "a proxy is reached over http, not https");
         next = &to->proxy;
         if (tunnels)
-            set_tunnel(to);
+            set_tunnel(to, o);
     }
     to->dial_host = bytes_dup(next->host);
     to->dial_port = bytes_dup(url_port(next));
@@ -186,6 +190,7 @@ void http_origin_free(struct http_origin *to)
     free(to->proxy_text);
     free(to->tunnel_to);
     free(to->tunnel_authorization);
+    buf_wipe(&to->tunnel_lines);
     free(to->dial_host);
     free(to->dial_port);
     free(to->server_name);

@@ -24,6 +24,7 @@ struct http_origin {
     struct url proxy;
     /* Through the proxy by CONNECT: host:port, and the proxy's authorization or NULL. Both NULL: no tunnel. */
     char *tunnel_to, *tunnel_authorization;
+    struct buf tunnel_lines; /* of what CONNECT says besides */
 };
 
 /* UV_EINVAL and `err` when the URL, or the proxy's, is none that can be called; http_origin_free() all the same. */

@@ -142,6 +142,7 @@ static void put_request(const struct tunnel_options *o, struct buf *out)
     http1_put_header(out, bytes_str("Host"), bytes_str(o->to));
     if (o->authorization != NULL)
         http1_put_header(out, bytes_str("Proxy-Authorization"), bytes_str(o->authorization));
+    buf_put(out, o->lines);
     http1_put_end(out);
 }
 

@@ -16,6 +16,7 @@ typedef void tunnel_done(void *arg, int fd, struct bytes early, const char *why)
 struct tunnel_options {
     const char *to;            /* host:port of the origin */
     const char *authorization; /* Proxy-Authorization's value; NULL: none */
+    struct bytes lines;        /* further lines of the request's head, each with its end */
     uint64_t timeout;          /* ns */
 };
 

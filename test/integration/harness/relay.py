@@ -98,10 +98,11 @@ class TlsFront(Relay):
 
 class TunnelProxy(Relay):
     """Answers CONNECT. `names`: port of the loopback behind each host:port that it knows; others are 502. `answer`: said in place of
-    200 to everybody; `user`: "name:password" that has to be shown. `asked`: host:port of each that asked."""
+    200 to everybody; `user`: "name:password" that has to be shown. `asked`: host:port of each that asked; `heads`: the
+    headers of each."""
 
     def __init__(self, names, user=None, answer=None):
-        self.names, self.user, self.answer, self.asked = names, user, answer, []
+        self.names, self.user, self.answer, self.asked, self.heads = names, user, answer, [], []
         super().__init__()
 
     def open_peer(self, request):
@@ -116,6 +117,7 @@ class TunnelProxy(Relay):
         headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in lines[1:] if line)}
         assert method == "CONNECT" and headers["host"] == name, head
         self.asked.append(name)
+        self.heads.append(lines[1:])
         wanted = self.user and "Basic " + base64.b64encode(self.user.encode()).decode()
         if self.answer is not None:
             request.sendall(self.answer)
