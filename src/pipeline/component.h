@@ -36,6 +36,9 @@ struct node;
 struct service_view;
 struct site;
 struct storage;
+struct arena;
+struct faults;
+struct yaml_node;
 struct gatekeeper;
 struct client_authenticator;
 
@@ -139,6 +142,9 @@ struct component {
     const struct metric_row *const *metrics; /* what it counts, NULL-terminated; for the reference */
     size_t node_size;
 
+    /* What stands elsewhere is put into its body before that is decoded; faults are reported at `path` and at their
+     * places. `body` is a map, in `a`, and may be changed. May be NULL. */
+    void (*gather)(struct arena *a, struct yaml_node *body, const char *path, struct faults *faults);
     /* What follows from other values is written into the decoded configuration, before check() sees it. `ck` says what
      * the user wrote; nothing is reported. May be NULL. */
     void (*finish)(void *config, struct check *ck);

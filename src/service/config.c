@@ -212,7 +212,8 @@ struct check config_check_of(struct loader *l, const struct config_component *cc
     return check_of(l, cc, config_path(l, config_sections[cc->component->kind], cc->id));
 }
 
-static void decode_component(struct loader *l, struct config_component *cc, const char *path)
+/* `body` is the component's own. */
+static void decode_component(struct loader *l, struct config_component *cc, struct yaml_node *body, const char *path)
 {
     const struct component *c = cc->component;
     size_t errors = faults_of(l)->n_errors;
@@ -226,6 +227,8 @@ static void decode_component(struct loader *l, struct config_component *cc, cons
                       : "");
         return;
     }
+    if (c->gather != NULL && body != NULL && body->kind == YAML_MAP && !l->offline)
+        c->gather(&cc->memory->arena, body, path, faults_of(l));
     decode_struct(&cc->memory->arena, config_rows_of(c), cc->body, path, config, faults_of(l));
     cc->config = config;
     ck = check_of(l, cc, path);
@@ -270,7 +273,7 @@ static void load_component(struct loader *l, enum component_kind kind, const str
                   (const char *)type.data, cc->component->type);
     if (kind == COMPONENT_EXPORTER && bytes_is(type, "logging"))
         mend_logging(l, &cc->memory->arena, body, path);
-    decode_component(l, cc, path);
+    decode_component(l, cc, body, path);
 }
 
 static void load_section(struct loader *l, enum component_kind kind)
@@ -473,6 +476,7 @@ struct config *config_load(const struct config_sources *sources, const struct co
                   "at least one config flag must be provided: --config FILE; otelcd --help says more");
         return c;
     }
+    l.offline = sources->offline;
     l.root = source_read(&c->arena, sources, &c->faults);
     l.torn = c->faults.n_errors > 0;
     if (l.root != NULL)

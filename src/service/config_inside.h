@@ -18,6 +18,7 @@ struct loader {
     const struct component *const *all;
     const struct yaml_node *root;
     bool unknown;                   /* some component's type is not known: wiring is not checked */
+    bool offline;                   /* no file exists */
     bool torn;                      /* a part of the text could not be read: what is missing may stand there */
     bool misspelt[COMPONENT_KINDS]; /* the section is under a wrong name, or no map: what it has is not known */
 };

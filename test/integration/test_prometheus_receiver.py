@@ -14,6 +14,7 @@ import pytest
 from harness.authority import Authority
 from harness.limits import OTELCD, PATIENCE
 from harness.name_server import NameServer
+from harness.relay import TunnelProxy
 from harness.targets import TEXT, Target, config, job, points, wait_point, wait_points
 
 PAGE = b"# TYPE requests_total counter\nrequests_total{path=\"/\"} 7\n# TYPE load gauge\nload 0.5\n"
@@ -46,6 +47,16 @@ def failures(samples, reason, name="test"):
 
 def wait_failure(d, reason, name="test"):
     return d.wait_metrics(lambda samples: failures(samples, reason, name) >= 1)
+
+
+def validate(folder, text):
+    """What `otelcd validate` says to a document of Prometheus."""
+    file = folder / "otelcd.yaml"
+    file.write_text(
+        f"receivers:\n  prometheus:\n    config:\n      {text}\nexporters: {{nop: {{}}}}\n"
+        "service: {pipelines: {metrics: {receivers: [prometheus], exporters: [nop]}}}\n"
+    )
+    return subprocess.run([OTELCD, "validate", "--config", file], capture_output=True, text=True, timeout=PATIENCE)
 
 
 # --- what it asks, and of whom ---
@@ -167,6 +178,21 @@ def test_a_target_is_scraped_over_tls(scraper, target, tmp_path):
     d = scraper(config(jobs))
     assert wait_point(d, "up", job="good", value=1) and wait_point(d, "up", job="bad", value=0)
     assert wait_failure(d, "unreached", "bad")
+
+
+def test_a_proxy_is_told_the_headers_that_are_for_it(scraper, target, tmp_path):
+    ca = Authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*ca.issue("target.test"))
+    t = target(tls=context)
+    with TunnelProxy({"target.test:443": int(t.address.partition(":")[2])}) as proxy:
+        jobs = [job("target.test", scheme="https", tls_config={"ca_file": str(ca.cert)}, proxy_url=f"http://127.0.0.1:{proxy.port}",
+                    proxy_connect_header={"X-Who": ["me", "too"], "Proxy-Authorization": ["Bearer x"]})]
+        d = scraper(config(jobs))
+        assert wait_point(d, "up", value=1)
+        assert [line for line in proxy.heads[0] if line.startswith(("X-", "Proxy-"))] == ["X-Who: me", "X-Who: too", "Proxy-Authorization: Bearer x"]
+        assert "X-Who" not in t.asked[0][1]
+        d.stop()
 
 
 def test_redirects_are_followed_and_credentials_stay_at_home(scraper, target):
@@ -461,6 +487,42 @@ def test_otelcd_scrapes_itself(scraper, unused_port):
     assert accepted.labels["transport"] == "http"
 
 
+def test_jobs_stand_in_files_of_their_own_and_are_read_again(scraper, target, tmp_path):
+    a, b, c = target(), target(), target()
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    (folder / "token").write_text("secret")
+    (folder / "found.json").write_text(json.dumps([{"targets": [b.address]}]))
+    more = {"relabel_configs": [{"source_labels": ["__address__"], "regex": "(.*):.*", "target_label": "host", "replacement": "$1"}]}
+    (folder / "a.yaml").write_text(json.dumps({"scrape_configs": [job(a, name="a", authorization={"credentials_file": "token"}, **more)]}))
+    (folder / "b.yaml").write_text(json.dumps({"scrape_configs": [{"job_name": "b", "file_sd_configs": [{"files": ["found.json"]}]}]}))
+    text = config([]).replace("scrape_configs: []", f"scrape_config_files: ['{folder}/*.yaml', '{tmp_path}/none*.yaml']")
+    d = scraper(text)
+    assert wait_point(d, "load", job="a").labels == {"host": "127.0.0.1"} and wait_point(d, "load", job="b")
+    assert a.wait_asked()[1]["Authorization"] == "Bearer secret"  # the path is of the file's folder
+    (folder / "b.yaml").write_text(json.dumps({"scrape_configs": [job(c, name="c")]}))
+    d.terminate(signal.SIGHUP)
+    assert wait_point(d, "load", job="c")
+    printed = subprocess.run([OTELCD, "print-config", "--config", d.folder / "otelcd.yaml"], capture_output=True, text=True, timeout=PATIENCE)
+    d.terminate()
+    assert d.wait_end() == 0
+    assert "job_name: c" in printed.stdout and "none*.yaml" in printed.stdout and "/*.yaml" not in printed.stdout.replace("none*.yaml", "")
+
+
+@pytest.mark.parametrize("text, why", [
+    ("global: {}", "jobs.yaml:1:9: receivers::prometheus::config::scrape_config_files: has invalid keys: global"),
+    ("scrape_configs: 5", "expected a list of jobs under scrape_configs, got an integer"),
+    ("- job_name: a", "expected a map with the key scrape_configs, got a list"),
+    ("scrape_configs: [{job_name: a, bogus: 1}]", "jobs.yaml:1:32: receivers::prometheus::config::scrape_configs::0: has invalid keys: bogus"),
+    ("scrape_configs: [{job_name: a}, {job_name: a}]", "found multiple scrape configs with job name"),
+    ("scrape_configs: [", "the bracket that begins here is not closed"),
+])  # fmt: skip
+def test_a_fault_in_a_file_of_jobs_is_named_there(tmp_path, text, why):
+    (tmp_path / "jobs.yaml").write_text(text + "\n")
+    ran = validate(tmp_path, f"scrape_config_files: ['{tmp_path}/jobs.yaml']")
+    assert ran.returncode != 0 and why in ran.stderr, ran.stderr
+
+
 def test_points_that_the_pipeline_refuses_are_counted(otelcd, target):
     t = target()
     d = otelcd(
@@ -504,6 +566,8 @@ FAULTS = {
     "remote write": ("scrape_configs: [{job_name: a}]\n      remote_write: [{url: x}]", "unsupported features: remote_write"),
     "auth": ("scrape_configs: [{job_name: a, basic_auth: {username: x}, bearer_token: y}]", "at most one of basic_auth, oauth2 & authorization"),
     "basic": ("scrape_configs: [{job_name: a, authorization: {type: Basic}}]", 'use "basic_auth" instead'),
+    "files": ("scrape_config_files: ['/x*/a.yaml']", 'invalid scrape config file path "/x*/a.yaml"'),
+    "connect": ("scrape_configs: [{job_name: a, proxy_connect_header: {X: [y]}}]", "if proxy_connect_header is configured, proxy_url"),
     "header": ("scrape_configs: [{job_name: a, http_headers: {Host: {values: [x]}}}]", 'setting header "Host" is not allowed'),
     "rule": ("scrape_configs: [{job_name: a, relabel_configs: [{action: hashmod, target_label: x}]}]", "requires non-zero modulus"),
     "size": ("scrape_configs: [{job_name: a, body_size_limit: 10}]", '"10" is not a size'),
@@ -513,12 +577,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_named_where_it_stands(tmp_path, name):
     text, why = FAULTS[name]
-    file = tmp_path / "otelcd.yaml"
-    file.write_text(
-        f"receivers:\n  prometheus:\n    config:\n      {text}\nexporters: {{nop: {{}}}}\n"
-        "service: {pipelines: {metrics: {receivers: [prometheus], exporters: [nop]}}}\n"
-    )
-    ran = subprocess.run([OTELCD, "validate", "--config", file], capture_output=True, text=True, timeout=PATIENCE)
+    ran = validate(tmp_path, text)
     assert ran.returncode != 0 and why in ran.stderr, ran.stderr
 
 

@@ -186,6 +186,7 @@ const struct component prometheus_receiver = {
     .options = prometheus_receiver_options,
     .metrics = prometheus_receiver_metrics,
     .node_size = sizeof(struct prometheus_receiver),
+    .gather = scrape_config_gather,
     .finish = scrape_config_finish,
     .check = scrape_config_check,
     .create = create,

@@ -9,6 +9,7 @@
 #include "pipeline/node_tls.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *text_of(struct secret s)
 {
@@ -89,6 +90,8 @@ struct http_client *scrape_caller_client(struct scrape_caller *c, const char *ur
         .budget = c->node->host->budget,
         .direct = !k->proxy_from_environment,
     };
+    struct http_client *client;
+    struct http_header *headers;
     struct url u;
 
     if (url_parse(&u, bytes_str(url), err) != 0)
@@ -99,11 +102,19 @@ struct http_client *scrape_caller_client(struct scrape_caller *c, const char *ur
         o.proxy_url = k->proxy_url;
     if (u.secure && open_tls(c, err) != 0)
         return NULL;
+    headers = mem_zalloc((k->proxy_connect_header.n + 1) * sizeof(*headers));
+    o.proxy_headers = headers;
+    o.n_proxy_headers = k->proxy_connect_header.n;
     if (u.secure) {
         o.tls = c->tls;
         o.version = k->enable_http2 ? HTTP_VERSION_ALPN : HTTP_VERSION_1;
     }
-    return http_client_new(c->node->host->loop, &o, err);
+    for (size_t i = 0; i < k->proxy_connect_header.n; i++)
+        headers[i] = (struct http_header){ bytes_str(k->proxy_connect_header.v[i].key),
+                                           bytes_str(k->proxy_connect_header.v[i].value) };
+    client = http_client_new(c->node->host->loop, &o, err);
+    free(headers);
+    return client;
 }
 
 /* ---- headers ---- */

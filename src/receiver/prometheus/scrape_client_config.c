@@ -5,6 +5,7 @@
 #include "config/option.h"
 #include "net/http/url.h"
 #include "net/socket/tls.h"
+#include "pipeline/file_value.h"
 #include "receiver/prometheus/scrape_config.h"
 
 #include <errno.h>
@@ -165,6 +166,16 @@ static void check_proxy(const struct client_check *k)
                 "be: remove them");
     if (c->no_proxy[0] != '\0' && c->proxy_url[0] == '\0')
         fail_at(k, "no_proxy", "if no_proxy is configured, proxy_url must also be: write it, or remove no_proxy");
+    if (c->proxy_connect_header.n > 0 && c->proxy_url[0] == '\0' && !c->proxy_from_environment)
+        fail_at(
+            k, "proxy_connect_header",
+            "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be: write one, or "
+            "remove proxy_connect_header");
+    for (size_t i = 0; i < c->proxy_connect_header.n; i++)
+        if (!header_name_is_valid(c->proxy_connect_header.v[i].key) ||
+            !header_value_is_clean(bytes_str(c->proxy_connect_header.v[i].value)))
+            fail_at(k, "proxy_connect_header", "\"%.60s\" is no header, or has a value that none may have",
+                    c->proxy_connect_header.v[i].key);
     if (c->proxy_url[0] == '\0')
         return;
     if (url_parse(&url, bytes_str(c->proxy_url), &err) != 0)

@@ -345,7 +345,7 @@ void scrape_config_check(const void *config, struct check *ck)
     struct job_check global = { .ck = ck, .path = "config::global" };
 
     check_common(&r->config.global.common, &global);
-    if (r->config.scrape_configs.n == 0)
+    if (r->config.scrape_configs.n == 0 && r->config.scrape_config_files.n == 0)
         check_fail(ck, "config",
                    "no Prometheus scrape_configs or target_allocator set: write a list of jobs under scrape_configs");
     for (size_t i = 0; i < r->config.scrape_configs.n; i++) {

@@ -46,6 +46,7 @@ struct scrape_client_config {
     bool follow_redirects, enable_http2;
     const char *proxy_url, *no_proxy;
     bool proxy_from_environment;
+    struct string_map proxy_connect_header;
     struct option_list http_headers; /* of struct scrape_header_config */
 };
 
@@ -170,7 +171,8 @@ struct scrape_job_config {
 
 struct prom_document {
     struct prom_global_config global;
-    struct option_list scrape_configs; /* of struct scrape_job_config */
+    struct strings scrape_config_files; /* that matched no file; the jobs of the others are among the following */
+    struct option_list scrape_configs;  /* of struct scrape_job_config */
 };
 
 struct prometheus_receiver_config {
@@ -185,6 +187,10 @@ enum { VALIDATION_GLOBAL, VALIDATION_UTF8, VALIDATION_LEGACY };
 extern const struct option prometheus_receiver_options[];
 extern const struct option static_options[]; /* of struct static_config: groups of targets, also in files */
 
+struct arena;
+struct faults;
+/* The jobs of config::scrape_config_files are put behind those of config::scrape_configs. */
+void scrape_config_gather(struct arena *a, struct yaml_node *body, const char *path, struct faults *faults);
 void scrape_config_finish(void *config, struct check *ck);
 void scrape_config_check(const void *config, struct check *ck);
 
@@ -235,7 +241,9 @@ extern const struct option scrape_basic_options[], scrape_authorization_options[
     { .key = "proxy_from_environment", .kind = OPTION_BOOL,                                                           \
       .offset = OPT_FIELD(T, m.proxy_from_environment, bool), .def = "false",                                         \
       .help = "Use http_proxy, https_proxy and no_proxy of the environment." },                                       \
-    OPT_REFUSED("proxy_connect_header", "headers for a proxy are not sent: write name and password into proxy_url"),  \
+    { .key = "proxy_connect_header", .kind = OPTION_MAP,                                                              \
+      .offset = OPT_FIELD(T, m.proxy_connect_header, struct string_map), .secret = true, .repeats = true,             \
+      .help = "Headers of CONNECT, by which https goes through a proxy: for each name a list of values." },           \
     { .key = "http_headers", .kind = OPTION_LIST, .offset = OPT_FIELD(T, m.http_headers, struct option_list),         \
       .options = scrape_header_options, .size = sizeof(struct scrape_header_config), .keyed = true,                   \
       .help = "Further headers, by their names." }

@@ -124,8 +124,8 @@ static const struct option document_options[] = {
     OPT_GROUP(T, global, struct prom_global_config, global_options, GROUP_PLAIN, "What jobs have unless they say "
               "otherwise."),
     OPT_LIST(T, scrape_configs, struct scrape_job_config, job_options, "The jobs: what is scraped, and how."),
-    OPT_REFUSED("scrape_config_files", "jobs are not read from other files by this key: write "
-                "scrape_configs: ${file:jobs.yaml}, with the list alone in that file"),
+    OPT_STRINGS(T, scrape_config_files, NULL, "Files with further jobs, in lists under scrape_configs; the last part of a "
+                "path may have one *. They are read with the configuration, and again when that is reloaded."),
     OPT_IGNORED("runtime", "it is about Prometheus' own process"),
     OPT_IGNORED("storage", "nothing is stored here: exporters say where samples go"),
     OPT_IGNORED("tracing", "scrapes are not traced"),
