@@ -22,7 +22,8 @@ struct authorized_call {
     bool asking; /* the call has not been started */
 };
 
-/* As http_call_start, with call->headers from a->headers. `metadata` is the batch's; NULL: none. A failure of the
+/* As http_call_start, with call->headers from a->headers. `by` NULL: nobody is asked. `metadata` is the batch's; NULL:
+ * none. A failure of the
  * authenticator is told by call->on_done() as if nobody had been reached. */
 void authorized_call_start(struct authorized_call *a, struct client_authenticator *by, const struct metadata *metadata,
                            struct loop *loop, struct http_client *client, struct http_call *call);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a token endpoint answers: a token (RFC 6749 5.1), or why there is none (5.2). */
-#ifndef EXTENSION_OAUTH2_TOKEN_H
-#define EXTENSION_OAUTH2_TOKEN_H
+#ifndef OAUTH2_TOKEN_H
+#define OAUTH2_TOKEN_H
 
 #include "base/buf.h"
 

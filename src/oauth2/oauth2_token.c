@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The JSON object is walked once; of its fields those that are known are kept, and of one that comes twice the last. */
-#include "extension/oauth2_token.h"
+#include "oauth2/oauth2_token.h"
 
 #include "codec/json_scan.h"
 #include "pipeline/file_value.h"
