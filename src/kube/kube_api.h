@@ -15,6 +15,7 @@ struct kube_api {
     const char *prefix;                                       /* of each path; "" or "/x" without a slash behind it */
     void (*put_headers)(void *owner, struct call_headers *h); /* who we are, for each request */
     void *owner;
+    struct client_authenticator *auth; /* NULL, or who says more, in its own time */
 };
 
 #define KUBE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"

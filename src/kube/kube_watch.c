@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "kube/kube_answer.h"
 #include "net/http/url.h"
+#include "pipeline/authorized_call.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ struct kube_watch {
     bool synced;
     bool relist; /* after the rest: a list, not a watch */
     struct http_call call;
-    struct call_headers headers;
+    struct authorized_call authorized;
     struct buf target; /* path and query of the call */
     struct kube_page page;
     unsigned pages, limit; /* that were read; objects of each */
@@ -108,6 +109,8 @@ static void fail_answer(struct kube_watch *w, const struct http_response *a, str
         fail(w, a->why);
         return;
     }
+    if (a->status == 401 && w->o.api->auth != NULL)
+        (void)authenticator_refused(w->o.api->auth, &w->authorized.auth);
     kube_status_read(body, said, sizeof(said));
     snprintf(why, sizeof(why), "the server answered with status %d%s%s", a->status, said[0] != '\0' ? ": " : "", said);
     fail(w, why);
@@ -133,15 +136,15 @@ static void begin_target(struct kube_watch *w, const char *query)
 
 static void start_call(struct kube_watch *w)
 {
-    call_headers_reset(&w->headers);
-    call_headers_add(&w->headers, bytes_str("accept"), bytes_str("application/json"));
-    w->o.api->put_headers(w->o.api->owner, &w->headers);
+    struct call_headers *h = &w->authorized.headers;
+
+    call_headers_reset(h);
+    call_headers_add(h, bytes_str("accept"), bytes_str("application/json"));
+    w->o.api->put_headers(w->o.api->owner, h);
     w->call.method = "GET";
     w->call.path = buf_cstr(&w->target);
-    w->call.headers = w->headers.list.v;
-    w->call.n_headers = w->headers.list.n;
     w->call.repeatable = true;
-    http_call_start(w->o.api->http, &w->call);
+    authorized_call_start(&w->authorized, w->o.api->auth, NULL, w->o.api->node->host->loop, w->o.api->http, &w->call);
 }
 
 /* ---- the list ---- */
@@ -219,7 +222,7 @@ static void release_line(struct kube_watch *w)
 /* The call is over already, or goes. */
 static void fail_watch(struct kube_watch *w, const char *why)
 {
-    http_call_cancel(&w->call);
+    authorized_call_cancel(&w->authorized, &w->call);
     release_line(w);
     w->relist = true;
     fail(w, why);
@@ -236,7 +239,7 @@ static bool take_line(struct kube_watch *w, struct bytes line)
         return true;
     good = kube_event_read(line, &w->o.rules, &w->store, &e, &err);
     if (good && e.code == 410) {
-        http_call_cancel(&w->call);
+        authorized_call_cancel(&w->authorized, &w->call);
         release_line(w);
         w->relist = true;
         w->failures++;
@@ -362,12 +365,12 @@ void kube_watch_free(struct kube_watch *w)
         return;
     clock_stop(clock_of(w), &w->timer);
     if (w->state != RESTING)
-        http_call_cancel(&w->call);
+        authorized_call_cancel(&w->authorized, &w->call);
     release_line(w);
     kube_store_free(&w->store);
     buf_free(&w->page.next);
     buf_free(&w->target);
-    call_headers_free(&w->headers);
+    authorized_call_free(&w->authorized);
     free(w->path);
     free(w->labels);
     free(w->fields);

@@ -353,6 +353,8 @@ static void on_done(struct http_call *call, const struct http_response *a)
 
     if (a->failure == HTTP_ANSWERED && follow(f, a))
         return;
+    if (a->failure == HTTP_ANSWERED && a->status == 401 && f->trusted && f->caller->auth != NULL)
+        (void)authenticator_refused(f->caller->auth, &f->authorized.auth); /* the next one has another */
     if (f->fault != FETCH_DONE) {
         end_fetch(f);
         return;
@@ -381,12 +383,12 @@ static const char *path_of(const char *url)
 
 static void set_headers(struct fetch *f, bool trusted)
 {
-    call_headers_reset(&f->headers);
-    call_headers_add(&f->headers, bytes_str("accept"), bytes_str(f->accept));
-    call_headers_add(&f->headers, bytes_str("accept-encoding"), bytes_str(f->gzip ? "gzip" : "identity"));
+    call_headers_reset(&f->authorized.headers);
+    call_headers_add(&f->authorized.headers, bytes_str("accept"), bytes_str(f->accept));
+    call_headers_add(&f->authorized.headers, bytes_str("accept-encoding"), bytes_str(f->gzip ? "gzip" : "identity"));
     if (f->extra_name != NULL && (trusted || !f->extra_is_secret))
-        call_headers_add(&f->headers, bytes_str(f->extra_name), bytes_str(f->extra_value));
-    scrape_caller_headers(f->caller, trusted, &f->headers);
+        call_headers_add(&f->authorized.headers, bytes_str(f->extra_name), bytes_str(f->extra_value));
+    scrape_caller_headers(f->caller, trusted, &f->authorized.headers);
 }
 
 /* The client for where it goes now; NULL after a fault. */
@@ -422,15 +424,15 @@ static void start_call(struct fetch *f)
         .path = f->place != NULL ? path_of(f->place)
                 : f->url_changes ? path_of(f->url)
                                  : NULL,
-        .headers = f->headers.list.v,
-        .n_headers = f->headers.list.n,
         .timeout = f->deadline - now,
         .max_response = SIZE_MAX,
         .repeatable = true,
         .on_body = on_body,
         .on_done = on_done,
     };
-    http_call_start(client, &f->call);
+    f->trusted = home;
+    authorized_call_start(&f->authorized, home ? f->caller->auth : NULL, NULL, f->caller->node->host->loop, client,
+                          &f->call);
 }
 
 void fetch_start(struct fetch *f)
@@ -458,7 +460,7 @@ void fetch_cancel(struct fetch *f)
     else if (f->failing.queued)
         turn_cancel(&f->caller->node->host->loop->turn, &f->failing);
     else
-        http_call_cancel(&f->call);
+        authorized_call_cancel(&f->authorized, &f->call);
     f->inflating = NULL;
     leave_away(f);
 }
@@ -479,7 +481,7 @@ void fetch_free(struct fetch *f)
     if (f->client != NULL)
         http_client_close(f->client);
     f->client = NULL;
-    call_headers_free(&f->headers);
+    authorized_call_free(&f->authorized);
     free(f->place);
     free(f->type_memory);
     f->place = f->type_memory = NULL;

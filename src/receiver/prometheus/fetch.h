@@ -5,6 +5,7 @@
 #define RECEIVER_FETCH_H
 
 #include "base/block.h"
+#include "pipeline/authorized_call.h"
 #include "receiver/prometheus/scrape_caller.h"
 
 enum fetch_fault {
@@ -46,7 +47,7 @@ struct fetch {
     struct http_client *client; /* of the URL's origin, kept */
     struct http_client *away;   /* of where it was redirected to; NULL: not away */
     struct http_call call;
-    struct call_headers headers;
+    struct authorized_call authorized; /* what is said, and who says it */
     struct turn_task failing;
     struct block *block;
     struct inflating *inflating; /* NULL: no thread does */
@@ -55,6 +56,7 @@ struct fetch {
     unsigned redirects;
     char *place, *type_memory; /* the URL after a redirect */
     bool running;
+    bool trusted; /* the call goes to the first host */
 };
 
 /* Not while it runs. */

@@ -244,7 +244,9 @@ static void put_caller(void *owner, struct call_headers *h)
 
 static int open_api(struct kubernetes_discovery *k, struct buf *own, struct error *err)
 {
-    k->api = (struct kube_api){ .node = k->base.node, .put_headers = put_caller, .owner = &k->caller };
+    k->api = (struct kube_api){
+        .node = k->base.node, .put_headers = put_caller, .owner = &k->caller, .auth = k->caller.auth
+    };
     if (k->config->api_server[0] != '\0')
         return open_server(k, err);
     if (kube_pod_open(&k->pod, k->base.node, err) != 0 ||

@@ -36,6 +36,7 @@ const struct metric_row *const prometheus_receiver_metrics[] = {
     &series_limit_refused_row,
     &series_top_metrics_row,
     &series_top_labels_row,
+    &oauth2_fetches_row,
     NULL,
 };
 

@@ -46,6 +46,8 @@ static int open_tls(struct scrape_caller *c, struct error *err)
     return c->tls == NULL ? err->code : 0;
 }
 
+static int open_oauth2(struct scrape_caller *c, struct error *err);
+
 int scrape_caller_open(struct scrape_caller *c, const struct node *node, const struct scrape_client_config *config,
                        bool secure, struct error *err)
 {
@@ -54,7 +56,7 @@ int scrape_caller_open(struct scrape_caller *c, const struct node *node, const s
 
     *c = (struct scrape_caller){ .node = node, .config = config };
     snprintf(c->user_agent, sizeof(c->user_agent), "otelcd/%s", node->host->version);
-    if ((secure && open_tls(c, err) != 0) || open_header_files(c, err) != 0)
+    if ((secure && open_tls(c, err) != 0) || open_header_files(c, err) != 0 || open_oauth2(c, err) != 0)
         return err->code;
     if (b->on && (open_value(c, &c->username, b->username, b->username_file, err) != 0 ||
                   open_value(c, &c->password, text_of(b->password), b->password_file, err) != 0))
@@ -71,8 +73,26 @@ void scrape_caller_close(struct scrape_caller *c)
     file_value_close(&c->username);
     file_value_close(&c->password);
     file_value_close(&c->token);
+    oauth2_close(&c->oauth2);
     tls_unref(c->tls);
     *c = (struct scrape_caller){ 0 };
+}
+
+/* What o says of proxies. The result is what it points to, for the caller to free. */
+static struct http_header *set_proxy(const struct scrape_proxy_config *p, const struct url *u,
+                                     struct http_client_options *o)
+{
+    const struct string_map *connect = &p->proxy_connect_header;
+    struct http_header *headers = mem_zalloc((connect->n + 1) * sizeof(*headers));
+
+    o->direct = !p->proxy_from_environment;
+    if (p->proxy_url[0] != '\0' && !proxy_is_bypassed(p->no_proxy, u->host, url_port(u)))
+        o->proxy_url = p->proxy_url;
+    for (size_t i = 0; i < connect->n; i++)
+        headers[i] = (struct http_header){ bytes_str(connect->v[i].key), bytes_str(connect->v[i].value) };
+    o->proxy_headers = headers;
+    o->n_proxy_headers = connect->n;
+    return headers;
 }
 
 struct http_client *scrape_caller_client(struct scrape_caller *c, const char *url, const struct scrape_way *way,
@@ -88,33 +108,42 @@ struct http_client *scrape_caller_client(struct scrape_caller *c, const char *ur
         .keepalive_time = way->lasting ? 30 * NS_PER_S : 0,
         .target = way->target,
         .budget = c->node->host->budget,
-        .direct = !k->proxy_from_environment,
     };
+    struct http_header *headers = NULL;
     struct http_client *client;
-    struct http_header *headers;
     struct url u;
 
-    if (url_parse(&u, bytes_str(url), err) != 0)
+    if (url_parse(&u, bytes_str(url), err) != 0 || (u.secure && open_tls(c, err) != 0))
         return NULL;
     if (way->target != NULL)
         o.direct = true;
-    else if (k->proxy_url[0] != '\0' && !proxy_is_bypassed(k->no_proxy, u.host, url_port(&u)))
-        o.proxy_url = k->proxy_url;
-    if (u.secure && open_tls(c, err) != 0)
-        return NULL;
-    headers = mem_zalloc((k->proxy_connect_header.n + 1) * sizeof(*headers));
-    o.proxy_headers = headers;
-    o.n_proxy_headers = k->proxy_connect_header.n;
+    else
+        headers = set_proxy(&k->proxy, &u, &o);
     if (u.secure) {
         o.tls = c->tls;
         o.version = k->enable_http2 ? HTTP_VERSION_ALPN : HTTP_VERSION_1;
     }
-    for (size_t i = 0; i < k->proxy_connect_header.n; i++)
-        headers[i] = (struct http_header){ bytes_str(k->proxy_connect_header.v[i].key),
-                                           bytes_str(k->proxy_connect_header.v[i].value) };
     client = http_client_new(c->node->host->loop, &o, err);
     free(headers);
     return client;
+}
+
+static int open_oauth2(struct scrape_caller *c, struct error *err)
+{
+    const struct scrape_oauth2_config *o = &c->config->oauth2;
+    struct http_client_options way = { 0 };
+    struct http_header *headers;
+    struct url u;
+    int rc;
+
+    if (!o->on || url_parse(&u, bytes_str(o->token_url), err) != 0)
+        return o->on ? err->code : 0;
+    headers = set_proxy(&o->proxy, &u, &way);
+    oauth2_init(&c->oauth2, c->node, &o->own);
+    rc = oauth2_open(&c->oauth2, &way, err);
+    free(headers);
+    c->auth = &c->oauth2.client;
+    return rc;
 }
 
 /* ---- headers ---- */

@@ -16,7 +16,9 @@ struct scrape_caller {
     const struct scrape_client_config *config;
     struct tls *tls; /* NULL: not needed yet */
     struct file_value username, password, token;
-    struct file_value *files; /* of further headers, in the order of the configuration */
+    struct oauth2 oauth2;              /* closed where it is not configured */
+    struct client_authenticator *auth; /* NULL: headers say who we are, at once */
+    struct file_value *files;          /* of further headers, in the order of the configuration */
     size_t n_files;
     char user_agent[64];
 };
@@ -37,7 +39,7 @@ struct scrape_way {
 struct http_client *scrape_caller_client(struct scrape_caller *c, const char *url, const struct scrape_way *way,
                                          struct error *err);
 
-/* Add what is sent with each request; `trusted`: also who we are. */
+/* Add what is sent with each request; `trusted`: also who we are, but for what c->auth says. */
 void scrape_caller_headers(const struct scrape_caller *c, bool trusted, struct call_headers *h);
 
 #endif

@@ -61,6 +61,33 @@ const struct option scrape_tls_options[] = {
 };
 #undef T
 
+#define NO_JWT(key_) OPT_REFUSED(key_, "only the grant client_credentials is served: write client_id and client_secret")
+
+static const char *const grant_types[] = { "", "client_credentials", NULL };
+
+/* clang-format off */
+#define T struct scrape_oauth2_config
+const struct option scrape_oauth2_options[] = {
+    OPT_STRING(T, client_id, "", "Our name for the token endpoint.", .required = true),
+    OPT_SECRET(T, client_secret, "Our secret."),
+    OPT_STRING(T, client_secret_file, "", "A file that has it, read again when it changes."),
+    OPT_REFUSED("client_secret_ref", "secrets by reference are not served: write client_secret or client_secret_file"),
+    OPT_STRINGS(T, scopes, NULL, "What the token is to allow."),
+    OPT_STRING(T, token_url, "", "URL of the token endpoint.", .required = true),
+    OPT_MAP(T, endpoint_params, "What the token endpoint wants to know besides, for instance audience.", .secret = true,
+            .scalar = true),
+    { .key = "grant_type", .kind = OPTION_ENUM, .offset = OPT_FIELD(T, grant, int), .names = grant_types, .def = "",
+      .help = "How a token is asked for; empty is client_credentials." },
+    OPT_GROUP(T, tls_config, struct scrape_tls_config, scrape_tls_options, GROUP_PLAIN, "TLS to the token endpoint."),
+    SCRAPE_PROXY_ROWS(T, proxy),
+    NO_JWT("client_certificate_key"), NO_JWT("client_certificate_key_file"), NO_JWT("client_certificate_key_ref"),
+    NO_JWT("client_certificate_key_id"), NO_JWT("signature_algorithm"), NO_JWT("iss"), NO_JWT("audience"),
+    NO_JWT("claims"),
+    OPT_END,
+};
+#undef T
+/* clang-format on */
+
 #define T struct scrape_header_config
 const struct option scrape_header_options[] = {
     OPT_STRING(T, name, "", "The header's name: the key of the map."),
@@ -71,11 +98,9 @@ const struct option scrape_header_options[] = {
 };
 #undef T
 
-void scrape_client_finish(struct scrape_client_config *c)
+static struct tls_config tls_of(const struct scrape_tls_config *t)
 {
-    const struct scrape_tls_config *t = &c->tls_config;
-
-    c->tls = (struct tls_config){
+    return (struct tls_config){
         .on = true,
         .ca_file = t->ca_file,
         .cert_file = t->cert_file,
@@ -89,6 +114,26 @@ void scrape_client_finish(struct scrape_client_config *c)
         .min_version = t->min_version,
         .max_version = t->max_version,
         .reload_interval = { 60000000000 },
+    };
+}
+
+void scrape_client_finish(struct scrape_client_config *c)
+{
+    struct scrape_oauth2_config *o = &c->oauth2;
+
+    c->tls = tls_of(&c->tls_config);
+    if (!o->on)
+        return;
+    o->own = (struct oauth2_config){
+        .client_id = o->client_id,
+        .client_id_file = "",
+        .client_secret = o->client_secret,
+        .client_secret_file = o->client_secret_file,
+        .token_url = o->token_url,
+        .scopes = o->scopes,
+        .endpoint_params = o->endpoint_params,
+        .expiry_buffer = { 10000000000 },
+        .tls = tls_of(&o->tls_config),
     };
 }
 
@@ -136,8 +181,11 @@ static void check_who(const struct client_check *k)
     const struct scrape_client_config *c = k->c;
     bool bearer = is_set(c->bearer_token) || c->bearer_token_file[0] != '\0';
 
-    if (c->basic_auth.on + c->authorization.on + bearer > 1)
-        fail_at(k, c->basic_auth.on ? "basic_auth" : "authorization",
+    if (c->basic_auth.on + c->authorization.on + c->oauth2.on + bearer > 1)
+        fail_at(k,
+                c->basic_auth.on      ? "basic_auth"
+                : c->authorization.on ? "authorization"
+                                      : "oauth2",
                 "at most one of basic_auth, oauth2 & authorization must be configured, and bearer_token is an "
                 "authorization: remove the others");
     check_one(k, "basic_auth::username", c->basic_auth.username[0] != '\0', c->basic_auth.username_file);
@@ -154,34 +202,54 @@ static void check_who(const struct client_check *k)
     check_file(k, "bearer_token_file", c->bearer_token_file);
 }
 
-static void check_proxy(const struct client_check *k)
+/* `at`: where its keys are, "" or "oauth2::". */
+static void check_proxy(const struct client_check *k, const struct scrape_proxy_config *c, const char *at)
 {
-    const struct scrape_client_config *c = k->c;
+    const struct string_map *connect = &c->proxy_connect_header;
     struct error err;
     struct url url;
+    char key[64];
 
+    snprintf(key, sizeof(key), "%sproxy_from_environment", at);
     if (c->proxy_from_environment && (c->proxy_url[0] != '\0' || c->no_proxy[0] != '\0'))
-        fail_at(k, "proxy_from_environment",
+        fail_at(k, key,
                 "if proxy_from_environment is configured, proxy_url and no_proxy must not "
                 "be: remove them");
+    snprintf(key, sizeof(key), "%sno_proxy", at);
     if (c->no_proxy[0] != '\0' && c->proxy_url[0] == '\0')
-        fail_at(k, "no_proxy", "if no_proxy is configured, proxy_url must also be: write it, or remove no_proxy");
-    if (c->proxy_connect_header.n > 0 && c->proxy_url[0] == '\0' && !c->proxy_from_environment)
+        fail_at(k, key, "if no_proxy is configured, proxy_url must also be: write it, or remove no_proxy");
+    snprintf(key, sizeof(key), "%sproxy_connect_header", at);
+    if (connect->n > 0 && c->proxy_url[0] == '\0' && !c->proxy_from_environment)
         fail_at(
-            k, "proxy_connect_header",
+            k, key,
             "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be: write one, or "
             "remove proxy_connect_header");
-    for (size_t i = 0; i < c->proxy_connect_header.n; i++)
-        if (!header_name_is_valid(c->proxy_connect_header.v[i].key) ||
-            !header_value_is_clean(bytes_str(c->proxy_connect_header.v[i].value)))
-            fail_at(k, "proxy_connect_header", "\"%.60s\" is no header, or has a value that none may have",
-                    c->proxy_connect_header.v[i].key);
-    if (c->proxy_url[0] == '\0')
+    for (size_t i = 0; i < connect->n; i++)
+        if (!header_name_is_valid(connect->v[i].key) || !header_value_is_clean(bytes_str(connect->v[i].value)))
+            fail_at(k, key, "\"%.60s\" is no header, or has a value that none may have", connect->v[i].key);
+    snprintf(key, sizeof(key), "%sproxy_url", at);
+    if (c->proxy_url[0] != '\0' && url_parse(&url, bytes_str(c->proxy_url), &err) != 0)
+        fail_at(k, key, "%s", err.text);
+    else if (c->proxy_url[0] != '\0' && url.secure)
+        fail_at(k, key, "a proxy is reached over http, not https");
+}
+
+static void check_oauth2(const struct client_check *k)
+{
+    const struct scrape_oauth2_config *o = &k->c->oauth2;
+    struct error err;
+    struct url url;
+    char tls[256];
+
+    if (!o->on)
         return;
-    if (url_parse(&url, bytes_str(c->proxy_url), &err) != 0)
-        fail_at(k, "proxy_url", "%s", err.text);
-    else if (url.secure)
-        fail_at(k, "proxy_url", "a proxy is reached over http, not https");
+    check_one(k, "oauth2::client_secret", is_set(o->client_secret), o->client_secret_file);
+    check_file(k, "oauth2::client_secret_file", o->client_secret_file);
+    if (o->token_url[0] != '\0' && url_parse(&url, bytes_str(o->token_url), &err) != 0)
+        fail_at(k, "oauth2::token_url", "%s", err.text);
+    check_proxy(k, &o->proxy, "oauth2::");
+    snprintf(tls, sizeof(tls), "%s::oauth2::tls_config", k->path);
+    tls_check(&o->own.tls, TLS_CLIENT, tls, k->ck);
 }
 
 static bool is_reserved(const char *name)
@@ -231,7 +299,8 @@ void scrape_client_check(const struct scrape_client_config *c, const char *path,
     char tls[256];
 
     check_who(&k);
-    check_proxy(&k);
+    check_proxy(&k, &c->proxy, "");
+    check_oauth2(&k);
     check_headers(&k);
     snprintf(tls, sizeof(tls), "%s::tls_config", path);
     tls_check(&c->tls, TLS_CLIENT, tls, ck);

@@ -5,7 +5,7 @@
 #ifndef RECEIVER_SCRAPE_CONFIG_H
 #define RECEIVER_SCRAPE_CONFIG_H
 
-#include "config/tls_rows.h"
+#include "oauth2/oauth2.h"
 
 /* ---- clients ---- */
 
@@ -35,18 +35,35 @@ struct scrape_header_config {
     struct strings values, secrets, files;
 };
 
+struct scrape_proxy_config {
+    const char *proxy_url, *no_proxy;
+    bool proxy_from_environment;
+    struct string_map proxy_connect_header;
+};
+
+struct scrape_oauth2_config {
+    bool on;
+    const char *client_id, *client_secret_file, *token_url;
+    struct secret client_secret;
+    int grant; /* there is one */
+    struct strings scopes;
+    struct string_map endpoint_params;
+    struct scrape_tls_config tls_config;
+    struct scrape_proxy_config proxy;
+    struct oauth2_config own; /* the same in our words */
+};
+
 /* How targets and servers of discovery are called. */
 struct scrape_client_config {
     struct scrape_basic_config basic_auth;
     struct scrape_authorization_config authorization;
     struct secret bearer_token;
     const char *bearer_token_file;
+    struct scrape_oauth2_config oauth2;
     struct scrape_tls_config tls_config;
     struct tls_config tls; /* the same in our words */
     bool follow_redirects, enable_http2;
-    const char *proxy_url, *no_proxy;
-    bool proxy_from_environment;
-    struct string_map proxy_connect_header;
+    struct scrape_proxy_config proxy;
     struct option_list http_headers; /* of struct scrape_header_config */
 };
 
@@ -206,11 +223,24 @@ extern const struct option docker_sd_options[], consul_sd_options[], kubernetes_
 void server_discovery_finish(struct scrape_job_config *c);
 void server_discovery_check(const struct scrape_job_config *c, const char *path, struct check *ck);
 
-extern const struct option scrape_basic_options[], scrape_authorization_options[], scrape_tls_options[],
-    scrape_header_options[];
+extern const struct option scrape_oauth2_options[], scrape_basic_options[], scrape_authorization_options[],
+    scrape_tls_options[], scrape_header_options[];
 
 /* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
 /* clang-format off */
+
+/* Rows for `struct scrape_proxy_config m` inside struct T. */
+#define SCRAPE_PROXY_ROWS(T, m)                                                                                        \
+    { .key = "proxy_url", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.proxy_url, const char *), .def = "",        \
+      .help = "An HTTP proxy, http://name:password@proxy:3128; https goes through it by CONNECT." },                  \
+    { .key = "no_proxy", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.no_proxy, const char *), .def = "",          \
+      .help = "Hosts, domains and networks, with commas, that proxy_url is not for." },                               \
+    { .key = "proxy_from_environment", .kind = OPTION_BOOL,                                                           \
+      .offset = OPT_FIELD(T, m.proxy_from_environment, bool), .def = "false",                                         \
+      .help = "Use http_proxy, https_proxy and no_proxy of the environment." },                                       \
+    { .key = "proxy_connect_header", .kind = OPTION_MAP,                                                              \
+      .offset = OPT_FIELD(T, m.proxy_connect_header, struct string_map), .secret = true, .repeats = true,             \
+      .help = "Headers of CONNECT, by which https goes through a proxy: for each name a list of values." }
 
 /* Rows for `struct scrape_client_config m` inside struct T. */
 #define SCRAPE_CLIENT_ROWS(T, m)                                                                                      \
@@ -225,8 +255,9 @@ extern const struct option scrape_basic_options[], scrape_authorization_options[
       .help = "The older way to write authorization::credentials." },                                                 \
     { .key = "bearer_token_file", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.bearer_token_file, const char *),   \
       .def = "", .help = "The older way to write authorization::credentials_file." },                                 \
-    OPT_REFUSED("oauth2", "tokens are not fetched by this receiver: have something else write them to a file, and "   \
-                "name it in authorization::credentials_file, which is read again when it changes"),                   \
+    { .key = "oauth2", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.oauth2, struct scrape_oauth2_config),           \
+      .options = scrape_oauth2_options, .size = sizeof(struct scrape_oauth2_config), .mode = GROUP_NONE,              \
+      .help = "A token by OAuth 2's client credentials, fetched and renewed." },                                      \
     { .key = "tls_config", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls_config, struct scrape_tls_config),      \
       .options = scrape_tls_options, .size = sizeof(struct scrape_tls_config), .mode = GROUP_PLAIN,                   \
       .help = "TLS, where the scheme is https." },                                                                    \
@@ -234,16 +265,7 @@ extern const struct option scrape_basic_options[], scrape_authorization_options[
       .def = "true", .help = "Follow up to ten redirects; credentials go to the first host alone." },                 \
     { .key = "enable_http2", .kind = OPTION_BOOL, .offset = OPT_FIELD(T, m.enable_http2, bool), .def = "true",        \
       .help = "Over https, speak HTTP/2 with peers that choose it." },                                                \
-    { .key = "proxy_url", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.proxy_url, const char *), .def = "",        \
-      .help = "An HTTP proxy, http://name:password@proxy:3128; https goes through it by CONNECT." },                  \
-    { .key = "no_proxy", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.no_proxy, const char *), .def = "",          \
-      .help = "Hosts, domains and networks, with commas, that proxy_url is not for." },                               \
-    { .key = "proxy_from_environment", .kind = OPTION_BOOL,                                                           \
-      .offset = OPT_FIELD(T, m.proxy_from_environment, bool), .def = "false",                                         \
-      .help = "Use http_proxy, https_proxy and no_proxy of the environment." },                                       \
-    { .key = "proxy_connect_header", .kind = OPTION_MAP,                                                              \
-      .offset = OPT_FIELD(T, m.proxy_connect_header, struct string_map), .secret = true, .repeats = true,             \
-      .help = "Headers of CONNECT, by which https goes through a proxy: for each name a list of values." },           \
+    SCRAPE_PROXY_ROWS(T, m.proxy),                                                                                    \
     { .key = "http_headers", .kind = OPTION_LIST, .offset = OPT_FIELD(T, m.http_headers, struct option_list),         \
       .options = scrape_header_options, .size = sizeof(struct scrape_header_config), .keyed = true,                   \
       .help = "Further headers, by their names." }

@@ -200,7 +200,7 @@ static void check_consul(const struct consul_sd_config *c, const struct place *p
         check_fail(p->ck, at_key(p, "username", path),
                    "at most one of consul SD configuration username and password and basic auth can be configured: "
                    "write basic_auth alone");
-    if (is_set(c->token) && c->client.authorization.on)
+    if (is_set(c->token) && (c->client.authorization.on || c->client.oauth2.on))
         check_fail(p->ck, at_key(p, "token", path),
                    "at most one of consul SD token, authorization, or oauth2 can be configured: remove the others");
     scrape_duration_check(c->refresh_interval, at_key(p, "refresh_interval", path), false, p->ck);
