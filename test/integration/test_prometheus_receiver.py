@@ -494,12 +494,15 @@ def test_jobs_stand_in_files_of_their_own_and_are_read_again(scraper, target, tm
     (folder / "token").write_text("secret")
     (folder / "found.json").write_text(json.dumps([{"targets": [b.address]}]))
     more = {"relabel_configs": [{"source_labels": ["__address__"], "regex": "(.*):.*", "target_label": "host", "replacement": "$1"}]}
-    (folder / "a.yaml").write_text(json.dumps({"scrape_configs": [job(a, name="a", authorization={"credentials_file": "token"}, **more)]}))
+    (folder / "a.yaml").write_text(json.dumps({"scrape_configs": [{**job(a, name="a", authorization={"credentials_file": "token"}, **more),
+                                                                         "params": {"files": ["x"]},
+                                                                         "static_configs": [{"targets": [a.address], "labels": {"log_file": "y"}}]}]}))
     (folder / "b.yaml").write_text(json.dumps({"scrape_configs": [{"job_name": "b", "file_sd_configs": [{"files": ["found.json"]}]}]}))
     text = config([]).replace("scrape_configs: []", f"scrape_config_files: ['{folder}/*.yaml', '{tmp_path}/none*.yaml']")
     d = scraper(text)
-    assert wait_point(d, "load", job="a").labels == {"host": "127.0.0.1"} and wait_point(d, "load", job="b")
-    assert a.wait_asked()[1]["Authorization"] == "Bearer secret"  # the path is of the file's folder
+    assert wait_point(d, "load", job="a").labels == {"host": "127.0.0.1", "log_file": "y"} and wait_point(d, "load", job="b")
+    path, headers = a.wait_asked()
+    assert headers["Authorization"] == "Bearer secret" and path == "/metrics?files=x"  # what is a path is of the file's folder
     (folder / "b.yaml").write_text(json.dumps({"scrape_configs": [job(c, name="c")]}))
     d.terminate(signal.SIGHUP)
     assert wait_point(d, "load", job="c")

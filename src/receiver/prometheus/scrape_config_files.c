@@ -30,6 +30,17 @@ static bool names_files(const char *key)
     return strcmp(key, "files") == 0 || (n > 5 && strcmp(key + n - 5, "_file") == 0);
 }
 
+/* Its keys are names of the user's, whatever they are called. */
+static bool has_own_names(const char *key)
+{
+    static const char *const keys[] = { "labels", "params", "node_meta", "endpoint_params" };
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
+}
+
 static void move_path(struct gathering *g, struct yaml_node *n, const char *folder)
 {
     if (n->kind == YAML_SCALAR && n->text[0] != '\0' && n->text[0] != '/')
@@ -46,6 +57,8 @@ static void move_paths(struct gathering *g, struct yaml_node *n, const char *fol
     for (size_t i = 0; n->kind == YAML_MAP && i < n->n; i++) {
         struct yaml_node *v = n->pairs[i].value;
 
+        if (has_own_names(n->pairs[i].key))
+            continue;
         if (!names_files(n->pairs[i].key)) {
             move_paths(g, v, folder, depth + 1);
             continue;
