@@ -36,7 +36,9 @@ static void settle(void)
 
 static struct tunnel *begin(const char *authorization)
 {
-    const struct tunnel_options o = { .to = "origin.example:443", .authorization = authorization, .timeout = 5 * NS_PER_S };
+    const struct tunnel_options o = { .to = "origin.example:443",
+                                      .authorization = authorization,
+                                      .timeout = 5 * NS_PER_S };
     struct tunnel *t;
     int pair[2];
 
