@@ -594,7 +594,9 @@ def test_dollars_of_rules_are_those_of_the_collector(scraper, target):
 
 
 def test_a_target_that_found_no_room_is_scraped_as_soon_as_there_is_some(otelcd, tmp_path):
-    target, many, one = Target(b"load 1\n"), tmp_path / "many.json", tmp_path / "one.json"
+    target, many, one = Target(b"load 1\n"), tmp_path / "crowd/many.json", tmp_path / "alone/one.json"
+    many.parent.mkdir()
+    one.parent.mkdir()  # a folder of its own: what happens in another makes nobody read it again
     crowd = [{"targets": ["127.0.0.1:1"], "labels": {"n": str(i)}} for i in range(20000)]
     many.write_text(json.dumps(crowd))
     one.write_text("[]")
