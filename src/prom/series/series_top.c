@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics stand in a table by name, each with its number of series. Of a label's values only hashes are looked at: each
- * value chooses one of 64 registers and offers it the number of zeros in front of the rest of its hash, and the
+ * value chooses one of 256 registers and offers it the number of zeros in front of the rest of its hash, and the
  * greatest stays (HyperLogLog, Flajolet and others).
  *
  * What can go wrong: there are more names than are counted: the later ones are not. A name that is too long for the own
@@ -21,7 +21,7 @@
 #define METRICS_MOST 5000u
 #define LABELS_MOST 128u
 #define LABEL_SLOTS 256u
-#define REGISTERS 64u
+#define REGISTERS 256u
 #define SHOWN 10u
 #define NAMES_SHOWN 100u
 #define NAME_SHOWN 128u
@@ -172,7 +172,7 @@ void series_top_label(struct series_top *t, struct bytes name, struct bytes valu
         return;
     hash = bytes_hash(value) * 0x9e3779b97f4a7c15ull; /* its bits are to be as good as random */
     hash ^= hash >> 32;
-    rank = (uint8_t)(__builtin_clzll(hash / REGISTERS | 1) - 5);
+    rank = (uint8_t)(__builtin_clzll(hash / REGISTERS | 1) - 7);
     if (l->registers[hash % REGISTERS] < rank)
         l->registers[hash % REGISTERS] = rank;
 }
@@ -192,7 +192,7 @@ static double values_of(const struct top_label *l)
         sum += ldexp(1, -(int)l->registers[i]);
         zero += l->registers[i] == 0;
     }
-    estimate = 0.709 * REGISTERS * REGISTERS / sum;
+    estimate = 0.7183 * REGISTERS * REGISTERS / sum;
     if (estimate <= 2.5 * REGISTERS && zero > 0) /* few: by how many registers nobody chose */
         estimate = REGISTERS * log(REGISTERS / zero);
     return round(estimate);
