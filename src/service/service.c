@@ -175,6 +175,8 @@ static void hurry_end(struct service *s)
     s->end_by = clock_mono(&s->loop.clock);
     if (s->now.graph != NULL)
         graph_hurry(s->now.graph);
+    if (s->reload.graph != NULL) /* given up before it took over */
+        graph_hurry(s->reload.graph);
     leavers_hurry(s);
 }
 
