@@ -128,8 +128,31 @@ void graph_end_durable(struct graph *g)
         ledger_metrics_end_durable(g->shown);
 }
 
+/* Something outside that does not answer, a disk: what waits for it can be neither settled nor freed. All that was
+ * acknowledged is there. */
+static void end_process(struct graph_node *gn, const char *blocked_on)
+{
+    log_error(&node_of(gn)->log, "What it waits for does not answer: ending without it. What was acknowledged is on it",
+              F_STR("waits_for", blocked_on));
+    log_flush(gn->graph->host->log);
+    _exit(EXIT_CODE_OPEN);
+}
+
+static void end_if_blocked(struct graph *g)
+{
+    for (size_t i = 0; i < g->order.n; i++) {
+        const struct node *n = node_of(g->order.v[i]);
+        bool may_block = g->order.v[i]->state == NODE_STOPPING && n->blocked_on != NULL;
+        const char *what = may_block ? n->blocked_on(n) : NULL;
+
+        if (what != NULL)
+            end_process(g->order.v[i], what);
+    }
+}
+
 void graph_give_up(struct graph *g)
 {
+    end_if_blocked(g);
     for (size_t i = 0; i < g->config->n_pipelines; i++)
         if (g->pipes[i].entrance != NULL)
             give_up_ledger(g, g->pipes[i].entrance->owner, &g->pipes[i].entrance->ledger);
@@ -256,28 +279,10 @@ static void advance_walk(struct turn_task *task)
     let_go(g);
 }
 
-/* Something outside that does not answer, a disk: what waits for it can be neither settled nor freed. All that was
- * acknowledged is there. */
-static void end_process(struct graph_node *gn, const char *blocked_on)
-{
-    log_error(&node_of(gn)->log, "What it waits for does not answer: ending without it. What was acknowledged is on it",
-              F_STR("waits_for", blocked_on));
-    log_flush(gn->graph->host->log);
-    _exit(EXIT_CODE_OPEN);
-}
-
 static void on_last_wait_over(struct clock_timer *t)
 {
     struct graph *g = container_of(t, struct graph, timer);
 
-    for (size_t i = 0; !g->leaving && i < g->order.n; i++) {
-        const struct node *n = node_of(g->order.v[i]);
-        bool may_block = g->order.v[i]->state == NODE_STOPPING && n->blocked_on != NULL;
-        const char *what = may_block ? n->blocked_on(n) : NULL;
-
-        if (what != NULL)
-            end_process(g->order.v[i], what);
-    }
     finish_walk(g);
 }
 

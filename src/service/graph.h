@@ -65,8 +65,10 @@ void graph_leave(struct graph *g, uint64_t deadline, void (*done)(struct graph *
 void graph_hand_over(struct graph *g, const struct graph *to);
 bool graph_is_idle(const struct graph *g);
 void graph_end_durable(
-    struct graph *g);                /* its queues on disk are somebody else's: nobody counts them for it any more */
-void graph_give_up(struct graph *g); /* what is held is booked as dropped{shutdown}: graph_free follows */
+    struct graph *g); /* its queues on disk are somebody else's: nobody counts them for it any more */
+/* What is held is booked as dropped{shutdown}: graph_free follows. Ends the process where a node that has not stopped
+ * waits for what does not answer (component.h, blocked_on). */
+void graph_give_up(struct graph *g);
 
 /* The deadline is now (a second signal). No effect unless stopping. */
 void graph_hurry(struct graph *g);

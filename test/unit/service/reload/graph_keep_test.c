@@ -485,6 +485,29 @@ START_TEST(who_has_not_stopped_by_the_deadline_sends_no_more_and_is_waited_for)
 }
 END_TEST
 
+static const char *wait_for_disk(const struct node *node)
+{
+    (void)node;
+    return "the disk";
+}
+
+/* It can be neither settled nor freed: what it waits for may still come. */
+START_TEST(the_process_ends_without_a_leaver_that_waits_for_a_disk)
+{
+    begin(CONFIG("", "", "", ONE));
+    stuck = "p";
+    take_over(CONFIG("", "n: 2", "", ONE));
+    waiting->node.blocked_on = wait_for_disk;
+    for (int i = 0; i < 3; i++) {
+        clock_advance(&rig.loop.clock, NS_PER_S);
+        turn_run(&rig.loop.turn);
+    }
+    ck_assert(left);
+    graph_give_up(old);
+    ck_abort_msg("it went on");
+}
+END_TEST
+
 START_TEST(one_reload_after_the_other_keeps_the_same_nodes)
 {
     struct node *first;
@@ -521,6 +544,7 @@ int main(void)
     tcase_add_test(tc, what_has_failed_to_start_is_not_kept_by_the_way_back);
     tcase_add_test(tc, ways_that_branch_to_the_same_are_kept_as_one);
     tcase_add_test(tc, who_has_not_stopped_by_the_deadline_sends_no_more_and_is_waited_for);
+    tcase_add_exit_test(tc, the_process_ends_without_a_leaver_that_waits_for_a_disk, EXIT_CODE_OPEN);
     tcase_add_test(tc, one_reload_after_the_other_keeps_the_same_nodes);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
