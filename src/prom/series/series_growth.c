@@ -5,6 +5,7 @@
  * What can go wrong: more pairs than slots: then all lose one, so that the heavy ones stay. */
 #include "prom/series/series_growth.h"
 
+#include "codec/utf8.h"
 #include "prom/model/labels.h"
 #include "prom/series/identity.h"
 
@@ -18,7 +19,7 @@ void growth_sketch_free(struct growth_sketch *g)
 
 static size_t cut_length(struct bytes name)
 {
-    return name.len < GROWTH_NAME_MAX ? name.len : GROWTH_NAME_MAX - 1;
+    return utf8_cut(name, GROWTH_NAME_MAX - 1).len;
 }
 
 static bool is_name(const char *kept, struct bytes name)
