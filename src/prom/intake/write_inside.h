@@ -7,7 +7,8 @@
  *     write_place.c     resource, scope and metric
  *     write_points.c    its samples, histograms and exemplars, as points of OTLP
  *
- * All that is remembered goes when nobody has asked for it for a while, the oldest first where there is no room. */
+ * A series goes when nobody has asked for it for a while; of families and targets the oldest go where others need their
+ * room. */
 #ifndef PROM_WRITE_INSIDE_H
 #define PROM_WRITE_INSIDE_H
 
@@ -55,6 +56,7 @@ struct write_intake {
     struct table seen;                     /* series */
     struct list families, targets, series; /* the one that was asked for last is the last */
     uint64_t n_families, n_targets;
+    uint64_t family_bytes, target_bytes;
     struct buf key; /* scratch */
 };
 

@@ -2,9 +2,10 @@
 /* Families and targets are texts that are known by a name; series are known by a digest alone, for nothing is to be
  * made of them: they are only counted. Each kind is a list in the order in which it was asked for.
  *
- * What can go wrong: there is no room. Then a family or a target takes the place of the oldest, or is not remembered
- * (points have no description then, or a resource no more attributes than job and instance); a series is refused as
- * the limit says. A series for which nothing has come for a while is no longer one. */
+ * What can go wrong: there is no room. Beyond a number, and a share of the budget, a family or a target takes the place
+ * of the oldest; where the budget is full it is not remembered (points have no description then, or a resource no more
+ * attributes than job and instance); a series is refused as the limit says. A series for which nothing has come for a
+ * while is no longer one. */
 #include "base/mem.h"
 #include "prom/intake/write_inside.h"
 #include "prom/model/labels.h"
@@ -14,6 +15,7 @@
 
 #define FAMILIES_MOST 20000u
 #define TARGETS_MOST 10000u
+#define TEXTS_SHARE 16u /* this part of the budget may be taken by those of a kind */
 #define SERIES_AGE (600 * NS_PER_S)
 #define EXPIRED_AT_ONCE 4u /* with each series that is asked for */
 #define EXPIRED_NOW_AND_THEN 20000u
@@ -55,6 +57,11 @@ static size_t text_size(const struct known_text *k)
     return sizeof(*k) + k->id.raw_len + k->first_len + k->second_len;
 }
 
+static uint64_t *bytes_of_kind(struct write_intake *w, unsigned kind)
+{
+    return kind == OF_FAMILY ? &w->family_bytes : &w->target_bytes;
+}
+
 static struct list *list_of(struct write_intake *w, unsigned kind, uint64_t **n)
 {
     *n = kind == OF_FAMILY ? &w->n_families : &w->n_targets;
@@ -75,23 +82,38 @@ static void drop_text(struct write_intake *w, struct known_text *k)
 
     (void)list_of(w, k->id.kind, &n);
     (*n)--;
+    *bytes_of_kind(w, k->id.kind) -= text_size(k);
     list_remove(&k->link);
     table_remove(&w->known, &k->id, k->id.hash);
     budget_give(w->budget, text_size(k));
     free(k);
 }
 
+/* The oldest of that kind make way for one of `size`. False: there is no room all the same. */
+static bool make_way(struct write_intake *w, unsigned kind, size_t size)
+{
+    uint64_t *n, share = budget_limit(w->budget) / TEXTS_SHARE, most = kind == OF_FAMILY ? FAMILIES_MOST : TARGETS_MOST;
+    struct list *list = list_of(w, kind, &n);
+    struct known_text *oldest;
+
+    if (size > TEXT_MOST || size > share)
+        return false;
+    while ((oldest = list_first(list, struct known_text, link)) != NULL &&
+           (*n >= most || *bytes_of_kind(w, kind) > share - size))
+        drop_text(w, oldest);
+    return budget_room(w->budget) >= 2 * size;
+}
+
 static void put_text(struct write_intake *w, unsigned kind, struct bytes name, const struct write_family *f)
 {
     size_t size = sizeof(struct known_text) + name.len + f->help.len + f->unit.len;
-    uint64_t *n, most = kind == OF_FAMILY ? FAMILIES_MOST : TARGETS_MOST;
-    struct list *list = list_of(w, kind, &n);
-    struct known_text *k = list_first(list, struct known_text, link);
+    struct known_text *k;
+    struct list *list;
+    uint64_t *n;
 
-    if (size > TEXT_MOST || budget_room(w->budget) < 2 * size)
+    if (!make_way(w, kind, size))
         return;
-    if (k != NULL && *n >= most)
-        drop_text(w, k);
+    list = list_of(w, kind, &n);
     k = mem_alloc(size);
     *k = (struct known_text){ .id = { .hash = identity_hash(kind, name),
                                       .raw_len = (uint32_t)name.len,
@@ -110,6 +132,7 @@ static void put_text(struct write_intake *w, unsigned kind, struct bytes name, c
         return;
     }
     budget_charge(w->budget, size);
+    *bytes_of_kind(w, kind) += size;
     list_push(list, &k->link);
     (*n)++;
 }

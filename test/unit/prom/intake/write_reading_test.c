@@ -311,6 +311,31 @@ START_TEST(a_message_of_the_other_version_is_refused)
 }
 END_TEST
 
+START_TEST(descriptions_leave_most_of_the_budget_to_others)
+{
+    struct buf help = { 0 };
+    char name[24];
+
+    for (unsigned i = 0; i < 60000; i++)
+        buf_putc(&help, 'x');
+    for (unsigned i = 0; i < 1500; i++) {
+        size_t mark = pb_begin(&message, V1_METADATA);
+
+        snprintf(name, sizeof(name), "f%u", i);
+        pb_put_str(&message, V1_METADATA_FAMILY, name);
+        pb_put_bytes(&message, V1_METADATA_HELP, buf_bytes(&help));
+        pb_end(&message, mark);
+    }
+    take_points();
+    ck_assert_uint_lt(budget.used, (1u << 26) / 8);
+    put_series("f1499", "1");
+    take(WRITE_WHOLE, 1u << 26);
+    ck_assert_ptr_nonnull(memmem(result.batch->segments[0].data, result.batch->segments[0].len, "xxxxx", 5));
+    batch_unref(result.batch);
+    buf_free(&help);
+}
+END_TEST
+
 START_TEST(a_message_that_does_not_parse_leaves_nothing)
 {
     put_many(0, 10);
@@ -340,6 +365,7 @@ int main(void)
     tcase_add_test(tc, all_samples_of_a_bad_series_are_left_out);
     tcase_add_test(tc, the_first_fault_is_said_of_its_own_series);
     tcase_add_test(tc, a_message_of_the_other_version_is_refused);
+    tcase_add_test(tc, descriptions_leave_most_of_the_budget_to_others);
     tcase_add_test(tc, a_message_that_does_not_parse_leaves_nothing);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
