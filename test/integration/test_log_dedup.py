@@ -59,6 +59,7 @@ def test_once_an_interval_what_was_gathered_is_sent_and_counted(otelcd, tmp_path
     send(d, "a", "a", "a")
     d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcol_dedup_processor_aggregated_logs_count")) == 1)
     assert d.metric("otelcol_dedup_processor_aggregated_logs_sum") == 3
+    d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_pipeline_delivered_items")) == 1)
     assert counts(tmp_path) == {"a": [3]}
     assert d.ledger("pipeline", "logs") == {**d.ledger("pipeline", "logs"), "received": 3, "delivered": 1, "dropped": 2}
 

@@ -94,6 +94,8 @@ class Lines:
                         yield about, m["name"], head, p
 
     def when(self, ns):
+        if self.time is not None and int(ns) == int(self.time) - 1_000_000:
+            return "1 ms before the scrape"
         return "scrape" if ns == self.time else ns
 
     def line(self, about, name, head, point):
