@@ -371,9 +371,13 @@ static bool read_comment(struct reader *r)
 
 static bool read_instruction(struct reader *r)
 {
-    const uint8_t *from = r->p + 2;
+    const uint8_t *from = r->p + 2; /* "<?>" has not ended */
+    const uint8_t *to = memmem(from, (size_t)(r->end - from), "?>", 2);
 
-    return skip_past(r, "?>", "an instruction without its end") && add_markup(r, from, r->p - 2, XML_INSTRUCTION);
+    if (to == NULL)
+        return fail(r, "an instruction without its end");
+    r->p = to + 2;
+    return add_markup(r, from, to, XML_INSTRUCTION);
 }
 
 static bool read_characters(struct reader *r)
