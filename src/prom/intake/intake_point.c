@@ -464,8 +464,10 @@ void end_line(struct take *t, struct line *l)
     if (l->role == LINE_NATIVE && !here) {
         p->seen = t->in->pass;
         write_native(t, p, (struct bytes){ NULL, 0 }, 0, (int64_t)t->time_ms);
-    } else if (!p->gathered) {
+    } else if (!p->gathered && (p->metric->kind == METRIC_NUMBER_GAUGE || p->metric->kind == METRIC_SUM)) {
         end_report(t, p);
+    } else if (!p->gathered) {
+        return; /* of a distribution that nothing was put into: its only line was there twice */
     } else if (!here) {
         end_gathered(t, p);
     } else if (l->role == LINE_COUNT && !p->distribution->has_count) {
