@@ -97,15 +97,26 @@ class Peer:
         self.calls = []  # all of them
         self.taken = []  # those that were answered with a success
         self.changed = threading.Condition()
+        self.answering = 0  # successes that are not written yet
         self.errors = []
 
     def note(self, call, taken):
         with self.changed:
             if taken:
                 self.taken.append(call)
+                self.answering += 1
             else:
                 self.calls.append(call)
             self.changed.notify_all()
+
+    def answered(self):
+        with self.changed:
+            self.answering -= 1
+            self.changed.notify_all()
+
+    def wait_answered(self):
+        """A test may end when a call is in `taken`: whoever sent it is told before the peer goes away."""
+        self.wait(lambda p: p.answering == 0)
 
     def wait(self, met):
         deadline = time.monotonic() + PATIENCE
@@ -180,7 +191,8 @@ class HttpPeer(Peer):
         code, headers, body = answer or (200, {"Content-Type": call.headers["content-type"]}, b"")
         if answer is None and call.headers["content-type"] == "application/json":
             body = b"{}"
-        if 200 <= code < 300:
+        taken = 200 <= code < 300
+        if taken:
             self.note(call, True)
         try:
             handler.send_response(code)
@@ -192,8 +204,12 @@ class HttpPeer(Peer):
             handler.wfile.write(body)
         except OSError:
             handler.close_connection = True
+        finally:
+            if taken:
+                self.answered()
 
     def close(self):
+        self.wait_answered()
         self.closing = True
         self.server.shutdown()
         self.server.server_close()
@@ -266,11 +282,14 @@ class GrpcPeer(Peer):
                     )
                 context.abort(getattr(grpc.StatusCode, code), text)
             self.note(call, True)
+            if not context.add_callback(self.answered):
+                self.answered()
             return (answer or signal.response()).SerializeToString()
 
         return serve
 
     def close(self, grace=None):
+        self.wait_answered()
         self.server.stop(grace).wait()
 
 
