@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "page/assets.h"
 #include "page/overview.h"
+#include "page/own_metrics.h"
 #include "page/status.h"
 
 #include <stdlib.h>
@@ -165,6 +166,14 @@ static void answer_config(const struct site *s, struct page *page)
                 s->host->view->config(s->host->view, json));
 }
 
+static void answer_metrics(const struct site *s, struct page *page)
+{
+    struct buf out = { 0 };
+
+    own_metrics_put(&out, s->host);
+    answer_buf(page, "application/json; charset=utf-8", &out);
+}
+
 static void answer_ready(const struct site *s, struct page *page)
 {
     enum service_phase phase = s->host->view->phase;
@@ -216,6 +225,8 @@ static void answer_path(struct site *s, struct page *page)
         answer_status(s, page);
     else if (bytes_is(path, "/api/v1/events"))
         begin_watch(s, page);
+    else if (bytes_is(path, "/api/v1/metrics"))
+        answer_metrics(s, page);
     else if (bytes_is(path, "/api/v1/config"))
         answer_config(s, page);
     else

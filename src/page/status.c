@@ -6,6 +6,7 @@
 #include "base/log_recent.h"
 #include "base/process.h"
 #include "codec/json_write.h"
+#include "prom/endpoint/scrape_endpoint.h"
 #include "queue/sender.h"
 
 #include <unistd.h>
@@ -161,6 +162,37 @@ static void put_extension(const struct node *extension, void *arg)
     put_node(arg, NULL, extension, NULL);
 }
 
+/* ---- who scrapes ---- */
+
+static void put_scraped(const struct scrape_seen *seen, void *arg)
+{
+    struct putting *x = arg;
+
+    json_begin(&x->json, NULL, '{');
+    json_write_text(&x->json, "address", bytes_str(seen->address));
+    json_begin(&x->json, "sources", '[');
+    for (size_t i = 0; i < seen->n_sources; i++)
+        json_write_text(&x->json, NULL, bytes_str(seen->ids[i]));
+    json_end(&x->json, ']');
+    json_write_uint(&x->json, "scrapes", seen->scrapes);
+    if (seen->scrapes > 0) {
+        json_write_double(&x->json, "last", seconds(seen->last));
+        json_write_text(&x->json, "peer", bytes_str(seen->peer));
+        json_write_text(&x->json, "user_agent", bytes_str(seen->user_agent));
+    }
+    if (seen->before > 0)
+        json_write_double(&x->json, "interval_seconds", seconds_since(seen->last, seen->before));
+    json_end(&x->json, '}');
+}
+
+static void put_scrapes(struct putting *x)
+{
+    json_begin(&x->json, "scrapes", '[');
+    if (x->host->scrape_endpoints != NULL)
+        scrape_endpoints_each(x->host->scrape_endpoints, put_scraped, x);
+    json_end(&x->json, ']');
+}
+
 /* ---- the log ---- */
 
 static void put_log(struct putting *x)
@@ -195,6 +227,7 @@ void status_put(struct buf *out, const struct host *host, bool log)
     json_begin(&x.json, "extensions", '[');
     host->view->each_extension(host->view, put_extension, &x);
     json_end(&x.json, ']');
+    put_scrapes(&x);
     if (log)
         put_log(&x);
     json_end(&x.json, '}');

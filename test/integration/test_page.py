@@ -147,6 +147,28 @@ def test_what_is_not_there_is_told_and_nothing_is_written(otelcd):
         assert code == 200 and body == ""
 
 
+def test_the_status_says_who_has_scraped_and_when(otelcd):
+    d = otelcd(configured())
+    first = status(d)["scrapes"]
+    assert [(s["address"], s["sources"], s["scrapes"]) for s in first] == [(base(d), ["telemetry"], 0)] and "last" not in first[0]
+    for _ in range(2):
+        ask(d, "/metrics", {"User-Agent": "Prometheus/3 <b>" + "x" * 200})
+    s = status(d)["scrapes"][0]
+    assert s["scrapes"] == 2 and s["peer"].startswith("127.0.0.1:") and s["interval_seconds"] >= 0
+    assert s["user_agent"].startswith("Prometheus/3 ") and len(s["user_agent"]) < 100
+    assert 0 <= status(d)["service"]["time"] - s["last"] < 600
+
+
+def test_own_metrics_are_told_by_their_plain_names_at_any_level(otelcd):
+    d = otelcd(configured(page="{metrics: {level: basic}}"))
+    code, headers, body = ask(d, "/api/v1/metrics")
+    found = {m["name"]: m for m in json.loads(body)["metrics"]}
+    assert code == 200 and headers["content-type"].startswith("application/json")
+    assert found["otelcd_pipeline_held_items"]["labels"]["pipeline"] in ("traces", "logs")
+    assert found["otelcd_receiver_connections"]["value"] == 0  # not at level basic
+    assert "otelcd_receiver_connections" not in ask(d, "/metrics")[2]
+
+
 class Events:
     def __init__(self, d):
         self.connection = http.client.HTTPConnection(base(d), timeout=60)

@@ -202,6 +202,25 @@ int scrape_endpoints_add(struct scrape_endpoints *all, const struct http_server_
     return rc;
 }
 
+void scrape_endpoints_each(const struct scrape_endpoints *all, void (*visit)(const struct scrape_seen *seen, void *arg),
+                           void *arg)
+{
+    VEC(const char *) ids = { 0 };
+
+    for (size_t i = 0; i < all->list.n; i++) {
+        const struct scrape_endpoint *e = all->list.v[i];
+
+        ids.n = 0;
+        for (size_t k = 0; k < e->sources.n; k++)
+            *vec_push(&ids) = e->sources.v[k]->name;
+        if (!e->stopping)
+            visit(&(struct scrape_seen){ http_server_address(e->server), ids.n, ids.v, e->scraped.count,
+                                         e->scraped.last, e->scraped.before, e->scraped.peer, e->scraped.user_agent },
+                  arg);
+    }
+    vec_free(&ids);
+}
+
 static size_t index_of(const struct scrape_endpoint *e, const struct exposition_source *source)
 {
     size_t i = 0;

@@ -37,6 +37,20 @@ void scrape_endpoints_set_site(struct scrape_endpoints *all, const struct exposi
 /* All rows of what the endpoints count, NULL-terminated; for the reference. */
 extern const struct metric_row *const endpoint_metric_rows[];
 
+/* An endpoint as it is seen: who has asked last, and when. Its texts are valid for as long as the call. */
+struct scrape_seen {
+    const char *address;    /* "127.0.0.1:8889" */
+    size_t n_sources;       /* who is served there */
+    const char *const *ids; /* n_sources of them: "prometheus/2", "telemetry" */
+    uint64_t scrapes;       /* GET of /metrics that were begun */
+    uint64_t last, before;  /* wall ns: the last one, and the one before it; 0: none */
+    const char *peer;       /* of the last: "10.1.2.3:5678"; "" = none */
+    const char *user_agent; /* likewise: any bytes, cut to what fits */
+};
+
+void scrape_endpoints_each(const struct scrape_endpoints *all, void (*visit)(const struct scrape_seen *seen, void *arg),
+                           void *arg);
+
 /* The port that the source is served on (for port 0). */
 int scrape_endpoints_port(const struct scrape_endpoints *all, const struct exposition_source *source);
 

@@ -20,6 +20,12 @@ struct removal {
     struct clock_timer deadline;
 };
 
+/* Who has asked last. */
+struct last_scrape {
+    uint64_t count, last, before; /* wall ns */
+    char peer[64], user_agent[96];
+};
+
 /* One listener and who is served there. */
 struct scrape_endpoint {
     struct http_service service;
@@ -33,6 +39,7 @@ struct scrape_endpoint {
     struct list runs;     /* of endpoint_run */
     struct list removals; /* newest first */
     struct endpoint_counters counters;
+    struct last_scrape scraped;
     struct complaint left_out, busy, slow, refused;
     struct turn_task settle;
     struct http_service *site;                  /* NULL: there never was one */

@@ -7,6 +7,8 @@
 
 #include "net/message/gate.h"
 
+#include <stdio.h>
+
 #define RUNS_MAX 16 /* scrapes of one listener at a time */
 
 static const char not_found[] = "404 page not found: the metrics are at /metrics\n";
@@ -108,6 +110,19 @@ static void answer_head(struct http_request *req, const struct accept *accept)
     buf_free(&type);
 }
 
+static void note_scrape(struct scrape_endpoint *e, const struct http_request *req)
+{
+    const struct bytes *agent = http_request_header(req, "user-agent");
+    struct last_scrape *s = &e->scraped;
+
+    s->count++;
+    s->before = s->last;
+    s->last = clock_wall(&e->all->loop->clock);
+    snprintf(s->peer, sizeof(s->peer), "%s", http_request_peer(req));
+    snprintf(s->user_agent, sizeof(s->user_agent), "%.*s", agent != NULL ? (int)agent->len : 0,
+             agent != NULL ? (const char *)agent->data : "");
+}
+
 /* Of what is not for the metrics, where there is, or was, a site. */
 static bool is_for_site(const struct http_request *req)
 {
@@ -144,6 +159,7 @@ static void on_request(struct http_service *service, struct http_request *req)
         refuse_busy(e, req);
         return;
     }
+    note_scrape(e, req);
     endpoint_run_start(&e->all->pace, &e->counters, req,
                        exposition_new(e->sources.v, e->sources.n, &accept, on_left_out, e), &accept, &e->runs);
     set_running(e);

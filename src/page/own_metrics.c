@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One walk over the registry, gauges brought up to date first. A value that JSON has no number for is left out. */
+#include "page/own_metrics.h"
+
+#include "codec/json_write.h"
+
+#include <math.h>
+
+static void put_metric(struct json_writer *w, const struct metric *m)
+{
+    bool histogram = m->row->type == METRIC_HISTOGRAM;
+
+    json_begin(w, NULL, '{');
+    json_write_text(w, "name", bytes_str(m->row->name));
+    json_begin(w, "labels", '{');
+    for (size_t i = 0; i < m->n_labels; i++)
+        json_write_text(w, m->labels[i].name, bytes_str(m->labels[i].value));
+    json_end(w, '}');
+    if (histogram)
+        json_write_uint(w, "count", m->count);
+    if (isfinite(m->value))
+        json_write_double(w, histogram ? "sum" : "value", m->value);
+    json_end(w, '}');
+}
+
+void own_metrics_put(struct buf *out, const struct host *host)
+{
+    struct json_writer w = { .out = out };
+
+    metrics_collect(host->metrics);
+    json_begin(&w, NULL, '{');
+    json_begin(&w, "metrics", '[');
+    for (size_t i = 0; i < host->metrics->families.n; i++)
+        for (size_t k = 0; k < host->metrics->families.v[i]->members.n; k++)
+            if (host->metrics->families.v[i]->members.v[k]->touched)
+                put_metric(&w, host->metrics->families.v[i]->members.v[k]);
+    json_end(&w, ']');
+    json_end(&w, '}');
+}
