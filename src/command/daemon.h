@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The running daemon, asked over HTTP by a verb of the command line: where it is, one question, its answer. Blocking,
+ * with timeouts, for such a process does nothing else. */
+#ifndef COMMAND_DAEMON_H
+#define COMMAND_DAEMON_H
+
+#include "base/buf.h"
+#include "command/command.h"
+
+enum daemon_way { DAEMON_EITHER, DAEMON_PLAIN, DAEMON_TLS };
+
+struct daemon_place {
+    char host[256];
+    char port[16];
+    char path[512]; /* of --endpoint, where that is a URL; else what the caller has put there before */
+    enum daemon_way way;
+    const char *ca;  /* a PEM file; NULL: no one has named one */
+    long timeout_ms; /* for each step */
+};
+
+/* By --endpoint, by the configuration, or localhost:8888; --ca and --timeout too. 0, or the exit code: stderr has been
+ * told (1: the configuration says nothing that can be asked; 2: an argument is wrong). */
+int daemon_find(const struct arguments *a, struct daemon_place *p);
+
+struct daemon_answer {
+    int status;    /* HTTP's; 0: there was no answer */
+    char line[64]; /* its status line */
+    char why[300]; /* why there was none */
+    bool tls;      /* it was asked so last */
+    struct buf text;
+    struct bytes body; /* of `text`, as far as it was read */
+    bool cut;          /* less came than was announced, or was read */
+};
+
+/* Read at most `most` bytes. The caller frees answer->text. */
+void daemon_ask(const struct daemon_place *p, const char *method, const char *path, size_t most,
+                struct daemon_answer *answer);
+
+#endif
