@@ -22,6 +22,11 @@ static const char usage[] =
     "       otelcd completion bash|zsh|fish    write the completion of a shell\n"
     "       otelcd healthcheck                 exit 0 when a running otelcd answers [--config FILE]\n"
     "                                          [--endpoint host:port|URL] [--ca FILE] [--timeout 3s]\n"
+    "       otelcd status                      say how a running otelcd is: exit 0 when all is well, 1 when not,\n"
+    "                                          2 when it does not answer [--format text|json] [--config FILE]\n"
+    "                                          [--endpoint host:port|URL] [--ca FILE] [--timeout 3s]\n"
+    "       otelcd top                         watch it: rates, ledgers, queues, failures; q ends it\n"
+    "                                          [--interval 1s] [--once], and as status\n"
     "       otelcd wal inspect|verify|export DIRECTORY\n"
     "                                          look into a queue on disk; export writes OTLP JSON\n"
     "       otelcd test FILE...                run the tests of a configuration that stand in the files\n"
@@ -61,6 +66,9 @@ static void put_value(struct arguments *a, unsigned flag, const char *value)
     case FLAG_FILTER:
         a->filter = value;
         break;
+    case FLAG_INTERVAL:
+        a->interval = value;
+        break;
     default:
         a->timeout = value;
     }
@@ -71,6 +79,7 @@ static void set_flag(struct arguments *a, unsigned flag)
     a->json |= flag == FLAG_JSON;
     a->write |= flag == FLAG_WRITE;
     a->watch |= flag == FLAG_WATCH;
+    a->once |= flag == FLAG_ONCE;
 }
 
 /* The verb, or what it is about. */
@@ -119,7 +128,7 @@ static unsigned given_flags(const struct arguments *a)
            (a->endpoint != NULL ? FLAG_ENDPOINT : 0u) | (a->ca != NULL ? FLAG_CA : 0u) |
            (a->timeout != NULL ? FLAG_TIMEOUT : 0u) | (a->context != NULL ? FLAG_CONTEXT : 0u) |
            (a->json ? FLAG_JSON : 0u) | (a->filter != NULL ? FLAG_FILTER : 0u) | (a->write ? FLAG_WRITE : 0u) |
-           (a->watch ? FLAG_WATCH : 0u);
+           (a->watch ? FLAG_WATCH : 0u) | (a->interval != NULL ? FLAG_INTERVAL : 0u) | (a->once ? FLAG_ONCE : 0u);
 }
 
 static unsigned flags_of(const char *verb)

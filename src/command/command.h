@@ -13,14 +13,16 @@ struct arguments {
     const char *verb;
     const char *mode;     /* print-config: redacted, unredacted */
     const char *format;   /* as struct verb has them for each */
-    const char *endpoint; /* healthcheck: host:port, or a URL */
-    const char *ca;       /* healthcheck: a PEM file */
-    const char *timeout;  /* healthcheck: a duration */
+    const char *endpoint; /* healthcheck, status, top: host:port, or a URL */
+    const char *ca;       /* the same: a PEM file */
+    const char *timeout;  /* the same: a duration */
+    const char *interval; /* top: a duration */
     const char *context;  /* ottl: of paths without one */
     const char *filter;   /* test: what the name has */
     bool watch;           /* run: reload when the files change */
     bool json;            /* ottl: the result alone */
     bool write;           /* migrate: give the new file */
+    bool once;            /* top: one look, and no more */
     VEC(const char *)
     operands; /* wal: what to do, and the directory. ottl: statements. test: files. completion: the shell. migrate: the
                * file, and the new one */
@@ -32,6 +34,8 @@ int command_components(const struct arguments *a);
 int command_print_config(const struct arguments *a);
 int command_version(const struct arguments *a);
 int command_healthcheck(const struct arguments *a);
+int command_status(const struct arguments *a);
+int command_top(const struct arguments *a);
 int command_wal(const struct arguments *a);
 int command_ottl(const struct arguments *a);
 int command_test(const struct arguments *a);

@@ -19,7 +19,9 @@ enum {
     FLAG_FILTER = 512,
     FLAG_WRITE = 1024,
     FLAG_WATCH = 2048,
-    FLAGS = 12 /* how many there are */
+    FLAG_INTERVAL = 4096,
+    FLAG_ONCE = 8192,
+    FLAGS = 14 /* how many there are */
 };
 
 struct verb {

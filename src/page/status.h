@@ -8,7 +8,10 @@
 /* Append it; `log`: the last lines too. */
 void status_put(struct buf *out, const struct host *host, bool log);
 
-/* The same in lines for a terminal: whether all is well, who fails and why, then the ledgers. */
+/* The same in lines for a terminal: whether all is well, who fails and why, then the ledgers. The first line ends with
+ * STATUS_WELL where status_is_well(). */
+#define STATUS_WELL ", all is well"
+
 void status_put_text(struct buf *out, const struct host *host);
 
 /* Ready, and no node of any pipeline says that it fails. */

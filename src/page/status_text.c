@@ -27,7 +27,7 @@ static void put_head(struct putting *x)
     buf_printf(x->out, "; %.1f MiB resident, the budget has %.1f", (double)process_rss() / MIB, (double)b->used / MIB);
     if (b->limit != UINT64_MAX)
         buf_printf(x->out, " of %.1f", (double)b->limit / MIB);
-    buf_printf(x->out, " MiB in use, %s\n", status_is_well(x->host) ? "all is well" : "not all is well");
+    buf_printf(x->out, " MiB in use%s\n", status_is_well(x->host) ? STATUS_WELL : ", not all is well");
 }
 
 static void put_failure(struct putting *x, const char *pipeline, const struct node *node)

@@ -136,7 +136,7 @@ def completed(request, tmp_path):
 
 
 def test_a_shell_offers_the_verbs(completed):
-    assert completed("") >= {"validate", "print-config", "components", "completion", "healthcheck", "wal", "test", "ottl", "version"}
+    assert completed("") >= {"validate", "print-config", "components", "completion", "healthcheck", "status", "top", "wal", "test", "ottl", "version"}
 
 
 def test_a_shell_offers_the_flags_of_a_verb_and_no_others(completed):
