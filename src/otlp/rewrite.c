@@ -21,7 +21,8 @@ struct level {
     size_t tag, content;  /* where they stand in the output, when it is open */
     uint64_t kept, lost;  /* children */
     bool open;
-    bool edited; /* resources and scopes: field 1 is written anew; what the source has of it goes */
+    bool edited;  /* resources and scopes: field 1 is written anew; what the source has of it goes */
+    bool renamed; /* the same of their schema_url */
 };
 
 /* The numbers of an item's fields: its attributes, and what is below it. */
@@ -40,6 +41,8 @@ struct walk {
     struct bytes containers[2]; /* ResourceSpans and ScopeSpans, or their like ... */
     struct bytes heads[2];      /* ... and the Resource and InstrumentationScope in them, once they were asked for */
     bool found[2];
+    struct bytes schemas[2]; /* the same of their schema_url */
+    bool schema_found[2];
     struct item_fields fields; /* of the items that come next */
     struct block *out;         /* NULL: nothing written yet */
     size_t len;                /* of what is in it */
@@ -234,12 +237,17 @@ struct bytes visit_scope(const struct visit *at)
 
 struct bytes visit_schema_url(const struct visit *at, unsigned level)
 {
-    struct pb_reader r = pb_reader(at->walk->containers[level - LEVEL_RESOURCE]);
-    struct bytes url = { NULL, 0 };
+    struct walk *k = at->walk;
+    unsigned i = level - LEVEL_RESOURCE;
+    struct pb_reader r = pb_reader(k->containers[i]);
 
+    if (k->schema_found[i])
+        return k->schemas[i];
+    k->schemas[i] = bytes_of(NULL, 0);
+    k->schema_found[i] = true;
     for (struct bytes last; message_next(&r, OTLP_SCOPE_GROUP_SCHEMA_URL, &last);)
-        url = last;
-    return url;
+        k->schemas[i] = last;
+    return k->schemas[i];
 }
 
 uint64_t visit_count(const struct visit *at, unsigned level)
@@ -259,6 +267,7 @@ static enum rewrite_verdict ask_visitor(struct walk *k, visit_function *visit, s
     k->at.attributes = attributes;
     k->w->edit.n = k->w->edit.len = 0;
     k->w->edit.dropped = k->w->edit.made = 0;
+    k->w->edit.with_schema = false;
     return visit(k->visitor->arg, &k->at, &k->w->edit);
 }
 
@@ -367,7 +376,7 @@ static void enter_container(struct walk *k, unsigned level, const struct pb_fiel
         *serials[level] = ++k->w->serial;
     if (headed) {
         k->containers[level - LEVEL_RESOURCE] = f->bytes;
-        k->found[level - LEVEL_RESOURCE] = false;
+        k->found[level - LEVEL_RESOURCE] = k->schema_found[level - LEVEL_RESOURCE] = false;
     }
     if (level <= LEVEL_METRIC) {
         k->at.metric = headed ? bytes_of(NULL, 0) : f->bytes;
@@ -391,6 +400,20 @@ static void end_scope(struct walk *k, unsigned level)
     k->made += k->w->edit.made;
 }
 
+/* In front, for the old one may stand behind the children. */
+static void edit_head(struct walk *k, unsigned level, const uint8_t *start)
+{
+    struct bytes url = k->w->edit.schema_url;
+
+    replace_field(k, level, OTLP_RESOURCE_GROUP_RESOURCE, start, start);
+    k->levels[level].edited = true;
+    k->levels[level].renamed = k->w->edit.with_schema;
+    if (k->w->edit.with_schema && url.len > 0) {
+        put_head(k, OTLP_RESOURCE_GROUP_SCHEMA_URL, url.len);
+        put_bytes(k, url.data, url.len);
+    }
+}
+
 static void visit_container(struct walk *k, unsigned level, const struct pb_field *f, const uint8_t *end)
 {
     bool whole = level == LEVEL_METRIC;
@@ -411,10 +434,8 @@ static void visit_container(struct walk *k, unsigned level, const struct pb_fiel
         return;
     }
     k->levels[level] = level_of(f, end);
-    if (verdict == REWRITE_EDIT) { /* in front, for the old one may stand behind the children */
-        replace_field(k, level, OTLP_RESOURCE_GROUP_RESOURCE, f->bytes.data, f->bytes.data);
-        k->levels[level].edited = true;
-    }
+    if (verdict == REWRITE_EDIT)
+        edit_head(k, level, f->bytes.data);
     visit_children(k, level, f->bytes);
     if (level == LEVEL_SCOPE && k->visitor->scope_end != NULL)
         end_scope(k, level);
@@ -430,6 +451,13 @@ static bool is_asked(const struct walk *k, unsigned level)
            (level < LEVEL_SCOPE && v->scope != NULL) || (level < LEVEL_RESOURCE && v->resource != NULL);
 }
 
+/* Does it stand in the output already, as it was edited? */
+static bool is_written(const struct level *l, const struct pb_field *f)
+{
+    return f->wire == PB_LEN && ((l->edited && f->number == OTLP_RESOURCE_GROUP_RESOURCE) ||
+                                 (l->renamed && f->number == OTLP_RESOURCE_GROUP_SCHEMA_URL));
+}
+
 static void visit_children(struct walk *k, unsigned level, struct bytes message)
 {
     struct pb_reader r = pb_reader(message);
@@ -439,7 +467,7 @@ static void visit_children(struct walk *k, unsigned level, struct bytes message)
     if (!asked && !k->levels[level].edited)
         return;
     for (struct pb_field f; pb_next(&r, &f);) {
-        if (k->levels[level].edited && f.number == OTLP_RESOURCE_GROUP_RESOURCE && f.wire == PB_LEN)
+        if (is_written(&k->levels[level], &f))
             leave_out(k, level, f.start, r.p);
         if (!asked || !path_is_child(level, f.number) || f.wire != PB_LEN)
             continue;

@@ -30,6 +30,9 @@ struct pieces {
     uint64_t
         dropped;   /* EDIT of a metric: how many of its data points are not in it any more; others stay, at least one */
     uint64_t made; /* EDIT of a scope's end: how many items are in the pieces */
+    /* EDIT of a resource or scope: whether what it is in has this schema_url from now on. */
+    bool with_schema;
+    struct bytes schema_url;
 };
 
 static inline void pieces_add(struct pieces *p, struct bytes piece)

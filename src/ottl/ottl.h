@@ -35,7 +35,7 @@ void ottl_context_list(unsigned among, char *text, size_t size);
 
 /* The messages of an item that a statement has changed. */
 enum {
-    OTTL_CHANGED_RESOURCE = 1,
+    OTTL_CHANGED_RESOURCE = 1, /* or its schema_url; the same of a scope */
     OTTL_CHANGED_SCOPE = 2,
     OTTL_CHANGED_METRIC = 4,
     OTTL_CHANGED_ITEM = 8,
@@ -70,6 +70,12 @@ struct ottl_beside {
     struct bytes before, behind;
 };
 
+/* The schema_url of what a resource or scope is in. */
+struct ottl_schema {
+    bool given; /* else the visit tells it, if there is one */
+    struct bytes url;
+};
+
 /* What a program runs over. What is not there in its context is left zero. */
 struct ottl_item {
     struct bytes resource, scope;    /* the content of a Resource and an InstrumentationScope */
@@ -82,6 +88,8 @@ struct ottl_item {
                                       * no number is known, which is looked into anew each time */
     struct ottl_beside beside_item;  /* given: `metric` is without its data points, the other ones are here */
     struct ottl_beside beside_below; /* given: `item` is without its events or exemplars */
+    struct ottl_schema schema[2];    /* of the resource and of the scope; given when a statement has set it */
+    const struct visit *at;          /* asked for what is not given, until the item has been run on; or NULL */
 };
 
 /* A zeroed struct is no evaluation; ottl_evaluation_new() makes one. */

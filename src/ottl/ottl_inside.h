@@ -41,6 +41,7 @@ enum path_shape {
     PATH_OBJECT,       /* one message that is no value; sort */
     PATH_OBJECTS,      /* a list of such; sort */
     PATH_INDEX,        /* of the event in its span */
+    PATH_SCHEMA_URL,   /* of the message that a resource or scope is in */
     PATH_REFUSED,      /* known, and not served */
 };
 

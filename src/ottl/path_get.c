@@ -350,6 +350,18 @@ bool path_find(struct ottl_evaluation *e, const struct node *n, struct bytes *me
     return *number != 0;
 }
 
+static struct ottl_value get_schema_url(const struct ottl_item *item, enum part part)
+{
+    const struct ottl_schema *s = &item->schema[part - PART_RESOURCE];
+    struct bytes url = s->url;
+
+    if (!s->given)
+        url = item->at == NULL        ? bytes_of("", 0)
+              : part == PART_RESOURCE ? visit_schema_url(item->at, LEVEL_RESOURCE)
+                                      : visit_schema_url(item->at, LEVEL_SCOPE);
+    return ottl_string(url);
+}
+
 bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
 {
     enum path_shape shape = n->row->shape;
@@ -364,6 +376,10 @@ bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value
         return objects_get(e, n, v);
     if (shape == PATH_TYPE || shape == PATH_INDEX) {
         *v = shape == PATH_TYPE ? type_value(e->item.metric) : ottl_int((int64_t)e->item.index);
+        return true;
+    }
+    if (shape == PATH_SCHEMA_URL) {
+        *v = get_schema_url(&e->item, n->part);
         return true;
     }
     if (!path_find(e, n, &message, &number)) {

@@ -16,7 +16,7 @@
 static const struct path_row resource_rows[] = {
     ROW("attributes", PATH_MAP, OTLP_RESOURCE_ATTRIBUTES),
     ROW("dropped_attributes_count", PATH_INT, OTLP_RESOURCE_DROPPED_ATTRIBUTES),
-    ROW("schema_url", PATH_REFUSED, 0),
+    ROW("schema_url", PATH_SCHEMA_URL, 0),
     CACHE, END,
 };
 
@@ -25,7 +25,7 @@ static const struct path_row scope_rows[] = {
     ROW("version", PATH_STRING, OTLP_SCOPE_VERSION),
     ROW("attributes", PATH_MAP, OTLP_SCOPE_ATTRIBUTES),
     ROW("dropped_attributes_count", PATH_INT, OTLP_SCOPE_DROPPED_ATTRIBUTES),
-    ROW("schema_url", PATH_REFUSED, 0),
+    ROW("schema_url", PATH_SCHEMA_URL, 0),
     CACHE, END,
 };
 

@@ -8,14 +8,15 @@
 
 #include <ctype.h>
 
+static const unsigned part_changes[PARTS] = { OTTL_CHANGED_RESOURCE, OTTL_CHANGED_SCOPE, OTTL_CHANGED_METRIC,
+                                              OTTL_CHANGED_ITEM, OTTL_CHANGED_BELOW };
+
 /* The part of the item is this from now on. */
 static bool put_part(struct ottl_evaluation *e, enum part part, struct bytes message)
 {
-    static const unsigned changed[] = { OTTL_CHANGED_RESOURCE, OTTL_CHANGED_SCOPE, OTTL_CHANGED_METRIC,
-                                        OTTL_CHANGED_ITEM, OTTL_CHANGED_BELOW };
 
     *item_part(&e->item, part) = message;
-    e->changed |= changed[part];
+    e->changed |= part_changes[part];
     return eval_spend(e, message.len / 64);
 }
 
@@ -454,6 +455,15 @@ static bool set_field(struct ottl_evaluation *e, const struct node *n, struct by
     return good;
 }
 
+static bool set_schema_url(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v)
+{
+    if (v->type != OTTL_STRING)
+        return complain_type(e, n, OTTL_STRING, v);
+    e->item.schema[n->part - PART_RESOURCE] = (struct ottl_schema){ true, v->bytes };
+    e->changed |= part_changes[n->part];
+    return true;
+}
+
 /* Of metrics whose data has no such field nothing is set, and that is no fault. */
 static bool is_without(struct ottl_evaluation *e, const struct node *n)
 {
@@ -475,6 +485,8 @@ bool path_set(struct ottl_evaluation *e, const struct node *n, const struct ottl
 
     if (n->row->shape == PATH_CACHE)
         return set_cache(e, n, v);
+    if (n->row->shape == PATH_SCHEMA_URL)
+        return set_schema_url(e, n, v);
     if (n->row->shape == PATH_OBJECT || n->row->shape == PATH_OBJECTS)
         return objects_set(e, n, v);
     if (n->row->shape == PATH_TYPE || is_without(e, n))

@@ -106,6 +106,8 @@ static const char *shape_words(enum path_shape shape)
         return "list of objects: counted, compared with, and set to, its like";
     case PATH_INDEX:
         return "integer: which event of its span this is; cannot be set";
+    case PATH_SCHEMA_URL:
+        return "string";
     case PATH_REFUSED:
         return "not served";
     }

@@ -9,18 +9,18 @@
 
 static inline struct ottl_item visited_resource(const struct visit *at)
 {
-    return (struct ottl_item){ .resource = at->message, .in = at->in };
+    return (struct ottl_item){ .resource = at->message, .in = at->in, .at = at };
 }
 
 static inline struct ottl_item visited_scope(const struct visit *at)
 {
-    return (struct ottl_item){ .resource = visit_resource(at), .scope = at->message, .in = at->in };
+    return (struct ottl_item){ .resource = visit_resource(at), .scope = at->message, .in = at->in, .at = at };
 }
 
 static inline struct ottl_item visited_metric(const struct visit *at)
 {
     return (struct ottl_item){
-        .resource = visit_resource(at), .scope = visit_scope(at), .metric = at->metric, .in = at->in
+        .resource = visit_resource(at), .scope = visit_scope(at), .metric = at->metric, .in = at->in, .at = at
     };
 }
 
@@ -32,7 +32,8 @@ static inline struct ottl_item visited_item(const struct visit *at)
                                .metric = at->metric,
                                .item = at->message,
                                .data = at->data,
-                               .in = at->in };
+                               .in = at->in,
+                               .at = at };
 }
 
 /* A span's event or a data point's exemplar. */
@@ -45,7 +46,8 @@ static inline struct ottl_item visited_below(const struct visit *at)
                                .below = at->message,
                                .index = at->index,
                                .data = at->data,
-                               .in = at->in };
+                               .in = at->in,
+                               .at = at };
 }
 
 #endif

@@ -114,7 +114,7 @@ static struct ottl_item item_of(const struct routing *p, const struct route *r, 
     case OTTL_OTELCOL:
         return (struct ottl_item){ .item = buf_bytes(&p->client) };
     case OTTL_RESOURCE:
-        return (struct ottl_item){ .resource = visit_resource(at) };
+        return (struct ottl_item){ .resource = visit_resource(at), .at = at };
     case OTTL_METRIC:
         return visited_metric(at);
     default:

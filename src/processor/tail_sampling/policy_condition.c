@@ -129,6 +129,8 @@ enum decision policy_conditions_ask(struct policies *all, struct policy_conditio
 
         a.item.resource = message_in(f->scope->parent, OTLP_RESOURCE_GROUP_RESOURCE);
         a.item.scope = message_in(f->scope, OTLP_SCOPE_GROUP_SCOPE);
+        a.item.schema[0] = (struct ottl_schema){ true, message_in(f->scope->parent, OTLP_RESOURCE_GROUP_SCHEMA_URL) };
+        a.item.schema[1] = (struct ottl_schema){ true, message_in(f->scope, OTLP_SCOPE_GROUP_SCHEMA_URL) };
         a.item.in.resource = ++c->serial;
         a.item.in.scope = ++c->serial;
         while (d == DECISION_NOT_SAMPLED && message_next(&r, OTLP_SCOPE_GROUP_ITEMS, &a.item.item))

@@ -26,6 +26,8 @@ void flattener_free(struct flattener *f)
     rewriter_free(&f->walker);
     buf_free(&f->resource.content);
     buf_free(&f->scope.content);
+    buf_free(&f->resource.url);
+    buf_free(&f->scope.url);
     buf_free(&f->record);
     vec_free(&f->groups);
 }
@@ -49,9 +51,14 @@ static struct bytes part_now(const struct flat_part *p)
     return p->changed ? buf_bytes(&p->content) : p->came;
 }
 
+static struct bytes url_now(const struct flat_part *p)
+{
+    return p->renamed ? buf_bytes(&p->url) : p->schema_url;
+}
+
 static struct digest key_now(const struct flat_part *p, unsigned attributes)
 {
-    return p->changed ? key_of(part_now(p), attributes, p->schema_url) : p->key;
+    return p->changed ? key_of(part_now(p), attributes, url_now(p)) : p->key;
 }
 
 static void take_part(struct flat_part *p, const struct visit *at, unsigned level)
@@ -77,17 +84,22 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
 
 /* ---- a record ---- */
 
-static void keep(struct transform_walk *w, struct buf *kept, struct bytes now)
+/* The schema_url first, for it may lie in the content that was. */
+static void keep_part(struct transform_walk *w, struct flat_part *p, struct bytes now, const struct ottl_schema *schema)
 {
-    transform_count_copy(w, now);
-    kept->len = 0;
-    buf_put(kept, now);
+    if (schema->url.data != url_now(p).data || schema->url.len != url_now(p).len) {
+        p->renamed = true;
+        transform_keep_copy(w, &p->url, schema->url);
+    }
+    p->changed = true;
+    transform_keep_copy(w, &p->content, now);
 }
 
 /* True: the record has changed. What is kept of one group is what the next one sees. */
 static bool run_group(struct flattener *f, const struct flat_group *g, struct bytes *record)
 {
-    struct ottl_item item = { .resource = part_now(&f->resource) };
+    struct ottl_item item = { .resource = part_now(&f->resource),
+                              .schema = { { true, url_now(&f->resource) }, { true, url_now(&f->scope) } } };
     struct ottl_evaluation *e = f->walk->evaluation;
     const struct ottl_item *now;
     struct error err = { 0 };
@@ -103,11 +115,9 @@ static bool run_group(struct flattener *f, const struct flat_group *g, struct by
     now = ottl_item_now(e);
     changed = ottl_changed(e);
     if (changed & OTTL_CHANGED_RESOURCE)
-        keep(f->walk, &f->resource.content, now->resource);
+        keep_part(f->walk, &f->resource, now->resource, &now->schema[0]);
     if (changed & OTTL_CHANGED_SCOPE)
-        keep(f->walk, &f->scope.content, now->scope);
-    f->resource.changed |= (changed & OTTL_CHANGED_RESOURCE) != 0;
-    f->scope.changed |= (changed & OTTL_CHANGED_SCOPE) != 0;
+        keep_part(f->walk, &f->scope, now->scope, &now->schema[1]);
     if (!(changed & OTTL_CHANGED_ITEM))
         return false;
     f->record.len = 0;
@@ -120,7 +130,7 @@ static bool run_group(struct flattener *f, const struct flat_group *g, struct by
 static void count_copy(struct flattener *f, const struct flat_part *p, size_t known)
 {
     if (p->changed && f->assembly.n_known > known)
-        f->copies += p->content.len;
+        f->copies += p->content.len + p->url.len;
     if (f->copies > f->most_copies && f->walk->fault.code == 0)
         error_set(
             &f->walk->fault, -1,
@@ -135,11 +145,11 @@ static struct message *group_of(struct flattener *f)
     struct digest of_scope = key_now(&f->scope, OTLP_SCOPE_ATTRIBUTES);
     struct digest key = digest_number(digest_number(of_resource, of_scope.lo), of_scope.hi);
     size_t known = f->assembly.n_known;
-    struct message *group = groups_resource(&f->assembly, &of_resource, part_now(&f->resource), f->resource.schema_url);
+    struct message *group = groups_resource(&f->assembly, &of_resource, part_now(&f->resource), url_now(&f->resource));
 
     count_copy(f, &f->resource, known);
     known = f->assembly.n_known;
-    group = groups_scope(&f->assembly, group, &key, part_now(&f->scope), f->scope.schema_url);
+    group = groups_scope(&f->assembly, group, &key, part_now(&f->scope), url_now(&f->scope));
     count_copy(f, &f->scope, known);
     return group;
 }
@@ -154,6 +164,7 @@ static enum rewrite_verdict on_record(void *arg, const struct visit *at, struct 
     if (f->walk->fault.code != 0)
         return REWRITE_KEEP;
     f->resource.changed = f->scope.changed = false;
+    f->resource.renamed = f->scope.renamed = false;
     for (size_t i = 0; i < f->groups.n && f->walk->fault.code == 0; i++)
         changed |= run_group(f, &f->groups.v[i], &record);
     f->changed |= changed || f->resource.changed || f->scope.changed;

@@ -10,8 +10,9 @@
 struct flat_part {
     struct bytes came, schema_url;
     struct digest key;  /* of what came; of a scope without its resource's */
-    struct buf content; /* what statements have made of it */
-    bool changed;
+    struct buf content; /* what statements have made of it ... */
+    struct buf url;     /* ... and of its schema_url */
+    bool changed, renamed;
 };
 
 /* One group of statements, as struct transform_walk has it. */

@@ -32,8 +32,10 @@ unsigned transform_own_message(enum ottl_context context)
 
 static void clear_parents(struct transform_parents *p)
 {
-    for (size_t i = 0; i < p->v.n; i++)
+    for (size_t i = 0; i < p->v.n; i++) {
         buf_free(&p->v.v[i].content);
+        buf_free(&p->v.v[i].schema_url);
+    }
     p->v.n = p->next = 0;
 }
 
@@ -58,7 +60,8 @@ static enum rewrite_verdict note_scope(void *arg, const struct visit *at, struct
 }
 
 /* As the items before have left it, or as it came. */
-static void take_parent(const struct transform_parents *p, struct bytes *parent, uint64_t *serial)
+static void take_parent(const struct transform_parents *p, struct bytes *parent, struct ottl_schema *schema,
+                        uint64_t *serial)
 {
     const struct transform_parent *last = p->v.n > 0 ? &p->v.v[p->v.n - 1] : NULL;
 
@@ -66,19 +69,21 @@ static void take_parent(const struct transform_parents *p, struct bytes *parent,
         return;
     *parent = buf_bytes(&last->content);
     *serial = 0;
+    if (last->with_schema)
+        *schema = (struct ottl_schema){ true, buf_bytes(&last->schema_url) };
 }
 
 struct ottl_item transform_item_in(const struct transform_walk *w, const struct visit *at)
 {
-    struct ottl_item item = { .resource = visit_resource(at), .scope = visit_scope(at), .in = at->in };
+    struct ottl_item item = { .resource = visit_resource(at), .scope = visit_scope(at), .in = at->in, .at = at };
 
     item.in.metric = item.in.item = 0;
-    take_parent(&w->resources, &item.resource, &item.in.resource);
-    take_parent(&w->scopes, &item.scope, &item.in.scope);
+    take_parent(&w->resources, &item.resource, &item.schema[0], &item.in.resource);
+    take_parent(&w->scopes, &item.scope, &item.schema[1], &item.in.scope);
     return item;
 }
 
-void transform_count_copy(struct transform_walk *w, struct bytes parent)
+static void count_copy(struct transform_walk *w, struct bytes parent)
 {
     w->copied += parent.len;
     if (w->copied > TRANSFORM_MAX_COPIED && w->fault.code == 0)
@@ -88,24 +93,45 @@ void transform_count_copy(struct transform_walk *w, struct bytes parent)
                   TRANSFORM_MAX_COPIED >> 20);
 }
 
-static void keep_parent(struct transform_walk *w, struct transform_parents *p, struct bytes now)
+void transform_keep_copy(struct transform_walk *w, struct buf *copy, struct bytes now)
+{
+    count_copy(w, now);
+    if (copy->len > 0 && now.data >= copy->data && now.data < copy->data + copy->len) {
+        memmove(copy->data, now.data, now.len);
+        copy->len = now.len;
+        return;
+    }
+    copy->len = 0;
+    buf_put(copy, now);
+}
+
+static void keep_parent(struct transform_walk *w, struct transform_parents *p, struct bytes now,
+                        const struct ottl_schema *schema)
 {
     struct transform_parent *last = &p->v.v[p->v.n - 1];
 
-    transform_count_copy(w, now);
     last->changed = true;
-    last->content.len = 0;
-    buf_put(&last->content, now);
+    last->with_schema = schema->given;
+    if (schema->given) /* first, for it may lie in the content that was */
+        transform_keep_copy(w, &last->schema_url, schema->url);
+    transform_keep_copy(w, &last->content, now);
+}
+
+static enum rewrite_verdict edit_parent(struct pieces *edit, struct bytes now, const struct ottl_schema *schema)
+{
+    pieces_add(edit, now);
+    edit->with_schema = schema->given;
+    edit->schema_url = schema->url;
+    return REWRITE_EDIT;
 }
 
 static enum rewrite_verdict write_parent(struct transform_parents *p, struct pieces *edit)
 {
     const struct transform_parent *next = &p->v.v[p->next++];
 
-    if (!next->changed)
-        return REWRITE_KEEP;
-    pieces_add(edit, buf_bytes(&next->content));
-    return REWRITE_EDIT;
+    const struct ottl_schema schema = { next->with_schema, buf_bytes(&next->schema_url) };
+
+    return next->changed ? edit_parent(edit, buf_bytes(&next->content), &schema) : REWRITE_KEEP;
 }
 
 static enum rewrite_verdict write_resource(void *arg, const struct visit *at, struct pieces *edit)
@@ -166,9 +192,9 @@ unsigned transform_run_item(struct transform_walk *w, const struct ottl_item *it
     *now = ottl_item_now(w->evaluation);
     above = changed & w->writes & ~transform_own_message(w->context);
     if (above & OTTL_CHANGED_RESOURCE)
-        keep_parent(w, &w->resources, (*now)->resource);
+        keep_parent(w, &w->resources, (*now)->resource, &(*now)->schema[0]);
     if (above & OTTL_CHANGED_SCOPE)
-        keep_parent(w, &w->scopes, (*now)->scope);
+        keep_parent(w, &w->scopes, (*now)->scope, &(*now)->schema[1]);
     if ((w->writes & OTTL_APPENDS) != 0)
         take_added(w);
     return changed;
@@ -176,12 +202,11 @@ unsigned transform_run_item(struct transform_walk *w, const struct ottl_item *it
 
 static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
 {
-    const struct ottl_item item = { .resource = at->message }, *now;
+    const struct ottl_item item = { .resource = at->message, .at = at }, *now;
 
     if (!(transform_run_item(arg, &item, &now) & OTTL_CHANGED_RESOURCE))
         return REWRITE_KEEP;
-    pieces_add(edit, now->resource);
-    return REWRITE_EDIT;
+    return edit_parent(edit, now->resource, &now->schema[0]);
 }
 
 static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct pieces *edit)
@@ -192,8 +217,7 @@ static enum rewrite_verdict on_scope(void *arg, const struct visit *at, struct p
     item.scope = at->message;
     if (!(transform_run_item(arg, &item, &now) & OTTL_CHANGED_SCOPE))
         return REWRITE_KEEP;
-    pieces_add(edit, now->scope);
-    return REWRITE_EDIT;
+    return edit_parent(edit, now->scope, &now->schema[1]);
 }
 
 static uint64_t count_points(struct bytes metric)
@@ -385,10 +409,11 @@ static void trim_memory(struct transform_walk *w)
 
 struct batch *transform_walk_run(struct transform_walk *w, struct batch *batch, struct budget *budget)
 {
+    unsigned above = w->writes & ~transform_own_message(w->context);
     const struct rewrite_visitor writer = {
         .arg = w,
-        .resource = w->writes & OTTL_CHANGED_RESOURCE ? write_resource : NULL,
-        .scope = w->writes & OTTL_CHANGED_SCOPE ? write_scope : NULL,
+        .resource = above & OTTL_CHANGED_RESOURCE ? write_resource : NULL,
+        .scope = above & OTTL_CHANGED_SCOPE ? write_scope : NULL,
     };
     const struct rewrite_visitor visitor = visitor_of(w);
 

@@ -16,6 +16,8 @@
 struct transform_parent {
     bool changed;
     struct buf content;
+    bool with_schema;
+    struct buf schema_url;
 };
 
 struct transform_parents {
@@ -68,8 +70,9 @@ unsigned transform_own_message(enum ottl_context context);
 void transform_walk_free(struct transform_walk *w); /* but for the evaluation */
 void transform_walk_begin(struct transform_walk *w, uint64_t items);
 
-/* An item has changed the resource or scope that it is in: its copy counts. Past the limit the batch is given up. */
-void transform_count_copy(struct transform_walk *w, struct bytes parent);
+/* An item has changed the resource or scope that it is in: `now` is kept in `copy`, which it may be a part of. Past the
+ * limit the batch is given up. */
+void transform_keep_copy(struct transform_walk *w, struct buf *copy, struct bytes now);
 
 /* The batch after the walk; the caller's reference to `batch` goes. With a fault what is returned means nothing. */
 struct batch *transform_walk_run(struct transform_walk *w, struct batch *batch, struct budget *budget);

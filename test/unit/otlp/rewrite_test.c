@@ -589,6 +589,35 @@ START_TEST(a_resource_behind_its_items_is_edited_too)
 }
 END_TEST
 
+static enum rewrite_verdict rename_schema(void *arg, const struct visit *at, struct pieces *edit)
+{
+    (void)arg;
+    ck_assert(bytes_is(visit_schema_url(at, LEVEL_RESOURCE), "new"));
+    pieces_add(edit, at->message);
+    edit->with_schema = true;
+    edit->schema_url = bytes_str("x");
+    return REWRITE_EDIT;
+}
+
+START_TEST(each_schema_url_of_a_resource_goes_when_it_gets_another)
+{
+    struct rewrite_visitor v = { .resource = rename_schema };
+    static const uint8_t in[] = { 0x0a, 18,   0x1a, 3,   'o', 'l', 'd',  0x12, 2,    0x12,
+                                  0,    0x1a, 3,    'n', 'e', 'w', 0x0a, 2,    0x10, 1 };
+    static const uint8_t want[] = { 0x0a, 11, 0x0a, 2, 0x10, 1, 0x1a, 1, 'x', 0x12, 2, 0x12, 0 };
+    struct rewriter w = { 0 };
+    struct block *block = block_with(bytes_of(in, sizeof(in)));
+    struct batch *b = batch_new(SIGNAL_LOGS, block, bytes_of(block->data, sizeof(in)), 1, 1), *made;
+    uint64_t dropped;
+
+    made = rewrite_batch(&w, b, &v, &budget, &dropped);
+    ck_assert(bytes_equal(bytes_of(made->segments[0].data, made->segments[0].len), bytes_of(want, sizeof(want))));
+    batch_unref(b);
+    batch_unref(made);
+    rewriter_free(&w);
+}
+END_TEST
+
 static enum rewrite_verdict drop_always(void *arg, const struct visit *at, struct pieces *edit)
 {
     (void)arg;
@@ -631,6 +660,7 @@ int main(void)
     tcase_add_test(tc, resources_in_which_nothing_changes_are_shared_with_the_old_batch);
     tcase_add_test(tc, a_resource_in_several_parts_is_one);
     tcase_add_test(tc, a_resource_behind_its_items_is_edited_too);
+    tcase_add_test(tc, each_schema_url_of_a_resource_goes_when_it_gets_another);
     tcase_add_test(tc, a_span_that_loses_all_its_events_stays);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);
