@@ -50,69 +50,39 @@ static const char *kind_words(enum ottl_kind kind)
     return "";
 }
 
-static const char *shape_words(enum path_shape shape)
-{
-    switch (shape) {
-    case PATH_STRING:
-        return "string";
-    case PATH_INT:
-    case PATH_SINT:
-    case PATH_FIXED32:
-    case PATH_FIXED64:
-    case PATH_SFIXED64:
-        return "integer";
-    case PATH_BOOL:
-        return "boolean";
-    case PATH_TIME:
-        return "time";
-    case PATH_DOUBLE:
-        return "float";
-    case PATH_BYTES:
-        return "bytes";
-    case PATH_TRACE_ID:
-        return "bytes (16)";
-    case PATH_SPAN_ID:
-        return "bytes (8)";
-    case PATH_TRACE_HEX:
-        return "string (32 hexadecimal digits)";
-    case PATH_SPAN_HEX:
-        return "string (16 hexadecimal digits)";
-    case PATH_ANY:
-        return "any value; may be indexed";
-    case PATH_ANY_TEXT:
-        return "string: the value as text";
-    case PATH_MAP:
-        return "map; may be indexed";
-    case PATH_METADATA:
-        return "map from names in lower case to lists of strings; may be indexed in any case; cannot be set";
-    case PATH_TRACE_STATE:
-        return "string; may be indexed by a vendor's key";
-    case PATH_KIND:
-        return "string: `Server`";
-    case PATH_KIND_OLD:
-        return "string: `SPAN_KIND_SERVER`";
-    case PATH_TYPE:
-        return "integer: METRIC_DATA_TYPE_...; cannot be set";
-    case PATH_COUNTS:
-    case PATH_SMALL_COUNTS:
-        return "list of integers";
-    case PATH_BOUNDS:
-        return "list of floats";
-    case PATH_CACHE:
-        return "map that lives as long as the item is worked on";
-    case PATH_OBJECT:
-        return "object: compared with, and set to, its like";
-    case PATH_OBJECTS:
-        return "list of objects: counted, compared with, and set to, its like";
-    case PATH_INDEX:
-        return "integer: which event of its span this is; cannot be set";
-    case PATH_SCHEMA_URL:
-        return "string";
-    case PATH_REFUSED:
-        return "not served";
-    }
-    return "";
-}
+static const char *const shape_words[] = {
+    [PATH_STRING] = "string",
+    [PATH_INT] = "integer",
+    [PATH_SINT] = "integer",
+    [PATH_FIXED32] = "integer",
+    [PATH_FIXED64] = "integer",
+    [PATH_SFIXED64] = "integer",
+    [PATH_BOOL] = "boolean",
+    [PATH_TIME] = "time",
+    [PATH_DOUBLE] = "float",
+    [PATH_BYTES] = "bytes",
+    [PATH_TRACE_ID] = "bytes (16)",
+    [PATH_SPAN_ID] = "bytes (8)",
+    [PATH_TRACE_HEX] = "string (32 hexadecimal digits)",
+    [PATH_SPAN_HEX] = "string (16 hexadecimal digits)",
+    [PATH_ANY] = "any value; may be indexed",
+    [PATH_ANY_TEXT] = "string: the value as text",
+    [PATH_MAP] = "map; may be indexed",
+    [PATH_METADATA] = "map from names in lower case to lists of strings; may be indexed in any case; cannot be set",
+    [PATH_TRACE_STATE] = "string; may be indexed by a vendor's key",
+    [PATH_KIND] = "string: `Server`",
+    [PATH_KIND_OLD] = "string: `SPAN_KIND_SERVER`",
+    [PATH_TYPE] = "integer: METRIC_DATA_TYPE_...; cannot be set",
+    [PATH_COUNTS] = "list of integers",
+    [PATH_SMALL_COUNTS] = "list of integers",
+    [PATH_BOUNDS] = "list of floats",
+    [PATH_CACHE] = "map that lives as long as the item is worked on",
+    [PATH_OBJECT] = "object: compared with, and set to, its like",
+    [PATH_OBJECTS] = "list of objects: counted, compared with, and set to, its like",
+    [PATH_INDEX] = "integer: which event of its span this is; cannot be set",
+    [PATH_SCHEMA_URL] = "string",
+    [PATH_REFUSED] = "not served",
+};
 
 /* ---- functions ---- */
 
@@ -206,7 +176,7 @@ static void put_paths(struct buf *out, enum ottl_context context)
         }
     buf_puts(out, ".\n\n");
     for (const struct path_row *row = path_rows(context); row->name != NULL; row++)
-        buf_printf(out, "- `%s.%s`: %s\n", ottl_context_names[context], row->name, shape_words(row->shape));
+        buf_printf(out, "- `%s.%s`: %s\n", ottl_context_names[context], row->name, shape_words[row->shape]);
 }
 
 static void put_symbols(struct buf *out, enum ottl_context context)
