@@ -148,6 +148,7 @@ struct out_resource {
     uint32_t piece;
     struct bytes attributes;       /* whole fields; allocated */
     VEC(struct out_point *) infos; /* target_info in this pass */
+    bool infos_ended;              /* the page has none any more: what it was before */
     struct bytes merged;           /* with what they say, for all pieces; empty: not yet */
     struct message *message;
     uint8_t raw[];

@@ -383,15 +383,19 @@ bool put_gathered(struct take *t)
 
 /* ---- one sample ---- */
 
-static void put_info(struct take *t, struct out_point *p)
+static struct out_resource *resource_of(const struct out_point *p)
 {
-    struct out_metric *m = p->metric;
-    struct out_resource *r =
-        container_of(container_of(m->id.parent, struct out_scope, id)->id.parent, struct out_resource, id);
+    return container_of(container_of(p->metric->id.parent, struct out_scope, id)->id.parent, struct out_resource, id);
+}
+
+static void put_info(struct take *t, struct out_point *p, bool ended)
+{
+    struct out_resource *r = resource_of(p);
 
     if (r->infos.n == 0)
         *vec_push(&t->informed) = r;
     *vec_push(&r->infos) = p;
+    r->infos_ended = ended;
 }
 
 void put_sample(struct take *t, struct line *l, const struct sample *s, int64_t time_ms)
@@ -405,7 +409,7 @@ void put_sample(struct take *t, struct line *l, const struct sample *s, int64_t 
         t->result->unfit++;
         break;
     case LINE_INFO:
-        put_info(t, p);
+        put_info(t, p, false);
         break;
     case LINE_NATIVE:
         put_native(t, p, s, time_ms);
@@ -454,11 +458,22 @@ void end_report(struct take *t, struct out_point *p)
     p->value = write_number(t, p, &n);
 }
 
+/* Its resource has said it until now: series that end with it have been of that one. */
+static void end_info(struct take *t, struct out_point *p)
+{
+    const struct out_resource *r = resource_of(p);
+
+    if (r->infos.n == 0 || r->infos_ended)
+        put_info(t, p, true);
+}
+
 void end_line(struct take *t, struct line *l)
 {
     struct out_point *p = l->point;
     bool here = p != NULL && p->seen == t->in->pass;
 
+    if (p != NULL && l->role == LINE_INFO)
+        end_info(t, p);
     if (p == NULL || l->role == LINE_INFO || l->role == LINE_CREATED || point_reports(t->in, p))
         return; /* a report goes on, though the page had a line like it */
     if (l->role == LINE_NATIVE && !here) {

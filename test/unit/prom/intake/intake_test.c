@@ -233,6 +233,18 @@ START_TEST(target_info_is_of_the_resource_and_scope_labels_of_the_scope)
 }
 END_TEST
 
+#define OF_HOST "[service.name=j,server.address=host,service.instance.id=host:80,server.port=80,url.scheme=http"
+
+START_TEST(what_ends_with_target_info_ends_in_the_resource_that_it_was_of)
+{
+    r.with_resources = true;
+    intake_rig_text(&r, "target_info{a=\"1\"} 1\nx 1\ny 1\n");
+    TEXT("target_info{a=\"2\"} 1\nx 1\n", OF_HOST ",a=2]\nx{} 1\ny{} ended\n");
+    ck_assert_str_eq(intake_rig_fail(&r), OF_HOST ",a=2]\nx{} ended\n");
+    ck_assert_str_eq(intake_rig_fail(&r), OF_HOST "]\n");
+}
+END_TEST
+
 START_TEST(what_a_page_says_of_reports_changes_nothing)
 {
     r.rules.report_more = r.with_reports = true;
@@ -648,6 +660,7 @@ int main(void)
     tcase_add_test(tc, labels_of_the_target_win_unless_those_of_the_page_are_honored);
     tcase_add_test(tc, honored_labels_decide_the_resource);
     tcase_add_test(tc, target_info_is_of_the_resource_and_scope_labels_of_the_scope);
+    tcase_add_test(tc, what_ends_with_target_info_ends_in_the_resource_that_it_was_of);
     tcase_add_test(tc, what_a_page_says_of_reports_changes_nothing);
     tcase_add_test(tc, external_labels_are_on_all_points);
     tcase_add_test(tc, limits_fail_the_page);
