@@ -41,7 +41,7 @@ struct identity_key remote_write_key(struct remote_write *rw, struct stream *str
 
 static enum remote_write_type type_of(const struct stream *stream)
 {
-    switch (stream->type) {
+    switch (stream->whole) {
     case FAMILY_COUNTER:
         return REMOTE_COUNTER;
     case FAMILY_GAUGE:

@@ -127,7 +127,7 @@ static void put_number(struct remote_write *rw, struct message *m, struct stream
     struct sample_extra extra = { 0 };
     bool stale = (p->flags & POINT_NO_VALUE) != 0;
 
-    if (p->has_exemplars && (stream->part || (stream->kind == METRIC_SUM && stream->monotonic))) {
+    if (p->has_exemplars && (stream_is_part(stream) || (stream->kind == METRIC_SUM && stream->monotonic))) {
         read_exemplars(rw, stream, p, &extra);
         attach_all(rw, &extra);
     }
@@ -236,7 +236,7 @@ static void put_custom(struct remote_write *rw, struct message *m, struct stream
 
 static int64_t start_of(const struct stream *stream, const struct point *p)
 {
-    return stream->kind == METRIC_NUMBER_GAUGE && !stream->part ? 0 : (int64_t)(p->start / NS_PER_MS);
+    return stream->kind == METRIC_NUMBER_GAUGE && !stream_is_part(stream) ? 0 : (int64_t)(p->start / NS_PER_MS);
 }
 
 /* With rw->earlier before it in its series, `n_earlier` of them. */

@@ -206,26 +206,12 @@ static void release_scope(struct streams *s, struct scope_entry *o)
 
 /* ---- streams ---- */
 
-/* `part`: the hint says that it is one of those that make a histogram or a summary. */
-static enum family_type type_of(const struct metric_head *h, bool *part)
+/* *whole: the hint says that it is one of the series that make a histogram or a summary. */
+static enum family_type hinted_type(const struct metric_head *h, enum family_type *whole)
 {
     struct buf hint = { 0 };
     enum family_type type = FAMILY_GAUGE;
 
-    *part = false;
-    switch (h->kind) {
-    case METRIC_SUM:
-        if (h->monotonic)
-            return FAMILY_COUNTER;
-        break;
-    case METRIC_EXPLICIT:
-    case METRIC_EXPONENTIAL:
-        return FAMILY_HISTOGRAM;
-    case METRIC_SUMMARY:
-        return FAMILY_SUMMARY;
-    default:
-        break;
-    }
     any_value_put(&hint, h->type_hint);
     if (bytes_is(buf_bytes(&hint), "unknown") && h->kind != METRIC_SUM)
         type = FAMILY_UNKNOWN;
@@ -233,11 +219,28 @@ static enum family_type type_of(const struct metric_head *h, bool *part)
         type = FAMILY_INFO;
     else if (bytes_is(buf_bytes(&hint), "stateset"))
         type = FAMILY_STATESET;
-    else
-        *part =
-            h->kind != METRIC_SUM && (bytes_is(buf_bytes(&hint), "histogram") || bytes_is(buf_bytes(&hint), "summary"));
+    *whole = type;
+    if (h->kind != METRIC_SUM && bytes_is(buf_bytes(&hint), "histogram"))
+        *whole = FAMILY_HISTOGRAM;
+    else if (h->kind != METRIC_SUM && bytes_is(buf_bytes(&hint), "summary"))
+        *whole = FAMILY_SUMMARY;
     buf_free(&hint);
     return type;
+}
+
+static enum family_type type_of(const struct metric_head *h, enum family_type *whole)
+{
+    switch (h->kind) {
+    case METRIC_SUM:
+        return *whole = h->monotonic ? FAMILY_COUNTER : hinted_type(h, whole);
+    case METRIC_EXPLICIT:
+    case METRIC_EXPONENTIAL:
+        return *whole = FAMILY_HISTOGRAM;
+    case METRIC_SUMMARY:
+        return *whole = FAMILY_SUMMARY;
+    default:
+        return hinted_type(h, whole);
+    }
 }
 
 static enum name_type name_type_of(const struct metric_head *h)
@@ -252,9 +255,9 @@ static void end_info_name(struct buf *name, const struct metric_head *h)
 {
     static const char end[] = "_info";
     size_t n = sizeof(end) - 1;
-    bool part;
+    enum family_type whole;
 
-    if (h->kind == METRIC_SUM && type_of(h, &part) == FAMILY_INFO &&
+    if (h->kind == METRIC_SUM && type_of(h, &whole) == FAMILY_INFO &&
         (name->len < n || memcmp(name->data + name->len - n, end, n) != 0))
         buf_puts(name, end);
 }
@@ -280,7 +283,7 @@ static struct stream *new_stream(struct streams *s, const struct identity_key *k
     x->kind = h->kind;
     x->temporality = h->temporality;
     x->monotonic = h->monotonic;
-    x->type = type_of(h, &x->part);
+    x->type = type_of(h, &x->whole);
     x->name_len = (uint32_t)name_len;
     x->unit_len = (uint32_t)(s->name.len - name_len);
     x->help_len = (uint32_t)h->description.len;

@@ -42,11 +42,17 @@ struct stream {
     enum metric_kind kind;
     enum temporality temporality;
     bool monotonic;
-    bool part; /* a gauge that is a series of a histogram or a summary, as remote write had it */
     enum family_type type;
-    void *user;                            /* the holder's */
+    enum family_type whole; /* of a gauge that is a series of a histogram or a summary, as remote write had it, that;
+                             * else as type */
+    void *user;             /* the holder's */
     uint32_t name_len, unit_len, help_len; /* as in Prometheus; behind the raw bytes */
 };
+
+static inline bool stream_is_part(const struct stream *s)
+{
+    return s->whole != s->type;
+}
 
 /* A set of attributes of one stream: the head of the holder's own struct, behind which lie the raw attributes and the
  * own labels. */
