@@ -6,8 +6,8 @@
  * a condition is asked of each item. What fails on an item is logged as the daemon would log it. */
 #include "base/log_recent.h"
 #include "command/command.h"
-#include "command/condition_walk.h"
-#include "command/item_text.h"
+#include "ottl/condition_walk.h"
+#include "otlp/text/item_text.h"
 #include "command/request_text.h"
 #include "otlp/json.h"
 #include "pipeline/statement_list.h"

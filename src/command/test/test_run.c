@@ -6,8 +6,8 @@
 #include "command/test/test_run.h"
 
 #include "base/log_recent.h"
-#include "command/condition_walk.h"
-#include "command/item_text.h"
+#include "ottl/condition_walk.h"
+#include "otlp/text/item_text.h"
 #include "otlp/metadata.h"
 #include "service/trial.h"
 

@@ -3,7 +3,7 @@
  * JSON of each is read as a tree, which is brought into the readable form and written as YAML.
  *
  * A tree of more nodes than the reader of YAML takes cannot be shown. */
-#include "command/item_text.h"
+#include "otlp/text/item_text.h"
 
 #include "base/log.h"
 #include "otlp/json.h"

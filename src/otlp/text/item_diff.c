@@ -3,7 +3,7 @@
  * with which it has most lines in common, and the pair is shown line by line: the longest common subsequence stays, the
  * rest is marked. What has no more than half of its lines in common with any other is shown whole. Where there are very
  * many, or very long ones, no pairs are looked for. */
-#include "command/item_text.h"
+#include "otlp/text/item_text.h"
 
 #include "base/log.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "command/item_text.h"
+#include "otlp/text/item_text.h"
 
 #include "command/request_text.h"
 #include "otlp/validate.h"

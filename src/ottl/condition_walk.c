@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rewriter (otlp/rewrite.h) walks to where the condition's context is, and drops what has not the wanted answer.
  * What it cannot be told of counts as false. */
-#include "command/condition_walk.h"
+#include "ottl/condition_walk.h"
 
 #include "ottl/visited.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A condition of OTTL, asked of all that it is about in a batch. */
-#ifndef COMMAND_CONDITION_WALK_H
-#define COMMAND_CONDITION_WALK_H
+#ifndef OTTL_CONDITION_WALK_H
+#define OTTL_CONDITION_WALK_H
 
 #include "base/error.h"
 #include "otlp/batch.h"

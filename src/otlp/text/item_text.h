@@ -2,8 +2,8 @@
 /* Items as text that people read and that can be compared: YAML, each with the resource, scope and metric that it is
  * in, attributes as maps sorted by their keys. Two items have the same text exactly when they are equal as OTLP sees
  * them. */
-#ifndef COMMAND_ITEM_TEXT_H
-#define COMMAND_ITEM_TEXT_H
+#ifndef OTLP_ITEM_TEXT_H
+#define OTLP_ITEM_TEXT_H
 
 #include "base/error.h"
 #include "base/vec.h"
