@@ -27,6 +27,7 @@ struct page_set {
     struct http_service service; /* what a server is given */
     struct list open;
     size_t n_open, n_lasting;
+    void *owner;        /* of whoever made it */
     const char *policy; /* content-security-policy of HTML; NULL at the beginning: nothing is loaded or run */
     void (*on_page)(struct page_set *s, struct page *page); /* answer it, now or later */
     /* For who reads bodies; NULL: they are not read, and on_page has answered. */

@@ -27,7 +27,7 @@ struct watcher {
 
 static struct site *site_of(struct page_set *pages)
 {
-    return container_of(pages, struct site, pages);
+    return pages->owner;
 }
 
 static const struct clock *clock_of(const struct site *s)
@@ -62,15 +62,21 @@ static void send_event(const struct site *s, struct page *page, struct bytes eve
         http_request_reset(page->req, HTTP2_CANCEL);
 }
 
+static void send_events(struct site *s, struct page_set *set, struct bytes event)
+{
+    list_each (struct page, page, &set->open, link)
+        if (page->context != NULL)
+            send_event(s, page, event);
+}
+
 static void tick_site(struct clock_timer *timer)
 {
     struct site *s = container_of(timer, struct site, tick);
     struct buf event = { 0 };
 
     put_event(s, &event);
-    list_each (struct page, page, &s->pages.open, link)
-        if (page->context != NULL)
-            send_event(s, page, buf_bytes(&event));
+    send_events(s, &s->pages, buf_bytes(&event));
+    send_events(s, &s->local, buf_bytes(&event));
     buf_free(&event);
     if (s->n_watchers > 0)
         start_tick(s);
@@ -118,9 +124,9 @@ static void end_watch(struct page *page)
 }
 
 /* One that does not read stays open for a while: nothing is written behind the end. */
-void site_dismiss(struct site *s)
+void site_dismiss(struct page_set *set)
 {
-    list_each (struct page, page, &s->pages.open, link) {
+    list_each (struct page, page, &set->open, link) {
         if (page->context == NULL)
             continue;
         end_watch(page);
@@ -243,13 +249,20 @@ static void on_page(struct page_set *pages, struct page *page)
         answer_path(site_of(pages), page);
 }
 
+static void init_set(struct site *s, struct page_set *set)
+{
+    set->owner = s;
+    set->on_page = on_page;
+    set->on_writable = on_writable;
+    set->on_gone = end_watch;
+    set->policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
+                  "form-action 'none'; frame-ancestors 'none'";
+    page_set_init(set);
+}
+
 void site_init(struct site *s, const struct host *host)
 {
     *s = (struct site){ .host = host };
-    s->pages.on_page = on_page;
-    s->pages.on_writable = on_writable;
-    s->pages.on_gone = end_watch;
-    s->pages.policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
-                      "form-action 'none'; frame-ancestors 'none'";
-    page_set_init(&s->pages);
+    init_set(s, &s->pages);
+    init_set(s, &s->local);
 }

@@ -21,6 +21,7 @@
 
 struct site {
     struct page_set pages; /* pages.service is what the scrape endpoints are given */
+    struct page_set local; /* local.service is for root and our own user alone (service/control/control.h) */
     const struct host *host;
     struct clock_timer tick;
     size_t n_watchers;
@@ -28,7 +29,7 @@ struct site {
 
 void site_init(struct site *s, const struct host *host);
 
-/* All who watch are told goodbye; they may come again. Before the endpoint that they came by closes. */
-void site_dismiss(struct site *s);
+/* All of that set who watch are told goodbye; they may come again. Before what they came by closes. */
+void site_dismiss(struct page_set *set);
 
 #endif

@@ -183,6 +183,10 @@ static void claim_own(struct claims *c)
         claim_endpoint(c, "", arena_strdup(&c->l->config->arena, endpoint), "tcp", (struct claim){ .auth = "" });
         free(endpoint);
     }
+    if (s != NULL && s->telemetry.control.enabled && s->telemetry.control.socket[0] != '\0') {
+        c->owner = "service::telemetry::control";
+        claim_endpoint(c, "socket", s->telemetry.control.socket, "unix", (struct claim){ 0 });
+    }
 }
 
 void config_check_claims(struct loader *l)

@@ -128,14 +128,18 @@ static struct file_identity identity_of(const char *path)
     return id;
 }
 
+static void add_place(struct confinement *c, const char *path)
+{
+    struct confined_place p = { .path = place_of(path) };
+
+    p.identity = identity_of(p.path);
+    *vec_push(&c->places) = p;
+}
+
 static void gather_places(struct confinement *c, const struct config *config)
 {
-    for (size_t i = 0; i < config->n_writes; i++) {
-        struct confined_place p = { .path = place_of(config->writes[i]) };
-
-        p.identity = identity_of(p.path);
-        *vec_push(&c->places) = p;
-    }
+    for (size_t i = 0; i < config->n_writes; i++)
+        add_place(c, config->writes[i]);
 }
 
 static bool is_the_same(const struct confined_place *p)
@@ -229,7 +233,7 @@ static void list_places(const struct confinement *c, struct buf *text)
         buf_puts(text, "nothing");
 }
 
-void confine(struct confinement *c, const struct config *config, const struct logger *log)
+void confine(struct confinement *c, const struct config *config, const char *also, const struct logger *log)
 {
     bool dropped = drop_capabilities();
     bool no_new = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
@@ -238,6 +242,8 @@ void confine(struct confinement *c, const struct config *config, const struct lo
     int rc = version < 0 ? -errno : !no_new ? -EPERM : 0;
 
     gather_places(c, config);
+    if (also != NULL)
+        add_place(c, also);
     if (rc == 0)
         rc = restrict_files(c, version);
     c->files = rc == 0;

@@ -74,7 +74,8 @@ static int adopt_config(struct service *s, struct running *r, struct error *err)
 
 static int start_running(struct service *s, struct running *r, struct error *err)
 {
-    if (own_telemetry_serve(&r->telemetry, r->config->service, err) != 0)
+    if (control_serve(&s->control, r->config->service, err) != 0 ||
+        own_telemetry_serve(&r->telemetry, r->config->service, err) != 0)
         return err->code;
     if (r->graph == NULL && graph_build(&r->graph, &s->host, r->config, NULL, err) != 0)
         return err->code;
@@ -137,9 +138,16 @@ void service_say_ready(struct service *s)
 
 static void end_service(struct service *s);
 
-static void on_running_stopped(void *arg)
+static void on_control_stopped(void *arg)
 {
     end_service(arg);
+}
+
+static void on_running_stopped(void *arg)
+{
+    struct service *s = arg;
+
+    control_stop(&s->control, clock_mono(&s->loop.clock) + NS_PER_S, on_control_stopped, s);
 }
 
 static void begin_stop(struct service *s)
@@ -306,6 +314,7 @@ static int service_close(struct service *s)
     free_running(&s->now);
     view_free(&s->view);
     peer_shares_free(&s->peers);
+    control_free(&s->control);
     confinement_free(&s->confinement);
     metrics_free(&s->metrics);
     log_sink_close(&s->sink);
@@ -324,9 +333,11 @@ static void start(struct service *s)
     service_log_faults(s, &s->now.config->faults);
     log_info(&s->log, "Starting otelcd...", F_STR("Version", OTELCD_VERSION),
              F_INT("NumCPU", sysconf(_SC_NPROCESSORS_ONLN)));
+    control_prepare(&s->control, &s->host, s->now.config->service);
     s->sandboxed = s->now.config->service->sandbox;
     if (s->sandboxed)
-        confine(&s->confinement, s->now.config, &s->log);
+        confine(&s->confinement, s->now.config, s->control.directory.len > 0 ? buf_cstr(&s->control.directory) : NULL,
+                &s->log);
     if (start_running(s, &s->now, &err) != 0)
         service_stop_failed(s, &err);
     else

@@ -110,12 +110,25 @@ static const struct option page_options[] = {
     OPT_END,
 };
 
+static const struct option control_options[] = {
+    OPT_BOOL(struct control_config, enabled, "true",
+             "Let otelcd tap, top and status ask this process through a unix socket, which only root and the user that "
+             "otelcd runs as may open."),
+    OPT_STRING(
+        struct control_config, socket, "",
+        "The socket's path. By itself it is DIRECTORY/PID.sock, where DIRECTORY is $RUNTIME_DIRECTORY (systemd), "
+        "else /run/otelcd for root and for who may write there, else $XDG_RUNTIME_DIR/otelcd."),
+    OPT_END,
+};
+
 static const struct option telemetry_options[] = {
     OPT_GROUP(struct telemetry_config, logs, struct logs_config, logs_options, GROUP_PLAIN, "The log."),
     OPT_GROUP(struct telemetry_config, metrics, struct metrics_config, metrics_options, GROUP_PLAIN, "Own metrics."),
     OPT_GROUP(struct telemetry_config, traces, struct traces_config, traces_options, GROUP_PLAIN, "Own traces."),
     OPT_GROUP(struct telemetry_config, page, struct page_config, page_options, GROUP_PLAIN,
               "The page for people (otelcd's own key), where own metrics are served."),
+    OPT_GROUP(struct telemetry_config, control, struct control_config, control_options, GROUP_PLAIN,
+              "The control socket (otelcd's own key): the page and its API for this machine's commands."),
     OPT_NODE(struct telemetry_config, resource,
              "Attributes of otelcd itself: a map of names to strings, or attributes: [{name, value}]."),
     OPT_END,

@@ -69,11 +69,17 @@ struct page_config {
     bool enabled;
 };
 
+struct control_config {
+    bool enabled;
+    const char *socket; /* "": by itself (service/control/control_place.h) */
+};
+
 struct telemetry_config {
     struct logs_config logs;
     struct metrics_config metrics;
     struct traces_config traces;
     struct page_config page;
+    struct control_config control;
     const struct yaml_node *resource;
 };
 

@@ -13,6 +13,7 @@
 #include "net/socket/listener.h"
 #include "page/site.h"
 #include "service/confine.h"
+#include "service/control/control.h"
 #include "service/graph.h"
 #include "service/memory.h"
 #include "service/notify.h"
@@ -60,8 +61,9 @@ struct service {
     struct confinement confinement;
     struct process_metrics process;
     struct memory_keeper memory;
-    struct view view; /* of `now`, for those who show it */
-    struct site site; /* the page of it */
+    struct view view;       /* of `now`, for those who show it */
+    struct site site;       /* the page of it */
+    struct control control; /* the page for who may stop us */
     struct notify notify;
     struct listener_shared listeners; /* while reloading: what stops hands over to what starts */
     char instance_id[37];

@@ -19,6 +19,7 @@ struct http_server {
     struct listener listener;
     struct list conns;           /* of struct http_conn, the newest first */
     struct complaint full;       /* out of file descriptors */
+    struct complaint strangers;  /* who are not of the own user */
     struct complaint tls;        /* TLS on this plain port; handshakes that fail */
     struct clock_timer deadline; /* of stopping */
     bool listener_closed;

@@ -71,11 +71,21 @@ static bool make_room_for_tls(struct http_server *s, int fd)
     return made;
 }
 
+static void turn_away(struct http_server *s, int fd)
+{
+    close(fd);
+    if (complaint_due(&s->strangers, &s->shared.loop->clock))
+        log_warn(s->shared.log, "Another user was turned away: only root and the user that otelcd runs as may ask here",
+                 F_STR("endpoint", s->listener.address), F_UINT("occurrences", complaint_taken(&s->strangers)));
+}
+
 static void on_accept(struct listener *l, int fd)
 {
     struct http_server *s = container_of(l, struct http_server, listener);
 
-    if (s->shared.options.tls != NULL && s->shared.crowd != NULL && !make_room_for_tls(s, fd))
+    if (s->shared.options.own_user && !peer_is_own_user(fd))
+        turn_away(s, fd);
+    else if (s->shared.options.tls != NULL && s->shared.crowd != NULL && !make_room_for_tls(s, fd))
         close(fd);
     else
         http_conn_open(s, fd);

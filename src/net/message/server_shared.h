@@ -27,6 +27,7 @@ struct http_server_options {
     struct listener_shared *listeners; /* net/socket/listener.h: of all servers of the process; may be NULL */
     struct tls *tls;                   /* net/socket/tls.h: speak it; a reference is taken. NULL: plain text */
     bool expect_http2; /* what clients are supposed to speak here; the other is served too, see on_mismatch */
+    bool own_user;     /* of a unix socket: whoever is neither our own user nor root is turned away */
     uint32_t max_concurrent_streams; /* per HTTP/2 connection; 0 = 1000 */
     size_t initial_window;           /* bytes a new request may send before a grant; 0 = 65535 */
     size_t read_buffer_size;         /* most bytes read from a socket at once; 0 = 512 KiB */

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PREFIX 8 /* bytes of an IPv6 address that name a network, whose every address one machine may use */
 
@@ -45,6 +46,14 @@ void peer_format(const struct peer *p, char *out, size_t cap)
     } else {
         snprintf(out, cap, "%s", p->family == AF_UNIX ? "unix" : "unknown");
     }
+}
+
+bool peer_is_own_user(int fd)
+{
+    struct ucred who = { .uid = (uid_t)-1 };
+    socklen_t len = sizeof(who);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && (who.uid == 0 || who.uid == geteuid());
 }
 
 void peer_network(const struct peer *p, uint8_t out[16])

@@ -22,6 +22,9 @@ struct peer peer_of(int fd);
 /* "10.1.2.3:5678", "[2001:db8::1]:5678", "unix", "unknown" */
 void peer_format(const struct peer *p, char *out, size_t cap);
 
+/* Who has connected to this unix socket: the user that we are, or root. */
+bool peer_is_own_user(int fd);
+
 /* What two peers of one host have in common, as bytes for a hash. */
 void peer_network(const struct peer *p, uint8_t out[16]);
 

@@ -121,6 +121,7 @@ static void take_over(struct service *s, struct own_telemetry *telemetry)
     graph_take_over(s->now.graph);
     view_enter(&s->view, SERVICE_STARTING, s->now.graph, s->now.config);
     change_telemetry(s, telemetry, before);
+    control_change(&s->control, s->now.config->service);
     exclusive = graph_is_exclusive(old) || !r->untold;
     if (!exclusive)
         start_rest(s);
