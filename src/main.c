@@ -24,7 +24,8 @@ static const char usage[] =
     "                                          [--endpoint host:port|URL] [--ca FILE] [--timeout 3s]\n"
     "       otelcd status                      say how a running otelcd is: exit 0 when all is well, 1 when not,\n"
     "                                          2 when it does not answer [--format text|json] [--config FILE]\n"
-    "                                          [--endpoint host:port|URL] [--ca FILE] [--timeout 3s]\n"
+    "                                          [--socket PATH] [--endpoint host:port|URL] [--ca FILE]\n"
+    "                                          [--timeout 3s]\n"
     "       otelcd top                         watch it: rates, ledgers, queues, failures; q ends it\n"
     "                                          [--interval 1s] [--once], and as status\n"
     "       otelcd wal inspect|verify|export DIRECTORY\n"
@@ -65,6 +66,9 @@ static void put_value(struct arguments *a, unsigned flag, const char *value)
         break;
     case FLAG_FILTER:
         a->filter = value;
+        break;
+    case FLAG_SOCKET:
+        a->socket = value;
         break;
     case FLAG_INTERVAL:
         a->interval = value;
@@ -128,7 +132,8 @@ static unsigned given_flags(const struct arguments *a)
            (a->endpoint != NULL ? FLAG_ENDPOINT : 0u) | (a->ca != NULL ? FLAG_CA : 0u) |
            (a->timeout != NULL ? FLAG_TIMEOUT : 0u) | (a->context != NULL ? FLAG_CONTEXT : 0u) |
            (a->json ? FLAG_JSON : 0u) | (a->filter != NULL ? FLAG_FILTER : 0u) | (a->write ? FLAG_WRITE : 0u) |
-           (a->watch ? FLAG_WATCH : 0u) | (a->interval != NULL ? FLAG_INTERVAL : 0u) | (a->once ? FLAG_ONCE : 0u);
+           (a->watch ? FLAG_WATCH : 0u) | (a->interval != NULL ? FLAG_INTERVAL : 0u) | (a->once ? FLAG_ONCE : 0u) |
+           (a->socket != NULL ? FLAG_SOCKET : 0u);
 }
 
 static unsigned flags_of(const char *verb)

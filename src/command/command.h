@@ -15,6 +15,7 @@ struct arguments {
     const char *format;   /* as struct verb has them for each */
     const char *endpoint; /* healthcheck, status, top: host:port, or a URL */
     const char *ca;       /* the same: a PEM file */
+    const char *socket;   /* of a running otelcd: its control socket */
     const char *timeout;  /* the same: a duration */
     const char *interval; /* top: a duration */
     const char *context;  /* ottl: of paths without one */

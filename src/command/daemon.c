@@ -8,9 +8,12 @@
  * What can go wrong: nobody listens, somebody else answers, the answer ends early; all of it is in `why` or `cut`. */
 #include "command/daemon.h"
 
+#include "base/mem.h"
 #include "command/daemon_tls.h"
+#include "net/http1/response_reader.h"
 #include "net/http/url.h"
 #include "service/config.h"
+#include "service/control/control_place.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +23,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* ---- one question ---- */
@@ -33,28 +37,52 @@ static int resolve_target(const struct daemon_place *t, struct addrinfo **list)
     return getaddrinfo(host, t->port, &hints, list);
 }
 
-static int dial_target(const struct daemon_place *t, long timeout_ms, const char **why)
+/* Connected, or -1 and errno. */
+static int dial_address(int family, const struct sockaddr *address, socklen_t len, long timeout_ms)
+{
+    struct timeval tv = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+    if (connect(fd, address, len) == 0)
+        return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static int dial_socket(const struct daemon_place *t, const char **why)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    int fd;
+
+    snprintf(un.sun_path, sizeof(un.sun_path), "%s", t->socket);
+    fd = dial_address(AF_UNIX, (const struct sockaddr *)&un, sizeof(un), t->timeout_ms);
+    if (fd < 0)
+        *why = strerror(errno);
+    return fd;
+}
+
+static int dial_target(const struct daemon_place *t, const char **why)
 {
     struct addrinfo *list = NULL;
-    struct timeval tv = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
-    int rc = resolve_target(t, &list);
-    int fd = -1;
+    int rc, fd = -1;
 
+    if (t->socket[0] != '\0')
+        return dial_socket(t, why);
+    rc = resolve_target(t, &list);
     if (rc != 0) {
         *why = gai_strerror(rc);
         return -1;
     }
     for (const struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
-        fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+        fd = dial_address(a->ai_family, a->ai_addr, a->ai_addrlen, t->timeout_ms);
         if (fd < 0)
-            continue;
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
-        if (connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
             *why = strerror(errno);
-            close(fd);
-            fd = -1;
-        }
     }
     freeaddrinfo(list);
     return fd;
@@ -101,15 +129,24 @@ static void read_head(struct daemon_answer *r)
         r->cut = strtoull(length + strlen("\r\ncontent-length:"), NULL, 10) > r->body.len;
 }
 
+static void name_place(const struct daemon_place *p, struct daemon_answer *r)
+{
+    if (p->socket[0] != '\0')
+        snprintf(r->where, sizeof(r->where), "%s", p->socket);
+    else
+        snprintf(r->where, sizeof(r->where), "%s://%s:%s", r->tls ? "https" : "http", p->host, p->port);
+}
+
 static void ask_once(const struct daemon_place *p, bool tls, const char *request, size_t most, struct daemon_answer *r)
 {
     const char *fault = "no answer";
-    int fd = dial_target(p, p->timeout_ms, &fault);
+    int fd = dial_target(p, &fault);
     struct tls_question q = { fd, p->host, p->ca, p->ca != NULL || !is_loopback(p->host), request };
     bool answered = false;
 
     buf_free(&r->text);
     *r = (struct daemon_answer){ .tls = tls };
+    name_place(p, r);
     snprintf(r->why, sizeof(r->why), "%s", fault);
     if (fd >= 0) {
         answered =
@@ -128,9 +165,73 @@ void daemon_ask(const struct daemon_place *p, const char *method, const char *pa
     snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", method, path,
              p->host);
     *answer = (struct daemon_answer){ 0 };
-    ask_once(p, p->way == DAEMON_TLS, request, most, answer);
-    if (p->way == DAEMON_EITHER && answer->status == 400)
+    ask_once(p, p->way == DAEMON_TLS && p->socket[0] == '\0', request, most, answer);
+    if (p->way == DAEMON_EITHER && p->socket[0] == '\0' && answer->status == 400)
         ask_once(p, true, request, most, answer);
+}
+
+/* ---- an answer that goes on ---- */
+
+struct streaming {
+    struct response_reader reader;
+    struct daemon_answer *answer;
+    bool (*on_data)(void *arg, struct bytes data);
+    void *arg;
+    bool enough;
+};
+
+static void pass_data(void *arg, struct bytes data)
+{
+    struct streaming *s = arg;
+
+    s->answer->status = s->reader.head.status;
+    snprintf(s->answer->line, sizeof(s->answer->line), "HTTP/1.1 %d", s->answer->status);
+    s->enough = s->enough || !s->on_data(s->arg, data);
+}
+
+/* "" in `why`: the answer is whole. */
+static void read_stream(struct streaming *s, int fd)
+{
+    enum response_progress progress = RESPONSE_GOES_ON;
+    struct daemon_answer *r = s->answer;
+    const char *why = NULL;
+    uint8_t data[16384];
+
+    while (progress == RESPONSE_GOES_ON && !s->enough) {
+        ssize_t n = recv(fd, data, sizeof(data), 0);
+
+        if (n < 0) {
+            snprintf(r->why, sizeof(r->why), "%s", errno == EAGAIN ? "it says nothing any more" : strerror(errno));
+            return;
+        }
+        progress = n == 0 ? response_reader_end(&s->reader)
+                          : response_reader_take(&s->reader, bytes_of(data, (size_t)n), &why);
+    }
+    if (s->reader.has_head)
+        r->status = s->reader.head.status;
+    r->cut = progress == RESPONSE_BROKEN;
+    snprintf(r->why, sizeof(r->why), "%s", !r->cut ? "" : why != NULL ? why : "the connection has ended");
+}
+
+bool daemon_stream(const struct daemon_place *p, const char *path, bool (*on_data)(void *arg, struct bytes data),
+                   void *arg, struct daemon_answer *answer)
+{
+    struct streaming s = { .answer = answer, .on_data = on_data, .arg = arg };
+    const char *fault = "no answer";
+    char *request = mem_printf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, p->host);
+    int fd = dial_target(p, &fault);
+
+    *answer = (struct daemon_answer){ 0 };
+    name_place(p, answer);
+    snprintf(answer->why, sizeof(answer->why), "%s", fault);
+    response_reader_begin(&s.reader, SIZE_MAX, pass_data, &s);
+    if (fd >= 0 && send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request))
+        read_stream(&s, fd);
+    if (fd >= 0)
+        close(fd);
+    free(request);
+    response_reader_free(&s.reader);
+    return answer->why[0] == '\0';
 }
 
 /* ---- where it is ---- */
@@ -193,7 +294,7 @@ static bool parse_url(const char *text, struct daemon_place *t)
     return true;
 }
 
-int daemon_find(const struct arguments *a, struct daemon_place *p)
+static int take_timeout(const struct arguments *a, struct daemon_place *p)
 {
     int64_t timeout = 3000000000;
 
@@ -205,6 +306,15 @@ int daemon_find(const struct arguments *a, struct daemon_place *p)
     }
     p->timeout_ms = timeout < 1000000 ? 1 : (long)(timeout / 1000000);
     p->ca = a->ca;
+    return 0;
+}
+
+int daemon_find(const struct arguments *a, struct daemon_place *p)
+{
+    int code = take_timeout(a, p);
+
+    if (code != 0)
+        return code;
     if (a->endpoint != NULL && !parse_endpoint(a->endpoint, p) && !parse_url(a->endpoint, p)) {
         fprintf(stderr,
                 "otelcd %s: \"%s\" is neither host:port nor a URL; write --endpoint localhost:8888, or "
@@ -213,4 +323,63 @@ int daemon_find(const struct arguments *a, struct daemon_place *p)
         return 2;
     }
     return a->endpoint == NULL && a->configs.n > 0 && !find_configured(a, p) ? 1 : 0;
+}
+
+/* ---- on this machine ---- */
+
+/* The socket that this configuration names, if it does. */
+static void find_named(const struct arguments *a, struct buf *named)
+{
+    struct config_sources sources = arguments_sources(a);
+    struct config *c = config_load(&sources, component_registry);
+
+    if (c->faults.n_errors == 0 && c->service->telemetry.control.enabled)
+        buf_puts(named, c->service->telemetry.control.socket);
+    config_free(c);
+}
+
+/* By --socket, the configuration, or by itself. -ENOENT: there is none, which may be asked in another way. */
+static bool find_socket(const struct arguments *a, struct buf *path, struct error *err)
+{
+    struct buf named = { 0 };
+    bool found = false;
+
+    if (a->socket != NULL) {
+        found = control_find(a->socket, path, err);
+        if (!found)
+            err->code = -EINVAL;
+    } else if (a->configs.n > 0) {
+        find_named(a, &named);
+        found = named.len > 0 && control_find(buf_cstr(&named), path, err);
+        err->code = -ENOENT;
+    } else {
+        found = control_find(NULL, path, err);
+    }
+    buf_free(&named);
+    return found;
+}
+
+int daemon_find_here(const struct arguments *a, struct daemon_place *p)
+{
+    struct error err = { 0 };
+    struct buf path = { 0 };
+    int code = 0;
+
+    if (a->endpoint != NULL && a->socket == NULL)
+        return daemon_find(a, p);
+    if (a->endpoint != NULL) {
+        fprintf(stderr, "otelcd %s: --endpoint and --socket are two ways to the same: give one of them\n", a->verb);
+        return 2;
+    }
+    if (find_socket(a, &path, &err) && path.len < sizeof(p->socket)) {
+        code = take_timeout(a, p);
+        snprintf(p->socket, sizeof(p->socket), "%s", buf_cstr(&path));
+    } else if (err.code == -ENOENT) {
+        code = daemon_find(a, p);
+    } else {
+        fprintf(stderr, "otelcd %s: %s\n", a->verb, err.text);
+        code = 2;
+    }
+    buf_free(&path);
+    return code;
 }

@@ -31,14 +31,12 @@ bool status_ask(const struct daemon_place *p, const char *path, struct daemon_an
     error_clear(err);
     if (r->status == 0)
         error_set(err, -1,
-                  "%s://%s:%s: %s; is otelcd running, and does it listen there? --config or --endpoint say where",
-                  r->tls ? "https" : "http", p->host, p->port, r->why);
+                  "%s: %s; is otelcd running, and does it listen there? --config, --socket or --endpoint say where",
+                  r->where, r->why);
     else if (r->status != 200)
-        error_set(err, -1, "%s://%s:%s: %s: %s", r->tls ? "https" : "http", p->host, p->port, r->line,
-                  advise(r->status));
+        error_set(err, -1, "%s: %s: %s", r->where, r->line, advise(r->status));
     else
-        error_set(err, -1, "%s://%s:%s: the answer ends early; a longer --timeout may help", r->tls ? "https" : "http",
-                  p->host, p->port);
+        error_set(err, -1, "%s: the answer ends early; a longer --timeout may help", r->where);
     buf_free(&r->text);
     return false;
 }
@@ -70,7 +68,7 @@ int command_status(const struct arguments *a)
         fprintf(stderr, "otelcd status: there is no format \"%s\"; write --format text or json\n", a->format);
         return EXIT_UNREACHED;
     }
-    if (daemon_find(a, &p) != 0)
+    if (daemon_find_here(a, &p) != 0)
         return EXIT_UNREACHED;
     if (!status_ask(&p, json ? "/api/v1/status" : "/api/v1/status?format=text", &r, &err)) {
         fprintf(stderr, "otelcd status: %s\n", err.text);

@@ -65,7 +65,7 @@ static bool take_look(struct top *t)
     root = json_tree_parse(r.body, &l->arena, &rules, &t->fault);
     buf_free(&r.text);
     if (root == NULL || json_at(root, "pipelines") == NULL) {
-        error_set(&t->fault, -1, "what %s:%s answers is no status of otelcd", t->place.host, t->place.port);
+        error_set(&t->fault, -1, "what %s answers is no status of otelcd", r.where);
         return false;
     }
     l->root = root;
@@ -230,7 +230,7 @@ int command_top(const struct arguments *a)
         fprintf(stderr, "otelcd top: \"%s\" is no interval; write --interval 1s (at least 100ms)\n", a->interval);
         return TOP_UNREACHED;
     }
-    if (daemon_find(a, &t.place) != 0)
+    if (daemon_find_here(a, &t.place) != 0)
         return TOP_UNREACHED;
     catch_signals(&t);
     if (take_look(&t))

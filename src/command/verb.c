@@ -25,10 +25,11 @@ const struct verb verbs[] = {
     { "healthcheck", command_healthcheck, "ask whether a running otelcd answers",
       FLAG_CONFIG | FLAG_SET | FLAG_ENDPOINT | FLAG_CA | FLAG_TIMEOUT, 0, NULL, NULL, false },
     { "status", command_status, "say how a running otelcd is",
-      FLAG_CONFIG | FLAG_SET | FLAG_FORMAT | FLAG_ENDPOINT | FLAG_CA | FLAG_TIMEOUT, 0, "text json", NULL, false },
-    { "top", command_top, "watch a running otelcd",
-      FLAG_CONFIG | FLAG_SET | FLAG_ENDPOINT | FLAG_CA | FLAG_TIMEOUT | FLAG_INTERVAL | FLAG_ONCE, 0, NULL, NULL,
+      FLAG_CONFIG | FLAG_SET | FLAG_FORMAT | FLAG_ENDPOINT | FLAG_CA | FLAG_TIMEOUT | FLAG_SOCKET, 0, "text json", NULL,
       false },
+    { "top", command_top, "watch a running otelcd",
+      FLAG_CONFIG | FLAG_SET | FLAG_ENDPOINT | FLAG_CA | FLAG_TIMEOUT | FLAG_INTERVAL | FLAG_ONCE | FLAG_SOCKET, 0,
+      NULL, NULL, false },
     { "wal", command_wal, "look into a queue on disk", 0, 2, NULL, "inspect verify export", true },
     { "test", command_test, "run the tests of a configuration", FLAG_FORMAT | FLAG_FILTER, UINT_MAX, "text tap junit",
       NULL, true },
@@ -52,6 +53,7 @@ const struct verb_flag verb_flags[FLAGS] = {
     { "--watch", VALUE_NONE, NULL, "reload when a file changes" },
     { "--interval", VALUE_WORD, NULL, "how long between two looks" },
     { "--once", VALUE_NONE, NULL, "one look, and no more" },
+    { "--socket", VALUE_FILE, NULL, "the control socket of the one that is asked" },
 };
 
 const struct verb *verb_find(const char *name)

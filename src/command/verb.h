@@ -21,7 +21,8 @@ enum {
     FLAG_WATCH = 2048,
     FLAG_INTERVAL = 4096,
     FLAG_ONCE = 8192,
-    FLAGS = 14 /* how many there are */
+    FLAG_SOCKET = 16384,
+    FLAGS = 15 /* how many there are */
 };
 
 struct verb {

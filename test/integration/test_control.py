@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 
 import pytest
+from harness.limits import OTELCD, PATIENCE
 
 CONFIG = """
 receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
@@ -118,3 +119,33 @@ def test_a_socket_that_was_asked_for_and_cannot_be_had_ends_the_start(otelcd, ru
 def test_without_a_place_for_it_otelcd_runs_and_says_so(otelcd, runtime):
     d = started(otelcd, runtime / "none" / "deeper")
     d.wait_log("No control socket")
+
+
+def says(runtime, *args):
+    return subprocess.run([OTELCD, *map(str, args)], capture_output=True, text=True, timeout=PATIENCE, env={**os.environ, "RUNTIME_DIRECTORY": str(runtime)})
+
+
+def test_commands_find_the_one_that_runs_here_by_themselves(otelcd, runtime):
+    d = started(otelcd, runtime, "{page: {enabled: false}, metrics: {level: none}}")
+    for verb in (["status"], ["top", "--once"]):
+        ran = says(runtime, *verb)
+        assert ran.returncode == 0 and f"(pid {d.process.pid}) is running" in ran.stdout, ran
+    ran = says(runtime, "status", "--socket", place(d), "--format", "json")
+    assert json.loads(ran.stdout)["service"]["pid"] == d.process.pid
+    other = started(otelcd, runtime)
+    ran = says(runtime, "status")
+    assert ran.returncode == 2 and "--socket" in ran.stderr and str(place(d)) in ran.stderr and str(place(other)) in ran.stderr
+    assert says(runtime, "status", "--socket", place(other)).returncode == 0
+    assert d.stop() == 0
+
+
+def test_a_socket_of_the_configuration_is_asked_and_one_that_is_not_there_is_told(otelcd, runtime):
+    named = runtime / "named.sock"
+    text = CONFIG.replace("{TELEMETRY}", f"{{control: {{socket: {named}}}}}")
+    d = otelcd(text)
+    ran = says(runtime, "status", "-c", f"yaml:{text}")
+    assert ran.returncode == 0 and f"(pid {d.process.pid})" in ran.stdout, ran
+    ran = says(runtime, "status", "--socket", runtime / "none.sock")
+    assert ran.returncode == 2 and "does otelcd run, and is that its service::telemetry::control::socket?" in ran.stderr
+    ran = says(runtime, "status", "--socket", named, "--endpoint", "localhost:8888")
+    assert ran.returncode == 2 and "give one of them" in ran.stderr
