@@ -42,6 +42,9 @@ enum {
     OTTL_CHANGED_BELOW = 16
 };
 
+/* Which of them a statement of the context is about. */
+unsigned ottl_own_message(enum ottl_context context);
+
 /* How a text is read. */
 struct ottl_reading {
     enum ottl_context context;

@@ -235,6 +235,11 @@ enum part path_part(enum ottl_context context)
     return contexts[context].part;
 }
 
+unsigned ottl_own_message(enum ottl_context context)
+{
+    return 1u << contexts[context].part;
+}
+
 bool context_sees(enum ottl_context context, enum ottl_context other)
 {
     return (contexts[context].sees >> other & 1) != 0;

@@ -132,3 +132,11 @@ bool statement_list_run(struct statement_list *l, struct ottl_evaluation *e, str
     }
     return true;
 }
+
+bool statement_list_run_one(struct statement_list *l, struct ottl_evaluation *e, bool *ran, struct error *err)
+{
+    if (ottl_run(e, l->v.v[0].program, ran, err))
+        return true;
+    *ran = false;
+    return take_fault(l, &l->v.v[0], e, err);
+}

@@ -80,6 +80,9 @@ struct statement *statement_list_test(struct statement_list *l, struct ottl_eval
 /* Run all, in order. False: one that was to propagate has failed. */
 bool statement_list_run(struct statement_list *l, struct ottl_evaluation *e, struct error *err);
 
+/* Run the list's one statement: *ran says whether its condition was true and it has not failed. False as above. */
+bool statement_list_run_one(struct statement_list *l, struct ottl_evaluation *e, bool *ran, struct error *err);
+
 /* The time now as OTTL has it. */
 int64_t statement_now(const struct node *node);
 

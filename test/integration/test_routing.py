@@ -175,7 +175,15 @@ GOOD = {"condition": 'attributes["a"] == "b"', "pipelines": ["a"]}
         ([{**GOOD, "pipelines": ["d"]}], {}, 'table::0::pipelines::0: pipeline not found: "logs/d"'),
         ([GOOD], {"default_pipelines": ["logs/in"]}, 'default_pipelines::0: pipeline not found: "logs/in"'),
         ([{"condition": 'span.name == "x"', "pipelines": ["a"]}], {}, "the context span is none of logs"),
-        ([{"statement": 'delete_key(attributes, "x")', "pipelines": ["a"]}], {}, "write `route() where` and a condition"),
+        ([{"statement": 'set(attributes["x"], 1)', "pipelines": ["a"]}], {}, "other statements are not run here"),
+        ([{"context": "log", "statement": 'delete_key(resource.attributes, "x")', "pipelines": ["a"]}], {}, "nothing above it"),
+        ([{"context": "otelcol", "statement": 'delete_key(client.metadata, "x")', "pipelines": ["a"]}], {}, "cannot be changed"),
+        (
+            [{"condition": "log.flags == 1", "pipelines": ["b"]}, {"statement": 'delete_key(attributes, "x")', "pipelines": ["a"]}],
+            {},
+            "table::1::statement: what changes resources stands before",
+        ),
+        ([{"statement": 'delete_key(attribute, "x")', "pipelines": ["a"]}], {}, "did you mean attributes?"),
         ([{"statement": "route() where nme == 1", "pipelines": ["a"]}], {}, "table::0::statement: the context resource has no"),
         ([{"context": "request", "condition": 'request["x"]', "pipelines": ["a"]}], {}, 'write request["name of a header"]'),
         ([GOOD], {"match_once": True}, "match_once: routes match once"),
@@ -186,3 +194,83 @@ def test_a_mistake_in_the_table_has_its_place(tmp_path, table, more, complaint):
     (tmp_path / "c.yaml").write_text(config(tmp_path, "logs", table, **more))
     ran = subprocess.run([OTELCD, "validate", "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE)
     assert complaint in ran.stderr and ran.returncode == (0 if "never asked" in ran.stderr else 1), ran.stderr
+
+
+def attributes(request):
+    """Of each record: its body, the keys of its resource, its own keys."""
+    return [
+        (
+            record["body"]["stringValue"],
+            [a["key"] for a in r["resource"].get("attributes", [])],
+            [a["key"] for a in record.get("attributes", [])],
+        )
+        for r in request["resourceLogs"]
+        for s in r["scopeLogs"]
+        for record in s["logRecords"]
+    ]
+
+
+def test_a_statement_changes_what_its_route_is_true_of_and_later_routes_see_it(otelcd, tmp_path):
+    table = [
+        {"statement": 'delete_key(resource.attributes, "tenant") where resource.attributes["tenant"] == "x"', "pipelines": ["a"],
+         "action": "copy"},
+        {"condition": 'resource.attributes["tenant"] == nil', "pipelines": ["b"], "action": "copy"},
+        {"statement": 'delete_matching_keys(log.attributes, "^k") where log.severity_number == 17', "pipelines": ["c"]},
+        {"condition": 'log.attributes["k2"] == nil', "pipelines": ["b"]},
+    ]  # fmt: skip
+    d = otelcd(config(tmp_path, "logs", table, default_pipelines=["logs/c"]))
+    request = logs("x", "y")
+    for r in request["resourceLogs"]:
+        for record in r["scopeLogs"][0]["logRecords"]:
+            record["attributes"] = [{"key": k, "value": {"intValue": "1"}} for k in ("k1", "k2", "m")]
+    assert send(d, "logs", request) == 200
+    whole = ["k1", "k2", "m"]
+    x = [("x info", [], whole), ("x warn", [], whole), ("x error", [], ["m"])]
+    assert kept(tmp_path, "a", attributes) == x
+    assert kept(tmp_path, "b", attributes) == x
+    y = [(f"y {s}", ["tenant"], whole) for s in ("info", "warn")] + [("y error", ["tenant"], ["m"])]
+    assert sorted(kept(tmp_path, "c", attributes)) == sorted(x + y)
+    assert d.ledger("pipeline", "logs/in")["delivered"] == 6
+
+
+def test_a_statement_may_change_all_that_goes_one_way(otelcd, tmp_path):
+    table = [{"statement": 'delete_key(attributes, "tenant")', "pipelines": ["a"]}]
+    d = otelcd(config(tmp_path, "logs", table))
+    assert send(d, "logs", logs("x", "y")) == 200
+    assert [found[1] for found in kept(tmp_path, "a", attributes)] == [[]] * 6
+
+
+def test_a_metric_or_point_may_be_changed_on_its_way(otelcd, tmp_path):
+    table = [{"context": "metric", "statement": 'delete_key(metadata, "k") where name == "n"', "pipelines": ["a"]}]
+    d = otelcd(config(tmp_path, "metrics", table, default_pipelines=["metrics/b"]))
+    request = metrics()
+    for m in request["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]:
+        m["metadata"] = [{"key": "k", "value": {"stringValue": "v"}}]
+    assert send(d, "metrics", request) == 200
+    listed = lambda request: [  # noqa: E731
+        (m["name"], "metadata" in m) for r in request["resourceMetrics"] for s in r["scopeMetrics"] for m in s["metrics"]
+    ]
+    assert (kept(tmp_path, "a", listed), kept(tmp_path, "b", listed)) == ([("n", False)], [("m", True)])
+
+
+def test_a_point_is_changed_by_the_statement_of_its_route(otelcd, tmp_path):
+    table = [{"context": "datapoint", "statement": 'delete_key(attributes, "v") where value_int > 2', "pipelines": ["a"]}]
+    d = otelcd(config(tmp_path, "metrics", table, default_pipelines=["metrics/b"]))
+    assert send(d, "metrics", metrics()) == 200
+    keys = lambda request: [  # noqa: E731
+        (p["asInt"], "attributes" in p)
+        for r in request["resourceMetrics"]
+        for s in r["scopeMetrics"]
+        for m in s["metrics"]
+        for p in m["gauge"]["dataPoints"]
+    ]
+    assert kept(tmp_path, "a", keys) == [("3", False), ("4", False)]
+    assert kept(tmp_path, "b", keys) == [("1", True), ("2", True)]
+
+
+def test_a_statement_that_fails_is_no_match_and_changes_nothing(otelcd, tmp_path):
+    table = [{"context": "log", "statement": "delete_key(body, \"k\") where true", "pipelines": ["a"]}]
+    d = otelcd(config(tmp_path, "logs", table, default_pipelines=["logs/b"]), allow=["could not be run"])
+    assert send(d, "logs", logs("x")) == 200
+    assert kept(tmp_path, "b", bodies) == ["x info", "x warn", "x error"]
+    assert kept(tmp_path, "a", bodies) == []

@@ -3,17 +3,16 @@
  *
  * Routes with the same pipelines are one group. A batch is walked once: for each resource, metric or item, as deep as
  * the routes ask, it is noted which groups it goes to, as runs of items. When that is one group for all of them the
- * batch goes there as it is. Else it is rewritten once for each group that has some of it, without the others' items:
- * resources that go whole stay where they are. The sender is answered when all parts are.
+ * batch goes there as it is, or as statements of the routes have changed it on that walk. Else it is rewritten once for
+ * each group that has some of it, without the others' items: resources that go whole stay where they are. The sender is
+ * answered when all parts are.
  *
  * What can go wrong: a condition fails; then it counts as not true, or the batch is rejected. What no route has moved
  * goes to the default pipelines, or is dropped as `unrouted`, with a warning. */
 #include "base/mem.h"
+#include "connector/routing/route_asker.h"
 #include "connector/routing/routing_table.h"
 #include "connector/routing/split.h"
-#include "otlp/metadata.h"
-#include "ottl/client.h"
-#include "ottl/visited.h"
 #include "pipeline/fanout.h"
 
 #include <assert.h>
@@ -37,106 +36,28 @@ struct group {
 #define NO_GROUP SIZE_MAX
 #define RUNS_KEPT 4096u /* of each group, from one batch to the next */
 
-struct route {
-    struct route_question question;
-    struct statement_list condition; /* one, or none: the question is about a header */
-    int action;
-    size_t group;
-    uint64_t asked; /* number of the message that `holds` is true of; of items none is remembered */
-    bool holds;
-};
-
 struct routing {
     struct node node;
     struct arena arena;
     struct route *routes;
     struct group *groups;
     size_t n_routes, n_groups, fallback; /* fallback: the group of default_pipelines, or NO_GROUP */
-    bool deep;                           /* a route asks about something below the resource */
-    struct ottl_evaluation *evaluation;
+    bool deep;                           /* a route asks about something below the resource ... */
+    bool into_metrics;                   /* ... and in metrics about their points */
+    bool edits_resources;
+    struct route_asker asker;
     struct rewriter walker;
     struct splitter splitter;
-    struct buf client; /* what routes of otelcol ask about */
     struct complaint unrouted;
     /* Of the batch that is walked. */
-    const struct metadata *metadata;
-    uint64_t batches, resources, metrics; /* numbers of the messages that the walk is in */
-    uint64_t next, left;                  /* the number of the next item; items that no route has moved */
-    bool copied, failed;
-    struct error err;
+    uint64_t next, left; /* the number of the next item; items that no route has moved */
+    bool copied;
     struct group *rewritten;
 };
 
 static struct routing *routing_of(struct node *node)
 {
     return container_of(node, struct routing, node);
-}
-
-/* ---- questions ---- */
-
-static bool header_matches(const struct routing *p, const struct route_question *q)
-{
-    uint32_t at = 0;
-    const struct metadata_entry *e = metadata_find(p->metadata, bytes_str(q->key), &at);
-
-    return e != NULL && bytes_is(e->value, q->value) != q->unequal;
-}
-
-static bool test_condition(struct routing *p, struct route *r, const struct ottl_item *item)
-{
-    bool failed = false;
-    struct statement *s;
-
-    ottl_begin(p->evaluation, item, statement_now(&p->node));
-    s = statement_list_test(&r->condition, p->evaluation, &failed, &p->err);
-    p->failed |= failed;
-    return s != NULL;
-}
-
-/* The number of the message that the route asks about; 0: an item. */
-static uint64_t number_of(const struct routing *p, const struct route *r)
-{
-    switch (r->question.context) {
-    case OTTL_OTELCOL:
-        return p->batches;
-    case OTTL_RESOURCE:
-        return p->resources;
-    case OTTL_METRIC:
-        return p->metrics;
-    default:
-        return 0;
-    }
-}
-
-static struct ottl_item item_of(const struct routing *p, const struct route *r, const struct visit *at)
-{
-    switch (r->question.context) {
-    case OTTL_OTELCOL:
-        return (struct ottl_item){ .item = buf_bytes(&p->client) };
-    case OTTL_RESOURCE:
-        return (struct ottl_item){ .resource = visit_resource(at), .at = at };
-    case OTTL_METRIC:
-        return visited_metric(at);
-    default:
-        return visited_item(at);
-    }
-}
-
-static bool route_holds(struct routing *p, struct route *r, const struct visit *at)
-{
-    uint64_t number = number_of(p, r);
-    struct ottl_item item;
-
-    if (number != 0 && r->asked == number)
-        return r->holds;
-    r->asked = number;
-    if (r->question.text == NULL) {
-        r->holds = header_matches(p, &r->question);
-    } else {
-        item = item_of(p, r, at);
-        r->holds = test_condition(p, r, &item);
-    }
-    return r->holds;
 }
 
 /* ---- where items go ---- */
@@ -160,10 +81,10 @@ static void place_items(struct routing *p, const struct visit *at, uint64_t n)
 {
     bool moved = false;
 
-    for (size_t i = 0; i < p->n_routes && !moved && !p->failed; i++) {
+    for (size_t i = 0; i < p->n_routes && !moved && !p->asker.failed; i++) {
         struct route *r = &p->routes[i];
 
-        if (!route_holds(p, r, at))
+        if (!route_asker_ask(&p->asker, r, at))
             continue;
         note_run(p, &p->groups[r->group], n);
         moved = r->action == ROUTE_MOVE;
@@ -176,52 +97,77 @@ static void place_items(struct routing *p, const struct visit *at, uint64_t n)
     p->next += n;
 }
 
+/* Routes that change the resource, before what is in it is asked about; none of those stands between them. */
+static void change_resource(struct routing *p, const struct visit *at)
+{
+    bool moved = false;
+
+    for (size_t i = 0; i < p->n_routes && !moved && !p->asker.failed; i++) {
+        if (route_is_deep(p->routes[i].question.context))
+            break;
+        moved = route_asker_ask(&p->asker, &p->routes[i], at) && p->routes[i].action == ROUTE_MOVE;
+    }
+}
+
 static enum rewrite_verdict on_resource(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct routing *p = arg;
-    uint64_t n;
+    uint64_t n = visit_count(at, LEVEL_RESOURCE);
 
-    (void)edit;
-    p->resources++;
-    if (p->deep)
-        return REWRITE_KEEP;
-    n = visit_count(at, LEVEL_RESOURCE);
-    if (n > 0)
+    route_asker_enter(&p->asker, LEVEL_RESOURCE);
+    if (n > 0 && !p->deep)
         place_items(p, at, n);
-    return REWRITE_PASS;
+    else if (n > 0 && p->edits_resources)
+        change_resource(p, at);
+    if (route_asker_put(&p->asker, LEVEL_RESOURCE, edit))
+        return REWRITE_EDIT; /* who is not asked about what is in it has no more to say */
+    return p->deep ? REWRITE_KEEP : REWRITE_PASS;
 }
 
 static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct pieces *edit)
 {
-    (void)at;
-    (void)edit;
-    ((struct routing *)arg)->metrics++;
-    return REWRITE_KEEP;
+    struct routing *p = arg;
+    uint64_t n;
+
+    route_asker_enter(&p->asker, LEVEL_METRIC);
+    if (p->into_metrics)
+        return REWRITE_KEEP;
+    n = visit_count(at, LEVEL_METRIC);
+    if (n > 0)
+        place_items(p, at, n);
+    return route_asker_put(&p->asker, LEVEL_METRIC, edit) ? REWRITE_EDIT : REWRITE_PASS;
 }
 
 static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
 {
-    (void)edit;
-    place_items(arg, at, 1);
-    return REWRITE_KEEP;
+    struct routing *p = arg;
+
+    route_asker_enter(&p->asker, LEVEL_ITEM);
+    place_items(p, at, 1);
+    return route_asker_put(&p->asker, LEVEL_ITEM, edit) ? REWRITE_EDIT : REWRITE_KEEP;
 }
 
-static void walk_batch(struct routing *p, struct batch *batch)
+/* The batch as the routes have left it. */
+static struct batch *walk_batch(struct routing *p, struct batch *batch)
 {
-    const struct rewrite_visitor visitor = { .resource = on_resource, .metric = on_metric, .item = on_item, .arg = p };
+    const struct rewrite_visitor visitor = {
+        .resource = on_resource, .metric = p->deep ? on_metric : NULL, .item = p->deep ? on_item : NULL, .arg = p
+    };
+    struct batch *made;
     uint64_t dropped;
 
     for (size_t i = 0; i < p->n_groups; i++) {
         p->groups[i].runs.n = 0;
         p->groups[i].items = 0;
     }
-    p->metadata = batch->metadata;
-    p->batches++;
     p->next = p->left = 0;
-    p->copied = p->failed = false;
-    ottl_client_write(&p->client, batch->metadata);
-    batch_unref(rewrite_batch(&p->walker, batch, &visitor, host_budget(p->node.host, batch->signal), &dropped));
-    p->metadata = NULL;
+    p->copied = false;
+    route_asker_begin(&p->asker, batch);
+    made = rewrite_batch(&p->walker, batch, &visitor, host_budget(p->node.host, batch->signal), &dropped);
+    route_asker_end(&p->asker);
+    assert(made != NULL && dropped == 0);
+    batch_unref(batch);
+    return made;
 }
 
 /* ---- one group's part of a batch ---- */
@@ -332,10 +278,9 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
     struct routing *p = routing_of(container_of(self, struct node, in));
     struct group *only;
 
-    ottl_begin_batch(p->evaluation, batch->items);
-    walk_batch(p, batch);
-    if (p->failed) {
-        ack_fail(ack, VERDICT_REJECT, "condition", "%s", p->err.text);
+    batch = walk_batch(p, batch);
+    if (p->asker.failed) {
+        ack_fail(ack, VERDICT_REJECT, "condition", "%s", p->asker.err.text);
         batch_unref(batch);
     } else if ((only = only_group(p, batch)) != NULL) {
         consumer_send(only->to, batch, ack);
@@ -395,11 +340,6 @@ static size_t find_group(struct routing *p, const struct strings *pipelines)
     return p->n_groups++;
 }
 
-static bool is_deep(enum ottl_context context)
-{
-    return context != OTTL_RESOURCE && context != OTTL_OTELCOL;
-}
-
 static void add_route(struct routing *p, const struct routing_config *c, size_t i)
 {
     const struct route_config *written = (const struct route_config *)c->table.v + i;
@@ -410,13 +350,15 @@ static void add_route(struct routing *p, const struct routing_config *c, size_t 
         return;
     route_read(q, &p->arena, written, "", NULL);
     if (q->text != NULL) {
-        struct statement_text t = { "", q->text + q->at, { q->context, q->bare }, true, c->error_mode };
+        struct statement_text t = { "", q->text + q->at, { q->context, q->bare }, !q->edits, c->error_mode };
 
         statement_list_add(&r->condition, &p->node, &t);
     }
     r->action = written->action;
     r->group = find_group(p, &written->pipelines);
-    p->deep |= is_deep(q->context);
+    p->deep |= route_is_deep(q->context);
+    p->into_metrics |= q->context == OTTL_DATAPOINT;
+    p->edits_resources |= q->edits && q->context == OTTL_RESOURCE;
     p->n_routes++;
 }
 
@@ -427,7 +369,7 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     node->in.consume = consume;
-    p->evaluation = ottl_evaluation_new();
+    route_asker_init(&p->asker, node);
     p->routes = mem_zalloc((c->table.n + 1) * sizeof(*p->routes));
     p->groups = mem_zalloc((c->table.n + 1) * sizeof(*p->groups));
     for (size_t i = 0; i < c->table.n; i++)
@@ -451,9 +393,8 @@ static void destroy(struct node *node)
     }
     free(p->routes);
     free(p->groups);
-    ottl_evaluation_free(p->evaluation);
+    route_asker_free(&p->asker);
     rewriter_free(&p->walker);
-    buf_free(&p->client);
     arena_free(&p->arena);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A route is one question and a list of pipelines. The question is a condition of OTTL, the condition behind
- * `route() where`, or in the context request a comparison of one of the client's headers. Its context is written, or
- * follows from the prefixes of its paths; paths without prefixes are about the resource.
+ * `route() where` or another statement, which changes what it is true of, or in the context request a comparison of one
+ * of the client's headers. Its context is written, or follows from the prefixes of its paths; paths without prefixes
+ * are about the resource.
  *
  * Whether the pipelines are there, and carry what the contexts are about, hangs on the signal: routing_check_ends(). */
 #include "connector/routing/routing_table.h"
@@ -24,7 +25,10 @@ static const struct option route_options[] = {
         "What the condition is about: resource, span, metric, datapoint, log, otelcol (the client's metadata) or "
         "request. Else the prefixes of its paths say so; without any it is the resource."),
     OPT_STRING(struct route_config, condition, "", "A condition of OTTL. Either this or statement."),
-    OPT_STRING(struct route_config, statement, "", "`route() where` and the condition."),
+    OPT_STRING(
+        struct route_config, statement, "",
+        "`route() where` and the condition; or `delete_key()` or `delete_matching_keys()` instead of route(), which "
+        "changes what it is true of before that goes its way."),
     OPT_STRINGS(struct route_config, pipelines, "[]", "Where what the condition is true of goes."),
     OPT_ENUM(struct route_config, action, actions, "move",
              "Whether it goes there and nowhere else (move), or is shown to the routes behind it too (copy)."),
@@ -125,6 +129,32 @@ static bool find_condition(struct route_question *q)
     return q->at != 0;
 }
 
+/* ---- statements that change something ---- */
+
+static bool is_editor(const struct route_question *q)
+{
+    static const char *const editors[] = { "delete_key", "delete_matching_keys" };
+
+    for (unsigned i = 0; i < sizeof(editors) / sizeof(*editors); i++) {
+        size_t at = skip_word(q->text, 0, editors[i]);
+
+        if (at != 0 && skip_word(q->text, at, "(") != 0)
+            return true;
+    }
+    return false;
+}
+
+/* What stands above the items that a route is asked about is theirs together, and some may have gone already. */
+static const char *misfit_of(const struct route_question *q, const struct ottl_program *p)
+{
+    if (q->context == OTTL_OTELCOL)
+        return "metadata of the client cannot be changed: write `route() where`";
+    if ((ottl_program_writes(p) & ~ottl_own_message(q->context)) != 0)
+        return "a route changes what it is asked about and nothing above it: give the route the context of what it "
+               "changes, or change it in a transform processor";
+    return NULL;
+}
+
 /* ---- routes ---- */
 
 static bool read_context(struct route_question *q, const struct route_config *c, const char *path, struct check *ck)
@@ -153,10 +183,12 @@ static bool read_question(struct route_question *q, struct arena *a, const struc
                           struct check *ck)
 {
     q->text = text_of(c);
-    if (c->statement[0] != '\0' && !find_condition(q))
+    q->edits = c->statement[0] != '\0' && is_editor(q);
+    if (c->statement[0] != '\0' && !q->edits && !find_condition(q))
         return fail(ck, path, "statement",
-                    "write `route() where` and a condition: other statements are not run here, change items in a "
-                    "transform processor of the pipeline before or behind");
+                    "write `route() where`, or delete_key() or delete_matching_keys(), and a condition: other "
+                    "statements are not run here, change items in a transform processor of the pipeline before or "
+                    "behind");
     if (strcmp(c->context, "request") == 0)
         return read_request(q, a) ||
                fail(ck, path, key_of(c), "write request[\"name of a header\"] == \"its value\", or != for any other");
@@ -167,15 +199,18 @@ static bool check_condition(const struct route_question *q, const char *path, co
 {
     struct ottl_reading how = { q->context, q->bare };
     struct ottl_fault fault;
-    struct ottl_program *p = ottl_parse_condition(q->text + q->at, how, &fault);
+    struct ottl_program *p =
+        q->edits ? ottl_parse_statement(q->text, how, &fault) : ottl_parse_condition(q->text + q->at, how, &fault);
+    const char *misfit = p != NULL && q->edits ? misfit_of(q, p) : NULL;
     char at[160];
 
-    ottl_program_free(p);
-    if (p != NULL)
-        return true;
     snprintf(at, sizeof(at), "%s::%s", path, key);
-    check_fail_in(ck, at, q->at + fault.at, "%s", fault.text);
-    return false;
+    if (p == NULL)
+        check_fail_in(ck, at, q->at + fault.at, "%s", fault.text);
+    if (misfit != NULL)
+        check_fail(ck, at, "%s", misfit);
+    ottl_program_free(p);
+    return p != NULL && misfit == NULL;
 }
 
 bool route_read(struct route_question *q, struct arena *a, const struct route_config *c, const char *path,
@@ -213,7 +248,37 @@ bool route_is_repeated(const struct routing_config *c, size_t i)
     return repeated;
 }
 
+bool route_is_deep(enum ottl_context context)
+{
+    return context != OTTL_RESOURCE && context != OTTL_OTELCOL;
+}
+
 /* ---- checks ---- */
+
+/* A resource is changed before what is in it is asked about, and a metric whose points are asked about is not whole. */
+static void check_order(const struct routing_config *c, size_t i, const struct route_question *q, struct arena *a,
+                        struct check *ck)
+{
+    struct route_question other;
+    char path[60];
+
+    if (!q->edits || (q->context != OTTL_RESOURCE && q->context != OTTL_METRIC))
+        return;
+    snprintf(path, sizeof(path), "table::%zu::statement", i);
+    for (size_t k = 0; k < c->table.n; k++) {
+        route_read(&other, a, route_at(c, k), "", NULL);
+        if (q->context == OTTL_RESOURCE ? k < i && route_is_deep(other.context) : other.context == OTTL_DATAPOINT) {
+            check_fail(ck, path,
+                       q->context == OTTL_RESOURCE
+                           ? "what changes resources stands before the routes of what is in them: move this route "
+                             "above route %zu, or change resources in a transform processor"
+                           : "metrics are not changed where route %zu asks about their data points: change them in a "
+                             "transform processor",
+                       k);
+            return;
+        }
+    }
+}
 
 static void check_route(const struct routing_config *c, size_t i, struct arena *a, struct check *ck)
 {
@@ -221,7 +286,10 @@ static void check_route(const struct routing_config *c, size_t i, struct arena *
     char path[40];
 
     snprintf(path, sizeof(path), "table::%zu", i);
-    if (route_read(&q, a, route_at(c, i), path, ck) && route_is_repeated(c, i))
+    if (!route_read(&q, a, route_at(c, i), path, ck))
+        return;
+    check_order(c, i, &q, a, ck);
+    if (route_is_repeated(c, i))
         check_warn(ck, path, "\"%s\" stands in the table before: this route is never asked", text_of(route_at(c, i)));
 }
 

@@ -28,6 +28,7 @@ struct route_question {
     enum ottl_context context; /* OTTL_OTELCOL: about the whole request */
     const char *text;          /* a condition of OTTL; NULL: the two below */
     size_t at;                 /* where it begins in what is written */
+    bool edits;                /* it is a statement that changes what it is true of */
     bool bare;                 /* paths need no context in front */
     const char *key, *value;   /* of the client's metadata: the first value of that name is this, ... */
     bool unequal;              /* ... or is there and is not */
@@ -39,6 +40,9 @@ bool route_read(struct route_question *q, struct arena *a, const struct route_co
 
 /* A route before `i` asks the same in the same context: this one is never asked. */
 bool route_is_repeated(const struct routing_config *c, size_t i);
+
+/* It asks about something below the resource. */
+bool route_is_deep(enum ottl_context context);
 
 void routing_check(const void *config, struct check *ck);
 void routing_check_ends(const void *config, enum signal signal, const struct strings *ends, struct check *ck);

@@ -11,23 +11,6 @@
 
 #define KEPT_MEMORY (256u << 10)
 
-unsigned transform_own_message(enum ottl_context context)
-{
-    switch (context) {
-    case OTTL_RESOURCE:
-        return OTTL_CHANGED_RESOURCE;
-    case OTTL_SCOPE:
-        return OTTL_CHANGED_SCOPE;
-    case OTTL_METRIC:
-        return OTTL_CHANGED_METRIC;
-    case OTTL_SPANEVENT:
-    case OTTL_EXEMPLAR:
-        return OTTL_CHANGED_BELOW;
-    default:
-        return OTTL_CHANGED_ITEM;
-    }
-}
-
 /* ---- resources and scopes that items change ---- */
 
 static void clear_parents(struct transform_parents *p)
@@ -190,7 +173,7 @@ unsigned transform_run_item(struct transform_walk *w, const struct ottl_item *it
         w->fault = err;
     changed = ottl_changed(w->evaluation);
     *now = ottl_item_now(w->evaluation);
-    above = changed & w->writes & ~transform_own_message(w->context);
+    above = changed & w->writes & ~ottl_own_message(w->context);
     if (above & OTTL_CHANGED_RESOURCE)
         keep_parent(w, &w->resources, (*now)->resource, &(*now)->schema[0]);
     if (above & OTTL_CHANGED_SCOPE)
@@ -371,7 +354,7 @@ static void set_own_visitor(const struct transform_walk *w, struct rewrite_visit
 static struct rewrite_visitor visitor_of(struct transform_walk *w)
 {
     struct rewrite_visitor v = { .arg = w };
-    unsigned above = w->writes & ~transform_own_message(w->context);
+    unsigned above = w->writes & ~ottl_own_message(w->context);
 
     set_own_visitor(w, &v);
     if (above & OTTL_CHANGED_RESOURCE)
@@ -409,7 +392,7 @@ static void trim_memory(struct transform_walk *w)
 
 struct batch *transform_walk_run(struct transform_walk *w, struct batch *batch, struct budget *budget)
 {
-    unsigned above = w->writes & ~transform_own_message(w->context);
+    unsigned above = w->writes & ~ottl_own_message(w->context);
     const struct rewrite_visitor writer = {
         .arg = w,
         .resource = above & OTTL_CHANGED_RESOURCE ? write_resource : NULL,

@@ -64,9 +64,6 @@ struct transform_walk {
     unsigned generation;               /* of the metric at work */
 };
 
-/* What a group of the context changes when it changes its own message: an OTTL_CHANGED_ bit. */
-unsigned transform_own_message(enum ottl_context context);
-
 void transform_walk_free(struct transform_walk *w); /* but for the evaluation */
 void transform_walk_begin(struct transform_walk *w, uint64_t items);
 
