@@ -142,8 +142,7 @@ static const char *const by_kind[COMPONENT_KINDS] = {
     [COMPONENT_EXTENSION] = "remove it",
 };
 
-/* "k8sattributes" and "k8s_attributes" are the same; `n` bytes of `type` count. */
-static bool is_spelling_of(const char *written, const char *type, size_t n)
+bool foreign_is_spelling(const char *written, const char *type, size_t n)
 {
     for (; *written != '\0'; written++) {
         if (*written == '_')
@@ -161,7 +160,7 @@ static bool is_among(const char *written, const char *types)
     while (*types != '\0') {
         size_t n = strcspn(types, " ");
 
-        if (is_spelling_of(written, types, n))
+        if (foreign_is_spelling(written, types, n))
             return true;
         types += n + strspn(types + n, " ");
     }

@@ -13,6 +13,10 @@ struct foreign {
     const char *advice; /* what to use here; NULL: what is said of their kind */
 };
 
+/* Whether `written` is the type of `n` bytes that has no underscores: "k8s_attributes" and "k8sattributes" are the
+ * same. */
+bool foreign_is_spelling(const char *written, const char *type, size_t n);
+
 /* `type` as written, in either spelling; NULL when nobody is known to have it. */
 const struct foreign *foreign_find(enum component_kind kind, const char *type);
 

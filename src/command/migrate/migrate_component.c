@@ -42,27 +42,13 @@ static const struct retired retired[] = {
       "not needed: there is no garbage collector, and the memory budget follows the memory there is" },
 };
 
-/* "jaeger_thrift" is "jaegerthrift". */
-static bool is_spelling(const char *written, const char *type, size_t n)
-{
-    for (; *written != '\0'; written++) {
-        if (*written == '_')
-            continue;
-        if (n == 0 || *written != *type)
-            return false;
-        type++;
-        n--;
-    }
-    return n == 0;
-}
-
 static const struct retired *find_retired(enum component_kind kind, const char *type)
 {
     for (size_t i = 0; i < sizeof(retired) / sizeof(*retired); i++)
         for (const char *p = retired[i].types; retired[i].kind == kind && *p != '\0'; p += strspn(p, " ")) {
             size_t n = strcspn(p, " ");
 
-            if (is_spelling(type, p, n))
+            if (foreign_is_spelling(type, p, n))
                 return &retired[i];
             p += n;
         }
