@@ -4,25 +4,12 @@
  * bytes are lines: the first letter of each says into which store it goes, a capital that it is an event. */
 #include "kube/kube_answer.h"
 #include "receiver/prometheus/kubernetes_targets.h"
+#include "support/targets_check.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 
 #define STORES (KUBERNETES_ROLES + 3)
-
-static void check_targets(const struct target_list *found)
-{
-    for (size_t i = 0; i < found->targets.n; i++) {
-        const struct label_set *s = &found->targets.v[i];
-
-        for (size_t k = 0; k < s->list.n; k++)
-            if (s->list.v[k].name.len == 0 || s->list.v[k].value.len == 0 ||
-                (k > 0 && bytes_compare(s->list.v[k - 1].name, s->list.v[k].name) >= 0))
-                abort();
-    }
-    if (found->targets.n > DISCOVERY_MAX_TARGETS || found->n_pairs > DISCOVERY_MAX_PAIRS)
-        abort();
-}
 
 static void make_targets(const struct kube_store *stores, enum kubernetes_role role)
 {
@@ -36,7 +23,7 @@ static void make_targets(const struct kube_store *stores, enum kubernetes_role r
     v.replicasets = &stores[KUBERNETES_ROLES + 1];
     v.jobs = &stores[KUBERNETES_ROLES + 2];
     kubernetes_targets_make(&v, &g);
-    check_targets(&found);
+    targets_check(&found);
     target_group_free(&g);
     target_list_free(&found);
 }

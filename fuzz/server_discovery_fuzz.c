@@ -3,22 +3,9 @@
  * who answers; Docker's two answers are parted by a zero byte. */
 #include "receiver/prometheus/consul_targets.h"
 #include "receiver/prometheus/docker_targets.h"
+#include "support/targets_check.h"
 
 #include <stdlib.h>
-
-static void check_targets(const struct target_list *found)
-{
-    for (size_t i = 0; i < found->targets.n; i++) {
-        const struct label_set *s = &found->targets.v[i];
-
-        for (size_t k = 0; k < s->list.n; k++)
-            if (s->list.v[k].name.len == 0 || s->list.v[k].value.len == 0 ||
-                (k > 0 && bytes_compare(s->list.v[k - 1].name, s->list.v[k].name) >= 0))
-                abort();
-    }
-    if (found->targets.n > DISCOVERY_MAX_TARGETS || found->n_pairs > DISCOVERY_MAX_PAIRS)
-        abort();
-}
 
 static void answer_docker(struct bytes text, bool first, struct target_group *g)
 {
@@ -66,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         answer_consul(bytes_of(copy, len - 1), &g);
     else
         answer_docker(bytes_of(copy, len - 1), data[0] & 2, &g);
-    check_targets(&found);
+    targets_check(&found);
     target_group_free(&g);
     target_list_free(&found);
     free(copy);
