@@ -14,6 +14,7 @@ import pytest
 from harness.compiled import compiled
 from harness.limits import PATIENCE, ROOT, free_port, tool
 from harness.otlp import sample
+from harness.prometheus import wait_same_series
 from harness.targets import Target, config, job, wait_point, wait_points
 from test_sdks import BUILT, PEERS, made_once, make, toolchain
 
@@ -38,6 +39,7 @@ size_bytes_sum 4200
 size_bytes_count 40
 untyped_thing{job="its own",instance="too",exported_job="and this"} 7
 """
+SERIES = '{job="test",__name__!~"target_info|scrape_.*"}'  # of the job, but for what differs from scrape to scrape
 GONE = "gone_soon{x=\"1\"} 1\n"
 
 
@@ -46,24 +48,6 @@ def target():
     t = Target((PAGE + GONE).encode())
     yield t
     t.close()
-
-
-def series_of(p):
-    """{labels: value} of the job, but for what differs from scrape to scrape."""
-    found = {}
-    for one in p.query('{job="test",__name__!~"target_info|scrape_.*"}'):
-        found[frozenset(one["metric"].items())] = float(one["value"][1])
-    return found
-
-
-def wait_same(a, b, n):
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        left, right = series_of(a), series_of(b)
-        if left == right and len(left) == n:
-            return
-        assert time.monotonic() < deadline, (sorted(map(sorted, left.keys() ^ right.keys())), left, right)
-        time.sleep(0.2)
 
 
 def test_what_is_scraped_and_written_on_is_what_prometheus_scrapes_itself(otelcd, target, prometheus, writable_prometheus):
@@ -84,11 +68,11 @@ scrape_configs:
     }])
     text = text.replace("file: {path: points}", "prometheus_remote_write: {endpoint: '%s', disable_scope_info: true}" % written.write_url)
     d = otelcd(text.replace("exporters: [file]", "exporters: [prometheus_remote_write]"), allow=[FAILED])
-    wait_same(its_own, written, 15)
+    wait_same_series(its_own, written, SERIES, 15)
     target.page = PAGE.encode()
-    wait_same(its_own, written, 14)  # what is gone is gone at once, not after five minutes
+    wait_same_series(its_own, written, SERIES, 14)  # what is gone is gone at once, not after five minutes
     target.page = (500, {}, b"")
-    wait_same(its_own, written, 1)  # up, which is 0
+    wait_same_series(its_own, written, SERIES, 1)  # up, which is 0
     assert d.stop() == 0
 
 
@@ -181,7 +165,7 @@ REAL = {
 def names_of(p):
     """Series without their values. A bound is a number, which Prometheus 2 leaves as it was written."""
     number = lambda k, v: float(v) if k in ("le", "quantile") else v  # noqa: E731
-    return {frozenset((k, str(number(k, v))) for k, v in labels) for labels in series_of(p)}
+    return {frozenset((k, str(number(k, v))) for k, v in labels) for labels in p.series(SERIES)}
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -10,6 +10,7 @@ import time
 import pytest
 from harness.compiled import compiled
 from harness.limits import CI, PATIENCE, free_port, tool
+from harness.prometheus import wait_same_series
 from harness.targets import Target, points
 
 PAGE = b"""# HELP requests_total Requests.
@@ -29,6 +30,7 @@ size_bytes_sum 4200
 size_bytes_count 40
 untyped_thing 7
 """
+SERIES = '{job="test",__name__!~"scrape_.*"}'
 GONE = b'gone_soon{x="1"} 1\n'
 
 RELAY = """
@@ -76,37 +78,20 @@ def write_url(d):
     return f"http://{d.http_address('prometheusremotewrite')}/api/v1/write"
 
 
-def series_of(p):
-    found = {}
-    for one in p.query('{job="test",__name__!~"scrape_.*"}'):
-        found[frozenset(one["metric"].items())] = float(one["value"][1])
-    return found
-
-
-def wait_same(a, b, n):
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        left, right = series_of(a), series_of(b)
-        if left == right and len(left) == n:
-            return
-        assert time.monotonic() < deadline, (sorted(map(sorted, left.keys() ^ right.keys())), left, right)
-        time.sleep(0.2)
-
-
 def test_prometheus_pushes_through_otelcd_what_it_has_itself(otelcd, target, prometheus, victoria_metrics, tmp_path):
     v = victoria_metrics()
     d = otelcd(RELAY.format(port=0, url=v.write_url, folder=tmp_path), allow=["."])
     p = prometheus(None, config=pushing(target, write_url(d)))
-    wait_same(p, v, 13)
+    wait_same_series(p, v, SERIES, 13)
     target.page = PAGE
-    wait_same(p, v, 12)  # the stale marker has come through
+    wait_same_series(p, v, SERIES, 12)  # the stale marker has come through
     assert d.stop() == 0
 
 
 def samples_of(p, before):
     """{labels: {time: value}} of what is older than `before`, in seconds."""
     found = {}
-    for one in p.query('{job="test",__name__!~"scrape_.*"}[10m]'):
+    for one in p.query(f"{SERIES}[10m]"):
         found[frozenset(one["metric"].items())] = {round(t * 1000): float(v) for t, v in one["values"] if t < before}
     return found
 

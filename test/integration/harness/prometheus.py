@@ -94,6 +94,10 @@ scrape_configs:
             assert time.monotonic() < deadline, f"{expression}: {result}; targets: {self.api('targets')['activeTargets']}"
             time.sleep(0.2)
 
+    def series(self, selector):
+        """{labels: value} of what is selected."""
+        return {frozenset(one["metric"].items()): float(one["value"][1]) for one in self.query(selector)}
+
     @property
     def write_url(self):
         return f"{self.scheme}://{self.address}/api/v1/write"
@@ -146,3 +150,14 @@ class VictoriaMetrics(Prometheus):
     def flush(self):
         """What was taken can be asked for from here on."""
         urllib.request.urlopen(f"http://{self.address}/internal/force_flush", timeout=PATIENCE).close()
+
+
+def wait_same_series(a, b, selector, n):
+    """Until both have the same n series with the same values."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        left, right = a.series(selector), b.series(selector)
+        if left == right and len(left) == n:
+            return
+        assert time.monotonic() < deadline, (sorted(map(sorted, left.keys() ^ right.keys())), left, right)
+        time.sleep(0.2)
