@@ -264,20 +264,27 @@ bool wal_state_read(struct wal_state *s, struct bytes content)
     return true;
 }
 
-/* The first range that ends at or behind `seq`. */
-static size_t range_at(const struct wal_state *s, uint64_t seq)
+/* How many of `n` things of `size` bytes have a smaller number than `seq`; theirs, at `numbers` in the first, ascend.
+ */
+static size_t count_below(const uint64_t *numbers, size_t n, size_t size, uint64_t seq)
 {
-    size_t low = 0, high = s->settled.n;
+    size_t low = 0, high = n;
 
     while (low < high) {
         size_t middle = (low + high) / 2;
 
-        if (s->settled.v[middle].last < seq)
+        if (numbers[middle * (size / sizeof(*numbers))] < seq)
             low = middle + 1;
         else
             high = middle;
     }
     return low;
+}
+
+/* The first range that ends at or behind `seq`. */
+static size_t range_at(const struct wal_state *s, uint64_t seq)
+{
+    return s->settled.n > 0 ? count_below(&s->settled.v->last, s->settled.n, sizeof(*s->settled.v), seq) : 0;
 }
 
 static void remove_ranges(struct wal_state *s, size_t at, size_t n)
@@ -349,17 +356,7 @@ uint64_t wal_state_held(const struct wal_state *s)
 /* The first piece of `seq`, or of a later record. */
 static size_t pieces_from(const struct wal_state *s, uint64_t seq)
 {
-    size_t low = 0, high = s->pieces.n;
-
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-
-        if (s->pieces.v[middle].seq < seq)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return s->pieces.n > 0 ? count_below(&s->pieces.v->seq, s->pieces.n, sizeof(*s->pieces.v), seq) : 0;
 }
 
 static size_t pieces_behind(const struct wal_state *s, uint64_t seq)
