@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Digests of strings, and ids.
  *
- * SHA and MD5 are OpenSSL's, XXH3 that of xxHash; FNV-1a (the page of its authors) and MurmurHash3 (A. Appleby, in the
+ * SHA and MD5 are Nettle's, XXH3 that of xxHash; FNV-1a (the page of its authors) and MurmurHash3 (A. Appleby, in the
  * public domain; x86_32 and x64_128 with seed 0) are a few lines. All are given in hex, but for FNV, an integer. */
 #include "codec/base64.h"
 #include "ottl/function/make.h"
 #include "ottl/function/tables.h"
 
-#include <openssl/evp.h>
+#include <nettle/md5.h>
+#include <nettle/sha1.h>
+#include <nettle/sha2.h>
 #include <sys/random.h>
 #include <xxhash.h>
 
@@ -19,37 +21,56 @@ static bool give_hex(struct ottl_call *c, const uint8_t *digest, size_t n, struc
     return ottl_give(c, &out, OTTL_STRING, result);
 }
 
-static bool give_digest(struct ottl_call *c, const EVP_MD *type, struct ottl_value *result)
-{
-    struct bytes s = c->args[0].bytes;
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-
-    if (!ottl_spend(c, s.len / 64))
-        return false;
-    if (EVP_Digest(s.len > 0 ? s.data : (const uint8_t *)"", s.len, digest, &n, type, NULL) != 1)
-        return ottl_fail(c, "this system's OpenSSL does not serve the digest");
-    return give_hex(c, digest, n, result);
-}
-
 static bool call_sha1(struct ottl_call *c, struct ottl_value *result)
 {
-    return give_digest(c, EVP_sha1(), result);
+    struct sha1_ctx h;
+    uint8_t digest[SHA1_DIGEST_SIZE];
+
+    if (!ottl_spend(c, c->args[0].bytes.len / 64))
+        return false;
+    sha1_init(&h);
+    sha1_update(&h, c->args[0].bytes.len, c->args[0].bytes.data);
+    sha1_digest(&h, sizeof(digest), digest);
+    return give_hex(c, digest, sizeof(digest), result);
 }
 
 static bool call_sha256(struct ottl_call *c, struct ottl_value *result)
 {
-    return give_digest(c, EVP_sha256(), result);
+    struct sha256_ctx h;
+    uint8_t digest[SHA256_DIGEST_SIZE];
+
+    if (!ottl_spend(c, c->args[0].bytes.len / 64))
+        return false;
+    sha256_init(&h);
+    sha256_update(&h, c->args[0].bytes.len, c->args[0].bytes.data);
+    sha256_digest(&h, sizeof(digest), digest);
+    return give_hex(c, digest, sizeof(digest), result);
 }
 
 static bool call_sha512(struct ottl_call *c, struct ottl_value *result)
 {
-    return give_digest(c, EVP_sha512(), result);
+    struct sha512_ctx h;
+    uint8_t digest[SHA512_DIGEST_SIZE];
+
+    if (!ottl_spend(c, c->args[0].bytes.len / 64))
+        return false;
+    sha512_init(&h);
+    sha512_update(&h, c->args[0].bytes.len, c->args[0].bytes.data);
+    sha512_digest(&h, sizeof(digest), digest);
+    return give_hex(c, digest, sizeof(digest), result);
 }
 
 static bool call_md5(struct ottl_call *c, struct ottl_value *result)
 {
-    return give_digest(c, EVP_md5(), result);
+    struct md5_ctx h;
+    uint8_t digest[MD5_DIGEST_SIZE];
+
+    if (!ottl_spend(c, c->args[0].bytes.len / 64))
+        return false;
+    md5_init(&h);
+    md5_update(&h, c->args[0].bytes.len, c->args[0].bytes.data);
+    md5_digest(&h, sizeof(digest), digest);
+    return give_hex(c, digest, sizeof(digest), result);
 }
 
 static bool call_fnv(struct ottl_call *c, struct ottl_value *result)

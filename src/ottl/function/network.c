@@ -6,7 +6,7 @@
 
 #include <arpa/inet.h>
 #include <math.h>
-#include <openssl/sha.h>
+#include <nettle/sha1.h>
 #include <stdio.h>
 
 /* An address in 4 or 16 bytes; one of IPv4 in IPv6 has 4. */
@@ -162,7 +162,8 @@ static bool call_community(struct ottl_call *c, struct ottl_value *result)
     const struct protocol *protocol = find_protocol(name);
     int64_t seed = ottl_given(c, 5) ? c->args[5].integer : 0;
     struct buf flow = { 0 }, out = { 0 };
-    uint8_t digest[SHA_DIGEST_LENGTH];
+    uint8_t digest[SHA1_DIGEST_SIZE];
+    struct sha1_ctx h;
     struct endpoint from = { 0 }, to = { 0 };
     bool swapped;
 
@@ -181,7 +182,9 @@ static bool call_community(struct ottl_call *c, struct ottl_value *result)
     buf_putc(&flow, 0);
     put_short(&flow, swapped ? to.port : from.port);
     put_short(&flow, swapped ? from.port : to.port);
-    SHA1(flow.data, flow.len, digest);
+    sha1_init(&h);
+    sha1_update(&h, flow.len, flow.data);
+    sha1_digest(&h, sizeof(digest), digest);
     buf_free(&flow);
     buf_puts(&out, "1:");
     base64_encode(bytes_of(digest, sizeof(digest)), true, &out);
