@@ -46,7 +46,7 @@ CFLAGS_release := -O2 -g -fPIE $(HARDEN)
 # Relative relocations packed: 200 KiB less to read at each start, and to keep.
 RELR := $(shell echo 'int main(void) { return 0; }' | $(CC) -Wl,-z,pack-relative-relocs,--fatal-warnings -x c -o /dev/null - 2>/dev/null && \
     echo -Wl,-z,pack-relative-relocs)
-LDFLAGS_release := -pie -Wl,-z,relro,-z,now $(RELR)
+LDFLAGS_release := -pie -static-libgcc -Wl,-z,relro,-z,now $(RELR)
 CFLAGS_debug   := -Og -g3
 CFLAGS_asan    := $(SANITIZE) -fsanitize=address,undefined
 LDFLAGS_asan   := -fsanitize=address,undefined
@@ -85,9 +85,21 @@ all: $(B)/otelcd
 
 build/otelcd: all
 
-$(B)/otelcd: $(B)/src/main.o $(B)/core.a
+# What is loaded when something needs it, by stubs (decision 51). Where there are none it is linked: in static builds, under
+# sanitizers, in tests, on other processors than x86-64.
+ifneq ($(filter release debug,$(MODE)),)
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+LATE := -lssl -lcrypto -lre2 -lstdc++ -lsnappy -lcrypt
+endif
+endif
+$(B)/otelcd: $(B)/src/main.o $(B)/core.a $(if $(LATE),$(B)/gen/late.o)
 	$(call say,LD $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(filter-out $(LATE),$(LIBS))
+
+$(B)/gen/late.S: $(B)/core.a contrib/late.sh
+	$(Q)contrib/late.sh "$(CC)" $< >$@
+$(B)/gen/late.o: $(B)/gen/late.S
+	$(Q)$(CC) $(CFLAGS_$(MODE)) -U_FORTIFY_SOURCE -c -o $@ $<
 
 $(B)/core.a: $(CORE)
 	@rm -f $@ && ar rcs $@ $^

@@ -2,6 +2,7 @@
 /* Codings by name, and the bounded block that all inflaters write into. */
 #include "codec/compress.h"
 
+#include "base/library.h"
 #include "base/mem.h"
 #include "base/loop/thread.h"
 #include "codec/inflate.h"
@@ -168,6 +169,11 @@ static int copy_whole(struct bytes in, struct inflate_out *o, struct error *err)
     return 0;
 }
 
+int coding_load(enum coding c, struct error *err)
+{
+    return c == CODING_SNAPPY || c == CODING_SNAPPY_FRAMED ? library_load(LIBRARY_SNAPPY, err) : 0;
+}
+
 static int inflate_coded(enum coding c, struct bytes in, struct inflate_out *o, struct error *err)
 {
     if (c == CODING_IDENTITY)
@@ -176,6 +182,8 @@ static int inflate_coded(enum coding c, struct bytes in, struct inflate_out *o, 
         return inflate_bad(o, err, "this coding cannot be read here; send gzip, deflate, zstd, snappy or lz4");
     if (in.len == 0)
         return inflate_bad(o, err, "there are no bytes, not even of an empty content");
+    if (coding_load(c, err) != 0)
+        return UV_ENOENT;
     switch (c) {
     case CODING_ZSTD:
         return zstd_inflate(in, o, err);
@@ -299,6 +307,8 @@ int deflate_parts(enum coding c, int level, const struct bytes *parts, size_t n,
         return lz4_deflate(parts, n, out, err);
     case CODING_SNAPPY:
     case CODING_SNAPPY_FRAMED:
+        if (coding_load(c, err) != 0)
+            return UV_ENOENT;
         deflate_joined(c, 0, parts, n, out);
         return 0;
     default:

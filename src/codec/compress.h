@@ -25,11 +25,17 @@ enum coding {
 enum coding coding_by_name(struct bytes name);
 const char *coding_name(enum coding c);
 
+/* What does the coding's work is there, which for snappy is a library that is loaded when it is needed
+ * (base/library.h): 0, or UV_ENOENT and a sentence. To be asked where a configuration can still be refused; the rest
+ * ask by themselves. */
+int coding_load(enum coding c, struct error *err);
+
 /* Inflate `in` whole into a new block charged to `budget`.
  *
  * 0: *out is a block whose first *len bytes are the content. UV_EFBIG: the content is larger than `max` (at most
- * max + a page has been produced). UV_ENOMEM: the budget has no room now. UV_EINVAL: corrupt, cut short,
- * or followed by what is not another member. Several gzip members, or frames of zstd or lz4, in a row are one content.
+ * max + a page has been produced). UV_ENOMEM: the budget has no room now. UV_ENOENT: see coding_load. UV_EINVAL:
+ * corrupt, cut short, or followed by what is not another member. Several gzip members, or frames of zstd or lz4, in a
+ * row are one content.
  */
 int inflate_block(enum coding c, struct bytes in, size_t max, struct budget *budget, struct block **out, size_t *len,
                   struct error *err);

@@ -4,6 +4,7 @@
  * complaint is ours. What stands in \Q...\E and in [ ] is text, and only walked over. */
 #include "codec/regex.h"
 
+#include "base/library.h"
 #include "base/mem.h"
 #include "codec/re2_shim.h"
 
@@ -102,6 +103,8 @@ struct regex *regex_new(const char *pattern, struct error *err)
         error_set(err, -1, "invalid regular expression: longer than %u bytes", REGEX_MAX_PATTERN);
         return NULL;
     }
+    if (library_load(LIBRARY_RE2, err) != 0)
+        return NULL;
     buf_reserve(&text, 1);
     if (check_syntax(pattern, &text, err))
         r = compile_pattern(buf_bytes(&text), err);

@@ -3,6 +3,8 @@
  * words, or X.509's where the certificate is at fault. */
 #include "command/daemon_tls.h"
 
+#include "base/library.h"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -60,10 +62,16 @@ static bool talk(SSL *ssl, const struct tls_question *q, size_t most, struct buf
 
 bool daemon_ask_tls(const struct tls_question *q, size_t most, struct buf *answer, char *why, size_t why_cap)
 {
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    struct error err;
+    SSL_CTX *ctx;
     SSL *ssl = NULL;
     bool ok = false;
 
+    if (library_load(LIBRARY_OPENSSL, &err) != 0) {
+        snprintf(why, why_cap, "%s", err.text);
+        return -1;
+    }
+    ctx = SSL_CTX_new(TLS_client_method());
     ERR_clear_error();
     if (ctx == NULL || !set_trust(ctx, q)) {
         note_fault(NULL, "cannot be loaded", why, why_cap);

@@ -3,6 +3,7 @@
  * can go wrong is a line's fault, and then the whole text is none: half of the users would be worse. */
 #include "extension/htpasswd.h"
 
+#include "base/library.h"
 #include "codec/base64.h"
 
 #include <crypt.h>
@@ -103,7 +104,7 @@ static const char *check_digest(struct bytes encoded, bool salted)
     return good ? NULL : "what stands behind {SHA} or {SSHA} is no SHA-1 digest in base64";
 }
 
-static const char *check_crypt(struct bytes hash)
+static const char *check_crypt(struct bytes hash, struct error *err)
 {
     char text[CRYPT_OUTPUT_SIZE];
     int salt;
@@ -112,6 +113,8 @@ static const char *check_crypt(struct bytes hash)
         return "the hash is too long";
     memcpy(text, hash.data, hash.len);
     text[hash.len] = '\0';
+    if (library_load(LIBRARY_CRYPT, err) != 0)
+        return err->text;
     salt = crypt_checksalt(text);
     if (strlen(text) != hash.len || salt == CRYPT_SALT_INVALID || salt == CRYPT_SALT_METHOD_DISABLED)
         return "the hash is of no kind that is known here: make it with `htpasswd -B`";
@@ -122,8 +125,8 @@ static const char *check_crypt(struct bytes hash)
     return NULL;
 }
 
-/* What kind of hash that is; not NULL: why it is none. */
-static const char *take_kind(struct bytes hash, enum htpasswd_kind *kind)
+/* What kind of hash that is; not NULL: why it is none, which may be the text of `err`. */
+static const char *take_kind(struct bytes hash, enum htpasswd_kind *kind, struct error *err)
 {
     *kind = HTPASSWD_PLAIN;
     if (hash.len == 0)
@@ -145,7 +148,7 @@ static const char *take_kind(struct bytes hash, enum htpasswd_kind *kind)
     if (hash.data[0] != '$')
         return NULL;
     *kind = HTPASSWD_CRYPT;
-    return check_crypt(hash);
+    return check_crypt(hash, err);
 }
 
 static struct bytes trim(struct bytes s)
@@ -157,7 +160,7 @@ static struct bytes trim(struct bytes s)
     return s;
 }
 
-static const char *take_line(struct htpasswd *h, struct bytes line)
+static const char *take_line(struct htpasswd *h, struct bytes line, struct error *err)
 {
     const uint8_t *colon = memchr(line.data, ':', line.len);
     struct bytes name, hash;
@@ -172,7 +175,7 @@ static const char *take_line(struct htpasswd *h, struct bytes line)
         return "the user's name is empty, or longer than 255 bytes";
     if (memchr(line.data, '\0', line.len) != NULL)
         return "there is a NUL in it";
-    why = take_kind(hash, &kind);
+    why = take_kind(hash, &kind, err);
     if (why == NULL)
         add_user(h, name, hash, kind);
     return why;
@@ -180,11 +183,13 @@ static const char *take_line(struct htpasswd *h, struct bytes line)
 
 int htpasswd_add(struct htpasswd *h, struct bytes text, struct error *err)
 {
+    struct error missing;
+
     for (size_t number = 1; text.len > 0; number++) {
         const uint8_t *end = memchr(text.data, '\n', text.len);
         size_t len = end != NULL ? (size_t)(end - text.data) : text.len;
         struct bytes line = trim(bytes_of(text.data, len));
-        const char *why = line.len > 0 && line.data[0] != '#' ? take_line(h, line) : NULL;
+        const char *why = line.len > 0 && line.data[0] != '#' ? take_line(h, line, &missing) : NULL;
 
         if (why != NULL)
             return error_set(err, UV_EINVAL, "line %zu: %s", number, why);

@@ -24,9 +24,12 @@ enum coding otlp_exporter_coding(const char *compression, bool grpc, struct erro
         { "lz4", CODING_LZ4, CODING_UNKNOWN },
     };
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(names[i].name, compression) == 0 && (grpc ? names[i].grpc : names[i].http) != CODING_UNKNOWN)
-            return grpc ? names[i].grpc : names[i].http;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        enum coding c = grpc ? names[i].grpc : names[i].http;
+
+        if (strcmp(names[i].name, compression) == 0 && c != CODING_UNKNOWN)
+            return coding_load(c, err) == 0 ? c : CODING_UNKNOWN;
+    }
     error_set(err, UV_EINVAL, "unsupported compression type \"%s\": write gzip, zstd, snappy%s or none", compression,
               grpc ? "" : ", x-snappy-framed, deflate, lz4");
     return CODING_UNKNOWN;

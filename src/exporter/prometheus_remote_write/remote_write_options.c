@@ -154,6 +154,8 @@ static void check_client(const struct remote_write_config *c, struct check *ck)
         check_fail(ck, c->http.on ? "http::proxy_url" : "proxy_url", "a proxy is reached over http, not https");
     if (k->compression[0] != '\0' && strcmp(k->compression, "snappy") != 0)
         check_fail(ck, c->http.on ? "http::compression" : "compression", "compression type must be snappy");
+    else if (coding_load(CODING_SNAPPY, &err) != 0)
+        check_fail(ck, "", "%s", err.text);
     check_headers(&k->headers, c->http.on ? "http::headers" : "headers", ck);
 }
 

@@ -23,7 +23,7 @@ struct shard_request *shard_request_new(struct remote_write_shard *s, struct del
     r->message = message;
     r->ambiguous = d->resumed;
     if (deflate_buf(CODING_SNAPPY, 0, buf_bytes(&message->message), &r->body, NULL) != 0)
-        abort(); /* snappy's only failure is a length of 4 GiB */
+        abort(); /* snappy is there, and its only failure is a length of 4 GiB */
     buf_free(&message->message);
     budget_charge(s->node->node.host->budget, charge_of(r));
     d->open++;

@@ -178,7 +178,8 @@ static void use_context(struct tls *t, SSL_CTX *ctx)
     else
         set_client(t, ctx);
     drop_sessions(t);
-    SSL_CTX_free(t->ctx);
+    if (t->ctx != NULL) /* else there may be no OpenSSL */
+        SSL_CTX_free(t->ctx);
     t->ctx = ctx;
 }
 
@@ -258,7 +259,7 @@ static void on_change(void *owner, struct bytes content)
     struct buf *text = &f->tls->sources.v[f->part].text;
 
     if (text->data != NULL)
-        OPENSSL_cleanse(text->data, text->cap);
+        explicit_bzero(text->data, text->cap);
     text->len = 0;
     buf_put(text, content);
     clock_start(&f->tls->loop->clock, &f->tls->settle, SETTLE, on_settled);
@@ -287,7 +288,7 @@ static void on_upkeep(struct clock_timer *timer)
     plan_upkeep(t);
     if (t->side == TLS_SERVER && RAND_bytes(keys, sizeof(keys)) == 1)
         SSL_CTX_set_tlsext_ticket_keys(t->ctx, keys, sizeof(keys));
-    OPENSSL_cleanse(keys, sizeof(keys));
+    explicit_bzero(keys, sizeof(keys));
     tell_dates(t);
 }
 

@@ -6,6 +6,7 @@
  * passphrase. Each has its sentence, and none leaves half a context. */
 #include "net/socket/tls_load.h"
 
+#include "base/library.h"
 #include "base/mem.h"
 #include "base/loop/watched_file.h"
 #include "net/socket/tls_names.h"
@@ -67,7 +68,7 @@ void tls_sources_free(struct tls_sources *s)
 {
     for (int i = 0; i < TLS_PARTS; i++) {
         if (s->v[i].text.data != NULL)
-            OPENSSL_cleanse(s->v[i].text.data, s->v[i].text.cap);
+            explicit_bzero(s->v[i].text.data, s->v[i].text.cap);
         buf_free(&s->v[i].text);
     }
 }
@@ -350,11 +351,15 @@ static int fill_context(SSL_CTX *ctx, const struct tls_config *c, enum tls_side 
 int tls_load(const struct tls_config *c, enum tls_side side, const struct tls_sources *sources, struct tls_loaded *out,
              const char **at, struct error *err)
 {
-    SSL_CTX *ctx = SSL_CTX_new(side == TLS_SERVER ? TLS_server_method() : TLS_client_method());
     const char *unused;
+    SSL_CTX *ctx;
     int rc;
 
     *out = (struct tls_loaded){ 0 };
+    rc = library_load(LIBRARY_OPENSSL, err);
+    if (rc != 0)
+        return rc;
+    ctx = SSL_CTX_new(side == TLS_SERVER ? TLS_server_method() : TLS_client_method());
     if (ctx == NULL)
         return error_set(err, UV_ENOMEM, "OpenSSL makes no context: %s", openssl_reason());
     rc = fill_context(ctx, c, side, sources, out, at != NULL ? at : &unused, err);

@@ -44,7 +44,8 @@ void tls_sources_note(const struct tls_config *c, enum tls_side side, struct tls
 int tls_sources_read(struct tls_sources *s, const char **at, struct error *err);
 void tls_sources_free(struct tls_sources *s);
 
-/* UV_EINVAL and `err`, with *at as above (may be NULL), for what cannot be used: nothing is left then. */
+/* UV_EINVAL or UV_ENOENT (there is no OpenSSL) and `err`, with *at as above (may be NULL), for what cannot be used:
+ * nothing is left then. */
 int tls_load(const struct tls_config *c, enum tls_side side, const struct tls_sources *sources, struct tls_loaded *out,
              const char **at, struct error *err);
 

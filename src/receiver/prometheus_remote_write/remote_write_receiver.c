@@ -164,6 +164,7 @@ static void destroy(struct node *node)
 static void check(const void *config, struct check *ck)
 {
     const struct http_server_config *c = &((const struct write_receiver_config *)config)->server;
+    struct error err;
 
     endpoint_check_option("endpoint", c->endpoint, c->transport, ck);
     if (c->tls.on)
@@ -175,6 +176,8 @@ static void check(const void *config, struct check *ck)
                        "zlib, deflate and lz4",
                        c->compression_algorithms.v[i]);
     http_cors_check(&c->cors, "cors", ck);
+    if (coding_load(CODING_SNAPPY, &err) != 0) /* which they all write with */
+        check_fail(ck, "", "%s", err.text);
 }
 
 static void claim(const void *config, struct claims *claims)
