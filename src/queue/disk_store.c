@@ -342,6 +342,15 @@ static struct amount held(const struct store *st)
                             w.bytes + d->appending.bytes };
 }
 
+static uint64_t age(const struct store *st)
+{
+    const struct disk_store *d = container_of_const(st, struct disk_store, store);
+    uint64_t oldest = d->wal != NULL ? wal_held(d->wal).oldest : 0;
+    uint64_t now = clock_wall(&st->sender->node->host->loop->clock);
+
+    return oldest != 0 && now > oldest ? now - oldest : 0;
+}
+
 /* ---- life ---- */
 
 /* A ledger's reasons live for ever. Those that a log may hold are few: words of our own. */
@@ -453,6 +462,7 @@ struct store *disk_store_new(struct sender *s)
         .part = part,
         .stop = stop,
         .held = held,
+        .age = age,
         .free = free_store,
     };
     struct disk_store *d = mem_zalloc(sizeof(*d));

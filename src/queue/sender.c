@@ -108,6 +108,7 @@ struct queue_entry *sender_push(struct sender *s, struct batch *batch, uint64_t 
     struct queue_entry *e = mem_zalloc(sizeof(*e));
 
     e->seq = seq;
+    e->born = clock_mono(&s->node->host->loop->clock);
     e->items = e->recorded = batch->items;
     e->bytes = batch->bytes;
     e->waiter = waiter;

@@ -67,6 +67,8 @@ struct sender_fill {
     uint64_t size, capacity; /* capacity UINT64_MAX: no limit of its own */
     const char *unit;        /* "requests", "items" or "bytes" */
     bool on_disk;
+    uint64_t requests, items, bytes; /* of the same, whatever the unit is */
+    uint64_t age;                    /* ns: nothing that waits or is being sent has been here longer */
 };
 
 struct sender_fill sender_fill(const struct sender *s);

@@ -377,6 +377,18 @@ void sender_attempts_give_up(struct sender *s)
     }
 }
 
+uint64_t sender_attempts_oldest(const struct sender *s)
+{
+    uint64_t oldest = UINT64_MAX, born;
+
+    list_each (struct attempt, a, &s->attempts, link)
+        for (size_t i = 0; i < a->slices.n; i++) {
+            born = entry_of(a->slices.v[i].entry)->born;
+            oldest = born < oldest ? born : oldest;
+        }
+    return oldest;
+}
+
 void sender_attempts_free(struct sender *s)
 {
     struct attempt *a;

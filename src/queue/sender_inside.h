@@ -20,6 +20,7 @@ struct queue_entry {
     struct batcher_entry in; /* its partition: what is in no attempt yet */
     uint64_t seq;            /* on disk; 0 = in memory */
     uint64_t items, bytes;
+    uint64_t born;          /* mono ns: it came in */
     uint64_t recorded;      /* items of the record on disk: more, when some of them were settled before the start */
     item_ranges settled;    /* those */
     uint32_t attempts;      /* that have a part of it */
@@ -117,7 +118,8 @@ void sender_partitions_init(struct sender *s);
 void sender_partitions_put(struct sender *s, struct queue_entry *e, struct batch *batch);
 /* What goes out next: batch, slices and items of the attempt. False when nothing is due. */
 bool sender_partitions_take(struct sender *s, struct attempt *a);
-void sender_partitions_flush(struct sender *s); /* all that waits is due */
+void sender_partitions_flush(struct sender *s);            /* all that waits is due */
+uint64_t sender_partitions_oldest(const struct sender *s); /* mono ns: its birth; UINT64_MAX: nothing waits */
 void sender_partitions_empty(struct sender *s, void (*each)(struct sender *s, struct queue_entry *e));
 void sender_partitions_free(struct sender *s); /* they are empty */
 
@@ -126,7 +128,8 @@ bool sender_attempt_begin(struct sender *s); /* of what is due. False when nothi
 void sender_attempts_end_waits(
     struct sender *s); /* no more waits between tries: the last one now, or none if it keeps */
 void sender_attempts_give_up(struct sender *s);
-void sender_attempts_free(struct sender *s); /* those: the exporter has forgotten them */
+uint64_t sender_attempts_oldest(const struct sender *s); /* likewise of what is under way */
+void sender_attempts_free(struct sender *s);             /* those: the exporter has forgotten them */
 
 void sender_metrics_init(struct sender *s);
 void sender_metrics_close(struct sender *s);

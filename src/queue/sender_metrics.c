@@ -68,18 +68,35 @@ static bool is_disk_bound(const struct sender *s)
     return s->store->ops->keeps && s->options.queue_size == UINT64_MAX;
 }
 
+static uint64_t age_of(const struct sender *s)
+{
+    uint64_t now = clock_mono(&s->node->host->loop->clock), waits, sent, oldest;
+
+    if (s->store->ops->age != NULL)
+        return s->store->ops->age(s->store);
+    waits = sender_partitions_oldest(s);
+    sent = sender_attempts_oldest(s);
+    oldest = waits < sent ? waits : sent;
+    return oldest < now ? now - oldest : 0;
+}
+
 struct sender_fill sender_fill(const struct sender *s)
 {
     static const char *const units[] = {
         [SIZER_REQUESTS] = "requests", [SIZER_ITEMS] = "items", [SIZER_BYTES] = "bytes"
     };
+    struct amount held = s->store->ops->held(s->store);
     bool disk = is_disk_bound(s);
 
     return (struct sender_fill){
-        .size = disk ? s->store->ops->held(s->store).bytes : sender_size(s),
+        .size = disk ? held.bytes : sender_size(s),
         .capacity = disk ? s->options.disk.max_bytes : s->options.queue_size,
         .unit = units[disk ? SIZER_BYTES : s->options.sizer],
         .on_disk = s->store->ops->keeps,
+        .requests = held.requests,
+        .items = held.items,
+        .bytes = held.bytes,
+        .age = age_of(s),
     };
 }
 

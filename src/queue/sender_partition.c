@@ -121,6 +121,24 @@ void sender_partitions_flush(struct sender *s)
         flush_partition(p);
 }
 
+/* Entries stand in the order they came. */
+static uint64_t oldest_of(const struct partition *p)
+{
+    const struct batcher_entry *e = list_first(&p->batcher.entries, struct batcher_entry, link);
+
+    return e != NULL ? container_of_const(e, struct queue_entry, in)->born : UINT64_MAX;
+}
+
+uint64_t sender_partitions_oldest(const struct sender *s)
+{
+    uint64_t oldest = s->partition != NULL ? oldest_of(s->partition) : UINT64_MAX;
+
+    list_each (struct partition, p, &s->partitions.members, member.link)
+        if (oldest_of(p) < oldest)
+            oldest = oldest_of(p);
+    return oldest;
+}
+
 /* ---- in and out ---- */
 
 /* Of all partitions: what one of them had before, and has now. */

@@ -35,6 +35,7 @@ struct store_ops {
     /* No attempt is under way and none will be: close. False: not yet, and sender_maybe_stopped() follows. */
     bool (*stop)(struct store *st);
     struct amount (*held)(const struct store *st); /* not done, what is on its way in included */
+    uint64_t (*age)(const struct store *st);       /* ns: nothing of that is older. NULL: ask the entries */
     void (*free)(struct store *st);
 };
 

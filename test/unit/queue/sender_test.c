@@ -229,6 +229,29 @@ START_TEST(what_waits_goes_out_when_its_time_is_up)
 }
 END_TEST
 
+START_TEST(the_age_is_that_of_the_oldest_whether_it_waits_or_is_being_sent)
+{
+    struct sender_fill fill;
+
+    sink.hold = true;
+    batches(10, 0);
+    send_logs(3);
+    wait(100 * MS);
+    send_logs(4);
+    fill = sender_fill(node->sender);
+    ck_assert_uint_eq(fill.age, 100 * MS);
+    ck_assert_uint_eq(fill.requests, 2);
+    ck_assert_uint_eq(fill.items, 7);
+    wait(100 * MS); /* both are on their way */
+    send_logs(1);
+    ck_assert_uint_eq(sender_fill(node->sender).age, 200 * MS);
+    sink_settle(&sink, 0, &safe);
+    turn_run(&rig.loop.turn);
+    ck_assert_uint_eq(sender_fill(node->sender).age, 0);
+    ck_assert_uint_eq(sender_fill(node->sender).items, 1);
+}
+END_TEST
+
 /* The sizes that the Go collector makes of the same requests. */
 START_TEST(cuts_and_joins_are_those_of_the_go_collector)
 {
@@ -671,6 +694,7 @@ int main(void)
     tcase_add_test(tc, without_a_batch_block_each_goes_out_as_it_came);
     tcase_add_test(tc, a_batch_goes_out_when_it_is_large_enough);
     tcase_add_test(tc, what_waits_goes_out_when_its_time_is_up);
+    tcase_add_test(tc, the_age_is_that_of_the_oldest_whether_it_waits_or_is_being_sent);
     tcase_add_test(tc, cuts_and_joins_are_those_of_the_go_collector);
     tcase_add_test(tc, without_a_least_size_nothing_waits);
     tcase_add_test(tc, sizes_in_bytes_are_kept_and_one_item_that_is_too_heavy_goes_alone);
