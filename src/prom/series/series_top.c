@@ -8,6 +8,7 @@
 #include "prom/series/series_top.h"
 
 #include "base/list.h"
+#include "base/loop/clock.h"
 #include "base/mem.h"
 #include "base/table.h"
 #include "base/vec.h"
@@ -22,10 +23,12 @@
 #define LABELS_MOST 128u
 #define LABEL_SLOTS 256u
 #define REGISTERS 256u
-#define SHOWN 10u
+#define SHOWN SERIES_TOP_SHOWN
 #define NAMES_SHOWN 100u
 #define NAME_SHOWN 128u
 #define NAME_KEPT 512u /* bytes of a name; a longer one is not counted */
+#define NEWEST_KEPT 255u
+#define MARK_EVERY (60 * NS_PER_S)
 
 const struct metric_row series_top_metrics_row = {
     .name = "otelcd_prometheus_largest_metrics",
@@ -52,14 +55,14 @@ struct top_metric {
 struct top_label {
     uint64_t hash; /* 0: a free slot */
     uint8_t registers[REGISTERS];
+    double marks[2]; /* values at the mark before the last, and at the last */
     uint32_t len;
     char name[NAME_SHOWN];
 };
 
-/* One of those that are largest. */
-struct entry {
-    struct bytes name;
-    double value;
+struct newest {
+    uint8_t len;
+    uint8_t text[NEWEST_KEPT];
 };
 
 struct shown {
@@ -69,6 +72,7 @@ struct shown {
 };
 
 struct series_top {
+    struct list all;
     struct metrics *registry;
     struct metric_label whose;
     struct budget *budget;
@@ -77,7 +81,43 @@ struct series_top {
     struct top_label labels[LABEL_SLOTS];
     size_t n_labels;
     struct shown shown[2];
+    uint64_t marked[2]; /* mono ns of the marks; 0: nobody has looked yet */
+    struct newest newest[SERIES_TOP_NEWEST];
+    size_t n_made; /* the newest is the one before n_made % SERIES_TOP_NEWEST */
 };
+
+/* All of the process, for who shows them: one for each exporter or receiver that makes series. */
+static struct list tops = { &tops, &tops };
+
+/* ---- the newest ---- */
+
+static void put_newest(struct newest *x, const void *text, size_t len)
+{
+    size_t n = len < NEWEST_KEPT - x->len ? len : NEWEST_KEPT - x->len;
+
+    memcpy(x->text + x->len, text, n);
+    x->len = (uint8_t)(x->len + n);
+}
+
+static void begin_newest(struct series_top *t, struct bytes metric)
+{
+    struct newest *x = &t->newest[t->n_made++ % SERIES_TOP_NEWEST];
+
+    x->len = 0;
+    put_newest(x, metric.data, metric.len);
+}
+
+static void add_newest(struct series_top *t, struct bytes name, struct bytes value)
+{
+    struct newest *x = &t->newest[(t->n_made - 1) % SERIES_TOP_NEWEST];
+
+    if (t->n_made == 0 || x->len == NEWEST_KEPT)
+        return;
+    put_newest(x, " ", 1);
+    put_newest(x, name.data, name.len);
+    put_newest(x, "=", 1);
+    put_newest(x, value.data, value.len);
+}
 
 /* ---- metrics ---- */
 
@@ -128,6 +168,8 @@ void series_top_made(struct series_top *t, struct bytes metric)
 {
     struct top_metric *m = t == NULL ? NULL : find_metric(t, metric);
 
+    if (t != NULL)
+        begin_newest(t, metric);
     if (t != NULL && m == NULL)
         m = make_metric(t, metric);
     if (m != NULL)
@@ -168,6 +210,8 @@ void series_top_label(struct series_top *t, struct bytes name, struct bytes valu
     uint64_t hash;
     uint8_t rank;
 
+    if (t != NULL)
+        add_newest(t, name, value);
     if (l == NULL)
         return;
     hash = bytes_hash(value) * 0x9e3779b97f4a7c15ull; /* its bits are to be as good as random */
@@ -201,7 +245,7 @@ static double values_of(const struct top_label *l)
 /* ---- what is shown ---- */
 
 /* Into its place among the largest. */
-static void rank_entry(struct entry *top, size_t *n, struct entry x)
+static void rank_entry(struct series_top_entry *top, size_t *n, struct series_top_entry x)
 {
     size_t at = *n < SHOWN ? (*n)++ : SHOWN;
 
@@ -233,7 +277,7 @@ static struct metric *metric_for(struct series_top *t, struct shown *s, struct b
     return *vec_push(&s->all) = metrics_get(t->registry, s->row, labels, ARRAY_LEN(labels));
 }
 
-static void show_entries(struct series_top *t, struct shown *s, const struct entry *top, size_t n)
+static void show_entries(struct series_top *t, struct shown *s, const struct series_top_entry *top, size_t n)
 {
     for (size_t i = 0; i < s->all.n; i++)
         s->all.v[i]->touched = false; /* it is not shown */
@@ -247,20 +291,82 @@ static void show_entries(struct series_top *t, struct shown *s, const struct ent
 
 void series_top_collect(struct series_top *t)
 {
-    struct entry top[SHOWN];
+    struct series_top_entry top[SHOWN];
     size_t n = 0;
 
     if (t == NULL)
         return;
     list_each (struct top_metric, m, &t->list, link)
-        rank_entry(top, &n, (struct entry){ bytes_of(m->name, m->len), (double)m->series });
+        rank_entry(top, &n, (struct series_top_entry){ bytes_of(m->name, m->len), (double)m->series });
     show_entries(t, &t->shown[0], top, n);
     n = 0;
     for (size_t i = 0; i < LABEL_SLOTS; i++)
         if (t->labels[i].hash != 0)
-            rank_entry(top, &n,
-                       (struct entry){ bytes_of(t->labels[i].name, t->labels[i].len), values_of(&t->labels[i]) });
+            rank_entry(
+                top, &n,
+                (struct series_top_entry){ bytes_of(t->labels[i].name, t->labels[i].len), values_of(&t->labels[i]) });
     show_entries(t, &t->shown[1], top, n);
+}
+
+/* ---- for who shows them ---- */
+
+/* The marks move on: what is compared with is between one and two minutes old, once somebody has looked so long. */
+static bool move_marks(struct series_top *t, uint64_t now)
+{
+    if (t->marked[1] != 0 && now - t->marked[1] < MARK_EVERY)
+        return false;
+    t->marked[0] = t->marked[1] != 0 ? t->marked[1] : now;
+    t->marked[1] = now;
+    return true;
+}
+
+static void look_at_labels(struct series_top *t, uint64_t now, struct series_top_look *look)
+{
+    bool first = t->marked[1] == 0, moved = move_marks(t, now);
+
+    for (size_t i = 0; i < LABEL_SLOTS; i++) {
+        struct top_label *l = &t->labels[i];
+        struct series_top_entry x = { bytes_of(l->name, l->len), 0 };
+        double values;
+
+        if (l->hash == 0)
+            continue;
+        x.value = values = values_of(l);
+        rank_entry(look->labels, &look->n_labels, x);
+        if (moved) {
+            l->marks[0] = first ? values : l->marks[1];
+            l->marks[1] = values;
+        }
+        x.value = values - l->marks[0];
+        if (x.value > 0)
+            rank_entry(look->growing, &look->n_growing, x);
+    }
+    look->growing_seconds = (double)(now - t->marked[0]) / (double)NS_PER_S;
+}
+
+static void look_at(struct series_top *t, uint64_t now, struct series_top_look *look)
+{
+    *look = (struct series_top_look){ .whose = t->whose };
+    list_each (struct top_metric, m, &t->list, link)
+        rank_entry(look->metrics, &look->n_metrics,
+                   (struct series_top_entry){ bytes_of(m->name, m->len), (double)m->series });
+    look_at_labels(t, now, look);
+    for (size_t i = 1; i <= SERIES_TOP_NEWEST && i <= t->n_made; i++) {
+        const struct newest *x = &t->newest[(t->n_made - i) % SERIES_TOP_NEWEST];
+
+        look->newest[look->n_newest++] =
+            utf8_cut(bytes_of(x->text, x->len), x->len == NEWEST_KEPT ? NEWEST_KEPT - 1 : NEWEST_KEPT);
+    }
+}
+
+void series_top_each(uint64_t now, void (*visit)(const struct series_top_look *look, void *arg), void *arg)
+{
+    struct series_top_look look;
+
+    list_each (struct series_top, t, &tops, all) {
+        look_at(t, now, &look);
+        visit(&look, arg);
+    }
 }
 
 /* ---- life ---- */
@@ -277,6 +383,7 @@ struct series_top *series_top_new(struct metrics *metrics, struct metric_label w
     t->shown[0] = (struct shown){ .row = &series_top_metrics_row, .label = "metric" };
     t->shown[1] = (struct shown){ .row = &series_top_labels_row, .label = "label" };
     budget_charge(budget, sizeof(*t));
+    list_push(&tops, &t->all);
     return t;
 }
 
@@ -291,6 +398,7 @@ void series_top_free(struct series_top *t)
             t->shown[i].all.v[k]->touched = false; /* of a configuration that is no more */
         vec_free(&t->shown[i].all);
     }
+    list_remove(&t->all);
     table_free(&t->metrics);
     budget_give(t->budget, sizeof(*t));
     free(t);

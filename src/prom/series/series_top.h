@@ -30,4 +30,28 @@ void series_top_labels(struct series_top *t, struct bytes rendered); /* those (p
 
 void series_top_collect(struct series_top *t); /* for the holder's metric hook */
 
+/* ---- for who shows them ---- */
+
+#define SERIES_TOP_SHOWN 10u
+#define SERIES_TOP_NEWEST 16u
+
+struct series_top_entry {
+    struct bytes name; /* of anybody's */
+    double value;      /* series of a metric, values of a label */
+};
+
+struct series_top_look {
+    struct metric_label whose;
+    struct series_top_entry metrics[SERIES_TOP_SHOWN], labels[SERIES_TOP_SHOWN]; /* the largest, largest first */
+    struct series_top_entry growing[SERIES_TOP_SHOWN]; /* labels: the values they have gained, most first */
+    size_t n_metrics, n_labels, n_growing;
+    double growing_seconds;                 /* for so long */
+    struct bytes newest[SERIES_TOP_NEWEST]; /* `metric label=value ...`, newest first, cut to what fits */
+    size_t n_newest;
+};
+
+/* Of all that there are, valid until the next call. `now`: mono ns. Growth is since a look that was one to two minutes
+ * ago, or the first. */
+void series_top_each(uint64_t now, void (*visit)(const struct series_top_look *look, void *arg), void *arg);
+
 #endif

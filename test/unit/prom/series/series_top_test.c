@@ -119,6 +119,79 @@ START_TEST(names_without_end_take_no_more_than_their_share)
 }
 END_TEST
 
+static struct series_top_look seen;
+static unsigned n_looks;
+
+static void keep_look(const struct series_top_look *look, void *arg)
+{
+    (void)arg;
+    seen = *look;
+    n_looks++;
+}
+
+static void look_at(uint64_t seconds)
+{
+    n_looks = 0;
+    series_top_each(seconds * 1000000000, keep_look, NULL);
+    ck_assert_uint_eq(n_looks, 1);
+}
+
+START_TEST(a_look_has_the_newest_series_first)
+{
+    char value[300], shown[300];
+
+    for (unsigned i = 0; i < 40; i++) {
+        snprintf(value, sizeof(value), "v%u", i);
+        series_top_made(top, bytes_str("m"));
+        series_top_label(top, bytes_str("k"), bytes_str(value));
+        series_top_label(top, bytes_str("l"), bytes_str("w"));
+    }
+    look_at(1);
+    ck_assert_uint_eq(seen.n_newest, SERIES_TOP_NEWEST);
+    ck_assert(bytes_is(seen.newest[0], "m k=v39 l=w"));
+    ck_assert(bytes_is(seen.newest[SERIES_TOP_NEWEST - 1], "m k=v24 l=w"));
+    memset(value, 'x', sizeof(value) - 1);
+    value[sizeof(value) - 1] = '\0';
+    series_top_made(top, bytes_str("m"));
+    series_top_label(top, bytes_str(value), bytes_str(value));
+    look_at(2);
+    snprintf(shown, sizeof(shown), "m %.252s", value);
+    ck_assert(bytes_is(seen.newest[0], shown));
+    ck_assert(bytes_is(seen.newest[1], "m k=v39 l=w"));
+}
+END_TEST
+
+static void give_values(const char *label, unsigned from, unsigned n)
+{
+    char value[24];
+
+    for (unsigned i = from; i < from + n; i++) {
+        snprintf(value, sizeof(value), "%u", i);
+        series_top_label(top, bytes_str(label), bytes_str(value));
+    }
+}
+
+START_TEST(growth_is_what_came_since_a_look_of_one_or_two_minutes_ago)
+{
+    give_values("user", 0, 100);
+    give_values("zone", 0, 3);
+    look_at(10);
+    ck_assert_uint_eq(seen.n_labels, 2);
+    ck_assert(bytes_is(seen.labels[0].name, "user"));
+    ck_assert_uint_eq(seen.n_growing, 0);
+    give_values("user", 100, 50);
+    look_at(20);
+    ck_assert_uint_eq(seen.n_growing, 1);
+    ck_assert(bytes_is(seen.growing[0].name, "user"));
+    ck_assert_double_ge(seen.growing[0].value, 25);
+    ck_assert_double_eq(seen.growing_seconds, 10);
+    look_at(75);
+    look_at(140);
+    ck_assert_uint_eq(seen.n_growing, 0);
+    ck_assert_double_eq(seen.growing_seconds, 65);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("series_top");
@@ -131,6 +204,8 @@ int main(void)
     tcase_add_test(tc, values_of_a_label_are_estimated);
     tcase_add_test(tc, a_long_name_is_cut_between_characters);
     tcase_add_test(tc, names_without_end_take_no_more_than_their_share);
+    tcase_add_test(tc, a_look_has_the_newest_series_first);
+    tcase_add_test(tc, growth_is_what_came_since_a_look_of_one_or_two_minutes_ago);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
