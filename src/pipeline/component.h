@@ -116,6 +116,8 @@ struct node {
     struct health health[HEALTH_CAUSES]; /* what it says of itself */
     bool kept_behind;                    /* processors: an exporter behind keeps on disk what it has accepted */
     struct sender *sender;               /* exporters with a queue (queue/sender.h); else NULL */
+    const char *peer;                    /* exporters: whom they send to, for people; NULL: nobody, or it is not said */
+    struct clients *clients;             /* receivers that are sent requests (pipeline/clients.h); else NULL */
     /* Exporters that keep what they have accepted in memory, when a reload replaces them: before stop(), and after it
      * while is_handing(), what they hold is for `to`. NULL: nobody takes it (any more). Themselves NULL where there is
      * never such a thing. */

@@ -3,6 +3,7 @@
 #include "pipeline/receiver_requests.h"
 
 #include "base/mem.h"
+#include "pipeline/clients.h"
 
 #include <stdlib.h>
 
@@ -93,10 +94,35 @@ void receiver_requests_collect(struct receiver_requests *r, const struct http_se
     }
 }
 
+static uint64_t now_of(const struct receiver_requests *r)
+{
+    return clock_mono(&r->node->host->loop->clock);
+}
+
+void receiver_requests_saw(struct receiver_requests *r, const struct http_request *req)
+{
+    if (r->node->clients != NULL)
+        clients_saw(r->node->clients, req, r->transport, now_of(r));
+}
+
+void receiver_requests_refused(struct receiver_requests *r, const struct http_request *req, const struct outcome *o)
+{
+    if (r->node->clients != NULL && req != NULL)
+        clients_refused(r->node->clients, req, r->transport, now_of(r), o->reason != NULL ? o->reason : "", o->why);
+}
+
+void receiver_requests_broke(struct receiver_requests *r, const char *peer, const char *reason, const char *why)
+{
+    if (r->node->clients != NULL)
+        clients_broke(r->node->clients, peer, r->transport, now_of(r), reason, why);
+}
+
 void receiver_requests_reject(struct receiver_requests *r, enum rejection why, const struct http_request *req,
                               const char *text)
 {
     metric_add(r->rejected[why], 1);
+    if (r->node->clients != NULL && req != NULL)
+        clients_refused(r->node->clients, req, r->transport, now_of(r), rejection_names[why], text);
     if (complaint_due(&r->log[why], &r->node->host->loop->clock))
         log_warn(&r->node->log,
                  why == REJECTED_NOTHING ? "Request with nothing in it that OTLP knows" : "Request rejected",

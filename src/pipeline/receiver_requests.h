@@ -44,6 +44,13 @@ void receiver_requests_init(struct receiver_requests *r, const struct node *node
 /* For the receiver's metric hook; `server` may be NULL. */
 void receiver_requests_collect(struct receiver_requests *r, const struct http_server *server);
 
+/* For each request, when its headers have come: who sends, for node->clients. */
+void receiver_requests_saw(struct receiver_requests *r, const struct http_request *req);
+/* A pipeline did not take all of it; `o` is what it said. `req` may be NULL: its peer has gone. */
+void receiver_requests_refused(struct receiver_requests *r, const struct http_request *req, const struct outcome *o);
+/* A connection ended before there was a request. */
+void receiver_requests_broke(struct receiver_requests *r, const char *peer, const char *reason, const char *why);
+
 /* Count one that was rejected, and log it with back-off. `req`: NULL where its peer has gone. */
 void receiver_requests_reject(struct receiver_requests *r, enum rejection why, const struct http_request *req,
                               const char *text);

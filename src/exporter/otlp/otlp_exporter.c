@@ -184,7 +184,7 @@ int otlp_exporter_start(struct otlp_exporter *n, struct error *err)
 
     if (rc != 0)
         return rc;
-    n->name = http_client_name(n->client);
+    n->name = n->node.peer = http_client_name(n->client);
     log_info(&n->node.log, "Sending OTLP", F_STR("endpoint", n->name),
              F_STR("compression", n->settings.coding == CODING_IDENTITY ? "none" : coding_name(n->settings.coding)),
              F_STR("queue", !n->settings.queue->on                   ? "none"
@@ -202,6 +202,7 @@ static void forget_exports(struct otlp_exporter *n)
 static void close_client(struct otlp_exporter *n)
 {
     n->name = n->target.url;
+    n->node.peer = NULL;
     if (n->client != NULL)
         http_client_close(n->client);
     n->client = NULL;

@@ -226,7 +226,8 @@ static int start(struct node *node, struct error *err)
         return rc;
     n->resumed = (struct remote_write_resumed){ node->ledger->held, CONSUMERS * MERGE_BYTES, CONSUMERS };
     clock_start(&node->host->loop->clock, &n->sweep, SWEEP_INTERVAL, on_sweep);
-    log_info(&node->log, "Sending remote write", F_STR("endpoint", http_client_name(n->client)),
+    node->peer = http_client_name(n->client);
+    log_info(&node->log, "Sending remote write", F_STR("endpoint", node->peer),
              F_STR("protobuf_message", remote_write_messages[n->version]),
              F_STR("queue", n->wal_directory != NULL ? n->wal_directory : "memory"));
     return 0;
@@ -246,6 +247,7 @@ static void on_sender_stopped(struct node *node)
     for (uint32_t i = 0; i < n->n_shards; i++)
         remote_write_shard_close(&n->shards[i]);
     forget_deliveries(n); /* the sender has given them up at the deadline */
+    node->peer = NULL;
     if (n->client != NULL)
         http_client_close(n->client);
     n->client = NULL;

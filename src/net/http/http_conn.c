@@ -165,6 +165,7 @@ static void refuse_tls(struct http_conn *c)
     struct server_shared *shared = c->io.shared;
 
     shared->stats.tls_on_plain++;
+    conn_io_tell_broken(&c->io, "tls", "it speaks TLS to this plain-text port");
     if (complaint_due(&c->server->tls, &shared->loop->clock))
         log_warn(shared->log,
                  "A client speaks TLS to this plain-text port; set tls.insecure: true, or http:// in its endpoint, or "
@@ -190,6 +191,7 @@ static void tell_handshake(struct http_conn *c, const char *why)
     struct buf cause = { 0 };
     uint8_t network[16];
 
+    conn_io_tell_broken(&c->io, "handshake", why);
     peer_network(socket_peer(c->socket), network);
     buf_printf(&cause, "%016llx%s", (unsigned long long)bytes_hash(bytes_of(network, sizeof(network))), why);
     if (complaint_due_to(&c->server->tls, &shared->loop->clock, buf_cstr(&cause)))

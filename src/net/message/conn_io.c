@@ -57,12 +57,21 @@ void conn_io_late(struct conn_io *io)
     io->shared->stats.timeouts++;
 }
 
+void conn_io_tell_broken(struct conn_io *io, const char *reason, const char *why)
+{
+    struct http_service *service = io->shared->service;
+
+    if (service->on_broken != NULL)
+        service->on_broken(service, io->peer(io), reason, why);
+}
+
 void conn_io_complain(struct conn_io *io, const char *reason)
 {
     struct server_shared *shared = io->shared;
 
     if (!io->late)
         shared->stats.protocol_errors++;
+    conn_io_tell_broken(io, "protocol", reason);
     if (complaint_due(&shared->bad_peers, &shared->loop->clock))
         log_warn(shared->log, "A client broke the HTTP protocol", F_STR("client", io->peer(io)),
                  F_STR("reason", reason), F_UINT("occurrences", complaint_taken(&shared->bad_peers)));

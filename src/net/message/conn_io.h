@@ -45,6 +45,8 @@ void conn_io_close(struct conn_io *io);                                         
 /* Count a peer's breach of the protocol (unless it is `late`, which is counted already), and log it if it is time to.
  */
 void conn_io_complain(struct conn_io *io, const char *reason);
+/* The service hears of a connection that ends without a request. */
+void conn_io_tell_broken(struct conn_io *io, const char *reason, const char *why);
 void conn_io_late(struct conn_io *io); /* count it */
 
 /* What its requests hold in memory: counted for it, and charged to the budget. */

@@ -51,6 +51,9 @@ struct http_service {
     /* Where the server has a gatekeeper (net/message/gate.h). May be NULL. */
     void (*on_refused)(struct http_service *s, struct http_request *req, const struct gate_refusal *refusal); /* answer
                                                       it; nothing else is called for this request */
+    /* A connection ends without a request that is served: the client speaks TLS to a port of plain text ("tls"), its
+     * handshake failed ("handshake"), or it breaks the rules of HTTP ("protocol"). May be NULL. */
+    void (*on_broken)(struct http_service *s, const char *peer, const char *reason, const char *why);
 };
 
 typedef VEC(struct http_header) http_headers;

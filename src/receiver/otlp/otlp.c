@@ -34,6 +34,7 @@ static void on_request(struct http_service *s, struct http_request *req)
     const struct bytes *type = http_request_header(req, "content-type");
     bool grpc = type != NULL && grpc_content_type(*type);
 
+    receiver_requests_saw(&port->receiver->requests[grpc ? TRANSPORT_GRPC : TRANSPORT_HTTP], req);
     note_mismatch(port, req, grpc);
     if (grpc)
         grpc_on_request(port, req);
@@ -90,6 +91,7 @@ static void on_refused(struct http_service *s, struct http_request *req, const s
     const struct bytes *type = http_request_header(req, "content-type");
     bool grpc = type != NULL && grpc_content_type(*type);
 
+    receiver_requests_saw(&r->requests[grpc ? TRANSPORT_GRPC : TRANSPORT_HTTP], req);
     receiver_requests_reject(&r->requests[grpc ? TRANSPORT_GRPC : TRANSPORT_HTTP],
                              refusal->busy ? REJECTED_BUSY : REJECTED_STRANGER, req, refusal->why);
     if (grpc)
@@ -99,12 +101,20 @@ static void on_refused(struct http_service *s, struct http_request *req, const s
         http_answer_refused(r, req, refusal);
 }
 
+static void on_broken(struct http_service *s, const char *peer, const char *reason, const char *why)
+{
+    struct otlp_port *port = container_of(s, struct otlp_port, service);
+
+    receiver_requests_broke(&port->receiver->requests[port->meant], peer, reason, why);
+}
+
 const struct http_service otlp_service = {
     .on_request = on_request,
     .on_body = on_body,
     .on_end = on_end,
     .on_close = on_close,
     .on_refused = on_refused,
+    .on_broken = on_broken,
 };
 
 /* --- the component --- */
@@ -240,6 +250,7 @@ static void destroy(struct node *node)
     for (int s = 0; s < SIGNAL_COUNT; s++)
         free(r->path_memory[s]);
     receiver_metrics_close(r);
+    clients_free(&r->clients);
     vec_free(&r->headers);
     buf_free(&r->scratch);
 }

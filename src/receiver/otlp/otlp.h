@@ -21,6 +21,7 @@
 #include "otlp/json.h"
 #include "otlp/validate.h"
 #include "pipeline/component.h"
+#include "pipeline/clients.h"
 #include "pipeline/receiver_requests.h"
 #include "pipeline/request_body.h"
 
@@ -76,6 +77,7 @@ struct otlp {
     void (*on_stopped)(struct node *);
     unsigned servers_open;
     struct receiver_requests requests[TRANSPORT_COUNT];
+    struct clients clients;
     struct metric *accepted[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *refused[SIGNAL_COUNT][TRANSPORT_COUNT];
     struct metric *failed[SIGNAL_COUNT][TRANSPORT_COUNT];

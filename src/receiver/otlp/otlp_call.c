@@ -176,6 +176,8 @@ static void on_settled(struct ack *ack, const struct outcome *o)
     metric_add(r->accepted[call->signal][call->transport], call->items - refused);
     metric_add(r->refused[call->signal][call->transport], refused);
     metric_add(r->failed[call->signal][call->transport], 0);
+    if (refused > 0 && call->req != NULL)
+        receiver_requests_refused(&r->requests[call->transport], call->req, o);
     call_move(call, CALL_ANSWERED);
     if (call->req != NULL)
         answer_outcome(call, o, refused); /* on_close comes later and frees the call */

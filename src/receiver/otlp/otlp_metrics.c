@@ -47,6 +47,7 @@ void receiver_metrics_init(struct otlp *r)
 {
     struct metrics *m = r->node.host->metrics;
 
+    r->node.clients = &r->clients;
     for (int t = 0; t < TRANSPORT_COUNT; t++) {
         struct metric_label labels[] = { { "receiver", r->node.id }, { "transport", transport_names[t] } };
 

@@ -142,6 +142,8 @@ static void on_settled(struct ack *ack, const struct outcome *o)
 
     metric_add(call->receiver->accepted, call->items - refused);
     metric_add(call->receiver->refused, refused);
+    if (refused > 0)
+        receiver_requests_refused(&call->receiver->requests, call->req, o);
     write_call_move(call, WRITE_CALL_ANSWERED);
     if (call->req == NULL)
         free_call(call);
@@ -277,6 +279,7 @@ static void on_request(struct http_service *s, struct http_request *req)
     struct write_call *call;
     enum coding coding;
 
+    receiver_requests_saw(&r->requests, req);
     if (!write_request_check(r, req, &version, &coding))
         return;
     call = new_call(r, req);
@@ -327,10 +330,16 @@ static void on_refused(struct http_service *s, struct http_request *req, const s
     write_request_refuse(container_of(s, struct write_receiver, service), req, refusal);
 }
 
+static void on_broken(struct http_service *s, const char *peer, const char *reason, const char *why)
+{
+    receiver_requests_broke(&container_of(s, struct write_receiver, service)->requests, peer, reason, why);
+}
+
 const struct http_service write_receiver_service = {
     .on_request = on_request,
     .on_body = on_body,
     .on_end = on_end,
     .on_close = on_close,
     .on_refused = on_refused,
+    .on_broken = on_broken,
 };

@@ -46,6 +46,7 @@ static void init_metrics(struct write_receiver *r)
     struct metrics *m = r->node.host->metrics;
     struct metric_label labels[] = { { "receiver", r->node.id }, { "transport", "http" } };
 
+    r->node.clients = &r->clients;
     receiver_requests_init(&r->requests, &r->node, "http");
     r->accepted = metrics_get(m, &receiver_item_rows[SIGNAL_METRICS][RECEIVER_ACCEPTED], labels, 2);
     r->refused = metrics_get(m, &receiver_item_rows[SIGNAL_METRICS][RECEIVER_REFUSED], labels, 2);
@@ -157,6 +158,7 @@ static void destroy(struct node *node)
     if (r->hook.collect != NULL)
         metrics_unhook(node->host->metrics, &r->hook);
     write_intake_free(r->intake);
+    clients_free(&r->clients);
 }
 
 /* ---- what the configuration may say ---- */

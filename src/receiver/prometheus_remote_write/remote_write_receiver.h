@@ -10,6 +10,7 @@
 
 #include "codec/compress.h"
 #include "config/server_rows.h"
+#include "pipeline/clients.h"
 #include "pipeline/receiver_requests.h"
 #include "pipeline/request_body.h"
 #include "prom/intake/write_intake.h"
@@ -36,6 +37,7 @@ struct write_receiver {
     bool stopped;             /* the server has */
     void (*on_stopped)(struct node *);
     struct receiver_requests requests;
+    struct clients clients;
     struct metric *accepted, *refused;
     struct metric *left_out[LEFT_REASONS];
     struct complaint left_out_log;

@@ -47,6 +47,7 @@ void write_request_refuse(struct write_receiver *r, struct http_request *req, co
 {
     struct http_header header = gate_refusal_header(refusal);
 
+    receiver_requests_saw(&r->requests, req);
     receiver_requests_reject(&r->requests, refusal->busy ? REJECTED_BUSY : REJECTED_STRANGER, req, refusal->why);
     http_respond(req, refusal->busy ? 503 : 401, &header, 1, bytes_str(refusal->why));
 }

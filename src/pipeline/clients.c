@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request is found by a hash of who it comes from: mostly it is the one of the request before, else a look through
+ * 64 numbers. Texts are compared too, for hashes of strangers' texts may be made alike.
+ *
+ * What can go wrong: more of them than there is room for, one with each request even. Each then takes the place of the
+ * one that has been quiet longest, which costs a second look through the table and nothing else. */
+#include "pipeline/clients.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct identity {
+    uint64_t hash;
+    struct bytes address, agent;
+    const char *transport;
+};
+
+/* "10.1.2.3:5678" without its port; "unix" has none. */
+static struct bytes address_of(const char *peer)
+{
+    const char *colon = strrchr(peer, ':');
+
+    return bytes_of(peer, colon != NULL ? (size_t)(colon - peer) : strlen(peer));
+}
+
+static struct bytes cut_text(struct bytes text, size_t room)
+{
+    return bytes_of(text.data, text.len < room ? text.len : room - 1);
+}
+
+static struct identity identity_of(const char *peer, struct bytes agent, const char *transport)
+{
+    struct identity id = { .address = cut_text(address_of(peer), sizeof(((struct client *)0)->address)),
+                           .agent = cut_text(agent, sizeof(((struct client *)0)->agent)),
+                           .transport = transport };
+
+    id.hash = bytes_hash(id.address) * 31 + bytes_hash(id.agent) + (uint8_t)transport[0];
+    return id;
+}
+
+static struct identity identity_of_request(const struct http_request *req, const char *transport)
+{
+    const struct bytes *agent = http_request_header(req, "user-agent");
+
+    return identity_of(http_request_peer(req), agent != NULL ? *agent : bytes_of(NULL, 0), transport);
+}
+
+static bool is_client(const struct client *c, const struct identity *id)
+{
+    return c->hash == id->hash && c->transport == id->transport && bytes_is(id->address, c->address) &&
+           bytes_is(id->agent, c->agent);
+}
+
+static size_t find_quiet(const struct clients *c)
+{
+    size_t quiet = 0;
+
+    for (size_t i = 1; i < c->n; i++)
+        if (c->v[i].last < c->v[quiet].last)
+            quiet = i;
+    return quiet;
+}
+
+static size_t make_client(struct clients *c, const struct identity *id)
+{
+    size_t at = c->n;
+
+    if (c->n == CLIENTS_MOST) {
+        at = find_quiet(c);
+        c->forgotten++;
+    } else {
+        if ((c->n & (c->n - 1)) == 0) /* room for 1, 2, 4, ... */
+            c->v = mem_realloc(c->v, (c->n == 0 ? 1 : 2 * c->n) * sizeof(*c->v));
+        c->n++;
+    }
+    c->v[at] = (struct client){ .hash = id->hash, .transport = id->transport, .protocol = "", .reason = "" };
+    snprintf(c->v[at].address, sizeof(c->v[at].address), "%.*s", (int)id->address.len, (const char *)id->address.data);
+    snprintf(c->v[at].agent, sizeof(c->v[at].agent), "%.*s", (int)id->agent.len, (const char *)id->agent.data);
+    return at;
+}
+
+static struct client *get_client(struct clients *c, const struct identity *id, uint64_t now)
+{
+    size_t at = c->latest;
+
+    if (at >= c->n || !is_client(&c->v[at], id))
+        for (at = 0; at < c->n && !is_client(&c->v[at], id); at++)
+            ;
+    if (at == c->n)
+        at = make_client(c, id);
+    c->latest = at;
+    c->v[at].last = now;
+    return &c->v[at];
+}
+
+static const char *protocol_of(const struct http_request *req)
+{
+    static const struct {
+        const char *type, *name;
+    } known[] = { { "application/grpc", "grpc" },
+                  { "application/json", "http/json" },
+                  { "application/x-protobuf", "http/protobuf" } };
+    const struct bytes *type = http_request_header(req, "content-type");
+
+    for (size_t i = 0; i < ARRAY_LEN(known) && type != NULL; i++)
+        if (type->len >= strlen(known[i].type) && memcmp(type->data, known[i].type, strlen(known[i].type)) == 0)
+            return known[i].name;
+    return req->http2 ? "http/2, of another type" : "http/1.1, of another type";
+}
+
+void clients_saw(struct clients *c, const struct http_request *req, const char *transport, uint64_t now)
+{
+    struct identity id = identity_of_request(req, transport);
+    struct client *client = get_client(c, &id, now);
+
+    client->requests++;
+    if (client->protocol[0] == '\0')
+        client->protocol = protocol_of(req);
+}
+
+static void note_refusal(struct client *client, uint64_t now, const char *reason, const char *why)
+{
+    client->refused++;
+    client->erred = now;
+    client->reason = reason;
+    snprintf(client->error, sizeof(client->error), "%s", why);
+}
+
+void clients_refused(struct clients *c, const struct http_request *req, const char *transport, uint64_t now,
+                     const char *reason, const char *why)
+{
+    struct identity id = identity_of_request(req, transport);
+
+    note_refusal(get_client(c, &id, now), now, reason, why);
+}
+
+void clients_broke(struct clients *c, const char *peer, const char *transport, uint64_t now, const char *reason,
+                   const char *why)
+{
+    struct identity id = identity_of(peer, bytes_of(NULL, 0), transport);
+
+    note_refusal(get_client(c, &id, now), now, reason, why);
+}
+
+void clients_free(struct clients *c)
+{
+    free(c->v);
+    *c = (struct clients){ 0 };
+}
