@@ -4,6 +4,7 @@
 #ifndef PIPELINE_SERVICE_VIEW_H
 #define PIPELINE_SERVICE_VIEW_H
 
+#include "config/fault.h"
 #include "pipeline/component.h"
 
 enum service_phase {
@@ -29,6 +30,14 @@ struct view_pipeline {
     size_t n_nodes;
 };
 
+/* What became of the last reload. */
+struct view_reload {
+    uint64_t n, failed; /* reloads that have ended, and those of them that changed nothing */
+    uint64_t at;        /* wall ns: the last one's end; 0: there was none */
+    bool under_way;     /* the next has begun */
+    char fault[512];    /* why the last one changed nothing; "": it did what it should */
+};
+
 struct service_view {
     enum service_phase phase;
     uint64_t started;     /* wall ns */
@@ -40,6 +49,9 @@ struct service_view {
     /* The effective configuration as YAML or JSON, defaults included, secrets hidden. The service's, until the next
      * turn of the loop. */
     struct bytes (*config)(const struct service_view *v, bool json);
+    struct view_reload reload;
+    /* Of the running configuration: what is worth a warning, with its place. */
+    void (*each_warning)(const struct service_view *v, void (*visit)(const struct fault *f, void *arg), void *arg);
 };
 
 #endif

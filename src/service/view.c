@@ -6,6 +6,8 @@
 
 #include "service/graph_build.h"
 
+#include <stdio.h>
+
 static struct view *view_of(const struct service_view *v)
 {
     return (struct view *)(uintptr_t)container_of_const(v, struct view, shown);
@@ -105,6 +107,58 @@ static struct bytes config_text(const struct service_view *shown, bool json)
     return buf_bytes(text);
 }
 
+static void each_warning(const struct service_view *shown, void (*visit)(const struct fault *f, void *arg), void *arg)
+{
+    const struct config *c = view_of(shown)->config;
+
+    for (size_t i = 0; c != NULL && i < c->faults.list.n; i++)
+        if (c->faults.list.v[i].warning)
+            visit(&c->faults.list.v[i], arg);
+}
+
+/* ---- reloads ---- */
+
+void view_reload_begins(struct view *v)
+{
+    v->shown.reload.under_way = true;
+    v->fault[0] = '\0';
+}
+
+void view_reload_fault(struct view *v, const char *text)
+{
+    if (v->fault[0] == '\0')
+        snprintf(v->fault, sizeof(v->fault), "%s", text);
+}
+
+void view_reload_faults(struct view *v, const struct faults *faults)
+{
+    char text[sizeof(v->fault)];
+
+    for (size_t i = 0; i < faults->list.n; i++) {
+        const struct fault *f = &faults->list.v[i];
+
+        if (f->warning)
+            continue;
+        snprintf(text, sizeof(text), "%s:%d:%d: %s%s%s%s", f->file, f->line, f->column, f->path,
+                 f->path[0] != '\0' ? ": " : "", f->text, faults->n_errors > 1 ? " (and more)" : "");
+        view_reload_fault(v, text);
+    }
+}
+
+void view_reload_ends(struct view *v, bool changed)
+{
+    struct view_reload *r = &v->shown.reload;
+
+    r->n++;
+    r->failed += !changed;
+    r->at = clock_wall(v->clock);
+    r->under_way = false;
+    snprintf(r->fault, sizeof(r->fault), "%s",
+             changed               ? ""
+             : v->fault[0] != '\0' ? v->fault
+                                   : "the new configuration does not start");
+}
+
 /* ---- life ---- */
 
 void view_init(struct view *v, const struct clock *clock)
@@ -115,7 +169,8 @@ void view_init(struct view *v, const struct clock *clock)
                    .started = clock_wall(clock),
                    .each_pipeline = each_pipeline,
                    .each_extension = each_extension,
-                   .config = config_text },
+                   .config = config_text,
+                   .each_warning = each_warning },
     };
 }
 

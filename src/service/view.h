@@ -12,6 +12,7 @@ struct view {
     const struct clock *clock;
     struct graph *graph;   /* NULL: there is none now */
     struct config *config; /* likewise */
+    char fault[512];       /* of the reload under way */
     struct buf text[2];    /* of `config`: as YAML, as JSON; empty: not made yet */
 };
 
@@ -20,5 +21,12 @@ void view_free(struct view *v);
 
 /* These run, or are about to, or are about to stop; of SERVICE_READY: since now, unless it was ready before. */
 void view_enter(struct view *v, enum service_phase phase, struct graph *graph, struct config *config);
+
+/* A reload begins; something stands in its way, of which the first is what is shown; it ends, with the new
+ * configuration or (`changed` false) with what ran before. */
+void view_reload_begins(struct view *v);
+void view_reload_faults(struct view *v, const struct faults *faults);
+void view_reload_fault(struct view *v, const char *text);
+void view_reload_ends(struct view *v, bool changed);
 
 #endif

@@ -23,6 +23,7 @@ static void say_still_old(struct service *s, enum log_level level, const char *t
 {
     s->reload = (struct reload){ 0 };
     process_metrics_reloaded(&s->process, false);
+    view_reload_ends(&s->view, false);
     service_begin_running(s, level, text);
 }
 
@@ -31,6 +32,8 @@ static bool may_write(struct service *s, const struct config *config)
 {
     const char *lacks = confinement_lacks(&s->confinement, config);
 
+    if (lacks != NULL)
+        view_reload_fault(&s->view, "the running process gave up writing where this configuration writes: restart it");
     if (lacks != NULL)
         log_error(&s->log,
                   "The running process gave up writing there, or the directory was made anew: restart otelcd for this "
@@ -48,6 +51,7 @@ static void say_what_takes_a_restart(struct service *s, const struct config *con
 
 static void say_no_start(struct service *s, const struct error *err)
 {
+    view_reload_fault(&s->view, err->text);
     log_error(&s->log,
               s->reload.back ? "The configuration before does not start any more"
                              : "The new configuration does not start",
@@ -171,6 +175,7 @@ static bool make_graph(struct service *s)
     s->host.level = (enum metric_level)r->config->service->telemetry.metrics.level; /* nodes look at it */
     if (graph_build(&r->graph, &s->host, r->config, s->now.graph, &err) != 0) {
         log_error(&s->log, "Fault in the configuration", F_STR("fault", err.text));
+        view_reload_fault(&s->view, err.text);
         s->host.level = level;
         return false;
     }
@@ -200,9 +205,11 @@ void service_reload(struct service *s)
     service_enter_phase(s, RELOADING);
     log_info(&s->log, "Config updated, restart service");
     notify_reloading(&s->notify);
+    view_reload_begins(&s->view);
     *r = (struct reload){ .config = config_load(s->sources, s->registry) };
     if (r->config->faults.n_errors > 0) {
         service_log_faults(s, &r->config->faults);
+        view_reload_faults(&s->view, &r->config->faults);
         keep_old(s);
     } else if (!may_write(s, r->config)) {
         keep_old(s);
@@ -241,6 +248,7 @@ static void finish_reload(struct service *s)
         say_still_old(s, LOG_WARN, "Running on the old configuration");
     } else {
         process_metrics_reloaded(&s->process, true);
+        view_reload_ends(&s->view, true);
         service_log_faults(s, &s->now.config->faults);
         service_say_ready(s);
     }
