@@ -4,9 +4,10 @@
  * and loads the page anew when another configuration runs. */
 #include "page/overview.h"
 
-#include "base/log_recent.h"
 #include "base/process.h"
+#include "page/advice.h"
 #include "page/html.h"
+#include "page/panels.h"
 #include "page/status.h"
 #include "queue/sender.h"
 
@@ -93,10 +94,19 @@ static void put_ledger(struct buf *out, const char *path, const struct ledger *l
 
 static void put_failure(struct putting *x, const struct health *h)
 {
+    const struct advice *advice = advice_for(bytes_str(h->reason));
+
     buf_printf(x->out, "<p class=\"bad\">%s for ", h->state == HEALTH_PERMANENT ? "refused" : "failing");
     html_ago(x->out, clock_mono(&x->host->loop->clock), h->since);
     buf_puts(x->out, ": ");
     html_text(x->out, bytes_str(h->reason));
+    if (advice != NULL && advice->todo[0] != '\0') {
+        buf_puts(x->out, " <em>What to do: ");
+        html_text(x->out, bytes_str(advice->todo));
+        if (advice->option != NULL)
+            buf_printf(x->out, " (<code>%s</code>)", advice->option);
+        buf_puts(x->out, "</em>");
+    }
     buf_puts(x->out, "</p>");
 }
 
@@ -112,7 +122,13 @@ static void put_queue(struct buf *out, const char *path, const struct sender *se
         buf_puts(out, " of ");
         put_count(out, fill.capacity);
     }
-    buf_printf(out, " %s%s</p>", fill.unit, fill.on_disk ? ", on disk" : "");
+    buf_printf(out, " %s%s: ", fill.unit, fill.on_disk ? ", on disk" : "");
+    put_moving(out, place, "items", fill.items);
+    buf_puts(out, " items, ");
+    put_moving(out, place, "bytes", fill.bytes);
+    buf_puts(out, " bytes, the oldest since ");
+    put_moving(out, place, "oldest_seconds", fill.age / NS_PER_S);
+    buf_puts(out, " s</p>");
 }
 
 static void put_node(struct putting *x, const struct view_node *n, const char *path)
@@ -126,6 +142,11 @@ static void put_node(struct putting *x, const struct view_node *n, const char *p
     buf_puts(x->out, "</strong>");
     if (h->state != HEALTH_OK)
         put_failure(x, h);
+    if (n->node->peer != NULL) {
+        buf_puts(x->out, "<p>to ");
+        html_text(x->out, bytes_str(n->node->peer));
+        buf_puts(x->out, "</p>");
+    }
     if (n->ledger != NULL) {
         snprintf(place, sizeof(place), "%s.ledger", path);
         put_ledger(x->out, place, n->ledger);
@@ -212,6 +233,28 @@ static void put_head(struct putting *x)
                      "<a href=\"api/v1/config\">configuration</a> <a href=\"readyz\">ready?</a></nav></header><main>");
 }
 
+/* Who holds it: data of each signal, and of that what waits in queues; the rest is the whole's own, series above all.
+ */
+static void put_holders(struct putting *x)
+{
+    uint64_t own = x->host->budget->used;
+
+    if (x->host->shares == NULL)
+        return;
+    buf_puts(x->out, "<p>held by");
+    for (int s = 0; s < SIGNAL_COUNT; s++) {
+        const struct budget *share = &x->host->shares[s];
+
+        own -= share->used < own ? share->used : own;
+        buf_printf(x->out, " %s ", signal_table[s].name);
+        put_moving(x->out, "budget.signals", signal_table[s].name, share->used);
+        buf_puts(x->out, ",");
+    }
+    buf_puts(x->out, " what belongs to none of them (series, connections) ");
+    put_count(x->out, own);
+    buf_puts(x->out, "</p>");
+}
+
 static void put_memory(struct putting *x)
 {
     const struct budget *b = x->host->budget;
@@ -226,26 +269,9 @@ static void put_memory(struct putting *x)
     put_moving(x->out, "budget", "refusals", b->refusals);
     buf_puts(x->out, " times; resident ");
     put_moving(x->out, "service", "resident_bytes", process_rss());
-    buf_puts(x->out, " bytes</p></section>");
-}
-
-static void put_log(struct putting *x)
-{
-    const struct log_recent *recent = x->host->log->recent;
-    const struct log_recent_line *line;
-
-    buf_printf(x->out, "<section><h2>Last warnings and errors</h2><ul class=\"log\" data-lines=\"%zu\">",
-               recent != NULL ? recent->total : 0);
-    if (recent == NULL || recent->total == 0)
-        buf_puts(x->out, "<li>none</li>");
-    for (size_t i = 0; recent != NULL && (line = log_recent_line(recent, i)) != NULL; i++) {
-        buf_printf(x->out, "<li><time>");
-        html_time(x->out, line->wall);
-        buf_printf(x->out, "</time> %s <code>", line->level >= LOG_ERROR ? "error" : "warn");
-        html_text(x->out, bytes_of(line->text, line->len));
-        buf_printf(x->out, "%s</code></li>", line->cut ? "…" : "");
-    }
-    buf_puts(x->out, "</ul></section>");
+    buf_puts(x->out, " bytes</p>");
+    put_holders(x);
+    buf_puts(x->out, "</section>");
 }
 
 static void put_config(struct putting *x)
@@ -263,7 +289,9 @@ void overview_put(struct buf *out, const struct host *host)
     host->view->each_pipeline(host->view, put_pipeline, &x);
     put_memory(&x);
     put_extensions(&x);
-    put_log(&x);
+    buf_puts(out, "<div id=\"panels\">");
+    panels_put(out, host);
+    buf_puts(out, "</div>");
     put_config(&x);
     buf_puts(out, "</main></body></html>\n");
 }

@@ -6,6 +6,19 @@
 
 #include <math.h>
 
+/* Not cumulative: what is not above the bound, and above the one before. The last has none. */
+static void put_buckets(struct json_writer *w, const struct metric *m)
+{
+    json_begin(w, "bounds", '[');
+    for (size_t i = 0; i < m->row->n_bounds; i++)
+        json_write_double(w, NULL, m->row->bounds[i]);
+    json_end(w, ']');
+    json_begin(w, "buckets", '[');
+    for (size_t i = 0; i <= m->row->n_bounds; i++)
+        json_write_uint(w, NULL, m->buckets[i]);
+    json_end(w, ']');
+}
+
 static void put_metric(struct json_writer *w, const struct metric *m)
 {
     bool histogram = m->row->type == METRIC_HISTOGRAM;
@@ -18,6 +31,8 @@ static void put_metric(struct json_writer *w, const struct metric *m)
     json_end(w, '}');
     if (histogram)
         json_write_uint(w, "count", m->count);
+    if (histogram)
+        put_buckets(w, m);
     if (isfinite(m->value))
         json_write_double(w, histogram ? "sum" : "value", m->value);
     json_end(w, '}');

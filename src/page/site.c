@@ -9,7 +9,9 @@
 #include "base/loop/loop.h"
 #include "base/mem.h"
 #include "page/assets.h"
+#include "page/explorer.h"
 #include "page/overview.h"
+#include "page/panels.h"
 #include "page/own_metrics.h"
 #include "page/status.h"
 
@@ -198,6 +200,22 @@ static void answer_page(const struct site *s, struct page *page)
     answer_buf(page, "text/html; charset=utf-8", &out);
 }
 
+static void answer_panels(const struct site *s, struct page *page)
+{
+    struct buf out = { 0 };
+
+    panels_put(&out, s->host);
+    answer_buf(page, "text/html; charset=utf-8", &out);
+}
+
+static void answer_series(const struct site *s, struct page *page)
+{
+    struct buf out = { 0 };
+
+    explorer_put(&out, s->host);
+    answer_buf(page, "application/json; charset=utf-8", &out);
+}
+
 /* ---- who asks for what ---- */
 
 /* A browser says so where a page of another site has it ask; a link that somebody follows is no such request. */
@@ -223,6 +241,8 @@ static void answer_path(struct site *s, struct page *page)
         page_answer(page, 200, "text/css; charset=utf-8", bytes_str(asset_style));
     else if (bytes_is(path, "/page.js"))
         page_answer(page, 200, "text/javascript; charset=utf-8", bytes_str(asset_script));
+    else if (bytes_is(path, "/panels"))
+        answer_panels(s, page);
     else if (bytes_is(path, "/healthz"))
         page_answer_text(page, 200, "ok\n");
     else if (bytes_is(path, "/readyz"))
@@ -233,6 +253,8 @@ static void answer_path(struct site *s, struct page *page)
         begin_watch(s, page);
     else if (bytes_is(path, "/api/v1/metrics"))
         answer_metrics(s, page);
+    else if (bytes_is(path, "/api/v1/series"))
+        answer_series(s, page);
     else if (bytes_is(path, "/api/v1/config"))
         answer_config(s, page);
     else

@@ -2,11 +2,13 @@
 /* The page of the running service, and its API: what is answered beside /metrics.
  *
  *     /                   the page (page/overview.h), with /page.css and /page.js
+ *     /panels             the part of the page that its script fetches again (page/panels.h)
  *     /healthz            200 for as long as the loop turns
  *     /readyz             200 when the configuration runs, else 503
  *     /api/v1/status      page/status.h as JSON; ?format=text for a terminal
  *     /api/v1/events      the same each second, without the log, as server-sent events
  *     /api/v1/metrics     our own metrics as JSON: all rows, whatever level and names /metrics has
+ *     /api/v1/series      page/explorer.h as JSON
  *     /api/v1/config      the effective configuration as YAML, secrets hidden; ?format=json
  *
  * Read only. Another site's script gets nothing: what a browser says comes from elsewhere is refused. Watchers are

@@ -6,6 +6,8 @@
 #include "base/log_recent.h"
 #include "base/process.h"
 #include "codec/json_write.h"
+#include "page/advice.h"
+#include "page/senders.h"
 #include "prom/endpoint/scrape_endpoint.h"
 #include "queue/sender.h"
 
@@ -77,6 +79,10 @@ static void put_budget(struct putting *x)
     else
         json_write_uint(&x->json, "limit_bytes", b->limit);
     json_write_uint(&x->json, "refusals", b->refusals);
+    json_begin(&x->json, "signals", '{');
+    for (int s = 0; x->host->shares != NULL && s < SIGNAL_COUNT; s++)
+        json_write_uint(&x->json, signal_table[s].name, x->host->shares[s].used);
+    json_end(&x->json, '}');
     json_end(&x->json, '}');
 }
 
@@ -115,7 +121,20 @@ static void put_queue(struct putting *x, const struct sender *sender)
         json_write_uint(&x->json, "capacity", fill.capacity);
     json_write_text(&x->json, "unit", bytes_str(fill.unit));
     json_write_bool(&x->json, "on_disk", fill.on_disk);
+    json_write_uint(&x->json, "requests", fill.requests);
+    json_write_uint(&x->json, "items", fill.items);
+    json_write_uint(&x->json, "bytes", fill.bytes);
+    json_write_double(&x->json, "oldest_seconds", seconds(fill.age));
     json_end(&x->json, '}');
+}
+
+static void put_advice(struct putting *x, const struct advice *a)
+{
+    if (a == NULL || a->todo[0] == '\0')
+        return;
+    json_write_text(&x->json, "advice", bytes_str(a->todo));
+    if (a->option != NULL)
+        json_write_text(&x->json, "option", bytes_str(a->option));
 }
 
 /* `role`: in its pipeline; NULL: it is an extension. */
@@ -133,7 +152,10 @@ static void put_node(struct putting *x, const char *role, const struct node *nod
         json_write_double(&x->json, "failing_seconds", seconds_since(clock_mono(&x->host->loop->clock), h->since));
         json_write_uint(&x->json, "failures", h->failures);
         json_write_text(&x->json, "reason", bytes_str(h->reason));
+        put_advice(x, advice_for(bytes_str(h->reason)));
     }
+    if (node->peer != NULL)
+        json_write_text(&x->json, "peer", bytes_str(node->peer));
     if (ledger != NULL)
         put_ledger(x, ledger);
     if (node->sender != NULL)
@@ -193,6 +215,45 @@ static void put_scrapes(struct putting *x)
     json_end(&x->json, ']');
 }
 
+/* ---- the configuration ---- */
+
+static void put_reload(struct putting *x)
+{
+    const struct view_reload *r = &x->host->view->reload;
+
+    json_begin(&x->json, "reload", '{');
+    json_write_uint(&x->json, "reloads", r->n);
+    json_write_uint(&x->json, "failed", r->failed);
+    json_write_bool(&x->json, "under_way", r->under_way);
+    if (r->at > 0) {
+        json_write_double(&x->json, "time", seconds(r->at));
+        json_write_text(&x->json, "result", bytes_str(r->fault[0] == '\0' ? "changed" : "failed"));
+    }
+    if (r->fault[0] != '\0')
+        json_write_text(&x->json, "fault", bytes_str(r->fault));
+    json_end(&x->json, '}');
+}
+
+static void put_warning(const struct fault *f, void *arg)
+{
+    struct putting *x = arg;
+
+    json_begin(&x->json, NULL, '{');
+    json_write_text(&x->json, "file", bytes_str(f->file));
+    json_write_uint(&x->json, "line", (uint64_t)f->line);
+    json_write_uint(&x->json, "column", (uint64_t)f->column);
+    json_write_text(&x->json, "path", bytes_str(f->path));
+    json_write_text(&x->json, "text", bytes_str(f->text));
+    json_end(&x->json, '}');
+}
+
+static void put_warnings(struct putting *x)
+{
+    json_begin(&x->json, "warnings", '[');
+    x->host->view->each_warning(x->host->view, put_warning, x);
+    json_end(&x->json, ']');
+}
+
 /* ---- the log ---- */
 
 static void put_log(struct putting *x)
@@ -227,9 +288,13 @@ void status_put(struct buf *out, const struct host *host, bool log)
     json_begin(&x.json, "extensions", '[');
     host->view->each_extension(host->view, put_extension, &x);
     json_end(&x.json, ']');
+    senders_put(&x.json, host);
     put_scrapes(&x);
-    if (log)
+    put_reload(&x);
+    if (log) {
+        put_warnings(&x);
         put_log(&x);
+    }
     json_end(&x.json, '}');
 }
 

@@ -5,7 +5,7 @@
 
 #include "pipeline/service_view.h"
 
-/* Append it; `log`: the last lines too. */
+/* Append it; `log`: what seldom changes too, the last lines and the warnings of the configuration. */
 void status_put(struct buf *out, const struct host *host, bool log);
 
 /* The same in lines for a terminal: whether all is well, who fails and why, then the ledgers. The first line ends with

@@ -3,6 +3,7 @@
  * others wrote is made visible on the way. */
 #include "base/log.h"
 #include "base/process.h"
+#include "page/advice.h"
 #include "page/html.h"
 #include "page/status.h"
 #include "queue/sender.h"
@@ -33,6 +34,7 @@ static void put_head(struct putting *x)
 static void put_failure(struct putting *x, const char *pipeline, const struct node *node)
 {
     const struct health *h = health_worst(node->health);
+    const struct advice *advice;
 
     if (h->state == HEALTH_OK)
         return;
@@ -42,6 +44,22 @@ static void put_failure(struct putting *x, const char *pipeline, const struct no
     html_ago(x->out, clock_mono(&x->host->loop->clock), h->since);
     buf_printf(x->out, " (%" PRIu64 " in a row): ", h->failures);
     log_put_visible(x->out, bytes_str(h->reason));
+    advice = advice_for(bytes_str(h->reason));
+    if (advice != NULL && advice->todo[0] != '\0')
+        buf_printf(x->out, "\n    what to do: %s", advice->todo);
+    buf_putc(x->out, '\n');
+}
+
+static void put_reload(struct putting *x)
+{
+    const struct view_reload *r = &x->host->view->reload;
+
+    if (r->fault[0] == '\0')
+        return;
+    buf_puts(x->out, "the last reload, ");
+    html_ago(x->out, clock_wall(&x->host->loop->clock), r->at);
+    buf_puts(x->out, " ago, changed nothing: ");
+    log_put_visible(x->out, bytes_str(r->fault));
     buf_putc(x->out, '\n');
 }
 
@@ -77,6 +95,10 @@ static void put_exporter(struct buf *out, const struct view_node *n)
         if (fill.capacity != UINT64_MAX)
             buf_printf(out, " of %" PRIu64, fill.capacity);
         buf_printf(out, " %s%s", fill.unit, fill.on_disk ? " on disk" : "");
+        if (fill.requests > 0) {
+            buf_puts(out, ", oldest ");
+            html_ago(out, fill.age, 0);
+        }
     }
     buf_putc(out, '\n');
 }
@@ -97,6 +119,7 @@ void status_put_text(struct buf *out, const struct host *host)
     struct putting x = { out, host };
 
     put_head(&x);
+    put_reload(&x);
     host->view->each_pipeline(host->view, put_failures, &x);
     buf_printf(out, "%-32s %14s %14s %10s %10s %10s\n", "PIPELINE, exporters", "RECEIVED", "DELIVERED", "HELD",
                "REFUSED", "DROPPED");

@@ -31,7 +31,7 @@ JSON = {"content-type": "application/json"}
 
 
 def base(d):
-    return d.records("^Starting Prometheus scrape endpoint$")[-1]["endpoint"]
+    return [r for r in d.records("^Starting Prometheus scrape endpoint$") if r["otelcol.component.id"] == "telemetry"][-1]["endpoint"]
 
 
 def ask(d, path, headers=None, method="GET"):
@@ -129,7 +129,7 @@ def test_probes_say_whether_it_lives_and_whether_it_is_ready(otelcd):
 def test_scripts_of_other_sites_get_nothing(otelcd):
     d = otelcd(configured())
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}, {"Origin": "http://evil.test"}):
-        for path in ("/", "/api/v1/status", "/api/v1/events", "/api/v1/config"):
+        for path in ("/", "/panels", "/api/v1/status", "/api/v1/events", "/api/v1/config", "/api/v1/series", "/api/v1/metrics"):
             code, answer, body = ask(d, path, headers)
             assert code == 403 and "access-control-allow-origin" not in answer and "pipelines" not in body
     assert ask(d, "/", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"})[0] == 200
@@ -268,7 +268,7 @@ def test_a_reload_keeps_the_page(otelcd):
 
 def test_the_page_may_be_left_out(otelcd):
     d = otelcd(configured(page="{page: {enabled: false}}"))
-    for path in ("/", "/healthz", "/api/v1/status", "/api/v1/events"):
+    for path in ("/", "/panels", "/healthz", "/api/v1/status", "/api/v1/events", "/api/v1/series"):
         assert ask(d, path)[::2] == (404, "404 page not found: the metrics are at /metrics\n")
     assert ask(d, "/metrics")[0] == 200
 
@@ -280,6 +280,118 @@ def test_a_strangers_text_is_shown_and_not_run(otelcd):
     _, _, text = ask(d, "/")
     assert "<script>alert" not in text and "&lt;script&gt;alert(1)" in text and "\u202e" not in text
     assert "<script>alert(1)" in status(d)["log"][0]["text"]
+
+
+def senders(d):
+    return {s["user_agent"]: s for r in status(d)["receivers"] for s in r["senders"]}
+
+
+def test_senders_are_told_apart_with_what_they_do_wrong(otelcd):
+    d = otelcd(configured())
+    send_spans(d, 1)
+    send_spans(d, 1)
+    assert d.http("POST", "/v1/logs", b"{", {**JSON, "User-Agent": "shipper/<script>"})[0] == 400
+    found = senders(d)
+    good, bad = next(s for a, s in found.items() if a.startswith("Python-urllib")), found["shipper/<script>"]
+    assert (good["address"], good["protocol"], good["requests"], good["refused"]) == ("127.0.0.1", "http/json", 2, 0)
+    assert "error" not in good
+    assert (bad["requests"], bad["refused"], bad["reason"]) == (1, 1, "malformed_message")
+    assert "quotes" in bad["error"] and "mend the sender" in bad["advice"]
+    with socket.create_connection(tuple(d.http_address().rsplit(":", 1)), timeout=30) as s:
+        s.sendall(b"\x16\x03\x01\x02\x00\x01\x00")
+        s.recv(100)
+    silent = senders(d)[""]
+    assert silent["requests"] == 0 and silent["reason"] == "tls" and "insecure: true" in silent["advice"]
+    _, _, text = ask(d, "/panels")
+    assert "shipper/&lt;script&gt;" in text and "<script" not in text and "insecure: true" in text
+    d.expect_warning("Request rejected", "speaks TLS to this plain-text port")
+
+
+def test_a_pipeline_that_refuses_shows_at_the_sender(otelcd):
+    d = otelcd(configured(text=CONFIG).replace("max_elapsed_time: 0s}", "max_elapsed_time: 0s}, sending_queue: {queue_size: 1}"))
+    send_logs(d, 9)
+    body = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"severityNumber": 9}]}]}]}).encode()
+    assert d.http("POST", "/v1/logs", body, {**JSON, "User-Agent": "late"})[0] == 503
+    late = senders(d)["late"]
+    assert (late["requests"], late["refused"], late["reason"]) == (1, 1, "queue_full") and late["advice"]
+    d.expect_warning("otlp_grpc")
+
+
+def test_an_exporter_shows_its_peer_its_queue_and_what_to_do(otelcd):
+    d = otelcd(configured(text=CONFIG))
+    send_logs(d, 9, 9, 9)
+    d.wait_metrics(lambda _: not status(d)["well"])
+    [node] = [n for p in status(d)["pipelines"] for n in p["nodes"] if n["id"] == "otlp_grpc"]
+    assert "127.0.0.1:1" in node["peer"] and "hush" not in json.dumps(node)
+    assert node["queue"]["items"] == 3 and node["queue"]["bytes"] > 0 and node["queue"]["requests"] == 1
+    d.wait_metrics(lambda _: next(n for p in status(d)["pipelines"] for n in p["nodes"] if n["id"] == "otlp_grpc")["queue"]["oldest_seconds"] > 0.01)
+    assert "listen" in node["advice"] and node["option"] == "endpoint"
+    _, _, text = ask(d, "/")
+    assert "What to do: start what should listen there" in text and 'data-k="pipelines.1.nodes.2.queue.oldest_seconds"' in text
+    d.expect_warning("otlp_grpc")
+
+
+SERIES = """
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+exporters: {prometheus: {endpoint: "127.0.0.1:0"}}
+service: {pipelines: {metrics: {receivers: [otlp], exporters: [prometheus]}}}
+"""
+
+
+def send_points(d, users):
+    points = [{"asInt": "1", "timeUnixNano": "1700000000000000000", "attributes": [{"key": "user", "value": {"stringValue": u}}]} for u in users]
+    body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "orders", "gauge": {"dataPoints": points}}]}]}]}
+    assert d.http("POST", "/v1/metrics", json.dumps(body).encode(), JSON)[0] == 200
+
+
+def test_the_explorer_names_the_largest_metrics_and_the_newest_series(otelcd):
+    d = otelcd(SERIES)
+    send_points(d, [f"u{i}" for i in range(30)])
+    json.loads(ask(d, "/api/v1/series")[2])
+    send_points(d, [f"u{i}" for i in range(30, 90)] + ["<b>last</b>"])
+    [mine] = json.loads(ask(d, "/api/v1/series")[2])["series"]
+    assert mine["exporter"] == "prometheus" and mine["largest_metrics"][0] == {"name": "orders", "series": 91}
+    assert mine["newest_series"][0] == "orders user=<b>last</b>"
+    assert mine["growing_labels"][0]["name"] == "user" and mine["growing_labels"][0]["gained"] > 30
+    _, _, text = ask(d, "/panels")
+    assert "orders user=&lt;b&gt;last&lt;/b&gt;" in text and "<b>last" not in text
+
+
+def test_the_last_reload_is_shown_with_its_fault(otelcd):
+    d = otelcd(configured())
+    assert status(d)["reload"] == {"reloads": 0, "failed": 0, "under_way": False}
+    path = d.folder / "otelcd.yaml"
+    good = path.read_text()
+    path.write_text(good.replace("receivers: [otlp]", "receivers: [otlq]"))
+    d.terminate(signal.SIGHUP)
+    d.wait_log("running on with the old one")
+    reload = status(d)["reload"]
+    assert (reload["reloads"], reload["failed"], reload["result"]) == (1, 1, "failed")
+    assert re.search(r"otelcd.yaml:\d+:\d+: .*otlq", reload["fault"])
+    assert "otlq" in ask(d, "/panels")[2] and "changed nothing: " in ask(d, "/api/v1/status?format=text")[2]
+    assert status(d)["well"] is True
+    path.write_text(good.replace("traces:", "traces/new:"))
+    d.terminate(signal.SIGHUP)
+    d.wait_log("Everything is ready", 2)
+    reload = status(d)["reload"]
+    assert (reload["reloads"], reload["failed"], reload["result"]) == (2, 1, "changed") and "fault" not in reload
+    d.expect_warning("Fault in the configuration", "running on with the old one")
+
+
+def test_places_of_the_configuration_with_a_warning_are_listed(otelcd):
+    d = otelcd(configured().replace("  nop:\n", "  nop:\n  debug:\n", 1))
+    [warning] = [w for w in status(d)["warnings"] if w["path"] == "exporters::debug"]
+    assert "not used" in warning["text"] and warning["line"] > 1
+    assert "exporters::debug" in ask(d, "/panels")[2]
+    d.expect_warning("not used")
+
+
+def test_latencies_have_their_buckets(otelcd):
+    d = otelcd(configured())
+    send_spans(d, 1)
+    [busy] = [m for m in json.loads(ask(d, "/api/v1/metrics")[2])["metrics"] if m["name"] == "otelcd_loop_busy_seconds"]
+    assert sum(busy["buckets"]) == busy["count"] > 0 and len(busy["buckets"]) == len(busy["bounds"]) + 1
+    assert "otelcd_loop_busy_seconds" in ask(d, "/panels")[2]
 
 
 @pytest.fixture
@@ -303,6 +415,7 @@ def test_a_browser_shows_numbers_that_move(otelcd, browser):
     assert "Connection refused" in browser.value("document.querySelector('li.failing .bad').textContent")
     assert d.http("POST", "/v1/logs", b"{", JSON)[0] == 400
     browser.wait("document.querySelector('ul.log').innerText.includes('warn')", "the log does not grow")
+    browser.wait("document.querySelector('#senders tbody .bad') !== null", "the sender's mistake is not shown")
     assert browser.complaints() == []
     assert all(url.startswith((f"http://{base(d)}/", "about:")) for url in browser.requests())
     d.expect_warning("Request rejected", "Exporting failed. Dropping")

@@ -74,7 +74,9 @@ def test_top_once_shows_rates_and_who_fails(otelcd):
     assert ran.returncode == 1 and "\033" not in ran.stdout
     assert re.search(r"^logs: exporter otlp_grpc fails for .*: .*Connection refused$", ran.stdout, re.M), ran.stdout
     assert re.search(r"^traces +0 +0 +0 +0 +0$", ran.stdout, re.M), ran.stdout
-    assert re.search(r"^  otlp_grpc .*queue 1 of 1000 requests", ran.stdout, re.M), ran.stdout
+    assert re.search(r"^  otlp_grpc .*queue 1 of 1000 requests, oldest ", ran.stdout, re.M), ran.stdout
+    assert "what to do: start what should listen there" in ran.stdout
+    assert re.search(r"^otlp  127.0.0.1  http/json  2 requests, 0 refused", ran.stdout, re.M), ran.stdout
 
 
 class Terminal:
