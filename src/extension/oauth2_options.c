@@ -5,9 +5,7 @@
 #include "net/http/url.h"
 #include "net/socket/tls.h"
 
-static const char *const grant_types[] = { "client_credentials", NULL };
-
-#define NO_JWT(key) OPT_REFUSED(key, "only the grant client_credentials is served: write client_id and client_secret")
+static const char *const grant_types[] = { "client_credentials", OAUTH2_JWT_GRANT, NULL };
 
 const struct option oauth2_options[] = {
     OPT_STRING(struct oauth2_config, client_id, "", "Our name for the token endpoint."),
@@ -28,13 +26,7 @@ const struct option oauth2_options[] = {
     OPT_ENUM(struct oauth2_config, grant_type, grant_types, "client_credentials", "How a token is asked for."),
     OPT_GROUP(struct oauth2_config, tls, struct tls_config, tls_client_options, GROUP_PLAIN,
               "TLS to the token endpoint."),
-    NO_JWT("client_certificate_key"),
-    NO_JWT("client_certificate_key_file"),
-    NO_JWT("client_certificate_key_id"),
-    NO_JWT("signature_algorithm"),
-    NO_JWT("iss"),
-    NO_JWT("audience"),
-    NO_JWT("claims"),
+    ASSERTION_ROWS(struct oauth2_config, assertion),
     OPT_END,
 };
 
@@ -46,7 +38,10 @@ void oauth2_options_check(const void *config, struct check *ck)
 
     if (c->client_id[0] == '\0' && c->client_id_file[0] == '\0')
         check_fail(ck, "client_id", "no ClientID provided in the OAuth2 exporter configuration");
-    if (c->client_secret.text[0] == '\0' && c->client_secret_file[0] == '\0')
+    assertion_check(&c->assertion, c->grant_type == OAUTH2_JWT_BEARER,
+                    c->client_secret.text[0] != '\0' || c->client_secret_file[0] != '\0', "", ck);
+    if (c->grant_type == OAUTH2_CLIENT_CREDENTIALS && c->client_secret.text[0] == '\0' &&
+        c->client_secret_file[0] == '\0')
         check_fail(ck, "client_secret", "no ClientSecret provided in OAuth Client Credentials configuration");
     if (c->token_url[0] == '\0')
         check_fail(ck, "token_url", "no TokenURL provided in OAuth Client Credentials configuration");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A token by the client credentials grant (RFC 6749 4.4).
+/* A token by the client credentials grant (RFC 6749 4.4), or for an assertion that we sign (RFC 7523 2.1).
  *
  * The first call that needs a token has it fetched, and those that come meanwhile wait for the same answer. A token
  * that is in use is renewed some time before it ends, while calls go on with the old one.
@@ -7,10 +7,11 @@
  * What can go wrong: the token endpoint cannot be reached, refuses, or answers what is no token. Then all that wait
  * fail, and so do those that come within the next second: their calls are tried again by whoever makes them. The peer
  * says that the token is none any more (401): it is forgotten, but not more often than every ten seconds, for another
- * one may be no better. Whether the endpoint wants our name in a header or in the form is found out: first the one, and
- * after a refusal the other. */
+ * one may be no better. The key to sign with cannot be used: that is a failure like the others. Whether the endpoint
+ * wants our name in a header or in the form is found out: first the one, and after a refusal the other. */
 #include "oauth2/oauth2.h"
 
+#include "base/loop/watched_file.h"
 #include "base/mem.h"
 #include "codec/base64.h"
 #include "net/http/url.h"
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define KEY_MAX ((size_t)64 * 1024)
 #define ANSWER_MAX (64 * 1024ul)
 #define WAITING_MAX 1000u
 #define TIMEOUT (30 * NS_PER_S)
@@ -68,15 +70,70 @@ static void put_parameter(struct buf *out, const char *name, const char *value)
     put_escaped(out, bytes_str(value));
 }
 
-static void make_form(struct oauth2 *o)
+static bool is_signed(const struct oauth2 *o)
+{
+    return o->config->grant_type == OAUTH2_JWT_BEARER;
+}
+
+/* As it is now: the file is read anew for each token, of which there is one an hour or so. */
+static int read_key(const struct oauth2 *o, struct buf *pem, struct error *err)
+{
+    const struct assertion_config *a = &o->config->assertion;
+
+    pem->len = 0;
+    if (a->client_certificate_key_file[0] != '\0')
+        return file_read(a->client_certificate_key_file, KEY_MAX, pem, err);
+    buf_puts(pem, a->client_certificate_key.text);
+    return 0;
+}
+
+static int put_assertion(struct oauth2 *o, const char *scope, struct error *err)
+{
+    const struct assertion_config *c = &o->config->assertion;
+    struct buf pem = { 0 }, text = { 0 };
+    const struct oauth2_assertion a = {
+        .algorithm = (enum assertion_algorithm)c->signature_algorithm,
+        .key_id = c->client_certificate_key_id,
+        .iss = c->iss[0] != '\0' ? c->iss : o->id.text,
+        .sub = o->id.text,
+        .aud = c->audience[0] != '\0' ? c->audience : o->config->token_url,
+        .scope = scope,
+        .claims = c->claims,
+        .now = clock_wall(&o->node->host->loop->clock) / NS_PER_S,
+    };
+    int rc = read_key(o, &pem, err);
+
+    if (rc == 0)
+        rc = oauth2_assertion_put(&text, &a, buf_cstr(&pem), err);
+    if (rc == 0)
+        put_parameter(&o->form, "assertion", buf_cstr(&text));
+    buf_wipe(&pem);
+    buf_wipe(&text);
+    return rc == 0 ? 0 : error_wrap(err, "client_certificate_key");
+}
+
+/* Who needs another word there says so himself. */
+static bool names_grant(const struct oauth2_config *c)
+{
+    for (size_t i = 0; i < c->endpoint_params.n; i++)
+        if (strcmp(c->endpoint_params.v[i].key, "grant_type") == 0)
+            return true;
+    return false;
+}
+
+static int make_form(struct oauth2 *o, struct error *err)
 {
     const struct oauth2_config *c = o->config;
     struct buf scope = { 0 };
+    int rc = 0;
 
     o->form.len = 0;
-    put_parameter(&o->form, "grant_type", "client_credentials");
+    if (!names_grant(c))
+        put_parameter(&o->form, "grant_type", is_signed(o) ? OAUTH2_JWT_GRANT : "client_credentials");
     for (size_t i = 0; i < c->scopes.n; i++)
         buf_printf(&scope, "%s%s", i > 0 ? " " : "", c->scopes.v[i]);
+    if (is_signed(o))
+        rc = put_assertion(o, buf_cstr(&scope), err);
     if (scope.len > 0)
         put_parameter(&o->form, "scope", buf_cstr(&scope));
     for (size_t i = 0; i < c->endpoint_params.n; i++)
@@ -86,6 +143,7 @@ static void make_form(struct oauth2 *o)
         put_parameter(&o->form, "client_secret", o->secret.text);
     }
     buf_free(&scope);
+    return rc;
 }
 
 /* RFC 6749 2.3.1: both are escaped before they are put together. */
@@ -109,15 +167,20 @@ static void on_answer(struct http_call *call, struct bytes data)
 
 static void on_done(struct http_call *call, const struct http_response *a);
 
-static void send_request(struct oauth2 *o)
+/* False: it cannot be asked, and o->why says why. */
+static bool send_request(struct oauth2 *o)
 {
+    struct error err;
     size_t n = 0;
 
-    make_form(o);
+    if (make_form(o, &err) != 0) {
+        snprintf(o->why, sizeof(o->why), "%.150s", err.text);
+        return false;
+    }
     o->answer.len = 0;
     o->headers[n++] = (struct http_header){ BYTES_LIT("content-type"), BYTES_LIT("application/x-www-form-urlencoded") };
     o->headers[n++] = (struct http_header){ BYTES_LIT("accept"), BYTES_LIT("application/json") };
-    if (!o->in_form) {
+    if (!o->in_form && !is_signed(o)) {
         make_authorization(o);
         o->headers[n++] = (struct http_header){ BYTES_LIT("authorization"), buf_bytes(&o->authorization) };
     }
@@ -135,14 +198,20 @@ static void send_request(struct oauth2 *o)
         .on_done = on_done,
     };
     http_call_start(o->http, &o->call);
+    return true;
 }
 
-static void fetch_token(struct oauth2 *o)
+static void note_failure(struct oauth2 *o);
+
+/* Unless it is under way. False: nothing is, and o->why says why. */
+static bool fetch_token(struct oauth2 *o)
 {
-    if (o->fetching)
-        return;
-    o->fetching = true;
-    send_request(o);
+    if (!o->fetching) {
+        o->fetching = send_request(o);
+        if (!o->fetching)
+            note_failure(o);
+    }
+    return o->fetching;
 }
 
 /* ---- telling ---- */
@@ -172,10 +241,10 @@ static void on_renewal(struct clock_timer *t)
     struct oauth2 *o = container_of(t, struct oauth2, renewal);
 
     if (o->used)
-        fetch_token(o);
+        (void)fetch_token(o);
 }
 
-static void take_failure(struct oauth2 *o)
+static void note_failure(struct oauth2 *o)
 {
     struct clock *clock = &o->node->host->loop->clock;
 
@@ -186,6 +255,11 @@ static void take_failure(struct oauth2 *o)
                   F_UINT("requests", complaint_taken(&o->failing)));
     if (o->value != NULL && o->ends > o->failed)
         clock_start(clock, &o->renewal, RENEW_AGAIN, on_renewal);
+}
+
+static void take_failure(struct oauth2 *o)
+{
+    note_failure(o);
     answer_waiting(o, AUTH_FAILED);
 }
 
@@ -254,9 +328,9 @@ static void take_answer(struct oauth2 *o, int status)
     o->fetching = false;
     if (good && fault == NULL) {
         take_token(o, &t);
-    } else if ((status == 400 || status == 401) && !o->known && !o->in_form) {
+    } else if ((status == 400 || status == 401) && !o->known && !o->in_form && !is_signed(o)) {
         o->in_form = true; /* perhaps it looks for us there */
-        fetch_token(o);
+        (void)fetch_token(o);
     } else {
         o->in_form = o->in_form && o->known;
         if (good)
@@ -303,16 +377,17 @@ static enum auth_verdict sign(struct client_authenticator *a, struct auth_reques
         r->generation = o->generation;
         call_headers_set(r->headers, bytes_str("authorization"), bytes_str(o->value));
         if (!o->fetching && !clock_armed(&o->renewal) && o->ends != UINT64_MAX)
-            fetch_token(o); /* its renewal was due while nobody used it */
+            (void)fetch_token(o); /* its renewal was due while nobody used it */
         return AUTH_GRANTED;
     }
     if (!o->fetching && o->failed > 0 && now - o->failed < AFTER_FAILURE)
         return fail_now(o, r, o->why);
     if (o->n_waiting == WAITING_MAX)
         return fail_now(o, r, "too many calls wait for a token");
+    if (!fetch_token(o))
+        return fail_now(o, r, o->why);
     list_push(&o->waiting, &r->link);
     o->n_waiting++;
-    fetch_token(o);
     return AUTH_LATER;
 }
 
@@ -352,6 +427,17 @@ void oauth2_init(struct oauth2 *o, const struct node *node, const struct oauth2_
     }
 }
 
+static int check_key(const struct oauth2 *o, struct error *err)
+{
+    struct buf pem = { 0 };
+    int rc = read_key(o, &pem, err);
+
+    if (rc == 0)
+        rc = oauth2_assertion_check_key(buf_cstr(&pem), err);
+    buf_wipe(&pem);
+    return rc == 0 ? 0 : error_wrap(err, "client_certificate_key");
+}
+
 int oauth2_open(struct oauth2 *o, const struct http_client_options *way, struct error *err)
 {
     const struct oauth2_config *c = o->config;
@@ -372,6 +458,8 @@ int oauth2_open(struct oauth2 *o, const struct http_client_options *way, struct 
     if (file_value_open(&o->secret, loop, &o->node->log, c->client_secret.text != NULL ? c->client_secret.text : "",
                         c->client_secret_file, err) != 0)
         return error_wrap(err, "client_secret_file");
+    if (is_signed(o) && check_key(o, err) != 0)
+        return err->code;
     o->http = node_http_client(o->node, &h, secure ? &c->tls : NULL, err);
     return o->http != NULL ? 0 : error_wrap(err, "token_url");
 }

@@ -1,14 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A token by OAuth 2's client credentials, fetched when a call needs one, and renewed: what the extension oauth2client
- * is, and what a component has that asks for tokens of its own. */
+/* A token by OAuth 2, for client credentials or a signed assertion (RFC 7523), fetched when a call needs one, and
+ * renewed: what the extension oauth2client is, and what a component has that asks for tokens of its own. */
 #ifndef OAUTH2_H
 #define OAUTH2_H
 
 #include "config/client_rows.h"
 #include "net/http/http_client.h"
+#include "oauth2/oauth2_assertion.h"
 #include "pipeline/authenticator.h"
 #include "pipeline/component.h"
 #include "pipeline/file_value.h"
+
+enum oauth2_grant { OAUTH2_CLIENT_CREDENTIALS, OAUTH2_JWT_BEARER };
+
+#define OAUTH2_JWT_GRANT "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+/* What is said of us in place of a secret. */
+struct assertion_config {
+    struct secret client_certificate_key; /* PEM */
+    const char *client_certificate_key_file, *client_certificate_key_id;
+    int signature_algorithm; /* enum assertion_algorithm */
+    const char *iss, *audience;
+    const struct yaml_node *claims; /* a map; NULL: none */
+};
 
 struct oauth2_config {
     const char *client_id, *client_id_file;
@@ -18,9 +32,40 @@ struct oauth2_config {
     struct strings scopes;
     struct string_map endpoint_params;
     duration timeout, expiry_buffer;
-    int grant_type;
+    int grant_type; /* enum oauth2_grant */
+    struct assertion_config assertion;
     struct tls_config tls;
 };
+
+/* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
+/* clang-format off */
+
+#define ASSERTION_ONLY "Of the grant jwt-bearer: "
+
+/* Rows for `struct assertion_config m` inside struct T. */
+#define ASSERTION_ROWS(T, m)                                                                                          \
+    { .key = "client_certificate_key", .kind = OPTION_SECRET,                                                         \
+      .offset = OPT_FIELD(T, m.client_certificate_key, struct secret),                                                \
+      .help = ASSERTION_ONLY "the RSA key that it is signed with, in PEM." },                                         \
+    { .key = "client_certificate_key_file", .kind = OPTION_STRING,                                                    \
+      .offset = OPT_FIELD(T, m.client_certificate_key_file, const char *), .def = "",                                 \
+      .help = "A file that has it, in place of client_certificate_key; read for each token." },                       \
+    { .key = "client_certificate_key_id", .kind = OPTION_STRING,                                                      \
+      .offset = OPT_FIELD(T, m.client_certificate_key_id, const char *), .def = "",                                   \
+      .help = "What the endpoint knows that key by (kid)." },                                                         \
+    { .key = "signature_algorithm", .kind = OPTION_ENUM, .offset = OPT_FIELD(T, m.signature_algorithm, int),          \
+      .names = assertion_algorithms, .def = "RS256", .help = ASSERTION_ONLY "how it is signed." },                    \
+    { .key = "iss", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.iss, const char *), .def = "",                    \
+      .help = ASSERTION_ONLY "who says it; empty is client_id." },                                                    \
+    { .key = "audience", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.audience, const char *), .def = "",          \
+      .help = ASSERTION_ONLY "to whom; empty is token_url." },                                                        \
+    { .key = "claims", .kind = OPTION_NODE, .offset = OPT_FIELD(T, m.claims, const struct yaml_node *), .any = true,  \
+      .help = ASSERTION_ONLY "further claims, of any type." }
+/* clang-format on */
+
+/* What must hold of them, and of a secret beside them, in the block at `path` ("" or one that ends with ::). */
+void assertion_check(const struct assertion_config *a, bool is_signed, bool has_secret, const char *path,
+                     struct check *ck);
 
 enum oauth2_result { OAUTH2_TOKEN, OAUTH2_FAILED, OAUTH2_RESULTS };
 

@@ -103,6 +103,9 @@ def token_server():
         s.close()
 
 
+JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
 def oauth2(url, more=""):
     return f"client_id: us & co\nclient_secret: se:cret\ntoken_url: {url}\n{more}"
 
@@ -281,7 +284,9 @@ def test_a_token_that_the_receiver_takes_no_more_is_replaced_and_nothing_is_lost
     ("client_id: x\ntoken_url: http://x/", "no ClientSecret provided"),
     ("client_id: x\nclient_secret: y", "no TokenURL provided"),
     ("client_id: x\nclient_secret: y\ntoken_url: nowhere", "token_url"),
-    ("client_id: x\nclient_secret: y\ntoken_url: http://x/\nclaims: {a: b}", "only the grant client_credentials"),
+    ("client_id: x\nclient_secret: y\ntoken_url: http://x/\nclaims: {a: b}", "claims: it is of another grant"),
+    (f"client_id: x\ngrant_type: {JWT}\ntoken_url: http://x/", "client_certificate_key: it is missing"),
+    (f"client_id: x\ngrant_type: {JWT}\ntoken_url: http://x/\nclient_certificate_key: k\nclaims: [a]", "claims: it is a list: write a map"),
 ])
 def test_what_a_token_cannot_be_had_with_is_a_fault(tmp_path, text, fault):
     assert fault in faults(tmp_path, client("http://127.0.0.1:1/x", "oauth2client", text))

@@ -61,9 +61,7 @@ const struct option scrape_tls_options[] = {
 };
 #undef T
 
-#define NO_JWT(key_) OPT_REFUSED(key_, "only the grant client_credentials is served: write client_id and client_secret")
-
-static const char *const grant_types[] = { "", "client_credentials", NULL };
+static const char *const grant_types[] = { "client_credentials", OAUTH2_JWT_GRANT, NULL };
 
 /* clang-format off */
 #define T struct scrape_oauth2_config
@@ -76,13 +74,13 @@ const struct option scrape_oauth2_options[] = {
     OPT_STRING(T, token_url, "", "URL of the token endpoint.", .required = true),
     OPT_MAP(T, endpoint_params, "What the token endpoint wants to know besides, for instance audience.", .secret = true,
             .scalar = true),
-    { .key = "grant_type", .kind = OPTION_ENUM, .offset = OPT_FIELD(T, grant, int), .names = grant_types, .def = "",
-      .help = "How a token is asked for; empty is client_credentials." },
+    { .key = "grant_type", .kind = OPTION_ENUM, .offset = OPT_FIELD(T, grant, int), .names = grant_types,
+      .def = "client_credentials", .help = "How a token is asked for." },
     OPT_GROUP(T, tls_config, struct scrape_tls_config, scrape_tls_options, GROUP_PLAIN, "TLS to the token endpoint."),
     SCRAPE_PROXY_ROWS(T, proxy),
-    NO_JWT("client_certificate_key"), NO_JWT("client_certificate_key_file"), NO_JWT("client_certificate_key_ref"),
-    NO_JWT("client_certificate_key_id"), NO_JWT("signature_algorithm"), NO_JWT("iss"), NO_JWT("audience"),
-    NO_JWT("claims"),
+    ASSERTION_ROWS(T, assertion),
+    OPT_REFUSED("client_certificate_key_ref",
+                "secrets by reference are not served: write client_certificate_key or client_certificate_key_file"),
     OPT_END,
 };
 #undef T
@@ -133,6 +131,8 @@ void scrape_client_finish(struct scrape_client_config *c)
         .scopes = o->scopes,
         .endpoint_params = o->endpoint_params,
         .expiry_buffer = { 10000000000 },
+        .grant_type = o->grant,
+        .assertion = o->assertion,
         .tls = tls_of(&o->tls_config),
     };
 }
@@ -234,6 +234,16 @@ static void check_proxy(const struct client_check *k, const struct scrape_proxy_
         fail_at(k, key, "a proxy is reached over http, not https");
 }
 
+static void check_assertion(const struct client_check *k, const struct scrape_oauth2_config *o)
+{
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s::oauth2::", k->path);
+    assertion_check(&o->assertion, o->grant == OAUTH2_JWT_BEARER,
+                    is_set(o->client_secret) || o->client_secret_file[0] != '\0', path, k->ck);
+    check_file(k, "oauth2::client_certificate_key_file", o->assertion.client_certificate_key_file);
+}
+
 static void check_oauth2(const struct client_check *k)
 {
     const struct scrape_oauth2_config *o = &k->c->oauth2;
@@ -244,6 +254,7 @@ static void check_oauth2(const struct client_check *k)
     if (!o->on)
         return;
     check_one(k, "oauth2::client_secret", is_set(o->client_secret), o->client_secret_file);
+    check_assertion(k, o);
     check_file(k, "oauth2::client_secret_file", o->client_secret_file);
     if (o->token_url[0] != '\0' && url_parse(&url, bytes_str(o->token_url), &err) != 0)
         fail_at(k, "oauth2::token_url", "%s", err.text);

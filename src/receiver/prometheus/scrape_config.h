@@ -45,7 +45,8 @@ struct scrape_oauth2_config {
     bool on;
     const char *client_id, *client_secret_file, *token_url;
     struct secret client_secret;
-    int grant; /* there is one */
+    int grant; /* enum oauth2_grant */
+    struct assertion_config assertion;
     struct strings scopes;
     struct string_map endpoint_params;
     struct scrape_tls_config tls_config;
@@ -257,7 +258,7 @@ extern const struct option scrape_oauth2_options[], scrape_basic_options[], scra
       .def = "", .help = "The older way to write authorization::credentials_file." },                                 \
     { .key = "oauth2", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.oauth2, struct scrape_oauth2_config),           \
       .options = scrape_oauth2_options, .size = sizeof(struct scrape_oauth2_config), .mode = GROUP_NONE,              \
-      .help = "A token by OAuth 2's client credentials, fetched and renewed." },                                      \
+      .help = "A token by OAuth 2, fetched and renewed." },                                                           \
     { .key = "tls_config", .kind = OPTION_GROUP, .offset = OPT_FIELD(T, m.tls_config, struct scrape_tls_config),      \
       .options = scrape_tls_options, .size = sizeof(struct scrape_tls_config), .mode = GROUP_PLAIN,                   \
       .help = "TLS, where the scheme is https." },                                                                    \
