@@ -2,6 +2,7 @@
 """Targets that an API server of Kubernetes knows: by role, listed and watched, and what becomes of them when the server
 fails, forgets, or says what nobody can read."""
 
+import base64
 import json
 import os
 import ssl
@@ -11,6 +12,7 @@ import pytest
 from harness.authority import Authority
 from harness.kubernetes import JSON, ApiServer, meta, pod
 from harness.targets import Target, config, wait_point
+from test_prometheus_receiver import validate
 
 FAILED = "Failed to scrape Prometheus endpoint"
 REFUSED = "Unable to refresh target groups"
@@ -380,3 +382,70 @@ def test_without_a_pod_around_it_that_is_told_and_the_rest_works(otelcd, target)
     d = otelcd(config(jobs), expect=[REFUSED], allow=[FAILED])
     assert "KUBERNETES_SERVICE_HOST" in d.wait_log("^Unable to refresh target groups")["error"]
     assert wait_point(d, "load", value=0.5)
+
+
+# --- files of kubectl ---
+
+def kubeconfig(address, cluster, user, scheme="https"):
+    return json.dumps({
+        "current-context": "ours",
+        "contexts": [{"name": "ours", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": f"{scheme}://{address}/cluster/", **cluster}}],
+        "users": [{"name": "u", "user": user}],
+    })  # fmt: skip
+
+
+def inline(path):
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+@pytest.mark.parametrize("written", ["in it", "beside it"])
+def test_a_file_of_kubectl_says_where_and_who(scraper, tmp_path, written):
+    ca = Authority(tmp_path)
+    cert, key = ca.issue("us")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*ca.issue("kubernetes"))
+    context.load_verify_locations(ca.cert)
+    context.verify_mode = ssl.CERT_REQUIRED
+    api = ApiServer(tls=context)
+    try:
+        api.put("pods", pod("a", ports=[1]))
+        if written == "in it":
+            cluster = {"certificate-authority-data": inline(ca.cert)}
+            user = {"client-certificate-data": inline(cert), "client-key-data": inline(key), "token": "first"}
+        else:
+            (tmp_path / "token").write_text("first\n")
+            cluster = {"certificate-authority": ca.cert.name}
+            user = {"client-certificate": cert.name, "client-key": key.name, "tokenFile": "token"}
+        file = tmp_path / "kubeconfig"
+        file.write_text(kubeconfig(api.address, {**cluster, "tls-server-name": "kubernetes"}, user))
+        sd = {"role": "pod", "kubeconfig_file": str(file)}
+        d = scraper(config([{"job_name": "test", "kubernetes_sd_configs": [sd]}]))
+        wait_targets(d, 1)
+        assert api.wait_asked("/cluster/api/v1/pods", watch="true")[2]["Authorization"] == "Bearer first"
+        if written == "beside it":
+            (tmp_path / "token").write_text("second\n")
+            api.forget()  # it is asked again
+            api.answer = lambda h, p, q: (401, JSON, b"{}") if h.headers["Authorization"] == "Bearer first" else False
+            api.put("pods", pod("b", ports=[2]))
+            wait_targets(d, 2)
+        d.stop()
+    finally:
+        api.close()
+
+
+def test_a_name_and_a_password_of_a_file_are_said(scraper, api, tmp_path):
+    file = tmp_path / "kubeconfig"
+    file.write_text(kubeconfig(api.address, {}, {"username": "us", "password": "a:b"}, scheme="http"))
+    api.put("pods", pod("a", ports=[1]))
+    d = scraper(config([{"job_name": "test", "kubernetes_sd_configs": [{"role": "pod", "kubeconfig_file": str(file)}]}]))
+    wait_targets(d, 1)
+    assert api.wait_asked("/cluster/api/v1/pods")[2]["Authorization"] == "Basic " + base64.b64encode(b"us:a:b").decode()
+
+
+def test_programs_that_give_credentials_are_refused_by_name(tmp_path):
+    file = tmp_path / "kubeconfig"
+    file.write_text(kubeconfig("127.0.0.1:1", {}, {"exec": {"command": "aws"}}))
+    sd = {"role": "pod", "kubeconfig_file": str(file)}
+    ran = validate(tmp_path, "scrape_configs: " + json.dumps([{"job_name": "a", "kubernetes_sd_configs": [sd]}]))
+    assert ran.returncode != 0 and "exec: programs that give credentials are not run" in ran.stderr, ran.stderr

@@ -3,7 +3,8 @@
  * namespace that is asked for; a moment after something has changed, all targets are made anew of what is known.
  *
  * An API server that cannot be asked is told in the log, and what was known stays; watches come back by themselves.
- * Where we are in no pod, or its files cannot be read, that is tried again too. */
+ * Where we are in no pod, or its files or that of kubectl cannot be read, that is tried again too. */
+#include "kube/kube_config.h"
 #include "kube/kube_watch.h"
 #include "net/http/url.h"
 #include "receiver/prometheus/kubernetes_targets.h"
@@ -29,7 +30,8 @@ struct kubernetes_discovery {
     struct discovery base;
     const struct kubernetes_sd_config *config;
     struct scrape_caller caller; /* with an api_server */
-    struct kube_pod pod;         /* without */
+    struct kube_file file;       /* with a kubeconfig_file */
+    struct kube_pod pod;         /* without both */
     struct kube_api api;
     char *prefix;
     VEC(struct spot) spots;
@@ -242,6 +244,17 @@ static void put_caller(void *owner, struct call_headers *h)
     scrape_caller_headers(owner, true, h);
 }
 
+static int open_file(struct kubernetes_discovery *k, struct error *err)
+{
+    int rc = kube_file_open(&k->file, k->base.node, k->config->kubeconfig_file, err);
+
+    if (rc == 0)
+        k->api = k->file.api;
+    else
+        kube_file_close(&k->file);
+    return rc;
+}
+
 static int open_api(struct kubernetes_discovery *k, struct buf *own, struct error *err)
 {
     k->api = (struct kube_api){
@@ -249,6 +262,8 @@ static int open_api(struct kubernetes_discovery *k, struct buf *own, struct erro
     };
     if (k->config->api_server[0] != '\0')
         return open_server(k, err);
+    if (k->config->kubeconfig_file[0] != '\0')
+        return open_file(k, err);
     if (kube_pod_open(&k->pod, k->base.node, err) != 0 ||
         (k->config->namespaces.own_namespace && kube_pod_namespace(own, err) != 0)) {
         kube_pod_close(&k->pod);
@@ -296,7 +311,9 @@ static void free_discovery(struct discovery *d)
     vec_free(&k->spots);
     kube_watch_free(k->nodes);
     kube_watch_free(k->namespaces);
-    if (k->pod.api.node != NULL)
+    if (k->file.api.node != NULL)
+        kube_file_close(&k->file);
+    else if (k->pod.api.node != NULL)
         kube_pod_close(&k->pod);
     else if (k->api.http != NULL)
         http_client_close(k->api.http);

@@ -135,7 +135,7 @@ struct kubernetes_attach {
 
 struct kubernetes_sd_config {
     int role; /* likewise */
-    const char *api_server;
+    const char *api_server, *kubeconfig_file;
     struct kubernetes_namespaces namespaces;
     struct option_list selectors; /* of struct kubernetes_selector */
     struct kubernetes_attach attach;

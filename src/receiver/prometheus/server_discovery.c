@@ -3,8 +3,10 @@
  * say. */
 #include "base/buf.h"
 #include "config/option.h"
+#include "kube/kube_config.h"
 #include "net/http/target.h"
 #include "net/http/url.h"
+#include "net/socket/tls.h"
 #include "receiver/prometheus/kubernetes_targets.h"
 #include "receiver/prometheus/scrape_config.h"
 
@@ -102,8 +104,8 @@ const struct option kubernetes_sd_options[] = {
     OPT_ENUM(T, role, roles, "", "What becomes a target: pod, service, endpoints, endpointslice, node or ingress."),
     OPT_STRING(T, api_server, "", "URL of the API server; empty: that of the cluster in which otelcd runs, with the "
                "pod's service account."),
-    OPT_REFUSED("kubeconfig_file", "files of kubectl are not read: write api_server, with tls_config and authorization; "
-                "in a pod nothing of that is needed"),
+    OPT_STRING(T, kubeconfig_file, "", "A file of kubectl: its current context says which API server, and who we are. "
+               "Programs that give credentials are not run."),
     OPT_GROUP(T, namespaces, struct kubernetes_namespaces, kubernetes_namespaces_options, GROUP_PLAIN,
               "Which namespaces; empty is all."),
     OPT_LIST(T, selectors, struct kubernetes_selector, kubernetes_selector_options, "Which objects."),
@@ -250,8 +252,8 @@ static void check_selectors(const struct kubernetes_sd_config *c, const struct p
     }
 }
 
-/* Without an api_server who we are is the pod's. */
-static void check_no_client(const struct place *p)
+/* Without an api_server who we are is said elsewhere: by the pod, or by a file of kubectl. */
+static void check_no_client(const struct place *p, const char *why)
 {
     static const char *const keys[] = {
         "basic_auth", "authorization", "bearer_token", "bearer_token_file", "oauth2",
@@ -261,8 +263,45 @@ static void check_no_client(const struct place *p)
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
         if (check_was_set(p->ck, at_key(p, keys[i], path)))
-            check_fail(p->ck, path,
-                       "to use custom HTTP client configuration please provide the 'api_server' URL explicitly");
+            check_fail(p->ck, path, "%s", why);
+}
+
+static void check_kubeconfig(const struct kubernetes_sd_config *c, const struct place *p)
+{
+    struct kube_config file;
+    struct error err;
+    char path[PATH];
+
+    check_no_client(p, "cannot use a custom HTTP client configuration together with 'kubeconfig_file': say it there");
+    if (c->api_server[0] != '\0')
+        check_fail(p->ck, at_key(p, "kubeconfig_file", path),
+                   "cannot use 'kubeconfig_file' and 'api_server' simultaneously: remove one of them");
+    if (c->namespaces.own_namespace)
+        check_fail(p->ck, at_key(p, "namespaces::own_namespace", path),
+                   "cannot use 'kubeconfig_file' and 'namespaces.own_namespace' simultaneously: write "
+                   "namespaces::names");
+    if (kube_config_read(&file, c->kubeconfig_file, &err) != 0)
+        check_fail(p->ck, at_key(p, "kubeconfig_file", path), "%s", err.text);
+    else
+        tls_check(&file.tls, TLS_CLIENT, at_key(p, "kubeconfig_file", path), p->ck);
+    kube_config_free(&file);
+}
+
+static void check_server(const struct kubernetes_sd_config *c, const struct place *p)
+{
+    struct error err;
+    char path[PATH];
+    struct url url;
+
+    if (c->kubeconfig_file[0] != '\0')
+        check_kubeconfig(c, p);
+    else if (c->api_server[0] == '\0')
+        check_no_client(p, "to use custom HTTP client configuration please provide the 'api_server' URL explicitly");
+    else if (url_parse(&url, bytes_str(c->api_server), &err) != 0)
+        check_fail(p->ck, at_key(p, "api_server", path), "%s", err.text);
+    else if (c->namespaces.own_namespace)
+        check_fail(p->ck, at_key(p, "namespaces::own_namespace", path),
+                   "cannot use 'api_server' and 'namespaces.own_namespace' simultaneously: write namespaces::names");
 }
 
 /* It stands in a path. */
@@ -273,20 +312,12 @@ static bool is_namespace(const char *name)
 
 static void check_kubernetes(const struct kubernetes_sd_config *c, const struct place *p)
 {
-    struct error err;
     char path[PATH];
-    struct url url;
 
     if (c->role == 0)
         check_fail(p->ck, at_key(p, "role", path),
                    "role missing (one of: pod, service, endpoints, endpointslice, node, ingress)");
-    if (c->api_server[0] == '\0')
-        check_no_client(p);
-    else if (url_parse(&url, bytes_str(c->api_server), &err) != 0)
-        check_fail(p->ck, at_key(p, "api_server", path), "%s", err.text);
-    else if (c->namespaces.own_namespace)
-        check_fail(p->ck, at_key(p, "namespaces::own_namespace", path),
-                   "cannot use 'api_server' and 'namespaces.own_namespace' simultaneously: write namespaces::names");
+    check_server(c, p);
     for (size_t i = 0; i < c->namespaces.names.n; i++)
         if (!is_namespace(c->namespaces.names.v[i]))
             check_fail(p->ck, at_key(p, "namespaces::names", path),

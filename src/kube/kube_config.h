@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A file of kubectl (kubeconfig): the API server that its current context names, and who we are there. */
+#ifndef KUBE_CONFIG_H
+#define KUBE_CONFIG_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "config/option.h"
+#include "config/tls_rows.h"
+#include "kube/kube_api.h"
+
+/* "" where nothing is said; in the arena. Paths are absolute, or as the file's own. */
+struct kube_config {
+    struct arena arena;
+    const char *server, *proxy_url, *ns;
+    const char *token_file, *username;
+    struct secret token, password;
+    struct tls_config tls;
+};
+
+/* `path`: of the file, for paths in it that are relative and for faults. A negative errno and `err`, which names the
+ * place: what cannot be served (programs that give credentials) is refused by name. kube_config_free() all the same. */
+int kube_config_parse(struct kube_config *c, struct bytes text, const char *path, struct error *err);
+int kube_config_read(struct kube_config *c, const char *path, struct error *err);
+void kube_config_free(struct kube_config *c);
+
+/* An API server that such a file leads to. */
+struct kube_file {
+    struct kube_api api;
+    struct kube_config config;
+    struct file_value token;
+    char *prefix;
+};
+
+/* The file is read once; files that it names, again when they change. A negative errno and `err`; kube_file_close() all
+ * the same, after all that uses its api. */
+int kube_file_open(struct kube_file *f, const struct node *node, const char *path, struct error *err);
+void kube_file_close(struct kube_file *f); /* also of one that is zeroed */
+
+#endif
