@@ -59,6 +59,30 @@ def test_an_attribute_of_spans_is_summed_up(otelcd, tmp_path):
     assert d.ledger("pipeline", "metrics")["delivered"] == 2
 
 
+LARGEST = {
+    "span_metrics": ("traces.span.metrics.calls", "traces.span.metrics.duration", "span.name"),
+    "service_graph": ("traces_service_graph_request_total", "traces_service_graph_request_client", "server"),
+}
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_the_largest_metrics_of_a_connector_and_its_labels_are_shown(otelcd, tmp_path, name):
+    one, other, label = LARGEST[name]
+    d = otelcd(made(tmp_path, name, {"metrics_flush_interval": "100ms"}))
+    assert d.http("POST", "/v1/traces", connected.request({"input": "shop"}), JSON)[0] == 200
+    d.wait_metrics(lambda m: m.find("otelcd_prometheus_largest_metrics", connector=name))
+    n = d.metric("otelcd_prometheus_largest_metrics", connector=name, metric=one)
+    assert n > 1 and d.metric("otelcd_prometheus_largest_metrics", connector=name, metric=other) == n
+    assert 1 < d.metric("otelcd_prometheus_label_values", connector=name, label=label) <= n
+
+
+def test_series_that_are_forgotten_are_no_longer_among_the_largest(otelcd, tmp_path):
+    d = otelcd(made(tmp_path, "span_metrics", {"metrics_flush_interval": "100ms", "metrics_expiration": "1s"}))
+    assert d.http("POST", "/v1/traces", connected.request({"input": "shop"}), JSON)[0] == 200
+    d.wait_metrics(lambda m: m.find("otelcd_prometheus_largest_metrics", connector="span_metrics"))
+    d.wait_metrics(lambda m: m.sum("otelcd_span_metrics_series") == 0 and not m.find("otelcd_prometheus_largest_metrics"))
+
+
 def test_exceptions_become_metrics_and_records(otelcd, tmp_path):
     d = otelcd(made(tmp_path, "exceptions", {}, logs=True))
     assert d.http("POST", "/v1/traces", connected.request({"input": "shop"}), JSON)[0] == 200

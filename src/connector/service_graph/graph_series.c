@@ -4,10 +4,18 @@
 
 #include "base/mem.h"
 #include "connector/overflow_attributes.h"
+#include "otlp/fields.h"
 
 #include <stdlib.h>
 
 #define ALLOCATOR_COST 16u
+
+const char *const graph_metric_names[METRICS] = {
+    [METRIC_TOTAL] = "traces_service_graph_request_total",
+    [METRIC_FAILED] = "traces_service_graph_request_failed_total",
+    [METRIC_SERVER] = "traces_service_graph_request_server",
+    [METRIC_CLIENT] = "traces_service_graph_request_client",
+};
 
 static uint64_t hash_of(const void *entry)
 {
@@ -72,6 +80,14 @@ static void free_series(struct graph_store *s, struct graph_series *series)
     free(series);
 }
 
+/* Of all metrics but that of failures, which few have. */
+static void tell_of(struct graph_store *s, void (*tell)(struct series_top *top, struct bytes metric))
+{
+    for (unsigned i = 0; i < METRICS; i++)
+        if (i != METRIC_FAILED)
+            tell(s->top, bytes_str(graph_metric_names[i]));
+}
+
 struct graph_series *graph_store_add(struct graph_store *s, struct bytes key, uint64_t hash, struct bytes attributes)
 {
     struct graph_series *made;
@@ -85,6 +101,8 @@ struct graph_series *graph_store_add(struct graph_store *s, struct bytes key, ui
         return NULL;
     }
     s->n++;
+    tell_of(s, series_top_made);
+    series_top_attributes(s->top, attributes, OTLP_LIST_VALUES);
     return made;
 }
 
@@ -108,6 +126,7 @@ void graph_store_remove(struct graph_store *s, struct graph_series *series)
         s->overflow = NULL;
     } else {
         table_remove(&s->table, series, series->hash);
+        tell_of(s, series_top_gone);
         s->n--;
     }
     free_series(s, series);

@@ -7,6 +7,12 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "connector/observed.h"
+#include "prom/series/series_top.h"
+
+/* What a series becomes; METRIC_FAILED only where a request has. */
+enum { METRIC_TOTAL, METRIC_FAILED, METRIC_SERVER, METRIC_CLIENT, METRICS };
+
+extern const char *const graph_metric_names[METRICS];
 
 struct graph_series {
     struct list link; /* in the order in which they came */
@@ -21,6 +27,7 @@ struct graph_series {
 };
 
 struct graph_store {
+    struct series_top *top; /* is told which series are made and go; NULL: nobody is */
     struct table table;
     struct list all;
     struct budget *budget;

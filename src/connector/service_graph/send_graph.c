@@ -6,15 +6,6 @@
 
 #define SCOPE_NAME "traces_service_graph"
 
-enum { METRIC_TOTAL, METRIC_FAILED, METRIC_SERVER, METRIC_CLIENT, METRICS };
-
-static const char *const names[METRICS] = {
-    [METRIC_TOTAL] = "traces_service_graph_request_total",
-    [METRIC_FAILED] = "traces_service_graph_request_failed_total",
-    [METRIC_SERVER] = "traces_service_graph_request_server",
-    [METRIC_CLIENT] = "traces_service_graph_request_client",
-};
-
 static struct service_graph *graph_of(struct slice_sender *s)
 {
     return container_of(s, struct service_graph, sender);
@@ -87,7 +78,7 @@ static bool put_metric(struct service_graph *p, unsigned metric)
     size_t begun = out->len, at = pb_begin(out, OTLP_SCOPE_GROUP_ITEMS), data;
     bool whole;
 
-    pb_put_str(out, OTLP_METRIC_NAME, names[metric]);
+    pb_put_str(out, OTLP_METRIC_NAME, graph_metric_names[metric]);
     if (!is_sum(metric))
         pb_put_str(out, OTLP_METRIC_UNIT, "s");
     data = pb_begin(out, data_of(p, metric));

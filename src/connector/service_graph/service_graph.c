@@ -147,6 +147,11 @@ static void set_slots(struct service_graph *p, size_t *slots, const struct strin
         slots[i] = slot_names_add(&p->names, bytes_str(names->v[i]));
 }
 
+static void collect(struct metric_hook *hook)
+{
+    series_top_collect(container_of(hook, struct service_graph, hook)->series.top);
+}
+
 static void set_metrics(struct service_graph *p)
 {
     struct metrics *m = p->node.host->metrics;
@@ -156,6 +161,9 @@ static void set_metrics(struct service_graph *p)
     p->dropped_spans = metrics_get(m, &dropped_row, NULL, 0);
     p->expired_edges = metrics_get(m, &expired_row, NULL, 0);
     p->overflowed = metrics_get(m, &overflow_row, &label, 1);
+    p->series.top = series_top_new(m, label, p->series.budget);
+    p->hook.collect = collect;
+    metrics_hook(m, &p->hook);
 }
 
 static int create(struct node *node, const void *config, struct error *err)
@@ -189,9 +197,11 @@ static void destroy(struct node *node)
 
     clock_stop(clock_of(p), &p->expire_timer);
     clock_stop(clock_of(p), &p->clean_timer);
+    metrics_unhook(node->host->metrics, &p->hook);
     slice_sender_free(&p->sender);
     edge_store_free(&p->edges);
     graph_store_free(&p->series);
+    series_top_free(p->series.top);
     free(p->bounds);
     buf_free(&p->key);
     buf_free(&p->values);
@@ -205,7 +215,9 @@ static void destroy(struct node *node)
 }
 
 static const char *const aliases[] = { "servicegraph", NULL };
-static const struct metric_row *const metric_rows[] = { &total_row, &dropped_row, &expired_row, &overflow_row, NULL };
+static const struct metric_row *const metric_rows[] = {
+    &total_row, &dropped_row, &expired_row, &overflow_row, &series_top_metrics_row, &series_top_labels_row, NULL
+};
 
 extern const struct component service_graph_connector;
 const struct component service_graph_connector = {

@@ -39,6 +39,7 @@ struct service_graph {
         uint64_t serial;             /* later ones wait for the next time */
     } at;
     struct complaint overflow, crowded;
+    struct metric_hook hook;
     struct metric *total_edges, *dropped_spans, *expired_edges, *overflowed;
 };
 

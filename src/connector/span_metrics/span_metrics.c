@@ -133,6 +133,7 @@ static void collect(struct metric_hook *hook)
     const struct span_metrics *p = container_of(hook, struct span_metrics, hook);
 
     metric_set(p->series_gauge, (double)p->store.n);
+    series_top_collect(p->store.top);
 }
 
 static void set_metrics(struct span_metrics *p)
@@ -144,6 +145,8 @@ static void set_metrics(struct span_metrics *p)
     p->series_gauge = metrics_get(m, &series_row, service, 1);
     p->no_service = metrics_get(m, &uncounted_row, service, ARRAY_LEN(service));
     p->no_memory = metrics_get(m, &uncounted_row, memory, ARRAY_LEN(memory));
+    p->store.top = series_top_new(m, service[0], span_metrics_budget(p));
+    p->store.names = (const char *const *)p->names;
     p->hook.collect = collect;
     metrics_hook(m, &p->hook);
 }
@@ -182,6 +185,7 @@ static void destroy(struct node *node)
     metrics_unhook(node->host->metrics, &p->hook);
     slice_sender_free(&p->sender);
     span_series_free(&p->store);
+    series_top_free(p->store.top);
     dimension_list_free(&p->everywhere);
     for (unsigned i = 0; i < FAMILIES; i++) {
         dimension_list_free(&p->further[i]);
@@ -197,7 +201,9 @@ static void destroy(struct node *node)
 }
 
 static const char *const aliases[] = { "spanmetrics", NULL };
-static const struct metric_row *const metric_rows[] = { &series_row, &uncounted_row, &span_metrics_overflow_row, NULL };
+static const struct metric_row *const metric_rows[] = {
+    &series_row, &uncounted_row, &span_metrics_overflow_row, &series_top_metrics_row, &series_top_labels_row, NULL
+};
 
 extern const struct component span_metrics_connector;
 const struct component span_metrics_connector = {

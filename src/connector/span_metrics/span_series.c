@@ -172,6 +172,31 @@ bool span_series_may_add(const struct span_series *s, const struct family *f, si
     return (s->limits.series == 0 || f->n < s->limits.series) && budget_room(s->budget) >= bytes;
 }
 
+/* A family with durations beside calls is two metrics. */
+static bool is_both(const struct family *f)
+{
+    return f->kind == FAMILY_CALLS && f->has_durations;
+}
+
+static void tell_made(struct span_series *s, const struct family *f, struct bytes attributes)
+{
+    if (s->top == NULL)
+        return;
+    series_top_made(s->top, bytes_str(s->names[f->kind]));
+    if (is_both(f))
+        series_top_made(s->top, bytes_str(s->names[FAMILY_DURATIONS]));
+    series_top_attributes(s->top, attributes, OTLP_LIST_VALUES);
+}
+
+static void tell_gone(struct span_series *s, const struct family *f)
+{
+    if (s->top == NULL)
+        return;
+    series_top_gone(s->top, bytes_str(s->names[f->kind]));
+    if (is_both(f))
+        series_top_gone(s->top, bytes_str(s->names[FAMILY_DURATIONS]));
+}
+
 struct series *span_series_add(struct span_series *s, struct family *f, struct bytes key, uint64_t hash,
                                struct bytes attributes, uint64_t wall)
 {
@@ -192,6 +217,7 @@ struct series *span_series_add(struct span_series *s, struct family *f, struct b
     }
     if (!s->delta)
         f->n++;
+    tell_made(s, f, attributes);
     return made;
 }
 
@@ -217,6 +243,7 @@ void span_series_remove(struct span_series *s, struct series *series)
         f->overflow = NULL;
     } else {
         table_remove(&s->table, series, series->hash);
+        tell_gone(s, f);
         if (!s->delta || series->counted || series->observed)
             f->n--;
     }

@@ -11,6 +11,7 @@
 #include "base/table.h"
 #include "connector/observed.h"
 #include "otlp/digest.h"
+#include "prom/series/series_top.h"
 
 /* Calls and durations are one family where they have the same dimensions. */
 enum family_kind { FAMILY_CALLS, FAMILY_DURATIONS, FAMILY_EVENTS, FAMILIES };
@@ -67,6 +68,8 @@ struct store_limits {
 };
 
 struct span_series {
+    struct series_top *top;   /* is told which series are made and go; NULL: nobody is */
+    const char *const *names; /* of the metrics, by family */
     struct table table, resources;
     struct list all, by_age, idle;
     uint64_t n, n_resources, n_idle, next_family, next_serial;

@@ -13,6 +13,7 @@
 #include "base/table.h"
 #include "base/vec.h"
 #include "codec/utf8.h"
+#include "otlp/view.h"
 #include "prom/model/labels.h"
 
 #include <math.h>
@@ -226,6 +227,17 @@ void series_top_labels(struct series_top *t, struct bytes rendered)
     if (t != NULL)
         for (struct label l; labels_next(&rendered, &l);)
             series_top_label(t, l.name, l.value);
+}
+
+void series_top_attributes(struct series_top *t, struct bytes message, uint32_t number)
+{
+    struct pb_reader r = pb_reader(message);
+
+    for (struct bytes field; t != NULL && message_next(&r, number, &field);) {
+        struct key_value_view v = key_value_view(field);
+
+        series_top_label(t, v.key, v.value);
+    }
 }
 
 static double values_of(const struct top_label *l)

@@ -27,6 +27,7 @@ void series_top_gone(struct series_top *t, struct bytes metric);
 /* It has that label. */
 void series_top_label(struct series_top *t, struct bytes name, struct bytes value);
 void series_top_labels(struct series_top *t, struct bytes rendered); /* those (prom/model/labels.h) */
+void series_top_attributes(struct series_top *t, struct bytes message, uint32_t number); /* KeyValues, fields of it */
 
 void series_top_collect(struct series_top *t); /* for the holder's metric hook */
 
