@@ -190,15 +190,42 @@ static struct yaml_node *flatten(struct arena *a, enum signal signal, struct yam
     return flat;
 }
 
-/* Trees have texts that end at a NUL: one within a text is shown as its escape. */
-static void show_nuls(const struct buf *json, struct buf *out)
+/* The character at `i`, where YAML does not take it as it is (DEL, C1, a byte order mark, U+FFFE and U+FFFF); 0: it
+ * does. */
+static unsigned refused_at(const struct buf *json, size_t i, size_t *len)
+{
+    const uint8_t *p = json->data + i;
+    size_t left = json->len - i;
+
+    *len = 1;
+    if (p[0] == 0x7f)
+        return p[0];
+    *len = 2;
+    if (left >= 2 && p[0] == 0xc2 && p[1] < 0xa0)
+        return p[1];
+    *len = 3;
+    if (left < 3 || p[0] != 0xef)
+        return 0;
+    return p[1] == 0xbb && p[2] == 0xbf ? 0xfeff : p[1] == 0xbf && p[2] >= 0xbe ? 0xff40u + p[2] : 0;
+}
+
+/* Trees have texts that end at a NUL: one within a text is shown as its escape. What YAML refuses becomes one, which is
+ * the same in JSON. */
+static void escape_refused(const struct buf *json, struct buf *out)
 {
     static const char nul[] = "\\u0000";
+    size_t len;
 
     out->len = 0;
     for (size_t i = 0; i < json->len; i++) {
         bool escape = json->data[i] == '\\' && i + 1 < json->len;
+        unsigned refused = refused_at(json, i, &len);
 
+        if (refused != 0) {
+            buf_printf(out, "\\u%04x", refused);
+            i += len - 1;
+            continue;
+        }
         if (escape && json->len - i >= sizeof(nul) - 1 && memcmp(json->data + i, nul, sizeof(nul) - 1) == 0)
             buf_putc(out, '\\');
         buf_putc(out, (char)json->data[i]);
@@ -218,7 +245,7 @@ static bool add_one(struct item_texts *t, const struct batch *one, struct error 
     for (uint32_t i = 0; i < one->n_segments; i++)
         buf_append(&wire, one->segments[i].data, one->segments[i].len);
     wire_to_json(signal_table[one->signal].request, buf_bytes(&wire), &json, NULL);
-    show_nuls(&json, &wire);
+    escape_refused(&json, &wire);
     tree = yaml_read(&arena, buf_bytes(&wire), "", 1, 1, &faults);
     ok = tree != NULL && faults.n_errors == 0;
     if (ok) {

@@ -179,6 +179,15 @@ START_TEST(what_a_terminal_would_act_on_is_shown_as_escapes)
 }
 END_TEST
 
+START_TEST(characters_that_yaml_does_not_take_are_shown_all_the_same)
+{
+    add_log(&a, "{'body':{'stringValue':'\\u007f\\u009b\\ufeff\\uffff'}}");
+    ck_assert_uint_eq(a.v.n, 1);
+    ck_assert_uint_eq(diff(), 1);
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&out), "\\u007f\\u009b"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("item_text");
@@ -194,6 +203,7 @@ int main(void)
     tcase_add_test(tc, items_that_come_several_times_are_counted);
     tcase_add_test(tc, many_differences_are_cut_short_and_counted);
     tcase_add_test(tc, what_a_terminal_would_act_on_is_shown_as_escapes);
+    tcase_add_test(tc, characters_that_yaml_does_not_take_are_shown_all_the_same);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
