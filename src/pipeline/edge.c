@@ -28,9 +28,8 @@ static void refuse_batch(struct batch *batch, struct ack *ack)
     ack_settle(ack, &ended);
 }
 
-static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+static void pass_on(struct edge *e, struct batch *batch, struct ack *ack)
 {
-    struct edge *e = container_of(self, struct edge, in);
     struct waiting *w;
 
     if (e->to != NULL) {
@@ -43,6 +42,26 @@ static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
         w->ack = ack;
         list_push(&e->waiting, &w->link);
     }
+}
+
+static void pass_seen(struct edge *e, struct batch *batch, struct ack *ack)
+{
+    for (struct edge_viewer *v = e->viewers; v != NULL; v = v->next)
+        v->begin(v, batch);
+    pass_on(e, batch, ack);
+    for (struct edge_viewer *v = e->viewers; v != NULL; v = v->next)
+        if (v->end != NULL)
+            v->end(v);
+}
+
+static void consume(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    struct edge *e = container_of(self, struct edge, in);
+
+    if (e->viewers == NULL)
+        pass_on(e, batch, ack);
+    else
+        pass_seen(e, batch, ack);
 }
 
 void edge_init(struct edge *e)
@@ -86,10 +105,31 @@ void edge_end(struct edge *e)
     }
 }
 
+void edge_view(struct edge *e, struct edge_viewer *v)
+{
+    v->edge = e;
+    v->next = e->viewers;
+    e->viewers = v;
+}
+
+void edge_unview(struct edge_viewer *v)
+{
+    struct edge_viewer **at;
+
+    if (v->edge == NULL)
+        return;
+    for (at = &v->edge->viewers; *at != v; at = &(*at)->next)
+        ;
+    *at = v->next;
+    v->edge = NULL;
+}
+
 void edge_free(struct edge *e)
 {
     struct waiting *w;
 
+    while (e->viewers != NULL)
+        edge_unview(e->viewers);
     while ((w = list_pop(&e->waiting, struct waiting, link)) != NULL) {
         batch_unref(w->batch);
         free(w);

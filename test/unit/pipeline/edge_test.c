@@ -120,6 +120,80 @@ START_TEST(what_waits_in_one_that_is_freed_is_forgotten)
 }
 END_TEST
 
+/* Who looks: what he was called with, in order. */
+static struct looker {
+    struct edge_viewer viewer;
+    uint64_t begun, ended, items;
+    size_t behind; /* how many the sink had when it ended */
+} lookers[2];
+
+static void begin_look(struct edge_viewer *v, struct batch *b)
+{
+    struct looker *l = container_of(v, struct looker, viewer);
+
+    l->begun++;
+    l->items += b->items;
+    ck_assert_uint_eq(l->begun, l->ended + 1);
+}
+
+static void end_look(struct edge_viewer *v)
+{
+    struct looker *l = container_of(v, struct looker, viewer);
+
+    l->ended++;
+    l->behind = first.held.n;
+}
+
+static struct looker *look(int i)
+{
+    lookers[i] = (struct looker){ .viewer = { .begin = begin_look, .end = end_look } };
+    edge_view(&edge, &lookers[i].viewer);
+    return &lookers[i];
+}
+
+START_TEST(who_looks_is_told_before_a_batch_goes_on_and_when_it_has)
+{
+    struct looker *l = look(0);
+
+    first.hold = true;
+    edge_lead(&edge, &first.in);
+    send_through(0, 3);
+    ck_assert_uint_eq(l->begun, 1);
+    ck_assert_uint_eq(l->ended, 1);
+    ck_assert_uint_eq(l->items, 3);
+    ck_assert_uint_eq(l->behind, 1);
+    edge_unview(&l->viewer);
+    edge_unview(&l->viewer);
+    send_through(1, 5);
+    ck_assert_uint_eq(l->items, 3);
+}
+END_TEST
+
+START_TEST(several_may_look_and_each_may_go)
+{
+    struct looker *one = look(0), *two = look(1);
+
+    edge_lead(&edge, &first.in);
+    send_through(0, 1);
+    edge_unview(&one->viewer);
+    send_through(1, 1);
+    ck_assert_uint_eq(one->items, 1);
+    ck_assert_uint_eq(two->items, 2);
+    ck_assert_ptr_eq(two->viewer.edge, &edge);
+}
+END_TEST
+
+START_TEST(who_looks_at_an_edge_that_goes_looks_at_none)
+{
+    struct looker *l = look(0);
+
+    edge_free(&edge);
+    ck_assert_ptr_null(l->viewer.edge);
+    edge_unview(&l->viewer);
+    edge_init(&edge);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("edge");
@@ -133,6 +207,9 @@ int main(void)
     tcase_add_test(tc, at_its_end_what_waits_and_what_comes_is_told_to_come_again);
     tcase_add_test(tc, what_waits_can_be_given_to_another_who_books_it);
     tcase_add_test(tc, what_waits_in_one_that_is_freed_is_forgotten);
+    tcase_add_test(tc, who_looks_is_told_before_a_batch_goes_on_and_when_it_has);
+    tcase_add_test(tc, several_may_look_and_each_may_go);
+    tcase_add_test(tc, who_looks_at_an_edge_that_goes_looks_at_none);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
