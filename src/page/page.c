@@ -77,7 +77,9 @@ static void on_writable(struct http_request *req)
 {
     struct page *page = req->context;
 
-    if (page != NULL && page->set->on_writable != NULL)
+    if (page != NULL && page->work != NULL)
+        page->work->on_writable(page);
+    else if (page != NULL && page->set->on_writable != NULL)
         page->set->on_writable(page);
 }
 
@@ -91,7 +93,9 @@ static void on_close(struct http_request *req, bool aborted)
     if (page == NULL)
         return;
     s = page->set;
-    if (s->on_gone != NULL)
+    if (page->work != NULL)
+        page->work->on_gone(page);
+    else if (s->on_gone != NULL)
         s->on_gone(page);
     list_remove(&page->link);
     s->n_open--;
@@ -119,6 +123,13 @@ void page_last(struct page *page)
 {
     page->set->n_lasting += !page->lasting;
     page->lasting = true;
+}
+
+void page_set_dismiss(struct page_set *s)
+{
+    list_each (struct page, page, &s->open, link)
+        if (page->work != NULL)
+            page->work->on_dismiss(page);
 }
 
 /* ---- answers ---- */
@@ -185,9 +196,9 @@ static struct bytes take_until(struct bytes *rest, char c)
     return taken;
 }
 
-bool page_parameter(const struct page *page, const char *name, struct buf *value)
+bool query_parameter(struct bytes query, const char *name, struct buf *value)
 {
-    struct bytes rest = page->req->query;
+    struct bytes rest = query;
 
     while (rest.len > 0) {
         struct bytes one = take_until(&rest, '&');
@@ -198,4 +209,9 @@ bool page_parameter(const struct page *page, const char *name, struct buf *value
         return true;
     }
     return false;
+}
+
+bool page_parameter(const struct page *page, const char *name, struct buf *value)
+{
+    return query_parameter(page->req->query, name, value);
 }

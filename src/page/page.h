@@ -13,14 +13,23 @@
 #define PAGES_MAX ((size_t)64)
 
 struct page_set;
+struct page;
+
+/* What is done for a page that lasts. */
+struct page_work {
+    void (*on_writable)(struct page *page); /* after http_respond_write() said false */
+    void (*on_gone)(struct page *page);     /* the page is freed after it */
+    void (*on_dismiss)(struct page *page);  /* end the answer: what it came by closes */
+};
 
 /* A request, until it is closed. */
 struct page {
     struct list link; /* in the set's `open`, oldest first */
     struct page_set *set;
     struct http_request *req;
-    bool lasting; /* page_last() */
-    void *context;
+    bool lasting;                 /* page_last() */
+    const struct page_work *work; /* of one that lasts; NULL: the set's callbacks are called */
+    void *context;                /* of `work`, or of whoever made the set */
 };
 
 struct page_set {
@@ -43,6 +52,9 @@ void page_set_init(struct page_set *s); /* its callbacks and policy are set befo
  */
 void page_last(struct page *page);
 
+/* All of the set that have work are told to end, before what they came by closes. */
+void page_set_dismiss(struct page_set *s);
+
 /* An answer in pieces begins (200); http_respond_write() and http_respond_end() follow. */
 void page_begin(struct page *page, const char *content_type);
 
@@ -50,7 +62,8 @@ void page_begin(struct page *page, const char *content_type);
 void page_answer(struct page *page, int status, const char *content_type, struct bytes body);
 void page_answer_text(struct page *page, int status, const char *text);
 
-/* Append the value of a parameter of the query, "%2F" as "/"; false: it is not there. "?x" is x with an empty one. */
-bool page_parameter(const struct page *page, const char *name, struct buf *value);
+/* Append the value of a parameter of a query, "%2F" as "/"; false: it is not there. "?x" is x with an empty one. */
+bool query_parameter(struct bytes query, const char *name, struct buf *value);
+bool page_parameter(const struct page *page, const char *name, struct buf *value); /* of its request */
 
 #endif

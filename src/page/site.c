@@ -14,6 +14,7 @@
 #include "page/panels.h"
 #include "page/own_metrics.h"
 #include "page/status.h"
+#include "page/tap/tap_page.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,32 @@ static void start_tick(struct site *s)
     clock_start(&s->host->loop->clock, &s->tick, EVERY, tick_site);
 }
 
+static void on_writable(struct page *page)
+{
+    ((struct watcher *)page->context)->full_since = 0;
+}
+
+/* It watches no more. */
+static void end_watch(struct page *page)
+{
+    struct site *s = site_of(page->set);
+
+    free(page->context);
+    page->context = NULL;
+    page->work = NULL;
+    if (--s->n_watchers == 0)
+        clock_stop(&s->host->loop->clock, &s->tick);
+}
+
+/* One that does not read stays open for a while: nothing is written behind the end. */
+static void dismiss_watcher(struct page *page)
+{
+    end_watch(page);
+    http_respond_end(page->req, NULL, 0);
+}
+
+static const struct page_work watching = { on_writable, end_watch, dismiss_watcher };
+
 static void put_event(const struct site *s, struct buf *out)
 {
     buf_puts(out, "data: ");
@@ -67,7 +94,7 @@ static void send_event(const struct site *s, struct page *page, struct bytes eve
 static void send_events(struct site *s, struct page_set *set, struct bytes event)
 {
     list_each (struct page, page, &set->open, link)
-        if (page->context != NULL)
+        if (page->work == &watching)
             send_event(s, page, event);
 }
 
@@ -97,6 +124,7 @@ static void begin_watch(struct site *s, struct page *page)
         return;
     }
     page->context = mem_zalloc(sizeof(struct watcher));
+    page->work = &watching;
     page_last(page);
     if (s->n_watchers++ == 0)
         start_tick(s);
@@ -104,36 +132,6 @@ static void begin_watch(struct site *s, struct page *page)
     put_event(s, &event);
     send_event(s, page, buf_bytes(&event));
     buf_free(&event);
-}
-
-static void on_writable(struct page *page)
-{
-    if (page->context != NULL)
-        ((struct watcher *)page->context)->full_since = 0;
-}
-
-/* It watches no more. */
-static void end_watch(struct page *page)
-{
-    struct site *s = site_of(page->set);
-
-    if (page->context == NULL)
-        return;
-    free(page->context);
-    page->context = NULL;
-    if (--s->n_watchers == 0)
-        clock_stop(&s->host->loop->clock, &s->tick);
-}
-
-/* One that does not read stays open for a while: nothing is written behind the end. */
-void site_dismiss(struct page_set *set)
-{
-    list_each (struct page, page, &set->open, link) {
-        if (page->context == NULL)
-            continue;
-        end_watch(page);
-        http_respond_end(page->req, NULL, 0);
-    }
 }
 
 /* ---- answers ---- */
@@ -231,6 +229,45 @@ static bool is_foreign(const struct http_request *req)
     return elsewhere && (mode == NULL || !bytes_is(*mode, "navigate"));
 }
 
+static bool is_address(struct bytes host)
+{
+    for (size_t i = 0; i < host.len; i++)
+        if (host.data[i] != '.' && (host.data[i] < '0' || host.data[i] > '9'))
+            return false;
+    return true;
+}
+
+/* Of a name that leads to this very machine, and that no one gives to it: of a site that was let in as if it were ours.
+ */
+static bool is_disguised(const struct http_request *req)
+{
+    struct bytes host = req->authority;
+    const char *peer = http_request_peer(req);
+    size_t n = 0;
+
+    if (strncmp(peer, "127.", 4) != 0 && strncmp(peer, "[::1]", 5) != 0)
+        return false;
+    if (host.len > 0 && host.data[0] == '[')
+        return false;
+    while (n < host.len && host.data[n] != ':')
+        n++;
+    host.len = n;
+    return !bytes_is(host, "localhost") && !is_address(host);
+}
+
+/* What flows through it is shown to who may ask for that: by the control socket, or where the configuration says so. */
+static void answer_tap(struct site *s, struct page *page)
+{
+    if (page->set != &s->local && !s->tap)
+        page_answer_text(
+            page, 403,
+            "403 items are not shown here: set service::telemetry::page::tap, or ask by otelcd tap on its machine\n");
+    else if (page->set != &s->local && is_disguised(page->req))
+        page_answer_text(page, 403, "403 ask for localhost or for the address: this name is not known here\n");
+    else
+        tap_page_begin(&s->taps, page);
+}
+
 static void answer_path(struct site *s, struct page *page)
 {
     struct bytes path = page->req->path;
@@ -257,6 +294,8 @@ static void answer_path(struct site *s, struct page *page)
         answer_series(s, page);
     else if (bytes_is(path, "/api/v1/config"))
         answer_config(s, page);
+    else if (bytes_is(path, "/api/v1/tap"))
+        answer_tap(s, page);
     else
         page_answer_text(page, 404, "404 page not found: the metrics are at /metrics, the page is at /\n");
 }
@@ -271,12 +310,17 @@ static void on_page(struct page_set *pages, struct page *page)
         answer_path(site_of(pages), page);
 }
 
+void site_allow_tap(struct site *s, bool allowed)
+{
+    if (s->tap && !allowed)
+        tap_pages_end(&s->pages, "service::telemetry::page::tap was taken back");
+    s->tap = allowed;
+}
+
 static void init_set(struct site *s, struct page_set *set)
 {
     set->owner = s;
     set->on_page = on_page;
-    set->on_writable = on_writable;
-    set->on_gone = end_watch;
     set->policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
                   "form-action 'none'; frame-ancestors 'none'";
     page_set_init(set);
@@ -287,4 +331,5 @@ void site_init(struct site *s, const struct host *host)
     *s = (struct site){ .host = host };
     init_set(s, &s->pages);
     init_set(s, &s->local);
+    tap_set_init(&s->taps, host);
 }

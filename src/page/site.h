@@ -9,6 +9,7 @@
  *     /api/v1/events      the same each second, without the log, as server-sent events
  *     /api/v1/metrics     our own metrics as JSON: all rows, whatever level and names /metrics has
  *     /api/v1/series      page/explorer.h as JSON
+ *     /api/v1/tap         live items (page/tap/tap_page.h), where that is allowed
  *     /api/v1/config      the effective configuration as YAML, secrets hidden; ?format=json
  *
  * Read only. Another site's script gets nothing: what a browser says comes from elsewhere is refused. Watchers are
@@ -17,7 +18,7 @@
 #define PAGE_SITE_H
 
 #include "page/page.h"
-#include "pipeline/component.h"
+#include "page/tap/tap.h"
 
 #define WATCHERS_MAX 64
 
@@ -25,13 +26,15 @@ struct site {
     struct page_set pages; /* pages.service is what the scrape endpoints are given */
     struct page_set local; /* local.service is for root and our own user alone (service/control/control.h) */
     const struct host *host;
+    struct tap_set taps;
+    bool tap; /* for `pages` too */
     struct clock_timer tick;
     size_t n_watchers;
 };
 
 void site_init(struct site *s, const struct host *host);
 
-/* All of that set who watch are told goodbye; they may come again. Before what they came by closes. */
-void site_dismiss(struct page_set *set);
+/* Whether items are shown on the page too, and not by the control socket alone. */
+void site_allow_tap(struct site *s, bool allowed);
 
 #endif

@@ -213,7 +213,7 @@ void own_telemetry_stop(struct own_telemetry *t, uint64_t deadline, void (*done)
     t->arg = arg;
     t->closing = 1 + t->n_served;
     if (t->page)
-        site_dismiss(&t->host->site->pages);
+        page_set_dismiss(&t->host->site->pages);
     for (size_t i = 0; i < t->n_served; i++)
         scrape_endpoints_remove(t->host->scrape_endpoints, own_metrics_source_base(t->served[i]), deadline, on_closed,
                                 t);

@@ -74,6 +74,7 @@ static int adopt_config(struct service *s, struct running *r, struct error *err)
 
 static int start_running(struct service *s, struct running *r, struct error *err)
 {
+    site_allow_tap(&s->site, r->config->service->telemetry.page.tap);
     if (control_serve(&s->control, r->config->service, err) != 0 ||
         own_telemetry_serve(&r->telemetry, r->config->service, err) != 0)
         return err->code;
@@ -250,6 +251,13 @@ static void on_backlog(struct log_sink *sink)
 
 /* --- from the first line to the last --- */
 
+static void on_view_changed(void *arg)
+{
+    struct service *s = arg;
+
+    tap_set_renew(&s->site.taps);
+}
+
 static void service_init(struct service *s, const struct config_sources *sources,
                          const struct component *const *registry)
 {
@@ -288,6 +296,8 @@ static void service_init(struct service *s, const struct config_sources *sources
     s->host.scrape_endpoints = scrape_endpoints_new(&s->loop, &s->budget, &s->metrics, &s->sink, &s->listeners);
     site_init(&s->site, &s->host);
     s->host.site = &s->site;
+    s->view.changed = on_view_changed;
+    s->view.arg = s;
 }
 
 static void on_left_open(void *arg, const char *type)

@@ -107,6 +107,9 @@ static const struct option traces_options[] = {
 static const struct option page_options[] = {
     OPT_BOOL(struct page_config, enabled, "true",
              "Serve the page of what runs at / beside /metrics, with /healthz, /readyz and /api/v1/."),
+    OPT_BOOL(
+        struct page_config, tap, "false",
+        "Show live items on the page too, to whoever can fetch it; otelcd tap shows them on this machine in any case."),
     OPT_END,
 };
 

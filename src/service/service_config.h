@@ -67,6 +67,7 @@ struct traces_config {
 
 struct page_config {
     bool enabled;
+    bool tap;
 };
 
 struct control_config {

@@ -7,6 +7,7 @@
 #include "service/graph_build.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static struct view *view_of(const struct service_view *v)
 {
@@ -95,6 +96,88 @@ static void each_extension(const struct service_view *v, void (*visit)(const str
             visit(node_of(g->nodes.v[i]), arg);
 }
 
+/* ---- edges ---- */
+
+static struct edge *edge_behind(const struct pipe *pipe, enum signal signal)
+{
+    size_t n = pipe->config->n_processors;
+
+    return n > 0 ? &pipe->processors[n - 1]->edges[signal] : &pipe->entrance->edge;
+}
+
+static size_t find_processor_edge(const struct pipe *pipe, const struct view_point *p, struct edge **out)
+{
+    enum signal signal = (enum signal)pipe->config->signal;
+    size_t i = 0;
+
+    if (p->node == NULL) {
+        out[0] = p->behind ? edge_behind(pipe, signal) : &pipe->entrance->edge;
+        return 1;
+    }
+    while (i < pipe->config->n_processors && strcmp(node_of(pipe->processors[i])->id, p->node) != 0)
+        i++;
+    if (i == pipe->config->n_processors)
+        return 0;
+    out[0] = p->behind ? &pipe->processors[i]->edges[signal]
+             : i > 0   ? &pipe->processors[i - 1]->edges[signal]
+                       : &pipe->entrance->edge;
+    return 1;
+}
+
+static size_t find_receiver_edges(const struct graph *g, const struct pipe *pipe, const struct view_point *p,
+                                  struct edge **out)
+{
+    enum signal signal = (enum signal)pipe->config->signal;
+    size_t n = 0;
+
+    for (size_t i = 0; i < pipe->config->n_receivers; i++)
+        for (size_t k = 0; k < g->nodes.n; k++)
+            if (strcmp(pipe->config->receivers[i]->id, p->node) == 0 && n < VIEW_EDGES_MAX &&
+                is_here(g->nodes.v[k], pipe->config->receivers[i], SIGNAL_COUNT, signal))
+                out[n++] = &g->nodes.v[k]->edges[signal];
+    return n;
+}
+
+/* A connector is given what comes out of the pipeline, like all that stand behind it. */
+static size_t find_exporter_edge(const struct graph *g, const struct pipe *pipe, const struct view_point *p,
+                                 struct edge **out)
+{
+    enum signal signal = (enum signal)pipe->config->signal;
+
+    for (size_t i = 0; i < pipe->config->n_exporters; i++) {
+        const struct config_component *cc = pipe->config->exporters[i];
+
+        if (strcmp(cc->id, p->node) != 0)
+            continue;
+        if (cc->component->kind == COMPONENT_CONNECTOR) {
+            out[0] = edge_behind(pipe, signal);
+            return 1;
+        }
+        for (size_t k = 0; k < g->exporter_taps.n; k++)
+            if (g->exporter_taps.v[k]->node->config == cc && g->exporter_taps.v[k]->ledger.signal == signal) {
+                out[0] = &g->exporter_taps.v[k]->edge;
+                return 1;
+            }
+    }
+    return 0;
+}
+
+static size_t find_edges(const struct service_view *v, const struct view_point *p, struct edge **out)
+{
+    const struct graph *g = view_of(v)->graph;
+
+    for (size_t i = 0; g != NULL && i < g->config->n_pipelines; i++) {
+        const struct pipe *pipe = &g->pipes[i];
+
+        if (strcmp(pipe->config->id, p->pipeline) != 0)
+            continue;
+        if (p->role == VIEW_PROCESSOR)
+            return find_processor_edge(pipe, p, out);
+        return p->role == VIEW_RECEIVER ? find_receiver_edges(g, pipe, p, out) : find_exporter_edge(g, pipe, p, out);
+    }
+    return 0;
+}
+
 /* ---- the configuration ---- */
 
 static struct bytes config_text(const struct service_view *shown, bool json)
@@ -169,6 +252,7 @@ void view_init(struct view *v, const struct clock *clock)
                    .started = clock_wall(clock),
                    .each_pipeline = each_pipeline,
                    .each_extension = each_extension,
+                   .find_edges = find_edges,
                    .config = config_text,
                    .each_warning = each_warning },
     };
@@ -189,6 +273,10 @@ void view_enter(struct view *v, enum service_phase phase, struct graph *graph, s
     if (phase == SERVICE_READY && v->shown.ready_since == 0)
         v->shown.ready_since = clock_wall(v->clock);
     v->shown.phase = phase;
-    v->graph = graph;
     v->config = config;
+    if (v->graph == graph)
+        return;
+    v->graph = graph;
+    if (v->changed != NULL)
+        v->changed(v->arg);
 }

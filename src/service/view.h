@@ -10,10 +10,12 @@
 struct view {
     struct service_view shown;
     const struct clock *clock;
-    struct graph *graph;   /* NULL: there is none now */
-    struct config *config; /* likewise */
-    char fault[512];       /* of the reload under way */
-    struct buf text[2];    /* of `config`: as YAML, as JSON; empty: not made yet */
+    struct graph *graph;        /* NULL: there is none now */
+    struct config *config;      /* likewise */
+    void (*changed)(void *arg); /* another graph is shown, or none; may be NULL */
+    void *arg;
+    char fault[512];    /* of the reload under way */
+    struct buf text[2]; /* of `config`: as YAML, as JSON; empty: not made yet */
 };
 
 void view_init(struct view *v, const struct clock *clock);

@@ -123,7 +123,7 @@ static void end_server(struct control *c, uint64_t deadline)
     if (s == NULL)
         return;
     c->closing++;
-    site_dismiss(&c->host->site->local);
+    page_set_dismiss(&c->host->site->local);
     http_server_stop(s->http, deadline, on_stopped, s);
 }
 

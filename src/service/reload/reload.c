@@ -126,6 +126,7 @@ static void take_over(struct service *s, struct own_telemetry *telemetry)
     view_enter(&s->view, SERVICE_STARTING, s->now.graph, s->now.config);
     change_telemetry(s, telemetry, before);
     control_change(&s->control, s->now.config->service);
+    site_allow_tap(&s->site, s->now.config->service->telemetry.page.tap);
     exclusive = graph_is_exclusive(old) || !r->untold;
     if (!exclusive)
         start_rest(s);
