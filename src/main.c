@@ -28,6 +28,10 @@ static const char usage[] =
     "                                          [--timeout 3s]\n"
     "       otelcd top                         watch it: rates, ledgers, queues, failures; q ends it\n"
     "                                          [--interval 1s] [--once], and as status\n"
+    "       otelcd tap PIPELINE[/PROCESSOR]    show live items there, and what the processor changed\n"
+    "                                          [--condition OTTL] [--count N] [--rate N] [--format text|json]\n"
+    "                                          [--before|--after|--both] [--receiver ID|--exporter ID]\n"
+    "                                          [--socket PATH] [--config FILE] [--endpoint host:port|URL]\n"
     "       otelcd wal inspect|verify|export DIRECTORY\n"
     "                                          look into a queue on disk; export writes OTLP JSON\n"
     "       otelcd test FILE...                run the tests of a configuration that stand in the files\n"
@@ -70,6 +74,21 @@ static void put_value(struct arguments *a, unsigned flag, const char *value)
     case FLAG_SOCKET:
         a->socket = value;
         break;
+    case FLAG_CONDITION:
+        a->condition = value;
+        break;
+    case FLAG_COUNT:
+        a->count = value;
+        break;
+    case FLAG_RATE:
+        a->rate = value;
+        break;
+    case FLAG_RECEIVER:
+        a->receiver = value;
+        break;
+    case FLAG_EXPORTER:
+        a->exporter = value;
+        break;
     case FLAG_INTERVAL:
         a->interval = value;
         break;
@@ -84,6 +103,9 @@ static void set_flag(struct arguments *a, unsigned flag)
     a->write |= flag == FLAG_WRITE;
     a->watch |= flag == FLAG_WATCH;
     a->once |= flag == FLAG_ONCE;
+    a->before |= flag == FLAG_BEFORE;
+    a->after |= flag == FLAG_AFTER;
+    a->both |= flag == FLAG_BOTH;
 }
 
 /* The verb, or what it is about. */
@@ -133,7 +155,10 @@ static unsigned given_flags(const struct arguments *a)
            (a->timeout != NULL ? FLAG_TIMEOUT : 0u) | (a->context != NULL ? FLAG_CONTEXT : 0u) |
            (a->json ? FLAG_JSON : 0u) | (a->filter != NULL ? FLAG_FILTER : 0u) | (a->write ? FLAG_WRITE : 0u) |
            (a->watch ? FLAG_WATCH : 0u) | (a->interval != NULL ? FLAG_INTERVAL : 0u) | (a->once ? FLAG_ONCE : 0u) |
-           (a->socket != NULL ? FLAG_SOCKET : 0u);
+           (a->socket != NULL ? FLAG_SOCKET : 0u) | (a->condition != NULL ? FLAG_CONDITION : 0u) |
+           (a->count != NULL ? FLAG_COUNT : 0u) | (a->rate != NULL ? FLAG_RATE : 0u) |
+           (a->receiver != NULL ? FLAG_RECEIVER : 0u) | (a->exporter != NULL ? FLAG_EXPORTER : 0u) |
+           (a->before ? FLAG_BEFORE : 0u) | (a->after ? FLAG_AFTER : 0u) | (a->both ? FLAG_BOTH : 0u);
 }
 
 static unsigned flags_of(const char *verb)

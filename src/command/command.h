@@ -11,19 +11,21 @@
 struct arguments {
     VEC(const char *) configs, sets;
     const char *verb;
-    const char *mode;     /* print-config: redacted, unredacted */
-    const char *format;   /* as struct verb has them for each */
-    const char *endpoint; /* healthcheck, status, top: host:port, or a URL */
-    const char *ca;       /* the same: a PEM file */
-    const char *socket;   /* of a running otelcd: its control socket */
-    const char *timeout;  /* the same: a duration */
-    const char *interval; /* top: a duration */
-    const char *context;  /* ottl: of paths without one */
-    const char *filter;   /* test: what the name has */
-    bool watch;           /* run: reload when the files change */
-    bool json;            /* ottl: the result alone */
-    bool write;           /* migrate: give the new file */
-    bool once;            /* top: one look, and no more */
+    const char *mode;                                           /* print-config: redacted, unredacted */
+    const char *format;                                         /* as struct verb has them for each */
+    const char *endpoint;                                       /* healthcheck, status, top: host:port, or a URL */
+    const char *ca;                                             /* the same: a PEM file */
+    const char *socket;                                         /* of a running otelcd: its control socket */
+    const char *condition, *receiver, *exporter, *count, *rate; /* tap */
+    bool before, after, both;                                   /* tap: the side */
+    const char *timeout;                                        /* the same: a duration */
+    const char *interval;                                       /* top: a duration */
+    const char *context;                                        /* ottl: of paths without one */
+    const char *filter;                                         /* test: what the name has */
+    bool watch;                                                 /* run: reload when the files change */
+    bool json;                                                  /* ottl: the result alone */
+    bool write;                                                 /* migrate: give the new file */
+    bool once;                                                  /* top: one look, and no more */
     VEC(const char *)
     operands; /* wal: what to do, and the directory. ottl: statements. test: files. completion: the shell. migrate: the
                * file, and the new one */
@@ -38,6 +40,7 @@ int command_healthcheck(const struct arguments *a);
 int command_status(const struct arguments *a);
 int command_top(const struct arguments *a);
 int command_wal(const struct arguments *a);
+int command_tap(const struct arguments *a);
 int command_ottl(const struct arguments *a);
 int command_test(const struct arguments *a);
 int command_explain(const struct arguments *a);

@@ -9,6 +9,7 @@
 #include "ottl/condition_walk.h"
 #include "otlp/text/item_text.h"
 #include "command/request_text.h"
+#include "command/text_fault.h"
 #include "otlp/json.h"
 #include "pipeline/statement_list.h"
 #include "service/trial.h"
@@ -51,23 +52,6 @@ static bool is_statement(const char *text)
     return word > 0 && text[behind] == '(' && !bytes_is(bytes_of(text + space, word), "not");
 }
 
-static void show_fault(const char *text, const struct ottl_fault *f)
-{
-    size_t at = f->at < strlen(text) ? f->at : strlen(text), begin = at, line = 1, end;
-
-    while (begin > 0 && text[begin - 1] != '\n')
-        begin--;
-    for (size_t i = 0; i < begin; i++)
-        line += text[i] == '\n';
-    end = begin + strcspn(text + begin, "\n");
-    fprintf(stderr, "otelcd ottl: line %zu, column %zu: %s\n    %.*s\n    ", line, at - begin + 1, f->text,
-            (int)(end - begin), text + begin);
-    for (size_t i = begin; i < at; i++)
-        if (((unsigned char)text[i] & 0xc0) != 0x80)
-            fputc(text[i] == '\t' ? '\t' : ' ', stderr);
-    fputs("^\n", stderr);
-}
-
 static bool find_context(struct trying *t)
 {
     unsigned allowed = statement_contexts[t->signal];
@@ -103,7 +87,7 @@ static bool check_texts(struct trying *t)
                                               : ottl_parse_statement(t->texts[i], t->how, &fault);
 
         if (p == NULL) {
-            show_fault(t->texts[i], &fault);
+            text_fault_show("ottl", t->texts[i], fault.at, fault.text);
             faults++;
         }
         if (t->condition)

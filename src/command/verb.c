@@ -30,6 +30,10 @@ const struct verb verbs[] = {
     { "top", command_top, "watch a running otelcd",
       FLAG_CONFIG | FLAG_SET | FLAG_ENDPOINT | FLAG_CA | FLAG_TIMEOUT | FLAG_INTERVAL | FLAG_ONCE | FLAG_SOCKET, 0,
       NULL, NULL, false },
+    { "tap", command_tap, "show live items of a running otelcd",
+      FLAG_CONFIG | FLAG_SET | FLAG_FORMAT | FLAG_ENDPOINT | FLAG_SOCKET | FLAG_CONDITION | FLAG_COUNT | FLAG_RATE |
+          FLAG_RECEIVER | FLAG_EXPORTER | FLAG_BEFORE | FLAG_AFTER | FLAG_BOTH,
+      1, "text json", NULL, false },
     { "wal", command_wal, "look into a queue on disk", 0, 2, NULL, "inspect verify export", true },
     { "test", command_test, "run the tests of a configuration", FLAG_FORMAT | FLAG_FILTER, UINT_MAX, "text tap junit",
       NULL, true },
@@ -54,6 +58,14 @@ const struct verb_flag verb_flags[FLAGS] = {
     { "--interval", VALUE_WORD, NULL, "how long between two looks" },
     { "--once", VALUE_NONE, NULL, "one look, and no more" },
     { "--socket", VALUE_FILE, NULL, "the control socket of the one that is asked" },
+    { "--condition", VALUE_WORD, NULL, "items that this OTTL is true of" },
+    { "--count", VALUE_WORD, NULL, "how many, and no more" },
+    { "--rate", VALUE_WORD, NULL, "how many a second" },
+    { "--receiver", VALUE_WORD, NULL, "what it sends into the pipeline" },
+    { "--exporter", VALUE_WORD, NULL, "what it is given" },
+    { "--before", VALUE_NONE, NULL, "what goes in" },
+    { "--after", VALUE_NONE, NULL, "what comes out" },
+    { "--both", VALUE_NONE, NULL, "what goes in beside what comes out" },
 };
 
 const struct verb *verb_find(const char *name)

@@ -22,7 +22,15 @@ enum {
     FLAG_INTERVAL = 4096,
     FLAG_ONCE = 8192,
     FLAG_SOCKET = 16384,
-    FLAGS = 15 /* how many there are */
+    FLAG_CONDITION = 1 << 15,
+    FLAG_COUNT = 1 << 16,
+    FLAG_RATE = 1 << 17,
+    FLAG_RECEIVER = 1 << 18,
+    FLAG_EXPORTER = 1 << 19,
+    FLAG_BEFORE = 1 << 20,
+    FLAG_AFTER = 1 << 21,
+    FLAG_BOTH = 1 << 22,
+    FLAGS = 23 /* how many there are */
 };
 
 struct verb {
