@@ -363,8 +363,10 @@ int daemon_find_here(const struct arguments *a, struct daemon_place *p)
 {
     struct error err = { 0 };
     struct buf path = { 0 };
-    int code = 0;
+    int code = take_timeout(a, p);
 
+    if (code != 0)
+        return code;
     if (a->endpoint != NULL && a->socket == NULL)
         return daemon_find(a, p);
     if (a->endpoint != NULL) {
@@ -372,7 +374,6 @@ int daemon_find_here(const struct arguments *a, struct daemon_place *p)
         return 2;
     }
     if (find_socket(a, &path, &err) && path.len < sizeof(p->socket)) {
-        code = take_timeout(a, p);
         snprintf(p->socket, sizeof(p->socket), "%s", buf_cstr(&path));
     } else if (err.code == -ENOENT) {
         code = daemon_find(a, p);
