@@ -123,9 +123,14 @@ void holder_stop(struct holder *h, void (*stopped)(struct node *node))
     send_held(h);
 }
 
+uint64_t holder_need(const struct batch *batch)
+{
+    return 2 * batch->bytes + ITEM_COST * batch->items;
+}
+
 bool holder_admit(struct holder *h, const struct batch *batch, struct ack *ack)
 {
-    uint64_t need = 2 * batch->bytes + ITEM_COST * batch->items, most = budget_most(budget_of(h));
+    uint64_t need = holder_need(batch), most = budget_most(budget_of(h));
     uint64_t whole = need + batch->bytes; /* it is there already, too */
 
     if (budget_room(budget_of(h)) >= need)

@@ -34,6 +34,9 @@ void holder_free(struct holder *h);
 void holder_start(struct holder *h);
 void holder_stop(struct holder *h, void (*stopped)(struct node *node));
 
+/* What that batch may take when it is held. */
+uint64_t holder_need(const struct batch *batch);
+
 /* False: there is no room for this batch, and its sender has been told; the batch is the caller's still. */
 bool holder_admit(struct holder *h, const struct batch *batch, struct ack *ack);
 

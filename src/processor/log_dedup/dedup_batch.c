@@ -19,6 +19,7 @@ struct apart {
     uint64_t items;      /* of the part */
     struct batch *batch; /* with the records that wait for that; NULL: there are none */
     uint8_t *wanted;     /* by item: it waits */
+    uint64_t reserved;   /* of the budget, for what will be held */
 };
 
 static struct node *node_of(struct log_dedup *p)
@@ -40,9 +41,21 @@ static struct apart *set_apart(struct log_dedup *p, struct ack *from, uint64_t i
     return a;
 }
 
+static struct budget *budget_of(struct log_dedup *p)
+{
+    return host_budget(node_of(p)->host, SIGNAL_LOGS);
+}
+
+static void give_reserved(struct apart *a)
+{
+    budget_give(budget_of(a->p), a->reserved);
+    a->reserved = 0;
+}
+
 /* It is in no list any more. */
 static void free_apart(struct apart *a)
 {
+    give_reserved(a);
     if (a->batch != NULL)
         batch_unref(a->batch);
     free(a->wanted);
@@ -83,8 +96,7 @@ static void take_in(struct log_dedup *p, struct batch *batch, uint8_t *wanted, s
 
     p->wanted = wanted;
     p->at = p->repeated = h->taken = 0;
-    left = rewrite_batch(&h->processor.rewriter, batch, &h->processor.visitor,
-                         host_budget(node_of(p)->host, SIGNAL_LOGS), &gone);
+    left = rewrite_batch(&h->processor.rewriter, batch, &h->processor.visitor, budget_of(p), &gone);
     ack_drop(ack, p->repeated, "deduplicated");
     holder_keep(&h->holder, ack, h->taken);
     holder_charge(&h->holder);
@@ -102,6 +114,7 @@ static void on_rest_settled(struct ack *ack, const struct outcome *outcome)
 {
     struct apart *a = container_of(ack, struct apart, ack);
 
+    give_reserved(a);
     if (outcome->verdict == VERDICT_SAFE)
         take_in(a->p, a->batch, a->wanted, a->sender);
     ack_settle(a->sender, outcome);
@@ -133,8 +146,7 @@ static struct batch *ask_all(struct log_dedup *p, struct batch *batch, uint8_t *
     *wanted = p->wanted = mem_zalloc(batch->items + 1);
     p->at = 0;
     ottl_begin_batch(p->evaluation, batch->items);
-    return rewrite_batch(&p->held.processor.rewriter, batch, &p->asking, host_budget(node_of(p)->host, SIGNAL_LOGS),
-                         &dropped);
+    return rewrite_batch(&p->held.processor.rewriter, batch, &p->asking, budget_of(p), &dropped);
 }
 
 static void take_some(struct log_dedup *p, struct batch *batch, struct ack *ack)
@@ -155,6 +167,8 @@ static void take_some(struct log_dedup *p, struct batch *batch, struct ack *ack)
         a = set_apart(p, ack, rest->items, true, on_rest_settled);
         a->batch = batch;
         a->wanted = wanted;
+        a->reserved = holder_need(batch); /* holder_admit() has found room for it */
+        budget_charge(budget_of(p), a->reserved);
         send_on(p, rest, &a->ack);
         return;
     }

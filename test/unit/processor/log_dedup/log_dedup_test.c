@@ -214,6 +214,33 @@ START_TEST(a_batch_that_comes_again_is_counted_once)
 }
 END_TEST
 
+START_TEST(what_waits_for_the_rest_of_its_batch_has_its_room_already)
+{
+    const struct outcome safe = { 0 };
+    uint64_t before;
+
+    begin("{conditions: ['severity_number >= 9']}");
+    processor_rig_pass(&rig, 0);
+    before = rig.rig.budget.used;
+    rig.sink.hold = true;
+    rig.rig.budget.limit = before + 5000;
+    for (unsigned i = 0; i < 4; i++)
+        processor_rig_send(&rig, THREE);
+    ck_assert_uint_ge(rig.sink.held.n, 1);
+    ck_assert_uint_lt(rig.sink.held.n, 4);
+    ck_assert_int_eq(rig.verdict, VERDICT_RETRY);
+    ck_assert_uint_gt(rig.rig.budget.used, before + 3 * 512);
+    ck_assert_uint_le(rig.rig.budget.used, rig.rig.budget.limit);
+    rig.sink.hold = false;
+    while (rig.sink.held.n > 0)
+        sink_settle(&rig.sink, 0, &safe);
+    processor_rig_pass(&rig, 0);
+    ck_assert_uint_eq(rig.ledger.held, 1);
+    processor_rig_stop(&rig);
+    processor_rig_close(&rig);
+}
+END_TEST
+
 /* The others wait for how that goes, also when all is to stop meanwhile. */
 START_TEST(what_waits_when_all_stops_is_sent)
 {
@@ -268,6 +295,7 @@ int main(void)
     tcase_add_test(t, a_record_that_was_counted_before_has_one_count);
     tcase_add_test(t, what_cannot_be_sent_is_dropped_with_its_reason);
     tcase_add_test(t, without_room_senders_come_again);
+    tcase_add_test(t, what_waits_for_the_rest_of_its_batch_has_its_room_already);
     tcase_add_test(t, a_batch_that_comes_again_is_counted_once);
     tcase_add_test(t, what_waits_when_all_stops_is_sent);
     tcase_add_test(t, a_record_without_a_place_is_rejected_when_it_cannot_go_on);
