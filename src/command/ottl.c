@@ -245,7 +245,7 @@ static bool run_condition(struct trying *t, struct trial *trial, struct batch *b
 static bool run_trial(struct trying *t, struct config *config)
 {
     struct error err = { 0 };
-    struct trial *trial = trial_new(config, &t->log, &err);
+    struct trial *trial = trial_new(config, false, &t->log, &err);
     struct batch *batch = NULL;
     bool ok = trial != NULL && trial_batch(trial, t->signal, buf_bytes(&t->wire), &batch, &err);
 

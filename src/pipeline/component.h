@@ -41,6 +41,7 @@ struct faults;
 struct yaml_node;
 struct gatekeeper;
 struct client_authenticator;
+struct sender_options;
 
 /* What the service lends to every node. It has no other way out. */
 struct host {
@@ -160,6 +161,9 @@ struct component {
     /* Exporters: what SAFE was said of survives the process, by this configuration: it is in a file, or stays on a
      * disk until it is delivered. NULL: never. */
     bool (*keeps)(const void *config);
+    /* Exporters with a queue (queue/sender.h): what is before an attempt by this configuration, in memory, wherever it
+     * is kept; false: nothing. For who plays the peer (service/trial.h). May be NULL. */
+    bool (*queue)(const void *config, struct sender_options *o);
     /* What nobody else may have, so that what is valid can start; by claim_*(). May be NULL. */
     void (*claim)(const void *config, struct claims *claims);
     int (*create)(struct node *node, const void *config, struct error *err); /* allocate; no I/O */

@@ -120,18 +120,14 @@ static void put_escaped(struct buf *out, const char *s)
             buf_printf(out, "~%04X", (unsigned)(uint8_t)*s);
 }
 
-struct sender *sending_queue_new(struct node *node, const struct sending_queue_config *c, struct sender_options o)
+void sending_queue_fill(const struct sending_queue_config *c, struct sender_options *o)
 {
-    const struct storage *storage = c->storage[0] != '\0' ? node->host->find_storage(node, c->storage) : NULL;
-    struct buf path = { 0 };
-    struct sender *s;
-
-    o.queue_size = (uint64_t)c->queue_size;
-    o.sizer = (enum sender_sizer)c->sizer;
-    o.consumers = (uint32_t)c->num_consumers;
-    o.block_on_overflow = c->block_on_overflow;
-    o.wait_for_result = c->wait_for_result;
-    o.batch = (struct sender_batch){
+    o->queue_size = (uint64_t)c->queue_size;
+    o->sizer = (enum sender_sizer)c->sizer;
+    o->consumers = (uint32_t)c->num_consumers;
+    o->block_on_overflow = c->block_on_overflow;
+    o->wait_for_result = c->wait_for_result;
+    o->batch = (struct sender_batch){
         .on = c->batch.on,
         .in_bytes = sizer_of(&c->batch) == SIZER_BYTES,
         .flush = (uint64_t)c->batch.flush_timeout.ns,
@@ -139,6 +135,15 @@ struct sender *sending_queue_new(struct node *node, const struct sending_queue_c
         .most = (uint64_t)c->batch.max_size,
         .keys = c->batch.partition.metadata_keys,
     };
+}
+
+struct sender *sending_queue_new(struct node *node, const struct sending_queue_config *c, struct sender_options o)
+{
+    const struct storage *storage = c->storage[0] != '\0' ? node->host->find_storage(node, c->storage) : NULL;
+    struct buf path = { 0 };
+    struct sender *s;
+
+    sending_queue_fill(c, &o);
     if (storage != NULL) {
         buf_printf(&path, "%s/exporter_", storage->directory);
         put_escaped(&path, node->id);

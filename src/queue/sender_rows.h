@@ -33,6 +33,9 @@ void sending_queue_check(const struct sending_queue_config *c, struct check *ck)
 /* Whether it is on disk. */
 bool sending_queue_keeps(const struct sending_queue_config *c);
 
+/* What the options say of a queue in memory; the rest of `o` stays. */
+void sending_queue_fill(const struct sending_queue_config *c, struct sender_options *o);
+
 /* The sender that the options ask for. `o` has what is the exporter's (attempt, retry); the rest is filled in. */
 struct sender *sending_queue_new(struct node *node, const struct sending_queue_config *c, struct sender_options o);
 

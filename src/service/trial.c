@@ -17,6 +17,7 @@
 #include "otlp/validate.h"
 #include "pipeline/service_view.h"
 #include "service/graph_build.h"
+#include "service/trial_output.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,13 +25,6 @@
 
 #define BUDGET (1ull << 30) /* where the configuration does not say */
 #define MIB (1024ull * 1024)
-
-/* What came to an exporter of one signal. */
-struct output {
-    struct node *node;
-    VEC(struct batch *) batches;
-    size_t taken;
-};
 
 struct sending {
     struct ack ack;
@@ -48,9 +42,9 @@ struct trial {
     struct graph *graph;
     struct component *doubles; /* of receivers, then of exporters */
     VEC(struct node *) inputs;
-    VEC(struct output *) outputs;
+    VEC(struct trial_output *) outputs; /* of one signal each */
     VEC(struct sending *) sent;
-    bool stopping, stopped;
+    bool queues, stopping, stopped;
 };
 
 static struct trial *trial_of(const struct node *node)
@@ -68,26 +62,34 @@ static int create_input(struct node *node, const void *config, struct error *err
     return 0;
 }
 
-static void keep_batch(struct consumer *self, struct batch *batch, struct ack *ack)
+static struct trial_output *output_of(const struct node *node)
 {
-    struct node *node = container_of(self, struct node, in);
     struct trial *t = trial_of(node);
 
     for (size_t i = 0; i < t->outputs.n; i++)
         if (t->outputs.v[i]->node == node)
-            *vec_push(&t->outputs.v[i]->batches) = batch_ref(batch);
-    batch_unref(batch);
-    ack_safe(ack);
+            return t->outputs.v[i];
+    return NULL;
+}
+
+static void take_batch(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    trial_output_attempt(output_of(container_of(self, struct node, in)), batch, ack);
+}
+
+static void take_attempt(struct consumer *self, struct batch *batch, struct ack *ack)
+{
+    trial_output_attempt(container_of(self, struct trial_output, attempt), batch, ack);
 }
 
 static int create_output(struct node *node, const void *config, struct error *err)
 {
-    struct output *o = mem_zalloc(sizeof(*o));
+    struct trial_output *o;
 
-    (void)config;
     (void)err;
-    node->in.consume = keep_batch;
-    o->node = node;
+    node->in.consume = take_batch; /* a queue puts itself in front */
+    o = trial_output_new(node, config, trial_of(node)->queues);
+    o->attempt.consume = take_attempt;
     *vec_push(&trial_of(node)->outputs) = o;
     return 0;
 }
@@ -97,11 +99,18 @@ static void put_double(struct component *made, struct config_component *cc)
     *made = *cc->component;
     made->shared = false;
     made->node_size = sizeof(struct node);
-    made->create = made->kind == COMPONENT_RECEIVER ? create_input : create_output;
+    made->create = create_input;
     made->start = NULL;
     made->stop = NULL;
     made->hurry = NULL;
     made->destroy = NULL;
+    if (made->kind == COMPONENT_EXPORTER) {
+        made->create = create_output;
+        made->start = trial_output_start;
+        made->stop = trial_output_stop;
+        made->hurry = trial_output_hurry;
+        made->destroy = trial_output_destroy;
+    }
     cc->component = made;
 }
 
@@ -161,11 +170,12 @@ static void init_host(struct trial *t, struct log_sink *log)
     };
 }
 
-struct trial *trial_new(struct config *config, struct log_sink *log, struct error *err)
+struct trial *trial_new(struct config *config, bool queues, struct log_sink *log, struct error *err)
 {
     struct trial *t = mem_zalloc(sizeof(*t));
 
     t->config = config;
+    t->queues = queues;
     init_host(t, log);
     put_doubles(t);
     if (graph_build(&t->graph, &t->host, config, NULL, err) != 0 || graph_start(t->graph, err) != 0) {
@@ -174,14 +184,6 @@ struct trial *trial_new(struct config *config, struct log_sink *log, struct erro
     }
     turn_run(&t->loop.turn);
     return t;
-}
-
-static void free_output(struct output *o)
-{
-    for (size_t i = o->taken; i < o->batches.n; i++)
-        batch_unref(o->batches.v[i]);
-    vec_free(&o->batches);
-    free(o);
 }
 
 void trial_free(struct trial *t)
@@ -195,7 +197,7 @@ void trial_free(struct trial *t)
         free(t->sent.v[i]);
     }
     for (size_t i = 0; i < t->outputs.n; i++)
-        free_output(t->outputs.v[i]);
+        trial_output_free(t->outputs.v[i]);
     vec_free(&t->inputs);
     vec_free(&t->outputs);
     vec_free(&t->sent);
@@ -298,15 +300,46 @@ bool trial_send(struct trial *t, const char *receiver, struct batch *batch, cons
     return true;
 }
 
+static struct trial_output *find_output(const struct trial *t, const char *exporter, enum signal signal)
+{
+    for (size_t i = 0; i < t->outputs.n; i++)
+        if (strcmp(t->outputs.v[i]->node->id, exporter) == 0 && t->outputs.v[i]->node->signal == signal)
+            return t->outputs.v[i];
+    return NULL;
+}
+
 struct batch *trial_take(struct trial *t, const char *exporter, enum signal signal)
 {
-    for (size_t i = 0; i < t->outputs.n; i++) {
-        struct output *o = t->outputs.v[i];
+    struct trial_output *o = find_output(t, exporter, signal);
 
-        if (strcmp(o->node->id, exporter) == 0 && o->node->signal == signal && o->taken < o->batches.n)
-            return o->batches.v[o->taken++];
+    return o != NULL && o->taken < o->batches.n ? o->batches.v[o->taken++] : NULL;
+}
+
+void trial_set_peer(struct trial *t, const char *exporter, enum trial_peer is, uint64_t takes, uint64_t ns)
+{
+    for (size_t i = 0; i < t->outputs.n; i++) {
+        struct trial_output *o = t->outputs.v[i];
+
+        if (strcmp(o->node->id, exporter) != 0)
+            continue;
+        o->is = is;
+        o->takes = takes;
+        o->until = ns == 0 ? UINT64_MAX : clock_mono(&t->loop.clock) + ns;
     }
-    return NULL;
+}
+
+uint64_t trial_attempts(const struct trial *t, const char *exporter, enum signal signal)
+{
+    const struct trial_output *o = find_output(t, exporter, signal);
+
+    return o != NULL ? o->attempts : 0;
+}
+
+const struct ledger *trial_exporter_ledger(const struct trial *t, const char *exporter, enum signal signal)
+{
+    const struct trial_output *o = find_output(t, exporter, signal);
+
+    return o != NULL ? o->node->ledger : NULL;
 }
 
 struct budget *trial_budget(struct trial *t)

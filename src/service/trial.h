@@ -26,9 +26,19 @@ struct trial_verdict {
     char why[200];     /* "" where nothing was said */
 };
 
+/* How the peer of an exporter is. */
+enum trial_peer {
+    TRIAL_PEER_WELL,
+    TRIAL_PEER_UNREACHABLE, /* each attempt fails for now */
+    TRIAL_PEER_REFUSING,    /* each attempt is refused for good */
+    TRIAL_PEER_PARTIAL,     /* of each attempt it takes the first items and refuses the others for good */
+};
+
 /* A running graph of the configuration, which has no fault and is the trial's to change until trial_free(); it must be
- * used for nothing else afterwards. Warnings and errors are logged to `log`. NULL with *err: it does not start. */
-struct trial *trial_new(struct config *config, struct log_sink *log, struct error *err);
+ * used for nothing else afterwards. Warnings and errors are logged to `log`. NULL with *err: it does not start.
+ * `queues`: exporters keep and try again as they are configured, on disk or not as if it were in memory; else all that
+ * comes to them has come out. */
+struct trial *trial_new(struct config *config, bool queues, struct log_sink *log, struct error *err);
 
 /* Stops it and forgets what is left. */
 void trial_free(struct trial *t);
@@ -48,6 +58,14 @@ bool trial_batch(struct trial *t, enum signal signal, struct bytes wire, struct 
 
 /* Take the oldest batch that came to the exporter and was not taken yet; NULL: there is none. */
 struct batch *trial_take(struct trial *t, const char *exporter, enum signal signal);
+
+/* The peer of that exporter, for all its signals, is so for `ns` from now on, 0: until another word. `takes`: PARTIAL.
+ */
+void trial_set_peer(struct trial *t, const char *exporter, enum trial_peer is, uint64_t takes, uint64_t ns);
+
+/* The attempts that were made at it so far, and its own ledger; 0 and NULL: there is no such exporter. */
+uint64_t trial_attempts(const struct trial *t, const char *exporter, enum signal signal);
+const struct ledger *trial_exporter_ledger(const struct trial *t, const char *exporter, enum signal signal);
 
 struct budget *trial_budget(struct trial *t);
 uint64_t trial_wall(const struct trial *t); /* the time now, ns since 1970 */

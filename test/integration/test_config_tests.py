@@ -55,12 +55,12 @@ TWO = "send: {logs: [{severityNumber: 9, body: a}, {severityNumber: 17, body: b,
 def test_the_examples_of_the_page_on_testing_pass(tmp_path):
     text = (ROOT / "docs/testing.md").read_text()
     examples = re.findall(r"(?m)^    # (\w+\.yaml)\n((?:    .*\n|\n(?=    (?!#)))+)", text)
-    assert [name for name, _ in examples] == ["filter_test.yaml", "transform.yaml", "transform_test.yaml", "sampling_test.yaml"]
+    assert [name for name, _ in examples] == ["filter_test.yaml", "transform.yaml", "transform_test.yaml", "sampling_test.yaml", "outage_test.yaml"]
     for name, body in examples:
         (tmp_path / name).write_text(re.sub("(?m)^    ", "", body))
     ran = run(*sorted(p.name for p in tmp_path.glob("*_test.yaml")), cwd=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout + ran.stderr
-    assert ran.stdout.endswith("3 passed, 0 failed\n")
+    assert ran.stdout.endswith("5 passed, 0 failed\n")
 
 
 def test_each_shipped_configuration_has_tests_that_pass():
@@ -98,6 +98,84 @@ def test_tail_sampling_keeps_whole_traces_by_policy(tmp_path):
     passes(tmp_path, "{tail_sampling: {decision_wait: 2s, policies: [{name: slow, type: latency, latency: {threshold_ms: 100}}]}}",
            f"send: {{spans: [{SPAN}, startTimeUnixNano: 1, endTimeUnixNano: 200000001}}, {{traceId: {'11' * 16}, spanId: '{'12' * 8}', name: fast}}]}}",
            "expect: {held: 2}", "advance: 4s", "expect: {conditions: ['span.name == \"GET /\"']}", "expect: {dropped: {not_sampled: 1}, held: 0}")
+
+
+QUEUED = """\
+configuration:
+  receivers: {otlp: {protocols: {http: }}}
+  exporters:
+    otlp_http: {endpoint: "http://backend:4318", retry_on_failure: {initial_interval: 1s, max_elapsed_time: 1m}, sending_queue: QUEUE}
+    prometheus_remote_write: {endpoint: "http://backend/write", retry_on_failure: {max_elapsed_time: 1m}}
+    debug:
+  service:
+    pipelines:
+      logs: {receivers: [otlp], exporters: [otlp_http]}
+      metrics: {receivers: [otlp], exporters: [prometheus_remote_write]}
+      traces: {receivers: [otlp], exporters: [debug]}
+tests:
+  - name: it holds
+    steps:
+"""
+
+
+def with_queue(tmp_path, *steps, queue="{queue_size: 2}"):
+    lines = "".join(f"      - {s}\n" for s in steps)
+    (tmp_path / "t.yaml").write_text(QUEUED.replace("QUEUE", queue) + lines)
+    return run(tmp_path / "t.yaml")
+
+
+def send_logs(*bodies, answer="accepted"):
+    return f"send: {{answer: {answer}, logs: [{', '.join('{body: ' + b + '}' for b in bodies)}]}}"
+
+
+SPANS = f"{SPAN}}}"
+
+
+@pytest.mark.parametrize("queue, steps", [
+    ("{queue_size: 2}", [
+        "backend: {of: otlp_http, is: unreachable, for: 30s}", send_logs("a", "b"), "expect: {exporter: otlp_http, held: 2, delivered: 0, attempts: 1}",
+        "advance: 20s", "expect: {exporter: otlp_http, held: 2, dropped: {}}", "expect: {from: otlp_http, nothing: true}", "advance: 40s",
+        "expect: {exporter: otlp_http, held: 0, delivered: 2}", "expect: {from: otlp_http, logs: [{body: a}, {body: b}]}"]),
+    ("{queue_size: 2}", [
+        "backend: {of: otlp_http, is: unreachable}", send_logs("a"), "advance: 5m", "expect: {exporter: otlp_http, held: 0, dropped: {unavailable: 1}}"]),
+    ("{queue_size: 2}", [
+        "backend: {of: otlp_http, is: unreachable}", send_logs("a"), send_logs("b"), send_logs("c", answer="retry"), "expect: {pipeline: logs, refused: {queue_full: 1}}"]),
+    ("{queue_size: 2}", [
+        "backend: {of: otlp_http, is: refusing}", send_logs("a"), "expect: {exporter: otlp_http, dropped: {rejected_by_peer: 1}, attempts: 1}",
+        "backend: {of: otlp_http}", send_logs("b"), "expect: {from: otlp_http, logs: [{body: b}]}"]),
+    ("{queue_size: 2}", [
+        "backend: {of: otlp_http, is: partial, takes: 2}", send_logs("a", "b", "c"), "expect: {exporter: otlp_http, delivered: 2, dropped: {rejected_by_peer: 1}}",
+        "expect: {from: otlp_http, logs: [{body: a}, {body: b}]}", send_logs("d", "e"), "expect: {from: otlp_http, items: 2}"]),
+    ("{enabled: false}", ["backend: {of: otlp_http, is: unreachable, for: 10s}", send_logs("a", answer="waiting"), "advance: 30s", "expect: {pipeline: logs, delivered: 1}"]),
+    ("{batch: {flush_timeout: 5s, min_size: 3}}", [
+        send_logs("a", "b"), "expect: {exporter: otlp_http, held: 2, attempts: 0}", send_logs("c"), "expect: {exporter: otlp_http, held: 0, attempts: 1}"]),
+    ("{queue_size: 2}", [
+        "backend: {of: debug, is: unreachable, for: 10s}", f"send: {{spans: [{SPANS}], answer: retry}}", "expect: {pipeline: traces, refused: {unavailable: 1}}",
+        "advance: 10s", f"send: {{spans: [{SPANS}], answer: accepted}}"]),
+    ("{queue_size: 2}", [
+        "backend: {of: debug, is: partial, takes: 0}", f"send: {{spans: [{SPANS}], answer: rejected}}", "expect: {pipeline: traces, dropped: {rejected_by_peer: 1}}"]),
+    ("{queue_size: 2}", [
+        "backend: {of: prometheus_remote_write, is: unreachable, for: 20s}", "send: {metrics: [{name: a, gauge: {dataPoints: [{asInt: 1}]}}]}",
+        "expect: {exporter: prometheus_remote_write, held: 1}", "advance: 1m", "expect: {exporter: prometheus_remote_write, held: 0, delivered: 1}"]),
+    ("{queue_size: 2}", ["backend: {of: otlp_http, is: unreachable}", send_logs("a"), "stop: true", "expect: {exporter: otlp_http, held: 0, delivered: 0}"]),
+])
+def test_a_backend_fails_as_long_as_it_is_said(tmp_path, queue, steps):
+    ran = with_queue(tmp_path, *steps, queue=queue)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_a_queue_on_disk_is_played_without_one(tmp_path):
+    text = QUEUED.replace("QUEUE", "{storage: file_storage}").replace("1s, max_elapsed_time: 1m", "1s").replace("  service:\n", f"  extensions: {{file_storage: {{directory: {tmp_path}/q, create_directory: true}}}}\n  service:\n    extensions: [file_storage]\n")
+    steps = ["backend: {of: otlp_http, is: unreachable, for: 2h}", send_logs("a"), "advance: 1h", "expect: {exporter: otlp_http, held: 1}", "advance: 2h", "expect: {exporter: otlp_http, delivered: 1}"]
+    (tmp_path / "t.yaml").write_text(text + "".join(f"      - {s}\n" for s in steps))
+    ran = run(tmp_path / "t.yaml")
+    assert ran.returncode == 0 and not (tmp_path / "q").exists(), ran.stdout + ran.stderr
+
+
+def test_what_an_exporter_holds_is_told_with_a_failure(tmp_path):
+    ran = with_queue(tmp_path, "backend: {of: otlp_http, is: unreachable}", send_logs("a"), "expect: {exporter: otlp_http, attempts: 7}")
+    assert ran.returncode == 1 and "expect of exporter otlp_http: attempts 1, not 7" in ran.stdout, ran.stdout + ran.stderr
+    assert "exporter otlp_http: received 1 = delivered 0 + held 1 + refused {} + dropped {}; what is held waits" in ran.stdout
 
 
 def test_what_is_held_is_handed_on_when_it_stops(tmp_path):
@@ -290,6 +368,10 @@ def test_results_can_be_had_as_junit(tmp_path):
     ("of which signal? Write signal:", ["expect: {items: 1}"]),
     ("there are several pipelines: say which with pipeline:", ["expect: {held: 1}"]),
     ("there is no pipeline x", ["expect: {held: 1, pipeline: x}"]),
+    ("exporter: goes with dropped:", ["expect: {items: 1, exporter: nop, signal: logs}"]),
+    ("ask for two ledgers", ["expect: {held: 1, exporter: nop, pipeline: logs, signal: logs}"]),
+    ("no exporter of data is called x: take nop", ["backend: {of: x}"]), ("takes: goes with is: partial", ["backend: {takes: 1}"]),
+    ("a backend that is well is so until", ["backend: {for: 1s}"]), ("is: ", ["backend: {is: ill}"]), ("a step is one of", ["backend:"]),
     ("pipeline: goes with dropped:", ["expect: {items: 1, pipeline: logs, signal: logs}"]),
     ("reasons with their numbers", ["expect: {pipeline: logs, dropped: {a: b}}"]),
     (":5:55: tests::0::steps::0: the context log has no field bdy; did you mean body?", ["expect: {signal: logs, conditions: [\"true and log.bdy == 1\"]}"]),

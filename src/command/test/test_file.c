@@ -11,6 +11,7 @@
 #define MOST_PROCESSORS 64u
 
 static const char *const signal_names[] = { "", "traces", "metrics", "logs", "profiles", NULL };
+static const char *const peer_names[] = { "well", "unreachable", "refusing", "partial", NULL };
 static const char *const answer_names[] = { "good", "accepted", "waiting", "rejected", "retry", NULL };
 
 #define DATA_ROWS(T)                                                                                                   \
@@ -41,6 +42,22 @@ static const struct option expect_options[] = {
     OPT_NODE(struct test_expect, refused, "Items refused so far by reason."),
     OPT_INT(struct test_expect, held, "-1", "-1", NULL, "Items that wait inside."),
     OPT_INT(struct test_expect, delivered, "-1", "-1", NULL, "Items that all exporters have."),
+    OPT_STRING(struct test_expect, exporter, NULL, "Whose ledger, queue and all, in place of a pipeline's."),
+    OPT_INT(struct test_expect, attempts, "-1", "-1", NULL, "Attempts of the exporter at its backend so far."),
+    OPT_END,
+};
+
+static const struct option backend_options[] = {
+    OPT_STRING(struct test_backend, of, NULL, "The exporter that sends to it; may be missing where there is one."),
+    OPT_ENUM(struct test_backend, is, peer_names, "well", "How it is from now on."),
+    OPT_INT(struct test_backend, takes, "0", "0", NULL, "partial: so many items of each attempt, the first."),
+    { .key = "for",
+      .kind = OPTION_DURATION,
+      .offset = OPT_FIELD(struct test_backend, time, duration),
+      .def = "0s",
+      .min = "0s",
+      .max = "744h",
+      .help = "How long; 0s: until the next such step." },
     OPT_END,
 };
 
@@ -49,6 +66,8 @@ static const struct option step_options[] = {
     OPT_DURATION(struct test_step, advance, "0s", "0s", "744h", "Time moves on, by a month at most."),
     OPT_BOOL(struct test_step, stop, "false", "Stops as SIGTERM does."),
     OPT_GROUP(struct test_step, expect, struct test_expect, expect_options, GROUP_NONE, "What came out."),
+    OPT_GROUP(struct test_step, backend, struct test_backend, backend_options, GROUP_NONE,
+              "How the backend of an exporter is."),
     OPT_END,
 };
 
@@ -145,8 +164,9 @@ static void read_case(struct test_file *f, const struct test_rows *rows, const s
                                        arena_printf(&f->arena, "tests::%zu::steps::%zu", number, i), c };
         struct step *s = vec_push(&c->steps);
 
-        *s = (struct step){ .place = at.node, .items = -1, .ledger = { .held = -1, .delivered = -1 } };
+        *s = (struct step){ .place = at.node, .items = -1, .ledger = { .held = -1, .delivered = -1, .attempts = -1 } };
         test_step_read(&at, &((const struct test_step *)rows->steps.v)[i], s);
+        c->queues |= s->kind == STEP_BACKEND || s->ledger.exporter != NULL;
     }
 }
 

@@ -5,9 +5,9 @@
 
 #include "config/decode.h"
 #include "ottl/ottl.h"
-#include "service/config.h"
+#include "service/trial.h"
 
-enum step_kind { STEP_SEND, STEP_ADVANCE, STEP_STOP, STEP_EXPECT };
+enum step_kind { STEP_SEND, STEP_ADVANCE, STEP_STOP, STEP_EXPECT, STEP_BACKEND };
 
 /* What a client was told. */
 enum answer_wanted { ANSWER_GOOD, ANSWER_ACCEPTED, ANSWER_WAITING, ANSWER_REJECTED, ANSWER_RETRY };
@@ -24,10 +24,14 @@ struct step_count {
 
 /* One line of a ledger. */
 struct step_ledger {
-    const char *pipeline; /* NULL: the step asks for none of this */
+    bool on;              /* the step asks for some of this ... */
+    const char *pipeline; /* ... of a pipeline, or, NULL, ... */
+    const char *exporter; /* ... of an exporter, ... */
+    enum signal signal;   /* ... its of this signal */
     bool has_dropped, has_refused;
     VEC(struct step_count) dropped, refused;
     int64_t held, delivered; /* -1: not asked for */
+    int64_t attempts;        /* of an exporter; -1 */
 };
 
 struct step {
@@ -40,7 +44,9 @@ struct step {
     struct buf request;
     struct string_map metadata; /* send: the client's */
     enum answer_wanted answer;
-    uint64_t ns;   /* advance */
+    uint64_t ns;          /* advance; backend: for how long, 0: until the next word */
+    enum trial_peer peer; /* backend */
+    uint64_t takes;
     int64_t items; /* expect: so many; -1: any number */
     VEC(struct step_condition) conditions;
     struct step_ledger ledger;
@@ -50,6 +56,7 @@ struct test_case {
     const char *name;
     const struct yaml_node *place;
     VEC(struct step) steps;
+    bool queues; /* a step is about what is before an exporter's peer */
 };
 
 struct test_file {

@@ -35,6 +35,16 @@ struct test_expect {
     const char *pipeline;
     const struct yaml_node *dropped, *refused;
     int64_t held, delivered;
+    const char *exporter;
+    int64_t attempts;
+};
+
+struct test_backend {
+    bool on;
+    const char *of;
+    int is; /* enum trial_peer */
+    int64_t takes;
+    duration time;
 };
 
 struct test_step {
@@ -42,6 +52,7 @@ struct test_step {
     duration advance;
     bool stop;
     struct test_expect expect;
+    struct test_backend backend;
 };
 
 struct test_rows {

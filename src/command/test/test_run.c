@@ -287,7 +287,8 @@ static bool are_reasons(const struct ledger_reasons *got, const struct step_coun
 static void tell_ledger(struct run *r, const char *what)
 {
     tell_place(r);
-    buf_printf(r->told, "expect of pipeline %s: %s", r->step->ledger.pipeline, what);
+    buf_printf(r->told, "expect of %s %s: %s", r->step->ledger.pipeline != NULL ? "pipeline" : "exporter",
+               r->step->ledger.pipeline != NULL ? r->step->ledger.pipeline : r->step->ledger.exporter, what);
 }
 
 static bool check_reasons(struct run *r, const char *what, const struct ledger_reasons *got,
@@ -317,12 +318,15 @@ static bool check_number(struct run *r, const char *what, uint64_t got, int64_t 
 static bool check_ledger(struct run *r)
 {
     const struct step_ledger *l = &r->step->ledger;
-    const struct ledger *ledger = trial_ledger(r->trial, l->pipeline);
+    const struct ledger *ledger = l->pipeline != NULL ? trial_ledger(r->trial, l->pipeline)
+                                                      : trial_exporter_ledger(r->trial, l->exporter, l->signal);
+    uint64_t attempts = l->exporter != NULL ? trial_attempts(r->trial, l->exporter, l->signal) : 0;
 
     return (!l->has_dropped || check_reasons(r, "dropped", &ledger->dropped, l->dropped.v, l->dropped.n)) &&
            (!l->has_refused || check_reasons(r, "refused", &ledger->refused, l->refused.v, l->refused.n)) &&
            check_number(r, "held", ledger->held, l->held) &&
-           check_number(r, "delivered", ledger->delivered, l->delivered);
+           check_number(r, "delivered", ledger->delivered, l->delivered) &&
+           check_number(r, "attempts", attempts, l->attempts);
 }
 
 /* ---- a test ---- */
@@ -335,28 +339,39 @@ static bool take_step(struct run *r)
     case STEP_ADVANCE:
         trial_advance(r->trial, r->step->ns);
         return true;
+    case STEP_BACKEND:
+        trial_set_peer(r->trial, r->step->component, r->step->peer, r->step->takes, r->step->ns);
+        return true;
     case STEP_STOP:
         trial_stop(r->trial);
         return true;
     default:
-        return (r->step->component == NULL || check_output(r)) && (r->step->ledger.pipeline == NULL || check_ledger(r));
+        return (r->step->component == NULL || check_output(r)) && (!r->step->ledger.on || check_ledger(r));
     }
 }
 
-/* Where the items are, and what the components had to say. */
-static void tell_state(struct run *r, const struct config *config, const struct log_recent *recent)
+static void tell_sum(struct run *r, const struct ledger *l)
+{
+    if (l == NULL || l->received == 0)
+        return;
+    buf_printf(r->told, "    %s %s: received %llu = delivered %llu + held %llu + refused ", l->kind, l->id,
+               (unsigned long long)l->received, (unsigned long long)l->delivered, (unsigned long long)l->held);
+    put_reasons(r->told, &l->refused);
+    buf_puts(r->told, " + dropped ");
+    put_reasons(r->told, &l->dropped);
+    buf_puts(r->told, l->held > 0 ? "; what is held waits for time to pass (advance:) or for stop: true\n" : "\n");
+}
+
+/* Where the items are, and what the components had to say. Exporters are told of where they may hold some. */
+static void tell_state(struct run *r, const struct config *config, const struct test_case *c,
+                       const struct log_recent *recent)
 {
     for (size_t i = 0; i < config->n_pipelines; i++) {
-        const struct ledger *l = trial_ledger(r->trial, config->pipelines[i].id);
+        const struct config_pipeline *p = &config->pipelines[i];
 
-        if (l->received == 0)
-            continue;
-        buf_printf(r->told, "    pipeline %s: received %llu = delivered %llu + held %llu + refused ", l->id,
-                   (unsigned long long)l->received, (unsigned long long)l->delivered, (unsigned long long)l->held);
-        put_reasons(r->told, &l->refused);
-        buf_puts(r->told, " + dropped ");
-        put_reasons(r->told, &l->dropped);
-        buf_puts(r->told, l->held > 0 ? "; what is held waits for time to pass (advance:) or for stop: true\n" : "\n");
+        tell_sum(r, trial_ledger(r->trial, p->id));
+        for (size_t k = 0; c->queues && k < p->n_exporters; k++)
+            tell_sum(r, trial_exporter_ledger(r->trial, p->exporters[k]->id, (enum signal)p->signal));
     }
     for (size_t i = 0; i < LOG_RECENT_MAX; i++) {
         const struct log_recent_line *line = log_recent_line(recent, i);
@@ -394,13 +409,13 @@ bool test_run(const struct test_file *f, const struct test_case *c, const struct
     bool ok = false;
 
     open_log(&log);
-    r.trial = trial_new(config, &log, &err);
+    r.trial = trial_new(config, c->queues, &log, &err);
     if (r.trial == NULL) {
         buf_printf(told, "%s:%d: it does not start: %s\n", f->path, c->place->line, err.text);
     } else {
         ok = run_steps(&r, c);
         if (!ok)
-            tell_state(&r, config, log.recent);
+            tell_state(&r, config, c, log.recent);
         trial_free(r.trial);
     }
     vec_free(&r.came);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A step is one of send, advance, stop and expect. Whom it is about follows from the configuration where the step does
- * not say it and there is one only; its request is read, its conditions are parsed. */
+/* A step is one of send, advance, stop, backend and expect. Whom it is about follows from the configuration where the
+ * step does not say it and there is one only; its request is read, its conditions are parsed. */
 #include "command/request_keys.h"
 #include "command/request_text.h"
 #include "command/test/test_file_inside.h"
@@ -313,11 +313,31 @@ static const char *pick_pipeline(const struct test_place *at, const char *said)
     return NULL;
 }
 
+static void read_exporter(const struct test_place *at, const struct test_expect *from, struct step_ledger *l)
+{
+    l->signal = from->signal > 0 ? (enum signal)(from->signal - 1) : SIGNAL_COUNT;
+    if (l->signal == SIGNAL_COUNT)
+        l->signal = signal_of_exporter(at->file->config, from->exporter);
+    if (l->signal == SIGNAL_COUNT)
+        l->signal = signal_sent(at);
+    if (from->pipeline[0] != '\0')
+        test_fault(at, NULL, "pipeline: and exporter: (or attempts:) ask for two ledgers: write two steps");
+    else if (l->signal == SIGNAL_COUNT)
+        test_fault(at, NULL, "of which signal? Write signal:");
+    else
+        l->exporter = pick_end(at, COMPONENT_EXPORTER, l->signal, "exporter", from->exporter);
+}
+
 static void read_ledger(const struct test_place *at, const struct test_expect *from, struct step *s)
 {
     struct step_ledger *l = &s->ledger;
 
-    l->pipeline = pick_pipeline(at, from->pipeline);
+    l->on = true;
+    if (from->exporter[0] != '\0' || from->attempts >= 0)
+        read_exporter(at, from, l);
+    else
+        l->pipeline = pick_pipeline(at, from->pipeline);
+    l->attempts = from->attempts;
     l->has_dropped = from->dropped != NULL && read_counts(at, from->dropped, l, true);
     l->has_refused = from->refused != NULL && read_counts(at, from->refused, l, false);
     l->held = from->held;
@@ -327,22 +347,37 @@ static void read_ledger(const struct test_place *at, const struct test_expect *f
 static void read_expect(const struct test_place *at, const struct test_expect *from, struct step *s)
 {
     const struct test_data d = { from->otlp, from->file, from->spans, from->metrics, from->logs, from->resource };
-    bool ledger = from->dropped != NULL || from->refused != NULL || from->held >= 0 || from->delivered >= 0;
+    bool ledger = from->dropped != NULL || from->refused != NULL || from->held >= 0 || from->delivered >= 0 ||
+                  from->attempts >= 0;
     bool output = count_data(&d) > 0 || from->nothing || from->items >= 0 || from->conditions != NULL;
 
     s->kind = STEP_EXPECT;
     if (!ledger && !output)
         test_fault(at, NULL,
                    "nothing is expected: write otlp:, file:, spans:, metrics: or logs:, nothing: true, items:, "
-                   "conditions:, dropped:, refused:, held: or delivered:");
+                   "conditions:, dropped:, refused:, held:, delivered: or attempts:");
     else if (from->nothing && (count_data(&d) > 0 || from->items > 0 || from->conditions != NULL))
         test_fault(at, NULL, "nothing: true and something else");
-    else if (from->pipeline[0] != '\0' && !ledger)
-        test_fault(at, NULL, "pipeline: goes with dropped:, refused:, held: and delivered:");
+    else if ((from->pipeline[0] != '\0' || from->exporter[0] != '\0') && !ledger)
+        test_fault(at, NULL, "%s: goes with dropped:, refused:, held: and delivered:",
+                   from->pipeline[0] != '\0' ? "pipeline" : "exporter");
     if (output)
         read_output(at, from, &d, s);
     if (ledger)
         read_ledger(at, from, s);
+}
+
+static void read_backend(const struct test_place *at, const struct test_backend *from, struct step *s)
+{
+    s->kind = STEP_BACKEND;
+    s->peer = (enum trial_peer)from->is;
+    s->takes = (uint64_t)from->takes;
+    s->ns = (uint64_t)from->time.ns;
+    s->component = pick_end(at, COMPONENT_EXPORTER, SIGNAL_COUNT, "of", from->of);
+    if (s->peer != TRIAL_PEER_PARTIAL && from->takes > 0)
+        test_fault(at, NULL, "takes: goes with is: partial");
+    if (s->peer == TRIAL_PEER_WELL && s->ns > 0)
+        test_fault(at, NULL, "a backend that is well is so until another step: leave for: out");
 }
 
 void test_step_read(const struct test_place *at, const struct test_step *from, struct step *to)
@@ -353,6 +388,8 @@ void test_step_read(const struct test_place *at, const struct test_step *from, s
         read_send(at, &from->send, to);
     } else if (from->expect.on) {
         read_expect(at, &from->expect, to);
+    } else if (from->backend.on) {
+        read_backend(at, &from->backend, to);
     } else if (strcmp(key, "advance") == 0) {
         to->kind = STEP_ADVANCE;
         to->ns = (uint64_t)from->advance.ns;
@@ -360,6 +397,8 @@ void test_step_read(const struct test_place *at, const struct test_step *from, s
         to->kind = STEP_STOP;
     }
     if (key[0] == '\0' || (strcmp(key, "stop") == 0 && !from->stop) ||
-        ((strcmp(key, "send") == 0 || strcmp(key, "expect") == 0) && !from->send.on && !from->expect.on))
-        test_fault(at, NULL, "a step is one of send: {...}, advance: DURATION, stop: true and expect: {...}");
+        ((strcmp(key, "send") == 0 || strcmp(key, "expect") == 0 || strcmp(key, "backend") == 0) && !from->send.on &&
+         !from->expect.on && !from->backend.on))
+        test_fault(at, NULL,
+                   "a step is one of send: {...}, advance: DURATION, stop: true, backend: {...} and expect: {...}");
 }

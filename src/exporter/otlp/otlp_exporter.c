@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <sys/utsname.h>
 
-#define WAITING_MOST 1000 /* exports under way without a queue: each has somebody who waits */
-
 /* ---- what is said of answers ---- */
 
 static void complain_partial(struct otlp_exporter *n, const struct otlp_answer *a)
@@ -135,18 +133,13 @@ static const struct otlp_port client_port = { start_call, cancel_call };
 static void set_sender(struct otlp_exporter *n)
 {
     const struct otlp_settings *s = &n->settings;
-    struct sender_options o = { .retry = s->retry, .retry_forever = s->retry_forever, .attempt = &n->attempt };
+    struct sender_options o = { .attempt = &n->attempt };
+
+    otlp_exporter_queue(s->queue, s->retry, s->retry_forever, &o);
 
     if (n->authenticator != NULL)
         o.keys = n->authenticator->reads;
-    if (s->queue->on) {
-        n->sender = sending_queue_new(&n->node, s->queue, o);
-        return;
-    }
-    o.queue_size = UINT64_MAX;
-    o.consumers = WAITING_MOST;
-    o.wait_for_result = true;
-    n->sender = sender_new(&n->node, &o);
+    n->sender = s->queue->on ? sending_queue_new(&n->node, s->queue, o) : sender_new(&n->node, &o);
 }
 
 /* What the Go collector's metrics say of where an exporter sends to. */

@@ -155,6 +155,10 @@ int otlp_exporter_level(int64_t level);
 /* What is on disk is not given up for its age, unless the user says so. */
 bool otlp_exporter_retries_forever(const struct sending_queue_config *queue, struct check *ck);
 
+/* What stands before an attempt; a queue on disk as if it were in memory. */
+bool otlp_exporter_queue(const struct sending_queue_config *queue, const struct retry_config *retry, bool forever,
+                         struct sender_options *o);
+
 /* otlp_exporter.c: for the components' create(), start() and the rest. `target` and the client are theirs to make. */
 void otlp_exporter_create(struct otlp_exporter *n, const struct otlp_settings *s);
 int otlp_exporter_start(struct otlp_exporter *n, struct error *err);

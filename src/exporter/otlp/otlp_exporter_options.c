@@ -58,6 +58,23 @@ int otlp_exporter_level(int64_t level)
     return level == -1 ? 6 : level == -2 ? 1 : (int)level;
 }
 
+#define WAITING_MOST 1000 /* exports under way without a queue: each has somebody who waits */
+
+bool otlp_exporter_queue(const struct sending_queue_config *queue, const struct retry_config *retry, bool forever,
+                         struct sender_options *o)
+{
+    o->retry = retry;
+    o->retry_forever = forever;
+    if (queue->on) {
+        sending_queue_fill(queue, o);
+        return true;
+    }
+    o->queue_size = UINT64_MAX;
+    o->consumers = WAITING_MOST;
+    o->wait_for_result = true;
+    return true;
+}
+
 bool otlp_exporter_retries_forever(const struct sending_queue_config *queue, struct check *ck)
 {
     return sending_queue_keeps(queue) && !check_was_set(ck, "retry_on_failure::max_elapsed_time");

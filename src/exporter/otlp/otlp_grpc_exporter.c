@@ -149,6 +149,13 @@ static bool keeps(const void *config)
     return sending_queue_keeps(&((const struct otlp_grpc_exporter_config *)config)->sending_queue);
 }
 
+static bool queue(const void *config, struct sender_options *o)
+{
+    const struct otlp_grpc_exporter_config *c = config;
+
+    return otlp_exporter_queue(&c->sending_queue, &c->retry_on_failure, c->retry_forever, o);
+}
+
 static const char *const aliases[] = { "otlp", NULL };
 
 extern const struct component otlp_grpc_exporter;
@@ -168,6 +175,7 @@ const struct component otlp_grpc_exporter = {
     .check = check,
     .create = create,
     .keeps = keeps,
+    .queue = queue,
     .start = start,
     .stop = otlp_exporter_stop,
     .hurry = otlp_exporter_hurry,

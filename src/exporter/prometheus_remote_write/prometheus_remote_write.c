@@ -61,16 +61,13 @@ static bool senders_wait(const struct remote_write_config *c)
     return !c->remote_write_queue.enabled || (!c->wal.on && !c->retry_on_failure.enabled);
 }
 
-static void set_sender(struct remote_write_node *n)
+static struct sender_options sender_options_of(const struct remote_write_config *c)
 {
-    const struct remote_write_config *c = n->config;
     struct sender_options o = {
         .queue_size = c->wal.on ? UINT64_MAX : (uint64_t)c->remote_write_queue.queue_size,
         .consumers = CONSUMERS,
         .merge_bytes = c->include_metadata_keys.n > 0 ? 0 : MERGE_BYTES,
         .merge_batches = c->wal.on ? c->wal.buffer_size : 0,
-        .disk = { .directory = n->wal_directory, .max_bytes = c->wal.max_size_mib * MIB, .sync = c->wal.fsync },
-        .attempt = &n->attempt,
     };
 
     if (!c->remote_write_queue.enabled)
@@ -80,7 +77,30 @@ static void set_sender(struct remote_write_node *n)
         o.consumers = 1000;
         o.merge_bytes = 0; /* each hears of its own */
     }
+    return o;
+}
+
+static void set_sender(struct remote_write_node *n)
+{
+    const struct remote_write_config *c = n->config;
+    struct sender_options o = sender_options_of(c);
+
+    o.disk = (struct wal_options){ .directory = n->wal_directory,
+                                   .max_bytes = c->wal.max_size_mib * MIB,
+                                   .sync = c->wal.fsync };
+    o.attempt = &n->attempt;
     n->sender = sender_new(&n->node, &o);
+}
+
+/* In a trial the queue tries again, which the exporter itself does otherwise. */
+static bool queue(const void *config, struct sender_options *o)
+{
+    const struct remote_write_config *c = config;
+
+    *o = sender_options_of(c);
+    o->retry = &c->retry_on_failure;
+    o->retry_forever = c->retry_forever;
+    return true;
 }
 
 /* A header that the client puts where it belongs: no authenticator sees it. */
@@ -318,6 +338,7 @@ const struct component prometheus_remote_write_exporter = {
     .check = remote_write_check,
     .create = create,
     .keeps = keeps,
+    .queue = queue,
     .claim = claim,
     .start = start,
     .stop = stop,

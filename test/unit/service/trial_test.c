@@ -25,7 +25,7 @@ static void begin(const char *yaml)
     ck_assert_msg(config->faults.n_errors == 0, "%s", config->faults.list.v[0].text);
     log_sink_init(&sink);
     sink.level = LOG_OFF;
-    trial = trial_new(config, &sink, &err);
+    trial = trial_new(config, false, &sink, &err);
     ck_assert_msg(trial != NULL, "%s", err.text);
 }
 
