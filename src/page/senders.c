@@ -57,9 +57,9 @@ static const struct advice *advice_on(const struct client *c)
 
 static double seconds_since(const struct walk *w, uint64_t then)
 {
-    uint64_t now = clock_mono(&w->host->loop->clock);
+    uint64_t now = clock_mono(&w->host->loop->clock), ms = now > then ? (now - then) / NS_PER_MS : 0;
 
-    return now > then ? (double)((now - then) / NS_PER_MS) / 1000 : 0;
+    return (double)ms / 1000;
 }
 
 /* ---- JSON ---- */
