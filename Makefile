@@ -241,6 +241,11 @@ bench: deps-build deps-test build/py/.done
 	    $(PYTHON) bench/bench.py $(ARGS)
 benches: $(BENCHES)
 
+## pictures      the pictures of docs/img, of a page that chromium shows
+pictures: deps-test
+	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/otelcd
+	@OTELCD=$(abspath $(B)/otelcd) $(PYTHON) contrib/pictures.py
+
 ## lint          clang-tidy, cppcheck, clang-format: no finding
 C_FILES := $(SRCS) $(SRCS_CXX) $(shell find test fuzz bench -name '*.c' 2>/dev/null)
 lint: deps-build deps-lint
@@ -321,7 +326,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 .PHONY: all build/otelcd run deps check check-asan check-tsan tests unit unit-threaded layers headers replay fuzz fuzzers integration peers oracle \
-        bench benches lint lint-format lint-cppcheck lint-tidy format docs static image check-image check-stack \
+        bench benches pictures lint lint-format lint-cppcheck lint-tidy format docs static image check-image check-stack \
         check-systemd install clean help up test-logs test-metrics test-traces test-correlation test-alerts down clean-stack demo
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -13,6 +13,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MIB (1024.0 * 1024.0)
 
@@ -57,15 +58,37 @@ static void put_column(struct buf *out, const struct column *c, const char *path
     buf_printf(out, " <i data-r=\"%s.%s\"></i></dd>", path, c->name);
 }
 
-static void put_reasons(struct buf *out, const struct ledger_reasons *reasons)
+/* A word of our own moves; one that a disk gave back is shown as it is. */
+static void put_reason(struct buf *out, const char *path, const struct ledger_reason *r, const struct advice *a)
 {
+    if (strspn(r->reason, "abcdefghijklmnopqrstuvwxyz_") == strlen(r->reason))
+        put_moving(out, path, r->reason, r->items);
+    else
+        put_count(out, r->items);
+    buf_putc(out, ' ');
+    html_text(out, bytes_str(r->reason));
+    if (a == NULL)
+        return;
+    buf_puts(out, " <em>");
+    html_text(out, bytes_str(a->means));
+    if (!a->meant && a->todo[0] != '\0') {
+        buf_puts(out, ". What to do: ");
+        html_text(out, bytes_str(a->todo));
+    }
+    buf_puts(out, "</em>");
+}
+
+static void put_reasons(struct buf *out, const char *path, const char *member, const struct ledger_reasons *reasons,
+                        enum advice_about about)
+{
+    char place[112];
+
     if (reasons->n == 0)
         return;
+    snprintf(place, sizeof(place), "%s.%s", path, member);
     buf_puts(out, "<dd class=\"why\">");
     for (size_t i = 0; i < reasons->n; i++) {
-        put_count(out, reasons->v[i].items);
-        buf_putc(out, ' ');
-        html_text(out, bytes_str(reasons->v[i].reason));
+        put_reason(out, place, &reasons->v[i], advice_of(about, bytes_str(reasons->v[i].reason)));
         buf_puts(out, i + 1 < reasons->n ? ", " : "");
     }
     buf_puts(out, "</dd>");
@@ -84,9 +107,9 @@ static void put_ledger(struct buf *out, const char *path, const struct ledger *l
     put_column(out, &delivered, path, l->delivered);
     put_column(out, &held, path, l->held);
     put_column(out, &refused, path, ledger_reasons_total(&l->refused));
-    put_reasons(out, &l->refused);
+    put_reasons(out, path, "refused_by", &l->refused, ADVICE_REFUSED);
     put_column(out, &dropped, path, ledger_reasons_total(&l->dropped));
-    put_reasons(out, &l->dropped);
+    put_reasons(out, path, "dropped_by", &l->dropped, ADVICE_DROPPED);
     buf_puts(out, "</dl>");
 }
 
