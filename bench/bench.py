@@ -27,6 +27,7 @@ sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "test/integration")]
 import payload  # noqa: E402
 from hop import Hop  # noqa: E402
 from scrape import Scrape, free_port  # noqa: E402
+from watched import Watched  # noqa: E402
 from harness import otlp  # noqa: E402
 from harness.daemon import READY, TELEMETRY, Daemon  # noqa: E402
 from harness.limits import OTELCD  # noqa: E402
@@ -672,6 +673,8 @@ def main():
             bench.vmagent(ours)
         Hop(bench, load, cpu_seconds, stop).rows(chosen)
         Scrape(bench, SERVER_CORE, cpu_seconds, stop, stalls).rows(chosen)
+        file = payload.write(bench.folder / "watched", payload.traces(1000))
+        Watched(bench, load, cpu_seconds, stop, stalls).rows(chosen, NOP, file, otlp.TRACES.rpc)
     finally:
         bench.close()
     print(f"\n{len(bench.missed)} bars missed" + "".join(f"\n  {m}" for m in bench.missed))
