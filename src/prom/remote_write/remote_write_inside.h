@@ -4,6 +4,7 @@
  *     remote_write.c          batches walked, target_info, metadata
  *     remote_write_sorted.c   batches in which a series comes more than once: put in order, samples joined
  *     remote_write_series.c   what is known of series: labels, shard
+ *     remote_write_order.c    their own labels and the common ones in one order
  *     remote_write_twins.c    which of them have the same labels
  *     remote_write_names.c    which names metrics of different shapes have in common
  *     remote_write_points.c   one point as a unit of the message of its shard
@@ -61,6 +62,26 @@ struct stream_labels {
     struct series_name *names[SERIES_NAMES];
 };
 
+/* One of a known series' own labels. Values mostly are the bytes of the attributes as they came, so they are not kept
+ * twice: a value is where it lies behind the beginning of the raw attributes, or behind these structs. */
+struct own_label {
+    uint16_t name; /* in remote_write.names */
+    uint16_t at, len;
+};
+
+#define ORDERS 64u       /* that are remembered */
+#define ORDER_LABELS 24u /* of each kind; series with more are sorted each time */
+
+/* Where the labels of a series go among one another: the same for all series of a stream whose own labels have the same
+ * names. */
+struct label_order {
+    const struct stream_labels *of; /* NULL: none */
+    bool whole;
+    uint8_t n_own, n_common;
+    uint16_t names[ORDER_LABELS];
+    uint8_t own_at[ORDER_LABELS], common_at[ORDER_LABELS];
+};
+
 /* A resource of the batch that has a target_info. */
 struct target {
     struct resource_entry *resource; /* kept */
@@ -101,6 +122,7 @@ struct remote_write {
     uint64_t newest;             /* ns; of the metric's points */
     size_t slack;
     struct symbols names; /* of own labels, as long as we live: NAMES_MAX at most */
+    struct label_order orders[ORDERS];
     /* Scratch. */
     label_field_list labels, base, own, twin_labels, twin_own;
     struct buf fields, own_fields, suffixed, gathered, packed, earlier;
@@ -136,6 +158,12 @@ const label_field_list *remote_write_part_labels(struct remote_write *rw, struct
 
 /* Seeded. The upper half spreads series over shards. */
 uint64_t remote_write_hash(const struct remote_write *rw, const label_field_list *labels);
+
+/* order: all labels of a known series, into `out`; and of a new one, whose own labels are in a list. */
+void labels_join_known(struct remote_write *rw, const struct remote_series *x, const struct stream_labels *l,
+                       label_field_list *out);
+void labels_join(label_field_list *out, const struct stream_labels *l, bool whole, const label_field_list *own);
+void labels_forget_order(struct remote_write *rw, const struct stream_labels *l); /* they go */
 
 /* All labels of a series, into `out`. */
 void remote_write_cached_labels(struct remote_write *rw, const struct remote_series *x, label_field_list *out);

@@ -21,25 +21,47 @@ static size_t string_size(size_t len)
 
 size_t label_field_size(size_t name_len, size_t value_len)
 {
+    if (name_len + value_len < 0x80 - 4)
+        return 6 + name_len + value_len; /* each length is one byte */
     return string_size(string_size(name_len) + string_size(value_len));
 }
 
-static uint8_t *put_string(uint8_t *p, uint8_t tag, struct bytes s)
+/* Names and values are short: a call would cost more than the copy. */
+static inline uint8_t *put_short(uint8_t *p, struct bytes s)
+{
+    uint64_t first, last;
+
+    if (s.len < 8 || s.len > 16) {
+        if (s.len > 0)
+            memcpy(p, s.data, s.len);
+        return p + s.len;
+    }
+    memcpy(&first, s.data, 8);
+    memcpy(&last, s.data + s.len - 8, 8);
+    memcpy(p, &first, 8);
+    memcpy(p + s.len - 8, &last, 8);
+    return p + s.len;
+}
+
+static inline uint8_t *put_length(uint8_t *p, size_t len)
+{
+    if (len < 0x80) {
+        *p = (uint8_t)len;
+        return p + 1;
+    }
+    return p + pb_put_varint_at(p, len);
+}
+
+static inline uint8_t *put_string(uint8_t *p, uint8_t tag, struct bytes s)
 {
     *p++ = tag;
-    if (s.len < 0x80)
-        *p++ = (uint8_t)s.len;
-    else
-        p += pb_put_varint_at(p, s.len);
-    if (s.len > 0)
-        memcpy(p, s.data, s.len);
-    return p + s.len;
+    return put_short(put_length(p, s.len), s);
 }
 
 uint8_t *label_field_write(uint8_t *p, struct bytes name, struct bytes value)
 {
     *p++ = PB_TAG(V1_LABELS, PB_LEN);
-    p += pb_put_varint_at(p, string_size(name.len) + string_size(value.len));
+    p = put_length(p, string_size(name.len) + string_size(value.len));
     p = put_string(p, PB_TAG(LABEL_NAME, PB_LEN), name);
     return put_string(p, PB_TAG(LABEL_VALUE, PB_LEN), value);
 }

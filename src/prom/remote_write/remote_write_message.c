@@ -245,6 +245,24 @@ static uint8_t *put_bytes(uint8_t *p, struct bytes b)
     return p + b.len;
 }
 
+/* Fields that lie one behind another are copied in one go. */
+static uint8_t *put_labels(uint8_t *p, const label_field_list *labels)
+{
+    for (size_t i = 0; i < labels->n; i++) {
+        const struct label_field *f = &labels->v[i];
+        struct bytes run = f->field;
+
+        if (f->field.data == NULL) {
+            p = label_field_write(p, f->name, f->value);
+            continue;
+        }
+        for (; i + 1 < labels->n && labels->v[i + 1].field.data == bytes_end(run); i++)
+            run.len += labels->v[i + 1].field.len;
+        p = put_bytes(p, run);
+    }
+    return p;
+}
+
 static void put_first(struct message *m, const struct message_sample *s, struct bytes sample)
 {
     struct buf *out = &m->request->message;
@@ -256,16 +274,7 @@ static void put_first(struct message *m, const struct message_sample *s, struct 
     p = buf_reserve(out, len + 6);
     *p++ = PB_TAG(V1_SERIES, PB_LEN);
     p += pb_put_varint_at(p, len);
-    for (size_t i = 0; i < s->labels->n; i++) {
-        const struct label_field *f = &s->labels->v[i];
-
-        if (f->field.data == NULL) {
-            p = label_field_write(p, f->name, f->value);
-        } else {
-            memcpy(p, f->field.data, f->field.len);
-            p += f->field.len;
-        }
-    }
+    p = put_labels(p, s->labels);
     p = put_bytes(put_bytes(p, s->earlier), sample);
     p = put_bytes(p, buf_bytes(&m->scratch));
     out->len = (size_t)(p - out->data);

@@ -16,13 +16,6 @@
 #define NAMES_BYTES ((size_t)4 * 1024 * 1024)
 #define SWEEP_SLOTS 4096
 
-/* One of a known series' own labels. Values mostly are the bytes of the attributes as they came, so they are not kept
- * twice: a value is where it lies behind the beginning of the raw attributes, or behind these structs. */
-struct own_label {
-    uint16_t name; /* in remote_write.names */
-    uint16_t at, len;
-};
-
 static size_t cost_of(const struct stream_labels *l)
 {
     return sizeof(*l) + l->fields.cap + l->name.cap + (l->common.cap + l->only_name.cap) * sizeof(struct label_field);
@@ -35,6 +28,7 @@ void remote_write_stream_gone(struct streams *s, struct stream *stream)
     if (l == NULL)
         return;
     remote_write_names_remove(container_of(s, struct remote_write, streams), l);
+    labels_forget_order(container_of(s, struct remote_write, streams), l);
     budget_give(s->budget, cost_of(l));
     buf_free(&l->fields);
     buf_free(&l->name);
@@ -83,37 +77,9 @@ enum series_shape stream_shape(const struct stream *stream)
                                             : SHAPE_PLAIN;
 }
 
-/* All labels of a series, but not yet those of its parts (`le`). */
-static inline void join_labels(label_field_list *out, const struct stream_labels *l, bool whole,
-                               const label_field_list *own)
-{
-    label_fields_merge(out, whole ? &l->only_name : &l->common, own);
-}
-
-/* A known series' own labels. */
-static inline void unpack_labels(const struct remote_write *rw, const struct remote_series *x, label_field_list *own)
-{
-    const uint8_t *base = (const uint8_t *)x + x->cached.id.raw_at;
-    struct bytes packed = cached_series_labels(&x->cached);
-
-    own->n = 0;
-    for (size_t i = 0; i < x->n_labels; i++) {
-        struct own_label o;
-        struct label_field *f = vec_push(own);
-
-        memcpy(&o, packed.data + i * sizeof(o), sizeof(o));
-        f->name = symbols_text(&rw->names, o.name);
-        f->value = bytes_of(base + o.at, o.len);
-        f->field = bytes_of(NULL, label_field_size(f->name.len, f->value.len));
-    }
-}
-
 void remote_write_cached_labels(struct remote_write *rw, const struct remote_series *x, label_field_list *out)
 {
-    const struct stream_labels *l = cached_series_stream(&x->cached)->user;
-
-    unpack_labels(rw, x, &rw->twin_own);
-    join_labels(out, l, x->cached.whole, &rw->twin_own);
+    labels_join_known(rw, x, cached_series_stream(&x->cached)->user, out);
 }
 
 /* rw->own as it is kept behind `raw`, in rw->packed. False: there is no room for it in 16 bits. */
@@ -198,8 +164,7 @@ const char *remote_write_find(struct remote_write *rw, struct stream *stream, co
     bool whole;
 
     if (x != NULL) {
-        unpack_labels(rw, x, &rw->own);
-        join_labels(&rw->labels, l, x->cached.whole, &rw->own);
+        labels_join_known(rw, x, l, &rw->labels);
         *out = (struct series_ref){ x, x->label_hash % rw->shards, x->label_hash, 0 };
         if (rw->sorting)
             out->hash = remote_write_hash(rw, &rw->labels) + stream_shape(stream);
@@ -213,7 +178,7 @@ const char *remote_write_find(struct remote_write *rw, struct stream *stream, co
     rw->own_fields.len = rw->own.n = 0;
     label_fields_put(&rw->own_fields, rendered);
     label_fields_list(&rw->own, buf_bytes(&rw->own_fields));
-    join_labels(&rw->labels, l, whole, &rw->own);
+    labels_join(&rw->labels, l, whole, &rw->own);
     hash = remote_write_hash(rw, &rw->labels);
     x = keep_series(rw, stream, key, whole, hash);
     if (x != NULL) {

@@ -108,6 +108,35 @@ START_TEST(a_point_is_a_sample_in_either_version)
 }
 END_TEST
 
+/* So many attributes, from that one on, each before or behind what the stream has (__name__, job, instance). */
+static void put_many_attributes(struct buf *b, unsigned from, unsigned n)
+{
+    for (unsigned i = from; i < from + n; i++)
+        buf_printf(b, "%s" A("%c%02u", "v"), i > from ? "," : "", "Akz"[i % 3], i);
+}
+
+START_TEST(labels_are_in_order_whatever_those_of_the_series_before_were)
+{
+    static const unsigned numbers[] = { 1, 1, 1, 2, 2, 30, 0, 24, 25 };
+    struct buf points = { 0 }, request = { 0 };
+    char *first;
+
+    for (unsigned i = 0; i < ARRAY_LEN(numbers); i++) {
+        buf_printf(&points, "%s{" AT(10) ",'asInt':'7','attributes':[", i > 0 ? "," : "");
+        put_many_attributes(&points, i, numbers[i]);
+        buf_puts(&points, "]}");
+    }
+    buf_printf(&request, OF_SERVICE("{'name':'g','gauge':{'dataPoints':[%s]}}"), buf_cstr(&points));
+    options.target_info = false;
+    first = mem_strdup(encode(buf_cstr(&request))); /* which aborts where labels are not in order */
+    ck_assert_uint_eq(items, ARRAY_LEN(numbers));
+    ck_assert_str_eq(encode(buf_cstr(&request)), first); /* now all are known */
+    free(first);
+    buf_free(&points);
+    buf_free(&request);
+}
+END_TEST
+
 START_TEST(the_samples_of_a_series_come_out_in_order)
 {
     encode(METRICS(GAUGE("g", OF("b", 20, 1) "," OF("a", 30, 2) "," OF("b", 10, 3)) "," GAUGE("g", OF("a", 10, 4))));
@@ -516,6 +545,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_point_is_a_sample_in_either_version);
     tcase_add_test(tc, the_samples_of_a_series_come_out_in_order);
+    tcase_add_test(tc, labels_are_in_order_whatever_those_of_the_series_before_were);
     tcase_add_test(tc, of_samples_at_one_time_the_last_stays);
     tcase_add_test(tc, numbers_of_one_series_share_a_time_series);
     tcase_add_loop_test(tc, series_that_are_one_to_prometheus_are_one_in_a_message, 0, ARRAY_LEN(alike));
