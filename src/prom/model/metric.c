@@ -157,25 +157,28 @@ bool metric_walk_next(struct metric_walk *w)
     }
 }
 
-/* What SDKs write: start, time, value, attributes, in this order and nothing else. */
+/* What SDKs write: start, time, value, attributes, in this order and nothing else; what was scraped mostly has no
+ * start. */
 static bool read_usual_number(struct point *p, struct bytes b)
 {
     const uint8_t *at = b.data, *end = at + b.len, *attributes;
+    bool starts = b.len >= 27 && at[0] == PB_TAG(OTLP_POINT_START, PB_FIXED64);
 
-    if (b.len < 27 || at[0] != PB_TAG(OTLP_POINT_START, PB_FIXED64) || at[9] != PB_TAG(OTLP_POINT_TIME, PB_FIXED64) ||
-        (at[18] != PB_TAG(OTLP_NUMBER_INT, PB_FIXED64) && at[18] != PB_TAG(OTLP_NUMBER_DOUBLE, PB_FIXED64)))
+    at += starts ? 9 : 0;
+    if (end - at < 18 || at[0] != PB_TAG(OTLP_POINT_TIME, PB_FIXED64) ||
+        (at[9] != PB_TAG(OTLP_NUMBER_INT, PB_FIXED64) && at[9] != PB_TAG(OTLP_NUMBER_DOUBLE, PB_FIXED64)))
         return false;
-    attributes = at + 27;
-    for (at = attributes; at < end;) {
-        if (end - at < 2 || at[0] != PB_TAG(OTLP_NUMBER_ATTRIBUTES, PB_LEN) || at[1] >= 0x80 || at[1] > end - at - 2)
+    attributes = at + 18;
+    for (const uint8_t *a = attributes; a < end;) {
+        if (end - a < 2 || a[0] != PB_TAG(OTLP_NUMBER_ATTRIBUTES, PB_LEN) || a[1] >= 0x80 || a[1] > end - a - 2)
             return false;
-        at += 2 + at[1];
+        a += 2 + a[1];
     }
-    p->start = pb_load64(b.data + 1);
-    p->time = pb_load64(b.data + 10);
-    p->value = pb_load64(b.data + 19);
+    p->start = starts ? pb_load64(b.data + 1) : 0;
+    p->time = pb_load64(at + 1);
+    p->value = pb_load64(at + 10);
     p->has_value = true;
-    p->is_int = b.data[18] == PB_TAG(OTLP_NUMBER_INT, PB_FIXED64);
+    p->is_int = at[9] == PB_TAG(OTLP_NUMBER_INT, PB_FIXED64);
     p->attributes = bytes_of(attributes, (size_t)(end - attributes));
     return true;
 }
