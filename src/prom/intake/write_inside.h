@@ -69,7 +69,7 @@ struct pending_exemplar {
 struct write_reading {
     struct write_intake *w;
     enum write_version version;
-    enum { READ_SYMBOLS, READ_SERIES } part; /* version 1 has no symbols */
+    enum { READ_SYMBOLS, READ_SERIES, READ_PENDING } part; /* version 1 has no symbols */
     struct bytes message;
     struct pb_reader reader;
     VEC(struct bytes) symbols;
@@ -87,6 +87,7 @@ struct write_reading {
     struct write_pairs exemplar_labels;
     struct buf attributes, scope, point, scratch;
     VEC(struct pending_exemplar) pending;
+    size_t settled; /* of them */
 };
 
 /* Where the points of a series go. */
@@ -129,6 +130,7 @@ void target_take(struct write_reading *r, bool ended); /* they are those of targ
 
 /* write_points.c */
 void points_take(struct write_reading *r, struct bytes series); /* or it is left out */
-void points_settle(struct write_reading *r); /* exemplars that came before the points of their series */
+/* Exemplars that came before the points of their series, so many of them; true: there are more. */
+bool points_settle(struct write_reading *r, unsigned most);
 
 #endif

@@ -231,12 +231,15 @@ static void take_exemplar(struct write_reading *r, const struct series_place *p,
         *vec_push(&r->pending) = (struct pending_exemplar){ p->key, content };
 }
 
-void points_settle(struct write_reading *r)
+bool points_settle(struct write_reading *r, unsigned most)
 {
-    for (size_t i = 0; i < r->pending.n; i++)
-        if (!put_exemplar(r, &r->pending.v[i].series, r->pending.v[i].content))
+    for (; most > 0 && r->settled < r->pending.n; most--, r->settled++) {
+        const struct pending_exemplar *x = &r->pending.v[r->settled];
+
+        if (!put_exemplar(r, &x->series, x->content))
             r->result.lost++;
-    r->pending.n = 0;
+    }
+    return r->settled < r->pending.n;
 }
 
 /* ---- a series ---- */

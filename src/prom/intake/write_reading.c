@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request is read from its first byte to its last, a slice a turn: of version 2 the symbols first, which stand in
- * front of the series but need not; then series by series. What comes of it is gathered in an assembly of its own,
- * whose growth is charged, and becomes a batch in the end.
+ * front of the series but need not; then series by series; then exemplars that came before their point. What comes of
+ * it is gathered in an assembly of its own, whose growth is charged, and becomes a batch in the end.
  *
  * What can go wrong: the message is none: then nothing of it counts. It has more symbols, or would make more bytes,
  * than may be. There is no room in the budget. */
@@ -14,7 +14,8 @@
 
 #define SLICE ((size_t)64 * 1024) /* bytes read and made */
 #define SYMBOLS_MOST 500000u
-#define TEXT_RATIO 8u  /* text may be looked at for so many times the bytes that points may take */
+#define TEXT_RATIO 8u /* text may be looked at for so many times the bytes that points may take */
+#define PENDING_A_STEP 1000u
 #define TEXT_CHEAPER 4 /* than bytes that are read and made */
 
 struct write_reading *write_reading_new(struct write_intake *w, enum write_version version, struct bytes message,
@@ -179,10 +180,21 @@ static bool charge(struct write_reading *r)
     return true;
 }
 
+static enum write_step settle_some(struct write_reading *r)
+{
+    return points_settle(r, PENDING_A_STEP) ? WRITE_MORE : WRITE_WHOLE;
+}
+
 enum write_step write_reading_step(struct write_reading *r)
 {
-    enum write_step step = r->part == READ_SYMBOLS ? read_symbols(r) : read_series(r);
+    enum write_step step = r->part == READ_SYMBOLS  ? read_symbols(r)
+                           : r->part == READ_SERIES ? read_series(r)
+                                                    : settle_some(r);
 
+    if (step == WRITE_WHOLE && r->part == READ_SERIES && r->pending.n > 0) {
+        r->part = READ_PENDING;
+        step = WRITE_MORE;
+    }
     if ((step == WRITE_MORE || step == WRITE_WHOLE) && !charge(r))
         return fail(r, WRITE_NO_ROOM, "no room in the memory budget for this request; send it again later");
     return step;
@@ -190,7 +202,6 @@ enum write_step write_reading_step(struct write_reading *r)
 
 void write_reading_end(struct write_reading *r, struct write_result *result)
 {
-    points_settle(r);
     *result = r->result;
     if (r->points > 0)
         result->batch = assembly_batch(&r->assembly, SIGNAL_METRICS, r->w->budget, r->points, clock_mono(r->w->clock));

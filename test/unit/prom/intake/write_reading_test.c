@@ -146,6 +146,43 @@ START_TEST(a_large_request_takes_many_slices)
 }
 END_TEST
 
+/* A series that has an exemplar and no sample. */
+static void put_exemplar(const char *name, const char *id)
+{
+    size_t series = pb_begin(&message, V1_SERIES), mark;
+
+    put_label("__name__", name);
+    put_label("id", id);
+    put_label("job", "j");
+    mark = pb_begin(&message, V1_EXEMPLARS);
+    put_label("trace_id", "0123456789abcdef0123456789abcdef");
+    pb_put_double(&message, EXEMPLAR_VALUE, 1);
+    pb_put_uint(&message, EXEMPLAR_TIME, 1700000000000u);
+    pb_end(&message, mark);
+    pb_end(&message, series);
+}
+
+START_TEST(exemplars_that_came_before_their_points_are_put_there_in_slices)
+{
+    unsigned with, without;
+    char id[24];
+
+    put_many(0, 5000);
+    without = take(WRITE_WHOLE, 1u << 26);
+    batch_unref(result.batch);
+    for (unsigned i = 0; i < 5001; i++) {
+        snprintf(id, sizeof(id), "%u", i);
+        put_exemplar("m", id);
+    }
+    put_many(0, 5000); /* the last one waits in vain */
+    with = take(WRITE_WHOLE, 1u << 26);
+    ck_assert_uint_eq(result.exemplars, 5000);
+    ck_assert_uint_eq(result.lost, 1);
+    ck_assert_uint_ge(with, without + 6); /* a thousand a step */
+    batch_unref(result.batch);
+}
+END_TEST
+
 START_TEST(what_would_take_more_than_it_may_is_too_large)
 {
     put_many(0, 5000);
@@ -353,6 +390,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_large_request_takes_many_slices);
+    tcase_add_test(tc, exemplars_that_came_before_their_points_are_put_there_in_slices);
     tcase_add_test(tc, what_would_take_more_than_it_may_is_too_large);
     tcase_add_test(tc, what_many_say_with_one_symbol_takes_room_for_each);
     tcase_add_test(tc, a_description_beyond_all_measure_is_none);
