@@ -400,6 +400,24 @@ def test_targets_that_a_server_knows_come_and_go(scraper, target):
     assert wait_point(d, "up", instance=t.address, stale=True)
 
 
+@pytest.mark.parametrize("n", [100, 20_000])
+def test_a_long_list_of_a_server_comes_and_goes_as_a_short_one_does(scraper, target, n):
+    t, server = target(), target()
+    others = [{"targets": [f"127.0.0.1:{1 + i % 9}"], "labels": {"n": str(i), "zone": "elsewhere"}} for i in range(n)]
+    answers = [*others, {"targets": [t.address], "labels": {"zone": "here"}}]
+    said = [json.dumps(answers).encode()]
+    server.page = lambda h: (200, {"Content-Type": "application/json"}, said[0])
+    jobs = [{"job_name": "test", "http_sd_configs": [{"url": f"http://{server.address}/", "refresh_interval": "500ms"}],
+             "relabel_configs": [{"source_labels": ["zone"], "regex": "here", "action": "keep"}]}]
+    d = scraper(config(jobs), expect=["Unable to refresh target groups"])
+    assert wait_point(d, "load", instance=t.address).labels == {"zone": "here"}
+    said[0] = json.dumps([*others, 5]).encode()  # what is wrong far behind is told, too
+    d.wait_log("^Unable to refresh target groups")
+    assert d.metric("otelcd_scraper_targets", job="test", health="up") == 1
+    said[0] = json.dumps(others).encode()
+    assert wait_point(d, "up", instance=t.address, stale=True)
+
+
 @pytest.mark.parametrize("answer", [(500, {}, b""), (200, {"Content-Type": "text/plain"}, b"[]"),
                                     (200, {"Content-Type": "application/json"}, b"[{}, 5]")])  # fmt: skip
 def test_a_server_of_discovery_that_fails_changes_nothing(otelcd, target, answer):

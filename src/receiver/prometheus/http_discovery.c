@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets that a server knows: it is asked at the start and at each refresh_interval, which is also the time that it
- * has to answer. What is no answer, or no list of groups, is told in the log, and what was known before stays. */
+ * has to answer. A long answer is read beside the loop. What is no answer, or no list of groups, is told in the log,
+ * and what was known before stays. */
+#include "base/loop/job.h"
 #include "receiver/prometheus/discovery.h"
 #include "receiver/prometheus/fetch.h"
 
 #include <stdlib.h>
 #include <strings.h>
+
+#define LONG_ANSWER (64 * 1024ul) /* half a millisecond to read */
+
+/* What a thread reads. */
+struct reading {
+    struct job job;
+    struct http_discovery *of;
+    char *url;
+    struct block *block;
+    struct bytes text;
+    struct target_list found;
+    struct error err;
+};
 
 struct http_discovery {
     struct discovery base;
@@ -13,6 +28,7 @@ struct http_discovery {
     struct scrape_caller caller;
     struct fetch fetch;
     struct clock_timer timer;
+    struct reading *reading; /* NULL: none is under way */
     char *seconds;
 };
 
@@ -37,6 +53,59 @@ static bool is_json(struct bytes type)
     return bytes_equal_nocase(bytes_trim(type), bytes_str("application/json"));
 }
 
+/* What came of it; err->code 0: `found`, which is taken over. */
+static void take_answer(struct http_discovery *h, struct target_list *found, const struct error *err)
+{
+    const struct fetch *f = &h->fetch;
+
+    if (err->code != 0)
+        discovery_fail(&h->base, "http", f->client != NULL ? http_client_name(f->client) : "its server", err->text);
+    else
+        discovery_set(&h->base, "http", found);
+    clock_start(&h->base.node->host->loop->clock, &h->timer, h->config->refresh, ask);
+}
+
+static void read_on_thread(struct job *job)
+{
+    struct reading *r = container_of(job, struct reading, job);
+
+    (void)target_list_read(r->text, true, "__meta_url", r->url, &r->found, &r->err);
+}
+
+static void drop_reading(struct job *job)
+{
+    struct reading *r = container_of(job, struct reading, job);
+
+    target_list_free(&r->found);
+    block_unref(r->block);
+    free(r->url);
+    free(r);
+}
+
+static void on_read(struct job *job)
+{
+    struct reading *r = container_of(job, struct reading, job);
+
+    r->of->reading = NULL;
+    take_answer(r->of, &r->found, &r->err);
+    r->found = (struct target_list){ 0 };
+    drop_reading(job);
+}
+
+/* The body is the thread's from now on. */
+static void read_beside(struct http_discovery *h)
+{
+    struct reading *r = h->reading = mem_zalloc(sizeof(*r));
+
+    r->job = (struct job){ .work = read_on_thread, .done = on_read, .drop = drop_reading };
+    r->of = h;
+    r->url = mem_strdup(h->config->url);
+    r->text = h->fetch.body;
+    r->block = block_ref(h->fetch.block);
+    fetch_release(&h->fetch);
+    job_start(h->base.node->host->loop, JOB_CPU, &r->job);
+}
+
 static void on_answer(struct fetch *f)
 {
     struct http_discovery *h = container_of(f, struct http_discovery, fetch);
@@ -48,14 +117,14 @@ static void on_answer(struct fetch *f)
     else if (f->type.len == 0 || !is_json(f->type))
         error_set(&err, UV_EINVAL, "unsupported content type \"%.*s\": the server has to answer with application/json",
                   f->type.len < 60 ? (int)f->type.len : 60, (const char *)f->type.data);
-    else
+    else if (f->body.len <= LONG_ANSWER)
         (void)target_list_read(f->body, true, "__meta_url", h->config->url, &found, &err);
-    fetch_release(f);
-    if (err.code != 0)
-        discovery_fail(&h->base, "http", f->client != NULL ? http_client_name(f->client) : "its server", err.text);
     else
-        discovery_set(&h->base, "http", &found);
-    clock_start(&h->base.node->host->loop->clock, &h->timer, h->config->refresh, ask);
+        read_beside(h);
+    if (h->reading != NULL)
+        return;
+    fetch_release(f);
+    take_answer(h, &found, &err);
 }
 
 static void start(struct discovery *d)
@@ -68,6 +137,8 @@ static void free_discovery(struct discovery *d)
     struct http_discovery *h = container_of(d, struct http_discovery, base);
 
     clock_stop(&d->node->host->loop->clock, &h->timer);
+    if (h->reading != NULL)
+        job_abandon(&h->reading->job);
     fetch_cancel(&h->fetch);
     fetch_free(&h->fetch);
     scrape_caller_close(&h->caller);
