@@ -17,8 +17,9 @@
 #define FIRST_ROOM 16384u
 #define LAST_ROOM ((size_t)1024 * 1024)
 #define LARGE ((size_t)128 * 1024) /* compressed bytes: a thread inflates them */
-#define USUAL_RATIO 16   /* more than that is seldom inside; it is then tried again with all that is allowed */
-#define IDLE_TALK 65536u /* bytes of a body that nobody reads: of an error, of a redirect */
+#define USUAL_RATIO 16 /* more than that is seldom inside; it is then tried again with all that is allowed */
+#define RELEASED_AT_ONCE ((size_t)1 << 20) /* of a body: to give memory back takes the kernel 0.1 ms a MiB */
+#define IDLE_TALK 65536u                   /* bytes of a body that nobody reads: of an error, of a redirect */
 
 static void start_call(struct fetch *f);
 
@@ -463,6 +464,14 @@ void fetch_cancel(struct fetch *f)
         authorized_call_cancel(&f->authorized, &f->call);
     f->inflating = NULL;
     leave_away(f);
+}
+
+bool fetch_release_some(struct fetch *f)
+{
+    if (f->block == NULL || f->block->refs > 1 || f->block->cap <= RELEASED_AT_ONCE)
+        return false;
+    f->block = block_shrink(f->block, f->block->cap - RELEASED_AT_ONCE);
+    return true;
 }
 
 void fetch_release(struct fetch *f)

@@ -63,7 +63,9 @@ struct fetch {
 void fetch_start(struct fetch *f);
 void fetch_cancel(struct fetch *f);  /* on_done does not come; no effect on one that does not run */
 void fetch_release(struct fetch *f); /* the body's memory */
-void fetch_free(struct fetch *f);    /* it does not run */
+/* A piece of it, from the end, where it is large: nobody reads it any more. False: fetch_release() is next. */
+bool fetch_release_some(struct fetch *f);
+void fetch_free(struct fetch *f); /* it does not run */
 
 /* Where a Location leads from `base`, appended to `out`. False: nowhere that http leads to. */
 bool fetch_resolve(const char *base, struct bytes location, struct buf *out);

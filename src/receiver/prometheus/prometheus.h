@@ -74,6 +74,7 @@ struct scrape_target {
     struct fetch fetch;
     enum target_reading reading;
     bool begun; /* READING: it is its turn */
+    bool taken; /* and the page is in */
     struct intake_scrape scrape;
     struct intake_result got;
     struct intake_points *points; /* that are not sent yet */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the receiver does in slices of the loop's turns. Pages that were fetched stand in a line and are taken in one
  * after the other, a step at a time; so do scrapes that failed, and ends. What came of one goes into the pipeline in
- * batches, the next one when that before has been answered for, and before any other page. Jobs whose sources have
+ * batches, the next one when that before has been answered for, and before any other page. A large page is given back
+ * in pieces, too. Jobs whose sources have
  * changed are gone through in between.
  *
  * What can go wrong: the pipeline does not take a batch: it is refused, and the others are sent all the same. */
@@ -72,7 +73,7 @@ static void leave_reading(struct scrape_target *t)
 
     list_remove(&t->place);
     r->waiting_bytes -= t->fetch.body.len;
-    t->begun = false;
+    t->begun = t->taken = false;
     if (t->reading != READING_END)
         prometheus_fetched(r);
     fetch_release(&t->fetch);
@@ -82,7 +83,11 @@ static void read_some(struct scrape_target *t)
 {
     if (!t->begun)
         begin_reading(t);
-    if (!intake_work(t->job->receiver->store))
+    if (!t->taken) {
+        t->taken = intake_work(t->job->receiver->store);
+        return;
+    }
+    if (fetch_release_some(&t->fetch))
         return;
     leave_reading(t);
     t->points = t->got.points;
@@ -106,7 +111,9 @@ void prometheus_read(struct scrape_target *t, enum target_reading what)
 
 void prometheus_cancel_read(struct scrape_target *t)
 {
-    if (t->begun)
+    if (t->taken)
+        intake_points_free(t->got.points);
+    else if (t->begun)
         intake_cancel(t->intake);
     leave_reading(t);
 }

@@ -2,6 +2,7 @@
 #include "receiver/prometheus/fetch.h"
 
 #include <check.h>
+#include <string.h>
 
 static const struct {
     const char *base, *location, *to; /* NULL: nowhere */
@@ -34,6 +35,37 @@ START_TEST(a_location_is_read_from_where_it_was_told)
 }
 END_TEST
 
+START_TEST(a_large_body_is_given_back_in_pieces)
+{
+    struct fetch f = { .block = block_force(NULL, 20u << 20), .len = 20u << 20 };
+    unsigned pieces = 0;
+
+    memset(f.block->data, 1, f.len);
+    while (fetch_release_some(&f)) {
+        pieces++;
+        ck_assert_uint_ge(f.block->cap, (20u - pieces) << 20);
+    }
+    ck_assert_uint_eq(pieces, 19);
+    fetch_release(&f);
+    ck_assert_ptr_null(f.block);
+}
+END_TEST
+
+START_TEST(a_small_body_or_one_that_another_has_is_given_back_at_once)
+{
+    struct fetch f = { .block = block_force(NULL, 1u << 20) };
+    struct block *other;
+
+    ck_assert(!fetch_release_some(&f));
+    fetch_release(&f);
+    f.block = block_force(NULL, 4u << 20);
+    other = block_ref(f.block);
+    ck_assert(!fetch_release_some(&f));
+    fetch_release(&f);
+    block_unref(other);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("fetch");
@@ -42,6 +74,8 @@ int main(void)
     int failed;
 
     tcase_add_loop_test(tc, a_location_is_read_from_where_it_was_told, 0, sizeof(places) / sizeof(*places));
+    tcase_add_test(tc, a_large_body_is_given_back_in_pieces);
+    tcase_add_test(tc, a_small_body_or_one_that_another_has_is_given_back_at_once);
     suite_add_tcase(s, tc);
     sr = srunner_create(s);
     srunner_run_all(sr, CK_NORMAL);
