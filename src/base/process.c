@@ -130,12 +130,12 @@ static uint64_t line_limit(const char *root, char *line)
     return UINT64_MAX;
 }
 
-static uint64_t cgroup_limit(const char *root)
+static uint64_t cgroup_limit(const char *root, const char *of)
 {
     uint64_t least = UINT64_MAX;
     char text[16384], *save = NULL;
 
-    if (!read_file(root, "/proc/self/cgroup", text, sizeof(text)))
+    if (!read_file(root, of, text, sizeof(text)))
         return least;
     for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
         uint64_t v = line_limit(root, line);
@@ -146,9 +146,9 @@ static uint64_t cgroup_limit(const char *root)
     return least;
 }
 
-uint64_t process_memory_total(const char *root)
+static uint64_t memory_total(const char *root, const char *cgroup)
 {
-    uint64_t limit = cgroup_limit(root), kib = 0;
+    uint64_t limit = cgroup_limit(root, cgroup), kib = 0;
     char text[4096];
     const char *at;
 
@@ -156,4 +156,17 @@ uint64_t process_memory_total(const char *root)
         sscanf(at, "MemTotal: %" SCNu64, &kib) == 1 && kib * 1024 < limit)
         return kib * 1024;
     return limit == UINT64_MAX ? 0 : limit;
+}
+
+uint64_t process_memory_total(const char *root)
+{
+    return memory_total(root, "/proc/self/cgroup");
+}
+
+uint64_t process_memory_total_of(const char *root, long pid)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%ld/cgroup", pid);
+    return memory_total(root, path);
 }

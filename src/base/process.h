@@ -16,5 +16,6 @@ double process_cpu_seconds(void); /* user and system */
  * parents, or the machine's memory. `root` stands in front of /proc and /sys: "" but in tests. 0 when nothing can be
  * read. */
 uint64_t process_memory_total(const char *root);
+uint64_t process_memory_total_of(const char *root, long pid); /* for another process of this machine */
 
 #endif
