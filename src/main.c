@@ -32,6 +32,8 @@ static const char usage[] =
     "                                          [--condition OTTL] [--count N] [--rate N] [--format text|json]\n"
     "                                          [--before|--after|--both] [--receiver ID|--exporter ID]\n"
     "                                          [--socket PATH] [--config FILE] [--endpoint host:port|URL]\n"
+    "       otelcd doctor                      say why data is missing, or what fails next, and which line to change\n"
+    "                                          [--interval 2s], and as status\n"
     "       otelcd wal inspect|verify|export DIRECTORY\n"
     "                                          look into a queue on disk; export writes OTLP JSON\n"
     "       otelcd test FILE...                run the tests of a configuration that stand in the files\n"

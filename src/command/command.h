@@ -11,15 +11,15 @@
 struct arguments {
     VEC(const char *) configs, sets;
     const char *verb;
-    const char *mode;                                           /* print-config: redacted, unredacted */
-    const char *format;                                         /* as struct verb has them for each */
-    const char *endpoint;                                       /* healthcheck, status, top: host:port, or a URL */
-    const char *ca;                                             /* the same: a PEM file */
-    const char *socket;                                         /* of a running otelcd: its control socket */
+    const char *mode;     /* print-config: redacted, unredacted */
+    const char *format;   /* as struct verb has them for each */
+    const char *endpoint; /* healthcheck, status, top, doctor: host:port, or a URL */
+    const char *ca;       /* the same: a PEM file */
+    const char *socket;   /* of a running otelcd: its control socket */
     const char *condition, *receiver, *exporter, *count, *rate; /* tap */
     bool before, after, both;                                   /* tap: the side */
     const char *timeout;                                        /* the same: a duration */
-    const char *interval;                                       /* top: a duration */
+    const char *interval;                                       /* top, doctor: a duration */
     const char *context;                                        /* ottl: of paths without one */
     const char *filter;                                         /* test: what the name has */
     bool watch;                                                 /* run: reload when the files change */
@@ -39,6 +39,7 @@ int command_version(const struct arguments *a);
 int command_healthcheck(const struct arguments *a);
 int command_status(const struct arguments *a);
 int command_top(const struct arguments *a);
+int command_doctor(const struct arguments *a);
 int command_wal(const struct arguments *a);
 int command_tap(const struct arguments *a);
 int command_ottl(const struct arguments *a);

@@ -34,6 +34,9 @@ const struct verb verbs[] = {
       FLAG_CONFIG | FLAG_SET | FLAG_FORMAT | FLAG_ENDPOINT | FLAG_SOCKET | FLAG_CONDITION | FLAG_COUNT | FLAG_RATE |
           FLAG_RECEIVER | FLAG_EXPORTER | FLAG_BEFORE | FLAG_AFTER | FLAG_BOTH,
       1, "text json", NULL, false },
+    { "doctor", command_doctor, "say why data is missing, or what fails next",
+      FLAG_CONFIG | FLAG_SET | FLAG_FORMAT | FLAG_ENDPOINT | FLAG_CA | FLAG_TIMEOUT | FLAG_INTERVAL | FLAG_SOCKET, 0,
+      "text json", NULL, false },
     { "wal", command_wal, "look into a queue on disk", 0, 2, NULL, "inspect verify export", true },
     { "test", command_test, "run the tests of a configuration", FLAG_FORMAT | FLAG_FILTER, UINT_MAX, "text tap junit",
       NULL, true },

@@ -72,7 +72,7 @@ static const struct advice texts[] = {
     { "invalid_argument", "The peer finds the data invalid", "look at the peer's own log", NULL, false },
     { "token", "The token endpoint gives no token", "mend token_url, client_id, client_secret or scopes", "token_url",
       false },
-    { "no space left", "The disk is full", "make room on it", NULL, false },
+    { "no space left", "The disk is full", "make room on it, or move what is written there", "path", false },
     { "permission denied", "otelcd may not do that with the file", "give otelcd's user the right to it", NULL, false },
     { "timed out", "The peer does not answer in time: it is slow, or a firewall swallows what is sent",
       "look at the peer, and at what stands between", "timeout", false },
@@ -220,7 +220,7 @@ static const struct advice dropped[] = {
     { "shutdown", "otelcd stopped while the queue was in memory and its receiver away", "put the queue on disk",
       "sending_queue::storage", false },
     { "wal_corrupt", "The disk gave back something else than was written",
-      "look at the disk; `otelcd wal verify DIRECTORY` says what is damaged", "sending_queue::storage", false },
+      "look at the disk; `otelcd wal verify DIRECTORY` says what is damaged", NULL, false },
 };
 
 static const struct advice rejected[] = {

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What will fail next for want of something of this machine: room on a disk, descriptors, memory, a port, a valid
+ * certificate, a clock. What cannot be read is passed over. */
+#include "command/doctor/machine.h"
+#include "command/doctor/rule.h"
+
+#include "base/process.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MIB (1024.0 * 1024.0)
+#define DISK_LEAST (64 * MIB)
+#define SOON (14 * 86400.0) /* of a certificate */
+
+/* ---- disks ---- */
+
+/* Bytes a second by which what otelcd writes there grows. */
+static double disk_growth(const struct evidence *e)
+{
+    double more = evidence_growth(e, "otelcd_exporter_wal_size", NULL, NULL) +
+                  evidence_growth(e, "otelcd_exporter_file_written_bytes", NULL, NULL);
+
+    return e->interval > 0 ? more / e->interval : 0;
+}
+
+static void look_at_disk(struct evidence *e, const char *path, const char *owner)
+{
+    struct disk_seen d = machine_disk(path);
+    double rate = disk_growth(e), left = (double)d.free;
+    bool low = left < DISK_LEAST || left<(double)d.total * 0.03, soon = rate> 0 && left / rate < 48 * 3600;
+    struct finding *f;
+
+    if (d.total == 0 || (!low && !soon))
+        return;
+    f = finding_add(e, "disk_full", WEIGHT_RISK + 90, arena_printf(&e->arena, "the disk of %s", path));
+    f->seen =
+        arena_printf(&e->arena, "%.0f MiB are free of %.0f%s", left / MIB, (double)d.total / MIB,
+                     soon ? arena_printf(&e->arena, ", full in %s at this rate", seconds_text(e, left / rate)) : "");
+    f->means = "when it is full, senders are told to come again";
+    f->todo = "make room, or move it to another disk";
+    if (owner != NULL)
+        finding_place(e, f, owner, "");
+}
+
+static void look_at_disks(struct evidence *e)
+{
+    const struct config *c = e->config;
+
+    if (e->options == NULL || (e->pid == 0 && e->now.status != NULL))
+        return;
+    for (size_t i = 0; i < c->n_claims; i++)
+        if (!c->claims[i].address && c->claims[i].what[0] == '/')
+            look_at_disk(e, c->claims[i].what,
+                         arena_printf(&e->arena, "%s%s%s", c->claims[i].owner, c->claims[i].key[0] != '\0' ? "::" : "",
+                                      c->claims[i].key));
+    for (size_t i = 0; i < c->n_writes; i++)
+        if (c->writes[i][0] == '/')
+            look_at_disk(e, c->writes[i], NULL);
+}
+
+/* ---- descriptors ---- */
+
+static void tell_scarce(struct evidence *e, const char *kind, const char *about, const char *what,
+                        const struct descriptors *d, const char *means, const char *todo)
+{
+    struct finding *f;
+
+    if (d->limit == 0 || d->open * 4 < d->limit * 3)
+        return;
+    f = finding_add(e, kind, WEIGHT_RISK + 70, about);
+    f->seen = arena_printf(&e->arena, "%" PRIu64 " of %" PRIu64 " %s are in use", d->open, d->limit, what);
+    f->means = means;
+    f->todo = todo;
+}
+
+static void look_at_descriptors(struct evidence *e)
+{
+    struct descriptors files = e->pid > 0 ? machine_descriptors(e->pid) : (struct descriptors){ 0 };
+    struct descriptors watches = machine_inotify();
+
+    tell_scarce(e, "descriptors", "open files of otelcd", "descriptors", &files,
+                "new connections have to wait until another closes",
+                "raise the limit: LimitNOFILE= of the unit, ulimit -n, or --ulimit nofile of the container");
+    tell_scarce(e, "inotify", "inotify of this machine", "instances", &watches,
+                "a reload, or new certificates, may not be seen by themselves",
+                "sysctl fs.inotify.max_user_instances=1024");
+}
+
+/* ---- memory ---- */
+
+static void look_at_memory(struct evidence *e)
+{
+    double total = e->pid > 0 ? (double)process_memory_total_of("", e->pid) : 0;
+    double limit = number_at(e->now.status, "budget.limit_bytes");
+    struct finding *f;
+
+    if (total == 0 || limit == 0 || limit < total * 0.9)
+        return;
+    f = finding_add(e, "budget_too_large", WEIGHT_RISK + 60, "the memory budget");
+    f->seen = arena_printf(&e->arena, "it may take %.0f MiB, and the machine or its cgroup lets otelcd have %.0f",
+                           limit / MIB, total / MIB);
+    f->means = "the kernel ends otelcd before the budget refuses anything";
+    f->todo = "a smaller budget, or more memory";
+    finding_place(e, f, "service::memory_budget_mib",
+                  arena_printf(&e->arena, "memory_budget_mib: %.0f", total * 0.6 / MIB));
+}
+
+/* ---- ports ---- */
+
+static void look_at_port(struct evidence *e, const struct config_claim *c)
+{
+    const char *colon = strrchr(c->what, ':');
+    unsigned long port = colon != NULL ? strtoul(colon + 1, NULL, 10) : 0;
+    struct listener_seen l = { 0 };
+    struct finding *f;
+
+    if (port > 0 && port < 65536)
+        l = machine_listener((uint16_t)port);
+    if (!l.taken || (e->now.status != NULL && (l.pid == 0 || l.pid == e->pid)))
+        return;
+    f = finding_add(e, "port_taken", e->now.status == NULL ? WEIGHT_DOWN + 5 : WEIGHT_RISK + 60,
+                    arena_printf(&e->arena, "port %lu", port));
+    f->seen = l.pid > 0 ? arena_printf(&e->arena, "%s (pid %ld) listens on it", l.name, l.pid)
+                        : "another process listens on it";
+    f->means = arena_printf(&e->arena, "%s cannot listen there, and otelcd does not start", c->owner);
+    f->todo = "end that process, or take another port";
+    finding_place(e, f, arena_printf(&e->arena, "%s%s%s", c->owner, c->key[0] != '\0' ? "::" : "", c->key), "");
+}
+
+static void look_at_ports(struct evidence *e)
+{
+    bool elsewhere = e->now.status != NULL && e->pid == 0;
+
+    for (size_t i = 0; e->options != NULL && !elsewhere && i < e->config->n_claims; i++)
+        if (e->config->claims[i].address)
+            look_at_port(e, &e->config->claims[i]);
+}
+
+/* ---- certificates ---- */
+
+static void look_at_certificate(struct evidence *e, const struct json_node *m, double now)
+{
+    double left = number_at(m, "value") - now;
+    const char *id = text_of(e, json_text_at(m, "labels.component")), *path = find_path(e, id);
+    struct finding *f;
+
+    if (left > SOON)
+        return;
+    f = finding_add(e, left < 0 ? "certificate_expired" : "certificate_expires",
+                    left < 0 ? WEIGHT_SENDER + 5 : WEIGHT_RISK + 80, arena_printf(&e->arena, "certificate of %s", id));
+    f->seen = arena_printf(&e->arena, "%s %s %s%s", text_of(e, json_text_at(m, "labels.file")),
+                           left < 0 ? "has expired" : "expires in", seconds_text(e, left < 0 ? -left : left),
+                           left < 0 ? " ago" : "");
+    f->means = left < 0 ? "peers do not take it" : "from then on peers do not take it";
+    f->todo = "renew it: the file is read again by itself";
+    if (path[0] != '\0')
+        finding_place(e, f, path, "");
+    for (size_t i = 0; i < e->lines.n; i++)
+        if (bytes_match(e->lines.v[i].message, "A TLS certificate *"))
+            e->lines.v[i].used = true;
+}
+
+/* ---- the clock ---- */
+
+#define CLOCK_MOST 10 /* seconds */
+
+/* Where it runs on another machine. */
+static void look_at_clock(struct evidence *e, double here)
+{
+    double ahead = number_at(e->now.status, "service.time") - here;
+    struct finding *f;
+
+    if (ahead < CLOCK_MOST && ahead > -CLOCK_MOST)
+        return;
+    f = finding_add(e, "clocks_differ", WEIGHT_ODD + 20, "the clock of otelcd's machine");
+    f->seen = arena_printf(&e->arena, "it is %s %s that of this machine", seconds_text(e, ahead < 0 ? -ahead : ahead),
+                           ahead < 0 ? "behind" : "ahead of");
+    f->means = "data seems older or newer than it is, and certificates seem invalid";
+    f->todo = "set both clocks by a time server";
+}
+
+void rule_machine(struct evidence *e)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    look_at_disks(e);
+    look_at_descriptors(e);
+    look_at_ports(e);
+    if (e->now.status == NULL)
+        return;
+    look_at_memory(e);
+    look_at_clock(e, (double)now.tv_sec + (double)now.tv_nsec / 1e9);
+    json_each(
+        m, json_at(e->now.metrics, "metrics")) if (bytes_is(json_text_at(m, "name"), "otelcd_tls_certificate_expiry"))
+        look_at_certificate(e, m, number_at(e->now.status, "service.time"));
+}

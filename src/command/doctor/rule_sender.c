@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who wants to send and is not let in, by what receivers count and by the log's last line of it; and receivers that
+ * nobody comes to. */
+#include "command/doctor/rule.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const refusals[] = { "otelcd_receiver_rejected_requests", "otelcd_receiver_broken_connections",
+                                        "otelcd_tls_failed_handshakes" };
+
+/* What the sample was at the first look. */
+static double before(const struct evidence *e, const struct json_node *m)
+{
+    json_each(old, json_at(e->first.metrics, "metrics"))
+    {
+        bool same = bytes_equal(json_text_at(old, "name"), json_text_at(m, "name"));
+
+        json_each(label, json_at(m, "labels")) same =
+            same &&
+            bytes_equal(json_text_at(json_at(old, "labels"), text_of((struct evidence *)(uintptr_t)e, label->key)),
+                        label->text);
+        if (same)
+            return number_at(old, "value");
+    }
+    return 0;
+}
+
+/* "receivers::otlp::protocols::grpc", or "receivers::otlp" where there is no such block. */
+static const char *server_of(struct evidence *e, const char *id, const char *transport)
+{
+    const char *own = arena_printf(&e->arena, "receivers::%s", id);
+    const char *block = arena_printf(&e->arena, "%s::protocols::%s", own, transport);
+
+    return option_at(e, block) != NULL ? block : own;
+}
+
+static struct seen_line *line_of(struct evidence *e, const char *id, enum advice_about about, const char *reason)
+{
+    struct seen_line *line;
+
+    if (about == ADVICE_REJECTED) {
+        line = find_line(e, "Request rejected", id, "reason", reason);
+        return line != NULL ? line : find_line(e, "Request with nothing in it", id, "reason", reason);
+    }
+    if (strcmp(reason, "tls") == 0)
+        return find_line(e, "A client speaks TLS to this plain-text port", id, NULL, NULL);
+    if (strcmp(reason, "protocol") == 0)
+        return find_line(e, "A client broke the HTTP protocol", id, NULL, NULL);
+    return find_line(e, strcmp(reason, "accept") == 0 ? "Cannot accept connections" : "File descriptors are scarce",
+                     NULL, NULL, NULL);
+}
+
+/* A sender that goes away, or is slow, does so by itself and comes again. */
+static int weight_of(const char *reason)
+{
+    static const char *const passing[] = { "aborted", "timeout", "too_slow", "crowded", "pings" };
+
+    for (size_t i = 0; i < ARRAY_LEN(passing); i++)
+        if (strcmp(reason, passing[i]) == 0)
+            return WEIGHT_ODD;
+    return strcmp(reason, "accept") == 0 || strcmp(reason, "authentication_busy") == 0 ? WEIGHT_SENDER + 20
+                                                                                       : WEIGHT_SENDER;
+}
+
+static const char *seen_of(struct evidence *e, double total, double growth, const char *what, struct seen_line *line)
+{
+    const char *quote = quote_line(e, line);
+
+    return arena_printf(
+        &e->arena, "%.0f %s%s%s%s", total, what,
+        growth > 0 ? arena_printf(&e->arena, ", %.0f of them in the last %s", growth, seconds_text(e, e->interval))
+                   : "",
+        quote[0] != '\0' ? "; " : "", quote);
+}
+
+static void tell_refusal(struct evidence *e, const struct json_node *m, enum advice_about about)
+{
+    const char *id = text_of(e, json_text_at(m, "labels.receiver"));
+    const char *reason = text_of(e, json_text_at(m, "labels.reason"));
+    const char *transport = text_of(e, json_text_at(m, "labels.transport"));
+    double total = number_at(m, "value"), growth = total - before(e, m);
+    struct seen_line *line = line_of(e, id, about, reason);
+    const struct advice *a = advice_of(about, bytes_str(reason));
+    struct finding *f;
+
+    if (!is_recent(e, growth, line))
+        return;
+    f = finding_add(e, arena_printf(&e->arena, "sender_%s", strcmp(reason, "tls") == 0 ? "speaks_tls" : reason),
+                    weight_of(reason) + (growth > 0 ? 10 : 0),
+                    arena_printf(&e->arena, "receiver %s (%s)", id, transport));
+    f->seen = seen_of(e, total, growth,
+                      about == ADVICE_REJECTED ? "requests were not taken" : "connections came to nothing", line);
+    f->time = line != NULL ? line->time : 0;
+    f->means = a != NULL ? a->means : "A sender is not understood";
+    f->todo = a != NULL ? a->todo : "look at the sender";
+    if (a != NULL && a->option != NULL)
+        finding_option(e, f, server_of(e, id, transport), a->option);
+}
+
+static void tell_handshakes(struct evidence *e, const struct json_node *m)
+{
+    const char *id = text_of(e, json_text_at(m, "labels.component"));
+    double total = number_at(m, "value"), growth = total - before(e, m);
+    struct seen_line *line = find_line(e, "A TLS handshake with a client failed", id, NULL, NULL);
+    struct finding *f;
+
+    if (find_component(e, "receivers", id) == NULL && line == NULL)
+        return; /* of an exporter, which tells it itself */
+    if (!is_recent(e, growth, line))
+        return;
+    f = finding_add(e, "sender_tls_fails", WEIGHT_SENDER + (growth > 0 ? 10 : 0),
+                    arena_printf(&e->arena, "receiver %s", id));
+    f->seen = seen_of(e, total, growth, "TLS handshakes failed", line);
+    f->time = line != NULL ? line->time : 0;
+    f->means = "A sender and this TLS port do not agree: one does not trust the other's certificate, or does not speak "
+               "TLS";
+    f->todo = "what the error says, in the sender or in this port's tls block";
+    finding_place(e, f, arena_printf(&e->arena, "receivers::%s", id), "");
+}
+
+static bool tell_refusals(struct evidence *e)
+{
+    size_t told = e->findings.n;
+
+    json_each(m, json_at(e->now.metrics, "metrics"))
+    {
+        if (number_at(m, "value") == 0)
+            continue;
+        for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+            if (!bytes_is(json_text_at(m, "name"), refusals[i]))
+                continue;
+            if (i == 2)
+                tell_handshakes(e, m);
+            else
+                tell_refusal(e, m, i == 0 ? ADVICE_REJECTED : ADVICE_BROKEN);
+        }
+    }
+    return e->findings.n > told;
+}
+
+/* ---- nobody ---- */
+
+/* What came in by the receiver, of all signals. */
+static double taken_by(const struct evidence *e, const char *id)
+{
+    double sum = 0;
+
+    json_each(m, json_at(e->now.metrics, "metrics"))
+    {
+        struct bytes name = json_text_at(m, "name");
+
+        if (bytes_is(json_text_at(m, "labels.receiver"), id) &&
+            (bytes_match(name, "otelcol_receiver_accepted_*") || bytes_match(name, "otelcol_receiver_refused_*") ||
+             bytes_match(name, "otelcol_receiver_failed_*")))
+            sum += number_at(m, "value");
+    }
+    return sum;
+}
+
+static const char *addresses_of(struct evidence *e, const char *id, const char **loopback)
+{
+    const char *owner = arena_printf(&e->arena, "receivers::%s", id);
+    struct buf out = { 0 };
+    const char *text;
+
+    for (size_t i = 0; e->options != NULL && i < e->config->n_claims; i++) {
+        const struct config_claim *c = &e->config->claims[i];
+
+        if (!c->address || strcmp(c->owner, owner) != 0)
+            continue;
+        buf_printf(&out, "%s%s", out.len > 0 ? ", " : "", c->what);
+        if (strncmp(c->what, "127.", 4) == 0 || strncmp(c->what, "localhost", 9) == 0)
+            *loopback = arena_printf(&e->arena, "%s%s%s", owner, c->key[0] != '\0' ? "::" : "", c->key);
+    }
+    text = text_of(e, buf_bytes(&out));
+    buf_free(&out);
+    return text;
+}
+
+static void tell_silence(struct evidence *e, const char *id, bool others)
+{
+    double connections = look_metric(&e->now, "otelcd_receiver_connections", "receiver", id);
+    const char *loopback = NULL, *addresses = addresses_of(e, id, &loopback);
+    struct finding *f = finding_add(e, "nobody_sends", others ? WEIGHT_NOTE + 40 : WEIGHT_SILENT,
+                                    arena_printf(&e->arena, "receiver %s", id));
+
+    f->seen = arena_printf(&e->arena, "nothing has come in for %s; %s%s%s",
+                           seconds_text(e, number_at(e->now.status, "service.up_seconds")),
+                           connections > 0 ? arena_printf(&e->arena, "%.0f connections are open", connections)
+                                           : "nobody is connected",
+                           addresses[0] != '\0' ? "; it listens on " : "", addresses);
+    f->means = "no sender finds otelcd, or none has anything to send";
+    f->todo = loopback != NULL ? "compare the sender's endpoint with this address, which only programs of this host "
+                                 "reach: not those in containers or on other machines"
+                               : "compare the sender's endpoint with this address; in a container, localhost is the "
+                                 "container";
+    if (loopback != NULL) {
+        const char *at = option_text(e, loopback), *colon = strrchr(at, ':');
+        const char *key = strrchr(loopback, ':') + 1;
+
+        finding_place(e, f, loopback, colon != NULL ? arena_printf(&e->arena, "%s: 0.0.0.0%s", key, colon) : "");
+    }
+}
+
+static bool has_server(const struct evidence *e, const char *id)
+{
+    json_each(
+        m, json_at(e->now.metrics, "metrics")) if (bytes_is(json_text_at(m, "name"), "otelcd_receiver_connections") &&
+                                                   bytes_is(json_text_at(m, "labels.receiver"), id)) return true;
+    return false;
+}
+
+static bool is_listed(const struct evidence *e, const struct json_node *pipeline, const struct json_node *node)
+{
+    json_each(p, json_at(e->now.status, "pipelines"))
+    {
+        if (p == pipeline)
+            return false;
+        json_each(n, json_at(p, "nodes")) if (bytes_equal(json_text_at(n, "id"), json_text_at(node, "id")) &&
+                                              bytes_is(json_text_at(n, "kind"), "receiver")) return true;
+    }
+    return false;
+}
+
+static double taken_by_all(const struct evidence *e)
+{
+    double sum = 0;
+
+    json_each(p, json_at(e->now.status, "pipelines")) sum += number_at(p, "ledger.received");
+    return sum;
+}
+
+static void tell_silences(struct evidence *e, bool refused)
+{
+    bool others = refused || taken_by_all(e) > 0;
+
+    json_each(p, json_at(e->now.status, "pipelines")) json_each(n, json_at(p, "nodes"))
+    {
+        const char *id = text_of(e, json_text_at(n, "id"));
+
+        if (bytes_is(json_text_at(n, "kind"), "receiver") && !is_listed(e, p, n) && has_server(e, id) &&
+            taken_by(e, id) == 0)
+            tell_silence(e, id, others);
+    }
+}
+
+void rule_sender(struct evidence *e)
+{
+    if (e->now.status == NULL)
+        return;
+    tell_silences(e, tell_refusals(e));
+}

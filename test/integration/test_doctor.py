@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`otelcd doctor`: whatever is wrong, it is named first, with what was seen, what it means and the line to change."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import resource
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+from harness import ailments
+from harness.authority import Authority
+from harness.disk import SmallDisk
+from harness.limits import OTELCD, PATIENCE, ROOT, free_port
+from harness.otlp import Metrics, logs, traces
+from harness.targets import Target
+from test_auth import basic, hashed
+
+
+class World:
+    """What cases need."""
+
+    def __init__(self, otelcd, folder):
+        self.otelcd, self.folder = otelcd, folder
+        self.slow = threading.Event()
+
+    def start(self, text, **more):
+        return self.otelcd(text, allow=[".*"], **more)
+
+    @property
+    def authority(self):
+        return Authority(self.folder)
+
+    def slow_password(self):
+        return hashed("ann", rounds=2**11)
+
+    def basic(self, user, password):
+        return basic(user, password).removeprefix("Basic ")
+
+    def small_disk(self, size):
+        return SmallDisk(self.folder / "disk", size)
+
+    def descriptors(self, d):
+        return len(list(pathlib.Path(f"/proc/{d.process.pid}/fd").iterdir()))
+
+    def limit_descriptors(self, d, n):
+        resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, (n, 1024))
+
+    def wait_failing(self, d):
+        d.wait_metrics(lambda _: any(n["state"] != "ok" for p in status(d)["pipelines"] for n in p["nodes"]))
+
+    @contextlib.contextmanager
+    def target(self, page):
+        t = Target(page)
+        yield t
+        t.close()
+
+    @contextlib.contextmanager
+    def sending(self, d, make):
+        done = threading.Event()
+
+        def run():
+            while not done.is_set():
+                d.post(make())
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        yield
+        done.set()
+        thread.join()
+
+
+def status(d):
+    return json.loads(d.http("GET", "/api/v1/status", address=d.scrape_address())[2])
+
+
+def doctor(*args, env=None):
+    return subprocess.run(
+        [OTELCD, "doctor", "--interval", "50ms", *map(str, args)],
+        capture_output=True, text=True, timeout=2 * PATIENCE, env={**os.environ, **(env or {})},
+    )
+
+
+def files(d):
+    return ["--config", d.folder / "telemetry.yaml", "--config", d.folder / "otelcd.yaml"]
+
+
+def examine(d, *args):
+    """(exit code, findings) of a running otelcd."""
+    ran = doctor(*files(d), "--endpoint", d.scrape_address(), "--format", "json", *args)
+    assert ran.returncode in (0, 1) and ran.stderr == "", ran
+    return ran.returncode, json.loads(ran.stdout)["findings"]
+
+
+def is_named(found, case):
+    text = json.dumps(found, ensure_ascii=False)
+    path = found.get("change", {}).get("path", "")
+    return (
+        found["kind"] == case.kind
+        and all(json.dumps(s, ensure_ascii=False)[1:-1].lower() in text.lower() for s in case.says)
+        and (case.change is None or path.endswith(case.change))
+    )
+
+
+@pytest.mark.parametrize("case", ailments.CASES, ids=lambda c: c.name)
+def test_what_is_wrong_is_named_first(otelcd, tmp_path, case):
+    steps = case.make(World(otelcd, tmp_path))
+    d = next(steps)
+    deadline = time.monotonic() + PATIENCE
+    code, found = examine(d)
+    while not (found and is_named(found[0], case)):
+        assert time.monotonic() < deadline, json.dumps(found, indent=1, ensure_ascii=False)
+        code, found = examine(d)
+    first = found[0]
+    assert code == (0 if all(f["level"] == "note" for f in found) else 1)
+    assert first["seen"] and first["about"] and "hush-hush" not in json.dumps(found)
+    if case.change is not None and case.kind != "reload_failed":  # the place of the fault, which may be inside
+        change = first["change"]
+        lines = pathlib.Path(change["file"]).read_text().splitlines()
+        key = lines[change["line"] - 1][change["column"] - 1 :]
+        assert key.startswith(tuple(change["path"].split("::"))), (key, change)
+    assert next(steps, None) is None
+
+
+def test_each_row_of_the_troubleshooting_table_that_a_running_otelcd_shows_has_a_case():
+    """Of a reason in a row, or of a row without one, the kind that the doctor gives it."""
+    kinds = {c.kind for c in ailments.CASES}
+    elsewhere = {  # the same advice comes from the same table, and their provocation has tests of its own
+        "dropped_merged", "dropped_deleted", "dropped_drop_policy", "dropped_trace_too_large", "dropped_overwritten", "dropped_reset",
+        "dropped_older_start", "dropped_stream_limit", "dropped_no_recorded_value", "dropped_authenticator", "dropped_forbidden",
+        "dropped_invalid", "dropped_not_otlp", "dropped_unsupported", "dropped_unreachable", "dropped_timeout", "dropped_unavailable",
+        "dropped_throttled", "dropped_retries_exhausted", "dropped_shutdown", "refused_memory_budget", "refused_queue_full",
+        "refused_storage_failed", "refused_no_space", "refused_write_failed", "dropped_bad_label",
+    }
+    text = (ROOT / "docs/troubleshooting.md").read_text()
+    named = set()
+    for line in text.splitlines():
+        for column, reasons in re.findall(r'`(dropped|refused)\{reason="(\w+)"\}`((?:,? (?:or |and )?`"\w+"`)*)', line) and [
+            (m[1], [m[2], *re.findall(r'"(\w+)"', m[3])])
+            for m in re.finditer(r'`(dropped|refused)\{reason="(\w+)"\}`((?:,? (?:or |and )?`"\w+"`)*)', line)
+        ]:
+            named |= {f"{column}_{r}" for r in reasons}
+    assert len(named) > 40
+    assert named - kinds - elsewhere == set()
+
+
+def test_a_healthy_otelcd_has_nothing_wrong(otelcd):
+    d = otelcd(HEALTHY)
+    for request in (traces(), logs(), Metrics().gauge("x", 1).request):
+        assert d.post(request)[0] == 200
+    assert d.scrape("prometheus")
+    code, found = examine(d)
+    assert (code, found) == (0, [])
+    ran = doctor(*files(d), "--endpoint", d.scrape_address())
+    assert ran.returncode == 0 and "nothing wrong was found" in ran.stdout and ran.stderr == ""
+
+
+HEALTHY = """
+receivers:
+  otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}, http: {endpoint: "127.0.0.1:0"}}}
+exporters:
+  nop:
+  prometheus: {endpoint: "127.0.0.1:0"}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [nop]}
+    metrics: {receivers: [otlp], exporters: [prometheus]}
+    logs: {receivers: [otlp], exporters: [nop]}
+"""
+
+
+def test_without_a_configuration_that_of_the_running_process_is_read(otelcd):
+    d = otelcd(HEALTHY.replace("exporters: [nop]", "exporters: [nop], processors: [filter]", 1).replace(
+        "exporters:\n", 'processors: {filter: {trace_conditions: ["true"]}}\nexporters:\n'.replace('"true"', '"span.kind > 0"'), 1), allow=[".*"])
+    assert d.post(traces())[0] == 200
+    ran = doctor("--endpoint", d.scrape_address(), "--format", "json")
+    first = json.loads(ran.stdout)["findings"][0]
+    assert ran.returncode == 1 and first["kind"] == "dropped_filtered"
+    assert first["change"]["file"] == str(d.folder / "otelcd.yaml") and first["change"]["line"] == 4
+
+
+def test_what_others_wrote_is_shown_and_not_run(otelcd):
+    d = otelcd(HEALTHY, allow=[".*"])
+    d.post(traces(), path="/v1/\u001b[31m".replace("\u001b", "%1b") + "x")
+    d.http("POST", "/v1/logs", '{"\\u001b[31m\\u202e": []}'.encode(), {"Content-Type": "application/json"})
+    for form in ("text", "json"):
+        out = doctor(*files(d), "--endpoint", d.scrape_address(), "--format", form).stdout
+        assert "\x1b" not in out and "\u202e" not in out and "nothing in it" in out
+
+
+def write(folder, text):
+    file = folder / "otelcd.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_where_nobody_runs_the_configuration_and_the_machine_are_looked_at(tmp_path):
+    taken, free = socket.create_server(("127.0.0.1", 0)), free_port()
+    port = taken.getsockname()[1]
+    text = HEALTHY.replace('grpc: {endpoint: "127.0.0.1:0"}', f'grpc: {{endpoint: "127.0.0.1:{port}"}}')
+    text = text.replace("  nop:\n", '  nop:\n  otlp_grpc: {endpoint: "127.0.0.1:1", tls: {insecure: true}, headers: {a: hush-hush}}\n')
+    text = text.replace("exporters: [nop]", "exporters: [otlp_grpc]", 1)
+    reader = f"service:\n  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {free}}}}}}}}}]}}}}\n"
+    ran = doctor("--config", write(tmp_path, text.replace("service:\n", reader)), "--format", "json")
+    report = json.loads(ran.stdout)
+    found = {f["kind"]: f for f in report["findings"]}
+    assert ran.returncode == 1 and report["running"] is False and "hush" not in ran.stdout
+    assert [f["kind"] for f in report["findings"]][:2] == ["port_taken", "not_running"]
+    assert str(os.getpid()) in found["port_taken"]["seen"] and found["port_taken"]["change"]["path"].endswith("grpc::endpoint")
+    assert f"127.0.0.1:{free}" in found["not_running"]["seen"]
+    assert "Connection refused" in found["peer_away"]["seen"] and found["peer_away"]["change"]["line"] == 6
+    taken.close()
+
+
+def test_a_fault_of_the_configuration_comes_before_that_nobody_runs(tmp_path):
+    file = write(tmp_path, HEALTHY.replace("exporters: [nop]", "exporters: [nope]", 1))
+    ran = doctor("--config", file, "--endpoint", f"127.0.0.1:{free_port()}")
+    assert ran.returncode == 1 and ran.stdout.index("[config_fault]") < ran.stdout.index("[not_running]")
+    assert f"{file}:9:" in ran.stdout and "nope" in ran.stdout
+
+
+def test_the_doctor_sends_nothing_to_peers_and_does_not_wait_for_ever(tmp_path):
+    silent = socket.create_server(("127.0.0.1", 0))
+    tls = f'otlp_grpc: {{endpoint: "127.0.0.1:{silent.getsockname()[1]}"}}'
+    text = HEALTHY.replace("  nop:\n", f"  nop:\n  {tls}\n").replace("exporters: [nop]", "exporters: [otlp_grpc]", 1)
+    ran = doctor("--config", write(tmp_path, text), "--endpoint", f"127.0.0.1:{free_port()}")
+    assert "no answer within" in ran.stdout
+    heard = silent.accept()[0].recv(100)
+    assert heard[:3] == b"\x16\x03\x01", "a greeting of TLS and no more"
+    silent.close()
+
+
+def test_who_cannot_be_asked_is_an_error_of_its_own(otelcd, tmp_path):
+    d = otelcd(HEALTHY.replace("service:\n", "service:\n  telemetry: {page: {enabled: false}}\n"))
+    ran = doctor("--endpoint", d.scrape_address())
+    assert ran.returncode == 2 and "page" in ran.stderr and ran.stdout == ""
+    for args, complaint in (
+        (("--format", "xml"), "text or json"), (("--interval", "soon"), "2s"), (("--endpoint", "nonsense"), "host:port"),
+        (("--interval", "2h"), "60s"), (("file.yaml",), "--config"),
+    ):
+        ran = doctor(*args)
+        assert ran.returncode == 2 and complaint in ran.stderr, ran
