@@ -1,21 +1,29 @@
 # otelcd. `make run` installs what is missing, builds and starts; `make check` tests; `make help` lists the rest.
 #
-# MODE=release (default), debug, asan (+UBSan), tsan, static, fuzz: each builds into a directory of its own, and
+# MODE=release (default), debug, asan (+UBSan), tsan, static, package, fuzz: each builds into a directory of its own, and
 # so does each compiler, so that switching needs no clean. CFLAGS, LDFLAGS, CC, DESTDIR and PREFIX are honoured.
 
 MODE   ?= release
 CLANG  := $(findstring clang,$(CC))
-B      := build/$(MODE)$(if $(CLANG),$(if $(filter-out fuzz,$(MODE)),-clang))
+# CROSS=arm64 builds for another architecture, with MODE=static, against Debian's libraries of it (contrib/package/sysroot.sh).
+B      := build/$(MODE)$(if $(CLANG),$(if $(filter-out fuzz,$(MODE)),-clang))$(CROSS:%=-%)
 PREFIX ?= /usr/local
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 CONFIG ?= config/otelcd.yaml
 FUZZ_SECONDS ?= 60
 JOBS   ?= $(shell nproc)
 PYTEST_JOBS ?= 4
+CROSS_arm64 := aarch64-linux-gnu-
 # `make V=1` shows the commands.
 Q := $(if $(V),,@)
 say = @$(if $(V),:,echo '  $(1)')
 PYTHON := /usr/bin/python3
+
+ifneq ($(CROSS),)
+SYSROOT := --sysroot=$(CURDIR)/build/sysroot-$(CROSS)
+CC  := $(CROSS_$(CROSS))gcc $(SYSROOT)
+CXX := $(CROSS_$(CROSS))g++ $(SYSROOT)
+endif
 
 PKGS := libuv libnghttp2 libprotobuf-c yaml-0.1 zlib libdeflate libzstd liblz4 libxxhash re2 nettle openssl
 ifeq ($(MODE),static)
@@ -54,8 +62,11 @@ CFLAGS_tsan    := $(SANITIZE) -fsanitize=thread
 LDFLAGS_tsan   := -fsanitize=thread
 CFLAGS_fuzz    := $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined
 LDFLAGS_fuzz   := -fsanitize=address,undefined
-CFLAGS_static  := $(CFLAGS_release)
-LDFLAGS_static := -static-pie -Wl,-z,relro,-z,now $(RELR)
+# What is given away does not tell where it was built: the same tree gives the same bytes.
+CFLAGS_package := $(CFLAGS_release) -ffile-prefix-map=$(CURDIR)=.
+LDFLAGS_package := $(LDFLAGS_release)
+CFLAGS_static  := $(CFLAGS_package)
+LDFLAGS_static := -static-pie -Wl,-z,relro,-z,now $(RELR) -Wl,-Map=$(B)/otelcd.map
 
 CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(ISAL_FLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 # RE2 is C++, and one file of ours with it.
@@ -67,12 +78,12 @@ ALL_CFLAGS := -std=gnu11 $(CFLAGS_$(MODE)) $(WARN) $(CFLAGS)
 # Only what is used is loaded: it shows in start time and memory.
 ALL_LDFLAGS := -Wl,--as-needed $(LDFLAGS_$(MODE)) $(LDFLAGS)
 
-PROTOS   := $(shell find proto -name '*.proto')
+PROTOS   := $(sort $(shell find proto -name '*.proto'))
 WELL_KNOWN := google/protobuf/any google/protobuf/duration google/protobuf/timestamp
 GEN_C    := $(PROTOS:proto/%.proto=$(B)/gen/%.pb-c.c) $(WELL_KNOWN:%=$(B)/gen/%.pb-c.c)
-SRCS     := $(shell find src -name '*.c')
-SRCS_CXX := $(shell find src -name '*.cc')
-HEADERS  := $(shell find src -name '*.h')
+SRCS     := $(sort $(shell find src -name '*.c'))
+SRCS_CXX := $(sort $(shell find src -name '*.cc'))
+HEADERS  := $(sort $(shell find src -name '*.h'))
 CORE     := $(filter-out $(B)/src/main.o,$(SRCS:%.c=$(B)/%.o)) $(SRCS_CXX:%.cc=$(B)/%.o) $(GEN_C:.c=.o)
 TESTS    := $(patsubst %.c,$(B)/%,$(shell find test/unit -name '*_test.c' 2>/dev/null))
 SUPPORT  := $(patsubst %.c,$(B)/%.o,$(wildcard test/support/*.c))
@@ -87,7 +98,7 @@ build/otelcd: all
 
 # What is loaded when something needs it, by stubs (decision 51). Where there are none it is linked: in static builds, under
 # sanitizers, in tests, on other processors than x86-64.
-ifneq ($(filter release debug,$(MODE)),)
+ifneq ($(filter release debug package,$(MODE)),)
 ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
 LATE := -lssl -lcrypto -lre2 -lstdc++ -lsnappy -lcrypt
 endif
@@ -272,6 +283,26 @@ docs: all
 static: deps-build deps-static
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=static build/static/otelcd
 
+## deb           a Debian package, with the system's libraries: build/dist/otelcd_*.deb
+deb: deps-build deps-package
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=package all
+	@contrib/package/deb.sh package build/dist
+## rpm           an RPM of the static binary: build/dist/otelcd-*.rpm
+rpm: static deps-package
+	@contrib/package/rpm.sh static build/dist
+## dist          tarballs of static binaries for amd64 and arm64, bills of materials, checksums: build/dist
+DIST_HERE := $(shell dpkg --print-architecture 2>/dev/null)
+dist: static deps-package
+	@contrib/package/dist.sh $(DIST_HERE) static build/dist
+	@$(if $(filter amd64,$(DIST_HERE)),$(MAKE) --no-print-directory dist-arm64)
+dist-%:
+	@contrib/package/sysroot.sh $*
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=static CROSS=$* build/static-$*/otelcd
+	@STRIP=$(CROSS_$*)strip CROSS=$* RUN=qemu-$(CROSS_$*:%-linux-gnu-=%)-static contrib/package/dist.sh $* static build/dist
+## check-package install, update and purge the packages in clean containers, run the tarballs (podman; slow)
+check-package: deb rpm dist
+	@contrib/package/check.sh
+
 ## image         build the container image (podman or docker)
 image:
 	$(or $(shell command -v podman),docker) build $(if $(shell command -v podman),--format docker) \
@@ -302,15 +333,16 @@ demo: deps-build deps-test
 
 ## install       DESTDIR and PREFIX (/usr/local); an existing configuration stays
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
+# RUN: what runs a binary of another architecture.
 install: all
 	install -Dm755 $(B)/otelcd $(DESTDIR)$(PREFIX)/bin/otelcd
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/otelcd.8
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man5 man/otelcd.yaml.5
 	@mkdir -p $(COMPLETIONS:%=$(DESTDIR)$(PREFIX)/share/%) $(DESTDIR)$(PREFIX)/share/otelcd
-	$(B)/otelcd schema >$(DESTDIR)$(PREFIX)/share/otelcd/otelcd.schema.json
-	$(B)/otelcd completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/otelcd
-	$(B)/otelcd completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_otelcd
-	$(B)/otelcd completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/otelcd.fish
+	$(RUN) $(B)/otelcd schema >$(DESTDIR)$(PREFIX)/share/otelcd/otelcd.schema.json
+	$(RUN) $(B)/otelcd completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/otelcd
+	$(RUN) $(B)/otelcd completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_otelcd
+	$(RUN) $(B)/otelcd completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/otelcd.fish
 	@test -e $(DESTDIR)$(SYSCONFDIR)/otelcd/otelcd.yaml || \
 	    install -Dm644 config/otelcd.yaml $(DESTDIR)$(SYSCONFDIR)/otelcd/otelcd.yaml
 	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
@@ -327,7 +359,7 @@ help:
 
 .PHONY: all build/otelcd run deps check check-asan check-tsan tests unit unit-threaded layers headers replay fuzz fuzzers integration peers oracle \
         bench benches pictures lint lint-format lint-cppcheck lint-tidy format docs static image check-image check-stack \
-        check-systemd install clean help up test-logs test-metrics test-traces test-correlation test-alerts down clean-stack demo
+        deb rpm dist check-package check-systemd install clean help up test-logs test-metrics test-traces test-correlation test-alerts down clean-stack demo
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian packages that a part of the project needs, where they are missing: deps.sh build|test|lint|static.
+# Installs the Debian packages that a part of the project needs, where they are missing: deps.sh build|test|lint|static|package.
 # Nothing is started: packages that would bring up a service (Prometheus and its like) are unpacked under build/peers.
 set -u
 
@@ -8,10 +8,13 @@ build="gcc g++ libc6-dev make pkg-config libuv1-dev libnghttp2-dev libprotobuf-c
        libprotobuf-dev libyaml-dev zlib1g-dev libdeflate-dev libsnappy-dev libzstd-dev liblz4-dev libxxhash-dev libre2-dev nettle-dev libssl-dev"
 case "$(uname -m)" in x86_64 | aarch64) build+=" libisal-dev" ;; esac
 test="check python3 python3-pytest python3-pytest-xdist python3-grpcio python3-protobuf python3-snappy
-      python3-prometheus-client python3-zstandard python3-lz4 python3-h2 python3-jsonschema python3-yaml zsh fish curl nghttp2-client nghttp2-server procps iproute2 systemd mandoc ca-certificates
+      python3-prometheus-client python3-zstandard python3-lz4 python3-h2 python3-jsonschema python3-yaml zsh fish curl nghttp2-client nghttp2-server procps iproute2 systemd mandoc ca-certificates dpkg-dev rpm
       chromium docker-compose liblua5.3-0 libopentracing-c-wrapper0"
 # libsnappy.a is C++.
 static="g++ ca-certificates"
+# Debian packages, RPMs, and a tarball for the other architecture, which is run under qemu.
+package="dpkg-dev rpm g++ ca-certificates"
+case "$(uname -m)" in x86_64) package+=" g++-aarch64-linux-gnu qemu-user-static" ;; esac
 lint="clang libclang-rt-dev clang-tidy clang-format cppcheck"
 
 # Tools that people often have from elsewhere: the command, then the package that is asked for without it.
@@ -74,9 +77,14 @@ main()
 }
 
 case "${1-}" in
-build | test | lint | static) main "$1" ;;
+build | test | lint | static | package) main "$1" ;;
+list-libraries) # of a static build, by the names of their packages
+    for p in $build; do
+        case $p in libc6-dev | libisal-dev) ;; lib*-dev | zlib1g-dev | nettle-dev) printf '%s ' "$p" ;; esac
+    done
+    ;;
 *)
-    echo "usage: $0 build|test|lint|static" >&2
+    echo "usage: $0 build|test|lint|static|package|list-libraries" >&2
     exit 2
     ;;
 esac
