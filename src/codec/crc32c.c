@@ -74,6 +74,35 @@ uint32_t crc32c(uint32_t crc, struct bytes data)
     return __builtin_cpu_supports("sse4.2") ? by_instruction(crc, data) : crc32c_portable(crc, data);
 }
 
+#elif defined(__aarch64__)
+
+#include <arm_acle.h>
+#include <sys/auxv.h>
+
+#define HAS_CRC32 (1ul << 7) /* HWCAP_CRC32 of the kernel's list */
+
+__attribute__((target("+crc"))) static uint32_t by_instruction(uint32_t crc, struct bytes data)
+{
+    const uint8_t *p = data.data;
+    size_t n = data.len;
+
+    crc = ~crc;
+    for (; n >= 8; p += 8, n -= 8) {
+        uint64_t word;
+
+        memcpy(&word, p, 8);
+        crc = __crc32cd(crc, word);
+    }
+    for (; n > 0; p++, n--)
+        crc = __crc32cb(crc, *p);
+    return ~crc;
+}
+
+uint32_t crc32c(uint32_t crc, struct bytes data)
+{
+    return getauxval(AT_HWCAP) & HAS_CRC32 ? by_instruction(crc, data) : crc32c_portable(crc, data);
+}
+
 #else
 
 uint32_t crc32c(uint32_t crc, struct bytes data)

@@ -6,11 +6,8 @@
 #include "codec/json_scan.h"
 
 #include "codec/base64.h"
+#include "codec/lanes16.h"
 #include "codec/utf8.h"
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 static bool set_fault(struct json_scan *s, const uint8_t *at, const char *fault)
 {
@@ -35,17 +32,14 @@ static bool ends_run(uint8_t c)
 
 static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
 {
-#ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(' ');
-
+#ifdef HAVE_LANES16
     while (end - p >= 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-                                    _mm_cmplt_epi8(v, space)); /* signed: what is above ASCII is below zero */
-        unsigned mask = (unsigned)_mm_movemask_epi8(stop);
+        lanes16 v = lanes16_load(p);
+        lanes16 stop = lanes16_or(lanes16_or(lanes16_equal(v, '"'), lanes16_equal(v, '\\')), lanes16_unprintable(v));
+        uint64_t mask = lanes16_mask(stop);
 
         if (mask != 0)
-            return p + __builtin_ctz(mask);
+            return p + lanes16_first(mask);
         p += 16;
     }
 #endif

@@ -5,10 +5,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+#include "codec/lanes16.h"
 
 /* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool utf8_valid_slow(const uint8_t *p, size_t n);
@@ -16,21 +13,19 @@ bool utf8_valid_slow(const uint8_t *p, size_t n);
 /* Valid UTF-8? `end` is the end of the buffer that the string lies in: bytes up to it may be read. */
 static inline bool utf8_valid_in(const uint8_t *p, size_t n, const uint8_t *end)
 {
-#ifdef __SSE2__
+#ifdef HAVE_LANES16
     if (n <= 16 && end - p >= 16) {
-        unsigned high = (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)p));
-
-        if ((high & ((1u << n) - 1)) == 0)
+        if ((lanes16_mask(lanes16_load(p)) & lanes16_below(n)) == 0)
             return true;
         return utf8_valid_slow(p, n);
     }
     if (n > 16) {
-        __m128i any = _mm_loadu_si128((const __m128i *)(const void *)(p + n - 16));
+        lanes16 any = lanes16_load(p + n - 16);
         size_t i = 0;
 
         for (; i + 16 <= n; i += 16)
-            any = _mm_or_si128(any, _mm_loadu_si128((const __m128i *)(const void *)(p + i)));
-        if (_mm_movemask_epi8(any) == 0)
+            any = lanes16_or(any, lanes16_load(p + i));
+        if (lanes16_mask(any) == 0)
             return true;
     }
 #else
