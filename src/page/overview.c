@@ -8,6 +8,7 @@
 #include "page/advice.h"
 #include "page/html.h"
 #include "page/panels.h"
+#include "page/site.h"
 #include "page/status.h"
 #include "queue/sender.h"
 
@@ -253,7 +254,10 @@ static void put_head(struct putting *x)
                x->host->version);
     html_ago(x->out, clock_wall(&x->host->loop->clock), v->started);
     buf_puts(x->out, "</p><nav><a href=\"metrics\">metrics</a> <a href=\"api/v1/status\">status as JSON</a> "
-                     "<a href=\"api/v1/config\">configuration</a> <a href=\"readyz\">ready?</a></nav></header><main>");
+                     "<a href=\"api/v1/config\">configuration</a> <a href=\"readyz\">ready?</a>");
+    if (x->host->site != NULL && x->host->site->tap)
+        buf_puts(x->out, " <a href=\"tap\">live items</a>");
+    buf_puts(x->out, "</nav></header><main>");
 }
 
 /* Who holds it: data of each signal, and of that what waits in queues; the rest is the whole's own, series above all.

@@ -15,6 +15,7 @@
 #include "page/own_metrics.h"
 #include "page/status.h"
 #include "page/tap/tap_page.h"
+#include "page/tap/tap_panel.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -256,16 +257,44 @@ static bool is_disguised(const struct http_request *req)
 }
 
 /* What flows through it is shown to who may ask for that: by the control socket, or where the configuration says so. */
-static void answer_tap(struct site *s, struct page *page)
+static bool may_tap(const struct site *s, struct page *page)
 {
-    if (page->set != &s->local && !s->tap)
-        page_answer_text(
-            page, 403,
-            "403 items are not shown here: set service::telemetry::page::tap, or ask by otelcd tap on its machine\n");
-    else if (page->set != &s->local && is_disguised(page->req))
+    if (page->set == &s->local)
+        return true;
+    if (!s->tap)
+        page_answer_text(page, 403,
+                         "403 items are not shown here: set service::telemetry::page::tap, or ask by otelcd tap on its "
+                         "machine\n");
+    else if (is_disguised(page->req))
         page_answer_text(page, 403, "403 ask for localhost or for the address: this name is not known here\n");
     else
+        return true;
+    return false;
+}
+
+static void answer_tap(struct site *s, struct page *page)
+{
+    struct bytes path = page->req->path;
+    struct buf out = { 0 };
+
+    if (!may_tap(s, page))
+        return;
+    if (bytes_is(path, "/tap.css")) {
+        page_answer(page, 200, "text/css; charset=utf-8", bytes_str(tap_style));
+    } else if (bytes_is(path, "/tap.js")) {
+        page_answer(page, 200, "text/javascript; charset=utf-8", bytes_str(tap_script));
+    } else if (bytes_is(path, "/tap")) {
+        tap_panel_put(&out, s->host);
+        answer_buf(page, "text/html; charset=utf-8", &out);
+    } else {
         tap_page_begin(&s->taps, page);
+    }
+}
+
+static bool is_of_tap(struct bytes path)
+{
+    return bytes_is(path, "/api/v1/tap") || bytes_is(path, "/tap") || bytes_is(path, "/tap.js") ||
+           bytes_is(path, "/tap.css");
 }
 
 static void answer_path(struct site *s, struct page *page)
@@ -294,7 +323,7 @@ static void answer_path(struct site *s, struct page *page)
         answer_series(s, page);
     else if (bytes_is(path, "/api/v1/config"))
         answer_config(s, page);
-    else if (bytes_is(path, "/api/v1/tap"))
+    else if (is_of_tap(path))
         answer_tap(s, page);
     else
         page_answer_text(page, 404, "404 page not found: the metrics are at /metrics, the page is at /\n");

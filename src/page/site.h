@@ -9,7 +9,7 @@
  *     /api/v1/events      the same each second, without the log, as server-sent events
  *     /api/v1/metrics     our own metrics as JSON: all rows, whatever level and names /metrics has
  *     /api/v1/series      page/explorer.h as JSON
- *     /api/v1/tap         live items (page/tap/tap_page.h), where that is allowed
+ *     /api/v1/tap         live items (page/tap/tap_page.h), where that is allowed; /tap is a page of them
  *     /api/v1/config      the effective configuration as YAML, secrets hidden; ?format=json
  *
  * Read only. Another site's script gets nothing: what a browser says comes from elsewhere is refused. Watchers are

@@ -14,6 +14,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from harness.browser import Browser
 from harness.limits import OTELCD, PATIENCE
 from test_control import place, runtime  # noqa: F401
 from test_page import JSON, base
@@ -373,3 +374,58 @@ def test_nobody_who_looks_changes_what_flows(tapped):
         tap.process.kill()
         tap.end()
     assert os.path.exists(place(d))
+
+
+@pytest.fixture
+def browser():
+    b = Browser()
+    yield b
+    b.close()
+
+
+def press(browser, key, code):
+    for kind in ("rawKeyDown", "char", "keyUp"):
+        browser.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text="\r" if code == 13 and kind == "char" else "")
+
+
+def test_a_browser_shows_items_with_what_was_changed(tapped, browser):
+    d = tapped(configured("{page: {tap: true}}"))
+    browser.open(f"http://{base(d)}/")
+    browser.wait("document.querySelector('nav a[href=tap]') !== null", "the page has no link")
+    browser.ask("Page.navigate", url=f"http://{base(d)}/tap?point=logs/transform")
+    browser.wait("location.pathname === '/tap' && document.querySelector('#go') !== null", "the panel is not there")
+    browser.wait("document.querySelector('#point').selectedOptions[0].textContent === 'logs: processor transform'", "the point of the link is not chosen")
+    browser.value("document.querySelector('#condition').value = 'log.nothing == 1'; document.querySelector('#condition').focus()")
+    press(browser, "Enter", 13)
+    browser.wait("document.querySelector('#fault').textContent.includes('^\\nthe context log has no field nothing')", "the mistake is not shown")
+    browser.value("document.querySelector('#condition').value = 'log.severity_number > 3'; document.querySelector('#go').focus()")
+    press(browser, "Enter", 13)
+    browser.wait("document.querySelector('#go').textContent === 'Stop'", "it does not start")
+
+    def shown():
+        send(d, record(9, "<script>alert(1)</script><b>\u202e"), record(1))
+        return browser.value("document.querySelector('#items li.changed') !== null")
+
+    d.wait_metrics(lambda _: shown())
+    item = "document.querySelector('#items li.changed')"
+    assert browser.value(f"{item}.querySelector('ins').textContent") in ("+   attributes:", "+     k: v")
+    assert 'body: "<script>alert(1)</script><b>\\u202e"' in browser.value(f"{item}.textContent")
+    assert browser.value("document.querySelector('#items script, #items b') === null")
+    browser.wait("document.querySelector('#counts').textContent.includes(' passed')", "the counts are not shown")
+    press(browser, "Enter", 13)
+    browser.wait("document.querySelector('#go').textContent === 'Start'", "it does not stop")
+    assert browser.complaints() == [] or all("400" in json.dumps(c) for c in browser.complaints())
+    assert all(url.startswith((f"http://{base(d)}/", "about:")) for url in browser.requests())
+
+
+def test_the_panel_is_not_there_unless_it_is_allowed(tapped):
+    d = tapped()
+    for path in ("/tap", "/tap.js", "/tap.css"):
+        c = http.client.HTTPConnection(base(d), timeout=PATIENCE)
+        c.request("GET", path)
+        assert c.getresponse().status == 403
+        c.close()
+    c = http.client.HTTPConnection(base(d), timeout=PATIENCE)
+    c.request("GET", "/")
+    assert b'href="tap"' not in c.getresponse().read()
+    c.close()
