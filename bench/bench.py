@@ -334,6 +334,30 @@ class Bench:
         self.row(f"{name}: items per CPU-second", words, rate, bar, lambda v: f"{v / 1e6:.1f} M/s")
         self.row(f"{name}: of the pipeline without it", f"{rate / without:8.0%}", rate / without, share_bar, lambda v: f"{v:.0%}")
 
+    def tap(self):
+        """One pipeline, with and without somebody who looks for what does not come."""
+        case = Case("traces for processors", "traces", lambda: payload.traces(100), 100, "gRPC", False, 12000)
+        d = self.daemon(NOP)
+        socket_path = d.records("^Control socket")[-1]["socket"]
+        rates = {"without": [], "with": []}
+        for _ in range(self.rounds):
+            rates["without"].append(self.one(case, d.grpc_address(), d.process.pid)[0])
+            tap = subprocess.Popen(
+                ["taskset", "-c", str(LOAD_CORE), OTELCD, "tap", "traces", "--condition", 'span.name == "nobody"', "--socket", socket_path],
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            self.started.append(tap)
+            assert "looking at" in tap.stderr.readline()
+            rates["with"].append(self.one(case, d.grpc_address(), d.process.pid)[0])
+            tap.send_signal(signal.SIGINT)
+            said = tap.stderr.read().splitlines()[-1]
+            assert tap.wait(60) == 0
+        stop(d)
+        without, tapped = (statistics.median(rates[k]) for k in ("without", "with"))
+        self.row("tap, nothing matches: items per CPU-second", f"{tapped / 1e6:8.2f} M/s  without it {without / 1e6:.2f} M/s  {said}")
+        self.row("tap, nothing matches: of the pipeline without it", f"{tapped / without:8.0%}", tapped / without, 0.9, lambda v: f"{v:.0%}")
+
     def open_traces(self, traces=60_000, spans=10, wait=5):
         """As many traces begin in `wait` seconds, so as many are open. The first wave fills the memory; the second one, and the
         decisions that are due meanwhile, are timed."""
@@ -658,6 +682,8 @@ def main():
         for name, signal, connector, bar, share_bar in CONNECTORS:
             if chosen(name):
                 bench.connector(name, signal, connector, bar, share_bar)
+        if chosen("tap"):
+            bench.tap()
         if chosen("tail_sampling"):
             bench.open_traces()
         if chosen("start") or chosen("size"):
