@@ -65,7 +65,7 @@ LDFLAGS_fuzz   := -fsanitize=address,undefined
 # What is given away does not tell where it was built: the same tree gives the same bytes.
 CFLAGS_package := $(CFLAGS_release) -ffile-prefix-map=$(CURDIR)=.
 LDFLAGS_package := $(LDFLAGS_release)
-CFLAGS_static  := $(CFLAGS_package)
+CFLAGS_static  := $(CFLAGS_package) -DOTELCD_STATIC
 LDFLAGS_static := -static-pie -Wl,-z,relro,-z,now $(RELR) -Wl,-Map=$(B)/otelcd.map
 
 CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(ISAL_FLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)

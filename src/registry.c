@@ -26,6 +26,7 @@
     X(log_dedup_processor)                                                                                             \
     X(debug_exporter)                                                                                                  \
     X(file_exporter)                                                                                                   \
+    X(kafka_exporter)                                                                                                  \
     X(nop_exporter)                                                                                                    \
     X(otlp_grpc_exporter)                                                                                              \
     X(otlp_http_exporter)                                                                                              \

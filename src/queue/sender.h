@@ -78,8 +78,8 @@ struct sender_fill sender_fill(const struct sender *s);
  * any longer. What it settles with is of the whole batch all the same. */
 void sender_attempt_part(struct ack *ack, uint64_t items, const struct losses *lost);
 /* Right before it settles that with RETRY: `done` is what became of what is known of this try, with SAFE, and only
- * `rest`, whose reference goes with it, is to be tried again. Who does not know items in their order tells no parts, and
- * may narrow all the same: what is on disk then comes again whole after a crash. */
+ * `rest`, whose reference goes with it, is to be tried again. Who does not know items in their order tells no parts,
+ * and may narrow all the same: what is on disk then comes again whole after a crash. */
 void sender_attempt_narrow(struct ack *ack, struct batch *rest, const struct outcome *done);
 
 #endif

@@ -103,7 +103,7 @@ static const struct foreign table[] = {
       "alertmanager alibabacloudlogservice awscloudwatchlogs awsemf awskinesis awss3 awsxray"
       " azureblob azuredataexplorer azuremonitor bmchelix carbon cassandra clickhouse coralogix"
       " datadog dataset doris elasticsearch faro googlecloud googlecloudpubsub"
-      " googlecloudstorage honeycombmarker influxdb kafka logicmonitor logzio mezmo opensearch"
+      " googlecloudstorage honeycombmarker influxdb logicmonitor logzio mezmo opensearch"
       " pulsar rabbitmq sematext sentry signalfx splunkhec stef sumologic syslog"
       " tencentcloudlogservice tinybird zipkin",
       DELIVERS },

@@ -56,7 +56,7 @@ MISTAKES = {
     "a section's name": ("exporters:\n", "exportres:\n", (11, 1), ['did you mean "exporters"?']),
     "a signal's name": ("    traces:", "    trace:", (16, 5), ['did you mean "traces"?']),
     "a character that is no UTF-8": ("  debug:\n", "  # sch\udcf6n\n  debug:\n", (12, 9), ["UTF-8"]),
-    "an exporter that is not there": ("  debug:\n", "  kafka:\n  debug:\n", (12, 3), ["that otelcd does not have", "otelcd delivers to otlp_grpc"]),
+    "an exporter that is not there": ("  debug:\n", "  pulsar:\n  debug:\n", (12, 3), ["that otelcd does not have", "otelcd delivers to otlp_grpc"]),
     "an extension that is not needed": ("service:\n", "extensions: {cgroup_runtime: }\nservice:\n", (14, 14), ["memory budget"]),
     "one port twice": ("127.0.0.1:0\n      http:\n        endpoint: 127.0.0.1:0", "localhost:4317\n      http:\n        endpoint: :4317", (7, 19), ["taken by receivers::otlp (localhost:4317)", "another port"]),
     "an exporter that is gone from Go": ("  debug:\n", "  loki:\n  debug:\n", (12, 3), ["once had", "http://loki:3100/otlp"]),

@@ -206,7 +206,7 @@ processors:
     detectors: [env, system]
 exporters:
   nop:
-  kafka: {brokers: [a]}
+  pulsar: {endpoint: a}
 connectors:
   forward:
   count:
@@ -217,7 +217,7 @@ service:
       processors:
         - resourcedetection # first
         - batch
-      exporters: [kafka,   nop]
+      exporters: [pulsar,   nop]
     logs:
       receivers: [filelog]
       exporters: [forward]
@@ -233,7 +233,7 @@ service:
 def test_what_is_missing_is_told_with_advice_and_stays_as_a_comment(migrated):
     report, new, wrong, code = migrated(LOST)
     assert (code, wrong) == (1, [])
-    for path in ("receivers::filelog", "processors::resourcedetection", "exporters::kafka", "service::pipelines::logs", "service::pipelines::logs/2"):
+    for path in ("receivers::filelog", "processors::resourcedetection", "exporters::pulsar", "service::pipelines::logs", "service::pipelines::logs/2"):
         assert re.search(rf"(?m)^  line \d+: {path}: \S", report.split("is missing:")[1]), path
     assert "  # filelog:\n  #   include: [/var/log/*.log]\n  #   # from the beginning\n  #   start_at: beginning\n\nprocessors:" in new
     assert "  # otelcd: put the attributes into OTEL_RESOURCE_ATTRIBUTES" in new and "        # - resourcedetection # first\n        - batch\n      exporters: [nop]\n" in new
@@ -272,9 +272,9 @@ def test_a_block_with_an_anchor_is_left_to_the_user(migrated):
 
 
 def test_lines_that_end_as_windows_has_them_stay_so(migrated):
-    old = (OTLP + "exporters:\n  logging:\n    loglevel: debug\n  kafka:\n    brokers: [a]\n" + PIPELINES.format("logging, kafka")).replace("\n", "\r\n")
+    old = (OTLP + "exporters:\n  logging:\n    loglevel: debug\n  pulsar:\n    endpoint: a\n" + PIPELINES.format("logging, pulsar")).replace("\n", "\r\n")
     report, new, wrong, code = migrated(old)
-    assert wrong == [] and "  debug:\r\n    verbosity: detailed\r\n" in new and "  # kafka:\r\n  #   brokers: [a]\r\n" in new
+    assert wrong == [] and "  debug:\r\n    verbosity: detailed\r\n" in new and "  # pulsar:\r\n  #   endpoint: a\r\n" in new
 
 
 # --- the command ---

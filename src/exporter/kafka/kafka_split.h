@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A batch in pieces: records that go to a partition by a key, or to a topic that the data names. */
+#ifndef EXPORTER_KAFKA_SPLIT_H
+#define EXPORTER_KAFKA_SPLIT_H
+
+#include "otlp/batch.h"
+
+/* What a piece has of one thing alone. */
+enum kafka_split { KAFKA_WHOLE, KAFKA_BY_RESOURCE, KAFKA_BY_TRACE, KAFKA_BY_ITEM };
+
+struct kafka_split_rules {
+    enum kafka_split by;
+    bool resource_key;            /* the key is a hash of the resource's attributes, the Go collector's */
+    bool trace_key;               /* it is the trace id in hex; none where there is no id */
+    struct bytes topic_attribute; /* of resources; empty: none names topics */
+};
+
+#define KAFKA_KEY_MOST 32
+
+struct kafka_piece {
+    struct batch *batch; /* one reference; BY_ITEM: of the whole that was split */
+    uint64_t at;         /* BY_ITEM: which item of it */
+    bool ready;          /* it is split */
+    bool alone;          /* to be sent as a request of its own */
+    uint8_t n_key;
+    uint8_t key[KAFKA_KEY_MOST];
+    struct bytes topic; /* that the data names, in the batch; empty: none */
+    const char *name;   /* of the topic: who sends it says so */
+    struct bytes item;  /* BY_ITEM: a LogRecord, in the batch */
+};
+
+typedef VEC(struct kafka_piece) kafka_pieces;
+
+/* Appends the pieces of `b` (WHOLE alone takes profiles), which have all of its items; the caller keeps its reference.
+ * BY_TRACE copies (charged to `budget` whatever its limit), the others point into the batch. */
+void kafka_split(const struct kafka_split_rules *rules, struct batch *b, struct budget *budget, kafka_pieces *out);
+
+/* The Go collector's hash of a map of attributes (its pdatautil.MapHash), so that both send one resource to one
+ * partition: of the KeyValues in field `number` of `message`. */
+void kafka_attributes_hash(struct bytes message, uint32_t number, uint8_t hash[16]);
+
+#endif

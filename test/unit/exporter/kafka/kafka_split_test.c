@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exporter/kafka/kafka_split.h"
+
+#include "otlp/fields.h"
+#include "otlp/view.h"
+#include "support/rig.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static struct rig rig;
+
+static void setup(void)
+{
+    rig_init(&rig, 1);
+}
+
+static void teardown(void)
+{
+    rig_close(&rig);
+}
+
+static void put_attribute(struct buf *b, uint32_t number, const char *key, const char *any_value, size_t n)
+{
+    size_t mark = pb_begin(b, number);
+
+    pb_put_str(b, OTLP_KEY_VALUE_KEY, key);
+    pb_put_bytes(b, OTLP_KEY_VALUE_VALUE, bytes_of(any_value, n));
+    pb_end(b, mark);
+}
+
+#define ATTRIBUTE(b, key, any_value) put_attribute(b, OTLP_RESOURCE_ATTRIBUTES, key, any_value, sizeof(any_value) - 1)
+
+static void expect_hash(const struct buf *b, const char *hex)
+{
+    uint8_t hash[16];
+    char text[33];
+
+    kafka_attributes_hash(buf_bytes(b), OTLP_RESOURCE_ATTRIBUTES, hash);
+    for (int i = 0; i < 16; i++)
+        snprintf(text + (ptrdiff_t)2 * i, 3, "%02x", hash[i]);
+    ck_assert_str_eq(text, hex);
+}
+
+/* The keys of records that the Go collector 0.158 wrote for these resources. */
+START_TEST(test_the_hash_of_a_resource_is_the_go_collectors)
+{
+    struct buf b = { 0 };
+
+    expect_hash(&b, "00000000000000000000000000000000");
+    ATTRIBUTE(&b, "service.name", "\x0a\x04shop");
+    expect_hash(&b, "447192a5374af81ba8c2f432fbb1f6ca");
+    ATTRIBUTE(&b, "b", "\x10\x01");
+    ATTRIBUTE(&b, "n", "\x18\xf9\xff\xff\xff\xff\xff\xff\xff\xff\x01");
+    ATTRIBUTE(&b, "d", "\x21\0\0\0\0\0\0\xf8\x3f");
+    ATTRIBUTE(&b, "list", "\x2a\x09\x0a\x03\x0a\x01x\x0a\x02\x18\x01");
+    ATTRIBUTE(&b, "map",
+              "\x32\x11\x0a\x08\x0a\x01z\x12\x03\x0a\x01"
+              "1\x0a\x05\x0a\x01"
+              "a\x12\0");
+    ATTRIBUTE(&b, "bytes", "\x3a\x02\x00\xff");
+    ATTRIBUTE(&b, "f", "\x10\x00");
+    expect_hash(&b, "0a04ee874bce228995cd65b71b7c6d13");
+    buf_free(&b);
+}
+END_TEST
+
+START_TEST(test_the_order_of_attributes_means_nothing_to_the_hash)
+{
+    struct buf a = { 0 }, b = { 0 };
+    uint8_t one[16], other[16];
+
+    ATTRIBUTE(&a, "x",
+              "\x0a\x01"
+              "1");
+    ATTRIBUTE(&a, "y",
+              "\x0a\x01"
+              "2");
+    ATTRIBUTE(&b, "y",
+              "\x0a\x01"
+              "2");
+    ATTRIBUTE(&b, "x",
+              "\x0a\x01"
+              "1");
+    kafka_attributes_hash(buf_bytes(&a), OTLP_RESOURCE_ATTRIBUTES, one);
+    kafka_attributes_hash(buf_bytes(&b), OTLP_RESOURCE_ATTRIBUTES, other);
+    ck_assert_mem_eq(one, other, 16);
+    buf_free(&a);
+    buf_free(&b);
+}
+END_TEST
+
+/* ---- batches ---- */
+
+/* Two resources, "t" being a topic; spans by the letter of their trace. */
+static struct batch *batch_of_spans(const char *first, const char *second)
+{
+    const char *const spans[] = { first, second };
+    struct buf b = { 0 };
+    struct block *block;
+    struct bytes bytes;
+    uint64_t items = 0;
+
+    for (int i = 0; i < 2; i++) {
+        size_t group = pb_begin(&b, OTLP_REQUEST_RESOURCES), resource = pb_begin(&b, OTLP_RESOURCE_GROUP_RESOURCE),
+               scope;
+
+        if (i == 1)
+            ATTRIBUTE(&b, "t", "\x0a\x03two");
+        pb_end(&b, resource);
+        scope = pb_begin(&b, OTLP_RESOURCE_GROUP_SCOPES);
+        for (const char *p = spans[i]; *p != '\0'; p++, items++) {
+            uint8_t id[16];
+            size_t span = pb_begin(&b, OTLP_SCOPE_GROUP_ITEMS);
+
+            memset(id, *p, sizeof(id));
+            pb_put_bytes(&b, OTLP_SPAN_TRACE_ID, bytes_of(id, sizeof(id)));
+            pb_put_fixed64(&b, OTLP_SPAN_START, items);
+            pb_end(&b, span);
+        }
+        pb_end(&b, scope);
+        pb_end(&b, group);
+    }
+    block = block_new(&rig.budget, b.len);
+    ck_assert_ptr_nonnull(block);
+    memcpy(block->data, b.data, b.len);
+    bytes = bytes_of(block->data, b.len);
+    buf_free(&b);
+    return batch_new(SIGNAL_TRACES, block, bytes, items, 1);
+}
+
+/* The letters of the spans' traces, a bar before each resource. */
+static void write_letters(const struct batch *b, char *out)
+{
+    struct pb_reader r = pb_reader(bytes_of(b->segments[0].data, b->segments[0].len));
+
+    for (struct bytes group, scope, span; message_next(&r, OTLP_REQUEST_RESOURCES, &group);) {
+        struct pb_reader scopes = pb_reader(group);
+
+        *out++ = '|';
+        while (message_next(&scopes, OTLP_RESOURCE_GROUP_SCOPES, &scope)) {
+            struct pb_reader spans = pb_reader(scope);
+
+            while (message_next(&spans, OTLP_SCOPE_GROUP_ITEMS, &span))
+                *out++ = (char)pb_find_bytes(span, OTLP_SPAN_TRACE_ID).data[0];
+        }
+    }
+    *out = '\0';
+}
+
+static void free_pieces(kafka_pieces *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        batch_unref(p->v[i].batch);
+    vec_free(p);
+}
+
+START_TEST(test_by_trace_each_piece_is_of_one_with_what_its_spans_are_in)
+{
+    static const char *const expected[] = { "|aa|a", "|b", "|c" };
+    struct kafka_split_rules rules = { .by = KAFKA_BY_TRACE, .trace_key = true, .topic_attribute = bytes_str("t") };
+    struct batch *b = batch_of_spans("aba", "ca");
+    kafka_pieces out = { 0 };
+    uint64_t items = 0;
+
+    kafka_split(&rules, b, &rig.budget, &out);
+    batch_unref(b);
+    ck_assert_uint_eq(out.n, 3);
+    for (size_t i = 0; i < out.n; i++) {
+        char letters[32];
+
+        write_letters(out.v[i].batch, letters);
+        ck_assert_str_eq(letters, expected[i]);
+        items += out.v[i].batch->items;
+        ck_assert_uint_eq(out.v[i].n_key, 32);
+    }
+    ck_assert_uint_eq(items, 5);
+    ck_assert_mem_eq(out.v[0].key, "61616161616161616161616161616161", 32);
+    ck_assert(bytes_is(out.v[0].topic, "two") && out.v[1].topic.len == 0 && bytes_is(out.v[2].topic, "two"));
+    free_pieces(&out);
+}
+END_TEST
+
+START_TEST(test_by_resource_nothing_is_copied)
+{
+    struct kafka_split_rules rules = { .by = KAFKA_BY_RESOURCE,
+                                       .resource_key = true,
+                                       .topic_attribute = bytes_str("t") };
+    struct batch *b = batch_of_spans("ab", "c");
+    kafka_pieces out = { 0 };
+
+    kafka_split(&rules, b, &rig.budget, &out);
+    ck_assert_uint_eq(out.n, 2);
+    ck_assert_ptr_eq(out.v[0].batch->segments[0].data, b->segments[0].data);
+    ck_assert_uint_eq(out.v[0].batch->items, 2);
+    ck_assert_uint_eq(out.v[1].batch->items, 1);
+    ck_assert_uint_eq(out.v[0].batch->bytes + out.v[1].batch->bytes, b->bytes);
+    ck_assert_mem_ne(out.v[0].key, out.v[1].key, 16);
+    ck_assert(out.v[0].topic.len == 0 && bytes_is(out.v[1].topic, "two"));
+    free_pieces(&out);
+    batch_unref(b);
+}
+END_TEST
+
+START_TEST(test_by_item_each_piece_knows_its_place)
+{
+    struct kafka_split_rules rules = { .by = KAFKA_BY_ITEM };
+    struct batch *b = batch_of_spans("ab", "c");
+    kafka_pieces out = { 0 };
+
+    kafka_split(&rules, b, &rig.budget, &out);
+    batch_unref(b);
+    ck_assert_uint_eq(out.n, 3);
+    for (size_t i = 0; i < out.n; i++) {
+        ck_assert_uint_eq(out.v[i].at, i);
+        ck_assert(out.v[i].item.len > 0 && out.v[i].n_key == 0);
+    }
+    free_pieces(&out);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("kafka_split");
+    TCase *t = tcase_create("pieces");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, test_the_hash_of_a_resource_is_the_go_collectors);
+    tcase_add_test(t, test_the_order_of_attributes_means_nothing_to_the_hash);
+    tcase_add_test(t, test_by_trace_each_piece_is_of_one_with_what_its_spans_are_in);
+    tcase_add_test(t, test_by_resource_nothing_is_copied);
+    tcase_add_test(t, test_by_item_each_piece_knows_its_place);
+    suite_add_tcase(s, t);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
