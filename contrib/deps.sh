@@ -70,6 +70,7 @@ main()
         unpack prometheus-alertmanager amtool
         unpack victoria-metrics victoria-metrics
         unpack tinyproxy-bin tinyproxy
+        unpack microsocks microsocks
         unpack nginx nginx
         unpack haproxy haproxy
         unpack nghttp2-proxy nghttpx

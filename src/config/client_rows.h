@@ -73,8 +73,8 @@ extern const struct option client_keepalive_options[], client_auth_options[], cl
       .def = (compression_),                                                                                          \
       .help = (compression_help_) },                                                                                  \
     { .key = "proxy_url", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.proxy_url, const char *), .def = "",        \
-      .help = "An HTTP proxy, http://name:password@proxy:3128; https goes through it by CONNECT. Without it "            \
-              "http_proxy, https_proxy and no_proxy of the environment." },                              \
+      .help = "A proxy, http://name:password@proxy:3128, https://... or socks5://...; https goes through one of HTTP by "\
+              "CONNECT. Without it http_proxy, https_proxy and no_proxy of the environment." },                              \
     { .key = "max_idle_conns", .kind = OPTION_UINT, .offset = OPT_FIELD(T, m.max_idle_conns, uint64_t),               \
       .def = "100", .help = "Idle connections that are kept open; 0 is no limit." },                                  \
     { .key = "max_idle_conns_per_host", .kind = OPTION_UINT,                                                          \

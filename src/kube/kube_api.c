@@ -57,7 +57,7 @@ static int open_client(struct kube_pod *p, const char *url, struct error *err)
     };
 
     snprintf(agent, sizeof(agent), "otelcd/%s", p->api.node->host->version);
-    p->api.http = node_http_client(p->api.node, &o, &tls, err);
+    p->api.http = node_http_client(p->api.node, &o, &tls, true, err);
     return p->api.http != NULL ? 0 : err->code;
 }
 

@@ -9,7 +9,7 @@
 #include "base/loop/watched_file.h"
 #include "codec/base64.h"
 #include "config/yaml.h"
-#include "net/http/url.h"
+#include "net/http/proxy.h"
 #include "pipeline/node_tls.h"
 
 #include <errno.h>
@@ -111,6 +111,7 @@ static bool take_cluster(const struct reader *r, const struct yaml_node *cluster
 {
     struct tls_config *tls = &r->c->tls;
     struct error why;
+    struct proxy proxy;
     struct url url;
 
     r->c->server = text_of(cluster, "server");
@@ -119,8 +120,8 @@ static bool take_cluster(const struct reader *r, const struct yaml_node *cluster
     tls->insecure_skip_verify = is_true(cluster, "insecure-skip-tls-verify");
     if (url_parse(&url, bytes_str(r->c->server), &why) != 0)
         return fail_at(r, cluster, "server: %s", why.text);
-    if (r->c->proxy_url[0] != '\0' && (url_parse(&url, bytes_str(r->c->proxy_url), &why) != 0 || url.secure))
-        return fail_at(r, cluster, "proxy-url: a proxy is reached over http: write http://host:port");
+    if (r->c->proxy_url[0] != '\0' && proxy_parse(&proxy, bytes_str(r->c->proxy_url), &why) != 0)
+        return fail_at(r, cluster, "proxy-url: %s", why.text);
     if (!take_pem(r, cluster, "certificate-authority", &tls->ca_pem, &tls->ca_file))
         return false;
     if (tls->insecure_skip_verify && tls_config_has_ca(tls))
@@ -288,7 +289,7 @@ static int open_client(struct kube_file *f, struct error *err)
     f->prefix = bytes_dup(u.target);
     f->api.prefix = f->prefix;
     snprintf(agent, sizeof(agent), "otelcd/%s", f->api.node->host->version);
-    f->api.http = node_http_client(f->api.node, &o, u.secure ? &c->tls : NULL, err);
+    f->api.http = node_http_client(f->api.node, &o, &c->tls, u.secure, err);
     return f->api.http != NULL ? 0 : err->code;
 }
 

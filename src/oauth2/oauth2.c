@@ -460,7 +460,7 @@ int oauth2_open(struct oauth2 *o, const struct http_client_options *way, struct 
         return error_wrap(err, "client_secret_file");
     if (is_signed(o) && check_key(o, err) != 0)
         return err->code;
-    o->http = node_http_client(o->node, &h, secure ? &c->tls : NULL, err);
+    o->http = node_http_client(o->node, &h, &c->tls, secure, err);
     return o->http != NULL ? 0 : error_wrap(err, "token_url");
 }
 

@@ -41,16 +41,21 @@ static const char *alpn_of(enum http_version version)
 }
 
 struct http_client *node_http_client(const struct node *node, const struct http_client_options *o,
-                                     const struct tls_config *config, struct error *err)
+                                     const struct tls_config *config, bool secure, struct error *err)
 {
     struct http_client_options with = *o;
-    struct http_client *client;
+    bool proxied = http_client_needs_proxy_tls(o);
+    struct http_client *client = NULL;
 
     if (with.version == HTTP_VERSION_ALPN && with.max_idle == 0)
         with.version = HTTP_VERSION_1; /* each connection is for one request */
-    if (config != NULL && (with.tls = node_tls(node, config, TLS_CLIENT, alpn_of(with.version), err)) == NULL)
-        return NULL;
-    client = http_client_new(node->host->loop, &with, err);
+    if (secure)
+        with.tls = node_tls(node, config, TLS_CLIENT, alpn_of(with.version), err);
+    if (proxied && (with.tls != NULL || !secure))
+        with.proxy_tls = node_tls(node, config, TLS_CLIENT, alpn_of(HTTP_VERSION_1), err);
+    if ((with.tls != NULL || !secure) && (with.proxy_tls != NULL || !proxied))
+        client = http_client_new(node->host->loop, &with, err);
     tls_unref(with.tls);
+    tls_unref(with.proxy_tls);
     return client;
 }

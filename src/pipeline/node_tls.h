@@ -17,9 +17,9 @@ struct tls *node_tls(const struct node *node, const struct tls_config *config, e
  */
 struct http_client_options node_http_client_options(const struct node *node, const struct http_client_config *c);
 
-/* A client by these options, over TLS by that block; `config` NULL: in plain text. NULL and `err` when the files or the
- * URL cannot be used. */
+/* A client by these options; TLS is by that block: with the origin where `secure`, and with a proxy at https. NULL and
+ * `err` when the files or the URL cannot be used. */
 struct http_client *node_http_client(const struct node *node, const struct http_client_options *o,
-                                     const struct tls_config *config, struct error *err);
+                                     const struct tls_config *config, bool secure, struct error *err);
 
 #endif

@@ -139,7 +139,7 @@ static int start(struct node *node, struct error *err)
                          k->auth.authenticator);
     }
     set_keepalive(&o, &k->keepalive);
-    n->client = node_http_client(node, &o, n->target.secure ? &k->tls : NULL, err);
+    n->client = node_http_client(node, &o, &k->tls, n->target.secure, err);
     free(own);
     return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
 }

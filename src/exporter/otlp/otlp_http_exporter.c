@@ -3,6 +3,7 @@
 #include "exporter/otlp/otlp_exporter.h"
 
 #include "config/client_rows.h"
+#include "net/http/proxy.h"
 #include "pipeline/node_tls.h"
 
 #include <stdio.h>
@@ -79,8 +80,6 @@ static void check_url(const char *url, const char *key, bool *secure, struct che
 
     if (url[0] != '\0' && url_parse(&parsed, bytes_str(url), &err) != 0)
         check_fail(ck, key, "%s must be a valid URL: %s", key, err.text);
-    else if (url[0] != '\0' && parsed.secure && strcmp(key, "proxy_url") == 0)
-        check_fail(ck, key, "a proxy is reached over http, not https");
     else if (url[0] != '\0' && parsed.secure)
         *secure = true;
 }
@@ -103,7 +102,7 @@ static void check(const void *config, struct check *ck)
     }
     if (!any)
         check_fail(ck, "endpoint", "at least one endpoint must be specified: write endpoint: http://host:4318");
-    check_url(c->client.proxy_url, "proxy_url", &secure, ck);
+    secure = proxy_check(c->client.proxy_url, "proxy_url", ck) || secure;
     if (secure)
         tls_check(&c->client.tls, TLS_CLIENT, "tls", ck);
     else
@@ -165,7 +164,7 @@ static int start(struct node *node, struct error *err)
     o.max_idle = client_max_idle(k, 100);
     o.headers = n->client_headers.v;
     o.n_headers = n->client_headers.n;
-    n->client = node_http_client(node, &o, n->target.secure ? &k->tls : NULL, err);
+    n->client = node_http_client(node, &o, &k->tls, n->target.secure, err);
     free(user_agent);
     return n->client != NULL ? otlp_exporter_start(n, err) : UV_EINVAL;
 }

@@ -210,7 +210,7 @@ static int make_client(struct remote_write_node *n, struct error *err)
             headers[o.n_headers++] =
                 (struct http_header){ bytes_str(k->headers.v[i].key), bytes_str(k->headers.v[i].value) };
     snprintf(n->user_agent, sizeof(n->user_agent), "otelcd/%s", n->node.host->version);
-    n->client = node_http_client(&n->node, &o, secure ? &k->tls : NULL, err);
+    n->client = node_http_client(&n->node, &o, &k->tls, secure, err);
     free(headers);
     return n->client != NULL ? 0 : UV_EINVAL;
 }

@@ -4,6 +4,7 @@
 #include "exporter/prometheus_remote_write/remote_write.h"
 
 #include "base/mem.h"
+#include "net/http/proxy.h"
 #include "net/socket/tls.h"
 #include "prom/series/series_limit.h"
 
@@ -133,6 +134,7 @@ static void check_client(const struct remote_write_config *c, struct check *ck)
 {
     const struct http_client_config *k = client_config(c);
     const char *at = c->http.on ? "http::endpoint" : "endpoint";
+    bool proxied = proxy_check(k->proxy_url, c->http.on ? "http::proxy_url" : "proxy_url", ck);
     struct error err = { 0 };
     struct url url;
 
@@ -142,16 +144,12 @@ static void check_client(const struct remote_write_config *c, struct check *ck)
                    "http://prometheus:9090/api/v1/write");
     else if (url_parse(&url, bytes_str(k->endpoint), &err) != 0)
         check_fail(ck, at, "invalid endpoint: %s", err.text);
-    else if (url.secure)
+    else if (proxied || url.secure)
         tls_check(&k->tls, TLS_CLIENT, c->http.on ? "http::tls" : "tls", ck);
     else
         tls_check_plain(&k->tls, c->http.on ? "http::tls" : "tls", ck);
     if (k->auth.on && url_parse(&url, bytes_str(k->endpoint), &err) == 0 && url.userinfo.len > 0)
         check_fail(ck, at, "user:password@ and auth both say who we are: remove one of them");
-    if (k->proxy_url[0] != '\0' && url_parse(&url, bytes_str(k->proxy_url), &err) != 0)
-        check_fail(ck, c->http.on ? "http::proxy_url" : "proxy_url", "%s", err.text);
-    else if (k->proxy_url[0] != '\0' && url.secure)
-        check_fail(ck, c->http.on ? "http::proxy_url" : "proxy_url", "a proxy is reached over http, not https");
     if (k->compression[0] != '\0' && strcmp(k->compression, "snappy") != 0)
         check_fail(ck, c->http.on ? "http::compression" : "compression", "compression type must be snappy");
     else if (coding_load(CODING_SNAPPY, &err) != 0)

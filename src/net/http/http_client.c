@@ -273,6 +273,7 @@ static void maybe_free(struct http_client *c)
     cookie_jar_free(&c->jar);
     buf_free(&c->cookie);
     tls_unref(c->options.tls);
+    tls_unref(c->options.proxy_tls);
     free(c);
 }
 
@@ -313,6 +314,8 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
     c->options = *o;
     if (o->tls != NULL)
         tls_ref(o->tls);
+    if (o->proxy_tls != NULL)
+        tls_ref(o->proxy_tls);
     if (c->options.connect_timeout == 0)
         c->options.connect_timeout = CONNECT_TIMEOUT;
     c->pooled = o->version == HTTP_VERSION_1 || (o->version == HTTP_VERSION_ALPN && o->tls == NULL);

@@ -19,7 +19,8 @@
  * https, and HTTP/2 to an address that has no scheme, go over TLS with the options that say how.
  *
  * A proxy in the way is asked for the whole URL over http; all else goes through it by CONNECT (net/http/tunnel.h), to
- * the origin's name, of which it then knows the addresses.
+ * the origin's name, of which it then knows the addresses. One of SOCKS 5 opens a tunnel for either. The way to a proxy
+ * at https is TLS of its own, within which the origin's may run.
  */
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
@@ -56,6 +57,7 @@ struct http_client_options {
     bool cookies;             /* keep what the peer sets, and send it again (net/http/cookie_jar.h) */
     struct budget *budget;    /* is charged with what is kept of answers; NULL: nobody is */
     struct tls *tls;          /* net/socket/tls.h: speak it; a reference is taken. NULL: plain text */
+    struct tls *proxy_tls;    /* for a proxy at https, offering "http/1.1"; a reference is taken */
     enum http_version version;
     const char *target; /* who is dialled, as gRPC names it (net/http/target.h); NULL: the URL's host and port.
                          * HTTP/1.1: a unix socket alone */
@@ -69,6 +71,9 @@ struct http_client_options {
     bool keepalive_permit_without_stream; /* else only while calls are under way */
     const struct resolver *resolver;      /* NULL: the system's */
 };
+
+/* Whether the way of these options leads to a proxy at https. */
+bool http_client_needs_proxy_tls(const struct http_client_options *o);
 
 /* NULL and `err` when the URL is none that can be called. */
 struct http_client *http_client_new(struct loop *loop, const struct http_client_options *o, struct error *err);

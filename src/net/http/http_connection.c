@@ -190,15 +190,32 @@ static void on_read(void *owner, struct bytes data)
 
 static void fail_dial(struct http_connection *c, enum http_failure failure, const char *why);
 
-/* With whom; the address is that of the proxy where there is one, which has no part in it. */
+/* A proxy at https that is asked for whole URLs is whom we speak TLS with. */
+static bool speaks_to_proxy(const struct http_client *client)
+{
+    return client->origin.proxy.kind == PROXY_HTTPS && client->origin.tunnel_to == NULL;
+}
+
+/* What is spoken on the connection itself; NULL: plain text. */
+static struct tls *tls_of(const struct http_client *client)
+{
+    return speaks_to_proxy(client) ? client->options.proxy_tls : client->options.tls;
+}
+
+static const char *server_name_of(const struct http_client *client)
+{
+    return speaks_to_proxy(client) ? client->origin.proxy_name : client->origin.server_name;
+}
+
+/* With whom; the address is that of the proxy where there is one, which may have no part in it. */
 static void fail_handshake(struct http_connection *c, const char *why)
 {
-    const struct http_origin *origin = &c->client->origin;
+    bool to_proxy = speaks_to_proxy(c->client), behind = c->client->origin.proxy_text != NULL && !to_proxy;
     char peer[PEER_TEXT], text[400];
 
     peer_format(socket_peer(c->socket), peer, sizeof(peer));
-    snprintf(text, sizeof(text), "%.80s (%s%s): %s", origin->server_name,
-             origin->proxy_text != NULL ? "through the proxy " : "", peer, why);
+    snprintf(text, sizeof(text), "%s%.80s (%s%s): %s", to_proxy ? "the proxy " : "", server_name_of(c->client),
+             behind ? "through the proxy " : "", peer, why);
     fail_dial(c, HTTP_NOT_CONNECTED, text);
 }
 
@@ -400,7 +417,7 @@ static void on_no_handshake(struct clock_timer *t)
 {
     struct http_connection *c = container_of(t, struct http_connection, timer);
 
-    tls_count_failure(c->client->options.tls, TLS_TIMEOUT);
+    tls_count_failure(tls_of(c->client), TLS_TIMEOUT);
     fail_handshake(c, "the TLS handshake was not done in time");
 }
 
@@ -410,11 +427,10 @@ static bool open_socket(struct http_connection *c, int fd)
     struct http_client *client = c->client;
     struct loop *loop = client->shared.loop;
 
-    if (client->options.tls == NULL) {
+    if (tls_of(client) == NULL) {
         c->socket = socket_open(loop, &client->sockets, fd, &events, c);
     } else {
-        c->socket =
-            socket_open_tls(loop, &client->sockets, fd, client->options.tls, client->origin.server_name, &events, c);
+        c->socket = socket_open_tls(loop, &client->sockets, fd, tls_of(client), server_name_of(client), &events, c);
         clock_start(&loop->clock, &c->timer, client->options.connect_timeout, on_no_handshake);
     }
     return c->socket != NULL && socket_read(c->socket, READ_SIZE) == 0;
@@ -425,7 +441,7 @@ static void begin_connection(struct http_connection *c, int fd, struct bytes ear
 {
     if (!open_socket(c, fd)) {
         fail_dial(c, HTTP_NOT_CONNECTED, "the socket cannot be used");
-    } else if (c->client->options.tls == NULL) {
+    } else if (tls_of(c->client) == NULL) {
         begin_protocol(c);
         if (early.len > 0)
             on_read(c, early);
@@ -448,8 +464,8 @@ static void on_tunnelled(void *arg, int fd, struct bytes early, const char *why)
 static void begin_tunnel(struct http_connection *c, int fd)
 {
     const struct http_client *client = c->client;
-    const struct tunnel_options o = { client->origin.tunnel_to, client->origin.tunnel_authorization,
-                                      buf_bytes(&client->origin.tunnel_lines), client->options.connect_timeout };
+    const struct tunnel_options o =
+        http_origin_tunnel(&client->origin, client->options.proxy_tls, client->options.connect_timeout);
 
     c->tunnel = tunnel_start(client->shared.loop, fd, &o, on_tunnelled, c);
     if (c->tunnel == NULL)

@@ -4,7 +4,7 @@
 
 #include "codec/base64.h"
 #include "net/http1/http1.h"
-#include "net/http/proxy.h"
+#include "net/http/socks.h"
 
 #include <stdlib.h>
 #include <uv.h>
@@ -38,6 +38,17 @@ static void put_basic(struct buf *value, struct bytes userinfo)
     buf_free(&plain);
 }
 
+static void set_socks_login(struct http_origin *to)
+{
+    struct bytes user = to->proxy.url.userinfo;
+    const uint8_t *colon = user.len > 0 ? memchr(user.data, ':', user.len) : NULL;
+
+    if (colon == NULL)
+        return;
+    url_put_unescaped(&to->tunnel_user, bytes_of(user.data, (size_t)(colon - user.data)));
+    url_put_unescaped(&to->tunnel_password, bytes_of(colon + 1, (size_t)(bytes_end(user) - colon - 1)));
+}
+
 static void set_tunnel(struct http_origin *to, const struct http_client_options *o)
 {
     bool v6 = memchr(to->url.host.data, ':', to->url.host.len) != NULL;
@@ -46,23 +57,71 @@ static void set_tunnel(struct http_origin *to, const struct http_client_options 
 
     to->tunnel_to = mem_printf("%s%.*s%s:%.*s", v6 ? "[" : "", (int)host.len, (const char *)host.data, v6 ? "]" : "",
                                (int)port.len, (const char *)port.data);
+    if (to->proxy.kind == PROXY_SOCKS5) {
+        set_socks_login(to);
+        return;
+    }
     for (size_t i = 0; i < o->n_proxy_headers; i++)
-        if (to->proxy.userinfo.len == 0 ||
+        if (to->proxy.url.userinfo.len == 0 ||
             !bytes_equal_nocase(o->proxy_headers[i].name, bytes_str("proxy-authorization")))
             http1_put_header(&to->tunnel_lines, o->proxy_headers[i].name, o->proxy_headers[i].value);
-    if (to->proxy.userinfo.len == 0)
+    if (to->proxy.url.userinfo.len == 0)
         return;
-    put_basic(&value, to->proxy.userinfo);
+    put_basic(&value, to->proxy.url.userinfo);
     to->tunnel_authorization = bytes_dup(buf_bytes(&value));
     buf_free(&value);
+}
+
+/* "": none. */
+static const char *find_proxy(const struct url *url, const struct http_client_options *o)
+{
+    bool secure = url->secure || o->version == HTTP_VERSION_2;
+
+    if (o->proxy_url != NULL && *o->proxy_url != '\0')
+        return o->proxy_url;
+    return o->direct ? "" : proxy_from_environment(url->host, url_port(url), secure);
+}
+
+/* The environment's may lack the scheme. */
+static char *proxy_text(const char *proxy)
+{
+    return mem_printf("%s%s", strstr(proxy, "://") == NULL ? "http://" : "", proxy);
+}
+
+static int set_proxy(struct http_origin *to, const char *proxy, const struct http_client_options *o, struct error *err)
+{
+    to->proxy_text = proxy_text(proxy);
+    if (proxy_parse(&to->proxy, bytes_str(to->proxy_text), err) != 0)
+        return error_wrap(err, "the proxy's URL");
+    if (to->proxy.kind == PROXY_HTTPS && o->proxy_tls == NULL)
+        return error_set(err, UV_EINVAL, "a proxy at https needs TLS, which is not set");
+    if (to->proxy.kind == PROXY_SOCKS5 && to->url.host.len > SOCKS_TEXT_MAX)
+        return error_set(err, UV_EINVAL, "SOCKS 5 knows no names longer than %d bytes", SOCKS_TEXT_MAX);
+    to->proxy_name = bytes_dup(to->proxy.url.host);
+    if (to->url.secure || o->version == HTTP_VERSION_2 || to->proxy.kind == PROXY_SOCKS5)
+        set_tunnel(to, o);
+    return 0;
+}
+
+bool http_client_needs_proxy_tls(const struct http_client_options *o)
+{
+    struct proxy proxy;
+    struct url url;
+    char *text;
+    bool needs;
+
+    if (url_parse(&url, bytes_str(o->url), NULL) != 0)
+        return false;
+    text = proxy_text(find_proxy(&url, o));
+    needs = proxy_parse(&proxy, bytes_str(text), NULL) == 0 && proxy.kind == PROXY_HTTPS;
+    free(text);
+    return needs;
 }
 
 /* Who is dialled: the origin, or the proxy. */
 static int set_way(struct http_origin *to, const struct http_client_options *o, struct error *err)
 {
-    const char *proxy = o->proxy_url;
-    const struct url *next = &to->url;
-    bool tunnels;
+    const char *proxy;
 
     if (url_parse(&to->url, bytes_str(to->url_text), err) != 0)
         return UV_EINVAL;
@@ -70,29 +129,30 @@ static int set_way(struct http_origin *to, const struct http_client_options *o, 
         return error_set(err, UV_EINVAL, "https needs TLS, which is not set");
     if (o->version != HTTP_VERSION_2 && o->tls != NULL && !to->url.secure)
         return error_set(err, UV_EINVAL, "http is plain text: write https://");
-    tunnels = to->url.secure || o->version == HTTP_VERSION_2;
-    if (proxy == NULL || *proxy == '\0')
-        proxy = o->direct ? "" : proxy_from_environment(to->url.host, url_port(&to->url), tunnels);
-    if (*proxy != '\0') {
-        struct buf text = { 0 };
-
-        if (strstr(proxy, "://") == NULL)
-            buf_puts(&text, "http://");
-        buf_puts(&text, proxy);
-        to->proxy_text = bytes_dup(buf_bytes(&text));
-        buf_free(&text);
-        if (url_parse(&to->proxy, bytes_str(to->proxy_text), err) != 0)
-            return error_wrap(err, "the proxy's URL");
-        if (to->proxy.secure)
-            return error_set(err, UV_EINVAL, "a proxy is reached over http, not https");
-        next = &to->proxy;
-        if (tunnels)
-            set_tunnel(to, o);
-    }
-    to->dial_host = bytes_dup(next->host);
-    to->dial_port = bytes_dup(url_port(next));
+    proxy = find_proxy(&to->url, o);
+    if (*proxy != '\0' && set_proxy(to, proxy, o, err) != 0)
+        return UV_EINVAL;
+    to->dial_host = bytes_dup(*proxy != '\0' ? to->proxy.url.host : to->url.host);
+    to->dial_port = bytes_dup(*proxy != '\0' ? to->proxy.port : url_port(&to->url));
     to->server_name = server_name_of(to, o);
     return 0;
+}
+
+struct tunnel_options http_origin_tunnel(const struct http_origin *to, struct tls *tls, uint64_t timeout)
+{
+    return (struct tunnel_options){
+        .to = to->tunnel_to,
+        .authorization = to->tunnel_authorization,
+        .lines = buf_bytes(&to->tunnel_lines),
+        .timeout = timeout,
+        .tls = to->proxy.kind == PROXY_HTTPS ? tls : NULL,
+        .proxy_name = to->proxy_name,
+        .socks = to->proxy.kind == PROXY_SOCKS5,
+        .host = to->url.host,
+        .port = url_port(&to->url),
+        .user = buf_bytes(&to->tunnel_user),
+        .password = buf_bytes(&to->tunnel_password),
+    };
 }
 
 static bool is_control(uint8_t c)
@@ -159,8 +219,8 @@ static void set_fixed(struct http_origin *to, const struct http_client_options *
     if (to->url.userinfo.len > 0 && find_header(o, "authorization") == NULL)
         put_authorization(to, "authorization", to->url.userinfo);
     if (to->proxy_text != NULL && to->tunnel_to == NULL) {
-        if (to->proxy.userinfo.len > 0)
-            put_authorization(to, "proxy-authorization", to->proxy.userinfo);
+        if (to->proxy.url.userinfo.len > 0)
+            put_authorization(to, "proxy-authorization", to->proxy.url.userinfo);
         buf_puts(&to->prefix, "http://");
         url_put_authority(&to->prefix, &to->url);
     }
@@ -188,6 +248,9 @@ void http_origin_free(struct http_origin *to)
     free(to->url_text);
     free(to->name);
     free(to->proxy_text);
+    free(to->proxy_name);
+    buf_wipe(&to->tunnel_user);
+    buf_wipe(&to->tunnel_password);
     free(to->tunnel_to);
     free(to->tunnel_authorization);
     buf_wipe(&to->tunnel_lines);

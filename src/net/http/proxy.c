@@ -2,10 +2,15 @@
 /* The environment is read anew for each client. An entry of no_proxy is a block of addresses, an address, or a name. */
 #include "net/http/proxy.h"
 
+#include "base/mem.h"
+#include "config/option.h"
+#include "net/http/socks.h"
+
 #include <arpa/inet.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <uv.h>
 
 struct address {
     int family; /* 0: a name */
@@ -154,4 +159,59 @@ const char *proxy_from_environment(struct bytes host, struct bytes port, bool se
     if (proxy == NULL || *proxy == '\0' || proxy_is_bypassed(either_variable("NO_PROXY", "no_proxy"), host, port))
         return "";
     return proxy;
+}
+
+/* ---- its URL ---- */
+
+static bool has_scheme(struct bytes text, const char *scheme)
+{
+    size_t n = strlen(scheme);
+
+    return text.len >= n && bytes_equal_nocase(bytes_of(text.data, n), bytes_str(scheme));
+}
+
+/* Each has a byte for its length. */
+static int check_login(struct bytes userinfo, struct error *err)
+{
+    const uint8_t *colon = userinfo.len > 0 ? memchr(userinfo.data, ':', userinfo.len) : NULL;
+    size_t user = colon != NULL ? (size_t)(colon - userinfo.data) : userinfo.len;
+
+    if (user > SOCKS_TEXT_MAX || userinfo.len - user > SOCKS_TEXT_MAX)
+        return error_set(err, UV_EINVAL, "SOCKS 5 knows no names and passwords longer than %d bytes", SOCKS_TEXT_MAX);
+    if (userinfo.len > 0 && (user == 0 || userinfo.len - user < 2))
+        return error_set(err, UV_EINVAL, "SOCKS 5 wants a name and a password: write socks5://name:password@host:1080");
+    return 0;
+}
+
+int proxy_parse(struct proxy *out, struct bytes text, struct error *err)
+{
+    static const char *const socks[] = { "socks5://", "socks5h://" };
+    int rc;
+
+    *out = (struct proxy){ 0 };
+    for (size_t i = 0; i < ARRAY_LEN(socks); i++)
+        if (has_scheme(text, socks[i])) {
+            out->kind = PROXY_SOCKS5;
+            rc = url_parse_behind(&out->url, text, socks[i], err);
+            out->port = out->url.port.len > 0 ? out->url.port : bytes_str("1080");
+            return rc == 0 ? check_login(out->url.userinfo, err) : rc;
+        }
+    if (!has_scheme(text, "http://") && !has_scheme(text, "https://"))
+        return error_set(err, UV_EINVAL, "a proxy's URL begins with http://, https:// or socks5://");
+    rc = url_parse(&out->url, text, err);
+    out->kind = out->url.secure ? PROXY_HTTPS : PROXY_HTTP;
+    out->port = url_port(&out->url);
+    return rc;
+}
+
+bool proxy_check(const char *url, const char *key, struct check *ck)
+{
+    struct proxy proxy;
+    struct error err;
+
+    if (url[0] == '\0')
+        return false;
+    if (proxy_parse(&proxy, bytes_str(url), &err) != 0)
+        check_fail(ck, key, "%s", err.text);
+    return proxy.kind == PROXY_HTTPS;
 }

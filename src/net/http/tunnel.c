@@ -1,41 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CONNECT leaves at once. When a head with 2xx has come, another descriptor of the connection goes to whoever asked,
- * with the bytes behind that head, and the socket is closed under it.
+/* The request leaves at once; over TLS when the handshake is done. When a head with 2xx has come, or SOCKS's last
+ * answer, another descriptor of the connection goes to whoever asked, with the bytes behind that, and the socket is
+ * closed under it. Over TLS the tunnel becomes a relay (tunnel_relay.c).
  *
- * What can go wrong: the proxy says no, says what is no HTTP, says too much, closes, or says nothing in time. */
-#include "net/http/tunnel.h"
-
+ * What can go wrong: the proxy says no, says what is not its protocol, says too much, closes, or says nothing in time;
+ * its certificate is not good. */
 #include "base/mem.h"
-#include "net/http1/http1.h"
-#include "net/socket/socket.h"
+#include "net/http/tunnel_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define READ_SIZE 4096ul
+#define RELAY_SIZE (32 * 1024ul)
 #define HEAD_MAX (16 * 1024ul)
 
-struct tunnel {
-    struct socket_shared shared;
-    struct socket *socket;
-    struct clock_timer timer;
-    struct loop *loop;
-    tunnel_done *done; /* NULL: it has been told, or nobody wants to know */
-    void *arg;
-    struct buf head;
-    struct http1_scan scan;
-    struct tunnel_options options;
-};
+void tunnel_free(struct tunnel *t)
+{
+    socket_shared_free(&t->shared);
+    buf_free(&t->held[0]);
+    buf_free(&t->held[1]);
+    buf_free(&t->head);
+    free(t);
+}
 
 static void on_closed(void *owner)
 {
     struct tunnel *t = owner;
 
-    socket_shared_free(&t->shared);
-    buf_free(&t->head);
-    free(t);
+    if (--t->open == 0)
+        tunnel_free(t);
 }
 
+/* A relay stays. */
 static void end_tunnel(struct tunnel *t, int fd, struct bytes early, const char *why)
 {
     tunnel_done *done = t->done;
@@ -44,7 +41,8 @@ static void end_tunnel(struct tunnel *t, int fd, struct bytes early, const char 
         return;
     t->done = NULL;
     clock_stop(&t->loop->clock, &t->timer);
-    socket_close(t->socket);
+    if (t->inner == NULL)
+        socket_close(t->socket);
     done(t->arg, fd, early, why);
 }
 
@@ -71,7 +69,7 @@ static void refuse_tunnel(struct tunnel *t, const struct http1_head *head)
 
 static void pass_on(struct tunnel *t, size_t head_len)
 {
-    int fd = socket_dup(t->socket);
+    int fd = t->options.tls != NULL ? tunnel_relay_begin(t) : socket_dup(t->socket);
 
     if (fd < 0)
         fail_tunnel(t, "no more descriptors");
@@ -103,14 +101,10 @@ static bool take_head(struct tunnel *t, size_t len)
     return false;
 }
 
-static void on_read(void *owner, struct bytes data)
+static void take_http(struct tunnel *t)
 {
-    struct tunnel *t = owner;
     ssize_t len;
 
-    if (t->done == NULL)
-        return;
-    buf_put(&t->head, data);
     do {
         len = http1_scan(&t->scan, buf_bytes(&t->head));
         if (len < 0)
@@ -120,20 +114,82 @@ static void on_read(void *owner, struct bytes data)
     } while (len > 0 && take_head(t, (size_t)len));
 }
 
+static void take_socks(struct tunnel *t)
+{
+    enum socks_step step;
+    size_t used = 0, at = 0;
+    const char *why = "";
+
+    do {
+        step = socks_take(&t->socks, bytes_skip(buf_bytes(&t->head), at), &used, socket_out(t->socket), &why);
+        at += used;
+    } while (step == SOCKS_MORE && used > 0);
+    if (step == SOCKS_OPEN) {
+        pass_on(t, at);
+        return;
+    }
+    memmove(t->head.data, t->head.data + at, t->head.len - at);
+    t->head.len -= at;
+    if (step == SOCKS_FAILED)
+        fail_tunnel(t, why);
+    else if (socket_flush(t->socket) < 0)
+        fail_tunnel(t, "the connection broke");
+}
+
+static void on_read(void *owner, struct bytes data)
+{
+    struct tunnel *t = owner;
+
+    if (t->inner != NULL) {
+        tunnel_relay_read(t, data);
+        return;
+    }
+    if (t->done == NULL)
+        return;
+    buf_put(&t->head, data);
+    if (!t->options.socks)
+        take_http(t);
+    else if (!socket_writing(t->socket)) /* else it speaks before it was asked: later */
+        take_socks(t);
+}
+
 static void on_end(void *owner, int error)
 {
-    fail_tunnel(owner, error == 0 ? "it closed the connection before it answered CONNECT" : uv_strerror(error));
+    struct tunnel *t = owner;
+    const char *why = socket_why(t->socket);
+
+    if (t->inner != NULL)
+        tunnel_relay_end(t, error);
+    else if (why[0] != '\0')
+        fail_tunnel(t, why);
+    else
+        fail_tunnel(t, error == 0 ? "it closed the connection before it answered CONNECT" : uv_strerror(error));
 }
 
 static void on_written(void *owner, int error)
 {
-    if (error != 0)
-        fail_tunnel(owner, uv_strerror(error));
+    struct tunnel *t = owner;
+
+    if (t->inner != NULL)
+        tunnel_relay_written(t, error);
+    else if (error != 0)
+        fail_tunnel(t, uv_strerror(error));
+    else if (t->options.socks && t->done != NULL && t->head.len > 0)
+        take_socks(t);
+}
+
+static void on_ready(void *owner)
+{
+    ((struct tunnel *)owner)->ready = true;
 }
 
 static void on_timeout(struct clock_timer *timer)
 {
-    fail_tunnel(container_of(timer, struct tunnel, timer), "it did not answer CONNECT in time");
+    struct tunnel *t = container_of(timer, struct tunnel, timer);
+
+    if (!t->ready)
+        tls_count_failure(t->options.tls, TLS_TIMEOUT);
+    fail_tunnel(t, t->ready ? "it did not answer CONNECT in time" : "the TLS handshake was not done in time");
 }
 
 static void put_request(const struct tunnel_options *o, struct buf *out)
@@ -146,20 +202,33 @@ static void put_request(const struct tunnel_options *o, struct buf *out)
     http1_put_end(out);
 }
 
+static void put_first(struct tunnel *t)
+{
+    const struct tunnel_options *o = &t->options;
+
+    if (o->socks) {
+        t->socks = (struct socks){ .host = o->host, .port = o->port, .user = o->user, .password = o->password };
+        socks_begin(&t->socks, socket_out(t->socket));
+    } else {
+        put_request(o, socket_out(t->socket));
+    }
+}
+
 struct tunnel *tunnel_start(struct loop *loop, int fd, const struct tunnel_options *o, tunnel_done *done, void *arg)
 {
-    static const struct socket_events events = { on_read, on_end, on_written, on_closed, NULL };
+    static const struct socket_events events = { on_read, on_end, on_written, on_closed, on_ready };
     struct tunnel *t = mem_zalloc(sizeof(*t));
 
-    *t = (struct tunnel){ .loop = loop, .options = *o, .done = done, .arg = arg };
-    socket_shared_init(&t->shared, READ_SIZE);
-    t->socket = socket_open(loop, &t->shared, fd, &events, t);
+    *t = (struct tunnel){ .loop = loop, .options = *o, .done = done, .arg = arg, .ready = o->tls == NULL, .open = 1 };
+    socket_shared_init(&t->shared, o->tls != NULL ? RELAY_SIZE : READ_SIZE);
+    t->socket = o->tls != NULL ? socket_open_tls(loop, &t->shared, fd, o->tls, o->proxy_name, &events, t)
+                               : socket_open(loop, &t->shared, fd, &events, t);
     if (t->socket == NULL) {
-        on_closed(t);
+        tunnel_free(t);
         return NULL;
     }
-    put_request(o, socket_out(t->socket));
-    if (socket_flush(t->socket) < 0 || socket_read(t->socket, READ_SIZE) != 0) {
+    put_first(t);
+    if (socket_flush(t->socket) < 0 || socket_read(t->socket, t->shared.size) != 0) {
         tunnel_cancel(t);
         return NULL;
     }

@@ -66,26 +66,51 @@ static int split_authority(struct url *u, struct bytes authority, struct error *
     return 0;
 }
 
-int url_parse(struct url *out, struct bytes text, struct error *err)
+static int check_clean(struct bytes text, struct error *err)
 {
-    struct bytes rest = text;
-    size_t end;
-
-    *out = (struct url){ 0 };
     for (size_t i = 0; i < text.len; i++)
         if (text.data[i] <= ' ' || text.data[i] == 0x7f)
             return error_set(err, UV_EINVAL, "a URL has no blanks and no control characters");
-    if (take_scheme(&rest, "https://"))
-        out->secure = true;
-    else if (!take_scheme(&rest, "http://"))
-        return error_set(err, UV_EINVAL, "a URL begins with http:// or https://");
-    end = find_any(rest, "/?#");
+    return 0;
+}
+
+/* What stands behind the scheme. */
+static int split_rest(struct url *out, struct bytes rest, struct error *err)
+{
+    size_t end = find_any(rest, "/?#");
+
     if (split_authority(out, bytes_of(rest.data, end), err) != 0)
         return UV_EINVAL;
     rest = bytes_skip(rest, end);
     rest.len = find_any(rest, "#");
     out->target = rest.len > 0 ? rest : bytes_str("/");
     return 0;
+}
+
+int url_parse(struct url *out, struct bytes text, struct error *err)
+{
+    struct bytes rest = text;
+
+    *out = (struct url){ 0 };
+    if (check_clean(text, err) != 0)
+        return UV_EINVAL;
+    if (take_scheme(&rest, "https://"))
+        out->secure = true;
+    else if (!take_scheme(&rest, "http://"))
+        return error_set(err, UV_EINVAL, "a URL begins with http:// or https://");
+    return split_rest(out, rest, err);
+}
+
+int url_parse_behind(struct url *out, struct bytes text, const char *scheme, struct error *err)
+{
+    struct bytes rest = text;
+
+    *out = (struct url){ 0 };
+    if (check_clean(text, err) != 0)
+        return UV_EINVAL;
+    if (!take_scheme(&rest, scheme))
+        return error_set(err, UV_EINVAL, "a URL begins with %s", scheme);
+    return split_rest(out, rest, err);
 }
 
 struct bytes url_port(const struct url *u)

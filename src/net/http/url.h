@@ -17,6 +17,9 @@ struct url {
 /* Points into `text`. UV_EINVAL and a sentence otherwise, without the userinfo. */
 int url_parse(struct url *out, struct bytes text, struct error *err);
 
+/* The same of another scheme, "socks5://"; `secure` stays false. */
+int url_parse_behind(struct url *out, struct bytes text, const char *scheme, struct error *err);
+
 /* "80", "443", or what was written. */
 struct bytes url_port(const struct url *u);
 

@@ -46,6 +46,17 @@ static int open_tls(struct scrape_caller *c, struct error *err)
     return c->tls == NULL ? err->code : 0;
 }
 
+/* With what o says of proxies. */
+static int open_proxy_tls(struct scrape_caller *c, struct http_client_options *o, struct error *err)
+{
+    if (!http_client_needs_proxy_tls(o))
+        return 0;
+    if (c->proxy_tls == NULL)
+        c->proxy_tls = node_tls(c->node, &c->config->tls, TLS_CLIENT, "http/1.1", err);
+    o->proxy_tls = c->proxy_tls;
+    return c->proxy_tls == NULL ? err->code : 0;
+}
+
 static int open_oauth2(struct scrape_caller *c, struct error *err);
 
 int scrape_caller_open(struct scrape_caller *c, const struct node *node, const struct scrape_client_config *config,
@@ -75,6 +86,7 @@ void scrape_caller_close(struct scrape_caller *c)
     file_value_close(&c->token);
     oauth2_close(&c->oauth2);
     tls_unref(c->tls);
+    tls_unref(c->proxy_tls);
     *c = (struct scrape_caller){ 0 };
 }
 
@@ -123,7 +135,7 @@ struct http_client *scrape_caller_client(struct scrape_caller *c, const char *ur
         o.tls = c->tls;
         o.version = k->enable_http2 ? HTTP_VERSION_ALPN : HTTP_VERSION_1;
     }
-    client = http_client_new(c->node->host->loop, &o, err);
+    client = open_proxy_tls(c, &o, err) == 0 ? http_client_new(c->node->host->loop, &o, err) : NULL;
     free(headers);
     return client;
 }

@@ -14,7 +14,7 @@
 struct scrape_caller {
     const struct node *node;
     const struct scrape_client_config *config;
-    struct tls *tls; /* NULL: not needed yet */
+    struct tls *tls, *proxy_tls; /* NULL: not needed yet */
     struct file_value username, password, token;
     struct oauth2 oauth2;              /* closed where it is not configured */
     struct client_authenticator *auth; /* NULL: headers say who we are, at once */

@@ -3,7 +3,7 @@
  * the headers are not the protocol's own. TLS is put into our words, so that it is checked and loaded as that of any
  * other client. */
 #include "config/option.h"
-#include "net/http/url.h"
+#include "net/http/proxy.h"
 #include "net/socket/tls.h"
 #include "pipeline/file_value.h"
 #include "receiver/prometheus/scrape_config.h"
@@ -207,7 +207,7 @@ static void check_proxy(const struct client_check *k, const struct scrape_proxy_
 {
     const struct string_map *connect = &c->proxy_connect_header;
     struct error err;
-    struct url url;
+    struct proxy proxy;
     char key[64];
 
     snprintf(key, sizeof(key), "%sproxy_from_environment", at);
@@ -228,10 +228,8 @@ static void check_proxy(const struct client_check *k, const struct scrape_proxy_
         if (!header_name_is_valid(connect->v[i].key) || !header_value_is_clean(bytes_str(connect->v[i].value)))
             fail_at(k, key, "\"%.60s\" is no header, or has a value that none may have", connect->v[i].key);
     snprintf(key, sizeof(key), "%sproxy_url", at);
-    if (c->proxy_url[0] != '\0' && url_parse(&url, bytes_str(c->proxy_url), &err) != 0)
+    if (c->proxy_url[0] != '\0' && proxy_parse(&proxy, bytes_str(c->proxy_url), &err) != 0)
         fail_at(k, key, "%s", err.text);
-    else if (c->proxy_url[0] != '\0' && url.secure)
-        fail_at(k, key, "a proxy is reached over http, not https");
 }
 
 static void check_assertion(const struct client_check *k, const struct scrape_oauth2_config *o)

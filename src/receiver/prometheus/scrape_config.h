@@ -233,7 +233,8 @@ extern const struct option scrape_oauth2_options[], scrape_basic_options[], scra
 /* Rows for `struct scrape_proxy_config m` inside struct T. */
 #define SCRAPE_PROXY_ROWS(T, m)                                                                                        \
     { .key = "proxy_url", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.proxy_url, const char *), .def = "",        \
-      .help = "An HTTP proxy, http://name:password@proxy:3128; https goes through it by CONNECT." },                  \
+      .help = "A proxy, http://name:password@proxy:3128, https://... or socks5://...; https goes through one of HTTP by "\
+              "CONNECT." },                  \
     { .key = "no_proxy", .kind = OPTION_STRING, .offset = OPT_FIELD(T, m.no_proxy, const char *), .def = "",          \
       .help = "Hosts, domains and networks, with commas, that proxy_url is not for." },                               \
     { .key = "proxy_from_environment", .kind = OPTION_BOOL,                                                           \

@@ -27,10 +27,10 @@ static int parse(const char *text)
 
 START_TEST(the_current_context_says_where_and_who)
 {
-    ck_assert_int_eq(parse(FILE_OF("tls-server-name: name, proxy-url: 'http://p:1'", "token: t")), 0);
+    ck_assert_int_eq(parse(FILE_OF("tls-server-name: name, proxy-url: 'socks5://p:1'", "token: t")), 0);
     ck_assert_str_eq(c.server, "https://k:6443/p");
     ck_assert_str_eq(c.tls.server_name_override, "name");
-    ck_assert_str_eq(c.proxy_url, "http://p:1");
+    ck_assert_str_eq(c.proxy_url, "socks5://p:1");
     ck_assert_str_eq(c.token.text, "t");
     ck_assert_str_eq(c.ns, "shop");
 }
@@ -76,7 +76,7 @@ static const struct {
     { FILE_OF("certificate-authority-data: '?'", ""), ":3: certificate-authority-data is no base64" },
     { FILE_OF("certificate-authority-data: AAAA", ""), "certificate-authority-data is no base64 of a text" },
     { FILE_OF("certificate-authority: x, insecure-skip-tls-verify: true", ""), "remove one of them" },
-    { FILE_OF("proxy-url: 'socks5://x'", ""), "proxy-url: a proxy is reached over http" },
+    { FILE_OF("proxy-url: 'socks4://x'", ""), "proxy-url: a proxy's URL begins with http://, https:// or socks5://" },
     { FILE_OF("", "exec: {command: aws}"), "exec: programs that give credentials are not run: write a token" },
     { FILE_OF("", "auth-provider: {name: gcp}"), "auth-provider: it is not served" },
     { FILE_OF("", "as: admin"), "as: nobody else is acted for" },

@@ -919,8 +919,9 @@ START_TEST(what_cannot_be_called_is_refused)
     } cases[] = {
         { "https://a", NULL, "https needs TLS" },
         { "a:1", NULL, "begins with http://" },
-        { "http://a", "https://b", "a proxy is reached over http" },
+        { "http://a", "https://b", "a proxy at https needs TLS" },
         { "http://a", "http://b:x", "the proxy's URL" },
+        { "http://a", "ftp://b", "begins with http://, https:// or socks5://" },
     };
     struct error err;
 

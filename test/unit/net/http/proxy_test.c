@@ -138,6 +138,51 @@ START_TEST(a_client_of_a_cgi_script_cannot_set_the_proxy)
 }
 END_TEST
 
+START_TEST(a_proxy_is_one_of_three_kinds)
+{
+    static const struct {
+        const char *url;
+        enum proxy_kind kind;
+        const char *host, *port;
+    } good[] = {
+        { "http://a", PROXY_HTTP, "a", "80" },
+        { "HTTPS://u:p@a", PROXY_HTTPS, "a", "443" },
+        { "https://a:3129/", PROXY_HTTPS, "a", "3129" },
+        { "socks5://a", PROXY_SOCKS5, "a", "1080" },
+        { "SOCKS5h://u:p@[::1]:9", PROXY_SOCKS5, "::1", "9" },
+    };
+    struct proxy p;
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        ck_assert_int_eq(proxy_parse(&p, bytes_str(good[i].url), NULL), 0);
+        ck_assert_int_eq(p.kind, good[i].kind);
+        ck_assert(bytes_is(p.url.host, good[i].host) && bytes_is(p.port, good[i].port));
+    }
+}
+END_TEST
+
+START_TEST(what_is_no_proxy_is_told)
+{
+    static const char *const bad[][2] = {
+        { "a:3128", "begins with http://, https:// or socks5://" },
+        { "socks4://a", "begins with http://, https:// or socks5://" },
+        { "socks5://", "no host in it" },
+        { "socks5://a b", "no blanks" },
+        { "socks5://u@a", "wants a name and a password" },
+        { "socks5://u:@a", "wants a name and a password" },
+        { "socks5://:p@a", "wants a name and a password" },
+        { "socks5://a:99999", "is not a port" },
+    };
+    struct error err;
+    struct proxy p;
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        ck_assert_int_ne(proxy_parse(&p, bytes_str(bad[i][0]), &err), 0);
+        ck_assert_msg(strstr(err.text, bad[i][1]) != NULL, "%s: %s", bad[i][0], err.text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("proxy");
@@ -149,6 +194,8 @@ int main(void)
     tcase_add_test(tc, the_environment_names_the_proxy);
     tcase_add_test(tc, capitals_come_first_as_in_go);
     tcase_add_test(tc, a_client_of_a_cgi_script_cannot_set_the_proxy);
+    tcase_add_test(tc, a_proxy_is_one_of_three_kinds);
+    tcase_add_test(tc, what_is_no_proxy_is_told);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

@@ -168,6 +168,29 @@ START_TEST(who_has_gone_is_not_told)
 }
 END_TEST
 
+START_TEST(what_the_origin_says_behind_the_last_answer_of_socks_is_its_own)
+{
+    const struct tunnel_options o = { .to = "origin.example:443",
+                                      .timeout = 5 * NS_PER_S,
+                                      .socks = true,
+                                      .host = bytes_str("origin.example"),
+                                      .port = bytes_str("443") };
+    static const char answers[] = "\5\0\5\0\0\3\1a\0\1early";
+    int pair[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    proxy = pair[1];
+    ck_assert_ptr_nonnull(tunnel_start(&loop, pair[0], &o, on_done, NULL));
+    settle();
+    ck_assert_int_eq(send(proxy, answers, sizeof(answers) - 1, MSG_NOSIGNAL), (ssize_t)sizeof(answers) - 1);
+    settle();
+    ck_assert_uint_eq(told.times, 1);
+    ck_assert_int_ge(told.fd, 0);
+    ck_assert_str_eq(told.early, "early");
+    close(told.fd);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tunnel");
@@ -181,6 +204,7 @@ int main(void)
     tcase_add_test(tc, a_proxy_that_says_nothing_for_long_or_ends_is_given_up);
     tcase_add_test(tc, a_head_without_end_is_not_gathered);
     tcase_add_test(tc, who_has_gone_is_not_told);
+    tcase_add_test(tc, what_the_origin_says_behind_the_last_answer_of_socks_is_its_own);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
