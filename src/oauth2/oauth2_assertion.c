@@ -5,6 +5,7 @@
  * What can go wrong: the key is no PEM, has a pass phrase, is not of RSA, or is too short to sign with. */
 #include "oauth2/oauth2_assertion.h"
 
+#include "base/library.h"
 #include "codec/base64.h"
 #include "codec/json_write.h"
 
@@ -125,9 +126,13 @@ static int no_pass_phrase(char *buffer, int size, int writing, void *user)
 
 static EVP_PKEY *read_key(const char *text, struct error *err)
 {
-    BIO *bio = BIO_new_mem_buf(text, -1);
-    EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL) : NULL;
+    EVP_PKEY *key;
+    BIO *bio;
 
+    if (library_load(LIBRARY_OPENSSL, err) != 0)
+        return NULL;
+    bio = BIO_new_mem_buf(text, -1);
+    key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL) : NULL;
     BIO_free(bio);
     if (key == NULL) {
         error_set(err, -EINVAL, "it is no private key in PEM without a pass phrase");
@@ -144,8 +149,10 @@ int oauth2_assertion_check_key(const char *key, struct error *err)
 {
     EVP_PKEY *read = read_key(key, err);
 
+    if (read == NULL)
+        return err->code;
     EVP_PKEY_free(read);
-    return read != NULL ? 0 : err->code;
+    return 0;
 }
 
 static const EVP_MD *digest_of(enum assertion_algorithm a)
