@@ -3,7 +3,7 @@
  *
  * Level 0 is the request; its children are the resources, below them the scopes, below those the items: spans and log
  * records. Metrics have two levels more: the metric, and its data, whose children are the data points. In profiles the
- * children of scopes are profiles; their samples are not on the path. */
+ * children of scopes are profiles, and what is counted are their samples, which are not on the path. */
 #ifndef OTLP_PATH_H
 #define OTLP_PATH_H
 
@@ -37,7 +37,10 @@ static inline bool path_is_child(unsigned level, uint32_t number)
     }
 }
 
-/* Items below a message at `level`; not for profiles. */
+/* What one of the children at the end of the path counts for. */
+uint64_t path_items(struct bytes child, enum signal signal);
+
+/* Items below a message at `level`. */
 uint64_t path_count(struct bytes message, unsigned level, enum signal signal);
 
 #endif

@@ -82,7 +82,7 @@ uint64_t visit_count(const struct visit *at, unsigned level);
 /* What is NULL keeps. EDIT of a resource or scope that is missing adds it. scope_end() is asked when all that is in a
  * scope has been: it keeps, or edits, and the pieces are fields that stand behind the others of its container. Below
  * items there are events in spans and exemplars in data points; a span without its events stays. The
- * items that are asked about in profiles are these, not their samples; they may be edited. */
+ * items that are asked about in profiles are these, not their samples, which are what is counted. */
 struct rewrite_visitor {
     enum rewrite_verdict (*resource)(void *arg, const struct visit *at, struct pieces *edit);
     enum rewrite_verdict (*scope)(void *arg, const struct visit *at, struct pieces *edit);
@@ -114,7 +114,8 @@ void rewriter_free(struct rewriter *w);
 /* The batch as the visitor wants it: `b` itself, with one more reference, when nothing changes; NULL when the visitor
  * dropped all that it had (one without items has its resources, changed or not). What is copied is charged to `budget`
  * whatever its limit. *dropped: items that went (events and exemplars are none); w->made: those that came. The caller's
- * reference to `b` stays. Metadata and arrival are those of `b`. Profiles: nothing may be dropped. */
+ * reference to `b` stays. Metadata and arrival are those of `b`. Of profiles the
+ * dictionary stays as it is, whatever is not needed of it any more. */
 struct batch *rewrite_batch(struct rewriter *w, struct batch *b, const struct rewrite_visitor *visitor,
                             struct budget *budget, uint64_t *dropped);
 

@@ -23,12 +23,15 @@ static const struct metric_row filtered_rows[] = {
                                   "Number of metric data points dropped by the filter processor."),
     [SIGNAL_LOGS] = METRIC_ROW("otelcol_processor_filter_logs_filtered", METRIC_COUNTER, "{logs}",
                                "Number of log records dropped by the filter processor."),
+    [SIGNAL_PROFILES] = METRIC_ROW("otelcol_processor_filter_profiles_filtered", METRIC_COUNTER, "{samples}",
+                                   "Number of samples in profiles dropped by the filter processor."),
 };
 
 static const struct metric_row *const metric_rows[] = {
     &filtered_rows[SIGNAL_TRACES],
     &filtered_rows[SIGNAL_METRICS],
     &filtered_rows[SIGNAL_LOGS],
+    &filtered_rows[SIGNAL_PROFILES],
     &dropped_row,
     &statement_fault_row,
     &item_count_incoming,
@@ -160,16 +163,18 @@ static enum rewrite_verdict on_metric(void *arg, const struct visit *at, struct 
 
 static enum rewrite_verdict on_item(void *arg, const struct visit *at, struct pieces *edit)
 {
-    static const enum ottl_context contexts[] = {
-        [SIGNAL_TRACES] = OTTL_SPAN, [SIGNAL_METRICS] = OTTL_DATAPOINT, [SIGNAL_LOGS] = OTTL_LOG
-    };
+    static const enum ottl_context contexts[] = { [SIGNAL_TRACES] = OTTL_SPAN,
+                                                  [SIGNAL_METRICS] = OTTL_DATAPOINT,
+                                                  [SIGNAL_LOGS] = OTTL_LOG,
+                                                  [SIGNAL_PROFILES] = OTTL_PROFILE };
     struct filter *f = arg;
     enum signal signal = f->processor.node.signal;
     struct ottl_item item = visited_item(at);
     struct statement *s = ask(f, contexts[signal], &item);
 
     (void)edit;
-    return judge_statement(f, s, s != NULL || signal == SIGNAL_METRICS || is_selected(f, LEVELS, at->message), 1);
+    return judge_statement(f, s, s != NULL || signal == SIGNAL_METRICS || is_selected(f, LEVELS, at->message),
+                           path_items(at->message, signal));
 }
 
 /* Events are no items: they are counted nowhere. */
@@ -213,7 +218,7 @@ static void set_visitor(struct filter *f)
     if (signal == SIGNAL_METRICS)
         v->metric = selects || f->lists[OTTL_METRIC].v.n > 0 ? on_metric : NULL;
     if ((selects && signal != SIGNAL_METRICS) || f->lists[OTTL_SPAN].v.n + f->lists[OTTL_LOG].v.n > 0 ||
-        f->lists[OTTL_DATAPOINT].v.n > 0)
+        f->lists[OTTL_DATAPOINT].v.n + f->lists[OTTL_PROFILE].v.n > 0)
         v->item = on_item;
     v->below = f->lists[OTTL_SPANEVENT].v.n > 0 ? on_event : NULL;
 }
@@ -253,9 +258,10 @@ extern const struct component filter_processor;
 const struct component filter_processor = {
     .type = "filter",
     .kind = COMPONENT_PROCESSOR,
-    .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
+    .signals = SIGNAL_ALL,
     .stability = "alpha",
-    .summary = "Drops spans, span events, metrics, data points and log records that a condition is true of. What the "
+    .summary = "Drops spans, span events, metrics, data points, log records and profiles that a condition is true of. "
+               "What the "
                "conditions may say is in docs/reference/ottl.md.",
     .config_size = sizeof(struct filter_config),
     .options = filter_options,

@@ -91,6 +91,12 @@ static const struct option logs_options[] = {
     OPT_END,
 };
 
+static const struct option profiles_options[] = {
+    OPT_STRINGS(struct filter_profiles, resource, NULL, "Conditions; a resource for which one is true is dropped."),
+    OPT_STRINGS(struct filter_profiles, profile, NULL, "The same for profiles, with all their samples."),
+    OPT_END,
+};
+
 #define CONDITIONS                                                                                                     \
     "Conditions, each with the context in front of its paths; or groups of {context, conditions, error_mode}. What "   \
     "one "                                                                                                             \
@@ -104,13 +110,13 @@ const struct option filter_options[] = {
     OPT_NODE(struct filter_config, trace_conditions, CONDITIONS),
     OPT_NODE(struct filter_config, metric_conditions, CONDITIONS),
     OPT_NODE(struct filter_config, log_conditions, CONDITIONS),
-    OPT_REFUSED("profile_conditions", "profiles are not filtered here"),
-    OPT_REFUSED("profiles", "profiles are not filtered here"),
+    OPT_NODE(struct filter_config, profile_conditions, CONDITIONS),
     OPT_GROUP(struct filter_config, spans, struct filter_spans, spans_options, GROUP_PLAIN, "The oldest style."),
     OPT_GROUP(struct filter_config, traces, struct filter_traces, traces_options, GROUP_PLAIN,
               "The older style: conditions by what they are about, where paths need no context."),
     OPT_GROUP(struct filter_config, metrics, struct filter_metrics, metrics_options, GROUP_PLAIN, "Likewise."),
     OPT_GROUP(struct filter_config, logs, struct filter_logs, logs_options, GROUP_PLAIN, "Likewise."),
+    OPT_GROUP(struct filter_config, profiles, struct filter_profiles, profiles_options, GROUP_PLAIN, "Likewise."),
     OPT_END,
 };
 
@@ -220,6 +226,11 @@ void filter_gather(const struct filter_config *c, enum signal signal, struct che
         gather_strings(&g, "metrics::metric", OTTL_METRIC, &c->metrics.metric);
         gather_strings(&g, "metrics::datapoint", OTTL_DATAPOINT, &c->metrics.datapoint);
         break;
+    case SIGNAL_PROFILES:
+        gather_list(&g, "profile_conditions", c->profile_conditions);
+        gather_strings(&g, "profiles::resource", OTTL_RESOURCE, &c->profiles.resource);
+        gather_strings(&g, "profiles::profile", OTTL_PROFILE, &c->profiles.profile);
+        break;
     default:
         gather_list(&g, "log_conditions", c->log_conditions);
         gather_strings(&g, "logs::resource", OTTL_RESOURCE, &c->logs.resource);
@@ -260,6 +271,8 @@ void filter_check(const void *config, struct check *ck)
           c->metrics.include.on || c->metrics.exclude.on },
         { "log_conditions", c->log_conditions != NULL, c->logs.resource.n + c->logs.log_record.n > 0,
           c->logs.include.on || c->logs.exclude.on },
+        { "profile_conditions", c->profile_conditions != NULL, c->profiles.resource.n + c->profiles.profile.n > 0,
+          false },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(styles); i++) {
@@ -271,5 +284,6 @@ void filter_check(const void *config, struct check *ck)
     filter_gather(c, SIGNAL_TRACES, ck, check_text, ck);
     filter_gather(c, SIGNAL_METRICS, ck, check_text, ck);
     filter_gather(c, SIGNAL_LOGS, ck, check_text, ck);
+    filter_gather(c, SIGNAL_PROFILES, ck, check_text, ck);
     filter_check_matches(c, ck);
 }

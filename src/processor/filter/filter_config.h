@@ -47,13 +47,18 @@ struct filter_logs {
     struct strings resource, log_record;
 };
 
+struct filter_profiles {
+    struct strings resource, profile;
+};
+
 struct filter_config {
     int error_mode;
-    const struct yaml_node *trace_conditions, *metric_conditions, *log_conditions;
+    const struct yaml_node *trace_conditions, *metric_conditions, *log_conditions, *profile_conditions;
     struct filter_spans spans;
     struct filter_traces traces;
     struct filter_metrics metrics;
     struct filter_logs logs;
+    struct filter_profiles profiles;
 };
 
 extern const struct option filter_options[];

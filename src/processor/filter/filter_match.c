@@ -114,6 +114,8 @@ void filter_selections(const struct filter_config *c, enum signal signal, struct
     struct match_config include = c->spans.include, exclude = c->spans.exclude;
 
     memset(made, 0, FILTER_SELECTIONS * sizeof(*made));
+    if (signal == SIGNAL_PROFILES)
+        return; /* came later than this style */
     if (signal == SIGNAL_METRICS) {
         select_metrics(&c->metrics, made);
         return;
