@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first source at an address opens its listener, the others join it; one that brings wider options has it opened
- * anew. Requests are looked at in scrape_request.c. A source that is taken out is let go when nobody reads it any more,
- * and with the last one the listener is closed.
+ * anew, and so does one that takes them along when it goes. Requests are looked at in scrape_request.c. A source that
+ * is taken out is let go when nobody reads it any more, and with the last one the listener is closed.
  *
  * What can go wrong: the listener cannot be opened anew, and then it goes on as it was; who reads a source that is
  * taken out does not end, and is cut off at the deadline. */
@@ -101,6 +101,9 @@ static void free_options(struct http_server_options *o)
 static void free_endpoint(struct scrape_endpoint *e)
 {
     vec_free(&e->sources);
+    for (size_t i = 0; i < e->asked.n; i++)
+        free_options(&e->asked.v[i]);
+    vec_free(&e->asked);
     free_options(&e->options);
     arena_free(&e->memory);
     free(e);
@@ -116,6 +119,26 @@ static struct http_server_options copy_options(struct scrape_endpoint *e, const 
         tls_ref(o->tls);
     http_options_keep(&copy, &e->memory);
     return copy;
+}
+
+static bool is_any_port(const char *endpoint)
+{
+    size_t n = strlen(endpoint);
+
+    return n >= 2 && strcmp(endpoint + n - 2, ":0") == 0;
+}
+
+/* Where it is bound: a port that the kernel has chosen stays. */
+static const char *bound_endpoint(const struct scrape_endpoint *e)
+{
+    return is_any_port(e->options.endpoint) ? http_server_address(e->server) : e->options.endpoint;
+}
+
+static void let_in(struct scrape_endpoint *e, const struct http_server_options *options,
+                   struct exposition_source *source)
+{
+    *vec_push(&e->sources) = source;
+    *vec_push(&e->asked) = copy_options(e, options);
 }
 
 /* What cannot be had both ways; NULL: nothing. */
@@ -145,7 +168,7 @@ static int join_endpoint(struct scrape_endpoint *e, const struct http_server_opt
             "%s is served by \"%s\" too, and their %s differs: give both the same, or an address of its own",
             options->endpoint, e->sources.v[0]->name, difference);
     if (http_options_join(&joined, options) || wider) {
-        joined.endpoint = wider ? options->endpoint : before.endpoint;
+        joined.endpoint = wider ? options->endpoint : bound_endpoint(e);
         joined.transport = wider ? options->transport : before.transport;
         joined = copy_options(e, &joined);
         rc = replace_listener(e, &joined, err);
@@ -153,7 +176,7 @@ static int join_endpoint(struct scrape_endpoint *e, const struct http_server_opt
         if (rc != 0)
             return rc;
     }
-    *vec_push(&e->sources) = source;
+    let_in(e, options, source);
     return 0;
 }
 
@@ -177,7 +200,7 @@ static int new_endpoint(struct scrape_endpoints *all, const struct http_server_o
         free_endpoint(e);
         return rc;
     }
-    *vec_push(&e->sources) = source;
+    let_in(e, options, source);
     *vec_push(&all->list) = e;
     return 0;
 }
@@ -257,6 +280,50 @@ void scrape_endpoints_set_site(struct scrape_endpoints *all, const struct exposi
 
 /* --- taking out --- */
 
+/* What those who are left ask for. The address is another only where nobody asks for all addresses any more. */
+static struct http_server_options join_asked(const struct scrape_endpoint *e, bool *narrower)
+{
+    struct http_server_options joined = e->asked.v[0];
+    struct endpoint address;
+    struct error err;
+
+    *narrower = address_is_wildcard(&e->address);
+    for (size_t i = 0; i < e->asked.n; i++) {
+        const struct http_server_options *o = &e->asked.v[i];
+
+        (void)http_options_join(&joined, o);
+        if (endpoint_parse(&address, o->endpoint, o->transport, &err) != 0 || address_is_wildcard(&address) ||
+            is_any_port(o->endpoint))
+            *narrower = false;
+    }
+    joined.listeners = e->options.listeners;
+    if (!*narrower) {
+        joined.endpoint = bound_endpoint(e);
+        joined.transport = e->options.transport;
+    }
+    return joined;
+}
+
+/* Who has gone takes along what he alone has asked for: TLS, a wider address, headers. */
+static void narrow_endpoint(struct scrape_endpoint *e)
+{
+    bool narrower;
+    struct http_server_options wanted = join_asked(e, &narrower), before = e->options, ours = e->options,
+                               theirs = wanted;
+    struct error err;
+
+    if (!narrower && !http_options_join(&theirs, &before) && !http_options_join(&ours, &wanted))
+        return;
+    wanted = copy_options(e, &wanted);
+    if (replace_listener(e, &wanted, &err) == 0) {
+        free_options(&before);
+        return;
+    }
+    free_options(&wanted);
+    log_error(&e->all->log, "A scrape endpoint keeps the options of who has left it",
+              F_STR("endpoint", before.endpoint), F_STR("error", err.text));
+}
+
 static bool is_read(const struct scrape_endpoint *e, const struct exposition_source *source)
 {
     list_each (const struct endpoint_run, run, &e->runs, link)
@@ -331,6 +398,9 @@ void scrape_endpoints_remove(struct scrape_endpoints *all, struct exposition_sou
     i = index_of(e, source);
     memmove(&e->sources.v[i], &e->sources.v[i + 1], (e->sources.n - i - 1) * sizeof(e->sources.v[0]));
     e->sources.n--;
+    free_options(&e->asked.v[i]);
+    memmove(&e->asked.v[i], &e->asked.v[i + 1], (e->asked.n - i - 1) * sizeof(e->asked.v[0]));
+    e->asked.n--;
     if (e->site_owner == source)
         e->site_owner = NULL;
     *r = (struct removal){ .e = e, .source = source, .done = done, .arg = arg };
@@ -339,6 +409,7 @@ void scrape_endpoints_remove(struct scrape_endpoints *all, struct exposition_sou
         e->stopping = true;
         http_server_stop(e->server, deadline, on_stopped, e);
     } else {
+        narrow_endpoint(e);
         clock_start(&all->loop->clock, &r->deadline, deadline > now ? deadline - now : 0, on_deadline);
         turn_defer(&all->loop->turn, &e->settle);
     }

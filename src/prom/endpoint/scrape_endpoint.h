@@ -22,7 +22,8 @@ void scrape_endpoints_free(struct scrape_endpoints *all); /* after every source 
 
 /* Serve `source` on the endpoint. An address equal to one that is served already (after resolving; also when one of
  * them is the wildcard of the other's port) shares its listener, which is then bound as widely as either asks, with
- * the more generous of each HTTP option, and TLS where one of them asks for it, by the first one's certificate.
+ * the more generous of each HTTP option, and TLS where one of them asks for it, by the first one's certificate; who is
+ * taken out takes along what he alone has asked for.
  * Anything but GET and HEAD of /metrics gets 404 or 405, unless there is a site for it, a seventeenth scrape at a time
  * 503, unless one of the sixteen is not read by its peer: that is cut off. Sources of one address have the same
  * gatekeeper, or the second one is not let in. */

@@ -36,8 +36,9 @@ struct scrape_endpoint {
     struct endpoint address;
     bool stopping; /* its last source has been taken out */
     VEC(struct exposition_source *) sources;
-    struct list runs;     /* of endpoint_run */
-    struct list removals; /* newest first */
+    VEC(struct http_server_options) asked; /* what each of them asks for, as `options` */
+    struct list runs;                      /* of endpoint_run */
+    struct list removals;                  /* newest first */
     struct endpoint_counters counters;
     struct last_scrape scraped;
     struct complaint left_out, busy, slow, refused;

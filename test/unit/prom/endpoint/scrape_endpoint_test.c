@@ -351,6 +351,36 @@ START_TEST(sources_at_one_address_share_the_listener)
 }
 END_TEST
 
+START_TEST(who_leaves_an_address_takes_along_what_he_alone_has_asked_for)
+{
+    struct string_pair pair = { .key = "x-of-b", .value = "yes" };
+    struct string_map headers = { &pair, 1 };
+    struct fake a = fake("a", 1), b = fake("b", 1);
+    struct http_server_options more = { .transport = "tcp", .response_headers = &headers };
+    struct error err = { 0 };
+    struct client c;
+    char endpoint[32];
+    int port;
+
+    set_up();
+    port = add(&a, "127.0.0.1:0");
+    snprintf(endpoint, sizeof(endpoint), "127.0.0.1:%d", port);
+    more.endpoint = endpoint;
+    ck_assert_msg(scrape_endpoints_add(endpoints, &more, &b.source, &err) == 0, "%s", err.text);
+    client_open(&c, port, GET "\r\n");
+    until_ended(&c);
+    ck_assert(says(&c, "x-of-b: yes"));
+    client_close(&c);
+    take_out(&b);
+    client_open(&c, port, GET "\r\n");
+    until_ended(&c);
+    ck_assert(!says(&c, "x-of-b") && says(&c, "HTTP/1.1 200"));
+    client_close(&c);
+    take_out(&a);
+    tear_down();
+}
+END_TEST
+
 START_TEST(what_is_no_scrape_is_told_what_would_be_one)
 {
     static const struct {
@@ -637,6 +667,7 @@ int main(void)
     tcase_add_test(tc, a_scrape_is_streamed_in_slices_one_a_turn);
     tcase_add_test(tc, a_scrape_is_compressed_when_that_is_asked_for);
     tcase_add_test(tc, sources_at_one_address_share_the_listener);
+    tcase_add_test(tc, who_leaves_an_address_takes_along_what_he_alone_has_asked_for);
     tcase_add_test(tc, what_is_no_scrape_is_told_what_would_be_one);
     tcase_add_test(tc, a_reader_that_stops_holds_little_and_hinders_nobody);
     tcase_add_test(tc, a_seventeenth_scrape_is_told_to_come_again);
