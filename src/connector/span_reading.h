@@ -63,6 +63,22 @@ static inline void span_reading_take(struct span_reading *s, const struct pb_fie
     }
 }
 
+/* Attributes that begin at the reader's place, those that are short: the reader moves behind them. They are most of the
+ * fields, and of most only the length of the key is looked at. */
+static inline void span_reading_attributes(struct pb_reader *r, struct slots *slots, const struct slot_names *names)
+{
+    const uint8_t *p = r->p;
+
+    while (r->end - p >= 2 && p[0] == PB_TAG(OTLP_SPAN_ATTRIBUTES, PB_LEN) && p[1] < 0x80 && r->end - p - 2 >= p[1]) {
+        struct bytes key_value = bytes_of(p + 2, p[1]);
+
+        if (slots_want(names, key_value))
+            slots_put(slots, names, key_value);
+        p += 2 + key_value.len;
+    }
+    r->p = p;
+}
+
 static inline struct span_reading span_reading_of(struct bytes message, struct slots *slots,
                                                   const struct slot_names *names)
 {
@@ -70,8 +86,10 @@ static inline struct span_reading span_reading_of(struct bytes message, struct s
     struct span_reading s = { .message = message };
 
     slots_begin(slots, names, message, OTLP_SPAN_ATTRIBUTES);
-    for (struct pb_field f; pb_next(&r, &f);)
+    for (struct pb_field f; pb_next(&r, &f);) {
         span_reading_take(&s, &f, slots, names);
+        span_reading_attributes(&r, slots, names);
+    }
     return s;
 }
 
