@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of bench.py about scraping: samples for each second on the processor, beside vmagent and the Go collector's
-receiver where they are there (`vmagent` in the path, ORACLE=the collector), 1,000 targets, 1,000,000 series.
+"""The rows of bench.py about scraping and the receiver of remote write: samples for each second on the processor, beside
+vmagent and the Go collector where they are there (`vmagent` in the path, ORACLE=the collector), 1,000 targets, 1,000,000
+series.
 
 The targets are one server that has its pages ready; all scrape the same."""
 
@@ -179,7 +180,7 @@ class Scrape:
             lambda v: f"{v / 1e6:.1f} M/s",
         )
 
-    def go(self, config):
+    def go(self, config, exporter="nop", options=None, counter="otelcol_receiver_accepted_metric_points"):
         program = os.environ.get("ORACLE")
         if program is None:
             return "  (ORACLE is not set: no Go collector beside it)"
@@ -190,9 +191,9 @@ class Scrape:
             json.dumps(
                 {
                     "receivers": {"prometheus": {"config": config}},
-                    "exporters": {"nop": None},
+                    "exporters": {exporter: options},
                     "service": {
-                        "pipelines": {"metrics": {"receivers": ["prometheus"], "exporters": ["nop"]}},
+                        "pipelines": {"metrics": {"receivers": ["prometheus"], "exporters": [exporter]}},
                         "telemetry": {
                             "metrics": {"readers": [{"pull": {"exporter": {"prometheus": {"host": "127.0.0.1", "port": port}}}}]},
                             "logs": {"level": "error"},
@@ -201,8 +202,12 @@ class Scrape:
                 }
             )
         )
-        rate, rss = self.beside([program, "--config", str(file)], lambda: read_sum(port, "otelcol_receiver_accepted_metric_points"))
+        rate, rss = self.beside([program, "--config", str(file)], lambda: read_sum(port, counter))
         return f"  Go {rate / 1e6:.2f} M/s, {rss / 2**20:.0f} MiB"
+
+    def go_written(self, targets, address):
+        options = {"endpoint": f"http://{address}/w", "wal": {"directory": str(self.bench.folder / "go-scraped")}}
+        return self.go(targets.config("text", "1s"), "prometheusremotewrite", options, "otelcol_exporter_sent_metric_points")
 
     def written(self, bar, rss_bar):
         """With the queue on disk, to who discards it."""
@@ -212,7 +217,7 @@ class Scrape:
         d = self.daemon(targets.config("text", "1s"), "prometheus_remote_write", options)
         rate = self.measure(d.process.pid, lambda: d.metrics().sum("prometheus_remote_storage_samples_total"), TARGETS * SERIES)
         rss, stall = d.rss(), self.stalls(d)
-        beside = self.vmagent(targets, address)
+        beside = self.vmagent(targets, address) + self.go_written(targets, address)
         self.stop(d)
         targets.close()
         sink.terminate()
@@ -286,6 +291,52 @@ class Scrape:
         )
         self.bench.row(f"{words}: longest stall of the loop", f"{stall.cpu * 1000:8.2f} ms on the processor, by the wall {stall.longest * 1000:.2f} ms")
 
+    def many_written(self, targets=100, series=10_000):
+        """Of so many series, with the queue on disk."""
+        served = Targets("text", targets, series)
+        sink, address = self.bench.sink()
+        options = {"endpoint": f"http://{address}/w", "wal": {"directory": str(self.bench.folder / "many")}}
+        d = self.daemon(served.config("text", "15s"), "prometheus_remote_write", options)
+        sent = lambda: d.metrics().sum("prometheus_remote_storage_samples_total")
+        each = targets * series
+        d.wait_metrics(lambda m: m.sum("prometheus_remote_storage_samples_total") >= each)
+        first, used = sent(), self.cpu_seconds(d.process.pid)
+        d.wait_metrics(lambda m: m.sum("prometheus_remote_storage_samples_total") >= first + 2 * each)
+        rate = (sent() - first) / (self.cpu_seconds(d.process.pid) - used)
+        rss, stall = d.rss(), self.stalls(d)
+        self.stop(d)
+        served.close()
+        sink.terminate()
+        sink.wait()
+        self.bench.row(
+            f"scrape {each:,} series → remote write, on disk",
+            f"{rate / 1e6:8.2f} M/s, {rss / 2**20:.0f} MiB, longest stall {stall.cpu * 1000:.2f} ms on the processor",
+        )
+
+    def received(self, form):
+        """What another otelcd scrapes and writes, 40,000 samples a second."""
+        d = self.bench.daemon(
+            json.dumps(
+                {
+                    "receivers": {"prometheusremotewrite": {"endpoint": "127.0.0.1:0"}},
+                    "exporters": {"nop": None},
+                    "service": {"pipelines": {"metrics": {"receivers": ["prometheusremotewrite"], "exporters": ["nop"]}}},
+                }
+            )
+        )
+        targets = Targets("text", TARGETS, SERIES)
+        address = d.endpoint("^Starting HTTP server$")
+        writer = self.daemon(targets.config("text", "1s"), "prometheus_remote_write", {"endpoint": f"http://{address}/api/v1/write", "protobuf_message": form})
+        rate = self.measure(d.process.pid, lambda: d.metrics().sum("otelcol_receiver_accepted_metric_points"), TARGETS * SERIES)
+        rss, stall = d.rss(), self.stalls(d)
+        self.stop(writer)
+        self.stop(d)
+        targets.close()
+        self.bench.row(
+            f"remote write received, {form}: samples per CPU-second",
+            f"{rate / 1e6:8.2f} M/s, {rss / 2**20:.0f} MiB, longest stall {stall.longest * 1000:.2f} ms, on the processor {stall.cpu * 1000:.2f} ms",
+        )
+
     def rows(self, chosen):
         for form, bar in (("text", 4e6), ("OpenMetrics", 3e6), ("protobuf", 3e6)):
             if chosen(f"scrape {form}"):
@@ -297,6 +348,10 @@ class Scrape:
         if chosen("scrape size"):
             self.many_series(100, 10_000, 400)
             self.many_series(1, 1_000_000, None)
+            self.many_written()
+        if chosen("remote write received"):
+            self.received("prometheus.WriteRequest")
+            self.received("io.prometheus.write.v2.Request")
 
 
 def resident(pid):
