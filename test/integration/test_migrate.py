@@ -309,3 +309,82 @@ def test_what_is_no_configuration_is_told(tmp_path, text, told):
 def test_a_command_line_that_is_wrong_is_told(args):
     ran = run("migrate", *args)
     assert (ran.returncode, ran.stdout) == (2, "") and ran.stderr
+
+
+# --- processors that became connectors ---
+
+SPAN_METRICS = """\
+receivers:
+  otlp: {protocols: {grpc: }}
+processors:
+  batch:
+  # counts what customers wait for
+  spanmetrics:
+    metrics_exporter: prometheus  # scraped by the team
+    # theirs
+    latency_histogram_buckets:
+      - 2ms
+      - 1s
+    dimensions:
+      # who
+      - name: http.method
+        default: GET
+exporters:
+  otlp: {endpoint: "tempo:4317"}
+  prometheus: {endpoint: "0.0.0.0:8889"}
+service:
+  pipelines:
+    traces:
+      receivers: [otlp]
+      processors: [spanmetrics, batch]
+      exporters: [otlp]
+"""
+
+
+def test_spanmetrics_and_its_pipelines_become_a_connector(migrated):
+    report, new, errors, code = migrated(SPAN_METRICS)
+    assert code == 0 and errors == [], (report, new)
+    assert "is the connector span_metrics now" in report and 'namespace: ""' in report
+    section = new[new.index("connectors:"):new.index("service:")]
+    assert section == """\
+connectors:
+  span_metrics:
+    # theirs
+    histogram: {explicit: {buckets: [2ms, 1s]}}
+    dimensions:
+      # who
+      - name: http.method
+        default: GET
+
+"""
+    service = new[new.index("service:"):]
+    assert "metrics/span_metrics: {receivers: [span_metrics], exporters: [prometheus]}" in service
+    assert "processors: [batch]" in service and "exporters: [span_metrics, otlp_grpc]" in service
+    assert "#   metrics_exporter: prometheus" in new and "# counts what customers wait for" in new
+
+
+def test_two_of_them_stand_beside_the_connectors_that_there_are(migrated):
+    text = SPAN_METRICS.replace("exporters:\n  otlp:", "connectors:\n    spanmetrics/mine:\n    forward:\nexporters:\n  otlp:")
+    text = text.replace("  batch:\n", "  batch:\n  servicegraph/all: {metrics_exporter: prometheus, latency_histogram_buckets: [1s, 2s], store: {ttl: 3s}}\n")
+    text = text.replace("[spanmetrics, batch]", "[spanmetrics, servicegraph/all, batch]").replace(
+        "exporters: [otlp]", "exporters:\n      - otlp\n      - spanmetrics/mine\n      - forward\n    metrics/mine: {receivers: [spanmetrics/mine], exporters: [prometheus]}\n    traces/2: {receivers: [forward], exporters: [otlp]}")
+    report, new, errors, code = migrated(text)
+    assert code == 0 and errors == [], (report, new, errors)
+    assert "    service_graph/all: {latency_histogram_buckets: [1s, 2s], store: {ttl: 3s}}\n" in new
+    assert "    span_metrics:\n      # theirs\n      histogram: {explicit: {buckets: [2ms, 1s]}}\n      dimensions:\n" in new
+    assert new.count("connectors:\n") == 1 and "metrics/service_graph_all: {receivers: [service_graph/all]" in new
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("metrics_exporter: prometheus", "metrics_exporter: elsewhere"),
+        ("    metrics_exporter: prometheus  # scraped by the team\n", ""),
+        ("processors: [spanmetrics, batch]", "processors: [batch]"),
+        ("exporters:\n  otlp:", "connectors: {}\nexporters:\n  otlp:"),
+    ],
+)
+def test_what_cannot_be_rewired_is_told_as_missing(migrated, old, new):
+    report, text, errors, code = migrated(SPAN_METRICS.replace(old, new))
+    assert code == 1 and "write the connector span_metrics" in report, (report, text)
+    assert "metrics/span_metrics" not in text

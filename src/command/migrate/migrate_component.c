@@ -225,8 +225,17 @@ static void lose_part(struct migration *m, const struct part *p)
         *vec_push(&m->moved) = (struct moved){ p->kind, p->id, NULL };
 }
 
+static void lose_processor(struct migration *m, struct span *processor)
+{
+    struct part p = part_of(m, COMPONENT_PROCESSOR, processor->parent, processor);
+
+    lose_part(m, &p);
+}
+
 void migrate_components(struct migration *m)
 {
+    const struct span *processors = span_get(m->text.root, config_sections[COMPONENT_PROCESSOR]);
+
     for (int kind = 0; kind < COMPONENT_KINDS; kind++) {
         struct span *section = span_get(m->text.root, config_sections[kind]);
 
@@ -236,7 +245,7 @@ void migrate_components(struct migration *m)
             bool by_alias = false;
             const struct component *c = component_of(p.kind, p.type, &by_alias);
 
-            if (strcmp(p.id, "<<") == 0)
+            if (strcmp(p.id, "<<") == 0 || (kind == COMPONENT_PROCESSOR && migrate_is_connector(p.id)))
                 continue;
             if (r != NULL && (c == NULL || r->to == NULL))
                 retire_part(m, &p, r);
@@ -246,4 +255,6 @@ void migrate_components(struct migration *m)
                 lose_part(m, &p);
         }
     }
+    if (processors != NULL && processors->kind == YAML_MAP)
+        migrate_connectors(m, processors, lose_processor);
 }

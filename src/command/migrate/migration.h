@@ -50,6 +50,11 @@ const struct moved *migration_moved(const struct migration *m, enum component_ki
 
 /* migrate_component.c: the sections. */
 void migrate_components(struct migration *m);
+/* migrate_connectors.c: processors that became connectors, when exporters have their names of today. What cannot be
+ * rewired is given to `lose`. */
+bool migrate_is_connector(const char *id);
+void migrate_connectors(struct migration *m, const struct span *processors,
+                        void (*lose)(struct migration *m, struct span *processor));
 /* migrate_rows.c: keys of a component that is known. `foreign`: the block was another component's, whose keys may have
  * no place here. Returns how many notes it made. */
 size_t migrate_rows(struct migration *m, const struct option *rows, const struct span *map, const char *path,
