@@ -342,6 +342,7 @@ def test_what_is_given_up_is_told_though_its_retries_were(peer, started):
     d = started(p, {"retry_on_failure": retry}, expect=["The peer does not take", "Dropping data"], allow=["closed for today"])
     d.export(otlp.logs(3))
     assert dropped(d, "unavailable") == 3
+    d.wait_log("Dropping data")
     told = d.records("The peer does not take")[0]
     assert told["items"] == 3, told
     assert [(r["reason"], r["dropped_items"]) for r in d.records("Dropping data")] == [("unavailable", 3)]
