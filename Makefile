@@ -236,9 +236,10 @@ build/py/.done: $(PROTOS)
 	$(Q)cd proto && protoc -I. -I/usr/include --python_out=$(abspath build/py) $(PROTOS:proto/%=%) protobuf-c/protobuf-c.proto
 	@touch $@
 
-## peers         compile the backends that Debian lacks, for their tests: Jaeger, Prometheus 3 and others (Go; minutes, once)
+## peers         compile the backends that Debian lacks, for their tests: Jaeger, Prometheus 3 and others (Go; minutes, once), Kafka (Maven)
 peers:
 	@PYTHONPATH=test/integration $(PYTHON) -m harness.compiled $(patsubst test/peers/%/go.mod,%,$(wildcard test/peers/*/go.mod))
+	@PYTHONPATH=test/integration $(PYTHON) -m harness.kafka_broker
 
 ## oracle        compare with the Go collector itself, built from modules here (slow the first time)
 oracle: build/py/.done

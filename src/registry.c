@@ -4,6 +4,7 @@
 
 #define COMPONENTS(X)                                                                                                  \
     X(otlp_receiver)                                                                                                   \
+    X(kafka_receiver)                                                                                                  \
     X(prometheus_receiver)                                                                                             \
     X(prometheus_remote_write_receiver)                                                                                \
     X(nop_receiver)                                                                                                    \

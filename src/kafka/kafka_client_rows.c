@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SCRAM_SINCE 0x02060100
+
 static const struct option sasl_options[] = {
     OPT_STRING(struct kafka_sasl_config, mechanism, "",
                "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, or OAUTHBEARER with oauthbearer_token_source."),
@@ -110,6 +112,19 @@ static void check_user(const char *username, const struct secret *password, cons
         check_fail(ck, path, "password is required");
 }
 
+/* Older ones put the client's nonce into their last message twice; brokers of some versions forgive that. */
+static void warn_of_scram(struct check *ck)
+{
+    const struct kafka_library *lib = kafka_library(NULL);
+
+    if (lib != NULL && lib->rd_kafka_version() < SCRAM_SINCE)
+        check_warn(
+            ck, "auth::sasl::mechanism",
+            "librdkafka %s makes a mistake in SCRAM for which Kafka 3.8.0 and 4.4 say \"invalid credentials\": use "
+            "2.6.1 or newer there, or PLAIN over tls",
+            lib->rd_kafka_version_str());
+}
+
 static void check_sasl(const struct kafka_sasl_config *s, struct check *ck)
 {
     static const char *const with_password[] = { "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512" };
@@ -117,6 +132,8 @@ static void check_sasl(const struct kafka_sasl_config *s, struct check *ck)
     for (size_t i = 0; i < ARRAY_LEN(with_password); i++)
         if (strcmp(s->mechanism, with_password[i]) == 0) {
             check_user(s->username, &s->password, "sasl", ck);
+            if (i > 0)
+                warn_of_scram(ck);
             return;
         }
     if (strcmp(s->mechanism, "OAUTHBEARER") == 0) {

@@ -56,12 +56,14 @@
     X(rd_kafka_queue_poll)                                                                                             \
     X(rd_kafka_rebalance_protocol)                                                                                     \
     X(rd_kafka_resume_partitions)                                                                                      \
+    X(rd_kafka_seek_partitions)                                                                                        \
     X(rd_kafka_set_log_queue)                                                                                          \
     X(rd_kafka_subscribe)                                                                                              \
     X(rd_kafka_topic_name)                                                                                             \
     X(rd_kafka_topic_partition_list_add)                                                                               \
     X(rd_kafka_topic_partition_list_destroy)                                                                           \
     X(rd_kafka_topic_partition_list_new)                                                                               \
+    X(rd_kafka_version)                                                                                                \
     X(rd_kafka_version_str)
 
 struct kafka_library {

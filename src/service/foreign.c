@@ -35,7 +35,7 @@ static const struct foreign table[] = {
       "k8scluster k8sevents k8slog k8sobjects kubeletstats receivercreator",
       "scrape the kubelet and kube-state-metrics with a prometheus receiver" },
     { COMPONENT_RECEIVER, false,
-      "awscloudwatch awsfirehose awss3 azureeventhub cloudflare googlecloudpubsub kafka"
+      "awscloudwatch awsfirehose awss3 azureeventhub cloudflare googlecloudpubsub"
       " kafkametrics pulsar rabbitmq solace",
       NULL },
     { COMPONENT_RECEIVER, false, "statsd", "run statsd_exporter and scrape it with a prometheus receiver" },

@@ -139,11 +139,12 @@ static const struct {
       "1:45: receivers::nop/a b: invalid character(s) in name \"a b\"\n"
       "1:58: receivers::nop: duplicate name \"nop\"" },
     { "receivers: {nop: , nopp: , x/y: }\n" EXPORTERS PIPELINES,
-      "1:20: receivers::nopp: unknown type: \"nopp\" for id: \"nopp\" (valid values: [otlp prometheus "
+      "1:20: receivers::nopp: unknown type: \"nopp\" for id: \"nopp\" (valid values: [otlp kafka prometheus "
       "prometheusremotewrite nop]); did you "
       "mean "
       "\"nop\"?\n"
-      "1:28: receivers::x/y: unknown type: \"x\" for id: \"x/y\" (valid values: [otlp prometheus prometheusremotewrite "
+      "1:28: receivers::x/y: unknown type: \"x\" for id: \"x/y\" (valid values: [otlp kafka prometheus "
+      "prometheusremotewrite "
       "nop])" },
     /* bodies */
     { RECEIVERS EXPORTERS PIPELINES "processors: {batch: {timeuot: 1s}, memory_limiter: 5}",
@@ -195,7 +196,7 @@ static const struct {
       "it; "
       "the metrics of otelcd itself say what it does" },
     { "receivers: {nop: , forward: }\n" EXPORTERS "connectors: {forward: }\n" PIPELINES,
-      "1:20: receivers::forward: unknown type: \"forward\" for id: \"forward\" (valid values: [otlp prometheus "
+      "1:20: receivers::forward: unknown type: \"forward\" for id: \"forward\" (valid values: [otlp kafka prometheus "
       "prometheusremotewrite nop]); "
       "it belongs "
       "under connectors\n"

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How far a partition is done. Messages stand in the order of their offsets; those at the front that are done go, and
+ * the offset behind the last of them is stored in librdkafka at the end of the turn, which commits it by and by, and
+ * before it gives the partition up. So what is committed is always a beginning of which all is safe.
+ *
+ * A partition that is taken away leaves its messages to the pipeline: they are answered, but nobody stores an offset
+ * for them, and whoever has the partition now gets them too. */
+#include "receiver/kafka/kafka_receiver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct kafka_partition *kafka_partition_find(struct kafka_receiver *r, const char *topic, int32_t number)
+{
+    list_each (struct kafka_partition, p, &r->partitions, link)
+        if (p->number == number && strcmp(p->topic, topic) == 0)
+            return p;
+    return NULL;
+}
+
+void kafka_partition_add(struct kafka_receiver *r, const char *topic, int32_t number)
+{
+    struct kafka_partition *p = kafka_partition_find(r, topic, number);
+
+    if (p != NULL)
+        return;
+    p = mem_zalloc(sizeof(*p));
+    p->receiver = r;
+    p->topic = mem_strdup(topic);
+    p->number = number;
+    p->done = p->next = -1;
+    list_init(&p->messages);
+    list_push(&r->partitions, &p->link);
+    kafka_partition_metrics_init(p);
+    metric_set(r->m.partitions, r->m.partitions->value + 1);
+}
+
+void kafka_partition_remove(struct kafka_partition *p)
+{
+    struct kafka_receiver *r = p->receiver;
+
+    list_each (struct kafka_message, m, &p->messages, link) {
+        list_remove(&m->link);
+        m->partition = NULL;
+        if (m->state != MESSAGE_SENT)
+            kafka_message_free(m);
+    }
+    metric_set(r->m.partitions, r->m.partitions->value - 1);
+    list_remove(&p->link);
+    free(p->topic);
+    free(p);
+}
+
+static void set_lag(struct kafka_partition *p)
+{
+    const struct kafka_client *c = &p->receiver->client;
+    int64_t low = 0, high = -1;
+
+    metric_set(p->offset, (double)(p->done - 1));
+    if (c->lib->rd_kafka_get_watermark_offsets(c->rk, p->topic, p->number, &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+        high >= p->done)
+        metric_set(p->lag, (double)(high - p->done));
+}
+
+void kafka_partitions_store(struct kafka_receiver *r)
+{
+    const struct kafka_library *lib = r->client.lib;
+    rd_kafka_topic_partition_list_t *list;
+
+    turn_cancel(&r->node.host->loop->turn, &r->storing);
+    if (r->client.state != KAFKA_CLIENT_OPEN)
+        return;
+    list = lib->rd_kafka_topic_partition_list_new(4);
+    list_each (struct kafka_partition, p, &r->partitions, link) {
+        if (!p->dirty)
+            continue;
+        lib->rd_kafka_topic_partition_list_add(list, p->topic, p->number)->offset = p->done;
+        p->dirty = false;
+        set_lag(p);
+    }
+    if (list->cnt > 0)
+        lib->rd_kafka_offsets_store(r->client.rk, list); /* of what was taken away meanwhile: it says so, and no harm */
+    lib->rd_kafka_topic_partition_list_destroy(list);
+}
+
+void kafka_partition_advance(struct kafka_partition *p)
+{
+    struct kafka_message *m;
+
+    while ((m = list_first(&p->messages, struct kafka_message, link)) != NULL && m->state == MESSAGE_DONE) {
+        p->done = m->offset + 1;
+        p->dirty = true;
+        list_remove(&m->link);
+        m->partition = NULL;
+        kafka_message_free(m);
+    }
+    if (p->dirty)
+        turn_defer(&p->receiver->node.host->loop->turn, &p->receiver->storing);
+}
+
+void kafka_partition_halt(struct kafka_partition *p)
+{
+    const struct kafka_client *c = &p->receiver->client;
+    rd_kafka_topic_partition_list_t *list = c->lib->rd_kafka_topic_partition_list_new(1);
+
+    p->halted = true;
+    c->lib->rd_kafka_topic_partition_list_add(list, p->topic, p->number);
+    c->lib->rd_kafka_pause_partitions(c->rk, list);
+    c->lib->rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* librdkafka forgets what it has fetched of a paused partition, and goes on behind the last record that it has given
+ * us: of one that it has given us none of, it would not know where. Such a one is paused when its first record is
+ * there. */
+void kafka_partitions_pause(struct kafka_receiver *r, bool on)
+{
+    const struct kafka_library *lib = r->client.lib;
+    rd_kafka_topic_partition_list_t *list = lib->rd_kafka_topic_partition_list_new(4);
+
+    list_each (struct kafka_partition, p, &r->partitions, link) {
+        if (p->halted || p->paused == on || p->next < 0)
+            continue;
+        p->paused = on;
+        lib->rd_kafka_topic_partition_list_add(list, p->topic, p->number)->offset = p->next;
+    }
+    if (list->cnt > 0 && on) {
+        lib->rd_kafka_pause_partitions(r->client.rk, list);
+    } else if (list->cnt > 0) {
+        kafka_receiver_note(r, lib->rd_kafka_seek_partitions(r->client.rk, list, 0));
+        lib->rd_kafka_resume_partitions(r->client.rk, list);
+    }
+    lib->rd_kafka_topic_partition_list_destroy(list);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is counted of records and partitions, beside the items that every receiver counts. */
+#include "receiver/kafka/kafka_receiver.h"
+
+#include <stdio.h>
+
+static const struct metric_row row_messages = METRIC_ROW("otelcd_receiver_kafka_messages", METRIC_COUNTER, "{messages}",
+                                                         "Records that were taken from the brokers.");
+static const struct metric_row row_bytes = METRIC_ROW("otelcd_receiver_kafka_received_bytes", METRIC_COUNTER, "By",
+                                                      "Bytes of the values of records, after decompression.");
+static const struct metric_row row_bad =
+    METRIC_ROW("otelcd_receiver_kafka_bad_messages", METRIC_COUNTER, "{messages}",
+               "Records that are not what `encoding` says; each was skipped, or its partition stands there.");
+static const struct metric_row row_skipped =
+    METRIC_ROW("otelcd_receiver_kafka_refused_messages", METRIC_COUNTER, "{messages}",
+               "Records that the pipeline refused for good; each was skipped, or its partition stands there.");
+static const struct metric_row row_paused =
+    METRIC_ROW("otelcd_receiver_kafka_pauses", METRIC_COUNTER, "{pauses}",
+               "Times that fetching was paused because the memory budget or the pipeline had no room.");
+static const struct metric_row row_partitions =
+    METRIC_ROW("otelcd_receiver_kafka_partitions", METRIC_GAUGE, "{partitions}", "Partitions that are read here now.");
+static const struct metric_row row_offset = {
+    .name = "otelcd_receiver_kafka_safe_offset",
+    .type = METRIC_GAUGE,
+    .level = LEVEL_NORMAL,
+    .unit = "{offset}",
+    .help = "The last offset up to which all records are safe: what is committed.",
+};
+static const struct metric_row row_lag = {
+    .name = "otelcd_receiver_kafka_lag_messages",
+    .type = METRIC_GAUGE,
+    .level = LEVEL_NORMAL,
+    .unit = "{messages}",
+    .help = "Records of the partition that are not safe yet, when its safe offset last moved.",
+};
+
+const struct metric_row *const kafka_receiver_metric_rows[] = {
+    &row_messages, &row_bytes, &row_bad, &row_skipped, &row_paused, &row_partitions, &row_offset, &row_lag, NULL,
+};
+
+void kafka_receiver_metrics_init(struct kafka_receiver *r)
+{
+    struct metrics *m = r->node.host->metrics;
+    const struct metric_label items[] = { { "receiver", r->node.id }, { "transport", "kafka" } };
+    const struct metric_label labels[] = { { "receiver", r->node.id },
+                                           { "signal", signal_table[r->node.signal].name } };
+
+    for (int i = 0; i < RECEIVER_COUNTS; i++) {
+        r->m.items[i] = metrics_get(m, &receiver_item_rows[r->node.signal][i], items, 2);
+        metric_add(r->m.items[i], 0);
+    }
+    r->m.messages = metrics_get(m, &row_messages, labels, 2);
+    r->m.bytes = metrics_get(m, &row_bytes, labels, 2);
+    r->m.bad = metrics_get(m, &row_bad, labels, 2);
+    r->m.skipped = metrics_get(m, &row_skipped, labels, 2);
+    r->m.paused = metrics_get(m, &row_paused, labels, 2);
+    r->m.partitions = metrics_get(m, &row_partitions, labels, 2);
+    metric_add(r->m.messages, 0);
+    metric_add(r->m.bad, 0);
+    metric_add(r->m.skipped, 0);
+    metric_add(r->m.paused, 0);
+    metric_set(r->m.partitions, 0);
+}
+
+/* Topics are those of the brokers, not of data: there are as many series as partitions. */
+void kafka_partition_metrics_init(struct kafka_partition *p)
+{
+    struct kafka_receiver *r = p->receiver;
+    char number[16];
+    struct metric_label labels[] = {
+        { "receiver", r->node.id },
+        { "topic", p->topic },
+        { "partition", number },
+    };
+
+    snprintf(number, sizeof(number), "%d", (int)p->number);
+    p->offset = metrics_get(r->node.host->metrics, &row_offset, labels, 3);
+    p->lag = metrics_get(r->node.host->metrics, &row_lag, labels, 3);
+}

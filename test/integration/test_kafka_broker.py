@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exporter and receiver against a real Kafka broker: through its death, its limits, its SASL and TLS. Skipped aloud without
+Java and Maven."""
+
+import json
+import signal
+
+import pytest
+from harness import otlp
+from harness.limits import PATIENCE
+from harness.otlp_peer import PEERS
+
+kafka = pytest.importorskip("harness.kafka")
+from harness.kafka_broker import Broker  # noqa: E402
+
+pytestmark = pytest.mark.xdist_group("kafka_broker")
+TROUBLE = ["The brokers cannot be used", "The brokers do not give records", "librdkafka warns", "Offsets could not be committed",
+           "Exporting failed", "The pipeline does not take", "librdkafka does not do as it is told", "Did not stop in time"]
+RETRY = {"initial_interval": "20ms", "max_interval": "500ms", "max_elapsed_time": "0s"}
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """A key with its certificate in one file, and the certificate."""
+    import subprocess
+
+    folder = tmp_path_factory.mktemp("pem")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "400", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    (folder / "both.pem").write_bytes(key.read_bytes() + certificate.read_bytes())
+    return folder / "both.pem", certificate
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory, certificates):
+    b = Broker(tmp_path_factory.mktemp("broker"), pem=certificates[0])
+    yield b
+    b.close()
+
+
+@pytest.fixture
+def peer():
+    running = []
+
+    def start(answer=None):
+        running.append(PEERS["otlp_grpc"](answer))
+        return running[-1]
+
+    yield start
+    for p in running:
+        p.close()
+
+
+def agent(address, topic, more="", **options):
+    options = {"brokers": [address], "logs": {"topic": topic}, "retry_on_failure": RETRY, "timeout": "5s", **options}
+    return f"""
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}}}}}
+exporters:
+  kafka: {json.dumps(options)}
+service:
+  pipelines:
+    logs: {{receivers: [otlp], exporters: [kafka]}}
+{more}"""
+
+
+def gateway(address, topic, peer, **options):
+    options = {"brokers": [address], "logs": {"topics": [topic]}, "group_id": topic, "initial_offset": "earliest", "session_timeout": "6s",
+               "heartbeat_interval": "500ms", "autocommit": {"interval": "100ms"}, **options}
+    return f"""
+receivers:
+  kafka: {json.dumps(options)}
+exporters:
+  otlp_grpc: {{endpoint: "{peer.endpoint}", tls: {{insecure: true}}, sending_queue: {{enabled: false}}, retry_on_failure: {{enabled: false}}}}
+service:
+  pipelines:
+    logs: {{receivers: [kafka], exporters: [otlp_grpc]}}
+"""
+
+
+def numbered(first, n):
+    request = otlp.logs(n)
+    for i, record in enumerate(request.resource_logs[0].scope_logs[0].log_records):
+        record.body.string_value = str(first + i)
+    return request
+
+
+def bodies(peer):
+    with peer.changed:
+        calls = list(peer.calls)
+    return [r.body.string_value for c in calls for g in c.message.resource_logs for s in g.scope_logs for r in s.log_records]
+
+
+def wait_bodies(d, peer, n):
+    wanted = {str(i) for i in range(n)}
+    d.wait_metrics(lambda _: set(bodies(peer)) >= wanted)
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "snappy", "lz4", "zstd"])
+def test_what_one_otelcd_writes_another_reads(broker, peer, otelcd, compression):
+    topic, p = broker.topic(f"way_{compression}"), peer()
+    a = otelcd(agent(broker.address, topic, producer={"required_acks": "all", "compression": compression}), allow=TROUBLE)
+    for i in range(10):
+        a.export(numbered(20 * i, 20))
+    g = otelcd(gateway(broker.address, topic, p), allow=TROUBLE)
+    wait_bodies(g, p, 200)
+    assert len(bodies(p)) == 200
+
+
+def test_a_broker_that_is_killed_costs_no_acknowledged_item(tmp_path, peer, otelcd):
+    b, p = Broker(tmp_path), peer()
+    try:
+        topic = b.topic("killed")
+        a = otelcd(agent(b.address, topic, producer={"required_acks": "all"}), allow=TROUBLE)
+        g = otelcd(gateway(b.address, topic, p), allow=TROUBLE)
+        for i in range(10):
+            a.export(numbered(20 * i, 20))
+        wait_bodies(g, p, 200)
+        b.kill()
+        for i in range(10, 30):
+            a.export(numbered(20 * i, 20))
+        b.start()
+        wait_bodies(g, p, 600)
+        a.wait_metrics(lambda _: a.ledger("exporter", "kafka", "logs")["delivered"] == 600)
+    finally:
+        b.close()
+
+
+def test_a_topic_that_takes_less_than_is_configured_gets_smaller_records(broker, peer, otelcd):
+    topic, p = broker.topic("small", max_message_bytes=20000), peer()
+    a = otelcd(agent(broker.address, topic), allow=TROUBLE, expect=["take no records as large"])
+    sent = numbered(0, 400)
+    for record in sent.resource_logs[0].scope_logs[0].log_records:
+        otlp.put(record.attributes, {"filling": "".join(chr(33 + ord(c) % 90) for c in str(hash(record.body.string_value)) * 10)})
+    a.export(sent)
+    g = otelcd(gateway(broker.address, topic, p), allow=TROUBLE)
+    wait_bodies(g, p, 400)
+    one = otlp.logs(1)
+    one.resource_logs[0].scope_logs[0].log_records[0].body.string_value = "x" * 30000
+    a.export(one)
+    a.expect_warning("larger than the brokers take")
+    a.wait_metrics(lambda _: a.ledger("exporter", "kafka", "logs")["dropped"] == 1)
+
+
+def test_of_a_group_of_two_one_is_killed_again_and_again_and_every_item_arrives(broker, peer, otelcd):
+    topic, p = broker.topic("group", 6), peer()
+    a = otelcd(agent(broker.address, topic, producer={"required_acks": "all"}, logs={"topic": topic, "encoding": "otlp_proto"}, partition_logs_by_trace_id=True), allow=TROUBLE)
+    steady = otelcd(gateway(broker.address, topic, p), allow=TROUBLE)
+    for round_number in range(3):
+        mortal = otelcd(gateway(broker.address, topic, p), allow=TROUBLE, end=False)
+        mortal.wait_metrics(lambda _: mortal.metric("otelcd_receiver_kafka_partitions", receiver="kafka", signal="logs") > 0)
+        for i in range(20):
+            a.export(numbered(400 * round_number + 20 * i, 20))
+        mortal.terminate(signal.SIGKILL)
+        mortal.process.wait(PATIENCE)
+    wait_bodies(steady, p, 1200)
+
+
+def test_sasl_plain_is_spoken_and_a_wrong_password_is_named(broker, peer, otelcd):
+    topic, p = broker.topic("plain"), peer()
+    auth = {"sasl": {"mechanism": "PLAIN", "username": "otel", "password": "otelpw"}}
+    a = otelcd(agent(broker.sasl, topic, auth=auth), allow=TROUBLE)
+    a.export(numbered(0, 10))
+    g = otelcd(gateway(broker.sasl, topic, p, auth=auth), allow=TROUBLE)
+    wait_bodies(g, p, 10)
+    auth["sasl"]["password"] = "wrong"
+    w = otelcd(agent(broker.sasl, topic, auth=auth).replace("service:", "service:\n  shutdown_timeout: 1s"), allow=TROUBLE, expect=["[Aa]uthentication"])
+    w.export(numbered(0, 1))
+    w.wait_log("The brokers cannot be used")
+
+
+def test_tls_is_spoken_and_a_certificate_of_nobody_is_refused(broker, peer, otelcd, certificates):
+    topic, p = broker.topic("tls"), peer()
+    tls = {"ca_file": str(certificates[1])}
+    a = otelcd(agent(broker.tls, topic, tls=tls), allow=TROUBLE)
+    a.export(numbered(0, 10))
+    g = otelcd(gateway(broker.tls, topic, p, tls=tls), allow=TROUBLE)
+    wait_bodies(g, p, 10)
+    w = otelcd(agent(broker.tls, topic, tls={}).replace("service:", "service:\n  shutdown_timeout: 1s"), allow=TROUBLE, expect=["certificate"])
+    w.export(numbered(0, 1))
+    w.wait_log("The brokers cannot be used")

@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kafka receiver against librdkafka's mock cluster: forms of records, what is committed when, and what comes again."""
+
+import json
+import signal
+import threading
+
+import pytest
+from harness import otlp
+from harness.limits import PATIENCE
+from harness.otlp_peer import PEERS
+
+kafka = pytest.importorskip("harness.kafka")
+
+CONFIG = """
+receivers:
+  kafka: {receiver}
+exporters:
+  {exporters}
+service:
+  pipelines:
+    {pipelines}
+"""
+DEBUG = "debug: {verbosity: detailed, use_internal_logger: false, sampling_initial: 1000000}"
+TROUBLE = ["The brokers cannot be used", "The brokers do not give records", "librdkafka warns", "Offsets could not be committed"]
+TOPICS = {"traces": "otlp_spans", "metrics": "otlp_metrics", "logs": "otlp_logs"}
+
+
+@pytest.fixture
+def mock():
+    clusters = []
+
+    def start(brokers=1):
+        clusters.append(kafka.MockCluster(brokers))
+        for name in TOPICS.values():
+            clusters[-1].topic(name, 4)
+        return clusters[-1]
+
+    yield start
+    for c in clusters:
+        c.close()
+
+
+@pytest.fixture
+def peer():
+    """peer(answer=None): a real gRPC server that takes OTLP."""
+    running = []
+
+    def start(answer=None):
+        running.append(PEERS["otlp_grpc"](answer))
+        return running[-1]
+
+    yield start
+    for p in running:
+        p.close()
+
+
+def text(cluster, peer=None, signals=("logs",), service="", **options):
+    receiver = {"brokers": [cluster.address], "initial_offset": "earliest", "autocommit": {"interval": "50ms"}, "session_timeout": "6s", "heartbeat_interval": "500ms"}
+    receiver.update(options)
+    name = "otlp_grpc" if peer else "debug"
+    # Without a queue: a record is safe when the peer has it.
+    exporter = f"otlp_grpc: {{endpoint: '{peer.endpoint}', tls: {{insecure: true}}, sending_queue: {{enabled: false}}, retry_on_failure: {{enabled: false}}}}" if peer else DEBUG
+    pipelines = "\n    ".join(f"{s}: {{receivers: [kafka], exporters: [{name}]}}" for s in signals)
+    return CONFIG.format(receiver=json.dumps(receiver), exporters=exporter, pipelines=pipelines).replace("service:", "service:" + service)
+
+
+def printed(d):
+    d.stdout.flush()
+    with open(d.stdout.name, errors="replace") as f:
+        return f.read()
+
+
+def wait_received(d, n, signal_name="logs"):
+    d.wait_metrics(lambda _: d.ledger("pipeline", signal_name)["delivered"] >= n)
+
+
+def committed(cluster, topic, partitions=4, group="otel-collector"):
+    """The offset that the group has committed of each partition; 0 for none."""
+    confluent = kafka.confluent
+    consumer = confluent.Consumer({"bootstrap.servers": cluster.address, "group.id": group})
+    try:
+        found = consumer.committed([confluent.TopicPartition(topic, p) for p in range(partitions)], timeout=PATIENCE)
+        return [max(p.offset, 0) for p in found]
+    finally:
+        consumer.close()
+
+
+def wait_committed(d, cluster, topic, n):
+    d.wait_metrics(lambda _: sum(committed(cluster, topic)) >= n)
+    assert sum(committed(cluster, topic)) == n
+
+
+def bodies(peer):
+    with peer.changed:
+        calls = list(peer.calls)
+    return [r.body.string_value for c in calls for g in c.message.resource_logs for s in g.scope_logs for r in s.log_records]
+
+
+def numbered(n, first=0):
+    """Requests of one log record each, whose bodies are numbers."""
+    made = []
+    for i in range(first, first + n):
+        request = otlp.logs(1)
+        request.resource_logs[0].scope_logs[0].log_records[0].body.string_value = str(i)
+        made.append(request.SerializeToString())
+    return made
+
+
+@pytest.mark.parametrize("name", TOPICS)
+@pytest.mark.parametrize("compression", ["none", "gzip", "snappy", "lz4", "zstd"])
+def test_each_signal_is_read_whatever_its_compression(mock, otelcd, name, compression):
+    cluster = mock()
+    kafka.write(cluster.address, TOPICS[name], [otlp.sample(name, 10).SerializeToString() for _ in range(20)], compression_type=compression)
+    d = otelcd(text(cluster, signals=[name]))
+    wait_received(d, 200, name)
+    wait_committed(d, cluster, TOPICS[name], 20)
+    assert d.metric("otelcol_receiver_accepted_" + {"traces": "spans", "metrics": "metric_points", "logs": "log_records"}[name], receiver="kafka", transport="kafka") == 200
+
+
+def test_json_and_the_bodies_of_logs_are_read(mock, otelcd):
+    cluster = mock()
+    for topic in ("t_json", "t_text", "t_raw", "t_object"):
+        cluster.topic(topic, 1)
+    spans = {"resourceSpans": [{"scopeSpans": [{"spans": [{"name": "from-json", "traceId": "0102030405060708090a0b0c0d0e0f10", "spanId": "0102030405060708"}]}]}]}
+    kafka.write(cluster.address, "t_json", [json.dumps(spans).encode()])
+    kafka.write(cluster.address, "t_text", ["größe ok".encode(), b"latin \xe9"])
+    kafka.write(cluster.address, "t_raw", [b"\x00\x01"])
+    kafka.write(cluster.address, "t_object", [b'{"a": {"b": [1, "two", true, null]}}'])
+    receivers, pipelines = [], []
+    for i, (topic, encoding) in enumerate((("t_text", "text"), ("t_raw", "raw"), ("t_object", "json"))):
+        receivers.append(f"  kafka/{i}: {{brokers: ['{cluster.address}'], group_id: g{i}, initial_offset: earliest, logs: {{topics: [{topic}], encoding: {encoding}}}}}")
+        pipelines.append(f"kafka/{i}")
+    receivers.append(f"  kafka/t: {{brokers: ['{cluster.address}'], group_id: gt, initial_offset: earliest, traces: {{topics: [t_json], encoding: otlp_json}}}}")
+    d = otelcd(f"receivers:\n" + "\n".join(receivers) + f"\nexporters:\n  {DEBUG}\nservice:\n  pipelines:\n    logs: {{receivers: [{', '.join(pipelines)}], exporters: [debug]}}\n    traces: {{receivers: [kafka/t], exporters: [debug]}}\n")
+    wait_received(d, 4)
+    wait_received(d, 1, "traces")
+    out = printed(d)
+    assert "from-json" in out and "größe ok" in out and "Bytes(" in out and '"two"' in out and "latin \ufffd" in out
+
+
+def test_headers_become_attributes_and_metadata(mock, otelcd, peer):
+    cluster, p = mock(), peer()
+    kafka.write(cluster.address, "otlp_logs", [(b"k", numbered(1)[0], [("tenant", b"blue"), ("tenant", b"red"), ("other", b"x")])])
+    d = otelcd(text(cluster, p, header_extraction={"extract_headers": True, "headers": ["tenant"]}))
+    wait_received(d, 1)
+    (group,) = p.calls[0].message.resource_logs
+    assert [a.value.string_value for a in group.resource.attributes if a.key == "kafka.header.tenant"] == ["blue"]
+    assert [a.key for a in group.resource.attributes if a.key.startswith("kafka.")] == ["kafka.header.tenant"]
+
+
+def test_bad_records_are_counted_and_skipped(mock, otelcd):
+    cluster = mock()
+    cluster.topic("mixed", 1)
+    kafka.write(cluster.address, "mixed", [numbered(1)[0], b"\xff\xff no protobuf", b"", *numbered(2, 1)])
+    d = otelcd(text(cluster, logs={"topics": ["mixed"]}), expect=["cannot be taken, and is skipped"])
+    wait_received(d, 3)
+    d.wait_metrics(lambda _: d.metric("otelcd_receiver_kafka_bad_messages", receiver="kafka", signal="logs") == 1)
+    d.wait_metrics(lambda _: committed(cluster, "mixed", 1) == [5])
+
+
+def test_a_partition_stops_at_a_bad_record_where_that_is_asked_for(mock, otelcd):
+    cluster = mock()
+    cluster.topic("mixed", 1)
+    kafka.write(cluster.address, "mixed", [*numbered(2), b"\xff\xff no protobuf", *numbered(2, 2)])
+    d = otelcd(text(cluster, logs={"topics": ["mixed"]}, message_marking={"on_permanent_error": False}), expect=["its partition stops there"])
+    d.wait_log("its partition stops there")
+    d.wait_metrics(lambda _: committed(cluster, "mixed", 1) == [2])
+    kafka.write(cluster.address, "mixed", numbered(3, 4))
+    assert d.ledger("pipeline", "logs")["delivered"] <= 4 and committed(cluster, "mixed", 1) == [2]
+
+
+def test_nothing_is_committed_before_the_peer_has_it(mock, otelcd, peer):
+    cluster, gate = mock(), threading.Event()
+    p = peer(lambda call: gate.wait(PATIENCE) and None)
+    kafka.write(cluster.address, "otlp_logs", numbered(20))
+    d = otelcd(text(cluster, p))
+    d.wait_metrics(lambda _: d.ledger("pipeline", "logs")["held"] == 20)
+    assert sum(committed(cluster, "otlp_logs")) == 0
+    gate.set()
+    wait_received(d, 20)
+    wait_committed(d, cluster, "otlp_logs", 20)
+
+
+def test_offsets_wait_for_the_slowest_record_of_their_partition(mock, otelcd, peer):
+    cluster, gate = mock(), threading.Event()
+    cluster.topic("one", 1)
+
+    def answer(call):
+        if call.message.resource_logs[0].scope_logs[0].log_records[0].body.string_value == "3":
+            gate.wait(PATIENCE)
+        return None
+
+    p = peer(answer)
+    kafka.write(cluster.address, "one", numbered(10))
+    d = otelcd(text(cluster, p, logs={"topics": ["one"]}))
+    wait_received(d, 9)
+    d.wait_metrics(lambda _: committed(cluster, "one", 1) == [3])
+    gate.set()
+    d.wait_metrics(lambda _: committed(cluster, "one", 1) == [10])
+
+
+def test_what_the_peer_refuses_for_now_comes_again_until_it_is_taken(mock, otelcd, peer):
+    cluster = mock()
+    refusals = iter([("UNAVAILABLE", "busy", None)] * 7)
+    p = peer(lambda call: next(refusals, None))
+    kafka.write(cluster.address, "otlp_logs", numbered(10))
+    d = otelcd(text(cluster, p, error_backoff={"initial_interval": "10ms", "max_interval": "50ms"}), expect=["gets it again"], allow=["Exporting failed", "does not take what is sent"])
+    wait_received(d, 10)
+    wait_committed(d, cluster, "otlp_logs", 10)
+
+
+def test_what_the_peer_refuses_for_good_is_skipped_and_counted(mock, otelcd, peer):
+    cluster = mock()
+    refusals = iter([("INVALID_ARGUMENT", "never", None)])
+    p = peer(lambda call: next(refusals, None))
+    kafka.write(cluster.address, "otlp_logs", numbered(5))
+    d = otelcd(text(cluster, p), expect=["cannot be taken, and is skipped"], allow=["Exporting failed", "The peer refuses"])
+    wait_received(d, 4)
+    wait_committed(d, cluster, "otlp_logs", 5)
+    assert d.metric("otelcd_receiver_kafka_refused_messages", receiver="kafka", signal="logs") == 1
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_daemon_that_ends_again_and_again_loses_no_record(mock, otelcd, peer, end):
+    cluster, p = mock(), peer()
+    wanted = {str(i) for i in range(600)}
+    config = text(cluster, p)
+    for round_number in range(3):
+        kafka.write(cluster.address, "otlp_logs", numbered(200, 200 * round_number))
+        d = otelcd(config, allow=[*TROUBLE, "Exporting failed", "Did not stop"], end=False)
+        d.wait_metrics(lambda _: d.ledger("pipeline", "logs")["delivered"] >= 20)
+        d.terminate(end)
+        d.process.wait(2 * PATIENCE)
+    d = otelcd(config, allow=TROUBLE)
+    d.wait_metrics(lambda _: set(bodies(p)) >= wanted)
+    d.wait_metrics(lambda _: sum(committed(cluster, "otlp_logs")) == 600)
+    if end == signal.SIGTERM:  # what was safe was committed before it left
+        assert len(bodies(p)) == 600
+
+
+def test_two_of_a_group_share_the_partitions_and_one_that_goes_leaves_them_to_the_other(mock, otelcd, peer):
+    cluster, p = mock(), peer()
+    config = text(cluster, p)
+    first = otelcd(config, allow=TROUBLE)
+    first.wait_metrics(lambda _: first.metric("otelcd_receiver_kafka_partitions", receiver="kafka", signal="logs") == 4)
+    second = otelcd(config, allow=TROUBLE, end=False)
+    second.wait_metrics(lambda _: second.metric("otelcd_receiver_kafka_partitions", receiver="kafka", signal="logs") == 2)
+    first.wait_metrics(lambda _: first.metric("otelcd_receiver_kafka_partitions", receiver="kafka", signal="logs") == 2)
+    kafka.write(cluster.address, "otlp_logs", numbered(100))
+    second.terminate(signal.SIGKILL)
+    second.process.wait(PATIENCE)
+    kafka.write(cluster.address, "otlp_logs", numbered(100, 100))
+    first.wait_metrics(lambda _: set(bodies(p)) >= {str(i) for i in range(200)})
+    wait_committed(first, cluster, "otlp_logs", 200)
+
+
+def test_a_full_budget_pauses_the_partitions_and_nothing_is_lost(mock, otelcd, peer):
+    cluster, gate = mock(), threading.Event()
+    p = peer(lambda call: gate.wait(PATIENCE) and None)
+    big = otlp.logs(1)
+    big.resource_logs[0].scope_logs[0].log_records[0].body.string_value = "x" * 200_000
+    for partition in range(4):  # the mock cluster keeps 5 MB of each
+        kafka.write(cluster.address, "otlp_logs", [big.SerializeToString()] * 15, partition)
+    service = "\n  memory_budget_mib: 8"
+    d = otelcd(text(cluster, p, service=service), allow=TROUBLE)
+    d.wait_metrics(lambda m: d.metric("otelcd_receiver_kafka_pauses", receiver="kafka", signal="logs") >= 1)
+    assert d.metric("otelcd_budget_peak_bytes") <= 10 << 20
+    gate.set()
+    wait_received(d, 60)
+    wait_committed(d, cluster, "otlp_logs", 60)
+    assert len(bodies(p)) == 60
+
+
+def test_a_broker_that_goes_and_comes_costs_no_record(mock, otelcd, peer):
+    cluster, p = mock(), peer()
+    d = otelcd(text(cluster, p), allow=TROUBLE)
+    kafka.write(cluster.address, "otlp_logs", numbered(50))
+    wait_received(d, 50)
+    cluster.down()
+    d.wait_log("The brokers cannot be used")
+    cluster.up()
+    kafka.write(cluster.address, "otlp_logs", numbered(50, 50))
+    d.wait_metrics(lambda _: set(bodies(p)) >= {str(i) for i in range(100)})
+    wait_committed(d, cluster, "otlp_logs", 100)
+
+
+def test_patterns_of_topics_are_read_but_for_those_excluded(mock, otelcd, peer):
+    cluster, p = mock(), peer()
+    for topic, first in (("app_a", 0), ("app_b", 10), ("app_not", 20)):
+        cluster.topic(topic, 1)
+        kafka.write(cluster.address, topic, numbered(10, first))
+    d = otelcd(text(cluster, p, logs={"topics": ["^app_.*"], "exclude_topics": ["^app_not$"]}), allow=TROUBLE)
+    d.wait_metrics(lambda _: set(bodies(p)) >= {str(i) for i in range(20)})
+    assert len(bodies(p)) == 20
+
+
+def test_a_reload_that_changes_the_group_reads_on(mock, otelcd, peer):
+    cluster, p = mock(), peer()
+    d = otelcd(text(cluster, p), allow=TROUBLE)
+    kafka.write(cluster.address, "otlp_logs", numbered(10))
+    wait_received(d, 10)
+    d.reload(text(cluster, p, client_id="another"))
+    kafka.write(cluster.address, "otlp_logs", numbered(10, 10))
+    d.wait_metrics(lambda _: set(bodies(p)) >= {str(i) for i in range(20)})
+    assert d.stop() == 0 and len(bodies(p)) == 20
+
+
+def test_what_the_exporter_writes_the_receiver_reads_back(mock, otelcd, peer):
+    cluster, p = mock(), peer()
+    out = f"""
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}}}}}
+exporters:
+  kafka: {{brokers: ["{cluster.address}"], partition_logs_by_resource_attributes: true, producer: {{required_acks: all, compression: lz4}}}}
+service:
+  pipelines:
+    logs: {{receivers: [otlp], exporters: [kafka]}}
+"""
+    agent = otelcd(out, allow=TROUBLE)
+    gateway = otelcd(text(cluster, p), allow=TROUBLE)
+    sent = [otlp.logs(20) for _ in range(10)]
+    for request in sent:
+        agent.export(request)
+    gateway.wait_metrics(lambda _: len(bodies(p)) >= 200)
+    assert len(bodies(p)) == 200
+    got = {c.message.resource_logs[0].SerializeToString() for c in p.calls}
+    assert got == {r.resource_logs[0].SerializeToString() for r in sent}
