@@ -219,6 +219,12 @@ bool eval_index(struct ottl_evaluation *e, struct node *const *keys, size_t n, s
 /* One argument as its kind. */
 bool eval_convert(struct ottl_evaluation *e, enum ottl_kind kind, struct ottl_value *v);
 
+/* What is below the keys of a value becomes v; *any is the value, and the new one. */
+bool keyed_set(struct ottl_evaluation *e, struct node *const *keys, size_t n, struct bytes *any,
+               const struct ottl_value *v);
+/* The value is not nested deeper than a peer would take; else a fault. */
+bool keyed_is_shallow(struct ottl_evaluation *e, struct bytes any);
+
 /* The message that the field is in, when the item has it. */
 bool path_find(struct ottl_evaluation *e, const struct node *n, struct bytes *message, uint32_t *number);
 bool objects_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
