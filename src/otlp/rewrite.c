@@ -2,54 +2,13 @@
 /* A container (resource, scope, metric, data) is opened in the output when the first change below it comes: then its
  * tag, a length to be mended, and all of it up to the change are written. Each open level knows up to where its source
  * has been copied (`from`). A container that loses its last child is taken back; an item whose events or exemplars go
- * is not, though it is opened in the same way. What an item is in is looked for when it is asked for, once for each
- * resource and scope. */
-#include "otlp/rewrite.h"
-
+ * is not, though it is opened in the same way. */
 #include "otlp/metadata.h"
-#include "otlp/view.h"
+#include "otlp/rewrite_inside.h"
 
 #include <assert.h>
 
 #define WORTH_A_SLICE 512u /* untouched bytes that are shared; fewer are copied, so that segments stay few */
-
-struct level {
-    uint32_t number;      /* that this message is in its parent */
-    const uint8_t *from;  /* the source is copied up to here */
-    const uint8_t *start; /* of its tag */
-    const uint8_t *end;   /* of the message */
-    size_t tag, content;  /* where they stand in the output, when it is open */
-    uint64_t kept, lost;  /* children */
-    bool open;
-    bool edited;  /* resources and scopes: field 1 is written anew; what the source has of it goes */
-    bool renamed; /* the same of their schema_url */
-};
-
-/* The numbers of an item's fields: its attributes, and what is below it. */
-struct item_fields {
-    unsigned attributes, below, below_attributes; /* 0: nothing is below */
-};
-
-struct walk {
-    struct rewriter *w;
-    const struct rewrite_visitor *visitor;
-    const struct batch *batch;
-    struct budget *budget;
-    const struct segment *segment;
-    struct level levels[LEVELS + 1]; /* the last two: of an item that has something below */
-    struct visit at;
-    struct bytes containers[2]; /* ResourceSpans and ScopeSpans, or their like ... */
-    struct bytes heads[2];      /* ... and the Resource and InstrumentationScope in them, once they were asked for */
-    bool found[2];
-    struct bytes schemas[2]; /* the same of their schema_url */
-    bool schema_found[2];
-    struct item_fields fields; /* of the items that come next */
-    struct block *out;         /* NULL: nothing written yet */
-    size_t len;                /* of what is in it */
-    size_t slice;              /* begins in it; what is before has been made a slice */
-    bool changed;
-    uint64_t dropped, made;
-};
 
 /* ---- output ---- */
 
@@ -194,71 +153,6 @@ static void drop_field(struct walk *k, unsigned level, unsigned below, const str
 
 /* ---- the walk ---- */
 
-/* Field 1 of a resource's or scope's container. */
-static struct bytes read_head(struct buf *merged, struct bytes container)
-{
-    struct pb_reader r = pb_reader(container);
-    struct bytes head = { NULL, 0 }, part;
-    unsigned parts = 0;
-
-    while (message_next(&r, OTLP_RESOURCE_GROUP_RESOURCE, &part)) {
-        if (++parts == 1) {
-            head = part;
-            continue;
-        }
-        if (parts == 2) {
-            merged->len = 0;
-            buf_put(merged, head);
-        }
-        buf_put(merged, part); /* parts of one message are merged by putting them end to end */
-        head = buf_bytes(merged);
-    }
-    return head;
-}
-
-static struct bytes find_head(struct walk *k, unsigned level)
-{
-    unsigned i = level - LEVEL_RESOURCE;
-
-    if (!k->found[i])
-        k->heads[i] = read_head(&k->w->merged[i], k->containers[i]);
-    k->found[i] = true;
-    return k->heads[i];
-}
-
-struct bytes visit_resource(const struct visit *at)
-{
-    return find_head(at->walk, LEVEL_RESOURCE);
-}
-
-struct bytes visit_scope(const struct visit *at)
-{
-    return find_head(at->walk, LEVEL_SCOPE);
-}
-
-struct bytes visit_schema_url(const struct visit *at, unsigned level)
-{
-    struct walk *k = at->walk;
-    unsigned i = level - LEVEL_RESOURCE;
-    struct pb_reader r = pb_reader(k->containers[i]);
-
-    if (k->schema_found[i])
-        return k->schemas[i];
-    k->schemas[i] = bytes_of(NULL, 0);
-    k->schema_found[i] = true;
-    for (struct bytes last; message_next(&r, OTLP_SCOPE_GROUP_SCHEMA_URL, &last);)
-        k->schemas[i] = last;
-    return k->schemas[i];
-}
-
-uint64_t visit_count(const struct visit *at, unsigned level)
-{
-    const struct walk *k = at->walk;
-
-    return path_count(level == LEVEL_METRIC ? at->metric : k->containers[level - LEVEL_RESOURCE], level,
-                      k->batch->signal);
-}
-
 typedef enum rewrite_verdict visit_function(void *arg, const struct visit *at, struct pieces *edit);
 
 static enum rewrite_verdict ask_visitor(struct walk *k, visit_function *visit, struct bytes message,
@@ -279,10 +173,10 @@ static enum rewrite_verdict ask_container(struct walk *k, unsigned level, struct
 
     switch (level) {
     case LEVEL_RESOURCE:
-        return v->resource != NULL ? ask_visitor(k, v->resource, find_head(k, level), OTLP_RESOURCE_ATTRIBUTES)
+        return v->resource != NULL ? ask_visitor(k, v->resource, walk_head(k, level), OTLP_RESOURCE_ATTRIBUTES)
                                    : REWRITE_KEEP;
     case LEVEL_SCOPE:
-        return v->scope != NULL ? ask_visitor(k, v->scope, find_head(k, level), OTLP_SCOPE_ATTRIBUTES) : REWRITE_KEEP;
+        return v->scope != NULL ? ask_visitor(k, v->scope, walk_head(k, level), OTLP_SCOPE_ATTRIBUTES) : REWRITE_KEEP;
     case LEVEL_METRIC:
         return v->metric != NULL ? ask_visitor(k, v->metric, message, OTLP_METRIC_METADATA) : REWRITE_KEEP;
     default:
