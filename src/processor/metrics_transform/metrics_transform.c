@@ -252,47 +252,6 @@ static void combine_metrics(struct metrics_transform *p, const struct transform 
 
 /* ---- the batch put together ---- */
 
-static void put_container(struct assembly *a, struct message *m, struct bytes container)
-{
-    struct pb_reader r = pb_reader(container);
-
-    for (struct pb_field f; pb_next(&r, &f);)
-        if (f.number != OTLP_RESOURCE_GROUP_SCOPES)
-            assembly_put(a, m, bytes_of(f.start, (size_t)(r.p - f.start)));
-}
-
-static void put_point(struct metrics_transform *p, struct message *data, uint32_t number, const struct work_point *x)
-{
-    struct assembly *a = &p->assembly;
-    struct message *point = assembly_add(a, data, OTLP_DATA_POINTS);
-
-    assembly_put(a, point, x->rest);
-    for (size_t i = 0; i < x->n; i++) {
-        struct message *attribute = assembly_add(a, point, number);
-
-        assembly_put_field(a, attribute, OTLP_KEY_VALUE_KEY, x->attributes[i].key);
-        assembly_put_field(a, attribute, OTLP_KEY_VALUE_VALUE, x->attributes[i].value);
-    }
-}
-
-static void put_metric(struct metrics_transform *p, struct message *scope, const struct work_metric *m)
-{
-    struct assembly *a = &p->assembly;
-    struct message *metric, *data;
-
-    if (!m->opened) {
-        assembly_put_field(a, scope, OTLP_SCOPE_GROUP_ITEMS, m->raw);
-        return;
-    }
-    metric = assembly_add(a, scope, OTLP_SCOPE_GROUP_ITEMS);
-    assembly_put_field(a, metric, OTLP_METRIC_NAME, m->name);
-    assembly_put(a, metric, m->head);
-    data = assembly_add(a, metric, m->data);
-    assembly_put(a, data, m->data_head);
-    for (size_t i = 0; i < m->n; i++)
-        put_point(p, data, metric_attributes_field(m->data), m->points[i]);
-}
-
 /* The resource of a group: the source's, with the labels. */
 static struct bytes make_resource(struct metrics_transform *p, const struct transform *t)
 {
@@ -353,7 +312,7 @@ static void group_metrics(struct metrics_transform *p, const struct transform *t
     if (head.len > 0)
         assembly_put_field(a, scope, OTLP_SCOPE_GROUP_SCOPE, head);
     for (size_t i = 0; i < p->matched.n; i++)
-        put_metric(p, scope, p->matched.v[i]);
+        work_put_metric(&p->assembly, scope, p->matched.v[i]);
 }
 
 /* ---- the walk ---- */
@@ -392,9 +351,9 @@ static void take_scope(struct metrics_transform *p, struct message *resource)
     if (!charge_work(p) || p->metrics.n == 0)
         return;
     scope = assembly_add(&p->assembly, resource, OTLP_RESOURCE_GROUP_SCOPES);
-    put_container(&p->assembly, scope, p->scope);
+    work_put_container(&p->assembly, scope, p->scope);
     for (size_t i = 0; i < p->metrics.n; i++)
-        put_metric(p, scope, p->metrics.v[i]);
+        work_put_metric(&p->assembly, scope, p->metrics.v[i]);
 }
 
 static void take_resource(struct metrics_transform *p)
@@ -404,7 +363,7 @@ static void take_resource(struct metrics_transform *p)
     uint32_t head;
 
     memset(p->group_of, 0, p->n * sizeof(struct message *));
-    put_container(&p->assembly, resource, p->resource);
+    work_put_container(&p->assembly, resource, p->resource);
     head = resource->n_parts;
     while (charge_work(p) && message_next(&r, OTLP_RESOURCE_GROUP_SCOPES, &p->scope))
         take_scope(p, resource);

@@ -11,6 +11,7 @@
 #include "base/vec.h"
 #include "codec/regex.h"
 #include "config/option.h"
+#include "otlp/assembly.h"
 #include "otlp/digest.h"
 #include "otlp/view.h"
 
@@ -109,6 +110,10 @@ bool transform_has_name(const struct transform *t, struct bytes name);
 bool transform_has_point(const struct transform *t, const struct work_point *p);
 
 struct bytes work_keep(struct work *w, struct bytes b);
+/* The fields of a resource's or scope's container, but for what is in it. */
+void work_put_container(struct assembly *a, struct message *m, struct bytes container);
+/* The metric as it is now becomes the next of the scope. */
+void work_put_metric(struct assembly *a, struct message *scope, const struct work_metric *m);
 struct bytes work_string(struct work *w, struct bytes text); /* as an AnyValue */
 struct bytes work_text(struct bytes any_value);              /* of a string; of anything else nothing */
 

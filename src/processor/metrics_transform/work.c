@@ -151,3 +151,44 @@ void work_point_remove(struct work_point *p, struct bytes key)
             p->attributes[n++] = p->attributes[i];
     p->n = n;
 }
+
+/* ---- put together ---- */
+
+void work_put_container(struct assembly *a, struct message *m, struct bytes container)
+{
+    struct pb_reader r = pb_reader(container);
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number != OTLP_RESOURCE_GROUP_SCOPES)
+            assembly_put(a, m, bytes_of(f.start, (size_t)(r.p - f.start)));
+}
+
+static void put_point(struct assembly *a, struct message *data, uint32_t number, const struct work_point *x)
+{
+    struct message *point = assembly_add(a, data, OTLP_DATA_POINTS);
+
+    assembly_put(a, point, x->rest);
+    for (size_t i = 0; i < x->n; i++) {
+        struct message *attribute = assembly_add(a, point, number);
+
+        assembly_put_field(a, attribute, OTLP_KEY_VALUE_KEY, x->attributes[i].key);
+        assembly_put_field(a, attribute, OTLP_KEY_VALUE_VALUE, x->attributes[i].value);
+    }
+}
+
+void work_put_metric(struct assembly *a, struct message *scope, const struct work_metric *m)
+{
+    struct message *metric, *data;
+
+    if (!m->opened) {
+        assembly_put_field(a, scope, OTLP_SCOPE_GROUP_ITEMS, m->raw);
+        return;
+    }
+    metric = assembly_add(a, scope, OTLP_SCOPE_GROUP_ITEMS);
+    assembly_put_field(a, metric, OTLP_METRIC_NAME, m->name);
+    assembly_put(a, metric, m->head);
+    data = assembly_add(a, metric, m->data);
+    assembly_put(a, data, m->data_head);
+    for (size_t i = 0; i < m->n; i++)
+        put_point(a, data, metric_attributes_field(m->data), m->points[i]);
+}
