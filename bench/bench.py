@@ -336,7 +336,7 @@ class Bench:
 
     def tap(self):
         """One pipeline, with and without somebody who looks for what does not come."""
-        case = Case("traces for processors", "traces", lambda: payload.traces(100), 100, "gRPC", False, 12000)
+        case = Case("traces for processors", "traces", lambda: payload.traces(100), 100, "gRPC", False, 40000)
         d = self.daemon(NOP)
         socket_path = d.records("^Control socket")[-1]["socket"]
         rates = {"without": [], "with": []}

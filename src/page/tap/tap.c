@@ -3,8 +3,8 @@
  * takes them when his peer reads.
  *
  * What can go wrong: a peer that does not read. `out` is full then, nothing is looked at any more, and what passes is
- * counted as missed. A condition that is true of a lot, or costs a lot: the set's time is refilled by a twentieth of
- * what passes, and who has none left does not look. */
+ * counted as missed. A condition that is true of a lot, or costs a lot: the set's time is refilled by 3 % of
+ * what the loop spends, and who has none left does not look. */
 #include "page/tap/tap_inside.h"
 
 #include "base/loop/loop.h"
@@ -17,12 +17,14 @@
 #include <string.h>
 
 #define EVERY NS_PER_S
-#define TIME_SHARE 20              /* one part in so many */
-#define TIME_MOST (50 * NS_PER_MS) /* that may be saved up */
-#define LOOK_MOST (5 * NS_PER_MS)  /* of one look: others wait for it */
-#define LOOK_COST 600              /* ns to ask for the time */
-#define SMALL ((size_t)4096)       /* room that is kept for what is no item */
-#define KEPT_MOST (60 * NS_PER_S)  /* who waits for an item to come out */
+#define TIME_SHARE 32              /* one part in so many of the loop's time on the processor */
+#define IDLE_SHARE 200             /* at least that of all time */
+#define TIME_MOST (10 * NS_PER_MS) /* that may be saved up */
+#define REFILL_EVERY NS_PER_MS
+#define LOOK_MOST (5 * NS_PER_MS) /* of one look: others wait for it */
+#define LOOK_COST 1500            /* ns to ask for the time */
+#define SMALL ((size_t)4096)      /* room that is kept for what is no item */
+#define KEPT_MOST (60 * NS_PER_S) /* who waits for an item to come out */
 
 static void tick_set(struct clock_timer *timer);
 
@@ -33,14 +35,25 @@ static uint64_t mono_of(const struct tap_set *s)
 
 /* ---- bounds ---- */
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Of what the loop has spent on the processor meanwhile or, where that is little, of the time that has passed. */
 static void refill_time(struct tap_set *s)
 {
-    uint64_t now = mono_of(s), passed = now - s->refilled;
+    uint64_t now = mono_of(s), passed = now - s->refilled, cpu, gained;
 
-    if (passed > NS_PER_S)
-        passed = NS_PER_S;
+    if (passed < REFILL_EVERY)
+        return;
+    cpu = tap_cpu_now();
+    gained = least(cpu - s->cpu, NS_PER_S) / TIME_SHARE;
+    if (gained < least(passed, NS_PER_S) / IDLE_SHARE)
+        gained = least(passed, NS_PER_S) / IDLE_SHARE;
+    s->cpu = cpu;
     s->refilled = now;
-    s->time_left += (int64_t)(passed / TIME_SHARE);
+    s->time_left += (int64_t)gained;
     if (s->time_left > (int64_t)TIME_MOST)
         s->time_left = (int64_t)TIME_MOST;
 }
@@ -62,11 +75,9 @@ uint64_t tap_allowance(struct tap *t)
     return most;
 }
 
-uint64_t tap_until(struct tap *t)
+uint64_t tap_until(const struct tap *t, uint64_t began)
 {
-    uint64_t left = (uint64_t)t->set->time_left;
-
-    return tap_cpu_now() + (left < LOOK_MOST ? left : LOOK_MOST);
+    return began + least((uint64_t)t->set->time_left, LOOK_MOST);
 }
 
 void tap_spend(struct tap *t, uint64_t began)
@@ -269,6 +280,7 @@ struct tap *tap_open(struct tap_set *s, struct tap_request *request, void (*read
     list_push(&s->taps, &t->link);
     if (s->n++ == 0) {
         s->refilled = mono_of(s);
+        s->cpu = tap_cpu_now();
         clock_start(&s->host->loop->clock, &s->tick, EVERY, tick_set);
     }
     tap_look_begin(t);

@@ -11,8 +11,8 @@
  *     end      a sentence; nothing comes after it
  *
  * It is bounded: TAPS_MAX at a time; TAP_BYTES of each wait, charged to the budget of the signal; all together look for
- * at most a twentieth of the time of one processor. What there is no room or time for is counted and not shown, so that
- * the pipeline never waits. */
+ * at most 3 % of the time that the loop spends on the processor. What there is no room or time for is counted
+ * and not shown, so that the pipeline never waits. */
 #ifndef PAGE_TAP_H
 #define PAGE_TAP_H
 
@@ -30,6 +30,7 @@ struct tap_set {
     size_t n;
     struct clock_timer tick; /* while there are any */
     uint64_t refilled;       /* mono ns */
+    uint64_t cpu;            /* of the loop's thread then, ns */
     int64_t time_left;       /* CPU time to look, ns */
 };
 

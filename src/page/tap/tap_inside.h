@@ -70,7 +70,7 @@ struct tap {
 
 /* How many items may be shown now; 0: none, this second, or as there is no time or room. */
 uint64_t tap_allowance(struct tap *t);
-uint64_t tap_until(struct tap *t); /* CPU time by which the look has to end */
+uint64_t tap_until(const struct tap *t, uint64_t began); /* when a look that began then has to end */
 void tap_spend(struct tap *t, uint64_t began);
 
 /* An event; its data may have several lines. False: there is no room for it. */

@@ -16,21 +16,23 @@
 
 /* ---- one batch ---- */
 
-/* The items of it that may be shown now; NULL: there are none. */
-static struct batch *find_items(struct tap *t, struct batch *b)
+/* How many of its items may be shown now. */
+static uint64_t count_passing(struct tap *t, const struct batch *b)
 {
-    uint64_t most;
+    t->counts.passed += b->items;
+    t->counts.missed += t->out.len + TAP_ITEM_MAX > TAP_BYTES ? b->items : 0;
+    return b->items > 0 ? tap_allowance(t) : 0;
+}
+
+/* The first `most` of its items that are asked for; NULL: there are none. */
+static struct batch *find_items(struct tap *t, struct batch *b, uint64_t most, uint64_t began)
+{
     struct tap_question q;
     struct batch *picked;
 
-    t->counts.passed += b->items;
-    t->counts.missed += t->out.len + TAP_ITEM_MAX > TAP_BYTES ? b->items : 0;
-    most = b->items > 0 ? tap_allowance(t) : 0;
-    if (most == 0)
-        return NULL;
     q = (struct tap_question){ .condition = t->request.condition,
                                .most = most,
-                               .until = tap_until(t),
+                               .until = tap_until(t, began),
                                .now = (int64_t)clock_wall(&t->set->host->loop->clock),
                                .budget = t->budget };
     picked = tap_pick(&t->picker, b, &q, &t->found);
@@ -50,13 +52,13 @@ static struct batch *find_items(struct tap *t, struct batch *b)
 static void see_one_side(struct edge_viewer *v, struct batch *b)
 {
     struct tap *t = container_of(v, struct tap_view, viewer)->tap;
-    uint64_t began;
+    uint64_t most = t->over ? 0 : count_passing(t, b), began;
     struct batch *picked;
 
-    if (t->over)
+    if (most == 0)
         return;
     began = tap_cpu_now();
-    picked = find_items(t, b);
+    picked = find_items(t, b, most, began);
     if (picked != NULL) {
         tap_show_picked(t, picked, t->found.places.n);
         batch_unref(picked);
@@ -68,12 +70,12 @@ static void see_one_side(struct edge_viewer *v, struct batch *b)
 static void see_before(struct edge_viewer *v, struct batch *b)
 {
     struct tap *t = container_of(v, struct tap_view, viewer)->tap;
-    uint64_t began;
+    uint64_t most = t->over || t->in != NULL ? 0 : count_passing(t, b), began;
 
-    if (t->over || t->in != NULL)
+    if (most == 0)
         return;
     began = tap_cpu_now();
-    t->picked = find_items(t, b);
+    t->picked = find_items(t, b, most, began);
     if (t->picked != NULL)
         t->in = batch_ref(b);
     tap_spend(t, began);

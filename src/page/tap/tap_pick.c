@@ -7,7 +7,7 @@
 
 #include <time.h>
 
-#define LOOK_AGAIN 64u /* items between two looks at the clock */
+#define LOOK_AGAIN 256u /* items between two looks at the clock */
 
 struct picking {
     struct tap_picker *p;
