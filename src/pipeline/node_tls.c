@@ -59,3 +59,20 @@ struct http_client *node_http_client(const struct node *node, const struct http_
     tls_unref(with.proxy_tls);
     return client;
 }
+
+const struct metric_row peer_clock_row = {
+    .name = "otelcd_exporter_peer_clock_ahead",
+    .type = METRIC_GAUGE,
+    .level = LEVEL_NORMAL,
+    .unit = "s",
+    .help = "By how much the peer's clock is ahead of ours, by the Date of its answers, to the second; shown once one "
+            "had a Date.",
+};
+
+void node_tell_clock(struct metric *ahead, struct http_client *client)
+{
+    const struct http_client_stats *stats = client != NULL ? http_client_stats(client) : NULL;
+
+    if (stats != NULL && stats->clock_known)
+        metric_set(ahead, (double)stats->clock_ahead);
+}

@@ -22,4 +22,8 @@ struct http_client_options node_http_client_options(const struct node *node, con
 struct http_client *node_http_client(const struct node *node, const struct http_client_options *o,
                                      const struct tls_config *config, bool secure, struct error *err);
 
+/* By how much a peer's clock is ahead, for the metrics of whoever has a client. */
+extern const struct metric_row peer_clock_row;
+void node_tell_clock(struct metric *ahead, struct http_client *client); /* NULL is none */
+
 #endif

@@ -263,9 +263,9 @@ struct disk_seen machine_disk(const char *path)
     snprintf(at, sizeof(at), "%s", path);
     while (statvfs(at, &v) != 0) {
         slash = strrchr(at, '/');
-        if (slash == NULL || slash == at)
+        if (slash == NULL || strcmp(at, "/") == 0)
             return (struct disk_seen){ 0 };
-        *slash = '\0';
+        slash[slash == at] = '\0';
     }
     return (struct disk_seen){ (uint64_t)v.f_blocks * v.f_frsize, (uint64_t)v.f_bavail * v.f_frsize };
 }

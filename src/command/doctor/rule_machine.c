@@ -5,6 +5,7 @@
 #include "command/doctor/rule.h"
 
 #include "base/process.h"
+#include "pipeline/node_tls.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -181,6 +182,24 @@ static void look_at_clock(struct evidence *e, double here)
     f->todo = "set both clocks by a time server";
 }
 
+/* Of the peers whose answers have a Date. */
+static void look_at_peer_clock(struct evidence *e, const struct json_node *m)
+{
+    const char *id = text_of(e, json_text_at(m, "labels.exporter"));
+    double ahead = number_at(m, "value");
+    struct finding *f;
+
+    if (ahead < CLOCK_MOST && ahead > -CLOCK_MOST)
+        return;
+    f = finding_add(e, "clocks_differ", WEIGHT_ODD + 20, arena_printf(&e->arena, "the clock of the peer of %s", id));
+    f->seen = arena_printf(&e->arena, "it is %s %s ours%s", seconds_text(e, ahead < 0 ? -ahead : ahead),
+                           ahead < 0 ? "behind" : "ahead of",
+                           machine_clock_is_set() ? "" : "; that of this machine is not set by a time server");
+    f->means = "data seems older or newer there than it is: it may be refused, or not be found";
+    f->todo = "set both clocks by a time server";
+    finding_place(e, f, arena_printf(&e->arena, "exporters::%s", id), "");
+}
+
 void rule_machine(struct evidence *e)
 {
     struct timespec now;
@@ -193,7 +212,11 @@ void rule_machine(struct evidence *e)
         return;
     look_at_memory(e);
     look_at_clock(e, (double)now.tv_sec + (double)now.tv_nsec / 1e9);
-    json_each(
-        m, json_at(e->now.metrics, "metrics")) if (bytes_is(json_text_at(m, "name"), "otelcd_tls_certificate_expiry"))
-        look_at_certificate(e, m, number_at(e->now.status, "service.time"));
+    json_each(m, json_at(e->now.metrics, "metrics"))
+    {
+        if (bytes_is(json_text_at(m, "name"), "otelcd_tls_certificate_expiry"))
+            look_at_certificate(e, m, number_at(e->now.status, "service.time"));
+        else if (bytes_is(json_text_at(m, "name"), peer_clock_row.name))
+            look_at_peer_clock(e, m);
+    }
 }

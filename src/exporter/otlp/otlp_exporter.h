@@ -111,7 +111,7 @@ struct otlp_export {
 struct otlp_exporter_metrics {
     struct metric_hook hook;
     struct metric *requests[2]; /* answered with a success, and not */
-    struct metric *bytes, *seconds, *limit, *splits, *connections;
+    struct metric *bytes, *seconds, *limit, *splits, *connections, *peer_clock;
 };
 
 struct otlp_exporter {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the OTLP exporters count of their requests. What became of items is in the ledger, and shows from there. */
 #include "exporter/otlp/otlp_exporter.h"
+#include "pipeline/node_tls.h"
 
 static const double seconds_bounds[] = { 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30 };
 
@@ -35,7 +36,7 @@ static const struct metric_row row_connections = {
 };
 
 const struct metric_row *const otlp_exporter_metric_rows[] = {
-    &row_requests, &row_bytes, &row_seconds, &row_limit, &row_splits, &row_connections, NULL,
+    &row_requests, &row_bytes, &row_seconds, &row_limit, &row_splits, &row_connections, &peer_clock_row, NULL,
 };
 
 static void collect(struct metric_hook *hook)
@@ -44,6 +45,7 @@ static void collect(struct metric_hook *hook)
         container_of(container_of(hook, struct otlp_exporter_metrics, hook), struct otlp_exporter, m);
 
     metric_set(n->m.limit, (double)n->limit.now);
+    node_tell_clock(n->m.peer_clock, n->client);
     metric_set(n->m.connections, n->client != NULL ? (double)http_client_stats(n->client)->connections : 0);
 }
 
@@ -62,6 +64,7 @@ void otlp_exporter_metrics_init(struct otlp_exporter *n)
     n->m.limit = metrics_get(m, &row_limit, labels, 2);
     n->m.splits = metrics_get(m, &row_splits, labels, 2);
     n->m.connections = metrics_get(m, &row_connections, labels, 2);
+    n->m.peer_clock = metrics_get(m, &peer_clock_row, labels, 2);
     metric_add(n->m.splits, 0);
     n->m.hook.collect = collect;
     metrics_hook(m, &n->m.hook);

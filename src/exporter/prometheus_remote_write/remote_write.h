@@ -80,7 +80,7 @@ struct remote_write_metrics {
     struct metric *samples_retried, *histograms_retried, *exemplars_retried;
     struct metric *bytes, *seconds, *highest, *highest_sent, *pending, *shards, *shards_max, *shards_min, *capacity;
     struct metric *sent_batches, *translated, *failed_translations, *written_samples, *written_histograms,
-        *written_exemplars, *consumers, *series, *series_bytes, *connections, *duplicates;
+        *written_exemplars, *consumers, *series, *series_bytes, *connections, *peer_clock, *duplicates;
     struct remote_write_reason {
         const char *reason;
         struct metric *items;

@@ -4,6 +4,7 @@
 #include "exporter/prometheus_remote_write/remote_write.h"
 
 #include "base/mem.h"
+#include "pipeline/node_tls.h"
 
 static const double seconds_bounds[] = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120, 300 };
 
@@ -128,6 +129,7 @@ const struct metric_row *const remote_write_metric_rows[] = {
     &row_series,
     &row_series_bytes,
     &row_connections,
+    &peer_clock_row,
     &row_duplicates,
     &row_not_sent,
     NULL,
@@ -147,6 +149,7 @@ static void collect(struct metric_hook *hook)
     series_limit_collect(remote_write_limit(n->encoder));
     collisions_displaced(&n->collisions, remote_write_displaced(n->encoder));
     metric_set(m->series_bytes, (double)remote_write_memory(n->encoder));
+    node_tell_clock(m->peer_clock, n->client);
     metric_set(m->connections, n->client != NULL ? (double)http_client_stats(n->client)->connections : 0);
 }
 
@@ -210,6 +213,7 @@ void remote_write_metrics_init(struct remote_write_node *n)
     m->series = get(n, &row_series);
     m->series_bytes = get(n, &row_series_bytes);
     m->connections = get(n, &row_connections);
+    m->peer_clock = get(n, &peer_clock_row);
     m->duplicates = counter(n, &row_duplicates);
     metric_set(m->shards, n->in_use);
     metric_set(m->shards_max, n->n_shards);

@@ -60,12 +60,32 @@ static void end_call(struct http_call *call)
     clock_stop(&call->client->shared.loop->clock, &call->timer);
 }
 
+#define CLOCK_EVERY (10 * NS_PER_S)
+
+/* Now and then: what time is it there? */
+static void note_clock(struct http_client *c, const struct http_response *a)
+{
+    uint64_t now = clock_mono(&c->shared.loop->clock);
+    const struct bytes *date;
+    int64_t there;
+
+    if (now < c->clock_due)
+        return;
+    c->clock_due = now + CLOCK_EVERY;
+    date = http_response_header(a, "date");
+    if (date == NULL || !http_date(*date, &there))
+        return;
+    c->stats.clock_known = true;
+    c->stats.clock_ahead = there - (int64_t)(clock_wall(&c->shared.loop->clock) / NS_PER_S);
+}
+
 void http_client_answered(struct http_call *call, struct http_response *a)
 {
     const struct bytes *after = http_response_header(a, "retry-after");
 
     if (after != NULL)
         a->retry_after_ms = http_retry_after(*after, clock_wall(&call->client->shared.loop->clock));
+    note_clock(call->client, a);
     take_cookies(call, a);
     end_call(call);
     call->on_done(call, a); /* may start another call, on this connection even */

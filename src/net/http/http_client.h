@@ -92,6 +92,8 @@ struct http_client_stats {
     uint64_t connections; /* open */
     uint64_t opened;      /* in all */
     uint64_t bytes_in, bytes_out;
+    bool clock_known;    /* an answer had a Date */
+    int64_t clock_ahead; /* seconds by which the peer's clock is ahead of ours, by the last one that was looked at */
 };
 
 const struct http_client_stats *http_client_stats(struct http_client *c);

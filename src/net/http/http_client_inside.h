@@ -39,6 +39,7 @@ struct http_client {
     bool closing;
     bool held; /* it does not go with its last connection */
     struct http_client_stats stats;
+    uint64_t clock_due; /* mono: when the next Date is looked at */
 };
 
 /* The peer greets when it has to speak first: HTTP/2's SETTINGS. */

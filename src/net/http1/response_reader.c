@@ -172,7 +172,7 @@ bool response_reader_reusable(const struct response_reader *a)
     return a->head.keep_alive && a->reader.done && a->reader.framing != HTTP1_UNTIL_CLOSE;
 }
 
-/* ---- Retry-After ---- */
+/* ---- dates ---- */
 
 static const char *const months[] = {
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
@@ -193,6 +193,20 @@ static bool read_date(const char *text, time_t *t)
         return false;
     tm.tm_year -= 1900;
     *t = timegm(&tm);
+    return true;
+}
+
+bool http_date(struct bytes value, int64_t *seconds)
+{
+    char text[40];
+    time_t date;
+
+    if (value.len == 0 || value.len >= sizeof(text))
+        return false;
+    snprintf(text, sizeof(text), "%.*s", (int)value.len, (const char *)value.data);
+    if (!read_date(text, &date))
+        return false;
+    *seconds = (int64_t)date;
     return true;
 }
 

@@ -51,4 +51,7 @@ bool response_reader_reusable(const struct response_reader *a);
  */
 uint64_t http_retry_after(struct bytes value, uint64_t now);
 
+/* Seconds since 1970 of a Date (RFC 9110 5.6.7, its preferred form). False: it is none. */
+bool http_date(struct bytes value, int64_t *seconds);
+
 #endif

@@ -5,9 +5,12 @@ first. The rows of docs/troubleshooting.md are here, and what will fail next.
 A case's function yields a running daemon, at the moment at which somebody would ask."""
 
 import contextlib
+import email.utils
 import socket
 import ssl
 import threading
+import time
+
 from collections import namedtuple
 
 from .otlp import DELTA, Metrics, logs, traces
@@ -104,6 +107,15 @@ def saying(text):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=accept, args=(listener,), daemon=True).start()
         yield "127.0.0.1:%d" % listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def saying_date(ahead):
+    """A peer that takes all, and whose clock is that far ahead."""
+    then = email.utils.formatdate(time.time() + ahead, usegmt=True)
+    head = f"HTTP/1.1 200 OK\r\nDate: {then}\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
+    with saying(head.encode()) as address:
+        yield f"http://{address}"
 
 
 # ---- who sends ----
@@ -733,6 +745,15 @@ def a_certificate_has_expired(w):
     cert, key = w.authority.issue("localhost", seconds=-30)
     tls = f"tls: {{cert_file: '{cert}', key_file: '{key}'}}"
     yield w.start(pipeline(receiver=f'otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:0", {tls}}}}}}}'))
+
+
+@case("clocks_differ", "h ahead of ours", "time server", change="exporters::otlp_http")
+def the_peers_clock_is_ahead(w):
+    with saying_date(7300) as url:
+        d = w.start(pipeline(exporter=http_to(url)))
+        send(d, traces())
+        d.wait_metrics(lambda m: m.sum("otelcd_exporter_peer_clock_ahead") > 7000)
+        yield d
 
 
 @case("budget_too_large", "the kernel ends otelcd", "memory_budget_mib: ", change="memory_budget_mib")

@@ -962,6 +962,21 @@ START_TEST(retry_after_is_seconds_or_a_date)
 }
 END_TEST
 
+START_TEST(a_date_is_read_or_it_is_none)
+{
+    int64_t seconds = 0;
+
+    ck_assert(http_date(bytes_str("Tue, 14 Nov 2023 22:13:21 GMT"), &seconds));
+    ck_assert_int_eq(seconds, 1700000001);
+    ck_assert(http_date(bytes_str("Sun, 06 Nov 1994 08:49:37 GMT"), &seconds));
+    ck_assert_int_eq(seconds, 784111777);
+    ck_assert(!http_date(bytes_str("Tue, 14 Now 2023 22:13:21 GMT"), &seconds));
+    ck_assert(!http_date(bytes_str("Tue, 14 Nov 2023 22:13:21 GMT and much more than that"), &seconds));
+    ck_assert(!http_date(bytes_str("1700000001"), &seconds));
+    ck_assert(!http_date(bytes_of(NULL, 0), &seconds));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("http_client");
@@ -1002,6 +1017,7 @@ int main(void)
     tcase_add_test(tc, a_header_of_ones_own_takes_the_place_of_ours);
     tcase_add_test(tc, what_cannot_be_called_is_refused);
     tcase_add_test(tc, retry_after_is_seconds_or_a_date);
+    tcase_add_test(tc, a_date_is_read_or_it_is_none);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

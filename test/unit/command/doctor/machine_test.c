@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/doctor/machine.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+START_TEST(who_listens_on_a_port_is_found)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct listener_seen seen;
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, len), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    ck_assert(!machine_listener(ntohs(at.sin_port)).taken); /* bound, and nobody is let in yet */
+    ck_assert_int_eq(listen(fd, 1), 0);
+    seen = machine_listener(ntohs(at.sin_port));
+    ck_assert(seen.taken);
+    ck_assert_int_eq(seen.pid, (long)getpid());
+    ck_assert(seen.name[0] != '\0');
+    close(fd);
+    ck_assert(!machine_listener(ntohs(at.sin_port)).taken);
+}
+END_TEST
+
+START_TEST(descriptors_are_counted)
+{
+    struct descriptors before = machine_descriptors(getpid()), after;
+    int fd = dup(0);
+
+    after = machine_descriptors(getpid());
+    ck_assert(before.limit > 0 && before.limit == after.limit);
+    ck_assert_uint_eq(after.open, before.open + 1);
+    close(fd);
+    ck_assert_uint_eq(machine_descriptors(0).limit, 0); /* there is no such process */
+}
+END_TEST
+
+START_TEST(the_disk_of_a_path_that_is_not_there_yet_is_that_of_its_folder)
+{
+    struct disk_seen root = machine_disk("/"), deep = machine_disk("/no/such/folder");
+
+    ck_assert(root.total > 0 && root.free <= root.total);
+    ck_assert_uint_eq(deep.total, root.total);
+    ck_assert_uint_eq(machine_disk("relative").total, 0);
+}
+END_TEST
+
+START_TEST(only_a_process_of_this_machine_that_is_otelcd_is_looked_into)
+{
+    ck_assert_int_eq(machine_daemon_pid("collector.example", getpid()), 0);
+    ck_assert_int_eq(machine_daemon_pid("localhost", getpid()), 0); /* it is a test */
+    ck_assert_int_eq(machine_daemon_pid("localhost", -1), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("machine");
+    TCase *tc = tcase_create("machine");
+    SRunner *sr;
+    int failed;
+
+    tcase_add_test(tc, who_listens_on_a_port_is_found);
+    tcase_add_test(tc, descriptors_are_counted);
+    tcase_add_test(tc, the_disk_of_a_path_that_is_not_there_yet_is_that_of_its_folder);
+    tcase_add_test(tc, only_a_process_of_this_machine_that_is_otelcd_is_looked_into);
+    suite_add_tcase(s, tc);
+    sr = srunner_create(s);
+    srunner_run_all(sr, CK_NORMAL);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed != 0;
+}
