@@ -83,11 +83,11 @@ static void see_before(struct edge_viewer *v, struct batch *b)
 
 /* ---- those that wait ---- */
 
+/* It is in the list no more. */
 static void forget_waiting(struct tap *t, struct tap_waiting *w)
 {
     size_t bytes = strlen(w->text);
 
-    list_remove(&w->link);
     t->n_waiting--;
     t->waiting_bytes -= bytes;
     budget_give(t->budget, bytes);
@@ -105,21 +105,26 @@ void tap_give_up_waiting(struct tap *t, uint64_t since)
 {
     struct tap_waiting *w;
 
-    while ((w = list_first(&t->waiting, struct tap_waiting, link)) != NULL && w->since <= since)
+    while ((w = list_pop(&t->waiting, struct tap_waiting, link)) != NULL) {
+        if (w->since > since) {
+            list_push_front(&t->waiting, &w->link);
+            return;
+        }
         give_up(t, w);
+    }
 }
 
 void tap_forget_waiting(struct tap *t)
 {
     struct tap_waiting *w;
 
-    while ((w = list_first(&t->waiting, struct tap_waiting, link)) != NULL)
+    while ((w = list_pop(&t->waiting, struct tap_waiting, link)) != NULL)
         forget_waiting(t, w);
 }
 
 static void wait_for(struct tap *t, const struct tap_key *key, const char *text)
 {
-    struct tap_waiting *w = mem_zalloc(sizeof(*w));
+    struct tap_waiting *w = mem_zalloc(sizeof(*w)), *oldest;
 
     w->since = clock_mono(&t->set->host->loop->clock);
     w->key = *key;
@@ -128,8 +133,10 @@ static void wait_for(struct tap *t, const struct tap_key *key, const char *text)
     list_push(&t->waiting, &w->link);
     budget_charge(t->budget, strlen(text));
     t->waiting_bytes += strlen(text);
-    if (++t->n_waiting > TAP_WAITING_MAX || t->waiting_bytes > TAP_BYTES)
-        give_up(t, list_first(&t->waiting, struct tap_waiting, link));
+    t->n_waiting++;
+    while ((t->n_waiting > TAP_WAITING_MAX || t->waiting_bytes > TAP_BYTES) &&
+           (oldest = list_pop(&t->waiting, struct tap_waiting, link)) != NULL)
+        give_up(t, oldest);
 }
 
 static struct tap_waiting *find_waiting(struct tap *t, const struct tap_key *key)
@@ -158,6 +165,7 @@ static void show_one_waiting(struct tap *t, struct batch *b, struct tap_waiting 
         batch_unref(one);
     item_texts_free(&text);
     vec_free(&places);
+    list_remove(&w->link);
     forget_waiting(t, w);
 }
 

@@ -18,7 +18,7 @@ static void put_option(struct buf *out, const struct view_pipeline *p, const cha
         buf_putc(out, '/');
         html_text(out, bytes_str(id));
     }
-    if (parameter != NULL) {
+    if (id != NULL && parameter != NULL) {
         buf_printf(out, "\" data-%s=\"", parameter);
         html_text(out, bytes_str(id));
     }
