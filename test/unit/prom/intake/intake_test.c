@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prom/intake/intake.h"
+#include "prom/relabel/relabel.h"
 #include "support/intake_rig.h"
 
 #include <check.h>
@@ -242,6 +243,26 @@ START_TEST(what_ends_with_target_info_ends_in_the_resource_that_it_was_of)
     TEXT("target_info{a=\"2\"} 1\nx 1\n", OF_HOST ",a=2]\nx{} 1\ny{} ended\n");
     ck_assert_str_eq(intake_rig_fail(&r), OF_HOST ",a=2]\nx{} ended\n");
     ck_assert_str_eq(intake_rig_fail(&r), OF_HOST "]\n");
+}
+END_TEST
+
+START_TEST(a_series_goes_on_where_a_label_that_is_dropped_changes)
+{
+    struct relabel_config drop = {
+        .separator = ";", .regex = "build", .target_label = "", .replacement = "$1", .action = RELABEL_LABELDROP
+    };
+    struct option_list rules = { .v = &drop, .n = 1 };
+    struct relabel *relabel = relabel_new(&rules, true);
+
+    r.rules.relabel = relabel;
+    TEXT("a{build=\"1\",k=\"v\"} 1\n", "a{k=v} 1\n");
+    ck_assert_uint_eq(r.result.added, 1);
+    TEXT("a{build=\"2\",k=\"v\"} 2\n", "a{k=v} 2\n"); /* and no end of the one before */
+    TEXT("a{build=\"2\",k=\"v\"} 3\n", "a{k=v} 3\n");
+    TEXT("", "a{k=v} ended\n");
+    intake_rig_close(&r);
+    relabel_free(relabel);
+    intake_rig_init(&r);
 }
 END_TEST
 
@@ -660,6 +681,7 @@ int main(void)
     tcase_add_test(tc, labels_of_the_target_win_unless_those_of_the_page_are_honored);
     tcase_add_test(tc, honored_labels_decide_the_resource);
     tcase_add_test(tc, target_info_is_of_the_resource_and_scope_labels_of_the_scope);
+    tcase_add_test(tc, a_series_goes_on_where_a_label_that_is_dropped_changes);
     tcase_add_test(tc, what_ends_with_target_info_ends_in_the_resource_that_it_was_of);
     tcase_add_test(tc, what_a_page_says_of_reports_changes_nothing);
     tcase_add_test(tc, external_labels_are_on_all_points);
