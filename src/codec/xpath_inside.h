@@ -93,6 +93,28 @@ struct xpath_function {
     bool (*call)(const struct xpath_context *c, const struct xpath_exprs *args, struct xpath_value *v);
 };
 
+/* ---- reading (xpath_scan.c) ---- */
+
+struct xpath_parser {
+    struct arena *arena;
+    const char *start, *p, *end;
+    struct xpath_fault *fault;
+    unsigned depth, operators;
+};
+
+/* The fault, at the place where it is; NULL. */
+void *xpath_fail(struct xpath_parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool xpath_is_digit(char c);
+void xpath_skip_space(struct xpath_parser *p);
+/* Is this next, and is it taken? Space in front is passed over. */
+bool xpath_is_next(struct xpath_parser *p, const char *text);
+bool xpath_take(struct xpath_parser *p, const char *text);
+bool xpath_take_word(struct xpath_parser *p, const char *word); /* a whole name */
+/* A name without a colon; the empty text: there is none. */
+struct bytes xpath_peek_name(struct xpath_parser *p);
+struct bytes xpath_take_name(struct xpath_parser *p);
+bool xpath_take_literal(struct xpath_parser *p, struct bytes *text); /* in quotes; false: a fault */
+
 const struct xpath_function *xpath_function_find(struct bytes name);
 
 bool xpath_eval(const struct xpath_context *c, const struct xpath_expr *e, struct xpath_value *v);

@@ -5,105 +5,18 @@
 #include "base/mem.h"
 #include "codec/xpath_inside.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_DEPTH 50u
 #define MAX_OPERATORS 1000u /* their left sides are in each other */
 
-struct parser {
-    struct arena *arena;
-    const char *start, *p, *end;
-    struct xpath_fault *fault;
-    unsigned depth, operators;
-};
-
-static void *fail(struct parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void *fail(struct parser *p, const char *fmt, ...)
+static bool count_operator(struct xpath_parser *p)
 {
-    va_list args;
-
-    p->fault->at = (size_t)(p->p - p->start);
-    va_start(args, fmt);
-    vsnprintf(p->fault->text, sizeof(p->fault->text), fmt, args);
-    va_end(args);
-    return NULL;
+    return ++p->operators <= MAX_OPERATORS || xpath_fail(p, "it has more than %u operators", MAX_OPERATORS) != NULL;
 }
 
-static bool count_operator(struct parser *p)
-{
-    return ++p->operators <= MAX_OPERATORS || fail(p, "it has more than %u operators", MAX_OPERATORS) != NULL;
-}
-
-static void skip_space(struct parser *p)
-{
-    while (p->p != p->end && (*p->p == ' ' || *p->p == '\t' || *p->p == '\n' || *p->p == '\r'))
-        p->p++;
-}
-
-static bool is_next(struct parser *p, const char *text)
-{
-    size_t n = strlen(text);
-
-    skip_space(p);
-    return (size_t)(p->end - p->p) >= n && memcmp(p->p, text, n) == 0;
-}
-
-static bool take(struct parser *p, const char *text)
-{
-    if (!is_next(p, text))
-        return false;
-    p->p += strlen(text);
-    return true;
-}
-
-static bool is_name_start(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_name(char c)
-{
-    return is_name_start(c) || is_digit(c) || c == '-' || c == '.';
-}
-
-/* Without a colon. The empty text: there is none. */
-static struct bytes peek_name(struct parser *p)
-{
-    const char *end;
-
-    skip_space(p);
-    end = p->p;
-    if (end != p->end && is_name_start(*end))
-        while (end != p->end && is_name(*end))
-            end++;
-    return bytes_of(p->p, (size_t)(end - p->p));
-}
-
-static struct bytes take_name(struct parser *p)
-{
-    struct bytes name = peek_name(p);
-
-    p->p += name.len;
-    return name;
-}
-
-static bool take_word(struct parser *p, const char *word)
-{
-    if (!bytes_is(peek_name(p), word))
-        return false;
-    p->p += strlen(word);
-    return true;
-}
-
-static struct xpath_expr *make_expr(struct parser *p, enum xpath_kind kind)
+static struct xpath_expr *make_expr(struct xpath_parser *p, enum xpath_kind kind)
 {
     struct xpath_expr *e = arena_zalloc(p->arena, sizeof(*e));
 
@@ -111,7 +24,7 @@ static struct xpath_expr *make_expr(struct parser *p, enum xpath_kind kind)
     return e;
 }
 
-static void add_expr(struct parser *p, struct xpath_exprs *list, struct xpath_expr *e)
+static void add_expr(struct xpath_parser *p, struct xpath_exprs *list, struct xpath_expr *e)
 {
     if (list->n == list->cap) {
         struct xpath_expr **more = arena_alloc(p->arena, (2 * list->cap + 4) * sizeof(struct xpath_expr *));
@@ -124,34 +37,19 @@ static void add_expr(struct parser *p, struct xpath_exprs *list, struct xpath_ex
     list->v[list->n++] = e;
 }
 
-static struct xpath_expr *parse_expr(struct parser *p);
+static struct xpath_expr *parse_expr(struct xpath_parser *p);
 
-static bool parse_predicates(struct parser *p, struct xpath_exprs *predicates)
+static bool parse_predicates(struct xpath_parser *p, struct xpath_exprs *predicates)
 {
-    while (take(p, "[")) {
+    while (xpath_take(p, "[")) {
         struct xpath_expr *e = parse_expr(p);
 
         if (e == NULL)
             return false;
         add_expr(p, predicates, e);
-        if (!take(p, "]"))
-            return fail(p, "a ] is wanted here") != NULL;
+        if (!xpath_take(p, "]"))
+            return xpath_fail(p, "a ] is wanted here") != NULL;
     }
-    return true;
-}
-
-static bool parse_literal(struct parser *p, struct bytes *text)
-{
-    char quote;
-    const char *end;
-
-    skip_space(p);
-    quote = *p->p;
-    end = memchr(p->p + 1, quote, (size_t)(p->end - p->p - 1));
-    if (end == NULL)
-        return fail(p, "a text without its second quote") != NULL;
-    *text = bytes_of(p->p + 1, (size_t)(end - p->p - 1));
-    p->p = end + 1;
     return true;
 }
 
@@ -172,19 +70,19 @@ static const char *const axis_names[AXES] = {
     [AXIS_SELF] = "self",
 };
 
-static bool parse_axis(struct parser *p, struct xpath_step *s)
+static bool parse_axis(struct xpath_parser *p, struct xpath_step *s)
 {
     const char *before;
     struct bytes name;
 
     s->axis = AXIS_CHILD;
-    if (take(p, "@")) {
+    if (xpath_take(p, "@")) {
         s->axis = AXIS_ATTRIBUTE;
         return true;
     }
     before = p->p;
-    name = take_name(p);
-    if (name.len == 0 || !take(p, "::")) {
+    name = xpath_take_name(p);
+    if (name.len == 0 || !xpath_take(p, "::")) {
         p->p = before;
         return true;
     }
@@ -194,7 +92,8 @@ static bool parse_axis(struct parser *p, struct xpath_step *s)
             return true;
         }
     p->p = before;
-    return fail(p, "there is no axis \"%.*s\"", (int)(name.len < 40 ? name.len : 40), (const char *)name.data) != NULL;
+    return xpath_fail(p, "there is no axis \"%.*s\"", (int)(name.len < 40 ? name.len : 40), (const char *)name.data) !=
+           NULL;
 }
 
 static const struct {
@@ -218,35 +117,36 @@ static bool find_type(struct bytes name, enum xpath_test *test)
     return false;
 }
 
-static bool parse_test(struct parser *p, struct xpath_step *s)
+static bool parse_test(struct xpath_parser *p, struct xpath_step *s)
 {
     s->test = TEST_ANY_NAME;
-    if (take(p, "*"))
+    if (xpath_take(p, "*"))
         return true;
-    s->name = take_name(p);
+    s->name = xpath_take_name(p);
     if (s->name.len == 0)
-        return fail(p, "the name of an element or attribute is wanted here") != NULL;
+        return xpath_fail(p, "the name of an element or attribute is wanted here") != NULL;
     if (p->p != p->end && *p->p == ':' && p->end - p->p > 1 && p->p[1] != ':') {
         p->p++;
         s->prefix = s->name;
-        if (take(p, "*"))
+        if (xpath_take(p, "*"))
             return true;
-        s->name = take_name(p);
+        s->name = xpath_take_name(p);
         s->test = TEST_NAME;
-        return s->name.len > 0 || fail(p, "a name is wanted behind the prefix") != NULL;
+        return s->name.len > 0 || xpath_fail(p, "a name is wanted behind the prefix") != NULL;
     }
     s->test = TEST_NAME;
-    if (!find_type(s->name, &s->test) || !take(p, "(")) {
+    if (!find_type(s->name, &s->test) || !xpath_take(p, "(")) {
         s->test = TEST_NAME;
         return true;
     }
     s->name = bytes_of(NULL, 0);
-    if (s->test == TEST_INSTRUCTION && (is_next(p, "'") || is_next(p, "\"")) && !parse_literal(p, &s->name))
+    if (s->test == TEST_INSTRUCTION && (xpath_is_next(p, "'") || xpath_is_next(p, "\"")) &&
+        !xpath_take_literal(p, &s->name))
         return false;
-    return take(p, ")") || fail(p, "a ) is wanted here") != NULL;
+    return xpath_take(p, ")") || xpath_fail(p, "a ) is wanted here") != NULL;
 }
 
-static struct xpath_step *make_step(struct parser *p, enum xpath_axis axis)
+static struct xpath_step *make_step(struct xpath_parser *p, enum xpath_axis axis)
 {
     struct xpath_step *s = arena_zalloc(p->arena, sizeof(*s));
 
@@ -255,20 +155,20 @@ static struct xpath_step *make_step(struct parser *p, enum xpath_axis axis)
     return s;
 }
 
-static struct xpath_step *parse_step(struct parser *p)
+static struct xpath_step *parse_step(struct xpath_parser *p)
 {
     struct xpath_step *s;
 
-    if (take(p, ".."))
+    if (xpath_take(p, ".."))
         return make_step(p, AXIS_PARENT);
-    if (take(p, "."))
+    if (xpath_take(p, "."))
         return make_step(p, AXIS_SELF);
     s = make_step(p, AXIS_CHILD);
     return parse_axis(p, s) && parse_test(p, s) && parse_predicates(p, &s->predicates) ? s : NULL;
 }
 
 /* Steps with / and // in between; `last` is where the first goes. */
-static bool parse_steps(struct parser *p, struct xpath_step **last)
+static bool parse_steps(struct xpath_parser *p, struct xpath_step **last)
 {
     for (;;) {
         struct xpath_step *s = parse_step(p);
@@ -277,30 +177,30 @@ static bool parse_steps(struct parser *p, struct xpath_step **last)
             return false;
         *last = s;
         last = &s->next;
-        if (take(p, "//")) {
+        if (xpath_take(p, "//")) {
             *last = make_step(p, AXIS_DESCENDANT_OR_SELF);
             last = &(*last)->next;
-        } else if (!take(p, "/")) {
+        } else if (!xpath_take(p, "/")) {
             return true;
         }
     }
 }
 
-static bool begins_step(struct parser *p)
+static bool begins_step(struct xpath_parser *p)
 {
-    return is_next(p, "*") || is_next(p, "@") || is_next(p, ".") || peek_name(p).len > 0;
+    return xpath_is_next(p, "*") || xpath_is_next(p, "@") || xpath_is_next(p, ".") || xpath_peek_name(p).len > 0;
 }
 
-static struct xpath_expr *parse_location(struct parser *p)
+static struct xpath_expr *parse_location(struct xpath_parser *p)
 {
     struct xpath_expr *e = make_expr(p, EXPR_PATH);
     struct xpath_step **last = &e->steps;
 
-    if (take(p, "//")) {
+    if (xpath_take(p, "//")) {
         e->absolute = true;
         e->steps = make_step(p, AXIS_DESCENDANT_OR_SELF);
         last = &e->steps->next;
-    } else if (take(p, "/")) {
+    } else if (xpath_take(p, "/")) {
         e->absolute = true;
         if (!begins_step(p))
             return e;
@@ -315,52 +215,52 @@ static bool gives_nodes(const struct xpath_expr *e)
     return e->kind == EXPR_PATH || e->kind == EXPR_UNION;
 }
 
-static struct xpath_expr *parse_call(struct parser *p)
+static struct xpath_expr *parse_call(struct xpath_parser *p)
 {
     struct xpath_expr *e = make_expr(p, EXPR_CALL);
     const char *before = p->p;
-    struct bytes name = take_name(p);
+    struct bytes name = xpath_take_name(p);
 
     e->function = xpath_function_find(name);
     if (e->function == NULL) {
         p->p = before;
-        return fail(p, "there is no function \"%.*s\" in XPath 1.0, or it is not served",
-                    (int)(name.len < 40 ? name.len : 40), (const char *)name.data);
+        return xpath_fail(p, "there is no function \"%.*s\" in XPath 1.0, or it is not served",
+                          (int)(name.len < 40 ? name.len : 40), (const char *)name.data);
     }
-    take(p, "(");
-    while (!take(p, ")")) {
+    xpath_take(p, "(");
+    while (!xpath_take(p, ")")) {
         struct xpath_expr *arg;
 
-        if (e->args.n > 0 && !take(p, ","))
-            return fail(p, "a , or ) is wanted here");
+        if (e->args.n > 0 && !xpath_take(p, ","))
+            return xpath_fail(p, "a , or ) is wanted here");
         arg = parse_expr(p);
         if (arg == NULL)
             return NULL;
         add_expr(p, &e->args, arg);
     }
     if (e->args.n < e->function->min || e->args.n > e->function->max)
-        return fail(p, "%s() takes %u to %u arguments, not %zu", e->function->name, e->function->min, e->function->max,
-                    e->args.n);
+        return xpath_fail(p, "%s() takes %u to %u arguments, not %zu", e->function->name, e->function->min,
+                          e->function->max, e->args.n);
     if (e->function->nodes && e->args.n > 0 && !gives_nodes(e->args.v[0]))
-        return fail(p, "%s() takes a path", e->function->name);
+        return xpath_fail(p, "%s() takes a path", e->function->name);
     return e;
 }
 
-static struct xpath_expr *parse_number(struct parser *p)
+static struct xpath_expr *parse_number(struct xpath_parser *p)
 {
     struct xpath_expr *e = make_expr(p, EXPR_NUMBER);
     const char *from = p->p;
 
-    while (p->p != p->end && (is_digit(*p->p) || *p->p == '.'))
+    while (p->p != p->end && (xpath_is_digit(*p->p) || *p->p == '.'))
         p->p++;
     e->number = xpath_read_number(bytes_of(from, (size_t)(p->p - from)));
     return e;
 }
 
 /* A name with a parenthesis behind it that is no sort of nodes. */
-static bool begins_call(struct parser *p)
+static bool begins_call(struct xpath_parser *p)
 {
-    struct bytes name = peek_name(p);
+    struct bytes name = xpath_peek_name(p);
     const char *before = p->p;
     enum xpath_test test;
     bool call;
@@ -368,38 +268,38 @@ static bool begins_call(struct parser *p)
     if (name.len == 0 || find_type(name, &test))
         return false;
     p->p += name.len;
-    call = is_next(p, "(");
+    call = xpath_is_next(p, "(");
     p->p = before;
     return call;
 }
 
-static struct xpath_expr *parse_primary(struct parser *p)
+static struct xpath_expr *parse_primary(struct xpath_parser *p)
 {
     struct xpath_expr *e;
 
-    if (take(p, "(")) {
+    if (xpath_take(p, "(")) {
         e = parse_expr(p);
-        return e == NULL || take(p, ")") ? e : fail(p, "a ) is wanted here");
+        return e == NULL || xpath_take(p, ")") ? e : xpath_fail(p, "a ) is wanted here");
     }
-    if (is_next(p, "'") || is_next(p, "\"")) {
+    if (xpath_is_next(p, "'") || xpath_is_next(p, "\"")) {
         e = make_expr(p, EXPR_TEXT);
-        return parse_literal(p, &e->text) ? e : NULL;
+        return xpath_take_literal(p, &e->text) ? e : NULL;
     }
-    if (is_next(p, "$"))
-        return fail(p, "there are no variables");
+    if (xpath_is_next(p, "$"))
+        return xpath_fail(p, "there are no variables");
     return begins_call(p) ? parse_call(p) : parse_number(p);
 }
 
-static bool begins_primary(struct parser *p)
+static bool begins_primary(struct xpath_parser *p)
 {
-    skip_space(p);
+    xpath_skip_space(p);
     if (p->p == p->end)
         return false;
-    return strchr("('\"$", *p->p) != NULL || is_digit(*p->p) ||
-           (*p->p == '.' && p->end - p->p > 1 && is_digit(p->p[1])) || begins_call(p);
+    return strchr("('\"$", *p->p) != NULL || xpath_is_digit(*p->p) ||
+           (*p->p == '.' && p->end - p->p > 1 && xpath_is_digit(p->p[1])) || begins_call(p);
 }
 
-static struct xpath_expr *parse_path(struct parser *p)
+static struct xpath_expr *parse_path(struct xpath_parser *p)
 {
     struct xpath_expr *inner, *e;
     struct xpath_step **last;
@@ -407,47 +307,47 @@ static struct xpath_expr *parse_path(struct parser *p)
     if (!begins_primary(p))
         return parse_location(p);
     inner = parse_primary(p);
-    if (inner == NULL || !(is_next(p, "[") || is_next(p, "/")))
+    if (inner == NULL || !(xpath_is_next(p, "[") || xpath_is_next(p, "/")))
         return inner;
     if (!gives_nodes(inner))
-        return fail(p, "what is in front of this is no path");
+        return xpath_fail(p, "what is in front of this is no path");
     e = make_expr(p, EXPR_PATH);
     e->left = inner;
     last = &e->steps;
     if (!parse_predicates(p, &e->predicates))
         return NULL;
-    if (take(p, "//")) {
+    if (xpath_take(p, "//")) {
         e->steps = make_step(p, AXIS_DESCENDANT_OR_SELF);
         last = &e->steps->next;
-    } else if (!take(p, "/")) {
+    } else if (!xpath_take(p, "/")) {
         return e;
     }
     return parse_steps(p, last) ? e : NULL;
 }
 
-static struct xpath_expr *parse_union(struct parser *p)
+static struct xpath_expr *parse_union(struct xpath_parser *p)
 {
     struct xpath_expr *left = parse_path(p), *e;
 
-    while (left != NULL && take(p, "|")) {
+    while (left != NULL && xpath_take(p, "|")) {
         e = make_expr(p, EXPR_UNION);
         e->left = left;
         e->right = count_operator(p) ? parse_path(p) : NULL;
         if (e->right == NULL)
             return NULL;
         if (!gives_nodes(e->left) || !gives_nodes(e->right))
-            return fail(p, "| stands between paths");
+            return xpath_fail(p, "| stands between paths");
         left = e;
     }
     return left;
 }
 
-static struct xpath_expr *parse_unary(struct parser *p)
+static struct xpath_expr *parse_unary(struct xpath_parser *p)
 {
     struct xpath_expr *e;
     bool negate = false, minus = false;
 
-    while (take(p, "-")) {
+    while (xpath_take(p, "-")) {
         minus = true;
         negate = !negate;
     }
@@ -478,18 +378,18 @@ static const struct {
 
 #define LEVELS 6u
 
-static bool take_operator(struct parser *p, unsigned level, enum xpath_operator *op)
+static bool take_operator(struct xpath_parser *p, unsigned level, enum xpath_operator *op)
 {
     for (size_t i = 0; i < sizeof(operators) / sizeof(*operators); i++)
         if (operators[i].level == level &&
-            (operators[i].sign != NULL ? take(p, operators[i].sign) : take_word(p, operators[i].word))) {
+            (operators[i].sign != NULL ? xpath_take(p, operators[i].sign) : xpath_take_word(p, operators[i].word))) {
             *op = operators[i].op;
             return true;
         }
     return false;
 }
 
-static struct xpath_expr *parse_level(struct parser *p, unsigned level)
+static struct xpath_expr *parse_level(struct xpath_parser *p, unsigned level)
 {
     struct xpath_expr *left = level < LEVELS ? parse_level(p, level + 1) : parse_unary(p);
     enum xpath_operator op;
@@ -507,12 +407,12 @@ static struct xpath_expr *parse_level(struct parser *p, unsigned level)
     return left;
 }
 
-static struct xpath_expr *parse_expr(struct parser *p)
+static struct xpath_expr *parse_expr(struct xpath_parser *p)
 {
     struct xpath_expr *e;
 
     if (++p->depth > MAX_DEPTH)
-        return fail(p, "it is nested too deep");
+        return xpath_fail(p, "it is nested too deep");
     e = parse_level(p, 0);
     p->depth--;
     return e;
@@ -522,13 +422,13 @@ struct xpath *xpath_new(struct bytes text, struct xpath_fault *fault)
 {
     struct xpath *x = mem_zalloc(sizeof(*x));
     const char *copy = arena_strndup(&x->arena, text.data, text.len);
-    struct parser p = { .arena = &x->arena, .start = copy, .p = copy, .end = copy + text.len, .fault = fault };
+    struct xpath_parser p = { .arena = &x->arena, .start = copy, .p = copy, .end = copy + text.len, .fault = fault };
 
     *fault = (struct xpath_fault){ 0 };
     x->expr = parse_expr(&p);
-    skip_space(&p);
+    xpath_skip_space(&p);
     if (x->expr != NULL && p.p != p.end)
-        x->expr = fail(&p, "the expression has ended before this");
+        x->expr = xpath_fail(&p, "the expression has ended before this");
     if (x->expr != NULL)
         return x;
     xpath_free(x);
