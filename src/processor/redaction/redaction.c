@@ -35,8 +35,13 @@ static const struct option options[] = {
     OPT_ENUM(struct redaction_config, summary, summaries, "silent",
              "info: put redaction.redacted.count, redaction.masked.count and the like into the attributes. debug: the "
              "keys, too."),
-    OPT_REFUSED("url_sanitizer", "mask parts of paths with blocked_values"),
-    OPT_REFUSED("db_sanitizer", "remove or mask db.statement and the like by their keys"),
+    OPT_REFUSED(
+        "url_sanitizer",
+        "which segments of a path are no words is not guessed here: mask them by patterns in blocked_values, or "
+        "write replace_pattern() in a transform processor"),
+    OPT_REFUSED("db_sanitizer",
+                "statements are not parsed here: mask their literals by patterns in blocked_values, or the whole of "
+                "db.statement and db.query.text by blocked_key_patterns"),
     OPT_END,
 };
 
