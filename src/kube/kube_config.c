@@ -83,6 +83,7 @@ static bool take_pem(const struct reader *r, const struct yaml_node *map, const 
     char name[48];
     struct buf pem = { 0 };
     const char *data;
+    bool good;
 
     *text = (struct secret){ "" };
     *file = "";
@@ -92,11 +93,11 @@ static bool take_pem(const struct reader *r, const struct yaml_node *map, const 
         *file = keep_path(r, text_of(map, key));
         return true;
     }
-    if (!base64_decode(bytes_str(data), &pem) || memchr(pem.data, '\0', pem.len) != NULL)
-        return fail_at(r, yaml_get(map, name), "%s is no base64 of a text", name);
-    text->text = arena_strndup(&r->c->arena, pem.data, pem.len);
+    good = base64_decode(bytes_str(data), &pem) && pem.len > 0 && memchr(pem.data, '\0', pem.len) == NULL;
+    if (good)
+        text->text = arena_strndup(&r->c->arena, pem.data, pem.len);
     buf_wipe(&pem);
-    return true;
+    return good || fail_at(r, yaml_get(map, name), "%s is no base64 of a text", name);
 }
 
 static bool is_true(const struct yaml_node *map, const char *key)

@@ -74,6 +74,7 @@ static const struct {
       "clusters has no \"b\"" },
     { HEAD CLUSTERS "server: x" USERS "}}]", "/home/me/.kube/config:" },
     { FILE_OF("certificate-authority-data: '?'", ""), ":3: certificate-authority-data is no base64" },
+    { FILE_OF("certificate-authority-data: '='", ""), "certificate-authority-data is no base64" },
     { FILE_OF("certificate-authority-data: AAAA", ""), "certificate-authority-data is no base64 of a text" },
     { FILE_OF("certificate-authority: x, insecure-skip-tls-verify: true", ""), "remove one of them" },
     { FILE_OF("proxy-url: 'socks4://x'", ""), "proxy-url: a proxy's URL begins with http://, https:// or socks5://" },
