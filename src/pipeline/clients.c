@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request is found by a hash of who it comes from: mostly it is the one of the request before, else a look through
- * 64 numbers. Texts are compared too, for hashes of strangers' texts may be made alike.
+/* Mostly a request comes from whom the one before came from, which two comparisons of text find out. Else it is found
+ * by a hash among 64 numbers; texts are compared too, for hashes of strangers' texts may be made alike.
  *
  * What can go wrong: more of them than there is room for, one with each request even. Each then takes the place of the
  * one that has been quiet longest, which costs a second look through the table and nothing else. */
@@ -33,12 +33,14 @@ static struct bytes cut_text(struct bytes text, size_t room)
 
 static struct identity identity_of(const char *peer, struct bytes agent, const char *transport)
 {
-    struct identity id = { .address = cut_text(address_of(peer), sizeof(((struct client *)0)->address)),
-                           .agent = cut_text(agent, sizeof(((struct client *)0)->agent)),
-                           .transport = transport };
+    return (struct identity){ .address = cut_text(address_of(peer), sizeof(((struct client *)0)->address)),
+                              .agent = cut_text(agent, sizeof(((struct client *)0)->agent)),
+                              .transport = transport };
+}
 
-    id.hash = bytes_hash(id.address) * 31 + bytes_hash(id.agent) + (uint8_t)transport[0];
-    return id;
+static uint64_t hash_of(const struct identity *id)
+{
+    return bytes_hash(id->address) * 31 + bytes_hash(id->agent) + (uint8_t)id->transport[0];
 }
 
 static struct identity identity_of_request(const struct http_request *req, const char *transport)
@@ -50,8 +52,7 @@ static struct identity identity_of_request(const struct http_request *req, const
 
 static bool is_client(const struct client *c, const struct identity *id)
 {
-    return c->hash == id->hash && c->transport == id->transport && bytes_is(id->address, c->address) &&
-           bytes_is(id->agent, c->agent);
+    return c->transport == id->transport && bytes_is(id->address, c->address) && bytes_is(id->agent, c->agent);
 }
 
 static size_t find_quiet(const struct clients *c)
@@ -82,18 +83,25 @@ static size_t make_client(struct clients *c, const struct identity *id)
     return at;
 }
 
-static struct client *get_client(struct clients *c, const struct identity *id, uint64_t now)
+static size_t find_client(const struct clients *c, const struct identity *id)
 {
-    size_t at = c->latest;
+    size_t at = 0;
 
-    if (at >= c->n || !is_client(&c->v[at], id))
-        for (at = 0; at < c->n && !is_client(&c->v[at], id); at++)
-            ;
-    if (at == c->n)
-        at = make_client(c, id);
-    c->latest = at;
-    c->v[at].last = now;
-    return &c->v[at];
+    while (at < c->n && (c->v[at].hash != id->hash || !is_client(&c->v[at], id)))
+        at++;
+    return at;
+}
+
+static struct client *get_client(struct clients *c, struct identity *id, uint64_t now)
+{
+    if (c->latest >= c->n || !is_client(&c->v[c->latest], id)) {
+        id->hash = hash_of(id);
+        c->latest = find_client(c, id);
+        if (c->latest == c->n)
+            c->latest = make_client(c, id);
+    }
+    c->v[c->latest].last = now;
+    return &c->v[c->latest];
 }
 
 static const char *protocol_of(const struct http_request *req)
