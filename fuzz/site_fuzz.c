@@ -5,6 +5,26 @@
 
 #include <stdlib.h>
 
+static bool has(struct bytes text, const char *what)
+{
+    return text.len > 0 && memmem(text.data, text.len, what, strlen(what)) != NULL;
+}
+
+/* One answer after another. */
+static void look_at(struct bytes answers)
+{
+    static const char head[] = "HTTP/1.1 ";
+
+    while (answers.len >= sizeof(head)) {
+        const uint8_t *next = memmem(answers.data + 1, answers.len - 1, head, sizeof(head) - 1);
+        size_t n = next != NULL ? (size_t)(next - answers.data) : answers.len;
+
+        if (has(bytes_of(answers.data, n), "text/html") && has(bytes_of(answers.data, n), "<script>alert"))
+            abort();
+        answers = bytes_skip(answers, n);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct site_rig rig;
@@ -14,10 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     memory_send(&rig.conn, bytes_of(data, len));
     for (int i = 0; i < 14; i++)
         site_rig_tick(&rig);
-    if (memmem(rig.conn.out.data, rig.conn.out.len, "<script>alert", 13) != NULL &&
-        memmem(rig.conn.out.data, rig.conn.out.len, "text/html", 9) != NULL &&
-        memmem(rig.conn.out.data, rig.conn.out.len, "application/json", 16) == NULL)
-        abort();
+    look_at(buf_bytes(&rig.conn.out));
     if (rig.conn.out.len > 0 && memchr(rig.conn.out.data, 033, rig.conn.out.len) != NULL)
         abort();
     site_rig_close(&rig);
