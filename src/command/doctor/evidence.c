@@ -93,7 +93,10 @@ void evidence_look(struct evidence *e, const struct daemon_place *place, uint64_
     if (e->now.status == NULL) /* it went meanwhile */
         return;
     e->interval = number_at(e->now.status, "service.time") - number_at(e->first.status, "service.time");
-    json_each(line, json_at(e->now.status, "log")) take_line(e, line);
+    json_each(line, json_at(e->now.status, "log"))
+    {
+        take_line(e, line);
+    }
     e->pid =
         machine_daemon_pid(place->socket[0] != '\0' ? "" : place->host, (long)number_at(e->now.status, "service.pid"));
 }
@@ -123,9 +126,12 @@ double look_metric(const struct look *l, const char *name, const char *key, cons
 {
     double sum = 0;
 
-    json_each(m, json_at(l->metrics, "metrics")) if (bytes_is(json_text_at(m, "name"), name) &&
-                                                     (key == NULL || bytes_is(json_text_at(json_at(m, "labels"), key),
-                                                                              value))) sum += number_at(m, "value");
+    json_each(m, json_at(l->metrics, "metrics"))
+    {
+        if (bytes_is(json_text_at(m, "name"), name) &&
+            (key == NULL || bytes_is(json_text_at(json_at(m, "labels"), key), value)))
+            sum += number_at(m, "value");
+    }
     return sum;
 }
 
@@ -138,15 +144,22 @@ double evidence_growth(const struct evidence *e, const char *name, const char *k
 
 const struct json_node *first_pipeline(const struct evidence *e, struct bytes id)
 {
-    json_each(p, json_at(e->first.status, "pipelines")) if (bytes_equal(json_text_at(p, "id"), id)) return p;
+    json_each(p, json_at(e->first.status, "pipelines"))
+    {
+        if (bytes_equal(json_text_at(p, "id"), id))
+            return p;
+    }
     return NULL;
 }
 
 const struct json_node *first_node(const struct evidence *e, struct bytes pipeline, const struct json_node *node)
 {
-    json_each(n, json_at(first_pipeline(e, pipeline),
-                         "nodes")) if (bytes_equal(json_text_at(n, "id"), json_text_at(node, "id")) &&
-                                       bytes_equal(json_text_at(n, "role"), json_text_at(node, "role"))) return n;
+    json_each(n, json_at(first_pipeline(e, pipeline), "nodes"))
+    {
+        if (bytes_equal(json_text_at(n, "id"), json_text_at(node, "id")) &&
+            bytes_equal(json_text_at(n, "role"), json_text_at(node, "role")))
+            return n;
+    }
     return NULL;
 }
 
@@ -180,8 +193,11 @@ struct seen_line *find_line(struct evidence *e, const char *begins, const char *
 const char *line_field(struct evidence *e, const struct seen_line *line, const char *key)
 {
     if (line != NULL)
-        json_each(f, line->fields) if (bytes_is(f->key, key) && f->kind != JSON_LIST &&
-                                       f->kind != JSON_OBJECT) return text_of(e, f->text);
+        json_each(f, line->fields)
+        {
+            if (bytes_is(f->key, key) && f->kind != JSON_LIST && f->kind != JSON_OBJECT)
+                return text_of(e, f->text);
+        }
     return "";
 }
 
@@ -221,10 +237,12 @@ const char *quote_line(struct evidence *e, struct seen_line *line)
     use_alike(e, line);
     buf_puts(&out, "the log: ");
     buf_put(&out, line->message);
-    json_each(f, line->fields) if (!says_nothing(f->key) && f->text.len > 0 && f->kind != JSON_LIST &&
-                                   f->kind != JSON_OBJECT)
-        buf_printf(&out, "; %.*s: %.*s", (int)f->key.len, (const char *)f->key.data,
-                   (int)(f->text.len < 300 ? f->text.len : 300), (const char *)f->text.data);
+    json_each(f, line->fields)
+    {
+        if (!says_nothing(f->key) && f->text.len > 0 && f->kind != JSON_LIST && f->kind != JSON_OBJECT)
+            buf_printf(&out, "; %.*s: %.*s", (int)f->key.len, (const char *)f->key.data,
+                       (int)(f->text.len < 300 ? f->text.len : 300), (const char *)f->text.data);
+    }
     text = text_of(e, buf_bytes(&out));
     buf_free(&out);
     return text;

@@ -66,9 +66,10 @@ static const struct tls_config *tls_option(const struct config_component *cc)
 static bool has_proxy(const struct config_component *cc)
 {
     static const char *const names[] = { "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY" };
+    const char *said;
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (getenv(names[i]) != NULL && getenv(names[i])[0] != '\0')
+        if ((said = getenv(names[i])) != NULL && said[0] != '\0')
             return true;
     return text_option(cc, "proxy_url")[0] != '\0';
 }

@@ -55,8 +55,11 @@ static void put_queue(struct evidence *e, const struct json_node *pipeline, cons
 static void put_reasons(const struct json_node *node, const char *what, const char *path, struct buf *out)
 {
     json_each(r, json_at(node, path))
+    {
+
         buf_printf(out, "; %.*s items %s (%.*s)", (int)r->text.len, (const char *)r->text.data, what, (int)r->key.len,
                    (const char *)r->key.data);
+    }
 }
 
 /* ---- what it says ---- */
@@ -105,11 +108,15 @@ static const char *pipelines_of(struct evidence *e, struct bytes id)
     const char *text;
 
     json_each(p, json_at(e->now.status, "pipelines"))
-        json_each(n, json_at(p, "nodes")) if (bytes_equal(json_text_at(n, "id"), id) &&
-                                              bytes_is(json_text_at(n, "role"), "exporter"))
     {
-        buf_printf(&out, "%s%.*s", out.len > 0 ? ", " : "", (int)json_text_at(p, "id").len,
-                   (const char *)json_text_at(p, "id").data);
+
+        json_each(n, json_at(p, "nodes"))
+        {
+            if (bytes_equal(json_text_at(n, "id"), id) && bytes_is(json_text_at(n, "role"), "exporter")) {
+                buf_printf(&out, "%s%.*s", out.len > 0 ? ", " : "", (int)json_text_at(p, "id").len,
+                           (const char *)json_text_at(p, "id").data);
+            }
+        }
     }
     text = text_of(e, buf_bytes(&out));
     buf_free(&out);
@@ -225,13 +232,16 @@ void rule_exporter(struct evidence *e)
         probe_all(e);
         return;
     }
-    json_each(p, json_at(e->now.status, "pipelines")) json_each(n, json_at(p, "nodes"))
+    json_each(p, json_at(e->now.status, "pipelines"))
     {
-        if (!bytes_is(json_text_at(n, "kind"), "exporter"))
-            continue;
-        if (bytes_is(json_text_at(n, "state"), "ok"))
-            tell_growth(e, p, n);
-        else
-            tell_exporter(e, p, n);
+        json_each(n, json_at(p, "nodes"))
+        {
+            if (!bytes_is(json_text_at(n, "kind"), "exporter"))
+                continue;
+            if (bytes_is(json_text_at(n, "state"), "ok"))
+                tell_growth(e, p, n);
+            else
+                tell_exporter(e, p, n);
+        }
     }
 }

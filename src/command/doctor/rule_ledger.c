@@ -26,7 +26,11 @@ static const struct json_node *reasons_at(const struct json_node *node, const st
 
 static double reason_count(const struct json_node *node, const struct column *c, struct bytes reason)
 {
-    json_each(r, reasons_at(node, c)) if (bytes_equal(r->key, reason)) return number_at(r, "");
+    json_each(r, reasons_at(node, c))
+    {
+        if (bytes_equal(r->key, reason))
+            return number_at(r, "");
+    }
     return 0;
 }
 
@@ -55,12 +59,14 @@ static bool place_filter(struct evidence *e, struct finding *f, const struct jso
 
         if (!bytes_is(json_text_at(m, "name"), "otelcd_processor_dropped_items") || number_at(m, "value") == 0)
             continue;
-        json_each(n, json_at(pipeline, "nodes")) if (bytes_is(json_text_at(n, "id"), id))
+        json_each(n, json_at(pipeline, "nodes"))
         {
-            f->seen = arena_printf(&e->arena, "%s; condition of %s: %s", f->seen, id,
-                                   text_of(e, json_text_at(m, "labels.condition")));
-            finding_place(e, f, arena_printf(&e->arena, "processors::%s", id), "");
-            return true;
+            if (bytes_is(json_text_at(n, "id"), id)) {
+                f->seen = arena_printf(&e->arena, "%s; condition of %s: %s", f->seen, id,
+                                       text_of(e, json_text_at(m, "labels.condition")));
+                finding_place(e, f, arena_printf(&e->arena, "processors::%s", id), "");
+                return true;
+            }
         }
     }
     return false;
@@ -240,13 +246,15 @@ static const struct json_node *find_holder(const struct json_node *pipeline, str
         "batch", "tail_sampling", "groupbytrace", "interval", "log_dedup", "logdedup"
     };
 
-    json_each(n, json_at(pipeline, "nodes")) for (size_t i = 0; i < ARRAY_LEN(types); i++)
+    json_each(n, json_at(pipeline, "nodes"))
     {
-        const char *id = text_of(e, json_text_at(n, "id"));
-        size_t len = strlen(types[i]);
+        for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+            const char *id = text_of(e, json_text_at(n, "id"));
+            size_t len = strlen(types[i]);
 
-        if (strncmp(id, types[i], len) == 0 && (id[len] == '\0' || id[len] == '/'))
-            return n;
+            if (strncmp(id, types[i], len) == 0 && (id[len] == '\0' || id[len] == '/'))
+                return n;
+        }
     }
     return NULL;
 }
@@ -273,8 +281,11 @@ static void tell_held(struct evidence *e, const struct json_node *pipeline)
     const char *id;
     struct finding *f;
 
-    json_each(n, json_at(pipeline, "nodes")) if (bytes_is(json_text_at(n, "kind"), "exporter")) held -=
-        number_at(n, "ledger.held");
+    json_each(n, json_at(pipeline, "nodes"))
+    {
+        if (bytes_is(json_text_at(n, "kind"), "exporter"))
+            held -= number_at(n, "ledger.held");
+    }
     if (held <= 0 || number_at(before, "ledger.held") <= 0 || holder == NULL)
         return;
     id = text_of(e, json_text_at(holder, "id"));
@@ -292,8 +303,11 @@ static void tell_held(struct evidence *e, const struct json_node *pipeline)
 
 static bool refuses(const struct json_node *pipeline, const struct json_node **who)
 {
-    json_each(n, json_at(pipeline, "nodes")) if (bytes_is(json_text_at(n, "kind"), "exporter") &&
-                                                 number_at(n, "ledger.refused") > 0) *who = n;
+    json_each(n, json_at(pipeline, "nodes"))
+    {
+        if (bytes_is(json_text_at(n, "kind"), "exporter") && number_at(n, "ledger.refused") > 0)
+            *who = n;
+    }
     return *who != NULL;
 }
 

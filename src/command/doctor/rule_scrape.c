@@ -31,8 +31,14 @@ static double delivered_by(const struct evidence *e, struct bytes id)
     double sum = 0;
 
     json_each(p, json_at(e->now.status, "pipelines"))
-        json_each(n, json_at(p, "nodes")) if (bytes_equal(json_text_at(n, "id"), id)) sum +=
-        number_at(n, "ledger.delivered");
+    {
+
+        json_each(n, json_at(p, "nodes"))
+        {
+            if (bytes_equal(json_text_at(n, "id"), id))
+                sum += number_at(n, "ledger.delivered");
+        }
+    }
     return sum;
 }
 
@@ -109,13 +115,19 @@ static void look_at_receiver(struct evidence *e, const char *id)
 
 void rule_scrape(struct evidence *e)
 {
-    json_each(s, json_at(e->now.status, "scrapes")) look_at_endpoint(e, s);
-    json_each(p, json_at(e->now.status, "pipelines")) json_each(n, json_at(p, "nodes"))
+    json_each(s, json_at(e->now.status, "scrapes"))
     {
-        const char *id = text_of(e, json_text_at(n, "id"));
-        bool scrapes = strcmp(id, "prometheus") == 0 || strncmp(id, "prometheus/", 11) == 0;
+        look_at_endpoint(e, s);
+    }
+    json_each(p, json_at(e->now.status, "pipelines"))
+    {
+        json_each(n, json_at(p, "nodes"))
+        {
+            const char *id = text_of(e, json_text_at(n, "id"));
+            bool scrapes = strcmp(id, "prometheus") == 0 || strncmp(id, "prometheus/", 11) == 0;
 
-        if (scrapes && bytes_is(json_text_at(n, "kind"), "receiver"))
-            look_at_receiver(e, id);
+            if (scrapes && bytes_is(json_text_at(n, "kind"), "receiver"))
+                look_at_receiver(e, id);
+        }
     }
 }

@@ -16,10 +16,12 @@ static double before(const struct evidence *e, const struct json_node *m)
     {
         bool same = bytes_equal(json_text_at(old, "name"), json_text_at(m, "name"));
 
-        json_each(label, json_at(m, "labels")) same =
-            same &&
-            bytes_equal(json_text_at(json_at(old, "labels"), text_of((struct evidence *)(uintptr_t)e, label->key)),
-                        label->text);
+        json_each(label, json_at(m, "labels"))
+        {
+            same = same && bytes_equal(json_text_at(json_at(old, "labels"),
+                                                    text_of((struct evidence *)(uintptr_t)e, label->key)),
+                                       label->text);
+        }
         if (same)
             return number_at(old, "value");
     }
@@ -205,9 +207,12 @@ static void tell_silence(struct evidence *e, const char *id, bool others)
 
 static bool has_server(const struct evidence *e, const char *id)
 {
-    json_each(
-        m, json_at(e->now.metrics, "metrics")) if (bytes_is(json_text_at(m, "name"), "otelcd_receiver_connections") &&
-                                                   bytes_is(json_text_at(m, "labels.receiver"), id)) return true;
+    json_each(m, json_at(e->now.metrics, "metrics"))
+    {
+        if (bytes_is(json_text_at(m, "name"), "otelcd_receiver_connections") &&
+            bytes_is(json_text_at(m, "labels.receiver"), id))
+            return true;
+    }
     return false;
 }
 
@@ -217,8 +222,12 @@ static bool is_listed(const struct evidence *e, const struct json_node *pipeline
     {
         if (p == pipeline)
             return false;
-        json_each(n, json_at(p, "nodes")) if (bytes_equal(json_text_at(n, "id"), json_text_at(node, "id")) &&
-                                              bytes_is(json_text_at(n, "kind"), "receiver")) return true;
+        json_each(n, json_at(p, "nodes"))
+        {
+            if (bytes_equal(json_text_at(n, "id"), json_text_at(node, "id")) &&
+                bytes_is(json_text_at(n, "kind"), "receiver"))
+                return true;
+        }
     }
     return false;
 }
@@ -227,7 +236,10 @@ static double taken_by_all(const struct evidence *e)
 {
     double sum = 0;
 
-    json_each(p, json_at(e->now.status, "pipelines")) sum += number_at(p, "ledger.received");
+    json_each(p, json_at(e->now.status, "pipelines"))
+    {
+        sum += number_at(p, "ledger.received");
+    }
     return sum;
 }
 
@@ -235,13 +247,16 @@ static void tell_silences(struct evidence *e, bool refused)
 {
     bool others = refused || taken_by_all(e) > 0;
 
-    json_each(p, json_at(e->now.status, "pipelines")) json_each(n, json_at(p, "nodes"))
+    json_each(p, json_at(e->now.status, "pipelines"))
     {
-        const char *id = text_of(e, json_text_at(n, "id"));
+        json_each(n, json_at(p, "nodes"))
+        {
+            const char *id = text_of(e, json_text_at(n, "id"));
 
-        if (bytes_is(json_text_at(n, "kind"), "receiver") && !is_listed(e, p, n) && has_server(e, id) &&
-            taken_by(e, id) == 0)
-            tell_silence(e, id, others);
+            if (bytes_is(json_text_at(n, "kind"), "receiver") && !is_listed(e, p, n) && has_server(e, id) &&
+                taken_by(e, id) == 0)
+                tell_silence(e, id, others);
+        }
     }
 }
 
