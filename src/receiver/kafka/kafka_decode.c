@@ -105,13 +105,14 @@ static bool put_json_body(struct bytes text, struct buf *out, struct error *err)
     static const struct json_tree_rules rules = { .max_nodes = BODY_NODES, .max_depth = BODY_DEPTH };
     struct arena a = { 0 };
     const struct json_node *n = json_tree_parse(text, &a, &rules, err);
+    bool good = n != NULL && n->kind == JSON_OBJECT;
 
-    if (n != NULL && n->kind != JSON_OBJECT)
-        error_set(err, UV_EINVAL, "it is no JSON object");
-    if (n != NULL && n->kind == JSON_OBJECT)
+    if (good)
         put_node(out, n);
+    else if (n != NULL)
+        error_set(err, UV_EINVAL, "it is no JSON object");
     arena_free(&a);
-    return n != NULL && n->kind == JSON_OBJECT;
+    return good;
 }
 
 static bool put_body(const struct kafka_value *v, struct buf *out, struct error *err)
