@@ -26,6 +26,7 @@ sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "test/integration")]
 
 import payload  # noqa: E402
 from hop import Hop  # noqa: E402
+from kafka_rows import Kafka  # noqa: E402
 from scrape import Scrape, free_port  # noqa: E402
 from watched import Watched  # noqa: E402
 from harness import otlp  # noqa: E402
@@ -698,6 +699,7 @@ def main():
             bench.replay()
             bench.vmagent(ours)
         Hop(bench, load, cpu_seconds, stop).rows(chosen)
+        Kafka(bench, load, cpu_seconds, stop).rows(chosen)
         Scrape(bench, SERVER_CORE, cpu_seconds, stop, stalls).rows(chosen)
         file = payload.write(bench.folder / "watched", payload.traces(1000))
         Watched(bench, load, cpu_seconds, stop, stalls).rows(chosen, NOP, file, otlp.TRACES.rpc)

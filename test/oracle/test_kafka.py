@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Topics between the Go collector and otelcd, on a real broker: what one writes the other reads, both ways, and keys and
+partitions are the same."""
+
+import json
+import subprocess
+
+import pytest
+from conftest import build
+from harness import otlp
+from harness.limits import PATIENCE
+from harness.otlp_peer import PEERS
+
+kafka = pytest.importorskip("harness.kafka")
+from harness.kafka_broker import Broker  # noqa: E402
+
+GROUPS = {"traces": "resource_spans", "metrics": "resource_metrics", "logs": "resource_logs"}
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    listed = subprocess.run([build(), "components"], capture_output=True, text=True, timeout=PATIENCE).stdout
+    if "kafka" not in listed:
+        pytest.skip("this Go collector was built without its Kafka components")
+    b = Broker(tmp_path_factory.mktemp("broker"))
+    yield b
+    b.close()
+
+
+@pytest.fixture
+def peer():
+    p = PEERS["otlp_grpc"]()
+    yield p
+    p.close()
+
+
+def text(receivers, exporters):
+    """The Go collector's fixture puts its telemetry behind it."""
+    (receiver,), (exporter,) = receivers, exporters
+    pipelines = {s: {"receivers": [receiver], "exporters": [exporter]} for s in GROUPS}
+    return f"receivers: {json.dumps(receivers)}\nexporters: {json.dumps(exporters)}\nservice:\n  pipelines: {json.dumps(pipelines)}\n"
+
+
+def writer(address, topics, encoding, **more):
+    options = {"brokers": [address], **{s: {"topic": t, "encoding": encoding} for s, t in topics.items()}, **more}
+    return text({"otlp": {"protocols": {"grpc": {"endpoint": "127.0.0.1:0"}}}}, {"kafka": options})
+
+
+def reader(address, topics, encoding, peer, exporter):
+    topics = {s: {"topics": [t], "encoding": encoding} for s, t in topics.items()}
+    options = {"brokers": [address], "initial_offset": "earliest", "group_id": topics["logs"]["topics"][0], **topics}
+    return text({"kafka": options}, {exporter: {"endpoint": peer.endpoint, "tls": {"insecure": True}}})
+
+
+def filled(group):
+    """With the empty messages that the Go collector writes, and otelcd leaves as they are."""
+    group.resource.SetInParent()
+    for scope in [*getattr(group, "scope_spans", []), *getattr(group, "scope_logs", []), *getattr(group, "scope_metrics", [])]:
+        scope.scope.SetInParent()
+        for span in getattr(scope, "spans", []):
+            span.status.SetInParent()
+    return group.SerializeToString(deterministic=True)
+
+
+def arrived(peer, signal):
+    with peer.changed:
+        messages = [c.message for c in peer.calls]
+    return sorted(filled(g) for m in messages for g in getattr(m, GROUPS[signal], []))
+
+
+@pytest.mark.parametrize("encoding", ["otlp_proto", "otlp_json"])
+@pytest.mark.parametrize("ours", ["writes", "reads"])
+def test_what_one_writes_the_other_reads(broker, otelcd, collector, peer, encoding, ours):
+    topics = {s: broker.topic(f"{ours}_{encoding}_{s}") for s in GROUPS}
+    sent = {s: [otlp.sample(s, 5) for _ in range(3)] for s in GROUPS}
+    if ours == "writes":
+        first = otelcd(writer(broker.address, topics, encoding))
+        address = first.grpc_address()
+        collector(reader(broker.address, topics, encoding, peer, "otlp"))
+    else:
+        go = collector(writer(broker.address, topics, encoding, sending_queue={"enabled": False}))
+        first = otelcd(reader(broker.address, topics, encoding, peer, "otlp_grpc"))
+        address = go.ports["grpc"]
+    for requests in sent.values():
+        for request in requests:
+            first.export(request, address=address)
+    for signal, requests in sent.items():
+        wanted = sorted(filled(getattr(r, GROUPS[signal])[0]) for r in requests)
+        first.wait_metrics(lambda _: len(arrived(peer, signal)) >= 3)
+        assert arrived(peer, signal) == wanted
+
+
+def test_both_give_a_resource_the_same_key_and_partition(broker, otelcd, collector):
+    topics = {s: f"keys_{s}" for s in GROUPS}
+    more = {"partition_logs_by_resource_attributes": True, "sending_queue": {"enabled": False}}
+    broker.topic("keys_logs", 5)
+    go = collector(writer(broker.address, topics, "otlp_proto", **more))
+    d = otelcd(writer(broker.address, topics, "otlp_proto", **more))
+    for i in range(20):
+        request = otlp.logs(1, {"service.name": f"s{i}", "n": i, "d": i / 8, "b": i % 2 == 0, "raw": bytes([i, 255])})
+        d.export(request)
+        d.export(request, address=go.ports["grpc"])
+    topic = kafka.Topic(broker.address, "keys_logs")
+    found = {}
+    for m in topic.wait(lambda m: len(m) >= 40):
+        found.setdefault(m.value(), set()).add((m.key(), m.partition()))
+    topic.close()
+    by_name = {}
+    for value, places in found.items():
+        name = otlp.LOGS.request.FromString(value).resource_logs[0].resource.attributes[0].value.string_value
+        by_name.setdefault(name, set()).update(places)
+    assert len(by_name) == 20 and all(len(places) == 1 for places in by_name.values()), by_name
