@@ -7,6 +7,8 @@
  * changed then, and the next who asks tries again. */
 #include "base/library.h"
 
+#include "base/mem.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
@@ -109,8 +111,8 @@ static int load_library(const struct late *late, enum library l, struct error *e
     if (handle == NULL)
         return error_set(err, UV_ENOENT, "%s, and it cannot be loaded: %s; install the package that has %s",
                          known[l].what, dlerror(), late->file);
-    found = calloc(late->n, sizeof(*found));
-    rc = found == NULL ? error_set(err, UV_ENOMEM, "no memory") : look_up(late, l, handle, found, err);
+    found = mem_zalloc((late->n + 1) * sizeof(*found));
+    rc = look_up(late, l, handle, found, err);
     if (rc == 0)
         rc = turn_slots(late, l, found, err);
     free(found);
@@ -145,11 +147,14 @@ void *library_function(size_t stub)
     size_t slot = 0;
     struct error err = { 0 };
 
-    while (next_late(&at, &slot, &late) && stub >= slot)
-        ;
-    for (enum library l = 0; l < LIBRARIES; l++)
-        if (is_of(&late, l) && library_load(l, &err) == 0)
-            return late_slots[stub];
+    while (next_late(&at, &slot, &late)) {
+        if (stub >= slot)
+            continue;
+        for (enum library l = 0; l < LIBRARIES; l++)
+            if (is_of(&late, l) && library_load(l, &err) == 0)
+                return late_slots[stub];
+        break;
+    }
     (void)fprintf(stderr, "otelcd: %s\n", err.text);
     abort();
 }
