@@ -12,8 +12,8 @@
 #include "base/mem.h"
 #include "connector/routing/route_asker.h"
 #include "connector/routing/routing_table.h"
-#include "connector/routing/split.h"
 #include "pipeline/fanout.h"
+#include "pipeline/split.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -230,7 +230,7 @@ static struct batch *part_of(struct routing *p, struct group *g, struct batch *b
 
 static void send_parts(struct routing *p, struct batch *batch, struct ack *ack)
 {
-    struct split *split = split_begin(&p->splitter, ack, p->copied);
+    struct split *split = split_begin(&p->splitter, ack, p->copied, p->n_groups);
 
     for (size_t i = 0; i < p->n_groups; i++)
         if (p->groups[i].items > 0)
