@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A batch taken apart by its items: each goes to one of several parts, which are batches of their own.
+ *
+ * One walk down the path of the batch (otlp/path.h) asks about each item where it goes and copies it there. What an
+ * item is in (resource, scope, metric) is opened in its part when the first item below it comes, with all fields that
+ * are not on the path, and once for each resource, scope and metric of the batch. */
+#ifndef OTLP_SCATTER_H
+#define OTLP_SCATTER_H
+
+#include "otlp/batch.h"
+#include "otlp/path.h"
+
+/* An item, and what it is in: messages of the batch, good for as long as it is. */
+struct scatter_item {
+    struct bytes item;                         /* the content of a span, log record, data point */
+    struct bytes resource_group;               /* ResourceSpans and their like */
+    struct bytes scope_group;                  /* ScopeSpans and their like */
+    struct bytes metric;                       /* of data points; else no bytes */
+    uint32_t data;                             /* of data points: the metric's field that they are in; else 0 */
+    uint64_t resources, scopes, data_messages; /* the how manyth of the walk, from 1: who has looked into one knows
+                                                * whether this is another */
+};
+
+/* Who says where an item goes: a number below the `n` that scatter_batch() was given, or SCATTER_DROP. */
+#define SCATTER_DROP UINT32_MAX
+typedef uint32_t scatter_choose(void *arg, const struct scatter_item *item);
+
+struct scatter_level {
+    uint64_t serial; /* of the message that is open here; 0: none */
+    size_t mark;
+};
+
+struct scatter_part {
+    struct buf out;
+    uint64_t items;
+    struct scatter_level levels[LEVELS];
+};
+
+typedef VEC(uint32_t) scatter_numbers;
+
+/* What it needs, kept for the next batch. A zeroed struct is ready. */
+struct scatter {
+    VEC(struct scatter_part) parts;
+    scatter_numbers used;         /* parts of this batch, in the order that they came in */
+    scatter_numbers open[LEVELS]; /* parts in which the level is open */
+    uint64_t serial;
+    uint64_t dropped; /* items of the last batch that were to go nowhere */
+};
+
+void scatter_free(struct scatter *s);
+
+/* Takes `b` apart; the caller's reference to it stays. out[i], of `n`, is the part of that number, or NULL when nothing
+ * goes there; `b` itself, with one more reference, when all of it does. Blocks are charged to `budget` whatever its
+ * limit. Metadata and arrival are those of `b`. Not for profiles. Afterwards s->used are the numbers of the parts that
+ * there are. */
+void scatter_batch(struct scatter *s, struct batch *b, size_t n, scatter_choose *choose, void *arg,
+                   struct budget *budget, struct batch **out);
+
+#endif
