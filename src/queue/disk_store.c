@@ -22,6 +22,7 @@
 #define WIDE_WINDOW (4 * WINDOW)     /* while there is something to send, and the budget is BUDGET_PARTS times that */
 #define BUDGET_PARTS 16
 #define READ_WINDOW (4ull * 1024 * 1024)
+#define FRONT 4096u /* of a record: what its front takes, for who asks for room */
 #define READ_AGAIN (1 * NS_PER_S)
 
 static struct disk_store *disk_of(struct store *st)
@@ -333,6 +334,13 @@ static void part(struct store *st, const struct queue_entry *e, uint64_t first, 
     drop_lost(st->sender, wal_settle_part(disk_of(st)->wal, &known, n - losses_total(lost), dropped, lost->n));
 }
 
+static bool has_room(const struct store *st, uint64_t bytes)
+{
+    const struct disk_store *d = container_of_const(st, struct disk_store, store);
+
+    return d->wal != NULL && wal_has_room(d->wal, bytes + FRONT);
+}
+
 static struct amount held(const struct store *st)
 {
     const struct disk_store *d = container_of_const(st, struct disk_store, store);
@@ -364,25 +372,31 @@ static const char *static_reason(const char *reason)
             return known[n];
         n++;
     }
+    if (strcmp(reason, SENDER_MOVED) == 0)
+        return SENDER_MOVED;
     if (n == ARRAY_LEN(known))
         return "before_restart";
     known[n] = mem_strdup(reason);
     return known[n];
 }
 
-/* The ledger goes on where it was. */
+/* The ledger goes on where it was. What was moved to other queues is in their totals. */
 static void take_totals(struct disk_store *d)
 {
     struct sender *s = d->store.sender;
     const struct wal_totals *t = wal_totals(d->wal);
+    struct losses lost = { 0 };
     struct ledger *l = s->node->ledger;
+    uint64_t before = l->held;
 
     ledger_receive(l, t->appended);
     ledger_deliver(l, t->delivered);
-    for (uint32_t i = 0; i < t->n_dropped; i++)
-        ledger_drop(l, t->dropped[i].items, static_reason(t->dropped[i].reason));
+    for (uint32_t i = 0; i < t->n_dropped; i++) {
+        lost = (struct losses){ .n = 1, .v = { { static_reason(t->dropped[i].reason), t->dropped[i].items } } };
+        sender_book_losses(s, &lost);
+    }
     l->durable = true;
-    s->hold.open = l->held;
+    s->hold.open = l->held - before;
     d->inherited = wal_last(d->wal);
     d->behind = wal_held(d->wal).records > 0;
 }
@@ -401,7 +415,7 @@ static int start(struct store *st, struct error *err)
     take_totals(d);
     if (d->behind)
         log_info(&node->log, "Batches of before the start are on disk, and go first",
-                 F_UINT("batches", wal_held(d->wal).records), F_UINT("items", node->ledger->held));
+                 F_UINT("batches", wal_held(d->wal).records), F_UINT("items", st->sender->hold.open));
     return 0;
 }
 
@@ -461,6 +475,7 @@ struct store *disk_store_new(struct sender *s)
         .next = next,
         .part = part,
         .stop = stop,
+        .has_room = has_room,
         .held = held,
         .age = age,
         .free = free_store,

@@ -30,8 +30,10 @@ static void collect(struct metric_hook *hook)
     if (d->wal == NULL)
         return;
     held = wal_held(d->wal);
-    metric_set(d->bytes, (double)held.bytes);
-    metric_set(d->oldest, held.oldest != 0 && now > held.oldest ? (double)(now - held.oldest) / 1e9 : 0);
+    if (d->store.sender->options.member == NULL) {
+        metric_set(d->bytes, (double)held.bytes);
+        metric_set(d->oldest, held.oldest != 0 && now > held.oldest ? (double)(now - held.oldest) / 1e9 : 0);
+    }
     metric_add_since(d->written, &d->seen_written, wal_stats(d->wal)->bytes_written);
     metric_add_since(d->sync_failures, &d->seen_failures, wal_stats(d->wal)->sync_failures);
     metric_add_since(d->corrupt, &d->seen_corrupt, wal_stats(d->wal)->corrupt_items);

@@ -63,11 +63,25 @@ void sender_end_if_done(struct sender *s, struct queue_entry *e)
 
 /* ---- the queue ---- */
 
-static bool has_room(const struct sender *s, const struct batch *b)
+static bool has_room_for(const struct sender *s, uint64_t items, uint64_t bytes)
 {
-    uint64_t size = size_of(s, 1, b->items, b->bytes);
+    uint64_t size = size_of(s, 1, items, bytes);
 
     return s->options.queue_size == UINT64_MAX || sender_size(s) + size <= s->options.queue_size;
+}
+
+static bool has_room(const struct sender *s, const struct batch *b)
+{
+    return has_room_for(s, b->items, b->bytes);
+}
+
+enum sender_room sender_room(const struct sender *s, uint64_t items, uint64_t bytes)
+{
+    if (size_of(s, 1, items, bytes) > s->options.queue_size)
+        return SENDER_NEVER;
+    if (s->stopping || !list_empty(&s->blocked) || !has_room_for(s, items, bytes))
+        return SENDER_FULL;
+    return s->store->ops->has_room == NULL || s->store->ops->has_room(s->store, bytes) ? SENDER_ROOM : SENDER_FULL;
 }
 
 /* The first in line when there is room for it, else NULL. */
@@ -166,6 +180,44 @@ static void consume(struct consumer *in, struct batch *batch, struct ack *ack)
     } else {
         refuse_batch(s, batch, ack, "queue_full", "sending queue is full");
     }
+}
+
+/* ---- to other queues ---- */
+
+const char SENDER_MOVED[] = "moved";
+
+bool sender_keeps(const struct sender *s)
+{
+    return s->store->ops->keeps;
+}
+
+uint64_t sender_held_bytes(const struct sender *s)
+{
+    return s->store->ops->held(s->store).bytes;
+}
+
+bool sender_is_empty(const struct sender *s)
+{
+    return s->n_attempts == 0 && list_empty(&s->blocked) && s->ready.requests == 0 &&
+           s->store->ops->held(s->store).requests == 0;
+}
+
+void sender_redirect(struct sender *s, struct consumer *attempt, bool away)
+{
+    s->options.attempt = attempt;
+    s->away = away;
+    sender_partitions_flush(s);
+    sender_attempts_hurry(s);
+    turn_defer(&s->node->host->loop->turn, &s->pump_task);
+}
+
+void sender_book_losses(struct sender *s, const struct losses *lost)
+{
+    for (uint32_t i = 0; i < lost->n; i++)
+        if (lost->v[i].reason == SENDER_MOVED)
+            ledger_withdraw(s->node->ledger, lost->v[i].items);
+        else
+            ledger_drop(s->node->ledger, lost->v[i].items, lost->v[i].reason);
 }
 
 /* ---- to another exporter ---- */

@@ -41,6 +41,9 @@ struct sender_options {
     const struct retry_config *retry; /* NULL: the exporter tries again by itself, and RETRY means it has given up */
     bool retry_forever;               /* max_elapsed_time does not count */
     struct wal_options disk;          /* where it is kept; directory NULL: in memory */
+    const char *member;               /* NULL: the node's only one. Else one of several that book in one ledger and
+                                       * count in the same metrics, by its name, which is that of its directory below the
+                                       * node's; gauges are the node's to set */
     struct consumer *attempt;
 };
 
@@ -72,6 +75,27 @@ struct sender_fill {
 };
 
 struct sender_fill sender_fill(const struct sender *s);
+
+/* For the node of several senders: what its gauges say, of all of them. */
+struct sender_gauges {
+    double size, capacity, disk_bytes;
+    bool on_disk;
+};
+void sender_gauges_set(const struct node *node, const struct sender_gauges *sum);
+
+/* Whether a batch of that size would be taken in now. NEVER: the whole queue is too small for it. */
+enum sender_room { SENDER_ROOM, SENDER_FULL, SENDER_NEVER };
+enum sender_room sender_room(const struct sender *s, uint64_t items, uint64_t bytes);
+uint64_t sender_held_bytes(const struct sender *s); /* on disk: of its files */
+bool sender_keeps(const struct sender *s);          /* it is on disk */
+
+/* Another one gets the attempts from now on, those that wait for their next try at once. `away`: it moves what it gets
+ * to other queues, as often as it takes, and settles SAFE with all of it lost as SENDER_MOVED: these items leave the
+ * ledger as if they had never come, for the others have booked them. Who waits for a result is told what came of it, as
+ * ever. */
+void sender_redirect(struct sender *s, struct consumer *attempt, bool away);
+bool sender_is_empty(const struct sender *s); /* nothing waits or is under way, and nobody waits for room */
+extern const char SENDER_MOVED[];
 
 /* For an exporter that sends the batch of an attempt, which it was given with `ack`, in parts. As soon as it knows what
  * became of the next `items` of it, in their order, it says so, and what of them is lost. On disk these are not kept

@@ -19,6 +19,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define MOVE_AGAIN NS_PER_S
+
 static void enter_state(struct attempt *a, enum attempt_state to)
 {
     static const uint8_t allowed[] = {
@@ -65,8 +67,7 @@ static void book_attempt(struct sender *s, struct attempt *a, const struct outco
     if (s->options.wait_for_result)
         return;
     s->hold.open -= a->items;
-    for (uint32_t i = 0; i < o->lost.n; i++)
-        ledger_drop(l, o->lost.v[i].items, o->lost.v[i].reason);
+    sender_book_losses(s, &o->lost);
     ledger_deliver(l, a->items - losses_total(&o->lost));
 }
 
@@ -245,6 +246,10 @@ static bool try_again(struct attempt *a, const struct outcome *o)
         sender_maybe_stopped(s);
         return true;
     }
+    if (s->away && !s->stopping && !s->options.wait_for_result) {
+        wait_for_retry(a, o, o->retry_after_ms > 0 ? o->retry_after_ms * NS_PER_MS : MOVE_AGAIN);
+        return true;
+    }
     if (s->stopping || s->options.retry == NULL ||
         !retry_next(&a->retry, s->options.retry, s->options.retry_forever, a->begun, clock_mono(&loop->clock),
                     o->retry_after_ms, &loop->random, &delay))
@@ -369,6 +374,16 @@ void sender_attempts_end_waits(struct sender *s)
             hand_attempt(a, false);
         else
             start_try(a);
+    }
+}
+
+void sender_attempts_hurry(struct sender *s)
+{
+    list_each (struct attempt, a, &s->attempts, link) {
+        if (a->state != ATTEMPT_WAITING)
+            continue;
+        clock_stop(&s->node->host->loop->clock, &a->timer);
+        start_try(a);
     }
 }
 

@@ -89,6 +89,7 @@ struct sender {
     struct list given_up; /* attempts that the exporter may still answer */
     uint32_t n_attempts;
     struct list blocked;
+    bool away; /* what is here is moved to other queues */
     bool stopping, stopped;
     bool freeing;          /* the graph has closed the ledger */
     struct handover *heir; /* in memory: of what is here when it stops; NULL: there is none */
@@ -107,6 +108,8 @@ struct queue_entry *sender_push(struct sender *s, struct batch *batch, uint64_t 
 void sender_pump(struct sender *s);
 void sender_give_up(struct queue_entry *e); /* a part of it, when the sender stops */
 void sender_end_if_done(struct sender *s, struct queue_entry *e);
+/* Items that were held, and lost by that reason, or moved. */
+void sender_book_losses(struct sender *s, const struct losses *lost);
 void sender_book_loss(struct sender *s, uint64_t items); /* of entries that are given up, unless the store keeps them */
 /* Not now, but in a second: a hop behind takes some refusals without a delay for final. */
 void sender_tell_later(struct ack *ack, const char *reason, const char *why);
@@ -126,7 +129,8 @@ void sender_partitions_free(struct sender *s); /* they are empty */
 /* sender_attempt.c */
 bool sender_attempt_begin(struct sender *s); /* of what is due. False when nothing is */
 void sender_attempts_end_waits(
-    struct sender *s); /* no more waits between tries: the last one now, or none if it keeps */
+    struct sender *s);                        /* no more waits between tries: the last one now, or none if it keeps */
+void sender_attempts_hurry(struct sender *s); /* the next try is now */
 void sender_attempts_give_up(struct sender *s);
 uint64_t sender_attempts_oldest(const struct sender *s); /* likewise of what is under way */
 void sender_attempts_free(struct sender *s);             /* those: the exporter has forgotten them */

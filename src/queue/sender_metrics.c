@@ -105,6 +105,8 @@ static void collect(struct metric_hook *hook)
     struct sender *s = container_of(hook, struct sender, hook);
     struct sender_fill fill = sender_fill(s);
 
+    if (s->options.member != NULL)
+        return;
     metric_set(s->size, (double)fill.size);
     metric_set(s->capacity, (double)fill.capacity);
 }
@@ -131,4 +133,15 @@ void sender_metrics_init(struct sender *s)
 void sender_metrics_close(struct sender *s)
 {
     metrics_unhook(s->node->host->metrics, &s->hook);
+}
+
+void sender_gauges_set(const struct node *node, const struct sender_gauges *sum)
+{
+    struct metrics *m = node->host->metrics;
+    const struct metric_label labels[] = { { "exporter", node->id }, { "data_type", signal_table[node->signal].name } };
+
+    metric_set(metrics_get(m, &row_size, labels, 2), sum->size);
+    metric_set(metrics_get(m, &row_capacity, labels, 2), sum->capacity);
+    if (sum->on_disk)
+        metric_set(metrics_get(m, &disk_store_size, labels, 2), sum->disk_bytes);
 }

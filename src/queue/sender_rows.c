@@ -120,6 +120,27 @@ static void put_escaped(struct buf *out, const char *s)
             buf_printf(out, "~%04X", (unsigned)(uint8_t)*s);
 }
 
+static void put_directory(struct buf *out, const struct node *node, const struct storage *storage)
+{
+    buf_printf(out, "%s/exporter_", storage->directory);
+    put_escaped(out, node->id);
+    buf_printf(out, "_%s", signal_table[node->signal].name);
+}
+
+bool sending_queue_directory(struct buf *out, const struct node *node, const struct sending_queue_config *c)
+{
+    const struct storage *storage = sending_queue_keeps(c) ? node->host->find_storage(node, c->storage) : NULL;
+
+    if (storage != NULL)
+        put_directory(out, node, storage);
+    return storage != NULL;
+}
+
+void sending_queue_put_name(struct buf *out, const char *text)
+{
+    put_escaped(out, text);
+}
+
 void sending_queue_fill(const struct sending_queue_config *c, struct sender_options *o)
 {
     o->queue_size = (uint64_t)c->queue_size;
@@ -145,9 +166,9 @@ struct sender *sending_queue_new(struct node *node, const struct sending_queue_c
 
     sending_queue_fill(c, &o);
     if (storage != NULL) {
-        buf_printf(&path, "%s/exporter_", storage->directory);
-        put_escaped(&path, node->id);
-        buf_printf(&path, "_%s", signal_table[node->signal].name);
+        put_directory(&path, node, storage);
+        if (o.member != NULL)
+            buf_printf(&path, "/%s", o.member);
         o.disk = (struct wal_options){ .directory = buf_cstr(&path),
                                        .max_bytes = storage->max_bytes,
                                        .sync = storage->fsync };

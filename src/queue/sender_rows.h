@@ -35,6 +35,10 @@ bool sending_queue_keeps(const struct sending_queue_config *c);
 
 /* What the options say of a queue in memory; the rest of `o` stays. */
 void sending_queue_fill(const struct sending_queue_config *c, struct sender_options *o);
+/* Its directory; with several members theirs are below it. False: it is in memory. */
+bool sending_queue_directory(struct buf *out, const struct node *node, const struct sending_queue_config *c);
+/* A text as the name of a file, for sender_options.member. */
+void sending_queue_put_name(struct buf *out, const char *text);
 
 /* The sender that the options ask for. `o` has what is the exporter's (attempt, retry); the rest is filled in. */
 struct sender *sending_queue_new(struct node *node, const struct sending_queue_config *c, struct sender_options o);

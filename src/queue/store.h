@@ -34,8 +34,9 @@ struct store_ops {
     void (*done)(struct store *st, const struct queue_entry *e);
     /* No attempt is under way and none will be: close. False: not yet, and sender_maybe_stopped() follows. */
     bool (*stop)(struct store *st);
-    struct amount (*held)(const struct store *st); /* not done, what is on its way in included */
-    uint64_t (*age)(const struct store *st);       /* ns: nothing of that is older. NULL: ask the entries */
+    struct amount (*held)(const struct store *st);            /* not done, what is on its way in included */
+    uint64_t (*age)(const struct store *st);                  /* ns: nothing of that is older. NULL: ask the entries */
+    bool (*has_room)(const struct store *st, uint64_t bytes); /* for one more batch. NULL: always */
     void (*free)(struct store *st);
 };
 

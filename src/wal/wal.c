@@ -304,6 +304,28 @@ static void on_kick(struct turn_task *task)
     begin_group(container_of(task, struct wal, kick));
 }
 
+static bool has_room(const struct wal *w, uint64_t length)
+{
+    return used_bytes(w) + w->waiting_bytes + (is_idle(w) ? 0 : w->group.bytes) + length + w->segment_bytes <=
+           w->max_bytes;
+}
+
+/* Somebody waits for what a note sets free. */
+static void hurry_frees(struct wal *w)
+{
+    if (note_frees(w))
+        turn_defer(&w->loop->turn, &w->kick);
+}
+
+bool wal_has_room(struct wal *w, uint64_t bytes)
+{
+    bool room = has_room(w, WAL_RECORD_HEAD + bytes);
+
+    if (!room)
+        hurry_frees(w);
+    return room;
+}
+
 int wal_append(struct wal *w, struct wal_append *a)
 {
     uint64_t length = WAL_RECORD_HEAD;
@@ -312,10 +334,8 @@ int wal_append(struct wal *w, struct wal_append *a)
         length += a->parts[i].len;
     if (wal_padded(length) > longest_record(w))
         return UV_EFBIG;
-    if (used_bytes(w) + w->waiting_bytes + (is_idle(w) ? 0 : w->group.bytes) + length + w->segment_bytes >
-        w->max_bytes) {
-        if (note_frees(w))
-            turn_defer(&w->loop->turn, &w->kick); /* somebody waits for what the note sets free */
+    if (!has_room(w, length)) {
+        hurry_frees(w);
         return UV_ENOSPC;
     }
     a->length = length;

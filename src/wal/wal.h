@@ -80,6 +80,9 @@ struct wal_append {
  * on_done does not come. */
 int wal_append(struct wal *w, struct wal_append *a);
 
+/* Whether a record of so many bytes would be taken now. Costs nothing. */
+bool wal_has_room(struct wal *w, uint64_t bytes);
+
 /* One at a time; the caller's memory until on_read or wal_read_cancel. */
 struct wal_read {
     uint64_t after;        /* in: the record before; 0 = from the first */
