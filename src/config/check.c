@@ -116,6 +116,24 @@ bool check_was_set(struct check *ck, const char *path)
     return node_of(ck->node, path, &exact) != NULL && exact && !is_default(ck, path);
 }
 
+void check_below(struct check *ck, const char *path, const struct option *rows, size_t size, void *config,
+                 void (*run)(void *config, struct check *ck))
+{
+    bool exact;
+    const struct yaml_node *n = node_of(ck->node, path, &exact);
+    char full[512];
+    struct check group = { .faults = ck->faults,
+                           .node = exact ? n : NULL,
+                           .place = n != NULL ? n : ck->place,
+                           .path = full,
+                           .rows = rows,
+                           .config = config,
+                           .size = size };
+
+    snprintf(full, sizeof(full), "%s::%s", ck->path, path);
+    run(config, &group);
+}
+
 bool check_is_bare(struct check *ck, const char *path)
 {
     bool exact;

@@ -184,6 +184,9 @@ void check_fail_in(struct check *ck, const char *path, size_t offset, const char
 void check_warn(struct check *ck, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The user wrote that key, and not just its default (so that what print-config prints is no mistake). */
 bool check_was_set(struct check *ck, const char *path);
+/* Runs the check of who the group at `path` is of, to whom it is as if it were a component's own. */
+void check_below(struct check *ck, const char *path, const struct option *rows, size_t size, void *config,
+                 void (*run)(void *config, struct check *ck));
 /* The key is written with nothing behind it. */
 bool check_is_bare(struct check *ck, const char *path);
 

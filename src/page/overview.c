@@ -155,6 +155,34 @@ static void put_queue(struct buf *out, const char *path, const struct sender *se
     buf_puts(out, " s</p>");
 }
 
+/* A row for each, which comes and goes: nothing in it moves by itself. */
+static void put_member(const struct node_member *m, void *arg)
+{
+    struct putting *x = arg;
+    const struct health *h = health_worst(m->health);
+    struct sender_fill fill;
+
+    buf_printf(x->out, "<li class=\"%s\">", status_state_name(h->state));
+    html_text(x->out, bytes_str(m->endpoint));
+    buf_printf(x->out, " %s", m->state);
+    if (h->state != HEALTH_OK)
+        put_failure(x, h);
+    if (m->sender != NULL) {
+        fill = sender_fill(m->sender);
+        buf_puts(x->out, ", queue ");
+        put_count(x->out, fill.size);
+        buf_printf(x->out, " %s", fill.unit);
+    }
+    buf_puts(x->out, "</li>");
+}
+
+static void put_members(struct putting *x, const struct node *node)
+{
+    buf_puts(x->out, "<ul>");
+    node->each_member(node, put_member, x);
+    buf_puts(x->out, "</ul>");
+}
+
 static void put_node(struct putting *x, const struct view_node *n, const char *path)
 {
     const struct health *h = health_worst(n->node->health);
@@ -177,6 +205,8 @@ static void put_node(struct putting *x, const struct view_node *n, const char *p
     }
     if (n->node->sender != NULL)
         put_queue(x->out, path, n->node->sender);
+    if (n->node->each_member != NULL)
+        put_members(x, n->node);
     buf_puts(x->out, "</li>");
 }
 

@@ -137,6 +137,37 @@ static void put_advice(struct putting *x, const struct advice *a)
         json_write_text(&x->json, "option", bytes_str(a->option));
 }
 
+static void put_state(struct putting *x, const struct health *h)
+{
+    json_write_text(&x->json, "state", bytes_str(status_state_name(h->state)));
+    if (h->state == HEALTH_OK)
+        return;
+    json_write_double(&x->json, "failing_seconds", seconds_since(clock_mono(&x->host->loop->clock), h->since));
+    json_write_uint(&x->json, "failures", h->failures);
+    json_write_text(&x->json, "reason", bytes_str(h->reason));
+    put_advice(x, advice_for(bytes_str(h->reason)));
+}
+
+static void put_member(const struct node_member *m, void *arg)
+{
+    struct putting *x = arg;
+
+    json_begin(&x->json, NULL, '{');
+    json_write_text(&x->json, "endpoint", bytes_str(m->endpoint));
+    json_write_text(&x->json, "member", bytes_str(m->state));
+    put_state(x, health_worst(m->health));
+    if (m->sender != NULL)
+        put_queue(x, m->sender);
+    json_end(&x->json, '}');
+}
+
+static void put_members(struct putting *x, const struct node *node)
+{
+    json_begin(&x->json, "members", '[');
+    node->each_member(node, put_member, x);
+    json_end(&x->json, ']');
+}
+
 /* `role`: in its pipeline; NULL: it is an extension. */
 static void put_node(struct putting *x, const char *role, const struct node *node, const struct ledger *ledger)
 {
@@ -147,19 +178,15 @@ static void put_node(struct putting *x, const char *role, const struct node *nod
     json_write_text(&x->json, "id", bytes_str(node->id));
     if (role != NULL)
         json_write_text(&x->json, "role", bytes_str(role));
-    json_write_text(&x->json, "state", bytes_str(status_state_name(h->state)));
-    if (h->state != HEALTH_OK) {
-        json_write_double(&x->json, "failing_seconds", seconds_since(clock_mono(&x->host->loop->clock), h->since));
-        json_write_uint(&x->json, "failures", h->failures);
-        json_write_text(&x->json, "reason", bytes_str(h->reason));
-        put_advice(x, advice_for(bytes_str(h->reason)));
-    }
+    put_state(x, h);
     if (node->peer != NULL)
         json_write_text(&x->json, "peer", bytes_str(node->peer));
     if (ledger != NULL)
         put_ledger(x, ledger);
     if (node->sender != NULL)
         put_queue(x, node->sender);
+    if (node->each_member != NULL)
+        put_members(x, node);
     json_end(&x->json, '}');
 }
 

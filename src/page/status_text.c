@@ -84,23 +84,41 @@ static void put_ledger(struct buf *out, const char *indent, const char *name, co
     put_reasons(out, "dropped", &l->dropped);
 }
 
+static void put_queue(struct buf *out, const struct sender *sender)
+{
+    struct sender_fill fill = sender_fill(sender);
+
+    buf_printf(out, "  queue %" PRIu64, fill.size);
+    if (fill.capacity != UINT64_MAX)
+        buf_printf(out, " of %" PRIu64, fill.capacity);
+    buf_printf(out, " %s%s", fill.unit, fill.on_disk ? " on disk" : "");
+    if (fill.requests == 0)
+        return;
+    buf_puts(out, ", oldest ");
+    html_ago(out, fill.age, 0);
+}
+
+static void put_member(const struct node_member *m, void *arg)
+{
+    struct buf *out = arg;
+    const struct health *h = health_worst(m->health);
+
+    buf_printf(out, "    %s %s", m->endpoint, m->state);
+    if (m->sender != NULL)
+        put_queue(out, m->sender);
+    if (h->state != HEALTH_OK)
+        buf_printf(out, "  %s: %s", status_state_name(h->state), h->reason);
+    buf_putc(out, '\n');
+}
+
 static void put_exporter(struct buf *out, const struct view_node *n)
 {
-    struct sender_fill fill;
-
     put_ledger(out, "  ", n->node->id, n->ledger);
-    if (n->node->sender != NULL) {
-        fill = sender_fill(n->node->sender);
-        buf_printf(out, "  queue %" PRIu64, fill.size);
-        if (fill.capacity != UINT64_MAX)
-            buf_printf(out, " of %" PRIu64, fill.capacity);
-        buf_printf(out, " %s%s", fill.unit, fill.on_disk ? " on disk" : "");
-        if (fill.requests > 0) {
-            buf_puts(out, ", oldest ");
-            html_ago(out, fill.age, 0);
-        }
-    }
+    if (n->node->sender != NULL)
+        put_queue(out, n->node->sender);
     buf_putc(out, '\n');
+    if (n->node->each_member != NULL)
+        n->node->each_member(n->node, put_member, out);
 }
 
 static void put_pipeline(const struct view_pipeline *p, void *arg)

@@ -95,6 +95,14 @@ struct pipeline_end {
     struct consumer *in;
 };
 
+/* One of the peers of an exporter that has several, which come and go. */
+struct node_member {
+    const char *endpoint;
+    const char *state;           /* "here", "leaving", "failed" */
+    const struct sender *sender; /* NULL while it has failed */
+    const struct health *health; /* HEALTH_CAUSES of them */
+};
+
 struct node {
     struct consumer in; /* first: what others send to. NULL consume for receivers and extensions */
     const struct component *component;
@@ -119,6 +127,8 @@ struct node {
     struct sender *sender;               /* exporters with a queue (queue/sender.h); else NULL */
     const char *peer;                    /* exporters: whom they send to, for people; NULL: nobody, or it is not said */
     struct clients *clients;             /* receivers that are sent requests (pipeline/clients.h); else NULL */
+    /* Exporters with several peers and queues: each of them, for who shows it. Else NULL. */
+    void (*each_member)(const struct node *node, void (*visit)(const struct node_member *m, void *arg), void *arg);
     /* Exporters that keep what they have accepted in memory, when a reload replaces them: before stop(), and after it
      * while is_handing(), what they hold is for `to`. NULL: nobody takes it (any more). Themselves NULL where there is
      * never such a thing. */
@@ -153,7 +163,8 @@ struct component {
     void (*finish)(void *config, struct check *ck);
     /* What one row cannot say (max >= min); report through check_fail. May be NULL. */
     void (*check)(const void *config, struct check *ck);
-    /* Processors: what hangs on the signal; called for each that a pipeline uses it for, after check(). May be NULL. */
+    /* Processors and exporters: what hangs on the signal; called for each that a pipeline uses it for, after check().
+     * May be NULL. */
     void (*check_use)(const void *config, enum signal signal, struct check *ck);
     /* Connectors: what hangs on the pipelines behind it. Called for each signal that goes in, after check(); `ends` are
      * the ids of those of that signal. May be NULL. */

@@ -319,23 +319,31 @@ static void check_ambiguous(struct loader *l)
 
 /* --- the whole --- */
 
-/* What a processor's configuration must be for the signals that it is used for. */
+static void check_use(struct loader *l, const char *section, struct config_component *cc, enum signal signal)
+{
+    uint32_t bit = SIGNAL_BIT((unsigned)signal);
+    struct check ck;
+
+    if (cc->component == NULL || cc->component->check_use == NULL || !cc->sound || (cc->checked & bit) != 0)
+        return;
+    cc->checked |= bit;
+    ck = check_of(l, cc, config_path(l, section, cc->id));
+    cc->component->check_use(cc->config, signal, &ck);
+}
+
+/* What a processor's or exporter's configuration must be for the signals that it is used for. */
 static void check_uses(struct loader *l)
 {
     const struct config *c = l->config;
 
-    for (size_t i = 0; i < c->n_pipelines; i++)
-        for (size_t k = 0; k < c->pipelines[i].n_processors; k++) {
-            struct config_component *cc = c->pipelines[i].processors[k];
-            uint32_t bit = SIGNAL_BIT((unsigned)c->pipelines[i].signal);
-            struct check ck;
+    for (size_t i = 0; i < c->n_pipelines; i++) {
+        const struct config_pipeline *p = &c->pipelines[i];
 
-            if (cc->component == NULL || cc->component->check_use == NULL || !cc->sound || (cc->checked & bit) != 0)
-                continue;
-            cc->checked |= bit;
-            ck = check_of(l, cc, config_path(l, "processors", cc->id));
-            cc->component->check_use(cc->config, (enum signal)c->pipelines[i].signal, &ck);
-        }
+        for (size_t k = 0; k < p->n_processors; k++)
+            check_use(l, "processors", p->processors[k], (enum signal)p->signal);
+        for (size_t k = 0; k < p->n_exporters; k++)
+            check_use(l, "exporters", p->exporters[k], (enum signal)p->signal);
+    }
 }
 
 /* What a connector's configuration must be for the pipelines of that signal that it feeds, if any feeds it. */
