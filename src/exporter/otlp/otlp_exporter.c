@@ -133,10 +133,9 @@ static const struct otlp_port client_port = { start_call, cancel_call };
 static void set_sender(struct otlp_exporter *n)
 {
     const struct otlp_settings *s = &n->settings;
-    struct sender_options o = { .attempt = &n->attempt };
+    struct sender_options o = { .attempt = &n->attempt, .member = n->member };
 
     otlp_exporter_queue(s->queue, s->retry, s->retry_forever, &o);
-
     if (n->authenticator != NULL)
         o.keys = n->authenticator->reads;
     n->sender = s->queue->on ? sending_queue_new(&n->node, s->queue, o) : sender_new(&n->node, &o);
@@ -147,6 +146,8 @@ static void set_labels(struct otlp_exporter *n)
 {
     const struct otlp_target *t = &n->target;
 
+    if (n->member != NULL) /* the ledger is that of all */
+        return;
     ledger_set_label(n->node.ledger, "server_address", t->address);
     ledger_set_label(n->node.ledger, "server_port", t->port);
     if (t->path != NULL)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the exporters otlp_grpc and otlp_http: what their files share. Nobody but this folder includes this.
+/* The inside of the exporters otlp_grpc and otlp_http: what their files share. Nobody but this folder includes this,
+ * and load_balancing, whose members are exporters too, by otlp_grpc.h.
  *
  *     otlp_grpc_exporter.c    one component: its options, its client
  *     otlp_http_exporter.c    the other one
@@ -112,11 +113,13 @@ struct otlp_exporter_metrics {
     struct metric_hook hook;
     struct metric *requests[2]; /* answered with a success, and not */
     struct metric *bytes, *seconds, *limit, *splits, *connections, *peer_clock;
+    struct metric *latency, *outcome[2]; /* a member's, by whoever it is of; else NULL: ms, and as requests */
 };
 
 struct otlp_exporter {
     struct node node;
     const void *config; /* the component's own */
+    const char *member; /* NULL: it is the node that it seems to be. Else as in struct sender_options */
     struct otlp_settings settings;
     struct otlp_target target;
     const char *name; /* of the peer, for people: without userinfo and query */

@@ -44,6 +44,8 @@ static void collect(struct metric_hook *hook)
     struct otlp_exporter *n =
         container_of(container_of(hook, struct otlp_exporter_metrics, hook), struct otlp_exporter, m);
 
+    if (n->member != NULL)
+        return;
     metric_set(n->m.limit, (double)n->limit.now);
     node_tell_clock(n->m.peer_clock, n->client);
     metric_set(n->m.connections, n->client != NULL ? (double)http_client_stats(n->client)->connections : 0);

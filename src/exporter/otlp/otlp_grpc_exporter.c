@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The otlp_grpc exporter: OTLP over gRPC. A request is a call over HTTP/2 whose body is one message with its prefix. */
-#include "exporter/otlp/otlp_exporter.h"
+#include "exporter/otlp/otlp_grpc.h"
 
-#include "config/client_rows.h"
 #include "pipeline/node_tls.h"
 
 #define KEEPALIVE_LEAST (10 * NS_PER_S) /* gRPC's own: peers end connections that ask more often */
 
-struct otlp_grpc_exporter_config {
-    struct grpc_client_config client;
-    duration timeout;
-    uint64_t max_request_bytes;
-    struct sending_queue_config sending_queue;
-    struct retry_config retry_on_failure;
-    bool retry_forever; /* by finish(): what is on disk is not given up for its age, unless the user says so */
-};
-
 /* clang-format off */
 #define T struct otlp_grpc_exporter_config
-static const struct option options[] = {
+const struct option otlp_grpc_options[] = {
     GRPC_CLIENT_ROWS(T, client,
                      "Receiver, as host:port; also dns:///host:port, passthrough:///host:port, unix:///path/of.sock. "
                      "http:// in front changes nothing, https:// asks for TLS.",
@@ -38,7 +28,7 @@ static bool is_pick_first(const struct grpc_client_config *c)
 
 /* ---- what the configuration may say ---- */
 
-static void finish(void *config, struct check *ck)
+void otlp_grpc_finish(void *config, struct check *ck)
 {
     struct otlp_grpc_exporter_config *c = config;
 
@@ -58,17 +48,15 @@ static void check_endpoint(const struct grpc_client_config *c, struct check *ck)
     otlp_target_free(&target);
 }
 
-static void check(const void *config, struct check *ck)
+static void check_rest(const struct otlp_grpc_exporter_config *c, struct check *ck)
 {
     static const char *const reserved[] = { "content-type",         "te",
                                             "grpc-timeout",         "grpc-encoding",
                                             "grpc-accept-encoding", "content-length",
                                             "transfer-encoding",    "connection",
                                             "user-agent",           NULL };
-    const struct otlp_grpc_exporter_config *c = config;
     struct error err = { 0 };
 
-    check_endpoint(&c->client, ck);
     if (otlp_exporter_coding(c->client.compression, true, &err) == CODING_UNKNOWN)
         check_fail(ck, "compression", "%s", err.text);
     if (!is_pick_first(&c->client) && strcmp(c->client.balancer_name, "round_robin") != 0)
@@ -79,12 +67,28 @@ static void check(const void *config, struct check *ck)
     retry_check(&c->retry_on_failure, "retry_on_failure", ck);
 }
 
+static void check(const void *config, struct check *ck)
+{
+    const struct otlp_grpc_exporter_config *c = config;
+
+    check_endpoint(&c->client, ck);
+    check_rest(c, ck);
+}
+
+void otlp_grpc_member_check(const void *config, struct check *ck)
+{
+    const struct otlp_grpc_exporter_config *c = config;
+
+    if (!tls_config_is_plain(&c->client.tls))
+        tls_check(&c->client.tls, TLS_CLIENT, "tls", ck);
+    check_rest(c, ck);
+}
+
 /* ---- life ---- */
 
-static int create(struct node *node, const void *config, struct error *err)
+int otlp_grpc_create(struct otlp_exporter *n, const struct otlp_grpc_exporter_config *c, const char *endpoint,
+                     struct error *err)
 {
-    struct otlp_exporter *n = otlp_exporter_of(node);
-    const struct otlp_grpc_exporter_config *c = config;
     struct otlp_settings s = {
         .grpc = true,
         .coding = otlp_exporter_coding(c->client.compression, true, NULL),
@@ -97,11 +101,18 @@ static int create(struct node *node, const void *config, struct error *err)
         .retry_forever = c->retry_forever,
     };
 
-    n->config = config;
-    if (otlp_target_grpc(&n->target, c->client.endpoint, !tls_config_is_plain(&c->client.tls), err) != 0)
+    n->config = c;
+    if (otlp_target_grpc(&n->target, endpoint, !tls_config_is_plain(&c->client.tls), err) != 0)
         return UV_EINVAL;
     otlp_exporter_create(n, &s);
     return 0;
+}
+
+static int create(struct node *node, const void *config, struct error *err)
+{
+    const struct otlp_grpc_exporter_config *c = config;
+
+    return otlp_grpc_create(otlp_exporter_of(node), c, c->client.endpoint, err);
 }
 
 static void set_keepalive(struct http_client_options *o, const struct client_keepalive_config *k)
@@ -113,7 +124,7 @@ static void set_keepalive(struct http_client_options *o, const struct client_kee
     o->keepalive_permit_without_stream = k->permit_without_stream;
 }
 
-static int start(struct node *node, struct error *err)
+int otlp_grpc_start(struct node *node, struct error *err)
 {
     struct otlp_exporter *n = otlp_exporter_of(node);
     const struct grpc_client_config *k = &((const struct otlp_grpc_exporter_config *)n->config)->client;
@@ -168,15 +179,15 @@ const struct component otlp_grpc_exporter = {
     .summary = "Sends OTLP over gRPC.",
     .safe = OTLP_EXPORTER_SAFE,
     .config_size = sizeof(struct otlp_grpc_exporter_config),
-    .options = options,
+    .options = otlp_grpc_options,
     .metrics = otlp_exporter_metric_rows,
     .node_size = sizeof(struct otlp_exporter),
-    .finish = finish,
+    .finish = otlp_grpc_finish,
     .check = check,
     .create = create,
     .keeps = keeps,
     .queue = queue,
-    .start = start,
+    .start = otlp_grpc_start,
     .stop = otlp_exporter_stop,
     .hurry = otlp_exporter_hurry,
     .destroy = otlp_exporter_destroy,

@@ -153,6 +153,10 @@ static void count_answer(struct otlp_request *r, const struct otlp_answer *a)
 
     metric_add(n->m.requests[a->fate == OTLP_TAKEN ? 0 : 1], 1);
     metric_observe(n->m.seconds, (double)took / (double)NS_PER_S);
+    if (n->m.latency == NULL)
+        return;
+    metric_observe(n->m.latency, (double)took / (double)NS_PER_MS);
+    metric_add(n->m.outcome[a->fate == OTLP_TAKEN ? 0 : 1], 1);
 }
 
 /* Nothing has been done to what a client has compressed as we would. */
