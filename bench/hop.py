@@ -21,6 +21,7 @@ Kind = namedtuple("Kind", "words signal body items requests")
 # What goes out. on: "exporter" without TLS, "tls" both ways; against: what it is compared with.
 Way = namedtuple("Way", "exporter coding gzipped tls disk queue processor", defaults=("none", False, False, False, True, None))
 NOWHERE = Way(None)
+MEMBERS = 4  # of load_balancing
 
 STALL_SECONDS, STALL_RATE = 60, 4000  # ten times what is 0.4 M records/s, the whole of a core of the Go collector
 STALL_LIMIT = 200  # MiB
@@ -71,14 +72,16 @@ class Hop:
                 queue["storage"] = "file_storage"
                 self.queues += 1
                 extensions["file_storage"] = {"directory": str(self.bench.folder / f"queue{self.queues}"), "create_directory": True}
-            exporter = {
-                way.exporter: {
-                    "endpoint": scheme + address,
-                    "compression": way.coding,
-                    "tls": {"ca_file": str(self.cert), "min_version": "1.3"} if way.tls else {"insecure": True},
-                    "sending_queue": queue,
-                }
+            block = {
+                "compression": way.coding,
+                "tls": {"ca_file": str(self.cert), "min_version": "1.3"} if way.tls else {"insecure": True},
+                "sending_queue": queue,
             }
+            if way.exporter == "load_balancing":
+                block = {"protocol": {"otlp": block}, "resolver": {"static": {"hostnames": address.split()}}}
+            else:
+                block["endpoint"] = scheme + address
+            exporter = {way.exporter: block}
         pipeline = {"receivers": ["otlp"], "processors": list(way.processor or {}), "exporters": list(exporter)}
         return json.dumps(
             {
@@ -91,12 +94,14 @@ class Hop:
         )
 
     def start(self, kind, way):
-        sink, address = self.bench.sink(*(self.pair() if way.tls else ())) if way.exporter else (None, "")
-        return self.bench.daemon(self.config(kind, way, address)), sink
+        n = 0 if way.exporter is None else MEMBERS if way.exporter == "load_balancing" else 1
+        sinks = [self.bench.sink(*(self.pair() if way.tls else ())) for _ in range(n)]
+        address = " ".join(address for _, address in sinks)
+        return self.bench.daemon(self.config(kind, way, address)), [process for process, _ in sinks]
 
-    def end(self, d, sink):
+    def end(self, d, sinks):
         self.stop(d)
-        if sink:
+        for sink in sinks:
             sink.terminate()
             sink.wait()
 
@@ -112,7 +117,7 @@ class Hop:
 
     def once(self, kind, way, requests):
         """Items per CPU-second, and bytes an item on the wire to the peer."""
-        d, sink = self.start(kind, way)
+        d, sinks = self.start(kind, way)
         self.push(d, kind, way, requests // 10)
         self.settle(d)
         before = self.cpu_seconds(d.process.pid)
@@ -124,7 +129,7 @@ class Hop:
             column = d.ledger("exporter", way.exporter, kind.signal)
             assert column["delivered"] == (requests + requests // 10) * kind.items, f"items are missing: {column}"
             weight = d.metrics().value("otelcd_exporter_otlp_sent_bytes", exporter=way.exporter, signal=kind.signal) / column["delivered"]
-        self.end(d, sink)
+        self.end(d, sinks)
         return rate, weight
 
     def compare(self, name, kind, way, against, words, bar=None, share_bar=None, requests=None):
@@ -169,6 +174,10 @@ class Hop:
         for kind in all_kinds:
             self.codings(chosen, kind)
             self.tls(chosen, kind)
+        spans = all_kinds[2]
+        name = f"{spans.words} -> load_balancing, {MEMBERS} members by trace id"
+        if chosen(name):
+            self.compare(name, spans, Way("load_balancing"), Way("otlp_grpc"), "otlp_grpc", bar=2e6)
         records = all_kinds[0]
         for exporter in ("otlp_grpc", "otlp_http"):
             for words, processor in (("attributes insert", INSERT), ("batch", {"batch": {}})):
@@ -198,7 +207,7 @@ class Hop:
     def latency(self, name, kind, way):
         """From when a request is due to its answer, with half as many a second as there can be. Beside it what `nop` takes at
         that rate, in turn: on a machine with others on it most of the 99th percentile is the machine's."""
-        d, sink = self.start(kind, way)
+        d, sinks = self.start(kind, way)
         plain, _ = self.start(kind, NOWHERE)
         n = kind.requests
         self.push(d, kind, way, n // 10)
@@ -217,7 +226,7 @@ class Hop:
             text += f"{words}p50 {p50:.2f} ms  p99 {p99:.2f} ms  p99.9 {p999:.2f} ms"
         self.bench.row(name, f"{text}  at {rate:,} requests/s")
         self.end(plain, None)
-        self.end(d, sink)
+        self.end(d, sinks)
 
     # --- memory ---
 
@@ -225,7 +234,7 @@ class Hop:
         """A peer that takes no byte for a minute, while ten times as much comes as usual."""
         limiter = {"memory_limiter": {"check_interval": "100ms", "limit_mib": STALL_LIMIT}}
         way = Way("otlp_grpc", processor=limiter)
-        d, sink = self.start(kind, way)
+        d, (sink,) = self.start(kind, way)
         self.push(d, kind, way, 100)
         self.settle(d)
         os.kill(sink.pid, signal.SIGSTOP)
@@ -241,7 +250,7 @@ class Hop:
         bar = STALL_LIMIT + 32
         self.bench.row(f"stalled peer, memory_limiter {STALL_LIMIT} MiB: resident memory", words, peak / MIB, bar, lambda v: f"{v:.0f} MiB", False)
         self.settle(d)
-        self.end(d, sink)
+        self.end(d, [sink])
 
 
 def peak_rss(d):

@@ -28,6 +28,7 @@
     X(debug_exporter)                                                                                                  \
     X(file_exporter)                                                                                                   \
     X(kafka_exporter)                                                                                                  \
+    X(load_balancing_exporter)                                                                                         \
     X(nop_exporter)                                                                                                    \
     X(otlp_grpc_exporter)                                                                                              \
     X(otlp_http_exporter)                                                                                              \

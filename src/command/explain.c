@@ -11,9 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What members of an exporter have is written below its protocol. */
+static const struct yaml_node *body_of(const struct explained *x, const char *path)
+{
+    const struct yaml_node *members = yaml_get(yaml_get(x->options, "protocol"), "otlp");
+    char key[64];
+
+    snprintf(key, sizeof(key), "%.*s", (int)strcspn(path, ":"), path);
+    return members != NULL && yaml_get(x->options, key) == NULL ? members : x->options;
+}
+
 static const struct yaml_node *option_at(const struct explained *x, const char *path)
 {
-    const struct yaml_node *n = x->options;
+    const struct yaml_node *n = body_of(x, path);
 
     while (n != NULL && *path != '\0') {
         const char *sep = strstr(path, "::");
@@ -85,22 +95,33 @@ static bool listens(const struct explanation *e, const struct explained *x)
     return false;
 }
 
+static void put_peer(struct explanation *e, const char *peer, const struct explained *x, const char *key, size_t *n)
+{
+    if (peer[0] != '\0')
+        buf_printf(e->out, "%s  %s: %s::%s\n", (*n)++ == 0 ? "\nsends to\n" : "", peer, x->path, key);
+}
+
 /* The options that say who gets the data. */
 static void explain_peers(struct explanation *e)
 {
-    static const char *const keys[] = { "endpoint",      "traces_endpoint",   "metrics_endpoint",
-                                        "logs_endpoint", "profiles_endpoint", "path" };
+    static const char *const keys[] = {
+        "endpoint", "traces_endpoint",         "metrics_endpoint",      "logs_endpoint", "profiles_endpoint",
+        "path",     "resolver::dns::hostname", "resolver::k8s::service"
+    };
+    static const char list[] = "resolver::static::hostnames";
     size_t n = 0;
 
     for (size_t i = 0; i < e->used.n; i++) {
         const struct explained *x = &e->used.v[i];
+        const struct yaml_node *members;
 
         if (x->cc->component->kind != COMPONENT_EXPORTER || listens(e, x))
             continue;
         for (size_t k = 0; k < ARRAY_LEN(keys); k++)
-            if (explained_option(x, keys[k])[0] != '\0')
-                buf_printf(e->out, "%s  %s: %s::%s\n", n++ == 0 ? "\nsends to\n" : "", explained_option(x, keys[k]),
-                           x->path, keys[k]);
+            put_peer(e, explained_option(x, keys[k]), x, keys[k], &n);
+        members = option_at(x, list);
+        for (size_t k = 0; members != NULL && members->kind == YAML_LIST && k < members->n; k++)
+            put_peer(e, members->items[k]->text, x, list, &n);
     }
 }
 

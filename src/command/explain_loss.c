@@ -173,7 +173,8 @@ static void lose_in_power_cut(struct section *s)
 static void lose_by_peer(struct section *s, const struct explained *x)
 {
     const char *most = explained_option(x, "retry_on_failure::max_elapsed_time");
-    bool ever = strcmp(most, "0s") == 0 || strcmp(most, "0") == 0;
+    bool unset = is_on_disk(x) && strcmp(most, "5m0s") == 0; /* by default what is on disk is kept */
+    bool ever = strcmp(most, "0s") == 0 || strcmp(most, "0") == 0 || unset;
 
     if (!has_queue_options(x) && explained_option(x, "retry_on_failure::enabled")[0] == '\0')
         return;

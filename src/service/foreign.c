@@ -77,7 +77,7 @@ static const struct foreign table[] = {
       "k8stagger",
       "put the pod's fields into OTEL_RESOURCE_ATTRIBUTES of the services (downward API)" },
     { COMPONENT_EXPORTER, false,
-      "loadbalancing otelarrow",
+      "otelarrow",
       "otlp_grpc balances over all addresses that the endpoint's name has: write "
       "`otlp_grpc: {endpoint: \"dns:///backends:4317\", tls: {insecure: true}}`" },
     { COMPONENT_EXPORTER, true, "loki", "Loki takes OTLP: write `otlp_http: {endpoint: \"http://loki:3100/otlp\"}`" },

@@ -96,7 +96,7 @@ def test_a_mistake_is_named_with_its_place_and_the_way_out(tmp_path, mistake):
 @pytest.mark.parametrize(
     "section, type",
     [
-        *[("exporters", e) for e in ("jaeger", "jaeger_thrift", "loki", "opencensus", "elastic", "skywalking", "loadbalancing")],
+        *[("exporters", e) for e in ("jaeger", "jaeger_thrift", "loki", "opencensus", "elastic", "skywalking")],
         *[("receivers", r) for r in ("jaeger", "zipkin", "opencensus", "skywalking")],
     ],
 )

@@ -48,6 +48,7 @@ def test_each_example_starts_and_takes_data(otelcd, name, tmp_path):
         "REMOTE_WRITE_URL": receiver.url,
         "OTELCD_GATEWAY": gateway.endpoint,
         "OTELCD_BACKEND": backend.endpoint,
+        "OTELCD_SAMPLER": gateway.endpoint,
     }
     d = otelcd(free_ports((ROOT / "config" / name).read_text()), env=env)
     d.export(otlp.sample("metrics"))

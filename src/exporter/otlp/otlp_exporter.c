@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <sys/utsname.h>
 
+#define MEMBER_BYTES (512u << 10) /* of what waits, in one request to a member */
+
 /* ---- what is said of answers ---- */
 
 static void complain_partial(struct otlp_exporter *n, const struct otlp_answer *a)
@@ -138,6 +140,8 @@ static void set_sender(struct otlp_exporter *n)
     otlp_exporter_queue(s->queue, s->retry, s->retry_forever, &o);
     if (n->authenticator != NULL)
         o.keys = n->authenticator->reads;
+    if (n->member != NULL) /* parts of batches are small */
+        o.merge_bytes = MEMBER_BYTES;
     n->sender = s->queue->on ? sending_queue_new(&n->node, s->queue, o) : sender_new(&n->node, &o);
 }
 

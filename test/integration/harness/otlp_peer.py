@@ -241,7 +241,7 @@ class GrpcPeer(Peer):
 
     exporter = "otlp_grpc"
 
-    def __init__(self, answer=None, port=0, options=(), tls=None):
+    def __init__(self, answer=None, port=0, options=(), tls=None, host="127.0.0.1"):
         super().__init__()
         self.answer = answer or (lambda call: None)
         self.server = grpc.server(
@@ -255,9 +255,9 @@ class GrpcPeer(Peer):
                 response_serializer=bytes,
             )
             self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": handler}),))
-        self.port = self._listen(f"127.0.0.1:{port}", tls)
+        self.port = self._listen(f"{host}:{port}", tls)
         assert self.port != 0
-        self.endpoint = f"127.0.0.1:{self.port}"
+        self.endpoint = f"{host}:{self.port}"
         self.server.start()
 
     def _listen(self, address, tls):

@@ -67,7 +67,8 @@ static const struct {
       "node_exporter and scrape it with a prometheus receiver\n"
       "2:20: exporters::loki: \"loki\" is an exporter that the Go collector once had; Loki takes OTLP: write "
       "`otlp_http: {endpoint: \"http://loki:3100/otlp\"}`\n"
-      "2:28: exporters::dbg: unknown type: \"dbg\" for id: \"dbg\" (valid values: [debug file kafka nop otlp_grpc "
+      "2:28: exporters::dbg: unknown type: \"dbg\" for id: \"dbg\" (valid values: [debug file kafka load_balancing nop "
+      "otlp_grpc "
       "otlp_http "
       "prometheus "
       "prometheus_remote_write]); did you mean \"debug\"?" },

@@ -4,8 +4,8 @@
  * One walk down the path of the batch (otlp/path.h) asks about each item where it goes and copies it there. What an
  * item is in (resource, scope, metric) is opened in its part when the first item below it comes, with all fields that
  * are not on the path, and once for each resource, scope and metric of the batch. */
-#ifndef OTLP_SCATTER_H
-#define OTLP_SCATTER_H
+#ifndef EXPORTER_LOAD_BALANCING_SCATTER_H
+#define EXPORTER_LOAD_BALANCING_SCATTER_H
 
 #include "otlp/batch.h"
 #include "otlp/path.h"

@@ -6,7 +6,7 @@
  *
  * Each part is written into a buffer of its own, and becomes one block at the end. Buffers that a large batch has blown
  * up are given back. */
-#include "otlp/scatter.h"
+#include "exporter/load_balancing/scatter.h"
 
 #include "otlp/metadata.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random requests are taken apart at random. What each item is, and what it is in, must be found again in its part, in
  * the order that it had. */
-#include "otlp/scatter.h"
+#include "exporter/load_balancing/scatter.h"
 
 #include "base/loop/turn.h"
 #include "otlp/view.h"

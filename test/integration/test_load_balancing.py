@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The load_balancing exporter: who gets which item, and that nothing is lost when members change."""
+
+import os
+import signal
+
+import grpc
+import pytest
+from harness import balanced, otlp
+from harness.balanced import Ring, config, of_traces, sent, service, slice_of, spans, static
+from harness.kubernetes import ApiServer
+from harness.limits import free_port
+from harness.otlp_peer import GrpcPeer
+
+TRACES = ("exporter", "load_balancing", "traces")
+AWAY = "The peer does not take what is sent for now"
+REFUSES = "The peer refuses what is sent"
+UNRESOLVED = "failed to resolve"
+
+
+@pytest.fixture
+def peers():
+    made = []
+
+    def make(n=1, **more):
+        new = [GrpcPeer(**more) for _ in range(n)]
+        made.extend(new)
+        return new if n > 1 else new[0]
+
+    yield make
+    for p in made:
+        p.close()
+
+
+@pytest.fixture
+def api():
+    server = ApiServer()
+    yield server
+    server.close()
+
+
+def hosts(make, n, **more):
+    """Peers that differ in their addresses and have one port."""
+    while True:
+        port = free_port()
+        try:
+            return [make(host=f"127.0.0.{i + 2}", port=port, **more) for i in range(n)], port
+        except RuntimeError:  # another program has it
+            continue
+
+
+def all_sent(d):
+    return d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items", exporter="load_balancing") == 0)
+
+
+def arrived(*peers):
+    return sorted(s for p in peers for s in spans(p))
+
+
+def wait_members(d, n, leaving=0):
+    d.wait_metrics(lambda m: m.sum("otelcol_loadbalancer_num_backends") == n and m.sum("otelcd_loadbalancer_leaving_members") == leaving)
+
+
+def test_each_span_goes_to_the_member_that_go_would_send_its_trace_to(otelcd, peers, tmp_path):
+    three = peers(3)
+    d = otelcd(config(tmp_path, static(*(p.endpoint for p in three))))
+    request = of_traces(300, each=3)
+    d.export(request)
+    all_sent(d)
+    ring = Ring([p.endpoint for p in three])
+    assert arrived(*three) == sorted(sent(request))
+    for p in three:
+        assert len(spans(p)) > 100
+        assert all(ring.owner(trace) == p.endpoint for trace, _ in spans(p))
+    assert d.metric("otelcol_loadbalancer_num_backends", exporter="load_balancing", data_type="traces", resolver="static") == 3
+    assert d.metrics().sum("otelcol_loadbalancer_backend_outcome", success="true") == 3
+    assert d.metrics().sum("otelcol_exporter_queue_size", exporter="load_balancing") == 0
+
+
+def test_a_resource_and_its_scope_go_with_the_spans_of_each_part(otelcd, peers, tmp_path):
+    two = peers(2)
+    d = otelcd(config(tmp_path, static(*(p.endpoint for p in two))))
+    request = of_traces(50)
+    request.resource_spans[0].schema_url = "https://a"
+    request.resource_spans[0].scope_spans[0].schema_url = "https://b"
+    d.export(request)
+    all_sent(d)
+    for p in two:
+        resource = p.taken[0].message.resource_spans[0]
+        assert resource.resource == request.resource_spans[0].resource and resource.schema_url == "https://a"
+        assert resource.scope_spans[0].scope.name == "test" and resource.scope_spans[0].schema_url == "https://b"
+
+
+def test_what_waits_for_a_member_that_goes_is_sent_to_those_that_stay(otelcd, peers, api, tmp_path):
+    members, port = hosts(peers, 3)
+    gone = members[0]
+    gone.answer = lambda call: ("UNAVAILABLE", "not now", None)
+    api.put("endpointslices", slice_of(*(f"127.0.0.{i + 2}" for i in range(3))))
+    d = otelcd(config(tmp_path, service(api, port), otlp={"retry_on_failure": {"initial_interval": "60s"}}), expect=[AWAY])
+    wait_members(d, 3)
+    requests = [of_traces(60) for _ in range(10)]
+    for r in requests:
+        d.export(r)
+    gone.wait(lambda p: len(p.calls) > 0)
+    assert len(spans(gone)) == 0
+    api.put("endpointslices", slice_of("127.0.0.3", "127.0.0.4"))
+    all_sent(d)
+    assert arrived(*members) == sorted(s for r in requests for s in sent(r))
+    ring = Ring([p.endpoint for p in members[1:]])
+    before = Ring([p.endpoint for p in members])
+    for trace, span in arrived(*members):
+        owner = before.owner(trace) if before.owner(trace) != gone.endpoint else ring.owner(trace)
+        assert (trace, span) in spans(next(p for p in members if p.endpoint == owner))
+    wait_members(d, 2)
+    assert d.metrics().sum("otelcd_loadbalancer_moved_items") > 0
+    ledger = d.ledger(*TRACES)
+    assert ledger["received"] == ledger["delivered"] == 600
+
+
+def test_a_member_that_comes_back_before_it_has_gone_goes_on(otelcd, peers, api, tmp_path):
+    members, port = hosts(peers, 2)
+    for p in members:
+        p.answer = lambda call: ("UNAVAILABLE", "not now", None)
+    api.put("endpointslices", slice_of("127.0.0.2", "127.0.0.3"))
+    d = otelcd(config(tmp_path, service(api, port)), allow=[AWAY, "members"])
+    wait_members(d, 2)
+    request = of_traces(100)
+    d.export(request)
+    api.put("endpointslices", {**slice_of(), "endpoints": []})
+    wait_members(d, 0, leaving=2)
+    with pytest.raises(grpc.RpcError, match="no member to send to"):
+        d.export(of_traces(1))
+    api.put("endpointslices", slice_of("127.0.0.2", "127.0.0.3"))
+    wait_members(d, 2)
+    for p in members:
+        p.answer = lambda call: None
+    all_sent(d)
+    assert arrived(*members) == sorted(sent(request))
+
+
+def test_an_endpoint_that_is_not_ready_is_no_member(otelcd, peers, api, tmp_path):
+    members, port = hosts(peers, 2)
+    api.put("endpointslices", slice_of("127.0.0.2"))
+    api.put("endpointslices", slice_of("127.0.0.3", name="samplers-2", ready=False))
+    d = otelcd(config(tmp_path, service(api, port)))
+    wait_members(d, 1)
+    api.wait_asked("/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices", labelSelector="kubernetes.io/service-name=samplers")
+    api.put("endpointslices", slice_of("127.0.0.3", name="samplers-2"))
+    wait_members(d, 2)
+    request = of_traces(100)
+    d.export(request)
+    all_sent(d)
+    assert len(spans(members[0])) > 10 and len(spans(members[1])) > 10
+    assert arrived(*members) == sorted(sent(request))
+
+
+def test_queues_on_disk_are_routed_anew_after_a_restart_with_other_members(otelcd, peers, tmp_path):
+    on_disk = {"sending_queue": {"storage": "file_storage"}}
+    nobody = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    stays = peers()
+    d = otelcd(config(tmp_path, static(*nobody, stays.endpoint), otlp=on_disk), end=False)
+    requests = [of_traces(90) for _ in range(5)]
+    for r in requests:
+        d.export(r)
+    stays.wait_items(1)
+    d.close_clients()
+    assert d.stop() == 0
+    new = peers(2)
+    d = otelcd(config(tmp_path, static(stays.endpoint, *(p.endpoint for p in new)), otlp=on_disk))
+    all_sent(d)
+    assert arrived(stays, *new) == sorted(s for r in requests for s in sent(r))
+    d.wait_log("A member has gone", n=2)
+    folder = tmp_path / "storage" / "exporter_load_balancing_traces"
+    assert len(list(folder.iterdir())) == 3  # those of members that have gone are not there any more
+    ledger = d.ledger(*TRACES)
+    assert ledger["received"] == ledger["delivered"] == 450
+
+
+def test_a_batch_is_taken_whole_or_not_at_all(otelcd, peers, tmp_path):
+    here, away = peers(2)
+    away.answer = lambda call: ("UNAVAILABLE", "not now", None)
+    d = otelcd(config(tmp_path, static(here.endpoint, away.endpoint), otlp={"sending_queue": {"queue_size": 3, "num_consumers": 1}}), allow=[AWAY])
+    taken = []
+    for _ in range(3):
+        taken.append(of_traces(40))
+        d.export(taken[-1])
+    for _ in range(4):
+        with pytest.raises(grpc.RpcError, match="sending queue is full: that of member 127.0.0.1:"):
+            d.export(of_traces(40))
+    away.answer = lambda call: None
+    all_sent(d)
+    assert arrived(here, away) == sorted(s for r in taken for s in sent(r))
+    ledger = d.ledger(*TRACES)
+    assert ledger["refused"] == 160 and ledger["delivered"] == 120
+
+
+def test_without_a_queue_the_sender_waits_for_all_members(otelcd, peers, tmp_path):
+    two = peers(2)
+    d = otelcd(config(tmp_path, static(*(p.endpoint for p in two)), otlp={"sending_queue": {"enabled": False}}), expect=[REFUSES, "The sender is told"])
+    request = of_traces(80)
+    d.export(request)
+    assert arrived(*two) == sorted(sent(request))
+    two[1].answer = lambda call: ("INVALID_ARGUMENT", "never", None)
+    answer = d.export(request)
+    assert answer.partial_success.rejected_spans == len([1 for t, _ in sent(request) if Ring([p.endpoint for p in two]).owner(t) == two[1].endpoint])
+
+
+def test_a_reload_with_other_members_moves_what_waits_in_memory(otelcd, peers, tmp_path):
+    here, away, new = peers(3)
+    away.answer = lambda call: ("UNAVAILABLE", "not now", None)
+    d = otelcd(config(tmp_path, static(here.endpoint, away.endpoint)), allow=[AWAY], end=False)
+    request = of_traces(200)
+    d.export(request)
+    d.reload(config(tmp_path, static(here.endpoint, new.endpoint)))
+    all_sent(d)
+    assert arrived(here, away, new) == sorted(sent(request))
+    assert len(spans(new)) > 20
+    d.close_clients()
+    assert d.stop() == 0
+    lines = [r for r in d.records("^Ledger$") if "exporter" in r]  # of the one before, and of the one after
+    assert len(lines) == 2 and sum(r["received"] for r in lines) == sum(r["delivered"] for r in lines) == 200
+
+
+def test_kill_9_while_members_change_loses_nothing(otelcd, peers, tmp_path):
+    on_disk = {"sending_queue": {"storage": "file_storage"}}
+    stays = peers()
+    acknowledged, kept = [], []
+    for i in range(4):
+        other = peers()
+        kept.append(other)
+        if i % 2 == 0:
+            other.answer = lambda call: ("UNAVAILABLE", "not now", None)
+        d = otelcd(config(tmp_path, static(stays.endpoint, other.endpoint), otlp=on_disk), end=False, allow=["ended in the middle", AWAY])
+        for _ in range(5):
+            r = of_traces(40)
+            d.export(r)
+            acknowledged += sent(r)
+        d.close_clients()
+        os.kill(d.process.pid, signal.SIGKILL)
+        d.process.wait()
+    d = otelcd(config(tmp_path, static(stays.endpoint), otlp=on_disk), allow=["ended in the middle", AWAY])
+    all_sent(d)
+    assert set(arrived(stays, *kept)) == set(acknowledged)
+
+
+def test_a_name_that_cannot_be_looked_up_is_told_and_asked_for_again(otelcd, tmp_path):
+    resolver = {"dns": {"hostname": "nobody.invalid", "interval": "100ms", "timeout": "30s"}}
+    d = otelcd(config(tmp_path, resolver), expect=[UNRESOLVED])
+    d.wait_metrics(lambda m: m.sum("otelcol_loadbalancer_num_resolutions", success="false") >= 2)
+    with pytest.raises(grpc.RpcError, match="no member to send to"):
+        d.export(of_traces(1))
+
+
+def test_the_addresses_of_a_name_are_the_members(otelcd, peers, tmp_path):
+    peer = peers()
+    resolver = {"dns": {"hostname": "127.0.0.1", "port": peer.port, "interval": "100ms", "timeout": "30s"}}
+    d = otelcd(config(tmp_path, resolver))
+    wait_members(d, 1)
+    request = of_traces(10)
+    d.export(request)
+    peer.wait_items(10)
+    d.wait_metrics(lambda m: m.sum("otelcol_loadbalancer_num_resolutions", success="true") >= 3)
+    assert d.metrics().sum("otelcol_loadbalancer_num_backend_updates") == 1
