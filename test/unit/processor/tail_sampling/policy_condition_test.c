@@ -23,6 +23,22 @@ START_TEST(a_condition_on_events_knows_which_of_its_span_each_is)
 }
 END_TEST
 
+START_TEST(a_condition_knows_the_schema_urls_that_its_span_came_with)
+{
+    processor_rig_init(&rig, &tail_sampling_processor, SIGNAL_TRACES, SIGNAL_TRACES,
+                       "{decision_wait: 1s, policies: [{name: p, type: ottl_condition, ottl_condition: "
+                       "{span: ['resource.schema_url == \"r\" and scope.schema_url == \"s\"']}}]}");
+    processor_rig_send(&rig, "{'resourceSpans':[{'schemaUrl':'r','scopeSpans':["
+                             "{'spans':[{'traceId':'01000000000000000000000000000001','name':'none'}]},"
+                             "{'schemaUrl':'s','spans':["
+                             "{'traceId':'01000000000000000000000000000002','name':'both'}]}]}]}");
+    processor_rig_pass(&rig, 2 * NS_PER_S);
+    ck_assert_uint_eq(rig.ledger.delivered, 1);
+    ck_assert_ptr_nonnull(strstr(processor_rig_out(&rig), "\"both\""));
+    processor_rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("policy_condition");
@@ -31,6 +47,7 @@ int main(void)
     int failed;
 
     tcase_add_test(t, a_condition_on_events_knows_which_of_its_span_each_is);
+    tcase_add_test(t, a_condition_knows_the_schema_urls_that_its_span_came_with);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
