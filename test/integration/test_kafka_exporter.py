@@ -296,6 +296,7 @@ def test_only_the_records_that_failed_are_sent_again(mock, otelcd, topic, tmp_pa
     wait_delivered(d, "logs", 8)
     messages = topic(cluster, "first", "second").wait(lambda m: len(m) >= 2)
     assert sorted(m.topic() for m in messages) == ["first", "second"]
+    assert d.metric("otelcd_exporter_kafka_messages", exporter="kafka", signal="logs", outcome="success") == 2
 
 
 def test_what_a_killed_daemon_has_on_disk_is_delivered_by_the_next(mock, otelcd, topic, tmp_path):
