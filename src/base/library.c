@@ -87,7 +87,7 @@ static int look_up(const struct late *late, enum library l, void *handle, void *
 
 static int protect_slots(int protection)
 {
-    return mprotect(late_slots, (size_t)((char *)late_slots_end - (char *)late_slots), protection);
+    return mprotect(late_slots, (uintptr_t)late_slots_end - (uintptr_t)late_slots, protection);
 }
 
 static int turn_slots(const struct late *late, enum library l, void *const *found, struct error *err)
