@@ -102,14 +102,17 @@ def test_tail_sampling_keeps_whole_traces_by_policy(tmp_path):
 
 QUEUED = """\
 configuration:
-  receivers: {otlp: {protocols: {http: }}}
+  receivers: {otlp: {protocols: {http: }}, otlp/kafka: {protocols: {http: {endpoint: "localhost:4444"}}}}
   exporters:
     otlp_http: {endpoint: "http://backend:4318", retry_on_failure: {initial_interval: 1s, max_elapsed_time: 1m}, sending_queue: QUEUE}
     prometheus_remote_write: {endpoint: "http://backend/write", retry_on_failure: {max_elapsed_time: 1m}}
     debug:
+    debug/queued: {sending_queue: {enabled: true}}
+    kafka: {brokers: ["broker:9092"], retry_on_failure: {max_elapsed_time: 1m}}
   service:
     pipelines:
       logs: {receivers: [otlp], exporters: [otlp_http]}
+      logs/kafka: {receivers: [otlp/kafka], exporters: [kafka, debug/queued]}
       metrics: {receivers: [otlp], exporters: [prometheus_remote_write]}
       traces: {receivers: [otlp], exporters: [debug]}
 tests:
@@ -125,7 +128,7 @@ def with_queue(tmp_path, *steps, queue="{queue_size: 2}"):
 
 
 def send_logs(*bodies, answer="accepted"):
-    return f"send: {{answer: {answer}, logs: [{', '.join('{body: ' + b + '}' for b in bodies)}]}}"
+    return f"send: {{to: otlp, answer: {answer}, logs: [{', '.join('{body: ' + b + '}' for b in bodies)}]}}"
 
 
 SPANS = f"{SPAN}}}"
@@ -150,13 +153,16 @@ SPANS = f"{SPAN}}}"
     ("{batch: {flush_timeout: 5s, min_size: 3}}", [
         send_logs("a", "b"), "expect: {exporter: otlp_http, held: 2, attempts: 0}", send_logs("c"), "expect: {exporter: otlp_http, held: 0, attempts: 1}"]),
     ("{queue_size: 2}", [
-        "backend: {of: debug, is: unreachable, for: 10s}", f"send: {{spans: [{SPANS}], answer: retry}}", "expect: {pipeline: traces, refused: {unavailable: 1}}",
-        "advance: 10s", f"send: {{spans: [{SPANS}], answer: accepted}}"]),
+        "backend: {of: debug, is: unreachable, for: 10s}", f"send: {{to: otlp, spans: [{SPANS}], answer: retry}}", "expect: {pipeline: traces, refused: {unavailable: 1}}",
+        "advance: 10s", f"send: {{to: otlp, spans: [{SPANS}], answer: accepted}}"]),
     ("{queue_size: 2}", [
-        "backend: {of: debug, is: partial, takes: 0}", f"send: {{spans: [{SPANS}], answer: rejected}}", "expect: {pipeline: traces, dropped: {rejected_by_peer: 1}}"]),
+        "backend: {of: debug, is: partial, takes: 0}", f"send: {{to: otlp, spans: [{SPANS}], answer: rejected}}", "expect: {pipeline: traces, dropped: {rejected_by_peer: 1}}"]),
     ("{queue_size: 2}", [
         "backend: {of: prometheus_remote_write, is: unreachable, for: 20s}", "send: {metrics: [{name: a, gauge: {dataPoints: [{asInt: 1}]}}]}",
         "expect: {exporter: prometheus_remote_write, held: 1}", "advance: 1m", "expect: {exporter: prometheus_remote_write, held: 0, delivered: 1}"]),
+    ("{queue_size: 2}", [
+        "backend: {of: kafka, is: unreachable, for: 20s}", "send: {to: otlp/kafka, answer: accepted, logs: [{body: a}]}",
+        "expect: {exporter: kafka, held: 1}", "expect: {exporter: debug/queued, held: 0, delivered: 1}", "advance: 1m", "expect: {exporter: kafka, delivered: 1}"]),
     ("{queue_size: 2}", ["backend: {of: otlp_http, is: unreachable}", send_logs("a"), "stop: true", "expect: {exporter: otlp_http, held: 0, delivered: 0}"]),
 ])
 def test_a_backend_fails_as_long_as_it_is_said(tmp_path, queue, steps):

@@ -363,6 +363,15 @@ static int create(struct node *node, const void *config, struct error *err)
     return 0;
 }
 
+static bool queue(const void *config, struct sender_options *o)
+{
+    const struct sending_queue_config *q = &((const struct debug_config *)config)->sending_queue;
+
+    if (q->on)
+        sending_queue_fill(q, o);
+    return q->on;
+}
+
 static void on_sink_backlog(struct log_sink *s)
 {
     struct debug *d = s->owner;
@@ -496,6 +505,7 @@ const struct component debug_exporter = {
     .check = check,
     .keeps = keeps,
     .claim = claim,
+    .queue = queue,
     .create = create,
     .start = start,
     .stop = stop,

@@ -56,24 +56,29 @@ static void set_split(struct kafka_exporter *n)
         r->by = r->resource_key || by_topic ? KAFKA_BY_RESOURCE : KAFKA_WHOLE;
 }
 
+static bool queue(const void *config, struct sender_options *o)
+{
+    const struct kafka_exporter_config *c = config;
+
+    o->retry = &c->retry_on_failure;
+    o->retry_forever = c->retry_forever;
+    if (c->sending_queue.on) {
+        sending_queue_fill(&c->sending_queue, o);
+        return true;
+    }
+    o->queue_size = UINT64_MAX;
+    o->consumers = WAITING_MOST;
+    o->wait_for_result = true;
+    return true;
+}
+
 static void set_sender(struct kafka_exporter *n)
 {
     const struct kafka_exporter_config *c = n->config;
-    struct sender_options o = {
-        .retry = &c->retry_on_failure,
-        .retry_forever = c->retry_forever,
-        .attempt = &n->attempt,
-        .keys = n->keys,
-    };
+    struct sender_options o = { .attempt = &n->attempt, .keys = n->keys };
 
-    if (c->sending_queue.on) {
-        n->sender = sending_queue_new(&n->node, &c->sending_queue, o);
-        return;
-    }
-    o.queue_size = UINT64_MAX;
-    o.consumers = WAITING_MOST;
-    o.wait_for_result = true;
-    n->sender = sender_new(&n->node, &o);
+    queue(c, &o);
+    n->sender = c->sending_queue.on ? sending_queue_new(&n->node, &c->sending_queue, o) : sender_new(&n->node, &o);
 }
 
 static void init_producer(struct kafka_exporter *n, struct kafka_producer *p, bool alone)
@@ -215,6 +220,7 @@ const struct component kafka_exporter = {
     .check_use = kafka_exporter_check_use,
     .create = create,
     .keeps = keeps,
+    .queue = queue,
     .start = start,
     .stop = stop,
     .hurry = hurry,
