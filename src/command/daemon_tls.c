@@ -69,7 +69,7 @@ bool daemon_ask_tls(const struct tls_question *q, size_t most, struct buf *answe
 
     if (library_load(LIBRARY_OPENSSL, &err) != 0) {
         snprintf(why, why_cap, "%s", err.text);
-        return -1;
+        return false;
     }
     ctx = SSL_CTX_new(TLS_client_method());
     ERR_clear_error();

@@ -3,6 +3,7 @@
 told. A file of the library's name that is no library, where the loader looks first, stands for a missing one."""
 
 import re
+import socket
 import subprocess
 
 import pytest
@@ -112,3 +113,11 @@ def test_a_request_in_snappy_is_refused_with_the_reason_where_it_is_missing(otel
     status, _, answer = d.post(sample("logs", 3), snappy.compress(b"any"), {"Content-Encoding": "snappy"})
     assert status == 400 and f"install the package that has {asked}".encode() in answer, answer
     assert d.post(sample("logs", 2))[0] == 200
+
+
+def test_who_asks_over_tls_without_it_is_told_so(tmp_path):
+    asked, env = broken(tmp_path, "openssl")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ran = subprocess.run([OTELCD, "healthcheck", "--endpoint", f"https://127.0.0.1:{server.getsockname()[1]}/"], env=env, capture_output=True,
+                             text=True, timeout=PATIENCE)
+    assert ran.returncode == 1 and f"install the package that has {asked}" in ran.stderr, ran.stderr
