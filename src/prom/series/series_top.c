@@ -13,7 +13,7 @@
 #include "base/table.h"
 #include "base/vec.h"
 #include "codec/utf8.h"
-#include "otlp/view.h"
+#include "otlp/any_value.h"
 #include "prom/model/labels.h"
 
 #include <math.h>
@@ -96,6 +96,8 @@ static void put_newest(struct newest *x, const void *text, size_t len)
 {
     size_t n = len < NEWEST_KEPT - x->len ? len : NEWEST_KEPT - x->len;
 
+    if (n == 0)
+        return;
     memcpy(x->text + x->len, text, n);
     x->len = (uint8_t)(x->len + n);
 }
@@ -232,12 +234,15 @@ void series_top_labels(struct series_top *t, struct bytes rendered)
 void series_top_attributes(struct series_top *t, struct bytes message, uint32_t number)
 {
     struct pb_reader r = pb_reader(message);
+    struct attribute a;
+    struct buf value = { 0 };
 
-    for (struct bytes field; t != NULL && message_next(&r, number, &field);) {
-        struct key_value_view v = key_value_view(field);
-
-        series_top_label(t, v.key, v.value);
+    while (t != NULL && attribute_next(&r, number, &a)) {
+        value.len = 0;
+        any_value_put(&value, a.value);
+        series_top_label(t, a.key, buf_bytes(&value));
     }
+    buf_free(&value);
 }
 
 static double values_of(const struct top_label *l)

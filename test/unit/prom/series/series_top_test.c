@@ -161,6 +161,21 @@ START_TEST(a_look_has_the_newest_series_first)
 }
 END_TEST
 
+START_TEST(attributes_are_shown_as_text)
+{
+    static const char attributes[] = "\x0a\x0a\x0a\x01k\x12\x05\x0a\x03one"
+                                     "\x0a\x07\x0a\x01n\x12\x02\x18\x07"
+                                     "\x0a\x03\x0a\x01"
+                                     "e";
+
+    series_top_made(top, bytes_str("m"));
+    series_top_attributes(top, bytes_of(attributes, sizeof(attributes) - 1), 1);
+    look_at(1);
+    ck_assert(bytes_is(seen.newest[0], "m k=one n=7 e="));
+    ck_assert_uint_eq(seen.n_labels, 3);
+}
+END_TEST
+
 static void give_values(const char *label, unsigned from, unsigned n)
 {
     char value[24];
@@ -205,6 +220,7 @@ int main(void)
     tcase_add_test(tc, a_long_name_is_cut_between_characters);
     tcase_add_test(tc, names_without_end_take_no_more_than_their_share);
     tcase_add_test(tc, a_look_has_the_newest_series_first);
+    tcase_add_test(tc, attributes_are_shown_as_text);
     tcase_add_test(tc, growth_is_what_came_since_a_look_of_one_or_two_minutes_ago);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
