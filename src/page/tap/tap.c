@@ -23,7 +23,6 @@
 #define REFILL_EVERY NS_PER_MS
 #define LOOK_MOST (5 * NS_PER_MS) /* of one look: others wait for it */
 #define LOOK_COST 1500            /* ns to ask for the time */
-#define SMALL ((size_t)4096)      /* room that is kept for what is no item */
 #define KEPT_MOST (60 * NS_PER_S) /* who waits for an item to come out */
 
 static void tick_set(struct clock_timer *timer);
@@ -120,7 +119,7 @@ static void put_event(struct tap *t, const char *event, struct bytes data)
 
 bool tap_put(struct tap *t, const char *event, struct bytes data)
 {
-    if (t->over || t->out.len + data.len + SMALL > TAP_BYTES || budget_room(t->budget) < data.len + SMALL)
+    if (t->over || t->out.len + data.len + TAP_SMALL > TAP_BYTES || budget_room(t->budget) < data.len + TAP_SMALL)
         return false;
     put_event(t, event, data);
     return true;

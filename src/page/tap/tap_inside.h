@@ -14,8 +14,11 @@
 #include "page/tap/tap_pick.h"
 #include "pipeline/edge.h"
 
-#define TAP_CAME_MAX 16u     /* batches that come out of a processor for one that goes in, and are looked at */
-#define TAP_WAITING_MAX 256u /* items that have not come out yet */
+#define TAP_CAME_MAX 16u         /* batches that come out of a processor for one that goes in, and are looked at */
+#define TAP_SMALL ((size_t)4096) /* room that is kept for what is no item */
+#define TAP_EVENT_MAX (TAP_BYTES - TAP_SMALL)
+#define TAP_JSON_MAX ((size_t)32768) /* bytes of what becomes one event of JSON, which is some times as long */
+#define TAP_WAITING_MAX 256u         /* items that have not come out yet */
 
 struct tap_counts {
     uint64_t passed;  /* items */

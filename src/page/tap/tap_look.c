@@ -32,6 +32,7 @@ static struct batch *find_items(struct tap *t, struct batch *b, uint64_t most, u
 
     q = (struct tap_question){ .condition = t->request.condition,
                                .most = most,
+                               .bytes = t->request.json ? TAP_JSON_MAX : TAP_PICK_MAX,
                                .until = tap_until(t, began),
                                .now = (int64_t)clock_wall(&t->set->host->loop->clock),
                                .budget = t->budget };

@@ -60,7 +60,7 @@ static bool fits(struct picking *x, size_t size)
         x->found->large++;
         return false;
     }
-    x->enough = x->bytes + size > TAP_PICK_MAX;
+    x->enough = x->bytes > 0 && x->bytes + size > x->q->bytes;
     x->bytes += x->enough ? 0 : size;
     return !x->enough;
 }

@@ -25,6 +25,7 @@ void tap_picker_free(struct tap_picker *p);
 struct tap_question {
     const struct ottl_program *condition; /* NULL: any will do */
     uint64_t most;                        /* items that are picked */
+    size_t bytes;                         /* of them at most, but for the first */
     uint64_t until;                       /* CPU time (tap_cpu_now()): then no more are looked at */
     int64_t now;                          /* wall, ns */
     struct budget *budget;

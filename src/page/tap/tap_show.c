@@ -32,7 +32,9 @@ static void put_head(const struct tap *t, const char *what, struct buf *out)
 /* Whether there was room for it or not, the item has been asked for. */
 static void put_item(struct tap *t, struct bytes event, uint64_t items)
 {
-    if (tap_put(t, "item", event))
+    if (event.len > TAP_EVENT_MAX)
+        t->counts.large += items;
+    else if (tap_put(t, "item", event))
         tap_count_shown(t, items);
     else
         t->counts.missed += items;

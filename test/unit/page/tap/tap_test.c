@@ -287,6 +287,24 @@ START_TEST(an_item_that_is_too_large_is_counted)
 }
 END_TEST
 
+START_TEST(json_of_a_large_batch_is_shown_as_far_as_there_is_room)
+{
+    struct buf records = { 0 };
+
+    tap = open_tap("point=logs&rate=0&side=before&format=json");
+    for (int i = 0; i < 6000; i++)
+        buf_printf(&records, "%s{'timeUnixNano':'%d','body':{'kvlistValue':{'values':[{'key':'k'}]}}}",
+                   i > 0 ? "," : "", 1700000000 + i);
+    send_through(logs(buf_cstr(&records)));
+    buf_free(&records);
+    clock_advance(&rig.loop.clock, NS_PER_S);
+    turn_run(&rig.loop.turn);
+    ck_assert_uint_eq(count_of("event: item\n"), 1);
+    ck_assert_uint_gt(count_of("timeUnixNano"), 100);
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&got), "\"missed\":0,\"large\":0"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tap");
@@ -303,6 +321,7 @@ int main(void)
     tcase_add_test(tc, another_graph_is_looked_at_in_the_same_place_or_it_ends);
     tcase_add_test(tc, so_many_may_look_and_each_that_goes_makes_room);
     tcase_add_test(tc, an_item_that_is_too_large_is_counted);
+    tcase_add_test(tc, json_of_a_large_batch_is_shown_as_far_as_there_is_room);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
