@@ -24,6 +24,17 @@ static uint64_t count_passing(struct tap *t, const struct batch *b)
     return b->items > 0 ? tap_allowance(t) : 0;
 }
 
+/* It may have words of the item in it. */
+static void tell_failure(struct tap *t)
+{
+    struct buf text = { 0 };
+
+    t->failure_told = true;
+    log_put_visible(&text, bytes_str(t->found.why.text));
+    (void)tap_put(t, "note", buf_bytes(&text));
+    buf_free(&text);
+}
+
 /* The first `most` of its items that are asked for; NULL: there are none. */
 static struct batch *find_items(struct tap *t, struct batch *b, uint64_t most, uint64_t began)
 {
@@ -41,10 +52,8 @@ static struct batch *find_items(struct tap *t, struct batch *b, uint64_t most, u
     t->counts.matched += t->found.matched;
     t->counts.large += t->found.large;
     t->counts.failed += t->found.failed;
-    if (t->found.failed > 0 && !t->failure_told) {
-        t->failure_told = true;
-        (void)tap_put(t, "note", bytes_str(t->found.why.text));
-    }
+    if (t->found.failed > 0 && !t->failure_told)
+        tell_failure(t);
     if (picked == NULL)
         vec_free(&t->found.places);
     return picked;

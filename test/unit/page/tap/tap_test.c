@@ -305,6 +305,16 @@ START_TEST(json_of_a_large_batch_is_shown_as_far_as_there_is_room)
 }
 END_TEST
 
+START_TEST(why_a_condition_fails_does_nothing_to_a_terminal)
+{
+    tap = open_tap("point=logs&side=before&condition=Time(log.body,%22%25Y%22)!=nil");
+    send_through(logs("{'body':{'stringValue':'\\u001b[2Jx'}}"));
+    ck_assert_uint_eq(count_of("event: note\n"), 2);
+    ck_assert_uint_eq(count_of("does not fit"), 1);
+    ck_assert_uint_eq(count_of("\033"), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tap");
@@ -322,6 +332,7 @@ int main(void)
     tcase_add_test(tc, so_many_may_look_and_each_that_goes_makes_room);
     tcase_add_test(tc, an_item_that_is_too_large_is_counted);
     tcase_add_test(tc, json_of_a_large_batch_is_shown_as_far_as_there_is_room);
+    tcase_add_test(tc, why_a_condition_fails_does_nothing_to_a_terminal);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
