@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -189,6 +190,49 @@ def test_large_requests_pass_through_tls_within_tls_as_fast_as_they_are_taken(ot
                 assert agent.http("POST", "/v1/logs", body, {"Content-Type": "application/json"})[0] == 200
             delivered(gateway, 16)
             agent.stop()
+
+
+class StallingFront(TlsFront):
+    """Hands on what comes until it is so much that no handshake is, and takes nothing more then."""
+
+    def __enter__(self):
+        self.over = threading.Event()
+        return super().__enter__()
+
+    def __exit__(self, *args):
+        self.over.set()
+        super().__exit__(*args)
+
+    def open_peer(self, request):
+        near, far = super().open_peer(request)
+        front, send, so_far = self, far.sendall, 0
+
+        class Far:
+            def __getattr__(self, name):
+                return getattr(far, name)
+
+            def sendall(self, data):
+                nonlocal so_far
+                so_far += len(data)
+                if so_far > 50_000:
+                    front.over.wait(PATIENCE)
+                send(data)
+
+        return near, Far()
+
+
+def test_a_proxy_that_takes_nothing_any_more_is_left_with_the_request(otelcd, ca):
+    gateway = otelcd(GATEWAY)
+    with TlsFront(gateway.http_port, ca.issue(NAME), ["http/1.1"]) as front, TunnelProxy({f"{NAME}:443": front.port}) as tunnel:
+        with StallingFront(tunnel.port, ca.issue("localhost"), []) as proxy:
+            proxy.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # of those that it accepts
+            config = agent_config(ca, 443, f'proxy_url: "https://localhost:{proxy.port}"', "compression: none", "timeout: 2s", *WITHOUT_RETRIES)
+            agent = otelcd(config.replace("{initial_interval", "{enabled: false, initial_interval"), env=NO_PROXIES, allow=["Exporting failed"])
+            record = {"body": {"stringValue": "x" * 1_500_000}}
+            body = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record] * 6}]}]}).encode()
+            status, _, answer = agent.http("POST", "/v1/logs", body, {"Content-Type": "application/json"})
+            assert status == 503 and b"within 2 s" in answer, answer
+            assert agent.stop() == 0
 
 
 def test_grpc_goes_through_the_https_proxy_of_the_environment(otelcd, ca):

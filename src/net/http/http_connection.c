@@ -450,11 +450,11 @@ static void begin_connection(struct http_connection *c, int fd, struct bytes ear
     }
 }
 
-static void on_tunnelled(void *arg, int fd, struct bytes early, const char *why)
+static void on_tunnelled(void *arg, int fd, struct tunnel *relay, struct bytes early, const char *why)
 {
     struct http_connection *c = arg;
 
-    c->tunnel = NULL;
+    c->tunnel = relay;
     if (fd < 0)
         fail_dial(c, HTTP_NOT_CONNECTED, why);
     else

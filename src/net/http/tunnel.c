@@ -15,7 +15,7 @@
 #define RELAY_SIZE (32 * 1024ul)
 #define HEAD_MAX (16 * 1024ul)
 
-void tunnel_free(struct tunnel *t)
+static void free_tunnel(struct tunnel *t)
 {
     socket_shared_free(&t->shared);
     buf_free(&t->held[0]);
@@ -24,12 +24,15 @@ void tunnel_free(struct tunnel *t)
     free(t);
 }
 
+void tunnel_socket_gone(struct tunnel *t)
+{
+    if (--t->open == 0 && !t->owned)
+        free_tunnel(t);
+}
+
 static void on_closed(void *owner)
 {
-    struct tunnel *t = owner;
-
-    if (--t->open == 0)
-        tunnel_free(t);
+    tunnel_socket_gone(owner);
 }
 
 /* A relay stays. */
@@ -43,7 +46,7 @@ static void end_tunnel(struct tunnel *t, int fd, struct bytes early, const char 
     clock_stop(&t->loop->clock, &t->timer);
     if (t->inner == NULL)
         socket_close(t->socket);
-    done(t->arg, fd, early, why);
+    done(t->arg, fd, t->owned ? t : NULL, early, why);
 }
 
 static void fail_tunnel(struct tunnel *t, const char *what)
@@ -224,7 +227,7 @@ struct tunnel *tunnel_start(struct loop *loop, int fd, const struct tunnel_optio
     t->socket = o->tls != NULL ? socket_open_tls(loop, &t->shared, fd, o->tls, o->proxy_name, &events, t)
                                : socket_open(loop, &t->shared, fd, &events, t);
     if (t->socket == NULL) {
-        tunnel_free(t);
+        free_tunnel(t);
         return NULL;
     }
     put_first(t);
@@ -240,5 +243,13 @@ void tunnel_cancel(struct tunnel *t)
 {
     t->done = NULL;
     clock_stop(&t->loop->clock, &t->timer);
-    socket_close(t->socket);
+    if (!t->owned) {
+        socket_close(t->socket);
+        return;
+    }
+    t->owned = false;
+    if (t->open == 0)
+        free_tunnel(t);
+    else
+        tunnel_relay_close(t);
 }

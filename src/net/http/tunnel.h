@@ -11,9 +11,9 @@
 struct tunnel;
 
 /* fd: the connection through the proxy, the callee's, and what the origin has said on it already, valid during the
- * call; or -1 and a sentence. From the loop, never from inside tunnel_start. The tunnel is gone when it returns. Where
- * TLS leads to the proxy, a relay (net/http/relay.h) stands behind the descriptor, for as long as that is open. */
-typedef void tunnel_done(void *arg, int fd, struct bytes early, const char *why);
+ * call; or -1 and a sentence. From the loop, never from inside tunnel_start. The tunnel is gone when it returns; but
+ * where TLS leads to the proxy, it stands behind the descriptor as `relay` (else NULL), until tunnel_cancel(). */
+typedef void tunnel_done(void *arg, int fd, struct tunnel *relay, struct bytes early, const char *why);
 
 struct tunnel_options {
     const char *to;            /* host:port of the origin */
@@ -29,6 +29,6 @@ struct tunnel_options {
 /* Takes `fd` over, a connection to the proxy. The texts, and `tls`, stay while it runs. NULL: the socket cannot be
  * used, and nothing is told. */
 struct tunnel *tunnel_start(struct loop *loop, int fd, const struct tunnel_options *o, tunnel_done *done, void *arg);
-void tunnel_cancel(struct tunnel *t); /* `done` does not come any more */
+void tunnel_cancel(struct tunnel *t); /* `done` does not come any more, and a relay takes nothing more */
 
 #endif

@@ -25,13 +25,16 @@ struct tunnel {
     struct buf held[2];   /* for the inner socket and the proxy, which are still being written to */
     bool ended;           /* the proxy says nothing any more */
     bool left;            /* the inner end was closed */
+    bool closed;          /* both were */
+    bool owned;           /* tunnel_cancel() is still to come */
     unsigned open;        /* sockets */
 };
 
-void tunnel_free(struct tunnel *t); /* both sockets are closed */
+void tunnel_socket_gone(struct tunnel *t); /* one of both: with the last of them goes the tunnel, unless it is owned */
 
 /* The tunnel stands: make it a relay. The descriptor for whoever asked for it, or -1. */
 int tunnel_relay_begin(struct tunnel *t);
+void tunnel_relay_close(struct tunnel *t);
 /* What happens at the proxy's end then. */
 void tunnel_relay_read(struct tunnel *t, struct bytes data);
 void tunnel_relay_end(struct tunnel *t, int error);

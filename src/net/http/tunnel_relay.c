@@ -4,7 +4,8 @@
  * other is being written to, so a relay holds what one read has brought.
  *
  * What can go wrong: either side ends. When the proxy says so in order, what it has said is handed on and then its end;
- * when the connection breaks, or whoever has the other end closes it, both are closed. */
+ * when the connection breaks, or whoever has the other end closes it, both are closed. A proxy that takes nothing any
+ * more hides that end: so whoever has the other one says himself that he leaves. */
 #include "net/http/tunnel_inside.h"
 
 #include <sys/socket.h>
@@ -12,8 +13,11 @@
 
 enum side { TO_INNER, TO_PROXY };
 
-static void close_both(struct tunnel *t)
+void tunnel_relay_close(struct tunnel *t)
 {
+    if (t->closed)
+        return;
+    t->closed = true;
     socket_close(t->inner);
     socket_close(t->socket);
 }
@@ -24,7 +28,7 @@ static void end_in_turn(struct tunnel *t)
     if (t->ended && !socket_writing(t->inner))
         socket_shutdown(t->inner);
     if (t->left && !socket_writing(t->socket))
-        close_both(t);
+        tunnel_relay_close(t);
 }
 
 static void hand_on(struct tunnel *t, enum side side, struct bytes data)
@@ -39,7 +43,7 @@ static void hand_on(struct tunnel *t, enum side side, struct bytes data)
     buf_put(socket_out(to), data);
     rc = socket_flush(to);
     if (rc < 0)
-        close_both(t);
+        tunnel_relay_close(t);
     else if (rc > 0)
         (void)socket_read(from, 0);
 }
@@ -49,7 +53,7 @@ static void go_on(struct tunnel *t, enum side side, int error)
     struct buf held = t->held[side];
 
     if (error != 0) {
-        close_both(t);
+        tunnel_relay_close(t);
         return;
     }
     t->held[side] = (struct buf){ 0 };
@@ -75,7 +79,7 @@ void tunnel_relay_end(struct tunnel *t, int error)
 {
     t->ended = true;
     if (error != 0)
-        close_both(t);
+        tunnel_relay_close(t);
     else
         end_in_turn(t);
 }
@@ -101,10 +105,7 @@ static void on_inner_end(void *owner, int error)
 
 static void on_inner_closed(void *owner)
 {
-    struct tunnel *t = owner;
-
-    if (--t->open == 0)
-        tunnel_free(t);
+    tunnel_socket_gone(owner);
 }
 
 int tunnel_relay_begin(struct tunnel *t)
@@ -122,8 +123,9 @@ int tunnel_relay_begin(struct tunnel *t)
     t->open++;
     if (socket_read(t->inner, t->shared.size) != 0) {
         (void)close(pair[1]);
-        close_both(t);
+        tunnel_relay_close(t);
         return -1;
     }
+    t->owned = true;
     return pair[1];
 }

@@ -17,9 +17,10 @@ static struct {
     char early[64], why[300];
 } told;
 
-static void on_done(void *arg, int fd, struct bytes early, const char *why)
+static void on_done(void *arg, int fd, struct tunnel *relay, struct bytes early, const char *why)
 {
     (void)arg;
+    ck_assert_ptr_null(relay);
     told.times++;
     told.fd = fd;
     snprintf(told.early, sizeof(told.early), "%.*s", (int)early.len, (const char *)early.data);
