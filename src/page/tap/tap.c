@@ -235,10 +235,12 @@ static void say_where(struct tap *t)
 static void tick_tap(struct tap *t, uint64_t now)
 {
     t->shown_this_second = 0;
-    if (t->over)
-        look_no_more(t);
-    else
+    if (!t->over)
         put_counts(t);
+    else
+        look_no_more(t);
+    if (t->out.len > 0) /* also behind the end: whoever does not take that has to be cut off */
+        turn_defer(&t->set->host->loop->turn, &t->wake);
     if (now > KEPT_MOST)
         tap_give_up_waiting(t, now - KEPT_MOST);
 }

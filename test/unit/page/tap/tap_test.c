@@ -20,6 +20,7 @@ static struct edge before, behind;
 static struct sink sink;
 static struct buf got;
 static bool takes; /* the reader */
+static unsigned n_ready;
 
 /* What goes in comes out as `changed`; NULL: as it is. */
 static struct batch *changed;
@@ -46,6 +47,7 @@ static struct consumer processor = { change };
 static void on_ready(void *arg)
 {
     (void)arg;
+    n_ready++;
     if (!takes)
         return;
     buf_put(&got, tap_bytes(tap));
@@ -221,6 +223,25 @@ START_TEST(it_ends_behind_so_many_and_looks_no_more)
 }
 END_TEST
 
+START_TEST(who_has_not_read_the_end_is_looked_after_each_second)
+{
+    tap = open_tap("point=logs&count=1&side=before");
+    takes = false;
+    send_through(logs("{'body':{'stringValue':'a'}}"));
+    ck_assert(tap_is_over(tap));
+    n_ready = 0;
+    for (unsigned i = 1; i < 4; i++) {
+        clock_advance(&rig.loop.clock, NS_PER_S);
+        turn_run(&rig.loop.turn);
+        ck_assert_uint_eq(n_ready, i);
+    }
+    takes = true;
+    clock_advance(&rig.loop.clock, NS_PER_S);
+    turn_run(&rig.loop.turn);
+    ck_assert_uint_eq(count_of("event: end\n"), 1);
+}
+END_TEST
+
 START_TEST(a_rate_is_of_each_second)
 {
     tap = open_tap("point=logs&rate=2&side=before");
@@ -327,6 +348,7 @@ int main(void)
     tcase_add_test(tc, what_is_kept_is_shown_when_it_comes_out_or_after_a_minute);
     tcase_add_test(tc, who_does_not_read_has_so_much_kept_and_is_told_the_rest);
     tcase_add_test(tc, it_ends_behind_so_many_and_looks_no_more);
+    tcase_add_test(tc, who_has_not_read_the_end_is_looked_after_each_second);
     tcase_add_test(tc, a_rate_is_of_each_second);
     tcase_add_test(tc, another_graph_is_looked_at_in_the_same_place_or_it_ends);
     tcase_add_test(tc, so_many_may_look_and_each_that_goes_makes_room);
