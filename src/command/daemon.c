@@ -109,6 +109,15 @@ static bool ask_plain(int fd, const char *request, size_t most, struct buf *answ
     return answer->len > 0;
 }
 
+/* Whoever answers: a terminal acts on none of it. */
+static void take_line(struct daemon_answer *r, const char *text)
+{
+    snprintf(r->line, sizeof(r->line), "%.*s", (int)strcspn(text, "\r\n"), text);
+    for (char *p = r->line; *p != '\0'; p++)
+        if (*p < ' ' || *p > '~')
+            *p = '?';
+}
+
 /* The content of the answer's head that matters: its status, and how much is to come. */
 static void read_head(struct daemon_answer *r)
 {
@@ -119,7 +128,7 @@ static void read_head(struct daemon_answer *r)
         snprintf(r->why, sizeof(r->why), "what answers there is no HTTP server");
         return;
     }
-    snprintf(r->line, sizeof(r->line), "%.*s", (int)strcspn(text, "\r\n"), text);
+    take_line(r, text);
     r->status = atoi(text + 9);
     r->cut = end == NULL;
     if (end == NULL)

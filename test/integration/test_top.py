@@ -8,11 +8,14 @@ import pty
 import re
 import select
 import signal
+import socketserver
 import struct
 import subprocess
 import termios
+import threading
 import time
 
+import pytest
 from harness.limits import OTELCD, PATIENCE
 from test_page import CALM, CONFIG, JSON, base, configured, send_logs, send_spans, status
 
@@ -157,3 +160,18 @@ def test_what_strangers_wrote_does_nothing_to_a_terminal(otelcd):
         assert ran.returncode == 0 and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", ran.stdout), ran.stdout
     shown = otelcd_says("top", "--once", "--interval", "100ms", "--endpoint", base(d)).stdout
     assert "[2J<script>" in shown and "LAST WARNINGS" in shown
+
+
+@pytest.mark.parametrize("verb", [["status"], ["top", "--once"], ["healthcheck"], ["doctor"]], ids=lambda verb: verb[0])
+def test_what_another_server_answers_does_nothing_to_a_terminal(verb):
+    class Other(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(4096)
+            self.request.sendall("HTTP/1.1 500 \033[2J\u009b31m\r\n\r\n".encode())
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        ran = otelcd_says(*verb, "--endpoint", f"127.0.0.1:{server.server_address[1]}")
+        server.shutdown()
+    said = ran.stdout + ran.stderr
+    assert ran.returncode != 0 and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", said), said
