@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The load_balancing exporter: who gets which item, and that nothing is lost when members change."""
 
+import json
 import os
 import signal
 
@@ -249,6 +250,18 @@ def test_a_name_that_cannot_be_looked_up_is_told_and_asked_for_again(otelcd, tmp
     d.wait_metrics(lambda m: m.sum("otelcol_loadbalancer_num_resolutions", success="false") >= 2)
     with pytest.raises(grpc.RpcError, match="no member to send to"):
         d.export(of_traces(1))
+
+
+def balancer_status(d):
+    pipelines = json.loads(d.http("GET", "/api/v1/status", address=d.scrape_address())[2])["pipelines"]
+    return next(n for p in pipelines for n in p["nodes"] if n["id"] == "load_balancing")
+
+
+def test_how_long_there_has_been_no_member_is_told(otelcd, tmp_path):
+    resolver = {"dns": {"hostname": "nobody.invalid", "interval": "100ms", "timeout": "30s"}}
+    d = otelcd(config(tmp_path, resolver), expect=[UNRESOLVED])
+    d.wait_metrics(lambda _: balancer_status(d).get("failures", 0) >= 3)
+    assert balancer_status(d)["reason"] == "no member has been resolved yet"
 
 
 def test_the_addresses_of_a_name_are_the_members(otelcd, peers, tmp_path):

@@ -44,16 +44,23 @@ static void take_health(struct balancer *b, unsigned cause)
         health_ok(&b->node.health[cause], clock_mono(clock_of(b)));
 }
 
+/* What is wrong with the balancer itself; NULL: nothing. */
+static const char *find_fault(const struct balancer *b)
+{
+    if (b->on_ring.n == 0)
+        return b->resolved ? "there is no member to send to" : "no member has been resolved yet";
+    return members_count(b, MEMBER_FAILED) > 0 ? "a member cannot be started" : NULL;
+}
+
 static void look_at_health(struct balancer *b)
 {
+    const char *fault = find_fault(b);
+
     for (unsigned cause = 0; cause < HEALTH_CAUSES; cause++)
-        take_health(b, cause);
-    if (b->on_ring.n == 0)
-        health_fail(&b->node.health[HEALTH_WORK], clock_mono(clock_of(b)), HEALTH_RECOVERABLE,
-                    b->resolved ? "there is no member to send to" : "no member has been resolved yet");
-    else if (members_count(b, MEMBER_FAILED) > 0)
-        health_fail(&b->node.health[HEALTH_WORK], clock_mono(clock_of(b)), HEALTH_RECOVERABLE,
-                    "a member cannot be started");
+        if (fault == NULL || cause != HEALTH_WORK)
+            take_health(b, cause);
+    if (fault != NULL)
+        health_fail(&b->node.health[HEALTH_WORK], clock_mono(clock_of(b)), HEALTH_RECOVERABLE, fault);
 }
 
 static void on_tick(struct clock_timer *t)
