@@ -326,3 +326,37 @@ service:
     assert len(bodies(p)) == 200
     got = {c.message.resource_logs[0].SerializeToString() for c in p.calls}
     assert got == {r.resource_logs[0].SerializeToString() for r in sent}
+
+
+KEPT_MOST = 20000
+
+
+def test_what_is_done_behind_a_record_that_is_refused_is_limited_in_number(mock, peer, otelcd):
+    cluster, open_now = mock(), threading.Event()
+    p = peer(lambda call: None if open_now.is_set() else ("UNAVAILABLE", "not now", None))
+    stuck = otlp.logs(1)
+    stuck.resource_logs[0].resource.attributes.add(key="to").value.string_value = "peer"
+    kafka.write(cluster.address, "otlp_logs", [stuck.SerializeToString(), *[otlp.logs(1).SerializeToString()] * (KEPT_MOST + 500)], partition=0)
+    receiver = {"brokers": [cluster.address], "initial_offset": "earliest", "autocommit": {"interval": "50ms"}, "error_backoff": {"initial_interval": "100ms", "max_interval": "200ms"}}
+    d = otelcd(
+        f"""
+receivers:
+  kafka: {json.dumps(receiver)}
+connectors:
+  routing: {{default_pipelines: [logs/rest], table: [{{condition: 'attributes["to"] == "peer"', pipelines: [logs/peer]}}]}}
+exporters:
+  nop:
+  otlp_grpc: {{endpoint: '{p.endpoint}', tls: {{insecure: true}}, sending_queue: {{enabled: false}}, retry_on_failure: {{enabled: false}}}}
+service:
+  pipelines:
+    logs/in: {{receivers: [kafka], exporters: [routing]}}
+    logs/rest: {{receivers: [routing], exporters: [nop]}}
+    logs/peer: {{receivers: [routing], exporters: [otlp_grpc]}}
+""",
+        expect=["gets it again"],
+        allow=["Exporting failed", "does not take what is sent"],
+    )
+    d.wait_metrics(lambda m: m.sum("otelcd_receiver_kafka_pauses") == 1)
+    assert d.metrics().sum("otelcd_receiver_kafka_messages") == KEPT_MOST and sum(committed(cluster, "otlp_logs")) == 0
+    open_now.set()
+    wait_committed(d, cluster, "otlp_logs", KEPT_MOST + 501)

@@ -47,6 +47,7 @@ void kafka_message_free(struct kafka_message *m)
     clock_stop(&r->node.host->loop->clock, &m->timer);
     list_remove(&m->link);
     list_remove(&m->all);
+    r->kept--;
     if (m->batch != NULL)
         batch_unref(m->batch);
     free(m);
@@ -67,7 +68,7 @@ static void end_message(struct kafka_message *m, enum message_state how)
     m->batch = NULL;
     if (counted)
         r->under_way--;
-    if (p == NULL)
+    if (p == NULL || (p->halted && m->offset > p->halted_at))
         kafka_message_free(m);
     else if (how == MESSAGE_DONE)
         kafka_partition_advance(p);
@@ -102,7 +103,7 @@ static void give_up_message(struct kafka_message *m, struct metric *count, const
         return;
     }
     health_fail(&r->node.health[HEALTH_WORK], clock_mono(&r->node.host->loop->clock), HEALTH_PERMANENT, why);
-    kafka_partition_halt(m->partition);
+    kafka_partition_halt(m->partition, m);
     end_message(m, MESSAGE_STUCK);
 }
 
@@ -251,6 +252,7 @@ static struct kafka_message *message_new(struct kafka_receiver *r, struct kafka_
     m->offset = offset;
     list_push(&p->messages, &m->link);
     list_push(&r->messages, &m->all);
+    r->kept++;
     return m;
 }
 
@@ -285,7 +287,7 @@ bool kafka_message_take(struct kafka_receiver *r, struct kafka_partition *p, con
     enum kafka_decoded d;
 
     *need = 0;
-    if (r->under_way >= KAFKA_UNDER_WAY_MOST)
+    if (r->under_way >= KAFKA_UNDER_WAY_MOST || r->kept >= KAFKA_KEPT_MOST)
         return false;
     read_headers(r, record);
     v.n_headers = choose_headers(r);

@@ -98,11 +98,22 @@ void kafka_partition_advance(struct kafka_partition *p)
         turn_defer(&p->receiver->node.host->loop->turn, &p->receiver->storing);
 }
 
-void kafka_partition_halt(struct kafka_partition *p)
+/* One that was halted before stays so at the record that is in front. */
+static void drop_behind(struct kafka_partition *p, int64_t offset)
+{
+    if (!p->halted || offset < p->halted_at)
+        p->halted_at = offset;
+    list_each (struct kafka_message, m, &p->messages, link)
+        if (m->state == MESSAGE_DONE && m->offset > p->halted_at)
+            kafka_message_free(m);
+}
+
+void kafka_partition_halt(struct kafka_partition *p, const struct kafka_message *m)
 {
     const struct kafka_client *c = &p->receiver->client;
     rd_kafka_topic_partition_list_t *list = c->lib->rd_kafka_topic_partition_list_new(1);
 
+    drop_behind(p, m->offset);
     p->halted = true;
     c->lib->rd_kafka_topic_partition_list_add(list, p->topic, p->number);
     c->lib->rd_kafka_pause_partitions(c->rk, list);

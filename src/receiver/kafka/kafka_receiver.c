@@ -89,7 +89,7 @@ void kafka_receiver_has_room(struct kafka_receiver *r)
 
     turn_defer(&r->node.host->loop->turn, &r->idle);
     if (r->stopping || r->taking || list_linked(&r->room.link) ||
-        (r->crowded && r->under_way > KAFKA_UNDER_WAY_MOST / 2))
+        (r->crowded && (r->under_way > KAFKA_UNDER_WAY_MOST / 2 || r->kept > KAFKA_KEPT_MOST / 2)))
         return;
     r->crowded = false;
     r->taking = true;

@@ -77,6 +77,7 @@ struct kafka_partition {
     int64_t next;         /* behind the last record that has come; -1: none has */
     bool paused;          /* librdkafka fetches nothing of it */
     bool halted;          /* a record of it is not to be skipped */
+    int64_t halted_at;    /* which: nothing behind it counts any more */
     bool dirty;           /* `done` was not stored yet */
     int64_t done;         /* the first offset that is not safe; -1: none was */
     struct list messages; /* not safe yet, and those behind them, by offset */
@@ -84,6 +85,7 @@ struct kafka_partition {
 };
 
 #define KAFKA_UNDER_WAY_MOST 5000 /* messages: each costs some memory beside its bytes */
+#define KAFKA_KEPT_MOST 20000     /* those too that are done, and stand behind one that is not */
 
 enum message_state {
     MESSAGE_NEW,
@@ -125,7 +127,8 @@ struct kafka_receiver {
     enum kafka_reading reading;
     struct kafka_client client;
     struct list partitions;       /* of struct kafka_partition */
-    struct list messages;         /* not done: of struct kafka_message, by `all` */
+    struct list messages;         /* not passed: of struct kafka_message, by `all` */
+    uint64_t kept;                /* how many */
     uint64_t under_way;           /* of those, in the pipeline or waiting */
     VEC(struct held_record) held; /* arrived, but there is no room for them; from held_from on */
     size_t held_from;
@@ -165,7 +168,8 @@ void kafka_partition_add(struct kafka_receiver *r, const char *topic, int32_t nu
 void kafka_partition_remove(struct kafka_partition *p); /* its messages go on, and count for nobody */
 /* A message is done: how far all are is told to librdkafka at the end of the turn. */
 void kafka_partition_advance(struct kafka_partition *p);
-void kafka_partition_halt(struct kafka_partition *p); /* no more is taken from it */
+/* No more is taken from it; what is done behind `m` goes, and what will be. */
+void kafka_partition_halt(struct kafka_partition *p, const struct kafka_message *m);
 void kafka_partitions_store(struct kafka_receiver *r);
 void kafka_partitions_pause(struct kafka_receiver *r, bool on); /* all that are not halted */
 
