@@ -8,129 +8,11 @@
 
 #include "base/mem.h"
 #include "otlp/any_value.h"
+#include "exporter/map_hash.h"
 #include "otlp/path.h"
 #include "otlp/view.h"
 
 #include <stdlib.h>
-#include <xxhash.h>
-
-/* ---- the Go collector's hash of attributes ---- */
-
-/* What stands before each part, so that parts that meet are not taken for others. */
-enum {
-    HASH_EXTRA = 0xf3,
-    HASH_KEY = 0xf4,
-    HASH_EMPTY = 0xf5,
-    HASH_BYTES = 0xf6,
-    HASH_STRING = 0xf7,
-    HASH_TRUE = 0xf8,
-    HASH_FALSE = 0xf9,
-    HASH_INT = 0xfa,
-    HASH_DOUBLE = 0xfb,
-    HASH_MAP = 0xfc,
-    HASH_MAP_END = 0xfd,
-    HASH_LIST = 0xfe,
-    HASH_LIST_END = 0xff,
-};
-
-static void put_number(struct buf *out, uint8_t prefix, uint64_t v)
-{
-    buf_putc(out, (char)prefix);
-    buf_append(out, &v, sizeof(v)); /* little-endian, as everywhere here */
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-    return bytes_compare(((const struct attribute *)a)->key, ((const struct attribute *)b)->key);
-}
-
-static void put_value(struct buf *out, struct bytes any_value, unsigned depth);
-
-static void put_map(struct buf *out, struct bytes message, uint32_t number, unsigned depth)
-{
-    struct pb_reader r = pb_reader(message);
-    VEC(struct attribute) all = { 0 };
-    struct attribute a;
-
-    while (attribute_next(&r, number, &a))
-        *vec_push(&all) = a;
-    if (all.n > 0)
-        qsort(all.v, all.n, sizeof(all.v[0]), compare_keys);
-    for (size_t i = 0; i < all.n; i++) {
-        buf_putc(out, (char)HASH_KEY);
-        buf_put(out, all.v[i].key);
-        put_value(out, all.v[i].value, depth);
-    }
-    vec_free(&all);
-}
-
-static void put_list(struct buf *out, struct bytes list, unsigned depth)
-{
-    struct pb_reader r = pb_reader(list);
-
-    for (struct bytes v; message_next(&r, OTLP_LIST_VALUES, &v);)
-        put_value(out, v, depth);
-}
-
-static void put_text(struct buf *out, uint8_t prefix, struct bytes text)
-{
-    buf_putc(out, (char)prefix);
-    buf_put(out, text);
-}
-
-/* Validation has limited the depth; this is for whoever forgets it. */
-static void put_value(struct buf *out, struct bytes any_value, unsigned depth)
-{
-    struct value v = value_read(any_value);
-
-    switch (depth < 100 ? v.type : VALUE_EMPTY) {
-    case VALUE_EMPTY:
-        buf_putc(out, (char)HASH_EMPTY);
-        break;
-    case VALUE_STRING:
-        put_text(out, HASH_STRING, v.bytes);
-        break;
-    case VALUE_BYTES:
-        put_text(out, HASH_BYTES, v.bytes);
-        break;
-    case VALUE_BOOL:
-        buf_putc(out, (char)(v.boolean ? HASH_TRUE : HASH_FALSE));
-        break;
-    case VALUE_INT:
-        put_number(out, HASH_INT, (uint64_t)v.integer);
-        break;
-    case VALUE_DOUBLE:
-        put_number(out, HASH_DOUBLE, pb_bits(v.number));
-        break;
-    case VALUE_ARRAY:
-        buf_putc(out, (char)HASH_LIST);
-        put_list(out, v.bytes, depth + 1);
-        buf_putc(out, (char)HASH_LIST_END);
-        break;
-    case VALUE_MAP:
-        buf_putc(out, (char)HASH_MAP);
-        put_map(out, v.bytes, OTLP_LIST_VALUES, depth + 1);
-        buf_putc(out, (char)HASH_MAP_END);
-        break;
-    }
-}
-
-void kafka_attributes_hash(struct bytes message, uint32_t number, uint8_t hash[16])
-{
-    struct buf text = { 0 };
-    uint64_t half;
-
-    memset(hash, 0, 16);
-    put_map(&text, message, number, 0);
-    if (text.len > 0) {
-        half = XXH64(text.data, text.len, 0);
-        memcpy(hash, &half, sizeof(half));
-        buf_putc(&text, (char)HASH_EXTRA);
-        half = XXH64(text.data, text.len, 0);
-        memcpy(hash + 8, &half, sizeof(half));
-    }
-    buf_free(&text);
-}
 
 /* ---- keys and topics ---- */
 
@@ -145,8 +27,8 @@ static void set_trace_key(struct kafka_piece *p, struct bytes id)
 
 static void set_resource_key(struct kafka_piece *p, struct bytes resource)
 {
-    kafka_attributes_hash(resource, OTLP_RESOURCE_ATTRIBUTES, p->key);
-    p->n_key = 16;
+    map_hash(resource, OTLP_RESOURCE_ATTRIBUTES, p->key);
+    p->n_key = MAP_HASH_SIZE;
 }
 
 /* The value of that attribute where it is a string; else nothing. */

@@ -10,7 +10,7 @@ enum kafka_split { KAFKA_WHOLE, KAFKA_BY_RESOURCE, KAFKA_BY_TRACE, KAFKA_BY_ITEM
 
 struct kafka_split_rules {
     enum kafka_split by;
-    bool resource_key;            /* the key is a hash of the resource's attributes, the Go collector's */
+    bool resource_key;            /* the key is the hash of the resource's attributes (exporter/map_hash.h) */
     bool trace_key;               /* it is the trace id in hex; none where there is no id */
     struct bytes topic_attribute; /* of resources; empty: none names topics */
 };
@@ -34,9 +34,5 @@ typedef VEC(struct kafka_piece) kafka_pieces;
 /* Appends the pieces of `b` (WHOLE alone takes profiles), which have all of its items; the caller keeps its reference.
  * BY_TRACE copies (charged to `budget` whatever its limit), the others point into the batch. */
 void kafka_split(const struct kafka_split_rules *rules, struct batch *b, struct budget *budget, kafka_pieces *out);
-
-/* The Go collector's hash of a map of attributes (its pdatautil.MapHash), so that both send one resource to one
- * partition: of the KeyValues in field `number` of `message`. */
-void kafka_attributes_hash(struct bytes message, uint32_t number, uint8_t hash[16]);
 
 #endif
