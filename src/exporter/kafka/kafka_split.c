@@ -217,21 +217,29 @@ static void split_traces(const struct kafka_split_rules *rules, const struct bat
     vec_free(&items);
 }
 
+/* Those of one resource have its topic, and may have its key: it is looked into once. */
 static void split_items_apart(const struct kafka_split_rules *rules, struct batch *b, kafka_pieces *out)
 {
+    struct kafka_piece of_resource = { .ready = true, .batch = b };
     split_items items = { 0 };
 
     list_items(b, &items);
     for (size_t i = 0; i < items.n; i++) {
         struct bytes resource = resource_group_view(items.v[i].group).resource;
-        struct kafka_piece *p = vec_push(out);
+        struct kafka_piece *p;
 
-        *p = (struct kafka_piece){ .ready = true, .batch = batch_ref(b), .at = i, .item = items.v[i].item };
-        p->topic = find_topic(resource, rules->topic_attribute);
+        if (i == 0 || items.v[i].group.data != items.v[i - 1].group.data) {
+            of_resource.topic = find_topic(resource, rules->topic_attribute);
+            if (rules->resource_key && !rules->trace_key)
+                set_resource_key(&of_resource, resource);
+        }
+        p = vec_push(out);
+        *p = of_resource;
+        batch_ref(b);
+        p->at = i;
+        p->item = items.v[i].item;
         if (rules->trace_key)
             set_trace_key(p, items.v[i].id);
-        else if (rules->resource_key)
-            set_resource_key(p, resource);
     }
     vec_free(&items);
 }
