@@ -4,13 +4,15 @@
 import json
 import os
 import signal
+import subprocess
 
 import grpc
 import pytest
 from harness import balanced, otlp
 from harness.balanced import Ring, config, of_traces, sent, service, slice_of, spans, static
+from harness.daemon import OTELCD
 from harness.kubernetes import ApiServer
-from harness.limits import free_port
+from harness.limits import PATIENCE, free_port
 from harness.otlp_peer import GrpcPeer
 
 TRACES = ("exporter", "load_balancing", "traces")
@@ -99,6 +101,8 @@ def test_what_waits_for_a_member_that_goes_is_sent_to_those_that_stay(otelcd, pe
     api.put("endpointslices", slice_of(*(f"127.0.0.{i + 2}" for i in range(3))))
     d = otelcd(config(tmp_path, service(api, port), otlp={"retry_on_failure": {"initial_interval": "60s"}}), expect=[AWAY])
     wait_members(d, 3)
+    members_shown = json.loads(d.http("GET", "/api/v1/status", address=d.scrape_address())[2])["pipelines"][0]["nodes"][-1]["members"]
+    assert [(m["endpoint"], m["member"], m["state"]) for m in members_shown] == [(p.endpoint, "here", "ok") for p in members]
     requests = [of_traces(60) for _ in range(10)]
     for r in requests:
         d.export(r)
@@ -274,3 +278,50 @@ def test_the_addresses_of_a_name_are_the_members(otelcd, peers, tmp_path):
     peer.wait_items(10)
     d.wait_metrics(lambda m: m.sum("otelcol_loadbalancer_num_resolutions", success="true") >= 3)
     assert d.metrics().sum("otelcol_loadbalancer_num_backend_updates") == 1
+
+
+MISTAKES = {
+    "{}": "no resolvers specified for the exporter",
+    "{static: {hostnames: [a]}, dns: {hostname: b}}": "only one resolver should be specified",
+    "{static: }": "no endpoints specified for the static resolver",
+    "{static: {hostnames: ['']}}": "nothing is no member",
+    "{dns: }": "no hostname specified to resolve the backends",
+    "{dns: {hostname: a, port: x}}": '"x" is no port',
+    "{k8s: {service: Shop_1}}": "is no name of a service",
+    "{aws_cloud_map: {namespace: a}}": "AWS Cloud Map is not asked",
+}
+
+
+@pytest.mark.parametrize("resolver", MISTAKES)
+def test_a_resolver_that_is_none_is_refused_with_what_to_write(tmp_path, resolver):
+    assert MISTAKES[resolver] in faults(tmp_path, resolver)
+
+
+@pytest.mark.parametrize(
+    "more, words",
+    [
+        ("routing_key: nothing", "unsupported routing_key: nothing"),
+        ("routing_key: metric", "traces can be routed by traceID, service or attributes"),
+        ("routing_key: attributes", "routing_attributes must be specified"),
+        ("routing_attributes: [a]", "can only be used when routing_key is"),
+        ("sending_queue: {enabled: true}", "write it below protocol::otlp"),
+        ("protocol: {otlp: {sending_queue: {num_consumers: 0}}}", "protocol::otlp::sending_queue::num_consumers: `num_consumers` must be positive"),
+    ],
+)
+def test_a_key_that_is_none_is_refused_with_what_to_write(tmp_path, more, words):
+    assert words in faults(tmp_path, "{static: {hostnames: [a]}}", more)
+
+
+def faults(folder, resolver, more="routing_key: traceID"):
+    text = f"receivers: {{nop: }}\nexporters:\n  load_balancing:\n    resolver: {resolver}\n    {more}\n"
+    (folder / "c.yaml").write_text(text + "service: {pipelines: {traces: {receivers: [nop], exporters: [load_balancing]}}}\n")
+    ran = subprocess.run([OTELCD, "validate", "--config", str(folder / "c.yaml")], capture_output=True, text=True, timeout=PATIENCE)
+    assert ran.returncode == 1
+    return ran.stderr
+
+
+def test_members_without_a_port_are_a_configuration(tmp_path):
+    text = "receivers: {nop: }\nexporters: {load_balancing: {resolver: {static: {hostnames: [a, 10.0.0.1, '[::1]']}}}}\n"
+    (tmp_path / "c.yaml").write_text(text + "service: {pipelines: {traces: {receivers: [nop], exporters: [load_balancing]}}}\n")
+    ran = subprocess.run([OTELCD, "validate", "--config", str(tmp_path / "c.yaml")], capture_output=True, text=True, timeout=PATIENCE)
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -142,6 +142,8 @@ void members_hurry(struct balancer *b);                             /* those tha
 size_t members_count(const struct balancer *b, enum member_state state);
 
 /* member.c */
+/* What is dialled: the ring's text, and the port where there is none. For the caller to free. */
+char *member_target(const char *endpoint);
 struct member *member_new(struct balancer *b, const char *endpoint, const char *name);
 void member_free(struct member *m);
 void member_enter(struct member *m, enum member_state state);

@@ -95,15 +95,18 @@ static void check_members(void *config, struct check *ck)
 
 static void check_endpoint(const char *endpoint, size_t i, struct check *ck)
 {
-    char path[64];
-    struct otlp_target target;
+    char path[64], *dialled = member_target(endpoint);
+    struct otlp_target target = { 0 };
     struct error err;
 
     error_clear(&err);
     snprintf(path, sizeof(path), "resolver::static::hostnames::%zu", i);
-    if (otlp_target_grpc(&target, endpoint, false, &err) != 0)
+    if (endpoint[0] == '\0')
+        check_fail(ck, path, "nothing is no member: write host:port, for instance sampler-1:4317, or remove it");
+    else if (otlp_target_grpc(&target, dialled, false, &err) != 0)
         check_fail(ck, path, "%s", err.text);
     otlp_target_free(&target);
+    free(dialled);
 }
 
 static void check_static(const struct static_resolver_config *c, struct check *ck)

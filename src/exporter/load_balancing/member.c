@@ -66,8 +66,7 @@ void member_free(struct member *m)
 
 /* ---- its exporter ---- */
 
-/* What is dialled: the ring's text, and the port where there is none. */
-static char *target_of(const char *endpoint)
+char *member_target(const char *endpoint)
 {
     const char *bracket = strrchr(endpoint, ']'), *colon = strrchr(endpoint, ':');
     bool has_port = colon != NULL && (bracket == NULL || colon > bracket);
@@ -111,7 +110,7 @@ static void set_node(struct member *m)
 bool member_open(struct member *m, struct error *err)
 {
     const struct otlp_grpc_exporter_config *c = &m->balancer->config->protocol.otlp;
-    char *target = target_of(m->endpoint);
+    char *target = member_target(m->endpoint);
     bool ok;
 
     set_node(m);
