@@ -103,7 +103,7 @@ static void put_difference(const char *before, const char *after, struct buf *ou
 
     *vec_push(&a.v) = before;
     *vec_push(&b.v) = after;
-    item_texts_diff(&a, &b, 1, out);
+    item_texts_diff(&a, &b, 2, out); /* two, where they have little in common */
     vec_free(&a.v);
     vec_free(&b.v);
 }

@@ -161,6 +161,17 @@ START_TEST(what_was_changed_left_out_and_left_alone_is_told_apart)
 }
 END_TEST
 
+START_TEST(an_item_that_was_changed_beyond_recognition_is_shown_as_it_came_out_too)
+{
+    tap = open_tap("point=logs/p&rate=0");
+    changed = logs("{'body':{'stringValue':'b'},'severityText':'y'}");
+    send_through(logs("{'body':{'stringValue':'a'},'severityText':'x','eventName':'e'}"));
+    ck_assert_uint_eq(count_of("data: changed by p at "), 1);
+    ck_assert_uint_eq(count_of("data: -   body: a\n"), 1);
+    ck_assert_uint_eq(count_of("data: +   body: b\n"), 1);
+}
+END_TEST
+
 START_TEST(what_is_kept_is_shown_when_it_comes_out_or_after_a_minute)
 {
     tap = open_tap("point=logs/holds&rate=0");
@@ -345,6 +356,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, what_was_changed_left_out_and_left_alone_is_told_apart);
+    tcase_add_test(tc, an_item_that_was_changed_beyond_recognition_is_shown_as_it_came_out_too);
     tcase_add_test(tc, what_is_kept_is_shown_when_it_comes_out_or_after_a_minute);
     tcase_add_test(tc, who_does_not_read_has_so_much_kept_and_is_told_the_rest);
     tcase_add_test(tc, it_ends_behind_so_many_and_looks_no_more);
