@@ -110,6 +110,21 @@ def test_a_reload_moves_it_and_one_that_does_not_keeps_who_asks(otelcd, runtime)
     assert not named.exists()
 
 
+def test_a_reload_tries_again_for_a_socket_that_another_had(otelcd, runtime):
+    named = runtime / "named.sock"
+    d = started(otelcd, runtime)
+    d.expect_warning("No control socket")
+    config = CONFIG.replace("{TELEMETRY}", f"{{control: {{socket: {named}}}}}")
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(named))
+        other.listen()
+        d.reload(config)
+        d.wait_log("No control socket")
+    named.unlink()
+    d.reload(config)
+    assert place(d) == named and ask(named, "/readyz") == (200, "ready\n")
+
+
 def test_a_socket_that_was_asked_for_and_cannot_be_had_ends_the_start(otelcd, runtime):
     text = CONFIG.replace("{TELEMETRY}", f"{{control: {{socket: {runtime}/none/x.sock}}}}")
     d = otelcd(text, ready=False, end=False, expect=["service::telemetry::control::socket: listen on"])

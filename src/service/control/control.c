@@ -127,12 +127,20 @@ static void end_server(struct control *c, uint64_t deadline)
     http_server_stop(s->http, deadline, on_stopped, s);
 }
 
+/* One that has a name, and could not be had the last time, is tried again. */
+static bool is_as_wanted(const struct control *c, const struct control_config *wanted)
+{
+    if (!wanted->enabled || c->named == NULL)
+        return wanted->enabled == (c->named != NULL);
+    return strcmp(c->named, wanted->socket) == 0 && (c->server != NULL || wanted->socket[0] == '\0');
+}
+
 void control_change(struct control *c, const struct service_config *config)
 {
     const struct control_config *wanted = &config->telemetry.control;
     struct error err = { 0 };
 
-    if (wanted->enabled ? c->named != NULL && strcmp(c->named, wanted->socket) == 0 : c->named == NULL)
+    if (is_as_wanted(c, wanted))
         return;
     end_server(c, clock_mono(&c->host->loop->clock) + NS_PER_S);
     if (control_serve(c, config, &err) != 0)
