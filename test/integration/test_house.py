@@ -40,7 +40,7 @@ def test_each_example_is_valid(name):
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", ""), ran.stderr
 
 
-@pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in ("debug.yaml", "scrape.yaml", RELAY)])
+@pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in ("debug.yaml", "kafka.yaml", "scrape.yaml", RELAY)])
 def test_each_example_starts_and_takes_data(otelcd, name, tmp_path):
     receiver, gateway, backend = Receiver(), GrpcPeer(), HttpPeer()
     env = {
@@ -55,6 +55,22 @@ def test_each_example_starts_and_takes_data(otelcd, name, tmp_path):
     d.wait_metrics(lambda m: m.sum("otelcd_pipeline_delivered_items") == 1 and m.sum("otelcd_exporter_held_items") == 0)
     for peer in (receiver, gateway, backend):
         peer.close()
+
+
+def test_the_example_with_kafka_brings_data_through_it_to_its_backend(otelcd):
+    from harness import kafka  # skips where there is no client
+
+    cluster, backend = kafka.MockCluster(), HttpPeer()
+    for name in ("otlp_spans", "otlp_metrics", "otlp_logs"):
+        cluster.topic(name)
+    env = {"OTELCD_KAFKA": cluster.address, "OTELCD_BACKEND": backend.endpoint}
+    d = otelcd(free_ports((ROOT / "config/kafka.yaml").read_text()), env=env, allow=["Offsets could not be committed"])  # when all three leave
+    d.export(otlp.sample("metrics"))
+    backend.wait_items(1)
+    d.wait_metrics(lambda m: m.sum("otelcd_pipeline_delivered_items") == 2 and m.sum("otelcd_exporter_held_items") == 0)
+    d.stop()
+    backend.close()
+    cluster.close()
 
 
 def test_the_example_that_scrapes_sends_what_it_scrapes(otelcd, tmp_path):

@@ -40,7 +40,7 @@ BOTH = [
     ({"logs": {"encoding": "zipkin_json"}}, 'unrecognized logs encoding "zipkin_json"'),
 ]
 EXPORTER = [
-    ({"producer": {"required_acks": 2}}, "expected 'all' (-1), 0, or 1; configured value is 2"),
+    ({"producer": {"required_acks": 2}}, "takes all (-1), 0 or 1; it is 2"),
     ({"producer": {"compression": "x"}}, "compression should be one of 'none'"),
     ({"producer": {"compression": "gzip", "compression_params": {"level": 11}}}, "write 0 to 9"),
     ({"partition_logs_by_trace_id": True, "partition_logs_by_resource_attributes": True}, "cannot both be enabled"),

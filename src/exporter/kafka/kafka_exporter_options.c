@@ -265,8 +265,7 @@ void kafka_exporter_check(const void *config, struct check *ck)
         check_fail(ck, "partition_logs_by_trace_id",
                    "partition_logs_by_resource_attributes and partition_logs_by_trace_id cannot both be enabled");
     if (kafka_acks(c->producer.required_acks) == NULL)
-        check_fail(ck, "producer::required_acks", "expected 'all' (-1), 0, or 1; configured value is %s",
-                   c->producer.required_acks);
+        check_fail(ck, "producer::required_acks", "takes all (-1), 0 or 1; it is %s", c->producer.required_acks);
     if (c->timeout.ns > 0 && c->timeout.ns <= c->producer.linger.ns)
         check_fail(ck, "producer::linger", "linger must be less than timeout");
     check_level(&c->producer, ck);
