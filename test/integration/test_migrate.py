@@ -375,6 +375,17 @@ def test_two_of_them_stand_beside_the_connectors_that_there_are(migrated):
     assert new.count("connectors:\n") == 1 and "metrics/service_graph_all: {receivers: [service_graph/all]" in new
 
 
+def test_an_id_that_a_connector_gets_otherwise_is_not_given_twice(migrated):
+    text = SPAN_METRICS.replace("exporters:\n  otlp:", "connectors:\n  spanmetrics:\nexporters:\n  otlp:")
+    text = text.replace("  batch:\n", "  batch:\n  span_metrics: {metrics_exporter: prometheus}\n").replace(
+        "[spanmetrics, batch]", "[spanmetrics, span_metrics, batch]").replace(
+        "exporters: [otlp]", "exporters: [otlp, spanmetrics]\n    metrics/mine: {receivers: [spanmetrics], exporters: [prometheus]}")
+    report, new, errors, code = migrated(text)
+    assert code == 0 and errors == [], (report, new, errors)
+    for id in ("span_metrics/old", "span_metrics/old_old"):
+        assert f"metrics/{id.replace('/', '_')}: {{receivers: [{id}], exporters: [prometheus]}}" in new, new
+
+
 @pytest.mark.parametrize(
     "old, new",
     [

@@ -9,6 +9,7 @@
 #include "command/migrate/migration.h"
 
 #include "base/mem.h"
+#include "service/config.h"
 #include "service/foreign.h"
 
 #include <stdlib.h>
@@ -217,17 +218,27 @@ static bool find_place(const struct migration *m, const struct span *processor, 
     return section != NULL || yaml_text_column(&m->text, service->begin) == 0;
 }
 
+/* An id that no connector, nor what it stands beside, has or gets. */
+static bool is_used(const struct migration *m, const char *id)
+{
+    static const enum component_kind kinds[] = { COMPONENT_CONNECTOR, COMPONENT_RECEIVER, COMPONENT_EXPORTER };
+
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        if (span_get(span_get(m->text.root, config_sections[kinds[k]]), id) != NULL)
+            return true;
+        for (size_t i = 0; i < m->moved.n; i++)
+            if (m->moved.v[i].kind == kinds[k] && m->moved.v[i].to != NULL && strcmp(m->moved.v[i].to, id) == 0)
+                return true;
+    }
+    return false;
+}
+
 static const char *free_id(const struct migration *m, const char *to, const char *old)
 {
-    static const char *const sections[] = { "connectors", "receivers", "exporters" };
     const char *slash = strchr(old, '/'), *id = arena_printf(m->text.arena, "%s%s", to, slash != NULL ? slash : "");
-    size_t i = 0;
 
-    while (i < ARRAY_LEN(sections))
-        if (span_get(span_get(m->text.root, sections[i++]), id) != NULL) {
-            id = arena_printf(m->text.arena, "%s_old", id);
-            i = 0;
-        }
+    while (is_used(m, id))
+        id = arena_printf(m->text.arena, "%s%s", id, strchr(id, '/') != NULL ? "_old" : "/old");
     return id;
 }
 
@@ -276,6 +287,7 @@ static bool move_processor(struct migration *m, struct span *processor, const st
     put_entry(m, b, processor, id, &entry);
     put_shifted(buf_bytes(&entry), yaml_text_column(&m->text, processor->begin), place->column, text);
     rewire(m, processor->key, id, exporter);
+    *vec_push(&m->moved) = (struct moved){ COMPONENT_CONNECTOR, "", id }; /* nobody has named it yet */
     migration_note(m, NOTE_REPLACED, processor, arena_printf(&m->arena, "processors::%s", processor->key),
                    "is the connector %s now, which the pipelines that used it feed after their other processors; "
                    "%s gets its metrics as before; %s",
