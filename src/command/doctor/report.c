@@ -32,7 +32,9 @@ static void put_finding(struct evidence *e, struct buf *out, size_t number, cons
     else
         buf_puts(out, "-  ");
     log_put_visible(out, bytes_str(f->about));
-    buf_printf(out, " [%s]\n", f->kind);
+    buf_puts(out, " [");
+    log_put_visible(out, bytes_str(f->kind));
+    buf_puts(out, "]\n");
     put_line(out, "seen", f->seen);
     put_line(out, "means", f->means);
     put_line(out, "do", f->todo);

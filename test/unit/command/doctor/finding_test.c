@@ -88,7 +88,7 @@ END_TEST
 
 START_TEST(a_terminal_acts_on_nothing_that_is_told)
 {
-    struct finding *f = finding_add(&e, "kind", WEIGHT_LOST, "a\033[31m");
+    struct finding *f = finding_add(&e, "dropped_\033[5m", WEIGHT_LOST, "a\033[31m");
     struct buf out = { 0 };
 
     f->seen = "b\r\nc\033]0;x\007";
