@@ -193,6 +193,19 @@ def test_what_others_wrote_is_shown_and_not_run(otelcd):
         assert "\x1b" not in out and "\u202e" not in out and "nothing in it" in out
 
 
+def test_of_two_that_fail_each_is_told_with_its_own_last_line(otelcd):
+    def scraping(n):
+        return f'  prometheus/{n}: {{config: {{scrape_configs: [{{job_name: a, scrape_interval: 100ms, scrape_timeout: 100ms, static_configs: [{{targets: ["127.0.0.1:{n}"]}}]}}]}}}}\n'
+
+    d = otelcd(f"receivers:\n{scraping(1)}{scraping(2)}exporters:\n  nop:\nservice:\n  pipelines:\n"
+               "    metrics: {receivers: [prometheus/1, prometheus/2], exporters: [nop]}\n", allow=[".*"])
+    for n in (1, 2):
+        d.wait_metrics(lambda m: m.sum("otelcd_scraper_failures", receiver=f"prometheus/{n}") > 0)
+    seen = {f["about"]: f["seen"] for f in examine(d)[1] if f["kind"] == "scrape_fails"}
+    for n in (1, 2):
+        assert f"http://127.0.0.1:{n}/metrics" in seen[f"receiver prometheus/{n}"], seen
+
+
 def write(folder, text):
     file = folder / "otelcd.yaml"
     file.write_text(text)

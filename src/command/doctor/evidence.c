@@ -189,6 +189,16 @@ struct seen_line *find_line(struct evidence *e, const char *begins, const char *
     return NULL;
 }
 
+struct seen_line *find_own_line(struct evidence *e, const char *begins, const char *kind, const char *id)
+{
+    struct seen_line *own = id[0] != '\0' ? find_line(e, begins, id, NULL, NULL) : NULL;
+    struct seen_line *line = own != NULL ? own : find_line(e, begins, NULL, NULL, NULL);
+
+    if (own == NULL && id[0] != '\0' && strcmp(line_field(e, line, "otelcol.component.kind"), kind) == 0)
+        return NULL;
+    return line;
+}
+
 /* A dot in a name is no path here. */
 const char *line_field(struct evidence *e, const struct seen_line *line, const char *key)
 {

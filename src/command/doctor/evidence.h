@@ -74,6 +74,8 @@ bool is_recent(const struct evidence *e, double growth, const struct seen_line *
 /* The newest line that begins so, whose field `key` (NULL: any) is `value`, of that component (NULL: any). */
 struct seen_line *find_line(struct evidence *e, const char *begins, const char *component, const char *key,
                             const char *value);
+/* The component's own; else the newest that is no other's of that kind. id "": of any. */
+struct seen_line *find_own_line(struct evidence *e, const char *begins, const char *kind, const char *id);
 /* Its message and fields, as far as they say what happened; it is used from now on. NULL is "". */
 const char *quote_line(struct evidence *e, struct seen_line *line);
 /* A field's text; "" where there is none. */

@@ -109,22 +109,9 @@ static bool is_told(const struct evidence *e, const char *kind, const char *abou
     return false;
 }
 
-/* The owner's own line; else one that is no other's of its kind. */
-static struct seen_line *line_of(struct evidence *e, const struct counted *c, struct bytes owner)
-{
-    struct seen_line *line = NULL;
-
-    if (c->line != NULL && owner.len > 0)
-        line = find_line(e, c->line, text_of(e, owner), NULL, NULL);
-    if (c->line == NULL || line != NULL)
-        return line;
-    line = find_line(e, c->line, NULL, NULL, NULL);
-    return owner.len == 0 || strcmp(line_field(e, line, "otelcol.component.kind"), c->owner) != 0 ? line : NULL;
-}
-
 static void tell_counted(struct evidence *e, const struct counted *c, struct bytes owner)
 {
-    struct seen_line *line = line_of(e, c, owner);
+    struct seen_line *line = c->line != NULL ? find_own_line(e, c->line, c->owner, text_of(e, owner)) : NULL;
     const char *id = owner.len > 0 ? text_of(e, owner) : line_field(e, line, "otelcol.component.id");
     const char *path = find_path(e, id);
     const char *about =

@@ -127,7 +127,7 @@ static struct seen_line *reason_line(struct evidence *e, const struct reason *r,
 
     for (size_t i = 0; line == NULL && i < ARRAY_LEN(tells); i++)
         if (strcmp(name, tells[i][0]) == 0)
-            line = find_line(e, tells[i][1], NULL, NULL, NULL);
+            line = find_own_line(e, tells[i][1], "exporter", id != NULL ? id : "");
     return line;
 }
 
