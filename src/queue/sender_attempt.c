@@ -258,14 +258,14 @@ static bool try_again(struct attempt *a, const struct outcome *o)
     return true;
 }
 
-/* An exporter that was safe with nothing of it has been refused all of it. */
+/* An exporter that was safe with nothing of it has been refused all of it, unless it was moved. */
 static void tell_health(const struct attempt *a, const struct outcome *o)
 {
     struct node *node = a->sender->node;
     struct health *h = &node->health[HEALTH_WORK];
-    uint64_t now = clock_mono(&node->host->loop->clock);
+    uint64_t now = clock_mono(&node->host->loop->clock), lost = losses_total(&o->lost);
 
-    if (o->verdict == VERDICT_SAFE && (o->lost.n == 0 || losses_total(&o->lost) < a->items))
+    if (o->verdict == VERDICT_SAFE && (lost == 0 || lost < a->items || o->lost.v[0].reason == SENDER_MOVED))
         health_ok(h, now);
     else if (o->verdict == VERDICT_SAFE)
         health_fail(h, now, HEALTH_PERMANENT, o->why[0] != '\0' ? o->why : o->lost.v[0].reason);

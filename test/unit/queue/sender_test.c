@@ -545,6 +545,31 @@ START_TEST(an_exporter_says_since_when_its_attempts_fail_and_why)
 }
 END_TEST
 
+START_TEST(what_was_moved_to_other_queues_is_no_failure)
+{
+    struct outcome moved = { .verdict = VERDICT_SAFE };
+
+    sink.hold = true;
+    begin();
+    sender_redirect(node->sender, &sink.in, true);
+    send_logs(3);
+    losses_add(&moved.lost, 3, SENDER_MOVED);
+    sink_settle(&sink, 0, &moved);
+    turn_run(&rig.loop.turn);
+    ck_assert_int_eq(node->health[HEALTH_WORK].state, HEALTH_OK);
+    ck_assert(sender_is_empty(node->sender));
+    ck_assert_uint_eq(ledger.received, 0);
+    ck_assert_uint_eq(ledger.held, 0);
+    sender_redirect(node->sender, &sink.in, false);
+    in_order = false;
+    send_logs(2);
+    sink_settle(&sink, 0, &safe);
+    turn_run(&rig.loop.turn);
+    ck_assert_uint_eq(ledger.received, 2);
+    ck_assert_uint_eq(ledger.delivered, 2);
+}
+END_TEST
+
 static struct metadata *tenant(const char *value)
 {
     struct metadata_entry e[] = { { bytes_str("X-Tenant"), bytes_str(value) }, { bytes_str("other"), bytes_str("x") } };
@@ -705,6 +730,7 @@ int main(void)
     tcase_add_test(tc, each_reason_of_an_attempt_reaches_those_who_wait);
     tcase_add_test(tc, a_part_that_failed_is_sent_again_by_itself);
     tcase_add_test(tc, an_exporter_says_since_when_its_attempts_fail_and_why);
+    tcase_add_test(tc, what_was_moved_to_other_queues_is_no_failure);
     tcase_add_loop_test(tc, only_what_is_left_of_a_batch_is_tried_again, 0, 2);
     tcase_add_test(tc, a_refusal_of_the_rest_is_no_refusal_of_all);
     tcase_add_test(tc, what_was_done_before_the_deadline_is_delivered);
