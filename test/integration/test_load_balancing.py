@@ -199,6 +199,22 @@ def test_a_batch_is_taken_whole_or_not_at_all(otelcd, peers, tmp_path):
     assert ledger["refused"] == 160 and ledger["delivered"] == 120
 
 
+def test_a_batch_is_not_begun_for_a_full_queue_when_its_sender_waits_for_the_result(otelcd, peers, tmp_path):
+    here, away = peers(2)
+    away.answer = lambda call: ("UNAVAILABLE", "not now", None)
+    d = otelcd(config(tmp_path, static(here.endpoint, away.endpoint), otlp={"sending_queue": {"queue_size": 1, "wait_for_result": True}}), expect=[AWAY])
+    ring, first = Ring([here.endpoint, away.endpoint]), of_traces(1)
+    while ring.owner(sent(first)[0][0]) != away.endpoint:
+        first = of_traces(1)
+    waiting = d.caller(first).future(first, timeout=2 * PATIENCE)
+    away.wait(lambda p: p.calls)
+    with pytest.raises(grpc.RpcError, match="sending queue is full: that of member"):
+        d.export(of_traces(40))
+    away.answer = lambda call: None
+    waiting.result()
+    assert arrived(here, away) == sent(first)
+
+
 def test_without_a_queue_the_sender_waits_for_all_members(otelcd, peers, tmp_path):
     two = peers(2)
     d = otelcd(config(tmp_path, static(*(p.endpoint for p in two)), otlp={"sending_queue": {"enabled": False}}), expect=[REFUSES, "The sender is told"])

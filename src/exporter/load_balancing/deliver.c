@@ -67,8 +67,7 @@ static const struct member *find_full(const struct balancer *b, const char **why
         if (m->state != MEMBER_HERE)
             return m;
         *why = "sending queue is full: that of member";
-        if (!b->waits && !q->block_on_overflow &&
-            sender_room(m->exporter.sender, part->items, part->bytes) == SENDER_FULL)
+        if (!q->block_on_overflow && sender_room(m->exporter.sender, part->items, part->bytes) == SENDER_FULL)
             return m;
     }
     return NULL;
