@@ -74,7 +74,7 @@ static void put_head(struct frame *f)
     put_text(f->out, f->now, "service.version");
     buf_printf(f->out, " (pid %.0f) is ", number_at(f->now, "service.pid"));
     put_text(f->out, f->now, "service.phase");
-    buf_puts(f->out, ", up ");
+    buf_printf(f->out, ", %s, up ", json_true_at(f->now, "well") ? "all is well" : "not all is well");
     put_ago(f->out, number_at(f->now, "service.up_seconds"));
     if (f->seconds > 0)
         buf_printf(f->out, ", cpu %.1f %%",
@@ -84,7 +84,7 @@ static void put_head(struct frame *f)
                number_at(f->now, "budget.used_bytes") / MIB);
     if (is_number(f->now, "budget.limit_bytes"))
         buf_printf(f->out, " of %.1f", number_at(f->now, "budget.limit_bytes") / MIB);
-    buf_puts(f->out, json_true_at(f->now, "well") ? " MiB, all is well\n" : " MiB, not all is well\n");
+    buf_puts(f->out, " MiB\n");
 }
 
 static void put_reload(struct frame *f)

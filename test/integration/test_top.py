@@ -142,6 +142,14 @@ def test_top_takes_the_width_that_there_is(otelcd):
     assert t.end() == (0, True)
 
 
+def test_a_narrow_terminal_shows_whether_all_is_well(otelcd):
+    d = otelcd(configured())
+    t = Terminal("--interval", "60s", "--endpoint", base(d), columns=60)
+    assert ", all is well" in t.wait("\033[J")
+    os.write(t.fd, b"q")
+    assert t.end() == (0, True)
+
+
 def test_top_goes_on_when_otelcd_has_gone(otelcd):
     d = otelcd(configured())
     t = Terminal("--interval", "100ms", "--endpoint", base(d))
