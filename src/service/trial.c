@@ -26,8 +26,16 @@
 #define BUDGET (1ull << 30) /* where the configuration does not say */
 #define MIB (1024ull * 1024)
 
+/* A receiver's double. As receivers do, it has stopped when all that it has sent is answered. */
+struct input {
+    struct node *node;
+    uint64_t open;                  /* batches without an answer */
+    void (*stopped)(struct node *); /* NULL: it goes on */
+};
+
 struct sending {
     struct ack ack;
+    struct input *from;
     struct trial_verdict verdict;
 };
 
@@ -41,7 +49,7 @@ struct trial {
     struct host host;
     struct graph *graph;
     struct component *doubles; /* of receivers, then of exporters */
-    VEC(struct node *) inputs;
+    VEC(struct input) inputs;
     VEC(struct trial_output *) outputs; /* of one signal each */
     VEC(struct sending *) sent;
     bool queues, stopping, stopped;
@@ -58,8 +66,21 @@ static int create_input(struct node *node, const void *config, struct error *err
 {
     (void)config;
     (void)err;
-    *vec_push(&trial_of(node)->inputs) = node;
+    *vec_push(&trial_of(node)->inputs) = (struct input){ .node = node };
     return 0;
+}
+
+static void stop_input(struct node *node, uint64_t deadline, void (*stopped)(struct node *node))
+{
+    struct trial *t = trial_of(node);
+
+    (void)deadline;
+    for (size_t i = 0; i < t->inputs.n; i++)
+        if (t->inputs.v[i].node == node && t->inputs.v[i].open > 0) {
+            t->inputs.v[i].stopped = stopped;
+            return;
+        }
+    stopped(node);
 }
 
 static struct trial_output *output_of(const struct node *node)
@@ -101,7 +122,7 @@ static void put_double(struct component *made, struct config_component *cc)
     made->node_size = sizeof(struct node);
     made->create = create_input;
     made->start = NULL;
-    made->stop = NULL;
+    made->stop = stop_input;
     made->hurry = NULL;
     made->destroy = NULL;
     if (made->kind == COMPONENT_EXPORTER) {
@@ -271,31 +292,36 @@ static void on_settled(struct ack *ack, const struct outcome *outcome)
     static const enum trial_answer answers[] = {
         [VERDICT_SAFE] = TRIAL_ACCEPTED, [VERDICT_REJECT] = TRIAL_REJECTED, [VERDICT_RETRY] = TRIAL_RETRY
     };
-    struct trial_verdict *v = &container_of(ack, struct sending, ack)->verdict;
+    struct sending *s = container_of(ack, struct sending, ack);
+    struct trial_verdict *v = &s->verdict;
 
     v->answer = outcome->rejected > 0 && outcome->verdict == VERDICT_SAFE ? TRIAL_REJECTED : answers[outcome->verdict];
     v->rejected = outcome->rejected;
     snprintf(v->why, sizeof(v->why), "%s", outcome->why);
+    if (--s->from->open == 0 && s->from->stopped != NULL)
+        s->from->stopped(s->from->node);
 }
 
 bool trial_send(struct trial *t, const char *receiver, struct batch *batch, const struct trial_verdict **verdict)
 {
     enum signal signal = batch->signal;
-    struct node *to = NULL;
+    struct input *from = NULL;
     struct sending *s;
 
     for (size_t i = 0; i < t->inputs.n; i++)
-        if (strcmp(t->inputs.v[i]->id, receiver) == 0 && t->inputs.v[i]->out[signal] != NULL)
-            to = t->inputs.v[i];
-    if (to == NULL || t->stopping) {
+        if (strcmp(t->inputs.v[i].node->id, receiver) == 0 && t->inputs.v[i].node->out[signal] != NULL)
+            from = &t->inputs.v[i];
+    if (from == NULL || t->stopping) {
         batch_unref(batch);
         return false;
     }
     s = mem_zalloc(sizeof(*s));
+    s->from = from;
+    from->open++;
     *vec_push(&t->sent) = s;
     *verdict = &s->verdict;
     ack_init(&s->ack, &t->loop.turn, NULL, 0, true, on_settled);
-    consumer_send(to->out[signal], batch, &s->ack);
+    consumer_send(from->node->out[signal], batch, &s->ack);
     turn_run(&t->loop.turn);
     return true;
 }

@@ -170,6 +170,26 @@ def test_a_backend_fails_as_long_as_it_is_said(tmp_path, queue, steps):
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+@pytest.mark.parametrize("end", ["", "      - stop: true\n      - expect: {pipeline: logs, held: 0, refused: {unavailable: 1}}\n"])
+def test_what_a_sender_waits_for_is_answered_before_the_end(tmp_path, end):
+    (tmp_path / "t.yaml").write_text(f"""
+configuration:
+  receivers: {{otlp: {{protocols: {{grpc: }}}}}}
+  exporters:
+    otlp_grpc: {{endpoint: "localhost:4317", tls: {{insecure: true}}}}
+    otlp_http: {{endpoint: "http://localhost:4318", sending_queue: {{enabled: false}}}}
+  service: {{pipelines: {{logs: {{receivers: [otlp], exporters: [otlp_grpc, otlp_http]}}}}}}
+tests:
+  - name: both are away
+    steps:
+      - backend: {{of: otlp_grpc, is: unreachable}}
+      - backend: {{of: otlp_http, is: unreachable}}
+      - send: {{logs: [{{body: a}}], answer: waiting}}
+{end}""")
+    ran = run(tmp_path / "t.yaml")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 def test_a_queue_on_disk_is_played_without_one(tmp_path):
     text = QUEUED.replace("QUEUE", "{storage: file_storage}").replace("1s, max_elapsed_time: 1m", "1s").replace("  service:\n", f"  extensions: {{file_storage: {{directory: {tmp_path}/q, create_directory: true}}}}\n  service:\n    extensions: [file_storage]\n")
     steps = ["backend: {of: otlp_http, is: unreachable, for: 2h}", send_logs("a"), "advance: 1h", "expect: {exporter: otlp_http, held: 1}", "advance: 2h", "expect: {exporter: otlp_http, delivered: 1}"]
