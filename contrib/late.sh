@@ -2,6 +2,7 @@
 # usage: contrib/late.sh CC ARCHIVE >late.S: stubs for what the archive calls of some shared libraries, so that those are
 # loaded when something needs them (src/base/library.h, decision 51). For x86-64 and ELF.
 set -eu
+export LC_ALL=C # sort, comm and join are to agree on the order, which is that of the stubs
 cc=$1 archive=$2
 
 work=$(mktemp -d)

@@ -2,6 +2,8 @@
 """Shared libraries that are loaded when something needs them (decision 51): who needs none has none, and one that is missing is
 told. A file of the library's name that is no library, where the loader looks first, stands for a missing one."""
 
+import os
+import pathlib
 import re
 import socket
 import subprocess
@@ -9,7 +11,7 @@ import subprocess
 import pytest
 import snappy
 from harness.authority import Authority, pair
-from harness.limits import OTELCD, PATIENCE, tool
+from harness.limits import OTELCD, PATIENCE, ROOT, tool
 from harness.otlp import sample
 
 LATE = {"openssl": "libssl", "re2": "libre2", "snappy": "libsnappy", "crypt": "libcrypt"}
@@ -113,6 +115,19 @@ def test_a_request_in_snappy_is_refused_with_the_reason_where_it_is_missing(otel
     status, _, answer = d.post(sample("logs", 3), snappy.compress(b"any"), {"Content-Encoding": "snappy"})
     assert status == 400 and f"install the package that has {asked}".encode() in answer, answer
     assert d.post(sample("logs", 2))[0] == 200
+
+
+def test_the_stubs_are_the_same_in_each_language(tmp_path):
+    archive = pathlib.Path(OTELCD).parent / "core.a"
+    subprocess.run([tool("localedef"), "-i", "en_US", "-f", "UTF-8", tmp_path / "en_US.UTF-8"], capture_output=True, timeout=PATIENCE)
+    if not archive.exists() or not (tmp_path / "en_US.UTF-8").exists():
+        pytest.skip("no archive to make them of, or no other language")
+    env = {**os.environ, "LOCPATH": str(tmp_path)}
+    stubs = [
+        subprocess.run([ROOT / "contrib/late.sh", "cc", archive], env={**env, "LC_ALL": language}, capture_output=True, timeout=PATIENCE, check=True).stdout
+        for language in ("C", "en_US.UTF-8")
+    ]
+    assert stubs[0] == stubs[1] and stubs[0].count(b"STUB ") > 10
 
 
 def test_who_asks_over_tls_without_it_is_told_so(tmp_path):
