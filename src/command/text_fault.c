@@ -29,7 +29,9 @@ size_t text_fault_at(const char *text, size_t line, size_t column)
 {
     size_t at = 0;
 
-    for (; line > 1 && text[at] != '\0'; line--)
-        at += strcspn(text + at, "\n") + 1;
+    for (; line > 1 && text[at] != '\0'; line--) {
+        at += strcspn(text + at, "\n");
+        at += text[at] == '\n';
+    }
     return at + (column > 0 ? column - 1 : 0);
 }
