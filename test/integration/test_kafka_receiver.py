@@ -170,6 +170,20 @@ def test_a_partition_stops_at_a_bad_record_where_that_is_asked_for(mock, otelcd)
     assert d.ledger("pipeline", "logs")["delivered"] <= 4 and committed(cluster, "mixed", 1) == [2]
 
 
+def test_a_partition_that_had_stopped_is_read_when_it_comes_back(mock, otelcd):
+    cluster, stops = mock(), "its partition stops there"
+    cluster.topic("mixed", 1)
+    kafka.write(cluster.address, "mixed", [b"bad", *numbered(5)])
+    config = text(cluster, logs={"topics": ["mixed"]}, message_marking={"on_permanent_error": False}, group_rebalance_strategies=["range"])
+    one = otelcd(config, expect=[stops], allow=TROUBLE)
+    one.wait_log(stops)
+    other = otelcd(config, allow=[*TROUBLE, stops])
+    one.wait_log("Partitions are not read here any more")  # one of them has it now
+    assert other.stop() == 0
+    one.wait_log(stops, n=2)
+    assert sum(committed(cluster, "mixed", 1)) == 0
+
+
 def test_nothing_is_committed_before_the_peer_has_it(mock, otelcd, peer):
     cluster, gate = mock(), threading.Event()
     p = peer(lambda call: gate.wait(PATIENCE) and None)

@@ -4,7 +4,8 @@
  * before it gives the partition up. So what is committed is always a beginning of which all is safe.
  *
  * A partition that is taken away leaves its messages to the pipeline: they are answered, but nobody stores an offset
- * for them, and whoever has the partition now gets them too. */
+ * for them, and whoever has the partition now gets them too. Its pause ends before, for librdkafka remembers that, and
+ * would not read it when it comes back to us. */
 #include "receiver/kafka/kafka_receiver.h"
 
 #include <stdlib.h>
@@ -108,16 +109,31 @@ static void drop_behind(struct kafka_partition *p, int64_t offset)
             kafka_message_free(m);
 }
 
-void kafka_partition_halt(struct kafka_partition *p, const struct kafka_message *m)
+static void pause_one(const struct kafka_partition *p, bool on)
 {
     const struct kafka_client *c = &p->receiver->client;
     rd_kafka_topic_partition_list_t *list = c->lib->rd_kafka_topic_partition_list_new(1);
 
+    c->lib->rd_kafka_topic_partition_list_add(list, p->topic, p->number);
+    if (on)
+        c->lib->rd_kafka_pause_partitions(c->rk, list);
+    else
+        c->lib->rd_kafka_resume_partitions(c->rk, list);
+    c->lib->rd_kafka_topic_partition_list_destroy(list);
+}
+
+void kafka_partition_halt(struct kafka_partition *p, const struct kafka_message *m)
+{
     drop_behind(p, m->offset);
     p->halted = true;
-    c->lib->rd_kafka_topic_partition_list_add(list, p->topic, p->number);
-    c->lib->rd_kafka_pause_partitions(c->rk, list);
-    c->lib->rd_kafka_topic_partition_list_destroy(list);
+    pause_one(p, true);
+}
+
+void kafka_partition_let_go(struct kafka_partition *p)
+{
+    if (p->halted || p->paused)
+        pause_one(p, false);
+    kafka_partition_remove(p);
 }
 
 /* librdkafka forgets what it has fetched of a paused partition, and goes on behind the last record that it has given

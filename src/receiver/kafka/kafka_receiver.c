@@ -215,7 +215,7 @@ static void give_up_partitions(struct kafka_receiver *r, rd_kafka_topic_partitio
         if (p == NULL)
             continue;
         drop_held_of(r, p);
-        kafka_partition_remove(p);
+        kafka_partition_let_go(p);
     }
     if (is_cooperative(r))
         kafka_receiver_note(r, c->lib->rd_kafka_incremental_unassign(c->rk, list));

@@ -166,6 +166,7 @@ void kafka_message_free(struct kafka_message *m); /* without an answer */
 struct kafka_partition *kafka_partition_find(struct kafka_receiver *r, const char *topic, int32_t number);
 void kafka_partition_add(struct kafka_receiver *r, const char *topic, int32_t number);
 void kafka_partition_remove(struct kafka_partition *p); /* its messages go on, and count for nobody */
+void kafka_partition_let_go(struct kafka_partition *p); /* the same of one that is about to be taken away */
 /* A message is done: how far all are is told to librdkafka at the end of the turn. */
 void kafka_partition_advance(struct kafka_partition *p);
 /* No more is taken from it; what is done behind `m` goes, and what will be. */
