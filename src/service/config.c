@@ -331,7 +331,7 @@ static void check_use(struct loader *l, const char *section, struct config_compo
     cc->component->check_use(cc->config, signal, &ck);
 }
 
-/* What a processor's or exporter's configuration must be for the signals that it is used for. */
+/* What a component's configuration must be for the signals that it is used for. */
 static void check_uses(struct loader *l)
 {
     const struct config *c = l->config;
@@ -339,6 +339,8 @@ static void check_uses(struct loader *l)
     for (size_t i = 0; i < c->n_pipelines; i++) {
         const struct config_pipeline *p = &c->pipelines[i];
 
+        for (size_t k = 0; k < p->n_receivers; k++)
+            check_use(l, "receivers", p->receivers[k], (enum signal)p->signal);
         for (size_t k = 0; k < p->n_processors; k++)
             check_use(l, "processors", p->processors[k], (enum signal)p->signal);
         for (size_t k = 0; k < p->n_exporters; k++)

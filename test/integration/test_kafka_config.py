@@ -80,3 +80,11 @@ def test_the_old_keys_work_and_are_warned_about(tmp_path):
 def test_scram_is_warned_about_where_librdkafka_makes_a_mistake_in_it(tmp_path):
     code, out = validate(tmp_path, exporter={"auth": {"sasl": {"mechanism": "SCRAM-SHA-256", "username": "a", "password": "b"}}})
     assert code == 0 and ("makes a mistake in SCRAM" in out) == (ctypes.CDLL("librdkafka.so.1").rd_kafka_version() < 0x02060100), out
+
+
+def test_a_strategy_that_an_old_librdkafka_dies_of_is_refused(tmp_path):
+    code, out = validate(tmp_path, receiver={"group_rebalance_strategies": ["cooperative-sticky"]})
+    old = ctypes.CDLL("librdkafka.so.1").rd_kafka_version() < 0x02030000
+    assert (code == 1) == old == ("write [range, roundrobin], or install librdkafka 2.3.0" in out), out
+    assert validate(tmp_path, receiver={"group_rebalance_strategies": ["range"]})[0] == 0
+    assert validate(tmp_path, receiver={})[0] == 0

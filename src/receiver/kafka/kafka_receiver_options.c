@@ -92,7 +92,8 @@ const struct option kafka_receiver_options[] = {
     OPT_DURATION(T, session_timeout, "10s", "1s", "1h", "A member that is not heard of for so long is out of the group."),
     OPT_DURATION(T, heartbeat_interval, "3s", "100ms", "1h", "How often a member says that it is there."),
     OPT_STRINGS(T, group_rebalance_strategies, "[]",
-                "How partitions are shared out: cooperative-sticky (the default, by itself), or range and roundrobin."),
+                "How partitions are shared out: cooperative-sticky (by itself; the default, with librdkafka 2.3.0 and newer), or "
+                "range and roundrobin (the default with older ones)."),
     OPT_STRING(T, group_rebalance_strategy, "", "One of them.", .deprecated = "write group_rebalance_strategies: [...]"),
     OPT_UINT(T, min_fetch_size, "1", "1", "100000000", "Bytes that a broker waits for before it answers."),
     OPT_UINT(T, max_fetch_size, "1048576", "1024", "2147483135",
@@ -149,6 +150,16 @@ enum kafka_reading kafka_receiver_reading(const struct kafka_receiver_config *c,
     return kafka_reading_of(encoding_name(c, signal), signal);
 }
 
+/* Before, a consumer that is closed before its first assignment ends the process (an assertion of its assignor). */
+#define STICKY_SINCE 0x02030000
+
+static bool has_sticky(void)
+{
+    const struct kafka_library *lib = kafka_library(NULL);
+
+    return lib == NULL || lib->rd_kafka_version() >= STICKY_SINCE;
+}
+
 const char *kafka_receiver_strategies(const struct kafka_receiver_config *c, char *text, size_t size)
 {
     static const char *const known[] = { "range", "roundrobin", "cooperative-sticky" };
@@ -158,7 +169,7 @@ const char *kafka_receiver_strategies(const struct kafka_receiver_config *c, cha
 
     if (list.n == 0 && one[0][0] != '\0')
         list = (struct strings){ one, 1 };
-    snprintf(text, size, "cooperative-sticky");
+    snprintf(text, size, "%s", has_sticky() ? "cooperative-sticky" : "range,roundrobin");
     for (size_t i = 0; i < list.n; i++) {
         bool good = false;
 
@@ -231,10 +242,17 @@ void kafka_receiver_check(const void *config, struct check *ck)
 void kafka_receiver_check_use(const void *config, enum signal signal, struct check *ck)
 {
     const struct kafka_receiver_config *c = config;
+    char text[128];
+    const char *strategies = kafka_receiver_strategies(c, text, sizeof(text));
     struct error err = { 0 };
 
     if (kafka_library(&err) == NULL)
         check_fail(ck, "", "%s", err.text);
+    if (strategies != NULL && strcmp(strategies, "cooperative-sticky") == 0 && !has_sticky())
+        check_fail(ck, c->group_rebalance_strategies.n > 0 ? "group_rebalance_strategies" : "group_rebalance_strategy",
+                   "with cooperative-sticky librdkafka %s can end otelcd when it stops while a group forms: write "
+                   "[range, roundrobin], or install librdkafka 2.3.0",
+                   kafka_library(NULL)->rd_kafka_version_str());
     if (kafka_receiver_reading(c, signal) == KAFKA_READINGS && c->encoding[0] != '\0')
         check_fail(ck, "encoding", "unrecognized %s encoding \"%s\": write otlp_proto, otlp_json%s",
                    signal_table[signal].name, c->encoding, signal == SIGNAL_LOGS ? ", text, raw or json" : "");
