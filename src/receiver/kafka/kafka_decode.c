@@ -197,18 +197,19 @@ static bool put_group(struct bytes group, const struct kafka_value *v, struct bu
     return good && !r.bad;
 }
 
-/* False: the bytes are no message; nobody has looked at them yet. */
+/* False: the bytes are no message, which nobody has looked at yet, or it comes out with more than v->most bytes: a
+ * header goes into each resource, and these may be many. */
 static bool put_headers(struct bytes request, const struct kafka_value *v, struct buf *out)
 {
     struct pb_reader r = pb_reader(request);
     bool good = true;
 
-    for (struct pb_field f; good && pb_next(&r, &f);)
+    for (struct pb_field f; good && out->len <= v->most && pb_next(&r, &f);)
         if (f.number == OTLP_REQUEST_RESOURCES && f.wire == PB_LEN)
             good = put_group(f.bytes, v, out);
         else
             buf_append(out, f.start, (size_t)(r.p - f.start));
-    return good && !r.bad;
+    return good && out->len <= v->most && !r.bad;
 }
 
 /* ---- all of it ---- */
@@ -286,6 +287,8 @@ enum kafka_decoded kafka_decode(const struct kafka_value *v, struct budget *budg
         d = check_request(v->signal, bytes, budget, out, need, err);
     } else if (put_headers(bytes, v, &with_headers)) {
         d = check_request(v->signal, buf_bytes(&with_headers), budget, out, need, err);
+    } else if (with_headers.len > v->most) {
+        error_set(err, UV_E2BIG, "with its headers as attributes of each resource it has more than %zu bytes", v->most);
     } else {
         error_set(err, UV_EINVAL, "it is no message of protobuf");
     }

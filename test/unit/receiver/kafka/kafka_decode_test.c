@@ -123,6 +123,25 @@ START_TEST(test_headers_take_the_place_of_attributes_of_their_name)
 }
 END_TEST
 
+START_TEST(test_headers_of_many_resources_have_a_limit)
+{
+    char long_value[1000] = "";
+    struct buf request = { 0 };
+    struct kafka_header header = { bytes_str("tenant"), bytes_of(long_value, sizeof(long_value)) };
+    struct kafka_value v = {
+        .signal = SIGNAL_LOGS, .reading = KAFKA_READ_PROTO, .headers = &header, .n_headers = 1, .most = 100000
+    };
+
+    for (size_t i = 0; i < 2000; i++)
+        pb_put_bytes(&request, OTLP_REQUEST_RESOURCES, (struct bytes){ NULL, 0 });
+    v.bytes = buf_bytes(&request);
+    error_clear(&err);
+    ck_assert_int_eq(kafka_decode(&v, &rig.budget, &decoded, &need, &err), KAFKA_BAD);
+    ck_assert_str_eq(err.text, "with its headers as attributes of each resource it has more than 100000 bytes");
+    buf_free(&request);
+}
+END_TEST
+
 START_TEST(test_without_room_it_says_how_much_is_wanted)
 {
     uint64_t used;
@@ -161,6 +180,7 @@ int main(void)
     tcase_add_test(t, test_json_is_a_map_whose_numbers_are_doubles);
     tcase_add_test(t, test_what_is_not_what_it_should_be_is_named);
     tcase_add_test(t, test_headers_take_the_place_of_attributes_of_their_name);
+    tcase_add_test(t, test_headers_of_many_resources_have_a_limit);
     tcase_add_test(t, test_without_room_it_says_how_much_is_wanted);
     tcase_add_test(t, test_bodies_are_of_logs_alone);
     suite_add_tcase(s, t);
