@@ -149,6 +149,19 @@ def test_headers_become_attributes_and_metadata(mock, otelcd, peer):
     assert [a.key for a in group.resource.attributes if a.key.startswith("kafka.")] == ["kafka.header.tenant"]
 
 
+def test_of_large_headers_the_pipeline_is_not_told(mock, otelcd):
+    cluster = mock()
+    cluster.topic("out", 1)
+    kafka.write(cluster.address, "otlp_logs", [(b"k", numbered(1)[0], [("large", b"x" * 16384), ("small", b"y")])])
+    exporter = {"brokers": [cluster.address], "logs": {"topic": "out"}, "include_metadata_keys": ["large", "small"], "sending_queue": {"enabled": False}}
+    d = otelcd(text(cluster).replace(DEBUG, "kafka: " + json.dumps(exporter)).replace("exporters: [debug]", "exporters: [kafka]"), allow=TROUBLE)
+    d.wait_metrics(lambda _: d.ledger("exporter", "kafka", "logs")["delivered"] == 1)
+    out = kafka.Topic(cluster.address, "out")
+    (record,) = out.wait(lambda m: m)
+    out.close()
+    assert record.headers() == [("small", b"y")]
+
+
 def test_bad_records_are_counted_and_skipped(mock, otelcd):
     cluster = mock()
     cluster.topic("mixed", 1)

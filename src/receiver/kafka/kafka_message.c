@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADERS_MOST 64u /* of a record, that the pipeline is told of */
+#define HEADERS_MOST 64u         /* of a record, that the pipeline is told of */
+#define HEADER_BYTES_MOST 16384u /* of those: the budget does not know of them */
 
 static void move_message(struct kafka_message *m, enum message_state to)
 {
@@ -213,6 +214,7 @@ static void read_headers(struct kafka_receiver *r, const rd_kafka_message_t *m)
 static struct metadata *make_metadata(struct kafka_receiver *r, const struct kafka_partition *p, int64_t offset)
 {
     char number[16], at[24];
+    size_t bytes = 0;
 
     r->entries.n = 0;
     snprintf(number, sizeof(number), "%d", (int)p->number);
@@ -220,8 +222,14 @@ static struct metadata *make_metadata(struct kafka_receiver *r, const struct kaf
     *vec_push(&r->entries) = (struct metadata_entry){ bytes_str("kafka.topic"), bytes_str(p->topic) };
     *vec_push(&r->entries) = (struct metadata_entry){ bytes_str("kafka.partition"), bytes_str(number) };
     *vec_push(&r->entries) = (struct metadata_entry){ bytes_str("kafka.offset"), bytes_str(at) };
-    for (size_t i = 0; i < r->headers.n; i++)
-        *vec_push(&r->entries) = (struct metadata_entry){ r->headers.v[i].name, r->headers.v[i].value };
+    for (size_t i = 0; i < r->headers.n; i++) {
+        struct kafka_header h = r->headers.v[i];
+
+        if (h.name.len + h.value.len > HEADER_BYTES_MOST - bytes)
+            continue;
+        bytes += h.name.len + h.value.len;
+        *vec_push(&r->entries) = (struct metadata_entry){ h.name, h.value };
+    }
     return metadata_new(r->entries.v, (uint32_t)r->entries.n);
 }
 
