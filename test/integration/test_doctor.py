@@ -184,6 +184,13 @@ def test_without_a_configuration_that_of_the_running_process_is_read(otelcd):
     assert first["change"]["file"] == str(d.folder / "otelcd.yaml") and first["change"]["line"] == 4
 
 
+def test_the_running_process_is_compared_with_its_own_variables(otelcd):
+    text = HEALTHY.replace("  nop:\n", '  nop:\n  otlp_grpc: {endpoint: "127.0.0.1:1", timeout: "${env:WAIT}"}\n')
+    d = otelcd(text.replace("exporters: [nop]", "exporters: [nop, otlp_grpc]", 1), env={"WAIT": "7s"}, allow=[".*"])
+    ran = doctor("--endpoint", d.scrape_address(), "--format", "json", env={"WAIT": "8s"})
+    assert "config_not_loaded" not in [f["kind"] for f in json.loads(ran.stdout)["findings"]], ran.stdout
+
+
 def test_what_others_wrote_is_shown_and_not_run(otelcd):
     d = otelcd(HEALTHY, allow=[".*"])
     d.post(traces(), path="/v1/\u001b[31m".replace("\u001b", "%1b") + "x")

@@ -42,6 +42,7 @@ struct evidence {
     struct yaml_node *options;       /* the effective one, secrets hidden; NULL */
     struct yaml_node *running;       /* the effective one that runs; NULL */
     struct faults faults;            /* of `written` */
+    bool other_variables; /* `options` may have others than what runs: those it was started with are hidden */
     VEC(struct finding *) findings;
 };
 

@@ -29,6 +29,7 @@ static bool load_started(struct evidence *e)
     };
 
     if (found) {
+        e->other_variables = !machine_take_variables(e->pid);
         load(e, &sources);
         found = e->options != NULL;
         if (!found) {

@@ -3,6 +3,7 @@
  * /proc/PID/fd whose it is. Each walk is as long as there are processes. */
 #include "command/doctor/machine.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 #include <arpa/inet.h>
@@ -107,6 +108,35 @@ bool machine_started_with(long pid, struct arena *a, struct started *s)
     }
     vec_free(&argv);
     return len > 0;
+}
+
+bool machine_take_variables(long pid)
+{
+    struct buf text = { 0 };
+    char path[64], *at, *next, *equals;
+    FILE *f;
+    bool good;
+
+    snprintf(path, sizeof(path), "/proc/%ld/environ", pid);
+    f = fopen(path, "re");
+    for (size_t n = 1; f != NULL && n > 0; text.len += n)
+        n = fread(buf_reserve(&text, 16384), 1, 16384, f);
+    good = f != NULL && !ferror(f);
+    if (f != NULL)
+        fclose(f);
+    if (good)
+        clearenv();
+    buf_putc(&text, '\0');
+    for (at = (char *)text.data; good && at < (char *)text.data + text.len; at = next) {
+        next = at + strlen(at) + 1;
+        equals = strchr(at, '=');
+        if (equals == NULL || equals == at)
+            continue;
+        *equals = '\0';
+        setenv(at, equals + 1, 1);
+    }
+    buf_free(&text);
+    return good;
 }
 
 /* ---- descriptors ---- */

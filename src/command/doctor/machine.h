@@ -19,6 +19,10 @@ struct started {
 };
 bool machine_started_with(long pid, struct arena *a, struct started *s);
 
+/* The variables that it was started with become those of this process, in place of its own. False: they cannot be read,
+ * and its own stay. */
+bool machine_take_variables(long pid);
+
 struct descriptors {
     uint64_t open, limit; /* of the process; limit 0: unknown */
 };

@@ -122,7 +122,8 @@ static void tell_difference(struct evidence *e)
     struct buf path = { 0 };
     struct finding *f;
 
-    if (e->options != NULL && e->running != NULL && find_difference(e->options, e->running, &path)) {
+    if (!e->other_variables && e->options != NULL && e->running != NULL &&
+        find_difference(e->options, e->running, &path)) {
         f = finding_add(e, "config_not_loaded", WEIGHT_ODD, "the configuration");
         f->seen = "what is written is not what runs";
         f->means = "a file or a variable has changed since otelcd read it";
