@@ -58,6 +58,7 @@ void routing_key_begin(struct routing_key *k)
 void routing_key_free(struct routing_key *k)
 {
     buf_free(&k->text);
+    vec_free(&k->known);
 }
 
 static uint16_t find_text(const struct routing_key *k)
@@ -156,34 +157,56 @@ static uint32_t attributes_of_item(const struct routing_key *k, const struct sca
                                       : identity_point_attributes(item->data);
 }
 
-/* True when it is the resource's. */
-static bool put_attribute(struct routing_key *k, const char *name, const struct scatter_item *item)
+static const struct strings *wanted_of(const struct routing_key *k)
 {
-    struct bytes key = bytes_str(name), value = { NULL, 0 };
-    bool of_resource = find_attribute(k->resource, OTLP_RESOURCE_ATTRIBUTES, key, &value);
+    static const char *service[] = { SERVICE };
+    static const struct strings only_service = { service, 1 };
+
+    return k->kind == ROUTE_ATTRIBUTES ? k->attributes : &only_service;
+}
+
+/* A resource or scope is looked through once for all of its items. */
+static void look_up(struct routing_key *k, struct bytes message, uint32_t number, bool scope)
+{
+    const struct strings *wanted = wanted_of(k);
+
+    while (k->known.n < wanted->n)
+        *vec_push(&k->known) = (struct known_attribute){ 0 };
+    for (size_t i = 0; i < wanted->n; i++) {
+        struct known_attribute *a = &k->known.v[i];
+
+        if (scope)
+            a->in_scope = find_attribute(message, number, bytes_str(wanted->v[i]), &a->of_scope);
+        else
+            a->in_resource = find_attribute(message, number, bytes_str(wanted->v[i]), &a->of_resource);
+    }
+}
+
+/* True when it is the resource's. */
+static bool put_attribute(struct routing_key *k, size_t at, const struct scatter_item *item)
+{
+    const char *name = wanted_of(k)->v[at];
+    const struct known_attribute *a = &k->known.v[at];
+    struct bytes key = bytes_str(name), value = a->in_resource ? a->of_resource : a->of_scope;
 
     buf_put(&k->text, key);
     buf_putc(&k->text, '=');
-    if (of_resource || find_attribute(k->scope, OTLP_SCOPE_ATTRIBUTES, key, &value) ||
+    if (a->in_resource || a->in_scope ||
         (!put_pseudo(k, name, item->item) && find_attribute(item->item, attributes_of_item(k, item), key, &value)))
         any_value_put(&k->text, value);
     buf_putc(&k->text, '|');
-    return of_resource;
+    return a->in_resource;
 }
 
 static uint16_t find_attributes(struct routing_key *k, const struct scatter_item *item)
 {
-    static const char *service[] = { SERVICE };
-    const struct strings only_service = { service, 1 };
-    const struct strings *wanted = k->kind == ROUTE_ATTRIBUTES ? k->attributes : &only_service;
-
     if (k->attributes_of == item->resources && k->by_resource)
         return k->owner;
     k->attributes_of = item->resources;
     k->by_resource = true;
     k->text.len = 0;
-    for (size_t i = 0; i < wanted->n; i++)
-        if (!put_attribute(k, wanted->v[i], item))
+    for (size_t i = 0; i < wanted_of(k)->n; i++)
+        if (!put_attribute(k, i, item))
             k->by_resource = false;
     k->owner = find_text(k);
     return k->owner;
@@ -256,10 +279,11 @@ static uint16_t find_metric(struct routing_key *k, const struct scatter_item *it
 
 static uint16_t find_by_attributes(struct routing_key *k, const struct scatter_item *item)
 {
-    (void)enter_resource(k, item);
+    if (enter_resource(k, item))
+        look_up(k, k->resource, OTLP_RESOURCE_ATTRIBUTES, false);
     if (k->scopes != item->scopes) {
         k->scopes = item->scopes;
-        k->scope = scope_group_view(item->scope_group).scope;
+        look_up(k, scope_group_view(item->scope_group).scope, OTLP_SCOPE_ATTRIBUTES, true);
     }
     return find_attributes(k, item);
 }

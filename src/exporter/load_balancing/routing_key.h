@@ -24,6 +24,12 @@ enum routing_kind routing_kind_of(const char *routing_key, enum signal signal);
 /* "traceID, service or attributes" */
 const char *routing_kinds_text(enum signal signal);
 
+/* What the resource and the scope that were looked at last have of a name. */
+struct known_attribute {
+    struct bytes of_resource, of_scope;
+    bool in_resource, in_scope;
+};
+
 struct routing_key {
     enum routing_kind kind;
     enum signal signal;
@@ -33,8 +39,9 @@ struct routing_key {
     struct buf text;
     /* Of what was looked at last, by the numbers of struct scatter_item; 0: of nothing. */
     uint64_t resources, scopes, data_messages, attributes_of;
-    struct bytes resource, scope;
-    bool by_resource; /* ROUTE_ATTRIBUTES: the resource has all of them */
+    struct bytes resource;
+    VEC(struct known_attribute) known; /* for each of the names */
+    bool by_resource;                  /* ROUTE_ATTRIBUTES: the resource has all of them */
     uint16_t owner;
     uint64_t resource_identity, scope_identity, metric_identity;
     uint8_t trace_id[16];
