@@ -43,9 +43,10 @@ def oauth2(s, **more):
     return {"client_id": "us", "client_secret": "secret", "token_url": s.url, **more}
 
 
-def test_a_token_is_fetched_once_and_goes_with_each_scrape(otelcd, target, tokens):
+@pytest.mark.parametrize("said", [{}, {"grant_type": ""}], ids=["left_out", "empty"])
+def test_a_token_is_fetched_once_and_goes_with_each_scrape(otelcd, target, tokens, said):
     s = tokens()
-    d = otelcd(config([job(target, oauth2=oauth2(s, scopes=["a", "b"], endpoint_params={"audience": "x"}))]), allow=[FAILED])
+    d = otelcd(config([job(target, oauth2=oauth2(s, scopes=["a", "b"], endpoint_params={"audience": "x"}, **said))]), allow=[FAILED])
     assert wait_point(d, "load", value=0.5)
     target.wait_asked(4)
     assert {h["Authorization"] for _, h in target.asked} == {"Bearer token-1"} and len(s.requests) == 1

@@ -61,7 +61,8 @@ const struct option scrape_tls_options[] = {
 };
 #undef T
 
-static const char *const grant_types[] = { "client_credentials", OAUTH2_JWT_GRANT, NULL };
+/* By enum oauth2_grant; empty, which Prometheus takes too, is no JWT_BEARER. */
+static const char *const grant_types[] = { "client_credentials", OAUTH2_JWT_GRANT, "", NULL };
 
 /* clang-format off */
 #define T struct scrape_oauth2_config
@@ -75,7 +76,7 @@ const struct option scrape_oauth2_options[] = {
     OPT_MAP(T, endpoint_params, "What the token endpoint wants to know besides, for instance audience.", .secret = true,
             .scalar = true),
     { .key = "grant_type", .kind = OPTION_ENUM, .offset = OPT_FIELD(T, grant, int), .names = grant_types,
-      .def = "client_credentials", .help = "How a token is asked for." },
+      .def = "client_credentials", .help = "How a token is asked for; empty is client_credentials." },
     OPT_GROUP(T, tls_config, struct scrape_tls_config, scrape_tls_options, GROUP_PLAIN, "TLS to the token endpoint."),
     SCRAPE_PROXY_ROWS(T, proxy),
     ASSERTION_ROWS(T, assertion),
