@@ -17,8 +17,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define TURN_NS (300 * NS_PER_US)  /* events of one turn */
-#define TOKEN_LIFE_MS (60 * 1000u) /* librdkafka asks for the next token before; the extension renews it by itself */
+#define TURN_NS (300 * NS_PER_US) /* events of one turn */
+#define TOKEN_LIFE_MS 60000       /* librdkafka asks for the next token before; the extension renews it by itself */
 
 /* ---- properties ---- */
 

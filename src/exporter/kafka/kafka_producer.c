@@ -256,7 +256,7 @@ static void end_records(struct kafka_producer *p)
 {
     struct kafka_record *r;
 
-    while ((r = list_first(&p->records, struct kafka_record, link)) != NULL) {
+    while ((r = list_pop(&p->records, struct kafka_record, link)) != NULL) {
         struct kafka_export *e = r->export;
         struct kafka_piece piece = r->piece;
 
