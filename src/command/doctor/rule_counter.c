@@ -28,7 +28,7 @@ static const struct counted rows[] = {
       "There are more spans than max_bytes holds for decision_wait: the oldest are decided by the spans that are there",
       "a shorter decision_wait, or more bytes", "max_bytes" },
     { "otelcd_scraper_failures", "receiver", NULL, NULL, "Failed to scrape Prometheus endpoint", "scrape_fails",
-      WEIGHT_SENDER, "scrapes failed", "A target cannot be scraped, or its page cannot be read",
+      WEIGHT_WAITING + 10, "scrapes failed", "A target cannot be scraped, or its page cannot be read",
       "what the error says: scrape_timeout, body_size_limit, or the page itself (curl the URL)", "config" },
     { "otelcd_scraper_missed", "receiver", NULL, NULL, NULL, "scrape_missed", WEIGHT_WAITING,
       "scrapes did not begin in time",

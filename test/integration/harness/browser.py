@@ -13,6 +13,10 @@ import time
 from .limits import PATIENCE, tool
 
 
+class Navigated(Exception):
+    """The page was loaded anew while it was asked."""
+
+
 class Browser:
     def __init__(self):
         program = tool("chromium")
@@ -52,6 +56,8 @@ class Browser:
         while True:
             answer = self._receive(deadline)
             if answer.get("id") == self.last:
+                if "navigated" in answer.get("error", {}).get("message", ""):
+                    raise Navigated
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 return answer["result"]
             self.events.append(answer)
@@ -66,10 +72,16 @@ class Browser:
     def value(self, script):
         return self.ask("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
 
+    def _is_true(self, script):
+        try:
+            return self.value(script)
+        except Navigated:
+            return False
+
     def wait(self, script, what):
         """Until the script's value is true."""
         deadline = time.monotonic() + 2 * PATIENCE
-        while not self.value(script):
+        while not self._is_true(script):
             assert time.monotonic() < deadline, f"{what}: {self.value('document.body && document.body.innerText')}"
             select.select([self.answers], [], [], 0.1)
 
