@@ -286,9 +286,13 @@ def test_a_full_budget_pauses_the_partitions_and_nothing_is_lost(mock, otelcd, p
     cluster, gate = mock(), threading.Event()
     p = peer(lambda call: gate.wait(PATIENCE) and None)
     big = otlp.logs(1)
-    big.resource_logs[0].scope_logs[0].log_records[0].body.string_value = "x" * 200_000
+    numbers = [f"{i:02}" for i in range(60)]
     for partition in range(4):  # the mock cluster keeps 5 MB of each
-        kafka.write(cluster.address, "otlp_logs", [big.SerializeToString()] * 15, partition)
+        values = []
+        for number in numbers[15 * partition :][:15]:
+            big.resource_logs[0].scope_logs[0].log_records[0].body.string_value = number + "x" * 200_000
+            values.append(big.SerializeToString())
+        kafka.write(cluster.address, "otlp_logs", values, partition)
     service = "\n  memory_budget_mib: 8"
     d = otelcd(text(cluster, p, service=service), allow=TROUBLE)
     d.wait_metrics(lambda m: d.metric("otelcd_receiver_kafka_pauses", receiver="kafka", signal="logs") >= 1)
@@ -296,7 +300,8 @@ def test_a_full_budget_pauses_the_partitions_and_nothing_is_lost(mock, otelcd, p
     gate.set()
     wait_received(d, 60)
     wait_committed(d, cluster, "otlp_logs", 60)
-    assert len(bodies(p)) == 60
+    # Some may be there twice: an answer for which there is no room is none.
+    assert {body[:2] for body in bodies(p)} == set(numbers)
 
 
 def test_a_broker_that_goes_and_comes_costs_no_record(mock, otelcd, peer):
