@@ -41,15 +41,8 @@ def broker(tmp_path_factory, certificates):
 
 @pytest.fixture
 def peer():
-    running = []
-
-    def start(answer=None):
-        running.append(PEERS["otlp_grpc"](answer))
-        return running[-1]
-
-    yield start
-    for p in running:
-        p.close()
+    """peer(answer=None): a real gRPC server that takes OTLP."""
+    yield from kafka.each_closed(PEERS["otlp_grpc"])
 
 
 def agent(address, topic, more="", **options):

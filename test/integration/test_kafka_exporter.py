@@ -32,28 +32,12 @@ FAST = {"initial_interval": "10ms", "max_interval": "100ms"}
 
 @pytest.fixture
 def mock():
-    clusters = []
-
-    def start(brokers=1):
-        clusters.append(kafka.MockCluster(brokers))
-        return clusters[-1]
-
-    yield start
-    for c in clusters:
-        c.close()
+    yield from kafka.each_closed(kafka.MockCluster)
 
 
 @pytest.fixture
 def topic():
-    open_topics = []
-
-    def read(cluster, *names):
-        open_topics.append(kafka.Topic(cluster.address, *names))
-        return open_topics[-1]
-
-    yield read
-    for t in open_topics:
-        t.close()
+    yield from kafka.each_closed(lambda cluster, *names: kafka.Topic(cluster.address, *names))
 
 
 def text(folder, cluster, **options):

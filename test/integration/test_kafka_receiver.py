@@ -28,31 +28,19 @@ TOPICS = {"traces": "otlp_spans", "metrics": "otlp_metrics", "logs": "otlp_logs"
 
 @pytest.fixture
 def mock():
-    clusters = []
-
-    def start(brokers=1):
-        clusters.append(kafka.MockCluster(brokers))
+    def with_topics(brokers=1):
+        cluster = kafka.MockCluster(brokers)
         for name in TOPICS.values():
-            clusters[-1].topic(name, 4)
-        return clusters[-1]
+            cluster.topic(name, 4)
+        return cluster
 
-    yield start
-    for c in clusters:
-        c.close()
+    yield from kafka.each_closed(with_topics)
 
 
 @pytest.fixture
 def peer():
     """peer(answer=None): a real gRPC server that takes OTLP."""
-    running = []
-
-    def start(answer=None):
-        running.append(PEERS["otlp_grpc"](answer))
-        return running[-1]
-
-    yield start
-    for p in running:
-        p.close()
+    yield from kafka.each_closed(PEERS["otlp_grpc"])
 
 
 def text(cluster, peer=None, signals=("logs",), service="", **options):

@@ -82,6 +82,19 @@ class MockCluster:
         self.lib.rd_kafka_destroy(self.handle)
 
 
+def each_closed(make):
+    """For a fixture: a function that makes as many as a test wants, all of which are closed behind it."""
+    made = []
+
+    def start(*arguments):
+        made.append(make(*arguments))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
+
+
 class Topic:
     """Reads a topic from its beginning, in a group of its own."""
 
