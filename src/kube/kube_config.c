@@ -184,7 +184,6 @@ static bool take_tree(const struct reader *r, const struct yaml_node *root)
     if (cluster == NULL || !take_cluster(r, cluster))
         return false;
     who = text_of(context, "user");
-    r->c->ns = text_of(context, "namespace");
     if (who[0] == '\0')
         return true;
     user = find_item(r, root, "users", "user", who);
@@ -202,7 +201,6 @@ int kube_config_parse(struct kube_config *c, struct bytes text, const char *path
     *c = (struct kube_config){
         .server = "",
         .proxy_url = "",
-        .ns = "",
         .token_file = "",
         .username = "",
         .token = none,

@@ -12,7 +12,7 @@
 /* "" where nothing is said; in the arena. Paths are absolute, or as the file's own. */
 struct kube_config {
     struct arena arena;
-    const char *server, *proxy_url, *ns;
+    const char *server, *proxy_url;
     const char *token_file, *username;
     struct secret token, password;
     struct tls_config tls;

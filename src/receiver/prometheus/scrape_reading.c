@@ -2,8 +2,7 @@
 /* What the receiver does in slices of the loop's turns. Pages that were fetched stand in a line and are taken in one
  * after the other, a step at a time; so do scrapes that failed, and ends. What came of one goes into the pipeline in
  * batches, the next one when that before has been answered for, and before any other page. A large page is given back
- * in pieces, too. Jobs whose sources have
- * changed are gone through in between.
+ * in pieces, too. Jobs whose sources have changed are gone through in between.
  *
  * What can go wrong: the pipeline does not take a batch: it is refused, and the others are sent all the same. */
 #include "receiver/prometheus/prometheus.h"

@@ -32,7 +32,6 @@ START_TEST(the_current_context_says_where_and_who)
     ck_assert_str_eq(c.tls.server_name_override, "name");
     ck_assert_str_eq(c.proxy_url, "socks5://p:1");
     ck_assert_str_eq(c.token.text, "t");
-    ck_assert_str_eq(c.ns, "shop");
 }
 END_TEST
 
