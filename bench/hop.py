@@ -225,7 +225,7 @@ class Hop:
             p50, p99, p999 = (statistics.median(r[k] for r in of) / 1000 for k in ("p50_us", "p99_us", "p999_us"))
             text += f"{words}p50 {p50:.2f} ms  p99 {p99:.2f} ms  p99.9 {p999:.2f} ms"
         self.bench.row(name, f"{text}  at {rate:,} requests/s")
-        self.end(plain, None)
+        self.end(plain, [])
         self.end(d, sinks)
 
     # --- memory ---
