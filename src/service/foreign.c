@@ -13,18 +13,14 @@
     "let the services send OTLP, as the SDKs of all languages do, and write "                                          \
     "`otlp: {protocols: {grpc: {endpoint: \"0.0.0.0:4317\"}, http: {endpoint: \"0.0.0.0:4318\"}}}`"
 #define LOGS "let the services send their logs as OTLP, or let an agent that reads them send OTLP to otelcd"
-#define SAMPLE "probabilistic_sampler decides by the trace id"
 #define METRICS "let Prometheus compute it: recording rules, relabelling"
-#define DELIVERS "otelcd delivers to otlp_grpc, otlp_http, prometheus, prometheus_remote_write, file and debug"
+#define DELIVERS "otelcd delivers to otlp_grpc, otlp_http, kafka, prometheus, prometheus_remote_write, file and debug"
 #define NO_NEED "remove it; the metrics of otelcd itself say what it does"
 
 /* Set by hand. */
 /* clang-format off */
 static const struct foreign table[] = {
     { COMPONENT_RECEIVER, false, "prometheusexec purefa purefb simpleprometheus prometheussimple", SCRAPE },
-    { COMPONENT_RECEIVER, false,
-      "prometheusremotewrite",
-      "scrape the same targets with a prometheus receiver, or let who sends remote write send it to the backend" },
     { COMPONENT_RECEIVER, false, "awsxray datadog jaeger sapm skywalking zipkin", SDKS },
     { COMPONENT_RECEIVER, true, "opencensus", SDKS },
     { COMPONENT_RECEIVER, false, "fluentforward loki splunkhec syslog tcplog udplog webhookevent", LOGS },
@@ -52,7 +48,6 @@ static const struct foreign table[] = {
       " sqlserver sshcheck systemd tcpcheck tlscheck vcenter windowsperfcounters windowsservice"
       " yanggrpc zookeeper",
       "run the Prometheus exporter of that system and scrape it with a prometheus receiver" },
-    { COMPONENT_PROCESSOR, false, "tailsampling", SAMPLE },
     { COMPONENT_PROCESSOR, false,
       "resourcedetection",
       "put the attributes into OTEL_RESOURCE_ATTRIBUTES of the services, or write them into a processor resource" },
@@ -72,7 +67,7 @@ static const struct foreign table[] = {
       "remove it: every exporter that sends has a queue (sending_queue) and tries again (retry_on_failure)" },
     { COMPONENT_PROCESSOR, true, "spanmetrics", "write the connector span_metrics" },
     { COMPONENT_PROCESSOR, true, "servicegraph", "write the connector service_graph" },
-    { COMPONENT_PROCESSOR, true, "routing", "write a pipeline for each destination" },
+    { COMPONENT_PROCESSOR, true, "routing", "write the connector routing" },
     { COMPONENT_PROCESSOR, true,
       "k8stagger",
       "put the pod's fields into OTEL_RESOURCE_ATTRIBUTES of the services (downward API)" },
