@@ -86,7 +86,9 @@ static int start_running(struct service *s, struct running *r, struct error *err
 
 uint64_t service_deadline(const struct service *s, const struct config *config)
 {
-    return clock_mono(&s->loop.clock) + (uint64_t)config->service->shutdown_timeout.ns;
+    uint64_t own = clock_mono(&s->loop.clock) + (uint64_t)config->service->shutdown_timeout.ns;
+
+    return s->end_by > 0 && s->end_by < own ? s->end_by : own;
 }
 
 static void on_running_stopped(void *arg);
@@ -106,7 +108,7 @@ static void on_graph_stopped(struct graph *g, void *arg)
 /* on_running_stopped follows, perhaps at once. */
 static void stop_running(struct service *s)
 {
-    uint64_t deadline = s->end_by > 0 ? s->end_by : service_deadline(s, s->now.config);
+    uint64_t deadline = service_deadline(s, s->now.config);
 
     view_enter(&s->view, SERVICE_STOPPING, s->now.graph, s->now.config);
     if (s->now.graph != NULL)
@@ -154,6 +156,7 @@ static void on_running_stopped(void *arg)
 static void begin_stop(struct service *s)
 {
     service_enter_phase(s, STOPPING);
+    clock_stop(&s->loop.clock, &s->leave_due);
     listener_handover_close(&s->listeners.handover);
     log_info(&s->log, "Starting shutdown...");
     notify_stopping(&s->notify);
@@ -178,15 +181,33 @@ static void end_service(struct service *s)
 
 /* --- signals --- */
 
+/* What a reload waits for. */
+static void hurry_reload(struct service *s)
+{
+    if (s->reload.graph != NULL) /* given up before it took over */
+        graph_hurry(s->reload.graph);
+    leavers_hurry(s);
+}
+
 /* Whatever is stopping. */
 static void hurry_end(struct service *s)
 {
     s->end_by = clock_mono(&s->loop.clock);
     if (s->now.graph != NULL)
         graph_hurry(s->now.graph);
-    if (s->reload.graph != NULL) /* given up before it took over */
-        graph_hurry(s->reload.graph);
-    leavers_hurry(s);
+    hurry_reload(s);
+}
+
+static void on_leave_due(struct clock_timer *t)
+{
+    hurry_reload(container_of(t, struct service, leave_due));
+}
+
+/* The end waits for the reload that is under way, which may have longer for what it does not keep: that gets half of
+ * the time that the end has, and what has taken over the rest. */
+static void end_after_reload(struct service *s)
+{
+    clock_start(&s->loop.clock, &s->leave_due, (s->end_by - clock_mono(&s->loop.clock)) / 2, on_leave_due);
 }
 
 static void on_end_signal(struct service *s, int number)
@@ -197,6 +218,8 @@ static void on_end_signal(struct service *s, int number)
         _exit(EXIT_CODE_FAILED);
     if (s->ends == 1)
         s->end_by = service_deadline(s, s->now.config);
+    if (s->ends == 1 && s->phase == RELOADING)
+        end_after_reload(s);
     if (s->ends == 2)
         hurry_end(s);
     if (s->phase == RUNNING)

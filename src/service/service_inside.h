@@ -76,6 +76,7 @@ struct service {
     bool reload_again;              /* SIGHUP came while reloading */
     uint64_t ends;                  /* signals that ask to end */
     uint64_t end_by;                /* mono ns; 0: nobody has asked */
+    struct clock_timer leave_due;   /* asked while reloading: then what the reload waits for is hurried */
     struct signals signals;
     struct clock_timer log_flush; /* while a slow reader has not taken all of the log */
     int exit_code;
@@ -83,7 +84,8 @@ struct service {
 
 void service_enter_phase(struct service *s, enum phase to);
 void service_log_faults(struct service *s, const struct faults *faults);
-uint64_t service_deadline(const struct service *s, const struct config *config); /* if it began to stop now */
+/* If it began to stop now; not later than the end that somebody has asked for. */
+uint64_t service_deadline(const struct service *s, const struct config *config);
 
 /* Something runs: the configuration that was asked for or, after a failed reload, the one before; `text` says which
  * when addresses that nobody listens on any more are closed. What came meanwhile has its turn. */

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 
 import pytest
@@ -307,6 +308,31 @@ def test_what_nobody_takes_the_place_of_is_told_as_lost(otelcd):
     assert d.final_ledgers()["exporter", "otlp_http", "traces"]["dropped"] == 3
     d.terminate()
     assert d.wait_end() == 0
+
+
+def test_the_end_waits_for_a_reload_no_longer_than_it_may_take_itself(otelcd):
+    """What the reload does not keep would have an hour; what has taken over delivers what it holds all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        waits = sender("127.0.0.1:%d" % silent.getsockname()[1], service="  shutdown_timeout: 1h").replace("sending_queue", "timeout: 1h, sending_queue")
+        d = otelcd(waits, allow=["Exporting failed", "Did not stop in time"])
+        d.export(otlp.traces(3))
+        silent.accept()[0].recv(1)  # it is on its way
+        new = config(
+            processors=lines("batch: {timeout: 1h, hold_ack: false}"),
+            exporters=lines("nop:"),
+            pipelines=pipes("traces: {receivers: [otlp], processors: [batch], exporters: [nop]}"),
+            service="  shutdown_timeout: 2s",
+        )
+        (d.folder / "otelcd.yaml").write_text(new)
+        d.process.send_signal(signal.SIGHUP)
+        d.wait_log("^Config updated")
+        d.export(otlp.traces(2))
+        d.close_clients()
+        d.terminate()
+        assert d.wait_end() == 0
+    final = d.final_ledgers()
+    assert final["exporter", "otlp_http", "traces"]["dropped"] == 3
+    assert final["exporter", "nop", "traces"]["delivered"] == 2
 
 
 def test_a_queue_on_disk_goes_on_in_the_exporter_that_takes_its_place(otelcd, tmp_path):
