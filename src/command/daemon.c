@@ -5,7 +5,8 @@
  * is verified where --ca says by what, and where the endpoint is not on this host: what answers on the loopback has
  * been let on by whoever runs this host, and who asks there seldom has the CA.
  *
- * What can go wrong: nobody listens, somebody else answers, the answer ends early; all of it is in `why` or `cut`. */
+ * What can go wrong: nobody listens, somebody else answers, the answer ends early or comes so slowly that the time is
+ * over before it is whole; all of it is in `why` or `cut`. */
 #include "command/daemon.h"
 
 #include "base/mem.h"
@@ -17,13 +18,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- one question ---- */
@@ -96,11 +100,33 @@ static bool is_loopback(const char *host)
            (inet_pton(AF_INET, host, &four) == 1 && ntohl(four.s_addr) >> 24 == 127);
 }
 
-static bool ask_plain(int fd, const char *request, size_t most, struct buf *answer)
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+bool daemon_wait(int fd, short events, int64_t until)
+{
+    struct pollfd p = { .fd = fd, .events = events };
+    int64_t left;
+    int n = -1;
+
+    while (n < 0 && (left = until - now_ms()) > 0) {
+        n = poll(&p, 1, left < INT_MAX ? (int)left : INT_MAX);
+        if (n < 0 && errno != EINTR)
+            return false;
+    }
+    return n > 0;
+}
+
+static bool ask_plain(int fd, const char *request, size_t most, int64_t until, struct buf *answer)
 {
     ssize_t got = send(fd, request, strlen(request), MSG_NOSIGNAL);
 
-    while (got > 0 && answer->len < most) {
+    while (got > 0 && answer->len < most && daemon_wait(fd, POLLIN, until)) {
         size_t room = most - answer->len < 16384 ? most - answer->len : 16384;
 
         got = recv(fd, buf_reserve(answer, room), room, 0);
@@ -149,8 +175,9 @@ static void name_place(const struct daemon_place *p, struct daemon_answer *r)
 static void ask_once(const struct daemon_place *p, bool tls, const char *request, size_t most, struct daemon_answer *r)
 {
     const char *fault = "no answer";
+    int64_t until = now_ms() + p->timeout_ms;
     int fd = dial_target(p, &fault);
-    struct tls_question q = { fd, p->host, p->ca, p->ca != NULL || !is_loopback(p->host), request };
+    struct tls_question q = { fd, p->host, p->ca, p->ca != NULL || !is_loopback(p->host), request, until };
     bool answered = false;
 
     buf_free(&r->text);
@@ -158,8 +185,8 @@ static void ask_once(const struct daemon_place *p, bool tls, const char *request
     name_place(p, r);
     snprintf(r->why, sizeof(r->why), "%s", fault);
     if (fd >= 0) {
-        answered =
-            tls ? daemon_ask_tls(&q, most, &r->text, r->why, sizeof(r->why)) : ask_plain(fd, request, most, &r->text);
+        answered = tls ? daemon_ask_tls(&q, most, &r->text, r->why, sizeof(r->why))
+                       : ask_plain(fd, request, most, until, &r->text);
         close(fd);
     }
     if (answered)

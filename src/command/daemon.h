@@ -16,7 +16,7 @@ struct daemon_place {
     enum daemon_way way;
     char socket[108]; /* its control socket, which is asked instead; "": none */
     const char *ca;   /* a PEM file; NULL: no one has named one */
-    long timeout_ms;  /* for each step */
+    long timeout_ms;  /* to connect to an address, and then until the answer is whole; of a stream between two pieces */
 };
 
 /* By --endpoint, by the configuration, or localhost:8888; --ca and --timeout too. 0, or the exit code: stderr has been

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A context for one connection: handshake, request, the answer. What goes wrong is told in OpenSSL's
- * words, or X.509's where the certificate is at fault. */
+/* A context for one connection: handshake, request, the answer; the socket is not waited for in OpenSSL, where each
+ * byte of a record would have its own time. What goes wrong is told in OpenSSL's words, or X.509's where the
+ * certificate is at fault. */
 #include "command/daemon_tls.h"
 
 #include "base/library.h"
@@ -8,6 +9,9 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+
+#include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,18 +48,40 @@ static bool set_host(SSL *ssl, const struct tls_question *q)
            SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)q->host) == 1;
 }
 
+/* It wants more of the socket, and that comes in time. */
+static bool wait_more(SSL *ssl, int rc, const struct tls_question *q)
+{
+    int want = SSL_get_error(ssl, rc);
+
+    return (want == SSL_ERROR_WANT_READ || want == SSL_ERROR_WANT_WRITE) &&
+           daemon_wait(q->fd, want == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, q->until);
+}
+
+static bool begin_talk(SSL *ssl, const struct tls_question *q)
+{
+    int flags = fcntl(q->fd, F_GETFL), rc;
+
+    if (!set_host(ssl, q) || SSL_set_fd(ssl, q->fd) != 1 || fcntl(q->fd, F_SETFL, flags | O_NONBLOCK) != 0)
+        return false;
+    while ((rc = SSL_connect(ssl)) != 1)
+        if (!wait_more(ssl, rc, q))
+            return false;
+    while ((rc = SSL_write(ssl, q->request, (int)strlen(q->request))) <= 0)
+        if (!wait_more(ssl, rc, q))
+            return false;
+    return true;
+}
+
 static bool talk(SSL *ssl, const struct tls_question *q, size_t most, struct buf *answer)
 {
-    size_t room;
-    int got = 1;
+    bool on = begin_talk(ssl, q);
 
-    if (!set_host(ssl, q) || SSL_set_fd(ssl, q->fd) != 1 || SSL_connect(ssl) != 1 ||
-        SSL_write(ssl, q->request, (int)strlen(q->request)) <= 0)
-        return false;
-    while (got > 0 && answer->len < most) {
-        room = most - answer->len < 16384 ? most - answer->len : 16384;
-        got = SSL_read(ssl, buf_reserve(answer, room), (int)room);
+    while (on && answer->len < most) {
+        size_t room = most - answer->len < 16384 ? most - answer->len : 16384;
+        int got = SSL_read(ssl, buf_reserve(answer, room), (int)room);
+
         answer->len += got > 0 ? (size_t)got : 0;
+        on = got > 0 || wait_more(ssl, got, q);
     }
     return answer->len > 0;
 }

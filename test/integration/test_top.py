@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`otelcd status` and `otelcd top`: how a running otelcd is, in a terminal."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -183,3 +184,28 @@ def test_what_another_server_answers_does_nothing_to_a_terminal(verb):
         server.shutdown()
     said = ran.stdout + ran.stderr
     assert ran.returncode != 0 and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", said), said
+
+
+DRIPS = {
+    "http://": b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+    "https://": b"\x16\x03\x03\x40\x00\x02",  # the head of a record of TLS
+}
+
+
+@pytest.mark.parametrize("scheme", DRIPS)
+@pytest.mark.parametrize("verb", [["status"], ["healthcheck"]], ids=lambda verb: verb[0])
+def test_an_answer_that_drips_does_not_hold_a_question_for_ever(verb, scheme):
+    class Dripping(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(4096)
+            self.request.sendall(DRIPS[scheme])
+            with contextlib.suppress(OSError):
+                while True:  # until who asks has had enough
+                    self.request.sendall(b"x")
+                    threading.Event().wait(0.02)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        ran = otelcd_says(*verb, "--timeout", "300ms", "--endpoint", f"{scheme}127.0.0.1:{server.server_address[1]}/")
+        server.shutdown()
+    assert ran.returncode != 0 or (verb[0], scheme) == ("healthcheck", "http://"), ran  # which asks for the status alone
