@@ -19,6 +19,8 @@
 #define TAP_EVENT_MAX (TAP_BYTES - TAP_SMALL)
 #define TAP_JSON_MAX ((size_t)32768) /* bytes of what becomes one event of JSON, which is some times as long */
 #define TAP_WAITING_MAX 256u         /* items that have not come out yet */
+#define TAP_PAIRS_MAX 16384u         /* items on either side of a processor among which pairs are looked for */
+#define TAP_PAIRS_TIME (2 * NS_PER_MS)
 
 struct tap_counts {
     uint64_t passed;  /* items */
@@ -92,7 +94,7 @@ void tap_forget_waiting(struct tap *t);
 /* One side. */
 void tap_show_picked(struct tap *t, struct batch *picked, uint64_t items);
 /* What has become of what went in: the other one, or nothing. */
-enum tap_fate { TAP_CAME_OUT, TAP_LEFT_OUT, TAP_KEPT, TAP_TOO_LARGE };
+enum tap_fate { TAP_CAME_OUT, TAP_LEFT_OUT, TAP_KEPT, TAP_TOO_LARGE, TAP_UNPAIRED };
 
 void tap_show_pair(struct tap *t, const char *before, const char *after, enum tap_fate fate);
 

@@ -4,7 +4,9 @@
  *
  * Of both sides: they are kept until whoever is behind has returned. What he has sent on meanwhile passed the second
  * edge; the items of both are paired, and each is shown with what became of it. One without a pair was left out, or is
- * kept: where a processor answers before what is behind it, it waits here, with others, for what comes out later. */
+ * kept: where a processor answers before what is behind it, it waits here, with others, for what comes out later.
+ *
+ * What can go wrong: too many items to find the pairs of in the time that there is. They are shown as they went in. */
 #include "page/tap/tap_inside.h"
 
 #include "base/loop/loop.h"
@@ -179,13 +181,13 @@ static void show_one_waiting(struct tap *t, struct batch *b, struct tap_waiting 
     forget_waiting(t, w);
 }
 
-/* Those that wait and come out in this batch. */
-static void look_for_waiting(struct tap *t, struct batch *b)
+/* Those that wait and come out in this batch, as far as there is time. */
+static void look_for_waiting(struct tap *t, struct batch *b, uint64_t until)
 {
     tap_keys keys = { 0 };
 
-    tap_keys_add(&t->picker, b, t->budget, &keys);
-    for (size_t i = 0; i < keys.n && t->n_waiting > 0; i++) {
+    (void)tap_keys_add(&t->picker, b, until, t->budget, &keys);
+    for (size_t i = 0; i < keys.n && t->n_waiting > 0 && tap_cpu_now() < until; i++) {
         struct tap_waiting *w = find_waiting(t, &keys.v[i]);
 
         if (w != NULL)
@@ -206,7 +208,7 @@ static void see_behind(struct edge_viewer *v, struct batch *b)
     if (t->n_waiting == 0 || t->set->time_left <= 0)
         return;
     began = tap_cpu_now();
-    look_for_waiting(t, b);
+    look_for_waiting(t, b, began + TAP_PAIRS_TIME);
     tap_spend(t, began);
 }
 
@@ -216,6 +218,7 @@ struct pairing {
     tap_keys before, after;
     tap_places wanted; /* places of those that came out */
     tap_places shown;  /* those of them that have a text */
+    bool whole;        /* all were looked at */
     struct item_texts in, out;
 };
 
@@ -270,7 +273,9 @@ static void show_item(struct tap *t, struct pairing *x, const char *text, uint32
 {
     const struct tap_key *key = place < x->before.n ? &x->before.v[place] : NULL;
 
-    if (key != NULL && key->other > 0)
+    if (!x->whole)
+        tap_show_pair(t, text, NULL, TAP_UNPAIRED);
+    else if (key != NULL && key->other > 0)
         show_came_out(t, text, text_at(x, key->other - 1));
     else if (key != NULL && t->request.holds)
         wait_for(t, key, text);
@@ -278,22 +283,35 @@ static void show_item(struct tap *t, struct pairing *x, const char *text, uint32
         tap_show_pair(t, text, NULL, TAP_LEFT_OUT);
 }
 
-static void show_pairs(struct tap *t)
+/* All of both sides, or none: who is left out of a part may be in the rest. */
+static void find_pairs(struct tap *t, struct pairing *x, uint64_t until)
+{
+    uint64_t came = 0;
+
+    for (size_t i = 0; i < t->n_came; i++)
+        came += t->came[i]->items;
+    x->whole = t->in->items <= TAP_PAIRS_MAX && came <= TAP_PAIRS_MAX &&
+               tap_keys_add(&t->picker, t->in, until, t->budget, &x->before);
+    for (size_t i = 0; i < t->n_came && x->whole; i++)
+        x->whole = tap_keys_add(&t->picker, t->came[i], until, t->budget, &x->after);
+    if (x->whole)
+        tap_keys_pair(&x->before, &x->after, t->request.holds);
+    for (size_t i = 0; i < t->found.places.n && x->whole; i++) {
+        uint32_t place = t->found.places.v[i];
+
+        if (place < x->before.n && x->before.v[place].other > 0)
+            *vec_push(&x->wanted) = x->before.v[place].other - 1;
+    }
+}
+
+static void show_pairs(struct tap *t, uint64_t until)
 {
     struct pairing x = { 0 };
     struct error err;
 
-    tap_keys_add(&t->picker, t->in, t->budget, &x.before);
-    for (size_t i = 0; i < t->n_came; i++)
-        tap_keys_add(&t->picker, t->came[i], t->budget, &x.after);
-    tap_keys_pair(&x.before, &x.after, t->request.holds);
-    for (size_t i = 0; i < t->found.places.n; i++) {
-        uint32_t place = t->found.places.v[i];
-
-        if (place < x.before.n && x.before.v[place].other > 0)
-            *vec_push(&x.wanted) = x.before.v[place].other - 1;
-    }
-    read_after(t, &x);
+    find_pairs(t, &x, until);
+    if (x.whole)
+        read_after(t, &x);
     if (item_texts_add(&x.in, t->picked, t->budget, &err))
         for (size_t i = 0; i < x.in.v.n && i < t->found.places.n && !t->over; i++)
             show_item(t, &x, x.in.v.v[i], t->found.places.v[i]);
@@ -314,7 +332,7 @@ static void see_end(struct edge_viewer *v)
         return;
     began = tap_cpu_now();
     if (!t->over)
-        show_pairs(t);
+        show_pairs(t, began + TAP_PAIRS_TIME);
     batch_unref(t->in);
     batch_unref(t->picked);
     for (size_t i = 0; i < t->n_came; i++)

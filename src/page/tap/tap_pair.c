@@ -17,6 +17,8 @@ struct keying {
     enum signal signal;
     uint64_t metric;    /* serial of the metric whose name was read last */
     struct digest name; /* it */
+    uint64_t until;
+    bool over; /* it has come */
 };
 
 static struct digest key_of_span(struct bytes message)
@@ -56,10 +58,14 @@ static void read_metric_name(struct keying *x, const struct visit *at)
 static enum rewrite_verdict add_key(void *arg, const struct visit *at, struct pieces *edit)
 {
     struct keying *x = arg;
-    struct tap_key *k = vec_push(x->keys);
-    struct digest all = digest_plain(at->message), name = all, times = all;
+    struct digest all, name, times;
+    struct tap_key *k;
 
     (void)edit;
+    x->over = x->over || (x->keys->n % TAP_LOOK_AGAIN == TAP_LOOK_AGAIN - 1 && tap_cpu_now() > x->until);
+    if (x->over)
+        return REWRITE_PASS;
+    all = name = times = digest_plain(at->message);
     if (x->signal == SIGNAL_TRACES) {
         name = times = key_of_span(at->message);
     } else if (x->signal == SIGNAL_LOGS) {
@@ -73,13 +79,14 @@ static enum rewrite_verdict add_key(void *arg, const struct visit *at, struct pi
         name = digest_number(times, x->name.lo);
         all = digest_number(all, x->name.lo);
     }
+    k = vec_push(x->keys);
     *k = (struct tap_key){ .by = { all.lo, name.lo, times.lo }, .place = (uint32_t)(x->keys->n - 1) };
     return REWRITE_PASS;
 }
 
-void tap_keys_add(struct tap_picker *p, struct batch *b, struct budget *budget, tap_keys *keys)
+bool tap_keys_add(struct tap_picker *p, struct batch *b, uint64_t until, struct budget *budget, tap_keys *keys)
 {
-    struct keying x = { .keys = keys, .signal = b->signal };
+    struct keying x = { .keys = keys, .signal = b->signal, .until = until };
     struct rewrite_visitor visitor = { .item = add_key, .arg = &x };
     uint64_t dropped;
 
@@ -87,6 +94,7 @@ void tap_keys_add(struct tap_picker *p, struct batch *b, struct budget *budget, 
         *vec_push(keys) = (struct tap_key){ .place = (uint32_t)(keys->n) };
     else
         batch_unref(rewrite_batch(&p->rewriter, b, &visitor, budget, &dropped));
+    return !x.over;
 }
 
 /* ---- pairs ---- */

@@ -7,8 +7,6 @@
 
 #include <time.h>
 
-#define LOOK_AGAIN 256u /* items between two looks at the clock */
-
 struct picking {
     struct tap_picker *p;
     const struct tap_question *q;
@@ -71,7 +69,7 @@ static enum rewrite_verdict ask_item(void *arg, const struct visit *at, struct p
     uint32_t place = x->place++;
 
     (void)edit;
-    if (place % LOOK_AGAIN == LOOK_AGAIN - 1 && tap_cpu_now() > x->q->until)
+    if (place % TAP_LOOK_AGAIN == TAP_LOOK_AGAIN - 1 && tap_cpu_now() > x->q->until)
         x->enough = true;
     if (x->enough)
         return REWRITE_DROP;

@@ -12,6 +12,8 @@
 #define TAP_ITEM_MAX ((size_t)65536)  /* bytes of one that is shown, with its resource and scope */
 #define TAP_PICK_MAX ((size_t)262144) /* of those that are picked at once */
 
+#define TAP_LOOK_AGAIN 256u /* items between two looks at the clock */
+
 typedef VEC(uint32_t) tap_places; /* of items in a batch, from 0, ascending */
 
 /* What a walk needs; kept for the next one. A zeroed struct is ready. */
@@ -60,8 +62,9 @@ struct tap_key {
 
 typedef VEC(struct tap_key) tap_keys;
 
-/* Those of the batch, with places that go on behind those that are there. */
-void tap_keys_add(struct tap_picker *p, struct batch *b, struct budget *budget, tap_keys *keys);
+/* Those of the batch, with places that go on behind those that are there. False: not all, for `until` (tap_cpu_now())
+ * came first. */
+bool tap_keys_add(struct tap_picker *p, struct batch *b, uint64_t until, struct budget *budget, tap_keys *keys);
 
 /* Pair them: by each key in turn, in order where several have the same; by their places where as many came out as went
  * in. `strangers`: items that did not go in may be among those that came out, so that only what names an item counts.

@@ -113,7 +113,8 @@ void tap_show_pair(struct tap *t, const char *before, const char *after, enum ta
     static const char *const words[] = { [TAP_CAME_OUT] = "changed by",
                                          [TAP_LEFT_OUT] = "left out by",
                                          [TAP_KEPT] = "not come out so far of",
-                                         [TAP_TOO_LARGE] = "changed, and now too large to be shown, by" };
+                                         [TAP_TOO_LARGE] = "changed, and now too large to be shown, by",
+                                         [TAP_UNPAIRED] = "went in, among too many to find what came of it, to" };
     bool same = fate == TAP_CAME_OUT && strcmp(before, after) == 0;
     struct buf event = { 0 };
 
@@ -125,7 +126,7 @@ void tap_show_pair(struct tap *t, const char *before, const char *after, enum ta
     else if (fate == TAP_CAME_OUT)
         put_difference(before, after, &event);
     else
-        item_text_print(before, fate == TAP_KEPT ? "  " : "- ", &event);
+        item_text_print(before, fate == TAP_KEPT || fate == TAP_UNPAIRED ? "  " : "- ", &event);
     put_item(t, buf_bytes(&event), 1);
     buf_free(&event);
 }

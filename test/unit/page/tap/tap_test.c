@@ -172,6 +172,20 @@ START_TEST(an_item_that_was_changed_beyond_recognition_is_shown_as_it_came_out_t
 }
 END_TEST
 
+START_TEST(among_too_many_no_pair_is_looked_for)
+{
+    struct buf records = { 0 };
+
+    for (int i = 0; i < 20000; i++)
+        buf_printf(&records, "%s{'timeUnixNano':'%d'}", i > 0 ? "," : "", i + 1);
+    tap = open_tap("point=logs/p&count=2");
+    send_through(logs(buf_cstr(&records)));
+    ck_assert_uint_eq(count_of("data: went in, among too many to find what came of it, to p at "), 2);
+    ck_assert_uint_eq(count_of("left out"), 0);
+    buf_free(&records);
+}
+END_TEST
+
 START_TEST(what_is_kept_is_shown_when_it_comes_out_or_after_a_minute)
 {
     tap = open_tap("point=logs/holds&rate=0");
@@ -357,6 +371,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, what_was_changed_left_out_and_left_alone_is_told_apart);
     tcase_add_test(tc, an_item_that_was_changed_beyond_recognition_is_shown_as_it_came_out_too);
+    tcase_add_test(tc, among_too_many_no_pair_is_looked_for);
     tcase_add_test(tc, what_is_kept_is_shown_when_it_comes_out_or_after_a_minute);
     tcase_add_test(tc, who_does_not_read_has_so_much_kept_and_is_told_the_rest);
     tcase_add_test(tc, it_ends_behind_so_many_and_looks_no_more);
