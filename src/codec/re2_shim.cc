@@ -41,6 +41,11 @@ unsigned re2_shim_groups(const re2_shim *r)
     return static_cast<unsigned>(r->re.NumberOfCapturingGroups());
 }
 
+unsigned re2_shim_size(const re2_shim *r)
+{
+    return static_cast<unsigned>(r->re.ProgramSize());
+}
+
 const char *re2_shim_group_name(const re2_shim *r, unsigned i)
 {
     const auto &names = r->re.CapturingGroupNames();

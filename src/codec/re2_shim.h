@@ -21,6 +21,7 @@ struct re2_shim *re2_shim_new(const char *pattern, size_t len, char *error, size
 void re2_shim_free(struct re2_shim *r);
 
 unsigned re2_shim_groups(const struct re2_shim *r);                    /* without the whole */
+unsigned re2_shim_size(const struct re2_shim *r);                      /* instructions of its program */
 const char *re2_shim_group_name(const struct re2_shim *r, unsigned i); /* NULL: it has none */
 
 /* Is there a match anywhere? The second also says where: the whole and the groups go to `found`. It begins at `from`;

@@ -143,6 +143,11 @@ bool regex_find_from(struct regex *r, struct bytes subject, size_t from, struct 
     return true;
 }
 
+unsigned regex_size(const struct regex *r)
+{
+    return re2_shim_size(r->re);
+}
+
 unsigned regex_groups(const struct regex *r)
 {
     return r->groups;

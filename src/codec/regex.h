@@ -16,6 +16,10 @@ struct regex;
 struct regex *regex_new(const char *pattern, struct error *err);
 void regex_free(struct regex *r); /* NULL is fine */
 
+/* Of its program. A search takes at most the time of so many instructions for each byte that it reads, and for most
+ * patterns and subjects far less. */
+unsigned regex_size(const struct regex *r);
+
 /* Is there a match anywhere in the subject? */
 bool regex_search(struct regex *r, struct bytes subject);
 

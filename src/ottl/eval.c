@@ -39,6 +39,14 @@ bool eval_spend(struct ottl_evaluation *e, uint64_t steps)
     return true;
 }
 
+#define WORST_SHARE 16u /* of such steps the batch pays one in so many */
+
+bool eval_spend_worst(struct ottl_evaluation *e, uint64_t steps)
+{
+    e->spared += steps - steps / WORST_SHARE;
+    return eval_spend(e, steps);
+}
+
 /* ---- arithmetic ---- */
 
 static bool reckon_ints(struct ottl_evaluation *e, char op, int64_t y, struct ottl_value *x)
@@ -364,14 +372,18 @@ void ottl_evaluation_free(struct ottl_evaluation *e)
 
 static void limit_steps(struct ottl_evaluation *e)
 {
-    e->left -= e->steps < e->left ? e->steps : e->left;
+    uint64_t paid = e->steps - e->spared;
+
+    e->left -= paid < e->left ? paid : e->left;
     e->steps = 0;
+    e->spared = 0;
     e->limit = e->left < OTTL_MAX_STEPS ? e->left : OTTL_MAX_STEPS;
 }
 
 void ottl_begin_batch(struct ottl_evaluation *e, uint64_t items)
 {
     e->steps = 0;
+    e->spared = 0;
     e->left = OTTL_BATCH_STEPS + items * OTTL_BATCH_ITEM_STEPS;
 }
 

@@ -283,6 +283,11 @@ bool ottl_spend(struct ottl_call *c, uint64_t steps)
     return eval_spend(c->evaluation, steps);
 }
 
+bool ottl_spend_worst(struct ottl_call *c, uint64_t steps)
+{
+    return eval_spend_worst(c->evaluation, steps);
+}
+
 int64_t ottl_now(const struct ottl_call *c)
 {
     return c->evaluation->now;

@@ -116,6 +116,8 @@ bool ottl_fail(struct ottl_call *c, const char *fmt, ...) __attribute__((format(
 /* Work of its own beside what is counted for each call, one step for 64 bytes or one element or so: false when the item
  * has had its share of steps or memory; then return false at once. */
 bool ottl_spend(struct ottl_call *c, uint64_t steps);
+/* The same for work that may come to so many steps and mostly does not: the item pays all of them, its batch a part. */
+bool ottl_spend_worst(struct ottl_call *c, uint64_t steps);
 
 /* The time now, in ns since 1970. */
 int64_t ottl_now(const struct ottl_call *c);

@@ -194,6 +194,7 @@ struct ottl_evaluation {
     struct bytes cache;
     struct message_index index; /* of the item */
     uint64_t steps, limit;      /* of the item, and how many it may take ... */
+    uint64_t spared;            /* of its steps, what the batch does not pay */
     uint64_t left;              /* ... of those that the batch had, when it began, without those of the items before */
     int64_t now;
     struct error *err;
@@ -212,6 +213,7 @@ bool eval_attribute(struct ottl_evaluation *e, const struct node *path, struct b
 
 bool eval_fail(struct ottl_evaluation *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool eval_spend(struct ottl_evaluation *e, uint64_t steps);
+bool eval_spend_worst(struct ottl_evaluation *e, uint64_t steps);
 bool eval_value(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);
 bool eval_may_append(struct ottl_evaluation *e); /* false: no metric may be added any more */
 bool eval_call(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v);

@@ -224,13 +224,14 @@ static bool call_grok(struct ottl_call *c, struct ottl_value *result)
     struct grok *g = c->state;
     struct error err = { 0 };
     struct buf out = { 0 };
+    bool matches;
 
     if (g->re == NULL || !bytes_equal(buf_bytes(&g->text), c->args[1].bytes))
         if (!ottl_spend(c, 10000) || (!compile_grok(g, c->args[1].bytes, &err) && !ottl_fail(c, "%s", err.text)))
             return false;
-    if (!ottl_spend(c, 2 + text.len / 16))
+    if (!ottl_spend(c, 2 + text.len / 16) || !ottl_find(c, g->re, text, 0, found, &matches))
         return false;
-    if (regex_find(g->re, text, found))
+    if (matches)
         for (unsigned i = 1; i <= regex_groups(g->re) && i <= g->groups.n; i++) {
             struct ottl_value v = typed_value(found[i], g->groups.v[i - 1].type);
 

@@ -11,38 +11,39 @@ static bool call_delete_key(struct ottl_call *c, struct ottl_value *result)
 
 /* The map with the pairs whose key the function wants, which costs `steps` for each; nothing is set where it wants all.
  */
-static bool keep_pairs(struct ottl_call *c, bool (*wanted)(const struct ottl_call *c, void *arg, struct bytes key),
-                       void *arg, uint64_t steps)
+static bool keep_pairs(struct ottl_call *c, bool (*is_wanted)(struct ottl_call *c, struct bytes key, bool *wanted),
+                       uint64_t steps)
 {
     struct ottl_value target;
     struct buf out = { 0 };
     struct pb_reader r;
-    bool changed = false;
+    bool changed = false, good = true, wanted;
 
     if (!ottl_target_get(c, 0, &target) || !ottl_spend(c, target.bytes.len / 64) ||
         !ottl_spend(c, ottl_list_len(target.bytes) * steps))
         return false;
     r = pb_reader(target.bytes);
-    for (struct pb_field f; pb_next(&r, &f);)
-        if (wanted(c, arg, attribute_of(f.bytes).key))
+    for (struct pb_field f; good && pb_next(&r, &f);) {
+        good = is_wanted(c, attribute_of(f.bytes).key, &wanted);
+        if (good && wanted)
             buf_append(&out, f.start, (size_t)(r.p - f.start));
         else
             changed = true;
-    if (!changed) {
+    }
+    if (!good || !changed) {
         buf_free(&out);
-        return true;
+        return good;
     }
     target.bytes = ottl_take(c, &out);
     return ottl_target_set(c, 0, &target);
 }
 
-static bool is_listed(const struct ottl_call *c, void *arg, struct bytes key)
+static bool is_listed(struct ottl_call *c, struct bytes key, bool *wanted)
 {
-    (void)arg;
-    for (size_t i = 0; i < c->args[1].n; i++)
-        if (bytes_equal(c->args[1].values[i].bytes, key))
-            return true;
-    return false;
+    *wanted = false;
+    for (size_t i = 0; i < c->args[1].n && !*wanted; i++)
+        *wanted = bytes_equal(c->args[1].values[i].bytes, key);
+    return true;
 }
 
 /* Keys that stand in the statement are few; those that come with the item are as many as its sender likes, and long. */
@@ -53,18 +54,22 @@ static bool call_keep_keys(struct ottl_call *c, struct ottl_value *result)
     (void)result;
     for (size_t i = 0; i < c->args[1].n; i++)
         bytes += 8 + c->args[1].values[i].bytes.len;
-    return keep_pairs(c, is_listed, NULL, 1 + bytes / 128);
+    return keep_pairs(c, is_listed, 1 + bytes / 128);
 }
 
-static bool matches(const struct ottl_call *c, void *arg, struct bytes key)
+static bool is_match(struct ottl_call *c, struct bytes key, bool *wanted)
 {
-    (void)c;
-    return regex_search(arg, key);
+    struct regex *re = ottl_pattern_of(c, 1);
+
+    return re != NULL && ottl_search(c, re, key, wanted);
 }
 
-static bool differs(const struct ottl_call *c, void *arg, struct bytes key)
+static bool is_none(struct ottl_call *c, struct bytes key, bool *wanted)
 {
-    return !matches(c, arg, key);
+    if (!is_match(c, key, wanted))
+        return false;
+    *wanted = !*wanted;
+    return true;
 }
 
 static bool prepare_matching(struct ottl_prepare *p)
@@ -74,18 +79,14 @@ static bool prepare_matching(struct ottl_prepare *p)
 
 static bool call_delete_matching(struct ottl_call *c, struct ottl_value *result)
 {
-    struct regex *re = ottl_pattern_of(c, 1);
-
     (void)result;
-    return re != NULL && keep_pairs(c, differs, re, 2);
+    return ottl_pattern_of(c, 1) != NULL && keep_pairs(c, is_none, 1);
 }
 
 static bool call_keep_matching(struct ottl_call *c, struct ottl_value *result)
 {
-    struct regex *re = ottl_pattern_of(c, 1);
-
     (void)result;
-    return re != NULL && keep_pairs(c, matches, re, 2);
+    return ottl_pattern_of(c, 1) != NULL && keep_pairs(c, is_match, 1);
 }
 
 #define TARGET_MAP                                                                                                     \

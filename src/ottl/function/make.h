@@ -75,4 +75,10 @@ void ottl_pattern_release(void *state);
 /* NULL: ottl_fail() has said why. Patterns that come with the items cost steps. */
 struct regex *ottl_pattern_of(struct ottl_call *c, unsigned i);
 
+/* regex_search() and regex_find_from(), paid for in steps. False: the item has no steps left for it, or the search may
+ * come to cost more than an item may. */
+bool ottl_search(struct ottl_call *c, struct regex *re, struct bytes subject, bool *matches);
+bool ottl_find(struct ottl_call *c, struct regex *re, struct bytes subject, size_t from, struct bytes *found,
+               bool *matches);
+
 #endif

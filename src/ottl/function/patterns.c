@@ -16,9 +16,9 @@ static bool call_extract(struct ottl_call *c, struct ottl_value *result)
     unsigned named = 0;
     bool matches;
 
-    if (re == NULL || !ottl_spend(c, 2 + c->args[0].bytes.len / 32))
+    if (re == NULL || !ottl_spend(c, 2 + c->args[0].bytes.len / 32) ||
+        !ottl_find(c, re, c->args[0].bytes, 0, found, &matches))
         return false;
-    matches = regex_find(re, c->args[0].bytes, found);
     for (unsigned i = 1; i <= regex_groups(re); i++)
         if (regex_group_name(re, i) != NULL) {
             named++;

@@ -78,9 +78,6 @@ static uint64_t most_expanded(struct bytes replacement, struct bytes match)
     return replacement.len + names * match.len;
 }
 
-/* A search may read all that is left before it knows where a match ends, each time. */
-#define SEARCHED_BYTES 4096u /* for one step */
-
 /* Append the text with all matches replaced. *changed: there was one. */
 static bool replace_matches(struct ottl_call *c, const struct replace_args *at, struct regex *re, struct bytes s,
                             struct buf *out, bool *changed)
@@ -88,11 +85,10 @@ static bool replace_matches(struct ottl_call *c, const struct replace_args *at, 
     struct bytes found[REGEX_MAX_GROUPS + 1], replacement = c->args[at->replacement].bytes;
     struct buf text = { 0 };
     size_t from = 0, done = 0;
-    bool good = true;
+    bool good = true, matches;
 
     *changed = false;
-    while (good && from <= s.len && (good = ottl_spend(c, 1 + (s.len - from) / SEARCHED_BYTES)) &&
-           regex_find_from(re, s, from, found)) {
+    while (good && from <= s.len && (good = ottl_find(c, re, s, from, found, &matches)) && matches) {
         size_t begin = found[0].len > 0 || found[0].data != NULL ? (size_t)(found[0].data - s.data) : from;
         size_t end = begin + found[0].len;
 
@@ -256,6 +252,7 @@ static bool call_match(struct ottl_call *c, struct ottl_value *result)
     struct regex *re = glob_of(c, of_one.pattern);
     struct ottl_value target;
     struct buf out = { 0 };
+    bool matches;
 
     (void)result;
     if (re == NULL || !ottl_target_get(c, 0, &target))
@@ -264,7 +261,9 @@ static bool call_match(struct ottl_call *c, struct ottl_value *result)
         return true;
     if (!ottl_spend(c, (target.bytes.len + c->args[of_one.replacement].bytes.len) / 64))
         return false;
-    if (!regex_search(re, target.bytes))
+    if (!ottl_search(c, re, target.bytes, &matches))
+        return false;
+    if (!matches)
         return true;
     buf_put(&out, c->args[of_one.replacement].bytes);
     if (convert_replacement(c, &of_one, &out))
@@ -338,7 +337,7 @@ static bool call_matches(struct ottl_call *c, struct ottl_value *result)
     struct ottl_value target, v;
     struct buf out = { 0 }, text = { 0 };
     struct pb_reader r;
-    bool good = true, changed = false;
+    bool good = true, changed = false, here;
 
     (void)result;
     if (re == NULL || !ottl_target_get(c, 0, &target))
@@ -346,7 +345,10 @@ static bool call_matches(struct ottl_call *c, struct ottl_value *result)
     r = pb_reader(target.bytes);
     for (struct bytes key; good && ottl_next_pair(&r, &key, &v);) {
         good = ottl_spend(c, 1 + (key.len + (v.type == OTTL_STRING ? v.bytes.len : 0)) / 64);
-        if (good && v.type == OTTL_STRING && regex_search(re, v.bytes)) {
+        here = false;
+        if (good && v.type == OTTL_STRING)
+            good = ottl_search(c, re, v.bytes, &here);
+        if (good && here) {
             text.len = 0;
             good = ottl_spend(c, c->args[of_one.replacement].bytes.len / 64);
             if (good)

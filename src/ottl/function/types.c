@@ -108,10 +108,11 @@ static bool prepare_match(struct ottl_prepare *p)
 static bool call_is_match(struct ottl_call *c, struct ottl_value *result)
 {
     struct regex *re = ottl_pattern_of(c, 1);
+    bool matches = false;
 
-    if (re == NULL || (c->args[0].type == OTTL_STRING && !ottl_spend(c, c->args[0].bytes.len / 64)))
+    if (re == NULL || (c->args[0].type == OTTL_STRING && !ottl_search(c, re, c->args[0].bytes, &matches)))
         return false;
-    *result = ottl_bool(c->args[0].type == OTTL_STRING && regex_search(re, c->args[0].bytes));
+    *result = ottl_bool(matches);
     return true;
 }
 

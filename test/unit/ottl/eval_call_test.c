@@ -176,19 +176,53 @@ START_TEST(what_a_sender_makes_large_costs_steps_before_it_is_done)
 }
 END_TEST
 
-/* Of the batch's steps so many are left that the last statement fails soon; it looks through the rest of the text again
- * for each letter, and what it does for a step takes longest of all. */
-START_TEST(a_search_costs_what_it_may_look_through)
+/* It looks through the rest of the text again for each letter. */
+START_TEST(a_search_costs_what_it_looks_through)
+{
+    put_text(1000000);
+    assert_costly("replace_pattern(attributes[\"text\"], \"a(.*z)?\", \"b\")", OTTL_LOG, 0);
+}
+END_TEST
+
+#define SLOW_PATTERN "[ab]*a[ab]{300}x" /* RE2 goes through 300 instructions for each letter */
+
+static const char *const slow[] = {
+    "set(severity_text, \"x\") where IsMatch(attributes[\"text\"], \"" SLOW_PATTERN "\")",
+    "set(attributes, ExtractPatterns(attributes[\"text\"], \"(?P<n>" SLOW_PATTERN ")\"))",
+    "set(attributes, ExtractGrokPatterns(attributes[\"text\"], \"%{SLOW:n}\", true, [\"SLOW=" SLOW_PATTERN "\"]))",
+    "replace_pattern(attributes[\"text\"], \"" SLOW_PATTERN "\", \"\")",
+    "replace_all_patterns(attributes, \"value\", \"" SLOW_PATTERN "\", \"\")",
+    "replace_match(attributes[\"text\"], \"*a????????????????????????????????????????????????????????????x*\", \"\")",
+    "replace_all_matches(attributes, \"*a????????????????????????????????????????????????????????????x*\", \"\")",
+    "delete_matching_keys(attributes, \"" SLOW_PATTERN "\")",
+    "keep_matching_keys(attributes, \"" SLOW_PATTERN "\")",
+};
+
+/* A value and a key of 1 MB. */
+START_TEST(a_search_that_may_take_more_than_an_item_has_is_not_begun)
+{
+    struct error err = { 0 };
+    size_t pair = pb_begin(&item, OTLP_LOG_ATTRIBUTES);
+
+    put_fill(&item, OTLP_KEY_VALUE_KEY, 1000000, 'a');
+    pb_end(&item, pair);
+    put_text(1000000);
+    ck_assert_msg(!run(slow[_i], OTTL_LOG, 0, &err), "%s", slow[_i]);
+    ck_assert_msg(strstr(err.text, "may take more than 1000000 steps") != NULL, "%s: %s", slow[_i], err.text);
+}
+END_TEST
+
+/* The same pattern is nothing to fear on what is short, and a plain one on what is long. */
+START_TEST(a_search_that_is_quick_for_its_text_is_done)
 {
     struct error err = { 0 };
 
     put_text(1000000);
-    ottl_begin_batch(evaluation, 0);
-    for (int i = 0; i < 99; i++) /* a million each */
-        ck_assert(!run("replace_pattern(attributes[\"text\"], \"a\", \"b\")", OTTL_LOG, 0, &err));
-    for (int i = 0; i < 740; i++) /* some 1,200 each */
-        ck_assert(run("replace_pattern(attributes[\"text\"], \"z\", \"b\")", OTTL_LOG, 0, &err));
-    assert_costly("replace_pattern(attributes[\"text\"], \"a(.*z)?\", \"b\")", OTTL_LOG, 0);
+    ck_assert(run("replace_pattern(attributes[\"text\"], \"(?i)[a-z]+\", \"b\")", OTTL_LOG, 0, &err));
+    buf_free(&item);
+    put_text(10000);
+    ck_assert(run(slow[3], OTTL_LOG, 0, &err));
+    ck_assert(run(slow[8], OTTL_LOG, 0, &err));
 }
 END_TEST
 
@@ -344,7 +378,9 @@ int main(void)
     tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, what_a_sender_makes_large_costs_steps_before_it_is_done, 0,
                         sizeof(costly) / sizeof(*costly));
-    tcase_add_test(c, a_search_costs_what_it_may_look_through);
+    tcase_add_test(c, a_search_costs_what_it_looks_through);
+    tcase_add_loop_test(c, a_search_that_may_take_more_than_an_item_has_is_not_begun, 0, sizeof(slow) / sizeof(*slow));
+    tcase_add_test(c, a_search_that_is_quick_for_its_text_is_done);
     tcase_add_test(c, a_replacement_that_names_the_match_often_costs_what_it_comes_to);
     tcase_add_test(c, long_delimiters_cost_steps_for_each_pair);
     tcase_add_test(c, packed_numbers_cost_a_step_each);
