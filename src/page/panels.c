@@ -7,6 +7,7 @@
 #include "page/advice.h"
 #include "page/explorer.h"
 #include "page/html.h"
+#include "page/past_errors.h"
 #include "page/senders.h"
 
 #include <inttypes.h>
@@ -224,6 +225,7 @@ void panels_put(struct buf *out, const struct host *host)
 {
     struct putting x = { .out = out, .host = host };
 
+    past_errors_put_html(out, host);
     senders_put_html(out, host);
     explorer_put_html(out, host);
     put_latencies(&x);

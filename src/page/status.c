@@ -148,6 +148,28 @@ static void put_state(struct putting *x, const struct health *h)
     put_advice(x, advice_for(bytes_str(h->reason)));
 }
 
+static void put_errors(struct putting *x, const struct health causes[HEALTH_CAUSES])
+{
+    const struct health_error *errors[HEALTH_CAUSES * HEALTH_ERRORS];
+    const struct clock *clock = &x->host->loop->clock;
+    size_t n = health_errors(causes, errors);
+
+    if (n == 0)
+        return;
+    json_begin(&x->json, "errors", '[');
+    for (size_t i = 0; i < n; i++) {
+        json_begin(&x->json, NULL, '{');
+        json_write_double(&x->json, "time", seconds(clock_wall(clock) - (clock_mono(clock) - errors[i]->last)));
+        json_write_double(&x->json, "first", seconds(clock_wall(clock) - (clock_mono(clock) - errors[i]->first)));
+        json_write_uint(&x->json, "times", errors[i]->times);
+        json_write_text(&x->json, "state", bytes_str(status_state_name(errors[i]->state)));
+        json_write_text(&x->json, "reason", bytes_str(errors[i]->reason));
+        put_advice(x, advice_for(bytes_str(errors[i]->reason)));
+        json_end(&x->json, '}');
+    }
+    json_end(&x->json, ']');
+}
+
 static void put_member(const struct node_member *m, void *arg)
 {
     struct putting *x = arg;
@@ -156,6 +178,7 @@ static void put_member(const struct node_member *m, void *arg)
     json_write_text(&x->json, "endpoint", bytes_str(m->endpoint));
     json_write_text(&x->json, "member", bytes_str(m->state));
     put_state(x, health_worst(m->health));
+    put_errors(x, m->health);
     if (m->sender != NULL)
         put_queue(x, m->sender);
     json_end(&x->json, '}');
@@ -181,6 +204,7 @@ static void put_node(struct putting *x, const char *role, const struct node *nod
     put_state(x, h);
     if (node->peer != NULL)
         json_write_text(&x->json, "peer", bytes_str(node->peer));
+    put_errors(x, node->health);
     if (ledger != NULL)
         put_ledger(x, ledger);
     if (node->sender != NULL)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state in lines for a terminal: two walks over the pipelines, first for who fails, then for the ledgers. What
- * others wrote is made visible on the way. */
+/* The state in lines for a terminal: two walks over the pipelines, first for who fails and who did, then for the
+ * ledgers. What others wrote is made visible on the way. */
 #include "base/log.h"
 #include "base/process.h"
 #include "page/advice.h"
 #include "page/html.h"
+#include "page/past_errors.h"
 #include "page/status.h"
 #include "queue/sender.h"
 
@@ -139,6 +140,7 @@ void status_put_text(struct buf *out, const struct host *host)
     put_head(&x);
     put_reload(&x);
     host->view->each_pipeline(host->view, put_failures, &x);
+    past_errors_put_text(out, host);
     buf_printf(out, "%-32s %14s %14s %10s %10s %10s\n", "PIPELINE, exporters", "RECEIVED", "DELIVERED", "HELD",
                "REFUSED", "DROPPED");
     host->view->each_pipeline(host->view, put_pipeline, &x);

@@ -5,6 +5,7 @@
 #define PIPELINE_HEALTH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What it is about: a disk that fails is not made good by a peer that answers. */
@@ -21,17 +22,33 @@ enum health_state {
     HEALTH_PERMANENT,   /* trying again does not help: something has to be changed */
 };
 
+#define HEALTH_REASON 200 /* bytes of a reason: any bytes, cut to what fits */
+#define HEALTH_ERRORS 4u
+
+/* One that was told, as often as with the same reason. */
+struct health_error {
+    uint64_t first, last, times; /* mono ns, the first two */
+    enum health_state state;
+    char reason[HEALTH_REASON];
+};
+
 struct health {
     enum health_state state;
-    uint64_t since;    /* mono ns: of the first failure of the run, or of its end; 0: never was one */
-    uint64_t last;     /* mono ns: of the last failure */
-    uint64_t failures; /* in a row; 0 when it works */
-    char reason[200];  /* of the last failure: any bytes, cut to what fits */
+    uint64_t since;             /* mono ns: of the first failure of the run, or of its end; 0: never was one */
+    uint64_t last;              /* mono ns: of the last failure */
+    uint64_t failures;          /* in a row; 0 when it works */
+    char reason[HEALTH_REASON]; /* of the last failure */
+    struct health_error errors[HEALTH_ERRORS]; /* the last that differ, the newest first, whatever has worked since */
+    uint32_t n_errors;
 };
 
 /* `now`: mono ns. `why` is copied; NULL is "". */
 void health_fail(struct health *h, uint64_t now, enum health_state state, const char *why);
 void health_ok(struct health *h, uint64_t now);
+
+/* The errors of all causes, the newest first: how many, at most HEALTH_CAUSES * HEALTH_ERRORS. */
+size_t health_errors(const struct health causes[HEALTH_CAUSES],
+                     const struct health_error *out[HEALTH_CAUSES * HEALTH_ERRORS]);
 
 /* The worse of a node's causes; of two alike the older one. */
 const struct health *health_worst(const struct health causes[HEALTH_CAUSES]);

@@ -2,6 +2,7 @@
 """The page beside /metrics, and its API: somebody who has never seen otelcd sees whether data arrives, whether it leaves,
 and where it stopped."""
 
+import contextlib
 import http.client
 import json
 import re
@@ -11,6 +12,7 @@ import urllib.request
 
 import pytest
 from harness.browser import Browser
+from harness.otlp_peer import GrpcPeer
 
 CONFIG = """
 receivers:
@@ -329,6 +331,29 @@ def test_an_exporter_shows_its_peer_its_queue_and_what_to_do(otelcd):
     _, _, text = ask(d, "/")
     assert "What to do: start what should listen there" in text and 'data-k="pipelines.1.nodes.2.queue.oldest_seconds"' in text
     d.expect_warning("otlp_grpc")
+
+
+def test_what_an_exporter_failed_with_is_shown_when_it_works_again(otelcd):
+    answers = [("UNAVAILABLE", "<script>x</script>\x1b[31m", None)] * 2
+
+    with contextlib.closing(GrpcPeer(lambda call: answers.pop() if answers else None)) as peer:
+        d = otelcd(configured(text=CONFIG.replace("127.0.0.1:1", peer.endpoint).replace("retry_on_failure: {", "retry_on_failure: {initial_interval: 10ms, ")))
+        send_logs(d, 9)
+        d.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items") == 1)
+        assert status(d)["well"]
+        [node] = [n for p in status(d)["pipelines"] for n in p["nodes"] if n["id"] == "otlp_grpc"]
+        [error] = node["errors"]
+        assert error["times"] == 2 and "<script>" in error["reason"] and "own log" in error["advice"] and error["state"] == "failing"
+        assert error["first"] <= error["time"] <= status(d)["service"]["time"]
+        page = ask(d, "/")[2]
+        shown = page[page.index('<section id="errors">') : page.index('<section id="senders">')]
+        assert "2&times;" in shown and "&lt;script&gt;" in shown and "<script>" not in shown and "\x1b" not in page
+        assert peer.endpoint in shown and "What to do: look at the peer&apos;s own log" in shown.replace("&#39;", "&apos;").replace("'", "&apos;")
+        text = ask(d, "/api/v1/status?format=text")[2]
+        assert re.search(r"^logs: exporter otlp_grpc failed \S+ ago \(2x\): ", text, re.M) and "\x1b" not in text
+        d.expect_warning("otlp_grpc")
+        d.close_clients()
+        assert d.stop() == 0
 
 
 SERIES = """

@@ -2,6 +2,7 @@
 #include "pipeline/health.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,34 @@ START_TEST(a_disk_that_fails_is_not_made_good_by_a_peer_that_answers)
 }
 END_TEST
 
+START_TEST(the_last_errors_that_differ_are_kept_the_newest_first)
+{
+    const struct health_error *errors[HEALTH_CAUSES * HEALTH_ERRORS];
+    struct health causes[HEALTH_CAUSES] = { 0 };
+    struct health *h = &causes[HEALTH_WORK];
+    char text[8];
+
+    ck_assert_uint_eq(health_errors(causes, errors), 0);
+    for (unsigned i = 0; i < 6; i++) {
+        snprintf(text, sizeof(text), "e%u", i);
+        health_fail(h, 10 * i, HEALTH_RECOVERABLE, text);
+    }
+    health_ok(h, 60); /* they are known all the same */
+    health_fail(h, 70, HEALTH_PERMANENT, "e3");
+    health_fail(&causes[HEALTH_DISK], 65, HEALTH_RECOVERABLE, "disk");
+    ck_assert_uint_eq(health_errors(causes, errors), HEALTH_ERRORS + 1);
+    ck_assert_str_eq(errors[0]->reason, "e3");
+    ck_assert_uint_eq(errors[0]->times, 2);
+    ck_assert_uint_eq(errors[0]->first, 30);
+    ck_assert_uint_eq(errors[0]->last, 70);
+    ck_assert_int_eq(errors[0]->state, HEALTH_PERMANENT);
+    ck_assert_str_eq(errors[1]->reason, "disk");
+    ck_assert_str_eq(errors[2]->reason, "e5");
+    ck_assert_str_eq(errors[3]->reason, "e4");
+    ck_assert_str_eq(errors[4]->reason, "e2");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("health");
@@ -64,6 +93,7 @@ int main(void)
     tcase_add_test(tc, a_run_of_failures_keeps_its_beginning_and_the_last_reason);
     tcase_add_test(tc, a_reason_of_any_length_is_cut_to_what_fits);
     tcase_add_test(tc, a_disk_that_fails_is_not_made_good_by_a_peer_that_answers);
+    tcase_add_test(tc, the_last_errors_that_differ_are_kept_the_newest_first);
     suite_add_tcase(s, tc);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
