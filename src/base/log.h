@@ -91,6 +91,7 @@ struct logger {
     struct log_sink *sink;
     const struct log_field *fields; /* owned by whoever made the logger */
     size_t n_fields;
+    bool unwatched; /* its lines are for the outputs alone: what watches the log would be told of itself */
 };
 
 /* stderr, console, info: what is used before the configuration is known. */

@@ -3,6 +3,7 @@
  * option rows (markdown, and roff for the man page); and the reference of OTTL (ottl). */
 #include "command/command.h"
 #include "service/config.h"
+#include "service/own/own_source.h"
 #include "base/loop/loop.h"
 #include "ottl/reference.h"
 #include "net/socket/tls.h"
@@ -260,6 +261,8 @@ static void write_own_metrics(const struct writer *w)
     write_metrics(w, sender_metric_rows);
     w->text("Of each scrape endpoint:");
     write_metrics(w, endpoint_metric_rows);
+    w->text("Of what sends all this, where service::telemetry says so:");
+    write_metrics(w, own_source.metrics);
 }
 
 static void print_reference(const struct writer *w)

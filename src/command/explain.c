@@ -55,16 +55,21 @@ bool explained_is_on(const struct explained *x, const char *path)
     return enabled == NULL || !yaml_bool(enabled, &on) || on;
 }
 
-static void gather_used(struct explanation *e, const struct yaml_node *tree)
+static void gather_used(struct explanation *e, struct config *c)
 {
+    const struct yaml_node *tree = config_tree(c, false);
+
     for (int kind = 0; kind < COMPONENT_KINDS; kind++)
         for (size_t i = 0; i < e->config->components[kind].n; i++) {
             const struct config_component *cc = &e->config->components[kind].v[i];
 
             if (cc->used)
-                *vec_push(&e->used) =
-                    (struct explained){ cc, arena_printf(&e->arena, "%s::%s", config_sections[kind], cc->id),
-                                        yaml_get(yaml_get(tree, config_sections[kind]), cc->id) };
+                *vec_push(&e->used) = (struct explained){
+                    cc,
+                    arena_printf(&e->arena, "%s::%s", config_sections[kind], cc->id),
+                    cc->own ? config_component_tree(c, cc, false)
+                            : yaml_get(yaml_get(tree, config_sections[kind]), cc->id),
+                };
         }
 }
 
@@ -175,7 +180,7 @@ static void explain(struct config *c, struct buf *out)
 {
     struct explanation e = { .config = c, .out = out };
 
-    gather_used(&e, config_tree(c, false));
+    gather_used(&e, c);
     explain_addresses(&e);
     explain_peers(&e);
     explain_ways(&e);

@@ -213,7 +213,7 @@ struct check config_check_of(struct loader *l, const struct config_component *cc
 }
 
 /* `body` is the component's own. */
-static void decode_component(struct loader *l, struct config_component *cc, struct yaml_node *body, const char *path)
+void config_decode_component(struct loader *l, struct config_component *cc, struct yaml_node *body, const char *path)
 {
     const struct component *c = cc->component;
     size_t errors = faults_of(l)->n_errors;
@@ -273,7 +273,7 @@ static void load_component(struct loader *l, enum component_kind kind, const str
                   (const char *)type.data, cc->component->type);
     if (kind == COMPONENT_EXPORTER && bytes_is(type, "logging"))
         mend_logging(l, &cc->memory->arena, body, path);
-    decode_component(l, cc, body, path);
+    config_decode_component(l, cc, body, path);
 }
 
 static void load_section(struct loader *l, enum component_kind kind)
@@ -288,7 +288,8 @@ static void load_section(struct loader *l, enum component_kind kind)
                   yaml_type_name(n), n->kind == YAML_LIST ? "; write each as a key, name: without a dash" : "");
         return;
     }
-    l->config->components[kind].v = arena_zalloc(&l->config->arena, n->n * sizeof(struct config_component));
+    l->config->components[kind].v =
+        arena_zalloc(&l->config->arena, (n->n + CONFIG_OWN_ROOM) * sizeof(struct config_component));
     for (size_t i = 0; i < n->n; i++)
         load_component(l, kind, &n->pairs[i]);
 }
@@ -465,6 +466,8 @@ static void load_all(struct loader *l)
     check_ambiguous(l);
     before = c->faults.n_errors;
     config_load_service(l);
+    if (c->faults.n_errors == 0)
+        config_add_own(l);
     check_uses(l);
     check_connectors(l);
     config_check_extensions(l);

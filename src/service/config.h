@@ -32,6 +32,7 @@ struct config_component {
     uint32_t checked;              /* SIGNAL_BITs that check_use() was asked about */
     bool sound;                    /* decoded and checked without a fault */
     bool used;                     /* in some pipeline or in service::extensions */
+    bool own;                      /* for otelcd's own telemetry: nobody has written it */
 };
 
 /* What a component has for itself: an address to listen on, or a directory. */
@@ -46,6 +47,7 @@ struct config_pipeline {
     const char *id;                /* "traces/2" */
     const struct yaml_node *place; /* NULL in tests */
     int signal;                    /* enum signal */
+    bool own;                      /* for otelcd's own telemetry: nobody has written it */
     /* Into components[kind], in the order written. A connector stands in receivers and exporters with its kind. */
     struct config_component **receivers, **processors, **exporters;
     size_t n_receivers, n_processors, n_exporters;
@@ -62,6 +64,7 @@ struct config {
     size_t n_extensions;
     struct config_pipeline *pipelines;
     size_t n_pipelines;
+    size_t n_own_pipelines;               /* of these, the last ones */
     const struct service_config *service; /* the rest of `service:` */
     struct config_claim *claims;          /* of components in use, when there is no fault */
     size_t n_claims;
@@ -86,10 +89,14 @@ extern const char *const config_words[COMPONENT_KINDS];
 /* Never NULL. When faults.n_errors > 0 only `faults` may be used. `all` is the registry. The environment and the files
  * named are read; nothing else is touched. */
 struct config *config_load(const struct config_sources *sources, const struct component *const *all);
+/* Without the pipelines of otelcd's own telemetry, for who only tries the others out. */
+void config_forget_own(struct config *c);
 struct config *config_ref(struct config *c); /* another config_free() is owed */
 void config_free(struct config *c);
 
 /* The effective configuration, defaults included, as a tree in the config's arena; secrets hidden unless `reveal`. */
 struct yaml_node *config_tree(struct config *c, bool reveal);
+/* Of one component; for what config_tree() leaves out, those of otelcd's own telemetry. */
+struct yaml_node *config_component_tree(struct config *c, const struct config_component *cc, bool reveal);
 
 #endif

@@ -5,6 +5,7 @@
  *     config_pipelines.c      service: its pipelines and extensions, and whom they name
  *     config_extensions.c     which extensions components name
  *     config_claims.c         what only one of them may have
+ *     config_own.c            pipelines that send otelcd's own telemetry
  *     config_tree.c           the effective configuration, for printing
  *     reload/config_memory.c  how long it lives */
 #ifndef SERVICE_CONFIG_INSIDE_H
@@ -47,6 +48,15 @@ void config_load_service(struct loader *l);
 struct check config_check_of(struct loader *l, const struct config_component *cc);
 
 const struct option *config_rows_of(const struct component *c); /* never NULL */
+
+/* What service::telemetry sends becomes pipelines, CONFIG_OWN_MOST of a signal at most, when all others are there.
+ * Lists have room for them. */
+#define CONFIG_OWN_MOST 4
+#define CONFIG_OWN_ROOM (3 * CONFIG_OWN_MOST)
+void config_add_own(struct loader *l);
+
+/* By the rows of cc->component, with its checks; `body` is cc->body, and `path` where faults are told. */
+void config_decode_component(struct loader *l, struct config_component *cc, struct yaml_node *body, const char *path);
 
 /* Extensions that components name. */
 void config_check_extensions(struct loader *l);

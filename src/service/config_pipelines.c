@@ -224,7 +224,7 @@ static void load_pipelines(struct loader *l, const struct yaml_node *n, const st
                   "service must have at least one pipeline");
         return;
     }
-    l->config->pipelines = arena_zalloc(&l->config->arena, n->n * sizeof(*l->config->pipelines));
+    l->config->pipelines = arena_zalloc(&l->config->arena, (n->n + CONFIG_OWN_ROOM) * sizeof(*l->config->pipelines));
     for (size_t i = 0; i < n->n; i++)
         load_pipeline(l, &n->pairs[i]);
 }

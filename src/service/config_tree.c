@@ -23,6 +23,8 @@ static struct yaml_node *pipelines_node(struct config *c)
         const struct config_pipeline *p = &c->pipelines[i];
         struct yaml_node *one = yaml_new(a, YAML_MAP, NULL);
 
+        if (p->own)
+            continue;
         yaml_put(a, one, "receivers", 0, 0, ids_node(a, p->receivers, p->n_receivers));
         yaml_put(a, one, "processors", 0, 0, ids_node(a, p->processors, p->n_processors));
         yaml_put(a, one, "exporters", 0, 0, ids_node(a, p->exporters, p->n_exporters));
@@ -45,6 +47,11 @@ static struct yaml_node *service_node(struct config *c, bool reveal)
     return out;
 }
 
+struct yaml_node *config_component_tree(struct config *c, const struct config_component *cc, bool reveal)
+{
+    return encode_struct(&c->arena, config_rows_of(cc->component), cc->config, reveal);
+}
+
 struct yaml_node *config_tree(struct config *c, bool reveal)
 {
     struct arena *a = &c->arena;
@@ -56,11 +63,9 @@ struct yaml_node *config_tree(struct config *c, bool reveal)
 
         for (size_t i = 0; i < c->components[kind].n; i++) {
             const struct config_component *cc = &c->components[kind].v[i];
-            static const struct option none[] = { OPT_END };
 
-            yaml_put(
-                a, section, cc->id, 0, 0,
-                encode_struct(a, cc->component->options != NULL ? cc->component->options : none, cc->config, reveal));
+            if (!cc->own)
+                yaml_put(a, section, cc->id, 0, 0, config_component_tree(c, cc, reveal));
         }
         if (section->n > 0)
             yaml_put(a, root, config_sections[kind], 0, 0, section);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define LAST_WAIT NS_PER_S
+#define OWN_WAIT (3 * NS_PER_S)
 
 static int start_error(const struct graph_node *gn, struct error *err)
 {
@@ -243,6 +244,14 @@ static void on_stopped(struct node *node)
         turn_defer(&g->host->loop->turn, &g->advance);
 }
 
+/* Own telemetry is not worth a long wait. */
+static uint64_t deadline_of(const struct graph *g, const struct graph_node *gn)
+{
+    uint64_t soon = clock_mono(&g->host->loop->clock) + OWN_WAIT;
+
+    return gn->config->own && soon < g->deadline ? soon : g->deadline;
+}
+
 /* The caller holds one of waiting_for, so that nothing goes on while it counts. */
 static void stop_node(struct graph *g, struct graph_node *gn)
 {
@@ -253,7 +262,7 @@ static void stop_node(struct graph *g, struct graph_node *gn)
     if (gn->config->component->stop == NULL)
         on_stopped(node_of(gn));
     else
-        gn->config->component->stop(node_of(gn), g->deadline, on_stopped);
+        gn->config->component->stop(node_of(gn), deadline_of(g, gn), on_stopped);
 }
 
 static void let_go(struct graph *g)

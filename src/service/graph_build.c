@@ -29,7 +29,7 @@ void graph_node_set_log(struct graph_node *gn)
         gn->fields[at++] = F_STR("otelcol.pipeline.id", n->pipeline);
     if (gn->from != SIGNAL_COUNT)
         gn->fields[at++] = F_STR("otelcol.signal", signal_table[gn->from].name);
-    n->log = (struct logger){ gn->graph->host->log, gn->fields, at };
+    n->log = (struct logger){ gn->graph->host->log, gn->fields, at, gn->config->own };
 }
 
 static struct graph_node *make_node(struct graph *g, const struct config_component *cc, enum signal from,
@@ -292,10 +292,10 @@ static void place_node(struct graph *g, struct graph_node *gn, size_t rank)
     *vec_push(&g->order) = gn;
 }
 
-static void place_kind(struct graph *g, enum component_kind kind, size_t rank)
+static void place_kind(struct graph *g, enum component_kind kind, bool own, size_t rank)
 {
     for (size_t i = 0; i < g->nodes.n; i++)
-        if (g->nodes.v[i]->config->component->kind == kind)
+        if (g->nodes.v[i]->config->component->kind == kind && g->nodes.v[i]->config->own == own)
             place_node(g, g->nodes.v[i], rank);
 }
 
@@ -318,10 +318,12 @@ static void place_all(struct graph *g)
 {
     size_t rank = 1;
 
-    place_kind(g, COMPONENT_RECEIVER, 0);
+    place_kind(g, COMPONENT_RECEIVER, false, 0);
     for (size_t i = 0; i < g->config->n_pipelines; i++)
         rank = place_pipe(g, &g->pipes[g->topo[i]], rank);
-    place_kind(g, COMPONENT_EXPORTER, rank++);
+    place_kind(g, COMPONENT_EXPORTER, false, rank++);
+    place_kind(g, COMPONENT_RECEIVER, true, rank++); /* own telemetry tells of the end of all others */
+    place_kind(g, COMPONENT_EXPORTER, true, rank++);
     for (size_t i = g->config->n_extensions; i-- > 0;)
         place_node(g, make_node(g, g->config->extensions[i], SIGNAL_COUNT, SIGNAL_COUNT, NULL), rank++);
     assert(g->order.n == g->nodes.n);

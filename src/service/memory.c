@@ -47,7 +47,7 @@ void memory_divide(struct budget *budget, struct budget shares[SIGNAL_COUNT], co
     uint32_t signals = 0;
 
     for (size_t i = 0; i < c->n_pipelines; i++)
-        signals |= SIGNAL_BIT(c->pipelines[i].signal);
+        signals |= c->pipelines[i].own ? 0 : SIGNAL_BIT(c->pipelines[i].signal);
     budget_set_limit(budget, memory_limit(c->service));
     size_heap(budget_limit(budget));
     for (int i = 0; i < SIGNAL_COUNT; i++)

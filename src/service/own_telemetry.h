@@ -5,7 +5,7 @@
 #define PIPELINE_OWN_TELEMETRY_H
 
 #include "pipeline/component.h"
-#include "service/own_resource.h"
+#include "service/own/own_resource.h"
 #include "service/service_config.h"
 
 struct own_metrics_source;

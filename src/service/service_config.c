@@ -77,8 +77,8 @@ static const struct option pull_options[] = {
 
 static const struct option reader_options[] = {
     OPT_GROUP(struct reader_config, pull, struct pull_config, pull_options, GROUP_NONE, "Metrics that are scraped."),
-    OPT_REFUSED("periodic", "pushing otelcd's own metrics is not served yet: use a pull reader with the prometheus "
-                            "exporter and let Prometheus scrape it"),
+    OPT_GROUP(struct reader_config, periodic, struct own_periodic_config, own_periodic_options, GROUP_NONE,
+              "Metrics that are sent to somebody, by the clock and when otelcd stops."),
     OPT_END,
 };
 
@@ -89,7 +89,7 @@ static const struct option metrics_options[] = {
                .deprecated = "address is the old spelling; write readers: [{pull: {exporter: {prometheus: {host: ..., "
                              "port: ...}}}}]"),
     OPT_LIST(struct metrics_config, readers, struct reader_config, reader_options,
-             "Where own metrics are served; without this list, on localhost:8888."),
+             "Where own metrics are served or sent to; without this list, they are served on localhost:8888."),
     OPT_REFUSED("views", "views of own metrics are not served: remove this key"),
     OPT_END,
 };
@@ -210,11 +210,17 @@ char *prometheus_reader_endpoint(const struct prometheus_reader_config *r)
 /* What is served becomes the list of readers, for print-config. */
 static void keep_readers(struct arena *a, struct service_config *c)
 {
-    struct reader_config *readers = arena_zalloc(a, (c->n_scrapes + 1) * sizeof(*readers));
+    const struct option_list *given = &c->telemetry.metrics.readers;
+    struct reader_config *readers = arena_zalloc(a, (c->n_scrapes + given->n + 1) * sizeof(*readers));
+    const struct reader_config *old = given->v;
+    size_t n = c->n_scrapes;
 
     for (size_t i = 0; i < c->n_scrapes; i++)
         readers[i].pull = (struct pull_config){ .on = true, .exporter.prometheus = c->scrapes[i] };
-    c->telemetry.metrics.readers = (struct option_list){ readers, c->n_scrapes };
+    for (size_t i = 0; i < given->n; i++)
+        if (old[i].periodic.on)
+            readers[n++].periodic = old[i].periodic;
+    c->telemetry.metrics.readers = (struct option_list){ readers, n };
 }
 
 static void add_reader(struct service_config *c, const struct prometheus_reader_config *r,
@@ -250,10 +256,16 @@ static void finish_readers(struct arena *a, struct service_config *c, const stru
     for (size_t i = 0; i < m->readers.n; i++) {
         const struct yaml_node *place = given ? list->items[i] : node;
 
-        if (!readers[i].pull.on || !readers[i].pull.exporter.prometheus.on)
+        struct own_periodic_config *periodic = &((struct reader_config *)m->readers.v)[i].periodic;
+        bool pull = readers[i].pull.on && readers[i].pull.exporter.prometheus.on;
+
+        periodic->place = yaml_get(place, "periodic");
+        periodic->index = i;
+        if (pull == periodic->on)
             fault_add(faults, place, "service::telemetry::metrics::readers", false,
-                      "a reader is written pull: {exporter: {prometheus: {host: localhost, port: 8888}}}");
-        else
+                      "a reader is written pull: {exporter: {prometheus: {host: localhost, port: 8888}}} or periodic: "
+                      "{exporter: {otlp: {endpoint: \"http://host:4318\"}}}, each an item of its own");
+        else if (pull)
             add_reader(c, &readers[i].pull.exporter.prometheus, place, faults);
     }
     if (given && m->readers.n == 0)

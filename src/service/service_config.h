@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "config/decode.h"
+#include "service/own/own_rows.h"
 
 struct log_sampling_config {
     bool on;
@@ -31,7 +32,7 @@ struct constant_labels_config {
     struct strings included, excluded;
 };
 
-/* readers: - pull: {exporter: {prometheus: {...}}} */
+/* readers: - pull: {exporter: {prometheus: {...}}} or - periodic: {exporter: {otlp: {...}}} */
 struct prometheus_reader_config {
     bool on;
     const char *host;
@@ -52,6 +53,7 @@ struct pull_config {
 
 struct reader_config {
     struct pull_config pull;
+    struct own_periodic_config periodic;
 };
 
 struct metrics_config {

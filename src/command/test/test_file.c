@@ -129,7 +129,10 @@ static void make_sources(struct test_file *f, const struct test_file_rows *rows,
 
 struct config *test_file_config(const struct test_file *f, const struct component *const *registry)
 {
-    return config_load(&f->sources, registry);
+    struct config *c = config_load(&f->sources, registry);
+
+    config_forget_own(c);
+    return c;
 }
 
 static void take_faults(struct test_file *f, const struct faults *from)

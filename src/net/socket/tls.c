@@ -356,7 +356,7 @@ static void copy_logger(struct tls *t, const struct logger *log)
         if (fields[i].kind == LOG_FIELD_STR || fields[i].kind == LOG_FIELD_JSON)
             fields[i].value.str = copy_text(t, fields[i].value.str);
     }
-    t->log = (struct logger){ log->sink, fields, log->n_fields };
+    t->log = (struct logger){ log->sink, fields, log->n_fields, log->unwatched };
 }
 
 /* "h2,http/1.1" as the wire has it. */

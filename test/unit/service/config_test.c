@@ -258,6 +258,46 @@ static const struct {
     { TELEMETRY("{metrics: {readers: []}}"), "5:34: service::telemetry::metrics::readers: collector telemetry metrics "
                                              "reader should exist when metric level is not none" },
     { TELEMETRY("{metrics: {level: none, readers: []}}"), "" },
+    /* own metrics that are sent */
+    { TELEMETRY("{metrics: {readers: [{periodic: {exporter: {nobody: {}}}}]}}"),
+      "5:58: service::telemetry::metrics::readers::0::periodic::exporter: has invalid keys: nobody; the keys here are "
+      "otlp, otlp_http or otlp_grpc" },
+    { TELEMETRY("{metrics: {readers: [{periodic: {interval: 1s, exporter: {console: {}}}}]}}"),
+      "5:57: service::telemetry::metrics::readers::0::periodic::interval: expected an integer, got a string \"1s\"\n"
+      "5:72: service::telemetry::metrics::readers::0::periodic::exporter::console: own telemetry is not printed: send "
+      "it "
+      "by otlp to a pipeline with a debug exporter" },
+    { TELEMETRY("{metrics: {readers: [{periodic: }, {periodic: {}}]}}"),
+      "5:35: service::telemetry::metrics::readers: a reader is written pull: {exporter: {prometheus: {host: localhost, "
+      "port: 8888}}} or periodic: {exporter: {otlp: {endpoint: \"http://host:4318\"}}}, each an item of its own" },
+    { TELEMETRY("{metrics: {readers: [{periodic: {exporter: {otlp: {}, otlp_http: {}}}}]}}"),
+      "5:57: service::telemetry::metrics::readers::0::periodic: there are several exporters: write one of otlp, "
+      "otlp_http and otlp_grpc, and another item of the list for each of the others" },
+    { TELEMETRY("{metrics: {readers: [{periodic: {interval: 5}}]}}"),
+      "5:46: service::telemetry::metrics::readers::0::periodic: whom to send to is missing: write exporter: {otlp: "
+      "{protocol: http/protobuf, endpoint: \"http://host:4318\"}}" },
+    { TELEMETRY("{metrics: {readers: [{periodic: {exporter: {otlp: {endpoint: 'https://x', insecure: true}}}}]}}"),
+      "?5:46: service::telemetry::metrics::readers::0::periodic: insecure is for grpc: over HTTP the URL says whether "
+      "TLS is spoken, and https:// does" },
+    { TELEMETRY("{metrics: {readers: [{periodic: {exporter: {otlp: {}}}, pull: {exporter: {prometheus: {}}}}]}}"),
+      "5:35: service::telemetry::metrics::readers: a reader is written pull: {exporter: {prometheus: {host: localhost, "
+      "port: 8888}}} or periodic: {exporter: {otlp: {endpoint: \"http://host:4318\"}}}, each an item of its own" },
+    { TELEMETRY(
+          "{metrics: {readers: [{periodic: {exporter: {otlp: {protocol: smoke, temporality_preference: delta}}}}]}}"),
+      "5:75: service::telemetry::metrics::readers::0::periodic::exporter::otlp::protocol: \"smoke\" is not one of "
+      "http/protobuf, http/json, grpc or grpc/protobuf\n"
+      "5:106: service::telemetry::metrics::readers::0::periodic::exporter::otlp::temporality_preference: \"delta\" is "
+      "not one of cumulative" },
+    { TELEMETRY(
+          "{metrics: {readers: [{periodic: {exporter: {otlp: {endpoint: 'ftp://x', compression: zip, headers_list: "
+          "'abc'}}}}]}}"),
+      "5:57: service::telemetry::metrics::readers::0::periodic: headers_list is written name=value,name=value\n"
+      "5:64: service::telemetry::metrics::readers::0::periodic::exporter::otlp::endpoint: endpoint must be a valid "
+      "URL: a "
+      "URL begins with http:// or https://\n"
+      "5:64: service::telemetry::metrics::readers::0::periodic::exporter::otlp::compression: unsupported compression "
+      "type "
+      "\"zip\": write gzip, zstd, snappy, x-snappy-framed, deflate, lz4 or none" },
     { TELEMETRY("{metrics: {address: nowhere}}"),
       "?5:25: service::telemetry::metrics::address: address is the old spelling; write readers: [{pull: {exporter: "
       "{prometheus: {host: ..., port: ...}}}}]\n"

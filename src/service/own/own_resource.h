@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who we are: the resource of our own telemetry. service.name, service.version and a service.instance.id made at
  * each start, as `service::telemetry::resource` changes them. */
-#ifndef PIPELINE_OWN_RESOURCE_H
-#define PIPELINE_OWN_RESOURCE_H
+#ifndef SERVICE_OWN_RESOURCE_H
+#define SERVICE_OWN_RESOURCE_H
 
 #include "base/buf.h"
 #include "config/option.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Defaults first, then each change of the configuration in its order: a value replaces, none takes out. */
-#include "service/own_resource.h"
+#include "service/own/own_resource.h"
 
 #include "base/log.h"
 #include "base/mem.h"
