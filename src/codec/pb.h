@@ -47,6 +47,11 @@ static inline bool pb_varint(const uint8_t **p, const uint8_t *end, uint64_t *v)
         *v = *(*p)++;
         return true;
     }
+    if (end - *p > 1 && (*p)[1] < 0x80) { /* most lengths of items */
+        *v = (uint64_t)((*p)[0] & 0x7f) | (uint64_t)(*p)[1] << 7;
+        *p += 2;
+        return true;
+    }
     return pb_varint_slow(p, end, v);
 }
 

@@ -25,24 +25,43 @@ struct scatter_item {
 #define SCATTER_DROP UINT32_MAX
 typedef uint32_t scatter_choose(void *arg, const struct scatter_item *item);
 
+/* What a part is made of, in order: bytes of the batch, or where a message begins. */
+struct scatter_piece {
+    const uint8_t *data; /* NULL: a message begins */
+    size_t len;          /* of the bytes; of the content of the message */
+    size_t message;      /* which: in `messages` */
+};
+
+/* A message of the batch that is in parts. */
+struct scatter_message {
+    uint32_t field;      /* that it is in its parent */
+    size_t rest, n_rest; /* its fields that are not on the path, in `rest` */
+    size_t rest_len;
+};
+
 struct scatter_level {
     uint64_t serial; /* of the message that is open here; 0: none */
-    size_t mark;
+    size_t begun;    /* its piece */
+    size_t len;      /* of its content so far, but for the fields that are not on the path */
 };
 
 struct scatter_part {
-    struct buf out;
+    VEC(struct scatter_piece) pieces;
     uint64_t items;
     struct scatter_level levels[LEVELS];
 };
 
 typedef VEC(uint32_t) scatter_numbers;
+typedef VEC(struct bytes) scatter_runs;
 
 /* What it needs, kept for the next batch. A zeroed struct is ready. */
 struct scatter {
     VEC(struct scatter_part) parts;
     scatter_numbers used;         /* parts of this batch, in the order that they came in */
     scatter_numbers open[LEVELS]; /* parts in which the level is open */
+    scatter_runs aside[LEVELS];   /* fields not on the path, of the message that is walked */
+    scatter_runs rest;            /* those of messages that have ended */
+    VEC(struct scatter_message) messages;
     uint64_t serial;
     uint64_t dropped; /* items of the last batch that were to go nowhere */
 };
