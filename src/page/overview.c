@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define MIB (1024.0 * 1024.0)
+#define CERTIFICATE_SOON (14 * 86400.0)
 
 struct putting {
     struct buf *out;
@@ -183,6 +184,20 @@ static void put_members(struct putting *x, const struct node *node)
     buf_puts(x->out, "</ul>");
 }
 
+static void put_certificate(struct putting *x, const struct node *node)
+{
+    double until = status_peer_certificate(x->host, node->id);
+    double left = until - (double)(clock_wall(&x->host->loop->clock) / NS_PER_S);
+
+    if (until <= 0)
+        return;
+    buf_puts(x->out,
+             left < CERTIFICATE_SOON ? ", <span class=\"bad\">whose certificate ends " : ", whose certificate ends ");
+    html_time(x->out, (uint64_t)until * NS_PER_S);
+    if (left < CERTIFICATE_SOON)
+        buf_puts(x->out, "</span>");
+}
+
 static void put_node(struct putting *x, const struct view_node *n, const char *path)
 {
     const struct health *h = health_worst(n->node->health);
@@ -197,6 +212,7 @@ static void put_node(struct putting *x, const struct view_node *n, const char *p
     if (n->node->peer != NULL) {
         buf_puts(x->out, "<p>to ");
         html_text(x->out, bytes_str(n->node->peer));
+        put_certificate(x, n->node);
         buf_puts(x->out, "</p>");
     }
     if (n->ledger != NULL) {

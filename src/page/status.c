@@ -6,11 +6,13 @@
 #include "base/log_recent.h"
 #include "base/process.h"
 #include "codec/json_write.h"
+#include "net/socket/tls_peer.h"
 #include "page/advice.h"
 #include "page/senders.h"
 #include "prom/endpoint/scrape_endpoint.h"
 #include "queue/sender.h"
 
+#include <string.h>
 #include <unistd.h>
 
 const char *const status_phases[] = {
@@ -191,6 +193,32 @@ static void put_members(struct putting *x, const struct node *node)
     json_end(&x->json, ']');
 }
 
+double status_peer_certificate(const struct host *host, const char *component)
+{
+    const struct metrics *all = host->metrics;
+
+    for (size_t i = 0; i < all->families.n; i++) {
+        const struct metric_family *f = all->families.v[i];
+
+        for (size_t k = 0; f->row == &tls_peer_expiry_row && k < f->members.n; k++)
+            if (strcmp(f->members.v[k]->labels[0].value, component) == 0)
+                return f->members.v[k]->value;
+    }
+    return 0;
+}
+
+static void put_peer(struct putting *x, const struct node *node)
+{
+    double until;
+
+    if (node->peer == NULL)
+        return;
+    json_write_text(&x->json, "peer", bytes_str(node->peer));
+    until = status_peer_certificate(x->host, node->id);
+    if (until > 0)
+        json_write_double(&x->json, "peer_certificate_expires", until);
+}
+
 /* `role`: in its pipeline; NULL: it is an extension. */
 static void put_node(struct putting *x, const char *role, const struct node *node, const struct ledger *ledger)
 {
@@ -202,8 +230,7 @@ static void put_node(struct putting *x, const char *role, const struct node *nod
     if (role != NULL)
         json_write_text(&x->json, "role", bytes_str(role));
     put_state(x, h);
-    if (node->peer != NULL)
-        json_write_text(&x->json, "peer", bytes_str(node->peer));
+    put_peer(x, node);
     put_errors(x, node->health);
     if (ledger != NULL)
         put_ledger(x, ledger);

@@ -11,6 +11,7 @@ import socket
 import urllib.request
 
 import pytest
+from harness.authority import Authority
 from harness.browser import Browser
 from harness.otlp_peer import GrpcPeer
 
@@ -444,3 +445,18 @@ def test_a_browser_shows_numbers_that_move(otelcd, browser):
     assert browser.complaints() == []
     assert all(url.startswith((f"http://{base(d)}/", "about:")) for url in browser.requests())
     d.expect_warning("Request rejected", "Exporting failed. Dropping")
+
+
+def test_until_when_the_certificate_of_a_peer_is_good_is_shown(otelcd, tmp_path):
+    authority = Authority(tmp_path)
+    with contextlib.closing(GrpcPeer(tls=(*authority.issue("localhost"), None))) as peer:
+        to = f'"localhost:{peer.port}", tls: {{ca_file: "{authority.cert}"}}'
+        d = otelcd(configured(text=CONFIG.replace('"127.0.0.1:1", tls: {insecure: true}', to)))
+        send_logs(d, 9)
+        d.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items") == 1)
+        [node] = [n for p in status(d)["pipelines"] for n in p["nodes"] if n["id"] == "otlp_grpc"]
+        left = node["peer_certificate_expires"] - status(d)["service"]["time"]
+        assert 19 * 86400 < left <= 20 * 86400
+        assert ", whose certificate ends 20" in ask(d, "/")[2]
+        d.close_clients()
+        assert d.stop() == 0

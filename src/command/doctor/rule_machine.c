@@ -5,6 +5,7 @@
 #include "command/doctor/rule.h"
 
 #include "base/process.h"
+#include "net/socket/tls_peer.h"
 #include "pipeline/node_tls.h"
 
 #include <inttypes.h>
@@ -163,6 +164,29 @@ static void look_at_certificate(struct evidence *e, const struct json_node *m, d
             e->lines.v[i].used = true;
 }
 
+/* What a peer has shown in its last handshake. */
+static void look_at_peer_certificate(struct evidence *e, const struct json_node *m, double now)
+{
+    double left = number_at(m, "value") - now;
+    const char *id = text_of(e, json_text_at(m, "labels.component")), *path = find_path(e, id);
+    struct seen_line *line = find_line(e, "The TLS certificate of a peer expires soon", id, NULL, NULL);
+    const char *server = line_field(e, line, "server");
+    struct finding *f;
+
+    if (left > SOON || path[0] == '\0')
+        return;
+    f = finding_add(e, "peer_certificate_expires", WEIGHT_RISK + 80, arena_printf(&e->arena, "the peer of %s", id));
+    f->seen = arena_printf(&e->arena, "the certificate that %s has shown %s %s%s", server[0] != '\0' ? server : "it",
+                           left < 0 ? "has expired" : "expires in", seconds_text(e, left < 0 ? -left : left),
+                           left < 0 ? " ago" : "");
+    f->means = left < 0 ? "connections that are open go on; the next one comes to nothing"
+                        : "from then on no new connection to it comes to be";
+    f->todo = "have whoever runs the peer renew it, and what it is signed by";
+    finding_place(e, f, path, "");
+    if (line != NULL)
+        (void)quote_line(e, line);
+}
+
 /* ---- the clock ---- */
 
 #define CLOCK_MOST 10 /* seconds */
@@ -216,6 +240,8 @@ void rule_machine(struct evidence *e)
     {
         if (bytes_is(json_text_at(m, "name"), "otelcd_tls_certificate_expiry"))
             look_at_certificate(e, m, number_at(e->now.status, "service.time"));
+        else if (bytes_is(json_text_at(m, "name"), tls_peer_expiry_row.name))
+            look_at_peer_certificate(e, m, number_at(e->now.status, "service.time"));
         else if (bytes_is(json_text_at(m, "name"), peer_clock_row.name))
             look_at_peer_clock(e, m);
     }

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/loop/watched_file.h"
+#include "net/socket/tls_peer.h"
 #include "net/socket/tls_resume.h"
 
 #include <assert.h>
@@ -39,7 +40,8 @@ static const struct metric_row reloads_row = METRIC_ROW(
     "otelcd_tls_reloads", METRIC_COUNTER, "{reloads}",
     "Times that certificates, keys or CAs were read anew. Outcome ok: they are in use; failed: they cannot be "
     "used, and those from before stay");
-const struct metric_row *const tls_metric_rows[] = { &failures_row, &expiry_row, &reloads_row, NULL };
+const struct metric_row *const tls_metric_rows[] = { &failures_row, &expiry_row, &reloads_row, &tls_peer_expiry_row,
+                                                     NULL };
 
 /* --- figures --- */
 

@@ -5,6 +5,7 @@
  * What can go wrong: the first byte is not of TLS, which is answered in the peer's own tongue; a certificate is not
  * good; OpenSSL does not take the server's name. */
 #include "base/mem.h"
+#include "net/socket/tls_peer.h"
 #include "net/socket/tls_socket.h"
 
 #include <arpa/inet.h>
@@ -40,6 +41,8 @@ static void step_handshake(struct tls_socket *t)
     rc = SSL_do_handshake(t->ssl);
     error = rc == 1 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, rc);
     if (rc == 1) {
+        if (t->name != NULL)
+            tls_peer_note(t->tls, t->ssl, t->name);
         become_open(t);
         if (!t->socket->closed)
             tls_socket_pass_on(t);

@@ -39,6 +39,14 @@ struct tls {
     struct clock_timer upkeep;   /* new keys for tickets; a look at the dates */
     struct complaint bad_files;
 
+    /* Clients: the server whose certificate expires first. */
+    struct {
+        uint64_t seen; /* mono ns; 0: none yet */
+        int64_t until; /* Unix seconds */
+        char server[256];
+        struct complaint expiring;
+    } peer;
+
     /* Clients: of the last connections, to be resumed each by one. */
     SSL_SESSION *sessions[TLS_SESSIONS];
     size_t n_sessions;

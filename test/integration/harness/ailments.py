@@ -747,6 +747,17 @@ def a_certificate_has_expired(w):
     yield w.start(pipeline(receiver=f'otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:0", {tls}}}}}}}'))
 
 
+@case("peer_certificate_expires", "localhost", "expires in", change="exporters::otlp_grpc")
+def the_certificate_of_a_peer_expires_soon(w):
+    authority = w.authority
+    with closing(GrpcPeer(tls=(*authority.issue("localhost", seconds=3 * 86400), None))) as peer:
+        to = f'otlp_grpc: {{endpoint: "localhost:{peer.port}", tls: {{ca_file: \'{authority.cert}\'}}}}'
+        d = w.start(pipeline(exporter=to))
+        send(d, traces())
+        d.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items") > 0)
+        yield d
+
+
 @case("clocks_differ", "h ahead of ours", "time server", change="exporters::otlp_http")
 def the_peers_clock_is_ahead(w):
     with saying_date(7300) as url:
