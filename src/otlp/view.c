@@ -230,3 +230,56 @@ static const struct row exemplar_rows[] = {
     [OTLP_EXEMPLAR_INT] = ONE_OF(exemplar_view, integer, PB_FIXED64),
 };
 VIEW(exemplar)
+
+/* ---- what time it was ---- */
+
+/* The first message of that number; nothing behind it is read. */
+static struct bytes first_of(struct bytes message, uint32_t number)
+{
+    struct pb_reader r = pb_reader(message);
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number == number && f.wire == PB_LEN)
+            return f.bytes;
+    return bytes_of(NULL, 0);
+}
+
+static uint64_t time_at(struct bytes message, uint32_t number)
+{
+    struct pb_reader r = pb_reader(message);
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.number == number && f.wire == PB_FIXED64)
+            return f.u64;
+    return 0;
+}
+
+/* Gauge to Summary have their points in the same field. */
+static struct bytes data_of(struct bytes metric)
+{
+    struct pb_reader r = pb_reader(metric);
+
+    for (struct pb_field f; pb_next(&r, &f);)
+        if (f.wire == PB_LEN && f.number >= OTLP_METRIC_GAUGE && f.number <= OTLP_METRIC_SUMMARY)
+            return f.bytes;
+    return bytes_of(NULL, 0);
+}
+
+uint64_t otlp_first_time(enum signal signal, struct bytes request)
+{
+    struct bytes resource = first_of(request, OTLP_REQUEST_RESOURCES);
+    struct bytes item = first_of(first_of(resource, OTLP_RESOURCE_GROUP_SCOPES), OTLP_SCOPE_GROUP_ITEMS);
+    uint64_t observed;
+
+    switch (signal) {
+    case SIGNAL_TRACES:
+        return time_at(item, OTLP_SPAN_END);
+    case SIGNAL_METRICS:
+        return time_at(first_of(data_of(item), OTLP_DATA_POINTS), OTLP_POINT_TIME);
+    case SIGNAL_LOGS:
+        observed = time_at(item, OTLP_LOG_OBSERVED_TIME);
+        return observed != 0 ? observed : time_at(item, OTLP_LOG_TIME);
+    default:
+        return time_at(item, OTLP_PROFILE_TIME);
+    }
+}

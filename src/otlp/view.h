@@ -11,6 +11,7 @@
 
 #include "codec/pb.h"
 #include "otlp/fields.h"
+#include "otlp/signal.h"
 
 /* What each view begins with. */
 struct view {
@@ -159,5 +160,9 @@ struct buckets_view buckets_view(struct bytes message);
 struct summary_view summary_view(struct bytes message);
 struct quantile_view quantile_view(struct bytes message);
 struct exemplar_view exemplar_view(struct bytes message);
+
+/* What time it was where the request was made, as far as its first item says so: of a span its end, of a log record
+ * when it was observed, else its time, of a point or profile its time: Unix ns; 0: it has none. */
+uint64_t otlp_first_time(enum signal signal, struct bytes request);
 
 #endif

@@ -5,8 +5,10 @@
 #include "page/advice.h"
 #include "page/html.h"
 #include "pipeline/clients.h"
+#include "pipeline/receiver_requests.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 struct walk {
     struct json_writer *json;
@@ -76,6 +78,8 @@ static void put_sender(struct walk *w, const struct client *c)
     json_write_uint(w->json, "requests", c->requests);
     json_write_uint(w->json, "refused", c->refused);
     json_write_double(w->json, "idle_seconds", seconds_since(w, c->last));
+    if (c->has_time)
+        json_write_double(w->json, "clock_ahead_seconds", (double)c->ahead);
     if (c->erred != 0) {
         json_write_double(w->json, "error_seconds", seconds_since(w, c->erred));
         json_write_text(w->json, "reason", bytes_str(c->reason));
@@ -126,6 +130,17 @@ static void put_error_cell(struct walk *w, const struct client *c)
     buf_puts(w->out, "</td>");
 }
 
+static void put_clock_cell(struct buf *out, const struct client *c)
+{
+    bool odd = c->has_time && (c->ahead > TIME_AHEAD_MOST || c->ahead < -TIME_BEHIND_MOST);
+
+    buf_puts(out, odd ? "<td class=\"bad\">" : "<td>");
+    if (odd)
+        html_ago(out, (uint64_t)llabs(c->ahead) * NS_PER_S, 0);
+    buf_puts(out, !c->has_time ? "" : !odd ? "as ours" : c->ahead > 0 ? " ahead" : " behind, or late");
+    buf_puts(out, "</td>");
+}
+
 static void put_row(struct walk *w, const struct node *node, const struct client *c)
 {
     buf_puts(w->out, "<tr><td>");
@@ -138,6 +153,7 @@ static void put_row(struct walk *w, const struct node *node, const struct client
                c->protocol[0] != '\0' ? c->protocol : c->transport, c->requests, c->refused);
     html_ago(w->out, clock_mono(&w->host->loop->clock), c->last);
     buf_puts(w->out, " ago</td>");
+    put_clock_cell(w->out, c);
     if (c->erred != 0)
         put_error_cell(w, c);
     else
@@ -150,7 +166,7 @@ static void put_rows(struct walk *w, const struct node *node)
     if (node->clients->n == 0) {
         buf_puts(w->out, "<tr><td>");
         html_text(w->out, bytes_str(node->id));
-        buf_puts(w->out, "</td><td class=\"bad\" colspan=\"7\">nobody has sent anything yet</td></tr>");
+        buf_puts(w->out, "</td><td class=\"bad\" colspan=\"8\">nobody has sent anything yet</td></tr>");
     }
     for (size_t i = 0; i < node->clients->n; i++)
         put_row(w, node, &node->clients->v[i]);
@@ -171,7 +187,7 @@ void senders_put_html(struct buf *out, const struct host *host)
         return;
     buf_puts(out, "<section id=\"senders\"><h2>Who sends</h2><div class=\"wide\"><table><thead><tr><th>receiver</th>"
                   "<th>address</th><th>user agent</th><th>protocol</th><th>requests</th><th>refused</th><th>last</th>"
-                  "<th>last refusal</th></tr></thead><tbody>");
+                  "<th>clock</th><th>last refusal</th></tr></thead><tbody>");
     w.visit = put_rows;
     visit_receivers(&w);
     buf_puts(out, "</tbody></table></div></section>");

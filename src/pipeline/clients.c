@@ -6,6 +6,7 @@
  * one that has been quiet longest, which costs a second look through the table and nothing else. */
 #include "pipeline/clients.h"
 
+#include "base/loop/clock.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -127,6 +128,29 @@ void clients_saw(struct clients *c, const struct http_request *req, const char *
     client->requests++;
     if (client->protocol[0] == '\0')
         client->protocol = protocol_of(req);
+}
+
+#define DATED_EVERY NS_PER_S
+
+bool clients_dating(struct clients *c, uint64_t now)
+{
+    struct client *client = c->latest < c->n ? &c->v[c->latest] : NULL;
+
+    if (client == NULL || (client->dated > 0 && now - client->dated < DATED_EVERY))
+        return false;
+    client->dated = now;
+    return true;
+}
+
+void clients_dated(struct clients *c, const struct http_request *req, const char *transport, uint64_t now,
+                   int64_t ahead)
+{
+    struct identity id = identity_of_request(req, transport);
+    struct client *client = get_client(c, &id, now);
+
+    client->dated = now;
+    client->has_time = true;
+    client->ahead = ahead;
 }
 
 static void note_refusal(struct client *client, uint64_t now, const char *reason, const char *why)

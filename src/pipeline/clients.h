@@ -18,6 +18,10 @@ struct client {
     uint64_t refused; /* of those, and connections that never became a request */
     uint64_t last;    /* mono ns */
     uint64_t erred;   /* mono ns: of the last refusal; 0: there was none */
+    uint64_t dated;   /* mono ns: when it was asked last what time its data is of; 0: never */
+    bool has_time;    /* it said so: */
+    int64_t
+        ahead; /* seconds that it was ahead of our clock; < 0: behind, or its data has been on its way for so long */
     const char *reason;
     char error[200]; /* why: any bytes but NUL, cut to what fits */
 };
@@ -32,6 +36,12 @@ void clients_free(struct clients *c);
 
 /* A request has come: once for each, when its headers are there. `transport` is static. */
 void clients_saw(struct clients *c, const struct http_request *req, const char *transport, uint64_t now);
+
+/* Whether the one that was seen last is to be asked what time its data is of, once a second; then what it said: by how
+ * many seconds that was ahead of ours. */
+bool clients_dating(struct clients *c, uint64_t now);
+void clients_dated(struct clients *c, const struct http_request *req, const char *transport, uint64_t now,
+                   int64_t ahead);
 
 /* What it wanted was refused. `reason` is static or "". */
 void clients_refused(struct clients *c, const struct http_request *req, const char *transport, uint64_t now,

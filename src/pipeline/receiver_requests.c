@@ -44,6 +44,16 @@ const struct metric_row receiver_broken_row = {
         "new one where descriptors are scarce.",
 };
 
+const struct metric_row receiver_odd_times_row = {
+    .name = "otelcd_receiver_odd_times",
+    .type = METRIC_COUNTER,
+    .level = LEVEL_NORMAL,
+    .unit = "{requests}",
+    .help =
+        "Requests whose first item is dated oddly, of one that is looked at each second of each sender. Clock ahead: "
+        "more than 10 seconds later than ours; behind: more than an hour earlier.",
+};
+
 static const char *const rejection_names[REJECTED_COUNT] = {
     [REJECTED_MESSAGE] = "malformed_message",
     [REJECTED_ENCODING] = "bad_encoding",
@@ -68,6 +78,10 @@ void receiver_requests_init(struct receiver_requests *r, const struct node *node
     r->node = node;
     r->transport = transport;
     r->connections = metrics_get(m, &receiver_connections_row, labels, 2);
+    labels[2] = (struct metric_label){ "clock", "ahead" };
+    r->ahead = metrics_get(m, &receiver_odd_times_row, labels, 3);
+    labels[2] = (struct metric_label){ "clock", "behind" };
+    r->behind = metrics_get(m, &receiver_odd_times_row, labels, 3);
     for (int i = 0; i < REJECTED_COUNT; i++) {
         labels[2] = (struct metric_label){ "reason", rejection_names[i] };
         r->rejected[i] = metrics_get(m, &receiver_rejected_row, labels, 3);
@@ -103,6 +117,25 @@ void receiver_requests_saw(struct receiver_requests *r, const struct http_reques
 {
     if (r->node->clients != NULL)
         clients_saw(r->node->clients, req, r->transport, now_of(r));
+}
+
+bool receiver_requests_dating(struct receiver_requests *r)
+{
+    return r->node->clients != NULL && clients_dating(r->node->clients, now_of(r));
+}
+
+void receiver_requests_dated(struct receiver_requests *r, const struct http_request *req, uint64_t time)
+{
+    uint64_t wall = clock_wall(&r->node->host->loop->clock);
+    int64_t ahead = time > wall ? (int64_t)((time - wall) / NS_PER_S) : -(int64_t)((wall - time) / NS_PER_S);
+
+    if (time == 0 || req == NULL || r->node->clients == NULL)
+        return;
+    clients_dated(r->node->clients, req, r->transport, now_of(r), ahead);
+    if (ahead > TIME_AHEAD_MOST)
+        metric_add(r->ahead, 1);
+    else if (ahead < -TIME_BEHIND_MOST)
+        metric_add(r->behind, 1);
 }
 
 void receiver_requests_refused(struct receiver_requests *r, const struct http_request *req, const struct outcome *o)

@@ -27,13 +27,17 @@ enum rejection {
 #define BROKEN_COUNT 6 /* reasons of otelcd_receiver_broken_connections */
 
 extern const struct metric_row receiver_rejected_row, receiver_waits_row, receiver_connections_row, receiver_broken_row;
+extern const struct metric_row receiver_odd_times_row;
+
+#define TIME_AHEAD_MOST 10    /* seconds: more, and one of two clocks is wrong */
+#define TIME_BEHIND_MOST 3600 /* more, and it is, or data has been kept for so long */
 
 struct receiver_requests {
     const struct node *node;
     const char *transport;
     struct complaint log[REJECTED_COUNT]; /* each reason its own: a loud one hides no other */
     struct metric *rejected[REJECTED_COUNT];
-    struct metric *connections;
+    struct metric *connections, *ahead, *behind;
     struct metric *broken[BROKEN_COUNT];
     uint64_t broken_seen[BROKEN_COUNT]; /* of the server's own counts, what `broken` has */
 };
@@ -46,6 +50,9 @@ void receiver_requests_collect(struct receiver_requests *r, const struct http_se
 
 /* For each request, when its headers have come: who sends, for node->clients. */
 void receiver_requests_saw(struct receiver_requests *r, const struct http_request *req);
+/* Is who was seen last to be asked what time its data is of? Then what its first item says (otlp/view.h). */
+bool receiver_requests_dating(struct receiver_requests *r);
+void receiver_requests_dated(struct receiver_requests *r, const struct http_request *req, uint64_t time);
 /* A pipeline did not take all of it; `o` is what it said. `req` may be NULL: its peer has gone. */
 void receiver_requests_refused(struct receiver_requests *r, const struct http_request *req, const struct outcome *o);
 /* A connection ended before there was a request. */

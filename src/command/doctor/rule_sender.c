@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who wants to send and is not let in, by what receivers count and by the log's last line of it; and receivers that
- * nobody comes to. */
+ * nobody comes to; and whose clock is another. */
+#include "command/doctor/machine.h"
 #include "command/doctor/rule.h"
+#include "pipeline/receiver_requests.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -260,9 +263,78 @@ static void tell_silences(struct evidence *e, bool refused)
     }
 }
 
+/* ---- what time it is there ---- */
+
+#define LONG_QUIET 900 /* seconds */
+
+/* The sender whose data is dated oddest that way; *n: how many there are. */
+static const struct json_node *find_oddest(const struct json_node *receiver, bool ahead, size_t *n)
+{
+    const struct json_node *oddest = NULL;
+    double most = 0;
+
+    json_each(s, json_at(receiver, "senders"))
+    {
+        double by = number_at(s, "clock_ahead_seconds") * (ahead ? 1 : -1);
+
+        if (by <= (ahead ? TIME_AHEAD_MOST : TIME_BEHIND_MOST) || number_at(s, "idle_seconds") > LONG_QUIET)
+            continue;
+        (*n)++;
+        if (by > most) {
+            most = by;
+            oddest = s;
+        }
+    }
+    return oddest;
+}
+
+/* 2 h, 5.5 h: somebody's own time of day was taken for UTC. */
+static bool is_time_zone(double seconds)
+{
+    double halves = floor(seconds / 1800 + 0.5);
+
+    return halves >= 1 && halves <= 28 && fabs(seconds - halves * 1800) < 60;
+}
+
+static void tell_clock(struct evidence *e, const struct json_node *receiver, bool ahead)
+{
+    size_t n = 0;
+    const struct json_node *s = find_oddest(receiver, ahead, &n);
+    const char *id = text_of(e, json_text_at(receiver, "id")), *agent;
+    double by = s != NULL ? fabs(number_at(s, "clock_ahead_seconds")) : 0;
+    struct finding *f;
+
+    if (s == NULL)
+        return;
+    agent = text_of(e, json_text_at(s, "user_agent"));
+    f = finding_add(e, ahead ? "clocks_differ" : "data_is_old", WEIGHT_ODD + (ahead ? 20 : 10),
+                    arena_printf(&e->arena, "receiver %s", id));
+    f->seen = arena_printf(&e->arena, "what %s%s%s%s sends is dated %s %s our clock%s",
+                           text_of(e, json_text_at(s, "address")), agent[0] != '\0' ? " (" : "", agent,
+                           agent[0] != '\0' ? ")" : "", seconds_text(e, by), ahead ? "ahead of" : "behind",
+                           n > 1 ? arena_printf(&e->arena, "; so is that of %zu others", n - 1) : "");
+    f->means = is_time_zone(by) ? "somebody's own time of day is taken for UTC, or a clock is wrong: data is found at "
+                                  "another time than it is looked for"
+               : ahead          ? "its clock or ours is wrong: data is found at another time than it is looked for"
+                       : "its clock is behind, or it has kept the data for so long: who looks at the last minutes "
+                         "does not see it";
+    f->todo = machine_clock_is_set() ? "set the clock there by a time server"
+                                     : "set both clocks by a time server: that of this machine is not, either";
+}
+
+static void tell_clocks(struct evidence *e)
+{
+    json_each(r, json_at(e->now.status, "receivers"))
+    {
+        tell_clock(e, r, true);
+        tell_clock(e, r, false);
+    }
+}
+
 void rule_sender(struct evidence *e)
 {
     if (e->now.status == NULL)
         return;
     tell_silences(e, tell_refusals(e));
+    tell_clocks(e);
 }

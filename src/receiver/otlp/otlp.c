@@ -33,13 +33,16 @@ static void on_request(struct http_service *s, struct http_request *req)
     struct otlp_port *port = container_of(s, struct otlp_port, service);
     const struct bytes *type = http_request_header(req, "content-type");
     bool grpc = type != NULL && grpc_content_type(*type);
+    struct receiver_requests *requests = &port->receiver->requests[grpc ? TRANSPORT_GRPC : TRANSPORT_HTTP];
 
-    receiver_requests_saw(&port->receiver->requests[grpc ? TRANSPORT_GRPC : TRANSPORT_HTTP], req);
+    receiver_requests_saw(requests, req);
     note_mismatch(port, req, grpc);
     if (grpc)
         grpc_on_request(port, req);
     else
         http_on_request(port, req);
+    if (req->context != NULL)
+        ((struct otlp_call *)req->context)->dating = receiver_requests_dating(requests);
 }
 
 static void on_body(struct http_request *req, struct bytes data)

@@ -105,6 +105,7 @@ struct otlp_call {
     enum signal signal;
     enum grpc_health_method health;
     bool json;
+    bool dating; /* its first item is asked what time it was */
     enum coding coding;
     uint64_t items;
     struct metadata *metadata;

@@ -9,6 +9,7 @@
 #include "receiver/otlp/otlp.h"
 
 #include "codec/pb.h"
+#include "otlp/view.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -258,6 +259,8 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
         return;
     }
     call->items = u->validation.items;
+    if (call->dating)
+        receiver_requests_dated(&r->requests[call->transport], call->req, otlp_first_time(call->signal, u->body));
     batch = batch_new(call->signal, call->body.block, u->body, call->items, clock_mono(&host->loop->clock));
     call->body.block = NULL;
     batch->metadata = metadata_ref(call->metadata);

@@ -32,6 +32,7 @@ const struct metric_row *const otlp_receiver_metrics[] = {
     &repaired_row,
     &receiver_connections_row,
     &receiver_broken_row,
+    &receiver_odd_times_row,
     NULL,
 };
 

@@ -767,6 +767,27 @@ def the_peers_clock_is_ahead(w):
         yield d
 
 
+def dated(seconds):
+    request = logs(1)
+    record = request.resource_logs[0].scope_logs[0].log_records[0]
+    record.time_unix_nano = record.observed_time_unix_nano = time.time_ns() + int(seconds * 1e9)
+    return request
+
+
+@case("clocks_differ", "127.0.0.1", "2 h ahead of our clock", "UTC", "time server")
+def the_clock_of_a_sender_is_ahead(w):
+    d = w.start(pipeline("logs"))
+    send(d, dated(2 * 3600 + 15))
+    yield d
+
+
+@case("data_is_old", "127.0.0.1", "behind our clock", "kept the data")
+def the_data_of_a_sender_is_old(w):
+    d = w.start(pipeline("logs"))
+    send(d, dated(-50000))
+    yield d
+
+
 @case("budget_too_large", "the kernel ends otelcd", "memory_budget_mib: ", change="memory_budget_mib")
 def the_budget_is_larger_than_the_memory(w):
     d = w.start(pipeline(service="  memory_budget_mib: 1048576\n"))

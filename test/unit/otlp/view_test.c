@@ -2,6 +2,7 @@
 /* The views against what protobuf-c decodes, for random messages of every type. */
 #include "otlp/view.c" // NOLINT(bugprone-suspicious-include)
 
+#include "command/request_text.h"
 #include "otlp/logs.pb-c.h"
 #include "otlp/metrics.pb-c.h"
 #include "otlp/trace.pb-c.h"
@@ -166,6 +167,49 @@ START_TEST(of_a_oneof_the_last_member_counts)
 }
 END_TEST
 
+/* Apostrophes stand for quotation marks. */
+static uint64_t time_of(const char *json)
+{
+    struct buf text = { 0 }, wire = { 0 };
+    struct error err = { 0 };
+    enum signal signal;
+    uint64_t time;
+
+    buf_puts(&text, json);
+    for (size_t i = 0; i < text.len; i++)
+        text.data[i] = text.data[i] == '\'' ? '"' : text.data[i];
+    ck_assert_msg(request_read(buf_bytes(&text), &signal, &wire, &err), "%s", err.text);
+    time = otlp_first_time(signal, buf_bytes(&wire));
+    buf_free(&text);
+    buf_free(&wire);
+    return time;
+}
+
+#define SPANS(spans) "{'resourceSpans':[{'resource':{},'scopeSpans':[{'scope':{},'spans':[" spans "]}]}]}"
+#define LOGS(records) "{'resourceLogs':[{'scopeLogs':[{'logRecords':[" records "]}]}]}"
+#define METRICS(metrics) "{'resourceMetrics':[{'scopeMetrics':[{'metrics':[" metrics "]}]}]}"
+
+START_TEST(the_first_item_says_what_time_it_was)
+{
+    ck_assert_uint_eq(
+        time_of(SPANS("{'name':'a','startTimeUnixNano':'5','endTimeUnixNano':'7'},{'endTimeUnixNano':'9'}")), 7);
+    ck_assert_uint_eq(time_of(LOGS("{'timeUnixNano':'5'}")), 5);
+    ck_assert_uint_eq(time_of(LOGS("{'timeUnixNano':'5','observedTimeUnixNano':'6'}")), 6);
+    ck_assert_uint_eq(time_of(METRICS("{'name':'x','unit':'s','gauge':{'dataPoints':[{'timeUnixNano':'8'}]}}")), 8);
+    ck_assert_uint_eq(time_of(METRICS("{'name':'x','summary':{'dataPoints':[{'timeUnixNano':'4'}]}}")), 4);
+}
+END_TEST
+
+START_TEST(who_has_none_says_nothing)
+{
+    ck_assert_uint_eq(time_of(SPANS("{'name':'a'}")), 0);
+    ck_assert_uint_eq(time_of(SPANS("")), 0);
+    ck_assert_uint_eq(time_of(METRICS("{'name':'x'}")), 0);
+    ck_assert_uint_eq(time_of(METRICS("{'name':'x','sum':{}}")), 0);
+    ck_assert_uint_eq(otlp_first_time(SIGNAL_PROFILES, bytes_of(NULL, 0)), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("view");
@@ -175,6 +219,8 @@ int main(void)
 
     tcase_add_test(tc, a_view_has_what_decoding_finds);
     tcase_add_test(tc, of_a_oneof_the_last_member_counts);
+    tcase_add_test(tc, the_first_item_says_what_time_it_was);
+    tcase_add_test(tc, who_has_none_says_nothing);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -43,6 +43,19 @@ START_TEST(connections_of_one_address_are_one_sender)
 }
 END_TEST
 
+START_TEST(each_sender_is_asked_for_its_time_once_a_second)
+{
+    ck_assert(!clients_dating(&clients, 1)); /* nobody has sent */
+    clients_broke(&clients, "10.0.0.1:1", "http", 5000000000, "tls", "");
+    ck_assert(clients_dating(&clients, 5000000000));
+    ck_assert(!clients_dating(&clients, 5999999999));
+    clients_broke(&clients, "10.0.0.2:1", "http", 5999999999, "tls", "");
+    ck_assert(clients_dating(&clients, 5999999999)); /* another one */
+    clients_broke(&clients, "10.0.0.1:2", "http", 6000000000, "tls", "");
+    ck_assert(clients_dating(&clients, 6000000000));
+}
+END_TEST
+
 START_TEST(who_was_quiet_longest_makes_room)
 {
     char peer[40];
@@ -87,6 +100,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, connections_of_one_address_are_one_sender);
+    tcase_add_test(tc, each_sender_is_asked_for_its_time_once_a_second);
     tcase_add_test(tc, who_was_quiet_longest_makes_room);
     tcase_add_test(tc, a_long_text_is_cut_and_found_again);
     suite_add_tcase(s, tc);
