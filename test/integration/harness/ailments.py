@@ -696,6 +696,35 @@ def one_exporter_refuses_and_the_other_gets_it_twice(w):
     yield d
 
 
+# ---- who writes twice ----
+
+
+@case("written_twice", "otlp_http and otlp_http/2 both send to", "counted twice", change="exporters::otlp_http/2::endpoint")
+def two_exporters_have_one_peer(w):
+    with answering(200) as peer:
+        d = w.start(pipeline(exporter=http_to(peer.endpoint)).replace("[otlp_http]", "[otlp_http, otlp_http/2]").replace(
+            "exporters:\n", "exporters:\n  " + http_to(peer.endpoint).replace("otlp_http:", "otlp_http/2:") + "\n"))
+        send(d, traces())
+        yield d
+
+
+@case("written_twice", "traces and traces/2", "the receiver otlp and the exporter nop", change="traces/2::exporters")
+def two_pipelines_do_the_same(w):
+    d = w.start(pipeline(others=["traces/2: {receivers: [otlp], exporters: [nop]}"]))
+    send(d, traces())
+    yield d
+
+
+@case("written_twice", "scrapes prometheus", "out of order", change="metrics::exporters")
+def a_prometheus_scrapes_what_it_is_sent(w):
+    with closing(Receiver()) as r:
+        d = w.start(pipeline("metrics", write_to(r.url)).replace("[prometheus_remote_write]", "[prometheus_remote_write, prometheus]").replace(
+            "exporters:\n", 'exporters:\n  prometheus: {endpoint: "127.0.0.1:0"}\n'))
+        send(d, Metrics().gauge("x", 1).request)
+        assert d.http("GET", "/metrics", headers={"User-Agent": "Prometheus/3.5.0"}, address=d.scrape_address("prometheus"))[0] == 200
+        yield d
+
+
 # ---- reload, scrapes, what will fail ----
 
 
