@@ -229,18 +229,65 @@ struct search {
     struct listener_seen *seen;
 };
 
-/* The inode that listens on the port, in one of the tables of sockets; 0: none. */
-static uint64_t listening_inode(const char *table, uint16_t port)
+/* "0100007F", of which each 32 bits are as this machine has them: as an address of IPv6, which maps those of IPv4. */
+static bool read_address(const char *hex, uint8_t out[16])
+{
+    uint32_t words[4] = { 0, 0, htonl(0xffff), 0 };
+    size_t n = strlen(hex) / 8;
+
+    if (n != 1 && n != 4)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        char part[9];
+
+        snprintf(part, sizeof(part), "%.8s", hex + 8 * i);
+        words[n == 1 ? 3 : i] = (uint32_t)strtoul(part, NULL, 16);
+    }
+    memcpy(out, words, 16);
+    return true;
+}
+
+/* "127.0.0.1", "[::1]", "localhost". False: all addresses, or a name that may be any. */
+static bool parse_address(const char *host, uint8_t out[16])
+{
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    char plain[64];
+
+    snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(host + (host[0] == '['), "]"), host + (host[0] == '['));
+    memcpy(out, mapped, sizeof(mapped));
+    return inet_pton(AF_INET, strcmp(plain, "localhost") == 0 ? "127.0.0.1" : plain, out + 12) == 1 ||
+           inet_pton(AF_INET6, plain, out) == 1;
+}
+
+static bool is_any(const uint8_t address[16])
+{
+    static const uint8_t any6[16] = { 0 }, any4[16] = { [10] = 0xff, [11] = 0xff };
+
+    return memcmp(address, any6, 16) == 0 || memcmp(address, any4, 16) == 0;
+}
+
+/* Both on one port: could only one of them listen? */
+static bool is_in_the_way(const char *host, const char *listens)
+{
+    uint8_t ours[16], theirs[16];
+
+    if (!parse_address(host, ours) || !read_address(listens, theirs))
+        return true;
+    return is_any(ours) || is_any(theirs) || memcmp(ours, theirs, 16) == 0;
+}
+
+/* The inode that listens there, in one of the tables of sockets; 0: none. */
+static uint64_t listening_inode(const char *table, const char *host, uint16_t port)
 {
     FILE *f = fopen(table, "re");
-    char line[512];
+    char line[512], address[40];
     uint64_t inode, found = 0;
     unsigned local, state;
 
     while (f != NULL && found == 0 && fgets(line, sizeof(line), f) != NULL)
-        if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*s %*s %" SCNu64, &local, &state,
-                   &inode) == 3 &&
-            state == 0x0a && local == port)
+        if (sscanf(line, " %*d: %39[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*s %*s %" SCNu64, address, &local,
+                   &state, &inode) == 4 &&
+            state == 0x0a && local == port && is_in_the_way(host, address))
             found = inode;
     if (f != NULL)
         fclose(f);
@@ -266,14 +313,14 @@ static bool look_into(void *arg, long pid)
     return false;
 }
 
-struct listener_seen machine_listener(uint16_t port)
+struct listener_seen machine_listener(const char *host, uint16_t port)
 {
     struct listener_seen seen = { 0 };
     struct search s = { .seen = &seen };
-    uint64_t inode = listening_inode("/proc/net/tcp", port);
+    uint64_t inode = listening_inode("/proc/net/tcp", host, port);
 
     if (inode == 0)
-        inode = listening_inode("/proc/net/tcp6", port);
+        inode = listening_inode("/proc/net/tcp6", host, port);
     seen.taken = inode != 0;
     if (!seen.taken)
         return seen;

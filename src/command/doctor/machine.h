@@ -31,13 +31,14 @@ struct descriptors machine_descriptors(long pid);
 /* Instances of inotify that this user has, as far as can be seen, and how many there may be; 0: unknown. */
 struct descriptors machine_inotify(void);
 
-/* Who listens on that port of TCP. */
+/* Who listens on TCP where `host` could not listen too: on that address and port, or one of both is all addresses. A
+ * host that is no address (a name) is localhost, or may be any. */
 struct listener_seen {
     bool taken;
     long pid; /* 0: unknown */
     char name[32];
 };
-struct listener_seen machine_listener(uint16_t port);
+struct listener_seen machine_listener(const char *host, uint16_t port);
 
 /* Of the file system that has the path, or its nearest folder that is there. */
 struct disk_seen {

@@ -119,7 +119,7 @@ static void look_at_port(struct evidence *e, const struct config_claim *c)
     struct finding *f;
 
     if (port > 0 && port < 65536)
-        l = machine_listener((uint16_t)port);
+        l = machine_listener(arena_printf(&e->arena, "%.*s", (int)(colon - c->what), c->what), (uint16_t)port);
     if (!l.taken || (e->now.status != NULL && (l.pid == 0 || l.pid == e->pid)))
         return;
     f = finding_add(e, "port_taken", e->now.status == NULL ? WEIGHT_DOWN + 5 : WEIGHT_RISK + 60,
