@@ -27,7 +27,7 @@ bool pb_varint_slow(const uint8_t **p, const uint8_t *end, uint64_t *v)
     return false;
 }
 
-size_t pb_put_varint_at(uint8_t *at, uint64_t v)
+size_t pb_put_varint_slow(uint8_t *at, uint64_t v)
 {
     size_t n = 0;
 

@@ -158,7 +158,16 @@ static inline size_t pb_varint_len(uint64_t v)
     return (size_t)(63 - __builtin_clzll(v | 1)) / 7 + 1;
 }
 
-size_t pb_put_varint_at(uint8_t *at, uint64_t v); /* at most 10 bytes; returns how many */
+size_t pb_put_varint_slow(uint8_t *at, uint64_t v);
+
+/* At most 10 bytes; returns how many. */
+static inline size_t pb_put_varint_at(uint8_t *at, uint64_t v)
+{
+    if (v >= 0x80)
+        return pb_put_varint_slow(at, v);
+    *at = (uint8_t)v;
+    return 1;
+}
 
 void pb_put_varint(struct buf *b, uint64_t v);
 void pb_put_tag(struct buf *b, uint32_t field, enum pb_wire wire);
