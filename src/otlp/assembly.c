@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages and parts lie in an arena. To make the batch, the tree is walked twice: once for the lengths, from the
- * inside out, and once to write each head with the length that is known then, so that nothing moves. The tree is as
- * deep as OTLP's way down to an item. */
+ * inside out, and once to write each head with the length that is known then, so that nothing moves. The walk has a
+ * stack of its own, so that it can rest anywhere; the tree is as deep as OTLP's way down to an item. */
 #include "otlp/assembly.h"
 
 #include "codec/pb.h"
@@ -154,47 +154,118 @@ static size_t field_size(uint32_t number, size_t len)
     return pb_varint_len(PB_TAG(number, PB_LEN)) + pb_varint_len(len) + len;
 }
 
-static size_t measure_message(struct message *m) // NOLINT(misc-no-recursion): as deep as OTLP's messages
-{
-    m->len = 0;
-    for (const struct message_part *p = m->first; p != NULL; p = p->next)
-        if (p->child != NULL)
-            m->len += field_size(p->child->number, measure_message(p->child));
-        else
-            m->len += p->number != 0 ? field_size(p->number, p->bytes.len) : p->bytes.len;
-    return m->len;
-}
-
 static uint8_t *write_head(uint8_t *at, uint32_t number, size_t len)
 {
     at += pb_put_varint_at(at, PB_TAG(number, PB_LEN));
     return at + pb_put_varint_at(at, len);
 }
 
-static uint8_t *write_message(uint8_t *at, const struct message *m) // NOLINT(misc-no-recursion)
+static void enter_message(struct assembly_making *k, struct message *m)
 {
-    for (const struct message_part *p = m->first; p != NULL; p = p->next) {
+    assert(k->depth < ASSEMBLY_DEEPEST);
+    k->stack[k->depth].message = m;
+    k->stack[k->depth++].next = m->first;
+}
+
+/* What is looked at costs about as much as so many bytes that are written. */
+#define LOOK_COST 32u
+
+static size_t take_off(size_t left, size_t cost)
+{
+    return left > cost ? left - cost : 0;
+}
+
+/* The lengths, from the inside out. False: not all of them are known yet. */
+static bool measure_some(struct assembly_making *k, size_t left)
+{
+    for (; k->depth > 0 && left > 0; left = take_off(left, LOOK_COST)) {
+        struct message *m = k->stack[k->depth - 1].message;
+        const struct message_part *p = k->stack[k->depth - 1].next;
+
+        if (p == NULL) {
+            if (--k->depth > 0)
+                k->stack[k->depth - 1].message->len += field_size(m->number, m->len);
+            continue;
+        }
+        k->stack[k->depth - 1].next = p->next;
         if (p->child != NULL) {
-            at = write_message(write_head(at, p->child->number, p->child->len), p->child);
+            p->child->len = 0;
+            enter_message(k, p->child);
+        } else {
+            m->len += p->number != 0 ? field_size(p->number, p->bytes.len) : p->bytes.len;
+        }
+    }
+    return k->depth == 0;
+}
+
+static bool write_some(struct assembly_making *k, size_t left)
+{
+    while (k->depth > 0 && left > 0) {
+        const struct message_part *p = k->stack[k->depth - 1].next;
+
+        left = take_off(left, LOOK_COST);
+        if (p == NULL) {
+            k->depth--;
+            continue;
+        }
+        k->stack[k->depth - 1].next = p->next;
+        if (p->child != NULL) {
+            k->at = write_head(k->at, p->child->number, p->child->len);
+            enter_message(k, p->child);
             continue;
         }
         if (p->number != 0)
-            at = write_head(at, p->number, p->bytes.len);
+            k->at = write_head(k->at, p->number, p->bytes.len);
         if (p->bytes.len > 0)
-            memcpy(at, p->bytes.data, p->bytes.len);
-        at += p->bytes.len;
+            memcpy(k->at, p->bytes.data, p->bytes.len);
+        k->at += p->bytes.len;
+        left = take_off(left, p->bytes.len);
     }
-    return at;
+    return k->depth == 0;
+}
+
+void assembly_make_begin(struct assembly *a, struct assembly_making *k)
+{
+    *k = (struct assembly_making){ 0 };
+    a->root->len = 0;
+    enter_message(k, a->root);
+}
+
+bool assembly_make_some(struct assembly *a, struct assembly_making *k, struct budget *budget, size_t most)
+{
+    if (k->block != NULL)
+        return write_some(k, most);
+    if (!measure_some(k, most))
+        return false;
+    k->block = block_force(budget, a->root->len);
+    k->at = k->block->data;
+    enter_message(k, a->root);
+    return false;
+}
+
+struct batch *assembly_make_end(struct assembly_making *k, enum signal signal, uint64_t items, uint64_t arrival)
+{
+    struct block *block = k->block;
+
+    assert(k->depth == 0 && block != NULL);
+    k->block = NULL;
+    return batch_new(signal, block, bytes_of(block->data, (size_t)(k->at - block->data)), items, arrival);
+}
+
+void assembly_make_cancel(struct assembly_making *k)
+{
+    if (k->block != NULL)
+        block_unref(k->block);
+    *k = (struct assembly_making){ 0 };
 }
 
 struct batch *assembly_batch(struct assembly *a, enum signal signal, struct budget *budget, uint64_t items,
                              uint64_t arrival)
 {
-    size_t len = measure_message(a->root);
-    struct block *block = block_force(budget, len);
-    const uint8_t *end = write_message(block->data, a->root);
+    struct assembly_making k;
 
-    assert(end == block->data + len);
-    (void)end;
-    return batch_new(signal, block, bytes_of(block->data, len), items, arrival);
+    assembly_make_begin(a, &k);
+    while (!assembly_make_some(a, &k, budget, SIZE_MAX))
+        ;
+    return assembly_make_end(&k, signal, items, arrival);
 }

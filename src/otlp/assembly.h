@@ -76,4 +76,24 @@ struct bytes assembly_keep(struct assembly *a, struct bytes b);
 struct batch *assembly_batch(struct assembly *a, enum signal signal, struct budget *budget, uint64_t items,
                              uint64_t arrival);
 
+#define ASSEMBLY_DEEPEST 12 /* messages in messages */
+
+/* The same in steps, where a request is so large that it would hold others up. Nothing is put into the assembly from
+ * the beginning to the end. */
+struct assembly_making {
+    struct {
+        struct message *message;
+        const struct message_part *next;
+    } stack[ASSEMBLY_DEEPEST];
+    unsigned depth;
+    struct block *block; /* NULL: lengths are still added up */
+    uint8_t *at;
+};
+
+void assembly_make_begin(struct assembly *a, struct assembly_making *k);
+/* `most` is in bytes, more or less. True: it is made, and assembly_make_end() follows. */
+bool assembly_make_some(struct assembly *a, struct assembly_making *k, struct budget *budget, size_t most);
+struct batch *assembly_make_end(struct assembly_making *k, enum signal signal, uint64_t items, uint64_t arrival);
+void assembly_make_cancel(struct assembly_making *k); /* instead; no effect on one that has ended, or is zeroed */
+
 #endif

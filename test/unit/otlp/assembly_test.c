@@ -48,6 +48,55 @@ START_TEST(what_is_put_in_comes_out_as_one_valid_request)
 }
 END_TEST
 
+/* Some groups with many records in them. */
+static void fill(struct assembly *a, struct bytes item)
+{
+    for (unsigned i = 0; i < 500; i++) {
+        struct digest resource = number_key(i % 7), scope = digest_number(resource, i % 3);
+        bool made;
+        struct message *group = assembly_find(a, a->root, OTLP_REQUEST_RESOURCES, &resource, &made);
+        struct message *records = assembly_find(a, group, OTLP_RESOURCE_GROUP_SCOPES, &scope, &made);
+
+        assembly_put_field(a, records, OTLP_SCOPE_GROUP_ITEMS, item);
+    }
+}
+
+START_TEST(what_is_made_in_steps_is_what_is_made_at_once)
+{
+    struct assembly_making k;
+    struct assembly a;
+    struct batch *whole, *steps;
+    struct buf item = { 0 };
+    struct rig rig;
+    unsigned n = 1;
+
+    rig_init(&rig, 1);
+    pb_put_fixed64(&item, OTLP_LOG_TIME, 1);
+    assembly_init(&a);
+    fill(&a, buf_bytes(&item));
+    whole = assembly_batch(&a, SIGNAL_LOGS, &rig.budget, 500, 0);
+    for (unsigned cancelled = 0; cancelled < 40; cancelled++) { /* wherever it rests */
+        assembly_make_begin(&a, &k);
+        for (unsigned i = 0; i < cancelled; i++)
+            ck_assert(!assembly_make_some(&a, &k, &rig.budget, 900));
+        assembly_make_cancel(&k);
+    }
+    assembly_make_begin(&a, &k);
+    for (; !assembly_make_some(&a, &k, &rig.budget, 100); n++)
+        ;
+    steps = assembly_make_end(&k, SIGNAL_LOGS, 500, 0);
+    assembly_make_cancel(&k);
+    ck_assert_uint_gt(n, 100);
+    ck_assert_uint_eq(steps->bytes, whole->bytes);
+    ck_assert_mem_eq(steps->segments[0].data, whole->segments[0].data, whole->bytes);
+    batch_unref(whole);
+    batch_unref(steps);
+    assembly_free(&a);
+    buf_free(&item);
+    rig_close(&rig);
+}
+END_TEST
+
 START_TEST(a_set_of_attributes_is_known_whatever_its_order)
 {
     struct buf a = { 0 }, b = { 0 }, c = { 0 };
@@ -80,6 +129,7 @@ int main(void)
     int failed;
 
     tcase_add_test(t, what_is_put_in_comes_out_as_one_valid_request);
+    tcase_add_test(t, what_is_made_in_steps_is_what_is_made_at_once);
     tcase_add_test(t, a_set_of_attributes_is_known_whatever_its_order);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
