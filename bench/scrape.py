@@ -335,6 +335,9 @@ class Scrape:
         self.bench.row(
             f"remote write received, {form}: samples per CPU-second",
             f"{rate / 1e6:8.2f} M/s, {rss / 2**20:.0f} MiB, longest stall {stall.longest * 1000:.2f} ms, on the processor {stall.cpu * 1000:.2f} ms",
+            rate,
+            1.5e6,
+            lambda v: f"{v / 1e6:.1f} M/s",
         )
 
     def rows(self, chosen):

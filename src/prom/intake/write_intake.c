@@ -15,9 +15,10 @@
 
 #define FAMILIES_MOST 20000u
 #define TARGETS_MOST 10000u
-#define TEXTS_SHARE 16u /* this part of the budget may be taken by those of a kind */
-#define SERIES_AGE (600 * NS_PER_S)
-#define EXPIRED_AT_ONCE 4u /* with each series that is asked for */
+#define TEXTS_SHARE 16u              /* this part of the budget may be taken by those of a kind */
+#define SERIES_AGE 600u              /* s */
+#define SERIES_LOOK (SERIES_AGE / 4) /* one that is in use is looked at so often */
+#define EXPIRED_AT_ONCE 4u           /* with each series that is asked for */
 #define EXPIRED_NOW_AND_THEN 20000u
 #define RENDER_AT 0.4 /* of the limit: below that nobody looks at who grows */
 
@@ -35,7 +36,7 @@ struct known_series {
     struct list link;
     struct digest key;
     struct series_sender *sender;
-    uint64_t used; /* mono ns */
+    uint32_t placed, used; /* mono s: when it was put into the list, or looked at; when asked for */
     uint32_t name_len;
     uint8_t name[]; /* of its metric */
 };
@@ -164,6 +165,7 @@ static void remember(struct write_intake *w, unsigned kind, struct bytes name, c
 
 void families_remember(struct write_intake *w, struct bytes name, const struct write_family *f)
 {
+    w->taught++;
     remember(w, OF_FAMILY, name, f);
 }
 
@@ -262,13 +264,26 @@ static void drop_series(struct write_intake *w, struct known_series *s)
     free(s);
 }
 
-static void expire_series(struct write_intake *w, uint64_t now, unsigned most)
+static uint32_t now_s(const struct write_intake *w)
+{
+    return (uint32_t)(clock_mono(w->clock) / NS_PER_S);
+}
+
+/* A series that is asked for keeps its place in the list, for to move it would cost more than the question; it goes to
+ * the end when it is looked at. So the first is the one that was looked at longest ago. */
+static void expire_series(struct write_intake *w, uint32_t now, unsigned most)
 {
     struct known_series *oldest;
 
     while (most-- > 0 && (oldest = list_first(&w->series, struct known_series, link)) != NULL &&
-           now - oldest->used > SERIES_AGE)
-        drop_series(w, oldest);
+           now - oldest->placed > SERIES_LOOK) {
+        if (now - oldest->used > SERIES_AGE) {
+            drop_series(w, oldest);
+        } else {
+            oldest->placed = now;
+            touch(&w->series, &oldest->link);
+        }
+    }
 }
 
 static void render(struct write_intake *w, const struct write_labels *l)
@@ -290,7 +305,7 @@ static void count_top(struct write_intake *w, const struct write_labels *l)
             series_top_label(top, l->pairs.all.v[i].name, l->pairs.all.v[i].value);
 }
 
-static bool make_series(struct write_intake *w, const struct digest *key, const struct write_labels *l, uint64_t now)
+static bool make_series(struct write_intake *w, const struct digest *key, const struct write_labels *l, uint32_t now)
 {
     struct series_sender *sender = series_sender_hold(&w->limit, bytes_hash(l->job), l->job);
     struct known_series *s;
@@ -303,7 +318,9 @@ static bool make_series(struct write_intake *w, const struct digest *key, const 
         return false;
     }
     s = mem_alloc(sizeof(*s) + l->name.len);
-    *s = (struct known_series){ .key = *key, .sender = sender, .used = now, .name_len = (uint32_t)l->name.len };
+    *s = (struct known_series){
+        .key = *key, .sender = sender, .placed = now, .used = now, .name_len = (uint32_t)l->name.len
+    };
     memcpy(s->name, l->name.data, l->name.len);
     if (!table_insert(&w->seen, s, key->lo)) {
         series_sender_release(&w->limit, sender);
@@ -311,6 +328,7 @@ static bool make_series(struct write_intake *w, const struct digest *key, const 
         return false;
     }
     list_push(&w->series, &s->link);
+    w->made++;
     series_limit_count(&w->limit, sender, series_size(s));
     budget_charge(w->budget, series_size(s));
     count_top(w, l);
@@ -325,11 +343,10 @@ static void set_others(struct write_intake *w)
 bool series_admit(struct write_intake *w, const struct digest *series, const struct write_labels *l)
 {
     struct known_series *s = table_find(&w->seen, series->lo, same_series, series);
-    uint64_t now = clock_mono(w->clock);
+    uint32_t now = now_s(w);
 
     if (s != NULL) {
         s->used = now;
-        touch(&w->series, &s->link);
         return true;
     }
     expire_series(w, now, EXPIRED_AT_ONCE);
@@ -378,7 +395,7 @@ void write_intake_free(struct write_intake *w)
 
 void write_intake_collect(struct write_intake *w)
 {
-    expire_series(w, clock_mono(w->clock), EXPIRED_NOW_AND_THEN);
+    expire_series(w, now_s(w), EXPIRED_NOW_AND_THEN);
     table_settle(&w->seen, EXPIRED_NOW_AND_THEN);
     set_others(w);
     series_limit_collect(&w->limit);

@@ -59,7 +59,7 @@ enum write_step {
     WRITE_NO_ROOM, /* in the budget */
 };
 
-/* About a millisecond of work. */
+/* About a tenth of a millisecond of work. */
 enum write_step write_reading_step(struct write_reading *r);
 const char *write_reading_fault(const struct write_reading *r);
 

@@ -5,6 +5,7 @@
  * What can go wrong: a number that is no symbol's, one too few of them, no name, one name twice, bytes that are no
  * text, more of them than anybody has. Labels that are not in order are put in order. */
 #include "codec/utf8.h"
+#include "prom/intake/intake_inside.h"
 #include "prom/intake/write_inside.h"
 #include "prom/model/remote_write_fields.h"
 
@@ -15,6 +16,9 @@
 
 static const char does_not_parse[] = "it does not parse";
 
+static const char not_utf8[] = "a label is not UTF-8";
+
+/* Both are text. */
 static const char *add_label(struct write_pairs *to, struct bytes name, struct bytes value)
 {
     if (name.len == 0)
@@ -24,48 +28,69 @@ static const char *add_label(struct write_pairs *to, struct bytes name, struct b
     if (to->all.n >= LABELS_MOST || name.len + value.len > LABEL_BYTES_MOST - to->bytes)
         return "it has more than 512 labels, or more than 128 KiB of them";
     to->bytes += name.len + value.len;
-    if (!utf8_valid(name) || !utf8_valid(value))
-        return "a label is not UTF-8";
-    *vec_push(&to->all) = (struct write_pair){ name, value };
+    *vec_push(&to->all) = (struct write_pair){ .name = name, .value = value };
     return NULL;
 }
 
-static const char *add_written(struct write_pairs *to, struct bytes label)
-{
-    struct pb_reader r = pb_reader(label);
-    struct bytes name = { NULL, 0 }, value = { NULL, 0 };
+/* ---- version 1 ---- */
 
-    for (struct pb_field f; pb_next(&r, &f);) {
-        if (f.number == LABEL_NAME && f.wire == PB_LEN)
-            name = f.bytes;
-        if (f.number == LABEL_VALUE && f.wire == PB_LEN)
-            value = f.bytes;
-    }
-    return r.bad ? does_not_parse : add_label(to, name, value);
+/* As it is nearly always: name and value, once, in that order, each shorter than 128 bytes. */
+static bool read_usual(struct bytes label, struct bytes *name, struct bytes *value)
+{
+    const uint8_t *p = label.data;
+    size_t n;
+
+    if (label.len < 4 || p[0] != PB_TAG(LABEL_NAME, PB_LEN) || p[1] >= 0x80 || p[1] + 4u > label.len)
+        return false;
+    n = p[1] + 2u;
+    if (p[n] != PB_TAG(LABEL_VALUE, PB_LEN) || p[n + 1] >= 0x80 || n + 2 + p[n + 1] != label.len)
+        return false;
+    *name = bytes_of(p + 2, p[1]);
+    *value = bytes_of(p + n + 2, p[n + 1]);
+    return true;
 }
 
-bool symbol_find(const struct write_reading *r, uint64_t number, struct bytes *symbol)
+static const char *add_written(const struct write_reading *r, struct write_pairs *to, struct bytes label)
 {
-    if (number >= r->symbols.n)
-        return false;
-    *symbol = r->symbols.v[number];
-    return true;
+    struct pb_reader fields = pb_reader(label);
+    struct bytes name = { NULL, 0 }, value = { NULL, 0 };
+    const uint8_t *end = bytes_end(r->message);
+
+    if (!read_usual(label, &name, &value))
+        for (struct pb_field f; pb_next(&fields, &f);) {
+            if (f.number == LABEL_NAME && f.wire == PB_LEN)
+                name = f.bytes;
+            if (f.number == LABEL_VALUE && f.wire == PB_LEN)
+                value = f.bytes;
+        }
+    if (fields.bad)
+        return does_not_parse;
+    if (!utf8_valid_in(name.data, name.len, end) || !utf8_valid_in(value.data, value.len, end))
+        return not_utf8;
+    return add_label(to, name, value);
+}
+
+/* ---- version 2 ---- */
+
+const struct write_symbol *symbol_find(const struct write_reading *r, uint64_t number)
+{
+    return number < r->symbols.n ? &r->symbols.v[number] : NULL;
 }
 
 /* One number more: of a name, or of the value that belongs to the one before. */
 static const char *add_number(const struct write_reading *r, struct write_pairs *to, uint64_t number)
 {
-    struct bytes symbol;
+    const struct write_symbol *symbol = symbol_find(r, number);
 
-    if (!symbol_find(r, number, &symbol))
+    if (symbol == NULL)
         return "a label is the number of a symbol that is not there";
-    if (!to->has_name) {
-        to->has_name = true;
-        to->name = symbol;
-        return NULL;
-    }
-    to->has_name = false;
-    return add_label(to, to->name, symbol);
+    if (!symbol->is_text)
+        return not_utf8;
+    to->has_name = !to->has_name;
+    if (!to->has_name)
+        return add_label(to, to->name, bytes_of(symbol->data, symbol->len));
+    to->name = bytes_of(symbol->data, symbol->len);
+    return NULL;
 }
 
 static const char *add_numbers(const struct write_reading *r, struct write_pairs *to, struct bytes packed)
@@ -79,23 +104,28 @@ static const char *add_numbers(const struct write_reading *r, struct write_pairs
     return fault;
 }
 
-const char *pairs_read(struct write_reading *r, struct bytes message, struct write_pairs *to)
+/* ---- either ---- */
+
+/* Labels stand in front of all else, but need not. */
+const char *pairs_read(struct write_reading *r, struct bytes message, struct write_pairs *to, struct bytes *rest)
 {
     struct pb_reader fields = pb_reader(message);
+    const uint8_t *other = NULL;
     const char *fault = NULL;
 
     to->all.n = to->bytes = 0;
     to->has_name = false;
     for (struct pb_field f; fault == NULL && pb_next(&fields, &f);) {
         if (f.number != V1_LABELS)
-            continue;
-        if (r->version == WRITE_1 && f.wire == PB_LEN)
-            fault = add_written(to, f.bytes);
+            other = other != NULL ? other : f.start;
+        else if (r->version == WRITE_1 && f.wire == PB_LEN)
+            fault = add_written(r, to, f.bytes);
         else if (r->version == WRITE_2 && f.wire == PB_LEN)
             fault = add_numbers(r, to, f.bytes);
         else if (r->version == WRITE_2 && f.wire == PB_VARINT)
             fault = add_number(r, to, f.u64);
     }
+    *rest = other != NULL ? bytes_of(other, (size_t)(bytes_end(message) - other)) : bytes_of(NULL, 0);
     (void)texts_take(r, to->bytes);
     if (fault != NULL)
         return fault;
@@ -106,11 +136,9 @@ const char *pairs_read(struct write_reading *r, struct bytes message, struct wri
 
 /* ---- of a series ---- */
 
-static int compare_names(struct bytes a, struct bytes b)
+static inline int compare_names(struct bytes a, struct bytes b)
 {
-    int c = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
-
-    return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
+    return a.data[0] != b.data[0] ? a.data[0] - b.data[0] : bytes_compare(a, b);
 }
 
 static int by_name(const void *a, const void *b)
@@ -134,25 +162,40 @@ static bool sort_pairs(struct write_pairs *p)
     return true;
 }
 
-const char *labels_read(struct write_reading *r, struct bytes series)
+/* Where its value belongs, if that is to the place of the series and not to its points. */
+static struct bytes *place_of(struct write_labels *l, struct bytes name)
+{
+    if (name.len == 8 && memcmp(name.data, "__name__", 8) == 0)
+        return &l->name;
+    if (name.len == 8 && memcmp(name.data, "instance", 8) == 0)
+        return &l->instance;
+    return name.len == 3 && memcmp(name.data, "job", 3) == 0 ? &l->job : NULL;
+}
+
+const char *labels_read(struct write_reading *r, struct bytes series, struct bytes *rest)
 {
     struct write_labels *l = &r->labels;
-    const char *fault = pairs_read(r, series, &l->pairs);
+    const char *fault = pairs_read(r, series, &l->pairs, rest);
+    struct bytes ignored;
 
     l->name = l->job = l->instance = bytes_of(NULL, 0);
+    l->of_scope = false;
     if (fault != NULL)
         return fault;
     if (!sort_pairs(&l->pairs))
         return "a label is there twice";
     for (size_t i = 0; i < l->pairs.all.n; i++) {
-        const struct write_pair *p = &l->pairs.all.v[i];
+        struct write_pair *p = &l->pairs.all.v[i];
+        struct bytes *place = place_of(l, p->name);
 
-        if (bytes_is(p->name, "__name__"))
-            l->name = p->value;
-        else if (bytes_is(p->name, "job"))
-            l->job = p->value;
-        else if (bytes_is(p->name, "instance"))
-            l->instance = p->value;
+        p->kind = LABEL_PLAIN;
+        if (place != NULL) {
+            *place = p->value;
+            p->kind = LABEL_PLACE;
+        } else if (p->name.data[0] == 'o' && label_is_of_scope(p->name, &ignored)) {
+            l->of_scope = true;
+            p->kind = LABEL_SCOPE;
+        }
     }
     return l->name.len == 0 ? "it has no name (the label __name__)" : NULL;
 }

@@ -10,24 +10,14 @@
 
 /* ---- labels ---- */
 
-static bool is_attribute(struct bytes name)
-{
-    struct bytes rest;
-
-    return !bytes_is(name, "__name__") && !bytes_is(name, "job") && !bytes_is(name, "instance") &&
-           !label_is_of_scope(name, &rest);
-}
-
 void attributes_encode(struct write_reading *r, unsigned field)
 {
-    struct buf *b = &r->attributes;
-
-    b->len = 0;
+    r->attributes.len = 0;
     for (size_t i = 0; i < r->labels.pairs.all.n; i++) {
         const struct write_pair *p = &r->labels.pairs.all.v[i];
 
-        if (is_attribute(p->name))
-            put_attribute(b, field, p->name, p->value);
+        if (p->kind == LABEL_PLAIN)
+            put_attribute(&r->attributes, field, p->name, p->value);
     }
 }
 
@@ -38,10 +28,10 @@ static void encode_scope(struct write_reading *r, struct bytes *url)
 
     r->scope.len = 0;
     *url = bytes_of(NULL, 0);
-    for (size_t i = 0; i < r->labels.pairs.all.n; i++) {
+    for (size_t i = 0; r->labels.of_scope && i < r->labels.pairs.all.n; i++) {
         const struct write_pair *p = &r->labels.pairs.all.v[i];
 
-        if (!label_is_of_scope(p->name, &rest))
+        if (p->kind != LABEL_SCOPE || !label_is_of_scope(p->name, &rest))
             continue;
         if (bytes_is(rest, "schema_url"))
             *url = p->value;
@@ -87,16 +77,69 @@ static struct digest resource_key(const struct write_labels *l)
     return digest_bytes(digest_bytes((struct digest){ 0 }, l->job), l->instance);
 }
 
+/* Half the work of a digest in a digest: for what is no parent of others. */
+static struct digest digest_mixed(struct digest in, struct digest of)
+{
+    return (struct digest){ in.lo ^ of.lo, in.hi ^ of.hi };
+}
+
+static bool is_last_resource(const struct write_reading *r)
+{
+    const struct last_place *last = &r->last;
+
+    return last->has_resource && bytes_equal(last->instance, r->labels.instance) &&
+           bytes_equal(last->job, r->labels.job);
+}
+
+/* The resource, if it is another one than that of the series before. */
+static void find_last_resource(struct write_reading *r)
+{
+    if (is_last_resource(r))
+        return;
+    r->last = (struct last_place){ .has_resource = true,
+                                   .job = r->labels.job,
+                                   .instance = r->labels.instance,
+                                   .resource_key = resource_key(&r->labels) };
+}
+
+static void find_last_scope(struct write_reading *r, struct bytes *url)
+{
+    struct last_place *last = &r->last;
+
+    encode_scope(r, url);
+    if (last->has_scope && bytes_equal(buf_bytes(&r->scope), buf_bytes(&r->last_scope)) && bytes_equal(*url, last->url))
+        return;
+    last->scope_key = digest_bytes(digest_bytes(last->resource_key, buf_bytes(&r->scope)), *url);
+    last->url = *url;
+    last->has_scope = true;
+    last->has_name = false;
+    r->last_scope.len = 0;
+    buf_put(&r->last_scope, buf_bytes(&r->scope));
+}
+
+static void find_last_name(struct write_reading *r)
+{
+    struct last_place *last = &r->last;
+
+    if (last->has_name && bytes_equal(last->name, r->labels.name))
+        return;
+    last->name = r->labels.name;
+    last->name_key = digest_bytes(last->scope_key, last->name);
+    last->has_name = true;
+    last->data = NULL;
+}
+
 void place_open(struct write_reading *r, struct series_place *p)
 {
-    struct digest key;
-
-    *p = (struct series_place){ .resource_key = resource_key(&r->labels) };
-    encode_scope(r, &p->schema_url);
-    p->scope_key = digest_bytes(digest_bytes(p->resource_key, buf_bytes(&r->scope)), p->schema_url);
+    *p = (struct series_place){ .encoded = WRITE_GAUGE };
+    find_last_resource(r);
+    find_last_scope(r, &p->schema_url);
+    find_last_name(r);
+    p->resource_key = r->last.resource_key;
+    p->scope_key = r->last.scope_key;
     attributes_encode(r, OTLP_NUMBER_ATTRIBUTES);
-    key = digest_bytes(p->scope_key, r->labels.name);
-    p->key = digest_bytes(key, buf_bytes(&r->attributes));
+    p->key = digest_mixed(r->last.name_key, digest_plain(buf_bytes(&r->attributes)));
+    table_prefetch(&r->w->seen, p->key.lo);
 }
 
 static struct message *find_resource(struct write_reading *r, const struct digest *key)
@@ -172,9 +215,9 @@ static struct message *make_metric(struct write_reading *r, struct message *m, e
     return data;
 }
 
-struct message *place_data(struct write_reading *r, struct series_place *p, enum write_kind kind)
+static struct message *find_data(struct write_reading *r, struct series_place *p, enum write_kind kind,
+                                 enum page_type type)
 {
-    enum page_type type = kind >= WRITE_EXPONENTIAL ? PAGE_HISTOGRAM : p->type;
     struct message *scope = find_scope(r, p), *m;
     struct digest key = digest_bytes(digest_number(p->scope_key, (uint64_t)kind << 8 | (uint64_t)type), r->labels.name);
     bool made;
@@ -183,4 +226,17 @@ struct message *place_data(struct write_reading *r, struct series_place *p, enum
     if (made)
         m->user = make_metric(r, m, kind, type);
     return m->user;
+}
+
+struct message *place_data(struct write_reading *r, struct series_place *p, enum write_kind kind)
+{
+    enum page_type type = kind >= WRITE_EXPONENTIAL ? PAGE_HISTOGRAM : p->type;
+    struct last_place *last = &r->last;
+
+    if (last->data == NULL || last->kind != kind || last->type != type) {
+        last->data = find_data(r, p, kind, type);
+        last->kind = kind;
+        last->type = type;
+    }
+    return last->data;
 }

@@ -7,7 +7,6 @@
  *
  * What can go wrong: a time before 1970, a native histogram that does not add up, no room for one more series or for
  * the bytes: each is counted, and said of the first. */
-#include "codec/utf8.h"
 #include "prom/intake/intake_inside.h"
 #include "prom/intake/native_reading.h"
 #include "prom/intake/write_inside.h"
@@ -16,14 +15,10 @@
 
 #include <stdio.h>
 
-#define NS_PER_MS_OF_WALL 1000000u
-#define POINT_COST 256u     /* about what a point takes beside its bytes, until the batch is made */
 #define SAMPLES_MOST 20000u /* of one series in one request */
 
 static const uint32_t attribute_fields[WRITE_KINDS] = { OTLP_NUMBER_ATTRIBUTES, OTLP_NUMBER_ATTRIBUTES,
                                                         OTLP_EXPONENTIAL_ATTRIBUTES, OTLP_HISTOGRAM_ATTRIBUTES };
-static const uint32_t exemplar_fields[WRITE_KINDS] = { OTLP_NUMBER_EXEMPLARS, OTLP_NUMBER_EXEMPLARS,
-                                                       OTLP_EXPONENTIAL_EXEMPLARS, OTLP_HISTOGRAM_EXEMPLARS };
 static const uint32_t flag_fields[WRITE_KINDS] = { OTLP_NUMBER_FLAGS, OTLP_NUMBER_FLAGS, OTLP_EXPONENTIAL_FLAGS,
                                                    OTLP_HISTOGRAM_FLAGS };
 
@@ -39,7 +34,7 @@ static bool may_be(struct write_reading *r, struct series_place *p)
 }
 
 /* What is wrong with the series; later ones of the request go on. */
-static void leave_out(struct write_reading *r, uint64_t *count, const char *why)
+void series_leave_out(struct write_reading *r, uint64_t *count, const char *why)
 {
     struct bytes name = r->labels.name;
 
@@ -53,34 +48,52 @@ static void leave_out(struct write_reading *r, uint64_t *count, const char *why)
         snprintf(r->result.why, sizeof(r->result.why), "a series: %s", why);
 }
 
-static void open_metric(struct write_reading *r, struct series_place *p, enum write_kind kind)
+/* Its fields, and its labels behind them. */
+static struct bytes keep_point(struct write_reading *r, struct series_place *p, enum write_kind kind)
 {
-    p->data[kind] = place_data(r, p, kind);
-    attributes_encode(r, attribute_fields[kind]);
-    p->attributes[kind] = bytes_keep(r, buf_bytes(&r->attributes));
+    struct bytes fields = buf_bytes(&r->point);
+    uint8_t *to;
+
+    if (attribute_fields[p->encoded] != attribute_fields[kind])
+        attributes_encode(r, attribute_fields[kind]);
+    p->encoded = kind;
+    if (!room_take(r, POINT_COST + fields.len + r->attributes.len))
+        return bytes_of(NULL, 0);
+    to = arena_alloc_bytes(&r->assembly.arena, fields.len + r->attributes.len);
+    memcpy(to, fields.data, fields.len);
+    if (r->attributes.len > 0)
+        memcpy(to + fields.len, r->attributes.data, r->attributes.len);
+    return bytes_of(to, fields.len + r->attributes.len);
 }
 
 /* The point that was begun. False: it was left out. */
 static bool put_point(struct write_reading *r, struct series_place *p, enum write_kind kind)
 {
-    struct bytes fields = buf_bytes(&r->point);
-    struct message *point;
+    struct bytes point;
 
     if (!may_be(r, p)) {
-        leave_out(r, &r->result.refused, SERIES_LIMIT_ADVICE);
+        series_leave_out(r, &r->result.refused, SERIES_LIMIT_ADVICE);
         return false;
     }
-    if (p->data[kind] == NULL)
-        open_metric(r, p, kind);
-    if (!room_take(r, POINT_COST + fields.len + p->attributes[kind].len))
+    point = keep_point(r, p, kind);
+    if (point.len == 0)
         return false;
-    point = assembly_add(&r->assembly, p->data[kind], OTLP_DATA_POINTS);
-    assembly_put(&r->assembly, point, assembly_keep(&r->assembly, fields));
-    assembly_put(&r->assembly, point, p->attributes[kind]);
-    point->user = (void *)(uintptr_t)&exemplar_fields[kind];
-    assembly_know(&r->assembly, &p->key, point);
-    r->points++;
+    if (p->data[kind] == NULL)
+        p->data[kind] = place_data(r, p, kind);
+    p->point = assembly_put_field(&r->assembly, p->data[kind], OTLP_DATA_POINTS, point);
+    p->point_kind = kind;
+    *vec_push(&r->points) = (struct write_point){ p->key, p->point, kind };
     return true;
+}
+
+static void put_time(struct buf *b, unsigned field, uint64_t ms)
+{
+    uint8_t *to = buf_reserve(b, 9);
+    uint64_t ns = ms * NS_PER_MS;
+
+    to[0] = (uint8_t)PB_TAG(field, PB_FIXED64);
+    memcpy(to + 1, &ns, 8);
+    b->len += 9;
 }
 
 /* When it was, and since when it counts. False: it was left out. */
@@ -89,17 +102,17 @@ static bool begin_point(struct write_reading *r, struct series_place *p, enum wr
 {
     struct buf *b = &r->point;
 
-    if (time < 0 || (uint64_t)time > UINT64_MAX / NS_PER_MS_OF_WALL) {
-        leave_out(r, &r->result.invalid, "a time is before 1970 or after 2554");
+    if (time < 0 || (uint64_t)time > UINT64_MAX / NS_PER_MS) {
+        series_leave_out(r, &r->result.invalid, "a time is before 1970 or after 2554");
         return false;
     }
     if (start == 0)
         start = (int64_t)p->created_ms;
     b->len = 0;
     if (start > 0 && (kind != WRITE_GAUGE || p->type == PAGE_HISTOGRAM || p->type == PAGE_SUMMARY) &&
-        (uint64_t)start <= UINT64_MAX / NS_PER_MS_OF_WALL)
-        pb_put_fixed64(b, OTLP_POINT_START, (uint64_t)start * NS_PER_MS_OF_WALL);
-    pb_put_fixed64(b, OTLP_POINT_TIME, (uint64_t)time * NS_PER_MS_OF_WALL);
+        (uint64_t)start <= UINT64_MAX / NS_PER_MS)
+        put_time(b, OTLP_POINT_START, (uint64_t)start);
+    put_time(b, OTLP_POINT_TIME, (uint64_t)time);
     return true;
 }
 
@@ -175,73 +188,6 @@ static const char *take_native(struct write_reading *r, struct series_place *p, 
     return fault;
 }
 
-/* ---- exemplars ---- */
-
-/* The content of one of OTLP, into r->point. NULL, or what is wrong with it. */
-static const char *encode_exemplar(struct write_reading *r, struct bytes exemplar)
-{
-    struct pb_reader fields = pb_reader(exemplar);
-    struct buf *b = &r->point;
-    uint64_t bits = 0;
-    int64_t time = 0;
-    const char *fault = pairs_read(r, exemplar, &r->exemplar_labels);
-
-    for (struct pb_field f; pb_next(&fields, &f);) {
-        if (f.number == EXEMPLAR_VALUE && f.wire == PB_FIXED64)
-            bits = f.u64;
-        if (f.number == EXEMPLAR_TIME && f.wire == PB_VARINT)
-            time = (int64_t)f.u64;
-    }
-    if (fields.bad || fault != NULL)
-        return fault != NULL ? fault : "an exemplar does not parse";
-    if (time < 0 || (uint64_t)time > UINT64_MAX / NS_PER_MS_OF_WALL)
-        return "the time of an exemplar is before 1970 or after 2554";
-    b->len = 0;
-    pb_put_fixed64(b, OTLP_EXEMPLAR_TIME, (uint64_t)time * NS_PER_MS_OF_WALL);
-    pb_put_fixed64(b, OTLP_EXEMPLAR_DOUBLE, bits);
-    for (size_t i = 0; i < r->exemplar_labels.all.n; i++)
-        exemplar_put_label(b, r->exemplar_labels.all.v[i].name, r->exemplar_labels.all.v[i].value);
-    return NULL;
-}
-
-static bool put_exemplar(struct write_reading *r, const struct digest *series, struct bytes content)
-{
-    struct message *point = assembly_known(&r->assembly, series);
-
-    if (point == NULL)
-        return false;
-    assembly_put_field(&r->assembly, point, *(const uint32_t *)point->user, content);
-    r->result.exemplars++;
-    return true;
-}
-
-static void take_exemplar(struct write_reading *r, const struct series_place *p, struct bytes exemplar)
-{
-    const char *fault = encode_exemplar(r, exemplar);
-    struct bytes content;
-
-    if (fault != NULL) {
-        leave_out(r, &r->result.invalid, fault);
-        return;
-    }
-    if (!room_take(r, POINT_COST / 2 + r->point.len))
-        return;
-    content = assembly_keep(&r->assembly, buf_bytes(&r->point));
-    if (!put_exemplar(r, &p->key, content))
-        *vec_push(&r->pending) = (struct pending_exemplar){ p->key, content };
-}
-
-bool points_settle(struct write_reading *r, unsigned most)
-{
-    for (; most > 0 && r->settled < r->pending.n; most--, r->settled++) {
-        const struct pending_exemplar *x = &r->pending.v[r->settled];
-
-        if (!put_exemplar(r, &x->series, x->content))
-            r->result.lost++;
-    }
-    return r->settled < r->pending.n;
-}
-
 /* ---- a series ---- */
 
 static bool ends_with(struct bytes name, const char *end)
@@ -279,64 +225,81 @@ static void settle_type(struct write_reading *r, struct series_place *p)
     p->number_kind = p->type == PAGE_COUNTER ? WRITE_COUNTER : WRITE_GAUGE;
 }
 
+static bool find_text(const struct write_reading *r, uint64_t number, struct bytes *text, bool *is_text)
+{
+    const struct write_symbol *symbol = symbol_find(r, number);
+
+    if (symbol == NULL)
+        return false;
+    *text = symbol->len <= TEXT_MOST ? bytes_of(symbol->data, symbol->len) : bytes_of(NULL, 0);
+    *is_text = symbol->is_text || text->len == 0;
+    return true;
+}
+
 static const char *read_metadata(struct write_reading *r, struct bytes metadata)
 {
     struct pb_reader fields = pb_reader(metadata);
+    bool help_is = true, unit_is = true;
 
     for (struct pb_field f; pb_next(&fields, &f);) {
         if (f.wire != PB_VARINT)
             continue;
         if (f.number == V2_METADATA_TYPE && f.u64 < PAGE_TYPE_COUNT)
             r->family.type = (enum page_type)f.u64;
-        if ((f.number == V2_METADATA_HELP && !symbol_find(r, f.u64, &r->family.help)) ||
-            (f.number == V2_METADATA_UNIT && !symbol_find(r, f.u64, &r->family.unit)))
+        if ((f.number == V2_METADATA_HELP && !find_text(r, f.u64, &r->family.help, &help_is)) ||
+            (f.number == V2_METADATA_UNIT && !find_text(r, f.u64, &r->family.unit, &unit_is)))
             return "its metadata is the number of a symbol that is not there";
     }
+    if (!help_is || !unit_is)
+        return "its metadata is not UTF-8";
     return fields.bad ? "its metadata does not parse" : NULL;
 }
 
-static void forget_long(struct bytes *text)
+/* What was said of the name, in this request or before: most have the same name as the one before. */
+static void recall_family(struct write_reading *r)
 {
-    if (text->len > TEXT_MOST)
-        *text = bytes_of(NULL, 0);
+    if (r->taught == r->w->taught && r->family_of.len > 0 && bytes_equal(r->family_of, r->labels.name))
+        return;
+    r->family = (struct write_family){ 0 };
+    families_find(r->w, r->labels.name, &r->family);
+    r->family_of = r->labels.name;
+    r->taught = r->w->taught;
 }
 
-/* What is said of the whole series, before any of its points. */
-static const char *read_family(struct write_reading *r, struct bytes series, uint64_t *created)
+/* What is said of the whole series, before any of its points. `rest`: its fields behind the labels. */
+static const char *read_family(struct write_reading *r, struct bytes rest, uint64_t *created)
 {
-    struct pb_reader fields = pb_reader(series);
+    struct pb_reader fields = pb_reader(rest);
     const char *fault = NULL;
 
-    r->family = (struct write_family){ 0 };
     if (r->version == WRITE_1) {
-        families_find(r->w, r->labels.name, &r->family);
+        recall_family(r);
         return NULL;
     }
+    r->family = (struct write_family){ 0 };
     for (struct pb_field f; fault == NULL && pb_next(&fields, &f);) {
         if (f.number == V2_METADATA && f.wire == PB_LEN)
             fault = read_metadata(r, f.bytes);
         if (f.number == V2_CREATED && f.wire == PB_VARINT)
             *created = f.u64 <= INT64_MAX ? f.u64 : 0;
     }
-    forget_long(&r->family.help);
-    forget_long(&r->family.unit);
-    if (fault == NULL && !texts_take(r, r->family.help.len + r->family.unit.len))
-        return NULL;
-    if (fault == NULL && (!utf8_valid(r->family.help) || !utf8_valid(r->family.unit)))
-        return "its metadata is not UTF-8";
+    (void)texts_take(r, r->family.help.len + r->family.unit.len);
     return fault;
 }
 
-static const char *take_points(struct write_reading *r, struct series_place *p, struct bytes series)
+/* *exemplars: it has some. */
+static const char *take_points(struct write_reading *r, struct series_place *p, struct bytes rest, bool *exemplars)
 {
-    struct pb_reader fields = pb_reader(series);
+    struct pb_reader fields = pb_reader(rest);
     const uint32_t histograms = r->version == WRITE_1 ? V1_HISTOGRAMS : V2_HISTOGRAMS;
     const char *fault = NULL;
     uint32_t n = 0;
 
     for (struct pb_field f; fault == NULL && !r->over && pb_next(&fields, &f);) {
-        if (f.wire != PB_LEN || (f.number != V1_SAMPLES && f.number != histograms))
+        if (f.wire != PB_LEN || (f.number != V1_SAMPLES && f.number != histograms)) {
+            *exemplars |= f.wire == PB_LEN && f.number != V1_LABELS;
             continue;
+        }
         if (++n > SAMPLES_MOST)
             return "it has more than 20000 samples in one request";
         fault = f.number == V1_SAMPLES ? take_float(r, p, f.bytes) : take_native(r, p, f.bytes);
@@ -344,19 +307,19 @@ static const char *take_points(struct write_reading *r, struct series_place *p, 
     return fault != NULL || !fields.bad ? fault : "it does not parse";
 }
 
-static void take_exemplars(struct write_reading *r, const struct series_place *p, struct bytes series)
+static void take_exemplars(struct write_reading *r, const struct series_place *p, struct bytes rest)
 {
-    struct pb_reader fields = pb_reader(series);
+    struct pb_reader fields = pb_reader(rest);
     const uint32_t number = r->version == WRITE_1 ? V1_EXEMPLARS : V2_EXEMPLARS;
 
     for (struct bytes exemplar; !r->over && message_next(&fields, number, &exemplar);)
-        take_exemplar(r, p, exemplar);
+        exemplar_take(r, p, exemplar);
 }
 
 /* Of target_info the last sample counts: has the series ended? */
-static void take_info(struct write_reading *r, struct bytes series)
+static void take_info(struct write_reading *r, struct bytes rest)
 {
-    struct pb_reader fields = pb_reader(series);
+    struct pb_reader fields = pb_reader(rest);
     uint64_t n = 0, bits = 0;
 
     for (struct bytes sample; message_next(&fields, V1_SAMPLES, &sample); n++) {
@@ -384,7 +347,7 @@ static void leave_rest_out(struct write_reading *r, struct bytes series, uint64_
     const uint32_t histograms = r->version == WRITE_1 ? V1_HISTOGRAMS : V2_HISTOGRAMS;
     struct pb_reader fields = pb_reader(series);
 
-    leave_out(r, &r->result.invalid, fault);
+    series_leave_out(r, &r->result.invalid, fault);
     for (struct pb_field f; pb_next(&fields, &f);)
         if (f.wire == PB_LEN && (f.number == V1_SAMPLES || f.number == histograms))
             known++;
@@ -395,23 +358,25 @@ static void leave_rest_out(struct write_reading *r, struct bytes series, uint64_
 void points_take(struct write_reading *r, struct bytes series)
 {
     struct series_place p;
+    struct bytes rest;
     uint64_t created = 0, known = known_points(r);
-    const char *fault = labels_read(r, series);
+    const char *fault = labels_read(r, series, &rest);
+    bool exemplars = false;
 
     if (fault == NULL && bytes_is(r->labels.name, "target_info")) {
-        take_info(r, series);
+        take_info(r, rest);
         return;
     }
     if (fault == NULL)
-        fault = read_family(r, series, &created);
+        fault = read_family(r, rest, &created);
     if (fault == NULL) {
         place_open(r, &p);
         p.created_ms = created;
         settle_type(r, &p);
-        fault = take_points(r, &p, series);
+        fault = take_points(r, &p, rest, &exemplars);
     }
-    if (fault == NULL)
-        take_exemplars(r, &p, series);
-    else
+    if (fault != NULL)
         leave_rest_out(r, series, known, fault);
+    else if (exemplars)
+        take_exemplars(r, &p, rest);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request is read from its first byte to its last, a slice a turn: of version 2 the symbols first, which stand in
  * front of the series but need not; then series by series; then exemplars that came before their point. What comes of
- * it is gathered in an assembly of its own, whose growth is charged, and becomes a batch in the end.
+ * it is gathered in an assembly of its own, whose growth is charged, and becomes a batch in the end, in slices too.
  *
  * What can go wrong: the message is none: then nothing of it counts. It has more symbols, or would make more bytes,
  * than may be. There is no room in the budget. */
@@ -12,7 +12,8 @@
 
 #include <stdlib.h>
 
-#define SLICE ((size_t)64 * 1024) /* bytes read and made */
+#define SLICE ((size_t)32 * 1024) /* bytes read and made */
+#define SERIES_WORK 1024u         /* a series that is new costs as much as so many of them */
 #define SYMBOLS_MOST 500000u
 #define TEXT_RATIO 8u /* text may be looked at for so many times the bytes that points may take */
 #define PENDING_A_STEP 1000u
@@ -37,13 +38,17 @@ struct write_reading *write_reading_new(struct write_intake *w, enum write_versi
 void write_reading_free(struct write_reading *r)
 {
     budget_give(r->w->budget, r->charged);
+    assembly_make_cancel(&r->making);
     assembly_free(&r->assembly);
+    vec_free(&r->points);
+    free(r->index);
     vec_free(&r->symbols);
     vec_free(&r->labels.pairs.all);
     vec_free(&r->exemplar_labels.all);
     vec_free(&r->pending);
     buf_free(&r->attributes);
     buf_free(&r->scope);
+    buf_free(&r->last_scope);
     buf_free(&r->point);
     buf_free(&r->scratch);
     free(r);
@@ -117,14 +122,20 @@ static const char *take_metadata(struct write_reading *r, struct bytes metadata)
 /* Each version skips the other's series as fields that it does not know, and would have all written that it lost. */
 static const char other_version[] = "the message is of the other version of remote write than its Content-Type says";
 
+static size_t work_since(const struct write_reading *r, const struct write_reading *before, uint64_t made)
+{
+    return (size_t)(r->reader.p - before->reader.p) + (before->most - r->most) +
+           (before->texts - r->texts) / TEXT_CHEAPER + (size_t)(r->w->made - made) * SERIES_WORK;
+}
+
 /* Several parts, until the slice is full or the message has ended. */
 static enum write_step read_series(struct write_reading *r)
 {
-    const uint8_t *from = r->reader.p;
-    size_t most = r->most, texts = r->texts;
+    const struct write_reading before = { .reader = r->reader, .most = r->most, .texts = r->texts };
+    uint64_t made = r->w->made;
     struct pb_field f;
 
-    while ((size_t)(r->reader.p - from) + (most - r->most) + (texts - r->texts) / TEXT_CHEAPER < SLICE && !r->over) {
+    while (work_since(r, &before, made) < SLICE && !r->over) {
         const char *fault = NULL;
 
         if (!pb_next(&r->reader, &f))
@@ -149,7 +160,7 @@ static enum write_step read_symbols(struct write_reading *r)
     size_t n = r->symbols.n;
     struct pb_field f;
 
-    while ((size_t)(r->reader.p - from) < 8 * SLICE && r->symbols.n - n < SLICE / 16) {
+    while ((size_t)(r->reader.p - from) < 8 * SLICE && r->symbols.n - n < SLICE / 8) {
         if (!pb_next(&r->reader, &f)) {
             if (r->reader.bad)
                 return fail(r, WRITE_MALFORMED, "the message is no protobuf");
@@ -161,7 +172,11 @@ static enum write_step read_symbols(struct write_reading *r)
             continue;
         if (r->symbols.n >= SYMBOLS_MOST)
             return fail(r, WRITE_MALFORMED, "the message has more than 500000 symbols");
-        *vec_push(&r->symbols) = f.bytes;
+        *vec_push(&r->symbols) = (struct write_symbol){
+            .data = f.bytes.data,
+            .len = f.bytes.len & SIZE_MAX >> 1,
+            .is_text = utf8_valid_in(f.bytes.data, f.bytes.len, bytes_end(r->message)),
+        };
     }
     return WRITE_MORE;
 }
@@ -171,8 +186,9 @@ static enum write_step read_symbols(struct write_reading *r)
 /* What it has taken until now. False: that is more than there is room for. */
 static bool charge(struct write_reading *r)
 {
-    uint64_t now =
-        assembly_size(&r->assembly) + r->symbols.cap * sizeof(*r->symbols.v) + r->pending.cap * sizeof(*r->pending.v);
+    uint64_t now = assembly_size(&r->assembly) + r->symbols.cap * sizeof(*r->symbols.v) +
+                   r->points.cap * sizeof(*r->points.v) + r->n_slots * sizeof(*r->index) +
+                   r->pending.cap * sizeof(*r->pending.v);
 
     if (now > r->charged && !budget_take(r->w->budget, now - r->charged))
         return false;
@@ -180,21 +196,41 @@ static bool charge(struct write_reading *r)
     return true;
 }
 
-static enum write_step settle_some(struct write_reading *r)
+/* From part to part, where this one is done. */
+static enum write_step next_part(struct write_reading *r)
 {
-    return points_settle(r, PENDING_A_STEP) ? WRITE_MORE : WRITE_WHOLE;
+    if (r->part < READ_PENDING && r->pending.n > 0) {
+        r->part = READ_PENDING;
+        return WRITE_MORE;
+    }
+    if (r->part == READ_MAKE || r->points.n == 0)
+        return WRITE_WHOLE;
+    r->part = READ_MAKE;
+    assembly_make_begin(&r->assembly, &r->making);
+    return WRITE_MORE;
+}
+
+static enum write_step work(struct write_reading *r)
+{
+    switch (r->part) {
+    case READ_SYMBOLS:
+        return read_symbols(r);
+    case READ_SERIES:
+        return read_series(r);
+    case READ_PENDING:
+        return exemplars_settle(r, PENDING_A_STEP) ? WRITE_MORE : WRITE_WHOLE;
+    case READ_MAKE:
+        return assembly_make_some(&r->assembly, &r->making, r->w->budget, 4 * SLICE) ? WRITE_WHOLE : WRITE_MORE;
+    }
+    return WRITE_MALFORMED;
 }
 
 enum write_step write_reading_step(struct write_reading *r)
 {
-    enum write_step step = r->part == READ_SYMBOLS  ? read_symbols(r)
-                           : r->part == READ_SERIES ? read_series(r)
-                                                    : settle_some(r);
+    enum write_step step = work(r);
 
-    if (step == WRITE_WHOLE && r->part == READ_SERIES && r->pending.n > 0) {
-        r->part = READ_PENDING;
-        step = WRITE_MORE;
-    }
+    if (step == WRITE_WHOLE)
+        step = next_part(r);
     if ((step == WRITE_MORE || step == WRITE_WHOLE) && !charge(r))
         return fail(r, WRITE_NO_ROOM, "no room in the memory budget for this request; send it again later");
     return step;
@@ -203,6 +239,6 @@ enum write_step write_reading_step(struct write_reading *r)
 void write_reading_end(struct write_reading *r, struct write_result *result)
 {
     *result = r->result;
-    if (r->points > 0)
-        result->batch = assembly_batch(&r->assembly, SIGNAL_METRICS, r->w->budget, r->points, clock_mono(r->w->clock));
+    if (r->points.n > 0)
+        result->batch = assembly_make_end(&r->making, SIGNAL_METRICS, r->points.n, clock_mono(r->w->clock));
 }

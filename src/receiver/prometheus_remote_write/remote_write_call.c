@@ -212,15 +212,15 @@ static bool read_slice(struct write_call *call)
     return false;
 }
 
-static void on_slice(struct clock_timer *t)
+/* One slice of the call that waits longest. */
+static bool read_next(void *arg)
 {
-    struct write_receiver *r = container_of(t, struct write_receiver, slice);
+    struct write_receiver *r = arg;
     struct write_call *call = list_pop(&r->line, struct write_call, place);
 
     if (call != NULL && read_slice(call))
         list_push(&r->line, &call->place);
-    if (!list_empty(&r->line))
-        clock_start(&r->node.host->loop->clock, &r->slice, 0, on_slice);
+    return !list_empty(&r->line);
 }
 
 void write_call_read(struct write_call *call, struct bytes message)
@@ -229,11 +229,8 @@ void write_call_read(struct write_call *call, struct bytes message)
 
     write_call_move(call, WRITE_CALL_READING);
     call->reading = write_reading_new(r->intake, call->version, message, POINTS_RATIO * r->max_body);
-    if (!read_slice(call))
-        return;
     list_push(&r->line, &call->place);
-    if (!clock_armed(&r->slice))
-        clock_start(&loop_of(call)->clock, &r->slice, 0, on_slice);
+    slicer_start(r->slicer);
 }
 
 /* ---- the body ---- */
@@ -255,6 +252,7 @@ void write_calls_init(struct write_receiver *r)
 {
     list_init(&r->calls);
     list_init(&r->line);
+    r->slicer = slicer_new(r->node.host->loop, read_next, r);
     r->bodies.host = r->node.host;
     r->bodies.whole = on_whole;
     r->bodies.refuse = on_body_refused;

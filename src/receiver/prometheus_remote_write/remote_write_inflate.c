@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 #define LARGE ((size_t)128 * 1024)
-#define USUAL_RATIO 16 /* of other codings: more than that is seldom inside, and then tried again */
+#define LARGE_INSIDE ((size_t)512 * 1024) /* snappy: half a millisecond */
+#define USUAL_RATIO 16                    /* of other codings: more than that is seldom inside, and then tried again */
 
 struct inflate_job {
     struct job job;
@@ -147,10 +148,12 @@ static size_t limit_of(const struct write_call *call)
 
 void write_call_inflate(struct write_call *call)
 {
-    if (call->body.len < LARGE)
+    size_t limit = limit_of(call);
+
+    if (call->body.len < LARGE && (call->coding != CODING_SNAPPY || limit < LARGE_INSIDE))
         inflate_here(call);
     else
-        start_job(call, limit_of(call));
+        start_job(call, limit);
 }
 
 void write_call_abandon_job(struct write_call *call)

@@ -153,7 +153,7 @@ static void destroy(struct node *node)
     if (r->server != NULL)
         http_server_free(r->server);
     write_calls_abandon(r);
-    clock_stop(&node->host->loop->clock, &r->slice);
+    slicer_free(r->slicer);
     body_keeper_close(&r->bodies);
     if (r->hook.collect != NULL)
         metrics_unhook(node->host->metrics, &r->hook);

@@ -8,6 +8,7 @@
 #ifndef RECEIVER_REMOTE_WRITE_H
 #define RECEIVER_REMOTE_WRITE_H
 
+#include "base/loop/slicer.h"
 #include "codec/compress.h"
 #include "config/server_rows.h"
 #include "pipeline/clients.h"
@@ -32,9 +33,9 @@ struct write_receiver {
     bool coding_allowed[CODING_COUNT];
     size_t max_body;
     struct list calls;
-    struct list line;         /* calls that are read, a slice of one a turn */
-    struct clock_timer slice; /* armed while there are some */
-    bool stopped;             /* the server has */
+    struct list line; /* calls that are read, a slice of each in turn */
+    struct slicer *slicer;
+    bool stopped; /* the server has */
     void (*on_stopped)(struct node *);
     struct receiver_requests requests;
     struct clients clients;

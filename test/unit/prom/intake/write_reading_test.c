@@ -167,9 +167,11 @@ START_TEST(exemplars_that_came_before_their_points_are_put_there_in_slices)
     unsigned with, without;
     char id[24];
 
-    put_many(0, 5000);
-    without = take(WRITE_WHOLE, 1u << 26);
-    batch_unref(result.batch);
+    for (unsigned i = 0; i < 2; i++) { /* the second time all series are known */
+        put_many(0, 5000);
+        without = take(WRITE_WHOLE, 1u << 26);
+        batch_unref(result.batch);
+    }
     for (unsigned i = 0; i < 5001; i++) {
         snprintf(id, sizeof(id), "%u", i);
         put_exemplar("m", id);
@@ -179,6 +181,26 @@ START_TEST(exemplars_that_came_before_their_points_are_put_there_in_slices)
     ck_assert_uint_eq(result.exemplars, 5000);
     ck_assert_uint_eq(result.lost, 1);
     ck_assert_uint_ge(with, without + 6); /* a thousand a step */
+    batch_unref(result.batch);
+}
+END_TEST
+
+START_TEST(exemplars_behind_their_points_are_put_there_too)
+{
+    char id[24];
+
+    put_many(0, 300);
+    for (unsigned i = 0; i < 600; i++) { /* each twice, between points that come again */
+        snprintf(id, sizeof(id), "%u", i % 300);
+        put_exemplar("m", id);
+        if (i % 100 == 0)
+            put_series("m", id);
+    }
+    put_exemplar("nothing", "1");
+    take(WRITE_WHOLE, 1u << 26);
+    ck_assert_uint_eq(result.batch->items, 306);
+    ck_assert_uint_eq(result.exemplars, 600);
+    ck_assert_uint_eq(result.lost, 1);
     batch_unref(result.batch);
 }
 END_TEST
@@ -391,6 +413,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_large_request_takes_many_slices);
     tcase_add_test(tc, exemplars_that_came_before_their_points_are_put_there_in_slices);
+    tcase_add_test(tc, exemplars_behind_their_points_are_put_there_too);
     tcase_add_test(tc, what_would_take_more_than_it_may_is_too_large);
     tcase_add_test(tc, what_many_say_with_one_symbol_takes_room_for_each);
     tcase_add_test(tc, a_description_beyond_all_measure_is_none);
