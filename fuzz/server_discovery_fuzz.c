@@ -34,7 +34,7 @@ static void answer_consul(struct bytes text, struct target_group *g)
     (void)json_text_at(names, "Config.Datacenter");
     list = consul_answer_read(text, JSON_LIST, &a, &err);
     if (list != NULL)
-        consul_targets_make(list, "web", "dc1", &c, g);
+        consul_targets_make(list, "web", "dc1", ",", g);
     arena_free(&a);
 }
 

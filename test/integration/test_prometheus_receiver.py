@@ -352,6 +352,18 @@ def test_targets_in_files_come_and_go(scraper, target, tmp_path):
     assert wait_point(d, "up", instance=second.address, stale=True)
 
 
+def test_a_long_file_is_read_beside_the_loop_as_a_short_one_is(scraper, target, tmp_path):
+    t, file = target(), tmp_path / "long.yml"
+    others = "".join(f"- targets: ['127.0.0.1:{1 + i % 9}']\n  labels: {{n: '{i}', zone: elsewhere}}\n" for i in range(10_000))
+    file.write_text(others + f"- targets: ['{t.address}']\n  labels: {{zone: here}}\n")
+    jobs = [{"job_name": "test", "file_sd_configs": [{"files": [str(file)]}], "relabel_configs": [{"source_labels": ["zone"], "regex": "here", "action": "keep"}]}]
+    d = scraper(config(jobs), expect=["Unable to refresh target groups"])
+    assert wait_point(d, "load", instance=t.address).labels == {"zone": "here"}
+    file.write_text(others + "- 5\n")
+    assert "line 20001" in d.wait_log("^Unable to refresh target groups")["error"]
+    assert d.metric("otelcd_scraper_targets", job="test", health="up") == 1
+
+
 def test_files_are_found_where_other_files_change_all_the_time(scraper, target, tmp_path):
     t = target()
     writer = subprocess.Popen(["sh", "-c", "while :; do : > other; done"], cwd=tmp_path)

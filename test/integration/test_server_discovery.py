@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Targets that Docker and Consul know, and what becomes of them when those fail."""
 
+import json
 import subprocess
 
 import pytest
@@ -68,6 +69,50 @@ def test_containers_become_targets_and_come_and_go(scraper, docker, target):
     docker.containers = []
     wait_targets(d, 0)
     assert wait_point(d, "up", instance=target.address, stale=True)
+
+
+KEPT = {"source_labels": ["wanted"], "regex": "yes", "action": "keep"}
+
+
+def long_job(job):
+    """Of many targets one is kept."""
+    job["relabel_configs"].append(KEPT)
+    return job
+
+
+def test_a_long_answer_of_docker_is_read_as_a_short_one_is(scraper, docker, target):
+    network = [{"Id": f"n{i}", "Name": f"net{i}", "Scope": "local", "Labels": {"about": "x" * 100}} for i in range(2000)]
+    others = [container(f"c{i}", networks={"net": (f"n{i}", "127.0.0.1")}, ports=[(9, 0)], labels={"about": "y" * 100}) for i in range(2000)]
+    found = container("web", networks={"net": ("n7", "127.0.0.1")}, ports=[(port_of(target), 0)], labels={"wanted": "yes"})
+    docker.networks, docker.containers = network, [*others, found]
+    job = long_job(docker_job(docker))
+    job["relabel_configs"][0]["regex"] = "__meta_docker_container_label_(wanted)|__meta_docker_network_(name)"
+    job["relabel_configs"][0]["replacement"] = "$1$2"
+    d = scraper(config([job]), expect=[REFUSED])
+    assert wait_point(d, "load", instance=target.address).labels == {"wanted": "yes", "name": "net7"}
+    docker.answer = lambda handler, path: (200, JSON, json.dumps([*others, found]).encode()[:-1])  # what is wrong at its end is told, too
+    d.wait_log(REFUSED)
+    wait_targets(d, 1)
+    docker.answer, docker.containers = None, others
+    assert wait_point(d, "up", instance=target.address, stale=True)
+
+
+def test_a_long_answer_of_consul_is_read_as_a_short_one_is(scraper, consul, target):
+    others = [instance("web", address="127.0.6.1", id=f"w{i}", tags=["t" * 100]) for i in range(2000)]
+    consul.put("web", [*others, instance("web", port=port_of(target), tags=["kept"])])
+    job = consul_job(consul)
+    job["relabel_configs"] = [{"source_labels": ["__meta_consul_tags"], "regex": ",kept,", "target_label": "wanted", "replacement": "yes"}, KEPT]
+    d = scraper(config([job]))
+    assert wait_point(d, "load", instance=target.address).labels == {"wanted": "yes"}
+    consul.put("web", others)
+    assert wait_point(d, "up", instance=target.address, stale=True)
+
+
+def test_a_stop_does_not_wait_for_a_long_answer(otelcd, consul):
+    consul.put("web", [instance("web", address="127.0.6.1", id=f"w{i}", tags=["t" * 100]) for i in range(20_000)])
+    d = otelcd(config([consul_job(consul)]), allow=[FAILED])
+    consul.wait_asked("/v1/health/service/web")
+    d.terminate()
 
 
 def test_a_daemon_is_asked_on_its_unix_socket_too(scraper, docker, target, tmp_path):

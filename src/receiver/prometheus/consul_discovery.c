@@ -8,8 +8,8 @@
  * whichever is shorter. An index that goes back begins anew. */
 #include "base/table.h"
 #include "net/http/url.h"
+#include "receiver/prometheus/answer.h"
 #include "receiver/prometheus/consul_targets.h"
-#include "receiver/prometheus/fetch.h"
 
 #include <stdlib.h>
 
@@ -21,10 +21,22 @@
 
 struct consul_discovery;
 
+/* What came, and the targets of it where it is about the instances of a service. */
+struct consul_answer {
+    struct answer base;
+    enum json_kind kind;
+    struct arena memory;
+    const struct json_node *value;
+    char *service, *datacenter, *separator; /* NULL: no targets are made of it */
+    struct target_list found;
+    const char *fault; /* why there are not all of them */
+};
+
 /* A question that is asked again and again. */
 struct query {
     struct consul_discovery *of;
     struct fetch fetch;
+    struct consul_answer *answer;
     char *path; /* and parameters, without index */
     char *url;
     uint64_t index;
@@ -120,11 +132,14 @@ static void ask_again(struct query *q)
     ask_later(q, refresh > AGAIN ? AGAIN : refresh > NS_PER_S ? refresh : NS_PER_S);
 }
 
-static void open_query(struct query *q, struct consul_discovery *d, char *path, void (*on_done)(struct fetch *f))
+static void on_answer(struct fetch *f);
+
+static void open_query(struct query *q, struct consul_discovery *d, char *path, struct consul_answer *answer)
 {
     const char *token = d->config->token.text;
 
-    *q = (struct query){ .of = d, .path = path };
+    *q = (struct query){ .of = d, .path = path, .answer = answer };
+    answer->base.owner = q;
     q->fetch = (struct fetch){
         .caller = &d->caller,
         .url_changes = true,
@@ -136,7 +151,7 @@ static void open_query(struct query *q, struct consul_discovery *d, char *path, 
         .extra_value = token,
         .extra_is_secret = true,
         .kept_name = "x-consul-index",
-        .on_done = on_done,
+        .on_done = on_answer,
     };
     ask(&q->timer);
 }
@@ -148,6 +163,7 @@ static void close_query(struct query *q)
     clock_stop(clock_of(q->of), &q->timer);
     fetch_cancel(&q->fetch);
     fetch_free(&q->fetch);
+    answer_drop(&q->answer->base);
     free(q->path);
     free(q->url);
     q->of = NULL;
@@ -159,23 +175,73 @@ static void tell_fault(struct consul_discovery *d, const struct fetch *f, const 
                    why);
 }
 
-/* The answer's value; NULL: it is none, which has been told, and it is asked again. */
-static const struct json_node *take_answer(struct query *q, enum json_kind kind, struct arena *a)
+/* It is none: it is told, and asked again. */
+static void fail_query(struct query *q, const char *why)
 {
-    const struct json_node *n = NULL;
-    struct error err = { 0 };
+    tell_fault(q->of, &q->fetch, why);
+    q->index = 0;
+    ask_again(q);
+}
 
-    if (q->fetch.fault != FETCH_DONE)
-        error_set(&err, UV_EIO, "%s", q->fetch.why);
-    else
-        n = consul_answer_read(q->fetch.body, kind, a, &err);
-    fetch_release(&q->fetch);
-    if (n == NULL) {
-        tell_fault(q->of, &q->fetch, err.text);
-        q->index = 0;
-        ask_again(q);
+static void on_answer(struct fetch *f)
+{
+    struct query *q = container_of(f, struct query, fetch);
+
+    if (f->fault == FETCH_DONE) {
+        answer_take(&q->answer->base, f, q->of->base.node->host->loop);
+        return;
     }
-    return n;
+    fetch_release(f);
+    fail_query(q, f->why);
+}
+
+static void read_answer(struct answer *base)
+{
+    struct consul_answer *a = container_of(base, struct consul_answer, base);
+    struct target_group g = { .out = &a->found };
+
+    a->fault = NULL;
+    a->value = consul_answer_read(base->text, a->kind, &a->memory, &base->err);
+    if (a->value == NULL || a->service == NULL)
+        return;
+    consul_targets_make(a->value, a->service, a->datacenter, a->separator, &g);
+    a->fault = g.fault;
+    target_group_free(&g);
+}
+
+static void forget_answer(struct consul_answer *a)
+{
+    target_list_free(&a->found);
+    arena_free(&a->memory);
+    a->value = NULL;
+}
+
+static void free_answer(struct answer *base)
+{
+    struct consul_answer *a = container_of(base, struct consul_answer, base);
+
+    forget_answer(a);
+    free(a->service);
+    free(a->datacenter);
+    free(a->separator);
+    free(a);
+}
+
+static struct consul_answer *new_answer(enum json_kind kind, void (*done)(struct answer *a))
+{
+    struct consul_answer *a = mem_zalloc(sizeof(*a));
+
+    a->base = (struct answer){ .read = read_answer, .done = done, .free = free_answer };
+    a->kind = kind;
+    return a;
+}
+
+/* Was it read? Else it is told. The query may go on then; in the end the answer is forgotten. */
+static bool was_read(struct query *q)
+{
+    if (q->answer->base.err.code != 0)
+        fail_query(q, q->answer->base.err.text);
+    return q->answer->base.err.code == 0;
 }
 
 /* The next one, from the index that was told. False: nothing has changed since the last answer. */
@@ -192,25 +258,29 @@ static bool go_on(struct query *q)
 
 /* ---- a service ---- */
 
-static void on_instances(struct fetch *f)
+static void on_instances(struct answer *base)
 {
-    struct query *q = container_of(f, struct query, fetch);
+    struct query *q = base->owner;
     struct service *s = container_of(q, struct service, query);
-    struct target_list found = { 0 };
-    struct target_group g = { .out = &found };
-    struct arena a = { 0 };
-    const struct json_node *list = take_answer(q, JSON_LIST, &a);
+    struct consul_answer *a = q->answer;
 
-    if (list != NULL && go_on(q)) {
-        consul_targets_make(list, s->name, q->of->datacenter, q->of->config, &g);
-        if (g.fault == NULL)
-            discovery_set(&q->of->base, s->name, &found);
+    if (was_read(q) && go_on(q)) {
+        if (a->fault == NULL)
+            discovery_set(&q->of->base, s->name, &a->found);
         else
-            tell_fault(q->of, f, g.fault);
+            tell_fault(q->of, &q->fetch, a->fault);
     }
-    target_list_free(&found);
-    target_group_free(&g);
-    arena_free(&a);
+    forget_answer(a);
+}
+
+static struct consul_answer *new_instances(const struct consul_discovery *d, const char *service)
+{
+    struct consul_answer *a = new_answer(JSON_LIST, on_instances);
+
+    a->service = mem_strdup(service);
+    a->datacenter = mem_strdup(d->datacenter);
+    a->separator = mem_strdup(d->config->tag_separator);
+    return a;
 }
 
 static uint64_t hash_of_service(const void *entry)
@@ -252,7 +322,7 @@ static struct service *add_service(struct consul_discovery *d, struct bytes name
     for (size_t i = 0; i < d->config->tags.n; i++)
         put_parameter(&path, "tag", d->config->tags.v[i]);
     put_common(&path, d, d->config->health_filter);
-    open_query(&s->query, d, bytes_dup(buf_bytes(&path)), on_instances);
+    open_query(&s->query, d, bytes_dup(buf_bytes(&path)), new_instances(d, s->name));
     buf_free(&path);
     return s;
 }
@@ -308,15 +378,13 @@ static void take_services(struct consul_discovery *d, const struct json_node *na
                    "some by services, tags or filter");
 }
 
-static void on_services(struct fetch *f)
+static void on_services(struct answer *base)
 {
-    struct query *q = container_of(f, struct query, fetch);
-    struct arena a = { 0 };
-    const struct json_node *names = take_answer(q, JSON_OBJECT, &a);
+    struct query *q = base->owner;
 
-    if (names != NULL && go_on(q))
-        take_services(q->of, names);
-    arena_free(&a);
+    if (was_read(q) && go_on(q))
+        take_services(q->of, q->answer->value);
+    forget_answer(q->answer);
 }
 
 static void watch(struct consul_discovery *d)
@@ -333,29 +401,27 @@ static void watch(struct consul_discovery *d)
     }
     buf_puts(&path, "/v1/catalog/services");
     put_common(&path, d, c->filter);
-    open_query(&d->catalog, d, bytes_dup(buf_bytes(&path)), on_services);
+    open_query(&d->catalog, d, bytes_dup(buf_bytes(&path)), new_answer(JSON_OBJECT, on_services));
     buf_free(&path);
 }
 
 /* ---- its life ---- */
 
-static void on_agent(struct fetch *f)
+static void on_agent(struct answer *base)
 {
-    struct query *q = container_of(f, struct query, fetch);
+    struct query *q = base->owner;
     struct consul_discovery *d = q->of;
-    struct arena a = { 0 };
-    const struct json_node *n = take_answer(q, JSON_OBJECT, &a);
-    struct bytes name = json_text_at(n, "Config.Datacenter");
+    struct bytes name = json_text_at(q->answer->value, "Config.Datacenter");
 
-    if (name.len > 0 && memchr(name.data, '\0', name.len) == NULL) {
+    if (was_read(q) && name.len > 0 && memchr(name.data, '\0', name.len) == NULL) {
         free(d->datacenter);
         d->datacenter = bytes_dup(name);
         watch(d);
-    } else if (n != NULL) {
-        tell_fault(d, f, "the agent does not say what its datacenter is: write datacenter");
+    } else if (base->err.code == 0) {
+        tell_fault(d, &q->fetch, "the agent does not say what its datacenter is: write datacenter");
         ask_again(q);
     }
-    arena_free(&a);
+    forget_answer(q->answer);
 }
 
 static void start(struct discovery *base)
@@ -365,7 +431,7 @@ static void start(struct discovery *base)
     if (d->datacenter[0] != '\0')
         watch(d);
     else
-        open_query(&d->agent, d, mem_strdup("/v1/agent/self"), on_agent);
+        open_query(&d->agent, d, mem_strdup("/v1/agent/self"), new_answer(JSON_OBJECT, on_agent));
 }
 
 static void free_discovery(struct discovery *base)

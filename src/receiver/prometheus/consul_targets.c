@@ -139,10 +139,10 @@ static void add_instance(struct target_group *g, const struct json_node *i, cons
 }
 
 void consul_targets_make(const struct json_node *instances, const char *service, const char *datacenter,
-                         const struct consul_sd_config *c, struct target_group *g)
+                         const char *separator, struct target_group *g)
 {
     target_group_begin(g);
     target_group_common(g, bytes_str(META "service"), bytes_str(service));
     target_group_common(g, bytes_str(META "dc"), bytes_str(datacenter));
-    json_each(i, instances) if (g->fault == NULL) add_instance(g, i, c->tag_separator);
+    json_each(i, instances) if (g->fault == NULL) add_instance(g, i, separator);
 }

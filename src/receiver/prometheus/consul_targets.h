@@ -12,8 +12,8 @@ const struct json_node *consul_answer_read(struct bytes text, enum json_kind kin
 /* Is the service wanted, by its name and by its tags in the catalog? */
 bool consul_service_is_wanted(const struct consul_sd_config *c, const struct json_node *service);
 
-/* Adds the instances of a service to g->out. */
+/* Adds the instances of a service to g->out; `separator` stands between their tags. */
 void consul_targets_make(const struct json_node *instances, const char *service, const char *datacenter,
-                         const struct consul_sd_config *c, struct target_group *g);
+                         const char *separator, struct target_group *g);
 
 #endif

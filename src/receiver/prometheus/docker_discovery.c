@@ -3,10 +3,21 @@
  * containers, then for its networks; only when both have answered the targets are made. Else what was known stays. */
 #include "config/yaml.h"
 #include "net/http/url.h"
+#include "receiver/prometheus/answer.h"
 #include "receiver/prometheus/docker_targets.h"
-#include "receiver/prometheus/fetch.h"
 
 #include <stdlib.h>
+
+/* Both answers of a round, and what is made of them. */
+struct docker_answer {
+    struct answer base;
+    struct docker_sd_config config; /* so much of it as targets need; its text is copied */
+    char *host_networking_host;
+    struct arena memory;
+    const struct json_node *containers; /* NULL: their answer has not come */
+    bool whole;                         /* the networks' has, too */
+    struct target_list found;
+};
 
 struct docker_discovery {
     struct discovery base;
@@ -15,9 +26,8 @@ struct docker_discovery {
     struct fetch fetch;
     struct clock_timer timer;
     char *containers_url, *networks_url;
-    struct arena memory; /* of the first answer, while the second is waited for */
-    uint64_t charged;    /* for it */
-    const struct json_node *containers;
+    struct docker_answer *answer;
+    uint64_t charged; /* for the first answer, while the second is waited for */
 };
 
 static struct docker_discovery *discovery_of(struct discovery *d)
@@ -29,7 +39,6 @@ static void ask(struct clock_timer *timer)
 {
     struct docker_discovery *d = container_of(timer, struct docker_discovery, timer);
 
-    d->containers = NULL;
     d->fetch.url = d->containers_url;
     fetch_start(&d->fetch);
 }
@@ -42,54 +51,93 @@ static struct budget *budget_of(const struct docker_discovery *d)
 /* With targets, or by err's text without. */
 static void end_round(struct docker_discovery *d, const struct error *err)
 {
-    arena_free(&d->memory);
-    budget_give(budget_of(d), d->charged);
-    d->charged = 0;
-    if (err->code != 0)
+    struct docker_answer *a = d->answer;
+
+    if (err->code == 0)
+        discovery_set(&d->base, "docker", &a->found);
+    else
         discovery_fail(&d->base, "docker",
                        d->fetch.way.target != NULL ? d->config->host
                        : d->fetch.client != NULL   ? http_client_name(d->fetch.client)
                                                    : "its daemon",
                        err->text);
+    arena_free(&a->memory);
+    a->containers = NULL;
+    a->whole = false;
+    budget_give(budget_of(d), d->charged);
+    d->charged = 0;
     clock_start(&d->base.node->host->loop->clock, &d->timer, d->config->refresh, ask);
 }
 
-static void make_targets(struct docker_discovery *d, const struct json_node *networks, struct error *err)
+static void read_answer(struct answer *base)
 {
-    struct target_list found = { 0 };
-    struct target_group g = { .out = &found };
+    struct docker_answer *a = container_of(base, struct docker_answer, base);
+    const struct json_node *list = docker_answer_read(base->text, &a->memory, &base->err);
+    struct target_group g = { .out = &a->found };
 
-    docker_targets_make(d->containers, networks, d->config, &g);
+    if (list == NULL)
+        return;
+    a->whole = a->containers != NULL;
+    if (!a->whole) {
+        a->containers = list;
+        return;
+    }
+    docker_targets_make(a->containers, list, &a->config, &g);
     if (g.fault != NULL) {
-        error_set(err, UV_E2BIG, "%s", g.fault);
-        target_list_free(&found);
-    } else {
-        discovery_set(&d->base, "docker", &found);
+        error_set(&base->err, UV_E2BIG, "%s", g.fault);
+        target_list_free(&a->found);
     }
     target_group_free(&g);
+}
+
+static void on_read(struct answer *base)
+{
+    struct docker_answer *a = container_of(base, struct docker_answer, base);
+    struct docker_discovery *d = base->owner;
+
+    if (base->err.code != 0 || a->whole) {
+        end_round(d, &base->err);
+        return;
+    }
+    d->charged = a->memory.total;
+    budget_charge(budget_of(d), d->charged);
+    d->fetch.url = d->networks_url;
+    fetch_start(&d->fetch);
+}
+
+static void free_answer(struct answer *base)
+{
+    struct docker_answer *a = container_of(base, struct docker_answer, base);
+
+    target_list_free(&a->found);
+    arena_free(&a->memory);
+    free(a->host_networking_host);
+    free(a);
+}
+
+static struct docker_answer *new_answer(struct docker_discovery *d, const struct docker_sd_config *c)
+{
+    struct docker_answer *a = mem_zalloc(sizeof(*a));
+
+    a->base = (struct answer){ .read = read_answer, .done = on_read, .free = free_answer, .owner = d };
+    a->host_networking_host = mem_strdup(c->host_networking_host);
+    a->config.port = c->port;
+    a->config.match_first_network = c->match_first_network;
+    a->config.host_networking_host = a->host_networking_host;
+    return a;
 }
 
 static void on_answer(struct fetch *f)
 {
     struct docker_discovery *d = container_of(f, struct docker_discovery, fetch);
-    const struct json_node *list = NULL;
     struct error err = { 0 };
 
-    if (f->fault != FETCH_DONE)
-        error_set(&err, UV_EIO, "%s", f->why);
-    else
-        list = docker_answer_read(f->body, &d->memory, &err);
-    fetch_release(f);
-    if (list != NULL && d->containers == NULL) {
-        d->containers = list;
-        d->charged = d->memory.total;
-        budget_charge(budget_of(d), d->charged);
-        f->url = d->networks_url;
-        fetch_start(f);
+    if (f->fault == FETCH_DONE) {
+        answer_take(&d->answer->base, f, d->base.node->host->loop);
         return;
     }
-    if (list != NULL)
-        make_targets(d, list, &err);
+    error_set(&err, UV_EIO, "%s", f->why);
+    fetch_release(f);
     end_round(d, &err);
 }
 
@@ -108,7 +156,7 @@ static void free_discovery(struct discovery *base)
     scrape_caller_close(&d->caller);
     free(d->containers_url);
     free(d->networks_url);
-    arena_free(&d->memory);
+    answer_drop(&d->answer->base);
     budget_give(budget_of(d), d->charged);
     discovery_close(base);
     free(d);
@@ -180,6 +228,7 @@ struct discovery *docker_discovery_new(const struct node *node, const struct doc
         .gzip = true,
         .on_done = on_answer,
     };
+    d->answer = new_answer(d, c);
     make_urls(d);
     if (scrape_caller_open(&d->caller, node, &c->client, strncmp(c->host, "https", 5) == 0, err) == 0)
         return &d->base;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Targets that stand in files. A job on a thread expands the patterns and reads the files; on the loop they are read as
- * lists of groups. That is done at the start, at each refresh_interval, and a moment after something has happened in
- * one of the directories (the kernel tells).
+/* Targets that stand in files. A job on a thread expands the patterns and reads the files, as lists of groups. That is
+ * done at the start, at each refresh_interval, and a moment after something has happened in one of the directories (the
+ * kernel tells).
  *
  * A file that cannot be read, or has a fault, keeps the targets that it had; one that is gone has none. */
 #include "receiver/prometheus/discovery.h"
@@ -25,7 +25,7 @@ struct watch {
 
 struct found_file {
     char *path;
-    struct buf content;
+    struct target_list found;
     struct error fault;
 };
 
@@ -55,6 +55,23 @@ static void look_after(struct file_discovery *f, uint64_t delay)
 
 /* ---- on the thread ---- */
 
+static bool is_json(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    return dot != NULL && (strcmp(dot, ".json") == 0 || strcmp(dot, ".JSON") == 0);
+}
+
+static void read_file(struct found_file *file)
+{
+    struct buf content = { 0 };
+
+    if (file_read(file->path, DISCOVERY_MAX_BYTES, &content, &file->fault) == 0)
+        (void)target_list_read(buf_bytes(&content), is_json(file->path), "__meta_filepath", file->path, &file->found,
+                               &file->fault);
+    buf_free(&content);
+}
+
 static void read_matches(struct reading *r, const char *pattern)
 {
     glob_t found;
@@ -65,7 +82,7 @@ static void read_matches(struct reading *r, const char *pattern)
         struct found_file *file = vec_push(&r->files);
 
         *file = (struct found_file){ .path = mem_strdup(found.gl_pathv[i]) };
-        (void)file_read(file->path, DISCOVERY_MAX_BYTES, &file->content, &file->fault);
+        read_file(file);
     }
     globfree(&found);
 }
@@ -86,7 +103,7 @@ static void free_reading(struct job *job)
         free(r->patterns.v[i]);
     for (size_t i = 0; i < r->files.n; i++) {
         free(r->files.v[i].path);
-        buf_free(&r->files.v[i].content);
+        target_list_free(&r->files.v[i].found);
     }
     vec_free(&r->patterns);
     vec_free(&r->files);
@@ -95,25 +112,15 @@ static void free_reading(struct job *job)
 
 /* ---- on the loop ---- */
 
-static bool is_json(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-
-    return dot != NULL && (strcmp(dot, ".json") == 0 || strcmp(dot, ".JSON") == 0);
-}
-
 static void take_file(struct file_discovery *f, struct found_file *file)
 {
     struct discovery_list *l = discovery_find(&f->base, file->path);
-    struct target_list found = { 0 };
-    struct error err = file->fault;
 
-    if (err.code == 0 &&
-        target_list_read(buf_bytes(&file->content), is_json(file->path), "__meta_filepath", file->path, &found, &err)) {
-        discovery_set(&f->base, file->path, &found);
+    if (file->fault.code == 0) {
+        discovery_set(&f->base, file->path, &file->found);
         return;
     }
-    discovery_fail(&f->base, "file", file->path, err.text);
+    discovery_fail(&f->base, "file", file->path, file->fault.text);
     if (l != NULL)
         l->seen = true;
 }

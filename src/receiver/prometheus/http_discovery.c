@@ -2,24 +2,17 @@
 /* Targets that a server knows: it is asked at the start and at each refresh_interval, which is also the time that it
  * has to answer. A long answer is read beside the loop. What is no answer, or no list of groups, is told in the log,
  * and what was known before stays. */
-#include "base/loop/job.h"
+#include "receiver/prometheus/answer.h"
 #include "receiver/prometheus/discovery.h"
-#include "receiver/prometheus/fetch.h"
 
 #include <stdlib.h>
 #include <strings.h>
 
-#define LONG_ANSWER (64 * 1024ul) /* half a millisecond to read */
-
-/* What a thread reads. */
-struct reading {
-    struct job job;
-    struct http_discovery *of;
+/* A list of groups. */
+struct list_answer {
+    struct answer base;
     char *url;
-    struct block *block;
-    struct bytes text;
     struct target_list found;
-    struct error err;
 };
 
 struct http_discovery {
@@ -28,7 +21,7 @@ struct http_discovery {
     struct scrape_caller caller;
     struct fetch fetch;
     struct clock_timer timer;
-    struct reading *reading; /* NULL: none is under way */
+    struct list_answer *answer;
     char *seconds;
 };
 
@@ -53,63 +46,42 @@ static bool is_json(struct bytes type)
     return bytes_equal_nocase(bytes_trim(type), bytes_str("application/json"));
 }
 
-/* What came of it; err->code 0: `found`, which is taken over. */
-static void take_answer(struct http_discovery *h, struct target_list *found, const struct error *err)
+/* What came of it; err->code 0: what was found is taken over. */
+static void end_round(struct http_discovery *h, const struct error *err)
 {
     const struct fetch *f = &h->fetch;
 
     if (err->code != 0)
         discovery_fail(&h->base, "http", f->client != NULL ? http_client_name(f->client) : "its server", err->text);
     else
-        discovery_set(&h->base, "http", found);
+        discovery_set(&h->base, "http", &h->answer->found);
     clock_start(&h->base.node->host->loop->clock, &h->timer, h->config->refresh, ask);
 }
 
-static void read_on_thread(struct job *job)
+static void read_list(struct answer *a)
 {
-    struct reading *r = container_of(job, struct reading, job);
+    struct list_answer *l = container_of(a, struct list_answer, base);
 
-    (void)target_list_read(r->text, true, "__meta_url", r->url, &r->found, &r->err);
+    (void)target_list_read(a->text, true, "__meta_url", l->url, &l->found, &a->err);
 }
 
-static void drop_reading(struct job *job)
+static void on_read(struct answer *a)
 {
-    struct reading *r = container_of(job, struct reading, job);
-
-    target_list_free(&r->found);
-    block_unref(r->block);
-    free(r->url);
-    free(r);
+    end_round(a->owner, &a->err);
 }
 
-static void on_read(struct job *job)
+static void free_answer(struct answer *a)
 {
-    struct reading *r = container_of(job, struct reading, job);
+    struct list_answer *l = container_of(a, struct list_answer, base);
 
-    r->of->reading = NULL;
-    take_answer(r->of, &r->found, &r->err);
-    r->found = (struct target_list){ 0 };
-    drop_reading(job);
-}
-
-/* The body is the thread's from now on. */
-static void read_beside(struct http_discovery *h)
-{
-    struct reading *r = h->reading = mem_zalloc(sizeof(*r));
-
-    r->job = (struct job){ .work = read_on_thread, .done = on_read, .drop = drop_reading };
-    r->of = h;
-    r->url = mem_strdup(h->config->url);
-    r->text = h->fetch.body;
-    r->block = block_ref(h->fetch.block);
-    fetch_release(&h->fetch);
-    job_start(h->base.node->host->loop, JOB_CPU, &r->job);
+    target_list_free(&l->found);
+    free(l->url);
+    free(l);
 }
 
 static void on_answer(struct fetch *f)
 {
     struct http_discovery *h = container_of(f, struct http_discovery, fetch);
-    struct target_list found = { 0 };
     struct error err = { 0 };
 
     if (f->fault != FETCH_DONE)
@@ -117,14 +89,12 @@ static void on_answer(struct fetch *f)
     else if (f->type.len == 0 || !is_json(f->type))
         error_set(&err, UV_EINVAL, "unsupported content type \"%.*s\": the server has to answer with application/json",
                   f->type.len < 60 ? (int)f->type.len : 60, (const char *)f->type.data);
-    else if (f->body.len <= LONG_ANSWER)
-        (void)target_list_read(f->body, true, "__meta_url", h->config->url, &found, &err);
-    else
-        read_beside(h);
-    if (h->reading != NULL)
+    if (err.code == 0) {
+        answer_take(&h->answer->base, f, h->base.node->host->loop);
         return;
+    }
     fetch_release(f);
-    take_answer(h, &found, &err);
+    end_round(h, &err);
 }
 
 static void start(struct discovery *d)
@@ -137,8 +107,7 @@ static void free_discovery(struct discovery *d)
     struct http_discovery *h = container_of(d, struct http_discovery, base);
 
     clock_stop(&d->node->host->loop->clock, &h->timer);
-    if (h->reading != NULL)
-        job_abandon(&h->reading->job);
+    answer_drop(&h->answer->base);
     fetch_cancel(&h->fetch);
     fetch_free(&h->fetch);
     scrape_caller_close(&h->caller);
@@ -156,6 +125,9 @@ struct discovery *http_discovery_new(const struct node *node, const struct http_
     h->base.ops = &http_ops;
     h->base.node = node;
     h->config = c;
+    h->answer = mem_zalloc(sizeof(*h->answer));
+    h->answer->base = (struct answer){ .read = read_list, .done = on_read, .free = free_answer, .owner = h };
+    h->answer->url = mem_strdup(c->url);
     h->seconds = mem_printf("%.15g", (double)c->refresh / (double)NS_PER_S);
     h->fetch = (struct fetch){
         .caller = &h->caller,
