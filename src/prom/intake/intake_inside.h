@@ -33,6 +33,7 @@
 #define PROM_INTAKE_INSIDE_H
 
 #include "base/list.h"
+#include "base/slab.h"
 #include "codec/pb.h"
 #include "otlp/assembly.h"
 #include "otlp/fields.h"
@@ -314,6 +315,7 @@ struct intake_store {
     struct budget *budget;
     struct series_limit limit;
     struct table known, lines, points;
+    struct slab slab;          /* of lines and points */
     struct bytes scope;        /* the default scope; allocated */
     const struct clock *clock; /* NULL: a test has none */
     uint64_t n_intakes;        /* ever, for their hashes */

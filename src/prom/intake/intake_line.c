@@ -291,14 +291,13 @@ static struct line *new_line(struct take *t, struct bytes key)
 {
     struct intake *in = t->in;
     struct digest d = digest_plain(key);
-    struct line *l = mem_alloc(sizeof(*l));
+    struct line *l = slab_take(&in->store->slab, sizeof(*l));
 
     *l = (struct line){ .digest = line_digest(in, &d), .text_len = key.len & LINE_LONGEST, .flags = LINE_FRESH };
     if (!table_insert(&in->store->lines, l, line_hash_of(l))) {
-        free(l);
+        slab_give(&in->store->slab, l, sizeof(*l));
         return NULL;
     }
-    budget_charge(in->store->budget, sizeof(*l));
     return l;
 }
 
@@ -335,6 +334,5 @@ void line_drop(struct intake *in, struct line *l)
         out_point_release(in, l->point);
     table_remove(&in->store->lines, l, line_hash_of(l));
     uncount_line(in, l);
-    budget_give(in->store->budget, sizeof(*l));
-    free(l);
+    slab_give(&in->store->slab, l, sizeof(*l));
 }

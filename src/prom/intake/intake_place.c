@@ -478,15 +478,14 @@ struct out_point *out_point_get(struct take *t, struct out_metric *m, struct byt
 
     if (p != NULL)
         return p;
-    p = mem_alloc(point_size(attributes.len));
+    p = slab_take(&t->in->store->slab, point_size(attributes.len));
     *p = (struct out_point){ .metric = m, .raw_len = attributes.len & 0x7fffffffu };
     if (attributes.len > 0)
         memcpy(p->raw, attributes.data, attributes.len);
     if (!table_insert(&t->in->store->points, p, hash)) {
-        free(p);
+        slab_give(&t->in->store->slab, p, point_size(attributes.len));
         return NULL;
     }
-    budget_charge(t->in->store->budget, point_size(attributes.len));
     m->n_points++;
     count_point(t, m);
     return p;
@@ -504,8 +503,7 @@ void out_point_release(struct intake *in, struct out_point *p)
         free(p->distribution);
     }
     table_remove(&in->store->points, p, point_hash_of(p));
-    budget_give(in->store->budget, point_size(p->raw_len));
-    free(p);
+    slab_give(&in->store->slab, p, point_size(p->raw_len));
     m->n_points--;
     series_top_gone(in->store->limit.top, metric_name(m));
     out_metric_prune(in, m);

@@ -33,6 +33,7 @@ struct intake_store *intake_store_new(const struct intake_store_options *o)
     table_init(&s->known, identity_hash_of, o->budget);
     table_init(&s->lines, line_hash_of, o->budget);
     table_init(&s->points, point_hash_of, o->budget);
+    slab_init(&s->slab, o->budget);
     pb_put_str(&scope, OTLP_SCOPE_NAME, SCOPE_NAME);
     pb_put_str(&scope, OTLP_SCOPE_VERSION, o->version);
     s->scope = keep(buf_bytes(&scope));
@@ -50,6 +51,7 @@ void intake_store_free(struct intake_store *s)
     table_free(&s->known);
     table_free(&s->lines);
     table_free(&s->points);
+    slab_close(&s->slab);
     assembly_free(&t->assembly);
     label_set_free(&t->labels);
     label_set_free(&t->exemplar_labels);
