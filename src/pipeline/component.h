@@ -22,6 +22,7 @@
 #include "pipeline/consumer.h"
 #include "pipeline/health.h"
 #include "pipeline/ledger.h"
+#include "pipeline/trace/tracer.h"
 
 enum component_kind {
     COMPONENT_RECEIVER,
@@ -52,6 +53,7 @@ struct host {
     struct metrics *metrics;
     enum metric_level level; /* service::telemetry::metrics::level */
     struct log_sink *log;
+    struct tracer tracer;                      /* our own spans */
     struct listener_shared *listeners;         /* net/socket/listener.h: for whoever listens */
     struct scrape_endpoints *scrape_endpoints; /* prom/endpoint/scrape_endpoint.h: listeners that several may share */
     struct site *site;                         /* page/site.h: what is served beside /metrics; NULL: nothing */

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define MOVE_AGAIN NS_PER_S
@@ -273,6 +274,33 @@ static void tell_health(const struct attempt *a, const struct outcome *o)
         health_fail(h, now, o->verdict == VERDICT_RETRY ? HEALTH_RECOVERABLE : HEALTH_PERMANENT, o->why);
 }
 
+/* As the Go collector's; of each try, not of all. */
+static void end_span(struct attempt *a, const struct outcome *o)
+{
+    const struct node *node = a->sender->node;
+    const char *signal = signal_table[a->batch->signal].name;
+    uint64_t lost = losses_total(&o->lost), left = a->batch->items;
+    uint64_t failed = o->verdict != VERDICT_SAFE || lost > left ? left : lost;
+    const char *peer = node->peer != NULL ? node->peer : "";
+    const struct log_field attributes[] = {
+        F_STR("exporter", node->id),
+        F_STR("data_type", signal),
+        F_UINT("items.sent", a->trying - failed),
+        F_UINT("items.failed", failed),
+        F_STR(strstr(peer, "://") != NULL ? "url.full" : "server.address", peer),
+    };
+    char name[160];
+
+    if (a->traced.start == 0)
+        return;
+    snprintf(name, sizeof(name), "exporter/%s/%s", node->id, signal);
+    traced_end(node, &a->traced,
+               &(struct traced_end){ name, TRACED_CLIENT, attributes, ARRAY_LEN(attributes) - (peer[0] == '\0' ? 1 : 0),
+                                     failed == 0         ? NULL
+                                     : o->why[0] != '\0' ? o->why
+                                                         : o->reason });
+}
+
 /* True once when there had been a run of failures. */
 static bool end_complaints(struct sender *s)
 {
@@ -289,6 +317,7 @@ static void on_settled(struct ack *ack, const struct outcome *o)
     if (a->state == ATTEMPT_ENDED)
         return;
     tell_health(a, o);
+    end_span(a, o);
     if (o->verdict == VERDICT_RETRY && try_again(a, o))
         return;
     if (o->verdict != VERDICT_SAFE)
@@ -304,6 +333,8 @@ static void start_try(struct attempt *a)
 
     enter_state(a, ATTEMPT_UNDER_WAY);
     a->begun = clock_mono(&s->node->host->loop->clock);
+    traced_begin(s->node, &a->traced, NULL);
+    a->trying = a->batch->items;
     ack_init(&a->ack, &s->node->host->loop->turn, NULL, a->batch->items, s->options.wait_for_result, on_settled);
     consumer_send(s->options.attempt, batch_ref(a->batch), &a->ack);
 }

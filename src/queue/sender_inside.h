@@ -65,6 +65,8 @@ struct attempt {
     struct retry retry;
     struct clock_timer timer;
     uint64_t begun;
+    struct traced traced; /* our own span of the try, and how many items it began with */
+    uint64_t trying;
     enum attempt_state state;
 };
 

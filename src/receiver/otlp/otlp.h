@@ -4,6 +4,7 @@
  *     otlp.c         the component: options, listeners, start and stop
  *     otlp_call.c    one call: from its body to a batch, from the pipeline's verdict to the answer
  *     otlp_unpack.c  inflates, turns from JSON and validates it, large ones beside the loop
+ *     otlp_trace.c   our own span of a call
  *     otlp_foreign.c is a body without an item meant for somebody else?
  *     otlp_grpc.c    a call as gRPC: message prefix, statuses, health service
  *     otlp_http.c    a call as OTLP/HTTP: methods, media types, status bodies, CORS
@@ -110,6 +111,7 @@ struct otlp_call {
     uint64_t items;
     struct metadata *metadata;
     struct clock_timer deadline; /* grpc-timeout */
+    struct traced traced;
 
     struct request_body body;
 
@@ -152,6 +154,12 @@ struct unpacking {
 
 /* The last call or listener may be gone: a stop that waits for that is done. */
 void receiver_stopped_if_idle(struct otlp *r);
+
+/* --- otlp_trace.c --- */
+
+void call_trace_begin(struct otlp_call *call);
+/* It is answered: so many of its items were refused; `error`: why, or why there are none. NULL: all is well. */
+void call_trace_end(struct otlp_call *call, uint64_t refused, const char *error);
 
 /* --- otlp_call.c --- */
 

@@ -65,6 +65,7 @@ struct otlp_call *call_new(struct otlp *r, struct http_request *req, enum transp
     call->signal = signal;
     list_push_front(&r->calls, &call->link);
     req->context = call;
+    call_trace_begin(call);
     return call;
 }
 
@@ -91,6 +92,8 @@ void call_free(struct otlp_call *call)
 {
     struct otlp *r = call->receiver;
 
+    if (call->health == GRPC_HEALTH_NONE)
+        call_trace_end(call, call->items, "the peer went away");
     body_drop(&call->body);
     clock_stop(&r->node.host->loop->clock, &call->deadline);
     metadata_unref(call->metadata);
@@ -147,6 +150,7 @@ void call_reject(struct otlp_call *call, enum rejection why, enum grpc_status co
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     receiver_requests_reject(&call->receiver->requests[call->transport], why, call->req, text);
+    call_trace_end(call, 0, text);
     call_move(call, CALL_ANSWERED);
     body_drop(&call->body);
     answer_fault(call, code, http_status, text, why == REJECTED_BUDGET ? 1000 : 0);
@@ -179,6 +183,7 @@ static void on_settled(struct ack *ack, const struct outcome *o)
     metric_add(r->failed[call->signal][call->transport], 0);
     if (refused > 0 && call->req != NULL)
         receiver_requests_refused(&r->requests[call->transport], call->req, o);
+    call_trace_end(call, refused, refused == 0 ? NULL : o->why[0] != '\0' ? o->why : o->reason);
     call_move(call, CALL_ANSWERED);
     if (call->req != NULL)
         answer_outcome(call, o, refused); /* on_close comes later and frees the call */
@@ -253,6 +258,7 @@ void call_unpacked(struct otlp_call *call, struct unpacking *u)
     if (u->validation.items == 0) { /* nothing to do is done */
         if (u->foreign)
             receiver_requests_reject(&r->requests[call->transport], REJECTED_NOTHING, call->req, u->err.text);
+        call_trace_end(call, 0, NULL);
         call_move(call, CALL_ANSWERED);
         body_drop(&call->body);
         answer_ok(call, 0, u->foreign ? u->err.text : "");
