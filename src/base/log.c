@@ -409,6 +409,31 @@ static void keep_recent(const struct logger *lg, enum log_level level, struct by
     log_recent_add(lg->sink->recent, now, level, buf_bytes(b));
 }
 
+void log_watch(struct log_sink *s, struct log_watcher *w)
+{
+    w->next = s->watchers;
+    s->watchers = w;
+}
+
+void log_unwatch(struct log_sink *s, struct log_watcher *w)
+{
+    for (struct log_watcher **at = &s->watchers; *at != NULL; at = &(*at)->next) {
+        if (*at == w) {
+            *at = w->next;
+            return;
+        }
+    }
+}
+
+static void tell_watchers(const struct logger *lg, enum log_level level, struct bytes msg,
+                          const struct log_field *fields, size_t n, uint64_t now)
+{
+    const struct log_line line = { lg, level, now, msg, fields, n };
+
+    for (struct log_watcher *w = lg->unwatched ? NULL : lg->sink->watchers; w != NULL; w = w->next)
+        w->on_line(w, &line);
+}
+
 static void make_line(const struct logger *lg, enum log_level level, struct bytes msg, bool quoted,
                       const struct log_field *fields, size_t n, uint64_t now)
 {
@@ -423,6 +448,8 @@ static void make_line(const struct logger *lg, enum log_level level, struct byte
     } else {
         make_console(s, lg, level, msg, fields, n, now);
     }
+    if (!quoted)
+        tell_watchers(lg, level, msg, fields, n, now);
     for (struct log_sink *t = s; t != NULL; t = t->next)
         waits |= put_out(t, buf_bytes(&s->line));
     if (waits && s->on_backlog != NULL)

@@ -51,6 +51,13 @@ struct log_field {
 #define F_DOUBLE(k, v) ((struct log_field){ (k), LOG_FIELD_DOUBLE, { .d = (v) } })
 #define F_BOOL(k, v) ((struct log_field){ (k), LOG_FIELD_BOOL, { .b = (v) } })
 
+/* Who is told of each line, beside the outputs. */
+struct log_line;
+struct log_watcher {
+    struct log_watcher *next;
+    void (*on_line)(struct log_watcher *w, const struct log_line *line); /* it logs nothing itself */
+};
+
 struct log_sink {
     enum log_level level;
     bool json;
@@ -73,6 +80,7 @@ struct log_sink {
     void (*on_backlog)(struct log_sink *s); /* there is one now: call log_flush every while. May be NULL */
     void *owner;
     struct log_recent *recent; /* base/log_recent.h: the last warnings and errors; NULL: they are not kept */
+    struct log_watcher *watchers;
 };
 
 #define LOG_BACKLOG_MAX (8u << 20)
@@ -93,6 +101,20 @@ struct logger {
     size_t n_fields;
     bool unwatched; /* its lines are for the outputs alone: what watches the log would be told of itself */
 };
+
+/* A line on its way; valid for as long as the call. Not of log_write_text(), whose text is data, nor of loggers that
+ * are unwatched. */
+struct log_line {
+    const struct logger *logger;
+    enum log_level level;
+    uint64_t time; /* wall ns */
+    struct bytes msg;
+    const struct log_field *fields;
+    size_t n;
+};
+
+void log_watch(struct log_sink *s, struct log_watcher *w);
+void log_unwatch(struct log_sink *s, struct log_watcher *w);
 
 /* stderr, console, info: what is used before the configuration is known. */
 void log_sink_init(struct log_sink *s);

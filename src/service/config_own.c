@@ -8,6 +8,7 @@
 #include "service/config_inside.h"
 
 #include "base/mem.h"
+#include "codec/pb.h"
 #include "service/own/own_rows.h"
 #include "service/own/own_source.h"
 
@@ -16,6 +17,8 @@
 #include <string.h>
 
 #define QUEUE_BYTES "4194304"
+#define SIMPLE_QUEUE 2048u    /* items that come in one turn of the loop */
+#define SIMPLE_TIMEOUT 30000u /* ms */
 
 /* One that is being made. */
 struct making {
@@ -315,7 +318,9 @@ static uint64_t mix(uint64_t h, struct bytes b)
 
 static uint64_t fingerprint_of(const struct own_source_config *c)
 {
-    const uint64_t numbers[] = { c->delay, c->queue_items, c->batch_items, c->resource.n };
+    const struct trace_sampler *s = &c->sampler;
+    const uint64_t numbers[] = { c->delay,      c->queue_items,    c->batch_items,
+                                 c->resource.n, pb_bits(s->share), (uint64_t)s->follows_parent << 1 | s->reads_parent };
     uint64_t h = bytes_hash(bytes_of(numbers, sizeof(numbers)));
 
     for (size_t i = 0; i < c->resource.n; i++) {
@@ -402,6 +407,50 @@ static void add_metrics(struct loader *l)
     }
 }
 
+static double share_of(const struct own_always_config *off, const struct own_ratio_config *ratio)
+{
+    return off->on ? 0 : ratio->on ? ratio->ratio : 1;
+}
+
+static struct trace_sampler sampler_of(const struct traces_config *t)
+{
+    const struct own_sampler_config *c = &t->sampler;
+    const struct own_root_sampler_config *root = &c->parent_based.root;
+    struct trace_sampler s = { .share = 1, .follows_parent = !c->on || c->parent_based.on };
+
+    if (c->on)
+        s.share = c->parent_based.on ? share_of(&root->always_off, &root->trace_id_ratio_based)
+                                     : share_of(&c->always_off, &c->trace_id_ratio_based);
+    for (size_t i = 0; i < t->propagators.n; i++)
+        s.reads_parent |= strcmp(t->propagators.v[i], "tracecontext") == 0;
+    return s;
+}
+
+static void add_processors(struct loader *l, enum signal signal, const struct option_list *list, const char *path,
+                           const struct trace_sampler *sampler)
+{
+    const struct own_processor_config *processors = list->v;
+    struct making m = { .l = l, .signal = signal };
+
+    for (size_t i = 0; i < list->n; i++) {
+        const struct own_processor_config *p = &processors[i];
+        const struct own_batch_config *b = &p->batch;
+
+        place_item(&m, path, i, b->on ? "batch" : "simple", yaml_get(p->place, b->on ? "batch" : "simple"));
+        m.give_up = b->on ? b->export_timeout : SIMPLE_TIMEOUT;
+        m.source = (struct own_source_config){ .queue_items = SIMPLE_QUEUE, .batch_items = 1 };
+        if (b->on)
+            m.source = (struct own_source_config){
+                .delay = b->schedule_delay * NS_PER_MS,
+                .queue_items = b->max_queue_size,
+                .batch_items = b->max_export_batch_size,
+            };
+        if (sampler != NULL)
+            m.source.sampler = *sampler;
+        add_pipeline(&m, b->on ? &b->exporter : &p->simple.exporter);
+    }
+}
+
 void config_forget_own(struct config *c)
 {
     static const enum component_kind kinds[] = { COMPONENT_RECEIVER, COMPONENT_EXPORTER };
@@ -415,5 +464,11 @@ void config_forget_own(struct config *c)
 
 void config_add_own(struct loader *l)
 {
+    const struct telemetry_config *t = &l->config->service->telemetry;
+    struct trace_sampler sampler = sampler_of(&t->traces);
+
     add_metrics(l);
+    add_processors(l, SIGNAL_LOGS, &t->logs.processors, "logs::processors", NULL);
+    if (t->traces.level != LEVEL_NONE)
+        add_processors(l, SIGNAL_TRACES, &t->traces.processors, "traces::processors", &sampler);
 }

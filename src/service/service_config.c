@@ -40,8 +40,8 @@ static const struct option logs_options[] = {
     OPT_BOOL(struct logs_config, disable_zap_resource, "false",
              "Leave out the service's resource (service.name, service.version, service.instance.id) on every line."),
     OPT_BOOL(struct logs_config, development, "false", "Has no effect here: there is no development mode."),
-    OPT_REFUSED("processors", "exporting otelcd's own log over OTLP is not served yet: remove this block; the log goes "
-                              "to output_paths"),
+    OPT_LIST(struct logs_config, processors, struct own_processor_config, own_log_processor_options,
+             "Whom the log is sent to, beside output_paths; the same lines, with their fields."),
     OPT_END,
 };
 
@@ -95,12 +95,15 @@ static const struct option metrics_options[] = {
 };
 
 static const struct option traces_options[] = {
-    OPT_ENUM(struct traces_config, level, metric_level_names, "none",
-             "Has no effect here: otelcd does not trace itself.", .nocase = true),
-    OPT_REFUSED("processors", "otelcd does not trace itself: remove this key"),
-    OPT_STRINGS(struct traces_config, propagators, NULL, "Has no effect here: otelcd does not trace itself."),
-    OPT_REFUSED("sampler", "otelcd does not trace itself: remove this key"),
-    OPT_REFUSED("limits", "otelcd does not trace itself: remove this key"),
+    OPT_ENUM(struct traces_config, level, metric_level_names, "normal", "none: no spans; the others are the same here.",
+             .nocase = true),
+    OPT_LIST(struct traces_config, processors, struct own_processor_config, own_trace_processor_options,
+             "Whom spans of what otelcd does are sent to; without them none are made."),
+    OPT_GROUP(struct traces_config, sampler, struct own_sampler_config, own_sampler_options, GROUP_NONE,
+              "Which traces are recorded; without it parent_based, and all of those that begin here."),
+    OPT_STRINGS(struct traces_config, propagators, "[tracecontext]",
+                "How requests name their parents: tracecontext (traceparent) is read; b3 is not."),
+    OPT_REFUSED("limits", "spans have few attributes here, and these are bounded: remove this key"),
     OPT_END,
 };
 
@@ -388,13 +391,8 @@ static void drop_idle(struct telemetry_config *t, const struct yaml_node *node, 
         warn_of(node, "logs", "disable_caller", faults, "lines never name the calling function");
     if (!t->logs.disable_stacktrace)
         warn_of(node, "logs", "disable_stacktrace", faults, "lines never carry stack traces");
-    if (t->traces.level != LEVEL_NONE)
-        warn_of(node, "traces", "level", faults, "otelcd does not trace itself");
-    if (t->traces.propagators.n > 0)
-        warn_of(node, "traces", "propagators", faults, "otelcd does not trace itself");
     t->logs.development = false;
     t->logs.disable_caller = t->logs.disable_stacktrace = true;
-    t->traces = (struct traces_config){ .level = LEVEL_NONE };
 }
 
 static void finish_initial_fields(const struct yaml_node *n, struct faults *faults)
@@ -411,8 +409,29 @@ static void finish_initial_fields(const struct yaml_node *n, struct faults *faul
                       n->pairs[i].key, yaml_type_name(n->pairs[i].value));
 }
 
+/* Where each stands, and that it is one thing. */
+static void finish_processors(const struct option_list *list, const struct yaml_node *node, const char *group,
+                              struct faults *faults)
+{
+    const struct yaml_node *written = node_below(node, group, "processors", NULL);
+    struct own_processor_config *v = list->v;
+    char path[64];
+
+    snprintf(path, sizeof(path), "service::telemetry::%s::processors", group);
+    for (size_t i = 0; i < list->n; i++) {
+        v[i].place = written != NULL && written->kind == YAML_LIST ? written->items[i] : node;
+        if (v[i].batch.on == v[i].simple.on)
+            fault_add(faults, v[i].place, path, false,
+                      "a processor is written batch: {exporter: {otlp: {endpoint: \"http://host:4318\"}}} or simple: "
+                      "{exporter: ...}, each an item of its own");
+        else if (v[i].batch.on && v[i].batch.max_export_batch_size > v[i].batch.max_queue_size)
+            fault_add(faults, v[i].place, path, false, "max_export_batch_size must not be more than max_queue_size");
+    }
+}
+
 static void finish_logs(const struct logs_config *l, const struct yaml_node *node, struct faults *faults)
 {
+    finish_processors(&l->processors, node, "logs", faults);
     if (l->output_paths.n < 1 || l->output_paths.n > LOG_OUTPUTS_MAX)
         fault_add(faults, node_below(node, "logs", "output_paths", NULL), "service::telemetry::logs::output_paths",
                   false, "write 1 to %d outputs: stderr, stdout or files", LOG_OUTPUTS_MAX);
@@ -423,12 +442,38 @@ static void finish_logs(const struct logs_config *l, const struct yaml_node *nod
     finish_initial_fields(l->initial_fields, faults);
 }
 
+static void finish_traces(const struct traces_config *t, const struct yaml_node *node, struct faults *faults)
+{
+    const struct own_sampler_config *s = &t->sampler;
+    const struct own_root_sampler_config *r = &s->parent_based.root;
+    const struct yaml_node *sampler = node_below(node, "traces", "sampler", NULL);
+
+    finish_processors(&t->processors, node, "traces", faults);
+    for (size_t i = 0; i < t->propagators.n; i++) {
+        bool b3 = strcmp(t->propagators.v[i], "b3") == 0;
+
+        if (b3 || strcmp(t->propagators.v[i], "tracecontext") != 0)
+            fault_add(faults, node_below(node, "traces", "propagators", NULL),
+                      "service::telemetry::traces::propagators", b3,
+                      b3 ? "headers of b3 are not read: requests that have no traceparent begin new traces"
+                         : "unsupported trace propagator \"%s\": write tracecontext",
+                      t->propagators.v[i]);
+    }
+    if (s->on && s->always_on.on + s->always_off.on + s->trace_id_ratio_based.on + s->parent_based.on != 1)
+        fault_add(faults, sampler, "service::telemetry::traces::sampler", false,
+                  "write one of always_on, always_off, trace_id_ratio_based and parent_based");
+    if (r->on && r->always_on.on + r->always_off.on + r->trace_id_ratio_based.on != 1)
+        fault_add(faults, sampler, "service::telemetry::traces::sampler::parent_based::root", false,
+                  "write one of always_on, always_off and trace_id_ratio_based");
+}
+
 void service_config_finish(struct arena *a, struct service_config *c, const struct yaml_node *node,
                            struct faults *faults)
 {
     finish_readers(a, c, node, faults);
     finish_resource(a, c, faults);
     finish_logs(&c->telemetry.logs, node, faults);
+    finish_traces(&c->telemetry.traces, node, faults);
     drop_idle(&c->telemetry, node, faults);
 }
 

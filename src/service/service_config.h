@@ -26,6 +26,7 @@ struct logs_config {
     const struct yaml_node *initial_fields;               /* a map or NULL */
     bool development, disable_caller, disable_stacktrace; /* say nothing of how we log; warned about */
     bool disable_zap_resource;
+    struct option_list processors; /* of struct own_processor_config */
 };
 
 struct constant_labels_config {
@@ -63,7 +64,9 @@ struct metrics_config {
 };
 
 struct traces_config {
-    int level; /* enum metric_level; otelcd does not trace itself */
+    int level;                     /* enum metric_level; none: no spans */
+    struct option_list processors; /* of struct own_processor_config */
+    struct own_sampler_config sampler;
     struct strings propagators;
 };
 

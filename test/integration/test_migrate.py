@@ -256,13 +256,13 @@ def test_a_key_that_hides_something_is_not_taken_out_silently(migrated):
     assert code == 1 and "url_sanitizer: {enabled: true}" in new and wrong[0]["path"] == "processors::redaction::url_sanitizer"
 
 
-def test_own_metrics_that_are_sent_stay_and_what_is_not_served_is_taken_out(migrated):
+def test_own_telemetry_that_is_sent_stays_and_what_is_not_served_is_taken_out(migrated):
     old = OTLP + "exporters: {nop: }\n" + PIPELINES.format("nop") + (
-        "  telemetry:\n    logs:\n      processors:\n        - batch: {exporter: {otlp: {endpoint: x}}}\n      level: info\n    metrics:\n      readers:\n"
+        "  telemetry:\n    traces:\n      limits: {attribute_count_limit: 5}\n    logs:\n      processors:\n        - batch: {exporter: {otlp: {endpoint: 'http://x:1'}}}\n      level: info\n    metrics:\n      readers:\n"
         "        - periodic:\n            exporter: {otlp: {endpoint: 'http://x:1'}}\n        - pull: {exporter: {prometheus: {host: localhost, port: 8888}}}\n"
     )
     report, new, wrong, code = migrated(old)
-    assert (code, wrong) == (1, []) and "        - periodic:\n            exporter: " in new and "      # processors:\n" in new and "      level: info\n" in new
+    assert (code, wrong) == (1, []) and "        - periodic:\n            exporter: " in new and "\n        - batch: {" in new and "      # limits: {" in new and "      level: info\n" in new
 
 
 def test_a_block_with_an_anchor_is_left_to_the_user(migrated):

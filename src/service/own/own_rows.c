@@ -90,18 +90,19 @@ static const struct option metric_exporter_options[] = {
 
 /* clang-format off */
 #define T struct own_batch_config
-static const struct option log_batch_options[] = {
-    OPT_UINT(T, schedule_delay, "1000", "1", "3600000", "Milliseconds: the longest that a line waits for others."),
-    OPT_UINT(T, export_timeout, "30000", "1", "3600000",
-             "Milliseconds: what could not be sent for so long is dropped, and counted."),
-    OPT_UINT(T, max_queue_size, "2048", "1", "100000", "Lines that wait; more are dropped, and counted."),
-    OPT_UINT(T, max_export_batch_size, "512", "1", "100000",
-             "So many are sent without waiting for more. At most max_queue_size."),
-    OPT_GROUP(T, exporter, struct own_exporter_config, exporter_options, GROUP_PLAIN, "Whom they are sent to."),
-    OPT_END,
-};
-#undef T
+#define BATCH_ROWS(delay_, word_)                                                                                     \
+    OPT_UINT(T, schedule_delay, delay_, "1", "3600000", "Milliseconds: the longest that one of the " word_ " waits."), \
+    OPT_UINT(T, export_timeout, "30000", "1", "3600000",                                                              \
+             "Milliseconds: what could not be sent for so long is dropped, and counted."),                            \
+    OPT_UINT(T, max_queue_size, "2048", "1", "100000", "The " word_ " that wait; more are dropped, and counted."),    \
+    OPT_UINT(T, max_export_batch_size, "512", "1", "100000",                                                          \
+             "So many are sent without waiting for more. At most max_queue_size."),                                   \
+    OPT_GROUP(T, exporter, struct own_exporter_config, exporter_options, GROUP_PLAIN, "Whom they are sent to.")
 /* clang-format on */
+
+static const struct option log_batch_options[] = { BATCH_ROWS("1000", "lines"), OPT_END };
+static const struct option trace_batch_options[] = { BATCH_ROWS("5000", "spans"), OPT_END };
+#undef T
 
 static const struct option simple_options[] = {
     OPT_GROUP(struct own_simple_config, exporter, struct own_exporter_config, exporter_options, GROUP_PLAIN,
@@ -114,6 +115,50 @@ const struct option own_log_processor_options[] = {
               "What comes is sent in batches."),
     OPT_GROUP(struct own_processor_config, simple, struct own_simple_config, simple_options, GROUP_NONE,
               "What comes is sent at once."),
+    OPT_END,
+};
+
+const struct option own_trace_processor_options[] = {
+    OPT_GROUP(struct own_processor_config, batch, struct own_batch_config, trace_batch_options, GROUP_NONE,
+              "What comes is sent in batches."),
+    OPT_GROUP(struct own_processor_config, simple, struct own_simple_config, simple_options, GROUP_NONE,
+              "What comes is sent at once."),
+    OPT_END,
+};
+
+static const struct option always_options[] = { OPT_END };
+
+static const struct option ratio_options[] = {
+    OPT_DOUBLE(struct own_ratio_config, ratio, "1", "0", "1", "The share of traces, by their ids."),
+    OPT_END,
+};
+
+#define BY_PARENT "what the parent says counts: remove this key"
+
+/* clang-format off */
+#define SAMPLER_ROWS(T)                                                                                               \
+    OPT_GROUP(T, always_on, struct own_always_config, always_options, GROUP_DEFAULT, "All of them."),                 \
+    OPT_GROUP(T, always_off, struct own_always_config, always_options, GROUP_DEFAULT, "None."),                       \
+    OPT_GROUP(T, trace_id_ratio_based, struct own_ratio_config, ratio_options, GROUP_DEFAULT, "A share of them."),    \
+    OPT_REFUSED("jaeger_remote", "nobody is asked: write trace_id_ratio_based: {ratio: 0.1}")
+/* clang-format on */
+
+static const struct option root_options[] = { SAMPLER_ROWS(struct own_root_sampler_config), OPT_END };
+
+static const struct option parent_options[] = {
+    OPT_GROUP(struct own_parent_sampler_config, root, struct own_root_sampler_config, root_options, GROUP_DEFAULT,
+              "Of traces that begin here; without it all."),
+    OPT_REFUSED("remote_parent_sampled", BY_PARENT),
+    OPT_REFUSED("remote_parent_not_sampled", BY_PARENT),
+    OPT_REFUSED("local_parent_sampled", "spans here have no parents of otelcd's own: remove this key"),
+    OPT_REFUSED("local_parent_not_sampled", "spans here have no parents of otelcd's own: remove this key"),
+    OPT_END,
+};
+
+const struct option own_sampler_options[] = {
+    SAMPLER_ROWS(struct own_sampler_config),
+    OPT_GROUP(struct own_sampler_config, parent_based, struct own_parent_sampler_config, parent_options, GROUP_DEFAULT,
+              "Of requests with a traceparent those whose parent was recorded; root decides of the others."),
     OPT_END,
 };
 

@@ -44,10 +44,39 @@ struct own_simple_config {
     struct own_exporter_config exporter;
 };
 
-/* An item of logs::processors. */
+/* An item of logs::processors, which is one of them. */
 struct own_processor_config {
     struct own_batch_config batch;
     struct own_simple_config simple;
+    const struct yaml_node *place; /* of it, in the list that the user wrote */
+};
+
+struct own_always_config {
+    bool on;
+};
+
+struct own_ratio_config {
+    bool on;
+    double ratio;
+};
+
+struct own_root_sampler_config {
+    bool on;
+    struct own_always_config always_on, always_off;
+    struct own_ratio_config trace_id_ratio_based;
+};
+
+struct own_parent_sampler_config {
+    bool on;
+    struct own_root_sampler_config root;
+};
+
+/* traces::sampler: one of them. */
+struct own_sampler_config {
+    bool on;
+    struct own_always_config always_on, always_off;
+    struct own_ratio_config trace_id_ratio_based;
+    struct own_parent_sampler_config parent_based;
 };
 
 /* An item of metrics::readers may be it. */
@@ -59,6 +88,7 @@ struct own_periodic_config {
     size_t index;
 };
 
-extern const struct option own_log_processor_options[], own_periodic_options[];
+extern const struct option own_log_processor_options[], own_trace_processor_options[], own_periodic_options[];
+extern const struct option own_sampler_options[];
 
 #endif

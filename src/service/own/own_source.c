@@ -9,6 +9,7 @@
 
 #include "codec/pb.h"
 #include "codec/utf8.h"
+#include "otlp/digest.h"
 #include "otlp/fields.h"
 
 #include <stdlib.h>
@@ -21,39 +22,68 @@ static const struct metric_row *const metric_rows[] = { &dropped_row, NULL };
 
 /* --- what is written --- */
 
-/* What strangers wrote may be no UTF-8. */
-static void put_string(struct buf *out, uint32_t number, struct bytes value)
+void own_put_string(struct buf *out, uint32_t number, struct bytes value)
 {
-    struct buf visible = { 0 };
+    struct buf repaired = { 0 };
 
     if (!utf8_valid(value)) {
-        log_put_visible(&visible, value);
-        value = buf_bytes(&visible);
+        utf8_repair(value, &repaired);
+        value = buf_bytes(&repaired);
     }
     pb_put_bytes(out, number, value);
-    buf_free(&visible);
+    buf_free(&repaired);
+}
+
+/* Up to the content of its value; put_end() ends it. */
+struct attribute {
+    size_t attribute, any;
+};
+
+static struct attribute put_begin(struct buf *out, uint32_t number, const char *key)
+{
+    struct attribute a = { .attribute = pb_begin(out, number) };
+
+    pb_put_str(out, OTLP_KEY_VALUE_KEY, key);
+    a.any = pb_begin(out, OTLP_KEY_VALUE_VALUE);
+    return a;
+}
+
+static void put_end(struct buf *out, struct attribute a)
+{
+    pb_end(out, a.any);
+    pb_end(out, a.attribute);
 }
 
 void own_put_text(struct buf *out, uint32_t number, const char *key, struct bytes value)
 {
-    size_t attribute = pb_begin(out, number), any;
+    struct attribute a = put_begin(out, number, key);
 
-    pb_put_str(out, OTLP_KEY_VALUE_KEY, key);
-    any = pb_begin(out, OTLP_KEY_VALUE_VALUE);
-    put_string(out, OTLP_ANY_STRING, value);
-    pb_end(out, any);
-    pb_end(out, attribute);
+    own_put_string(out, OTLP_ANY_STRING, value);
+    put_end(out, a);
 }
 
 void own_put_int(struct buf *out, uint32_t number, const char *key, int64_t value)
 {
-    size_t attribute = pb_begin(out, number), any;
+    struct attribute a = put_begin(out, number, key);
 
-    pb_put_str(out, OTLP_KEY_VALUE_KEY, key);
-    any = pb_begin(out, OTLP_KEY_VALUE_VALUE);
     pb_put_uint(out, OTLP_ANY_INT, (uint64_t)value);
-    pb_end(out, any);
-    pb_end(out, attribute);
+    put_end(out, a);
+}
+
+void own_put_double(struct buf *out, uint32_t number, const char *key, double value)
+{
+    struct attribute a = put_begin(out, number, key);
+
+    pb_put_double(out, OTLP_ANY_DOUBLE, value);
+    put_end(out, a);
+}
+
+void own_put_bool(struct buf *out, uint32_t number, const char *key, bool value)
+{
+    struct attribute a = put_begin(out, number, key);
+
+    pb_put_uint(out, OTLP_ANY_BOOL, value);
+    put_end(out, a);
 }
 
 void own_put_resource(struct buf *out, const struct own_resource *r)
@@ -65,13 +95,10 @@ void own_put_resource(struct buf *out, const struct own_resource *r)
     pb_end(out, resource);
 }
 
-void own_put_scope(struct buf *out, const char *version)
+void own_scope_begin(struct buf *out, const char *version)
 {
-    size_t scope = pb_begin(out, OTLP_SCOPE_GROUP_SCOPE);
-
     pb_put_str(out, OTLP_SCOPE_NAME, "otelcd");
     pb_put_str(out, OTLP_SCOPE_VERSION, version);
-    pb_end(out, scope);
 }
 
 /* --- sending --- */
@@ -80,6 +107,8 @@ static struct budget *budget_of(const struct own_node *n)
 {
     return host_budget(n->node.host, n->node.signal);
 }
+
+static void send_waiting(struct own_node *n);
 
 static void finish_stop(struct own_node *n)
 {
@@ -96,15 +125,17 @@ static void on_settled(struct ack *ack, const struct outcome *outcome)
     struct own_node *n = container_of(ack, struct own_node, ack);
 
     if (outcome->verdict != VERDICT_SAFE)
-        metric_add(n->dropped, n->items);
+        metric_add(n->dropped, n->sent_items);
     n->is_out = false;
+    if (n->due || n->stopping)
+        send_waiting(n);
     finish_stop(n);
 }
 
 static void send_batch(struct own_node *n, struct batch *batch)
 {
     n->is_out = true;
-    n->items = batch->items;
+    n->sent_items = batch->items;
     ack_init(&n->ack, &n->node.host->loop->turn, NULL, 0, true, on_settled);
     consumer_send(n->node.out[n->node.signal], batch, &n->ack);
 }
@@ -125,12 +156,90 @@ static void send_metrics(struct own_node *n)
     buf_free(&request);
 }
 
-static void on_due(struct clock_timer *t)
+static void on_interval(struct clock_timer *t)
 {
     struct own_node *n = container_of(t, struct own_node, timer);
 
-    clock_start(&n->node.host->loop->clock, t, n->config->delay, on_due);
+    clock_start(&n->node.host->loop->clock, t, n->config->delay, on_interval);
     send_metrics(n);
+}
+
+/* --- items that wait --- */
+
+static void charge(struct own_node *n)
+{
+    uint64_t size = n->items > 0 ? assembly_size(&n->assembly) : 0;
+
+    if (size > n->charged)
+        budget_charge(budget_of(n), size - n->charged);
+    else
+        budget_give(budget_of(n), n->charged - size);
+    n->charged = size;
+}
+
+/* If nothing is out. */
+static void send_waiting(struct own_node *n)
+{
+    struct batch *batch;
+
+    n->due = n->is_out && n->items > 0;
+    if (n->is_out || n->items == 0)
+        return;
+    clock_stop(&n->node.host->loop->clock, &n->timer);
+    batch = assembly_batch(&n->assembly, n->node.signal, budget_of(n), n->items, n->arrival);
+    assembly_clear(&n->assembly);
+    n->group = NULL;
+    n->items = 0;
+    charge(n);
+    send_batch(n, batch);
+}
+
+static void on_due(struct clock_timer *t)
+{
+    send_waiting(container_of(t, struct own_node, timer));
+}
+
+bool own_admit(struct own_node *n)
+{
+    bool room =
+        n->items < n->config->queue_items && n->charged < OWN_BYTES_MOST && budget_room(budget_of(n)) >= OWN_ROOM_LEAST;
+
+    if (!room)
+        metric_add(n->dropped, 1);
+    return room;
+}
+
+struct message *own_scope_message(struct own_node *n, struct bytes scope)
+{
+    const struct digest key = digest_plain(scope);
+    struct buf resource = { 0 };
+    struct message *m;
+    bool made;
+
+    if (n->group == NULL) {
+        own_put_resource(&resource, &n->resource);
+        n->group = assembly_add(&n->assembly, n->assembly.root, OTLP_REQUEST_RESOURCES);
+        assembly_put(&n->assembly, n->group, assembly_keep(&n->assembly, buf_bytes(&resource)));
+        buf_free(&resource);
+    }
+    m = assembly_find(&n->assembly, n->group, OTLP_RESOURCE_GROUP_SCOPES, &key, &made);
+    if (made)
+        assembly_put_field(&n->assembly, m, OTLP_SCOPE_GROUP_SCOPE, assembly_keep(&n->assembly, scope));
+    return m;
+}
+
+void own_take(struct own_node *n, struct message *scope, struct bytes item)
+{
+    struct clock *clock = &n->node.host->loop->clock;
+
+    assembly_put_field(&n->assembly, scope, OTLP_SCOPE_GROUP_ITEMS, assembly_keep(&n->assembly, item));
+    if (n->items++ == 0) {
+        n->arrival = clock_mono(clock);
+        clock_start(clock, &n->timer, n->config->delay, on_due);
+    }
+    if (n->items == n->config->batch_items)
+        clock_start(clock, &n->timer, 0, on_due);
+    charge(n);
 }
 
 /* --- life --- */
@@ -143,7 +252,9 @@ static int create(struct node *node, const void *config, struct error *err)
     (void)err;
     n->config = config;
     own_resource_init(&n->resource, node->host->instance_id, &n->config->resource);
+    assembly_init(&n->assembly);
     n->dropped = metrics_get(node->host->metrics, &dropped_row, &label, 1);
+    metric_add(n->dropped, 0);
     return 0;
 }
 
@@ -152,7 +263,12 @@ static int start(struct node *node, struct error *err)
     struct own_node *n = own_node_of(node);
 
     (void)err;
-    clock_start(&node->host->loop->clock, &n->timer, n->config->delay, on_due);
+    if (node->signal == SIGNAL_METRICS)
+        clock_start(&node->host->loop->clock, &n->timer, n->config->delay, on_interval);
+    else if (node->signal == SIGNAL_LOGS)
+        own_log_start(n);
+    else
+        own_trace_start(n);
     return 0;
 }
 
@@ -164,7 +280,12 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     clock_stop(&node->host->loop->clock, &n->timer);
     n->stopping = true;
     n->stopped = done;
-    send_metrics(n);
+    if (node->signal == SIGNAL_METRICS) {
+        send_metrics(n);
+    } else {
+        (node->signal == SIGNAL_LOGS ? own_log_stop : own_trace_stop)(n);
+        send_waiting(n);
+    }
     finish_stop(n);
 }
 
@@ -175,6 +296,8 @@ static void destroy(struct node *node)
     clock_stop(&node->host->loop->clock, &n->timer);
     if (n->is_out)
         ack_cancel(&n->ack);
+    budget_give(budget_of(n), n->charged);
+    assembly_free(&n->assembly);
     own_resource_free(&n->resource);
 }
 

@@ -12,10 +12,11 @@
 
 /* The configuration of one. */
 struct own_source_config {
-    uint64_t delay;             /* ns: between two sendings; 0: at once */
-    uint64_t queue_items;       /* that wait; of metrics all there are are sent */
-    uint64_t batch_items;       /* so many do not wait for the delay */
-    struct string_map resource; /* as own_resource_init() takes it; in the component's memory */
+    uint64_t delay;               /* ns: between two sendings; 0: at once */
+    uint64_t queue_items;         /* that wait; of metrics all there are are sent */
+    uint64_t batch_items;         /* so many do not wait for the delay */
+    struct trace_sampler sampler; /* spans */
+    struct string_map resource;   /* as own_resource_init() takes it; in the component's memory */
 };
 
 extern const struct component own_source;

@@ -245,13 +245,48 @@ static const struct {
       "5:29: service::telemetry::logs::level: \"loud\" is not one of debug, info, warn, "
       "error, dpanic, panic, fatal or warning" },
     { TELEMETRY("{logs: {development: true, disable_caller: false}, traces: {level: basic, propagators: [b3]}}"),
+      "?5:101: service::telemetry::traces::propagators: headers of b3 are not read: requests that have no traceparent "
+      "begin new traces\n"
       "?5:35: service::telemetry::logs::development: there is no development mode; remove this key\n"
-      "?5:57: service::telemetry::logs::disable_caller: lines never name the calling function; remove this key\n"
-      "?5:81: service::telemetry::traces::level: otelcd does not trace itself; remove this key\n"
-      "?5:101: service::telemetry::traces::propagators: otelcd does not trace itself; remove this key" },
-    { TELEMETRY("{logs: {initial_fields: {a: [1]}, processors: [{batch: }]}}"),
-      "5:48: service::telemetry::logs::processors: exporting otelcd's own log over OTLP is not served yet: remove this "
-      "block; the log goes to output_paths" },
+      "?5:57: service::telemetry::logs::disable_caller: lines never name the calling function; remove this key" },
+    { TELEMETRY("{traces: {propagators: [baggage], sampler: {}, processors: [{batch: {exporter: {otlp: {}}}}]}}"),
+      "5:37: service::telemetry::traces::propagators: unsupported trace propagator \"baggage\": write tracecontext\n"
+      "5:57: service::telemetry::traces::sampler: write one of always_on, always_off, trace_id_ratio_based and "
+      "parent_based" },
+    { TELEMETRY("{traces: {sampler: {always_on: , always_off: }}}"),
+      "5:33: service::telemetry::traces::sampler: write one of always_on, always_off, trace_id_ratio_based and "
+      "parent_based" },
+    { TELEMETRY("{traces: {sampler: {parent_based: {root: {}}}}}"),
+      "5:33: service::telemetry::traces::sampler::parent_based::root: write one of always_on, always_off and "
+      "trace_id_ratio_based" },
+    { TELEMETRY("{traces: {sampler: {trace_id_ratio_based: {ratio: 1.5}}}}"),
+      "5:64: service::telemetry::traces::sampler::trace_id_ratio_based::ratio: 1.5 is out of range: it must be between "
+      "0 "
+      "and 1" },
+    { TELEMETRY("{traces: {limits: {}, sampler: {jaeger_remote: {}}}}"),
+      "5:24: service::telemetry::traces::limits: spans have few attributes here, and these are bounded: remove this "
+      "key\n"
+      "5:46: service::telemetry::traces::sampler::jaeger_remote: nobody is asked: write trace_id_ratio_based: {ratio: "
+      "0.1}" },
+    { TELEMETRY("{traces: {sampler: {parent_based: {root: {trace_id_ratio_based: {ratio: 0.5}}}}, processors: [{batch: "
+                "{exporter: {otlp: {}}}}]}}"),
+      "" },
+    { TELEMETRY("{logs: {processors: [{batch: }, {batch: {exporter: {otlp: {}}}, simple: {exporter: {otlp: {}}}}]}}"),
+      "5:35: service::telemetry::logs::processors: a processor is written batch: {exporter: {otlp: {endpoint: "
+      "\"http://host:4318\"}}} or simple: {exporter: ...}, each an item of its own\n"
+      "5:46: service::telemetry::logs::processors: a processor is written batch: {exporter: {otlp: {endpoint: "
+      "\"http://host:4318\"}}} or simple: {exporter: ...}, each an item of its own" },
+    { TELEMETRY("{logs: {processors: [{batch: {max_queue_size: 5, max_export_batch_size: 6, exporter: {otlp: {}}}}]}}"),
+      "5:35: service::telemetry::logs::processors: max_export_batch_size must not be more than max_queue_size" },
+    { TELEMETRY("{logs: {processors: [{simple: {}}, {simple: {exporter: {otlp: {timeout: 0}}}}]}}"),
+      "5:86: service::telemetry::logs::processors::1::simple::exporter::otlp::timeout: 0 is out of range: it must be "
+      "between 1 and 3600000" },
+    { TELEMETRY(
+          "{logs: {processors: [{simple: {exporter: {otlp_grpc: }}}, {batch: {exporter: {otlp_http: {tls: {ca_file: "
+          "/nowhere}, endpoint: 'https://a/b'}}}}]}}"),
+      "5:103: service::telemetry::logs::processors::1::batch::exporter::otlp_http::tls::ca_file: cannot read /nowhere: "
+      "no "
+      "such file or directory" },
     { TELEMETRY("{logs: {initial_fields: {a: [1]}, output_paths: []}}"),
       "5:62: service::telemetry::logs::output_paths: write 1 to 8 outputs: stderr, stdout or files\n"
       "5:42: service::telemetry::logs::initial_fields: a: expected a string, a number or a bool, got a list" },
