@@ -22,6 +22,12 @@ static void put_token(void *owner, struct call_headers *h)
     buf_wipe(&value);
 }
 
+static void put_nothing(void *owner, struct call_headers *h)
+{
+    (void)owner;
+    (void)h;
+}
+
 static char *server_url(struct error *err)
 {
     const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
@@ -34,11 +40,12 @@ static char *server_url(struct error *err)
     return NULL;
 }
 
-static int open_client(struct kube_pod *p, const char *url, struct error *err)
+static int open_client(struct kube_pod *p, const char *url, const char *ca_file, struct error *err)
 {
     const struct tls_config tls = {
         .on = true,
-        .ca_file = KUBE_ACCOUNT "/ca.crt",
+        .insecure_skip_verify = ca_file[0] == '\0',
+        .ca_file = ca_file,
         .cert_file = "",
         .key_file = "",
         .client_ca_file = "",
@@ -70,7 +77,19 @@ int kube_pod_open(struct kube_pod *p, const struct node *node, struct error *err
     if (rc == 0)
         rc = file_value_open(&p->token, node->host->loop, &node->log, "", KUBE_ACCOUNT "/token", err);
     if (rc == 0)
-        rc = open_client(p, url, err);
+        rc = open_client(p, url, KUBE_ACCOUNT "/ca.crt", err);
+    free(url);
+    return rc;
+}
+
+int kube_pod_open_bare(struct kube_pod *p, const struct node *node, struct error *err)
+{
+    char *url = server_url(err);
+    int rc = url == NULL ? err->code : 0;
+
+    *p = (struct kube_pod){ .api = { .node = node, .prefix = "", .put_headers = put_nothing, .owner = p } };
+    if (rc == 0)
+        rc = open_client(p, url, "", err);
     free(url);
     return rc;
 }

@@ -28,6 +28,8 @@ struct kube_pod {
 /* As the pod in which we are. A negative errno and `err` when it is none, or its files cannot be read; kube_pod_close()
  * all the same, after all that uses its api. */
 int kube_pod_open(struct kube_pod *p, const struct node *node, struct error *err);
+/* As nobody, to the same server, whose certificate is not checked. */
+int kube_pod_open_bare(struct kube_pod *p, const struct node *node, struct error *err);
 void kube_pod_close(struct kube_pod *p);
 
 /* The namespace that it is in, appended. */

@@ -23,7 +23,7 @@
 
 struct reader {
     struct kube_config *c;
-    const char *path;
+    const char *path, *context;
     struct error *err;
 };
 
@@ -175,7 +175,7 @@ static bool take_user(const struct reader *r, const struct yaml_node *user)
 static bool take_tree(const struct reader *r, const struct yaml_node *root)
 {
     const struct yaml_node *context, *cluster, *user;
-    const char *name = text_of(root, "current-context"), *who;
+    const char *name = r->context[0] != '\0' ? r->context : text_of(root, "current-context"), *who;
 
     if (name[0] == '\0')
         return fail_at(r, root, "current-context is not set: `kubectl config use-context NAME` sets it");
@@ -190,9 +190,10 @@ static bool take_tree(const struct reader *r, const struct yaml_node *root)
     return user != NULL && take_user(r, user);
 }
 
-int kube_config_parse(struct kube_config *c, struct bytes text, const char *path, struct error *err)
+int kube_config_parse(struct kube_config *c, struct bytes text, const char *path, const char *context,
+                      struct error *err)
 {
-    const struct reader r = { c, path, err };
+    const struct reader r = { c, path, context, err };
     const struct secret none = { "" };
     struct faults faults = { 0 };
     const struct yaml_node *root;
@@ -227,7 +228,7 @@ int kube_config_parse(struct kube_config *c, struct bytes text, const char *path
     return rc;
 }
 
-int kube_config_read(struct kube_config *c, const char *path, struct error *err)
+int kube_config_read(struct kube_config *c, const char *path, const char *context, struct error *err)
 {
     struct buf text = { 0 };
     int rc;
@@ -235,9 +236,25 @@ int kube_config_read(struct kube_config *c, const char *path, struct error *err)
     *c = (struct kube_config){ .server = "" };
     rc = file_read(path, FILE_MOST, &text, err);
     if (rc == 0)
-        rc = kube_config_parse(c, buf_bytes(&text), path, err);
+        rc = kube_config_parse(c, buf_bytes(&text), path, context, err);
     buf_wipe(&text);
     return rc;
+}
+
+char *kube_config_path(struct error *err)
+{
+    const char *path = getenv("KUBECONFIG"), *home = getenv("HOME");
+
+    if (path != NULL && strchr(path, ':') != NULL) {
+        error_set(err, -EINVAL, "KUBECONFIG names several files: name one, for they are not merged");
+        return NULL;
+    }
+    if (path != NULL && path[0] != '\0')
+        return mem_strdup(path);
+    if (home != NULL && home[0] != '\0')
+        return mem_printf("%s/.kube/config", home);
+    error_set(err, -ENOENT, "neither KUBECONFIG nor HOME is set, so no file of kubectl is known");
+    return NULL;
 }
 
 void kube_config_free(struct kube_config *c)
@@ -292,12 +309,13 @@ static int open_client(struct kube_file *f, struct error *err)
     return f->api.http != NULL ? 0 : err->code;
 }
 
-int kube_file_open(struct kube_file *f, const struct node *node, const char *path, struct error *err)
+int kube_file_open(struct kube_file *f, const struct node *node, const char *path, const char *context,
+                   struct error *err)
 {
     int rc;
 
     *f = (struct kube_file){ .api = { .node = node, .prefix = "", .put_headers = put_who, .owner = f } };
-    rc = kube_config_read(&f->config, path, err);
+    rc = kube_config_read(&f->config, path, context, err);
     if (rc == 0)
         rc = file_value_open(&f->token, node->host->loop, &node->log, f->config.token.text, f->config.token_file, err);
     return rc == 0 ? open_client(f, err) : rc;

@@ -18,11 +18,16 @@ struct kube_config {
     struct tls_config tls;
 };
 
-/* `path`: of the file, for paths in it that are relative and for faults. A negative errno and `err`, which names the
+/* `path`: of the file, for paths in it that are relative and for faults. `context`: in the place of current-context, if
+ * it is not "". A negative errno and `err`, which names the
  * place: what cannot be served (programs that give credentials) is refused by name. kube_config_free() all the same. */
-int kube_config_parse(struct kube_config *c, struct bytes text, const char *path, struct error *err);
-int kube_config_read(struct kube_config *c, const char *path, struct error *err);
+int kube_config_parse(struct kube_config *c, struct bytes text, const char *path, const char *context,
+                      struct error *err);
+int kube_config_read(struct kube_config *c, const char *path, const char *context, struct error *err);
 void kube_config_free(struct kube_config *c);
+
+/* Where kubectl has it: $KUBECONFIG, or ~/.kube/config. The caller's to free(); NULL and `err`. */
+char *kube_config_path(struct error *err);
 
 /* An API server that such a file leads to. */
 struct kube_file {
@@ -34,7 +39,8 @@ struct kube_file {
 
 /* The file is read once; files that it names, again when they change. A negative errno and `err`; kube_file_close() all
  * the same, after all that uses its api. */
-int kube_file_open(struct kube_file *f, const struct node *node, const char *path, struct error *err);
+int kube_file_open(struct kube_file *f, const struct node *node, const char *path, const char *context,
+                   struct error *err);
 void kube_file_close(struct kube_file *f); /* also of one that is zeroed */
 
 #endif

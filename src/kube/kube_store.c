@@ -28,13 +28,18 @@ void kube_store_init(struct kube_store *s, struct budget *budget)
     table_init(&s->table, hash_of, budget);
 }
 
+static void free_memory(struct kube_object *o)
+{
+    arena_free(&o->memory);
+    free(o);
+}
+
 static void free_object(struct kube_store *s, struct kube_object *o)
 {
     budget_give(s->budget, o->charged);
     list_remove(&o->link);
-    arena_free(&o->memory);
-    free(o);
     s->n--;
+    free_memory(o);
 }
 
 void kube_store_free(struct kube_store *s)
@@ -80,13 +85,25 @@ static bool is_same(const struct kube_object *known, const struct json_node *roo
 {
     struct bytes version = json_text_at(root, "metadata.resourceVersion");
 
-    return version.len > 0 && bytes_equal(version, json_text_at(known->root, "metadata.resourceVersion"));
+    return version.len > 0 && bytes_equal(version, known->version);
+}
+
+static void tell_gone(const struct kube_store *s, const struct kube_object *o)
+{
+    if (s->told.put != NULL)
+        s->told.gone(s->told.owner, o);
+}
+
+static void take_out(struct kube_store *s, struct kube_object *o)
+{
+    table_remove(&s->table, o, hash_of(o));
+    free_object(s, o);
 }
 
 static void remove_object(struct kube_store *s, struct kube_object *o)
 {
-    table_remove(&s->table, o, hash_of(o));
-    free_object(s, o);
+    tell_gone(s, o);
+    take_out(s, o);
 }
 
 static struct kube_object *find_mine(struct kube_store *s, struct bytes key)
@@ -96,7 +113,7 @@ static struct kube_object *find_mine(struct kube_store *s, struct bytes key)
 
 static int add_object(struct kube_store *s, struct kube_object *o, struct error *err)
 {
-    o->charged = sizeof(*o) + o->memory.total;
+    o->charged = sizeof(*o) + (o->root != NULL ? o->memory.total : o->key.len + o->uid.len + o->version.len);
     if (s->n >= KUBE_MAX_OBJECTS)
         return error_set(err, UV_E2BIG, "there are more than %u objects: choose fewer by namespaces or selectors",
                          KUBE_MAX_OBJECTS);
@@ -111,10 +128,73 @@ static int add_object(struct kube_store *s, struct kube_object *o, struct error 
     return 0;
 }
 
+static struct bytes copy_to(uint8_t **at, struct bytes from)
+{
+    struct bytes copy = bytes_of(*at, from.len);
+
+    if (from.len > 0)
+        memcpy(*at, from.data, from.len);
+    *at += from.len;
+    return copy;
+}
+
+/* With the tree and its memory; of what is told the names alone, and the memory goes. */
+static struct kube_object *make_object(const struct kube_store *s, struct bytes key, struct json_node *root,
+                                       struct arena *memory)
+{
+    struct bytes uid = json_text_at(root, "metadata.uid"), version = json_text_at(root, "metadata.resourceVersion");
+    bool told = s->told.put != NULL;
+    struct kube_object *o = mem_alloc(sizeof(*o) + (told ? key.len + uid.len + version.len : 0));
+    uint8_t *at = (uint8_t *)(o + 1);
+
+    *o = (struct kube_object){ .listed = s->listing };
+    if (told) {
+        o->key = copy_to(&at, key);
+        o->uid = copy_to(&at, uid);
+        o->version = copy_to(&at, version);
+        arena_free(memory);
+        return o;
+    }
+    o->key = key;
+    o->uid = uid;
+    o->version = version;
+    o->root = root;
+    o->memory = *memory;
+    *memory = (struct arena){ 0 };
+    return o;
+}
+
+/* In the place of `known`, which may be NULL and goes in any case. */
+static enum kube_put replace_object(struct kube_store *s, struct kube_object *known, struct bytes key,
+                                    struct json_node *root, struct arena *memory, struct error *err)
+{
+    bool renewed = known != NULL && bytes_equal(known->uid, json_text_at(root, "metadata.uid"));
+    struct kube_object *o;
+
+    if (known != NULL && !renewed)
+        tell_gone(s, known);
+    if (s->told.put != NULL && !s->told.put(s->told.owner, root, renewed, err)) {
+        if (renewed)
+            tell_gone(s, known);
+        if (known != NULL)
+            take_out(s, known);
+        arena_free(memory);
+        return KUBE_REFUSED;
+    }
+    o = make_object(s, key, root, memory);
+    if (known != NULL)
+        take_out(s, known);
+    if (add_object(s, o, err) == 0)
+        return KUBE_CHANGED;
+    tell_gone(s, o);
+    free_memory(o);
+    return KUBE_REFUSED;
+}
+
 enum kube_put kube_store_put(struct kube_store *s, struct json_node *root, struct arena *memory, struct error *err)
 {
     struct bytes key = put_key(memory, json_text_at(root, "metadata.namespace"), json_text_at(root, "metadata.name"));
-    struct kube_object *known = key.len > 0 ? find_mine(s, key) : NULL, *o;
+    struct kube_object *known = key.len > 0 ? find_mine(s, key) : NULL;
 
     if (known != NULL && is_same(known, root)) {
         known->listed = s->listing;
@@ -126,16 +206,7 @@ enum kube_put kube_store_put(struct kube_store *s, struct json_node *root, struc
         error_set(err, UV_EINVAL, "an object has no metadata.name");
         return KUBE_REFUSED;
     }
-    o = mem_alloc(sizeof(*o));
-    *o = (struct kube_object){ .key = key, .root = root, .memory = *memory, .listed = s->listing };
-    *memory = (struct arena){ 0 };
-    if (known != NULL)
-        remove_object(s, known);
-    if (add_object(s, o, err) == 0)
-        return KUBE_CHANGED;
-    arena_free(&o->memory);
-    free(o);
-    return KUBE_REFUSED;
+    return replace_object(s, known, key, root, memory, err);
 }
 
 bool kube_store_remove(struct kube_store *s, const struct json_node *root)

@@ -15,14 +15,24 @@
 struct kube_object {
     struct list link;
     struct bytes key; /* "namespace/name", or "name" for what is in none */
-    struct json_node *root;
-    struct arena memory; /* all of it */
+    struct bytes uid, version;
+    struct json_node *root; /* NULL where it was told (below) */
+    struct arena memory;    /* all of it; of what was told none */
     uint64_t charged;
     uint64_t listed; /* the listing that had it last */
 };
 
+/* Who keeps of the objects what he wants himself. put() may refuse, with `err`; `renewed`: the object was there, in
+ * another version. gone() comes also for one whose name another has now. Neither comes from kube_store_free(). */
+struct kube_observer {
+    bool (*put)(void *owner, const struct json_node *root, bool renewed, struct error *err);
+    void (*gone)(void *owner, const struct kube_object *object);
+    void *owner;
+};
+
 struct kube_store {
-    struct list objects; /* the newest last */
+    struct kube_observer told; /* .put not NULL: objects are told, and their trees are not kept; set before the first */
+    struct list objects;       /* the newest last */
     struct table table;
     struct budget *budget;
     size_t n;

@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define METADATA_OF "application/json;v=v1;g=meta.k8s.io;as="
+#define OR_ALL ",application/json"
 #define PAGE 500u /* objects of a page; fewer where that was too large */
 #define MOST_PAGES KUBE_MAX_OBJECTS
 #define MOST_BYTES (16u << 20)  /* of a page */
@@ -49,6 +51,7 @@ struct kube_watch {
     uint64_t charged; /* for the line */
     uint64_t began;   /* mono ns: the watch */
     unsigned failures;
+    bool failing; /* that was told */
     struct clock_timer timer;
     struct random random;
 };
@@ -97,8 +100,18 @@ static void rest(struct kube_watch *w)
 static void fail(struct kube_watch *w, const char *why)
 {
     w->failures++;
+    w->failing = true;
     rest(w);
     w->o.failed(w->o.owner, w->path, why);
+}
+
+static void tell_works(struct kube_watch *w)
+{
+    bool was = w->failing;
+
+    w->failing = false;
+    if (was && w->o.works != NULL)
+        w->o.works(w->o.owner);
 }
 
 static void fail_answer(struct kube_watch *w, const struct http_response *a, struct bytes body)
@@ -139,7 +152,10 @@ static void start_call(struct kube_watch *w)
     struct call_headers *h = &w->authorized.headers;
 
     call_headers_reset(h);
-    call_headers_add(h, bytes_str("accept"), bytes_str("application/json"));
+    call_headers_add(h, bytes_str("accept"),
+                     bytes_str(!w->o.metadata_only    ? "application/json"
+                               : w->state == WATCHING ? METADATA_OF "PartialObjectMetadata" OR_ALL
+                                                      : METADATA_OF "PartialObjectMetadataList" OR_ALL));
     w->o.api->put_headers(w->o.api->owner, h);
     w->call.method = "GET";
     w->call.path = buf_cstr(&w->target);
@@ -182,6 +198,7 @@ static void end_list(struct kube_watch *w)
     w->synced = true;
     w->relist = false;
     begin_watch(w);
+    tell_works(w);
     if (changed)
         w->o.changed(w->o.owner);
 }
@@ -252,6 +269,7 @@ static bool take_line(struct kube_watch *w, struct bytes line)
     }
     if (e.version[0] != '\0')
         memcpy(w->version, e.version, sizeof(w->version));
+    tell_works(w);
     if (e.changed)
         w->o.changed(w->o.owner);
     return true;
@@ -355,6 +373,7 @@ struct kube_watch *kube_watch_new(const struct kube_watch_options *o)
     w->limit = PAGE;
     random_seed(&w->random);
     kube_store_init(&w->store, o->budget);
+    w->store.told = o->told;
     begin_list(w);
     return w;
 }

@@ -15,7 +15,10 @@ struct kube_watch_options {
     const char *labels, *fields;  /* selectors; NULL or "": none; copied */
     struct json_tree_rules rules; /* what is kept of an object; metadata's name, namespace and resourceVersion are */
     struct budget *budget;        /* is charged with objects and answers */
+    struct kube_observer told;    /* .put not NULL: who keeps the objects himself (kube/kube_store.h) */
+    bool metadata_only;           /* the rules keep nothing else, so the server need not send it */
     void (*changed)(void *owner); /* other objects, or the first list is complete. From the loop */
+    void (*works)(void *owner);   /* after failed(): the server answers again; may be NULL */
     void (*failed)(void *owner, const char *path, const char *why); /* it will be tried again */
     void *owner;
 };

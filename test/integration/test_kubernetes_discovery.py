@@ -241,15 +241,15 @@ def test_owners_of_pods_are_attached(scraper, api):
 
 
 def test_namespaces_and_selectors_are_asked_for(scraper, api):
-    api.put("pods", pod("a", ns="one", ip="127.0.4.1", ports=[1]))
-    api.put("pods", pod("b", ns="two", ip="127.0.4.2", ports=[1]))
-    api.put("pods", pod("c", ns="three", ip="127.0.4.3", ports=[1]))
-    selectors = [{"role": "pod", "label": "app=x,tier!=y", "field": "spec.nodeName=n"}]
+    for i, (name, ns) in enumerate([("a", "one"), ("b", "two"), ("c", "three")]):
+        api.put("pods", pod(name, ns=ns, ip=f"127.0.4.{i + 1}", ports=[1], labels={"app": "x"}))
+    api.put("pods", pod("d", ns="one", ip="127.0.4.4", ports=[1], labels={"app": "x", "tier": "y"}))
+    selectors = [{"role": "pod", "label": "app=x,tier!=y", "field": "spec.nodeName=node-1"}]
     d = scraper(config([job(api, namespaces={"names": ["one", "two"]}, selectors=selectors)]))
     wait_targets(d, 2)
     for ns in ("one", "two"):
         _, parameters, _ = api.wait_asked(f"/api/v1/namespaces/{ns}/pods", watch="true")
-        assert parameters["labelSelector"] == "app=x,tier!=y" and parameters["fieldSelector"] == "spec.nodeName=n"
+        assert parameters["labelSelector"] == "app=x,tier!=y" and parameters["fieldSelector"] == "spec.nodeName=node-1"
 
 
 # --- an API server that fails ---

@@ -246,7 +246,7 @@ static void put_caller(void *owner, struct call_headers *h)
 
 static int open_file(struct kubernetes_discovery *k, struct error *err)
 {
-    int rc = kube_file_open(&k->file, k->base.node, k->config->kubeconfig_file, err);
+    int rc = kube_file_open(&k->file, k->base.node, k->config->kubeconfig_file, "", err);
 
     if (rc == 0)
         k->api = k->file.api;

@@ -280,7 +280,7 @@ static void check_kubeconfig(const struct kubernetes_sd_config *c, const struct 
         check_fail(p->ck, at_key(p, "namespaces::own_namespace", path),
                    "cannot use 'kubeconfig_file' and 'namespaces.own_namespace' simultaneously: write "
                    "namespaces::names");
-    if (kube_config_read(&file, c->kubeconfig_file, &err) != 0)
+    if (kube_config_read(&file, c->kubeconfig_file, "", &err) != 0)
         check_fail(p->ck, at_key(p, "kubeconfig_file", path), "%s", err.text);
     else
         tls_check(&file.tls, TLS_CLIENT, at_key(p, "kubeconfig_file", path), p->ck);

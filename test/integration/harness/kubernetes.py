@@ -12,7 +12,14 @@ from .targets import Target
 
 JSON = {"Content-Type": "application/json"}
 
-Event = collections.namedtuple("Event", "version kind ns type object")
+KINDS = {
+    "pods": ("v1", "Pod"), "services": ("v1", "Service"), "endpoints": ("v1", "Endpoints"), "nodes": ("v1", "Node"),
+    "namespaces": ("v1", "Namespace"), "replicasets": ("apps/v1", "ReplicaSet"), "deployments": ("apps/v1", "Deployment"),
+    "statefulsets": ("apps/v1", "StatefulSet"), "daemonsets": ("apps/v1", "DaemonSet"), "jobs": ("batch/v1", "Job"),
+    "endpointslices": ("discovery.k8s.io/v1", "EndpointSlice"), "ingresses": ("networking.k8s.io/v1", "Ingress"),
+}  # fmt: skip
+
+Event = collections.namedtuple("Event", "version kind ns type object said", defaults=[False])
 
 
 def meta(name, ns="shop", **more):
@@ -26,6 +33,25 @@ def pod(name, ip="127.0.0.1", ports=(), ns="shop", labels=None, **status):
                                                         "ports": [{"containerPort": p, "name": f"p{p}", "protocol": "TCP"} for p in ports]}]},
         "status": {"podIP": ip, "hostIP": "10.0.0.1", "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}], **status},
     }  # fmt: skip
+
+
+def written(kind, obj, partial):
+    """As the server writes it: what it is, and no more of it than is asked for."""
+    version, name = ("meta.k8s.io/v1", "PartialObjectMetadata") if partial else KINDS[kind]
+    return {"apiVersion": version, "kind": name, **({"metadata": obj["metadata"]} if partial else obj)}
+
+
+def is_selected(obj, parameters):
+    fields = {"metadata.name": obj["metadata"]["name"], "spec.nodeName": obj.get("spec", {}).get("nodeName")}
+    labels = obj["metadata"].get("labels") or {}
+    for has, selector in ((fields.get, "fieldSelector"), (labels.get, "labelSelector")):
+        for term in filter(None, parameters.get(selector, "").split(",")):
+            key, op, value = term.partition("!=") if "!=" in term else term.partition("=")
+            if op and (has(key.lstrip("!")) == value) != (op == "="):
+                return False
+            if not op and (has(key.lstrip("!")) is None) != key.startswith("!"):
+                return False
+    return True
 
 
 class ApiServer:
@@ -75,7 +101,7 @@ class ApiServer:
     def say(self, kind, event, obj):
         """To the watches of a kind: as it is."""
         with self.changed:
-            self.events.append(Event(self.version, kind, None, event, obj))
+            self.events.append(Event(self.version, kind, None, event, obj, said=True))
             self.changed.notify_all()
 
     def wait_asked(self, path, n=1, **parameters):
@@ -97,21 +123,26 @@ class ApiServer:
         parts = path.strip("/").split("/")
         kind = parts[-1]
         ns = parts[-2] if "namespaces" in parts[:-1] else None
-        if parameters.get("watch") == "true":
-            return self._watch(handler, kind, ns, parameters)
-        return self._list(kind, ns, parameters)
+        partial = "as=PartialObjectMetadata" in handler.headers.get("Accept", "")
+        if "sendInitialEvents" in parameters:  # a list by a watch, of newer servers
+            return 422, JSON, json.dumps({"kind": "Status", "apiVersion": "v1", "code": 422, "reason": "Invalid", "status": "Failure"}).encode()
+        if parameters.get("watch") in ("true", "1"):
+            return self._watch(handler, kind, ns, parameters, partial)
+        return self._list(kind, ns, parameters, partial)
 
-    def _list(self, kind, ns, parameters):
+    def _list(self, kind, ns, parameters, partial):
         with self.changed:
-            found = [o for k, o in sorted(self.objects.items(), key=str) if k[0] == kind and ns in (None, k[1])]
+            found = [o for k, o in sorted(self.objects.items(), key=str) if k[0] == kind and ns in (None, k[1]) and is_selected(o, parameters)]
             at = int(parameters.get("continue", "0").strip("at ") or 0)
             page = found[at : at + self.page]
             about = {"resourceVersion": str(self.version)}
             if at + self.page < len(found):
                 about["continue"] = f"at {at + self.page}"
-            return 200, JSON, json.dumps({"kind": "List", "metadata": about, "items": page}).encode()
+            version, name = ("meta.k8s.io/v1", "PartialObjectMetadata") if partial else KINDS[kind]
+            items = [written(kind, o, partial) for o in page]
+            return 200, JSON, json.dumps({"apiVersion": version, "kind": name + "List", "metadata": about, "items": items}).encode()
 
-    def _watch(self, handler, kind, ns, parameters):
+    def _watch(self, handler, kind, ns, parameters, partial):
         since = int(parameters.get("resourceVersion") or 0)
         if since < self.oldest:
             return 410, JSON, json.dumps({"kind": "Status", "code": 410, "message": "too old resource version"}).encode()
@@ -123,8 +154,12 @@ class ApiServer:
             generation, at = self.generation, 0
             while True:
                 for e in self.events[at:]:
-                    if e.kind == kind and (e.version > since or e.ns is None) and ns in (None, e.ns):
-                        self._chunk(handler, json.dumps({"type": e.type, "object": e.object}).encode() + b"\n")
+                    if e.kind != kind or not (e.version > since or e.said) or (not e.said and ns not in (None, e.ns)):
+                        continue
+                    if not e.said and not is_selected(e.object, parameters):
+                        continue
+                    obj = e.object if e.said else written(kind, e.object, partial)
+                    self._chunk(handler, json.dumps({"type": e.type, "object": obj}).encode() + b"\n")
                 at = len(self.events)
                 if generation != self.generation or self.closing:
                     break

@@ -3,6 +3,7 @@
 #include "kube/kube_answer.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct json_tree_rules rules = { .max_nodes = 100, .max_depth = 8 };
@@ -180,6 +181,95 @@ START_TEST(events_change_the_store)
 }
 END_TEST
 
+/* ---- objects that are told ---- */
+
+static struct buf told;
+static bool refusing;
+
+static bool put_told(void *owner, const struct json_node *root, bool renewed, struct error *err)
+{
+    struct bytes name = json_text_at(root, "metadata.name");
+
+    (void)owner;
+    buf_printf(&told, "%s %.*s ", renewed ? "again" : "new", (int)name.len, (const char *)name.data);
+    if (refusing)
+        error_set(err, 1, "no");
+    return !refusing;
+}
+
+static void gone_told(void *owner, const struct kube_object *o)
+{
+    (void)owner;
+    buf_printf(&told, "gone %.*s/%.*s ", (int)o->key.len, (const char *)o->key.data, (int)o->uid.len,
+               (const char *)o->uid.data);
+}
+
+static void check_told(const char *expected)
+{
+    ck_assert_str_eq(buf_cstr(&told), expected);
+    told.len = 0;
+}
+
+#define WITH_UID(name, uid, version)                                                                                   \
+    "{\"metadata\":{\"namespace\":\"a\",\"name\":\"" name "\",\"uid\":\"" uid "\",\"resourceVersion\":\"" version      \
+    "\",\"labels\":{\"much\":\"text\"}}}"
+
+static bool read_event(struct kube_store *s, const char *type, const char *object)
+{
+    char line[400];
+    struct kube_event e;
+    struct error err;
+
+    snprintf(line, sizeof(line), "{\"type\":\"%s\",\"object\":%s}", type, object);
+    return kube_event_read(bytes_str(line), &rules, s, &e, &err);
+}
+
+START_TEST(objects_that_are_told_are_not_kept)
+{
+    struct rig r;
+
+    open_rig(&r, UINT64_MAX);
+    r.store.told = (struct kube_observer){ .put = put_told, .gone = gone_told };
+    ck_assert(read_event(&r.store, "ADDED", WITH_UID("x", "u1", "1")));
+    check_told("new x ");
+    ck_assert_ptr_null(kube_store_get(&r.store, bytes_str("a"), bytes_str("x"))->root);
+    ck_assert(read_event(&r.store, "MODIFIED", WITH_UID("x", "u1", "1"))); /* known */
+    check_told("");
+    ck_assert(read_event(&r.store, "MODIFIED", WITH_UID("x", "u1", "2")));
+    check_told("again x ");
+    ck_assert(read_event(&r.store, "ADDED", WITH_UID("x", "u2", "3"))); /* another of that name */
+    check_told("gone a/x/u1 new x ");
+    kube_store_begin(&r.store);
+    ck_assert_uint_eq(kube_store_end(&r.store), 1);
+    check_told("gone a/x/u2 ");
+    ck_assert(read_event(&r.store, "ADDED", WITH_UID("y", "u3", "4")));
+    ck_assert(read_event(&r.store, "DELETED", WITH_UID("y", "u3", "5")));
+    check_told("new y gone a/y/u3 ");
+    ck_assert_uint_lt(r.budget.used, 6000); /* the table's page, and no tree */
+    close_rig(&r);
+    buf_free(&told);
+}
+END_TEST
+
+START_TEST(what_its_keeper_refuses_is_not_known)
+{
+    struct rig r;
+
+    open_rig(&r, UINT64_MAX);
+    r.store.told = (struct kube_observer){ .put = put_told, .gone = gone_told };
+    ck_assert(read_event(&r.store, "ADDED", WITH_UID("x", "u1", "1")));
+    refusing = true;
+    ck_assert(!read_event(&r.store, "MODIFIED", WITH_UID("x", "u1", "2")));
+    check_told("new x again x gone a/x/u1 ");
+    ck_assert(!read_event(&r.store, "ADDED", WITH_UID("z", "u2", "2")));
+    refusing = false;
+    check_told("new z ");
+    ck_assert_uint_eq(r.store.n, 0);
+    close_rig(&r);
+    buf_free(&told);
+}
+END_TEST
+
 START_TEST(a_version_that_is_too_long_is_a_fault)
 {
     struct buf line = { 0 };
@@ -223,6 +313,8 @@ int main(void)
     tcase_add_loop_test(tc, what_is_no_page_is_refused, 0, N(broken));
     tcase_add_test(tc, objects_without_room_are_refused_and_leave_nothing);
     tcase_add_loop_test(tc, events_change_the_store, 0, N(events));
+    tcase_add_test(tc, objects_that_are_told_are_not_kept);
+    tcase_add_test(tc, what_its_keeper_refuses_is_not_known);
     tcase_add_test(tc, a_version_that_is_too_long_is_a_fault);
     tcase_add_test(tc, a_status_has_a_message_that_the_log_can_show);
     suite_add_tcase(s, tc);

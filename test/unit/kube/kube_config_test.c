@@ -3,6 +3,7 @@
 #include "kube/kube_config.h"
 
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct kube_config c;
@@ -22,7 +23,7 @@ static void teardown(void)
 static int parse(const char *text)
 {
     kube_config_free(&c);
-    return kube_config_parse(&c, bytes_str(text), "/home/me/.kube/config", &err);
+    return kube_config_parse(&c, bytes_str(text), "/home/me/.kube/config", "", &err);
 }
 
 START_TEST(the_current_context_says_where_and_who)
@@ -32,6 +33,36 @@ START_TEST(the_current_context_says_where_and_who)
     ck_assert_str_eq(c.tls.server_name_override, "name");
     ck_assert_str_eq(c.proxy_url, "socks5://p:1");
     ck_assert_str_eq(c.token.text, "t");
+}
+END_TEST
+
+START_TEST(another_context_may_be_asked_for)
+{
+    ck_assert_int_eq(kube_config_parse(&c, bytes_str(FILE_OF("", "token: t")), "/home/me/.kube/config", "one", &err),
+                     0);
+    ck_assert_str_eq(c.server, "http://x");
+    ck_assert_str_eq(c.token.text, "x");
+}
+END_TEST
+
+START_TEST(it_is_where_kubectl_has_it)
+{
+    char *path;
+
+    setenv("KUBECONFIG", "/etc/k", 1);
+    setenv("HOME", "/home/me", 1);
+    path = kube_config_path(&err);
+    ck_assert_str_eq(path, "/etc/k");
+    free(path);
+    setenv("KUBECONFIG", "/etc/k:/etc/l", 1);
+    ck_assert_ptr_null(kube_config_path(&err));
+    ck_assert_ptr_nonnull(strstr(err.text, "names several files: name one"));
+    unsetenv("KUBECONFIG");
+    path = kube_config_path(&err);
+    ck_assert_str_eq(path, "/home/me/.kube/config");
+    free(path);
+    unsetenv("HOME");
+    ck_assert_ptr_null(kube_config_path(&err));
 }
 END_TEST
 
@@ -100,6 +131,8 @@ int main(void)
 
     tcase_add_checked_fixture(tc, NULL, teardown);
     tcase_add_test(tc, the_current_context_says_where_and_who);
+    tcase_add_test(tc, another_context_may_be_asked_for);
+    tcase_add_test(tc, it_is_where_kubectl_has_it);
     tcase_add_test(tc, what_is_in_the_file_goes_before_what_is_beside_it);
     tcase_add_test(tc, who_needs_no_user_has_none);
     tcase_add_loop_test(tc, what_cannot_be_served_is_refused_by_name, 0, (int)ARRAY_LEN(faults));

@@ -22,7 +22,9 @@ static int listener, peers[PEERS], last; /* last: who has asked last */
 static size_t n_peers, n_answers, n_asked;
 static const char *answers[ANSWERS];
 static struct buf asked, heard[PEERS], failures; /* asked: a line for each request */
-static unsigned n_changed;
+static unsigned n_changed, n_works;
+static bool metadata_only;
+static struct buf accepts;
 
 static void put_headers(void *owner, struct call_headers *h)
 {
@@ -34,6 +36,12 @@ static void on_changed(void *owner)
 {
     (void)owner;
     n_changed++;
+}
+
+static void on_works(void *owner)
+{
+    (void)owner;
+    n_works++;
 }
 
 static void on_failed(void *owner, const char *path, const char *why)
@@ -65,6 +73,9 @@ static void serve_peer(size_t i)
     ck_assert_ptr_nonnull(strstr(request, "authorization: Bearer us\r\n"));
     end = strstr(request, " HTTP/1.1\r\n");
     ck_assert_ptr_nonnull(end);
+    buf_puts(&accepts, strstr(request, "as=PartialObjectMetadataList,") != NULL ? "list "
+                       : strstr(request, "as=PartialObjectMetadata,") != NULL   ? "object "
+                                                                                : "all ");
     buf_append(&asked, request, (size_t)(end - request));
     buf_putc(&asked, '\n');
     heard[i].len = 0;
@@ -155,7 +166,8 @@ static void set_up(void)
                                &(struct http_client_options){ .url = url, .user_agent = "t/1", .direct = true }, &err);
     ck_assert_msg(api.http != NULL, "%s", err.text);
     n_peers = n_answers = n_asked = 0;
-    n_changed = 0;
+    n_changed = n_works = 0;
+    metadata_only = false;
     asked = failures = (struct buf){ 0 };
     memset(heard, 0, sizeof(heard));
 }
@@ -168,7 +180,9 @@ static void begin(void)
                                                          .rules = { .max_nodes = 100, .max_depth = 8 },
                                                          .budget = &rig.budget,
                                                          .changed = on_changed,
-                                                         .failed = on_failed });
+                                                         .failed = on_failed,
+                                                         .works = on_works,
+                                                         .metadata_only = metadata_only });
 }
 
 static void tear_down(void)
@@ -183,6 +197,7 @@ static void tear_down(void)
     }
     close(listener);
     buf_free(&asked);
+    buf_free(&accepts);
     buf_free(&failures);
     rig_close(&rig);
 }
@@ -260,9 +275,25 @@ START_TEST(a_server_that_refuses_is_asked_again_and_what_was_known_stays)
     ck_assert_uint_eq(n_asked, 3);
     rest_is_over();
     UNTIL(n_asked == 4);
+    ck_assert_uint_eq(n_works, 0);
     say_event("ADDED", POD("c"));
     UNTIL(n_changed == 2);
     ck_assert_str_eq(names(), "s/a s/b s/c ");
+    ck_assert_uint_eq(n_works, 1);
+    ck_assert_str_eq(buf_cstr(&accepts), "all all all all ");
+}
+END_TEST
+
+START_TEST(who_needs_metadata_alone_asks_for_no_more)
+{
+    metadata_only = true;
+    list_two();
+    will_watch();
+    begin();
+    UNTIL(n_asked == 3);
+    ck_assert_str_eq(buf_cstr(&accepts), "list list object ");
+    ck_assert_str_eq(names(), "s/a s/b ");
+    ck_assert_uint_eq(n_works, 0);
 }
 END_TEST
 
@@ -306,6 +337,7 @@ int main(void)
     tcase_add_test(tc, all_pages_are_listed_and_then_it_is_watched);
     tcase_add_test(tc, a_version_that_is_too_old_is_listed_anew);
     tcase_add_test(tc, a_server_that_refuses_is_asked_again_and_what_was_known_stays);
+    tcase_add_test(tc, who_needs_metadata_alone_asks_for_no_more);
     tcase_add_test(tc, a_list_that_does_not_end_is_a_fault);
     tcase_add_test(tc, an_event_that_nobody_can_read_begins_it_anew);
     suite_add_tcase(s, tc);
