@@ -25,6 +25,7 @@
     X(groupbyattrs_processor)                                                                                          \
     X(groupbytrace_processor)                                                                                          \
     X(log_dedup_processor)                                                                                             \
+    X(k8s_attributes_processor)                                                                                        \
     X(debug_exporter)                                                                                                  \
     X(file_exporter)                                                                                                   \
     X(kafka_exporter)                                                                                                  \

@@ -254,6 +254,12 @@ void attribute_list_add(struct attribute_list *l, struct bytes key, struct bytes
     encode_slot(l, vec_push(&l->slots), key, value);
 }
 
+void attribute_list_add_slot(struct attribute_list *l, const struct attribute_slot *a)
+{
+    *vec_push(&l->slots) = *a;
+    l->changed = true;
+}
+
 struct bytes attribute_list_keep(struct attribute_list *l, struct bytes text)
 {
     uint8_t *start = arena_alloc_bytes(&l->arena, field_len(text.len));

@@ -55,6 +55,9 @@ void attribute_list_set(struct attribute_list *l, struct bytes key, struct bytes
 /* The same for one that is known not to be there. */
 void attribute_list_add(struct attribute_list *l, struct bytes key, struct bytes value);
 
+/* The same for one that is encoded, for this field number; its bytes stay where they are until the list was written. */
+void attribute_list_add_slot(struct attribute_list *l, const struct attribute_slot *a);
+
 /* Change the value of one that is there, by its index; others of its key go. */
 void attribute_list_change(struct attribute_list *l, size_t at, struct bytes value);
 /* The same, and others stay: for who changes them too. */

@@ -69,6 +69,7 @@ struct host {
      * for an id that is "". From create() on. */
     struct gatekeeper *(*find_gatekeeper)(const struct node *node, const char *id);
     struct client_authenticator *(*find_client_authenticator)(const struct node *node, const char *id);
+    bool alone;                     /* this is a trial: nobody outside is asked anything */
     struct strings auth_attributes; /* of all nodes of the running graph, wants_auth: receivers put them there */
 };
 

@@ -188,6 +188,7 @@ static void init_host(struct trial *t, struct log_sink *log)
         .log = log,
         .view = &t->view,
         .version = OTELCD_VERSION,
+        .alone = true,
     };
 }
 

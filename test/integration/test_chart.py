@@ -17,6 +17,9 @@ OTELCD = os.environ["OTELCD"]
 VALUES = {
     "as it is": {},
     "pods are read": {"agent": {"readsPods": True}, "gateway": {"readsPods": True}},
+    "pods are told of": {"agent": {"podMetadata": True}},
+    "pods are told of, and gathered": {"agent": {"podMetadata": True, "config": {
+        "processors": {"batch": {}}, "service": {"pipelines": {"traces": {"processors": ["batch"]}, "logs": {"processors": ["memory_limiter", "batch"]}}}}}},
     "scaled": {"gateway": {"autoscaling": {"enabled": True}}},
     "scaled by CPU alone": {"gateway": {"autoscaling": {"enabled": True, "heldItems": {"metric": ""}}}},
     "the agent alone": {"gateway": {"enabled": False}},
@@ -111,10 +114,23 @@ def test_the_chart_renders_what_the_api_server_takes(values, tmp_path):
     assert (("DaemonSet", "otelcd-agent") in found) == agent.get("enabled", True)
     assert (("StatefulSet", "otelcd-gateway") in found) == gateway.get("enabled", True)
     assert (("HorizontalPodAutoscaler", "otelcd-gateway") in found) == ("autoscaling" in gateway)
-    assert (("ClusterRole", "observability-otelcd-agent") in found) == agent.get("readsPods", False)
+    assert (("ClusterRole", "observability-otelcd-agent") in found) == (agent.get("readsPods", False) or agent.get("podMetadata", False))
     if "queue" in gateway:
         claim = found["StatefulSet", "otelcd-gateway"]["spec"]["volumeClaimTemplates"][0]["spec"]
         assert claim["storageClassName"] == "fast" and claim["resources"]["requests"]["storage"] == "1Gi"
+
+
+def test_metadata_of_pods_stands_before_what_gathers(tmp_path):
+    for name, processors in (("pods are told of", ["memory_limiter", "k8s_attributes"]), ("pods are told of, and gathered", ["k8s_attributes", "batch"])):
+        found = objects(rendered(VALUES[name], tmp_path))
+        config = yaml.safe_load(found["ConfigMap", "otelcd-agent"]["data"]["otelcd.yaml"])
+        assert config["service"]["pipelines"]["traces"]["processors"] == processors
+        assert config["processors"]["k8s_attributes"]["filter"] == {"node_from_env_var": "K8S_NODE_NAME"}
+        assert config["processors"]["memory_limiter"] and found["DaemonSet", "otelcd-agent"]["spec"]["template"]["spec"]["automountServiceAccountToken"] is True
+        asked = {(group, what) for rule in found["ClusterRole", "observability-otelcd-agent"]["rules"] for group in rule["apiGroups"] for what in rule["resources"] if {"list", "watch"} <= set(rule["verbs"])}
+        assert {("", "pods"), ("", "namespaces"), ("", "nodes"), ("apps", "replicasets"), ("apps", "deployments"), ("apps", "statefulsets"), ("apps", "daemonsets"), ("batch", "jobs")} <= asked
+        gateway = yaml.safe_load(found["ConfigMap", "otelcd-gateway"]["data"]["otelcd.yaml"])
+        assert "k8s_attributes" not in gateway["processors"]
 
 
 def test_another_configuration_starts_other_pods(tmp_path):

@@ -38,6 +38,7 @@ MISTAKES = [
     r"no bearer token provided",  # the variable that has it is not set
     r"no credential source provided",
     r"cannot read \S+\.(crt|pem|key): no such file or directory",  # certificates of their machines
+    r'"kubeconfig" is not one of serviceAccount',
     r'references extension "memory_limiter" which is not configured',
 ]
 # Values that the Go collector has and otelcd says it has not.

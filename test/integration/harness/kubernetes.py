@@ -144,14 +144,16 @@ class ApiServer:
 
     def _watch(self, handler, kind, ns, parameters, partial):
         since = int(parameters.get("resourceVersion") or 0)
-        if since < self.oldest:
+        with self.changed:
+            generation, too_old = self.generation, since < self.oldest
+        if too_old:
             return 410, JSON, json.dumps({"kind": "Status", "code": 410, "message": "too old resource version"}).encode()
         handler.send_response(200)
         handler.send_header("Transfer-Encoding", "chunked")
         handler.send_header("Content-Type", "application/json")
         handler.end_headers()
         with self.changed:
-            generation, at = self.generation, 0
+            at = 0
             while True:
                 for e in self.events[at:]:
                     if e.kind != kind or not (e.version > since or e.said) or (not e.said and ns not in (None, e.ns)):

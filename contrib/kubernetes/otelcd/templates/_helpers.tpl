@@ -8,11 +8,41 @@ app.kubernetes.io/component: {{ .component }}
 {{ .root.Release.Name }}-{{ .component }}
 {{- end }}
 
+{{- define "otelcd.readsPods" -}}
+{{- $values := index .root.Values .component -}}
+{{- or $values.readsPods ($values.podMetadata | default false) -}}
+{{- end }}
+
+{{- /* The configuration. Pods are told apart by the address of who sends, which a batch of several has not: so their
+       metadata comes first, behind a memory_limiter. */}}
+{{- define "otelcd.config" -}}
+{{- $values := index .root.Values .component -}}
+{{- $config := deepCopy $values.config -}}
+{{- if $values.podMetadata | default false -}}
+{{- $uid := dict "sources" (list (dict "from" "resource_attribute" "name" "k8s.pod.uid")) -}}
+{{- $ip := dict "sources" (list (dict "from" "resource_attribute" "name" "k8s.pod.ip")) -}}
+{{- $client := dict "sources" (list (dict "from" "connection")) -}}
+{{- $filter := dict "node_from_env_var" "K8S_NODE_NAME" -}}
+{{- $processor := dict "filter" $filter "pod_association" (list $uid $ip $client) -}}
+{{- $processors := merge (dict "k8s_attributes" $processor) ($config.processors | default dict) -}}
+{{- $_ := set $config "processors" $processors -}}
+{{- range $name, $pipeline := $config.service.pipelines -}}
+{{- $list := $pipeline.processors | default list -}}
+{{- if and $list (eq (first $list | default "") "memory_limiter") -}}
+{{- $_ := set $pipeline "processors" (concat (list "memory_limiter" "k8s_attributes") (rest $list)) -}}
+{{- else -}}
+{{- $_ := set $pipeline "processors" (concat (list "k8s_attributes") $list) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end }}
+
 {{- /* What both kinds of pods are: one program that may write to its queue and to nothing else. */}}
 {{- define "otelcd.pod" -}}
 {{- $values := index .root.Values .component -}}
 serviceAccountName: {{ include "otelcd.name" . }}
-automountServiceAccountToken: {{ $values.readsPods }}
+automountServiceAccountToken: {{ include "otelcd.readsPods" . }}
 terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
 securityContext:
   runAsNonRoot: true
@@ -69,7 +99,6 @@ containers:
 
 {{- /* The configuration and who the pods are; another configuration starts other pods. */}}
 {{- define "otelcd.common" -}}
-{{- $values := index .root.Values .component -}}
 apiVersion: v1
 kind: ConfigMap
 metadata:
@@ -78,7 +107,7 @@ metadata:
   labels: {{- include "otelcd.labels" . | nindent 4 }}
 data:
   otelcd.yaml: |
-    {{- toYaml $values.config | nindent 4 }}
+    {{- include "otelcd.config" . | nindent 4 }}
 ---
 apiVersion: v1
 kind: ServiceAccount
@@ -87,7 +116,7 @@ metadata:
   namespace: {{ .root.Release.Namespace }}
   labels: {{- include "otelcd.labels" . | nindent 4 }}
 automountServiceAccountToken: false
-{{- if $values.readsPods }}
+{{- if eq (include "otelcd.readsPods" .) "true" }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
@@ -122,7 +151,7 @@ subjects:
 {{- end }}
 
 {{- define "otelcd.annotations" -}}
-checksum/config: {{ (index .root.Values .component).config | toJson | sha256sum }}
+checksum/config: {{ include "otelcd.config" . | fromYaml | toJson | sha256sum }}
 prometheus.io/scrape: "true"
 prometheus.io/port: "8888"
 {{- end }}
