@@ -3,7 +3,7 @@
 # and prom/ the same holds of the folders inside:
 #     awk -f contrib/layers.awk src/*/*.[ch] src/*.[ch]
 BEGIN {
-    n = split("base config codec net/socket net/message net/http1|net/http2 net/http wal otlp ottl prom/model prom/relabel " \
+    n = split("base config codec net/socket net/message net/http1|net/http2 net/http wal otlp ottl|spans prom/model prom/relabel " \
               "prom/exposition prom/series prom/remote_write|prom/endpoint|prom/intake pipeline oauth2|kube|kafka queue page receiver|processor|exporter|connector|extension service registry command main", layers, " ")
     for (i = 1; i <= n; i++) {
         m = split(layers[i], folders, "|")

@@ -44,6 +44,15 @@ struct value value_read(struct bytes any_value);
 /* Append the content of an AnyValue; ARRAY and MAP as value_read() gives them. */
 void value_put(struct buf *out, const struct value *v);
 
+struct json_node; /* codec/json_tree.h */
+enum json_numbers {
+    JSON_NUMBERS_DOUBLE, /* all of them */
+    JSON_NUMBERS_WHOLE,  /* those without a fraction are integers */
+};
+
+/* The same of a JSON value; null is an empty one. It goes as deep as the tree, whose rules bound that. */
+void any_value_put_json(struct buf *out, const struct json_node *n, enum json_numbers numbers);
+
 /* The same type and the same content; maps whatever their order. Doubles as IEEE compares them. */
 bool value_equal(const struct value *a, const struct value *b);
 
