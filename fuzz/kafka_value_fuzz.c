@@ -21,7 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         return 0;
     v.signal = (enum signal)(data[0] % SIGNAL_COUNT);
     v.reading = (enum kafka_reading)(data[0] / SIGNAL_COUNT % KAFKA_READINGS);
-    if (v.signal != SIGNAL_LOGS && v.reading > KAFKA_READ_JSON)
+    if (v.reading >= KAFKA_READ_JAEGER_PROTO)
+        v.signal = SIGNAL_TRACES;
+    else if (v.signal != SIGNAL_LOGS && v.reading > KAFKA_READ_JSON)
         v.reading = KAFKA_READ_PROTO;
     v.n_headers = data[1] > 0;
     header.value = bytes_of(data + 2, data[1] < len - 2 ? data[1] : len - 2);

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from conftest import build
-from harness import otlp
+from harness import otlp, span_records
 from harness.limits import PATIENCE
 from harness.otlp_peer import PEERS
 
@@ -110,3 +110,52 @@ def test_both_give_a_resource_the_same_key_and_partition(broker, otelcd, collect
         name = otlp.LOGS.request.FromString(value).resource_logs[0].resource.attributes[0].value.string_value
         by_name.setdefault(name, set()).update(places)
     assert len(by_name) == 20 and all(len(places) == 1 for places in by_name.values()), by_name
+
+
+def spans_text(address, topic, encoding, peer, exporter):
+    """From OTLP into a topic, or with a peer from the topic to it."""
+    if peer is None:
+        receivers, exporters = {"otlp": {"protocols": {"grpc": {"endpoint": "127.0.0.1:0"}}}}, {"kafka": {"brokers": [address], "traces": {"topic": topic, "encoding": encoding}, "sending_queue": {"enabled": False}}}
+    else:
+        source = {"brokers": [address], "initial_offset": "earliest", "group_id": f"{exporter}-{topic}", "traces": {"topics": [topic], "encoding": encoding}}
+        receivers, exporters = {"kafka": source}, {exporter: {"endpoint": peer.endpoint, "tls": {"insecure": True}}}
+    pipelines = {"traces": {"receivers": list(receivers), "exporters": list(exporters)}}
+    return f"receivers: {json.dumps(receivers)}\nexporters: {json.dumps(exporters)}\nservice:\n  pipelines: {json.dumps(pipelines)}\n"
+
+
+def read_spans(d, peer, n):
+    def requests():
+        with peer.changed:
+            return [c.message for c in peer.calls]
+
+    d.wait_metrics(lambda _: sum(len(s.spans) for r in requests() for g in r.resource_spans for s in g.scope_spans) >= n)
+    return requests()
+
+
+@pytest.mark.parametrize("encoding", span_records.ENCODINGS)
+def test_spans_of_jaeger_and_zipkin_are_read_as_the_collector_reads_its_own(broker, otelcd, collector, peer, request, encoding):
+    """Its own way first, which is kept; then each of our ways is held to that."""
+    sent, topics = span_records.sample(), {side: broker.topic(f"{side}_{encoding}", 1) for side in ("go", "our")}
+    ours = otelcd(spans_text(broker.address, topics["our"], encoding, None, "kafka"))
+    ours.export(sent)
+    go = collector(spans_text(broker.address, topics["go"], encoding, None, "kafka"))
+    ours.export(sent, address=go.ports["grpc"])
+    go.close()
+    n = len(span_records.spans_of([sent]))
+    topic = kafka.Topic(broker.address, topics["go"])
+    records = [(m.key(), m.value()) for m in topic.wait(lambda m: len(m) >= (n if "jaeger" in encoding else 1))]
+    topic.close()
+    collector(spans_text(broker.address, topics["go"], encoding, peer, "otlp"))
+    theirs = read_spans(ours, peer, n)
+    if request.config.getoption("--rewrite"):
+        span_records.keep(encoding, records, theirs)
+    wanted = span_records.spans_of(theirs)
+    assert wanted == span_records.kept(encoding)[1]
+    other = PEERS["otlp_grpc"]()
+    reader = otelcd(spans_text(broker.address, topics["go"], encoding, other, "otlp_grpc"))
+    assert span_records.spans_of(read_spans(reader, other, n)) == wanted
+    other.close()
+    other = PEERS["otlp_grpc"]()
+    collector(spans_text(broker.address, topics["our"], encoding, other, "otlp"))
+    assert span_records.spans_of(read_spans(ours, other, n)) == wanted
+    other.close()

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bytes of a record. A piece that is one run of bytes is sent from where it lies; one of several is gathered in a
- * block; JSON and the bodies of raw are written into one. Nothing can fail here: batches are valid. */
+ * block; all that is not OTLP's own form is written into one. Batches are valid; what can go wrong is that an encoding
+ * has no place for what there is (Zipkin for a span without ids), or repeats so much that it is too long. */
 #include "exporter/kafka/kafka_exporter.h"
 
 #include "codec/json_write.h"
 #include "otlp/any_value.h"
 #include "otlp/fields.h"
 #include "otlp/json.h"
+#include "spans/jaeger.h"
+#include "spans/zipkin.h"
 
 #include <assert.h>
 #include <string.h>
@@ -56,26 +59,63 @@ static bool encode_raw(struct bytes item, struct buf *out)
     return true;
 }
 
-bool kafka_encode(struct kafka_exporter *n, const struct kafka_piece *p, struct block **payload, struct bytes *out)
+/* Into the text. */
+static enum kafka_encoded encode_zipkin(const struct kafka_exporter *n, struct bytes request, struct buf *text,
+                                        const struct kafka_piece *p, struct kafka_payload *out)
 {
-    const struct batch *b = p->batch;
-    bool whole = b->n_segments == 1, has_any = true;
+    enum zipkin_form form = n->encoding == KAFKA_ZIPKIN_JSON ? ZIPKIN_JSON : ZIPKIN_PROTO;
+
+    if (!zipkin_write(form, request, n->limit.most, text, &out->left_out)) {
+        out->bytes.len = text->len;
+        return KAFKA_LONG;
+    }
+    out->reason = "no_id";
+    return out->left_out == p->batch->items ? KAFKA_EMPTY : KAFKA_ENCODED;
+}
+
+/* What is a record of its own. */
+static bool encode_item(const struct kafka_exporter *n, const struct kafka_piece *p, struct buf *text)
+{
+    if (n->encoding == KAFKA_RAW)
+        return encode_raw(p->item, text);
+    jaeger_write(n->encoding == KAFKA_JAEGER_JSON ? JAEGER_JSON : JAEGER_PROTO, p->resource, p->scope, p->item, text);
+    return true;
+}
+
+/* A request, from where it lies if that is one run of bytes. */
+static struct kafka_payload whole_of(struct kafka_exporter *n, const struct batch *b)
+{
+    bool whole = b->n_segments == 1;
+    struct block *block = whole ? block_ref(b->segments[0].block) : gather(n, b);
+
+    return (struct kafka_payload){ block, bytes_of(whole ? b->segments[0].data : block->data, b->bytes), 0, NULL };
+}
+
+enum kafka_encoded kafka_encode(struct kafka_exporter *n, const struct kafka_piece *p, struct kafka_payload *out)
+{
+    enum kafka_encoded e = KAFKA_ENCODED;
     struct buf *text = &n->scratch;
+    struct kafka_payload whole;
 
     text->len = 0;
-    if (n->encoding == KAFKA_RAW) {
-        has_any = encode_raw(p->item, text);
+    *out = (struct kafka_payload){ .reason = "empty_body" };
+    if (p->item.data != NULL) {
+        e = encode_item(n, p, text) ? KAFKA_ENCODED : KAFKA_EMPTY;
     } else {
-        *payload = whole ? block_ref(b->segments[0].block) : gather(n, b);
-        *out = bytes_of(whole ? b->segments[0].data : (*payload)->data, b->bytes);
-        if (n->encoding == KAFKA_OTLP_PROTO)
-            return true;
-        encode_json(*out, b->signal, text);
-        block_unref(*payload);
+        whole = whole_of(n, p->batch);
+        if (n->encoding == KAFKA_OTLP_PROTO) {
+            *out = whole;
+            return KAFKA_ENCODED;
+        }
+        if (n->encoding == KAFKA_OTLP_JSON)
+            encode_json(whole.bytes, p->batch->signal, text);
+        else
+            e = encode_zipkin(n, whole.bytes, text, p, out);
+        block_unref(whole.block);
     }
-    if (!has_any)
-        return false;
-    *payload = block_of(n, buf_bytes(text));
-    *out = bytes_of((*payload)->data, text->len);
-    return true;
+    if (e == KAFKA_ENCODED) {
+        out->block = block_of(n, buf_bytes(text));
+        out->bytes = bytes_of(out->block->data, text->len);
+    }
+    return e;
 }

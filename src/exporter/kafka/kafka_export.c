@@ -50,7 +50,7 @@ void kafka_export_forget(struct kafka_export *e)
     free(e);
 }
 
-/* With encoding raw: the batch without what is settled. */
+/* Where each item is a record: the batch without what is settled. */
 static struct batch *take_unsettled(struct kafka_export *e)
 {
     item_ranges done = { 0 };
@@ -129,6 +129,7 @@ void kafka_export_delivered(struct kafka_export *e, struct kafka_piece *p)
 
     if (complaint_over(&n->failing) || over)
         log_info(&n->node.log, "The brokers take what is sent again");
+    losses_add(&e->done.lost, p->left_out, p->reason);
     settle_piece(e, p);
 }
 

@@ -48,7 +48,9 @@ static void set_split(struct kafka_exporter *n)
         (s == SIGNAL_TRACES && c->partition_traces_by_id) || (s == SIGNAL_LOGS && c->partition_logs_by_trace_id);
     r->resource_key = (s == SIGNAL_METRICS && c->partition_metrics_by_resource_attributes) ||
                       (s == SIGNAL_LOGS && c->partition_logs_by_resource_attributes);
-    if (n->encoding == KAFKA_RAW)
+    r->short_key = n->encoding == KAFKA_JAEGER_PROTO || n->encoding == KAFKA_JAEGER_JSON; /* as Jaeger writes ids */
+    r->trace_key = r->trace_key || r->short_key;
+    if (n->encoding == KAFKA_RAW || r->short_key)
         r->by = KAFKA_BY_ITEM;
     else if (r->trace_key)
         r->by = KAFKA_BY_TRACE;
@@ -208,7 +210,7 @@ const struct component kafka_exporter = {
     .kind = COMPONENT_EXPORTER,
     .signals = SIGNAL_ALL,
     .stability = "beta",
-    .summary = "Sends to topics of Apache Kafka, as OTLP, JSON or the bodies of logs.",
+    .summary = "Sends to topics of Apache Kafka, as OTLP, JSON, spans of Jaeger or Zipkin, or the bodies of logs.",
     .safe = "In the queue; with storage: on disk and synced; without a queue, or without retries and storage: when the "
             "brokers have it, as producer::required_acks says (0: when it is written to them).",
     .config_size = sizeof(struct kafka_exporter_config),

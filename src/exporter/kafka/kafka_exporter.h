@@ -74,7 +74,16 @@ void kafka_exporter_check_use(const void *config, enum signal signal, struct che
 /* As librdkafka has it; NULL for what is none. */
 const char *kafka_acks(const char *required_acks);
 
-enum kafka_encoding { KAFKA_OTLP_PROTO, KAFKA_OTLP_JSON, KAFKA_RAW, KAFKA_NO_ENCODING };
+enum kafka_encoding {
+    KAFKA_OTLP_PROTO,
+    KAFKA_OTLP_JSON,
+    KAFKA_RAW,
+    KAFKA_JAEGER_PROTO,
+    KAFKA_JAEGER_JSON,
+    KAFKA_ZIPKIN_PROTO,
+    KAFKA_ZIPKIN_JSON,
+    KAFKA_NO_ENCODING
+};
 /* The topic and encoding of a signal, the old keys heeded. */
 const char *kafka_exporter_topic(const struct kafka_exporter_config *c, enum signal signal);
 enum kafka_encoding kafka_exporter_encoding(const struct kafka_exporter_config *c, enum signal signal);
@@ -114,7 +123,7 @@ struct kafka_export {
     batch_parts failed;  /* to be tried again */
     const char *topic;   /* that the client's metadata name; NULL: none */
     struct bytes key;    /* of all records, in the metadata; empty: none */
-    uint8_t *settled;    /* with encoding raw: by item of the batch; else NULL */
+    uint8_t *settled;    /* where each item is a record: by item of the batch; else NULL */
     uint64_t n_settled;  /* items delivered or refused */
     uint64_t refused;
     struct outcome done, refusal, failure;
@@ -167,9 +176,17 @@ void kafka_export_too_large(struct kafka_export *e, struct kafka_piece *p, uint6
 void kafka_export_failed(struct kafka_export *e, struct kafka_piece *p, const char *reason, const char *why);
 void kafka_export_maybe_done(struct kafka_export *e); /* it may be gone then */
 
-/* kafka_encode.c: what is sent of a piece, and the block in which it lies, with a reference for the caller. False: it
- * has nothing to send (raw: a body that is empty). */
-bool kafka_encode(struct kafka_exporter *n, const struct kafka_piece *p, struct block **payload, struct bytes *out);
+/* kafka_encode.c: what is sent of a piece, and the block in which it lies, with a reference for the caller.
+ * EMPTY: none of it has anything to send, for `reason`. LONG: it has more bytes than producer::max_message_bytes
+ * allows; bytes.len is about how many. Neither has a block. */
+enum kafka_encoded { KAFKA_ENCODED, KAFKA_EMPTY, KAFKA_LONG };
+struct kafka_payload {
+    struct block *block;
+    struct bytes bytes;
+    uint64_t left_out; /* items that cannot be said in this encoding, for `reason` */
+    const char *reason;
+};
+enum kafka_encoded kafka_encode(struct kafka_exporter *n, const struct kafka_piece *p, struct kafka_payload *out);
 
 /* kafka_producer.c */
 enum kafka_produced { KAFKA_PRODUCED, KAFKA_FULL, KAFKA_ANSWERED };

@@ -13,7 +13,8 @@
     OPT_STRING(S, topic, topic_, "Where records go that nothing else names a topic for."),                             \
         OPT_STRING(S, encoding, "otlp_proto",                                                                          \
                    "What a record's value is: otlp_proto or otlp_json, an export request; of logs also raw, the body " \
-                   "of one log record."),                                                                              \
+                   "of one log record; of traces also jaeger_proto and jaeger_json, one span, with its trace id as "   \
+                   "the key, and zipkin_proto and zipkin_json, a list of spans (version 2)."),                         \
         OPT_STRING(S, topic_from_metadata_key, "",                                                                     \
                    "The client's metadata of this name says the topic, where there is some."),                         \
         OPT_STRING(S, message_key_from_metadata_key, "", "The client's metadata of this name is the record's key."),   \
@@ -147,13 +148,35 @@ static const char *encoding_name(const struct kafka_exporter_config *c, enum sig
 
 enum kafka_encoding kafka_exporter_encoding(const struct kafka_exporter_config *c, enum signal signal)
 {
+    static const struct {
+        const char *name;
+        unsigned signals;
+    } rows[] = {
+        [KAFKA_OTLP_PROTO] = { "otlp_proto", SIGNAL_ALL },
+        [KAFKA_OTLP_JSON] = { "otlp_json", SIGNAL_ALL },
+        [KAFKA_RAW] = { "raw", SIGNAL_BIT(SIGNAL_LOGS) },
+        [KAFKA_JAEGER_PROTO] = { "jaeger_proto", SIGNAL_BIT(SIGNAL_TRACES) },
+        [KAFKA_JAEGER_JSON] = { "jaeger_json", SIGNAL_BIT(SIGNAL_TRACES) },
+        [KAFKA_ZIPKIN_PROTO] = { "zipkin_proto", SIGNAL_BIT(SIGNAL_TRACES) },
+        [KAFKA_ZIPKIN_JSON] = { "zipkin_json", SIGNAL_BIT(SIGNAL_TRACES) },
+    };
     const char *name = encoding_name(c, signal);
 
-    if (strcmp(name, "otlp_proto") == 0)
-        return KAFKA_OTLP_PROTO;
-    if (strcmp(name, "otlp_json") == 0)
-        return KAFKA_OTLP_JSON;
-    return strcmp(name, "raw") == 0 && signal == SIGNAL_LOGS ? KAFKA_RAW : KAFKA_NO_ENCODING;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (strcmp(name, rows[i].name) == 0 && (rows[i].signals & SIGNAL_BIT(signal)))
+            return (enum kafka_encoding)i;
+    return KAFKA_NO_ENCODING;
+}
+
+static void fail_encoding(const struct kafka_exporter_config *c, enum signal signal, const char *path, struct check *ck)
+{
+    static const char *const more[SIGNAL_COUNT] = {
+        [SIGNAL_TRACES] = ", jaeger_proto, jaeger_json, zipkin_proto or zipkin_json",
+        [SIGNAL_LOGS] = " or raw",
+    };
+
+    check_fail(ck, path, "unrecognized %s encoding \"%s\": write otlp_proto%s otlp_json%s", signal_table[signal].name,
+               encoding_name(c, signal), more[signal] != NULL ? "," : " or", more[signal] != NULL ? more[signal] : "");
 }
 
 void kafka_exporter_finish(void *config, struct check *ck)
@@ -250,8 +273,7 @@ static void check_signal(const struct kafka_exporter_config *c, enum signal sign
     snprintf(path, sizeof(path), "%s::encoding", name);
     if (c->signals[signal].encoding[0] != '\0' && check_was_set(ck, path) &&
         kafka_exporter_encoding(c, signal) == KAFKA_NO_ENCODING)
-        check_fail(ck, path, "unrecognized %s encoding \"%s\": write otlp_proto%s or otlp_json", name,
-                   encoding_name(c, signal), signal == SIGNAL_LOGS ? ", raw" : "");
+        fail_encoding(c, signal, path, ck);
 }
 
 void kafka_exporter_check(const void *config, struct check *ck)
@@ -283,9 +305,7 @@ void kafka_exporter_check_use(const void *config, enum signal signal, struct che
     if (kafka_library(&err) == NULL)
         check_fail(ck, "", "%s", err.text);
     if (kafka_exporter_encoding(c, signal) == KAFKA_NO_ENCODING)
-        check_fail(ck, c->encoding[0] != '\0' ? "encoding" : "",
-                   "unrecognized %s encoding \"%s\": write otlp_proto%s or otlp_json", signal_table[signal].name,
-                   encoding_name(c, signal), signal == SIGNAL_LOGS ? ", raw" : "");
+        fail_encoding(c, signal, c->encoding[0] != '\0' ? "encoding" : "", ck);
     if (signal == SIGNAL_PROFILES && c->topic_from_attribute[0] != '\0')
         check_fail(ck, "topic_from_attribute",
                    "profiles are not cut by resource, so their topic cannot be one's: use an exporter of their own");

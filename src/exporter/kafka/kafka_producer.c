@@ -178,30 +178,37 @@ enum kafka_produced kafka_produce(struct kafka_exporter *n, struct kafka_export 
 {
     struct kafka_producer *to = producer_for(n, p);
     const struct kafka_library *lib = to->client.lib;
-    struct bytes payload, key = key_of(e, p);
+    struct bytes key = key_of(e, p);
+    struct kafka_payload payload;
     rd_kafka_headers_t *headers;
     struct kafka_record *r;
-    struct block *block;
     rd_kafka_error_t *error;
     size_t more;
 
     if (to->client.state != KAFKA_CLIENT_OPEN)
         return KAFKA_FULL;
-    if (!kafka_encode(n, p, &block, &payload)) {
-        kafka_export_left_out(e, p, "empty_body");
+    switch (kafka_encode(n, p, &payload)) {
+    case KAFKA_EMPTY:
+        kafka_export_left_out(e, p, payload.reason);
         return KAFKA_ANSWERED;
+    case KAFKA_LONG:
+        kafka_export_too_long(e, p, payload.bytes.len);
+        return KAFKA_ANSWERED;
+    default:
+        p->left_out = payload.left_out;
+        p->reason = payload.reason;
     }
     headers = make_headers(n, lib, e->batch->metadata, &more);
     more += key.len;
-    if (payload.len + more > n->limit.most) {
-        block_unref(block);
+    if (payload.bytes.len + more > n->limit.most) {
+        block_unref(payload.block);
         if (headers != NULL)
             lib->rd_kafka_headers_destroy(headers);
-        kafka_export_too_long(e, p, payload.len + more);
+        kafka_export_too_long(e, p, payload.bytes.len + more);
         return KAFKA_ANSWERED;
     }
-    r = record_new(to, e, p, block, payload.len + more);
-    error = hand_over(r, payload, key, headers);
+    r = record_new(to, e, p, payload.block, payload.bytes.len + more);
+    error = hand_over(r, payload.bytes, key, headers);
     if (error == NULL)
         return KAFKA_PRODUCED;
     if (headers != NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* By resource: each ResourceSpans (or its like) is a request already, and a piece points at it where it lies. By trace:
  * the items are listed with what they are in, put in order of their ids, and written anew, resource and scope once for
- * each trace. By item (of logs, for encoding raw): a piece is an item's place.
+ * each trace. By item: a piece is an item's place.
  *
  * The bytes have been validated, so nothing can go wrong but that a batch is large: the caller cuts it first. */
 #include "exporter/kafka/kafka_split.h"
@@ -16,11 +16,14 @@
 
 /* ---- keys and topics ---- */
 
-static void set_trace_key(struct kafka_piece *p, struct bytes id)
+static void set_trace_key(struct kafka_piece *p, struct bytes id, bool short_key)
 {
     static const char digits[] = "0123456789abcdef";
+    static const uint8_t zero[8];
 
-    p->n_key = id.len == 16 ? 32 : 0;
+    if (short_key && id.len == 16 && memcmp(id.data, zero, sizeof(zero)) == 0)
+        id = bytes_skip(id, sizeof(zero));
+    p->n_key = (uint8_t)(id.len == 16 || id.len == 8 ? 2 * id.len : 0);
     for (size_t i = 0; i < p->n_key; i++)
         p->key[i] = (uint8_t)digits[id.data[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
 }
@@ -209,7 +212,7 @@ static void split_traces(const struct kafka_split_rules *rules, const struct bat
         *p = (struct kafka_piece){ .ready = true };
         p->batch = slice_batch(b, block, request, runs.v[i].n);
         p->topic = find_first_topic(request, rules->topic_attribute);
-        set_trace_key(p, items.v[runs.v[i].first].id);
+        set_trace_key(p, items.v[runs.v[i].first].id, rules->short_key);
     }
     block_unref(block);
     buf_free(&text);
@@ -238,8 +241,10 @@ static void split_items_apart(const struct kafka_split_rules *rules, struct batc
         batch_ref(b);
         p->at = i;
         p->item = items.v[i].item;
+        p->resource = resource;
+        p->scope = scope_group_view(items.v[i].scope).scope;
         if (rules->trace_key)
-            set_trace_key(p, items.v[i].id);
+            set_trace_key(p, items.v[i].id, rules->short_key);
     }
     vec_free(&items);
 }

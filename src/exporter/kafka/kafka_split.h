@@ -12,6 +12,7 @@ struct kafka_split_rules {
     enum kafka_split by;
     bool resource_key;            /* the key is the hash of the resource's attributes (exporter/map_hash.h) */
     bool trace_key;               /* it is the trace id in hex; none where there is no id */
+    bool short_key;               /* of a trace id whose upper half is zero, the lower one */
     struct bytes topic_attribute; /* of resources; empty: none names topics */
 };
 
@@ -26,7 +27,10 @@ struct kafka_piece {
     uint8_t key[KAFKA_KEY_MOST];
     struct bytes topic; /* that the data names, in the batch; empty: none */
     const char *name;   /* of the topic: who sends it says so */
-    struct bytes item;  /* BY_ITEM: a LogRecord, in the batch */
+    struct bytes item;  /* BY_ITEM: a Span or LogRecord, in the batch, with what it is in */
+    struct bytes resource, scope;
+    uint64_t left_out; /* of its items, when it was encoded: what its encoding has no place for */
+    const char *reason;
 };
 
 typedef VEC(struct kafka_piece) kafka_pieces;

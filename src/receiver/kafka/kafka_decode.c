@@ -13,8 +13,9 @@
 #include "otlp/json.h"
 #include "otlp/repair.h"
 #include "otlp/validate.h"
+#include "spans/jaeger.h"
+#include "spans/zipkin.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <uv.h>
@@ -27,78 +28,28 @@ enum kafka_reading kafka_reading_of(const char *encoding, enum signal signal)
     static const struct {
         const char *name;
         enum kafka_reading reading;
-        bool logs_alone;
+        unsigned signals;
     } rows[] = {
-        { "otlp_proto", KAFKA_READ_PROTO, false }, { "otlp_json", KAFKA_READ_JSON, false },
-        { "text", KAFKA_READ_TEXT, true },         { "text_utf-8", KAFKA_READ_TEXT, true },
-        { "text_utf8", KAFKA_READ_TEXT, true },    { "raw", KAFKA_READ_RAW, true },
-        { "json", KAFKA_READ_JSON_BODY, true },
+        { "otlp_proto", KAFKA_READ_PROTO, SIGNAL_ALL },
+        { "otlp_json", KAFKA_READ_JSON, SIGNAL_ALL },
+        { "text", KAFKA_READ_TEXT, SIGNAL_BIT(SIGNAL_LOGS) },
+        { "text_utf-8", KAFKA_READ_TEXT, SIGNAL_BIT(SIGNAL_LOGS) },
+        { "text_utf8", KAFKA_READ_TEXT, SIGNAL_BIT(SIGNAL_LOGS) },
+        { "raw", KAFKA_READ_RAW, SIGNAL_BIT(SIGNAL_LOGS) },
+        { "json", KAFKA_READ_JSON_BODY, SIGNAL_BIT(SIGNAL_LOGS) },
+        { "jaeger_proto", KAFKA_READ_JAEGER_PROTO, SIGNAL_BIT(SIGNAL_TRACES) },
+        { "jaeger_json", KAFKA_READ_JAEGER_JSON, SIGNAL_BIT(SIGNAL_TRACES) },
+        { "zipkin_proto", KAFKA_READ_ZIPKIN_PROTO, SIGNAL_BIT(SIGNAL_TRACES) },
+        { "zipkin_json", KAFKA_READ_ZIPKIN_JSON, SIGNAL_BIT(SIGNAL_TRACES) },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (strcasecmp(rows[i].name, encoding) == 0 && (!rows[i].logs_alone || signal == SIGNAL_LOGS))
+        if (strcasecmp(rows[i].name, encoding) == 0 && (rows[i].signals & SIGNAL_BIT(signal)))
             return rows[i].reading;
     return KAFKA_READINGS;
 }
 
 /* ---- bodies of logs ---- */
-
-static void put_node(struct buf *out, const struct json_node *n);
-
-static void put_number(struct buf *out, struct bytes text)
-{
-    char number[64];
-    struct value v = { .type = VALUE_DOUBLE };
-
-    if (text.len >= sizeof(number)) /* far more digits than a double has */
-        text.len = sizeof(number) - 1;
-    memcpy(number, text.data, text.len);
-    number[text.len] = '\0';
-    v.number = strtod(number, NULL);
-    value_put(out, &v);
-}
-
-static void put_members(struct buf *out, const struct json_node *n)
-{
-    size_t mark = pb_begin(out, n->kind == JSON_LIST ? OTLP_ANY_ARRAY : OTLP_ANY_MAP);
-
-    for (const struct json_node *m = n->first; m != NULL; m = m->next) {
-        size_t pair = pb_begin(out, OTLP_LIST_VALUES), value;
-
-        if (n->kind == JSON_OBJECT) {
-            pb_put_bytes(out, OTLP_KEY_VALUE_KEY, m->key);
-            value = pb_begin(out, OTLP_KEY_VALUE_VALUE);
-            put_node(out, m);
-            pb_end(out, value);
-        } else {
-            put_node(out, m);
-        }
-        pb_end(out, pair);
-    }
-    pb_end(out, mark);
-}
-
-/* The content of an AnyValue; numbers are doubles, as Go reads them. The tree's depth is bounded. */
-static void put_node(struct buf *out, const struct json_node *n)
-{
-    switch (n->kind) {
-    case JSON_NULL:
-        break;
-    case JSON_BOOL:
-        value_put(out, &(struct value){ .type = VALUE_BOOL, .boolean = bytes_is(n->text, "true") });
-        break;
-    case JSON_NUMBER:
-        put_number(out, n->text);
-        break;
-    case JSON_STRING:
-        value_put(out, &(struct value){ .type = VALUE_STRING, .bytes = n->text });
-        break;
-    case JSON_LIST:
-    case JSON_OBJECT:
-        put_members(out, n);
-        break;
-    }
-}
 
 static bool put_json_body(struct bytes text, struct buf *out, struct error *err)
 {
@@ -108,7 +59,7 @@ static bool put_json_body(struct bytes text, struct buf *out, struct error *err)
     bool good = n != NULL && n->kind == JSON_OBJECT;
 
     if (good)
-        put_node(out, n);
+        any_value_put_json(out, n, JSON_NUMBERS_DOUBLE); /* as Go reads them */
     else if (n != NULL)
         error_set(err, UV_EINVAL, "it is no JSON object");
     arena_free(&a);
@@ -264,6 +215,14 @@ static bool write_request(const struct kafka_value *v, struct buf *out, struct e
         return true;
     case KAFKA_READ_JSON:
         return json_request_to_wire(signal_table[v->signal].request, v->bytes, v->most, out, &repairs, err) == 0;
+    case KAFKA_READ_JAEGER_PROTO:
+        return jaeger_read(JAEGER_PROTO, v->bytes, out, err) == 0;
+    case KAFKA_READ_JAEGER_JSON:
+        return jaeger_read(JAEGER_JSON, v->bytes, out, err) == 0;
+    case KAFKA_READ_ZIPKIN_PROTO:
+        return zipkin_read(ZIPKIN_PROTO, v->bytes, v->most, out, err) == 0;
+    case KAFKA_READ_ZIPKIN_JSON:
+        return zipkin_read(ZIPKIN_JSON, v->bytes, v->most, out, err) == 0;
     default:
         return put_record(v, out, err);
     }

@@ -14,6 +14,10 @@ enum kafka_reading {
     KAFKA_READ_TEXT,
     KAFKA_READ_RAW,
     KAFKA_READ_JSON_BODY,
+    KAFKA_READ_JAEGER_PROTO, /* one span */
+    KAFKA_READ_JAEGER_JSON,
+    KAFKA_READ_ZIPKIN_PROTO, /* a list of them */
+    KAFKA_READ_ZIPKIN_JSON,
     KAFKA_READINGS
 };
 

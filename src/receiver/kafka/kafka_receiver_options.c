@@ -13,7 +13,8 @@
         OPT_STRING(S, topic, "", "The topic.", .deprecated = "write topics: [...]"),                                   \
         OPT_STRING(S, encoding, "otlp_proto",                                                                          \
                    "What the value of a record is: otlp_proto or otlp_json, an export request; in logs also text, "    \
-                   "raw (bytes) and json (an object), the body of one log record."),                                   \
+                   "raw (bytes) and json (an object), the body of one log record; in traces also jaeger_proto and "    \
+                   "jaeger_json, a span, and zipkin_proto and zipkin_json, a list of spans (version 2)."),             \
         OPT_END
 
 static const struct option traces_options[] = { SOURCE_ROWS("[otlp_spans]") };
@@ -145,6 +146,19 @@ static const char *encoding_name(const struct kafka_receiver_config *c, enum sig
     return c->encoding[0] != '\0' && strcmp(own, "otlp_proto") == 0 ? c->encoding : own;
 }
 
+static void fail_encoding(const struct kafka_receiver_config *c, enum signal signal, const char *path, struct check *ck)
+{
+    static const char *const more[SIGNAL_COUNT] = {
+        [SIGNAL_TRACES] = ", jaeger_proto, jaeger_json, zipkin_proto or zipkin_json",
+        [SIGNAL_LOGS] = ", text, raw or json",
+    };
+    const char *name = encoding_name(c, signal);
+
+    check_fail(ck, path, "unrecognized %s encoding \"%s\": write otlp_proto%s otlp_json%s%s", signal_table[signal].name,
+               name, more[signal] != NULL ? "," : " or", more[signal] != NULL ? more[signal] : "",
+               strcmp(name, "zipkin_thrift") == 0 ? "; Zipkin's first version is not read here" : "");
+}
+
 enum kafka_reading kafka_receiver_reading(const struct kafka_receiver_config *c, enum signal signal)
 {
     return kafka_reading_of(encoding_name(c, signal), signal);
@@ -213,8 +227,7 @@ static void check_source(const struct kafka_receiver_config *c, enum signal sign
             check_fail(ck, path, "\"%s\" has to begin with ^ and to be without a comma", s->exclude_topics.v[i]);
     snprintf(path, sizeof(path), "%s::encoding", name);
     if (check_was_set(ck, path) && kafka_receiver_reading(c, signal) == KAFKA_READINGS)
-        check_fail(ck, path, "unrecognized %s encoding \"%s\": write otlp_proto, otlp_json%s", name,
-                   encoding_name(c, signal), signal == SIGNAL_LOGS ? ", text, raw or json" : "");
+        fail_encoding(c, signal, path, ck);
 }
 
 void kafka_receiver_check(const void *config, struct check *ck)
@@ -254,6 +267,5 @@ void kafka_receiver_check_use(const void *config, enum signal signal, struct che
                    "[range, roundrobin], or install librdkafka 2.3.0",
                    kafka_library(NULL)->rd_kafka_version_str());
     if (kafka_receiver_reading(c, signal) == KAFKA_READINGS && c->encoding[0] != '\0')
-        check_fail(ck, "encoding", "unrecognized %s encoding \"%s\": write otlp_proto, otlp_json%s",
-                   signal_table[signal].name, c->encoding, signal == SIGNAL_LOGS ? ", text, raw or json" : "");
+        fail_encoding(c, signal, "encoding", ck);
 }

@@ -157,12 +157,14 @@ START_TEST(test_without_room_it_says_how_much_is_wanted)
 }
 END_TEST
 
-START_TEST(test_bodies_are_of_logs_alone)
+START_TEST(test_bodies_are_of_logs_alone_and_spans_of_traces)
 {
     ck_assert_int_eq(kafka_reading_of("text", SIGNAL_LOGS), KAFKA_READ_TEXT);
     ck_assert_int_eq(kafka_reading_of("text", SIGNAL_TRACES), KAFKA_READINGS);
     ck_assert_int_eq(kafka_reading_of("otlp_json", SIGNAL_TRACES), KAFKA_READ_JSON);
-    ck_assert_int_eq(kafka_reading_of("zipkin_json", SIGNAL_TRACES), KAFKA_READINGS);
+    ck_assert_int_eq(kafka_reading_of("zipkin_json", SIGNAL_TRACES), KAFKA_READ_ZIPKIN_JSON);
+    ck_assert_int_eq(kafka_reading_of("zipkin_json", SIGNAL_LOGS), KAFKA_READINGS);
+    ck_assert_int_eq(kafka_reading_of("zipkin_thrift", SIGNAL_TRACES), KAFKA_READINGS);
 }
 END_TEST
 
@@ -182,7 +184,7 @@ int main(void)
     tcase_add_test(t, test_headers_take_the_place_of_attributes_of_their_name);
     tcase_add_test(t, test_headers_of_many_resources_have_a_limit);
     tcase_add_test(t, test_without_room_it_says_how_much_is_wanted);
-    tcase_add_test(t, test_bodies_are_of_logs_alone);
+    tcase_add_test(t, test_bodies_are_of_logs_alone_and_spans_of_traces);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
