@@ -17,7 +17,9 @@
 #include <math.h>
 #include <stdio.h>
 
-#define LONG_KEY ((size_t)256) /* bytes of name and labels; of more a digest stands for them */
+#define LONG_KEY ((size_t)256)           /* bytes of name and labels; of more a digest stands for them */
+#define STEP_BYTES ((size_t)32 * 1024)   /* metrics of more than that together are no one step */
+#define FIELDS_MOST ((size_t)200 * 1000) /* of a metric and of what is in it */
 
 /* The labels of a metric are read once for each of its buckets that is not known: a small page could make as much work
  * as a very large one of text. So many bytes of them are read. */
@@ -296,17 +298,19 @@ static void take_histogram(struct take *t, const struct proto_metric *m, struct 
 
 /* ---- metrics and families ---- */
 
-/* It parses, and so do those of its fields that are messages (bits). */
-static bool parses(struct bytes message, uint32_t messages)
+/* It parses, and so do those of its fields that are messages (bits); `most`: so many fields the metric may still have,
+ * for it is read in one turn of the loop. */
+static bool parses(struct bytes message, uint32_t messages, size_t *most)
 {
     struct pb_reader r = pb_reader(message);
 
-    for (struct pb_field f; pb_next(&r, &f);) {
+    for (struct pb_field f; *most > 0 && pb_next(&r, &f);) {
         struct pb_reader inner = pb_reader(
             f.wire == PB_LEN && f.number < 32 && (messages >> f.number & 1) != 0 ? f.bytes : bytes_of(NULL, 0));
 
-        for (struct pb_field g; pb_next(&inner, &g);)
-            ;
+        --*most;
+        for (struct pb_field g; *most > 0 && pb_next(&inner, &g);)
+            --*most;
         if (inner.bad)
             return false;
     }
@@ -318,13 +322,15 @@ static bool read_metric(struct take *t, const struct proto_family *family, struc
 {
     struct pb_reader r = pb_reader(m->message);
     struct bytes created;
+    size_t most = FIELDS_MOST;
 
     t->key.len = 0;
     buf_put(&t->key, family->name);
     buf_putc(&t->key, (char)0xff);
-    for (struct pb_field f; pb_next(&r, &f);) {
+    for (struct pb_field f; most > 0 && pb_next(&r, &f);) {
+        most--;
         if (f.wire == PB_LEN &&
-            !parses(f.bytes, f.number == types[family->type].value ? types[family->type].messages : 0))
+            !parses(f.bytes, f.number == types[family->type].value ? types[family->type].messages : 0, &most))
             return false;
         if (f.number == PROTO_METRIC_LABEL && f.wire == PB_LEN) {
             buf_append(&t->key, f.start, (size_t)(r.p - f.start));
@@ -347,7 +353,7 @@ static bool read_metric(struct take *t, const struct proto_family *family, struc
         if (created.data != NULL && !protobuf_time(created, &m->start_ns))
             m->start_ns = 0;
     }
-    return !r.bad;
+    return !r.bad && most > 0;
 }
 
 static void take_metric(struct take *t, struct bytes message)
@@ -358,8 +364,8 @@ static void take_metric(struct take *t, struct bytes message)
     r->metric = (struct proto_metric){ .message = message };
     r->series = (struct proto_series){ .family = &r->family, .metric = message };
     if (!read_metric(t, &r->family, &r->metric)) {
-        fail_take(t, "a metric of %.*s does not parse", name->len < 100 ? (int)name->len : 100,
-                  (const char *)name->data);
+        fail_take(t, "a metric of %.*s does not parse, or has more than 200000 fields",
+                  name->len < 100 ? (int)name->len : 100, (const char *)name->data);
         return;
     }
     switch (r->family.type) {
@@ -489,10 +495,15 @@ void protobuf_begin(struct take *t)
 bool protobuf_read_some(struct take *t)
 {
     char fault[sizeof(t->fault)];
+    size_t looked = 0;
     bool more = true;
 
-    for (unsigned i = 0; i < SOME_A_STEP && more; i++)
+    for (unsigned i = 0; i < SOME_A_STEP && more && looked < STEP_BYTES; i++) {
+        const uint8_t *from = t->proto.stage == PROTO_METRICS ? t->proto.fields.p : NULL;
+
         more = !take_failed(t) && !t->again && read_next(t);
+        looked += from != NULL ? (size_t)(t->proto.fields.p - from) : 0;
+    }
     if (more || !take_failed(t))
         return more;
     memcpy(fault, t->fault, sizeof(fault));

@@ -16,7 +16,7 @@
 
 #include <math.h>
 
-#define FILLED_MAX (1u << 20) /* buckets of one side: more than the finest schema has */
+#define BUCKETS_MAX (1u << 16) /* of one side, full or empty: they are read in one turn of the loop */
 
 const char native_over_limit[] = "histogram bucket limit exceeded";
 
@@ -178,6 +178,7 @@ static const char *read_side(struct side *side, bool real)
     struct bytes span;
     bool first = true;
     uint64_t v;
+    uint32_t n_buckets = 0;
 
     while (message_next(&spans, side->span, &span)) {
         int32_t offset;
@@ -192,8 +193,8 @@ static const char *read_side(struct side *side, bool real)
 
             if (!next_number(&n, &v))
                 return other_number;
-            if (side->filled.n >= FILLED_MAX)
-                return "it has more buckets than there are";
+            if (++n_buckets > BUCKETS_MAX)
+                return "it has more than 65536 buckets";
             sum = (int64_t)((uint64_t)sum + (uint64_t)pb_unzigzag(v));
             count = real ? whole_of(pb_double(v)) : sum > 0 ? (uint64_t)sum : 0;
             if (count > 0)

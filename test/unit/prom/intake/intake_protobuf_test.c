@@ -231,6 +231,58 @@ static void put_family(const char *name, uint64_t type, struct bytes metric)
     buf_free(&family);
 }
 
+START_TEST(a_side_of_a_histogram_has_65536_buckets_at_most)
+{
+    static const struct native_span wide[] = { { 1, 65537 } };
+    static int64_t many[65537] = { 1 };
+
+    r.rules.native_histograms = true;
+    write_native(8, wide, 1, many, 65537);
+    SHOWS("");
+    BAD("message 1: histogram n: it has more than 65536 buckets");
+}
+END_TEST
+
+START_TEST(a_metric_has_200000_fields_at_most)
+{
+    struct buf histogram = { 0 }, metric = { 0 };
+
+    for (unsigned i = 0; i < 200000; i++)
+        pb_put_str(&histogram, PROTO_HISTOGRAM_POSITIVE_SPAN, "");
+    pb_put_bytes(&metric, PROTO_METRIC_HISTOGRAM, buf_bytes(&histogram));
+    put_family("h", PROTO_TYPE_HISTOGRAM, buf_bytes(&metric));
+    SHOWS("");
+    BAD("more than 200000 fields");
+    buf_free(&histogram);
+    buf_free(&metric);
+}
+END_TEST
+
+START_TEST(each_large_metric_is_a_step_of_its_own)
+{
+    static const struct native_span wide[] = { { 1, 40000 } };
+    static int64_t many[40000] = { 1 };
+    struct buf all = { 0 };
+    struct intake_scrape scrape = { .time_ms = INTAKE_RIG_TIME + 60000 };
+    struct intake_result result;
+    unsigned steps = 1;
+
+    r.rules.native_histograms = true;
+    SHOWS("");
+    write_native(8, wide, 1, many, 40000);
+    for (unsigned i = 0; i < 20; i++)
+        buf_put(&all, buf_bytes(&page));
+    intake_begin_page(r.intake, INTAKE_PROTOBUF, buf_bytes(&all), &scrape, &result);
+    for (; !intake_work(r.store); steps++)
+        ;
+    ck_assert_uint_eq(result.error.code, 0);
+    ck_assert_uint_eq(result.scraped, 20);
+    ck_assert_uint_ge(steps, 20);
+    intake_points_free(result.points);
+    buf_free(&all);
+}
+END_TEST
+
 START_TEST(a_page_that_does_not_parse_is_left_out)
 {
     write_page(ENCODER_PROTOBUF);
@@ -329,6 +381,9 @@ int main(void)
     tcase_add_test(tc, buckets_that_lie_far_apart_take_no_memory);
     tcase_add_test(tc, spans_do_not_go_back);
     tcase_add_test(tc, spans_have_as_many_buckets_as_there_are);
+    tcase_add_test(tc, a_side_of_a_histogram_has_65536_buckets_at_most);
+    tcase_add_test(tc, a_metric_has_200000_fields_at_most);
+    tcase_add_test(tc, each_large_metric_is_a_step_of_its_own);
     tcase_add_test(tc, a_page_that_does_not_parse_is_left_out);
     tcase_add_test(tc, a_metric_without_a_value_is_zero);
     tcase_add_test(tc, a_long_label_is_not_kept_for_each_bucket);
