@@ -614,6 +614,71 @@ def test_a_fault_is_named_where_it_stands(tmp_path, name):
     assert ran.returncode != 0 and why in ran.stderr, ran.stderr
 
 
+# What Prometheus has in a job: each key with a value that it takes, and whether it is served here.
+KEYS = """
+scrape_interval: 10s
+scrape_timeout: 5s
+metrics_path: /x
+scheme: https
+params: {a: [b]}
+honor_labels: true
+honor_timestamps: false
+track_timestamps_staleness: true
+scrape_protocols: [PrometheusProto, OpenMetricsText1.0.0, OpenMetricsText0.0.1, PrometheusText1.0.0, PrometheusText0.0.4]
+fallback_scrape_protocol: OpenMetricsText1.0.0
+scrape_native_histograms: true
+always_scrape_classic_histograms: true
+convert_classic_histograms_to_nhcb: true
+native_histogram_bucket_limit: 100
+native_histogram_min_bucket_factor: 1.1
+body_size_limit: 10MB
+sample_limit: 1
+target_limit: 1
+label_limit: 1
+label_name_length_limit: 1
+label_value_length_limit: 1
+keep_dropped_targets: 1
+metric_name_validation_scheme: legacy
+metric_name_escaping_scheme: underscores
+enable_compression: false
+extra_scrape_metrics: true
+scrape_failure_log_file: failed.log
+basic_auth: {username: a, password: b}
+authorization: {type: Bearer, credentials: c}
+bearer_token: c
+oauth2: {client_id: a, client_secret: b, token_url: "http://localhost/t", scopes: [s], endpoint_params: {a: b}}
+tls_config: {insecure_skip_verify: true, server_name: a, min_version: TLS12, max_version: TLS13}
+follow_redirects: false
+enable_http2: false
+proxy_url: http://localhost:1
+proxy_from_environment: true
+http_headers: {X-A: {values: [b], secrets: [c]}}
+static_configs: [{targets: ["a:1"], labels: {b: c}}]
+file_sd_configs: [{files: [a.json], refresh_interval: 1m}]
+http_sd_configs: [{url: "http://localhost/"}]
+dns_sd_configs: [{names: [a], type: MX, port: 1}]
+docker_sd_configs: [{host: "unix:///var/run/docker.sock", filters: [{name: label, values: [a]}]}]
+consul_sd_configs: [{server: "localhost:8500", services: [a], tags: [b]}]
+kubernetes_sd_configs: [{role: pod, api_server: "http://localhost:1", namespaces: {names: [a]}, attach_metadata: {node: true}}]
+relabel_configs: [{source_labels: [a], target_label: b}]
+metric_relabel_configs: [{regex: a, action: labeldrop}]
+"""
+NOT_SERVED = """azure digitalocean dockerswarm ec2 ecs elasticache eureka gce hetzner ionos kuma lightsail linode marathon msk nerve nomad
+openstack ovhcloud puppetdb rds scaleway serverset stackit triton uyuni vultr""".split()
+
+
+@pytest.mark.parametrize("line", KEYS.strip().splitlines(), ids=lambda line: line.split(":")[0])
+def test_each_key_that_prometheus_has_is_taken(tmp_path, line):
+    ran = validate(tmp_path, "scrape_configs:\n      - job_name: a\n        " + line)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_discovery_that_is_not_served_is_refused_with_what_to_write(tmp_path):
+    ran = validate(tmp_path, "scrape_configs:\n      - job_name: a\n" + "".join(f"        {name}_sd_configs: [{{}}]\n" for name in NOT_SERVED))
+    assert ran.returncode != 0
+    assert all(f"{name}_sd_configs" in ran.stderr for name in NOT_SERVED) and "file_sd_configs or answer http_sd_configs" in ran.stderr
+
+
 def test_dollars_of_rules_are_those_of_the_collector(scraper, target):
     t = target()
     rules = """[{source_labels: [__address__], regex: '(.*):(.*)', target_label: a, replacement: $1},

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""otelcd and Debian's Prometheus scrape the same targets for thirty scrapes, in which targets come, go, fail and change,
-and each writes on to a VictoriaMetrics of its own: what these have afterwards is the same."""
+"""otelcd and a Prometheus (Debian's, and one of version 3 where it is compiled) scrape the same targets for thirty scrapes, in
+which targets come, go, fail and change, and each writes on to a VictoriaMetrics of its own: what these have afterwards is the
+same."""
 
 import json
 import math
@@ -10,7 +11,8 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from harness.limits import PATIENCE
+from harness.compiled import compiled
+from harness.limits import CI, PATIENCE
 from harness.targets import Target
 
 OPENMETRICS = {"Content-Type": "application/openmetrics-text; version=1.0.0; charset=utf-8"}
@@ -129,9 +131,18 @@ def targets():
         t.close()
 
 
+PROGRAMS = {
+    "Debian's": lambda: None,
+    "3": lambda: compiled("prometheus3", minutes="minutes", asked=CI),
+}
+
+
+@pytest.mark.xdist_group("prometheus3")
+@pytest.mark.parametrize("version", PROGRAMS)
 def test_thirty_scrapes_are_the_same_series_values_and_ends_as_prometheus_has_written(
-    otelcd, tmp_path, targets, prometheus, victoria_metrics
+    otelcd, tmp_path, targets, prometheus, victoria_metrics, version
 ):
+    program = PROGRAMS[version]()
     steady, failing, fleeting, hidden = targets
     found = tmp_path / "found.json"
     groups = lambda *some: json.dumps([{"targets": [t.address], "labels": {"tier": tier}} for t, tier in some])  # noqa: E731
@@ -148,7 +159,8 @@ def test_thirty_scrapes_are_the_same_series_values_and_ends_as_prometheus_has_wr
     steady.page, failing.page, fleeting.page = page(0), open_page(0), page(0)
     ours, theirs = Side("otelcd", victoria_metrics()), Side("Prometheus", victoria_metrics())
     url = theirs.store.write_url
-    prometheus(None, config=json.dumps({"scrape_configs": [job], "remote_write": [{"url": url, "queue_config": {"batch_send_deadline": "1s"}}]}))
+    written = [{"url": url, "queue_config": {"batch_send_deadline": "1s"}}]
+    prometheus(None, config=json.dumps({"scrape_configs": [job], "remote_write": written}), program=program)
     d = otelcd(
         json.dumps(
             {
