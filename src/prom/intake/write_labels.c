@@ -50,11 +50,15 @@ static bool read_usual(struct bytes label, struct bytes *name, struct bytes *val
     return true;
 }
 
+static bool is_text(const struct write_reading *r, struct bytes b)
+{
+    return b.len == 0 || utf8_valid_in(b.data, b.len, bytes_end(r->message));
+}
+
 static const char *add_written(const struct write_reading *r, struct write_pairs *to, struct bytes label)
 {
     struct pb_reader fields = pb_reader(label);
     struct bytes name = { NULL, 0 }, value = { NULL, 0 };
-    const uint8_t *end = bytes_end(r->message);
 
     if (!read_usual(label, &name, &value))
         for (struct pb_field f; pb_next(&fields, &f);) {
@@ -65,7 +69,7 @@ static const char *add_written(const struct write_reading *r, struct write_pairs
         }
     if (fields.bad)
         return does_not_parse;
-    if (!utf8_valid_in(name.data, name.len, end) || !utf8_valid_in(value.data, value.len, end))
+    if (!is_text(r, name) || !is_text(r, value))
         return not_utf8;
     return add_label(to, name, value);
 }

@@ -331,6 +331,33 @@ START_TEST(a_description_that_is_no_text_is_none)
 }
 END_TEST
 
+/* A label of which one half, or both, is not there. */
+static void put_half_a_label(unsigned number)
+{
+    size_t series = pb_begin(&message, V1_SERIES), mark;
+
+    put_label("__name__", "m");
+    mark = pb_begin(&message, V1_LABELS);
+    if (number > 0)
+        pb_put_str(&message, number, "half");
+    pb_end(&message, mark);
+    mark = pb_begin(&message, V1_SAMPLES);
+    pb_put_uint(&message, SAMPLE_TIME, 1700000000000u);
+    pb_end(&message, mark);
+    pb_end(&message, series);
+}
+
+START_TEST(a_label_without_a_value_is_none_and_without_a_name_is_bad)
+{
+    put_half_a_label(LABEL_NAME);
+    put_half_a_label(LABEL_VALUE);
+    put_half_a_label(0);
+    ck_assert_uint_eq(take_points(), 1);
+    ck_assert_uint_eq(result.invalid, 2);
+    ck_assert_str_eq(result.why, "a series: a label has no name");
+}
+END_TEST
+
 START_TEST(all_samples_of_a_bad_series_are_left_out)
 {
     size_t series = pb_begin(&message, V1_SERIES), sample;
@@ -423,6 +450,7 @@ int main(void)
     tcase_add_test(tc, a_series_for_which_nothing_came_for_a_while_makes_room);
     tcase_add_test(tc, families_are_bounded_and_the_oldest_go);
     tcase_add_test(tc, a_description_that_is_no_text_is_none);
+    tcase_add_test(tc, a_label_without_a_value_is_none_and_without_a_name_is_bad);
     tcase_add_test(tc, all_samples_of_a_bad_series_are_left_out);
     tcase_add_test(tc, the_first_fault_is_said_of_its_own_series);
     tcase_add_test(tc, a_message_of_the_other_version_is_refused);
