@@ -273,10 +273,10 @@ class Scrape:
         config = served.config("text", "15s")
         config["scrape_configs"][0]["body_size_limit"] = "256MB"  # 128 MiB are usual
         d = self.daemon(config)
-        empty = d.rss()
+        empty = charged(d)
         d.wait_metrics(lambda m: m.sum("otelcol_receiver_accepted_metric_points") >= 2 * targets * series)
         rss, stall = d.rss(), self.stalls(d)
-        quiet = min(rest(d) for _ in range(30))  # between two scrapes
+        quiet = min(charged(d) for _ in range(30))  # between two scrapes
         of_labels = len("__name__" + NAME) + sum(len(k + v) for k, v in labels(0))
         self.stop(d)
         served.close()
@@ -361,9 +361,10 @@ class Scrape:
             self.received("io.prometheus.write.v2.Request")
 
 
-def rest(d):
+def charged(d):
+    """Bytes: unlike what is resident, without what malloc() keeps of pages that have gone."""
     time.sleep(0.1)
-    return d.rss()
+    return d.metrics().sum("otelcd_budget_used_bytes")
 
 
 def resident(pid):
