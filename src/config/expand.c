@@ -14,9 +14,10 @@ struct expander {
     struct arena *arena;
     struct faults *faults;
     bool offline;
-    unsigned rounds; /* of the value that is being expanded */
-    bool inside;     /* such a value */
-    struct buf path; /* where it stands */
+    struct source_files *files; /* may be NULL */
+    unsigned rounds;            /* of the value that is being expanded */
+    bool inside;                /* such a value */
+    struct buf path;            /* where it stands */
 };
 
 static void expand_node(struct expander *x, struct yaml_node **at, unsigned depth);
@@ -89,6 +90,8 @@ static const char *resolve_file(struct expander *x, const char *path, const stru
     const char *why = "no files are read here";
     const char *text = NULL;
 
+    if (x->files != NULL)
+        source_files_note(x->files, path);
     if (!x->offline && source_file(path, &content, &why))
         text = arena_strndup(x->arena, content.data, content.len);
     else
@@ -319,9 +322,14 @@ void escape_tree(struct arena *a, struct yaml_node *n)
         n->text = escape_text(a, n->text);
 }
 
-void expand_tree(struct arena *a, struct yaml_node **at, bool offline, struct faults *faults)
+void expand_tree(struct arena *a, struct yaml_node **at, const struct config_sources *s, struct faults *faults)
 {
-    struct expander x = { .arena = a, .faults = faults, .offline = offline };
+    struct expander x = {
+        .arena = a,
+        .faults = faults,
+        .offline = s != NULL && s->offline,
+        .files = s != NULL ? s->files : NULL,
+    };
 
     expand_node(&x, at, 0);
     buf_free(&x.path);

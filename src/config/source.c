@@ -91,30 +91,32 @@ static void merge_at(struct arena *a, struct yaml_node **into, struct yaml_node 
 }
 
 /* Does the value stand for nothing? What it refers to and is not there is told. */
-static bool expands_to_nothing(struct arena *a, const struct yaml_pair *pair, bool offline, struct faults *faults)
+static bool expands_to_nothing(struct arena *a, const struct yaml_pair *pair, const struct config_sources *s,
+                               struct faults *faults)
 {
     struct yaml_node *map = yaml_new(a, YAML_MAP, pair->value);
     size_t errors = faults->n_errors;
 
     yaml_put(a, map, pair->key, pair->line, pair->column, yaml_copy(a, pair->value));
-    expand_tree(a, &map, offline, faults);
+    expand_tree(a, &map, s, faults);
     return map->pairs[0].value->kind == YAML_NULL && faults->n_errors == errors;
 }
 
-static bool is_nothing(struct arena *a, const struct yaml_pair *pair, bool offline, struct faults *faults)
+static bool is_nothing(struct arena *a, const struct yaml_pair *pair, const struct config_sources *s,
+                       struct faults *faults)
 {
     struct faults scratch = { 0 };
     bool nothing = pair->value->kind == YAML_NULL ||
-                   (pair->value->kind == YAML_SCALAR && expands_to_nothing(a, pair, offline, &scratch));
+                   (pair->value->kind == YAML_SCALAR && expands_to_nothing(a, pair, s, &scratch));
 
     faults_free(&scratch);
-    return nothing && expands_to_nothing(a, pair, offline, faults);
+    return nothing && expands_to_nothing(a, pair, s, faults);
 }
 
 /* A section, or a part of `service:`, that has a map in an earlier source and nothing in this one goes: it would take
  * away what stands there. */
-static void leave_out_bare(struct arena *a, const struct yaml_node *tree, struct yaml_node *from, bool offline,
-                           struct faults *faults)
+static void leave_out_bare(struct arena *a, const struct yaml_node *tree, struct yaml_node *from,
+                           const struct config_sources *s, struct faults *faults)
 {
     size_t n = 0;
 
@@ -123,10 +125,10 @@ static void leave_out_bare(struct arena *a, const struct yaml_node *tree, struct
         const struct yaml_node *have = yaml_get(tree, pair->key);
         bool is_map = have != NULL && have->kind == YAML_MAP;
 
-        if (is_map && is_nothing(a, pair, offline, faults))
+        if (is_map && is_nothing(a, pair, s, faults))
             continue;
         if (is_map && strcmp(pair->key, "service") == 0 && pair->value->kind == YAML_MAP)
-            leave_out_bare(a, have, pair->value, offline, faults);
+            leave_out_bare(a, have, pair->value, s, faults);
         from->pairs[n++] = *pair;
     }
     from->n = n;
@@ -251,6 +253,21 @@ static struct yaml_node *read_one(struct arena *a, const struct config_sources *
     return i == s->n_uris ? yaml_copy(a, s->tree) : read_set(a, s->sets[i - s->n_uris - 1], faults);
 }
 
+void source_files_note(struct source_files *f, const char *path)
+{
+    for (size_t i = 0; i < f->paths.n; i++)
+        if (strcmp(f->paths.v[i], path) == 0)
+            return;
+    *vec_push(&f->paths) = mem_strdup(path);
+}
+
+void source_files_clear(struct source_files *f)
+{
+    for (size_t i = 0; i < f->paths.n; i++)
+        free(f->paths.v[i]);
+    vec_free(&f->paths);
+}
+
 struct yaml_node *source_read(struct arena *a, const struct config_sources *s, struct faults *faults)
 {
     struct yaml_node *tree = NULL;
@@ -265,10 +282,10 @@ struct yaml_node *source_read(struct arena *a, const struct config_sources *s, s
                       yaml_type_name(n));
             continue;
         }
-        leave_out_bare(a, tree, n, s->offline, faults);
+        leave_out_bare(a, tree, n, s, faults);
         merge_tree(a, &tree, n);
     }
     if (tree != NULL)
-        expand_tree(a, &tree, s->offline, faults);
+        expand_tree(a, &tree, s, faults);
     return tree;
 }

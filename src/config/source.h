@@ -4,7 +4,16 @@
 #ifndef CONFIG_SOURCE_H
 #define CONFIG_SOURCE_H
 
+#include "base/vec.h"
 #include "config/yaml.h"
+
+/* Names of files, each once. */
+struct source_files {
+    VEC(char *) paths;
+};
+
+void source_files_note(struct source_files *f, const char *path);
+void source_files_clear(struct source_files *f);
 
 struct config_sources {
     const char *const *uris; /* --config, in order: "file:path", "path", "env:NAME", "yaml:text" */
@@ -13,6 +22,7 @@ struct config_sources {
     size_t n_sets;
     const struct yaml_node *tree; /* behind the URIs and before the sets; NULL: none. It is copied */
     bool offline;                 /* tests and fuzzing: no variable is set and no file exists */
+    struct source_files *files;   /* those that ${file:...} reads are noted here; NULL: nowhere */
 };
 
 /* The merged and expanded tree; NULL when nothing could be read at all. Faults are reported, each at its place. */
@@ -24,8 +34,8 @@ const char *source_path(const char *uri);
 /* May a variable have this name? [a-zA-Z_][a-zA-Z0-9_]* */
 bool source_is_name(const char *s);
 
-/* Expand ${...} in every value below *at, in place. */
-void expand_tree(struct arena *a, struct yaml_node **at, bool offline, struct faults *faults);
+/* Expand ${...} in every value below *at, in place. Of `s` what it says of files counts; NULL: they are read. */
+void expand_tree(struct arena *a, struct yaml_node **at, const struct config_sources *s, struct faults *faults);
 
 /* The other way round: $ as $$ in every value, so that expand_tree() makes of it what it is. */
 void escape_tree(struct arena *a, struct yaml_node *n);

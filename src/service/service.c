@@ -284,7 +284,7 @@ static void on_view_changed(void *arg)
 static void service_init(struct service *s, const struct config_sources *sources,
                          const struct component *const *registry)
 {
-    *s = (struct service){ .sources = sources, .registry = registry };
+    *s = (struct service){ .sources = *sources, .files = s->files, .registry = registry };
     list_init(&s->leavers);
     memory_tune();
     loop_init(&s->loop, false);
@@ -351,6 +351,7 @@ static int service_close(struct service *s)
     confinement_free(&s->confinement);
     metrics_free(&s->metrics);
     log_sink_close(&s->sink);
+    source_files_clear(&s->files);
     return s->exit_code;
 }
 
@@ -379,18 +380,22 @@ static void start(struct service *s)
 
 int service_run(const struct config_sources *sources, const struct component *const *registry, bool watch)
 {
-    struct config *config = config_load(sources, registry);
-    struct service s;
+    struct service s = { 0 };
+    struct config_sources noted = *sources;
+    struct config *config;
 
+    noted.files = &s.files;
+    config = config_load(&noted, registry);
     if (config->faults.n_errors > 0) {
         faults_print(&config->faults, stderr);
+        source_files_clear(&s.files);
         config_free(config);
         return EXIT_CODE_FAILED;
     }
-    service_init(&s, sources, registry);
+    service_init(&s, &noted, registry);
     s.now.config = config;
     if (watch)
-        s.watch = config_watch_open(&s.loop, sources, &s.log, on_config_changed, &s);
+        s.watch = config_watch_open(&s.loop, &s.sources, &s.log, on_config_changed, &s);
     start(&s);
     loop_run(&s.loop);
     return service_close(&s);

@@ -47,7 +47,8 @@ struct reload {
 };
 
 struct service {
-    const struct config_sources *sources;
+    struct config_sources sources;
+    struct source_files files; /* that its configuration names, beside sources.uris */
     const struct component *const *registry;
     struct loop loop;
     struct budget budget;

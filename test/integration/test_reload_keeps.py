@@ -418,6 +418,23 @@ def test_a_turned_link_of_a_watched_config_map_is_followed(otelcd, tmp_path):
     assert d.stop() == 0
 
 
+def test_a_file_that_a_watched_configuration_names_is_watched_as_long_as_it_is_named(otelcd, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text("basic")
+    second.write_text("normal")
+    named = nop(0).replace("verbosity: basic", 'verbosity: "${file:%s}"' % first)
+    d = otelcd(named, args=["--watch"])
+    first.write_text("normal")
+    d.wait_log("^Everything is ready", 2)
+    (d.folder / "otelcd.yaml").write_text(named.replace(str(first), str(second)))
+    d.wait_log("^Everything is ready", 3)
+    first.write_text("detailed")  # nobody names it any more
+    second.write_text("basic")
+    d.wait_log("^Everything is ready", 4)
+    assert d.stop() == 0
+    assert len(d.records("^The configuration has changed$")) == 3
+
+
 # --- all of it, for long ---
 
 

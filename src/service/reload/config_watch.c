@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each file that --config names is watched (base/loop/watched_file.h), which knows of files that are replaced and of
- * symbolic links that are turned, and tells only of content that is new and whole. A change waits for others, since a
- * directory that is replaced as a whole changes several files one after another; but not for ever. */
+/* Each file that --config names, or a ${file:...} in what was read, is watched (base/loop/watched_file.h), which knows
+ * of files that are replaced and of symbolic links that are turned, and tells only of content that is new and whole. A
+ * change waits for others, since a directory that is replaced as a whole changes several files one after another; but
+ * not for ever. */
 #include "service/reload/config_watch.h"
 
 #include "base/loop/loop.h"
@@ -11,14 +12,21 @@
 #include "config/yaml.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define QUIET (250 * NS_PER_MS)
 #define LONGEST (2 * NS_PER_S)
 
+struct followed {
+    char *path;
+    struct watched_file *file;
+};
+
 struct config_watch {
     struct loop *loop;
     const struct logger *log;
-    VEC(struct watched_file *) files;
+    const struct config_sources *sources;
+    VEC(struct followed) files;
     struct clock_timer due;
     uint64_t since; /* mono ns: of the first change that waits */
     void (*changed)(void *arg);
@@ -64,9 +72,56 @@ static void watch_file(struct config_watch *w, const char *path)
 
     buf_free(&content);
     if (f != NULL)
-        *vec_push(&w->files) = f;
+        *vec_push(&w->files) = (struct followed){ mem_strdup(path), f };
     else
         log_warn(w->log, "A file of the configuration is not watched", F_STR("path", path), F_STR("error", err.text));
+}
+
+static bool is_watched(const struct config_watch *w, const char *path)
+{
+    for (size_t i = 0; i < w->files.n; i++)
+        if (strcmp(w->files.v[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+/* By a --config or a ${file:...}. */
+static bool is_named(const struct config_watch *w, const char *path)
+{
+    const struct config_sources *s = w->sources;
+    const char *named;
+
+    for (size_t i = 0; i < s->n_uris; i++)
+        if ((named = source_path(s->uris[i])) != NULL && strcmp(named, path) == 0)
+            return true;
+    for (size_t i = 0; s->files != NULL && i < s->files->paths.n; i++)
+        if (strcmp(s->files->paths.v[i], path) == 0)
+            return true;
+    return false;
+}
+
+static void close_file(struct followed *f)
+{
+    watched_file_close(f->file);
+    free(f->path);
+}
+
+void config_watch_follow(struct config_watch *w, bool whole)
+{
+    size_t n = 0;
+
+    if (w == NULL)
+        return;
+    for (size_t i = 0; i < w->files.n; i++) {
+        if (whole && !is_named(w, w->files.v[i].path))
+            close_file(&w->files.v[i]);
+        else
+            w->files.v[n++] = w->files.v[i];
+    }
+    w->files.n = n;
+    for (size_t i = 0; w->sources->files != NULL && i < w->sources->files->paths.n; i++)
+        if (!is_watched(w, w->sources->files->paths.v[i]))
+            watch_file(w, w->sources->files->paths.v[i]);
 }
 
 struct config_watch *config_watch_open(struct loop *loop, const struct config_sources *sources,
@@ -74,13 +129,14 @@ struct config_watch *config_watch_open(struct loop *loop, const struct config_so
 {
     struct config_watch *w = mem_zalloc(sizeof(*w));
 
-    *w = (struct config_watch){ .loop = loop, .log = log, .changed = changed, .arg = arg };
+    *w = (struct config_watch){ .loop = loop, .log = log, .sources = sources, .changed = changed, .arg = arg };
     for (size_t i = 0; i < sources->n_uris; i++) {
         const char *path = source_path(sources->uris[i]);
 
-        if (path != NULL)
+        if (path != NULL && !is_watched(w, path))
             watch_file(w, path);
     }
+    config_watch_follow(w, true);
     log_info(log, "Watching the configuration", F_UINT("files", w->files.n));
     return w;
 }
@@ -90,7 +146,7 @@ void config_watch_close(struct config_watch *w)
     if (w == NULL)
         return;
     for (size_t i = 0; i < w->files.n; i++)
-        watched_file_close(w->files.v[i]);
+        close_file(&w->files.v[i]);
     clock_stop(&w->loop->clock, &w->due);
     vec_free(&w->files);
     free(w);

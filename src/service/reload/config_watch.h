@@ -13,6 +13,9 @@ struct config_watch;
  * sources and the log outlive it. */
 struct config_watch *config_watch_open(struct loop *loop, const struct config_sources *sources,
                                        const struct logger *log, void (*changed)(void *arg), void *arg);
+/* The configuration has been read again, and sources->files has what it names now. `whole`: all of it could be read, so
+ * that what is not named is not watched any more. NULL is none. */
+void config_watch_follow(struct config_watch *w, bool whole);
 void config_watch_close(struct config_watch *w); /* NULL is none */
 
 #endif

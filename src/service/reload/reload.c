@@ -207,7 +207,9 @@ void service_reload(struct service *s)
     log_info(&s->log, "Config updated, restart service");
     notify_reloading(&s->notify);
     view_reload_begins(&s->view);
-    *r = (struct reload){ .config = config_load(s->sources, s->registry) };
+    source_files_clear(s->sources.files);
+    *r = (struct reload){ .config = config_load(&s->sources, s->registry) };
+    config_watch_follow(s->watch, r->config->faults.n_errors == 0);
     if (r->config->faults.n_errors > 0) {
         service_log_faults(s, &r->config->faults);
         view_reload_faults(&s->view, &r->config->faults);

@@ -329,7 +329,7 @@ START_TEST(a_variable_in_quotes_or_behind_a_tag_is_text_and_keeps_its_blanks_and
     setenv("T_ANY_NAME", "T_ANY", 1);
     setenv("T_ANY_PART", "x${env:T_ANY}", 1);
     setenv("T_ANY_REF", "${env:T_ANY}", 1);
-    expand_tree(&arena, &n, false, &faults);
+    expand_tree(&arena, &n, NULL, &faults);
     root = yaml_new(&arena, YAML_MAP, NULL);
     yaml_put(&arena, root, "any", 1, 1, n);
     decode_struct(&arena, anything_rows, root, "", &a, &faults);
@@ -344,7 +344,7 @@ START_TEST(a_number_in_quotes_from_a_variable_is_still_a_number_where_one_is_wan
     struct yaml_node *n = yaml_read(&arena, bytes_str("{count: \"${env:T_ANY}\"}"), "f", 1, 1, &faults);
 
     setenv("T_ANY", "8", 1);
-    expand_tree(&arena, &n, false, &faults);
+    expand_tree(&arena, &n, NULL, &faults);
     decode_struct(&arena, rows, n, "", &s, &faults);
     ck_assert_uint_eq(faults.list.n, 0);
     ck_assert_uint_eq(s.count, 8);
