@@ -5,6 +5,8 @@
 
 #include "pipeline/component.h"
 
+#include <time.h>
+
 #define TRACEPARENT_LEN 55u
 
 void tracer_watch(struct tracer *t, struct trace_watcher *w, const struct trace_sampler *sampler)
@@ -91,6 +93,17 @@ static void draw_id(struct random *random, uint8_t *id, size_t n)
     } while (is_zero(id, n));
 }
 
+/* The loop's time is that of its turn, in which most of what a span is about may happen. */
+static uint64_t wall_now(const struct clock *clock)
+{
+    struct timespec ts;
+
+    if (clock->manual)
+        return clock_wall(clock);
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
 bool traced_wanted(const struct node *node)
 {
     return node->host->tracer.watchers != NULL && !node->log.unwatched;
@@ -113,14 +126,17 @@ void traced_begin(const struct node *node, struct traced *t, const struct bytes 
     if (!sampled)
         return;
     draw_id(random, t->id, sizeof(t->id));
-    t->start = clock_wall(&node->host->loop->clock);
+    t->start = wall_now(&node->host->loop->clock);
 }
 
 void traced_end(const struct node *node, struct traced *t, const struct traced_end *end)
 {
-    const struct traced_span s = { node, t, end, clock_wall(&node->host->loop->clock) };
+    struct traced_span s = { node, t, end, 0 };
 
-    for (struct trace_watcher *w = t->start != 0 ? node->host->tracer.watchers : NULL; w != NULL; w = w->next)
+    if (t->start == 0)
+        return;
+    s.ended = wall_now(&node->host->loop->clock);
+    for (struct trace_watcher *w = node->host->tracer.watchers; w != NULL; w = w->next)
         w->on_span(w, &s);
     t->start = 0;
 }
