@@ -319,8 +319,8 @@ static uint64_t mix(uint64_t h, struct bytes b)
 static uint64_t fingerprint_of(const struct own_source_config *c)
 {
     const struct trace_sampler *s = &c->sampler;
-    const uint64_t numbers[] = { c->delay,      c->queue_items,    c->batch_items,
-                                 c->resource.n, pb_bits(s->share), (uint64_t)s->follows_parent << 1 | s->reads_parent };
+    const uint64_t numbers[] = { c->delay,          c->queue_items,    c->batch_items, c->resource.n,
+                                 pb_bits(s->share), s->follows_parent, s->reads_parent };
     uint64_t h = bytes_hash(bytes_of(numbers, sizeof(numbers)));
 
     for (size_t i = 0; i < c->resource.n; i++) {
