@@ -284,6 +284,24 @@ START_TEST(a_server_that_refuses_is_asked_again_and_what_was_known_stays)
 }
 END_TEST
 
+START_TEST(a_watch_that_stalls_is_ended_and_goes_on_from_its_version)
+{
+    list_two();
+    will_watch();
+    will_watch();
+    begin();
+    UNTIL(n_asked == 3);
+    asked.len = 0;
+    clock_advance(&rig.loop.clock, 700 * NS_PER_S); /* longer than any watch is asked for, and what it may be late */
+    UNTIL((clock_advance(&rig.loop.clock, 100 * NS_PER_MS), n_asked == 4));
+    ck_assert(was_asked("watch=true") && was_asked("&resourceVersion=7\n"));
+    ck_assert_str_eq(names(), "s/a s/b ");
+    ck_assert_uint_eq(failures.len, 0);
+    say_event("ADDED", POD("c"));
+    UNTIL(n_changed == 2);
+}
+END_TEST
+
 START_TEST(who_needs_metadata_alone_asks_for_no_more)
 {
     metadata_only = true;
@@ -337,6 +355,7 @@ int main(void)
     tcase_add_test(tc, all_pages_are_listed_and_then_it_is_watched);
     tcase_add_test(tc, a_version_that_is_too_old_is_listed_anew);
     tcase_add_test(tc, a_server_that_refuses_is_asked_again_and_what_was_known_stays);
+    tcase_add_test(tc, a_watch_that_stalls_is_ended_and_goes_on_from_its_version);
     tcase_add_test(tc, who_needs_metadata_alone_asks_for_no_more);
     tcase_add_test(tc, a_list_that_does_not_end_is_a_fault);
     tcase_add_test(tc, an_event_that_nobody_can_read_begins_it_anew);
