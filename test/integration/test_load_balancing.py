@@ -4,16 +4,19 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 
 import grpc
 import pytest
 from harness import balanced, otlp
 from harness.balanced import Ring, config, of_traces, sent, service, slice_of, spans, static
+from harness.authority import Authority
 from harness.daemon import OTELCD
 from harness.kubernetes import ApiServer
 from harness.limits import PATIENCE, free_port
 from harness.otlp_peer import GrpcPeer
+from test_kubernetes_discovery import in_pod  # noqa: F401
 
 TRACES = ("exporter", "load_balancing", "traces")
 AWAY = "The peer does not take what is sent for now"
@@ -157,6 +160,41 @@ def test_an_endpoint_that_is_not_ready_is_no_member(otelcd, peers, api, tmp_path
     all_sent(d)
     assert len(spans(members[0])) > 10 and len(spans(members[1])) > 10
     assert arrived(*members) == sorted(sent(request))
+
+
+def test_in_a_pod_its_service_account_asks_for_its_own_namespace(otelcd, peers, in_pod, tmp_path):  # noqa: F811
+    folder, command = in_pod
+    ca = Authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*ca.issue("kubernetes"))
+    (folder / "ca.crt").write_bytes(ca.cert.read_bytes())
+    (folder / "token").write_text("first")
+    (folder / "namespace").write_text("shop\n")
+    members, port = hosts(peers, 2)
+    server = ApiServer(tls=context)
+    try:
+        server.put("endpointslices", slice_of("127.0.0.2"))
+        host, _, at = server.address.partition(":")
+        env = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": at}
+        d = otelcd(config(tmp_path, {"k8s": {"service": "samplers", "ports": [port]}}), under=command, env=env)
+        wait_members(d, 1)
+        _, _, headers = server.wait_asked("/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices")
+        assert headers["Authorization"] == "Bearer first"
+        (folder / "token").write_text("second")
+        d.wait_log("^A file has changed and was read anew$")
+        server.put("endpointslices", slice_of("127.0.0.3", name="samplers-2"))
+        wait_members(d, 2)
+        n = len([a for a in server.asked if a[1].get("watch")])
+        server.end_watches()
+        again = server.wait_asked("/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices", n=n + 1, watch="true")
+        assert again[2]["Authorization"] == "Bearer second"
+        request = of_traces(100)
+        d.export(request)
+        all_sent(d)
+        assert arrived(*members) == sorted(sent(request))
+        d.stop()
+    finally:
+        server.close()
 
 
 def test_queues_on_disk_are_routed_anew_after_a_restart_with_other_members(otelcd, peers, tmp_path):
