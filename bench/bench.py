@@ -29,8 +29,9 @@ from hop import Hop  # noqa: E402
 from kafka_rows import Kafka  # noqa: E402
 from scrape import Scrape, free_port  # noqa: E402
 from watched import Watched  # noqa: E402
-from harness import otlp  # noqa: E402
+from harness import clustered, otlp  # noqa: E402
 from harness.daemon import READY, TELEMETRY, Daemon  # noqa: E402
+from harness.kubernetes import ApiServer, pod  # noqa: E402
 from harness.limits import OTELCD  # noqa: E402
 
 CORES = sorted(os.sched_getaffinity(0))
@@ -310,6 +311,18 @@ class Bench:
         text = NOP.replace("exporters:\n", f"processors: {json.dumps(processor)}\nexporters:\n", 1)
         text = text.replace(f"{signal}: {{receivers: [otlp], ", f"{signal}: {{receivers: [otlp], processors: [{kind}], ")
         self.beside_plain(name, signal, text, bar, share_bar)
+
+    def pods(self, name):
+        """Resources whose pod is known by the client's address, among a thousand."""
+        api = ApiServer()
+        for i in range(1000):
+            api.put("pods", pod(f"p{i}", ip="127.0.0.1" if i == 0 else f"10.0.{i >> 8}.{i & 255}"))
+        os.environ["KUBECONFIG"] = clustered.kubeconfig(self.folder, api.address)
+        try:
+            labels = [{"key": "app", "tag_name": "app"}]
+            self.processor(name, "traces", {"k8s_attributes": {"auth_type": "kubeConfig", "wait_for_metadata": True, "extract": {"labels": labels}}}, None, 0.85)
+        finally:
+            api.close()
 
     def beside_plain(self, name, signal, text, bar, share_bar):
         """That configuration, a plain pipeline, and the discard server, in turn."""
@@ -680,6 +693,8 @@ def main():
         for name, signal, processor, bar, share_bar in PROCESSORS:
             if chosen(name):
                 bench.processor(name, signal, processor, bar, share_bar)
+        if chosen("processor k8s_attributes"):
+            bench.pods("processor k8s_attributes, by address")
         for name, signal, connector, bar, share_bar in CONNECTORS:
             if chosen(name):
                 bench.connector(name, signal, connector, bar, share_bar)
