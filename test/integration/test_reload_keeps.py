@@ -465,8 +465,12 @@ class Load(threading.Thread):
         connection.close()
 
 
+SCRAPED = 'prometheus: {endpoint: "127.0.0.1:0"}'
+METRICS = "metrics: {receivers: [otlp], exporters: [prometheus]}"
+
+
 def storm(endpoint, n):
-    """Another exporter each time, now and then a processor more, a pipeline less."""
+    """Another exporter each time, now and then a processor more, a pipeline less; the scrape endpoint stays."""
     processors = "[batch, attributes]" if n % 3 == 0 else "[batch]"
     more = [] if n % 4 == 0 else ["traces: {receivers: [otlp], exporters: [nop]}"]
     return config(
@@ -474,12 +478,43 @@ def storm(endpoint, n):
         exporters=lines(
             f"otlp_http: {{endpoint: 'http://{endpoint}', timeout: {5 + n % 2}s, sending_queue: {{queue_size: 100000}}, retry_on_failure: {{initial_interval: 20ms, max_interval: 50ms, max_elapsed_time: 0}}}}",
             "nop:",
+            SCRAPED,
         ),
-        pipelines=pipes(f"logs: {{receivers: [otlp], processors: {processors}, exporters: [otlp_http]}}", *more),
+        pipelines=pipes(f"logs: {{receivers: [otlp], processors: {processors}, exporters: [otlp_http]}}", METRICS, *more),
     )
 
 
+class Series:
+    """A sum that grows with each reload, and the scrapes in between: it is there each time, and never begins anew."""
+
+    def __init__(self, d):
+        self.d, self.sent = d, 0
+        self.start = otlp.Metrics().start
+        self.send()
+        self.own = self.check()
+
+    def send(self):
+        self.sent += 1
+        metrics = otlp.Metrics(start=self.start)
+        metrics.sum("orders", self.sent)
+        assert self.d.post(metrics.request)[0] == 200
+
+    def check(self):
+        samples = self.d.metrics("prometheus")
+        assert [s.value for s in samples.all if s.name == "orders_total"] == [self.sent], samples.all
+        return self.d.metrics().sum("otelcd_pipeline_received_items", pipeline="metrics")
+
+    def go_on(self):
+        """What was sent before the reload is there after it, and so is what comes now; counters of otelcd go on too."""
+        before, self.own = self.own, self.check()
+        assert self.own >= before
+        self.send()
+        self.check()
+
+
 def test_reloads_under_load_lose_nothing_that_was_acknowledged(otelcd, tmp_path):
+    """Nor is anybody refused, or a series interrupted: good and broken configurations in turn, kill -9 of the peer between.
+    RELOADS=1000 in the environment makes it as long as that."""
     port = free_port()
     sink = config(
         exporters=lines(f"file: {{path: {tmp_path}/out, append: true}}"), pipelines=pipes("logs: {receivers: [otlp], exporters: [file]}")
@@ -489,6 +524,7 @@ def test_reloads_under_load_lose_nothing_that_was_acknowledged(otelcd, tmp_path)
     loads = [Load(d, name) for name in "ab"]
     for load in loads:
         load.start()
+    series = Series(d)
     good = bad = 0
     for n in range(1, RELOADS + 1):
         if n % 2 == 0:
@@ -497,6 +533,7 @@ def test_reloads_under_load_lose_nothing_that_was_acknowledged(otelcd, tmp_path)
         else:
             d.reload(storm(f"127.0.0.1:{port}", n))
             good += 1
+        series.go_on()
         if n % 20 == 10:
             peer.terminate(signal.SIGKILL)
             peer.process.wait()
@@ -520,13 +557,20 @@ def test_reloads_under_load_lose_nothing_that_was_acknowledged(otelcd, tmp_path)
     assert (good, bad) == ((RELOADS + 1) // 2, RELOADS // 2)
 
 
+def joining(text, n, port):
+    """A second exporter at an address of the first: it comes and goes, and asks for more than who stays."""
+    headers = "response_headers: {x-who: %s}" % ("both" * 4000)
+    text = text.replace(SCRAPED, f'prometheus: {{endpoint: "127.0.0.1:{port}", {headers}}}\n  prometheus/2: {{endpoint: "0.0.0.0:{port}", {headers}}}')
+    return text.replace(METRICS, METRICS.replace("[prometheus]", "[prometheus, prometheus/2]")) if n % 2 == 0 else text
+
+
 def test_memory_does_not_grow_with_the_number_of_reloads(otelcd):
     d = otelcd(storm("127.0.0.1:1", 0), allow=["is configured but not used"])
     if "asan" in os.environ.get("OTELCD", ""):
         pytest.skip("the sanitizer keeps what is freed")
-    sizes = []
+    sizes, port = [], free_port()
     for n in range(1, RELOADS + 21):
-        d.reload(storm("127.0.0.1:1", n))
+        d.reload(joining(storm("127.0.0.1:1", n), n, port))
         if n in (20, RELOADS + 20):
             sizes.append(d.rss())
     print(f"RSS after 20 reloads {sizes[0] / 2**20:.2f} MiB, after {RELOADS + 20} {sizes[1] / 2**20:.2f} MiB")

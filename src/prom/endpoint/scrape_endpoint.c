@@ -67,58 +67,81 @@ static int listen_on(struct scrape_endpoint *e, struct error *err)
     return endpoint_parse(&e->address, http_server_address(e->server), e->options.transport, err);
 }
 
-static void on_replaced(struct http_server *server, void *arg)
+static void free_options(struct http_server_options *o, struct arena *memory)
 {
-    (void)arg;
-    http_server_free(server);
+    tls_unref(o->tls);
+    arena_free(memory);
 }
 
-/* Listen anew, wider or with more options; go back to what there was when that fails. */
+static struct http_server_options copy_options(const struct http_server_options *o, struct arena *memory)
+{
+    struct http_server_options copy = *o;
+
+    copy.endpoint = arena_strdup(memory, o->endpoint);
+    copy.transport = arena_strdup(memory, o->transport != NULL ? o->transport : "tcp");
+    if (o->tls != NULL)
+        tls_ref(o->tls);
+    http_options_keep(&copy, memory);
+    return copy;
+}
+
+/* What a server goes on with that another one has taken the place of, and whoever may have to go back to it. */
+struct replaced {
+    struct http_server_options options;
+    struct arena memory;
+    unsigned holds;
+};
+
+static void let_go(struct replaced *r)
+{
+    if (--r->holds > 0)
+        return;
+    free_options(&r->options, &r->memory);
+    free(r);
+}
+
+static void on_replaced(struct http_server *server, void *arg)
+{
+    http_server_free(server);
+    let_go(arg);
+}
+
+static void take_options(struct scrape_endpoint *e, const struct http_server_options *options)
+{
+    e->memory = (struct arena){ 0 };
+    e->options = copy_options(options, &e->memory);
+}
+
+/* Listen anew, wider or with more options, which are copied; go back to what there was when that fails. */
 static int replace_listener(struct scrape_endpoint *e, const struct http_server_options *options, struct error *err)
 {
-    struct http_server_options before = e->options;
+    struct replaced *before = mem_zalloc(sizeof(*before));
+    struct http_server *server = e->server;
     struct error again;
     int rc;
 
-    http_server_stop(e->server, clock_mono(&e->all->loop->clock), on_replaced, NULL);
-    e->options = *options;
+    *before = (struct replaced){ e->options, e->memory, 2 };
+    take_options(e, options); /* they may point into the server */
+    http_server_stop(server, clock_mono(&e->all->loop->clock), on_replaced, before);
     rc = listen_on(e, err);
-    if (rc == 0)
-        return 0;
-    e->options = before;
-    if (listen_on(e, &again) != 0)
-        error_wrap(err, "%s, and before that", again.text);
+    if (rc != 0) {
+        free_options(&e->options, &e->memory);
+        take_options(e, &before->options);
+        if (listen_on(e, &again) != 0)
+            error_wrap(err, "%s, and before that", again.text);
+    }
+    let_go(before);
     return rc;
-}
-
-static void free_options(struct http_server_options *o)
-{
-    free((void *)(uintptr_t)o->endpoint);
-    free((void *)(uintptr_t)o->transport);
-    tls_unref(o->tls);
 }
 
 static void free_endpoint(struct scrape_endpoint *e)
 {
     vec_free(&e->sources);
     for (size_t i = 0; i < e->asked.n; i++)
-        free_options(&e->asked.v[i]);
+        free_options(&e->asked.v[i].options, &e->asked.v[i].memory);
     vec_free(&e->asked);
-    free_options(&e->options);
-    arena_free(&e->memory);
+    free_options(&e->options, &e->memory);
     free(e);
-}
-
-static struct http_server_options copy_options(struct scrape_endpoint *e, const struct http_server_options *o)
-{
-    struct http_server_options copy = *o;
-
-    copy.endpoint = mem_strdup(o->endpoint);
-    copy.transport = mem_strdup(o->transport != NULL ? o->transport : "tcp");
-    if (o->tls != NULL)
-        tls_ref(o->tls);
-    http_options_keep(&copy, &e->memory);
-    return copy;
 }
 
 static bool is_any_port(const char *endpoint)
@@ -137,8 +160,11 @@ static const char *bound_endpoint(const struct scrape_endpoint *e)
 static void let_in(struct scrape_endpoint *e, const struct http_server_options *options,
                    struct exposition_source *source)
 {
+    struct endpoint_asked *asked = vec_push(&e->asked);
+
     *vec_push(&e->sources) = source;
-    *vec_push(&e->asked) = copy_options(e, options);
+    *asked = (struct endpoint_asked){ 0 };
+    asked->options = copy_options(options, &asked->memory);
 }
 
 /* What cannot be had both ways; NULL: nothing. */
@@ -157,10 +183,9 @@ static const char *difference_of(const struct http_server_options *a, const stru
 static int join_endpoint(struct scrape_endpoint *e, const struct http_server_options *options,
                          const struct endpoint *address, struct exposition_source *source, struct error *err)
 {
-    struct http_server_options joined = e->options, before = e->options;
+    struct http_server_options joined = e->options;
     bool wider = address_is_wildcard(address) && !address_is_wildcard(&e->address);
-    const char *difference = difference_of(options, &before);
-    int rc;
+    const char *difference = difference_of(options, &e->options);
 
     if (difference != NULL)
         return error_set(
@@ -169,12 +194,9 @@ static int join_endpoint(struct scrape_endpoint *e, const struct http_server_opt
             options->endpoint, e->sources.v[0]->name, difference);
     if (http_options_join(&joined, options) || wider) {
         joined.endpoint = wider ? options->endpoint : bound_endpoint(e);
-        joined.transport = wider ? options->transport : before.transport;
-        joined = copy_options(e, &joined);
-        rc = replace_listener(e, &joined, err);
-        free_options(rc == 0 ? &before : &joined);
-        if (rc != 0)
-            return rc;
+        joined.transport = wider ? options->transport : e->options.transport;
+        if (replace_listener(e, &joined, err) != 0)
+            return err->code;
     }
     let_in(e, options, source);
     return 0;
@@ -189,7 +211,7 @@ static int new_endpoint(struct scrape_endpoints *all, const struct http_server_o
     int rc;
 
     e->all = all;
-    e->options = copy_options(e, options);
+    take_options(e, options);
     e->options.listeners = all->listeners;
     e->service = scrape_request_service;
     e->settle.run = settle_task;
@@ -283,13 +305,13 @@ void scrape_endpoints_set_site(struct scrape_endpoints *all, const struct exposi
 /* What those who are left ask for. The address is another only where nobody asks for all addresses any more. */
 static struct http_server_options join_asked(const struct scrape_endpoint *e, bool *narrower)
 {
-    struct http_server_options joined = e->asked.v[0];
+    struct http_server_options joined = e->asked.v[0].options;
     struct endpoint address;
     struct error err;
 
     *narrower = address_is_wildcard(&e->address);
     for (size_t i = 0; i < e->asked.n; i++) {
-        const struct http_server_options *o = &e->asked.v[i];
+        const struct http_server_options *o = &e->asked.v[i].options;
 
         (void)http_options_join(&joined, o);
         if (endpoint_parse(&address, o->endpoint, o->transport, &err) != 0 || address_is_wildcard(&address) ||
@@ -308,20 +330,14 @@ static struct http_server_options join_asked(const struct scrape_endpoint *e, bo
 static void narrow_endpoint(struct scrape_endpoint *e)
 {
     bool narrower;
-    struct http_server_options wanted = join_asked(e, &narrower), before = e->options, ours = e->options,
-                               theirs = wanted;
+    struct http_server_options wanted = join_asked(e, &narrower), ours = e->options, theirs = wanted;
     struct error err;
 
-    if (!narrower && !http_options_join(&theirs, &before) && !http_options_join(&ours, &wanted))
+    if (!narrower && !http_options_join(&theirs, &e->options) && !http_options_join(&ours, &wanted))
         return;
-    wanted = copy_options(e, &wanted);
-    if (replace_listener(e, &wanted, &err) == 0) {
-        free_options(&before);
-        return;
-    }
-    free_options(&wanted);
-    log_error(&e->all->log, "A scrape endpoint keeps the options of who has left it",
-              F_STR("endpoint", before.endpoint), F_STR("error", err.text));
+    if (replace_listener(e, &wanted, &err) != 0)
+        log_error(&e->all->log, "A scrape endpoint keeps the options of who has left it",
+                  F_STR("endpoint", e->options.endpoint), F_STR("error", err.text));
 }
 
 static bool is_read(const struct scrape_endpoint *e, const struct exposition_source *source)
@@ -398,7 +414,7 @@ void scrape_endpoints_remove(struct scrape_endpoints *all, struct exposition_sou
     i = index_of(e, source);
     memmove(&e->sources.v[i], &e->sources.v[i + 1], (e->sources.n - i - 1) * sizeof(e->sources.v[0]));
     e->sources.n--;
-    free_options(&e->asked.v[i]);
+    free_options(&e->asked.v[i].options, &e->asked.v[i].memory);
     memmove(&e->asked.v[i], &e->asked.v[i + 1], (e->asked.n - i - 1) * sizeof(e->asked.v[0]));
     e->asked.n--;
     if (e->site_owner == source)

@@ -27,6 +27,11 @@ struct last_scrape {
 };
 
 /* One listener and who is served there. */
+struct endpoint_asked {
+    struct http_server_options options; /* as those of the endpoint */
+    struct arena memory;
+};
+
 struct scrape_endpoint {
     struct http_service service;
     struct scrape_endpoints *all;
@@ -36,9 +41,9 @@ struct scrape_endpoint {
     struct endpoint address;
     bool stopping; /* its last source has been taken out */
     VEC(struct exposition_source *) sources;
-    VEC(struct http_server_options) asked; /* what each of them asks for, as `options` */
-    struct list runs;                      /* of endpoint_run */
-    struct list removals;                  /* newest first */
+    VEC(struct endpoint_asked) asked; /* what each of them asks for */
+    struct list runs;                 /* of endpoint_run */
+    struct list removals;             /* newest first */
     struct endpoint_counters counters;
     struct last_scrape scraped;
     struct complaint left_out, busy, slow, refused;
