@@ -107,6 +107,14 @@ static const struct advice refused[] = {
       "path", false },
     { "write_failed", "The file exporter cannot write; senders are told to come again",
       "mend the path or the rights of its folder", "path", false },
+    { "unreachable", "The peer cannot be reached; there is no queue, and senders are told to come again",
+      "mend the peer or the way to it; a queue keeps data meanwhile", "sending_queue::enabled", false },
+    { "timeout", "The peer does not answer in time; there is no queue, and senders are told to come again",
+      "mend the peer; a queue keeps data meanwhile", "sending_queue::enabled", false },
+    { "unavailable", "The peer cannot take it now; there is no queue, and senders are told to come again",
+      "look at the peer's own log; a queue keeps data meanwhile", "sending_queue::enabled", false },
+    { "throttled", "The peer asks to slow down; there is no queue, and senders are told to come again",
+      "raise its limits, or send less; a queue keeps data meanwhile", "sending_queue::enabled", false },
     { "shutdown", "otelcd was stopping", "", NULL, true },
 };
 
@@ -273,10 +281,18 @@ static const struct {
     [ADVICE_BROKEN] = { broken, ARRAY_LEN(broken) },
 };
 
-const struct advice *advice_of(enum advice_about about, struct bytes reason)
+static const struct advice *find_row(enum advice_about about, struct bytes reason)
 {
     for (size_t i = 0; i < tables[about].n; i++)
         if (bytes_is(reason, tables[about].rows[i].key))
             return &tables[about].rows[i];
     return NULL;
+}
+
+/* What a peer refuses is lost where there is a queue, and else refused to the sender, for the same reason. */
+const struct advice *advice_of(enum advice_about about, struct bytes reason)
+{
+    const struct advice *a = find_row(about, reason);
+
+    return a == NULL && about == ADVICE_REFUSED ? find_row(ADVICE_DROPPED, reason) : a;
 }
