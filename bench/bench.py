@@ -28,6 +28,7 @@ import payload  # noqa: E402
 from hop import Hop  # noqa: E402
 from kafka_rows import Kafka  # noqa: E402
 from scrape import Scrape, free_port  # noqa: E402
+from reloading import Reloading  # noqa: E402
 from watched import Watched  # noqa: E402
 from harness import clustered, otlp  # noqa: E402
 from harness.daemon import READY, TELEMETRY, Daemon  # noqa: E402
@@ -718,6 +719,7 @@ def main():
         Scrape(bench, SERVER_CORE, cpu_seconds, stop, stalls).rows(chosen)
         file = payload.write(bench.folder / "watched", payload.traces(1000))
         Watched(bench, load, cpu_seconds, stop, stalls).rows(chosen, NOP, file, otlp.TRACES.rpc)
+        Reloading(bench, load, stop, stalls).rows(chosen, NOP, file, otlp.TRACES.rpc, 1000)
     finally:
         bench.close()
     print(f"\n{len(bench.missed)} bars missed" + "".join(f"\n  {m}" for m in bench.missed))
