@@ -33,7 +33,7 @@ static void on_request(struct http_service *service, struct http_request *req)
 
     if (s->n_open - s->n_lasting >= PAGES_MAX)
         make_room(s);
-    if (s->n_open >= 2 * PAGES_MAX) { /* those that were cut are not closed yet */
+    if (s->n_open - s->n_lasting >= 2 * PAGES_MAX) { /* those that were cut are not closed yet */
         http_respond(req, 503, NULL, 0, bytes_str("503 too many requests at once\n"));
         return;
     }

@@ -20,7 +20,7 @@
 #include "page/page.h"
 #include "page/tap/tap.h"
 
-#define WATCHERS_MAX 64
+#define WATCHERS_MAX 128
 
 struct site {
     struct page_set pages; /* pages.service is what the scrape endpoints are given */

@@ -207,7 +207,7 @@ def test_events_follow_what_comes_in(otelcd):
 
 def test_watchers_are_bounded_and_make_room_when_they_go(otelcd):
     d = otelcd(configured())
-    watchers = [Events(d) for _ in range(64)]
+    watchers = [Events(d) for _ in range(128)]
     assert all(w.next() is not None for w in watchers)
     code, _, body = ask(d, "/api/v1/events")
     assert code == 503 and "too many watch" in body
