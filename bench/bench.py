@@ -427,7 +427,21 @@ class Bench:
             took.append(milliseconds)
             rss.append(mib)
         self.row("start to ready", f"{statistics.median(took):8.1f} ms", statistics.median(took), 10, lambda v: f"{v} ms", False)
+        self.size_of_what_is_seen()
         self.row("idle resident memory", f"{statistics.median(rss):8.1f} MiB", statistics.median(rss), 6, lambda v: f"{v} MiB", False)
+
+    def size_of_what_is_seen(self):
+        """What the binary has for the page, its API, taps, the commands that tell of a configuration or a running otelcd, and
+        reloads."""
+        built = pathlib.Path(os.environ["BENCH"]).parent / "src"
+        commands = "completion explain explain_loss fault_report migrate schema schema_rows status tap top top_frame daemon daemon_tls"
+        objects = [built / f"command/{c}.o" for c in commands.split()]
+        for folder in ("page", "page/tap", "command/doctor", "command/migrate", "service/control", "service/reload", "otlp/text"):
+            objects += (built / folder).glob("*.o")
+        ran = subprocess.run(["size", "-t", *objects], capture_output=True, text=True, check=True)
+        text, data = map(int, ran.stdout.splitlines()[-1].split()[:2])
+        size = (text + data) / 1000
+        self.row("size of what shows and tells", f"{size:8.0f} kB of the binary", size, 300, lambda v: f"{v} kB", False)
 
     def series(self, count, scrape_bar, rss_bar=None, rate=None):
         """Scrapes of `count` series, while `rate` requests of 1000 points arrive each second."""
