@@ -66,7 +66,8 @@ static size_t print_faults(const struct faults *f, bool variables, const char *h
 }
 
 /* How many things keep it from running, as far as is known here. */
-static size_t print_report(const struct migration *m, struct faults *f, const char *file, FILE *to)
+static size_t print_report(const struct migration *m, struct faults *f, const char *file, const struct arguments *a,
+                           FILE *to)
 {
     size_t kept, replaced, missing, wrong;
 
@@ -77,6 +78,8 @@ static size_t print_report(const struct migration *m, struct faults *f, const ch
     faults_sort(f);
     wrong = print_faults(f, false, "has to be mended, in the new file", to);
     print_faults(f, true, "needs a variable where it runs, in the new file", to);
+    if (!a->write && replaced + missing > 0)
+        fprintf(to, "to write the new file: otelcd migrate %s --write NEW\n", file);
     fprintf(to, "%zu kept, %zu replaced, %zu missing, %zu to be mended\n", kept, replaced, missing, wrong);
     return missing + wrong;
 }
@@ -126,7 +129,7 @@ static int finish(const struct arguments *a, struct migration *m, const char *fi
     yaml_text_write(&m->text, &text);
     c = check_text(&scratch, &text, out != NULL ? out : file);
     if (c != NULL)
-        code = print_report(m, &c->faults, file, a->write && out == NULL ? stderr : stdout) > 0;
+        code = print_report(m, &c->faults, file, a, a->write && out == NULL ? stderr : stdout) > 0;
     else
         fprintf(stderr, "otelcd migrate: %s cannot be changed without breaking it; write anchors and aliases out\n",
                 file);

@@ -14,7 +14,9 @@
     "`otlp: {protocols: {grpc: {endpoint: \"0.0.0.0:4317\"}, http: {endpoint: \"0.0.0.0:4318\"}}}`"
 #define LOGS "let the services send their logs as OTLP, or let an agent that reads them send OTLP to otelcd"
 #define METRICS "let Prometheus compute it: recording rules, relabelling"
-#define DELIVERS "otelcd delivers to otlp_grpc, otlp_http, kafka, prometheus, prometheus_remote_write, file and debug"
+#define DELIVERS                                                                                                       \
+    "take the backend's own OTLP endpoint, or send to a Go collector that has this exporter; otelcd delivers to "      \
+    "otlp_grpc, otlp_http, kafka, prometheus, prometheus_remote_write, file and debug"
 #define NO_NEED "remove it; the metrics of otelcd itself say what it does"
 
 /* Set by hand. */
@@ -82,6 +84,16 @@ static const struct foreign table[] = {
     { COMPONENT_EXPORTER, true,
       "elastic",
       "Elastic's APM Server takes OTLP: write `otlp_http: {endpoint: \"http://apm-server:8200\"}`" },
+    { COMPONENT_EXPORTER, false,
+      "elasticsearch",
+      "Elastic's APM Server takes OTLP and writes Elasticsearch: write `otlp_http: {endpoint: \"http://apm-server:8200\"}`" },
+    { COMPONENT_EXPORTER, false,
+      "datadog",
+      "Datadog's agent takes OTLP (otlp_config): write `otlp_grpc: {endpoint: \"datadog-agent:4317\", tls: {insecure: true}}`" },
+    { COMPONENT_EXPORTER, false,
+      "influxdb",
+      "Telegraf takes OTLP (inputs.opentelemetry) and writes InfluxDB: write "
+      "`otlp_grpc: {endpoint: \"telegraf:4317\", tls: {insecure: true}}`" },
     { COMPONENT_EXPORTER, true,
       "skywalking",
       "SkyWalking takes OTLP: write `otlp_grpc: {endpoint: \"oap:11800\", tls: {insecure: true}}`" },
@@ -94,8 +106,8 @@ static const struct foreign table[] = {
     { COMPONENT_EXPORTER, false,
       "alertmanager alibabacloudlogservice awscloudwatchlogs awsemf awskinesis awss3 awsxray"
       " azureblob azuredataexplorer azuremonitor bmchelix carbon cassandra clickhouse coralogix"
-      " datadog dataset doris elasticsearch faro googlecloud googlecloudpubsub"
-      " googlecloudstorage honeycombmarker influxdb logicmonitor logzio mezmo opensearch"
+      " dataset doris faro googlecloud googlecloudpubsub"
+      " googlecloudstorage honeycombmarker logicmonitor logzio mezmo opensearch"
       " pulsar rabbitmq sematext sentry signalfx splunkhec stef sumologic syslog"
       " tencentcloudlogservice tinybird zipkin",
       DELIVERS },
@@ -112,8 +124,11 @@ static const struct foreign table[] = {
       "apikeyauth asapauth oidc",
       "let an authenticating proxy stand in front, and listen on localhost" },
     { COMPONENT_EXTENSION, false,
-      "azureauth googleclientauth sigv4auth",
-      "write the header into headers: of the exporter" },
+      "azureauth googleclientauth",
+      "oauth2client gets tokens from the same servers: token_url, client_id, client_secret, scopes" },
+    { COMPONENT_EXTENSION, false,
+      "sigv4auth",
+      "each request is signed, which otelcd cannot do: let a proxy that signs (aws-sigv4-proxy) stand in between" },
     { COMPONENT_EXTENSION, false, "dbstorage redisstorage", "queues are kept by file_storage" },
     { COMPONENT_EXTENSION, false,
       "ack avrologencoding awslogsencoding awsproxy azureencoding cfgardenobserver datadog"

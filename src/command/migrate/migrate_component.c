@@ -6,6 +6,7 @@
  * An old name is kept where the new one is taken. */
 #include "command/migrate/migration.h"
 
+#include "config/fault.h"
 #include "service/config.h"
 #include "service/foreign.h"
 
@@ -216,10 +217,26 @@ static void keep_part(struct migration *m, const struct part *p, const struct co
         migration_note(m, NOTE_UNCHANGED, p->span, p->path, "%s", "");
 }
 
+static const char *unknown_reason(struct migration *m, const struct part *p)
+{
+    VEC(const char *) names = { 0 };
+    const char *near;
+
+    for (const struct component *const *c = component_registry; *c != NULL; c++)
+        if ((*c)->kind == p->kind)
+            *vec_push(&names) = (*c)->type;
+    *vec_push(&names) = NULL;
+    near = nearest_of(p->type, names.v);
+    vec_free(&names);
+    if (near != NULL)
+        return arena_printf(&m->arena, "there is none of that name; did you mean %s?", near);
+    return "neither otelcd nor the Go collector has one of that name: is it misspelled, or of a build of its own?";
+}
+
 static void lose_part(struct migration *m, const struct part *p)
 {
     const struct foreign *f = foreign_find(p->kind, p->type);
-    const char *reason = f != NULL ? foreign_advice(f) : "otelcd does not know it";
+    const char *reason = f != NULL ? foreign_advice(f) : unknown_reason(m, p);
 
     if (migration_take_out(m, p->span, p->path, NOTE_MISSING, reason))
         *vec_push(&m->moved) = (struct moved){ p->kind, p->id, NULL };
