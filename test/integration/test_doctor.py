@@ -150,7 +150,8 @@ def test_each_row_of_the_troubleshooting_table_that_a_running_otelcd_shows_has_a
 
 
 def test_a_healthy_otelcd_has_nothing_wrong(otelcd):
-    d = otelcd(HEALTHY)
+    printed = HEALTHY.replace("  nop:\n", "  nop:\n  debug:\n").replace("traces: {receivers: [otlp], exporters: [nop]}", "traces: {receivers: [otlp], exporters: [nop, debug]}")
+    d = otelcd(printed + "    traces/2: {receivers: [otlp], exporters: [debug]}\n")
     for request in (traces(), logs(), Metrics().gauge("x", 1).request):
         assert d.post(request)[0] == 200
     assert d.scrape("prometheus")

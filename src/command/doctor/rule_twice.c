@@ -94,7 +94,8 @@ static bool may_tell_apart(const struct json_node *p)
     return false;
 }
 
-/* The first node of that role that both have; connectors are left out, for what comes of them may be told apart. */
+/* The first node of that role that both have; connectors are left out, for what comes of them may be told apart, and so
+ * is what only prints. */
 static const struct json_node *find_common(const struct json_node *p, const struct json_node *q, const char *role)
 {
     json_each(a, json_at(p, "nodes"))
@@ -102,7 +103,7 @@ static const struct json_node *find_common(const struct json_node *p, const stru
         json_each(b, json_at(q, "nodes"))
         {
             if (is_role(a, role) && is_role(b, role) && !bytes_is(json_text_at(a, "kind"), "connector") &&
-                bytes_equal(json_text_at(a, "id"), json_text_at(b, "id")))
+                !is_type(a, "debug") && bytes_equal(json_text_at(a, "id"), json_text_at(b, "id")))
                 return a;
         }
     }
