@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kafka receiver: its life. It joins a group and is given partitions; each record of theirs goes into the pipeline
- * in its order (kafka_message.c), and how far all are safe is committed (kafka_partition.c).
- *
- * When there is no room for a record it is held, all partitions are paused, and librdkafka forgets what it has fetched
- * of them; it goes on when the budget has room, or the pipeline has answered. While paused the group hears of us all
- * the same.
+/* The kafka receiver: its life. It joins a group and is given partitions (kafka_group.c); each record of theirs
+ * (kafka_fetch.c) goes into the pipeline in its order (kafka_message.c), and how far all are safe is committed
+ * (kafka_partition.c).
  *
  * To stop it takes nothing more, waits for what is in the pipeline, leaves the group, which commits what is safe, and
  * closes the client on a thread. At the deadline it leaves without the rest: that comes again to whoever reads on. */
@@ -12,243 +9,9 @@
 
 #include "otlp/metadata.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #define WAKE_EVERY (30 * NS_PER_S)    /* a tenth of max.poll.interval.ms, in which librdkafka wants to be asked */
 #define CLOSED_EVERY (10 * NS_PER_MS) /* look whether the group was left */
 #define LEAVE_MOST (3 * NS_PER_S)     /* a coordinator that does not answer is not waited for longer */
-#define QUEUED_LEAST 1024             /* KiB that librdkafka may have fetched ahead */
-#define QUEUED_MOST 16384
-
-/* ---- room ---- */
-
-static void pause_all(struct kafka_receiver *r, bool on)
-{
-    if (r->client.state != KAFKA_CLIENT_OPEN || (!on && !r->paused))
-        return;
-    if (on && !r->paused && !r->stopping)
-        metric_add(r->m.paused, 1);
-    r->paused = on;
-    kafka_partitions_pause(r, on);
-}
-
-static void note_success(struct kafka_receiver *r)
-{
-    if (!complaint_over(&r->failing))
-        return;
-    log_info(&r->node.log, "The brokers can be used again");
-    if (r->node.health[HEALTH_WORK].state == HEALTH_RECOVERABLE)
-        health_ok(&r->node.health[HEALTH_WORK], clock_mono(&r->node.host->loop->clock));
-}
-
-/* True when the record was taken, or is nobody's any more: the event may go. */
-static bool take_record(struct kafka_receiver *r, const rd_kafka_message_t *record, uint64_t *need)
-{
-    const struct kafka_library *lib = r->client.lib;
-    struct kafka_partition *p;
-
-    if (record->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        if (complaint_due_to(&r->failing, &r->node.host->loop->clock, lib->rd_kafka_err2str(record->err)))
-            log_warn(&r->node.log, "The brokers do not give records",
-                     F_STR("error", lib->rd_kafka_message_errstr(record)),
-                     F_UINT("repeated", complaint_taken(&r->failing)));
-        return true;
-    }
-    note_success(r);
-    p = kafka_partition_find(r, lib->rd_kafka_topic_name(record->rkt), record->partition);
-    if (p != NULL)
-        p->next = record->offset + 1;
-    return p == NULL || p->halted || kafka_message_take(r, p, record, need);
-}
-
-static void drop_held(struct kafka_receiver *r)
-{
-    for (size_t i = r->held_from; i < r->held.n; i++)
-        r->client.lib->rd_kafka_event_destroy(r->held.v[i].event);
-    r->held.n = r->held_from = 0;
-}
-
-static void on_room(struct budget_waiter *w)
-{
-    kafka_receiver_has_room(container_of(w, struct kafka_receiver, room));
-}
-
-static void wait_for_room(struct kafka_receiver *r, uint64_t need)
-{
-    r->crowded = need == 0; /* the answer to a message makes room */
-    r->room.need = need;
-    if (need > 0)
-        budget_wait(host_budget(r->node.host, r->node.signal), &r->room, on_room);
-}
-
-/* Each pause costs what was fetched ahead: it ends when there is room for some more, not for one record. */
-void kafka_receiver_has_room(struct kafka_receiver *r)
-{
-    uint64_t need = 0;
-
-    turn_defer(&r->node.host->loop->turn, &r->idle);
-    if (r->stopping || r->taking || list_linked(&r->room.link) ||
-        (r->crowded && (r->under_way > KAFKA_UNDER_WAY_MOST / 2 || r->kept > KAFKA_KEPT_MOST / 2)))
-        return;
-    r->crowded = false;
-    r->taking = true;
-    while (r->held_from < r->held.n) {
-        struct held_record h = r->held.v[r->held_from];
-
-        if (!take_record(r, h.record, &need))
-            break;
-        r->held_from++;
-        r->client.lib->rd_kafka_event_destroy(h.event);
-    }
-    r->taking = false;
-    if (r->held_from < r->held.n) {
-        wait_for_room(r, need);
-        return;
-    }
-    r->held.n = r->held_from = 0;
-    pause_all(r, false);
-}
-
-/* A record for which there was no room, or which stands behind such a one. */
-static void hold_event(struct kafka_receiver *r, rd_kafka_event_t *event, const rd_kafka_message_t *record,
-                       uint64_t need)
-{
-    *vec_push(&r->held) = (struct held_record){ event, record };
-    pause_all(r, true);
-    if (r->held.n - r->held_from == 1)
-        wait_for_room(r, need);
-}
-
-/* Behind one that waits all wait, so that a partition's stay in their order. */
-static bool take_or_note(struct kafka_receiver *r, const rd_kafka_message_t *record, uint64_t *need)
-{
-    struct kafka_partition *p;
-
-    if (r->held_from == r->held.n)
-        return take_record(r, record, need);
-    if (record->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return true;
-    p = kafka_partition_find(r, r->client.lib->rd_kafka_topic_name(record->rkt), record->partition);
-    if (p != NULL)
-        p->next = record->offset + 1;
-    return p == NULL;
-}
-
-static bool handle_fetch(struct kafka_receiver *r, rd_kafka_event_t *event)
-{
-    const rd_kafka_message_t *record;
-    uint64_t need = 0;
-
-    while (!r->stopping && (record = r->client.lib->rd_kafka_event_message_next(event)) != NULL)
-        if (!take_or_note(r, record, &need)) {
-            hold_event(r, event, record, need);
-            return true;
-        }
-    return false;
-}
-
-/* ---- the group ---- */
-
-static bool is_cooperative(const struct kafka_receiver *r)
-{
-    const char *protocol = r->client.lib->rd_kafka_rebalance_protocol(r->client.rk);
-
-    return protocol != NULL && strcmp(protocol, "COOPERATIVE") == 0;
-}
-
-static void log_partitions(const struct kafka_receiver *r, const char *what,
-                           const rd_kafka_topic_partition_list_t *list)
-{
-    if (list->cnt > 0)
-        log_info(&r->node.log, what, F_STR("topic", list->elems[0].topic), F_INT("partition", list->elems[0].partition),
-                 F_INT("partitions", list->cnt));
-}
-
-void kafka_receiver_note(struct kafka_receiver *r, rd_kafka_error_t *error)
-{
-    if (error == NULL)
-        return;
-    log_warn(&r->node.log, "librdkafka does not do as it is told",
-             F_STR("error", r->client.lib->rd_kafka_error_string(error)));
-    r->client.lib->rd_kafka_error_destroy(error);
-}
-
-static void take_partitions(struct kafka_receiver *r, rd_kafka_topic_partition_list_t *list)
-{
-    const struct kafka_client *c = &r->client;
-
-    if (is_cooperative(r))
-        kafka_receiver_note(r, c->lib->rd_kafka_incremental_assign(c->rk, list));
-    else
-        c->lib->rd_kafka_assign(c->rk, list);
-    for (int i = 0; i < list->cnt; i++)
-        kafka_partition_add(r, list->elems[i].topic, list->elems[i].partition);
-    log_partitions(r, "Partitions are read here now", list);
-}
-
-static void drop_held_of(struct kafka_receiver *r, const struct kafka_partition *p)
-{
-    size_t kept = r->held_from;
-
-    for (size_t i = r->held_from; i < r->held.n; i++) {
-        struct held_record h = r->held.v[i];
-
-        if (h.record->err == RD_KAFKA_RESP_ERR_NO_ERROR && h.record->partition == p->number &&
-            strcmp(r->client.lib->rd_kafka_topic_name(h.record->rkt), p->topic) == 0)
-            r->client.lib->rd_kafka_event_destroy(h.event);
-        else
-            r->held.v[kept++] = h;
-    }
-    r->held.n = kept;
-}
-
-/* What is safe by now is stored before, and librdkafka commits that. */
-static void give_up_partitions(struct kafka_receiver *r, rd_kafka_topic_partition_list_t *list)
-{
-    const struct kafka_client *c = &r->client;
-
-    kafka_partitions_store(r);
-    for (int i = 0; i < list->cnt; i++) {
-        struct kafka_partition *p = kafka_partition_find(r, list->elems[i].topic, list->elems[i].partition);
-
-        if (p == NULL)
-            continue;
-        drop_held_of(r, p);
-        kafka_partition_let_go(p);
-    }
-    if (is_cooperative(r))
-        kafka_receiver_note(r, c->lib->rd_kafka_incremental_unassign(c->rk, list));
-    else
-        c->lib->rd_kafka_assign(c->rk, NULL);
-    log_partitions(r, "Partitions are not read here any more", list);
-    kafka_receiver_has_room(r);
-}
-
-static void handle_rebalance(struct kafka_receiver *r, rd_kafka_event_t *event)
-{
-    rd_kafka_topic_partition_list_t *list = r->client.lib->rd_kafka_event_topic_partition_list(event);
-
-    if (r->client.lib->rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
-        take_partitions(r, list);
-    else
-        give_up_partitions(r, list);
-}
-
-/* Another commit follows; and what was not committed comes again. */
-static void handle_commit(struct kafka_receiver *r, rd_kafka_event_t *event)
-{
-    rd_kafka_resp_err_t code = r->client.lib->rd_kafka_event_error(event);
-
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-        note_success(r);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET)
-        return;
-    if (complaint_due_to(&r->failing, &r->node.host->loop->clock, r->client.lib->rd_kafka_err2str(code)))
-        log_warn(&r->node.log, "Offsets could not be committed: what is safe already may come again",
-                 F_STR("error", r->client.lib->rd_kafka_err2str(code)),
-                 F_UINT("repeated", complaint_taken(&r->failing)));
-}
 
 static bool on_event(struct kafka_client *c, rd_kafka_event_t *event)
 {
@@ -256,12 +19,12 @@ static bool on_event(struct kafka_client *c, rd_kafka_event_t *event)
 
     switch (c->lib->rd_kafka_event_type(event)) {
     case RD_KAFKA_EVENT_FETCH:
-        return handle_fetch(r, event);
+        return kafka_fetch_take(r, event);
     case RD_KAFKA_EVENT_REBALANCE:
-        handle_rebalance(r, event);
+        kafka_group_rebalance(r, event);
         break;
     case RD_KAFKA_EVENT_OFFSET_COMMIT:
-        handle_commit(r, event);
+        kafka_group_committed(r, event);
         break;
     default:
         break;
@@ -285,91 +48,6 @@ static void on_failed(struct kafka_client *c, rd_kafka_resp_err_t code, const ch
 static const struct kafka_client_owner owner = { on_event, on_failed };
 
 /* ---- start ---- */
-
-static int64_t milliseconds(duration d)
-{
-    return d.ns / (int64_t)NS_PER_MS;
-}
-
-/* What librdkafka has fetched ahead is not in the budget: it is bounded by a small part of it. */
-static int64_t queued_kbytes(const struct kafka_receiver *r)
-{
-    uint64_t part = budget_limit(r->node.host->budget) / 16 / 1024;
-
-    return (int64_t)(part < QUEUED_LEAST ? QUEUED_LEAST : part > QUEUED_MOST ? QUEUED_MOST : part);
-}
-
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int set_group(const struct kafka_receiver *r, rd_kafka_conf_t *conf, struct error *err)
-{
-    const struct kafka_library *lib = r->client.lib;
-    const struct kafka_receiver_config *c = r->config;
-    char strategies[128];
-
-    if (kafka_conf_set(lib, conf, "group.id", c->group_id, err) != 0 ||
-        (c->group_instance_id[0] != '\0' &&
-         kafka_conf_set(lib, conf, "group.instance.id", c->group_instance_id, err) != 0) ||
-        kafka_conf_set(lib, conf, "auto.offset.reset", c->initial_offset == 0 ? "latest" : "earliest", err) != 0 ||
-        kafka_conf_set(lib, conf, "enable.auto.offset.store", "false", err) != 0 ||
-        kafka_conf_set(lib, conf, "enable.auto.commit", "true", err) != 0 ||
-        kafka_conf_set_int(lib, conf, "auto.commit.interval.ms",
-                           c->autocommit.enable ? milliseconds(c->autocommit.interval) : 100, err) != 0 ||
-        kafka_conf_set_int(lib, conf, "session.timeout.ms", milliseconds(c->session_timeout), err) != 0 ||
-        kafka_conf_set_int(lib, conf, "max.poll.interval.ms", larger(300000, milliseconds(c->session_timeout)), err) !=
-            0 ||
-        kafka_conf_set_int(lib, conf, "heartbeat.interval.ms", milliseconds(c->heartbeat_interval), err) != 0 ||
-        kafka_conf_set(lib, conf, "partition.assignment.strategy",
-                       kafka_receiver_strategies(c, strategies, sizeof(strategies)), err) != 0)
-        return UV_EINVAL;
-    return 0;
-}
-
-static int set_fetching(const struct kafka_receiver *r, rd_kafka_conf_t *conf, struct error *err)
-{
-    const struct kafka_library *lib = r->client.lib;
-    const struct kafka_receiver_config *c = r->config;
-    const struct strings *not = &c->signals[r->node.signal].exclude_topics;
-    struct buf list = { 0 };
-    int rc = 0;
-
-    for (size_t i = 0; i < not ->n; i++)
-        buf_printf(&list, "%s%s", i > 0 ? "," : "", not ->v[i]);
-    if (not ->n > 0)
-        rc = kafka_conf_set(lib, conf, "topic.blacklist", buf_cstr(&list), err);
-    buf_free(&list);
-    if (rc != 0 || kafka_conf_set_int(lib, conf, "fetch.min.bytes", (int64_t)c->min_fetch_size, err) != 0 ||
-        kafka_conf_set_int(lib, conf, "fetch.max.bytes", (int64_t)c->max_fetch_size, err) != 0 ||
-        kafka_conf_set_int(lib, conf, "receive.message.max.bytes", larger(100000000, (int64_t)c->max_fetch_size + 512),
-                           err) != 0 ||
-        kafka_conf_set_int(lib, conf, "message.max.bytes",
-                           (int64_t)(c->max_fetch_size < 1000000000 ? c->max_fetch_size : 1000000000), err) != 0 ||
-        kafka_conf_set_int(lib, conf, "fetch.message.max.bytes", (int64_t)c->max_partition_fetch_size, err) != 0 ||
-        kafka_conf_set_int(lib, conf, "fetch.wait.max.ms", milliseconds(c->max_fetch_wait), err) != 0 ||
-        kafka_conf_set_int(lib, conf, "queued.max.messages.kbytes", queued_kbytes(r), err) != 0)
-        return UV_EINVAL;
-    return 0;
-}
-
-static int subscribe(struct kafka_receiver *r, struct error *err)
-{
-    const struct kafka_library *lib = r->client.lib;
-    size_t n = kafka_receiver_topics(r->config, r->node.signal);
-    rd_kafka_topic_partition_list_t *list = lib->rd_kafka_topic_partition_list_new((int)n);
-    rd_kafka_resp_err_t code;
-
-    for (size_t i = 0; i < n; i++)
-        lib->rd_kafka_topic_partition_list_add(list, kafka_receiver_topic(r->config, r->node.signal, i),
-                                               RD_KAFKA_PARTITION_UA);
-    code = lib->rd_kafka_subscribe(r->client.rk, list);
-    lib->rd_kafka_topic_partition_list_destroy(list);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR
-               ? 0
-               : error_set(err, UV_EINVAL, "librdkafka does not subscribe: %s", lib->rd_kafka_err2str(code));
-}
 
 static void on_wake(struct clock_timer *t)
 {
@@ -414,11 +92,12 @@ static int start(struct node *node, struct error *err)
     conf = r->client.lib != NULL ? kafka_client_conf(r->client.lib, &r->config->client, err) : NULL;
     if (conf == NULL)
         return UV_EINVAL;
-    if (set_group(r, conf, err) != 0 || set_fetching(r, conf, err) != 0) {
+    if (kafka_group_configure(r, conf, err) != 0) {
         r->client.lib->rd_kafka_conf_destroy(conf);
         return UV_EINVAL;
     }
-    if (kafka_client_open(&r->client, node, &owner, RD_KAFKA_CONSUMER, conf, err) != 0 || subscribe(r, err) != 0)
+    if (kafka_client_open(&r->client, node, &owner, RD_KAFKA_CONSUMER, conf, err) != 0 ||
+        kafka_group_subscribe(r, err) != 0)
         return UV_EINVAL;
     clock_start(&node->host->loop->clock, &r->waking, WAKE_EVERY, on_wake);
     log_info(&node->log, "Reading from Kafka", F_STR("brokers", r->config->client.brokers.v[0]),
@@ -538,8 +217,8 @@ static void stop(struct node *node, uint64_t deadline, void (*done)(struct node 
     r->stopping = true;
     r->ends = now + left - left / 8; /* the rest is for librdkafka's own end */
     budget_cancel(host_budget(node->host, node->signal), &r->room);
-    pause_all(r, true);
-    drop_held(r);
+    kafka_fetch_pause(r, true);
+    kafka_fetch_drop(r);
     list_each (struct kafka_message, m, &r->messages, all)
         if (m->state == MESSAGE_WAITING) /* it comes again */
             kafka_message_free(m);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the kafka receiver: what its files share. Nobody but this folder includes this.
  *
- *     kafka_receiver.c         the component: its life, and what librdkafka tells
+ *     kafka_receiver.c         the component: its life
+ *     kafka_group.c            the group that it is in: joining it, partitions that come and go
+ *     kafka_fetch.c            records as they come, and those for which there is no room
  *     kafka_receiver_options.c what may be configured
  *     kafka_decode.c           the value of a record, as a request
  *     kafka_message.c          one record, from its arrival to its answer
@@ -174,9 +176,21 @@ void kafka_partition_halt(struct kafka_partition *p, const struct kafka_message 
 void kafka_partitions_store(struct kafka_receiver *r);
 void kafka_partitions_pause(struct kafka_receiver *r, bool on); /* all that are not halted */
 
-/* kafka_receiver.c */
+/* kafka_fetch.c */
+/* Takes what is in the event. True: some of it is held, and the event with it. */
+bool kafka_fetch_take(struct kafka_receiver *r, rd_kafka_event_t *event);
+void kafka_fetch_pause(struct kafka_receiver *r, bool on);
+void kafka_fetch_drop(struct kafka_receiver *r); /* what is held comes again, to whoever reads on */
+void kafka_fetch_drop_of(struct kafka_receiver *r, const struct kafka_partition *p);
+void kafka_receiver_has_room(struct kafka_receiver *r); /* a message is done */
+void kafka_receiver_works(struct kafka_receiver *r);    /* the brokers have answered */
+
+/* kafka_group.c */
+int kafka_group_configure(const struct kafka_receiver *r, rd_kafka_conf_t *conf, struct error *err);
+int kafka_group_subscribe(struct kafka_receiver *r, struct error *err);
+void kafka_group_rebalance(struct kafka_receiver *r, rd_kafka_event_t *event);
+void kafka_group_committed(struct kafka_receiver *r, rd_kafka_event_t *event);
 void kafka_receiver_note(struct kafka_receiver *r, rd_kafka_error_t *error); /* takes it over; NULL is none */
-void kafka_receiver_has_room(struct kafka_receiver *r);                      /* a message is done */
 
 /* kafka_receiver_metrics.c */
 extern const struct metric_row *const kafka_receiver_metric_rows[];
