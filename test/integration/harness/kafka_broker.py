@@ -20,10 +20,11 @@ listeners=PLAINTEXT://127.0.0.1:{plain},SASL://127.0.0.1:{sasl},CONTROLLER://127
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,SSL:SSL
 inter.broker.listener.name=PLAINTEXT
-sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
 listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_otel="otelpw";
 listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
 log.dirs={folder}/data
 num.partitions=3
 offsets.topic.replication.factor=1
@@ -56,7 +57,8 @@ def jars():
 
 
 class Broker:
-    """broker.address takes plain text; broker.sasl PLAIN and SCRAM of user otel with otelpw; broker.tls, with certificates."""
+    """broker.address takes plain text; broker.sasl PLAIN and SCRAM of user otel with otelpw, and tokens
+    without a signature; broker.tls, with certificates."""
 
     def __init__(self, folder, settings="", pem=None):
         self.folder, self.process = folder, None
