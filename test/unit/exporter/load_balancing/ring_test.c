@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <check.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,6 +59,44 @@ START_TEST(three_endpoints_have_the_keys_that_they_have_in_go)
 }
 END_TEST
 
+/* The i-th key of each row of test/data/load_balancing/ring.txt (test/oracle/test_ring.py). */
+static struct bytes key_of_row(int row, size_t i, char *text, size_t size)
+{
+    static uint8_t digest[SHA256_DIGEST_SIZE];
+    struct sha256_ctx hash;
+
+    snprintf(text, size, row == 0 ? "trace %zu" : row == 1 ? "service.name=service-%zu|" : "service-%zu", i);
+    if (row > 0)
+        return bytes_str(text);
+    sha256_init(&hash);
+    sha256_update(&hash, strlen(text), (const uint8_t *)text);
+    sha256_digest(&hash, sizeof(digest), digest);
+    return bytes_of(digest, 16);
+}
+
+START_TEST(a_thousand_traces_and_services_have_the_members_that_they_have_in_go)
+{
+    FILE *f = fopen("test/data/load_balancing/ring.txt", "r");
+    char members[512], row[1100], text[64];
+    const char *endpoints[10];
+    size_t n = 0;
+
+    ck_assert_ptr_nonnull(f);
+    ck_assert_ptr_nonnull(fgets(members, sizeof(members), f));
+    for (char *save = NULL, *m = strtok_r(members, " \n", &save); m != NULL; m = strtok_r(NULL, " \n", &save))
+        endpoints[n++] = m;
+    ck_assert_uint_eq(n, ARRAY_LEN(endpoints));
+    ring_make(&ring, endpoints, n);
+    for (int k = 0; k < 3; k++) {
+        ck_assert_ptr_nonnull(fgets(row, sizeof(row), f));
+        for (size_t i = 0; i < 1000; i++)
+            ck_assert_int_eq(row[i], 'a' + ring_find(&ring, key_of_row(k, i, text, sizeof(text))));
+    }
+    fclose(f);
+    ring_free(&ring);
+}
+END_TEST
+
 START_TEST(the_order_of_the_endpoints_says_nothing)
 {
     static const char *const three[] = { "collector-c:4317", "collector-a:4317", "collector-b:4317" };
@@ -108,6 +147,7 @@ int main(void)
 
     tcase_add_test(t, two_endpoints_have_the_keys_that_they_have_in_go);
     tcase_add_test(t, three_endpoints_have_the_keys_that_they_have_in_go);
+    tcase_add_test(t, a_thousand_traces_and_services_have_the_members_that_they_have_in_go);
     tcase_add_test(t, the_order_of_the_endpoints_says_nothing);
     tcase_add_test(t, who_leaves_takes_only_his_own_keys_along);
     tcase_add_test(t, an_empty_ring_has_nobody);
