@@ -67,6 +67,19 @@ def wait_members(d, n, leaving=0):
     d.wait_metrics(lambda m: m.sum("otelcol_loadbalancer_num_backends") == n and m.sum("otelcd_loadbalancer_leaving_members") == leaving)
 
 
+def test_a_resource_that_each_part_would_repeat_past_the_budget_is_refused(otelcd, peers, tmp_path):
+    many, port = hosts(peers, 20)
+    text = config(tmp_path, static(*(p.endpoint for p in many))).replace("service:", "service:\n  memory_budget_mib: 8", 1)
+    d = otelcd(text)
+    request = of_traces(300)
+    otlp.put(request.resource_spans[0].resource.attributes, {"long": "x" * 1_000_000})
+    with pytest.raises(grpc.RpcError, match="each part repeats its resources"):
+        d.export(request)
+    d.export(of_traces(300))
+    all_sent(d)
+    assert len(arrived(*many)) == 300
+
+
 def test_each_span_goes_to_the_member_that_go_would_send_its_trace_to(otelcd, peers, tmp_path):
     three = peers(3)
     d = otelcd(config(tmp_path, static(*(p.endpoint for p in three))))

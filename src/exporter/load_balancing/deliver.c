@@ -10,7 +10,8 @@
  * when all of them have been taken: for a moment they are held twice. Until there is room, and as long as there is
  * nobody, they stay where they were.
  *
- * What can go wrong: nobody is on the ring, or a member could not be started; senders are told to come again. Data
+ * What can go wrong: nobody is on the ring, or a member could not be started; senders are told to come again, as they
+ * are where the budget has no room for resources that each part repeats (what never fits is rejected). Data
  * points that are routed by service and have no service.name are rejected. A disk that fails while parts are written
  * can leave some of them taken and others not: the sender comes again with all. */
 #include "exporter/load_balancing/load_balancing.h"
@@ -39,13 +40,32 @@ static void tell_later(struct ack *ack, const char *reason, const char *why, con
 
 /* ---- taking apart ---- */
 
-static void cut_batch(struct balancer *b, struct batch *batch)
+/* What the parts would take of the budget, if that has no room for them; else 0. */
+static uint64_t cut_batch(struct balancer *b, struct batch *batch)
 {
     while (b->parts.n < b->on_ring.n)
         *vec_push(&b->parts) = NULL;
     routing_key_begin(&b->key);
-    scatter_batch(&b->scatter, batch, b->on_ring.n, routing_key_choose, &b->key,
-                  host_budget(b->node.host, b->node.signal), b->parts.v);
+    return scatter_batch(&b->scatter, batch, b->on_ring.n, routing_key_choose, &b->key,
+                         host_budget(b->node.host, b->node.signal), b->parts.v);
+}
+
+/* Each part repeats the resources of its items. */
+static void tell_no_room(struct balancer *b, uint64_t bytes, struct ack *ack)
+{
+    struct budget *budget = host_budget(b->node.host, b->node.signal);
+    struct outcome o = { .verdict = VERDICT_REJECT, .reason = "too_large" };
+
+    if (bytes <= budget_most(budget)) {
+        budget_refuse(budget);
+        tell_later(ack, "no_room", "the memory budget has no room for the members' parts", "");
+        return;
+    }
+    snprintf(o.why, sizeof(o.why),
+             "taken apart for the members it has %llu bytes, as each part repeats its resources: more than the memory "
+             "budget allows",
+             (unsigned long long)bytes);
+    ack_settle(ack, &o);
 }
 
 static void drop_parts(struct balancer *b)
@@ -101,13 +121,18 @@ static void send_parts(struct balancer *b, struct splitter *by, struct ack *send
 static bool prepare_parts(struct balancer *b, struct batch *batch, struct ack *ack)
 {
     const struct member *full;
+    uint64_t wanted;
     const char *why;
 
     if (b->on_ring.n == 0) {
         tell_later(ack, "no_members", "no member to send to is known", "");
         return false;
     }
-    cut_batch(b, batch);
+    wanted = cut_batch(b, batch);
+    if (wanted > 0) {
+        tell_no_room(b, wanted, ack);
+        return false;
+    }
     full = find_full(b, &why);
     if (full == NULL)
         return true;

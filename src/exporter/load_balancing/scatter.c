@@ -260,21 +260,49 @@ static void make_room(struct scatter *s, size_t n)
     s->dropped = 0;
 }
 
-void scatter_batch(struct scatter *s, struct batch *b, size_t n, scatter_choose *choose, void *arg,
-                   struct budget *budget, struct batch **out)
+/* Of all parts together. */
+static uint64_t size_of_parts(const struct scatter *s, const struct batch *b)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < s->used.n; i++) {
+        const struct scatter_part *p = &s->parts.v[s->used.v[i]];
+
+        if (p->items != b->items)
+            bytes += p->levels[LEVEL_REQUEST].len + sizeof(struct block);
+    }
+    return bytes;
+}
+
+static void clear_parts(struct scatter *s)
+{
+    for (size_t i = 0; i < s->used.n; i++)
+        clear_part(&s->parts.v[s->used.v[i]]);
+    clear_messages(s);
+}
+
+uint64_t scatter_batch(struct scatter *s, struct batch *b, size_t n, scatter_choose *choose, void *arg,
+                       struct budget *budget, struct batch **out)
 {
     struct walk w = { .s = s, .depth = path_depth(b->signal), .n = n, .choose = choose, .arg = arg };
+    uint64_t bytes;
 
     assert(signal_table[b->signal].mergeable);
     make_room(s, n);
     for (uint32_t i = 0; i < b->n_segments; i++)
         walk_message(&w, LEVEL_REQUEST, 0, bytes_of(b->segments[i].data, b->segments[i].len));
     memset(out, 0, n * sizeof(*out));
+    bytes = size_of_parts(s, b);
+    if (bytes > 2 * b->bytes + s->used.n * sizeof(struct block) && bytes > budget_room(budget)) {
+        clear_parts(s);
+        s->used.n = 0;
+        return bytes;
+    }
     for (size_t i = 0; i < s->used.n; i++) {
         struct scatter_part *p = &s->parts.v[s->used.v[i]];
 
         out[s->used.v[i]] = p->items == b->items ? batch_ref(b) : make_batch(s, p, b, budget);
-        clear_part(p);
     }
-    clear_messages(s);
+    clear_parts(s);
+    return 0;
 }

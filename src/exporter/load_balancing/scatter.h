@@ -69,10 +69,13 @@ struct scatter {
 void scatter_free(struct scatter *s);
 
 /* Takes `b` apart; the caller's reference to it stays. out[i], of `n`, is the part of that number, or NULL when nothing
- * goes there; `b` itself, with one more reference, when all of it does. Blocks are charged to `budget` whatever its
- * limit. Metadata and arrival are those of `b`. Not for profiles. Afterwards s->used are the numbers of the parts that
- * there are. */
-void scatter_batch(struct scatter *s, struct batch *b, size_t n, scatter_choose *choose, void *arg,
-                   struct budget *budget, struct batch **out);
+ * goes there; `b` itself, with one more reference, when all of it does. Metadata and arrival are those of `b`. Not for
+ * profiles. Afterwards s->used are the numbers of the parts that there are.
+ *
+ * Blocks are charged to `budget`, whatever its limit as long as they have twice the bytes of `b` at most. Parts may
+ * have far more, for each repeats the resources of its items: if the budget has no room for these, no part is made, and
+ * what comes back is how many bytes are wanted. Else 0. */
+uint64_t scatter_batch(struct scatter *s, struct batch *b, size_t n, scatter_choose *choose, void *arg,
+                       struct budget *budget, struct batch **out);
 
 #endif

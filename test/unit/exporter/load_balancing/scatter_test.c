@@ -161,6 +161,55 @@ START_TEST(what_goes_to_one_part_is_not_copied)
 }
 END_TEST
 
+static uint32_t choose_in_turn(void *arg, const struct scatter_item *item)
+{
+    (void)item;
+    return (*(uint32_t *)arg)++;
+}
+
+/* One resource of 10000 bytes, 50 spans. */
+static struct batch *heavy_batch(void)
+{
+    static const char schema[10000] = "s";
+    struct buf b = { 0 };
+    size_t group = pb_begin(&b, OTLP_REQUEST_RESOURCES), scope;
+    struct block *block;
+
+    pb_put_bytes(&b, OTLP_RESOURCE_GROUP_SCHEMA_URL, bytes_of(schema, sizeof(schema)));
+    scope = pb_begin(&b, OTLP_RESOURCE_GROUP_SCOPES);
+    for (int i = 0; i < 50; i++)
+        pb_put_bytes(&b, OTLP_SCOPE_GROUP_ITEMS, (struct bytes){ NULL, 0 });
+    pb_end(&b, scope);
+    pb_end(&b, group);
+    block = block_force(&budget, b.len);
+    memcpy(block->data, b.data, b.len);
+    buf_free(&b);
+    return batch_new(SIGNAL_TRACES, block, bytes_of(block->data, block->cap), 50, 5);
+}
+
+START_TEST(parts_that_repeat_much_need_room)
+{
+    struct batch *b = heavy_batch(), *out[50];
+    uint64_t limit = budget.limit;
+    uint32_t next = 0;
+
+    budget_set_limit(&budget, 400000);
+    ck_assert_uint_gt(scatter_batch(&scatter, b, 50, choose_in_turn, &next, &budget, out), 500000);
+    for (size_t i = 0; i < 50; i++)
+        ck_assert_ptr_null(out[i]);
+    budget_set_limit(&budget, 2000000);
+    next = 0;
+    ck_assert_uint_eq(scatter_batch(&scatter, b, 50, choose_in_turn, &next, &budget, out), 0);
+    ck_assert_uint_gt(budget.used, 500000);
+    for (size_t i = 0; i < 50; i++)
+        batch_unref(out[i]);
+    batch_unref(b);
+    scatter_free(&scatter);
+    ck_assert_uint_eq(budget.used, 0);
+    budget_set_limit(&budget, limit);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("scatter");
@@ -172,6 +221,7 @@ int main(void)
     budget_init(&budget, 1ull << 30, &turn);
     tcase_add_test(t, each_item_is_in_its_part_with_all_that_it_was_in);
     tcase_add_test(t, what_goes_to_one_part_is_not_copied);
+    tcase_add_test(t, parts_that_repeat_much_need_room);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
