@@ -50,7 +50,7 @@ arch=$(dpkg --print-architecture)
     echo "Installed-Size: $(du -ks --apparent-size "$stage" --exclude=DEBIAN | cut -f1)"
     echo "Depends: $depends, init-system-helpers (>= 1.54)"
     echo "Recommends: ca-certificates"
-    echo "Suggests: librdkafka1 (>= 2.0)"
+    echo "Suggests: librdkafka1 (>= 2.0), tpm2-openssl"
     echo "Section: net"
     echo "Priority: optional"
     echo "Description: $summary"

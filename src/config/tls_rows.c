@@ -10,6 +10,14 @@
 
 static const char *const versions[] = { "", "1.0", "1.1", "1.2", "1.3", NULL };
 
+static const struct option tpm_options[] = {
+    OPT_BOOL(struct tpm_config, enabled, "false", "Is the key in a TPM?"),
+    OPT_STRING(struct tpm_config, path, "/dev/tpmrm0", "The TPM's device, or a socket of swtpm's."),
+    OPT_SECRET(struct tpm_config, owner_auth, "The password of the TPM's owner, where it has one."),
+    OPT_SECRET(struct tpm_config, auth, "The password of the key, where it has one."),
+    OPT_END,
+};
+
 /* Set by hand: clang-format takes the braces of an initialiser for those of a block. */
 /* clang-format off */
 #define COMMON_ROWS(ca_help_)                                                                                         \
@@ -34,7 +42,8 @@ static const char *const versions[] = { "", "1.0", "1.1", "1.2", "1.3", NULL };
     OPT_DURATION(struct tls_config, reload_interval, "1m", "0s", NULL,                                                \
                  "Look at the files this often, beside when the file system tells that they change; 0s: they are "    \
                  "read once, at the start."),                                                                         \
-    OPT_REFUSED("tpm", "keys in a TPM are not served: remove this block and put the key into key_file")
+    OPT_GROUP(struct tls_config, tpm, struct tpm_config, tpm_options, GROUP_NONE,                                     \
+              "The key in key_file is a TSS2 PRIVATE KEY, which only this machine's TPM can use.")
 /* clang-format on */
 
 const struct option tls_server_options[] = {
@@ -72,8 +81,9 @@ static void put_list(struct buf *out, struct strings list)
 
 uint64_t tls_config_hash(const struct tls_config *c)
 {
-    const char *const texts[] = { c->ca_file,     c->cert_file,     c->key_file,     c->client_ca_file,
-                                  c->ca_pem.text, c->cert_pem.text, c->key_pem.text, c->server_name_override };
+    const char *const texts[] = { c->ca_file,     c->cert_file,           c->key_file,     c->client_ca_file,
+                                  c->ca_pem.text, c->cert_pem.text,       c->key_pem.text, c->server_name_override,
+                                  c->tpm.path,    c->tpm.owner_auth.text, c->tpm.auth.text };
     struct buf all = { 0 };
     uint64_t hash;
 
@@ -81,8 +91,8 @@ uint64_t tls_config_hash(const struct tls_config *c)
         put_text(&all, texts[i]);
     put_list(&all, c->cipher_suites);
     put_list(&all, c->curve_preferences);
-    buf_printf(&all, "%d %d %d %d %d %d %lld", c->include_system_ca_certs_pool, c->min_version, c->max_version,
-               c->include_insecure_cipher_suites, c->insecure, c->insecure_skip_verify,
+    buf_printf(&all, "%d %d %d %d %d %d %d %lld", c->include_system_ca_certs_pool, c->min_version, c->max_version,
+               c->include_insecure_cipher_suites, c->insecure, c->insecure_skip_verify, c->tpm.enabled,
                (long long)c->reload_interval.ns);
     hash = bytes_hash(buf_bytes(&all));
     explicit_bzero(all.data, all.cap);

@@ -8,10 +8,18 @@
 
 enum tls_version_name { TLS_VERSION_UNSET, TLS_VERSION_10, TLS_VERSION_11, TLS_VERSION_12, TLS_VERSION_13 };
 
+/* The key is in a TPM, as a file that only that one can use. */
+struct tpm_config {
+    bool enabled;
+    const char *path; /* a device, or a socket of swtpm's */
+    struct secret owner_auth, auth;
+};
+
 struct tls_config {
     bool on; /* servers: there is a block */
     const char *ca_file, *cert_file, *key_file;
     struct secret ca_pem, cert_pem, key_pem;
+    struct tpm_config tpm;
     bool include_system_ca_certs_pool;
     int min_version, max_version; /* enum tls_version_name */
     struct strings cipher_suites; /* Go's names */

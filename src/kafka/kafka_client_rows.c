@@ -84,6 +84,7 @@ static void check_tls(const struct kafka_client_config *c, struct check *ck)
         { "cipher_suites", "OpenSSL's own configuration says which suites are used" },
         { "curve_preferences", "OpenSSL's own configuration says which curves are used" },
         { "include_system_ca_certs_pool", "put all CAs into ca_file, or leave it out" },
+        { "tpm", "put the key into key_file: librdkafka knows of no TPM" },
         { "reload_interval", "librdkafka reads the files once: restart otelcd after they change" },
     };
     const char *block = c->tls.on ? "tls" : "auth::tls";

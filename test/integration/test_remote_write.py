@@ -752,7 +752,7 @@ def test_a_full_disk_empties_while_senders_never_fall_silent(otelcd, receiver, t
 @pytest.mark.parametrize(
     "line, words",
     [
-        ("tls: {tpm: {enabled: true}}", "keys in a TPM are not served"),
+        ("tls: {tpm: {enabled: true}}", "needs a key: write key_file"),
         ("compression: gzip", "compression type must be snappy"),
         ("translation_strategy: NoTranslation", "requires Prometheus Remote Write 2.0"),
         ("convert_explicit_histograms_to_nhcb: true", "Remote-Write 1.0 has no custom buckets"),

@@ -343,6 +343,9 @@ static void copy_config(struct tls *t, const struct tls_config *c)
     t->config.ca_pem.text = copy_text(t, c->ca_pem.text);
     t->config.cert_pem.text = copy_text(t, c->cert_pem.text);
     t->config.key_pem.text = copy_text(t, c->key_pem.text);
+    t->config.tpm.path = copy_text(t, c->tpm.path);
+    t->config.tpm.owner_auth.text = copy_text(t, c->tpm.owner_auth.text);
+    t->config.tpm.auth.text = copy_text(t, c->tpm.auth.text);
     t->config.server_name_override = copy_text(t, c->server_name_override);
     t->config.cipher_suites = copy_strings(t, c->cipher_suites);
     t->config.curve_preferences = copy_strings(t, c->curve_preferences);

@@ -48,6 +48,16 @@ static bool check_pair(const struct tls_config *c, enum tls_side side, const cha
     return false;
 }
 
+static bool check_tpm(const struct tls_config *c, const char *path, struct check *ck)
+{
+    char at[PATH_TEXT];
+
+    if (!c->tpm.enabled || is_set(c->key_file) || is_set(c->key_pem.text))
+        return true;
+    check_fail(ck, at_key(at, path, "tpm"), "needs a key: write key_file, the TSS2 PRIVATE KEY that this TPM can use");
+    return false;
+}
+
 static bool check_versions(const struct tls_config *c, const char *path, struct check *ck)
 {
     char at[PATH_TEXT];
@@ -116,6 +126,7 @@ void tls_check(const struct tls_config *c, enum tls_side side, const char *path,
 
     sound &= check_one_of(c->cert_file, c->cert_pem, "cert_file", path, ck);
     sound &= check_one_of(c->key_file, c->key_pem, "key_file", path, ck);
+    sound &= check_tpm(c, path, ck);
     sound &= check_pair(c, side, path, ck);
     sound &= check_versions(c, path, ck);
     if (side == TLS_SERVER && tls_config_has_ca(c))

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/loop/watched_file.h"
 #include "net/socket/tls_names.h"
+#include "net/socket/tls_tpm.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -190,12 +191,17 @@ static STACK_OF(X509) * read_certificates(const struct tls_source *s, struct tls
     return NULL;
 }
 
-static EVP_PKEY *read_key(const struct tls_source *s, struct error *err)
+static EVP_PKEY *read_key(const struct tls_config *c, const struct tls_source *s, struct error *err)
 {
     BIO *bio = bio_of(s);
     bool asked = false;
     EVP_PKEY *key;
 
+    if (c->tpm.enabled) {
+        key = tls_tpm_key(&c->tpm, bio, name_source(s), err);
+        BIO_free(bio);
+        return key;
+    }
     ERR_clear_error();
     key = PEM_read_bio_PrivateKey(bio, NULL, on_passphrase, &asked);
     BIO_free(bio);
@@ -250,8 +256,8 @@ static int set_rules(SSL_CTX *ctx, const struct tls_config *c, const char **at, 
     return rc;
 }
 
-static int set_pair(SSL_CTX *ctx, const struct tls_sources *s, struct tls_validity *v, const char **at,
-                    struct error *err)
+static int set_pair(SSL_CTX *ctx, const struct tls_config *c, const struct tls_sources *s, struct tls_validity *v,
+                    const char **at, struct error *err)
 {
     STACK_OF(X509) * chain;
     char subject[TLS_NAME_TEXT];
@@ -274,7 +280,7 @@ static int set_pair(SSL_CTX *ctx, const struct tls_sources *s, struct tls_validi
     if (rc != 0)
         return rc;
     *at = s->v[TLS_KEY].key;
-    key = read_key(&s->v[TLS_KEY], err);
+    key = read_key(c, &s->v[TLS_KEY], err);
     if (key == NULL)
         return UV_EINVAL;
     if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1 || SSL_CTX_use_PrivateKey(ctx, key) != 1)
@@ -344,7 +350,7 @@ static int fill_context(SSL_CTX *ctx, const struct tls_config *c, enum tls_side 
     int rc = set_rules(ctx, c, at, err);
 
     if (rc == 0 && s->v[TLS_CERT].key != NULL && s->v[TLS_KEY].key != NULL)
-        rc = set_pair(ctx, s, &out->validity[TLS_CERT], at, err);
+        rc = set_pair(ctx, c, s, &out->validity[TLS_CERT], at, err);
     return rc == 0 ? set_trust(ctx, c, side, s, out, at, err) : rc;
 }
 
