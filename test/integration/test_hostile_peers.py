@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers of HTTP/2 that are no good, at the other end of otlp_grpc: bounded, retried, and everybody else is served."""
 
+import functools
 import json
 import socket
 import struct
 import threading
+import zlib
 
 import pytest
 from harness import otlp
@@ -70,6 +72,17 @@ def one_byte_at_a_time(data):
         threading.Event().wait(0.05)
 
 
+@functools.cache
+def bomb_pieces():
+    """A message that says 1 GiB in one megabyte, as the payloads of frames."""
+    packer, out = zlib.compressobj(9, zlib.DEFLATED, 31), []
+    for _ in range(1024):
+        out.append(packer.compress(bytes(1 << 20)))
+    packed = b"".join([*out, packer.flush()])
+    message = b"\x01" + struct.pack(">I", len(packed)) + packed
+    return [message[i : i + 16384] for i in range(0, len(message), 16384)]
+
+
 def goaway(last, code=0, text=b""):
     return frame(GOAWAY, 0, 0, struct.pack(">II", last, code) + text)
 
@@ -90,6 +103,11 @@ KINDS = {
     "headers by the index": lambda s: block(
         s, OK + b"\x40\x01x" + number(4000) + b"y" * 4000 + b"\xbe" * 16000 + literal(b"grpc-status", b"14")
     ),
+    "a gzip bomb": lambda s: [
+        frame(HEADERS, END_HEADERS, s, OK + literal(b"grpc-encoding", b"gzip")),
+        *(frame(DATA, 0, s, piece) for piece in bomb_pieces()),
+        *block(s, literal(b"grpc-status", b"0")),
+    ],
     "a storm of GOAWAY": lambda s: for_ever(goaway(0x7FFFFFFF, 0, b"again")),
     "a GOAWAY to each request": lambda s: [goaway(0, 0, b"max_age")],
     "a flood of SETTINGS": lambda s: for_ever(frame(SETTINGS, 0, 0)),
@@ -196,7 +214,7 @@ def test_what_a_bad_peer_answers_is_bounded_and_the_others_are_served(between, k
     d, good = between(bad)
     d.export(otlp.logs(1000))
     good.wait_items(1000)
-    bad.wait(lambda b: b.requests >= (1 if kind == "dribble" else 3))
+    bad.wait(lambda b: b.requests >= (1 if kind in ("dribble", "a gzip bomb") else 3))
     good.calls.clear()
     prove_others_are_served(d, good)
     assert not any("\x1b" in str(line) for line in d.output)

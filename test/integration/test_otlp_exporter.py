@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The exporters otlp_http and otlp_grpc: what arrives, in which form, and what each answer of a peer does."""
 
+import gzip
 import json
 import signal
 import threading
@@ -542,9 +543,11 @@ def write(*chunks, forever=False):
     return lambda call: answer
 
 
+BOMB = gzip.compress(bytes(256 << 20))
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\n"
 BAD_PEERS = {
     "10 GB": (write(HEAD + b"Content-Length: 10000000000\r\n\r\n", b"x" * 65536, forever=True), "larger than 4 MiB"),
+    "a gzip bomb": (write(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB), BOMB), "larger than 4 MiB"),
     "chunks for ever": (write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1000\r\n" + b"x" * 4096 + b"\r\n", forever=True), "larger than 4 MiB"),
     "1xx for ever": (write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", forever=True), None),
     "a head without end": (write(HEAD, b"X-A: " + b"y" * 1000 + b"\r\n", forever=True), None),

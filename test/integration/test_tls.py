@@ -8,7 +8,7 @@ import subprocess
 
 import grpc
 import pytest
-from harness.authority import Authority, pair
+from harness.authority import Authority, openssl, pair
 from harness.daemon import OTELCD
 from harness.limits import PATIENCE, free_port
 
@@ -135,6 +135,33 @@ def test_who_it_was_that_tls_failed_with_is_in_the_line(otelcd, ca, tmp_path):
     assert f"localhost (127.0.0.1:{gateway.grpc_port}): certificate " in faults["otlp_grpc"]
     assert f"127.0.0.1 (127.0.0.1:{gateway.http_port}): certificate " in faults["otlp_http"]
     gateway.wait_log("A TLS handshake with a client failed")
+
+
+def cross_signed(one, two):
+    """The CA `one` as certified by `two`."""
+    request, san, cert = (one.folder / f"{one.cert.stem} by {two.cert.stem}{e}" for e in (".csr", ".san", ".pem"))
+    openssl("req", "-new", "-key", one.key, "-subj", f"/CN={one.cert.stem}", "-out", request)
+    san.write_text("basicConstraints=critical,CA:TRUE\n")
+    sign = ["-CA", two.cert, "-CAkey", two.key, "-CAcreateserial", "-days", "20"]
+    openssl("x509", "-req", "-in", request, *sign, "-extfile", san, "-out", cert)
+    return cert
+
+
+def test_a_chain_that_goes_round_in_a_circle_ends_in_a_sentence(otelcd, tmp_path):
+    """Two CAs that certify each other; a peer that trusts neither must not follow them for ever, one that trusts one must get there."""
+    one, two, other = (Authority(tmp_path, name) for name in ("one", "two", "other"))
+    cert, key = one.issue("localhost")
+    circle = [cert, cross_signed(one, two), cross_signed(two, one)]
+    texts = [c.read_text() for c in circle]
+    cert.write_text(texts[0] + "".join(text for _ in range(3) for text in texts[1:]))
+    gateway = otelcd(SERVER.format(tls=pair((cert, key))), expect=["A TLS handshake with a client failed"])
+    agent = lambda ca: AGENT.format(grpc=gateway.grpc_port, http=gateway.http_port, tls=f"ca_file: '{ca.cert}'")  # noqa: E731
+    lost = otelcd(agent(other), expect=["Exporting failed"])
+    assert lost.http("POST", "/v1/logs", JSON.encode(), {"Content-Type": "application/json"})[0] == 200
+    assert "certificate " in lost.wait_log("Exporting failed")["error"]
+    found = otelcd(agent(two))
+    assert found.http("POST", "/v1/logs", JSON.encode(), {"Content-Type": "application/json"})[0] == 200
+    gateway.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items") == 2)
 
 
 def client_hello():
