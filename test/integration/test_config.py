@@ -203,6 +203,22 @@ def test_a_ballast_is_accepted_with_a_warning_and_does_nothing(otelcd, tmp_path)
     assert d.rss() < 100 << 20
 
 
+def test_middlewares_are_none_or_refused(tmp_path):
+    """No extension of ours is one; an empty list, which asks for none, is in many files."""
+    blocks = "{{endpoint: '127.0.0.1:{}', middlewares: {}}}"
+
+    def text(middlewares):
+        grpc, http, out = (blocks.format(port, middlewares) for port in (14317, 14318, 14319))
+        exporters = f"{{otlp_grpc: {out}, otlp_http: {out.replace('127', 'http://127')}}}"
+        pipeline = "{receivers: [otlp], exporters: [otlp_grpc, otlp_http]}"
+        receivers = f"{{otlp: {{protocols: {{grpc: {grpc}, http: {http}}}}}}}"
+        return f"receivers: {receivers}\nexporters: {exporters}\nservice: {{pipelines: {{logs: {pipeline}}}}}\n"
+
+    assert validate(tmp_path, text("[]")).returncode == 0
+    refused = validate(tmp_path, text("[{id: x}]")).stderr
+    assert refused.count("middlewares: middleware extensions are not served: remove this key") == 4, refused
+
+
 def test_the_password_of_a_proxy_is_shown_to_nobody(tmp_path):
     proxy = "proxy_url: 'http://user:pa55@proxy:3128'"
     scrape = "{config: {scrape_configs: [{job_name: a, " + proxy + ", static_configs: [{targets: ['h:1']}]}]}}"
