@@ -9,7 +9,7 @@
 #include "codec/regex.h"
 #include "config/yaml.h"
 #include "otlp/any_value.h"
-#include "otlp/any_value_yaml.h"
+#include "otlp/text/any_value_yaml.h"
 #include "otlp/view.h"
 
 #include <assert.h>

@@ -7,7 +7,7 @@
 #include "base/vec.h"
 #include "codec/regex.h"
 #include "config/check_place.h"
-#include "otlp/any_value_yaml.h"
+#include "otlp/text/any_value_yaml.h"
 #include "processor/attribute_convert.h"
 
 #include <assert.h>

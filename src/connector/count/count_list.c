@@ -3,7 +3,7 @@
  * used. */
 #include "config/yaml.h"
 #include "connector/count/count.h"
-#include "otlp/any_value_yaml.h"
+#include "otlp/text/any_value_yaml.h"
 
 #include <string.h>
 

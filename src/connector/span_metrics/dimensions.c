@@ -5,7 +5,7 @@
 #include "config/yaml.h"
 #include "connector/span_metrics/span_metrics_config.h"
 #include "otlp/any_value.h"
-#include "otlp/any_value_yaml.h"
+#include "otlp/text/any_value_yaml.h"
 #include "otlp/view.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* A value of a configuration becomes the content of an AnyValue, scalar by scalar by the type that YAML sees in it,
  * lists and maps by recursion. An integer beyond 64 bits with sign becomes a double, as in the Go collector; dates
  * are text. */
-#include "otlp/any_value_yaml.h"
+#include "otlp/text/any_value_yaml.h"
 
 #include "otlp/any_value.h"
 

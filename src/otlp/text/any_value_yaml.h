@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A value that a configuration wrote, as an AnyValue: scalars by their YAML type, lists as arrays, maps as lists of
  * pairs. */
-#ifndef OTLP_ANY_VALUE_YAML_H
-#define OTLP_ANY_VALUE_YAML_H
+#ifndef OTLP_TEXT_ANY_VALUE_YAML_H
+#define OTLP_TEXT_ANY_VALUE_YAML_H
 
 #include "base/buf.h"
 #include "config/yaml.h"
