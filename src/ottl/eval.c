@@ -322,6 +322,17 @@ static bool eval_truth(struct ottl_evaluation *e, const struct node *n, bool *tr
     return true;
 }
 
+/* As a value: what a lambda gives. */
+static bool eval_condition(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
+{
+    bool truth = false;
+
+    if (!eval_truth(e, n, &truth))
+        return false;
+    *v = ottl_bool(truth);
+    return true;
+}
+
 bool eval_value(struct ottl_evaluation *e, const struct node *n, struct ottl_value *v)
 {
     if (!eval_spend(e, 1))
@@ -344,8 +355,13 @@ bool eval_value(struct ottl_evaluation *e, const struct node *n, struct ottl_val
         return eval_chain(e, n, v);
     case NODE_NEGATE:
         return eval_negate(e, n, v);
-    default:
+    case NODE_LOCAL:
+        *v = e->locals[n->slot];
+        return eval_index(e, n->kids, n->n, v);
+    case NODE_LAMBDA:
         return eval_fail(e, "no value");
+    default:
+        return eval_condition(e, n, v);
     }
 }
 

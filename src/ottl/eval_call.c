@@ -180,6 +180,8 @@ bool eval_convert(struct ottl_evaluation *e, enum ottl_kind kind, struct ottl_va
     case OTTL_TAKES_TARGET:
     case OTTL_TAKES_TARGET_MAP:
     case OTTL_TAKES_FUNCTION:
+    case OTTL_TAKES_LAMBDA:
+    case OTTL_TAKES_LATER:
         return true;
     default:
         if (v->type == strict_types[kind])
@@ -235,7 +237,8 @@ static bool eval_argument(struct ottl_evaluation *e, const struct node *call, un
     const struct ottl_argument *a = &call->function->args[i];
     const struct node *n = call->kids[i];
 
-    if (a->kind == OTTL_TAKES_TARGET || a->kind == OTTL_TAKES_TARGET_MAP)
+    if (a->kind == OTTL_TAKES_TARGET || a->kind == OTTL_TAKES_TARGET_MAP || a->kind == OTTL_TAKES_LAMBDA ||
+        a->kind == OTTL_TAKES_LATER)
         return true;
     if (a->list)
         return eval_list_argument(e, n, a->kind, v);
@@ -339,4 +342,22 @@ bool ottl_call_function(struct ottl_call *c, unsigned i, const struct ottl_value
     if (!eval_spend(c->evaluation, 1) || !eval_convert(c->evaluation, f->args[0].kind, &arg))
         return false;
     return f->call(&inner, out);
+}
+
+/* The value of a name is where its slot says; lambdas inside of this one have others. */
+bool ottl_call_lambda(struct ottl_call *c, unsigned i, const struct ottl_value *named, struct ottl_value *out)
+{
+    const struct node *call = c->node, *lambda = call->kids[i];
+
+    for (unsigned k = 0; k < call->function->args[i].names; k++)
+        if (lambda->slots[k] != NO_SLOT)
+            c->evaluation->locals[lambda->slots[k]] = named[k];
+    return eval_value(c->evaluation, lambda->kids[0], out);
+}
+
+bool ottl_later(struct ottl_call *c, unsigned i, struct ottl_value *out)
+{
+    const struct node *call = c->node;
+
+    return eval_value(c->evaluation, call->kids[i], out);
 }

@@ -31,6 +31,8 @@ enum ottl_kind {
     OTTL_TAKES_TARGET, /* a path that may be set: ottl_target_get(), ottl_target_set(). Its value is not evaluated */
     OTTL_TAKES_TARGET_MAP, /* the same of a path that holds a map */
     OTTL_TAKES_FUNCTION,   /* the name of a converter of one argument: ottl_call_function() */
+    OTTL_TAKES_LAMBDA,     /* (a, b) => a value or condition with these names in it: ottl_call_lambda() */
+    OTTL_TAKES_LATER,      /* any value, that is not evaluated before ottl_later() asks for it */
 };
 
 struct ottl_argument {
@@ -40,6 +42,7 @@ struct ottl_argument {
     bool literal;  /* must be written in the statement, so that prepare() sees it */
     bool list; /* a list of such, written out: a value of type OTTL_VALUES, converted one by one. Of an argument that
                 * is not literal too a path or converter that gives a list */
+    uint8_t names; /* LAMBDA: how many it has */
 };
 
 enum ottl_context {
@@ -60,6 +63,7 @@ enum ottl_context {
 #define OTTL_EVERYWHERE 0u /* for .contexts: all */
 
 #define OTTL_MAX_ARGUMENTS 8u
+#define OTTL_MAX_NAMES 3u /* of a lambda */
 
 /* At load: the arguments that are literals. */
 struct ottl_prepare {
@@ -130,6 +134,10 @@ bool ottl_target_delete(struct ottl_call *c, unsigned i, struct bytes key);
 
 /* The converter that argument i names, on one value. */
 bool ottl_call_function(struct ottl_call *c, unsigned i, const struct ottl_value *in, struct ottl_value *out);
+
+/* What argument i gives with its names standing for these values, as many as it has. */
+bool ottl_call_lambda(struct ottl_call *c, unsigned i, const struct ottl_value *named, struct ottl_value *out);
+bool ottl_later(struct ottl_call *c, unsigned i, struct ottl_value *out);
 
 /* In the contexts metric, datapoint and exemplar: the Metric as it is now. metric_set() is for editors of the metric
  * context, ottl_metric_append() adds one behind those of its scope; later statements come to it too. */

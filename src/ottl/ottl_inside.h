@@ -84,6 +84,8 @@ enum node_kind {
     NODE_CALL,     /* function; kids are its arguments by the row, NULL where not given */
     NODE_INDEX,    /* kids[0] by the keys behind it */
     NODE_FUNCTION, /* value: a converter's name as an argument */
+    NODE_LAMBDA,   /* kids[0] with the names that have slots */
+    NODE_LOCAL,    /* what a name of a lambda stands for, by the keys that are kids */
     NODE_LIST,     /* kids */
     NODE_MAP,      /* kids, keys as literals and values in turn */
     NODE_CHAIN,    /* kids with arithmetic in between: ops */
@@ -123,6 +125,8 @@ struct node {
         };
         const char *ops;
         enum ottl_operator op;
+        uint8_t slots[OTTL_MAX_NAMES]; /* of LAMBDA: where its names are found when it runs */
+        uint8_t slot;                  /* of LOCAL */
     };
 };
 
@@ -137,12 +141,18 @@ struct ottl_program {
 
 /* ---- parsing ---- */
 
+#define MAX_LOCALS 16u /* names of lambdas, at one place of a text */
+#define NO_SLOT 0xffu  /* of a name that is _ */
+
 struct parser {
     struct ottl_program *program;
     struct ottl_reading how;
     const struct token *token; /* the next one */
     struct ottl_fault *fault;
     unsigned depth;
+    struct bytes locals[MAX_LOCALS]; /* names that stand for something here, the innermost last */
+    unsigned n_locals;
+    bool any_value; /* the next comparison may be a value alone */
 };
 
 struct node *node_new(struct parser *p, enum node_kind kind, size_t at);
@@ -156,6 +166,12 @@ struct node *parse_value(struct parser *p);
 struct node *parse_path(struct parser *p);
 bool parse_keys(struct parser *p, struct node *n);
 struct node *parse_call(struct parser *p, bool editor);
+struct node *parse_condition_or_value(struct parser *p);
+
+bool is_lambda(const struct token *t); /* (a, b) => begins here */
+struct node *parse_lambda(struct parser *p, unsigned names);
+/* The word as the name of a lambda that is around, or *found is false. */
+struct node *parse_local(struct parser *p, bool *found);
 
 /* ---- running ---- */
 
@@ -192,6 +208,7 @@ struct ottl_evaluation {
     struct ottl_item item;
     unsigned changed;
     struct bytes cache;
+    struct ottl_value locals[MAX_LOCALS];
     struct message_index index; /* of the item */
     uint64_t steps, limit;      /* of the item, and how many it may take ... */
     uint64_t spared;            /* of its steps, what the batch does not pay */

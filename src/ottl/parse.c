@@ -102,6 +102,11 @@ static struct node *parse_inner(struct parser *p)
     return n != NULL && parse_sign(p, ')', "behind the condition") ? n : NULL;
 }
 
+static bool is_joined(const struct token *t)
+{
+    return token_is_word(t, "and") || token_is_word(t, "or");
+}
+
 /* A value by itself: true, false, or a converter. */
 static struct node *truth_of(struct parser *p, struct node *v)
 {
@@ -147,16 +152,18 @@ static enum direct direct_of(const struct node *n)
 static struct node *parse_comparison(struct parser *p)
 {
     struct node *left, *right, *n;
+    bool any_value = p->any_value;
 
-    if (token_is(p->token, '(') && !is_behind_value(skip_parenthesis(p->token)))
+    if (token_is(p->token, '(') && !is_lambda(p->token) && !is_behind_value(skip_parenthesis(p->token)))
         return parse_inner(p);
+    p->any_value = false;
     left = parse_value(p);
     if (left == NULL)
         return NULL;
     if (token_is(p->token, '='))
         return parse_fail(p, p->token->at, "write == to compare");
     if (p->token->kind != TOKEN_COMPARE)
-        return truth_of(p, left);
+        return any_value && !is_joined(p->token) ? left : truth_of(p, left);
     n = node_new(p, NODE_COMPARE, p->token->at);
     n->op = operator_of(p->token->text);
     p->token++;
@@ -176,6 +183,7 @@ static struct node *parse_not(struct parser *p)
     if (!token_is_word(p->token, "not"))
         return parse_comparison(p);
     n = node_new(p, NODE_NOT, p->token->at);
+    p->any_value = false;
     p->token++;
     kid = parse_comparison(p);
     if (kid == NULL)
@@ -212,6 +220,12 @@ static struct node *parse_and(struct parser *p)
 static struct node *parse_or(struct parser *p)
 {
     return parse_joined(p, "or", NODE_OR, parse_and);
+}
+
+struct node *parse_condition_or_value(struct parser *p)
+{
+    p->any_value = true;
+    return parse_or(p);
 }
 
 /* ---- whole texts ---- */

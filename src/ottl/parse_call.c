@@ -134,12 +134,14 @@ static struct node *parse_function_name(struct parser *p)
 static bool parse_argument(struct parser *p, struct node *call, unsigned position, bool *named)
 {
     unsigned i = take_place(p, call, position, named);
-    bool function;
+    const struct ottl_argument *a;
 
     if (i == UINT_MAX)
         return false;
-    function = call->function->args[i].kind == OTTL_TAKES_FUNCTION;
-    call->kids[i] = function ? parse_function_name(p) : parse_value(p);
+    a = &call->function->args[i];
+    call->kids[i] = a->kind == OTTL_TAKES_FUNCTION ? parse_function_name(p)
+                    : a->kind == OTTL_TAKES_LAMBDA ? parse_lambda(p, a->names)
+                                                   : parse_value(p);
     return call->kids[i] != NULL;
 }
 
@@ -187,6 +189,8 @@ static const char *kind_name(enum ottl_kind kind)
         [OTTL_TAKES_TARGET] = "a path",
         [OTTL_TAKES_TARGET_MAP] = "a path that holds a map",
         [OTTL_TAKES_FUNCTION] = "a converter's name",
+        [OTTL_TAKES_LAMBDA] = "(...) =>",
+        [OTTL_TAKES_LATER] = "any value",
     };
 
     return names[kind];
@@ -219,6 +223,11 @@ static bool is_target(enum ottl_kind kind)
     return kind == OTTL_TAKES_TARGET || kind == OTTL_TAKES_TARGET_MAP;
 }
 
+static bool is_any(enum ottl_kind kind)
+{
+    return kind == OTTL_TAKES_ANY || kind == OTTL_TAKES_LATER;
+}
+
 static bool check_one(struct parser *p, const struct ottl_function *f, const struct ottl_argument *a,
                       const struct node *n)
 {
@@ -229,9 +238,9 @@ static bool check_one(struct parser *p, const struct ottl_function *f, const str
     else if (n->kind == NODE_LITERAL)
         fits = fits_kind(a->kind, n->value.type);
     else if (n->kind == NODE_LIST)
-        fits = a->kind == OTTL_TAKES_ANY || a->kind == OTTL_TAKES_LIST || a->kind == OTTL_TAKES_STRING_LIKE;
+        fits = is_any(a->kind) || a->kind == OTTL_TAKES_LIST || a->kind == OTTL_TAKES_STRING_LIKE;
     else if (n->kind == NODE_MAP)
-        fits = a->kind == OTTL_TAKES_ANY || a->kind == OTTL_TAKES_MAP || a->kind == OTTL_TAKES_STRING_LIKE;
+        fits = is_any(a->kind) || a->kind == OTTL_TAKES_MAP || a->kind == OTTL_TAKES_STRING_LIKE;
     if (fits && a->literal && n->kind != NODE_LITERAL && n->kind != NODE_FUNCTION) {
         parse_fail(p, n->at, "the argument %s of %s must be written out here, as %s", a->name, f->name,
                    kind_name(a->kind));

@@ -208,10 +208,14 @@ static struct node *parse_converter(struct parser *p)
 static struct node *parse_word(struct parser *p)
 {
     const struct token *t = p->token;
-    bool upper = true;
+    bool upper = true, local = false;
+    struct node *n;
 
     if (token_is(t + 1, '('))
         return parse_converter(p);
+    n = parse_local(p, &local);
+    if (local)
+        return n;
     for (size_t i = 0; i < t->text.len; i++)
         upper &= !islower(t->text.data[i]);
     return upper ? parse_symbol(p) : parse_path(p);
@@ -296,6 +300,8 @@ static struct node *parse_deep(struct parser *p)
 {
     const struct token *t = p->token;
 
+    if (is_lambda(t))
+        return parse_fail(p, t->at, "(...) => stands only as an argument that takes one");
     if (token_is(t, '['))
         return parse_list(p);
     if (token_is(t, '{'))

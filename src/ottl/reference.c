@@ -46,6 +46,10 @@ static const char *kind_words(enum ottl_kind kind)
         return "path of a map";
     case OTTL_TAKES_FUNCTION:
         return "name of a converter";
+    case OTTL_TAKES_LAMBDA:
+        return "lambda";
+    case OTTL_TAKES_LATER:
+        return "any value, evaluated only when it is the answer";
     }
     return "";
 }
@@ -214,7 +218,9 @@ static const char introduction[] =
     "`nil`, `0x1f` (bytes), `[1, 2]` and `{\"a\": 1}`. Maps and lists are indexed: `attributes[\"a\"][0]`. Arguments "
     "may be "
     "named:\n"
-    "`Concat(vals=[\"a\", \"b\"], delimiter=\"\")`.\n";
+    "`Concat(vals=[\"a\", \"b\"], delimiter=\"\")`. A lambda says what is to be done with each value of a list or map: "
+    "`Filter(attributes[\"tags\"], (key, value) => value != \"x\")`;\n"
+    "`_` stands for a name that is not wanted.\n";
 
 void ottl_reference_write(struct buf *out)
 {

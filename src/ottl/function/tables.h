@@ -27,6 +27,7 @@ extern const struct ottl_function ottl_functions_xpath[];
 extern const struct ottl_function ottl_functions_percentile[];
 extern const struct ottl_function ottl_functions_histograms[];
 extern const struct ottl_function ottl_functions_semconv[];
+extern const struct ottl_function ottl_functions_lambdas[];
 extern const struct ottl_function ottl_functions_refused[];
 extern const struct ottl_function ottl_functions_time[];
 extern const struct ottl_function ottl_functions_network[];

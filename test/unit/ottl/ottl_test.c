@@ -98,6 +98,14 @@ static const struct truth {
     { "severity_text == nil", false },
     { "attributes[\"user\"] == \"ann\"", true },
     { "attributes[\"user\"] != \"ann\"", false },
+    { "Any(attributes, (k, v) => k == \"user\" and v == \"ann\")", true },
+    { "not Any(attributes, (_, v) => v == \"bob\") and All(attributes, (k, _) => k != \"\")", true },
+    { "Any([1, 2], (_, v) => Any([3, 4], (_, w) => v + w == 6))", true },
+    { "Any([1, 2], (_, v) => Any([3, 4], (_, v) => v == 1))", false }, /* the inner name */
+    { "Any([1, 2], (_, v) => Any([3, 4], (_, w) => w == 9) or v == 2)", true },
+    { "All([], (_, severity_number) => severity_number == 1) and severity_number == 9", true },
+    { "When(() => severity_number == 9, 1, body[\"is\"][\"none\"]) == 1", true }, /* the other value is not looked at */
+    { "Reduce([1, 2, 3], 0, (a, i, v) => a + i * v) == 8", true },
     { "attributes[\"nobody\"] == nil", true },
     { "attributes[\"nobody\"] != \"x\"", true },
     { "attributes[\"nobody\"] < 3", false },
@@ -188,6 +196,23 @@ static const struct wrong {
     { "attributes[x] == 1", 11, "a key is a string in quotes, [\"x\"], or an integer" },
     { "attributes[1] == 1", 11, "the key of a map is a string" },
     { "severity_text[\"x\"] == 1", 13, "severity_text holds no keys" },
+    { "Any(attributes, (v) => true)", 16, "this lambda has 2 names, not 1: (key, value) => ..." },
+    { "Any(attributes, (a, b, c) => true)", 16, "this lambda has 2 names, not 3: (key, value) => ..." },
+    { "Any(attributes, (a, a) => true)", 20, "the name a comes twice" },
+    { "Any(attributes, (a, B) => true)", 20,
+      "a name of a lambda is a word in lower case, or _ where it is not wanted" },
+    { "Any(attributes, (a, not) => true)", 20,
+      "a name of a lambda is a word in lower case, or _ where it is not wanted" },
+    { "Any(attributes, true)", 16, "a lambda is wanted here: (key, value) => ..." },
+    { "Any(attributes, (a, b) = > true)", 16, "a lambda is wanted here: (key, value) => ..." },
+    { "Any(attributes, (_, v) => v.name == 1)", 27,
+      "what v stands for has no fields: a key stands in brackets, [\"key\"]" },
+    { "Any(attributes, (_, v) => )", 26, "a value is missing before `)`" },
+    { "Any(attributes, (_, v) => v or true)", 26,
+      "a condition compares (with == != < <= > >=), or is a converter such as IsMatch()" },
+    { "Any(attributes, (_, v) => (_, w) => true)", 26, "(...) => stands only as an argument that takes one" },
+    { "Any(attributes, (_, v) => true) and v == 1", 36, "the context log has no field v" },
+    { "When(() => true, 1) == 1", 0, "the argument false_value is missing: When(condition, true_value, false_value)" },
 };
 
 START_TEST(a_fault_says_where_it_is_and_what_to_write)
@@ -214,6 +239,16 @@ START_TEST(nesting_and_size_are_bounded)
     memset(deep, 'a', 100000);
     ck_assert_ptr_null(ottl_parse_condition(deep, bare, &fault));
     ck_assert_str_eq(fault.text, "longer than 65536 bytes");
+    for (unsigned i = 0; i < 1000; i++)
+        p += sprintf(p, "Any([1], (_, v) => ");
+    ck_assert_ptr_null(ottl_parse_condition(deep, bare, &fault));
+    ck_assert_str_eq(fault.text, "more than 16 names of lambdas inside of each other");
+    p = deep;
+    for (unsigned i = 0; i < 1000; i++)
+        p += sprintf(p, "Any([1], (_, _) => ");
+    ck_assert_ptr_null(ottl_parse_condition(deep, bare, &fault));
+    ck_assert_str_eq(fault.text, "nested deeper than 100 levels");
+    p = deep;
     p += sprintf(p, "0");
     for (unsigned i = 0; i < 20000; i++)
         p += sprintf(p, "+1");
