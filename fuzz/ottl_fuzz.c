@@ -64,12 +64,13 @@ static void run_program(struct ottl_program *p, enum ottl_context context, struc
         [SIGNAL_TRACES] = OTTL_IN(OTTL_RESOURCE) | OTTL_IN(OTTL_SCOPE) | OTTL_IN(OTTL_SPAN) | OTTL_IN(OTTL_SPANEVENT),
         [SIGNAL_METRICS] = OTTL_IN(OTTL_METRIC) | OTTL_IN(OTTL_DATAPOINT) | OTTL_IN(OTTL_EXEMPLAR),
         [SIGNAL_LOGS] = OTTL_IN(OTTL_LOG),
+        [SIGNAL_PROFILES] = OTTL_IN(OTTL_PROFILE),
     };
     struct transform_walk w = { .evaluation = ottl_evaluation_new(), .context = context, .run = run_one, .arg = p };
 
     w.writes = ottl_program_writes(p);
     w.now = 1700000000000000000;
-    for (unsigned s = SIGNAL_TRACES; s <= SIGNAL_LOGS; s++) {
+    for (unsigned s = SIGNAL_TRACES; s <= SIGNAL_PROFILES; s++) {
         struct validation v;
 
         if ((signals[s] >> context & 1) != 0 && otlp_validate((enum signal)s, request, &v))

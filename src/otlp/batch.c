@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A batch is made of one segment on arrival, merged by putting lists of segments end to end, and goes with its last
- * reference, when each segment gives back its block. Nothing is copied, so nothing here can fail; what could go wrong
- * is the counting, which is asserted. */
+ * reference, when each segment gives back its block. Nothing is copied, but for a request whose dictionary is extended,
+ * so nothing here can fail; what could go wrong is the counting, which is asserted. */
 #include "otlp/batch.h"
 
 #include "base/mem.h"
+#include "codec/pb.h"
+#include "otlp/fields.h"
 #include "otlp/metadata.h"
 
 #include <assert.h>
@@ -103,4 +105,88 @@ struct batch *batch_with_metadata(struct batch *b, struct metadata *metadata)
     metadata_unref(b->metadata);
     b->metadata = metadata_ref(metadata);
     return b;
+}
+
+/* ---- the dictionary of profiles ---- */
+
+/* It is a field of the request beside its resources. Parts of one message are merged by putting them end to end, so one
+ * that comes in several is what they are together, and it is extended by writing all of it as one. */
+
+/* Each part in turn: what is in it, and where its field begins and ends. */
+struct part {
+    struct bytes content;
+    const uint8_t *start, *end;
+};
+
+static bool next_part(struct pb_reader *r, struct part *part)
+{
+    for (struct pb_field f; pb_next(r, &f);)
+        if (f.number == OTLP_REQUEST_DICTIONARY && f.wire == PB_LEN) {
+            *part = (struct part){ f.bytes, f.start, r->p };
+            return true;
+        }
+    return false;
+}
+
+static struct pb_reader segment_reader(const struct segment *s)
+{
+    return pb_reader(bytes_of(s->data, s->len));
+}
+
+struct bytes batch_dictionary(const struct batch *b, struct buf *merged)
+{
+    struct bytes whole = { NULL, 0 };
+    unsigned parts = 0;
+
+    for (uint32_t i = 0; i < b->n_segments; i++) {
+        struct pb_reader r = segment_reader(&b->segments[i]);
+
+        for (struct part part; next_part(&r, &part);) {
+            if (++parts == 1) {
+                whole = part.content;
+                continue;
+            }
+            if (parts == 2) {
+                merged->len = 0;
+                buf_put(merged, whole);
+            }
+            buf_put(merged, part.content);
+            whole = buf_bytes(merged);
+        }
+    }
+    return whole;
+}
+
+/* All but the dictionary. */
+static void put_others(struct buf *out, const struct segment *s)
+{
+    struct pb_reader r = segment_reader(s);
+    const uint8_t *from = s->data, *end = s->data + s->len;
+
+    for (struct part part; next_part(&r, &part); from = part.end)
+        buf_append(out, from, (size_t)(part.start - from));
+    buf_append(out, from, (size_t)(end - from));
+}
+
+struct batch *batch_extend_dictionary(struct batch *b, struct bytes fields, struct budget *budget)
+{
+    struct buf out = { 0 }, merged = { 0 };
+    struct block *block;
+    struct batch *made;
+    size_t mark;
+
+    for (uint32_t i = 0; i < b->n_segments; i++)
+        put_others(&out, &b->segments[i]);
+    mark = pb_begin(&out, OTLP_REQUEST_DICTIONARY);
+    buf_put(&out, batch_dictionary(b, &merged));
+    buf_put(&out, fields);
+    pb_end(&out, mark);
+    block = block_force(budget, out.len);
+    memcpy(block->data, out.data, out.len);
+    made = batch_new(b->signal, block, bytes_of(block->data, out.len), b->items, b->arrival);
+    made->metadata = metadata_ref(b->metadata);
+    buf_free(&out);
+    buf_free(&merged);
+    batch_unref(b);
+    return made;
 }

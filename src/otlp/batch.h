@@ -72,6 +72,14 @@ struct batch *batch_with_metadata(struct batch *b, struct metadata *metadata);
 void batch_split(struct batch *b, uint64_t items, uint64_t each, struct budget *budget, struct batch **head,
                  struct batch **tail);
 
+/* The content of the dictionary of a request of profiles, as it lies there; where it comes in several parts, put
+ * together in `merged`. */
+struct bytes batch_dictionary(const struct batch *b, struct buf *merged);
+
+/* The batch with these fields at the end of its dictionary; the caller's reference to `b` goes. It is a copy, which is
+ * charged to `budget` whatever its limit. */
+struct batch *batch_extend_dictionary(struct batch *b, struct bytes fields, struct budget *budget);
+
 struct item_range {
     uint64_t first, last; /* counted from 0 */
 };

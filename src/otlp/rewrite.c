@@ -416,6 +416,7 @@ struct batch *rewrite_batch(struct rewriter *w, struct batch *b, const struct re
     struct batch *made;
 
     k.fields = fields_of_item(&k);
+    k.at.in.request = ++w->serial;
     w->slices.n = 0;
     for (uint32_t i = 0; i < b->n_segments; i++)
         walk_segment(&k, &b->segments[i]);
@@ -436,5 +437,6 @@ void rewriter_free(struct rewriter *w)
     vec_free(&w->edit);
     buf_free(&w->merged[0]);
     buf_free(&w->merged[1]);
+    buf_free(&w->dictionary);
     vec_free(&w->slices);
 }

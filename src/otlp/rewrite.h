@@ -51,6 +51,7 @@ struct walk;
 /* What a message is in, by numbers that no two messages of a rewriter have in common: so one who has looked into the
  * one before knows whether this is another. */
 struct visit_serials {
+    uint64_t request;
     uint64_t resource, scope, metric;
     uint64_t item; /* events and exemplars */
 };
@@ -75,6 +76,9 @@ struct bytes visit_scope(const struct visit *at);
 
 /* The schema_url of what the message is in, or no bytes: LEVEL_RESOURCE or LEVEL_SCOPE. */
 struct bytes visit_schema_url(const struct visit *at, unsigned level);
+
+/* The dictionary of the request, of profiles; good as long as the walk. */
+struct bytes visit_dictionary(const struct visit *at);
 
 /* How many items are below: of a resource, scope or metric that is asked about, by its level. */
 uint64_t visit_count(const struct visit *at, unsigned level);
@@ -104,6 +108,7 @@ struct rewrite_slice {
 struct rewriter {
     struct pieces edit;
     struct buf merged[2]; /* resources and scopes that came in several parts */
+    struct buf dictionary;
     VEC(struct rewrite_slice) slices;
     uint64_t made;   /* items that the last walk has added */
     uint64_t serial; /* the last one that was given to a message */

@@ -59,6 +59,11 @@ struct bytes visit_schema_url(const struct visit *at, unsigned level)
     return k->schemas[i];
 }
 
+struct bytes visit_dictionary(const struct visit *at)
+{
+    return batch_dictionary(at->walk->batch, &at->walk->w->dictionary);
+}
+
 uint64_t visit_count(const struct visit *at, unsigned level)
 {
     const struct walk *k = at->walk;

@@ -3,7 +3,7 @@
  * the limit, or with more scratch memory than an item may have, the statement fails. What fails says why once, in the
  * caller's error, and every level above gives up. Values are never copied on the way: they point into the item, the
  * program or the scratch memory. */
-#include "ottl/ottl_inside.h"
+#include "ottl/dictionary.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -382,6 +382,7 @@ void ottl_evaluation_free(struct ottl_evaluation *e)
         return;
     arena_free(&e->arena);
     eval_heads_free(e);
+    eval_dictionary_free(e);
     vec_free(&e->appended);
     free(e);
 }

@@ -119,6 +119,12 @@ size_t ottl_allowed(const struct ottl_evaluation *e); /* what is left of it */
 /* Those that were added since the item began, in order; good until the next one begins. */
 size_t ottl_added(const struct ottl_evaluation *e, const struct bytes **metrics);
 
+/* Of profiles: fields that statements have added to the dictionary of the request that the items are in; they are to
+ * stand behind the others of it (batch_extend_dictionary()). They go with ottl_dictionary_forget(), which must come
+ * before the request that was walked over does. */
+struct bytes ottl_dictionary_added(const struct ottl_evaluation *e);
+void ottl_dictionary_forget(struct ottl_evaluation *e);
+
 /* Who makes one of data points, for statements that aggregate; without one they fail. The metric as it becomes is put
  * at the end of `out`. */
 void ottl_evaluation_aggregates(struct ottl_evaluation *e, void (*aggregate)(const struct ottl_aggregation *a,

@@ -14,6 +14,8 @@
 enum path_shape {
     PATH_STRING,
     PATH_INT,      /* a varint */
+    PATH_LONG,     /* the same of 64 bits */
+    PATH_AMOUNT,   /* the same, not below 0 */
     PATH_SINT,     /* a varint in zigzag */
     PATH_BOOL,     /* a varint */
     PATH_FIXED32,  /* an int */
@@ -42,7 +44,8 @@ enum path_shape {
     PATH_OBJECTS,      /* a list of such; sort */
     PATH_INDEX,        /* of the event in its span */
     PATH_SCHEMA_URL,   /* of the message that a resource or scope is in */
-    PATH_REFUSED,      /* known, and not served */
+    PATH_PROFILE_MAP,  /* attributes by their numbers in the dictionary */
+    PATH_NAMED,        /* a string by its number there */
 };
 
 /* The messages of an item. */
@@ -197,6 +200,15 @@ struct eval_found {
     struct bytes any;
 };
 
+/* The tables of the dictionary that profiles name things by, and what statements have added to them. */
+struct eval_dictionary {
+    uint64_t serial; /* of the request that it is of; 0: of none */
+    VEC(struct bytes) strings;
+    VEC(struct bytes) attributes;
+    struct buf added; /* fields for the end of the dictionary */
+    struct arena memory;
+};
+
 #define EVAL_FOUND 32u
 #define EVAL_LONG 4096u /* bytes of a message; in shorter ones what is asked for is looked for each time */
 
@@ -205,6 +217,7 @@ struct ottl_evaluation {
     struct eval_head metric_head, item_head;
     struct eval_above above[PART_ITEM + 1];
     struct eval_found found[EVAL_FOUND];
+    struct eval_dictionary dictionary;
     struct ottl_item item;
     unsigned changed;
     struct bytes cache;

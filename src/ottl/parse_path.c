@@ -93,8 +93,8 @@ bool parse_keys(struct parser *p, struct node *n)
 
 static bool may_have_keys(enum path_shape shape)
 {
-    return shape == PATH_MAP || shape == PATH_METADATA || shape == PATH_ANY || shape == PATH_CACHE ||
-           shape == PATH_TRACE_STATE;
+    return shape == PATH_MAP || shape == PATH_PROFILE_MAP || shape == PATH_METADATA || shape == PATH_ANY ||
+           shape == PATH_CACHE || shape == PATH_TRACE_STATE;
 }
 
 static bool take_keys(struct parser *p, struct node *n)
@@ -108,8 +108,9 @@ static bool take_keys(struct parser *p, struct node *n)
         parse_fail(p, bracket->at, "%s holds no keys", n->row->name);
         return false;
     }
-    if ((n->row->shape == PATH_MAP || n->row->shape == PATH_METADATA || n->row->shape == PATH_CACHE) && n->n > first &&
-        n->kids[first]->kind == NODE_LITERAL && n->kids[first]->value.type != OTTL_STRING) {
+    if ((n->row->shape == PATH_MAP || n->row->shape == PATH_PROFILE_MAP || n->row->shape == PATH_METADATA ||
+         n->row->shape == PATH_CACHE) &&
+        n->n > first && n->kids[first]->kind == NODE_LITERAL && n->kids[first]->value.type != OTTL_STRING) {
         parse_fail(p, n->kids[first]->at, "the key of a map is a string");
         return false;
     }
@@ -138,8 +139,6 @@ struct node *parse_path(struct parser *p)
         row++;
     if (row->name == NULL)
         return complain_name(p, at, context, name);
-    if (row->shape == PATH_REFUSED)
-        return parse_fail(p, at, "%s can neither be read nor set here", name);
     n = node_new(p, NODE_PATH, at);
     n->row = row;
     n->part = path_part(context);

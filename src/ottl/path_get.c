@@ -3,7 +3,7 @@
  * is missing is what proto3 says that it is, and so are fields that this kind of metric has not; keys that a map has
  * not are nil. */
 #include "otlp/fields.h"
-#include "ottl/ottl_inside.h"
+#include "ottl/dictionary.h"
 
 struct bytes *item_part(struct ottl_item *item, enum part part)
 {
@@ -392,6 +392,10 @@ bool path_get(struct ottl_evaluation *e, const struct node *n, struct ottl_value
     case PATH_MAP:
     case PATH_METADATA:
         return get_map(e, n, message, number, v);
+    case PATH_PROFILE_MAP:
+        return dictionary_get_map(e, n, message, v);
+    case PATH_NAMED:
+        return dictionary_get_string(e, read_number(e, message, number), v);
     case PATH_ANY:
         *v = ottl_value_read(read_bytes(e, message, number));
         return n->n == 0 || eval_index(e, n->kids, n->n, v);

@@ -47,7 +47,7 @@ bool objects_set(struct ottl_evaluation *e, const struct node *n, const struct o
 
     if (v->type != OTTL_OBJECTS || v->sort != (enum ottl_sort)n->row->sort)
         return eval_fail(e, "%s cannot be set to %s", n->row->name, ottl_type_name(v->type));
-    if (v->sort != OTTL_SORT_BUCKETS || !path_find(e, n, &message, &number))
+    if ((v->sort != OTTL_SORT_BUCKETS && v->sort != OTTL_SORT_VALUE_TYPE) || !path_find(e, n, &message, &number))
         return true;
     return path_put_message(e, n, message_replace_bytes(&e->arena, message, number, v->bytes));
 }

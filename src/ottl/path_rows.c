@@ -141,27 +141,27 @@ static const struct path_row exemplar_rows[] = {
     CACHE, END,
 };
 
-/* Attributes and what was sampled stand in the dictionary of the whole request. */
+/* Attributes, and what was sampled, are numbers in the dictionary of the request. */
 static const struct path_row profile_rows[] = {
     ROW("profile_id", PATH_TRACE_ID, OTLP_PROFILE_ID),
     ROW("profile_id.string", PATH_TRACE_HEX, OTLP_PROFILE_ID),
     ROW("time_unix_nano", PATH_FIXED64, OTLP_PROFILE_TIME),
     ROW("time", PATH_TIME, OTLP_PROFILE_TIME),
-    ROW("duration_unix_nano", PATH_INT, OTLP_PROFILE_DURATION),
-    ROW("duration", PATH_INT, OTLP_PROFILE_DURATION),
-    ROW("period", PATH_INT, OTLP_PROFILE_PERIOD),
+    ROW("duration_unix_nano", PATH_AMOUNT, OTLP_PROFILE_DURATION),
+    ROW("duration", PATH_AMOUNT, OTLP_PROFILE_DURATION),
+    ROW("period", PATH_LONG, OTLP_PROFILE_PERIOD),
     ROW("dropped_attributes_count", PATH_INT, OTLP_PROFILE_DROPPED_ATTRIBUTES),
     ROW("original_payload_format", PATH_STRING, OTLP_PROFILE_FORMAT),
     ROW("original_payload", PATH_BYTES, OTLP_PROFILE_PAYLOAD),
-    ROW("attributes", PATH_REFUSED, 0),
-    ROW("attribute_indices", PATH_REFUSED, 0),
-    ROW("sample", PATH_REFUSED, 0),
-    ROW("sample_type", PATH_REFUSED, 0),
-    ROW("sample_type.type", PATH_REFUSED, 0),
-    ROW("sample_type.unit", PATH_REFUSED, 0),
-    ROW("period_type", PATH_REFUSED, 0),
-    ROW("period_type.type", PATH_REFUSED, 0),
-    ROW("period_type.unit", PATH_REFUSED, 0),
+    ROW("attributes", PATH_PROFILE_MAP, OTLP_PROFILE_ATTRIBUTE_INDICES),
+    ROW("attribute_indices", PATH_SMALL_COUNTS, OTLP_PROFILE_ATTRIBUTE_INDICES),
+    ROW("sample", PATH_OBJECTS, OTLP_PROFILE_SAMPLES, .sort = OTTL_SORT_SAMPLES),
+    ROW("sample_type", PATH_OBJECT, OTLP_PROFILE_SAMPLE_TYPE, .sort = OTTL_SORT_VALUE_TYPE),
+    ROW("sample_type.type", PATH_NAMED, OTLP_VALUE_TYPE_TYPE, .outer = OTLP_PROFILE_SAMPLE_TYPE),
+    ROW("sample_type.unit", PATH_NAMED, OTLP_VALUE_TYPE_UNIT, .outer = OTLP_PROFILE_SAMPLE_TYPE),
+    ROW("period_type", PATH_OBJECT, OTLP_PROFILE_PERIOD_TYPE, .sort = OTTL_SORT_VALUE_TYPE),
+    ROW("period_type.type", PATH_NAMED, OTLP_VALUE_TYPE_TYPE, .outer = OTLP_PROFILE_PERIOD_TYPE),
+    ROW("period_type.unit", PATH_NAMED, OTLP_VALUE_TYPE_UNIT, .outer = OTLP_PROFILE_PERIOD_TYPE),
     CACHE, END,
 };
 

@@ -3,7 +3,7 @@
  * follow from the inside out. The item then has the new message, which the next statement sees. A value of a type that
  * the path does not hold fails the statement and changes nothing. */
 #include "otlp/fields.h"
-#include "ottl/ottl_inside.h"
+#include "ottl/dictionary.h"
 
 #include <ctype.h>
 
@@ -154,6 +154,14 @@ static bool put_field(struct ottl_evaluation *e, struct buf *out, enum path_shap
         return true;
     case PATH_INT:
         put_varint(out, number, (uint32_t)v->integer);
+        return true;
+    case PATH_AMOUNT:
+        if (v->integer < 0)
+            return eval_fail(e, "a duration is not below 0");
+        put_varint(out, number, (uint64_t)v->integer);
+        return true;
+    case PATH_LONG:
+        put_varint(out, number, (uint64_t)v->integer);
         return true;
     case PATH_SINT:
         put_varint(out, number, pb_zigzag((int32_t)v->integer));
@@ -356,6 +364,23 @@ static bool set_schema_url(struct ottl_evaluation *e, const struct node *n, cons
     return true;
 }
 
+static bool set_named(struct ottl_evaluation *e, const struct node *n, struct bytes message, uint32_t number,
+                      const struct ottl_value *v)
+{
+    struct buf out = { 0 };
+    uint64_t named;
+    bool good;
+
+    if (v->type != OTTL_STRING)
+        return complain_type(e, n, OTTL_STRING, v);
+    if (!dictionary_number_of(e, v->bytes, &named))
+        return false;
+    put_varint(&out, number, named);
+    good = path_put_message(e, n, message_replace(&e->arena, message, number, ottl_keep(&e->arena, buf_bytes(&out))));
+    buf_free(&out);
+    return good;
+}
+
 /* Of metrics whose data has no such field nothing is set, and that is no fault. */
 static bool is_without(struct ottl_evaluation *e, const struct node *n)
 {
@@ -393,6 +418,10 @@ bool path_set(struct ottl_evaluation *e, const struct node *n, const struct ottl
         return eval_fail(e, "%s cannot be set", n->row->name);
     case PATH_MAP:
         return set_map(e, n, message, number, v);
+    case PATH_PROFILE_MAP:
+        return dictionary_set_map(e, n, message, v);
+    case PATH_NAMED:
+        return set_named(e, n, message, number, v);
     case PATH_ANY:
         return set_any(e, n, message, number, v);
     case PATH_COUNTS:

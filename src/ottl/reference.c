@@ -57,6 +57,8 @@ static const char *kind_words(enum ottl_kind kind)
 static const char *const shape_words[] = {
     [PATH_STRING] = "string",
     [PATH_INT] = "integer",
+    [PATH_LONG] = "integer",
+    [PATH_AMOUNT] = "integer, not below 0",
     [PATH_SINT] = "integer",
     [PATH_FIXED32] = "integer",
     [PATH_FIXED64] = "integer",
@@ -85,7 +87,8 @@ static const char *const shape_words[] = {
     [PATH_OBJECTS] = "list of objects: counted, compared with, and set to, its like",
     [PATH_INDEX] = "integer: which event of its span this is; cannot be set",
     [PATH_SCHEMA_URL] = "string",
-    [PATH_REFUSED] = "not served",
+    [PATH_PROFILE_MAP] = "map; may be indexed",
+    [PATH_NAMED] = "string",
 };
 
 /* ---- functions ---- */

@@ -32,11 +32,13 @@ enum ottl_sort {
     OTTL_SORT_NONE,
     OTTL_SORT_STATUS, /* one message */
     OTTL_SORT_BUCKETS,
-    OTTL_SORT_EVENTS, /* from here on lists */
+    OTTL_SORT_VALUE_TYPE, /* of samples */
+    OTTL_SORT_EVENTS,     /* from here on lists */
     OTTL_SORT_LINKS,
     OTTL_SORT_POINTS,
     OTTL_SORT_EXEMPLARS,
     OTTL_SORT_QUANTILES,
+    OTTL_SORT_SAMPLES,
 };
 
 struct ottl_function;

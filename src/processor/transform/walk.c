@@ -405,6 +405,9 @@ struct batch *transform_walk_run(struct transform_walk *w, struct batch *batch, 
     batch = walk_batch(w, &visitor, batch, budget);
     if (w->fault.code == 0 && (has_changed(&w->resources) || has_changed(&w->scopes)))
         batch = walk_batch(w, &writer, batch, budget);
+    if (w->fault.code == 0 && ottl_dictionary_added(w->evaluation).len > 0)
+        batch = batch_extend_dictionary(batch, ottl_dictionary_added(w->evaluation), budget);
+    ottl_dictionary_forget(w->evaluation);
     clear_parents(&w->resources);
     clear_parents(&w->scopes);
     trim_memory(w);
