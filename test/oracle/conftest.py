@@ -23,17 +23,18 @@ def pytest_addoption(parser):
     parser.addoption("--rewrite", action="store_true", help="write the expected files anew")
 
 
-def build():
-    if os.environ.get("ORACLE"):
-        return os.environ["ORACLE"]
+def build(name="collector"):
+    given = os.environ.get("ORACLE" if name == "collector" else f"ORACLE_{name.upper()}")
+    if given:
+        return given
     folder = ROOT / "build/oracle"
-    program = folder / "collector/collector"
+    program = folder / name / name
     if not program.exists():
         folder.mkdir(parents=True, exist_ok=True)
         env = {**os.environ, "GOBIN": str(folder), "GOFLAGS": "-buildvcs=false"}
         for command in (
             [tool("go"), "install", "go.opentelemetry.io/collector/cmd/builder@v0.158.0"],
-            [str(folder / "builder"), "--config", str(HERE / "collector.yaml")],
+            [str(folder / "builder"), "--skip-strict-versioning", "--config", str(HERE / f"{name}.yaml")],
         ):
             ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
             if ran.returncode != 0:
@@ -42,13 +43,13 @@ def build():
 
 
 class Collector:
-    def __init__(self, folder, config, *args):
+    def __init__(self, program, folder, config, *args):
         self.ports = {}
         (folder / "collector.yaml").write_text(self.with_ports(config))
         self.log = folder / "collector.log"
         self.stdout = folder / "collector.out"
         with open(self.log, "wb") as log, open(self.stdout, "wb") as out:
-            self.process = subprocess.Popen([build(), "--config", str(folder / "collector.yaml"), *args], stderr=log, stdout=out)
+            self.process = subprocess.Popen([program, "--config", str(folder / "collector.yaml"), *args], stderr=log, stdout=out)
         deadline = time.monotonic() + PATIENCE
         while "Everything is ready" not in self.log.read_text():
             assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
@@ -74,14 +75,24 @@ class Collector:
             self.process.wait()
 
 
-@pytest.fixture
-def collector(tmp_path):
+def starter(name, tmp_path):
     running = []
 
     def start(config, *args):
-        running.append(Collector(tmp_path, config, *args))
+        running.append(Collector(build(name), tmp_path, config, *args))
         return running[-1]
 
     yield start
     for c in running:
         c.close()
+
+
+@pytest.fixture
+def collector(tmp_path):
+    yield from starter("collector", tmp_path)
+
+
+@pytest.fixture
+def older_collector(tmp_path):
+    """With components that the newer one could not be had with: ORACLE_OLDER names one that is built."""
+    yield from starter("older", tmp_path)
