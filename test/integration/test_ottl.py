@@ -130,3 +130,70 @@ def test_data_points_that_a_statement_adds_are_received_and_those_that_fail_to_c
     assert d.ledger("pipeline", "metrics") == {"received": n, "delivered": n, "held": 0, "refused": 0, "dropped": 0}
     assert d.metric("otelcd_statement_faults", component="transform", statement='copy_metric() where name == "copy"') == 3
     d.expect_warning("could not be run")
+
+
+HOSTILE = {
+    "deep JSON": "[" * 10_000 + "]" * 10_000,
+    "deep objects": '{"a":' * 10_000 + "1" + "}" * 10_000,
+    "entities": '<!DOCTYPE l [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]><l>&b;</l>',
+    "deep XML": "<a>" * 10_000 + "</a>" * 10_000,
+    "wide XML": "<r>" + "<a b='c'/>" * 90_000 + "</r>",
+    "a megabyte": "ab" * 500_000,
+    "no number": "NaN",
+    "no time": "9999999-99-99T99:99:99Z",
+}
+STATEMENTS = {  # and how many of the records it fails on, at least
+    'set(attributes["o"], ParseJSON(body)) where IsString(body)': len(HOSTILE),
+    'set(attributes["o"], ParseXML(body)) where IsString(body)': len(HOSTILE) - 1,
+    'set(attributes["o"], ParseSimplifiedXML(body)) where IsString(body)': len(HOSTILE) - 1,
+    'set(attributes["o"], GetXML(body, "//a[//a[//a]]")) where IsString(body)': 1,
+    'set(attributes["o"], ParseKeyValue(body)) where IsString(body)': 1,
+    'set(attributes["o"], ParseCSV(body, body, ",")) where IsString(body)': 0,
+    'set(attributes["o"], IsMatch(body, "[ab]*a[ab]{300}x"))': 1,
+    'set(attributes["o"], ExtractPatterns(body, "(?P<a>(x+x+)+y)|(?P<b>[ab]*a[ab]{500}x)")) where IsString(body)': 1,
+    'set(attributes["o"], ExtractGrokPatterns(body, "' + "%{GREEDYDATA} " * 40 + '%{GREEDYDATA:last}x$")) where IsString(body)': 0,
+    'replace_pattern(body, "a(.*z)?", "$0$0$0$0") where IsString(body)': 1,
+    'set(attributes["o"], Time(body, "%Y-%m-%dT%H:%M:%SZ")) where IsString(body)': len(HOSTILE),
+    'set(attributes["o"], Duration(body)) where IsString(body)': len(HOSTILE),
+    'set(attributes["o"], Double(body) / 0.0) where body == "NaN"': 1,
+    'set(attributes["o"], 9223372036854775807 * 9223372036854775807 + Int(severity_number))': 0,
+    'set(attributes["o"], severity_number / (severity_number - severity_number))': len(HOSTILE) + 1,
+    'set(attributes["o"], Int(attributes["nan"]) + Int(attributes["inf"]))': 0,
+    'set(time, Unix(9223372036854775807))': len(HOSTILE) + 1,
+    'set(time, TruncateTime(time, Duration("2562047h")))': 0,
+}
+
+
+def hostile():
+    attributes = [{"key": "nan", "value": {"doubleValue": "NaN"}}, {"key": "inf", "value": {"doubleValue": "-Infinity"}}]
+    more = {"severityNumber": 9, "timeUnixNano": "18446744073709551615", "attributes": attributes}
+    bodies = [{"stringValue": text} for text in HOSTILE.values()] + [{"doubleValue": "NaN"}]
+    return json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": body, **more} for body in bodies]}]}]})
+
+
+def test_bad_input_fails_statements_and_loses_no_batch(otelcd):
+    transform = {"error_mode": "ignore", "log_statements": [{"context": "log", "statements": [s.replace("$", "$$") for s in STATEMENTS]}]}
+    d = otelcd(config("transform", json.dumps(transform)), allow=["could not be run"])
+    for _ in range(2):
+        status, _, body = d.http("POST", "/v1/logs", hostile(), {"Content-Type": "application/json"})
+        assert status == 200, body
+    items = len(HOSTILE) + 1
+    assert d.ledger("pipeline", "logs") == {"received": 2 * items, "delivered": 2 * items, "held": 0, "refused": 0, "dropped": 0}
+    found = {s: d.metric("otelcd_statement_faults", component="transform", statement=s) for s in STATEMENTS}
+    assert {s: n for s, n in found.items() if n < 2 * STATEMENTS[s]} == {}
+
+
+@pytest.mark.parametrize("statement, why", [
+    ('set(attributes["o"], "' + "x" * 1_000_000 + '")', "longer than 65536 bytes"),
+    ('set(attributes["o"], ' + "(" * 10_000 + "1" + ")" * 10_000 + ")", "nested deeper than 100 levels"),
+    ('set(attributes["o"], ' + "[" * 10_000 + "]" * 10_000 + ")", "nested deeper than 100 levels"),
+    ('set(attributes["o"], 1) where ' + "not (" * 5_000 + "true" + ")" * 5_000, "nested deeper than 100 levels"),
+    ('set(attributes["o"], ' + "Concat([" * 2_000 + '"a"' + '], "")' * 2_000 + ")", "nested deeper than 100 levels"),
+    ('set(attributes["o"], ExtractGrokPatterns(body, "%{A}", true, ["A=%{B}", "B=%{A}"]))', "more than 20 levels deep"),
+    ('set(attributes["o"], ExtractGrokPatterns(body, "%{A}", true, ["A=%{A}%{A}"]))', "more than 20 levels deep"),
+    ('set(attributes["o"], IsMatch(body, "' + "(a{1000}){1000}" + '"))', "invalid regular expression"),
+], ids=["1 MB", "parentheses", "lists", "conditions", "calls", "grok in a circle", "grok of itself", "a large pattern"])
+def test_statements_without_measure_are_refused_at_load(tmp_path, statement, why):
+    (tmp_path / "c.yaml").write_text(config("transform", json.dumps({"log_statements": [{"context": "log", "statements": [statement]}]})))
+    ran = subprocess.run([OTELCD, "validate", "--config", str(tmp_path / "c.yaml")], capture_output=True, text=True, timeout=PATIENCE)
+    assert ran.returncode == 1 and why in ran.stderr, ran.stderr[-600:]
