@@ -175,6 +175,24 @@ def test_at_the_end_what_is_pending_is_dropped_where_the_user_says_so(otelcd, tm
     assert d.final_ledgers()["pipeline", "traces"]["dropped"] == 2
 
 
+def test_a_kill_loses_what_waits_for_its_decision_and_the_next_ledger_sums(otelcd, tmp_path):
+    """README.md says so: it was in memory, and the sender had been answered."""
+    text = config(tmp_path, decision_wait="1h")
+    d = otelcd(text, end=False)
+    d.export(trace(1, 0, error=True))
+    assert d.ledger("pipeline", "traces") == {"received": 1, "delivered": 0, "held": 1, "refused": 0, "dropped": 0}
+    d.process.kill()
+    assert d.wait_end() == -signal.SIGKILL
+    again = otelcd(text)
+    again.export(trace(2, 0, error=True))
+    again.export(trace(3, 0))
+    assert again.ledger("pipeline", "traces") == {"received": 2, "delivered": 0, "held": 2, "refused": 0, "dropped": 0}
+    assert again.stop() == 0
+    assert sorted(tails.kept(tmp_path / "kept")) == [2]
+    ledger = again.final_ledgers()["pipeline", "traces"]
+    assert {k: ledger[k] for k in ("received", "delivered", "held", "dropped")} == {"received": 2, "delivered": 1, "held": 0, "dropped": 1}
+
+
 def test_a_reload_that_changes_it_decides_what_is_held_by_what_is_there(otelcd, tmp_path):
     d = otelcd(config(tmp_path, decision_wait="1h"))
     d.export(trace(1, 0, error=True))
