@@ -6,19 +6,29 @@
 
 #include "otlp/fields.h"
 
-/* Behind a field whose tag is one byte and whose length or number another; NULL: it is of another form. */
+/* Of a field by its wire type: how long it is when it is short, and which bits of its second byte make it longer, which
+ * say that it is not short, and whether there is no such type. */
+static const struct shape {
+    uint8_t size, length, more, none;
+} shapes[8] = {
+    [PB_VARINT] = { 2, 0, 0x80, 0 }, [PB_FIXED64] = { 9, 0, 0, 0 }, [PB_LEN] = { 2, 0x7f, 0x80, 0 },
+    [3] = { .none = 0x80 },          [4] = { .none = 0x80 },        [PB_FIXED32] = { 5, 0, 0, 0 },
+    [6] = { .none = 0x80 },          [7] = { .none = 0x80 },
+};
+
+/* Behind a field whose tag is one byte and whose length or number another; NULL: it is of another form. Without
+ * branches for each type: it is what finding a field comes to. */
 static inline const uint8_t *pass_short(const uint8_t *p, const uint8_t *end)
 {
-    static const uint8_t sizes[8] = { [PB_VARINT] = 2, [PB_FIXED64] = 9, [PB_FIXED32] = 5 };
-    size_t left = (size_t)(end - p), needs;
+    size_t left = (size_t)(end - p);
+    const struct shape *s;
+    size_t needs;
 
-    if (left < 2 || p[0] >= 0x80)
+    if (left < 2)
         return NULL;
-    if ((p[0] & 7) == PB_LEN)
-        needs = p[1] < 0x80 ? 2 + (size_t)p[1] : 0;
-    else
-        needs = (p[0] & 7) != PB_VARINT || p[1] < 0x80 ? sizes[p[0] & 7] : 0;
-    return needs > 0 && left >= needs ? p + needs : NULL;
+    s = &shapes[p[0] & 7];
+    needs = (size_t)s->size + (p[1] & s->length);
+    return ((p[0] | (p[1] & s->more) | s->none) & 0x80) == 0 && left >= needs ? p + needs : NULL;
 }
 
 bool message_find(struct bytes message, uint32_t number, struct pb_field *field)
