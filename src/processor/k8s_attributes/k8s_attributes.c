@@ -94,7 +94,7 @@ static void begin_batch(struct item_processor *r, const struct batch *b)
 
 static bool is_waiting(const struct k8s_attributes *p)
 {
-    return p->pass != NULL && !p->cluster->synced && !p->processor.node.host->alone;
+    return p->pass != NULL && p->cluster != NULL && !p->cluster->synced && !p->processor.node.host->alone;
 }
 
 static void refuse_batch(struct batch *batch, struct ack *ack, const char *reason)

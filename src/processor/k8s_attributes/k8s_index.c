@@ -195,9 +195,10 @@ void k8s_index_settle(struct k8s_index *x, struct k8s_pod *pod, struct k8s_pod *
 
 uint64_t k8s_index_expire(struct k8s_index *x, uint64_t now)
 {
-    struct k8s_pod *p;
-
-    while ((p = list_first(&x->gone, struct k8s_pod, link)) != NULL && p->due <= now)
+    list_each (struct k8s_pod, p, &x->gone, link) {
+        if (p->due > now)
+            return p->due;
         forget_pod(x, p);
-    return p != NULL ? p->due : 0;
+    }
+    return 0;
 }
