@@ -179,6 +179,8 @@ void crowd_leave(struct crowd *c, struct crowd_member *m)
         remove_host(c, h);
     else
         sift_down(c, h);
+    if (c->on_left != NULL)
+        c->on_left(c);
 }
 
 /* The best to let go, and what it is. */

@@ -53,8 +53,9 @@ struct crowd {
     VEC(struct crowd_host *) heap; /* the host with most connections first */
     struct crowd_host **buckets;
     size_t n_buckets;
-    uint64_t held; /* of all hosts */
-    uint64_t kept; /* bytes, by connections themselves */
+    uint64_t held;                    /* of all hosts */
+    uint64_t kept;                    /* bytes, by connections themselves */
+    void (*on_left)(struct crowd *c); /* there is one less; may be NULL */
 };
 
 void crowd_init(struct crowd *c); /* by the limit of open files as it is */

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -82,14 +83,14 @@ static int port_of(const struct sockaddr_storage *addr)
     return 0;
 }
 
-static void note_address(struct listener *l)
+int listening_address(const struct listening *s, char address[ENDPOINT_TEXT])
 {
     struct sockaddr_storage self = { 0 };
     socklen_t len = sizeof(self);
 
-    getsockname(l->socket.fd, (struct sockaddr *)&self, &len);
-    endpoint_format(&self, len, l->address, sizeof(l->address));
-    l->port = port_of(&self);
+    getsockname(s->fd, (struct sockaddr *)&self, &len);
+    endpoint_format(&self, len, address, ENDPOINT_TEXT);
+    return port_of(&self);
 }
 
 /* --- sockets --- */
@@ -114,18 +115,20 @@ static bool owns_its_file(const struct listening *s)
     return s->path != NULL && stat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino;
 }
 
-static void close_listening(struct listening *s)
+void listening_close(struct listening *s)
 {
     if (owns_its_file(s))
         unlink(s->path);
     free(s->path);
-    close(s->fd);
+    if (s->front != NULL)
+        s->front->close(s->front, s->fd);
+    else
+        close(s->fd);
     s->fd = -1;
     s->path = NULL;
 }
 
-/* 0, or a negative errno and nothing is open. */
-static int open_listening(struct listening *s, const struct endpoint *e)
+int listening_open(struct listening *s, const struct endpoint *e)
 {
     struct endpoint narrow = *e;
     int rc;
@@ -142,7 +145,7 @@ static int open_listening(struct listening *s, const struct endpoint *e)
     if (listen(s->fd, BACKLOG) == 0)
         return 0;
     rc = -errno;
-    close_listening(s);
+    listening_close(s);
     return rc;
 }
 
@@ -165,7 +168,7 @@ void listener_handover_close(struct listener_handover *handover)
 {
     handover->keeps = false;
     for (size_t i = 0; i < handover->sockets.n; i++)
-        close_listening(&handover->sockets.v[i]);
+        listening_close(&handover->sockets.v[i]);
     vec_free(&handover->sockets);
     for (size_t i = 0; i < handover->connections.n; i++)
         close_resting(&handover->connections.v[i]);
@@ -197,7 +200,7 @@ static bool take_handed_over(struct listener_handover *handover, const struct en
         *out = take_out(handover, i);
         if (out->path == NULL || owns_its_file(out))
             return true;
-        close_listening(out);
+        listening_close(out);
         return false;
     }
     return false;
@@ -214,7 +217,7 @@ static bool evict_handed_over(struct listener_handover *handover, const struct e
         if (e->addr.ss_family == AF_UNIX || port_of(&handover->sockets.v[i].asked.addr) != port_of(&e->addr))
             continue;
         s = take_out(handover, i);
-        close_listening(&s);
+        listening_close(&s);
         any = true;
     }
     return any;
@@ -318,6 +321,13 @@ static bool survives_error(struct listener *l, int error)
     return false;
 }
 
+static int accept_caller(const struct listener *l)
+{
+    if (l->socket.front != NULL)
+        return l->socket.front->accept(l->socket.fd);
+    return accept4(l->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
 static void accept_some(uv_poll_t *poll, int status, int events)
 {
     struct listener *l = container_of(poll, struct listener, poll);
@@ -326,7 +336,7 @@ static void accept_some(uv_poll_t *poll, int status, int events)
     (void)events;
     l->crowded = l->crowded && !has_room(l);
     for (int i = 0; i < ACCEPTS_PER_TURN && l->socket.fd >= 0 && !l->crowded; i++) {
-        int fd = accept4(l->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept_caller(l);
 
         if (fd < 0 && !survives_error(l, errno))
             return;
@@ -360,10 +370,42 @@ static const char *hint_of(int code, bool local)
                                         : "";
 }
 
+/* Where it is bound, or where the other process is. */
+static int bind_place(struct listener *l, const struct endpoint *e, const char *endpoint, const char *transport)
+{
+    struct listener_front *front = l->shared != NULL ? l->shared->front : NULL;
+    int rc;
+
+    if (front == NULL) {
+        rc = listening_open(&l->socket, e);
+        if (rc == 0)
+            l->port = listening_address(&l->socket, l->address);
+        return rc;
+    }
+    l->socket = (struct listening){ .asked = *e, .front = front };
+    return front->open(front, endpoint, transport, &l->socket, l->address, &l->port);
+}
+
+static int open_place(struct listener *l, const struct endpoint *e, const char *endpoint, const char *transport)
+{
+    struct listener_handover *handover = l->shared != NULL ? &l->shared->handover : NULL;
+    struct listening *s = &l->socket;
+    int rc = 0;
+
+    if (take_handed_over(handover, e, s)) {
+        memcpy(l->address, s->address, sizeof(l->address));
+        l->port = s->port;
+        return 0;
+    }
+    rc = bind_place(l, e, endpoint, transport);
+    if (rc == -EADDRINUSE && evict_handed_over(handover, e))
+        rc = bind_place(l, e, endpoint, transport);
+    return rc;
+}
+
 int listener_open(struct listener *l, struct loop *loop, struct listener_shared *shared, const char *endpoint,
                   const char *transport, struct error *err)
 {
-    struct listener_handover *handover = shared != NULL ? &shared->handover : NULL;
     struct endpoint e;
     int rc = endpoint_parse(&e, endpoint, transport, err);
 
@@ -371,20 +413,15 @@ int listener_open(struct listener *l, struct loop *loop, struct listener_shared 
         return rc;
     l->loop = loop;
     l->shared = shared;
-    if (!take_handed_over(handover, &e, &l->socket)) {
-        rc = open_listening(&l->socket, &e);
-        if (rc == -EADDRINUSE && evict_handed_over(handover, &e))
-            rc = open_listening(&l->socket, &e);
-    }
+    rc = open_place(l, &e, endpoint, transport);
     if (rc != 0)
         return error_set(err, rc, "listen on %s: %s%s", endpoint, uv_strerror(rc),
                          hint_of(rc, e.addr.ss_family == AF_UNIX));
     rc = uv_poll_init(&loop->uv, &l->poll, l->socket.fd);
     if (rc != 0) {
-        close_listening(&l->socket);
+        listening_close(&l->socket);
         return error_set(err, rc, "listen on %s: %s", endpoint, uv_strerror(rc));
     }
-    note_address(l);
     uv_poll_start(&l->poll, UV_READABLE, accept_some);
     return 0;
 }
@@ -401,10 +438,12 @@ void listener_close(struct listener *l, void (*on_closed)(struct listener *))
     l->on_closed = on_closed;
     clock_stop(&l->loop->clock, &l->pause);
     uv_close((uv_handle_t *)&l->poll, on_poll_closed);
+    memcpy(l->socket.address, l->address, sizeof(l->address));
+    l->socket.port = l->port;
     if (listener_hands_over(l))
         *vec_push(&l->shared->handover.sockets) = l->socket;
     else
-        close_listening(&l->socket);
+        listening_close(&l->socket);
     l->socket.fd = -1;
     l->socket.path = NULL;
 }

@@ -20,13 +20,18 @@
 
 #include <sys/types.h>
 
+struct listener_front;
+
 /* A socket that is bound and listens. */
 struct listening {
-    struct endpoint asked; /* what it was bound to; `any` before it was narrowed */
-    int fd;                /* -1: none */
-    char *path;            /* of a unix socket, removed on closing; NULL else */
-    dev_t dev;             /* which file that is: another process may have put its own there since */
+    struct endpoint asked;        /* what it was bound to; `any` before it was narrowed */
+    int fd;                       /* -1: none */
+    struct listener_front *front; /* it is another process that listens; NULL: this one does */
+    char *path;                   /* of a unix socket, removed on closing; NULL else */
+    dev_t dev;                    /* which file that is: another process may have put its own there since */
     ino_t ino;
+    char address[ENDPOINT_TEXT]; /* while it is handed over: what is bound */
+    int port;
 };
 
 /* A connection with nothing under way. */
@@ -44,11 +49,28 @@ struct listener_handover {
     VEC(struct resting) connections;
 };
 
+/* Of a process that does not listen itself: another one does, and gives it some of those who call. */
+struct listener_front {
+    /* Have that one listen: out->fd can be polled for callers, and `address` and `port` are what is bound. 0, or a
+     * negative errno. */
+    int (*open)(struct listener_front *f, const char *endpoint, const char *transport, struct listening *out,
+                char address[ENDPOINT_TEXT], int *port);
+    int (*accept)(int fd); /* the next caller; -1 and errno, as accept4() */
+    void (*close)(struct listener_front *f, int fd);
+};
+
 /* What the listeners of a process share. */
 struct listener_shared {
+    struct listener_front *front; /* NULL: they listen themselves */
     struct listener_handover handover;
     struct crowd crowd;
 };
+
+/* For who listens for others: bind and listen, or a negative errno and nothing is open; what is bound, as text; its
+ * port; close, and remove its file. */
+int listening_open(struct listening *s, const struct endpoint *e);
+int listening_address(const struct listening *s, char address[ENDPOINT_TEXT]);
+void listening_close(struct listening *s);
 
 /* From here on closing hands over. A socket that may have any port (0) is not handed over: the next one of it is
  * another. */
