@@ -21,6 +21,15 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 /* `service::telemetry::metrics::level`: a row shows at its own level and above. */
 enum metric_level { LEVEL_NONE, LEVEL_BASIC, LEVEL_NORMAL, LEVEL_DETAILED };
 
+/* What several processes of one otelcd (service::workers) show as one. */
+enum metric_sum {
+    SHOW_SUM,     /* all of them together */
+    SHOW_MOST,    /* the largest */
+    SHOW_LEAST,   /* the smallest */
+    SHOW_FRONT,   /* that of the process that was started */
+    SHOW_WORKERS, /* the sum without that one */
+};
+
 struct metric_row {
     const char *name; /* as on /metrics: otelcol_... or otelcd_... */
     enum metric_type type;
@@ -29,12 +38,18 @@ struct metric_row {
     const char *help;
     const double *bounds; /* histogram: ascending, without +Inf */
     size_t n_bounds;
+    enum metric_sum sum;
 };
 
 /* A counter or gauge that shows at level basic, as most do. */
 #define METRIC_ROW(name_, type_, unit_, help_)                                                                         \
     {                                                                                                                  \
         .name = (name_), .type = (type_), .level = LEVEL_BASIC, .unit = (unit_), .help = (help_)                       \
+    }
+
+#define METRIC_ROW_AS(sum_, name_, type_, unit_, help_)                                                                \
+    {                                                                                                                  \
+        .name = (name_), .type = (type_), .level = LEVEL_BASIC, .unit = (unit_), .help = (help_), .sum = (sum_)        \
     }
 
 struct metric_label {

@@ -62,6 +62,7 @@ struct http_client *node_http_client(const struct node *node, const struct http_
 
 const struct metric_row peer_clock_row = {
     .name = "otelcd_exporter_peer_clock_ahead",
+    .sum = SHOW_MOST,
     .type = METRIC_GAUGE,
     .level = LEVEL_NORMAL,
     .unit = "s",

@@ -14,6 +14,7 @@ static const double busy_bounds[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.
 
 static const struct metric_row row_stall = {
     .name = "otelcd_loop_longest_stall_seconds",
+    .sum = SHOW_MOST,
     .type = METRIC_GAUGE,
     .level = LEVEL_BASIC,
     .unit = "s",
@@ -22,6 +23,7 @@ static const struct metric_row row_stall = {
 
 static const struct metric_row row_cpu = {
     .name = "otelcd_loop_longest_stall_cpu_seconds",
+    .sum = SHOW_MOST,
     .type = METRIC_GAUGE,
     .level = LEVEL_BASIC,
     .unit = "s",

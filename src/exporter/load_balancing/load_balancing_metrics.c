@@ -22,7 +22,7 @@ static const struct metric_row row_outcome =
     METRIC_ROW("otelcol_loadbalancer_backend_outcome", METRIC_COUNTER, "{outcomes}",
                "Requests to a member that have ended, by whether it took them.");
 static const struct metric_row row_backends =
-    METRIC_ROW("otelcol_loadbalancer_num_backends", METRIC_GAUGE, "{backends}", "Members on the ring.");
+    METRIC_ROW_AS(SHOW_MOST, "otelcol_loadbalancer_num_backends", METRIC_GAUGE, "{backends}", "Members on the ring.");
 static const struct metric_row row_updates = METRIC_ROW("otelcol_loadbalancer_num_backend_updates", METRIC_COUNTER,
                                                         "{updates}", "How often the members were others.");
 static const struct metric_row row_resolutions =

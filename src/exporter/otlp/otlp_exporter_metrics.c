@@ -20,10 +20,10 @@ static const struct metric_row row_seconds = {
     .bounds = seconds_bounds,
     .n_bounds = ARRAY_LEN(seconds_bounds),
 };
-static const struct metric_row row_limit =
-    METRIC_ROW("otelcd_exporter_otlp_request_limit_bytes", METRIC_GAUGE, "By",
-               "The largest request before compression that is sent in one: max_request_bytes, or less where the peer "
-               "has refused larger ones.");
+static const struct metric_row row_limit = METRIC_ROW_AS(
+    SHOW_LEAST, "otelcd_exporter_otlp_request_limit_bytes", METRIC_GAUGE, "By",
+    "The largest request before compression that is sent in one: max_request_bytes, or less where the peer "
+    "has refused larger ones.");
 static const struct metric_row row_splits =
     METRIC_ROW("otelcd_exporter_otlp_split_requests", METRIC_COUNTER, "{requests}",
                "Requests that were cut in several because they were too large.");

@@ -24,6 +24,7 @@
 
 const struct metric_row series_limit_fill_row = {
     .name = "otelcd_prometheus_series_limit_fill",
+    .sum = SHOW_MOST,
     .type = METRIC_GAUGE,
     .level = LEVEL_BASIC,
     .unit = "1",

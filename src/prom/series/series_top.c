@@ -40,6 +40,7 @@ const struct metric_row series_top_metrics_row = {
 };
 const struct metric_row series_top_labels_row = {
     .name = "otelcd_prometheus_label_values",
+    .sum = SHOW_MOST,
     .type = METRIC_GAUGE,
     .level = LEVEL_NORMAL,
     .unit = "{values}",

@@ -21,6 +21,7 @@ static const struct metric_row row_partitions =
     METRIC_ROW("otelcd_receiver_kafka_partitions", METRIC_GAUGE, "{partitions}", "Partitions that are read here now.");
 static const struct metric_row row_offset = {
     .name = "otelcd_receiver_kafka_safe_offset",
+    .sum = SHOW_MOST,
     .type = METRIC_GAUGE,
     .level = LEVEL_NORMAL,
     .unit = "{offset}",
