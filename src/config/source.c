@@ -4,6 +4,8 @@
  * be read is told and left out, so that the others' mistakes are told too. */
 #include "config/source.h"
 
+#include "base/mem.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +13,62 @@
 #include <string.h>
 #include <sys/stat.h>
 
-bool source_file(const char *path, struct buf *out, const char **why)
+static struct source_record *recording;
+static const struct source_record *replayed;
+
+void source_record(struct source_record *r)
+{
+    recording = r;
+}
+
+void source_replay(const struct source_record *r)
+{
+    replayed = r;
+}
+
+void source_record_free(struct source_record *r)
+{
+    for (size_t i = 0; i < r->files.n; i++) {
+        free(r->files.v[i].path);
+        free(r->files.v[i].why);
+        buf_wipe(&r->files.v[i].text);
+    }
+    vec_free(&r->files);
+}
+
+static bool replay_file(const char *path, struct buf *out, const char **why)
+{
+    for (size_t i = 0; i < replayed->files.n; i++) {
+        const struct source_file_read *f = &replayed->files.v[i];
+
+        if (strcmp(f->path, path) != 0)
+            continue;
+        *why = f->why;
+        if (f->why == NULL)
+            buf_put(out, buf_bytes(&f->text));
+        return f->why == NULL;
+    }
+    *why = "it was not there";
+    return false;
+}
+
+/* The first reading of a file counts. */
+static void note_file(const char *path, const struct buf *text, const char *why)
+{
+    struct source_file_read f = { 0 };
+
+    for (size_t i = 0; i < recording->files.n; i++)
+        if (strcmp(recording->files.v[i].path, path) == 0)
+            return;
+    f.path = mem_strdup(path);
+    if (why != NULL)
+        f.why = mem_strdup(why);
+    else
+        buf_put(&f.text, buf_bytes(text));
+    *vec_push(&recording->files) = f;
+}
+
+static bool read_whole(const char *path, struct buf *out, const char **why)
 {
     FILE *f = fopen(path, "rbe");
     struct stat st;
@@ -34,6 +91,23 @@ bool source_file(const char *path, struct buf *out, const char **why)
     n = !ferror(f) && out->len <= YAML_MAX_BYTES;
     fclose(f);
     return n;
+}
+
+bool source_file(const char *path, struct buf *out, const char **why)
+{
+    struct buf text = { 0 };
+    bool good;
+
+    if (replayed != NULL)
+        return replay_file(path, out, why);
+    if (recording == NULL)
+        return read_whole(path, out, why);
+    good = read_whole(path, &text, why);
+    note_file(path, &text, good ? NULL : *why);
+    if (good)
+        buf_put(out, buf_bytes(&text));
+    buf_wipe(&text);
+    return good;
 }
 
 /* --- merging --- */

@@ -43,4 +43,20 @@ void escape_tree(struct arena *a, struct yaml_node *n);
 /* The content of a file of at most YAML_MAX_BYTES in `out`; false with a reason in `why`. */
 bool source_file(const char *path, struct buf *out, const char **why);
 
+/* Files as they were when a configuration was read, so that another process of the same environment reads the same. */
+struct source_file_read {
+    char *path, *why; /* why NULL: it was read */
+    struct buf text;
+};
+
+struct source_record {
+    VEC(struct source_file_read) files;
+};
+
+/* From now on source_file() notes what it reads; NULL: no longer. */
+void source_record(struct source_record *r);
+/* From now on it gives what was noted, and nothing else is read; NULL: no longer. */
+void source_replay(const struct source_record *r);
+void source_record_free(struct source_record *r);
+
 #endif
