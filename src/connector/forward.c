@@ -26,6 +26,7 @@ const struct component forward_connector = {
     .kind = COMPONENT_CONNECTOR,
     .signals = SIGNAL_ALL,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Hands on what leaves one pipeline to others of the same signal.",
     .options = options,
     .node_size = sizeof(struct node),

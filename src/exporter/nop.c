@@ -26,6 +26,7 @@ const struct component nop_exporter = {
     .kind = COMPONENT_EXPORTER,
     .signals = SIGNAL_ALL,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Takes everything and keeps nothing.",
     .safe = "Safe means discarded, at once.",
     .options = options,

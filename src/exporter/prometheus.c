@@ -445,6 +445,7 @@ const struct component prometheus_exporter = {
     .kind = COMPONENT_EXPORTER,
     .signals = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "beta",
+    .alone = "it has the series that one scrape shows",
     .summary = "Keeps the newest value of every series and serves them to Prometheus' scrapes, on /metrics.",
     .safe = "Merged into the series that the next scrape shows.",
     .config_size = sizeof(struct prometheus_config),

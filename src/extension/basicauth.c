@@ -293,6 +293,7 @@ const struct component basicauth_extension = {
     .type = "basicauth",
     .kind = COMPONENT_EXTENSION,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary =
         "Lets clients in by name and password (htpasswd), or sends ours: for `auth` of receivers, or of exporters.",
     .config_size = sizeof(struct basicauth_config),

@@ -286,6 +286,7 @@ const struct component bearertokenauth_extension = {
     .type = "bearertokenauth",
     .kind = COMPONENT_EXTENSION,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Lets clients in that send a token, and sends one: for `auth` of receivers and of exporters.",
     .config_size = sizeof(struct bearertokenauth_config),
     .options = options,

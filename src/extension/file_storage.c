@@ -6,6 +6,7 @@
 #include "pipeline/storage.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #define NO_LIMIT (1ull << 46) /* 64 TiB */
@@ -37,6 +38,7 @@ struct file_storage {
     struct node node;
     const struct file_storage_config *config;
     struct storage storage;
+    char *directory; /* a worker's own, below the one that is configured; NULL: it is that one */
 };
 
 static void check(const void *config, struct check *ck)
@@ -83,8 +85,10 @@ static int create(struct node *node, const void *config, struct error *err)
 
     (void)err;
     s->config = config;
+    if (node->host->worker > 1)
+        s->directory = storage_of_worker(s->config->directory, node->host->worker);
     s->storage = (struct storage){
-        .directory = s->config->directory,
+        .directory = s->directory != NULL ? s->directory : s->config->directory,
         .max_bytes = s->config->max_size != 0 ? s->config->max_size : NO_LIMIT,
         .fsync = s->config->fsync,
     };
@@ -97,13 +101,18 @@ static int start(struct node *node, struct error *err)
     mode_t mode = 0750;
     int rc;
 
-    if (!s->config->create_directory)
+    if (!s->config->create_directory && s->directory == NULL)
         return 0;
     (void)directory_mode(s->config->directory_permissions, &mode);
-    rc = directory_make(s->config->directory, mode);
+    rc = directory_make(s->storage.directory, mode);
     if (rc != 0)
-        return error_set(err, rc, "cannot make the directory %s: %s", s->config->directory, uv_strerror(rc));
+        return error_set(err, rc, "cannot make the directory %s: %s", s->storage.directory, uv_strerror(rc));
     return 0;
+}
+
+static void destroy(struct node *node)
+{
+    free(storage_of(node)->directory);
 }
 
 extern const struct component file_storage_extension;
@@ -111,6 +120,7 @@ const struct component file_storage_extension = {
     .type = "file_storage",
     .kind = COMPONENT_EXTENSION,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "A directory in which exporters keep their queues, so that what was accepted survives restarts.",
     .config_size = sizeof(struct file_storage_config),
     .options = options,
@@ -119,5 +129,6 @@ const struct component file_storage_extension = {
     .claim = claim,
     .create = create,
     .start = start,
+    .destroy = destroy,
     .storage = offer_storage,
 };

@@ -307,6 +307,7 @@ const struct component headers_setter_extension = {
     .type = "headers_setter",
     .kind = COMPONENT_EXTENSION,
     .stability = "alpha",
+    .spread = SPREAD_EACH,
     .summary = "Sets headers of what exporters send, by what the clients said whose data it is.",
     .config_size = sizeof(struct headers_setter_config),
     .options = options,

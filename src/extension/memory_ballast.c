@@ -28,6 +28,7 @@ const struct component memory_ballast_extension = {
     .type = "memory_ballast",
     .kind = COMPONENT_EXTENSION,
     .stability = "deprecated",
+    .spread = SPREAD_EACH,
     .summary = "Accepted for the sake of old configurations; has no effect.",
     .options = options,
     .node_size = sizeof(struct node),

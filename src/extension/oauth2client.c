@@ -44,6 +44,7 @@ const struct component oauth2client_extension = {
     .type = "oauth2client",
     .kind = COMPONENT_EXTENSION,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "A token by OAuth 2, for a secret or a signed assertion, fetched and renewed, for `auth` of exporters.",
     .config_size = sizeof(struct oauth2_config),
     .options = oauth2_options,

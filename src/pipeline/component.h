@@ -51,6 +51,7 @@ struct host {
     struct budget *shares;     /* of the budget, by signal; NULL: it is not divided */
     struct peer_shares *peers; /* base/peer_shares.h: what unfinished requests of one peer may hold */
     struct metrics *metrics;
+    struct metrics *shown;   /* what is served in their place: with workers, those of all; NULL: the same */
     enum metric_level level; /* service::telemetry::metrics::level */
     struct log_sink *log;
     struct tracer tracer;                      /* our own spans */
@@ -60,6 +61,9 @@ struct host {
     const struct service_view *view;           /* pipeline/service_view.h: what may be seen of all this */
     const char *version;
     const char *instance_id; /* our service.instance.id */
+    unsigned workers;        /* processes that share the work; 1: this one alone */
+    unsigned worker;         /* which of them this is, from 1 on; 0: none of them, or it is alone */
+    bool front;              /* they work for this one, whose nodes do not run but for extensions */
     uint32_t forwarded;      /* bits of enum coding: of what wants_packed says in the running graph */
     bool client_address;     /* a node of the running graph reads METADATA_ADDRESS: receivers have to put it there */
     /* The storage (pipeline/storage.h) that the extension `id` offers to this exporter; NULL when it is none, which
@@ -77,6 +81,11 @@ struct host {
 static inline struct budget *host_budget(const struct host *host, enum signal signal)
 {
     return host->shares != NULL && signal != SIGNAL_COUNT ? &host->shares[signal] : host->budget;
+}
+
+static inline struct metrics *host_shown(const struct host *host)
+{
+    return host->shown != NULL ? host->shown : host->metrics;
 }
 
 /* What a component needs for itself (config_claims.c). `path`: of the key, as for check_fail(). An address that is
@@ -142,6 +151,13 @@ struct node {
     const char *(*blocked_on)(const struct node *node);
 };
 
+/* How it lives where several processes share the work (service::workers). */
+enum component_spread {
+    SPREAD_ALONE, /* not at all: `alone` says why */
+    SPREAD_EACH,  /* each of them has its own */
+    SPREAD_FRONT, /* extensions about the whole: in the process that the others work for, and only there */
+};
+
 struct component {
     const char *type;           /* "otlp_grpc" */
     const char *const *aliases; /* old spellings, NULL-terminated; each warns once when used */
@@ -150,9 +166,11 @@ struct component {
     uint32_t makes;   /* connectors: SIGNAL_BITs that come out of each; 0: the signal that goes in */
     bool shared;
     const char *stability; /* "stable", "beta", "alpha": as the Go collector says of it */
-    const char *summary;   /* one sentence */
-    const char *safe;      /* what SAFE means here, one sentence: exporters, receivers, and who answers before what is
-                            * behind it has; NULL: the answer is that of what is behind */
+    enum component_spread spread;
+    const char *alone;   /* "it waits for all spans of a trace" */
+    const char *summary; /* one sentence */
+    const char *safe;    /* what SAFE means here, one sentence: exporters, receivers, and who answers before what is
+                          * behind it has; NULL: the answer is that of what is behind */
     size_t config_size;
     const struct option *options;            /* ends with OPT_END */
     const struct metric_row *const *metrics; /* what it counts, NULL-terminated; for the reference */

@@ -122,6 +122,7 @@ const struct component attributes_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Edits the attributes of spans, log records and data points.",
     .config_size = sizeof(struct attributes_config),
     .options = options,

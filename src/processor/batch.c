@@ -249,6 +249,7 @@ const struct component batch_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_ALL,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Gathers small batches into large ones, and cuts too large ones.",
     .safe = "In the batch, in memory, until it leaves; with hold_ack: what the exporters behind say of it.",
     .config_size = sizeof(struct batch_config),

@@ -346,6 +346,7 @@ const struct component groupbyattrs_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Moves attributes of items to their resource, and joins what belongs to one resource.",
     .config_size = sizeof(struct groupbyattrs_config),
     .options = options,

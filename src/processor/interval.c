@@ -211,6 +211,7 @@ const struct component interval_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "alpha",
+    .alone = "it keeps the last value of each stream",
     .summary = "Sends the newest point of each stream once an interval.",
     .safe = "Points that wait for the interval are held in memory; for the others, what is behind says so.",
     .config_size = sizeof(struct interval_config),

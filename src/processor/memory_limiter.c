@@ -391,6 +391,10 @@ static int start(struct node *node, struct error *err)
                  F_UINT("spike_limit_percentage", c->config->spike_limit_percentage));
     }
     c->limits = memory_limits_of(c->config, total);
+    if (c->host->workers > 1) { /* each has its part */
+        c->limits.soft /= c->host->workers;
+        c->limits.hard /= c->host->workers;
+    }
     lower_budget(c);
     log_info(c->log, "Memory limiter configured", F_UINT("limit_mib", c->limits.hard / MIB),
              F_UINT("spike_limit_mib", (c->limits.hard - c->limits.soft) / MIB),
@@ -424,6 +428,7 @@ const struct component memory_limiter_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_ALL,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Refuses data, and says when to come back, while memory usage is above its limit.",
     .config_size = sizeof(struct memory_limiter_config),
     .options = options,

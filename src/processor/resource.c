@@ -68,6 +68,7 @@ const struct component resource_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_ALL,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Edits the attributes of resources.",
     .config_size = sizeof(struct resource_config),
     .options = options,

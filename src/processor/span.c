@@ -339,6 +339,7 @@ const struct component span_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_TRACES),
     .stability = "alpha",
+    .spread = SPREAD_EACH,
     .summary = "Edits names and status of spans, and makes attributes of names.",
     .config_size = sizeof(struct span_config),
     .options = options,

@@ -19,6 +19,7 @@ const struct component nop_receiver = {
     .kind = COMPONENT_RECEIVER,
     .signals = SIGNAL_ALL,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Never sends anything.",
     .options = options,
     .node_size = sizeof(struct node),

@@ -473,6 +473,8 @@ static void load_all(struct loader *l)
     config_check_extensions(l);
     if (!l->unknown && c->faults.n_errors == before)
         graph_check(c, wiring_fault, l);
+    if (!l->unknown)
+        config_check_spread(l);
     if (!l->unknown && c->faults.n_errors == 0)
         config_check_claims(l);
     if (c->faults.n_errors == 0)

@@ -6,6 +6,7 @@
  *     config_extensions.c     which extensions components name
  *     config_claims.c         what only one of them may have
  *     config_own.c            pipelines that send otelcd's own telemetry
+ *     config_spread.c         what can be only once, where several processes share the work
  *     config_tree.c           the effective configuration, for printing
  *     reload/config_memory.c  how long it lives */
 #ifndef SERVICE_CONFIG_INSIDE_H
@@ -63,5 +64,8 @@ void config_check_extensions(struct loader *l);
 
 /* Two that want one address or one directory. */
 void config_check_claims(struct loader *l);
+
+/* With service::workers: what cannot be in several processes. */
+void config_check_spread(struct loader *l);
 
 #endif

@@ -48,7 +48,7 @@ void memory_divide(struct budget *budget, struct budget shares[SIGNAL_COUNT], co
 
     for (size_t i = 0; i < c->n_pipelines; i++)
         signals |= c->pipelines[i].own ? 0 : SIGNAL_BIT(c->pipelines[i].signal);
-    budget_set_limit(budget, memory_limit(c->service));
+    budget_set_limit(budget, memory_limit(c->service) / c->service->workers);
     size_heap(budget_limit(budget));
     for (int i = 0; i < SIGNAL_COUNT; i++)
         budget_keep(&shares[i], (signals & SIGNAL_BIT(i)) != 0);

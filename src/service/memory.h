@@ -11,10 +11,11 @@
 /* Blocks of request size come from the heap, not from a mapping each, and stay there for the next request. */
 void memory_tune(void);
 
-/* The bytes that data may take: as the configuration says, or a part of the memory there is. */
+/* The bytes that data may take, in all workers: as the configuration says, or a part of the memory there is. */
 uint64_t memory_limit(const struct service_config *c);
 
-/* The budget's limit as the configuration wants it; each signal that has a pipeline has its reserve. */
+/* The budget's limit as the configuration wants it, this process's part of it; each signal that has a pipeline has its
+ * reserve. */
 void memory_divide(struct budget *budget, struct budget shares[SIGNAL_COUNT], const struct config *c);
 
 /* What has been freed goes back to the system when the budget has been far below its peak for some seconds: what lies

@@ -153,6 +153,11 @@ const struct option service_options[] = {
              .zero = "60 % of the memory there is"),
     OPT_DURATION(struct service_config, shutdown_timeout, "10s", "0s", NULL,
                  "When stopping: the longest time to deliver or hand on what is still held."),
+    OPT_UINT(
+        struct service_config, workers, "1", "1", WORKERS_MOST_TEXT,
+        "Processes that share the work (otelcd's own key): each takes its part of the connections and has its part of "
+        "the memory; the one that was started looks after them, and speaks for all of them. What can be only once "
+        "is refused with more than one. Read at the start alone."),
     OPT_BOOL(struct service_config, sandbox, "true",
              "Give up at the start, for good, what is not needed: running programs, writing anywhere but where the "
              "configuration says (Landlock, where the kernel has it), new privileges, and root's capabilities. Read "

@@ -16,6 +16,8 @@ struct log_sampling_config {
 };
 
 #define LOG_OUTPUTS_MAX 8
+#define WORKERS_MOST 64
+#define WORKERS_MOST_TEXT "64"
 
 struct logs_config {
     int level;    /* index in log_level_names; see logs_level() */
@@ -93,6 +95,7 @@ struct service_config {
     struct telemetry_config telemetry;
     uint64_t memory_budget_mib; /* 0: 60 % of the memory there is */
     duration shutdown_timeout;
+    uint64_t workers; /* processes that share the work */
     bool sandbox;
     const struct yaml_node *extensions, *pipelines; /* read by service/config.c */
     /* What follows is made of the above by service_config_finish. */

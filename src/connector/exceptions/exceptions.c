@@ -247,6 +247,7 @@ const struct component exceptions_connector = {
     .signals = SIGNAL_BIT(SIGNAL_TRACES),
     .makes = SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
     .stability = "alpha",
+    .alone = "it has the series that it makes of all spans",
     .summary = "Counts the exceptions that spans have as events, or makes log records of them.",
     .config_size = sizeof(struct exceptions_config),
     .options = options,

@@ -406,6 +406,7 @@ const struct component routing_connector = {
     .kind = COMPONENT_CONNECTOR,
     .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
     .stability = "alpha",
+    .spread = SPREAD_EACH,
     .summary = "Sends each item to the pipelines of the first route whose condition is true of it.",
     .config_size = sizeof(struct routing_config),
     .options = routing_options,

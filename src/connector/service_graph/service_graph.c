@@ -227,6 +227,7 @@ const struct component service_graph_connector = {
     .signals = SIGNAL_BIT(SIGNAL_TRACES),
     .makes = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "alpha",
+    .alone = "it waits for both spans of a call",
     .summary = "Counts and measures the requests between services.",
     .safe = "Counted in memory; the metrics that are made of it are sent on once an interval.",
     .config_size = sizeof(struct service_graph_config),

@@ -213,6 +213,7 @@ const struct component span_metrics_connector = {
     .signals = SIGNAL_BIT(SIGNAL_TRACES),
     .makes = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "alpha",
+    .alone = "it has the series that it makes of all spans",
     .summary = "Counts spans and measures their durations, by service, span name and dimensions of choice.",
     .safe = "Counted in memory; the metrics that are made of it are sent on once an interval.",
     .config_size = sizeof(struct span_metrics_config),

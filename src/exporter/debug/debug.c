@@ -495,6 +495,7 @@ const struct component debug_exporter = {
     .kind = COMPONENT_EXPORTER,
     .signals = SIGNAL_ALL,
     .stability = "alpha",
+    .spread = SPREAD_EACH,
     .summary = "Prints what comes by.",
     .safe = "Safe means printed, or counted as left out where sampling or an unread console says so.",
     .config_size = sizeof(struct debug_config),

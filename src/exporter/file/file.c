@@ -363,6 +363,7 @@ const struct component file_exporter = {
     .signals = SIGNAL_ALL,
     .shared = true,
     .stability = "alpha",
+    .alone = "they would write one file between each other's lines, and rotate it under each other",
     .summary = "Writes what comes to files, as OTLP/JSON lines or protobuf messages.",
     .safe = "Safe means written: handed to the kernel whole, not synced to the disk.",
     .config_size = sizeof(struct file_config),

@@ -210,6 +210,7 @@ const struct component kafka_exporter = {
     .kind = COMPONENT_EXPORTER,
     .signals = SIGNAL_ALL,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Sends to topics of Apache Kafka, as OTLP, JSON, spans of Jaeger or Zipkin, or the bodies of logs.",
     .safe = "In the queue; with storage: on disk and synced; without a queue, or without retries and storage: when the "
             "brokers have it, as producer::required_acks says (0: when it is written to them).",

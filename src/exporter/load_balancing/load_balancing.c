@@ -253,6 +253,7 @@ const struct component load_balancing_exporter = {
     .kind = COMPONENT_EXPORTER,
     .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Sends each item to the one of several peers that its key belongs to, by consistent hashing.",
     .safe = "In the queues of all members that a part of the batch is for; with storage: on disk and synced; without a "
             "queue: when they have it.",

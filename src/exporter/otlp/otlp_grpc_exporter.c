@@ -176,6 +176,7 @@ const struct component otlp_grpc_exporter = {
     .kind = COMPONENT_EXPORTER,
     .signals = SIGNAL_ALL,
     .stability = "stable",
+    .spread = SPREAD_EACH,
     .summary = "Sends OTLP over gRPC.",
     .safe = OTLP_EXPORTER_SAFE,
     .config_size = sizeof(struct otlp_grpc_exporter_config),

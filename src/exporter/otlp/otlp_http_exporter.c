@@ -190,6 +190,7 @@ const struct component otlp_http_exporter = {
     .kind = COMPONENT_EXPORTER,
     .signals = SIGNAL_ALL,
     .stability = "stable",
+    .spread = SPREAD_EACH,
     .summary = "Sends OTLP over HTTP, as protobuf or JSON.",
     .safe = OTLP_EXPORTER_SAFE,
     .config_size = sizeof(struct otlp_http_exporter_config),

@@ -325,6 +325,7 @@ const struct component prometheus_remote_write_exporter = {
     .kind = COMPONENT_EXPORTER,
     .signals = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "beta",
+    .alone = "samples of one series have to arrive in their order",
     .summary = "Sends metrics in Prometheus' remote write protocol, each series in order, from a queue in memory or on "
                "disk.",
     .safe =

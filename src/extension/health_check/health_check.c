@@ -8,6 +8,7 @@
  *
  * What can go wrong: an address that is taken, and nothing starts. Peers that do not read: extension/page_server.h. */
 #include "extension/health_check/health_check.h"
+#include "page/status.h"
 
 #include "base/mem.h"
 #include "config/decode.h"
@@ -177,8 +178,10 @@ static int start(struct node *node, struct error *err)
 {
     struct health_check *h = health_of(node);
     bool second = is_second_form(h->config);
+    struct view_total total;
 
-    h->refusals = node->host->budget->refusals;
+    status_total(node->host, &total);
+    h->refusals = total.refusals;
     if ((!second || h->config->http.on) && listen_http(h, err) != 0)
         return err->code;
     if (h->config->grpc.on && health_rpc_listen(h, err) != 0)
@@ -352,6 +355,7 @@ const struct component health_check_extension = {
     .aliases = aliases,
     .kind = COMPONENT_EXTENSION,
     .stability = "beta",
+    .spread = SPREAD_FRONT,
     .summary = "Says over HTTP, and gRPC, whether the collector runs, and how its components are.",
     .config_size = sizeof(struct health_check_config),
     .options = options,

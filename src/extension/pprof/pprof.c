@@ -383,6 +383,7 @@ const struct component pprof_extension = {
     .type = "pprof",
     .kind = COMPONENT_EXTENSION,
     .stability = "beta",
+    .alone = "it shows one process",
     .summary = "Serves profiles of processor time under /debug/pprof/, for go tool pprof.",
     .config_size = sizeof(struct pprof_config),
     .options = options,

@@ -159,6 +159,7 @@ const struct component zpages_extension = {
     .type = "zpages",
     .kind = COMPONENT_EXTENSION,
     .stability = "beta",
+    .alone = "its pages are of one process; the page beside /metrics shows all of them",
     .summary = "Pages under /debug/ for people: what runs, its ledgers, the last warnings and errors.",
     .config_size = sizeof(struct zpages_config),
     .options = options,

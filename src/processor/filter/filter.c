@@ -260,6 +260,7 @@ const struct component filter_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_ALL,
     .stability = "alpha",
+    .spread = SPREAD_EACH,
     .summary = "Drops spans, span events, metrics, data points, log records and profiles that a condition is true of. "
                "What the "
                "conditions may say is in docs/reference/ottl.md.",

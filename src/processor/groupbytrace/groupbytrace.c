@@ -403,6 +403,7 @@ const struct component groupbytrace_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_TRACES),
     .stability = "beta",
+    .alone = "it waits for all spans of a trace",
     .summary = "Holds the spans of a trace for a while, and hands them on together.",
     .safe = "Held in memory until its trace leaves.",
     .config_size = sizeof(struct groupbytrace_config),

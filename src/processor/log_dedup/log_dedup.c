@@ -344,6 +344,7 @@ const struct component log_dedup_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_LOGS),
     .stability = "alpha",
+    .alone = "it remembers the records that it has seen",
     .summary = "Of equal log records one, once an interval, with how many there were.",
     .safe = "Records that wait for the interval are held in memory; for the others, what is behind says so.",
     .config_size = sizeof(struct log_dedup_config),

@@ -495,6 +495,7 @@ const struct component metrics_transform_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Renames, copies, combines and groups metrics, and changes their labels and values.",
     .config_size = sizeof(struct metrics_transform_config),
     .options = options,

@@ -386,6 +386,7 @@ const struct component redaction_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Removes attributes that are not allowed, and masks values that must not be seen.",
     .config_size = sizeof(struct redaction_config),
     .options = options,

@@ -154,6 +154,7 @@ const struct component probabilistic_sampler_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_LOGS),
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Keeps a percentage of the traces or log records.",
     .config_size = sizeof(struct sampler_config),
     .options = options,

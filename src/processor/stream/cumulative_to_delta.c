@@ -463,6 +463,7 @@ const struct component cumulative_to_delta_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "beta",
+    .alone = "it remembers the last value of each stream",
     .summary = "Makes deltas of cumulative sums and histograms.",
     .config_size = sizeof(struct cumulative_config),
     .options = options,

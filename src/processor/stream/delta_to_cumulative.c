@@ -260,6 +260,7 @@ const struct component delta_to_cumulative_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "alpha",
+    .alone = "it remembers the sum of each stream",
     .summary = "Adds up deltas of sums and histograms.",
     .config_size = sizeof(struct delta_config),
     .options = options,

@@ -305,6 +305,7 @@ const struct component tail_sampling_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_BIT(SIGNAL_TRACES),
     .stability = "beta",
+    .alone = "it decides when it has seen all spans of a trace",
     .summary = "Holds the spans of a trace until it is whole, then keeps or drops the trace.",
     .safe = "Held in memory until its trace is decided.",
     .config_size = sizeof(struct tail_config),

@@ -129,6 +129,7 @@ const struct component transform_processor = {
     .signals =
         SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS) | SIGNAL_BIT(SIGNAL_PROFILES),
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary =
         "Changes resources, scopes, spans, span events, metrics, data points and log records by statements of OTTL, "
         "whose functions, paths and names are in docs/reference/ottl.md.",

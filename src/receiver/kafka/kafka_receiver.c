@@ -255,6 +255,7 @@ const struct component kafka_receiver = {
     .kind = COMPONENT_RECEIVER,
     .signals = SIGNAL_ALL,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Reads topics of Apache Kafka as a member of a group.",
     .safe = "A record's offset is committed when it and all before it in its partition are safe behind; what was not "
             "comes again after a crash or a rebalance.",

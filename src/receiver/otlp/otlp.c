@@ -334,6 +334,7 @@ const struct component otlp_receiver = {
     .signals = SIGNAL_ALL,
     .shared = true,
     .stability = "stable",
+    .spread = SPREAD_EACH,
     .summary = "Takes OTLP over gRPC and HTTP.",
     .safe = "A sender is told OK when all pipelines behind have said that its items are safe; until then it waits.",
     .config_size = sizeof(struct otlp_config),

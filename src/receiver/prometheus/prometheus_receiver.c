@@ -180,6 +180,7 @@ const struct component prometheus_receiver = {
     .kind = COMPONENT_RECEIVER,
     .signals = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "beta",
+    .alone = "each of them would scrape all targets",
     .summary = "Scrapes Prometheus endpoints.",
     .safe = "A target is scraped again when the pipelines behind have its last samples; nobody else waits.",
     .config_size = sizeof(struct prometheus_receiver_config),

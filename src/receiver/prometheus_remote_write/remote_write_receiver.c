@@ -204,6 +204,7 @@ const struct component prometheus_remote_write_receiver = {
     .kind = COMPONENT_RECEIVER,
     .signals = SIGNAL_BIT(SIGNAL_METRICS),
     .stability = "alpha",
+    .spread = SPREAD_EACH,
     .summary = "Takes Prometheus' remote write, 1.0 and 2.0, over HTTP.",
     .config_size = sizeof(struct write_receiver_config),
     .options = options,
