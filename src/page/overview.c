@@ -4,7 +4,6 @@
  * and loads the page anew when another configuration runs. */
 #include "page/overview.h"
 
-#include "base/process.h"
 #include "page/advice.h"
 #include "page/html.h"
 #include "page/panels.h"
@@ -22,6 +21,7 @@
 struct putting {
     struct buf *out;
     const struct host *host;
+    struct view_total total;
     size_t n_pipelines, n_extensions;
 };
 
@@ -310,17 +310,17 @@ static void put_head(struct putting *x)
  */
 static void put_holders(struct putting *x)
 {
-    uint64_t own = x->host->budget->used;
+    uint64_t own = x->total.used;
 
     if (x->host->shares == NULL)
         return;
     buf_puts(x->out, "<p>held by");
     for (int s = 0; s < SIGNAL_COUNT; s++) {
-        const struct budget *share = &x->host->shares[s];
+        uint64_t used = x->total.signals[s];
 
-        own -= share->used < own ? share->used : own;
+        own -= used < own ? used : own;
         buf_printf(x->out, " %s ", signal_table[s].name);
-        put_moving(x->out, "budget.signals", signal_table[s].name, share->used);
+        put_moving(x->out, "budget.signals", signal_table[s].name, used);
         buf_puts(x->out, ",");
     }
     buf_puts(x->out, " what belongs to none of them (series, connections) ");
@@ -330,7 +330,7 @@ static void put_holders(struct putting *x)
 
 static void put_memory(struct putting *x)
 {
-    const struct budget *b = x->host->budget;
+    const struct view_total *b = &x->total;
 
     buf_puts(x->out, "<section><h2>Memory</h2><p>budget ");
     put_moving(x->out, "budget", "used_bytes", b->used);
@@ -341,10 +341,33 @@ static void put_memory(struct putting *x)
     buf_puts(x->out, " bytes, senders refused ");
     put_moving(x->out, "budget", "refusals", b->refusals);
     buf_puts(x->out, " times; resident ");
-    put_moving(x->out, "service", "resident_bytes", process_rss());
+    put_moving(x->out, "service", "resident_bytes", b->resident);
     buf_puts(x->out, " bytes</p>");
     put_holders(x);
     buf_puts(x->out, "</section>");
+}
+
+static void put_workers(struct putting *x)
+{
+    if (x->total.n_workers == 0)
+        return;
+    buf_puts(x->out, "<section id=\"workers\"><h2>Workers</h2><div class=\"wide\"><table><thead><tr><th>worker</th>"
+                     "<th>pid</th><th>state</th><th>connections</th><th>resident bytes</th><th>started again</th></tr>"
+                     "</thead><tbody>");
+    for (size_t i = 0; i < x->total.n_workers; i++) {
+        const struct view_worker *w = &x->total.workers[i];
+        char path[40];
+
+        snprintf(path, sizeof(path), "workers.%zu", i);
+        buf_printf(x->out, "<tr><td>%u</td><td>%ld</td><td>%s</td><td>", w->number, w->pid, w->state);
+        put_moving(x->out, path, "connections", w->connections);
+        buf_puts(x->out, "</td><td>");
+        put_moving(x->out, path, "resident_bytes", w->resident);
+        buf_puts(x->out, "</td><td>");
+        put_moving(x->out, path, "restarts", w->restarts);
+        buf_puts(x->out, "</td></tr>");
+    }
+    buf_puts(x->out, "</tbody></table></div></section>");
 }
 
 static void put_config(struct putting *x)
@@ -358,9 +381,11 @@ void overview_put(struct buf *out, const struct host *host)
 {
     struct putting x = { .out = out, .host = host };
 
+    status_total(host, &x.total);
     put_head(&x);
     host->view->each_pipeline(host->view, put_pipeline, &x);
     put_memory(&x);
+    put_workers(&x);
     put_extensions(&x);
     buf_puts(out, "<div id=\"panels\">");
     panels_put(out, host);

@@ -40,15 +40,16 @@ static void put_metric(struct json_writer *w, const struct metric *m)
 
 void own_metrics_put(struct buf *out, const struct host *host)
 {
+    struct metrics *shown = host_shown(host);
     struct json_writer w = { .out = out };
 
-    metrics_collect(host->metrics);
+    metrics_collect(shown);
     json_begin(&w, NULL, '{');
     json_begin(&w, "metrics", '[');
-    for (size_t i = 0; i < host->metrics->families.n; i++)
-        for (size_t k = 0; k < host->metrics->families.v[i]->members.n; k++)
-            if (host->metrics->families.v[i]->members.v[k]->touched)
-                put_metric(&w, host->metrics->families.v[i]->members.v[k]);
+    for (size_t i = 0; i < shown->families.n; i++)
+        for (size_t k = 0; k < shown->families.v[i]->members.n; k++)
+            if (shown->families.v[i]->members.v[k]->touched)
+                put_metric(&w, shown->families.v[i]->members.v[k]);
     json_end(&w, ']');
     json_end(&w, '}');
 }

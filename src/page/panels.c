@@ -141,7 +141,7 @@ static bool is_time(const struct metric_family *f)
 
 static void put_latencies(struct putting *x)
 {
-    const struct metrics *all = x->host->metrics;
+    const struct metrics *all = host_shown(x->host);
     size_t n = 0;
 
     buf_puts(x->out, "<section id=\"latencies\"><h2>How long things take</h2><p>the loop was busy for ");

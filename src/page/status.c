@@ -32,6 +32,7 @@ const char *status_state_name(enum health_state state)
 struct putting {
     struct json_writer json;
     const struct host *host;
+    struct view_total total;
 };
 
 static double seconds(uint64_t ns)
@@ -44,6 +45,26 @@ static double seconds(uint64_t ns)
 static double seconds_since(uint64_t now, uint64_t then)
 {
     return seconds(now > then ? now - then : 0);
+}
+
+void status_total(const struct host *host, struct view_total *total)
+{
+    const struct budget *b = host->budget;
+
+    if (host->view->sum != NULL) {
+        host->view->sum(host->view, total);
+        return;
+    }
+    *total = (struct view_total){
+        .resident = process_rss(),
+        .cpu = process_cpu_seconds(),
+        .used = b->used,
+        .peak = b->peak,
+        .limit = b->limit,
+        .refusals = b->refusals,
+    };
+    for (int s = 0; host->shares != NULL && s < SIGNAL_COUNT; s++)
+        total->signals[s] = host->shares[s].used;
 }
 
 /* ---- the service ---- */
@@ -64,14 +85,14 @@ static void put_service(struct putting *x)
         json_write_double(&x->json, "ready_seconds", seconds_since(now, v->ready_since));
     else
         json_write_null(&x->json, "ready_seconds");
-    json_write_double(&x->json, "cpu_seconds", process_cpu_seconds());
-    json_write_uint(&x->json, "resident_bytes", process_rss());
+    json_write_double(&x->json, "cpu_seconds", x->total.cpu);
+    json_write_uint(&x->json, "resident_bytes", x->total.resident);
     json_end(&x->json, '}');
 }
 
 static void put_budget(struct putting *x)
 {
-    const struct budget *b = x->host->budget;
+    const struct view_total *b = &x->total;
 
     json_begin(&x->json, "budget", '{');
     json_write_uint(&x->json, "used_bytes", b->used);
@@ -83,9 +104,31 @@ static void put_budget(struct putting *x)
     json_write_uint(&x->json, "refusals", b->refusals);
     json_begin(&x->json, "signals", '{');
     for (int s = 0; x->host->shares != NULL && s < SIGNAL_COUNT; s++)
-        json_write_uint(&x->json, signal_table[s].name, x->host->shares[s].used);
+        json_write_uint(&x->json, signal_table[s].name, b->signals[s]);
     json_end(&x->json, '}');
     json_end(&x->json, '}');
+}
+
+/* Not there where there are none. */
+static void put_workers(struct putting *x)
+{
+    if (x->total.n_workers == 0)
+        return;
+    json_begin(&x->json, "workers", '[');
+    for (size_t i = 0; i < x->total.n_workers; i++) {
+        const struct view_worker *w = &x->total.workers[i];
+
+        json_begin(&x->json, NULL, '{');
+        json_write_uint(&x->json, "number", w->number);
+        json_write_uint(&x->json, "pid", (uint64_t)w->pid);
+        json_write_text(&x->json, "state", bytes_str(w->state));
+        json_write_uint(&x->json, "connections", w->connections);
+        json_write_uint(&x->json, "restarts", w->restarts);
+        json_write_double(&x->json, "cpu_seconds", w->cpu);
+        json_write_uint(&x->json, "resident_bytes", w->resident);
+        json_end(&x->json, '}');
+    }
+    json_end(&x->json, ']');
 }
 
 /* ---- pipelines ---- */
@@ -355,9 +398,11 @@ void status_put(struct buf *out, const struct host *host, bool log)
 {
     struct putting x = { .json = { .out = out }, .host = host };
 
+    status_total(host, &x.total);
     json_begin(&x.json, NULL, '{');
     put_service(&x);
     put_budget(&x);
+    put_workers(&x);
     json_write_bool(&x.json, "well", status_is_well(host));
     json_write_uint(&x.json, "log_lines", host->log->recent != NULL ? host->log->recent->total : 0);
     json_begin(&x.json, "pipelines", '[');
@@ -389,7 +434,11 @@ static void look_at(const struct view_pipeline *p, void *arg)
 bool status_is_well(const struct host *host)
 {
     bool well = host->view->phase == SERVICE_READY;
+    struct view_total total;
 
+    status_total(host, &total);
+    for (size_t i = 0; i < total.n_workers; i++)
+        well = well && strcmp(total.workers[i].state, "waiting") != 0;
     host->view->each_pipeline(host->view, look_at, &well);
     return well;
 }

@@ -14,6 +14,9 @@ void status_put(struct buf *out, const struct host *host, bool log);
 
 void status_put_text(struct buf *out, const struct host *host);
 
+/* What all of it takes now. Asked first of all by who shows more than that: the rest is of the same moment then. */
+void status_total(const struct host *host, struct view_total *total);
+
 /* Ready, and no node of any pipeline says that it fails. */
 bool status_is_well(const struct host *host);
 

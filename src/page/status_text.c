@@ -2,7 +2,6 @@
 /* The state in lines for a terminal: two walks over the pipelines, first for who fails and who did, then for the
  * ledgers. What others wrote is made visible on the way. */
 #include "base/log.h"
-#include "base/process.h"
 #include "page/advice.h"
 #include "page/html.h"
 #include "page/past_errors.h"
@@ -22,14 +21,22 @@ struct putting {
 static void put_head(struct putting *x)
 {
     const struct service_view *v = x->host->view;
-    const struct budget *b = x->host->budget;
+    struct view_total b;
 
+    status_total(x->host, &b);
     buf_printf(x->out, "otelcd %s (pid %ld) is %s, for ", x->host->version, (long)getpid(), status_phases[v->phase]);
     html_ago(x->out, clock_wall(&x->host->loop->clock), v->started);
-    buf_printf(x->out, "; %.1f MiB resident, the budget has %.1f", (double)process_rss() / MIB, (double)b->used / MIB);
-    if (b->limit != UINT64_MAX)
-        buf_printf(x->out, " of %.1f", (double)b->limit / MIB);
+    buf_printf(x->out, "; %.1f MiB resident, the budget has %.1f", (double)b.resident / MIB, (double)b.used / MIB);
+    if (b.limit != UINT64_MAX)
+        buf_printf(x->out, " of %.1f", (double)b.limit / MIB);
     buf_printf(x->out, " MiB in use%s\n", status_is_well(x->host) ? STATUS_WELL : ", not all is well");
+    for (size_t i = 0; i < b.n_workers; i++)
+        buf_printf(x->out,
+                   "worker %u (pid %ld) is %s: %" PRIu64
+                   " connections, %.1f MiB resident, %.1f s of processor, started "
+                   "again %" PRIu64 " times\n",
+                   b.workers[i].number, b.workers[i].pid, b.workers[i].state, b.workers[i].connections,
+                   (double)b.workers[i].resident / MIB, b.workers[i].cpu, b.workers[i].restarts);
 }
 
 static void put_failure(struct putting *x, const char *pipeline, const struct node *node)

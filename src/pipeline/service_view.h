@@ -47,6 +47,25 @@ struct view_point {
     bool behind;
 };
 
+/* A process that works for this one (service::workers). */
+struct view_worker {
+    unsigned number;
+    long pid;          /* 0: none now */
+    const char *state; /* "starting", "running", "reloading", "stopping", "waiting" to be started again, "ended" */
+    uint64_t connections, restarts, resident;
+    double cpu; /* seconds */
+};
+
+/* What it takes of the machine: this process or, with workers, all of them. */
+struct view_total {
+    uint64_t resident;                    /* bytes */
+    double cpu;                           /* seconds */
+    uint64_t used, peak, limit, refusals; /* of the budget; limit UINT64_MAX: none */
+    uint64_t signals[SIGNAL_COUNT];       /* of `used` */
+    const struct view_worker *workers;    /* n_workers of them */
+    size_t n_workers;                     /* 0: it is alone */
+};
+
 #define VIEW_EDGES_MAX SIGNAL_COUNT /* a connector has one for each signal that goes in */
 
 struct edge;
@@ -65,6 +84,8 @@ struct service_view {
      * turn of the loop. */
     struct bytes (*config)(const struct service_view *v, bool json);
     struct view_reload reload;
+    /* With workers: asks them, and brings up to date what is seen of pipelines and nodes. NULL: there are none. */
+    void (*sum)(const struct service_view *v, struct view_total *total);
     /* Of the running configuration: what is worth a warning, with its place. */
     void (*each_warning)(const struct service_view *v, void (*visit)(const struct fault *f, void *arg), void *arg);
 };

@@ -410,5 +410,6 @@ void sender_free(struct sender *s)
     sender_metrics_close(s);
     s->store->ops->free(s->store);
     s->node->sender = NULL;
+    free(s->told);
     free(s);
 }

@@ -76,6 +76,9 @@ struct sender_fill {
 
 struct sender_fill sender_fill(const struct sender *s);
 
+/* Of one that stands for those of other processes: that is what is in it. Its unit stays, and where it is kept. */
+void sender_tell(struct sender *s, const struct sender_fill *fill);
+
 /* For the node of several senders: what its gauges say, of all of them. */
 struct sender_gauges {
     double size, capacity, disk_bytes;

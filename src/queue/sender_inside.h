@@ -99,6 +99,7 @@ struct sender {
     struct clock_timer deadline;
     struct turn_task pump_task;
     struct complaint failing, losing; /* apart: what is tried again must not keep back what is lost */
+    struct sender_fill *told;         /* what is said to be in it; NULL: what is */
     /* Own telemetry. */
     struct metric_hook hook;
     struct metric *size, *capacity, *enqueue_failed, *retried;

@@ -88,6 +88,8 @@ struct sender_fill sender_fill(const struct sender *s)
     struct amount held = s->store->ops->held(s->store);
     bool disk = is_disk_bound(s);
 
+    if (s->told != NULL)
+        return *s->told;
     return (struct sender_fill){
         .size = disk ? held.bytes : sender_size(s),
         .capacity = disk ? s->options.disk.max_bytes : s->options.queue_size,
@@ -98,6 +100,17 @@ struct sender_fill sender_fill(const struct sender *s)
         .bytes = held.bytes,
         .age = age_of(s),
     };
+}
+
+void sender_tell(struct sender *s, const struct sender_fill *fill)
+{
+    struct sender_fill told = *fill;
+
+    told.unit = sender_fill(s).unit;
+    told.on_disk = s->store->ops->keeps;
+    if (s->told == NULL)
+        s->told = mem_alloc(sizeof(*s->told));
+    *s->told = told;
 }
 
 static void collect(struct metric_hook *hook)

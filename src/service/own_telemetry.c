@@ -54,13 +54,15 @@ static struct log_field initial_field(const char *key, const struct yaml_node *v
 static void make_fields(struct own_telemetry *t, const struct logs_config *c)
 {
     const struct yaml_node *n = c->initial_fields;
-    size_t most = 1 + (n != NULL && n->kind == YAML_MAP ? n->n : 0);
+    size_t most = 2 + (n != NULL && n->kind == YAML_MAP ? n->n : 0);
 
     t->fields = mem_zalloc(most * sizeof(*t->fields));
     t->texts = mem_zalloc(2 * most * sizeof(*t->texts));
     if (!c->disable_zap_resource)
         t->fields[t->n_fields++] = F_JSON("resource", t->resource_json);
-    for (size_t i = 0; i + 1 < most; i++) {
+    if (t->host->worker > 0)
+        t->fields[t->n_fields++] = F_UINT("worker", t->host->worker);
+    for (size_t i = 0; i + 2 < most; i++) {
         char **texts = &t->texts[2 * t->n_fields];
 
         texts[0] = mem_strdup(n->pairs[i].key);
@@ -148,7 +150,7 @@ static int serve_at(struct own_telemetry *t, const struct prometheus_reader_conf
     o->n_included = c->with_resource_constant_labels.included.n;
     o->excluded = c->with_resource_constant_labels.excluded.v;
     o->n_excluded = c->with_resource_constant_labels.excluded.n;
-    own = own_metrics_source_new(t->host->metrics, o);
+    own = own_metrics_source_new(host_shown(t->host), o);
     code = scrape_endpoints_add(t->host->scrape_endpoints, &http, own_metrics_source_base(own), err);
     free(endpoint);
     if (code != 0) {

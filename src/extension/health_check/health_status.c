@@ -2,6 +2,7 @@
 /* A component's status follows from the service's phase and from what its node says (pipeline/health.h); a pipeline's
  * is the worst of its components, and the whole's the worst of all pipelines and of the memory budget. */
 #include "extension/health_check/health_check.h"
+#include "page/status.h"
 
 #include "base/log.h"
 
@@ -25,14 +26,15 @@ static const struct clock *clock_of(const struct health_check *h)
 
 void status_watch_budget(struct health_check *h)
 {
-    const struct budget *b = h->node.host->budget;
+    struct view_total total;
     uint64_t now = clock_mono(clock_of(h));
 
-    if (b->refusals != h->refusals)
+    status_total(h->node.host, &total);
+    if (total.refusals != h->refusals)
         health_fail(&h->memory, now, HEALTH_RECOVERABLE, "the memory budget is full: senders are told to come again");
     else if (h->memory.state != HEALTH_OK && now - h->memory.last > QUIET)
         health_ok(&h->memory, now);
-    h->refusals = b->refusals;
+    h->refusals = total.refusals;
 }
 
 /* ---- statuses ---- */

@@ -24,6 +24,8 @@
 struct tap;
 
 /* All of a process. */
+struct page;
+
 struct tap_set {
     const struct host *host;
     struct list taps;
@@ -32,6 +34,10 @@ struct tap_set {
     uint64_t refilled;       /* mono ns */
     uint64_t cpu;            /* of the loop's thread then, ns */
     int64_t time_left;       /* CPU time to look, ns */
+    /* Where items pass in other processes (service::workers): a sound request, and what it asks for; it answers. NULL:
+     * they pass here. */
+    void (*elsewhere)(void *arg, struct page *page, const struct tap_request *r);
+    void *arg;
 };
 
 void tap_set_init(struct tap_set *s, const struct host *host);
