@@ -29,6 +29,7 @@ from hop import Hop  # noqa: E402
 from kafka_rows import Kafka  # noqa: E402
 from scrape import Scrape, free_port  # noqa: E402
 from reloading import Reloading  # noqa: E402
+from shared import Shared  # noqa: E402
 from watched import Watched  # noqa: E402
 from harness import clustered, otlp  # noqa: E402
 from harness.daemon import READY, TELEMETRY, Daemon  # noqa: E402
@@ -752,6 +753,7 @@ def main():
             bench.remote_write("remote write, on disk, synced", 'wal: {{directory: "{folder}"}}', 5e5)
             bench.replay()
             bench.vmagent(ours)
+        Shared(bench, cpu_seconds, stop).rows(chosen, NOP, cases())
         Hop(bench, load, cpu_seconds, stop).rows(chosen)
         Kafka(bench, load, cpu_seconds, stop).rows(chosen)
         Scrape(bench, SERVER_CORE, cpu_seconds, stop, stalls).rows(chosen)
