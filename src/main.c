@@ -3,6 +3,8 @@
 #include "command/verb.h"
 
 #include "base/mem.h"
+#include "pipeline/component.h"
+#include "service/service.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -203,7 +205,7 @@ static void say_unknown(const struct arguments *a, const char *arg, bool missing
 int main(int argc, char **argv)
 {
     struct arguments a = { 0 };
-    int code = -1;
+    int code = argc == 2 && strcmp(argv[1], "worker") == 0 ? service_work(component_registry) : -1;
 
     for (int i = 1; i < argc && code < 0; i++) {
         bool missing = false;

@@ -9,6 +9,7 @@
 #include "net/socket/tls.h"
 #include "pipeline/ledger_metrics.h"
 #include "service/process_metrics.h"
+#include "service/workers/front.h"
 #include "queue/sender.h"
 #include "prom/endpoint/scrape_endpoint.h"
 
@@ -255,6 +256,8 @@ static void write_own_metrics(const struct writer *w)
     write_metrics(w, process_metric_rows);
     write_metrics(w, loop_metric_rows);
     write_metrics(w, tls_metric_rows);
+    w->text("Of each worker (service::workers):");
+    write_metrics(w, worker_metric_rows);
     w->text("Of each pipeline and each exporter:");
     write_metrics(w, ledger_metric_rows);
     w->text("Of each exporter with a queue:");

@@ -302,6 +302,12 @@ void explain_needs(struct explanation *e)
     put_line(&s, "memory: %.1f MiB at most for data, queues in memory among it (%s), and some MiB for itself",
              (double)memory_limit(c) / MIB,
              c->memory_budget_mib > 0 ? "service::memory_budget_mib" : "60 % of what this machine or cgroup has");
+    if (c->workers > 1)
+        put_line(
+            &s,
+            "processes: %u workers, each with its part of the connections and of that memory, and the one that looks "
+            "after them; a queue on disk is the first one's, those of the others are in worker-2 and so on below it",
+            (unsigned)c->workers);
     for (size_t i = 0; i < e->used.n; i++) {
         const struct explained *x = &e->used.v[i];
         const char *series = explained_option(x, "max_series");

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,7 +203,42 @@ static int allow_path(int rules, const char *place, uint64_t handled)
     return rc;
 }
 
-static int restrict_files(const struct confinement *c, long version)
+/* A file that may be run. */
+static int allow_program(int rules, const char *file)
+{
+    struct path_rule rule = { .allowed = FS_EXECUTE, .parent = open(file, O_PATH | O_CLOEXEC) };
+    int rc = 0;
+
+    if (rule.parent < 0)
+        return -errno;
+    if (syscall(SYS_landlock_add_rule, rules, RULE_PATH_BENEATH, &rule, 0) != 0)
+        rc = -errno;
+    close(rule.parent);
+    return rc;
+}
+
+/* The program's own is the first: the loader that it names, if it is linked to libraries. */
+static int find_loader(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    const char **loader = arg;
+
+    (void)size;
+    for (size_t i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_INTERP)
+            *loader = (const char *)(uintptr_t)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    return 1;
+}
+
+static int allow_itself(int rules)
+{
+    const char *loader = NULL;
+    int rc = allow_program(rules, "/proc/self/exe");
+
+    (void)dl_iterate_phdr(find_loader, &loader);
+    return rc == 0 && loader != NULL ? allow_program(rules, loader) : rc;
+}
+
+static int restrict_files(const struct confinement *c, bool starts_itself, long version)
 {
     struct ruleset handled = rules_of(version);
     int rules = (int)syscall(SYS_landlock_create_ruleset, &handled, size_for(version), 0), rc = 0;
@@ -211,6 +247,8 @@ static int restrict_files(const struct confinement *c, long version)
         return -errno;
     for (size_t i = 0; i < c->places.n && rc == 0; i++)
         rc = allow_path(rules, c->places.v[i].path, handled.fs);
+    if (rc == 0 && starts_itself)
+        rc = allow_itself(rules);
     if (rc == 0 && syscall(SYS_landlock_restrict_self, rules, 0) != 0)
         rc = -errno;
     close(rules);
@@ -233,7 +271,8 @@ static void list_places(const struct confinement *c, struct buf *text)
         buf_puts(text, "nothing");
 }
 
-void confine(struct confinement *c, const struct config *config, const char *also, const struct logger *log)
+void confine(struct confinement *c, const struct config *config, const char *also, bool starts_itself,
+             const struct logger *log)
 {
     bool dropped = drop_capabilities();
     bool no_new = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
@@ -245,7 +284,7 @@ void confine(struct confinement *c, const struct config *config, const char *als
     if (also != NULL)
         add_place(c, also);
     if (rc == 0)
-        rc = restrict_files(c, version);
+        rc = restrict_files(c, starts_itself, version);
     c->files = rc == 0;
     list_places(c, &text);
     if (c->files)

@@ -27,8 +27,9 @@ struct confinement {
 
 /* Before the first thread is made, and before anything that the configuration names, but for the log, is opened. Says
  * in the log what was given up, or why not: it is no reason not to start. `also`: one more place to write to, or NULL.
- */
-void confine(struct confinement *c, const struct config *config, const char *also, const struct logger *log);
+ * `starts_itself`: this very program may be run, for workers; each gives up the same again. */
+void confine(struct confinement *c, const struct config *config, const char *also, bool starts_itself,
+             const struct logger *log);
 
 /* The first path that this configuration writes to and this process must not; NULL: none. */
 const char *confinement_lacks(const struct confinement *c, const struct config *config);

@@ -52,12 +52,23 @@ void graph_gather_wants(struct graph *g)
     g->host->auth_attributes = (struct strings){ g->auth_attributes.v, g->auth_attributes.n };
 }
 
+bool graph_node_runs(const struct graph_node *gn)
+{
+    const struct component *c = gn->config->component;
+    const struct host *host = gn->graph->host;
+
+    if (host->front)
+        return c->kind == COMPONENT_EXTENSION;
+    return host->worker == 0 || c->spread != SPREAD_FRONT;
+}
+
 static int start_node(struct graph *g, struct graph_node *gn, struct error *err)
 {
     const struct component *c = gn->config->component;
 
     graph_node_move(gn, NODE_STARTED); /* also when it fails half-way: what it has begun must be stopped */
-    gn->failed = c->start != NULL && c->start(node_of(gn), err) != 0;
+    gn->idle = !graph_node_runs(gn);
+    gn->failed = !gn->idle && c->start != NULL && c->start(node_of(gn), err) != 0;
     if (gn->failed)
         return start_error(gn, err);
     for (size_t i = 0; g->wired && i < g->exporter_taps.n; i++)
@@ -184,7 +195,7 @@ void graph_hand_over(struct graph *g, const struct graph *to)
 
         if (e->owner != g)
             continue;
-        if (e->node->state >= NODE_STARTED && n->hand_over != NULL)
+        if (e->node->state >= NODE_STARTED && !e->node->idle && n->hand_over != NULL)
             n->hand_over(n, heir);
         if (e->node->state < NODE_STARTED && heir != NULL)
             edge_give(&e->edge, heir);
@@ -259,7 +270,7 @@ static void stop_node(struct graph *g, struct graph_node *gn)
         return;
     graph_node_move(gn, NODE_STOPPING);
     g->waiting_for++;
-    if (gn->config->component->stop == NULL)
+    if (gn->config->component->stop == NULL || gn->idle)
         on_stopped(node_of(gn));
     else
         gn->config->component->stop(node_of(gn), deadline_of(g, gn), on_stopped);

@@ -31,6 +31,7 @@ struct graph_node {
     const struct config_pipeline *pipeline; /* processors */
     size_t rank;                            /* nodes of a lower rank stop first */
     enum node_state state;
+    bool idle;   /* it does not run in this process (service::workers): neither started nor stopped */
     bool failed; /* to start: it is stopped as one that has, and not kept */
     bool placed; /* in graph->order */
     struct log_field fields[4];
@@ -158,6 +159,9 @@ struct consumer *graph_find_fanout(const struct graph *previous, struct consumer
 void graph_open_tap(struct exporter_tap *e); /* if its exporter has started */
 
 /* graph.c */
+
+/* With workers: does it run in this process? */
+bool graph_node_runs(const struct graph_node *gn);
 
 /* What this graph's nodes want of the receivers; what an earlier graph's wanted is over. */
 void graph_gather_wants(struct graph *g);

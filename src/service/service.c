@@ -18,6 +18,7 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -67,16 +68,22 @@ static int adopt_config(struct service *s, struct running *r, struct error *err)
 
     if (own_telemetry_log(&r->telemetry, &s->host, c, s->instance_id, err) != 0)
         return err->code;
+    s->host.workers = (unsigned)c->workers;
     memory_divide(&s->budget, s->shares, r->config);
     s->host.level = (enum metric_level)c->telemetry.metrics.level;
     return 0;
 }
 
+int service_serve_own(struct service *s, struct error *err)
+{
+    return s->worker != NULL ? 0 : own_telemetry_serve(&s->now.telemetry, s->now.config->service, err);
+}
+
 static int start_running(struct service *s, struct running *r, struct error *err)
 {
     site_allow_tap(&s->site, r->config->service->telemetry.page.tap);
-    if (control_serve(&s->control, r->config->service, err) != 0 ||
-        own_telemetry_serve(&r->telemetry, r->config->service, err) != 0)
+    if ((s->worker == NULL && control_serve(&s->control, r->config->service, err) != 0) ||
+        service_serve_own(s, err) != 0)
         return err->code;
     if (r->graph == NULL && graph_build(&r->graph, &s->host, r->config, NULL, err) != 0)
         return err->code;
@@ -98,7 +105,10 @@ static void on_graph_stopped(struct graph *g, void *arg)
     struct service *s = arg;
 
     leavers_give_up(s);
-    ledger_lines_log(g, &s->log);
+    if (s->worker != NULL)
+        worker_tell(s->worker, g, true);
+    else
+        ledger_lines_log(g, &s->log);
     view_enter(&s->view, SERVICE_STOPPING, NULL, s->now.config);
     graph_free(g);
     s->now.graph = NULL;
@@ -117,12 +127,20 @@ static void stop_running(struct service *s)
         own_telemetry_stop(&s->now.telemetry, clock_mono(&s->loop.clock) + NS_PER_S, on_running_stopped, s);
 }
 
+void service_say(struct service *s, enum log_level level, const char *text)
+{
+    if (s->worker == NULL)
+        log_at(&s->log, level, text);
+}
+
 void service_begin_running(struct service *s, enum log_level level, const char *text)
 {
     service_enter_phase(s, RUNNING);
     view_enter(&s->view, SERVICE_READY, s->now.graph, s->now.config);
     listener_handover_close(&s->listeners.handover);
-    log_at(&s->log, level, text);
+    service_say(s, level, text);
+    if (s->worker != NULL)
+        worker_say_running(s->worker);
     notify_ready(&s->notify, "Running.");
     if (s->ends > 0) {
         begin_stop(s);
@@ -150,7 +168,19 @@ static void on_running_stopped(void *arg)
 {
     struct service *s = arg;
 
+    if (s->worker != NULL) {
+        worker_leave(s->worker, end_service);
+        return;
+    }
     control_stop(&s->control, clock_mono(&s->loop.clock) + NS_PER_S, on_control_stopped, s);
+}
+
+static void on_workers_stopped(struct service *s)
+{
+    int code = front_exit_code(s->front);
+
+    s->exit_code = code > s->exit_code ? code : s->exit_code;
+    stop_running(s);
 }
 
 static void begin_stop(struct service *s)
@@ -158,14 +188,21 @@ static void begin_stop(struct service *s)
     service_enter_phase(s, STOPPING);
     clock_stop(&s->loop.clock, &s->leave_due);
     listener_handover_close(&s->listeners.handover);
-    log_info(&s->log, "Starting shutdown...");
+    service_say(s, LOG_INFO, "Starting shutdown...");
     notify_stopping(&s->notify);
-    stop_running(s);
+    view_enter(&s->view, SERVICE_STOPPING, s->now.graph, s->now.config);
+    if (s->front != NULL)
+        front_stop(s->front, s->end_by > 0 ? s->end_by : service_deadline(s, s->now.config), on_workers_stopped);
+    else
+        stop_running(s);
 }
 
 void service_stop_failed(struct service *s, const struct error *err)
 {
-    log_error(&s->log, "Cannot go on", F_STR("error", err->text));
+    if (s->worker != NULL)
+        worker_say_failed(s->worker, err->text);
+    else
+        log_error(&s->log, "Cannot go on", F_STR("error", err->text));
     s->exit_code = EXIT_CODE_FAILED;
     begin_stop(s);
 }
@@ -174,7 +211,8 @@ static void end_service(struct service *s)
 {
     service_enter_phase(s, ENDED);
     listener_handover_close(&s->listeners.handover); /* the end came while reloading */
-    signals_close(&s->signals);
+    if (s->worker == NULL)
+        signals_close(&s->signals);
     config_watch_close(s->watch);
     loop_stop(&s->loop);
 }
@@ -193,6 +231,8 @@ static void hurry_reload(struct service *s)
 static void hurry_end(struct service *s)
 {
     s->end_by = clock_mono(&s->loop.clock);
+    if (s->front != NULL)
+        front_hurry(s->front);
     if (s->now.graph != NULL)
         graph_hurry(s->now.graph);
     hurry_reload(s);
@@ -212,8 +252,11 @@ static void end_after_reload(struct service *s)
 
 static void on_end_signal(struct service *s, int number)
 {
-    log_info(&s->log, "Received signal from OS", F_STR("signal", number == SIGTERM ? "terminated" : "interrupt"));
+    if (s->worker == NULL)
+        log_info(&s->log, "Received signal from OS", F_STR("signal", number == SIGTERM ? "terminated" : "interrupt"));
     s->ends++;
+    if (s->ends > 2 && s->front != NULL)
+        front_kill(s->front);
     if (s->ends > 2)
         _exit(EXIT_CODE_FAILED);
     if (s->ends == 1)
@@ -234,14 +277,17 @@ static void reload_when_running(struct service *s)
         s->reload_again = true;
 }
 
-static void on_signal(void *arg, int number)
+void service_signal(struct service *s, int number)
 {
-    struct service *s = arg;
-
     if (number == SIGHUP)
         reload_when_running(s);
     else
         on_end_signal(s, number);
+}
+
+static void on_signal(void *arg, int number)
+{
+    service_signal(arg, number);
 }
 
 static void on_config_changed(void *arg)
@@ -281,10 +327,8 @@ static void on_view_changed(void *arg)
     tap_set_renew(&s->site.taps);
 }
 
-static void service_init(struct service *s, const struct config_sources *sources,
-                         const struct component *const *registry)
+static void service_init(struct service *s)
 {
-    *s = (struct service){ .sources = *sources, .files = s->files, .registry = registry };
     list_init(&s->leavers);
     memory_tune();
     loop_init(&s->loop, false);
@@ -293,6 +337,7 @@ static void service_init(struct service *s, const struct config_sources *sources
     budget_divide(&s->budget, s->shares, SIGNAL_COUNT);
     peer_shares_init(&s->peers);
     metrics_init(&s->metrics);
+    metrics_init(&s->idle);
     log_sink_init(&s->sink);
     s->sink.clock = &s->loop.clock;
     s->sink.on_backlog = on_backlog;
@@ -308,8 +353,8 @@ static void service_init(struct service *s, const struct config_sources *sources
         .listeners = &s->listeners,
         .view = &s->view.shown,
         .version = OTELCD_VERSION,
+        .workers = 1,
     };
-    own_instance_id(s->instance_id);
     s->host.instance_id = s->instance_id;
     view_init(&s->view, &s->loop.clock);
     notify_init(&s->notify, &s->loop.clock);
@@ -343,8 +388,14 @@ static int service_close(struct service *s)
     s->sink.clock = NULL;
     s->sink.on_backlog = NULL;
     if (s->exit_code == EXIT_CODE_OK)
-        log_info(&s->log, "Shutdown complete.");
+        service_say(s, LOG_INFO, "Shutdown complete.");
     free_running(&s->now);
+    if (s->front != NULL)
+        front_free(s->front);
+    if (s->worker != NULL)
+        worker_free(s->worker);
+    buf_wipe(&s->for_workers);
+    metrics_free(&s->idle);
     view_free(&s->view);
     peer_shares_free(&s->peers);
     control_free(&s->control);
@@ -355,47 +406,101 @@ static int service_close(struct service *s)
     return s->exit_code;
 }
 
+static void give_up_rights(struct service *s)
+{
+    const struct service_config *c = s->now.config->service;
+
+    if (s->worker == NULL)
+        control_prepare(&s->control, &s->host, c);
+    s->sandboxed = c->sandbox;
+    if (s->sandboxed)
+        confine(&s->confinement, s->now.config, s->control.directory.len > 0 ? buf_cstr(&s->control.directory) : NULL,
+                s->front != NULL, &s->log);
+}
+
 static void start(struct service *s)
 {
     struct error err = { 0 };
 
-    signals_watch(&s->signals, &s->loop.uv, on_signal, s);
+    if (s->worker == NULL)
+        signals_watch(&s->signals, &s->loop.uv, on_signal, s);
     if (adopt_config(s, &s->now, &err) != 0) {
         service_stop_failed(s, &err);
         return;
     }
-    service_log_faults(s, &s->now.config->faults);
-    log_info(&s->log, "Starting otelcd...", F_STR("Version", OTELCD_VERSION),
-             F_INT("NumCPU", sysconf(_SC_NPROCESSORS_ONLN)));
-    control_prepare(&s->control, &s->host, s->now.config->service);
-    s->sandboxed = s->now.config->service->sandbox;
-    if (s->sandboxed)
-        confine(&s->confinement, s->now.config, s->control.directory.len > 0 ? buf_cstr(&s->control.directory) : NULL,
-                &s->log);
+    if (s->worker == NULL) {
+        service_log_faults(s, &s->now.config->faults);
+        log_info(&s->log, "Starting otelcd...", F_STR("Version", OTELCD_VERSION),
+                 F_INT("NumCPU", sysconf(_SC_NPROCESSORS_ONLN)), F_UINT("workers", s->host.workers));
+    }
+    give_up_rights(s);
     if (start_running(s, &s->now, &err) != 0)
         service_stop_failed(s, &err);
+    else if (s->front != NULL)
+        front_start(s->front);
     else
         service_say_ready(s);
 }
 
+/* The configuration, before anything of the service is made: 0, or the exit code. */
+static int load_first(struct service *s, const struct config_sources *sources, const struct component *const *registry,
+                      struct buf *for_workers)
+{
+    *s = (struct service){ .sources = *sources, .registry = registry, .worker = s->worker };
+    s->sources.files = &s->files;
+    own_instance_id(s->instance_id);
+    if (s->worker != NULL)
+        snprintf(s->instance_id, sizeof(s->instance_id), "%s", worker_config(s->worker)->instance_id);
+    s->now.config = service_load(s, for_workers);
+    if (s->now.config->faults.n_errors == 0)
+        return EXIT_CODE_OK;
+    faults_print(&s->now.config->faults, stderr);
+    source_files_clear(&s->files);
+    config_free(s->now.config);
+    return EXIT_CODE_FAILED;
+}
+
 int service_run(const struct config_sources *sources, const struct component *const *registry, bool watch)
 {
+    struct buf for_workers = { 0 };
     struct service s = { 0 };
-    struct config_sources noted = *sources;
-    struct config *config;
+    int code = load_first(&s, sources, registry, &for_workers);
+    unsigned workers = code == EXIT_CODE_OK ? front_count_workers(s.now.config) : 0;
 
-    noted.files = &s.files;
-    config = config_load(&noted, registry);
-    if (config->faults.n_errors > 0) {
-        faults_print(&config->faults, stderr);
+    if (code == EXIT_CODE_OK && workers == 0) {
         source_files_clear(&s.files);
-        config_free(config);
-        return EXIT_CODE_FAILED;
+        config_free(s.now.config);
+        code = EXIT_CODE_FAILED;
     }
-    service_init(&s, &noted, registry);
-    s.now.config = config;
-    if (watch)
-        s.watch = config_watch_open(&s.loop, &s.sources, &s.log, on_config_changed, &s);
+    if (code == EXIT_CODE_OK) {
+        service_init(&s);
+        if (workers > 1)
+            front_share(&s, workers, &for_workers);
+        if (watch)
+            s.watch = config_watch_open(&s.loop, &s.sources, &s.log, on_config_changed, &s);
+        start(&s);
+        loop_run(&s.loop);
+        code = service_close(&s);
+    }
+    buf_wipe(&for_workers);
+    return code;
+}
+
+int service_work(const struct component *const *registry)
+{
+    struct service s = { .worker = worker_new() };
+    int code;
+
+    if (s.worker == NULL)
+        return EXIT_CODE_FAILED;
+    code = load_first(&s, &worker_config(s.worker)->sources, registry, NULL);
+    if (code != EXIT_CODE_OK) {
+        worker_free(s.worker);
+        return code;
+    }
+    service_init(&s);
+    s.host.worker = worker_number(s.worker);
+    worker_join(s.worker, &s);
     start(&s);
     loop_run(&s.loop);
     return service_close(&s);

@@ -18,4 +18,8 @@
 /* Runs until a signal ends it; returns the exit code. `watch`: a change of a configuration's file is a SIGHUP. */
 int service_run(const struct config_sources *sources, const struct component *const *registry, bool watch);
 
+/* A process that works for one that was started with service::workers: the command line `otelcd worker`, which only
+ * that one writes. */
+int service_work(const struct component *const *registry);
+
 #endif

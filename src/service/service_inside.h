@@ -3,7 +3,9 @@
  *
  *     service.c         from the first line of the log to the last
  *     reload/reload.c   a new configuration
- *     reload/leavers.c  what a reload has left behind, until the last answer has come */
+ *     reload/leavers.c  what a reload has left behind, until the last answer has come
+ *     workers/front.h   the processes that work for this one
+ *     workers/worker.h  this process as one of them */
 #ifndef SERVICE_SERVICE_INSIDE_H
 #define SERVICE_SERVICE_INSIDE_H
 
@@ -23,6 +25,8 @@
 #include "service/service.h"
 #include "service/signals.h"
 #include "service/view.h"
+#include "service/workers/front.h"
+#include "service/workers/worker.h"
 
 enum phase { STARTING, RUNNING, RELOADING, STOPPING, ENDED };
 
@@ -44,6 +48,7 @@ struct reload {
     bool started;                /* all of the new configuration runs, or has failed to */
     bool failed;                 /* it has */
     bool back;                   /* `before` is what is made again */
+    bool shared;                 /* the workers have done it too */
 };
 
 struct service {
@@ -80,6 +85,10 @@ struct service {
     struct clock_timer leave_due;   /* asked while reloading: then what the reload waits for is hurried */
     struct signals signals;
     struct clock_timer log_flush; /* while a slow reader has not taken all of the log */
+    struct front *front;          /* with workers, in the process that they work for; else NULL */
+    struct worker *worker;        /* in a worker; else NULL */
+    struct buf for_workers;       /* what a reload under way is going to give them */
+    struct metrics idle;          /* with a front: of its nodes, which do not run */
     int exit_code;
 };
 
@@ -92,6 +101,14 @@ uint64_t service_deadline(const struct service *s, const struct config *config);
  * when addresses that nobody listens on any more are closed. What came meanwhile has its turn. */
 void service_begin_running(struct service *s, enum log_level level, const char *text);
 void service_say_ready(struct service *s);
+/* What is said of the service as a whole; a worker leaves it to the front. */
+void service_say(struct service *s, enum log_level level, const char *text);
+/* As if it had come from outside. */
+void service_signal(struct service *s, int number);
+/* Own metrics, where this process serves them. */
+int service_serve_own(struct service *s, struct error *err);
+/* The configuration; with workers also what these are going to be given for it. */
+struct config *service_load(struct service *s, struct buf *for_workers);
 /* It cannot go on: it stops, and the exit code says so. */
 void service_stop_failed(struct service *s, const struct error *err);
 

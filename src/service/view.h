@@ -14,6 +14,7 @@ struct view {
     struct config *config;      /* likewise */
     void (*changed)(void *arg); /* another graph is shown, or none; may be NULL */
     void *arg;
+    void *front;        /* whose shown.sum is; NULL: there are no workers */
     char fault[512];    /* of the reload under way */
     struct buf text[2]; /* of `config`: as YAML, as JSON; empty: not made yet */
 };

@@ -129,7 +129,7 @@ void graph_node_identify(struct graph_node *gn, bool kept)
         const struct component *c = node_of(other)->component;
 
         if (other->state == NODE_STARTED && !other->failed && other->fingerprint == h && is_same(gn, other) &&
-            (c->is_stale == NULL || !c->is_stale(node_of(other))))
+            (c->is_stale == NULL || other->idle || !c->is_stale(node_of(other))))
             gn->twin = other;
     }
 }
@@ -313,7 +313,7 @@ void graph_tell_reload(struct graph *g)
     for (size_t i = 0; i < g->nodes.n; i++) {
         struct node *n = node_of(g->nodes.v[i]);
 
-        if (g->nodes.v[i]->state == NODE_STARTED && n->component->on_reload != NULL)
+        if (g->nodes.v[i]->state == NODE_STARTED && !g->nodes.v[i]->idle && n->component->on_reload != NULL)
             n->component->on_reload(n);
     }
 }

@@ -26,7 +26,8 @@ struct leaver {
 
 static void free_leaver(struct leaver *l)
 {
-    ledger_lines_log(l->graph, &l->service->log);
+    if (l->service->front == NULL) /* with workers each tells its own */
+        ledger_lines_log(l->graph, &l->service->log);
     list_remove(&l->link);
     graph_free(l->graph);
     config_free(l->config);

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void move_on(struct service *s);
@@ -44,6 +45,9 @@ static bool may_write(struct service *s, const struct config *config)
 
 static void say_what_takes_a_restart(struct service *s, const struct config *config)
 {
+    if (config->service->workers != s->host.workers)
+        log_warn(&s->log, "service::workers counts when the process starts: restart otelcd for this change",
+                 F_UINT("configured", config->service->workers));
     if (config->service->sandbox != s->sandboxed)
         log_warn(&s->log, "service::sandbox counts when the process starts: restart otelcd for this change",
                  F_BOOL("configured", config->service->sandbox));
@@ -94,8 +98,7 @@ static void start_rest(struct service *s)
     r->started = true;
     leavers_end_durable(s);
     r->failed =
-        (!s->now.telemetry.is_served && own_telemetry_serve(&s->now.telemetry, s->now.config->service, &err) != 0) ||
-        graph_start(s->now.graph, &err) != 0;
+        (!s->now.telemetry.is_served && service_serve_own(s, &err) != 0) || graph_start(s->now.graph, &err) != 0;
     if (r->failed)
         say_no_start(s, &err);
     else
@@ -125,7 +128,8 @@ static void take_over(struct service *s, struct own_telemetry *telemetry)
     graph_take_over(s->now.graph);
     view_enter(&s->view, SERVICE_STARTING, s->now.graph, s->now.config);
     change_telemetry(s, telemetry, before);
-    control_change(&s->control, s->now.config->service);
+    if (s->worker == NULL)
+        control_change(&s->control, s->now.config->service);
     site_allow_tap(&s->site, s->now.config->service->telemetry.page.tap);
     exclusive = graph_is_exclusive(old) || !r->untold;
     if (!exclusive)
@@ -204,11 +208,12 @@ void service_reload(struct service *s)
         return;
     }
     service_enter_phase(s, RELOADING);
-    log_info(&s->log, "Config updated, restart service");
+    service_say(s, LOG_INFO, "Config updated, restart service");
     notify_reloading(&s->notify);
     view_reload_begins(&s->view);
-    source_files_clear(s->sources.files);
-    *r = (struct reload){ .config = config_load(&s->sources, s->registry) };
+    buf_wipe(&s->for_workers);
+    source_files_clear(&s->files);
+    *r = (struct reload){ .config = service_load(s, s->front != NULL ? &s->for_workers : NULL) };
     config_watch_follow(s->watch, r->config->faults.n_errors == 0);
     if (r->config->faults.n_errors > 0) {
         service_log_faults(s, &r->config->faults);
@@ -217,7 +222,8 @@ void service_reload(struct service *s)
     } else if (!may_write(s, r->config)) {
         keep_old(s);
     } else {
-        say_what_takes_a_restart(s, r->config);
+        if (s->worker == NULL)
+            say_what_takes_a_restart(s, r->config);
         if (!make_graph(s))
             keep_old(s);
     }
@@ -235,12 +241,33 @@ static void go_back(struct service *s)
     fail_both(s);
 }
 
+static void finish_reload(struct service *s);
+
+/* The workers run the new configuration too, or none of them does. */
+static void on_workers_reloaded(struct service *s, const char *fault)
+{
+    struct error err = { .code = UV_EINVAL };
+
+    if (fault[0] == '\0') {
+        s->reload.shared = true;
+        finish_reload(s);
+        return;
+    }
+    snprintf(err.text, sizeof(err.text), "%s", fault);
+    say_no_start(s, &err);
+    go_back(s);
+}
+
 static void finish_reload(struct service *s)
 {
     bool failed = s->reload.failed, back = s->reload.back;
 
     if (failed && !back) {
         go_back(s);
+        return;
+    }
+    if (s->front != NULL && !failed && !back && !s->reload.shared) {
+        front_reload(s->front, &s->for_workers, on_workers_reloaded);
         return;
     }
     config_free(s->reload.before);
@@ -252,7 +279,8 @@ static void finish_reload(struct service *s)
     } else {
         process_metrics_reloaded(&s->process, true);
         view_reload_ends(&s->view, true);
-        service_log_faults(s, &s->now.config->faults);
+        if (s->worker == NULL)
+            service_log_faults(s, &s->now.config->faults);
         service_say_ready(s);
     }
 }

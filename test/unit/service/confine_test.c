@@ -98,7 +98,7 @@ static int in_thread(void)
 
 static bool confined(void)
 {
-    confine(&confinement, &config, NULL, &log_);
+    confine(&confinement, &config, NULL, false, &log_);
     if (!confinement.files)
         fprintf(stderr, "skipped: no Landlock here\n");
     return confinement.files;
@@ -153,7 +153,7 @@ START_TEST(privileges_of_root_are_given_up_but_two)
     struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct caps[2];
 
-    confine(&confinement, &config, NULL, &log_);
+    confine(&confinement, &config, NULL, false, &log_);
     ck_assert_int_eq(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1);
     ck_assert_int_eq(syscall(SYS_capget, &head, caps), 0);
     ck_assert_uint_eq(caps[0].permitted & ~(1u << CAP_DAC_OVERRIDE | 1u << CAP_NET_BIND_SERVICE), 0);

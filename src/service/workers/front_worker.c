@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One worker, as the front sees it. It is this same program, started with two pairs of sockets: the channel, on which
+ * it is told what to do and says how it is, and one on which it asks for doors and waits for the answer.
+ *
+ * WORKER_NONE -> STARTING -> RUNNING <-> RELOADING, and from each of them to NONE when it dies, or STOPPING -> ENDED.
+ *
+ * What can go wrong: it dies. Its counters stay in the sums (totals_retire()), and it is started again after a pause
+ * that doubles each time, and begins anew when it has run for a while. Before all have run once, that is a start that
+ * fails. */
+#include "service/workers/front_inside.h"
+
+#include "base/mem.h"
+#include "service/service_inside.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST_PAUSE (100 * NS_PER_MS)
+#define LONGEST_PAUSE (30 * NS_PER_S)
+#define HUNG (60 * NS_PER_S)   /* a loop that has not turned for so long does not turn any more */
+#define PROVEN (60 * NS_PER_S) /* one that has run for so long has not died for how it was started */
+
+static const struct metric_row rows[] = {
+    METRIC_ROW("otelcd_worker_up", METRIC_GAUGE, "", "1 while the worker runs (service::workers)."),
+    METRIC_ROW("otelcd_worker_connections", METRIC_GAUGE, "{connections}", "Connections that the worker has."),
+    METRIC_ROW("otelcd_worker_restarts", METRIC_COUNTER, "{times}", "Times that the worker was started again."),
+};
+
+const struct metric_row *const worker_metric_rows[] = { &rows[0], &rows[1], &rows[2], NULL };
+
+static void enter_state(struct front_worker *w, enum worker_state to)
+{
+    static const uint8_t allowed[] = {
+        [WORKER_NONE] = 1 << WORKER_STARTING | 1 << WORKER_ENDED,
+        [WORKER_STARTING] = 1 << WORKER_RUNNING | 1 << WORKER_NONE | 1 << WORKER_STOPPING,
+        [WORKER_RUNNING] = 1 << WORKER_RELOADING | 1 << WORKER_NONE | 1 << WORKER_STOPPING,
+        [WORKER_RELOADING] = 1 << WORKER_RUNNING | 1 << WORKER_NONE | 1 << WORKER_STOPPING,
+        [WORKER_STOPPING] = 1 << WORKER_ENDED,
+        [WORKER_ENDED] = 0,
+    };
+
+    assert(allowed[w->state] & 1 << to);
+    w->state = to;
+    metric_set(w->up, to == WORKER_RUNNING || to == WORKER_RELOADING);
+    front_look(w->front);
+}
+
+static struct logger *log_of(struct front_worker *w)
+{
+    return &w->front->service->log;
+}
+
+static struct clock *clock_of(struct front_worker *w)
+{
+    return &w->front->service->loop.clock;
+}
+
+/* ---- what it says ---- */
+
+/* What the one before had counted stays. */
+static void retire_told(struct front_worker *w)
+{
+    if (w->gone)
+        totals_retire(&w->front->totals, buf_bytes(&w->told));
+    w->gone = false;
+    buf_free(&w->told);
+}
+
+static void take_numbers(struct front_worker *w, int file)
+{
+    struct buf told = { 0 };
+
+    w->asked = false;
+    if (channel_unpack(file, &told)) {
+        retire_told(w);
+        w->told = told;
+    } else {
+        buf_free(&told);
+    }
+}
+
+static void on_ready(struct front_worker *w)
+{
+    if (w->state != WORKER_STARTING)
+        return;
+    enter_state(w, WORKER_RUNNING);
+    if (w->restarts > 0)
+        log_info(log_of(w), "The worker runs again", F_UINT("worker", w->number), F_INT("pid", w->pid));
+}
+
+static void on_message(struct front_worker *w, const struct channel_message *m)
+{
+    switch ((enum channel_kind)m->kind) {
+    case CHANNEL_READY:
+        on_ready(w);
+        break;
+    case CHANNEL_FAILED:
+        front_fail(w->front, m->text);
+        break;
+    case CHANNEL_RELOADED:
+        if (w->state != WORKER_RELOADING)
+            break;
+        enter_state(w, WORKER_RUNNING);
+        front_reload_answer(w, m->number != 0, m->text);
+        break;
+    default:
+        break;
+    }
+}
+
+static void hear_late(struct front_worker *w)
+{
+    for (size_t i = 0; i < w->late.n; i++)
+        on_message(w, &w->late.v[i]);
+    w->late.n = 0;
+}
+
+static void on_late(struct turn_task *task)
+{
+    hear_late(container_of(task, struct front_worker, late_task));
+}
+
+static void sort_message(struct front_worker *w, const struct channel_message *m, int file, bool all)
+{
+    if (m->kind == CHANNEL_TOLD) {
+        take_numbers(w, file);
+        return;
+    }
+    if (file >= 0)
+        close(file);
+    if (m->kind == CHANNEL_COUNT) {
+        doors_count(&w->taker, m->number, m->other);
+    } else if (all) {
+        on_message(w, m);
+    } else {
+        *vec_push(&w->late) = *m;
+        turn_defer(&w->front->service->loop.turn, &w->late_task);
+    }
+}
+
+void front_worker_hear(struct front_worker *w, bool all)
+{
+    struct channel_message m;
+    int file;
+
+    if (all)
+        hear_late(w);
+    while (w->channel >= 0) {
+        int rc = channel_receive(w->channel, &m, &file);
+
+        if (rc < 0)
+            w->asked = false; /* it has ended: on_process_end() follows */
+        if (rc <= 0) {
+            if (rc < 0 && w->channel_poll != NULL)
+                uv_poll_stop(w->channel_poll);
+            return;
+        }
+        sort_message(w, &m, file, all);
+    }
+}
+
+static void on_channel(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    front_worker_hear(poll->data, true);
+}
+
+void front_worker_ask(struct front_worker *w)
+{
+    uint64_t now = clock_mono(clock_of(w));
+
+    if (w->channel < 0 || w->state == WORKER_STARTING)
+        return;
+    if (!w->asked) {
+        w->asked = channel_say(w->channel, CHANNEL_ASK, 0, NULL);
+        w->asked_at = now;
+    } else if (now - w->asked_at > HUNG && w->state != WORKER_STOPPING) {
+        log_error(log_of(w), "A worker says nothing: it is ended", F_UINT("worker", w->number), F_INT("pid", w->pid));
+        w->asked_at = now;
+        front_worker_kill(w);
+    }
+}
+
+/* ---- doors ---- */
+
+static void open_door(struct front_worker *w, const struct channel_message *m)
+{
+    struct channel_message answer;
+    int socket = doors_attach(&w->front->doors, &w->taker, m->text, &answer);
+
+    (void)channel_send(w->doors, &answer, socket);
+    if (socket >= 0)
+        close(socket);
+}
+
+static void on_doors(uv_poll_t *poll, int status, int events)
+{
+    struct front_worker *w = poll->data;
+    struct channel_message m;
+    int file, rc;
+
+    (void)status;
+    (void)events;
+    while ((rc = channel_receive(w->doors, &m, &file)) > 0) {
+        if (file >= 0)
+            close(file);
+        if (m.kind == CHANNEL_OPEN)
+            open_door(w, &m);
+        else if (m.kind == CHANNEL_CLOSE)
+            doors_detach(&w->front->doors, &w->taker, (uint32_t)m.number);
+    }
+    if (rc < 0)
+        uv_poll_stop(poll);
+}
+
+/* ---- its process ---- */
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void end_channel(uv_poll_t **poll, int *fd)
+{
+    if (*poll != NULL)
+        uv_close((uv_handle_t *)*poll, free_handle);
+    *poll = NULL;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void end_channels(struct front_worker *w)
+{
+    turn_cancel(&w->front->service->loop.turn, &w->late_task);
+    vec_free(&w->late);
+    end_channel(&w->channel_poll, &w->channel);
+    end_channel(&w->doors_poll, &w->doors);
+    w->asked = false;
+}
+
+static void on_pause_over(struct clock_timer *t)
+{
+    struct front_worker *w = container_of(t, struct front_worker, timer);
+
+    w->restarts++;
+    metric_add(w->restarted, 1);
+    front_worker_start(w);
+}
+
+static void start_later(struct front_worker *w)
+{
+    uint64_t now = clock_mono(clock_of(w));
+
+    if (w->pause == 0 || now - w->born > PROVEN)
+        w->pause = FIRST_PAUSE;
+    else
+        w->pause = w->pause * 2 < LONGEST_PAUSE ? w->pause * 2 : LONGEST_PAUSE;
+    clock_start(clock_of(w), &w->timer, w->pause, on_pause_over);
+}
+
+/* It was not told to end. */
+static void on_death(struct front_worker *w, int64_t code, int number)
+{
+    bool reloading = w->state == WORKER_RELOADING;
+
+    log_error(log_of(w), "A worker has died: it is started again", F_UINT("worker", w->number), F_INT("pid", w->pid),
+              F_INT("exit_code", code), F_INT("signal", number));
+    w->gone = true;
+    enter_state(w, WORKER_NONE);
+    if (reloading)
+        front_reload_answer(w, false, "it has died on the new configuration");
+    if (!w->front->ready)
+        front_fail(w->front, "a worker has died at its start: the log says why");
+    else
+        start_later(w);
+}
+
+static void on_process_end(uv_process_t *process, int64_t code, int number)
+{
+    struct front_worker *w = process->data;
+
+    front_worker_hear(w, true); /* the last that it has said */
+    uv_close((uv_handle_t *)process, free_handle);
+    w->process = NULL;
+    end_channels(w);
+    if (w->state != WORKER_STOPPING)
+        doors_keep(&w->front->doors, true); /* it comes again */
+    doors_leave(&w->front->doors, &w->taker);
+    w->taker = (struct door_taker){ 0 };
+    if (w->state != WORKER_STOPPING) {
+        on_death(w, code, number);
+        return;
+    }
+    w->gone = w->gone || number != 0; /* what it held is lost */
+    if (w->gone)
+        retire_told(w);
+    w->exit_code = number != 0 ? EXIT_CODE_FAILED : (int)code;
+    if (number != 0)
+        log_error(log_of(w), "A worker did not end by itself", F_UINT("worker", w->number), F_INT("signal", number));
+    enter_state(w, WORKER_ENDED);
+}
+
+static int spawn(struct front_worker *w, int channel, int doors)
+{
+    char *args[] = { (char *)(uintptr_t) "otelcd", (char *)(uintptr_t) "worker", NULL };
+    uv_stdio_container_t stdio[] = {
+        { .flags = UV_INHERIT_FD, .data.fd = 0 },     { .flags = UV_INHERIT_FD, .data.fd = 1 },
+        { .flags = UV_INHERIT_FD, .data.fd = 2 },     { .flags = UV_INHERIT_FD, .data.fd = channel },
+        { .flags = UV_INHERIT_FD, .data.fd = doors },
+    };
+    uv_process_options_t options = {
+        .exit_cb = on_process_end,
+        .file = "/proc/self/exe",
+        .args = args,
+        .stdio = stdio,
+        .stdio_count = (int)ARRAY_LEN(stdio),
+    };
+    int rc;
+
+    w->process = mem_zalloc(sizeof(*w->process));
+    w->process->data = w;
+    rc = uv_spawn(&w->front->service->loop.uv, w->process, &options);
+    if (rc != 0) {
+        uv_close((uv_handle_t *)w->process, free_handle);
+        w->process = NULL;
+    }
+    return rc;
+}
+
+static uv_poll_t *listen_to(struct front_worker *w, int fd, uv_poll_cb cb)
+{
+    uv_poll_t *poll = mem_zalloc(sizeof(*poll));
+
+    if (uv_poll_init(&w->front->service->loop.uv, poll, fd) != 0) {
+        free(poll);
+        return NULL;
+    }
+    poll->data = w;
+    uv_poll_start(poll, UV_READABLE, cb);
+    return poll;
+}
+
+static int open_channels(struct front_worker *w, int theirs[2])
+{
+    int channel[2], doors[2];
+
+    if (!channel_pair(channel))
+        return -errno;
+    if (!channel_pair(doors)) {
+        close(channel[0]);
+        close(channel[1]);
+        return -EMFILE;
+    }
+    w->channel = channel[0];
+    w->doors = doors[0];
+    theirs[0] = channel[1];
+    theirs[1] = doors[1];
+    w->channel_poll = listen_to(w, w->channel, on_channel);
+    w->doors_poll = listen_to(w, w->doors, on_doors);
+    return w->channel_poll != NULL && w->doors_poll != NULL ? 0 : -EMFILE;
+}
+
+bool front_worker_give(struct front_worker *w, enum channel_kind kind, const struct buf *config)
+{
+    struct channel_message m = { .kind = kind, .number = w->number };
+    int file = channel_pack(buf_bytes(config));
+    bool given = file >= 0 && w->channel >= 0 && channel_send(w->channel, &m, file);
+
+    if (file >= 0)
+        close(file);
+    return given;
+}
+
+static int start_process(struct front_worker *w)
+{
+    int theirs[2] = { -1, -1 }, rc = open_channels(w, theirs);
+
+    if (rc == 0)
+        rc = spawn(w, theirs[0], theirs[1]);
+    for (int i = 0; i < 2; i++)
+        if (theirs[i] >= 0)
+            close(theirs[i]);
+    if (rc == 0 && !front_worker_give(w, CHANNEL_CONFIG, &w->front->config))
+        rc = -EIO;
+    return rc;
+}
+
+void front_worker_start(struct front_worker *w)
+{
+    int rc;
+
+    w->born = clock_mono(clock_of(w));
+    enter_state(w, WORKER_STARTING);
+    rc = start_process(w);
+    if (rc == 0) {
+        w->pid = w->process->pid;
+        return;
+    }
+    log_error(log_of(w), "Cannot start a worker", F_UINT("worker", w->number), F_STR("error", uv_strerror(rc)));
+    if (w->process != NULL)
+        return; /* it ends without its configuration, and is started again then */
+    end_channels(w);
+    enter_state(w, WORKER_NONE);
+    if (w->front->ready)
+        start_later(w);
+    else
+        front_fail(w->front, uv_strerror(rc));
+}
+
+void front_worker_stop(struct front_worker *w)
+{
+    clock_stop(clock_of(w), &w->timer);
+    if (w->state == WORKER_NONE) {
+        retire_told(w);
+        enter_state(w, WORKER_ENDED);
+        return;
+    }
+    enter_state(w, WORKER_STOPPING);
+    if (w->channel < 0 || !channel_say(w->channel, CHANNEL_STOP, 0, NULL))
+        front_worker_kill(w);
+}
+
+void front_worker_kill(struct front_worker *w)
+{
+    if (w->process != NULL)
+        uv_process_kill(w->process, SIGKILL);
+}
+
+void front_worker_init(struct front_worker *w, struct front *f, unsigned number)
+{
+    char text[16];
+    struct metric_label label = { "worker", text };
+    struct metric **own[] = { &w->up, &w->crowd, &w->restarted };
+
+    *w = (struct front_worker){ .front = f, .number = number, .channel = -1, .doors = -1 };
+    w->late_task.run = on_late;
+    snprintf(text, sizeof(text), "%u", number);
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        *own[i] = metrics_get(&f->service->metrics, &rows[i], &label, 1);
+        metric_set(*own[i], 0);
+    }
+}

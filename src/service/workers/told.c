@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything stands in words of eight bytes, a text as its length and then itself with NULs behind it, so that what is
+ * read can be used in place. Each list begins with its length. */
+#include "service/workers/told.h"
+
+#include "base/mem.h"
+#include "service/graph_build.h"
+
+#include <string.h>
+
+/* ---- writing ---- */
+
+static void put(struct buf *out, uint64_t n)
+{
+    buf_append(out, &n, sizeof(n));
+}
+
+static void put_double(struct buf *out, double d)
+{
+    buf_append(out, &d, sizeof(d));
+}
+
+static void put_raw(struct buf *out, const void *data, size_t len)
+{
+    static const char padding[8];
+
+    put(out, len);
+    buf_append(out, data, len);
+    buf_append(out, padding, 8 - len % 8);
+}
+
+static void put_text(struct buf *out, const char *text)
+{
+    put_raw(out, text, strlen(text));
+}
+
+/* A place for the length of the list that follows. */
+static size_t begin_list(struct buf *out)
+{
+    put(out, 0);
+    return out->len - 8;
+}
+
+static void end_list(struct buf *out, size_t at, uint64_t n)
+{
+    memcpy(out->data + at, &n, sizeof(n));
+}
+
+static void put_row(struct buf *out, const struct metric_row *row)
+{
+    put_text(out, row->name);
+    put_text(out, row->unit);
+    put_text(out, row->help);
+    put(out, row->type);
+    put(out, row->level);
+    put(out, row->sum);
+    put(out, row->n_bounds);
+    for (size_t i = 0; i < row->n_bounds; i++)
+        put_double(out, row->bounds[i]);
+}
+
+static void put_metric(struct buf *out, const struct metric *m)
+{
+    size_t n = m->n_labels < TOLD_LABELS ? m->n_labels : TOLD_LABELS;
+
+    put_row(out, m->row);
+    put(out, n);
+    for (size_t i = 0; i < n; i++) {
+        put_text(out, m->labels[i].name);
+        put_text(out, m->labels[i].value);
+    }
+    put_double(out, m->value);
+    put(out, m->count);
+    for (size_t i = 0; m->row->type == METRIC_HISTOGRAM && i <= m->row->n_bounds; i++)
+        put(out, m->buckets[i]);
+}
+
+static void put_metrics(struct buf *out, const struct metrics *all)
+{
+    size_t at = begin_list(out), n = 0;
+
+    for (size_t i = 0; i < all->families.n; i++)
+        for (size_t k = 0; k < all->families.v[i]->members.n; k++)
+            if (all->families.v[i]->members.v[k]->touched) {
+                put_metric(out, all->families.v[i]->members.v[k]);
+                n++;
+            }
+    end_list(out, at, n);
+}
+
+static void put_reasons(struct buf *out, bool refused, const struct ledger_reasons *reasons)
+{
+    for (size_t i = 0; i < reasons->n; i++) {
+        put(out, refused);
+        put_text(out, reasons->v[i].reason);
+        put(out, reasons->v[i].items);
+    }
+}
+
+struct counting {
+    struct buf *out;
+    uint64_t n;
+};
+
+static void put_ledger(const struct ledger *l, void *arg)
+{
+    struct counting *c = arg;
+
+    put_text(c->out, l->kind);
+    put_text(c->out, l->id);
+    put(c->out, l->signal);
+    put(c->out, l->received);
+    put(c->out, l->delivered);
+    put(c->out, l->held);
+    put(c->out, l->durable);
+    put(c->out, l->refused.n + l->dropped.n);
+    put_reasons(c->out, true, &l->refused);
+    put_reasons(c->out, false, &l->dropped);
+    c->n++;
+}
+
+static void put_client(struct buf *out, const struct client *c)
+{
+    put_raw(out, c, sizeof(*c));
+    put_text(out, c->transport != NULL ? c->transport : "");
+    put_text(out, c->protocol != NULL ? c->protocol : "");
+    put_text(out, c->reason != NULL ? c->reason : "");
+}
+
+static void put_node(struct buf *out, const struct graph_node *gn)
+{
+    const struct node *n = (const struct node *)(const void *)gn->memory;
+    struct sender_fill fill = { 0 };
+
+    put(out, n->component->kind);
+    put(out, gn->from);
+    put(out, gn->to);
+    put_text(out, n->id);
+    put_text(out, n->pipeline != NULL ? n->pipeline : "");
+    put_raw(out, n->health, sizeof(n->health));
+    if (n->sender != NULL)
+        fill = sender_fill(n->sender);
+    put_raw(out, &fill, n->sender != NULL ? sizeof(fill) : 0);
+    put(out, n->clients != NULL ? n->clients->forgotten : 0);
+    put(out, n->clients != NULL ? n->clients->n : 0);
+    for (size_t i = 0; n->clients != NULL && i < n->clients->n; i++)
+        put_client(out, &n->clients->v[i]);
+}
+
+void told_write(struct buf *out, const struct told_process *p, struct metrics *metrics, const struct graph *g)
+{
+    struct counting c = { .out = out };
+    size_t at;
+
+    metrics_collect(metrics);
+    put_raw(out, p, sizeof(*p));
+    put_metrics(out, metrics);
+    at = begin_list(out);
+    if (g != NULL)
+        graph_ledgers(g, put_ledger, &c);
+    end_list(out, at, c.n);
+    put(out, g != NULL ? g->nodes.n : 0);
+    for (size_t i = 0; g != NULL && i < g->nodes.n; i++)
+        put_node(out, g->nodes.v[i]);
+}
+
+/* ---- reading ---- */
+
+struct taking {
+    struct bytes in;
+    bool broken;
+};
+
+static const void *take_bytes(struct taking *t, size_t len)
+{
+    const void *at = t->in.data;
+
+    if (len > t->in.len) {
+        t->broken = true;
+        return NULL;
+    }
+    t->in = bytes_skip(t->in, len);
+    return at;
+}
+
+static uint64_t take(struct taking *t)
+{
+    const void *at = take_bytes(t, 8);
+    uint64_t n = 0;
+
+    if (at != NULL)
+        memcpy(&n, at, sizeof(n));
+    return n;
+}
+
+static double take_double(struct taking *t)
+{
+    uint64_t bits = take(t);
+    double d;
+
+    memcpy(&d, &bits, sizeof(d));
+    return d;
+}
+
+static const void *take_raw(struct taking *t, size_t *len)
+{
+    uint64_t n = take(t);
+    const void *at = n <= t->in.len ? take_bytes(t, n + 8 - n % 8) : NULL;
+
+    t->broken |= at == NULL;
+    *len = at != NULL ? (size_t)n : 0;
+    return at;
+}
+
+static const char *take_text(struct taking *t)
+{
+    size_t len;
+    const char *text = take_raw(t, &len);
+
+    return text != NULL ? text : "";
+}
+
+static const void *take_array(struct taking *t, uint64_t n)
+{
+    return n <= t->in.len / 8 ? take_bytes(t, (size_t)n * 8) : take_bytes(t, SIZE_MAX);
+}
+
+static void take_metric(struct taking *t, const struct told_reader *r)
+{
+    struct told_metric m = { 0 };
+
+    m.row.name = take_text(t);
+    m.row.unit = take_text(t);
+    m.row.help = take_text(t);
+    m.row.type = (enum metric_type)take(t);
+    m.row.level = (enum metric_level)take(t);
+    m.row.sum = (enum metric_sum)take(t);
+    m.row.n_bounds = take(t);
+    m.row.bounds = take_array(t, m.row.n_bounds);
+    m.n_labels = take(t);
+    t->broken |= m.n_labels > TOLD_LABELS;
+    for (size_t i = 0; !t->broken && i < m.n_labels; i++) {
+        m.labels[i].name = take_text(t);
+        m.labels[i].value = take_text(t);
+    }
+    m.value = take_double(t);
+    m.count = take(t);
+    if (m.row.type == METRIC_HISTOGRAM)
+        m.buckets = take_array(t, m.row.n_bounds + 1);
+    if (!t->broken && r->metric != NULL)
+        r->metric(r->arg, &m);
+}
+
+static void take_ledger(struct taking *t, const struct told_reader *r)
+{
+    struct told_ledger l = { .kind = take_text(t) };
+
+    l.id = take_text(t);
+    l.signal = take(t);
+    l.received = take(t);
+    l.delivered = take(t);
+    l.held = take(t);
+    l.durable = take(t);
+    l.n_reasons = take(t);
+    t->broken |= l.signal >= SIGNAL_COUNT;
+    if (!t->broken && r->ledger != NULL)
+        r->ledger(r->arg, &l);
+    for (size_t i = 0; !t->broken && i < l.n_reasons; i++) {
+        struct told_reason reason = { .refused = take(t) != 0 };
+
+        reason.reason = take_text(t);
+        reason.items = take(t);
+        if (!t->broken && r->reason != NULL)
+            r->reason(r->arg, &l, &reason);
+    }
+}
+
+static void take_client(struct taking *t, const struct told_node *n, const struct told_reader *r)
+{
+    struct client c = { 0 };
+    size_t len;
+    const void *raw = take_raw(t, &len);
+
+    if (raw != NULL && len == sizeof(c))
+        memcpy(&c, raw, sizeof(c));
+    else
+        t->broken = true;
+    c.transport = take_text(t);
+    c.protocol = take_text(t);
+    c.reason = take_text(t);
+    if (!t->broken && r->client != NULL)
+        r->client(r->arg, n, &c);
+}
+
+static void take_node(struct taking *t, const struct told_reader *r)
+{
+    struct told_node n = { .kind = take(t) };
+    size_t health, fill;
+    uint64_t n_clients;
+
+    n.from = take(t);
+    n.to = take(t);
+    n.id = take_text(t);
+    n.pipeline = take_text(t);
+    n.health = take_raw(t, &health);
+    n.fill = take_raw(t, &fill);
+    n.forgotten = take(t);
+    n_clients = take(t);
+    if (fill < sizeof(*n.fill))
+        n.fill = NULL;
+    t->broken |= health != HEALTH_CAUSES * sizeof(*n.health);
+    if (!t->broken && r->node != NULL)
+        r->node(r->arg, &n);
+    for (uint64_t i = 0; !t->broken && i < n_clients; i++)
+        take_client(t, &n, r);
+}
+
+static void take_list(struct taking *t, const struct told_reader *r,
+                      void (*each)(struct taking *t, const struct told_reader *r))
+{
+    uint64_t n = take(t);
+
+    for (uint64_t i = 0; !t->broken && i < n; i++)
+        each(t, r);
+}
+
+bool told_read(struct bytes in, struct told_process *p, const struct told_reader *r)
+{
+    struct taking t = { .in = in };
+    size_t len;
+    const void *process = take_raw(&t, &len);
+
+    if (process == NULL || len != sizeof(*p))
+        return false;
+    memcpy(p, process, sizeof(*p));
+    take_list(&t, r, take_metric);
+    take_list(&t, r, take_ledger);
+    take_list(&t, r, take_node);
+    return !t.broken;
+}

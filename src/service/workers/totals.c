@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* totals_begin() sets all to what the front process and those that are gone have; totals_add() adds a worker's. Rows
+ * and words come with what is told, and are kept, each once: they are as many as otelcd has of them. */
+#include "service/workers/totals_inside.h"
+
+#include "base/mem.h"
+#include "service/graph_build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char totals_lost[] = "worker_died";
+
+struct adding {
+    struct totals *t;
+    struct graph *mirror;
+    bool retiring;
+};
+
+/* ---- rows and words ---- */
+
+const char *totals_word(struct totals *t, const char *word)
+{
+    for (size_t i = 0; i < t->words.n; i++)
+        if (strcmp(t->words.v[i], word) == 0)
+            return t->words.v[i];
+    return *vec_push(&t->words) = mem_strdup(word);
+}
+
+const struct metric_row *totals_row(struct totals *t, const struct metric_row *row)
+{
+    struct metric_row *kept;
+    double *bounds;
+
+    for (size_t i = 0; i < t->front->families.n; i++)
+        if (strcmp(t->front->families.v[i]->row->name, row->name) == 0)
+            return t->front->families.v[i]->row;
+    for (size_t i = 0; i < t->rows.n; i++)
+        if (strcmp(t->rows.v[i]->name, row->name) == 0)
+            return t->rows.v[i];
+    kept = mem_alloc(sizeof(*kept));
+    *kept = *row;
+    kept->name = totals_word(t, row->name);
+    kept->unit = totals_word(t, row->unit);
+    kept->help = totals_word(t, row->help);
+    bounds = mem_alloc((row->n_bounds + 1) * sizeof(*bounds));
+    for (size_t i = 0; i < row->n_bounds; i++)
+        bounds[i] = row->bounds[i];
+    kept->bounds = bounds;
+    *vec_push(&t->rows) = kept;
+    return kept;
+}
+
+/* ---- metrics ---- */
+
+static void add_value(struct metric *to, double value)
+{
+    enum metric_sum how = to->row->sum;
+
+    if (!to->touched || (how == SHOW_MOST && value > to->value) || (how == SHOW_LEAST && value < to->value))
+        to->value = value;
+    else if (how != SHOW_MOST && how != SHOW_LEAST)
+        to->value += value;
+    to->touched = true;
+}
+
+static void add_counts(struct metric *to, uint64_t count, const uint64_t *buckets)
+{
+    to->count += count;
+    for (size_t i = 0; buckets != NULL && i <= to->row->n_bounds; i++)
+        to->buckets[i] += buckets[i];
+}
+
+static void add_metrics(struct metrics *to, const struct metrics *from, bool of_front)
+{
+    for (size_t i = 0; i < from->families.n; i++)
+        for (size_t k = 0; k < from->families.v[i]->members.n; k++) {
+            const struct metric *m = from->families.v[i]->members.v[k];
+            struct metric *sum;
+
+            if (!m->touched || (of_front && m->row->sum == SHOW_WORKERS))
+                continue;
+            sum = metrics_get(to, m->row, m->labels, m->n_labels);
+            add_value(sum, m->value);
+            add_counts(sum, m->count, m->buckets);
+        }
+}
+
+static void clear_metrics(struct metrics *m)
+{
+    for (size_t i = 0; i < m->families.n; i++)
+        for (size_t k = 0; k < m->families.v[i]->members.n; k++) {
+            struct metric *x = m->families.v[i]->members.v[k];
+
+            x->touched = false;
+            x->value = 0;
+            x->count = 0;
+            if (x->buckets != NULL)
+                memset(x->buckets, 0, (x->row->n_bounds + 1) * sizeof(*x->buckets));
+        }
+}
+
+static void on_metric(void *arg, const struct told_metric *m)
+{
+    const struct adding *a = arg;
+    const struct metric_row *row = totals_row(a->t, &m->row);
+    struct metric_label labels[TOLD_LABELS];
+    struct metric *sum;
+
+    if (row->sum == SHOW_FRONT || row->n_bounds != m->row.n_bounds || row->type != m->row.type ||
+        (a->retiring && row->type == METRIC_GAUGE))
+        return;
+    for (size_t i = 0; i < m->n_labels; i++)
+        labels[i] = (struct metric_label){ totals_word(a->t, m->labels[i].name), m->labels[i].value };
+    sum = metrics_get(a->retiring ? &a->t->retired : &a->t->merged, row, labels, m->n_labels);
+    add_value(sum, m->value);
+    add_counts(sum, m->count, m->buckets);
+}
+
+/* ---- ledgers ---- */
+
+struct finding {
+    const struct told_ledger *wanted;
+    struct ledger *found;
+};
+
+static void match_ledger(const struct ledger *l, void *arg)
+{
+    struct finding *f = arg;
+
+    if ((uint64_t)l->signal == f->wanted->signal && strcmp(l->kind, f->wanted->kind) == 0 &&
+        strcmp(l->id, f->wanted->id) == 0)
+        f->found = (struct ledger *)(uintptr_t)l;
+}
+
+static struct ledger *find_ledger(const struct adding *a, const struct told_ledger *wanted)
+{
+    struct finding f = { wanted, NULL };
+    struct totals *t = a->t;
+
+    if (!a->retiring) {
+        if (a->mirror != NULL)
+            graph_ledgers(a->mirror, match_ledger, &f);
+        return f.found;
+    }
+    for (size_t i = 0; i < t->ledgers.n; i++)
+        match_ledger(t->ledgers.v[i], &f);
+    if (f.found == NULL) {
+        f.found = mem_zalloc(sizeof(*f.found));
+        ledger_init(f.found, totals_word(t, wanted->kind), wanted->id, (enum signal)wanted->signal);
+        *vec_push(&t->ledgers) = f.found;
+    }
+    return f.found;
+}
+
+static void add_reason(struct ledger_reasons *to, const char *reason, uint64_t items)
+{
+    size_t i = 0;
+
+    while (i < to->n && strcmp(to->v[i].reason, reason) != 0)
+        i++;
+    if (i == to->n)
+        *vec_push(to) = (struct ledger_reason){ .reason = reason };
+    to->v[i].items += items;
+}
+
+/* One on a disk is found there by who comes next, with all that it has counted. */
+static bool is_left_out(const struct adding *a, const struct told_ledger *l)
+{
+    return a->retiring && l->durable != 0;
+}
+
+static void on_ledger(void *arg, const struct told_ledger *told)
+{
+    const struct adding *a = arg;
+    struct ledger *l;
+
+    if (is_left_out(a, told)) {
+        totals_withdraw(a->t, told);
+        return;
+    }
+    l = find_ledger(a, told);
+    if (l == NULL)
+        return;
+    if (a->retiring && told->held > 0)
+        totals_count_lost(a->t, told);
+    l->durable = told->durable != 0;
+    l->received += told->received;
+    l->delivered += told->delivered;
+    if (!a->retiring)
+        l->held += told->held;
+    else if (told->held > 0)
+        add_reason(&l->dropped, totals_lost, told->held);
+}
+
+static void on_reason(void *arg, const struct told_ledger *told, const struct told_reason *r)
+{
+    const struct adding *a = arg;
+    struct ledger *l;
+
+    if (is_left_out(a, told)) {
+        totals_withdraw_reason(a->t, told, r);
+        return;
+    }
+    l = find_ledger(a, told);
+    if (l != NULL)
+        add_reason(r->refused ? &l->refused : &l->dropped, totals_word(a->t, r->reason), r->items);
+}
+
+static void clear_ledger(const struct ledger *ledger, void *arg)
+{
+    struct ledger *l = (struct ledger *)(uintptr_t)ledger;
+    const struct totals *t = arg;
+
+    l->received = l->delivered = l->held = 0;
+    l->refused.n = l->dropped.n = 0;
+    for (size_t i = 0; i < t->ledgers.n; i++) {
+        const struct ledger *gone = t->ledgers.v[i];
+
+        if (gone->signal != l->signal || strcmp(gone->kind, l->kind) != 0 || strcmp(gone->id, l->id) != 0)
+            continue;
+        l->received = gone->received;
+        l->delivered = gone->delivered;
+        for (size_t k = 0; k < gone->refused.n; k++)
+            add_reason(&l->refused, gone->refused.v[k].reason, gone->refused.v[k].items);
+        for (size_t k = 0; k < gone->dropped.n; k++)
+            add_reason(&l->dropped, gone->dropped.v[k].reason, gone->dropped.v[k].items);
+    }
+}
+
+/* ---- nodes ---- */
+
+static struct node *find_node(const struct graph *g, const struct told_node *told)
+{
+    for (size_t i = 0; i < g->nodes.n; i++) {
+        struct graph_node *gn = real_node(g->nodes.v[i]);
+        struct node *n = node_of(gn);
+
+        if (n->component->kind == (enum component_kind)told->kind && gn->from == (enum signal)told->from &&
+            gn->to == (enum signal)told->to && strcmp(n->id, told->id) == 0 &&
+            strcmp(n->pipeline != NULL ? n->pipeline : "", told->pipeline) == 0)
+            return n;
+    }
+    return NULL;
+}
+
+/* The worse; of two alike the one that has been so for longer. */
+static void add_health(struct health *to, const struct health *from)
+{
+    uint64_t failures = to->failures + from->failures;
+
+    if (from->state > to->state || (from->state == to->state && from->since != 0 && from->since < to->since))
+        *to = *from;
+    to->failures = failures;
+}
+
+static void add_fill(struct node *n, const struct sender_fill *fill)
+{
+    struct sender_fill sum = sender_fill(n->sender);
+
+    sum.size += fill->size;
+    if (sum.capacity != UINT64_MAX)
+        sum.capacity = fill->capacity == UINT64_MAX ? UINT64_MAX : sum.capacity + fill->capacity;
+    sum.requests += fill->requests;
+    sum.items += fill->items;
+    sum.bytes += fill->bytes;
+    sum.age = fill->age > sum.age ? fill->age : sum.age;
+    sender_tell(n->sender, &sum);
+}
+
+static struct client *find_client(struct clients *all, const struct client *c)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (strcmp(all->v[i].address, c->address) == 0 && strcmp(all->v[i].agent, c->agent) == 0 &&
+            strcmp(all->v[i].transport, c->transport) == 0)
+            return &all->v[i];
+    return NULL;
+}
+
+static void new_client(struct totals *t, struct clients *all, const struct client *c)
+{
+    struct client *to;
+
+    if (all->n == CLIENTS_MOST) {
+        all->forgotten++;
+        return;
+    }
+    if (all->v == NULL)
+        all->v = mem_zalloc(CLIENTS_MOST * sizeof(*all->v));
+    to = &all->v[all->n++];
+    *to = *c;
+    to->transport = totals_word(t, c->transport);
+    to->protocol = totals_word(t, c->protocol);
+    to->reason = totals_word(t, c->reason);
+}
+
+static void add_client(struct totals *t, struct clients *all, const struct client *c)
+{
+    struct client *to = find_client(all, c);
+
+    if (to == NULL) {
+        new_client(t, all, c);
+        return;
+    }
+    to->requests += c->requests;
+    to->refused += c->refused;
+    to->last = c->last > to->last ? c->last : to->last;
+    if (c->erred > to->erred) {
+        to->erred = c->erred;
+        to->reason = totals_word(t, c->reason);
+        memcpy(to->error, c->error, sizeof(to->error));
+    }
+}
+
+static struct node *shown_node(const struct adding *a, const struct told_node *told)
+{
+    struct node *n = a->mirror != NULL && !a->retiring ? find_node(a->mirror, told) : NULL;
+
+    return n != NULL && n->component->spread != SPREAD_FRONT ? n : NULL;
+}
+
+static void on_node(void *arg, const struct told_node *told)
+{
+    struct node *n = shown_node(arg, told);
+
+    if (n == NULL)
+        return;
+    for (size_t i = 0; i < HEALTH_CAUSES; i++)
+        add_health(&n->health[i], &told->health[i]);
+    if (n->sender != NULL && told->fill != NULL)
+        add_fill(n, told->fill);
+    if (n->clients != NULL)
+        n->clients->forgotten += told->forgotten;
+}
+
+static void on_client(void *arg, const struct told_node *told, const struct client *c)
+{
+    const struct adding *a = arg;
+    struct node *n = shown_node(a, told);
+
+    if (n != NULL && n->clients != NULL)
+        add_client(a->t, n->clients, c);
+}
+
+static void clear_node(struct node *n)
+{
+    struct sender_fill none;
+
+    if (n->component->spread == SPREAD_FRONT)
+        return;
+    memset(n->health, 0, sizeof(n->health));
+    if (n->sender != NULL) {
+        none = sender_fill(n->sender);
+        none.size = none.requests = none.items = none.bytes = none.age = 0;
+        none.capacity = none.capacity == UINT64_MAX ? UINT64_MAX : 0;
+        sender_tell(n->sender, &none);
+    }
+    if (n->clients != NULL)
+        n->clients->n = n->clients->forgotten = n->clients->latest = 0;
+}
+
+/* ---- */
+
+void totals_init(struct totals *t, struct metrics *front)
+{
+    *t = (struct totals){ .front = front };
+    metrics_init(&t->merged);
+    metrics_init(&t->retired);
+}
+
+void totals_free(struct totals *t)
+{
+    metrics_free(&t->merged);
+    metrics_free(&t->retired);
+    for (size_t i = 0; i < t->ledgers.n; i++) {
+        ledger_free(t->ledgers.v[i]);
+        free(t->ledgers.v[i]);
+    }
+    vec_free(&t->ledgers);
+    for (size_t i = 0; i < t->rows.n; i++) {
+        free((double *)(uintptr_t)t->rows.v[i]->bounds);
+        free(t->rows.v[i]);
+    }
+    vec_free(&t->rows);
+    for (size_t i = 0; i < t->words.n; i++)
+        free(t->words.v[i]);
+    vec_free(&t->words);
+}
+
+void totals_begin(struct totals *t, struct graph *mirror)
+{
+    clear_metrics(&t->merged);
+    metrics_collect(t->front);
+    add_metrics(&t->merged, t->front, true);
+    add_metrics(&t->merged, &t->retired, false);
+    t->process = (struct told_process){ 0 };
+    if (mirror == NULL)
+        return;
+    graph_ledgers(mirror, clear_ledger, t);
+    for (size_t i = 0; i < mirror->nodes.n; i++)
+        clear_node(node_of(real_node(mirror->nodes.v[i])));
+}
+
+void totals_take(struct totals *t, const struct told_process *p)
+{
+    struct told_process *sum = &t->process;
+
+    sum->resident += p->resident;
+    sum->used += p->used;
+    sum->peak += p->peak;
+    sum->limit += p->limit;
+    sum->refusals += p->refusals;
+    sum->connections += p->connections;
+    sum->cpu += p->cpu;
+    for (int i = 0; i < SIGNAL_COUNT; i++)
+        sum->signals[i] += p->signals[i];
+}
+
+static const struct told_reader reading = { on_metric, on_ledger, on_reason, on_node, on_client, NULL };
+
+bool totals_add(struct totals *t, struct graph *mirror, struct bytes told, struct told_process *p)
+{
+    struct adding a = { .t = t, .mirror = mirror };
+    struct told_reader r = reading;
+
+    r.arg = &a;
+    *p = (struct told_process){ 0 };
+    return told.len > 0 && told_read(told, p, &r);
+}
+
+void totals_retire(struct totals *t, struct bytes told)
+{
+    struct adding a = { .t = t, .retiring = true };
+    struct told_reader r = reading;
+    struct told_process p;
+
+    r.arg = &a;
+    if (told.len > 0)
+        (void)told_read(told, &p, &r);
+}

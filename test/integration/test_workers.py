@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: Apache-2.0
+"""service::workers: several processes share the connections; the one that was started looks after them and speaks for all."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+
+import pytest
+from configs import NOP
+from harness import otlp
+from harness.alerts import wait
+from harness.limits import OTELCD, PATIENCE
+from test_control import runtime  # noqa: F401
+from test_tap import Tap
+
+TRACES = ("pipeline", "traces")
+
+
+def shared(config, n=2):
+    return config.replace("service:\n", f"service:\n  workers: {n}\n", 1)
+
+
+QUEUE = """
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}, http: {{endpoint: "127.0.0.1:0"}}}}}}
+exporters:
+  debug: {{sending_queue: {{storage: file_storage}}}}
+extensions:
+  file_storage: {{directory: {folder}, create_directory: true}}
+service:
+  workers: {workers}
+  extensions: [file_storage]
+  pipelines:
+    traces: {{receivers: [otlp], exporters: [debug]}}
+"""
+
+DIED = "A worker has died: it is started again"
+
+
+def status(d):
+    return json.loads(d.http("GET", "/api/v1/status", address=d.scrape_address())[2])
+
+
+def pids(d):
+    return [w["pid"] for w in status(d)["workers"]]
+
+
+class Connection:
+    """One that stays."""
+
+    def __init__(self, d):
+        self.http = http.client.HTTPConnection(d.http_address(), timeout=PATIENCE)
+        d.open.append(self)
+
+    def send(self, n=1):
+        self.http.request("POST", "/v1/traces", otlp.traces(n).SerializeToString(), {"Content-Type": "application/x-protobuf"})
+        answer = self.http.getresponse()
+        answer.read()
+        return answer.status
+
+    def close(self):
+        self.http.close()
+
+
+def connected(d):
+    return sorted(int(s.value) for s in d.metrics().find("otelcd_worker_connections"))
+
+
+def test_connections_are_shared_evenly_and_the_ledger_is_that_of_all(otelcd):
+    d = otelcd(shared(NOP))
+    connections = [Connection(d) for _ in range(6)]
+    for c in connections:
+        assert c.send(2) == 200
+    d.wait_metrics(lambda m: sorted(int(s.value) for s in m.find("otelcd_worker_connections")) == [3, 3])
+    assert d.ledger(*TRACES)["received"] == d.ledger(*TRACES)["delivered"] == 12
+    assert d.metric("otelcol_receiver_accepted_spans", receiver="otlp", transport="http") == 12
+    for c in connections[:3]:
+        c.close()
+    d.wait_metrics(lambda m: sum(s.value for s in m.find("otelcd_worker_connections")) == 3)
+
+
+def test_the_page_and_the_status_show_each_worker_and_sums_of_all(otelcd):
+    d = otelcd(shared(NOP))
+    for _ in range(4):
+        assert Connection(d).send(1) == 200
+    s = status(d)
+    assert [w["number"] for w in s["workers"]] == [1, 2] and all(w["state"] == "running" for w in s["workers"])
+    assert s["well"] and s["pipelines"][0]["ledger"]["delivered"] == 4
+    assert s["service"]["resident_bytes"] > sum(w["resident_bytes"] for w in s["workers"])
+    assert sum(sender["requests"] for r in s["receivers"] for sender in r["senders"]) == 4
+    page = d.http("GET", "/", address=d.scrape_address())[2].decode()
+    assert "<h2>Workers</h2>" in page and str(s["workers"][1]["pid"]) in page
+    text = d.http("GET", "/api/v1/status?format=text", address=d.scrape_address())[2].decode()
+    assert re.search(r"^worker 2 \(pid \d+\) is running: 2 connections", text, re.M), text
+
+
+def test_each_worker_has_its_part_of_the_memory(otelcd):
+    d = otelcd(shared(NOP).replace("workers: 2", "workers: 2\n  memory_budget_mib: 100"))
+    assert d.metric("otelcd_budget_limit_bytes") == 100 * 1024 * 1024
+    assert status(d)["budget"]["limit_bytes"] == 100 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "section, kind, config",
+    [
+        ("processors", "tail_sampling", "{policies: [{name: all, type: always_sample}]}"),
+        ("processors", "groupbytrace", "{}"),
+    ],
+)
+def test_what_can_be_only_once_is_refused_with_its_reason(tmp_path, section, kind, config):
+    text = shared(NOP).replace("exporters:\n  nop:\n", f"{section}:\n  {kind}: {config}\nexporters:\n  nop:\n")
+    text = text.replace("traces: {receivers: [otlp],", f"traces: {{receivers: [otlp], processors: [{kind}],")
+    (tmp_path / "c.yaml").write_text(text)
+    said = subprocess.run([OTELCD, "validate", "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE)
+    assert said.returncode == 1
+    assert f"{section}::{kind}: cannot be in 2 processes at once (service::workers): it " in said.stderr
+    assert "all spans of a trace; write workers: 1, or give it an otelcd of its own" in said.stderr
+    (tmp_path / "c.yaml").write_text(text.replace("workers: 2", "workers: 1"))
+    subprocess.run([OTELCD, "validate", "--config", tmp_path / "c.yaml"], check=True, timeout=PATIENCE)
+
+
+def test_a_worker_that_is_killed_under_load_loses_nothing_acknowledged(otelcd, tmp_path):
+    d = otelcd(QUEUE.format(folder=tmp_path / "q", workers=2), expect=[DIED], allow=["ended in the middle"])
+    acknowledged, stop = [0] * 4, threading.Event()
+
+    def load(i):
+        while not stop.is_set():
+            c = http.client.HTTPConnection(d.http_address(), timeout=PATIENCE)
+            try:
+                for _ in range(20):
+                    c.request("POST", "/v1/traces", otlp.traces(3).SerializeToString(), {"Content-Type": "application/x-protobuf"})
+                    answer = c.getresponse()
+                    answer.read()
+                    acknowledged[i] += 3 if answer.status == 200 else 0
+            except (OSError, http.client.HTTPException):
+                pass
+            c.close()
+
+    threads = [threading.Thread(target=load, args=(i,)) for i in range(4)]
+    for t in threads:
+        t.start()
+    for n in range(1, 4):
+        before = sum(acknowledged)
+        wait(lambda: sum(acknowledged) > before + 300, "nothing is acknowledged")
+        os.kill(pids(d)[n % 2] or pids(d)[(n + 1) % 2], signal.SIGKILL)
+        d.wait_log("The worker runs again", n)
+    stop.set()
+    for t in threads:
+        t.join(PATIENCE)
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") == 0)
+    ledger = d.ledger("exporter", "debug", "traces")
+    assert ledger["delivered"] == ledger["received"] >= sum(acknowledged), (ledger, d.metrics().find("otelcd_exporter_dropped_items"), sum(acknowledged))
+    assert d.metrics().sum("otelcd_worker_restarts") == 3
+
+
+def test_a_caller_whose_worker_is_dead_gets_another(otelcd):
+    d = otelcd(shared(NOP), expect=[DIED])
+    first = pids(d)
+    for pid in first:
+        os.kill(pid, signal.SIGKILL)
+    for _ in range(4):
+        assert Connection(d).send(1) == 200
+    d.wait_log("The worker runs again", 2)
+    assert not set(pids(d)) & set(first)
+
+
+def test_what_workers_had_counted_stays_in_the_sums_when_they_die(otelcd):
+    d = otelcd(shared(NOP), expect=[DIED])
+    for _ in range(4):
+        assert Connection(d).send(5) == 200
+    assert d.ledger(*TRACES)["delivered"] == 20
+    os.kill(pids(d)[0], signal.SIGKILL)
+    d.wait_log("The worker runs again")
+    assert d.ledger(*TRACES)["delivered"] == 20
+    assert Connection(d).send(1) == 200
+    assert d.ledger(*TRACES)["delivered"] == 21
+
+
+def test_a_reload_under_load_refuses_nothing(otelcd, unused_port):
+    text = shared(NOP).replace('http: {endpoint: "127.0.0.1:0"}', f'http: {{endpoint: "127.0.0.1:{unused_port}"}}')
+    d = otelcd(text)
+    sent, failed, stop = [0] * 3, [], threading.Event()
+
+    def load(i):
+        while not stop.is_set():
+            try:
+                c = http.client.HTTPConnection("127.0.0.1", unused_port, timeout=PATIENCE)
+                c.request("POST", "/v1/traces", otlp.traces(1).SerializeToString(), {"Content-Type": "application/x-protobuf"})
+                assert c.getresponse().status == 200
+                sent[i] += 1
+                c.close()
+            except Exception as e:
+                failed.append(repr(e))
+
+    threads = [threading.Thread(target=load, args=(i,)) for i in range(3)]
+    for t in threads:
+        t.start()
+    for n in range(4):
+        before = sum(sent)
+        wait(lambda: sum(sent) > before + 50, "nothing is sent")
+        d.reload(text.replace("http: {endpoint", f"http: {{max_request_body_size: {20_000_000 + n}, endpoint"))
+    stop.set()
+    for t in threads:
+        t.join(PATIENCE)
+    assert not failed, failed[:3]
+    assert d.ledger(*TRACES)["delivered"] == sum(sent)
+
+
+def test_a_broken_configuration_changes_nothing_anywhere(otelcd):
+    d = otelcd(shared(NOP), expect=["nopp", "running on with the old one"])
+    before = pids(d)
+    d.reload(shared(NOP).replace("exporters: [nop]", "exporters: [nopp]"), "running on with the old one")
+    assert Connection(d).send(2) == 200 and Connection(d).send(2) == 200
+    assert d.ledger(*TRACES)["delivered"] == 4
+    assert pids(d) == before
+    assert status(d)["reload"]["failed"] == 1
+
+
+def test_what_does_not_start_in_the_workers_changes_nothing_anywhere(otelcd):
+    d = otelcd(shared(NOP), expect=["does not start", "Running on the old configuration"])
+    taken = otelcd(NOP).grpc_address()
+    d.reload(
+        shared(NOP).replace('grpc: {endpoint: "127.0.0.1:0"}', f'grpc: {{endpoint: "{taken}"}}'),
+        "^Running on the old configuration",
+    )
+    for _ in range(4):
+        d.export(otlp.traces(1))
+    assert d.ledger(*TRACES)["delivered"] == 4
+    assert "is in use" in status(d)["reload"]["fault"] or "in use" in status(d)["reload"]["fault"]
+    d.reload(shared(NOP))
+
+
+def test_a_start_that_fails_in_the_workers_fails(otelcd):
+    taken = otelcd(NOP).grpc_address()
+    text = shared(NOP).replace('grpc: {endpoint: "127.0.0.1:0"}', f'grpc: {{endpoint: "{taken}"}}')
+    d = otelcd(text, ready=False, end=False, expect=["Cannot go on.*address already in use"], allow=[DIED])
+    assert d.wait_end() == 1
+
+
+def test_the_end_drains_all_of_them(otelcd):
+    text = NOP.replace("exporters:\n  nop:\n", "processors:\n  batch: {timeout: 1h}\nexporters:\n  nop:\n")
+    d = otelcd(shared(text.replace("exporters: [nop]", "processors: [batch], exporters: [nop]")))
+    for _ in range(4):
+        assert Connection(d).send(3) == 200
+    assert d.ledger(*TRACES)["held"] == 12
+    d.close_clients()
+    assert d.stop() == 0
+    assert d.final_ledgers()[TRACES]["delivered"] == 12
+
+
+def test_workers_leave_signals_to_who_started_them(otelcd):
+    d = otelcd(shared(NOP))
+    before = pids(d)
+    for pid in before:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(pid, number)
+    for _ in range(4):
+        assert Connection(d).send(1) == 200
+    assert pids(d) == before
+
+
+def is_there(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_workers_end_with_who_started_them(otelcd):
+    d = otelcd(shared(NOP), end=False)
+    workers = pids(d)
+    d.terminate(signal.SIGKILL)
+    d.process.wait(PATIENCE)
+    wait(lambda: not any(is_there(pid) for pid in workers), "workers are left")
+
+
+def test_a_tap_sees_the_items_of_all_workers(otelcd, runtime):  # noqa: F811
+    d = otelcd(shared(NOP), env={"RUNTIME_DIRECTORY": str(runtime)})
+    tap = Tap(d, "traces", "--count", "4", "--rate", "0")
+    for _ in range(6):
+        assert Connection(d).send(1) == 200
+    code, items, told = tap.end()
+    assert code == 0, told
+    assert len(re.findall("^---", items, re.M)) == 4
+    assert told.count("looking at") == 1
+    assert "4 shown" in told
+
+
+def test_a_queue_of_a_worker_that_is_not_started_any_more_is_delivered(otelcd, tmp_path, unused_port):
+    text = QUEUE.format(folder=tmp_path / "q", workers=3).replace(
+        "debug: {sending_queue: {storage: file_storage}}",
+        f"otlp_grpc: {{endpoint: 127.0.0.1:{unused_port}, tls: {{insecure: true}}, sending_queue: {{storage: file_storage}}}}",
+    ).replace("exporters: [debug]", "exporters: [otlp_grpc]")
+    d = otelcd(text, end=False, allow=["."])
+    for _ in range(6):
+        assert Connection(d).send(1) == 200
+    d.close_clients()
+    assert d.stop() == 0
+    assert {p.name for p in (tmp_path / "q").iterdir()} == {"exporter_otlp_grpc_traces", "worker-2", "worker-3"}
+    sink = otelcd(NOP.replace('grpc: {endpoint: "127.0.0.1:0"}', f'grpc: {{endpoint: "127.0.0.1:{unused_port}"}}'))
+    d = otelcd(text.replace("workers: 3", "workers: 1"), allow=["."])
+    assert len(status(d)["workers"]) == 3
+    sink.wait_metrics(lambda m: m.sum("otelcd_pipeline_delivered_items") == 6)
+    d.wait_metrics(lambda m: m.sum("otelcd_exporter_held_items") == 0)
+    assert d.lines("holds what a worker has not delivered: 3 workers are started")
+    d.close_clients()
+    assert d.stop() == 0
+    d = otelcd(text.replace("workers: 3", "workers: 1"), allow=["."])
+    assert "workers" not in status(d)
+    assert d.ledger("exporter", "otlp_grpc", "traces")["held"] == 0
+
+
+def test_own_telemetry_that_is_sent_is_refused(tmp_path):
+    reader = "{periodic: {exporter: {otlp: {protocol: http/protobuf, endpoint: 'http://127.0.0.1:4318'}}}}"
+    text = shared(NOP).replace("workers: 2", f"workers: 2\n  telemetry: {{metrics: {{readers: [{reader}]}}}}")
+    (tmp_path / "c.yaml").write_text(text)
+    said = subprocess.run([OTELCD, "validate", "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE)
+    assert said.returncode == 1 and said.stderr.count("do not send their own telemetry: let it be scraped") == 1, said.stderr
+
+
+def test_explain_says_that_there_are_several(tmp_path):
+    (tmp_path / "c.yaml").write_text(shared(NOP))
+    said = subprocess.run([OTELCD, "explain", "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE)
+    assert said.returncode == 0 and "processes: 2 workers, each with its part" in " ".join(said.stdout.split())
+
+
+def test_the_word_that_starts_a_worker_starts_nothing_by_hand():
+    said = subprocess.run([OTELCD, "worker"], capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+    assert said.returncode == 1 and "a worker is started by otelcd itself" in said.stderr
