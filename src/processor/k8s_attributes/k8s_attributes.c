@@ -281,6 +281,7 @@ const struct component k8s_attributes_processor = {
     .kind = COMPONENT_PROCESSOR,
     .signals = SIGNAL_ALL,
     .stability = "beta",
+    .spread = SPREAD_EACH,
     .summary = "Gives resources the metadata of the Kubernetes pod that they are of.",
     .config_size = sizeof(struct k8s_config),
     .options = k8s_options,
