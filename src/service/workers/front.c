@@ -230,6 +230,7 @@ struct front *front_new(struct service *s, unsigned n, struct buf *config)
 void front_free(struct front *f)
 {
     clock_stop(&f->service->loop.clock, &f->ask);
+    clock_stop(&f->service->loop.clock, &f->end);
     turn_cancel(&f->service->loop.turn, &f->look);
     turn_cancel(&f->service->loop.turn, &f->stale);
     for (unsigned i = 0; i < f->n; i++)

@@ -202,7 +202,7 @@ static bool read_end(struct relay_end *e)
     if (n == 0)
         return false;
     return response_reader_take(&e->reader, bytes_of(data, (size_t)n), &why) == RESPONSE_GOES_ON &&
-           e->reader.head.status == 200;
+           (!e->reader.has_head || e->reader.head.status == 200);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
