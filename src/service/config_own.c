@@ -8,6 +8,7 @@
 #include "service/config_inside.h"
 
 #include "base/mem.h"
+#include "codec/base64.h"
 #include "codec/pb.h"
 #include "service/own/own_rows.h"
 #include "service/own/own_source.h"
@@ -143,23 +144,20 @@ static bool has_header(const struct string_map *headers, const char *name)
     return false;
 }
 
-/* %41 is A; in place. */
+/* %41 is A; in place. What is no such escape stays. */
 static void decode_escapes(char *s)
 {
-    char *to = s, pair[3] = "", *end;
+    char *to = s;
 
     for (; *s != '\0'; s++) {
-        if (*s != '%' || s[1] == '\0' || s[2] == '\0') {
-            *to++ = *s;
-            continue;
-        }
-        memcpy(pair, s + 1, 2);
-        *to = (char)strtoul(pair, &end, 16);
-        if (*end != '\0' || *to == '\0')
-            *to = *s;
-        else
+        int high = *s == '%' ? hex_digit((uint8_t)s[1]) : -1, low = high >= 0 ? hex_digit((uint8_t)s[2]) : -1;
+
+        if (low >= 0 && high + low > 0) {
+            *to++ = (char)(high << 4 | low);
             s += 2;
-        to++;
+        } else {
+            *to++ = *s;
+        }
     }
     *to = '\0';
 }

@@ -81,11 +81,11 @@ def forms():
 @pytest.mark.parametrize("exporter,form", forms())
 def test_a_backend_is_sent_what_the_scrape_endpoint_shows(peer, otelcd, exporter, form):
     p = peer(PEERS[exporter])
-    d = otelcd(config(periodic(to(p, form, compression="gzip", headers=[{"name": "X-Who", "value": "me"}], headers_list="x-list=a%20b,x-who=not"))))
+    d = otelcd(config(periodic(to(p, form, compression="gzip", headers=[{"name": "X-Who", "value": "me"}], headers_list="x-list=a%20b,x-odd=5%zz%0%00,x-who=not"))))
     d.export(otlp.traces(3))
     p.wait(lambda p: any(points(c)[k][1].as_int == 3 for c in p.taken for k in points(c) if k[0] == "otelcol_receiver_accepted_spans"))
     call = p.taken[-1]
-    assert (call.headers["x-who"], call.headers["x-list"]) == ("me", "a b")
+    assert (call.headers["x-who"], call.headers["x-list"], call.headers["x-odd"]) == ("me", "a b", "5%zz%0%00")
     resource = call.message.resource_metrics[0]
     assert attributes(resource.resource.attributes)["service.name"] == "otelcd"
     assert attributes(resource.resource.attributes)["service.namespace"] == "ours"
