@@ -24,6 +24,7 @@ struct own_node {
     struct assembly assembly; /* of items that wait; not for metrics, which are all made when they are sent */
     struct message *group;    /* in it: of the resource; NULL: it is empty */
     uint64_t items, arrival, charged, sent_items;
+    uint64_t sent; /* mono ns: when items that waited were sent last; 0: never */
     struct clock_timer timer;
     struct ack ack; /* of what was sent */
     bool is_out, due, stopping;

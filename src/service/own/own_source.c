@@ -14,6 +14,8 @@
 
 #include <stdlib.h>
 
+#define SPANS_PAUSE (100 * NS_PER_MS)
+
 static const struct metric_row dropped_row =
     METRIC_ROW("otelcd_telemetry_dropped_items", METRIC_COUNTER, "{item}",
                "Points of otelcd's own telemetry that were not taken by what sends them: there was no room.");
@@ -186,6 +188,7 @@ static void send_waiting(struct own_node *n)
     if (n->is_out || n->items == 0)
         return;
     clock_stop(&n->node.host->loop->clock, &n->timer);
+    n->sent = clock_mono(&n->node.host->loop->clock);
     batch = assembly_batch(&n->assembly, n->node.signal, budget_of(n), n->items, n->arrival);
     assembly_clear(&n->assembly);
     n->group = NULL;
@@ -197,6 +200,18 @@ static void send_waiting(struct own_node *n)
 static void on_due(struct clock_timer *t)
 {
     send_waiting(container_of(t, struct own_node, timer));
+}
+
+/* To be received makes a span too: what is sent to ourselves would go round as fast as it can. Spans have a pause
+ * between two sendings, unless half of those that may wait do. */
+static void start_timer(struct own_node *n, uint64_t delay)
+{
+    struct clock *clock = &n->node.host->loop->clock;
+    uint64_t now = clock_mono(clock), next = n->sent + SPANS_PAUSE;
+
+    if (n->node.signal == SIGNAL_TRACES && n->sent > 0 && n->items < n->config->queue_items / 2 && next > now + delay)
+        delay = next - now;
+    clock_start(clock, &n->timer, delay, on_due);
 }
 
 bool own_admit(struct own_node *n)
@@ -230,15 +245,15 @@ struct message *own_scope_message(struct own_node *n, struct bytes scope)
 
 void own_take(struct own_node *n, struct message *scope, struct bytes item)
 {
-    struct clock *clock = &n->node.host->loop->clock;
+    const struct own_source_config *c = n->config;
 
     assembly_put_field(&n->assembly, scope, OTLP_SCOPE_GROUP_ITEMS, assembly_keep(&n->assembly, item));
     if (n->items++ == 0) {
-        n->arrival = clock_mono(clock);
-        clock_start(clock, &n->timer, n->config->delay, on_due);
+        n->arrival = clock_mono(&n->node.host->loop->clock);
+        start_timer(n, c->delay);
     }
-    if (n->items == n->config->batch_items)
-        clock_start(clock, &n->timer, 0, on_due);
+    if (n->items == c->batch_items || (n->items > c->batch_items && n->items == c->queue_items / 2))
+        start_timer(n, 0);
     charge(n);
 }
 

@@ -236,6 +236,41 @@ START_TEST(spans_are_of_their_component_with_what_became_of_them)
 }
 END_TEST
 
+static void make_span(void)
+{
+    struct traced t;
+
+    traced_begin(node, &t, NULL);
+    traced_end(node, &t, &(struct traced_end){ "receiver/otlp/TraceDataReceived", TRACED_SERVER, NULL, 0, NULL });
+}
+
+START_TEST(spans_that_are_sent_at_once_have_a_pause_between_them)
+{
+    config.delay = 0;
+    config.batch_items = 1;
+    config.queue_items = 8;
+    config.sampler = (struct trace_sampler){ 1, true, true };
+    begin(SIGNAL_TRACES);
+    pass(1);
+    make_span();
+    pass(0);
+    ck_assert_uint_eq(sink.batches, 1);
+    make_span();
+    make_span();
+    pass(99 * NS_PER_MS);
+    ck_assert_uint_eq(sink.batches, 1);
+    pass(NS_PER_MS);
+    ck_assert_uint_eq(sink.items, 3);
+    for (size_t i = 0; i < 3; i++)
+        make_span();
+    pass(0);
+    ck_assert_uint_eq(sink.items, 3);
+    make_span(); /* half of those that may wait do */
+    pass(0);
+    ck_assert_uint_eq(sink.items, 7);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("own_source");
@@ -253,6 +288,7 @@ int main(void)
     tcase_add_test(t, more_lines_than_there_is_room_for_are_counted);
     tcase_add_test(t, what_a_line_quotes_is_cut);
     tcase_add_test(t, spans_are_of_their_component_with_what_became_of_them);
+    tcase_add_test(t, spans_that_are_sent_at_once_have_a_pause_between_them);
     tcase_add_test(t, without_room_in_the_budget_lines_are_counted_and_nothing_is_taken);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
