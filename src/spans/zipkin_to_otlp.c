@@ -204,7 +204,7 @@ static void put_status(struct zipkin_span *z, struct buf *out)
 
 /* ---- events and links ---- */
 
-/* "{attributes}|dropped" at the end of a text. */
+/* "{attributes}|dropped" at the end of a text; good until the next is read. */
 struct ending {
     const struct json_node *attributes;
     uint64_t dropped;
@@ -221,6 +221,7 @@ static bool read_ending(struct bytes text, struct arena *a, struct ending *e)
     before = (size_t)(bar - text.data);
     if (!bytes_decimal(bytes_skip(text, before + 1), &e->dropped) || e->dropped > UINT32_MAX)
         return false;
+    arena_reset(a);
     e->attributes = json_tree_parse(bytes_of(text.data, before), a, &rules, NULL);
     return e->attributes != NULL;
 }
