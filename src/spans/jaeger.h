@@ -24,6 +24,7 @@ void jaeger_write(enum jaeger_form form, struct bytes resource, struct bytes sco
 /* ---- between the files of this folder ---- */
 
 #define JAEGER_NO_SERVICE "OTLPResourceNoServiceName"
+#define JAEGER_VALUES 100000u /* tags, logs and their fields, references; in JSON each is a few values of its tree */
 
 struct jaeger_reference {
     uint8_t trace_id[16], span_id[8];

@@ -120,6 +120,14 @@ static const char *read_reference(struct bytes message, struct jaeger_span *j)
     return r.bad ? bad_message : why;
 }
 
+static const char too_many[] = "it has more than 100000 tags, logs and references";
+
+/* They take much more memory than bytes of the message. */
+static bool is_large(const struct jaeger_span *j)
+{
+    return j->references.n + j->logs.n + j->fields.n + j->tags.list.n + j->process.list.n > JAEGER_VALUES;
+}
+
 static const char *read_log(struct bytes message, struct jaeger_span *j)
 {
     struct pb_reader r = pb_reader(message);
@@ -136,7 +144,7 @@ static const char *read_log(struct bytes message, struct jaeger_span *j)
         }
         if (f.number != LOG_FIELDS || f.wire != PB_LEN)
             continue;
-        why = read_tag(f.bytes, &tag);
+        why = is_large(j) ? too_many : read_tag(f.bytes, &tag);
         *vec_push(&j->fields) = tag;
     }
     log.n = j->fields.n - log.first;
@@ -162,7 +170,7 @@ static const char *read_process(struct bytes message, struct jaeger_span *j)
         if (f.number == PROCESS_SERVICE && f.wire == PB_LEN)
             j->service = f.bytes;
         if (f.number == PROCESS_TAGS && f.wire == PB_LEN)
-            why = put_tag(f.bytes, &j->process);
+            why = is_large(j) ? too_many : put_tag(f.bytes, &j->process);
     }
     return r.bad ? bad_message : why;
 }
@@ -206,12 +214,14 @@ bool jaeger_proto_read(struct bytes message, struct jaeger_span *j, struct error
 
     for (struct pb_field f; why == NULL && pb_next(&r, &f);) {
         if (f.wire == PB_LEN)
-            why = read_field(&f, j);
+            why = is_large(j) ? too_many : read_field(&f, j);
         else if (f.number == SPAN_FLAGS && f.wire == PB_VARINT)
             j->flags = (uint32_t)f.u64;
     }
     if (r.bad)
         why = bad_message;
+    if (why == NULL && is_large(j))
+        why = too_many;
     if (why != NULL)
         error_set(err, UV_EINVAL, "the span, up to byte %zu: %s", message.len > 0 ? (size_t)(r.p - message.data) : 0,
                   why);

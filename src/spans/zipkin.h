@@ -28,6 +28,7 @@ bool zipkin_write(enum zipkin_form form, struct bytes request, size_t most, stru
 #define ZIPKIN_NAME_SOURCE "otlp.service.name.source"
 #define ZIPKIN_NO_START "otel.zipkin.absentField.startTime"
 #define ZIPKIN_ADDRESS_SIZE 46 /* of a text, with its NUL */
+#define ZIPKIN_VALUES 100000u  /* of one span: names, tags, annotations and what else there is */
 
 enum zipkin_kind { ZIPKIN_NO_KIND, ZIPKIN_CLIENT, ZIPKIN_SERVER, ZIPKIN_PRODUCER, ZIPKIN_CONSUMER };
 

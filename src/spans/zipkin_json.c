@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <uv.h>
 
-#define SPAN_VALUES 100000 /* of one span: names, tags, annotations and what else there is */
 #define SPAN_DEPTH 8
 
 static const char *const kinds[] = { "", "CLIENT", "SERVER", "PRODUCER", "CONSUMER" };
@@ -161,7 +160,7 @@ static bool read_member(struct zipkin_json *r, const struct json_node *n)
 
 static bool read_span(struct zipkin_json *r)
 {
-    static const struct json_tree_rules rules = { .max_nodes = SPAN_VALUES, .max_depth = SPAN_DEPTH };
+    static const struct json_tree_rules rules = { .max_nodes = ZIPKIN_VALUES, .max_depth = SPAN_DEPTH };
     static const uint8_t none[8];
     const struct json_node *n;
 

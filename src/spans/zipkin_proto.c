@@ -119,12 +119,16 @@ static bool read_bytes(struct zipkin_span *z, const struct pb_field *f)
     }
 }
 
+static const char too_many[] = "it has more than 100000 annotations and tags";
+
 static const char *read_span(struct bytes message, struct zipkin_span *z)
 {
     static const uint8_t none[8];
     struct pb_reader r = pb_reader(message);
 
     for (struct pb_field f; pb_next(&r, &f);) {
+        if (z->annotations.n + z->tags.list.n > ZIPKIN_VALUES)
+            return too_many;
         if (f.wire == PB_LEN && !read_bytes(z, &f))
             return f.number == SPAN_TRACE_ID ? "a trace id has 16 bytes"
                    : f.number == SPAN_ID || f.number == SPAN_PARENT_ID
@@ -139,6 +143,8 @@ static const char *read_span(struct bytes message, struct zipkin_span *z)
     }
     if (r.bad)
         return "it is no message of protobuf";
+    if (z->annotations.n + z->tags.list.n > ZIPKIN_VALUES)
+        return too_many;
     return memcmp(z->id, none, sizeof(none)) == 0 ? "valid span id required" : NULL;
 }
 

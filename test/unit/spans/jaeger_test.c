@@ -120,6 +120,32 @@ START_TEST(test_a_blank_span_is_nothing)
 }
 END_TEST
 
+/* A field of two bytes becomes many more in memory, wherever it stands. */
+START_TEST(test_a_span_of_protobuf_has_only_so_many_values)
+{
+    static const struct {
+        uint32_t outer, inner; /* 0: fields of the span */
+    } rows[] = { { 0, 4 }, { 0, 9 }, { 9, 2 } };
+
+    for (size_t k = 0; k < ARRAY_LEN(rows); k++)
+        for (uint32_t n = JAEGER_VALUES - 1; n <= JAEGER_VALUES + 1; n += 2) {
+            size_t mark = 0;
+            int rc;
+
+            clear();
+            if (rows[k].outer != 0)
+                mark = pb_begin(&span, rows[k].outer);
+            for (uint32_t i = 0; i < n; i++)
+                pb_put_bytes(&span, rows[k].inner, (struct bytes){ NULL, 0 });
+            if (rows[k].outer != 0)
+                pb_end(&span, mark);
+            rc = read_span(JAEGER_PROTO, buf_bytes(&span));
+            ck_assert_msg(rc == (n > JAEGER_VALUES ? UV_EINVAL : 0), "%zu: %u: %s", k, n, err.text);
+        }
+    ck_assert_msg(strstr(err.text, "more than 100000 tags, logs and references") != NULL, "%s", err.text);
+}
+END_TEST
+
 static const struct {
     enum jaeger_form form;
     const char *text, *named;
@@ -267,6 +293,7 @@ int main(void)
     tcase_add_checked_fixture(t, clear, teardown);
     tcase_add_loop_test(t, test_a_span_in_json_is_a_request, 0, ARRAY_LEN(readings));
     tcase_add_test(t, test_a_blank_span_is_nothing);
+    tcase_add_test(t, test_a_span_of_protobuf_has_only_so_many_values);
     tcase_add_loop_test(t, test_what_is_no_span_is_named, 0, ARRAY_LEN(faults));
     tcase_add_loop_test(t, test_a_request_is_a_span_in_json, 0, ARRAY_LEN(writings));
     tcase_add_test(t, test_a_span_that_ends_before_it_begins_comes_back_so);

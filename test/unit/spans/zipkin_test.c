@@ -185,6 +185,51 @@ START_TEST(test_of_protobuf_ids_have_their_lengths)
 }
 END_TEST
 
+/* An annotation of two bytes becomes many more in memory. */
+START_TEST(test_a_span_of_protobuf_has_no_more_values_than_one_of_json)
+{
+    static const uint8_t ids[] = { 0x1a, 8, 0, 0, 0, 0, 0, 0, 0, 1 };
+
+    for (uint32_t n = ZIPKIN_VALUES; n <= ZIPKIN_VALUES + 1; n++) {
+        size_t mark;
+        int rc;
+
+        clear();
+        mark = pb_begin(&list, 1);
+        buf_append(&list, ids, sizeof(ids));
+        for (uint32_t i = 0; i < n; i++)
+            pb_put_bytes(&list, 10, (struct bytes){ NULL, 0 });
+        pb_end(&list, mark);
+        rc = zipkin_read(ZIPKIN_PROTO, buf_bytes(&list), 16 << 20, &request, &err);
+        ck_assert_msg(rc == (n > ZIPKIN_VALUES ? UV_EINVAL : 0), "%u: %s", n, err.text);
+    }
+    ck_assert_msg(strstr(err.text, "more than 100000 annotations and tags") != NULL, "%s", err.text);
+}
+END_TEST
+
+/* They are read one by one: what one of them took is not kept for the next. */
+START_TEST(test_attributes_of_many_events_take_the_memory_of_one)
+{
+    struct zipkin_span z = { .start = 1 };
+    struct span_groups groups = { .out = &request };
+    struct buf value = { 0 }, scratch = { 0 };
+
+    buf_puts(&value, "event|{\"list\":[0");
+    for (int i = 0; i < 5000; i++)
+        buf_puts(&value, ",0");
+    buf_puts(&value, "]}|0");
+    for (int i = 0; i < 100; i++)
+        *vec_push(&z.annotations) = (struct zipkin_annotation){ 1, buf_bytes(&value) };
+    zipkin_to_otlp(&z, &groups, &scratch);
+    span_groups_end(&groups);
+    ck_assert_msg(z.arena.total < 2 << 20, "%zu", z.arena.total);
+    ck_assert_uint_gt(request.len, 100 * 5000);
+    zipkin_span_free(&z);
+    buf_free(&value);
+    buf_free(&scratch);
+}
+END_TEST
+
 START_TEST(test_a_request_that_grows_too_large_is_none)
 {
     ck_assert_int_eq(zipkin_read(ZIPKIN_JSON, bytes_str("[{\"id\":\"1\"},{\"id\":\"2\"}]"), 50, &request, &err),
@@ -313,6 +358,8 @@ int main(void)
     tcase_add_test(t, test_spans_of_one_service_share_a_resource_unless_their_tags_differ);
     tcase_add_loop_test(t, test_what_is_no_list_is_named, 0, ARRAY_LEN(faults));
     tcase_add_test(t, test_of_protobuf_ids_have_their_lengths);
+    tcase_add_test(t, test_a_span_of_protobuf_has_no_more_values_than_one_of_json);
+    tcase_add_test(t, test_attributes_of_many_events_take_the_memory_of_one);
     tcase_add_test(t, test_a_request_that_grows_too_large_is_none);
     tcase_add_loop_test(t, test_a_request_is_a_list_in_json, 0, ARRAY_LEN(writings));
     tcase_add_test(t, test_a_list_that_grows_too_large_is_given_up);
