@@ -42,6 +42,7 @@ static bool read_id(struct zipkin_json *r, const struct json_node *n, uint8_t *i
 
     if (n->kind != JSON_STRING || digits > 2 * size)
         return fail(r, n, size == 8 ? "an id of up to 16 hexadecimal digits" : "an id of up to 32 hexadecimal digits");
+    memset(id, 0, size); /* of two members of one name the last counts */
     for (size_t i = 0; i < digits; i++) {
         int digit = hex_digit(n->text.data[digits - 1 - i]);
 

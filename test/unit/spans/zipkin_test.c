@@ -47,6 +47,10 @@ static const struct {
       GROUP("", "",
             "\"traceId\":\"00000000000000000000000000000001\",\"spanId\":\"0000000000000002\","
             "\"startTimeUnixNano\":\"1700000000000000000\",\"endTimeUnixNano\":\"1700000000000003000\"") },
+    { "[{" SPAN ",\"id\":\"31\",\"timestamp\":1}]",
+      GROUP("", "",
+            "\"traceId\":\"463ac35c9f6413ad48485a3953bb6124\",\"spanId\":\"0000000000000031\","
+            "\"startTimeUnixNano\":\"1000\",\"endTimeUnixNano\":\"1000\"") },
     { "[{" SPAN
       ",\"parentId\":\"a\",\"name\":\"GET /x\",\"kind\":\"CLIENT\",\"timestamp\":1,\"shared\":true,\"debug\":true,"
       "\"localEndpoint\":{\"serviceName\":\"Front\",\"ipv4\":\"10.0.0.1\",\"port\":80},"
