@@ -14,8 +14,8 @@
 
 enum jaeger_form { JAEGER_JSON, JAEGER_PROTO };
 
-/* Appends the request that one span is; nothing for a blank one. UV_EINVAL: err says what is wrong with it; what was
- * appended then is of no use. */
+/* Appends the request that one span is; nothing for a blank one, which has nothing but perhaps a process. UV_EINVAL:
+ * err says what is wrong with it; what was appended then is of no use. */
 int jaeger_read(enum jaeger_form form, struct bytes span, struct buf *request, struct error *err);
 
 /* Appends what a span of a valid request is, in that resource and scope. */

@@ -15,7 +15,8 @@ static const uint8_t none[16];
 static bool is_blank(const struct jaeger_span *j)
 {
     return memcmp(j->trace_id, none, sizeof(j->trace_id)) == 0 && memcmp(j->span_id, none, sizeof(j->span_id)) == 0 &&
-           j->name.len == 0 && j->start == 0 && j->tags.list.n == 0 && j->logs.n == 0 && j->references.n == 0;
+           j->name.len == 0 && j->flags == 0 && j->start == 0 && j->duration == 0 && j->tags.list.n == 0 &&
+           j->logs.n == 0 && j->references.n == 0;
 }
 
 /* ---- resource and scope ---- */

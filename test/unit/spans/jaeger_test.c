@@ -120,6 +120,15 @@ START_TEST(test_a_blank_span_is_nothing)
 }
 END_TEST
 
+START_TEST(test_a_span_of_which_there_is_anything_is_one)
+{
+    ck_assert_int_eq(read_span(JAEGER_JSON, bytes_str("{\"duration\":\"1s\"}")), 0);
+    ck_assert_uint_gt(request.len, 0);
+    ck_assert_int_eq(read_span(JAEGER_JSON, bytes_str("{\"flags\":1}")), 0);
+    ck_assert_uint_gt(request.len, 0);
+}
+END_TEST
+
 /* A field of two bytes becomes many more in memory, wherever it stands. */
 START_TEST(test_a_span_of_protobuf_has_only_so_many_values)
 {
@@ -293,6 +302,7 @@ int main(void)
     tcase_add_checked_fixture(t, clear, teardown);
     tcase_add_loop_test(t, test_a_span_in_json_is_a_request, 0, ARRAY_LEN(readings));
     tcase_add_test(t, test_a_blank_span_is_nothing);
+    tcase_add_test(t, test_a_span_of_which_there_is_anything_is_one);
     tcase_add_test(t, test_a_span_of_protobuf_has_only_so_many_values);
     tcase_add_loop_test(t, test_what_is_no_span_is_named, 0, ARRAY_LEN(faults));
     tcase_add_loop_test(t, test_a_request_is_a_span_in_json, 0, ARRAY_LEN(writings));
