@@ -307,6 +307,19 @@ def test_more_records_than_librdkafka_may_hold_wait_for_their_turn(mock, otelcd,
     assert len(topic(cluster, "otlp_logs").wait(lambda m: len(m) >= 600)) == 600
 
 
+@pytest.mark.parametrize("options", [{"partition_traces_by_id": True}, {"traces": {"encoding": "jaeger_proto"}}], ids=["by_id", "jaeger"])
+def test_records_that_repeat_a_large_resource_stay_within_the_budget(mock, otelcd, tmp_path, options):
+    cluster = mock()
+    d = otelcd(text(tmp_path, cluster, **options).replace("service:", "service:\n  memory_budget_mib: 16", 1))
+    sent = otlp.traces(100)
+    otlp.put(sent.resource_spans[0].resource.attributes, {"long": "x" * 300_000})
+    for i, s in enumerate(sent.resource_spans[0].scope_spans[0].spans):
+        s.trace_id = bytes([1, i]) * 8
+    d.export(sent)
+    wait_delivered(d, "traces", 100)
+    assert d.metrics().sum("otelcd_budget_peak_bytes") < 16 << 20
+
+
 def test_a_shutdown_delivers_what_was_taken(mock, otelcd, topic, tmp_path):
     cluster = mock()
     cluster.delay(200)

@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define COPIED_PART 8 /* of the budget: what may be under way of records that were written for it */
+
 static uint64_t items_of(const struct kafka_piece *p)
 {
     return p->item.data != NULL ? 1 : p->batch->items;
@@ -278,14 +280,23 @@ static void split_piece(struct kafka_export *e, struct kafka_piece *p)
     while (out.n > 0) {
         struct kafka_piece *piece = &out.v[--out.n];
 
-        if (name_topic(e, piece))
+        if (!piece->ready || name_topic(e, piece))
             push_piece(e, piece);
     }
     vec_free(&out);
     batch_unref(p->batch);
 }
 
-/* The next piece of the first export that has one. False: none has, or librdkafka takes no more for now. */
+/* Records repeat resources: what was written for those under way stays within a share of the budget. One record may
+ * always be under way, and its report goes on from here. */
+static bool must_wait(const struct kafka_exporter *n)
+{
+    const struct budget *budget = host_budget(n->node.host, n->node.signal);
+
+    return n->copied > 0 && (n->copied > budget_most(budget) / COPIED_PART || budget_room(budget) == 0);
+}
+
+/* The next piece of the first export that has one. False: none has, or nothing may be sent for now. */
 bool kafka_export_step(void *node)
 {
     struct kafka_exporter *n = node;
@@ -296,6 +307,8 @@ bool kafka_export_step(void *node)
         return false;
     if (e->failure.verdict == VERDICT_RETRY) {
         give_up_pieces(e);
+    } else if (must_wait(n)) {
+        return false;
     } else {
         p = e->pieces.v[--e->pieces.n];
         if (!p.ready) {

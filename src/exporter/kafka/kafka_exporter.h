@@ -109,6 +109,7 @@ struct kafka_record {
     struct kafka_piece piece;
     struct block *payload; /* one reference: what is sent lies in it */
     size_t size;           /* of what is sent */
+    size_t copied;         /* the same, where it was written for the record; else 0 */
     uint64_t begun;        /* mono ns */
 };
 
@@ -146,7 +147,8 @@ struct kafka_exporter {
     struct strings keys; /* of the metadata: what records differ by */
     struct list exports, working;
     struct slicer *slicer;
-    bool full; /* librdkafka takes no more until it reports */
+    bool full;       /* librdkafka takes no more until it reports */
+    uint64_t copied; /* bytes of records under way that were written for them */
     struct kafka_producer main, single;
     size_t closing; /* producers that are not gone yet */
     struct kafka_topics topics;

@@ -22,6 +22,7 @@ void kafka_record_free(struct kafka_record *r)
     list_remove(&r->link);
     list_remove(&r->sibling);
     r->producer->outstanding--;
+    r->producer->node->copied -= r->copied;
     block_unref(r->payload);
     free(r);
 }
@@ -127,6 +128,12 @@ static rd_kafka_error_t *hand_over(struct kafka_record *r, struct bytes payload,
     return r->producer->client.lib->rd_kafka_produceva(r->producer->client.rk, v, n);
 }
 
+/* Not where the sender's batch has it. */
+static bool is_copy(const struct kafka_exporter *n, const struct kafka_piece *p, const struct block *payload)
+{
+    return n->split.by == KAFKA_BY_TRACE || p->batch->n_segments != 1 || p->batch->segments[0].block != payload;
+}
+
 static struct kafka_record *record_new(struct kafka_producer *to, struct kafka_export *e, const struct kafka_piece *p,
                                        struct block *payload, size_t size)
 {
@@ -137,6 +144,8 @@ static struct kafka_record *record_new(struct kafka_producer *to, struct kafka_e
     r->piece = *p;
     r->payload = payload;
     r->size = size;
+    r->copied = is_copy(to->node, p, payload) ? size : 0;
+    to->node->copied += r->copied;
     r->begun = clock_mono(&to->node->node.host->loop->clock);
     list_push(&to->records, &r->link);
     list_push(&e->flying, &r->sibling);

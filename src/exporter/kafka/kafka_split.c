@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* By resource: each ResourceSpans (or its like) is a request already, and a piece points at it where it lies. By trace:
  * the items are listed with what they are in, put in order of their ids, and written anew, resource and scope once for
- * each trace. By item: a piece is an item's place.
+ * each trace; where a large resource would be written for many of them, the batch is halved instead. By item: a piece
+ * is an item's place.
  *
  * The bytes have been validated, so nothing can go wrong but that a batch is large: the caller cuts it first. */
 #include "exporter/kafka/kafka_split.h"
@@ -13,6 +14,8 @@
 #include "otlp/view.h"
 
 #include <stdlib.h>
+
+#define MOST_GROWTH 4 /* traces of a batch together have so many times its bytes at most */
 
 /* ---- keys and topics ---- */
 
@@ -177,44 +180,118 @@ static void write_request(struct buf *out, const struct split_item *v, size_t n)
     pb_end(out, group);
 }
 
+static size_t run_length(const struct split_item *v, size_t n)
+{
+    size_t same = 1;
+
+    while (same < n && bytes_equal(v[0].id, v[same].id))
+        same++;
+    return same;
+}
+
+static struct block *block_of(struct budget *budget, const struct buf *text)
+{
+    struct block *block = block_force(budget, text->len);
+
+    if (text->len > 0)
+        memcpy(block->data, text->data, text->len);
+    return block;
+}
+
 struct trace_run {
     size_t first, n, from, to; /* items; bytes */
 };
+typedef VEC(struct trace_run) trace_runs;
+
+/* Each trace's items as a request, one behind the other. False: they would be more than `most` bytes. */
+static bool write_traces(const split_items *items, size_t most, struct buf *text, trace_runs *runs)
+{
+    for (size_t i = 0, n; i < items->n; i += n) {
+        struct trace_run run = { .first = i, .from = text->len };
+
+        n = run.n = run_length(items->v + i, items->n - i);
+        write_request(text, items->v + i, n);
+        run.to = text->len;
+        *vec_push(runs) = run;
+        if (text->len > most)
+            return false;
+    }
+    return true;
+}
+
+static void put_traces(const struct kafka_split_rules *rules, const struct batch *b, const split_items *items,
+                       const trace_runs *runs, struct block *block, kafka_pieces *out)
+{
+    for (size_t i = 0; i < runs->n; i++) {
+        const struct trace_run *run = &runs->v[i];
+        struct bytes request = bytes_of(block->data + run->from, run->to - run->from);
+        struct kafka_piece *p = vec_push(out);
+
+        *p = (struct kafka_piece){ .ready = true };
+        p->batch = slice_batch(b, block, request, run->n);
+        p->topic = find_first_topic(request, rules->topic_attribute);
+        set_trace_key(p, items->v[run->first].id, rules->short_key);
+    }
+}
+
+static int compare_order(const void *a, const void *b)
+{
+    const struct split_item *x = a, *y = b;
+
+    return x->order < y->order ? -1 : 1;
+}
+
+/* The first half of the traces, and the others: each has no more bytes than the batch. */
+static void halve(const struct batch *b, split_items *items, size_t traces, struct budget *budget, kafka_pieces *out)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < traces / 2; i++)
+        at += run_length(items->v + at, items->n - at);
+    for (int i = 0; i < 2; i++) {
+        struct split_item *v = items->v + (i == 0 ? 0 : at);
+        size_t n = i == 0 ? at : items->n - at;
+        struct buf text = { 0 };
+        struct block *block;
+
+        qsort(v, n, sizeof(*v), compare_order);
+        write_request(&text, v, n);
+        block = block_of(budget, &text);
+        *vec_push(out) = (struct kafka_piece){ .batch = slice_batch(b, block, bytes_of(block->data, text.len), n) };
+        block_unref(block);
+        buf_free(&text);
+    }
+}
+
+static size_t count_traces(const split_items *items)
+{
+    size_t traces = 0;
+
+    for (size_t i = 0; i < items->n; traces++)
+        i += run_length(items->v + i, items->n - i);
+    return traces;
+}
 
 static void split_traces(const struct kafka_split_rules *rules, const struct batch *b, struct budget *budget,
                          kafka_pieces *out)
 {
     split_items items = { 0 };
-    VEC(struct trace_run) runs = { 0 };
+    trace_runs runs = { 0 };
     struct buf text = { 0 };
-    struct block *block;
+    size_t traces;
 
     list_items(b, &items);
     if (items.n > 1)
         qsort(items.v, items.n, sizeof(items.v[0]), compare_items);
-    for (size_t i = 0, n; i < items.n; i += n) {
-        struct trace_run run = { .first = i, .from = text.len };
+    traces = count_traces(&items);
+    if (write_traces(&items, traces > MOST_GROWTH ? MOST_GROWTH * b->bytes : SIZE_MAX, &text, &runs)) {
+        struct block *block = block_of(budget, &text);
 
-        for (n = 1; i + n < items.n && bytes_equal(items.v[i].id, items.v[i + n].id);)
-            n++;
-        write_request(&text, items.v + i, n);
-        run.n = n;
-        run.to = text.len;
-        *vec_push(&runs) = run;
+        put_traces(rules, b, &items, &runs, block, out);
+        block_unref(block);
+    } else {
+        halve(b, &items, traces, budget, out);
     }
-    block = block_force(budget, text.len);
-    if (text.len > 0)
-        memcpy(block->data, text.data, text.len);
-    for (size_t i = 0; i < runs.n; i++) {
-        struct bytes request = bytes_of(block->data + runs.v[i].from, runs.v[i].to - runs.v[i].from);
-        struct kafka_piece *p = vec_push(out);
-
-        *p = (struct kafka_piece){ .ready = true };
-        p->batch = slice_batch(b, block, request, runs.v[i].n);
-        p->topic = find_first_topic(request, rules->topic_attribute);
-        set_trace_key(p, items.v[runs.v[i].first].id, rules->short_key);
-    }
-    block_unref(block);
     buf_free(&text);
     vec_free(&runs);
     vec_free(&items);

@@ -36,7 +36,9 @@ struct kafka_piece {
 typedef VEC(struct kafka_piece) kafka_pieces;
 
 /* Appends the pieces of `b` (WHOLE alone takes profiles), which have all of its items; the caller keeps its reference.
- * BY_TRACE copies (charged to `budget` whatever its limit), the others point into the batch. */
+ * BY_TRACE copies, the others point into the batch. Copies are charged to `budget` whatever its limit, and have a few
+ * times the bytes of `b` at most: where each trace repeats a large resource there are two pieces that are not ready,
+ * with half of the traces each, to be split when their turn comes. */
 void kafka_split(const struct kafka_split_rules *rules, struct batch *b, struct budget *budget, kafka_pieces *out);
 
 #endif

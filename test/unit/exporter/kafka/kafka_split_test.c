@@ -122,6 +122,60 @@ START_TEST(test_by_trace_each_piece_is_of_one_with_what_its_spans_are_in)
 }
 END_TEST
 
+/* One resource of 10000 bytes in all, and a trace for each span. */
+static struct batch *heavy_batch(uint64_t traces)
+{
+    static const char schema[10000] = "s";
+    struct buf b = { 0 };
+    size_t group = pb_begin(&b, OTLP_REQUEST_RESOURCES), scope;
+    struct block *block;
+    struct batch *batch;
+
+    pb_put_bytes(&b, OTLP_RESOURCE_GROUP_SCHEMA_URL, bytes_of(schema, sizeof(schema)));
+    scope = pb_begin(&b, OTLP_RESOURCE_GROUP_SCOPES);
+    for (uint64_t i = 0; i < traces; i++) {
+        size_t span = pb_begin(&b, OTLP_SCOPE_GROUP_ITEMS);
+        uint8_t id[16] = { (uint8_t)(i * 37), (uint8_t)(i >> 8) };
+
+        pb_put_bytes(&b, OTLP_SPAN_TRACE_ID, bytes_of(id, sizeof(id)));
+        pb_end(&b, span);
+    }
+    pb_end(&b, scope);
+    pb_end(&b, group);
+    block = block_force(&rig.budget, b.len);
+    memcpy(block->data, b.data, b.len);
+    batch = batch_new(SIGNAL_TRACES, block, bytes_of(block->data, b.len), traces, 1);
+    buf_free(&b);
+    return batch;
+}
+
+START_TEST(test_by_trace_a_resource_that_each_would_repeat_is_not_written_for_all_at_once)
+{
+    struct kafka_split_rules rules = { .by = KAFKA_BY_TRACE, .trace_key = true };
+    struct batch *b = heavy_batch(200);
+    uint64_t size = b->bytes, ready = 0;
+    kafka_pieces waiting = { 0 };
+
+    *vec_push(&waiting) = (struct kafka_piece){ .batch = b };
+    while (waiting.n > 0) {
+        struct kafka_piece p = waiting.v[--waiting.n];
+
+        if (p.ready) {
+            ck_assert_uint_eq(p.batch->items, 1);
+            ck_assert_uint_eq(p.n_key, 32);
+            ck_assert_uint_gt(p.batch->bytes, 10000);
+            ready++;
+        } else {
+            kafka_split(&rules, p.batch, &rig.budget, &waiting);
+        }
+        batch_unref(p.batch);
+        ck_assert_uint_lt(rig.budget.peak, 16 * size);
+    }
+    ck_assert_uint_eq(ready, 200);
+    vec_free(&waiting);
+}
+END_TEST
+
 START_TEST(test_by_resource_nothing_is_copied)
 {
     struct kafka_split_rules rules = { .by = KAFKA_BY_RESOURCE,
@@ -169,6 +223,7 @@ int main(void)
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_by_trace_each_piece_is_of_one_with_what_its_spans_are_in);
+    tcase_add_test(t, test_by_trace_a_resource_that_each_would_repeat_is_not_written_for_all_at_once);
     tcase_add_test(t, test_by_resource_nothing_is_copied);
     tcase_add_test(t, test_by_item_each_piece_knows_its_place);
     suite_add_tcase(s, t);
