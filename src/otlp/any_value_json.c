@@ -12,14 +12,8 @@
 
 static void put_number(struct buf *out, struct bytes text, enum json_numbers numbers)
 {
-    char number[64];
-    struct value v = { .type = VALUE_DOUBLE };
+    struct value v = { .type = VALUE_DOUBLE, .number = strtod((const char *)text.data, NULL) };
 
-    if (text.len >= sizeof(number)) /* far more digits than a double has */
-        text.len = sizeof(number) - 1;
-    memcpy(number, text.data, text.len);
-    number[text.len] = '\0';
-    v.number = strtod(number, NULL);
     if (numbers == JSON_NUMBERS_WHOLE && fabs(v.number) <= WHOLE_MOST && v.number == trunc(v.number))
         v = (struct value){ .type = VALUE_INT, .integer = (int64_t)v.number };
     value_put(out, &v);

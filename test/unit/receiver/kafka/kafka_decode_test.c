@@ -83,6 +83,17 @@ START_TEST(test_json_is_a_map_whose_numbers_are_doubles)
 }
 END_TEST
 
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000000000"
+
+START_TEST(test_a_number_is_read_to_its_last_digit)
+{
+    ck_assert_int_eq(
+        decode(KAFKA_READ_JSON_BODY, bytes_str("{\"a\":1" ZEROS ",\"b\":0." ZEROS "5,\"c\":2.5" ZEROS "e3}")),
+        KAFKA_DECODED);
+    expect_body("{\"a\":1e+70,\"b\":5e-71,\"c\":2500}");
+}
+END_TEST
+
 START_TEST(test_what_is_not_what_it_should_be_is_named)
 {
     static const struct {
@@ -180,6 +191,7 @@ int main(void)
     tcase_add_test(t, test_a_text_that_is_no_utf8_is_mended);
     tcase_add_test(t, test_raw_is_bytes_without_a_time);
     tcase_add_test(t, test_json_is_a_map_whose_numbers_are_doubles);
+    tcase_add_test(t, test_a_number_is_read_to_its_last_digit);
     tcase_add_test(t, test_what_is_not_what_it_should_be_is_named);
     tcase_add_test(t, test_headers_take_the_place_of_attributes_of_their_name);
     tcase_add_test(t, test_headers_of_many_resources_have_a_limit);
