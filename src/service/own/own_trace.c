@@ -18,7 +18,7 @@ static void put_span(struct buf *out, const struct traced_span *s)
     pb_put_bytes(out, OTLP_SPAN_SPAN_ID, bytes_of(t->id, sizeof(t->id)));
     if (t->has_parent)
         pb_put_bytes(out, OTLP_SPAN_PARENT_ID, bytes_of(t->parent, sizeof(t->parent)));
-    pb_put_str(out, OTLP_SPAN_NAME, s->end->name);
+    own_put_string(out, OTLP_SPAN_NAME, bytes_str(s->end->name));
     pb_put_uint(out, OTLP_SPAN_KIND, (uint64_t)s->end->kind);
     pb_put_fixed64(out, OTLP_SPAN_START, t->start);
     pb_put_fixed64(out, OTLP_SPAN_END, s->ended < t->start ? t->start : s->ended);

@@ -244,6 +244,19 @@ static void make_span(void)
     traced_end(node, &t, &(struct traced_end){ "receiver/otlp/TraceDataReceived", TRACED_SERVER, NULL, 0, NULL });
 }
 
+START_TEST(a_name_that_was_cut_within_a_character_is_text_all_the_same)
+{
+    struct traced t;
+
+    config.sampler = (struct trace_sampler){ 1, true, true };
+    begin(SIGNAL_TRACES);
+    traced_begin(node, &t, NULL);
+    traced_end(node, &t, &(struct traced_end){ "exporter/\xc3", TRACED_CLIENT, NULL, 0, NULL });
+    pass(NS_PER_S);
+    ck_assert(says("\"exporter/\xef\xbf\xbd\""));
+}
+END_TEST
+
 START_TEST(spans_that_are_sent_at_once_have_a_pause_between_them)
 {
     config.delay = 0;
@@ -288,6 +301,7 @@ int main(void)
     tcase_add_test(t, more_lines_than_there_is_room_for_are_counted);
     tcase_add_test(t, what_a_line_quotes_is_cut);
     tcase_add_test(t, spans_are_of_their_component_with_what_became_of_them);
+    tcase_add_test(t, a_name_that_was_cut_within_a_character_is_text_all_the_same);
     tcase_add_test(t, spans_that_are_sent_at_once_have_a_pause_between_them);
     tcase_add_test(t, without_room_in_the_budget_lines_are_counted_and_nothing_is_taken);
     suite_add_tcase(s, t);
