@@ -186,7 +186,7 @@ static void put_members(struct putting *x, const struct node *node)
 
 static void put_certificate(struct putting *x, const struct node *node)
 {
-    double until = status_peer_certificate(x->host, node->id);
+    double until = status_peer_certificate(x->host, node);
     double left = until - (double)(clock_wall(&x->host->loop->clock) / NS_PER_S);
 
     if (until <= 0)
@@ -209,9 +209,9 @@ static void put_node(struct putting *x, const struct view_node *n, const char *p
     buf_puts(x->out, "</strong>");
     if (h->state != HEALTH_OK)
         put_failure(x, h);
-    if (n->node->peer != NULL) {
+    if (n->node->peer != NULL || status_peer_certificate(x->host, n->node) > 0) { /* workers do not say whom */
         buf_puts(x->out, "<p>to ");
-        html_text(x->out, bytes_str(n->node->peer));
+        html_text(x->out, bytes_str(n->node->peer != NULL ? n->node->peer : "a peer"));
         put_certificate(x, n->node);
         buf_puts(x->out, "</p>");
     }

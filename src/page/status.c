@@ -236,15 +236,17 @@ static void put_members(struct putting *x, const struct node *node)
     json_end(&x->json, ']');
 }
 
-double status_peer_certificate(const struct host *host, const char *component)
+double status_peer_certificate(const struct host *host, const struct node *node)
 {
-    const struct metrics *all = host->metrics;
+    const struct metrics *all = host_shown(host);
+    bool has_peer = node->peer != NULL || (host->front && node->component->kind == COMPONENT_EXPORTER);
 
-    for (size_t i = 0; i < all->families.n; i++) {
+    for (size_t i = 0; has_peer && i < all->families.n; i++) {
         const struct metric_family *f = all->families.v[i];
+        bool is_expiry = strcmp(f->row->name, tls_peer_expiry_row.name) == 0; /* other processes have rows of theirs */
 
-        for (size_t k = 0; f->row == &tls_peer_expiry_row && k < f->members.n; k++)
-            if (strcmp(f->members.v[k]->labels[0].value, component) == 0)
+        for (size_t k = 0; is_expiry && k < f->members.n; k++)
+            if (strcmp(f->members.v[k]->labels[0].value, node->id) == 0)
                 return f->members.v[k]->value;
     }
     return 0;
@@ -252,12 +254,10 @@ double status_peer_certificate(const struct host *host, const char *component)
 
 static void put_peer(struct putting *x, const struct node *node)
 {
-    double until;
+    double until = status_peer_certificate(x->host, node);
 
-    if (node->peer == NULL)
-        return;
-    json_write_text(&x->json, "peer", bytes_str(node->peer));
-    until = status_peer_certificate(x->host, node->id);
+    if (node->peer != NULL)
+        json_write_text(&x->json, "peer", bytes_str(node->peer));
     if (until > 0)
         json_write_double(&x->json, "peer_certificate_expires", until);
 }

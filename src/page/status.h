@@ -24,7 +24,7 @@ extern const char *const status_phases[]; /* by enum service_phase */
 extern const char *const status_kinds[];  /* by enum component_kind */
 const char *status_state_name(enum health_state state);
 
-/* When the certificate of the component's peers expires that expires first, in Unix seconds; 0: none is known. */
-double status_peer_certificate(const struct host *host, const char *component);
+/* When the certificate of the node's peers expires that expires first, in Unix seconds; 0: none is known. */
+double status_peer_certificate(const struct host *host, const struct node *node);
 
 #endif

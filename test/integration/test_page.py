@@ -447,11 +447,13 @@ def test_a_browser_shows_numbers_that_move(otelcd, browser):
     d.expect_warning("Request rejected", "Exporting failed. Dropping")
 
 
-def test_until_when_the_certificate_of_a_peer_is_good_is_shown(otelcd, tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_until_when_the_certificate_of_a_peer_is_good_is_shown(otelcd, tmp_path, workers):
     authority = Authority(tmp_path)
     with contextlib.closing(GrpcPeer(tls=(*authority.issue("localhost"), None))) as peer:
         to = f'"localhost:{peer.port}", tls: {{ca_file: "{authority.cert}"}}'
-        d = otelcd(configured(text=CONFIG.replace('"127.0.0.1:1", tls: {insecure: true}', to)))
+        text = CONFIG.replace('"127.0.0.1:1", tls: {insecure: true}', to)
+        d = otelcd(configured(text=text.replace("service:\n", f"service:\n  workers: {workers}\n", 1)))
         send_logs(d, 9)
         d.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items") == 1)
         [node] = [n for p in status(d)["pipelines"] for n in p["nodes"] if n["id"] == "otlp_grpc"]
