@@ -48,7 +48,7 @@ struct k8s_cluster {
     struct k8s_index index;
     struct table things;
     struct list all_things;
-    struct buf key; /* scratch */
+    struct buf key, thing_key; /* scratch: of a pod's key, in whose making things are looked up; of a thing's */
     struct clock_timer begin, expiry;
     struct list users;
     struct complaint complaint;

@@ -175,10 +175,10 @@ static struct k8s_thing *find_thing(struct k8s_cluster *c, enum k8s_from kind, s
 {
     struct bytes key;
 
-    c->key.len = 0;
-    buf_putc(&c->key, (char)('a' + kind));
-    buf_put(&c->key, id);
-    key = buf_bytes(&c->key);
+    c->thing_key.len = 0;
+    buf_putc(&c->thing_key, (char)('a' + kind));
+    buf_put(&c->thing_key, id);
+    key = buf_bytes(&c->thing_key);
     return table_find(&c->things, bytes_hash(key), thing_is, &key);
 }
 
@@ -329,4 +329,5 @@ void k8s_known_free(struct k8s_cluster *c)
     k8s_index_free(&c->index);
     k8s_reader_free(&c->reader);
     buf_free(&c->key);
+    buf_free(&c->thing_key);
 }

@@ -181,6 +181,23 @@ START_TEST(what_things_say_changes_and_goes_with_them)
 }
 END_TEST
 
+START_TEST(a_pod_is_found_by_what_its_owner_says)
+{
+    k8s_rig_init(&r, "pod_association: [{sources: [{from: resource_attribute, name: k8s.namespace.name}, "
+                     "{from: resource_attribute, name: k8s.deployment.uid}]}]\n"
+                     "extract: {metadata: [k8s.pod.name, k8s.deployment.uid]}\n");
+    ck_assert(k8s_rig_event(&r, K8S_REPLICASET, "ADDED",
+                            "{'metadata':{'name':'web-1','uid':'r1','ownerReferences':"
+                            "[{'kind':'Deployment','name':'web','uid':'d1','controller':true}]}}"));
+    ck_assert(k8s_rig_event(&r, K8S_POD, "ADDED",
+                            "{'metadata':{'name':'web-1-x','namespace':'shop','uid':'u1','ownerReferences':"
+                            "[{'kind':'ReplicaSet','name':'web-1','uid':'r1','controller':true}]}}"));
+    check("k8s.namespace.name=shop k8s.deployment.uid=d1",
+          "k8s.namespace.name=shop k8s.deployment.uid=d1 k8s.pod.name=web-1-x");
+    k8s_rig_close(&r);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("k8s_known");
@@ -196,6 +213,7 @@ int main(void)
     tcase_add_test(tc, values_that_are_too_long_find_nothing);
     tcase_add_test(tc, without_room_a_pod_is_refused_and_nothing_is_left_of_it);
     tcase_add_test(tc, what_things_say_changes_and_goes_with_them);
+    tcase_add_test(tc, a_pod_is_found_by_what_its_owner_says);
     suite_add_tcase(s, tc);
     sr = srunner_create(s);
     srunner_run_all(sr, CK_NORMAL);
