@@ -20,7 +20,7 @@ static bool has_key(const void *entry, const void *key)
 
 void k8s_index_init(struct k8s_index *x, struct budget *budget)
 {
-    *x = (struct k8s_index){ .budget = budget };
+    *x = (struct k8s_index){ .budget = budget, .most = K8S_MOST_PODS };
     list_init(&x->pods);
     list_init(&x->gone);
     table_init(&x->table, hash_of, budget);
@@ -99,9 +99,9 @@ struct k8s_pod *k8s_index_find(const struct k8s_index *x, struct bytes key)
 
 bool k8s_index_take(struct k8s_index *x, struct k8s_pod *pod)
 {
-    while (x->n_pods >= K8S_MOST_PODS && !list_empty(&x->gone))
+    while (x->n_pods >= x->most && !list_empty(&x->gone))
         forget_pod(x, list_first(&x->gone, struct k8s_pod, link));
-    if (x->n_pods >= K8S_MOST_PODS || !budget_take(x->budget, pod->size))
+    if (x->n_pods >= x->most || !budget_take(x->budget, pod->size))
         return false;
     x->n_pods++;
     list_push(&x->pods, &pod->all);

@@ -24,6 +24,7 @@ struct k8s_index {
     struct list gone; /* of them, the first to be forgotten first */
     struct budget *budget;
     size_t n_pods, n_gone;
+    size_t most; /* K8S_MOST_PODS; tests have fewer */
 };
 
 void k8s_index_init(struct k8s_index *x, struct budget *budget);
@@ -34,7 +35,8 @@ bool k8s_key_add(struct buf *key, bool connection, struct bytes name, struct byt
 
 struct k8s_pod *k8s_index_find(const struct k8s_index *x, struct bytes key);
 
-/* Pays for a pod that is about to get its keys, and then belongs to the index; false: there is no room. */
+/* Pays for a pod that is about to get its keys, and then belongs to the index; false: there is no room. Where there are
+ * too many, pods that are gone are forgotten: one that was found before may not be there any more. */
 bool k8s_index_take(struct k8s_index *x, struct k8s_pod *pod);
 /* Was it started before that one? Then it does not take its keys. */
 bool k8s_pod_is_older(const struct k8s_pod *pod, const struct k8s_pod *than);

@@ -130,6 +130,7 @@ bool k8s_known_put_pod(void *owner, const struct json_node *root, bool renewed, 
                   c->index.n_pods, K8S_MOST_PODS);
         return false;
     }
+    before = k8s_index_by_uid(&c->index, p->uid); /* it may have been gone, and made room */
     good = put_keys(c, p, before);
     if (!good)
         error_set(err, UV_ENOMEM, "no room in the memory budget for what another pod is found by");

@@ -181,6 +181,21 @@ START_TEST(what_things_say_changes_and_goes_with_them)
 }
 END_TEST
 
+START_TEST(a_pod_comes_back_while_those_that_are_gone_make_room)
+{
+    k8s_rig_init(&r, NAME_ALONE);
+    r.cluster->index.most = 2;
+    put_pod("first", "u1", AT("10.0.0.1", "01"));
+    ck_assert(tell_pod("DELETED", "first", "u1", AT("10.0.0.1", "01")));
+    put_pod("second", "u2", AT("10.0.0.2", "01"));
+    put_pod("first", "u1", AT("10.0.0.1", "01"));
+    check("", "k8s.pod.name=first");
+    check("ip=10.0.0.2", "ip=10.0.0.2 k8s.pod.name=second");
+    ck_assert_uint_eq(r.cluster->index.n_pods, 2);
+    k8s_rig_close(&r);
+}
+END_TEST
+
 START_TEST(a_pod_is_found_by_what_its_owner_says)
 {
     k8s_rig_init(&r, "pod_association: [{sources: [{from: resource_attribute, name: k8s.namespace.name}, "
@@ -213,6 +228,7 @@ int main(void)
     tcase_add_test(tc, values_that_are_too_long_find_nothing);
     tcase_add_test(tc, without_room_a_pod_is_refused_and_nothing_is_left_of_it);
     tcase_add_test(tc, what_things_say_changes_and_goes_with_them);
+    tcase_add_test(tc, a_pod_comes_back_while_those_that_are_gone_make_room);
     tcase_add_test(tc, a_pod_is_found_by_what_its_owner_says);
     suite_add_tcase(s, tc);
     sr = srunner_create(s);
