@@ -33,7 +33,8 @@ void k8s_tags_set(struct k8s_tags *t, struct bytes key, struct bytes text)
             t->v.v[i].text = text;
             return;
         }
-    k8s_tags_add(t, key, text, false);
+    if (t->v.n < K8S_MOST_TAGS)
+        k8s_tags_add(t, key, text, false);
 }
 
 static size_t field_size(size_t content)

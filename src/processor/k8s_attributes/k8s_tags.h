@@ -8,6 +8,8 @@
 #include "base/vec.h"
 #include "otlp/attribute_list.h"
 
+#define K8S_MOST_TAGS 512u /* of an object; labels and annotations behind those are left out */
+
 struct k8s_tag {
     struct bytes key, text;
     bool list; /* the value is a list of this one text */
@@ -23,7 +25,7 @@ struct k8s_tags {
 void k8s_tags_clear(struct k8s_tags *t);
 void k8s_tags_free(struct k8s_tags *t);
 
-/* In the place of what has that key. */
+/* In the place of what has that key; left out where there are too many. */
 void k8s_tags_set(struct k8s_tags *t, struct bytes key, struct bytes text);
 /* One more; whoever it belongs to knows by its index. */
 void k8s_tags_add(struct k8s_tags *t, struct bytes key, struct bytes text, bool list);

@@ -126,6 +126,23 @@ START_TEST(a_pod_of_very_many_containers_is_cut)
 }
 END_TEST
 
+START_TEST(a_pod_of_very_many_annotations_is_cut)
+{
+    struct buf text = { 0 };
+    char *object;
+
+    k8s_rig_init(&r, "extract: {metadata: [k8s.pod.name], annotations: [{key_regex: '(.*)', tag_name: $1}]}\n");
+    for (int i = 0; i < 2000; i++)
+        buf_printf(&text, "%s'n%d':'x'", i > 0 ? "," : "", i);
+    object = mem_printf("{'metadata':{'name':'web','uid':'u','annotations':{%s}}}", buf_cstr(&text));
+    ck_assert(k8s_rig_event(&r, K8S_POD, "ADDED", object));
+    ck_assert_uint_eq(k8s_index_by_uid(&r.cluster->index, bytes_str("u"))->attributes.n, K8S_MOST_TAGS);
+    free(object);
+    buf_free(&text);
+    k8s_rig_close(&r);
+}
+END_TEST
+
 START_TEST(values_that_are_too_long_find_nothing)
 {
     char resource[K8S_MOST_VALUE + 40] = "k8s.pod.ip=";
@@ -225,6 +242,7 @@ int main(void)
     tcase_add_test(tc, an_address_that_a_pod_had_leads_to_it_for_the_grace_period);
     tcase_add_test(tc, pods_without_a_uid_and_half_objects_are_passed_over);
     tcase_add_test(tc, a_pod_of_very_many_containers_is_cut);
+    tcase_add_test(tc, a_pod_of_very_many_annotations_is_cut);
     tcase_add_test(tc, values_that_are_too_long_find_nothing);
     tcase_add_test(tc, without_room_a_pod_is_refused_and_nothing_is_left_of_it);
     tcase_add_test(tc, what_things_say_changes_and_goes_with_them);
