@@ -35,6 +35,13 @@ static inline uint8_t json_peek(struct json_scan *s)
     return s->p < s->end ? *s->p : 0;
 }
 
+/* Nothing but white space is left. A NUL is something, though json_peek() gives 0 for it. */
+static inline bool json_is_over(struct json_scan *s)
+{
+    json_space(s);
+    return s->p == s->end;
+}
+
 /* White space, then this byte. */
 bool json_expect(struct json_scan *s, uint8_t c, const char *fault);
 

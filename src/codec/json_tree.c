@@ -161,7 +161,7 @@ struct json_node *json_tree_parse(struct bytes text, struct arena *a, const stru
     struct json_scan s = { .p = text.data, .end = bytes_end(text) };
     struct json_node *n = json_tree_read(&s, a, rules);
 
-    if (n != NULL && json_peek(&s) != 0) {
+    if (n != NULL && !json_is_over(&s)) {
         s.fault = "nothing behind the value";
         n = NULL;
     }

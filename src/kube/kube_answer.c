@@ -29,7 +29,7 @@ static bool next_member(struct json_scan *s, bool first, struct bytes *key)
         return false;
     if (json_peek(s) == '}') {
         s->p++;
-        if (json_peek(s) != 0)
+        if (!json_is_over(s))
             s->fault = "nothing behind the object";
         return false;
     }

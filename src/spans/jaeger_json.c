@@ -316,7 +316,7 @@ static const struct json_node *read_tree(struct json_scan *in, struct arena *a)
         in->fault = "an object, as a span is";
     else
         n = json_tree_read(in, a, &rules);
-    if (n != NULL && (json_peek(in) != 0 || in->p < in->end)) {
+    if (n != NULL && !json_is_over(in)) {
         in->fault = "nothing more";
         n = NULL;
     }

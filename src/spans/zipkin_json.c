@@ -199,7 +199,7 @@ static int read_list(struct zipkin_json *r, size_t most)
     }
     if (!json_expect(&r->in, ']', "a comma or the end of the list"))
         return UV_EINVAL;
-    if (json_peek(&r->in) != 0 || r->in.p < r->in.end) {
+    if (!json_is_over(&r->in)) {
         r->in.fault = "nothing more";
         return UV_EINVAL;
     }

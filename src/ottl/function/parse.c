@@ -143,7 +143,7 @@ static bool call_json(struct ottl_call *c, struct ottl_value *result)
         good = first == '[' ? read_array(&r, 1) : read_object(&r, 1);
     else
         r.scan.fault = "an object or a list";
-    if (good && json_peek(&r.scan) != 0)
+    if (good && !json_is_over(&r.scan))
         good = fault(&r, "nothing more");
     buf_free(&r.scan.scratch);
     buf_free(&r.scan.mended);

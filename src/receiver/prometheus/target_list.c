@@ -201,7 +201,7 @@ static bool read_json(struct bytes text, const char *meta, const char *value, st
         good = read_json_group(&s, &g, err) && add_targets(&g, meta, value, out, err);
         empty_group(&g);
     }
-    if (good && json_peek(&s) != 0) {
+    if (good && !json_is_over(&s)) {
         s.fault = "nothing behind the list";
         good = false;
     }

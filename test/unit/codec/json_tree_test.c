@@ -87,6 +87,20 @@ START_TEST(a_value_is_read_or_refused_with_its_place)
 }
 END_TEST
 
+START_TEST(a_nul_is_not_the_end)
+{
+    static const struct json_tree_rules rules = { .max_nodes = 10, .max_depth = 3 };
+    struct arena a = { 0 };
+    struct error err = { 0 };
+
+    ck_assert_ptr_null(json_tree_parse(bytes_of("{} \0x", 5), &a, &rules, &err));
+    ck_assert_msg(strstr(err.text, "at byte 3") != NULL, "%s", err.text);
+    ck_assert_ptr_null(json_tree_parse(bytes_of("1\0", 2), &a, &rules, &err));
+    ck_assert_ptr_nonnull(json_tree_parse(bytes_of("{} \n", 4), &a, &rules, &err));
+    arena_free(&a);
+}
+END_TEST
+
 START_TEST(fields_are_found_by_their_paths)
 {
     static const struct json_tree_rules rules = { .max_nodes = 100, .max_depth = 8 };
@@ -115,6 +129,7 @@ int main(void)
     int failed;
 
     tcase_add_loop_test(tc, a_value_is_read_or_refused_with_its_place, 0, sizeof(cases) / sizeof(*cases));
+    tcase_add_test(tc, a_nul_is_not_the_end);
     tcase_add_test(tc, fields_are_found_by_their_paths);
     suite_add_tcase(s, tc);
     sr = srunner_create(s);
