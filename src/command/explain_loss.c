@@ -134,6 +134,15 @@ static bool is_kept(const struct config *c, const struct config_component *cc)
     return kept;
 }
 
+/* What a user could write; of own telemetry nothing. */
+static const char *keeper_words(const struct explained *x)
+{
+    if (x->cc->own)
+        return "";
+    return strcmp(queue_key(x), "sending_queue") == 0 ? "; sending_queue::storage would keep it"
+                                                      : "; wal would keep it";
+}
+
 static void lose_in_kill(struct section *s)
 {
     for (size_t i = 0; i < s->e->used.n; i++) {
@@ -142,8 +151,7 @@ static void lose_in_kill(struct section *s)
 
         lose_processor(s, x, kept);
         if (answers_early(s, x))
-            put_line(s, "%s: what waits in its queue, %s at most; %s would keep it", x->path, queue_words(s, x),
-                     strcmp(queue_key(x), "sending_queue") == 0 ? "sending_queue::storage" : "wal");
+            put_line(s, "%s: what waits in its queue, %s at most%s", x->path, queue_words(s, x), keeper_words(x));
         if (is_exporter(x) && explained_option(x, "metric_expiration")[0] != '\0')
             put_line(s, "%s: what was not scraped; series go on when their points come again", x->path);
     }

@@ -163,3 +163,13 @@ service:
     again = otelcd(config.replace("ENDPOINT", peer.endpoint))
     again.wait_metrics(lambda m: m.sum("otelcd_exporter_delivered_items") == 3)
     peer.close()
+
+
+def test_own_telemetry_is_not_told_to_have_a_queue_on_disk(tmp_path):
+    """Its exporter is nobody's to give a storage to."""
+    telemetry = "{telemetry: {logs: {processors: [{batch: {exporter: {otlp_grpc: {endpoint: 'localhost:4317'}}}}]}}, pipelines: {logs: {receivers: [otlp], exporters: [otlp_grpc]}}}"
+    file = tmp_path / "c.yaml"
+    file.write_text(f"receivers: {{otlp: {{protocols: {{grpc: }}}}}}\nexporters: {{otlp_grpc: {{endpoint: 'localhost:5317'}}}}\nservice: {telemetry}\n")
+    queues = {line.split(": ")[0]: line for line in part(explain(file), KILLED) if "in its queue" in line}
+    assert "sending_queue::storage would keep it" in queues["exporters::otlp_grpc"]
+    assert "storage" not in queues["exporters::otlp_grpc/own_logs"]
