@@ -26,12 +26,13 @@ struct last_scrape {
     char peer[64], user_agent[96];
 };
 
-/* One listener and who is served there. */
+/* What one who is served asks for. */
 struct endpoint_asked {
     struct http_server_options options; /* as those of the endpoint */
     struct arena memory;
 };
 
+/* One listener and who is served there. */
 struct scrape_endpoint {
     struct http_service service;
     struct scrape_endpoints *all;
