@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import threading
@@ -239,6 +240,14 @@ def test_a_start_that_fails_in_the_workers_fails(otelcd):
     text = shared(NOP).replace('grpc: {endpoint: "127.0.0.1:0"}', f'grpc: {{endpoint: "{taken}"}}')
     d = otelcd(text, ready=False, end=False, expect=["Cannot go on.*address already in use"], allow=[DIED])
     assert d.wait_end() == 1
+
+
+def test_a_start_that_has_too_few_descriptors_for_all_workers_fails(tmp_path):
+    (tmp_path / "c.yaml").write_text(shared(NOP, 64))
+    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (70, 70))  # noqa: E731
+    said = subprocess.run([OTELCD, "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE, preexec_fn=limit)
+    assert said.returncode == 1, said.stderr
+    assert re.search("Cannot start a worker.*too many open files", said.stderr), said.stderr
 
 
 def test_the_end_drains_all_of_them(otelcd):

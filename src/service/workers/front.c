@@ -246,7 +246,7 @@ void front_free(struct front *f)
 void front_start(struct front *f)
 {
     clock_start(&f->service->loop.clock, &f->ask, ASK_EVERY, on_ask_due);
-    for (unsigned i = 0; i < f->n; i++)
+    for (unsigned i = 0; i < f->n && !f->stopping; i++) /* it stops when one cannot */
         front_worker_start(&f->workers[i]);
 }
 
