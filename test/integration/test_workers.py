@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import threading
@@ -235,6 +234,24 @@ def test_what_does_not_start_in_the_workers_changes_nothing_anywhere(otelcd):
     d.reload(shared(NOP))
 
 
+def test_a_worker_that_dies_after_its_reload_while_others_reload_takes_all_of_them_back(otelcd, unused_port):
+    d = otelcd(shared(NOP), expect=[DIED, "it has died on the new configuration", "Running on the old configuration"])
+    first, second = pids(d)
+    os.kill(second, signal.SIGSTOP)
+    try:
+        text = shared(NOP).replace('http: {endpoint: "127.0.0.1:0"}', f'http: {{endpoint: "127.0.0.1:{unused_port}"}}')
+        (d.folder / "otelcd.yaml").write_text(text)
+        d.process.send_signal(signal.SIGHUP)
+        wait(lambda: [w["state"] for w in status(d)["workers"]] == ["running", "reloading"], "the first does not reload")
+        os.kill(first, signal.SIGKILL)
+        d.wait_log("The worker runs again")
+    finally:
+        os.kill(second, signal.SIGCONT)
+    d.wait_log("^Running on the old configuration")
+    assert Connection(d).send(2) == 200 and Connection(d).send(2) == 200
+    assert d.ledger(*TRACES)["delivered"] == 4
+
+
 def test_a_start_that_fails_in_the_workers_fails(otelcd):
     taken = otelcd(NOP).grpc_address()
     text = shared(NOP).replace('grpc: {endpoint: "127.0.0.1:0"}', f'grpc: {{endpoint: "{taken}"}}')
@@ -244,8 +261,8 @@ def test_a_start_that_fails_in_the_workers_fails(otelcd):
 
 def test_a_start_that_has_too_few_descriptors_for_all_workers_fails(tmp_path):
     (tmp_path / "c.yaml").write_text(shared(NOP, 64))
-    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (70, 70))  # noqa: E731
-    said = subprocess.run([OTELCD, "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE, preexec_fn=limit)
+    command = ["sh", "-c", 'ulimit -n 70; exec "$0" --config "$1"', OTELCD, tmp_path / "c.yaml"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert said.returncode == 1, said.stderr
     assert re.search("Cannot start a worker.*too many open files", said.stderr), said.stderr
 

@@ -34,6 +34,8 @@ static void go_back(struct front *f)
 static void end_reload(struct front *f)
 {
     f->reloading = false;
+    for (unsigned i = 0; i < f->n; i++)
+        f->workers[i].changed = false;
     if (!f->back) {
         buf_wipe(&f->config);
         f->config = f->next;

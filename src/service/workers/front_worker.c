@@ -268,7 +268,7 @@ static void start_later(struct front_worker *w)
 /* It was not told to end. */
 static void on_death(struct front_worker *w, int64_t code, int number)
 {
-    bool reloading = w->state == WORKER_RELOADING;
+    bool reloading = w->state == WORKER_RELOADING || w->changed; /* others are on their way */
 
     log_error(log_of(w), "A worker has died: it is started again", F_UINT("worker", w->number), F_INT("pid", w->pid),
               F_INT("exit_code", code), F_INT("signal", number));
