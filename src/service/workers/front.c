@@ -39,9 +39,12 @@ static void sum_up(struct front *f)
         struct front_worker *w = &f->workers[i];
         bool runs = totals_add(&f->totals, mirror, buf_bytes(&w->told), &w->takes) && !w->gone && w->process != NULL;
 
-        if (!runs)
+        if (runs) {
+            totals_take(&f->totals, &w->takes);
+        } else {
+            totals_take_gone(&f->totals.process, &w->takes);
             w->takes = (struct told_process){ 0 };
-        totals_take(&f->totals, &w->takes);
+        }
     }
 }
 

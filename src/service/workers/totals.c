@@ -393,12 +393,18 @@ void totals_begin(struct totals *t, struct graph *mirror)
     metrics_collect(t->front);
     add_metrics(&t->merged, t->front, true);
     add_metrics(&t->merged, &t->retired, false);
-    t->process = (struct told_process){ 0 };
+    t->process = t->gone;
     if (mirror == NULL)
         return;
     graph_ledgers(mirror, clear_ledger, t);
     for (size_t i = 0; i < mirror->nodes.n; i++)
         clear_node(node_of(real_node(mirror->nodes.v[i])));
+}
+
+void totals_take_gone(struct told_process *sum, const struct told_process *p)
+{
+    sum->cpu += p->cpu;
+    sum->refusals += p->refusals;
 }
 
 void totals_take(struct totals *t, const struct told_process *p)
@@ -435,6 +441,7 @@ void totals_retire(struct totals *t, struct bytes told)
     struct told_process p;
 
     r.arg = &a;
-    if (told.len > 0)
-        (void)told_read(told, &p, &r);
+    if (told.len == 0 || !told_read(told, &p, &r))
+        return;
+    totals_take_gone(&t->gone, &p);
 }

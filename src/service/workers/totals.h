@@ -14,6 +14,7 @@ struct totals {
     VEC(struct metric_row *) rows;
     VEC(char *) words;           /* texts that have to stay */
     struct told_process process; /* sums; pid is none */
+    struct told_process gone;    /* what those that are gone have counted */
 };
 
 void totals_init(struct totals *t, struct metrics *front);
@@ -26,6 +27,8 @@ void totals_begin(struct totals *t, struct graph *mirror);
 bool totals_add(struct totals *t, struct graph *mirror, struct bytes told, struct told_process *p);
 /* That is a process that runs. */
 void totals_take(struct totals *t, const struct told_process *p);
+/* What counts on of one that has ended. */
+void totals_take_gone(struct told_process *sum, const struct told_process *p);
 
 /* The same of one that is gone, when its successor has told or when there is none. What it held is lost, unless it is
  * on a disk. */

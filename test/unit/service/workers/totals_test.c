@@ -134,6 +134,9 @@ START_TEST(counters_of_one_that_is_gone_stay_and_its_gauges_do_not)
     ck_assert_double_eq(shown("t_counter", "x"), 7);
     ck_assert_double_eq(shown("t_gauge", "x"), 4);
     ck_assert_uint_eq(find("t_histogram", "x")->count, 2);
+    totals_take(&totals, &p);
+    ck_assert_double_eq(totals.process.cpu, 3);
+    ck_assert_uint_eq(totals.process.resident, 100);
     buf_free(&a);
     buf_free(&b);
 }
