@@ -161,7 +161,8 @@ void worker_tell(struct worker *w, const struct graph *g, bool last)
     w->told_last = last;
     told_write(&text, &p, &w->service->metrics, g);
     file = channel_pack(buf_bytes(&text));
-    (void)channel_send(CHANNEL_FD, &m, file);
+    if (!channel_send(CHANNEL_FD, &m, file) && file >= 0)
+        (void)channel_send(CHANNEL_FD, &m, -1); /* it does not go with it: the front need not wait */
     if (file >= 0)
         close(file);
     buf_free(&text);
