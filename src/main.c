@@ -6,8 +6,10 @@
 #include "pipeline/component.h"
 #include "service/service.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] =
     "otelcd: an OpenTelemetry collector daemon\n"
@@ -202,10 +204,25 @@ static void say_unknown(const struct arguments *a, const char *arg, bool missing
         fprintf(stderr, "otelcd: unknown argument %s; otelcd --help lists them\n", arg);
 }
 
+/* Who starts otelcd with one of them closed does not get a socket in its place. */
+static void open_standard_files(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     struct arguments a = { 0 };
-    int code = argc == 2 && strcmp(argv[1], "worker") == 0 ? service_work(component_registry) : -1;
+    int code;
+
+    open_standard_files();
+    code = argc == 2 && strcmp(argv[1], "worker") == 0 ? service_work(component_registry) : -1;
 
     for (int i = 1; i < argc && code < 0; i++) {
         bool missing = false;

@@ -267,6 +267,18 @@ def test_a_start_that_has_too_few_descriptors_for_all_workers_fails(tmp_path):
     assert re.search("Cannot start a worker.*too many open files", said.stderr), said.stderr
 
 
+def test_otelcd_runs_with_its_standard_files_closed(tmp_path):
+    (tmp_path / "c.yaml").write_text(shared(NOP))
+    command = ["sh", "-c", 'exec "$0" --config "$1" <&- >&-', OTELCD, tmp_path / "c.yaml"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as p:
+        log = []
+        for line in p.stderr:
+            log.append(line)
+            if "Everything is ready" in line:
+                p.terminate()
+        assert p.wait(PATIENCE) == 0, log
+
+
 def test_the_end_drains_all_of_them(otelcd):
     text = NOP.replace("exporters:\n  nop:\n", "processors:\n  batch: {timeout: 1h}\nexporters:\n  nop:\n")
     d = otelcd(shared(text.replace("exporters: [nop]", "processors: [batch], exporters: [nop]")))
