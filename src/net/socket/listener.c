@@ -117,7 +117,7 @@ static bool owns_its_file(const struct listening *s)
 
 void listening_close(struct listening *s)
 {
-    if (owns_its_file(s))
+    if (s->path != NULL && owns_its_file(s))
         unlink(s->path);
     free(s->path);
     if (s->front != NULL)
