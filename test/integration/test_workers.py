@@ -252,6 +252,21 @@ def test_a_worker_that_dies_after_its_reload_while_others_reload_takes_all_of_th
     assert d.ledger(*TRACES)["delivered"] == 4
 
 
+def test_what_one_worker_cannot_do_none_does(otelcd, tmp_path):
+    (tmp_path / "q").mkdir()
+    (tmp_path / "q/worker-2").write_text("no directory")
+    queue = QUEUE.format(folder=tmp_path / "q", workers=2).replace("workers: 2", "workers: 2\n  sandbox: false")
+    plain = shared(NOP).replace("workers: 2", "workers: 2\n  sandbox: false")
+    d = otelcd(plain, expect=["does not start", "Running on the old configuration"])
+    before = pids(d)
+    d.reload(queue, "^Running on the old configuration")
+    assert "worker 2: " in status(d)["reload"]["fault"]
+    for _ in range(4):
+        assert Connection(d).send(1) == 200
+    assert pids(d) == before
+    assert d.ledger("exporter", "nop", "traces")["delivered"] == 4  # of both, the one that could go over among them
+
+
 def test_a_start_that_fails_in_the_workers_fails(otelcd):
     taken = otelcd(NOP).grpc_address()
     text = shared(NOP).replace('grpc: {endpoint: "127.0.0.1:0"}', f'grpc: {{endpoint: "{taken}"}}')
