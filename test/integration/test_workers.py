@@ -274,24 +274,15 @@ def test_a_start_that_fails_in_the_workers_fails(otelcd):
     assert d.wait_end() == 1
 
 
-def test_a_start_that_has_too_few_descriptors_for_all_workers_fails(tmp_path):
-    (tmp_path / "c.yaml").write_text(shared(NOP, 64))
-    command = ["sh", "-c", 'ulimit -n 70; exec "$0" --config "$1"', OTELCD, tmp_path / "c.yaml"]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-    assert said.returncode == 1, said.stderr
-    assert re.search("Cannot start a worker.*too many open files", said.stderr), said.stderr
+def test_a_start_that_has_too_few_descriptors_for_all_workers_fails(otelcd):
+    under = ["sh", "-c", 'ulimit -n 70; exec "$0" "$@"']
+    d = otelcd(shared(NOP, 64), under=under, ready=False, end=False, expect=["Cannot start a worker"], allow=["."])
+    assert d.wait_end() == 1
 
 
-def test_otelcd_runs_with_its_standard_files_closed(tmp_path):
-    (tmp_path / "c.yaml").write_text(shared(NOP))
-    command = ["sh", "-c", 'exec "$0" --config "$1" <&- >&-', OTELCD, tmp_path / "c.yaml"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as p:
-        log = []
-        for line in p.stderr:
-            log.append(line)
-            if "Everything is ready" in line:
-                p.terminate()
-        assert p.wait(PATIENCE) == 0, log
+def test_otelcd_runs_with_its_standard_files_closed(otelcd):
+    d = otelcd(shared(NOP), under=["sh", "-c", 'exec "$0" "$@" <&- >&-'])
+    assert Connection(d).send(1) == 200
 
 
 def test_the_end_drains_all_of_them(otelcd):
