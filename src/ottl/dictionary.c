@@ -195,8 +195,8 @@ static bool put_numbers(struct ottl_evaluation *e, const struct node *n, struct 
 
 static bool get_all(struct ottl_evaluation *e, const eval_numbers *numbers, struct ottl_value *v)
 {
+    struct attribute a = { 0 };
     struct buf map = { 0 };
-    struct attribute a;
     bool good = true;
 
     for (size_t i = 0; good && i < numbers->n; i++) {
@@ -215,7 +215,7 @@ static bool get_all(struct ottl_evaluation *e, const eval_numbers *numbers, stru
 static bool find_key(struct ottl_evaluation *e, const eval_numbers *numbers, struct bytes key, size_t *at,
                      struct bytes *any)
 {
-    struct attribute a;
+    struct attribute a = { 0 };
 
     *at = numbers->n;
     *any = bytes_of(NULL, 0);
@@ -244,7 +244,7 @@ static bool key_of(struct ottl_evaluation *e, const struct node *n, struct bytes
 
 static bool get_one(struct ottl_evaluation *e, const struct node *n, const eval_numbers *numbers, struct ottl_value *v)
 {
-    struct bytes key, any;
+    struct bytes key = { NULL, 0 }, any = { NULL, 0 };
     size_t at;
 
     if (!key_of(e, n, &key) || !find_key(e, numbers, key, &at, &any))
@@ -286,7 +286,7 @@ static bool set_all(struct ottl_evaluation *e, const struct node *n, const struc
 
 static bool set_one(struct ottl_evaluation *e, const struct node *n, const struct ottl_value *v, eval_numbers *numbers)
 {
-    struct bytes key, any;
+    struct bytes key = { NULL, 0 }, any = { NULL, 0 };
     uint64_t number;
     size_t at;
 

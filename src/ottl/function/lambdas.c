@@ -16,8 +16,10 @@ static bool begin_walk(struct ottl_call *c, struct walk *w)
 {
     const struct ottl_value *source = &c->args[0];
 
-    if (source->type != OTTL_LIST && source->type != OTTL_MAP)
-        return ottl_fail(c, "the source is a list or a map, not %s", ottl_type_name(source->type));
+    if (source->type != OTTL_LIST && source->type != OTTL_MAP) {
+        ottl_fail(c, "the source is a list or a map, not %s", ottl_type_name(source->type));
+        return false;
+    }
     *w = (struct walk){ .r = pb_reader(source->bytes), .map = source->type == OTTL_MAP };
     return ottl_spend(c, source->bytes.len / 64);
 }
@@ -43,8 +45,10 @@ static bool ask_predicate(struct ottl_call *c, unsigned i, const struct ottl_val
 
     if (!ottl_call_lambda(c, i, named, &v))
         return false;
-    if (v.type != OTTL_BOOL)
-        return ottl_fail(c, "the lambda gives %s where true or false is wanted", ottl_type_name(v.type));
+    if (v.type != OTTL_BOOL) {
+        ottl_fail(c, "the lambda gives %s where true or false is wanted", ottl_type_name(v.type));
+        return false;
+    }
     *truth = v.boolean;
     return true;
 }

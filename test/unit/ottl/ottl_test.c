@@ -393,6 +393,7 @@ int main(void)
     SRunner *r;
     int failed;
 
+    tcase_set_timeout(c, 120);
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, conditions_are_true_or_false, 0, sizeof(truths) / sizeof(*truths));
     tcase_add_loop_test(c, what_cannot_be_told_is_a_fault_with_its_reason, 0, sizeof(untold) / sizeof(*untold));
