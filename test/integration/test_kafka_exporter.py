@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from harness import otlp
-from harness.limits import PATIENCE
+from harness.limits import PATIENCE, SANITIZED
 
 kafka = pytest.importorskip("harness.kafka")
 
@@ -318,6 +318,19 @@ def test_records_that_repeat_a_large_resource_stay_within_the_budget(mock, otelc
     d.export(sent)
     wait_delivered(d, "traces", 100)
     assert d.metrics().sum("otelcd_budget_peak_bytes") < 16 << 20
+
+
+def test_tiny_records_cost_no_many_times_their_bytes(mock, otelcd, tmp_path):
+    d = otelcd(text(tmp_path, mock(), logs={"encoding": "raw"}))
+    sent = otlp.logs(1)
+    records = sent.resource_logs[0].scope_logs[0].log_records
+    records[0].Clear()
+    records.extend(records[0] for _ in range(1_000_000 - 1))
+    d.export(sent)
+    d.wait_metrics(lambda _: d.ledger("exporter", "kafka", "logs")["dropped"] == 1_000_000)
+    with open(f"/proc/{d.process.pid}/status") as f:
+        peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM:"))
+    assert SANITIZED or peak < 150_000, "2 MB of empty records"
 
 
 def test_a_shutdown_delivers_what_was_taken(mock, otelcd, topic, tmp_path):

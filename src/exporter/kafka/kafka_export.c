@@ -18,7 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define COPIED_PART 8 /* of the budget: what may be under way of records that were written for it */
+#define COPIED_PART 8     /* of the budget: what may be under way of records that were written for it */
+#define ITEMS_AT_ONCE 256 /* pieces that are one item each: they are made as they are sent */
 
 static uint64_t items_of(const struct kafka_piece *p)
 {
@@ -276,7 +277,10 @@ static void split_piece(struct kafka_export *e, struct kafka_piece *p)
         cut_piece(e, p, n->limit.now);
         return;
     }
-    kafka_split(&n->split, p->batch, n->node.host->budget, &out);
+    if (n->split.by != KAFKA_BY_ITEM)
+        kafka_split(&n->split, p->batch, n->node.host->budget, &out);
+    else if (kafka_split_items(&n->split, p->batch, &e->walk, ITEMS_AT_ONCE, &out))
+        push_piece(e, &(struct kafka_piece){ .batch = batch_ref(p->batch) }); /* the rest, behind them */
     while (out.n > 0) {
         struct kafka_piece *piece = &out.v[--out.n];
 

@@ -119,13 +119,14 @@ struct kafka_export {
     struct kafka_exporter *node;
     struct ack *ack;
     struct batch *batch;
-    kafka_pieces pieces; /* to be sent, the first of them last */
-    struct list flying;  /* records under way, by sibling */
-    batch_parts failed;  /* to be tried again */
-    const char *topic;   /* that the client's metadata name; NULL: none */
-    struct bytes key;    /* of all records, in the metadata; empty: none */
-    uint8_t *settled;    /* where each item is a record: by item of the batch; else NULL */
-    uint64_t n_settled;  /* items delivered or refused */
+    kafka_pieces pieces;    /* to be sent, the first of them last */
+    struct list flying;     /* records under way, by sibling */
+    batch_parts failed;     /* to be tried again */
+    const char *topic;      /* that the client's metadata name; NULL: none */
+    struct bytes key;       /* of all records, in the metadata; empty: none */
+    struct kafka_walk walk; /* where each item is a record */
+    uint8_t *settled;       /* where each item is a record: by item of the batch; else NULL */
+    uint64_t n_settled;     /* items delivered or refused */
     uint64_t refused;
     struct outcome done, refusal, failure;
 };

@@ -114,25 +114,34 @@ static struct bytes trace_of(enum signal signal, struct bytes item)
     return signal == SIGNAL_TRACES ? pb_find_bytes(item, OTLP_SPAN_TRACE_ID) : pb_find_bytes(item, OTLP_LOG_TRACE_ID);
 }
 
+/* False: that was the last one. */
+static bool next_item(const struct batch *b, struct kafka_walk *w, struct split_item *x)
+{
+    while (!message_next(&w->items, OTLP_SCOPE_GROUP_ITEMS, &x->item)) {
+        while (!message_next(&w->scopes, OTLP_RESOURCE_GROUP_SCOPES, &w->scope)) {
+            while (!message_next(&w->groups, OTLP_REQUEST_RESOURCES, &w->group)) {
+                if (w->segment == b->n_segments)
+                    return false;
+                w->groups = pb_reader(bytes_of(b->segments[w->segment].data, b->segments[w->segment].len));
+                w->segment++;
+            }
+            w->scopes = pb_reader(w->group);
+        }
+        w->items = pb_reader(w->scope);
+    }
+    x->id = trace_of(b->signal, x->item);
+    x->group = w->group;
+    x->scope = w->scope;
+    x->order = w->at++;
+    return true;
+}
+
 static void list_items(const struct batch *b, split_items *out)
 {
-    for (uint32_t i = 0; i < b->n_segments; i++) {
-        struct pb_reader groups = pb_reader(bytes_of(b->segments[i].data, b->segments[i].len));
+    struct kafka_walk walk = { 0 };
 
-        for (struct bytes group; message_next(&groups, OTLP_REQUEST_RESOURCES, &group);) {
-            struct pb_reader scopes = pb_reader(group);
-
-            for (struct bytes scope; message_next(&scopes, OTLP_RESOURCE_GROUP_SCOPES, &scope);) {
-                struct pb_reader items = pb_reader(scope);
-
-                for (struct bytes item; message_next(&items, OTLP_SCOPE_GROUP_ITEMS, &item);) {
-                    struct split_item x = { trace_of(b->signal, item), group, scope, item, out->n };
-
-                    *vec_push(out) = x;
-                }
-            }
-        }
-    }
+    for (struct split_item x; next_item(b, &walk, &x);)
+        *vec_push(out) = x;
 }
 
 static int compare_items(const void *a, const void *b)
@@ -297,33 +306,41 @@ static void split_traces(const struct kafka_split_rules *rules, const struct bat
     vec_free(&items);
 }
 
-/* Those of one resource have its topic, and may have its key: it is looked into once. */
-static void split_items_apart(const struct kafka_split_rules *rules, struct batch *b, kafka_pieces *out)
+/* Those of one resource have its topic, and may have its key: it is looked into once, and so is a scope. */
+static void enter(const struct kafka_split_rules *rules, struct kafka_walk *w, const struct split_item *x)
 {
-    struct kafka_piece of_resource = { .ready = true, .batch = b };
-    split_items items = { 0 };
+    struct kafka_piece *common = &w->common;
 
-    list_items(b, &items);
-    for (size_t i = 0; i < items.n; i++) {
-        struct bytes resource = resource_group_view(items.v[i].group).resource;
-        struct kafka_piece *p;
-
-        if (i == 0 || items.v[i].group.data != items.v[i - 1].group.data) {
-            of_resource.topic = find_topic(resource, rules->topic_attribute);
-            if (rules->resource_key && !rules->trace_key)
-                set_resource_key(&of_resource, resource);
-        }
-        p = vec_push(out);
-        *p = of_resource;
-        batch_ref(b);
-        p->at = i;
-        p->item = items.v[i].item;
-        p->resource = resource;
-        p->scope = scope_group_view(items.v[i].scope).scope;
-        if (rules->trace_key)
-            set_trace_key(p, items.v[i].id, rules->short_key);
+    if (w->in_group != x->group.data) {
+        w->in_group = x->group.data;
+        *common = (struct kafka_piece){ .ready = true, .resource = resource_group_view(x->group).resource };
+        common->topic = find_topic(common->resource, rules->topic_attribute);
+        if (rules->resource_key && !rules->trace_key)
+            set_resource_key(common, common->resource);
     }
-    vec_free(&items);
+    if (w->in_scope != x->scope.data) {
+        w->in_scope = x->scope.data;
+        common->scope = scope_group_view(x->scope).scope;
+    }
+}
+
+bool kafka_split_items(const struct kafka_split_rules *rules, struct batch *b, struct kafka_walk *w, size_t most,
+                       kafka_pieces *out)
+{
+    struct split_item x;
+
+    for (; most > 0 && next_item(b, w, &x); most--) {
+        struct kafka_piece *p = vec_push(out);
+
+        enter(rules, w, &x);
+        *p = w->common;
+        p->batch = batch_ref(b);
+        p->at = x.order;
+        p->item = x.item;
+        if (rules->trace_key)
+            set_trace_key(p, x.id, rules->short_key);
+    }
+    return most == 0;
 }
 
 void kafka_split(const struct kafka_split_rules *rules, struct batch *b, struct budget *budget, kafka_pieces *out)
@@ -340,7 +357,7 @@ void kafka_split(const struct kafka_split_rules *rules, struct batch *b, struct 
         split_traces(rules, b, budget, out);
         break;
     case KAFKA_BY_ITEM:
-        split_items_apart(rules, b, out);
+        (void)kafka_split_items(rules, b, &(struct kafka_walk){ 0 }, SIZE_MAX, out);
         break;
     }
 }

@@ -3,6 +3,7 @@
 #ifndef EXPORTER_KAFKA_SPLIT_H
 #define EXPORTER_KAFKA_SPLIT_H
 
+#include "codec/pb.h"
 #include "otlp/batch.h"
 
 /* What a piece has of one thing alone. */
@@ -34,6 +35,21 @@ struct kafka_piece {
 };
 
 typedef VEC(struct kafka_piece) kafka_pieces;
+
+/* How far a batch is split by items. Zeroed: it begins. */
+struct kafka_walk {
+    uint32_t segment; /* the next one */
+    struct pb_reader groups, scopes, items;
+    struct bytes group, scope;
+    uint64_t at;                        /* the next item's number */
+    const uint8_t *in_group, *in_scope; /* of ... */
+    struct kafka_piece common;          /* what pieces there have in common */
+};
+
+/* BY_ITEM: appends the next pieces, at most so many, for each is larger than a small item. False: those were the last.
+ */
+bool kafka_split_items(const struct kafka_split_rules *rules, struct batch *b, struct kafka_walk *w, size_t most,
+                       kafka_pieces *out);
 
 /* Appends the pieces of `b` (WHOLE alone takes profiles), which have all of its items; the caller keeps its reference.
  * BY_TRACE copies, the others point into the batch. Copies are charged to `budget` whatever its limit, and have a few

@@ -214,6 +214,27 @@ START_TEST(test_by_item_each_piece_knows_its_place)
 }
 END_TEST
 
+START_TEST(test_by_item_pieces_are_made_a_few_at_a_time)
+{
+    struct kafka_split_rules rules = { .by = KAFKA_BY_ITEM, .trace_key = true, .topic_attribute = bytes_str("t") };
+    struct batch *b = batch_of_spans("ab", "c");
+    struct kafka_walk walk = { 0 };
+    kafka_pieces out = { 0 };
+
+    ck_assert(kafka_split_items(&rules, b, &walk, 2, &out));
+    ck_assert_uint_eq(out.n, 2);
+    ck_assert(!kafka_split_items(&rules, b, &walk, 2, &out));
+    ck_assert_uint_eq(out.n, 3);
+    ck_assert_uint_eq(out.v[2].at, 2);
+    ck_assert(out.v[1].topic.len == 0 && bytes_is(out.v[2].topic, "two"));
+    ck_assert_mem_eq(out.v[2].key, "6363", 4);
+    free_pieces(&out);
+    ck_assert(!kafka_split_items(&rules, b, &walk, 2, &out));
+    ck_assert_uint_eq(out.n, 0);
+    batch_unref(b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("kafka_split");
@@ -226,6 +247,7 @@ int main(void)
     tcase_add_test(t, test_by_trace_a_resource_that_each_would_repeat_is_not_written_for_all_at_once);
     tcase_add_test(t, test_by_resource_nothing_is_copied);
     tcase_add_test(t, test_by_item_each_piece_knows_its_place);
+    tcase_add_test(t, test_by_item_pieces_are_made_a_few_at_a_time);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
