@@ -447,23 +447,33 @@ static void finish_logs(const struct logs_config *l, const struct yaml_node *nod
     finish_initial_fields(l->initial_fields, faults);
 }
 
-static void finish_traces(const struct traces_config *t, const struct yaml_node *node, struct faults *faults)
+/* What is not read does not stay: print-config shows what holds. */
+static void finish_propagators(struct strings *list, const struct yaml_node *traces, struct faults *faults)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->n; i++) {
+        bool b3 = strcmp(list->v[i], "b3") == 0;
+
+        if (b3 || strcmp(list->v[i], "tracecontext") != 0)
+            fault_add(faults, traces, "service::telemetry::traces::propagators", b3,
+                      b3 ? "headers of b3 are not read: requests that have no traceparent begin new traces"
+                         : "unsupported trace propagator \"%s\": write tracecontext",
+                      list->v[i]);
+        if (!b3)
+            list->v[n++] = list->v[i];
+    }
+    list->n = n;
+}
+
+static void finish_traces(struct traces_config *t, const struct yaml_node *node, struct faults *faults)
 {
     const struct own_sampler_config *s = &t->sampler;
     const struct own_root_sampler_config *r = &s->parent_based.root;
     const struct yaml_node *sampler = node_below(node, "traces", "sampler", NULL);
 
     finish_processors(&t->processors, node, "traces", faults);
-    for (size_t i = 0; i < t->propagators.n; i++) {
-        bool b3 = strcmp(t->propagators.v[i], "b3") == 0;
-
-        if (b3 || strcmp(t->propagators.v[i], "tracecontext") != 0)
-            fault_add(faults, node_below(node, "traces", "propagators", NULL),
-                      "service::telemetry::traces::propagators", b3,
-                      b3 ? "headers of b3 are not read: requests that have no traceparent begin new traces"
-                         : "unsupported trace propagator \"%s\": write tracecontext",
-                      t->propagators.v[i]);
-    }
+    finish_propagators(&t->propagators, node_below(node, "traces", "propagators", NULL), faults);
     if (s->on && s->always_on.on + s->always_off.on + s->trace_id_ratio_based.on + s->parent_based.on != 1)
         fault_add(faults, sampler, "service::telemetry::traces::sampler", false,
                   "write one of always_on, always_off, trace_id_ratio_based and parent_based");

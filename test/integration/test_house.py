@@ -40,7 +40,7 @@ def test_each_example_is_valid(name):
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", ""), ran.stderr
 
 
-@pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in ("debug.yaml", "kafka.yaml", "scrape.yaml", RELAY)])
+@pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in ("debug.yaml", "kafka.yaml", "kubernetes-agent.yaml", "scrape.yaml", RELAY)])
 def test_each_example_starts_and_takes_data(otelcd, name, tmp_path):
     receiver, gateway, backend = Receiver(), GrpcPeer(), HttpPeer()
     env = {

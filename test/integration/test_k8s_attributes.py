@@ -14,6 +14,8 @@ from harness import clustered, otlp
 from harness.authority import Authority
 from harness.kubernetes import JSON, ApiServer, meta, pod
 from harness.limits import OTELCD, ROOT
+from harness.otlp_peer import GrpcPeer
+from test_house import free_ports
 from test_kubernetes_discovery import in_pod  # noqa: F401
 
 FAILS = "The API server of the cluster cannot be asked"
@@ -443,25 +445,43 @@ def test_a_reload_waits_for_the_pods_again_where_it_changes_which(start, api):
 
 # --- who is asked ---
 
-def test_in_a_pod_its_service_account_is_used(otelcd, in_pod, tmp_path):  # noqa: F811
+@pytest.fixture
+def cluster(in_pod, tmp_path):  # noqa: F811
+    """An API server with the pod `web` of this machine, the command under which a daemon is in a pod, and its environment."""
     folder, command = in_pod
     ca = Authority(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*ca.issue("kubernetes"))
+    (folder / "ca.crt").write_bytes(ca.cert.read_bytes())
+    (folder / "token").write_text("first")
     server = ApiServer(tls=context)
-    try:
-        (folder / "ca.crt").write_bytes(ca.cert.read_bytes())
-        (folder / "token").write_text("first")
-        server.put("pods", own("127.0.0.1", "web"))
-        host, _, port = server.address.partition(":")
-        env = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
-        d = otelcd(clustered.config({**PATIENT, "auth_type": "serviceAccount"}, tmp_path / "out"), under=command, env=env)
-        d.export(otlp.traces(1))
-        assert clustered.attributes((tmp_path / "out").read_text().splitlines())[0]["k8s.pod.name"] == "web"
-        assert server.wait_asked(ASKED)[2]["Authorization"] == "Bearer first"
-        d.stop()
-    finally:
-        server.close()
+    server.put("pods", own("127.0.0.1", "web"))
+    host, _, port = server.address.partition(":")
+    yield server, command, {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+    server.close()
+
+
+def test_in_a_pod_its_service_account_is_used(otelcd, cluster, tmp_path):
+    server, command, env = cluster
+    d = otelcd(clustered.config({**PATIENT, "auth_type": "serviceAccount"}, tmp_path / "out"), under=command, env=env)
+    d.export(otlp.traces(1))
+    assert clustered.attributes((tmp_path / "out").read_text().splitlines())[0]["k8s.pod.name"] == "web"
+    assert server.wait_asked(ASKED)[2]["Authorization"] == "Bearer first"
+    d.stop()
+
+
+def test_the_example_of_an_agent_says_from_which_pod_data_is(otelcd, cluster):
+    server, command, env = cluster
+    gateway = GrpcPeer()
+    text = free_ports((ROOT / "config/kubernetes-agent.yaml").read_text().replace("0.0.0.0", "127.0.0.1"))
+    d = otelcd(text, under=command, env={**env, "OTELCD_GATEWAY": gateway.endpoint, "K8S_NODE_NAME": "node-1"})
+    d.wait_log(KNOWN)
+    d.export(otlp.traces(1))
+    sent = gateway.wait_items(1).taken[0].message.resource_spans[0].resource.attributes
+    assert ("k8s.pod.name", "web") in [(a.key, a.value.string_value) for a in sent]
+    assert server.wait_asked(ASKED)[1]["fieldSelector"] == "spec.nodeName=node-1"
+    d.stop()
+    gateway.close()
 
 
 def test_as_nobody_the_same_server_is_asked(otelcd, tmp_path):

@@ -764,7 +764,8 @@ def test_a_full_disk_empties_while_senders_never_fall_silent(otelcd, receiver, t
     ],
 )
 def test_what_cannot_be_served_is_refused_by_name(otelcd, line, words):
-    d = otelcd(config("http://127.0.0.1:1/x", line), ready=False, end=False, allow=[".*"])
+    scheme = "https" if line.startswith("tls") else "http"
+    d = otelcd(config(f"{scheme}://127.0.0.1:1/x", line), ready=False, end=False, allow=[".*"])
     assert d.wait_end() != 0
     assert words in d.log()
 

@@ -8,16 +8,16 @@
 #include <string.h>
 
 static const double bounds[] = { 10, 1000000 };
-static const struct metric_row sent = {
-    "otelcol_exporter_sent_spans", METRIC_COUNTER, LEVEL_BASIC, "{span}", "Sent.", NULL, 0
-};
-static const struct metric_row uptime = { "otelcol_process_uptime", METRIC_COUNTER, LEVEL_BASIC, "s", "Up.", NULL, 0 };
-static const struct metric_row rss = {
-    "otelcol_process_memory_rss", METRIC_GAUGE, LEVEL_BASIC, "By", "Memory.", NULL, 0
-};
-static const struct metric_row size = {
-    "otelcol_batch_size_bytes", METRIC_HISTOGRAM, LEVEL_DETAILED, "By", "Size.", bounds, 2
-};
+static const struct metric_row sent = METRIC_ROW("otelcol_exporter_sent_spans", METRIC_COUNTER, "{span}", "Sent.");
+static const struct metric_row uptime = METRIC_ROW("otelcol_process_uptime", METRIC_COUNTER, "s", "Up.");
+static const struct metric_row rss = METRIC_ROW("otelcol_process_memory_rss", METRIC_GAUGE, "By", "Memory.");
+static const struct metric_row size = { .name = "otelcol_batch_size_bytes",
+                                        .type = METRIC_HISTOGRAM,
+                                        .level = LEVEL_DETAILED,
+                                        .unit = "By",
+                                        .help = "Size.",
+                                        .bounds = bounds,
+                                        .n_bounds = 2 };
 
 static const struct own_metrics_attribute resource[] = {
     { BYTES_LIT("service.version"), BYTES_LIT("1.2") },
