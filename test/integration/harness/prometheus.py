@@ -44,6 +44,7 @@ scrape_configs:
                     f"--config.file={folder}/prometheus.yml",
                     f"--storage.tsdb.path={folder}/data",
                     "--web.listen-address=127.0.0.1:0",
+                    "--storage.remote.flush-deadline=1s",  # at the end whom it writes to may be gone
                     *([f"--enable-feature={features}"] if features else []),
                     *([] if target or config else ["--web.enable-remote-write-receiver"]),
                     *flags,
