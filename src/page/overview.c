@@ -187,7 +187,7 @@ static void put_members(struct putting *x, const struct node *node)
 static void put_certificate(struct putting *x, const struct node *node)
 {
     double until = status_peer_certificate(x->host, node);
-    double left = until - (double)(clock_wall(&x->host->loop->clock) / NS_PER_S);
+    double left = until - (double)clock_wall(&x->host->loop->clock) / NS_PER_S;
 
     if (until <= 0)
         return;

@@ -53,7 +53,7 @@ const struct option *config_rows_of(const struct component *c); /* never NULL */
 /* What service::telemetry sends becomes pipelines, CONFIG_OWN_MOST of a signal at most, when all others are there.
  * Lists have room for them. */
 #define CONFIG_OWN_MOST 4
-#define CONFIG_OWN_ROOM (3 * CONFIG_OWN_MOST)
+#define CONFIG_OWN_ROOM (3 * (size_t)CONFIG_OWN_MOST)
 void config_add_own(struct loader *l);
 
 /* By the rows of cc->component, with its checks; `body` is cc->body, and `path` where faults are told. */

@@ -15,8 +15,8 @@
 #define LOGS "let the services send their logs as OTLP, or let an agent that reads them send OTLP to otelcd"
 #define METRICS "let Prometheus compute it: recording rules, relabelling"
 #define DELIVERS                                                                                                       \
-    "take the backend's own OTLP endpoint, or send to a Go collector that has this exporter; otelcd delivers to "      \
-    "otlp_grpc, otlp_http, kafka, prometheus, prometheus_remote_write, file and debug"
+    ("take the backend's own OTLP endpoint, or send to a Go collector that has this exporter; otelcd delivers to "     \
+     "otlp_grpc, otlp_http, kafka, prometheus, prometheus_remote_write, file and debug")
 #define NO_NEED "remove it; the metrics of otelcd itself say what it does"
 
 /* Set by hand. */

@@ -12,7 +12,7 @@
 #include <time.h>
 
 #define IGNORE "opentelemetry.io/k8s-processor/ignore"
-#define SKEW (24 * 60) /* minutes: how far a job's number may be from when its pod was made */
+#define SKEW (INT64_C(24) * 60) /* minutes: how far a job's number may be from when its pod was made */
 
 static const char *const owner_kinds[K8S_OWNERS] = { "ReplicaSet", "DaemonSet", "StatefulSet", "Job" };
 
