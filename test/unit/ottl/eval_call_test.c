@@ -164,8 +164,8 @@ static const char *const costly[] = {
     "replace_all_matches(attributes[\"map\"], \"*\", attributes[\"text\"])",
     "replace_all_patterns(attributes[\"map\"], \"value\", \".\", attributes[\"text\"])",
     "keep_keys(attributes[\"map\"], attributes[\"keys\"])",
-    "set(attributes[\"out\"], MapEach(attributes[\"keys\"], (_, v) => Len(Filter(attributes[\"keys\"], (_, w) => v == "
-    "w))))",
+    ("set(attributes[\"out\"], MapEach(attributes[\"keys\"], (_, v) => Len(Filter(attributes[\"keys\"], (_, w) => v == "
+     "w))))"),
     "set(attributes[\"out\"], MapEach(attributes[\"keys\"], (_, v) => attributes[\"text\"]))",
     "set(attributes[\"out\"], MapKeys(attributes[\"map\"], (k, _) => Concat([k, attributes[\"text\"]], \"\")))",
     "set(attributes[\"out\"], Reduce(attributes[\"keys\"], \"\", (a, _, v) => Concat([a, a, v], \"\")))",
