@@ -10,6 +10,14 @@ import threading
 from .limits import PATIENCE
 
 
+def end_both_ways(end):
+    """Not end.shutdown(): that takes the TLS layer off first, and who still reads would take ciphertext for text."""
+    try:
+        socket.socket.shutdown(end, socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
 def pump(source, sink, mute):
     try:
         while data := source.recv(65536):
@@ -18,10 +26,7 @@ def pump(source, sink, mute):
     except (OSError, ValueError):
         pass
     for end in (source, sink):
-        try:
-            end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+        end_both_ways(end)
 
 
 class Relay(socketserver.ThreadingTCPServer):
@@ -68,10 +73,7 @@ class Relay(socketserver.ThreadingTCPServer):
         """End all that is open."""
         for pair in self.pairs:
             for end in pair:
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+                end_both_ways(end)
         self.pairs.clear()
 
 
