@@ -4,6 +4,7 @@
 #ifndef KUBE_API_H
 #define KUBE_API_H
 
+#include "kube/kube_pace.h"
 #include "net/http/http_client.h"
 #include "pipeline/authenticator.h"
 #include "pipeline/component.h"
@@ -16,6 +17,7 @@ struct kube_api {
     void (*put_headers)(void *owner, struct call_headers *h); /* who we are, for each request */
     void *owner;
     struct client_authenticator *auth; /* NULL, or who says more, in its own time */
+    struct kube_pace *pace;            /* NULL: as often as it takes */
 };
 
 #define KUBE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"

@@ -5,7 +5,8 @@
  *
  * What can go wrong ends the call, and it is tried again after a rest that grows with each failure: a watch that broke
  * goes on from its last version, one whose version is too old for the server (410), or that said something that cannot
- * be read, begins with a list. A server that always says so, or ends each watch at once, is asked ever less often. */
+ * be read, begins with a list. A server that always says so, or ends each watch at once, is asked ever less often. Each
+ * request waits for its turn where there is a pace (kube_pace.h). */
 #include "kube/kube_watch.h"
 
 #include "base/random.h"
@@ -49,10 +50,10 @@ struct kube_watch {
     char version[KUBE_MAX_TEXT];
     struct buf line;  /* of a watch, so far */
     uint64_t charged; /* for the line */
-    uint64_t began;   /* mono ns: the watch */
+    uint64_t began;   /* mono ns: the call */
     unsigned failures;
-    bool failing; /* that was told */
-    struct clock_timer timer;
+    bool failing;             /* that was told */
+    struct clock_timer timer; /* a rest, or a call that waits for its turn */
     struct random random;
 };
 
@@ -147,7 +148,7 @@ static void begin_target(struct kube_watch *w, const char *query)
     put_parameter(&w->target, "fieldSelector", bytes_str(w->fields));
 }
 
-static void start_call(struct kube_watch *w)
+static void send_call(struct kube_watch *w)
 {
     struct call_headers *h = &w->authorized.headers;
 
@@ -160,7 +161,24 @@ static void start_call(struct kube_watch *w)
     w->call.method = "GET";
     w->call.path = buf_cstr(&w->target);
     w->call.repeatable = true;
+    w->began = clock_mono(clock_of(w));
     authorized_call_start(&w->authorized, w->o.api->auth, NULL, w->o.api->node->host->loop, w->o.api->http, &w->call);
+}
+
+static void on_turn(struct clock_timer *t)
+{
+    send_call(container_of(t, struct kube_watch, timer));
+}
+
+/* At once, or when it is its turn. */
+static void start_call(struct kube_watch *w)
+{
+    uint64_t wait = w->o.api->pace != NULL ? kube_pace_take(w->o.api->pace, clock_mono(clock_of(w))) : 0;
+
+    if (wait > 0)
+        clock_start(clock_of(w), &w->timer, wait, on_turn);
+    else
+        send_call(w);
 }
 
 /* ---- the list ---- */
@@ -350,7 +368,6 @@ static void begin_watch(struct kube_watch *w)
     snprintf(query, sizeof(query), "watch=true&allowWatchBookmarks=true&timeoutSeconds=%u", seconds);
     begin_target(w, query);
     put_parameter(&w->target, "resourceVersion", bytes_str(w->version));
-    w->began = clock_mono(clock_of(w));
     w->call = (struct http_call){
         .timeout = seconds * NS_PER_S + WATCH_GRACE,
         .max_response = SIZE_MAX,
@@ -382,9 +399,9 @@ void kube_watch_free(struct kube_watch *w)
 {
     if (w == NULL)
         return;
-    clock_stop(clock_of(w), &w->timer);
-    if (w->state != RESTING)
+    if (w->state != RESTING && !clock_armed(&w->timer))
         authorized_call_cancel(&w->authorized, &w->call);
+    clock_stop(clock_of(w), &w->timer);
     release_line(w);
     kube_store_free(&w->store);
     buf_free(&w->page.next);

@@ -6,6 +6,7 @@ import json
 import ssl
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -340,6 +341,39 @@ def test_an_answer_that_is_bad_is_told_and_asked_for_again(start, api, enriched,
     assert enriched(d)["k8s.pod.name"] == "web"
     d.wait_log("^The API server of the cluster answers again")
     assert d.metric("otelcd_k8s_watch_failures", kind="pods") == 1
+
+
+def state_of(d):
+    """The processor's, as the page has it."""
+    nodes = json.loads(d.http("GET", "/api/v1/status", address=d.scrape_address())[2])["pipelines"][0]["nodes"]
+    return next(n for n in nodes if n["id"] == "k8s_attributes")["state"]
+
+
+def test_it_is_well_again_when_all_kinds_are_told_of(start, api):
+    failing = {"/api/v1/namespaces", "/api/v1/nodes"}
+    api.answer = lambda handler, path, parameters: (500, JSON, b"{}") if path in failing else False
+    labels = [{"key": "team", "from": kind} for kind in ("namespace", "node")]
+    d = start({"wait_for_metadata": False, "extract": {"metadata": ["k8s.node.name"], "labels": labels}}, known=False, expect=[FAILS])
+    for kind in ("namespaces", "nodes"):
+        d.wait_metrics(lambda m, kind=kind: any(s.value for s in m.find("otelcd_k8s_watch_failures", kind=kind)))
+    failing.remove("/api/v1/namespaces")
+    api.put("namespaces", {"metadata": {"name": "shop"}})
+    api.wait_asked("/api/v1/namespaces", watch="true")
+    d.wait_metrics(lambda m: m.sum("otelcol_otelsvc_k8s_namespace_added") == 1)
+    assert state_of(d) == "failing"
+    failing.clear()
+    d.wait_log("^The API server of the cluster answers again")
+    assert state_of(d) == "ok"
+
+
+def test_requests_keep_their_distance_where_that_is_asked_for(start, api):
+    api.page = 1
+    for i in range(4):
+        api.put("pods", own(f"127.0.0.{i + 1}", f"web-{i}"))
+    before = time.monotonic()
+    start({"kube_api_qps": 5, "kube_api_burst": 1})
+    api.wait_asked(ASKED, watch="true")
+    assert time.monotonic() - before > 4 / 5, "four pages and a watch"
 
 
 def test_while_the_server_is_away_what_is_known_stays(start, api, enriched):

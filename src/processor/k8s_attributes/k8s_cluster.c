@@ -83,16 +83,23 @@ static void on_failed(void *owner, const char *path, const char *why)
     struct k8s_cluster *c = k->cluster;
 
     metric_add(k->failures, 1);
+    k->failing = true;
     tell_unwell(c, why);
     if (complaint_due_to(&c->complaint, clock_of(c), why))
         log_warn(&c->self.log, "The API server of the cluster cannot be asked. What is known stays; trying again.",
                  F_STR("path", path), F_STR("error", why), F_UINT("repeated", complaint_taken(&c->complaint)));
 }
 
+/* All is well when the last of those that failed works again. */
 static void on_works(void *owner)
 {
-    struct k8s_cluster *c = ((struct k8s_kind *)owner)->cluster;
+    struct k8s_kind *k = owner;
+    struct k8s_cluster *c = k->cluster;
 
+    k->failing = false;
+    for (int i = 0; i < K8S_KINDS; i++)
+        if (c->kinds[i].failing)
+            return;
     tell_unwell(c, NULL);
     if (complaint_over(&c->complaint))
         log_info(&c->self.log, "The API server of the cluster answers again.");
@@ -217,6 +224,7 @@ int k8s_cluster_start(struct k8s_cluster *c, struct error *err)
         close_server(c);
         return rc;
     }
+    c->api.pace = &c->pace;
     c->started = true;
     log_info(&c->self.log, "k8s filtering", F_STR("labelSelector", c->rules.label_selector),
              F_STR("fieldSelector", c->rules.field_selector));
@@ -267,6 +275,7 @@ struct k8s_cluster *k8s_cluster_join(struct node *node, const struct k8s_config 
                                  .log = { .sink = node->log.sink, .fields = c->fields, .n_fields = 2 } };
         list_init(&c->users);
         k8s_rules_init(&c->rules, config);
+        kube_pace_init(&c->pace, config->kube_api_qps, config->kube_api_burst > 0 ? config->kube_api_burst : 10);
         k8s_known_init(c);
         get_metrics(c);
     }

@@ -24,6 +24,7 @@ struct k8s_kind {
     enum k8s_from kind;
     struct kube_watch *watch; /* NULL: it is not watched */
     struct metric *added, *updated, *deleted, *failures;
+    bool failing; /* the server does not answer for it, for now */
 };
 
 /* Who uses it. */
@@ -44,6 +45,7 @@ struct k8s_cluster {
         struct kube_file file;
     } way;
     struct kube_api api;
+    struct kube_pace pace;
     struct k8s_kind kinds[K8S_KINDS];
     struct k8s_index index;
     struct table things;
@@ -51,7 +53,7 @@ struct k8s_cluster {
     struct buf key, thing_key; /* scratch: of a pod's key, in whose making things are looked up; of a thing's */
     struct clock_timer begin, expiry;
     struct list users;
-    struct complaint complaint;
+    struct complaint complaint, odd; /* the server; a pod that cannot be kept */
     struct metric *size, *missed;
     bool started, synced;
 };

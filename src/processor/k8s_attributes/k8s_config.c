@@ -123,8 +123,11 @@ const struct option k8s_options[] = {
              "Who we are to the API server. serviceAccount: the account of the pod in which we are. kubeConfig: who "
              "$KUBECONFIG says, or ~/.kube/config. none: nobody."),
     OPT_STRING(struct k8s_config, context, "", "With kubeConfig: the context, in the place of current-context."),
-    OPT_IGNORED("kube_api_qps", "there is one request for each kind of object, and then a watch"),
-    OPT_IGNORED("kube_api_burst", "there is one request for each kind of object, and then a watch"),
+    OPT_DOUBLE(struct k8s_config, kube_api_qps, "0", "0", "1000000",
+               "The most requests in a second, of all that is watched: there is one for each page of 500 objects of a "
+               "list, and one for each watch, every five to ten minutes. 0: no limit."),
+    OPT_UINT(struct k8s_config, kube_api_burst, "10", "0", "1000000",
+             "With kube_api_qps: so many requests may come at once; 0: 10."),
     OPT_BOOL(struct k8s_config, passthrough, "false",
              "Only k8s.pod.ip is set, from the address of the client; no API server is asked."),
     OPT_GROUP(struct k8s_config, extract, struct k8s_extract_config, extract_options, GROUP_PLAIN,
@@ -228,6 +231,8 @@ void k8s_config_check(const void *config, struct check *ck)
                    "tls is not served: write kubeConfig, with a client-certificate in the file that it names");
     if (c->context[0] != '\0' && c->auth_type != K8S_AUTH_FILE)
         check_warn(ck, "context", "it has no effect without auth_type: kubeConfig");
+    if (check_was_set(ck, "kube_api_burst") && c->kube_api_qps <= 0)
+        check_warn(ck, "kube_api_burst", "it has no effect without kube_api_qps");
     for (size_t i = 0; i < c->extract.metadata.n; i++)
         if (!is_field(c->extract.metadata.v[i])) {
             char path[48];

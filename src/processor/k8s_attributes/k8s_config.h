@@ -110,6 +110,8 @@ struct k8s_config {
     struct option_list pod_association; /* of struct k8s_association_config */
     struct k8s_exclude_config exclude;
     duration wait_for_metadata_timeout, pod_delete_grace_period;
+    double kube_api_qps;
+    uint64_t kube_api_burst;
 };
 
 #define K8S_MOST_SOURCES 4 /* of one association */

@@ -109,6 +109,15 @@ static uint64_t leave_by(struct k8s_cluster *c)
     return clock_mono(clock_of(c)) + c->rules.grace;
 }
 
+/* Nobody could find it by that; and it alone is left out, not all that the server has to tell. */
+static void leave_out(struct k8s_cluster *c, struct k8s_pod *p)
+{
+    if (complaint_due(&c->odd, clock_of(c)))
+        log_warn(&c->self.log, "A pod is left out, for its uid is too long", F_UINT("uid_bytes", p->uid.len),
+                 F_UINT("limit_bytes", K8S_MOST_VALUE), F_UINT("repeated", complaint_taken(&c->odd)));
+    free(p);
+}
+
 bool k8s_known_put_pod(void *owner, const struct json_node *root, bool renewed, struct error *err)
 {
     struct k8s_kind *k = owner;
@@ -119,6 +128,10 @@ bool k8s_known_put_pod(void *owner, const struct json_node *root, bool renewed, 
     metric_add(renewed ? k->updated : k->added, 1);
     if (p == NULL)
         return true;
+    if (p->uid.len > K8S_MOST_VALUE) {
+        leave_out(c, p);
+        return true;
+    }
     before = k8s_index_by_uid(&c->index, p->uid);
     if (before != NULL && k8s_pod_is_older(p, before)) {
         free(p);

@@ -315,6 +315,26 @@ START_TEST(who_needs_metadata_alone_asks_for_no_more)
 }
 END_TEST
 
+START_TEST(requests_wait_for_their_turn_where_there_is_a_pace)
+{
+    static struct kube_pace pace;
+
+    kube_pace_init(&pace, 0.1, 1);
+    api.pace = &pace;
+    list_two();
+    begin();
+    UNTIL(n_asked == 1);
+    for (int i = 0; i < 50; i++)
+        step();
+    ck_assert_uint_eq(n_asked, 1);
+    clock_advance(&rig.loop.clock, 10 * NS_PER_S);
+    UNTIL(n_asked == 2);
+    UNTIL(kube_watch_is_synced(watch)); /* and ends while the watch waits */
+    ck_assert_uint_eq(n_asked, 2);
+    ck_assert_uint_eq(failures.len, 0);
+}
+END_TEST
+
 START_TEST(a_list_that_does_not_end_is_a_fault)
 {
     will_answer("200 OK", ITEMS(",\"continue\":\"c\"", ""));
@@ -357,6 +377,7 @@ int main(void)
     tcase_add_test(tc, a_server_that_refuses_is_asked_again_and_what_was_known_stays);
     tcase_add_test(tc, a_watch_that_stalls_is_ended_and_goes_on_from_its_version);
     tcase_add_test(tc, who_needs_metadata_alone_asks_for_no_more);
+    tcase_add_test(tc, requests_wait_for_their_turn_where_there_is_a_pace);
     tcase_add_test(tc, a_list_that_does_not_end_is_a_fault);
     tcase_add_test(tc, an_event_that_nobody_can_read_begins_it_anew);
     suite_add_tcase(s, tc);

@@ -104,6 +104,27 @@ START_TEST(pods_without_a_uid_and_half_objects_are_passed_over)
 }
 END_TEST
 
+START_TEST(a_pod_whose_uid_is_too_long_is_left_out_alone)
+{
+    char *uid, *object;
+    struct error err = { 0 };
+
+    k8s_rig_init(&r, NAME_ALONE);
+    put_pod("web", "u1", AT("10.0.0.1", "01"));
+    uid = mem_printf("%05000d", 7);
+    object = mem_printf("{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"long\",\"uid\":\"%s\"},"
+                        "\"status\":{\"podIP\":\"10.0.0.2\"}}}",
+                        uid);
+    ck_assert(k8s_rig_tell(&r, K8S_POD, bytes_str(object), &err));
+    ck_assert_uint_eq(r.cluster->index.n_pods, 1);
+    ck_assert_uint_gt(r.cluster->odd.interval, 0); /* and told so */
+    check("", "k8s.pod.name=web");
+    free(uid);
+    free(object);
+    k8s_rig_close(&r);
+}
+END_TEST
+
 START_TEST(a_pod_of_very_many_containers_is_cut)
 {
     struct buf text = { 0 };
@@ -241,6 +262,7 @@ int main(void)
     tcase_add_test(tc, an_address_belongs_to_the_pod_that_started_last);
     tcase_add_test(tc, an_address_that_a_pod_had_leads_to_it_for_the_grace_period);
     tcase_add_test(tc, pods_without_a_uid_and_half_objects_are_passed_over);
+    tcase_add_test(tc, a_pod_whose_uid_is_too_long_is_left_out_alone);
     tcase_add_test(tc, a_pod_of_very_many_containers_is_cut);
     tcase_add_test(tc, a_pod_of_very_many_annotations_is_cut);
     tcase_add_test(tc, values_that_are_too_long_find_nothing);
