@@ -72,15 +72,19 @@ static bool is_of(const struct late *late, enum library l)
     return strncmp(late->file, known[l].stem, strlen(known[l].stem)) == 0;
 }
 
-static int look_up(const struct late *late, enum library l, void *handle, void **found, struct error *err)
+int library_find(const char *file, const char *what, const char *names, void **found, void **handle, struct error *err)
 {
-    const char *name = late->names;
-
-    for (size_t i = 0; i < late->n; i++, name = next_name(name)) {
-        found[i] = dlsym(handle, name);
-        if (found[i] == NULL)
-            return error_set(err, UV_ENOENT, "%s, and this %s is not the one that otelcd was built with: it lacks %s",
-                             known[l].what, late->file, name);
+    *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    if (*handle == NULL)
+        return error_set(err, UV_ENOENT, "%s, and it cannot be loaded: %s; install the package that has %s", what,
+                         dlerror(), file);
+    for (const char *name = names; *name != '\0'; name = next_name(name), found++) {
+        *found = dlsym(*handle, name);
+        if (*found != NULL)
+            continue;
+        (void)dlclose(*handle);
+        return error_set(err, UV_ENOENT, "%s, and this %s is not one that otelcd was built for: it lacks %s", what,
+                         file, name);
     }
     return 0;
 }
@@ -104,20 +108,15 @@ static int turn_slots(const struct late *late, enum library l, void *const *foun
 
 static int load_library(const struct late *late, enum library l, struct error *err)
 {
-    void *handle = dlopen(late->file, RTLD_NOW | RTLD_LOCAL);
-    void **found;
-    int rc;
+    void **found = mem_zalloc((late->n + 1) * sizeof(*found)), *handle;
+    int rc = library_find(late->file, known[l].what, late->names, found, &handle, err);
 
-    if (handle == NULL)
-        return error_set(err, UV_ENOENT, "%s, and it cannot be loaded: %s; install the package that has %s",
-                         known[l].what, dlerror(), late->file);
-    found = mem_zalloc((late->n + 1) * sizeof(*found));
-    rc = look_up(late, l, handle, found, err);
-    if (rc == 0)
+    if (rc == 0) {
         rc = turn_slots(late, l, found, err);
+        if (rc != 0)
+            (void)dlclose(handle);
+    }
     free(found);
-    if (rc != 0)
-        (void)dlclose(handle);
     return rc;
 }
 

@@ -4,10 +4,8 @@
  * the configuration. */
 #include "kafka/kafka_library.h"
 
-#include "base/mem.h"
+#include "base/library.h"
 
-#include <dlfcn.h>
-#include <stddef.h>
 #include <stdbool.h>
 #include <string.h>
 #include <uv.h>
@@ -26,51 +24,27 @@ const struct kafka_library *kafka_library(struct error *err)
 
 #else
 
-static const struct {
-    const char *name;
-    size_t offset;
-} functions[] = {
-#define KAFKA_ROW(name) { #name, offsetof(struct kafka_library, name) },
-    KAFKA_FUNCTIONS(KAFKA_ROW)
-#undef KAFKA_ROW
-};
+static const char names[] =
+#define KAFKA_NAME(name) #name "\0"
+    KAFKA_FUNCTIONS(KAFKA_NAME);
+#undef KAFKA_NAME
 
-/* False: one is missing, and *missing says which. */
-static bool fill_table(void *handle, struct kafka_library *table, const char **missing)
-{
-    for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
-        void *f = dlsym(handle, functions[i].name);
-
-        *missing = functions[i].name;
-        if (f == NULL)
-            return false;
-        memcpy((char *)table + functions[i].offset, &f, sizeof(f));
-    }
-    return true;
-}
+#define KAFKA_ONE(name) +1
+#define KAFKA_FUNCTION_COUNT (0 KAFKA_FUNCTIONS(KAFKA_ONE))
 
 const struct kafka_library *kafka_library(struct error *err)
 {
     static struct kafka_library table;
     static bool filled;
-    const char *missing = NULL;
-    void *handle;
+    void *found[KAFKA_FUNCTION_COUNT], *handle;
 
-    if (filled)
-        return &table;
-    handle = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
-    if (handle == NULL) {
-        error_set(err, UV_ENOENT, "Kafka needs " SONAME ": install it (Debian: apt-get install librdkafka1); %s",
-                  dlerror());
-        return NULL;
+    _Static_assert(sizeof(table) == sizeof(found), "the table has its functions alone, in the order of their names");
+    if (!filled && library_find(SONAME, "Kafka needs librdkafka 2.0 or newer (Debian: librdkafka1)", names, found,
+                                &handle, err) == 0) {
+        memcpy(&table, found, sizeof(table));
+        filled = true;
     }
-    filled = fill_table(handle, &table, &missing);
-    if (!filled) {
-        error_set(err, UV_ENOSYS, SONAME " is too old: it has no %s; 2.0 or newer is needed", missing);
-        dlclose(handle);
-        return NULL;
-    }
-    return &table;
+    return filled ? &table : NULL;
 }
 
 #endif

@@ -45,7 +45,7 @@ START_TEST(a_library_that_lacks_a_function_changes_nothing)
     struct error err;
 
     ck_assert_int_ne(library_load(LIBRARY_SNAPPY, &err), 0);
-    ck_assert_ptr_nonnull(strstr(err.text, "libsnappy.so.1 is not the one that otelcd was built with: it lacks "
+    ck_assert_ptr_nonnull(strstr(err.text, "libsnappy.so.1 is not one that otelcd was built for: it lacks "
                                            "snappy_of_tomorrow"));
     ck_assert_ptr_null(late_slots[2]);
     ck_assert_ptr_null(late_slots[3]);
