@@ -9,17 +9,23 @@ void jaeger_span_clear(struct jaeger_span *j)
 {
     struct jaeger_span kept = *j;
 
-    arena_reset(&kept.arena);
     tags_clear(&kept.tags);
     tags_clear(&kept.process);
-    kept.references.n = kept.logs.n = kept.fields.n = 0;
-    *j = (struct jaeger_span){ .arena = kept.arena, .tags = kept.tags, .process = kept.process };
-    j->references.v = kept.references.v;
-    j->references.cap = kept.references.cap;
-    j->logs.v = kept.logs.v;
-    j->logs.cap = kept.logs.cap;
-    j->fields.v = kept.fields.v;
-    j->fields.cap = kept.fields.cap;
+    arena_reset(&kept.common.arena);
+    *j = (struct jaeger_span){ .arena = kept.arena,
+                               .tags = kept.tags,
+                               .process = kept.process,
+                               .references = kept.references,
+                               .logs = kept.logs,
+                               .fields = kept.fields,
+                               .common.arena = kept.common.arena };
+    jaeger_span_empty(j);
+}
+
+void jaeger_span_empty(struct jaeger_span *j)
+{
+    arena_reset(&j->arena);
+    j->references.n = j->logs.n = j->fields.n = 0;
 }
 
 void jaeger_span_free(struct jaeger_span *j)
@@ -30,6 +36,8 @@ void jaeger_span_free(struct jaeger_span *j)
     tags_free(&j->tags);
     tags_free(&j->process);
     arena_free(&j->arena);
+    arena_free(&j->common.arena);
+    *j = (struct jaeger_span){ .flags = 0 };
 }
 
 int jaeger_read(enum jaeger_form form, struct bytes span, struct buf *request, struct error *err)
@@ -47,14 +55,12 @@ int jaeger_read(enum jaeger_form form, struct bytes span, struct buf *request, s
     return good ? 0 : UV_EINVAL;
 }
 
-void jaeger_write(enum jaeger_form form, struct bytes resource, struct bytes scope, struct bytes span, struct buf *out)
+void jaeger_write(enum jaeger_form form, struct jaeger_span *j, struct bytes resource, struct bytes scope,
+                  struct bytes span, struct buf *out)
 {
-    struct jaeger_span j = { .flags = 0 };
-
-    jaeger_from_otlp(resource, scope, span, &j);
+    jaeger_from_otlp(resource, scope, span, j);
     if (form == JAEGER_JSON)
-        jaeger_json_write(&j, out);
+        jaeger_json_write(j, out);
     else
-        jaeger_proto_write(&j, out);
-    jaeger_span_free(&j);
+        jaeger_proto_write(j, out);
 }

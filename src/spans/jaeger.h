@@ -18,8 +18,13 @@ enum jaeger_form { JAEGER_JSON, JAEGER_PROTO };
  * err says what is wrong with it; what was appended then is of no use. */
 int jaeger_read(enum jaeger_form form, struct bytes span, struct buf *request, struct error *err);
 
-/* Appends what a span of a valid request is, in that resource and scope. */
-void jaeger_write(enum jaeger_form form, struct bytes resource, struct bytes scope, struct bytes span, struct buf *out);
+struct jaeger_span;
+
+/* Appends what a span of a valid request is, in that resource and scope. `j`, which is zeroed at first, remembers these
+ * for the next span: jaeger_span_free() before their bytes go. */
+void jaeger_write(enum jaeger_form form, struct jaeger_span *j, struct bytes resource, struct bytes scope,
+                  struct bytes span, struct buf *out);
+void jaeger_span_free(struct jaeger_span *j); /* it is zeroed then */
 
 /* ---- between the files of this folder ---- */
 
@@ -50,15 +55,23 @@ struct jaeger_span {
     struct bytes service; /* the process */
     struct tags process;
     struct arena arena;
+    /* Of what spans of one scope have in common, so that it is read once: service, process, and the scope's tags up to
+     * their mark, with texts in an arena of its own. */
+    struct jaeger_common {
+        bool known;
+        struct bytes resource, scope; /* whose it is: where these lie */
+        struct arena arena;
+    } common;
 };
 
 void jaeger_span_clear(struct jaeger_span *j);
-void jaeger_span_free(struct jaeger_span *j);
+void jaeger_span_empty(struct jaeger_span *j); /* of its lists, and of their texts */
 
 bool jaeger_json_read(struct bytes text, struct jaeger_span *j, struct error *err);
 bool jaeger_proto_read(struct bytes message, struct jaeger_span *j, struct error *err);
 
 void jaeger_to_otlp(struct jaeger_span *j, struct span_groups *groups, struct buf *scratch);
+/* In the place of what `j` was. */
 void jaeger_from_otlp(struct bytes resource, struct bytes scope, struct bytes span, struct jaeger_span *j);
 
 void jaeger_json_write(const struct jaeger_span *j, struct buf *out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A span of OTLP as a Jaeger span, with its resource as the process. What Jaeger has no field for is a tag of an agreed
  * name (jaeger_to_otlp.c reads them); of attributes, lists and maps become JSON. Attributes of the scope, dropped
- * counts, the names of links' attributes and schema URLs have no place in it. Nothing can go wrong. */
+ * counts, the names of links' attributes and schema URLs have no place in it. Resource and scope are read for the first
+ * of the spans that follow one another in them. Nothing can go wrong. */
 #include "spans/jaeger.h"
 
 #include "otlp/view.h"
@@ -10,7 +11,7 @@
 
 /* ---- tags ---- */
 
-static struct value value_of(struct jaeger_span *j, struct bytes any_value)
+static struct value value_of(struct arena *a, struct bytes any_value)
 {
     struct value v = value_read(any_value);
     struct buf text = { 0 };
@@ -18,7 +19,7 @@ static struct value value_of(struct jaeger_span *j, struct bytes any_value)
     if (v.type == VALUE_ARRAY || v.type == VALUE_MAP) {
         any_value_put(&text, any_value);
         v = (struct value){ .type = VALUE_STRING };
-        v.bytes = bytes_of(arena_strndup(&j->arena, text.data, text.len), text.len);
+        v.bytes = bytes_of(arena_strndup(a, text.data, text.len), text.len);
         buf_free(&text);
     }
     if (v.type == VALUE_EMPTY)
@@ -32,12 +33,12 @@ static struct bytes name_of(struct bytes key)
     return bytes_is(key, "http.response.status_code") ? bytes_str("http.status_code") : key;
 }
 
-static void put_tags(struct jaeger_span *j, struct bytes message, uint32_t number, struct tags *to)
+static void put_tags(struct jaeger_span *j, struct bytes message, uint32_t number)
 {
     struct pb_reader r = pb_reader(message);
 
     for (struct attribute a; attribute_next(&r, number, &a);)
-        tags_put(to, name_of(a.key), value_of(j, a.value));
+        tags_put(&j->tags, name_of(a.key), value_of(&j->arena, a.value));
 }
 
 /* ---- the span's parts ---- */
@@ -49,7 +50,7 @@ static void read_process(struct jaeger_span *j, struct bytes resource)
 
     for (struct attribute a; attribute_next(&r, OTLP_RESOURCE_ATTRIBUTES, &a);) {
         any = true;
-        tags_put(&j->process, a.key, value_of(j, a.value));
+        tags_put(&j->process, a.key, value_of(&j->common.arena, a.value));
     }
     tags_take_text(&j->process, "service.name", &j->service);
     if (!any)
@@ -64,6 +65,28 @@ static void read_scope(struct jaeger_span *j, struct bytes scope)
         tags_put_text(&j->tags, bytes_str("otel.scope.name"), v.name);
     if (v.version.len > 0)
         tags_put_text(&j->tags, bytes_str("otel.scope.version"), v.version);
+}
+
+static bool is_at(struct bytes a, struct bytes b)
+{
+    return a.data == b.data && a.len == b.len;
+}
+
+/* Resource and scope are read when they are others than those of the span before. */
+static void begin_span(struct jaeger_span *j, struct bytes resource, struct bytes scope)
+{
+    if (j->common.known && is_at(j->common.resource, resource) && is_at(j->common.scope, scope)) {
+        jaeger_span_empty(j);
+        tags_rewind(&j->tags);
+        return;
+    }
+    jaeger_span_clear(j);
+    j->common.known = true;
+    j->common.resource = resource;
+    j->common.scope = scope;
+    read_process(j, resource);
+    read_scope(j, scope);
+    tags_mark(&j->tags);
 }
 
 static void read_kind(struct jaeger_span *j, uint64_t kind)
@@ -101,7 +124,7 @@ static void read_event(struct jaeger_span *j, struct bytes event)
 
     for (struct attribute a; attribute_next(&r, OTLP_EVENT_ATTRIBUTES, &a);) {
         named = named || bytes_is(a.key, "event");
-        put_field(j, &log, name_of(a.key), value_of(j, a.value));
+        put_field(j, &log, name_of(a.key), value_of(&j->arena, a.value));
     }
     if (!named)
         put_field(j, &log, bytes_str("event"), (struct value){ VALUE_STRING, { .bytes = v.name } });
@@ -168,15 +191,16 @@ void jaeger_from_otlp(struct bytes resource, struct bytes scope, struct bytes sp
 {
     struct span_view v = span_view(span);
 
+    begin_span(j, resource, scope);
+    memset(j->trace_id, 0, sizeof(j->trace_id));
+    memset(j->span_id, 0, sizeof(j->span_id));
     copy_id(j->trace_id, v.trace_id, sizeof(j->trace_id));
     copy_id(j->span_id, v.span_id, sizeof(j->span_id));
     j->name = v.name;
     j->flags = v.flags & 1;
     j->start = v.start;
     j->duration = (int64_t)(v.end - v.start);
-    read_process(j, resource);
-    read_scope(j, scope);
-    put_tags(j, span, OTLP_SPAN_ATTRIBUTES, &j->tags);
+    put_tags(j, span, OTLP_SPAN_ATTRIBUTES);
     read_kind(j, v.kind);
     read_status(j, v.status);
     if (v.trace_state.len > 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A row, and an open table of places in it by the hash of the key (bytes_hash: no stranger can crowd one spot). A tag
- * that was taken keeps its place, so that the table stays as it is. Nothing can go wrong. */
+ * that was taken keeps its place, so that the table stays as it is; and those behind a mark leave it in the order in
+ * which they came, the last one first, so that it is what it was before them. Nothing can go wrong. */
 #include "spans/tags.h"
 
 #include "otlp/fields.h"
@@ -14,6 +15,7 @@
 void tags_free(struct tags *t)
 {
     vec_free(&t->list);
+    vec_free(&t->marked);
     free(t->slots);
     *t = (struct tags){ .slots = NULL };
 }
@@ -24,7 +26,7 @@ void tags_clear(struct tags *t)
         tags_free(t);
     else if (t->n_slots > 0)
         memset(t->slots, 0, t->n_slots * sizeof(t->slots[0]));
-    t->list.n = 0;
+    t->list.n = t->marked.n = 0;
 }
 
 /* The slot of that key, or the free one where it belongs. */
@@ -47,6 +49,35 @@ static void grow_table(struct tags *t)
     t->slots = mem_zalloc(t->n_slots * sizeof(t->slots[0]));
     for (size_t i = 0; i < t->list.n; i++)
         *find_slot(t, t->list.v[i].key) = (uint32_t)i + 1;
+}
+
+void tags_mark(struct tags *t)
+{
+    t->marked.n = 0;
+    for (size_t i = 0; i < t->list.n; i++)
+        *vec_push(&t->marked) = t->list.v[i];
+}
+
+/* A larger table than what is left needs goes with the span that needed it. */
+static void shrink_table(struct tags *t)
+{
+    free(t->slots);
+    t->slots = NULL;
+    t->n_slots = 0;
+    while (2 * (t->list.n + 1) > t->n_slots)
+        grow_table(t);
+}
+
+void tags_rewind(struct tags *t)
+{
+    while (t->list.n > t->marked.n) {
+        *find_slot(t, t->list.v[t->list.n - 1].key) = 0;
+        t->list.n--;
+    }
+    if (t->marked.n > 0)
+        memcpy(t->list.v, t->marked.v, t->marked.n * sizeof(t->list.v[0]));
+    if (t->n_slots > SLOTS_KEPT && t->n_slots / 8 > t->list.n)
+        shrink_table(t);
 }
 
 void tags_put(struct tags *t, struct bytes key, struct value value)

@@ -16,12 +16,17 @@ struct tag {
 
 struct tags {
     VEC(struct tag) list;
-    uint32_t *slots; /* place in the list + 1; 0: free */
-    size_t n_slots;  /* a power of two */
+    uint32_t *slots;        /* place in the list + 1; 0: free */
+    size_t n_slots;         /* a power of two */
+    VEC(struct tag) marked; /* what the list was at the mark; empty: there is none */
 };
 
 void tags_clear(struct tags *t);
 void tags_free(struct tags *t);
+
+/* Remembers what there is; tags_rewind() goes back to that, as often as is wanted, until they are cleared. */
+void tags_mark(struct tags *t);
+void tags_rewind(struct tags *t);
 
 void tags_put(struct tags *t, struct bytes key, struct value value);
 void tags_put_text(struct tags *t, struct bytes key, struct bytes text);

@@ -10,9 +10,12 @@
 
 void zipkin_span_clear(struct zipkin_span *z)
 {
-    struct zipkin_span kept = { .annotations = z->annotations, .tags = z->tags, .arena = z->arena };
+    struct zipkin_span kept = {
+        .annotations = z->annotations, .tags = z->tags, .arena = z->arena, .common.arena = z->common.arena
+    };
 
     arena_reset(&kept.arena);
+    arena_reset(&kept.common.arena);
     tags_clear(&kept.tags);
     kept.annotations.n = 0;
     *z = kept;
@@ -23,6 +26,7 @@ void zipkin_span_free(struct zipkin_span *z)
     vec_free(&z->annotations);
     tags_free(&z->tags);
     arena_free(&z->arena);
+    arena_free(&z->common.arena);
 }
 
 bool zipkin_address(struct bytes text, char *to)
@@ -63,7 +67,6 @@ struct writing {
 
 static void write_span(struct writing *w, struct bytes resource, struct bytes scope, struct bytes span)
 {
-    zipkin_span_clear(&w->span);
     if (!zipkin_from_otlp(resource, scope, span, &w->span)) {
         w->left_out++;
         return;

@@ -54,6 +54,14 @@ struct zipkin_span {
     VEC(struct zipkin_annotation) annotations;
     struct tags tags; /* all strings */
     struct arena arena;
+    /* Of what spans of one scope have in common, so that it is read once: the tags of resource and scope up to their
+     * mark, with texts in an arena of its own. */
+    struct zipkin_common {
+        bool known;
+        struct bytes resource, scope; /* whose it is: where these lie */
+        struct bytes service;
+        struct arena arena;
+    } common;
 };
 
 void zipkin_span_clear(struct zipkin_span *z);
@@ -67,7 +75,8 @@ int zipkin_proto_read(struct bytes list, size_t most, struct span_groups *groups
 
 /* Into the groups. */
 void zipkin_to_otlp(struct zipkin_span *z, struct span_groups *groups, struct buf *scratch);
-/* False: it has no trace id or id. */
+/* In the place of what `z` was: zeroed, or the span before it, as long as all that lies where it did. False: it has no
+ * trace id or id. */
 bool zipkin_from_otlp(struct bytes resource, struct bytes scope, struct bytes span, struct zipkin_span *z);
 
 void zipkin_json_write(const struct zipkin_span *z, struct buf *out);  /* an object */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A span of OTLP as a Zipkin span. Attributes of the resource, of the scope and of the span are its tags, the nearer
  * before the farther; some of them have fields of their own in Zipkin, and are no tags then. What Zipkin has no field
- * for is a tag of an agreed name (zipkin_to_otlp.c reads them).
+ * for is a tag of an agreed name (zipkin_to_otlp.c reads them). Spans of one scope begin with the tags that resource
+ * and scope come to, which are read for the first of them.
  *
  * What can go wrong: it has no trace id or id, without which Zipkin has no spans. */
 #include "spans/zipkin.h"
@@ -11,12 +12,12 @@
 
 #include <stdio.h>
 
-/* ---- texts, in the span's arena ---- */
+/* ---- texts, in an arena ---- */
 
 /* The text goes over into the arena. */
-static struct bytes keep_text(struct zipkin_span *z, struct buf *text)
+static struct bytes keep_text(struct arena *a, struct buf *text)
 {
-    uint8_t *copy = arena_alloc_bytes(&z->arena, text->len + 1);
+    uint8_t *copy = arena_alloc_bytes(a, text->len + 1);
     size_t len = text->len;
 
     if (len > 0)
@@ -25,7 +26,7 @@ static struct bytes keep_text(struct zipkin_span *z, struct buf *text)
     return bytes_of(copy, len);
 }
 
-static struct bytes text_of(struct zipkin_span *z, struct bytes any_value)
+static struct bytes text_of(struct arena *a, struct bytes any_value)
 {
     struct value v = value_read(any_value);
     struct buf text = { 0 };
@@ -33,15 +34,15 @@ static struct bytes text_of(struct zipkin_span *z, struct bytes any_value)
     if (v.type == VALUE_STRING)
         return v.bytes;
     any_value_put(&text, any_value);
-    return keep_text(z, &text);
+    return keep_text(a, &text);
 }
 
-static void put_tags(struct zipkin_span *z, struct bytes message, uint32_t number)
+static void put_tags(struct zipkin_span *z, struct arena *arena, struct bytes message, uint32_t number)
 {
     struct pb_reader r = pb_reader(message);
 
     for (struct attribute a; attribute_next(&r, number, &a);)
-        tags_put_text(&z->tags, a.key, text_of(z, a.value));
+        tags_put_text(&z->tags, a.key, text_of(arena, a.value));
 }
 
 /* "{attributes}|dropped", as JSON. */
@@ -90,21 +91,50 @@ static void read_resource(struct zipkin_span *z, struct bytes resource)
 {
     struct bytes id;
 
-    put_tags(z, resource, OTLP_RESOURCE_ATTRIBUTES);
+    put_tags(z, &z->common.arena, resource, OTLP_RESOURCE_ATTRIBUTES);
     if (tags_take_text(&z->tags, "cloud.resource_id", &id) && tags_find(&z->tags, "faas.id") == NULL)
         tags_put_text(&z->tags, bytes_str("faas.id"), id);
-    z->local.service = take_service(z);
+    z->common.service = take_service(z);
 }
 
 static void read_scope(struct zipkin_span *z, struct bytes scope)
 {
     struct scope_view v = scope_view(scope);
 
-    put_tags(z, scope, OTLP_SCOPE_ATTRIBUTES);
+    put_tags(z, &z->common.arena, scope, OTLP_SCOPE_ATTRIBUTES);
     if (v.name.len > 0)
         tags_put_text(&z->tags, bytes_str("otel.library.name"), v.name);
     if (v.version.len > 0)
         tags_put_text(&z->tags, bytes_str("otel.library.version"), v.version);
+}
+
+static bool is_at(struct bytes a, struct bytes b)
+{
+    return a.data == b.data && a.len == b.len;
+}
+
+/* Resource and scope are read when they are others than those of the span before. */
+static void begin_span(struct zipkin_span *z, struct bytes resource, struct bytes scope)
+{
+    if (z->common.known && is_at(z->common.resource, resource) && is_at(z->common.scope, scope)) {
+        const struct zipkin_span before = *z;
+
+        *z = (struct zipkin_span){
+            .annotations = before.annotations, .tags = before.tags, .arena = before.arena, .common = before.common
+        };
+        z->annotations.n = 0;
+        arena_reset(&z->arena);
+        tags_rewind(&z->tags);
+    } else {
+        zipkin_span_clear(z);
+        z->common.known = true;
+        z->common.resource = resource;
+        z->common.scope = scope;
+        read_resource(z, resource);
+        read_scope(z, scope);
+        tags_mark(&z->tags);
+    }
+    z->local.service = z->common.service;
 }
 
 /* ---- endpoints ---- */
@@ -175,7 +205,7 @@ static void read_event(struct zipkin_span *z, struct bytes event)
         buf_put(&text, v.name);
         buf_putc(&text, '|');
         put_ending(&text, event, OTLP_EVENT_ATTRIBUTES, v.dropped_attributes);
-        a.value = keep_text(z, &text);
+        a.value = keep_text(&z->arena, &text);
     }
     *vec_push(&z->annotations) = a;
 }
@@ -194,7 +224,7 @@ static void read_link(struct zipkin_span *z, struct bytes link, unsigned i)
     buf_put(&text, v.trace_state);
     buf_putc(&text, '|');
     put_ending(&text, link, OTLP_LINK_ATTRIBUTES, v.dropped_attributes);
-    tags_put_text(&z->tags, bytes_str(arena_strdup(&z->arena, key)), keep_text(z, &text));
+    tags_put_text(&z->tags, bytes_str(arena_strdup(&z->arena, key)), keep_text(&z->arena, &text));
 }
 
 static void read_times(struct zipkin_span *z, const struct span_view *v)
@@ -236,12 +266,11 @@ bool zipkin_from_otlp(struct bytes resource, struct bytes scope, struct bytes sp
     const struct tag *code;
     unsigned links = 0;
 
+    begin_span(z, resource, scope);
     if (!copy_id(z->trace_id, v.trace_id, sizeof(z->trace_id)) || !copy_id(z->id, v.span_id, sizeof(z->id)))
         return false;
     z->has_parent = copy_id(z->parent_id, v.parent_id, sizeof(z->parent_id));
-    read_resource(z, resource);
-    read_scope(z, scope);
-    put_tags(z, span, OTLP_SPAN_ATTRIBUTES);
+    put_tags(z, &z->arena, span, OTLP_SPAN_ATTRIBUTES);
     code = tags_find(&z->tags, "http.response.status_code");
     if (code != NULL && tags_find(&z->tags, "http.status_code") == NULL)
         tags_put_text(&z->tags, bytes_str("http.status_code"), code->value.bytes);

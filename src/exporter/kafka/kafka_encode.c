@@ -8,7 +8,6 @@
 #include "otlp/any_value.h"
 #include "otlp/fields.h"
 #include "otlp/json.h"
-#include "spans/jaeger.h"
 #include "spans/zipkin.h"
 
 #include <assert.h>
@@ -74,11 +73,12 @@ static enum kafka_encoded encode_zipkin(const struct kafka_exporter *n, struct b
 }
 
 /* What is a record of its own. */
-static bool encode_item(const struct kafka_exporter *n, const struct kafka_piece *p, struct buf *text)
+static bool encode_item(struct kafka_exporter *n, const struct kafka_piece *p, struct buf *text)
 {
     if (n->encoding == KAFKA_RAW)
         return encode_raw(p->item, text);
-    jaeger_write(n->encoding == KAFKA_JAEGER_JSON ? JAEGER_JSON : JAEGER_PROTO, p->resource, p->scope, p->item, text);
+    jaeger_write(n->encoding == KAFKA_JAEGER_JSON ? JAEGER_JSON : JAEGER_PROTO, &n->span, p->resource, p->scope,
+                 p->item, text);
     return true;
 }
 

@@ -49,6 +49,7 @@ void kafka_export_forget(struct kafka_export *e)
     vec_free(&e->pieces);
     vec_free(&e->failed);
     free(e->settled);
+    jaeger_span_free(&e->node->span); /* it may remember a resource of this batch */
     batch_unref(e->batch);
     free(e);
 }

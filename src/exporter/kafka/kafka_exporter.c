@@ -196,6 +196,7 @@ static void destroy(struct node *node)
     kafka_exporter_metrics_close(n);
     kafka_topics_free(&n->topics);
     buf_free(&n->scratch);
+    jaeger_span_free(&n->span);
     free(n->keys.v);
 }
 

@@ -22,6 +22,7 @@
 #include "exporter/otlp/request_limit.h"
 #include "kafka/kafka_client.h"
 #include "queue/sender_rows.h"
+#include "spans/jaeger.h"
 
 struct kafka_signal_config {
     const char *topic, *encoding;
@@ -154,6 +155,7 @@ struct kafka_exporter {
     size_t closing; /* producers that are not gone yet */
     struct kafka_topics topics;
     struct buf scratch;
+    struct jaeger_span span;    /* what the next one of the same resource need not read again */
     struct request_limit limit; /* bytes of a record */
     struct complaint refusing, too_large, failing, authorization;
     struct kafka_exporter_metrics m;

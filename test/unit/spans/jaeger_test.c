@@ -32,8 +32,13 @@ static bool write_first(enum jaeger_form form)
 
     struct bytes first = pb_find_bytes(scopes, OTLP_SCOPE_GROUP_ITEMS);
 
-    span.len = 0;
-    jaeger_write(form, resource_group_view(group).resource, scope_group_view(scopes).scope, first, &span);
+    struct jaeger_span kept = { .flags = 0 };
+
+    for (int i = 0; i < 2; i++) { /* the second time resource and scope are known */
+        span.len = 0;
+        jaeger_write(form, &kept, resource_group_view(group).resource, scope_group_view(scopes).scope, first, &span);
+    }
+    jaeger_span_free(&kept);
     return first.len > 0;
 }
 

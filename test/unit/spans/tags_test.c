@@ -66,6 +66,35 @@ START_TEST(test_very_many_are_found_and_forgotten)
 }
 END_TEST
 
+START_TEST(test_what_was_put_behind_a_mark_goes_and_what_was_changed_comes_back)
+{
+    static char keys[5000][8];
+    struct bytes text;
+
+    put("a", "1");
+    put("b", "2");
+    tags_mark(&tags);
+    for (int round = 0; round < 3; round++) {
+        put("a", "other");
+        ck_assert(tags_take_text(&tags, "b", &text));
+        for (size_t i = 0; i < (round == 1 ? ARRAY_LEN(keys) : 3); i++) {
+            snprintf(keys[i], sizeof(keys[i]), "k%zu", i);
+            put(keys[i], "x");
+            ck_assert_ptr_nonnull(tags_find(&tags, keys[i]));
+        }
+        tags_rewind(&tags);
+        ck_assert_uint_eq(tags.list.n, 2);
+        ck_assert_uint_le(tags.n_slots, 1024);
+        ck_assert_ptr_null(tags_find(&tags, "k0"));
+        ck_assert(bytes_is(tags_find(&tags, "a")->value.bytes, "1"));
+        ck_assert(bytes_is(tags_find(&tags, "b")->value.bytes, "2"));
+    }
+    tags_clear(&tags);
+    tags_rewind(&tags);
+    ck_assert_uint_eq(tags.list.n, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tags");
@@ -77,6 +106,7 @@ int main(void)
     tcase_add_test(t, test_of_a_key_that_comes_twice_the_last_value_counts_in_the_first_place);
     tcase_add_test(t, test_what_is_taken_is_gone_until_it_is_put_again);
     tcase_add_test(t, test_very_many_are_found_and_forgotten);
+    tcase_add_test(t, test_what_was_put_behind_a_mark_goes_and_what_was_changed_comes_back);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spans/zipkin.h"
 
+#include "otlp/view.h"
 #include "support/random_message.h"
 #include "support/span_forms.h"
 
@@ -313,6 +314,49 @@ START_TEST(test_a_list_that_grows_too_large_is_given_up)
 }
 END_TEST
 
+static void write_alone(struct bytes resource, struct bytes scope, struct bytes span, struct buf *to)
+{
+    struct buf one = { 0 };
+    size_t group = pb_begin(&one, OTLP_REQUEST_RESOURCES), scopes;
+    uint64_t left_out;
+
+    pb_put_bytes(&one, OTLP_RESOURCE_GROUP_RESOURCE, resource);
+    scopes = pb_begin(&one, OTLP_RESOURCE_GROUP_SCOPES);
+    pb_put_bytes(&one, OTLP_SCOPE_GROUP_SCOPE, scope);
+    pb_put_bytes(&one, OTLP_SCOPE_GROUP_ITEMS, span);
+    pb_end(&one, scopes);
+    pb_end(&one, group);
+    ck_assert(zipkin_write(ZIPKIN_PROTO, buf_bytes(&one), 1 << 24, to, &left_out));
+    buf_free(&one);
+}
+
+START_TEST(test_a_span_is_the_same_behind_others_of_its_scope_as_alone)
+{
+    uint64_t state = 11, left_out;
+    struct bytes group, scopes, span;
+
+    for (int i = 0; i < 500; i++) {
+        struct pb_reader groups, in_group, in_scope;
+        struct buf alone = { 0 };
+
+        clear();
+        put_random_request(&request, &state);
+        ck_assert(zipkin_write(ZIPKIN_PROTO, buf_bytes(&request), 1 << 24, &list, &left_out));
+        groups = pb_reader(buf_bytes(&request));
+        while (message_next(&groups, OTLP_REQUEST_RESOURCES, &group)) {
+            in_group = pb_reader(group);
+            while (message_next(&in_group, OTLP_RESOURCE_GROUP_SCOPES, &scopes)) {
+                in_scope = pb_reader(scopes);
+                while (message_next(&in_scope, OTLP_SCOPE_GROUP_ITEMS, &span))
+                    write_alone(resource_group_view(group).resource, scope_group_view(scopes).scope, span, &alone);
+            }
+        }
+        ck_assert(bytes_equal(buf_bytes(&list), buf_bytes(&alone)));
+        buf_free(&alone);
+    }
+}
+END_TEST
+
 static void write_list(enum zipkin_form form, struct buf *of, struct buf *to, uint64_t spans)
 {
     uint64_t left_out;
@@ -367,6 +411,7 @@ int main(void)
     tcase_add_test(t, test_a_request_that_grows_too_large_is_none);
     tcase_add_loop_test(t, test_a_request_is_a_list_in_json, 0, ARRAY_LEN(writings));
     tcase_add_test(t, test_a_list_that_grows_too_large_is_given_up);
+    tcase_add_test(t, test_a_span_is_the_same_behind_others_of_its_scope_as_alone);
     tcase_add_test(t, test_what_has_been_a_list_a_few_times_stays_as_it_is);
     suite_add_tcase(s, t);
     r = srunner_create(s);
