@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from conftest import build
-from harness import otlp, span_records
+from harness import otlp, span_records, thrift_spans
 from harness.limits import PATIENCE
 from harness.otlp_peer import PEERS
 
@@ -157,5 +157,21 @@ def test_spans_of_jaeger_and_zipkin_are_read_as_the_collector_reads_its_own(brok
     other.close()
     other = PEERS["otlp_grpc"]()
     collector(spans_text(broker.address, topics["our"], encoding, other, "otlp"))
+    assert span_records.spans_of(read_spans(ours, other, n)) == wanted
+    other.close()
+
+
+def test_spans_of_zipkins_first_version_are_read_as_the_collector_reads_them(broker, otelcd, collector, peer, request):
+    topic, record = broker.topic("thrift", 1), thrift_spans.sample()
+    kafka.write(broker.address, topic, [record])
+    n = int.from_bytes(record[1:5], "big")
+    other = PEERS["otlp_grpc"]()
+    ours = otelcd(spans_text(broker.address, topic, "zipkin_thrift", other, "otlp_grpc"))
+    collector(spans_text(broker.address, topic, "zipkin_thrift", peer, "otlp"))
+    theirs = read_spans(ours, peer, n)
+    if request.config.getoption("--rewrite"):
+        span_records.keep("zipkin_thrift", [(None, record)], theirs)
+    wanted = span_records.spans_of(theirs)
+    assert wanted == span_records.kept("zipkin_thrift")[1]
     assert span_records.spans_of(read_spans(ours, other, n)) == wanted
     other.close()

@@ -15,6 +15,7 @@
 #include "otlp/validate.h"
 #include "spans/jaeger.h"
 #include "spans/zipkin.h"
+#include "spans/zipkin_thrift.h"
 
 #include <string.h>
 #include <strings.h>
@@ -41,6 +42,7 @@ enum kafka_reading kafka_reading_of(const char *encoding, enum signal signal)
         { "jaeger_json", KAFKA_READ_JAEGER_JSON, SIGNAL_BIT(SIGNAL_TRACES) },
         { "zipkin_proto", KAFKA_READ_ZIPKIN_PROTO, SIGNAL_BIT(SIGNAL_TRACES) },
         { "zipkin_json", KAFKA_READ_ZIPKIN_JSON, SIGNAL_BIT(SIGNAL_TRACES) },
+        { "zipkin_thrift", KAFKA_READ_ZIPKIN_THRIFT, SIGNAL_BIT(SIGNAL_TRACES) },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -223,9 +225,22 @@ static bool write_request(const struct kafka_value *v, struct buf *out, struct e
         return zipkin_read(ZIPKIN_PROTO, v->bytes, v->most, out, err) == 0;
     case KAFKA_READ_ZIPKIN_JSON:
         return zipkin_read(ZIPKIN_JSON, v->bytes, v->most, out, err) == 0;
+    case KAFKA_READ_ZIPKIN_THRIFT:
+        return zipkin_thrift_read(v->bytes, v->most, out, err) == 0;
     default:
         return put_record(v, out, err);
     }
+}
+
+/* As large as what the otlp receiver unpacks in a job: a millisecond or two. */
+#define LARGE_WIRE ((size_t)2048 * 1024)
+#define LARGE_TEXT ((size_t)256 * 1024)
+
+bool kafka_value_is_large(const struct kafka_value *v)
+{
+    bool wire = v->reading == KAFKA_READ_PROTO || v->reading == KAFKA_READ_TEXT || v->reading == KAFKA_READ_RAW;
+
+    return v->bytes.len >= (wire && v->n_headers == 0 ? LARGE_WIRE : LARGE_TEXT);
 }
 
 enum kafka_decoded kafka_decode(const struct kafka_value *v, struct budget *budget, struct kafka_request *out,

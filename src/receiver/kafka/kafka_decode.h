@@ -18,6 +18,7 @@ enum kafka_reading {
     KAFKA_READ_JAEGER_JSON,
     KAFKA_READ_ZIPKIN_PROTO, /* a list of them */
     KAFKA_READ_ZIPKIN_JSON,
+    KAFKA_READ_ZIPKIN_THRIFT, /* a list of the first version */
     KAFKA_READINGS
 };
 
@@ -39,6 +40,9 @@ struct kafka_value {
     uint64_t now; /* wall ns: when it was observed, for what has no time */
 };
 
+/* Too large to be decoded in a turn of the loop. */
+bool kafka_value_is_large(const struct kafka_value *v);
+
 enum kafka_decoded { KAFKA_DECODED, KAFKA_NO_ROOM, KAFKA_BAD };
 
 struct kafka_request {
@@ -47,7 +51,8 @@ struct kafka_request {
     uint64_t items; /* may be 0 */
 };
 
-/* The request, in a block of `budget`. BAD: `err` says what is wrong with it. NO_ROOM: `need` bytes are wanted. */
+/* The request, in a block of `budget`; NULL: in one that is not charged, for then it is on another thread. BAD: `err`
+ * says what is wrong with it. NO_ROOM: `need` bytes are wanted. */
 enum kafka_decoded kafka_decode(const struct kafka_value *v, struct budget *budget, struct kafka_request *out,
                                 uint64_t *need, struct error *err);
 

@@ -11,10 +11,12 @@
     OPT_STRINGS(S, topics, topics_, "What is read. A name that begins with ^ is a pattern of names."),                 \
         OPT_STRINGS(S, exclude_topics, "[]", "Patterns of names, each beginning with ^, that are not read."),          \
         OPT_STRING(S, topic, "", "The topic.", .deprecated = "write topics: [...]"),                                   \
-        OPT_STRING(S, encoding, "otlp_proto",                                                                          \
-                   "What the value of a record is: otlp_proto or otlp_json, an export request; in logs also text, "    \
-                   "raw (bytes) and json (an object), the body of one log record; in traces also jaeger_proto and "    \
-                   "jaeger_json, a span, and zipkin_proto and zipkin_json, a list of spans (version 2)."),             \
+        OPT_STRING(                                                                                                    \
+            S, encoding, "otlp_proto",                                                                                 \
+            "What the value of a record is: otlp_proto or otlp_json, an export request; in logs also text, "           \
+            "raw (bytes) and json (an object), the body of one log record; in traces also jaeger_proto and "           \
+            "jaeger_json, a span, zipkin_proto and zipkin_json, a list of spans (version 2), and zipkin_thrift, a "    \
+            "list of spans of version 1."),                                                                            \
         OPT_END
 
 static const struct option traces_options[] = { SOURCE_ROWS("[otlp_spans]") };
@@ -149,14 +151,13 @@ static const char *encoding_name(const struct kafka_receiver_config *c, enum sig
 static void fail_encoding(const struct kafka_receiver_config *c, enum signal signal, const char *path, struct check *ck)
 {
     static const char *const more[SIGNAL_COUNT] = {
-        [SIGNAL_TRACES] = ", jaeger_proto, jaeger_json, zipkin_proto or zipkin_json",
+        [SIGNAL_TRACES] = ", jaeger_proto, jaeger_json, zipkin_proto, zipkin_json or zipkin_thrift",
         [SIGNAL_LOGS] = ", text, raw or json",
     };
     const char *name = encoding_name(c, signal);
 
-    check_fail(ck, path, "unrecognized %s encoding \"%s\": write otlp_proto%s otlp_json%s%s", signal_table[signal].name,
-               name, more[signal] != NULL ? "," : " or", more[signal] != NULL ? more[signal] : "",
-               strcmp(name, "zipkin_thrift") == 0 ? "; Zipkin's first version is not read here" : "");
+    check_fail(ck, path, "unrecognized %s encoding \"%s\": write otlp_proto%s otlp_json%s", signal_table[signal].name,
+               name, more[signal] != NULL ? "," : " or", more[signal] != NULL ? more[signal] : "");
 }
 
 enum kafka_reading kafka_receiver_reading(const struct kafka_receiver_config *c, enum signal signal)

@@ -9,6 +9,7 @@ from . import otlp
 from .limits import ROOT
 
 ENCODINGS = ["jaeger_proto", "jaeger_json", "zipkin_proto", "zipkin_json"]
+READ = [*ENCODINGS, "zipkin_thrift"]  # that is written by nobody any more
 FOLDER = ROOT / "test/data/kafka"
 BASE = 1700000000000000000
 

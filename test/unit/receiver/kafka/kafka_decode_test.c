@@ -175,7 +175,8 @@ START_TEST(test_bodies_are_of_logs_alone_and_spans_of_traces)
     ck_assert_int_eq(kafka_reading_of("otlp_json", SIGNAL_TRACES), KAFKA_READ_JSON);
     ck_assert_int_eq(kafka_reading_of("zipkin_json", SIGNAL_TRACES), KAFKA_READ_ZIPKIN_JSON);
     ck_assert_int_eq(kafka_reading_of("zipkin_json", SIGNAL_LOGS), KAFKA_READINGS);
-    ck_assert_int_eq(kafka_reading_of("zipkin_thrift", SIGNAL_TRACES), KAFKA_READINGS);
+    ck_assert_int_eq(kafka_reading_of("zipkin_thrift", SIGNAL_TRACES), KAFKA_READ_ZIPKIN_THRIFT);
+    ck_assert_int_eq(kafka_reading_of("zipkin_thrift", SIGNAL_LOGS), KAFKA_READINGS);
 }
 END_TEST
 
