@@ -257,6 +257,13 @@ void kafka_client_wake(struct kafka_client *c)
         assert(errno == EAGAIN); /* it is awake */
 }
 
+void kafka_client_hold(struct kafka_client *c, bool on)
+{
+    c->held = on;
+    if (!on)
+        kafka_client_wake(c);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct kafka_client *c = container_of(poll, struct kafka_client, poll);
@@ -266,7 +273,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)status, (void)events;
     if (read(c->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
         return;
-    while (c->state == KAFKA_CLIENT_OPEN && (event = c->lib->rd_kafka_queue_poll(c->queue, 0)) != NULL) {
+    while (c->state == KAFKA_CLIENT_OPEN && !c->held && (event = c->lib->rd_kafka_queue_poll(c->queue, 0)) != NULL) {
         handle_event(c, event);
         if (uv_hrtime() - begun > TURN_NS) {
             kafka_client_wake(c);
@@ -309,6 +316,7 @@ int kafka_client_open(struct kafka_client *c, struct node *node, const struct ka
 
     c->node = node;
     c->owner = owner;
+    c->held = false;
     c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (c->fd < 0) {
         c->lib->rd_kafka_conf_destroy(conf);

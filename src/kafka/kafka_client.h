@@ -34,6 +34,7 @@ struct kafka_client {
     const struct kafka_client_owner *owner;
     rd_kafka_t *rk;          /* while it is open */
     rd_kafka_queue_t *queue; /* likewise */
+    bool held;               /* nothing is taken from it */
     struct complaint saying; /* what librdkafka logs */
     int fd;
     uv_poll_t poll;
@@ -70,5 +71,8 @@ void kafka_client_close(struct kafka_client *c, void (*closed)(struct kafka_clie
 
 /* Events may wait that the owner left: look again in the next turn. */
 void kafka_client_wake(struct kafka_client *c);
+
+/* From now on events wait in librdkafka's queue, all of them, until this is off again. */
+void kafka_client_hold(struct kafka_client *c, bool on);
 
 #endif

@@ -2,11 +2,13 @@
 """The kafka receiver against librdkafka's mock cluster: forms of records, what is committed when, and what comes again."""
 
 import json
+import re
 import signal
 import threading
 import time
 
 import pytest
+from google.protobuf import json_format
 from harness import otlp
 from harness.limits import PATIENCE
 from harness.otlp_peer import PEERS
@@ -294,6 +296,44 @@ def test_a_full_budget_pauses_the_partitions_and_nothing_is_lost(mock, otelcd, p
     wait_committed(d, cluster, "otlp_logs", 60)
     # Some may be there twice: an answer for which there is no room is none.
     assert {body[:2] for body in bodies(p)} == set(numbers)
+
+
+@pytest.mark.parametrize("encoding", ["otlp_proto", "otlp_json"])
+def test_large_records_stay_in_the_order_of_their_partition(mock, otelcd, encoding):
+    cluster = mock()
+    cluster.topic("one", 1)
+    large = 2_200_000 if encoding == "otlp_proto" else 700_000
+    values = []
+    for i in range(6):
+        body = {"stringValue": f"number-{i}."}
+        records = [{"body": body, "attributes": [{"key": "long", "value": {"stringValue": "x" * (large if i == 1 else 10)}}]}]
+        request = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}).encode()
+        values.append(request if encoding == "otlp_json" else json_format.Parse(request, otlp.LOGS.request()).SerializeToString())
+    values.insert(3, b"{" + b"x" * large)  # and a large one that is none; the mock cluster keeps 5 MB
+    kafka.write(cluster.address, "one", values, message_max_bytes=4_000_000)
+    d = otelcd(text(cluster, logs={"topics": ["one"], "encoding": encoding}), expect=["cannot be taken, and is skipped"])
+    wait_received(d, 6)
+    d.wait_metrics(lambda _: committed(cluster, "one", 1) == [7])
+    assert re.findall(r"number-\d", printed(d)) == [f"number-{i}" for i in range(6)]
+
+
+def test_large_records_for_which_there_is_no_room_wait(mock, otelcd, peer):
+    cluster, gate = mock(), threading.Event()
+    p = peer(lambda call: gate.wait(PATIENCE) and None)
+    request, numbers = otlp.logs(1), [str(i) for i in range(8)]
+    for partition in range(4):  # the mock cluster keeps 5 MB of each
+        values = []
+        for number in numbers[2 * partition :][:2]:
+            request.resource_logs[0].scope_logs[0].log_records[0].body.string_value = number + "x" * 2_200_000
+            values.append(request.SerializeToString())
+        kafka.write(cluster.address, "otlp_logs", values, partition, message_max_bytes=4_000_000)
+    d = otelcd(text(cluster, p, service="\n  memory_budget_mib: 12"), allow=TROUBLE)
+    d.wait_metrics(lambda m: d.metric("otelcd_receiver_kafka_pauses", receiver="kafka", signal="logs") >= 1)
+    assert d.metric("otelcd_budget_peak_bytes") <= 16 << 20
+    gate.set()
+    wait_received(d, 8)
+    wait_committed(d, cluster, "otlp_logs", 8)
+    assert {body[0] for body in bodies(p)} == set(numbers)
 
 
 def test_a_broker_that_goes_and_comes_costs_no_record(mock, otelcd, peer):

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records as librdkafka hands them over. Each becomes a message (kafka_message.c). When there is no room for one it is
- * held with its event, those behind it are held off, and all partitions are paused; librdkafka forgets what it has
- * fetched of them. It goes on when the budget has room, or the pipeline has answered. While paused the group hears of
- * us all the same.
+/* Records as librdkafka hands them over, one with each event. Each becomes a message (kafka_message.c). When there is
+ * no room for one it is held with its event, those behind it are held off, and all partitions are paused; librdkafka
+ * forgets what it has fetched of them. It goes on when the budget has room, or the pipeline has answered. While paused
+ * the group hears of us all the same.
  *
  * What can go wrong: the brokers give an error in a record's place, which is logged. */
 #include "receiver/kafka/kafka_receiver.h"
@@ -28,10 +28,11 @@ void kafka_receiver_works(struct kafka_receiver *r)
         health_ok(&r->node.health[HEALTH_WORK], clock_mono(&r->node.host->loop->clock));
 }
 
-/* True when the record was taken, or is nobody's any more: the event may go. */
-static bool take_record(struct kafka_receiver *r, const rd_kafka_message_t *record, uint64_t *need)
+/* TAKEN also when it is nobody's any more. */
+static enum kafka_taken take_record(struct kafka_receiver *r, struct held_record held, uint64_t *need)
 {
     const struct kafka_library *lib = r->client.lib;
+    const rd_kafka_message_t *record = held.record;
     struct kafka_partition *p;
 
     if (record->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -39,13 +40,13 @@ static bool take_record(struct kafka_receiver *r, const rd_kafka_message_t *reco
             log_warn(&r->node.log, "The brokers do not give records",
                      F_STR("error", lib->rd_kafka_message_errstr(record)),
                      F_UINT("repeated", complaint_taken(&r->failing)));
-        return true;
+        return KAFKA_TAKEN;
     }
     kafka_receiver_works(r);
     p = kafka_partition_find(r, lib->rd_kafka_topic_name(record->rkt), record->partition);
     if (p != NULL)
         p->next = record->offset + 1;
-    return p == NULL || p->halted || kafka_message_take(r, p, record, need);
+    return p == NULL || p->halted ? KAFKA_TAKEN : kafka_message_take(r, p, held, need);
 }
 
 void kafka_fetch_drop(struct kafka_receiver *r)
@@ -71,27 +72,28 @@ static void wait_for_room(struct kafka_receiver *r, uint64_t need)
 /* Each pause costs what was fetched ahead: it ends when there is room for some more, not for one record. */
 void kafka_receiver_has_room(struct kafka_receiver *r)
 {
+    enum kafka_taken taken = KAFKA_TAKEN;
     uint64_t need = 0;
 
     turn_defer(&r->node.host->loop->turn, &r->idle);
-    if (r->stopping || r->taking || list_linked(&r->room.link) ||
+    if (r->stopping || r->taking || r->large != NULL || list_linked(&r->room.link) ||
         (r->crowded && (r->under_way > KAFKA_UNDER_WAY_MOST / 2 || r->kept > KAFKA_KEPT_MOST / 2)))
         return;
     r->crowded = false;
     r->taking = true;
-    while (r->held_from < r->held.n) {
+    while (taken == KAFKA_TAKEN && r->held_from < r->held.n) {
         struct held_record h = r->held.v[r->held_from];
 
-        if (!take_record(r, h.record, &need))
-            break;
-        r->held_from++;
-        r->client.lib->rd_kafka_event_destroy(h.event);
+        taken = take_record(r, h, &need);
+        r->held_from += taken != KAFKA_NO_PLACE;
+        if (taken == KAFKA_TAKEN)
+            r->client.lib->rd_kafka_event_destroy(h.event);
     }
     r->taking = false;
-    if (r->held_from < r->held.n) {
+    if (taken == KAFKA_NO_PLACE)
         wait_for_room(r, need);
+    if (taken != KAFKA_TAKEN)
         return;
-    }
     r->held.n = r->held_from = 0;
     kafka_fetch_pause(r, false);
 }
@@ -106,19 +108,32 @@ static void hold_event(struct kafka_receiver *r, rd_kafka_event_t *event, const 
         wait_for_room(r, need);
 }
 
-/* Behind one that waits all wait, so that a partition's stay in their order. */
-static bool take_or_note(struct kafka_receiver *r, const rd_kafka_message_t *record, uint64_t *need)
+void kafka_fetch_hold_again(struct kafka_receiver *r, struct held_record held, uint64_t need)
 {
+    if (r->held_from == 0) {
+        (void)vec_push(&r->held);
+        memmove(r->held.v + 1, r->held.v, (r->held.n - 1) * sizeof(held));
+        r->held_from = 1;
+    }
+    r->held.v[--r->held_from] = held;
+    kafka_fetch_pause(r, true);
+    wait_for_room(r, need);
+}
+
+/* Behind one that waits all wait, so that a partition's stay in their order. */
+static enum kafka_taken take_or_note(struct kafka_receiver *r, struct held_record held, uint64_t *need)
+{
+    const rd_kafka_message_t *record = held.record;
     struct kafka_partition *p;
 
     if (r->held_from == r->held.n)
-        return take_record(r, record, need);
+        return take_record(r, held, need);
     if (record->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return true;
+        return KAFKA_TAKEN;
     p = kafka_partition_find(r, r->client.lib->rd_kafka_topic_name(record->rkt), record->partition);
     if (p != NULL)
         p->next = record->offset + 1;
-    return p == NULL;
+    return p == NULL ? KAFKA_TAKEN : KAFKA_NO_PLACE;
 }
 
 bool kafka_fetch_take(struct kafka_receiver *r, rd_kafka_event_t *event)
@@ -126,11 +141,14 @@ bool kafka_fetch_take(struct kafka_receiver *r, rd_kafka_event_t *event)
     const rd_kafka_message_t *record;
     uint64_t need = 0;
 
-    while (!r->stopping && (record = r->client.lib->rd_kafka_event_message_next(event)) != NULL)
-        if (!take_or_note(r, record, &need)) {
+    while (!r->stopping && (record = r->client.lib->rd_kafka_event_message_next(event)) != NULL) {
+        enum kafka_taken taken = take_or_note(r, (struct held_record){ event, record }, &need);
+
+        if (taken == KAFKA_NO_PLACE)
             hold_event(r, event, record, need);
+        if (taken != KAFKA_TAKEN)
             return true;
-        }
+    }
     return false;
 }
 

@@ -5,7 +5,7 @@
  * What can go wrong. The value is not what `encoding` says, or the pipeline refuses it for good: it is counted, named
  * in the log and skipped, or the partition stops there (message_marking::on_permanent_error: false). The pipeline
  * refuses it for now: it is sent again, for as long as that takes, unless message_marking::on_error says that it may be
- * skipped. The budget has no room: the caller keeps the record, and asks again. */
+ * skipped. The budget has no room: the caller keeps the record, and asks again. It is large: kafka_large.c. */
 #include "receiver/kafka/kafka_receiver.h"
 
 #include "otlp/metadata.h"
@@ -281,9 +281,24 @@ static void begin_message(struct kafka_message *m, const struct kafka_request *r
     send_message(m);
 }
 
-bool kafka_message_take(struct kafka_receiver *r, struct kafka_partition *p, const rd_kafka_message_t *record,
-                        uint64_t *need)
+void kafka_message_decoded(struct kafka_receiver *r, struct kafka_partition *p, const rd_kafka_message_t *record,
+                           enum kafka_decoded d, const struct kafka_request *request, uint64_t need, struct error *err)
 {
+    metric_add(r->m.messages, 1);
+    metric_add(r->m.bytes, record->len);
+    if (d == KAFKA_NO_ROOM)
+        error_set(err, UV_E2BIG, "it has %llu bytes, more than the memory budget can ever hold",
+                  (unsigned long long)need);
+    if (d == KAFKA_DECODED)
+        begin_message(message_new(r, p, record->offset), request);
+    else
+        give_up_message(message_new(r, p, record->offset), r->m.bad, "bad", err->text);
+}
+
+enum kafka_taken kafka_message_take(struct kafka_receiver *r, struct kafka_partition *p, struct held_record held,
+                                    uint64_t *need)
+{
+    const rd_kafka_message_t *record = held.record;
     struct budget *budget = host_budget(r->node.host, r->node.signal);
     struct kafka_value v = { .signal = r->node.signal,
                              .reading = r->reading,
@@ -296,21 +311,15 @@ bool kafka_message_take(struct kafka_receiver *r, struct kafka_partition *p, con
 
     *need = 0;
     if (r->under_way >= KAFKA_UNDER_WAY_MOST || r->kept >= KAFKA_KEPT_MOST)
-        return false;
+        return KAFKA_NO_PLACE;
     read_headers(r, record);
     v.n_headers = choose_headers(r);
     v.headers = r->headers.v;
+    if (kafka_value_is_large(&v) && v.bytes.len + sizeof(struct block) <= budget_most(budget))
+        return kafka_large_begin(r, &v, held, need) ? KAFKA_LATER : KAFKA_NO_PLACE;
     d = kafka_decode(&v, budget, &request, need, &err);
     if (d == KAFKA_NO_ROOM && *need <= budget_most(budget))
-        return false;
-    metric_add(r->m.messages, 1);
-    metric_add(r->m.bytes, record->len);
-    if (d == KAFKA_NO_ROOM)
-        error_set(&err, UV_E2BIG, "it has %llu bytes, more than the memory budget can ever hold",
-                  (unsigned long long)*need);
-    if (d == KAFKA_DECODED)
-        begin_message(message_new(r, p, record->offset), &request);
-    else
-        give_up_message(message_new(r, p, record->offset), r->m.bad, "bad", err.text);
-    return true;
+        return KAFKA_NO_PLACE;
+    kafka_message_decoded(r, p, record, d, &request, *need, &err);
+    return KAFKA_TAKEN;
 }

@@ -135,7 +135,7 @@ static const char *blocked_on(const struct node *node)
 }
 
 /* What is in the pipeline stays there, and counts for nobody. */
-static void close_client(struct kafka_receiver *r)
+void kafka_receiver_close(struct kafka_receiver *r)
 {
     struct clock *clock = &r->node.host->loop->clock;
 
@@ -146,6 +146,8 @@ static void close_client(struct kafka_receiver *r)
         kafka_partition_remove(list_first(&r->partitions, struct kafka_partition, link));
     turn_cancel(&r->node.host->loop->turn, &r->storing);
     r->leaving = true;
+    if (kafka_large_closes(r))
+        return;
     r->node.blocked_on = blocked_on;
     kafka_client_close(&r->client, on_client_closed);
 }
@@ -156,7 +158,7 @@ static void on_closing(struct clock_timer *t)
     struct clock *clock = &r->node.host->loop->clock;
 
     if (r->client.lib->rd_kafka_consumer_closed(r->client.rk) || clock_mono(clock) >= r->leave_by) {
-        close_client(r);
+        kafka_receiver_close(r);
         return;
     }
     kafka_client_wake(&r->client);
@@ -173,7 +175,7 @@ static void leave_group(struct kafka_receiver *r)
     error = r->client.lib->rd_kafka_consumer_close_queue(r->client.rk, r->client.queue);
     if (error != NULL) {
         r->client.lib->rd_kafka_error_destroy(error);
-        close_client(r);
+        kafka_receiver_close(r);
         return;
     }
     r->leave_by = clock_mono(&r->node.host->loop->clock) + LEAVE_MOST;
@@ -198,7 +200,7 @@ static void on_deadline(struct clock_timer *t)
     struct kafka_receiver *r = container_of(t, struct kafka_receiver, deadline);
 
     if (r->leaving)
-        close_client(r);
+        kafka_receiver_close(r);
     else
         leave_group(r);
 }
@@ -231,13 +233,14 @@ static void hurry(struct node *node)
     struct kafka_receiver *r = kafka_receiver_of(node);
 
     if (r->client.state == KAFKA_CLIENT_OPEN)
-        close_client(r);
+        kafka_receiver_close(r);
 }
 
 static void destroy(struct node *node)
 {
     struct kafka_receiver *r = kafka_receiver_of(node);
 
+    kafka_large_abandon(r);
     while (!list_empty(&r->messages))
         kafka_message_free(list_first(&r->messages, struct kafka_message, all));
     while (!list_empty(&r->partitions))

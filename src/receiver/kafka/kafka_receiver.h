@@ -7,6 +7,7 @@
  *     kafka_receiver_options.c what may be configured
  *     kafka_decode.c           the value of a record, as a request
  *     kafka_message.c          one record, from its arrival to its answer
+ *     kafka_large.c            a large one, decoded beside the loop
  *     kafka_partition.c        partitions that are ours, and how far they are done
  *     kafka_receiver_metrics.c what is counted
  *
@@ -134,9 +135,10 @@ struct kafka_receiver {
     uint64_t under_way;           /* of those, in the pipeline or waiting */
     VEC(struct held_record) held; /* arrived, but there is no room for them; from held_from on */
     size_t held_from;
-    bool taking;  /* those that were held */
-    bool crowded; /* what they wait for is the pipeline's */
-    bool paused;  /* librdkafka was told to fetch nothing */
+    struct kafka_large *large; /* the record that is being decoded beside the loop; NULL: none is */
+    bool taking;               /* those that were held */
+    bool crowded;              /* what they wait for is the pipeline's */
+    bool paused;               /* librdkafka was told to fetch nothing */
     struct budget_waiter room;
     struct turn_task storing;  /* offsets */
     struct clock_timer waking; /* librdkafka wants to be asked now and then */
@@ -159,9 +161,14 @@ static inline struct kafka_receiver *kafka_receiver_of(struct node *node)
 }
 
 /* kafka_message.c */
-/* One record; false: there is no room for it, and *need bytes are wanted (0: room for one message more). */
-bool kafka_message_take(struct kafka_receiver *r, struct kafka_partition *p, const rd_kafka_message_t *m,
-                        uint64_t *need);
+/* One record. NO_PLACE: there is no room for it, and *need bytes are wanted (0: room for one message more). LATER: it
+ * is being decoded, its event is not the caller's any more, and nothing else may be taken meanwhile. */
+enum kafka_taken { KAFKA_TAKEN, KAFKA_NO_PLACE, KAFKA_LATER };
+enum kafka_taken kafka_message_take(struct kafka_receiver *r, struct kafka_partition *p, struct held_record held,
+                                    uint64_t *need);
+/* It is decoded, or cannot be; NO_ROOM: `need` bytes are more than there can ever be. Takes the block over. */
+void kafka_message_decoded(struct kafka_receiver *r, struct kafka_partition *p, const rd_kafka_message_t *record,
+                           enum kafka_decoded d, const struct kafka_request *request, uint64_t need, struct error *err);
 void kafka_message_free(struct kafka_message *m); /* without an answer */
 
 /* kafka_partition.c */
@@ -184,6 +191,18 @@ void kafka_fetch_drop(struct kafka_receiver *r); /* what is held comes again, to
 void kafka_fetch_drop_of(struct kafka_receiver *r, const struct kafka_partition *p);
 void kafka_receiver_has_room(struct kafka_receiver *r); /* a message is done */
 void kafka_receiver_works(struct kafka_receiver *r);    /* the brokers have answered */
+/* A record that had been taken from its place, back before all that is held. */
+void kafka_fetch_hold_again(struct kafka_receiver *r, struct held_record held, uint64_t need);
+
+/* kafka_large.c */
+/* The event is its own from now on; false: *need bytes are wanted first. */
+bool kafka_large_begin(struct kafka_receiver *r, const struct kafka_value *v, struct held_record held, uint64_t *need);
+/* The client is to be closed: true when that is done by kafka_receiver_close(), after the job. */
+bool kafka_large_closes(struct kafka_receiver *r);
+void kafka_large_abandon(struct kafka_receiver *r);
+
+/* kafka_receiver.c */
+void kafka_receiver_close(struct kafka_receiver *r); /* its client, whatever is in the pipeline */
 
 /* kafka_group.c */
 int kafka_group_configure(const struct kafka_receiver *r, rd_kafka_conf_t *conf, struct error *err);
