@@ -5,7 +5,7 @@ import json
 import socket
 
 import pytest
-from harness import otlp
+from harness import otlp, pushed
 from harness.otlp_peer import PEERS, GrpcPeer, HttpPeer
 
 CONFIG = """
@@ -323,3 +323,35 @@ def test_spans_that_are_sent_to_ourselves_do_not_multiply(otelcd, unused_port):
     assert d.metrics().sum("otelcol_exporter_otlp_requests", exporter="otlp_grpc/own_traces") <= d.ledger("pipeline", "traces")["received"] + 1
     sent = d.ledger("pipeline", "traces/own_telemetry")
     assert sent["received"] <= d.ledger("pipeline", "traces")["received"] + 3 and sent["dropped"] == 0
+
+
+def test_a_remote_write_that_comes_in_is_a_span_of_its_senders_trace(peer, otelcd):
+    p = peer()
+    text = config(traces(to(p))).replace("receivers:\n", 'receivers:\n  prometheusremotewrite: {endpoint: "127.0.0.1:0"}\n')
+    d = otelcd(text.replace("metrics: {receivers: [otlp]", "metrics: {receivers: [otlp, prometheusremotewrite]"), expect=["Request rejected"])
+    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+    body = pushed.ENCODE[pushed.V1](pushed.Series("up", pushed.sample(1), pushed.sample(0, pushed.NOW + 1000), job="a", instance="b"))
+    for sent in (body, b"\xff"):
+        pushed.push(d, sent, pushed.V1, address=d.http_address("prometheusremotewrite"), headers=headers)
+    p.wait(lambda p: len(named(p, "receiver/prometheusremotewrite/MetricsReceived")) == 2)
+    (good, fields, scope), (bad, bad_fields, _) = named(p, "receiver/prometheusremotewrite/MetricsReceived")
+    assert (good.trace_id.hex(), good.parent_span_id.hex(), good.kind, good.status.code) == (TRACE, PARENT, 2, 0)
+    assert (fields["transport"], fields["accepted_metric_points"], fields["refused_metric_points"]) == ("http", 2, 0)
+    assert scope["otelcol.component.id"] == "prometheusremotewrite"
+    assert bad.status.code == 2 and bad.status.message and bad_fields["accepted_metric_points"] == 0
+
+
+def test_each_scrape_is_a_span_with_its_target_and_what_went_wrong(peer, otelcd, unused_port):
+    p, page = peer(), otelcd(config("metrics: {level: basic}")).scrape_address()
+    targets = json.dumps([page, f"127.0.0.1:{unused_port}"])
+    text = config(traces(to(p))).replace(
+        "receivers:\n", f"receivers:\n  prometheus: {{config: {{scrape_configs: [{{job_name: a, scrape_interval: 1s, static_configs: [{{targets: {targets}}}]}}]}}}}\n"
+    )
+    d = otelcd(text.replace("metrics: {receivers: [otlp]", "metrics: {receivers: [otlp, prometheus]"), expect=["Failed to scrape"])
+    name = "receiver/prometheus/MetricsReceived"
+    p.wait(lambda p: {s[0].status.code for s in named(p, name)} == {0, 2})
+    good, down = ([s for s in named(p, name) if s[0].status.code == code][0] for code in (0, 2))
+    assert good[1]["url.full"] == f"http://{page}/metrics" and good[1]["accepted_metric_points"] > 5 and good[0].kind == 1
+    assert str(unused_port) in down[1]["url.full"] and down[1]["accepted_metric_points"] > 0 and "refused" in down[0].status.message
+    assert (good[1]["transport"], good[1]["format"]) == ("http", "prometheus") and not good[0].parent_span_id
+    d.stop()

@@ -23,7 +23,7 @@ struct traced {
     bool has_parent;
 };
 
-enum traced_kind { TRACED_SERVER = 2, TRACED_CLIENT = 3 }; /* as in OTLP */
+enum traced_kind { TRACED_INTERNAL = 1, TRACED_SERVER = 2, TRACED_CLIENT = 3 }; /* as in OTLP */
 
 /* What is known of it when it ends. */
 struct traced_end {

@@ -9,6 +9,7 @@
 #include "receiver/kafka/kafka_receiver.h"
 
 #include "otlp/metadata.h"
+#include "pipeline/trace/receipt.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -32,6 +33,24 @@ static void move_message(struct kafka_message *m, enum message_state to)
     m->state = to;
 }
 
+/* Of each try. */
+static void end_span(struct kafka_message *m, uint64_t refused, const char *error)
+{
+    const struct kafka_receiver *r = m->receiver;
+
+    if (m->traced.start == 0)
+        return;
+    receipt_end(&r->node, &m->traced, r->node.signal,
+                &(struct receipt){ .kind = TRACED_INTERNAL,
+                                   .transport = "kafka",
+                                   .format = r->config->signals[r->node.signal].encoding,
+                                   .from_key = "messaging.destination.name",
+                                   .from = m->partition != NULL ? m->partition->topic : NULL,
+                                   .accepted = m->items - refused,
+                                   .refused = refused,
+                                   .error = error });
+}
+
 static bool is_under_way(const struct kafka_message *m)
 {
     return m->state == MESSAGE_SENT || m->state == MESSAGE_WAITING;
@@ -43,6 +62,7 @@ void kafka_message_free(struct kafka_message *m)
 
     if (m->state == MESSAGE_SENT)
         ack_cancel(&m->ack);
+    end_span(m, m->items, "given up");
     if (is_under_way(m))
         r->under_way--;
     clock_stop(&r->node.host->loop->clock, &m->timer);
@@ -119,6 +139,8 @@ static void send_message(struct kafka_message *m)
 
     move_message(m, MESSAGE_SENT);
     m->begun = clock_mono(&host->loop->clock);
+    if (traced_wanted(&r->node))
+        traced_begin(&r->node, &m->traced, NULL);
     ack_init(&m->ack, &host->loop->turn, NULL, m->items, true, on_settled);
     if (r->node.out[r->node.signal] != NULL)
         consumer_send(r->node.out[r->node.signal], batch_ref(m->batch), &m->ack);
@@ -175,6 +197,7 @@ static void on_settled(struct ack *ack, const struct outcome *o)
 
     metric_add(r->m.items[RECEIVER_ACCEPTED], m->items - refused);
     metric_add(r->m.items[RECEIVER_REFUSED], refused);
+    end_span(m, refused, refused == 0 ? NULL : o->why[0] != '\0' ? o->why : o->reason);
     if (o->verdict == VERDICT_SAFE) {
         if (complaint_over(&r->refusing))
             log_info(&r->node.log, "The pipeline takes records again");

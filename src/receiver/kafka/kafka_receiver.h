@@ -20,6 +20,7 @@
 #include "otlp/metadata.h"
 #include "pipeline/ack.h"
 #include "pipeline/receiver_items.h"
+#include "pipeline/trace/tracer.h"
 #include "queue/retry.h"
 #include "receiver/kafka/kafka_decode.h"
 
@@ -110,6 +111,7 @@ struct kafka_message {
     struct ack ack;
     struct retry retry;
     uint64_t begun;
+    struct traced traced;
     struct clock_timer timer;
 };
 

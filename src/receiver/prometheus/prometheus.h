@@ -9,6 +9,7 @@
 #include "base/loop/slicer.h"
 #include "base/table.h"
 #include "pipeline/component.h"
+#include "pipeline/trace/tracer.h"
 #include "prom/intake/intake.h"
 #include "prom/relabel/relabel.h"
 #include "receiver/prometheus/discovery.h"
@@ -79,8 +80,11 @@ struct scrape_target {
     struct intake_result got;
     struct intake_points *points; /* that are not sent yet */
     struct ack ack;
-    uint64_t items;   /* under the ack */
-    uint64_t charged; /* to the budget: for itself, its client and its connection */
+    uint64_t items;                           /* under the ack */
+    struct traced traced;                     /* of this scrape */
+    uint64_t traced_accepted, traced_refused; /* points, so far */
+    char *trace_error;                        /* NULL: it went well */
+    uint64_t charged;                         /* to the budget: for itself, its client and its connection */
     struct complaint complaint, refused, left_out;
 };
 

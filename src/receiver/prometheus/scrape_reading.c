@@ -21,6 +21,8 @@ static void on_settled(struct ack *ack, const struct outcome *o)
         refused = 0;
     metric_add(r->accepted, t->items - refused);
     metric_add(r->refused, refused);
+    t->traced_accepted += t->items - refused;
+    t->traced_refused += refused;
     if (refused > 0 && complaint_due(&t->refused, &r->node.host->loop->clock))
         log_warn(&r->node.log, "Scrape commit failed: the pipeline did not take its points, which are lost",
                  F_STR("target_labels", t->name), F_STR("error", o->why), F_UINT("points", refused),

@@ -9,6 +9,8 @@
  * does not take the points: they are refused, and nobody can send them again. */
 #include "receiver/prometheus/prometheus.h"
 
+#include "pipeline/trace/receipt.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -31,6 +33,41 @@ static void enter_state(struct scrape_target *t, enum target_state to)
 static struct clock *clock_of(const struct scrape_target *t)
 {
     return &t->job->receiver->node.host->loop->clock;
+}
+
+/* ---- spans ---- */
+
+static void begin_span(struct scrape_target *t)
+{
+    const struct node *node = &t->job->receiver->node;
+
+    if (traced_wanted(node))
+        traced_begin(node, &t->traced, NULL);
+    t->traced_accepted = t->traced_refused = 0;
+}
+
+/* Of the scrape that is under way. */
+static void note_error(struct scrape_target *t, const char *why)
+{
+    if (t->traced.start != 0 && t->trace_error == NULL)
+        t->trace_error = mem_strdup(why);
+}
+
+static void end_span(struct scrape_target *t)
+{
+    if (t->traced.start == 0)
+        return;
+    receipt_end(&t->job->receiver->node, &t->traced, SIGNAL_METRICS,
+                &(struct receipt){ .kind = TRACED_INTERNAL,
+                                   .transport = "http",
+                                   .format = "prometheus",
+                                   .from_key = "url.full",
+                                   .from = t->shown_url,
+                                   .accepted = t->traced_accepted,
+                                   .refused = t->traced_refused,
+                                   .error = t->trace_error });
+    free(t->trace_error);
+    t->trace_error = NULL;
 }
 
 static void on_moment(struct clock_timer *timer);
@@ -90,6 +127,9 @@ static void settle_down(struct scrape_target *t)
 
 void scrape_target_delivered(struct scrape_target *t)
 {
+    if (t->traced_refused > 0)
+        note_error(t, "the pipeline did not take all of its points");
+    end_span(t);
     enter_state(t, TARGET_WAITING);
     settle_down(t);
 }
@@ -106,6 +146,7 @@ static void tell_failure(struct scrape_target *t, unsigned reason, const char *w
 {
     struct prometheus_receiver *r = t->job->receiver;
 
+    note_error(t, why);
     metric_add(t->job->failures[reason], 1);
     set_health(t, TARGET_DOWN);
     if (complaint_due_to(&t->complaint, clock_of(t), why))
@@ -199,6 +240,7 @@ void scrape_target_begin(struct scrape_target *t)
 {
     t->began = clock_mono(clock_of(t));
     t->time_ms = time_of_scrape(t, clock_wall(clock_of(t)));
+    begin_span(t);
     enter_state(t, TARGET_FETCHING);
     if (t->job->forced[0] == '\0') {
         fetch_start(&t->fetch);
@@ -298,6 +340,10 @@ struct scrape_target *scrape_target_new(struct scrape_job *job, const struct tar
 static void stop_scraping(struct scrape_target *t)
 {
     clock_stop(clock_of(t), &t->timer);
+    if (t->state == TARGET_FETCHING || t->state == TARGET_READING) {
+        note_error(t, "it was given up");
+        end_span(t);
+    }
     if (t->state == TARGET_IN_LINE) {
         prometheus_leave_line(t->job->receiver, t);
         enter_state(t, TARGET_WAITING);
@@ -315,12 +361,15 @@ void scrape_target_give_up(struct scrape_target *t)
 {
     bool answered = list_linked(&t->place); /* it waits for its turn to send on */
 
+    note_error(t, "it was given up");
     stop_scraping(t);
     if (t->state != TARGET_DELIVERING || t->points == NULL)
         return;
     metric_add(t->job->receiver->refused, prometheus_cancel_send(t));
-    if (answered)
+    if (answered) {
         enter_state(t, TARGET_WAITING);
+        end_span(t);
+    }
 }
 
 static void on_end(struct clock_timer *timer)
@@ -391,6 +440,8 @@ void scrape_target_free(struct scrape_target *t)
         ack_cancel(&t->ack);
     if (t->points != NULL)
         prometheus_cancel_send(t);
+    note_error(t, "it was given up");
+    end_span(t);
     if (t->leaving)
         t->job->n_leaving--;
     scrape_job_count(t->job, t->health, TARGET_HEALTHS);

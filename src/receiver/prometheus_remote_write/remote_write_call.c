@@ -11,6 +11,8 @@
  * pipeline is forgotten. */
 #include "receiver/prometheus_remote_write/remote_write_receiver.h"
 
+#include "pipeline/trace/receipt.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,6 +41,21 @@ void write_call_move(struct write_call *call, enum write_call_state to)
     call->state = to;
 }
 
+static void end_span(struct write_call *call, uint64_t refused, const char *error)
+{
+    if (call->traced.start == 0)
+        return;
+    receipt_end(&call->receiver->node, &call->traced, SIGNAL_METRICS,
+                &(struct receipt){ .kind = TRACED_SERVER,
+                                   .transport = "http",
+                                   .format = call->version == WRITE_2 ? "remote write 2.0" : "remote write 1.0",
+                                   .from_key = "network.peer.address",
+                                   .from = call->req != NULL ? http_request_peer(call->req) : NULL,
+                                   .accepted = call->items - refused,
+                                   .refused = refused,
+                                   .error = error });
+}
+
 /* All but the call itself. */
 static void drop_work(struct write_call *call)
 {
@@ -56,6 +73,7 @@ static void free_call(struct write_call *call)
 {
     struct write_receiver *r = call->receiver;
 
+    end_span(call, call->items, "the peer went away");
     drop_work(call);
     metadata_unref(call->metadata);
     list_remove(&call->link);
@@ -85,6 +103,7 @@ void write_call_reject(struct write_call *call, enum rejection why, int status, 
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     receiver_requests_reject(&call->receiver->requests, why, call->req, text);
+    end_span(call, 0, text);
     write_call_move(call, WRITE_CALL_ANSWERED);
     drop_work(call);
     if (call->req != NULL && !call->req->responded)
@@ -144,6 +163,11 @@ static void on_settled(struct ack *ack, const struct outcome *o)
     metric_add(call->receiver->refused, refused);
     if (refused > 0)
         receiver_requests_refused(&call->receiver->requests, call->req, o);
+    end_span(call, refused,
+             call->result.why[0] != '\0' ? call->result.why
+             : refused == 0              ? NULL
+             : o->why[0] != '\0'         ? o->why
+                                         : o->reason);
     write_call_move(call, WRITE_CALL_ANSWERED);
     if (call->req == NULL)
         free_call(call);
@@ -283,6 +307,8 @@ static void on_request(struct http_service *s, struct http_request *req)
     call = new_call(r, req);
     call->version = version;
     call->coding = coding;
+    if (traced_wanted(&r->node))
+        traced_begin(&r->node, &call->traced, http_request_header(req, "traceparent"));
     call->body.limit = r->max_body;
     call->metadata = receiver_request_metadata(r->node.host, req, r->config->server.include_metadata);
     if (body_open(&call->body, &r->bodies, req, host_budget(r->node.host, SIGNAL_METRICS)))

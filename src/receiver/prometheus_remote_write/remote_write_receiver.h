@@ -14,6 +14,7 @@
 #include "pipeline/clients.h"
 #include "pipeline/receiver_requests.h"
 #include "pipeline/request_body.h"
+#include "pipeline/trace/tracer.h"
 #include "prom/intake/write_intake.h"
 
 struct write_receiver_config {
@@ -70,6 +71,7 @@ struct write_call {
     struct write_reading *reading;
     struct write_result result;
     uint64_t items;
+    struct traced traced;
 };
 
 /* remote_write_receiver.c */
