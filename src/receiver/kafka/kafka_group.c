@@ -6,6 +6,7 @@
  * and another follows. */
 #include "receiver/kafka/kafka_receiver.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define QUEUED_LEAST 1024 /* KiB that librdkafka may have fetched ahead */
@@ -117,15 +118,29 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Each of several workers is a member of its own; the first has the name as it is written. */
+static int set_instance(const struct kafka_receiver *r, rd_kafka_conf_t *conf, struct error *err)
+{
+    const char *name = r->config->group_instance_id;
+    unsigned worker = r->node.host->worker;
+    char *of_worker;
+    int rc;
+
+    if (name[0] == '\0')
+        return 0;
+    of_worker = worker > 1 ? mem_printf("%s-%u", name, worker) : mem_strdup(name);
+    rc = kafka_conf_set(r->client.lib, conf, "group.instance.id", of_worker, err);
+    free(of_worker);
+    return rc;
+}
+
 static int set_group(const struct kafka_receiver *r, rd_kafka_conf_t *conf, struct error *err)
 {
     const struct kafka_library *lib = r->client.lib;
     const struct kafka_receiver_config *c = r->config;
     char strategies[128];
 
-    if (kafka_conf_set(lib, conf, "group.id", c->group_id, err) != 0 ||
-        (c->group_instance_id[0] != '\0' &&
-         kafka_conf_set(lib, conf, "group.instance.id", c->group_instance_id, err) != 0) ||
+    if (kafka_conf_set(lib, conf, "group.id", c->group_id, err) != 0 || set_instance(r, conf, err) != 0 ||
         kafka_conf_set(lib, conf, "auto.offset.reset", c->initial_offset == 0 ? "latest" : "earliest", err) != 0 ||
         kafka_conf_set(lib, conf, "enable.auto.offset.store", "false", err) != 0 ||
         kafka_conf_set(lib, conf, "enable.auto.commit", "true", err) != 0 ||

@@ -89,7 +89,8 @@ const struct option kafka_receiver_options[] = {
     OPT_STRING(T, group_id, "otel-collector",
                "The consumer group. Those of one group share the partitions, and each record goes to one of them."),
     OPT_STRING(T, group_instance_id, "",
-               "A name of this member that stays over restarts, so that a short one moves no partitions."),
+               "A name of this member that stays over restarts, so that a short one moves no partitions. With "
+               "service::workers that of the first; the second has -2 behind it, and so on."),
     OPT_ENUM(T, initial_offset, initial_offsets, "latest",
              "Where a group begins that has committed nothing yet: latest or earliest."),
     OPT_DURATION(T, session_timeout, "10s", "1s", "1h", "A member that is not heard of for so long is out of the group."),
