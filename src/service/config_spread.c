@@ -9,14 +9,6 @@ static void refuse(struct loader *l, const struct config_component *cc)
 {
     const struct component *c = cc->component;
 
-    if (cc->own) {
-        fault_add(faults_of(l), cc->place, "service::telemetry", false,
-                  "%" PRIu64
-                  " processes (service::workers) do not send their own telemetry: let it be scraped, /metrics has "
-                  "that of all of them, or write workers: 1",
-                  l->config->service->workers);
-        return;
-    }
     fault_add(faults_of(l), cc->place, config_path(l, config_sections[c->kind], cc->id), false,
               "cannot be in %" PRIu64
               " processes at once (service::workers): %s; write workers: 1, or give it an otelcd of its own with one "

@@ -9,6 +9,7 @@
 #include "pipeline/fanout.h"
 #include "pipeline/ledger_tap.h"
 #include "service/graph_build.h"
+#include "service/workers/totals.h"
 
 #include <assert.h>
 #include <string.h>
@@ -58,8 +59,18 @@ bool graph_node_runs(const struct graph_node *gn)
     const struct host *host = gn->graph->host;
 
     if (host->front)
-        return c->kind == COMPONENT_EXTENSION;
+        return c->kind == COMPONENT_EXTENSION || gn->config->own;
     return host->worker == 0 || c->spread != SPREAD_FRONT;
+}
+
+struct metrics *graph_node_lend(const struct graph_node *gn)
+{
+    struct host *host = gn->graph->host;
+    struct metrics *before = host->metrics;
+
+    if (host->front && !graph_node_runs(gn))
+        host->metrics = totals_idle(host->shown);
+    return before;
 }
 
 static int start_node(struct graph *g, struct graph_node *gn, struct error *err)
@@ -361,13 +372,30 @@ void graph_hurry(struct graph *g)
     let_go(g);
 }
 
-void graph_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg)
+static void walk_ledgers(const struct graph *g, bool shared, bool own, void (*visit)(const struct ledger *, void *arg),
+                         void *arg)
 {
     for (size_t i = 0; i < g->config->n_pipelines; i++)
-        if (g->pipes[i].entrance != NULL)
+        if (g->pipes[i].entrance != NULL && (g->pipes[i].config->own ? own : shared))
             visit(&g->pipes[i].entrance->ledger, arg);
     for (size_t i = 0; i < g->exporter_taps.n; i++)
-        visit(&g->exporter_taps.v[i]->ledger, arg);
+        if (g->exporter_taps.v[i]->node->config->own ? own : shared)
+            visit(&g->exporter_taps.v[i]->ledger, arg);
+}
+
+void graph_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg)
+{
+    walk_ledgers(g, true, true, visit, arg);
+}
+
+void graph_shared_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg)
+{
+    walk_ledgers(g, true, false, visit, arg);
+}
+
+void graph_own_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg)
+{
+    walk_ledgers(g, false, true, visit, arg);
 }
 
 const struct component *component_find(const struct component *const *all, enum component_kind kind, struct bytes type,

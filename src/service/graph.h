@@ -77,5 +77,8 @@ void graph_free(struct graph *g); /* before start, or after done(); of one that 
 
 /* Walk the ledgers: for /metrics and the shutdown log. */
 void graph_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg);
+/* With workers: those that they have, and those of otelcd's own telemetry, which the front has. */
+void graph_shared_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg);
+void graph_own_ledgers(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg);
 
 #endif

@@ -342,6 +342,16 @@ static int create_error(const struct graph_node *gn, struct error *err)
     return error_wrap(err, "failed to create \"%s\" %s", gn->config->id, kind);
 }
 
+static int create_node(struct graph_node *gn, struct error *err)
+{
+    struct host *host = gn->graph->host;
+    struct metrics *before = graph_node_lend(gn);
+    int rc = gn->config->component->create(node_of(gn), gn->config->config, err);
+
+    host->metrics = before;
+    return rc == 0 ? 0 : create_error(gn, err);
+}
+
 static int create_nodes(struct graph *g, struct error *err)
 {
     for (size_t i = g->order.n; i-- > 0;) {
@@ -350,8 +360,8 @@ static int create_nodes(struct graph *g, struct error *err)
 
         if (gn->twin != NULL)
             continue;
-        if (c->create(node_of(gn), gn->config->config, err) != 0)
-            return create_error(gn, err);
+        if (create_node(gn, err) != 0)
+            return err->code;
         graph_node_move(gn, NODE_CREATED);
         assert(c->kind == COMPONENT_RECEIVER || c->kind == COMPONENT_EXTENSION || node_of(gn)->in.consume != NULL);
     }

@@ -162,6 +162,9 @@ void graph_open_tap(struct exporter_tap *e); /* if its exporter has started */
 
 /* With workers: does it run in this process? */
 bool graph_node_runs(const struct graph_node *gn);
+/* Around create() and destroy(): from now on host->metrics is where this node counts. One that does not run here counts
+ * where nobody looks. Returns what host->metrics was, to be put back. */
+struct metrics *graph_node_lend(const struct graph_node *gn);
 
 /* What this graph's nodes want of the receivers; what an earlier graph's wanted is over. */
 void graph_gather_wants(struct graph *g);

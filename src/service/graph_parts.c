@@ -47,9 +47,11 @@ static void destroy_nodes(struct graph *g)
 {
     for (size_t i = 0; i < g->order.n; i++) {
         struct graph_node *gn = g->order.v[i];
+        struct metrics *before = graph_node_lend(gn);
 
         if (gn->state >= NODE_CREATED && node_of(gn)->component->destroy != NULL)
             node_of(gn)->component->destroy(node_of(gn));
+        g->host->metrics = before;
     }
 }
 

@@ -51,12 +51,14 @@ static void log_ledger(const struct ledger *l, void *arg)
     free(fields);
 }
 
-void ledger_lines_log(const struct graph *g, const struct logger *log)
+void ledger_lines_log(const struct graph *g,
+                      void (*walk)(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg),
+                      const struct logger *log)
 {
     struct logger to = *log;
     bool sampling = to.sink->sampling;
 
     to.sink->sampling = false; /* each of these lines counts */
-    graph_ledgers(g, log_ledger, &to);
+    walk(g, log_ledger, &to);
     to.sink->sampling = sampling;
 }

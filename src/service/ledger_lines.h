@@ -6,8 +6,10 @@
 #include "base/log.h"
 #include "service/graph.h"
 
-/* A line each ledger, none of them sampled away: a warning where acknowledged items are lost, an error where the sums
- * are wrong. */
-void ledger_lines_log(const struct graph *g, const struct logger *log);
+/* A line each ledger that `walk` (graph_ledgers) comes to, none of them sampled away: a warning where acknowledged
+ * items are lost, an error where the sums are wrong. */
+void ledger_lines_log(const struct graph *g,
+                      void (*walk)(const struct graph *g, void (*visit)(const struct ledger *, void *arg), void *arg),
+                      const struct logger *log);
 
 #endif

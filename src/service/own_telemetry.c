@@ -111,7 +111,7 @@ int own_telemetry_log(struct own_telemetry *t, struct host *host, const struct s
     if (rc != 0)
         return rc;
     *t = (struct own_telemetry){ .host = host };
-    own_resource_init(&t->resource, instance_id, &config->resource);
+    own_resource_init(&t->resource, instance_id, 0, &config->resource);
     own_resource_json(&t->resource, &json);
     t->resource_json = mem_strdup(buf_cstr(&json));
     buf_free(&json);

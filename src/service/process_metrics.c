@@ -15,7 +15,7 @@ static const struct metric_row rows[] = {
     METRIC_ROW("otelcol_process_runtime_heap_alloc_bytes", METRIC_GAUGE, "By", "Bytes of allocated heap memory in use"),
     METRIC_ROW("otelcol_process_runtime_total_sys_memory_bytes", METRIC_GAUGE, "By",
                "Total bytes of heap memory obtained from the OS"),
-    METRIC_ROW_AS(SHOW_WORKERS, "otelcd_budget_used_bytes", METRIC_GAUGE, "By", "Bytes that senders' data pins now."),
+    METRIC_ROW("otelcd_budget_used_bytes", METRIC_GAUGE, "By", "Bytes that senders' data pins now."),
     METRIC_ROW_AS(SHOW_WORKERS, "otelcd_budget_limit_bytes", METRIC_GAUGE, "By",
                   "Bytes beyond which senders are held back."),
     METRIC_ROW_AS(SHOW_WORKERS, "otelcd_budget_peak_bytes", METRIC_GAUGE, "By",

@@ -108,7 +108,7 @@ static void on_graph_stopped(struct graph *g, void *arg)
     if (s->worker != NULL)
         worker_tell(s->worker, g, true);
     else
-        ledger_lines_log(g, &s->log);
+        ledger_lines_log(g, graph_ledgers, &s->log);
     view_enter(&s->view, SERVICE_STOPPING, NULL, s->now.config);
     graph_free(g);
     s->now.graph = NULL;
@@ -240,7 +240,11 @@ static void hurry_end(struct service *s)
 
 static void on_leave_due(struct clock_timer *t)
 {
-    hurry_reload(container_of(t, struct service, leave_due));
+    struct service *s = container_of(t, struct service, leave_due);
+
+    if (s->front != NULL)
+        front_hurry(s->front);
+    hurry_reload(s);
 }
 
 /* The end waits for the reload that is under way, which may have longer for what it does not keep: that gets half of
@@ -283,6 +287,14 @@ void service_signal(struct service *s, int number)
         reload_when_running(s);
     else
         on_end_signal(s, number);
+}
+
+void service_hurry(struct service *s)
+{
+    if (s->ends == 0)
+        hurry_reload(s);
+    else if (s->ends == 1)
+        on_end_signal(s, SIGTERM);
 }
 
 static void on_signal(void *arg, int number)
@@ -337,7 +349,6 @@ static void service_init(struct service *s)
     budget_divide(&s->budget, s->shares, SIGNAL_COUNT);
     peer_shares_init(&s->peers);
     metrics_init(&s->metrics);
-    metrics_init(&s->idle);
     log_sink_init(&s->sink);
     s->sink.clock = &s->loop.clock;
     s->sink.on_backlog = on_backlog;
@@ -395,7 +406,6 @@ static int service_close(struct service *s)
     if (s->worker != NULL)
         worker_free(s->worker);
     buf_wipe(&s->for_workers);
-    metrics_free(&s->idle);
     view_free(&s->view);
     peer_shares_free(&s->peers);
     control_free(&s->control);

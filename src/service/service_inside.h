@@ -88,7 +88,6 @@ struct service {
     struct front *front;          /* with workers, in the process that they work for; else NULL */
     struct worker *worker;        /* in a worker; else NULL */
     struct buf for_workers;       /* what a reload under way is going to give them */
-    struct metrics idle;          /* with a front: of its nodes, which do not run */
     int exit_code;
 };
 
@@ -105,6 +104,8 @@ void service_say_ready(struct service *s);
 void service_say(struct service *s, enum log_level level, const char *text);
 /* As if it had come from outside. */
 void service_signal(struct service *s, int number);
+/* What is stopping has no time left: all of it, or what a reload waits for. */
+void service_hurry(struct service *s);
 /* Own metrics, where this process serves them. */
 int service_serve_own(struct service *s, struct error *err);
 /* The configuration; with workers also what these are going to be given for it. */

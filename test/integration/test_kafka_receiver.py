@@ -424,3 +424,23 @@ service:
     assert d.metrics().sum("otelcd_receiver_kafka_messages") == KEPT_MOST and sum(committed(cluster, "otlp_logs")) == 0
     open_now.set()
     wait_committed(d, cluster, "otlp_logs", KEPT_MOST + 501)
+
+
+def test_workers_are_members_of_one_group_and_each_record_makes_a_span(mock, peer, otelcd):
+    cluster, backend, spans = mock(), peer(), PEERS["otlp_http"]()
+    processor = json.dumps([{"batch": {"schedule_delay": 50, "exporter": {"otlp": {"protocol": "http/protobuf", "endpoint": spans.endpoint}}}}])
+    service = f"\n  workers: 2\n  telemetry: {{traces: {{processors: {processor}}}}}"
+    d = otelcd(text(cluster, backend, service=service, group_instance_id="mine", autocommit={"interval": "50ms"}), allow=TROUBLE)
+    try:
+        d.wait_metrics(lambda m: m.sum("otelcd_receiver_kafka_partitions") == 4)
+        kafka.write(cluster.address, TOPICS["logs"], numbered(40))
+        wait_received(d, 40)
+        assert sorted(bodies(backend), key=int) == [str(i) for i in range(40)]
+        wait_committed(d, cluster, TOPICS["logs"], 40)
+        found = lambda p: [s for c in list(p.taken) for g in c.message.resource_spans for o in g.scope_spans for s in o.spans if s.name == "receiver/kafka/LogsReceived"]  # noqa: E731
+        spans.wait(lambda p: len(found(p)) == 40)
+        fields = {a.key: a.value for a in found(spans)[0].attributes}
+        assert (fields["transport"].string_value, fields["accepted_log_records"].int_value, fields["messaging.destination.name"].string_value) == ("kafka", 1, TOPICS["logs"])
+        assert d.stop() == 0
+    finally:
+        spans.close()

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import threading
 
-import pytest
 from configs import NOP
 from harness import otlp
 from harness.alerts import wait
@@ -102,25 +101,6 @@ def test_each_worker_has_its_part_of_the_memory(otelcd):
     d = otelcd(shared(NOP).replace("workers: 2", "workers: 2\n  memory_budget_mib: 100"))
     assert d.metric("otelcd_budget_limit_bytes") == 100 * 1024 * 1024
     assert status(d)["budget"]["limit_bytes"] == 100 * 1024 * 1024
-
-
-@pytest.mark.parametrize(
-    "section, kind, config",
-    [
-        ("processors", "tail_sampling", "{policies: [{name: all, type: always_sample}]}"),
-        ("processors", "groupbytrace", "{}"),
-    ],
-)
-def test_what_can_be_only_once_is_refused_with_its_reason(tmp_path, section, kind, config):
-    text = shared(NOP).replace("exporters:\n  nop:\n", f"{section}:\n  {kind}: {config}\nexporters:\n  nop:\n")
-    text = text.replace("traces: {receivers: [otlp],", f"traces: {{receivers: [otlp], processors: [{kind}],")
-    (tmp_path / "c.yaml").write_text(text)
-    said = subprocess.run([OTELCD, "validate", "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE)
-    assert said.returncode == 1
-    assert f"{section}::{kind}: cannot be in 2 processes at once (service::workers): it " in said.stderr
-    assert "all spans of a trace; write workers: 1, or give it an otelcd of its own" in said.stderr
-    (tmp_path / "c.yaml").write_text(text.replace("workers: 2", "workers: 1"))
-    subprocess.run([OTELCD, "validate", "--config", tmp_path / "c.yaml"], check=True, timeout=PATIENCE)
 
 
 def test_a_worker_that_is_killed_under_load_loses_nothing_acknowledged(otelcd, tmp_path):
@@ -252,6 +232,87 @@ def test_a_worker_that_dies_after_its_reload_while_others_reload_takes_all_of_th
     assert d.ledger(*TRACES)["delivered"] == 4
 
 
+def test_a_reload_starts_a_worker_that_waits_to_be_started_again(otelcd, unused_port):
+    d = otelcd(shared(NOP), expect=[DIED])
+    for n in range(1, 5):  # each time it waits for twice as long
+        os.kill(pids(d)[0], signal.SIGKILL)
+        d.wait_log(DIED, n)
+        if n < 4:
+            d.wait_log("The worker runs again", n)
+    d.reload(shared(NOP).replace('http: {endpoint: "127.0.0.1:0"}', f'http: {{endpoint: "127.0.0.1:{unused_port}"}}'))
+    assert [w["state"] for w in status(d)["workers"]] == ["running", "running"] and status(d)["reload"]["failed"] == 0
+    for _ in range(4):
+        assert Connection(d).send(1) == 200
+    d.wait_metrics(lambda m: sorted(int(s.value) for s in m.find("otelcd_worker_connections")) == [2, 2])
+    assert d.metrics().sum("otelcd_worker_restarts") == 4
+
+
+def test_two_signals_while_a_worker_reloads_end_all_of_them_in_peace(otelcd, unused_port):
+    d = otelcd(shared(NOP), end=False)
+    second = pids(d)[1]
+    os.kill(second, signal.SIGSTOP)
+    try:
+        text = shared(NOP).replace('http: {endpoint: "127.0.0.1:0"}', f'http: {{endpoint: "127.0.0.1:{unused_port}"}}')
+        (d.folder / "otelcd.yaml").write_text(text)
+        d.process.send_signal(signal.SIGHUP)
+        wait(lambda: [w["state"] for w in status(d)["workers"]] == ["running", "reloading"], "the first does not reload")
+        for n in (1, 2):
+            d.terminate(signal.SIGTERM)
+            d.wait_log("Received signal from OS", n)
+        assert status(d)["workers"][0]["state"] == "running"
+    finally:
+        os.kill(second, signal.SIGCONT)
+    assert d.wait_end() == 0 and not d.lines(DIED)
+
+
+def test_three_signals_end_a_worker_that_hangs(otelcd):
+    d = otelcd(shared(NOP), end=False)
+    workers = pids(d)
+    os.kill(workers[0], signal.SIGSTOP)
+    for n in (1, 2, 3):
+        d.terminate(signal.SIGTERM)
+        if n < 3:
+            d.wait_log("Received signal from OS", n)
+    assert d.wait_end() == 1
+    wait(lambda: not any(is_there(pid) for pid in workers), "workers are left")
+
+
+def children(d):
+    with open(f"/proc/{d.process.pid}/task/{d.process.pid}/children") as f:
+        return [int(pid) for pid in f.read().split()]
+
+
+def test_workers_that_die_leave_neither_zombies_nor_descriptors(otelcd):
+    d = otelcd(shared(NOP), expect=[DIED])
+    status(d)
+    files = len(os.listdir(f"/proc/{d.process.pid}/fd"))
+    for n in range(1, 4):
+        os.kill(pids(d)[n % 2], signal.SIGKILL)
+        d.wait_log("The worker runs again", n)
+        d.reload(shared(NOP).replace("http: {endpoint", f"http: {{max_request_body_size: {20_000_000 + n}, endpoint"))
+    assert sorted(children(d)) == sorted(pids(d))
+    wait(lambda: len(os.listdir(f"/proc/{d.process.pid}/fd")) <= files, "descriptors are left open")
+
+
+def test_whom_exporters_send_to_is_known_of_workers(otelcd, unused_port):
+    text = shared(NOP).replace("  nop:\n", f"  nop:\n  otlp_http: {{endpoint: 'http://127.0.0.1:{unused_port}'}}\n")
+    d = otelcd(text.replace("traces: {receivers: [otlp], exporters: [nop]}", "traces: {receivers: [otlp], exporters: [nop, otlp_http]}"))
+    (peer,) = [n["peer"] for p in status(d)["pipelines"] for n in p["nodes"] if n["id"] == "otlp_http"]
+    assert str(unused_port) in peer
+
+
+def test_zpages_show_all_of_them(otelcd):
+    zpages = NOP.replace("service:\n", 'extensions: {zpages: {endpoint: "127.0.0.1:0"}}\nservice:\n  extensions: [zpages]\n')
+    d = otelcd(shared(zpages))
+    for _ in range(4):
+        assert Connection(d).send(3) == 200
+    address = d.endpoint("^Serving pages$")
+    page = d.http("GET", "/debug/pipelinez?zpipelinename=traces", address=address)[2].decode()
+    assert '<td>pipeline</td><td></td><td class="n">12</td><td class="n">12</td>' in page
+    page = d.http("GET", "/debug/servicez", address=address)[2].decode()
+    assert "<h2>Workers</h2>" in page and all(str(pid) in page for pid in pids(d))
+
+
 def test_what_one_worker_cannot_do_none_does(otelcd, tmp_path):
     (tmp_path / "q").mkdir()
     (tmp_path / "q/worker-2").write_text("no directory")
@@ -357,14 +418,6 @@ def test_a_queue_of_a_worker_that_is_not_started_any_more_is_delivered(otelcd, t
     d = otelcd(text.replace("workers: 3", "workers: 1"), allow=["."])
     assert "workers" not in status(d)
     assert d.ledger("exporter", "otlp_grpc", "traces")["held"] == 0
-
-
-def test_own_telemetry_that_is_sent_is_refused(tmp_path):
-    reader = "{periodic: {exporter: {otlp: {protocol: http/protobuf, endpoint: 'http://127.0.0.1:4318'}}}}"
-    text = shared(NOP).replace("workers: 2", f"workers: 2\n  telemetry: {{metrics: {{readers: [{reader}]}}}}")
-    (tmp_path / "c.yaml").write_text(text)
-    said = subprocess.run([OTELCD, "validate", "--config", tmp_path / "c.yaml"], capture_output=True, text=True, timeout=PATIENCE)
-    assert said.returncode == 1 and said.stderr.count("do not send their own telemetry: let it be scraped") == 1, said.stderr
 
 
 def test_explain_says_that_there_are_several(tmp_path):

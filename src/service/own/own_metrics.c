@@ -150,20 +150,21 @@ static bool shows(const struct metric_family *f, enum metric_level level)
 uint64_t own_metrics_write(struct own_node *n, struct buf *out)
 {
     const struct host *host = n->node.host;
+    struct metrics *all = host_shown(host);
     uint64_t now = clock_wall(&host->loop->clock), points = 0;
     uint64_t start = host->view != NULL ? host->view->started : now;
     size_t resource, scope, head;
 
-    metrics_collect(host->metrics);
+    metrics_collect(all);
     resource = pb_begin(out, OTLP_REQUEST_RESOURCES);
     own_put_resource(out, &n->resource);
     scope = pb_begin(out, OTLP_RESOURCE_GROUP_SCOPES);
     head = pb_begin(out, OTLP_SCOPE_GROUP_SCOPE);
     own_scope_begin(out, host->version);
     pb_end(out, head);
-    for (size_t i = 0; i < host->metrics->families.n; i++)
-        if (shows(host->metrics->families.v[i], host->level))
-            points += put_family(out, host->metrics->families.v[i], start, now);
+    for (size_t i = 0; i < all->families.n; i++)
+        if (shows(all->families.v[i], host->level))
+            points += put_family(out, all->families.v[i], start, now);
     pb_end(out, scope);
     pb_end(out, resource);
     return points;

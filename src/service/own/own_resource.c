@@ -46,9 +46,15 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct own_attribute *)a)->name, ((const struct own_attribute *)b)->name);
 }
 
-void own_resource_init(struct own_resource *r, const char *instance_id, const struct string_map *changes)
+void own_resource_init(struct own_resource *r, const char *instance_id, unsigned worker,
+                       const struct string_map *changes)
 {
-    *r = (struct own_resource){ .v = mem_zalloc((changes->n + 3) * sizeof(*r->v)) };
+    char number[16];
+
+    *r = (struct own_resource){ .v = mem_zalloc((changes->n + 4) * sizeof(*r->v)) };
+    snprintf(number, sizeof(number), "%u", worker);
+    if (worker > 0)
+        set_attribute(r, "otelcd.worker", number);
     set_attribute(r, "service.instance.id", instance_id);
     set_attribute(r, "service.name", "otelcd");
     set_attribute(r, "service.version", OTELCD_VERSION);

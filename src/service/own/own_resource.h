@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who we are: the resource of our own telemetry. service.name, service.version and a service.instance.id made at
- * each start, as `service::telemetry::resource` changes them. */
+ * each start, as `service::telemetry::resource` changes them. All processes of one otelcd are one instance; what a
+ * worker makes has its number beside that, otelcd.worker. */
 #ifndef SERVICE_OWN_RESOURCE_H
 #define SERVICE_OWN_RESOURCE_H
 
@@ -16,8 +17,10 @@ struct own_resource {
     size_t n;
 };
 
-/* `changes`: a value of NULL takes a default away, others are set. Sorted by name. `instance_id` is the default's. */
-void own_resource_init(struct own_resource *r, const char *instance_id, const struct string_map *changes);
+/* `changes`: a value of NULL takes a default away, others are set. Sorted by name. `instance_id` is the default's;
+ * `worker` 0: this is none. */
+void own_resource_init(struct own_resource *r, const char *instance_id, unsigned worker,
+                       const struct string_map *changes);
 void own_resource_free(struct own_resource *r);
 
 void own_resource_json(const struct own_resource *r, struct buf *out); /* {"service.name": "otelcd", ...} */

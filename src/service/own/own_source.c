@@ -259,16 +259,22 @@ void own_take(struct own_node *n, struct message *scope, struct bytes item)
 
 /* --- life --- */
 
+struct metric *own_source_dropped(struct metrics *metrics, enum signal signal)
+{
+    const struct metric_label label = { "signal", signal_table[signal].name };
+
+    return metrics_get(metrics, &dropped_row, &label, 1);
+}
+
 static int create(struct node *node, const void *config, struct error *err)
 {
     struct own_node *n = own_node_of(node);
-    const struct metric_label label = { "signal", signal_table[node->signal].name };
 
     (void)err;
     n->config = config;
-    own_resource_init(&n->resource, node->host->instance_id, &n->config->resource);
+    own_resource_init(&n->resource, node->host->instance_id, node->host->worker, &n->config->resource);
     assembly_init(&n->assembly);
-    n->dropped = metrics_get(node->host->metrics, &dropped_row, &label, 1);
+    n->dropped = own_source_dropped(node->host->metrics, node->signal);
     metric_add(n->dropped, 0);
     return 0;
 }
@@ -321,6 +327,7 @@ const struct component own_source = {
     .kind = COMPONENT_RECEIVER,
     .signals = SIGNAL_BIT(SIGNAL_TRACES) | SIGNAL_BIT(SIGNAL_METRICS) | SIGNAL_BIT(SIGNAL_LOGS),
     .stability = "alpha",
+    .spread = SPREAD_EACH,
     .summary = "Sends otelcd's own telemetry.",
     .config_size = sizeof(struct own_source_config),
     .metrics = metric_rows,

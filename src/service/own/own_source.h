@@ -21,4 +21,7 @@ struct own_source_config {
 
 extern const struct component own_source;
 
+/* What was not taken of that signal is counted there. */
+struct metric *own_source_dropped(struct metrics *metrics, enum signal signal);
+
 #endif

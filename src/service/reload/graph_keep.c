@@ -283,13 +283,21 @@ static void show_ledger(struct graph *g, struct ledger_metrics *before, struct l
         ledger_metrics_add(g->shown, l);
 }
 
+/* With workers: own telemetry is counted by the front, all else by them. */
+static bool counts_here(const struct graph *g, bool own)
+{
+    return g->host->front ? own : g->host->worker == 0 || !own;
+}
+
 static void show_ledgers(struct graph *g, struct ledger_metrics *before)
 {
     g->shown = ledger_metrics_new(g->host->metrics);
     for (size_t i = 0; i < g->config->n_pipelines; i++)
-        show_ledger(g, before, &g->pipes[i].entrance->ledger);
+        if (counts_here(g, g->pipes[i].config->own))
+            show_ledger(g, before, &g->pipes[i].entrance->ledger);
     for (size_t i = 0; i < g->exporter_taps.n; i++)
-        show_ledger(g, before, &g->exporter_taps.v[i]->ledger);
+        if (counts_here(g, g->exporter_taps.v[i]->node->config->own))
+            show_ledger(g, before, &g->exporter_taps.v[i]->ledger);
 }
 
 /* An exporter that has not started yet has its edges closed. */

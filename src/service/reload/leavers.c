@@ -26,8 +26,14 @@ struct leaver {
 
 static void free_leaver(struct leaver *l)
 {
-    if (l->service->front == NULL) /* with workers each tells its own */
-        ledger_lines_log(l->graph, &l->service->log);
+    const struct service *s = l->service;
+
+    /* with workers each tells its own */
+    ledger_lines_log(l->graph,
+                     s->front != NULL    ? graph_own_ledgers
+                     : s->worker != NULL ? graph_shared_ledgers
+                                         : graph_ledgers,
+                     &s->log);
     list_remove(&l->link);
     graph_free(l->graph);
     config_free(l->config);

@@ -15,19 +15,20 @@
 enum channel_kind {
     CHANNEL_CONFIG = 1, /* to a worker: what to run, first of all; file: the configuration. number: which one it is */
     CHANNEL_RELOAD,     /* file: the configuration */
-    CHANNEL_STOP,
-    CHANNEL_HURRY,    /* while it stops */
-    CHANNEL_ASK,      /* for its numbers */
-    CHANNEL_READY,    /* from a worker: it runs */
-    CHANNEL_FAILED,   /* it does not start: text */
-    CHANNEL_RELOADED, /* number: 1 done, 0 it changed nothing, for what `text` says */
-    CHANNEL_TOLD,     /* file: its numbers */
-    CHANNEL_COUNT,    /* number: of its connections */
-    CHANNEL_OPEN,     /* doors: text is the transport, a space, and where to listen */
-    CHANNEL_OPENED,   /* to a worker: number is the port, or a negative errno; text the address; with a socket */
-    CHANNEL_CLOSE,    /* number: of the door, as CHANNEL_OPENED had it in `other` */
-    CHANNEL_CALLER,   /* on the socket of a door: who has called */
-    CHANNEL_TAKEN,    /* the answer to that: it is mine */
+    CHANNEL_STOP,       /* number: ns that it has for it */
+    CHANNEL_HURRY,      /* while it stops or reloads */
+    CHANNEL_ASK,        /* for its numbers */
+    CHANNEL_READY,      /* from a worker: it runs */
+    CHANNEL_FAILED,     /* it does not start: text */
+    CHANNEL_RELOADED,   /* number: 1 done, 0 it changed nothing, for what `text` says */
+    CHANNEL_TOLD,       /* file: its numbers */
+    CHANNEL_COUNT,      /* number: of its connections */
+    CHANNEL_OWN,        /* file: a request of own telemetry; number: its items, other: its signal, text: the exporter */
+    CHANNEL_OPEN,       /* doors: text is the transport, a space, and where to listen */
+    CHANNEL_OPENED,     /* to a worker: number is the port, or a negative errno; text the address; with a socket */
+    CHANNEL_CLOSE,      /* number: of the door, as CHANNEL_OPENED had it in `other` */
+    CHANNEL_CALLER,     /* on the socket of a door: who has called */
+    CHANNEL_TAKEN,      /* the answer to that: it is mine */
 };
 
 struct channel_message {

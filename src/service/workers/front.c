@@ -37,7 +37,8 @@ static void sum_up(struct front *f)
     totals_begin(&f->totals, mirror);
     for (unsigned i = 0; i < f->n; i++) {
         struct front_worker *w = &f->workers[i];
-        bool runs = totals_add(&f->totals, mirror, buf_bytes(&w->told), &w->takes) && !w->gone && w->process != NULL;
+        bool told = totals_add(&f->totals, mirror, buf_bytes(&w->told), w->gone, &w->takes);
+        bool runs = told && !w->gone && w->process != NULL;
 
         if (runs) {
             totals_take(&f->totals, &w->takes);
@@ -105,6 +106,8 @@ static void on_ask_due(struct clock_timer *t)
 
     for (unsigned i = 0; i < f->n; i++)
         front_worker_ask(&f->workers[i]);
+    if (f->reloading)
+        front_look(f); /* one that could not be given anything may be ready for it */
     clock_start(&f->service->loop.clock, t, ASK_EVERY, on_ask_due);
 }
 
@@ -139,7 +142,7 @@ static void sum_view(const struct service_view *v, struct view_total *total)
     *total = (struct view_total){
         .resident = own.resident + p->resident,
         .cpu = own.cpu + p->cpu,
-        .used = p->used,
+        .used = own.used + p->used,
         .peak = p->peak,
         .limit = p->limit,
         .refusals = p->refusals,
@@ -181,8 +184,10 @@ static void on_due(struct turn_task *task)
         return;
     }
     doors_keep(&f->doors, count_in(f, WORKER_RUNNING) < f->n);
-    if (f->reloading && front_reload_look(f))
+    if (f->reloading) {
+        front_reload_look(f);
         return;
+    }
     if (!f->ready && count_in(f, WORKER_RUNNING) == f->n) {
         f->ready = true;
         service_say_ready(f->service);
@@ -221,6 +226,7 @@ struct front *front_new(struct service *s, unsigned n, struct buf *config)
         front_worker_init(&f->workers[i], f, i + 1);
     doors_init(&f->doors, &s->loop);
     totals_init(&f->totals, &s->metrics);
+    own_relay_init(&f->own);
     f->hook.collect = on_collect;
     metrics_hook(&f->totals.merged, &f->hook);
     f->look.run = on_due;
@@ -239,6 +245,7 @@ void front_free(struct front *f)
     for (unsigned i = 0; i < f->n; i++)
         buf_free(&f->workers[i].told);
     totals_free(&f->totals);
+    own_relay_close(&f->own);
     buf_wipe(&f->config);
     buf_wipe(&f->next);
     free(f->workers);
@@ -262,24 +269,31 @@ static void on_end_due(struct clock_timer *t)
 
 void front_stop(struct front *f, uint64_t deadline, void (*done)(struct service *s))
 {
-    uint64_t now = clock_mono(&f->service->loop.clock);
+    uint64_t now = clock_mono(&f->service->loop.clock), left = deadline > now ? deadline - now : 0;
 
     assert(!f->stopping);
     f->stopping = true;
     f->done = done;
     doors_shut(&f->doors);
     clock_stop(&f->service->loop.clock, &f->ask);
-    clock_start(&f->service->loop.clock, &f->end, (deadline > now ? deadline - now : 0) + END_WAIT, on_end_due);
+    clock_start(&f->service->loop.clock, &f->end, left + END_WAIT, on_end_due);
     for (unsigned i = 0; i < f->n; i++)
-        front_worker_stop(&f->workers[i]);
+        front_worker_stop(&f->workers[i], left);
+    if (left == 0)
+        front_hurry(f); /* somebody has asked twice, while it reloaded */
     front_look(f);
 }
 
 void front_hurry(struct front *f)
 {
-    for (unsigned i = 0; i < f->n; i++)
-        if (f->workers[i].channel >= 0)
-            (void)channel_say(f->workers[i].channel, CHANNEL_HURRY, 0, NULL);
+    for (unsigned i = 0; i < f->n; i++) {
+        struct front_worker *w = &f->workers[i];
+
+        if (w->tries)
+            front_worker_kill(w); /* nobody has sent it anything */
+        else if (w->channel >= 0)
+            (void)channel_say(w->channel, CHANNEL_HURRY, 0, NULL);
+    }
 }
 
 void front_kill(struct front *f)

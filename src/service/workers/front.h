@@ -36,7 +36,7 @@ void front_reload(struct front *f, struct buf *config, void (*done)(struct servi
 
 /* They end until `deadline` (mono ns), and a little later whether they want to or not; done(s) then. */
 void front_stop(struct front *f, uint64_t deadline, void (*done)(struct service *s));
-void front_hurry(struct front *f);
+void front_hurry(struct front *f);          /* what they are stopping, or what a reload waits for, has no time left */
 void front_kill(struct front *f);           /* at once: the process ends */
 int front_exit_code(const struct front *f); /* the worst of theirs */
 

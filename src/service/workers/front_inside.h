@@ -10,6 +10,7 @@
 
 #include "base/loop/loop.h"
 #include "service/workers/front.h"
+#include "service/workers/own_relay.h"
 
 #include <uv.h>
 
@@ -37,7 +38,9 @@ struct front_worker {
     struct told_process takes; /* of that */
     bool gone;                 /* of the one before, which has died; its successor has not told anything yet */
     bool asked;                /* for its numbers, and has not answered */
-    bool changed;              /* it runs what the others are on their way to */
+    bool due;                  /* of a reload: it has not been given what the others are on their way to */
+    bool tries;                /* it was started with that, and does not run yet */
+    bool changed;              /* it runs it */
     uint64_t asked_at;         /* mono ns */
     uint64_t restarts, born;   /* born: mono ns */
     uint64_t pause;            /* ns: before it is started again */
@@ -60,6 +63,7 @@ struct front {
     struct clock_timer end;  /* they end whether they want to or not */
     struct turn_task look;   /* at what they come to together */
     struct buf config, next; /* what they run; what they are on their way to */
+    struct own_relay own;    /* telemetry of theirs */
     bool ready, stopping, reloading;
     bool back; /* of a reload: they go back */
     char fault[600];
@@ -73,17 +77,19 @@ void front_look(struct front *f);
 void front_fail(struct front *f, const char *text);
 
 void front_worker_init(struct front_worker *w, struct front *f, unsigned number);
+/* With what the others run, or are on their way to (`tries`). Not before its pause is over, unless it tries. */
 void front_worker_start(struct front_worker *w);
-void front_worker_stop(struct front_worker *w);
+void front_worker_enter(struct front_worker *w, enum worker_state to);
+void front_worker_stop(struct front_worker *w, uint64_t left); /* ns that it has for that */
 void front_worker_kill(struct front_worker *w);
 void front_worker_ask(struct front_worker *w);
 /* What it has said. Not `all`: numbers alone, the rest later. */
 void front_worker_hear(struct front_worker *w, bool all);
-/* Give it that; false: it is not there. */
-bool front_worker_give(struct front_worker *w, enum channel_kind kind, const struct buf *config);
+/* Give it that: 0, or a negative errno; -EAGAIN: not now, or it is not there. */
+int front_worker_give(struct front_worker *w, enum channel_kind kind, const struct buf *config);
 
-/* A reload is under way: is it over? False: there is nothing to wait for any more, go on. */
-bool front_reload_look(struct front *f);
+/* A reload is under way: what is next? */
+void front_reload_look(struct front *f);
 /* It has answered, or died. */
 void front_reload_answer(struct front_worker *w, bool changed, const char *fault);
 

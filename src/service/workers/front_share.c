@@ -6,6 +6,7 @@
 #include "service/service_inside.h"
 
 #include "service/workers/left_behind.h"
+#include "service/workers/own_relay.h"
 #include "service/workers/tap_relay.h"
 
 #include <stdio.h>
@@ -20,6 +21,8 @@ struct config *service_load(struct service *s, struct buf *for_workers)
         source_replay(&worker_config(s->worker)->record);
         config = config_load(&s->sources, s->registry);
         source_replay(NULL);
+        if (config->faults.n_errors == 0)
+            own_relay_use(config);
         return config;
     }
     source_record(&record);
@@ -62,7 +65,6 @@ static void on_tap(void *arg, struct page *page, const struct tap_request *r)
 void front_share(struct service *s, unsigned n, struct buf *for_workers)
 {
     s->host.front = true;
-    s->host.metrics = &s->idle;
     s->front = front_new(s, n, for_workers);
     s->host.shown = front_metrics(s->front);
     s->site.taps.elsewhere = on_tap;

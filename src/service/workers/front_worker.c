@@ -3,6 +3,7 @@
  * it is told what to do and says how it is, and one on which it asks for doors and waits for the answer.
  *
  * WORKER_NONE -> STARTING -> RUNNING <-> RELOADING, and from each of them to NONE when it dies, or STOPPING -> ENDED.
+ * One that a reload finds in NONE or STARTING is started with the new configuration, or given it when it runs.
  *
  * What can go wrong: it dies. Its counters stay in the sums (totals_retire()), and it is started again after a pause
  * that doubles each time, and begins anew when it has run for a while. Before all have run once, that is a start that
@@ -22,8 +23,9 @@
 
 #define FIRST_PAUSE (100 * NS_PER_MS)
 #define LONGEST_PAUSE (30 * NS_PER_S)
-#define HUNG (60 * NS_PER_S)   /* a loop that has not turned for so long does not turn any more */
-#define PROVEN (60 * NS_PER_S) /* one that has run for so long has not died for how it was started */
+#define HUNG (60 * NS_PER_S)        /* a loop that has not turned for so long does not turn any more */
+#define HUNG_START (600 * NS_PER_S) /* it may have a lot on its disk to look through */
+#define PROVEN (60 * NS_PER_S)      /* one that has run for so long has not died for how it was started */
 
 static const struct metric_row rows[] = {
     METRIC_ROW("otelcd_worker_up", METRIC_GAUGE, "", "1 while the worker runs (service::workers)."),
@@ -33,7 +35,7 @@ static const struct metric_row rows[] = {
 
 const struct metric_row *const worker_metric_rows[] = { &rows[0], &rows[1], &rows[2], NULL };
 
-static void enter_state(struct front_worker *w, enum worker_state to)
+void front_worker_enter(struct front_worker *w, enum worker_state to)
 {
     static const uint8_t allowed[] = {
         [WORKER_NONE] = 1 << WORKER_STARTING | 1 << WORKER_ENDED,
@@ -88,7 +90,9 @@ static void on_ready(struct front_worker *w)
 {
     if (w->state != WORKER_STARTING)
         return;
-    enter_state(w, WORKER_RUNNING);
+    front_worker_enter(w, WORKER_RUNNING);
+    if (w->tries)
+        front_reload_answer(w, true, "");
     if (w->restarts > 0)
         log_info(log_of(w), "The worker runs again", F_UINT("worker", w->number), F_INT("pid", w->pid));
 }
@@ -100,12 +104,16 @@ static void on_message(struct front_worker *w, const struct channel_message *m)
         on_ready(w);
         break;
     case CHANNEL_FAILED:
+        if (w->front->ready && !w->front->stopping)
+            log_error(log_of(w), "A worker cannot start", F_UINT("worker", w->number), F_STR("error", m->text));
         front_fail(w->front, m->text);
+        if (w->tries)
+            front_reload_answer(w, false, m->text);
         break;
     case CHANNEL_RELOADED:
         if (w->state != WORKER_RELOADING)
             break;
-        enter_state(w, WORKER_RUNNING);
+        front_worker_enter(w, WORKER_RUNNING);
         front_reload_answer(w, m->number != 0, m->text);
         break;
     default:
@@ -129,6 +137,10 @@ static void sort_message(struct front_worker *w, const struct channel_message *m
 {
     if (m->kind == CHANNEL_TOLD) {
         take_numbers(w, file);
+        return;
+    }
+    if (m->kind == CHANNEL_OWN) {
+        own_relay_take(&w->front->own, w->front->service, m, file);
         return;
     }
     if (file >= 0)
@@ -171,19 +183,31 @@ static void on_channel(uv_poll_t *poll, int status, int events)
     front_worker_hear(poll->data, true);
 }
 
+/* It has said nothing for so long since then. */
+static void end_hung(struct front_worker *w, uint64_t *since, uint64_t most)
+{
+    uint64_t now = clock_mono(clock_of(w));
+
+    if (now - *since <= most)
+        return;
+    log_error(log_of(w), "A worker says nothing: it is ended", F_UINT("worker", w->number), F_INT("pid", w->pid));
+    *since = now;
+    front_worker_kill(w);
+}
+
 void front_worker_ask(struct front_worker *w)
 {
     uint64_t now = clock_mono(clock_of(w));
 
-    if (w->channel < 0 || w->state == WORKER_STARTING)
+    if (w->channel < 0)
         return;
-    if (!w->asked) {
+    if (w->state == WORKER_STARTING) {
+        end_hung(w, &w->born, HUNG_START);
+    } else if (!w->asked) {
         w->asked = channel_say(w->channel, CHANNEL_ASK, 0, NULL);
         w->asked_at = now;
-    } else if (now - w->asked_at > HUNG && w->state != WORKER_STOPPING) {
-        log_error(log_of(w), "A worker says nothing: it is ended", F_UINT("worker", w->number), F_INT("pid", w->pid));
-        w->asked_at = now;
-        front_worker_kill(w);
+    } else if (w->state != WORKER_STOPPING) {
+        end_hung(w, &w->asked_at, HUNG);
     }
 }
 
@@ -247,11 +271,7 @@ static void end_channels(struct front_worker *w)
 
 static void on_pause_over(struct clock_timer *t)
 {
-    struct front_worker *w = container_of(t, struct front_worker, timer);
-
-    w->restarts++;
-    metric_add(w->restarted, 1);
-    front_worker_start(w);
+    front_worker_start(container_of(t, struct front_worker, timer));
 }
 
 static void start_later(struct front_worker *w)
@@ -268,12 +288,12 @@ static void start_later(struct front_worker *w)
 /* It was not told to end. */
 static void on_death(struct front_worker *w, int64_t code, int number)
 {
-    bool reloading = w->state == WORKER_RELOADING || w->changed; /* others are on their way */
+    bool reloading = w->state == WORKER_RELOADING || w->tries || w->changed; /* others are on their way */
 
     log_error(log_of(w), "A worker has died: it is started again", F_UINT("worker", w->number), F_INT("pid", w->pid),
               F_INT("exit_code", code), F_INT("signal", number));
     w->gone = true;
-    enter_state(w, WORKER_NONE);
+    front_worker_enter(w, WORKER_NONE);
     if (reloading)
         front_reload_answer(w, false, "it has died on the new configuration");
     if (!w->front->ready)
@@ -304,7 +324,7 @@ static void on_process_end(uv_process_t *process, int64_t code, int number)
     w->exit_code = number != 0 ? EXIT_CODE_FAILED : (int)code;
     if (number != 0)
         log_error(log_of(w), "A worker did not end by itself", F_UINT("worker", w->number), F_INT("signal", number));
-    enter_state(w, WORKER_ENDED);
+    front_worker_enter(w, WORKER_ENDED);
 }
 
 static int spawn(struct front_worker *w, int channel, int doors)
@@ -367,15 +387,19 @@ static int open_channels(struct front_worker *w, int theirs[2])
     return w->channel_poll != NULL && w->doors_poll != NULL ? 0 : -EMFILE;
 }
 
-bool front_worker_give(struct front_worker *w, enum channel_kind kind, const struct buf *config)
+int front_worker_give(struct front_worker *w, enum channel_kind kind, const struct buf *config)
 {
     struct channel_message m = { .kind = kind, .number = w->number };
-    int file = channel_pack(buf_bytes(config));
-    bool given = file >= 0 && w->channel >= 0 && channel_send(w->channel, &m, file);
+    int file, rc;
 
-    if (file >= 0)
-        close(file);
-    return given;
+    if (w->channel < 0)
+        return -EAGAIN;
+    file = channel_pack(buf_bytes(config));
+    if (file < 0)
+        return -errno;
+    rc = channel_send(w->channel, &m, file) ? 0 : errno == ETOOMANYREFS || errno == ENOMEM ? -errno : -EAGAIN;
+    close(file);
+    return rc;
 }
 
 static int start_process(struct front_worker *w)
@@ -387,8 +411,8 @@ static int start_process(struct front_worker *w)
     for (int i = 0; i < 2; i++)
         if (theirs[i] >= 0)
             close(theirs[i]);
-    if (rc == 0 && !front_worker_give(w, CHANNEL_CONFIG, &w->front->config))
-        rc = -EIO;
+    if (rc == 0)
+        rc = front_worker_give(w, CHANNEL_CONFIG, w->tries ? &w->front->next : &w->front->config);
     return rc;
 }
 
@@ -396,34 +420,43 @@ void front_worker_start(struct front_worker *w)
 {
     int rc;
 
+    clock_stop(clock_of(w), &w->timer);
+    if (w->born > 0) {
+        w->restarts++;
+        metric_add(w->restarted, 1);
+    }
     w->born = clock_mono(clock_of(w));
-    enter_state(w, WORKER_STARTING);
+    front_worker_enter(w, WORKER_STARTING);
     rc = start_process(w);
     if (rc == 0) {
         w->pid = w->process->pid;
         return;
     }
     log_error(log_of(w), "Cannot start a worker", F_UINT("worker", w->number), F_STR("error", uv_strerror(rc)));
-    if (w->process != NULL)
-        return; /* it ends without its configuration, and is started again then */
+    if (w->process != NULL) {
+        front_worker_kill(w); /* it waits for its configuration; it is started again when it has ended */
+        return;
+    }
     end_channels(w);
-    enter_state(w, WORKER_NONE);
+    front_worker_enter(w, WORKER_NONE);
+    if (w->tries)
+        front_reload_answer(w, false, uv_strerror(rc));
     if (w->front->ready)
         start_later(w);
     else
         front_fail(w->front, uv_strerror(rc));
 }
 
-void front_worker_stop(struct front_worker *w)
+void front_worker_stop(struct front_worker *w, uint64_t left)
 {
     clock_stop(clock_of(w), &w->timer);
     if (w->state == WORKER_NONE) {
         retire_told(w);
-        enter_state(w, WORKER_ENDED);
+        front_worker_enter(w, WORKER_ENDED);
         return;
     }
-    enter_state(w, WORKER_STOPPING);
-    if (w->channel < 0 || !channel_say(w->channel, CHANNEL_STOP, 0, NULL))
+    front_worker_enter(w, WORKER_STOPPING);
+    if (w->channel < 0 || !channel_say(w->channel, CHANNEL_STOP, (int64_t)left, NULL))
         front_worker_kill(w);
 }
 

@@ -141,6 +141,7 @@ static void put_node(struct buf *out, const struct graph_node *gn)
     if (n->sender != NULL)
         fill = sender_fill(n->sender);
     put_raw(out, &fill, n->sender != NULL ? sizeof(fill) : 0);
+    put_text(out, n->peer != NULL ? n->peer : "");
     put(out, n->clients != NULL ? n->clients->forgotten : 0);
     put(out, n->clients != NULL ? n->clients->n : 0);
     for (size_t i = 0; n->clients != NULL && i < n->clients->n; i++)
@@ -150,18 +151,22 @@ static void put_node(struct buf *out, const struct graph_node *gn)
 void told_write(struct buf *out, const struct told_process *p, struct metrics *metrics, const struct graph *g)
 {
     struct counting c = { .out = out };
-    size_t at;
+    size_t at, n = 0;
 
     metrics_collect(metrics);
     put_raw(out, p, sizeof(*p));
     put_metrics(out, metrics);
     at = begin_list(out);
     if (g != NULL)
-        graph_ledgers(g, put_ledger, &c);
+        graph_shared_ledgers(g, put_ledger, &c);
     end_list(out, at, c.n);
-    put(out, g != NULL ? g->nodes.n : 0);
+    at = begin_list(out);
     for (size_t i = 0; g != NULL && i < g->nodes.n; i++)
-        put_node(out, g->nodes.v[i]);
+        if (!g->nodes.v[i]->config->own) {
+            put_node(out, g->nodes.v[i]);
+            n++;
+        }
+    end_list(out, at, n);
 }
 
 /* ---- reading ---- */
@@ -304,6 +309,7 @@ static void take_node(struct taking *t, const struct told_reader *r)
     n.pipeline = take_text(t);
     n.health = take_raw(t, &health);
     n.fill = take_raw(t, &fill);
+    n.peer = take_text(t);
     n.forgotten = take(t);
     n_clients = take(t);
     if (fill < sizeof(*n.fill))

@@ -41,11 +41,13 @@ struct told_ledger {
 struct told_node {
     uint64_t kind, from, to;
     const char *id, *pipeline;      /* pipeline: "" for none */
+    const char *peer;               /* "": none, or it is not said */
     const struct health *health;    /* HEALTH_CAUSES */
     const struct sender_fill *fill; /* NULL: it has no queue. Its unit is not told */
     uint64_t forgotten;             /* of its clients */
 };
 
+/* Of own telemetry's nodes nothing is told: the front has them (service/workers/own_relay.h). */
 void told_write(struct buf *out, const struct told_process *p, struct metrics *metrics, const struct graph *g);
 
 /* Called one by one, in the order: metrics, ledgers each with its reasons behind it, nodes each with its

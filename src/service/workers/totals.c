@@ -15,6 +15,7 @@ struct adding {
     struct totals *t;
     struct graph *mirror;
     bool retiring;
+    bool gone;
 };
 
 /* ---- rows and words ---- */
@@ -32,12 +33,12 @@ const struct metric_row *totals_row(struct totals *t, const struct metric_row *r
     struct metric_row *kept;
     double *bounds;
 
+    for (size_t i = 0; i < t->known.n; i++)
+        if (strcmp(t->known.v[i]->name, row->name) == 0)
+            return t->known.v[i];
     for (size_t i = 0; i < t->front->families.n; i++)
         if (strcmp(t->front->families.v[i]->row->name, row->name) == 0)
-            return t->front->families.v[i]->row;
-    for (size_t i = 0; i < t->rows.n; i++)
-        if (strcmp(t->rows.v[i]->name, row->name) == 0)
-            return t->rows.v[i];
+            return *vec_push(&t->known) = t->front->families.v[i]->row;
     kept = mem_alloc(sizeof(*kept));
     *kept = *row;
     kept->name = totals_word(t, row->name);
@@ -48,7 +49,7 @@ const struct metric_row *totals_row(struct totals *t, const struct metric_row *r
         bounds[i] = row->bounds[i];
     kept->bounds = bounds;
     *vec_push(&t->rows) = kept;
-    return kept;
+    return *vec_push(&t->known) = kept;
 }
 
 /* ---- metrics ---- */
@@ -71,7 +72,7 @@ static void add_counts(struct metric *to, uint64_t count, const uint64_t *bucket
         to->buckets[i] += buckets[i];
 }
 
-static void add_metrics(struct metrics *to, const struct metrics *from, bool of_front)
+static void add_metrics(struct totals *t, const struct metrics *from, bool of_front)
 {
     for (size_t i = 0; i < from->families.n; i++)
         for (size_t k = 0; k < from->families.v[i]->members.n; k++) {
@@ -80,7 +81,7 @@ static void add_metrics(struct metrics *to, const struct metrics *from, bool of_
 
             if (!m->touched || (of_front && m->row->sum == SHOW_WORKERS))
                 continue;
-            sum = metrics_get(to, m->row, m->labels, m->n_labels);
+            sum = metrics_get(&t->merged, totals_row(t, m->row), m->labels, m->n_labels);
             add_value(sum, m->value);
             add_counts(sum, m->count, m->buckets);
         }
@@ -100,6 +101,15 @@ static void clear_metrics(struct metrics *m)
         }
 }
 
+/* Gauges are of who lives; but ledgers have to sum. */
+static bool is_over(const struct adding *a, const struct metric_row *row)
+{
+    if (row->type != METRIC_GAUGE)
+        return false;
+    return a->retiring || (a->gone && strcmp(row->name, "otelcd_pipeline_held_items") != 0 &&
+                           strcmp(row->name, "otelcd_exporter_held_items") != 0);
+}
+
 static void on_metric(void *arg, const struct told_metric *m)
 {
     const struct adding *a = arg;
@@ -107,8 +117,7 @@ static void on_metric(void *arg, const struct told_metric *m)
     struct metric_label labels[TOLD_LABELS];
     struct metric *sum;
 
-    if (row->sum == SHOW_FRONT || row->n_bounds != m->row.n_bounds || row->type != m->row.type ||
-        (a->retiring && row->type == METRIC_GAUGE))
+    if (row->sum == SHOW_FRONT || row->n_bounds != m->row.n_bounds || row->type != m->row.type || is_over(a, row))
         return;
     for (size_t i = 0; i < m->n_labels; i++)
         labels[i] = (struct metric_label){ totals_word(a->t, m->labels[i].name), m->labels[i].value };
@@ -140,7 +149,7 @@ static struct ledger *find_ledger(const struct adding *a, const struct told_ledg
 
     if (!a->retiring) {
         if (a->mirror != NULL)
-            graph_ledgers(a->mirror, match_ledger, &f);
+            graph_shared_ledgers(a->mirror, match_ledger, &f);
         return f.found;
     }
     for (size_t i = 0; i < t->ledgers.n; i++)
@@ -314,17 +323,20 @@ static void add_client(struct totals *t, struct clients *all, const struct clien
 
 static struct node *shown_node(const struct adding *a, const struct told_node *told)
 {
-    struct node *n = a->mirror != NULL && !a->retiring ? find_node(a->mirror, told) : NULL;
+    struct node *n = a->mirror != NULL && !a->retiring && !a->gone ? find_node(a->mirror, told) : NULL;
 
     return n != NULL && n->component->spread != SPREAD_FRONT ? n : NULL;
 }
 
 static void on_node(void *arg, const struct told_node *told)
 {
-    struct node *n = shown_node(arg, told);
+    const struct adding *a = arg;
+    struct node *n = shown_node(a, told);
 
     if (n == NULL)
         return;
+    if (told->peer[0] != '\0')
+        n->peer = totals_word(a->t, told->peer);
     for (size_t i = 0; i < HEALTH_CAUSES; i++)
         add_health(&n->health[i], &told->health[i]);
     if (n->sender != NULL && told->fill != NULL)
@@ -342,11 +354,12 @@ static void on_client(void *arg, const struct told_node *told, const struct clie
         add_client(a->t, n->clients, c);
 }
 
-static void clear_node(struct node *n)
+static void clear_node(const struct graph_node *gn)
 {
+    struct node *n = node_of((struct graph_node *)(uintptr_t)gn);
     struct sender_fill none;
 
-    if (n->component->spread == SPREAD_FRONT)
+    if (n->component->spread == SPREAD_FRONT || gn->config->own)
         return;
     memset(n->health, 0, sizeof(n->health));
     if (n->sender != NULL) {
@@ -366,12 +379,14 @@ void totals_init(struct totals *t, struct metrics *front)
     *t = (struct totals){ .front = front };
     metrics_init(&t->merged);
     metrics_init(&t->retired);
+    metrics_init(&t->idle);
 }
 
 void totals_free(struct totals *t)
 {
     metrics_free(&t->merged);
     metrics_free(&t->retired);
+    metrics_free(&t->idle);
     for (size_t i = 0; i < t->ledgers.n; i++) {
         ledger_free(t->ledgers.v[i]);
         free(t->ledgers.v[i]);
@@ -382,6 +397,7 @@ void totals_free(struct totals *t)
         free(t->rows.v[i]);
     }
     vec_free(&t->rows);
+    vec_free(&t->known);
     for (size_t i = 0; i < t->words.n; i++)
         free(t->words.v[i]);
     vec_free(&t->words);
@@ -391,14 +407,14 @@ void totals_begin(struct totals *t, struct graph *mirror)
 {
     clear_metrics(&t->merged);
     metrics_collect(t->front);
-    add_metrics(&t->merged, t->front, true);
-    add_metrics(&t->merged, &t->retired, false);
+    add_metrics(t, t->front, true);
+    add_metrics(t, &t->retired, false);
     t->process = t->gone;
     if (mirror == NULL)
         return;
-    graph_ledgers(mirror, clear_ledger, t);
+    graph_shared_ledgers(mirror, clear_ledger, t);
     for (size_t i = 0; i < mirror->nodes.n; i++)
-        clear_node(node_of(real_node(mirror->nodes.v[i])));
+        clear_node(real_node(mirror->nodes.v[i]));
 }
 
 void totals_take_gone(struct told_process *sum, const struct told_process *p)
@@ -424,9 +440,9 @@ void totals_take(struct totals *t, const struct told_process *p)
 
 static const struct told_reader reading = { on_metric, on_ledger, on_reason, on_node, on_client, NULL };
 
-bool totals_add(struct totals *t, struct graph *mirror, struct bytes told, struct told_process *p)
+bool totals_add(struct totals *t, struct graph *mirror, struct bytes told, bool gone, struct told_process *p)
 {
-    struct adding a = { .t = t, .mirror = mirror };
+    struct adding a = { .t = t, .mirror = mirror, .gone = gone };
     struct told_reader r = reading;
 
     r.arg = &a;

@@ -7,15 +7,23 @@
 #include "service/workers/told.h"
 
 struct totals {
-    struct metrics *front;        /* of this process */
-    struct metrics merged;        /* what is shown */
-    struct metrics retired;       /* counters of workers that are gone */
-    VEC(struct ledger *) ledgers; /* of these */
-    VEC(struct metric_row *) rows;
-    VEC(char *) words;           /* texts that have to stay */
-    struct told_process process; /* sums; pid is none */
-    struct told_process gone;    /* what those that are gone have counted */
+    struct metrics *front;                /* of this process */
+    struct metrics merged;                /* what is shown */
+    struct metrics retired;               /* counters of workers that are gone */
+    struct metrics idle;                  /* where those nodes of this process count that do not run: shown nowhere */
+    VEC(struct ledger *) ledgers;         /* of these */
+    VEC(const struct metric_row *) known; /* the one of each name, whoever came with it first */
+    VEC(struct metric_row *) rows;        /* of these, those that were made here */
+    VEC(char *) words;                    /* texts that have to stay */
+    struct told_process process;          /* sums; pid is none */
+    struct told_process gone;             /* what those that are gone have counted */
 };
+
+/* `shown`: the merged ones, as host->shown has them. */
+static inline struct metrics *totals_idle(struct metrics *shown)
+{
+    return &container_of(shown, struct totals, merged)->idle;
+}
 
 void totals_init(struct totals *t, struct metrics *front);
 void totals_free(struct totals *t);
@@ -23,8 +31,9 @@ void totals_free(struct totals *t);
 /* `mirror` is a graph of the same configuration that does not run: its ledgers, healths, queues and clients become
  * those of all. NULL: there is none now. */
 void totals_begin(struct totals *t, struct graph *mirror);
-/* Of one worker; what it says of its process alone is in *p. False: it says nothing that can be read. */
-bool totals_add(struct totals *t, struct graph *mirror, struct bytes told, struct told_process *p);
+/* Of one worker; what it says of its process alone is in *p. False: it says nothing that can be read. `gone`: it has
+ * died, and its successor has told nothing yet; what it counted and held is as it was, what it was like is not. */
+bool totals_add(struct totals *t, struct graph *mirror, struct bytes told, bool gone, struct told_process *p);
 /* That is a process that runs. */
 void totals_take(struct totals *t, const struct told_process *p);
 /* What counts on of one that has ended. */

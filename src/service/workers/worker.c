@@ -195,8 +195,11 @@ static void on_message(struct worker *w, const struct channel_message *m, int fi
         reload(w, file);
         return;
     case CHANNEL_STOP:
-    case CHANNEL_HURRY:
+        w->service->end_by = clock_mono(&w->service->loop.clock) + (uint64_t)m->number;
         service_signal(w->service, SIGTERM);
+        break;
+    case CHANNEL_HURRY:
+        service_hurry(w->service);
         break;
     case CHANNEL_ASK:
         if (!w->told_last)

@@ -83,9 +83,9 @@ START_TEST(each_row_is_summed_by_its_own_rule)
     fill(&own, 100, "x");
     for (int i = 0; i < 2; i++) { /* each time anew */
         totals_begin(&totals, NULL);
-        ck_assert(totals_add(&totals, NULL, buf_bytes(&a), &p));
+        ck_assert(totals_add(&totals, NULL, buf_bytes(&a), false, &p));
         totals_take(&totals, &p);
-        ck_assert(totals_add(&totals, NULL, buf_bytes(&b), &p));
+        ck_assert(totals_add(&totals, NULL, buf_bytes(&b), false, &p));
         totals_take(&totals, &p);
     }
     ck_assert_double_eq(shown("t_counter", "x"), 106);
@@ -111,12 +111,12 @@ START_TEST(series_of_one_worker_stand_for_themselves_and_go_with_it)
     struct told_process p;
 
     totals_begin(&totals, NULL);
-    ck_assert(totals_add(&totals, NULL, buf_bytes(&a), &p));
-    ck_assert(totals_add(&totals, NULL, buf_bytes(&b), &p));
+    ck_assert(totals_add(&totals, NULL, buf_bytes(&a), false, &p));
+    ck_assert(totals_add(&totals, NULL, buf_bytes(&b), false, &p));
     ck_assert_double_eq(shown("t_gauge", "x"), 1);
     ck_assert_double_eq(shown("t_gauge", "y"), 5);
     totals_begin(&totals, NULL);
-    ck_assert(totals_add(&totals, NULL, buf_bytes(&a), &p));
+    ck_assert(totals_add(&totals, NULL, buf_bytes(&a), false, &p));
     ck_assert_double_eq(shown("t_gauge", "y"), -1);
     buf_free(&a);
     buf_free(&b);
@@ -130,7 +130,7 @@ START_TEST(counters_of_one_that_is_gone_stay_and_its_gauges_do_not)
 
     totals_retire(&totals, buf_bytes(&a));
     totals_begin(&totals, NULL);
-    ck_assert(totals_add(&totals, NULL, buf_bytes(&b), &p));
+    ck_assert(totals_add(&totals, NULL, buf_bytes(&b), false, &p));
     ck_assert_double_eq(shown("t_counter", "x"), 7);
     ck_assert_double_eq(shown("t_gauge", "x"), 4);
     ck_assert_uint_eq(find("t_histogram", "x")->count, 2);
@@ -139,6 +139,44 @@ START_TEST(counters_of_one_that_is_gone_stay_and_its_gauges_do_not)
     ck_assert_uint_eq(totals.process.resident, 100);
     buf_free(&a);
     buf_free(&b);
+}
+END_TEST
+
+START_TEST(gauges_of_one_that_has_died_are_not_shown_and_what_it_held_is)
+{
+    static const struct metric_row held =
+        METRIC_ROW("otelcd_pipeline_held_items", METRIC_GAUGE, "{item}", "what a ledger holds");
+    const struct metric_label label = { "who", "x" };
+    struct told_process p = { 0 };
+    struct metrics m;
+    struct buf a = { 0 };
+
+    metrics_init(&m);
+    fill(&m, 3, "x");
+    metric_set(metrics_get(&m, &held, &label, 1), 5);
+    told_write(&a, &p, &m, NULL);
+    metrics_free(&m);
+    totals_begin(&totals, NULL);
+    ck_assert(totals_add(&totals, NULL, buf_bytes(&a), true, &p));
+    ck_assert_double_eq(shown("t_counter", "x"), 3);
+    ck_assert_double_eq(shown("t_gauge", "x"), -1);
+    ck_assert_double_eq(shown("otelcd_pipeline_held_items", "x"), 5);
+    buf_free(&a);
+}
+END_TEST
+
+START_TEST(a_row_that_the_front_has_later_is_the_one_that_workers_have_told)
+{
+    struct buf a = tell(3, "x");
+    struct told_process p;
+
+    totals_begin(&totals, NULL);
+    ck_assert(totals_add(&totals, NULL, buf_bytes(&a), false, &p));
+    fill(&own, 4, "x");
+    totals_begin(&totals, NULL);
+    ck_assert(totals_add(&totals, NULL, buf_bytes(&a), false, &p));
+    ck_assert_double_eq(shown("t_counter", "x"), 7);
+    buf_free(&a);
 }
 END_TEST
 
@@ -152,7 +190,7 @@ START_TEST(what_ends_early_is_not_read_beyond_its_end)
 
         buf_put(&part, bytes_of(a.data, n));
         totals_begin(&totals, NULL);
-        ck_assert(!totals_add(&totals, NULL, buf_bytes(&part), &p));
+        ck_assert(!totals_add(&totals, NULL, buf_bytes(&part), false, &p));
         buf_free(&part);
     }
     buf_free(&a);
@@ -170,6 +208,8 @@ int main(void)
     tcase_add_test(t, each_row_is_summed_by_its_own_rule);
     tcase_add_test(t, series_of_one_worker_stand_for_themselves_and_go_with_it);
     tcase_add_test(t, counters_of_one_that_is_gone_stay_and_its_gauges_do_not);
+    tcase_add_test(t, gauges_of_one_that_has_died_are_not_shown_and_what_it_held_is);
+    tcase_add_test(t, a_row_that_the_front_has_later_is_the_one_that_workers_have_told);
     tcase_add_test(t, what_ends_early_is_not_read_beyond_its_end);
     suite_add_tcase(s, t);
     srunner_run_all(r, CK_ENV);
