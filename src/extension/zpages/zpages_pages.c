@@ -5,6 +5,7 @@
 #include "extension/zpages/zpages.h"
 
 #include "base/log_recent.h"
+#include "page/status.h"
 #include "base/process.h"
 
 #include <inttypes.h>
@@ -56,6 +57,11 @@ static const struct clock *clock_of(const struct host *host)
 
 /* ---- servicez ---- */
 
+static void put_number(struct buf *out, uint64_t n)
+{
+    buf_printf(out, "<td class=\"n\">%" PRIu64 "</td>", n);
+}
+
 static void put_since(struct buf *out, const struct host *host, const char *name, uint64_t wall)
 {
     buf_printf(out, "<tr><th>%s</th><td>", name);
@@ -65,7 +71,7 @@ static void put_since(struct buf *out, const struct host *host, const char *name
     buf_puts(out, " ago)</td></tr>");
 }
 
-static void put_budget(struct buf *out, const struct budget *b)
+static void put_budget(struct buf *out, const struct view_total *b)
 {
     buf_puts(out, "<h2>Memory budget</h2><p>What senders' data inside may take; past it senders wait, or are told to "
                   "come again.</p><table>");
@@ -79,13 +85,32 @@ static void put_budget(struct buf *out, const struct budget *b)
     buf_puts(out, "</table>");
 }
 
+static void put_workers(struct buf *out, const struct view_total *total)
+{
+    buf_puts(out, "<h2>Workers</h2><p>All numbers here are of this process and of these, which work for it.</p>"
+                  "<table><tr><th>Worker</th><th>Process</th><th>State</th><th>Connections</th><th>Started again</th>"
+                  "<th>Processor time</th><th>Resident memory</th></tr>");
+    for (size_t i = 0; i < total->n_workers; i++) {
+        const struct view_worker *w = &total->workers[i];
+
+        buf_printf(out, "<tr><td>%u</td><td>%ld</td><td>%s</td>", w->number, w->pid, w->state);
+        put_number(out, w->connections);
+        put_number(out, w->restarts);
+        buf_printf(out, "<td class=\"n\">%.2f s</td><td class=\"n\">%.1f MiB</td></tr>", w->cpu,
+                   (double)w->resident / MIB);
+    }
+    buf_puts(out, "</table>");
+}
+
 void put_servicez(struct buf *out, const struct host *host)
 {
     static const char *const phases[] = {
         [SERVICE_STARTING] = "starting", [SERVICE_READY] = "running", [SERVICE_STOPPING] = "stopping"
     };
     const struct service_view *v = host->view;
+    struct view_total total = { 0 };
 
+    status_total(host, &total);
     put_head(out, "Service");
     buf_puts(out, "<table>");
     html_row(out, "Program", "otelcd %s", host->version);
@@ -96,19 +121,16 @@ void put_servicez(struct buf *out, const struct host *host)
     put_since(out, host, "Started", v->started);
     if (v->ready_since > 0)
         put_since(out, host, "This configuration runs since", v->ready_since);
-    html_row(out, "Processor time", "%.2f s", process_cpu_seconds());
-    html_row(out, "Resident memory", "%.1f MiB", (double)process_rss() / MIB);
+    html_row(out, "Processor time", "%.2f s", total.cpu);
+    html_row(out, "Resident memory", "%.1f MiB", (double)total.resident / MIB);
     buf_puts(out, "</table>");
-    put_budget(out, host->budget);
+    put_budget(out, &total);
+    if (total.n_workers > 0)
+        put_workers(out, &total);
     put_foot(out);
 }
 
 /* ---- pipelinez ---- */
-
-static void put_number(struct buf *out, uint64_t n)
-{
-    buf_printf(out, "<td class=\"n\">%" PRIu64 "</td>", n);
-}
 
 /* The sum, and what it is made of. */
 static void put_reasons(struct buf *out, const struct ledger_reasons *reasons)
@@ -195,7 +217,9 @@ static void put_pipeline(const struct view_pipeline *p, void *arg)
 void put_pipelinez(struct buf *out, const struct host *host, struct bytes only)
 {
     struct putting x = { out, host, only, 0 };
+    struct view_total total = { 0 };
 
+    status_total(host, &total); /* with workers: asks them */
     put_head(out, "Pipelines");
     buf_puts(out, "<p>Items, as the ledgers have them: received = delivered + held + refused + dropped. An exporter's "
                   "ledger is of what came from all pipelines of its signal.</p>");
