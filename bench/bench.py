@@ -218,11 +218,11 @@ class Bench:
                 process.wait()
         shutil.rmtree(self.folder)
 
-    def daemon(self, config):
+    def daemon(self, config, under=("taskset", "-c", str(SERVER_CORE))):
         folder = self.folder / f"otelcd{self.daemons}"
         self.daemons += 1
         folder.mkdir()
-        d = Daemon(folder, config, under=["taskset", "-c", str(SERVER_CORE)])
+        d = Daemon(folder, config, under=list(under))
         self.started.append(d.process)
         return d.wait_ready()
 
@@ -753,7 +753,7 @@ def main():
             bench.remote_write("remote write, on disk, synced", 'wal: {{directory: "{folder}"}}', 5e5)
             bench.replay()
             bench.vmagent(ours)
-        Shared(bench, cpu_seconds, stop).rows(chosen, NOP, cases())
+        Shared(bench, cpu_seconds, stop).rows(chosen, NOP, cases(), LOAD)
         Hop(bench, load, cpu_seconds, stop).rows(chosen)
         Kafka(bench, load, cpu_seconds, stop).rows(chosen)
         Scrape(bench, SERVER_CORE, cpu_seconds, stop, stalls).rows(chosen)
